@@ -1,0 +1,127 @@
+/** A driver's states: AVAILABLE, BUSY and OFFLINE as in v1, the others since v2. spec 3, ADR-025. BUSY means: has work; the system alone sets it. */
+export type Availability = 'AVAILABLE' | 'BUSY' | 'OFFLINE' | 'ON_BREAK' | 'PAUSED' | 'SHIFT_ENDED';
+
+/** All states. */
+export const AVAILABILITIES: readonly Availability[] = ['AVAILABLE', 'BUSY', 'OFFLINE', 'ON_BREAK', 'PAUSED', 'SHIFT_ENDED'];
+
+/** The states that may end by themselves at `availabilityUntil`. */
+export type TimedState = 'ON_BREAK' | 'PAUSED';
+
+/** What was asked for during work and begins when the work ends; it bars new jobs until then. spec 3. Minutes count from that beginning. */
+export type PendingAvailability =
+  | { kind: 'BREAK'; minutes: number; reason: string | null }
+  | { kind: 'PAUSE'; minutes: number | null; reason: string | null }
+  | { kind: 'SHIFT_END' }
+  | { kind: 'OFFLINE' };
+
+/** A driver's row, as far as availability looks at it. Instants are epoch ms. */
+export type DriverFacts = {
+  driverId: string;
+  cityId: string;
+  availability: Availability;
+  /** When the timed state ends; null = not timed. */
+  availabilityUntil: number | null;
+  /** The driver's own words for a break or pause. */
+  availabilityReason: string | null;
+  pending: PendingAvailability | null;
+  /** Live offers + active assignments stay at or under this (1 at first). */
+  capacity: number;
+  liveOffers: number;
+  activeAssignments: number;
+  /** What the driver's app understands; null or 1 = v1. */
+  offerVersion: number | null;
+  /** The planned end of the shift: it bars jobs whose pickup comes later; the driver ends the shift, not the clock. Null = open. */
+  shiftEndsAt: number | null;
+  lastFixAt: number | null;
+};
+
+/** Limits of availability; minutes and ms. */
+export type AvailabilityLimits = {
+  breakMinMinutes: number;
+  breakMaxMinutes: number;
+  pauseMaxMinutes: number;
+  /** A position older than this is not fresh: off the map. */
+  freshFixMs: number;
+  /** An AVAILABLE driver silent this long goes OFFLINE. */
+  silentMs: number;
+};
+
+/** Breaks of 5 to 120 minutes, fresh for 60 s, OFFLINE after 10 minutes of silence (spec 3); a pause of set length at most 8 hours (ours). */
+export const AVAILABILITY_LIMITS: AvailabilityLimits = { breakMinMinutes: 5, breakMaxMinutes: 120, pauseMaxMinutes: 480, freshFixMs: 60_000, silentMs: 600_000 };
+
+/** Who may cause a change. */
+export type AvailabilityActor = 'driver' | 'ops' | 'system';
+
+/** One legal change of state: by whom, and in a dispatcher's words on what. */
+export type AvailabilityTransition = { from: Availability; to: Availability; by: readonly AvailabilityActor[]; why: string };
+
+/** Every legal change between two states; whatever is not here never happens. spec 3, ADR-025. docs/state-machine.md shows the same table. */
+export const AVAILABILITY_TRANSITIONS: readonly AvailabilityTransition[] = [
+  { from: 'OFFLINE', to: 'AVAILABLE', by: ['driver', 'ops'], why: 'starts the shift, or comes back' },
+  { from: 'OFFLINE', to: 'BUSY', by: ['driver', 'ops'], why: 'comes back before the work it left was taken away' },
+  { from: 'OFFLINE', to: 'SHIFT_ENDED', by: ['driver', 'ops'], why: 'ends the shift' },
+  { from: 'AVAILABLE', to: 'BUSY', by: ['system', 'ops'], why: 'gets work' },
+  { from: 'AVAILABLE', to: 'ON_BREAK', by: ['driver', 'ops'], why: 'takes a break' },
+  { from: 'AVAILABLE', to: 'PAUSED', by: ['driver', 'ops'], why: 'pauses' },
+  { from: 'AVAILABLE', to: 'SHIFT_ENDED', by: ['driver', 'ops'], why: 'ends the shift' },
+  { from: 'AVAILABLE', to: 'OFFLINE', by: ['driver', 'ops', 'system'], why: 'goes offline, or is silent for too long' },
+  { from: 'BUSY', to: 'AVAILABLE', by: ['system'], why: 'the work ends' },
+  { from: 'BUSY', to: 'ON_BREAK', by: ['system'], why: 'the work ends and the break asked for begins' },
+  { from: 'BUSY', to: 'PAUSED', by: ['system'], why: 'the work ends and the pause asked for begins' },
+  { from: 'BUSY', to: 'SHIFT_ENDED', by: ['driver', 'ops', 'system'], why: 'ends the shift before pickup and loses the work, or had asked to and the work ends' },
+  { from: 'BUSY', to: 'OFFLINE', by: ['driver', 'ops', 'system'], why: 'goes offline before pickup and loses the work, or had asked to, or is silent, and the work ends' },
+  { from: 'ON_BREAK', to: 'AVAILABLE', by: ['driver', 'ops', 'system'], why: 'ends the break, or its time is up' },
+  { from: 'ON_BREAK', to: 'BUSY', by: ['ops', 'system'], why: 'gets work by hand with override, or its time is up with work still in hand' },
+  { from: 'ON_BREAK', to: 'PAUSED', by: ['driver', 'ops'], why: 'pauses' },
+  { from: 'ON_BREAK', to: 'SHIFT_ENDED', by: ['driver', 'ops'], why: 'ends the shift' },
+  { from: 'ON_BREAK', to: 'OFFLINE', by: ['driver', 'ops', 'system'], why: 'goes offline, or its time is up without a fresh position, or the states are switched off' },
+  { from: 'PAUSED', to: 'AVAILABLE', by: ['driver', 'ops', 'system'], why: 'resumes, or its time is up' },
+  { from: 'PAUSED', to: 'BUSY', by: ['ops', 'system'], why: 'gets work by hand with override, or its time is up with work still in hand' },
+  { from: 'PAUSED', to: 'ON_BREAK', by: ['driver', 'ops'], why: 'takes a break' },
+  { from: 'PAUSED', to: 'SHIFT_ENDED', by: ['driver', 'ops'], why: 'ends the shift' },
+  { from: 'PAUSED', to: 'OFFLINE', by: ['driver', 'ops', 'system'], why: 'goes offline, or its time is up without a fresh position, or the states are switched off' },
+  { from: 'SHIFT_ENDED', to: 'AVAILABLE', by: ['driver', 'ops'], why: 'starts a shift' },
+  { from: 'SHIFT_ENDED', to: 'BUSY', by: ['driver', 'ops'], why: 'starts a shift before the work it left was taken away' },
+  { from: 'SHIFT_ENDED', to: 'OFFLINE', by: ['driver', 'ops', 'system'], why: 'goes offline, or the states are switched off' },
+];
+
+const legal = new Set(AVAILABILITY_TRANSITIONS.map(({ from, to }) => `${from}>${to}`));
+
+/** Whether a driver may change from one state to another. */
+export function canChange(from: Availability, to: Availability): boolean {
+  return legal.has(`${from}>${to}`);
+}
+
+/** States that cannot be reached from OFFLINE by the table; empty, or the table is wrong. */
+export function unreachableAvailabilities(): Availability[] {
+  const reached = new Set<Availability>(['OFFLINE']);
+  for (const state of reached) {
+    for (const { from, to } of AVAILABILITY_TRANSITIONS) if (from === state) reached.add(to);
+  }
+  return AVAILABILITIES.filter((state) => !reached.has(state));
+}
+
+/** A state as v1 clients know it: the states of v2 show as OFFLINE. spec 3. */
+export function v1Availability(availability: Availability): 'AVAILABLE' | 'BUSY' | 'OFFLINE' {
+  switch (availability) {
+    case 'AVAILABLE':
+    case 'BUSY':
+    case 'OFFLINE':
+      return availability;
+    case 'ON_BREAK':
+    case 'PAUSED':
+    case 'SHIFT_ENDED':
+      return 'OFFLINE';
+  }
+}
+
+/** True for a position new enough to be on the map: at most `freshFixMs` old at `now` (epoch ms). spec 3. */
+export function isFresh(lastFixAt: number | null, limits: Pick<AvailabilityLimits, 'freshFixMs'>, now: number): boolean {
+  return lastFixAt !== null && now - lastFixAt <= limits.freshFixMs;
+}
+
+/** True for a driver who may be given a further job: on duty, nothing pending, room left. spec 2 and 3. */
+export function takesWork(driver: DriverFacts): boolean {
+  const onDuty = driver.availability === 'AVAILABLE' || driver.availability === 'BUSY';
+  return onDuty && driver.pending === null && driver.liveOffers + driver.activeAssignments < driver.capacity;
+}

@@ -1,0 +1,22 @@
+import type { Availability } from './availability';
+
+/** What a change tells the world. Messages are written to the outbox with the change, and sent at least once (ADR on the outbox). */
+export type Message =
+  | { kind: 'startDelivery'; deliveryId: string }
+  /** A driver can no longer do what the delivery counts on: its offer or its assignment ends. */
+  | { kind: 'driverLeft'; deliveryId: string; driverId: string; offerId?: string; assignmentId?: string; why: string }
+  /** An offer was withdrawn by another delivery's change; the delivery must look at its row. */
+  | { kind: 'offerWithdrawn'; deliveryId: string; offerId: string }
+  /** A driver has room: one waiting delivery in reach is woken, not those it passed already. */
+  | { kind: 'driverFree'; driverId: string; passed: string[] }
+  /** The driver's entry on the live map is to be made true again. */
+  | { kind: 'syncDriver'; driverId: string }
+  | { kind: 'endAvailabilityLater'; driverId: string; state: Availability; until: number }
+  | { kind: 'emit'; emits: Emit[] };
+
+/** One event for everyone in the rooms named (spec 8). */
+export type Emit = { rooms: string[]; event: string; body: Record<string, unknown> };
+
+export const driverRoom = (driverId: string): string => `driver:${driverId}`;
+export const opsRoom = (cityId: string): string => `ops:${cityId}`;
+export const merchantRoom = (merchantId: string): string => `merchant:${merchantId}`;

@@ -1,0 +1,44 @@
+/** An offer asks one driver to take one delivery, and holds that driver until it ends (ADR-024, spec 2). */
+
+import type { ReachedLevel } from './escalation';
+
+export type OfferState = 'LIVE' | 'ACCEPTED' | 'REJECTED' | 'EXPIRED' | 'WITHDRAWN';
+export type OfferKind = 'SINGLE' | 'BROADCAST';
+
+/** Why a driver says no. */
+export const REJECT_REASONS = ['TOO_FAR', 'PAY_TOO_LOW', 'VEHICLE', 'AREA', 'BUSY', 'OTHER'] as const;
+export type RejectReason = (typeof REJECT_REASONS)[number];
+
+/** Why an offer ended without its driver's word. */
+export type OfferEnd = RejectReason | 'ACCEPTED' | 'LAPSED' | 'DRIVER_LEFT' | 'CANCELLED' | 'ASSIGNED_BY_HAND' | 'DRIVER_ASSIGNED_BY_HAND' | 'TAKEN_BY_ANOTHER';
+
+export type OfferFacts = {
+  offerId: string;
+  deliveryId: string;
+  driverId: string;
+  kind: OfferKind;
+  state: OfferState;
+  round: number;
+  payCents: number;
+  escalationLevel: ReachedLevel;
+  createdAt: number;
+  expiresAt: number;
+  endedAt: number | null;
+  endReason: OfferEnd | null;
+};
+
+/** An offer ends exactly once; ended ones are returned as they are. */
+export function endOffer(offer: OfferFacts, state: Exclude<OfferState, 'LIVE'>, endReason: OfferEnd, now: number): OfferFacts {
+  if (offer.state !== 'LIVE') return offer;
+  return { ...offer, state, endReason, endedAt: now };
+}
+
+/**
+ * Accepted ÷ (accepted + rejected + expired); withdrawn offers do not count (spec 2).
+ * @returns a share from 0 to 1, or null where nothing was answered
+ */
+export function acceptanceRate(states: readonly OfferState[]): number | null {
+  const accepted = states.filter((state) => state === 'ACCEPTED').length;
+  const answered = accepted + states.filter((state) => state === 'REJECTED' || state === 'EXPIRED').length;
+  return answered === 0 ? null : accepted / answered;
+}

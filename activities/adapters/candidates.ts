@@ -1,0 +1,43 @@
+import { type Availability, type PendingAvailability } from '../../domain/availability';
+import { type ReachedLevel } from '../../domain/escalation';
+import { type VehicleKind } from '../../domain/vehicles';
+import { type CandidateFacts, type CandidateQuery } from '../delivery';
+import { type Database, msOf } from './database';
+
+/** How far back refusals and lapses weigh on a driver's rank. */
+const HISTORY_MS = 8 * 3_600_000;
+
+type Row = {
+  id: string; availability: Availability; pending: PendingAvailability | null; vehicle_kind: VehicleKind; capacity: number; live_offers: number; active_assignments: number;
+  offer_version: number | null; shift_ends_at: Date | null; idle_since: Date | null; earned_today_cents: number; recent_rejections: number;
+  last_lapse_at: Date | null; rejected_pay_cents: number | null; rejected_level: ReachedLevel | null; lost: boolean;
+};
+
+/** What PostgreSQL knows of drivers near a pickup, with their history with this delivery. A lapse while the app was not reached does not count (spec 2). */
+export async function readCandidates(db: Database, { deliveryId, driverIds, now }: CandidateQuery): Promise<CandidateFacts[]> {
+  if (driverIds.length === 0) return [];
+  const since = new Date(now - HISTORY_MS);
+  const rows = await db.$queryRaw<Row[]>`
+    SELECT d.id, d.availability, d.pending, d.vehicle_kind, d.capacity, d.live_offers, d.active_assignments, d.offer_version, d.shift_ends_at, d.idle_since,
+      CASE WHEN d.earned_on = ${new Date(now)}::date THEN d.earned_today_cents ELSE 0 END AS earned_today_cents,
+      (SELECT count(*)::int FROM offers o WHERE o.driver_id = d.id AND o.created_at > ${since}
+         AND (o.state = 'REJECTED' OR (o.state = 'EXPIRED' AND o.reached_at IS NOT NULL))) AS recent_rejections,
+      (SELECT max(o.ended_at) FROM offers o WHERE o.delivery_id = ${deliveryId}::uuid AND o.driver_id = d.id AND o.state = 'EXPIRED') AS last_lapse_at,
+      rejected.pay_cents AS rejected_pay_cents, rejected.escalation_level AS rejected_level,
+      EXISTS (SELECT FROM assignments a WHERE a.delivery_id = ${deliveryId}::uuid AND a.driver_id = d.id AND a.state = 'LOST') AS lost
+    FROM drivers d
+    LEFT JOIN LATERAL (SELECT o.pay_cents, o.escalation_level FROM offers o WHERE o.delivery_id = ${deliveryId}::uuid AND o.driver_id = d.id AND o.state = 'REJECTED'
+      ORDER BY o.ended_at DESC LIMIT 1) AS rejected ON true
+    WHERE d.id = ANY(${[...driverIds]}::uuid[])`;
+  return rows.map(candidateFacts);
+}
+
+function candidateFacts(row: Row): CandidateFacts {
+  return {
+    driverId: row.id, availability: row.availability, leavesAfterWork: row.pending !== null, vehicle: row.vehicle_kind,
+    room: row.capacity - row.live_offers - row.active_assignments, liveOffers: row.live_offers, offerVersion: row.offer_version,
+    shiftEndsAt: msOf(row.shift_ends_at), idleSince: msOf(row.idle_since), earningsTodayCents: row.earned_today_cents,
+    recentRejections: row.recent_rejections, lastLapseAt: msOf(row.last_lapse_at),
+    rejected: row.rejected_pay_cents === null ? null : { payCents: row.rejected_pay_cents, level: row.rejected_level ?? 0 }, lost: row.lost,
+  };
+}

@@ -1,0 +1,133 @@
+import { type Availability, type DriverFacts, type PendingAvailability } from '../../domain/availability';
+import { type DeliveryStatus, type ReasonCode } from '../../domain/delivery';
+import { type ReachedLevel } from '../../domain/escalation';
+import { type OfferEnd, type OfferFacts, type OfferKind, type OfferState } from '../../domain/offer';
+import { type AssignmentFacts, type AssignmentState, type AssignmentWay, type DeliveryFacts } from '../../domain/truth';
+import { join, msOf, sql, type Tx } from './database';
+
+/** Rows as PostgreSQL gives them, and the facts that the domain makes of them. The checks of the schema hold the texts to the unions. */
+
+type DeliveryRow = {
+  id: string; merchant_id: string; seller_order_id: string; city_id: string; zone_id: string | null; status: DeliveryStatus; status_changed_at: Date;
+  reason_code: ReasonCode | null; ready_at: Date; search_at: Date; search_again_at: Date | null; search_round: number; unassigned_ms: bigint;
+  unassigned_since: Date | null; escalation_level: ReachedLevel; driver_id: string | null; pinned: boolean; pay_cents: number; bonus_cents: number;
+  assigned_at: Date | null; picked_up_at: Date | null; closed_at: Date | null; audit_hash: Uint8Array | null;
+};
+
+/** One delivery's row, with the head of its audit chain. */
+export type ReadDelivery = { facts: DeliveryFacts; auditHash: Uint8Array | null };
+
+const DELIVERY_COLUMNS = sql`id, merchant_id, seller_order_id, city_id, zone_id, status, status_changed_at, reason_code, ready_at, search_at, search_again_at,
+  search_round, unassigned_ms, unassigned_since, escalation_level, driver_id, pinned, pay_cents, bonus_cents, assigned_at, picked_up_at, closed_at, audit_hash`;
+
+/** Reads a delivery, and locks its row where asked to. @returns undefined where there is none */
+export async function readDelivery(tx: Tx, deliveryId: string, lock: 'lock' | 'look'): Promise<ReadDelivery | undefined> {
+  const locking = lock === 'lock' ? sql`FOR UPDATE` : sql``;
+  const [row] = await tx.$queryRaw<DeliveryRow[]>`SELECT ${DELIVERY_COLUMNS} FROM deliveries WHERE id = ${deliveryId}::uuid ${locking}`;
+  return row && { facts: deliveryFacts(row), auditHash: row.audit_hash };
+}
+
+function deliveryFacts(row: DeliveryRow): DeliveryFacts {
+  return {
+    deliveryId: row.id, merchantId: row.merchant_id, sellerOrderId: row.seller_order_id, cityId: row.city_id, status: row.status,
+    statusSince: msOf(row.status_changed_at), reasonCode: row.reason_code, readyAt: msOf(row.ready_at), searchAt: msOf(row.search_at),
+    searchAgainAt: msOf(row.search_again_at), searchRound: row.search_round,
+    clock: { accumulatedMs: Number(row.unassigned_ms), runningSince: msOf(row.unassigned_since) }, escalationLevel: row.escalation_level,
+    driverId: row.driver_id, pinned: row.pinned, payCents: row.pay_cents, bonusCents: row.bonus_cents, assignedAt: msOf(row.assigned_at),
+    pickedUpAt: msOf(row.picked_up_at), closedAt: msOf(row.closed_at),
+  };
+}
+
+type DriverRow = {
+  id: string; city_id: string; availability: Availability; availability_until: Date | null; availability_reason: string | null;
+  pending: PendingAvailability | null; capacity: number; live_offers: number; active_assignments: number; offer_version: number | null;
+  shift_ends_at: Date | null; last_fix_at: Date | null; audit_hash: Uint8Array | null;
+};
+
+/** A driver's row, with the head of its audit chain. */
+export type ReadDriver = { facts: DriverFacts; auditHash: Uint8Array | null };
+
+const DRIVER_COLUMNS = sql`drivers.id, drivers.city_id, availability, availability_until, availability_reason, pending, capacity, live_offers,
+  active_assignments, offer_version, shift_ends_at, last_fix_at, audit_hash`;
+
+function readDriverOf(row: DriverRow): ReadDriver {
+  return {
+    auditHash: row.audit_hash,
+    facts: {
+      driverId: row.id, cityId: row.city_id, availability: row.availability, availabilityUntil: msOf(row.availability_until),
+      availabilityReason: row.availability_reason, pending: row.pending, capacity: row.capacity, liveOffers: row.live_offers,
+      activeAssignments: row.active_assignments, offerVersion: row.offer_version, shiftEndsAt: msOf(row.shift_ends_at), lastFixAt: msOf(row.last_fix_at),
+    },
+  };
+}
+
+/** Locks the drivers of a delivery's live offers and active assignment, and those named besides, in the order of their ids. */
+export async function lockDriversOf(tx: Tx, deliveryId: string, besides: readonly string[]): Promise<ReadDriver[]> {
+  const rows = await tx.$queryRaw<DriverRow[]>`
+    SELECT ${DRIVER_COLUMNS} FROM drivers WHERE id IN (
+      SELECT driver_id FROM offers WHERE delivery_id = ${deliveryId}::uuid AND state = 'LIVE'
+      UNION SELECT driver_id FROM assignments WHERE delivery_id = ${deliveryId}::uuid AND state = 'ACTIVE'
+      UNION SELECT unnest(${[...besides]}::uuid[]))
+    ORDER BY id FOR UPDATE`;
+  return rows.map(readDriverOf);
+}
+
+/** Locks one driver's row. @returns undefined where there is none */
+export async function lockDriver(tx: Tx, driverId: string): Promise<ReadDriver | undefined> {
+  const [row] = await tx.$queryRaw<DriverRow[]>`SELECT ${DRIVER_COLUMNS} FROM drivers WHERE id = ${driverId}::uuid FOR UPDATE`;
+  return row && readDriverOf(row);
+}
+
+/** Locks the first of these drivers, best first, who may be given work and whom no other transaction holds just now: making an offer waits for nobody. */
+export async function lockFirstFree(tx: Tx, driverIds: readonly string[]): Promise<ReadDriver | undefined> {
+  if (driverIds.length === 0) return undefined;
+  const [row] = await tx.$queryRaw<DriverRow[]>`
+    SELECT ${DRIVER_COLUMNS} FROM unnest(${[...driverIds]}::uuid[]) WITH ORDINALITY AS ranked(id, place) JOIN drivers ON drivers.id = ranked.id
+    WHERE availability IN ('AVAILABLE', 'BUSY') AND pending IS NULL AND live_offers = 0 AND live_offers + active_assignments < capacity
+    ORDER BY place LIMIT 1 FOR UPDATE OF drivers SKIP LOCKED`;
+  return row && readDriverOf(row);
+}
+
+/** Reads drivers without locking them. */
+export async function readDrivers(tx: Tx, driverIds: readonly string[]): Promise<ReadDriver[]> {
+  const rows = await tx.$queryRaw<DriverRow[]>`SELECT ${DRIVER_COLUMNS} FROM drivers WHERE id = ANY(${[...driverIds]}::uuid[])`;
+  return rows.map(readDriverOf);
+}
+
+type OfferRow = {
+  id: string; delivery_id: string; driver_id: string; kind: OfferKind; state: OfferState; round: number; pay_cents: number; escalation_level: ReachedLevel;
+  created_at: Date; expires_at: Date; ended_at: Date | null; end_reason: OfferEnd | null;
+};
+
+/** The live offers of a delivery and of the drivers named, and the offers named. */
+export async function readOffers(tx: Tx, deliveryId: string, { offerIds, driverIds }: { offerIds: readonly string[]; driverIds: readonly string[] }): Promise<OfferFacts[]> {
+  const named = offerIds.length === 0 ? [] : [sql`SELECT * FROM offers WHERE id = ANY(${[...offerIds]}::uuid[]) AND delivery_id = ${deliveryId}::uuid`];
+  const ofDrivers = driverIds.length === 0 ? [] : [sql`SELECT * FROM offers WHERE driver_id = ANY(${[...driverIds]}::uuid[]) AND state = 'LIVE'`];
+  const live = sql`SELECT * FROM offers WHERE delivery_id = ${deliveryId}::uuid AND state = 'LIVE'`;
+  const rows = await tx.$queryRaw<OfferRow[]>`${join([live, ...named, ...ofDrivers], ' UNION ')}`;
+  return rows.map(offerFacts);
+}
+
+function offerFacts(row: OfferRow): OfferFacts {
+  return {
+    offerId: row.id, deliveryId: row.delivery_id, driverId: row.driver_id, kind: row.kind, state: row.state, round: row.round, payCents: row.pay_cents,
+    escalationLevel: row.escalation_level, createdAt: msOf(row.created_at), expiresAt: msOf(row.expires_at), endedAt: msOf(row.ended_at), endReason: row.end_reason,
+  };
+}
+
+type AssignmentRow = {
+  id: string; driver_id: string; offer_id: string | null; way: AssignmentWay; state: AssignmentState; pinned: boolean; pay_cents: number; started_at: Date;
+  at_pickup_at: Date | null; picked_up_at: Date | null; at_dropoff_at: Date | null; ended_at: Date | null; end_reason: string | null;
+};
+
+/** All assignments of a delivery, the oldest first. */
+export async function readAssignments(tx: Tx, deliveryId: string): Promise<AssignmentFacts[]> {
+  const rows = await tx.$queryRaw<AssignmentRow[]>`
+    SELECT id, driver_id, offer_id, way, state, pinned, pay_cents, started_at, at_pickup_at, picked_up_at, at_dropoff_at, ended_at, end_reason
+    FROM assignments WHERE delivery_id = ${deliveryId}::uuid ORDER BY started_at, id`;
+  return rows.map((row) => ({
+    assignmentId: row.id, driverId: row.driver_id, offerId: row.offer_id, way: row.way, state: row.state, pinned: row.pinned, payCents: row.pay_cents,
+    startedAt: msOf(row.started_at), atPickupAt: msOf(row.at_pickup_at), pickedUpAt: msOf(row.picked_up_at), atDropoffAt: msOf(row.at_dropoff_at),
+    endedAt: msOf(row.ended_at), endReason: row.end_reason,
+  }));
+}

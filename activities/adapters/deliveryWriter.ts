@@ -1,0 +1,143 @@
+import { type DriverFacts } from '../../domain/availability';
+import { type OfferFacts } from '../../domain/offer';
+import { type AssignmentFacts, type Decision, type DeliveryFacts, type Truth } from '../../domain/truth';
+import { chainEntries, type ChainHeads, ENTRY_ROWS, INSERT_ENTRIES } from './audit';
+import { type Tx } from './database';
+import { INSERT_MESSAGES, MESSAGE_ROWS, messageRows } from './outbox';
+
+/** What was read with the truth, beyond what the domain looks at. */
+export type AuditHeads = { deliveryHash: Uint8Array | null; driverHashes: Readonly<Record<string, Uint8Array | null>> };
+
+/**
+ * Writes a decision: the rows that differ from the truth before, then the new ones, with audit entries and messages, in two statements.
+ * The rows were locked when the truth was read. First what ends, then what begins, so that the unique indexes never see both at once.
+ */
+export async function writeDecision(tx: Tx, before: Truth, decision: Decision, heads: AuditHeads, at: number, correlationId: string): Promise<void> {
+  const { delivery } = decision.next;
+  const { deliveryId, cityId, merchantId, sellerOrderId } = delivery;
+  const { rows, heads: after } = chainEntries({ cityId, deliveryId, merchantId, sellerOrderId, ...heads }, decision.entries, at, correlationId);
+  await tx.$executeRawUnsafe(UPDATES,
+    JSON.stringify([deliveryRow(delivery, after)]), JSON.stringify(changedOffers(before, decision.next).map(endedOffer)),
+    JSON.stringify(changedAssignments(before, decision.next).map(assignmentRow)), JSON.stringify(changedDrivers(before, decision, after, at)));
+  const messages = messageRows(deliveryId, correlationId, decision.messages);
+  if (rows.length === 0 && messages.length === 0) return;
+  await tx.$executeRawUnsafe(INSERTS,
+    JSON.stringify(newOffers(decision)), JSON.stringify(newAssignments(decision)), JSON.stringify(rows), JSON.stringify(messages));
+}
+
+// Rows of the parameters are typed by the tables themselves, so that a column's type is said in one place.
+const UPDATES = `
+  WITH d AS (
+    UPDATE deliveries SET status = new.status, status_changed_at = new.status_changed_at, reason_code = new.reason_code,
+      search_again_at = new.search_again_at, search_round = new.search_round, unassigned_ms = new.unassigned_ms, unassigned_since = new.unassigned_since,
+      escalation_level = new.escalation_level, driver_id = new.driver_id, pinned = new.pinned, bonus_cents = new.bonus_cents, assigned_at = new.assigned_at,
+      picked_up_at = new.picked_up_at, closed_at = new.closed_at, audit_hash = new.audit_hash
+    FROM jsonb_populate_recordset(null::deliveries, $1::jsonb) AS new WHERE deliveries.id = new.id
+  ), o AS (
+    UPDATE offers SET state = new.state, ended_at = new.ended_at, end_reason = new.end_reason
+    FROM jsonb_populate_recordset(null::offers, $2::jsonb) AS new WHERE offers.id = new.id
+  ), a AS (
+    UPDATE assignments SET state = new.state, at_pickup_at = new.at_pickup_at, picked_up_at = new.picked_up_at, at_dropoff_at = new.at_dropoff_at,
+      ended_at = new.ended_at, end_reason = new.end_reason
+    FROM jsonb_populate_recordset(null::assignments, $3::jsonb) AS new WHERE assignments.id = new.id
+  )
+  UPDATE drivers SET live_offers = new.live_offers, active_assignments = new.active_assignments, availability = new.availability,
+    availability_until = new.availability_until, availability_reason = new.availability_reason, pending = new.pending,
+    availability_version = drivers.availability_version + 1, audit_hash = new.audit_hash,
+    idle_since = CASE WHEN new.availability <> 'AVAILABLE' THEN NULL WHEN drivers.availability = 'AVAILABLE' THEN drivers.idle_since ELSE new.idle_since END,
+    earned_today_cents = new.earned_today_cents + CASE WHEN drivers.earned_on = new.earned_on THEN drivers.earned_today_cents ELSE 0 END,
+    earned_on = new.earned_on
+  FROM jsonb_populate_recordset(null::drivers, $4::jsonb) AS new WHERE drivers.id = new.id`;
+
+const INSERTS = `
+  WITH o AS (
+    INSERT INTO offers (id, delivery_id, driver_id, kind, state, round, pay_cents, escalation_level, payload, choice, created_at, expires_at)
+    SELECT id, delivery_id, driver_id, kind, state, round, pay_cents, escalation_level, payload, choice, created_at, expires_at
+    FROM jsonb_populate_recordset(null::offers, $1::jsonb)
+  ), a AS (
+    INSERT INTO assignments (id, delivery_id, driver_id, offer_id, way, state, pinned, pay_cents, started_at, choice)
+    SELECT id, delivery_id, driver_id, offer_id, way, state, pinned, pay_cents, started_at, choice
+    FROM jsonb_populate_recordset(null::assignments, $2::jsonb)
+  ), e AS (${INSERT_ENTRIES} FROM ${ENTRY_ROWS('$3')})
+  ${INSERT_MESSAGES} FROM ${MESSAGE_ROWS('$4')}`;
+
+function deliveryRow(delivery: DeliveryFacts, { deliveryHash }: ChainHeads): object {
+  return {
+    id: delivery.deliveryId, status: delivery.status, status_changed_at: iso(delivery.statusSince), reason_code: delivery.reasonCode,
+    search_again_at: iso(delivery.searchAgainAt), search_round: delivery.searchRound, unassigned_ms: delivery.clock.accumulatedMs,
+    unassigned_since: iso(delivery.clock.runningSince), escalation_level: delivery.escalationLevel, driver_id: delivery.driverId, pinned: delivery.pinned,
+    bonus_cents: delivery.bonusCents, assigned_at: iso(delivery.assignedAt), picked_up_at: iso(delivery.pickedUpAt), closed_at: iso(delivery.closedAt),
+    audit_hash: bytea(deliveryHash),
+  };
+}
+
+/** Facts are never changed in place, so a row that is the same object is the same row. */
+function changedOffers(before: Truth, next: Truth): OfferFacts[] {
+  return next.offers.filter((offer) => before.offers.some((old) => old.offerId === offer.offerId && old !== offer));
+}
+
+function endedOffer({ offerId, state, endedAt, endReason }: OfferFacts): object {
+  return { id: offerId, state, ended_at: iso(endedAt), end_reason: endReason };
+}
+
+function changedAssignments(before: Truth, next: Truth): AssignmentFacts[] {
+  return next.assignments.filter((assignment) => before.assignments.some((old) => old.assignmentId === assignment.assignmentId && old !== assignment));
+}
+
+function assignmentRow({ assignmentId, state, atPickupAt, pickedUpAt, atDropoffAt, endedAt, endReason }: AssignmentFacts): object {
+  return {
+    id: assignmentId, state, at_pickup_at: iso(atPickupAt), picked_up_at: iso(pickedUpAt), at_dropoff_at: iso(atDropoffAt), ended_at: iso(endedAt), end_reason: endReason,
+  };
+}
+
+function changedDrivers(before: Truth, { next, entries }: Decision, { driverHashes }: ChainHeads, at: number): object[] {
+  const noted = new Set(entries.filter(({ chain }) => chain === 'driver').map(({ driverId }) => driverId));
+  return Object.values(next.drivers)
+    .filter((driver) => before.drivers[driver.driverId] !== driver || noted.has(driver.driverId))
+    .map((driver) => ({ ...driverRow(driver, driverHashes[driver.driverId] ?? null, at), earned_today_cents: earnedNow(before, next, driver.driverId) }));
+}
+
+/** What the driver is due by this decision: the pay of what was completed. */
+function earnedNow(before: Truth, next: Truth, driverId: string): number {
+  return changedAssignments(before, next)
+    .filter((assignment) => assignment.driverId === driverId && assignment.state === 'COMPLETED')
+    .reduce((sum, { payCents }) => sum + payCents, 0);
+}
+
+function driverRow(driver: DriverFacts, auditHash: Uint8Array | null, at: number): object {
+  return {
+    id: driver.driverId, live_offers: driver.liveOffers, active_assignments: driver.activeAssignments, availability: driver.availability,
+    availability_until: iso(driver.availabilityUntil), availability_reason: driver.availabilityReason, pending: driver.pending, audit_hash: bytea(auditHash),
+    idle_since: iso(at), earned_on: iso(at).slice(0, 10),
+  };
+}
+
+function newOffers({ next, newOffer }: Decision): object[] {
+  const offer = next.offers.find(({ offerId }) => offerId === newOffer?.offerId);
+  if (!newOffer || !offer) return [];
+  return [{
+    id: offer.offerId, delivery_id: offer.deliveryId, driver_id: offer.driverId, kind: offer.kind, state: offer.state, round: offer.round,
+    pay_cents: offer.payCents, escalation_level: offer.escalationLevel, payload: newOffer.chosen.payload, choice: newOffer.chosen.why,
+    created_at: iso(offer.createdAt), expires_at: iso(offer.expiresAt),
+  }];
+}
+
+function newAssignments({ next, newAssignment }: Decision): object[] {
+  const assignment = next.assignments.find(({ assignmentId }) => assignmentId === newAssignment?.assignmentId);
+  if (!newAssignment || !assignment) return [];
+  return [{
+    id: assignment.assignmentId, delivery_id: next.delivery.deliveryId, driver_id: assignment.driverId, offer_id: assignment.offerId, way: assignment.way,
+    state: assignment.state, pinned: assignment.pinned, pay_cents: assignment.payCents, started_at: iso(assignment.startedAt), choice: newAssignment.why,
+  }];
+}
+
+function iso(at: number): string;
+function iso(at: number | null): string | null;
+function iso(at: number | null): string | null {
+  return at === null ? null : new Date(at).toISOString();
+}
+
+/** PostgreSQL's own notation of bytes, which jsonb_populate_recordset reads. */
+function bytea(bytes: Uint8Array | null): string | null {
+  return bytes === null ? null : `\\x${Buffer.from(bytes).toString('hex')}`;
+}

@@ -1,0 +1,120 @@
+/**
+ * The live map's changes, each one atomic in Redis. Every key is made from ARGV[1], the prefix of all keys, so the map lives on one Redis, not on a cluster.
+ * Numbers that are kept are written as whole numbers, since Lua would round long ones on the way to text.
+ */
+
+/** Makes the driver's membership follow from what is known of them; the one place that says who is on the map. Returns 1 for one who is new on `drivers:geo`. */
+const PLACE = `
+local P = ARGV[1]
+local function whole(n) return string.format('%.0f', n) end
+local function place(id, now, freshMs)
+  local h = redis.call('HMGET', P .. 'driver:' .. id, 'city', 'availability', 'room', 'lat', 'lng', 'seen')
+  local city, availability, room, lat, lng, seen = h[1], h[2], h[3], h[4], h[5], h[6]
+  local fresh = lat and seen and now - tonumber(seen) <= freshMs
+  local free = fresh and availability == 'AVAILABLE'
+  local busy = fresh and availability == 'BUSY' and room == '1'
+  local isNew = free and not redis.call('ZSCORE', P .. 'drivers:geo', id)
+  if free then
+    redis.call('GEOADD', P .. 'drivers:geo', lng, lat, id)
+    redis.call('GEOADD', P .. 'drivers:geo:' .. city, lng, lat, id)
+  else
+    redis.call('ZREM', P .. 'drivers:geo', id)
+    redis.call('ZREM', P .. 'drivers:geo:' .. city, id)
+  end
+  if busy then
+    redis.call('GEOADD', P .. 'drivers:geo:busy:' .. city, lng, lat, id)
+  else
+    redis.call('ZREM', P .. 'drivers:geo:busy:' .. city, id)
+  end
+  if free or busy then redis.call('ZADD', P .. 'drivers:seen', seen, id) else redis.call('ZREM', P .. 'drivers:seen', id) end
+  return isNew and 1 or 0
+end`;
+
+/** ARGV: prefix, now, freshMs, id, city, availability, room, version, then '' or lat, lng, at, receivedAt of the last fix. Older versions are dropped. */
+export const SYNC = `${PLACE}
+local now, freshMs, id, city = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5]
+local key = P .. 'driver:' .. id
+local known = redis.call('HMGET', key, 'version', 'city', 'at', 'seen')
+if known[1] and tonumber(known[1]) > tonumber(ARGV[8]) then return 0 end
+if known[2] and known[2] ~= city then
+  redis.call('ZREM', P .. 'drivers:geo:' .. known[2], id)
+  redis.call('ZREM', P .. 'drivers:geo:busy:' .. known[2], id)
+end
+redis.call('HSET', key, 'city', city, 'availability', ARGV[6], 'room', ARGV[7], 'version', ARGV[8])
+if ARGV[9] ~= '' then
+  if not known[3] or tonumber(ARGV[11]) > tonumber(known[3]) then redis.call('HSET', key, 'lat', ARGV[9], 'lng', ARGV[10], 'at', ARGV[11]) end
+  if not known[4] or tonumber(ARGV[12]) > tonumber(known[4]) then redis.call('HSET', key, 'seen', ARGV[12]) end
+end
+return place(id, now, freshMs)`;
+
+/** ARGV: prefix, receivedAt, freshMs, id, maxFixes of the stream, maxAheadMs of a device's clock, then at, lat, lng, accuracy, speed, heading for each fix. -1 = driver not known. */
+export const RECORD_FIXES = `${PLACE}
+local received, freshMs, id = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+local key = P .. 'driver:' .. id
+local known = redis.call('HMGET', key, 'city', 'at', 'seen')
+if not known[1] then return -1 end
+local newest = tonumber(known[2] or '-inf')
+for i = 7, #ARGV, 6 do
+  local at = tonumber(ARGV[i])
+  if at > received + tonumber(ARGV[6]) then at = received end
+  local live = at >= newest
+  if live then
+    newest = at
+    redis.call('HSET', key, 'lat', ARGV[i + 1], 'lng', ARGV[i + 2], 'at', whole(at))
+  end
+  redis.call('XADD', P .. 'positions', 'MAXLEN', '~', ARGV[5], '*', 'driver', id, 'at', whole(at), 'received', ARGV[2],
+    'lat', ARGV[i + 1], 'lng', ARGV[i + 2], 'accuracy', ARGV[i + 3], 'speed', ARGV[i + 4], 'heading', ARGV[i + 5], 'live', live and '1' or '0')
+end
+if not known[3] or received > tonumber(known[3]) then redis.call('HSET', key, 'seen', ARGV[2]) end
+return place(id, received, freshMs)`;
+
+/** ARGV: prefix, now, freshMs, city, lng, lat, radiusMeters, limit. Reads twice the limit, so that a few stale ones do not hide fresh ones. */
+export const NEAR = `
+local P, now, freshMs, limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[8])
+local around = redis.call('GEOSEARCH', P .. 'drivers:geo:' .. ARGV[4], 'FROMLONLAT', ARGV[5], ARGV[6], 'BYRADIUS', ARGV[7], 'm', 'ASC', 'COUNT', limit * 2, 'WITHDIST', 'WITHCOORD')
+local near = {}
+for _, found in ipairs(around) do
+  local seen = redis.call('ZSCORE', P .. 'drivers:seen', found[1])
+  if seen and now - tonumber(seen) <= freshMs and #near < limit then table.insert(near, { found[1], found[2], found[3][1], found[3][2], seen }) end
+end
+return near`;
+
+/** ARGV: prefix, then ids. */
+export const LOOK = `
+local P, views = ARGV[1], {}
+for i = 2, #ARGV do
+  local id = ARGV[i]
+  local h = redis.call('HMGET', P .. 'driver:' .. id, 'city', 'availability', 'room', 'version', 'lat', 'lng', 'at', 'seen')
+  local city = h[1] or ''
+  local function on(part) return redis.call('ZSCORE', P .. 'drivers:geo' .. part, id) and '1' or '0' end
+  for f = 1, 8 do h[f] = h[f] or '' end
+  h[9], h[10], h[11] = on(''), on(':' .. city), on(':busy:' .. city)
+  table.insert(views, h)
+end
+return views`;
+
+/** ARGV: prefix, now, freshMs, limit. */
+export const TAKE_SILENT_OFF = `${PLACE}
+local now, freshMs = tonumber(ARGV[2]), tonumber(ARGV[3])
+local silent = redis.call('ZRANGE', P .. 'drivers:seen', '-inf', '(' .. whole(now - freshMs), 'BYSCORE', 'LIMIT', 0, ARGV[4])
+for _, id in ipairs(silent) do
+  if redis.call('EXISTS', P .. 'driver:' .. id) == 1 then
+    place(id, now, freshMs)
+  else
+    redis.call('ZREM', P .. 'drivers:geo', id)
+    redis.call('ZREM', P .. 'drivers:seen', id)
+  end
+end
+return #silent`;
+
+/** ARGV: prefix, now, how long one word holds in ms. A gap between two words begins a new hearing. */
+export const HEAR = `
+local P = ARGV[1]
+if redis.call('EXISTS', P .. 'presence:ears') == 0 then redis.call('SET', P .. 'presence:since', ARGV[2]) end
+redis.call('SET', P .. 'presence:ears', '1', 'PX', ARGV[3])
+return 1`;
+
+/** ARGV: prefix. False where nobody listens. */
+export const HEARD_SINCE = `
+if redis.call('EXISTS', ARGV[1] .. 'presence:ears') == 0 then return false end
+return redis.call('GET', ARGV[1] .. 'presence:since')`;

@@ -1,0 +1,37 @@
+import { deliveryWorkflowId, orderOfWorkflowId } from '../../workflows/contract';
+import { type OpenRow, type OpenRowsStore } from '../openRows';
+import { type Database } from './database';
+
+type Row = { id: string; merchantId: string; sellerOrderId: string };
+
+export function createOpenRowsStore(db: Database): OpenRowsStore {
+  return {
+    openRows: async ({ untouchedSince, afterId, limit }) => {
+      const rows = await db.delivery.findMany({
+        where: { closedAt: null, statusChangedAt: { lt: new Date(untouchedSince) }, ...(afterId === null ? {} : { id: { gt: afterId } }) },
+        orderBy: { id: 'asc' }, take: limit, select: { id: true, merchantId: true, sellerOrderId: true },
+      });
+      return rows.map(openRow);
+    },
+    closedAmong: async (workflowIds, closedBefore) => {
+      const orders = workflowIds.flatMap((workflowId) => orderOfWorkflowId(workflowId) ?? []);
+      const rows = await db.$queryRaw<Row[]>`
+        SELECT d.id, d.merchant_id AS "merchantId", d.seller_order_id AS "sellerOrderId"
+        FROM jsonb_to_recordset(${JSON.stringify(orders)}::jsonb) AS o("merchantId" text, "sellerOrderId" text)
+        JOIN deliveries d ON d.merchant_id = o."merchantId" AND d.seller_order_id = o."sellerOrderId"
+        WHERE d.closed_at < ${new Date(closedBefore)}`;
+      return rows.map(openRow);
+    },
+    wrongHolds: async () => {
+      const rows = await db.$queryRaw<{ id: string }[]>`
+        SELECT d.id FROM drivers d
+        WHERE d.live_offers <> (SELECT count(*) FROM offers o WHERE o.driver_id = d.id AND o.state = 'LIVE')
+           OR d.active_assignments <> (SELECT count(*) FROM assignments a WHERE a.driver_id = d.id AND a.state = 'ACTIVE')`;
+      return rows.map(({ id }) => id);
+    },
+  };
+}
+
+function openRow({ id, merchantId, sellerOrderId }: Row): OpenRow {
+  return { deliveryId: id, workflowId: deliveryWorkflowId(merchantId, sellerOrderId) };
+}

@@ -1,0 +1,60 @@
+import { type Message } from '../../domain/message';
+import { type Database, type Tx } from './database';
+
+/** A message as it lies in the outbox. */
+export type Enqueued = { id: bigint; key: string; correlationId: string; attempts: number; message: Message };
+
+/** Puts messages into the outbox, in the transaction of the change that they tell of. Call the relay's `kick` after the commit. */
+export async function enqueue(tx: Tx, key: string, correlationId: string, messages: readonly Message[]): Promise<void> {
+  if (messages.length === 0) return;
+  await tx.$executeRawUnsafe(`${INSERT_MESSAGES} FROM ${MESSAGE_ROWS('$1')}`, JSON.stringify(messageRows(key, correlationId, messages)));
+}
+
+export function messageRows(key: string, correlationId: string, messages: readonly Message[]): Record<string, unknown>[] {
+  return messages.map(({ kind, ...payload }) => ({ kind, key, payload, correlation_id: correlationId }));
+}
+
+/** The INSERT without its rows, so that it can be one part of a larger statement. */
+export const INSERT_MESSAGES = 'INSERT INTO outbox (kind, key, payload, correlation_id) SELECT kind, key, payload, correlation_id';
+export const MESSAGE_ROWS = (json: string): string => `jsonb_to_recordset(${json}::jsonb) AS message(kind text, key text, payload jsonb, correlation_id text)`;
+
+/** A message is sent again when its sender said nothing for this long: the sender died. */
+const LEASE_MS = 10_000;
+
+/**
+ * Takes up to `limit` messages of these kinds that are due. Taken ones are leased, not locked: no transaction stays open while they are sent, and those of a dead
+ * or frozen process come back when the lease runs out.
+ */
+export async function takeDue(db: Database, kinds: readonly Message['kind'][], limit: number): Promise<Enqueued[]> {
+  const rows = await db.$queryRaw<{ id: bigint; kind: Message['kind']; key: string; payload: object; correlationId: string; attempts: number }[]>`
+    UPDATE outbox SET next_at = now() + ${LEASE_MS} * interval '1 millisecond', attempts = attempts + 1
+    WHERE id IN (SELECT id FROM outbox WHERE sent_at IS NULL AND next_at <= now() AND kind = ANY(${[...kinds]}) ORDER BY next_at, id LIMIT ${limit} FOR UPDATE SKIP LOCKED)
+    RETURNING id, kind, key, payload, correlation_id AS "correlationId", attempts`;
+  return rows
+    .sort((a, b) => (a.id < b.id ? -1 : 1))
+    .map(({ id, kind, key, payload, correlationId, attempts }) => ({ id, key, correlationId, attempts, message: { kind, ...payload } as Message }));
+}
+
+export async function markSent(db: Database, ids: readonly bigint[]): Promise<void> {
+  if (ids.length === 0) return;
+  await db.$executeRaw`UPDATE outbox SET sent_at = now(), last_error = NULL WHERE id = ANY(${ids.map(String)}::bigint[])`;
+}
+
+/** Doubling from 100 ms to 30 s: a message is never given up. */
+export async function putBack(db: Database, { id, attempts }: Enqueued, error: string): Promise<void> {
+  const delayMs = Math.min(30_000, 100 * 2 ** Math.min(attempts, 10));
+  await db.$executeRaw`UPDATE outbox SET next_at = now() + ${delayMs} * interval '1 millisecond', last_error = ${error.slice(0, 500)} WHERE id = ${id}`;
+}
+
+/** Age in ms of the oldest message not yet sent, and how many there are. */
+export async function outboxBacklog(db: Database): Promise<{ unsent: number; oldestMs: number }> {
+  const [row] = await db.$queryRaw<{ unsent: number; oldestMs: number }[]>`
+    SELECT count(*)::int AS unsent, coalesce(extract(epoch FROM now() - min(created_at)) * 1000, 0)::float8 AS "oldestMs" FROM outbox WHERE sent_at IS NULL`;
+  return row ?? { unsent: 0, oldestMs: 0 };
+}
+
+/** Forgets what was sent long ago. @returns how many rows went */
+export async function pruneSent(db: Database, olderThanMs: number): Promise<number> {
+  return db.$executeRaw`DELETE FROM outbox WHERE id IN (
+    SELECT id FROM outbox WHERE sent_at < now() - ${olderThanMs} * interval '1 millisecond' ORDER BY sent_at LIMIT 10000)`;
+}

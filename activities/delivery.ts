@@ -1,0 +1,204 @@
+import { type Actor, type DeliveryStatus } from '../domain/delivery';
+import { type Known, knownOf } from '../domain/deadline';
+import { decide, type DeliveryEvent, type FreedDriver, type SearchOutcome } from '../domain/dispatch';
+import { type DispatchLimits, type Occasion } from '../domain/draft';
+import { type ReachedLevel } from '../domain/escalation';
+import { type Point, type TravelModel, travelMsFor } from '../domain/places';
+import { type Candidate, nextExclusionEndsAt, rankCandidates, type Ranking, searchRadiusMeters } from '../domain/ranking';
+import { type Answer, type Chosen, type Decision, type Truth } from '../domain/truth';
+import { type ParcelSize } from '../domain/vehicles';
+import { type Clock, type DriverMap, type Features, type NearDriver, type NewId } from './ports';
+
+/** An event as the workflow sends it; the search is filled in here, since only activities can look around. */
+export type WorkflowEvent = Exclude<DeliveryEvent, { kind: 'lookForDriver' }> | { kind: 'lookForDriver'; freed: FreedDriver | null };
+
+/** `at` is the workflow's time, epoch ms. */
+export type EventInput = { deliveryId: string; correlationId: string; at: number; event: WorkflowEvent };
+
+/** The database's word after an event: what to wait for next, and the answer to whoever asked. */
+export type Told = { known: Known; answer: Answer };
+
+/** One local activity an event, so that a history reads as a story. */
+export type DeliveryActivities = Record<WorkflowEvent['kind'], (input: EventInput) => Promise<Told>>;
+
+/** Rows that an event can touch besides the delivery's own live ones; `pickFrom` are drivers to choose from, best first. */
+export type Touched = { offerIds: readonly string[]; driverIds: readonly string[]; pickFrom: readonly string[] };
+
+export type SearchFacts = {
+  status: DeliveryStatus;
+  searchAt: number;
+  cityId: string;
+  parcelSize: ParcelSize;
+  searchRound: number;
+  escalationLevel: ReachedLevel;
+  payCents: number;
+  readyAt: number;
+  pickup: Point;
+  zoneOfferTtlSeconds: number | null;
+  /** What a driver is shown of the delivery. */
+  shown: Record<string, unknown>;
+};
+
+/** What the store knows of a candidate; the map adds place and time. */
+export type CandidateFacts = Omit<Candidate, 'fixAt' | 'distanceMeters' | 'travelMs'>;
+export type CandidateQuery = { deliveryId: string; driverIds: readonly string[]; now: number };
+
+/** The delivery's rows. */
+export interface DeliveryStore {
+  /** One transaction: reads the truth under lock, lets `make` decide, writes the decision. `picked` is the first of `pickFrom` who could be locked. */
+  change(deliveryId: string, touched: Touched, make: (truth: Truth, picked: string | null) => Decision, at: number, correlationId: string): Promise<Decision>;
+  /** The truth without locks, in one snapshot. */
+  look(deliveryId: string, touched: Touched): Promise<Truth | undefined>;
+  searchFacts(deliveryId: string): Promise<SearchFacts | undefined>;
+  candidates(query: CandidateQuery): Promise<CandidateFacts[]>;
+}
+
+export type DeliveryDeps = {
+  store: DeliveryStore;
+  map: DriverMap;
+  features: Features;
+  clock: Clock;
+  newId: NewId;
+  limits: DispatchLimits;
+  travel: TravelModel;
+  /** Divides travel times and the times that zones set, as TIME_SCALE does with all durations. */
+  timeScale: number;
+  /** Called after a commit: the outbox has news. */
+  kick: () => void;
+};
+
+/** Drivers that one search looks at. */
+const SEARCH_LIMIT = 50;
+
+/** The activities of the delivery workflow: each is one transaction in which the pure rules of domain/dispatch.ts decide. */
+export function createDeliveryActivities(deps: DeliveryDeps): DeliveryActivities {
+  const run = (input: EventInput) => handle(deps, input);
+  return {
+    lookForDriver: run, lapseOffer: run, giveUpSearch: run, acceptOffer: run, rejectOffer: run, takeStep: run, failDelivery: run,
+    cancelDelivery: run, assignDriver: run, releaseDriver: run, readDelivery: run,
+  };
+}
+
+async function handle(deps: DeliveryDeps, { deliveryId, correlationId, at, event }: EventInput): Promise<Told> {
+  // The workflow's time may be ahead (time skipping, clock skew) or behind (a repeat after an outage): the later one is now.
+  const now = Math.max(at, deps.clock());
+  const look = event.kind === 'lookForDriver' ? await lookAround(deps, deliveryId, now) : null;
+  const decision = await deps.store.change(
+    deliveryId,
+    { ...touchedBy(event), pickFrom: look?.ranking.ranked.map(({ driverId }) => driverId) ?? [] },
+    (truth, picked) => decide(truth, completed(event, look, picked, offerTtlMs(deps, look)), occasionOf(deps, truth, event, now)),
+    now,
+    correlationId,
+  );
+  if (decision.messages.length > 0) deps.kick();
+  return { known: knownOf(decision.next, deps.limits.searchMaxMs), answer: decision.answer };
+}
+
+/**
+ * The answer that the row already holds, for callers who find the workflow closed or gone.
+ * @returns null where the row would have to change for an answer, so that only the workflow can give it
+ */
+export async function answerFromRow(
+  deps: Pick<DeliveryDeps, 'store' | 'limits' | 'features' | 'clock' | 'newId'>, deliveryId: string, event: Exclude<WorkflowEvent, { kind: 'lookForDriver' }>,
+): Promise<Answer | null> {
+  const truth = await deps.store.look(deliveryId, { ...touchedBy(event), pickFrom: [] });
+  if (!truth) return { refused: 'NOT_FOUND', detail: 'no such delivery' };
+  const { next, answer } = decide(truth, event, occasionOf(deps, truth, event, deps.clock()));
+  return next === truth ? answer : null;
+}
+
+function occasionOf({ newId, limits, features }: Pick<DeliveryDeps, 'newId' | 'limits' | 'features'>, { delivery }: Truth, event: WorkflowEvent, now: number): Occasion {
+  const availabilityStates = features.isOn('availability_states', { cityId: delivery.cityId, key: delivery.driverId ?? delivery.deliveryId });
+  return { now, newId: newId(), actor: actorOf(event), limits, availabilityStates };
+}
+
+function actorOf(event: WorkflowEvent): Actor {
+  switch (event.kind) {
+    case 'acceptOffer':
+    case 'rejectOffer': return { kind: 'driver', id: event.driverId };
+    case 'takeStep':
+    case 'failDelivery':
+    case 'cancelDelivery':
+    case 'assignDriver': return event.by;
+    case 'lookForDriver': return { kind: 'system', id: 'search' };
+    case 'lapseOffer': return { kind: 'system', id: 'offer-lapse' };
+    case 'giveUpSearch': return { kind: 'system', id: 'search-limit' };
+    case 'releaseDriver': return { kind: 'system', id: 'driver-left' };
+    case 'readDelivery': return { kind: 'system', id: 'repair' };
+  }
+}
+
+function touchedBy(event: WorkflowEvent): Pick<Touched, 'offerIds' | 'driverIds'> {
+  switch (event.kind) {
+    case 'acceptOffer':
+    case 'rejectOffer': return { offerIds: [event.offerId], driverIds: [] };
+    case 'lapseOffer': return { offerIds: [event.offerId], driverIds: [] };
+    case 'releaseDriver': return { offerIds: event.offerId === null ? [] : [event.offerId], driverIds: [] };
+    case 'assignDriver': return { offerIds: [], driverIds: [event.driverId] };
+    default: return { offerIds: [], driverIds: [] };
+  }
+}
+
+// ---- looking around -----------------------------------------------------------------------------------------------------------
+
+type Look = { facts: SearchFacts; ranking: Ranking; near: readonly NearDriver[]; offersOn: boolean; radiusMeters: number };
+
+/** Candidates come from the live map and the record, without a lock: the hold reads again. */
+async function lookAround(deps: DeliveryDeps, deliveryId: string, now: number): Promise<Look | null> {
+  const facts = await deps.store.searchFacts(deliveryId);
+  if (!facts || !isSearched(facts, now)) return null;
+  const { cityId, pickup: point, searchRound, escalationLevel } = facts;
+  const radiusMeters = searchRadiusMeters(searchRound, escalationLevel, deps.limits.search);
+  const near = await deps.map.near({ cityId, point, radiusMeters, limit: SEARCH_LIMIT, now });
+  const known = await deps.store.candidates({ deliveryId, driverIds: near.map(({ driverId }) => driverId), now });
+  const offersOn = deps.features.isOn('driver_offers', { cityId, key: deliveryId });
+  const { parcelSize, payCents, readyAt } = facts;
+  const wanted = { kind: offersOn ? 'SINGLE' : 'DIRECT', parcelSize, payCents, readyAt, level: escalationLevel, now } as const;
+  const ranking = rankCandidates(candidatesOf(deps, near, known), wanted, deps.limits.ranking);
+  return { facts, near, radiusMeters, offersOn, ranking };
+}
+
+function isSearched({ status, searchAt }: SearchFacts, now: number): boolean {
+  return status === 'SEARCHING' || (status === 'PENDING' && searchAt <= now);
+}
+
+function candidatesOf({ travel, timeScale }: DeliveryDeps, near: readonly NearDriver[], known: readonly CandidateFacts[]): Candidate[] {
+  const factsOf = new Map(known.map((facts) => [facts.driverId, facts]));
+  return near.flatMap(({ driverId, fixAt, distanceMeters }) => {
+    const facts = factsOf.get(driverId);
+    return facts ? [{ ...facts, fixAt, distanceMeters, travelMs: travelMsFor(distanceMeters, facts.vehicle, travel) / timeScale }] : [];
+  });
+}
+
+function completed(event: WorkflowEvent, look: Look | null, picked: string | null, ttlMs: number): DeliveryEvent {
+  if (event.kind !== 'lookForDriver') return event;
+  return { ...event, search: look ? outcomeOf(look, picked, ttlMs) : NOT_SEARCHED };
+}
+
+/** A zone may set how long its offers wait; else the setting holds. */
+function offerTtlMs({ limits, timeScale }: DeliveryDeps, look: Look | null): number {
+  const seconds = look?.facts.zoneOfferTtlSeconds ?? null;
+  return seconds === null ? limits.offerTtlMs : (seconds * 1_000) / timeScale;
+}
+
+const NOT_SEARCHED: SearchOutcome = { chosen: null, contended: false, offersOn: false, ttlMs: 0, exclusionEndsAt: null };
+
+function outcomeOf(look: Look, picked: string | null, ttlMs: number): SearchOutcome {
+  const { ranking, offersOn } = look;
+  return {
+    chosen: picked === null ? null : chosenOf(look, picked), offersOn, ttlMs,
+    contended: picked === null && ranking.ranked.length > 0, exclusionEndsAt: nextExclusionEndsAt(ranking.excluded),
+  };
+}
+
+/** The best ones are kept in whole, the rest is counted: enough to answer 'why this driver, and why not that one?'. */
+const KEPT = 20;
+
+function chosenOf({ facts, ranking, near, radiusMeters }: Look, driverId: string): Chosen {
+  const toPickup = near.find((each) => each.driverId === driverId);
+  return {
+    driverId,
+    why: { radiusMeters, round: facts.searchRound, ranked: ranking.ranked.slice(0, KEPT), excluded: ranking.excluded.slice(0, KEPT), looked: near.length },
+    payload: { ...facts.shown, toPickupMeters: Math.round(toPickup?.distanceMeters ?? 0) },
+  };
+}

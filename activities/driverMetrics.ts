@@ -1,0 +1,18 @@
+import { Counter } from 'prom-client';
+
+/** Metrics about drivers, in prom-client's default registry. */
+
+export const timedEndFailures = new Counter({
+  name: 'availability_timed_end_failures_total',
+  help: 'Breaks and pauses that did not end by their own timer and were ended by the sweep',
+});
+
+export const mapRepairs = new Counter({
+  name: 'driver_map_repairs_total',
+  help: 'Differences between the live map and PostgreSQL that the sweep repaired',
+  labelNames: ['kind'] as const,
+});
+
+export const fixesReceived = new Counter({ name: 'driver_fixes_received_total', help: 'Positions of drivers taken in' });
+
+export const fixesArchived = new Counter({ name: 'driver_fixes_archived_total', help: 'Positions of drivers kept as history, after thinning' });

@@ -1,0 +1,26 @@
+import { type Database } from './adapters/database';
+import { readCarried, readLiveOffer } from './adapters/driverStateRows';
+import { readDrivers } from './adapters/deliveryRow';
+import { type Clock, type DriverStates } from './ports';
+
+/** What a driver's app is told on connecting, from PostgreSQL (spec 8); and its word that it showed an offer. */
+export function createDriverStates({ db, clock }: { db: Database; clock: Clock }): DriverStates {
+  return {
+    // One snapshot: an offer that becomes an assignment meanwhile must not be in neither or in both.
+    read: (driverId) => db.$transaction(async (tx) => {
+      const [driver] = await readDrivers(tx, [driverId]);
+      if (!driver) return null;
+      const { offerVersion, availability, availabilityUntil: until, availabilityReason: reason, pending } = driver.facts;
+      return {
+        driverId, offerVersion,
+        availability: { availability, until: until === null ? null : new Date(until).toISOString(), reason, pending },
+        offer: await readLiveOffer(tx, driverId),
+        deliveries: await readCarried(tx, driverId),
+      };
+    }, { isolationLevel: 'RepeatableRead' }),
+    offerSeen: async (offerId, driverId) => {
+      const { count } = await db.offer.updateMany({ where: { id: offerId, driverId, state: 'LIVE', reachedAt: null }, data: { reachedAt: new Date(clock()) } });
+      return count === 1;
+    },
+  };
+}

@@ -1,0 +1,144 @@
+import { type Actor } from '../domain/delivery';
+import { merchantRoom, type Message, opsRoom } from '../domain/message';
+import { DEFAULT_PAY_TARIFF, payFor } from '../domain/money';
+import { distanceMeters, type Point, type TravelModel, travelMsFor } from '../domain/places';
+import { type Entry } from '../domain/truth';
+import { type ParcelSize } from '../domain/vehicles';
+import { type Zone, zoneOf } from '../domain/zones';
+import { type NewId } from './ports';
+
+/** One end of the way. */
+export type OrderStop = { address: string; point: Point; contactName: string | null; contactPhone: string | null; notes: string | null };
+
+/** What a shop asks for. Instants in epoch ms, money in cents. */
+export type Order = {
+  merchantId: string;
+  /** The merchant's own key: the same key is the same delivery. */
+  sellerOrderId: string;
+  cityId: string;
+  pickup: OrderStop;
+  dropoff: OrderStop;
+  /** Null = ready now. */
+  readyAt: number | null;
+  windowFrom: number | null;
+  windowTo: number | null;
+  parcelSize: ParcelSize;
+  feeCents: number;
+  /** Null = by the tariff. */
+  payCents: number | null;
+  /** Null = the city's. */
+  currency: string | null;
+  by: Actor;
+};
+
+/** `again`: this order was taken before, with the same body. */
+export type Taken =
+  | { taken: 'new' | 'again'; deliveryId: string }
+  | { refused: 'IDEMPOTENCY_CONFLICT' | 'UNKNOWN_CITY' | 'UNKNOWN_MERCHANT' | 'WRONG_CURRENCY'; detail: string };
+
+export type OrderCity = { currency: string; zones: readonly Zone[] };
+
+/** A delivery as it begins. */
+export type NewDelivery = Omit<Order, 'readyAt' | 'payCents' | 'currency' | 'by'> & {
+  deliveryId: string;
+  requestHash: string;
+  correlationId: string;
+  zoneId: string | null;
+  readyAt: number;
+  searchAt: number;
+  currency: string;
+  payCents: number;
+  distanceMeters: number;
+  createdAt: number;
+};
+
+/** Where orders are kept. */
+export interface OrderStore {
+  /** @returns null where there is no such city */
+  city(cityId: string): Promise<OrderCity | null>;
+  merchantExists(merchantId: string): Promise<boolean>;
+  /** Writes delivery, stops, audit entry and messages at once, or nothing where the merchant's key is taken. @returns whether it wrote */
+  insert(delivery: NewDelivery, entry: Entry, messages: readonly Message[]): Promise<boolean>;
+  /** @returns null where the merchant has no such key */
+  findByKey(merchantId: string, sellerOrderId: string): Promise<{ deliveryId: string; requestHash: string } | null>;
+}
+
+export type OrderDeps = {
+  store: OrderStore;
+  newId: NewId;
+  searchLeadMs: number;
+  travel: TravelModel;
+  /** Called after a commit: the outbox has news. */
+  kick: () => void;
+};
+
+export type Orders = {
+  /**
+   * Takes an order: the row is the promise, so this works while Temporal is away. `requestHash` tells a retry from another order under the same key
+   * (spec 1). `now` in epoch ms.
+   */
+  takeOrder(order: Order, requestHash: string, correlationId: string, now: number): Promise<Taken>;
+};
+
+export function createOrders(deps: OrderDeps): Orders {
+  return {
+    takeOrder: async (order, requestHash, correlationId, now) => {
+      const known = await knownAlready(deps, order, requestHash);
+      if (known) return known;
+      const city = await deps.store.city(order.cityId);
+      if (!city) return { refused: 'UNKNOWN_CITY', detail: `there is no city ${order.cityId}` };
+      if (order.currency !== null && order.currency !== city.currency) return { refused: 'WRONG_CURRENCY', detail: `the currency of ${order.cityId} is ${city.currency}` };
+      if (!(await deps.store.merchantExists(order.merchantId))) return { refused: 'UNKNOWN_MERCHANT', detail: `there is no merchant ${order.merchantId}` };
+      const delivery = newDelivery(deps, order, city, { requestHash, correlationId, now });
+      const isWritten = await deps.store.insert(delivery, entryOf(delivery, order.by), messagesOf(delivery));
+      if (!isWritten) return takenMeanwhile(deps, order, requestHash);
+      deps.kick();
+      return { taken: 'new', deliveryId: delivery.deliveryId };
+    },
+  };
+}
+
+async function knownAlready({ store }: OrderDeps, { merchantId, sellerOrderId }: Order, requestHash: string): Promise<Taken | null> {
+  const known = await store.findByKey(merchantId, sellerOrderId);
+  if (!known) return null;
+  if (known.requestHash === requestHash) return { taken: 'again', deliveryId: known.deliveryId };
+  return { refused: 'IDEMPOTENCY_CONFLICT', detail: `the order ${sellerOrderId} was taken before with another body` };
+}
+
+/** Of two first tries at once one writes; the other finds what that one wrote. */
+async function takenMeanwhile(deps: OrderDeps, order: Order, requestHash: string): Promise<Taken> {
+  const known = await knownAlready(deps, order, requestHash);
+  if (!known) throw new Error('an order was refused by its key, yet there is none under that key');
+  return known;
+}
+
+function newDelivery(
+  { newId, searchLeadMs, travel }: OrderDeps, order: Order, city: OrderCity, { requestHash, correlationId, now }: { requestHash: string; correlationId: string; now: number },
+): NewDelivery {
+  const { by: _by, ...asked } = order;
+  const readyAt = order.readyAt ?? now;
+  const meters = distanceMeters(order.pickup.point, order.dropoff.point);
+  return {
+    ...asked, requestHash, correlationId, readyAt,
+    deliveryId: newId(),
+    zoneId: zoneOf(order.pickup.point, city.zones)?.zoneId ?? null,
+    searchAt: Math.max(now, readyAt - searchLeadMs),
+    currency: city.currency,
+    payCents: order.payCents ?? payFor({ distanceMeters: meters, travelMs: travelMsFor(meters, 'CAR', travel), waitMs: 0, bonusCents: 0 }, DEFAULT_PAY_TARIFF).totalCents,
+    distanceMeters: Math.round(meters),
+    createdAt: now,
+  };
+}
+
+function entryOf({ zoneId, payCents, feeCents, currency, readyAt, searchAt }: NewDelivery, actor: Actor): Entry {
+  const detail = { zoneId, payCents, feeCents, currency, readyAt: new Date(readyAt).toISOString(), searchAt: new Date(searchAt).toISOString() };
+  return { kind: 'delivery_created', chain: 'delivery', driverId: null, actor, from: null, to: 'PENDING', why: null, deviceAt: null, detail };
+}
+
+function messagesOf({ deliveryId, sellerOrderId, merchantId, cityId, createdAt }: NewDelivery): Message[] {
+  const body = { deliveryId, sellerOrderId, status: 'PENDING', driverId: null, reasonCode: null, at: new Date(createdAt).toISOString() };
+  return [
+    { kind: 'startDelivery', deliveryId },
+    { kind: 'emit', emits: [{ rooms: [opsRoom(cityId), merchantRoom(merchantId)], event: 'delivery_created', body }] },
+  ];
+}

@@ -1,0 +1,219 @@
+/**
+ * The one place where the environment is read. A wrong or missing value stops the start with a message that names the variable,
+ * what is wrong and what is allowed: all problems at once, and no secret in any of them.
+ */
+import type { AvailabilityLimits } from '../domain/availability';
+import type { EscalationThresholds } from '../domain/escalation';
+import type { TravelModel } from '../domain/places';
+import { RANKING_LIMITS, type RankingLimits, type SearchLimits } from '../domain/ranking';
+import type { FeatureSetting } from '../domain/rollout';
+import { apiContradictions, serviceContradictions } from './contradictions';
+import type { Environment, Variable } from './variable';
+import { API_VARIABLES as API, SERVICE_VARIABLES as SERVICE } from './variables';
+
+/** What worker and API both need. Durations of business are ms, already divided by TIME_SCALE; those of plumbing are not. */
+export type Settings = {
+  database: { url: string; poolSize: number; statementTimeoutMs: number };
+  redis: { url: string };
+  log: { level: string };
+  timeScale: number;
+  /** How long an offer waits for its answer where its zone sets nothing else. */
+  offerTtlMs: number;
+  searchLeadMs: number;
+  /** 0 = never given up. */
+  searchMaxMs: number;
+  search: SearchLimits;
+  ranking: RankingLimits;
+  /** Of a real day: who counts travel times divides them by `timeScale`. */
+  travel: TravelModel;
+  availability: AvailabilityLimits;
+  escalation: { thresholds: EscalationThresholds; checkEveryMs: number };
+  features: readonly FeatureSetting[];
+  worker: WorkerSettings;
+};
+
+/** How a worker is tuned. */
+export type WorkerSettings = { healthHost: string; healthPort: number; maxCachedWorkflows: number; workflowTaskSlots: number; localActivitySlots: number; activitySlots: number };
+
+/** What the API needs beside that. */
+export type ApiSettings = Settings & {
+  api: { host: string; port: number; trustedProxies: number; shutdownGraceMs: number; answerTimeoutMs: number };
+  auth: AuthSettings;
+  rateLimits: RateLimits;
+};
+
+/** Where tokens come from: the issuer's public keys, or one key for demo and tests. */
+export type AuthSettings = { keys: { kind: 'jwks'; url: string } | { kind: 'local'; key: string }; issuer: string; audience: string };
+
+/** Requests a minute. */
+export type RateLimits = { perMinute: number; merchantPerMinute: number; opsPerMinute: number; locationPerMinute: number; badTokenPerMinute: number };
+
+/** The environment does not say what a start needs. The message lists every problem, one a line. */
+export class SettingsError extends Error {
+  override name = 'SettingsError';
+
+  constructor(readonly problems: readonly string[]) {
+    super(['The settings are not right:', ...problems.map((problem) => `  ${problem}`)].join('\n'));
+  }
+}
+
+/**
+ * The settings of a worker.
+ * @throws SettingsError
+ */
+export function readSettings(environment: Environment): Settings {
+  const env = withoutEmpty(environment);
+  refuseProblems([...wrongValues(env, Object.values<Variable<unknown>>(SERVICE)), ...serviceContradictions(env)]);
+  return servicePart(reader(env));
+}
+
+/**
+ * The settings of the API: those of a worker, and where it listens, whose tokens it takes, and its limits.
+ * @throws SettingsError
+ */
+export function readApiSettings(environment: Environment): ApiSettings {
+  const env = withoutEmpty(environment);
+  const variables = [...Object.values<Variable<unknown>>(SERVICE), ...Object.values<Variable<unknown>>(API)];
+  refuseProblems([...wrongValues(env, variables), ...serviceContradictions(env), ...apiContradictions(env)]);
+  const read = reader(env);
+  return { ...servicePart(read), ...apiPart(read) };
+}
+
+type Read = <T>(variable: Variable<T>) => T;
+
+const reader = (env: Environment): Read => ({ name, schema }) => schema.parse(env[name]);
+
+/** Compose files and charts set what is not wanted to the empty text. */
+function withoutEmpty(env: Environment): Environment {
+  return Object.fromEntries(Object.entries(env).filter(([, text]) => text !== ''));
+}
+
+function wrongValues(env: Environment, variables: readonly Variable<unknown>[]): string[] {
+  return variables.flatMap(({ name, schema }) => schema.safeParse(env[name]).error?.issues.map(({ message }) => message) ?? []);
+}
+
+function refuseProblems(problems: readonly string[]): void {
+  if (problems.length > 0) throw new SettingsError(problems);
+}
+
+function servicePart(read: Read): Settings {
+  const timeScale = read(SERVICE.timeScale);
+  const seconds = (count: number): number => scaledMs(count * 1_000, timeScale);
+  const minutes = (count: number): number => scaledMs(count * 60_000, timeScale);
+  return {
+    database: { url: read(SERVICE.databaseUrl), poolSize: read(SERVICE.databasePoolSize), statementTimeoutMs: read(SERVICE.databaseStatementTimeoutMs) },
+    redis: { url: read(SERVICE.redisUrl) },
+    log: { level: read(SERVICE.logLevel) },
+    timeScale,
+    offerTtlMs: seconds(read(SERVICE.offerExpirationSeconds) ?? read(SERVICE.driverOffersTimeoutSeconds) ?? 30),
+    searchLeadMs: minutes(read(SERVICE.searchLeadMinutes)),
+    searchMaxMs: minutes(read(SERVICE.searchMaxMinutes)),
+    search: searchPart(read, seconds),
+    ranking: {
+      ...RANKING_LIMITS,
+      freshFixMs: seconds(read(SERVICE.positionFreshSeconds)),
+      lapseExclusionMs: minutes(read(SERVICE.lapseExclusionMinutes)),
+      travelBucketMs: scaledMs(RANKING_LIMITS.travelBucketMs, timeScale),
+    },
+    travel: travelPart(read),
+    availability: {
+      breakMinMinutes: read(SERVICE.breakMinMinutes),
+      breakMaxMinutes: read(SERVICE.breakMaxMinutes),
+      pauseMaxMinutes: read(SERVICE.pauseMaxMinutes),
+      freshFixMs: seconds(read(SERVICE.positionFreshSeconds)),
+      silentMs: minutes(read(SERVICE.positionOfflineMinutes)),
+    },
+    escalation: {
+      thresholds: {
+        1: minutes(read(SERVICE.escalationLevel1Minutes)),
+        2: minutes(read(SERVICE.escalationLevel2Minutes)),
+        3: minutes(read(SERVICE.escalationLevel3Minutes)),
+      },
+      checkEveryMs: minutes(read(SERVICE.escalationCheckMinutes)),
+    },
+    features: featuresPart(read),
+    worker: workerPart(read),
+  };
+}
+
+/** Never 0 where it was not: that has a meaning of its own. */
+function scaledMs(ms: number, timeScale: number): number {
+  return ms === 0 ? 0 : Math.max(1, Math.round(ms / timeScale));
+}
+
+function searchPart(read: Read, seconds: (count: number) => number): SearchLimits {
+  return {
+    startRadiusMeters: read(SERVICE.searchRadiusMeters),
+    radiusGrowth: read(SERVICE.searchRadiusFactor),
+    maxRadiusMeters: read(SERVICE.searchRadiusMaxMeters),
+    escalatedRadiusMeters: read(SERVICE.searchRadiusEscalatedMeters),
+    backoffMs: seconds(read(SERVICE.searchBackoffSeconds)),
+    maxBackoffMs: seconds(read(SERVICE.searchBackoffMaxSeconds)),
+  };
+}
+
+function travelPart(read: Read): TravelModel {
+  return {
+    detourFactor: read(SERVICE.travelDetourFactor),
+    metersPerMinute: { BICYCLE: read(SERVICE.bicycleSpeed), MOPED: read(SERVICE.mopedSpeed), CAR: read(SERVICE.carSpeed), VAN: read(SERVICE.vanSpeed) },
+  };
+}
+
+function featuresPart(read: Read): FeatureSetting[] {
+  return [
+    {
+      feature: 'driver_offers', state: read(SERVICE.enableDriverOffers),
+      rolloutPercent: read(SERVICE.driverOffersRollout), cities: read(SERVICE.driverOffersCities),
+    },
+    {
+      feature: 'availability_states', state: read(SERVICE.enableAvailabilityStates),
+      rolloutPercent: read(SERVICE.availabilityStatesRollout), cities: read(SERVICE.availabilityStatesCities),
+    },
+    {
+      feature: 'escalation', state: read(SERVICE.enableEscalation),
+      rolloutPercent: read(SERVICE.escalationRollout), cities: read(SERVICE.escalationCities),
+    },
+    {
+      feature: 'auto_reassignment', state: read(SERVICE.enableAutoReassignment),
+      rolloutPercent: read(SERVICE.autoReassignmentRollout), cities: read(SERVICE.autoReassignmentCities),
+    },
+  ];
+}
+
+function workerPart(read: Read): WorkerSettings {
+  return {
+    healthHost: read(SERVICE.workerHealthHost),
+    healthPort: read(SERVICE.workerHealthPort),
+    maxCachedWorkflows: read(SERVICE.workerMaxCachedWorkflows),
+    workflowTaskSlots: read(SERVICE.workerWorkflowTaskSlots),
+    localActivitySlots: read(SERVICE.workerLocalActivitySlots),
+    activitySlots: read(SERVICE.workerActivitySlots),
+  };
+}
+
+function apiPart(read: Read): Omit<ApiSettings, keyof Settings> {
+  return {
+    api: {
+      host: read(API.host),
+      port: read(API.port),
+      trustedProxies: read(API.trustedProxies),
+      shutdownGraceMs: read(API.shutdownGraceSeconds) * 1_000,
+      answerTimeoutMs: read(API.answerTimeoutMs),
+    },
+    auth: { keys: keysPart(read), issuer: read(API.issuer), audience: read(API.audience) },
+    rateLimits: {
+      perMinute: read(API.perMinute),
+      merchantPerMinute: read(API.merchantPerMinute),
+      opsPerMinute: read(API.opsPerMinute),
+      locationPerMinute: read(API.locationPerMinute),
+      badTokenPerMinute: read(API.badTokenPerMinute),
+    },
+  };
+}
+
+function keysPart(read: Read): AuthSettings['keys'] {
+  const [url, key] = [read(API.jwksUrl), read(API.localKey)];
+  if (url !== null) return { kind: 'jwks', url };
+  if (key !== null) return { kind: 'local', key };
+  throw new SettingsError([`${API.jwksUrl.name} and ${API.localKey.name} are both not set`]);
+}

@@ -1,0 +1,144 @@
+import { z } from 'zod';
+import { type FeatureState, featureStateOf } from '../domain/rollout';
+
+/** Variables by name, as `process.env` gives them. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** One environment variable: how it is read, and what is said of it in messages and in docs/settings.md. */
+export type Variable<T> = {
+  name: string;
+  /** Takes the raw text, or undefined where it is unset. Its issues never show a secret's value. */
+  schema: z.ZodType<T, string | undefined>;
+  /** What may stand in it, in words. */
+  allowed: string;
+  /** What holds where it is unset; null = nothing. */
+  fallback: string | null;
+  meaning: string;
+};
+
+type Words = Pick<Variable<unknown>, 'name' | 'allowed' | 'fallback' | 'meaning'>;
+type Reading<T> = { value: T } | { wrong: string };
+type Bounds = { min: number; max: number };
+
+/** Unset, the fallback is read in the text's place; where there is none, `unset` holds. */
+function variable<T>(words: Words, read: (text: string) => Reading<T>, unset: Reading<T>): Variable<T> {
+  const schema = z.string().optional().transform((text, context): T => {
+    const given = text ?? words.fallback;
+    const reading = given === null ? unset : read(given);
+    if ('value' in reading) return reading.value;
+    context.addIssue({ code: 'custom', message: `${words.name} ${reading.wrong}; allowed: ${words.allowed}` });
+    return z.NEVER;
+  });
+  return { ...words, schema };
+}
+
+const MISSING = { wrong: 'is not set' } as const;
+const NONE = { value: null } as const;
+
+/** A whole number within bounds, both included. */
+export function whole(name: string, fallback: number, bounds: Bounds, meaning: string): Variable<number> {
+  return variable({ name, allowed: wholeWords(bounds), fallback: String(fallback), meaning }, (text) => readWhole(text, bounds), MISSING);
+}
+
+/** A whole number within bounds that may be unset. */
+export function optionalWhole(name: string, bounds: Bounds, meaning: string): Variable<number | null> {
+  return variable<number | null>({ name, allowed: wholeWords(bounds), fallback: null, meaning }, (text) => readWhole(text, bounds), NONE);
+}
+
+/** A number within bounds, both included, written with a point. */
+export function decimal(name: string, fallback: number, { min, max }: Bounds, meaning: string): Variable<number> {
+  return variable(
+    { name, allowed: `a number from ${min} to ${max}`, fallback: String(fallback), meaning },
+    (text) => (/^\d{1,9}(\.\d{1,9})?$/.test(text) && isWithin(text, { min, max }) ? { value: Number(text) } : wrongValue(text)),
+    MISSING,
+  );
+}
+
+/** One of a few words. */
+export function choice<const T extends string>(name: string, fallback: T, words: readonly T[], meaning: string): Variable<T> {
+  return variable({ name, allowed: words.join(', '), fallback, meaning }, (text) => readWord(text, words), MISSING);
+}
+
+/** Unset = off and switchable, `true` = on, literal `false` = killed (spec 7). */
+export function featureSwitch(name: string, meaning: string): Variable<FeatureState> {
+  return variable<FeatureState>(
+    { name, allowed: 'true, false, or unset', fallback: null, meaning: `${meaning}. Unset: off, can be switched on. false: killed, nothing overrides it` },
+    (text) => {
+      const state = featureStateOf(text);
+      return state === null ? wrongValue(text) : { value: state };
+    },
+    { value: 'OFF' },
+  );
+}
+
+/** Text without spaces. */
+export function word(name: string, fallback: string, meaning: string): Variable<string> {
+  return variable<string>(
+    { name, allowed: '1 to 200 characters without spaces', fallback, meaning },
+    (text) => (/^\S{1,200}$/.test(text) ? { value: text } : wrongValue(text)),
+    MISSING,
+  );
+}
+
+/** Ids divided by commas; unset = null, which stands for all. */
+export function optionalIds(name: string, meaning: string): Variable<readonly string[] | null> {
+  return variable<readonly string[] | null>(
+    { name, allowed: 'ids of lower case letters, digits and hyphens, divided by commas', fallback: null, meaning },
+    (text) => {
+      const ids = text.split(',').map((id) => id.trim());
+      return ids.every((id) => /^[a-z0-9-]{1,64}$/.test(id)) ? { value: ids } : wrongValue(text);
+    },
+    NONE,
+  );
+}
+
+/** An address that may hold a password, so it is never shown. */
+export function secretUrl(name: string, protocols: readonly string[], meaning: string): Variable<string> {
+  return variable<string>(
+    { name, allowed: urlWords(protocols), fallback: null, meaning },
+    (text) => (isUrl(text, protocols) ? { value: text } : { wrong: 'is no such address (its value is not shown)' }),
+    MISSING,
+  );
+}
+
+/** An address without secrets that may be unset. */
+export function optionalUrl(name: string, protocols: readonly string[], meaning: string): Variable<string | null> {
+  return variable<string | null>(
+    { name, allowed: urlWords(protocols), fallback: null, meaning },
+    (text) => (isUrl(text, protocols) ? { value: text } : wrongValue(text)),
+    NONE,
+  );
+}
+
+/** A secret key of at least so many bytes that may be unset. */
+export function optionalKey(name: string, minBytes: number, meaning: string): Variable<string | null> {
+  return variable<string | null>(
+    { name, allowed: `at least ${minBytes} bytes`, fallback: null, meaning },
+    (text) => (Buffer.byteLength(text) >= minBytes ? { value: text } : { wrong: `has only ${Buffer.byteLength(text)} bytes (its value is not shown)` }),
+    NONE,
+  );
+}
+
+function readWhole(text: string, bounds: Bounds): Reading<number> {
+  return /^\d{1,15}$/.test(text) && isWithin(text, bounds) ? { value: Number(text) } : wrongValue(text);
+}
+
+function readWord<T extends string>(text: string, words: readonly T[]): Reading<T> {
+  const found = words.find((each) => each === text);
+  return found === undefined ? wrongValue(text) : { value: found };
+}
+
+function isWithin(text: string, { min, max }: Bounds): boolean {
+  return Number(text) >= min && Number(text) <= max;
+}
+
+function isUrl(text: string, protocols: readonly string[]): boolean {
+  return URL.canParse(text) && protocols.includes(new URL(text).protocol) && new URL(text).hostname !== '';
+}
+
+function wrongValue(text: string): { wrong: string } {
+  return { wrong: `is ${JSON.stringify(text.slice(0, 80))}` };
+}
+
+const wholeWords = ({ min, max }: Bounds): string => `a whole number from ${min} to ${max}`;
+const urlWords = (protocols: readonly string[]): string => `an address that begins with ${protocols.map((each) => `${each}//`).join(' or ')}`;

@@ -1,0 +1,60 @@
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { Logger } from 'pino';
+import { register } from 'prom-client';
+
+export type HealthDeps = {
+  port: number;
+  log: Logger;
+  /** One a dependency; rejects while it is away. */
+  checks: Readonly<Record<string, () => Promise<void>>>;
+};
+
+const CHECK_TIMEOUT_MS = 2_000;
+
+/** `/health` says that the process lives, `/health/ready` whether it can work, `/metrics` what it measured. On 127.0.0.1 unless HOST says otherwise. */
+export async function startHealthServer({ port, log, checks }: HealthDeps): Promise<{ close(): Promise<void> }> {
+  const server = createServer((request, response) => {
+    answer(request.url ?? '/', response, checks).catch((error: unknown) => {
+      log.error({ err: error }, 'health');
+      response.writeHead(500).end();
+    });
+  });
+  await listen(server, port);
+  return { close: () => new Promise((resolve) => { server.close(() => resolve()); server.closeAllConnections(); }) };
+}
+
+function listen(server: Server, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', () => { server.off('error', reject); resolve(); });
+  });
+}
+
+async function answer(url: string, response: ServerResponse, checks: HealthDeps['checks']): Promise<void> {
+  if (url === '/health') return json(response, 200, { status: 'ok' });
+  if (url === '/metrics') {
+    response.writeHead(200, { 'content-type': register.contentType }).end(await register.metrics());
+    return;
+  }
+  if (url !== '/health/ready') return json(response, 404, { status: 'not found' });
+  const states = await Promise.all(Object.entries(checks).map(async ([name, check]) => [name, await stateOf(check)] as const));
+  const isReady = states.every(([, state]) => state === 'ok');
+  json(response, isReady ? 200 : 503, { status: isReady ? 'ok' : 'not ready', dependencies: Object.fromEntries(states) });
+}
+
+async function stateOf(check: () => Promise<void>): Promise<string> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => { timer = setTimeout(() => reject(new Error('no answer in time')), CHECK_TIMEOUT_MS); });
+  try {
+    await Promise.race([check(), late]);
+    return 'ok';
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function json(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+}

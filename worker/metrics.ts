@@ -1,0 +1,18 @@
+import type { Logger } from 'pino';
+import { Counter, Gauge } from 'prom-client';
+import type { OpenRowsReport } from '../activities/openRows';
+
+const openDeliveries = new Gauge({ name: 'deliveries_open', help: 'Open deliveries at the last sweep' });
+const runningWorkflows = new Gauge({ name: 'delivery_workflows_running', help: 'Running delivery workflows at the last sweep' });
+const repairs = new Counter({ name: 'open_rows_repairs_total', help: 'Workflows that the sweep had to start, or to tell of their end', labelNames: ['repair'] as const });
+const wrongHolds = new Gauge({ name: 'driver_holds_wrong', help: 'Drivers whose counters differ from their offers and assignments; anything but 0 is a bug' });
+
+/** What the sweep found goes to the metrics; what it had to repair also to the log, since something broke it. */
+export function observeOpenRows(report: OpenRowsReport, log: Logger): void {
+  openDeliveries.set(report.openRows);
+  runningWorkflows.set(report.running);
+  wrongHolds.set(report.holdsWrong);
+  repairs.inc({ repair: 'restarted' }, report.restarted);
+  repairs.inc({ repair: 'orphaned' }, report.orphaned);
+  if (report.restarted + report.orphaned + report.holdsWrong > 0) log.warn(report, 'the sweep of open deliveries had to repair');
+}

@@ -1,0 +1,128 @@
+import {
+  allHandlersFinished, ApplicationFailure, condition, proxyLocalActivities, setCurrentDetails, setHandler, Trigger, upsertSearchAttributes, workflowInfo,
+  continueAsNew,
+} from '@temporalio/workflow';
+import type { DeliveryActivities, EventInput, Told, WorkflowEvent } from '../activities/delivery';
+import { type Deadline, type Known, nextDeadline, waitingFor } from '../domain/deadline';
+import type { Answer } from '../domain/truth';
+import {
+  acceptOffer, assignDriver, cancelDelivery, CLOSED, type DeliveryInput, driverCameFree, driverLeft, failDelivery, getKnown, offerWithdrawn, rejectOffer,
+  searchAttributes, takeStep, type Traced,
+} from './contract';
+
+const database = proxyLocalActivities<DeliveryActivities>({
+  startToCloseTimeout: '1400ms', // under the workflow task's 2 s, so that a slow transaction never heartbeats one
+  localRetryThreshold: '2s', // a database that is away is waited for on timers, not in a held task
+  retry: { initialInterval: '100ms', maximumInterval: '10s' },
+});
+
+type Waiting = { event: WorkflowEvent; correlationId: string; answered?: Trigger<Answer> };
+
+/** Not yet read: the first event, a search, reads the row, whatever its state. */
+const UNREAD: Known = {
+  status: 'PENDING', closed: false, driverId: null, offers: [], searchAgainAt: 0, searchRound: 0, giveUpAt: null, escalationLevel: 0,
+};
+
+/**
+ * The life of one delivery, from its row in the database to its last state. One writer: handlers only put into the inbox and wait; this loop takes
+ * the next event, or the deadline that is due, runs its one transaction, adopts the truth that comes back, and waits (design: the way of one delivery).
+ */
+export async function delivery({ deliveryId, correlationId }: DeliveryInput): Promise<Known['status']> {
+  const inbox: Waiting[] = [];
+  let known = UNREAD;
+  let shownWords = '';
+
+  const put = (event: WorkflowEvent, traced: Traced): void => void inbox.push({ event, correlationId: traced.correlationId });
+  const ask = async (event: WorkflowEvent, traced: Traced): Promise<Answer> => {
+    const answered = new Trigger<Answer>();
+    inbox.push({ event, correlationId: traced.correlationId, answered });
+    return answered;
+  };
+  const whileOpen = { validator: (_asked: Traced) => refuseWhenClosed(known) };
+  setHandler(acceptOffer, ({ offerId, driverId, ...traced }) => ask({ kind: 'acceptOffer', offerId, driverId }, traced), whileOpen);
+  setHandler(rejectOffer, ({ offerId, driverId, reason, ...traced }) => ask({ kind: 'rejectOffer', offerId, driverId, reason }, traced), whileOpen);
+  setHandler(takeStep, ({ step, by, deviceAt, ...traced }) => ask({ kind: 'takeStep', step, by, deviceAt }, traced), whileOpen);
+  setHandler(failDelivery, ({ by, reason, goods, ...traced }) => ask({ kind: 'failDelivery', by, reason, goods }, traced), whileOpen);
+  setHandler(cancelDelivery, ({ by, reason, ...traced }) => ask({ kind: 'cancelDelivery', by, reason }, traced), whileOpen);
+  setHandler(assignDriver, ({ driverId, by, override, why, ...traced }) => ask({ kind: 'assignDriver', driverId, by, override, why }, traced), whileOpen);
+  setHandler(driverLeft, ({ driverId, offerId, assignmentId, why, ...traced }) => put({ kind: 'releaseDriver', driverId, offerId, assignmentId, why }, traced));
+  setHandler(offerWithdrawn, (traced) => put({ kind: 'readDelivery' }, traced));
+  setHandler(driverCameFree, ({ driverId, passed, ...traced }) => put({ kind: 'lookForDriver', freed: { driverId, passed } }, traced));
+  setHandler(getKnown, () => known);
+
+  while (!known.closed) {
+    const due = nextDeadline(known);
+    if (inbox.length === 0 && Date.now() < (due?.at ?? Infinity)) {
+      await somethingHappens(inbox, due);
+      continue;
+    }
+    const next = inbox.shift() ?? ofDeadline(due, correlationId);
+    const told = await tell({ deliveryId, correlationId: next.correlationId, at: Date.now(), event: next.event });
+    showChange(known, told.known);
+    known = told.known;
+    const words = waitingFor(known);
+    if (words !== shownWords) setCurrentDetails((shownWords = words));
+    next.answered?.resolve(told.answer);
+    if (isTimeToContinue(inbox, known)) await goOnAsNew({ deliveryId, correlationId });
+  }
+  await answerTheLate(inbox, deliveryId);
+  return known.status;
+}
+
+function refuseWhenClosed({ closed, status }: Known): void {
+  if (closed) throw ApplicationFailure.nonRetryable(`the delivery is ${status}`, CLOSED);
+}
+
+async function somethingHappens(inbox: readonly Waiting[], due: Deadline | undefined): Promise<void> {
+  const hasNews = () => inbox.length > 0;
+  if (due) await condition(hasNews, due.at - Date.now(), { summary: due.why });
+  else await condition(hasNews);
+}
+
+function ofDeadline(due: Deadline | undefined, correlationId: string): Waiting {
+  if (!due) throw new Error('neither news nor a deadline woke the delivery');
+  const event: WorkflowEvent = due.event.kind === 'lookForDriver' ? { kind: 'lookForDriver', freed: null } : due.event;
+  return { event, correlationId };
+}
+
+/** One transaction for one event. */
+function tell(input: EventInput): Promise<Told> {
+  return database[input.event.kind](input);
+}
+
+/** Search attributes change with the states that ops look for; the two arrivals stay in the record, to save an event each. */
+function showChange(before: Known, after: Known): void {
+  const shown = (known: Known) => JSON.stringify(attributesOf(known).map(({ value }) => value));
+  if (before === UNREAD ? after.status !== 'PENDING' : shown(before) !== shown(after)) upsertSearchAttributes(attributesOf(after));
+}
+
+function attributesOf(known: Known) {
+  const { deliveryStatus, driverId, offerExpiresAt, escalationLevel } = searchAttributes;
+  const offer = known.offers[0];
+  const status = known.status === 'AT_PICKUP' ? 'ASSIGNED' : known.status === 'AT_DROPOFF' ? 'PICKED_UP' : known.status;
+  return [
+    { key: deliveryStatus, value: status },
+    { key: driverId, value: known.driverId ?? offer?.driverId ?? null },
+    { key: offerExpiresAt, value: offer ? new Date(offer.expiresAt) : null },
+    { key: escalationLevel, value: known.escalationLevel },
+  ];
+}
+
+/** Only when the server suggests it, and never while somebody waits for an answer. */
+function isTimeToContinue(inbox: readonly Waiting[], known: Known): boolean {
+  return workflowInfo().continueAsNewSuggested && inbox.length === 0 && !known.closed;
+}
+
+async function goOnAsNew(input: DeliveryInput): Promise<void> {
+  await condition(allHandlersFinished);
+  await continueAsNew<typeof delivery>(input);
+}
+
+/** Who asked while the last event was under way is answered from the row, as they would be after the end. */
+async function answerTheLate(inbox: Waiting[], deliveryId: string): Promise<void> {
+  for (const late of inbox.splice(0)) {
+    const { answer } = await tell({ deliveryId, correlationId: late.correlationId, at: Date.now(), event: late.event });
+    late.answered?.resolve(answer);
+  }
+  await condition(allHandlersFinished);
+}

@@ -1,0 +1,13 @@
+import { proxyActivities } from '@temporalio/workflow';
+import type { PresenceActivities, SweepReport } from '../../activities/presence';
+
+const { sweepPresence } = proxyActivities<PresenceActivities>({
+  startToCloseTimeout: '30s',
+  // The next sweep is 15 s away: one that fails twice is left to it.
+  retry: { initialInterval: '1s', maximumAttempts: 2 },
+});
+
+/** The body of the Schedule that looks after drivers' presence every 15 s (spec 3). */
+export async function presenceSweep(): Promise<SweepReport> {
+  return sweepPresence();
+}

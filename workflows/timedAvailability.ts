@@ -1,0 +1,56 @@
+import { condition, proxyLocalActivities, setCurrentDetails, setHandler } from '@temporalio/workflow';
+import type { TimedEnd } from '../activities/availability';
+import { type TimedAvailabilityInput, timedStateChanged } from './contract';
+
+/** What this workflow needs of activities/availability.ts. */
+export type TimedAvailabilityActivities = {
+  /** @returns the timed state the driver is in afterwards, if any */
+  endTimedState(end: TimedAvailabilityInput): Promise<TimedEnd | null>;
+};
+
+const database = proxyLocalActivities<TimedAvailabilityActivities>({
+  startToCloseTimeout: '1400ms', // under the workflow task's 2 s, so that a slow transaction never heartbeats one
+  localRetryThreshold: '2s', // a database that is away is waited for on timers, not in a held task
+  retry: { initialInterval: '100ms', maximumInterval: '10s' },
+});
+
+/** A clock that differs from PostgreSQL's must not make this spin. */
+const MIN_WAIT_MS = 1_000;
+
+/**
+ * Ends a driver's break or pause at its time; one run a driver. The row decides, guarded on (state, until): when the nearest known end is due, that state and no
+ * other is ended, and the answer says what to wait for next. So news may come late, doubled or in any order, and an end that is moot costs one look at the row.
+ */
+export async function timedAvailability({ driverId, correlationId, ...first }: TimedAvailabilityInput): Promise<void> {
+  let next: TimedEnd | null = first;
+  let trace = correlationId;
+  let changed = false;
+  let notBefore = 0;
+  setHandler(timedStateChanged, ({ state, until, correlationId: newTrace }) => {
+    changed = true;
+    trace = newTrace;
+    next = earlier(next, { state, until });
+  });
+
+  while (next !== null) {
+    const due: TimedEnd = next;
+    changed = false;
+    setCurrentDetails(`${wordsOf(due)} at ${new Date(due.until).toISOString()}`);
+    const waitMs = Math.max(due.until, notBefore) - Date.now();
+    if (waitMs > 0 && (await condition(() => changed, waitMs, { summary: wordsOf(due) }))) continue;
+    next = null;
+    const left = await database.endTimedState({ driverId, correlationId: trace, ...due });
+    notBefore = Date.now() + MIN_WAIT_MS;
+    next = earlier(next, left);
+  }
+  setCurrentDetails('over: the driver is in no timed state');
+}
+
+function earlier(a: TimedEnd | null, b: TimedEnd | null): TimedEnd | null {
+  if (a === null || b === null) return a ?? b;
+  return b.until < a.until ? b : a;
+}
+
+function wordsOf({ state }: TimedEnd): string {
+  return state === 'ON_BREAK' ? 'the break ends' : 'the pause ends';
+}

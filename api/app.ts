@@ -1,0 +1,41 @@
+import express, { type Express } from 'express';
+import helmet from 'helmet';
+import type { ApiDeps } from './deps';
+import { docsRouter } from './docsPage';
+import type { Endpoint } from './endpoint';
+import { healthRouter } from './health';
+import { openApiDocument } from './openapi';
+import { Problem } from './problems';
+import { createRateLimits } from './rateLimits';
+import { correlate, measure, requestLog } from './requestLog';
+import { availabilityEndpoints } from './routes/availability';
+import { cityEndpoints } from './routes/cities';
+import { deliveryEndpoints } from './routes/deliveries';
+import { driverEndpoints } from './routes/drivers';
+import { merchantEndpoints } from './routes/merchants';
+import { offerEndpoints } from './routes/offers';
+import { positionEndpoints } from './routes/positions';
+import { endpointRouter, problemHandler } from './serve';
+
+/** All that the API offers beside probes and docs. */
+export function apiEndpoints(deps: ApiDeps): Endpoint[] {
+  return [
+    ...deliveryEndpoints(deps), ...offerEndpoints(deps), ...driverEndpoints(deps), ...availabilityEndpoints(deps), ...positionEndpoints(deps),
+    ...cityEndpoints(deps), ...merchantEndpoints(deps),
+  ];
+}
+
+/** The HTTP side of the service. It opens no port and holds nothing open. */
+export function createApp(deps: ApiDeps): Express {
+  const endpoints = apiEndpoints(deps);
+  const rateLimits = createRateLimits(deps.redis, deps.settings.rateLimits, deps.log);
+  const app = express();
+  app.disable('etag').set('query parser', 'simple').set('trust proxy', deps.settings.api.trustedProxies);
+  app.use(correlate, requestLog(deps.log), helmet({ contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } } }));
+  app.use(healthRouter(deps), docsRouter(openApiDocument(endpoints)), endpointRouter({ ...deps, rateLimits }, endpoints));
+  app.use(measure('none'), () => {
+    throw new Problem('NO_SUCH_ROUTE', 'no route has this path');
+  });
+  app.use(problemHandler(deps));
+  return app;
+}

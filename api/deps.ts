@@ -1,0 +1,97 @@
+import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import type { Clock, DriverStates, Fix, NewId } from '../activities/ports';
+import type { Availability, PendingAvailability } from '../domain/availability';
+import type { AvailabilityRefusal, AvailabilityRequest } from '../domain/availabilityChange';
+import type { Actor } from '../domain/delivery';
+import type { Point } from '../domain/places';
+import type { FeatureSetting } from '../domain/rollout';
+import type { ParcelSize, VehicleKind } from '../domain/vehicles';
+import type { PrismaClient } from '../prisma/client/client';
+import type { ApiSettings } from '../settings';
+import type { Answers } from './answers';
+import type { TokenReader } from './tokens';
+
+/** What the API needs from outside. `main.ts` and the tests give it; no route builds a client of its own. */
+export type ApiDeps = {
+  settings: Pick<ApiSettings, 'api' | 'rateLimits'>;
+  log: Logger;
+  clock: Clock;
+  newId: NewId;
+  /** For reading, and for writing what has no life of its own: cities, zones, merchants. */
+  db: PrismaClient;
+  redis: Redis;
+  readToken: TokenReader;
+  orders: OrderDesk;
+  answers: Answers;
+  availability: AvailabilityDesk;
+  positions: PositionDesk;
+  registration: DriverRegistration;
+  driverStates: Pick<DriverStates, 'read'>;
+  /** As the environment set them; shown by /health/ready. */
+  features: readonly FeatureSetting[];
+  readiness: Readiness;
+  /** Tests only: a reply that is not as its schema says is an error. */
+  checkReplies?: boolean;
+};
+
+/** One thing the service cannot work without. `check` rejects while it is away. */
+export type Dependency = { name: string; check: () => Promise<unknown> };
+
+/** Whether this process takes requests. */
+export interface Readiness {
+  dependencies: readonly Dependency[];
+  /** True from the moment the process was told to stop. */
+  isStopping: () => boolean;
+}
+
+/** See activities/orders.ts. */
+export interface OrderDesk {
+  takeOrder(order: OrderAsked, requestHash: string, correlationId: string, now: number): Promise<OrderTaken>;
+}
+
+export type StopAsked = { address: string; point: Point; contactName: string | null; contactPhone: string | null; notes: string | null };
+export type OrderAsked = {
+  merchantId: string; sellerOrderId: string; cityId: string; pickup: StopAsked; dropoff: StopAsked; readyAt: number | null; windowFrom: number | null;
+  windowTo: number | null; parcelSize: ParcelSize; feeCents: number; payCents: number | null; currency: string | null; by: Actor;
+};
+export type OrderTaken =
+  | { taken: 'new' | 'again'; deliveryId: string }
+  | { refused: 'IDEMPOTENCY_CONFLICT' | 'UNKNOWN_CITY' | 'UNKNOWN_MERCHANT' | 'WRONG_CURRENCY'; detail: string };
+
+/** What a driver or ops may ask of a driver's availability. */
+export type AvailabilityWish =
+  | Extract<AvailabilityRequest, { kind: 'shiftStart' | 'breakStart' | 'breakEnd' | 'pause' | 'resume' }>
+  | { kind: 'shiftEnd' }
+  | { kind: 'set'; availability: 'AVAILABLE' | 'OFFLINE' };
+
+/** Instants in epoch ms. */
+export type AvailabilityState = {
+  driverId: string; availability: Availability; until: number | null; reason: string | null; pending: PendingAvailability | null; shiftEndsAt: number | null;
+};
+export type AvailabilityAnswer =
+  | { outcome: 'notFound' }
+  | { outcome: 'refused'; code: AvailabilityRefusal; detail: string }
+  | { outcome: 'done'; changed: boolean; state: AvailabilityState };
+
+/** See activities/availability.ts. */
+export interface AvailabilityDesk {
+  request(driverId: string, wish: AvailabilityWish, by: Actor, correlationId: string): Promise<AvailabilityAnswer>;
+  /** @returns null where there is no such driver */
+  read(driverId: string): Promise<AvailabilityState | null>;
+}
+
+/** See activities/positions.ts. */
+export interface PositionDesk {
+  record(driverId: string, fixes: readonly Fix[]): Promise<'recorded' | 'notFound'>;
+}
+
+export type NewDriver = {
+  driverId: string; cityId: string; name: string; phone: string | null; vehicleKind: VehicleKind; offerVersion: number | null; capacity: number;
+};
+
+/** See activities/registration.ts. */
+export interface DriverRegistration {
+  /** Registers a driver, OFFLINE. The same driver again is `again`; another under the same id is refused. */
+  register(driver: NewDriver, by: Actor, correlationId: string, now: number): Promise<'new' | 'again' | 'idTaken' | 'unknownCity'>;
+}

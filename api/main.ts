@@ -1,0 +1,147 @@
+/** The API process: reads the environment, builds the clients, serves until it is told to stop. Composition only. */
+import { createServer, type Server } from 'node:http';
+import { Client, Connection } from '@temporalio/client';
+import { Redis } from 'ioredis';
+import { type Logger, pino } from 'pino';
+import { collectDefaultMetrics } from 'prom-client';
+import { v7 as newId } from 'uuid';
+import { connectDatabase } from '../activities/adapters/database';
+import { createDeliveryStore } from '../activities/adapters/deliveryStore';
+import { createOrderStore } from '../activities/adapters/orderStore';
+import { createRedisDriverMap } from '../activities/adapters/redisDriverMap';
+import { createRelay, type Relay } from '../activities/adapters/relay';
+import { createSocketEmitter } from '../activities/adapters/socketEmitter';
+import { createDispatcher } from '../activities/adapters/temporalDispatcher';
+import { createAvailability } from '../activities/availability';
+import { answerFromRow } from '../activities/delivery';
+import { createDriverStates } from '../activities/driverStates';
+import { createLiveMap } from '../activities/liveMap';
+import { createOrders } from '../activities/orders';
+import { createMessageHandler } from '../activities/outboxMessages';
+import type { DriverMap } from '../activities/ports';
+import { createPositions } from '../activities/positions';
+import { createRegistration } from '../activities/registration';
+import { createWake } from '../activities/wake';
+import { readApiSettings } from '../settings';
+import { disabledFeatures, environmentFeatures } from '../settings/features';
+import { readTemporalSettings, type TemporalSettings } from '../settings/temporal';
+import { createAnswers } from './answers';
+import { createApp } from './app';
+import { attachGateway } from './realtime';
+import { stopServing } from './shutdown';
+import { createWorkflowUpdates } from './temporalUpdates';
+import { createTokenReader } from './tokens';
+
+/** That the API hears its drivers holds for three times as long. */
+const HEAR_EVERY_MS = 5_000;
+const TEMPORAL_CHECK_MS = 1_500;
+
+async function main(): Promise<void> {
+  const settings = readApiSettings(process.env);
+  const temporal = readTemporalSettings(process.env);
+  const log = pino({ level: settings.log.level, name: 'api' });
+  for (const { line, ...why } of disabledFeatures(settings.features)) log.info(why, line);
+  collectDefaultMetrics();
+
+  const db = connectDatabase(settings.database.url, { ...settings.database, applicationName: 'driver-service api' });
+  const redis = connectRedis(settings.redis.url, log);
+  const connection = connectTemporal(temporal);
+  const client = new Client({ connection, namespace: temporal.namespace });
+
+  const clock = Date.now;
+  const features = environmentFeatures(settings.features);
+  const map = createRedisDriverMap(redis, { freshFixMs: settings.ranking.freshFixMs });
+  const relayHolder: { relay?: Relay } = {};
+  const kick = (): void => relayHolder.relay?.kick();
+  const store = createDeliveryStore(db);
+  const dispatcher = createDispatcher(client, db);
+  const driverStates = createDriverStates({ db, clock });
+  const readToken = createTokenReader(settings.auth);
+  const wake = createWake({ db, map, store, dispatcher, clock, ...settings });
+  const liveMap = createLiveMap({ db, map, clock });
+  const relay = createRelay(db, createMessageHandler({
+    dispatcher, emitter: createSocketEmitter(redis), syncDriver: liveMap.syncDriver, driverFree: wake.driverFree,
+  }), log);
+  relayHolder.relay = relay;
+
+  const progress = { isStopping: false };
+  const server = createServer(createApp({
+    settings, log, clock, newId, db, redis, readToken, driverStates, features: settings.features,
+    orders: createOrders({ store: createOrderStore(db), newId, searchLeadMs: settings.searchLeadMs, travel: settings.travel, kick }),
+    answers: createAnswers({
+      updates: createWorkflowUpdates(client), timeoutMs: settings.api.answerTimeoutMs, log, startDelivery: dispatcher.startDelivery,
+      answerFromRow: (deliveryId, event) => answerFromRow({ store, limits: settings, features, clock, newId }, deliveryId, event),
+    }),
+    availability: createAvailability({ db, map, features, clock, limits: settings.availability, kick }),
+    positions: createPositions({ db, map, clock, kick }),
+    registration: createRegistration({ db }),
+    readiness: {
+      isStopping: () => progress.isStopping,
+      dependencies: [
+        { name: 'postgres', check: () => db.$queryRaw`SELECT 1` },
+        { name: 'redis', check: () => redis.ping() },
+        { name: 'temporal', check: () => connection.withDeadline(Date.now() + TEMPORAL_CHECK_MS, () => connection.workflowService.getSystemInfo({})) },
+      ],
+    },
+  }));
+  const gateway = attachGateway(server, {
+    redis, readToken, driverStates, clock, log, cityIds: async () => (await db.city.findMany({ select: { id: true } })).map(({ id }) => id),
+  });
+  const hearing = keepHearing(map, log);
+  relay.start();
+  await listen(server, settings.api);
+  log.info({ address: server.address() }, 'listening');
+
+  const signal = await toldToStop();
+  progress.isStopping = true;
+  log.info({ signal }, 'stopping: no new requests are taken');
+  await stopServing(server, { graceMs: settings.api.shutdownGraceMs, closeSockets: () => gateway.close() });
+  clearInterval(hearing);
+  await relay.stop();
+  await Promise.allSettled([db.$disconnect(), redis.quit(), connection.close()]);
+  log.info('stopped');
+}
+
+/** Fails soon while Redis is away, and comes back within a second of it. */
+function connectRedis(url: string, log: Logger): Redis {
+  const redis = new Redis(url, {
+    maxRetriesPerRequest: 1, commandTimeout: 2_000, enableAutoPipelining: true, retryStrategy: (times) => Math.min(50 * times, 1_000),
+  });
+  return redis.on('error', (err) => log.warn({ err }, 'Redis'));
+}
+
+/** Connects with the first call, so that orders are taken while Temporal is away, and comes back within a second of it. */
+function connectTemporal({ connectionOptions: { address, tls, apiKey, metadata } }: TemporalSettings): Connection {
+  const channelArgs = { 'grpc.initial_reconnect_backoff_ms': 100, 'grpc.max_reconnect_backoff_ms': 1_000 };
+  return Connection.lazy({ address, tls, apiKey, metadata, channelArgs });
+}
+
+/** Says, as long as this process takes pings, that silence is the drivers' own. */
+function keepHearing(map: DriverMap, log: Logger): NodeJS.Timeout {
+  const hear = (): void => void map.hear(Date.now()).catch((err: unknown) => log.warn({ err }, 'it could not be said that drivers are heard'));
+  hear();
+  return setInterval(hear, HEAR_EVERY_MS);
+}
+
+function listen(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(error.code === 'EADDRINUSE' ? new Error(`port ${port} of ${host} is taken: set API_PORT to another one, or end what listens there`) : error);
+    });
+    server.listen(port, host, resolve);
+  });
+}
+
+function toldToStop(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
+  });
+}
+
+main().then(
+  () => process.exit(0), // whatever a library left open must not keep a stopped process alive
+  (error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? (error.name === 'SettingsError' ? error.message : error.stack) : String(error)}\n`);
+    process.exit(1);
+  },
+);

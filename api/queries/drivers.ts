@@ -1,0 +1,28 @@
+import type { Prisma, PrismaClient } from '../../prisma/client/client';
+import type { Caller } from '../caller';
+import { driversOf } from './scope';
+
+const DRIVER = {
+  id: true, cityId: true, name: true, phone: true, vehicleKind: true, offerVersion: true, capacity: true, liveOffers: true, activeAssignments: true,
+  availability: true, availabilityUntil: true, availabilityReason: true, pending: true, shiftEndsAt: true, lastLat: true, lastLng: true, lastFixAt: true,
+  createdAt: true,
+} satisfies Prisma.DriverSelect;
+
+export type DriverRow = Prisma.DriverGetPayload<{ select: typeof DRIVER }>;
+
+/** @returns null where there is none for this caller */
+export function findDriver(db: PrismaClient, caller: Caller, id: string): Promise<DriverRow | null> {
+  return db.driver.findFirst({ where: { AND: [{ id }, driversOf(caller)] }, select: DRIVER });
+}
+
+export async function driverExists(db: PrismaClient, caller: Caller, id: string): Promise<boolean> {
+  return (await db.driver.count({ where: { AND: [{ id }, driversOf(caller)] } })) === 1;
+}
+
+/** One page, newest first, and one row more where there are more. */
+export function listDrivers(
+  db: PrismaClient, caller: Caller, filters: { cityId?: string; availability?: string }, page: { after?: string; limit: number },
+): Promise<DriverRow[]> {
+  const after = page.after === undefined ? {} : { id: { lt: page.after } };
+  return db.driver.findMany({ where: { AND: [driversOf(caller), filters, after] }, select: DRIVER, orderBy: { id: 'desc' }, take: page.limit + 1 });
+}

@@ -1,0 +1,109 @@
+import { z } from 'zod';
+import { v1Availability } from '../../domain/availability';
+import { actorOf, type Caller } from '../caller';
+import type { ApiDeps, AvailabilityState, AvailabilityWish } from '../deps';
+import { type Call, type Endpoint, get, NOTHING, post, type Reply } from '../endpoint';
+import { instant, line, uuid } from '../fields';
+import { Problem } from '../problems';
+import { driverExists } from '../queries/drivers';
+import { availabilityView, showAvailability, v1AvailabilityView } from '../views/driver';
+
+const byId = z.strictObject({ id: uuid });
+const set = z.strictObject({ availability: z.enum(['AVAILABLE', 'OFFLINE']).meta({ description: 'BUSY is set by the system only' }) });
+const rest = { reason: line(200).nullable().default(null) };
+
+const replies = { 200: { description: 'As it is now; a repeat changes nothing', schema: availabilityView } };
+const v1Replies = { 200: { description: 'As v1 knows it: the states of v2 show as OFFLINE', schema: v1AvailabilityView } };
+const common = { tag: 'availability', roles: ['driver', 'ops'], params: byId } as const;
+
+/** A driver's availability, asked by themselves or ops (spec 3). */
+export function availabilityEndpoints(deps: ApiDeps): Endpoint[] {
+  return [
+    get({
+      ...common, path: '/drivers/:id/availability', summary: 'Read availability (v1)', query: NOTHING, replies: v1Replies,
+      handle: async (call) => ({ status: 200, body: showV1(await read(deps, call)) }),
+    }),
+    post({
+      ...common, path: '/drivers/:id/availability', summary: 'Come or go (v1)', body: set, replies: v1Replies, refusals: ['DRIVER_OFF_DUTY', 'DRIVER_NOT_AVAILABLE'],
+      handle: async (call) => ({ status: 200, body: showV1(await request(deps, call, { kind: 'set', ...call.body })) }),
+    }),
+    ...['/drivers/:id/availability', '/v2/drivers/:id/availability'].flatMap((path) => restEndpoints(deps, path)),
+    get({
+      ...common, path: '/v2/drivers/:id/availability', summary: 'Read availability', query: NOTHING, replies,
+      handle: async (call) => ({ status: 200, body: showAvailability(await read(deps, call)) }),
+    }),
+    post({
+      ...common, path: '/v2/drivers/:id/availability', summary: 'Come or go', body: set, replies, refusals: ['DRIVER_OFF_DUTY', 'DRIVER_NOT_AVAILABLE'],
+      handle: (call) => wish(deps, call, { kind: 'set', ...call.body }),
+    }),
+  ];
+}
+
+/** What is new in v2 stands under both prefixes and shows the states of v2: who calls it knows them. */
+function restEndpoints(deps: ApiDeps, path: string): Endpoint[] {
+  return [
+    post({
+      ...common, path: `${path}/break`, summary: 'Take a break', body: z.strictObject({ minutes: z.int().min(1).max(1_440), ...rest }), replies,
+      refusals: ['FEATURE_OFF', 'INVALID_DURATION', 'DRIVER_OFF_DUTY', 'DRIVER_NOT_AVAILABLE'],
+      handle: (call) => wish(deps, call, { kind: 'breakStart', ...call.body }),
+    }),
+    post({
+      ...common, path: `${path}/break/end`, summary: 'End the break', body: NOTHING, replies, refusals: ['FEATURE_OFF', 'NOT_ON_BREAK'],
+      handle: (call) => wish(deps, call, { kind: 'breakEnd' }),
+    }),
+    post({
+      ...common, path: `${path}/pause`, summary: 'Pause', body: z.strictObject({ minutes: z.int().min(1).max(1_440).nullable().default(null), ...rest }), replies,
+      refusals: ['FEATURE_OFF', 'INVALID_DURATION', 'DRIVER_OFF_DUTY', 'DRIVER_NOT_AVAILABLE'],
+      handle: (call) => wish(deps, call, { kind: 'pause', ...call.body }),
+    }),
+    post({
+      ...common, path: `${path}/resume`, summary: 'End the pause', body: NOTHING, replies, refusals: ['FEATURE_OFF', 'NOT_PAUSED'],
+      handle: (call) => wish(deps, call, { kind: 'resume' }),
+    }),
+    post({
+      ...common, path: `${path}/shift/start`, summary: 'Start the shift',
+      body: z.strictObject({ shiftEndsAt: instant.nullable().default(null).meta({ description: 'The planned end; no job is offered whose pickup comes later' }) }), replies,
+      refusals: ['INVALID_SHIFT_END', 'DRIVER_NOT_AVAILABLE'],
+      handle: (call) => wish(deps, call, { kind: 'shiftStart', ...call.body }),
+    }),
+    post({
+      ...common, path: `${path}/shift/end`, summary: 'End the shift', body: NOTHING, replies, refusals: ['DRIVER_NOT_AVAILABLE'],
+      handle: (call) => wish(deps, call, { kind: 'shiftEnd' }),
+    }),
+  ];
+}
+
+type OfDriver = Pick<Call<{ id: string }, unknown, unknown>, 'params' | 'caller' | 'correlationId'>;
+
+const noDriver = (): Problem => new Problem('NOT_FOUND', 'there is no such driver');
+
+async function wish(deps: ApiDeps, call: OfDriver, asked: AvailabilityWish): Promise<Reply> {
+  return { status: 200, body: showAvailability(await request(deps, call, asked)) };
+}
+
+async function request(deps: ApiDeps, { params, caller, correlationId }: OfDriver, asked: AvailabilityWish): Promise<AvailabilityState> {
+  await refuseOthers(deps, caller, params.id);
+  const answer = await deps.availability.request(params.id, asked, actorOf(caller), correlationId);
+  switch (answer.outcome) {
+    case 'notFound': throw noDriver();
+    case 'refused': throw new Problem(answer.code, answer.detail);
+    case 'done': return answer.state;
+  }
+}
+
+async function read(deps: ApiDeps, { params, caller }: OfDriver): Promise<AvailabilityState> {
+  await refuseOthers(deps, caller, params.id);
+  const state = await deps.availability.read(params.id);
+  if (!state) throw noDriver();
+  return state;
+}
+
+/** Drivers are known by their token, so only ops need a look at whose driver it is. */
+async function refuseOthers({ db }: ApiDeps, caller: Caller, driverId: string): Promise<void> {
+  const isTheirs = caller.role === 'driver' ? caller.driverId === driverId : await driverExists(db, caller, driverId);
+  if (!isTheirs) throw noDriver();
+}
+
+function showV1({ driverId, availability }: AvailabilityState): Record<string, unknown> {
+  return { driverId, availability: v1Availability(availability) };
+}

@@ -1,0 +1,191 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { canonicalJson } from '../../domain/audit';
+import { DELIVERY_STATUSES, REASON_CODES, type ReasonCode, STEPS } from '../../domain/delivery';
+import { PARCEL_SIZES } from '../../domain/vehicles';
+import { updateIds } from '../../workflows/contract';
+import type { Question } from '../answers';
+import { actorOf, type Caller, coversCity } from '../caller';
+import type { ApiDeps, OrderAsked } from '../deps';
+import { type Call, type Endpoint, get, NOTHING, post, type Reply } from '../endpoint';
+import { cents, currency, cursor, instant, limit, line, lines, pageOf, point, slug, uuid } from '../fields';
+import { Problem } from '../problems';
+import { type AddressedDelivery, addressDelivery, findDelivery, listDeliveries, readHistory } from '../queries/deliveries';
+import { driversOf } from '../queries/scope';
+import { deliveryDetailView, deliveryListView, deliveryView, showDelivery, showDeliveryDetail } from '../views/delivery';
+import { outcomeView, replyTo } from '../views/outcome';
+
+const stop = z.strictObject({
+  address: line(300),
+  point,
+  contactName: line(100).nullable().default(null),
+  contactPhone: z.string().regex(/^\+?[0-9 ()/.-]{3,30}$/, 'must be a phone number').nullable().default(null),
+  notes: lines(1_000).nullable().default(null),
+}).meta({ id: 'OrderStop' });
+
+const order = z.strictObject({
+  sellerOrderId: z.string().regex(/^[!-~](?:[ -~]{0,126}[!-~])?$/, 'must be 1 to 128 printable ASCII characters, without spaces at its ends')
+    .meta({ description: 'The idempotency key: the same key and body again is the same delivery' }),
+  merchantId: slug.optional().meta({ description: 'Ops only; a merchant is named by their token' }),
+  cityId: slug,
+  pickup: stop,
+  dropoff: stop,
+  readyAt: instant.nullable().default(null).meta({ description: 'When the goods can be fetched; null: now' }),
+  windowFrom: instant.nullable().default(null),
+  windowTo: instant.nullable().default(null),
+  parcelSize: z.enum(PARCEL_SIZES),
+  feeCents: cents.meta({ description: 'What the merchant pays' }),
+  payCents: cents.nullable().default(null).meta({ description: 'What the driver gets; null: by the tariff' }),
+  currency: currency.nullable().default(null).meta({ description: 'The city’s; another one is refused' }),
+}).refine(({ windowFrom, windowTo }) => windowFrom === null || windowTo === null || windowTo > windowFrom, { path: ['windowTo'], error: 'must be after windowFrom' })
+  .meta({ id: 'Order' });
+
+const byId = z.strictObject({ id: uuid });
+
+const filters = z.strictObject({
+  status: z.enum(DELIVERY_STATUSES).optional(),
+  cityId: slug.optional(),
+  driverId: uuid.optional(),
+  merchantId: slug.optional(),
+  sellerOrderId: z.string().max(128).optional(),
+  since: instant.optional().meta({ description: 'Created at or after' }),
+  cursor: cursor.optional(),
+  limit,
+});
+
+const steps = z.enum(['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver', 'returnGoods'] satisfies (keyof typeof STEPS)[]);
+
+/** Who may give which reason for a cancellation; the first one holds where none is given. */
+const CANCEL_REASONS: Readonly<Record<'merchant' | 'ops', readonly [ReasonCode, ...ReasonCode[]]>> = {
+  merchant: ['MERCHANT_CANCELLED', 'CUSTOMER_CANCELLED'],
+  ops: ['OPS_CANCELLED', 'MERCHANT_CANCELLED', 'CUSTOMER_CANCELLED'],
+};
+
+const outcome = { 200: { description: 'The outcome; a repeat gets that of the first time', schema: outcomeView } };
+
+/** Orders become deliveries, are read, carried, cancelled, and assigned by hand (spec 1). */
+export function deliveryEndpoints(deps: ApiDeps): Endpoint[] {
+  return [
+    post({
+      path: '/v2/deliveries', tag: 'deliveries', summary: 'Hand over an order', roles: ['merchant', 'ops'], params: NOTHING, body: order,
+      replies: {
+        201: { description: 'The delivery as it begins', schema: deliveryView },
+        200: { description: 'The same order was taken before: the delivery as it is now', schema: deliveryView },
+      },
+      refusals: ['IDEMPOTENCY_CONFLICT', 'UNKNOWN_CITY', 'UNKNOWN_MERCHANT', 'WRONG_CURRENCY'],
+      handle: (call) => takeOrder(deps, call),
+    }),
+    get({
+      path: '/v2/deliveries', tag: 'deliveries', summary: 'List deliveries, newest first', roles: ['merchant', 'ops', 'driver'], params: NOTHING, query: filters,
+      replies: { 200: { description: 'One page', schema: deliveryListView } },
+      handle: async ({ caller, query }) => {
+        const { cursor: after, limit: size, ...equal } = query;
+        const { rows, nextCursor } = pageOf(await listDeliveries(deps.db, caller, equal, { after, limit: size }), size);
+        return { status: 200, body: { deliveries: rows.map((row) => showDelivery(row, caller)), nextCursor } };
+      },
+    }),
+    get({
+      path: '/v2/deliveries/:id', tag: 'deliveries', summary: 'Read a delivery with its offers and timeline', roles: ['merchant', 'ops', 'driver'],
+      params: byId, query: NOTHING,
+      replies: { 200: { description: 'From the record, while it runs and after', schema: deliveryDetailView } },
+      handle: async ({ caller, params }) => {
+        const row = await findDelivery(deps.db, caller, params.id);
+        if (!row) throw noDelivery();
+        return { status: 200, body: showDeliveryDetail(row, await readHistory(deps.db, caller, row), caller) };
+      },
+    }),
+    post({
+      path: '/v2/deliveries/:id/cancel', tag: 'deliveries', summary: 'Cancel before pickup', roles: ['merchant', 'ops'], takesKey: true, params: byId,
+      body: z.strictObject({ reason: z.enum(REASON_CODES).optional() }),
+      replies: outcome, refusals: ['ILLEGAL_TRANSITION', 'REASON_NOT_ALLOWED', 'NOT_ANSWERED_IN_TIME'],
+      handle: async (call) => {
+        const { correlationId, caller } = call;
+        const question: Question = { kind: 'cancelDelivery', args: { by: actorOf(caller), reason: cancelReason(caller, call.body.reason), correlationId } };
+        return ask(deps, call, question, ({ id }) => `cancel/${id}/${wishOf(deps, call)}`);
+      },
+    }),
+    post({
+      path: '/v2/deliveries/:id/steps', tag: 'deliveries', summary: 'Take the next step of the way', roles: ['driver', 'ops'], params: byId,
+      body: z.strictObject({ step: steps, deviceAt: instant.nullable().default(null).meta({ description: 'When it happened, by the clock of the device' }) }),
+      replies: outcome, refusals: ['ILLEGAL_TRANSITION', 'NOT_ANSWERED_IN_TIME'],
+      handle: async (call) => {
+        const { correlationId, caller, body } = call;
+        const args = { step: body.step, by: actorOf(caller), deviceAt: body.deviceAt, correlationId };
+        // With the state, so that a step refused as too early is not refused for ever under the same id.
+        return ask(deps, call, { kind: 'takeStep', args }, ({ assignmentId, status }) => updateIds.step(args, `${assignmentId ?? 'none'}/${status}`));
+      },
+    }),
+    post({
+      path: '/v2/deliveries/:id/fail', tag: 'deliveries', summary: 'Say that it cannot be fetched or delivered', roles: ['driver', 'ops'], takesKey: true, params: byId,
+      body: z.strictObject({ reason: z.enum(REASON_CODES), goods: z.enum(['RETURN', 'LOST']).meta({ description: 'What becomes of the goods, once they are picked up' }) }),
+      replies: outcome, refusals: ['ILLEGAL_TRANSITION', 'REASON_NOT_ALLOWED', 'NOT_ANSWERED_IN_TIME'],
+      handle: async (call) => {
+        const { correlationId, caller, body } = call;
+        return ask(deps, call, { kind: 'failDelivery', args: { ...body, by: actorOf(caller), correlationId } }, ({ id }) => `fail/${id}/${wishOf(deps, call)}`);
+      },
+    }),
+    post({
+      path: '/v2/deliveries/:id/assign', tag: 'deliveries', summary: 'Assign a driver by hand', roles: ['ops'], takesKey: true, params: byId,
+      body: z.strictObject({
+        driverId: uuid,
+        override: z.boolean().default(false).meta({ description: 'Ends the break or pause of the driver' }),
+        why: line(300).meta({ description: 'For the audit trail' }),
+      }),
+      replies: outcome,
+      refusals: ['ILLEGAL_TRANSITION', 'DRIVER_OFF_DUTY', 'DRIVER_ON_BREAK', 'DRIVER_HAS_NO_ROOM', 'DRIVER_IN_OTHER_CITY', 'NOT_ANSWERED_IN_TIME'],
+      handle: async (call) => {
+        const { correlationId, caller, body } = call;
+        if ((await deps.db.driver.count({ where: { AND: [{ id: body.driverId }, driversOf(caller)] } })) === 0) throw new Problem('NOT_FOUND', 'there is no such driver');
+        return ask(deps, call, { kind: 'assignDriver', args: { ...body, by: actorOf(caller), correlationId } }, ({ id }) => `assign/${id}/${wishOf(deps, call)}`);
+      },
+    }),
+  ];
+}
+
+const noDelivery = (): Problem => new Problem('NOT_FOUND', 'there is no such delivery');
+
+async function takeOrder(deps: ApiDeps, { body, caller, correlationId }: Call<unknown, unknown, z.output<typeof order>>): Promise<Reply> {
+  const merchantId = merchantOf(caller, body.merchantId);
+  if (!coversCity(caller, body.cityId)) throw new Problem('UNKNOWN_CITY', `there is no city ${body.cityId}`);
+  const asked: OrderAsked = { ...body, merchantId, by: actorOf(caller) };
+  const taken = await deps.orders.takeOrder(asked, hashOf({ ...body, merchantId }), correlationId, deps.clock());
+  if ('refused' in taken) throw new Problem(taken.refused, taken.detail);
+  const row = await findDelivery(deps.db, caller, taken.deliveryId);
+  if (!row) throw noDelivery();
+  return { status: taken.taken === 'new' ? 201 : 200, headers: { Location: `/v2/deliveries/${taken.deliveryId}` }, body: showDelivery(row, caller) };
+}
+
+/** The body after validation, so that order of keys, spaces and defaults left out make no other order. */
+function hashOf(body: object): string {
+  return createHash('sha256').update(canonicalJson(body)).digest('hex');
+}
+
+function merchantOf(caller: Caller, named: string | undefined): string {
+  if (caller.role === 'merchant' && (named === undefined || named === caller.merchantId)) return caller.merchantId;
+  if (caller.role === 'ops' && named !== undefined) return named;
+  const message = caller.role === 'ops' ? 'is needed from ops' : 'must be left out, or be your own';
+  throw new Problem('INVALID_REQUEST', 'some fields are not as they must be', { errors: [{ path: 'merchantId', message }] });
+}
+
+function cancelReason({ role }: Caller, given: ReasonCode | undefined): ReasonCode {
+  const allowed = role === 'ops' ? CANCEL_REASONS.ops : CANCEL_REASONS.merchant;
+  if (given !== undefined && !allowed.includes(given)) throw new Problem('REASON_NOT_ALLOWED', `${role} may cancel for: ${allowed.join(', ')}`);
+  return given ?? allowed[0];
+}
+
+/** One wish of one caller: by the key they give, so that their retry meets the first try; else each call is a wish of its own. */
+function wishOf({ newId }: ApiDeps, { caller, idempotencyKey }: Pick<Call<unknown, unknown, unknown>, 'caller' | 'idempotencyKey'>): string {
+  return `${caller.role}/${encodeURIComponent(caller.subject)}/${idempotencyKey === null ? newId() : `key-${encodeURIComponent(idempotencyKey)}`}`;
+}
+
+async function ask(
+  deps: ApiDeps, { caller, params }: Call<{ id: string }, unknown, unknown>, question: Question, updateIdOf: (delivery: AddressedDelivery) => string,
+): Promise<Reply> {
+  const delivery = await addressDelivery(deps.db, caller, params.id);
+  if (!delivery) throw noDelivery();
+  const { id: deliveryId, merchantId, sellerOrderId, closedAt } = delivery;
+  const answer = await deps.answers.ask({
+    delivery: { deliveryId, merchantId, sellerOrderId }, question, updateId: updateIdOf(delivery), isSettled: closedAt !== null,
+  });
+  return replyTo(deps.db, caller, deliveryId, answer);
+}

@@ -1,0 +1,29 @@
+import { z } from 'zod';
+import { type Answer, isRefusal } from '../../domain/truth';
+import type { PrismaClient } from '../../prisma/client/client';
+import type { Caller } from '../caller';
+import type { Reply } from '../endpoint';
+import { instantText, iso } from '../fields';
+import { Problem } from '../problems';
+import { findDelivery } from '../queries/deliveries';
+import { DELIVERY_STATUS, showState } from './delivery';
+
+export const outcomeView = z.discriminatedUnion('outcome', [
+  z.strictObject({ outcome: z.literal('accepted'), deliveryId: z.uuid(), offerId: z.uuid(), assignmentId: z.uuid(), at: instantText }),
+  z.strictObject({ outcome: z.literal('rejected'), deliveryId: z.uuid(), offerId: z.uuid(), at: instantText }),
+  z.strictObject({ outcome: z.literal('moved'), deliveryId: z.uuid(), status: DELIVERY_STATUS, at: instantText }),
+  z.strictObject({ outcome: z.literal('assigned'), deliveryId: z.uuid(), driverId: z.uuid(), assignmentId: z.uuid(), at: instantText }),
+]).meta({ id: 'Outcome' });
+
+/** What a workflow, or the row in its place, answered. A refusal becomes a problem; that of a wrong state shows the state. */
+export async function replyTo(db: PrismaClient, caller: Caller, deliveryId: string, answer: Answer): Promise<Reply> {
+  if (isRefusal(answer)) throw await refusal(db, caller, deliveryId, answer);
+  if (answer.outcome === 'noted') throw new Error('a question was answered with no answer');
+  return { status: 200, body: { ...answer, at: iso(answer.at) } };
+}
+
+async function refusal(db: PrismaClient, caller: Caller, deliveryId: string, { refused, detail }: Extract<Answer, { refused: string }>): Promise<Problem> {
+  if (refused !== 'ILLEGAL_TRANSITION') return new Problem(refused, detail);
+  const row = await findDelivery(db, caller, deliveryId);
+  return new Problem(refused, detail, { members: row ? { delivery: showState(row) } : {} });
+}

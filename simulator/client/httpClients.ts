@@ -1,0 +1,148 @@
+import createClient, { type Client } from 'openapi-fetch';
+import { v4 as newKey } from 'uuid';
+import type { paths } from './apiTypes';
+import { newsOf } from './driverSocket';
+import type { CitySetup, DeliveryView, DriverClient, DriverSetup, DriverView, Fix, MerchantClient, NewOrder, OpsClient, Outcome, Refused, ZoneSetup } from './service';
+
+/** Where to send, as whom, and how. */
+export type Transport = { apiUrl: string; token: string; send: (request: Request) => Promise<Response> };
+
+type Api = Client<paths>;
+
+function open({ apiUrl, token, send }: Transport): Api {
+  return createClient<paths>({ baseUrl: apiUrl, fetch: send, headers: { authorization: `Bearer ${token}` } });
+}
+
+/** What openapi-fetch gives: the body of a success, or the problem. */
+type Reply<T> = { data?: T; error?: unknown; response: Response };
+
+function outcome<T, R extends object>({ data, error, response }: Reply<T>, read: (body: T) => R): Outcome<R> {
+  return data === undefined ? refused(response, error) : { ok: true, ...read(data) };
+}
+
+function done<T>(reply: Reply<T>): Outcome<object> {
+  return outcome(reply, () => ({}));
+}
+
+function refused({ status }: Response, error: unknown): Refused {
+  const problem = typeof error === 'object' && error !== null ? error : {};
+  const code = 'code' in problem && typeof problem.code === 'string' ? problem.code : 'NO_PROBLEM';
+  const detail = 'detail' in problem && typeof problem.detail === 'string' ? problem.detail : '';
+  const errors = 'errors' in problem ? ` ${JSON.stringify(problem.errors)}` : '';
+  return { ok: false, status, code, detail: `${detail}${errors}` };
+}
+
+const iso = (at: number): string => new Date(at).toISOString();
+
+type DeliveryBody = paths['/v2/deliveries/{id}']['get']['responses'][200]['content']['application/json'];
+type OutcomeBody = paths['/v2/offers/{id}/accept']['post']['responses'][200]['content']['application/json'];
+type StateBody = paths['/v2/me']['get']['responses'][200]['content']['application/json'];
+
+function deliveryOf({ deliveryId, status, driverId, pickup, dropoff, readyAt }: DeliveryBody): DeliveryView {
+  return { deliveryId, status, driverId, pickup: pickup.point, dropoff: dropoff.point, readyAt: Date.parse(readyAt) };
+}
+
+/** @throws Error for an outcome of another kind than was asked for */
+function assignmentOf(body: OutcomeBody): { assignmentId: string; at: number } {
+  if (body.outcome !== 'accepted') throw new Error(`an accept was answered with ${body.outcome}`);
+  return { assignmentId: body.assignmentId, at: Date.parse(body.at) };
+}
+
+/** @throws Error for an outcome of another kind than was asked for */
+function movedTo(body: OutcomeBody): { status: DeliveryView['status'] } {
+  if (body.outcome !== 'moved') throw new Error(`a step was answered with ${body.outcome}`);
+  return { status: body.status };
+}
+
+function viewOf(body: StateBody): DriverView {
+  const news = newsOf('STATE', body);
+  if (news?.kind !== 'state') throw new Error('the state of a driver could not be understood');
+  return { availability: body.availability.availability, offers: news.offers, deliveryIds: news.deliveryIds };
+}
+
+async function readDelivery(api: Api, id: string): Promise<Outcome<DeliveryView>> {
+  return outcome(await api.GET('/v2/deliveries/{id}', { params: { path: { id } } }), deliveryOf);
+}
+
+type CancelReason = Parameters<MerchantClient['cancel']>[1];
+
+async function cancel(api: Api, id: string, reason: CancelReason): Promise<Outcome<{ status: DeliveryView['status'] }>> {
+  // One key for the wish: the retries below this call are the same wish.
+  const params = { path: { id }, header: { 'Idempotency-Key': newKey() } };
+  return outcome(await api.POST('/v2/deliveries/{id}/cancel', { params, body: { reason } }), movedTo);
+}
+
+/** A driver's app of v2. */
+export function createDriverClient(transport: Transport, driverId: string): DriverClient {
+  const api = open(transport);
+  const params = { path: { id: driverId } };
+  return {
+    view: async () => outcome(await api.GET('/v2/me'), viewOf),
+    delivery: (deliveryId) => readDelivery(api, deliveryId),
+    startShift: async (endsAt) => done(await api.POST('/v2/drivers/{id}/availability/shift/start', { params, body: { shiftEndsAt: endsAt === null ? null : iso(endsAt) } })),
+    endShift: async () => done(await api.POST('/v2/drivers/{id}/availability/shift/end', { params, body: {} })),
+    goOffline: async () => done(await api.POST('/v2/drivers/{id}/availability', { params, body: { availability: 'OFFLINE' } })),
+    startBreak: async (minutes) => done(await api.POST('/v2/drivers/{id}/availability/break', { params, body: { minutes } })),
+    endBreak: async () => done(await api.POST('/v2/drivers/{id}/availability/break/end', { params, body: {} })),
+    sendFixes: async (fixes) => done(await api.POST('/v2/drivers/{id}/location', { params, body: { fixes: fixes.map(fixBody) } })),
+    accept: async (id) => outcome(await api.POST('/v2/offers/{id}/accept', { params: { path: { id } }, body: {} }), assignmentOf),
+    reject: async (id, reason) => done(await api.POST('/v2/offers/{id}/reject', { params: { path: { id } }, body: { reason } })),
+    step: async (id, step, deviceAt) => outcome(await api.POST('/v2/deliveries/{id}/steps', { params: { path: { id } }, body: { step, deviceAt: iso(deviceAt) } }), movedTo),
+    fail: async (id, reason, goods) => {
+      const wish = { path: { id }, header: { 'Idempotency-Key': newKey() } };
+      return outcome(await api.POST('/v2/deliveries/{id}/fail', { params: wish, body: { reason, goods } }), movedTo);
+    },
+  };
+}
+
+/** A driver's app of v1: it knows AVAILABLE and OFFLINE, and sends one place at a time. */
+export function createV1DriverClient(transport: Transport, driverId: string): DriverClient {
+  const api = open(transport);
+  const params = { path: { id: driverId } };
+  const set = async (availability: 'AVAILABLE' | 'OFFLINE'): Promise<Outcome<object>> => done(await api.POST('/drivers/{id}/availability', { params, body: { availability } }));
+  return {
+    ...createDriverClient(transport, driverId),
+    startShift: () => set('AVAILABLE'),
+    endShift: () => set('OFFLINE'),
+    goOffline: () => set('OFFLINE'),
+    sendFixes: async (fixes) => {
+      let last: Outcome<object> = { ok: true };
+      for (const { point, at } of fixes) last = done(await api.POST('/drivers/{id}/location', { params, body: { ...point, timestamp: at } }));
+      return last;
+    },
+  };
+}
+
+function fixBody({ point, at, speedMps, headingDegrees }: Fix) {
+  return { ...point, at: iso(at), speedMps: speedMps ?? null, headingDegrees: headingDegrees ?? null };
+}
+
+/** A shop's system. */
+export function createMerchantClient(transport: Transport): MerchantClient {
+  const api = open(transport);
+  return {
+    post: async (order) => outcome(await api.POST('/v2/deliveries', { body: orderBody(order) }), ({ deliveryId }) => ({ deliveryId })),
+    delivery: (deliveryId) => readDelivery(api, deliveryId),
+    cancel: (deliveryId, reason) => cancel(api, deliveryId, reason),
+  };
+}
+
+function orderBody({ readyAt, ...order }: NewOrder) {
+  return { ...order, readyAt: readyAt === null ? null : iso(readyAt) };
+}
+
+/** Ops who set a city up. */
+export function createOpsClient(transport: Transport): OpsClient {
+  const api = open(transport);
+  return {
+    putCity: async ({ cityId, ...city }: CitySetup) => done(await api.PUT('/v2/cities/{id}', { params: { path: { id: cityId } }, body: city })),
+    putZone: async ({ zoneId, cityId, name, ring, offerTtlSeconds }: ZoneSetup) => {
+      const area = { type: 'Polygon' as const, coordinates: [ring.map(([lng, lat]) => [lng, lat])] };
+      return done(await api.PUT('/v2/cities/{id}/zones/{zoneId}', { params: { path: { id: cityId, zoneId } }, body: { name, area, offerTtlSeconds } }));
+    },
+    putMerchant: async ({ merchantId, name }) => done(await api.POST('/v2/merchants', { body: { merchantId, name } })),
+    putDriver: async ({ driverId, cityId, name, vehicle, offerVersion }: DriverSetup) =>
+      done(await api.POST('/v2/drivers', { body: { driverId, cityId, name, vehicleKind: vehicle, offerVersion } })),
+    cancel: (deliveryId, reason) => cancel(api, deliveryId, reason),
+  };
+}

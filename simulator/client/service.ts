@@ -1,0 +1,73 @@
+import type { Availability } from '../../domain/availability';
+import type { DeliveryStatus, ReasonCode, Step } from '../../domain/delivery';
+import type { RejectReason } from '../../domain/offer';
+import type { Point } from '../../domain/places';
+import type { ParcelSize, VehicleKind } from '../../domain/vehicles';
+
+/** What a client sees of the service. Instants are epoch ms here, ISO texts on the wire; money in cents. */
+
+/** Refused for good: the same request would be refused again. `code` is the stable code of the problem. */
+export type Refused = { ok: false; status: number; code: string; detail: string };
+export type Outcome<T> = ({ ok: true } & T) | Refused;
+
+export type Fix = { point: Point; at: number; speedMps?: number; headingDegrees?: number };
+
+/** One delivery, as far as whoever works on it must know. */
+export type DeliveryView = { deliveryId: string; status: DeliveryStatus; driverId: string | null; pickup: Point; dropoff: Point; readyAt: number };
+
+export type OfferView = { offerId: string; deliveryId: string; expiresAt: number; pickup: Point; dropoff: Point; readyAt: number };
+
+/** What an app shows after it was away. */
+export type DriverView = { availability: Availability; offers: OfferView[]; deliveryIds: string[] };
+
+/** One driver's app. Every method may throw ServiceAway, and may be repeated. */
+export interface DriverClient {
+  view(): Promise<Outcome<DriverView>>;
+  delivery(deliveryId: string): Promise<Outcome<DeliveryView>>;
+  startShift(endsAt: number | null): Promise<Outcome<object>>;
+  endShift(): Promise<Outcome<object>>;
+  goOffline(): Promise<Outcome<object>>;
+  startBreak(minutes: number): Promise<Outcome<object>>;
+  endBreak(): Promise<Outcome<object>>;
+  sendFixes(fixes: readonly Fix[]): Promise<Outcome<object>>;
+  accept(offerId: string): Promise<Outcome<{ assignmentId: string; at: number }>>;
+  reject(offerId: string, reason: RejectReason): Promise<Outcome<object>>;
+  step(deliveryId: string, step: Step, deviceAt: number): Promise<Outcome<{ status: DeliveryStatus }>>;
+  fail(deliveryId: string, reason: ReasonCode, goods: 'RETURN' | 'LOST'): Promise<Outcome<{ status: DeliveryStatus }>>;
+}
+
+export type NewOrder = {
+  sellerOrderId: string; cityId: string; pickup: { address: string; point: Point }; dropoff: { address: string; point: Point; contactName?: string };
+  readyAt: number | null; parcelSize: ParcelSize; feeCents: number; payCents?: number;
+};
+
+/** One shop's system. */
+export interface MerchantClient {
+  post(order: NewOrder): Promise<Outcome<{ deliveryId: string }>>;
+  delivery(deliveryId: string): Promise<Outcome<DeliveryView>>;
+  cancel(deliveryId: string, reason: ReasonCode): Promise<Outcome<{ status: DeliveryStatus }>>;
+}
+
+export type CitySetup = { cityId: string; name: string; timezone: string; currency: string; center: Point };
+export type ZoneSetup = { zoneId: string; cityId: string; name: string; ring: readonly (readonly [number, number])[]; offerTtlSeconds: number | null };
+export type DriverSetup = { driverId: string; cityId: string; name: string; vehicle: VehicleKind; offerVersion: number | null };
+
+/** Ops, who set a city up. Setting up again what is there already changes nothing. */
+export interface OpsClient {
+  putCity(city: CitySetup): Promise<Outcome<object>>;
+  putZone(zone: ZoneSetup): Promise<Outcome<object>>;
+  putMerchant(merchant: { merchantId: string; name: string }): Promise<Outcome<object>>;
+  putDriver(driver: DriverSetup): Promise<Outcome<object>>;
+  cancel(deliveryId: string, reason: ReasonCode): Promise<Outcome<{ status: DeliveryStatus }>>;
+}
+
+/** What the service refused although the simulator knows no reason for it. */
+export class Unexpected extends Error {
+  override name = 'Unexpected';
+}
+
+/** The outcome, where only success makes sense. @throws Unexpected */
+export function wanted<T>(what: string, outcome: Outcome<T>): { ok: true } & T {
+  if (outcome.ok) return outcome;
+  throw new Unexpected(`${what}: ${outcome.status} ${outcome.code}: ${outcome.detail}`);
+}

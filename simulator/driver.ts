@@ -1,0 +1,280 @@
+import type { Step } from '../domain/delivery';
+import { REJECT_REASONS } from '../domain/offer';
+import { distanceMeters, type Point } from '../domain/places';
+import type { VehicleKind } from '../domain/vehicles';
+import type { DriverNews, DriverSocket } from './client/driverSocket';
+import type { Latencies } from './client/latencies';
+import type { DeliveryView, DriverClient, Fix, OfferView, Outcome } from './client/service';
+import { ServiceAway } from './client/retryingFetch';
+import type { Ledger } from './ledger';
+import { headingOf, placeOn, type Ride, rideOf } from './movement';
+import { pause, waitUntil } from './pause';
+import type { Random } from './random';
+
+/** How a driver answers and what may go wrong: likelihoods 0..1; what is left of accept and reject is ignoring. */
+export type Odds = { accept: number; reject: number; breakAfterJob: number; failAtDoor: number };
+
+/** 80 of 100 offers are taken and 12 refused; 8 are ignored and expire. */
+export const DEMO_ODDS: Odds = { accept: 0.8, reject: 0.12, breakAfterJob: 0.1, failAtDoor: 0.02 };
+
+/** `speed`: how many times faster than in life one rides, waits and rests; the service keeps its own time. */
+export type Manner = { odds: Odds; vehicle: VehicleKind; isV1: boolean; home: Point; speed: number };
+
+export type DriverDeps = { driverId: string; client: DriverClient; socket: DriverSocket; random: Random; ledger: Ledger; latencies: Latencies; heard: HeardOffers; log: (line: string) => void };
+
+/** When each offer came to its driver's socket, epoch ms by offer id. */
+export type HeardOffers = Map<string, number>;
+
+/** What a driver did, for the figures. */
+export type DriverCounts = { offers: number; accepted: number; rejected: number; ignored: number; refusedLate: number; delivered: number; returned: number; breaks: number; foundByAsking: number };
+
+const METERS_PER_SECOND: Readonly<Record<VehicleKind, number>> = { BICYCLE: 4.2, MOPED: 6.7, CAR: 6.7, VAN: 5.6 };
+/** Streets are longer than lines. */
+const DETOUR = 1.3;
+const THINK_MS = { min: 200, max: 1_500 };
+const HANDOVER_SECONDS = 90;
+const FIX_EVERY_MS = { riding: 1_000, idle: 10_000 };
+/** Fixes sent at once while riding. */
+const BATCH = 3;
+/** An app that heard nothing asks: events are sent at most once. */
+const ASK_EVERY_MS = 15_000;
+const BREAK_MINUTES = 5;
+
+/** One driver with a phone: a real client of the API and the sockets, and nothing else. */
+export class SimulatedDriver {
+  readonly counts: DriverCounts = { offers: 0, accepted: 0, rejected: 0, ignored: 0, refusedLate: 0, delivered: 0, returned: 0, breaks: 0, foundByAsking: 0 };
+  private place: Point;
+  private ride: Ride | null = null;
+  private readonly seenOffers = new Set<string>();
+  private readonly liveOffers = new Set<string>();
+  /** Deliveries in hand, each with what calls its work off. */
+  private readonly jobs = new Map<string, { stop: AbortController; done: Promise<void> }>();
+
+  constructor(private readonly deps: DriverDeps, private readonly manner: Manner) {
+    this.place = manner.home;
+  }
+
+  get isCarrying(): boolean {
+    return this.jobs.size > 0;
+  }
+
+  /** Works until the signal comes, and finishes nothing after that; whoever starts again with the same id goes on with what is in hand. */
+  async work(signal: AbortSignal): Promise<void> {
+    const { client, socket, log, driverId } = this.deps;
+    await client.sendFixes([{ point: this.place, at: Date.now() }]);
+    const started = await client.startShift(null);
+    if (!started.ok) log(`driver ${driverId} cannot start: ${started.code}`);
+    socket.listen((news) => this.hear(news, signal));
+    await Promise.all([this.keepSendingPlaces(signal), this.keepAsking(signal)]);
+    await Promise.allSettled([...this.jobs.values()].map(({ done }) => done));
+    socket.close();
+  }
+
+  // ---- hearing ----------------------------------------------------------------------------------------------------------------
+
+  private hear(news: DriverNews, signal: AbortSignal): void {
+    switch (news.kind) {
+      case 'offered':
+        return this.inBackground(this.consider(news.offer, signal));
+      case 'offerOver':
+        return void this.liveOffers.delete(news.offerId);
+      case 'assigned':
+        return this.takeJob(news.deliveryId, signal);
+      case 'released':
+        return this.jobs.get(news.deliveryId)?.stop.abort();
+      case 'state':
+        for (const offer of news.offers) this.inBackground(this.consider(offer, signal));
+        for (const deliveryId of news.deliveryIds) this.takeJob(deliveryId, signal);
+        return;
+    }
+  }
+
+  private async keepAsking(signal: AbortSignal): Promise<void> {
+    while (await pause(ASK_EVERY_MS, signal)) {
+      const view = await this.unlessAway(this.deps.client.view(), signal);
+      if (!view?.ok) continue;
+      const unheard = view.offers.filter(({ offerId }) => !this.seenOffers.has(offerId)).length + view.deliveryIds.filter((id) => !this.jobs.has(id)).length;
+      this.counts.foundByAsking += unheard;
+      if (unheard > 0) this.hear({ kind: 'state', offers: view.offers, deliveryIds: view.deliveryIds }, signal);
+    }
+  }
+
+  // ---- offers -----------------------------------------------------------------------------------------------------------------
+
+  private async consider(offer: OfferView, signal: AbortSignal): Promise<void> {
+    const { socket, random, heard } = this.deps;
+    if (this.seenOffers.has(offer.offerId)) return;
+    heard.set(offer.offerId, Date.now());
+    this.seenOffers.add(offer.offerId);
+    this.liveOffers.add(offer.offerId);
+    this.counts.offers += 1;
+    socket.offerSeen(offer.offerId);
+    if (!(await pause(random.between(THINK_MS.min, THINK_MS.max), signal))) return;
+    await this.answer(offer, signal);
+  }
+
+  private async answer(offer: OfferView, signal: AbortSignal): Promise<void> {
+    const { odds } = this.manner;
+    const draw = this.deps.random.next();
+    if (!this.liveOffers.delete(offer.offerId)) return void (this.counts.refusedLate += 1);
+    if (draw < odds.accept) return this.accept(offer, signal);
+    if (draw < odds.accept + odds.reject) return this.reject(offer);
+    this.counts.ignored += 1;
+  }
+
+  private async accept({ offerId, deliveryId }: OfferView, signal: AbortSignal): Promise<void> {
+    const { client, ledger, latencies, driverId } = this.deps;
+    const askedAt = Date.now();
+    const answer = await client.accept(offerId);
+    latencies.add('accept', Date.now() - askedAt);
+    if (!answer.ok) return void (this.counts.refusedLate += 1);
+    this.counts.accepted += 1;
+    ledger.add({ kind: 'accepted', deliveryId, offerId, driverId, assignmentId: answer.assignmentId });
+    this.takeJob(deliveryId, signal);
+  }
+
+  private async reject({ offerId, deliveryId }: OfferView): Promise<void> {
+    const { client, ledger, random, driverId } = this.deps;
+    const answer = await client.reject(offerId, random.pick(REJECT_REASONS));
+    if (!answer.ok) return void (this.counts.refusedLate += 1);
+    this.counts.rejected += 1;
+    ledger.add({ kind: 'rejected', deliveryId, offerId, driverId });
+  }
+
+  // ---- jobs -------------------------------------------------------------------------------------------------------------------
+
+  private takeJob(deliveryId: string, signal: AbortSignal): void {
+    if (this.jobs.has(deliveryId) || signal.aborted) return;
+    const stop = new AbortController();
+    const done = this.carry(deliveryId, AbortSignal.any([signal, stop.signal])).finally(() => {
+      this.jobs.delete(deliveryId);
+      this.stopRiding();
+    });
+    this.jobs.set(deliveryId, { stop, done });
+    this.inBackground(done);
+  }
+
+  /** From wherever the delivery stands to its end. */
+  private async carry(deliveryId: string, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const delivery = await this.deps.client.delivery(deliveryId);
+      if (!delivery.ok || delivery.driverId !== this.deps.driverId) return;
+      if (!(await this.nextStep(delivery, signal))) return this.afterJob(signal);
+    }
+  }
+
+  /** @returns false where there is nothing left to do */
+  private async nextStep(delivery: DeliveryView, signal: AbortSignal): Promise<boolean> {
+    switch (delivery.status) {
+      case 'ASSIGNED':
+        return (await this.rideTo(delivery.pickup, signal)) && this.step(delivery, 'arriveAtPickup');
+      case 'AT_PICKUP':
+        return (await waitUntil(delivery.readyAt, signal)) && (await this.handOver(signal)) && this.step(delivery, 'pickUp');
+      case 'PICKED_UP':
+        return (await this.rideTo(delivery.dropoff, signal)) && this.step(delivery, 'arriveAtDropoff');
+      case 'AT_DROPOFF':
+        return (await this.handOver(signal)) && this.atTheDoor(delivery);
+      case 'RETURNING':
+        return (await this.rideTo(delivery.pickup, signal)) && this.step(delivery, 'returnGoods');
+      case 'PENDING':
+      case 'SEARCHING':
+      case 'OFFERED':
+      case 'DELIVERED':
+      case 'CANCELLED':
+      case 'FAILED':
+      case 'RETURNED':
+        return false;
+    }
+  }
+
+  private async atTheDoor(delivery: DeliveryView): Promise<boolean> {
+    const { client, ledger, random, driverId } = this.deps;
+    if (!random.chance(this.manner.odds.failAtDoor)) return this.step(delivery, 'deliver');
+    const answer = await client.fail(delivery.deliveryId, 'NOT_AT_HOME', 'RETURN');
+    if (answer.ok) ledger.add({ kind: 'failed', deliveryId: delivery.deliveryId, driverId });
+    return answer.ok;
+  }
+
+  private async step({ deliveryId }: DeliveryView, step: Step): Promise<boolean> {
+    const { client, ledger, latencies, driverId } = this.deps;
+    const askedAt = Date.now();
+    const answer = await client.step(deliveryId, step, askedAt);
+    latencies.add('step', Date.now() - askedAt);
+    // Cancelled, or given to another, while we were riding: what the delivery is now says what to do.
+    if (!answer.ok) return true;
+    ledger.add({ kind: 'step', deliveryId, driverId, step });
+    if (step === 'deliver') this.counts.delivered += 1;
+    if (step === 'returnGoods') this.counts.returned += 1;
+    return true;
+  }
+
+  /** Now and then a break, shorter than asked for. v1 apps know none. */
+  private async afterJob(signal: AbortSignal): Promise<void> {
+    const { client, random } = this.deps;
+    if (this.manner.isV1 || !random.chance(this.manner.odds.breakAfterJob)) return;
+    if (!(await client.startBreak(BREAK_MINUTES)).ok) return;
+    this.counts.breaks += 1;
+    await pause((BREAK_MINUTES * 60_000) / this.manner.speed, signal);
+    await client.endBreak();
+  }
+
+  // ---- moving -----------------------------------------------------------------------------------------------------------------
+
+  private async rideTo(to: Point, signal: AbortSignal): Promise<boolean> {
+    const ride = rideOf(this.place, to, Date.now(), (METERS_PER_SECOND[this.manner.vehicle] * this.manner.speed) / DETOUR);
+    this.ride = ride;
+    const arrived = await waitUntil(ride.arrivesAt, signal);
+    this.stopRiding();
+    return arrived;
+  }
+
+  private stopRiding(): void {
+    this.place = this.placeNow();
+    this.ride = null;
+  }
+
+  private placeNow(): Point {
+    return this.ride ? placeOn(this.ride, Date.now()) : this.place;
+  }
+
+  private handOver(signal: AbortSignal): Promise<boolean> {
+    return pause((HANDOVER_SECONDS * 1_000) / this.manner.speed, signal);
+  }
+
+  private async keepSendingPlaces(signal: AbortSignal): Promise<void> {
+    let batch: Fix[] = [];
+    let lastSentAt = 0;
+    while (await pause(FIX_EVERY_MS.riding, signal)) {
+      if (this.ride) batch.push(this.fix());
+      const isDue = this.ride ? batch.length >= BATCH : Date.now() - lastSentAt >= FIX_EVERY_MS.idle;
+      if (!isDue) continue;
+      const fixes = batch.length > 0 ? batch : [this.fix()];
+      batch = [];
+      lastSentAt = Date.now();
+      await this.unlessAway(this.deps.client.sendFixes(fixes), signal);
+    }
+  }
+
+  private fix(): Fix {
+    const { ride } = this;
+    const fix = { point: this.placeNow(), at: Date.now() };
+    return ride ? { ...fix, headingDegrees: headingOf(ride), speedMps: distanceMeters(ride.from, ride.to) / ((ride.arrivesAt - ride.startedAt) / 1_000 || 1) } : fix;
+  }
+
+  // ---- bearing with the service -----------------------------------------------------------------------------------------------
+
+  /** What goes wrong in the background is told, and does not end the driver's day. */
+  private inBackground(work: Promise<void>): void {
+    work.catch((error: unknown) => this.deps.log(`driver ${this.deps.driverId}: ${String(error)}`));
+  }
+
+  private async unlessAway<T>(asking: Promise<Outcome<T>>, signal: AbortSignal): Promise<Outcome<T> | undefined> {
+    try {
+      return await asking;
+    } catch (error) {
+      if (!(error instanceof ServiceAway)) throw error;
+      if (!signal.aborted) this.deps.log(`driver ${this.deps.driverId}: ${error.message}`);
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import { Redis } from 'ioredis';
+import { Pool } from 'pg';
+import type { InspectorSettings } from './environment';
+import type { Witness } from './figures';
+import { type RecordedDelivery, readDeliveries, readDrivers } from './record';
+import { openTemporal, type RunWord, type TemporalWindow } from './temporal';
+
+/** Looks past the API into PostgreSQL, Redis and Temporal, to hold the service to its word. Changes nothing. */
+export class Inspection {
+  private constructor(readonly pool: Pool, private readonly redis: Redis, readonly temporal: TemporalWindow) {}
+
+  static async open({ databaseUrl, redisUrl }: InspectorSettings): Promise<Inspection> {
+    const pool = new Pool({ connectionString: databaseUrl, max: 4, application_name: 'inspection' });
+    // A server that is killed on purpose takes idle connections with it; the next query gets a new one.
+    pool.on('error', () => undefined);
+    return new Inspection(pool, new Redis(redisUrl), await openTemporal());
+  }
+
+  async close(): Promise<void> {
+    this.redis.disconnect();
+    await Promise.all([this.pool.end(), this.temporal.close()]);
+  }
+
+  /** How many of these deliveries have not ended. */
+  async openCount(deliveryIds: readonly string[]): Promise<number> {
+    const { rows } = await this.pool.query<{ open: number }>('SELECT count(*)::int AS open FROM deliveries WHERE id = ANY($1::uuid[]) AND closed_at IS NULL', [[...deliveryIds]]);
+    return rows[0]?.open ?? 0;
+  }
+
+  /** What all three say of these deliveries and drivers, at about the same time. */
+  async witness({ deliveryIds, driverIds }: { deliveryIds: readonly string[]; driverIds: readonly string[] }): Promise<Pick<Witness, 'deliveries' | 'drivers' | 'onMap' | 'histories'>> {
+    const deliveries = await readDeliveries(this.pool, deliveryIds);
+    const histories = await this.histories(deliveries);
+    const [drivers, onMap] = await Promise.all([readDrivers(this.pool, driverIds), this.redis.zrange('drivers:geo', '0', '-1')]);
+    return { deliveries, drivers, onMap, histories };
+  }
+
+  private async histories(deliveries: readonly RecordedDelivery[]): Promise<Witness['histories']> {
+    const found = new Map<string, { events: number; result: string }>();
+    const rest = [...deliveries];
+    const take = async (): Promise<void> => {
+      for (let next = rest.pop(); next; next = rest.pop()) {
+        const word = await this.temporal.word(next);
+        if (word.kind !== 'none') found.set(next.deliveryId, { events: await this.temporal.events(next), result: resultOf(word) });
+      }
+    };
+    await Promise.all(Array.from({ length: CALLS_AT_ONCE }, take));
+    return found;
+  }
+}
+
+const CALLS_AT_ONCE = 8;
+
+function resultOf(word: RunWord): string {
+  switch (word.kind) {
+    case 'running':
+      return 'running';
+    case 'ended':
+      return word.result;
+    case 'broken':
+      return word.state;
+    case 'none':
+      return 'none';
+  }
+}

@@ -1,0 +1,90 @@
+import type { DeliveryStatus, Step } from '../domain/delivery';
+import type { RecordedAssignment, RecordedDelivery } from './record';
+
+/** A promise that the service gave: what it answered with success. It must be kept whatever dies afterwards (design, invariant 2). */
+export type Acknowledged =
+  | { kind: 'posted'; deliveryId: string; sellerOrderId: string }
+  | { kind: 'accepted'; deliveryId: string; offerId: string; driverId: string; assignmentId: string }
+  | { kind: 'rejected'; deliveryId: string; offerId: string; driverId: string }
+  | { kind: 'step'; deliveryId: string; driverId: string; step: Step }
+  | { kind: 'failed'; deliveryId: string; driverId: string }
+  | { kind: 'cancelled'; deliveryId: string };
+
+/** All that was acknowledged in a run. */
+export class Ledger {
+  private readonly entries: Acknowledged[] = [];
+
+  add(acknowledged: Acknowledged): void {
+    this.entries.push(acknowledged);
+  }
+
+  all(): readonly Acknowledged[] {
+    return this.entries;
+  }
+
+  deliveryIds(): string[] {
+    return [...new Set(this.entries.map(({ deliveryId }) => deliveryId))];
+  }
+}
+
+/** What was acknowledged but is not in the record, or not so: a sentence each. Empty = every promise was kept. */
+export function lostAcknowledgements(acknowledged: readonly Acknowledged[], record: readonly RecordedDelivery[]): string[] {
+  const byId = new Map(record.map((delivery) => [delivery.deliveryId, delivery]));
+  return acknowledged.flatMap((each) => {
+    const delivery = byId.get(each.deliveryId);
+    const problem = delivery ? whatIsLost(each, delivery) : 'the delivery is not in the record';
+    return problem === null ? [] : [`${each.kind} of delivery ${each.deliveryId}: ${problem}`];
+  });
+}
+
+function whatIsLost(acknowledged: Acknowledged, delivery: RecordedDelivery): string | null {
+  switch (acknowledged.kind) {
+    case 'posted':
+      return delivery.sellerOrderId === acknowledged.sellerOrderId ? null : `it stands for order ${delivery.sellerOrderId}, not ${acknowledged.sellerOrderId}`;
+    case 'accepted':
+      return lostAccept(acknowledged, delivery);
+    case 'rejected':
+      return offerProblem(delivery, acknowledged, 'REJECTED');
+    case 'step':
+      return lostStep(acknowledged, delivery);
+    case 'failed':
+      return ['FAILED', 'RETURNING', 'RETURNED'].includes(delivery.status) ? null : `it is ${delivery.status}`;
+    case 'cancelled':
+      return delivery.status === 'CANCELLED' ? null : `it is ${delivery.status}`;
+  }
+}
+
+function offerProblem(delivery: RecordedDelivery, { offerId, driverId }: { offerId: string; driverId: string }, wanted: 'ACCEPTED' | 'REJECTED'): string | null {
+  const offer = delivery.offers.find((each) => each.offerId === offerId);
+  if (!offer) return `offer ${offerId} is not in the record`;
+  if (offer.driverId !== driverId) return `offer ${offerId} is driver ${offer.driverId}'s, not ${driverId}'s`;
+  return offer.state === wanted ? null : `offer ${offerId} is ${offer.state}, not ${wanted}`;
+}
+
+function lostAccept(accepted: Extract<Acknowledged, { kind: 'accepted' }>, delivery: RecordedDelivery): string | null {
+  const problem = offerProblem(delivery, accepted, 'ACCEPTED');
+  if (problem) return problem;
+  const assignment = delivery.assignments.find(({ assignmentId }) => assignmentId === accepted.assignmentId);
+  if (!assignment) return `assignment ${accepted.assignmentId} is not in the record`;
+  return assignment.driverId === accepted.driverId && assignment.offerId === accepted.offerId ? null : `assignment ${accepted.assignmentId} is another driver's or of another offer`;
+}
+
+function lostStep({ step, driverId }: Extract<Acknowledged, { kind: 'step' }>, delivery: RecordedDelivery): string | null {
+  const done = delivery.assignments.some((assignment) => assignment.driverId === driverId && isDone(step, assignment, delivery.status));
+  return done ? null : `${step} by driver ${driverId} is not in the record`;
+}
+
+function isDone(step: Step, assignment: RecordedAssignment, status: DeliveryStatus): boolean {
+  switch (step) {
+    case 'arriveAtPickup':
+      return assignment.atPickupAt !== null;
+    case 'pickUp':
+      return assignment.pickedUpAt !== null;
+    case 'arriveAtDropoff':
+      return assignment.atDropoffAt !== null;
+    case 'deliver':
+      return status === 'DELIVERED' && assignment.state === 'COMPLETED';
+    case 'returnGoods':
+      return status === 'RETURNED' && assignment.state === 'COMPLETED';
+  }
+}

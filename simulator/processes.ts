@@ -1,0 +1,82 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { poll } from './pause';
+
+/** One of our own processes, started by a program that has to choose its settings, or to kill it. */
+export type ServiceProcess = {
+  readonly name: 'worker' | 'api';
+  /** Resolves when it answers as ready. @throws Error where it ends before, or takes over a minute */
+  ready(): Promise<void>;
+  /** kill -9: no goodbye. Resolves when it is gone. */
+  kill(): Promise<void>;
+  /** As in production: it finishes what it began. Resolves when it is gone. */
+  stop(): Promise<void>;
+};
+
+const READY_MS = 60_000;
+const GRACE_MS = 30_000;
+const DIST = join(__dirname, '..');
+const running = new Set<ChildProcess>();
+
+// Whoever started them stops them, also where this program ends by an error.
+process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+
+/** Starts the compiled worker. `env` is its whole environment. */
+export async function startWorker(env: NodeJS.ProcessEnv): Promise<ServiceProcess> {
+  const port = await freePort();
+  return start('worker', { ...env, WORKER_HEALTH_PORT: String(port) }, `http://127.0.0.1:${port}`);
+}
+
+/** Starts the compiled API, at API_PORT of `env`, its whole environment. */
+export async function startApi(env: NodeJS.ProcessEnv): Promise<ServiceProcess> {
+  return start('api', env, `http://127.0.0.1:${env.API_PORT ?? ''}`);
+}
+
+function start(name: ServiceProcess['name'], env: NodeJS.ProcessEnv, url: string): ServiceProcess {
+  const child = spawn(process.execPath, ['--enable-source-maps', join(DIST, name, 'main.js')], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  running.add(child);
+  const gone = once(child, 'exit').then(() => void running.delete(child));
+  for (const output of [child.stdout, child.stderr]) createInterface({ input: output }).on('line', (line) => process.stderr.write(`${name.padEnd(9)} | ${line}\n`));
+  return {
+    name,
+    ready: () => becomeReady(name, child, url),
+    kill: async () => end(child, gone, 'SIGKILL'),
+    stop: async () => {
+      const hurry = setTimeout(() => child.kill('SIGKILL'), GRACE_MS);
+      await end(child, gone, 'SIGTERM');
+      clearTimeout(hurry);
+    },
+  };
+}
+
+async function becomeReady(name: string, child: ChildProcess, url: string): Promise<void> {
+  const ask = async (): Promise<true | undefined> => {
+    if (hasEnded(child)) throw new Error(`the ${name} ended while starting; its last lines above say why`);
+    const answer = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
+    return answer?.ok ? true : undefined;
+  };
+  const isReady = await poll(ask, { everyMs: 100, deadlineAt: Date.now() + READY_MS });
+  if (!isReady) throw new Error(`the ${name} was not ready within ${READY_MS / 1_000} s; see ${url}/health/ready`);
+}
+
+async function end(child: ChildProcess, gone: Promise<void>, signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+  if (!hasEnded(child)) child.kill(signal);
+  await gone;
+}
+
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no free port');
+  return address.port;
+}

@@ -1,0 +1,189 @@
+import type { Known } from '../../domain/deadline';
+import { type DeliveryStatus, isClosed } from '../../domain/delivery';
+import type { OfferState } from '../../domain/offer';
+import { type Acknowledged, lostAcknowledgements } from '../ledger';
+import type { RecordedAssignment, RecordedDelivery, RecordedDriver, RecordedOffer } from '../record';
+
+/** One request of a race and its answer. `code` is the problem's code where it was refused. */
+export type Answered =
+  | { asked: 'accept' | 'reject'; offerId: string; driverId: string; status: number; code: string | null; assignmentId: string | null }
+  | { asked: 'cancel'; status: number; code: string | null }
+  | { asked: 'goOffline'; driverId: string; status: number; code: string | null };
+
+/** What the workflow says of itself: what it waits for, or what it ended with. */
+export type WorkflowWord = { running: true; known: Known } | { running: false; result: DeliveryStatus };
+
+/** All three witnesses of one race. Only the drivers of the race may hold work of its delivery, and none of another. */
+export type RaceRecord = { answers: readonly Answered[]; delivery: RecordedDelivery; drivers: readonly RecordedDriver[]; workflow: WorkflowWord };
+
+/** Where the witnesses contradict each other, or a rule of the product, in a sentence each. Empty = one truth. */
+export function contradictions(record: RaceRecord): string[] {
+  return [
+    ...record.answers.flatMap((answer) => answerProblems(answer, record)),
+    ...repeatProblems(record.answers),
+    ...acceptProblems(record),
+    ...lostAcknowledgements(acknowledgedIn(record), [record.delivery]),
+    ...rowProblems(record.delivery),
+    ...record.drivers.flatMap((driver) => driverProblems(driver, record)),
+    ...workflowProblems(record),
+    ...auditProblems(record.delivery),
+  ];
+}
+
+// ---- the answers ---------------------------------------------------------------------------------------------------------------
+
+function answerProblems(answer: Answered, { delivery, drivers }: RaceRecord): string[] {
+  switch (answer.asked) {
+    case 'accept':
+    case 'reject':
+      return offerAnswerProblems(answer, delivery);
+    case 'cancel':
+      return cancelProblems(answer, delivery);
+    case 'goOffline':
+      return answer.status === 200 ? offlineProblems(drivers.find(({ driverId }) => driverId === answer.driverId)) : [`going offline was answered with ${answer.status}`];
+  }
+}
+
+/** What each refusal says must be so in the record; a code that is not here must not come. */
+const OFFER_STATE_OF: Readonly<Record<string, readonly OfferState[]>> = {
+  OFFER_EXPIRED: ['EXPIRED'],
+  OFFER_WITHDRAWN: ['WITHDRAWN'],
+  ALREADY_ANSWERED: ['ACCEPTED', 'REJECTED'],
+};
+
+function offerAnswerProblems({ asked, offerId, driverId, status, code }: Extract<Answered, { offerId: string }>, delivery: RecordedDelivery): string[] {
+  const offer = delivery.offers.find((each) => each.offerId === offerId);
+  if (!offer) return [`offer ${offerId} is not in the record`];
+  if (status === 404) return offer.driverId === driverId ? [`driver ${driverId} was told that their own offer ${offerId} does not exist`] : [];
+  if (offer.driverId !== driverId) return [`driver ${driverId} was answered ${status} ${code ?? ''} for offer ${offerId} of driver ${offer.driverId}`];
+  const states: readonly OfferState[] = status === 200 ? [asked === 'accept' ? 'ACCEPTED' : 'REJECTED'] : (OFFER_STATE_OF[code ?? ''] ?? []);
+  if (states.length === 0) return [`${asked} of offer ${offerId} was answered with ${status} ${code ?? ''}`];
+  return states.includes(offer.state) ? [] : [`${asked} of offer ${offerId} was answered with ${status} ${code ?? ''}, but the offer is ${offer.state}`];
+}
+
+function cancelProblems({ status, code }: Extract<Answered, { asked: 'cancel' }>, delivery: RecordedDelivery): string[] {
+  if (status === 200) return delivery.status === 'CANCELLED' ? [] : [`the cancel was answered with 200, but the delivery is ${delivery.status}`];
+  return status === 409 && code === 'ILLEGAL_TRANSITION' && delivery.status !== 'CANCELLED' ? [] : [`the cancel was answered with ${status} ${code ?? ''}; the delivery is ${delivery.status}`];
+}
+
+function offlineProblems(driver: RecordedDriver | undefined): string[] {
+  return driver?.availability === 'OFFLINE' ? [] : [`the driver was told that they are offline, but is ${driver?.availability ?? 'not in the record'}`];
+}
+
+/** A repeat gets the answer of the first time. */
+function repeatProblems(answers: readonly Answered[]): string[] {
+  const seen = new Map<string, string>();
+  const problems: string[] = [];
+  for (const { status, code, ...request } of answers) {
+    const assignmentId = 'assignmentId' in request ? request.assignmentId : null;
+    const key = 'offerId' in request ? `${request.asked} of ${request.offerId} by ${request.driverId}` : request.asked;
+    const answer = `${status} ${code ?? ''} ${assignmentId ?? ''}`.trim();
+    const first = seen.get(key);
+    if (first !== undefined && first !== answer) problems.push(`${key} was answered with "${first}" and with "${answer}"`);
+    seen.set(key, first ?? answer);
+  }
+  return problems;
+}
+
+/** Each assignment from an offer has one accept that was answered, or that nobody heard the answer of; no two win. */
+function acceptProblems({ answers, delivery }: RaceRecord): string[] {
+  const won = answers.filter((answer) => answer.asked === 'accept' && answer.status === 200);
+  const winners = new Set(won.map((answer) => ('driverId' in answer ? answer.driverId : '')));
+  const problems = winners.size > 1 && delivery.assignments.length < winners.size ? [`${winners.size} drivers were told that they have the delivery`] : [];
+  const asked = new Set(answers.flatMap((answer) => (answer.asked === 'accept' ? [answer.offerId] : [])));
+  const unasked = delivery.offers.filter(({ offerId, state }) => state === 'ACCEPTED' && !asked.has(offerId));
+  return [...problems, ...unasked.map(({ offerId }) => `offer ${offerId} is ACCEPTED, but nobody accepted it`)];
+}
+
+function acknowledgedIn({ answers, delivery: { deliveryId } }: RaceRecord): Acknowledged[] {
+  return answers.flatMap((answer): Acknowledged[] => {
+    if (answer.status !== 200) return [];
+    switch (answer.asked) {
+      case 'accept':
+        return [{ kind: 'accepted', deliveryId, offerId: answer.offerId, driverId: answer.driverId, assignmentId: answer.assignmentId ?? 'none' }];
+      case 'reject':
+        return [{ kind: 'rejected', deliveryId, offerId: answer.offerId, driverId: answer.driverId }];
+      case 'cancel':
+        return [{ kind: 'cancelled', deliveryId }];
+      case 'goOffline':
+        return [];
+    }
+  });
+}
+
+// ---- PostgreSQL ----------------------------------------------------------------------------------------------------------------
+
+const isLive = ({ state }: RecordedOffer): boolean => state === 'LIVE';
+const isActive = ({ state }: RecordedAssignment): boolean => state === 'ACTIVE';
+const CARRIED: readonly DeliveryStatus[] = ['ASSIGNED', 'AT_PICKUP', 'PICKED_UP', 'AT_DROPOFF', 'RETURNING'];
+
+function rowProblems({ status, driverId, offers, assignments }: RecordedDelivery): string[] {
+  const live = offers.filter(isLive);
+  const active = assignments.filter(isActive);
+  const problems: string[] = [];
+  if (live.length > 1) problems.push(`${live.length} live offers`);
+  if (active.length > 1) problems.push(`${active.length} active assignments`);
+  if ((live.length === 1) !== (status === 'OFFERED')) problems.push(`the delivery is ${status} with ${live.length} live offers`);
+  if ((active.length === 1) !== CARRIED.includes(status)) problems.push(`the delivery is ${status} with ${active.length} active assignments`);
+  if (active[0] && active[0].driverId !== driverId) problems.push(`the delivery is with driver ${driverId ?? 'nobody'}, its assignment with ${active[0].driverId}`);
+  return [...problems, ...offers.flatMap((offer) => offerProblems(offer, assignments))];
+}
+
+function offerProblems({ offerId, driverId, state, expiresAt, endedAt }: RecordedOffer, assignments: readonly RecordedAssignment[]): string[] {
+  const made = assignments.filter((assignment) => assignment.offerId === offerId);
+  if (state === 'EXPIRED' && (endedAt ?? 0) < expiresAt) return [`offer ${offerId} expired ${expiresAt - (endedAt ?? 0)} ms before its time`];
+  if (state === 'ACCEPTED') return made.length === 1 && made[0]?.driverId === driverId ? [] : [`offer ${offerId} is ACCEPTED with ${made.length} assignments`];
+  return made.length === 0 ? [] : [`offer ${offerId} is ${state}, but has an assignment`];
+}
+
+function driverProblems({ driverId, availability, capacity, liveOffers, activeAssignments }: RecordedDriver, { delivery }: RaceRecord): string[] {
+  const live = delivery.offers.filter((offer) => isLive(offer) && offer.driverId === driverId).length;
+  const active = delivery.assignments.filter((assignment) => isActive(assignment) && assignment.driverId === driverId).length;
+  const problems: string[] = [];
+  if (liveOffers !== live) problems.push(`driver ${driverId} counts ${liveOffers} live offers, the rows ${live}`);
+  if (activeAssignments !== active) problems.push(`driver ${driverId} counts ${activeAssignments} active assignments, the rows ${active}`);
+  if (liveOffers + activeAssignments > capacity) problems.push(`driver ${driverId} holds more than their capacity of ${capacity}`);
+  if ((availability === 'BUSY') !== activeAssignments > 0) problems.push(`driver ${driverId} is ${availability} with ${activeAssignments} active assignments`);
+  return problems;
+}
+
+// ---- the workflow --------------------------------------------------------------------------------------------------------------
+
+function workflowProblems({ workflow, delivery }: RaceRecord): string[] {
+  if (!workflow.running) {
+    const agrees = workflow.result === delivery.status && isClosed(delivery.status);
+    return agrees ? [] : [`the workflow ended with ${workflow.result}, the delivery is ${delivery.status}`];
+  }
+  const { known } = workflow;
+  const problems: string[] = [];
+  if (known.status !== delivery.status) problems.push(`the workflow knows ${known.status}, the delivery is ${delivery.status}`);
+  if (known.driverId !== delivery.driverId) problems.push(`the workflow knows driver ${known.driverId ?? 'nobody'}, the delivery is with ${delivery.driverId ?? 'nobody'}`);
+  const [knownOffers, liveOffers] = [idsOf(known.offers), idsOf(delivery.offers.filter(isLive))];
+  if (knownOffers !== liveOffers) problems.push(`the workflow knows of offers [${knownOffers}], live are [${liveOffers}]`);
+  return problems;
+}
+
+function idsOf(offers: readonly { offerId: string }[]): string {
+  return offers.map(({ offerId }) => offerId).sort().join(', ');
+}
+
+// ---- the audit trail -----------------------------------------------------------------------------------------------------------
+
+/** Every change has its entry, every entry its change (invariant 7). */
+function auditProblems({ status, offers, moves }: RecordedDelivery): string[] {
+  const path = moves.filter(({ kind }) => kind === 'delivery_moved');
+  const problems: string[] = [];
+  let at: string | null = path[0]?.from ?? null;
+  for (const { from, to } of path) {
+    if (from !== at) problems.push(`the audit trail moves from ${from ?? 'nothing'} after it came to ${at ?? 'nothing'}`);
+    at = to;
+  }
+  if (path.length > 0 && at !== status) problems.push(`the audit trail ends with ${at ?? 'nothing'}, the delivery is ${status}`);
+  return [...problems, ...offers.flatMap((offer) => offerEntryProblems(offer, moves))];
+}
+
+function offerEntryProblems({ offerId, state }: RecordedOffer, moves: RecordedDelivery['moves']): string[] {
+  const entries = moves.filter((move) => move.offerId === offerId).map(({ kind }) => kind);
+  const wanted = state === 'LIVE' ? ['offer_created'] : ['offer_created', `offer_${state.toLowerCase()}`];
+  return entries.join() === wanted.join() ? [] : [`offer ${offerId} is ${state}; its audit entries are [${entries.join(', ')}]`];
+}

@@ -1,0 +1,48 @@
+/** A stream of draws that a seed makes again and again, so that a run can be repeated. */
+export type Random = {
+  /** From 0 (included) to 1 (not included). */
+  next(): number;
+  between(min: number, max: number): number;
+  /** True with this likelihood, 0..1. */
+  chance(likelihood: number): boolean;
+  /** One of them. @throws Error where there are none */
+  pick<T>(from: readonly T[]): T;
+  /** A stream of its own for a part of the run: how often one part draws does not change what another one gets. */
+  stream(name: string): Random;
+};
+
+/** @param seed any text; the same text gives the same draws for ever */
+export function randomFrom(seed: string): Random {
+  let state = seedOf(seed);
+  const next = (): number => {
+    state = (state + 0x6d2b79f5) | 0;
+    return mulberry(state) / 2 ** 32;
+  };
+  return {
+    next,
+    between: (min, max) => min + next() * (max - min),
+    chance: (likelihood) => next() < likelihood,
+    pick: (from) => pickFrom(from, next()),
+    stream: (name) => randomFrom(`${seed}/${name}`),
+  };
+}
+
+function pickFrom<T>(from: readonly T[], draw: number): T {
+  const picked = from[Math.floor(draw * from.length)];
+  if (picked === undefined) throw new Error('nothing to pick from');
+  return picked;
+}
+
+/** FNV-1a. */
+function seedOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return hash | 0;
+}
+
+/** The mixing step of mulberry32. */
+function mulberry(state: number): number {
+  let t = Math.imul(state ^ (state >>> 15), 1 | state);
+  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+  return (t ^ (t >>> 14)) >>> 0;
+}

@@ -1,0 +1,161 @@
+import type { Step } from '../../domain/delivery';
+import type { Point } from '../../domain/places';
+import type { DriverNews, DriverSocket } from '../client/driverSocket';
+import type { DriverClient, OfferView } from '../client/service';
+import type { Ledger } from '../ledger';
+import { pause, waitUntil } from '../pause';
+import type { DayCourier, DayOrder, DayRules, Place } from './day';
+import type { Lag } from './lag';
+import { planMinute } from './plan';
+import { type CourierState, type DayClock, type JobTimes, jobTimes } from './timing';
+
+export type CourierDeps = {
+  driverId: string;
+  client: DriverClient;
+  socket: DriverSocket;
+  clock: DayClock;
+  rules: DayRules;
+  /** The order that became this delivery, and where it is fetched; waits where the order's own answer is still on its way. */
+  jobOf: (deliveryId: string) => Promise<{ order: DayOrder; restaurant: Place }>;
+  pointOf: (place: Place) => Point;
+  placeEveryMs: number;
+  lag: Lag;
+  ledger: Ledger;
+  log: (line: string) => void;
+};
+
+/** One order carried: by the day's rules, from the minute at which the system assigned it. */
+export type Carried = { orderId: string; deliveryId: string; assignedMinute: number; times: JobTimes };
+
+/** Between this process's look at the clock and the assignment, in minutes of the day: a courier who might not be in time says no. */
+const ANSWER_MINUTES = 0.5;
+
+/** A courier of the day: accepts at once whatever can be picked up before the shift ends, and then rides by the day's rules. */
+export class Courier {
+  readonly carried: Carried[] = [];
+  /** Offers refused because the food would be picked up after the shift. */
+  refused = 0;
+  /** Where and when the next job can begin: after the one in hand. */
+  private next: CourierState;
+  private place: Place;
+  private job: { deliveryId: string; done: Promise<void>; stop: AbortController } | null = null;
+  private readonly seen = new Set<string>();
+  private isDone = false;
+
+  constructor(private readonly deps: CourierDeps, private readonly courier: DayCourier) {
+    this.place = courier;
+    this.next = { x: courier.x, y: courier.y, freeMinute: courier.onMinute };
+  }
+
+  /** No more work to be expected: the shift is over and nothing in hand. */
+  get isHome(): boolean {
+    return this.isDone;
+  }
+
+  /** The whole shift, and the job in hand at its end. */
+  async work(signal: AbortSignal): Promise<void> {
+    const { clock, client, socket, rules } = this.deps;
+    if (!(await waitUntil(clock.instantOf(this.courier.onMinute), signal))) return;
+    await this.sendPlace(this.place);
+    // The service asks whether the pickup is reached before the shift ends; the day asks whether the food is taken over by then.
+    const lastArrivalMinute = this.courier.offMinute - rules.pickupServiceMinutes / 2;
+    const started = await client.startShift(clock.instantOf(lastArrivalMinute));
+    if (!started.ok) this.deps.log(`courier ${this.courier.id} cannot start: ${started.code} ${started.detail}`);
+    socket.listen((news) => this.hear(news, signal));
+    const off = new AbortController();
+    const showing = this.keepShowingPlace(AbortSignal.any([signal, off.signal]));
+    await waitUntil(clock.instantOf(this.courier.offMinute), signal);
+    if (this.job) await this.job.done;
+    else if (!signal.aborted) await client.endShift();
+    off.abort();
+    await showing;
+    socket.close();
+    this.isDone = true;
+  }
+
+  private hear(news: DriverNews, signal: AbortSignal): void {
+    switch (news.kind) {
+      case 'offered':
+        return this.inBackground(this.answer(news.offer, signal));
+      case 'state':
+        return news.offers.forEach((offer) => this.inBackground(this.answer(offer, signal)));
+      case 'released':
+        return this.job?.deliveryId === news.deliveryId ? this.job.stop.abort() : undefined;
+      case 'assigned':
+      case 'offerOver':
+        return;
+    }
+  }
+
+  private async answer({ offerId, deliveryId }: OfferView, signal: AbortSignal): Promise<void> {
+    if (this.seen.has(offerId)) return;
+    this.seen.add(offerId);
+    const { client, clock, socket, ledger, driverId } = this.deps;
+    socket.offerSeen(offerId);
+    const { order, restaurant } = await this.deps.jobOf(deliveryId);
+    if (!this.isInTime(order, restaurant, clock.minuteOf(Date.now()) + ANSWER_MINUTES)) {
+      this.refused += 1;
+      const answer = await client.reject(offerId, 'OTHER');
+      return answer.ok ? ledger.add({ kind: 'rejected', deliveryId, offerId, driverId }) : undefined;
+    }
+    const answer = await client.accept(offerId);
+    if (!answer.ok) return this.deps.log(`courier ${this.courier.id}: the offer of ${order.id} was ${answer.code}`);
+    ledger.add({ kind: 'accepted', deliveryId, offerId, driverId, assignmentId: answer.assignmentId });
+    this.begin(deliveryId, order, restaurant, planMinute(clock.minuteOf(answer.at)), signal);
+  }
+
+  private isInTime(order: DayOrder, restaurant: Place, minute: number): boolean {
+    return jobTimes(this.next, order, restaurant, minute, this.deps.rules).pick <= this.courier.offMinute;
+  }
+
+  private begin(deliveryId: string, order: DayOrder, restaurant: Place, assignedMinute: number, signal: AbortSignal): void {
+    const times = jobTimes(this.next, order, restaurant, assignedMinute, this.deps.rules);
+    if (times.pick > this.courier.offMinute) this.deps.log(`courier ${this.courier.id}: ${order.id} is picked up at ${times.pick}, after the shift: it was assigned later than foreseen`);
+    const carried = { orderId: order.id, deliveryId, assignedMinute, times };
+    this.carried.push(carried);
+    this.next = { x: order.x, y: order.y, freeMinute: times.free };
+    const stop = new AbortController();
+    const done = this.carry(carried, order, restaurant, AbortSignal.any([signal, stop.signal])).finally(() => {
+      // The last step makes the courier free, and the next job may begin before we hear its answer.
+      if (this.job?.deliveryId === deliveryId) this.job = null;
+    });
+    this.job = { deliveryId, done, stop };
+    this.inBackground(done);
+  }
+
+  private async carry({ deliveryId, times }: Carried, order: DayOrder, restaurant: Place, signal: AbortSignal): Promise<void> {
+    const arrived = await this.stepAt(times.arrive, deliveryId, 'arriveAtPickup', restaurant, signal);
+    const isOut = arrived && (await this.stepAt(times.pick, deliveryId, 'pickUp', restaurant, signal)) && (await this.stepAt(times.atDoor, deliveryId, 'arriveAtDropoff', order, signal));
+    if (!isOut || !(await waitUntil(this.deps.clock.instantOf(times.free), signal))) return;
+    // Said before the last step, so that nothing more is offered.
+    if (times.free >= this.courier.offMinute) await this.deps.client.endShift();
+    await this.stepAt(times.free, deliveryId, 'deliver', order, signal);
+  }
+
+  private async stepAt(minute: number, deliveryId: string, step: Step, place: Place, signal: AbortSignal): Promise<boolean> {
+    const { clock, client, ledger, lag, driverId, log } = this.deps;
+    const dueAt = clock.instantOf(minute);
+    if (!(await waitUntil(dueAt, signal))) return false;
+    this.place = place;
+    // Where a courier comes free, the next choice must know the place already.
+    if (step === 'deliver') await this.sendPlace(place);
+    const answer = await client.step(deliveryId, step, Date.now());
+    lag.add('step', dueAt, Date.now());
+    if (!answer.ok) log(`courier ${this.courier.id}: ${step} was refused: ${answer.code}`);
+    else ledger.add({ kind: 'step', deliveryId, driverId, step });
+    return answer.ok;
+  }
+
+  private async keepShowingPlace(signal: AbortSignal): Promise<void> {
+    while (await pause(this.deps.placeEveryMs, signal)) await this.sendPlace(this.place).catch((error: unknown) => this.deps.log(String(error)));
+  }
+
+  private async sendPlace(place: Place): Promise<void> {
+    const answer = await this.deps.client.sendFixes([{ point: this.deps.pointOf(place), at: Date.now() }]);
+    if (!answer.ok) this.deps.log(`courier ${this.courier.id}: a place was refused: ${answer.code} ${answer.detail}`);
+  }
+
+  private inBackground(work: Promise<void>): void {
+    work.catch((error: unknown) => this.deps.log(`courier ${this.courier.id}: ${String(error)}`));
+  }
+}

@@ -1,0 +1,141 @@
+// PostgreSQL, Redis and Temporal: each started here, or the user's own where its address is given.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { logStep, SetupError } from './log.mjs';
+import { requireFreePort, tryConnect } from './ports.mjs';
+import { applyMigrations, createAppLogin, createDatabaseIfMissing } from './prisma.mjs';
+import { query, startPostgres } from './postgres.mjs';
+import { startRedis } from './redis.mjs';
+import { registerSearchAttributes } from './temporal-namespace.mjs';
+import { startTemporal } from './temporal.mjs';
+
+const DATABASE = 'dispatch';
+const APP_LOGIN = 'dispatch';
+const REDIS_PORT = 6379;
+
+// Unset, a feature is off, as a deployment wants it; here all are shown, unless the user says otherwise.
+const DEMO_FEATURES = {
+  ENABLE_DRIVER_OFFERS: 'true',
+  DRIVER_OFFERS_ROLLOUT: '100',
+  ENABLE_AVAILABILITY_STATES: 'true',
+  ENABLE_ESCALATION: 'true',
+  ENABLE_AUTO_REASSIGNMENT: 'true',
+};
+
+/**
+ * Brings up what the service stands on, ready to use: schema migrated, search attributes known. Returns the environment for our
+ * processes. `settings` come from readSettings; `dir` holds data and logs; `isThrowaway` keeps nothing.
+ */
+export async function startInfrastructure(supervisor, { settings, secrets, dir, isThrowaway = false }) {
+  await requireFreePort(settings.apiPort, { usedFor: 'the API', variable: 'API_PORT' });
+  await requireFreePort(settings.workerHealthPort, { usedFor: "the worker's health", variable: 'WORKER_HEALTH_PORT' });
+  const place = { dir, isThrowaway };
+  const [database, redis, temporal] = await Promise.all([
+    prepareDatabase(supervisor, settings, secrets, place),
+    prepareRedis(supervisor, settings, place),
+    prepareTemporal(supervisor, settings, place),
+  ]);
+  return {
+    ...DEMO_FEATURES,
+    ...process.env,
+    ...database,
+    ...redis,
+    ...temporal,
+    API_PORT: String(settings.apiPort),
+    API_URL: `http://127.0.0.1:${settings.apiPort}`,
+    WORKER_HEALTH_PORT: String(settings.workerHealthPort),
+    // Whose tokens count is either a local key or an issuer of the user's.
+    JWT_LOCAL_KEY: settings.hasOwnTokenIssuer ? undefined : (settings.jwtLocalKey ?? secrets.jwtLocalKey),
+  };
+}
+
+async function prepareDatabase(supervisor, settings, secrets, place) {
+  const urls = settings.databaseUrl
+    ? await givenDatabase(settings)
+    : await embeddedDatabase(supervisor, { port: settings.postgresPort, password: secrets.ownerPassword, ...place }, secrets);
+  logStep('applying database migrations');
+  await applyMigrations(supervisor, urls.MIGRATE_DATABASE_URL);
+  if (!settings.databaseUrl) await createAppLogin(urls.MIGRATE_DATABASE_URL, { user: APP_LOGIN, password: secrets.appPassword });
+  return urls;
+}
+
+async function givenDatabase({ databaseUrl, migrateDatabaseUrl = databaseUrl }) {
+  try {
+    await query(migrateDatabaseUrl, 'SELECT 1');
+  } catch (error) {
+    const { host, pathname } = new URL(migrateDatabaseUrl);
+    throw new SetupError(
+      `PostgreSQL at ${host}${pathname} does not answer as it should: ${error.message}`,
+      'Start it, correct DATABASE_URL (and MIGRATE_DATABASE_URL), or unset both to have a server started here.',
+    );
+  }
+  return { DATABASE_URL: databaseUrl, MIGRATE_DATABASE_URL: migrateDatabaseUrl };
+}
+
+async function embeddedDatabase(supervisor, { dir, port, password, isThrowaway }, { appPassword }) {
+  const postgres = await startEmbeddedPostgres(supervisor, { dir, port, password, isThrowaway });
+  return {
+    DATABASE_URL: postgres.urlOf(DATABASE, { user: APP_LOGIN, password: appPassword }),
+    MIGRATE_DATABASE_URL: postgres.urlOf(DATABASE),
+  };
+}
+
+export async function startEmbeddedPostgres(supervisor, { dir, port, password, isThrowaway = false }) {
+  logStep(`starting PostgreSQL on port ${port}`);
+  const postgres = await startPostgres(supervisor, {
+    dir: join(dir, 'postgres'), port, password, logFile: join(dir, 'logs/postgres.log'), isThrowaway,
+  });
+  await createDatabaseIfMissing(postgres.urlOf('postgres'), DATABASE);
+  return postgres;
+}
+
+async function prepareRedis(supervisor, { redisUrl, redisPort }, { dir, isThrowaway }) {
+  if (redisUrl) {
+    await requireAnswer(redisUrl, 'REDIS_URL', 'Redis');
+    return { REDIS_URL: redisUrl };
+  }
+  logStep(`starting Redis on port ${redisPort}`);
+  const { url } = await startRedis(supervisor, { dir: join(dir, 'redis'), port: redisPort, logFile: join(dir, 'logs/redis.log'), isThrowaway });
+  return { REDIS_URL: url };
+}
+
+async function requireAnswer(url, variable, name) {
+  const { hostname, port } = new URL(url);
+  try {
+    await tryConnect({ host: hostname, port: Number(port) || REDIS_PORT });
+  } catch (error) {
+    throw new SetupError(
+      `${name} at ${hostname}:${port || REDIS_PORT} does not answer: ${error.message}`,
+      `Start it, correct ${variable}, or unset that to have a server started here.`,
+    );
+  }
+}
+
+async function prepareTemporal(supervisor, { hasOwnTemporal, temporalPort, temporalUiPort }, { dir, isThrowaway }) {
+  if (hasOwnTemporal) {
+    await registerSearchAttributes(process.env);
+    return {};
+  }
+  logStep(`starting Temporal on port ${temporalPort}`);
+  const { address, uiUrl } = await startTemporal(supervisor, {
+    port: temporalPort,
+    uiPort: temporalUiPort,
+    databaseFile: isThrowaway ? undefined : join(dir, 'temporal/temporal.db'),
+    logFile: join(dir, 'logs/temporal.log'),
+  });
+  const environment = {
+    ...withoutUsersTemporal(join(dir, 'temporal.toml')),
+    TEMPORAL_ADDRESS: address,
+    TEMPORAL_NAMESPACE: 'default',
+    TEMPORAL_UI_URL: uiUrl,
+  };
+  await registerSearchAttributes(environment);
+  return environment;
+}
+
+/** A key or certificate meant for the user's own cluster, set by variables or in Temporal's configuration file, is nothing for the dev server. */
+function withoutUsersTemporal(emptyConfigFile) {
+  writeFileSync(emptyConfigFile, '[profile.default]\n');
+  const names = Object.keys(process.env).filter((name) => /^TEMPORAL_(TLS|API_KEY|GRPC_META)/.test(name));
+  return { ...Object.fromEntries(names.map((name) => [name, undefined])), TEMPORAL_CONFIG_FILE: emptyConfigFile };
+}

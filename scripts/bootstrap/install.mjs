@@ -1,0 +1,46 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { logStep, SetupError } from './log.mjs';
+import { modulesDir, projectDir } from './paths.mjs';
+
+const MINIMUM_NODE = [20, 19];
+
+export function requireNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  const [neededMajor, neededMinor] = MINIMUM_NODE;
+  if (major > neededMajor || (major === neededMajor && minor >= neededMinor)) return;
+  throw new SetupError(`This is Node ${process.versions.node}; ${MINIMUM_NODE.join('.')} or later is needed.`, 'Install it from https://nodejs.org');
+}
+
+/** Brings node_modules to what package-lock.json says; does nothing when it is so. */
+export async function installPackages(supervisor) {
+  if (isInstalled()) return;
+  logStep('installing npm packages (a minute or two)');
+  await supervisor.run({
+    name: 'npm ci',
+    command: 'npm',
+    // No package of ours needs its install script: what they would do here either fails without the open internet (Prisma's
+    // engine, which prisma.mjs replaces) or is done by postgres.mjs (symlinks). The same result with every npm, then.
+    args: ['ci', '--ignore-scripts', '--no-audit', '--no-fund'],
+    cwd: projectDir,
+    remedy: 'Check the network and the registry that npm uses (npm ping), and start again.',
+  });
+}
+
+/** npm keeps a list of what it has installed; it is compared with what should be. */
+function isInstalled() {
+  const installedListPath = join(modulesDir, '.package-lock.json');
+  if (!existsSync(installedListPath)) return false;
+  const installed = readPackages(installedListPath);
+  const wanted = Object.entries(readPackages(join(projectDir, 'package-lock.json')));
+  return wanted.every(([path, entry]) => path === '' || mayBeAbsent(entry) || installed[path]?.version === entry.version);
+}
+
+/** Packages for other platforms, and links to workspaces. */
+function mayBeAbsent(entry) {
+  return Boolean(entry.optional || entry.devOptional || entry.peer || entry.link || entry.extraneous);
+}
+
+function readPackages(path) {
+  return JSON.parse(readFileSync(path, 'utf8')).packages ?? {};
+}

@@ -1,0 +1,96 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { createServer, connect } from 'node:net';
+import { commandLineOf } from './identity.mjs';
+import { SetupError } from './log.mjs';
+
+const LISTEN_STATE = '0A';
+
+/** Refuses a taken port with a line that says by whom (where that can be told) and which variable chooses another. */
+export async function requireFreePort(port, { usedFor, variable }) {
+  if (await isFree(port)) return;
+  const holder = holderOf(port);
+  throw new SetupError(
+    `Port ${port} (${usedFor}) is taken${holder ? ` by process ${holder.pid}: ${holder.commandLine}` : ''}.`,
+    `Stop that program, or choose another port: ${variable}=${port + 1000} npm start`,
+  );
+}
+
+/** Ports that nobody listens on now, all different. */
+export async function freePorts(count) {
+  const servers = await Promise.all(Array.from({ length: count }, () => listen(0)));
+  const ports = servers.map((server) => server.address().port);
+  await Promise.all(servers.map(close));
+  return ports;
+}
+
+/** Resolves when somebody accepts connections there. */
+export function tryConnect({ host, port, timeoutMs = 3_000 }) {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port, timeout: timeoutMs });
+    socket.once('connect', () => { socket.destroy(); resolve(); });
+    socket.once('timeout', () => { socket.destroy(); reject(new Error(`no answer within ${timeoutMs / 1000} s`)); });
+    socket.once('error', reject);
+  });
+}
+
+async function isFree(port) {
+  try {
+    await close(await listen(port));
+    return true;
+  } catch (error) {
+    if (error.code === 'EADDRINUSE') return false;
+    if (error.code === 'EACCES') throw new SetupError(`Port ${port} may not be used by an ordinary user.`, 'Choose one above 1023.');
+    throw error;
+  }
+}
+
+function listen(port) {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', () => resolve(server));
+  });
+}
+
+function close(server) {
+  return new Promise((resolve) => server.close(resolve));
+}
+
+function holderOf(port) {
+  const pid = process.platform === 'linux' ? holderFromProc(port) : holderFromLsof(port);
+  return pid ? { pid, commandLine: commandLineOf(pid).slice(0, 120) } : undefined;
+}
+
+function holderFromLsof(port) {
+  const { stdout } = spawnSync('lsof', ['-nP', '-t', `-iTCP:${port}`, '-sTCP:LISTEN'], { encoding: 'utf8' });
+  return Number(stdout?.trim().split('\n')[0]) || undefined;
+}
+
+function holderFromProc(port) {
+  const socketLinks = listeningInodes(port).map((inode) => `socket:[${inode}]`);
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return Number(pids.find((pid) => openFilesOf(pid).some((link) => socketLinks.includes(link)))) || undefined;
+}
+
+function listeningInodes(port) {
+  const portHex = port.toString(16).toUpperCase().padStart(4, '0');
+  return ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((path) => {
+    const rows = readIfAllowed(() => readFileSync(path, 'utf8'), '').split('\n').slice(1).map((row) => row.trim().split(/\s+/));
+    return rows.filter((row) => row[1]?.endsWith(`:${portHex}`) && row[3] === LISTEN_STATE).map((row) => row[9]);
+  });
+}
+
+/** Another user's open files are not ours to see; then the holder stays unnamed. */
+function openFilesOf(pid) {
+  const dir = `/proc/${pid}/fd`;
+  return readIfAllowed(() => readdirSync(dir), []).map((name) => readIfAllowed(() => readlinkSync(`${dir}/${name}`), ''));
+}
+
+function readIfAllowed(read, otherwise) {
+  try {
+    return read();
+  } catch {
+    return otherwise;
+  }
+}

@@ -1,0 +1,43 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { modulesDir, projectDir } from './paths.mjs';
+import { query, quoteIdentifier, quoteLiteral } from './postgres.mjs';
+
+export const prismaCli = join(modulesDir, 'prisma/build/index.js');
+const APP_GROUP = 'driver_service_app';
+
+/** Prisma's native engine is used where it has been installed; elsewhere its WebAssembly build, so that nothing is downloaded. */
+export function prismaEnvironment(env = process.env) {
+  const withoutCalls = { ...env, CHECKPOINT_DISABLE: '1', PRISMA_HIDE_UPDATE_MESSAGE: '1' };
+  if (env.PRISMA_SCHEMA_ENGINE_BINARY || hasNativeEngine()) return withoutCalls;
+  return { ...withoutCalls, PRISMA_SCHEMA_ENGINE_BINARY: join(projectDir, 'scripts/prisma-engine.mjs') };
+}
+
+export async function applyMigrations(supervisor, ownerUrl) {
+  await supervisor.run({
+    name: 'prisma migrate deploy',
+    command: process.execPath,
+    args: [prismaCli, 'migrate', 'deploy'],
+    cwd: projectDir,
+    env: { ...prismaEnvironment(), MIGRATE_DATABASE_URL: ownerUrl },
+    remedy: 'The database is as the last migration that succeeded has left it.',
+  });
+}
+
+/** The service's own login: it owns nothing, and may do what the migrations have granted to its group. */
+export async function createAppLogin(ownerUrl, { user, password }) {
+  const login = quoteIdentifier(user);
+  const [existing] = await query(ownerUrl, 'SELECT 1 FROM pg_roles WHERE rolname = $1', [user]);
+  await query(ownerUrl, `${existing ? 'ALTER' : 'CREATE'} ROLE ${login} LOGIN PASSWORD ${quoteLiteral(password)}`);
+  await query(ownerUrl, `GRANT ${APP_GROUP} TO ${login}`);
+}
+
+export async function createDatabaseIfMissing(serverUrl, name) {
+  const [existing] = await query(serverUrl, 'SELECT 1 FROM pg_database WHERE datname = $1', [name]);
+  if (!existing) await query(serverUrl, `CREATE DATABASE ${quoteIdentifier(name)}`);
+}
+
+function hasNativeEngine() {
+  const names = readdirSync(join(modulesDir, '@prisma/engines'));
+  return names.some((name) => name.startsWith('schema-engine-'));
+}

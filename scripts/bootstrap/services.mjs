@@ -1,0 +1,80 @@
+// Our own processes, compiled: the worker and the API.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { logWarning, SetupError } from './log.mjs';
+import { projectDir } from './paths.mjs';
+import { waitUntil } from './waiting.mjs';
+
+const READY_TIMEOUT_MS = 60_000;
+// Both finish what they have begun when they are asked to stop.
+const GRACE_MS = 30_000;
+const RESTARTS_ALLOWED = 5;
+const RESTART_WINDOW_MS = 60_000;
+const RESTART_PAUSE_MS = 500;
+
+/**
+ * Starts both, waits until they are ready, and keeps them running: one that dies is started again, as in production. The
+ * returned `failed` rejects when that helps no more.
+ */
+export async function startServices(supervisor, environment) {
+  const worker = startWorker(supervisor, environment);
+  const api = startApi(supervisor, environment);
+  const healthUrls = [environment.API_URL, `http://127.0.0.1:${environment.WORKER_HEALTH_PORT}`].map((url) => `${url}/health/ready`);
+  await waitUntil(() => Promise.all(healthUrls.map(requireReady)), {
+    timeoutMs: READY_TIMEOUT_MS,
+    intervalMs: 100,
+    giveUp: () => [worker, api].forEach((service) => service.throwIfExited('Its last lines above say why.')),
+  });
+  const failed = Promise.race([
+    keepRunning(supervisor, worker, () => startWorker(supervisor, environment)),
+    keepRunning(supervisor, api, () => startApi(supervisor, environment)),
+  ]);
+  return { failed };
+}
+
+export function startWorker(supervisor, env) {
+  return startEntry(supervisor, { name: 'worker', entry: 'dist/worker/main.js', env });
+}
+
+export function startApi(supervisor, env) {
+  return startEntry(supervisor, { name: 'api', entry: 'dist/api/main.js', env });
+}
+
+/** Starts a compiled program with its output, line by line, under its name on stderr; or where `stdio` says. */
+export function startEntry(supervisor, { name, entry, args = [], env, stdio }) {
+  const path = join(projectDir, entry);
+  if (!existsSync(path)) throw new SetupError(`There is no ${entry}.`, 'Remove dist/ and start again.');
+  return supervisor.start({
+    name,
+    command: process.execPath,
+    args: ['--enable-source-maps', path, ...args],
+    cwd: projectDir,
+    env,
+    stdio,
+    onLine: stdio ? undefined : (line) => process.stderr.write(`${name.padEnd(9)} | ${line}\n`),
+    graceMs: GRACE_MS,
+  });
+}
+
+async function requireReady(url) {
+  const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) });
+  if (!answer.ok) throw new SetupError(`${url} says that it is not ready: ${await answer.text()}`, 'The lines above may say more.');
+}
+
+async function keepRunning(supervisor, firstRun, startAgain) {
+  let running = firstRun;
+  let recentEndsMs = [];
+  for (;;) {
+    const { code, signal } = await running.exited;
+    if (supervisor.signal.aborted) return new Promise(() => {});
+    const nowMs = Date.now();
+    recentEndsMs = [...recentEndsMs.filter((endMs) => endMs > nowMs - RESTART_WINDOW_MS), nowMs];
+    if (recentEndsMs.length > RESTARTS_ALLOWED) {
+      throw new SetupError(`${running.name} ended ${recentEndsMs.length} times within a minute.`, 'Its last lines above say why.');
+    }
+    logWarning(`${running.name} ended (${signal ?? `exit code ${code}`}); it is started again`);
+    await sleep(RESTART_PAUSE_MS);
+    running = startAgain();
+  }
+}

@@ -1,0 +1,27 @@
+// Which infrastructure a command runs on: the one that `npm start` keeps, or one of its own that leaves nothing behind.
+import { join } from 'node:path';
+import { build } from './build.mjs';
+import { startInfrastructure } from './infrastructure.mjs';
+import { installPackages, requireNode } from './install.mjs';
+import { dataDir } from './paths.mjs';
+import { freePorts } from './ports.mjs';
+import { keptSecrets, makeSecrets } from './secrets.mjs';
+import { readSettings } from './settings.mjs';
+import { throwawayDir } from './throwaway.mjs';
+
+export async function prepareProgram(supervisor) {
+  requireNode();
+  await installPackages(supervisor);
+  await build(supervisor);
+}
+
+export function startKeptInfrastructure(supervisor) {
+  return startInfrastructure(supervisor, { settings: readSettings(), secrets: keptSecrets(join(dataDir, 'secrets.json')), dir: dataDir });
+}
+
+/** On free ports, so that it runs beside `npm start`. */
+export async function startThrowawayInfrastructure(supervisor) {
+  const [apiPort, workerHealthPort, postgresPort, redisPort, temporalPort, temporalUiPort] = await freePorts(6);
+  const settings = { ...readSettings(), apiPort, workerHealthPort, postgresPort, redisPort, temporalPort, temporalUiPort };
+  return startInfrastructure(supervisor, { settings, secrets: makeSecrets(), dir: throwawayDir(supervisor), isThrowaway: true });
+}

@@ -1,0 +1,163 @@
+// Whoever starts processes stops them: at the end, after a failure, after Ctrl-C, and after Ctrl-C twice.
+import { spawn } from 'node:child_process';
+import { mkdirSync, openSync, closeSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { logError, logStep, SetupError } from './log.mjs';
+import { openSession } from './sessions.mjs';
+
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
+const DEFAULT_GRACE_MS = 15_000;
+const LOG_TAIL_LINES = 15;
+
+/**
+ * Runs `main(supervisor)` and ends this process with the code it returns. Everything started through the supervisor is stopped
+ * first, the last started first.
+ */
+export async function supervise({ name, exclusiveDir }, main) {
+  const supervisor = new Supervisor();
+  const interrupted = supervisor.listenToSignals();
+  let exitCode = 1;
+  try {
+    supervisor.session = await openSession({ name, exclusiveDir });
+    exitCode = (await Promise.race([main(supervisor), interrupted])) ?? 0;
+  } catch (error) {
+    logError(error);
+  }
+  await supervisor.stopAll();
+  supervisor.session?.close();
+  supervisor.lastWords?.();
+  process.exit(exitCode);
+}
+
+class Supervisor {
+  session;
+  /** Called when all is stopped; for output that has to be the very last. */
+  lastWords;
+  #processes = new Set();
+  #abort = new AbortController();
+
+  /** Aborted as soon as stopping begins; hand it to whatever else should end then. */
+  get signal() {
+    return this.#abort.signal;
+  }
+
+  /**
+   * Starts a process in a process group of its own, so that Ctrl-C in the terminal reaches us alone and we stop the others in order.
+   * Its output goes to `logFile`, or line by line to `onLine`, or where `stdio` says.
+   */
+  start({ name, command, args = [], env = process.env, cwd, account, logFile, onLine, stdio,
+    stopSignal = 'SIGTERM', hardSignal = 'SIGKILL', graceMs = DEFAULT_GRACE_MS }) {
+    this.signal.throwIfAborted();
+    const log = logFile ? openLog(logFile) : undefined;
+    const child = spawn(command, args, {
+      cwd, env, uid: account?.uid, gid: account?.gid, detached: true, stdio: stdio ?? ['ignore', log ?? 'pipe', log ?? 'pipe'],
+    });
+    if (log) closeSync(log);
+    if (onLine) forwardLines(child, onLine);
+    const running = new RunningProcess({ name, child, logFile, stopSignal, hardSignal, graceMs });
+    if (child.pid) this.session.recordProcess(name, { pid: child.pid, stopSignal, hardSignal });
+    this.#processes.add(running);
+    void running.exited.then(() => {
+      this.#processes.delete(running);
+      this.session.forgetProcess(name);
+    });
+    return running;
+  }
+
+  /** Runs a command to its end; throws a SetupError with the end of its output when it fails. */
+  async run({ name, remedy, ...options }) {
+    const lines = [];
+    const running = this.start({ name, ...options, onLine: (line) => lines.push(line) });
+    const { code, signal, error } = await running.exited;
+    if (code === 0) return lines;
+    this.signal.throwIfAborted();
+    const tail = lines.slice(-LOG_TAIL_LINES).join('\n    ');
+    throw new SetupError(`${name} failed (${error?.message ?? signal ?? `exit code ${code}`}).\n    ${tail}`, remedy);
+  }
+
+  listenToSignals() {
+    return new Promise((resolve, reject) => {
+      for (const [signal, exitCode] of Object.entries(EXIT_CODES)) {
+        process.on(signal, () => {
+          if (this.signal.aborted) return this.#hurry();
+          logStep('stopping; once more to stop at once');
+          this.#abort.abort();
+          resolve(exitCode);
+        });
+      }
+      process.on('uncaughtException', reject);
+      process.on('unhandledRejection', (error) => {
+        // What `main` was still waiting for when stopping began fails as a matter of course.
+        if (!this.signal.aborted) reject(error);
+      });
+    });
+  }
+
+  async stopAll() {
+    this.#abort.abort();
+    for (const running of [...this.#processes].reverse()) await running.stop();
+  }
+
+  #hurry() {
+    for (const running of this.#processes) running.stopHard();
+  }
+}
+
+class RunningProcess {
+  /** Resolves to { code, signal, error }, never rejects. */
+  exited;
+  hasExited = false;
+  #child;
+  #options;
+
+  constructor({ name, child, ...options }) {
+    this.name = name;
+    this.pid = child.pid;
+    this.#child = child;
+    this.#options = options;
+    this.exited = new Promise((resolve) => {
+      child.once('close', (code, signal) => resolve({ code, signal }));
+      child.once('error', (error) => resolve({ code: null, signal: null, error }));
+    });
+    void this.exited.then(() => { this.hasExited = true; });
+  }
+
+  async stop() {
+    if (this.hasExited) return;
+    const { stopSignal, graceMs } = this.#options;
+    this.#child.kill(stopSignal);
+    const hasStopped = await Promise.race([this.exited, sleep(graceMs, false, { ref: false })]);
+    if (hasStopped) return;
+    logStep(`${this.name} did not stop within ${graceMs / 1000} s`);
+    this.#child.kill('SIGKILL');
+    await this.exited;
+  }
+
+  stopHard() {
+    if (!this.hasExited) this.#child.kill(this.#options.hardSignal);
+  }
+
+  /** For waiting loops: throws when the process has ended, with what it said last. */
+  throwIfExited(remedy) {
+    if (!this.hasExited) return;
+    throw new SetupError(`${this.name} ended while starting.${this.#logTail()}`, remedy);
+  }
+
+  #logTail() {
+    const { logFile } = this.#options;
+    if (!logFile) return '';
+    const tail = readFileSync(logFile, 'utf8').trim().split('\n').slice(-LOG_TAIL_LINES).join('\n    ');
+    return `\n    ${tail}\n    (${logFile})`;
+  }
+}
+
+function openLog(path) {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  return openSync(path, 'a');
+}
+
+function forwardLines(child, onLine) {
+  for (const input of [child.stdout, child.stderr]) createInterface({ input }).on('line', onLine);
+}

@@ -1,0 +1,90 @@
+// The columns by which the Temporal UI and the sweeps find deliveries. Workflows that set one which the server does not know fail.
+import { createRequire } from 'node:module';
+import { SetupError } from './log.mjs';
+import { waitUntil } from './waiting.mjs';
+
+/** Name to type, in the words of Temporal's command line. workflows/contract uses the same; a test compares them. */
+export const SEARCH_ATTRIBUTES = {
+  DeliveryStatus: 'Keyword',
+  City: 'Keyword',
+  Zone: 'Keyword',
+  MerchantId: 'Keyword',
+  DriverId: 'Keyword',
+  EscalationLevel: 'Int',
+  OfferExpiresAt: 'Datetime',
+};
+
+// temporal.api.enums.v1.IndexedValueType
+const TYPE_CODES = { Keyword: 2, Int: 3, Datetime: 6 };
+const KNOWN_TIMEOUT_MS = 60_000;
+// A closed delivery's history stays readable for so long.
+const RETENTION_SECONDS = 7 * 24 * 60 * 60;
+// The gRPC status of that name.
+const ALREADY_EXISTS = 6;
+
+/** Registers what the cluster lacks, and waits until all are known. `env` holds Temporal's own environment variables. */
+export async function registerSearchAttributes(env) {
+  const { connection, namespace } = await connectTemporal(env);
+  try {
+    const listKnown = async () => (await connection.operatorService.listSearchAttributes({ namespace })).customAttributes ?? {};
+    const missingFrom = (known) => Object.keys(SEARCH_ATTRIBUTES).filter((name) => !(name in known));
+    const known = await waitUntil(listKnown, { timeoutMs: KNOWN_TIMEOUT_MS, intervalMs: 200 });
+    refuseOtherTypes(known);
+    const missing = missingFrom(known);
+    if (missing.length === 0) return;
+    await connection.operatorService.addSearchAttributes({
+      namespace,
+      searchAttributes: Object.fromEntries(missing.map((name) => [name, TYPE_CODES[SEARCH_ATTRIBUTES[name]]])),
+    });
+    await waitUntil(async () => {
+      const stillMissing = missingFrom(await listKnown());
+      if (stillMissing.length > 0) throw new Error(`Temporal does not know ${stillMissing.join(', ')} yet`);
+    }, { timeoutMs: KNOWN_TIMEOUT_MS, intervalMs: 500 });
+  } catch (error) {
+    if (error instanceof SetupError) throw error;
+    throw new SetupError(
+      `Temporal's search attributes could not be registered: ${error.details || error.message}`,
+      `Register them in namespace ${namespace} by hand: ` +
+        Object.entries(SEARCH_ATTRIBUTES).map(([name, type]) => `${name}=${type}`).join(' '),
+    );
+  } finally {
+    await connection.close();
+  }
+}
+
+/** Makes the namespace where it is missing; Temporal Cloud and the dev server have theirs. */
+export async function registerNamespace(env) {
+  const { connection, namespace } = await connectTemporal(env);
+  try {
+    await connection.workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: { seconds: RETENTION_SECONDS } });
+  } catch (error) {
+    if (error.code !== ALREADY_EXISTS) throw error;
+  } finally {
+    await connection.close();
+  }
+}
+
+function refuseOtherTypes(known) {
+  const wrong = Object.entries(SEARCH_ATTRIBUTES).filter(([name, type]) => name in known && known[name] !== TYPE_CODES[type]);
+  if (wrong.length === 0) return;
+  throw new SetupError(
+    `The Temporal namespace has search attributes of other types than ours: ${wrong.map(([name, type]) => `${name} (ours: ${type})`).join(', ')}.`,
+    'Use a namespace of its own for this service: TEMPORAL_NAMESPACE=…',
+  );
+}
+
+async function connectTemporal(env) {
+  const require = createRequire(import.meta.url);
+  const { loadClientConnectConfig } = require('@temporalio/envconfig');
+  const { Connection } = require('@temporalio/client');
+  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig({ overrideEnvVars: env });
+  try {
+    const connection = await waitUntil(() => Connection.connect(connectionOptions), { timeoutMs: 15_000, intervalMs: 200 });
+    return { connection, namespace };
+  } catch (error) {
+    throw new SetupError(
+      `Temporal at ${connectionOptions.address} does not answer: ${error.details || error.message}`,
+      'Start it, correct TEMPORAL_ADDRESS, or unset that to have a server started here.',
+    );
+  }
+}

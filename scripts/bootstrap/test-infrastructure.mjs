@@ -1,0 +1,42 @@
+// What tests that need more than our code run on: a PostgreSQL and a Redis of their own, and the paths of Temporal's servers,
+// which tests start themselves.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { logStep } from './log.mjs';
+import { cacheDir } from './paths.mjs';
+import { freePorts } from './ports.mjs';
+import { startPostgres } from './postgres.mjs';
+import { findProgram } from './programs.mjs';
+import { startRedis } from './redis.mjs';
+import { throwawayDir } from './throwaway.mjs';
+
+/** jest.config.cjs reads it when the variables are not set otherwise. */
+export const testEnvironmentFile = join(cacheDir, 'test-env.json');
+
+/** Returns the variables by which tests find it all. */
+export async function startTestInfrastructure(supervisor) {
+  const dir = throwawayDir(supervisor);
+  const [postgresPort, redisPort] = await freePorts(2);
+  logStep('starting PostgreSQL and Redis for the tests');
+  const [postgres, redis, temporalCli, temporalTestServer] = await Promise.all([
+    startPostgres(supervisor, {
+      dir: join(dir, 'postgres'), port: postgresPort, password: 'test', logFile: join(dir, 'postgres.log'), isThrowaway: true,
+    }),
+    startRedis(supervisor, { dir: join(dir, 'redis'), port: redisPort, logFile: join(dir, 'redis.log'), isThrowaway: true }),
+    findProgram('temporal', supervisor),
+    findProgram('temporal-test-server', supervisor),
+  ]);
+  return {
+    TEST_DATABASE_URL: postgres.urlOf('postgres'),
+    TEST_APP_DATABASE_URL: postgres.urlOf('postgres', { user: 'dispatch', password: 'test' }),
+    TEST_REDIS_URL: redis.url,
+    TEST_TEMPORAL_CLI: temporalCli,
+    TEST_TEMPORAL_TEST_SERVER: temporalTestServer,
+  };
+}
+
+/** Lets `npx jest` in other terminals use this infrastructure for as long as it runs. */
+export function shareTestEnvironment(supervisor, environment) {
+  supervisor.session.addThrowawayDir(testEnvironmentFile);
+  writeFileSync(testEnvironmentFile, JSON.stringify(environment, null, 2));
+}

@@ -1,0 +1,49 @@
+// npm start: the whole service on this machine, with a demo city that plays until Ctrl-C. Started again, it goes on where it was.
+//   --infra-only     PostgreSQL, Redis and Temporal alone
+//   --no-simulator   the service without the demo city
+import { logStep, logWarning } from './bootstrap/log.mjs';
+import { dataDir } from './bootstrap/paths.mjs';
+import { startEntry, startServices } from './bootstrap/services.mjs';
+import { prepareProgram, startKeptInfrastructure } from './bootstrap/stack.mjs';
+import { supervise } from './bootstrap/supervisor.mjs';
+
+const options = new Set(process.argv.slice(2));
+
+await supervise({ name: 'start', exclusiveDir: dataDir }, async (supervisor) => {
+  const isInfraOnly = options.has('--infra-only');
+  await prepareProgram(supervisor);
+  const environment = await startKeptInfrastructure(supervisor);
+  if (isInfraOnly) return untilStopped(environment);
+  logStep('starting worker and API');
+  const services = await startServices(supervisor, environment);
+  announce(environment);
+  if (!environment.JWT_LOCAL_KEY) logWarning('no demo city: with JWT_JWKS_URL, the simulator cannot make tokens');
+  else if (!options.has('--no-simulator')) startSimulator(supervisor, environment);
+  return services.failed;
+});
+
+function untilStopped(environment) {
+  for (const name of ['DATABASE_URL', 'MIGRATE_DATABASE_URL', 'REDIS_URL', 'TEMPORAL_ADDRESS']) logStep(`${name}=${environment[name]}`);
+  logStep('ready; Ctrl-C stops it');
+  return new Promise(() => {});
+}
+
+function announce(environment) {
+  logStep(`ready
+
+          API docs     ${environment.API_URL}/docs
+          Health       ${environment.API_URL}/health
+          Temporal UI  ${environment.TEMPORAL_UI_URL ?? `that of ${environment.TEMPORAL_ADDRESS}`}
+          Data, logs   ${dataDir}
+
+          Ctrl-C stops everything; npm start goes on from there.
+`);
+}
+
+/** The service goes on when its demo ends. */
+function startSimulator(supervisor, env) {
+  const simulator = startEntry(supervisor, { name: 'simulator', entry: 'dist/simulator/main.js', env });
+  void simulator.exited.then(({ code, signal }) => {
+    if (!supervisor.signal.aborted) logWarning(`the simulator ended (${signal ?? `exit code ${code}`}); the service goes on`);
+  });
+}

@@ -1,0 +1,135 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { generateKeyPairSync, sign } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { v7 as newId } from 'uuid';
+import { createTokenReader, TokenError } from '../../api/tokens';
+import { type ApiWorld, AUTH, createApiWorld, driver, merchant, ops, tokenOf } from '../support/apiWorld';
+
+let world: ApiWorld;
+beforeAll(async () => {
+  world = await createApiWorld();
+});
+afterAll(() => world.close());
+
+const read = createTokenReader(AUTH);
+const hourAgo = Math.floor(Date.now() / 1_000) - 3_600;
+
+describe('a token', () => {
+  it('says who asks', async () => {
+    const driverId = newId();
+    expect(await read(tokenOf(driver(driverId)))).toEqual({ role: 'driver', subject: driverId, driverId });
+    expect(await read(tokenOf(merchant('bakery')))).toMatchObject({ role: 'merchant', merchantId: 'bakery' });
+    expect(await read(tokenOf(ops()))).toMatchObject({ role: 'ops', cities: 'all' });
+    expect(await read(tokenOf(ops('*')))).toMatchObject({ cities: 'all' });
+    expect(await read(tokenOf(ops(['berlin'])))).toMatchObject({ cities: ['berlin'] });
+    expect(await read(tokenOf(ops([])))).toMatchObject({ cities: [] });
+  });
+
+  it.each([
+    ['that has expired', tokenOf({ ...ops(), exp: hourAgo })],
+    ['without an end', tokenOf({ ...ops(), exp: undefined })],
+    ['of another issuer', tokenOf({ ...ops(), iss: 'somebody' })],
+    ['for another audience', tokenOf({ ...ops(), aud: 'something' })],
+    ['signed with another key', tokenOf(ops(), { key: 'another key, of more than 32 bytes as well' })],
+    ['that is not signed', `${tokenOf(ops(), { header: { alg: 'none' } }).split('.').slice(0, 2).join('.')}.`],
+    ['without a role', tokenOf({ ...ops(), role: undefined })],
+    ['of an unknown role', tokenOf({ role: 'king', sub: 'kim' })],
+    ['of a merchant without a name', tokenOf({ role: 'merchant', sub: 'kim' })],
+    ['of a driver who is no driver’s id', tokenOf({ role: 'driver', sub: 'kim' })],
+    ['that is no token', 'abc'],
+  ])('%s is not taken', async (_what, token) => {
+    await expect(read(token)).rejects.toThrow(TokenError);
+    const { body } = await world.as().get('/v2/deliveries').set('authorization', `Bearer ${token}`).expect(401).expect('www-authenticate', 'Bearer');
+    expect(body.code).toBe('UNAUTHENTICATED');
+  });
+
+  it('is needed for all but probes and docs', async () => {
+    const { body: document } = await world.as().get('/openapi.json').expect(200);
+    for (const [path, methods] of Object.entries<Record<string, unknown>>(document.paths)) {
+      const address = path.replaceAll(/\{\w+\}/g, newId());
+      for (const method of Object.keys(methods)) {
+        const client = world.as();
+        const test = method === 'get' ? client.get(address) : method === 'put' ? client.put(address, {}) : client.post(address, {});
+        expect([method, path, (await test).status]).toEqual([method, path, 401]);
+      }
+    }
+  });
+
+  it('is of no use for what is for other roles', async () => {
+    const { body } = await world.as(merchant('bakery')).post('/v2/drivers', {}).expect(403);
+    expect(body).toMatchObject({ code: 'FORBIDDEN', detail: 'only for: ops' });
+  });
+});
+
+describe('keys of an issuer', () => {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  let issuer: Server;
+  let url: string;
+  beforeAll(async () => {
+    const keys = [{ ...publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'ES256', use: 'sig' }];
+    issuer = createServer((_request, response) => void response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys })));
+    await new Promise<void>((resolve) => issuer.listen(0, '127.0.0.1', resolve));
+    url = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/keys`;
+  });
+  afterAll(() => new Promise((resolve) => issuer.close(resolve)));
+
+  const signed = (kid: string): string => {
+    const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const exp = Math.floor(Date.now() / 1_000) + 60;
+    const text = `${part({ alg: 'ES256', kid })}.${part({ ...ops(), iss: 'tests', aud: 'driver-service', exp })}`;
+    return `${text}.${sign('sha256', Buffer.from(text), { key: privateKey, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
+  };
+
+  it('are fetched from its address', async () => {
+    const readByKeys = createTokenReader({ ...AUTH, keys: { kind: 'jwks', url } });
+    expect(await readByKeys(signed('k1'))).toMatchObject({ role: 'ops' });
+    await expect(readByKeys(signed('k2'))).rejects.toThrow(TokenError);
+    await expect(readByKeys(tokenOf(ops()))).rejects.toThrow(TokenError);
+  });
+
+  it('that cannot be fetched are no fault of who asks: 503, safe to retry', async () => {
+    const away = await createApiWorld(() => ({ readToken: createTokenReader({ ...AUTH, keys: { kind: 'jwks', url: 'http://127.0.0.1:1/keys' } }) }));
+    const { body } = await away.as().get('/v2/deliveries').set('authorization', `Bearer ${signed('k1')}`).expect(503).expect('retry-after', '1');
+    expect(body.code).toBe('UNAVAILABLE');
+    await away.close();
+  });
+});
+
+describe('limits', () => {
+  let limited: ApiWorld;
+  beforeAll(async () => {
+    limited = await createApiWorld(({ settings }) => ({
+      settings: { ...settings, rateLimits: { perMinute: 2, merchantPerMinute: 3, opsPerMinute: 100, locationPerMinute: 4, badTokenPerMinute: 2 } },
+    }));
+  });
+  afterAll(() => limited.close());
+
+  it('are counted by whose token it is, and pings apart', async () => {
+    const [one, other] = [driver(newId()), driver(newId())];
+    for (let i = 0; i < 2; i++) await limited.as(one).get('/v2/offers/mine').expect(200);
+    const { body, headers } = await limited.as(one).get('/v2/offers/mine').expect(429);
+    expect(body.code).toBe('TOO_MANY_REQUESTS');
+    expect(Number(headers['retry-after'])).toBeGreaterThan(0);
+    await limited.as(other).get('/v2/offers/mine').expect(200);
+    const ping = () => limited.as(one).post(`/drivers/${one.sub}/location`, { lat: 1, lng: 1 });
+    for (let i = 0; i < 4; i++) await ping().expect(404);
+    await ping().expect(429);
+  });
+
+  it('hold for bad tokens by address, and leave good ones alone', async () => {
+    const statuses = [];
+    for (let i = 0; i < 4; i++) statuses.push((await limited.as().get('/v2/deliveries')).status);
+    expect(statuses.slice(-2)).toEqual([429, 429]);
+    await limited.as(ops()).get('/v2/deliveries').expect(200);
+  });
+
+  it('hold nobody up while Redis is away', async () => {
+    const { Redis } = await import('ioredis');
+    const nowhere = new Redis({ port: 1, host: '127.0.0.1', lazyConnect: true, retryStrategy: () => null });
+    const alone = await createApiWorld(({ settings }) => ({ redis: nowhere, settings: { ...settings, rateLimits: { ...settings.rateLimits, opsPerMinute: 1 } } }));
+    for (let i = 0; i < 3; i++) await alone.as(ops()).get('/v2/deliveries').expect(200);
+    await alone.close();
+    nowhere.disconnect();
+  });
+});

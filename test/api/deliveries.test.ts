@@ -1,0 +1,237 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { v7 as newId } from 'uuid';
+import { type ApiWorld, createApiWorld, driver, merchant, ops } from '../support/apiWorld';
+import { CITY, MERCHANT } from '../support/dispatchWorld';
+
+let world: ApiWorld;
+beforeAll(async () => {
+  world = await createApiWorld();
+  await world.db.merchant.create({ data: { id: 'florist', name: 'The Florist' } });
+});
+afterAll(() => world.close());
+
+const order = (change: object = {}) => ({
+  sellerOrderId: newId(), cityId: CITY, parcelSize: 'SMALL', feeCents: 590,
+  pickup: { address: 'Baker Street 1', point: { lat: 52.37, lng: 4.89 }, contactName: 'Bea', contactPhone: '+31 20 1234567' },
+  dropoff: { address: 'Home Lane 2', point: { lat: 52.38, lng: 4.91 }, contactName: 'Cleo', notes: 'ring twice\nplease' },
+  ...change,
+});
+
+describe('handing over an order', () => {
+  it('makes a delivery with both stops, its audit entry, and the wish to start its workflow', async () => {
+    const body = order({ readyAt: '2030-01-01T12:00:00+01:00' });
+    const { headers, body: made } = await world.as(merchant(MERCHANT)).post('/v2/deliveries', body).set('x-correlation-id', 'order-77').expect(201);
+    expect(headers.location).toBe(`/v2/deliveries/${made.deliveryId}`);
+    expect(made).toMatchObject({
+      sellerOrderId: body.sellerOrderId, merchantId: MERCHANT, status: 'PENDING', feeCents: 590, payCents: null, currency: 'EUR', correlationId: 'order-77',
+      readyAt: '2030-01-01T11:00:00.000Z', searchAt: '2030-01-01T10:50:00.000Z', pickup: { contactName: 'Bea' }, dropoff: { notes: 'ring twice\nplease' },
+    });
+    const entries = await world.db.auditEntry.findMany({ where: { deliveryId: made.deliveryId } });
+    expect(entries).toEqual([expect.objectContaining({ kind: 'delivery_created', actorKind: 'merchant', actorId: MERCHANT, toState: 'PENDING', correlationId: 'order-77' })]);
+    const messages = await world.db.outboxMessage.findMany({ where: { key: made.deliveryId }, orderBy: { id: 'asc' } });
+    expect(messages.map(({ kind }) => kind)).toEqual(['startDelivery', 'emit']);
+    const { payCents } = await world.db.delivery.findUniqueOrThrow({ where: { id: made.deliveryId } });
+    expect(payCents).toBeGreaterThan(300);
+  });
+
+  it('again with the same body gives the same delivery, whatever the order of fields', async () => {
+    const body = order();
+    const first = await world.as(merchant(MERCHANT)).post('/v2/deliveries', body).expect(201);
+    const turned = Object.fromEntries(Object.entries({ ...body, windowTo: null }).reverse());
+    const again = await world.as(merchant(MERCHANT)).post('/v2/deliveries', turned).expect(200);
+    expect(again.body.deliveryId).toBe(first.body.deliveryId);
+  });
+
+  it('again with another body is a conflict', async () => {
+    const body = order();
+    await world.as(merchant(MERCHANT)).post('/v2/deliveries', body).expect(201);
+    const { body: problem } = await world.as(merchant(MERCHANT)).post('/v2/deliveries', { ...body, feeCents: 591 }).expect(409);
+    expect(problem).toMatchObject({ type: '/problems/idempotency-conflict', code: 'IDEMPOTENCY_CONFLICT' });
+  });
+
+  it('twenty times at once makes one delivery', async () => {
+    const body = order();
+    const answers = await Promise.all(Array.from({ length: 20 }, () => world.as(merchant(MERCHANT)).post('/v2/deliveries', body)));
+    expect(answers.map(({ status }) => status).sort()).toEqual([...Array.from({ length: 19 }, () => 200), 201]);
+    expect(new Set(answers.map(({ body: made }) => made.deliveryId)).size).toBe(1);
+    expect(await world.db.outboxMessage.count({ where: { key: answers[0]?.body.deliveryId, kind: 'startDelivery' } })).toBe(1);
+  });
+
+  it('under the same key by two merchants makes two deliveries', async () => {
+    const body = order();
+    const one = await world.as(merchant(MERCHANT)).post('/v2/deliveries', body).expect(201);
+    const other = await world.as(merchant('florist')).post('/v2/deliveries', body).expect(201);
+    expect(one.body.deliveryId).not.toBe(other.body.deliveryId);
+  });
+
+  it('lies in the zone that its pickup lies in', async () => {
+    const square = { type: 'Polygon', coordinates: [[[4.88, 52.36], [4.9, 52.36], [4.9, 52.375], [4.88, 52.375], [4.88, 52.36]]] };
+    const cityId = await world.addCity();
+    await world.as(ops()).put(`/v2/cities/${cityId}/zones/centre`, { name: 'Centre', area: square }).expect(201);
+    const { body } = await world.as(merchant(MERCHANT)).post('/v2/deliveries', order({ cityId })).expect(201);
+    expect(body.zoneId).toBe('centre');
+  });
+
+  it.each([
+    ['a city that does not exist', { cityId: 'atlantis' }, 422, 'UNKNOWN_CITY'],
+    ['another currency than the city’s', { currency: 'USD' }, 422, 'WRONG_CURRENCY'],
+    ['a field that nobody knows', { colour: 'red' }, 400, 'INVALID_REQUEST'],
+    ['a place off the earth', { pickup: { address: 'x', point: { lat: 91, lng: 0 } } }, 400, 'INVALID_REQUEST'],
+    ['a window that ends before it begins', { windowFrom: '2030-01-01T12:00:00Z', windowTo: '2030-01-01T11:00:00Z' }, 400, 'INVALID_REQUEST'],
+    ['a negative fee', { feeCents: -1 }, 400, 'INVALID_REQUEST'],
+    ['a NUL in its address', { dropoff: { address: 'a\u0000b', point: { lat: 0, lng: 0 } } }, 400, 'INVALID_REQUEST'],
+    ['the name of another merchant', { merchantId: 'florist' }, 400, 'INVALID_REQUEST'],
+  ])('with %s is refused', async (_what, change, status, code) => {
+    const { body } = await world.as(merchant(MERCHANT)).post('/v2/deliveries', order(change)).expect(status);
+    expect(body.code).toBe(code);
+  });
+
+  it('by ops names the merchant, who must exist', async () => {
+    const { body: unnamed } = await world.as(ops()).post('/v2/deliveries', order()).expect(400);
+    expect(unnamed.errors).toEqual([{ path: 'merchantId', message: 'is needed from ops' }]);
+    const { body: unknown } = await world.as(ops()).post('/v2/deliveries', order({ merchantId: 'nobody' })).expect(422);
+    expect(unknown.code).toBe('UNKNOWN_MERCHANT');
+    await world.as(ops()).post('/v2/deliveries', order({ merchantId: MERCHANT })).expect(201);
+  });
+
+  it('in a city that is not theirs is unknown to ops', async () => {
+    const { body } = await world.as(ops(['elsewhere'])).post('/v2/deliveries', order({ merchantId: MERCHANT })).expect(422);
+    expect(body.code).toBe('UNKNOWN_CITY');
+  });
+});
+
+describe('reading deliveries', () => {
+  it('gives another merchant 404, and drivers and ops of elsewhere too', async () => {
+    const { deliveryId } = await world.addDelivery();
+    const path = `/v2/deliveries/${deliveryId}`;
+    await world.as(merchant(MERCHANT)).get(path).expect(200);
+    await world.as(ops()).get(path).expect(200);
+    await world.as(ops([CITY])).get(path).expect(200);
+    for (const stranger of [merchant('florist'), driver(newId()), ops(['elsewhere'])]) {
+      const { body } = await world.as(stranger).get(path).expect(404);
+      expect(body.code).toBe('NOT_FOUND');
+    }
+    await world.as({ role: 'customer', sub: 'cleo' }).get(path).expect(403);
+  });
+
+  it('goes page by page without gaps or repeats, newest first', async () => {
+    const cityId = await world.addCity();
+    const made: string[] = [];
+    for (let i = 0; i < 7; i++) made.push((await world.addDelivery({ cityId })).deliveryId);
+    const seen: string[] = [];
+    let cursor = '';
+    do {
+      const { body } = await world.as(ops()).get(`/v2/deliveries?cityId=${cityId}&limit=3${cursor}`).expect(200);
+      seen.push(...body.deliveries.map(({ deliveryId }: { deliveryId: string }) => deliveryId));
+      cursor = body.nextCursor === null ? '' : `&cursor=${body.nextCursor}`;
+    } while (cursor !== '');
+    expect(seen).toEqual(made.reverse());
+  });
+
+  it('finds by merchant’s key, status and age', async () => {
+    const { deliveryId, sellerOrderId } = await world.addDelivery();
+    const { createdAt } = await world.db.delivery.findUniqueOrThrow({ where: { id: deliveryId } });
+    const idsOf = async (query: string): Promise<string[]> => {
+      const { body } = await world.as(merchant(MERCHANT)).get(`/v2/deliveries?sellerOrderId=${sellerOrderId}&${query}`).expect(200);
+      return body.deliveries.map((each: { deliveryId: string }) => each.deliveryId);
+    };
+    expect(await idsOf('status=PENDING')).toEqual([deliveryId]);
+    expect(await idsOf('status=DELIVERED')).toEqual([]);
+    expect(await idsOf(`since=${createdAt.toISOString()}`)).toEqual([deliveryId]);
+    expect(await idsOf(`since=${new Date(createdAt.getTime() + 1).toISOString()}`)).toEqual([]);
+    expect(await idsOf('merchantId=florist')).toEqual([]);
+  });
+
+  it.each(['limit=0', 'limit=101', 'limit=ten', 'status=LOST', 'cursor=abc', 'colour=red', 'limit=1&limit=2', 'since=yesterday'])('refuses ?%s', async (query) => {
+    await world.as(merchant(MERCHANT)).get(`/v2/deliveries?${query}`).expect(400);
+  });
+
+  it('shows ops why this driver, and the driver nothing of others', async () => {
+    const { driverId, deliveryId } = await carried();
+    const { body: forOps } = await world.as(ops()).get(`/v2/deliveries/${deliveryId}`).expect(200);
+    expect(forOps.offers[0].choice).toMatchObject({ ranked: expect.any(Array) });
+    expect(forOps.driver).toMatchObject({ driverId, name: 'Sam' });
+    expect(forOps.timeline.map(({ kind }: { kind: string }) => kind)).toContain('offer_accepted');
+    const { body: forMerchant } = await world.as(merchant(MERCHANT)).get(`/v2/deliveries/${deliveryId}`).expect(200);
+    expect(forMerchant.offers[0]).toMatchObject({ choice: null, payCents: null });
+    const { body: forDriver } = await world.as(driver(driverId)).get(`/v2/deliveries/${deliveryId}`).expect(200);
+    expect(forDriver).toMatchObject({ feeCents: null, payCents: 700, status: 'ASSIGNED' });
+  });
+});
+
+/** A delivery that was offered to a driver and accepted. */
+async function carried(): Promise<{ driverId: string; deliveryId: string; cityId: string }> {
+  const cityId = await world.addCity();
+  const driverId = await world.addDriver({ cityId });
+  const { deliveryId } = await world.addDelivery({ cityId });
+  await world.activities.lookForDriver({ deliveryId, correlationId: 'test', at: Date.now(), event: { kind: 'lookForDriver', freed: null } });
+  const { body } = await world.as(driver(driverId)).get('/v2/offers/mine').expect(200);
+  await world.as(driver(driverId)).post(`/v2/offers/${body.live.offerId}/accept`).expect(200);
+  return { driverId, deliveryId, cityId };
+}
+
+describe('the way of a delivery', () => {
+  it('goes step by step to the door, each repeated step answered as the first time', async () => {
+    const { driverId, deliveryId } = await carried();
+    const take = (step: string) => world.as(driver(driverId)).post(`/v2/deliveries/${deliveryId}/steps`, { step, deviceAt: '2026-01-31T12:00:00Z' });
+    for (const [step, status] of [['arriveAtPickup', 'AT_PICKUP'], ['pickUp', 'PICKED_UP'], ['arriveAtDropoff', 'AT_DROPOFF'], ['deliver', 'DELIVERED']] as const) {
+      const { body: first } = await take(step).expect(200);
+      expect(first).toMatchObject({ outcome: 'moved', status });
+      expect((await take(step).expect(200)).body).toEqual(first);
+    }
+    const { body } = await world.as(driver(driverId)).get(`/v2/deliveries/${deliveryId}`).expect(200);
+    expect(body).toMatchObject({ status: 'DELIVERED', pickup: { contactName: null, contactPhone: null, notes: null } });
+  });
+
+  it('refuses a step that does not lead on from here, and shows where the delivery is', async () => {
+    const { driverId, deliveryId } = await carried();
+    const { body } = await world.as(driver(driverId)).post(`/v2/deliveries/${deliveryId}/steps`, { step: 'deliver' }).expect(409);
+    expect(body).toMatchObject({ code: 'ILLEGAL_TRANSITION', delivery: { deliveryId, status: 'ASSIGNED', driverId } });
+    await world.as(driver(driverId)).post(`/v2/deliveries/${deliveryId}/steps`, { step: 'arriveAtPickup' }).expect(200);
+  });
+
+  it('is nobody else’s to take', async () => {
+    const { deliveryId } = await carried();
+    await world.as(driver(newId())).post(`/v2/deliveries/${deliveryId}/steps`, { step: 'arriveAtPickup' }).expect(404);
+    await world.as(merchant(MERCHANT)).post(`/v2/deliveries/${deliveryId}/steps`, { step: 'arriveAtPickup' }).expect(403);
+  });
+
+  it('fails at the pickup for a reason of the pickup only', async () => {
+    const { driverId, deliveryId } = await carried();
+    const fail = (reason: string) => world.as(driver(driverId)).post(`/v2/deliveries/${deliveryId}/fail`, { reason, goods: 'LOST' });
+    await world.as(driver(driverId)).post(`/v2/deliveries/${deliveryId}/steps`, { step: 'arriveAtPickup' }).expect(200);
+    expect((await fail('NOT_AT_HOME').expect(422)).body.code).toBe('REASON_NOT_ALLOWED');
+    expect((await fail('MERCHANT_CLOSED').expect(200)).body).toMatchObject({ outcome: 'moved', status: 'FAILED' });
+    expect((await fail('MERCHANT_CLOSED').expect(200)).body).toMatchObject({ status: 'FAILED' });
+  });
+
+  it('is cancelled by its merchant, for their own reasons, and by no other', async () => {
+    const { deliveryId } = await carried();
+    const path = `/v2/deliveries/${deliveryId}/cancel`;
+    await world.as(merchant('florist')).post(path).expect(404);
+    expect((await world.as(merchant(MERCHANT)).post(path, { reason: 'OPS_CANCELLED' }).expect(422)).body.code).toBe('REASON_NOT_ALLOWED');
+    const { body } = await world.as(merchant(MERCHANT)).post(path, { reason: 'CUSTOMER_CANCELLED' }).set('idempotency-key', 'k-1').expect(200);
+    expect(body).toMatchObject({ outcome: 'moved', status: 'CANCELLED' });
+    expect((await world.as(merchant(MERCHANT)).post(path).expect(200)).body).toEqual(body);
+    await world.as(merchant(MERCHANT)).post(path).set('idempotency-key', 'not one\u00e9').expect(400);
+  });
+
+  it('is assigned by hand by ops of its city, to a driver who is on duty there', async () => {
+    const cityId = await world.addCity();
+    const { deliveryId } = await world.addDelivery({ cityId });
+    const [free, resting, away] = [
+      await world.addDriver({ cityId }), await world.addDriver({ cityId, availability: 'ON_BREAK' }), await world.addDriver({ cityId, availability: 'OFFLINE' }),
+    ];
+    const path = `/v2/deliveries/${deliveryId}/assign`;
+    const assign = (driverId: string, change: object = {}, by = ops([cityId])) => world.as(by).post(path, { driverId, why: 'asked for', ...change });
+    expect((await assign(away).expect(409)).body.code).toBe('DRIVER_OFF_DUTY');
+    expect((await assign(resting).expect(409)).body.code).toBe('DRIVER_ON_BREAK');
+    expect((await assign(newId()).expect(404)).body.code).toBe('NOT_FOUND');
+    expect((await assign(await world.addDriver()).expect(404)).body.code).toBe('NOT_FOUND');
+    expect((await assign(await world.addDriver(), {}, ops()).expect(409)).body.code).toBe('DRIVER_IN_OTHER_CITY');
+    expect((await assign(resting, { override: true }).expect(200)).body).toMatchObject({ outcome: 'assigned', driverId: resting });
+    expect((await assign(free).expect(200)).body).toMatchObject({ outcome: 'assigned', driverId: free });
+    const { body } = await world.as(merchant(MERCHANT)).get(`/v2/deliveries/${deliveryId}`).expect(200);
+    expect(JSON.stringify(body.timeline)).not.toContain('asked for');
+  });
+});

@@ -1,0 +1,70 @@
+import { Agent, createServer, get, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { stopServing } from '../../api/shutdown';
+
+let server: Server;
+afterEach(() => server.closeAllConnections());
+
+describe('stopping to serve', () => {
+  it('answers the request in flight, and takes no new connection', async () => {
+    const { arrived, url } = await serverThatWaits();
+    const asked = fetchText(url);
+    const response = await arrived;
+    const stopped = stopServing(server, { graceMs: 10_000, closeSockets: async () => {} });
+    await expect(fetchText(url)).rejects.toThrow('ECONNREFUSED');
+    response.end('done');
+    expect(await asked).toBe('done');
+    await stopped;
+  });
+
+  it('answers what comes on a connection that is still busy, and closes it then', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const responses: ServerResponse[] = [];
+    const url = await listening(createServer((_request, response) => void responses.push(response)));
+    const [first, second] = [fetchText(url, agent), fetchText(url, agent)];
+    await until(() => responses.length === 1);
+    const stopped = stopServing(server, { graceMs: 10_000, closeSockets: async () => {} });
+    responses[0]?.end('first');
+    expect(await first).toBe('first');
+    await until(() => responses.length === 2);
+    responses[1]?.end('second');
+    expect(await second).toBe('second');
+    await stopped;
+    agent.destroy();
+  });
+
+  it('ends what takes longer than the grace', async () => {
+    const { arrived, url } = await serverThatWaits();
+    const asked = fetchText(url);
+    const refused = expect(asked).rejects.toThrow();
+    await arrived;
+    await stopServing(server, { graceMs: 50, closeSockets: async () => {} });
+    await refused;
+  });
+});
+
+async function serverThatWaits(): Promise<{ arrived: Promise<ServerResponse>; url: string }> {
+  let show: (response: ServerResponse) => void = () => {};
+  const arrived = new Promise<ServerResponse>((resolve) => (show = resolve));
+  return { arrived, url: await listening(createServer((_request, response) => show(response))) };
+}
+
+async function listening(made: Server): Promise<string> {
+  server = made;
+  await new Promise<void>((resolve) => made.listen(0, '127.0.0.1', resolve));
+  return `http://127.0.0.1:${(made.address() as AddressInfo).port}/`;
+}
+
+function fetchText(url: string, agent?: Agent): Promise<string> {
+  return new Promise((resolve, reject) => {
+    get(url, { agent: agent ?? new Agent() }, (response: IncomingMessage) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (part: string) => (text += part)).on('end', () => resolve(text)).on('error', reject);
+    }).on('error', reject);
+  });
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
+}

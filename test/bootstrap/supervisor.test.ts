@@ -1,0 +1,88 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterEach, expect, it } from '@jest/globals';
+
+const projectDir = join(__dirname, '../..');
+const started = new Set<ChildProcess>();
+
+afterEach(() => {
+  for (const child of started) child.kill('SIGKILL');
+  started.clear();
+});
+
+it('stops what it started when it is told to stop, and says so by its exit code', async () => {
+  const { starter, sleeperPid } = await startSleeper('waits');
+  starter.kill('SIGINT');
+  expect(await exitCodeOf(starter)).toBe(130);
+  expect(isAlive(sleeperPid)).toBe(false);
+});
+
+it('stops what it started when it fails halfway', async () => {
+  const { starter, sleeperPid } = await startSleeper('crash');
+  expect(await exitCodeOf(starter)).toBe(1);
+  expect(isAlive(sleeperPid)).toBe(false);
+});
+
+it('kills, at the second signal, what does not go when asked', async () => {
+  const { starter, sleeperPid } = await startSleeper('deaf');
+  const isStopping = once(createInterface({ input: starter.stderr! }), 'line');
+  starter.kill('SIGINT');
+  await isStopping;
+  starter.kill('SIGINT');
+  expect(await exitCodeOf(starter)).toBe(130);
+  expect(isAlive(sleeperPid)).toBe(false);
+});
+
+it('stops, at the next start, what a killed start has left behind', async () => {
+  const { starter, sleeperPid } = await startSleeper('waits');
+  starter.kill('SIGKILL');
+  await exitCodeOf(starter);
+  expect(isAlive(sleeperPid)).toBe(true);
+  expect(await exitCodeOf(startStarter('at once'))).toBe(7);
+  expect(isAlive(sleeperPid)).toBe(false);
+});
+
+it('leaves alone a process that only has the id of one left behind', async () => {
+  const stranger = remember(spawn('sleep', ['600']));
+  await once(stranger, 'spawn');
+  const dir = join(projectDir, '.cache/sessions', `test-stranger-${stranger.pid}`);
+  mkdirSync(dir, { recursive: true });
+  const dead = { pid: stranger.pid, identity: 'of an earlier process', throwawayDirs: [] };
+  writeFileSync(join(dir, 'session.json'), JSON.stringify({ ...dead, projectDir }));
+  writeFileSync(join(dir, 'process-postgres.json'), JSON.stringify({ ...dead, stopSignal: 'SIGTERM', hardSignal: 'SIGKILL' }));
+  try {
+    expect(await exitCodeOf(startStarter('at once'))).toBe(7);
+    expect(isAlive(stranger.pid!)).toBe(true);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
+
+async function startSleeper(ending: string): Promise<{ starter: ChildProcess; sleeperPid: number }> {
+  const starter = startStarter(ending);
+  const [line] = (await once(createInterface({ input: starter.stdout! }), 'line')) as [string];
+  return { starter, sleeperPid: Number(line) };
+}
+
+function startStarter(ending: string): ChildProcess {
+  return remember(spawn(process.execPath, [join(__dirname, 'starter.mjs'), ending], { stdio: ['ignore', 'pipe', 'pipe'] }));
+}
+
+function remember(child: ChildProcess): ChildProcess {
+  started.add(child);
+  return child;
+}
+
+async function exitCodeOf(child: ChildProcess): Promise<number | null> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  return child.exitCode;
+}
+
+/** A dead process that nobody has asked about yet still has its id, with the state Z. */
+function isAlive(pid: number): boolean {
+  const state = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' }).stdout.trim();
+  return state !== '' && !state.startsWith('Z');
+}

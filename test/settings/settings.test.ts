@@ -1,0 +1,126 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { readApiSettings, readSettings, SettingsError } from '../../settings';
+import { settingsTables } from '../../settings/table';
+
+const NEEDED = { DATABASE_URL: 'postgresql://app:hush-hush@127.0.0.1:5432/dispatch', REDIS_URL: 'redis://:hush-hush@127.0.0.1:6379' };
+const KEY = 'a-key-of-at-least-thirty-two-bytes';
+
+describe('settings', () => {
+  it('have the defaults of the spec where the environment names only what has none', () => {
+    const settings = readApiSettings({ ...NEEDED, JWT_LOCAL_KEY: KEY });
+    expect(settings).toMatchObject({
+      offerTtlMs: 30_000,
+      searchLeadMs: 600_000,
+      searchMaxMs: 7_200_000,
+      search: { startRadiusMeters: 3_000, radiusGrowth: 1.5, maxRadiusMeters: 15_000, backoffMs: 5_000 },
+      ranking: { freshFixMs: 60_000, lapseExclusionMs: 300_000 },
+      availability: { breakMinMinutes: 5, breakMaxMinutes: 120, freshFixMs: 60_000, silentMs: 600_000 },
+      escalation: { thresholds: { 1: 300_000, 2: 900_000, 3: 1_800_000 }, checkEveryMs: 120_000 },
+      api: { host: '127.0.0.1', port: 3_001, shutdownGraceMs: 10_000, answerTimeoutMs: 8_000 },
+      worker: { healthPort: 3_002 },
+      auth: { keys: { kind: 'local', key: KEY }, issuer: 'driver-service' },
+    });
+  });
+
+  it('have every feature off, offers for nobody and the others for all, where nothing is set', () => {
+    const { features } = readSettings(NEEDED);
+    expect(features).toEqual([
+      { feature: 'driver_offers', state: 'OFF', rolloutPercent: 0, cities: null },
+      { feature: 'availability_states', state: 'OFF', rolloutPercent: 100, cities: null },
+      { feature: 'escalation', state: 'OFF', rolloutPercent: 100, cities: null },
+      { feature: 'auto_reassignment', state: 'OFF', rolloutPercent: 100, cities: null },
+    ]);
+  });
+
+  it('tell a killed feature from one that is only off', () => {
+    const { features } = readSettings({ ...NEEDED, ENABLE_DRIVER_OFFERS: 'false', ENABLE_ESCALATION: 'true', ESCALATION_CITIES: 'berlin, paris' });
+    expect(features.find(({ feature }) => feature === 'driver_offers')?.state).toBe('KILLED');
+    expect(features.find(({ feature }) => feature === 'escalation')).toMatchObject({ state: 'ON', cities: ['berlin', 'paris'] });
+  });
+
+  it('divide every duration of business by the time scale, and nothing else', () => {
+    const settings = readApiSettings({ ...NEEDED, JWT_LOCAL_KEY: KEY, TIME_SCALE: '60', SEARCH_MAX_MINUTES: '0' });
+    expect(settings).toMatchObject({
+      offerTtlMs: 500, searchLeadMs: 10_000, searchMaxMs: 0, search: { startRadiusMeters: 3_000, backoffMs: 83 },
+      availability: { freshFixMs: 1_000, breakMinMinutes: 5 }, travel: { metersPerMinute: { BICYCLE: 250 } },
+      api: { shutdownGraceMs: 10_000 }, database: { statementTimeoutMs: 1_000 },
+    });
+  });
+
+  it('take the alias of the offer time, and refuse it where it says something else', () => {
+    expect(readSettings({ ...NEEDED, DRIVER_OFFERS_TIMEOUT_SECONDS: '45' }).offerTtlMs).toBe(45_000);
+    expect(readSettings({ ...NEEDED, DRIVER_OFFERS_TIMEOUT_SECONDS: '45', OFFER_EXPIRATION_SECONDS: '45' }).offerTtlMs).toBe(45_000);
+    expect(problemsOf({ ...NEEDED, JWT_LOCAL_KEY: KEY, DRIVER_OFFERS_TIMEOUT_SECONDS: '45', OFFER_EXPIRATION_SECONDS: '30' })).toEqual([
+      'DRIVER_OFFERS_TIMEOUT_SECONDS is 45 and OFFER_EXPIRATION_SECONDS is 30; allowed: the same value, or only one of them set',
+    ]);
+  });
+
+  it('take an empty text for unset', () => {
+    expect(readSettings({ ...NEEDED, SEARCH_RADIUS_METERS: '', ENABLE_DRIVER_OFFERS: '' }).search.startRadiusMeters).toBe(3_000);
+  });
+});
+
+describe('wrong settings', () => {
+  it('are all named at once, with what is wrong and what is allowed', () => {
+    const problems = problemsOf({ ...NEEDED, DATABASE_URL: undefined, API_PORT: '99999', LOG_LEVEL: 'loud', SEARCH_RADIUS_FACTOR: 'wide', ENABLE_ESCALATION: 'yes', JWT_LOCAL_KEY: KEY });
+    expect(problems).toEqual([
+      'DATABASE_URL is not set; allowed: an address that begins with postgresql:// or postgres://',
+      'LOG_LEVEL is "loud"; allowed: fatal, error, warn, info, debug, trace, silent',
+      'SEARCH_RADIUS_FACTOR is "wide"; allowed: a number from 1 to 10',
+      'ENABLE_ESCALATION is "yes"; allowed: true, false, or unset',
+      'API_PORT is "99999"; allowed: a whole number from 0 to 65535',
+    ]);
+  });
+
+  it.each([['1e3'], ['-5'], ['5.5'], [' 5'], ['0x10'], ['Infinity']])('hold no whole number: %s', (text) => {
+    expect(problemsOf({ ...NEEDED, JWT_LOCAL_KEY: KEY, SEARCH_LEAD_MINUTES: text })).toHaveLength(1);
+  });
+
+  it('never show a secret', () => {
+    const problems = problemsOf({ DATABASE_URL: 'mysql://app:hush-hush@host/db', REDIS_URL: 'hush-hush', JWT_LOCAL_KEY: 'hush-hush' });
+    expect(problems).toHaveLength(3);
+    expect(problems.join()).not.toContain('hush-hush');
+  });
+
+  it('are no or two places that tokens come from', () => {
+    expect(problemsOf(NEEDED)).toEqual(['JWT_JWKS_URL and JWT_LOCAL_KEY are both not set; allowed: exactly one of them']);
+    expect(problemsOf({ ...NEEDED, JWT_LOCAL_KEY: KEY, JWT_JWKS_URL: 'https://id.example/keys' })).toEqual([
+      'JWT_JWKS_URL and JWT_LOCAL_KEY are both set; allowed: exactly one of them',
+    ]);
+  });
+
+  it('are escalation levels that do not rise', () => {
+    expect(problemsOf({ ...NEEDED, JWT_LOCAL_KEY: KEY, ESCALATION_LEVEL_2_THRESHOLD_MINUTES: '5' })).toEqual([
+      'ESCALATION_LEVEL_2_THRESHOLD_MINUTES is 5; allowed: more than ESCALATION_LEVEL_1_THRESHOLD_MINUTES, which is 5',
+    ]);
+  });
+
+  it('are a longest break that is shorter than the shortest', () => {
+    expect(problemsOf({ ...NEEDED, JWT_LOCAL_KEY: KEY, BREAK_MAX_DURATION_MINUTES: '4' })).toEqual([
+      'BREAK_MAX_DURATION_MINUTES is 4; allowed: at least BREAK_MIN_DURATION_MINUTES, which is 5',
+    ]);
+  });
+
+  it('of the API do not keep a worker from starting', () => {
+    expect(readSettings({ ...NEEDED, API_PORT: 'none' }).worker.healthPort).toBe(3_002);
+  });
+});
+
+describe('docs/settings.md', () => {
+  it('shows every variable as the schemas have it', () => {
+    const docs = readFileSync(join(__dirname, '../../docs/settings.md'), 'utf8');
+    expect(docs.slice(docs.indexOf('## Worker and API'))).toBe(settingsTables());
+  });
+});
+
+function problemsOf(env: Record<string, string | undefined>): readonly string[] {
+  try {
+    readApiSettings(env);
+  } catch (error) {
+    if (error instanceof SettingsError) return error.problems;
+    throw error;
+  }
+  return [];
+}

@@ -1,0 +1,38 @@
+import { describe, expect, test } from '@jest/globals';
+import { distanceMeters } from '../../domain/places';
+import { contains, type Zone, zoneOf, zoneProblem } from '../../domain/zones';
+import { DEMO_SHOPS, DEMO_ZONES, demoDriver } from '../../simulator/demoCity';
+import { pointIn } from '../../simulator/orders';
+import { randomFrom } from '../../simulator/random';
+
+const ZONES: Zone[] = DEMO_ZONES.map(({ zoneId, ring }) => ({ zoneId, priority: 0, area: { type: 'Polygon', coordinates: [ring.map(([lng, lat]) => [lng, lat])] } }));
+
+describe('the demo city', () => {
+  test('has three sound zones', () => {
+    expect(ZONES.map(({ area }) => zoneProblem(area))).toEqual([null, null, null]);
+  });
+
+  test('has shops in each zone', () => {
+    expect(new Set(DEMO_SHOPS.map(({ point }) => zoneOf(point, ZONES)?.zoneId))).toEqual(new Set(ZONES.map(({ zoneId }) => zoneId)));
+  });
+
+  test('is small enough that every driver is found within the widest search', () => {
+    const corners = DEMO_ZONES.flatMap(({ ring }) => ring.map(([lng, lat]) => ({ lat, lng })));
+    const widest = Math.max(...corners.flatMap((a) => corners.map((b) => distanceMeters(a, b))));
+    expect(widest).toBeLessThan(15_000);
+  });
+
+  test('customers live in the zones', () => {
+    const random = randomFrom('customers');
+    for (const zone of DEMO_ZONES) {
+      const area = ZONES.find(({ zoneId }) => zoneId === zone.zoneId)?.area;
+      for (let i = 0; i < 100; i++) expect(area && contains(area, pointIn(zone, random))).toBe(true);
+    }
+  });
+
+  test('drivers have names of their own and some have the old app', () => {
+    const drivers = Array.from({ length: 60 }, (_, index) => demoDriver(index));
+    expect(new Set(drivers.map(({ name }) => name)).size).toBe(60);
+    expect(drivers.filter(({ isV1 }) => isV1)).toHaveLength(10);
+  });
+});

@@ -1,0 +1,54 @@
+import { describe, expect, test } from '@jest/globals';
+import { type Acknowledged, Ledger, lostAcknowledgements } from '../../simulator/ledger';
+import type { RecordedDelivery } from '../../simulator/record';
+
+const delivered: RecordedDelivery = {
+  deliveryId: 'd1', merchantId: 'm1', sellerOrderId: 'order-1', cityId: 'city', status: 'DELIVERED', reasonCode: null, driverId: 'b', createdAt: 0, readyAt: 0, searchAt: 0,
+  assignedAt: 5, closedAt: 9, moves: [],
+  offers: [
+    { offerId: 'o1', driverId: 'a', state: 'REJECTED', round: 0, createdAt: 1, expiresAt: 30, endedAt: 2, endReason: 'TOO_FAR' },
+    { offerId: 'o2', driverId: 'b', state: 'ACCEPTED', round: 0, createdAt: 3, expiresAt: 33, endedAt: 5, endReason: 'ACCEPTED' },
+  ],
+  assignments: [
+    { assignmentId: 's1', driverId: 'b', offerId: 'o2', way: 'OFFER', state: 'COMPLETED', startedAt: 5, atPickupAt: 6, pickedUpAt: 7, atDropoffAt: 8, endedAt: 9 },
+  ],
+};
+const KEPT: Acknowledged[] = [
+  { kind: 'posted', deliveryId: 'd1', sellerOrderId: 'order-1' },
+  { kind: 'rejected', deliveryId: 'd1', offerId: 'o1', driverId: 'a' },
+  { kind: 'accepted', deliveryId: 'd1', offerId: 'o2', driverId: 'b', assignmentId: 's1' },
+  { kind: 'step', deliveryId: 'd1', driverId: 'b', step: 'arriveAtPickup' },
+  { kind: 'step', deliveryId: 'd1', driverId: 'b', step: 'pickUp' },
+  { kind: 'step', deliveryId: 'd1', driverId: 'b', step: 'arriveAtDropoff' },
+  { kind: 'step', deliveryId: 'd1', driverId: 'b', step: 'deliver' },
+];
+
+describe('acknowledged answers', () => {
+  test('that the record keeps are not lost', () => {
+    expect(lostAcknowledgements(KEPT, [delivered])).toEqual([]);
+  });
+
+  test.each<[string, Acknowledged, RecordedDelivery]>([
+    ['a delivery that is gone', { kind: 'posted', deliveryId: 'd2', sellerOrderId: 'order-2' }, delivered],
+    ['a delivery of another order', { kind: 'posted', deliveryId: 'd1', sellerOrderId: 'order-2' }, delivered],
+    ['an accept whose offer expired', { kind: 'accepted', deliveryId: 'd1', offerId: 'o1', driverId: 'a', assignmentId: 's1' }, delivered],
+    ['an accept of an offer that is gone', { kind: 'accepted', deliveryId: 'd1', offerId: 'o9', driverId: 'a', assignmentId: 's1' }, delivered],
+    ["an accept of another's offer", { kind: 'accepted', deliveryId: 'd1', offerId: 'o2', driverId: 'a', assignmentId: 's1' }, delivered],
+    ['an accept without its assignment', { kind: 'accepted', deliveryId: 'd1', offerId: 'o2', driverId: 'b', assignmentId: 's1' }, { ...delivered, assignments: [] }],
+    ['a rejection that became an acceptance', { kind: 'rejected', deliveryId: 'd1', offerId: 'o2', driverId: 'b' }, delivered],
+    ['a step by one who never took it', { kind: 'step', deliveryId: 'd1', driverId: 'a', step: 'pickUp' }, delivered],
+    ['a delivery at the door that is still open', { kind: 'step', deliveryId: 'd1', driverId: 'b', step: 'deliver' }, { ...delivered, status: 'AT_DROPOFF' }],
+    ['a return that never came', { kind: 'step', deliveryId: 'd1', driverId: 'b', step: 'returnGoods' }, delivered],
+    ['a failure that was forgotten', { kind: 'failed', deliveryId: 'd1', driverId: 'b' }, delivered],
+    ['a cancel that was forgotten', { kind: 'cancelled', deliveryId: 'd1' }, delivered],
+  ])('%s is found', (_, acknowledged, record) => {
+    expect(lostAcknowledgements([acknowledged], [record])).toHaveLength(1);
+  });
+
+  test('the ledger names each delivery once', () => {
+    const ledger = new Ledger();
+    for (const each of KEPT) ledger.add(each);
+    expect(ledger.deliveryIds()).toEqual(['d1']);
+    expect(ledger.all()).toHaveLength(KEPT.length);
+  });
+});

@@ -1,0 +1,45 @@
+import { describe, expect, test } from '@jest/globals';
+import { randomFrom } from '../../simulator/random';
+
+const draws = (seed: string, count: number): number[] => {
+  const random = randomFrom(seed);
+  return Array.from({ length: count }, () => random.next());
+};
+
+describe('random', () => {
+  test('a seed draws the same again', () => {
+    expect(draws('a', 50)).toEqual(draws('a', 50));
+    expect(draws('a', 50)).not.toEqual(draws('b', 50));
+  });
+
+  test('draws lie evenly between 0 and 1', () => {
+    const all = draws('even', 20_000);
+    expect(Math.min(...all)).toBeGreaterThanOrEqual(0);
+    expect(Math.max(...all)).toBeLessThan(1);
+    for (let tenth = 0; tenth < 10; tenth++) {
+      const share = all.filter((draw) => Math.floor(draw * 10) === tenth).length / all.length;
+      expect(share).toBeGreaterThan(0.09);
+      expect(share).toBeLessThan(0.11);
+    }
+  });
+
+  test('a chance comes as often as it is said to', () => {
+    const random = randomFrom('chance');
+    const hits = Array.from({ length: 10_000 }, () => random.chance(0.08)).filter(Boolean).length;
+    expect(hits).toBeGreaterThan(700);
+    expect(hits).toBeLessThan(900);
+  });
+
+  test('a stream is not disturbed by the draws of another', () => {
+    const one = randomFrom('run');
+    const other = randomFrom('run');
+    other.stream('orders').next();
+    other.next();
+    expect(one.stream('driver 1').next()).toBe(other.stream('driver 1').next());
+  });
+
+  test('nothing can be picked from nothing', () => {
+    expect(() => randomFrom('x').pick([])).toThrow('nothing to pick from');
+    expect(randomFrom('x').pick(['only'])).toBe('only');
+  });
+});

@@ -1,0 +1,121 @@
+/**
+ * The API over real PostgreSQL and Redis, with the real activities. Only Temporal is not there: what a workflow would do with an update, its one transaction,
+ * is done at once in this process. Whatever the API answers is held to its documented schemas.
+ */
+import { createHmac } from 'node:crypto';
+import { createServer } from 'node:http';
+import { pino } from 'pino';
+import request from 'supertest';
+import { v7 as newId } from 'uuid';
+import { createOrderStore } from '../../activities/adapters/orderStore';
+import { createRedisDriverMap } from '../../activities/adapters/redisDriverMap';
+import { createAvailability } from '../../activities/availability';
+import { answerFromRow } from '../../activities/delivery';
+import { createDriverStates } from '../../activities/driverStates';
+import { createOrders } from '../../activities/orders';
+import { createPositions } from '../../activities/positions';
+import { createRegistration } from '../../activities/registration';
+import { createAnswers, eventOf, type WorkflowUpdates } from '../../api/answers';
+import { createApp } from '../../api/app';
+import type { ApiDeps } from '../../api/deps';
+import { createTokenReader } from '../../api/tokens';
+import { AVAILABILITY_LIMITS } from '../../domain/availability';
+import { TRAVEL_MODEL } from '../../domain/places';
+import type { AuthSettings } from '../../settings';
+import { createDispatchWorld, type DispatchWorld } from './dispatchWorld';
+import { freshRedis, type FreshRedis } from './freshRedis';
+
+const KEY = 'a key for tests only, of over 32 bytes';
+export const AUTH: AuthSettings = { keys: { kind: 'local', key: KEY }, issuer: 'tests', audience: 'driver-service' };
+
+export type Claims = Record<string, unknown> & { role: string; sub: string };
+
+export type Client = {
+  get(path: string): request.Test;
+  post(path: string, body?: object): request.Test;
+  put(path: string, body?: object): request.Test;
+};
+
+export type ApiWorld = DispatchWorld & {
+  redis: FreshRedis;
+  apiDeps: ApiDeps;
+  /** A client with a token of these claims; without claims, without a token. */
+  as(claims?: Claims): Client;
+  close(): Promise<void>;
+};
+
+export const driver = (driverId: string): Claims => ({ role: 'driver', sub: driverId });
+export const merchant = (merchantId: string): Claims => ({ role: 'merchant', sub: `shop-of-${merchantId}`, merchantId });
+export const ops = (cities?: string[] | '*'): Claims => ({ role: 'ops', sub: 'olga', ...(cities === undefined ? {} : { cities }) });
+
+export async function createApiWorld(change: (deps: ApiDeps, world: DispatchWorld) => Partial<ApiDeps> = () => ({})): Promise<ApiWorld> {
+  const world = await createDispatchWorld();
+  const redis = await freshRedis();
+  await redis.redis.ping(); // limits are not counted before it is connected
+  const standard = apiDepsOf(world, redis);
+  const apiDeps: ApiDeps = { ...standard, ...change(standard, world) };
+  const server = createServer(createApp(apiDeps));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    ...world, redis, apiDeps,
+    as: (claims) => {
+      const sent = (test: request.Test): request.Test => (claims === undefined ? test : test.set('authorization', `Bearer ${tokenOf(claims)}`));
+      return {
+        get: (path) => sent(request(server).get(path)),
+        post: (path, body) => sent(request(server).post(path)).send(body),
+        put: (path, body) => sent(request(server).put(path)).send(body),
+      };
+    },
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await redis.close();
+      await world.close();
+    },
+  };
+}
+
+function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiDeps {
+  const { db, deps: { kick, features, store, limits } } = world;
+  const log = pino({ level: 'silent' });
+  const clock = Date.now;
+  const map = createRedisDriverMap(redis, { freshFixMs: AVAILABILITY_LIMITS.freshFixMs, keyPrefix });
+  return {
+    settings: {
+      api: { host: '127.0.0.1', port: 0, trustedProxies: 0, shutdownGraceMs: 1_000, answerTimeoutMs: 2_000 },
+      rateLimits: { perMinute: 100_000, merchantPerMinute: 100_000, opsPerMinute: 100_000, locationPerMinute: 100_000, badTokenPerMinute: 100_000 },
+    },
+    log, clock, newId, db, redis, checkReplies: true,
+    readToken: createTokenReader(AUTH),
+    orders: createOrders({ store: createOrderStore(db), newId, searchLeadMs: 600_000, travel: TRAVEL_MODEL, kick }),
+    answers: createAnswers({
+      updates: updatesInProcess(world), timeoutMs: 2_000, log, startDelivery: async () => {},
+      answerFromRow: (deliveryId, event) => answerFromRow({ store, limits, features, clock, newId }, deliveryId, event),
+    }),
+    availability: createAvailability({ db, map, features, clock, limits: AVAILABILITY_LIMITS, kick }),
+    positions: createPositions({ db, map, clock, kick }),
+    registration: createRegistration({ db }),
+    driverStates: createDriverStates({ db, clock }),
+    features: [{ feature: 'driver_offers', state: 'ON', rolloutPercent: 100, cities: null }],
+    readiness: { dependencies: [{ name: 'postgres', check: () => db.$queryRaw`SELECT 1` }, { name: 'redis', check: () => redis.ping() }], isStopping: () => false },
+  };
+}
+
+/** The transaction of the update's event, as the workflow's one writer runs it. */
+export function updatesInProcess({ db, activities }: DispatchWorld): WorkflowUpdates {
+  return {
+    execute: async (workflowId, question) => {
+      const [, merchantId = '', sellerOrderId = ''] = workflowId.split('/').map(decodeURIComponent);
+      const { id: deliveryId } = await db.delivery.findUniqueOrThrow({ where: { merchantId_sellerOrderId: { merchantId, sellerOrderId } } });
+      const told = await activities[question.kind]({ deliveryId, correlationId: question.args.correlationId, at: Date.now(), event: eventOf(question) });
+      return told.answer;
+    },
+  };
+}
+
+/** A token as the demo's login signs it. */
+export function tokenOf(claims: Claims, { key = KEY, header = { alg: 'HS256' } }: { key?: string; header?: object } = {}): string {
+  const standard = { iss: AUTH.issuer, aud: AUTH.audience, exp: Math.floor(Date.now() / 1_000) + 3_600 };
+  const signed = [header, { ...standard, ...claims }].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
+  return `${signed}.${createHmac('sha256', key).update(signed).digest('base64url')}`;
+}

@@ -1,0 +1,68 @@
+import { randomUUID } from 'node:crypto';
+import { Client } from 'pg';
+import { connectDatabase, type Database } from '../../activities/adapters/database';
+
+/** A database of a test file's own, copied from the migrated template. */
+export type FreshDatabase = {
+  /** By the login of the service, which owns no table. */
+  url: string;
+  /** By the owner of the tables. */
+  ownerUrl: string;
+  db: Database;
+  /** Ends the connections and drops the database. */
+  close: () => Promise<void>;
+};
+
+const TEMPLATE = 'driver_service_template';
+/** PostgreSQL's `object_in_use`: another file copies the template just now. */
+const IN_USE = '55006';
+
+/** Made in a fraction of a second; `poolSize` is that of `db`. */
+export async function freshDatabase({ poolSize = 5 }: { poolSize?: number } = {}): Promise<FreshDatabase> {
+  const name = `test_${randomUUID().replaceAll('-', '')}`;
+  await copyTemplate(name);
+  const url = urlOf('TEST_APP_DATABASE_URL', name);
+  const db = connectDatabase(url, { poolSize, statementTimeoutMs: 5_000, applicationName: 'test' });
+  const close = async (): Promise<void> => {
+    await db.$disconnect();
+    await onServer((server) => server.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`));
+  };
+  return { url, ownerUrl: urlOf('TEST_DATABASE_URL', name), db, close };
+}
+
+async function copyTemplate(name: string, triesLeft = 20): Promise<void> {
+  try {
+    await onServer((server) => server.query(`CREATE DATABASE ${name} TEMPLATE ${TEMPLATE}`));
+  } catch (error) {
+    if (triesLeft === 0 || !isInUse(error)) throw error;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await copyTemplate(name, triesLeft - 1);
+  }
+}
+
+function isInUse(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === IN_USE;
+}
+
+async function onServer(act: (server: Client) => Promise<unknown>): Promise<void> {
+  const server = new Client({ connectionString: requiredVariable('TEST_DATABASE_URL') });
+  await server.connect();
+  try {
+    await act(server);
+  } finally {
+    await server.end();
+  }
+}
+
+function urlOf(variable: string, database: string): string {
+  const url = new URL(requiredVariable(variable));
+  url.pathname = `/${database}`;
+  return url.href;
+}
+
+/** A variable that the test servers' start sets. */
+export function requiredVariable(name: string): string {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is not set: run the tests by \`npm test\`, or leave \`node scripts/test.mjs --infra\` running`);
+  return value;
+}

@@ -1,0 +1,114 @@
+/** A world of its own for tests of dispatch: a fresh database with a city and a merchant, a map in memory, the real activities, the real outbox. */
+import { v7 as newId } from 'uuid';
+import { createDeliveryStore } from '../../activities/adapters/deliveryStore';
+import { createRelay, type Relay } from '../../activities/adapters/relay';
+import { createDeliveryActivities, type DeliveryActivities, type DeliveryDeps } from '../../activities/delivery';
+import type { MessageHandler } from '../../activities/outboxRelay';
+import type { Features } from '../../activities/ports';
+import { AVAILABILITY_LIMITS, type Availability } from '../../domain/availability';
+import type { DispatchLimits } from '../../domain/draft';
+import type { Point } from '../../domain/places';
+import { TRAVEL_MODEL } from '../../domain/places';
+import { RANKING_LIMITS, SEARCH_LIMITS } from '../../domain/ranking';
+import { freshDatabase, type FreshDatabase } from './database';
+import { createMemoryDriverMap, type MemoryDriverMap } from './memoryDriverMap';
+
+/** Workflow tests skip hours: there, places never grow old. */
+const FOR_EVER_MS = Number.MAX_SAFE_INTEGER / 4;
+
+export const TEST_LIMITS: DispatchLimits = {
+  search: { ...SEARCH_LIMITS, maxBackoffMs: 150_000 },
+  ranking: { ...RANKING_LIMITS, freshFixMs: FOR_EVER_MS },
+  availability: { ...AVAILABILITY_LIMITS, freshFixMs: FOR_EVER_MS, silentMs: FOR_EVER_MS },
+  offerTtlMs: 30_000,
+  searchMaxMs: 120 * 60_000,
+};
+
+export const CITY = 'testville';
+export const MERCHANT = 'bakery';
+export const PICKUP: Point = { lat: 52.37, lng: 4.89 };
+const DROPOFF: Point = { lat: 52.38, lng: 4.91 };
+
+export type DispatchWorld = FreshDatabase & {
+  map: MemoryDriverMap;
+  deps: DeliveryDeps;
+  activities: DeliveryActivities;
+  /** Switches features while the world runs. */
+  switches: { driverOffers: boolean; availabilityStates: boolean };
+  /** Relays the outbox to a handler; kicked by the activities. */
+  relayTo(handle: MessageHandler): { stop(): Promise<void> };
+  /** A city of a test's own, so that no other test's deliveries want its drivers. */
+  addCity(): Promise<string>;
+  addDriver(driver?: NewDriver): Promise<string>;
+  addDelivery(delivery?: NewDelivery): Promise<{ deliveryId: string; sellerOrderId: string }>;
+};
+
+export type NewDriver = { offerVersion?: number | null; availability?: Availability; at?: Point; capacity?: number; cityId?: string };
+export type NewDelivery = { sellerOrderId?: string; searchAt?: Date; payCents?: number; cityId?: string };
+
+export async function createDispatchWorld(): Promise<DispatchWorld> {
+  const database = await freshDatabase({ poolSize: 10 });
+  const { db } = database;
+  const addCity = async (id: string = newId()): Promise<string> => {
+    await db.city.create({ data: { id, name: id, timezone: 'Europe/Amsterdam', currency: 'EUR', centerLat: PICKUP.lat, centerLng: PICKUP.lng } });
+    return id;
+  };
+  await addCity(CITY);
+  await db.merchant.create({ data: { id: MERCHANT, name: 'The Bakery' } });
+  const map = createMemoryDriverMap({ freshFixMs: FOR_EVER_MS });
+  const switches = { driverOffers: true, availabilityStates: true };
+  const relays: Relay[] = [];
+  const deps: DeliveryDeps = {
+    store: createDeliveryStore(db), map, features: featuresOf(switches), clock: Date.now, newId, limits: TEST_LIMITS, travel: TRAVEL_MODEL, timeScale: 1,
+    kick: () => relays.forEach((relay) => relay.kick()),
+  };
+  const stopRelays = () => Promise.all(relays.splice(0).map((relay) => relay.stop()));
+  return {
+    ...database, map, deps, switches, activities: createDeliveryActivities(deps),
+    relayTo: (handle) => {
+      const relay = createRelay(db, handle, { warn: () => {} });
+      relays.push(relay);
+      relay.start();
+      return { stop: async () => void (await stopRelays()) };
+    },
+    addCity: () => addCity(),
+    addDriver: (driver = {}) => addDriver(database, map, driver),
+    addDelivery: (delivery = {}) => addDelivery(database, delivery),
+    close: async () => {
+      await stopRelays();
+      await database.close();
+    },
+  };
+}
+
+function featuresOf(switches: DispatchWorld['switches']): Features {
+  return {
+    isOn: (feature) => {
+      if (feature === 'driver_offers') return switches.driverOffers;
+      return feature === 'availability_states' && switches.availabilityStates;
+    },
+  };
+}
+
+async function addDriver({ db }: FreshDatabase, map: MemoryDriverMap, { offerVersion = 2, availability = 'AVAILABLE', at = PICKUP, capacity = 1, cityId = CITY }: NewDriver): Promise<string> {
+  const driverId = newId();
+  await db.driver.create({
+    data: { id: driverId, cityId, name: 'Sam', vehicleKind: 'CAR', offerVersion, availability, capacity, idleSince: new Date(), lastLat: at.lat, lastLng: at.lng, lastFixAt: new Date() },
+  });
+  const now = Date.now();
+  await map.sync({ driverId, cityId, availability, hasRoom: true, version: 0, lastFix: { point: at, at: now, receivedAt: now } }, now);
+  return driverId;
+}
+
+async function addDelivery({ db }: FreshDatabase, { sellerOrderId = newId(), searchAt = new Date(), payCents = 700, cityId = CITY }: NewDelivery): Promise<{ deliveryId: string; sellerOrderId: string }> {
+  const deliveryId = newId();
+  const stop = (kind: 'PICKUP' | 'DROPOFF', { lat, lng }: Point) => ({ id: newId(), kind, address: `${kind} street 1`, lat, lng });
+  await db.delivery.create({
+    data: {
+      id: deliveryId, merchantId: MERCHANT, sellerOrderId, requestHash: 'test', cityId, statusChangedAt: new Date(), parcelSize: 'SMALL', readyAt: searchAt,
+      currency: 'EUR', feeCents: 500, payCents, distanceMeters: 1_700, searchAt, searchAgainAt: searchAt, correlationId: 'test',
+      stops: { create: [stop('PICKUP', PICKUP), stop('DROPOFF', DROPOFF)] },
+    },
+  });
+  return { deliveryId, sellerOrderId };
+}

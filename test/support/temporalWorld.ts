@@ -1,0 +1,67 @@
+/** A time-skipping Temporal with a worker of the real workflows and activities. Its clock is global, so these tests run one after another. */
+import { type Client } from '@temporalio/client';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { Worker } from '@temporalio/worker';
+import { createDispatcher } from '../../activities/adapters/temporalDispatcher';
+import { createMessageHandler } from '../../activities/outboxMessages';
+import type { Emit } from '../../domain/message';
+import { cancelDelivery, deliveryWorkflowId, TASK_QUEUE } from '../../workflows/contract';
+import { requiredVariable } from './database';
+import { createDispatchWorld, type DispatchWorld, MERCHANT, type NewDelivery } from './dispatchWorld';
+import { workflowsUnderTest } from './workflowsUnderTest';
+
+export type TemporalWorld = DispatchWorld & {
+  env: TestWorkflowEnvironment;
+  client: Client;
+  /** All realtime events sent. */
+  emits: Emit[];
+  /** Ends what still runs, so that the next test's clock wakes nobody else. */
+  endAll(): Promise<void>;
+  /** Writes a delivery's row and starts its workflow, as the outbox would. */
+  dispatch(delivery?: NewDelivery): Promise<RunningDelivery>;
+};
+
+export type RunningDelivery = { deliveryId: string; workflowId: string; handle: ReturnType<Client['workflow']['getHandle']> };
+
+const ATTRIBUTES = { DeliveryStatus: 2, City: 2, Zone: 2, EscalationLevel: 3, DriverId: 2, OfferExpiresAt: 6, MerchantId: 2 } as const;
+
+export async function createTemporalWorld(): Promise<TemporalWorld> {
+  const world = await createDispatchWorld();
+  const env = await TestWorkflowEnvironment.createTimeSkipping({ server: { executable: { type: 'existing-path', path: requiredVariable('TEST_TEMPORAL_TEST_SERVER') } } });
+  await env.connection.operatorService.addSearchAttributes({ namespace: env.namespace ?? 'default', searchAttributes: ATTRIBUTES });
+  const emits: Emit[] = [];
+  const dispatched: RunningDelivery[] = [];
+  const { client } = env;
+  const dispatcher = createDispatcher(client, world.db);
+  const unexpected = (name: string) => async () => { throw new Error(`${name} is not part of this test`); };
+  const worker = await Worker.create({
+    ...workflowsUnderTest(), connection: env.nativeConnection, namespace: env.namespace, taskQueue: TASK_QUEUE,
+    activities: { ...world.activities, sweepOpenRows: unexpected('sweepOpenRows'), keepUp: unexpected('keepUp') },
+  });
+  const running = worker.run();
+  const relay = world.relayTo(createMessageHandler({ dispatcher, emitter: { emit: async (event) => void emits.push(event) }, syncDriver: async () => {}, driverFree: async () => {} }));
+  return {
+    ...world, env, client, emits,
+    dispatch: async (wanted) => {
+      const { deliveryId, sellerOrderId } = await world.addDelivery(wanted);
+      await dispatcher.startDelivery(deliveryId, 'test');
+      const workflowId = deliveryWorkflowId(MERCHANT, sellerOrderId);
+      const delivery = { deliveryId, workflowId, handle: client.workflow.getHandle(workflowId) };
+      dispatched.push(delivery);
+      return delivery;
+    },
+    endAll: async () => {
+      for (const { handle } of dispatched.splice(0)) {
+        // By an update, not by terminate: the test server's clock stands still after that. One that is carried has no timer and may stay.
+        await handle.executeUpdate(cancelDelivery, { args: [{ by: { kind: 'ops', id: 'test' }, reason: 'OPS_CANCELLED', correlationId: 'test' }] }).catch(() => undefined);
+      }
+    },
+    close: async () => {
+      await relay.stop();
+      worker.shutdown();
+      await running;
+      await env.teardown();
+      await world.close();
+    },
+  };
+}

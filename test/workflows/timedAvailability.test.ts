@@ -1,0 +1,154 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { Worker } from '@temporalio/worker';
+import { createDispatcher } from '../../activities/adapters/temporalDispatcher';
+import type { AvailabilityService, TimedEnd } from '../../activities/availability';
+import type { Dispatcher } from '../../activities/ports';
+import { availabilityWorkflowId, TASK_QUEUE, WORKFLOWS } from '../../workflows/contract';
+import { requiredVariable } from '../support/database';
+import { createDriverWorld, type DriverWorld, MINUTE } from '../support/driverWorld';
+import { workflowsUnderTest } from '../support/workflowsUnderTest';
+
+const correlationId = 'test';
+
+let world: DriverWorld;
+let env: TestWorkflowEnvironment;
+let dispatcher: Dispatcher;
+let stopWorker: () => Promise<void>;
+/** The ends that were asked for, in order, and how to make the next ones fail. */
+const asked: (TimedEnd & { driverId: string })[] = [];
+let failures = 0;
+
+beforeAll(async () => {
+  world = await createDriverWorld();
+  env = await TestWorkflowEnvironment.createTimeSkipping({ server: { executable: { type: 'existing-path', path: requiredVariable('TEST_TEMPORAL_TEST_SERVER') } } });
+  dispatcher = createDispatcher(env.client, world.db);
+  const endTimedState: AvailabilityService['endTimedState'] = async (end) => {
+    if (failures-- > 0) throw new Error('the database is away');
+    asked.push({ driverId: end.driverId, state: end.state, until: end.until });
+    return world.availability.endTimedState(end);
+  };
+  const worker = await Worker.create({
+    ...workflowsUnderTest(), connection: env.nativeConnection, namespace: env.namespace, taskQueue: TASK_QUEUE,
+    activities: { endTimedState, sweepPresence: () => world.presence.sweepPresence() },
+  });
+  const running = worker.run();
+  stopWorker = async () => {
+    worker.shutdown();
+    await running;
+  };
+}, 60_000);
+afterAll(async () => {
+  await stopWorker();
+  await env.teardown();
+  await world.close();
+});
+beforeEach(async () => {
+  asked.length = 0;
+  failures = 0;
+  world.time.now = await env.currentTimeMs();
+  await world.takeMessages();
+});
+
+const handleOf = (driverId: string) => env.client.workflow.getHandle(availabilityWorkflowId(driverId));
+const ask = (driverId: string, kind: 'breakEnd' | 'resume') => world.availability.request(driverId, { kind }, { kind: 'driver', id: driverId }, correlationId);
+
+/** Starts a break or pause and its timer, as the outbox would. */
+async function rest(driverId: string, kind: 'breakStart' | 'pause', minutes: number): Promise<TimedEnd & { driverId: string }> {
+  await world.availability.request(driverId, { kind, minutes, reason: null }, { kind: 'driver', id: driverId }, correlationId);
+  const [timer] = (await world.takeMessages()).filter((message) => message.kind === 'endAvailabilityLater');
+  if (!timer) throw new Error('no timer was asked for');
+  await tell(timer);
+  return { driverId, state: timer.state, until: timer.until };
+}
+
+async function tell(timer: TimedEnd & { driverId: string }): Promise<void> {
+  await dispatcher.endAvailabilityLater({ driverId: timer.driverId, state: timer.state, until: timer.until, correlationId });
+}
+
+describe('a timed state', () => {
+  test('ends by itself at its time', async () => {
+    const driverId = await world.addDriver();
+    const timer = await rest(driverId, 'breakStart', 15);
+    await handleOf(driverId).result();
+    expect(await env.currentTimeMs()).toBeGreaterThanOrEqual(timer.until);
+    expect(asked).toEqual([timer]);
+    expect(await world.row(driverId)).toMatchObject({ availability: 'AVAILABLE', availabilityUntil: null });
+  });
+
+  test('says in words what it waits for, without a word about the person', async () => {
+    const driverId = await world.addDriver();
+    const { until } = await rest(driverId, 'pause', 30);
+    const words = await handleOf(driverId).query<string>('__temporal_workflow_metadata').then(JSON.stringify);
+    expect(words).toContain(`the pause ends at ${new Date(until).toISOString()}`);
+    expect(words).not.toContain('Sam');
+    await handleOf(driverId).result();
+  });
+
+  test('that was ended by hand is left alone when its time comes', async () => {
+    const driverId = await world.addDriver();
+    await rest(driverId, 'breakStart', 10);
+    await ask(driverId, 'breakEnd');
+    await handleOf(driverId).result();
+    expect(asked).toHaveLength(1);
+    expect((await world.row(driverId)).availabilityVersion).toBe(2n);
+  });
+
+  test('that follows another is waited for by the same run, whether it is longer', async () => {
+    const driverId = await world.addDriver();
+    const short = await rest(driverId, 'breakStart', 5);
+    await ask(driverId, 'breakEnd');
+    await rest(driverId, 'pause', 60);
+    await handleOf(driverId).result();
+    expect(asked).toEqual([short, long]);
+    expect(await env.currentTimeMs()).toBeGreaterThanOrEqual(long.until);
+    expect(await world.row(driverId)).toMatchObject({ availability: 'AVAILABLE' });
+  });
+
+  test('that follows another is waited for by the same run, or shorter', async () => {
+    const driverId = await world.addDriver();
+    await rest(driverId, 'breakStart', 60);
+    await ask(driverId, 'breakEnd');
+    const short = await rest(driverId, 'pause', 5);
+    await handleOf(driverId).result();
+    expect(asked).toEqual([short]);
+  });
+
+  test('is not lost to news that is old or doubled', async () => {
+    const driverId = await world.addDriver();
+    const old = await rest(driverId, 'breakStart', 5);
+    await ask(driverId, 'breakEnd');
+    const timer = await rest(driverId, 'breakStart', 20);
+    for (const news of [old, timer, old]) await tell(news);
+    await handleOf(driverId).result();
+    expect(asked.at(-1)).toEqual(timer);
+    expect(await world.row(driverId)).toMatchObject({ availability: 'AVAILABLE' });
+  });
+
+  test('can be timed again after its run is over', async () => {
+    const driverId = await world.addDriver();
+    await rest(driverId, 'breakStart', 5);
+    await handleOf(driverId).result();
+    const again = await rest(driverId, 'breakStart', 5);
+    await handleOf(driverId).result();
+    expect(asked.at(-1)).toEqual(again);
+  });
+
+  test('ends late rather than never while the database is away', async () => {
+    const driverId = await world.addDriver();
+    failures = 2;
+    const timer = await rest(driverId, 'breakStart', 5);
+    await handleOf(driverId).result();
+    expect(asked).toEqual([timer]);
+    expect(await world.row(driverId)).toMatchObject({ availability: 'AVAILABLE' });
+  });
+});
+
+describe('the presence sweep', () => {
+  test('runs one round and reports it', async () => {
+    await world.db.$executeRaw`UPDATE drivers SET availability = 'OFFLINE', availability_until = NULL`;
+    await world.addDriver({ availability: 'ON_BREAK', until: world.time.now - 2 * MINUTE });
+    const report = await env.client.workflow.execute(WORKFLOWS.presenceSweep, { workflowId: 'presence-sweep-test', taskQueue: TASK_QUEUE });
+    expect(report).toMatchObject({ endedLate: 1, wentOffline: 0 });
+  });
+});

@@ -115,13 +115,13 @@ async function takenMeanwhile(deps: OrderDeps, order: Order, requestHash: string
 function newDelivery(
   { newId, searchLeadMs, travel }: OrderDeps, order: Order, city: OrderCity, { requestHash, correlationId, now }: { requestHash: string; correlationId: string; now: number },
 ): NewDelivery {
-  const { by: _by, ...asked } = order;
+  const { merchantId, sellerOrderId, cityId, pickup, dropoff, windowFrom, windowTo, parcelSize, feeCents } = order;
   const readyAt = order.readyAt ?? now;
-  const meters = distanceMeters(order.pickup.point, order.dropoff.point);
+  const meters = distanceMeters(pickup.point, dropoff.point);
   return {
-    ...asked, requestHash, correlationId, readyAt,
+    merchantId, sellerOrderId, cityId, pickup, dropoff, windowFrom, windowTo, parcelSize, feeCents, requestHash, correlationId, readyAt,
     deliveryId: newId(),
-    zoneId: zoneOf(order.pickup.point, city.zones)?.zoneId ?? null,
+    zoneId: zoneOf(pickup.point, city.zones)?.zoneId ?? null,
     searchAt: Math.max(now, readyAt - searchLeadMs),
     currency: city.currency,
     payCents: order.payCents ?? payFor({ distanceMeters: meters, travelMs: travelMsFor(meters, 'CAR', travel), waitMs: 0, bonusCents: 0 }, DEFAULT_PAY_TARIFF).totalCents,

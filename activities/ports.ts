@@ -45,7 +45,7 @@ export interface DriverMap {
   /** Makes the map say what PostgreSQL says. @returns whether the driver is new on the map of the AVAILABLE */
   sync(entry: MapEntry, now: number): Promise<{ cameOn: boolean }>;
   /**
-   * Keeps all fixes as history; only one that is not older than the live place moves it. A device's clock over a minute ahead is taken for ours.
+   * Keeps all fixes (at least one) as history; only one that is not older than the live place moves it. A device's clock over a minute ahead is taken for ours.
    * @returns `unknown` where the map does not know the driver: nothing was kept, the caller syncs from PostgreSQL and comes again
    * @throws RangeError for a place outside the bounds of `Point`; nothing was kept
    */

@@ -1,8 +1,6 @@
 import { type Actor } from '../domain/delivery';
+import { type Entry } from '../domain/truth';
 import { type VehicleKind } from '../domain/vehicles';
-import { chainEntries } from './adapters/audit';
-import { type Database } from './adapters/database';
-import { insertDriver } from './adapters/driverRegistry';
 
 /** A driver as ops register them. */
 export type NewDriver = {
@@ -17,26 +15,32 @@ export type NewDriver = {
   capacity: number;
 };
 
+/** Where drivers are kept. */
+export interface DriverRegistry {
+  cityExists(cityId: string): Promise<boolean>;
+  /** Writes driver, vehicle and audit entry at once, or nothing where the id is taken. @returns whether it wrote */
+  insert(driver: NewDriver, entry: Entry, at: number, correlationId: string): Promise<boolean>;
+  /** Whether there is a driver who was registered with just these words. */
+  has(driver: NewDriver): Promise<boolean>;
+}
+
 export type Registration = {
   /** Registers a driver, OFFLINE. The same driver again is `again`, so that a retry does no harm; another under the same id is refused. `now` in epoch ms. */
   register(driver: NewDriver, by: Actor, correlationId: string, now: number): Promise<'new' | 'again' | 'idTaken' | 'unknownCity'>;
 };
 
-export function createRegistration({ db }: { db: Database }): Registration {
+export function createRegistration(registry: DriverRegistry): Registration {
   return {
     register: async (driver, by, correlationId, now) => {
-      if ((await db.city.count({ where: { id: driver.cityId } })) === 0) return 'unknownCity';
-      const { cityId, driverId } = driver;
-      const subject = { cityId, deliveryId: null, merchantId: null, sellerOrderId: null, deliveryHash: null, driverHashes: { [driverId]: null } };
-      const detail = { vehicleKind: driver.vehicleKind, offerVersion: driver.offerVersion, capacity: driver.capacity };
-      const entry = { kind: 'driver_registered', chain: 'driver', driverId, actor: by, from: null, to: 'OFFLINE', why: null, deviceAt: null, detail } as const;
-      const { rows, heads } = chainEntries(subject, [entry], now, correlationId);
-      if (await insertDriver(db, driver, { entries: rows, auditHash: heads.driverHashes[driverId] ?? null, now })) return 'new';
-      return (await isTheSame(db, driver)) ? 'again' : 'idTaken';
+      if (!(await registry.cityExists(driver.cityId))) return 'unknownCity';
+      if (await registry.insert(driver, entryOf(driver, by), now, correlationId)) return 'new';
+      return (await registry.has(driver)) ? 'again' : 'idTaken';
     },
   };
 }
 
-async function isTheSame(db: Database, { driverId, ...driver }: NewDriver): Promise<boolean> {
-  return (await db.driver.count({ where: { id: driverId, ...driver } })) === 1;
+/** Without name and number: the trail is kept longer than a person may want to be known. */
+function entryOf({ driverId, vehicleKind, offerVersion, capacity }: NewDriver, actor: Actor): Entry {
+  const detail = { vehicleKind, offerVersion, capacity };
+  return { kind: 'driver_registered', chain: 'driver', driverId, actor, from: null, to: 'OFFLINE', why: null, deviceAt: null, detail };
 }

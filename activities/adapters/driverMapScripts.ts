@@ -7,8 +7,9 @@
 const PLACE = `
 local P = ARGV[1]
 local function whole(n) return string.format('%.0f', n) end
-local function place(id, now, freshMs)
-  local h = redis.call('HMGET', P .. 'driver:' .. id, 'city', 'availability', 'room', 'lat', 'lng', 'seen')
+local FIELDS = { 'city', 'availability', 'room', 'lat', 'lng', 'seen', 'at', 'version' }
+local function known(id) return redis.call('HMGET', P .. 'driver:' .. id, unpack(FIELDS)) end
+local function place(id, h, now, freshMs)
   local city, availability, room, lat, lng, seen = h[1], h[2], h[3], h[4], h[5], h[6]
   local fresh = lat and seen and now - tonumber(seen) <= freshMs
   local free = fresh and availability == 'AVAILABLE'
@@ -33,49 +34,48 @@ end`;
 /** ARGV: prefix, now, freshMs, id, city, availability, room, version, then '' or lat, lng, at, receivedAt of the last fix. Older versions are dropped. */
 export const SYNC = `${PLACE}
 local now, freshMs, id, city = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5]
-local key = P .. 'driver:' .. id
-local known = redis.call('HMGET', key, 'version', 'city', 'at', 'seen')
-if known[1] and tonumber(known[1]) > tonumber(ARGV[8]) then return 0 end
-if known[2] and known[2] ~= city then
-  redis.call('ZREM', P .. 'drivers:geo:' .. known[2], id)
-  redis.call('ZREM', P .. 'drivers:geo:busy:' .. known[2], id)
+local h = known(id)
+if h[8] and tonumber(h[8]) > tonumber(ARGV[8]) then return 0 end
+if h[1] and h[1] ~= city then
+  redis.call('ZREM', P .. 'drivers:geo:' .. h[1], id)
+  redis.call('ZREM', P .. 'drivers:geo:busy:' .. h[1], id)
 end
+local key = P .. 'driver:' .. id
 redis.call('HSET', key, 'city', city, 'availability', ARGV[6], 'room', ARGV[7], 'version', ARGV[8])
 if ARGV[9] ~= '' then
-  if not known[3] or tonumber(ARGV[11]) > tonumber(known[3]) then redis.call('HSET', key, 'lat', ARGV[9], 'lng', ARGV[10], 'at', ARGV[11]) end
-  if not known[4] or tonumber(ARGV[12]) > tonumber(known[4]) then redis.call('HSET', key, 'seen', ARGV[12]) end
+  if not h[7] or tonumber(ARGV[11]) > tonumber(h[7]) then redis.call('HSET', key, 'lat', ARGV[9], 'lng', ARGV[10], 'at', ARGV[11]) end
+  if not h[6] or tonumber(ARGV[12]) > tonumber(h[6]) then redis.call('HSET', key, 'seen', ARGV[12]) end
 end
-return place(id, now, freshMs)`;
+return place(id, known(id), now, freshMs)`;
 
 /** ARGV: prefix, receivedAt, freshMs, id, maxFixes of the stream, maxAheadMs of a device's clock, then at, lat, lng, accuracy, speed, heading for each fix. -1 = driver not known. */
 export const RECORD_FIXES = `${PLACE}
 local received, freshMs, id = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
-local key = P .. 'driver:' .. id
-local known = redis.call('HMGET', key, 'city', 'at', 'seen')
-if not known[1] then return -1 end
-local newest = tonumber(known[2] or '-inf')
+local h = known(id)
+if not h[1] then return -1 end
+local newest = tonumber(h[7] or '-inf')
 for i = 7, #ARGV, 6 do
   local at = tonumber(ARGV[i])
   if at > received + tonumber(ARGV[6]) then at = received end
   local live = at >= newest
-  if live then
-    newest = at
-    redis.call('HSET', key, 'lat', ARGV[i + 1], 'lng', ARGV[i + 2], 'at', whole(at))
-  end
+  if live then newest, h[4], h[5] = at, ARGV[i + 1], ARGV[i + 2] end
   redis.call('XADD', P .. 'positions', 'MAXLEN', '~', ARGV[5], '*', 'driver', id, 'at', whole(at), 'received', ARGV[2],
     'lat', ARGV[i + 1], 'lng', ARGV[i + 2], 'accuracy', ARGV[i + 3], 'speed', ARGV[i + 4], 'heading', ARGV[i + 5], 'live', live and '1' or '0')
 end
-if not known[3] or received > tonumber(known[3]) then redis.call('HSET', key, 'seen', ARGV[2]) end
-return place(id, received, freshMs)`;
+if not h[6] or received > tonumber(h[6]) then h[6] = ARGV[2] end
+redis.call('HSET', P .. 'driver:' .. id, 'lat', h[4], 'lng', h[5], 'at', whole(newest), 'seen', h[6])
+return place(id, h, received, freshMs)`;
 
 /** ARGV: prefix, now, freshMs, city, lng, lat, radiusMeters, limit. Reads twice the limit, so that a few stale ones do not hide fresh ones. */
 export const NEAR = `
 local P, now, freshMs, limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[8])
 local around = redis.call('GEOSEARCH', P .. 'drivers:geo:' .. ARGV[4], 'FROMLONLAT', ARGV[5], ARGV[6], 'BYRADIUS', ARGV[7], 'm', 'ASC', 'COUNT', limit * 2, 'WITHDIST', 'WITHCOORD')
-local near = {}
-for _, found in ipairs(around) do
-  local seen = redis.call('ZSCORE', P .. 'drivers:seen', found[1])
-  if seen and now - tonumber(seen) <= freshMs and #near < limit then table.insert(near, { found[1], found[2], found[3][1], found[3][2], seen }) end
+if #around == 0 then return {} end
+local ids, near = {}, {}
+for i, found in ipairs(around) do ids[i] = found[1] end
+local seen = redis.call('ZMSCORE', P .. 'drivers:seen', unpack(ids))
+for i, found in ipairs(around) do
+  if seen[i] and now - tonumber(seen[i]) <= freshMs and #near < limit then table.insert(near, { found[1], found[2], found[3][1], found[3][2], seen[i] }) end
 end
 return near`;
 
@@ -99,7 +99,7 @@ local now, freshMs = tonumber(ARGV[2]), tonumber(ARGV[3])
 local silent = redis.call('ZRANGE', P .. 'drivers:seen', '-inf', '(' .. whole(now - freshMs), 'BYSCORE', 'LIMIT', 0, ARGV[4])
 for _, id in ipairs(silent) do
   if redis.call('EXISTS', P .. 'driver:' .. id) == 1 then
-    place(id, now, freshMs)
+    place(id, known(id), now, freshMs)
   else
     redis.call('ZREM', P .. 'drivers:geo', id)
     redis.call('ZREM', P .. 'drivers:seen', id)

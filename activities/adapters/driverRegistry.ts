@@ -1,23 +1,35 @@
 import { v7 as newId } from 'uuid';
-import { type NewDriver } from '../registration';
-import { type AuditRow, ENTRY_ROWS, INSERT_ENTRIES } from './audit';
+import { type DriverRegistry, type NewDriver } from '../registration';
+import { chainEntries, ENTRY_ROWS, INSERT_ENTRIES } from './audit';
 import { type Database } from './database';
 
-type Written = { entries: readonly AuditRow[]; auditHash: Uint8Array | null; now: number };
+/** Drivers in PostgreSQL, as they are registered. */
+export function createDriverRegistry(db: Database): DriverRegistry {
+  return {
+    cityExists: async (id) => (await db.city.count({ where: { id } })) === 1,
+    insert: async (driver, entry, at, correlationId) => {
+      const { cityId, driverId } = driver;
+      const subject = { cityId, deliveryId: null, merchantId: null, sellerOrderId: null, deliveryHash: null, driverHashes: { [driverId]: null } };
+      const { rows, heads } = chainEntries(subject, [entry], at, correlationId);
+      const createdAt = new Date(at).toISOString();
+      const vehicle = { id: newId(), driver_id: driverId, kind: driver.vehicleKind, created_at: createdAt };
+      const [written] = await db.$queryRawUnsafe<{ count: number }[]>(
+        INSERT, JSON.stringify([driverRow(driver, createdAt, heads.driverHashes[driverId] ?? null)]), JSON.stringify([vehicle]), JSON.stringify(rows),
+      );
+      return written?.count === 1;
+    },
+    has: async ({ driverId, ...driver }) => (await db.driver.count({ where: { id: driverId, ...driver } })) === 1,
+  };
+}
 
-/** Writes driver, vehicle and audit entry in one statement, or nothing where the id is taken. @returns whether it wrote */
-export async function insertDriver(db: Database, driver: NewDriver, { entries, auditHash, now }: Written): Promise<boolean> {
-  const createdAt = new Date(now).toISOString();
-  const { driverId, cityId, name, phone, vehicleKind, offerVersion, capacity } = driver;
-  const row = {
+function driverRow({ driverId, cityId, name, phone, vehicleKind, offerVersion, capacity }: NewDriver, createdAt: string, auditHash: Uint8Array | null): object {
+  return {
     id: driverId, city_id: cityId, name, phone, vehicle_kind: vehicleKind, offer_version: offerVersion, capacity, created_at: createdAt,
     audit_hash: auditHash === null ? null : `\\x${Buffer.from(auditHash).toString('hex')}`,
   };
-  const vehicle = { id: newId(), driver_id: driverId, kind: vehicleKind, created_at: createdAt };
-  const [written] = await db.$queryRawUnsafe<{ count: number }[]>(INSERT, JSON.stringify([row]), JSON.stringify([vehicle]), JSON.stringify(entries));
-  return written?.count === 1;
 }
 
+// One statement, so one transaction and one trip.
 const INSERT = `
   WITH d AS (
     INSERT INTO drivers (id, city_id, name, phone, vehicle_kind, offer_version, capacity, created_at, audit_hash)

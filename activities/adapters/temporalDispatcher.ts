@@ -11,12 +11,14 @@ type Started = { id: string; merchantId: string; sellerOrderId: string; cityId: 
 
 /** How long one call to Temporal may take; the outbox tries again after. */
 const CALL_TIMEOUT_MS = 5_000;
+/** Who waits for a killed worker waits this long (design: rules for the Temporal code). */
+const WORKFLOW_TASK_TIMEOUT_MS = 2_000;
 
 /**
  * Tells Temporal what the outbox says. Every news of a delivery starts its workflow where none runs, so that news never gets lost;
  * a delivery that is closed needs none. The workflow's id is made from the merchant's key, so that two retries meet the same run (spec 1).
  */
-export function createDispatcher(client: Client, db: Database): Dispatcher {
+export function createDispatcher(client: Client, db: Database, { workflowTaskTimeoutMs = WORKFLOW_TASK_TIMEOUT_MS }: { workflowTaskTimeoutMs?: number } = {}): Dispatcher {
   const open = async (deliveryId: string): Promise<Started | null> => {
     const delivery = await db.delivery.findUnique({ where: { id: deliveryId }, select: SELECTED });
     return delivery?.closedAt === null ? delivery : null;
@@ -24,7 +26,7 @@ export function createDispatcher(client: Client, db: Database): Dispatcher {
   const tell = async (deliveryId: string, correlationId: string, act: (started: Started, options: StartOptions) => Promise<unknown>): Promise<void> => {
     const delivery = await open(deliveryId);
     if (!delivery) return;
-    await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, () => unlessOver(act(delivery, startOptions(delivery, correlationId))));
+    await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, () => unlessOver(act(delivery, { ...startOptions(delivery, correlationId), workflowTaskTimeout: workflowTaskTimeoutMs })));
   };
   const { workflow } = client;
   return {
@@ -37,7 +39,7 @@ export function createDispatcher(client: Client, db: Database): Dispatcher {
       tell(deliveryId, news.correlationId, (_delivery, options) => workflow.signalWithStart(WORKFLOWS.delivery, { ...options, signal: driverCameFree, signalArgs: [news] })),
     endAvailabilityLater: async ({ driverId, state, until, correlationId }) => {
       await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, () => workflow.signalWithStart(WORKFLOWS.timedAvailability, {
-        workflowId: availabilityWorkflowId(driverId), taskQueue: TASK_QUEUE, workflowTaskTimeout: '2s',
+        workflowId: availabilityWorkflowId(driverId), taskQueue: TASK_QUEUE, workflowTaskTimeout: workflowTaskTimeoutMs,
         args: [{ driverId, state, until, correlationId }], signal: timedStateChanged, signalArgs: [{ state, until, correlationId }],
         staticSummary: `the timed state of driver ${driverId}`,
       }));
@@ -55,7 +57,6 @@ function startOptions(delivery: Started, correlationId: string): StartOptions {
     workflowId: deliveryWorkflowId(merchantId, sellerOrderId),
     taskQueue: TASK_QUEUE,
     args: [{ deliveryId, correlationId }],
-    workflowTaskTimeout: '2s', // who waits for a killed worker waits this long
     workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
     workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
     typedSearchAttributes: attributesOf(delivery),

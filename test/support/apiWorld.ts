@@ -3,10 +3,11 @@
  * is done at once in this process. Whatever the API answers is held to its documented schemas.
  */
 import { createHmac } from 'node:crypto';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { pino } from 'pino';
 import request from 'supertest';
 import { v7 as newId } from 'uuid';
+import { createDriverRegistry } from '../../activities/adapters/driverRegistry';
 import { createOrderStore } from '../../activities/adapters/orderStore';
 import { createRedisDriverMap } from '../../activities/adapters/redisDriverMap';
 import { createAvailability } from '../../activities/availability';
@@ -39,6 +40,7 @@ export type Client = {
 export type ApiWorld = DispatchWorld & {
   redis: FreshRedis;
   apiDeps: ApiDeps;
+  url: string;
   /** A client with a token of these claims; without claims, without a token. */
   as(claims?: Claims): Client;
   close(): Promise<void>;
@@ -57,7 +59,7 @@ export async function createApiWorld(change: (deps: ApiDeps, world: DispatchWorl
   const server = createServer(createApp(apiDeps));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
-    ...world, redis, apiDeps,
+    ...world, redis, apiDeps, url: urlOf(server),
     as: (claims) => {
       const sent = (test: request.Test): request.Test => (claims === undefined ? test : test.set('authorization', `Bearer ${tokenOf(claims)}`));
       return {
@@ -73,6 +75,12 @@ export async function createApiWorld(change: (deps: ApiDeps, world: DispatchWorl
       await world.close();
     },
   };
+}
+
+function urlOf(server: Server): string {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the server does not listen on a port');
+  return `http://127.0.0.1:${address.port}`;
 }
 
 function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiDeps {
@@ -94,7 +102,7 @@ function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiD
     }),
     availability: createAvailability({ db, map, features, clock, limits: AVAILABILITY_LIMITS, kick }),
     positions: createPositions({ db, map, clock, kick }),
-    registration: createRegistration({ db }),
+    registration: createRegistration(createDriverRegistry(db)),
     driverStates: createDriverStates({ db, clock }),
     features: [{ feature: 'driver_offers', state: 'ON', rolloutPercent: 100, cities: null }],
     readiness: { dependencies: [{ name: 'postgres', check: () => db.$queryRaw`SELECT 1` }, { name: 'redis', check: () => redis.ping() }], isStopping: () => false },

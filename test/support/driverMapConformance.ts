@@ -82,6 +82,14 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
       expect(await idsNear(NOW + 1)).toEqual([]);
     });
 
+    test('ends with the newest news however many come at once', async () => {
+      const entry = await onMap({ version: 0 });
+      const news = Array.from({ length: 30 }, (_, i) => ({ ...entry, availability: i % 2 === 0 ? 'OFFLINE' : 'AVAILABLE', version: i + 1 }) as const);
+      const shuffled = [...news.filter((_, i) => i % 3 === 2), ...news.filter((_, i) => i % 3 === 0), ...news.filter((_, i) => i % 3 === 1)];
+      await Promise.all(shuffled.flatMap((each, i) => [map.sync(each, NOW), map.recordFixes(entry.driverId, [fixAt(NOW + i)], NOW + i)]));
+      expect((await map.look([entry.driverId]))[0]).toMatchObject({ entry: { version: 30, availability: 'AVAILABLE' }, on: { all: true, city: true } });
+    });
+
     test('takes the same version again, as a repeat or a repair', async () => {
       const entry = await onMap();
       await map.drop(ALL, [entry.driverId]);

@@ -4,6 +4,7 @@ import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import { createDispatcher } from '../../activities/adapters/temporalDispatcher';
 import { createMessageHandler } from '../../activities/outboxMessages';
+import { knownOf, nextDeadline } from '../../domain/deadline';
 import type { Emit } from '../../domain/message';
 import { cancelDelivery, deliveryWorkflowId, TASK_QUEUE } from '../../workflows/contract';
 import { requiredVariable } from './database';
@@ -15,6 +16,11 @@ export type TemporalWorld = DispatchWorld & {
   client: Client;
   /** All realtime events sent. */
   emits: Emit[];
+  /**
+   * Lets time pass, from deadline to deadline of this delivery, and each time waits for the record to follow. The server skips time also while a
+   * workflow task is under way, which then times out; so it is told to sleep only while nothing is.
+   */
+  pass(delivery: RunningDelivery, ms: number): Promise<void>;
   /** Ends what still runs, so that the next test's clock wakes nobody else. */
   endAll(): Promise<void>;
   /** Writes a delivery's row and starts its workflow, as the outbox would. */
@@ -32,7 +38,7 @@ export async function createTemporalWorld(): Promise<TemporalWorld> {
   const emits: Emit[] = [];
   const dispatched: RunningDelivery[] = [];
   const { client } = env;
-  const dispatcher = createDispatcher(client, world.db);
+  const dispatcher = createDispatcher(client, world.db, { workflowTaskTimeoutMs: 60_000 }); // a busy machine must not look like a dead worker
   const unexpected = (name: string) => async () => { throw new Error(`${name} is not part of this test`); };
   const worker = await Worker.create({
     ...workflowsUnderTest(), connection: env.nativeConnection, namespace: env.namespace, taskQueue: TASK_QUEUE,
@@ -40,8 +46,28 @@ export async function createTemporalWorld(): Promise<TemporalWorld> {
   });
   const running = worker.run();
   const relay = world.relayTo(createMessageHandler({ dispatcher, emitter: { emit: async (event) => void emits.push(event) }, syncDriver: async () => {}, driverFree: async () => {} }));
+  const nextAt = async ({ deliveryId }: RunningDelivery): Promise<number | undefined> => {
+    const truth = await world.deps.store.look(deliveryId, { offerIds: [], driverIds: [], pickFrom: [] });
+    if (!truth) throw new Error(`delivery ${deliveryId} has no row`);
+    return nextDeadline(knownOf(truth, world.deps.limits.searchMaxMs))?.at;
+  };
+  const settle = async (delivery: RunningDelivery): Promise<number> => {
+    for (let tries = 0; tries < 1_000; tries += 1) {
+      const at = (await nextAt(delivery)) ?? Infinity;
+      if (at > (await env.currentTimeMs())) return at;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    throw new Error('the delivery did not act at its deadline');
+  };
   return {
     ...world, env, client, emits,
+    pass: async (delivery, ms) => {
+      const end = (await env.currentTimeMs()) + ms;
+      for (let now = end - ms; now < end; now = await env.currentTimeMs()) {
+        await env.sleep(Math.ceil(Math.min(end, await settle(delivery)) - now));
+      }
+      await settle(delivery);
+    },
     dispatch: async (wanted) => {
       const { deliveryId, sellerOrderId } = await world.addDelivery(wanted);
       await dispatcher.startDelivery(deliveryId, 'test');

@@ -8,6 +8,8 @@ import { afterAll } from '@jest/globals';
 import { WorkflowCoverage } from '@temporalio/nyc-test-coverage';
 import type { WorkerOptions } from '@temporalio/worker';
 
+type Counting = { __coverage__?: Record<string, unknown> };
+
 const codePath = join(__dirname, '../../.cache/test-workflow-bundle.js');
 const coverage = new WorkflowCoverage();
 
@@ -18,11 +20,13 @@ export function workflowsUnderTest(): Pick<WorkerOptions, 'workflowBundle' | 'si
 }
 
 afterAll(() => {
-  const counted = (globalThis as { __coverage__?: Record<string, unknown> }).__coverage__;
+  const counted = (globalThis as Counting).__coverage__;
   if (!counted) return;
   // A file that this test also loaded outside the sandbox was compiled differently there; its counts cannot be added up.
   coverage.coverageMapsData = coverage.coverageMapsData.map((map) => withoutFiles(map, counted));
   coverage.mergeIntoGlobalCoverage();
+  // It leaves objects of a class that jest, outside this sandbox, does not know as its own.
+  (globalThis as Counting).__coverage__ = JSON.parse(JSON.stringify((globalThis as Counting).__coverage__)) as Record<string, unknown>;
 });
 
 function withoutFiles<Map extends object>(map: Map, files: object): Map {

@@ -98,7 +98,7 @@ describe('a timed state', () => {
     const driverId = await world.addDriver();
     const short = await rest(driverId, 'breakStart', 5);
     await ask(driverId, 'breakEnd');
-    await rest(driverId, 'pause', 60);
+    const long = await rest(driverId, 'pause', 60);
     await handleOf(driverId).result();
     expect(asked).toEqual([short, long]);
     expect(await env.currentTimeMs()).toBeGreaterThanOrEqual(long.until);

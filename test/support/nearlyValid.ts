@@ -1,0 +1,41 @@
+import fc from 'fast-check';
+import { z } from 'zod';
+
+/** Leaves that have broken parsers, databases and logs. Some are valid for some field, and then they get deep. */
+const ODD: readonly unknown[] = [
+  '', ' ', '\u0000', 'a\u0000b', '\ud800', 'a\nb', '😀', '\u202e', '__proto__', "'; DROP TABLE deliveries; --", '../../etc/passwd', '%00', '${7*7}', 'x'.repeat(5_000), 'x'.repeat(90),
+  '2026-01-31T12:00:00Z', '2026-01-31T12:00:00.123456789+14:00', '2099-12-31T23:59:59Z', '9999-12-31T23:59:59Z', '+31 20 1234567', 'EUR', 'USD', 'Europe/Berlin', 'null', '1e999',
+  '5', '100', 0, -0, 1, -1, 0.5, 52.37, 4.89, 2 ** 31, 2 ** 53, -(2 ** 63), 1e308, 5e-324, 180.0001, 90, 85.05112878, 1_767_225_600_000, true, false, null, [], {},
+];
+
+type Inner = (part: unknown) => fc.Arbitrary<unknown>;
+
+/** Values of the shape that a schema asks for, most of them valid, some wrong in one place or two: what gets deeper than rubbish does. `known` are ids that exist. */
+export function nearlyValid(schema: z.ZodType, known: readonly string[]): fc.Arbitrary<unknown> {
+  const pool = [...ODD, ...known];
+  const inner: Inner = (part) => fc.oneof({ weight: 30, arbitrary: shaped(part, pool, inner) }, { weight: 1, arbitrary: fc.oneof(fc.constantFrom(...pool), fc.jsonValue()) });
+  return inner(schema);
+}
+
+function shaped(schema: unknown, pool: readonly unknown[], inner: Inner): fc.Arbitrary<unknown> {
+  if (schema instanceof z.ZodObject) return objects(schema, inner);
+  if (schema instanceof z.ZodArray) return fc.array(inner(schema.element), { minLength: 1, maxLength: 5 });
+  if (schema instanceof z.ZodUnion) return fc.oneof(...schema.options.map(inner));
+  if (schema instanceof z.ZodEnum) return fc.constantFrom(...schema.options);
+  if (schema instanceof z.ZodLiteral) return fc.constantFrom(...schema.values);
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodDefault) return inner(schema.unwrap());
+  return leaves(schema, pool);
+}
+
+function leaves(schema: unknown, pool: readonly unknown[]): fc.Arbitrary<unknown> {
+  const valid = pool.filter((leaf) => schema instanceof z.ZodType && schema.safeParse(leaf).success);
+  return fc.constantFrom(...(valid.length > 0 ? valid : pool));
+}
+
+function objects(schema: z.ZodObject, inner: Inner): fc.Arbitrary<unknown> {
+  const fields = Object.fromEntries(Object.entries(schema.shape).map(([key, part]) => [key, inner(part)]));
+  const requiredKeys = Object.entries(schema.shape).filter(([, part]) => part instanceof z.ZodType && !part.safeParse(undefined).success).map(([key]) => key);
+  const whole = fc.record(fields, { requiredKeys });
+  const wrong = fc.record({ ...fields, surplus: fc.jsonValue() }, { requiredKeys: [] });
+  return fc.oneof({ weight: 12, arbitrary: whole }, { weight: 1, arbitrary: wrong });
+}

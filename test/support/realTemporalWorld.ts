@@ -1,0 +1,91 @@
+/** A real Temporal server with a worker of the real workflows and activities, over a database of the test file's own. Time passes as it does. */
+import { type TestWorkflowEnvironment } from '@temporalio/testing';
+import { Worker } from '@temporalio/worker';
+import { v7 as newId } from 'uuid';
+import { ensureAuditPartitions } from '../../activities/adapters/audit';
+import { createOpenRowsStore } from '../../activities/adapters/openRowsStore';
+import { pruneSent } from '../../activities/adapters/outbox';
+import { createRunningDeliveries } from '../../activities/adapters/runningDeliveries';
+import { createDispatcher } from '../../activities/adapters/temporalDispatcher';
+import { type AvailabilityService, createAvailability } from '../../activities/availability';
+import { createLiveMap } from '../../activities/liveMap';
+import { createOpenRowsSweep } from '../../activities/openRows';
+import { createMessageHandler } from '../../activities/outboxMessages';
+import type { Clock, Dispatcher } from '../../activities/ports';
+import { createPresence } from '../../activities/presence';
+import { createUpkeep } from '../../activities/upkeep';
+import { createWake } from '../../activities/wake';
+import type { DispatchLimits } from '../../domain/draft';
+import type { Emit } from '../../domain/message';
+import type { Point } from '../../domain/places';
+import { deliveryWorkflowId, offerWithdrawn, TASK_QUEUE } from '../../workflows/contract';
+import { type DevServerOptions, startDevServer } from './devServer';
+import { createDispatchWorld, type DispatchWorld, MERCHANT, type NewDelivery, PICKUP, TEST_LIMITS } from './dispatchWorld';
+import type { RunningDelivery } from './temporalWorld';
+import { workflowsUnderTest } from './workflowsUnderTest';
+
+export type RealTemporalWorld = DispatchWorld & {
+  env: TestWorkflowEnvironment;
+  dispatcher: Dispatcher;
+  availability: AvailabilityService;
+  emits: Emit[];
+  /** What holds until a test changes `deps`; where deliveries are picked up. */
+  standard: { limits: DispatchLimits; pickup: Point };
+  /** The clock of the sweep of open rows: ahead of time, it takes young changes for settled ones. */
+  sweepClock: { aheadMs: number };
+  /** Writes a delivery's row and starts its workflow, as the outbox would. */
+  dispatch(delivery?: NewDelivery): Promise<RunningDelivery>;
+  runningOf(delivery: { deliveryId: string; sellerOrderId: string }): RunningDelivery;
+};
+
+export async function createRealTemporalWorld(options: DevServerOptions = {}): Promise<RealTemporalWorld> {
+  const [world, env] = await Promise.all([createDispatchWorld(), startDevServer(options)]);
+  const parts = partsOf(world, env);
+  const worker = await Worker.create({
+    ...workflowsUnderTest(), connection: env.nativeConnection, namespace: env.namespace, taskQueue: TASK_QUEUE, activities: parts.activities,
+    stickyQueueScheduleToStartTimeout: '2s',
+  });
+  const running = worker.run();
+  const relay = world.relayTo(parts.handle);
+  const runningOf = ({ deliveryId, sellerOrderId }: { deliveryId: string; sellerOrderId: string }): RunningDelivery => {
+    const workflowId = deliveryWorkflowId(MERCHANT, sellerOrderId);
+    return { deliveryId, workflowId, handle: env.client.workflow.getHandle(workflowId) };
+  };
+  return {
+    ...world, env, runningOf, ...parts.shown, standard: { limits: TEST_LIMITS, pickup: PICKUP },
+    dispatch: async (wanted) => {
+      const delivery = await world.addDelivery(wanted);
+      await parts.shown.dispatcher.startDelivery(delivery.deliveryId, 'test');
+      return runningOf(delivery);
+    },
+    close: async () => {
+      await relay.stop();
+      worker.shutdown();
+      await running;
+      await env.teardown();
+      await world.close();
+    },
+  };
+}
+
+function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
+  const { db, map, deps: { features, store, limits, travel, timeScale, kick } } = world;
+  const clock: Clock = Date.now;
+  const sweepClock = { aheadMs: 0 };
+  const emits: Emit[] = [];
+  const dispatcher = createDispatcher(client, db);
+  const availability = createAvailability({ db, map, features, clock, limits: limits.availability, kick });
+  const presence = createPresence({ db, map, availability, features, clock, limits: limits.availability, kick });
+  const wake = createWake({ db, map, store, dispatcher, clock, search: limits.search, ranking: limits.ranking, travel, timeScale });
+  const sweepOpenRows = createOpenRowsSweep({
+    store: createOpenRowsStore(db), running: createRunningDeliveries(client), clock: () => Date.now() + sweepClock.aheadMs, heartbeat: () => {}, onReport: () => {},
+    start: (deliveryId) => dispatcher.startDelivery(deliveryId, newId()),
+    nudge: (workflowId) => client.workflow.getHandle(workflowId).signal(offerWithdrawn, { offerId: '', correlationId: newId() }),
+  });
+  const keepUp = createUpkeep({ ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months), pruneSent: (olderThanMs) => pruneSent(db, olderThanMs), clock });
+  const handle = createMessageHandler({
+    dispatcher, emitter: { emit: async (event) => void emits.push(event) }, syncDriver: createLiveMap({ db, map, clock }).syncDriver, driverFree: wake.driverFree,
+  });
+  const activities = { ...world.activities, endTimedState: availability.endTimedState, sweepPresence: presence.sweepPresence, sweepOpenRows, keepUp };
+  return { activities, handle, shown: { dispatcher, availability, emits, sweepClock } };
+}

@@ -55,6 +55,7 @@ export default defineConfig(
   {
     files: ['test/**'],
     rules: {
+      '@typescript-eslint/explicit-module-boundary-types': 'off',
       '@typescript-eslint/no-unsafe-assignment': 'off',
       '@typescript-eslint/no-unsafe-member-access': 'off',
       '@typescript-eslint/no-unsafe-type-assertion': 'off',
@@ -65,7 +66,7 @@ export default defineConfig(
   { files: ['simulator/**', 'bench/**'], rules: { 'no-console': 'off' } },
   {
     files: ['**/*.{mjs,cjs}'],
-    languageOptions: { globals: Object.fromEntries(['process', 'console', 'fetch', 'AbortSignal', 'AbortController', 'Buffer', 'URL', 'WebAssembly', 'globalThis', 'require', 'module', '__dirname', 'setTimeout'].map((name) => [name, 'readonly'])) },
+    languageOptions: { globals: Object.fromEntries(['process', 'console', 'fetch', 'AbortSignal', 'AbortController', 'Buffer', 'URL', 'WebAssembly', 'globalThis', 'require', 'module', '__dirname', 'setTimeout', 'setInterval', 'clearInterval'].map((name) => [name, 'readonly'])) },
     rules: { 'no-undef': 'error', 'no-unused-vars': ['error', { ignoreRestSiblings: true }], 'prefer-const': 'error', eqeqeq: 'error' },
   },
 );

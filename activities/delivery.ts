@@ -7,6 +7,8 @@ import { type Point, type TravelModel, travelMsFor } from '../domain/places';
 import { type Candidate, nextExclusionEndsAt, rankCandidates, type Ranking, searchRadiusMeters } from '../domain/ranking';
 import { type Answer, type Chosen, type Decision, type Truth } from '../domain/truth';
 import { type ParcelSize } from '../domain/vehicles';
+import { countChanges, eventSeconds, searchesWithoutMap } from './dispatchMetrics';
+import { ImpossibleEvent, possible } from './impossibleEvent';
 import { type Clock, type DriverMap, type Features, type NearDriver, type NewId } from './ports';
 
 /** An event as the workflow sends it; the search is filled in here, since only activities can look around. */
@@ -45,7 +47,10 @@ export type CandidateQuery = { deliveryId: string; driverIds: readonly string[];
 
 /** The delivery's rows. */
 export interface DeliveryStore {
-  /** One transaction: reads the truth under lock, lets `make` decide, writes the decision. `picked` is the first of `pickFrom` who could be locked. */
+  /**
+   * One transaction: reads the truth under lock, lets `make` decide, writes the decision. `picked` is the first of `pickFrom` who could be locked.
+   * @throws ImpossibleEvent where there is no such delivery, or no repeat would make the database take it
+   */
   change(deliveryId: string, touched: Touched, make: (truth: Truth, picked: string | null) => Decision, at: number, correlationId: string): Promise<Decision>;
   /** The truth without locks, in one snapshot. */
   look(deliveryId: string, touched: Touched): Promise<Truth | undefined>;
@@ -65,10 +70,16 @@ export type DeliveryDeps = {
   timeScale: number;
   /** Called after a commit: the outbox has news. */
   kick: () => void;
+  /**
+   * Called as an attempt begins; what it returns says whether the workflow waits for that attempt no longer, since it was slow or its process frozen. Then it writes
+   * nothing: another attempt is under way, and other events may have come since. Absent: attempts are never given up.
+   */
+  beginAttempt?: () => () => boolean;
 };
 
-/** Drivers that one search looks at. */
-const SEARCH_LIMIT = 50;
+/** The nearest drivers that one search looks at; where none of so many can be had, it looks at more. */
+const LOOKED_AT = 50;
+const LOOKED_AT_MORE = 500;
 
 /** The activities of the delivery workflow: each is one transaction in which the pure rules of domain/dispatch.ts decide. */
 export function createDeliveryActivities(deps: DeliveryDeps): DeliveryActivities {
@@ -82,14 +93,16 @@ export function createDeliveryActivities(deps: DeliveryDeps): DeliveryActivities
 async function handle(deps: DeliveryDeps, { deliveryId, correlationId, at, event }: EventInput): Promise<Told> {
   // The workflow's time may be ahead (time skipping, clock skew) or behind (a repeat after an outage): the later one is now.
   const now = Math.max(at, deps.clock());
+  const stop = eventSeconds.startTimer({ event: event.kind });
+  const isGivenUp = deps.beginAttempt?.() ?? (() => false);
   const look = event.kind === 'lookForDriver' ? await lookAround(deps, deliveryId, now) : null;
-  const decision = await deps.store.change(
-    deliveryId,
-    { ...touchedBy(event), pickFrom: look?.ranking.ranked.map(({ driverId }) => driverId) ?? [] },
-    (truth, picked) => decide(truth, completed(event, look, picked, offerTtlMs(deps, look)), occasionOf(deps, truth, event, now)),
-    now,
-    correlationId,
-  );
+  const make = (truth: Truth, picked: string | null): Decision => {
+    if (isGivenUp()) throw new Error(`too late: the workflow has begun another attempt at ${event.kind}`);
+    return possible(() => decide(truth, completed(event, look, picked, offerTtlMs(deps, look)), occasionOf(deps, truth, event, now)));
+  };
+  const decision = await deps.store.change(deliveryId, { ...touchedBy(event), pickFrom: look?.ranking.ranked.map(({ driverId }) => driverId) ?? [] }, make, now, correlationId);
+  stop();
+  countChanges(decision.entries);
   if (decision.messages.length > 0) deps.kick();
   return { known: knownOf(decision.next, deps.limits.searchMaxMs), answer: decision.answer };
 }
@@ -141,21 +154,43 @@ function touchedBy(event: WorkflowEvent): Pick<Touched, 'offerIds' | 'driverIds'
 
 // ---- looking around -----------------------------------------------------------------------------------------------------------
 
-type Look = { facts: SearchFacts; ranking: Ranking; near: readonly NearDriver[]; offersOn: boolean; radiusMeters: number };
+type Look = { facts: SearchFacts; ranking: Ranking; near: readonly NearDriver[]; offersOn: boolean; radiusMeters: number; isBlind: boolean };
 
 /** Candidates come from the live map and the record, without a lock: the hold reads again. */
 async function lookAround(deps: DeliveryDeps, deliveryId: string, now: number): Promise<Look | null> {
   const facts = await deps.store.searchFacts(deliveryId);
-  if (!facts || !isSearched(facts, now)) return null;
-  const { cityId, pickup: point, searchRound, escalationLevel } = facts;
-  const radiusMeters = searchRadiusMeters(searchRound, escalationLevel, deps.limits.search);
-  const near = await deps.map.near({ cityId, point, radiusMeters, limit: SEARCH_LIMIT, now });
+  if (!facts) throw new ImpossibleEvent(`delivery ${deliveryId} has no row, or no stops`);
+  if (!isSearched(facts, now)) return null;
+  const offersOn = deps.features.isOn('driver_offers', { cityId: facts.cityId, key: deliveryId });
+  const around = { facts, offersOn, radiusMeters: searchRadiusMeters(facts.searchRound, facts.escalationLevel, deps.limits.search) };
+  const nearest = await lookAmong(deps, around, { deliveryId, limit: LOOKED_AT, now });
+  const areAllTaken = nearest.near.length === LOOKED_AT && nearest.ranking.ranked.length === 0;
+  return areAllTaken ? lookAmong(deps, around, { deliveryId, limit: LOOKED_AT_MORE, now }) : nearest;
+}
+
+type Around = Pick<Look, 'facts' | 'offersOn' | 'radiusMeters'>;
+type Looking = { deliveryId: string; limit: number; now: number };
+
+async function lookAmong(deps: DeliveryDeps, around: Around, looking: Looking): Promise<Look> {
+  const near = await nearDrivers(deps, around, looking);
+  if (near === null) return { ...around, near: [], ranking: { ranked: [], excluded: [] }, isBlind: true };
+  return { ...around, near, ranking: await ranked(deps, around, near, looking), isBlind: false };
+}
+
+/** Null where the map does not answer: then nobody can be found, but whoever cancels or assigns by hand must not wait for it. */
+async function nearDrivers({ map }: DeliveryDeps, { facts: { cityId, pickup: point }, radiusMeters }: Around, { limit, now }: Looking): Promise<NearDriver[] | null> {
+  try {
+    return await map.near({ cityId, point, radiusMeters, limit, now });
+  } catch {
+    searchesWithoutMap.inc();
+    return null;
+  }
+}
+
+async function ranked(deps: DeliveryDeps, { facts, offersOn }: Around, near: readonly NearDriver[], { deliveryId, now }: Looking): Promise<Ranking> {
+  const { parcelSize, payCents, readyAt, escalationLevel: level } = facts;
   const known = await deps.store.candidates({ deliveryId, driverIds: near.map(({ driverId }) => driverId), now });
-  const offersOn = deps.features.isOn('driver_offers', { cityId, key: deliveryId });
-  const { parcelSize, payCents, readyAt } = facts;
-  const wanted = { kind: offersOn ? 'SINGLE' : 'DIRECT', parcelSize, payCents, readyAt, level: escalationLevel, now } as const;
-  const ranking = rankCandidates(candidatesOf(deps, near, known), wanted, deps.limits.ranking);
-  return { facts, near, radiusMeters, offersOn, ranking };
+  return rankCandidates(candidatesOf(deps, near, known), { kind: offersOn ? 'SINGLE' : 'DIRECT', parcelSize, payCents, readyAt, level, now }, deps.limits.ranking);
 }
 
 function isSearched({ status, searchAt }: SearchFacts, now: number): boolean {
@@ -178,17 +213,17 @@ function completed(event: WorkflowEvent, look: Look | null, picked: string | nul
 /** A zone may set how long its offers wait; else the setting holds. */
 function offerTtlMs({ limits, timeScale }: DeliveryDeps, look: Look | null): number {
   const seconds = look?.facts.zoneOfferTtlSeconds ?? null;
-  return seconds === null ? limits.offerTtlMs : (seconds * 1_000) / timeScale;
+  return seconds === null ? limits.offerTtlMs : Math.max(1, Math.round((seconds * 1_000) / timeScale)); // rows hold whole milliseconds
 }
 
-const NOT_SEARCHED: SearchOutcome = { chosen: null, contended: false, offersOn: false, ttlMs: 0, exclusionEndsAt: null };
+const NOT_SEARCHED: SearchOutcome = { chosen: null, inconclusive: 'NOT_MADE', offersOn: false, ttlMs: 0, exclusionEndsAt: null };
 
 function outcomeOf(look: Look, picked: string | null, ttlMs: number): SearchOutcome {
   const { ranking, offersOn } = look;
-  return {
-    chosen: picked === null ? null : chosenOf(look, picked), offersOn, ttlMs,
-    contended: picked === null && ranking.ranked.length > 0, exclusionEndsAt: nextExclusionEndsAt(ranking.excluded),
-  };
+  const exclusionEndsAt = nextExclusionEndsAt(ranking.excluded);
+  if (picked !== null) return { chosen: chosenOf(look, picked), offersOn, ttlMs, inconclusive: null, exclusionEndsAt };
+  const isContended = ranking.ranked.length > 0;
+  return { chosen: null, offersOn, ttlMs, inconclusive: look.isBlind ? 'MAP_AWAY' : isContended ? 'CONTENDED' : null, exclusionEndsAt };
 }
 
 /** The best ones are kept in whole, the rest is counted: enough to answer 'why this driver, and why not that one?'. */

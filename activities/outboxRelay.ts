@@ -77,17 +77,28 @@ export class OutboxRelay {
     await this.outbox.markSent(sent.flat());
   }
 
+  /** What clients are told must not overtake what could not be told before; other news may come in any order. */
   private async sendInOrder(messages: Enqueued[]): Promise<bigint[]> {
     const sent: bigint[] = [];
+    let isHeldBack = false;
     for (const each of messages) {
-      try {
-        await this.handle(each.message, each.correlationId);
-        sent.push(each.id);
-      } catch (error) {
-        this.log.warn({ err: error, outboxId: String(each.id), kind: each.message.kind, correlationId: each.correlationId, attempts: each.attempts }, 'message not sent; trying again');
-        await this.outbox.putBack(each, error instanceof Error ? error.message : String(error));
-      }
+      const isTold = each.message.kind === 'emit';
+      const failure: string | null = isTold && isHeldBack ? 'waits for an earlier one' : await this.trySend(each);
+      if (failure === null) sent.push(each.id);
+      else await this.outbox.putBack(each, failure);
+      isHeldBack ||= isTold && failure !== null;
     }
     return sent;
+  }
+
+  /** @returns what went wrong, or null */
+  private async trySend(each: Enqueued): Promise<string | null> {
+    try {
+      await this.handle(each.message, each.correlationId);
+      return null;
+    } catch (error) {
+      this.log.warn({ err: error, outboxId: String(each.id), kind: each.message.kind, correlationId: each.correlationId, attempts: each.attempts }, 'message not sent; trying again');
+      return error instanceof Error ? error.message : String(error);
+    }
   }
 }

@@ -144,7 +144,7 @@ async function revive({ startDelivery, log }: AnswersDeps, { delivery: { deliver
   return 'later';
 }
 
-/** Temporal's client keeps its own pauses between tries, which may outlast a deadline. */
+/** Nobody waits beyond the deadline, whatever the call does. */
 async function before<T>(deadlineAt: number, work: Promise<T>): Promise<T> {
   const watch = new AbortController();
   const late = sleep(Math.max(0, deadlineAt - Date.now()), undefined, { signal: watch.signal }).then(() => {

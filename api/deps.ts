@@ -20,6 +20,7 @@ export type ApiDeps = {
   newId: NewId;
   /** For reading, and for writing what has no life of its own: cities, zones, merchants. */
   db: PrismaClient;
+  /** Rate limits are counted here. */
   redis: Redis;
   readToken: TokenReader;
   orders: OrderDesk;
@@ -31,6 +32,8 @@ export type ApiDeps = {
   /** As the environment set them; shown by /health/ready. */
   features: readonly FeatureSetting[];
   readiness: Readiness;
+  /** Before every key in Redis; tests that share one set it. */
+  keyPrefix?: string;
   /** Tests only: a reply that is not as its schema says is an error. */
   checkReplies?: boolean;
 };

@@ -1,6 +1,9 @@
+import { dirname } from 'node:path';
 import express, { Router } from 'express';
 import helmet from 'helmet';
-import { getAbsoluteFSPath } from 'swagger-ui-dist';
+
+/** By its folder: the package itself would load all that browsers need. */
+const ASSETS = dirname(require.resolve('swagger-ui-dist/package.json'));
 
 const PAGE = `<!doctype html>
 <html lang="en">
@@ -28,7 +31,7 @@ export function docsRouter(document: object): Router {
   router.use('/docs', helmet.contentSecurityPolicy({ useDefaults: false, directives: DOCS_POLICY }));
   router.get('/docs', (_request, response) => void response.type('html').send(PAGE));
   router.get('/docs/start.js', (_request, response) => void response.type('js').send(START));
-  router.use('/docs/assets', express.static(getAbsoluteFSPath(), { index: false, maxAge: '1d' }));
+  router.use('/docs/assets', express.static(ASSETS, { index: false, maxAge: '1d' }));
   return router;
 }
 

@@ -1,12 +1,13 @@
 /** The API process: reads the environment, builds the clients, serves until it is told to stop. Composition only. */
 import { createServer, type Server } from 'node:http';
-import { Client, Connection } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import { Redis } from 'ioredis';
 import { type Logger, pino } from 'pino';
 import { collectDefaultMetrics } from 'prom-client';
 import { v7 as newId } from 'uuid';
 import { connectDatabase } from '../activities/adapters/database';
 import { createDeliveryStore } from '../activities/adapters/deliveryStore';
+import { createDriverRegistry } from '../activities/adapters/driverRegistry';
 import { createOrderStore } from '../activities/adapters/orderStore';
 import { createRedisDriverMap } from '../activities/adapters/redisDriverMap';
 import { createRelay, type Relay } from '../activities/adapters/relay';
@@ -24,12 +25,12 @@ import { createRegistration } from '../activities/registration';
 import { createWake } from '../activities/wake';
 import { readApiSettings } from '../settings';
 import { disabledFeatures, environmentFeatures } from '../settings/features';
-import { readTemporalSettings, type TemporalSettings } from '../settings/temporal';
+import { readTemporalSettings } from '../settings/temporal';
 import { createAnswers } from './answers';
 import { createApp } from './app';
 import { attachGateway } from './realtime';
 import { stopServing } from './shutdown';
-import { createWorkflowUpdates } from './temporalUpdates';
+import { connectTemporal, createWorkflowUpdates } from './temporalUpdates';
 import { createTokenReader } from './tokens';
 
 /** That the API hears its drivers holds for three times as long. */
@@ -45,7 +46,7 @@ async function main(): Promise<void> {
 
   const db = connectDatabase(settings.database.url, { ...settings.database, applicationName: 'driver-service api' });
   const redis = connectRedis(settings.redis.url, log);
-  const connection = connectTemporal(temporal);
+  const connection = connectTemporal(temporal.connectionOptions);
   const client = new Client({ connection, namespace: temporal.namespace });
 
   const clock = Date.now;
@@ -60,7 +61,8 @@ async function main(): Promise<void> {
   const wake = createWake({ db, map, store, dispatcher, clock, ...settings });
   const liveMap = createLiveMap({ db, map, clock });
   const relay = createRelay(db, createMessageHandler({
-    dispatcher, emitter: createSocketEmitter(redis), syncDriver: liveMap.syncDriver, driverFree: wake.driverFree,
+    dispatcher, emitter: createSocketEmitter(redis), syncDriver: (driverId) => liveMap.syncDriver(driverId),
+    driverFree: (news) => wake.driverFree(news),
   }), log);
   relayHolder.relay = relay;
 
@@ -69,12 +71,13 @@ async function main(): Promise<void> {
     settings, log, clock, newId, db, redis, readToken, driverStates, features: settings.features,
     orders: createOrders({ store: createOrderStore(db), newId, searchLeadMs: settings.searchLeadMs, travel: settings.travel, kick }),
     answers: createAnswers({
-      updates: createWorkflowUpdates(client), timeoutMs: settings.api.answerTimeoutMs, log, startDelivery: dispatcher.startDelivery,
+      updates: createWorkflowUpdates(client), timeoutMs: settings.api.answerTimeoutMs, log,
+      startDelivery: (deliveryId, correlationId) => dispatcher.startDelivery(deliveryId, correlationId),
       answerFromRow: (deliveryId, event) => answerFromRow({ store, limits: settings, features, clock, newId }, deliveryId, event),
     }),
     availability: createAvailability({ db, map, features, clock, limits: settings.availability, kick }),
     positions: createPositions({ db, map, clock, kick }),
-    registration: createRegistration({ db }),
+    registration: createRegistration(createDriverRegistry(db)),
     readiness: {
       isStopping: () => progress.isStopping,
       dependencies: [
@@ -110,11 +113,6 @@ function connectRedis(url: string, log: Logger): Redis {
   return redis.on('error', (err) => log.warn({ err }, 'Redis'));
 }
 
-/** Connects with the first call, so that orders are taken while Temporal is away, and comes back within a second of it. */
-function connectTemporal({ connectionOptions: { address, tls, apiKey, metadata } }: TemporalSettings): Connection {
-  const channelArgs = { 'grpc.initial_reconnect_backoff_ms': 100, 'grpc.max_reconnect_backoff_ms': 1_000 };
-  return Connection.lazy({ address, tls, apiKey, metadata, channelArgs });
-}
 
 /** Says, as long as this process takes pings, that silence is the drivers' own. */
 function keepHearing(map: DriverMap, log: Logger): NodeJS.Timeout {

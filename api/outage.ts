@@ -1,14 +1,23 @@
-/** Codes of sockets and of PostgreSQL (class 08, 57P0x, 53300), Prisma (P1xxx, P2024, P2028) and of time-outs that say: away or overloaded, not wrong. */
-const AWAY = /^(ECONN|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|08\w{3}|57P0[1-3]|57014|53300|25P03|P1\d{3}|P2024|P2028)/;
-const AWAY_WORDS = /Connection is closed|max retries per request|Command timed out|Stream isn't writeable|Connection terminated|timeout exceeded when trying to connect|DatabaseNotReachable|SocketTimeout|ConnectionClosed/i;
+import { z } from 'zod';
 
-/** Whether an error says that something the service depends on is away: then the same request may be sent again. */
-export function isOutage(error: unknown, depth = 0): boolean {
-  if (!(error instanceof Error) || depth > 5) return false;
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  return AWAY.test(code) || AWAY_WORDS.test(error.message) || isOutage(error.cause, depth + 1) || partsOf(error).some((part) => isOutage(part, depth + 1));
-}
+/**
+ * Codes that say away, overloaded or crossed by another, but not wrong: of sockets, of PostgreSQL (connections, shutdown, cancelled by a time-out, deadlock),
+ * of Prisma (not reachable, pool or transaction timed out, write conflict).
+ */
+const AWAY = /^(ECONN\w*|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|08\w{3}|57P0[1-3]|57014|53300|25P03|40001|40P01|P10\d\d|P2024|P2028|P2034)$/;
+/** What Prisma's driver adapter calls the same. */
+const AWAY_KINDS = /^(DatabaseNotReachable|SocketTimeout|ConnectionClosed|TooManyConnections|TransactionWriteConflict)$/;
+/** Those of ioredis and pg that come without a code. */
+const AWAY_WORDS = /^(Connection is closed|Command timed out|Connection terminated|timeout exceeded when trying to connect|Stream isn't writeable)|max retries per request/;
 
-function partsOf(error: Error): readonly unknown[] {
-  return error instanceof AggregateError ? error.errors : [];
+const CODED = z.object({ code: z.string() });
+/** A raw query hides its database's error in here. */
+const ADAPTED = z.object({ meta: z.object({ driverAdapterError: z.object({ cause: z.object({ kind: z.string(), originalCode: z.string().optional() }) }) }) });
+
+/** Whether an error says that something the service depends on is away for now: then the same request may be sent again. */
+export function isOutage(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = CODED.safeParse(error).data?.code ?? '';
+  const { kind = '', originalCode = '' } = ADAPTED.safeParse(error).data?.meta.driverAdapterError.cause ?? {};
+  return AWAY.test(code) || AWAY.test(originalCode) || AWAY_KINDS.test(kind) || AWAY_WORDS.test(error.message) || isOutage(error.cause);
 }

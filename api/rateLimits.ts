@@ -16,11 +16,11 @@ export interface RateLimits {
 type Limit = { limiter: RateLimiterRedis; perMinute: number };
 
 /** While Redis is away nothing is refused: being counted is no reason to stop work. The log says so, at most once in ten seconds. */
-export function createRateLimits(redis: Redis, limits: Limits, log: Logger): RateLimits {
+export function createRateLimits(redis: Redis, limits: Limits, log: Logger, keyPrefix = ''): RateLimits {
   const limit = (name: string, perMinute: number): Limit => ({
     perMinute,
     limiter: new RateLimiterRedis({
-      storeClient: redis, keyPrefix: `limit:${name}`, points: perMinute, duration: 60, inMemoryBlockOnConsumed: perMinute + 1, rejectIfRedisNotReady: true,
+      storeClient: redis, keyPrefix: `${keyPrefix}limit:${name}`, points: perMinute, duration: 60, inMemoryBlockOnConsumed: perMinute + 1, rejectIfRedisNotReady: true,
     }),
   });
   const general = limit('general', limits.perMinute);

@@ -134,19 +134,31 @@ function limitEvents(socket: GatewaySocket, { eventsPerMinute }: GatewayLimits):
 }
 
 /** What was sent while Redis was away never came: every driver here is told their state again. */
-function tellAgainAfterGap(io: GatewayServer, subscriber: Redis, { driverStates, log }: GatewayDeps): void {
+function tellAgainAfterGap(io: GatewayServer, subscriber: Redis, deps: GatewayDeps): void {
   let hasGap = false;
   subscriber.on('close', () => (hasGap = true));
   subscriber.on('ready', () => {
-    if (!hasGap) return;
+    if (hasGap) void tellAll([...io.of('/').sockets.values()], deps);
     hasGap = false;
-    for (const socket of io.of('/').sockets.values()) {
-      const { caller } = socket.data.admitted;
-      if (caller.role !== 'driver') continue;
-      sendState(socket, caller.driverId, driverStates).catch((err: unknown) => {
-        log.warn({ err }, 'a state could not be sent again');
-        comeBackLater(socket);
-      });
-    }
   });
+}
+
+/** States read at once, so that thousands of drivers do not ask PostgreSQL in one moment. */
+const READS_AT_ONCE = 8;
+
+async function tellAll(sockets: GatewaySocket[], deps: GatewayDeps): Promise<void> {
+  for (let first = 0; first < sockets.length; first += READS_AT_ONCE) {
+    await Promise.all(sockets.slice(first, first + READS_AT_ONCE).map((socket) => tellAgain(socket, deps)));
+  }
+}
+
+async function tellAgain(socket: GatewaySocket, { driverStates, log }: GatewayDeps): Promise<void> {
+  const { caller } = socket.data.admitted;
+  if (caller.role !== 'driver' || !socket.connected) return;
+  try {
+    await sendState(socket, caller.driverId, driverStates);
+  } catch (err) {
+    log.warn({ err }, 'a state could not be sent again');
+    comeBackLater(socket);
+  }
 }

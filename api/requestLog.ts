@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
-import type { NextFunction, Request, Response } from 'express';
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { Logger } from 'pino';
-import { type HttpLogger, pinoHttp } from 'pino-http';
+import { pinoHttp } from 'pino-http';
 import { Histogram } from 'prom-client';
 
 const HEADER = 'x-correlation-id';
@@ -21,19 +21,31 @@ export function correlationIdOf(response: Pick<Response, 'getHeader'>): string {
 }
 
 /** One line a request, without headers, bodies or query strings: they hold tokens and personal data. Pings and probes only at `debug`. */
-export function requestLog(log: Logger): HttpLogger<Request, Response> {
-  return pinoHttp<Request, Response>({
+export function requestLog(log: Logger): RequestHandler {
+  const note = pinoHttp<Request, Response>({
     logger: log,
     genReqId: (_request, response) => correlationIdOf(response),
     customAttributeKeys: { reqId: 'correlationId' },
     quietReqLogger: true,
-    customLogLevel: (request, response, error) => {
-      if (error !== undefined || response.statusCode >= 500) return 'error';
-      return isFrequent(pathOf(request)) ? 'debug' : 'info';
-    },
+    customLogLevel: (request, { statusCode }) => levelOf(pathOf(request), statusCode),
     serializers: { req: () => undefined, res: () => undefined },
-    customProps: (request, response) => ({ method: request.method, path: pathOf(request), status: response.statusCode }),
+    customSuccessMessage: () => 'answered',
+    // What went wrong is said by the handler of problems, with its stack.
+    customErrorMessage: () => 'answered',
+    customSuccessObject: lineOf,
+    customErrorObject: (request, response, _error, made: { responseTime?: number }) => lineOf(request, response, made),
   });
+  return (request, response, next) => (isFrequent(pathOf(request)) && !log.isLevelEnabled('debug') ? next() : note(request, response, next));
+}
+
+function lineOf(request: Request, { statusCode: status }: Response, { responseTime: ms }: { responseTime?: number }): object {
+  return { method: request.method, path: pathOf(request), status, ms };
+}
+
+function levelOf(path: string, status: number): 'error' | 'warn' | 'info' | 'debug' {
+  if (status === 503) return 'warn';
+  if (status >= 500) return 'error';
+  return isFrequent(path) ? 'debug' : 'info';
 }
 
 function isFrequent(path: string): boolean {

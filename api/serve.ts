@@ -68,7 +68,7 @@ async function readBody(request: Request, response: Response): Promise<unknown> 
   const hasBody = request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
   if (!hasBody) return {};
   if (request.is('application/json') === false) throw new Problem('UNSUPPORTED_MEDIA_TYPE', 'the body must be application/json');
-  await new Promise<void>((resolve, reject) => parseJson(request, response, (error: unknown) => (error === undefined ? resolve() : reject(error))));
+  await new Promise<void>((resolve, reject) => parseJson(request, response, (error?: Error) => (error === undefined ? resolve() : reject(error))));
   return request.body;
 }
 
@@ -94,7 +94,7 @@ export function problemHandler({ log }: Pick<ApiDeps, 'log'>): ErrorRequestHandl
   return (error: unknown, request, response, next) => {
     const problem = problemOf(error);
     const correlationId = correlationIdOf(response);
-    if (problem.status >= 500) log.error({ err: error, correlationId, method: request.method, path: pathOf(request) }, problem.message);
+    if (problem.status >= 500) log[problem.code === 'INTERNAL' ? 'error' : 'warn']({ err: error, correlationId, method: request.method, path: pathOf(request) }, problem.message);
     if (response.headersSent) return next(error);
     response.status(problem.status).set(problem.headers).type('application/problem+json')
       .send(JSON.stringify(problemBody(problem, { instance: pathOf(request), correlationId })));

@@ -1,7 +1,16 @@
-import type { Client } from '@temporalio/client';
+import { type Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import type { Answer } from '../domain/truth';
 import { acceptOffer, assignDriver, cancelDelivery, failDelivery, rejectOffer, takeStep } from '../workflows/contract';
 import type { Question, WorkflowUpdates } from './answers';
+
+/**
+ * Connects with the first call, so that orders are taken while Temporal is away, and comes back within a second of it. Without the client's own retries: whoever
+ * calls has a deadline and knows what may be sent again, and a retry that is pending when the connection closes would end the process.
+ */
+export function connectTemporal({ address, tls, apiKey, metadata }: Pick<ConnectionOptions, 'address' | 'tls' | 'apiKey' | 'metadata'>): Connection {
+  const channelArgs = { 'grpc.initial_reconnect_backoff_ms': 100, 'grpc.max_reconnect_backoff_ms': 1_000 };
+  return Connection.lazy({ address, tls, apiKey, metadata, channelArgs, interceptors: [] });
+}
 
 /** Updates of running workflows through Temporal. */
 export function createWorkflowUpdates(client: Client): WorkflowUpdates {

@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import { z } from 'zod';
 import type { AuthSettings } from '../settings';
 import type { Caller } from './caller';
@@ -28,18 +29,42 @@ const CLAIMS = z.discriminatedUnion('role', [
 export function createTokenReader({ keys, issuer, audience }: AuthSettings): TokenReader {
   const expected = { issuer, audience, clockTolerance: 5, requiredClaims: ['exp', 'sub'] };
   const verify = keys.kind === 'local' ? localVerifier(keys.key, expected) : jwksVerifier(keys.url, expected);
-  return async (token) => {
-    const claims = CLAIMS.safeParse(await verify(token));
+  return remembering(async (token) => {
+    const payload = await verify(token);
+    const claims = CLAIMS.safeParse(payload);
     if (!claims.success) throw new TokenError('the token does not say a role and what belongs to it');
-    return callerOf(claims.data);
+    return { caller: callerOf(claims.data), expiresAt: (payload.exp ?? 0) * 1_000 };
+  });
+}
+
+/** A signature is checked once in so many ms, not for every ping of a driver. */
+const REMEMBERED_MS = 60_000;
+const REMEMBERED_TOKENS = 10_000;
+
+type ReadOut = { caller: Caller; expiresAt: number };
+
+/** Keeps what valid tokens said, for a while and never beyond their end. */
+function remembering(read: (token: string) => Promise<ReadOut>): TokenReader {
+  const known = new Map<string, { caller: Caller; until: number }>();
+  return async (token) => {
+    const before = known.get(token);
+    if (before && before.until > Date.now()) return before.caller;
+    const { caller, expiresAt } = await read(token);
+    known.delete(token);
+    known.set(token, { caller, until: Math.min(expiresAt, Date.now() + REMEMBERED_MS) });
+    for (const oldest of known.keys()) {
+      if (known.size <= REMEMBERED_TOKENS) break;
+      known.delete(oldest);
+    }
+    return caller;
   };
 }
 
 type Expected = { issuer: string; audience: string; clockTolerance: number; requiredClaims: string[] };
-type Verify = (token: string) => Promise<unknown>;
+type Verify = (token: string) => Promise<{ exp?: number }>;
 
 function localVerifier(key: string, expected: Expected): Verify {
-  const secret = new TextEncoder().encode(key);
+  const secret = createSecretKey(key, 'utf8');
   return async (token) => {
     const { jwtVerify } = await jose;
     return (await orTokenError(jwtVerify(token, secret, { ...expected, algorithms: ['HS256'] }))).payload;

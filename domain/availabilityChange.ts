@@ -224,10 +224,11 @@ function cameFree(driver: DriverFacts, next: DriverFacts): boolean {
   return takesWork(next) && (workEnded || !takesWork(driver));
 }
 
-/** Who leaves AVAILABLE, or wants no new jobs, keeps no offer. */
+/** Who leaves AVAILABLE, goes off duty, or wants no new jobs, keeps no offer. */
 function losesOffers(driver: DriverFacts, next: DriverFacts): boolean {
   const leftAvailable = driver.availability === 'AVAILABLE' && next.availability !== 'AVAILABLE';
-  return driver.liveOffers > 0 && (leftAvailable || next.pending !== null);
+  const leftDuty = driver.availability === 'BUSY' && next.availability !== 'BUSY' && next.availability !== 'AVAILABLE';
+  return driver.liveOffers > 0 && (leftAvailable || leftDuty || next.pending !== null);
 }
 
 function timerOf({ availability, availabilityUntil: until }: DriverFacts): AvailabilityChange['timer'] {

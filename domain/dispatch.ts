@@ -25,14 +25,17 @@ export type DeliveryEvent =
 /** What a look around found: the best driver who could be locked, or why there is none. */
 export type SearchOutcome = {
   chosen: Chosen | null;
-  /** There were candidates, but others were taking them at this very moment. */
-  contended: boolean;
+  /** Why nobody was chosen, where that says nothing about who is there. */
+  inconclusive: Inconclusive | null;
   /** Whether drivers are asked at all; if not, the nearest one is assigned (v1). */
   offersOn: boolean;
   ttlMs: number;
   /** When the first exclusion ends by itself. */
   exclusionEndsAt: number | null;
 };
+
+/** CONTENDED: others were taking all candidates at this very moment. MAP_AWAY: the live map gave no answer. NOT_MADE: nobody was to be looked for when the look was made. */
+export type Inconclusive = 'CONTENDED' | 'MAP_AWAY' | 'NOT_MADE';
 
 /** The driver who came free and woke this search, and which deliveries passed them on before. */
 export type FreedDriver = { driverId: string; passed: readonly string[] };
@@ -86,22 +89,33 @@ function search(draft: Draft, { search: { chosen, ...outcome }, freed }: Extract
   if (draft.delivery.status === 'PENDING' && draft.delivery.searchAt <= draft.now) draft.beginSearch();
   if (draft.delivery.status !== 'SEARCHING') return NOTED;
   const driver = chosen && draft.driver(chosen.driverId);
-  if (!driver || !takesWork(driver)) return nobodyFound(draft, outcome);
+  if (!driver || !takesWork(driver)) return nobodyFound(draft, { ...outcome, isWoken: freed !== null });
   if (outcome.offersOn && answersOffers(driver.offerVersion)) draft.makeOffer(chosen, outcome.ttlMs);
   else draft.assign(chosen.driverId, { way: 'V1', why: chosen.why, reason: 'nearest driver, without asking' });
   return NOTED;
 }
 
+type Vain = Pick<SearchOutcome, 'inconclusive' | 'exclusionEndsAt'> & { isWoken: boolean };
+
 /** Nobody now: look again after the backoff, or when an exclusion ends before that. */
-function nobodyFound(draft: Draft, { contended, exclusionEndsAt }: Pick<SearchOutcome, 'contended' | 'exclusionEndsAt'>): Answer {
-  const { now, limits, delivery: { searchRound } } = draft;
-  if (contended) {
-    draft.setDelivery({ searchAgainAt: now + CONTENDED_RETRY_MS });
-    return NOTED;
-  }
+function nobodyFound(draft: Draft, { inconclusive, exclusionEndsAt, isWoken }: Vain): Answer {
+  const { now, limits, delivery: { searchRound, searchAgainAt: plannedAt } } = draft;
+  if (inconclusive !== null) return lookAgainSoon(draft, inconclusive);
+  // A wake in vain is no round of the delivery's own: many of them must not put its next search off.
+  if (isWoken && plannedAt !== null && plannedAt > now) return NOTED;
   const backoffAt = now + searchBackoffMs(searchRound + 1, limits.search);
   const searchAgainAt = exclusionEndsAt !== null && exclusionEndsAt > now ? Math.min(backoffAt, exclusionEndsAt) : backoffAt;
   draft.setDelivery({ searchRound: searchRound + 1, searchAgainAt });
+  return NOTED;
+}
+
+/** No round is counted: the radius grows only where all in it were looked at. */
+function lookAgainSoon(draft: Draft, inconclusive: Inconclusive): Answer {
+  switch (inconclusive) {
+    case 'CONTENDED': draft.setDelivery({ searchAgainAt: draft.now + CONTENDED_RETRY_MS }); break;
+    case 'MAP_AWAY': draft.setDelivery({ searchAgainAt: draft.now + draft.limits.search.backoffMs }); break;
+    case 'NOT_MADE': break; // it is searched for since this very event, which has set the time
+  }
   return NOTED;
 }
 

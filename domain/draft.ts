@@ -114,8 +114,9 @@ export class Draft {
     this.move('SEARCHING', { why: 'the search begins', searchAgainAt: this.now, searchRound: 0, clock: startClock(this.delivery.clock, this.now) });
   }
 
-  /** The next candidate is asked at once (spec 2). */
+  /** The next candidate is asked at once (spec 2); not while others of a broadcast may still accept. */
   searchAgain(why: string): void {
+    if (this.liveOffers().length > 0) return;
     this.move('SEARCHING', { why, searchAgainAt: this.now, searchRound: 0 });
   }
 

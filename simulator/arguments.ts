@@ -1,16 +1,16 @@
-/** A command line that cannot be followed; the message says why. */
-export class ArgumentError extends Error {
-  override name = 'ArgumentError';
+/** What whoever typed the command can put right: arguments, files. The message says what is wrong. */
+export class Mistake extends Error {
+  override name = 'Mistake';
 }
 
-/** @throws ArgumentError where it is no whole number within bounds, both included */
+/** @throws Mistake where it is no whole number within bounds, both included */
 export function countOf(name: string, text: string, { min, max }: { min: number; max: number }): number {
   if (/^\d{1,15}$/.test(text) && Number(text) >= min && Number(text) <= max) return Number(text);
-  throw new ArgumentError(`${name} must be a whole number from ${min} to ${max}, not ${JSON.stringify(text)}`);
+  throw new Mistake(`${name} must be a whole number from ${min} to ${max}, not ${JSON.stringify(text)}`);
 }
 
-/** @throws ArgumentError where it is no number within bounds, both included */
+/** @throws Mistake where it is no number within bounds, both included */
 export function numberOf(name: string, text: string, { min, max }: { min: number; max: number }): number {
   if (/^\d{1,9}(\.\d{1,9})?$/.test(text) && Number(text) >= min && Number(text) <= max) return Number(text);
-  throw new ArgumentError(`${name} must be a number from ${min} to ${max}, not ${JSON.stringify(text)}`);
+  throw new Mistake(`${name} must be a number from ${min} to ${max}, not ${JSON.stringify(text)}`);
 }

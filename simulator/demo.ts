@@ -26,13 +26,24 @@ export class Demo {
     while (await pause(everyMs, signal)) this.deps.log(this.progress());
   }
 
+  /** Forgets what only a judge would ask for, so that the city can be played for days. */
+  async keepForgetting(everyMs: number, signal: AbortSignal): Promise<void> {
+    const { ledger, heard, drivers } = this.deps.world;
+    while (await pause(everyMs, signal)) {
+      ledger.forget();
+      heard.clear();
+      this.orders.forget();
+      for (const driver of drivers) driver.forget();
+    }
+  }
+
   progress(): string {
     const { drivers, latencies } = this.deps.world;
     const sum = (count: keyof (typeof drivers)[number]['counts']): number => drivers.reduce((total, driver) => total + driver.counts[count], 0);
     const carrying = drivers.filter(({ isCarrying }) => isCarrying).length;
     const accept = latencies.percentile('accept', 99);
     const took = accept === null ? '' : `; accept p99 ${accept} ms`;
-    return `${this.orders.placed.length} orders, ${sum('delivered')} delivered; offers: ${sum('offers')} made, ${sum('accepted')} accepted, ${sum('rejected')} rejected, ${sum('ignored')} ignored; ${carrying} of ${drivers.length} drivers carry${took}`;
+    return `${this.orders.placedCount} orders, ${sum('delivered')} delivered; offers: ${sum('offers')} made, ${sum('accepted')} accepted, ${sum('rejected')} rejected, ${sum('ignored')} ignored; ${carrying} of ${drivers.length} drivers carry${took}`;
   }
 }
 

@@ -24,6 +24,7 @@ export type DemoWorld = {
 
 export type DemoWorldOptions = { connections: Connections; drivers: number; speed: number; random: Random; log: (line: string) => void };
 
+const THINK_MS = { min: 200, max: 1_500 };
 /** So that a second start finds the same drivers. */
 const DRIVER_IDS = '6f1dd4c5-0f5e-5c7f-9d3b-7a3c7c1c4b1a';
 
@@ -37,7 +38,7 @@ export async function buildDemoWorld({ connections, drivers: count, speed, rando
     const own = random.stream(`driver ${index}`);
     const client = await (isV1 ? connections.v1Driver(driverId) : connections.driver(driverId));
     const socket = connectDriver(connections.apiUrl, await connections.login({ role: 'driver', driverId }), (problem) => log(`driver ${driverId}: ${problem}`));
-    const driver = new SimulatedDriver({ driverId, client, socket, random: own, ledger, latencies, heard, log }, { odds: DEMO_ODDS, vehicle, isV1, home: pointIn(own.pick(DEMO_ZONES), own), speed });
+    const driver = new SimulatedDriver({ driverId, client, socket, random: own, ledger, latencies, heard, log }, { odds: DEMO_ODDS, vehicle, isV1, home: pointIn(own.pick(DEMO_ZONES), own), speed, thinkMs: THINK_MS });
     return { driverId, driver, goHome: () => client.endShift() };
   }));
   const merchants = new Map(await Promise.all(DEMO_SHOPS.map(async ({ merchantId }) => [merchantId, await connections.merchant(merchantId)] as const)));

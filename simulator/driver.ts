@@ -17,8 +17,8 @@ export type Odds = { accept: number; reject: number; breakAfterJob: number; fail
 /** 80 of 100 offers are taken and 12 refused; 8 are ignored and expire. */
 export const DEMO_ODDS: Odds = { accept: 0.8, reject: 0.12, breakAfterJob: 0.1, failAtDoor: 0.02 };
 
-/** `speed`: how many times faster than in life one rides, waits and rests; the service keeps its own time. */
-export type Manner = { odds: Odds; vehicle: VehicleKind; isV1: boolean; home: Point; speed: number };
+/** `thinkMs`: how long an offer is looked at. `speed`: how many times faster than in life one rides, waits and rests; the service keeps its own time. */
+export type Manner = { odds: Odds; vehicle: VehicleKind; isV1: boolean; home: Point; speed: number; thinkMs: { min: number; max: number } };
 
 export type DriverDeps = { driverId: string; client: DriverClient; socket: DriverSocket; random: Random; ledger: Ledger; latencies: Latencies; heard: HeardOffers; log: (line: string) => void };
 
@@ -31,7 +31,6 @@ export type DriverCounts = { offers: number; accepted: number; rejected: number;
 const METERS_PER_SECOND: Readonly<Record<VehicleKind, number>> = { BICYCLE: 4.2, MOPED: 6.7, CAR: 6.7, VAN: 5.6 };
 /** Streets are longer than lines. */
 const DETOUR = 1.3;
-const THINK_MS = { min: 200, max: 1_500 };
 const HANDOVER_SECONDS = 90;
 const FIX_EVERY_MS = { riding: 1_000, idle: 10_000 };
 /** Fixes sent at once while riding. */
@@ -52,6 +51,11 @@ export class SimulatedDriver {
 
   constructor(private readonly deps: DriverDeps, private readonly manner: Manner) {
     this.place = manner.home;
+  }
+
+  /** Offers that are over will not be heard again. */
+  forget(): void {
+    for (const offerId of this.seenOffers) if (!this.liveOffers.has(offerId)) this.seenOffers.delete(offerId);
   }
 
   get isCarrying(): boolean {
@@ -109,7 +113,7 @@ export class SimulatedDriver {
     this.liveOffers.add(offer.offerId);
     this.counts.offers += 1;
     socket.offerSeen(offer.offerId);
-    if (!(await pause(random.between(THINK_MS.min, THINK_MS.max), signal))) return;
+    if (!(await pause(random.between(this.manner.thinkMs.min, this.manner.thinkMs.max), signal))) return;
     await this.answer(offer, signal);
   }
 

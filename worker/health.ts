@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { register } from 'prom-client';
 
 export type HealthDeps = {
+  host: string;
   port: number;
   log: Logger;
   /** One a dependency; rejects while it is away. */
@@ -11,22 +12,22 @@ export type HealthDeps = {
 
 const CHECK_TIMEOUT_MS = 2_000;
 
-/** `/health` says that the process lives, `/health/ready` whether it can work, `/metrics` what it measured. On 127.0.0.1 unless HOST says otherwise. */
-export async function startHealthServer({ port, log, checks }: HealthDeps): Promise<{ close(): Promise<void> }> {
+/** `/health` says that the process lives, `/health/ready` whether it can work, `/metrics` what it measured. */
+export async function startHealthServer({ host, port, log, checks }: HealthDeps): Promise<{ close(): Promise<void> }> {
   const server = createServer((request, response) => {
     answer(request.url ?? '/', response, checks).catch((error: unknown) => {
       log.error({ err: error }, 'health');
       response.writeHead(500).end();
     });
   });
-  await listen(server, port);
+  await listen(server, host, port);
   return { close: () => new Promise((resolve) => { server.close(() => resolve()); server.closeAllConnections(); }) };
 }
 
-function listen(server: Server, port: number): Promise<void> {
+function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, '127.0.0.1', () => { server.off('error', reject); resolve(); });
+    server.listen(port, host, () => { server.off('error', reject); resolve(); });
   });
 }
 

@@ -1,17 +1,17 @@
 /** The worker process: runs workflows and activities, relays the outbox, archives positions. Composition only. */
 import { join } from 'node:path';
-import { heartbeat } from '@temporalio/activity';
+import { cancellationSignal, heartbeat } from '@temporalio/activity';
 import { Client } from '@temporalio/client';
-import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import Redis from 'ioredis';
 import pino from 'pino';
+import { collectDefaultMetrics } from 'prom-client';
 import { v7 as newId } from 'uuid';
 import { ensureAuditPartitions } from '../activities/adapters/audit';
 import { connectDatabase } from '../activities/adapters/database';
 import { createDeliveryStore } from '../activities/adapters/deliveryStore';
 import { createOpenRowsStore } from '../activities/adapters/openRowsStore';
-import { pruneSent } from '../activities/adapters/outbox';
+import { outboxBacklog, pruneSent } from '../activities/adapters/outbox';
 import { PositionArchive } from '../activities/adapters/positionArchive';
 import { createRedisDriverMap } from '../activities/adapters/redisDriverMap';
 import { createRelay, type Relay } from '../activities/adapters/relay';
@@ -28,20 +28,25 @@ import { createUpkeep } from '../activities/upkeep';
 import { createWake } from '../activities/wake';
 import { readSettings } from '../settings';
 import { disabledFeatures, environmentFeatures } from '../settings/features';
-import { offerWithdrawn, TASK_QUEUE } from '../workflows/contract';
+import { readTemporalSettings } from '../settings/temporal';
+import { ATTEMPT_MS, offerWithdrawn, TASK_QUEUE } from '../workflows/contract';
 import { startHealthServer } from './health';
-import { observeOpenRows } from './metrics';
+import { observeOpenRows, observeOutbox } from './metrics';
 import { ensureSchedules } from './schedules';
+import { installTemporalLog } from './temporalLog';
 
 async function main(): Promise<void> {
   const settings = readSettings(process.env);
+  const temporal = readTemporalSettings(process.env);
   const log = pino({ level: settings.log.level, name: 'worker' });
+  installTemporalLog(log);
+  collectDefaultMetrics();
   for (const { line, ...why } of disabledFeatures(settings.features)) log.info(why, line);
 
   const db = connectDatabase(settings.database.url, { ...settings.database, applicationName: 'driver-service worker' });
-  const redis = new Redis(settings.redis.url, { maxRetriesPerRequest: 2, enableAutoPipelining: true });
+  // Half an attempt of a transaction: a search must not hold up who cancels while Redis hangs.
+  const redis = new Redis(settings.redis.url, { maxRetriesPerRequest: 2, commandTimeout: ATTEMPT_MS / 2, enableAutoPipelining: true });
   redis.on('error', (error) => log.warn({ err: error }, 'Redis'));
-  const temporal = loadClientConnectConfig();
   const connection = await NativeConnection.connect(temporal.connectionOptions);
   const client = new Client({ connection, namespace: temporal.namespace });
 
@@ -57,7 +62,7 @@ async function main(): Promise<void> {
   const wake = createWake({ db, map, store, dispatcher, clock, ...settings });
   const liveMap = createLiveMap({ db, map, clock });
   const relay = createRelay(db, createMessageHandler({
-    dispatcher, emitter: createSocketEmitter(redis), syncDriver: liveMap.syncDriver, driverFree: wake.driverFree,
+    dispatcher, emitter: createSocketEmitter(redis), syncDriver: (driverId) => liveMap.syncDriver(driverId), driverFree: (news) => wake.driverFree(news),
   }), log);
   relayHolder.relay = relay;
 
@@ -74,7 +79,7 @@ async function main(): Promise<void> {
     connection, namespace: temporal.namespace, taskQueue: TASK_QUEUE,
     workflowBundle: { codePath: join(__dirname, '../workflow-bundle.js') },
     activities: {
-      ...createDeliveryActivities({ store, map, features, clock, newId, limits: settings, travel: settings.travel, timeScale: settings.timeScale, kick }),
+      ...createDeliveryActivities({ store, map, features, clock, newId, limits: settings, travel: settings.travel, timeScale: settings.timeScale, kick, beginAttempt }),
       endTimedState: availability.endTimedState, sweepPresence: presence.sweepPresence, sweepOpenRows, keepUp,
     },
     maxCachedWorkflows: settings.worker.maxCachedWorkflows,
@@ -87,12 +92,13 @@ async function main(): Promise<void> {
 
   const archive = new PositionArchive({ redis, db, onError: (error) => log.warn({ err: error }, 'positions were not archived; trying again') });
   const health = await startHealthServer({
-    port: settings.worker.healthPort, log,
+    host: settings.worker.healthHost, port: settings.worker.healthPort, log,
     checks: {
       postgres: async () => void (await db.$queryRaw`SELECT 1`), redis: async () => void (await redis.ping()),
       temporal: async () => { if (worker.getState() !== 'RUNNING') throw new Error(`the worker is ${worker.getState()}`); },
     },
   });
+  observeOutbox(() => outboxBacklog(db));
   await ensureSchedules(client);
   relay.start();
   archive.start();
@@ -103,6 +109,13 @@ async function main(): Promise<void> {
   await Promise.all([archive.stop(), relay.stop(), health.close()]);
   await Promise.all([db.$disconnect(), redis.quit(), connection.close()]);
   log.info('stopped');
+}
+
+/** An attempt is given up when Temporal says so, or by our own watch: a process that was frozen hears of it late. */
+function beginAttempt(): () => boolean {
+  const begunAt = performance.now();
+  const signal = cancellationSignal();
+  return () => signal.aborted || performance.now() - begunAt > ATTEMPT_MS;
 }
 
 function stopOnce(worker: Worker): void {

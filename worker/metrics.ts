@@ -16,3 +16,16 @@ export function observeOpenRows(report: OpenRowsReport, log: Logger): void {
   repairs.inc({ repair: 'orphaned' }, report.orphaned);
   if (report.restarted + report.orphaned + report.holdsWrong > 0) log.warn(report, 'the sweep of open deliveries had to repair');
 }
+
+/** How far the outbox lags behind; read when somebody looks. */
+export function observeOutbox(read: () => Promise<{ unsent: number; oldestMs: number }>): void {
+  const oldest = new Gauge({ name: 'outbox_oldest_seconds', help: 'Age of the oldest message not yet sent; 0 where there is none' });
+  new Gauge({
+    name: 'outbox_unsent', help: 'Messages not yet sent',
+    async collect() {
+      const { unsent, oldestMs } = await read();
+      this.set(unsent);
+      oldest.set(oldestMs / 1_000);
+    },
+  });
+}

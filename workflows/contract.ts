@@ -79,6 +79,11 @@ export type TimedAvailabilityInput = Traced & { driverId: string; state: Availab
 
 /** Failure type of an update that comes after the end: the caller answers from the row. */
 export const CLOSED = 'CLOSED';
+/** Error type of an event that no repeat would make possible: it is refused, and the delivery goes on without it. */
+export const IMPOSSIBLE = 'ImpossibleEvent';
+
+/** How long the workflow waits for one attempt at a transaction; then it begins another, and the first must write nothing any more. */
+export const ATTEMPT_MS = 1_400;
 
 export const searchAttributes = {
   deliveryStatus: defineSearchAttributeKey('DeliveryStatus', SearchAttributeType.KEYWORD),

@@ -1,20 +1,23 @@
 import {
-  allHandlersFinished, ApplicationFailure, condition, proxyLocalActivities, setCurrentDetails, setHandler, Trigger, upsertSearchAttributes, workflowInfo,
-  continueAsNew,
+  ActivityFailure, allHandlersFinished, ApplicationFailure, condition, continueAsNew, log, proxyLocalActivities, setCurrentDetails, setHandler, Trigger,
+  upsertSearchAttributes, workflowInfo,
 } from '@temporalio/workflow';
-import type { DeliveryActivities, EventInput, Told, WorkflowEvent } from '../activities/delivery';
+import type { DeliveryActivities, Told, WorkflowEvent } from '../activities/delivery';
 import { type Deadline, type Known, nextDeadline, waitingFor } from '../domain/deadline';
 import type { Answer } from '../domain/truth';
 import {
-  acceptOffer, assignDriver, cancelDelivery, CLOSED, type DeliveryInput, driverCameFree, driverLeft, failDelivery, getKnown, offerWithdrawn, rejectOffer,
-  searchAttributes, takeStep, type Traced,
+  acceptOffer, assignDriver, ATTEMPT_MS, cancelDelivery, CLOSED, type DeliveryInput, driverCameFree, driverLeft, failDelivery, getKnown, IMPOSSIBLE,
+  offerWithdrawn, rejectOffer, searchAttributes, takeStep, type Traced,
 } from './contract';
 
 const database = proxyLocalActivities<DeliveryActivities>({
-  startToCloseTimeout: '1400ms', // under the workflow task's 2 s, so that a slow transaction never heartbeats one
+  startToCloseTimeout: ATTEMPT_MS, // under the workflow task's 2 s, so that a slow transaction never heartbeats one
   localRetryThreshold: '2s', // a database that is away is waited for on timers, not in a held task
-  retry: { initialInterval: '100ms', maximumInterval: '10s' },
+  retry: { initialInterval: '100ms', maximumInterval: '10s', nonRetryableErrorTypes: [IMPOSSIBLE] },
 });
+
+/** A deadline whose event turned out to be impossible is tried again after so long: somebody may have mended the rows, or the code. */
+const MENDING_MS = 60_000;
 
 type Waiting = { event: WorkflowEvent; correlationId: string; answered?: Trigger<Answer> };
 
@@ -31,6 +34,7 @@ export async function delivery({ deliveryId, correlationId }: DeliveryInput): Pr
   const inbox: Waiting[] = [];
   let known = UNREAD;
   let shownWords = '';
+  let notDueBefore = 0;
 
   const put = (event: WorkflowEvent, traced: Traced): void => void inbox.push({ event, correlationId: traced.correlationId });
   const ask = async (event: WorkflowEvent, traced: Traced): Promise<Answer> => {
@@ -51,18 +55,21 @@ export async function delivery({ deliveryId, correlationId }: DeliveryInput): Pr
   setHandler(getKnown, () => known);
 
   while (!known.closed) {
-    const due = nextDeadline(known);
+    const due = postponed(nextDeadline(known), notDueBefore);
     if (inbox.length === 0 && Date.now() < (due?.at ?? Infinity)) {
       await somethingHappens(inbox, due);
       continue;
     }
-    const next = inbox.shift() ?? ofDeadline(due, correlationId);
-    const told = await tell({ deliveryId, correlationId: next.correlationId, at: Date.now(), event: next.event });
-    showChange(known, told.known);
-    known = told.known;
-    const words = waitingFor(known);
-    if (words !== shownWords) setCurrentDetails((shownWords = words));
-    next.answered?.resolve(told.answer);
+    const news = inbox.shift();
+    const next = news ?? ofDeadline(due, correlationId);
+    const told = await tellOrRefuse(deliveryId, next);
+    if (told) {
+      showChange(known, told.known);
+      known = told.known;
+      const words = waitingFor(known);
+      if (words !== shownWords) setCurrentDetails((shownWords = words));
+      next.answered?.resolve(told.answer);
+    } else if (!news) notDueBefore = Date.now() + MENDING_MS;
     if (isTimeToContinue(inbox, known)) await goOnAsNew({ deliveryId, correlationId });
   }
   await answerTheLate(inbox, deliveryId);
@@ -71,6 +78,10 @@ export async function delivery({ deliveryId, correlationId }: DeliveryInput): Pr
 
 function refuseWhenClosed({ closed, status }: Known): void {
   if (closed) throw ApplicationFailure.nonRetryable(`the delivery is ${status}`, CLOSED);
+}
+
+function postponed(due: Deadline | undefined, notBefore: number): Deadline | undefined {
+  return due && { ...due, at: Math.max(due.at, notBefore) };
 }
 
 async function somethingHappens(inbox: readonly Waiting[], due: Deadline | undefined): Promise<void> {
@@ -85,9 +96,20 @@ function ofDeadline(due: Deadline | undefined, correlationId: string): Waiting {
   return { event, correlationId };
 }
 
-/** One transaction for one event. */
-function tell(input: EventInput): Promise<Told> {
-  return database[input.event.kind](input);
+/** One transaction for one event. @returns undefined where no repeat would make it possible: whoever asked is told so, and what else is in the inbox goes on */
+async function tellOrRefuse(deliveryId: string, { event, correlationId, answered }: Waiting): Promise<Told | undefined> {
+  try {
+    return await database[event.kind]({ deliveryId, correlationId, at: Date.now(), event });
+  } catch (error) {
+    if (!isImpossible(error)) throw error;
+    log.error(`${event.kind} is impossible and was left out`, { deliveryId, correlationId, error });
+    answered?.reject(error);
+    return undefined;
+  }
+}
+
+function isImpossible(error: unknown): boolean {
+  return error instanceof ActivityFailure && error.cause instanceof ApplicationFailure && error.cause.type === IMPOSSIBLE;
 }
 
 /** Search attributes change with the states that ops look for; the two arrivals stay in the record, to save an event each. */
@@ -120,9 +142,9 @@ async function goOnAsNew(input: DeliveryInput): Promise<void> {
 
 /** Who asked while the last event was under way is answered from the row, as they would be after the end. */
 async function answerTheLate(inbox: Waiting[], deliveryId: string): Promise<void> {
-  for (const late of inbox.splice(0)) {
-    const { answer } = await tell({ deliveryId, correlationId: late.correlationId, at: Date.now(), event: late.event });
-    late.answered?.resolve(answer);
+  for (let late = inbox.shift(); late; late = inbox.shift()) {
+    const told = await tellOrRefuse(deliveryId, late);
+    if (told) late.answered?.resolve(told.answer);
   }
   await condition(allHandlersFinished);
 }

@@ -79,6 +79,6 @@ const iso = (at: number): string => new Date(at).toISOString();
 
 /** Makes what is missing of so many months' partitions, the month of `from` first. @returns how many it made */
 export async function ensureAuditPartitions(db: Database, from: Date, months: number): Promise<number> {
-  const [row] = await db.$queryRaw<{ made: number }[]>`SELECT ensure_audit_partitions(${from}::date, ${months}::int) AS made`;
+  const [row] = await db.$queryRaw<{ made: number }[]>`SELECT ensure_audit_partitions(${from.toISOString().slice(0, 10)}::date, ${months}::int) AS made`;
   return row?.made ?? 0;
 }

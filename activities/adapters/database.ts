@@ -1,4 +1,5 @@
 import { PrismaPg } from '@prisma/adapter-pg';
+import { z } from 'zod';
 import { Prisma, PrismaClient } from '../../prisma/client/client';
 
 export type Database = PrismaClient;
@@ -19,9 +20,9 @@ export type DatabaseOptions = {
 export function connectDatabase(url: string, { poolSize, statementTimeoutMs, applicationName }: DatabaseOptions): Database {
   const adapter = new PrismaPg({
     connectionString: url, max: poolSize, application_name: applicationName, statement_timeout: statementTimeoutMs,
-    idle_in_transaction_session_timeout: 2 * statementTimeoutMs, connectionTimeoutMillis: statementTimeoutMs, keepAlive: true,
+    idle_in_transaction_session_timeout: 2 * statementTimeoutMs, connectionTimeoutMillis: 3 * statementTimeoutMs, keepAlive: true,
   });
-  return new PrismaClient({ adapter, transactionOptions: { maxWait: statementTimeoutMs, timeout: 2 * statementTimeoutMs } });
+  return new PrismaClient({ adapter, transactionOptions: { maxWait: 3 * statementTimeoutMs, timeout: 2 * statementTimeoutMs } });
 }
 
 /** Timestamps come as Date from raw queries; the domain counts in epoch ms. */
@@ -29,4 +30,11 @@ export function msOf(date: Date): number;
 export function msOf(date: Date | null): number | null;
 export function msOf(date: Date | null): number | null {
   return date === null ? null : date.getTime();
+}
+
+const ofPostgres = z.object({ meta: z.object({ driverAdapterError: z.object({ cause: z.object({ originalCode: z.string().length(5) }) }) }) });
+
+/** What PostgreSQL calls the error (SQLSTATE); undefined where it is none of PostgreSQL's. */
+export function sqlStateOf(error: unknown): string | undefined {
+  return ofPostgres.safeParse(error).data?.meta.driverAdapterError.cause.originalCode;
 }

@@ -3,8 +3,9 @@ import { type Point } from '../../domain/places';
 import { type Truth } from '../../domain/truth';
 import { type ParcelSize } from '../../domain/vehicles';
 import { type DeliveryStore, type SearchFacts, type Touched } from '../delivery';
+import { ImpossibleEvent } from '../impossibleEvent';
 import { readCandidates } from './candidates';
-import { type Database, msOf, type Tx } from './database';
+import { type Database, msOf, sqlStateOf, type Tx } from './database';
 import { lockDriversOf, lockFirstFree, readAssignments, readDelivery, type ReadDriver, readDrivers, readOffers } from './deliveryRow';
 import { type AuditHeads, writeDecision } from './deliveryWriter';
 
@@ -12,21 +13,32 @@ import { type AuditHeads, writeDecision } from './deliveryWriter';
 export function createDeliveryStore(db: Database): DeliveryStore {
   return {
     change: (deliveryId, touched, make, at, correlationId) =>
-      db.$transaction(async (tx) => {
+      refusingImpossible(db.$transaction(async (tx) => {
         const { truth, heads, picked } = await readTruth(tx, deliveryId, touched);
         const decision = make(truth, picked);
         if (decision.next !== truth || decision.messages.length > 0) await writeDecision(tx, truth, decision, heads, at, correlationId);
         return decision;
-      }),
+      })),
     look: (deliveryId, touched) => lookAtTruth(db, deliveryId, touched),
     searchFacts: (deliveryId) => readSearchFacts(db, deliveryId),
     candidates: (query) => readCandidates(db, query),
   };
 }
 
+/** Data that PostgreSQL cannot hold (class 22), rows that break its constraints (class 23): it would say so each time. */
+async function refusingImpossible<T>(change: Promise<T>): Promise<T> {
+  try {
+    return await change;
+  } catch (error) {
+    const state = sqlStateOf(error);
+    if (state === undefined || !/^2[23]/.test(state)) throw error;
+    throw new ImpossibleEvent(`PostgreSQL refuses it: SQLSTATE ${state}`, { cause: error });
+  }
+}
+
 async function readTruth(tx: Tx, deliveryId: string, { offerIds, driverIds, pickFrom }: Touched): Promise<{ truth: Truth; heads: AuditHeads; picked: string | null }> {
   const delivery = await readDelivery(tx, deliveryId, 'lock');
-  if (!delivery) throw new Error(`delivery ${deliveryId} has no row`);
+  if (!delivery) throw new ImpossibleEvent(`delivery ${deliveryId} has no row`);
   const drivers = await lockDriversOf(tx, deliveryId, driverIds);
   const wantsDriver = delivery.facts.status === 'PENDING' || delivery.facts.status === 'SEARCHING';
   const picked = wantsDriver ? await lockFirstFree(tx, pickFrom) : undefined;

@@ -1,6 +1,7 @@
 import { type DriverFacts } from '../../domain/availability';
 import { type OfferFacts } from '../../domain/offer';
 import { type AssignmentFacts, type Decision, type DeliveryFacts, type Truth } from '../../domain/truth';
+import { possible } from '../impossibleEvent';
 import { chainEntries, type ChainHeads, ENTRY_ROWS, INSERT_ENTRIES } from './audit';
 import { type Tx } from './database';
 import { INSERT_MESSAGES, MESSAGE_ROWS, messageRows } from './outbox';
@@ -13,16 +14,23 @@ export type AuditHeads = { deliveryHash: Uint8Array | null; driverHashes: Readon
  * The rows were locked when the truth was read. First what ends, then what begins, so that the unique indexes never see both at once.
  */
 export async function writeDecision(tx: Tx, before: Truth, decision: Decision, heads: AuditHeads, at: number, correlationId: string): Promise<void> {
+  const { ends, begins } = possible(() => rowsOf(before, decision, heads, at, correlationId));
+  await tx.$executeRawUnsafe(UPDATES, ...ends.map((rows) => JSON.stringify(rows)));
+  if (begins.some((rows) => rows.length > 0)) await tx.$executeRawUnsafe(INSERTS, ...begins.map((rows) => JSON.stringify(rows)));
+}
+
+/** The parameters of the two statements, in their order. */
+function rowsOf(before: Truth, decision: Decision, heads: AuditHeads, at: number, correlationId: string): { ends: object[][]; begins: object[][] } {
   const { delivery } = decision.next;
   const { deliveryId, cityId, merchantId, sellerOrderId } = delivery;
-  const { rows, heads: after } = chainEntries({ cityId, deliveryId, merchantId, sellerOrderId, ...heads }, decision.entries, at, correlationId);
-  await tx.$executeRawUnsafe(UPDATES,
-    JSON.stringify([deliveryRow(delivery, after)]), JSON.stringify(changedOffers(before, decision.next).map(endedOffer)),
-    JSON.stringify(changedAssignments(before, decision.next).map(assignmentRow)), JSON.stringify(changedDrivers(before, decision, after, at)));
-  const messages = messageRows(deliveryId, correlationId, decision.messages);
-  if (rows.length === 0 && messages.length === 0) return;
-  await tx.$executeRawUnsafe(INSERTS,
-    JSON.stringify(newOffers(decision)), JSON.stringify(newAssignments(decision)), JSON.stringify(rows), JSON.stringify(messages));
+  const { rows: entries, heads: after } = chainEntries({ cityId, deliveryId, merchantId, sellerOrderId, ...heads }, decision.entries, at, correlationId);
+  return {
+    ends: [
+      [deliveryRow(delivery, after)], changedOffers(before, decision.next).map(endedOffer), changedAssignments(before, decision.next).map(assignmentRow),
+      changedDrivers(before, decision, after, at),
+    ],
+    begins: [newOffers(decision), newAssignments(decision), entries, messageRows(deliveryId, correlationId, decision.messages)],
+  };
 }
 
 // Rows of the parameters are typed by the tables themselves, so that a column's type is said in one place.
@@ -42,7 +50,7 @@ const UPDATES = `
     FROM jsonb_populate_recordset(null::assignments, $3::jsonb) AS new WHERE assignments.id = new.id
   )
   UPDATE drivers SET live_offers = new.live_offers, active_assignments = new.active_assignments, availability = new.availability,
-    availability_until = new.availability_until, availability_reason = new.availability_reason, pending = new.pending,
+    availability_until = new.availability_until, availability_reason = new.availability_reason, pending = new.pending, shift_ends_at = new.shift_ends_at,
     availability_version = drivers.availability_version + 1, audit_hash = new.audit_hash,
     idle_since = CASE WHEN new.availability <> 'AVAILABLE' THEN NULL WHEN drivers.availability = 'AVAILABLE' THEN drivers.idle_since ELSE new.idle_since END,
     earned_today_cents = new.earned_today_cents + CASE WHEN drivers.earned_on = new.earned_on THEN drivers.earned_today_cents ELSE 0 END,
@@ -107,7 +115,8 @@ function earnedNow(before: Truth, next: Truth, driverId: string): number {
 function driverRow(driver: DriverFacts, auditHash: Uint8Array | null, at: number): object {
   return {
     id: driver.driverId, live_offers: driver.liveOffers, active_assignments: driver.activeAssignments, availability: driver.availability,
-    availability_until: iso(driver.availabilityUntil), availability_reason: driver.availabilityReason, pending: driver.pending, audit_hash: bytea(auditHash),
+    availability_until: iso(driver.availabilityUntil), availability_reason: driver.availabilityReason, pending: driver.pending,
+    shift_ends_at: iso(driver.shiftEndsAt), audit_hash: bytea(auditHash),
     idle_since: iso(at), earned_on: iso(at).slice(0, 10),
   };
 }

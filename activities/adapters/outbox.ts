@@ -23,12 +23,16 @@ const LEASE_MS = 10_000;
 
 /**
  * Takes up to `limit` messages of these kinds that are due. Taken ones are leased, not locked: no transaction stays open while they are sent, and those of a dead
- * or frozen process come back when the lease runs out.
+ * or frozen process come back when the lease runs out. What clients are told of one key waits for what they are to be told before it, whoever sends that; only two
+ * processes that take at the same instant may overtake each other.
  */
 export async function takeDue(db: Database, kinds: readonly Message['kind'][], limit: number): Promise<Enqueued[]> {
   const rows = await db.$queryRaw<{ id: bigint; kind: Message['kind']; key: string; payload: object; correlationId: string; attempts: number }[]>`
     UPDATE outbox SET next_at = now() + ${LEASE_MS} * interval '1 millisecond', attempts = attempts + 1
-    WHERE id IN (SELECT id FROM outbox WHERE sent_at IS NULL AND next_at <= now() AND kind = ANY(${[...kinds]}) ORDER BY next_at, id LIMIT ${limit} FOR UPDATE SKIP LOCKED)
+    WHERE id IN (
+      SELECT id FROM outbox due WHERE sent_at IS NULL AND next_at <= now() AND kind = ANY(${[...kinds]}) AND NOT (kind = 'emit' AND EXISTS (
+        SELECT FROM outbox earlier WHERE earlier.key = due.key AND earlier.id < due.id AND earlier.kind = 'emit' AND earlier.sent_at IS NULL AND earlier.next_at > now()))
+      ORDER BY next_at, id LIMIT ${limit} FOR UPDATE SKIP LOCKED)
     RETURNING id, kind, key, payload, correlation_id AS "correlationId", attempts`;
   return rows
     .sort((a, b) => (a.id < b.id ? -1 : 1))

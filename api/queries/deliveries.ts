@@ -63,8 +63,16 @@ export async function addressDelivery(db: PrismaClient, caller: Caller, id: stri
 export const MAX_OFFERS = 200;
 export const MAX_TIMELINE = 500;
 
-/** What happened to a delivery. Drivers see their own part of it. */
-export async function readHistory(db: PrismaClient, caller: Caller, delivery: DeliverySummaryRow) {
+/** What happened to a delivery, each kind oldest first. */
+export type DeliveryHistory = {
+  offers: Prisma.OfferGetPayload<{ omit: { payload: true } }>[];
+  assignments: Prisma.AssignmentGetPayload<object>[];
+  timeline: Prisma.AuditEntryGetPayload<object>[];
+  driver: { id: string; name: string; vehicleKind: string } | null;
+};
+
+/** Reads what happened to a delivery. Drivers see their own part of it. */
+export async function readHistory(db: PrismaClient, caller: Caller, delivery: DeliverySummaryRow): Promise<DeliveryHistory> {
   const ofCaller = caller.role === 'driver' ? { driverId: caller.driverId } : {};
   const [offers, assignments, timeline, driver] = await Promise.all([
     db.offer.findMany({ where: { deliveryId: delivery.id, ...ofCaller }, omit: { payload: true }, orderBy: { createdAt: 'desc' }, take: MAX_OFFERS }),
@@ -74,8 +82,6 @@ export async function readHistory(db: PrismaClient, caller: Caller, delivery: De
   ]);
   return { offers: offers.reverse(), assignments: assignments.reverse(), timeline: timeline.reverse(), driver };
 }
-
-export type DeliveryHistory = Awaited<ReturnType<typeof readHistory>>;
 
 /** The bound on time spares the partitions from before the delivery. */
 function timelineOf(caller: Caller, { id, createdAt }: DeliverySummaryRow): Prisma.AuditEntryWhereInput {

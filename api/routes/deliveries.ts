@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { canonicalJson } from '../../domain/audit';
-import { DELIVERY_STATUSES, REASON_CODES, type ReasonCode, STEPS } from '../../domain/delivery';
+import { DELIVERY_STATUSES, REASON_CODES, type ReasonCode, type Step } from '../../domain/delivery';
 import { PARCEL_SIZES } from '../../domain/vehicles';
 import { updateIds } from '../../workflows/contract';
 import type { Question } from '../answers';
@@ -53,7 +53,7 @@ const filters = z.strictObject({
   limit,
 });
 
-const steps = z.enum(['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver', 'returnGoods'] satisfies (keyof typeof STEPS)[]);
+const steps = z.enum(['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver', 'returnGoods'] satisfies Step[]);
 
 /** Who may give which reason for a cancellation; the first one holds where none is given. */
 const CANCEL_REASONS: Readonly<Record<'merchant' | 'ops', readonly [ReasonCode, ...ReasonCode[]]>> = {

@@ -13,8 +13,10 @@ const DATABASE = 'dispatch';
 const APP_LOGIN = 'dispatch';
 const REDIS_PORT = 6379;
 
-// Unset, a feature is off, as a deployment wants it; here all are shown, unless the user says otherwise.
-const DEMO_FEATURES = {
+// What a deployment wants is not what one wants to see here, where the user has not said otherwise: unset, a feature is off, and
+// each request is a log line.
+const DEMO_SETTINGS = {
+  LOG_LEVEL: 'warn',
   ENABLE_DRIVER_OFFERS: 'true',
   DRIVER_OFFERS_ROLLOUT: '100',
   ENABLE_AVAILABILITY_STATES: 'true',
@@ -36,7 +38,7 @@ export async function startInfrastructure(supervisor, { settings, secrets, dir, 
     prepareTemporal(supervisor, settings, place),
   ]);
   return {
-    ...DEMO_FEATURES,
+    ...DEMO_SETTINGS,
     ...process.env,
     ...database,
     ...redis,

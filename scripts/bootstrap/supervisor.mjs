@@ -10,6 +10,7 @@ import { openSession } from './sessions.mjs';
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
 const DEFAULT_GRACE_MS = 15_000;
 const LOG_TAIL_LINES = 15;
+const PARENT_CHECK_MS = 250;
 
 /**
  * Runs `main(supervisor)` and ends this process with the code it returns. Everything started through the supervisor is stopped
@@ -79,14 +80,14 @@ class Supervisor {
 
   listenToSignals() {
     return new Promise((resolve, reject) => {
-      for (const [signal, exitCode] of Object.entries(EXIT_CODES)) {
-        process.on(signal, () => {
-          if (this.signal.aborted) return this.#hurry();
-          logStep('stopping; once more to stop at once');
-          this.#abort.abort();
-          resolve(exitCode);
-        });
-      }
+      const stop = (signal) => {
+        if (this.signal.aborted) return this.#hurry();
+        logStep('stopping; once more to stop at once');
+        this.#abort.abort();
+        resolve(EXIT_CODES[signal]);
+      };
+      for (const signal of Object.keys(EXIT_CODES)) process.on(signal, stop);
+      onLostNpm(() => stop('SIGTERM'));
       process.on('uncaughtException', reject);
       process.on('unhandledRejection', (error) => {
         // What `main` was still waiting for when stopping began fails as a matter of course.
@@ -151,6 +152,18 @@ class RunningProcess {
     const tail = readFileSync(logFile, 'utf8').trim().split('\n').slice(-LOG_TAIL_LINES).join('\n    ');
     return `\n    ${tail}\n    (${logFile})`;
   }
+}
+
+/** npm passes a signal to the shell between it and us, and that shell dies of it without a word; then we are somebody else's child. */
+function onLostNpm(act) {
+  if (!process.env.npm_lifecycle_event) return;
+  const shell = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === shell) return;
+    clearInterval(timer);
+    act();
+  }, PARENT_CHECK_MS);
+  timer.unref();
 }
 
 function openLog(path) {

@@ -15,7 +15,7 @@ export type Connections = {
   /** Ops of all cities. */
   ops(name: string): Promise<OpsClient>;
   /** How often a request had to be sent again. */
-  retries(): number;
+  retries: () => number;
 };
 
 /** @param patienceMs how long each request is tried again while the service is away */

@@ -5,12 +5,12 @@
  * Exit code: 0 = one truth each time, 1 = not so, with the list of what is broken, 2 = wrong arguments or settings.
  */
 import { parseArgs } from 'node:util';
-import { SettingsError } from '../../settings';
-import { ArgumentError, countOf } from '../arguments';
+import { countOf, Mistake } from '../arguments';
 import { connect, type Connections } from '../client/connections';
 import { readInspectorSettings } from '../environment';
 import { Inspection } from '../inspection';
 import { type ServiceProcess, startApi, startWorker } from '../processes';
+import { log, runProgram } from '../program';
 import { type Random, randomFrom } from '../random';
 import { openField } from './field';
 import { runKills } from './kill';
@@ -22,7 +22,6 @@ type Options = { times: number; slots: number; races: readonly Race[]; kills: nu
 const PATIENCE_MS = 60_000;
 const SETTLE_MS = 5_000;
 const MOST_BROKEN_SHOWN = 50;
-const log = (line: string): void => void process.stderr.write(`${line}\n`);
 
 function readOptions(args: string[]): Options {
   const { values } = parseArgs({
@@ -33,7 +32,7 @@ function readOptions(args: string[]): Options {
     },
   });
   const races = RACES.filter(({ name }) => values.only === undefined || name === values.only);
-  if (races.length === 0) throw new ArgumentError(`--only must be one of ${RACES.map(({ name }) => name).join(', ')}`);
+  if (races.length === 0) throw new Mistake(`--only must be one of ${RACES.map(({ name }) => name).join(', ')}`);
   return {
     times: countOf('--times', values.times, { min: 0, max: 1_000_000 }), slots: countOf('--slots', values.slots, { min: 1, max: 200 }), races, seed: values.seed,
     kills: values['kill-worker'] ? countOf('--kills', values.kills, { min: 1, max: 10_000 }) : 0,
@@ -48,18 +47,16 @@ function raceEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   };
 }
 
-async function main(): Promise<number> {
+async function main(signal: AbortSignal): Promise<number> {
   const options = readOptions(process.argv.slice(2));
   const settings = readInspectorSettings(process.env);
-  const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
   const env = raceEnvironment(process.env);
   const api = await startApi(env);
   let worker = await startWorker(env);
   const inspection = await Inspection.open(settings);
   try {
     await Promise.all([worker.ready(), api.ready()]);
-    const world: World = { connections: connect(settings, { patienceMs: PATIENCE_MS, signal: stop.signal }), inspection, random: randomFrom(options.seed) };
+    const world: World = { connections: connect(settings, { patienceMs: PATIENCE_MS, signal }), inspection, random: randomFrom(options.seed) };
     const reports = await runAll(world, options);
     if (options.kills > 0) {
       const killed = await runKilled(world, options, { worker, startAgain: () => startWorker(env) });
@@ -110,11 +107,4 @@ function table(reports: readonly RaceReport[]): string {
   return ['', row(['race', 'times', 'accepted', 'refused', 'broken', 'p50 ms', 'p99 ms', 'seconds']), ...lines, ''].join('\n');
 }
 
-main().then(
-  (code) => process.exit(code),
-  (error: unknown) => {
-    const isTheirs = error instanceof ArgumentError || error instanceof SettingsError || (error instanceof TypeError && 'code' in error);
-    log(isTheirs ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error));
-    process.exit(isTheirs ? 2 : 1);
-  },
-);
+runProgram(main);

@@ -6,7 +6,7 @@ import type { Random } from '../random';
 import { readDeliveries, readDrivers } from '../record';
 import type { Field, Slot } from './field';
 import { type Answered, contradictions, type RaceRecord, type WorkflowWord } from './judge';
-import { Heat, type Race } from './kinds';
+import { Balance, Heat, type Race } from './kinds';
 
 /** How the heats of one race went. `broken`: what was not one truth, in words. */
 export type RaceReport = { race: string; times: number; won: number; lost: number; broken: string[]; acceptP50Ms: number | null; acceptP99Ms: number | null; seconds: number };
@@ -26,15 +26,16 @@ const RACED_WITHIN_MS = 90_000;
 export async function runRace(deps: RunDeps, options: RunOptions): Promise<RaceReport> {
   const startedAt = Date.now();
   const latencies = new Latencies();
+  const balance = new Balance();
   const answers: Answered[] = [];
   const broken: string[] = [];
   let left = options.times;
   const runSlot = async (slot: Slot): Promise<void> => {
     while (left-- > 0) {
       const number = options.times - left;
-      const outcome = await runHeat(deps, options, { slot, number, latencies });
+      const outcome = await runHeat(deps, options, { slot, number, latencies, balance });
       answers.push(...outcome.answers);
-      broken.push(...outcome.broken.map((problem) => `${options.race.name} ${number}: ${problem}`));
+      broken.push(...outcome.broken.map((problem) => `${options.race.prefix ?? options.race.name} ${number}: ${problem}`));
     }
   };
   await Promise.all(deps.field.slots.map(runSlot));
@@ -48,11 +49,11 @@ export async function runRace(deps: RunDeps, options: RunOptions): Promise<RaceR
 
 type HeatOutcome = { answers: Answered[]; broken: string[] };
 
-async function runHeat(deps: RunDeps, options: RunOptions, { slot, number, latencies }: { slot: Slot; number: number; latencies: Latencies }): Promise<HeatOutcome> {
+async function runHeat(deps: RunDeps, options: RunOptions, { slot, number, latencies, balance }: { slot: Slot; number: number; latencies: Latencies; balance: Balance }): Promise<HeatOutcome> {
   const { field, random } = deps;
   await Promise.all([slot.near.comeOnDuty(), slot.far.comeOnDuty()]);
   const { deliveryId } = wanted('an order', await field.merchant.post(orderOf(slot, `${options.race.prefix ?? options.race.name}-${number}`)));
-  const heat = new Heat(slot, deliveryId, random.stream(`${options.race.name}/${number}`), field, latencies);
+  const heat = new Heat(slot, deliveryId, random.stream(`${options.race.name}/${number}`), balance, field, latencies);
   const answers = await raced(heat, options);
   const afterRace = answers ? await judged(deps, heat, answers, options.settleMs) : [`no offer, or no answer, came within ${RACED_WITHIN_MS / 1_000} s`];
   const closing = await field.ops.cancel(deliveryId, 'OPS_CANCELLED');
@@ -74,7 +75,7 @@ function orderOf({ cityId, pickup }: Slot, sellerOrderId: string) {
   return { sellerOrderId, cityId, pickup: { address: 'Start', point: pickup }, dropoff: { address: 'Finish', point: dropoff }, readyAt: null, parcelSize: 'SMALL', feeCents: 500 } as const;
 }
 
-const LOOK_EVERY_MS = 25;
+const LOOK_EVERY_MS = 100;
 
 /** What still contradicts when the time to settle is over; empty as soon as all agree. @param state `closed`: the run must have ended, too */
 async function judged(deps: RunDeps, { deliveryId, slot }: Heat, answers: readonly Answered[], settleMs: number, state: 'any' | 'closed' = 'any'): Promise<string[]> {
@@ -98,7 +99,7 @@ async function witnessed(inspection: Inspection, deliveryId: string, driverIds: 
 }
 
 async function workflowWord(inspection: Inspection, order: { merchantId: string; sellerOrderId: string }): Promise<WorkflowWord | { missing: string }> {
-  const word = await inspection.temporal.word(order).catch((error: unknown) => ({ kind: 'silent' as const, why: String(error) }));
+  const word = await inspection.temporal.word(order);
   switch (word.kind) {
     case 'running':
       return { running: true, known: word.known };

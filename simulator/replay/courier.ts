@@ -13,7 +13,8 @@ export type CourierDeps = {
   driverId: string;
   client: DriverClient;
   socket: DriverSocket;
-  clock: DayClock;
+  /** The day's clock, which runs from the first shift on. */
+  clock: () => DayClock;
   rules: DayRules;
   /** The order that became this delivery, and where it is fetched; waits where the order's own answer is still on its way. */
   jobOf: (deliveryId: string) => Promise<{ order: DayOrder; restaurant: Place }>;
@@ -55,16 +56,16 @@ export class Courier {
   /** The whole shift, and the job in hand at its end. */
   async work(signal: AbortSignal): Promise<void> {
     const { clock, client, socket, rules } = this.deps;
-    if (!(await waitUntil(clock.instantOf(this.courier.onMinute), signal))) return;
+    if (!(await waitUntil(clock().instantOf(this.courier.onMinute), signal))) return;
     await this.sendPlace(this.place);
     // The service asks whether the pickup is reached before the shift ends; the day asks whether the food is taken over by then.
     const lastArrivalMinute = this.courier.offMinute - rules.pickupServiceMinutes / 2;
-    const started = await client.startShift(clock.instantOf(lastArrivalMinute));
+    const started = await client.startShift(clock().instantOf(lastArrivalMinute));
     if (!started.ok) this.deps.log(`courier ${this.courier.id} cannot start: ${started.code} ${started.detail}`);
     socket.listen((news) => this.hear(news, signal));
     const off = new AbortController();
     const showing = this.keepShowingPlace(AbortSignal.any([signal, off.signal]));
-    await waitUntil(clock.instantOf(this.courier.offMinute), signal);
+    await waitUntil(clock().instantOf(this.courier.offMinute), signal);
     if (this.job) await this.job.done;
     else if (!signal.aborted) await client.endShift();
     off.abort();
@@ -93,7 +94,7 @@ export class Courier {
     const { client, clock, socket, ledger, driverId } = this.deps;
     socket.offerSeen(offerId);
     const { order, restaurant } = await this.deps.jobOf(deliveryId);
-    if (!this.isInTime(order, restaurant, clock.minuteOf(Date.now()) + ANSWER_MINUTES)) {
+    if (!this.isInTime(order, restaurant, clock().minuteOf(Date.now()) + ANSWER_MINUTES)) {
       this.refused += 1;
       const answer = await client.reject(offerId, 'OTHER');
       return answer.ok ? ledger.add({ kind: 'rejected', deliveryId, offerId, driverId }) : undefined;
@@ -101,7 +102,7 @@ export class Courier {
     const answer = await client.accept(offerId);
     if (!answer.ok) return this.deps.log(`courier ${this.courier.id}: the offer of ${order.id} was ${answer.code}`);
     ledger.add({ kind: 'accepted', deliveryId, offerId, driverId, assignmentId: answer.assignmentId });
-    this.begin(deliveryId, order, restaurant, planMinute(clock.minuteOf(answer.at)), signal);
+    this.begin(deliveryId, order, restaurant, planMinute(clock().minuteOf(answer.at)), signal);
   }
 
   private isInTime(order: DayOrder, restaurant: Place, minute: number): boolean {
@@ -126,7 +127,7 @@ export class Courier {
   private async carry({ deliveryId, times }: Carried, order: DayOrder, restaurant: Place, signal: AbortSignal): Promise<void> {
     const arrived = await this.stepAt(times.arrive, deliveryId, 'arriveAtPickup', restaurant, signal);
     const isOut = arrived && (await this.stepAt(times.pick, deliveryId, 'pickUp', restaurant, signal)) && (await this.stepAt(times.atDoor, deliveryId, 'arriveAtDropoff', order, signal));
-    if (!isOut || !(await waitUntil(this.deps.clock.instantOf(times.free), signal))) return;
+    if (!isOut || !(await waitUntil(this.deps.clock().instantOf(times.free), signal))) return;
     // Said before the last step, so that nothing more is offered.
     if (times.free >= this.courier.offMinute) await this.deps.client.endShift();
     await this.stepAt(times.free, deliveryId, 'deliver', order, signal);
@@ -134,7 +135,7 @@ export class Courier {
 
   private async stepAt(minute: number, deliveryId: string, step: Step, place: Place, signal: AbortSignal): Promise<boolean> {
     const { clock, client, ledger, lag, driverId, log } = this.deps;
-    const dueAt = clock.instantOf(minute);
+    const dueAt = clock().instantOf(minute);
     if (!(await waitUntil(dueAt, signal))) return false;
     this.place = place;
     // Where a courier comes free, the next choice must know the place already.

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CsvError, parse } from 'csv-parse/sync';
 import { z } from 'zod';
+import { Mistake } from '../arguments';
 
 /** A place on the day's plane, in metres. */
 export type Place = { x: number; y: number };
@@ -23,7 +24,7 @@ export type Day = {
 };
 
 /** A file of a day is missing or wrong. The message names the file, the line (1 = the header) and what is wrong. */
-export class DayError extends Error {
+export class DayError extends Mistake {
   override name = 'DayError';
 
   constructor(readonly file: string, readonly line: number | null, readonly problem: string) {

@@ -6,16 +6,16 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { SettingsError } from '../../settings';
-import { ArgumentError, numberOf } from '../arguments';
+import { Mistake, numberOf } from '../arguments';
 import { connect } from '../client/connections';
 import { readInspectorSettings } from '../environment';
 import { figuresOf } from '../figures';
 import { Inspection } from '../inspection';
 import { pause } from '../pause';
+import { log, runProgram } from '../program';
 import { startApi, startWorker } from '../processes';
 import type { RecordedDelivery } from '../record';
-import { type Day, DayError, readDay } from './day';
+import { type Day, readDay } from './day';
 import { judgeSpeed, LAG_KINDS } from './lag';
 import { planCsv, planMinute, type PlanRow } from './plan';
 import { Replay, type ReplayEnd } from './replay';
@@ -25,30 +25,27 @@ type Options = { day: string; speed: number; plan: string; untilMinute: number |
 
 const PROGRESS_EVERY_MS = 15_000;
 const PATIENCE_MS = 60_000;
-const log = (line: string): void => void process.stderr.write(`${line}\n`);
 
 function readOptions(args: string[]): Options {
   const { values } = parseArgs({ args, strict: true, options: { day: { type: 'string' }, speed: { type: 'string', default: '60' }, plan: { type: 'string', default: 'plan.csv' }, until: { type: 'string' } } });
-  if (values.day === undefined) throw new ArgumentError('--day FOLDER is needed: a folder with orders.txt, couriers.txt, restaurants.txt and instance_parameters.txt');
+  if (values.day === undefined) throw new Mistake('--day FOLDER is needed: a folder with orders.txt, couriers.txt, restaurants.txt and instance_parameters.txt');
   return {
     day: values.day, plan: values.plan, speed: numberOf('--speed', values.speed, { min: 0.1, max: 1_000 }),
     untilMinute: values.until === undefined ? null : numberOf('--until', values.until, { min: 0, max: 10_000 }),
   };
 }
 
-async function main(): Promise<number> {
+async function main(signal: AbortSignal): Promise<number> {
   const options = readOptions(process.argv.slice(2));
   const day = await readDay(options.day);
   const settings = readInspectorSettings(process.env);
-  const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
   const env = serviceEnvironment(day.rules, options.speed, process.env);
   const services = await Promise.all([startWorker(env), startApi(env)]);
   const inspection = await Inspection.open(settings);
   try {
     await Promise.all(services.map((service) => service.ready()));
-    const replay = new Replay({ day, connections: connect(settings, { patienceMs: PATIENCE_MS, signal: stop.signal }), log }, options);
-    return await play(replay, { day, options, inspection, signal: stop.signal });
+    const replay = new Replay({ day, connections: connect(settings, { patienceMs: PATIENCE_MS, signal }), log }, options);
+    return await play(replay, { day, options, inspection, signal });
   } finally {
     await inspection.close();
     await Promise.all(services.map((service) => service.stop()));
@@ -120,11 +117,4 @@ function clickToDoorMean({ couriers }: Replay, { orders }: Day): number | null {
   return clicks.length === 0 ? null : Math.round((100 * clicks.reduce((sum, each) => sum + each, 0)) / clicks.length) / 100;
 }
 
-main().then(
-  (code) => process.exit(code),
-  (error: unknown) => {
-    const isTheirs = error instanceof DayError || error instanceof ArgumentError || error instanceof SettingsError || (error instanceof TypeError && 'code' in error);
-    log(isTheirs ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error));
-    process.exit(isTheirs ? 2 : 1);
-  },
-);
+runProgram(main);

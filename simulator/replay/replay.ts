@@ -97,12 +97,9 @@ export class Replay {
     const { connections, day, log } = this.deps;
     const { lag, ledger } = this;
     const socket = connectDriver(connections.apiUrl, await connections.login({ role: 'driver', driverId }), (problem) => log(`courier ${courier.id}: ${problem}`));
-    const replay = this;
     return new Courier({
       driverId, client: await connections.driver(driverId), socket, rules: day.rules, lag, ledger, log, placeEveryMs: placePauseMs(this.options.speed),
-      get clock() {
-        return replay.clock;
-      },
+      clock: () => this.clock,
       jobOf: (deliveryId) => this.jobOf(deliveryId),
       pointOf: (place) => this.pointOf(place),
     }, courier);

@@ -33,7 +33,7 @@ describe('a token', () => {
     ['for another audience', tokenOf({ ...ops(), aud: 'something' })],
     ['signed with another key', tokenOf(ops(), { key: 'another key, of more than 32 bytes as well' })],
     ['that is not signed', `${tokenOf(ops(), { header: { alg: 'none' } }).split('.').slice(0, 2).join('.')}.`],
-    ['without a role', tokenOf({ ...ops(), role: undefined })],
+    ['without a role', tokenOf({ sub: 'kim', role: '' })],
     ['of an unknown role', tokenOf({ role: 'king', sub: 'kim' })],
     ['of a merchant without a name', tokenOf({ role: 'merchant', sub: 'kim' })],
     ['of a driver who is no driver’s id', tokenOf({ role: 'driver', sub: 'kim' })],
@@ -46,7 +46,7 @@ describe('a token', () => {
 
   it('is needed for all but probes and docs', async () => {
     const { body: document } = await world.as().get('/openapi.json').expect(200);
-    for (const [path, methods] of Object.entries<Record<string, unknown>>(document.paths)) {
+    for (const [path, methods] of Object.entries(document.paths as Record<string, object>)) {
       const address = path.replaceAll(/\{\w+\}/g, newId());
       for (const method of Object.keys(methods)) {
         const client = world.as();

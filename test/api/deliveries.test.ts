@@ -53,7 +53,7 @@ describe('handing over an order', () => {
     const body = order();
     const answers = await Promise.all(Array.from({ length: 20 }, () => world.as(merchant(MERCHANT)).post('/v2/deliveries', body)));
     expect(answers.map(({ status }) => status).sort()).toEqual([...Array.from({ length: 19 }, () => 200), 201]);
-    expect(new Set(answers.map(({ body: made }) => made.deliveryId)).size).toBe(1);
+    expect(new Set(answers.map(({ body: made }) => made.deliveryId as string)).size).toBe(1);
     expect(await world.db.outboxMessage.count({ where: { key: answers[0]?.body.deliveryId, kind: 'startDelivery' } })).toBe(1);
   });
 
@@ -122,7 +122,7 @@ describe('reading deliveries', () => {
     let cursor = '';
     do {
       const { body } = await world.as(ops()).get(`/v2/deliveries?cityId=${cityId}&limit=3${cursor}`).expect(200);
-      seen.push(...body.deliveries.map(({ deliveryId }: { deliveryId: string }) => deliveryId));
+      seen.push(...(body.deliveries as { deliveryId: string }[]).map(({ deliveryId }) => deliveryId));
       cursor = body.nextCursor === null ? '' : `&cursor=${body.nextCursor}`;
     } while (cursor !== '');
     expect(seen).toEqual(made.reverse());
@@ -133,7 +133,7 @@ describe('reading deliveries', () => {
     const { createdAt } = await world.db.delivery.findUniqueOrThrow({ where: { id: deliveryId } });
     const idsOf = async (query: string): Promise<string[]> => {
       const { body } = await world.as(merchant(MERCHANT)).get(`/v2/deliveries?sellerOrderId=${sellerOrderId}&${query}`).expect(200);
-      return body.deliveries.map((each: { deliveryId: string }) => each.deliveryId);
+      return (body.deliveries as { deliveryId: string }[]).map((each) => each.deliveryId);
     };
     expect(await idsOf('status=PENDING')).toEqual([deliveryId]);
     expect(await idsOf('status=DELIVERED')).toEqual([]);
@@ -151,7 +151,7 @@ describe('reading deliveries', () => {
     const { body: forOps } = await world.as(ops()).get(`/v2/deliveries/${deliveryId}`).expect(200);
     expect(forOps.offers[0].choice).toMatchObject({ ranked: expect.any(Array) });
     expect(forOps.driver).toMatchObject({ driverId, name: 'Sam' });
-    expect(forOps.timeline.map(({ kind }: { kind: string }) => kind)).toContain('offer_accepted');
+    expect((forOps.timeline as { kind: string }[]).map(({ kind }) => kind)).toContain('offer_accepted');
     const { body: forMerchant } = await world.as(merchant(MERCHANT)).get(`/v2/deliveries/${deliveryId}`).expect(200);
     expect(forMerchant.offers[0]).toMatchObject({ choice: null, payCents: null });
     const { body: forDriver } = await world.as(driver(driverId)).get(`/v2/deliveries/${deliveryId}`).expect(200);

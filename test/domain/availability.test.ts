@@ -154,9 +154,10 @@ describe('every change', () => {
     });
   });
 
-  it('takes live offers back from whoever leaves AVAILABLE or plans to leave', () => {
+  it('takes live offers back from whoever leaves AVAILABLE, goes off duty or plans to leave', () => {
     everyChange(({ next, from, to, withdrawsOffers }, before) => {
-      const leaves = (from === 'AVAILABLE' && to !== 'AVAILABLE') || next.pending !== null;
+      const rests = to !== 'AVAILABLE' && to !== 'BUSY';
+      const leaves = (from === 'AVAILABLE' && to !== 'AVAILABLE') || (from === 'BUSY' && rests) || next.pending !== null;
       expect(withdrawsOffers).toBe(leaves && before.liveOffers > 0);
     });
   });

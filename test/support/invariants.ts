@@ -1,6 +1,7 @@
 /** The invariants of design.md, read from PostgreSQL past all code that should keep them. */
 import { type Database, sql } from '../../activities/adapters/database';
-import { auditProblems } from './auditTrail';
+import { canMove, type DeliveryStatus } from '../../domain/delivery';
+import { type AuditChain, auditProblems, readChains } from './auditTrail';
 
 const RULES = [
   { says: 'counts as many live offers as it has', broken: sql`SELECT id FROM drivers d WHERE live_offers <> (SELECT count(*) FROM offers WHERE driver_id = d.id AND state = 'LIVE')` },
@@ -26,22 +27,36 @@ const RULES = [
     says: 'counts unassigned time exactly while nobody has it',
     broken: sql`SELECT id FROM deliveries WHERE (unassigned_since IS NOT NULL) <> (status IN ('SEARCHING', 'OFFERED'))`,
   },
-  {
-    says: 'came to its state by moves that are all in the trail',
-    broken: sql`SELECT d.id FROM deliveries d LEFT JOIN LATERAL (
-        SELECT count(*) AS moves, (array_agg(to_state ORDER BY at DESC, id DESC))[1] AS last FROM audit_entries
-        WHERE chain = 'delivery/' || d.id AND kind IN ('delivery_moved', 'delivery_reassigned')) AS trail ON true
-      WHERE coalesce(trail.last, 'PENDING') <> d.status`,
-  },
-  {
-    says: 'is in the trail with its beginning and its end',
-    broken: sql`SELECT id FROM offers o WHERE (SELECT array_agg(kind ORDER BY at, id) FROM audit_entries WHERE detail->>'offerId' = o.id::text)
-      <> CASE WHEN state = 'LIVE' THEN ARRAY['offer_created'] ELSE ARRAY['offer_created', 'offer_' || lower(state)] END`,
-  },
 ] as const;
 
 /** What does not hold, a sentence each; empty = all is as it must be. Only for a moment in which nobody writes. */
 export async function brokenInvariants(db: Database): Promise<string[]> {
   const found = await Promise.all(RULES.map(async ({ says, broken }) => (await db.$queryRaw<{ id: string }[]>(broken)).map(({ id }) => `not so: ${id} ${says}`)));
-  return [...found.flat(), ...(await auditProblems(db))];
+  return [...found.flat(), ...(await auditProblems(db)), ...(await untoldChanges(db))];
+}
+
+/** Every change of state has its audit entry, every entry its change (invariant 7). Read along the chains: their order is that of the transactions, whatever clocks say. */
+async function untoldChanges(db: Database): Promise<string[]> {
+  const chains = new Map((await readChains(db)).map((each) => [each.chain, each.entries]));
+  const deliveries = await db.delivery.findMany({ select: { id: true, status: true } });
+  const offers = await db.offer.findMany({ select: { id: true, state: true } });
+  const told = new Map<string, string[]>(); // an offer that another delivery ended has its end in that one's chain
+  for (const { kind, detail } of [...chains.values()].flat()) {
+    if (typeof detail?.offerId === 'string') told.set(detail.offerId, [...(told.get(detail.offerId) ?? []), kind]);
+  }
+  return [
+    ...deliveries.flatMap(({ id, status }) => pathProblems(id, status, chains.get(`delivery/${id}`) ?? [])),
+    ...offers.filter(({ id, state }) => (told.get(id) ?? []).sort().join() !== ['offer_created', ...(state === 'LIVE' ? [] : [`offer_${state.toLowerCase()}`])].sort().join())
+      .map(({ id, state }) => `offer ${id} is ${state}; its entries are ${(told.get(id) ?? []).join(', ')}`),
+  ];
+}
+
+function pathProblems(id: string, status: string, entries: AuditChain['entries']): string[] {
+  let at = 'PENDING';
+  const problems: string[] = [];
+  for (const { from, to } of entries.filter(({ kind }) => kind === 'delivery_moved')) {
+    if (from !== at || !canMove(from as DeliveryStatus, to as DeliveryStatus)) problems.push(`delivery ${id}: the trail goes from ${from} to ${to} after it came to ${at}`);
+    at = to ?? '';
+  }
+  return at === status ? problems : [...problems, `delivery ${id} is ${status}; its trail ends with ${at}`];
 }

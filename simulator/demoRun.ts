@@ -1,0 +1,81 @@
+import { connect } from './client/connections';
+import { Demo, settledFigures, untilAllEnded } from './demo';
+import { buildDemoWorld, type DemoWorld } from './demoWorld';
+import type { InspectorSettings, SimulatorSettings } from './environment';
+import type { Inspection } from './inspection';
+import { pause } from './pause';
+import { randomFrom } from './random';
+
+/** `deliveries` null = without end. `everyMs`: mean pause between two orders. */
+export type DemoOptions = { deliveries: number | null; drivers: number; seed: string; speed: number; everyMs: number };
+
+const PROGRESS_EVERY_MS = 10_000;
+const FORGET_EVERY_MS = 10 * 60_000;
+/** A service that is killed and started again is waited for. */
+const PATIENCE_MS = 10 * 60_000;
+/** After the last order was placed. */
+const ALL_ENDED_WITHIN_MS = 10 * 60_000;
+const CANCEL_ODDS = 0.04;
+
+type Log = (line: string) => void;
+type Ready = { demo: Demo; world: DemoWorld; retries: () => number };
+
+async function setUp(settings: SimulatorSettings, { drivers, seed, speed, deliveries, everyMs }: DemoOptions, log: Log, signal: AbortSignal): Promise<Ready> {
+  const random = randomFrom(seed);
+  const connections = connect(settings, { patienceMs: PATIENCE_MS, signal });
+  const world = await buildDemoWorld({ connections, drivers, speed, random, log });
+  log(`the demo city is ready: ${drivers} drivers, seed ${seed}`);
+  const plan = { everyMs, count: deliveries, cancelOdds: CANCEL_ODDS, speed, run: `demo-${Date.now().toString(36)}` };
+  return { demo: new Demo({ world, random, log }, plan), world, retries: connections.retries };
+}
+
+/** Until the signal; what is in hand then is gone on with at the next start. */
+export async function playDemo(settings: SimulatorSettings, options: DemoOptions, log: Log, signal: AbortSignal): Promise<void> {
+  const { demo } = await setUp(settings, options, log, signal);
+  const drivers = demo.startDrivers(signal);
+  void demo.tellProgress(PROGRESS_EVERY_MS, signal);
+  void demo.keepForgetting(FORGET_EVERY_MS, signal);
+  await keepOrdering(demo, log, signal);
+  await drivers;
+}
+
+/** A service that was away for longer than a shop's patience gets orders again when it is back. */
+async function keepOrdering(demo: Demo, log: Log, signal: AbortSignal): Promise<void> {
+  const failed = async (error: unknown): Promise<boolean> => {
+    if (!signal.aborted) log(`an order could not be placed: ${String(error)}`);
+    return pause(PROGRESS_EVERY_MS, signal);
+  };
+  while (await demo.orders.run(signal).then(() => false, failed));
+}
+
+/** What a judged run came to; `problems` empty = all ended and every promise was kept. */
+export type JudgedRun = { figures: Record<string, number | string | null>; problems: string[] };
+
+/**
+ * Plays so many deliveries, waits until all have ended, and holds the record against what was acknowledged.
+ * @param allEnded called and waited for before the record is judged
+ */
+export async function judgeDemo(
+  settings: InspectorSettings, inspection: Inspection, options: DemoOptions, log: Log, signal: AbortSignal, allEnded: () => Promise<void> = async () => undefined,
+): Promise<JudgedRun> {
+  const startedAt = Date.now();
+  const { demo, world, retries } = await setUp(settings, options, log, signal);
+  const ended = new AbortController();
+  const working = AbortSignal.any([signal, ended.signal]);
+  const drivers = demo.startDrivers(working);
+  void demo.tellProgress(PROGRESS_EVERY_MS, working);
+  await demo.orders.run(signal);
+  await untilAllEnded(inspection, demo.orders.placed.map(({ deliveryId }) => deliveryId), Date.now() + ALL_ENDED_WITHIN_MS, signal);
+  await allEnded();
+  const { figures, problems } = await settledFigures({ world, inspection, orders: demo.orders });
+  await world.endShifts();
+  ended.abort();
+  await drivers;
+  const { latencies } = world;
+  const more = { acceptP99Ms: latencies.percentile('accept', 99), stepP99Ms: latencies.percentile('step', 99), orderP99Ms: latencies.percentile('order', 99), foundByAsking: foundByAsking(world), retries: retries() };
+  return { figures: { ...figures, ...more, seconds: Math.round((Date.now() - startedAt) / 1_000), seed: options.seed }, problems };
+}
+
+function foundByAsking({ drivers }: DemoWorld): number {
+  return drivers.reduce((sum, { counts }) => sum + counts.foundByAsking, 0);
+}

@@ -1,0 +1,50 @@
+import { poll, pause } from './pause';
+import type { Inspection } from './inspection';
+import { type ServiceProcess, startApi, startWorker } from './processes';
+
+/** What may be done to a running system: kill -9 of a process, or all of Redis forgotten. */
+export const HARMS = ['worker', 'api', 'redis'] as const;
+export type Harm = (typeof HARMS)[number];
+
+export type HarmOptions = { harms: readonly Harm[]; everyMs: number; env: NodeJS.ProcessEnv; log: (line: string) => void };
+
+const OFFER_WITHIN_MS = 10_000;
+
+/** Worker and API started by us, so that they can be killed in mid-offer and started again, in turns. */
+export class HarmedService {
+  readonly done: Record<Harm, number> = { worker: 0, api: 0, redis: 0 };
+
+  private constructor(private readonly running: Record<'worker' | 'api', ServiceProcess>, private readonly options: HarmOptions) {}
+
+  /** Resolves when both are ready. */
+  static async start(options: HarmOptions): Promise<HarmedService> {
+    const [worker, api] = await Promise.all([startWorker(options.env), startApi(options.env)]);
+    await Promise.all([worker.ready(), api.ready()]);
+    return new HarmedService({ worker, api }, options);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.running.worker.stop(), this.running.api.stop()]);
+  }
+
+  /** Does one harm after the other, each while an offer is live, until the signal. */
+  async keepHarming(inspection: Inspection, signal: AbortSignal): Promise<void> {
+    const { harms, everyMs, log } = this.options;
+    for (let turn = 0; harms.length > 0 && (await pause(everyMs, signal)); turn++) {
+      const harm = harms[turn % harms.length];
+      const isLive = await poll(async () => ((await inspection.liveOffers()) > 0 ? true : undefined), { everyMs: 20, deadlineAt: Date.now() + OFFER_WITHIN_MS, signal });
+      if (!harm || signal.aborted) return;
+      log(`harm: ${harm} ${isLive ? 'in mid-offer' : 'with no offer live'}`);
+      await this.harm(harm, inspection);
+      this.done[harm] += 1;
+    }
+  }
+
+  private async harm(harm: Harm, inspection: Inspection): Promise<void> {
+    if (harm === 'redis') return inspection.flushRedis();
+    await this.running[harm].kill();
+    const again = await (harm === 'worker' ? startWorker : startApi)(this.options.env);
+    this.running[harm] = again;
+    await again.ready();
+  }
+}

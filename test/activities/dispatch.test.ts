@@ -1,0 +1,586 @@
+/** Each event of domain/dispatch.ts in its one transaction, on a real database: what it does, and that doing it again does nothing. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Told, WorkflowEvent } from '../../activities/delivery';
+import type { ReasonCode, Step } from '../../domain/delivery';
+import type { Answer } from '../../domain/truth';
+import { createDispatchWorld, type DispatchWorld, type NewDelivery, type NewDriver, PICKUP, TEST_LIMITS } from '../support/dispatchWorld';
+import { brokenInvariants } from '../support/invariants';
+
+const OPS = { kind: 'ops', id: 'olga' } as const;
+const MINUTE_MS = 60_000;
+const NOBODY = '00000000-0000-7000-8000-000000000000';
+
+let world: DispatchWorld;
+beforeAll(async () => { world = await createDispatchWorld(); });
+afterAll(() => world.close());
+const toldAlready = new Set<string>();
+afterEach(async () => {
+  world.switches.driverOffers = true;
+  const broken = (await brokenInvariants(world.db)).filter((problem) => !toldAlready.has(problem));
+  broken.forEach((problem) => toldAlready.add(problem));
+  expect(broken).toEqual([]);
+});
+
+/** A delivery in a city with drivers of its own, the nearest first. */
+class Scene {
+  private constructor(readonly deliveryId: string, readonly cityId: string, private readonly drivers: readonly string[]) {}
+
+  static async set(drivers: readonly NewDriver[] = [{}], delivery: NewDelivery = {}): Promise<Scene> {
+    const cityId = await world.addCity();
+    const ids: string[] = [];
+    for (const [index, driver] of drivers.entries()) ids.push(await world.addDriver({ at: { lat: PICKUP.lat + 0.005 * index, lng: PICKUP.lng }, ...driver, cityId }));
+    const { deliveryId } = await world.addDelivery({ ...delivery, cityId });
+    return new Scene(deliveryId, cityId, ids);
+  }
+
+  driver(index = 0): string {
+    return this.drivers[index] ?? NOBODY;
+  }
+
+  tell(event: WorkflowEvent, at = Date.now()): Promise<Told> {
+    return world.activities[event.kind]({ deliveryId: this.deliveryId, correlationId: 'test', at, event });
+  }
+
+  async answer(event: WorkflowEvent, at?: number): Promise<Answer> {
+    return (await this.tell(event, at)).answer;
+  }
+
+  search(at?: number): Promise<Told> {
+    return this.tell({ kind: 'lookForDriver', freed: null }, at);
+  }
+
+  /** Looks for a driver, who must be the one named, and is asked. */
+  async offered(index = 0, at?: number): Promise<{ offerId: string; driverId: string; expiresAt: number }> {
+    const { known: { offers: [offer] } } = await this.search(at);
+    expect(offer?.driverId).toBe(this.driver(index));
+    return offer ?? { offerId: NOBODY, driverId: NOBODY, expiresAt: 0 };
+  }
+
+  /** The driver named is asked and accepts. */
+  async accepted(index = 0): Promise<{ offerId: string; driverId: string; assignmentId: string }> {
+    const { offerId, driverId } = await this.offered(index);
+    const answer = await this.answer({ kind: 'acceptOffer', offerId, driverId });
+    if (!('outcome' in answer) || answer.outcome !== 'accepted') throw new Error(`not accepted: ${JSON.stringify(answer)}`);
+    return { offerId, driverId, assignmentId: answer.assignmentId };
+  }
+
+  step(step: Step, driverId = this.driver(), deviceAt: number | null = null): Promise<Answer> {
+    return this.answer({ kind: 'takeStep', step, by: { kind: 'driver', id: driverId }, deviceAt });
+  }
+
+  async steps(...steps: Step[]): Promise<void> {
+    for (const step of steps) expect(await this.step(step)).toMatchObject({ outcome: 'moved' });
+  }
+
+  fail(reason: ReasonCode, goods: 'RETURN' | 'LOST' = 'RETURN'): WorkflowEvent {
+    return { kind: 'failDelivery', by: { kind: 'driver', id: this.driver() }, reason, goods };
+  }
+
+  row() {
+    return world.db.delivery.findUniqueOrThrow({ where: { id: this.deliveryId } });
+  }
+
+  driverRow(index = 0) {
+    return world.db.driver.findUniqueOrThrow({ where: { id: this.driver(index) } });
+  }
+
+  offers() {
+    return world.db.offer.findMany({ where: { deliveryId: this.deliveryId }, orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] });
+  }
+
+  assignments() {
+    return world.db.assignment.findMany({ where: { deliveryId: this.deliveryId }, orderBy: [{ startedAt: 'asc' }, { id: 'asc' }] });
+  }
+
+  /** Everything that an event could leave behind. */
+  async traces(): Promise<unknown> {
+    const of = { deliveryId: this.deliveryId };
+    return {
+      row: await this.row(), offers: await this.offers(), assignments: await this.assignments(), entries: await world.db.auditEntry.count({ where: of }),
+      drivers: await world.db.driver.findMany({ where: { id: { in: [...this.drivers] } }, orderBy: { id: 'asc' } }),
+      messages: await world.db.outboxMessage.count({ where: { key: this.deliveryId } }),
+    };
+  }
+
+  async messages(): Promise<{ kind: string; payload: unknown }[]> {
+    return world.db.outboxMessage.findMany({ where: { key: this.deliveryId }, orderBy: { id: 'asc' }, select: { kind: true, payload: true } });
+  }
+
+  async emitted(): Promise<string[]> {
+    const emits = (await this.messages()).filter(({ kind }) => kind === 'emit');
+    return emits.flatMap(({ payload }) => (payload as { emits: { event: string; rooms: string[] }[] }).emits.map(({ event, rooms }) => `${event} to ${rooms.join(' and ')}`));
+  }
+}
+
+const later = (ms: number): number => Date.now() + ms;
+
+describe('looking for a driver', () => {
+  test('holds the nearest by an offer, and says so to driver and ops', async () => {
+    const scene = await Scene.set([{}, {}]);
+    const { offerId } = await scene.offered();
+    expect(await scene.driverRow()).toMatchObject({ liveOffers: 1, activeAssignments: 0, availability: 'AVAILABLE' });
+    expect(await scene.driverRow(1)).toMatchObject({ liveOffers: 0 });
+    expect(await scene.emitted()).toEqual(expect.arrayContaining([`DELIVERY_OFFERED_V2 to driver:${scene.driver()}`, `offer_created to ops:${scene.cityId}`]));
+    const [offer] = await scene.offers();
+    expect(offer).toMatchObject({ id: offerId, state: 'LIVE', payCents: 700, payload: expect.objectContaining({ payCents: 700, pickup: expect.anything(), dropoff: expect.anything() }) });
+  });
+
+  test('keeps with the offer why this driver, and why not the others', async () => {
+    const scene = await Scene.set([{}, {}, {}]);
+    await world.db.driver.update({ where: { id: scene.driver(1) }, data: { availability: 'ON_BREAK' } }); // the map does not know yet
+    await scene.offered();
+    const [offer] = await scene.offers();
+    expect(offer?.choice).toMatchObject({
+      looked: 3, ranked: [expect.objectContaining({ driverId: scene.driver(), score: expect.anything() }), expect.objectContaining({ driverId: scene.driver(2) })],
+      excluded: [{ driverId: scene.driver(1), reason: 'NOT_AVAILABLE', until: null }],
+    });
+  });
+
+  test('passes over who is held by another transaction at this moment, without waiting', async () => {
+    const scene = await Scene.set([{}, {}]);
+    await world.db.$transaction(async (tx) => {
+      await tx.$queryRaw`SELECT id FROM drivers WHERE id = ${scene.driver()}::uuid FOR UPDATE`;
+      await scene.offered(1);
+    });
+  });
+
+  test('comes again within a second where all candidates are held by others', async () => {
+    const scene = await Scene.set();
+    const { known } = await world.db.$transaction(async (tx) => {
+      await tx.$queryRaw`SELECT id FROM drivers WHERE id = ${scene.driver()}::uuid FOR UPDATE`;
+      return scene.search();
+    });
+    expect(known).toMatchObject({ status: 'SEARCHING', searchRound: 0 });
+    expect(known.searchAgainAt).toBeLessThanOrEqual(later(1_000));
+  });
+
+  test('reads the driver again under lock: who changed since the map spoke is not held', async () => {
+    const scene = await Scene.set();
+    await world.db.driver.update({ where: { id: scene.driver() }, data: { availability: 'OFFLINE' } });
+    expect((await scene.search()).known).toMatchObject({ status: 'SEARCHING', offers: [], searchRound: 1 });
+  });
+
+  test('waits longer after each vain round, and begins only at its time', async () => {
+    const scene = await Scene.set([], { searchAt: new Date(later(MINUTE_MS)) });
+    expect((await scene.search()).known).toMatchObject({ status: 'PENDING', searchRound: 0 });
+    let at = later(MINUTE_MS);
+    const waits: number[] = [];
+    for (let round = 1; round <= 4; round += 1) {
+      const { known } = await scene.search(at);
+      expect(known).toMatchObject({ status: 'SEARCHING', searchRound: round });
+      waits.push((known.searchAgainAt ?? 0) - at);
+      at = known.searchAgainAt ?? 0;
+    }
+    expect(waits).toEqual([5_000, 10_000, 20_000, 40_000]);
+  });
+
+  test('passes a driver on who woke it and whom it does not take', async () => {
+    const scene = await Scene.set([{ availability: 'OFFLINE' }]);
+    await scene.tell({ kind: 'lookForDriver', freed: { driverId: scene.driver(), passed: ['another'] } });
+    expect(await scene.messages()).toContainEqual({ kind: 'driverFree', payload: { driverId: scene.driver(), passed: ['another', scene.deliveryId] } });
+  });
+
+  test('leaves a delivery alone that is no longer searched for', async () => {
+    const scene = await Scene.set([{}, {}]);
+    await scene.offered();
+    const before = await scene.traces();
+    await scene.search();
+    expect(await scene.traces()).toEqual(before);
+  });
+
+  test.each([['with offers off', { offerVersion: 2 }, false], ['for a v1 app', { offerVersion: null }, true], ['for an app of version 1', { offerVersion: 1 }, true]])(
+    'assigns at once %s', async (_case, driver, offersOn) => {
+      world.switches.driverOffers = offersOn;
+      const scene = await Scene.set([driver]);
+      const { known } = await scene.search();
+      expect(known).toMatchObject({ status: 'ASSIGNED', driverId: scene.driver(), offers: [] });
+      expect(await scene.driverRow()).toMatchObject({ availability: 'BUSY', liveOffers: 0, activeAssignments: 1, idleSince: null });
+      expect(await scene.assignments()).toMatchObject([{ way: 'V1', offerId: null, pinned: false, choice: expect.objectContaining({ looked: 1 }) }]);
+      expect(await scene.emitted()).toContain(`DELIVERY_ASSIGNED to driver:${scene.driver()}`);
+    });
+});
+
+/** Events whose repeat must give the first answer and change nothing: what comes before, the event, and what else may come between. */
+type Repeat = { name: string; before: (scene: Scene) => Promise<WorkflowEvent>; drivers?: NewDriver[]; at?: number; between?: (scene: Scene) => Promise<unknown>; first: object };
+
+const stepEvent = (scene: Scene, step: Step): WorkflowEvent => ({ kind: 'takeStep', step, by: { kind: 'driver', id: scene.driver() }, deviceAt: 1_700_000_000_123 });
+const BEFORE_DELIVERY: readonly Step[] = ['arriveAtPickup', 'pickUp', 'arriveAtDropoff'];
+
+const REPEATS: readonly Repeat[] = [
+  { name: 'lookForDriver that finds one', before: async () => ({ kind: 'lookForDriver', freed: null }), first: { outcome: 'noted' } },
+  { name: 'lookForDriver of the v1 way', drivers: [{ offerVersion: null }], before: async () => ({ kind: 'lookForDriver', freed: null }), first: { outcome: 'noted' } },
+  {
+    name: 'lapseOffer', drivers: [{}], at: later(31_000), first: { outcome: 'noted' },
+    before: async (scene) => ({ kind: 'lapseOffer', offerId: (await scene.offered()).offerId }),
+  },
+  {
+    name: 'giveUpSearch', drivers: [], first: { outcome: 'noted' },
+    before: async (scene) => {
+      await scene.search();
+      return { kind: 'giveUpSearch' };
+    },
+  },
+  {
+    name: 'acceptOffer', first: { outcome: 'accepted' },
+    before: async (scene) => ({ kind: 'acceptOffer', driverId: scene.driver(), offerId: (await scene.offered()).offerId }),
+  },
+  {
+    name: 'acceptOffer, though the driver took a step since', first: { outcome: 'accepted' },
+    before: async (scene) => ({ kind: 'acceptOffer', driverId: scene.driver(), offerId: (await scene.offered()).offerId }),
+    between: (scene) => scene.step('arriveAtPickup'),
+  },
+  {
+    name: 'acceptOffer, though it was cancelled since', first: { outcome: 'accepted' },
+    before: async (scene) => ({ kind: 'acceptOffer', driverId: scene.driver(), offerId: (await scene.offered()).offerId }),
+    between: (scene) => scene.tell({ kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' }),
+  },
+  {
+    name: 'rejectOffer', first: { outcome: 'rejected' },
+    before: async (scene) => ({ kind: 'rejectOffer', driverId: scene.driver(), offerId: (await scene.offered()).offerId, reason: 'TOO_FAR' }),
+  },
+  {
+    name: 'rejectOffer, though the next driver has accepted since', drivers: [{}, {}], first: { outcome: 'rejected' },
+    before: async (scene) => ({ kind: 'rejectOffer', driverId: scene.driver(), offerId: (await scene.offered()).offerId, reason: 'TOO_FAR' }),
+    between: (scene) => scene.accepted(1),
+  },
+  ...BEFORE_DELIVERY.map((step, index): Repeat => ({
+    name: step, first: { outcome: 'moved' },
+    before: async (scene) => {
+      await scene.accepted();
+      await scene.steps(...BEFORE_DELIVERY.slice(0, index));
+      return stepEvent(scene, step);
+    },
+  })),
+  {
+    name: 'arriveAtPickup, though the goods are on the way since', first: { outcome: 'moved', status: 'AT_PICKUP' },
+    before: async (scene) => {
+      await scene.accepted();
+      return stepEvent(scene, 'arriveAtPickup');
+    },
+    between: (scene) => scene.step('pickUp'),
+  },
+  {
+    name: 'deliver', first: { outcome: 'moved', status: 'DELIVERED' },
+    before: async (scene) => {
+      await scene.accepted();
+      await scene.steps(...BEFORE_DELIVERY);
+      return stepEvent(scene, 'deliver');
+    },
+  },
+  {
+    name: 'returnGoods', first: { outcome: 'moved', status: 'RETURNED' },
+    before: async (scene) => {
+      await scene.accepted();
+      await scene.steps(...BEFORE_DELIVERY);
+      await scene.tell(scene.fail('NOT_AT_HOME'));
+      return stepEvent(scene, 'returnGoods');
+    },
+  },
+  {
+    name: 'failDelivery at the pickup', first: { outcome: 'moved', status: 'FAILED' },
+    before: async (scene) => {
+      await scene.accepted();
+      await scene.steps('arriveAtPickup');
+      return scene.fail('MERCHANT_CLOSED');
+    },
+  },
+  {
+    name: 'failDelivery with the goods lost', first: { outcome: 'moved', status: 'FAILED' },
+    before: async (scene) => {
+      await scene.accepted();
+      await scene.steps('arriveAtPickup', 'pickUp');
+      return scene.fail('DAMAGED', 'LOST');
+    },
+  },
+  {
+    name: 'failDelivery with the goods going back', first: { outcome: 'moved', status: 'RETURNING' },
+    before: async (scene) => {
+      await scene.accepted();
+      await scene.steps(...BEFORE_DELIVERY);
+      return scene.fail('REFUSED');
+    },
+  },
+  { name: 'cancelDelivery before the search', first: { outcome: 'moved', status: 'CANCELLED' }, before: async () => ({ kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' }) },
+  {
+    name: 'cancelDelivery with an offer out', first: { outcome: 'moved', status: 'CANCELLED' },
+    before: async (scene) => {
+      await scene.offered();
+      return { kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' };
+    },
+  },
+  {
+    name: 'cancelDelivery with a driver on the way', first: { outcome: 'moved', status: 'CANCELLED' },
+    before: async (scene) => {
+      await scene.accepted();
+      return { kind: 'cancelDelivery', by: OPS, reason: 'CUSTOMER_CANCELLED' };
+    },
+  },
+  {
+    name: 'assignDriver', drivers: [{}, {}], first: { outcome: 'assigned' },
+    before: async (scene) => {
+      await scene.offered();
+      return { kind: 'assignDriver', driverId: scene.driver(1), by: OPS, override: false, why: 'next door' };
+    },
+  },
+  {
+    name: 'assignDriver in another’s place', drivers: [{}, {}], first: { outcome: 'assigned' },
+    before: async (scene) => {
+      await scene.accepted();
+      return { kind: 'assignDriver', driverId: scene.driver(1), by: OPS, override: false, why: 'next door' };
+    },
+  },
+  {
+    name: 'releaseDriver of an offer', drivers: [{}, {}], first: { outcome: 'noted' },
+    before: async (scene) => ({ kind: 'releaseDriver', driverId: scene.driver(), offerId: (await scene.offered()).offerId, assignmentId: null, why: 'went offline' }),
+  },
+  {
+    name: 'releaseDriver of an offer, though the next driver was asked since', drivers: [{}, {}], first: { outcome: 'noted' },
+    before: async (scene) => {
+      const { offerId, driverId } = await scene.offered();
+      await world.db.driver.update({ where: { id: driverId }, data: { availability: 'OFFLINE' } });
+      return { kind: 'releaseDriver', driverId, offerId, assignmentId: null, why: 'went offline' };
+    },
+    between: (scene) => scene.offered(1),
+  },
+  {
+    name: 'releaseDriver of an assignment', first: { outcome: 'noted' },
+    before: async (scene) => {
+      const { driverId, assignmentId } = await scene.accepted();
+      return { kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'breakdown' };
+    },
+  },
+  {
+    name: 'releaseDriver of an assignment, though another has the delivery since', drivers: [{}, {}], first: { outcome: 'noted' },
+    before: async (scene) => {
+      const { driverId, assignmentId } = await scene.accepted();
+      return { kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'breakdown' };
+    },
+    between: (scene) => scene.accepted(1),
+  },
+  {
+    name: 'readDelivery', first: { outcome: 'noted' },
+    before: async (scene) => {
+      await scene.offered();
+      return { kind: 'readDelivery' };
+    },
+  },
+];
+
+describe('a repeat gives the first answer and changes nothing:', () => {
+  test.each(REPEATS.map((each) => [each.name, each] as const))('%s', async (_name, { before, drivers = [{}], at, between, first }) => {
+    const scene = await Scene.set(drivers);
+    const event = await before(scene);
+    const once = await scene.tell(event, at);
+    expect(once.answer).toMatchObject(first);
+    await between?.(scene);
+    const after = await scene.traces();
+    const again = await scene.tell(event, at === undefined ? undefined : at + 1_000);
+    expect(again.answer).toEqual(once.answer);
+    if (!between) expect(again.known).toEqual(once.known);
+    expect(await scene.traces()).toEqual(after);
+  });
+
+  test('every event there is stands in that list', () => {
+    const told = new Set(REPEATS.map(({ name }) => name.split(' ')[0]?.replace(',', '')));
+    const kinds = Object.keys(world.activities).filter((kind) => kind !== 'takeStep');
+    expect(kinds.filter((kind) => !told.has(kind))).toEqual([]);
+  });
+});
+
+describe('the other answer, or somebody else’s, is refused:', () => {
+  test('reject after accept, and accept after reject', async () => {
+    const taken = await Scene.set();
+    const { offerId, driverId } = await taken.accepted();
+    expect(await taken.answer({ kind: 'rejectOffer', offerId, driverId, reason: 'OTHER' })).toMatchObject({ refused: 'ALREADY_ANSWERED' });
+    const left = await Scene.set();
+    const offer = await left.offered();
+    await left.tell({ kind: 'rejectOffer', ...offer, reason: 'OTHER' });
+    expect(await left.answer({ kind: 'acceptOffer', ...offer })).toMatchObject({ refused: 'ALREADY_ANSWERED' });
+  });
+
+  test('an offer of another driver or of another delivery', async () => {
+    const [scene, other] = [await Scene.set([{}, {}]), await Scene.set()];
+    const { offerId } = await scene.offered();
+    expect(await scene.answer({ kind: 'acceptOffer', offerId, driverId: scene.driver(1) })).toMatchObject({ refused: 'NOT_FOUND' });
+    expect(await other.answer({ kind: 'acceptOffer', offerId, driverId: scene.driver() })).toMatchObject({ refused: 'NOT_FOUND' });
+    expect(await scene.answer({ kind: 'rejectOffer', offerId: NOBODY, driverId: scene.driver(), reason: 'OTHER' })).toMatchObject({ refused: 'NOT_FOUND' });
+  });
+
+  test('an expired offer, a withdrawn one', async () => {
+    const expired = await Scene.set();
+    const offer = await expired.offered();
+    await expired.tell({ kind: 'lapseOffer', offerId: offer.offerId }, offer.expiresAt);
+    expect(await expired.answer({ kind: 'acceptOffer', ...offer })).toMatchObject({ refused: 'OFFER_EXPIRED' });
+    expect(await expired.answer({ kind: 'rejectOffer', ...offer, reason: 'OTHER' })).toMatchObject({ refused: 'OFFER_EXPIRED' });
+    const withdrawn = await Scene.set();
+    const gone = await withdrawn.offered();
+    await withdrawn.tell({ kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' });
+    expect(await withdrawn.answer({ kind: 'acceptOffer', ...gone })).toMatchObject({ refused: 'OFFER_WITHDRAWN' });
+  });
+
+  test('a step of who does not carry it, or out of turn', async () => {
+    const scene = await Scene.set([{}, {}]);
+    expect(await scene.step('arriveAtPickup')).toMatchObject({ refused: 'NOT_FOUND' });
+    await scene.accepted();
+    expect(await scene.step('arriveAtPickup', scene.driver(1))).toMatchObject({ refused: 'NOT_FOUND' });
+    expect(await scene.step('deliver')).toMatchObject({ refused: 'ILLEGAL_TRANSITION', detail: expect.stringContaining('ASSIGNED') });
+  });
+
+  test('a step of the driver who lost it', async () => {
+    const scene = await Scene.set([{}, {}]);
+    const { driverId, assignmentId } = await scene.accepted();
+    await scene.tell({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'breakdown' });
+    expect(await scene.step('arriveAtPickup')).toMatchObject({ refused: 'ILLEGAL_TRANSITION' });
+    await scene.accepted(1);
+    expect(await scene.step('arriveAtPickup')).toMatchObject({ refused: 'NOT_FOUND' });
+  });
+
+  test('a reason that does not fit, a cancel after the pickup, a failure of what is over', async () => {
+    const scene = await Scene.set();
+    await scene.accepted();
+    await scene.steps('arriveAtPickup');
+    expect(await scene.answer(scene.fail('NOT_AT_HOME'))).toMatchObject({ refused: 'REASON_NOT_ALLOWED' });
+    await scene.steps('pickUp');
+    expect(await scene.answer({ kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' })).toMatchObject({ refused: 'ILLEGAL_TRANSITION' });
+    await scene.steps('arriveAtDropoff', 'deliver');
+    expect(await scene.answer(scene.fail('DAMAGED'))).toMatchObject({ refused: 'ILLEGAL_TRANSITION' });
+  });
+
+  test('by hand: nobody, another city’s, off duty, resting, without room, after the pickup', async () => {
+    const scene = await Scene.set([{}, { availability: 'OFFLINE' }, { availability: 'PAUSED' }]);
+    const elsewhere = await world.addDriver();
+    const byHand = (driverId: string): Promise<Answer> => scene.answer({ kind: 'assignDriver', driverId, by: OPS, override: false, why: 'test' });
+    expect(await byHand(NOBODY)).toMatchObject({ refused: 'NOT_FOUND' });
+    expect(await byHand(elsewhere)).toMatchObject({ refused: 'DRIVER_IN_OTHER_CITY' });
+    expect(await byHand(scene.driver(1))).toMatchObject({ refused: 'DRIVER_OFF_DUTY' });
+    expect(await byHand(scene.driver(2))).toMatchObject({ refused: 'DRIVER_ON_BREAK' });
+    await scene.accepted();
+    const { deliveryId } = await world.addDelivery({ cityId: scene.cityId });
+    const told = await world.activities.assignDriver({ deliveryId, correlationId: 'test', at: Date.now(), event: { kind: 'assignDriver', driverId: scene.driver(), by: OPS, override: false, why: 'test' } });
+    expect(told.answer).toMatchObject({ refused: 'DRIVER_HAS_NO_ROOM' });
+    await scene.steps('arriveAtPickup', 'pickUp');
+    expect(await byHand(scene.driver(2))).toMatchObject({ refused: 'ILLEGAL_TRANSITION' });
+  });
+});
+
+describe('an offer', () => {
+  test('does not lapse before its expiry, and frees its driver when it does', async () => {
+    const scene = await Scene.set();
+    const { offerId, expiresAt } = await scene.offered();
+    await scene.tell({ kind: 'lapseOffer', offerId }, expiresAt - 1);
+    expect(await scene.offers()).toMatchObject([{ state: 'LIVE' }]);
+    await scene.tell({ kind: 'lapseOffer', offerId }, expiresAt);
+    expect(await scene.offers()).toMatchObject([{ state: 'EXPIRED', endReason: 'LAPSED' }]);
+    expect(await scene.driverRow()).toMatchObject({ liveOffers: 0, availability: 'AVAILABLE' });
+    expect(await scene.emitted()).toContain(`OFFER_EXPIRED to driver:${scene.driver()}`);
+  });
+
+  test('that lapsed excludes its driver for five minutes, and the search is made again just then', async () => {
+    const scene = await Scene.set();
+    const { offerId, expiresAt } = await scene.offered();
+    await scene.tell({ kind: 'lapseOffer', offerId }, expiresAt);
+    let known = (await scene.search(expiresAt)).known;
+    for (let rounds = 0; known.status === 'SEARCHING' && rounds < 20; rounds += 1) {
+      const at = known.searchAgainAt ?? 0;
+      known = (await scene.search(at)).known;
+      if (known.status === 'OFFERED') expect(at).toBe(expiresAt + TEST_LIMITS.ranking.lapseExclusionMs);
+    }
+    expect(known).toMatchObject({ status: 'OFFERED', offers: [{ driverId: scene.driver() }] });
+  });
+
+  test('that was rejected is made again only for more pay', async () => {
+    const scene = await Scene.set();
+    await scene.tell({ kind: 'rejectOffer', ...(await scene.offered()), reason: 'PAY_TOO_LOW' });
+    expect((await scene.search()).known.status).toBe('SEARCHING');
+    await world.db.delivery.update({ where: { id: scene.deliveryId }, data: { bonusCents: 100 } });
+    const { offerId } = await scene.offered();
+    expect(await world.db.offer.findUniqueOrThrow({ where: { id: offerId } })).toMatchObject({ payCents: 800 });
+  });
+
+  test('that another delivery withdrew leaves its own to search', async () => {
+    const scene = await Scene.set();
+    await scene.offered();
+    const { deliveryId: other } = await world.addDelivery({ cityId: scene.cityId });
+    const event = { kind: 'assignDriver', driverId: scene.driver(), by: OPS, override: false, why: 'urgent' } as const;
+    expect((await world.activities.assignDriver({ deliveryId: other, correlationId: 'test', at: Date.now(), event })).answer).toMatchObject({ outcome: 'assigned' });
+    expect(await scene.offers()).toMatchObject([{ state: 'WITHDRAWN', endReason: 'DRIVER_ASSIGNED_BY_HAND' }]);
+    const news = await world.db.outboxMessage.findMany({ where: { key: other, kind: 'offerWithdrawn' } });
+    expect(news).toMatchObject([{ payload: { deliveryId: scene.deliveryId } }]);
+    const { known } = await scene.tell({ kind: 'readDelivery' });
+    expect(known).toMatchObject({ status: 'SEARCHING', offers: [] });
+  });
+
+  test('whose driver went off duty cannot be accepted', async () => {
+    const scene = await Scene.set();
+    const offer = await scene.offered();
+    await world.db.driver.update({ where: { id: scene.driver() }, data: { availability: 'SHIFT_ENDED' } });
+    expect(await scene.answer({ kind: 'acceptOffer', ...offer })).toMatchObject({ refused: 'OFFER_WITHDRAWN' });
+    expect(await scene.row()).toMatchObject({ status: 'SEARCHING', driverId: null });
+  });
+});
+
+describe('carrying', () => {
+  test('books the pay to the driver at the end, day by day', async () => {
+    const scene = await Scene.set();
+    await scene.accepted();
+    await scene.steps(...BEFORE_DELIVERY, 'deliver');
+    expect(await scene.driverRow()).toMatchObject({ earnedTodayCents: 700, availability: 'AVAILABLE', activeAssignments: 0 });
+    await world.db.driver.update({ where: { id: scene.driver() }, data: { earnedOn: new Date(later(-86_400_000)), earnedTodayCents: 9_999 } });
+    const { deliveryId } = await world.addDelivery({ cityId: scene.cityId });
+    const tell = (event: WorkflowEvent) => world.activities[event.kind]({ deliveryId, correlationId: 'test', at: Date.now(), event });
+    const { known: { offers: [offer] } } = await tell({ kind: 'lookForDriver', freed: null });
+    await tell({ kind: 'acceptOffer', offerId: offer?.offerId ?? '', driverId: scene.driver() });
+    for (const step of [...BEFORE_DELIVERY, 'deliver'] as const) await tell(stepEvent(scene, step));
+    expect(await scene.driverRow()).toMatchObject({ earnedTodayCents: 700 });
+  });
+
+  test('is not paid for when it was cancelled or failed', async () => {
+    const cancelled = await Scene.set();
+    await cancelled.accepted();
+    await cancelled.tell({ kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' });
+    expect(await cancelled.driverRow()).toMatchObject({ earnedTodayCents: 0, availability: 'AVAILABLE' });
+    expect(await cancelled.emitted()).toContain(`DELIVERY_CANCELLED to driver:${cancelled.driver()}`);
+    const failed = await Scene.set();
+    await failed.accepted();
+    await failed.steps('arriveAtPickup');
+    await failed.tell(failed.fail('MERCHANT_NOT_READY'));
+    expect(await failed.driverRow()).toMatchObject({ earnedTodayCents: 0, availability: 'AVAILABLE' });
+  });
+
+  test('ops take a step for the driver', async () => {
+    const scene = await Scene.set();
+    await scene.accepted();
+    expect(await scene.answer({ kind: 'takeStep', step: 'arriveAtPickup', by: OPS, deviceAt: null })).toMatchObject({ outcome: 'moved' });
+  });
+
+  test('stops the clock of unassigned time, and a loss starts it again', async () => {
+    const scene = await Scene.set();
+    const { driverId, assignmentId } = await scene.accepted();
+    const carried = await scene.row();
+    expect(carried).toMatchObject({ unassignedSince: null });
+    await scene.tell({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'breakdown' });
+    const lost = await scene.row();
+    expect(lost.unassignedSince).not.toBeNull();
+    expect(lost.unassignedMs).toBe(carried.unassignedMs);
+    expect(await scene.emitted()).toContain(`DELIVERY_UNASSIGNED to driver:${driverId}`);
+  });
+
+  test('begins the rest that was asked for when it ends, with its timer', async () => {
+    const scene = await Scene.set();
+    await scene.accepted();
+    await world.db.driver.update({ where: { id: scene.driver() }, data: { pending: { kind: 'BREAK', minutes: 15, reason: null } } });
+    await scene.steps(...BEFORE_DELIVERY, 'deliver');
+    expect(await scene.driverRow()).toMatchObject({ availability: 'ON_BREAK', pending: null });
+    expect((await scene.messages()).map(({ kind }) => kind)).toContain('endAvailabilityLater');
+  });
+});
+
+test('the later of the workflow’s time and our own is now: a clock that is behind changes no order', async () => {
+  const scene = await Scene.set();
+  const { known } = await scene.search(later(-MINUTE_MS));
+  expect(known.offers[0]?.expiresAt).toBeGreaterThan(later(20_000));
+});
+
+test('a delivery without a row is an error, not an invention', async () => {
+  await expect(world.activities.readDelivery({ deliveryId: NOBODY, correlationId: 'test', at: Date.now(), event: { kind: 'readDelivery' } })).rejects.toThrow('has no row');
+});

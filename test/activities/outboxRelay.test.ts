@@ -1,0 +1,254 @@
+/** What a transaction put into the outbox reaches the world: at once, at least once, in order, whoever dies on the way. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { enqueue, markSent, outboxBacklog, putBack, takeDue } from '../../activities/adapters/outbox';
+import { createRelay, type Relay } from '../../activities/adapters/relay';
+import { type MessageHandler, OutboxRelay } from '../../activities/outboxRelay';
+import type { Message } from '../../domain/message';
+import { freshDatabase, type FreshDatabase } from '../support/database';
+import { eventually } from '../support/eventually';
+
+let database: FreshDatabase;
+const relays: Relay[] = [];
+beforeAll(async () => { database = await freshDatabase({ poolSize: 10 }); });
+afterAll(() => database.close());
+afterEach(async () => {
+  await Promise.all(relays.splice(0).map((relay) => relay.stop()));
+  await database.db.outboxMessage.deleteMany();
+});
+
+const told = (event: string): Message => ({ kind: 'emit', emits: [{ rooms: ['room'], event, body: {} }] });
+const sync = (driverId: string): Message => ({ kind: 'syncDriver', driverId });
+const start = (deliveryId: string): Message => ({ kind: 'startDelivery', deliveryId });
+const nameOf = (message: Message): string => (message.kind === 'emit' ? (message.emits[0]?.event ?? '') : message.kind === 'syncDriver' ? message.driverId : JSON.stringify(message));
+
+/** A relay that tells nobody but us. `act` may fail. */
+function relay(act: (name: string) => Promise<void> = async () => {}): { relay: Relay; heard: string[]; warnings: object[] } {
+  const [heard, warnings]: [string[], object[]] = [[], []];
+  const handle: MessageHandler = async (message) => {
+    await act(nameOf(message));
+    heard.push(nameOf(message));
+  };
+  const made = createRelay(database.db, handle, { warn: (fields) => void warnings.push(fields) });
+  relays.push(made);
+  return { relay: made, heard, warnings };
+}
+
+const put = (key: string, ...messages: Message[]): Promise<void> => enqueue(database.db, key, 'correlation', messages);
+const unsent = (): Promise<number> => database.db.outboxMessage.count({ where: { sentAt: null } });
+const allSent = (): Promise<true> => eventually('all is sent', async () => (await unsent()) === 0);
+const rowOf = (name: string) => database.db.outboxMessage.findFirstOrThrow({ where: { payload: { path: ['driverId'], equals: name } } });
+/** As if so much time had passed. */
+const timePasses = (ms: number): Promise<unknown> => database.db.$executeRaw`UPDATE outbox SET next_at = next_at - ${ms} * interval '1 millisecond' WHERE sent_at IS NULL`;
+const EMITS = ['emit', 'syncDriver'] as const;
+
+describe('a message', () => {
+  test('is sent at once after a kick, without waiting for the poll', async () => {
+    const { relay: kicked, heard } = relay(); // never started: it does not poll
+    await put('key', told('a'));
+    kicked.kick();
+    await eventually('it is sent', async () => heard.includes('a'));
+  });
+
+  test('is found by the poll where nobody kicked', async () => {
+    const { relay: polling, heard } = relay();
+    polling.start();
+    await put('key', told('a'), start('d'));
+    await allSent();
+    expect(heard).toHaveLength(2);
+  });
+
+  test('carries its correlation id, and is marked as sent once', async () => {
+    const seen: string[] = [];
+    const own = createRelay(database.db, async (_message, correlationId) => void seen.push(correlationId), { warn: () => {} });
+    relays.push(own);
+    await put('key', sync('a'));
+    own.kick();
+    await allSent();
+    expect(seen).toEqual(['correlation']);
+    expect(await rowOf('a')).toMatchObject({ attempts: 1, lastError: null });
+  });
+
+  test('that was rolled back is sent by nobody', async () => {
+    const { relay: own, heard } = relay();
+    await expect(database.db.$transaction(async (tx) => {
+      await enqueue(tx, 'key', 'correlation', [told('never')]);
+      throw new Error('the change failed');
+    })).rejects.toThrow('the change failed');
+    await put('key', told('after'));
+    own.kick();
+    await allSent();
+    expect(heard).toEqual(['after']);
+  });
+
+  test('of more than a batch is sent by one kick', async () => {
+    const { relay: own, heard } = relay();
+    await put('key', ...Array.from({ length: 250 }, (_, index) => told(String(index))));
+    own.kick();
+    await allSent();
+    expect(heard).toEqual(Array.from({ length: 250 }, (_, index) => String(index)));
+  });
+});
+
+describe('order', () => {
+  test('holds within a key, and no key waits for another', async () => {
+    const slow = { a: Promise.resolve(), release: (): void => {} };
+    slow.a = new Promise((resolve) => { slow.release = resolve; });
+    const { relay: own, heard } = relay((name) => (name === 'a1' ? slow.a : Promise.resolve()));
+    await put('a', told('a1'), told('a2'));
+    await put('b', told('b1'), told('b2'));
+    own.kick();
+    await eventually('the other key is through', async () => heard.length === 2);
+    expect(heard).toEqual(['b1', 'b2']);
+    slow.release();
+    await allSent();
+    expect(heard).toEqual(['b1', 'b2', 'a1', 'a2']);
+  });
+
+  test('holds where the first could not be sent: what clients are told later waits, other news does not', async () => {
+    let isAway = true;
+    const { relay: own, heard } = relay(async (name) => { if (isAway && name === 'offered') throw new Error('Redis is away'); });
+    await put('key', told('offered'), told('withdrawn'), sync('driver'));
+    own.kick();
+    await eventually('what may go has gone', async () => (await unsent()) === 2);
+    await put('key', told('offered to the next'));
+    isAway = false;
+    own.start();
+    await allSent();
+    expect(heard).toEqual(['driver', 'offered', 'withdrawn', 'offered to the next']);
+  });
+
+  test('holds between processes: what one sends is waited for by the others', async () => {
+    await put('key', told('first'));
+    const [first] = await takeDue(database.db, EMITS, 10);
+    await put('key', told('second'));
+    await put('other', told('third'));
+    expect((await takeDue(database.db, EMITS, 10)).map(({ message }) => nameOf(message))).toEqual(['third']);
+    await markSent(database.db, first ? [first.id] : []);
+    expect((await takeDue(database.db, EMITS, 10)).map(({ message }) => nameOf(message))).toEqual(['second']);
+  });
+});
+
+describe('a failure', () => {
+  test('puts the message back, with its reason, and it is sent later', async () => {
+    let failures = 3;
+    const { relay: own, heard, warnings } = relay(async () => { if (failures-- > 0) throw new Error('Temporal is away'); });
+    await put('key', sync('a'));
+    own.kick();
+    await eventually('it was put back', async () => (await rowOf('a')).lastError === 'Temporal is away');
+    own.start();
+    await allSent();
+    expect(heard).toEqual(['a']);
+    expect(warnings).toHaveLength(3);
+    expect(await rowOf('a')).toMatchObject({ attempts: 4, lastError: null });
+  });
+
+  test('waits twice as long each time, up to half a minute', async () => {
+    await put('key', sync('a'));
+    const waits: number[] = [];
+    for (let attempt = 1; attempt <= 12; attempt += 1) {
+      const [taken] = await takeDue(database.db, EMITS, 1);
+      if (!taken) throw new Error('it was not due');
+      await putBack(database.db, taken, 'away');
+      const [row] = await database.db.$queryRaw<{ waits: number }[]>`SELECT round(extract(epoch FROM next_at - now()) * 1000)::int AS waits FROM outbox`;
+      waits.push(row?.waits ?? 0);
+      await timePasses(60_000);
+    }
+    const wanted = [200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000, 30_000, 30_000, 30_000];
+    waits.forEach((wait, index) => expect(Math.abs(wait - (wanted[index] ?? 0))).toBeLessThan(150));
+  });
+
+  test('of one key holds up no other, and of one lane not the other', async () => {
+    const { relay: own, heard } = relay(async (name) => { if (name === 'bad') throw new Error('bad'); });
+    await put('bad', told('bad'));
+    await put('good', told('good'), start('d'));
+    own.kick();
+    await eventually('the good ones are sent', async () => heard.length === 2);
+    expect(await unsent()).toBe(1);
+  });
+
+  test('of the database is waited out by the poll', async () => {
+    let isAway = true;
+    const heard: string[] = [];
+    const own = new OutboxRelay({
+      takeDue: async (limit) => {
+        if (isAway) throw new Error('PostgreSQL is away');
+        return takeDue(database.db, EMITS, limit);
+      },
+      markSent: (ids) => markSent(database.db, ids), putBack: (message, error) => putBack(database.db, message, error),
+    }, async (message) => void heard.push(nameOf(message)), { warn: () => {} });
+    await put('key', told('a'));
+    own.start();
+    own.kick();
+    isAway = false;
+    await allSent();
+    expect(heard).toEqual(['a']);
+    await own.stop();
+  });
+});
+
+describe('several relays', () => {
+  test('side by side send each message once', async () => {
+    const three = [relay(), relay(), relay()];
+    const names = Array.from({ length: 600 }, (_, index) => String(index));
+    for (let from = 0; from < names.length; from += 20) {
+      await put(`key-${from % 7}`, ...names.slice(from, from + 20).map(sync));
+      three.forEach((each) => each.relay.kick());
+    }
+    three.forEach((each) => each.relay.start());
+    await allSent();
+    expect(three.flatMap(({ heard }) => heard).sort()).toEqual([...names].sort());
+  });
+
+  test('take over from one that died: not before its lease runs out, and then surely', async () => {
+    await put('key', sync('a'));
+    expect(await takeDue(database.db, EMITS, 10)).toHaveLength(1); // and its taker is never heard of again
+    await timePasses(9_000);
+    const { relay: other, heard } = relay();
+    other.start();
+    other.kick();
+    expect(await takeDue(database.db, EMITS, 10)).toEqual([]);
+    expect(heard).toEqual([]);
+    await timePasses(1_100);
+    await allSent();
+    expect(heard).toEqual(['a']);
+    expect(await rowOf('a')).toMatchObject({ attempts: 2 });
+  });
+});
+
+describe('stopping', () => {
+  test('finishes what is under way, and sends nothing after', async () => {
+    let release = (): void => {};
+    const held = new Promise<void>((resolve) => { release = resolve; });
+    const { relay: own, heard } = relay(async (name) => { if (name === 'slow') await held; });
+    await put('key', sync('slow'));
+    own.start();
+    own.kick();
+    await eventually('it is under way', async () => (await rowOf('slow')).attempts === 1);
+    let isStopped = false;
+    const stopped = own.stop().then(() => { isStopped = true; });
+    await put('key', sync('late'));
+    own.kick();
+    expect(isStopped).toBe(false);
+    release();
+    await stopped;
+    expect(heard).toEqual(['slow']);
+    expect((await rowOf('slow')).sentAt).not.toBeNull();
+    expect(await rowOf('late')).toMatchObject({ sentAt: null, attempts: 0 });
+  });
+
+  test('twice does no harm', async () => {
+    const { relay: own } = relay();
+    own.start();
+    await Promise.all([own.stop(), own.stop()]);
+  });
+});
+
+test('the backlog says how much waits, and for how long', async () => {
+  expect(await outboxBacklog(database.db)).toEqual({ unsent: 0, oldestMs: 0 });
+  await put('key', sync('a'), sync('b'));
+  await database.db.$executeRaw`UPDATE outbox SET created_at = now() - interval '5 seconds' WHERE payload->>'driverId' = 'a'`;
+  const { unsent: count, oldestMs } = await outboxBacklog(database.db);
+  expect(count).toBe(2);
+  expect(oldestMs).toBeGreaterThanOrEqual(5_000);
+  expect(oldestMs).toBeLessThan(15_000);
+});

@@ -1,0 +1,132 @@
+import { describe, expect, it } from '@jest/globals';
+import { ApplicationFailure, WorkflowNotFoundError } from '@temporalio/common';
+import { ServiceError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
+import { pino } from 'pino';
+import { type Answers, type AskedEvent, createAnswers, eventOf, type Question, type WorkflowUpdates } from '../../api/answers';
+import type { Answer } from '../../domain/truth';
+
+const ACCEPTED: Answer = { outcome: 'accepted', deliveryId: 'd', offerId: 'o', assignmentId: 'a', at: 1 };
+const QUESTION: Question = { kind: 'acceptOffer', args: { offerId: 'o', driverId: 'r', correlationId: 'c' } };
+const ASKING = { delivery: { deliveryId: 'd', merchantId: 'bakery & sons', sellerOrderId: 'order/1' }, question: QUESTION, updateId: 'accept/o/r' };
+
+/** As gRPC's errors come through Temporal's client: in the cause of a ServiceError. */
+function grpc(code: number): ServiceError {
+  return new ServiceError('Workflow Update failed', { cause: Object.assign(new Error('grpc'), { code, details: 'grpc', metadata: {} }) });
+}
+
+const failed = (type: string): WorkflowUpdateFailedError => new WorkflowUpdateFailedError('Workflow Update failed', ApplicationFailure.nonRetryable('x', type));
+const tooLate = new WorkflowUpdateRPCTimeoutOrCancelledError('too late');
+
+type World = { answers: Answers; asked: { workflowId: string; updateId: string }[]; rowAsked: AskedEvent[]; started: string[] };
+
+/** Temporal says these things one after another, the last one for ever. */
+function world(says: (Error | Answer)[], { row = null, timeoutMs = 5_000 }: { row?: Answer | null | Error; timeoutMs?: number } = {}): World {
+  const seen: Omit<World, 'answers'> = { asked: [], rowAsked: [], started: [] };
+  const updates: WorkflowUpdates = {
+    execute: async (workflowId, _question, updateId) => {
+      seen.asked.push({ workflowId, updateId });
+      const said = says[Math.min(seen.asked.length, says.length) - 1];
+      if (said === undefined) throw new Error('asked, with nothing to say');
+      if (said instanceof Error) throw said;
+      return said;
+    },
+  };
+  const answers = createAnswers({
+    updates, timeoutMs, log: pino({ level: 'silent' }),
+    startDelivery: async (deliveryId) => void seen.started.push(deliveryId),
+    answerFromRow: async (_deliveryId, event) => {
+      seen.rowAsked.push(event);
+      if (row instanceof Error) throw row;
+      return row;
+    },
+  });
+  return { answers, ...seen };
+}
+
+describe('the answer of a workflow', () => {
+  it('comes as it was given, a refusal as a value', async () => {
+    const refused: Answer = { refused: 'OFFER_EXPIRED', detail: 'the offer expired' };
+    expect(await world([ACCEPTED]).answers.ask(ASKING)).toEqual(ACCEPTED);
+    expect(await world([refused]).answers.ask(ASKING)).toEqual(refused);
+  });
+
+  it('is asked for under the id made from merchant and key', async () => {
+    const { answers, asked } = world([ACCEPTED]);
+    await answers.ask(ASKING);
+    expect(asked).toEqual([{ workflowId: 'delivery/bakery%20%26%20sons/order%2F1', updateId: 'accept/o/r' }]);
+  });
+
+  it.each([
+    ['UNAVAILABLE', grpc(14)],
+    ['FAILED_PRECONDITION', grpc(9)],
+    ['DEADLINE_EXCEEDED', grpc(4)],
+    ['RESOURCE_EXHAUSTED', grpc(8)],
+    ['a time-out of the call', tooLate],
+    ['an update that the server says was not processed', failed('UnprocessedUpdate')],
+  ])('after %s is asked for again under the same id', async (_what, error) => {
+    const { answers, asked } = world([error, error, ACCEPTED]);
+    expect(await answers.ask(ASKING)).toEqual(ACCEPTED);
+    expect(asked.map(({ updateId }) => updateId)).toEqual(['accept/o/r', 'accept/o/r', 'accept/o/r']);
+  });
+
+  it.each([
+    ['no such workflow', new WorkflowNotFoundError('workflow execution already completed', 'w', undefined)],
+    ['a delivery that is closed', failed('CLOSED')],
+    ['a workflow that ended with the update in hand', failed('AcceptedUpdateCompletedWorkflow')],
+  ])('where there is %s is the row’s', async (_what, error) => {
+    const { answers, asked, rowAsked, started } = world([error], { row: ACCEPTED });
+    expect(await answers.ask(ASKING)).toEqual(ACCEPTED);
+    expect(asked).toHaveLength(1);
+    expect(rowAsked).toEqual([{ kind: 'acceptOffer', offerId: 'o', driverId: 'r' }]);
+    expect(started).toEqual([]);
+  });
+
+  it('of an open delivery without a workflow comes after that was started', async () => {
+    const { answers, started } = world([new WorkflowNotFoundError('not found', 'w', undefined), ACCEPTED], { row: null });
+    expect(await answers.ask(ASKING)).toEqual(ACCEPTED);
+    expect(started).toEqual(['d']);
+  });
+
+  it('is taken from the row at once where it is known to lie there', async () => {
+    const { answers, asked } = world([grpc(14)], { row: ACCEPTED });
+    expect(await answers.ask({ ...ASKING, isSettled: true })).toEqual(ACCEPTED);
+    expect(asked).toEqual([]);
+  });
+
+  it.each([['unavailable', grpc(14), null], ['gone, and the database away', failed('CLOSED'), new Error('away')]])(
+    'that does not come in time, Temporal being %s, is 503, safe to retry', async (_what, error, row) => {
+      const begun = Date.now();
+      const asking = world([error], { timeoutMs: 200, row }).answers.ask(ASKING);
+      await expect(asking).rejects.toMatchObject({ code: 'NOT_ANSWERED_IN_TIME', status: 503, headers: { 'Retry-After': '1' }, detail: expect.stringContaining('safe to retry') });
+      expect(Date.now() - begun).toBeLessThan(2_000);
+    });
+
+  it('is not waited for beyond the time, even if the call never ends', async () => {
+    const answers = createAnswers({
+      updates: { execute: () => new Promise(() => {}) }, timeoutMs: 50, log: pino({ level: 'silent' }), startDelivery: async () => {}, answerFromRow: async () => null,
+    });
+    await expect(answers.ask(ASKING)).rejects.toMatchObject({ code: 'NOT_ANSWERED_IN_TIME' });
+  });
+
+  it.each([['a fault in the workflow', failed('TypeError')], ['a call that is not allowed', grpc(7)], ['a fault of ours', new TypeError('oops')]])(
+    'that is %s is not asked for again', async (_what, error) => {
+      const { answers, asked } = world([error]);
+      await expect(answers.ask(ASKING)).rejects.toBe(error);
+      expect(asked).toHaveLength(1);
+    });
+});
+
+describe('a question to the row', () => {
+  const by = { kind: 'ops', id: 'olga' } as const;
+  const questions: Question[] = [
+    QUESTION,
+    { kind: 'rejectOffer', args: { offerId: 'o', driverId: 'r', reason: 'TOO_FAR', correlationId: 'c' } },
+    { kind: 'takeStep', args: { step: 'pickUp', by, deviceAt: 1, correlationId: 'c' } },
+    { kind: 'failDelivery', args: { by, reason: 'DAMAGED', goods: 'LOST', correlationId: 'c' } },
+    { kind: 'cancelDelivery', args: { by, reason: 'OPS_CANCELLED', correlationId: 'c' } },
+    { kind: 'assignDriver', args: { driverId: 'r', by, override: true, why: 'asked for', correlationId: 'c' } },
+  ];
+  it.each(questions)('of kind $kind says the same as the update', (question) => {
+    expect({ ...eventOf(question), correlationId: 'c' }).toEqual({ kind: question.kind, ...question.args });
+  });
+});

@@ -1,0 +1,98 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { Client } from 'pg';
+import { connectDatabase, type Database } from '../../activities/adapters/database';
+import { isOutage } from '../../api/outage';
+import { freshDatabase, type FreshDatabase } from '../support/database';
+
+let database: FreshDatabase;
+let owner: Client;
+beforeAll(async () => {
+  database = await freshDatabase();
+  owner = new Client({ connectionString: database.ownerUrl });
+  await owner.connect();
+  await owner.query(`INSERT INTO cities VALUES ('berlin', 'Berlin', 'Europe/Berlin', 'EUR', 52, 13)`);
+});
+afterAll(async () => {
+  await owner.end();
+  await database.close();
+});
+
+async function failureOf(work: Promise<unknown>): Promise<unknown> {
+  try {
+    await work;
+  } catch (error) {
+    return error;
+  }
+  throw new Error('it did not fail');
+}
+
+async function withDatabase(url: string, act: (db: Database) => Promise<unknown>): Promise<unknown> {
+  const db = connectDatabase(url, { poolSize: 1, statementTimeoutMs: 150, applicationName: 'outage-test' });
+  try {
+    return await failureOf(act(db));
+  } finally {
+    await db.$disconnect();
+  }
+}
+
+const AWAY_URL = 'postgresql://app:app@127.0.0.1:1/none';
+
+describe('an outage', () => {
+  it('is a database that cannot be reached', async () => {
+    expect(isOutage(await withDatabase(AWAY_URL, (db) => db.$queryRaw`SELECT 1`))).toBe(true);
+    expect(isOutage(await withDatabase(AWAY_URL, (db) => db.city.count()))).toBe(true);
+    expect(isOutage(await withDatabase(AWAY_URL, (db) => db.$transaction((tx) => tx.city.count())))).toBe(true);
+  });
+
+  it('is a statement that takes too long, and one that waits for a lock', async () => {
+    expect(isOutage(await withDatabase(database.url, (db) => db.$queryRaw`SELECT pg_sleep(5)::text`))).toBe(true);
+    await owner.query(`BEGIN; UPDATE cities SET name = 'West' WHERE id = 'berlin'`);
+    expect(isOutage(await withDatabase(database.url, (db) => db.city.updateMany({ data: { name: 'East' } })))).toBe(true);
+    await owner.query('ROLLBACK');
+  });
+
+  it('is a pool that is used up, for a query and for a transaction', async () => {
+    await withDatabase(database.url, async (db) => {
+      const busy = Array.from({ length: 6 }, () => db.$queryRaw`SELECT pg_sleep(0.13)::text`);
+      const settled = await Promise.allSettled([...busy, db.$transaction((tx) => tx.city.count())]);
+      const failures = settled.flatMap((each): unknown[] => (each.status === 'rejected' ? [each.reason] : []));
+      expect(failures.length).toBeGreaterThan(1);
+      expect(failures.filter((failure) => !isOutage(failure))).toEqual([]);
+      throw new Error('as expected');
+    });
+  });
+
+  it('is a connection that the server ends', async () => {
+    const failure = withDatabase(database.url, async (db) => {
+      const asleep = db.$queryRaw`SELECT pg_sleep(0.1)::text, 'to be ended'`;
+      asleep.catch(() => undefined);
+      await until(async () => {
+        const { rows } = await owner.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'outage-test' AND query LIKE '%to be ended%' AND state = 'active'`);
+        return rows.length > 0;
+      });
+      return asleep;
+    });
+    expect(isOutage(await failure)).toBe(true);
+  });
+
+  it('is a Redis that cannot be reached', async () => {
+    const redis = new Redis({ host: '127.0.0.1', port: 1, maxRetriesPerRequest: 1, retryStrategy: (times) => (times > 3 ? null : 10) });
+    redis.on('error', () => undefined);
+    const ended = new Promise<void>((resolve) => redis.once('end', () => resolve()));
+    expect(isOutage(await failureOf(redis.ping()))).toBe(true);
+    await ended;
+    expect(isOutage(await failureOf(redis.ping()))).toBe(true);
+    expect(isOutage(new Error('Command timed out'))).toBe(true);
+  });
+
+  it('is not what is wrong by itself', async () => {
+    expect(isOutage(await withDatabase(database.url, (db) => db.$queryRaw`SELECT nonsense`))).toBe(false);
+    expect(isOutage(await withDatabase(database.url, (db) => db.city.create({ data: { id: 'berlin', name: 'B', timezone: 'UTC', currency: 'EUR', centerLat: 0, centerLng: 0 } })))).toBe(false);
+    expect([isOutage(new TypeError('oops')), isOutage('ECONNREFUSED'), isOutage(undefined)]).toEqual([false, false, false]);
+  });
+});
+
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await new Promise((resolve) => setImmediate(resolve));
+}

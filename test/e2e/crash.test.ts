@@ -1,0 +1,206 @@
+/** What is left when a process dies or Redis forgets: every acknowledged answer, and no driver held for ever (invariants 2, 3, 5). */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { Client } from 'pg';
+import { createRedisDriverMap } from '../../activities/adapters/redisDriverMap';
+import { type MapDifference, createPresence } from '../../activities/presence';
+import { AVAILABILITY_LIMITS } from '../../domain/availability';
+import { deliveryWorkflowId } from '../../workflows/contract';
+import { eventually } from '../support/eventually';
+import { brokenInvariants } from '../support/invariants';
+import type { LiveDriver } from '../support/liveDriver';
+import { type LiveCity, LiveSystem, northOf } from '../support/liveSystem';
+
+const TO_THE_DOOR = ['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver'] as const;
+/** What the design promises after a crash or a lost Redis. */
+const REPAIRED_WITHIN_MS = 60_000;
+
+let system: LiveSystem;
+let city: LiveCity;
+beforeAll(async () => {
+  system = await LiveSystem.start();
+  city = await system.openCity();
+}, 120_000);
+afterAll(async () => {
+  city.close();
+  await system.close();
+}, 60_000);
+
+const row = (deliveryId: string) => system.parts.db.delivery.findUniqueOrThrow({ where: { id: deliveryId }, include: { offers: true, assignments: true } });
+const is = (deliveryId: string, status: string, withinMs = 30_000): Promise<true> =>
+  eventually(`the delivery is ${status}`, async () => (await row(deliveryId)).status === status, { withinMs });
+
+afterEach(async () => {
+  const { temporal, db } = system.parts;
+  expect(await brokenInvariants(db)).toEqual([]);
+  for (const { sellerOrderId, status, closedAt } of await db.delivery.findMany({ where: { cityId: city.cityId } })) {
+    if (closedAt === null) continue;
+    expect(await temporal.client.workflow.getHandle(deliveryWorkflowId(city.merchantId, sellerOrderId)).result()).toBe(status);
+  }
+});
+
+/** A driver of one test's own, in the place where all are: whoever else is there is off duty. */
+async function onDuty(count = 1): Promise<LiveDriver[]> {
+  const drivers: LiveDriver[] = [];
+  for (let index = 0; index < count; index += 1) drivers.push(await city.addDriver({ at: northOf(300 * index) }));
+  return drivers;
+}
+
+const goHome = (drivers: readonly LiveDriver[]): Promise<unknown> => Promise.all(drivers.map(({ client }) => client.goOffline()));
+
+describe('kill -9 of the worker', () => {
+  test('in mid-offer: who accepts while it is away is answered when it is back', async () => {
+    const [driver] = await onDuty() as [LiveDriver];
+    const { deliveryId } = await city.order();
+    const offerId = await driver.asked(deliveryId);
+    await system.kill('worker');
+    const accepting = driver.accept(offerId); // is told 503, safe to retry, and tries again
+    await system.startAgain('worker');
+    expect(await accepting).toMatchObject({ ok: true });
+    expect(await row(deliveryId)).toMatchObject({ status: 'ASSIGNED', driverId: driver.driverId });
+    await driver.go(deliveryId, ...TO_THE_DOOR);
+    await is(deliveryId, 'DELIVERED');
+    await goHome([driver]);
+  }, 90_000);
+
+  test('right after an accept was acknowledged: it holds, and asked again it is the same', async () => {
+    const [driver] = await onDuty() as [LiveDriver];
+    const { deliveryId } = await city.order();
+    const offerId = await driver.asked(deliveryId);
+    const accepted = await driver.accept(offerId);
+    expect(accepted).toMatchObject({ ok: true });
+    await system.kill('worker');
+    await system.startAgain('worker');
+    expect(await driver.accept(offerId)).toEqual(accepted);
+    expect((await row(deliveryId)).assignments).toHaveLength(1);
+    await driver.go(deliveryId, ...TO_THE_DOOR);
+    await is(deliveryId, 'DELIVERED');
+    await goHome([driver]);
+  }, 90_000);
+
+  test('in mid-transaction: what was not committed is done once by the next', async () => {
+    const [driver] = await onDuty() as [LiveDriver];
+    const { deliveryId } = await city.order();
+    const offerId = await driver.asked(deliveryId);
+    const outsider = new Client({ connectionString: system.parts.ownerUrl });
+    await outsider.connect();
+    await outsider.query('BEGIN');
+    await outsider.query('SELECT FROM drivers WHERE id = $1 FOR UPDATE', [driver.driverId]);
+    const accepting = driver.accept(offerId);
+    await eventually('a transaction of the worker waits for the row that we hold', async () => {
+      const { rows } = await outsider.query(`SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE '%worker' AND wait_event_type = 'Lock'`);
+      return rows.length > 0;
+    });
+    await system.kill('worker');
+    await outsider.query('ROLLBACK');
+    await outsider.end();
+    expect((await row(deliveryId)).assignments).toHaveLength(0);
+    await system.startAgain('worker');
+    expect(await accepting).toMatchObject({ ok: true });
+    expect((await row(deliveryId)).assignments).toMatchObject([{ driverId: driver.driverId, offerId, state: 'ACTIVE' }]);
+    await driver.go(deliveryId, ...TO_THE_DOOR);
+    await is(deliveryId, 'DELIVERED');
+    await goHome([driver]);
+  }, 90_000);
+
+  test('while orders come in: each is taken, and finds its driver afterwards', async () => {
+    await system.kill('worker');
+    const { deliveryId } = await city.order();
+    expect(await row(deliveryId)).toMatchObject({ status: 'PENDING' });
+    const [driver] = await onDuty() as [LiveDriver];
+    await system.startAgain('worker');
+    expect(await driver.accept(await driver.asked(deliveryId, 30_000))).toMatchObject({ ok: true });
+    await driver.go(deliveryId, ...TO_THE_DOOR);
+    await is(deliveryId, 'DELIVERED');
+    await goHome([driver]);
+  }, 90_000);
+});
+
+describe('kill -9 of the API', () => {
+  test('in mid-offer: the driver comes back, is told of the offer again, and accepts it', async () => {
+    const [driver] = await onDuty() as [LiveDriver];
+    const { deliveryId } = await city.order();
+    const offerId = await driver.asked(deliveryId);
+    driver.forget();
+    await system.kill('api');
+    const accepting = driver.accept(offerId);
+    await system.startAgain('api');
+    const state = await driver.hears('STATE');
+    expect([offerId, undefined]).toContain((state.offer as { offerId?: string } | null)?.offerId); // none where the accept was there first
+    const accepted = await accepting;
+    expect(accepted).toMatchObject({ ok: true });
+    expect(await driver.accept(offerId)).toEqual(accepted);
+    await driver.go(deliveryId, ...TO_THE_DOOR);
+    await is(deliveryId, 'DELIVERED');
+    await goHome([driver]);
+  }, 90_000);
+
+  test('with answers under way: each is given once, whichever try brought it', async () => {
+    const drivers = await onDuty(4);
+    const orders = await Promise.all(drivers.map(() => city.order()));
+    const taken = await Promise.all(orders.map(async ({ deliveryId }) => {
+      const asked = await eventually('somebody is asked', async () => drivers.find((driver) => driver.heard.some(({ event, body }) => event === 'DELIVERY_OFFERED_V2' && body.deliveryId === deliveryId)));
+      return { deliveryId, driver: asked, offerId: await asked.asked(deliveryId) };
+    }));
+    const accepting = Promise.all(taken.map(({ driver, offerId }) => driver.accept(offerId)));
+    await system.kill('api');
+    await system.startAgain('api');
+    for (const answer of await accepting) expect(answer).toMatchObject({ ok: true });
+    await Promise.all(taken.map(({ driver, deliveryId }) => driver.go(deliveryId, ...TO_THE_DOOR)));
+    await Promise.all(taken.map(({ deliveryId }) => is(deliveryId, 'DELIVERED')));
+    for (const { deliveryId } of taken) expect((await row(deliveryId)).assignments).toHaveLength(1);
+    await goHome(drivers);
+  }, 90_000);
+});
+
+describe('the live map', () => {
+  const difference = (): Promise<MapDifference> => {
+    const { db, redis } = system.parts;
+    const map = createRedisDriverMap(redis, { freshFixMs: AVAILABILITY_LIMITS.freshFixMs });
+    const never = async (): Promise<never> => { throw new Error('only a look'); };
+    return createPresence({ db, map, availability: { request: never }, features: { isOn: () => true }, clock: Date.now, limits: AVAILABILITY_LIMITS, kick: () => {} }).mapDifference();
+  };
+  const mapIsRight = (): Promise<true> => eventually('the map is right', async () => {
+    const { missing, extra } = await difference();
+    return missing.length + extra.length === 0;
+  }, { withinMs: REPAIRED_WITHIN_MS, everyMs: 200 });
+  const onMap = async (drivers: readonly LiveDriver[]): Promise<string[]> => {
+    const all = await system.parts.redis.zrange('drivers:geo', '0', '-1');
+    return all.filter((id) => drivers.some(({ driverId }) => driverId === id)).sort();
+  };
+  const available = async (drivers: readonly LiveDriver[]): Promise<string[]> => {
+    const rows = await system.parts.db.driver.findMany({ where: { id: { in: drivers.map(({ driverId }) => driverId) }, availability: 'AVAILABLE' } });
+    return rows.map(({ id }) => id).sort();
+  };
+
+  test('that Redis forgot is right again within a minute, without a word from the drivers', async () => {
+    const drivers = await onDuty(5);
+    await drivers[0]?.client.startBreak(15);
+    await drivers[1]?.client.goOffline();
+    await mapIsRight();
+    expect(await onMap(drivers)).toHaveLength(3);
+    await system.parts.redis.flushdb();
+    expect(await onMap(drivers)).toEqual([]);
+    await mapIsRight();
+    expect(await onMap(drivers)).toEqual(await available(drivers));
+    await goHome(drivers);
+  }, 120_000);
+
+  test('is right within a minute after kill -9 of the API amid changes', async () => {
+    const drivers = await onDuty(6);
+    const changing = drivers.map(async ({ client }, index) => {
+      for (let turn = 0; turn < 6; turn += 1) {
+        if ((turn + index) % 2 === 0) await client.startBreak(15);
+        else await client.endBreak();
+        if (index % 3 === 0) await client.goOffline().then(() => client.startShift(null));
+      }
+    });
+    await eventually('changes are under way', async () => (await system.parts.db.auditEntry.count({ where: { driverId: { in: drivers.map(({ driverId }) => driverId) } } })) > 18);
+    await system.kill('api');
+    await system.startAgain('api');
+    await Promise.all(changing);
+    await Promise.all(drivers.map((driver) => driver.sendPlace()));
+    await mapIsRight();
+    expect(await onMap(drivers)).toEqual(await available(drivers));
+    await goHome(drivers);
+  }, 150_000);
+});

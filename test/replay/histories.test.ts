@@ -1,0 +1,74 @@
+/**
+ * Today's workflows, held to what those of all releases did: a delivery that runs while the service is upgraded must go on (npm run check:replay).
+ * Needs no server.
+ */
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { bundleWorkflowCode, DefaultLogger, type WorkerOptions } from '@temporalio/worker';
+import { DeterminismViolationError } from '@temporalio/workflow';
+import { DELIVERY_STATUSES, isClosed } from '../../domain/delivery';
+import { WORKFLOWS } from '../../workflows/contract';
+import { workflowsUnderTest } from '../support/workflowsUnderTest';
+import { type HistoryFile, historyFiles, payloadsOf, readHistory, readText } from './historyFiles';
+import type { RecordedHistory } from './historyJson';
+import { replay } from './replay';
+import { SCENARIOS } from './scenarios';
+
+const FILES = historyFiles();
+const nameOf = ({ workflow, release, scenario }: HistoryFile): string => `${workflow}/${release}-${scenario}`;
+const recorded = (files: readonly HistoryFile[]): { name: string; history: RecordedHistory }[] => files.map((file) => ({ name: nameOf(file), history: readHistory(file) }));
+const deliveries = FILES.filter(({ workflow }) => workflow === WORKFLOWS.delivery);
+
+describe('recorded histories', () => {
+  test('all replay on the workflows as they are', async () => {
+    expect(await replay(workflowsUnderTest(), recorded(FILES))).toEqual({});
+  }, 120_000);
+
+  test('are there for every scenario', () => {
+    const kept = new Set(FILES.map(({ workflow, scenario }) => `${workflow}/${scenario}`));
+    expect(SCENARIOS.map(({ workflow, name }) => `${workflow}/${name}`).filter((name) => !kept.has(name))).toEqual([]);
+  });
+
+  test('are there for every workflow', () => {
+    expect(new Set(FILES.map(({ workflow }) => workflow))).toEqual(new Set(Object.values(WORKFLOWS)));
+  });
+
+  test('are there for every state in which a delivery is over, for one that runs, and for one that went on as new', () => {
+    const ends = deliveries.map((file) => endOf(readHistory(file)));
+    for (const status of DELIVERY_STATUSES.filter(isClosed)) expect(ends).toContain(status);
+    expect(ends).toContain('running');
+    expect(ends).toContain('continued');
+  });
+
+  test.each(FILES.map((file) => [nameOf(file), file] as const))('%s does not say who or where', (_name, file) => {
+    const text = readText(file);
+    expect(text).not.toMatch(/"(identity|stackTrace)"|\d+@[\w.-]+/);
+    const said = JSON.stringify(payloadsOf(readHistory(file)));
+    for (const everything of [text, said]) expect(everything).not.toMatch(/\/(home|root|work|tmp|Users|mnt|opt|var|usr)\//);
+    expect(said).not.toMatch(/Sam|Kim|street|Bakery|"(name|phone|address|contactName|contactPhone|notes|lat|lng|point|payload|token)"/);
+  });
+});
+
+/** What the workflow came to. */
+function endOf({ events }: RecordedHistory): unknown {
+  const last = events.at(-1) ?? {};
+  const { workflowExecutionCompletedEventAttributes: completed, workflowExecutionContinuedAsNewEventAttributes: continued } = last;
+  if (completed) return payloadsOf(completed)[0];
+  return continued ? 'continued' : 'running';
+}
+
+describe('a change of the workflow', () => {
+  const bundleOf = async (name: string): Promise<Pick<WorkerOptions, 'workflowBundle'>> => ({
+    workflowBundle: await bundleWorkflowCode({ workflowsPath: join(__dirname, `altered/${name}.ts`), logger: new DefaultLogger('ERROR') }),
+  });
+
+  test('that those who run would trip over is found by every delivery’s history', async () => {
+    const wrong = await replay(await bundleOf('unguarded'), recorded(deliveries));
+    expect(Object.keys(wrong).sort()).toEqual(deliveries.map(nameOf).sort());
+    for (const error of Object.values(wrong)) expect(error).toBeInstanceOf(DeterminismViolationError);
+  }, 120_000);
+
+  test('that is made behind `patched` is borne by all', async () => {
+    expect(await replay(await bundleOf('guarded'), recorded(deliveries))).toEqual({});
+  }, 120_000);
+});

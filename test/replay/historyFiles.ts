@@ -1,0 +1,68 @@
+/** Recorded histories: `histories/<workflow>/<release>-<scenario>.json`, one event a line. */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { History } from '@temporalio/common/lib/proto-utils';
+import { type RecordedHistory, toRecorded } from './historyJson';
+
+export type HistoryFile = { workflow: string; release: string; scenario: string; path: string };
+
+const FOLDER = join(__dirname, 'histories');
+const NAME = /^(?<release>\d+\.\d+\.\d+)-(?<scenario>[a-z0-9-]+)\.json$/;
+
+/** @throws Error where a file is not named as it must be */
+export function historyFiles(): HistoryFile[] {
+  return readdirSync(FOLDER).flatMap((workflow) => readdirSync(join(FOLDER, workflow)).map((name) => {
+    const { release, scenario } = NAME.exec(name)?.groups ?? {};
+    if (release === undefined || scenario === undefined) throw new Error(`${workflow}/${name} is not named <release>-<scenario>.json`);
+    return { workflow, release, scenario, path: join(FOLDER, workflow, name) };
+  }));
+}
+
+export function readText({ path }: HistoryFile): string {
+  return readFileSync(path, 'utf8');
+}
+
+export function readHistory(file: HistoryFile): RecordedHistory {
+  return JSON.parse(readText(file)) as RecordedHistory;
+}
+
+/** A history as it may be kept: without who ran it and where. */
+export function recordable(history: History): RecordedHistory {
+  return withoutMachine(toRecorded(history)) as RecordedHistory;
+}
+
+/** Of the release in package.json; a recording before takes the older one's place. */
+export function writeHistory({ workflow, scenario }: Pick<HistoryFile, 'workflow' | 'scenario'>, { events }: RecordedHistory): void {
+  const { version } = JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8')) as { version: string };
+  mkdirSync(join(FOLDER, workflow), { recursive: true });
+  const lines = events.map((event) => JSON.stringify(event)).join(',\n');
+  writeFileSync(join(FOLDER, workflow, `${version}-${scenario}.json`), `{"events":[\n${lines}\n]}\n`);
+}
+
+/** Workers name themselves by process and host, in `identity` and in the name of their own task queue; failures say where in which file. */
+function withoutMachine(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutMachine);
+  if (value === null || typeof value !== 'object') return value;
+  const isOwnQueue = 'kind' in value && value.kind === 'TASK_QUEUE_KIND_STICKY';
+  return Object.fromEntries(Object.entries(value).flatMap(([key, each]) => {
+    if (key === 'identity' || key === 'stackTrace') return [];
+    return [[key, key === 'name' && isOwnQueue ? 'sticky' : withoutMachine(each)]];
+  }));
+}
+
+/** All payloads in a history, decoded. */
+export function payloadsOf(value: unknown): unknown[] {
+  if (Array.isArray(value)) return value.flatMap(payloadsOf);
+  if (value === null || typeof value !== 'object') return [];
+  if ('metadata' in value && 'data' in value && typeof value.data === 'string') return [decoded(value.data)];
+  return Object.values(value).flatMap(payloadsOf);
+}
+
+function decoded(base64: string): unknown {
+  const text = Buffer.from(base64, 'base64').toString('utf8');
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,247 @@
+/** Each way in which a workflow can end, played on real parts: `npm run replay:record` keeps their histories, and a test plays them anew. */
+import { WORKFLOWS } from '../../workflows/contract';
+import { eventually } from '../support/eventually';
+import type { RealTemporalWorld } from '../support/realTemporalWorld';
+import { SEARCH_LIMITS } from '../../domain/ranking';
+import { Stage } from './stage';
+
+export type Scenario = {
+  workflow: (typeof WORKFLOWS)[keyof typeof WORKFLOWS];
+  name: string;
+  /** The apps of its drivers, the nearest first. */
+  drivers: readonly (number | null)[];
+  /** @returns the id of the workflow, which has come as far as the scenario goes */
+  play(stage: Stage): Promise<string>;
+};
+
+/** Sets the scene and plays. */
+export async function play({ drivers, play: act }: Scenario, world: RealTemporalWorld): Promise<string> {
+  return act(await Stage.set(world, drivers));
+}
+
+const V2 = 2;
+const { delivery: DELIVERY, timedAvailability: TIMED } = WORKFLOWS;
+const TO_THE_DOOR = ['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver'] as const;
+
+export const SCENARIOS: readonly Scenario[] = [
+  {
+    workflow: DELIVERY, name: 'delivered', drivers: [V2],
+    play: async (stage) => {
+      const { delivery, driverId } = await stage.accepted();
+      await stage.steps(delivery, driverId, ...TO_THE_DOOR);
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY, name: 'delivered-after-rejection-and-expiry', drivers: [V2, V2, V2],
+    play: async (stage) => {
+      const delivery = await stage.dispatch();
+      const first = await stage.offered(delivery, stage.driver(0));
+      stage.hurry({ offerTtlMs: 1_500 });
+      await stage.reject(delivery, first);
+      await stage.offered(delivery, stage.driver(1));
+      stage.hurry({});
+      await stage.accept(delivery, await stage.offered(delivery, stage.driver(2)));
+      await stage.steps(delivery, stage.driver(2), ...TO_THE_DOOR);
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY, name: 'delivered-the-v1-way', drivers: [null],
+    play: async (stage) => {
+      const delivery = await stage.dispatch();
+      await stage.is(delivery, 'ASSIGNED');
+      await stage.steps(delivery, stage.driver(0), ...TO_THE_DOOR);
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY, name: 'search-begins-later', drivers: [V2],
+    play: async (stage) => {
+      const delivery = await stage.dispatch({ searchAt: new Date(Date.now() + 1_500) });
+      await stage.accept(delivery, await stage.offered(delivery, stage.driver(0)));
+      await stage.steps(delivery, stage.driver(0), ...TO_THE_DOOR);
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY, name: 'cancelled-searching', drivers: [],
+    play: async (stage) => {
+      const delivery = await stage.dispatch();
+      await stage.is(delivery, 'SEARCHING');
+      await stage.cancel(delivery);
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY, name: 'cancelled-offered', drivers: [V2],
+    play: async (stage) => {
+      const delivery = await stage.dispatch();
+      await stage.offered(delivery, stage.driver(0));
+      await stage.cancel(delivery);
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY, name: 'cancelled-against-accept', drivers: [V2],
+    play: async (stage) => {
+      const delivery = await stage.dispatch();
+      const offer = await stage.offered(delivery, stage.driver(0));
+      await Promise.allSettled([stage.cancel(delivery), stage.accept(delivery, offer)]);
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY, name: 'cancelled-assigned', drivers: [V2],
+    play: async (stage) => {
+      const { delivery } = await stage.accepted();
+      await stage.cancel(delivery);
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY, name: 'no-driver', drivers: [],
+    play: async (stage) => {
+      stage.hurry({ searchMaxMs: 2_000, search: { ...SEARCH_LIMITS, backoffMs: 400 } });
+      const delivery = await stage.dispatch();
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY, name: 'failed-at-pickup', drivers: [V2],
+    play: async (stage) => {
+      const { delivery, driverId } = await stage.accepted();
+      await stage.steps(delivery, driverId, 'arriveAtPickup');
+      await stage.fail(delivery, driverId, 'MERCHANT_CLOSED', 'RETURN');
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY, name: 'failed-after-pickup', drivers: [V2],
+    play: async (stage) => {
+      const { delivery, driverId } = await stage.accepted();
+      await stage.steps(delivery, driverId, 'arriveAtPickup', 'pickUp');
+      await stage.fail(delivery, driverId, 'DAMAGED', 'LOST');
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY, name: 'returned', drivers: [V2],
+    play: async (stage) => {
+      const { delivery, driverId } = await stage.accepted();
+      await stage.steps(delivery, driverId, 'arriveAtPickup', 'pickUp', 'arriveAtDropoff');
+      await stage.fail(delivery, driverId, 'NOT_AT_HOME', 'RETURN');
+      await stage.steps(delivery, driverId, 'returnGoods');
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY, name: 'driver-left-with-offer', drivers: [V2, V2],
+    play: async (stage) => {
+      const delivery = await stage.dispatch();
+      await stage.offered(delivery, stage.driver(0));
+      await stage.lose(delivery, stage.driver(0));
+      await stage.accept(delivery, await stage.offered(delivery, stage.driver(1)));
+      await stage.steps(delivery, stage.driver(1), ...TO_THE_DOOR);
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY, name: 'driver-left-before-pickup-and-reassigned', drivers: [V2, V2],
+    play: async (stage) => {
+      const { delivery, driverId } = await stage.accepted();
+      await stage.lose(delivery, driverId);
+      await stage.accept(delivery, await stage.offered(delivery, stage.driver(1)));
+      await stage.steps(delivery, stage.driver(1), ...TO_THE_DOOR);
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY, name: 'assigned-by-hand', drivers: [V2, V2],
+    play: async (stage) => {
+      const delivery = await stage.dispatch();
+      await stage.offered(delivery, stage.driver(0));
+      await stage.assign(delivery, stage.driver(1));
+      await stage.steps(delivery, stage.driver(1), ...TO_THE_DOOR);
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY, name: 'offer-withdrawn-by-another-delivery', drivers: [V2],
+    play: async (stage) => {
+      const first = await stage.dispatch();
+      await stage.offered(first, stage.driver(0));
+      const second = await stage.dispatch();
+      await stage.is(second, 'SEARCHING');
+      await stage.assign(second, stage.driver(0));
+      await stage.is(first, 'SEARCHING');
+      await stage.cancel(second);
+      await stage.offered(first, stage.driver(0)); // set free by the other's end, which woke this one
+      await stage.cancel(first);
+      await first.handle.result();
+      return first.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY, name: 'still-searching', drivers: [],
+    play: async (stage) => {
+      const delivery = await stage.dispatch();
+      await eventually('it waits for its next search', async () => {
+        const { events } = await delivery.handle.fetchHistory();
+        return events?.at(-1)?.timerStartedEventAttributes ? true : undefined;
+      });
+      return delivery.workflowId;
+    },
+  },
+  {
+    workflow: TIMED, name: 'ended-by-time', drivers: [V2],
+    play: async (stage) => endOf(stage, await stage.rest(stage.driver(0), 'ON_BREAK', 1_000)),
+  },
+  {
+    workflow: TIMED, name: 'ended-early', drivers: [V2],
+    play: async (stage) => {
+      const workflowId = await stage.rest(stage.driver(0), 'ON_BREAK', 1_500);
+      await stage.wakeUp(stage.driver(0));
+      return endOf(stage, workflowId);
+    },
+  },
+  {
+    workflow: TIMED, name: 'replaced-by-a-shorter-one', drivers: [V2],
+    play: async (stage) => {
+      await stage.rest(stage.driver(0), 'ON_BREAK', 60_000);
+      await stage.wakeUp(stage.driver(0));
+      return endOf(stage, await stage.rest(stage.driver(0), 'PAUSED', 1_000));
+    },
+  },
+  {
+    workflow: TIMED, name: 'replaced-by-a-longer-one', drivers: [V2],
+    play: async (stage) => {
+      await stage.rest(stage.driver(0), 'ON_BREAK', 1_000);
+      await stage.wakeUp(stage.driver(0));
+      return endOf(stage, await stage.rest(stage.driver(0), 'PAUSED', 2_500));
+    },
+  },
+  { workflow: WORKFLOWS.presenceSweep, name: 'completed', drivers: [V2], play: (stage) => stage.sweep(WORKFLOWS.presenceSweep) },
+  { workflow: WORKFLOWS.openRowsSweep, name: 'completed', drivers: [], play: (stage) => stage.sweep(WORKFLOWS.openRowsSweep) },
+  { workflow: WORKFLOWS.upkeepSweep, name: 'completed', drivers: [], play: (stage) => stage.sweep(WORKFLOWS.upkeepSweep) },
+];
+
+async function endOf({ world }: Stage, workflowId: string): Promise<string> {
+  await world.env.client.workflow.getHandle(workflowId).result();
+  return workflowId;
+}

@@ -1,0 +1,121 @@
+/** What scenarios have in common: a city of their own with drivers, and the ways in which a delivery is spoken to. */
+import type { Actor, ReasonCode, Step } from '../../domain/delivery';
+import type { DispatchLimits } from '../../domain/draft';
+import type { Answer } from '../../domain/truth';
+import {
+  acceptOffer, assignDriver, availabilityWorkflowId, cancelDelivery, driverLeft, failDelivery, rejectOffer, TASK_QUEUE, takeStep, type WORKFLOWS,
+} from '../../workflows/contract';
+import type { NewDelivery } from '../support/dispatchWorld';
+import { eventually } from '../support/eventually';
+import type { RealTemporalWorld } from '../support/realTemporalWorld';
+import type { RunningDelivery } from '../support/temporalWorld';
+
+const correlationId = 'test';
+const OPS: Actor = { kind: 'ops', id: 'olga' };
+
+export type LiveOffer = { offerId: string; driverId: string };
+
+/** One scenario's own city: other scenarios' deliveries do not want its drivers. */
+export class Stage {
+  private constructor(readonly world: RealTemporalWorld, readonly cityId: string, readonly drivers: readonly string[]) {}
+
+  /** @param offerVersions the drivers' apps, the nearest first */
+  static async set(world: RealTemporalWorld, offerVersions: readonly (number | null)[]): Promise<Stage> {
+    const { limits, pickup } = world.standard;
+    world.deps.limits = limits;
+    const cityId = await world.addCity();
+    const drivers: string[] = [];
+    for (const [index, offerVersion] of offerVersions.entries()) {
+      drivers.push(await world.addDriver({ cityId, offerVersion, at: { lat: pickup.lat + 0.005 * index, lng: pickup.lng } }));
+    }
+    return new Stage(world, cityId, drivers);
+  }
+
+  /** Shortens what the scenario waits for. */
+  hurry(limits: Partial<DispatchLimits>): void {
+    this.world.deps.limits = { ...this.world.standard.limits, ...limits };
+  }
+
+  driver(index: number): string {
+    const driverId = this.drivers[index];
+    if (driverId === undefined) throw new Error(`this stage has ${this.drivers.length} drivers`);
+    return driverId;
+  }
+
+  dispatch(delivery: NewDelivery = {}): Promise<RunningDelivery> {
+    return this.world.dispatch({ ...delivery, cityId: this.cityId });
+  }
+
+  /** Waits for the record, not by queries. */
+  is({ deliveryId }: RunningDelivery, wanted: string): Promise<true> {
+    return eventually(`the delivery is ${wanted}`, async () => (await this.world.db.delivery.count({ where: { id: deliveryId, status: wanted } })) === 1);
+  }
+
+  offered({ deliveryId }: RunningDelivery, driverId: string): Promise<LiveOffer> {
+    return eventually('the driver is asked', async () => {
+      const offer = await this.world.db.offer.findFirst({ where: { deliveryId, driverId, state: 'LIVE' } });
+      return offer ? { offerId: offer.id, driverId } : undefined;
+    });
+  }
+
+  accept({ handle }: RunningDelivery, offer: LiveOffer): Promise<Answer> {
+    return handle.executeUpdate(acceptOffer, { args: [{ ...offer, correlationId }] });
+  }
+
+  reject({ handle }: RunningDelivery, offer: LiveOffer): Promise<Answer> {
+    return handle.executeUpdate(rejectOffer, { args: [{ ...offer, reason: 'TOO_FAR', correlationId }] });
+  }
+
+  async steps({ handle }: RunningDelivery, driverId: string, ...steps: Step[]): Promise<void> {
+    for (const step of steps) await handle.executeUpdate(takeStep, { args: [{ step, by: { kind: 'driver', id: driverId }, deviceAt: null, correlationId }] });
+  }
+
+  fail({ handle }: RunningDelivery, driverId: string, reason: ReasonCode, goods: 'RETURN' | 'LOST'): Promise<Answer> {
+    return handle.executeUpdate(failDelivery, { args: [{ by: { kind: 'driver', id: driverId }, reason, goods, correlationId }] });
+  }
+
+  cancel({ handle }: RunningDelivery): Promise<Answer> {
+    return handle.executeUpdate(cancelDelivery, { args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }] });
+  }
+
+  assign({ handle }: RunningDelivery, driverId: string): Promise<Answer> {
+    return handle.executeUpdate(assignDriver, { args: [{ driverId, by: OPS, override: false, why: 'they are next door', correlationId }] });
+  }
+
+  /** The driver goes offline before the pickup, and the delivery hears of it. */
+  async lose({ handle, deliveryId }: RunningDelivery, driverId: string): Promise<void> {
+    const { db } = this.world;
+    const assignment = await db.assignment.findFirst({ where: { deliveryId, driverId, state: 'ACTIVE' } });
+    const offer = await db.offer.findFirst({ where: { deliveryId, driverId, state: 'LIVE' } });
+    await db.driver.update({ where: { id: driverId }, data: { availability: 'OFFLINE' } });
+    await handle.signal(driverLeft, { driverId, offerId: offer?.id ?? null, assignmentId: assignment?.id ?? null, why: 'went offline', correlationId });
+  }
+
+  /** The first driver is asked and accepts. */
+  async accepted(index = 0): Promise<{ delivery: RunningDelivery; driverId: string }> {
+    const driverId = this.driver(index);
+    const delivery = await this.dispatch();
+    await this.accept(delivery, await this.offered(delivery, driverId));
+    return { delivery, driverId };
+  }
+
+  /** Puts a driver into a timed state that ends soon, with its timer, as a request through the API would. */
+  async rest(driverId: string, state: 'ON_BREAK' | 'PAUSED', endsInMs: number): Promise<string> {
+    const until = Date.now() + endsInMs;
+    await this.world.db.driver.update({ where: { id: driverId }, data: { availability: state, availabilityUntil: new Date(until) } });
+    await this.world.dispatcher.endAvailabilityLater({ driverId, state, until, correlationId });
+    return availabilityWorkflowId(driverId);
+  }
+
+  /** Ends a break or pause by hand, before its time. */
+  async wakeUp(driverId: string): Promise<void> {
+    await this.world.availability.request(driverId, { kind: 'breakEnd' }, { kind: 'driver', id: driverId }, correlationId);
+  }
+
+  /** One round of a sweep, as its Schedule starts it. */
+  async sweep(workflowType: (typeof WORKFLOWS)[keyof typeof WORKFLOWS]): Promise<string> {
+    const workflowId = `${workflowType}/${this.cityId}`;
+    await this.world.env.client.workflow.execute(workflowType, { workflowId, taskQueue: TASK_QUEUE, workflowTaskTimeout: '2s' });
+    return workflowId;
+  }
+}

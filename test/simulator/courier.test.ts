@@ -1,0 +1,118 @@
+import { describe, expect, test } from '@jest/globals';
+import type { DriverNews, DriverSocket } from '../../simulator/client/driverSocket';
+import type { DriverClient, Outcome } from '../../simulator/client/service';
+import { Ledger } from '../../simulator/ledger';
+import { Courier } from '../../simulator/replay/courier';
+import type { DayCourier, DayOrder } from '../../simulator/replay/day';
+import { Lag } from '../../simulator/replay/lag';
+import { dayClock } from '../../simulator/replay/timing';
+
+const RULES = { metersPerMinute: 320, pickupServiceMinutes: 4, dropoffServiceMinutes: 4 };
+const SPEED = 3_000; // a minute of the day takes 20 ms
+const RESTAURANT = { x: 0, y: 3_200 };
+const order = (id: string, readyMinute: number): DayOrder => ({ id, x: 0, y: 6_400, restaurantId: 'r1', placementMinute: 0, readyMinute });
+const done: Outcome<object> = { ok: true };
+
+/** A service that says yes, and what was asked of it, in order. */
+function service(orders: readonly DayOrder[], { onDuty }: { onDuty: (hear: (news: DriverNews) => void) => void }) {
+  const asked: string[] = [];
+  const note = async (what: string): Promise<Outcome<object>> => {
+    asked.push(what);
+    return done;
+  };
+  const client: DriverClient = {
+    view: async () => ({ ok: true, availability: 'AVAILABLE', offers: [], deliveryIds: [] }),
+    delivery: async () => ({ ok: false, status: 404, code: 'NOT_FOUND', detail: '' }),
+    startShift: () => note('start'), endShift: () => note('end'), goOffline: () => note('offline'), startBreak: () => note('break'), endBreak: () => note('breakEnd'),
+    sendFixes: async () => done,
+    accept: async (offerId) => {
+      await note(`accept ${offerId}`);
+      return { ok: true, assignmentId: `s-${offerId}`, at: Date.now() };
+    },
+    reject: (offerId) => note(`reject ${offerId}`),
+    step: async (deliveryId, step) => {
+      await note(`${step} ${deliveryId}`);
+      return { ok: true, status: 'DELIVERED' };
+    },
+    fail: async () => ({ ok: true, status: 'FAILED' }),
+  };
+  const socket: DriverSocket = { listen: (hear) => onDuty(hear), offerSeen: () => undefined, close: () => void asked.push('close') };
+  const jobOf = async (deliveryId: string): Promise<{ order: DayOrder; restaurant: typeof RESTAURANT }> => {
+    const found = orders.find(({ id }) => id === deliveryId);
+    if (!found) throw new Error(`no order ${deliveryId}`);
+    return { order: found, restaurant: RESTAURANT };
+  };
+  return { asked, client, socket, jobOf };
+}
+
+const offered = (deliveryId: string): DriverNews => ({ kind: 'offered', offer: { offerId: `offer-${deliveryId}`, deliveryId, expiresAt: Date.now() + 60_000, pickup: { lat: 0, lng: 0 }, dropoff: { lat: 0, lng: 0 }, readyAt: 0 } });
+
+function courierOf(world: ReturnType<typeof service>, shift: Pick<DayCourier, 'onMinute' | 'offMinute'>): { courier: Courier; ledger: Ledger; lag: Lag; log: string[] } {
+  const clock = dayClock(Date.now(), SPEED);
+  const [ledger, lag, log]: [Ledger, Lag, string[]] = [new Ledger(), new Lag(), []];
+  const deps = { ...world, driverId: 'a', clock: () => clock, rules: RULES, pointOf: () => ({ lat: 0, lng: 0 }), placeEveryMs: 50, lag, ledger, log: (line: string) => void log.push(line) };
+  return { courier: new Courier(deps, { id: 'c1', x: 0, y: 0, ...shift }), ledger, lag, log };
+}
+
+describe('a courier of the day', () => {
+  test('takes a job at once, rides by the rules, and goes home when the shift is over', async () => {
+    const world = service([order('o1', 40)], { onDuty: (hear) => hear(offered('o1')) });
+    const { courier, ledger, lag, log } = courierOf(world, { onMinute: 2, offMinute: 80 });
+    await courier.work(new AbortController().signal);
+    expect(world.asked).toEqual(['start', 'accept offer-o1', 'arriveAtPickup o1', 'pickUp o1', 'arriveAtDropoff o1', 'deliver o1', 'end', 'close']);
+    expect(courier.isHome).toBe(true);
+    const [carried] = courier.carried;
+    expect(carried?.times.pick).toBe(40);
+    expect(carried?.times.free).toBe(56);
+    expect(lag.figures('step')?.count).toBe(4);
+    expect(ledger.all()).toHaveLength(5);
+    expect(log).toEqual([]);
+  });
+
+  test('refuses what could not be picked up before the end of the shift', async () => {
+    const world = service([order('late', 45)], { onDuty: (hear) => hear(offered('late')) });
+    const { courier } = courierOf(world, { onMinute: 0, offMinute: 40 });
+    await courier.work(new AbortController().signal);
+    expect(world.asked).toEqual(['start', 'reject offer-late', 'end', 'close']);
+    expect(courier.refused).toBe(1);
+  });
+
+  test('finishes what is in hand after the shift, and takes nothing more', async () => {
+    const world = service([order('o1', 40)], { onDuty: (hear) => hear(offered('o1')) });
+    const { courier } = courierOf(world, { onMinute: 0, offMinute: 45 });
+    await courier.work(new AbortController().signal);
+    expect(world.asked.slice(-4)).toEqual(['arriveAtDropoff o1', 'end', 'deliver o1', 'close']);
+  });
+
+  test('the next job begins where and when the last one ends', async () => {
+    let tell: (news: DriverNews) => void = () => undefined;
+    const world = service([order('o1', 0), order('o2', 0)], { onDuty: (hear) => ((tell = hear), hear(offered('o1'))) });
+    const { step } = world.client;
+    world.client.step = async (deliveryId, name, at) => {
+      // The offer may overtake the answer to the step that made the courier free.
+      if (name === 'deliver' && deliveryId === 'o1') tell(offered('o2'));
+      return step(deliveryId, name, at);
+    };
+    const { courier } = courierOf(world, { onMinute: 0, offMinute: 100 });
+    await courier.work(new AbortController().signal);
+    const [first, second] = courier.carried.map(({ times }) => times);
+    expect(second?.leave).toBeGreaterThanOrEqual(first?.free ?? Infinity);
+    expect((second?.arrive ?? 0) - (second?.leave ?? 0)).toBeCloseTo(10);
+    expect(courier.isHome).toBe(true);
+  });
+
+  test('an offer heard twice is answered once', async () => {
+    const world = service([order('o1', 0)], { onDuty: (hear) => (hear(offered('o1')), hear({ kind: 'state', offers: [], deliveryIds: [] }), hear(offered('o1'))) });
+    const { courier } = courierOf(world, { onMinute: 0, offMinute: 60 });
+    await courier.work(new AbortController().signal);
+    expect(world.asked.filter((what) => what.startsWith('accept'))).toHaveLength(1);
+  });
+
+  test('a day that is stopped stops', async () => {
+    const stop = new AbortController();
+    const world = service([order('o1', 20)], { onDuty: (hear) => (hear(offered('o1')), setTimeout(() => stop.abort(), 30)) });
+    const { courier } = courierOf(world, { onMinute: 0, offMinute: 100_000 });
+    await courier.work(stop.signal);
+    expect(world.asked).not.toContain('deliver o1');
+  });
+});

@@ -1,0 +1,156 @@
+import { describe, expect, test } from '@jest/globals';
+import type { DeliveryStatus, Step } from '../../domain/delivery';
+import { STEPS } from '../../domain/delivery';
+import type { DriverNews, DriverSocket } from '../../simulator/client/driverSocket';
+import { Latencies } from '../../simulator/client/latencies';
+import type { DriverClient, Outcome } from '../../simulator/client/service';
+import { type Odds, SimulatedDriver } from '../../simulator/driver';
+import { Ledger } from '../../simulator/ledger';
+import { randomFrom } from '../../simulator/random';
+
+const HOME = { lat: 52.36, lng: 4.9 };
+const DOOR = { lat: 52.361, lng: 4.901 };
+const ALWAYS: Odds = { accept: 1, reject: 0, breakAfterJob: 0, failAtDoor: 0 };
+const done: Outcome<object> = { ok: true };
+const refused: Outcome<never> = { ok: false, status: 409, code: 'OFFER_WITHDRAWN', detail: '' };
+
+/** A service with one delivery, and what was asked of it. `over` resolves at the word that ends the test. */
+function service({ ends, firstNews, status = 'OFFERED' }: { ends: string; firstNews: readonly DriverNews[]; status?: DeliveryStatus }) {
+  const asked: string[] = [];
+  const state = { status };
+  const over = new AbortController();
+  const note = (what: string): Outcome<object> => {
+    asked.push(what);
+    if (what === ends) over.abort();
+    return done;
+  };
+  const hearing: { hear: (news: DriverNews) => void } = { hear: () => undefined };
+  const client: DriverClient = {
+    view: async () => ({ ok: true, availability: 'AVAILABLE', offers: [], deliveryIds: [] }),
+    delivery: async (deliveryId) => ({ ok: true, deliveryId, status: state.status, driverId: 'a', pickup: HOME, dropoff: DOOR, readyAt: 0 }),
+    startShift: async () => note('start'), endShift: async () => note('end'), goOffline: async () => note('offline'), startBreak: async () => note('break'), endBreak: async () => note('breakEnd'),
+    sendFixes: async () => done,
+    accept: async () => {
+      state.status = 'ASSIGNED';
+      note('accept');
+      return { ok: true, assignmentId: 's1', at: Date.now() };
+    },
+    reject: async () => note('reject'),
+    step: async (_, step: Step) => {
+      state.status = STEPS[step].to;
+      note(step);
+      return { ok: true, status: state.status };
+    },
+    fail: async () => {
+      state.status = 'RETURNING';
+      note('fail');
+      return { ok: true, status: 'RETURNING' };
+    },
+  };
+  const socket: DriverSocket = {
+    listen: (hear) => {
+      hearing.hear = hear;
+      for (const news of firstNews) hear(news);
+    },
+    offerSeen: () => void note('seen'),
+    close: () => undefined,
+  };
+  return { asked, client, socket, over, hearing, state };
+}
+
+function driverOf({ client, socket }: Pick<ReturnType<typeof service>, 'client' | 'socket'>, { odds = ALWAYS, isV1 = false }: { odds?: Odds; isV1?: boolean } = {}) {
+  const [ledger, heard, log]: [Ledger, Map<string, number>, string[]] = [new Ledger(), new Map(), []];
+  const deps = { driverId: 'a', client, socket, random: randomFrom('driver'), ledger, latencies: new Latencies(), heard, log: (line: string) => void log.push(line) };
+  return { driver: new SimulatedDriver(deps, { odds, vehicle: 'CAR', isV1, home: HOME, speed: 1_000, thinkMs: { min: 5, max: 20 } }), ledger, heard, log };
+}
+
+const OFFER: DriverNews = { kind: 'offered', offer: { offerId: 'o1', deliveryId: 'd1', expiresAt: Date.now() + 30_000, pickup: HOME, dropoff: DOOR, readyAt: 0 } };
+const ALL_STEPS = ['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver'];
+
+describe('a simulated driver', () => {
+  test('accepts, fetches and delivers, and keeps what was acknowledged', async () => {
+    const world = service({ ends: 'deliver', firstNews: [OFFER, OFFER] });
+    const { driver, ledger, heard, log } = driverOf(world);
+    await driver.work(world.over.signal);
+    expect(world.asked).toEqual(['start', 'seen', 'accept', ...ALL_STEPS]);
+    expect(ledger.all().map(({ kind }) => kind)).toEqual(['accepted', 'step', 'step', 'step', 'step']);
+    expect(heard.has('o1')).toBe(true);
+    expect(driver.counts).toMatchObject({ offers: 1, accepted: 1, delivered: 1, rejected: 0, ignored: 0 });
+    expect(log).toEqual([]);
+  });
+
+  test('refuses', async () => {
+    const world = service({ ends: 'reject', firstNews: [OFFER] });
+    const { driver, ledger } = driverOf(world, { odds: { ...ALWAYS, accept: 0, reject: 1 } });
+    await driver.work(world.over.signal);
+    expect(world.asked).toEqual(['start', 'seen', 'reject']);
+    expect(ledger.all()).toEqual([{ kind: 'rejected', deliveryId: 'd1', offerId: 'o1', driverId: 'a' }]);
+  });
+
+  test('does not answer an offer that was withdrawn meanwhile', async () => {
+    const world = service({ ends: 'never', firstNews: [OFFER, { kind: 'offerOver', offerId: 'o1' }] });
+    const { driver } = driverOf(world);
+    setTimeout(() => world.over.abort(), 100);
+    await driver.work(world.over.signal);
+    expect(world.asked).toEqual(['start', 'seen']);
+    expect(driver.counts.refusedLate).toBe(1);
+  });
+
+  test('an accept that came too late is no acknowledgement', async () => {
+    const world = service({ ends: 'never', firstNews: [OFFER] });
+    world.client.accept = async () => {
+      world.over.abort();
+      return refused;
+    };
+    const { driver, ledger } = driverOf(world);
+    await driver.work(world.over.signal);
+    expect(ledger.all()).toEqual([]);
+    expect(driver.counts).toMatchObject({ accepted: 0, refusedLate: 1 });
+  });
+
+  test('with the app of v1 carries what it is given, from wherever it stands', async () => {
+    const world = service({ ends: 'deliver', firstNews: [{ kind: 'assigned', deliveryId: 'd1' }, { kind: 'assigned', deliveryId: 'd1' }], status: 'PICKED_UP' });
+    const { driver } = driverOf(world, { isV1: true });
+    await driver.work(world.over.signal);
+    expect(world.asked).toEqual(['start', 'arriveAtDropoff', 'deliver']);
+  });
+
+  test('goes on after a restart with what the state says', async () => {
+    const world = service({ ends: 'deliver', firstNews: [{ kind: 'state', offers: [], deliveryIds: ['d1'] }], status: 'AT_PICKUP' });
+    const { driver } = driverOf(world);
+    await driver.work(world.over.signal);
+    expect(world.asked).toEqual(['start', 'pickUp', 'arriveAtDropoff', 'deliver']);
+  });
+
+  test('brings back what nobody takes in', async () => {
+    const world = service({ ends: 'returnGoods', firstNews: [OFFER] });
+    const { driver } = driverOf(world, { odds: { ...ALWAYS, failAtDoor: 1 } });
+    await driver.work(world.over.signal);
+    expect(world.asked).toEqual(['start', 'seen', 'accept', 'arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'fail', 'returnGoods']);
+    expect(driver.counts).toMatchObject({ delivered: 0, returned: 1 });
+  });
+
+  test('stops riding for a delivery that is cancelled', async () => {
+    const world = service({ ends: 'never', firstNews: [OFFER] });
+    const { accept } = world.client;
+    world.client.accept = async (offerId) => {
+      setTimeout(() => {
+        world.state.status = 'CANCELLED';
+        world.hearing.hear({ kind: 'released', deliveryId: 'd1' });
+        world.over.abort();
+      });
+      return accept(offerId);
+    };
+    const { driver } = driverOf({ ...world, client: { ...world.client, delivery: async (deliveryId) => ({ ok: true, deliveryId, status: world.state.status, driverId: 'a', pickup: { lat: 53, lng: 5 }, dropoff: DOOR, readyAt: 0 }) } });
+    await driver.work(world.over.signal);
+    expect(world.asked).toEqual(['start', 'seen', 'accept']);
+  });
+
+  test('takes a break now and then', async () => {
+    const world = service({ ends: 'breakEnd', firstNews: [OFFER] });
+    const { driver } = driverOf(world, { odds: { ...ALWAYS, breakAfterJob: 1 } });
+    await driver.work(world.over.signal);
+    expect(world.asked.slice(-3)).toEqual(['deliver', 'break', 'breakEnd']);
+    expect(driver.counts.breaks).toBe(1);
+  });
+});

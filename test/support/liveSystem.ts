@@ -1,0 +1,152 @@
+/** The service as it is deployed: worker and API as processes of their own, from dist/, on a real Temporal, PostgreSQL and Redis of the test file's own. */
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { Redis } from 'ioredis';
+import { v7 as newId } from 'uuid';
+import { connect, type Connections } from '../../simulator/client/connections';
+import { type OpsClient, wanted } from '../../simulator/client/service';
+import { type ServiceProcess, startApi, startWorker } from '../../simulator/processes';
+import type { Point } from '../../domain/places';
+import { freshDatabase, type FreshDatabase, requiredVariable } from './database';
+import { startDevServer } from './devServer';
+import { LiveDriver } from './liveDriver';
+
+/** The parts on which the service stands. `env` is the whole environment of its processes. */
+export type LiveParts = FreshDatabase & { env: NodeJS.ProcessEnv; apiUrl: string; temporal: TestWorkflowEnvironment; redis: Redis };
+
+const PATIENCE_MS = 30_000;
+const LOCAL_KEY = 'a key for these tests only, of over 32 bytes';
+const BUILT = join(__dirname, '../../dist/worker/main.js');
+
+export async function openParts(): Promise<LiveParts> {
+  if (!existsSync(BUILT)) throw new Error('these tests run what is compiled: npm run build');
+  const [database, temporal, redis, port] = await Promise.all([freshDatabase(), startDevServer(), ownRedis(), freePort()]);
+  const apiUrl = `http://127.0.0.1:${port}`;
+  const env: NodeJS.ProcessEnv = {
+    PATH: process.env.PATH, DATABASE_URL: database.url, REDIS_URL: redis.url, TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: 'default', API_URL: apiUrl, API_PORT: String(port),
+    JWT_LOCAL_KEY: LOCAL_KEY, LOG_LEVEL: 'error', ENABLE_DRIVER_OFFERS: 'true', DRIVER_OFFERS_ROLLOUT: '100', ENABLE_AVAILABILITY_STATES: 'true',
+    RATE_LIMIT_PER_MINUTE: '1000000', RATE_LIMIT_MERCHANT_PER_MINUTE: '1000000', RATE_LIMIT_OPS_PER_MINUTE: '1000000', RATE_LIMIT_LOCATION_PER_MINUTE: '1000000',
+  };
+  return {
+    ...database, env, apiUrl, temporal, redis: redis.client,
+    close: async () => {
+      await temporal.teardown();
+      await redis.close();
+      await database.close();
+    },
+  };
+}
+
+const DATABASES = Array.from({ length: 15 }, (_, index) => index + 1);
+const RESERVED_SECONDS = 600;
+
+/** One of Redis' databases, that no other test has: the service's keys have no prefix, and these tests flush them. */
+async function ownRedis(): Promise<{ url: string; client: Redis; close(): Promise<void> }> {
+  const server = new Redis(requiredVariable('TEST_REDIS_URL'));
+  for (const number of DATABASES) {
+    const reservation = `reserved-database-${number}`;
+    if ((await server.set(reservation, 'taken', 'EX', RESERVED_SECONDS, 'NX')) === null) continue;
+    const url = new URL(requiredVariable('TEST_REDIS_URL'));
+    url.pathname = `/${number}`;
+    const client = new Redis(url.href);
+    await client.flushdb();
+    return { url: url.href, client, close: async () => {
+      await client.flushdb();
+      await server.del(reservation);
+      await Promise.all([client.quit(), server.quit()]);
+    } };
+  }
+  await server.quit();
+  throw new Error('all databases of the tests’ Redis are taken');
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no free port');
+  return address.port;
+}
+
+export type NewLiveDriver = { at?: Point; offerVersion?: number | null; name?: string };
+
+/** A city of one test's own, with a shop. */
+export type LiveCity = {
+  cityId: string;
+  merchantId: string;
+  ops: OpsClient;
+  /** Drivers on duty, connected, with a known place. */
+  addDriver(driver?: NewLiveDriver): Promise<LiveDriver>;
+  /** Posts an order as the shop would. */
+  order(order?: { sellerOrderId?: string; contactName?: string; address?: string }): Promise<{ deliveryId: string; sellerOrderId: string }>;
+  close(): void;
+};
+
+export const CENTER: Point = { lat: 52.37, lng: 4.89 };
+/** So many metres north of the pickup. */
+export const northOf = (meters: number): Point => ({ lat: CENTER.lat + meters / 111_195, lng: CENTER.lng });
+
+export class LiveSystem {
+  private constructor(readonly parts: LiveParts, readonly connections: Connections, private readonly running: { worker: ServiceProcess; api: ServiceProcess }) {}
+
+  /** @param settings environment beyond what openParts sets */
+  static async start(settings: NodeJS.ProcessEnv = {}): Promise<LiveSystem> {
+    const parts = await openParts();
+    Object.assign(parts.env, settings);
+    const [worker, api] = await Promise.all([startWorker(parts.env), startApi(parts.env)]);
+    const tokens = { localKey: LOCAL_KEY, issuer: 'driver-service', audience: 'driver-service' };
+    const system = new LiveSystem(parts, connect({ apiUrl: parts.apiUrl, tokens }, { patienceMs: PATIENCE_MS }), { worker, api });
+    await Promise.all([worker.ready(), api.ready()]);
+    return system;
+  }
+
+  /** kill -9. */
+  kill(name: 'worker' | 'api'): Promise<void> {
+    return this.running[name].kill();
+  }
+
+  /** Resolves when it is ready again. */
+  async startAgain(name: 'worker' | 'api'): Promise<void> {
+    const again = await (name === 'worker' ? startWorker : startApi)(this.parts.env);
+    this.running[name] = again;
+    await again.ready();
+  }
+
+  /** @param offerTtlSeconds how long its offers wait */
+  async openCity({ offerTtlSeconds = null }: { offerTtlSeconds?: number | null } = {}): Promise<LiveCity> {
+    const cityId = newId();
+    const merchantId = `shop-${cityId}`;
+    const ops = await this.connections.ops('olga');
+    wanted('a city', await ops.putCity({ cityId, name: 'Testville', timezone: 'UTC', currency: 'EUR', center: CENTER }));
+    const [south, north, west, east] = [CENTER.lat - 1, CENTER.lat + 1, CENTER.lng - 1, CENTER.lng + 1];
+    const ring = [[west, south], [east, south], [east, north], [west, north], [west, south]] as const;
+    wanted('a zone', await ops.putZone({ zoneId: `zone-${cityId}`, cityId, name: 'All', ring, offerTtlSeconds }));
+    wanted('a shop', await ops.putMerchant({ merchantId, name: 'The Secret Bakery' }));
+    const merchant = await this.connections.merchant(merchantId);
+    const drivers: LiveDriver[] = [];
+    return {
+      cityId, merchantId, ops,
+      addDriver: async ({ at = CENTER, offerVersion = 2, name = 'Samantha Secret' } = {}) => {
+        const driver = await LiveDriver.start(this.connections, ops, { cityId, at, offerVersion, name });
+        drivers.push(driver);
+        return driver;
+      },
+      order: async ({ sellerOrderId = newId(), contactName = 'Kim Secret', address = 'Secret Lane 1' } = {}) => {
+        const dropoff = { address, point: northOf(-1_500), contactName };
+        const posted = await merchant.post({ sellerOrderId, cityId, pickup: { address: 'Secret Square 2', point: CENTER }, dropoff, readyAt: null, parcelSize: 'SMALL', feeCents: 500 });
+        return { sellerOrderId, deliveryId: wanted('an order', posted).deliveryId };
+      },
+      close: () => drivers.forEach((driver) => driver.close()),
+    };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.running.worker.stop(), this.running.api.stop()]);
+    await this.parts.close();
+  }
+}

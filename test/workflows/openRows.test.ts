@@ -1,0 +1,130 @@
+/** Every open delivery has a running workflow, and every running workflow an open delivery (invariant 3): the sweep that proves it, on a real Temporal server. */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createOpenRowsSweep, type OpenRow, type OpenRowsReport } from '../../activities/openRows';
+import { acceptOffer, cancelDelivery, takeStep, TASK_QUEUE, WORKFLOWS } from '../../workflows/contract';
+import { eventually } from '../support/eventually';
+import { createRealTemporalWorld, type RealTemporalWorld } from '../support/realTemporalWorld';
+import type { RunningDelivery } from '../support/temporalWorld';
+
+const OPS = { kind: 'ops', id: 'olga' } as const;
+const correlationId = 'test';
+/** More than the time in which the sweep leaves a change to the outbox. */
+const SETTLED_MS = 60_000;
+
+let world: RealTemporalWorld;
+beforeAll(async () => {
+  world = await createRealTemporalWorld();
+  world.sweepClock.aheadMs = SETTLED_MS;
+}, 60_000);
+afterAll(() => world.close());
+
+let sweeps = 0;
+const sweep = (): Promise<OpenRowsReport> =>
+  world.env.client.workflow.execute<() => Promise<OpenRowsReport>>(WORKFLOWS.openRowsSweep, { workflowId: `sweep-${(sweeps += 1)}`, taskQueue: TASK_QUEUE });
+
+const is = ({ deliveryId }: RunningDelivery, status: string): Promise<true> =>
+  eventually(`the delivery is ${status}`, async () => (await world.db.delivery.count({ where: { id: deliveryId, status } })) === 1);
+const runs = ({ handle }: RunningDelivery): Promise<true> => eventually('it runs', async () => (await handle.describe().catch(() => undefined))?.status.name === 'RUNNING');
+const cancel = ({ handle }: RunningDelivery): Promise<unknown> => handle.executeUpdate(cancelDelivery, { args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }] });
+const runIdOf = async ({ handle }: RunningDelivery): Promise<string> => (await handle.describe()).runId;
+
+async function offered(): Promise<{ delivery: RunningDelivery; offerId: string; driverId: string }> {
+  const cityId = await world.addCity();
+  const driverId = await world.addDriver({ cityId });
+  const delivery = await world.dispatch({ cityId });
+  await is(delivery, 'OFFERED');
+  const { id: offerId } = await world.db.offer.findFirstOrThrow({ where: { deliveryId: delivery.deliveryId } });
+  return { delivery, offerId, driverId };
+}
+
+describe('the sweep of open rows', () => {
+  test('starts a delivery again whose workflow was terminated, from its row: the live offer is still accepted, the steps go on', async () => {
+    const { delivery, offerId, driverId } = await offered();
+    await delivery.handle.terminate('by mistake');
+    expect(await sweep()).toMatchObject({ restarted: 1, orphaned: 0, holdsWrong: 0 });
+    await runs(delivery);
+    expect(await delivery.handle.executeUpdate(acceptOffer, { args: [{ offerId, driverId, correlationId }] })).toMatchObject({ outcome: 'accepted' });
+    await delivery.handle.terminate('once more');
+    expect(await sweep()).toMatchObject({ restarted: 1 });
+    for (const step of ['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver'] as const) {
+      await delivery.handle.executeUpdate(takeStep, { args: [{ step, by: { kind: 'driver', id: driverId }, deviceAt: null, correlationId }] });
+    }
+    expect(await delivery.handle.result()).toBe('DELIVERED');
+  });
+
+  test('starts what has a row and never had a workflow', async () => {
+    const delivery = world.runningOf(await world.addDelivery({ cityId: await world.addCity() }));
+    expect(await sweep()).toMatchObject({ restarted: 1 });
+    await is(delivery, 'SEARCHING');
+    await cancel(delivery);
+  });
+
+  test('leaves alone what runs and what is closed', async () => {
+    const [running, closed] = [await world.dispatch({ cityId: await world.addCity() }), await world.dispatch({ cityId: await world.addCity() })];
+    await is(running, 'SEARCHING');
+    await cancel(closed);
+    await closed.handle.result();
+    const [runningBefore, closedBefore] = [await runIdOf(running), await runIdOf(closed)];
+    expect(await sweep()).toMatchObject({ openRows: 1, restarted: 0, orphaned: 0 });
+    expect([await runIdOf(running), await runIdOf(closed)]).toEqual([runningBefore, closedBefore]);
+    await cancel(running);
+  });
+
+  test('leaves to the outbox what has only just begun', async () => {
+    world.sweepClock.aheadMs = 0;
+    const delivery = world.runningOf(await world.addDelivery({ cityId: await world.addCity() }));
+    expect(await sweep()).toMatchObject({ openRows: 0, restarted: 0 });
+    world.sweepClock.aheadMs = SETTLED_MS;
+    expect(await sweep()).toMatchObject({ openRows: 1, restarted: 1 });
+    await is(delivery, 'SEARCHING');
+    await cancel(delivery);
+  });
+
+  test('ends a run whose delivery was closed past it', async () => {
+    const { delivery, offerId, driverId } = await offered();
+    await world.db.$transaction([
+      world.db.offer.update({ where: { id: offerId }, data: { state: 'WITHDRAWN', endedAt: new Date() } }),
+      world.db.driver.update({ where: { id: driverId }, data: { liveOffers: 0 } }),
+      world.db.delivery.update({ where: { id: delivery.deliveryId }, data: { status: 'CANCELLED', closedAt: new Date(), unassignedSince: null } }),
+    ]);
+    const report = await eventually('it is seen by visibility', async () => {
+      const each = await sweep();
+      return each.orphaned === 1 ? each : undefined;
+    });
+    expect(report).toMatchObject({ restarted: 0 });
+    expect(await delivery.handle.result()).toBe('CANCELLED');
+  });
+
+  test('counts drivers whose counters are not what the rows say', async () => {
+    const driverId = await world.addDriver({ cityId: await world.addCity() });
+    await world.db.driver.update({ where: { id: driverId }, data: { liveOffers: 1 } });
+    expect(await sweep()).toMatchObject({ holdsWrong: 1 });
+    await world.db.driver.update({ where: { id: driverId }, data: { liveOffers: 0 } });
+    expect(await sweep()).toMatchObject({ holdsWrong: 0 });
+  });
+});
+
+describe('a sweep of many', () => {
+  test('goes through all pages, tells that it lives, and believes neither a late list nor an early one', async () => {
+    const rows: OpenRow[] = Array.from({ length: 2_500 }, (_, index) => ({ deliveryId: String(index).padStart(5, '0'), workflowId: `delivery/m/${index}` }));
+    const [started, nudged]: [string[], string[]] = [[], []];
+    let beats = 0;
+    const report = await createOpenRowsSweep({
+      store: {
+        openRows: async ({ afterId, limit }) => rows.filter(({ deliveryId }) => afterId === null || deliveryId > afterId).slice(0, limit),
+        closedAmong: async (workflowIds) => rows.filter(({ deliveryId, workflowId }) => deliveryId === '00007' && workflowIds.includes(workflowId)),
+        wrongHolds: async () => [],
+      },
+      running: {
+        list: async function* () { for (const { workflowId, deliveryId } of rows) if (deliveryId !== '01500' && deliveryId !== '02400') yield workflowId; },
+        isRunning: async (workflowId) => workflowId === 'delivery/m/1500', // started since the list was read
+      },
+      start: async (deliveryId) => void started.push(deliveryId), nudge: async (workflowId) => void nudged.push(workflowId),
+      clock: Date.now, heartbeat: () => { beats += 1; }, onReport: () => {},
+    })();
+    expect(report).toEqual({ openRows: 2_500, running: 2_498, restarted: 1, orphaned: 1, holdsWrong: 0 });
+    expect(started).toEqual(['02400']);
+    expect(nudged).toEqual(['delivery/m/7']);
+    expect(beats).toBeGreaterThanOrEqual(3);
+  });
+});

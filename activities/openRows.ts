@@ -4,13 +4,15 @@ import { type Clock } from './ports';
 export type OpenRow = { deliveryId: string; workflowId: string };
 
 /** How the rows and the runs of deliveries compare. */
-export type OpenRowsReport = { openRows: number; running: number; restarted: number; orphaned: number; holdsWrong: number };
+export type OpenRowsReport = { openRows: number; running: number; restarted: number; orphaned: number; overdue: number; holdsWrong: number };
 
 export interface OpenRowsStore {
   /** Open deliveries that nobody has touched since, by id, after `afterId`. */
   openRows(query: { untouchedSince: number; afterId: string | null; limit: number }): Promise<OpenRow[]>;
   /** Which of these deliveries were closed before then. */
   closedAmong(workflowIds: readonly string[], closedBefore: number): Promise<OpenRow[]>;
+  /** Open deliveries whose search or whose offer's end was due before then, as far as their rows say. */
+  overdue(query: { dueBefore: number; limit: number }): Promise<OpenRow[]>;
   /** Drivers whose counters of offers and assignments are not what the rows say; none, or a bug is at work. */
   wrongHolds(): Promise<string[]>;
 }
@@ -28,7 +30,7 @@ export type OpenRowsDeps = {
   running: RunningDeliveries;
   /** Starts a workflow from the row, whatever its state. */
   start: (deliveryId: string) => Promise<void>;
-  /** Makes a running workflow read its row again. */
+  /** Makes a running workflow read its row again. One that ended meanwhile needs none: no error. */
   nudge: (workflowId: string) => Promise<void>;
   clock: Clock;
   heartbeat: () => void;
@@ -37,11 +39,15 @@ export type OpenRowsDeps = {
 
 /** Younger changes are still on their way through the outbox. */
 const SETTLING_MS = 10_000;
+/** A workflow that acts at its time is done long before. */
+const OVERDUE_MS = 60_000;
+/** So many of those are told at once: after an outage all come by themselves, and must not be told beside. */
+const OVERDUE_LIMIT = 200;
 const PAGE = 1_000;
 
 /**
  * Proves that every open delivery has a running workflow and every running workflow an open delivery, and repairs what is not so:
- * starts what is missing, and makes a run whose delivery is closed look at its row (invariant 3).
+ * starts what is missing, and makes a run whose delivery is closed, or should have acted long ago, look at its row (invariants 3 and 4).
  */
 export function createOpenRowsSweep(deps: OpenRowsDeps): () => Promise<OpenRowsReport> {
   return async () => {
@@ -52,8 +58,9 @@ export function createOpenRowsSweep(deps: OpenRowsDeps): () => Promise<OpenRowsR
     }
     const { openRows, restarted } = await startMissing(deps, running);
     const orphaned = await endOrphans(deps, running);
+    const overdue = await wakeOverdue(deps, running);
     const holdsWrong = (await deps.store.wrongHolds()).length;
-    const report = { openRows, running: running.size, restarted, orphaned, holdsWrong };
+    const report = { openRows, running: running.size, restarted, orphaned, overdue, holdsWrong };
     deps.onReport(report);
     return report;
   };
@@ -90,4 +97,15 @@ async function endOrphans({ store, nudge, heartbeat, clock }: OpenRowsDeps, runn
     heartbeat();
   }
   return orphaned;
+}
+
+/** The row changed behind the workflow's back: it waits for something else than the row says (invariant 4). */
+async function wakeOverdue({ store, nudge, heartbeat, clock }: OpenRowsDeps, running: ReadonlySet<string>): Promise<number> {
+  const rows = await store.overdue({ dueBefore: clock() - OVERDUE_MS, limit: OVERDUE_LIMIT });
+  const asleep = rows.filter(({ workflowId }) => running.has(workflowId));
+  for (const { workflowId } of asleep) {
+    await nudge(workflowId);
+    heartbeat();
+  }
+  return asleep.length;
 }

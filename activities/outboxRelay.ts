@@ -12,11 +12,13 @@ export type MessageHandler = (message: Message, correlationId: string) => Promis
 export type RelayLog = { warn(fields: object, text: string): void };
 
 /**
- * Messages that go to Redis and those that go to Temporal travel in lanes of their own, so that one of them being away does not hold up the other.
+ * Messages that go to Redis and those that go to Temporal travel in lanes of their own, so that one of them being away does not hold up the other;
+ * so do those that need both.
  */
 export const LANES = {
   redis: ['emit', 'syncDriver'],
-  temporal: ['startDelivery', 'driverLeft', 'offerWithdrawn', 'driverFree', 'endAvailabilityLater'],
+  temporal: ['startDelivery', 'driverLeft', 'offerWithdrawn', 'endAvailabilityLater'],
+  both: ['driverFree'],
 } as const satisfies Record<string, readonly Message['kind'][]>;
 
 const BATCH = 100;

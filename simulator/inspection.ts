@@ -32,9 +32,9 @@ export class Inspection {
     return rows[0]?.live ?? 0;
   }
 
-  /** All that Redis knows is gone. */
+  /** All that the service keeps in Redis is gone. */
   async flushRedis(): Promise<void> {
-    await this.redis.flushall();
+    await this.redis.flushdb();
   }
 
   /** What all three say of these deliveries and drivers, at about the same time. */

@@ -1,6 +1,6 @@
 /** The worker process: runs workflows and activities, relays the outbox, archives positions. Composition only. */
 import { join } from 'node:path';
-import { cancellationSignal, heartbeat } from '@temporalio/activity';
+import { heartbeat } from '@temporalio/activity';
 import { Client } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import Redis from 'ioredis';
@@ -15,7 +15,7 @@ import { outboxBacklog, pruneSent } from '../activities/adapters/outbox';
 import { PositionArchive } from '../activities/adapters/positionArchive';
 import { createRedisDriverMap } from '../activities/adapters/redisDriverMap';
 import { createRelay, type Relay } from '../activities/adapters/relay';
-import { createRunningDeliveries } from '../activities/adapters/runningDeliveries';
+import { createNudge, createRunningDeliveries } from '../activities/adapters/runningDeliveries';
 import { createSocketEmitter } from '../activities/adapters/socketEmitter';
 import { createDispatcher } from '../activities/adapters/temporalDispatcher';
 import { createAvailability } from '../activities/availability';
@@ -29,11 +29,15 @@ import { createWake } from '../activities/wake';
 import { readSettings } from '../settings';
 import { disabledFeatures, environmentFeatures } from '../settings/features';
 import { readTemporalSettings } from '../settings/temporal';
-import { ATTEMPT_MS, offerWithdrawn, TASK_QUEUE } from '../workflows/contract';
+import { ATTEMPT_MS, TASK_QUEUE } from '../workflows/contract';
+import { beginAttempt } from './attempts';
 import { startHealthServer } from './health';
 import { observeOpenRows, observeOutbox } from './metrics';
 import { ensureSchedules } from './schedules';
 import { installTemporalLog } from './temporalLog';
+
+/** A Redis that answers nothing for so long is gone, and its connection with it. */
+const SILENT_SOCKET_MS = 5_000;
 
 async function main(): Promise<void> {
   const settings = readSettings(process.env);
@@ -45,7 +49,7 @@ async function main(): Promise<void> {
 
   const db = connectDatabase(settings.database.url, { ...settings.database, applicationName: 'driver-service worker' });
   // Half an attempt of a transaction: a search must not hold up who cancels while Redis hangs.
-  const redis = new Redis(settings.redis.url, { maxRetriesPerRequest: 2, commandTimeout: ATTEMPT_MS / 2, enableAutoPipelining: true });
+  const redis = new Redis(settings.redis.url, { maxRetriesPerRequest: 2, commandTimeout: ATTEMPT_MS / 2, socketTimeout: SILENT_SOCKET_MS, enableAutoPipelining: true });
   redis.on('error', (error) => log.warn({ err: error }, 'Redis'));
   const connection = await NativeConnection.connect(temporal.connectionOptions);
   const client = new Client({ connection, namespace: temporal.namespace });
@@ -69,7 +73,7 @@ async function main(): Promise<void> {
   const sweepOpenRows = createOpenRowsSweep({
     store: createOpenRowsStore(db), running: createRunningDeliveries(client), clock, heartbeat: () => heartbeat(),
     start: (deliveryId) => dispatcher.startDelivery(deliveryId, newId()),
-    nudge: (workflowId) => client.workflow.getHandle(workflowId).signal(offerWithdrawn, { offerId: '', correlationId: newId() }),
+    nudge: createNudge(client, newId),
     onReport: (report) => observeOpenRows(report, log),
   });
   const keepUp = createUpkeep({
@@ -109,13 +113,6 @@ async function main(): Promise<void> {
   await Promise.all([archive.stop(), relay.stop(), health.close()]);
   await Promise.all([db.$disconnect(), redis.quit(), connection.close()]);
   log.info('stopped');
-}
-
-/** An attempt is given up when Temporal says so, or by our own watch: a process that was frozen hears of it late. */
-function beginAttempt(): () => boolean {
-  const begunAt = performance.now();
-  const signal = cancellationSignal();
-  return () => signal.aborted || performance.now() - begunAt > ATTEMPT_MS;
 }
 
 function stopOnce(worker: Worker): void {

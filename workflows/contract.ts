@@ -58,7 +58,9 @@ export const assignDriver = defineUpdate<Answer, [AssignDriver]>('assignDriver')
 export const updateIds = {
   accept: ({ offerId, driverId }: AcceptOffer): string => `accept/${offerId}/${driverId}`,
   reject: ({ offerId, driverId }: RejectOffer): string => `reject/${offerId}/${driverId}`,
-  step: ({ step, by }: TakeStep, assignmentId: string): string => `step/${step}/${assignmentId}/${by.kind}`,
+  /** With the state it was asked in: a step refused as too early must not be refused for ever under the same id. */
+  step: ({ step, by }: TakeStep, { assignmentId, status }: { assignmentId: string | null; status: string }): string =>
+    `step/${step}/${assignmentId ?? 'none'}/${status}/${by.kind}`,
 };
 
 export type DriverLeft = Traced & { driverId: string; offerId: string | null; assignmentId: string | null; why: string };

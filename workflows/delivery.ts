@@ -1,5 +1,5 @@
 import {
-  ActivityFailure, allHandlersFinished, ApplicationFailure, condition, continueAsNew, log, proxyLocalActivities, setCurrentDetails, setHandler, Trigger,
+  allHandlersFinished, ApplicationFailure, condition, continueAsNew, log, proxyLocalActivities, setCurrentDetails, setHandler, Trigger,
   upsertSearchAttributes, workflowInfo,
 } from '@temporalio/workflow';
 import type { DeliveryActivities, Told, WorkflowEvent } from '../activities/delivery';
@@ -11,8 +11,8 @@ import {
 } from './contract';
 
 const database = proxyLocalActivities<DeliveryActivities>({
-  startToCloseTimeout: ATTEMPT_MS, // under the workflow task's 2 s, so that a slow transaction never heartbeats one
-  localRetryThreshold: '2s', // a database that is away is waited for on timers, not in a held task
+  startToCloseTimeout: ATTEMPT_MS, // two of them are well under the workflow task's 5 s, so that none is heartbeated (ADR 8)
+  localRetryThreshold: '50ms', // each further try waits on a timer, not in a held task (ADR 8)
   retry: { initialInterval: '100ms', maximumInterval: '10s', nonRetryableErrorTypes: [IMPOSSIBLE] },
 });
 
@@ -60,7 +60,8 @@ export async function delivery({ deliveryId, correlationId }: DeliveryInput): Pr
       await somethingHappens(inbox, due);
       continue;
     }
-    const news = inbox.shift();
+    // The row first, whatever waits: which of both comes first must not depend on how a killed worker's tasks are cut when they are replayed.
+    const news = known === UNREAD ? undefined : inbox.shift();
     const next = news ?? ofDeadline(due, correlationId);
     const told = await tellOrRefuse(deliveryId, next);
     if (told) {
@@ -108,8 +109,9 @@ async function tellOrRefuse(deliveryId: string, { event, correlationId, answered
   }
 }
 
+/** Failures of local activities come as they are, not wrapped. */
 function isImpossible(error: unknown): boolean {
-  return error instanceof ActivityFailure && error.cause instanceof ApplicationFailure && error.cause.type === IMPOSSIBLE;
+  return error instanceof ApplicationFailure && error.type === IMPOSSIBLE;
 }
 
 /** Search attributes change with the states that ops look for; the two arrivals stay in the record, to save an event each. */

@@ -9,8 +9,8 @@ export type TimedAvailabilityActivities = {
 };
 
 const database = proxyLocalActivities<TimedAvailabilityActivities>({
-  startToCloseTimeout: '1400ms', // under the workflow task's 2 s, so that a slow transaction never heartbeats one
-  localRetryThreshold: '2s', // a database that is away is waited for on timers, not in a held task
+  startToCloseTimeout: '1400ms', // well under the workflow task's 5 s, so that a slow transaction never heartbeats one
+  localRetryThreshold: '50ms', // each further try waits on a timer, not in a held task (ADR 8)
   retry: { initialInterval: '100ms', maximumInterval: '10s' },
 });
 

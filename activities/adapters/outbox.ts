@@ -27,16 +27,14 @@ const LEASE_MS = 10_000;
  * processes that take at the same instant may overtake each other.
  */
 export async function takeDue(db: Database, kinds: readonly Message['kind'][], limit: number): Promise<Enqueued[]> {
-  const rows = await db.$queryRaw<{ id: bigint; kind: Message['kind']; key: string; payload: object; correlationId: string; attempts: number }[]>`
+  const taken = await db.$queryRaw<Enqueued[]>`
     UPDATE outbox SET next_at = now() + ${LEASE_MS} * interval '1 millisecond', attempts = attempts + 1
     WHERE id IN (
       SELECT id FROM outbox due WHERE sent_at IS NULL AND next_at <= now() AND kind = ANY(${[...kinds]}) AND NOT (kind = 'emit' AND EXISTS (
         SELECT FROM outbox earlier WHERE earlier.key = due.key AND earlier.id < due.id AND earlier.kind = 'emit' AND earlier.sent_at IS NULL AND earlier.next_at > now()))
       ORDER BY next_at, id LIMIT ${limit} FOR UPDATE SKIP LOCKED)
-    RETURNING id, kind, key, payload, correlation_id AS "correlationId", attempts`;
-  return rows
-    .sort((a, b) => (a.id < b.id ? -1 : 1))
-    .map(({ id, kind, key, payload, correlationId, attempts }) => ({ id, key, correlationId, attempts, message: { kind, ...payload } as Message }));
+    RETURNING id, key, correlation_id AS "correlationId", attempts, jsonb_build_object('kind', kind) || payload AS message`;
+  return taken.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 export async function markSent(db: Database, ids: readonly bigint[]): Promise<void> {

@@ -15,10 +15,12 @@ export function entriesOf(reply: unknown): StreamEntry[] {
   return (streamReply.parse(reply) ?? []).flatMap(([, entries]) => entries.map(([id, fields]) => ({ id, fields })));
 }
 
-const measured = z.string().transform((text) => (text === '' ? null : Number(text)));
+/** What a row can hold and no more: one entry that PostgreSQL refuses would hold up all that came with it, for ever. */
+const measured = z.string().transform((text) => (text === '' ? null : Number(text))).pipe(z.number().nullable());
+const instant = z.coerce.number().min(0).lt(Date.UTC(10_000, 0));
 const fixFields = z
   .object({
-    driver: z.uuid(), at: z.coerce.number(), received: z.coerce.number(), lat: z.coerce.number(), lng: z.coerce.number(),
+    driver: z.uuid(), at: instant, received: instant, lat: z.coerce.number().min(-90).max(90), lng: z.coerce.number().min(-180).max(180),
     accuracy: measured, speed: measured, heading: measured, live: z.enum(['0', '1']),
   })
   .transform(({ driver, at, received, lat, lng, accuracy, speed, heading, live }): ReceivedFix => ({

@@ -1,5 +1,5 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
-import { WORKFLOWS } from '../../workflows/contract';
+import { offerWithdrawn, WORKFLOWS } from '../../workflows/contract';
 import { type RunningDeliveries } from '../openRows';
 
 /** Running delivery workflows, as the cluster knows them. */
@@ -17,5 +17,16 @@ export function createRunningDeliveries(client: Client): RunningDeliveries {
         throw error;
       }
     },
+  };
+}
+
+/** Makes a running delivery read its row again; one that ended since visibility saw it needs no news. */
+export function createNudge(client: Client, newCorrelationId: () => string): (workflowId: string) => Promise<void> {
+  return async (workflowId) => {
+    try {
+      await client.workflow.getHandle(workflowId).signal(offerWithdrawn, { offerId: '', correlationId: newCorrelationId() });
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+    }
   };
 }

@@ -11,8 +11,8 @@ type Started = { id: string; merchantId: string; sellerOrderId: string; cityId: 
 
 /** How long one call to Temporal may take; the outbox tries again after. */
 const CALL_TIMEOUT_MS = 5_000;
-/** Who waits for a killed worker waits this long (design: rules for the Temporal code). */
-const WORKFLOW_TASK_TIMEOUT_MS = 2_000;
+/** Two transactions at their slowest fit in without a heartbeat; who waits for a worker killed in mid-task waits this long (ADR 8). */
+const WORKFLOW_TASK_TIMEOUT_MS = 5_000;
 
 /**
  * Tells Temporal what the outbox says. Every news of a delivery starts its workflow where none runs, so that news never gets lost;

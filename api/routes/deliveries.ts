@@ -111,8 +111,7 @@ export function deliveryEndpoints(deps: ApiDeps): Endpoint[] {
       handle: async (call) => {
         const { correlationId, caller, body } = call;
         const args = { step: body.step, by: actorOf(caller), deviceAt: body.deviceAt, correlationId };
-        // With the state, so that a step refused as too early is not refused for ever under the same id.
-        return ask(deps, call, { kind: 'takeStep', args }, ({ assignmentId, status }) => updateIds.step(args, `${assignmentId ?? 'none'}/${status}`));
+        return ask(deps, call, { kind: 'takeStep', args }, (asked) => updateIds.step(args, asked));
       },
     }),
     post({

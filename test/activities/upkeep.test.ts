@@ -60,6 +60,13 @@ describe('partitions of the audit', () => {
     expect(await partOf(at)).toBe('audit_entries_default');
   });
 
+  test('come to their month when it is made late', async () => {
+    const at = new Date('2041-05-05T05:05:05Z');
+    await write(at);
+    expect(await ensureAuditPartitions(world.db, at, 1)).toBe(1);
+    expect(await partOf(at)).toBe('audit_entries_2041_05');
+  });
+
   test('can be made by two at once', async () => {
     const from = new Date('2045-03-03T00:00:00Z');
     const made = await Promise.allSettled([ensureAuditPartitions(world.db, from, 3), ensureAuditPartitions(world.db, from, 3)]);

@@ -301,7 +301,7 @@ function repeatLate(world: World, index: number): void {
   checkInvariants(world, asked.deliveryId);
 }
 
-function checkDecision({ delivery: was }: Truth, { next, newOffer, newAssignment, entries, messages }: Decision, now: number): void {
+function checkDecision({ delivery: was }: Truth, { next, newOffer, newAssignment, entries }: Decision, now: number): void {
   let status: string = was.status;
   for (const { from, to } of entries.filter(({ kind }) => kind === 'delivery_moved')) {
     holds(from === status && canMove(from as DeliveryFacts['status'], to as DeliveryFacts['status']), `the trail goes in legal steps, not from ${status} by ${from} to ${to}`);

@@ -198,6 +198,16 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    workflow: DELIVERY, name: 'delivered-after-an-outage', drivers: [V2],
+    play: async (stage) => {
+      const { delivery, driverId } = await stage.accepted();
+      stage.world.outage.transactionsLeft = 6; // long enough for the wait between two tries to become a timer
+      await stage.steps(delivery, driverId, ...TO_THE_DOOR);
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
     workflow: DELIVERY, name: 'still-searching', drivers: [],
     play: async (stage) => {
       const delivery = await stage.dispatch();

@@ -8,6 +8,7 @@ import { pruneSent } from '../../activities/adapters/outbox';
 import { createRunningDeliveries } from '../../activities/adapters/runningDeliveries';
 import { createDispatcher } from '../../activities/adapters/temporalDispatcher';
 import { type AvailabilityService, createAvailability } from '../../activities/availability';
+import type { DeliveryActivities, EventInput, Told } from '../../activities/delivery';
 import { createLiveMap } from '../../activities/liveMap';
 import { createOpenRowsSweep } from '../../activities/openRows';
 import { createMessageHandler } from '../../activities/outboxMessages';
@@ -31,6 +32,8 @@ export type RealTemporalWorld = DispatchWorld & {
   emits: Emit[];
   /** What holds until a test changes `deps`; where deliveries are picked up. */
   standard: { limits: DispatchLimits; pickup: Point };
+  /** So many of the delivery's next transactions fail, as when the database is away. */
+  outage: { transactionsLeft: number };
   /** The clock of the sweep of open rows: ahead of time, it takes young changes for settled ones. */
   sweepClock: { aheadMs: number };
   /** Writes a delivery's row and starts its workflow, as the outbox would. */
@@ -72,6 +75,7 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
   const { db, map, deps: { features, store, limits, travel, timeScale, kick } } = world;
   const clock: Clock = Date.now;
   const sweepClock = { aheadMs: 0 };
+  const outage = { transactionsLeft: 0 };
   const emits: Emit[] = [];
   const dispatcher = createDispatcher(client, db);
   const availability = createAvailability({ db, map, features, clock, limits: limits.availability, kick });
@@ -86,6 +90,17 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
   const handle = createMessageHandler({
     dispatcher, emitter: { emit: async (event) => void emits.push(event) }, syncDriver: createLiveMap({ db, map, clock }).syncDriver, driverFree: wake.driverFree,
   });
-  const activities = { ...world.activities, endTimedState: availability.endTimedState, sweepPresence: presence.sweepPresence, sweepOpenRows, keepUp };
-  return { activities, handle, shown: { dispatcher, availability, emits, sweepClock } };
+  const activities = { ...failingIn(outage, world.activities), endTimedState: availability.endTimedState, sweepPresence: presence.sweepPresence, sweepOpenRows, keepUp };
+  return { activities, handle, shown: { dispatcher, availability, emits, sweepClock, outage } };
+}
+
+function failingIn(outage: RealTemporalWorld['outage'], activities: DeliveryActivities): DeliveryActivities {
+  const store = (input: EventInput): Promise<Told> => {
+    if (outage.transactionsLeft-- > 0) throw new Error('the database is away');
+    return activities[input.event.kind](input);
+  };
+  return {
+    lookForDriver: store, lapseOffer: store, giveUpSearch: store, acceptOffer: store, rejectOffer: store, takeStep: store, failDelivery: store,
+    cancelDelivery: store, assignDriver: store, releaseDriver: store, readDelivery: store,
+  };
 }

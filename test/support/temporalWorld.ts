@@ -24,7 +24,7 @@ export type TemporalWorld = DispatchWorld & {
   /** Ends what still runs, so that the next test's clock wakes nobody else. */
   endAll(): Promise<void>;
   /** Writes a delivery's row and starts its workflow, as the outbox would. */
-  dispatch(delivery?: NewDelivery): Promise<RunningDelivery>;
+  dispatch(delivery?: NewDelivery & { news?: 'first' }): Promise<RunningDelivery>;
 };
 
 export type RunningDelivery = { deliveryId: string; workflowId: string; handle: ReturnType<Client['workflow']['getHandle']> };
@@ -68,9 +68,10 @@ export async function createTemporalWorld(): Promise<TemporalWorld> {
       }
       await settle(delivery);
     },
-    dispatch: async (wanted) => {
+    dispatch: async ({ news, ...wanted } = {}) => {
       const { deliveryId, sellerOrderId } = await world.addDelivery(wanted);
-      await dispatcher.startDelivery(deliveryId, 'test');
+      if (news) await dispatcher.signalOfferWithdrawn(deliveryId, { offerId: '', correlationId: 'test' });
+      else await dispatcher.startDelivery(deliveryId, 'test');
       const workflowId = deliveryWorkflowId(MERCHANT, sellerOrderId);
       const delivery = { deliveryId, workflowId, handle: client.workflow.getHandle(workflowId) };
       dispatched.push(delivery);

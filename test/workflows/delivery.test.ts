@@ -20,7 +20,7 @@ const offersOf = (deliveryId: string) => world.db.offer.findMany({ where: { deli
 const driverRow = (id: string) => world.db.driver.findUniqueOrThrow({ where: { id } });
 
 /** Waits for the record to be as wanted. Not by queries: on the test server each costs the history events that some tests count. */
-async function until(delivery: RunningDelivery, isWanted: (status: string) => boolean): Promise<void> {
+async function until(delivery: Pick<RunningDelivery, 'deliveryId'>, isWanted: (status: string) => boolean): Promise<void> {
   for (let tries = 0; tries < 500; tries += 1) {
     if (isWanted((await row(delivery.deliveryId)).status)) return;
     await new Promise((resolve) => setTimeout(resolve, 10));
@@ -50,7 +50,7 @@ const reject = ({ handle }: RunningDelivery, { offerId, driverId }: { offerId: s
 const go = ({ handle }: RunningDelivery, driverId: string, step: Step): Promise<Answer> =>
   handle.executeUpdate(takeStep, { args: [{ step, by: { kind: 'driver', id: driverId }, deviceAt: null, correlationId }] });
 
-type Scene = { drivers: string[]; near: string; far: string; dispatch: (delivery?: NewDelivery) => Promise<RunningDelivery> };
+type Scene = { drivers: string[]; near: string; far: string; dispatch: (delivery?: NewDelivery & { news?: 'first' }) => Promise<RunningDelivery> };
 
 /** A city of the test's own with these drivers: other tests' deliveries do not want them. */
 async function scene(...wanted: NewDriver[]): Promise<Scene> {
@@ -89,6 +89,18 @@ describe('a delivery whose first driver accepts', () => {
       'delivery_moved SEARCHING', 'offer_created LIVE', 'delivery_moved OFFERED', 'offer_accepted ACCEPTED', 'delivery_moved ASSIGNED',
     ]);
     entries.slice(1).forEach((entry, index) => expect(entry.prevHash).toEqual(entries[index]?.hash));
+  });
+});
+
+describe('a delivery whose first news comes with its start', () => {
+  test('reads its row before the news, as a replay after a crash would', async () => {
+    const { dispatch } = await scene(NEAR);
+    const { deliveryId, handle } = await dispatch({ news: 'first' });
+    await until({ deliveryId }, (status) => status === 'OFFERED');
+    await handle.query(getKnown); // answered once the first task, and with it its markers, is in the history
+    const { events } = await handle.fetchHistory();
+    const markers = (events ?? []).flatMap(({ markerRecordedEventAttributes: marker }) => marker?.details?.['data']?.payloads ?? []);
+    expect(markers.map(({ data }) => JSON.parse(Buffer.from(data ?? []).toString()).activity_type)).toEqual(['lookForDriver', 'readDelivery']);
   });
 });
 

@@ -1,5 +1,6 @@
 /** Every open delivery has a running workflow, and every running workflow an open delivery (invariant 3): the sweep that proves it, on a real Temporal server. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createNudge } from '../../activities/adapters/runningDeliveries';
 import { createOpenRowsSweep, type OpenRow, type OpenRowsReport } from '../../activities/openRows';
 import { acceptOffer, cancelDelivery, takeStep, TASK_QUEUE, WORKFLOWS } from '../../workflows/contract';
 import { eventually } from '../support/eventually';
@@ -95,6 +96,26 @@ describe('the sweep of open rows', () => {
     expect(await delivery.handle.result()).toBe('CANCELLED');
   });
 
+  test('wakes a run that waits for something else than its row says', async () => {
+    const { delivery, offerId, driverId } = await offered();
+    const overdue = new Date(Date.now() - SETTLED_MS);
+    await world.db.offer.update({ where: { id: offerId }, data: { createdAt: new Date(overdue.getTime() - 30_000), expiresAt: overdue } });
+    await world.db.delivery.update({ where: { id: delivery.deliveryId }, data: { statusChangedAt: overdue } });
+    expect(await eventually('it is seen by visibility', async () => {
+      const each = await sweep();
+      return each.overdue === 1 ? each : undefined;
+    })).toMatchObject({ restarted: 0, orphaned: 0 });
+    await eventually('the offer is over', async () => (await world.db.offer.count({ where: { id: offerId, driverId, state: 'EXPIRED' } })) === 1);
+    await cancel(delivery);
+  });
+
+  test('needs not reach a run that ended since it was seen', async () => {
+    const delivery = await world.dispatch({ cityId: await world.addCity() });
+    await cancel(delivery);
+    await delivery.handle.result();
+    await createNudge(world.env.client, () => 'test')(delivery.workflowId);
+  });
+
   test('counts drivers whose counters are not what the rows say', async () => {
     const driverId = await world.addDriver({ cityId: await world.addCity() });
     await world.db.driver.update({ where: { id: driverId }, data: { liveOffers: 1 } });
@@ -113,6 +134,7 @@ describe('a sweep of many', () => {
       store: {
         openRows: async ({ afterId, limit }) => rows.filter(({ deliveryId }) => afterId === null || deliveryId > afterId).slice(0, limit),
         closedAmong: async (workflowIds) => rows.filter(({ deliveryId, workflowId }) => deliveryId === '00007' && workflowIds.includes(workflowId)),
+        overdue: async () => rows.slice(1_498, 1_502), // one of them is not running
         wrongHolds: async () => [],
       },
       running: {
@@ -122,9 +144,9 @@ describe('a sweep of many', () => {
       start: async (deliveryId) => void started.push(deliveryId), nudge: async (workflowId) => void nudged.push(workflowId),
       clock: Date.now, heartbeat: () => { beats += 1; }, onReport: () => {},
     })();
-    expect(report).toEqual({ openRows: 2_500, running: 2_498, restarted: 1, orphaned: 1, holdsWrong: 0 });
+    expect(report).toEqual({ openRows: 2_500, running: 2_498, restarted: 1, orphaned: 1, overdue: 3, holdsWrong: 0 });
     expect(started).toEqual(['02400']);
-    expect(nudged).toEqual(['delivery/m/7']);
+    expect(nudged).toEqual(['delivery/m/7', 'delivery/m/1498', 'delivery/m/1499', 'delivery/m/1501']);
     expect(beats).toBeGreaterThanOrEqual(3);
   });
 });

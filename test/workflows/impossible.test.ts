@@ -1,0 +1,75 @@
+/** An event that can never be done must not stand in the way of those behind it, nor an attempt that comes too late do what was done by another. */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { WorkflowUpdateFailedError } from '@temporalio/client';
+import type { Answer } from '../../domain/truth';
+import { beginAttempt } from '../../worker/attempts';
+import { assignDriver, ATTEMPT_MS, cancelDelivery, driverLeft } from '../../workflows/contract';
+import { eventually } from '../support/eventually';
+import { createRealTemporalWorld, type RealTemporalWorld } from '../support/realTemporalWorld';
+import type { RunningDelivery } from '../support/temporalWorld';
+
+const correlationId = 'test';
+const OPS = { kind: 'ops', id: 'olga' } as const;
+
+let world: RealTemporalWorld;
+beforeAll(async () => { world = await createRealTemporalWorld(); }, 120_000);
+afterAll(() => world.close());
+
+const cancel = ({ handle }: RunningDelivery): Promise<Answer> => handle.executeUpdate(cancelDelivery, { args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }] });
+const eventsOf = async ({ handle }: RunningDelivery): Promise<number> => (await handle.fetchHistory()).events?.length ?? 0;
+
+/** Start, one task with one transaction, one timer; then the timer, one task with one transaction, one timer. */
+const WAITING = 6;
+
+describe('an event that is impossible', () => {
+  test('is refused to who asked; the delivery hears the next one', async () => {
+    const delivery = await world.dispatch({ cityId: await world.addCity() });
+    const asked = delivery.handle.executeUpdate(assignDriver, { args: [{ driverId: 'not-an-id', by: OPS, override: false, why: 'typed by hand', correlationId }] });
+    await expect(asked).rejects.toBeInstanceOf(WorkflowUpdateFailedError);
+    expect(await cancel(delivery)).toMatchObject({ status: 'CANCELLED' });
+    expect(await delivery.handle.result()).toBe('CANCELLED');
+  });
+
+  test('is left out where nobody asked', async () => {
+    const delivery = await world.dispatch({ cityId: await world.addCity() });
+    await delivery.handle.signal(driverLeft, { driverId: 'nobody', offerId: 'not-an-id', assignmentId: null, why: 'typed by hand', correlationId });
+    expect(await cancel(delivery)).toMatchObject({ status: 'CANCELLED' });
+  });
+
+  test('and due by itself is not tried without end, and who cancels is heard', async () => {
+    const delivery = await world.dispatch({ cityId: await world.addCity(), searchAt: new Date(Date.now() + 3_000) });
+    await eventually('it waits for its search', async () => (await eventsOf(delivery)) === WAITING);
+    await world.db.stop.deleteMany({ where: { deliveryId: delivery.deliveryId } });
+    await eventually('the search was tried', async () => (await eventsOf(delivery)) >= 2 * WAITING);
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(await eventsOf(delivery)).toBe(2 * WAITING);
+    expect(await cancel(delivery)).toMatchObject({ status: 'CANCELLED' });
+  });
+});
+
+describe('an attempt that the workflow waits for no longer', () => {
+  test('writes nothing behind its back: a search whose look around took too long makes no offer', async () => {
+    const cityId = await world.addCity();
+    await world.addDriver({ cityId });
+    const { near } = world.deps.map;
+    const ends: string[] = [];
+    world.deps.beginAttempt = beginAttempt;
+    // The first look takes too long and finds the driver; the second one finds nobody.
+    world.deps.map.near = async (query) => {
+      world.deps.map.near = async () => [];
+      await new Promise((resolve) => setTimeout(resolve, ATTEMPT_MS + 600));
+      ends.push('the slow look is over');
+      return near(query);
+    };
+    const delivery = await world.dispatch({ cityId });
+    const row = () => world.db.delivery.findUniqueOrThrow({ where: { id: delivery.deliveryId } });
+    await eventually('the second attempt found nobody', async () => (await row()).searchRound === 1);
+    await eventually('the first attempt goes on', async () => ends.length > 0);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    world.deps.map.near = near;
+    delete world.deps.beginAttempt;
+    expect(await world.db.offer.count({ where: { deliveryId: delivery.deliveryId } })).toBe(0);
+    expect(await row()).toMatchObject({ status: 'SEARCHING', searchRound: 1 });
+    expect(await cancel(delivery)).toMatchObject({ status: 'CANCELLED' });
+  });
+});

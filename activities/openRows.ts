@@ -4,7 +4,7 @@ import { type Clock } from './ports';
 export type OpenRow = { deliveryId: string; workflowId: string };
 
 /** How the rows and the runs of deliveries compare. */
-export type OpenRowsReport = { openRows: number; running: number; restarted: number; orphaned: number; overdue: number; holdsWrong: number };
+export type OpenRowsReport = { openRows: number; running: number; restarted: number; orphaned: number; overdue: number; stuck: number; holdsWrong: number };
 
 export interface OpenRowsStore {
   /** Open deliveries that nobody has touched since, by id, after `afterId`. */
@@ -21,6 +21,10 @@ export interface OpenRowsStore {
 export interface RunningDeliveries {
   /** Ids of running delivery workflows, by visibility: may be seconds late. */
   list(): AsyncIterable<string>;
+  /** Those whose workflow task fails again and again, as the cluster reports it; none where it reports no such thing. */
+  stuck(limit: number): Promise<string[]>;
+  /** Ends one of those. */
+  end(workflowId: string, why: string): Promise<void>;
   /** Certain, but one call each. */
   isRunning(workflowId: string): Promise<boolean>;
 }
@@ -43,11 +47,13 @@ const SETTLING_MS = 10_000;
 const OVERDUE_MS = 60_000;
 /** So many of those are told at once: after an outage all come by themselves, and must not be told beside. */
 const OVERDUE_LIMIT = 200;
+/** So many are ended at once: where a release broke all, it is to be rolled back, not to be swept. */
+const STUCK_LIMIT = 20;
 const PAGE = 1_000;
 
 /**
  * Proves that every open delivery has a running workflow and every running workflow an open delivery, and repairs what is not so:
- * starts what is missing, and makes a run whose delivery is closed, or should have acted long ago, look at its row (invariants 3 and 4).
+ * ends what cannot go on, starts what is missing, and makes a run whose delivery is closed, or should have acted long ago, look at its row (invariants 3 and 4).
  */
 export function createOpenRowsSweep(deps: OpenRowsDeps): () => Promise<OpenRowsReport> {
   return async () => {
@@ -56,14 +62,25 @@ export function createOpenRowsSweep(deps: OpenRowsDeps): () => Promise<OpenRowsR
       running.add(workflowId);
       if (running.size % PAGE === 0) deps.heartbeat();
     }
+    const stuck = await endStuck(deps, running);
     const { openRows, restarted } = await startMissing(deps, running);
     const orphaned = await endOrphans(deps, running);
     const overdue = await wakeOverdue(deps, running);
     const holdsWrong = (await deps.store.wrongHolds()).length;
-    const report = { openRows, running: running.size, restarted, orphaned, overdue, holdsWrong };
+    const report = { openRows, running: running.size, restarted, orphaned, overdue, stuck, holdsWrong };
     deps.onReport(report);
     return report;
   };
+}
+
+/** A run that cannot replay its history will never go on. The row holds all that was promised, so a new run begins from it (ADR 8). */
+async function endStuck({ running: runs }: OpenRowsDeps, running: Set<string>): Promise<number> {
+  const stuck = await runs.stuck(STUCK_LIMIT);
+  for (const workflowId of stuck) {
+    await runs.end(workflowId, 'its workflow task fails again and again; a new run begins from the row');
+    running.delete(workflowId);
+  }
+  return stuck.length;
 }
 
 async function startMissing({ store, running: runs, start, clock, heartbeat }: OpenRowsDeps, running: ReadonlySet<string>): Promise<{ openRows: number; restarted: number }> {

@@ -15,7 +15,8 @@ export function observeOpenRows(report: OpenRowsReport, log: Logger): void {
   repairs.inc({ repair: 'restarted' }, report.restarted);
   repairs.inc({ repair: 'orphaned' }, report.orphaned);
   repairs.inc({ repair: 'overdue' }, report.overdue);
-  if (report.restarted + report.orphaned + report.overdue + report.holdsWrong > 0) log.warn(report, 'the sweep of open deliveries had to repair');
+  repairs.inc({ repair: 'stuck' }, report.stuck);
+  if (report.restarted + report.orphaned + report.overdue + report.stuck + report.holdsWrong > 0) log.warn(report, 'the sweep of open deliveries had to repair');
 }
 
 /** How far the outbox lags behind; read when somebody looks. */

@@ -1,4 +1,4 @@
-import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import { type Client, isGrpcServiceError, ServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import { offerWithdrawn, WORKFLOWS } from '../../workflows/contract';
 import { type RunningDeliveries } from '../openRows';
 
@@ -8,6 +8,23 @@ export function createRunningDeliveries(client: Client): RunningDeliveries {
     list: async function* () {
       const query = `WorkflowType = '${WORKFLOWS.delivery}' AND ExecutionStatus = 'Running'`;
       for await (const { workflowId } of client.workflow.list({ query, pageSize: 1_000 })) yield workflowId;
+    },
+    stuck: async (limit) => {
+      const query = `WorkflowType = '${WORKFLOWS.delivery}' AND ExecutionStatus = 'Running' AND TemporalReportedProblems IS NOT NULL`;
+      const found: string[] = [];
+      try {
+        for await (const { workflowId } of client.workflow.list({ query, pageSize: limit })) if (found.push(workflowId) === limit) break;
+      } catch (error) {
+        if (!isUnknownAttribute(error)) throw error;
+      }
+      return found;
+    },
+    end: async (workflowId, why) => {
+      try {
+        await client.workflow.getHandle(workflowId).terminate(why);
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+      }
     },
     isRunning: async (workflowId) => {
       try {
@@ -29,4 +46,12 @@ export function createNudge(client: Client, newCorrelationId: () => string): (wo
       if (!(error instanceof WorkflowNotFoundError)) throw error;
     }
   };
+}
+
+const INVALID_ARGUMENT = 3;
+
+/** Servers older than 1.30 report no such problems. */
+function isUnknownAttribute(error: unknown): boolean {
+  const cause = error instanceof ServiceError ? error.cause : error;
+  return isGrpcServiceError(cause) && Number(cause.code) === INVALID_ARGUMENT;
 }

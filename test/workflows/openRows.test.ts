@@ -1,6 +1,7 @@
 /** Every open delivery has a running workflow, and every running workflow an open delivery (invariant 3): the sweep that proves it, on a real Temporal server. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { createNudge } from '../../activities/adapters/runningDeliveries';
+import { createNudge, createRunningDeliveries } from '../../activities/adapters/runningDeliveries';
+import { Worker } from '@temporalio/worker';
 import { createOpenRowsSweep, type OpenRow, type OpenRowsReport } from '../../activities/openRows';
 import { acceptOffer, cancelDelivery, takeStep, TASK_QUEUE, WORKFLOWS } from '../../workflows/contract';
 import { eventually } from '../support/eventually';
@@ -123,6 +124,21 @@ describe('the sweep of open rows', () => {
     await world.db.driver.update({ where: { id: driverId }, data: { liveOffers: 0 } });
     expect(await sweep()).toMatchObject({ holdsWrong: 0 });
   });
+
+  test('ends a run whose workflow task fails again and again, and starts the delivery again from its row', async () => {
+    const { deliveryId, sellerOrderId } = await world.addDelivery({ cityId: await world.addCity() });
+    const delivery = world.runningOf({ deliveryId, sellerOrderId });
+    const broken = await Worker.create({
+      connection: world.env.nativeConnection, namespace: world.env.namespace, taskQueue: 'broken', workflowsPath: require.resolve('../support/brokenWorkflow'),
+    });
+    await broken.runUntil(async () => {
+      await world.env.client.workflow.start(WORKFLOWS.delivery, { workflowId: delivery.workflowId, taskQueue: 'broken', workflowTaskTimeout: '1s' });
+      await eventually('the cluster reports it', async () => (await createRunningDeliveries(world.env.client).stuck(10)).includes(delivery.workflowId), { withinMs: 75_000, everyMs: 500 });
+    });
+    expect(await sweep()).toMatchObject({ stuck: 1, restarted: 1 });
+    await is(delivery, 'SEARCHING');
+    await cancel(delivery);
+  }, 90_000);
 });
 
 describe('a sweep of many', () => {
@@ -140,11 +156,12 @@ describe('a sweep of many', () => {
       running: {
         list: async function* () { for (const { workflowId, deliveryId } of rows) if (deliveryId !== '01500' && deliveryId !== '02400') yield workflowId; },
         isRunning: async (workflowId) => workflowId === 'delivery/m/1500', // started since the list was read
+        stuck: async () => [], end: async () => {},
       },
       start: async (deliveryId) => void started.push(deliveryId), nudge: async (workflowId) => void nudged.push(workflowId),
       clock: Date.now, heartbeat: () => { beats += 1; }, onReport: () => {},
     })();
-    expect(report).toEqual({ openRows: 2_500, running: 2_498, restarted: 1, orphaned: 1, overdue: 3, holdsWrong: 0 });
+    expect(report).toEqual({ openRows: 2_500, running: 2_498, restarted: 1, orphaned: 1, overdue: 3, stuck: 0, holdsWrong: 0 });
     expect(started).toEqual(['02400']);
     expect(nudged).toEqual(['delivery/m/7', 'delivery/m/1498', 'delivery/m/1499', 'delivery/m/1501']);
     expect(beats).toBeGreaterThanOrEqual(3);

@@ -42,6 +42,9 @@ export function partsOf(cityIds: readonly string[]): MapPart[] {
   return [{ kind: 'all' }, ...cityIds.flatMap((cityId): MapPart[] => [{ kind: 'city', cityId }, { kind: 'busy', cityId }])];
 }
 
+/** Of who is AVAILABLE the room is not looked at: an offer takes it for moments, and the hold reads it from the row. */
 function isOutdated(entry: MapEntry, shown: MapEntry | null): boolean {
-  return shown !== null && (shown.availability !== entry.availability || shown.hasRoom !== entry.hasRoom || shown.cityId !== entry.cityId);
+  if (shown === null) return false;
+  const hasOtherRoom = entry.availability === 'BUSY' && shown.hasRoom !== entry.hasRoom;
+  return shown.availability !== entry.availability || hasOtherRoom || shown.cityId !== entry.cityId;
 }

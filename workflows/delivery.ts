@@ -70,7 +70,10 @@ export async function delivery({ deliveryId, correlationId }: DeliveryInput): Pr
       const words = waitingFor(known);
       if (words !== shownWords) setCurrentDetails((shownWords = words));
       next.answered?.resolve(told.answer);
-    } else if (!news) notDueBefore = Date.now() + MENDING_MS;
+    } else if (!news) {
+      notDueBefore = Date.now() + MENDING_MS;
+      if (known === UNREAD) known = { ...UNREAD }; // it was tried: what waits in the inbox has its turn
+    }
     if (isTimeToContinue(inbox, known)) await goOnAsNew({ deliveryId, correlationId });
   }
   await answerTheLate(inbox, deliveryId);

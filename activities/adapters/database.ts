@@ -16,11 +16,15 @@ export type DatabaseOptions = {
   applicationName: string;
 };
 
-/** A pool of connections. A transaction left open by a frozen process is ended by the server after twice the statement timeout, so that it holds nobody. */
+/**
+ * A pool of connections. A transaction left open by a frozen process is ended by the server after twice the statement timeout, so that it holds nobody.
+ * Sessions keep UTC, whatever the server keeps: the driver adapter writes and reads instants without their offset.
+ */
 export function connectDatabase(url: string, { poolSize, statementTimeoutMs, applicationName }: DatabaseOptions): Database {
   const adapter = new PrismaPg({
     connectionString: url, max: poolSize, application_name: applicationName, statement_timeout: statementTimeoutMs,
     idle_in_transaction_session_timeout: 2 * statementTimeoutMs, connectionTimeoutMillis: 3 * statementTimeoutMs, keepAlive: true,
+    options: '-c TimeZone=UTC',
   });
   return new PrismaClient({ adapter, transactionOptions: { maxWait: 3 * statementTimeoutMs, timeout: 2 * statementTimeoutMs } });
 }

@@ -99,11 +99,14 @@ type OfferRow = {
   created_at: Date; expires_at: Date; ended_at: Date | null; end_reason: OfferEnd | null;
 };
 
+/** Without what was shown and why: those are large, and no event looks at them. */
+const OFFER_COLUMNS = sql`id, delivery_id, driver_id, kind, state, round, pay_cents, escalation_level, created_at, expires_at, ended_at, end_reason`;
+
 /** The live offers of a delivery and of the drivers named, and the offers named. */
 export async function readOffers(tx: Tx, deliveryId: string, { offerIds, driverIds }: { offerIds: readonly string[]; driverIds: readonly string[] }): Promise<OfferFacts[]> {
-  const named = offerIds.length === 0 ? [] : [sql`SELECT * FROM offers WHERE id = ANY(${[...offerIds]}::uuid[]) AND delivery_id = ${deliveryId}::uuid`];
-  const ofDrivers = driverIds.length === 0 ? [] : [sql`SELECT * FROM offers WHERE driver_id = ANY(${[...driverIds]}::uuid[]) AND state = 'LIVE'`];
-  const live = sql`SELECT * FROM offers WHERE delivery_id = ${deliveryId}::uuid AND state = 'LIVE'`;
+  const named = offerIds.length === 0 ? [] : [sql`SELECT ${OFFER_COLUMNS} FROM offers WHERE id = ANY(${[...offerIds]}::uuid[]) AND delivery_id = ${deliveryId}::uuid`];
+  const ofDrivers = driverIds.length === 0 ? [] : [sql`SELECT ${OFFER_COLUMNS} FROM offers WHERE driver_id = ANY(${[...driverIds]}::uuid[]) AND state = 'LIVE'`];
+  const live = sql`SELECT ${OFFER_COLUMNS} FROM offers WHERE delivery_id = ${deliveryId}::uuid AND state = 'LIVE'`;
   const rows = await tx.$queryRaw<OfferRow[]>`${join([live, ...named, ...ofDrivers], ' UNION ')}`;
   return rows.map(offerFacts);
 }

@@ -58,6 +58,29 @@ describe('the login of the service', () => {
   });
 });
 
+describe('a server that keeps its own local time', () => {
+  const NOON = new Date('2026-01-01T12:00:00.000Z');
+
+  test('changes no instant on its way in or out', async () => {
+    const owner = new Client({ connectionString: database.ownerUrl });
+    await owner.connect();
+    await owner.query(`ALTER DATABASE ${new URL(database.url).pathname.slice(1)} SET timezone = 'Pacific/Kiritimati'`);
+    const local = connectDatabase(database.url, { poolSize: 1, statementTimeoutMs: 1_000, applicationName: 'test' });
+    try {
+      await local.city.create({ data: { id: 'byModel', name: 'Kiritimati', timezone: 'Pacific/Kiritimati', currency: 'AUD', centerLat: 2, centerLng: -157, createdAt: NOON } });
+      await local.$executeRaw`INSERT INTO cities (id, name, timezone, currency, center_lat, center_lng, created_at) SELECT 'byRow', name, timezone, currency, center_lat, center_lng, created_at
+        FROM jsonb_populate_record((SELECT cities FROM cities), ${JSON.stringify({ created_at: NOON.toISOString() })}::jsonb)`;
+      expect((await local.city.findMany()).map(({ createdAt }) => createdAt)).toEqual([NOON, NOON]);
+      expect(await local.$queryRaw`SELECT created_at AS at, created_at::date::text AS day, created_at = ${NOON} AS same FROM cities LIMIT 1`).toEqual([{ at: NOON, day: '2026-01-01', same: true }]);
+      const { rows } = await owner.query<{ created_at: Date }>('SELECT created_at FROM cities');
+      expect(rows.map((row) => row.created_at)).toEqual([NOON, NOON]);
+    } finally {
+      await local.$disconnect();
+      await owner.end();
+    }
+  });
+});
+
 describe('a fix in the stream', () => {
   const fields = { driver: '01900000-0000-7000-8000-000000000000', at: '1700000000000', received: '1700000000000', lat: '52', lng: '4', accuracy: '', speed: '', heading: '', live: '1' };
 

@@ -198,7 +198,7 @@ describe('a busy city, its events in any order', () => {
     ]);
   }
 
-  test.each([11, 22, 33])('keeps every invariant (seed %s)', async (seed) => {
+  test.each([11, 22])('keeps every invariant (seed %s)', async (seed) => {
     const random = randomFrom(seed);
     const { drivers, deliveries } = await field({ drivers: 5, deliveries: 12, capacity: 2 });
     for (let round = 0; round < 25; round += 1) {

@@ -174,6 +174,13 @@ describe('a sweep over the map', () => {
     expect((await world.map.look([driverId]))[0]?.on).toEqual({ all: false, city: false, busy: false });
   });
 
+  test('has nothing to repair in a driver who has just been asked', async () => {
+    const driverId = await onMap();
+    await world.db.driver.update({ where: { id: driverId }, data: { liveOffers: 1, availabilityVersion: 1 } });
+    expect(await sweep()).toEqual(NOTHING);
+    await world.db.driver.update({ where: { id: driverId }, data: { liveOffers: 0, availabilityVersion: 2 } });
+  });
+
   test('holds what the map heard later than its own reading for right', async () => {
     const driverId = await onMap();
     await world.map.sync({ driverId, cityId: CITY, availability: 'OFFLINE', hasRoom: true, version: 9, lastFix: null }, world.time.now);

@@ -5,10 +5,12 @@ import { createRedisDriverMap } from '../../activities/adapters/redisDriverMap';
 import { type MapDifference, createPresence } from '../../activities/presence';
 import { AVAILABILITY_LIMITS } from '../../domain/availability';
 import { deliveryWorkflowId } from '../../workflows/contract';
+import { historiesIn, replay } from '../replay/replay';
 import { eventually } from '../support/eventually';
 import { brokenInvariants } from '../support/invariants';
 import type { LiveDriver } from '../support/liveDriver';
 import { type LiveCity, LiveSystem, northOf } from '../support/liveSystem';
+import { workflowsUnderTest } from '../support/workflowsUnderTest';
 
 const TO_THE_DOOR = ['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver'] as const;
 /** What the design promises after a crash or a lost Redis. */
@@ -172,18 +174,30 @@ describe('the live map', () => {
     return rows.map(({ id }) => id).sort();
   };
 
+  /** Places go to Redis at once, and to PostgreSQL a little later. */
+  const placesAreKept = (drivers: readonly LiveDriver[]): Promise<true> => eventually('PostgreSQL knows where they are', async () =>
+    (await system.parts.db.driver.count({ where: { id: { in: drivers.map(({ driverId }) => driverId) }, lastFixAt: { not: null } } })) === drivers.length);
+
   test('that Redis forgot is right again within a minute, without a word from the drivers', async () => {
     const drivers = await onDuty(5);
     await drivers[0]?.client.startBreak(15);
     await drivers[1]?.client.goOffline();
+    await placesAreKept(drivers);
     await mapIsRight();
     expect(await onMap(drivers)).toHaveLength(3);
     await system.parts.redis.flushdb();
-    expect(await onMap(drivers)).toEqual([]);
     await mapIsRight();
     expect(await onMap(drivers)).toEqual(await available(drivers));
     await goHome(drivers);
   }, 120_000);
+
+  test('that Redis forgot has every driver again who says where they are', async () => {
+    const drivers = await onDuty(3);
+    await system.parts.redis.flushdb(); // perhaps before PostgreSQL knew where they are
+    await Promise.all(drivers.map((driver) => driver.sendPlace()));
+    expect(await onMap(drivers)).toEqual(await available(drivers));
+    await goHome(drivers);
+  }, 60_000);
 
   test('is right within a minute after kill -9 of the API amid changes', async () => {
     const drivers = await onDuty(6);
@@ -204,3 +218,7 @@ describe('the live map', () => {
     await goHome(drivers);
   }, 150_000);
 });
+
+test('every history of these deliveries replays, though workers died in the middle of them', async () => {
+  expect(await replay(workflowsUnderTest(), await historiesIn(system.parts.temporal.client, `City = '${city.cityId}'`))).toEqual({});
+}, 120_000);

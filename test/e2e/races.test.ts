@@ -4,11 +4,14 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { historiesIn, replay } from '../replay/replay';
 import { brokenInvariants } from '../support/invariants';
 import { type LiveParts, openParts } from '../support/liveSystem';
+import { workflowsUnderTest } from '../support/workflowsUnderTest';
 
 const RACES = join(__dirname, '../../dist/simulator/races/main.js');
 const TIMES = 25;
+const SLOTS = 10;
 
 type Report = { seed: string; broken: number; races: { race: string; times: number; won: number; lost: number; broken: number }[] };
 
@@ -21,7 +24,7 @@ afterAll(async () => {
 }, 60_000);
 
 test('no answer contradicts another, the record or the workflow', async () => {
-  const racing = spawn(process.execPath, ['--enable-source-maps', RACES, '--times', String(TIMES), '--kill-worker', '--kills', '1'], { env: parts.env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const racing = spawn(process.execPath, ['--enable-source-maps', RACES, '--times', String(TIMES), '--slots', String(SLOTS), '--kill-worker', '--kills', '1'], { env: parts.env, stdio: ['ignore', 'pipe', 'pipe'] });
   running = racing;
   const [said, complaints] = await Promise.all([text(racing.stdout), text(racing.stderr), once(racing, 'exit')]);
   const report = JSON.parse(said.trim().split('\n').at(-1) ?? '{}') as Report;
@@ -33,4 +36,10 @@ test('no answer contradicts another, the record or the workflow', async () => {
   expect(kinds).toHaveLength(5);
   for (const { times } of kinds) expect(times).toBe(TIMES);
   expect(await brokenInvariants(parts.db)).toEqual([]);
-}, 240_000);
+}, 420_000);
+
+test('every history of the races in which the worker was killed replays', async () => {
+  const killed = await historiesIn(parts.temporal.client, `City STARTS_WITH 'races-worker-killed-'`);
+  expect(killed.length).toBeGreaterThanOrEqual(SLOTS);
+  expect(await replay(workflowsUnderTest(), killed)).toEqual({});
+}, 120_000);

@@ -47,6 +47,13 @@ describe('an event that is impossible', () => {
   });
 });
 
+test('a delivery whose first look is impossible hears its inbox all the same', async () => {
+  const delivery = world.runningOf(await world.addDelivery({ cityId: await world.addCity() }));
+  await world.db.stop.deleteMany({ where: { deliveryId: delivery.deliveryId } });
+  await world.dispatcher.signalOfferWithdrawn(delivery.deliveryId, { offerId: '', correlationId });
+  expect(await cancel(delivery)).toMatchObject({ status: 'CANCELLED' });
+});
+
 describe('an attempt that the workflow waits for no longer', () => {
   test('writes nothing behind its back: a search whose look around took too long makes no offer', async () => {
     const cityId = await world.addCity();

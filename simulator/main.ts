@@ -32,7 +32,7 @@ function readOptions(args: string[]): Options {
   return {
     deliveries, exit: values.exit, seed: values.seed, harms: harmsOf(values.harm),
     drivers: countOf('--drivers', values.drivers, { min: 1, max: 1_000 }),
-    speed: numberOf('--speed', values.speed ?? (deliveries === null ? '20' : '60'), { min: 0.1, max: 1_000 }),
+    speed: numberOf('--speed', values.speed ?? (deliveries === null ? '20' : '120'), { min: 0.1, max: 1_000 }),
     everyMs: numberOf('--every', values.every ?? (deliveries === null ? '4' : '1.5'), seconds) * 1_000,
     harmEveryMs: numberOf('--harm-every', values['harm-every'], seconds) * 1_000,
   };

@@ -84,7 +84,7 @@ async function main(): Promise<void> {
     workflowBundle: { codePath: join(__dirname, '../workflow-bundle.js') },
     activities: {
       ...createDeliveryActivities({ store, map, features, clock, newId, limits: settings, travel: settings.travel, timeScale: settings.timeScale, kick, beginAttempt }),
-      endTimedState: availability.endTimedState, sweepPresence: presence.sweepPresence, sweepOpenRows, keepUp,
+      endTimedState: (end: Parameters<typeof availability.endTimedState>[0]) => availability.endTimedState(end), sweepPresence: () => presence.sweepPresence(), sweepOpenRows, keepUp,
     },
     maxCachedWorkflows: settings.worker.maxCachedWorkflows,
     maxConcurrentWorkflowTaskExecutions: settings.worker.workflowTaskSlots,

@@ -1,20 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { prepareWorkflowBundle } from './workflowBundle.mjs';
 
-const WITH_WORKFLOWS = ['workflows', 'replay', 'e2e'];
-
-// Jest calls this once for every project that has tests to run.
-let isTemplatePrepared = false;
-
-export default async function prepare({ collectCoverage }, { displayName }) {
-  prepareTemplate();
-  if (WITH_WORKFLOWS.includes(displayName.name) && existsSync('workflows/index.ts')) await prepareWorkflowBundle(collectCoverage);
-}
-
-/** Domain tests need no server, and run without one. */
-function prepareTemplate() {
-  if (isTemplatePrepared || !process.env.TEST_DATABASE_URL) return;
-  isTemplatePrepared = true;
+/** Jest calls this once for all projects of a run, with the first one's settings. Domain tests need no server, and run without one. */
+export default async function prepare({ collectCoverage }) {
+  if (!process.env.TEST_DATABASE_URL) return;
   execFileSync(process.execPath, ['scripts/test-template.mjs'], { stdio: 'inherit' });
+  await prepareWorkflowBundle(collectCoverage);
 }

@@ -100,7 +100,8 @@ describe('a delivery whose first news comes with its start', () => {
     await handle.query(getKnown); // answered once the first task, and with it its markers, is in the history
     const { events } = await handle.fetchHistory();
     const markers = (events ?? []).flatMap(({ markerRecordedEventAttributes: marker }) => marker?.details?.['data']?.payloads ?? []);
-    expect(markers.map(({ data }) => JSON.parse(Buffer.from(data ?? []).toString()).activity_type)).toEqual(['lookForDriver', 'readDelivery']);
+    const told = markers.map(({ data }): unknown => JSON.parse(Buffer.from(data ?? []).toString()));
+    expect(told).toMatchObject([{ activity_type: 'lookForDriver' }, { activity_type: 'readDelivery' }]);
   });
 });
 

@@ -23,8 +23,12 @@ const stop = z.strictObject({
   notes: lines(1_000).nullable().default(null),
 }).meta({ id: 'OrderStop' });
 
+/** It becomes part of the workflow's id, which may have 255 characters. */
+const MAX_ESCAPED_KEY = 180;
+
 const order = z.strictObject({
   sellerOrderId: z.string().regex(/^[!-~](?:[ -~]{0,126}[!-~])?$/, 'must be 1 to 128 printable ASCII characters, without spaces at its ends')
+    .refine((key) => encodeURIComponent(key).length <= MAX_ESCAPED_KEY, `must be at most ${MAX_ESCAPED_KEY} characters once reserved ones are escaped`)
     .meta({ description: 'The idempotency key: the same key and body again is the same delivery' }),
   merchantId: slug.optional().meta({ description: 'Ops only; a merchant is named by their token' }),
   cityId: slug,

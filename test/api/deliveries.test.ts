@@ -57,6 +57,12 @@ describe('handing over an order', () => {
     expect(await world.db.outboxMessage.count({ where: { key: answers[0]?.body.deliveryId, kind: 'startDelivery' } })).toBe(1);
   });
 
+  it('under a key that is too long for a workflow id once it is escaped is refused', async () => {
+    const { body: problem } = await world.as(merchant(MERCHANT)).post('/v2/deliveries', order({ sellerOrderId: '/'.repeat(61) })).expect(400);
+    expect(problem).toMatchObject({ code: 'INVALID_REQUEST', errors: [{ path: 'sellerOrderId' }] });
+    await world.as(merchant(MERCHANT)).post('/v2/deliveries', order({ sellerOrderId: '/'.repeat(60) })).expect(201);
+  });
+
   it('under the same key by two merchants makes two deliveries', async () => {
     const body = order();
     const one = await world.as(merchant(MERCHANT)).post('/v2/deliveries', body).expect(201);

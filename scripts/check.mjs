@@ -1,5 +1,5 @@
-// npm run check: types, lint, layers, dead code. All of them run, also when one fails.
-import { join } from 'node:path';
+// npm run check: types, lint, layers, dead code, the simulator's types of the API. All of them run, also when one fails.
+import { join, resolve } from 'node:path';
 import { generatePrismaClient } from './bootstrap/build.mjs';
 import { installPackages, requireNode } from './bootstrap/install.mjs';
 import { logStep } from './bootstrap/log.mjs';
@@ -11,6 +11,7 @@ const CHECKS = [
   { name: 'lint', script: 'eslint/bin/eslint.js', args: ['.', '--max-warnings', '0', '--cache', '--cache-location', '.cache/eslint'] },
   { name: 'layers', script: 'dependency-cruiser/bin/dependency-cruise.mjs', args: ['--output-type', 'err', '.'] },
   { name: 'dead code', script: 'knip/bin/knip.js', args: [] },
+  { name: 'client types', script: join(projectDir, 'scripts/api-types.mjs'), args: ['--check'] },
 ];
 
 await supervise({ name: 'check' }, async (supervisor) => {
@@ -29,6 +30,6 @@ await supervise({ name: 'check' }, async (supervisor) => {
 
 function runCheck(supervisor, { name, script, args }) {
   return supervisor.start({
-    name: name.replace(' ', '-'), command: process.execPath, args: [join(modulesDir, script), ...args], cwd: projectDir, stdio: 'inherit',
+    name: name.replace(' ', '-'), command: process.execPath, args: [resolve(modulesDir, script), ...args], cwd: projectDir, stdio: 'inherit',
   }).exited;
 }

@@ -26,9 +26,11 @@ const stop = z.strictObject({
 /** It becomes part of the workflow's id, which may have 255 characters. */
 const MAX_ESCAPED_KEY = 180;
 
+const orderKey = z.string().regex(/^[!-~](?:[ -~]{0,126}[!-~])?$/, 'must be 1 to 128 printable ASCII characters, without spaces at its ends')
+  .refine((key) => encodeURIComponent(key).length <= MAX_ESCAPED_KEY, `must be at most ${MAX_ESCAPED_KEY} characters once reserved ones are escaped`);
+
 const order = z.strictObject({
-  sellerOrderId: z.string().regex(/^[!-~](?:[ -~]{0,126}[!-~])?$/, 'must be 1 to 128 printable ASCII characters, without spaces at its ends')
-    .refine((key) => encodeURIComponent(key).length <= MAX_ESCAPED_KEY, `must be at most ${MAX_ESCAPED_KEY} characters once reserved ones are escaped`)
+  sellerOrderId: orderKey
     .meta({ description: 'The idempotency key: the same key and body again is the same delivery' }),
   merchantId: slug.optional().meta({ description: 'Ops only; a merchant is named by their token' }),
   cityId: slug,
@@ -51,7 +53,7 @@ const filters = z.strictObject({
   cityId: slug.optional(),
   driverId: uuid.optional(),
   merchantId: slug.optional(),
-  sellerOrderId: z.string().max(128).optional(),
+  sellerOrderId: orderKey.optional(),
   since: instant.optional().meta({ description: 'Created at or after' }),
   cursor: cursor.optional(),
   limit,

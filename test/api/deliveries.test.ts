@@ -63,6 +63,11 @@ describe('handing over an order', () => {
     await world.as(merchant(MERCHANT)).post('/v2/deliveries', order({ sellerOrderId: '/'.repeat(60) })).expect(201);
   });
 
+  it('asked for by a key that can be none, a NUL in it, is refused and no fault', async () => {
+    const { body: problem } = await world.as(ops()).get('/v2/deliveries?sellerOrderId=%00').expect(400);
+    expect(problem).toMatchObject({ code: 'INVALID_REQUEST', errors: [{ path: 'sellerOrderId' }] });
+  });
+
   it('under the same key by two merchants makes two deliveries', async () => {
     const body = order();
     const one = await world.as(merchant(MERCHANT)).post('/v2/deliveries', body).expect(201);

@@ -26,7 +26,9 @@ const stop = z.strictObject({
 /** It becomes part of the workflow's id, which may have 255 characters. */
 const MAX_ESCAPED_KEY = 180;
 
-const orderKey = z.string().regex(/^[!-~](?:[ -~]{0,126}[!-~])?$/, 'must be 1 to 128 printable ASCII characters, without spaces at its ends')
+const orderKey = z.string()
+  // The first check ends the others: halves of characters cannot be escaped at all.
+  .regex(/^[!-~](?:[ -~]{0,126}[!-~])?$/, { error: 'must be 1 to 128 printable ASCII characters, without spaces at its ends', abort: true })
   .refine((key) => encodeURIComponent(key).length <= MAX_ESCAPED_KEY, `must be at most ${MAX_ESCAPED_KEY} characters once reserved ones are escaped`);
 
 const order = z.strictObject({

@@ -63,6 +63,10 @@ describe('handing over an order', () => {
     await world.as(merchant(MERCHANT)).post('/v2/deliveries', order({ sellerOrderId: '/'.repeat(60) })).expect(201);
   });
 
+  it('under a key with half a character is refused and no fault', async () => {
+    await world.as(merchant(MERCHANT)).post('/v2/deliveries', order({ sellerOrderId: '\ud800' })).expect(400);
+  });
+
   it('asked for by a key that can be none, a NUL in it, is refused and no fault', async () => {
     const { body: problem } = await world.as(ops()).get('/v2/deliveries?sellerOrderId=%00').expect(400);
     expect(problem).toMatchObject({ code: 'INVALID_REQUEST', errors: [{ path: 'sellerOrderId' }] });

@@ -201,7 +201,7 @@ describe('looking for a driver', () => {
 });
 
 /** Events whose repeat must give the first answer and change nothing: what comes before, the event, and what else may come between. */
-type Repeat = { name: string; before: (scene: Scene) => Promise<WorkflowEvent>; drivers?: NewDriver[]; at?: number; between?: (scene: Scene) => Promise<unknown>; first: object };
+type Repeat = { name: string; before: (scene: Scene) => Promise<WorkflowEvent>; drivers?: NewDriver[]; afterMs?: number; between?: (scene: Scene) => Promise<unknown>; first: object };
 
 const stepEvent = (scene: Scene, step: Step): WorkflowEvent => ({ kind: 'takeStep', step, by: { kind: 'driver', id: scene.driver() }, deviceAt: 1_700_000_000_123 });
 const BEFORE_DELIVERY: readonly Step[] = ['arriveAtPickup', 'pickUp', 'arriveAtDropoff'];
@@ -210,7 +210,7 @@ const REPEATS: readonly Repeat[] = [
   { name: 'lookForDriver that finds one', before: async () => ({ kind: 'lookForDriver', freed: null }), first: { outcome: 'noted' } },
   { name: 'lookForDriver of the v1 way', drivers: [{ offerVersion: null }], before: async () => ({ kind: 'lookForDriver', freed: null }), first: { outcome: 'noted' } },
   {
-    name: 'lapseOffer', drivers: [{}], at: later(31_000), first: { outcome: 'noted' },
+    name: 'lapseOffer', drivers: [{}], afterMs: 31_000, first: { outcome: 'noted' },
     before: async (scene) => ({ kind: 'lapseOffer', offerId: (await scene.offered()).offerId }),
   },
   {
@@ -367,9 +367,10 @@ const REPEATS: readonly Repeat[] = [
 ];
 
 describe('a repeat gives the first answer and changes nothing:', () => {
-  test.each(REPEATS.map((each) => [each.name, each] as const))('%s', async (_name, { before, drivers = [{}], at, between, first }) => {
+  test.each(REPEATS.map((each) => [each.name, each] as const))('%s', async (_name, { before, drivers = [{}], afterMs, between, first }) => {
     const scene = await Scene.set(drivers);
     const event = await before(scene);
+    const at = afterMs === undefined ? undefined : later(afterMs);
     const once = await scene.tell(event, at);
     expect(once.answer).toMatchObject(first);
     await between?.(scene);

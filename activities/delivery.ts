@@ -1,13 +1,13 @@
 import { type Actor, type DeliveryStatus } from '../domain/delivery';
 import { type Known, knownOf } from '../domain/deadline';
 import { decide, type DeliveryEvent, type FreedDriver, type SearchOutcome } from '../domain/dispatch';
-import { type DispatchLimits, type Occasion } from '../domain/draft';
-import { type ReachedLevel } from '../domain/escalation';
+import { type DispatchFeatures, type DispatchLimits, type Occasion } from '../domain/draft';
+import { type EscalatedState, limitsIn, stateAfterDue, type UnassignedClock } from '../domain/escalation';
 import { type Point, type TravelModel, travelMsFor } from '../domain/places';
-import { type Candidate, nextExclusionEndsAt, rankCandidates, type Ranking, searchRadiusMeters } from '../domain/ranking';
+import { type Candidate, nextExclusionEndsAt, rankCandidates, type Ranking, searchRadiusMeters, type Wanted } from '../domain/ranking';
 import { type Answer, type Chosen, type Decision, type Truth } from '../domain/truth';
 import { type ParcelSize } from '../domain/vehicles';
-import { countChanges, eventSeconds, searchesWithoutMap } from './dispatchMetrics';
+import { countChanges, eventSeconds, observeReassignment, searchesWithoutMap } from './dispatchMetrics';
 import { ImpossibleEvent, possible } from './impossibleEvent';
 import { type Clock, type DriverMap, type Features, type NearDriver, type NewId } from './ports';
 
@@ -23,8 +23,8 @@ export type Told = { known: Known; answer: Answer };
 /** One local activity an event, so that a history reads as a story. */
 export type DeliveryActivities = Record<WorkflowEvent['kind'], (input: EventInput) => Promise<Told>>;
 
-/** Rows that an event can touch besides the delivery's own live ones; `pickFrom` are drivers to choose from, best first. */
-export type Touched = { offerIds: readonly string[]; driverIds: readonly string[]; pickFrom: readonly string[] };
+/** Rows that an event can touch besides the delivery's own live ones; `pickFrom` are drivers to choose from, best first, and `pickAtMost` how many of them. */
+export type Touched = { offerIds: readonly string[]; driverIds: readonly string[]; pickFrom: readonly string[]; pickAtMost: number };
 
 export type SearchFacts = {
   status: DeliveryStatus;
@@ -32,26 +32,30 @@ export type SearchFacts = {
   cityId: string;
   parcelSize: ParcelSize;
   searchRound: number;
-  escalationLevel: ReachedLevel;
+  clock: UnassignedClock;
+  /** Minutes until each level in this city; empty: the settings hold. */
+  cityEscalationMinutes: readonly number[];
+  isHeld: boolean;
+  /** Without the bonus. */
   payCents: number;
   readyAt: number;
   pickup: Point;
   zoneOfferTtlSeconds: number | null;
   /** What a driver is shown of the delivery. */
   shown: Record<string, unknown>;
-};
+} & EscalatedState;
 
 /** What the store knows of a candidate; the map adds place and time. */
 export type CandidateFacts = Omit<Candidate, 'fixAt' | 'distanceMeters' | 'travelMs'>;
-export type CandidateQuery = { deliveryId: string; driverIds: readonly string[]; now: number };
+export type CandidateQuery = { deliveryId: string; driverIds: readonly string[]; broadcastSince: number | null; now: number };
 
 /** The delivery's rows. */
 export interface DeliveryStore {
   /**
-   * One transaction: reads the truth under lock, lets `make` decide, writes the decision. `picked` is the first of `pickFrom` who could be locked.
+   * One transaction: reads the truth under lock, lets `make` decide, writes the decision. `picked` are the first of `pickFrom` who could be locked.
    * @throws ImpossibleEvent where there is no such delivery, or no repeat would make the database take it
    */
-  change(deliveryId: string, touched: Touched, make: (truth: Truth, picked: string | null) => Decision, at: number, correlationId: string): Promise<Decision>;
+  change(deliveryId: string, touched: Touched, make: (truth: Truth, picked: readonly string[]) => Decision, at: number, correlationId: string): Promise<Decision>;
   /** The truth without locks, in one snapshot. */
   look(deliveryId: string, touched: Touched): Promise<Truth | undefined>;
   searchFacts(deliveryId: string): Promise<SearchFacts | undefined>;
@@ -86,7 +90,8 @@ export function createDeliveryActivities(deps: DeliveryDeps): DeliveryActivities
   const run = (input: EventInput) => handle(deps, input);
   return {
     lookForDriver: run, lapseOffer: run, giveUpSearch: run, acceptOffer: run, rejectOffer: run, takeStep: run, failDelivery: run,
-    cancelDelivery: run, assignDriver: run, releaseDriver: run, readDelivery: run,
+    cancelDelivery: run, assignDriver: run, releaseDriver: run, readDelivery: run, escalate: run, handOver: run, leaveDelivery: run, rescueDelivery: run, raisePay: run,
+    resumeSearch: run,
   };
 }
 
@@ -96,15 +101,22 @@ async function handle(deps: DeliveryDeps, { deliveryId, correlationId, at, event
   const stop = eventSeconds.startTimer({ event: event.kind });
   const isGivenUp = deps.beginAttempt?.() ?? (() => false);
   const look = event.kind === 'lookForDriver' ? await lookAround(deps, deliveryId, now) : null;
-  const make = (truth: Truth, picked: string | null): Decision => {
+  let before: Truth | undefined;
+  const make = (truth: Truth, picked: readonly string[]): Decision => {
     if (isGivenUp()) throw new Error(`too late: the workflow has begun another attempt at ${event.kind}`);
+    before = truth;
     return possible(() => decide(truth, completed(event, look, picked, offerTtlMs(deps, look)), occasionOf(deps, truth, event, now)));
   };
-  const decision = await deps.store.change(deliveryId, { ...touchedBy(event), pickFrom: look?.ranking.ranked.map(({ driverId }) => driverId) ?? [] }, make, now, correlationId);
+  const decision = await deps.store.change(deliveryId, { ...touchedBy(event), ...pickedBy(deps, look) }, make, now, correlationId);
   stop();
   countChanges(decision.entries);
+  if (before) observeReassignment(before, decision.next, now);
   if (decision.messages.length > 0) deps.kick();
-  return { known: knownOf(decision.next, deps.limits.searchMaxMs), answer: decision.answer };
+  return { known: knownOf(decision.next, deps.limits, featuresOf(deps, decision.next).escalation), answer: decision.answer };
+}
+
+function pickedBy({ limits }: DeliveryDeps, look: Look | null): Pick<Touched, 'pickFrom' | 'pickAtMost'> {
+  return { pickFrom: look?.ranking.ranked.map(({ driverId }) => driverId) ?? [], pickAtMost: look?.kind === 'BROADCAST' ? limits.escalation.waveSize : 1 };
 }
 
 /**
@@ -114,15 +126,23 @@ async function handle(deps: DeliveryDeps, { deliveryId, correlationId, at, event
 export async function answerFromRow(
   deps: Pick<DeliveryDeps, 'store' | 'limits' | 'features' | 'clock' | 'newId'>, deliveryId: string, event: Exclude<WorkflowEvent, { kind: 'lookForDriver' }>,
 ): Promise<Answer | null> {
-  const truth = await deps.store.look(deliveryId, { ...touchedBy(event), pickFrom: [] });
+  const truth = await deps.store.look(deliveryId, { ...touchedBy(event), pickFrom: [], pickAtMost: 0 });
   if (!truth) return { refused: 'NOT_FOUND', detail: 'no such delivery' };
   const { next, answer } = decide(truth, event, occasionOf(deps, truth, event, deps.clock()));
   return next === truth ? answer : null;
 }
 
-function occasionOf({ newId, limits, features }: Pick<DeliveryDeps, 'newId' | 'limits' | 'features'>, { delivery }: Truth, event: WorkflowEvent, now: number): Occasion {
-  const availabilityStates = features.isOn('availability_states', { cityId: delivery.cityId, key: delivery.driverId ?? delivery.deliveryId });
-  return { now, newId: newId(), actor: actorOf(event), limits, availabilityStates };
+function occasionOf(deps: Pick<DeliveryDeps, 'newId' | 'limits' | 'features'>, truth: Truth, event: WorkflowEvent, now: number): Occasion {
+  return { now, newId: deps.newId, actor: actorOf(event), limits: deps.limits, features: featuresOf(deps, truth) };
+}
+
+/** Flags are read at each event, so that a switch holds from the next one on (spec 7). */
+function featuresOf({ features }: Pick<DeliveryDeps, 'features'>, { delivery: { cityId, deliveryId, driverId } }: Truth): DispatchFeatures {
+  return {
+    availabilityStates: features.isOn('availability_states', { cityId, key: driverId ?? deliveryId }),
+    escalation: features.isOn('escalation', { cityId, key: deliveryId }),
+    autoReassignment: features.isOn('auto_reassignment', { cityId, key: deliveryId }),
+  };
 }
 
 function actorOf(event: WorkflowEvent): Actor {
@@ -132,7 +152,13 @@ function actorOf(event: WorkflowEvent): Actor {
     case 'takeStep':
     case 'failDelivery':
     case 'cancelDelivery':
-    case 'assignDriver': return event.by;
+    case 'assignDriver':
+    case 'handOver':
+    case 'rescueDelivery':
+    case 'raisePay':
+    case 'resumeSearch': return event.by;
+    case 'leaveDelivery': return { kind: 'driver', id: event.driverId };
+    case 'escalate': return { kind: 'system', id: 'escalation' };
     case 'lookForDriver': return { kind: 'system', id: 'search' };
     case 'lapseOffer': return { kind: 'system', id: 'offer-lapse' };
     case 'giveUpSearch': return { kind: 'system', id: 'search-limit' };
@@ -146,7 +172,9 @@ function touchedBy(event: WorkflowEvent): Pick<Touched, 'offerIds' | 'driverIds'
     case 'acceptOffer':
     case 'rejectOffer': return { offerIds: [event.offerId], driverIds: [] };
     case 'lapseOffer': return { offerIds: [event.offerId], driverIds: [] };
+    case 'rescueDelivery':
     case 'releaseDriver': return { offerIds: event.offerId === null ? [] : [event.offerId], driverIds: [] };
+    case 'handOver':
     case 'assignDriver': return { offerIds: [], driverIds: [event.driverId] };
     default: return { offerIds: [], driverIds: [] };
   }
@@ -154,21 +182,35 @@ function touchedBy(event: WorkflowEvent): Pick<Touched, 'offerIds' | 'driverIds'
 
 // ---- looking around -----------------------------------------------------------------------------------------------------------
 
-type Look = { facts: SearchFacts; ranking: Ranking; near: readonly NearDriver[]; offersOn: boolean; radiusMeters: number; isBlind: boolean };
+type Look = { facts: SearchFacts; kind: Wanted['kind']; ranking: Ranking; near: readonly NearDriver[]; radiusMeters: number; isBlind: boolean };
 
 /** Candidates come from the live map and the record, without a lock: the hold reads again. */
 async function lookAround(deps: DeliveryDeps, deliveryId: string, now: number): Promise<Look | null> {
   const facts = await deps.store.searchFacts(deliveryId);
   if (!facts) throw new ImpossibleEvent(`delivery ${deliveryId} has no row, or no stops`);
   if (!isSearched(facts, now)) return null;
-  const offersOn = deps.features.isOn('driver_offers', { cityId: facts.cityId, key: deliveryId });
-  const around = { facts, offersOn, radiusMeters: searchRadiusMeters(facts.searchRound, facts.escalationLevel, deps.limits.search) };
+  const around = plannedSearch(deps, facts, deliveryId, now);
+  const look = await lookFor(deps, around, { deliveryId, now });
+  // Once a broadcast has asked all whom it may, it is over; apps of v1 are never asked, but may be assigned.
+  const isAsked = around.kind === 'BROADCAST' && !look.isBlind && look.ranking.ranked.length === 0;
+  return isAsked ? lookFor(deps, { ...around, kind: 'SINGLE' }, { deliveryId, now }) : look;
+}
+
+/** What this search looks for, with the level that is reached by it: a new level searches at once, farther, for more pay, or for many. */
+function plannedSearch({ features, limits }: DeliveryDeps, facts: SearchFacts, deliveryId: string, now: number): Around {
+  const subject = { cityId: facts.cityId, key: deliveryId };
+  const state = features.isOn('escalation', subject) ? stateAfterDue(facts, limitsIn(facts.cityEscalationMinutes, limits.escalation), now) : facts;
+  const kind = !features.isOn('driver_offers', subject) ? 'DIRECT' : state.broadcastSince !== null ? 'BROADCAST' : 'SINGLE';
+  return { facts: { ...facts, ...state }, kind, radiusMeters: searchRadiusMeters(facts.searchRound, state.escalationLevel, limits.search) };
+}
+
+async function lookFor(deps: DeliveryDeps, around: Around, { deliveryId, now }: { deliveryId: string; now: number }): Promise<Look> {
   const nearest = await lookAmong(deps, around, { deliveryId, limit: LOOKED_AT, now });
   const areAllTaken = nearest.near.length === LOOKED_AT && nearest.ranking.ranked.length === 0;
   return areAllTaken ? lookAmong(deps, around, { deliveryId, limit: LOOKED_AT_MORE, now }) : nearest;
 }
 
-type Around = Pick<Look, 'facts' | 'offersOn' | 'radiusMeters'>;
+type Around = Pick<Look, 'facts' | 'kind' | 'radiusMeters'>;
 type Looking = { deliveryId: string; limit: number; now: number };
 
 async function lookAmong(deps: DeliveryDeps, around: Around, looking: Looking): Promise<Look> {
@@ -187,13 +229,14 @@ async function nearDrivers({ map }: DeliveryDeps, { facts: { cityId, pickup: poi
   }
 }
 
-async function ranked(deps: DeliveryDeps, { facts, offersOn }: Around, near: readonly NearDriver[], { deliveryId, now }: Looking): Promise<Ranking> {
-  const { parcelSize, payCents, readyAt, escalationLevel: level } = facts;
-  const known = await deps.store.candidates({ deliveryId, driverIds: near.map(({ driverId }) => driverId), now });
-  return rankCandidates(candidatesOf(deps, near, known), { kind: offersOn ? 'SINGLE' : 'DIRECT', parcelSize, payCents, readyAt, level, now }, deps.limits.ranking);
+async function ranked(deps: DeliveryDeps, { facts, kind }: Around, near: readonly NearDriver[], { deliveryId, now }: Looking): Promise<Ranking> {
+  const { parcelSize, payCents, bonusCents, readyAt, escalationLevel: level, broadcastSince } = facts;
+  const known = await deps.store.candidates({ deliveryId, driverIds: near.map(({ driverId }) => driverId), broadcastSince, now });
+  return rankCandidates(candidatesOf(deps, near, known), { kind, parcelSize, payCents: payCents + bonusCents, readyAt, level, now }, deps.limits.ranking);
 }
 
-function isSearched({ status, searchAt }: SearchFacts, now: number): boolean {
+function isSearched({ status, searchAt, isHeld }: SearchFacts, now: number): boolean {
+  if (isHeld) return false;
   return status === 'SEARCHING' || (status === 'PENDING' && searchAt <= now);
 }
 
@@ -205,7 +248,7 @@ function candidatesOf({ travel, timeScale }: DeliveryDeps, near: readonly NearDr
   });
 }
 
-function completed(event: WorkflowEvent, look: Look | null, picked: string | null, ttlMs: number): DeliveryEvent {
+function completed(event: WorkflowEvent, look: Look | null, picked: readonly string[], ttlMs: number): DeliveryEvent {
   if (event.kind !== 'lookForDriver') return event;
   return { ...event, search: look ? outcomeOf(look, picked, ttlMs) : NOT_SEARCHED };
 }
@@ -216,24 +259,25 @@ function offerTtlMs({ limits, timeScale }: DeliveryDeps, look: Look | null): num
   return seconds === null ? limits.offerTtlMs : Math.max(1, Math.round((seconds * 1_000) / timeScale)); // rows hold whole milliseconds
 }
 
-const NOT_SEARCHED: SearchOutcome = { chosen: null, inconclusive: 'NOT_MADE', offersOn: false, ttlMs: 0, exclusionEndsAt: null };
+const NOT_SEARCHED: SearchOutcome = { chosen: [], isBroadcast: false, inconclusive: 'NOT_MADE', offersOn: false, ttlMs: 0, exclusionEndsAt: null };
 
-function outcomeOf(look: Look, picked: string | null, ttlMs: number): SearchOutcome {
-  const { ranking, offersOn } = look;
-  const exclusionEndsAt = nextExclusionEndsAt(ranking.excluded);
-  if (picked !== null) return { chosen: chosenOf(look, picked), offersOn, ttlMs, inconclusive: null, exclusionEndsAt };
-  const isContended = ranking.ranked.length > 0;
-  return { chosen: null, offersOn, ttlMs, inconclusive: look.isBlind ? 'MAP_AWAY' : isContended ? 'CONTENDED' : null, exclusionEndsAt };
+function outcomeOf(look: Look, picked: readonly string[], ttlMs: number): SearchOutcome {
+  const { ranking, kind } = look;
+  const isContended = picked.length === 0 && ranking.ranked.length > 0;
+  return {
+    chosen: picked.map((driverId) => chosenOf(look, driverId)), isBroadcast: kind === 'BROADCAST', offersOn: kind !== 'DIRECT', ttlMs,
+    inconclusive: look.isBlind ? 'MAP_AWAY' : isContended ? 'CONTENDED' : null, exclusionEndsAt: nextExclusionEndsAt(ranking.excluded),
+  };
 }
 
 /** The best ones are kept in whole, the rest is counted: enough to answer 'why this driver, and why not that one?'. */
 const KEPT = 20;
 
-function chosenOf({ facts, ranking, near, radiusMeters }: Look, driverId: string): Chosen {
+function chosenOf({ facts, kind, ranking, near, radiusMeters }: Look, driverId: string): Chosen {
   const toPickup = near.find((each) => each.driverId === driverId);
   return {
     driverId,
-    why: { radiusMeters, round: facts.searchRound, ranked: ranking.ranked.slice(0, KEPT), excluded: ranking.excluded.slice(0, KEPT), looked: near.length },
-    payload: { ...facts.shown, toPickupMeters: Math.round(toPickup?.distanceMeters ?? 0) },
+    why: { kind, radiusMeters, round: facts.searchRound, ranked: ranking.ranked.slice(0, KEPT), excluded: ranking.excluded.slice(0, KEPT), looked: near.length },
+    payload: { ...facts.shown, payCents: facts.payCents + facts.bonusCents, toPickupMeters: Math.round(toPickup?.distanceMeters ?? 0) },
   };
 }

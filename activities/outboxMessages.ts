@@ -1,4 +1,5 @@
 import { type Message } from '../domain/message';
+import { type Notice } from '../domain/notice';
 import { type MessageHandler } from './outboxRelay';
 import { type Dispatcher, type Emitter } from './ports';
 
@@ -10,9 +11,11 @@ export type MessageDeps = {
   syncDriver: (driverId: string) => Promise<unknown>;
   /** Wakes the most urgent waiting delivery in a driver's reach. */
   driverFree: (news: { driverId: string; passed: readonly string[]; correlationId: string }) => Promise<unknown>;
+  /** Tells those who look at no screen of ours; see activities/notices.ts. */
+  notify: (notice: Notice) => Promise<unknown>;
 };
 
-export function createMessageHandler({ dispatcher, emitter, syncDriver, driverFree }: MessageDeps): MessageHandler {
+export function createMessageHandler({ dispatcher, emitter, syncDriver, driverFree, notify }: MessageDeps): MessageHandler {
   return async (message: Message, correlationId: string): Promise<void> => {
     switch (message.kind) {
       case 'startDelivery': return dispatcher.startDelivery(message.deliveryId, correlationId);
@@ -25,6 +28,7 @@ export function createMessageHandler({ dispatcher, emitter, syncDriver, driverFr
       case 'syncDriver': return void (await syncDriver(message.driverId));
       case 'endAvailabilityLater': return dispatcher.endAvailabilityLater({ driverId: message.driverId, state: message.state, until: message.until, correlationId });
       case 'emit': return void (await Promise.all(message.emits.map((event) => emitter.emit(event))));
+      case 'notify': return void (await notify(message.notice));
       default: return unknownMessage(message);
     }
   };

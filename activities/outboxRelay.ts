@@ -1,28 +1,48 @@
 import { type Message } from '../domain/message';
+import { type NoticeAddressee } from '../domain/notice';
 import { type Enqueued } from './adapters/outbox';
 
 /** What the relay needs of the outbox table; see adapters/outbox.ts. */
 export interface Outbox {
   takeDue(limit: number): Promise<Enqueued[]>;
   markSent(ids: readonly bigint[]): Promise<void>;
-  putBack(message: Enqueued, error: string): Promise<void>;
+  /** @param minDelayMs it is not due earlier */
+  putBack(message: Enqueued, error: string, minDelayMs?: number): Promise<void>;
 }
 
 export type MessageHandler = (message: Message, correlationId: string) => Promise<void>;
 export type RelayLog = { warn(fields: object, text: string): void };
 
+/** The messages of one lane. `to`: notices only, of this addressee, and not before they are so old. */
+export type Lane = { kinds: readonly Message['kind'][]; to?: NoticeAddressee['kind']; afterMs?: number };
+
 /**
  * Messages that go to Redis and those that go to Temporal travel in lanes of their own, so that one of them being away does not hold up the other;
- * so do those that need both.
+ * so do those that need both, and each channel of notices: a chat that hangs delays no page (ADR on notices).
  */
 export const LANES = {
-  redis: ['emit', 'syncDriver'],
-  temporal: ['startDelivery', 'driverLeft', 'offerWithdrawn', 'endAvailabilityLater'],
-  both: ['driverFree'],
-} as const satisfies Record<string, readonly Message['kind'][]>;
+  redis: { kinds: ['emit', 'syncDriver'] },
+  temporal: { kinds: ['startDelivery', 'driverLeft', 'offerWithdrawn', 'endAvailabilityLater'] },
+  both: { kinds: ['driverFree'] },
+  support: { kinds: ['notify'], to: 'support' },
+  pager: { kinds: ['notify'], to: 'pager' },
+  driver: { kinds: ['notify'], to: 'driver', afterMs: 1_500 }, // by then an app that is open has said that it shows the offer
+} as const satisfies Record<string, Lane>;
 
 const BATCH = 100;
 const POLL_MS = 500;
+
+/** `batches`: the next batch is taken when the slowest of this one is done. `{ atOnce }`: nobody waits for another, up to so many at once. */
+export type Pace = 'batches' | { atOnce: number };
+
+/** Cannot be sent before so long: whoever refused it said so. */
+export class NotBefore extends Error {
+  override name = 'NotBefore';
+
+  constructor(message: string, readonly delayMs: number) {
+    super(message);
+  }
+}
 
 /**
  * Tells the world what lies in the outbox: at once when kicked after a commit, and by polling for what a dead process left behind (ADR on the outbox).
@@ -33,8 +53,9 @@ export class OutboxRelay {
   private again = false;
   private stopped = false;
   private poll: NodeJS.Timeout | null = null;
+  private readonly apart = new Set<Promise<void>>();
 
-  constructor(private readonly outbox: Outbox, private readonly handle: MessageHandler, private readonly log: RelayLog) {}
+  constructor(private readonly outbox: Outbox, private readonly handle: MessageHandler, private readonly log: RelayLog, private readonly pace: Pace = 'batches') {}
 
   start(): void {
     this.poll ??= setInterval(() => this.kick(), POLL_MS);
@@ -55,20 +76,31 @@ export class OutboxRelay {
     this.stopped = true;
     if (this.poll) clearInterval(this.poll);
     await this.running;
+    await Promise.all(this.apart);
   }
 
   private async drain(): Promise<void> {
     try {
       while (this.again && !this.stopped) {
         this.again = false;
-        const taken = await this.outbox.takeDue(BATCH);
+        const room = this.pace === 'batches' ? BATCH : this.pace.atOnce - this.apart.size;
+        const taken = room > 0 ? await this.outbox.takeDue(room) : [];
+        if (this.pace !== 'batches') taken.forEach((each) => this.sendApart(each));
+        else if (taken.length > 0) await this.send(taken);
         if (taken.length === BATCH) this.again = true;
-        if (taken.length > 0) await this.send(taken);
       }
     } catch (error) {
       this.again = false; // the next poll tries again; a database that is away is not hammered
       this.log.warn({ err: error }, 'the outbox could not be read; trying again');
     }
+  }
+
+  /** A stranger's server that answers late holds up nothing but its own message. */
+  private sendApart(each: Enqueued): void {
+    const sending = this.send([each])
+      .catch((error: unknown) => this.log.warn({ err: error, outboxId: String(each.id) }, 'what was sent could not be marked; it may be sent again'))
+      .finally(() => this.apart.delete(sending));
+    this.apart.add(sending);
   }
 
   /** Keys side by side, messages of one key one after another. */
@@ -85,22 +117,22 @@ export class OutboxRelay {
     let isHeldBack = false;
     for (const each of messages) {
       const isTold = each.message.kind === 'emit';
-      const failure: string | null = isTold && isHeldBack ? 'waits for an earlier one' : await this.trySend(each);
+      const failure: Error | null = isTold && isHeldBack ? new Error('waits for an earlier one') : await this.trySend(each);
       if (failure === null) sent.push(each.id);
-      else await this.outbox.putBack(each, failure);
+      else await this.outbox.putBack(each, failure.message, failure instanceof NotBefore ? failure.delayMs : undefined);
       isHeldBack ||= isTold && failure !== null;
     }
     return sent;
   }
 
   /** @returns what went wrong, or null */
-  private async trySend(each: Enqueued): Promise<string | null> {
+  private async trySend(each: Enqueued): Promise<Error | null> {
     try {
       await this.handle(each.message, each.correlationId);
       return null;
     } catch (error) {
       this.log.warn({ err: error, outboxId: String(each.id), kind: each.message.kind, correlationId: each.correlationId, attempts: each.attempts }, 'message not sent; trying again');
-      return error instanceof Error ? error.message : String(error);
+      return error instanceof Error ? error : new Error(String(error));
     }
   }
 }

@@ -2,6 +2,7 @@
 import type { Availability, PendingAvailability } from '../domain/availability';
 import type { DeliveryStatus } from '../domain/delivery';
 import type { Emit } from '../domain/message';
+import type { Notice } from '../domain/notice';
 import type { Point } from '../domain/places';
 
 /** The time by this process's clock, epoch ms. */
@@ -90,6 +91,36 @@ export interface Emitter {
   /** @throws where it could not be sent: to be tried again */
   emit(event: Emit): Promise<void>;
 }
+
+/** Tells one addressee who looks at no screen of ours (spec 4): a chat, a pager, a driver's closed app. A notice may come twice. */
+export interface Notifier {
+  /** The name of the channel in metrics and log. */
+  readonly channel: 'slack' | 'pagerduty' | 'web_push' | 'log';
+  /**
+   * @returns not_needed: there is nobody to tell, or nothing to tell any more
+   * @throws NoticeRefused where it will never be taken; NotBefore where the receiver wants to be left alone for so long; any other error: to be tried again
+   */
+  notify(notice: Notice): Promise<NoticeOutcome>;
+}
+
+export type NoticeOutcome = 'sent' | 'not_needed';
+
+/** Where notices go. What is not set goes to the log, but for drivers. */
+export type NoticeSettings = {
+  slackUrl: string | null;
+  pagerDuty: { url: string; routingKey: string | null };
+  /** Null: web push is off. */
+  webPush: VapidKeys | null;
+  /** Push services on this machine are taken, also without TLS: for tests and demo. */
+  allowLocalPush: boolean;
+  /** Before the path of a link, without a slash at its end. Null: links are shown as paths. */
+  publicUrl: string | null;
+  /** A notice that could not be sent for so long is given up. */
+  maxAgeMs: number;
+};
+
+/** Who we are to push services (RFC 8292): keys of P-256 in base64url, and a mailto: or https: address. */
+export type VapidKeys = { publicKey: string; privateKey: string; subject: string };
 
 /** Which features hold, for a delivery or a driver (spec 7). */
 export interface Features {

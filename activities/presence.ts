@@ -7,6 +7,7 @@ import { enqueue } from './adapters/outbox';
 import { readCityIds, readInStatesOfV2, readOverdue } from './adapters/presenceRows';
 import { type AskedAvailability, type AvailabilityService } from './availability';
 import { mapRepairs, timedEndFailures } from './driverMetrics';
+import { type FeatureLog, type FeatureRegistry } from './featureRegistry';
 import { belongsIn, type Comparison, type Difference, differenceOf, lastHeard, partsOf } from './mapComparison';
 import { type Clock, type DriverMap, type Features, type MapEntry, type MapPart, type MapView } from './ports';
 
@@ -33,6 +34,8 @@ export type PresenceActivities = {
 };
 
 export type Presence = PresenceActivities & {
+  /** Where the feature is off, makes drivers in states of v2 OFFLINE. @returns how many */
+  switchStatesOff(): Promise<number>;
   /** Where the map differs from the record now; repairs nothing. */
   mapDifference(): Promise<MapDifference>;
 };
@@ -52,8 +55,17 @@ export function createPresence(deps: PresenceDeps): Presence {
       switchedOff: await switchStatesOff(deps),
       ...(await sweepOnDuty(deps)),
     }),
+    switchStatesOff: () => switchStatesOff(deps),
     mapDifference: () => findDifferences(deps),
   };
+}
+
+/** A change of the feature is not left to the next sweep: who is to be OFFLINE by it is so within moments, and the sweep is the net. */
+export function switchStatesOffAtOnce({ onChange }: Pick<FeatureRegistry, 'onChange'>, presence: Pick<Presence, 'switchStatesOff'>, log: Pick<FeatureLog, 'warn'>): void {
+  onChange(({ feature }) => {
+    if (feature !== 'availability_states') return;
+    presence.switchStatesOff().catch((error: unknown) => log.warn({ err: error }, 'states of v2 could not be switched off; the next sweep does it'));
+  });
 }
 
 // ---- states ------------------------------------------------------------------------------------------------------------------

@@ -79,7 +79,7 @@ function isInReach({ search }: WakeDeps, { point }: FreeOnMap, { pickup, round, 
 /** By the rule that the search itself will use. */
 async function mayServe(deps: WakeDeps, free: FreeOnMap, { deliveryId, pickup, parcelSize, payCents, level, readyAt }: WaitingDelivery): Promise<boolean> {
   const now = deps.clock();
-  const [facts] = await deps.store.candidates({ deliveryId, driverIds: [free.driverId], now });
+  const [facts] = await deps.store.candidates({ deliveryId, driverIds: [free.driverId], broadcastSince: null, now });
   if (!facts) return false;
   return exclusionOf({ ...facts, ...wayTo(deps, free, facts, pickup) }, { kind: 'SINGLE', parcelSize, payCents, level, readyAt, now }, deps.ranking) === null;
 }

@@ -6,7 +6,8 @@ import type { Logger } from 'pino';
 import { type DeliveryEvent } from '../domain/dispatch';
 import { type Answer, isRefusal } from '../domain/truth';
 import {
-  type AcceptOffer, type AssignDriver, type CancelDelivery, CLOSED, deliveryWorkflowId, type FailDelivery, type RejectOffer, type TakeStep,
+  type AcceptOffer, type AssignDriver, type CancelDelivery, CLOSED, deliveryWorkflowId, type FailDelivery, type HandOver, type LeaveDelivery, type RaisePay,
+  type RejectOffer, type RescueDelivery, type ResumeSearch, type TakeStep,
 } from '../workflows/contract';
 import { Problem } from './problems';
 
@@ -17,7 +18,12 @@ export type Question =
   | { kind: 'takeStep'; args: TakeStep }
   | { kind: 'failDelivery'; args: FailDelivery }
   | { kind: 'cancelDelivery'; args: CancelDelivery }
-  | { kind: 'assignDriver'; args: AssignDriver };
+  | { kind: 'assignDriver'; args: AssignDriver }
+  | { kind: 'handOver'; args: HandOver }
+  | { kind: 'leaveDelivery'; args: LeaveDelivery }
+  | { kind: 'rescueDelivery'; args: RescueDelivery }
+  | { kind: 'raisePay'; args: RaisePay }
+  | { kind: 'resumeSearch'; args: ResumeSearch };
 
 /** The same as an event, as the row is asked. */
 export type AskedEvent = Extract<DeliveryEvent, { kind: Question['kind'] }>;
@@ -121,6 +127,11 @@ export function eventOf({ kind, args }: Question): AskedEvent {
     case 'failDelivery': return { kind, by: args.by, reason: args.reason, goods: args.goods };
     case 'cancelDelivery': return { kind, by: args.by, reason: args.reason };
     case 'assignDriver': return { kind, driverId: args.driverId, by: args.by, override: args.override, why: args.why };
+    case 'handOver': return { kind, driverId: args.driverId, by: args.by, override: args.override, meeting: args.meeting, why: args.why };
+    case 'leaveDelivery': return { kind, driverId: args.driverId, reason: args.reason };
+    case 'rescueDelivery': return { kind, driverId: args.driverId, offerId: args.offerId, assignmentId: args.assignmentId, by: args.by, why: args.why };
+    case 'raisePay': return { kind, bonusCents: args.bonusCents, by: args.by, why: args.why };
+    case 'resumeSearch': return { kind, by: args.by, why: args.why };
   }
 }
 

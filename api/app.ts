@@ -8,13 +8,17 @@ import { openApiDocument } from './openapi';
 import { Problem } from './problems';
 import { createRateLimits } from './rateLimits';
 import { correlate, measure, requestLog } from './requestLog';
+import { auditEndpoints } from './routes/audit';
 import { availabilityEndpoints } from './routes/availability';
 import { cityEndpoints } from './routes/cities';
 import { deliveryEndpoints } from './routes/deliveries';
 import { driverEndpoints } from './routes/drivers';
+import { featureEndpoints } from './routes/features';
 import { merchantEndpoints } from './routes/merchants';
 import { offerEndpoints } from './routes/offers';
 import { positionEndpoints } from './routes/positions';
+import { pushEndpoints } from './routes/push';
+import { zoneHealthEndpoints } from './routes/zoneHealth';
 import { endpointRouter, problemHandler } from './serve';
 
 /** All that the API offers beside probes and docs. */
@@ -22,7 +26,7 @@ export function apiEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     // Looked through in this order: what comes most often comes first.
     ...positionEndpoints(deps), ...offerEndpoints(deps), ...deliveryEndpoints(deps), ...driverEndpoints(deps), ...availabilityEndpoints(deps),
-    ...cityEndpoints(deps), ...merchantEndpoints(deps),
+    ...cityEndpoints(deps), ...merchantEndpoints(deps), ...zoneHealthEndpoints(deps), ...pushEndpoints(deps), ...auditEndpoints(deps), ...featureEndpoints(deps),
   ];
 }
 

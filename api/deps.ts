@@ -1,11 +1,13 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Clock, DriverStates, Fix, NewId } from '../activities/ports';
+import type { FollowedChain } from '../domain/auditChain';
 import type { Availability, PendingAvailability } from '../domain/availability';
 import type { AvailabilityRefusal, AvailabilityRequest } from '../domain/availabilityChange';
 import type { Actor } from '../domain/delivery';
+import type { FeatureOverride } from '../domain/featureOverride';
 import type { Point } from '../domain/places';
-import type { FeatureSetting } from '../domain/rollout';
+import type { FeatureSetting, FeatureSubject } from '../domain/rollout';
 import type { ParcelSize, VehicleKind } from '../domain/vehicles';
 import type { PrismaClient } from '../prisma/client/client';
 import type { ApiSettings } from '../settings';
@@ -28,9 +30,12 @@ export type ApiDeps = {
   availability: AvailabilityDesk;
   positions: PositionDesk;
   registration: DriverRegistration;
+  zoneHealth: ZoneHealthDesk;
   driverStates: Pick<DriverStates, 'read'>;
-  /** As the environment set them; shown by /health/ready. */
-  features: readonly FeatureSetting[];
+  audit: AuditDesk;
+  /** `publicKey` null: web push is off. */
+  push: { publicKey: string | null; allowLocal: boolean };
+  features: FeatureDesk;
   readiness: Readiness;
   /** Before every key in Redis; tests that share one set it. */
   keyPrefix?: string;
@@ -46,6 +51,12 @@ export interface Readiness {
   dependencies: readonly Dependency[];
   /** True from the moment the process was told to stop. */
   isStopping: () => boolean;
+}
+
+/** See activities/auditCheck.ts. */
+export interface AuditDesk {
+  /** Follows a delivery's chain now: its entries in their order, and what is wrong with them. */
+  check(deliveryId: string): Promise<FollowedChain>;
 }
 
 /** See activities/orders.ts. */
@@ -93,8 +104,37 @@ export type NewDriver = {
   driverId: string; cityId: string; name: string; phone: string | null; vehicleKind: VehicleKind; offerVersion: number | null; capacity: number;
 };
 
+/** See activities/zoneHealth.ts. */
+export interface ZoneHealthDesk {
+  /** Computes and keeps the health of every zone of one city; null: of all. Two calls for the same at once share one computing. */
+  compute(cityId: string | null): Promise<unknown>;
+}
+
 /** See activities/registration.ts. */
 export interface DriverRegistration {
   /** Registers a driver, OFFLINE. The same driver again is `again`; another under the same id is refused. */
   register(driver: NewDriver, by: Actor, correlationId: string, now: number): Promise<'new' | 'again' | 'idTaken' | 'unknownCity'>;
+}
+
+/** A feature: by the environment, by ops over it, and what holds of both. `plannedPercent` is for today; `history` the last changes, newest first. Instants in epoch ms. */
+export type FeatureReport = {
+  environment: FeatureSetting; override: FeatureOverride; effective: FeatureSetting; plannedPercent: number | null;
+  history: readonly (FeatureOverride & { who: string; why: string; at: number })[];
+};
+export type FeatureAnswer =
+  | { outcome: 'notFound' }
+  | { outcome: 'refused'; code: 'FEATURE_KILLED' | 'UNKNOWN_CITY'; detail: string }
+  | { outcome: 'done'; changed: boolean; report: FeatureReport };
+/** `reason` as OpenFeature names it; `why` null = it is on; `draw` 0..99, on where it is under the percent. */
+export type FeatureEvaluation = { on: boolean; reason: string; why: string | null; draw: number; rolloutPercent: number };
+
+/** See activities/featureDesk.ts. */
+export interface FeatureDesk {
+  /** What holds in this process. */
+  effective(): readonly FeatureSetting[];
+  list(): Promise<FeatureReport[]>;
+  /** Replaces all that ops said of a feature before; a repeat changes nothing. */
+  put(feature: string, wish: FeatureOverride, by: { who: string; why: string }, correlationId: string): Promise<FeatureAnswer>;
+  /** @returns null where there is no such feature */
+  evaluate(feature: string, subject: FeatureSubject): Promise<FeatureEvaluation | null>;
 }

@@ -5,13 +5,18 @@ import { type FieldError, Problem, type ProblemCode } from './problems';
 /** What a handler gets: all of it validated. */
 export type Call<P, Q, B> = { params: P; query: Q; body: B; caller: Caller; correlationId: string; idempotencyKey: string | null };
 
-/** What it gives back. The body is JSON. */
+/** What it gives back. The body is JSON, or the whole text where the reply has a content type of its own. */
 export type Reply = { status: number; body: unknown; headers?: Readonly<Record<string, string>> };
 
 /** A request before validation. */
 export type RawCall = { params: unknown; query: unknown; body: unknown; caller: Caller; correlationId: string; idempotencyKey: string | null };
 
-type ReplyKind = { description: string; schema: z.ZodType };
+export type ReplyKind = {
+  description: string;
+  schema: z.ZodType;
+  /** Where it is not JSON: the body is a text, sent as it is. */
+  contentType?: 'text/csv';
+};
 
 type Common = {
   /** As Express writes it: `/v2/deliveries/:id`. */

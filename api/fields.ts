@@ -43,7 +43,11 @@ export const cents = z.int().min(0).max(100_000_000);
 export const currency = z.string().regex(/^[A-Z]{3}$/, 'must be three capital letters');
 
 /** How many of a list are given at once. */
-export const limit = z.string().regex(/^\d{1,3}$/, 'must be a whole number').transform(Number).pipe(z.int().min(1).max(100)).default(20);
+export const limit = limitTo(100, 20);
+
+export function limitTo(most: number, otherwise: number): z.ZodType<number, string | undefined> {
+  return z.string().regex(/^\d{1,3}$/, 'must be a whole number').transform(Number).pipe(z.int().min(1).max(most)).default(otherwise);
+}
 
 /** Where a list goes on: what the page before gave as `nextCursor`. */
 export const cursor = z.string().max(64).transform((text, context): string => {
@@ -55,6 +59,22 @@ export const cursor = z.string().max(64).transform((text, context): string => {
 
 export function cursorOf(id: string): string {
   return Buffer.from(id).toString('base64url');
+}
+
+/** A place in a list by time: entries of one instant go by their ids. */
+export type TimedPlace = { at: number; id: string };
+
+/** Where a list by time goes on. */
+export const timedCursor = z.string().max(96).transform((text, context): TimedPlace => {
+  const [at, id, ...rest] = Buffer.from(text, 'base64url').toString('utf8').split('/');
+  const place = z.object({ at: instant, id: uuid }).safeParse({ at, id });
+  if (place.success && rest.length === 0 && timedCursorOf(place.data) === text) return place.data;
+  context.addIssue({ code: 'custom', message: 'must be the nextCursor of the page before' });
+  return z.NEVER;
+});
+
+export function timedCursorOf({ at, id }: TimedPlace): string {
+  return Buffer.from(`${iso(at)}/${id}`).toString('base64url');
 }
 
 /** Newest first; one more than asked for says whether there is another page. */

@@ -16,7 +16,7 @@ export function healthRouter({ readiness, features, log }: Pick<ApiDeps, 'readin
   router.get('/health/ready', async (_request, response: Response) => {
     const entries = await Promise.all(readiness.dependencies.map(async (each) => [each.name, await stateOf(each, (error) => log.warn({ err: error }, `${each.name} is down`))] as const));
     const isReady = !readiness.isStopping() && entries.every(([, { state }]) => state === 'up');
-    const shown = features.map(({ feature, state, rolloutPercent, cities }) => [feature, { state, rolloutPercent, cities }] as const);
+    const shown = features.effective().map(({ feature, state, rolloutPercent, cities }) => [feature, { state, rolloutPercent, cities }] as const);
     response.status(isReady ? 200 : 503).json({
       status: readiness.isStopping() ? 'stopping' : isReady ? 'ready' : 'not ready', dependencies: Object.fromEntries(entries), features: Object.fromEntries(shown),
     });

@@ -5,26 +5,35 @@ import { Redis } from 'ioredis';
 import { type Logger, pino } from 'pino';
 import { collectDefaultMetrics } from 'prom-client';
 import { v7 as newId } from 'uuid';
+import { createAuditChains } from '../activities/adapters/auditChains';
 import { connectDatabase } from '../activities/adapters/database';
 import { createDeliveryStore } from '../activities/adapters/deliveryStore';
 import { createDriverRegistry } from '../activities/adapters/driverRegistry';
+import { createNotifiers } from '../activities/adapters/notifiers';
+import { createFeatureNews } from '../activities/adapters/featureNews';
+import { readFeatureRows } from '../activities/adapters/featureRows';
+import { createFeatureClient } from '../activities/adapters/openFeature';
 import { createOrderStore } from '../activities/adapters/orderStore';
 import { createRedisDriverMap } from '../activities/adapters/redisDriverMap';
 import { createRelay, type Relay } from '../activities/adapters/relay';
 import { createSocketEmitter } from '../activities/adapters/socketEmitter';
 import { createDispatcher } from '../activities/adapters/temporalDispatcher';
+import { createAuditDesk } from '../activities/auditCheck';
 import { createAvailability } from '../activities/availability';
 import { answerFromRow } from '../activities/delivery';
 import { createDriverStates } from '../activities/driverStates';
+import { createFeatureDesk } from '../activities/featureDesk';
+import { createFeatureRegistry, logFeatures } from '../activities/featureRegistry';
 import { createLiveMap } from '../activities/liveMap';
+import { createNotices } from '../activities/notices';
 import { createOrders } from '../activities/orders';
 import { createMessageHandler } from '../activities/outboxMessages';
 import type { DriverMap } from '../activities/ports';
 import { createPositions } from '../activities/positions';
 import { createRegistration } from '../activities/registration';
 import { createWake } from '../activities/wake';
+import { createZoneHealth } from '../activities/zoneHealth';
 import { readApiSettings } from '../settings';
-import { disabledFeatures, environmentFeatures } from '../settings/features';
 import { readTemporalSettings } from '../settings/temporal';
 import { createAnswers } from './answers';
 import { createApp } from './app';
@@ -41,7 +50,6 @@ async function main(): Promise<void> {
   const settings = readApiSettings(process.env);
   const temporal = readTemporalSettings(process.env);
   const log = pino({ level: settings.log.level, name: 'api' });
-  for (const { line, ...why } of disabledFeatures(settings.features)) log.info(why, line);
   collectDefaultMetrics();
 
   const db = connectDatabase(settings.database.url, { ...settings.database, applicationName: 'driver-service api' });
@@ -50,7 +58,12 @@ async function main(): Promise<void> {
   const client = new Client({ connection, namespace: temporal.namespace });
 
   const clock = Date.now;
-  const features = environmentFeatures(settings.features);
+  const featureNews = createFeatureNews(redis, log);
+  const features = createFeatureRegistry({
+    environment: settings.features, news: featureNews, clock, log, readRows: () => readFeatureRows(db, settings.features.map(({ feature }) => feature), 1),
+  });
+  await features.start();
+  logFeatures(features, log);
   const map = createRedisDriverMap(redis, { freshFixMs: settings.ranking.freshFixMs });
   const relayHolder: { relay?: Relay } = {};
   const kick = (): void => relayHolder.relay?.kick();
@@ -63,12 +76,14 @@ async function main(): Promise<void> {
   const relay = createRelay(db, createMessageHandler({
     dispatcher, emitter: createSocketEmitter(redis), syncDriver: (driverId) => liveMap.syncDriver(driverId),
     driverFree: (news) => wake.driverFree(news),
+    notify: createNotices({ notifiers: createNotifiers({ db, clock, log, settings: settings.notices }), clock, log, maxAgeMs: settings.notices.maxAgeMs }),
   }), log);
   relayHolder.relay = relay;
 
   const progress = { isStopping: false };
   const server = createServer(createApp({
-    settings, log, clock, newId, db, redis, readToken, driverStates, features: settings.features,
+    settings, log, clock, newId, db, redis, readToken, driverStates,
+    features: createFeatureDesk({ db, registry: features, news: featureNews, client: createFeatureClient(features), clock, log, kick }),
     orders: createOrders({ store: createOrderStore(db), newId, searchLeadMs: settings.searchLeadMs, travel: settings.travel, kick }),
     answers: createAnswers({
       updates: createWorkflowUpdates(client), timeoutMs: settings.api.answerTimeoutMs, log,
@@ -78,6 +93,9 @@ async function main(): Promise<void> {
     availability: createAvailability({ db, map, features, clock, limits: settings.availability, kick }),
     positions: createPositions({ db, map, clock, kick }),
     registration: createRegistration(createDriverRegistry(db)),
+    zoneHealth: createZoneHealth({ db, map, clock, freshFixMs: settings.ranking.freshFixMs, waiting: settings.escalation.thresholds, timeScale: settings.timeScale, kick }),
+    audit: createAuditDesk(createAuditChains(db)),
+    push: { publicKey: settings.notices.webPush?.publicKey ?? null, allowLocal: settings.notices.allowLocalPush },
     readiness: {
       isStopping: () => progress.isStopping,
       dependencies: [
@@ -100,7 +118,7 @@ async function main(): Promise<void> {
   log.info({ signal }, 'stopping: no new requests are taken');
   await stopServing(server, { graceMs: settings.api.shutdownGraceMs, closeSockets: () => gateway.close() });
   clearInterval(hearing);
-  await relay.stop();
+  await Promise.all([relay.stop(), features.stop()]);
   await Promise.allSettled([db.$disconnect(), redis.quit(), connection.close()]);
   log.info('stopped');
 }

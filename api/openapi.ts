@@ -1,6 +1,6 @@
 import { OpenApiGeneratorV31, OpenAPIRegistry, type ResponseConfig, type RouteConfig } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
-import type { Endpoint } from './endpoint';
+import type { Endpoint, ReplyKind } from './endpoint';
 import { type ProblemCode, PROBLEMS } from './problems';
 
 type Document = ReturnType<OpenApiGeneratorV31['generateDocument']>;
@@ -43,14 +43,14 @@ function routeOf({ method, path, tag, summary, roles, params, query, body, repli
       ...(body === null ? {} : { body: { content: { 'application/json': { schema: body } }, required: !body.safeParse({}).success } }),
     },
     responses: {
-      ...Object.fromEntries(Object.entries(replies).map(([status, { description, schema }]) => [status, json(description, schema)])),
+      ...Object.fromEntries(Object.entries(replies).map(([status, reply]) => [status, responseOf(reply)])),
       ...problemsOf([...ALWAYS, ...(body === null ? [] : WITH_BODY), 'INVALID_REQUEST', ...(path.includes(':') ? ['NOT_FOUND' as const] : []), ...refusals]),
     },
   };
 }
 
-function json(description: string, schema: z.ZodType): ResponseConfig {
-  return { description, content: { 'application/json': { schema } } };
+function responseOf({ description, schema, contentType }: ReplyKind): ResponseConfig {
+  return { description, content: { [contentType ?? 'application/json']: { schema } } };
 }
 
 /** One entry a status, with the codes that share it. */

@@ -18,7 +18,7 @@ export function endpointRouter(deps: ServeDeps, endpoints: readonly Endpoint[]):
   const router = Router();
   for (const endpoint of endpoints) {
     router[endpoint.method](endpoint.path, measure(endpoint.path), async (request: Request, response: Response) => {
-      send(response, await serve(deps, endpoint, request, response));
+      send(response, endpoint, await serve(deps, endpoint, request, response));
     });
   }
   for (const [path, methods] of methodsByPath(endpoints)) {
@@ -85,8 +85,11 @@ function checkReply({ method, path, replies }: Endpoint, { status, body }: Reply
   if (!checked.success) throw new Error(`${method} ${path} answered not as documented: ${checked.error.message}`);
 }
 
-function send(response: Response, { status, body, headers = {} }: Reply): void {
-  response.status(status).set(headers).json(body);
+function send(response: Response, { replies }: Endpoint, { status, body, headers = {} }: Reply): void {
+  const contentType = replies[status]?.contentType;
+  response.status(status).set(headers);
+  if (contentType === undefined) response.json(body);
+  else response.type(contentType).send(body);
 }
 
 /** The last handler: whatever was thrown becomes a problem (RFC 9457). */

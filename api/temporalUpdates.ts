@@ -1,6 +1,8 @@
 import { type Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import type { Answer } from '../domain/truth';
-import { acceptOffer, assignDriver, cancelDelivery, failDelivery, rejectOffer, takeStep } from '../workflows/contract';
+import {
+  acceptOffer, assignDriver, cancelDelivery, failDelivery, handOver, leaveDelivery, raisePay, rejectOffer, rescueDelivery, resumeSearch, takeStep,
+} from '../workflows/contract';
 import type { Question, WorkflowUpdates } from './answers';
 
 /**
@@ -28,5 +30,10 @@ function execute(client: Client, workflowId: string, question: Question, updateI
     case 'failDelivery': return workflow.executeUpdate(failDelivery, { args: [question.args], updateId });
     case 'cancelDelivery': return workflow.executeUpdate(cancelDelivery, { args: [question.args], updateId });
     case 'assignDriver': return workflow.executeUpdate(assignDriver, { args: [question.args], updateId });
+    case 'handOver': return workflow.executeUpdate(handOver, { args: [question.args], updateId });
+    case 'leaveDelivery': return workflow.executeUpdate(leaveDelivery, { args: [question.args], updateId });
+    case 'rescueDelivery': return workflow.executeUpdate(rescueDelivery, { args: [question.args], updateId });
+    case 'raisePay': return workflow.executeUpdate(raisePay, { args: [question.args], updateId });
+    case 'resumeSearch': return workflow.executeUpdate(resumeSearch, { args: [question.args], updateId });
   }
 }

@@ -56,6 +56,8 @@ function decide(request: AvailabilityRequest, context: Context): Outcome {
       return beginWork(request, context);
     case 'workEnds':
       return endWork(context);
+    case 'lapsedTooOften':
+      return restForLapses(request, context);
     case 'statesKilled':
       return switchStatesOff(context);
     default:
@@ -165,6 +167,13 @@ function endWork({ driver, limits, features, now }: Context): Outcome {
   if (wish !== null) return beginning(wish, now);
   const silent = driver.lastFixAt !== null && now - driver.lastFixAt >= limits.silentMs;
   return { change: silent ? OFFLINE : { ...AT_WORK, availability: 'AVAILABLE' }, why: 'WORK_ENDED' };
+}
+
+/** Only who waits for work: whoever carries something showed that they are there. Without the v2 states there is no pause. */
+function restForLapses({ pauseMs }: Asked<'lapsedTooOften'>, { driver, features, now }: Context): Outcome {
+  if (driver.availability !== 'AVAILABLE' || !features.availabilityStates) return 'unchanged';
+  const change = { pending: null, availability: 'PAUSED', availabilityUntil: now + pauseMs, availabilityReason: 'REPEATED_LAPSES' } as const;
+  return { change, why: 'REPEATED_LAPSES' };
 }
 
 function switchStatesOff({ driver, features }: Context): Outcome {

@@ -24,6 +24,8 @@ export type AvailabilityRequest =
   | { kind: 'workBegins'; origin: WorkOrigin }
   /** To be asked after the assignment was counted out. */
   | { kind: 'workEnds' }
+  /** Offers that reached the app lapsed again and again: a pause of so many ms (spec 3, ADR 13). */
+  | { kind: 'lapsedTooOften'; pauseMs: number }
   /** The feature `availability_states` was switched off. */
   | { kind: 'statesKilled' };
 
@@ -49,6 +51,7 @@ export type AvailabilityReason =
   | 'WORK_ENDED'
   | 'WORK_TO_FINISH_FIRST'
   | 'CHANGE_WITHDRAWN'
+  | 'REPEATED_LAPSES'
   | 'STATES_SWITCHED_OFF';
 
 /** A change to be written, and what must follow it. `from` equals `to` where only what is pending, or the shift's end, changes. */

@@ -33,6 +33,8 @@ export type DriverFacts = {
   /** The planned end of the shift: it bars jobs whose pickup comes later; the driver ends the shift, not the clock. Null = open. */
   shiftEndsAt: number | null;
   lastFixAt: number | null;
+  /** Offers that reached the app and lapsed, one after another, since the driver last answered one. */
+  lapsesInRow: number;
 };
 
 /** Limits of availability; minutes and ms. */
@@ -62,7 +64,7 @@ export const AVAILABILITY_TRANSITIONS: readonly AvailabilityTransition[] = [
   { from: 'OFFLINE', to: 'SHIFT_ENDED', by: ['driver', 'ops'], why: 'ends the shift' },
   { from: 'AVAILABLE', to: 'BUSY', by: ['system', 'ops'], why: 'gets work' },
   { from: 'AVAILABLE', to: 'ON_BREAK', by: ['driver', 'ops'], why: 'takes a break' },
-  { from: 'AVAILABLE', to: 'PAUSED', by: ['driver', 'ops'], why: 'pauses' },
+  { from: 'AVAILABLE', to: 'PAUSED', by: ['driver', 'ops', 'system'], why: 'pauses, or let too many offers lapse' },
   { from: 'AVAILABLE', to: 'SHIFT_ENDED', by: ['driver', 'ops'], why: 'ends the shift' },
   { from: 'AVAILABLE', to: 'OFFLINE', by: ['driver', 'ops', 'system'], why: 'goes offline, or is silent for too long' },
   { from: 'BUSY', to: 'AVAILABLE', by: ['system'], why: 'the work ends' },

@@ -1,5 +1,6 @@
 import { type DeliveryStatus, isClosed } from './delivery';
-import { giveUpAt } from './escalation';
+import type { DispatchLimits } from './draft';
+import { giveUpAt, limitsIn, nextEscalationOf } from './escalation';
 import { type Truth } from './truth';
 
 /**
@@ -15,16 +16,20 @@ export type Known = {
   searchRound: number;
   giveUpAt: number | null;
   escalationLevel: number;
+  /** When escalation acts next, and on which level; `level` null = page and broadcast come again. Null where it is off or the clock stands; absent in what older workers wrote. */
+  escalation?: { at: number; level: number | null } | null;
+  /** Why the search waits for ops; absent as above. */
+  heldReason?: string | null;
 };
 
 /** What happens by itself when its time comes. */
-export type DueEvent = { kind: 'lookForDriver' } | { kind: 'lapseOffer'; offerId: string } | { kind: 'giveUpSearch' };
+export type DueEvent = { kind: 'lookForDriver' } | { kind: 'lapseOffer'; offerId: string } | { kind: 'giveUpSearch' } | { kind: 'escalate' };
 
 export type Deadline = { at: number; event: DueEvent; why: string };
 
-/** @param searchMaxMs how long a search may find nobody, in unassigned ms; 0 = for ever */
-export function knownOf({ delivery, offers }: Truth, searchMaxMs: number): Known {
-  const searching = delivery.status === 'PENDING' || delivery.status === 'SEARCHING';
+/** @param escalates whether the feature holds for this delivery now */
+export function knownOf({ delivery, offers }: Truth, limits: Pick<DispatchLimits, 'searchMaxMs' | 'escalation'>, escalates: boolean): Known {
+  const searching = (delivery.status === 'PENDING' || delivery.status === 'SEARCHING') && delivery.heldReason === null;
   return {
     status: delivery.status,
     closed: isClosed(delivery.status),
@@ -32,8 +37,10 @@ export function knownOf({ delivery, offers }: Truth, searchMaxMs: number): Known
     offers: offers.filter(({ state }) => state === 'LIVE').map(({ offerId, driverId, expiresAt }) => ({ offerId, driverId, expiresAt })),
     searchAgainAt: searching ? (delivery.searchAgainAt ?? delivery.searchAt) : null,
     searchRound: delivery.searchRound,
-    giveUpAt: delivery.status === 'SEARCHING' ? giveUpAt(delivery.clock, searchMaxMs) : null,
+    giveUpAt: delivery.status === 'SEARCHING' ? giveUpAt(delivery.clock, limits.searchMaxMs) : null,
     escalationLevel: delivery.escalationLevel,
+    escalation: escalates ? nextEscalationOf(delivery, limitsIn(delivery.cityEscalationMinutes, limits.escalation)) : null,
+    heldReason: delivery.heldReason,
   };
 }
 
@@ -45,7 +52,17 @@ export function nextDeadline(known: Known): Deadline | undefined {
   }));
   if (known.giveUpAt !== null) due.push({ at: known.giveUpAt, event: { kind: 'giveUpSearch' }, why: 'give up: nobody was found' });
   if (known.searchAgainAt !== null) due.push({ at: known.searchAgainAt, event: { kind: 'lookForDriver' }, why: searchWords(known) });
+  if (known.escalation) due.push({ at: known.escalation.at, event: { kind: isLookedFor(known) ? 'lookForDriver' : 'escalate' }, why: escalationWords(known.escalation.level) });
   return due.reduce<Deadline | undefined>((first, next) => (first && first.at <= next.at ? first : next), undefined);
+}
+
+/** While somebody is looked for, a new level is a new look: farther, for more pay, or to many at once. */
+function isLookedFor({ status, searchAgainAt }: Known): boolean {
+  return status === 'SEARCHING' && searchAgainAt !== null;
+}
+
+function escalationWords(level: number | null): string {
+  return level === null ? 'page and broadcast come again' : `escalation to level ${level}`;
 }
 
 function searchWords({ status, searchRound }: Known): string {
@@ -56,6 +73,7 @@ function searchWords({ status, searchRound }: Known): string {
 /** In plain words for ops who look at a run: what it waits for. No personal data. */
 export function waitingFor(known: Known): string {
   const deadline = nextDeadline(known);
+  if (known.heldReason) return `${known.status}: waiting for ops (${known.heldReason}), who assign a driver or let the search go on`;
   if (deadline) return `${known.status}: waiting for an answer or until ${new Date(deadline.at).toISOString()}, then: ${deadline.why}`;
   if (known.closed) return `${known.status}: over`;
   return `${known.status}: waiting for driver ${known.driverId ?? 'nobody'} to take the next step`;

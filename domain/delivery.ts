@@ -45,6 +45,7 @@ export const DELIVERY_TRANSITIONS: readonly Transition[] = [
   { from: 'PICKED_UP', to: 'AT_DROPOFF', by: 'arriveAtDropoff' },
   { from: 'PICKED_UP', to: 'RETURNING', by: 'fail, goods go back' },
   { from: 'PICKED_UP', to: 'FAILED', by: 'fail, goods lost' },
+  { from: 'AT_DROPOFF', to: 'PICKED_UP', by: 'handed over to another driver' },
   { from: 'AT_DROPOFF', to: 'DELIVERED', by: 'deliver' },
   { from: 'AT_DROPOFF', to: 'RETURNING', by: 'fail, goods go back' },
   { from: 'AT_DROPOFF', to: 'FAILED', by: 'fail, goods lost' },

@@ -3,28 +3,40 @@ import {
   type Actor, canMove, type DeliveryStatus, DROPOFF_FAILURES, isBeforePickup, isClosed, PICKUP_FAILURES, type ReasonCode, type Step, STEPS,
 } from './delivery';
 import { Draft, type Occasion } from './draft';
+import { endsDuty, isNoticedLoss, type LeaveReason, type NoticedLoss } from './loss';
 import { type OfferFacts, type RejectReason } from './offer';
 import { answersOffers, searchBackoffMs } from './ranking';
-import { type Answer, type AssignmentFacts, type Chosen, type Decision, type Refusal, type RefusalCode, type Truth } from './truth';
+import { type CaseReason } from './supportCase';
+import { type Answer, type AssignmentFacts, type Chosen, type Decision, type Meeting, type Refusal, type RefusalCode, type Truth } from './truth';
 
 /** What can happen to a delivery. Keys are business facts, so that a repeat finds what the first time did. */
 export type DeliveryEvent =
   | { kind: 'lookForDriver'; search: SearchOutcome; freed: FreedDriver | null }
   | { kind: 'lapseOffer'; offerId: string }
   | { kind: 'giveUpSearch' }
+  /** A level is due, or page and broadcast are, while nobody is looked for: a driver is being asked, or the search waits for ops. */
+  | { kind: 'escalate' }
   | { kind: 'acceptOffer'; offerId: string; driverId: string }
   | { kind: 'rejectOffer'; offerId: string; driverId: string; reason: RejectReason }
   | { kind: 'takeStep'; step: Step; by: Actor; deviceAt: number | null }
   | { kind: 'failDelivery'; by: Actor; reason: ReasonCode; goods: 'RETURN' | 'LOST' }
   | { kind: 'cancelDelivery'; by: Actor; reason: ReasonCode }
   | { kind: 'assignDriver'; driverId: string; by: Actor; override: boolean; why: string }
+  | { kind: 'handOver'; driverId: string; by: Actor; override: boolean; meeting: Meeting | null; why: string }
+  | { kind: 'leaveDelivery'; driverId: string; reason: LeaveReason }
+  | { kind: 'rescueDelivery'; driverId: string; offerId: string | null; assignmentId: string | null; by: Actor; why: string }
+  | { kind: 'raisePay'; bonusCents: number; by: Actor; why: string }
+  | { kind: 'resumeSearch'; by: Actor; why: string }
   | { kind: 'releaseDriver'; driverId: string; offerId: string | null; assignmentId: string | null; why: string }
   /** Look at the row again: something else changed it. */
   | { kind: 'readDelivery' };
 
-/** What a look around found: the best driver who could be locked, or why there is none. */
+/** What a look around found: the best drivers who could be locked, or why there are none. */
 export type SearchOutcome = {
-  chosen: Chosen | null;
+  /** Best first; more than one only where a wave of a broadcast is to go out. */
+  chosen: readonly Chosen[];
+  /** Whether the look was for a wave of a broadcast. */
+  isBroadcast: boolean;
   /** Why nobody was chosen, where that says nothing about who is there. */
   inconclusive: Inconclusive | null;
   /** Whether drivers are asked at all; if not, the nearest one is assigned (v1). */
@@ -58,12 +70,18 @@ function apply(draft: Draft, event: DeliveryEvent): Answer {
     case 'lookForDriver': return search(draft, event);
     case 'lapseOffer': return lapse(draft, event.offerId);
     case 'giveUpSearch': return giveUp(draft);
+    case 'escalate': return escalate(draft);
     case 'acceptOffer': return accept(draft, event);
     case 'rejectOffer': return reject(draft, event);
     case 'takeStep': return step(draft, event);
     case 'failDelivery': return fail(draft, event);
     case 'cancelDelivery': return cancel(draft, event);
     case 'assignDriver': return assign(draft, event);
+    case 'handOver': return handOver(draft, event);
+    case 'leaveDelivery': return leave(draft, event);
+    case 'rescueDelivery': return rescue(draft, event);
+    case 'raisePay': return raisePay(draft, event);
+    case 'resumeSearch': return resumeSearch(draft, event);
     case 'releaseDriver': return driverLeft(draft, event);
     case 'readDelivery': return { outcome: 'noted' };
     default: return unknownEvent(event);
@@ -84,23 +102,33 @@ function settle(draft: Draft): void {
 
 // ---- finding a driver ---------------------------------------------------------------------------------------------------------
 
+/** What was chosen is held to the truth as it is now: who changed since the look is left out. */
 function search(draft: Draft, { search: { chosen, ...outcome }, freed }: Extract<DeliveryEvent, { kind: 'lookForDriver' }>): Answer {
-  if (freed && freed.driverId !== chosen?.driverId) draft.passOn(freed);
+  if (freed && !chosen.some(({ driverId }) => driverId === freed.driverId)) draft.passOn(freed);
   if (draft.delivery.status === 'PENDING' && draft.delivery.searchAt <= draft.now) draft.beginSearch();
   if (draft.delivery.status !== 'SEARCHING') return NOTED;
-  const driver = chosen && draft.driver(chosen.driverId);
-  if (!driver || !takesWork(driver)) return nobodyFound(draft, { ...outcome, isWoken: freed !== null });
-  if (outcome.offersOn && answersOffers(driver.offerVersion)) draft.makeOffer(chosen, outcome.ttlMs);
-  else draft.assign(chosen.driverId, { way: 'V1', why: chosen.why, reason: 'nearest driver, without asking' });
+  draft.escalateIfDue();
+  if (draft.delivery.heldReason !== null) return NOTED;
+  const free = chosen.filter(({ driverId }) => takesWork(draft.driver(driverId)));
+  const best = free[0];
+  if (!best) return nobodyFound(draft, { ...outcome, isWoken: freed !== null });
+  if (!outcome.offersOn || !answersOffers(draft.driver(best.driverId).offerVersion)) {
+    draft.assign(best.driverId, { way: 'V1', why: best.why, reason: 'nearest driver, without asking' });
+  } else if (outcome.isBroadcast && draft.delivery.broadcastSince !== null) {
+    draft.makeOffers(free.filter(({ driverId }) => answersOffers(draft.driver(driverId).offerVersion)), 'BROADCAST', outcome.ttlMs);
+  } else {
+    draft.makeOffers([best], 'SINGLE', outcome.ttlMs);
+  }
   return NOTED;
 }
 
-type Vain = Pick<SearchOutcome, 'inconclusive' | 'exclusionEndsAt'> & { isWoken: boolean };
+type Vain = Pick<SearchOutcome, 'inconclusive' | 'exclusionEndsAt' | 'isBroadcast'> & { isWoken: boolean };
 
 /** Nobody now: look again after the backoff, or when an exclusion ends before that. */
-function nobodyFound(draft: Draft, { inconclusive, exclusionEndsAt, isWoken }: Vain): Answer {
+function nobodyFound(draft: Draft, { inconclusive, exclusionEndsAt, isBroadcast, isWoken }: Vain): Answer {
   const { now, limits, delivery: { searchRound, searchAgainAt: plannedAt } } = draft;
   if (inconclusive !== null) return lookAgainSoon(draft, inconclusive);
+  if (isBroadcast) draft.setDelivery({ broadcastSince: null }); // all in reach were asked: it comes again in its time
   // A wake in vain is no round of the delivery's own: many of them must not put its next search off.
   if (isWoken && plannedAt !== null && plannedAt > now) return NOTED;
   const backoffAt = now + searchBackoffMs(searchRound + 1, limits.search);
@@ -148,6 +176,7 @@ function takeOffer(draft: Draft, offer: OfferFacts): Answer {
     return refuse('OFFER_WITHDRAWN', 'the driver is no longer available');
   }
   draft.endOffer(offer, 'ACCEPTED', 'ACCEPTED');
+  draft.clearLapses(offer.driverId);
   for (const other of draft.liveOffers()) draft.endOffer(other, 'WITHDRAWN', 'TAKEN_BY_ANOTHER');
   draft.assign(offer.driverId, { way: 'OFFER', offerId: offer.offerId, why: null, reason: 'offer accepted' });
   return acceptedAnswer(draft, offer);
@@ -171,6 +200,7 @@ function reject(draft: Draft, { offerId, driverId, reason }: Extract<DeliveryEve
   switch (offer.state) {
     case 'LIVE': {
       draft.endOffer(offer, 'REJECTED', reason);
+      draft.clearLapses(offer.driverId);
       draft.searchAgain('offer rejected');
       return { outcome: 'rejected', deliveryId: offer.deliveryId, offerId, at: draft.now };
     }
@@ -184,8 +214,14 @@ function reject(draft: Draft, { offerId, driverId, reason }: Extract<DeliveryEve
 function lapse(draft: Draft, offerId: string): Answer {
   const offer = draft.offer(offerId);
   if (!offer || offer.state !== 'LIVE' || draft.now < offer.expiresAt) return NOTED;
-  draft.endOffer(offer, 'EXPIRED', 'LAPSED');
+  for (const due of draft.liveOffers().filter(({ expiresAt }) => expiresAt <= draft.now)) draft.lapseOffer(due); // a broadcast's wave lapses as one
   draft.searchAgain('offer expired');
+  return NOTED;
+}
+
+/** While somebody is looked for, the search itself does it. */
+function escalate(draft: Draft): Answer {
+  draft.escalateIfDue();
   return NOTED;
 }
 
@@ -197,6 +233,10 @@ function step(draft: Draft, { step: name, by, deviceAt }: Extract<DeliveryEvent,
   const doneAt = stepDoneAt(draft, carried, name);
   const { from, to } = STEPS[name];
   if (doneAt !== null) return { outcome: 'moved', deliveryId: draft.delivery.deliveryId, status: to, at: doneAt };
+  if (name === 'pickUp' && carried.way === 'HANDOVER' && draft.delivery.status === 'PICKED_UP') {
+    draft.takeGoodsOver(carried, deviceAt);
+    return { outcome: 'moved', deliveryId: draft.delivery.deliveryId, status: to, at: draft.now };
+  }
   if (draft.delivery.status !== from) return illegal(draft, name);
   draft.takeStep(carried, name, deviceAt);
   return { outcome: 'moved', deliveryId: draft.delivery.deliveryId, status: to, at: draft.now };
@@ -270,7 +310,7 @@ function assignedAnswer({ delivery }: Draft, { driverId, assignmentId, startedAt
   return { outcome: 'assigned', deliveryId: delivery.deliveryId, driverId, assignmentId, at: startedAt };
 }
 
-function whyNotByHand(draft: Draft, { driverId, override }: Extract<DeliveryEvent, { kind: 'assignDriver' }>): Refusal | undefined {
+function whyNotByHand(draft: Draft, { driverId, override }: Extract<DeliveryEvent, { kind: 'assignDriver' | 'handOver' }>): Refusal | undefined {
   const driver = draft.driverOrNone(driverId);
   if (!driver) return refuse('NOT_FOUND', 'no such driver');
   if (driver.cityId !== draft.delivery.cityId) return refuse('DRIVER_IN_OTHER_CITY', `the driver works in ${driver.cityId}`);
@@ -284,15 +324,118 @@ function whyNotByHand(draft: Draft, { driverId, override }: Extract<DeliveryEven
 
 /** Which live thing is meant is said by its id, so that late or doubled news cannot end a newer one. */
 function driverLeft(draft: Draft, { driverId, offerId, assignmentId, why }: Extract<DeliveryEvent, { kind: 'releaseDriver' }>): Answer {
-  const offer = offerId === null ? undefined : draft.offer(offerId);
-  if (offer?.state === 'LIVE' && offer.driverId === driverId) {
-    draft.endOffer(offer, 'WITHDRAWN', 'DRIVER_LEFT');
-    draft.searchAgain(`driver left: ${why}`);
-  }
+  withdrawOffer(draft, { driverId, offerId }, `driver left: ${why}`);
   const assignment = draft.activeAssignment();
-  if (assignment && assignment.assignmentId === assignmentId && !isClosed(draft.delivery.status) && isBeforePickup(draft.delivery.status)) {
-    draft.endAssignment(assignment, 'LOST', why, 'DELIVERY_UNASSIGNED');
-    draft.loseDriver(why);
-  }
+  if (!assignment || assignment.assignmentId !== assignmentId || isClosed(draft.delivery.status)) return NOTED;
+  if (isNoticedLoss(why)) noticeLoss(draft, assignment, why);
+  else if (isBeforePickup(draft.delivery.status)) lose(draft, assignment, why);
   return NOTED;
+}
+
+function withdrawOffer(draft: Draft, { driverId, offerId }: { driverId: string; offerId: string | null }, why: string): boolean {
+  const offer = offerId === null ? undefined : draft.offer(offerId);
+  if (offer?.state !== 'LIVE' || offer.driverId !== driverId) return false;
+  draft.endOffer(offer, 'WITHDRAWN', 'DRIVER_LEFT');
+  draft.searchAgain(why);
+  return true;
+}
+
+/** Before pickup: the search goes on, but not where a person chose the driver, nor where automatic reassignment is off; then ops are asked (spec 5). */
+function lose(draft: Draft, assignment: AssignmentFacts, why: string): void {
+  draft.endAssignment(assignment, 'LOST', why, 'DELIVERY_UNASSIGNED');
+  if (assignment.pinned) draft.loseDriverToOps('PINNED_DRIVER_LOST', why, assignment.driverId);
+  else if (!draft.reassigns) draft.loseDriverToOps('REASSIGNMENT_OFF', why, assignment.driverId);
+  else draft.loseDriver(why);
+}
+
+/** We noticed it; nobody said so. Who has the goods keeps them, and who was assigned by hand keeps the delivery: ops are asked. */
+function noticeLoss(draft: Draft, assignment: AssignmentFacts, why: NoticedLoss): void {
+  const isBefore = isBeforePickup(draft.delivery.status);
+  if (isBefore && !assignment.pinned) return lose(draft, assignment, why);
+  const reason = noticedReason(why, isBefore);
+  if (reason !== null) draft.openCase(reason, assignment.driverId);
+}
+
+function noticedReason(why: NoticedLoss, isBefore: boolean): CaseReason | null {
+  switch (why) {
+    case 'FELL_SILENT': return isBefore ? 'PINNED_DRIVER_SILENT' : 'CARRIER_SILENT';
+    case 'NO_PROGRESS': return isBefore ? 'PINNED_DRIVER_STANDS_STILL' : null;
+  }
+}
+
+/** A driver gives the delivery up. */
+function leave(draft: Draft, { driverId, reason }: Extract<DeliveryEvent, { kind: 'leaveDelivery' }>): Answer {
+  const assignment = draft.activeAssignment();
+  if (assignment?.driverId !== driverId) return lostBefore(draft, driverId);
+  if (endsDuty(reason)) draft.endDutyAfterWork(driverId);
+  if (!isBeforePickup(draft.delivery.status)) return toOps(draft, assignment, reason === 'VEHICLE_BREAKDOWN' ? 'CARRIER_BROKE_DOWN' : 'CARRIER_GAVE_UP');
+  lose(draft, assignment, reason);
+  return { outcome: 'released', deliveryId: draft.delivery.deliveryId, at: draft.now };
+}
+
+/** Ops free a driver of this job; even what was assigned by hand is searched for anew, since a person says so (spec 5). */
+function rescue(draft: Draft, { driverId, offerId, assignmentId, why }: Extract<DeliveryEvent, { kind: 'rescueDelivery' }>): Answer {
+  const { deliveryId, status } = draft.delivery;
+  if (withdrawOffer(draft, { driverId, offerId }, `rescued: ${why}`)) return { outcome: 'released', deliveryId, at: draft.now };
+  // An offer that was accepted meanwhile is a job now.
+  const assignment = draft.assignments().find((each) => each.driverId === driverId && (each.assignmentId === assignmentId || (offerId !== null && each.offerId === offerId)));
+  if (!assignment) return withdrawnBefore(draft, { driverId, offerId });
+  if (assignment.state !== 'ACTIVE') return { outcome: 'released', deliveryId, at: assignment.endedAt ?? draft.now };
+  if (!isBeforePickup(status)) return toOps(draft, assignment, 'CARRIER_GAVE_UP');
+  draft.endAssignment(assignment, 'LOST', `rescued: ${why}`, 'DELIVERY_UNASSIGNED');
+  draft.loseDriver(`rescued: ${why}`);
+  return { outcome: 'released', deliveryId, at: draft.now };
+}
+
+function toOps(draft: Draft, { driverId }: AssignmentFacts, reason: CaseReason): Answer {
+  draft.openCase(reason, driverId);
+  return { outcome: 'escalated', deliveryId: draft.delivery.deliveryId, at: draft.supportCase?.roseAt ?? draft.now };
+}
+
+/** A repeat: the answer is that of the first time. */
+function lostBefore(draft: Draft, driverId: string): Answer {
+  const ended = [...draft.assignments()].reverse().find((each) => each.driverId === driverId);
+  if (!ended) return refuse('NOT_FOUND', 'this driver does not carry the delivery');
+  return ended.state === 'LOST' ? { outcome: 'released', deliveryId: draft.delivery.deliveryId, at: ended.endedAt ?? draft.now } : illegal(draft, 'give it up');
+}
+
+function withdrawnBefore(draft: Draft, { driverId, offerId }: { driverId: string; offerId: string | null }): Answer {
+  const offer = offerId === null ? undefined : draft.offer(offerId);
+  if (!offer || offer.driverId !== driverId) return refuse('NOT_FOUND', 'this driver has neither offer nor job here');
+  return { outcome: 'released', deliveryId: draft.delivery.deliveryId, at: offer.endedAt ?? draft.now };
+}
+
+// ---- what ops do ----------------------------------------------------------------------------------------------------------------
+
+/** After pickup another driver takes the goods over, at a meeting point; by hand, so the same drivers may be named as for an assignment. */
+function handOver(draft: Draft, event: Extract<DeliveryEvent, { kind: 'handOver' }>): Answer {
+  const { status } = draft.delivery;
+  const from = draft.activeAssignment();
+  if (from?.driverId === event.driverId && from.way === 'HANDOVER') return assignedAnswer(draft, from);
+  if (isClosed(status)) return illegal(draft, 'hand over');
+  if (!from || isBeforePickup(status)) return refuse('NOT_PICKED_UP', 'nobody has the goods yet: assign the other driver in place of this one');
+  if (from.driverId === event.driverId) return refuse('DRIVER_HAS_NO_ROOM', 'this driver has the goods already');
+  const refused = whyNotByHand(draft, event);
+  if (refused) return refused;
+  for (const offer of draft.liveOffersOf(event.driverId)) draft.endOffer(offer, 'WITHDRAWN', 'DRIVER_ASSIGNED_BY_HAND');
+  draft.handOver(from, event.driverId, { meeting: event.meeting, why: { byHand: event.by.id, why: event.why } });
+  const made = draft.activeAssignment();
+  if (!made) throw new Error('a hand-over left no active assignment');
+  return assignedAnswer(draft, made);
+}
+
+/** By its new height, not by how much, so that a repeat raises nothing. */
+function raisePay(draft: Draft, { bonusCents, why }: Extract<DeliveryEvent, { kind: 'raisePay' }>): Answer {
+  const { deliveryId, status, payCents, bonusCents: now } = draft.delivery;
+  if (!isBeforePickup(status)) return illegal(draft, 'raise the pay');
+  if (bonusCents < now) return refuse('PAY_NOT_RAISED', `the bonus is ${now} cents already`);
+  if (bonusCents > now) draft.raisePay(bonusCents, why);
+  return { outcome: 'payRaised', deliveryId, payCents: payCents + bonusCents };
+}
+
+function resumeSearch(draft: Draft, { why }: Extract<DeliveryEvent, { kind: 'resumeSearch' }>): Answer {
+  const { deliveryId, status, heldReason } = draft.delivery;
+  if (status !== 'SEARCHING') return illegal(draft, 'look for a driver');
+  if (heldReason !== null) draft.resumeSearch(why);
+  return { outcome: 'searching', deliveryId };
 }

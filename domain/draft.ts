@@ -1,12 +1,14 @@
 import { type AvailabilityDecision, type AvailabilityLimits, type AvailabilityRequest, decideAvailability, type DriverFacts, takesWork } from './availability';
 import { type Actor, canMove, type DeliveryStatus, isClosed, type ReasonCode, type Step, STEPS } from './delivery';
-import { startClock, stopClock } from './escalation';
-import { driverRoom, type Emit, merchantRoom, type Message, opsRoom } from './message';
-import { endOffer, type OfferEnd, type OfferFacts, type OfferState } from './offer';
+import { dueEscalation, effectsOf, type EscalationEffect, type EscalationLimits, limitsIn, startClock, stateAfterDue, stopClock, unassignedMs } from './escalation';
+import { driverRoom, type Emit, merchantRoom, type Message, opsRoom, trackingRoom } from './message';
+import { type Notice } from './notice';
+import { endOffer, type OfferEnd, type OfferFacts, type OfferKind, type OfferState } from './offer';
 import { type RankingLimits, type SearchLimits } from './ranking';
+import { type CaseFacts, type CaseReason, type CaseResolution, type HeldReason, isAboutCarrier, risenCase } from './supportCase';
 import {
   type Answer, type AssignmentFacts, type AssignmentState, type AssignmentWay, type Chosen, type Decision, type DeliveryFacts, type Entry,
-  type NewAssignment, type NewOffer, type Truth,
+  type Meeting, type NewAssignment, type NewOffer, type Truth,
 } from './truth';
 
 /** Limits of dispatch, from the settings. Durations in ms. */
@@ -18,10 +20,16 @@ export type DispatchLimits = {
   offerTtlMs: number;
   /** How long a search may find nobody; 0 = for ever. */
   searchMaxMs: number;
+  escalation: EscalationLimits;
+  /** After so many lapses in a row a driver is paused for so long; 0 lapses = never (ADR 13). */
+  lapsePause: { afterLapses: number; pauseMs: number };
 };
 
-/** When, by whom and within which limits an event happens; one new id for the one offer or assignment that it may make. */
-export type Occasion = { now: number; newId: string; actor: Actor; limits: DispatchLimits; availabilityStates: boolean };
+/** Which features hold for this delivery and its driver at this moment (spec 7). */
+export type DispatchFeatures = { availabilityStates: boolean; escalation: boolean; autoReassignment: boolean };
+
+/** When, by whom and within which limits an event happens; and where the ids of what it makes come from. */
+export type Occasion = { now: number; newId: () => string; actor: Actor; limits: DispatchLimits; features: DispatchFeatures };
 
 /**
  * One decision in the making: the truth as it will be, with the audit entries and messages that belong to it.
@@ -31,7 +39,7 @@ export class Draft {
   readonly now: number;
   readonly limits: DispatchLimits;
   private truth: Truth;
-  private newOffer: NewOffer | null = null;
+  private readonly newOffers: NewOffer[] = [];
   private newAssignment: NewAssignment | null = null;
   private readonly entries: Entry[] = [];
   private readonly emits: Emit[] = [];
@@ -46,7 +54,7 @@ export class Draft {
   decision(answer: Answer): Decision {
     const emits: Message[] = this.emits.length > 0 ? [{ kind: 'emit', emits: this.emits }] : [];
     return {
-      next: this.truth, answer, newOffer: this.newOffer, newAssignment: this.newAssignment,
+      next: this.truth, answer, newOffers: this.newOffers, newAssignment: this.newAssignment,
       entries: this.entries, messages: [...emits, ...this.messages],
     };
   }
@@ -69,6 +77,15 @@ export class Draft {
   /** A driver's live offers, of any delivery. */
   liveOffersOf(driverId: string): OfferFacts[] {
     return this.truth.offers.filter((offer) => offer.state === 'LIVE' && offer.driverId === driverId);
+  }
+
+  get supportCase(): CaseFacts | null {
+    return this.truth.supportCase;
+  }
+
+  /** Whether automation may look for another driver where one was lost. */
+  get reassigns(): boolean {
+    return this.features.autoReassignment;
   }
 
   assignments(): readonly AssignmentFacts[] {
@@ -107,7 +124,7 @@ export class Draft {
     this.entries.push({
       kind: 'delivery_moved', chain: 'delivery', driverId: this.delivery.driverId ?? carriedBy, actor: this.occasion.actor, from, to, why, deviceAt, detail: null,
     });
-    this.tellOfDelivery();
+    this.tellOfDelivery(isNewsToMerchant(from, to));
   }
 
   beginSearch(): void {
@@ -122,10 +139,38 @@ export class Draft {
 
   /** The driver is gone before pickup: the search goes on, with clock and exclusions kept (spec 5). */
   loseDriver(why: string): void {
+    this.goBackToSearch(why);
+    if (this.delivery.escalationLevel >= 2 && this.features.escalation) this.enterQueue();
+  }
+
+  private goBackToSearch(why: string): void {
+    const { losses, clock } = this.delivery;
     this.move('SEARCHING', {
       why: `driver lost: ${why}`, driverId: null, pinned: false, assignedAt: null, searchAgainAt: this.now, searchRound: 0,
-      clock: startClock(this.delivery.clock, this.now),
+      clock: startClock(clock, this.now), lostAt: this.now, losses: losses + 1,
     });
+  }
+
+  /** The driver is gone before pickup, and automation must not choose another one: ops do, or say that it shall (spec 5). */
+  loseDriverToOps(heldReason: HeldReason, why: string, lostDriverId: string): void {
+    this.goBackToSearch(why);
+    this.setDelivery({ heldReason, searchAgainAt: null });
+    this.openCase(heldReason, lostDriverId);
+  }
+
+  /** Ops let automation look for a driver again. */
+  resumeSearch(why: string): void {
+    this.setDelivery({ heldReason: null, searchAgainAt: this.now });
+    this.noteDelivery('search_resumed', why);
+    this.resolveCase('SEARCH_RESUMED');
+  }
+
+  /** More pay for the driver, from now on: who rejected it may be asked again (spec 2). */
+  raisePay(bonusCents: number, why: string): void {
+    const { status, heldReason } = this.delivery;
+    const searchesOn = status === 'SEARCHING' && heldReason === null;
+    this.setDelivery({ bonusCents, ...(searchesOn ? { searchAgainAt: this.now } : {}) });
+    this.noteDelivery('pay_raised', why, { bonusCents });
   }
 
   /** Ends the delivery, and whatever is live in it. */
@@ -134,36 +179,170 @@ export class Draft {
     const active = this.activeAssignment();
     for (const offer of this.liveOffers()) this.endOffer(offer, 'WITHDRAWN', 'CANCELLED');
     if (active) this.endAssignment(active, assignmentEndOf(to), why, to === 'CANCELLED' ? 'DELIVERY_CANCELLED' : null);
-    this.move(to, { why, deviceAt, reasonCode, closedAt: this.now, searchAgainAt: null, clock: stopClock(this.delivery.clock, this.now) });
+    this.move(to, {
+      why, deviceAt, reasonCode, closedAt: this.now, searchAgainAt: null, clock: stopClock(this.delivery.clock, this.now), heldReason: null, broadcastSince: null,
+    });
+    this.resolveCase('CLOSED');
   }
 
-  private tellOfDelivery(): void {
+  /** Ops hear of every change; the merchant of those that are news to them: who is asked, and who was lost, is our affair (spec 5). */
+  private tellOfDelivery(isNewsToMerchant: boolean): void {
     const { deliveryId, sellerOrderId, merchantId, cityId, status, driverId, reasonCode } = this.delivery;
     this.emits.push({
-      rooms: [opsRoom(cityId), merchantRoom(merchantId)], event: 'delivery_changed',
+      rooms: [opsRoom(cityId), ...(isNewsToMerchant ? [merchantRoom(merchantId)] : [])], event: 'delivery_changed',
       body: { deliveryId, sellerOrderId, status, driverId, reasonCode, at: iso(this.now) },
     });
   }
 
+  private get features(): DispatchFeatures {
+    return this.occasion.features;
+  }
+
+  /** An entry for what changes no state. */
+  private noteDelivery(kind: string, why: string | null, detail: Record<string, unknown> | null = null, between: { from: string | null; to: string | null } = { from: null, to: null }): void {
+    this.entries.push({ kind, chain: 'delivery', driverId: this.delivery.driverId, actor: this.occasion.actor, ...between, why, deviceAt: null, detail });
+  }
+
+  // ---- escalation -------------------------------------------------------------------------------------------------------------
+
+  /** Raises the delivery to the highest level that is due, or lets page and broadcast come again; nothing where the feature is off (spec 4). */
+  escalateIfDue(): void {
+    if (!this.features.escalation) return;
+    const { escalationLevel: reached, cityEscalationMinutes } = this.delivery;
+    const limits = limitsIn(cityEscalationMinutes, this.limits.escalation);
+    const due = dueEscalation(this.delivery, limits, this.now);
+    if (due === null) return;
+    this.setDelivery(stateAfterDue(this.delivery, limits, this.now));
+    const { escalationLevel, bonusCents } = this.delivery;
+    const kind = due.kind === 'level' ? 'escalated' : 'escalation_repeated';
+    this.noteDelivery(kind, null, { unassignedMs: this.unassignedMs(), bonusCents }, { from: String(reached), to: String(escalationLevel) });
+    for (const effect of effectsOf(due, reached)) this.tellOfEffect(effect);
+    if (escalationLevel >= 2) this.enterQueue(); // a case that is there rises with the delivery
+  }
+
+  private enterQueue(): void {
+    const { heldReason } = this.delivery;
+    const open = this.supportCase?.state === 'RESOLVED' ? null : this.supportCase;
+    this.openCase(heldReason ?? 'UNASSIGNED', open?.driverId ?? null);
+  }
+
+  /** Radius, pay and broadcast stand in the delivery's row, and the search goes by it. */
+  private tellOfEffect(effect: EscalationEffect): void {
+    switch (effect) {
+      case 'WIDEN_RADIUS':
+      case 'RAISE_PAY':
+      case 'BROADCAST_OFFER': return;
+      case 'TELL_OPS': return this.notify('support', 'warning', this.unassignedWords());
+      case 'ENTER_SUPPORT_QUEUE': return this.enterQueue();
+      case 'PAGE_SUPPORT_MANAGER': return this.notify('pager', 'critical', this.unassignedWords());
+      case 'TELL_CUSTOMER': return this.tellOfDelay(trackingRoom(this.delivery.deliveryId));
+      case 'TELL_MERCHANT': return this.tellOfDelay(merchantRoom(this.delivery.merchantId));
+    }
+  }
+
+  private tellOfDelay(room: string): void {
+    const { deliveryId, sellerOrderId, delayedSince } = this.delivery;
+    this.setDelivery({ delayedSince: delayedSince ?? this.now });
+    this.emits.push({ rooms: [room], event: 'delivery_delayed', body: { deliveryId, sellerOrderId, at: iso(this.now) } });
+  }
+
+  private unassignedMs(): number {
+    return unassignedMs(this.delivery.clock, this.now);
+  }
+
+  private unassignedWords(): string {
+    const minutes = Math.round(this.unassignedMs() / this.limits.escalation.minuteMs);
+    return `Level ${this.delivery.escalationLevel}: no driver for ${minutes} minutes`;
+  }
+
+  private get matter(): string {
+    return `delivery/${this.delivery.deliveryId}`;
+  }
+
+  private notify(to: 'support' | 'pager', severity: Notice['severity'], title: string, what: Notice['what'] = 'open'): void {
+    const { deliveryId, cityId, zoneId, status, escalationLevel, merchantId, sellerOrderId } = this.delivery;
+    this.messages.push({
+      kind: 'notify',
+      notice: {
+        to: { kind: to }, about: this.matter, what, severity, title, text: `Delivery ${deliveryId} in ${cityId} is ${status}.`, link: `/v2/deliveries/${deliveryId}`, cityId,
+        facts: { deliveryId, merchantId, sellerOrderId, zoneId, status, escalationLevel }, at: this.now,
+      },
+    });
+  }
+
+  // ---- the support queue ------------------------------------------------------------------------------------------------------
+
+  /** Puts the delivery before ops; one that is there already says anew what is worse. */
+  openCase(reason: CaseReason, driverId: string | null): void {
+    const { escalationLevel: level } = this.delivery;
+    const open = this.truth.supportCase;
+    const next = open !== null && open.state !== 'RESOLVED' ? risenCase(open, { level, reason, driverId }, this.now) : this.newCase(reason, driverId);
+    if (next === null) return;
+    this.putCase(next, open === null ? 'case_opened' : 'case_risen', open?.state ?? null);
+    this.notify('support', 'error', caseWords(reason, level));
+  }
+
+  private newCase(reason: CaseReason, driverId: string | null): CaseFacts {
+    return {
+      caseId: this.occasion.newId(), level: this.delivery.escalationLevel, state: 'OPEN', reason, driverId, openedAt: this.now, roseAt: this.now,
+      resolvedAt: null, resolvedBy: null, resolution: null,
+    };
+  }
+
+  /** What ops were to look at is over. */
+  resolveCase(resolution: CaseResolution): void {
+    const open = this.truth.supportCase;
+    if (open === null || open.state === 'RESOLVED') return;
+    const { kind, id } = this.occasion.actor;
+    this.putCase({ ...open, state: 'RESOLVED', resolvedAt: this.now, resolvedBy: `${kind}/${id}`, resolution }, 'case_resolved', open.state);
+    if (open.level === 3) this.notify('pager', 'info', `Resolved: ${resolution}`, 'resolved');
+  }
+
+  private putCase(supportCase: CaseFacts, kind: string, from: CaseFacts['state'] | null): void {
+    this.truth = { ...this.truth, supportCase };
+    const { caseId, level, state, reason, driverId, resolution } = supportCase;
+    const { deliveryId, cityId } = this.delivery;
+    this.noteDelivery(kind, resolution ?? reason, { caseId, level }, { from, to: state });
+    this.emits.push({ rooms: [opsRoom(cityId)], event: 'escalation_changed', body: { escalationId: caseId, deliveryId, level, state, reason, driverId, resolution, at: iso(this.now) } });
+  }
+
   // ---- offers -----------------------------------------------------------------------------------------------------------------
 
-  /** Asks one driver, and holds them until the offer ends. */
-  makeOffer(chosen: Chosen, ttlMs: number): void {
-    const { newId: offerId } = this.occasion;
+  /** Asks one driver, or those of one wave of a broadcast, and holds each until their offer ends. */
+  makeOffers(chosen: readonly Chosen[], kind: OfferKind, ttlMs: number): void {
+    for (const each of chosen) this.makeOffer(each, kind, this.now + ttlMs);
+    this.move('OFFERED', { why: kind === 'SINGLE' ? 'offer made' : `broadcast to ${chosen.length}`, searchAgainAt: null });
+  }
+
+  private makeOffer(chosen: Chosen, kind: OfferKind, expiresAt: number): void {
+    const offerId = this.occasion.newId();
     const { deliveryId, searchRound: round, payCents, bonusCents, escalationLevel, cityId } = this.delivery;
-    const expiresAt = this.now + ttlMs;
     const offer: OfferFacts = {
-      offerId, deliveryId, driverId: chosen.driverId, kind: 'SINGLE', state: 'LIVE', round, payCents: payCents + bonusCents, escalationLevel,
-      createdAt: this.now, expiresAt, endedAt: null, endReason: null,
+      offerId, deliveryId, driverId: chosen.driverId, kind, state: 'LIVE', round, payCents: payCents + bonusCents, escalationLevel,
+      createdAt: this.now, expiresAt, reachedAt: null, endedAt: null, endReason: null,
     };
     this.truth = { ...this.truth, offers: [...this.truth.offers, offer] };
-    this.newOffer = { offerId, kind: 'SINGLE', chosen };
+    this.newOffers.push({ offerId, kind, chosen });
     this.setDriver(chosen.driverId, { liveOffers: this.driver(chosen.driverId).liveOffers + 1 });
     this.note('offer_created', offer);
-    this.move('OFFERED', { why: 'offer made', searchAgainAt: null });
     const body = { offerId, deliveryId, driverId: chosen.driverId, expiresAt: iso(expiresAt) };
     this.emits.push({ rooms: [driverRoom(chosen.driverId)], event: 'DELIVERY_OFFERED_V2', body: { ...body, offerPayload: chosen.payload } });
-    this.emits.push({ rooms: [opsRoom(cityId)], event: 'offer_created', body });
+    this.emits.push({ rooms: [opsRoom(cityId)], event: 'offer_created', body: { ...body, kind } });
+  }
+
+  /** The time of an offer is up. It counts against its driver only if it reached their app (spec 2). */
+  lapseOffer(offer: OfferFacts): void {
+    this.endOffer(offer, 'EXPIRED', 'LAPSED');
+    if (offer.reachedAt === null) return;
+    const lapsesInRow = this.driver(offer.driverId).lapsesInRow + 1;
+    const { afterLapses, pauseMs } = this.limits.lapsePause;
+    const isTooOften = afterLapses > 0 && lapsesInRow >= afterLapses && this.changeAvailability(offer.driverId, { kind: 'lapsedTooOften', pauseMs });
+    this.setDriver(offer.driverId, { lapsesInRow: isTooOften ? 0 : lapsesInRow });
+  }
+
+  /** The driver answered: they are there. */
+  clearLapses(driverId: string): void {
+    if (this.driver(driverId).lapsesInRow > 0) this.setDriver(driverId, { lapsesInRow: 0 });
   }
 
   /** Ends a live offer and lets its driver go, whichever delivery it belongs to. */
@@ -193,39 +372,72 @@ export class Draft {
   // ---- assignments ------------------------------------------------------------------------------------------------------------
 
   /** Gives the delivery to a driver; the place that an accepted offer held becomes the assignment's. */
-  assign(driverId: string, { way, offerId = null, why, reason }: { way: AssignmentWay; offerId?: string | null; why: Record<string, unknown> | null; reason: string }): void {
-    const { newId: assignmentId } = this.occasion;
-    const { payCents, bonusCents } = this.delivery;
-    const pinned = way === 'MANUAL';
-    const assignment: AssignmentFacts = {
-      assignmentId, driverId, offerId, way, state: 'ACTIVE', pinned, payCents: payCents + bonusCents, startedAt: this.now,
-      atPickupAt: null, pickedUpAt: null, atDropoffAt: null, endedAt: null, endReason: null,
+  assign(driverId: string, { way, offerId = null, why, reason }: Assigning): void {
+    const assignment = this.beginAssignment(driverId, { way, offerId, why, meeting: null });
+    const set = {
+      driverId, pinned: assignment.pinned, assignedAt: this.now, searchAgainAt: null, searchRound: 0, clock: stopClock(this.delivery.clock, this.now), why: reason,
+      heldReason: null, broadcastSince: null, lostAt: null,
     };
-    this.truth = { ...this.truth, assignments: [...this.truth.assignments, assignment] };
-    this.newAssignment = { assignmentId, why };
-    this.setDriver(driverId, { activeAssignments: this.driver(driverId).activeAssignments + 1 });
-    this.changeAvailability(driverId, { kind: 'workBegins', origin: way === 'MANUAL' ? 'BY_HAND_OVERRIDE' : way === 'OFFER' ? 'OFFER' : 'DIRECT' });
-    const set = { driverId, pinned, assignedAt: this.now, searchAgainAt: null, searchRound: 0, clock: stopClock(this.delivery.clock, this.now), why: reason };
     if (this.delivery.status === 'ASSIGNED') this.reassign(set);
     else this.move('ASSIGNED', set);
     this.tellOfAssignment(assignment);
+    this.resolveCase('ASSIGNED');
+  }
+
+  private beginAssignment(driverId: string, { way, offerId, why, meeting }: Pick<AssignmentFacts, 'way' | 'offerId' | 'meeting'> & Pick<Assigning, 'why'>): AssignmentFacts {
+    const { payCents, bonusCents } = this.delivery;
+    const isByHand = way === 'MANUAL' || way === 'HANDOVER';
+    const assignment: AssignmentFacts = {
+      assignmentId: this.occasion.newId(), driverId, offerId, way, state: 'ACTIVE', pinned: isByHand, payCents: payCents + bonusCents, startedAt: this.now,
+      atPickupAt: null, pickedUpAt: null, atDropoffAt: null, endedAt: null, endReason: null, meeting,
+    };
+    this.truth = { ...this.truth, assignments: [...this.truth.assignments, assignment] };
+    this.newAssignment = { assignmentId: assignment.assignmentId, why };
+    this.setDriver(driverId, { activeAssignments: this.driver(driverId).activeAssignments + 1 });
+    this.changeAvailability(driverId, { kind: 'workBegins', origin: isByHand ? 'BY_HAND_OVERRIDE' : way === 'OFFER' ? 'OFFER' : 'DIRECT' });
+    return assignment;
   }
 
   /** From one driver to another by hand: the state stays, the driver changes. */
   private reassign({ why, ...set }: Partial<DeliveryFacts> & { why: string }): void {
     this.setDelivery({ ...set, statusSince: this.now });
-    this.entries.push({
-      kind: 'delivery_reassigned', chain: 'delivery', driverId: this.delivery.driverId, actor: this.occasion.actor,
-      from: 'ASSIGNED', to: 'ASSIGNED', why, deviceAt: null, detail: null,
-    });
-    this.tellOfDelivery();
+    this.noteDelivery('delivery_reassigned', why, null, { from: 'ASSIGNED', to: 'ASSIGNED' });
+    this.tellOfDelivery(true);
   }
 
-  private tellOfAssignment({ assignmentId, driverId, way }: AssignmentFacts): void {
+  /** The goods go from who has them to another driver, at a meeting point or where they are: one assignment ends and the next begins (spec 5). */
+  handOver(from: AssignmentFacts, driverId: string, { meeting, why }: { meeting: Meeting | null; why: Record<string, unknown> & { why: string } }): void {
+    const { status } = this.delivery;
+    this.endAssignment(from, 'HANDED_OVER', `handed over: ${why.why}`, 'DELIVERY_UNASSIGNED');
+    const assignment = this.beginAssignment(driverId, { way: 'HANDOVER', offerId: null, why, meeting });
+    const set = { driverId, pinned: true, assignedAt: this.now };
+    if (status === 'AT_DROPOFF') this.move('PICKED_UP', { ...set, why: 'handed over to another driver' });
+    else this.setDelivery(set);
+    this.noteDelivery('delivery_handed_over', why.why, { from: from.driverId, to: driverId, meeting: meeting?.point ?? null }, { from: status, to: this.delivery.status });
+    if (status !== 'AT_DROPOFF') this.tellOfDelivery(true);
+    this.tellOfAssignment(assignment);
+    this.resolveCase('HANDED_OVER');
+  }
+
+  /** The next driver has the goods in hand; the state of the delivery stays. */
+  takeGoodsOver(assignment: AssignmentFacts, deviceAt: number | null): void {
+    this.putAssignment({ ...assignment, pickedUpAt: this.now });
+    this.entries.push({
+      kind: 'goods_taken_over', chain: 'delivery', driverId: assignment.driverId, actor: this.occasion.actor, from: null, to: null, why: null, deviceAt, detail: null,
+    });
+    this.answerCarrierCase();
+  }
+
+  private answerCarrierCase(): void {
+    const { supportCase } = this.truth;
+    if (supportCase && isAboutCarrier(supportCase.reason)) this.resolveCase('STEP_TAKEN');
+  }
+
+  private tellOfAssignment({ assignmentId, driverId, way, meeting }: AssignmentFacts): void {
     const { deliveryId } = this.delivery;
     // The body of v1, which old apps read; newer ones find the rest under /v2/me.
     this.emits.push({ rooms: [driverRoom(driverId)], event: 'DELIVERY_ASSIGNED', body: { deliveryId, driverId } });
-    this.emits.push({ rooms: [driverRoom(driverId)], event: 'DELIVERY_ASSIGNED_V2', body: { deliveryId, driverId, assignmentId, way, at: iso(this.now) } });
+    this.emits.push({ rooms: [driverRoom(driverId)], event: 'DELIVERY_ASSIGNED_V2', body: { deliveryId, driverId, assignmentId, way, meeting, at: iso(this.now) } });
   }
 
   /** Ends an assignment and lets its driver go on to what waits for them. */
@@ -250,8 +462,9 @@ export class Draft {
     const { now } = this;
     if (name === 'arriveAtPickup') this.putAssignment({ ...assignment, atPickupAt: now });
     if (name === 'pickUp') this.putAssignment({ ...assignment, pickedUpAt: now });
-    if (name === 'arriveAtDropoff') this.putAssignment({ ...assignment, atDropoffAt: now });
+    if (name === 'arriveAtDropoff') this.putAssignment({ ...assignment, atDropoffAt: now, pickedUpAt: assignment.pickedUpAt ?? now });
     this.move(to, { why: name, deviceAt, ...(name === 'pickUp' ? { pickedUpAt: now } : {}) });
+    this.answerCarrierCase();
   }
 
   // ---- drivers ----------------------------------------------------------------------------------------------------------------
@@ -263,8 +476,8 @@ export class Draft {
 
   /** @returns whether the driver's availability, or what is pending of it, changed */
   private changeAvailability(driverId: string, request: AvailabilityRequest): boolean {
-    const { availabilityStates, actor } = this.occasion;
-    const decision: AvailabilityDecision = decideAvailability(this.driver(driverId), request, this.limits.availability, { availabilityStates }, this.now);
+    const { actor } = this.occasion;
+    const decision: AvailabilityDecision = decideAvailability(this.driver(driverId), request, this.limits.availability, this.features, this.now);
     if (decision.kind === 'refused') throw new Error(`driver ${driverId}: ${decision.code}: ${decision.detail}`);
     if (decision.kind === 'unchanged') return false;
     const { next, from, to, why, timer, wakes } = decision;
@@ -280,6 +493,11 @@ export class Draft {
     return true;
   }
 
+  /** Nothing more is to come to this driver: OFFLINE as soon as the last work is over. */
+  endDutyAfterWork(driverId: string): void {
+    this.changeAvailability(driverId, { kind: 'set', availability: 'OFFLINE', carrying: 'AFTER_PICKUP' });
+  }
+
   /** This delivery was woken for a driver whom it does not take: the next one shall have the chance. */
   passOn({ driverId, passed }: { driverId: string; passed: readonly string[] }): void {
     this.messages.push({ kind: 'driverFree', driverId, passed: [...new Set([...passed, this.delivery.deliveryId])] });
@@ -288,6 +506,26 @@ export class Draft {
   /** A driver who has room again may be what another delivery waits for. */
   private freeDriver(driverId: string): void {
     if (takesWork(this.driver(driverId))) this.messages.push({ kind: 'driverFree', driverId, passed: [this.delivery.deliveryId] });
+  }
+}
+
+type Assigning = { way: AssignmentWay; offerId?: string | null; why: Record<string, unknown> | null; reason: string };
+
+/** Asking and being refused is no news, nor is a driver who is lost: only that it takes longer is, and level 3 says so (spec 4 and 5). */
+function isNewsToMerchant(from: DeliveryStatus, to: DeliveryStatus): boolean {
+  return to !== 'OFFERED' && (to !== 'SEARCHING' || from === 'PENDING');
+}
+
+function caseWords(reason: CaseReason, level: number): string {
+  switch (reason) {
+    case 'UNASSIGNED': return `Support queue: no driver found, level ${level}`;
+    case 'REASSIGNMENT_OFF': return 'Support queue: the driver was lost, and automatic reassignment is off';
+    case 'PINNED_DRIVER_LOST': return 'Support queue: the driver who was assigned by hand was lost';
+    case 'PINNED_DRIVER_SILENT': return 'Support queue: the driver who was assigned by hand is silent';
+    case 'PINNED_DRIVER_STANDS_STILL': return 'Support queue: the driver who was assigned by hand makes no way to the pickup';
+    case 'CARRIER_SILENT': return 'Support queue: the driver who has the goods is silent';
+    case 'CARRIER_BROKE_DOWN': return 'Support queue: the driver who has the goods broke down';
+    case 'CARRIER_GAVE_UP': return 'Support queue: the driver who has the goods gives them up';
   }
 }
 

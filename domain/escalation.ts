@@ -59,6 +59,68 @@ export function giveUpAt(clock: UnassignedClock, searchMaxMs: number): number | 
   return searchMaxMs === 0 ? null : instantOf(clock, searchMaxMs);
 }
 
+/** What escalation looks at: the clock, the level reached, and when that was, or when its page and broadcast last came again (epoch ms). */
+export type Escalating = { clock: UnassignedClock; escalationLevel: ReachedLevel; escalatedAt: number | null };
+
+/** How escalation is set: ms, cents, how many drivers one wave of a broadcast asks, and how long a minute of business lasts, for what cities set in minutes. */
+export type EscalationLimits = { thresholds: EscalationThresholds; repeatMs: number; bonusCents: number; waveSize: number; minuteMs: number };
+
+/** 2.00 more pay at level 2 (ours), waves of at most 8 drivers (spec 4). */
+export const ESCALATION_LIMITS: EscalationLimits = { thresholds: ESCALATION_THRESHOLDS, repeatMs: ESCALATION_REPEAT_MS, bonusCents: 200, waveSize: 8, minuteMs: 60_000 };
+
+/** Thresholds of a city that sets its own, in minutes, which last `minuteMs` each; else (empty) those of the settings. */
+export function thresholdsOf(cityMinutes: readonly number[], minuteMs: number, set: EscalationThresholds): EscalationThresholds {
+  const [first, second, third] = cityMinutes.map((minutes) => minutes * minuteMs);
+  if (first === undefined || second === undefined || third === undefined) return set;
+  return { 1: first, 2: second, 3: third };
+}
+
+/** The limits of escalation in a city. */
+export function limitsIn(cityMinutes: readonly number[], limits: EscalationLimits): EscalationLimits {
+  return { ...limits, thresholds: thresholdsOf(cityMinutes, limits.minuteMs, limits.thresholds) };
+}
+
+/** What is due by `now`: the highest level above the one reached, or page and broadcast once more; null where nothing is. */
+export function dueEscalation(state: Escalating, limits: EscalationLimits, now: number): { kind: 'level'; level: EscalationLevel } | { kind: 'repeat' } | null {
+  const level = overdueLevel(state.clock, state.escalationLevel, limits.thresholds, now);
+  if (level !== null) return { kind: 'level', level };
+  const repeatAt = repeatAtOf(state, limits);
+  return repeatAt !== null && repeatAt <= now ? { kind: 'repeat' } : null;
+}
+
+/** The part of a delivery's row that escalation changes; bonus in cents. */
+export type EscalatedState = { escalationLevel: ReachedLevel; escalatedAt: number | null; bonusCents: number; broadcastSince: number | null };
+
+/** That part as it is once what is due was done; the same numbers where nothing is. The search goes by it in the very moment in which a level is reached. */
+export function stateAfterDue(state: Escalating & EscalatedState, limits: EscalationLimits, now: number): EscalatedState {
+  const { escalationLevel: reached, escalatedAt, bonusCents, broadcastSince } = state;
+  const due = dueEscalation(state, limits, now);
+  if (due === null) return { escalationLevel: reached, escalatedAt, bonusCents, broadcastSince };
+  const effects = effectsOf(due, reached);
+  return {
+    escalationLevel: due.kind === 'level' ? due.level : reached, escalatedAt: now,
+    bonusCents: bonusCents + (effects.includes('RAISE_PAY') ? limits.bonusCents : 0),
+    broadcastSince: effects.includes('BROADCAST_OFFER') ? now : broadcastSince,
+  };
+}
+
+/** What is to be done for what is due. */
+export function effectsOf(due: NonNullable<ReturnType<typeof dueEscalation>>, reached: ReachedLevel): readonly EscalationEffect[] {
+  return due.kind === 'level' ? effectsOnReaching(reached, due.level) : ESCALATION_EFFECTS[3].repeated;
+}
+
+/** When (epoch ms, perhaps past) escalation acts next if nobody is found; `level` null = page and broadcast come again. Null while the clock stands. */
+export function nextEscalationOf(state: Escalating, limits: EscalationLimits): { at: number; level: EscalationLevel | null } | null {
+  const next = nextEscalation(state.clock, state.escalationLevel, limits.thresholds);
+  if (next !== null) return { at: next.dueAt, level: next.level };
+  const at = repeatAtOf(state, limits);
+  return at === null ? null : { at, level: null };
+}
+
+function repeatAtOf({ clock, escalationLevel, escalatedAt }: Escalating, { repeatMs }: EscalationLimits): number | null {
+  return nextRepeatAt(clock, escalationLevel, escalatedAt ?? clock.runningSince ?? 0, repeatMs);
+}
+
 /** One thing a level does. Lasting ones change the delivery and stay; the others are said once. */
 export type EscalationEffect =
   | 'WIDEN_RADIUS'

@@ -1,4 +1,5 @@
 import type { Availability } from './availability';
+import type { Notice } from './notice';
 
 /** What a change tells the world. Messages are written to the outbox with the change, and sent at least once (ADR on the outbox). */
 export type Message =
@@ -12,11 +13,15 @@ export type Message =
   /** The driver's entry on the live map is to be made true again. */
   | { kind: 'syncDriver'; driverId: string }
   | { kind: 'endAvailabilityLater'; driverId: string; state: Availability; until: number }
-  | { kind: 'emit'; emits: Emit[] };
+  | { kind: 'emit'; emits: Emit[] }
+  /** One notice to one addressee, so that a pager that is away does not make the chat hear it twice. */
+  | { kind: 'notify'; notice: Notice };
 
 /** One event for everyone in the rooms named (spec 8). */
 export type Emit = { rooms: string[]; event: string; body: Record<string, unknown> };
 
 export const driverRoom = (driverId: string): string => `driver:${driverId}`;
 export const opsRoom = (cityId: string): string => `ops:${cityId}`;
+/** Who follows one delivery by its tracking token. */
+export const trackingRoom = (deliveryId: string): string => `tracking:${deliveryId}`;
 export const merchantRoom = (merchantId: string): string => `merchant:${merchantId}`;

@@ -23,6 +23,8 @@ export type OfferFacts = {
   escalationLevel: ReachedLevel;
   createdAt: number;
   expiresAt: number;
+  /** When the driver's app said that it shows the offer; null: it never reached one. */
+  reachedAt: number | null;
   endedAt: number | null;
   endReason: OfferEnd | null;
 };

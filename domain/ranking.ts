@@ -32,6 +32,8 @@ export type Candidate = {
   rejected: { payCents: number; level: number } | null;
   /** This delivery was already lost by this driver. */
   lost: boolean;
+  /** The broadcast that runs for this delivery asked this driver already. */
+  askedByBroadcast: boolean;
 };
 
 /**
@@ -49,6 +51,7 @@ export type Exclusion =
   | 'HAS_LIVE_OFFER'
   | 'NO_ROOM'
   | 'OLD_APP'
+  | 'ASKED_BY_BROADCAST'
   | 'STALE_POSITION'
   | 'SHIFT_ENDS_BEFORE_PICKUP'
   | 'REJECTED'
@@ -156,6 +159,7 @@ function standingExclusion(candidate: Candidate, wanted: Wanted): Exclusion | nu
   if (candidate.liveOffers > 0) return 'HAS_LIVE_OFFER';
   if (candidate.room <= 0) return 'NO_ROOM';
   if (wanted.kind === 'BROADCAST' && !answersOffers(candidate.offerVersion)) return 'OLD_APP';
+  if (wanted.kind === 'BROADCAST' && candidate.askedByBroadcast) return 'ASKED_BY_BROADCAST';
   return null;
 }
 

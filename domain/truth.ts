@@ -3,6 +3,8 @@ import { type Actor, type DeliveryStatus, type ReasonCode } from './delivery';
 import { type ReachedLevel, type UnassignedClock } from './escalation';
 import { type Message } from './message';
 import { type OfferFacts, type OfferKind } from './offer';
+import { type Point } from './places';
+import { type CaseFacts, type HeldReason } from './supportCase';
 
 /** What PostgreSQL says of one delivery, read under lock. Instants are epoch ms, money is in cents. */
 export type DeliveryFacts = {
@@ -10,6 +12,7 @@ export type DeliveryFacts = {
   merchantId: string;
   sellerOrderId: string;
   cityId: string;
+  zoneId: string | null;
   status: DeliveryStatus;
   statusSince: number;
   reasonCode: ReasonCode | null;
@@ -22,6 +25,19 @@ export type DeliveryFacts = {
   searchRound: number;
   clock: UnassignedClock;
   escalationLevel: ReachedLevel;
+  /** When that level was reached, or its page and broadcast last came again. */
+  escalatedAt: number | null;
+  /** Minutes until each level in this city; empty: the settings hold. */
+  cityEscalationMinutes: readonly number[];
+  /** Since when the broadcast runs whose waves go out now; null: drivers are asked one by one. */
+  broadcastSince: number | null;
+  /** Why the search waits for ops. */
+  heldReason: HeldReason | null;
+  /** The last loss of a driver that was not made good yet, and how many losses there were. */
+  lostAt: number | null;
+  losses: number;
+  /** Since when merchant and customer know that it will be late. */
+  delayedSince: number | null;
   driverId: string | null;
   pinned: boolean;
   payCents: number;
@@ -32,7 +48,10 @@ export type DeliveryFacts = {
 };
 
 export type AssignmentWay = 'OFFER' | 'V1' | 'MANUAL' | 'HANDOVER';
-export type AssignmentState = 'ACTIVE' | 'COMPLETED' | 'LOST' | 'CANCELLED' | 'FAILED';
+export type AssignmentState = 'ACTIVE' | 'COMPLETED' | 'LOST' | 'CANCELLED' | 'FAILED' | 'HANDED_OVER';
+
+/** Where one driver hands the goods over to another. */
+export type Meeting = { point: Point; address: string | null };
 
 export type AssignmentFacts = {
   assignmentId: string;
@@ -48,6 +67,8 @@ export type AssignmentFacts = {
   atDropoffAt: number | null;
   endedAt: number | null;
   endReason: string | null;
+  /** Where the goods are to be taken over from another driver; null: at the pickup. */
+  meeting: Meeting | null;
 };
 
 /** One delivery with all that an event can touch: its live offers and the one the event names, its newest assignment, their drivers. */
@@ -56,6 +77,8 @@ export type Truth = {
   offers: readonly OfferFacts[];
   assignments: readonly AssignmentFacts[];
   drivers: Readonly<Record<string, DriverFacts>>;
+  /** The one case that is not resolved. */
+  supportCase: CaseFacts | null;
 };
 
 /** One line of the audit trail; the writer adds ids, places and hashes. */
@@ -89,7 +112,7 @@ export type NewAssignment = { assignmentId: string; why: Record<string, unknown>
 export type Refusal = { refused: RefusalCode; detail: string };
 export type RefusalCode =
   | 'NOT_FOUND' | 'OFFER_EXPIRED' | 'OFFER_WITHDRAWN' | 'ALREADY_ANSWERED' | 'ILLEGAL_TRANSITION'
-  | 'DRIVER_OFF_DUTY' | 'DRIVER_ON_BREAK' | 'DRIVER_HAS_NO_ROOM' | 'DRIVER_IN_OTHER_CITY' | 'REASON_NOT_ALLOWED';
+  | 'PAY_NOT_RAISED' | 'NOT_PICKED_UP' | 'DRIVER_OFF_DUTY' | 'DRIVER_ON_BREAK' | 'DRIVER_HAS_NO_ROOM' | 'DRIVER_IN_OTHER_CITY' | 'REASON_NOT_ALLOWED';
 
 export type Answer =
   | Refusal
@@ -97,6 +120,13 @@ export type Answer =
   | { outcome: 'rejected'; deliveryId: string; offerId: string; at: number }
   | { outcome: 'moved'; deliveryId: string; status: DeliveryStatus; at: number }
   | { outcome: 'assigned'; deliveryId: string; driverId: string; assignmentId: string; at: number }
+  /** The driver is rid of it; the delivery is searched for again, or waits for ops. */
+  | { outcome: 'released'; deliveryId: string; at: number }
+  /** The driver has the goods: ops decide what becomes of them. */
+  | { outcome: 'escalated'; deliveryId: string; at: number }
+  /** What the driver gets now, bonus included. */
+  | { outcome: 'payRaised'; deliveryId: string; payCents: number }
+  | { outcome: 'searching'; deliveryId: string }
   /** The event asked nothing: a deadline, or news. */
   | { outcome: 'noted' };
 
@@ -108,7 +138,7 @@ export function isRefusal(answer: Answer): answer is Refusal {
 export type Decision = {
   next: Truth;
   answer: Answer;
-  newOffer: NewOffer | null;
+  newOffers: readonly NewOffer[];
   newAssignment: NewAssignment | null;
   entries: readonly Entry[];
   messages: readonly Message[];

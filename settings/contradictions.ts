@@ -9,6 +9,7 @@ export function serviceContradictions(env: Environment): string[] {
     ...rising(env, [SERVICE.searchRadiusMeters, SERVICE.searchRadiusMaxMeters, SERVICE.searchRadiusEscalatedMeters], 'at least'),
     ...rising(env, [SERVICE.searchBackoffSeconds, SERVICE.searchBackoffMaxSeconds], 'at least'),
     ...differentAliases(env),
+    ...halfPushKeys(env),
   ];
 }
 
@@ -36,6 +37,13 @@ function differentAliases(env: Environment): string[] {
   const [one, other] = [valueOf(env, proper), valueOf(env, alias)];
   if (one === undefined || one === null || other === undefined || other === null || one === other) return [];
   return [`${alias.name} is ${other} and ${proper.name} is ${one}; allowed: the same value, or only one of them set`];
+}
+
+function halfPushKeys(env: Environment): string[] {
+  const names = [SERVICE.webPushPublicKey, SERVICE.webPushPrivateKey, SERVICE.webPushSubject].map(({ name }) => name);
+  const missing = names.filter((name) => env[name] === undefined);
+  if (missing.length === 0 || missing.length === names.length) return [];
+  return [`${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set; allowed: all of ${names.join(', ')}, or none of them`];
 }
 
 function valueOf<T>(env: Environment, { name, schema }: Variable<T>): T | undefined {

@@ -2,8 +2,10 @@
  * The one place where the environment is read. A wrong or missing value stops the start with a message that names the variable,
  * what is wrong and what is allowed: all problems at once, and no secret in any of them.
  */
+import type { NoticeSettings, VapidKeys } from '../activities/ports';
 import type { AvailabilityLimits } from '../domain/availability';
-import type { EscalationThresholds } from '../domain/escalation';
+import type { EscalationLimits } from '../domain/escalation';
+import { LOSS_LIMITS, type LossLimits } from '../domain/loss';
 import type { TravelModel } from '../domain/places';
 import { RANKING_LIMITS, type RankingLimits, type SearchLimits } from '../domain/ranking';
 import type { FeatureSetting } from '../domain/rollout';
@@ -27,8 +29,11 @@ export type Settings = {
   /** Of a real day: who counts travel times divides them by `timeScale`. */
   travel: TravelModel;
   availability: AvailabilityLimits;
-  escalation: { thresholds: EscalationThresholds; checkEveryMs: number };
+  escalation: EscalationLimits & { checkEveryMs: number };
+  loss: LossLimits;
+  lapsePause: { afterLapses: number; pauseMs: number };
   features: readonly FeatureSetting[];
+  notices: NoticeSettings;
   worker: WorkerSettings;
 };
 
@@ -129,9 +134,21 @@ function servicePart(read: Read): Settings {
         2: minutes(read(SERVICE.escalationLevel2Minutes)),
         3: minutes(read(SERVICE.escalationLevel3Minutes)),
       },
+      repeatMs: minutes(read(SERVICE.escalationRepeatMinutes)),
+      bonusCents: read(SERVICE.escalationBonusCents),
+      waveSize: read(SERVICE.escalationBroadcastSize),
+      minuteMs: minutes(1),
       checkEveryMs: minutes(read(SERVICE.escalationCheckMinutes)),
     },
+    loss: {
+      ...LOSS_LIMITS,
+      silentMs: seconds(read(SERVICE.lostSilenceSeconds)),
+      noProgressMs: minutes(read(SERVICE.lostNoProgressMinutes)),
+      maxSilentShare: read(SERVICE.lostMaxSilentPercent) / 100,
+    },
+    lapsePause: { afterLapses: read(SERVICE.lapsesBeforePause), pauseMs: minutes(read(SERVICE.lapsePauseMinutes)) },
     features: featuresPart(read),
+    notices: noticesPart(read),
     worker: workerPart(read),
   };
 }
@@ -178,6 +195,23 @@ function featuresPart(read: Read): FeatureSetting[] {
       rolloutPercent: read(SERVICE.autoReassignmentRollout), cities: read(SERVICE.autoReassignmentCities),
     },
   ];
+}
+
+/** Calls go out by the clock on the wall, so no duration is divided. */
+function noticesPart(read: Read): NoticeSettings {
+  return {
+    slackUrl: read(SERVICE.slackWebhookUrl),
+    pagerDuty: { url: read(SERVICE.pagerDutyUrl), routingKey: read(SERVICE.pagerDutyRoutingKey) },
+    webPush: webPushPart(read),
+    allowLocalPush: read(SERVICE.webPushAllowLocal) === 'true',
+    publicUrl: read(SERVICE.publicUrl)?.replace(/\/+$/, '') ?? null,
+    maxAgeMs: read(SERVICE.notificationMaxAgeMinutes) * 60_000,
+  };
+}
+
+function webPushPart(read: Read): VapidKeys | null {
+  const [publicKey, privateKey, subject] = [read(SERVICE.webPushPublicKey), read(SERVICE.webPushPrivateKey), read(SERVICE.webPushSubject)];
+  return publicKey === null || privateKey === null || subject === null ? null : { publicKey, privateKey, subject };
 }
 
 function workerPart(read: Read): WorkerSettings {

@@ -101,6 +101,26 @@ export function secretUrl(name: string, protocols: readonly string[], meaning: s
   );
 }
 
+/** An address that may hold a secret, so it is never shown, and that may be unset. Without TLS only where it is on this machine. */
+export function optionalSecretUrl(name: string, meaning: string): Variable<string | null> {
+  return variable<string | null>(
+    { name, allowed: SAFE_URL_WORDS, fallback: null, meaning },
+    (text) => (isSafeUrl(text) ? { value: text } : { wrong: 'is no such address (its value is not shown)' }),
+    NONE,
+  );
+}
+
+/** An address without secrets. Without TLS only where it is on this machine. */
+export function safeUrl(name: string, fallback: string, meaning: string): Variable<string> {
+  return variable<string>({ name, allowed: SAFE_URL_WORDS, fallback, meaning }, (text) => (isSafeUrl(text) ? { value: text } : wrongValue(text)), MISSING);
+}
+
+/** Text of a set form that may be unset. @param isSecret its value is never shown */
+export function optionalText(name: string, { pattern, allowed, isSecret }: { pattern: RegExp; allowed: string; isSecret: boolean }, meaning: string): Variable<string | null> {
+  const wrong = (text: string): { wrong: string } => (isSecret ? { wrong: 'has not the right form (its value is not shown)' } : wrongValue(text));
+  return variable<string | null>({ name, allowed, fallback: null, meaning }, (text) => (pattern.test(text) ? { value: text } : wrong(text)), NONE);
+}
+
 /** An address without secrets that may be unset. */
 export function optionalUrl(name: string, protocols: readonly string[], meaning: string): Variable<string | null> {
   return variable<string | null>(
@@ -136,9 +156,16 @@ function isUrl(text: string, protocols: readonly string[]): boolean {
   return URL.canParse(text) && protocols.includes(new URL(text).protocol) && new URL(text).hostname !== '';
 }
 
+function isSafeUrl(text: string): boolean {
+  if (!isUrl(text, ['https:', 'http:'])) return false;
+  const { protocol, hostname } = new URL(text);
+  return protocol === 'https:' || ['127.0.0.1', 'localhost'].includes(hostname);
+}
+
 function wrongValue(text: string): { wrong: string } {
   return { wrong: `is ${JSON.stringify(text.slice(0, 80))}` };
 }
 
 const wholeWords = ({ min, max }: Bounds): string => `a whole number from ${min} to ${max}`;
+const SAFE_URL_WORDS = 'an address that begins with https://, or http:// on 127.0.0.1 or localhost';
 const urlWords = (protocols: readonly string[]): string => `an address that begins with ${protocols.map((each) => `${each}//`).join(' or ')}`;

@@ -1,6 +1,6 @@
 import { defaultRolloutPercent, type FeatureName } from '../domain/rollout';
 import {
-  choice, decimal, featureSwitch, optionalIds, optionalKey, optionalUrl, optionalWhole, secretUrl, type Variable, whole, word,
+  choice, decimal, featureSwitch, optionalIds, optionalKey, optionalSecretUrl, optionalText, optionalUrl, optionalWhole, safeUrl, secretUrl, type Variable, whole, word,
 } from './variable';
 
 const PORT = { min: 0, max: 65_535 };
@@ -45,7 +45,16 @@ export const SERVICE_VARIABLES = {
   escalationLevel1Minutes: whole('ESCALATION_LEVEL_1_THRESHOLD_MINUTES', 5, MINUTES_OF_A_DAY, 'unassigned time until level 1'),
   escalationLevel2Minutes: whole('ESCALATION_LEVEL_2_THRESHOLD_MINUTES', 15, MINUTES_OF_A_DAY, 'unassigned time until level 2; more than level 1'),
   escalationLevel3Minutes: whole('ESCALATION_LEVEL_3_THRESHOLD_MINUTES', 30, MINUTES_OF_A_DAY, 'unassigned time until level 3; more than level 2'),
+  escalationRepeatMinutes: whole('ESCALATION_REPEAT_MINUTES', 10, MINUTES_OF_A_DAY, 'page and broadcast of level 3 come again after so long'),
+  escalationBonusCents: whole('ESCALATION_BONUS_CENTS', 200, { min: 0, max: 100_000 }, 'how much level 2 adds to the pay'),
+  escalationBroadcastSize: whole('ESCALATION_BROADCAST_SIZE', 8, { min: 1, max: 8 }, 'how many drivers one wave of a broadcast asks'),
   escalationCheckMinutes: whole('ESCALATION_CHECK_INTERVAL_MINUTES', 2, { min: 1, max: 60 }, 'how often overdue deliveries are checked for their escalation'),
+
+  lostSilenceSeconds: whole('LOST_AFTER_SILENCE_SECONDS', 180, { min: 10, max: 86_400 }, 'a driver with work who is silent for so long is lost'),
+  lostNoProgressMinutes: whole('LOST_AFTER_NO_PROGRESS_MINUTES', 5, MINUTES_OF_A_DAY, 'so is one who makes no way to the pickup for so long'),
+  lostMaxSilentPercent: whole('LOST_MAX_SILENT_PERCENT', 30, { min: 1, max: 100 }, 'where more of a city’s working drivers are silent at once, nobody is lost: there is an alert instead'),
+  lapsesBeforePause: whole('LAPSES_BEFORE_PAUSE', 0, { min: 0, max: 100 }, 'a driver who let so many offers in a row lapse, though their app showed them, is paused; 0 = never'),
+  lapsePauseMinutes: whole('LAPSE_PAUSE_MINUTES', 15, MINUTES_OF_A_DAY, 'how long that pause lasts, unless the driver comes back before'),
 
   enableDriverOffers: featureSwitch('ENABLE_DRIVER_OFFERS', 'offers to drivers; without them the nearest driver is assigned unasked'),
   driverOffersRollout: featureRollout('driver_offers', 'deliveries'),
@@ -59,6 +68,16 @@ export const SERVICE_VARIABLES = {
   enableAutoReassignment: featureSwitch('ENABLE_AUTO_REASSIGNMENT', 'a new driver is looked for where one was lost'),
   autoReassignmentRollout: featureRollout('auto_reassignment', 'deliveries'),
   autoReassignmentCities: featureCities('auto_reassignment'),
+
+  slackWebhookUrl: optionalSecretUrl('SLACK_WEBHOOK_URL', 'the incoming webhook of support’s chat; unset: the log'),
+  pagerDutyRoutingKey: optionalKey('PAGERDUTY_ROUTING_KEY', 32, 'the integration key of PagerDuty’s Events API v2; unset: pages go to the log'),
+  pagerDutyUrl: safeUrl('PAGERDUTY_URL', 'https://events.pagerduty.com/v2/enqueue', 'where events for PagerDuty are posted'),
+  webPushPublicKey: optionalText('WEB_PUSH_VAPID_PUBLIC_KEY', { pattern: /^[\w-]{87}$/, allowed: '65 bytes in base64url', isSecret: false }, 'the public key of web push, which apps subscribe with; all three or none'),
+  webPushPrivateKey: optionalText('WEB_PUSH_VAPID_PRIVATE_KEY', { pattern: /^[\w-]{43}$/, allowed: '32 bytes in base64url', isSecret: true }, 'the private key that goes with it'),
+  webPushSubject: optionalText('WEB_PUSH_VAPID_SUBJECT', { pattern: /^(mailto:[^\s@]+@[^\s@]+|https:\/\/[^\s/]+\S*)$/, allowed: 'a mailto: or https: address', isSecret: false }, 'where push services reach who sends'),
+  webPushAllowLocal: choice('WEB_PUSH_ALLOW_LOCAL', 'false', ['true', 'false'], 'for tests and demo: push services on this machine are taken too, also without TLS'),
+  publicUrl: optionalUrl('PUBLIC_URL', ['https:', 'http:'], 'before the paths of links in notices; unset: the paths alone are shown'),
+  notificationMaxAgeMinutes: whole('NOTIFICATION_MAX_AGE_MINUTES', 60, MINUTES_OF_A_DAY, 'a notice that could not be sent for so long is given up'),
 
   workerHealthHost: word('WORKER_HEALTH_HOST', '127.0.0.1', 'the address on which a worker answers /health, /health/ready and /metrics'),
   workerHealthPort: whole('WORKER_HEALTH_PORT', 3_002, PORT, 'the port of that address; 0 = any free one'),

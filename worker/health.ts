@@ -1,6 +1,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import { register } from 'prom-client';
+import type { FeatureSetting } from '../domain/rollout';
 
 export type HealthDeps = {
   host: string;
@@ -8,14 +9,16 @@ export type HealthDeps = {
   log: Logger;
   /** One a dependency; rejects while it is away. */
   checks: Readonly<Record<string, () => Promise<void>>>;
+  /** What holds in this process. */
+  features: () => readonly FeatureSetting[];
 };
 
 const CHECK_TIMEOUT_MS = 2_000;
 
 /** `/health` says that the process lives, `/health/ready` whether it can work, `/metrics` what it measured. */
-export async function startHealthServer({ host, port, log, checks }: HealthDeps): Promise<{ close(): Promise<void> }> {
+export async function startHealthServer({ host, port, log, ...shown }: HealthDeps): Promise<{ close(): Promise<void> }> {
   const server = createServer((request, response) => {
-    answer(request.url ?? '/', response, checks).catch((error: unknown) => {
+    answer(request.url ?? '/', response, shown).catch((error: unknown) => {
       log.error({ err: error }, 'health');
       response.writeHead(500).end();
     });
@@ -31,7 +34,7 @@ function listen(server: Server, host: string, port: number): Promise<void> {
   });
 }
 
-async function answer(url: string, response: ServerResponse, checks: HealthDeps['checks']): Promise<void> {
+async function answer(url: string, response: ServerResponse, { checks, features }: Pick<HealthDeps, 'checks' | 'features'>): Promise<void> {
   if (url === '/health') return json(response, 200, { status: 'ok' });
   if (url === '/metrics') {
     response.writeHead(200, { 'content-type': register.contentType }).end(await register.metrics());
@@ -40,7 +43,8 @@ async function answer(url: string, response: ServerResponse, checks: HealthDeps[
   if (url !== '/health/ready') return json(response, 404, { status: 'not found' });
   const states = await Promise.all(Object.entries(checks).map(async ([name, check]) => [name, await stateOf(check)] as const));
   const isReady = states.every(([, state]) => state === 'ok');
-  json(response, isReady ? 200 : 503, { status: isReady ? 'ok' : 'not ready', dependencies: Object.fromEntries(states) });
+  const shown = features().map(({ feature, state, rolloutPercent, cities }) => [feature, { state, rolloutPercent, cities }] as const);
+  json(response, isReady ? 200 : 503, { status: isReady ? 'ok' : 'not ready', dependencies: Object.fromEntries(states), features: Object.fromEntries(shown) });
 }
 
 async function stateOf(check: () => Promise<void>): Promise<string> {

@@ -1,6 +1,6 @@
 /** The worker process: runs workflows and activities, relays the outbox, archives positions. Composition only. */
 import { join } from 'node:path';
-import { heartbeat } from '@temporalio/activity';
+import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
 import { Client } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import Redis from 'ioredis';
@@ -8,36 +8,50 @@ import pino from 'pino';
 import { collectDefaultMetrics } from 'prom-client';
 import { v7 as newId } from 'uuid';
 import { ensureAuditPartitions } from '../activities/adapters/audit';
+import { auditLagMs, createAuditChains, lastFinishedCheck } from '../activities/adapters/auditChains';
 import { connectDatabase } from '../activities/adapters/database';
 import { createDeliveryStore } from '../activities/adapters/deliveryStore';
+import { createFeatureNews } from '../activities/adapters/featureNews';
+import { readFeatureRows } from '../activities/adapters/featureRows';
 import { createOpenRowsStore } from '../activities/adapters/openRowsStore';
+import { createNotifiers } from '../activities/adapters/notifiers';
 import { outboxBacklog, pruneSent } from '../activities/adapters/outbox';
 import { PositionArchive } from '../activities/adapters/positionArchive';
 import { createRedisDriverMap } from '../activities/adapters/redisDriverMap';
 import { createRelay, type Relay } from '../activities/adapters/relay';
 import { createNudge, createRunningDeliveries } from '../activities/adapters/runningDeliveries';
+import { createUnassignedRows } from '../activities/adapters/unassignedRows';
 import { createSocketEmitter } from '../activities/adapters/socketEmitter';
 import { createDispatcher } from '../activities/adapters/temporalDispatcher';
+import { pruneHealth, readLatestHealth } from '../activities/adapters/zoneHealthRows';
+import { createAuditCheck } from '../activities/auditCheck';
 import { createAvailability } from '../activities/availability';
 import { createDeliveryActivities } from '../activities/delivery';
+import { createFeatureRegistry, logFeatures } from '../activities/featureRegistry';
 import { createLiveMap } from '../activities/liveMap';
+import { createNotices } from '../activities/notices';
 import { createOpenRowsSweep } from '../activities/openRows';
 import { createMessageHandler } from '../activities/outboxMessages';
-import { createPresence } from '../activities/presence';
+import { createPresence, switchStatesOffAtOnce } from '../activities/presence';
+import { createEscalationCheck } from '../activities/escalationCheck';
 import { createUpkeep } from '../activities/upkeep';
 import { createWake } from '../activities/wake';
+import { createZoneHealth } from '../activities/zoneHealth';
 import { readSettings } from '../settings';
-import { disabledFeatures, environmentFeatures } from '../settings/features';
 import { readTemporalSettings } from '../settings/temporal';
 import { ATTEMPT_MS, TASK_QUEUE } from '../workflows/contract';
 import { beginAttempt } from './attempts';
+import { observeAudit, observeAuditCheck } from './auditMetrics';
 import { startHealthServer } from './health';
-import { observeOpenRows, observeOutbox } from './metrics';
+import { observeEscalation, observeOpenRows, observeOutbox } from './metrics';
 import { ensureSchedules } from './schedules';
 import { installTemporalLog } from './temporalLog';
+import { observeZones } from './zoneMetrics';
 
 /** A Redis that answers nothing for so long is gone, and its connection with it. */
 const SILENT_SOCKET_MS = 5_000;
+/** Zones are looked at each minute; figures older than this are not shown as if they were of now. */
+const ZONES_SHOWN_MS = 180_000;
 
 async function main(): Promise<void> {
   const settings = readSettings(process.env);
@@ -45,7 +59,6 @@ async function main(): Promise<void> {
   const log = pino({ level: settings.log.level, name: 'worker' });
   installTemporalLog(log);
   collectDefaultMetrics();
-  for (const { line, ...why } of disabledFeatures(settings.features)) log.info(why, line);
 
   const db = connectDatabase(settings.database.url, { ...settings.database, applicationName: 'driver-service worker' });
   // Half an attempt of a transaction: a search must not hold up who cancels while Redis hangs.
@@ -55,7 +68,11 @@ async function main(): Promise<void> {
   const client = new Client({ connection, namespace: temporal.namespace });
 
   const clock = Date.now;
-  const features = environmentFeatures(settings.features);
+  const features = createFeatureRegistry({
+    environment: settings.features, news: createFeatureNews(redis, log), clock, log, readRows: () => readFeatureRows(db, settings.features.map(({ feature }) => feature), 1),
+  });
+  await features.start();
+  logFeatures(features, log);
   const map = createRedisDriverMap(redis, { freshFixMs: settings.ranking.freshFixMs });
   const relayHolder: { relay?: Relay } = {};
   const kick = (): void => relayHolder.relay?.kick();
@@ -63,10 +80,12 @@ async function main(): Promise<void> {
   const dispatcher = createDispatcher(client, db);
   const availability = createAvailability({ db, map, features, clock, limits: settings.availability, kick });
   const presence = createPresence({ db, map, availability, features, clock, limits: settings.availability, kick });
+  switchStatesOffAtOnce(features, presence, log);
   const wake = createWake({ db, map, store, dispatcher, clock, ...settings });
   const liveMap = createLiveMap({ db, map, clock });
   const relay = createRelay(db, createMessageHandler({
     dispatcher, emitter: createSocketEmitter(redis), syncDriver: (driverId) => liveMap.syncDriver(driverId), driverFree: (news) => wake.driverFree(news),
+    notify: createNotices({ notifiers: createNotifiers({ db, clock, log, settings: settings.notices }), clock, log, maxAgeMs: settings.notices.maxAgeMs }),
   }), log);
   relayHolder.relay = relay;
 
@@ -76,8 +95,22 @@ async function main(): Promise<void> {
     nudge: createNudge(client, newId),
     onReport: (report) => observeOpenRows(report, log),
   });
+  const checkEscalation = createEscalationCheck({
+    rows: createUnassignedRows(db), features, switchedAt: () => features.changedAt('escalation'), clock, limits: settings.escalation, heartbeat: () => heartbeat(),
+    lookAgain: (deliveryId) => dispatcher.signalOfferWithdrawn(deliveryId, { offerId: '', correlationId: newId() }),
+    onReport: (report) => observeEscalation(report, log),
+  });
   const keepUp = createUpkeep({
-    ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months), pruneSent: (olderThanMs) => pruneSent(db, olderThanMs), clock,
+    ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months), pruneSent: (olderThanMs) => pruneSent(db, olderThanMs),
+    pruneHealth: (olderThanMs) => pruneHealth(db, olderThanMs), clock,
+  });
+  const zoneHealth = createZoneHealth({ db, map, clock, freshFixMs: settings.ranking.freshFixMs, waiting: settings.escalation.thresholds, timeScale: settings.timeScale, kick });
+  const verifyAudit = createAuditCheck({
+    chains: createAuditChains(db), clock, resumeFrom: (): unknown => activityInfo().heartbeatDetails, onReport: (report) => observeAuditCheck(report, log),
+    beat: (progress) => {
+      heartbeat(progress);
+      cancellationSignal().throwIfAborted(); // a worker that is told to stop leaves the rest to another
+    },
   });
   const worker = await Worker.create({
     connection, namespace: temporal.namespace, taskQueue: TASK_QUEUE,
@@ -85,6 +118,8 @@ async function main(): Promise<void> {
     activities: {
       ...createDeliveryActivities({ store, map, features, clock, newId, limits: settings, travel: settings.travel, timeScale: settings.timeScale, kick, beginAttempt }),
       endTimedState: (end: Parameters<typeof availability.endTimedState>[0]) => availability.endTimedState(end), sweepPresence: () => presence.sweepPresence(), sweepOpenRows, keepUp,
+      checkEscalation,
+      sweepZoneHealth: () => zoneHealth.compute(null), verifyAudit,
     },
     maxCachedWorkflows: settings.worker.maxCachedWorkflows,
     maxConcurrentWorkflowTaskExecutions: settings.worker.workflowTaskSlots,
@@ -96,21 +131,23 @@ async function main(): Promise<void> {
 
   const archive = new PositionArchive({ redis, db, onError: (error) => log.warn({ err: error }, 'positions were not archived; trying again') });
   const health = await startHealthServer({
-    host: settings.worker.healthHost, port: settings.worker.healthPort, log,
+    host: settings.worker.healthHost, port: settings.worker.healthPort, log, features: () => features.effective(),
     checks: {
       postgres: async () => void (await db.$queryRaw`SELECT 1`), redis: async () => void (await redis.ping()),
       temporal: async () => { if (worker.getState() !== 'RUNNING') throw new Error(`the worker is ${worker.getState()}`); },
     },
   });
   observeOutbox(() => outboxBacklog(db));
-  await ensureSchedules(client);
+  observeZones(() => readLatestHealth(db, clock() - ZONES_SHOWN_MS), log);
+  observeAudit({ lastCheck: () => lastFinishedCheck(db), lagMs: () => auditLagMs(db) });
+  await ensureSchedules(client, { escalationCheckMs: settings.escalation.checkEveryMs });
   relay.start();
   archive.start();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopOnce(worker));
 
   await worker.run(); // ends when told to stop and no task is under way
   log.info('stopping: no task is under way');
-  await Promise.all([archive.stop(), relay.stop(), health.close()]);
+  await Promise.all([archive.stop(), relay.stop(), features.stop(), health.close()]);
   await Promise.all([db.$disconnect(), redis.quit(), connection.close()]);
   log.info('stopped');
 }

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { Counter, Gauge } from 'prom-client';
+import type { EscalationReport } from '../activities/escalationCheck';
 import type { OpenRowsReport } from '../activities/openRows';
 
 const openDeliveries = new Gauge({ name: 'deliveries_open', help: 'Open deliveries at the last sweep' });
@@ -17,6 +18,20 @@ export function observeOpenRows(report: OpenRowsReport, log: Logger): void {
   repairs.inc({ repair: 'overdue' }, report.overdue);
   repairs.inc({ repair: 'stuck' }, report.stuck);
   if (report.restarted + report.orphaned + report.overdue + report.stuck + report.holdsWrong > 0) log.warn(report, 'the sweep of open deliveries had to repair');
+}
+
+const escalationsDue = new Gauge({ name: 'escalations_due', help: 'Deliveries that must be on some level, at the last check' });
+const escalationMissRatio = new Gauge({ name: 'escalation_miss_ratio', help: 'Share of those that were not on the level they must be on, at the last check' });
+const escalationsMissed = new Counter({ name: 'escalations_missed_total', help: 'Deliveries that the check found below their level, and made look again' });
+const casesUnresolved = new Gauge({ name: 'escalations_unresolved', help: 'Cases of the support queue that are not resolved, at the last check' });
+
+/** What the check of escalation found. A miss is a fault: a timer did not do what it is there for. */
+export function observeEscalation(report: EscalationReport, log: Logger): void {
+  escalationsDue.set(report.due);
+  escalationMissRatio.set(report.due === 0 ? 0 : report.missed / report.due);
+  escalationsMissed.inc(report.missed);
+  casesUnresolved.set(report.unresolvedCases);
+  if (report.missed > 0) log.warn(report, 'deliveries were below their level of escalation');
 }
 
 /** How far the outbox lags behind; read when somebody looks. */

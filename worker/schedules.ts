@@ -2,25 +2,45 @@ import { type Client, ScheduleAlreadyRunning, type ScheduleOptions, ScheduleOver
 import { TASK_QUEUE, WORKFLOWS } from '../workflows/contract';
 
 const SECOND_MS = 1_000;
+const MINUTE_MS = 60 * SECOND_MS;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+
+type Sweep = {
+  scheduleId: string;
+  workflowType: (typeof WORKFLOWS)[keyof typeof WORKFLOWS];
+  everyMs: number;
+  /** How long after the beginning of an interval, counted from midnight UTC. */
+  offsetMs?: number;
+  /** How late one that was missed may still be run. */
+  catchupMs?: number;
+  says: string;
+};
+
+/** Intervals that settings say, in ms. */
+export type SweepTimes = { escalationCheckMs: number };
 
 /** The sweeps and how often they run. They prove the invariants and repair what a bug or a lost Redis broke (design: sweeps). */
-const SWEEPS = [
+const sweepsOf = ({ escalationCheckMs }: SweepTimes): readonly Sweep[] => [
+  { scheduleId: 'escalation-sweep', workflowType: WORKFLOWS.escalationSweep, everyMs: Math.max(SECOND_MS, escalationCheckMs), says: 'is every overdue delivery on its level' },
   { scheduleId: 'presence-sweep', workflowType: WORKFLOWS.presenceSweep, everyMs: 15 * SECOND_MS, says: 'who is silent, whose break is overdue, is the map right' },
   { scheduleId: 'open-rows-sweep', workflowType: WORKFLOWS.openRowsSweep, everyMs: 30 * SECOND_MS, says: 'has every open delivery a running workflow' },
   { scheduleId: 'upkeep-sweep', workflowType: WORKFLOWS.upkeepSweep, everyMs: 3_600 * SECOND_MS, says: 'partitions ahead, outbox pruned' },
-] as const;
+  { scheduleId: 'zone-health-sweep', workflowType: WORKFLOWS.zoneHealthSweep, everyMs: 60 * SECOND_MS, says: 'how every zone fares' },
+  // At 03:17 UTC, when little else is to be done; where nobody was there to do it, later that day.
+  { scheduleId: 'audit-sweep', workflowType: WORKFLOWS.auditSweep, everyMs: DAY_MS, offsetMs: 197 * MINUTE_MS, catchupMs: DAY_MS / 2, says: 'do the hash chains of the audit trail hold' },
+];
 
 /** Creates the Schedules, or makes those of an older version say what this one says. Any worker may do it at any time. */
-export async function ensureSchedules(client: Client): Promise<void> {
-  for (const sweep of SWEEPS) await ensure(client, optionsOf(sweep));
+export async function ensureSchedules(client: Client, times: SweepTimes): Promise<void> {
+  for (const sweep of sweepsOf(times)) await ensure(client, optionsOf(sweep));
 }
 
-function optionsOf({ scheduleId, workflowType, everyMs, says }: (typeof SWEEPS)[number]): ScheduleOptions {
+function optionsOf({ scheduleId, workflowType, everyMs, offsetMs, catchupMs, says }: Sweep): ScheduleOptions {
   return {
     scheduleId,
-    spec: { intervals: [{ every: everyMs }] },
+    spec: { intervals: [{ every: everyMs, offset: offsetMs }] },
     action: { type: 'startWorkflow', workflowType, taskQueue: TASK_QUEUE, workflowId: scheduleId, workflowTaskTimeout: '2s', staticSummary: says },
-    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: 30 * SECOND_MS },
+    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: catchupMs ?? 30 * SECOND_MS },
   };
 }
 

@@ -7,8 +7,9 @@ import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { Availability } from '../domain/availability';
 import type { Known } from '../domain/deadline';
 import type { Actor, ReasonCode, Step } from '../domain/delivery';
+import type { LeaveReason } from '../domain/loss';
 import type { RejectReason } from '../domain/offer';
-import type { Answer } from '../domain/truth';
+import type { Answer, Meeting } from '../domain/truth';
 
 export const TASK_QUEUE = 'dispatch';
 
@@ -17,7 +18,10 @@ export const WORKFLOWS = {
   timedAvailability: 'timedAvailability',
   presenceSweep: 'presenceSweep',
   openRowsSweep: 'openRowsSweep',
+  escalationSweep: 'escalationSweep',
   upkeepSweep: 'upkeepSweep',
+  zoneHealthSweep: 'zoneHealthSweep',
+  auditSweep: 'auditSweep',
 } as const;
 
 /** `delivery/<merchant>/<sellerOrderId>`: two retries of one shop can never start two deliveries. Parts are escaped, so that no key can look like another's. */
@@ -45,6 +49,11 @@ export type TakeStep = Traced & { step: Step; by: Actor; deviceAt: number | null
 export type FailDelivery = Traced & { by: Actor; reason: ReasonCode; goods: 'RETURN' | 'LOST' };
 export type CancelDelivery = Traced & { by: Actor; reason: ReasonCode };
 export type AssignDriver = Traced & { driverId: string; by: Actor; override: boolean; why: string };
+export type HandOver = Traced & { driverId: string; by: Actor; override: boolean; meeting: Meeting | null; why: string };
+export type LeaveDelivery = Traced & { driverId: string; reason: LeaveReason };
+export type RescueDelivery = Traced & { driverId: string; offerId: string | null; assignmentId: string | null; by: Actor; why: string };
+export type RaisePay = Traced & { bonusCents: number; by: Actor; why: string };
+export type ResumeSearch = Traced & { by: Actor; why: string };
 
 /** A refusal comes back as a value of Answer; the update itself fails only where the delivery is closed. */
 export const acceptOffer = defineUpdate<Answer, [AcceptOffer]>('acceptOffer');
@@ -53,6 +62,11 @@ export const takeStep = defineUpdate<Answer, [TakeStep]>('takeStep');
 export const failDelivery = defineUpdate<Answer, [FailDelivery]>('failDelivery');
 export const cancelDelivery = defineUpdate<Answer, [CancelDelivery]>('cancelDelivery');
 export const assignDriver = defineUpdate<Answer, [AssignDriver]>('assignDriver');
+export const handOver = defineUpdate<Answer, [HandOver]>('handOver');
+export const leaveDelivery = defineUpdate<Answer, [LeaveDelivery]>('leaveDelivery');
+export const rescueDelivery = defineUpdate<Answer, [RescueDelivery]>('rescueDelivery');
+export const raisePay = defineUpdate<Answer, [RaisePay]>('raisePay');
+export const resumeSearch = defineUpdate<Answer, [ResumeSearch]>('resumeSearch');
 
 /** Update ids are business facts: a client's retry meets the first try. */
 export const updateIds = {

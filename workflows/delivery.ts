@@ -6,8 +6,8 @@ import type { DeliveryActivities, Told, WorkflowEvent } from '../activities/deli
 import { type Deadline, type Known, nextDeadline, waitingFor } from '../domain/deadline';
 import type { Answer } from '../domain/truth';
 import {
-  acceptOffer, assignDriver, ATTEMPT_MS, cancelDelivery, CLOSED, type DeliveryInput, driverCameFree, driverLeft, failDelivery, getKnown, IMPOSSIBLE,
-  offerWithdrawn, rejectOffer, searchAttributes, takeStep, type Traced,
+  acceptOffer, assignDriver, ATTEMPT_MS, cancelDelivery, CLOSED, type DeliveryInput, driverCameFree, driverLeft, failDelivery, getKnown, handOver, IMPOSSIBLE,
+  leaveDelivery, offerWithdrawn, raisePay, rejectOffer, rescueDelivery, resumeSearch, searchAttributes, takeStep, type Traced,
 } from './contract';
 
 const database = proxyLocalActivities<DeliveryActivities>({
@@ -49,6 +49,11 @@ export async function delivery({ deliveryId, correlationId }: DeliveryInput): Pr
   setHandler(failDelivery, ({ by, reason, goods, ...traced }) => ask({ kind: 'failDelivery', by, reason, goods }, traced), whileOpen);
   setHandler(cancelDelivery, ({ by, reason, ...traced }) => ask({ kind: 'cancelDelivery', by, reason }, traced), whileOpen);
   setHandler(assignDriver, ({ driverId, by, override, why, ...traced }) => ask({ kind: 'assignDriver', driverId, by, override, why }, traced), whileOpen);
+  setHandler(handOver, ({ driverId, by, override, meeting, why, ...traced }) => ask({ kind: 'handOver', driverId, by, override, meeting, why }, traced), whileOpen);
+  setHandler(leaveDelivery, ({ driverId, reason, ...traced }) => ask({ kind: 'leaveDelivery', driverId, reason }, traced), whileOpen);
+  setHandler(rescueDelivery, ({ driverId, offerId, assignmentId, by, why, ...traced }) => ask({ kind: 'rescueDelivery', driverId, offerId, assignmentId, by, why }, traced), whileOpen);
+  setHandler(raisePay, ({ bonusCents, by, why, ...traced }) => ask({ kind: 'raisePay', bonusCents, by, why }, traced), whileOpen);
+  setHandler(resumeSearch, ({ by, why, ...traced }) => ask({ kind: 'resumeSearch', by, why }, traced), whileOpen);
   setHandler(driverLeft, ({ driverId, offerId, assignmentId, why, ...traced }) => put({ kind: 'releaseDriver', driverId, offerId, assignmentId, why }, traced));
   setHandler(offerWithdrawn, (traced) => put({ kind: 'readDelivery' }, traced));
   setHandler(driverCameFree, ({ driverId, passed, ...traced }) => put({ kind: 'lookForDriver', freed: { driverId, passed } }, traced));

@@ -1,6 +1,9 @@
 /** What the worker runs: the entry of the workflow bundle. */
 export { delivery } from './delivery';
+export { auditSweep } from './sweeps/audit';
+export { escalationSweep } from './sweeps/escalation';
 export { openRowsSweep } from './sweeps/openRows';
 export { presenceSweep } from './sweeps/presence';
 export { upkeepSweep } from './sweeps/upkeep';
+export { zoneHealthSweep } from './sweeps/zoneHealth';
 export { timedAvailability } from './timedAvailability';

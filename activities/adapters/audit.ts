@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { v7 as newId } from 'uuid';
 import { type AuditRecord, canonicalJson } from '../../domain/audit';
+import { chainNameOf } from '../../domain/auditChain';
 import { type Entry } from '../../domain/truth';
 import { type Database, type Tx } from './database';
 
@@ -69,7 +70,7 @@ function rowOf(record: AuditRecord, previous: Uint8Array | null, hash: Uint8Arra
     merchant_id: record.merchantId, seller_order_id: record.sellerOrderId, actor_kind: record.actor.kind, actor_id: record.actor.id,
     from_state: record.from, to_state: record.to, why: record.why, correlation_id: record.correlationId,
     device_at: record.deviceAt === null ? null : iso(record.deviceAt), detail: record.detail,
-    chain: record.chain === 'delivery' ? `delivery/${record.deliveryId}` : `driver/${record.driverId}`,
+    chain: chainNameOf(record),
     prev_hash: previous === null ? null : hex(previous), hash: hex(hash),
   };
 }

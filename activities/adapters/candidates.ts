@@ -10,11 +10,11 @@ const HISTORY_MS = 8 * 3_600_000;
 type Row = {
   id: string; availability: Availability; pending: PendingAvailability | null; vehicle_kind: VehicleKind; capacity: number; live_offers: number; active_assignments: number;
   offer_version: number | null; shift_ends_at: Date | null; idle_since: Date | null; earned_today_cents: number; recent_rejections: number;
-  last_lapse_at: Date | null; rejected_pay_cents: number | null; rejected_level: ReachedLevel | null; lost: boolean;
+  asked_by_broadcast: boolean; last_lapse_at: Date | null; rejected_pay_cents: number | null; rejected_level: ReachedLevel | null; lost: boolean;
 };
 
 /** What PostgreSQL knows of drivers near a pickup, with their history with this delivery. A lapse while the app was not reached does not count (spec 2). */
-export async function readCandidates(db: Database, { deliveryId, driverIds, now }: CandidateQuery): Promise<CandidateFacts[]> {
+export async function readCandidates(db: Database, { deliveryId, driverIds, broadcastSince, now }: CandidateQuery): Promise<CandidateFacts[]> {
   if (driverIds.length === 0) return [];
   const since = new Date(now - HISTORY_MS);
   const rows = await db.$queryRaw<Row[]>`
@@ -24,7 +24,9 @@ export async function readCandidates(db: Database, { deliveryId, driverIds, now 
          AND (o.state = 'REJECTED' OR (o.state = 'EXPIRED' AND o.reached_at IS NOT NULL))) AS recent_rejections,
       (SELECT max(o.ended_at) FROM offers o WHERE o.delivery_id = ${deliveryId}::uuid AND o.driver_id = d.id AND o.state = 'EXPIRED') AS last_lapse_at,
       rejected.pay_cents AS rejected_pay_cents, rejected.escalation_level AS rejected_level,
-      EXISTS (SELECT FROM assignments a WHERE a.delivery_id = ${deliveryId}::uuid AND a.driver_id = d.id AND a.state = 'LOST') AS lost
+      EXISTS (SELECT FROM assignments a WHERE a.delivery_id = ${deliveryId}::uuid AND a.driver_id = d.id AND a.state = 'LOST') AS lost,
+      EXISTS (SELECT FROM offers o WHERE o.delivery_id = ${deliveryId}::uuid AND o.driver_id = d.id AND o.kind = 'BROADCAST'
+        AND o.created_at >= ${broadcastSince === null ? null : new Date(broadcastSince)}::timestamptz) AS asked_by_broadcast
     FROM drivers d
     LEFT JOIN LATERAL (SELECT o.pay_cents, o.escalation_level FROM offers o WHERE o.delivery_id = ${deliveryId}::uuid AND o.driver_id = d.id AND o.state = 'REJECTED'
       ORDER BY o.ended_at DESC LIMIT 1) AS rejected ON true
@@ -39,5 +41,6 @@ function candidateFacts(row: Row): CandidateFacts {
     shiftEndsAt: msOf(row.shift_ends_at), idleSince: msOf(row.idle_since), earningsTodayCents: row.earned_today_cents,
     recentRejections: row.recent_rejections, lastLapseAt: msOf(row.last_lapse_at),
     rejected: row.rejected_pay_cents === null ? null : { payCents: row.rejected_pay_cents, level: row.rejected_level ?? 0 }, lost: row.lost,
+    askedByBroadcast: row.asked_by_broadcast,
   };
 }

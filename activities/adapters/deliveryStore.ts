@@ -6,7 +6,7 @@ import { type DeliveryStore, type SearchFacts, type Touched } from '../delivery'
 import { ImpossibleEvent } from '../impossibleEvent';
 import { readCandidates } from './candidates';
 import { type Database, msOf, sqlStateOf, type Tx } from './database';
-import { lockDriversOf, lockFirstFree, readAssignments, readDelivery, type ReadDriver, readDrivers, readOffers } from './deliveryRow';
+import { lockDriversOf, lockFirstFree, readAssignments, readDelivery, type ReadDriver, readDrivers, readOffers, readOpenCase } from './deliveryRow';
 import { type AuditHeads, writeDecision } from './deliveryWriter';
 
 /** The delivery's rows in PostgreSQL. Locks in one order everywhere: the delivery, its drivers by id, then offers and assignments. */
@@ -36,20 +36,22 @@ async function refusingImpossible<T>(change: Promise<T>): Promise<T> {
   }
 }
 
-async function readTruth(tx: Tx, deliveryId: string, { offerIds, driverIds, pickFrom }: Touched): Promise<{ truth: Truth; heads: AuditHeads; picked: string | null }> {
+async function readTruth(tx: Tx, deliveryId: string, { offerIds, driverIds, pickFrom, pickAtMost }: Touched): Promise<{ truth: Truth; heads: AuditHeads; picked: string[] }> {
   const delivery = await readDelivery(tx, deliveryId, 'lock');
   if (!delivery) throw new ImpossibleEvent(`delivery ${deliveryId} has no row`);
   const drivers = await lockDriversOf(tx, deliveryId, driverIds);
-  const wantsDriver = delivery.facts.status === 'PENDING' || delivery.facts.status === 'SEARCHING';
-  const picked = wantsDriver ? await lockFirstFree(tx, pickFrom) : undefined;
-  if (picked) drivers.push(picked);
+  const { status, heldReason } = delivery.facts;
+  const wantsDriver = (status === 'PENDING' || status === 'SEARCHING') && heldReason === null;
+  const picked = wantsDriver ? await lockFirstFree(tx, pickFrom, pickAtMost) : [];
+  drivers.push(...picked);
   const truth: Truth = {
     delivery: delivery.facts,
     offers: await readOffers(tx, deliveryId, { offerIds, driverIds }),
     assignments: await readAssignments(tx, deliveryId),
     drivers: Object.fromEntries(drivers.map(({ facts }) => [facts.driverId, facts])),
+    supportCase: await readOpenCase(tx, deliveryId),
   };
-  return { truth, heads: headsOf(delivery.auditHash, drivers), picked: picked?.facts.driverId ?? null };
+  return { truth, heads: headsOf(delivery.auditHash, drivers), picked: picked.map(({ facts }) => facts.driverId) };
 }
 
 function headsOf(deliveryHash: Uint8Array | null, drivers: readonly ReadDriver[]): AuditHeads {
@@ -64,11 +66,13 @@ async function lookAtTruth(db: Database, deliveryId: string, { offerIds, driverI
     const assignments = await readAssignments(tx, deliveryId);
     const involved = [...driverIds, ...offers.map(({ driverId }) => driverId), ...assignments.map(({ driverId }) => driverId)];
     const drivers = await readDrivers(tx, [...new Set(involved)]);
-    return { delivery: delivery.facts, offers, assignments, drivers: Object.fromEntries(drivers.map(({ facts }) => [facts.driverId, facts])) };
+    const supportCase = await readOpenCase(tx, deliveryId);
+    return { delivery: delivery.facts, offers, assignments, drivers: Object.fromEntries(drivers.map(({ facts }) => [facts.driverId, facts])), supportCase };
   }, { isolationLevel: 'RepeatableRead' });
 }
 
 type SearchRow = {
+  unassigned_ms: bigint; unassigned_since: Date | null; escalated_at: Date | null; broadcast_since: Date | null; held_reason: string | null; city_escalation_minutes: number[];
   status: DeliveryStatus; search_at: Date; city_id: string; parcel_size: ParcelSize; search_round: number; escalation_level: SearchFacts['escalationLevel'];
   pay_cents: number; bonus_cents: number; currency: string; distance_meters: number; ready_at: Date; offer_ttl_seconds: number | null; merchant_name: string;
   pickup_address: string; pickup_lat: number; pickup_lng: number; pickup_notes: string | null; dropoff_address: string; dropoff_lat: number; dropoff_lng: number;
@@ -76,11 +80,12 @@ type SearchRow = {
 
 async function readSearchFacts(db: Database, deliveryId: string): Promise<SearchFacts | undefined> {
   const [row] = await db.$queryRaw<SearchRow[]>`
-    SELECT d.status, d.search_at, d.city_id, d.parcel_size, d.search_round, d.escalation_level, d.pay_cents, d.bonus_cents, d.currency, d.distance_meters,
+    SELECT d.unassigned_ms, d.unassigned_since, d.escalated_at, d.broadcast_since, d.held_reason, c.escalation_minutes AS city_escalation_minutes, d.status, d.search_at, d.city_id, d.parcel_size, d.search_round, d.escalation_level, d.pay_cents, d.bonus_cents, d.currency, d.distance_meters,
       d.ready_at, z.offer_ttl_seconds, m.name AS merchant_name, p.address AS pickup_address, p.lat AS pickup_lat, p.lng AS pickup_lng, p.notes AS pickup_notes,
       o.address AS dropoff_address, o.lat AS dropoff_lat, o.lng AS dropoff_lng
     FROM deliveries d
     JOIN merchants m ON m.id = d.merchant_id
+    JOIN cities c ON c.id = d.city_id
     JOIN stops p ON p.delivery_id = d.id AND p.kind = 'PICKUP'
     JOIN stops o ON o.delivery_id = d.id AND o.kind = 'DROPOFF'
     LEFT JOIN zones z ON z.id = d.zone_id
@@ -91,12 +96,13 @@ async function readSearchFacts(db: Database, deliveryId: string): Promise<Search
 function searchFacts(row: SearchRow): SearchFacts {
   const pickup: Point = { lat: row.pickup_lat, lng: row.pickup_lng };
   const dropoff: Point = { lat: row.dropoff_lat, lng: row.dropoff_lng };
-  const payCents = row.pay_cents + row.bonus_cents;
   return {
     status: row.status, searchAt: msOf(row.search_at), cityId: row.city_id, parcelSize: row.parcel_size, searchRound: row.search_round,
-    escalationLevel: row.escalation_level, payCents, readyAt: msOf(row.ready_at), pickup, zoneOfferTtlSeconds: row.offer_ttl_seconds,
+    escalationLevel: row.escalation_level, escalatedAt: msOf(row.escalated_at), broadcastSince: msOf(row.broadcast_since), isHeld: row.held_reason !== null,
+    clock: { accumulatedMs: Number(row.unassigned_ms), runningSince: msOf(row.unassigned_since) }, cityEscalationMinutes: row.city_escalation_minutes,
+    payCents: row.pay_cents, bonusCents: row.bonus_cents, readyAt: msOf(row.ready_at), pickup, zoneOfferTtlSeconds: row.offer_ttl_seconds,
     shown: {
-      payCents, currency: row.currency, merchant: row.merchant_name, parcelSize: row.parcel_size, distanceMeters: row.distance_meters,
+      currency: row.currency, merchant: row.merchant_name, parcelSize: row.parcel_size, distanceMeters: row.distance_meters,
       readyAt: row.ready_at.toISOString(),
       pickup: { address: row.pickup_address, point: pickup, notes: row.pickup_notes }, dropoff: { address: row.dropoff_address, point: dropoff },
     },

@@ -1,5 +1,6 @@
 import { type DriverFacts } from '../../domain/availability';
 import { type OfferFacts } from '../../domain/offer';
+import { type CaseFacts } from '../../domain/supportCase';
 import { type AssignmentFacts, type Decision, type DeliveryFacts, type Truth } from '../../domain/truth';
 import { possible } from '../impossibleEvent';
 import { chainEntries, type ChainHeads, ENTRY_ROWS, INSERT_ENTRIES } from './audit';
@@ -27,9 +28,9 @@ function rowsOf(before: Truth, decision: Decision, heads: AuditHeads, at: number
   return {
     ends: [
       [deliveryRow(delivery, after)], changedOffers(before, decision.next).map(endedOffer), changedAssignments(before, decision.next).map(assignmentRow),
-      changedDrivers(before, decision, after, at),
+      changedDrivers(before, decision, after, at), changedCases(before, decision.next),
     ],
-    begins: [newOffers(decision), newAssignments(decision), entries, messageRows(deliveryId, correlationId, decision.messages)],
+    begins: [newOffers(decision), newAssignments(decision), entries, messageRows(deliveryId, correlationId, decision.messages), newCases(before, decision.next)],
   };
 }
 
@@ -39,7 +40,8 @@ const UPDATES = `
     UPDATE deliveries SET status = new.status, status_changed_at = new.status_changed_at, reason_code = new.reason_code,
       search_again_at = new.search_again_at, search_round = new.search_round, unassigned_ms = new.unassigned_ms, unassigned_since = new.unassigned_since,
       escalation_level = new.escalation_level, driver_id = new.driver_id, pinned = new.pinned, bonus_cents = new.bonus_cents, assigned_at = new.assigned_at,
-      picked_up_at = new.picked_up_at, closed_at = new.closed_at, audit_hash = new.audit_hash
+      picked_up_at = new.picked_up_at, closed_at = new.closed_at, audit_hash = new.audit_hash, escalated_at = new.escalated_at,
+      broadcast_since = new.broadcast_since, held_reason = new.held_reason, lost_at = new.lost_at, losses = new.losses, delayed_since = new.delayed_since
     FROM jsonb_populate_recordset(null::deliveries, $1::jsonb) AS new WHERE deliveries.id = new.id
   ), o AS (
     UPDATE offers SET state = new.state, ended_at = new.ended_at, end_reason = new.end_reason
@@ -48,13 +50,17 @@ const UPDATES = `
     UPDATE assignments SET state = new.state, at_pickup_at = new.at_pickup_at, picked_up_at = new.picked_up_at, at_dropoff_at = new.at_dropoff_at,
       ended_at = new.ended_at, end_reason = new.end_reason
     FROM jsonb_populate_recordset(null::assignments, $3::jsonb) AS new WHERE assignments.id = new.id
+  ), c AS (
+    UPDATE escalations SET level = new.level, state = new.state, reason = new.reason, driver_id = new.driver_id, rose_at = new.rose_at, resolved_at = new.resolved_at,
+      resolved_by = new.resolved_by, resolution = new.resolution
+    FROM jsonb_populate_recordset(null::escalations, $5::jsonb) AS new WHERE escalations.id = new.id
   )
   UPDATE drivers SET live_offers = new.live_offers, active_assignments = new.active_assignments, availability = new.availability,
     availability_until = new.availability_until, availability_reason = new.availability_reason, pending = new.pending, shift_ends_at = new.shift_ends_at,
     availability_version = drivers.availability_version + 1, audit_hash = new.audit_hash,
     idle_since = CASE WHEN new.availability <> 'AVAILABLE' THEN NULL WHEN drivers.availability = 'AVAILABLE' THEN drivers.idle_since ELSE new.idle_since END,
     earned_today_cents = new.earned_today_cents + CASE WHEN drivers.earned_on = new.earned_on THEN drivers.earned_today_cents ELSE 0 END,
-    earned_on = new.earned_on
+    earned_on = new.earned_on, lapses_in_row = new.lapses_in_row
   FROM jsonb_populate_recordset(null::drivers, $4::jsonb) AS new WHERE drivers.id = new.id`;
 
 const INSERTS = `
@@ -63,9 +69,13 @@ const INSERTS = `
     SELECT id, delivery_id, driver_id, kind, state, round, pay_cents, escalation_level, payload, choice, created_at, expires_at
     FROM jsonb_populate_recordset(null::offers, $1::jsonb)
   ), a AS (
-    INSERT INTO assignments (id, delivery_id, driver_id, offer_id, way, state, pinned, pay_cents, started_at, choice)
-    SELECT id, delivery_id, driver_id, offer_id, way, state, pinned, pay_cents, started_at, choice
+    INSERT INTO assignments (id, delivery_id, driver_id, offer_id, way, state, pinned, pay_cents, started_at, choice, meeting_lat, meeting_lng, meeting_address)
+    SELECT id, delivery_id, driver_id, offer_id, way, state, pinned, pay_cents, started_at, choice, meeting_lat, meeting_lng, meeting_address
     FROM jsonb_populate_recordset(null::assignments, $2::jsonb)
+  ), c AS (
+    INSERT INTO escalations (id, delivery_id, city_id, zone_id, level, state, reason, driver_id, opened_at, rose_at, resolved_at, resolved_by, resolution)
+    SELECT id, delivery_id, city_id, zone_id, level, state, reason, driver_id, opened_at, rose_at, resolved_at, resolved_by, resolution
+    FROM jsonb_populate_recordset(null::escalations, $5::jsonb)
   ), e AS (${INSERT_ENTRIES} FROM ${ENTRY_ROWS('$3')})
   ${INSERT_MESSAGES} FROM ${MESSAGE_ROWS('$4')}`;
 
@@ -75,7 +85,8 @@ function deliveryRow(delivery: DeliveryFacts, { deliveryHash }: ChainHeads): obj
     search_again_at: iso(delivery.searchAgainAt), search_round: delivery.searchRound, unassigned_ms: delivery.clock.accumulatedMs,
     unassigned_since: iso(delivery.clock.runningSince), escalation_level: delivery.escalationLevel, driver_id: delivery.driverId, pinned: delivery.pinned,
     bonus_cents: delivery.bonusCents, assigned_at: iso(delivery.assignedAt), picked_up_at: iso(delivery.pickedUpAt), closed_at: iso(delivery.closedAt),
-    audit_hash: bytea(deliveryHash),
+    audit_hash: bytea(deliveryHash), escalated_at: iso(delivery.escalatedAt), broadcast_since: iso(delivery.broadcastSince), held_reason: delivery.heldReason,
+    lost_at: iso(delivery.lostAt), losses: delivery.losses, delayed_since: iso(delivery.delayedSince),
   };
 }
 
@@ -117,18 +128,16 @@ function driverRow(driver: DriverFacts, auditHash: Uint8Array | null, at: number
     id: driver.driverId, live_offers: driver.liveOffers, active_assignments: driver.activeAssignments, availability: driver.availability,
     availability_until: iso(driver.availabilityUntil), availability_reason: driver.availabilityReason, pending: driver.pending,
     shift_ends_at: iso(driver.shiftEndsAt), audit_hash: bytea(auditHash),
-    idle_since: iso(at), earned_on: iso(at).slice(0, 10),
+    idle_since: iso(at), earned_on: iso(at).slice(0, 10), lapses_in_row: driver.lapsesInRow,
   };
 }
 
-function newOffers({ next, newOffer }: Decision): object[] {
-  const offer = next.offers.find(({ offerId }) => offerId === newOffer?.offerId);
-  if (!newOffer || !offer) return [];
-  return [{
+function newOffers({ next, newOffers: made }: Decision): object[] {
+  return made.flatMap(({ offerId, chosen }) => next.offers.filter((offer) => offer.offerId === offerId).map((offer) => ({
     id: offer.offerId, delivery_id: offer.deliveryId, driver_id: offer.driverId, kind: offer.kind, state: offer.state, round: offer.round,
-    pay_cents: offer.payCents, escalation_level: offer.escalationLevel, payload: newOffer.chosen.payload, choice: newOffer.chosen.why,
+    pay_cents: offer.payCents, escalation_level: offer.escalationLevel, payload: chosen.payload, choice: chosen.why,
     created_at: iso(offer.createdAt), expires_at: iso(offer.expiresAt),
-  }];
+  })));
 }
 
 function newAssignments({ next, newAssignment }: Decision): object[] {
@@ -137,7 +146,23 @@ function newAssignments({ next, newAssignment }: Decision): object[] {
   return [{
     id: assignment.assignmentId, delivery_id: next.delivery.deliveryId, driver_id: assignment.driverId, offer_id: assignment.offerId, way: assignment.way,
     state: assignment.state, pinned: assignment.pinned, pay_cents: assignment.payCents, started_at: iso(assignment.startedAt), choice: newAssignment.why,
+    meeting_lat: assignment.meeting?.point.lat ?? null, meeting_lng: assignment.meeting?.point.lng ?? null, meeting_address: assignment.meeting?.address ?? null,
   }];
+}
+
+function changedCases(before: Truth, { supportCase }: Truth): object[] {
+  return supportCase !== null && supportCase !== before.supportCase && supportCase.caseId === before.supportCase?.caseId ? [caseRow(supportCase)] : [];
+}
+
+function newCases(before: Truth, { delivery: { deliveryId, cityId, zoneId }, supportCase }: Truth): object[] {
+  if (supportCase === null || supportCase.caseId === before.supportCase?.caseId) return [];
+  return [{ ...caseRow(supportCase), delivery_id: deliveryId, city_id: cityId, zone_id: zoneId }];
+}
+
+function caseRow({ caseId, level, state, reason, driverId, openedAt, roseAt, resolvedAt, resolvedBy, resolution }: CaseFacts): object {
+  return {
+    id: caseId, level, state, reason, driver_id: driverId, opened_at: iso(openedAt), rose_at: iso(roseAt), resolved_at: iso(resolvedAt), resolved_by: resolvedBy, resolution,
+  };
 }
 
 function iso(at: number): string;

@@ -27,7 +27,7 @@ export function createOpenRowsStore(db: Database): OpenRowsStore {
       const rows = await db.$queryRaw<Row[]>`
         SELECT d.id, d.merchant_id AS "merchantId", d.seller_order_id AS "sellerOrderId" FROM deliveries d
         WHERE d.closed_at IS NULL AND d.status_changed_at < ${before} AND (
-          (d.status IN ('PENDING', 'SEARCHING') AND coalesce(d.search_again_at, d.search_at) < ${before})
+          (d.status IN ('PENDING', 'SEARCHING') AND d.held_reason IS NULL AND coalesce(d.search_again_at, d.search_at) < ${before})
           OR (d.status = 'OFFERED' AND NOT EXISTS (SELECT FROM offers o WHERE o.delivery_id = d.id AND o.state = 'LIVE' AND o.expires_at >= ${before})))
         ORDER BY d.id LIMIT ${limit}`;
       return rows.map(openRow);

@@ -81,6 +81,6 @@ const AREA: z.ZodType<ZoneArea> = z.discriminatedUnion('type', [
 ]);
 
 /** Written through the API, which checks it; read as data all the same. */
-function areaOf(polygon: unknown): ZoneArea {
+export function areaOf(polygon: unknown): ZoneArea {
   return AREA.parse(polygon);
 }

@@ -1,4 +1,5 @@
 import { type Message } from '../../domain/message';
+import { type Notice, type NoticeAddressee } from '../../domain/notice';
 import { type Database, type Tx } from './database';
 
 /** A message as it lies in the outbox. */
@@ -11,7 +12,15 @@ export async function enqueue(tx: Tx, key: string, correlationId: string, messag
 }
 
 export function messageRows(key: string, correlationId: string, messages: readonly Message[]): Record<string, unknown>[] {
-  return messages.map(({ kind, ...payload }) => ({ kind, key, payload, correlation_id: correlationId }));
+  return messages.map((message) => {
+    const { kind, ...payload } = message;
+    return { kind, key: kind === 'notify' ? noticeKey(message.notice) : key, payload, correlation_id: correlationId };
+  });
+}
+
+/** Of one matter each addressee hears one notice after another: `resolved` must not overtake the `open` that could not be sent yet. */
+function noticeKey({ to, about }: Notice): string {
+  return `${to.kind}/${about}`;
 }
 
 /** The INSERT without its rows, so that it can be one part of a larger statement. */
@@ -21,17 +30,23 @@ export const MESSAGE_ROWS = (json: string): string => `jsonb_to_recordset(${json
 /** A message is sent again when its sender said nothing for this long: the sender died. */
 const LEASE_MS = 10_000;
 
+type NoticesDue = { to?: NoticeAddressee['kind']; afterMs?: number };
+
 /**
  * Takes up to `limit` messages of these kinds that are due. Taken ones are leased, not locked: no transaction stays open while they are sent, and those of a dead
  * or frozen process come back when the lease runs out. What clients are told of one key waits for what they are to be told before it, whoever sends that; only two
- * processes that take at the same instant may overtake each other.
+ * processes that take at the same instant may overtake each other. Of the notices of one key only the oldest is ever taken.
+ * @param notices which of them, and from what age on
  */
-export async function takeDue(db: Database, kinds: readonly Message['kind'][], limit: number): Promise<Enqueued[]> {
+export async function takeDue(db: Database, kinds: readonly Message['kind'][], limit: number, notices: NoticesDue = {}): Promise<Enqueued[]> {
+  const { to = null, afterMs = 0 } = notices;
   const taken = await db.$queryRaw<Enqueued[]>`
     UPDATE outbox SET next_at = now() + ${LEASE_MS} * interval '1 millisecond', attempts = attempts + 1
     WHERE id IN (
       SELECT id FROM outbox due WHERE sent_at IS NULL AND next_at <= now() AND kind = ANY(${[...kinds]}) AND NOT (kind = 'emit' AND EXISTS (
         SELECT FROM outbox earlier WHERE earlier.key = due.key AND earlier.id < due.id AND earlier.kind = 'emit' AND earlier.sent_at IS NULL AND earlier.next_at > now()))
+        AND (kind <> 'notify' OR payload #>> '{notice,to,kind}' = ${to} AND created_at <= now() - ${afterMs} * interval '1 millisecond' AND NOT EXISTS (
+        SELECT FROM outbox earlier WHERE earlier.key = due.key AND earlier.id < due.id AND earlier.kind = 'notify' AND earlier.sent_at IS NULL))
       ORDER BY next_at, id LIMIT ${limit} FOR UPDATE SKIP LOCKED)
     RETURNING id, key, correlation_id AS "correlationId", attempts, jsonb_build_object('kind', kind) || payload AS message`;
   return taken.sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -43,8 +58,8 @@ export async function markSent(db: Database, ids: readonly bigint[]): Promise<vo
 }
 
 /** Doubling from 100 ms to 30 s: a message is never given up. */
-export async function putBack(db: Database, { id, attempts }: Enqueued, error: string): Promise<void> {
-  const delayMs = Math.min(30_000, 100 * 2 ** Math.min(attempts, 10));
+export async function putBack(db: Database, { id, attempts }: Enqueued, error: string, minDelayMs = 0): Promise<void> {
+  const delayMs = Math.max(minDelayMs, Math.min(30_000, 100 * 2 ** Math.min(attempts, 10)));
   await db.$executeRaw`UPDATE outbox SET next_at = now() + ${delayMs} * interval '1 millisecond', last_error = ${error.slice(0, 500)} WHERE id = ${id}`;
 }
 

@@ -1,5 +1,5 @@
 import { type TimedState } from '../../domain/availability';
-import { type Database, msOf, sql } from './database';
+import { type Database, msOf, sql, type Tx } from './database';
 
 /** Breaks and pauses that should have ended before `before` (epoch ms), the longest overdue first. */
 export async function readOverdue(db: Database, before: number, limit: number): Promise<{ driverId: string; state: TimedState; until: number }[]> {
@@ -17,7 +17,7 @@ export async function readInStatesOfV2(db: Database, afterId: string | null, lim
     WHERE (availability IN ('ON_BREAK', 'PAUSED', 'SHIFT_ENDED') OR pending->>'kind' <> 'OFFLINE') ${after} ORDER BY id LIMIT ${limit}`;
 }
 
-export async function readCityIds(db: Database): Promise<string[]> {
+export async function readCityIds(db: Tx): Promise<string[]> {
   const rows = await db.$queryRaw<{ id: string }[]>`SELECT id FROM cities ORDER BY id`;
   return rows.map(({ id }) => id);
 }

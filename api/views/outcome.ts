@@ -12,6 +12,10 @@ export const outcomeView = z.discriminatedUnion('outcome', [
   z.strictObject({ outcome: z.literal('accepted'), deliveryId: z.uuid(), offerId: z.uuid(), assignmentId: z.uuid(), at: instantText }),
   z.strictObject({ outcome: z.literal('rejected'), deliveryId: z.uuid(), offerId: z.uuid(), at: instantText }),
   z.strictObject({ outcome: z.literal('moved'), deliveryId: z.uuid(), status: DELIVERY_STATUS, at: instantText }),
+  z.strictObject({ outcome: z.literal('released'), deliveryId: z.uuid(), at: instantText }),
+  z.strictObject({ outcome: z.literal('escalated'), deliveryId: z.uuid(), at: instantText }),
+  z.strictObject({ outcome: z.literal('payRaised'), deliveryId: z.uuid(), payCents: z.int() }),
+  z.strictObject({ outcome: z.literal('searching'), deliveryId: z.uuid() }),
   z.strictObject({ outcome: z.literal('assigned'), deliveryId: z.uuid(), driverId: z.uuid(), assignmentId: z.uuid(), at: instantText }),
 ]).meta({ id: 'Outcome' });
 
@@ -19,7 +23,7 @@ export const outcomeView = z.discriminatedUnion('outcome', [
 export async function replyTo(db: PrismaClient, caller: Caller, deliveryId: string, answer: Answer): Promise<Reply> {
   if (isRefusal(answer)) throw await refusal(db, caller, deliveryId, answer);
   if (answer.outcome === 'noted') throw new Error('a question was answered with no answer');
-  return { status: 200, body: { ...answer, at: iso(answer.at) } };
+  return { status: 200, body: 'at' in answer ? { ...answer, at: iso(answer.at) } : answer };
 }
 
 async function refusal(db: PrismaClient, caller: Caller, deliveryId: string, { refused, detail }: Extract<Answer, { refused: string }>): Promise<Problem> {

@@ -194,6 +194,10 @@ describe('a busy city, its events in any order', () => {
       { kind: 'takeStep', step: 'arriveAtPickup', by, deviceAt: null }, { kind: 'failDelivery', by, reason: 'DAMAGED', goods: pick(['RETURN', 'LOST']) },
       { kind: 'assignDriver', driverId: pick(drivers), by: OPS, override: random() < 0.5, why: 'test' },
       { kind: 'releaseDriver', driverId: by.id, offerId: offer?.id ?? null, assignmentId: assignment?.id ?? null, why: 'test' }, { kind: 'readDelivery' },
+      { kind: 'releaseDriver', driverId: by.id, offerId: null, assignmentId: assignment?.id ?? null, why: pick(['FELL_SILENT', 'NO_PROGRESS']) }, { kind: 'escalate' },
+      { kind: 'leaveDelivery', driverId: by.id, reason: pick(['VEHICLE_BREAKDOWN', 'OTHER']) }, { kind: 'handOver', driverId: pick(drivers), by: OPS, override: true, meeting: null, why: 'test' },
+      { kind: 'rescueDelivery', driverId, offerId: offer?.id ?? null, assignmentId: assignment?.id ?? null, by: OPS, why: 'test' },
+      { kind: 'resumeSearch', by: OPS, why: 'test' }, { kind: 'raisePay', bonusCents: Math.floor(random() * 500), by: OPS, why: 'test' },
       ...(random() < 0.2 ? [CANCEL] : []),
     ]);
   }
@@ -203,7 +207,7 @@ describe('a busy city, its events in any order', () => {
     const { drivers, deliveries } = await field({ drivers: 5, deliveries: 12, capacity: 2 });
     for (let round = 0; round < 25; round += 1) {
       const events = await Promise.all(deliveries.flatMap((deliveryId) => [deliveryId, ...(random() < 0.3 ? [deliveryId] : [])]).map(async (deliveryId) => [deliveryId, await anyEvent(deliveryId, drivers, random)] as const));
-      await Promise.all(events.map(([deliveryId, event]) => tell(deliveryId, event, Date.now() + (random() < 0.1 ? 40_000 : 0))));
+      await Promise.all(events.map(([deliveryId, event]) => tell(deliveryId, event, Date.now() + (random() < 0.1 ? 40_000 : random() < 0.1 ? 45 * 60_000 : 0))));
     }
     await Promise.all(deliveries.map((deliveryId) => tell(deliveryId, { kind: 'readDelivery' })));
     expect(await brokenInvariants(world.db)).toEqual([]);

@@ -3,120 +3,30 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import type { Told, WorkflowEvent } from '../../activities/delivery';
 import type { ReasonCode, Step } from '../../domain/delivery';
 import type { Answer } from '../../domain/truth';
-import { createDispatchWorld, type DispatchWorld, type NewDelivery, type NewDriver, PICKUP, TEST_LIMITS } from '../support/dispatchWorld';
+import { DeliveryScene as Scene, NOBODY } from '../support/deliveryScene';
+import { createDispatchWorld, type DispatchWorld, type NewDriver, TEST_LIMITS } from '../support/dispatchWorld';
 import { brokenInvariants } from '../support/invariants';
 
 const OPS = { kind: 'ops', id: 'olga' } as const;
 const MINUTE_MS = 60_000;
-const NOBODY = '00000000-0000-7000-8000-000000000000';
 
 let world: DispatchWorld;
 beforeAll(async () => { world = await createDispatchWorld(); });
 afterAll(() => world.close());
 const toldAlready = new Set<string>();
 afterEach(async () => {
-  world.switches.driverOffers = true;
+  Object.assign(world.switches, { driverOffers: true, autoReassignment: true });
   const broken = (await brokenInvariants(world.db)).filter((problem) => !toldAlready.has(problem));
   broken.forEach((problem) => toldAlready.add(problem));
   expect(broken).toEqual([]);
 });
 
-/** A delivery in a city with drivers of its own, the nearest first. */
-class Scene {
-  private constructor(readonly deliveryId: string, readonly cityId: string, private readonly drivers: readonly string[]) {}
-
-  static async set(drivers: readonly NewDriver[] = [{}], delivery: NewDelivery = {}): Promise<Scene> {
-    const cityId = await world.addCity();
-    const ids: string[] = [];
-    for (const [index, driver] of drivers.entries()) ids.push(await world.addDriver({ at: { lat: PICKUP.lat + 0.005 * index, lng: PICKUP.lng }, ...driver, cityId }));
-    const { deliveryId } = await world.addDelivery({ ...delivery, cityId });
-    return new Scene(deliveryId, cityId, ids);
-  }
-
-  driver(index = 0): string {
-    return this.drivers[index] ?? NOBODY;
-  }
-
-  tell(event: WorkflowEvent, at = Date.now()): Promise<Told> {
-    return world.activities[event.kind]({ deliveryId: this.deliveryId, correlationId: 'test', at, event });
-  }
-
-  async answer(event: WorkflowEvent, at?: number): Promise<Answer> {
-    return (await this.tell(event, at)).answer;
-  }
-
-  search(at?: number): Promise<Told> {
-    return this.tell({ kind: 'lookForDriver', freed: null }, at);
-  }
-
-  /** Looks for a driver, who must be the one named, and is asked. */
-  async offered(index = 0, at?: number): Promise<{ offerId: string; driverId: string; expiresAt: number }> {
-    const { known: { offers: [offer] } } = await this.search(at);
-    expect(offer?.driverId).toBe(this.driver(index));
-    return offer ?? { offerId: NOBODY, driverId: NOBODY, expiresAt: 0 };
-  }
-
-  /** The driver named is asked and accepts. */
-  async accepted(index = 0): Promise<{ offerId: string; driverId: string; assignmentId: string }> {
-    const { offerId, driverId } = await this.offered(index);
-    const answer = await this.answer({ kind: 'acceptOffer', offerId, driverId });
-    if (!('outcome' in answer) || answer.outcome !== 'accepted') throw new Error(`not accepted: ${JSON.stringify(answer)}`);
-    return { offerId, driverId, assignmentId: answer.assignmentId };
-  }
-
-  step(step: Step, driverId = this.driver(), deviceAt: number | null = null): Promise<Answer> {
-    return this.answer({ kind: 'takeStep', step, by: { kind: 'driver', id: driverId }, deviceAt });
-  }
-
-  async steps(...steps: Step[]): Promise<void> {
-    for (const step of steps) expect(await this.step(step)).toMatchObject({ outcome: 'moved' });
-  }
-
-  fail(reason: ReasonCode, goods: 'RETURN' | 'LOST' = 'RETURN'): WorkflowEvent {
-    return { kind: 'failDelivery', by: { kind: 'driver', id: this.driver() }, reason, goods };
-  }
-
-  row() {
-    return world.db.delivery.findUniqueOrThrow({ where: { id: this.deliveryId } });
-  }
-
-  driverRow(index = 0) {
-    return world.db.driver.findUniqueOrThrow({ where: { id: this.driver(index) } });
-  }
-
-  offers() {
-    return world.db.offer.findMany({ where: { deliveryId: this.deliveryId }, orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] });
-  }
-
-  assignments() {
-    return world.db.assignment.findMany({ where: { deliveryId: this.deliveryId }, orderBy: [{ startedAt: 'asc' }, { id: 'asc' }] });
-  }
-
-  /** Everything that an event could leave behind. */
-  async traces(): Promise<unknown> {
-    const of = { deliveryId: this.deliveryId };
-    return {
-      row: await this.row(), offers: await this.offers(), assignments: await this.assignments(), entries: await world.db.auditEntry.count({ where: of }),
-      drivers: await world.db.driver.findMany({ where: { id: { in: [...this.drivers] } }, orderBy: { id: 'asc' } }),
-      messages: await world.db.outboxMessage.count({ where: { key: this.deliveryId } }),
-    };
-  }
-
-  async messages(): Promise<{ kind: string; payload: unknown }[]> {
-    return world.db.outboxMessage.findMany({ where: { key: this.deliveryId }, orderBy: { id: 'asc' }, select: { kind: true, payload: true } });
-  }
-
-  async emitted(): Promise<string[]> {
-    const emits = (await this.messages()).filter(({ kind }) => kind === 'emit');
-    return emits.flatMap(({ payload }) => (payload as { emits: { event: string; rooms: string[] }[] }).emits.map(({ event, rooms }) => `${event} to ${rooms.join(' and ')}`));
-  }
-}
-
+const ids = ({ offerId, driverId }: { offerId: string; driverId: string }): { offerId: string; driverId: string } => ({ offerId, driverId });
 const later = (ms: number): number => Date.now() + ms;
 
 describe('looking for a driver', () => {
   test('holds the nearest by an offer, and says so to driver and ops', async () => {
-    const scene = await Scene.set([{}, {}]);
+    const scene = await Scene.set(world, [{}, {}]);
     const { offerId } = await scene.offered();
     expect(await scene.driverRow()).toMatchObject({ liveOffers: 1, activeAssignments: 0, availability: 'AVAILABLE' });
     expect(await scene.driverRow(1)).toMatchObject({ liveOffers: 0 });
@@ -126,7 +36,7 @@ describe('looking for a driver', () => {
   });
 
   test('keeps with the offer why this driver, and why not the others', async () => {
-    const scene = await Scene.set([{}, {}, {}]);
+    const scene = await Scene.set(world, [{}, {}, {}]);
     await world.db.driver.update({ where: { id: scene.driver(1) }, data: { availability: 'ON_BREAK' } }); // the map does not know yet
     await scene.offered();
     const [offer] = await scene.offers();
@@ -137,7 +47,7 @@ describe('looking for a driver', () => {
   });
 
   test('passes over who is held by another transaction at this moment, without waiting', async () => {
-    const scene = await Scene.set([{}, {}]);
+    const scene = await Scene.set(world, [{}, {}]);
     await world.db.$transaction(async (tx) => {
       await tx.$queryRaw`SELECT id FROM drivers WHERE id = ${scene.driver()}::uuid FOR UPDATE`;
       await scene.offered(1);
@@ -145,7 +55,7 @@ describe('looking for a driver', () => {
   });
 
   test('comes again within a second where all candidates are held by others', async () => {
-    const scene = await Scene.set();
+    const scene = await Scene.set(world);
     const { known } = await world.db.$transaction(async (tx) => {
       await tx.$queryRaw`SELECT id FROM drivers WHERE id = ${scene.driver()}::uuid FOR UPDATE`;
       return scene.search();
@@ -155,13 +65,13 @@ describe('looking for a driver', () => {
   });
 
   test('reads the driver again under lock: who changed since the map spoke is not held', async () => {
-    const scene = await Scene.set();
+    const scene = await Scene.set(world);
     await world.db.driver.update({ where: { id: scene.driver() }, data: { availability: 'OFFLINE' } });
     expect((await scene.search()).known).toMatchObject({ status: 'SEARCHING', offers: [], searchRound: 1 });
   });
 
   test('waits longer after each vain round, and begins only at its time', async () => {
-    const scene = await Scene.set([], { searchAt: new Date(later(MINUTE_MS)) });
+    const scene = await Scene.set(world, [], { searchAt: new Date(later(MINUTE_MS)) });
     expect((await scene.search()).known).toMatchObject({ status: 'PENDING', searchRound: 0 });
     let at = later(MINUTE_MS);
     const waits: number[] = [];
@@ -175,13 +85,13 @@ describe('looking for a driver', () => {
   });
 
   test('passes a driver on who woke it and whom it does not take', async () => {
-    const scene = await Scene.set([{ availability: 'OFFLINE' }]);
+    const scene = await Scene.set(world, [{ availability: 'OFFLINE' }]);
     await scene.tell({ kind: 'lookForDriver', freed: { driverId: scene.driver(), passed: ['another'] } });
     expect(await scene.messages()).toContainEqual({ kind: 'driverFree', payload: { driverId: scene.driver(), passed: ['another', scene.deliveryId] } });
   });
 
   test('leaves a delivery alone that is no longer searched for', async () => {
-    const scene = await Scene.set([{}, {}]);
+    const scene = await Scene.set(world, [{}, {}]);
     await scene.offered();
     const before = await scene.traces();
     await scene.search();
@@ -191,7 +101,7 @@ describe('looking for a driver', () => {
   test.each([['with offers off', { offerVersion: 2 }, false], ['for a v1 app', { offerVersion: null }, true], ['for an app of version 1', { offerVersion: 1 }, true]])(
     'assigns at once %s', async (_case, driver, offersOn) => {
       world.switches.driverOffers = offersOn;
-      const scene = await Scene.set([driver]);
+      const scene = await Scene.set(world, [driver]);
       const { known } = await scene.search();
       expect(known).toMatchObject({ status: 'ASSIGNED', driverId: scene.driver(), offers: [] });
       expect(await scene.driverRow()).toMatchObject({ availability: 'BUSY', liveOffers: 0, activeAssignments: 1, idleSince: null });
@@ -358,6 +268,65 @@ const REPEATS: readonly Repeat[] = [
     between: (scene) => scene.accepted(1),
   },
   {
+    name: 'escalate', first: { outcome: 'noted' }, afterMs: 6 * MINUTE_MS,
+    before: async (scene) => {
+      await scene.offered();
+      return { kind: 'escalate' };
+    },
+  },
+  {
+    name: 'handOver', drivers: [{}, {}], first: { outcome: 'assigned' },
+    before: async (scene) => {
+      await scene.accepted();
+      await scene.steps('arriveAtPickup', 'pickUp');
+      return { kind: 'handOver', driverId: scene.driver(1), by: OPS, override: false, meeting: { point: { lat: 52, lng: 4 }, address: 'the bridge' }, why: 'flat tyre' };
+    },
+  },
+  {
+    name: 'leaveDelivery before the pickup', first: { outcome: 'released' },
+    before: async (scene) => ({ kind: 'leaveDelivery', driverId: (await scene.accepted()).driverId, reason: 'VEHICLE_BREAKDOWN' }),
+  },
+  {
+    name: 'leaveDelivery, though another has the delivery since', drivers: [{}, {}], first: { outcome: 'released' },
+    before: async (scene) => ({ kind: 'leaveDelivery', driverId: (await scene.accepted()).driverId, reason: 'OTHER' }),
+    between: (scene) => scene.accepted(1),
+  },
+  {
+    name: 'leaveDelivery with the goods in hand', first: { outcome: 'escalated' },
+    before: async (scene) => {
+      const { driverId } = await scene.accepted();
+      await scene.steps('arriveAtPickup', 'pickUp');
+      return { kind: 'leaveDelivery', driverId, reason: 'VEHICLE_BREAKDOWN' };
+    },
+  },
+  {
+    name: 'rescueDelivery of an offer', drivers: [{}], first: { outcome: 'released' },
+    before: async (scene) => ({ kind: 'rescueDelivery', ...ids(await scene.offered()), assignmentId: null, by: OPS, why: 'accident' }),
+  },
+  {
+    name: 'rescueDelivery of a job', first: { outcome: 'released' },
+    before: async (scene) => {
+      const { driverId, assignmentId } = await scene.accepted();
+      return { kind: 'rescueDelivery', driverId, offerId: null, assignmentId, by: OPS, why: 'accident' };
+    },
+  },
+  {
+    name: 'raisePay', drivers: [], first: { outcome: 'payRaised', payCents: 950 },
+    before: async (scene) => {
+      await scene.search();
+      return { kind: 'raisePay', bonusCents: 250, by: OPS, why: 'rain' };
+    },
+  },
+  {
+    name: 'resumeSearch', first: { outcome: 'searching' },
+    before: async (scene) => {
+      world.switches.autoReassignment = false;
+      await scene.tell({ kind: 'leaveDelivery', driverId: (await scene.accepted()).driverId, reason: 'OTHER' });
+      expect(await scene.row()).toMatchObject({ heldReason: 'REASSIGNMENT_OFF', searchAgainAt: null });
+      return { kind: 'resumeSearch', by: OPS, why: 'go on' };
+    },
+  },
+  {
     name: 'readDelivery', first: { outcome: 'noted' },
     before: async (scene) => {
       await scene.offered();
@@ -368,7 +337,7 @@ const REPEATS: readonly Repeat[] = [
 
 describe('a repeat gives the first answer and changes nothing:', () => {
   test.each(REPEATS.map((each) => [each.name, each] as const))('%s', async (_name, { before, drivers = [{}], afterMs, between, first }) => {
-    const scene = await Scene.set(drivers);
+    const scene = await Scene.set(world, drivers);
     const event = await before(scene);
     const at = afterMs === undefined ? undefined : later(afterMs);
     const once = await scene.tell(event, at);
@@ -390,17 +359,17 @@ describe('a repeat gives the first answer and changes nothing:', () => {
 
 describe('the other answer, or somebody else’s, is refused:', () => {
   test('reject after accept, and accept after reject', async () => {
-    const taken = await Scene.set();
+    const taken = await Scene.set(world);
     const { offerId, driverId } = await taken.accepted();
     expect(await taken.answer({ kind: 'rejectOffer', offerId, driverId, reason: 'OTHER' })).toMatchObject({ refused: 'ALREADY_ANSWERED' });
-    const left = await Scene.set();
+    const left = await Scene.set(world);
     const offer = await left.offered();
     await left.tell({ kind: 'rejectOffer', ...offer, reason: 'OTHER' });
     expect(await left.answer({ kind: 'acceptOffer', ...offer })).toMatchObject({ refused: 'ALREADY_ANSWERED' });
   });
 
   test('an offer of another driver or of another delivery', async () => {
-    const [scene, other] = [await Scene.set([{}, {}]), await Scene.set()];
+    const [scene, other] = [await Scene.set(world, [{}, {}]), await Scene.set(world)];
     const { offerId } = await scene.offered();
     expect(await scene.answer({ kind: 'acceptOffer', offerId, driverId: scene.driver(1) })).toMatchObject({ refused: 'NOT_FOUND' });
     expect(await other.answer({ kind: 'acceptOffer', offerId, driverId: scene.driver() })).toMatchObject({ refused: 'NOT_FOUND' });
@@ -408,19 +377,19 @@ describe('the other answer, or somebody else’s, is refused:', () => {
   });
 
   test('an expired offer, a withdrawn one', async () => {
-    const expired = await Scene.set();
+    const expired = await Scene.set(world);
     const offer = await expired.offered();
     await expired.tell({ kind: 'lapseOffer', offerId: offer.offerId }, offer.expiresAt);
     expect(await expired.answer({ kind: 'acceptOffer', ...offer })).toMatchObject({ refused: 'OFFER_EXPIRED' });
     expect(await expired.answer({ kind: 'rejectOffer', ...offer, reason: 'OTHER' })).toMatchObject({ refused: 'OFFER_EXPIRED' });
-    const withdrawn = await Scene.set();
+    const withdrawn = await Scene.set(world);
     const gone = await withdrawn.offered();
     await withdrawn.tell({ kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' });
     expect(await withdrawn.answer({ kind: 'acceptOffer', ...gone })).toMatchObject({ refused: 'OFFER_WITHDRAWN' });
   });
 
   test('a step of who does not carry it, or out of turn', async () => {
-    const scene = await Scene.set([{}, {}]);
+    const scene = await Scene.set(world, [{}, {}]);
     expect(await scene.step('arriveAtPickup')).toMatchObject({ refused: 'NOT_FOUND' });
     await scene.accepted();
     expect(await scene.step('arriveAtPickup', scene.driver(1))).toMatchObject({ refused: 'NOT_FOUND' });
@@ -428,7 +397,7 @@ describe('the other answer, or somebody else’s, is refused:', () => {
   });
 
   test('a step of the driver who lost it', async () => {
-    const scene = await Scene.set([{}, {}]);
+    const scene = await Scene.set(world, [{}, {}]);
     const { driverId, assignmentId } = await scene.accepted();
     await scene.tell({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'breakdown' });
     expect(await scene.step('arriveAtPickup')).toMatchObject({ refused: 'ILLEGAL_TRANSITION' });
@@ -437,7 +406,7 @@ describe('the other answer, or somebody else’s, is refused:', () => {
   });
 
   test('a reason that does not fit, a cancel after the pickup, a failure of what is over', async () => {
-    const scene = await Scene.set();
+    const scene = await Scene.set(world);
     await scene.accepted();
     await scene.steps('arriveAtPickup');
     expect(await scene.answer(scene.fail('NOT_AT_HOME'))).toMatchObject({ refused: 'REASON_NOT_ALLOWED' });
@@ -448,7 +417,7 @@ describe('the other answer, or somebody else’s, is refused:', () => {
   });
 
   test('by hand: nobody, another city’s, off duty, resting, without room, after the pickup', async () => {
-    const scene = await Scene.set([{}, { availability: 'OFFLINE' }, { availability: 'PAUSED' }]);
+    const scene = await Scene.set(world, [{}, { availability: 'OFFLINE' }, { availability: 'PAUSED' }]);
     const elsewhere = await world.addDriver();
     const byHand = (driverId: string): Promise<Answer> => scene.answer({ kind: 'assignDriver', driverId, by: OPS, override: false, why: 'test' });
     expect(await byHand(NOBODY)).toMatchObject({ refused: 'NOT_FOUND' });
@@ -466,7 +435,7 @@ describe('the other answer, or somebody else’s, is refused:', () => {
 
 describe('an offer', () => {
   test('does not lapse before its expiry, and frees its driver when it does', async () => {
-    const scene = await Scene.set();
+    const scene = await Scene.set(world);
     const { offerId, expiresAt } = await scene.offered();
     await scene.tell({ kind: 'lapseOffer', offerId }, expiresAt - 1);
     expect(await scene.offers()).toMatchObject([{ state: 'LIVE' }]);
@@ -477,7 +446,7 @@ describe('an offer', () => {
   });
 
   test('that lapsed excludes its driver for five minutes, and the search is made again just then', async () => {
-    const scene = await Scene.set();
+    const scene = await Scene.set(world);
     const { offerId, expiresAt } = await scene.offered();
     await scene.tell({ kind: 'lapseOffer', offerId }, expiresAt);
     let known = (await scene.search(expiresAt)).known;
@@ -490,7 +459,7 @@ describe('an offer', () => {
   });
 
   test('that was rejected is made again only for more pay', async () => {
-    const scene = await Scene.set();
+    const scene = await Scene.set(world);
     await scene.tell({ kind: 'rejectOffer', ...(await scene.offered()), reason: 'PAY_TOO_LOW' });
     expect((await scene.search()).known.status).toBe('SEARCHING');
     await world.db.delivery.update({ where: { id: scene.deliveryId }, data: { bonusCents: 100 } });
@@ -499,7 +468,7 @@ describe('an offer', () => {
   });
 
   test('that another delivery withdrew leaves its own to search', async () => {
-    const scene = await Scene.set();
+    const scene = await Scene.set(world);
     await scene.offered();
     const { deliveryId: other } = await world.addDelivery({ cityId: scene.cityId });
     const event = { kind: 'assignDriver', driverId: scene.driver(), by: OPS, override: false, why: 'urgent' } as const;
@@ -512,7 +481,7 @@ describe('an offer', () => {
   });
 
   test('whose driver went off duty cannot be accepted', async () => {
-    const scene = await Scene.set();
+    const scene = await Scene.set(world);
     const offer = await scene.offered();
     await world.db.driver.update({ where: { id: scene.driver() }, data: { availability: 'SHIFT_ENDED' } });
     expect(await scene.answer({ kind: 'acceptOffer', ...offer })).toMatchObject({ refused: 'OFFER_WITHDRAWN' });
@@ -522,7 +491,7 @@ describe('an offer', () => {
 
 describe('carrying', () => {
   test('books the pay to the driver at the end, day by day', async () => {
-    const scene = await Scene.set();
+    const scene = await Scene.set(world);
     await scene.accepted();
     await scene.steps(...BEFORE_DELIVERY, 'deliver');
     expect(await scene.driverRow()).toMatchObject({ earnedTodayCents: 700, availability: 'AVAILABLE', activeAssignments: 0 });
@@ -536,12 +505,12 @@ describe('carrying', () => {
   });
 
   test('is not paid for when it was cancelled or failed', async () => {
-    const cancelled = await Scene.set();
+    const cancelled = await Scene.set(world);
     await cancelled.accepted();
     await cancelled.tell({ kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' });
     expect(await cancelled.driverRow()).toMatchObject({ earnedTodayCents: 0, availability: 'AVAILABLE' });
     expect(await cancelled.emitted()).toContain(`DELIVERY_CANCELLED to driver:${cancelled.driver()}`);
-    const failed = await Scene.set();
+    const failed = await Scene.set(world);
     await failed.accepted();
     await failed.steps('arriveAtPickup');
     await failed.tell(failed.fail('MERCHANT_NOT_READY'));
@@ -549,13 +518,13 @@ describe('carrying', () => {
   });
 
   test('ops take a step for the driver', async () => {
-    const scene = await Scene.set();
+    const scene = await Scene.set(world);
     await scene.accepted();
     expect(await scene.answer({ kind: 'takeStep', step: 'arriveAtPickup', by: OPS, deviceAt: null })).toMatchObject({ outcome: 'moved' });
   });
 
   test('stops the clock of unassigned time, and a loss starts it again', async () => {
-    const scene = await Scene.set();
+    const scene = await Scene.set(world);
     const { driverId, assignmentId } = await scene.accepted();
     const carried = await scene.row();
     expect(carried).toMatchObject({ unassignedSince: null });
@@ -567,7 +536,7 @@ describe('carrying', () => {
   });
 
   test('begins the rest that was asked for when it ends, with its timer', async () => {
-    const scene = await Scene.set();
+    const scene = await Scene.set(world);
     await scene.accepted();
     await world.db.driver.update({ where: { id: scene.driver() }, data: { pending: { kind: 'BREAK', minutes: 15, reason: null } } });
     await scene.steps(...BEFORE_DELIVERY, 'deliver');
@@ -577,7 +546,7 @@ describe('carrying', () => {
 });
 
 test('the later of the workflow’s time and our own is now: a clock that is behind changes no order', async () => {
-  const scene = await Scene.set();
+  const scene = await Scene.set(world);
   const { known } = await scene.search(later(-MINUTE_MS));
   expect(known.offers[0]?.expiresAt).toBeGreaterThan(later(20_000));
 });

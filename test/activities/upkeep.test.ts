@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
 import { ensureAuditPartitions, writeEntries } from '../../activities/adapters/audit';
 import { enqueue, pruneSent } from '../../activities/adapters/outbox';
+import { pruneHealth } from '../../activities/adapters/zoneHealthRows';
 import { createUpkeep } from '../../activities/upkeep';
 import type { Entry } from '../../domain/truth';
 import { CITY, createDispatchWorld, type DispatchWorld } from '../support/dispatchWorld';
@@ -76,7 +77,7 @@ describe('partitions of the audit', () => {
 });
 
 describe('the sweep', () => {
-  test('looks three months ahead and forgets what was sent a day ago, and nothing else', async () => {
+  test('looks three months ahead and forgets what was sent a day ago and how zones fared a week ago, and nothing else', async () => {
     const { db } = world;
     await enqueue(db, 'key', 'test', [{ kind: 'syncDriver', driverId: 'old' }, { kind: 'syncDriver', driverId: 'young' }, { kind: 'syncDriver', driverId: 'unsent' }]);
     const sentAt = (driverId: string, hoursAgo: number) => db.$executeRaw`
@@ -84,11 +85,15 @@ describe('the sweep', () => {
     await sentAt('old', 25);
     await sentAt('young', 23);
     await db.$executeRaw`UPDATE outbox SET created_at = now() - interval '3 days' WHERE payload->>'driverId' = 'unsent'`;
+    const health = (cityId: string, daysAgo: number) => ({ cityId, at: new Date(Date.now() - daysAgo * 24 * HOUR_MS), state: 'OK', reasons: [], figures: {} });
+    await db.zoneHealth.createMany({ data: [health('old', 7.1), health('young', 6.9)] });
     const keepUp = createUpkeep({
-      ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months), pruneSent: (olderThanMs) => pruneSent(db, olderThanMs), clock: () => Date.UTC(2050, 10, 30),
+      ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months), pruneSent: (olderThanMs) => pruneSent(db, olderThanMs),
+      pruneHealth: (olderThanMs) => pruneHealth(db, olderThanMs), clock: () => Date.UTC(2050, 10, 30),
     });
-    expect(await keepUp()).toEqual({ partitionsMade: 3, messagesForgotten: 1 });
+    expect(await keepUp()).toEqual({ partitionsMade: 3, messagesForgotten: 1, healthForgotten: 1 });
     expect((await db.outboxMessage.findMany({ orderBy: { id: 'asc' } })).map(({ payload }) => payload)).toEqual([{ driverId: 'young' }, { driverId: 'unsent' }]);
+    expect((await db.zoneHealth.findMany()).map(({ cityId }) => cityId)).toEqual(['young']);
     expect(await parts()).toEqual(expect.arrayContaining(['audit_entries_2050_11', 'audit_entries_2050_12', 'audit_entries_2051_01']));
   });
 });

@@ -70,9 +70,14 @@ function requests(endpoint: Endpoint): fc.Arbitrary<Sent> {
   });
 }
 
+/** Things of JSON may carry a key `toString`, and then have no text of their own. */
+function textOf(value: unknown): string {
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
 function queryOf(value: unknown): string {
   const pairs = typeof value === 'object' && value !== null ? Object.entries(value) : [];
-  const parts = pairs.flatMap(([key, each]) => (each === null || each === undefined ? [] : [`${encode(key)}=${encode(String(each))}`]));
+  const parts = pairs.flatMap(([key, each]) => (each === null || each === undefined ? [] : [`${encode(key)}=${encode(textOf(each))}`]));
   return parts.length === 0 ? '' : `?${parts.join('&')}`;
 }
 

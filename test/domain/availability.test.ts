@@ -12,7 +12,7 @@ const OFF = { availabilityStates: false };
 
 const driver = (given: Partial<DriverFacts> = {}): DriverFacts => ({
   driverId: 'd1', cityId: 'berlin', availability: 'AVAILABLE', availabilityUntil: null, availabilityReason: null, pending: null,
-  capacity: 1, liveOffers: 0, activeAssignments: 0, offerVersion: 2, shiftEndsAt: null, lastFixAt: NOW - 5_000, ...given,
+  capacity: 1, liveOffers: 0, activeAssignments: 0, offerVersion: 2, shiftEndsAt: null, lastFixAt: NOW - 5_000, lapsesInRow: 0, ...given,
 });
 const busy = (given: Partial<DriverFacts> = {}): DriverFacts => driver({ availability: 'BUSY', activeAssignments: 1, ...given });
 const onBreak = (given: Partial<DriverFacts> = {}): DriverFacts => driver({ availability: 'ON_BREAK', availabilityUntil: NOW, availabilityReason: 'lunch', ...given });

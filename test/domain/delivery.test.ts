@@ -33,7 +33,7 @@ describe('the states of a delivery', () => {
 describe('an offer', () => {
   const offer: OfferFacts = {
     offerId: 'o', deliveryId: 'd', driverId: 'x', kind: 'SINGLE', state: 'LIVE', round: 0, payCents: 1, escalationLevel: 0, createdAt: 0, expiresAt: 30_000,
-    endedAt: null, endReason: null,
+    reachedAt: null, endedAt: null, endReason: null,
   };
 
   test('ends once: what ends it later changes nothing', () => {

@@ -15,7 +15,7 @@ const wanted = (given: Partial<Wanted> = {}): Wanted => ({ kind: 'SINGLE', parce
 const candidate = (given: Partial<Candidate> = {}): Candidate => ({
   driverId: 'd1', availability: 'AVAILABLE', leavesAfterWork: false, vehicle: 'BICYCLE', room: 1, liveOffers: 0, offerVersion: 2,
   fixAt: NOW - 5_000, distanceMeters: 800, travelMs: 4 * MINUTE, shiftEndsAt: null, idleSince: NOW - 10 * MINUTE, earningsTodayCents: 0,
-  recentRejections: 0, lastLapseAt: null, rejected: null, lost: false, ...given,
+  recentRejections: 0, lastLapseAt: null, rejected: null, lost: false, askedByBroadcast: false, ...given,
 });
 
 const past = (ms: number) => fc.nat(ms).map((ago) => NOW - ago);
@@ -38,6 +38,7 @@ const anyCandidate: fc.Arbitrary<Candidate> = fc.record({
   lastLapseAt: maybe(past(10 * MINUTE)),
   rejected: maybe(fc.record({ payCents: fc.constantFrom(400, 500, 600), level: fc.nat(3) })),
   lost: fc.constantFrom(false, false, false, true),
+  askedByBroadcast: fc.constantFrom(false, false, true),
 });
 const anyWanted: fc.Arbitrary<Wanted> = fc.record({
   kind: fc.constantFrom('SINGLE', 'BROADCAST', 'DIRECT'), parcelSize: fc.constantFrom(...PARCEL_SIZES), payCents: fc.constantFrom(400, 500, 600), level: fc.nat(3), readyAt: fc.nat(60 * MINUTE).map((ms) => NOW + ms), now: fc.constant(NOW),
@@ -138,6 +139,7 @@ describe('rankCandidates', () => {
 describe('exclusions', () => {
   it.each<[string, Partial<Candidate>, Partial<Wanted>]>([
     ['LOST', { lost: true }, {}],
+    ['ASKED_BY_BROADCAST', { askedByBroadcast: true }, { kind: 'BROADCAST' }],
     ['NOT_AVAILABLE', { availability: 'ON_BREAK' }, {}],
     ['LEAVES_AFTER_WORK', { availability: 'BUSY', leavesAfterWork: true }, {}],
     ['WRONG_VEHICLE', { vehicle: 'BICYCLE' }, { parcelSize: 'LARGE' }],

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { Point } from '../../domain/places';
-import { contains, MAX_ZONE_POINTS, zoneOf, zoneProblem, zoneSquareMeters, type Zone, type ZoneArea } from '../../domain/zones';
+import { contains, MAX_ZONE_POINTS, zoneFinder, zoneOf, zoneProblem, zoneSquareMeters, type Zone, type ZoneArea } from '../../domain/zones';
 
 type Box = { west: number; south: number; east: number; north: number };
 const ring = ({ west, south, east, north }: Box): number[][] => [[west, south], [east, south], [east, north], [west, north], [west, south]];
@@ -68,6 +68,17 @@ describe('zoneOf', () => {
   it('puts a place on a common border into exactly one of two equal zones', () => {
     const twins = [zone('west', polygon({ ...CITY, east: 13.5 })), zone('east', polygon({ ...CITY, west: 13.5 }))];
     expect(zoneOf(CENTRE, twins)).toEqual(zoneOf(CENTRE, [...twins].reverse()));
+  });
+});
+
+describe('zoneFinder', () => {
+  it('finds what zoneOf finds', () => {
+    const area = fc.oneof(box.map((each) => polygon(each)), fc.array(box, { minLength: 1, maxLength: 3 }).map((boxes) => multi(...boxes)));
+    const zones = fc.array(fc.tuple(area, fc.integer({ min: 0, max: 2 })), { maxLength: 6 }).map((all) => all.map(([each, priority], i) => zone(`z${i}`, each, priority)));
+    fc.assert(fc.property(zones, fc.array(near, { maxLength: 5 }), (all, places) => {
+      const find = zoneFinder(all);
+      expect(places.map(find)).toEqual(places.map((place) => zoneOf(place, all)));
+    }));
   });
 });
 

@@ -248,7 +248,9 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   { workflow: WORKFLOWS.presenceSweep, name: 'completed', drivers: [V2], play: (stage) => stage.sweep(WORKFLOWS.presenceSweep) },
   { workflow: WORKFLOWS.openRowsSweep, name: 'completed', drivers: [], play: (stage) => stage.sweep(WORKFLOWS.openRowsSweep) },
+  { workflow: WORKFLOWS.auditSweep, name: 'completed', drivers: [], play: (stage) => stage.sweep(WORKFLOWS.auditSweep) },
   { workflow: WORKFLOWS.upkeepSweep, name: 'completed', drivers: [], play: (stage) => stage.sweep(WORKFLOWS.upkeepSweep) },
+  { workflow: WORKFLOWS.zoneHealthSweep, name: 'completed', drivers: [V2], play: (stage) => stage.sweep(WORKFLOWS.zoneHealthSweep) },
 ];
 
 async function endOf({ world }: Stage, workflowId: string): Promise<string> {

@@ -7,27 +7,38 @@ import { createServer, type Server } from 'node:http';
 import { pino } from 'pino';
 import request from 'supertest';
 import { v7 as newId } from 'uuid';
+import { createAuditChains } from '../../activities/adapters/auditChains';
 import { createDriverRegistry } from '../../activities/adapters/driverRegistry';
+import { createFeatureClient } from '../../activities/adapters/openFeature';
 import { createOrderStore } from '../../activities/adapters/orderStore';
 import { createRedisDriverMap } from '../../activities/adapters/redisDriverMap';
+import { createAuditDesk } from '../../activities/auditCheck';
 import { createAvailability } from '../../activities/availability';
 import { answerFromRow } from '../../activities/delivery';
 import { createDriverStates } from '../../activities/driverStates';
+import { createFeatureDesk, type FeatureDesk } from '../../activities/featureDesk';
+import { createFeatureRegistry } from '../../activities/featureRegistry';
 import { createOrders } from '../../activities/orders';
 import { createPositions } from '../../activities/positions';
 import { createRegistration } from '../../activities/registration';
+import { createZoneHealth } from '../../activities/zoneHealth';
 import { createAnswers, eventOf, type WorkflowUpdates } from '../../api/answers';
 import { createApp } from '../../api/app';
 import type { ApiDeps } from '../../api/deps';
 import { createTokenReader } from '../../api/tokens';
 import { AVAILABILITY_LIMITS } from '../../domain/availability';
+import { ESCALATION_THRESHOLDS } from '../../domain/escalation';
 import { TRAVEL_MODEL } from '../../domain/places';
+import type { FeatureSetting } from '../../domain/rollout';
 import type { AuthSettings } from '../../settings';
 import { createDispatchWorld, type DispatchWorld } from './dispatchWorld';
 import { freshRedis, type FreshRedis } from './freshRedis';
 
 const KEY = 'a key for tests only, of over 32 bytes';
 export const AUTH: AuthSettings = { keys: { kind: 'local', key: KEY }, issuer: 'tests', audience: 'driver-service' };
+
+/** A point of P-256, as VAPID has it. */
+export const PUSH_KEY = 'BDd3_hVL9fZi9Ybo2UUzA284WG5FZR30_95YeZJsiApwXKpNcF1rRPF3foIiBHXRdJI2Qhumhf6_LFTeZaNndIo';
 
 export type Claims = Record<string, unknown> & { role: string; sub: string };
 
@@ -103,10 +114,21 @@ function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiD
     availability: createAvailability({ db, map, features, clock, limits: AVAILABILITY_LIMITS, kick }),
     positions: createPositions({ db, map, clock, kick }),
     registration: createRegistration(createDriverRegistry(db)),
+    zoneHealth: createZoneHealth({ db, map, clock, freshFixMs: AVAILABILITY_LIMITS.freshFixMs, waiting: ESCALATION_THRESHOLDS, timeScale: 1, kick }),
+    push: { publicKey: PUSH_KEY, allowLocal: false },
     driverStates: createDriverStates({ db, clock }),
-    features: [{ feature: 'driver_offers', state: 'ON', rolloutPercent: 100, cities: null }],
+    audit: createAuditDesk(createAuditChains(db)),
+    features: createQuietFeatures(world, [{ feature: 'driver_offers', state: 'ON', rolloutPercent: 100, cities: null }]),
     readiness: { dependencies: [{ name: 'postgres', check: () => db.$queryRaw`SELECT 1` }, { name: 'redis', check: () => redis.ping() }], isStopping: () => false },
   };
+}
+
+/** The desk of features over a registry that is alone in the world: nobody else tells it anything, and it reads only when it is asked. */
+export function createQuietFeatures({ db, deps: { kick } }: DispatchWorld, environment: readonly FeatureSetting[]): FeatureDesk {
+  const log = { info: () => {}, warn: () => {} };
+  const news = { listen: () => {}, tell: async () => {}, stop: async () => {} };
+  const registry = createFeatureRegistry({ environment, readRows: async () => [], news, clock: Date.now, log });
+  return createFeatureDesk({ db, registry, news, client: createFeatureClient(registry, newId()), clock: Date.now, log, kick });
 }
 
 /** The transaction of the update's event, as the workflow's one writer runs it. */

@@ -9,6 +9,7 @@ import { AVAILABILITY_LIMITS, type Availability } from '../../domain/availabilit
 import type { DispatchLimits } from '../../domain/draft';
 import type { Point } from '../../domain/places';
 import { TRAVEL_MODEL } from '../../domain/places';
+import { ESCALATION_LIMITS } from '../../domain/escalation';
 import { RANKING_LIMITS, SEARCH_LIMITS } from '../../domain/ranking';
 import { freshDatabase, type FreshDatabase } from './database';
 import { createMemoryDriverMap, type MemoryDriverMap } from './memoryDriverMap';
@@ -22,6 +23,8 @@ export const TEST_LIMITS: DispatchLimits = {
   availability: { ...AVAILABILITY_LIMITS, freshFixMs: FOR_EVER_MS, silentMs: FOR_EVER_MS },
   offerTtlMs: 30_000,
   searchMaxMs: 120 * 60_000,
+  escalation: ESCALATION_LIMITS,
+  lapsePause: { afterLapses: 0, pauseMs: 15 * 60_000 },
 };
 
 export const CITY = 'testville';
@@ -34,7 +37,7 @@ export type DispatchWorld = FreshDatabase & {
   deps: DeliveryDeps;
   activities: DeliveryActivities;
   /** Switches features while the world runs. */
-  switches: { driverOffers: boolean; availabilityStates: boolean };
+  switches: { driverOffers: boolean; availabilityStates: boolean; escalation: boolean; autoReassignment: boolean };
   /** Relays the outbox to a handler; kicked by the activities. */
   relayTo(handle: MessageHandler): { stop(): Promise<void> };
   /** A city of a test's own, so that no other test's deliveries want its drivers. */
@@ -56,7 +59,7 @@ export async function createDispatchWorld(): Promise<DispatchWorld> {
   await addCity(CITY);
   await db.merchant.create({ data: { id: MERCHANT, name: 'The Bakery' } });
   const map = createMemoryDriverMap({ freshFixMs: FOR_EVER_MS });
-  const switches = { driverOffers: true, availabilityStates: true };
+  const switches = { driverOffers: true, availabilityStates: true, escalation: true, autoReassignment: true };
   const relays: Relay[] = [];
   const deps: DeliveryDeps = {
     store: createDeliveryStore(db), map, features: featuresOf(switches), clock: Date.now, newId, limits: TEST_LIMITS, travel: TRAVEL_MODEL, timeScale: 1,
@@ -84,8 +87,12 @@ export async function createDispatchWorld(): Promise<DispatchWorld> {
 function featuresOf(switches: DispatchWorld['switches']): Features {
   return {
     isOn: (feature) => {
-      if (feature === 'driver_offers') return switches.driverOffers;
-      return feature === 'availability_states' && switches.availabilityStates;
+      switch (feature) {
+        case 'driver_offers': return switches.driverOffers;
+        case 'availability_states': return switches.availabilityStates;
+        case 'escalation': return switches.escalation;
+        case 'auto_reassignment': return switches.autoReassignment;
+      }
     },
   };
 }

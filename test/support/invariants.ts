@@ -20,8 +20,20 @@ const RULES = [
   { says: 'is assigned for its accepted offer', broken: sql`SELECT id FROM offers o WHERE (state = 'ACCEPTED') <> EXISTS (SELECT FROM assignments WHERE offer_id = o.id AND driver_id = o.driver_id)` },
   { says: 'did not expire before its time', broken: sql`SELECT id FROM offers WHERE state = 'EXPIRED' AND ended_at < expires_at` },
   {
-    says: 'waits for a search, an answer or a step',
-    broken: sql`SELECT id FROM deliveries WHERE status IN ('SEARCHING') AND search_again_at IS NULL`,
+    says: 'waits for a search, an answer or a step, or stands in the support queue',
+    broken: sql`SELECT id FROM deliveries WHERE status = 'SEARCHING' AND (search_again_at IS NULL) <> (held_reason IS NOT NULL)`,
+  },
+  {
+    says: 'stands in the support queue while its search waits for ops',
+    broken: sql`SELECT id FROM deliveries d WHERE held_reason IS NOT NULL AND NOT EXISTS (SELECT FROM escalations WHERE delivery_id = d.id AND state <> 'RESOLVED')`,
+  },
+  {
+    says: 'is over, and in no queue',
+    broken: sql`SELECT id FROM deliveries d WHERE closed_at IS NOT NULL AND EXISTS (SELECT FROM escalations WHERE delivery_id = d.id AND state <> 'RESOLVED')`,
+  },
+  {
+    says: 'has no single offer beside a broadcast',
+    broken: sql`SELECT delivery_id AS id FROM offers WHERE state = 'LIVE' GROUP BY delivery_id HAVING count(*) > 1 AND bool_or(kind = 'SINGLE')`,
   },
   {
     says: 'counts unassigned time exactly while nobody has it',

@@ -3,10 +3,12 @@ import { type TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import { v7 as newId } from 'uuid';
 import { ensureAuditPartitions } from '../../activities/adapters/audit';
+import { createAuditChains } from '../../activities/adapters/auditChains';
 import { createOpenRowsStore } from '../../activities/adapters/openRowsStore';
 import { pruneSent } from '../../activities/adapters/outbox';
 import { createRunningDeliveries } from '../../activities/adapters/runningDeliveries';
 import { createDispatcher } from '../../activities/adapters/temporalDispatcher';
+import { createAuditCheck } from '../../activities/auditCheck';
 import { type AvailabilityService, createAvailability } from '../../activities/availability';
 import type { DeliveryActivities, EventInput, Told } from '../../activities/delivery';
 import { createLiveMap } from '../../activities/liveMap';
@@ -16,7 +18,9 @@ import type { Clock, Dispatcher } from '../../activities/ports';
 import { createPresence } from '../../activities/presence';
 import { createUpkeep } from '../../activities/upkeep';
 import { createWake } from '../../activities/wake';
+import { createZoneHealth, type ZoneHealthReport } from '../../activities/zoneHealth';
 import type { DispatchLimits } from '../../domain/draft';
+import { ESCALATION_THRESHOLDS } from '../../domain/escalation';
 import type { Emit } from '../../domain/message';
 import type { Point } from '../../domain/places';
 import { deliveryWorkflowId, offerWithdrawn, TASK_QUEUE } from '../../workflows/contract';
@@ -86,11 +90,14 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
     start: (deliveryId) => dispatcher.startDelivery(deliveryId, newId()),
     nudge: (workflowId) => client.workflow.getHandle(workflowId).signal(offerWithdrawn, { offerId: '', correlationId: newId() }),
   });
-  const keepUp = createUpkeep({ ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months), pruneSent: (olderThanMs) => pruneSent(db, olderThanMs), clock });
+  const keepUp = createUpkeep({ ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months), pruneSent: (olderThanMs) => pruneSent(db, olderThanMs), pruneHealth: async () => 0, clock });
   const handle = createMessageHandler({
-    dispatcher, emitter: { emit: async (event) => void emits.push(event) }, syncDriver: createLiveMap({ db, map, clock }).syncDriver, driverFree: wake.driverFree,
+    dispatcher, emitter: { emit: async (event) => void emits.push(event) }, syncDriver: createLiveMap({ db, map, clock }).syncDriver, driverFree: wake.driverFree, notify: async () => {},
   });
-  const activities = { ...failingIn(outage, world.activities), endTimedState: availability.endTimedState, sweepPresence: presence.sweepPresence, sweepOpenRows, keepUp };
+  const zoneHealth = createZoneHealth({ db, map, clock, freshFixMs: limits.ranking.freshFixMs, waiting: ESCALATION_THRESHOLDS, timeScale, kick });
+  const sweepZoneHealth = (): Promise<ZoneHealthReport> => zoneHealth.compute(null);
+  const verifyAudit = createAuditCheck({ chains: createAuditChains(db), clock, beat: () => {}, resumeFrom: () => undefined, onReport: () => {} });
+  const activities = { ...failingIn(outage, world.activities), endTimedState: availability.endTimedState, sweepPresence: presence.sweepPresence, sweepOpenRows, keepUp, verifyAudit, sweepZoneHealth };
   return { activities, handle, shown: { dispatcher, availability, emits, sweepClock, outage } };
 }
 
@@ -101,6 +108,7 @@ function failingIn(outage: RealTemporalWorld['outage'], activities: DeliveryActi
   };
   return {
     lookForDriver: store, lapseOffer: store, giveUpSearch: store, acceptOffer: store, rejectOffer: store, takeStep: store, failDelivery: store,
-    cancelDelivery: store, assignDriver: store, releaseDriver: store, readDelivery: store,
+    cancelDelivery: store, assignDriver: store, releaseDriver: store, readDelivery: store, escalate: store, handOver: store, leaveDelivery: store,
+    rescueDelivery: store, raisePay: store, resumeSearch: store,
   };
 }

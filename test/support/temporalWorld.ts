@@ -45,11 +45,11 @@ export async function createTemporalWorld(): Promise<TemporalWorld> {
     activities: { ...world.activities, sweepOpenRows: unexpected('sweepOpenRows'), keepUp: unexpected('keepUp') },
   });
   const running = worker.run();
-  const relay = world.relayTo(createMessageHandler({ dispatcher, emitter: { emit: async (event) => void emits.push(event) }, syncDriver: async () => {}, driverFree: async () => {} }));
+  const relay = world.relayTo(createMessageHandler({ dispatcher, emitter: { emit: async (event) => void emits.push(event) }, syncDriver: async () => {}, driverFree: async () => {}, notify: async () => {} }));
   const nextAt = async ({ deliveryId }: RunningDelivery): Promise<number | undefined> => {
-    const truth = await world.deps.store.look(deliveryId, { offerIds: [], driverIds: [], pickFrom: [] });
+    const truth = await world.deps.store.look(deliveryId, { offerIds: [], driverIds: [], pickFrom: [], pickAtMost: 0 });
     if (!truth) throw new Error(`delivery ${deliveryId} has no row`);
-    return nextDeadline(knownOf(truth, world.deps.limits.searchMaxMs))?.at;
+    return nextDeadline(knownOf(truth, world.deps.limits, world.switches.escalation))?.at;
   };
   const settle = async (delivery: RunningDelivery): Promise<number> => {
     for (let tries = 0; tries < 1_000; tries += 1) {

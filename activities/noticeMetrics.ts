@@ -1,0 +1,22 @@
+import { Counter, Histogram } from 'prom-client';
+
+/** Metrics about notices, in prom-client's default registry. */
+
+export const notifications = new Counter({
+  name: 'notifications_total',
+  help: 'Attempts to send a notice: sent, not_needed (nobody to tell, or nothing any more), failed (tried again), refused (never taken)',
+  labelNames: ['channel', 'result'] as const,
+});
+
+export const notificationsGivenUp = new Counter({
+  name: 'notifications_given_up_total',
+  help: 'Notices that nobody took in NOTIFICATION_MAX_AGE_MINUTES',
+  labelNames: ['channel'] as const,
+});
+
+export const notificationSeconds = new Histogram({
+  name: 'notification_seconds',
+  help: 'Duration of one attempt to send a notice',
+  labelNames: ['channel'] as const,
+  buckets: [0.05, 0.1, 0.2, 0.5, 1, 2, 5],
+});

@@ -1,0 +1,49 @@
+import { type ZoneFigures, type ZoneReason, type ZoneState } from '../../domain/zoneHealth';
+import { Prisma, type PrismaClient } from '../../prisma/client/client';
+import type { Caller } from '../caller';
+
+export type ZoneHealthRow = { cityId: string; zoneId: string | null; zoneName: string | null; state: ZoneState; reasons: ZoneReason[]; figures: ZoneFigures; at: Date };
+
+/** The most zones that one answer shows. */
+export const MAX_ZONES = 1_000;
+/** The most rows of one zone's history: more than a day by the minute. */
+export const MAX_HISTORY = 1_500;
+
+/** Each zone as of its city's newest computing, the worst first; of one city, or of all that ops may see. */
+export function latestHealth(db: PrismaClient, caller: Caller, cityId: string | undefined): Promise<ZoneHealthRow[]> {
+  return db.$queryRaw<ZoneHealthRow[]>`
+    SELECT h.city_id AS "cityId", h.zone_id AS "zoneId", z.name AS "zoneName", h.state, h.reasons, h.figures, h.at
+    FROM cities c
+    CROSS JOIN LATERAL (SELECT at FROM zone_health WHERE city_id = c.id ORDER BY at DESC LIMIT 1) newest
+    JOIN zone_health h ON h.city_id = c.id AND h.at = newest.at
+    LEFT JOIN zones z ON z.id = h.zone_id
+    WHERE ${ofCaller(caller, Prisma.sql`c.id`)} AND ${cityId === undefined ? Prisma.sql`true` : Prisma.sql`c.id = ${cityId}`}
+    ORDER BY CASE h.state WHEN 'CRITICAL' THEN 0 WHEN 'STRAINED' THEN 1 ELSE 2 END, h.city_id, h.zone_id LIMIT ${MAX_ZONES}`;
+}
+
+/** How one zone fared from `since` to `until` (epoch ms), the newest first, and one row more where there are more. `zoneId` null: what lay in no zone of the city. */
+export function healthHistory(db: PrismaClient, place: { cityId: string; zoneId: string | null }, { since, until }: { since: number; until: number }): Promise<ZoneHealthRow[]> {
+  return db.$queryRaw<ZoneHealthRow[]>`
+    SELECT h.city_id AS "cityId", h.zone_id AS "zoneId", z.name AS "zoneName", h.state, h.reasons, h.figures, h.at
+    FROM zone_health h LEFT JOIN zones z ON z.id = h.zone_id
+    WHERE h.city_id = ${place.cityId} AND h.zone_id IS NOT DISTINCT FROM ${place.zoneId} AND h.at BETWEEN ${new Date(since)} AND ${new Date(until)}
+    ORDER BY h.at DESC LIMIT ${MAX_HISTORY + 1}`;
+}
+
+/** @returns the city of the zone, null where there is no such zone for this caller */
+export async function cityOfZone(db: PrismaClient, caller: Caller, zoneId: string): Promise<string | null> {
+  const [found] = await db.$queryRaw<{ cityId: string }[]>`SELECT city_id AS "cityId" FROM zones WHERE id = ${zoneId} AND ${ofCaller(caller, Prisma.sql`city_id`)}`;
+  return found?.cityId ?? null;
+}
+
+/** @returns false also for a city of others */
+export async function seesCity(db: PrismaClient, caller: Caller, cityId: string): Promise<boolean> {
+  const rows = await db.$queryRaw<{ id: string }[]>`SELECT id FROM cities WHERE id = ${cityId} AND ${ofCaller(caller, Prisma.sql`id`)}`;
+  return rows.length > 0;
+}
+
+/** Ops within their cities, and nobody else. */
+function ofCaller(caller: Caller, column: Prisma.Sql): Prisma.Sql {
+  if (caller.role !== 'ops') return Prisma.sql`false`;
+  return caller.cities === 'all' ? Prisma.sql`true` : Prisma.sql`${column} = ANY(${[...caller.cities]})`;
+}

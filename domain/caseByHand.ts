@@ -1,0 +1,77 @@
+/** What is done with a case of the support queue beside its delivery's own events: ops take it on or call it done, or the driver whose silence it is about is heard again (spec 4 and 5). Instants are epoch ms. */
+
+import { type Actor } from './delivery';
+import { type Message, opsRoom } from './message';
+import { type CaseFacts, type CaseResolution, isAboutSilence } from './supportCase';
+import { type DeliveryFacts, type Entry } from './truth';
+
+/** BY_OPS: a person looked at it. HEARD_AGAIN: who was silent is not any more. */
+export type HandResolution = Extract<CaseResolution, 'BY_OPS' | 'HEARD_AGAIN'>;
+
+/** A refusal is a value. `unchanged`: it was so already, or there is nothing to do. */
+export type CaseDecision =
+  | { kind: 'refused'; code: 'CASE_RESOLVED' | 'CASE_NEEDS_DECISION'; detail: string }
+  | { kind: 'unchanged' }
+  | { kind: 'changed'; next: CaseFacts; entry: Entry; messages: readonly Message[] };
+
+/** Who decides, and when. */
+export type ByHand = { by: Actor; now: number };
+
+/** Somebody takes the case on. Whoever did so first keeps it, so that two do not work on the same; one that got worse since is open again. @param open null: it is resolved */
+export function acknowledgeCase(open: CaseFacts | null, delivery: DeliveryFacts, { by, now }: ByHand): CaseDecision {
+  if (open === null || open.state === 'RESOLVED') return { kind: 'refused', code: 'CASE_RESOLVED', detail: 'the case was resolved before' };
+  if (open.state === 'ACKNOWLEDGED') return { kind: 'unchanged' };
+  return changed(open, { ...open, state: 'ACKNOWLEDGED' }, delivery, { kind: 'case_acknowledged', by, now, why: open.reason, detail: {} });
+}
+
+/**
+ * Ends a case that needs no event of the delivery to end. A search that waits for ops would wait for ever without its case: there ops decide what becomes of the delivery.
+ * @param open null: it is resolved
+ */
+export function resolveCaseByHand(open: CaseFacts | null, delivery: DeliveryFacts, { by, now, resolution, note }: ByHand & { resolution: HandResolution; note: string | null }): CaseDecision {
+  if (open === null || open.state === 'RESOLVED') return { kind: 'unchanged' };
+  if (resolution === 'HEARD_AGAIN' && !isAboutSilence(open.reason)) return { kind: 'unchanged' }; // it is about something worse by now
+  if (delivery.heldReason !== null) {
+    return { kind: 'refused', code: 'CASE_NEEDS_DECISION', detail: 'the search waits for a decision: assign a driver, let the search go on, or cancel' };
+  }
+  const next: CaseFacts = { ...open, state: 'RESOLVED', resolvedAt: now, resolvedBy: nameOf(by), resolution };
+  return changed(open, next, delivery, { kind: 'case_resolved', by, now, why: resolution, detail: { note } });
+}
+
+/** As rows name an actor: `ops/olga`. */
+export function nameOf({ kind, id }: Actor): string {
+  return `${kind}/${id}`;
+}
+
+type Told = ByHand & { kind: string; why: string; detail: Record<string, unknown> };
+
+function changed(before: CaseFacts, next: CaseFacts, delivery: DeliveryFacts, { kind, by, now, why, detail }: Told): CaseDecision {
+  const { caseId, level, state } = next;
+  const entry: Entry = {
+    kind, chain: 'delivery', driverId: delivery.driverId, actor: by, from: before.state, to: state, why, deviceAt: null, detail: { caseId, level, ...detail },
+  };
+  return { kind: 'changed', next, entry, messages: [toOpsRoom(next, delivery, now), ...(state === 'RESOLVED' && level === 3 ? [toPager(next, delivery, now)] : [])] };
+}
+
+/** Ops' screens hear of every change of the queue. */
+function toOpsRoom({ caseId, level, state, reason, driverId, resolution }: CaseFacts, { deliveryId, cityId }: DeliveryFacts, now: number): Message {
+  const body = { escalationId: caseId, deliveryId, level, state, reason, driverId, resolution, at: iso(now) };
+  return { kind: 'emit', emits: [{ rooms: [opsRoom(cityId)], event: 'escalation_changed', body }] };
+}
+
+/** Level 3 paged somebody: the pager is told that it is over. */
+function toPager({ resolution }: CaseFacts, delivery: DeliveryFacts, now: number): Message {
+  const { deliveryId, cityId, zoneId, status, escalationLevel, merchantId, sellerOrderId } = delivery;
+  return {
+    kind: 'notify',
+    notice: {
+      to: { kind: 'pager' }, about: `delivery/${deliveryId}`, what: 'resolved', severity: 'info', title: `Resolved: ${resolution ?? ''}`,
+      text: `Delivery ${deliveryId} in ${cityId} is ${status}.`, link: `/v2/deliveries/${deliveryId}`, cityId,
+      facts: { deliveryId, merchantId, sellerOrderId, zoneId, status, escalationLevel }, at: now,
+    },
+  };
+}
+
+function iso(at: number): string {
+  return new Date(at).toISOString();
+}

@@ -1,0 +1,230 @@
+/** The daily check of the audit trail (spec 6, ADR 11), on a real PostgreSQL, against one who may do everything to it but break SHA-256. */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Client } from 'pg';
+import { v7 as newId } from 'uuid';
+import { writeEntries } from '../../activities/adapters/audit';
+import { auditLagMs, createAuditChains, lastFinishedCheck } from '../../activities/adapters/auditChains';
+import { createDriverRegistry } from '../../activities/adapters/driverRegistry';
+import { createOrderStore } from '../../activities/adapters/orderStore';
+import { type AuditCheckDeps, type AuditCheckReport, createAuditCheck, createAuditDesk } from '../../activities/auditCheck';
+import { createAvailability } from '../../activities/availability';
+import { createOrders } from '../../activities/orders';
+import { createRegistration } from '../../activities/registration';
+import type { AuditProblem } from '../../domain/auditChain';
+import { TRAVEL_MODEL } from '../../domain/places';
+import { auditProblems } from '../support/auditTrail';
+import { CITY, createDispatchWorld, type DispatchWorld, MERCHANT, PICKUP } from '../support/dispatchWorld';
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const OPS = { kind: 'ops', id: 'olga' } as const;
+
+let world: DispatchWorld;
+let owner: Client;
+beforeAll(async () => {
+  world = await createDispatchWorld();
+  owner = new Client({ connectionString: world.ownerUrl });
+  await owner.connect();
+});
+afterAll(async () => {
+  await owner.end();
+  await world.close();
+});
+
+/** An order as the API takes it. */
+async function order(): Promise<string> {
+  const { db, deps: { kick } } = world;
+  const place = { address: 'Prinsengracht 1', contactName: null, contactPhone: null, notes: null, point: PICKUP };
+  const taken = await createOrders({ store: createOrderStore(db), newId, searchLeadMs: 0, travel: TRAVEL_MODEL, kick }).takeOrder({
+    merchantId: MERCHANT, sellerOrderId: newId(), cityId: CITY, pickup: place, dropoff: { ...place, point: { lat: 52.38, lng: 4.91 } }, readyAt: null, windowFrom: null,
+    windowTo: null, parcelSize: 'SMALL', feeCents: 500, payCents: null, currency: null, by: { kind: 'merchant', id: MERCHANT },
+  }, 'hash', newId(), Date.now());
+  if (!('taken' in taken)) throw new Error(taken.detail);
+  return taken.deliveryId;
+}
+
+/** Writes so many entries of a delivery, each a transaction with the row locked. */
+async function tell(deliveryId: string, times: number): Promise<void> {
+  for (let told = 0; told < times; told += 1) {
+    await world.db.$transaction(async (tx) => {
+      const [row] = await tx.$queryRaw<{ audit_hash: Uint8Array | null }[]>`SELECT audit_hash FROM deliveries WHERE id = ${deliveryId}::uuid FOR UPDATE`;
+      const subject = { cityId: CITY, deliveryId, merchantId: MERCHANT, sellerOrderId: 'order', deliveryHash: row?.audit_hash ?? null, driverHashes: {} };
+      const entry = { kind: 'told', chain: 'delivery', driverId: null, actor: OPS, from: null, to: null, why: `told ${told}`, deviceAt: null, detail: { told } } as const;
+      const { deliveryHash } = await writeEntries(tx, subject, [entry], Date.now(), newId());
+      await tx.$executeRaw`UPDATE deliveries SET audit_hash = ${deliveryHash} WHERE id = ${deliveryId}::uuid`;
+    });
+  }
+}
+
+/** A delivery of six entries: their ids, in the order of the chain. */
+async function trail(): Promise<{ deliveryId: string; chain: string; ids: string[] }> {
+  const deliveryId = await order();
+  await tell(deliveryId, 5);
+  const { entries } = await createAuditDesk(createAuditChains(world.db)).check(deliveryId);
+  return { deliveryId, chain: `delivery/${deliveryId}`, ids: entries.map(({ record }) => record.id) };
+}
+
+type Ran = { report: AuditCheckReport; beats: unknown[] };
+
+async function check(change: Partial<AuditCheckDeps> = {}): Promise<Ran> {
+  const reports: AuditCheckReport[] = [];
+  const beats: unknown[] = [];
+  const chains = createAuditChains(world.db);
+  await createAuditCheck({ chains, clock: Date.now, resumeFrom: () => undefined, beat: (at) => beats.push(at), onReport: (report) => reports.push(report), ...change })();
+  const [report] = reports;
+  if (!report) throw new Error('it did not report');
+  return { report, beats };
+}
+
+/** What the checks say of one chain: by the sweep and when asked. */
+async function said(chain: string, change: Partial<AuditCheckDeps> = {}): Promise<[AuditProblem['kind'], string | null][]> {
+  const { named } = (await check(change)).report;
+  return named.filter((problem) => problem.chain === chain).map(({ kind, entryId }) => [kind, entryId]);
+}
+
+/** So that the next test's check finds none of it. */
+async function forget(chain: string): Promise<void> {
+  await owner.query('DELETE FROM audit_entries WHERE chain = $1', [chain]);
+  await owner.query(`DELETE FROM stops WHERE 'delivery/' || delivery_id = $1`, [chain]);
+  await owner.query(`DELETE FROM deliveries WHERE 'delivery/' || id = $1`, [chain]);
+}
+
+describe('a trail that nobody touched', () => {
+  test('passes, and is counted', async () => {
+    const { deliveryId } = await trail();
+    const { report } = await check();
+    expect(report).toMatchObject({ problemCount: 0, named: [] });
+    const [{ count: entries } = { count: 0 }] = await world.db.$queryRaw<{ count: number }[]>`SELECT count(*)::int AS count FROM audit_entries`;
+    const [{ count: chains } = { count: 0 }] = await world.db.$queryRaw<{ count: number }[]>`SELECT count(DISTINCT chain)::int AS count FROM audit_entries`;
+    expect(report).toMatchObject({ entries, chains });
+    expect(await world.db.auditCheck.findFirst({ where: { id: report.checkId } })).toMatchObject({ finishedAt: expect.any(Date), entries: BigInt(entries), problems: { count: 0, named: [] } });
+    expect(await createAuditDesk(createAuditChains(world.db)).check(deliveryId)).toMatchObject({ problems: [] });
+  });
+
+  test('passes while deliveries and drivers are being changed', async () => {
+    const { db, map, deps: { features, limits, kick } } = world;
+    const availability = createAvailability({ db, map, features, clock: Date.now, limits: limits.availability, kick });
+    const registration = createRegistration(createDriverRegistry(db));
+    const driverId = newId();
+    await registration.register({ driverId, cityId: CITY, name: 'Sam', phone: null, vehicleKind: 'CAR', offerVersion: 2, capacity: 1 }, OPS, newId(), Date.now());
+    const deliveryIds = await Promise.all([order(), order(), order()]);
+    const changing = { goesOn: true };
+    const change = async (): Promise<void> => {
+      while (changing.goesOn) {
+        await Promise.all([
+          ...deliveryIds.map((deliveryId) => tell(deliveryId, 3)), order(),
+          availability.request(driverId, { kind: 'shiftStart', shiftEndsAt: null }, { kind: 'driver', id: driverId }, newId()),
+        ]);
+        await availability.request(driverId, { kind: 'shiftEnd' }, { kind: 'driver', id: driverId }, newId());
+      }
+    };
+    const changes = change();
+    const reports = [];
+    for (let times = 0; times < 8; times += 1) reports.push((await check()).report);
+    changing.goesOn = false;
+    await changes;
+    expect(reports.flatMap(({ named }) => named)).toEqual([]);
+    expect(new Set(reports.map(({ entries }) => entries)).size).toBeGreaterThan(1);
+    expect(await auditProblems(db)).toEqual([]);
+  });
+});
+
+describe('a trail that a superuser changed', () => {
+  const DEEDS: readonly [string, (ids: readonly string[]) => [string, string[]], (ids: readonly string[]) => [string, string | undefined][]][] = [
+    ['an entry that says another reason', (ids) => [`UPDATE audit_entries SET why = 'nothing happened' WHERE id = $1`, [ids[2]!]], (ids) => [['CONTENT_DIFFERS', ids[2]]]],
+    ['an entry of another actor', (ids) => [`UPDATE audit_entries SET actor_id = 'somebody' WHERE id = $1`, [ids[0]!]], (ids) => [['CONTENT_DIFFERS', ids[0]]]],
+    ['an entry in another month', (ids) => [`UPDATE audit_entries SET at = at - interval '90 days' WHERE id = $1`, [ids[3]!]], (ids) => [['CONTENT_DIFFERS', ids[3]]]],
+    ['a middle entry that was deleted', (ids) => ['DELETE FROM audit_entries WHERE id = $1', [ids[2]!]], (ids) => [['LINK_MISSING', ids[3]]]],
+    ['the first entry deleted', (ids) => ['DELETE FROM audit_entries WHERE id = $1', [ids[0]!]], (ids) => [['LINK_MISSING', ids[1]]]],
+    ['the last entry deleted', (ids) => ['DELETE FROM audit_entries WHERE id = $1', [ids[5]!]], (ids) => [['HEAD_DIFFERS', ids[4]]]],
+    ['all entries deleted', (ids) => ['DELETE FROM audit_entries WHERE id = ANY($1::uuid[])', [`{${ids.join(',')}}`]], () => [['NO_ENTRIES', undefined]]],
+    ['two entries that changed places', (ids) => [
+      `UPDATE audit_entries a SET why = b.why, detail = b.detail FROM audit_entries b WHERE (a.id, b.id) IN (($1::uuid, $2::uuid), ($2::uuid, $1::uuid))`, [ids[2]!, ids[4]!],
+    ], (ids) => [['CONTENT_DIFFERS', ids[2]], ['CONTENT_DIFFERS', ids[4]]]],
+    ['an entry moved to another chain', (ids) => [`UPDATE audit_entries SET chain = 'driver/' || gen_random_uuid() WHERE id = $1`, [ids[5]!]], (ids) => [['HEAD_DIFFERS', ids[4]]]],
+  ];
+
+  test.each(DEEDS)('%s is found and named', async (_what, deed, expected) => {
+    const { deliveryId, chain, ids } = await trail();
+    expect(await said(chain)).toEqual([]);
+    await owner.query(...deed(ids));
+    const wanted = expected(ids).map(([kind, entryId]) => [kind, entryId ?? null]);
+    expect(await said(chain)).toEqual(wanted);
+    const asked = await createAuditDesk(createAuditChains(world.db)).check(deliveryId);
+    expect(asked.problems.map(({ kind, entryId }) => [kind, entryId])).toEqual(wanted);
+    await owner.query(`DELETE FROM audit_entries WHERE id = ANY($1::uuid[])`, [ids]);
+    await forget(chain);
+  });
+
+  test('is kept with its problems, the first hundred by name and all by number', async () => {
+    const trails = await Promise.all(Array.from({ length: 21 }, () => trail()));
+    await owner.query(`UPDATE audit_entries SET kind = 'other' WHERE chain = ANY($1)`, [trails.map(({ chain }) => chain)]);
+    const { report: { checkId, problemCount, named } } = await check();
+    expect(problemCount).toBe(21 * 6);
+    expect(named).toHaveLength(100);
+    expect(await lastFinishedCheck(world.db)).toMatchObject({ problemCount: 21 * 6 });
+    expect((await world.db.auditCheck.findUniqueOrThrow({ where: { id: checkId } })).problems).toEqual({ count: 21 * 6, named });
+    for (const { chain } of trails) await forget(chain);
+  });
+
+  test('is found without its delivery', async () => {
+    const { chain, ids } = await trail();
+    await owner.query(`DELETE FROM stops WHERE 'delivery/' || delivery_id = $1`, [chain]);
+    await owner.query(`DELETE FROM deliveries WHERE 'delivery/' || id = $1`, [chain]);
+    expect(await said(chain)).toEqual([['NO_ROW', ids[5]]]);
+    await forget(chain);
+  });
+
+  test('is found where the row was made to forget its entries too', async () => {
+    const { chain } = await trail();
+    await owner.query('DELETE FROM audit_entries WHERE chain = $1', [chain]);
+    await owner.query(`UPDATE deliveries SET audit_hash = NULL WHERE 'delivery/' || id = $1`, [chain]);
+    expect(await said(chain)).toEqual([['NO_ENTRIES', null]]);
+    await forget(chain);
+  });
+});
+
+describe('the check', () => {
+  test('comes to what was touched since, and to the rest within eight days', async () => {
+    const { chain, ids } = await trail();
+    const start = Date.now() + HOUR_MS; // so that nothing of this test counts as just touched
+    const at = (day: number): Partial<AuditCheckDeps> => ({ clock: () => start + day * DAY_MS });
+    await check(at(0));
+    await owner.query(`UPDATE audit_entries SET why = 'nothing happened' WHERE id = $1`, [ids[1]]);
+    const found: number[] = [];
+    for (let day = 1; day <= 8; day += 1) if ((await said(chain, at(day))).length > 0) found.push(day);
+    expect(found).toHaveLength(1);
+    await forget(chain);
+    await owner.query('DELETE FROM audit_checks');
+  });
+
+  test('goes on where it was broken off, and counts nothing twice', async () => {
+    const altered = await trail();
+    await owner.query(`UPDATE audit_entries SET why = 'nothing happened' WHERE id = $1`, [altered.ids[1]]);
+    for (let trails = 0; trails < 3; trails += 1) await trail();
+    const { report: whole, beats } = await check();
+    expect(beats.length).toBeGreaterThan(3);
+    for (let stopAt = 1; stopAt < beats.length; stopAt += 1) {
+      const seen: unknown[] = [];
+      const broken = check({ beat: (at) => { if (seen.push(at) > stopAt) throw new Error('this worker stops'); } });
+      await expect(broken).rejects.toThrow('this worker stops');
+      const { report } = await check({ resumeFrom: (): unknown => JSON.parse(JSON.stringify(seen.at(-2))) });
+      expect({ ...report, checkId: 0 }).toEqual({ ...whole, checkId: 0 });
+    }
+    await forget(altered.chain);
+  });
+});
+
+describe('the lag of the trail', () => {
+  test('is the age of the oldest change that no entry tells of, and nothing where each has one', async () => {
+    await trail();
+    expect(await auditLagMs(world.db)).toBe(0);
+    const deliveryId = await order();
+    await owner.query(`UPDATE deliveries SET status_changed_at = now() + interval '1 second' WHERE id = $1`, [deliveryId]);
+    expect(await auditLagMs(world.db)).toBe(0); // not before it has happened
+    await owner.query(`DELETE FROM audit_entries WHERE delivery_id = $1`, [deliveryId]);
+    await owner.query(`UPDATE deliveries SET status_changed_at = now() - interval '7 seconds' WHERE id = $1`, [deliveryId]);
+    expect(await auditLagMs(world.db)).toBeGreaterThanOrEqual(7_000);
+    await forget(`delivery/${deliveryId}`);
+  });
+});

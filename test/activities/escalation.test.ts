@@ -1,0 +1,371 @@
+/** What each level does, what a loss leads to, and what lapses cost (spec 4 and 5), in the transactions that do it. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { createDeliveryActivities } from '../../activities/delivery';
+import { ESCALATION_LIMITS } from '../../domain/escalation';
+import { DeliveryScene } from '../support/deliveryScene';
+import { createDispatchWorld, type DispatchWorld, type NewDelivery, type NewDriver, PICKUP, TEST_LIMITS } from '../support/dispatchWorld';
+import { brokenInvariants } from '../support/invariants';
+
+const OPS = { kind: 'ops', id: 'olga' } as const;
+const MINUTE = 60_000;
+const ALL_ON = { driverOffers: true, availabilityStates: true, escalation: true, autoReassignment: true };
+
+let world: DispatchWorld;
+beforeAll(async () => { world = await createDispatchWorld(); });
+afterAll(() => world.close());
+afterEach(async () => {
+  Object.assign(world.switches, ALL_ON);
+  expect(await brokenInvariants(world.db)).toEqual([]);
+});
+
+const set = (drivers: readonly NewDriver[] = [], delivery: NewDelivery = {}): Promise<DeliveryScene> => DeliveryScene.set(world, drivers, delivery);
+
+/** A scene whose clock began just now, and the instants counted from there. */
+async function searched(drivers: readonly NewDriver[] = []): Promise<{ scene: DeliveryScene; after: (minutes: number) => number }> {
+  const scene = await set(drivers);
+  const start = Date.now();
+  await scene.search(start);
+  const { unassignedSince } = await scene.row();
+  return { scene, after: (minutes) => (unassignedSince?.getTime() ?? 0) + minutes * MINUTE };
+}
+
+const live = async (scene: DeliveryScene) => (await scene.offers()).filter(({ state }) => state === 'LIVE');
+/** Nobody of these is asked before level 1 widens the search. */
+const FAR_OFF: NewDriver = { at: { lat: PICKUP.lat + 0.17, lng: PICKUP.lng } };
+
+describe('a level', () => {
+  test('1 widens the search in the very moment, and tells ops', async () => {
+    const scene = await set([FAR_OFF]);
+    const now = Date.now();
+    await world.db.driver.update({ where: { id: scene.driver() }, data: { lastLat: PICKUP.lat + 0.17 } });
+    await scene.search(now);
+    expect(await scene.row()).toMatchObject({ status: 'SEARCHING', escalationLevel: 0 });
+    const { unassignedSince } = await scene.row();
+    await scene.search((unassignedSince?.getTime() ?? 0) + 5 * MINUTE);
+    expect(await scene.row()).toMatchObject({ status: 'OFFERED', escalationLevel: 1, bonusCents: 0 });
+    expect(await scene.notices()).toEqual(['support warning: Level 1: no driver for 5 minutes']);
+    expect(await scene.cases()).toEqual([]);
+  });
+
+  test('2 puts it on the queue and raises the pay, which the next offer shows already', async () => {
+    const { scene, after } = await searched();
+    await scene.search(after(5));
+    const driverId = await world.addDriver({ cityId: scene.cityId });
+    await scene.search(after(15));
+    expect(await scene.row()).toMatchObject({ status: 'OFFERED', escalationLevel: 2, bonusCents: 200 });
+    expect(await live(scene)).toMatchObject([{ driverId, payCents: 900, payload: expect.objectContaining({ payCents: 900 }), escalationLevel: 2 }]);
+    expect(await scene.cases()).toMatchObject([{ level: 2, state: 'OPEN', reason: 'UNASSIGNED' }]);
+    expect(await scene.emitted()).toContain(`escalation_changed to ops:${scene.cityId}`);
+  });
+
+  test('2 asks him again who refused it for less', async () => {
+    const scene = await set([{}]);
+    const offer = await scene.offered();
+    await scene.tell({ kind: 'rejectOffer', ...{ offerId: offer.offerId, driverId: offer.driverId }, reason: 'PAY_TOO_LOW' });
+    const { unassignedSince } = await scene.row();
+    await scene.search((unassignedSince?.getTime() ?? 0) + 15 * MINUTE);
+    expect(await live(scene)).toMatchObject([{ driverId: offer.driverId, payCents: 900 }]);
+  });
+
+  test('3 pages, tells merchant and customer once, and asks up to eight at once', async () => {
+    const { scene, after } = await searched();
+    for (const minutes of [5, 15]) await scene.search(after(minutes));
+    for (let index = 0; index < 10; index += 1) await world.addDriver({ cityId: scene.cityId, at: { lat: PICKUP.lat + 0.001 * index, lng: PICKUP.lng } });
+    const v1 = await world.addDriver({ cityId: scene.cityId, offerVersion: null });
+    const { known } = await scene.search(after(30));
+    expect(known.offers).toHaveLength(8);
+    expect((await live(scene)).every(({ kind, driverId }) => kind === 'BROADCAST' && driverId !== v1)).toBe(true);
+    expect(await scene.row()).toMatchObject({ status: 'OFFERED', escalationLevel: 3, delayedSince: new Date(after(30)) });
+    expect(await scene.notices()).toEqual([
+      'support warning: Level 1: no driver for 5 minutes', 'support error: Support queue: no driver found, level 2', 'pager critical: Level 3: no driver for 30 minutes',
+      'support error: Support queue: no driver found, level 3',
+    ]);
+    expect((await scene.emitted()).filter((each) => each.startsWith('delivery_delayed'))).toEqual([`delivery_delayed to tracking:${scene.deliveryId}`, 'delivery_delayed to merchant:bakery']);
+    expect(await scene.cases()).toMatchObject([{ level: 3, state: 'OPEN' }]);
+  });
+
+  test('that is not due does nothing, however often it is asked for', async () => {
+    const { scene, after } = await searched();
+    const before = await scene.row();
+    await scene.tell({ kind: 'escalate' }, after(5) - 1);
+    expect(await scene.row()).toEqual(before);
+  });
+
+  test('comes by the minutes of its city, where that sets them', async () => {
+    const scene = await set();
+    await world.db.city.update({ where: { id: scene.cityId }, data: { escalationMinutes: [1, 2, 60] } });
+    await scene.search(Date.now());
+    const start = (await scene.row()).unassignedSince?.getTime() ?? 0;
+    expect((await scene.tell({ kind: 'readDelivery' })).known.escalation).toEqual({ at: start + MINUTE, level: 1 });
+    await scene.search(start + 2 * MINUTE);
+    expect(await scene.row()).toMatchObject({ escalationLevel: 2 });
+  });
+
+  test('is none where the feature is off; switched on again, only the highest that is overdue tells anybody', async () => {
+    world.switches.escalation = false;
+    const { scene, after } = await searched();
+    expect((await scene.search(after(40))).known.escalation).toBeNull();
+    expect(await scene.row()).toMatchObject({ escalationLevel: 0 });
+    world.switches.escalation = true;
+    expect((await scene.tell({ kind: 'readDelivery' }, after(41))).known.escalation).toEqual({ at: after(5), level: 1 });
+    await scene.search(after(41));
+    expect(await scene.row()).toMatchObject({ escalationLevel: 3, bonusCents: 200 });
+    expect((await scene.entries()).filter((kind) => kind === 'escalated')).toHaveLength(1);
+    expect(await scene.notices()).toEqual(['support error: Support queue: no driver found, level 3', 'pager critical: Level 3: no driver for 41 minutes']);
+  });
+});
+
+describe('a broadcast', () => {
+  /** Level 3 is reached while these wait. */
+  async function broadcast(drivers: number): Promise<{ scene: DeliveryScene; after: (minutes: number) => number; wave: { offerId: string; driverId: string; expiresAt: number }[] }> {
+    const { scene, after } = await searched();
+    for (let index = 0; index < drivers; index += 1) await world.addDriver({ cityId: scene.cityId, at: { lat: PICKUP.lat + 0.001 * index, lng: PICKUP.lng } });
+    const { known } = await scene.search(after(30));
+    return { scene, after, wave: known.offers };
+  }
+
+  test('has one winner; the others are withdrawn and free', async () => {
+    const { scene, wave } = await broadcast(3);
+    const [first, second] = wave;
+    expect(await scene.answer({ kind: 'acceptOffer', offerId: second!.offerId, driverId: second!.driverId })).toMatchObject({ outcome: 'accepted' });
+    expect(await scene.answer({ kind: 'acceptOffer', offerId: first!.offerId, driverId: first!.driverId })).toMatchObject({ refused: 'OFFER_WITHDRAWN' });
+    expect((await scene.offers()).map(({ state }) => state).sort()).toEqual(['ACCEPTED', 'WITHDRAWN', 'WITHDRAWN']);
+    expect(await scene.row()).toMatchObject({ status: 'ASSIGNED', broadcastSince: null });
+    expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED', resolution: 'ASSIGNED', resolvedBy: `driver/${second!.driverId}` }]);
+    expect((await scene.notices()).at(-1)).toBe('pager resolved: Resolved: ASSIGNED');
+  });
+
+  test('goes on in waves till all in reach were asked, nobody twice; then one is asked at a time', async () => {
+    const { scene, wave } = await broadcast(10);
+    const lapseAt = wave[0]!.expiresAt;
+    const { known } = await scene.tell({ kind: 'lapseOffer', offerId: wave[0]!.offerId }, lapseAt);
+    expect(known).toMatchObject({ status: 'SEARCHING', offers: [] }); // one event ends the wave
+    const second = (await scene.search(lapseAt)).known.offers;
+    expect(second).toHaveLength(2);
+    expect(new Set([...wave, ...second].map(({ driverId }) => driverId)).size).toBe(10);
+    await scene.tell({ kind: 'lapseOffer', offerId: second[0]!.offerId }, second[0]!.expiresAt);
+    await scene.search(second[0]!.expiresAt);
+    expect(await scene.row()).toMatchObject({ status: 'SEARCHING', searchRound: 1 });
+    const late = await world.addDriver({ cityId: scene.cityId });
+    expect((await scene.search(second[0]!.expiresAt + 5_000)).known.offers).toMatchObject([{ driverId: late }]);
+  });
+
+  test('comes again with the page after ten minutes, and asks those again who let it lapse', async () => {
+    const { scene, after, wave } = await broadcast(2);
+    await scene.tell({ kind: 'lapseOffer', offerId: wave[0]!.offerId }, wave[0]!.expiresAt);
+    await scene.search(wave[0]!.expiresAt);
+    expect((await scene.tell({ kind: 'readDelivery' })).known.escalation).toEqual({ at: after(40), level: null });
+    const { known } = await scene.search(after(40));
+    expect(known.offers).toHaveLength(2);
+    expect((await scene.notices()).filter((each) => each.startsWith('pager'))).toEqual(['pager critical: Level 3: no driver for 30 minutes', 'pager critical: Level 3: no driver for 40 minutes']);
+    expect((await scene.emitted()).filter((each) => each.startsWith('delivery_delayed'))).toHaveLength(2); // merchant and customer are not told again
+  });
+
+  test('waits for the single offer that is live, and follows it', async () => {
+    const { scene, after } = await searched();
+    for (let index = 0; index < 3; index += 1) await world.addDriver({ cityId: scene.cityId });
+    const { known: { offers: [single] } } = await scene.search(after(29.8));
+    await scene.tell({ kind: 'escalate' }, after(30));
+    expect(await live(scene)).toMatchObject([{ kind: 'SINGLE', id: single!.offerId }]);
+    await scene.tell({ kind: 'rejectOffer', offerId: single!.offerId, driverId: single!.driverId, reason: 'OTHER' }, after(30.1));
+    await scene.search(after(30.1));
+    expect(await live(scene)).toHaveLength(3); // who rejected it is asked once more: level 3 lifts that
+    expect((await live(scene)).every(({ kind }) => kind === 'BROADCAST')).toBe(true);
+  });
+
+  test('whose offers were switched off meanwhile can still be accepted', async () => {
+    const { scene, wave } = await broadcast(2);
+    world.switches.driverOffers = false;
+    expect(await scene.answer({ kind: 'acceptOffer', offerId: wave[1]!.offerId, driverId: wave[1]!.driverId })).toMatchObject({ outcome: 'accepted' });
+  });
+
+  test('is none with offers off: the nearest is assigned, as ever', async () => {
+    world.switches.driverOffers = false;
+    const { scene, after } = await searched();
+    const driverId = await world.addDriver({ cityId: scene.cityId });
+    await scene.search(after(30));
+    expect(await scene.row()).toMatchObject({ status: 'ASSIGNED', driverId, broadcastSince: null });
+  });
+
+  test('of nobody but an app of v1 assigns that one', async () => {
+    const { scene, after } = await searched();
+    const driverId = await world.addDriver({ cityId: scene.cityId, offerVersion: 1 });
+    await scene.search(after(30));
+    expect(await scene.row()).toMatchObject({ status: 'ASSIGNED', driverId });
+  });
+});
+
+describe('the clock', () => {
+  test('stands while a driver has the delivery, and goes on after the loss: the case is open again', async () => {
+    const { scene, after } = await searched();
+    const driverId = await world.addDriver({ cityId: scene.cityId });
+    const { known: { offers: [offer] } } = await scene.search(after(16));
+    await scene.tell({ kind: 'acceptOffer', offerId: offer!.offerId, driverId }, after(16));
+    expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED' }]);
+    expect((await scene.tell({ kind: 'escalate' }, after(90))).known).toMatchObject({ escalation: null, escalationLevel: 2 });
+    await scene.tell({ kind: 'leaveDelivery', driverId, reason: 'OTHER' }, after(90));
+    const { known } = await scene.tell({ kind: 'readDelivery' }, after(90));
+    expect(known.escalation).toEqual({ at: after(90 + 30 - 16), level: 3 });
+    expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED' }, { state: 'OPEN', level: 2, reason: 'UNASSIGNED' }]);
+  });
+});
+
+describe('a loss', () => {
+  test('before the pickup is searched for again; merchant and customer hear nothing of it', async () => {
+    const scene = await set([{}, {}]);
+    const { driverId, assignmentId } = await scene.accepted();
+    const told = (await scene.emitted()).filter((each) => each.includes('merchant:'));
+    await scene.tell({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'FELL_SILENT' });
+    expect(await scene.row()).toMatchObject({ status: 'SEARCHING', losses: 1, lostAt: expect.any(Date), heldReason: null });
+    expect((await scene.emitted()).filter((each) => each.includes('merchant:'))).toEqual(told);
+    await scene.accepted(1);
+    expect(await scene.row()).toMatchObject({ status: 'ASSIGNED', losses: 1, lostAt: null });
+  });
+
+  test('of a driver assigned by hand, that we only noticed, asks ops and changes nothing else', async () => {
+    const scene = await set([{}]);
+    await scene.tell({ kind: 'assignDriver', driverId: scene.driver(), by: OPS, override: false, why: 'knows the house' });
+    const [assignment] = await scene.assignments();
+    await scene.tell({ kind: 'releaseDriver', driverId: scene.driver(), offerId: null, assignmentId: assignment!.id, why: 'NO_PROGRESS' });
+    expect(await scene.row()).toMatchObject({ status: 'ASSIGNED', driverId: scene.driver() });
+    expect(await scene.cases()).toMatchObject([{ level: 0, reason: 'PINNED_DRIVER_STANDS_STILL', driverId: scene.driver(), state: 'OPEN' }]);
+    await scene.steps('arriveAtPickup');
+    expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED', resolution: 'STEP_TAKEN' }]);
+  });
+
+  test('of a driver assigned by hand who goes offline waits for ops, who let the search go on', async () => {
+    const scene = await set([{}, {}]);
+    await scene.tell({ kind: 'assignDriver', driverId: scene.driver(), by: OPS, override: false, why: 'knows the house' });
+    const [assignment] = await scene.assignments();
+    await scene.tell({ kind: 'releaseDriver', driverId: scene.driver(), offerId: null, assignmentId: assignment!.id, why: 'WENT_OFFLINE' });
+    const { known } = await scene.search();
+    expect(known).toMatchObject({ status: 'SEARCHING', searchAgainAt: null, heldReason: 'PINNED_DRIVER_LOST', offers: [] });
+    expect(await scene.cases()).toMatchObject([{ reason: 'PINNED_DRIVER_LOST', state: 'OPEN' }]);
+    await scene.tell({ kind: 'resumeSearch', by: OPS, why: 'any driver will do' });
+    expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED', resolution: 'SEARCH_RESUMED' }]);
+    await scene.offered(1);
+  });
+
+  test('with automatic reassignment off waits for ops; an assignment by hand ends the wait', async () => {
+    world.switches.autoReassignment = false;
+    const scene = await set([{}, {}]);
+    const { driverId } = await scene.accepted();
+    await scene.tell({ kind: 'leaveDelivery', driverId, reason: 'TOO_FAR' });
+    expect((await scene.search()).known).toMatchObject({ heldReason: 'REASSIGNMENT_OFF', searchAgainAt: null });
+    await scene.tell({ kind: 'assignDriver', driverId: scene.driver(1), by: OPS, override: false, why: 'next' });
+    expect(await scene.row()).toMatchObject({ status: 'ASSIGNED', heldReason: null });
+    expect(await scene.cases()).toMatchObject([{ reason: 'REASSIGNMENT_OFF', state: 'RESOLVED', resolution: 'ASSIGNED' }]);
+  });
+
+  test('that waits for ops goes on to be escalated, for the reason that it waits for', async () => {
+    world.switches.autoReassignment = false;
+    const scene = await set([{}]);
+    const { driverId } = await scene.accepted();
+    await scene.tell({ kind: 'leaveDelivery', driverId, reason: 'OTHER' });
+    const since = (await scene.row()).unassignedSince?.getTime() ?? 0;
+    await scene.tell({ kind: 'escalate' }, since + 15 * MINUTE);
+    expect(await scene.cases()).toMatchObject([{ level: 2, reason: 'REASSIGNMENT_OFF', driverId }]);
+  });
+
+  test('after the pickup is for ops: the goods stay where they are until they decide', async () => {
+    const scene = await set([{}]);
+    const { driverId, assignmentId } = await scene.accepted();
+    await scene.steps('arriveAtPickup', 'pickUp');
+    await scene.tell({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'FELL_SILENT' });
+    expect(await scene.row()).toMatchObject({ status: 'PICKED_UP', driverId });
+    expect(await scene.cases()).toMatchObject([{ reason: 'CARRIER_SILENT', driverId, state: 'OPEN' }]);
+    await scene.tell({ kind: 'failDelivery', by: OPS, reason: 'VEHICLE_BREAKDOWN', goods: 'RETURN' });
+    await scene.steps('returnGoods');
+    expect(await scene.row()).toMatchObject({ status: 'RETURNED' });
+  });
+
+  test('by a breakdown takes the driver off duty', async () => {
+    const scene = await set([{}]);
+    const { driverId } = await scene.accepted();
+    expect(await scene.answer({ kind: 'leaveDelivery', driverId, reason: 'VEHICLE_BREAKDOWN' })).toMatchObject({ outcome: 'released' });
+    expect(await scene.driverRow()).toMatchObject({ availability: 'OFFLINE', activeAssignments: 0 });
+  });
+
+  test('of another’s delivery is not one', async () => {
+    const scene = await set([{}, {}]);
+    await scene.accepted();
+    expect(await scene.answer({ kind: 'leaveDelivery', driverId: scene.driver(1), reason: 'OTHER' })).toMatchObject({ refused: 'NOT_FOUND' });
+  });
+});
+
+describe('a hand-over', () => {
+  test('gives the goods to another at a meeting point, who takes them over and delivers', async () => {
+    const scene = await set([{}, {}]);
+    const { driverId } = await scene.accepted();
+    await scene.steps('arriveAtPickup', 'pickUp', 'arriveAtDropoff');
+    await scene.tell({ kind: 'leaveDelivery', driverId, reason: 'VEHICLE_BREAKDOWN' });
+    const meeting = { point: { lat: 52.372, lng: 4.9 }, address: 'by the bridge' };
+    expect(await scene.answer({ kind: 'handOver', driverId: scene.driver(1), by: OPS, override: false, meeting, why: 'flat tyre' })).toMatchObject({ outcome: 'assigned', driverId: scene.driver(1) });
+    expect(await scene.row()).toMatchObject({ status: 'PICKED_UP', driverId: scene.driver(1), pinned: true });
+    expect(await scene.assignments()).toMatchObject([{ state: 'HANDED_OVER' }, { state: 'ACTIVE', way: 'HANDOVER', meetingLat: 52.372, meetingLng: 4.9, meetingAddress: 'by the bridge' }]);
+    expect(await scene.driverRow()).toMatchObject({ availability: 'OFFLINE', activeAssignments: 0, earnedTodayCents: 0 });
+    expect(await scene.cases()).toMatchObject([{ reason: 'CARRIER_BROKE_DOWN', state: 'RESOLVED', resolution: 'HANDED_OVER' }]);
+    expect(await scene.step('pickUp', scene.driver(1))).toMatchObject({ outcome: 'moved', status: 'PICKED_UP' });
+    expect(await scene.step('arriveAtDropoff', scene.driver())).toMatchObject({ refused: 'NOT_FOUND' });
+    for (const step of ['arriveAtDropoff', 'deliver'] as const) expect(await scene.step(step, scene.driver(1))).toMatchObject({ outcome: 'moved' });
+    expect(await scene.driverRow(1)).toMatchObject({ earnedTodayCents: 700, availability: 'AVAILABLE' });
+  });
+
+  test('goes on with the return where the goods go back', async () => {
+    const scene = await set([{}, {}]);
+    await scene.accepted();
+    await scene.steps('arriveAtPickup', 'pickUp');
+    await scene.tell(scene.fail('NOT_AT_HOME'));
+    await scene.tell({ kind: 'handOver', driverId: scene.driver(1), by: OPS, override: false, meeting: null, why: 'shift ends' });
+    expect(await scene.row()).toMatchObject({ status: 'RETURNING', driverId: scene.driver(1) });
+    expect(await scene.step('returnGoods', scene.driver(1))).toMatchObject({ outcome: 'moved', status: 'RETURNED' });
+  });
+
+  test('before the pickup, or to who has the goods, is refused', async () => {
+    const scene = await set([{}, {}]);
+    await scene.accepted();
+    const to = (index: number) => scene.answer({ kind: 'handOver', driverId: scene.driver(index), by: OPS, override: false, meeting: null, why: 'test' });
+    expect(await to(1)).toMatchObject({ refused: 'NOT_PICKED_UP' });
+    await scene.steps('arriveAtPickup', 'pickUp');
+    expect(await to(0)).toMatchObject({ refused: 'DRIVER_HAS_NO_ROOM' });
+  });
+});
+
+describe('lapses in a row', () => {
+  const strict = () => createDeliveryActivities({ ...world.deps, limits: { ...TEST_LIMITS, escalation: ESCALATION_LIMITS, lapsePause: { afterLapses: 2, pauseMs: 15 * MINUTE } } });
+
+  /** The driver is asked, sees the offer or not, and lets it lapse. */
+  async function lapse(scene: DeliveryScene, at: number, isShown: boolean): Promise<number> {
+    const { known: { offers: [offer] } } = await scene.search(at);
+    if (isShown) await world.db.offer.update({ where: { id: offer!.offerId }, data: { reachedAt: new Date() } });
+    await strict().lapseOffer({ deliveryId: scene.deliveryId, correlationId: 'test', at: offer!.expiresAt, event: { kind: 'lapseOffer', offerId: offer!.offerId } });
+    return offer!.expiresAt;
+  }
+
+  test('that the app showed pause the driver, who is told, for a set time', async () => {
+    const scene = await set([{}]);
+    const first = await lapse(scene, Date.now(), true);
+    expect(await scene.driverRow()).toMatchObject({ availability: 'AVAILABLE', lapsesInRow: 1 });
+    const second = await lapse(scene, first + 5 * MINUTE, true);
+    expect(await scene.driverRow()).toMatchObject({
+      availability: 'PAUSED', availabilityReason: 'REPEATED_LAPSES', availabilityUntil: new Date(second + 15 * MINUTE), lapsesInRow: 0, liveOffers: 0,
+    });
+    expect((await scene.emitted()).filter((each) => each.startsWith('AVAILABILITY_CHANGED'))).toEqual([`AVAILABILITY_CHANGED to driver:${scene.driver()} and ops:${scene.cityId}`]);
+    expect((await scene.messages()).map(({ kind }) => kind)).toContain('endAvailabilityLater');
+  });
+
+  test('that never reached the app cost nothing', async () => {
+    const scene = await set([{}]);
+    const first = await lapse(scene, Date.now(), false);
+    await lapse(scene, first + 5 * MINUTE, false);
+    expect(await scene.driverRow()).toMatchObject({ availability: 'AVAILABLE', lapsesInRow: 0 });
+  });
+
+  test('are over with the first answer', async () => {
+    const scene = await set([{}]);
+    const first = await lapse(scene, Date.now(), true);
+    const { known: { offers: [offer] } } = await scene.search(first + 5 * MINUTE);
+    await scene.tell({ kind: 'rejectOffer', offerId: offer!.offerId, driverId: scene.driver(), reason: 'OTHER' });
+    expect(await scene.driverRow()).toMatchObject({ lapsesInRow: 0 });
+  });
+});

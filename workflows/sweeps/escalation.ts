@@ -1,0 +1,11 @@
+import { proxyActivities } from '@temporalio/workflow';
+import type { EscalationReport } from '../../activities/escalationCheck';
+
+const { checkEscalation } = proxyActivities<{ checkEscalation: () => Promise<EscalationReport> }>({
+  startToCloseTimeout: '2 minutes', heartbeatTimeout: '30 seconds', retry: { maximumAttempts: 2 },
+});
+
+/** Every delivery that nobody has is on the level that its time says (spec 4). Run by a Schedule. */
+export async function escalationSweep(): Promise<EscalationReport> {
+  return checkEscalation();
+}

@@ -1,0 +1,13 @@
+import { proxyActivities } from '@temporalio/workflow';
+import type { ZoneHealthReport } from '../../activities/zoneHealth';
+
+const { sweepZoneHealth } = proxyActivities<{ sweepZoneHealth: () => Promise<ZoneHealthReport> }>({
+  startToCloseTimeout: '30s',
+  // The next sweep is a minute away: one that fails twice is left to it.
+  retry: { initialInterval: '1s', maximumAttempts: 2 },
+});
+
+/** Looks at the health of every zone, each minute (spec 10). Run by a Schedule. */
+export async function zoneHealthSweep(): Promise<ZoneHealthReport> {
+  return sweepZoneHealth();
+}

@@ -42,7 +42,7 @@ function readOptions(args: string[]): Options {
 /** Offers on for all, and no limits that a race would run into. What the user has set stays as it is. */
 function raceEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return {
-    ENABLE_DRIVER_OFFERS: 'true', DRIVER_OFFERS_ROLLOUT: '100', ENABLE_AVAILABILITY_STATES: 'true', LOG_LEVEL: 'warn', RATE_LIMIT_PER_MINUTE: '1000000',
+    ENABLE_DRIVER_OFFERS: 'true', DRIVER_OFFERS_ROLLOUT: '100', ENABLE_AVAILABILITY_STATES: 'true', ENABLE_AUTO_REASSIGNMENT: 'true', LOG_LEVEL: 'warn', RATE_LIMIT_PER_MINUTE: '1000000',
     RATE_LIMIT_MERCHANT_PER_MINUTE: '1000000', RATE_LIMIT_OPS_PER_MINUTE: '1000000', RATE_LIMIT_LOCATION_PER_MINUTE: '1000000', ...given,
   };
 }

@@ -14,10 +14,12 @@ const ANSWER_SECONDS = 2;
 export function serviceEnvironment(rules: DayRules, speed: number, given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const metersPerMinute = String(Math.round(rules.metersPerMinute));
   return {
-    ENABLE_DRIVER_OFFERS: 'true', DRIVER_OFFERS_ROLLOUT: '100', ENABLE_AVAILABILITY_STATES: 'true',
+    ENABLE_DRIVER_OFFERS: 'true', DRIVER_OFFERS_ROLLOUT: '100', ENABLE_AVAILABILITY_STATES: 'true', ENABLE_AUTO_REASSIGNMENT: 'true',
     DRIVER_SPEED_BICYCLE_METERS_PER_MINUTE: metersPerMinute, DRIVER_SPEED_MOPED_METERS_PER_MINUTE: metersPerMinute,
     DRIVER_SPEED_CAR_METERS_PER_MINUTE: metersPerMinute, DRIVER_SPEED_VAN_METERS_PER_MINUTE: metersPerMinute, TRAVEL_DETOUR_FACTOR: '1',
     POSITION_FRESH_SECONDS: String(FRESH_SECONDS), POSITION_OFFLINE_MINUTES: '1440',
+    // A recorded day says where a courier set out and arrived, not the way between: nobody is lost for being silent or standing still.
+    LOST_AFTER_SILENCE_SECONDS: '86400', LOST_AFTER_NO_PROGRESS_MINUTES: '1440',
     OFFER_EXPIRATION_SECONDS: String(Math.min(3_600, Math.max(30, Math.ceil(ANSWER_SECONDS * speed)))),
     RATE_LIMIT_PER_MINUTE: '1000000', RATE_LIMIT_MERCHANT_PER_MINUTE: '1000000', RATE_LIMIT_OPS_PER_MINUTE: '1000000', RATE_LIMIT_LOCATION_PER_MINUTE: '1000000',
     LOG_LEVEL: 'warn',

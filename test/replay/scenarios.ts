@@ -2,6 +2,7 @@
 import { WORKFLOWS } from '../../workflows/contract';
 import { eventually } from '../support/eventually';
 import type { RealTemporalWorld } from '../support/realTemporalWorld';
+import { ESCALATION_LIMITS } from '../../domain/escalation';
 import { SEARCH_LIMITS } from '../../domain/ranking';
 import { Stage } from './stage';
 
@@ -208,6 +209,70 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    workflow: DELIVERY, name: 'escalated-to-level-3-and-taken-by-broadcast', drivers: [],
+    play: async (stage) => {
+      stage.hurry({ escalation: { ...ESCALATION_LIMITS, thresholds: { 1: 800, 2: 1_600, 3: 2_400 } } });
+      const delivery = await stage.dispatch();
+      await stage.reaches(delivery, 2);
+      await Promise.all([stage.arrives(), stage.arrives()]);
+      await stage.reaches(delivery, 3);
+      await stage.acceptBroadcast(delivery);
+      await stage.cancel(delivery);
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY, name: 'escalated-while-a-driver-is-asked', drivers: [V2],
+    play: async (stage) => {
+      stage.hurry({ escalation: { ...ESCALATION_LIMITS, thresholds: { 1: 800, 2: 60_000, 3: 120_000 } } });
+      const delivery = await stage.dispatch();
+      const offer = await stage.offered(delivery, stage.driver(0));
+      await stage.reaches(delivery, 1);
+      await stage.accept(delivery, offer);
+      await stage.steps(delivery, stage.driver(0), ...TO_THE_DOOR);
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY, name: 'given-up-by-the-driver-assigned-by-hand-and-searched-for-again', drivers: [V2, V2],
+    play: async (stage) => {
+      const delivery = await stage.dispatch();
+      await stage.assign(delivery, stage.driver(1));
+      await stage.leave(delivery, stage.driver(1));
+      await stage.resume(delivery);
+      await stage.accept(delivery, await stage.offered(delivery, stage.driver(0)));
+      await stage.steps(delivery, stage.driver(0), ...TO_THE_DOOR);
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY, name: 'rescued-with-raised-pay', drivers: [V2, V2],
+    play: async (stage) => {
+      const { delivery, driverId } = await stage.accepted();
+      await stage.rescue(delivery, driverId);
+      await stage.raisePay(delivery, 300);
+      await stage.accept(delivery, await stage.offered(delivery, stage.driver(1)));
+      await stage.steps(delivery, stage.driver(1), ...TO_THE_DOOR);
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY, name: 'handed-over', drivers: [V2, V2],
+    play: async (stage) => {
+      const { delivery, driverId } = await stage.accepted();
+      await stage.steps(delivery, driverId, 'arriveAtPickup', 'pickUp');
+      await stage.leave(delivery, driverId);
+      await stage.handOver(delivery, stage.driver(1));
+      await stage.steps(delivery, stage.driver(1), 'pickUp', 'arriveAtDropoff', 'deliver');
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
     workflow: DELIVERY, name: 'still-searching', drivers: [],
     play: async (stage) => {
       const delivery = await stage.dispatch();
@@ -247,6 +312,7 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   { workflow: WORKFLOWS.presenceSweep, name: 'completed', drivers: [V2], play: (stage) => stage.sweep(WORKFLOWS.presenceSweep) },
+  { workflow: WORKFLOWS.escalationSweep, name: 'completed', drivers: [], play: (stage) => stage.sweep(WORKFLOWS.escalationSweep) },
   { workflow: WORKFLOWS.openRowsSweep, name: 'completed', drivers: [], play: (stage) => stage.sweep(WORKFLOWS.openRowsSweep) },
   { workflow: WORKFLOWS.auditSweep, name: 'completed', drivers: [], play: (stage) => stage.sweep(WORKFLOWS.auditSweep) },
   { workflow: WORKFLOWS.upkeepSweep, name: 'completed', drivers: [], play: (stage) => stage.sweep(WORKFLOWS.upkeepSweep) },

@@ -3,7 +3,8 @@ import type { Actor, ReasonCode, Step } from '../../domain/delivery';
 import type { DispatchLimits } from '../../domain/draft';
 import type { Answer } from '../../domain/truth';
 import {
-  acceptOffer, assignDriver, availabilityWorkflowId, cancelDelivery, driverLeft, failDelivery, rejectOffer, TASK_QUEUE, takeStep, type WORKFLOWS,
+  acceptOffer, assignDriver, availabilityWorkflowId, cancelDelivery, driverLeft, failDelivery, handOver, leaveDelivery, raisePay, rejectOffer, rescueDelivery, resumeSearch,
+  TASK_QUEUE, takeStep, type WORKFLOWS,
 } from '../../workflows/contract';
 import type { NewDelivery } from '../support/dispatchWorld';
 import { eventually } from '../support/eventually';
@@ -80,6 +81,44 @@ export class Stage {
 
   assign({ handle }: RunningDelivery, driverId: string): Promise<Answer> {
     return handle.executeUpdate(assignDriver, { args: [{ driverId, by: OPS, override: false, why: 'they are next door', correlationId }] });
+  }
+
+  leave({ handle }: RunningDelivery, driverId: string): Promise<Answer> {
+    return handle.executeUpdate(leaveDelivery, { args: [{ driverId, reason: 'OTHER', correlationId }] });
+  }
+
+  resume({ handle }: RunningDelivery): Promise<Answer> {
+    return handle.executeUpdate(resumeSearch, { args: [{ by: OPS, why: 'anybody will do', correlationId }] });
+  }
+
+  raisePay({ handle }: RunningDelivery, bonusCents: number): Promise<Answer> {
+    return handle.executeUpdate(raisePay, { args: [{ bonusCents, by: OPS, why: 'rain', correlationId }] });
+  }
+
+  handOver({ handle }: RunningDelivery, driverId: string): Promise<Answer> {
+    const meeting = { point: this.world.standard.pickup, address: null };
+    return handle.executeUpdate(handOver, { args: [{ driverId, by: OPS, override: false, meeting, why: 'flat tyre', correlationId }] });
+  }
+
+  async rescue({ handle, deliveryId }: RunningDelivery, driverId: string): Promise<Answer> {
+    const { id: assignmentId } = await this.world.db.assignment.findFirstOrThrow({ where: { deliveryId, driverId, state: 'ACTIVE' } });
+    return handle.executeUpdate(rescueDelivery, { args: [{ driverId, offerId: null, assignmentId, by: OPS, why: 'accident', correlationId }] });
+  }
+
+  /** Another driver comes on duty near the pickup. */
+  arrives(): Promise<string> {
+    return this.world.addDriver({ cityId: this.cityId, at: this.world.standard.pickup });
+  }
+
+  /** Waits for the level in the record. */
+  reaches({ deliveryId }: RunningDelivery, level: number): Promise<true> {
+    return eventually(`level ${level} is reached`, async () => (await this.world.db.delivery.count({ where: { id: deliveryId, escalationLevel: { gte: level } } })) === 1);
+  }
+
+  /** One of those whom the broadcast asks accepts. */
+  acceptBroadcast(delivery: RunningDelivery): Promise<Answer> {
+    const asked = eventually('a wave goes out', async () => (await this.world.db.offer.findFirst({ where: { deliveryId: delivery.deliveryId, state: 'LIVE', kind: 'BROADCAST' } })) ?? undefined);
+    return asked.then(({ id: offerId, driverId }) => this.accept(delivery, { offerId, driverId }));
   }
 
   /** The driver goes offline before the pickup, and the delivery hears of it. */

@@ -42,7 +42,7 @@ export async function createTemporalWorld(): Promise<TemporalWorld> {
   const unexpected = (name: string) => async () => { throw new Error(`${name} is not part of this test`); };
   const worker = await Worker.create({
     ...workflowsUnderTest(), connection: env.nativeConnection, namespace: env.namespace, taskQueue: TASK_QUEUE,
-    activities: { ...world.activities, sweepOpenRows: unexpected('sweepOpenRows'), keepUp: unexpected('keepUp') },
+    activities: { ...world.activities, sweepOpenRows: unexpected('sweepOpenRows'), keepUp: unexpected('keepUp'), checkEscalation: unexpected('checkEscalation') },
   });
   const running = worker.run();
   const relay = world.relayTo(createMessageHandler({ dispatcher, emitter: { emit: async (event) => void emits.push(event) }, syncDriver: async () => {}, driverFree: async () => {}, notify: async () => {} }));

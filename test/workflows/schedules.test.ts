@@ -1,0 +1,34 @@
+/** The sweeps run by Schedules of Temporal, which every worker makes as it starts. */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { ensureSchedules } from '../../worker/schedules';
+import { WORKFLOWS } from '../../workflows/contract';
+import { startDevServer } from '../support/devServer';
+import { eventually } from '../support/eventually';
+
+const TIMES = { escalationCheckMs: 120_000, lostDriversMs: 15_000 };
+
+let env: TestWorkflowEnvironment;
+beforeAll(async () => { env = await startDevServer({}); }, 60_000);
+afterAll(() => env.teardown());
+
+describe('the schedules', () => {
+  test('are one a sweep, however many workers make them', async () => {
+    await Promise.all([ensureSchedules(env.client, TIMES), ensureSchedules(env.client, TIMES)]);
+    await ensureSchedules(env.client, TIMES);
+    const listed = await eventually('they are listed', async () => {
+      const ids: string[] = [];
+      for await (const { scheduleId } of env.client.schedule.list()) ids.push(scheduleId);
+      return ids.length >= Object.keys(WORKFLOWS).filter((name) => name.endsWith('Sweep')).length ? ids : false;
+    });
+    expect(new Set(listed).size).toBe(listed.length);
+  });
+
+  test('check the audit trail at 03:17 UTC every day', async () => {
+    await ensureSchedules(env.client, TIMES);
+    const { info: { nextActionTimes }, policies } = await env.client.schedule.getHandle('audit-sweep').describe();
+    expect(nextActionTimes.length).toBeGreaterThan(1);
+    for (const at of nextActionTimes) expect(at.toISOString()).toMatch(/T03:17:00\.000Z$/);
+    expect(policies.catchupWindow).toBe(12 * 3_600_000);
+  });
+});

@@ -113,7 +113,16 @@ function completed(asked: AskedAvailability, { assignments }: DriverWork): Avail
 
 /** What the world must hear of a change. Offers and work are ended by their deliveries, which are told by id. */
 function messagesOf(decision: AvailabilityChange, work: DriverWork, now: number): Message[] {
-  const { next, to, why, timer, wakes, withdrawsOffers, losesWork } = decision;
+  const { next: { driverId }, why, withdrawsOffers, losesWork } = decision;
+  const messages = newsOf(decision, now);
+  if (withdrawsOffers) for (const { offerId, deliveryId } of work.offers) messages.push({ kind: 'driverLeft', deliveryId, driverId, offerId, why });
+  const lost = losesWork ? work.assignments.filter(({ isPickedUp }) => !isPickedUp) : [];
+  for (const { assignmentId, deliveryId } of lost) messages.push({ kind: 'driverLeft', deliveryId, driverId, assignmentId, why });
+  return messages;
+}
+
+/** The part of it that does not concern what the driver has in hand. */
+export function newsOf({ next, to, why, timer, wakes }: AvailabilityChange, now: number): Message[] {
   const { driverId, cityId, availabilityUntil: until } = next;
   const body = { driverId, availability: to, until: until === null ? null : iso(until), reason: why, at: iso(now) };
   const messages: Message[] = [
@@ -121,9 +130,6 @@ function messagesOf(decision: AvailabilityChange, work: DriverWork, now: number)
     { kind: 'syncDriver', driverId },
   ];
   if (timer) messages.push({ kind: 'endAvailabilityLater', driverId, ...timer });
-  if (withdrawsOffers) for (const { offerId, deliveryId } of work.offers) messages.push({ kind: 'driverLeft', deliveryId, driverId, offerId, why });
-  const lost = losesWork ? work.assignments.filter(({ isPickedUp }) => !isPickedUp) : [];
-  for (const { assignmentId, deliveryId } of lost) messages.push({ kind: 'driverLeft', deliveryId, driverId, assignmentId, why });
   if (wakes) messages.push({ kind: 'driverFree', driverId, passed: [] });
   return messages;
 }

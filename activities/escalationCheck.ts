@@ -1,4 +1,5 @@
 import { dueEscalation, type Escalating, type EscalationLimits, limitsIn, nextEscalationOf, unassignedMs } from '../domain/escalation';
+import { type FeatureRegistry } from './featureRegistry';
 import { type Clock, type Features } from './ports';
 
 /** A delivery that nobody has, as far as escalation looks at it. */
@@ -23,6 +24,8 @@ export type EscalationCheckDeps = {
   lookAgain: (deliveryId: string) => Promise<void>;
   clock: Clock;
   limits: EscalationLimits;
+  /** What came due later than so many ms ago is left to the timers. */
+  graceMs?: number;
   heartbeat: () => void;
   onReport: (report: EscalationReport) => void;
 };
@@ -57,13 +60,22 @@ export function createEscalationCheck(deps: EscalationCheckDeps): () => Promise<
   };
 }
 
+/** Where escalation is switched on again, what came due meanwhile is done at once, not at the next check. */
+export function escalateAtOnce({ onChange }: Pick<FeatureRegistry, 'onChange'>, deps: Omit<EscalationCheckDeps, 'heartbeat' | 'onReport' | 'switchedAt' | 'graceMs'>, log: { warn(fields: object, text: string): void }): void {
+  const checkNow = createEscalationCheck({ ...deps, graceMs: 0, switchedAt: () => 0, heartbeat: () => {}, onReport: () => {} });
+  onChange(({ feature }) => {
+    if (feature !== 'escalation') return;
+    checkNow().catch((error: unknown) => log.warn({ err: error }, 'overdue deliveries could not be looked at; the next check does it'));
+  });
+}
+
 function isDue({ clock: unassigned, cityEscalationMinutes }: UnassignedRow, { limits, clock }: EscalationCheckDeps): boolean {
   return unassignedMs(unassigned, clock()) >= limitsIn(cityEscalationMinutes, limits).thresholds[1];
 }
 
-function isMissed(row: UnassignedRow, { limits, clock, switchedAt }: EscalationCheckDeps): boolean {
+function isMissed(row: UnassignedRow, { limits, clock, switchedAt, graceMs = GRACE_MS }: EscalationCheckDeps): boolean {
   const here = limitsIn(row.cityEscalationMinutes, limits);
   if (dueEscalation(row, here, clock()) === null) return false;
   const dueAt = Math.max(nextEscalationOf(row, here)?.at ?? 0, switchedAt());
-  return clock() - dueAt >= GRACE_MS;
+  return clock() - dueAt >= graceMs;
 }

@@ -23,6 +23,10 @@ export function createMessageHandler({ dispatcher, emitter, syncDriver, driverFr
         const { deliveryId, driverId, offerId = null, assignmentId = null, why } = message;
         return dispatcher.signalDriverLeft(deliveryId, { driverId, offerId, assignmentId, why, correlationId });
       }
+      case 'rescue': {
+        const { deliveryId, driverId, offerId, assignmentId, by, why } = message;
+        return dispatcher.signalDriverRescued(deliveryId, { driverId, offerId, assignmentId, by, why, correlationId });
+      }
       case 'offerWithdrawn': return dispatcher.signalOfferWithdrawn(message.deliveryId, { offerId: message.offerId, correlationId });
       case 'driverFree': return void (await driverFree({ driverId: message.driverId, passed: message.passed, correlationId }));
       case 'syncDriver': return void (await syncDriver(message.driverId));

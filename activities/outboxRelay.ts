@@ -22,7 +22,7 @@ export type Lane = { kinds: readonly Message['kind'][]; to?: NoticeAddressee['ki
  */
 export const LANES = {
   redis: { kinds: ['emit', 'syncDriver'] },
-  temporal: { kinds: ['startDelivery', 'driverLeft', 'offerWithdrawn', 'endAvailabilityLater'] },
+  temporal: { kinds: ['startDelivery', 'driverLeft', 'rescue', 'offerWithdrawn', 'endAvailabilityLater'] },
   both: { kinds: ['driverFree'] },
   support: { kinds: ['notify'], to: 'support' },
   pager: { kinds: ['notify'], to: 'pager' },

@@ -1,9 +1,10 @@
 /** What the activities need from outside. The two `main.ts` and the tests give them; nothing here knows Prisma, Redis or Temporal. */
 import type { Availability, PendingAvailability } from '../domain/availability';
-import type { DeliveryStatus } from '../domain/delivery';
+import type { Actor, DeliveryStatus } from '../domain/delivery';
 import type { Emit } from '../domain/message';
 import type { Notice } from '../domain/notice';
 import type { Point } from '../domain/places';
+import type { AssignmentWay } from '../domain/truth';
 
 /** The time by this process's clock, epoch ms. */
 export type Clock = () => number;
@@ -72,11 +73,14 @@ export type DriverState = {
   availability: { availability: Availability; until: string | null; reason: string | null; pending: PendingAvailability | null };
   /** The live offer, shaped as the body of DELIVERY_OFFERED_V2. */
   offer: { offerId: string; deliveryId: string; driverId: string; expiresAt: string; offerPayload: Record<string, unknown> } | null;
-  deliveries: { deliveryId: string; assignmentId: string; status: DeliveryStatus; stops: DriverStop[] }[];
+  /** `way` HANDOVER: the goods are taken over from another driver; where they meet stands first among the stops until that is done. */
+  deliveries: { deliveryId: string; assignmentId: string; way: AssignmentWay; status: DeliveryStatus; stops: DriverStop[] }[];
 };
 
-/** One stop of a delivery, for its carrier. */
-export type DriverStop = { kind: 'PICKUP' | 'DROPOFF'; address: string; point: Point; contactName: string | null; contactPhone: string | null; notes: string | null };
+/** One stop of a delivery, for its carrier. Apps leave out kinds that they do not know. */
+export type DriverStop =
+  | { kind: 'PICKUP' | 'DROPOFF'; address: string; point: Point; contactName: string | null; contactPhone: string | null; notes: string | null }
+  | { kind: 'HANDOVER'; address: string | null; point: Point };
 
 /** What the realtime gateway reads and writes. */
 export interface DriverStates {
@@ -131,6 +135,7 @@ export interface Features {
 export interface Dispatcher {
   startDelivery(deliveryId: string, correlationId: string): Promise<void>;
   signalDriverLeft(deliveryId: string, news: { driverId: string; offerId: string | null; assignmentId: string | null; why: string; correlationId: string }): Promise<void>;
+  signalDriverRescued(deliveryId: string, news: { driverId: string; offerId: string | null; assignmentId: string | null; by: Actor; why: string; correlationId: string }): Promise<void>;
   signalOfferWithdrawn(deliveryId: string, news: { offerId: string; correlationId: string }): Promise<void>;
   wake(deliveryId: string, news: { driverId: string; passed: string[]; correlationId: string }): Promise<void>;
   endAvailabilityLater(timer: { driverId: string; state: Availability; until: number; correlationId: string }): Promise<void>;

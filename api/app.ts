@@ -12,12 +12,15 @@ import { auditEndpoints } from './routes/audit';
 import { availabilityEndpoints } from './routes/availability';
 import { cityEndpoints } from './routes/cities';
 import { deliveryEndpoints } from './routes/deliveries';
+import { deliveryActEndpoints } from './routes/deliveryActs';
 import { driverEndpoints } from './routes/drivers';
+import { escalationEndpoints } from './routes/escalations';
 import { featureEndpoints } from './routes/features';
 import { merchantEndpoints } from './routes/merchants';
 import { offerEndpoints } from './routes/offers';
 import { positionEndpoints } from './routes/positions';
 import { pushEndpoints } from './routes/push';
+import { rescueEndpoints } from './routes/rescue';
 import { zoneHealthEndpoints } from './routes/zoneHealth';
 import { endpointRouter, problemHandler } from './serve';
 
@@ -25,8 +28,9 @@ import { endpointRouter, problemHandler } from './serve';
 export function apiEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     // Looked through in this order: what comes most often comes first.
-    ...positionEndpoints(deps), ...offerEndpoints(deps), ...deliveryEndpoints(deps), ...driverEndpoints(deps), ...availabilityEndpoints(deps),
-    ...cityEndpoints(deps), ...merchantEndpoints(deps), ...zoneHealthEndpoints(deps), ...pushEndpoints(deps), ...auditEndpoints(deps), ...featureEndpoints(deps),
+    ...positionEndpoints(deps), ...offerEndpoints(deps), ...deliveryEndpoints(deps), ...deliveryActEndpoints(deps), ...driverEndpoints(deps), ...availabilityEndpoints(deps),
+    ...cityEndpoints(deps), ...merchantEndpoints(deps), ...zoneHealthEndpoints(deps), ...pushEndpoints(deps), ...auditEndpoints(deps), ...escalationEndpoints(deps), ...featureEndpoints(deps),
+    ...rescueEndpoints(deps),
   ];
 }
 

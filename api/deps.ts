@@ -4,6 +4,7 @@ import type { Clock, DriverStates, Fix, NewId } from '../activities/ports';
 import type { FollowedChain } from '../domain/auditChain';
 import type { Availability, PendingAvailability } from '../domain/availability';
 import type { AvailabilityRefusal, AvailabilityRequest } from '../domain/availabilityChange';
+import type { HandResolution } from '../domain/caseByHand';
 import type { Actor } from '../domain/delivery';
 import type { FeatureOverride } from '../domain/featureOverride';
 import type { Point } from '../domain/places';
@@ -32,6 +33,8 @@ export type ApiDeps = {
   registration: DriverRegistration;
   zoneHealth: ZoneHealthDesk;
   driverStates: Pick<DriverStates, 'read'>;
+  supportCases: SupportDesk;
+  rescue: RescueDesk;
   audit: AuditDesk;
   /** `publicKey` null: web push is off. */
   push: { publicKey: string | null; allowLocal: boolean };
@@ -93,6 +96,31 @@ export interface AvailabilityDesk {
   request(driverId: string, wish: AvailabilityWish, by: Actor, correlationId: string): Promise<AvailabilityAnswer>;
   /** @returns null where there is no such driver */
   read(driverId: string): Promise<AvailabilityState | null>;
+}
+
+/** `changed` false: it was so already. */
+export type CaseAnswer =
+  | { outcome: 'notFound' }
+  | { outcome: 'refused'; code: 'CASE_RESOLVED' | 'CASE_NEEDS_DECISION'; detail: string }
+  | { outcome: 'done'; changed: boolean };
+
+/** What became of a job: `released`, `escalated`, or the code of a refusal; `at` in epoch ms. */
+export type RescueResult = { outcome: string; at: number | null };
+/** `result` null: its delivery has not answered yet. */
+export type RescueJob = { deliveryId: string; offerId: string | null; assignmentId: string | null; result: RescueResult | null };
+
+/** See activities/rescue.ts. */
+export interface RescueDesk {
+  /** Takes the driver off duty and has every delivery told; a repeat under the key is the same rescue. @returns null where there is no such driver */
+  begin(driverId: string, asked: { key: string; by: Actor; why: string; correlationId: string }): Promise<{ rescueId: string; jobs: readonly RescueJob[] } | null>;
+  /** Keeps the first answer of each delivery. @returns the jobs as they stand */
+  keepResults(rescueId: string, results: ReadonlyMap<string, RescueResult>): Promise<readonly RescueJob[]>;
+}
+
+/** See activities/supportCases.ts. */
+export interface SupportDesk {
+  acknowledge(caseId: string, by: { by: Actor; correlationId: string }): Promise<CaseAnswer>;
+  resolve(caseId: string, how: { by: Actor; resolution: HandResolution; note: string | null; correlationId: string }): Promise<CaseAnswer>;
 }
 
 /** See activities/positions.ts. */

@@ -31,6 +31,8 @@ import { createMessageHandler } from '../activities/outboxMessages';
 import type { DriverMap } from '../activities/ports';
 import { createPositions } from '../activities/positions';
 import { createRegistration } from '../activities/registration';
+import { createRescue } from '../activities/rescue';
+import { createSupportCases } from '../activities/supportCases';
 import { createWake } from '../activities/wake';
 import { createZoneHealth } from '../activities/zoneHealth';
 import { readApiSettings } from '../settings';
@@ -93,8 +95,10 @@ async function main(): Promise<void> {
     availability: createAvailability({ db, map, features, clock, limits: settings.availability, kick }),
     positions: createPositions({ db, map, clock, kick }),
     registration: createRegistration(createDriverRegistry(db)),
+    supportCases: createSupportCases({ db, clock, kick }),
+    rescue: createRescue({ db, features, clock, newId, limits: settings.availability, kick }),
     zoneHealth: createZoneHealth({ db, map, clock, freshFixMs: settings.ranking.freshFixMs, waiting: settings.escalation.thresholds, timeScale: settings.timeScale, kick }),
-    audit: createAuditDesk(createAuditChains(db)),
+    audit: createAuditDesk(createAuditChains(db, settings.database.statementTimeoutMs)),
     push: { publicKey: settings.notices.webPush?.publicKey ?? null, allowLocal: settings.notices.allowLocalPush },
     readiness: {
       isStopping: () => progress.isStopping,

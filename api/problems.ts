@@ -21,6 +21,8 @@ export const PROBLEMS = {
   PAY_NOT_RAISED: { status: 409, title: 'The pay is higher already', when: 'Pay is only ever raised: the bonus named is below the present one.' },
   NOT_PICKED_UP: { status: 409, title: 'Nobody has the goods yet', when: 'A hand-over before the pickup: assign the other driver instead.' },
   ILLEGAL_TRANSITION: { status: 409, title: 'Not in this state', when: 'The delivery is in a state that this does not lead out of; `delivery` shows it.' },
+  CASE_RESOLVED: { status: 409, title: 'The case is resolved', when: 'A case of the support queue was to be acknowledged that is over.' },
+  CASE_NEEDS_DECISION: { status: 409, title: 'The case needs a decision', when: 'The search for a driver waits for ops: assign a driver, let the search go on, or cancel; each resolves the case.' },
   DRIVER_OFF_DUTY: { status: 409, title: 'The driver is off duty', when: 'OFFLINE or SHIFT_ENDED.' },
   DRIVER_ON_BREAK: { status: 409, title: 'The driver is on a break', when: 'ON_BREAK or PAUSED, and `override` was not set.' },
   DRIVER_HAS_NO_ROOM: { status: 409, title: 'The driver has no room', when: 'They carry as much as they can.' },

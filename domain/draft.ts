@@ -23,6 +23,8 @@ export type DispatchLimits = {
   escalation: EscalationLimits;
   /** After so many lapses in a row a driver is paused for so long; 0 lapses = never (ADR 13). */
   lapsePause: { afterLapses: number; pauseMs: number };
+  /** Whether drivers can be reached by web push while their app is closed. */
+  pushesOffers: boolean;
 };
 
 /** Which features hold for this delivery and its driver at this moment (spec 7). */
@@ -328,6 +330,18 @@ export class Draft {
     const body = { offerId, deliveryId, driverId: chosen.driverId, expiresAt: iso(expiresAt) };
     this.emits.push({ rooms: [driverRoom(chosen.driverId)], event: 'DELIVERY_OFFERED_V2', body: { ...body, offerPayload: chosen.payload } });
     this.emits.push({ rooms: [opsRoom(cityId)], event: 'offer_created', body: { ...body, kind } });
+    if (this.limits.pushesOffers) this.pushOffer(offer);
+  }
+
+  /** Sent only if the app has not shown the offer a moment later: then it is closed (spec 8). */
+  private pushOffer({ offerId, driverId, payCents }: OfferFacts): void {
+    this.messages.push({
+      kind: 'notify',
+      notice: {
+        to: { kind: 'driver', driverId }, about: `offer/${offerId}`, what: 'open', severity: 'info', title: 'New delivery', text: `Pay: ${(payCents / 100).toFixed(2)}`,
+        link: `/offers/${offerId}`, cityId: this.delivery.cityId, facts: { offerId }, at: this.now,
+      },
+    });
   }
 
   /** The time of an offer is up. It counts against its driver only if it reached their app (spec 2). */

@@ -1,4 +1,5 @@
 import type { Availability } from './availability';
+import type { Actor } from './delivery';
 import type { Notice } from './notice';
 
 /** What a change tells the world. Messages are written to the outbox with the change, and sent at least once (ADR on the outbox). */
@@ -6,6 +7,8 @@ export type Message =
   | { kind: 'startDelivery'; deliveryId: string }
   /** A driver can no longer do what the delivery counts on: its offer or its assignment ends. */
   | { kind: 'driverLeft'; deliveryId: string; driverId: string; offerId?: string; assignmentId?: string; why: string }
+  /** Ops freed the driver of this job: of the offer or the assignment that is named. */
+  | { kind: 'rescue'; deliveryId: string; driverId: string; offerId: string | null; assignmentId: string | null; by: Actor; why: string }
   /** An offer was withdrawn by another delivery's change; the delivery must look at its row. */
   | { kind: 'offerWithdrawn'; deliveryId: string; offerId: string }
   /** A driver has room: one waiting delivery in reach is woken, not those it passed already. */

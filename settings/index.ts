@@ -34,6 +34,8 @@ export type Settings = {
   lapsePause: { afterLapses: number; pauseMs: number };
   features: readonly FeatureSetting[];
   notices: NoticeSettings;
+  /** Drivers whose app is closed are told of offers by web push. */
+  pushesOffers: boolean;
   worker: WorkerSettings;
 };
 
@@ -149,6 +151,7 @@ function servicePart(read: Read): Settings {
     lapsePause: { afterLapses: read(SERVICE.lapsesBeforePause), pauseMs: minutes(read(SERVICE.lapsePauseMinutes)) },
     features: featuresPart(read),
     notices: noticesPart(read),
+    pushesOffers: webPushPart(read) !== null,
     worker: workerPart(read),
   };
 }

@@ -29,11 +29,13 @@ import { createAvailability } from '../activities/availability';
 import { createDeliveryActivities } from '../activities/delivery';
 import { createFeatureRegistry, logFeatures } from '../activities/featureRegistry';
 import { createLiveMap } from '../activities/liveMap';
+import { createLostDrivers } from '../activities/lostDrivers';
 import { createNotices } from '../activities/notices';
 import { createOpenRowsSweep } from '../activities/openRows';
 import { createMessageHandler } from '../activities/outboxMessages';
 import { createPresence, switchStatesOffAtOnce } from '../activities/presence';
-import { createEscalationCheck } from '../activities/escalationCheck';
+import { createEscalationCheck, escalateAtOnce } from '../activities/escalationCheck';
+import { createSupportCases } from '../activities/supportCases';
 import { createUpkeep } from '../activities/upkeep';
 import { createWake } from '../activities/wake';
 import { createZoneHealth } from '../activities/zoneHealth';
@@ -52,6 +54,9 @@ import { observeZones } from './zoneMetrics';
 const SILENT_SOCKET_MS = 5_000;
 /** Zones are looked at each minute; figures older than this are not shown as if they were of now. */
 const ZONES_SHOWN_MS = 180_000;
+
+/** How often it is looked who is lost. */
+const LOST_DRIVERS_MS = 15_000;
 
 async function main(): Promise<void> {
   const settings = readSettings(process.env);
@@ -95,11 +100,14 @@ async function main(): Promise<void> {
     nudge: createNudge(client, newId),
     onReport: (report) => observeOpenRows(report, log),
   });
+  const escalation = {
+    rows: createUnassignedRows(db), features, clock, limits: settings.escalation,
+    lookAgain: (deliveryId: string) => dispatcher.signalOfferWithdrawn(deliveryId, { offerId: '', correlationId: newId() }),
+  };
   const checkEscalation = createEscalationCheck({
-    rows: createUnassignedRows(db), features, switchedAt: () => features.changedAt('escalation'), clock, limits: settings.escalation, heartbeat: () => heartbeat(),
-    lookAgain: (deliveryId) => dispatcher.signalOfferWithdrawn(deliveryId, { offerId: '', correlationId: newId() }),
-    onReport: (report) => observeEscalation(report, log),
+    ...escalation, switchedAt: () => features.changedAt('escalation'), heartbeat: () => heartbeat(), onReport: (report) => observeEscalation(report, log),
   });
+  escalateAtOnce(features, escalation, log);
   const keepUp = createUpkeep({
     ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months), pruneSent: (olderThanMs) => pruneSent(db, olderThanMs),
     pruneHealth: (olderThanMs) => pruneHealth(db, olderThanMs), clock,
@@ -112,6 +120,9 @@ async function main(): Promise<void> {
       cancellationSignal().throwIfAborted(); // a worker that is told to stop leaves the rest to another
     },
   });
+  const { sweepLostDrivers } = createLostDrivers({
+    db, map, cases: createSupportCases({ db, clock, kick }), clock, limits: settings.loss, travel: settings.travel, timeScale: settings.timeScale, log, kick,
+  });
   const worker = await Worker.create({
     connection, namespace: temporal.namespace, taskQueue: TASK_QUEUE,
     workflowBundle: { codePath: join(__dirname, '../workflow-bundle.js') },
@@ -119,7 +130,7 @@ async function main(): Promise<void> {
       ...createDeliveryActivities({ store, map, features, clock, newId, limits: settings, travel: settings.travel, timeScale: settings.timeScale, kick, beginAttempt }),
       endTimedState: (end: Parameters<typeof availability.endTimedState>[0]) => availability.endTimedState(end), sweepPresence: () => presence.sweepPresence(), sweepOpenRows, keepUp,
       checkEscalation,
-      sweepZoneHealth: () => zoneHealth.compute(null), verifyAudit,
+      sweepZoneHealth: () => zoneHealth.compute(null), verifyAudit, sweepLostDrivers,
     },
     maxCachedWorkflows: settings.worker.maxCachedWorkflows,
     maxConcurrentWorkflowTaskExecutions: settings.worker.workflowTaskSlots,
@@ -140,7 +151,7 @@ async function main(): Promise<void> {
   observeOutbox(() => outboxBacklog(db));
   observeZones(() => readLatestHealth(db, clock() - ZONES_SHOWN_MS), log);
   observeAudit({ lastCheck: () => lastFinishedCheck(db), lagMs: () => auditLagMs(db) });
-  await ensureSchedules(client, { escalationCheckMs: settings.escalation.checkEveryMs });
+  await ensureSchedules(client, { escalationCheckMs: settings.escalation.checkEveryMs, lostDriversMs: Math.round(LOST_DRIVERS_MS / settings.timeScale) });
   relay.start();
   archive.start();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopOnce(worker));

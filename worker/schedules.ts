@@ -17,12 +17,13 @@ type Sweep = {
 };
 
 /** Intervals that settings say, in ms. */
-export type SweepTimes = { escalationCheckMs: number };
+export type SweepTimes = { escalationCheckMs: number; lostDriversMs: number };
 
 /** The sweeps and how often they run. They prove the invariants and repair what a bug or a lost Redis broke (design: sweeps). */
-const sweepsOf = ({ escalationCheckMs }: SweepTimes): readonly Sweep[] => [
+const sweepsOf = ({ escalationCheckMs, lostDriversMs }: SweepTimes): readonly Sweep[] => [
   { scheduleId: 'escalation-sweep', workflowType: WORKFLOWS.escalationSweep, everyMs: Math.max(SECOND_MS, escalationCheckMs), says: 'is every overdue delivery on its level' },
   { scheduleId: 'presence-sweep', workflowType: WORKFLOWS.presenceSweep, everyMs: 15 * SECOND_MS, says: 'who is silent, whose break is overdue, is the map right' },
+  { scheduleId: 'lost-drivers-sweep', workflowType: WORKFLOWS.lostDriversSweep, everyMs: Math.max(2 * SECOND_MS, lostDriversMs), says: 'who with work is silent or makes no way' },
   { scheduleId: 'open-rows-sweep', workflowType: WORKFLOWS.openRowsSweep, everyMs: 30 * SECOND_MS, says: 'has every open delivery a running workflow' },
   { scheduleId: 'upkeep-sweep', workflowType: WORKFLOWS.upkeepSweep, everyMs: 3_600 * SECOND_MS, says: 'partitions ahead, outbox pruned' },
   { scheduleId: 'zone-health-sweep', workflowType: WORKFLOWS.zoneHealthSweep, everyMs: 60 * SECOND_MS, says: 'how every zone fares' },

@@ -22,6 +22,7 @@ export const WORKFLOWS = {
   upkeepSweep: 'upkeepSweep',
   zoneHealthSweep: 'zoneHealthSweep',
   auditSweep: 'auditSweep',
+  lostDriversSweep: 'lostDriversSweep',
 } as const;
 
 /** `delivery/<merchant>/<sellerOrderId>`: two retries of one shop can never start two deliveries. Parts are escaped, so that no key can look like another's. */
@@ -72,6 +73,7 @@ export const resumeSearch = defineUpdate<Answer, [ResumeSearch]>('resumeSearch')
 export const updateIds = {
   accept: ({ offerId, driverId }: AcceptOffer): string => `accept/${offerId}/${driverId}`,
   reject: ({ offerId, driverId }: RejectOffer): string => `reject/${offerId}/${driverId}`,
+  leave: (assignmentId: string): string => `leave/${assignmentId}`,
   /** With the state it was asked in: a step refused as too early must not be refused for ever under the same id. */
   step: ({ step, by }: TakeStep, { assignmentId, status }: { assignmentId: string | null; status: string }): string =>
     `step/${step}/${assignmentId ?? 'none'}/${status}/${by.kind}`,
@@ -79,6 +81,8 @@ export const updateIds = {
 
 export type DriverLeft = Traced & { driverId: string; offerId: string | null; assignmentId: string | null; why: string };
 export const driverLeft = defineSignal<[DriverLeft]>('driverLeft');
+/** Ops freed the driver: the same as the update, for when nobody waits for the answer any more. */
+export const driverRescued = defineSignal<[RescueDelivery]>('driverRescued');
 export type OfferWithdrawn = Traced & { offerId: string };
 export const offerWithdrawn = defineSignal<[OfferWithdrawn]>('offerWithdrawn');
 export type DriverCameFree = Traced & { driverId: string; passed: string[] };

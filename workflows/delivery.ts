@@ -6,7 +6,7 @@ import type { DeliveryActivities, Told, WorkflowEvent } from '../activities/deli
 import { type Deadline, type Known, nextDeadline, waitingFor } from '../domain/deadline';
 import type { Answer } from '../domain/truth';
 import {
-  acceptOffer, assignDriver, ATTEMPT_MS, cancelDelivery, CLOSED, type DeliveryInput, driverCameFree, driverLeft, failDelivery, getKnown, handOver, IMPOSSIBLE,
+  acceptOffer, assignDriver, ATTEMPT_MS, cancelDelivery, CLOSED, type DeliveryInput, driverCameFree, driverLeft, driverRescued, failDelivery, getKnown, handOver, IMPOSSIBLE,
   leaveDelivery, offerWithdrawn, raisePay, rejectOffer, rescueDelivery, resumeSearch, searchAttributes, takeStep, type Traced,
 } from './contract';
 
@@ -55,6 +55,7 @@ export async function delivery({ deliveryId, correlationId }: DeliveryInput): Pr
   setHandler(raisePay, ({ bonusCents, by, why, ...traced }) => ask({ kind: 'raisePay', bonusCents, by, why }, traced), whileOpen);
   setHandler(resumeSearch, ({ by, why, ...traced }) => ask({ kind: 'resumeSearch', by, why }, traced), whileOpen);
   setHandler(driverLeft, ({ driverId, offerId, assignmentId, why, ...traced }) => put({ kind: 'releaseDriver', driverId, offerId, assignmentId, why }, traced));
+  setHandler(driverRescued, ({ driverId, offerId, assignmentId, by, why, ...traced }) => put({ kind: 'rescueDelivery', driverId, offerId, assignmentId, by, why }, traced));
   setHandler(offerWithdrawn, (traced) => put({ kind: 'readDelivery' }, traced));
   setHandler(driverCameFree, ({ driverId, passed, ...traced }) => put({ kind: 'lookForDriver', freed: { driverId, passed } }, traced));
   setHandler(getKnown, () => known);

@@ -2,6 +2,7 @@
 export { delivery } from './delivery';
 export { auditSweep } from './sweeps/audit';
 export { escalationSweep } from './sweeps/escalation';
+export { lostDriversSweep } from './sweeps/lostDrivers';
 export { openRowsSweep } from './sweeps/openRows';
 export { presenceSweep } from './sweeps/presence';
 export { upkeepSweep } from './sweeps/upkeep';

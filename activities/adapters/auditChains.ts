@@ -5,27 +5,29 @@ import { type AuditChains, type FinishedCheck, type StoredChain } from '../audit
 import { hashOf } from './audit';
 import { type Database, msOf, type Tx } from './database';
 
-/** The longest one statement of a check may take; a check is in no hurry, and none of the deliveries' transactions waits for it. */
-const STATEMENT_MS = 60_000;
+/** A check is in no hurry, and none of the deliveries' transactions waits for it. */
+const CHECK_STATEMENT_MS = 60_000;
 /** So many rows are looked at in one statement for whether they have entries. */
 const ROWS_AT_ONCE = 2_000;
 
-export function createAuditChains(db: Database): AuditChains {
+/** @param statementMs the longest that one statement may take: long for the daily check, as short as any other where somebody waits for the answer */
+export function createAuditChains(db: Database, statementMs = CHECK_STATEMENT_MS): AuditChains {
+  const atOneMoment = snapshots(db, statementMs);
   return {
     // In the order of the index by chain, so that a page begins where the one before ended.
-    dueChains: ({ since, lastDigits }, after, limit) => atOneMoment(db, (tx) => tx.$queryRaw<{ chain: string; entries: number }[]>`
+    dueChains: ({ since, lastDigits }, after, limit) => atOneMoment((tx) => tx.$queryRaw<{ chain: string; entries: number }[]>`
       SELECT due.chain, (SELECT count(*)::int FROM audit_entries e WHERE e.chain = due.chain) AS entries FROM (
         SELECT chain FROM audit_entries WHERE chain > ${after} AND (at >= ${new Date(since)} OR right(chain, 1) = ANY(${[...lastDigits]}::text[]))
         GROUP BY chain ORDER BY chain LIMIT ${limit}) due
       ORDER BY due.chain`),
-    readChains: (names) => atOneMoment(db, async (tx) => {
+    readChains: (names) => atOneMoment(async (tx) => {
       const heads = await readHeads(tx, names);
       const entries = await tx.$queryRaw<StoredEntry[]>`SELECT * FROM audit_entries WHERE chain = ANY(${[...names]}::text[])`;
       const byChain = new Map<string, ChainedEntry[]>(names.map((name) => [name, []]));
       for (const row of entries) byChain.get(row.chain)?.push(chainedEntry(row));
       return [...byChain].map(([chain, stored]): StoredChain => ({ chain, entries: stored, head: heads.get(chain) }));
     }),
-    withoutEntries: ({ since, lastDigits }, kind, after) => atOneMoment(db, async (tx) => {
+    withoutEntries: ({ since, lastDigits }, kind, after) => atOneMoment(async (tx) => {
       const table = kind === 'delivery' ? 'deliveries' : 'drivers';
       const rows = await tx.$queryRawUnsafe<{ id: string; has: boolean }[]>(`
         SELECT r.id, NOT (created_at >= $2 OR right(r.id::text, 1) = ANY($3::text[])) OR EXISTS (SELECT FROM audit_entries e WHERE e.chain = $4 || '/' || r.id) AS has
@@ -45,12 +47,11 @@ export function createAuditChains(db: Database): AuditChains {
 }
 
 /** All statements see the same moment, so that a change under way is seen either whole or not at all: an entry and the head that names it are written together. */
-function atOneMoment<T>(db: Database, read: (tx: Tx) => Promise<T>): Promise<T> {
-  const inOneSnapshot = async (tx: Tx): Promise<T> => {
-    await tx.$executeRawUnsafe(`SET LOCAL statement_timeout = ${STATEMENT_MS}`);
+function snapshots(db: Database, statementMs: number): <T>(read: (tx: Tx) => Promise<T>) => Promise<T> {
+  return (read) => db.$transaction(async (tx) => {
+    await tx.$executeRawUnsafe(`SET LOCAL statement_timeout = ${statementMs}`);
     return read(tx);
-  };
-  return db.$transaction(inOneSnapshot, { isolationLevel: 'RepeatableRead', timeout: 2 * STATEMENT_MS, maxWait: STATEMENT_MS });
+  }, { isolationLevel: 'RepeatableRead', timeout: 2 * statementMs, maxWait: 3 * statementMs });
 }
 
 type HeadRow = { chain: string; city_id: string; head: Uint8Array | null };

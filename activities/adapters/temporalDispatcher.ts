@@ -2,7 +2,7 @@ import {
   type Client, WorkflowExecutionAlreadyStartedError, WorkflowIdConflictPolicy, WorkflowIdReusePolicy, type WorkflowStartOptions,
 } from '@temporalio/client';
 import {
-  availabilityWorkflowId, type DeliveryInput, deliveryWorkflowId, driverCameFree, driverLeft, offerWithdrawn, searchAttributes, TASK_QUEUE, timedStateChanged, WORKFLOWS,
+  availabilityWorkflowId, type DeliveryInput, deliveryWorkflowId, driverCameFree, driverLeft, driverRescued, offerWithdrawn, searchAttributes, TASK_QUEUE, timedStateChanged, WORKFLOWS,
 } from '../../workflows/contract';
 import { type Dispatcher } from '../ports';
 import { type Database } from './database';
@@ -33,6 +33,8 @@ export function createDispatcher(client: Client, db: Database, { workflowTaskTim
     startDelivery: (deliveryId, correlationId) => tell(deliveryId, correlationId, (_delivery, options) => workflow.start(WORKFLOWS.delivery, options)),
     signalDriverLeft: (deliveryId, news) =>
       tell(deliveryId, news.correlationId, (_delivery, options) => workflow.signalWithStart(WORKFLOWS.delivery, { ...options, signal: driverLeft, signalArgs: [news] })),
+    signalDriverRescued: (deliveryId, news) =>
+      tell(deliveryId, news.correlationId, (_delivery, options) => workflow.signalWithStart(WORKFLOWS.delivery, { ...options, signal: driverRescued, signalArgs: [news] })),
     signalOfferWithdrawn: (deliveryId, news) =>
       tell(deliveryId, news.correlationId, (_delivery, options) => workflow.signalWithStart(WORKFLOWS.delivery, { ...options, signal: offerWithdrawn, signalArgs: [news] })),
     wake: (deliveryId, news) =>

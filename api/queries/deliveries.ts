@@ -11,7 +11,7 @@ export type DeliveryFilters = {
 const SUMMARY = {
   id: true, merchantId: true, sellerOrderId: true, cityId: true, zoneId: true, status: true, statusChangedAt: true, reasonCode: true, parcelSize: true,
   readyAt: true, windowFrom: true, windowTo: true, currency: true, feeCents: true, payCents: true, bonusCents: true, distanceMeters: true, searchAt: true,
-  escalationLevel: true, driverId: true, pinned: true, assignedAt: true, pickedUpAt: true, closedAt: true, createdAt: true, correlationId: true,
+  escalationLevel: true, escalatedAt: true, broadcastSince: true, heldReason: true, losses: true, delayedSince: true, driverId: true, pinned: true, assignedAt: true, pickedUpAt: true, closedAt: true, createdAt: true, correlationId: true,
   stops: { select: { kind: true, address: true, lat: true, lng: true, contactName: true, contactPhone: true, notes: true } },
 } satisfies Prisma.DeliverySelect;
 
@@ -59,6 +59,22 @@ export async function addressDelivery(db: PrismaClient, caller: Caller, id: stri
   return { ...delivery, assignmentId: assignments[0]?.id ?? null };
 }
 
+/** A driver's newest assignment of a delivery, also once they are rid of it. */
+export type CarriedDelivery = {
+  assignmentId: string; driverId: string; isOver: boolean; isPickedUp: boolean; delivery: { deliveryId: string; merchantId: string; sellerOrderId: string };
+};
+
+/** @returns null where the driver never had it */
+export async function findCarried(db: PrismaClient, driverId: string, deliveryId: string): Promise<CarriedDelivery | null> {
+  const found = await db.assignment.findFirst({
+    where: { deliveryId, driverId }, orderBy: [{ startedAt: 'desc' }, { id: 'desc' }],
+    select: { id: true, endedAt: true, delivery: { select: { id: true, merchantId: true, sellerOrderId: true, pickedUpAt: true } } },
+  });
+  if (!found) return null;
+  const { id, pickedUpAt, ...order } = found.delivery;
+  return { assignmentId: found.id, driverId, isOver: found.endedAt !== null, isPickedUp: pickedUpAt !== null, delivery: { deliveryId: id, ...order } };
+}
+
 /** The most lines that one delivery shows of each kind. */
 export const MAX_OFFERS = 200;
 export const MAX_TIMELINE = 500;
@@ -71,20 +87,40 @@ export type DeliveryHistory = {
   driver: { id: string; name: string; vehicleKind: string } | null;
 };
 
-/** Reads what happened to a delivery. Drivers see their own part of it. */
+/** Reads what happened to a delivery. Drivers see their own part of it; merchants who has it, not who was asked or lost. */
 export async function readHistory(db: PrismaClient, caller: Caller, delivery: DeliverySummaryRow): Promise<DeliveryHistory> {
   const ofCaller = caller.role === 'driver' ? { driverId: caller.driverId } : {};
+  const isShop = caller.role === 'merchant';
   const [offers, assignments, timeline, driver] = await Promise.all([
-    db.offer.findMany({ where: { deliveryId: delivery.id, ...ofCaller }, omit: { payload: true }, orderBy: { createdAt: 'desc' }, take: MAX_OFFERS }),
-    db.assignment.findMany({ where: { deliveryId: delivery.id, ...ofCaller }, orderBy: { startedAt: 'desc' }, take: MAX_OFFERS }),
+    isShop ? [] : db.offer.findMany({ where: { deliveryId: delivery.id, ...ofCaller }, omit: { payload: true }, orderBy: { createdAt: 'desc' }, take: MAX_OFFERS }),
+    db.assignment.findMany({ where: { deliveryId: delivery.id, ...ofCaller }, orderBy: [{ startedAt: 'desc' }, { id: 'desc' }], take: isShop ? 1 : MAX_OFFERS }),
     db.auditEntry.findMany({ where: timelineOf(caller, delivery), orderBy: [{ at: 'desc' }, { id: 'desc' }], take: MAX_TIMELINE }),
     delivery.driverId === null ? null : db.driver.findUnique({ where: { id: delivery.driverId }, select: { id: true, name: true, vehicleKind: true } }),
   ]);
-  return { offers: offers.reverse(), assignments: assignments.reverse(), timeline: timeline.reverse(), driver };
+  return {
+    offers: offers.reverse(), assignments: assignments.reverse().filter(({ state }) => !isShop || state !== 'LOST'), timeline: timeline.reverse(), driver,
+  };
 }
 
-/** The bound on time spares the partitions from before the delivery. */
+/** What happened, as far as it is the business of a shop: who was asked, who was lost, and how ops go about it is ours. */
+const MERCHANT_KINDS = ['delivery_created', 'delivery_moved', 'delivery_reassigned', 'delivery_handed_over', 'goods_taken_over'];
+/** What happened to the delivery while nobody had it, and what happened with this driver; never what ops note about them. */
+const NOBODYS_KINDS = ['delivery_created', 'delivery_moved'];
+const DRIVER_KINDS = [
+  'delivery_moved', 'delivery_reassigned', 'delivery_handed_over', 'goods_taken_over', 'availability_changed', 'offer_created', 'offer_accepted', 'offer_rejected',
+  'offer_expired', 'offer_withdrawn',
+];
+
+/** The bound on time spares the partitions from before the delivery. Kinds are named, so that a new one is shown to nobody by chance. */
 function timelineOf(caller: Caller, { id, createdAt }: DeliverySummaryRow): Prisma.AuditEntryWhereInput {
-  const ofCaller = caller.role === 'driver' ? { OR: [{ driverId: null }, { driverId: caller.driverId }] } : {};
-  return { deliveryId: id, at: { gte: createdAt }, ...ofCaller };
+  return { deliveryId: id, at: { gte: createdAt }, ...shownTo(caller) };
+}
+
+function shownTo(caller: Caller): Prisma.AuditEntryWhereInput {
+  switch (caller.role) {
+    case 'ops': return {};
+    case 'driver': return { OR: [{ driverId: null, kind: { in: NOBODYS_KINDS } }, { driverId: caller.driverId, kind: { in: DRIVER_KINDS } }] };
+    case 'merchant':
+    case 'customer': return { kind: { in: MERCHANT_KINDS }, NOT: { kind: 'delivery_moved', OR: [{ toState: 'OFFERED' }, { fromState: 'OFFERED', toState: 'SEARCHING' }] } };
+  }
 }

@@ -20,5 +20,11 @@ export function driversOf(caller: Caller): Prisma.DriverWhereInput {
   }
 }
 
+/** Cases of the support queue: for ops alone. */
+export function escalationsOf(caller: Caller): Prisma.EscalationWhereInput {
+  if (caller.role !== 'ops') return NOBODY;
+  return caller.cities === 'all' ? {} : { cityId: { in: [...caller.cities] } };
+}
+
 /** Holds for no row. */
 const NOBODY = { id: { in: [] } };

@@ -8,8 +8,10 @@ import { currency, limit, line, point, slug } from '../fields';
 import { Problem } from '../problems';
 
 const cityFields = { name: line(100), timezone: z.string().max(64).refine(isTimezone, 'must be an IANA time zone'), currency, center: point };
-const city = z.strictObject(cityFields).meta({ id: 'CityFields' });
-const cityView = z.strictObject({ cityId: z.string(), ...cityFields }).meta({ id: 'City' });
+const minutes = z.array(z.int().min(1).max(1_440)).length(3).refine((levels) => levels.every((each, index) => each > (levels[index - 1] ?? 0)), 'must rise')
+  .meta({ description: 'After how many minutes without a driver levels 1, 2 and 3 of escalation come' });
+const city = z.strictObject({ ...cityFields, escalationMinutes: minutes.nullable().optional().meta({ description: 'Null: the settings hold. Left out: it stays as it is' }) }).meta({ id: 'CityFields' });
+const cityView = z.strictObject({ cityId: z.string(), ...cityFields, escalationMinutes: minutes.nullable().meta({ description: 'Null: the settings hold' }) }).meta({ id: 'City' });
 const cityList = z.strictObject({ cities: z.array(cityView), nextCursor: z.string().nullable() }).meta({ id: 'CityList' });
 
 /** [lng, lat], and perhaps a height that is not kept. */
@@ -83,14 +85,16 @@ async function requireCity(db: PrismaClient, id: string): Promise<void> {
 
 async function putCity(db: PrismaClient, { params: { id }, body, caller }: Call<{ id: string }, unknown, z.output<typeof city>>): Promise<Reply> {
   if (!coversCity(caller, id)) throw noCity();
-  const { center, currency: money, ...rest } = body;
-  const fields = { ...rest, centerLat: center.lat, centerLng: center.lng };
+  const { center, currency: money, escalationMinutes, ...rest } = body;
+  // Clients from before there was such a thing do not send it, and must not undo it.
+  const escalation = escalationMinutes === undefined ? {} : { escalationMinutes: escalationMinutes ?? [] };
+  const fields = { ...rest, ...escalation, centerLat: center.lat, centerLng: center.lng };
   const { count } = await db.city.createMany({ data: [{ id, currency: money, ...fields }], skipDuplicates: true });
   if (count === 0) {
     const changed = await db.city.updateMany({ where: { id, currency: money }, data: fields });
     if (changed.count === 0) throw new Problem('ALREADY_EXISTS', 'the currency of a city cannot be changed: its deliveries are counted in it');
   }
-  return { status: count === 0 ? 200 : 201, body: { cityId: id, ...body } };
+  return { status: count === 0 ? 200 : 201, body: showCity(await db.city.findUniqueOrThrow({ where: { id } })) };
 }
 
 type ZoneCall = Call<{ id: string; zoneId: string }, unknown, z.output<typeof zone>>;
@@ -122,8 +126,8 @@ function withoutHeights(drawn: z.output<typeof area>): ZoneArea {
     : { type: 'MultiPolygon', coordinates: drawn.coordinates.map(flat) };
 }
 
-function showCity({ id, name, timezone, currency: money, centerLat, centerLng }: Prisma.CityGetPayload<object>): unknown {
-  return { cityId: id, name, timezone, currency: money, center: { lat: centerLat, lng: centerLng } };
+function showCity({ id, name, timezone, currency: money, centerLat, centerLng, escalationMinutes }: Prisma.CityGetPayload<object>): unknown {
+  return { cityId: id, name, timezone, currency: money, center: { lat: centerLat, lng: centerLng }, escalationMinutes: escalationMinutes.length === 0 ? null : escalationMinutes };
 }
 
 function showZone({ id, cityId, name, polygon, priority, offerTtlSeconds }: Prisma.ZoneGetPayload<object>): unknown {

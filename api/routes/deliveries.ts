@@ -5,15 +5,15 @@ import { DELIVERY_STATUSES, REASON_CODES, type ReasonCode, type Step } from '../
 import { PARCEL_SIZES } from '../../domain/vehicles';
 import { updateIds } from '../../workflows/contract';
 import type { Question } from '../answers';
+import { askDelivery, noDelivery, wishOf } from '../askDelivery';
 import { actorOf, type Caller, coversCity } from '../caller';
 import type { ApiDeps, OrderAsked } from '../deps';
 import { type Call, type Endpoint, get, NOTHING, post, type Reply } from '../endpoint';
 import { cents, currency, cursor, instant, limit, line, lines, pageOf, point, slug, uuid } from '../fields';
 import { Problem } from '../problems';
-import { type AddressedDelivery, addressDelivery, findDelivery, listDeliveries, readHistory } from '../queries/deliveries';
-import { driversOf } from '../queries/scope';
+import { findDelivery, listDeliveries, readHistory } from '../queries/deliveries';
 import { deliveryDetailView, deliveryListView, deliveryView, showDelivery, showDeliveryDetail } from '../views/delivery';
-import { outcomeView, replyTo } from '../views/outcome';
+import { outcomeView } from '../views/outcome';
 
 const stop = z.strictObject({
   address: line(300),
@@ -71,7 +71,7 @@ const CANCEL_REASONS: Readonly<Record<'merchant' | 'ops', readonly [ReasonCode, 
 
 const outcome = { 200: { description: 'The outcome; a repeat gets that of the first time', schema: outcomeView } };
 
-/** Orders become deliveries, are read, carried, cancelled, and assigned by hand (spec 1). */
+/** Orders become deliveries, are read, carried and cancelled (spec 1). */
 export function deliveryEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     post({
@@ -109,7 +109,7 @@ export function deliveryEndpoints(deps: ApiDeps): Endpoint[] {
       handle: async (call) => {
         const { correlationId, caller } = call;
         const question: Question = { kind: 'cancelDelivery', args: { by: actorOf(caller), reason: cancelReason(caller, call.body.reason), correlationId } };
-        return ask(deps, call, question, ({ id }) => `cancel/${id}/${wishOf(deps, call)}`);
+        return askDelivery(deps, call, question, ({ id }) => `cancel/${id}/${wishOf(deps, call)}`);
       },
     }),
     post({
@@ -119,7 +119,7 @@ export function deliveryEndpoints(deps: ApiDeps): Endpoint[] {
       handle: async (call) => {
         const { correlationId, caller, body } = call;
         const args = { step: body.step, by: actorOf(caller), deviceAt: body.deviceAt, correlationId };
-        return ask(deps, call, { kind: 'takeStep', args }, (asked) => updateIds.step(args, asked));
+        return askDelivery(deps, call, { kind: 'takeStep', args }, (asked) => updateIds.step(args, asked));
       },
     }),
     post({
@@ -128,28 +128,11 @@ export function deliveryEndpoints(deps: ApiDeps): Endpoint[] {
       replies: outcome, refusals: ['ILLEGAL_TRANSITION', 'REASON_NOT_ALLOWED', 'NOT_ANSWERED_IN_TIME'],
       handle: async (call) => {
         const { correlationId, caller, body } = call;
-        return ask(deps, call, { kind: 'failDelivery', args: { ...body, by: actorOf(caller), correlationId } }, ({ id }) => `fail/${id}/${wishOf(deps, call)}`);
-      },
-    }),
-    post({
-      path: '/v2/deliveries/:id/assign', tag: 'deliveries', summary: 'Assign a driver by hand', roles: ['ops'], takesKey: true, params: byId,
-      body: z.strictObject({
-        driverId: uuid,
-        override: z.boolean().default(false).meta({ description: 'Ends the break or pause of the driver' }),
-        why: line(300).meta({ description: 'For the audit trail' }),
-      }),
-      replies: outcome,
-      refusals: ['ILLEGAL_TRANSITION', 'DRIVER_OFF_DUTY', 'DRIVER_ON_BREAK', 'DRIVER_HAS_NO_ROOM', 'DRIVER_IN_OTHER_CITY', 'NOT_ANSWERED_IN_TIME'],
-      handle: async (call) => {
-        const { correlationId, caller, body } = call;
-        if ((await deps.db.driver.count({ where: { AND: [{ id: body.driverId }, driversOf(caller)] } })) === 0) throw new Problem('NOT_FOUND', 'there is no such driver');
-        return ask(deps, call, { kind: 'assignDriver', args: { ...body, by: actorOf(caller), correlationId } }, ({ id }) => `assign/${id}/${wishOf(deps, call)}`);
+        return askDelivery(deps, call, { kind: 'failDelivery', args: { ...body, by: actorOf(caller), correlationId } }, ({ id }) => `fail/${id}/${wishOf(deps, call)}`);
       },
     }),
   ];
 }
-
-const noDelivery = (): Problem => new Problem('NOT_FOUND', 'there is no such delivery');
 
 async function takeOrder(deps: ApiDeps, { body, caller, correlationId }: Call<unknown, unknown, z.output<typeof order>>): Promise<Reply> {
   const merchantId = merchantOf(caller, body.merchantId);
@@ -178,21 +161,4 @@ function cancelReason({ role }: Caller, given: ReasonCode | undefined): ReasonCo
   const allowed = role === 'ops' ? CANCEL_REASONS.ops : CANCEL_REASONS.merchant;
   if (given !== undefined && !allowed.includes(given)) throw new Problem('REASON_NOT_ALLOWED', `${role} may cancel for: ${allowed.join(', ')}`);
   return given ?? allowed[0];
-}
-
-/** One wish of one caller: by the key they give, so that their retry meets the first try; else each call is a wish of its own. */
-function wishOf({ newId }: ApiDeps, { caller, idempotencyKey }: Pick<Call<unknown, unknown, unknown>, 'caller' | 'idempotencyKey'>): string {
-  return `${caller.role}/${encodeURIComponent(caller.subject)}/${idempotencyKey === null ? newId() : `key-${encodeURIComponent(idempotencyKey)}`}`;
-}
-
-async function ask(
-  deps: ApiDeps, { caller, params }: Call<{ id: string }, unknown, unknown>, question: Question, updateIdOf: (delivery: AddressedDelivery) => string,
-): Promise<Reply> {
-  const delivery = await addressDelivery(deps.db, caller, params.id);
-  if (!delivery) throw noDelivery();
-  const { id: deliveryId, merchantId, sellerOrderId, closedAt } = delivery;
-  const answer = await deps.answers.ask({
-    delivery: { deliveryId, merchantId, sellerOrderId }, question, updateId: updateIdOf(delivery), isSettled: closedAt !== null,
-  });
-  return replyTo(deps.db, caller, deliveryId, answer);
 }

@@ -122,13 +122,20 @@ function showAssignment(assignment: CaseRows['assignments'][number]): CaseView['
 
 function whyAssigned({ way, offerId, driverId, choice }: CaseRows['assignments'][number]): string[] {
   if (offerId !== null) return [`The driver accepted offer ${offerId}.`];
-  if (way === 'MANUAL') return ['Ops chose this driver by hand.'];
-  if (way === 'HANDOVER') return ['Ops had the goods handed over to this driver.'];
+  if (way === 'MANUAL') return [`Ops chose this driver by hand${reasonOf(choice)}.`];
+  if (way === 'HANDOVER') return [`Ops had the goods handed over to this driver${reasonOf(choice)}.`];
   return whyOf(choice, driverId, way === 'V1' ? 'DIRECT' : 'SINGLE');
 }
 
+const byHand = z.object({ why: z.string() });
+
+function reasonOf(choice: unknown): string {
+  const known = byHand.safeParse(choice);
+  return known.success ? `: ${known.data.why}` : '';
+}
+
 const choiceView = z.object({
-  radiusMeters: z.number(), round: z.number(), looked: z.number(),
+  kind: z.enum(['SINGLE', 'BROADCAST', 'DIRECT']).optional(), radiusMeters: z.number(), round: z.number(), looked: z.number(),
   ranked: z.array(z.object({
     driverId: z.string(), offerVersion: z.number().nullable(),
     score: z.object({
@@ -143,5 +150,5 @@ const choiceView = z.object({
 /** A choice that an older version wrote in another way is shown as it is, without words. */
 function whyOf(choice: unknown, driverId: string, way: ChoiceWay): string[] {
   const known = choiceView.safeParse(choice);
-  return known.success ? explainChoice(known.data, driverId, way) : ['What was kept of this choice cannot be put into words.'];
+  return known.success ? explainChoice(known.data, driverId, known.data.kind ?? way) : ['What was kept of this choice cannot be put into words.'];
 }

@@ -31,9 +31,12 @@ export function showDriver({ id, availabilityUntil, shiftEndsAt, lastLat, lastLn
 
 const availabilityFields = { availability, until: instantText.nullable(), reason: z.string().nullable(), pending: pending.nullable() };
 
-const offeredStop = z.strictObject({
-  kind: z.enum(['PICKUP', 'DROPOFF']), address: z.string(), point, contactName: z.string().nullable(), contactPhone: z.string().nullable(), notes: z.string().nullable(),
-}).meta({ id: 'CarriedStop' });
+const carriedStop = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.enum(['PICKUP', 'DROPOFF']), address: z.string(), point, contactName: z.string().nullable(), contactPhone: z.string().nullable(), notes: z.string().nullable(),
+  }),
+  z.strictObject({ kind: z.literal('HANDOVER'), address: z.string().nullable(), point }),
+]).meta({ id: 'CarriedStop', description: 'In the order of the way. HANDOVER: where the goods are taken over from another driver. Leave out kinds that you do not know: there may be more' });
 
 /** As `DriverState` of activities/ports.ts. */
 export const driverStateView = z.strictObject({
@@ -43,7 +46,9 @@ export const driverStateView = z.strictObject({
   offer: z.strictObject({
     offerId: z.uuid(), deliveryId: z.uuid(), driverId: z.uuid(), expiresAt: instantText, offerPayload: z.record(z.string(), z.unknown()),
   }).nullable().meta({ description: 'As DELIVERY_OFFERED_V2 says it' }),
-  deliveries: z.array(z.strictObject({ deliveryId: z.uuid(), assignmentId: z.uuid(), status: DELIVERY_STATUS, stops: z.array(offeredStop) })),
+  deliveries: z.array(z.strictObject({
+    deliveryId: z.uuid(), assignmentId: z.uuid(), way: z.enum(['OFFER', 'V1', 'MANUAL', 'HANDOVER']), status: DELIVERY_STATUS, stops: z.array(carriedStop),
+  })),
 }).meta({ id: 'DriverState' });
 
 export const availabilityView = z.strictObject({ driverId: z.uuid(), ...availabilityFields, shiftEndsAt: instantText.nullable() }).meta({ id: 'DriverAvailability' });

@@ -1,6 +1,7 @@
 /** The daily check of the audit trail (spec 6, ADR 11), on a real PostgreSQL, against one who may do everything to it but break SHA-256. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
+import { register } from 'prom-client';
 import { v7 as newId } from 'uuid';
 import { writeEntries } from '../../activities/adapters/audit';
 import { auditLagMs, createAuditChains, lastFinishedCheck } from '../../activities/adapters/auditChains';
@@ -12,6 +13,7 @@ import { createOrders } from '../../activities/orders';
 import { createRegistration } from '../../activities/registration';
 import type { AuditProblem } from '../../domain/auditChain';
 import { TRAVEL_MODEL } from '../../domain/places';
+import { observeAudit, observeAuditCheck } from '../../worker/auditMetrics';
 import { auditProblems } from '../support/auditTrail';
 import { CITY, createDispatchWorld, type DispatchWorld, MERCHANT, PICKUP } from '../support/dispatchWorld';
 
@@ -226,5 +228,25 @@ describe('the lag of the trail', () => {
     await owner.query(`UPDATE deliveries SET status_changed_at = now() - interval '7 seconds' WHERE id = $1`, [deliveryId]);
     expect(await auditLagMs(world.db)).toBeGreaterThanOrEqual(7_000);
     await forget(`delivery/${deliveryId}`);
+  });
+});
+
+describe('what the worker says of it', () => {
+  const measured = async (name: string): Promise<number | undefined> => (await register.getSingleMetric(name)?.get())?.values[0]?.value;
+
+  test('is an error for each problem by name, and the figures of the last check', async () => {
+    const { chain, ids } = await trail();
+    await owner.query(`UPDATE audit_entries SET why = 'nothing happened' WHERE id = $1`, [ids[1]]);
+    const lines: unknown[] = [];
+    const log = { error: (what: unknown) => void lines.push(what), info: () => {} };
+    const { report } = await check();
+    observeAuditCheck(report, log);
+    expect(lines).toContainEqual(expect.objectContaining({ chain, entryId: ids[1], kind: 'CONTENT_DIFFERS' }));
+    observeAudit({ lastCheck: () => lastFinishedCheck(world.db), lagMs: async () => 1_500 });
+    expect(await measured('audit_check_problems')).toBe(report.problemCount);
+    expect(await measured('audit_check_last_success_timestamp_seconds')).toBeGreaterThan(Date.now() / 1_000 - 60);
+    expect(await measured('audit_lag_seconds')).toBe(1.5);
+    expect(await measured('audit_entries_verified_total')).toBeGreaterThanOrEqual(6);
+    await forget(chain);
   });
 });

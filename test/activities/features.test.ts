@@ -1,6 +1,6 @@
 /** Features at run time, over real PostgreSQL and Redis: two registries stand for two processes. */
 import { ProviderEvents } from '@openfeature/server-sdk';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { register } from 'prom-client';
 import { v7 as newId } from 'uuid';
@@ -15,7 +15,7 @@ import { createPresence, switchStatesOffAtOnce } from '../../activities/presence
 import { AVAILABILITY_LIMITS } from '../../domain/availability';
 import { type FeatureOverride, NO_OVERRIDE } from '../../domain/featureOverride';
 import type { FeatureName, FeatureSetting } from '../../domain/rollout';
-import { freshDatabase, type FreshDatabase } from '../support/database';
+import type { FreshDatabase } from '../support/database';
 import { createDispatchWorld } from '../support/dispatchWorld';
 import { CITY, createDriverWorld, type DriverWorld, START } from '../support/driverWorld';
 import { eventually } from '../support/eventually';
@@ -38,6 +38,8 @@ beforeAll(async () => { world = await createDriverWorld(); });
 afterAll(() => world.close());
 
 const running: { stop(): Promise<void> }[] = [];
+let channel: string;
+beforeEach(() => { channel = `${world.redis.keyPrefix}features:${newId()}`; });
 afterEach(async () => {
   for (const each of running.splice(0)) await each.stop();
   await world.db.$executeRaw`DELETE FROM feature_settings`;
@@ -52,7 +54,7 @@ async function newProcess({ redis = world.redis.redis, pollMs = NEVER_MS, enviro
   const lines: Process['lines'] = [];
   const say = (level: string) => (fields: object, text: string): void => void lines.push({ level, text, fields });
   const log = { info: say('info'), warn: say('warn') };
-  const news = createFeatureNews(redis, log, `${world.redis.keyPrefix}features`);
+  const news = createFeatureNews(redis, log, channel);
   const registry = createFeatureRegistry({ environment, readRows, news, clock: Date.now, log, pollMs });
   running.push(registry);
   await registry.start();
@@ -73,20 +75,19 @@ const put = ({ desk }: Process, feature: FeatureName, wish: Partial<FeatureOverr
 const isOn = ({ registry }: Process, feature: FeatureName, cityId = CITY) => registry.isOn(feature, { ...SUBJECT, cityId });
 const nextChange = ({ registry }: Process): Promise<FeatureChange> => new Promise((resolve) => { registry.onChange(resolve); });
 const texts = ({ lines }: Process, level: string) => lines.filter((line) => line.level === level).map(({ text }) => text);
-/** Until the process listens, what is told is lost. */
-const listening = () => eventually('somebody listens', async () => Number((await world.redis.redis.pubsub('NUMSUB', `${world.redis.keyPrefix}features`))[1]) > 0);
+/** Until a process listens, what is told is lost to it. */
+const listening = (count: number) => eventually(`${count} processes listen`, async () => Number((await world.redis.redis.pubsub('NUMSUB', channel))[1]) === count);
 
 describe('a change by ops', () => {
   test('is known to another process by the news within the goal of the spec', async () => {
-    const [here, there] = [await newProcess({ redis: awayRedis() }), await newProcess()];
-    await listening();
+    const [here, there, deaf] = [await newProcess(), await newProcess(), await newProcess({ redis: awayRedis() })];
+    await listening(2);
     const changed = nextChange(there);
-    const newsTeller = await newProcess();
     const beganAt = performance.now();
-    await put(newsTeller, 'driver_offers', { enabled: true, percent: 100 });
+    await put(here, 'driver_offers', { enabled: true, percent: 100 });
     expect(await changed).toMatchObject({ feature: 'driver_offers', before: { state: 'OFF' }, now: { state: 'ON', rolloutPercent: 100 }, by: BY });
     expect(performance.now() - beganAt).toBeLessThan(GOAL_MS);
-    expect([isOn(there, 'driver_offers'), isOn(here, 'driver_offers')]).toEqual([true, false]);
+    expect([here, there, deaf].map((process) => isOn(process, 'driver_offers'))).toEqual([true, true, false]);
   });
 
   test('is known within the goal of the spec where Redis is away, by the poll; that is said once', async () => {
@@ -111,7 +112,7 @@ describe('a change by ops', () => {
     const redis = new Redis(world.redis.url, { connectionName: name, retryStrategy: () => 50 });
     running.push({ stop: async () => void (await redis.quit()) });
     const [here, there] = [await newProcess({ redis: awayRedis() }), await newProcess({ redis })];
-    await listening();
+    await listening(1);
     await put(here, 'driver_offers', { enabled: true, percent: 100 }); // cannot be told
     expect(isOn(there, 'driver_offers')).toBe(false);
     const changed = nextChange(there);
@@ -121,7 +122,7 @@ describe('a change by ops', () => {
 
   test('of two processes at once leaves both with the one that was written last', async () => {
     const [one, other] = [await newProcess(), await newProcess()];
-    await listening();
+    await listening(2);
     await Promise.all([put(one, 'driver_offers', { percent: 10 }), put(other, 'driver_offers', { percent: 20 }), put(one, 'driver_offers', { percent: 30 })]);
     const [newest] = await readFeatureRows(world.db, ['driver_offers'], 1);
     const percentOf = ({ registry }: Process) => registry.effective().find(({ feature }) => feature === 'driver_offers')?.rolloutPercent;
@@ -263,7 +264,7 @@ describe('what holds', () => {
 describe('the log of every process', () => {
   test('says which features are off at the start, and each change', async () => {
     const [here, there] = [await newProcess(), await newProcess()];
-    await listening();
+    await listening(2);
     expect(texts(there, 'info')).toEqual(['driver_offers disabled', 'escalation disabled']);
     await put(here, 'driver_offers', { enabled: true, percent: 100 });
     await put(here, 'driver_offers', { enabled: true, percent: 50 });
@@ -297,7 +298,7 @@ describe('the metrics', () => {
 
   test('count each real toggle once, where it was asked for', async () => {
     const [here, there] = [await newProcess(), await newProcess()];
-    await listening();
+    await listening(2);
     const counted = async () => [await valueOf('feature_flag_toggles_total', { feature: 'driver_offers', action: 'enabled' }), await valueOf('feature_flag_toggles_total', { feature: 'driver_offers', action: 'disabled' })];
     const [enabled = 0, disabled = 0] = await counted();
     const changed = nextChange(there);
@@ -347,7 +348,7 @@ describe('the client of OpenFeature', () => {
 });
 
 describe('a kill', () => {
-  test('of availability_states makes drivers in states of v2 OFFLINE and clears the map within the goal of the spec, in whichever worker hears of it', async () => {
+  test('of availability_states makes drivers in states of v2 OFFLINE, and tells the map, within the goal of the spec, by whichever worker hears of it', async () => {
     const { db, map, addDriver, row } = world;
     const clock = () => START;
     const [api, ...workers] = [await newProcess(), await newProcess(), await newProcess()];
@@ -355,7 +356,7 @@ describe('a kill', () => {
       const availability = createAvailability({ db, map, features: registry, clock, limits: AVAILABILITY_LIMITS, kick: () => {} });
       switchStatesOffAtOnce(registry, createPresence({ db, map, availability, features: registry, clock, limits: AVAILABILITY_LIMITS, kick: () => {} }), { warn: (_fields, text) => { throw new Error(text); } });
     }
-    await listening();
+    await listening(3);
     const states = ['ON_BREAK', 'PAUSED', 'SHIFT_ENDED'] as const;
     const drivers = await Promise.all(states.map((availability) => addDriver({ availability, until: availability === 'ON_BREAK' ? START + 60_000 : null })));
     const onDuty = await addDriver();

@@ -53,7 +53,8 @@ function relay(more: Partial<Notifiers> = {}, ahead = { ms: 0 }): { relay: Relay
   const [heard, warnings, errors]: [string[], string[], string[]] = [[], [], []];
   const hear = (name: string) => async (): Promise<void> => void heard.push(name);
   const dispatcher: Dispatcher = {
-    startDelivery: hear('startDelivery'), signalDriverLeft: hear('driverLeft'), signalOfferWithdrawn: hear('offerWithdrawn'), wake: hear('wake'), endAvailabilityLater: hear('endLater'),
+    startDelivery: hear('startDelivery'), signalDriverLeft: hear('driverLeft'), signalDriverRescued: hear('driverRescued'), signalOfferWithdrawn: hear('offerWithdrawn'),
+    wake: hear('wake'), endAvailabilityLater: hear('endLater'),
   };
   const log = { info: () => {}, warn: (fields: object, text: string) => void warnings.push(text), error: (_fields: object, text: string) => void errors.push(text) };
   const notifiers: Notifiers = {

@@ -167,14 +167,14 @@ describe('the case of a delivery', () => {
   it('says of each way of assignment why, and of a choice of an older version that it cannot', async () => {
     const { deliveryId, driverId } = await delivered();
     const choice = (await world.db.offer.findFirstOrThrow({ where: { deliveryId } })).choice ?? {};
-    for (const [way, kept] of [['V1', choice], ['MANUAL', null], ['HANDOVER', null], ['V1', { oldWords: true }]] as const) {
+    for (const [way, kept] of [['V1', choice], ['MANUAL', null], ['HANDOVER', { why: 'a flat tyre' }], ['V1', { oldWords: true }]] as const) {
       await world.db.assignment.create({
         data: { id: newId(), deliveryId, driverId, way, state: 'LOST', payCents: 700, startedAt: new Date(), endedAt: new Date(), choice: kept ?? undefined },
       });
     }
     const { assignments }: { assignments: { why: string[] }[] } = (await world.as(ops()).get(`/v2/ops/deliveries/${deliveryId}/case`).expect(200)).body;
     expect(assignments.map(({ why }) => why.at(-1))).toEqual([
-      expect.stringContaining('was number 1'), 'Ops chose this driver by hand.', 'Ops had the goods handed over to this driver.', 'What was kept of this choice cannot be put into words.',
+      expect.stringContaining('was number 1'), 'Ops chose this driver by hand.', 'Ops had the goods handed over to this driver: a flat tyre.', 'What was kept of this choice cannot be put into words.',
     ]);
   });
 
@@ -196,7 +196,8 @@ describe('the case of a delivery', () => {
     const text = caseCsv({
       delivery: {
         deliveryId: 'd', sellerOrderId: 'o', merchantId: 'm', cityId: 'rome', zoneId: null, status: 'PENDING', statusChangedAt: at, reasonCode: null, parcelSize: 'SMALL', readyAt: at,
-        windowFrom: null, windowTo: null, currency: 'EUR', feeCents: 1, payCents: 2, distanceMeters: 3, searchAt: at, escalationLevel: 0, driverId: null, pinned: false, assignedAt: null,
+        windowFrom: null, windowTo: null, currency: 'EUR', feeCents: 1, payCents: 2, distanceMeters: 3, searchAt: at, escalationLevel: 0, escalatedAt: null, broadcastSince: null,
+        heldReason: null, losses: 0, bonusCents: 0, delayedSince: null, driverId: null, pinned: false, assignedAt: null,
         pickedUpAt: null, closedAt: null, createdAt: at, correlationId: '+1', pickup: stop, dropoff: stop,
       },
       offers: [], assignments: [], entriesLeftOut: 0, verified: false,

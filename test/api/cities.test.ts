@@ -15,7 +15,7 @@ const zone = (coordinates: unknown, change: object = {}) => ({ name: 'North', ar
 
 describe('a city', () => {
   it('is made, changed and listed, and keeps its currency', async () => {
-    expect((await world.as(ops()).put('/v2/cities/berlin', BERLIN).expect(201)).body).toEqual({ cityId: 'berlin', ...BERLIN });
+    expect((await world.as(ops()).put('/v2/cities/berlin', BERLIN).expect(201)).body).toEqual({ cityId: 'berlin', ...BERLIN, escalationMinutes: null });
     await world.as(ops()).put('/v2/cities/berlin', { ...BERLIN, name: 'Berlin (West)' }).expect(200);
     expect((await world.as(ops()).put('/v2/cities/berlin', { ...BERLIN, currency: 'CHF' }).expect(409)).body.code).toBe('ALREADY_EXISTS');
     const { body } = await world.as(driver(newId())).get('/v2/cities').expect(200);
@@ -30,6 +30,20 @@ describe('a city', () => {
     ['no name', { ...BERLIN, name: ' ' }], ['no centre', { ...BERLIN, center: undefined }],
   ])('with %s is refused', async (_what, body) => {
     await world.as(ops()).put('/v2/cities/nowhere', body).expect(400);
+  });
+
+  it('sets its own times of escalation, and keeps them where a client does not know of them', async () => {
+    const put = async (change: object) => (await world.as(ops()).put('/v2/cities/oslo', { ...BERLIN, name: 'Oslo', ...change })).body.escalationMinutes as unknown;
+    expect(await put({ escalationMinutes: [3, 10, 20] })).toEqual([3, 10, 20]);
+    expect(await put({})).toEqual([3, 10, 20]);
+    const { body: { cities } } = await world.as(merchant('bakery')).get('/v2/cities?limit=100').expect(200);
+    expect(cities).toContainEqual(expect.objectContaining({ cityId: 'oslo', escalationMinutes: [3, 10, 20] }));
+    expect(await put({ escalationMinutes: null })).toBeNull();
+    expect(await put({})).toBeNull();
+  });
+
+  it.each([[[5, 5, 30]], [[15, 5, 30]], [[0, 5, 30]], [[5, 15, 1_441]], [[5, 15]], [[5, 15, 30, 60]], [[1.5, 15, 30]], [[]]])('with times of escalation %p is refused', async (escalationMinutes) => {
+    await world.as(ops()).put('/v2/cities/nowhere', { ...BERLIN, escalationMinutes }).expect(400);
   });
 
   it('is drawn by its own ops only', async () => {

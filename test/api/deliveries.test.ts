@@ -168,7 +168,7 @@ describe('reading deliveries', () => {
     expect(forOps.driver).toMatchObject({ driverId, name: 'Sam' });
     expect((forOps.timeline as { kind: string }[]).map(({ kind }) => kind)).toContain('offer_accepted');
     const { body: forMerchant } = await world.as(merchant(MERCHANT)).get(`/v2/deliveries/${deliveryId}`).expect(200);
-    expect(forMerchant.offers[0]).toMatchObject({ choice: null, payCents: null });
+    expect(forMerchant).toMatchObject({ payCents: null, offers: [], assignments: [{ driverId, payCents: null, choice: null }] });
     const { body: forDriver } = await world.as(driver(driverId)).get(`/v2/deliveries/${deliveryId}`).expect(200);
     expect(forDriver).toMatchObject({ feeCents: null, payCents: 700, status: 'ASSIGNED' });
   });
@@ -229,24 +229,5 @@ describe('the way of a delivery', () => {
     expect(body).toMatchObject({ outcome: 'moved', status: 'CANCELLED' });
     expect((await world.as(merchant(MERCHANT)).post(path).expect(200)).body).toEqual(body);
     await world.as(merchant(MERCHANT)).post(path).set('idempotency-key', 'not one\u00e9').expect(400);
-  });
-
-  it('is assigned by hand by ops of its city, to a driver who is on duty there', async () => {
-    const cityId = await world.addCity();
-    const { deliveryId } = await world.addDelivery({ cityId });
-    const [free, resting, away] = [
-      await world.addDriver({ cityId }), await world.addDriver({ cityId, availability: 'ON_BREAK' }), await world.addDriver({ cityId, availability: 'OFFLINE' }),
-    ];
-    const path = `/v2/deliveries/${deliveryId}/assign`;
-    const assign = (driverId: string, change: object = {}, by = ops([cityId])) => world.as(by).post(path, { driverId, why: 'asked for', ...change });
-    expect((await assign(away).expect(409)).body.code).toBe('DRIVER_OFF_DUTY');
-    expect((await assign(resting).expect(409)).body.code).toBe('DRIVER_ON_BREAK');
-    expect((await assign(newId()).expect(404)).body.code).toBe('NOT_FOUND');
-    expect((await assign(await world.addDriver()).expect(404)).body.code).toBe('NOT_FOUND');
-    expect((await assign(await world.addDriver(), {}, ops()).expect(409)).body.code).toBe('DRIVER_IN_OTHER_CITY');
-    expect((await assign(resting, { override: true }).expect(200)).body).toMatchObject({ outcome: 'assigned', driverId: resting });
-    expect((await assign(free).expect(200)).body).toMatchObject({ outcome: 'assigned', driverId: free });
-    const { body } = await world.as(merchant(MERCHANT)).get(`/v2/deliveries/${deliveryId}`).expect(200);
-    expect(JSON.stringify(body.timeline)).not.toContain('asked for');
   });
 });

@@ -82,7 +82,7 @@ describe('a subscription is refused', () => {
     'https://127.0.0.1/x', 'https://2130706433/x', 'https://0x7f.1/x', 'https://[::1]/x', 'https://[fd00::1]/x', 'https://10.0.0.1/x', 'https://169.254.169.254/latest/meta-data',
     'https://localhost/x', 'https://localhost./x', 'https://redis/x', 'https://redis.internal/x', 'https://printer.local/x', 'https://x.svc.cluster.local/x', 'https://api.localhost/x',
     'http://127.0.0.1:6379/x', `https://push.service.com/${'x'.repeat(2_000)}`, 'https://push.service.com/\u0000',
-  ].map((endpoint) => [endpoint.slice(0, 60), endpoint]))('with the address %s', async (_shown, endpoint) => {
+  ].map((endpoint) => [JSON.stringify(endpoint.slice(0, 60)), endpoint]))('with the address %s', async (_shown, endpoint) => {
     const { driverId, put } = await someone();
     const { body } = await put(endpoint).expect(400);
     expect(body).toMatchObject({ code: 'INVALID_REQUEST', errors: [{ path: 'endpoint' }] });

@@ -19,7 +19,7 @@ import { type Answer, type AssignmentFacts, type Decision, type DeliveryFacts, i
 
 const START = 1_700_000_000_000;
 const MINUTE = 60_000;
-const LIMITS: DispatchLimits = { search: SEARCH_LIMITS, ranking: RANKING_LIMITS, availability: AVAILABILITY_LIMITS, offerTtlMs: 30_000, searchMaxMs: 120 * MINUTE, escalation: ESCALATION_LIMITS, lapsePause: { afterLapses: 2, pauseMs: 15 * MINUTE } };
+const LIMITS: DispatchLimits = { search: SEARCH_LIMITS, ranking: RANKING_LIMITS, availability: AVAILABILITY_LIMITS, offerTtlMs: 30_000, searchMaxMs: 120 * MINUTE, escalation: ESCALATION_LIMITS, lapsePause: { afterLapses: 2, pauseMs: 15 * MINUTE }, pushesOffers: true };
 const FEATURES: DispatchFeatures = { availabilityStates: true, escalation: true, autoReassignment: true };
 const OPS: Actor = { kind: 'ops', id: 'olga' };
 const SYSTEM: Actor = { kind: 'system', id: 'test' };

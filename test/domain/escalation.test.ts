@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import {
-  effectsOnReaching, ESCALATION_THRESHOLDS, giveUpAt, NEW_CLOCK, nextEscalation, nextRepeatAt, overdueLevel, startClock, stopClock, unassignedMs,
+  dueEscalation, effectsOnReaching, ESCALATION_LIMITS, ESCALATION_THRESHOLDS, giveUpAt, limitsIn, NEW_CLOCK, nextEscalation, nextEscalationOf, nextRepeatAt, overdueLevel,
+  startClock, stateAfterDue, stopClock, unassignedMs,
   type ReachedLevel, type UnassignedClock,
 } from '../../domain/escalation';
 
@@ -133,5 +134,51 @@ describe('giveUpAt', () => {
   it('never comes where the setting is 0, nor while a driver has the delivery', () => {
     expect(giveUpAt(startClock(NEW_CLOCK, START), 0)).toBeNull();
     expect(giveUpAt(NEW_CLOCK, 120 * MINUTE)).toBeNull();
+  });
+});
+
+describe('what is due', () => {
+  const since = (accumulatedMs: number, runningSince: number | null) => ({ accumulatedMs, runningSince });
+  const at = (escalationLevel: ReachedLevel, clock: UnassignedClock, escalatedAt: number | null = null) => ({ clock, escalationLevel, escalatedAt, bonusCents: 0, broadcastSince: null });
+
+  it.each([
+    ['nothing before the first level', at(0, since(0, 0)), 5 * MINUTE - 1, null], ['the level whose time it is', at(0, since(0, 0)), 5 * MINUTE, { kind: 'level', level: 1 }],
+    ['only the highest of several', at(0, since(0, 0)), 31 * MINUTE, { kind: 'level', level: 3 }], ['nothing while the clock stands', at(0, since(60 * MINUTE, null)), 90 * MINUTE, null],
+    ['page and broadcast, ten minutes later', at(3, since(0, 0), 30 * MINUTE), 40 * MINUTE, { kind: 'repeat' }], ['not sooner', at(3, since(0, 0), 30 * MINUTE), 40 * MINUTE - 1, null],
+  ] as const)('%s', (_case, state, now, due) => {
+    expect(dueEscalation(state, ESCALATION_LIMITS, now)).toEqual(due);
+  });
+
+  it('is due exactly when the next one was said to come', () => {
+    fc.assert(fc.property(fc.constantFrom<ReachedLevel>(0, 1, 2, 3), fc.nat(40 * MINUTE), fc.nat(40 * MINUTE), fc.nat(40 * MINUTE), (level, accumulated, running, ago) => {
+      const state = at(level, since(accumulated, running), running + ago);
+      const next = nextEscalationOf(state, ESCALATION_LIMITS);
+      if (next === null) throw new Error('a running clock always comes to something');
+      expect(dueEscalation(state, ESCALATION_LIMITS, next.at - 1) === null || next.at - 1 < running).toBe(true);
+      if (next.at >= running) expect(dueEscalation(state, ESCALATION_LIMITS, next.at)).not.toBeNull();
+    }));
+  });
+
+  it('is done by being written down: the same instant asks for nothing more', () => {
+    fc.assert(fc.property(fc.constantFrom<ReachedLevel>(0, 1, 2, 3), fc.nat(200 * MINUTE), (level, now) => {
+      const state = at(level, since(0, 0), 0);
+      const after = { ...state, ...stateAfterDue(state, ESCALATION_LIMITS, now) };
+      expect(dueEscalation(after, ESCALATION_LIMITS, now)).toBeNull();
+      expect(after.escalationLevel).toBeGreaterThanOrEqual(level);
+    }));
+  });
+
+  it('raises the pay once, and starts a broadcast at level 3 and each time it comes again', () => {
+    const at2 = stateAfterDue(at(0, since(0, 0)), ESCALATION_LIMITS, 15 * MINUTE);
+    expect(at2).toEqual({ escalationLevel: 2, escalatedAt: 15 * MINUTE, bonusCents: 200, broadcastSince: null });
+    const at3 = stateAfterDue({ clock: since(0, 0), ...at2 }, ESCALATION_LIMITS, 30 * MINUTE);
+    expect(at3).toEqual({ escalationLevel: 3, escalatedAt: 30 * MINUTE, bonusCents: 200, broadcastSince: 30 * MINUTE });
+    expect(stateAfterDue({ clock: since(0, 0), ...at3, broadcastSince: null }, ESCALATION_LIMITS, 40 * MINUTE)).toEqual({ ...at3, escalatedAt: 40 * MINUTE, broadcastSince: 40 * MINUTE });
+  });
+
+  it('goes by the minutes of the city, where it sets them', () => {
+    expect(limitsIn([2, 4, 6], ESCALATION_LIMITS).thresholds).toEqual({ 1: 2 * MINUTE, 2: 4 * MINUTE, 3: 6 * MINUTE });
+    expect(limitsIn([2, 4, 6], { ...ESCALATION_LIMITS, minuteMs: 1_000 }).thresholds).toEqual({ 1: 2_000, 2: 4_000, 3: 6_000 });
+    expect(limitsIn([], ESCALATION_LIMITS)).toEqual(ESCALATION_LIMITS);
   });
 });

@@ -21,6 +21,8 @@ import { createFeatureRegistry } from '../../activities/featureRegistry';
 import { createOrders } from '../../activities/orders';
 import { createPositions } from '../../activities/positions';
 import { createRegistration } from '../../activities/registration';
+import { createRescue } from '../../activities/rescue';
+import { createSupportCases } from '../../activities/supportCases';
 import { createZoneHealth } from '../../activities/zoneHealth';
 import { createAnswers, eventOf, type WorkflowUpdates } from '../../api/answers';
 import { createApp } from '../../api/app';
@@ -114,6 +116,8 @@ function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiD
     availability: createAvailability({ db, map, features, clock, limits: AVAILABILITY_LIMITS, kick }),
     positions: createPositions({ db, map, clock, kick }),
     registration: createRegistration(createDriverRegistry(db)),
+    supportCases: createSupportCases({ db, clock, kick }),
+    rescue: createRescue({ db, features, clock, newId, limits: AVAILABILITY_LIMITS, kick }),
     zoneHealth: createZoneHealth({ db, map, clock, freshFixMs: AVAILABILITY_LIMITS.freshFixMs, waiting: ESCALATION_THRESHOLDS, timeScale: 1, kick }),
     push: { publicKey: PUSH_KEY, allowLocal: false },
     driverStates: createDriverStates({ db, clock }),

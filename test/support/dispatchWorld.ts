@@ -25,6 +25,7 @@ export const TEST_LIMITS: DispatchLimits = {
   searchMaxMs: 120 * 60_000,
   escalation: ESCALATION_LIMITS,
   lapsePause: { afterLapses: 0, pauseMs: 15 * 60_000 },
+  pushesOffers: false,
 };
 
 export const CITY = 'testville';

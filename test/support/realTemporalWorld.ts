@@ -16,6 +16,8 @@ import { createOpenRowsSweep } from '../../activities/openRows';
 import { createMessageHandler } from '../../activities/outboxMessages';
 import type { Clock, Dispatcher } from '../../activities/ports';
 import { createPresence } from '../../activities/presence';
+import { createUnassignedRows } from '../../activities/adapters/unassignedRows';
+import { createEscalationCheck } from '../../activities/escalationCheck';
 import { createUpkeep } from '../../activities/upkeep';
 import { createWake } from '../../activities/wake';
 import { createZoneHealth, type ZoneHealthReport } from '../../activities/zoneHealth';
@@ -90,6 +92,10 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
     start: (deliveryId) => dispatcher.startDelivery(deliveryId, newId()),
     nudge: (workflowId) => client.workflow.getHandle(workflowId).signal(offerWithdrawn, { offerId: '', correlationId: newId() }),
   });
+  const checkEscalation = createEscalationCheck({
+    rows: createUnassignedRows(db), features: world.deps.features, switchedAt: () => 0, clock, limits: limits.escalation, heartbeat: () => {}, onReport: () => {},
+    lookAgain: (deliveryId) => dispatcher.signalOfferWithdrawn(deliveryId, { offerId: '', correlationId: newId() }),
+  });
   const keepUp = createUpkeep({ ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months), pruneSent: (olderThanMs) => pruneSent(db, olderThanMs), pruneHealth: async () => 0, clock });
   const handle = createMessageHandler({
     dispatcher, emitter: { emit: async (event) => void emits.push(event) }, syncDriver: createLiveMap({ db, map, clock }).syncDriver, driverFree: wake.driverFree, notify: async () => {},
@@ -97,7 +103,7 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
   const zoneHealth = createZoneHealth({ db, map, clock, freshFixMs: limits.ranking.freshFixMs, waiting: ESCALATION_THRESHOLDS, timeScale, kick });
   const sweepZoneHealth = (): Promise<ZoneHealthReport> => zoneHealth.compute(null);
   const verifyAudit = createAuditCheck({ chains: createAuditChains(db), clock, beat: () => {}, resumeFrom: () => undefined, onReport: () => {} });
-  const activities = { ...failingIn(outage, world.activities), endTimedState: availability.endTimedState, sweepPresence: presence.sweepPresence, sweepOpenRows, keepUp, verifyAudit, sweepZoneHealth };
+  const activities = { ...failingIn(outage, world.activities), endTimedState: availability.endTimedState, sweepPresence: presence.sweepPresence, sweepOpenRows, keepUp, verifyAudit, sweepZoneHealth, checkEscalation };
   return { activities, handle, shown: { dispatcher, availability, emits, sweepClock, outage } };
 }
 

@@ -1,0 +1,78 @@
+import { v7 as newCorrelationId } from 'uuid';
+import { type DeliveryStatus } from '../../domain/delivery';
+import { type Progress } from '../../domain/loss';
+import { type SeenLoss, type WatchedDriver, type WatchedJob } from '../../domain/lossWatch';
+import { type CaseReason } from '../../domain/supportCase';
+import { type VehicleKind } from '../../domain/vehicles';
+import { type Database, msOf, sql } from './database';
+import { enqueue } from './outbox';
+
+type Row = {
+  id: string; city_id: string; vehicle_kind: VehicleKind; idle_since: Date | null; last_lat: number | null; last_lng: number | null; last_fix_at: Date | null;
+} & (JobRow | { assignment_id: null });
+
+type JobRow = {
+  assignment_id: string; delivery_id: string; status: DeliveryStatus; started_at: Date; ready_at: Date; lat: number; lng: number; nearest_meters: number | null;
+  progress_at: Date | null; case_id: string | null; case_reason: CaseReason | null; case_driver_id: string | null;
+};
+
+/**
+ * A page of the drivers on duty, or with work, in the order of their ids, after the one named; each with their active assignments. Places are as the rows know them:
+ * thinned and late.
+ */
+export async function readWatched(db: Database, afterId: string | null, limit: number): Promise<WatchedDriver[]> {
+  const after = afterId === null ? sql`` : sql`AND id > ${afterId}::uuid`;
+  const rows = await db.$queryRaw<Row[]>`
+    SELECT dr.id, dr.city_id, dr.vehicle_kind, dr.idle_since, dr.last_lat, dr.last_lng, dr.last_fix_at,
+      a.id AS assignment_id, a.delivery_id, d.status, a.started_at, d.ready_at, s.lat, s.lng, a.nearest_meters, a.progress_at,
+      e.id AS case_id, e.reason AS case_reason, e.driver_id AS case_driver_id
+    FROM (SELECT * FROM drivers WHERE (availability IN ('AVAILABLE', 'BUSY') OR active_assignments > 0) ${after} ORDER BY id LIMIT ${limit}) dr
+    LEFT JOIN (assignments a JOIN deliveries d ON d.id = a.delivery_id JOIN stops s ON s.delivery_id = d.id AND s.kind = 'PICKUP') ON a.driver_id = dr.id AND a.state = 'ACTIVE'
+    LEFT JOIN escalations e ON e.delivery_id = a.delivery_id AND e.state <> 'RESOLVED'
+    ORDER BY dr.id, a.started_at`;
+  const drivers = new Map<string, WatchedDriver & { jobs: WatchedJob[] }>();
+  for (const row of rows) {
+    const driver = drivers.get(row.id) ?? { ...driverOf(row), jobs: [] };
+    if (row.assignment_id !== null) driver.jobs.push(jobOf(row));
+    drivers.set(row.id, driver);
+  }
+  return [...drivers.values()];
+}
+
+function driverOf({ id, city_id, vehicle_kind, idle_since, last_lat: lat, last_lng: lng, last_fix_at }: Row): Omit<WatchedDriver, 'jobs'> {
+  const place = lat === null || lng === null || last_fix_at === null ? null : { point: { lat, lng }, receivedAt: msOf(last_fix_at) };
+  return { driverId: id, cityId: city_id, vehicle: vehicle_kind, idleSince: msOf(idle_since), heardAt: msOf(last_fix_at), place };
+}
+
+function jobOf(row: JobRow): WatchedJob {
+  const startedAt = msOf(row.started_at);
+  const openCase = row.case_id === null || row.case_reason === null ? null : { caseId: row.case_id, reason: row.case_reason, driverId: row.case_driver_id };
+  return {
+    assignmentId: row.assignment_id, deliveryId: row.delivery_id, status: row.status, startedAt, readyAt: msOf(row.ready_at), pickup: { lat: row.lat, lng: row.lng },
+    progress: { nearestMeters: row.nearest_meters, progressAt: msOf(row.progress_at) ?? startedAt }, openCase,
+  };
+}
+
+/** Keeps how near drivers came to their pickups, all in one statement; of assignments that ended meanwhile nothing is kept. */
+export async function writeProgress(db: Database, news: readonly { assignmentId: string; progress: Progress }[]): Promise<void> {
+  if (news.length === 0) return;
+  const rows = news.map(({ assignmentId, progress: { nearestMeters, progressAt } }) => ({ id: assignmentId, nearest_meters: nearestMeters, progress_at: new Date(progressAt).toISOString() }));
+  await db.$executeRaw`
+    UPDATE assignments SET nearest_meters = news.nearest_meters, progress_at = news.progress_at
+    FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS news(id uuid, nearest_meters int, progress_at timestamptz)
+    WHERE assignments.id = news.id AND state = 'ACTIVE'`;
+}
+
+/** Puts what the deliveries must hear into the outbox; while an earlier news of the same assignment lies there unsent, no other is put in. @returns those that were */
+export async function tellOfLosses(db: Database, losses: readonly SeenLoss[]): Promise<SeenLoss[]> {
+  if (losses.length === 0) return [];
+  return db.$transaction(async (tx) => {
+    const waiting = await tx.$queryRaw<{ assignmentId: string }[]>`
+      SELECT payload->>'assignmentId' AS "assignmentId" FROM outbox
+      WHERE key = ANY(${losses.map(({ deliveryId }) => deliveryId)}) AND sent_at IS NULL AND kind = 'driverLeft'`;
+    const told = new Set(waiting.map(({ assignmentId }) => assignmentId));
+    const news = losses.filter(({ assignmentId }) => !told.has(assignmentId));
+    for (const loss of news) await enqueue(tx, loss.deliveryId, newCorrelationId(), [{ kind: 'driverLeft', ...loss }]);
+    return news;
+  });
+}

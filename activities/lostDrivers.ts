@@ -1,0 +1,157 @@
+import { v7 as newCorrelationId } from 'uuid';
+import { z } from 'zod';
+import { type Actor } from '../domain/delivery';
+import { isOurFault, type LossLimits } from '../domain/loss';
+import { type Seen, type SeenLoss, watchDriver, type WatchedDriver } from '../domain/lossWatch';
+import { type Message } from '../domain/message';
+import { type TravelModel } from '../domain/places';
+import { type Database } from './adapters/database';
+import { readWatched, tellOfLosses, writeProgress } from './adapters/lossRows';
+import { enqueue } from './adapters/outbox';
+import { lossesNoticed, lossesWithheld, showSilentShares } from './lossMetrics';
+import { type Clock, type DriverMap, type MapView } from './ports';
+import { type SupportCases } from './supportCases';
+
+export type LostDriversDeps = {
+  db: Database;
+  map: Pick<DriverMap, 'look' | 'heardSince'>;
+  cases: Pick<SupportCases, 'resolve'>;
+  clock: Clock;
+  limits: LossLimits;
+  travel: TravelModel;
+  /** Divides travel times, as TIME_SCALE does with all durations. */
+  timeScale: number;
+  log: { warn(fields: object, text: string): void };
+  /** Called after a commit: the outbox has news. */
+  kick: () => void;
+};
+
+/** What one sweep came to. `silentCities` are those where the fault is ours; the next sweep is told of them, so that each episode is told of once. */
+export type LostDriversReport = { watched: number; silent: number; told: number; withheld: number; heardAgain: number; silentCities: string[] };
+
+export type LostDrivers = {
+  /**
+   * Looks at everybody on duty: who with work is silent, or makes no way to the pickup, is lost, and the delivery is told so. Where too much of a city is silent
+   * nobody of it is lost, and the pager is told. May be repeated, and may run beside another.
+   * @param before the report of the sweep before; anything else: nothing is known of it
+   * @throws where PostgreSQL or the live map is away: nobody is lost then
+   */
+  sweepLostDrivers(before: unknown): Promise<LostDriversReport>;
+};
+
+const PAGE = 500;
+const SWEEP: Actor = { kind: 'system', id: 'lost-drivers-sweep' };
+
+const reportBefore = z.object({ silentCities: z.array(z.string()) }).catch({ silentCities: [] });
+
+export function createLostDrivers(deps: LostDriversDeps): LostDrivers {
+  return {
+    sweepLostDrivers: async (before) => {
+      const { cities, silenceOver } = await watchAll(deps);
+      const faulty = [...cities].filter(([, { silent, working }]) => isOurFault(silent, working, deps.limits));
+      const withheld = withhold(deps, faulty);
+      const told = await tell(deps, [...cities].filter((each) => !faulty.includes(each)).flatMap(([, { losses }]) => losses));
+      await tellOfEpisodes(deps, cities, { before: reportBefore.parse(before).silentCities, now: faulty.map(([cityId]) => cityId) });
+      const heardAgain = await resolveCases(deps, silenceOver);
+      const sum = (of: 'working' | 'silent'): number => [...cities.values()].reduce((total, city) => total + city[of], 0);
+      return { watched: sum('working'), silent: sum('silent'), told, withheld, heardAgain, silentCities: faulty.map(([cityId]) => cityId) };
+    },
+  };
+}
+
+// ---- looking -----------------------------------------------------------------------------------------------------------------
+
+/** Of all drivers on duty in a city: how many there are, how many are silent, and who of them would be lost. */
+type City = { working: number; silent: number; losses: SeenLoss[] };
+type Cities = ReadonlyMap<string, City>;
+
+async function watchAll(deps: LostDriversDeps): Promise<{ cities: Cities; silenceOver: string[] }> {
+  const now = deps.clock();
+  const watch = { ...deps, now, heardSince: await deps.map.heardSince(now) };
+  const cities = new Map<string, City>();
+  const silenceOver: string[] = [];
+  for await (const page of dutyPages(deps)) {
+    const seen = page.map((driver) => ({ ...watchDriver(driver, watch), cityId: driver.cityId }));
+    await writeProgress(deps.db, seen.flatMap(({ progress }) => progress));
+    for (const each of seen) count(cities, each);
+    silenceOver.push(...seen.flatMap(({ heardAgain }) => heardAgain));
+  }
+  showSilentShares(new Map([...cities].map(([cityId, { working, silent }]) => [cityId, silent / working])));
+  return { cities, silenceOver };
+}
+
+async function* dutyPages({ db, map }: LostDriversDeps): AsyncGenerator<WatchedDriver[]> {
+  for (let afterId: string | null = null; ; ) {
+    const rows: WatchedDriver[] = await readWatched(db, afterId, PAGE);
+    const views = new Map((await map.look(rows.map(({ driverId }) => driverId))).map((view) => [view.driverId, view]));
+    yield rows.map((row) => asHeard(row, views.get(row.driverId)));
+    if (rows.length < PAGE) return;
+    afterId = rows.at(-1)?.driverId ?? null;
+  }
+}
+
+/** The newer of what map and record know. */
+function asHeard(driver: WatchedDriver, view: MapView | undefined): WatchedDriver {
+  const fix = view?.entry?.lastFix ?? null;
+  if (fix === null || (driver.heardAt !== null && driver.heardAt > fix.receivedAt)) return driver;
+  return { ...driver, heardAt: fix.receivedAt, place: fix };
+}
+
+function count(cities: Map<string, City>, { cityId, isSilent, losses }: Seen & { cityId: string }): void {
+  const city = cities.get(cityId) ?? { working: 0, silent: 0, losses: [] };
+  city.working++;
+  if (isSilent) city.silent++;
+  city.losses.push(...losses);
+  cities.set(cityId, city);
+}
+
+async function resolveCases({ cases }: LostDriversDeps, caseIds: readonly string[]): Promise<number> {
+  let resolved = 0;
+  for (const caseId of caseIds) {
+    const answer = await cases.resolve(caseId, { by: SWEEP, resolution: 'HEARD_AGAIN', note: null, correlationId: newCorrelationId() });
+    if (answer.outcome === 'done' && answer.changed) resolved++;
+  }
+  return resolved;
+}
+
+// ---- telling -----------------------------------------------------------------------------------------------------------------
+
+function withhold({ log }: LostDriversDeps, faulty: readonly (readonly [string, City])[]): number {
+  for (const [cityId, { silent, working, losses }] of faulty) {
+    lossesWithheld.inc({ city: cityId }, losses.length);
+    log.warn({ cityId, silent, working, withheld: losses.length }, 'so much of the city is silent that the fault is ours: nobody is taken for lost');
+  }
+  return faulty.reduce((total, [, { losses }]) => total + losses.length, 0);
+}
+
+async function tell({ db, kick }: LostDriversDeps, losses: readonly SeenLoss[]): Promise<number> {
+  const told = await tellOfLosses(db, losses);
+  for (const { why } of told) lossesNoticed.inc({ why });
+  if (told.length > 0) kick();
+  return told.length;
+}
+
+/** The pager hears of a city's silence when it begins and when it is over. */
+async function tellOfEpisodes({ db, clock, kick }: LostDriversDeps, cities: Cities, episodes: { before: readonly string[]; now: readonly string[] }): Promise<void> {
+  const began = episodes.now.filter((cityId) => !episodes.before.includes(cityId));
+  const ended = episodes.before.filter((cityId) => !episodes.now.includes(cityId));
+  const notices = [...began.map((cityId) => notice(cityId, 'open', cities, clock())), ...ended.map((cityId) => notice(cityId, 'resolved', cities, clock()))];
+  if (notices.length === 0) return;
+  await enqueue(db, 'lost-drivers', newCorrelationId(), notices);
+  kick();
+}
+
+function notice(cityId: string, what: 'open' | 'resolved', cities: Cities, at: number): Message {
+  const { silent, working, losses } = cities.get(cityId) ?? { silent: 0, working: 0, losses: [] };
+  const says = `${silent} of ${working} drivers on duty in ${cityId} are silent`;
+  const text = what === 'open'
+    ? 'So many at once say that the service does not hear them. Nobody of this city is taken for lost meanwhile: look at API and Redis, and rescue by hand who must be.'
+    : 'Who is silent is taken for lost again.';
+  return {
+    kind: 'notify',
+    notice: {
+      to: { kind: 'pager' }, about: `city/${cityId}/silent`, what, severity: what === 'open' ? 'critical' : 'info', title: what === 'open' ? says : `Over: ${says}`, text, link: null, cityId,
+      facts: { silent, working, withheld: what === 'open' ? losses.length : 0 }, at,
+    },
+  };
+}

@@ -1,0 +1,85 @@
+import { z } from 'zod';
+import { LEAVE_REASONS } from '../../domain/loss';
+import { updateIds } from '../../workflows/contract';
+import { askDelivery, noDelivery, wishOf } from '../askDelivery';
+import { actorOf, type Caller } from '../caller';
+import type { ApiDeps } from '../deps';
+import { type Call, type Endpoint, post, type Reply } from '../endpoint';
+import { line, point, uuid } from '../fields';
+import { Problem } from '../problems';
+import { findCarried } from '../queries/deliveries';
+import { driverExists } from '../queries/drivers';
+import { outcomeView, replyTo } from '../views/outcome';
+
+/** What raises the pay of one delivery by over 1,000 is a slip of the hand. */
+const MAX_BONUS_CENTS = 100_000;
+
+const byId = z.strictObject({ id: uuid });
+const why = line(300).meta({ description: 'For the audit trail' });
+const override = z.boolean().default(false).meta({ description: 'Ends the break or pause of the driver' });
+const meeting = z.strictObject({ point, address: line(300).nullable().default(null) }).meta({ id: 'Meeting', description: 'Where one driver hands the goods over to another' });
+const leaving = z.strictObject({ reason: z.enum(LEAVE_REASONS) });
+
+const outcome = { 200: { description: 'The outcome; a repeat gets that of the first time', schema: outcomeView } };
+const ofDriver = ['DRIVER_OFF_DUTY', 'DRIVER_ON_BREAK', 'DRIVER_HAS_NO_ROOM', 'DRIVER_IN_OTHER_CITY'] as const;
+const byOps = { tag: 'deliveries', roles: ['ops'], takesKey: true, params: byId, replies: outcome } as const;
+
+/** What ops do with a delivery where automation does not do it, and the one thing by which a driver gives one up (spec 4 and 5). */
+export function deliveryActEndpoints(deps: ApiDeps): Endpoint[] {
+  return [
+    post({
+      ...byOps, path: '/v2/deliveries/:id/assign', summary: 'Assign a driver by hand', body: z.strictObject({ driverId: uuid, override, why }),
+      refusals: ['ILLEGAL_TRANSITION', ...ofDriver, 'NOT_ANSWERED_IN_TIME'],
+      handle: async (call) => {
+        await requireDriver(deps, call.caller, call.body.driverId);
+        return askDelivery(deps, call, { kind: 'assignDriver', args: { ...call.body, ...by(call) } }, ({ id }) => `assign/${id}/${wishOf(deps, call)}`);
+      },
+    }),
+    post({
+      ...byOps, path: '/v2/deliveries/:id/hand-over', summary: 'Have the goods handed over to another driver, after the pickup',
+      body: z.strictObject({ driverId: uuid, override, meeting: meeting.nullable().default(null).meta({ description: 'Null: where the goods are' }), why }),
+      refusals: ['NOT_PICKED_UP', 'ILLEGAL_TRANSITION', ...ofDriver, 'NOT_ANSWERED_IN_TIME'],
+      handle: async (call) => {
+        await requireDriver(deps, call.caller, call.body.driverId);
+        return askDelivery(deps, call, { kind: 'handOver', args: { ...call.body, ...by(call) } }, ({ id }) => `handOver/${id}/${wishOf(deps, call)}`);
+      },
+    }),
+    post({
+      ...byOps, path: '/v2/deliveries/:id/raise-pay', summary: 'Raise the pay of the driver, before the pickup',
+      body: z.strictObject({ bonusCents: z.int().min(1).max(MAX_BONUS_CENTS).meta({ description: 'The whole bonus from now on, what escalation added included; never less than before' }), why }),
+      refusals: ['PAY_NOT_RAISED', 'ILLEGAL_TRANSITION', 'NOT_ANSWERED_IN_TIME'],
+      handle: (call) => askDelivery(deps, call, { kind: 'raisePay', args: { ...call.body, ...by(call) } }, ({ id }) => `raisePay/${id}/${wishOf(deps, call)}`),
+    }),
+    post({
+      ...byOps, path: '/v2/deliveries/:id/search', summary: 'Let automation look for a driver again, where the search waits for ops', body: z.strictObject({ why }),
+      refusals: ['ILLEGAL_TRANSITION', 'NOT_ANSWERED_IN_TIME'],
+      handle: (call) => askDelivery(deps, call, { kind: 'resumeSearch', args: { ...call.body, ...by(call) } }, ({ id }) => `resumeSearch/${id}/${wishOf(deps, call)}`),
+    }),
+    post({
+      path: '/v2/deliveries/:id/leave', tag: 'deliveries', summary: 'Give a delivery up: before the pickup another driver is found, after it ops decide', roles: ['driver'],
+      takesKey: true, params: byId, body: leaving, replies: outcome, refusals: ['ILLEGAL_TRANSITION', 'NOT_ANSWERED_IN_TIME'],
+      handle: (call) => leave(deps, call),
+    }),
+  ];
+}
+
+/** Who acts, and the trace of it. */
+function by({ caller, correlationId }: Pick<Call<unknown, unknown, unknown>, 'caller' | 'correlationId'>) {
+  return { by: actorOf(caller), correlationId };
+}
+
+async function requireDriver({ db }: ApiDeps, caller: Caller, driverId: string): Promise<void> {
+  if (!(await driverExists(db, caller, driverId))) throw new Problem('NOT_FOUND', 'there is no such driver');
+}
+
+/** By the driver's own assignment: the delivery is theirs no longer once they are rid of it, and a repeat must still find the first answer. */
+async function leave(deps: ApiDeps, call: Call<{ id: string }, unknown, z.output<typeof leaving>>): Promise<Reply> {
+  const { caller, params, body: { reason }, correlationId } = call;
+  const carried = caller.role === 'driver' ? await findCarried(deps.db, caller.driverId, params.id) : null;
+  if (!carried) throw noDelivery();
+  const { assignmentId, driverId, isOver, isPickedUp, delivery } = carried;
+  // With the goods in hand it is said anew each time: ops may have settled the first case long ago.
+  const updateId = isOver || !isPickedUp ? updateIds.leave(assignmentId) : `${updateIds.leave(assignmentId)}/${wishOf(deps, call)}`;
+  const answer = await deps.answers.ask({ delivery, question: { kind: 'leaveDelivery', args: { driverId, reason, correlationId } }, updateId, isSettled: isOver });
+  return replyTo(deps.db, caller, delivery.deliveryId, answer);
+}

@@ -1,0 +1,95 @@
+import { z } from 'zod';
+import { type Answer, isRefusal } from '../../domain/truth';
+import { actorOf } from '../caller';
+import type { ApiDeps, RescueJob, RescueResult } from '../deps';
+import { type Call, type Endpoint, post, type Reply } from '../endpoint';
+import { instantText, iso, line, uuid } from '../fields';
+import { Problem } from '../problems';
+import { addressDelivery } from '../queries/deliveries';
+import { driverExists } from '../queries/drivers';
+
+const byId = z.strictObject({ id: uuid });
+const wish = z.strictObject({ why: line(300).meta({ description: 'For the audit trail' }) });
+
+/** Of a job whose delivery did not answer. */
+const NO_ANSWER = 'NOT_ANSWERED_IN_TIME';
+/** Deliveries asked at once. */
+const AT_ONCE = 5;
+
+const rescueView = z.strictObject({
+  rescueId: z.uuid(),
+  driverId: z.uuid(),
+  jobs: z.array(z.strictObject({
+    deliveryId: z.uuid(), offerId: z.uuid().nullable(), assignmentId: z.uuid().nullable(),
+    outcome: z.string().meta({
+      description: `\`released\`: searched for anew, or before ops; \`escalated\`: the driver has the goods, ops decide; \`${NO_ANSWER}\`: not known yet, it happens all the same, and the `
+        + 'same request may be sent again; else the code of a refusal',
+    }),
+    at: instantText.nullable(),
+  })),
+}).meta({ id: 'Rescue' });
+
+/** Ops free a driver of all they have in hand (spec 5). */
+export function rescueEndpoints(deps: ApiDeps): Endpoint[] {
+  return [
+    post({
+      path: '/v2/ops/drivers/:id/rescue', tag: 'ops', summary: 'Take a driver off duty and free every job they hold', roles: ['ops'], takesKey: true, params: byId, body: wish,
+      replies: { 200: { description: 'What became of each job; a repeat under the same key answers for the same jobs', schema: rescueView } },
+      handle: (call) => rescue(deps, call),
+    }),
+  ];
+}
+
+type RescueCall = Call<{ id: string }, unknown, z.output<typeof wish>>;
+
+async function rescue(deps: ApiDeps, call: RescueCall): Promise<Reply> {
+  const { params: { id: driverId }, caller, body: { why }, correlationId, idempotencyKey } = call;
+  const noDriver = new Problem('NOT_FOUND', 'there is no such driver');
+  if (!(await driverExists(deps.db, caller, driverId))) throw noDriver;
+  const key = idempotencyKey === null ? deps.newId() : `${caller.subject}/${idempotencyKey}`;
+  const begun = await deps.rescue.begin(driverId, { key, by: actorOf(caller), why, correlationId });
+  if (!begun) throw noDriver;
+  const results = new Map<string, RescueResult>();
+  await inTurns(begun.jobs.filter(({ result }) => result === null), AT_ONCE, async (job) => {
+    const result = await resultOf(deps, call, begun.rescueId, job);
+    if (result) results.set(job.deliveryId, result);
+  });
+  const jobs = results.size === 0 ? begun.jobs : await deps.rescue.keepResults(begun.rescueId, results);
+  return { status: 200, body: { rescueId: begun.rescueId, driverId, jobs: jobs.map(showJob) } };
+}
+
+/** @returns null where nobody knows yet: the outbox has the wish, and a repeat asks again */
+async function resultOf(deps: ApiDeps, { params: { id: driverId }, caller, body: { why }, correlationId }: RescueCall, rescueId: string, job: RescueJob): Promise<RescueResult | null> {
+  const { deliveryId, offerId, assignmentId } = job;
+  try {
+    const delivery = await addressDelivery(deps.db, caller, deliveryId);
+    if (!delivery) return { outcome: 'NOT_FOUND', at: null };
+    const { merchantId, sellerOrderId, closedAt } = delivery;
+    return shown(await deps.answers.ask({
+      delivery: { deliveryId, merchantId, sellerOrderId }, updateId: `rescue/${rescueId}/${deliveryId}`, isSettled: closedAt !== null,
+      question: { kind: 'rescueDelivery', args: { driverId, offerId, assignmentId, by: actorOf(caller), why, correlationId } },
+    }));
+  } catch (error) {
+    const isLate = error instanceof Problem && error.code === NO_ANSWER;
+    if (!isLate) deps.log.error({ err: error, deliveryId, driverId, rescueId, correlationId }, 'a delivery could not be asked to let its driver go; the outbox tells it');
+    return null; // one job that goes wrong must not hide what became of the others
+  }
+}
+
+function shown(answer: Answer): RescueResult {
+  if (isRefusal(answer)) return { outcome: answer.refused, at: null };
+  return { outcome: answer.outcome, at: 'at' in answer ? answer.at : null };
+}
+
+function showJob({ deliveryId, offerId, assignmentId, result }: RescueJob): Record<string, unknown> {
+  return { deliveryId, offerId, assignmentId, outcome: result?.outcome ?? NO_ANSWER, at: result === null || result.at === null ? null : iso(result.at) };
+}
+
+/** Acts on all, so many at once. */
+async function inTurns<T>(items: readonly T[], atOnce: number, act: (item: T) => Promise<void>): Promise<void> {
+  const left = [...items];
+  const turns = Array.from({ length: atOnce }, async () => {
+    for (let next = left.shift(); next !== undefined; next = left.shift()) await act(next);
+  });
+  await Promise.all(turns);
+}

@@ -1,0 +1,263 @@
+/** Who is lost, over real PostgreSQL, by a clock that the test sets ahead; what the outbox holds is told to the deliveries by hand. */
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { createLostDrivers, type LostDriversReport } from '../../activities/lostDrivers';
+import { citySilentShare, lossesNoticed, lossesWithheld } from '../../activities/lossMetrics';
+import { createSupportCases } from '../../activities/supportCases';
+import type { Actor } from '../../domain/delivery';
+import { LOSS_LIMITS } from '../../domain/loss';
+import type { Message } from '../../domain/message';
+import { type Point, TRAVEL_MODEL } from '../../domain/places';
+import { DeliveryScene } from '../support/deliveryScene';
+import { createDispatchWorld, type DispatchWorld, PICKUP } from '../support/dispatchWorld';
+import { brokenInvariants } from '../support/invariants';
+
+const MINUTE = 60_000;
+const OPS: Actor = { kind: 'ops', id: 'olga' };
+/** About 1,100 m from the pickup. */
+const AWAY: Point = { lat: PICKUP.lat + 0.01, lng: PICKUP.lng };
+
+let world: DispatchWorld;
+let start: number;
+/** The clock of the sweep, since when it hears drivers, what it warned of, and its last report. */
+let sweeper: { now: number; heardSince: number; warnings: string[]; before: unknown; kicks: number };
+beforeEach(async () => {
+  world = await createDispatchWorld();
+  start = Date.now();
+  sweeper = { now: start, heardSince: start - 60 * MINUTE, warnings: [], before: null, kicks: 0 };
+});
+afterEach(() => world.close());
+
+/** One sweep, so long after the start; as by the Schedule, it gets the report of the one before. */
+async function sweepAfter(ms: number): Promise<LostDriversReport> {
+  sweeper.now = start + ms;
+  const clock = () => sweeper.now;
+  const { sweepLostDrivers } = createLostDrivers({
+    db: world.db, map: { look: world.map.look, heardSince: async () => sweeper.heardSince }, cases: createSupportCases({ db: world.db, clock, kick: () => {} }), clock,
+    limits: LOSS_LIMITS, travel: TRAVEL_MODEL, timeScale: 1, log: { warn: (_fields, text) => void sweeper.warnings.push(text) }, kick: () => void sweeper.kicks++,
+  });
+  const report = await sweepLostDrivers(sweeper.before);
+  sweeper.before = JSON.parse(JSON.stringify(report)) as unknown;
+  return report;
+}
+
+/** One fix, so long after the start. */
+async function ping(driverId: string, ms: number, point: Point = PICKUP): Promise<void> {
+  const at = start + ms;
+  await world.map.recordFixes(driverId, [{ point, at, accuracyMeters: 8, speedMps: null, headingDegrees: null }], at);
+}
+
+/** Takes the messages of a kind out of the outbox. */
+async function take<K extends Message['kind']>(kind: K): Promise<Extract<Message, { kind: K }>[]> {
+  const rows = await world.db.outboxMessage.findMany({ where: { kind, sentAt: null }, orderBy: { id: 'asc' } });
+  await world.db.outboxMessage.updateMany({ where: { id: { in: rows.map(({ id }) => id) } }, data: { sentAt: new Date() } });
+  return rows.map(({ payload }) => ({ kind, ...(payload as object) }) as Extract<Message, { kind: K }>);
+}
+
+/** Tells the deliveries what the outbox holds, as the relay and their workflows do. */
+async function relay(): Promise<void> {
+  for (const { deliveryId, driverId, assignmentId = null, why } of await take('driverLeft')) {
+    await world.activities.releaseDriver({ deliveryId, correlationId: 'test', at: sweeper.now, event: { kind: 'releaseDriver', driverId, offerId: null, assignmentId, why } });
+  }
+}
+
+const valueOf = async (metric: typeof lossesNoticed | typeof lossesWithheld | typeof citySilentShare, labels: Record<string, string>): Promise<number | undefined> =>
+  (await metric.get()).values.find((each) => Object.entries(labels).every(([name, value]) => (each.labels as Record<string, unknown>)[name] === value))?.value;
+
+/** A driver at the pickup has the delivery, and others in the city, if there are any, ping on. */
+async function accepted(others = 0): Promise<DeliveryScene> {
+  const scene = await DeliveryScene.set(world, Array.from({ length: 1 + others }, () => ({})));
+  await scene.accepted();
+  return scene;
+}
+
+async function assignedByHand(at: Point = PICKUP): Promise<DeliveryScene> {
+  const scene = await DeliveryScene.set(world, [{ at }]);
+  expect(await scene.answer({ kind: 'assignDriver', driverId: scene.driver(), by: OPS, override: false, why: 'knows the way' })).toMatchObject({ outcome: 'assigned' });
+  return scene;
+}
+
+describe('a driver who falls silent', () => {
+  it('before pickup is lost after three minutes, and the delivery is searched for without them', async () => {
+    const scene = await accepted(1);
+    const noticed = (await valueOf(lossesNoticed, { why: 'FELL_SILENT' })) ?? 0;
+    await ping(scene.driver(1), 3 * MINUTE);
+    expect(await sweepAfter(3 * MINUTE - 1_000)).toMatchObject({ watched: 2, silent: 0, told: 0 });
+    expect(await sweepAfter(3 * MINUTE + 1_000)).toEqual({ watched: 2, silent: 1, told: 1, withheld: 0, heardAgain: 0, silentCities: [] });
+    expect(sweeper.kicks).toBe(1);
+    expect(await valueOf(lossesNoticed, { why: 'FELL_SILENT' })).toBe(noticed + 1);
+    await relay();
+    expect(await scene.row()).toMatchObject({ status: 'SEARCHING', driverId: null, losses: 1 });
+    expect(await scene.assignments()).toMatchObject([{ state: 'LOST', endReason: 'FELL_SILENT' }]);
+    expect(await brokenInvariants(world.db)).toEqual([]);
+    await scene.offered(1, sweeper.now);
+  });
+
+  it('at the pickup is lost as well', async () => {
+    const scene = await accepted();
+    await scene.steps('arriveAtPickup');
+    expect(await sweepAfter(3 * MINUTE + 1_000)).toMatchObject({ told: 1 });
+    await relay();
+    expect(await scene.row()).toMatchObject({ status: 'SEARCHING' });
+  });
+
+  it('with the goods keeps them: ops are asked, once', async () => {
+    const scene = await accepted();
+    await scene.steps('arriveAtPickup', 'pickUp');
+    expect(await sweepAfter(4 * MINUTE)).toMatchObject({ told: 1 });
+    await relay();
+    expect(await scene.row()).toMatchObject({ status: 'PICKED_UP', driverId: scene.driver() });
+    expect(await scene.cases()).toMatchObject([{ reason: 'CARRIER_SILENT', state: 'OPEN', driverId: scene.driver() }]);
+    for (const minutes of [5, 6, 30]) expect(await sweepAfter(minutes * MINUTE)).toMatchObject({ silent: 1, told: 0 });
+    expect((await scene.notices()).filter((each) => each.startsWith('support'))).toHaveLength(1);
+  });
+
+  it('and was assigned by hand keeps the delivery: ops are asked, once', async () => {
+    const scene = await assignedByHand();
+    expect(await sweepAfter(4 * MINUTE)).toMatchObject({ told: 1 });
+    await relay();
+    expect(await scene.row()).toMatchObject({ status: 'ASSIGNED', driverId: scene.driver() });
+    expect(await scene.cases()).toMatchObject([{ reason: 'PINNED_DRIVER_SILENT', state: 'OPEN' }]);
+    expect(await sweepAfter(5 * MINUTE)).toMatchObject({ told: 0 });
+  });
+
+  it('and is heard again has their case resolved', async () => {
+    const scene = await accepted();
+    await scene.steps('arriveAtPickup', 'pickUp');
+    await sweepAfter(4 * MINUTE);
+    await relay();
+    await ping(scene.driver(), 6 * MINUTE);
+    expect(await sweepAfter(6 * MINUTE + 5_000)).toMatchObject({ silent: 0, heardAgain: 1 });
+    expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED', resolution: 'HEARD_AGAIN', resolvedBy: 'system/lost-drivers-sweep' }]);
+    expect(await scene.entries()).toContain('case_resolved');
+    expect(await sweepAfter(6 * MINUTE + 20_000)).toMatchObject({ heardAgain: 0 });
+    expect(await sweepAfter(10 * MINUTE)).toMatchObject({ silent: 1, told: 1 });
+    expect(await brokenInvariants(world.db)).toEqual([]);
+  });
+
+  it('is told of once while Temporal is away', async () => {
+    const scene = await accepted();
+    expect(await sweepAfter(4 * MINUTE)).toMatchObject({ told: 1 });
+    expect(await sweepAfter(4 * MINUTE + 15_000)).toMatchObject({ silent: 1, told: 0 });
+    expect(await take('driverLeft')).toEqual([expect.objectContaining({ deliveryId: scene.deliveryId, driverId: scene.driver(), why: 'FELL_SILENT' })]);
+  });
+
+  it('is known by their row where the map has lost them', async () => {
+    const scene = await accepted();
+    world.map.flush();
+    expect(await sweepAfter(2 * MINUTE)).toMatchObject({ silent: 0 });
+    await world.db.driver.update({ where: { id: scene.driver() }, data: { lastFixAt: new Date(start + 2 * MINUTE) } });
+    expect(await sweepAfter(4 * MINUTE)).toMatchObject({ silent: 0 });
+    expect(await sweepAfter(5 * MINUTE)).toMatchObject({ silent: 1, told: 1 });
+  });
+});
+
+describe('nobody is lost', () => {
+  it('while our ears were shut, nor in the three minutes after', async () => {
+    await accepted();
+    sweeper.heardSince = start + 20 * MINUTE;
+    expect(await sweepAfter(20 * MINUTE)).toMatchObject({ silent: 0, told: 0 });
+    expect(await sweepAfter(23 * MINUTE - 1)).toMatchObject({ silent: 0, told: 0 });
+    expect(await sweepAfter(23 * MINUTE)).toMatchObject({ silent: 1, told: 1 });
+  });
+
+  it('while the live map is away', async () => {
+    await accepted();
+    const look = world.map.look;
+    world.map.look = async () => { throw new Error('Redis is away'); };
+    await expect(sweepAfter(10 * MINUTE)).rejects.toThrow('Redis is away');
+    world.map.look = look;
+    expect(await take('driverLeft')).toEqual([]);
+  });
+
+  it('where over 30 % of the city are silent at once: the pager hears of it when it begins and when it is over', async () => {
+    const scene = await DeliveryScene.set(world, Array.from({ length: 10 }, () => ({})));
+    await scene.accepted();
+    const elsewhere = await accepted();
+    const ping6 = (ms: number) => Promise.all([1, 2, 3, 4, 5, 6].map((index) => ping(scene.driver(index), ms)));
+    await ping6(4 * MINUTE);
+    expect(await sweepAfter(4 * MINUTE)).toMatchObject({ watched: 11, silent: 5, told: 1, withheld: 1, silentCities: [scene.cityId] });
+    expect(await take('driverLeft')).toEqual([expect.objectContaining({ deliveryId: elsewhere.deliveryId })]);
+    expect(await valueOf(citySilentShare, { city: scene.cityId })).toBe(0.4);
+    expect(await valueOf(lossesWithheld, { city: scene.cityId })).toBe(1);
+    expect(sweeper.warnings).toHaveLength(1);
+    const [opened, ...more] = await take('notify');
+    expect(more).toEqual([]);
+    expect(opened?.notice).toMatchObject({
+      to: { kind: 'pager' }, about: `city/${scene.cityId}/silent`, what: 'open', severity: 'critical', title: `4 of 10 drivers on duty in ${scene.cityId} are silent`,
+      facts: { silent: 4, working: 10, withheld: 1 },
+    });
+    await ping6(4 * MINUTE + 15_000);
+    expect(await sweepAfter(4 * MINUTE + 15_000)).toMatchObject({ withheld: 1 });
+    expect(await take('notify')).toEqual([]);
+    await Promise.all([ping6(5 * MINUTE), ping(scene.driver(7), 5 * MINUTE)]);
+    expect(await sweepAfter(5 * MINUTE)).toMatchObject({ withheld: 0, silentCities: [] });
+    expect(await take('notify')).toMatchObject([{ notice: { what: 'resolved', about: `city/${scene.cityId}/silent`, facts: { silent: 3 } } }]);
+    expect(await take('driverLeft')).toContainEqual(expect.objectContaining({ deliveryId: scene.deliveryId }));
+  });
+
+  it('where the one who works alone is silent, the city is not taken for deaf', async () => {
+    await accepted();
+    expect(await sweepAfter(4 * MINUTE)).toMatchObject({ watched: 1, silent: 1, told: 1, withheld: 0 });
+  });
+});
+
+describe('a driver who makes no way', () => {
+  async function onTheWay(readyAt = new Date(start)): Promise<DeliveryScene> {
+    const scene = await DeliveryScene.set(world, [{ at: AWAY }, {}]);
+    await world.db.delivery.update({ where: { id: scene.deliveryId }, data: { readyAt } });
+    await world.db.driver.update({ where: { id: scene.driver(1) }, data: { availability: 'OFFLINE' } });
+    await world.map.sync({ driverId: scene.driver(1), cityId: scene.cityId, availability: 'OFFLINE', hasRoom: true, version: 1, lastFix: null }, start);
+    await scene.accepted();
+    return scene;
+  }
+
+  async function standTill(scene: DeliveryScene, ms: number): Promise<LostDriversReport> {
+    await ping(scene.driver(), ms, AWAY);
+    return sweepAfter(ms);
+  }
+
+  it('towards the pickup for five minutes is lost', async () => {
+    const scene = await onTheWay();
+    expect(await standTill(scene, MINUTE)).toMatchObject({ told: 0 });
+    expect((await scene.assignments())[0]).toMatchObject({ nearestMeters: 1_112 });
+    expect(await standTill(scene, 4 * MINUTE)).toMatchObject({ told: 0 });
+    expect(await standTill(scene, 5 * MINUTE + 5_000)).toMatchObject({ told: 1, silent: 0 });
+    await relay();
+    expect(await scene.assignments()).toMatchObject([{ state: 'LOST', endReason: 'NO_PROGRESS' }]);
+    expect(await scene.row()).toMatchObject({ status: 'SEARCHING' });
+    expect(await brokenInvariants(world.db)).toEqual([]);
+  });
+
+  it('has five minutes more from when they came nearer', async () => {
+    const scene = await onTheWay();
+    await standTill(scene, MINUTE);
+    await ping(scene.driver(), 3 * MINUTE, { lat: PICKUP.lat + 0.008, lng: PICKUP.lng });
+    await sweepAfter(3 * MINUTE);
+    expect((await scene.assignments())[0]).toMatchObject({ nearestMeters: 890, progressAt: new Date(start + 3 * MINUTE) });
+    expect(await standTill(scene, 8 * MINUTE - 1_000)).toMatchObject({ told: 0 });
+    expect(await standTill(scene, 8 * MINUTE)).toMatchObject({ told: 1 });
+  });
+
+  it('may wait for the goods to be ready', async () => {
+    const scene = await onTheWay(new Date(start + 20 * MINUTE));
+    for (const minutes of [1, 6, 11, 16, 21]) expect(await standTill(scene, minutes * MINUTE)).toMatchObject({ told: 0 });
+    expect(await standTill(scene, 22 * MINUTE)).toMatchObject({ told: 1 }); // 3.6 minutes of way, and five of grace
+  });
+
+  it('and was assigned by hand keeps the delivery: ops are asked, once', async () => {
+    const scene = await assignedByHand(AWAY);
+    expect(await standTill(scene, 6 * MINUTE)).toMatchObject({ told: 1 });
+    await relay();
+    expect(await scene.cases()).toMatchObject([{ reason: 'PINNED_DRIVER_STANDS_STILL', state: 'OPEN' }]);
+    expect(await standTill(scene, 7 * MINUTE)).toMatchObject({ told: 0 });
+    expect(await scene.row()).toMatchObject({ status: 'ASSIGNED' });
+  });
+});
+
+it('a sweep goes through all pages of drivers', async () => {
+  const cityId = await world.addCity();
+  await world.db.$executeRaw`
+    INSERT INTO drivers (id, city_id, name, vehicle_kind, availability, last_fix_at) SELECT gen_random_uuid(), ${cityId}, 'Sam', 'CAR', 'AVAILABLE', now() FROM generate_series(1, 1000)`;
+  expect(await sweepAfter(MINUTE)).toMatchObject({ watched: 1_000, silent: 0 });
+  expect(await sweepAfter(10 * MINUTE)).toMatchObject({ watched: 1_000, silent: 1_000, silentCities: [cityId] });
+});

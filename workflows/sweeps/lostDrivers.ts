@@ -1,0 +1,13 @@
+import { proxyActivities, workflowInfo } from '@temporalio/workflow';
+import type { LostDrivers, LostDriversReport } from '../../activities/lostDrivers';
+
+const { sweepLostDrivers } = proxyActivities<LostDrivers>({
+  startToCloseTimeout: '30s',
+  // The next sweep is 15 s away: one that fails twice is left to it.
+  retry: { initialInterval: '1s', maximumAttempts: 2 },
+});
+
+/** Who on duty is lost (spec 5, ADR 14). Run by a Schedule, which hands each run the report of the last one that ended well. */
+export async function lostDriversSweep(): Promise<LostDriversReport> {
+  return sweepLostDrivers(workflowInfo().lastResult ?? null);
+}

@@ -48,13 +48,15 @@ export function createLostDrivers(deps: LostDriversDeps): LostDrivers {
   return {
     sweepLostDrivers: async (before) => {
       const { cities, silenceOver } = await watchAll(deps);
-      const faulty = [...cities].filter(([, { silent, working }]) => isOurFault(silent, working, deps.limits));
+      const all = [...cities];
+      const faulty = all.filter(([, { silent, working }]) => isOurFault(silent, working, deps.limits));
+      const silentCities = faulty.map(([cityId]) => cityId);
       const withheld = withhold(deps, faulty);
-      const told = await tell(deps, [...cities].filter((each) => !faulty.includes(each)).flatMap(([, { losses }]) => losses));
-      await tellOfEpisodes(deps, cities, { before: reportBefore.parse(before).silentCities, now: faulty.map(([cityId]) => cityId) });
+      const told = await tell(deps, all.filter(([cityId]) => !silentCities.includes(cityId)).flatMap(([, { losses }]) => losses));
+      await tellOfEpisodes(deps, cities, { before: reportBefore.parse(before).silentCities, now: silentCities });
       const heardAgain = await resolveCases(deps, silenceOver);
-      const sum = (of: 'working' | 'silent'): number => [...cities.values()].reduce((total, city) => total + city[of], 0);
-      return { watched: sum('working'), silent: sum('silent'), told, withheld, heardAgain, silentCities: faulty.map(([cityId]) => cityId) };
+      const sum = (of: 'working' | 'silent'): number => all.reduce((total, [, city]) => total + city[of], 0);
+      return { watched: sum('working'), silent: sum('silent'), told, withheld, heardAgain, silentCities };
     },
   };
 }

@@ -148,9 +148,9 @@ async function main(): Promise<void> {
       temporal: async () => { if (worker.getState() !== 'RUNNING') throw new Error(`the worker is ${worker.getState()}`); },
     },
   });
-  observeOutbox(() => outboxBacklog(db));
+  observeOutbox(() => outboxBacklog(db), log);
   observeZones(() => readLatestHealth(db, clock() - ZONES_SHOWN_MS), log);
-  observeAudit({ lastCheck: () => lastFinishedCheck(db), lagMs: () => auditLagMs(db) });
+  observeAudit({ lastCheck: () => lastFinishedCheck(db), lagMs: () => auditLagMs(db) }, log);
   await ensureSchedules(client, { escalationCheckMs: settings.escalation.checkEveryMs, lostDriversMs: Math.round(LOST_DRIVERS_MS / settings.timeScale) });
   relay.start();
   archive.start();

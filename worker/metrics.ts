@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { Counter, Gauge } from 'prom-client';
 import type { EscalationReport } from '../activities/escalationCheck';
 import type { OpenRowsReport } from '../activities/openRows';
+import { readGauge, sharedWhileRunning } from './readGauge';
 
 const openDeliveries = new Gauge({ name: 'deliveries_open', help: 'Open deliveries at the last sweep' });
 const runningWorkflows = new Gauge({ name: 'delivery_workflows_running', help: 'Running delivery workflows at the last sweep' });
@@ -35,14 +36,8 @@ export function observeEscalation(report: EscalationReport, log: Logger): void {
 }
 
 /** How far the outbox lags behind; read when somebody looks. */
-export function observeOutbox(read: () => Promise<{ unsent: number; oldestMs: number }>): void {
-  const oldest = new Gauge({ name: 'outbox_oldest_seconds', help: 'Age of the oldest message not yet sent; 0 where there is none' });
-  new Gauge({
-    name: 'outbox_unsent', help: 'Messages not yet sent',
-    async collect() {
-      const { unsent, oldestMs } = await read();
-      this.set(unsent);
-      oldest.set(oldestMs / 1_000);
-    },
-  });
+export function observeOutbox(read: () => Promise<{ unsent: number; oldestMs: number }>, log: Pick<Logger, 'warn'>): void {
+  const backlog = sharedWhileRunning(read);
+  readGauge({ name: 'outbox_oldest_seconds', help: 'Age of the oldest message not yet sent; 0 where there is none', log }, async () => (await backlog()).oldestMs / 1_000);
+  readGauge({ name: 'outbox_unsent', help: 'Messages not yet sent', log }, async () => (await backlog()).unsent);
 }

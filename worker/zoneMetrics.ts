@@ -1,6 +1,7 @@
 import { Gauge } from 'prom-client';
 import type { LatestHealth } from '../activities/adapters/zoneHealthRows';
 import { ZONE_STATES } from '../domain/zoneHealth';
+import { sharedWhileRunning } from './readGauge';
 
 type Warn = { warn: (facts: object, line: string) => void };
 
@@ -60,10 +61,4 @@ function ofAll(latest: () => Promise<LatestHealth[]>): void {
       this.set(sum('answered') === 0 ? NaN : sum('accepted') / sum('answered'));
     },
   });
-}
-
-/** Gauges are collected at the same moment: one reading serves them all. */
-function sharedWhileRunning<T>(read: () => Promise<T>): () => Promise<T> {
-  let running: Promise<T> | null = null;
-  return () => (running ??= read().finally(() => (running = null)));
 }

@@ -1,4 +1,5 @@
 import type { SimulatorSettings } from '../environment';
+import { createDeskClient, type DeskClient } from './deskClient';
 import { createDriverClient, createMerchantClient, createOpsClient, createV1DriverClient } from './httpClients';
 import { createRetryingFetch } from './retryingFetch';
 import type { DriverClient, MerchantClient, OpsClient } from './service';
@@ -14,6 +15,8 @@ export type Connections = {
   merchant(merchantId: string): Promise<MerchantClient>;
   /** Ops of all cities. */
   ops(name: string): Promise<OpsClient>;
+  /** The same, who work by hand. */
+  desk(name: string): Promise<DeskClient>;
   /** How often a request had to be sent again. */
   retries: () => number;
 };
@@ -30,6 +33,7 @@ export function connect({ apiUrl, tokens }: SimulatorSettings, { patienceMs, sig
     v1Driver: async (driverId) => createV1DriverClient({ apiUrl, token: await login({ role: 'driver', driverId }), send }, driverId),
     merchant: async (merchantId) => createMerchantClient({ apiUrl, token: await login({ role: 'merchant', merchantId }), send }),
     ops: async (name) => createOpsClient({ apiUrl, token: await login({ role: 'ops', name, cities: '*' }), send }),
+    desk: async (name) => createDeskClient({ apiUrl, token: await login({ role: 'ops', name, cities: '*' }), send }),
     retries: () => retries,
   };
 }

@@ -1,5 +1,6 @@
 import { io, type Socket } from 'socket.io-client';
 import { z } from 'zod';
+import type { Point } from '../../domain/places';
 import type { OfferView } from './service';
 
 /** What a driver's app hears. */
@@ -13,7 +14,7 @@ export type DriverNews =
   | { kind: 'state'; offers: OfferView[]; deliveryIds: string[] };
 
 export interface DriverSocket {
-  /** Connects and hears until it is closed; connects again by itself. */
+  /** Connects and hears until it is closed; connects again by itself. Once closed, it may be told to listen anew. */
   listen(hear: (news: DriverNews) => void): void;
   /** The app shows the offer. */
   offerSeen(offerId: string): void;
@@ -29,6 +30,14 @@ const OFFER = z.object({
 const STATE = z.object({ offer: OFFER.nullable(), deliveries: z.array(z.object({ deliveryId: z.string() })) });
 const OF_OFFER = z.object({ offerId: z.string() });
 const OF_DELIVERY = z.object({ deliveryId: z.string() });
+
+const MEETINGS = z.object({ deliveries: z.array(z.object({ deliveryId: z.string(), stops: z.array(z.object({ kind: z.string(), point: POINT })) })) })
+  .transform(({ deliveries }) => new Map(deliveries.flatMap(({ deliveryId, stops }) => stops.filter(({ kind }) => kind === 'HANDOVER').map(({ point }) => [deliveryId, point] as const))));
+
+/** Where goods are to be taken over from other drivers, by delivery id, of what STATE says. @throws z.ZodError where it has not the form that was promised */
+export function meetingsOf(state: unknown): ReadonlyMap<string, Point> {
+  return MEETINGS.parse(state);
+}
 
 /** The events that this app understands; others may come and are passed over. */
 const NEWS: Readonly<Record<string, z.ZodType<DriverNews>>> = {
@@ -55,6 +64,7 @@ export function connectDriver(apiUrl: string, token: string, onProblem: (problem
   const socket: Socket = io(apiUrl, { auth: { token }, autoConnect: false, transports: ['websocket'], reconnectionDelay: 200, reconnectionDelayMax: 2_000 });
   return {
     listen: (hear) => {
+      socket.offAny().off();
       socket.onAny((event: string, body: unknown) => tell(event, body, hear, onProblem));
       socket.on('connect_error', ({ message }) => {
         // Socket.IO comes back by itself only where the server could not be reached.

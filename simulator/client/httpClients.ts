@@ -1,11 +1,10 @@
 import createClient, { type Client } from 'openapi-fetch';
 import { v4 as newKey } from 'uuid';
+import { z } from 'zod';
 import type { paths } from './apiTypes';
-import { newsOf } from './driverSocket';
-import type { CitySetup, DeliveryView, DriverClient, DriverSetup, DriverView, Fix, MerchantClient, NewOrder, OpsClient, Outcome, Refused, ZoneSetup } from './service';
-
-/** Where to send, as whom, and how. */
-export type Transport = { apiUrl: string; token: string; send: (request: Request) => Promise<Response> };
+import { meetingsOf, newsOf } from './driverSocket';
+import { createAsk, refused, type Transport } from './requests';
+import type { CitySetup, DeliveryView, DriverClient, DriverSetup, DriverView, Fix, MerchantClient, NewOrder, OpsClient, Outcome, ZoneSetup } from './service';
 
 type Api = Client<paths>;
 
@@ -24,13 +23,7 @@ function done<T>(reply: Reply<T>): Outcome<object> {
   return outcome(reply, () => ({}));
 }
 
-function refused({ status }: Response, error: unknown): Refused {
-  const problem = typeof error === 'object' && error !== null ? error : {};
-  const code = 'code' in problem && typeof problem.code === 'string' ? problem.code : 'NO_PROBLEM';
-  const detail = 'detail' in problem && typeof problem.detail === 'string' ? problem.detail : '';
-  const errors = 'errors' in problem ? ` ${JSON.stringify(problem.errors)}` : '';
-  return { ok: false, status, code, detail: `${detail}${errors}` };
-}
+const ANYTHING = z.object({});
 
 const iso = (at: number): string => new Date(at).toISOString();
 
@@ -57,7 +50,7 @@ function movedTo(body: OutcomeBody): { status: DeliveryView['status'] } {
 function viewOf(body: StateBody): DriverView {
   const news = newsOf('STATE', body);
   if (news?.kind !== 'state') throw new Error('the state of a driver could not be understood');
-  return { availability: body.availability.availability, offers: news.offers, deliveryIds: news.deliveryIds };
+  return { availability: body.availability.availability, offers: news.offers, deliveryIds: news.deliveryIds, meetings: meetingsOf(body) };
 }
 
 async function readDelivery(api: Api, id: string): Promise<Outcome<DeliveryView>> {
@@ -92,6 +85,7 @@ export function createDriverClient(transport: Transport, driverId: string): Driv
       const wish = { path: { id }, header: { 'Idempotency-Key': newKey() } };
       return outcome(await api.POST('/v2/deliveries/{id}/fail', { params: wish, body: { reason, goods } }), movedTo);
     },
+    leave: (id, reason) => createAsk(transport)('POST', `/v2/deliveries/${id}/leave`, { reason }, ANYTHING),
   };
 }
 

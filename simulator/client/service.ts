@@ -1,5 +1,6 @@
 import type { Availability } from '../../domain/availability';
 import type { DeliveryStatus, ReasonCode, Step } from '../../domain/delivery';
+import type { LeaveReason } from '../../domain/loss';
 import type { RejectReason } from '../../domain/offer';
 import type { Point } from '../../domain/places';
 import type { ParcelSize, VehicleKind } from '../../domain/vehicles';
@@ -17,8 +18,8 @@ export type DeliveryView = { deliveryId: string; status: DeliveryStatus; driverI
 
 export type OfferView = { offerId: string; deliveryId: string; expiresAt: number; pickup: Point; dropoff: Point; readyAt: number };
 
-/** What an app shows after it was away. */
-export type DriverView = { availability: Availability; offers: OfferView[]; deliveryIds: string[] };
+/** What an app shows after it was away. `meetings`: where goods are to be taken over from another driver, by delivery id. */
+export type DriverView = { availability: Availability; offers: OfferView[]; deliveryIds: string[]; meetings?: ReadonlyMap<string, Point> };
 
 /** One driver's app. Every method may throw ServiceAway, and may be repeated. */
 export interface DriverClient {
@@ -34,6 +35,8 @@ export interface DriverClient {
   reject(offerId: string, reason: RejectReason): Promise<Outcome<object>>;
   step(deliveryId: string, step: Step, deviceAt: number): Promise<Outcome<{ status: DeliveryStatus }>>;
   fail(deliveryId: string, reason: ReasonCode, goods: 'RETURN' | 'LOST'): Promise<Outcome<{ status: DeliveryStatus }>>;
+  /** Gives a delivery up; the driver stays on duty. */
+  leave(deliveryId: string, reason: Extract<LeaveReason, 'TOO_FAR' | 'OTHER'>): Promise<Outcome<object>>;
 }
 
 export type NewOrder = {

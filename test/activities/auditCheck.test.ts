@@ -242,7 +242,7 @@ describe('what the worker says of it', () => {
     const { report } = await check();
     observeAuditCheck(report, log);
     expect(lines).toContainEqual(expect.objectContaining({ chain, entryId: ids[1], kind: 'CONTENT_DIFFERS' }));
-    observeAudit({ lastCheck: () => lastFinishedCheck(world.db), lagMs: async () => 1_500 });
+    observeAudit({ lastCheck: () => lastFinishedCheck(world.db), lagMs: async () => 1_500 }, { warn: () => {} });
     expect(await measured('audit_check_problems')).toBe(report.problemCount);
     expect(await measured('audit_check_last_success_timestamp_seconds')).toBeGreaterThan(Date.now() / 1_000 - 60);
     expect(await measured('audit_lag_seconds')).toBe(1.5);

@@ -1,7 +1,7 @@
 /** Each event of domain/dispatch.ts in its one transaction, on a real database: what it does, and that doing it again does nothing. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Told, WorkflowEvent } from '../../activities/delivery';
-import type { ReasonCode, Step } from '../../domain/delivery';
+import type { WorkflowEvent } from '../../activities/delivery';
+import type { Step } from '../../domain/delivery';
 import type { Answer } from '../../domain/truth';
 import { DeliveryScene as Scene, NOBODY } from '../support/deliveryScene';
 import { createDispatchWorld, type DispatchWorld, type NewDriver, TEST_LIMITS } from '../support/dispatchWorld';

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { v7 as newId } from 'uuid';
 import { apiEndpoints } from '../../api/app';
 import type { ApiDeps } from '../../api/deps';
 import type { Endpoint } from '../../api/endpoint';
@@ -17,7 +18,10 @@ beforeAll(async () => {
   const { deliveryId } = await world.addDelivery();
   await world.activities.lookForDriver({ deliveryId, correlationId: 'fuzz', at: Date.now(), event: { kind: 'lookForDriver', freed: null } });
   const { body } = await world.as(driver(driverId)).get('/v2/offers/mine').expect(200);
-  known = [CITY, MERCHANT, driverId, deliveryId, body.live.offerId, cursorOf(deliveryId)];
+  const caseId = newId();
+  await world.db.escalation.create({ data: { id: caseId, deliveryId, cityId: CITY, level: 2, reason: 'UNASSIGNED', openedAt: new Date() } });
+  const inQueue = Buffer.from(`2/2026-01-31T12:00:00.000Z/${caseId}`).toString('base64url');
+  known = [CITY, MERCHANT, driverId, deliveryId, body.live.offerId, cursorOf(deliveryId), caseId, inQueue];
   callers = [ops(), merchant(MERCHANT), driver(driverId)];
 });
 afterAll(() => world.close());
@@ -72,7 +76,7 @@ function requests(endpoint: Endpoint): fc.Arbitrary<Sent> {
 
 /** Things of JSON may carry a key `toString`, and then have no text of their own. */
 function textOf(value: unknown): string {
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function queryOf(value: unknown): string {

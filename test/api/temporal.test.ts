@@ -4,10 +4,11 @@ import { pino } from 'pino';
 import { v7 as newId } from 'uuid';
 import { answerFromRow } from '../../activities/delivery';
 import { createDispatcher } from '../../activities/adapters/temporalDispatcher';
-import { type Answers, createAnswers } from '../../api/answers';
+import { type Answers, createAnswers, type Question } from '../../api/answers';
 import { connectTemporal, createWorkflowUpdates } from '../../api/temporalUpdates';
+import type { Step } from '../../domain/delivery';
 import { createTemporalWorld, type TemporalWorld } from '../support/temporalWorld';
-import { MERCHANT } from '../support/dispatchWorld';
+import { MERCHANT, PICKUP } from '../support/dispatchWorld';
 
 /** What Temporal's errors look like is the server's to say: here they are real. */
 let world: TemporalWorld;
@@ -42,6 +43,26 @@ describe('asking a real Temporal', () => {
   it('starts the workflow of an open delivery that has none', async () => {
     const { deliveryId, sellerOrderId } = await world.addDelivery({ searchAt: new Date(Date.now() + 3_600_000) });
     expect(await answersThrough(world.client).ask(cancel(deliveryId, sellerOrderId))).toMatchObject({ outcome: 'moved', status: 'CANCELLED' });
+  });
+
+  it('gets the acts of ops and drivers done, a repeat by its id', async () => {
+    const cityId = await world.addCity();
+    const [one, two] = [await world.addDriver({ cityId }), await world.addDriver({ cityId })];
+    const { deliveryId, sellerOrderId } = await world.addDelivery({ cityId, searchAt: new Date(Date.now() + 3_600_000) });
+    const answers = answersThrough(world.client);
+    const by = { kind: 'ops', id: 'olga' } as const;
+    const ask = (question: Question, updateId = newId()) => answers.ask({ delivery: { deliveryId, merchantId: MERCHANT, sellerOrderId }, updateId, question });
+    const step = (name: Step) => ask({ kind: 'takeStep', args: { step: name, by, deviceAt: null, correlationId: 'test' } });
+    expect(await ask({ kind: 'raisePay', args: { bonusCents: 300, by, why: 'rain', correlationId: 'test' } })).toEqual({ outcome: 'payRaised', deliveryId, payCents: 1_000 });
+    expect(await ask({ kind: 'assignDriver', args: { driverId: one, by, override: false, why: 'near', correlationId: 'test' } })).toMatchObject({ outcome: 'assigned', driverId: one });
+    for (const name of ['arriveAtPickup', 'pickUp'] as const) expect(await step(name)).toMatchObject({ outcome: 'moved' });
+    const args = { driverId: two, by, override: false, meeting: { point: PICKUP, address: null }, why: 'flat tyre', correlationId: 'test' };
+    const handed = await ask({ kind: 'handOver', args }, 'hand-1');
+    expect(handed).toMatchObject({ outcome: 'assigned', driverId: two });
+    expect(await ask({ kind: 'handOver', args }, 'hand-1')).toEqual(handed);
+    expect(await ask({ kind: 'leaveDelivery', args: { driverId: two, reason: 'EMERGENCY', correlationId: 'test' } })).toMatchObject({ outcome: 'escalated' });
+    expect(await ask({ kind: 'resumeSearch', args: { by, why: 'go on', correlationId: 'test' } })).toMatchObject({ refused: 'ILLEGAL_TRANSITION' });
+    expect(await ask({ kind: 'failDelivery', args: { by, reason: 'VEHICLE_BREAKDOWN', goods: 'LOST', correlationId: 'test' } })).toMatchObject({ outcome: 'moved', status: 'FAILED' });
   });
 
   it('that is away gives 503 in time', async () => {

@@ -27,7 +27,7 @@ export async function openParts(): Promise<LiveParts> {
   const apiUrl = `http://127.0.0.1:${port}`;
   const env: NodeJS.ProcessEnv = {
     PATH: process.env.PATH, DATABASE_URL: database.url, REDIS_URL: redis.url, TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: 'default', API_URL: apiUrl, API_PORT: String(port),
-    JWT_LOCAL_KEY: LOCAL_KEY, LOG_LEVEL: 'error', ENABLE_DRIVER_OFFERS: 'true', DRIVER_OFFERS_ROLLOUT: '100', ENABLE_AVAILABILITY_STATES: 'true',
+    JWT_LOCAL_KEY: LOCAL_KEY, LOG_LEVEL: 'error', ENABLE_DRIVER_OFFERS: 'true', DRIVER_OFFERS_ROLLOUT: '100', ENABLE_AVAILABILITY_STATES: 'true', ENABLE_ESCALATION: 'true', ENABLE_AUTO_REASSIGNMENT: 'true',
     RATE_LIMIT_PER_MINUTE: '1000000', RATE_LIMIT_MERCHANT_PER_MINUTE: '1000000', RATE_LIMIT_OPS_PER_MINUTE: '1000000', RATE_LIMIT_LOCATION_PER_MINUTE: '1000000',
   };
   return {

@@ -4,13 +4,14 @@ import { type Database } from './adapters/database';
 import { readWaiting, type WaitingDelivery } from './adapters/waitingRows';
 import { type CandidateFacts, type DeliveryStore } from './delivery';
 import { createLiveMap } from './liveMap';
-import { type Clock, type Dispatcher, type DriverMap } from './ports';
+import { type Clock, type Dispatcher, type DriverMap, type Features } from './ports';
 
 export type WakeDeps = {
   db: Database;
   map: DriverMap;
   store: Pick<DeliveryStore, 'candidates'>;
   dispatcher: Pick<Dispatcher, 'wake'>;
+  features: Features;
   clock: Clock;
   search: SearchLimits;
   ranking: RankingLimits;
@@ -77,11 +78,13 @@ function isInReach({ search }: WakeDeps, { point }: FreeOnMap, { pickup, round, 
 }
 
 /** By the rule that the search itself will use. */
-async function mayServe(deps: WakeDeps, free: FreeOnMap, { deliveryId, pickup, parcelSize, payCents, level, readyAt }: WaitingDelivery): Promise<boolean> {
+async function mayServe(deps: WakeDeps, free: FreeOnMap, { deliveryId, pickup, parcelSize, payCents, level, readyAt, broadcastSince }: WaitingDelivery): Promise<boolean> {
   const now = deps.clock();
-  const [facts] = await deps.store.candidates({ deliveryId, driverIds: [free.driverId], broadcastSince: null, now });
+  const [facts] = await deps.store.candidates({ deliveryId, driverIds: [free.driverId], broadcastSince, now });
   if (!facts) return false;
-  return exclusionOf({ ...facts, ...wayTo(deps, free, facts, pickup) }, { kind: 'SINGLE', parcelSize, payCents, level, readyAt, now }, deps.ranking) === null;
+  const isAsked = deps.features.isOn('driver_offers', { cityId: free.cityId, key: deliveryId });
+  const kind = !isAsked ? 'DIRECT' : broadcastSince !== null ? 'BROADCAST' : 'SINGLE';
+  return exclusionOf({ ...facts, ...wayTo(deps, free, facts, pickup) }, { kind, parcelSize, payCents, level, readyAt, now }, deps.ranking) === null;
 }
 
 function wayTo({ travel, timeScale }: WakeDeps, { point, fixAt }: FreeOnMap, { vehicle }: CandidateFacts, pickup: Point): { fixAt: number; distanceMeters: number; travelMs: number } {

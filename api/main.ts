@@ -73,7 +73,7 @@ async function main(): Promise<void> {
   const dispatcher = createDispatcher(client, db);
   const driverStates = createDriverStates({ db, clock });
   const readToken = createTokenReader(settings.auth);
-  const wake = createWake({ db, map, store, dispatcher, clock, ...settings });
+  const wake = createWake({ ...settings, db, map, store, dispatcher, clock, features });
   const liveMap = createLiveMap({ db, map, clock });
   const relay = createRelay(db, createMessageHandler({
     dispatcher, emitter: createSocketEmitter(redis), syncDriver: (driverId) => liveMap.syncDriver(driverId),

@@ -48,7 +48,7 @@ export function knownOf({ delivery, offers }: Truth, limits: Pick<DispatchLimits
 export function nextDeadline(known: Known): Deadline | undefined {
   if (known.closed) return undefined;
   const due: Deadline[] = known.offers.map(({ offerId, driverId, expiresAt }) => ({
-    at: expiresAt, event: { kind: 'lapseOffer', offerId }, why: `offer to driver ${driverId} lapses`,
+    at: expiresAt, event: { kind: 'lapseOffer', offerId }, why: known.offers.length > 1 ? `the broadcast to ${known.offers.length} drivers lapses` : `offer to driver ${driverId} lapses`,
   }));
   if (known.giveUpAt !== null) due.push({ at: known.giveUpAt, event: { kind: 'giveUpSearch' }, why: 'give up: nobody was found' });
   if (known.searchAgainAt !== null) due.push({ at: known.searchAgainAt, event: { kind: 'lookForDriver' }, why: searchWords(known) });

@@ -86,7 +86,7 @@ async function main(): Promise<void> {
   const availability = createAvailability({ db, map, features, clock, limits: settings.availability, kick });
   const presence = createPresence({ db, map, availability, features, clock, limits: settings.availability, kick });
   switchStatesOffAtOnce(features, presence, log);
-  const wake = createWake({ db, map, store, dispatcher, clock, ...settings });
+  const wake = createWake({ ...settings, db, map, store, dispatcher, clock, features });
   const liveMap = createLiveMap({ db, map, clock });
   const relay = createRelay(db, createMessageHandler({
     dispatcher, emitter: createSocketEmitter(redis), syncDriver: (driverId) => liveMap.syncDriver(driverId), driverFree: (news) => wake.driverFree(news),

@@ -8,11 +8,13 @@ import { createDriverWorld, type DriverWorld, MINUTE, PLACE, START } from '../su
 
 let world: DriverWorld;
 let wake: Wake;
+const switches = { driverOffers: true };
 const woken: { deliveryId: string; driverId: string; passed: string[]; correlationId: string }[] = [];
 beforeAll(async () => {
   world = await createDriverWorld();
   wake = createWake({
     db: world.db, map: world.map, store: createDeliveryStore(world.db), clock: () => world.time.now, search: SEARCH_LIMITS, ranking: RANKING_LIMITS, travel: TRAVEL_MODEL, timeScale: 1,
+    features: { isOn: () => switches.driverOffers },
     dispatcher: { wake: async (deliveryId, news) => void woken.push({ deliveryId, ...news }) },
   });
 });
@@ -20,10 +22,11 @@ afterAll(() => world.close());
 beforeEach(() => {
   world.time.now = START;
   woken.length = 0;
+  switches.driverOffers = true;
 });
 afterEach(async () => {
   await world.redis.flush();
-  await world.db.$executeRaw`UPDATE deliveries SET status = 'CANCELLED', closed_at = now(), driver_id = NULL WHERE closed_at IS NULL`;
+  await world.db.$executeRaw`UPDATE deliveries SET status = 'CANCELLED', closed_at = now(), driver_id = NULL, held_reason = NULL WHERE closed_at IS NULL`;
 });
 
 const free = (driverId: string, passed: string[] = []) => wake.driverFree({ driverId, passed, correlationId: 'corr-1' });
@@ -58,6 +61,24 @@ describe('a driver who came free', () => {
       { deliveryId: old, driverId, passed: [escalated, old], correlationId: 'corr-1' },
       { deliveryId: young, driverId, passed: [escalated, old, young], correlationId: 'corr-1' },
     ]);
+  });
+
+  test('wakes what would take them now: a broadcast and the v1 way lift what they did with it before', async () => {
+    const deliveryId = await world.addDelivery();
+    const driverId = await driverAt(0.5);
+    await offerOf(driverId, deliveryId, { state: 'REJECTED', endedAt: START - MINUTE });
+    expect(await free(driverId)).toBeNull();
+    switches.driverOffers = false;
+    expect(await free(driverId)).toBe(deliveryId);
+    switches.driverOffers = true;
+    await world.db.delivery.update({ where: { id: deliveryId }, data: { broadcastSince: new Date(START) } });
+    expect(await free(driverId)).toBe(deliveryId);
+  });
+
+  test('wakes nothing that waits for ops', async () => {
+    const deliveryId = await world.addDelivery();
+    await world.db.delivery.update({ where: { id: deliveryId }, data: { heldReason: 'REASSIGNMENT_OFF' } });
+    expect(await free(await driverAt(0.5))).toBeNull();
   });
 
   test('is passed on a few times only', async () => {

@@ -86,7 +86,7 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
   const dispatcher = createDispatcher(client, db);
   const availability = createAvailability({ db, map, features, clock, limits: limits.availability, kick });
   const presence = createPresence({ db, map, availability, features, clock, limits: limits.availability, kick });
-  const wake = createWake({ db, map, store, dispatcher, clock, search: limits.search, ranking: limits.ranking, travel, timeScale });
+  const wake = createWake({ db, map, store, dispatcher, clock, features: world.deps.features, search: limits.search, ranking: limits.ranking, travel, timeScale });
   const sweepOpenRows = createOpenRowsSweep({
     store: createOpenRowsStore(db), running: createRunningDeliveries(client), clock: () => Date.now() + sweepClock.aheadMs, heartbeat: () => {}, onReport: () => {},
     start: (deliveryId) => dispatcher.startDelivery(deliveryId, newId()),

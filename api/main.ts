@@ -7,6 +7,7 @@ import { collectDefaultMetrics } from 'prom-client';
 import { v7 as newId } from 'uuid';
 import { createAuditChains } from '../activities/adapters/auditChains';
 import { connectDatabase } from '../activities/adapters/database';
+import { requireSameTime } from '../activities/adapters/databaseClock';
 import { createDeliveryStore } from '../activities/adapters/deliveryStore';
 import { createDriverRegistry } from '../activities/adapters/driverRegistry';
 import { createNotifiers } from '../activities/adapters/notifiers';
@@ -105,6 +106,7 @@ async function main(): Promise<void> {
       dependencies: [
         { name: 'postgres', check: () => db.$queryRaw`SELECT 1` },
         { name: 'redis', check: () => redis.ping() },
+        { name: 'clock', check: () => requireSameTime(db, clock) },
         { name: 'temporal', check: () => connection.withDeadline(Date.now() + TEMPORAL_CHECK_MS, () => connection.workflowService.getSystemInfo({})) },
       ],
     },

@@ -10,6 +10,7 @@ import { v7 as newId } from 'uuid';
 import { ensureAuditPartitions } from '../activities/adapters/audit';
 import { auditLagMs, createAuditChains, lastFinishedCheck } from '../activities/adapters/auditChains';
 import { connectDatabase } from '../activities/adapters/database';
+import { requireSameTime } from '../activities/adapters/databaseClock';
 import { createDeliveryStore } from '../activities/adapters/deliveryStore';
 import { createFeatureNews } from '../activities/adapters/featureNews';
 import { readFeatureRows } from '../activities/adapters/featureRows';
@@ -145,6 +146,7 @@ async function main(): Promise<void> {
     host: settings.worker.healthHost, port: settings.worker.healthPort, log, features: () => features.effective(),
     checks: {
       postgres: async () => void (await db.$queryRaw`SELECT 1`), redis: async () => void (await redis.ping()),
+      clock: () => requireSameTime(db, clock),
       temporal: async () => { if (worker.getState() !== 'RUNNING') throw new Error(`the worker is ${worker.getState()}`); },
     },
   });

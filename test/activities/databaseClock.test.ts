@@ -1,0 +1,17 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { clockSkewMs, requireSameTime } from '../../activities/adapters/databaseClock';
+import { freshDatabase, type FreshDatabase } from '../support/database';
+
+let database: FreshDatabase;
+beforeAll(async () => { database = await freshDatabase(); });
+afterAll(() => database.close());
+
+test.each([[0, 'is well'], [900, 'is well'], [-900, 'is well']])('a clock that is %s ms off %s', async (offMs) => {
+  await expect(requireSameTime(database.db, () => Date.now() + offMs)).resolves.toBeUndefined();
+});
+
+test.each([[5_000], [-5_000]])('a clock that is %s ms off is not ready to work, and says by how much', async (offMs) => {
+  const clock = () => Date.now() + offMs;
+  expect(Math.abs((await clockSkewMs(database.db, clock)) - offMs)).toBeLessThan(500);
+  await expect(requireSameTime(database.db, clock)).rejects.toThrow('ahead of PostgreSQL');
+});

@@ -124,7 +124,7 @@ describe('an offer', () => {
     expect((await offered(delivery)).driverId).toBe(driverId);
   });
 
-  test('that is rejected goes to the next driver, and never again to the first', async () => {
+  test('that is rejected goes to the next driver, and to the first again only when a level is reached', async () => {
     const { near, far, dispatch } = await scene(NEAR, FAR);
     const delivery = await dispatch();
     const first = await offered(delivery);
@@ -133,8 +133,10 @@ describe('an offer', () => {
     const second = await offered(delivery);
     expect(second.driverId).toBe(far);
     await reject(delivery, second);
-    await world.pass(delivery, 20 * MINUTE);
+    await world.pass(delivery, 4 * MINUTE);
     expect(await offersOf(delivery.deliveryId)).toHaveLength(2);
+    await world.pass(delivery, 1 * MINUTE);
+    expect((await offersOf(delivery.deliveryId)).map(({ driverId }) => driverId)).toEqual([near, far, near]);
     await delivery.handle.executeUpdate(cancelDelivery, { args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }] });
   });
 

@@ -1,0 +1,101 @@
+/** Losses and rescues by the outbox and the deliveries' own workflows, and the sweep by its Schedule, on a real Temporal server. */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Worker } from '@temporalio/worker';
+import { createLostDrivers } from '../../activities/lostDrivers';
+import { createRescue } from '../../activities/rescue';
+import { LOSS_LIMITS } from '../../domain/loss';
+import { acceptOffer, takeStep, WORKFLOWS } from '../../workflows/contract';
+import { eventually } from '../support/eventually';
+import { brokenInvariants } from '../support/invariants';
+import { createRealTemporalWorld, type RealTemporalWorld } from '../support/realTemporalWorld';
+import type { RunningDelivery } from '../support/temporalWorld';
+import { workflowsUnderTest } from '../support/workflowsUnderTest';
+
+const correlationId = 'test';
+const OPS = { kind: 'ops', id: 'olga' } as const;
+
+let world: RealTemporalWorld;
+beforeAll(async () => { world = await createRealTemporalWorld(); }, 60_000);
+afterAll(() => world.close());
+
+const is = ({ deliveryId }: RunningDelivery, where: object): Promise<true> =>
+  eventually(`the delivery is ${JSON.stringify(where)}`, async () => (await world.db.delivery.count({ where: { id: deliveryId, ...where } })) === 1);
+
+/** A delivery that its driver has accepted, in a city where another one is free. */
+async function accepted(): Promise<{ delivery: RunningDelivery; driverId: string; other: string }> {
+  const cityId = await world.addCity();
+  const driverId = await world.addDriver({ cityId });
+  const delivery = await world.dispatch({ cityId });
+  await is(delivery, { status: 'OFFERED' });
+  const { id: offerId } = await world.db.offer.findFirstOrThrow({ where: { deliveryId: delivery.deliveryId } });
+  await delivery.handle.executeUpdate(acceptOffer, { args: [{ offerId, driverId, correlationId }] });
+  return { delivery, driverId, other: await world.addDriver({ cityId }) };
+}
+
+const offeredTo = ({ deliveryId }: RunningDelivery, driverId: string): Promise<true> =>
+  eventually('the other one is asked', async () => (await world.db.offer.count({ where: { deliveryId, driverId, state: 'LIVE' } })) === 1);
+
+function rescue(driverId: string): Promise<unknown> {
+  const { db, deps: { features, newId, kick, limits } } = world;
+  return createRescue({ db, features, newId, kick, clock: Date.now, limits: limits.availability }).begin(driverId, { key: 'key', by: OPS, why: 'accident', correlationId });
+}
+
+describe('a rescue of which nobody asks any more', () => {
+  test('frees the job before pickup, and the next driver is asked', async () => {
+    const { delivery, driverId, other } = await accepted();
+    await rescue(driverId);
+    await offeredTo(delivery, other);
+    expect(await world.db.assignment.findMany({ where: { deliveryId: delivery.deliveryId } })).toMatchObject([{ driverId, state: 'LOST', endReason: 'rescued: accident' }]);
+  });
+
+  test('puts the goods in hand before ops', async () => {
+    const { delivery, driverId } = await accepted();
+    for (const step of ['arriveAtPickup', 'pickUp'] as const) await delivery.handle.executeUpdate(takeStep, { args: [{ step, by: { kind: 'driver', id: driverId }, deviceAt: null, correlationId }] });
+    await rescue(driverId);
+    await eventually('there is a case', async () => (await world.db.escalation.count({ where: { deliveryId: delivery.deliveryId, reason: 'CARRIER_GAVE_UP' } })) === 1);
+    await is(delivery, { status: 'PICKED_UP', driverId });
+  });
+
+  test('begins the workflow again where it was terminated', async () => {
+    const { delivery, driverId, other } = await accepted();
+    await delivery.handle.terminate('by mistake');
+    await rescue(driverId);
+    await offeredTo(delivery, other);
+    expect(await brokenInvariants(world.db)).toEqual([]);
+  });
+});
+
+describe('the sweep of lost drivers', () => {
+  test('has a delivery searched for without the driver who fell silent', async () => {
+    const { delivery, driverId, other } = await accepted();
+    const { db, map, deps: { kick, travel } } = world;
+    const now = Date.now() + 10 * 60_000;
+    const heard = { look: async (ids: readonly string[]) => (await map.look(ids)).map((view) => (view.driverId === driverId || view.entry?.lastFix == null ? view : { ...view, entry: { ...view.entry, lastFix: { ...view.entry.lastFix, receivedAt: now } } })), heardSince: async () => 0 };
+    const cases = { resolve: async () => ({ outcome: 'notFound' } as const) };
+    const { sweepLostDrivers } = createLostDrivers({ db, map: heard, cases, clock: () => now, limits: LOSS_LIMITS, travel, timeScale: 1, log: { warn: () => {} }, kick });
+    expect(await sweepLostDrivers(null)).toMatchObject({ told: 1 });
+    await offeredTo(delivery, other);
+    await is(delivery, { losses: 1 });
+  });
+
+  test('is told by its Schedule what the one before it reported', async () => {
+    const { env } = world;
+    const [taskQueue, seen]: [string, unknown[]] = ['sweeps', []];
+    const sweepLostDrivers = async (before: unknown) => {
+      seen.push(before);
+      return { watched: 9, silent: 5, told: 0, withheld: 5, heardAgain: 0, silentCities: [`city-${seen.length}`] };
+    };
+    const worker = await Worker.create({ ...workflowsUnderTest(), connection: env.nativeConnection, namespace: env.namespace, taskQueue, activities: { sweepLostDrivers } });
+    await worker.runUntil(async () => {
+      const schedule = await env.client.schedule.create({
+        scheduleId: 'lost-drivers', spec: {}, action: { type: 'startWorkflow', workflowType: WORKFLOWS.lostDriversSweep, taskQueue, workflowId: 'lost-drivers' },
+      });
+      for (const runs of [1, 2]) {
+        await schedule.trigger();
+        await eventually(`it ran ${runs} times`, async () => seen.length === runs && (await schedule.describe()).info.runningActions.length === 0);
+      }
+      await schedule.delete();
+    });
+    expect(seen).toEqual([null, expect.objectContaining({ silentCities: ['city-1'] })]);
+  });
+});

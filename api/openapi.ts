@@ -28,7 +28,7 @@ export function openApiDocument(endpoints: readonly Endpoint[]): Document {
   return new OpenApiGeneratorV31(registry.definitions).generateDocument({
     openapi: '3.1.0',
     info: {
-      title: 'driver-service', version: '2.0.0',
+      title: 'driver-service', version: '2.1.0',
       description: 'Durable dispatch for last-mile delivery. Instants are ISO 8601, money is whole cents. Refusals are problems of RFC 9457 with stable codes.',
     },
   });

@@ -1,13 +1,11 @@
 import { v7 as newCorrelationId } from 'uuid';
-import { z } from 'zod';
 import { type Actor } from '../domain/delivery';
 import { isOurFault, type LossLimits } from '../domain/loss';
 import { type Seen, type SeenLoss, watchDriver, type WatchedDriver } from '../domain/lossWatch';
 import { type Message } from '../domain/message';
 import { type TravelModel } from '../domain/places';
 import { type Database } from './adapters/database';
-import { readWatched, tellOfLosses, writeProgress } from './adapters/lossRows';
-import { enqueue } from './adapters/outbox';
+import { keepSilence, readWatched, tellOfLosses, writeProgress } from './adapters/lossRows';
 import { lossesNoticed, lossesWithheld, showSilentShares } from './lossMetrics';
 import { type Clock, type DriverMap, type MapView } from './ports';
 import { type SupportCases } from './supportCases';
@@ -26,34 +24,31 @@ export type LostDriversDeps = {
   kick: () => void;
 };
 
-/** What one sweep came to. `silentCities` are those where the fault is ours; the next sweep is told of them, so that each episode is told of once. */
+/** What one sweep came to: drivers on duty, how many are silent, deliveries told of a loss and not told, cases resolved; `silentCities` are those where the fault is ours. */
 export type LostDriversReport = { watched: number; silent: number; told: number; withheld: number; heardAgain: number; silentCities: string[] };
 
 export type LostDrivers = {
   /**
    * Looks at everybody on duty: who with work is silent, or makes no way to the pickup, is lost, and the delivery is told so. Where too much of a city is silent
-   * nobody of it is lost, and the pager is told. May be repeated, and may run beside another.
-   * @param before the report of the sweep before; anything else: nothing is known of it
+   * nobody of it is lost, and the pager is told, once when it begins and once when it is over. May be repeated, and may run beside another.
    * @throws where PostgreSQL or the live map is away: nobody is lost then
    */
-  sweepLostDrivers(before: unknown): Promise<LostDriversReport>;
+  sweepLostDrivers(): Promise<LostDriversReport>;
 };
 
 const PAGE = 500;
 const SWEEP: Actor = { kind: 'system', id: 'lost-drivers-sweep' };
 
-const reportBefore = z.object({ silentCities: z.array(z.string()) }).catch({ silentCities: [] });
-
 export function createLostDrivers(deps: LostDriversDeps): LostDrivers {
   return {
-    sweepLostDrivers: async (before) => {
-      const { cities, silenceOver } = await watchAll(deps);
+    sweepLostDrivers: async () => {
+      const { cities, silenceOver, isDeaf } = await watchAll(deps);
       const all = [...cities];
       const faulty = all.filter(([, { silent, working }]) => isOurFault(silent, working, deps.limits));
       const silentCities = faulty.map(([cityId]) => cityId);
       const withheld = withhold(deps, faulty);
       const told = await tell(deps, all.filter(([cityId]) => !silentCities.includes(cityId)).flatMap(([, { losses }]) => losses));
-      await tellOfEpisodes(deps, cities, { before: reportBefore.parse(before).silentCities, now: silentCities });
+      await tellOfSilence(deps, cities, silentCities, { canEnd: !isDeaf });
       const heardAgain = await resolveCases(deps, silenceOver);
       const sum = (of: 'working' | 'silent'): number => all.reduce((total, [, city]) => total + city[of], 0);
       return { watched: sum('working'), silent: sum('silent'), told, withheld, heardAgain, silentCities };
@@ -67,7 +62,7 @@ export function createLostDrivers(deps: LostDriversDeps): LostDrivers {
 type City = { working: number; silent: number; losses: SeenLoss[] };
 type Cities = ReadonlyMap<string, City>;
 
-async function watchAll(deps: LostDriversDeps): Promise<{ cities: Cities; silenceOver: string[] }> {
+async function watchAll(deps: LostDriversDeps): Promise<{ cities: Cities; silenceOver: string[]; isDeaf: boolean }> {
   const now = deps.clock();
   const watch = { ...deps, now, heardSince: await deps.map.heardSince(now) };
   const cities = new Map<string, City>();
@@ -79,7 +74,7 @@ async function watchAll(deps: LostDriversDeps): Promise<{ cities: Cities; silenc
     silenceOver.push(...seen.flatMap(({ heardAgain }) => heardAgain));
   }
   showSilentShares(new Map([...cities].map(([cityId, { working, silent }]) => [cityId, silent / working])));
-  return { cities, silenceOver };
+  return { cities, silenceOver, isDeaf: now - watch.heardSince < deps.limits.silentMs };
 }
 
 async function* dutyPages({ db, map }: LostDriversDeps): AsyncGenerator<WatchedDriver[]> {
@@ -133,14 +128,13 @@ async function tell({ db, kick }: LostDriversDeps, losses: readonly SeenLoss[]):
   return told.length;
 }
 
-/** The pager hears of a city's silence when it begins and when it is over. */
-async function tellOfEpisodes({ db, clock, kick }: LostDriversDeps, cities: Cities, episodes: { before: readonly string[]; now: readonly string[] }): Promise<void> {
-  const began = episodes.now.filter((cityId) => !episodes.before.includes(cityId));
-  const ended = episodes.before.filter((cityId) => !episodes.now.includes(cityId));
-  const notices = [...began.map((cityId) => notice(cityId, 'open', cities, clock())), ...ended.map((cityId) => notice(cityId, 'resolved', cities, clock()))];
-  if (notices.length === 0) return;
-  await enqueue(db, 'lost-drivers', newCorrelationId(), notices);
-  kick();
+/** The pager hears of a city's silence when it begins and when it is over; while we are deaf to all it is not over. */
+async function tellOfSilence({ db, clock, kick }: LostDriversDeps, cities: Cities, silentCities: readonly string[], { canEnd }: { canEnd: boolean }): Promise<void> {
+  const at = clock();
+  const { began, ended } = await keepSilence(db, silentCities, { at, canEnd }, (news) => [
+    ...news.began.map((cityId) => notice(cityId, 'open', cities, at)), ...news.ended.map((cityId) => notice(cityId, 'resolved', cities, at)),
+  ]);
+  if (began.length + ended.length > 0) kick();
 }
 
 function notice(cityId: string, what: 'open' | 'resolved', cities: Cities, at: number): Message {

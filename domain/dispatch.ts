@@ -274,8 +274,12 @@ function fail(draft: Draft, { by, reason, goods }: Extract<DeliveryEvent, { kind
   if (!canMove(status, to)) return illegal(draft, 'fail');
   const allowed: readonly ReasonCode[] = status === 'AT_PICKUP' ? PICKUP_FAILURES : DROPOFF_FAILURES;
   if (!allowed.includes(reason)) return refuse('REASON_NOT_ALLOWED', `${reason} is no reason to fail in ${status}`);
-  if (to === 'RETURNING') draft.move(to, { reasonCode: reason, why: reason });
-  else draft.close('FAILED', reason, `failed: ${reason}`);
+  if (to === 'RETURNING') {
+    draft.move(to, { reasonCode: reason, why: reason });
+    draft.answerCarrierCase();
+  } else {
+    draft.close('FAILED', reason, `failed: ${reason}`);
+  }
   return { outcome: 'moved', deliveryId: draft.delivery.deliveryId, status: to, at: draft.now };
 }
 

@@ -442,7 +442,8 @@ export class Draft {
     this.answerCarrierCase();
   }
 
-  private answerCarrierCase(): void {
+  /** Ops asked what becomes of the goods; this is the answer. */
+  answerCarrierCase(): void {
     const { supportCase } = this.truth;
     if (supportCase && isAboutCarrier(supportCase.reason)) this.resolveCase('STEP_TAKEN');
   }

@@ -104,24 +104,23 @@ function isAboutSilence(reason: CaseReason): boolean {
 
 // ---- the way to the pickup ---------------------------------------------------------------------------------------------------
 
-/** `isNext` false: the driver has another job in hand that may come first. */
-type Way = { job: WatchedJob; meters: number; seenAt: number; next: Progress; isNext: boolean };
+type Way = { job: WatchedJob; meters: number; seenAt: number; next: Progress };
 
 function wayOf({ place, jobs }: WatchedDriver, job: WatchedJob, { limits }: Watch): Way[] {
   if (job.status !== 'ASSIGNED' || place === null) return [];
   const meters = distanceMeters(place.point, job.pickup);
   const seenAt = place.receivedAt;
   const at = Math.max(seenAt, job.progress.progressAt);
+  // What else they have in hand may come first: the way is counted anew when that is done.
   const isNext = jobs.every(({ status }) => status === 'ASSIGNED');
-  return [{ job, meters, seenAt, isNext, next: isNext ? progressAfter(job.progress, meters, at, limits) : { nearestMeters: null, progressAt: at } }];
+  return [{ job, meters, seenAt, next: isNext ? progressAfter(job.progress, meters, at, limits) : { nearestMeters: null, progressAt: at } }];
 }
 
 /**
  * Counted by what was seen: neither the time in which we were deaf nor the time since the last fix says that somebody stood still. Who has several pickups ahead
  * makes way as long as they come nearer to one.
  */
-function isStandingStill({ vehicle }: WatchedDriver, { job, meters, seenAt, isNext, next }: Way, ways: readonly Way[], { heardSince, limits, travel, timeScale }: Watch): boolean {
-  if (!isNext) return false;
+function isStandingStill({ vehicle }: WatchedDriver, { job, meters, seenAt, next }: Way, ways: readonly Way[], { heardSince, limits, travel, timeScale }: Watch): boolean {
   const progressAt = Math.max(heardSince, ...ways.map((way) => way.next.progressAt));
   return standsStill({ ...next, progressAt }, { now: seenAt, readyAt: job.readyAt, travelMs: travelMsFor(meters, vehicle, travel) / timeScale, limits });
 }

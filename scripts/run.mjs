@@ -2,7 +2,8 @@
 // Brings up the service on servers of its own, runs a compiled program on it, stops all, and ends with that program's exit code.
 // The program's stdout is ours. It finds the parts by environment variables: DATABASE_URL (the service's login),
 // MIGRATE_DATABASE_URL (the owner), REDIS_URL, TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, API_URL, API_PORT, JWT_LOCAL_KEY.
-//   --infra-only   without worker and API: the program starts (and kills) dist/worker/main.js and dist/api/main.js itself
+//   --infra-only   without worker and API: the program starts (and kills) dist/worker/main.js and dist/api/main.js itself;
+//                  so it is where the program's own arguments have --hostile or --harm
 //   --keep         on the data of `npm start`
 import { logStep } from './bootstrap/log.mjs';
 import { dataDir } from './bootstrap/paths.mjs';
@@ -30,5 +31,7 @@ function parseArguments(given) {
     process.exit(2);
   }
   const own = given.slice(0, entryAt);
-  return { isInfraOnly: own.includes('--infra-only'), isKept: own.includes('--keep'), entry: given[entryAt], args: given.slice(entryAt + 1) };
+  const args = given.slice(entryAt + 1);
+  const startsThemItself = ['--hostile', '--harm'].some((option) => args.includes(option));
+  return { isInfraOnly: own.includes('--infra-only') || startsThemItself, isKept: own.includes('--keep'), entry: given[entryAt], args };
 }

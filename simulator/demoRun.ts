@@ -1,6 +1,6 @@
-import { connect } from './client/connections';
+import { connect, type Connections } from './client/connections';
 import { Demo, settledFigures, untilAllEnded } from './demo';
-import { buildDemoWorld, type DemoWorld } from './demoWorld';
+import { buildDemoWorld, type DemoWorld, type Temper } from './demoWorld';
 import type { InspectorSettings, SimulatorSettings } from './environment';
 import type { Inspection } from './inspection';
 import { pause } from './pause';
@@ -18,15 +18,15 @@ const ALL_ENDED_WITHIN_MS = 10 * 60_000;
 const CANCEL_ODDS = 0.04;
 
 type Log = (line: string) => void;
-type Ready = { demo: Demo; world: DemoWorld; retries: () => number };
+export type Ready = { demo: Demo; world: DemoWorld; connections: Connections };
 
-async function setUp(settings: SimulatorSettings, { drivers, seed, speed, deliveries, everyMs }: DemoOptions, log: Log, signal: AbortSignal): Promise<Ready> {
+async function setUp(settings: SimulatorSettings, { drivers, seed, speed, deliveries, everyMs }: DemoOptions, log: Log, signal: AbortSignal, temper?: Temper): Promise<Ready> {
   const random = randomFrom(seed);
   const connections = connect(settings, { patienceMs: PATIENCE_MS, signal });
-  const world = await buildDemoWorld({ connections, drivers, speed, random, log });
+  const world = await buildDemoWorld({ connections, drivers, speed, random, log, temper });
   log(`the demo city is ready: ${drivers} drivers, seed ${seed}`);
   const plan = { everyMs, count: deliveries, cancelOdds: CANCEL_ODDS, speed, run: `demo-${Date.now().toString(36)}` };
-  return { demo: new Demo({ world, random, log }, plan), world, retries: connections.retries };
+  return { demo: new Demo({ world, random, log }, plan), world, connections };
 }
 
 /** Until the signal; what is in hand then is gone on with at the next start. */
@@ -51,29 +51,41 @@ async function keepOrdering(demo: Demo, log: Log, signal: AbortSignal): Promise<
 /** What a judged run came to; `problems` empty = all ended and every promise was kept. */
 export type JudgedRun = { figures: Record<string, number | string | null>; problems: string[] };
 
-/**
- * Plays so many deliveries, waits until all have ended, and holds the record against what was acknowledged.
- * @param allEnded called and waited for before the record is judged
- */
-export async function judgeDemo(
-  settings: InspectorSettings, inspection: Inspection, options: DemoOptions, log: Log, signal: AbortSignal, allEnded: () => Promise<void> = async () => undefined,
-): Promise<JudgedRun> {
+/** What a judged run has beside orders and drivers. */
+export type Beside = {
+  temper?: Temper;
+  /** Begun with the drivers, and waited for once all orders are placed; the signal comes when the drivers go home. */
+  during?: (run: Ready, signal: AbortSignal) => Promise<void>;
+  /** Waited for before the record is judged. */
+  allEnded?: () => Promise<void>;
+  /** What else the record says. */
+  judge?: (run: Ready) => Promise<JudgedRun>;
+};
+
+/** Plays so many deliveries, waits until all have ended, and holds the record against what was acknowledged. */
+export async function judgeDemo(settings: InspectorSettings, inspection: Inspection, options: DemoOptions, log: Log, signal: AbortSignal, beside: Beside = {}): Promise<JudgedRun> {
   const startedAt = Date.now();
-  const { demo, world, retries } = await setUp(settings, options, log, signal);
+  const run = await setUp(settings, options, log, signal, beside.temper);
+  const { demo, world, connections } = run;
   const ended = new AbortController();
   const working = AbortSignal.any([signal, ended.signal]);
   const drivers = demo.startDrivers(working);
   void demo.tellProgress(PROGRESS_EVERY_MS, working);
-  await demo.orders.run(signal);
+  await Promise.all([demo.orders.run(signal), beside.during?.(run, working)]);
   await untilAllEnded(inspection, demo.orders.placed.map(({ deliveryId }) => deliveryId), Date.now() + ALL_ENDED_WITHIN_MS, signal);
-  await allEnded();
+  await beside.allEnded?.();
   const { figures, problems } = await settledFigures({ world, inspection, orders: demo.orders });
+  const also = await beside.judge?.(run);
   await world.endShifts();
   ended.abort();
   await drivers;
   const { latencies } = world;
-  const more = { acceptP99Ms: latencies.percentile('accept', 99), stepP99Ms: latencies.percentile('step', 99), orderP99Ms: latencies.percentile('order', 99), foundByAsking: foundByAsking(world), retries: retries() };
-  return { figures: { ...figures, ...more, seconds: Math.round((Date.now() - startedAt) / 1_000), seed: options.seed }, problems };
+  const more = {
+    acceptP99Ms: latencies.percentile('accept', 99), stepP99Ms: latencies.percentile('step', 99), orderP99Ms: latencies.percentile('order', 99), foundByAsking: foundByAsking(world),
+    retries: connections.retries(),
+  };
+  const seconds = Math.round((Date.now() - startedAt) / 1_000);
+  return { figures: { ...figures, ...also?.figures, ...more, seconds, seed: options.seed }, problems: [...problems, ...(also?.problems ?? [])] };
 }
 
 function foundByAsking({ drivers }: DemoWorld): number {

@@ -5,7 +5,7 @@ import type { MerchantClient } from './client/service';
 import { wanted } from './client/service';
 import type { Connections } from './client/connections';
 import { DEMO_CITY, DEMO_SHOPS, DEMO_ZONES, demoDriver } from './demoCity';
-import { DEMO_ODDS, type HeardOffers, SimulatedDriver } from './driver';
+import { DEMO_ODDS, type HeardOffers, type Manner, SimulatedDriver } from './driver';
 import { Ledger } from './ledger';
 import { pointIn } from './orders';
 import type { Random } from './random';
@@ -22,14 +22,17 @@ export type DemoWorld = {
   endShifts(): Promise<void>;
 };
 
-export type DemoWorldOptions = { connections: Connections; drivers: number; speed: number; random: Random; log: (line: string) => void };
+export type DemoWorldOptions = { connections: Connections; drivers: number; speed: number; random: Random; log: (line: string) => void; temper?: Temper };
+
+/** How the drivers differ from those of the ordinary demo. */
+export type Temper = Partial<Pick<Manner, 'odds' | 'rhythm' | 'vanishing'>>;
 
 const THINK_MS = { min: 200, max: 1_500 };
 /** So that a second start finds the same drivers. */
 const DRIVER_IDS = '6f1dd4c5-0f5e-5c7f-9d3b-7a3c7c1c4b1a';
 
 /** Sets the city up by the API, as ops would; what is there already stays as it is. @throws Unexpected where the API refuses */
-export async function buildDemoWorld({ connections, drivers: count, speed, random, log }: DemoWorldOptions): Promise<DemoWorld> {
+export async function buildDemoWorld({ connections, drivers: count, speed, random, log, temper }: DemoWorldOptions): Promise<DemoWorld> {
   await setUpCity(connections, count);
   const [ledger, latencies, heard] = [new Ledger(), new Latencies(), new Map<string, number>()];
   const crew = await Promise.all(Array.from({ length: count }, async (_, index) => {
@@ -38,7 +41,9 @@ export async function buildDemoWorld({ connections, drivers: count, speed, rando
     const own = random.stream(`driver ${index}`);
     const client = await (isV1 ? connections.v1Driver(driverId) : connections.driver(driverId));
     const socket = connectDriver(connections.apiUrl, await connections.login({ role: 'driver', driverId }), (problem) => log(`driver ${driverId}: ${problem}`));
-    const driver = new SimulatedDriver({ driverId, client, socket, random: own, ledger, latencies, heard, log }, { odds: DEMO_ODDS, vehicle, isV1, home: pointIn(own.pick(DEMO_ZONES), own), speed, thinkMs: THINK_MS });
+    const driver = new SimulatedDriver({ driverId, client, socket, random: own, ledger, latencies, heard, log }, {
+      odds: DEMO_ODDS, vehicle, isV1, home: pointIn(own.pick(DEMO_ZONES), own), speed, thinkMs: THINK_MS, ...temper,
+    });
     return { driverId, driver, goHome: () => client.endShift() };
   }));
   const merchants = new Map(await Promise.all(DEMO_SHOPS.map(async ({ merchantId }) => [merchantId, await connections.merchant(merchantId)] as const)));

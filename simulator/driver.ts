@@ -17,8 +17,19 @@ export type Odds = { accept: number; reject: number; breakAfterJob: number; fail
 /** 80 of 100 offers are taken and 12 refused; 8 are ignored and expire. */
 export const DEMO_ODDS: Odds = { accept: 0.8, reject: 0.12, breakAfterJob: 0.1, failAtDoor: 0.02 };
 
-/** `thinkMs`: how long an offer is looked at. `speed`: how many times faster than in life one rides, waits and rests; the service keeps its own time. */
-export type Manner = { odds: Odds; vehicle: VehicleKind; isV1: boolean; home: Point; speed: number; thinkMs: { min: number; max: number } };
+/**
+ * `thinkMs`: how long an offer is looked at. `speed`: how many times faster than in life one rides, waits and rests; the service keeps its own time. `vanishing`: who vanishes
+ * after accepting; left out: nobody.
+ */
+export type Manner = {
+  odds: Odds; vehicle: VehicleKind; isV1: boolean; home: Point; speed: number; thinkMs: { min: number; max: number }; rhythm?: Rhythm; vanishing?: Vanishing;
+};
+
+/** How often the app speaks, in ms: a fix is taken every second and sent by so many while riding (`batch`), or every `idleMs`; and an app that heard nothing asks every `askMs`. */
+export type Rhythm = { batch: number; idleMs: number; askMs: number };
+
+/** How many of those who accept are never heard again (0..1), how many of these have the goods by then (0..1), and how long they stay away. */
+export type Vanishing = { afterAccept: number; withGoods: number; awayMs: { min: number; max: number } };
 
 export type DriverDeps = { driverId: string; client: DriverClient; socket: DriverSocket; random: Random; ledger: Ledger; latencies: Latencies; heard: HeardOffers; log: (line: string) => void };
 
@@ -26,52 +37,115 @@ export type DriverDeps = { driverId: string; client: DriverClient; socket: Drive
 export type HeardOffers = Map<string, number>;
 
 /** What a driver did, for the figures. */
-export type DriverCounts = { offers: number; accepted: number; rejected: number; ignored: number; refusedLate: number; delivered: number; returned: number; breaks: number; foundByAsking: number };
+export type DriverCounts = {
+  offers: number; accepted: number; rejected: number; ignored: number; refusedLate: number; delivered: number; returned: number; breaks: number; foundByAsking: number;
+  vanishedBeforePickup: number; vanishedWithGoods: number; gaveUp: number;
+};
 
 const METERS_PER_SECOND: Readonly<Record<VehicleKind, number>> = { BICYCLE: 4.2, MOPED: 6.7, CAR: 6.7, VAN: 5.6 };
 /** Streets are longer than lines. */
 const DETOUR = 1.3;
 const HANDOVER_SECONDS = 90;
-const FIX_EVERY_MS = { riding: 1_000, idle: 10_000 };
-/** Fixes sent at once while riding. */
-const BATCH = 3;
-/** An app that heard nothing asks: events are sent at most once. */
-const ASK_EVERY_MS = 15_000;
+const FIX_EVERY_MS = 1_000;
+/** Events are sent at most once, so the app asks now and then. */
+const DEMO_RHYTHM: Rhythm = { batch: 3, idleMs: 10_000, askMs: 15_000 };
 const BREAK_MINUTES = 5;
 
 /** One driver with a phone: a real client of the API and the sockets, and nothing else. */
 export class SimulatedDriver {
-  readonly counts: DriverCounts = { offers: 0, accepted: 0, rejected: 0, ignored: 0, refusedLate: 0, delivered: 0, returned: 0, breaks: 0, foundByAsking: 0 };
+  readonly counts: DriverCounts = {
+    offers: 0, accepted: 0, rejected: 0, ignored: 0, refusedLate: 0, delivered: 0, returned: 0, breaks: 0, foundByAsking: 0, vanishedBeforePickup: 0, vanishedWithGoods: 0, gaveUp: 0,
+  };
   private place: Point;
   private ride: Ride | null = null;
   private readonly seenOffers = new Set<string>();
   private readonly liveOffers = new Set<string>();
   /** Deliveries in hand, each with what calls its work off. */
   private readonly jobs = new Map<string, { stop: AbortController; done: Promise<void> }>();
+  /** Deliveries whose goods this driver fetched; others are taken over from other drivers. */
+  private readonly fetched = new Set<string>();
+  /** The delivery with whose goods they will vanish. */
+  private vanishesWith: string | null = null;
+  private toPickup: string | null = null;
+  private isAway = false;
+  private isResting = false;
+  private day = new AbortController().signal;
+  private readonly rhythm: Rhythm;
 
   constructor(private readonly deps: DriverDeps, private readonly manner: Manner) {
     this.place = manner.home;
+    this.rhythm = manner.rhythm ?? DEMO_RHYTHM;
   }
 
   /** Offers that are over will not be heard again. */
   forget(): void {
     for (const offerId of this.seenOffers) if (!this.liveOffers.has(offerId)) this.seenOffers.delete(offerId);
+    for (const deliveryId of this.fetched) if (!this.jobs.has(deliveryId)) this.fetched.delete(deliveryId);
+  }
+
+  get driverId(): string {
+    return this.deps.driverId;
+  }
+
+  get isV1(): boolean {
+    return this.manner.isV1;
   }
 
   get isCarrying(): boolean {
     return this.jobs.size > 0;
   }
 
+  /** Here, with nothing in hand and nothing on offer. */
+  get isFree(): boolean {
+    return !this.isAway && !this.isResting && this.jobs.size === 0 && this.liveOffers.size === 0;
+  }
+
+  /** The delivery whose goods they are on the way to fetch; null: none. */
+  get onTheWayTo(): string | null {
+    return this.isAway ? null : this.toPickup;
+  }
+
   /** Works until the signal comes, and finishes nothing after that; whoever starts again with the same id goes on with what is in hand. */
   async work(signal: AbortSignal): Promise<void> {
+    this.day = signal;
+    await this.comeOnDuty();
+    await Promise.all([this.keepSendingPlaces(signal), this.keepAsking(signal)]);
+    await Promise.allSettled([...this.jobs.values()].map(({ done }) => done));
+    this.deps.socket.close();
+  }
+
+  private async comeOnDuty(): Promise<void> {
     const { client, socket, log, driverId } = this.deps;
     await client.sendFixes([{ point: this.place, at: Date.now() }]);
     const started = await client.startShift(null);
     if (!started.ok) log(`driver ${driverId} cannot start: ${started.code}`);
-    socket.listen((news) => this.hear(news, signal));
-    await Promise.all([this.keepSendingPlaces(signal), this.keepAsking(signal)]);
-    await Promise.allSettled([...this.jobs.values()].map(({ done }) => done));
-    socket.close();
+    socket.listen((news) => this.hear(news, this.day));
+  }
+
+  // ---- what others want of them -----------------------------------------------------------------------------------------------
+
+  /** Asks for a break, which lasts until `endRest`. @returns false where the service refuses it */
+  async rest(): Promise<boolean> {
+    this.isResting = (await this.deps.client.startBreak(BREAK_MINUTES)).ok;
+    return this.isResting;
+  }
+
+  /** Back on duty: the break ends, or, where the service ended it in its own way, the shift begins anew. */
+  async endRest(): Promise<void> {
+    const { client } = this.deps;
+    if (!(await client.endBreak()).ok) await client.startShift(null);
+    this.isResting = false;
+  }
+
+  /** Gives up a delivery in hand, and stays on duty. @returns whether the service took it */
+  async giveUp(deliveryId: string): Promise<boolean> {
+    const { client, ledger, driverId } = this.deps;
+    this.jobs.get(deliveryId)?.stop.abort();
+    const answer = await client.leave(deliveryId, 'TOO_FAR');
+    if (!answer.ok) return false;
+    ledger.add({ kind: 'gaveUp', deliveryId, driverId });
+    this.counts.gaveUp += 1;
+    return true;
   }
 
   // ---- hearing ----------------------------------------------------------------------------------------------------------------
@@ -94,9 +168,11 @@ export class SimulatedDriver {
   }
 
   private async keepAsking(signal: AbortSignal): Promise<void> {
-    while (await pause(ASK_EVERY_MS, signal)) {
+    while (await pause(this.rhythm.askMs, signal)) {
+      if (this.isAway) continue;
       const view = await this.unlessAway(this.deps.client.view(), signal);
-      if (!view?.ok) continue;
+      if (!view?.ok || this.isGone()) continue;
+      if (view.availability === 'OFFLINE' && this.manner.vanishing && !this.isResting) await this.unlessAway(this.deps.client.startShift(null), signal);
       const unheard = view.offers.filter(({ offerId }) => !this.seenOffers.has(offerId)).length + view.deliveryIds.filter((id) => !this.jobs.has(id)).length;
       this.counts.foundByAsking += unheard;
       if (unheard > 0) this.hear({ kind: 'state', offers: view.offers, deliveryIds: view.deliveryIds }, signal);
@@ -134,6 +210,7 @@ export class SimulatedDriver {
     if (!answer.ok) return void (this.counts.refusedLate += 1);
     this.counts.accepted += 1;
     ledger.add({ kind: 'accepted', deliveryId, offerId, driverId, assignmentId: answer.assignmentId });
+    if (this.vanishesNow(deliveryId)) return this.vanish('vanishedBeforePickup');
     this.takeJob(deliveryId, signal);
   }
 
@@ -145,10 +222,42 @@ export class SimulatedDriver {
     ledger.add({ kind: 'rejected', deliveryId, offerId, driverId });
   }
 
+  // ---- vanishing --------------------------------------------------------------------------------------------------------------
+
+  /** Whether they vanish having accepted this one; or, which is for later, having fetched it. */
+  private vanishesNow(deliveryId: string): boolean {
+    const { random } = this.deps;
+    const { vanishing } = this.manner;
+    if (!vanishing || !random.chance(vanishing.afterAccept)) return false;
+    if (!random.chance(vanishing.withGoods)) return true;
+    this.vanishesWith = deliveryId;
+    return false;
+  }
+
+  /** The phone is off: nothing is said or heard for a while. Then they come on duty anew, and learn what is left of their work. */
+  private async vanish(how: 'vanishedBeforePickup' | 'vanishedWithGoods'): Promise<void> {
+    const { socket, random } = this.deps;
+    const { min, max } = this.manner.vanishing?.awayMs ?? { min: 0, max: 0 };
+    this.counts[how] += 1;
+    this.isAway = true;
+    this.vanishesWith = null;
+    socket.close();
+    for (const { stop } of this.jobs.values()) stop.abort();
+    this.liveOffers.clear();
+    if (!(await pause(random.between(min, max), this.day))) return;
+    this.isAway = false;
+    await this.comeOnDuty();
+  }
+
+  /** Asked anew after each wait: it may have come to that meanwhile. */
+  private isGone(): boolean {
+    return this.isAway;
+  }
+
   // ---- jobs -------------------------------------------------------------------------------------------------------------------
 
   private takeJob(deliveryId: string, signal: AbortSignal): void {
-    if (this.jobs.has(deliveryId) || signal.aborted) return;
+    if (this.jobs.has(deliveryId) || signal.aborted || this.isAway) return;
     const stop = new AbortController();
     const done = this.carry(deliveryId, AbortSignal.any([signal, stop.signal])).finally(() => {
       this.jobs.delete(deliveryId);
@@ -160,9 +269,9 @@ export class SimulatedDriver {
 
   /** From wherever the delivery stands to its end. */
   private async carry(deliveryId: string, signal: AbortSignal): Promise<void> {
-    for (;;) {
+    while (!this.isAway) {
       const delivery = await this.deps.client.delivery(deliveryId);
-      if (!delivery.ok || delivery.driverId !== this.deps.driverId) return;
+      if (!delivery.ok || delivery.driverId !== this.deps.driverId || this.isGone()) return;
       if (!(await this.nextStep(delivery, signal))) return this.afterJob(signal);
     }
   }
@@ -171,11 +280,11 @@ export class SimulatedDriver {
   private async nextStep(delivery: DeliveryView, signal: AbortSignal): Promise<boolean> {
     switch (delivery.status) {
       case 'ASSIGNED':
-        return (await this.rideTo(delivery.pickup, signal)) && this.step(delivery, 'arriveAtPickup');
+        return (await this.rideToPickup(delivery, signal)) && this.step(delivery, 'arriveAtPickup');
       case 'AT_PICKUP':
         return (await waitUntil(delivery.readyAt, signal)) && (await this.handOver(signal)) && this.step(delivery, 'pickUp');
       case 'PICKED_UP':
-        return (await this.rideTo(delivery.dropoff, signal)) && this.step(delivery, 'arriveAtDropoff');
+        return (await this.takeOver(delivery, signal)) && (await this.rideTo(delivery.dropoff, signal)) && this.step(delivery, 'arriveAtDropoff');
       case 'AT_DROPOFF':
         return (await this.handOver(signal)) && this.atTheDoor(delivery);
       case 'RETURNING':
@@ -189,6 +298,22 @@ export class SimulatedDriver {
       case 'RETURNED':
         return false;
     }
+  }
+
+  private async rideToPickup({ deliveryId, pickup }: DeliveryView, signal: AbortSignal): Promise<boolean> {
+    this.toPickup = deliveryId;
+    const arrived = await this.rideTo(pickup, signal);
+    if (this.toPickup === deliveryId) this.toPickup = null;
+    return arrived;
+  }
+
+  /** Goods that another driver fetched are waiting at a meeting point. */
+  private async takeOver(delivery: DeliveryView, signal: AbortSignal): Promise<boolean> {
+    if (this.fetched.has(delivery.deliveryId)) return true;
+    const view = await this.deps.client.view();
+    const meeting = view.ok ? view.meetings?.get(delivery.deliveryId) : undefined;
+    if (!meeting) return true;
+    return (await this.rideTo(meeting, signal)) && (await this.handOver(signal)) && this.step(delivery, 'pickUp');
   }
 
   private async atTheDoor(delivery: DeliveryView): Promise<boolean> {
@@ -207,6 +332,8 @@ export class SimulatedDriver {
     // Cancelled, or given to another, while we were riding: what the delivery is now says what to do.
     if (!answer.ok) return true;
     ledger.add({ kind: 'step', deliveryId, driverId, step });
+    if (step === 'pickUp') this.fetched.add(deliveryId);
+    if (step === 'pickUp' && this.vanishesWith === deliveryId) this.inBackground(this.vanish('vanishedWithGoods'));
     if (step === 'deliver') this.counts.delivered += 1;
     if (step === 'returnGoods') this.counts.returned += 1;
     return true;
@@ -215,7 +342,7 @@ export class SimulatedDriver {
   /** Now and then a break, shorter than asked for. v1 apps know none. */
   private async afterJob(signal: AbortSignal): Promise<void> {
     const { client, random } = this.deps;
-    if (this.manner.isV1 || !random.chance(this.manner.odds.breakAfterJob)) return;
+    if (this.isAway || this.manner.isV1 || !random.chance(this.manner.odds.breakAfterJob)) return;
     if (!(await client.startBreak(BREAK_MINUTES)).ok) return;
     this.counts.breaks += 1;
     await pause((BREAK_MINUTES * 60_000) / this.manner.speed, signal);
@@ -248,10 +375,10 @@ export class SimulatedDriver {
   private async keepSendingPlaces(signal: AbortSignal): Promise<void> {
     let batch: Fix[] = [];
     let lastSentAt = 0;
-    while (await pause(FIX_EVERY_MS.riding, signal)) {
+    while (await pause(FIX_EVERY_MS, signal)) {
       if (this.ride) batch.push(this.fix());
-      const isDue = this.ride ? batch.length >= BATCH : Date.now() - lastSentAt >= FIX_EVERY_MS.idle;
-      if (!isDue) continue;
+      const isDue = this.ride ? batch.length >= this.rhythm.batch : Date.now() - lastSentAt >= this.rhythm.idleMs;
+      if (!isDue || this.isAway) continue;
       const fixes = batch.length > 0 ? batch : [this.fix()];
       batch = [];
       lastSentAt = Date.now();

@@ -32,6 +32,11 @@ export class Inspection {
     return rows[0]?.live ?? 0;
   }
 
+  /** Whether a driver stands on the live map as one to be found. */
+  async isOnMap(driverId: string): Promise<boolean> {
+    return (await this.redis.zscore('drivers:geo', driverId)) !== null;
+  }
+
   /** All that the service keeps in Redis is gone. */
   async flushRedis(): Promise<void> {
     await this.redis.flushdb();

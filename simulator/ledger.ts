@@ -8,7 +8,11 @@ export type Acknowledged =
   | { kind: 'rejected'; deliveryId: string; offerId: string; driverId: string }
   | { kind: 'step'; deliveryId: string; driverId: string; step: Step }
   | { kind: 'failed'; deliveryId: string; driverId: string }
-  | { kind: 'cancelled'; deliveryId: string };
+  | { kind: 'cancelled'; deliveryId: string }
+  | { kind: 'gaveUp'; deliveryId: string; driverId: string }
+  | { kind: 'byHand'; deliveryId: string; driverId: string; assignmentId: string }
+  /** What ops did otherwise, by its entry in the audit trail. */
+  | { kind: 'opsAct'; deliveryId: string; entry: 'pay_raised' | 'search_resumed' | 'case_acknowledged' };
 
 /** All that was acknowledged in a run. */
 export class Ledger {
@@ -52,7 +56,20 @@ function whatIsLost(acknowledged: Acknowledged, delivery: RecordedDelivery): str
       return ['FAILED', 'RETURNING', 'RETURNED'].includes(delivery.status) ? null : `it is ${delivery.status}`;
     case 'cancelled':
       return delivery.status === 'CANCELLED' ? null : `it is ${delivery.status}`;
+    case 'gaveUp':
+      return delivery.assignments.some(({ driverId, state }) => driverId === acknowledged.driverId && state === 'LOST') ? null : `driver ${acknowledged.driverId} is not in the record as lost`;
+    case 'byHand':
+      return lostByHand(acknowledged, delivery);
+    case 'opsAct':
+      return delivery.moves.some(({ kind }) => kind === acknowledged.entry) ? null : `${acknowledged.entry} is not in the audit trail`;
   }
+}
+
+function lostByHand({ assignmentId, driverId }: Extract<Acknowledged, { kind: 'byHand' }>, { assignments }: RecordedDelivery): string | null {
+  const made = assignments.find((each) => each.assignmentId === assignmentId);
+  if (!made) return `assignment ${assignmentId} is not in the record`;
+  const isByHand = made.way === 'MANUAL' || made.way === 'HANDOVER';
+  return isByHand && made.driverId === driverId ? null : `assignment ${assignmentId} is driver ${made.driverId}'s, by ${made.way}`;
 }
 
 function offerProblem(delivery: RecordedDelivery, { offerId, driverId }: { offerId: string; driverId: string }, wanted: 'ACCEPTED' | 'REJECTED'): string | null {

@@ -29,6 +29,8 @@ export type PlacedOrder = { deliveryId: string; sellerOrderId: string; sentAt: n
 
 const READY_MINUTES = { min: 0, max: 8 };
 const CANCEL_AFTER_MS = { min: 500, max: 6_000 };
+/** Maarssen: over 23 km from every place in the city's zones, which is farther than any search goes. */
+export const FAR_DEPOT = { address: 'Industrieweg 4, Maarssen', point: { lat: 52.139, lng: 5.041 } } as const;
 const STREETS = ['Spuistraat', 'Overtoom', 'Sarphatistraat', 'Rijnstraat', 'Amstelkade', 'Weesperzijde', 'Insulindeweg', 'Molukkenstraat', 'Cornelis Schuytstraat', 'Churchilllaan'];
 
 /** Shops that take orders and hand them over, as real merchant clients do. */
@@ -36,6 +38,7 @@ export class OrderFlow {
   /** All, or since the last `forget`. */
   placed: PlacedOrder[] = [];
   placedCount = 0;
+  private hurrying = new AbortController();
 
   constructor(private readonly deps: OrderDeps, private readonly plan: OrderPlan) {}
 
@@ -45,11 +48,24 @@ export class OrderFlow {
     for (let number = 0; this.plan.count === null || number < this.plan.count; number++) {
       // Waiting times between independent customers are exponential; three times the mean is long enough.
       const waitMs = Math.min(3, -Math.log(1 - this.deps.random.next())) * this.plan.everyMs;
-      if (number > 0 && !(await pause(waitMs, signal))) break;
+      if (number > 0) await pause(waitMs, AbortSignal.any([signal, this.hurrying.signal]));
+      if (signal.aborted) break;
+      this.hurrying = new AbortController();
       const placed = await this.place(number);
       if (this.deps.random.chance(this.plan.cancelOdds)) cancels.push(this.cancelLater(placed, signal));
     }
     await Promise.all(cancels);
+  }
+
+  /** The next order of the plan comes now. */
+  hurry(): void {
+    this.hurrying.abort();
+  }
+
+  /** One more order, beside the plan: from a depot so far out of town that no search reaches it. */
+  placeFar(name: string): Promise<PlacedOrder> {
+    const shop = this.deps.random.pick(DEMO_SHOPS);
+    return this.post(shop.merchantId, { ...this.draw(shop, 0), sellerOrderId: `${this.plan.run}-${name}`, pickup: FAR_DEPOT, readyAt: null });
   }
 
   /** For a run that nobody judges. */
@@ -57,12 +73,15 @@ export class OrderFlow {
     this.placed = [];
   }
 
-  private async place(number: number): Promise<PlacedOrder & { client: MerchantClient }> {
-    const { random, clients, ledger, latencies } = this.deps;
-    const shop = random.pick(DEMO_SHOPS);
-    const client = clients.get(shop.merchantId);
-    if (!client) throw new Error(`no client for ${shop.merchantId}`);
-    const order = this.draw(shop, number);
+  private place(number: number): Promise<PlacedOrder & { client: MerchantClient }> {
+    const shop = this.deps.random.pick(DEMO_SHOPS);
+    return this.post(shop.merchantId, this.draw(shop, number));
+  }
+
+  private async post(merchantId: string, order: NewOrder): Promise<PlacedOrder & { client: MerchantClient }> {
+    const { clients, ledger, latencies } = this.deps;
+    const client = clients.get(merchantId);
+    if (!client) throw new Error(`no client for ${merchantId}`);
     const sentAt = Date.now();
     const { deliveryId } = wanted('posting an order', await client.post(order));
     latencies.add('order', Date.now() - sentAt);

@@ -8,6 +8,8 @@ import { poll } from './pause';
 /** One of our own processes, started by a program that has to choose its settings, or to kill it. */
 export type ServiceProcess = {
   readonly name: 'worker' | 'api';
+  /** Before `/health`. */
+  readonly url: string;
   /** Resolves when it answers as ready. @throws Error where it ends before, or takes over a minute */
   ready(): Promise<void>;
   /** kill -9: no goodbye. Resolves when it is gone. */
@@ -43,6 +45,7 @@ function start(name: ServiceProcess['name'], env: NodeJS.ProcessEnv, url: string
   for (const output of [child.stdout, child.stderr]) createInterface({ input: output }).on('line', (line) => process.stderr.write(`${name.padEnd(9)} | ${line}\n`));
   return {
     name,
+    url,
     ready: () => becomeReady(name, child, url),
     kill: async () => end(child, gone, 'SIGKILL'),
     stop: async () => {

@@ -2,6 +2,7 @@ import { v7 as newCorrelationId } from 'uuid';
 import { type DeliveryStatus } from '../../domain/delivery';
 import { type Progress } from '../../domain/loss';
 import { type SeenLoss, type WatchedDriver, type WatchedJob } from '../../domain/lossWatch';
+import { type Message } from '../../domain/message';
 import { type CaseReason } from '../../domain/supportCase';
 import { type VehicleKind } from '../../domain/vehicles';
 import { type Database, msOf, sql } from './database';
@@ -61,6 +62,25 @@ export async function writeProgress(db: Database, news: readonly { assignmentId:
     UPDATE assignments SET nearest_meters = news.nearest_meters, progress_at = news.progress_at
     FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS news(id uuid, nearest_meters int, progress_at timestamptz)
     WHERE assignments.id = news.id AND state = 'ACTIVE'`;
+}
+
+/** Which cities' silence began and ended; the same silence begins once, whoever saw it. */
+type SilenceNews = { began: string[]; ended: string[] };
+
+/**
+ * Keeps which cities are silent since `at` (epoch ms), and what is told of it, in one transaction.
+ * @param canEnd false: nobody can say of the other cities that they are heard again
+ */
+export async function keepSilence(db: Database, silent: readonly string[], { at, canEnd }: { at: number; canEnd: boolean }, tell: (news: SilenceNews) => readonly Message[]): Promise<SilenceNews> {
+  return db.$transaction(async (tx) => {
+    const began = silent.length === 0 ? [] : await tx.$queryRaw<{ id: string }[]>`
+      UPDATE cities SET silent_since = ${new Date(at)} WHERE id = ANY(${[...silent]}) AND silent_since IS NULL RETURNING id`;
+    const ended = !canEnd ? [] : await tx.$queryRaw<{ id: string }[]>`
+      UPDATE cities SET silent_since = NULL WHERE silent_since IS NOT NULL AND id <> ALL(${[...silent]}) RETURNING id`;
+    const news = { began: began.map(({ id }) => id), ended: ended.map(({ id }) => id) };
+    await enqueue(tx, 'lost-drivers', newCorrelationId(), tell(news));
+    return news;
+  });
 }
 
 /** Puts what the deliveries must hear into the outbox; while an earlier news of the same assignment lies there unsent, no other is put in. @returns those that were */

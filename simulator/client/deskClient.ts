@@ -36,8 +36,7 @@ export interface DeskClient {
   /** Frees a driver of all they hold. */
   rescue(driverId: string, why: string): Promise<Outcome<object>>;
   fail(deliveryId: string, reason: ReasonCode, goods: 'RETURN' | 'LOST'): Promise<Outcome<object>>;
-  /** `enabled` null: as the environment has it. */
-  putFeature(name: FeatureName, enabled: boolean | null, why: string): Promise<Outcome<object>>;
+  putFeature(name: FeatureName, enabled: boolean, why: string): Promise<Outcome<object>>;
 }
 
 const POINT = z.object({ lat: z.number(), lng: z.number() });

@@ -275,6 +275,7 @@ describe('a loss', () => {
     expect(await scene.row()).toMatchObject({ status: 'PICKED_UP', driverId });
     expect(await scene.cases()).toMatchObject([{ reason: 'CARRIER_SILENT', driverId, state: 'OPEN' }]);
     await scene.tell({ kind: 'failDelivery', by: OPS, reason: 'VEHICLE_BREAKDOWN', goods: 'RETURN' });
+    expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED', resolution: 'STEP_TAKEN' }]);
     await scene.steps('returnGoods');
     expect(await scene.row()).toMatchObject({ status: 'RETURNED' });
   });

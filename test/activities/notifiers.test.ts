@@ -38,8 +38,8 @@ describe('Slack', () => {
     expect(receiver.bodies()).toEqual([{
       text: 'Warning: No driver for order 42',
       blocks: [
-        { type: 'section', text: { type: 'mrkdwn', text: '*Warning: No driver for order 42*\nUnassigned for 15 minutes.\n<https://dispatch.example/ops/deliveries/42|Open>' } },
-        { type: 'context', elements: [{ type: 'mrkdwn', text: 'city: testville | level: 2 | deliveryId: 42' }] },
+        { type: 'section', text: { type: 'mrkdwn', verbatim: true, text: '*Warning: No driver for order 42*\nUnassigned for 15 minutes.\n<https://dispatch.example/ops/deliveries/42|Open>' } },
+        { type: 'context', elements: [{ type: 'mrkdwn', verbatim: true, text: 'city: testville | level: 2 | deliveryId: 42' }] },
       ],
     }]);
   });
@@ -49,8 +49,8 @@ describe('Slack', () => {
     expect(receiver.bodies()).toEqual([{
       text: 'Resolved: No driver for order 42',
       blocks: [
-        { type: 'section', text: { type: 'mrkdwn', text: '*Resolved: No driver for order 42*' } },
-        { type: 'context', elements: [{ type: 'mrkdwn', text: 'city: testville' }] },
+        { type: 'section', text: { type: 'mrkdwn', verbatim: true, text: '*Resolved: No driver for order 42*' } },
+        { type: 'context', elements: [{ type: 'mrkdwn', verbatim: true, text: 'city: testville' }] },
       ],
     }]);
   });
@@ -62,6 +62,12 @@ describe('Slack', () => {
     expect(body.blocks[0].text.text).toMatch(/^\*Warning: &lt;!channel&gt; A &amp; B\*\n&lt;@U1&gt; x+\n\/ops\/deliveries\/42$/);
     expect(body.blocks[0].text.text.length).toBeLessThanOrEqual(3_000);
     expect(body.blocks[1].elements[0].text).toBe('city: testville | why: &lt;a&gt;');
+  });
+
+  test('is given whole characters only: half of one, or of an escape, it would refuse for good', async () => {
+    for (const title of [`${'x'.repeat(299)}😀`, `${'x'.repeat(298)}<!channel>`]) await slack().notify(notice({ title }));
+    const texts = (receiver.bodies() as { text: string }[]).map(({ text }) => text);
+    expect(texts).toEqual([`Warning: ${'x'.repeat(299)}`, `Warning: ${'x'.repeat(298)}`]);
   });
 });
 

@@ -7,7 +7,7 @@ import { createZoneHealth, type ZoneHealth } from '../../activities/zoneHealth';
 import { AVAILABILITY_LIMITS, type Availability } from '../../domain/availability';
 import { ESCALATION_THRESHOLDS } from '../../domain/escalation';
 import type { Point } from '../../domain/places';
-import type { ZoneFigures } from '../../domain/zoneHealth';
+import { NO_FIGURES, type ZoneFigures } from '../../domain/zoneHealth';
 import { CITY, createDriverWorld, type DriverWorld, MINUTE, type NewDelivery, START } from '../support/driverWorld';
 import { createMemoryDriverMap } from '../support/memoryDriverMap';
 
@@ -172,6 +172,13 @@ describe('a computing', () => {
     expect(await health.compute(CITY)).toMatchObject({ zones: 0, changed: 0 });
     expect(await world.db.zoneHealth.count({ where: { cityId: CITY } })).toBe(1);
     expect(await world.takeMessages()).toHaveLength(1);
+  });
+
+  it('goes on after a clock that was an hour ahead wrote one, and that one is shown as the newest nowhere', async () => {
+    await addDelivery();
+    await world.db.zoneHealth.create({ data: { cityId: CITY, at: new Date(Date.now() + 60 * MINUTE), state: 'OK', reasons: [], figures: { ...NO_FIGURES } } });
+    expect(await health.compute(CITY)).toMatchObject({ zones: 1, critical: 1, changed: 1 });
+    expect(await readLatestHealth(world.db, START - 1)).toMatchObject([{ cityId: CITY, state: 'CRITICAL' }]);
   });
 
   it('is shared by all who ask for the same at once', async () => {

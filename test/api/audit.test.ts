@@ -204,6 +204,9 @@ describe('the case of a delivery', () => {
       entries: [{
         entryId: 'e', at, kind: 'told', cityId: 'rome', deliveryId: 'd', driverId: null, merchantId: null, sellerOrderId: null, actor: { kind: 'ops', id: '@olga' }, from: null, to: null,
         why: '=HYPERLINK("http://x")\nnext line', correlationId: '-2', deviceAt: null, detail: { a: 1 }, chain: 'delivery/d', previousHash: null, hash: 'ff',
+      }, {
+        entryId: 'f', at, kind: 'told', cityId: 'rome', deliveryId: 'd', driverId: null, merchantId: null, sellerOrderId: null, actor: { kind: 'ops', id: 'a\r=1' }, from: null, to: null,
+        why: 'late\n=HYPERLINK(1)', correlationId: 'c', deviceAt: null, detail: null, chain: 'delivery/d', previousHash: 'ff', hash: 'fe',
       }],
       problems: [
         { chain: 'delivery/d', entryId: 'e', cityId: 'rome', kind: 'CONTENT_DIFFERS', detail: 'differs' }, { chain: 'delivery/d', entryId: null, cityId: 'rome', kind: 'NO_ROW', detail: 'none' },
@@ -214,8 +217,9 @@ describe('the case of a delivery', () => {
     expect(delivery).toMatch(/^delivery,2026-11-01T10:00:00\.000Z,d,,,,,,PENDING,,,'\+1,"\{""sellerOrderId"":""o"",/);
     expect(rest).toEqual([
       `entry,2026-11-01T10:00:00.000Z,e,told,ops,'@olga,,,,"'=HYPERLINK(""http://x"")\nnext line",,'-2,"{""a"":1}",,ff,CONTENT_DIFFERS: differs`,
+      'entry,2026-11-01T10:00:00.000Z,f,told,ops,"a\r=1",,,,"late\n=HYPERLINK(1)",,c,,ff,fe,', // a line that is not held together by quotes would begin with a formula
       'problem,,d,,,,,,,,,,,,,NO_ROW: none',
-      'trail,,d,,,,,,NOT_VERIFIED,entries: 1; older ones left out: 0,,,,,,',
+      'trail,,d,,,,,,NOT_VERIFIED,entries: 2; older ones left out: 0,,,,,,',
       '',
     ]);
   });

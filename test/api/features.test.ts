@@ -125,6 +125,12 @@ describe('the evaluation of a feature for one delivery', () => {
     expect((await evaluate('escalation').expect(200)).body).toMatchObject({ on: false, why: 'KILLED', reason: 'DISABLED' });
   });
 
+  it('is that of the id, however it is written', async () => {
+    const key = '019a0000-0000-7000-8000-00000000000a';
+    const of = async (asked: string) => (await world.as(ops()).get(`/v2/ops/features/driver_offers/evaluation?cityId=${CITY}&key=${asked}`).expect(200)).body;
+    expect(await of(key.toUpperCase())).toEqual(await of(key));
+  });
+
   it('needs a feature that exists, a city and a key', async () => {
     await evaluate('eta').expect(404);
     await world.as(ops()).get('/v2/ops/features/escalation/evaluation').expect(400);

@@ -49,6 +49,13 @@ describe('the health of zones', () => {
     for (const caller of [driver('0198c1de-0000-7000-8000-000000000000'), merchant('bakery')]) await world.as(caller).get('/v2/ops/zones/health').expect(403);
   });
 
+  it('is never that of a clock that was ahead', async () => {
+    const city = await world.addCity();
+    await world.db.zoneHealth.createMany({ data: [row(city, null, 2, 'CRITICAL', ['NO_FREE_DRIVERS']), row(city, null, -60, 'OK')] });
+    expect((await read(`/v2/ops/zones/health?cityId=${city}`).expect(200)).body.zones).toMatchObject([{ state: 'CRITICAL' }]);
+    expect((await read(`/v2/ops/zones/health?cityId=${city}&fresh=true`).expect(200)).body.zones).toMatchObject([{ state: 'OK', figures: { searching: 0 } }]);
+  });
+
   it('is computed on demand', async () => {
     const city = await world.addCity();
     await world.addDelivery({ cityId: city });

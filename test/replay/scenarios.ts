@@ -313,6 +313,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   { workflow: WORKFLOWS.presenceSweep, name: 'completed', drivers: [V2], play: (stage) => stage.sweep(WORKFLOWS.presenceSweep) },
   { workflow: WORKFLOWS.escalationSweep, name: 'completed', drivers: [], play: (stage) => stage.sweep(WORKFLOWS.escalationSweep) },
+  { workflow: WORKFLOWS.lostDriversSweep, name: 'completed', drivers: [V2], play: (stage) => stage.sweep(WORKFLOWS.lostDriversSweep) },
   { workflow: WORKFLOWS.openRowsSweep, name: 'completed', drivers: [], play: (stage) => stage.sweep(WORKFLOWS.openRowsSweep) },
   { workflow: WORKFLOWS.auditSweep, name: 'completed', drivers: [], play: (stage) => stage.sweep(WORKFLOWS.auditSweep) },
   { workflow: WORKFLOWS.upkeepSweep, name: 'completed', drivers: [], play: (stage) => stage.sweep(WORKFLOWS.upkeepSweep) },

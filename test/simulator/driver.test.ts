@@ -4,7 +4,7 @@ import { STEPS } from '../../domain/delivery';
 import type { DriverNews, DriverSocket } from '../../simulator/client/driverSocket';
 import { Latencies } from '../../simulator/client/latencies';
 import type { DriverClient, Outcome } from '../../simulator/client/service';
-import { type Odds, SimulatedDriver } from '../../simulator/driver';
+import { type Odds, SimulatedDriver, type Vanishing } from '../../simulator/driver';
 import { Ledger } from '../../simulator/ledger';
 import { randomFrom } from '../../simulator/random';
 
@@ -46,6 +46,7 @@ function service({ ends, firstNews, status = 'OFFERED' }: { ends: string; firstN
       note('fail');
       return { ok: true, status: 'RETURNING' };
     },
+    leave: async () => note('leave'),
   };
   const socket: DriverSocket = {
     listen: (hear) => {
@@ -58,10 +59,10 @@ function service({ ends, firstNews, status = 'OFFERED' }: { ends: string; firstN
   return { asked, client, socket, over, hearing, state };
 }
 
-function driverOf({ client, socket }: Pick<ReturnType<typeof service>, 'client' | 'socket'>, { odds = ALWAYS, isV1 = false }: { odds?: Odds; isV1?: boolean } = {}) {
+function driverOf({ client, socket }: Pick<ReturnType<typeof service>, 'client' | 'socket'>, { odds = ALWAYS, isV1 = false, vanishing }: { odds?: Odds; isV1?: boolean; vanishing?: Vanishing } = {}) {
   const [ledger, heard, log]: [Ledger, Map<string, number>, string[]] = [new Ledger(), new Map(), []];
   const deps = { driverId: 'a', client, socket, random: randomFrom('driver'), ledger, latencies: new Latencies(), heard, log: (line: string) => void log.push(line) };
-  return { driver: new SimulatedDriver(deps, { odds, vehicle: 'CAR', isV1, home: HOME, speed: 1_000, thinkMs: { min: 5, max: 20 } }), ledger, heard, log };
+  return { driver: new SimulatedDriver(deps, { odds, vehicle: 'CAR', isV1, home: HOME, speed: 1_000, thinkMs: { min: 5, max: 20 }, vanishing }), ledger, heard, log };
 }
 
 const OFFER: DriverNews = { kind: 'offered', offer: { offerId: 'o1', deliveryId: 'd1', expiresAt: Date.now() + 30_000, pickup: HOME, dropoff: DOOR, readyAt: 0 } };
@@ -152,5 +153,70 @@ describe('a simulated driver', () => {
     await driver.work(world.over.signal);
     expect(world.asked.slice(-3)).toEqual(['deliver', 'break', 'breakEnd']);
     expect(driver.counts.breaks).toBe(1);
+  });
+
+  describe('who vanishes', () => {
+    const soonBack = { min: 20, max: 30 };
+
+    /** `start` is heard twice: at the beginning, and from whoever is back. */
+    function vanishingFrom(world: ReturnType<typeof service>, withGoods: number) {
+      const { startShift } = world.client;
+      world.client.startShift = async (endsAt) => {
+        const answer = await startShift(endsAt);
+        if (world.asked.filter((what) => what === 'start').length === 2) world.over.abort();
+        return answer;
+      };
+      world.socket.close = () => void world.asked.push('close');
+      return driverOf(world, { vanishing: { afterAccept: 1, withGoods, awayMs: soonBack } });
+    }
+
+    test('is not heard after accepting, until they are back', async () => {
+      const world = service({ ends: 'never', firstNews: [OFFER] });
+      const { driver, ledger } = vanishingFrom(world, 0);
+      await driver.work(world.over.signal);
+      expect(world.asked).toEqual(['start', 'seen', 'accept', 'close', 'start', 'close']);
+      expect(ledger.all().map(({ kind }) => kind)).toEqual(['accepted']);
+      expect(driver.counts).toMatchObject({ accepted: 1, vanishedBeforePickup: 1, vanishedWithGoods: 0 });
+    });
+
+    test('or after they have the goods', async () => {
+      const world = service({ ends: 'never', firstNews: [OFFER] });
+      const { driver } = vanishingFrom(world, 1);
+      await driver.work(world.over.signal);
+      expect(world.asked).toEqual(['start', 'seen', 'accept', 'arriveAtPickup', 'pickUp', 'close', 'start', 'close']);
+      expect(driver.counts).toMatchObject({ vanishedBeforePickup: 0, vanishedWithGoods: 1 });
+    });
+  });
+
+  test('takes goods over where another driver left them', async () => {
+    const world = service({ ends: 'deliver', firstNews: [{ kind: 'assigned', deliveryId: 'd1' }], status: 'PICKED_UP' });
+    world.client.view = async () => ({ ok: true, availability: 'BUSY', offers: [], deliveryIds: ['d1'], meetings: new Map([['d1', DOOR]]) });
+    const { driver } = driverOf(world);
+    await driver.work(world.over.signal);
+    expect(world.asked).toEqual(['start', 'pickUp', 'arriveAtDropoff', 'deliver']);
+  });
+
+  test('gives a delivery up and stops riding for it', async () => {
+    const world = service({ ends: 'leave', firstNews: [OFFER] });
+    const { driver, ledger } = driverOf({ ...world, client: { ...world.client, delivery: async (deliveryId) => ({ ok: true, deliveryId, status: 'ASSIGNED', driverId: 'a', pickup: { lat: 53, lng: 5 }, dropoff: DOOR, readyAt: 0 }) } });
+    const working = driver.work(world.over.signal);
+    while (driver.onTheWayTo === null) await new Promise(setImmediate);
+    expect(driver.isFree).toBe(false);
+    expect(await driver.giveUp('d1')).toBe(true);
+    await working;
+    expect(world.asked).toEqual(['start', 'seen', 'accept', 'leave']);
+    expect(ledger.all().at(-1)).toEqual({ kind: 'gaveUp', deliveryId: 'd1', driverId: 'a' });
+    expect(driver.onTheWayTo).toBeNull();
+  });
+
+  test('rests when asked to, and begins anew where the break was ended for them', async () => {
+    const world = service({ ends: 'never', firstNews: [] });
+    const { driver } = driverOf(world);
+    expect(await driver.rest()).toBe(true);
+    expect(driver.isFree).toBe(false);
+    world.client.endBreak = async () => refused;
+    await driver.endRest();
+    expect(world.asked).toEqual(['break', 'start']);
+    expect(driver.isFree).toBe(true);
   });
 });

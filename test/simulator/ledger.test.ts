@@ -41,8 +41,22 @@ describe('acknowledged answers', () => {
     ['a return that never came', { kind: 'step', deliveryId: 'd1', driverId: 'b', step: 'returnGoods' }, delivered],
     ['a failure that was forgotten', { kind: 'failed', deliveryId: 'd1', driverId: 'b' }, delivered],
     ['a cancel that was forgotten', { kind: 'cancelled', deliveryId: 'd1' }, delivered],
+    ['a driver who is not rid of what they gave up', { kind: 'gaveUp', deliveryId: 'd1', driverId: 'b' }, delivered],
+    ['an assignment by hand that is gone', { kind: 'byHand', deliveryId: 'd1', driverId: 'b', assignmentId: 's9' }, delivered],
+    ['an assignment by hand that was another way', { kind: 'byHand', deliveryId: 'd1', driverId: 'b', assignmentId: 's1' }, delivered],
+    ['an act of ops that left no trace', { kind: 'opsAct', deliveryId: 'd1', entry: 'pay_raised' }, delivered],
   ])('%s is found', (_, acknowledged, record) => {
     expect(lostAcknowledgements([acknowledged], [record])).toHaveLength(1);
+  });
+
+  test('what ops and losses leave in the record is found there', () => {
+    const byHand: RecordedDelivery = {
+      ...delivered, moves: [{ kind: 'pay_raised', from: null, to: null, driverId: null, offerId: null }],
+      assignments: delivered.assignments.flatMap((each) => [{ ...each, assignmentId: 's0', driverId: 'a', state: 'LOST' as const }, { ...each, way: 'HANDOVER' as const }]),
+    };
+    expect(lostAcknowledgements([
+      { kind: 'gaveUp', deliveryId: 'd1', driverId: 'a' }, { kind: 'byHand', deliveryId: 'd1', driverId: 'b', assignmentId: 's1' }, { kind: 'opsAct', deliveryId: 'd1', entry: 'pay_raised' },
+    ], [byHand])).toEqual([]);
   });
 
   test('the ledger forgets when it is told to', () => {

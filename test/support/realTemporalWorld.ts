@@ -12,17 +12,20 @@ import { createAuditCheck } from '../../activities/auditCheck';
 import { type AvailabilityService, createAvailability } from '../../activities/availability';
 import type { DeliveryActivities, EventInput, Told } from '../../activities/delivery';
 import { createLiveMap } from '../../activities/liveMap';
+import { createLostDrivers } from '../../activities/lostDrivers';
 import { createOpenRowsSweep } from '../../activities/openRows';
 import { createMessageHandler } from '../../activities/outboxMessages';
 import type { Clock, Dispatcher } from '../../activities/ports';
 import { createPresence } from '../../activities/presence';
 import { createUnassignedRows } from '../../activities/adapters/unassignedRows';
 import { createEscalationCheck } from '../../activities/escalationCheck';
+import { createSupportCases } from '../../activities/supportCases';
 import { createUpkeep } from '../../activities/upkeep';
 import { createWake } from '../../activities/wake';
 import { createZoneHealth, type ZoneHealthReport } from '../../activities/zoneHealth';
 import type { DispatchLimits } from '../../domain/draft';
 import { ESCALATION_THRESHOLDS } from '../../domain/escalation';
+import { LOSS_LIMITS } from '../../domain/loss';
 import type { Emit } from '../../domain/message';
 import type { Point } from '../../domain/places';
 import { deliveryWorkflowId, offerWithdrawn, TASK_QUEUE } from '../../workflows/contract';
@@ -40,7 +43,7 @@ export type RealTemporalWorld = DispatchWorld & {
   standard: { limits: DispatchLimits; pickup: Point };
   /** So many of the delivery's next transactions fail, as when the database is away. */
   outage: { transactionsLeft: number };
-  /** The clock of the sweep of open rows: ahead of time, it takes young changes for settled ones. */
+  /** The clock of the sweeps: ahead of time, young changes count as settled, and drivers as silent. */
   sweepClock: { aheadMs: number };
   /** Writes a delivery's row and starts its workflow, as the outbox would. */
   dispatch(delivery?: NewDelivery): Promise<RunningDelivery>;
@@ -100,10 +103,14 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
   const handle = createMessageHandler({
     dispatcher, emitter: { emit: async (event) => void emits.push(event) }, syncDriver: createLiveMap({ db, map, clock }).syncDriver, driverFree: wake.driverFree, notify: async () => {},
   });
+  const { sweepLostDrivers } = createLostDrivers({
+    db, map: { look: map.look, heardSince: async () => 0 }, cases: createSupportCases({ db, clock, kick }), clock: () => Date.now() + sweepClock.aheadMs,
+    limits: LOSS_LIMITS, travel, timeScale, log: { warn: () => {} }, kick,
+  });
   const zoneHealth = createZoneHealth({ db, map, clock, freshFixMs: limits.ranking.freshFixMs, waiting: ESCALATION_THRESHOLDS, timeScale, kick });
   const sweepZoneHealth = (): Promise<ZoneHealthReport> => zoneHealth.compute(null);
   const verifyAudit = createAuditCheck({ chains: createAuditChains(db), clock, beat: () => {}, resumeFrom: () => undefined, onReport: () => {} });
-  const activities = { ...failingIn(outage, world.activities), endTimedState: availability.endTimedState, sweepPresence: presence.sweepPresence, sweepOpenRows, keepUp, verifyAudit, sweepZoneHealth, checkEscalation };
+  const activities = { ...failingIn(outage, world.activities), endTimedState: availability.endTimedState, sweepPresence: presence.sweepPresence, sweepOpenRows, keepUp, verifyAudit, sweepZoneHealth, checkEscalation, sweepLostDrivers };
   return { activities, handle, shown: { dispatcher, availability, emits, sweepClock, outage } };
 }
 

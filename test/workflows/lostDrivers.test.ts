@@ -1,15 +1,13 @@
 /** Losses and rescues by the outbox and the deliveries' own workflows, and the sweep by its Schedule, on a real Temporal server. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Worker } from '@temporalio/worker';
-import { createLostDrivers } from '../../activities/lostDrivers';
 import { createRescue } from '../../activities/rescue';
 import { LOSS_LIMITS } from '../../domain/loss';
-import { acceptOffer, takeStep, WORKFLOWS } from '../../workflows/contract';
+import { acceptOffer, takeStep, TASK_QUEUE, WORKFLOWS } from '../../workflows/contract';
+import { PICKUP } from '../support/dispatchWorld';
 import { eventually } from '../support/eventually';
 import { brokenInvariants } from '../support/invariants';
 import { createRealTemporalWorld, type RealTemporalWorld } from '../support/realTemporalWorld';
 import type { RunningDelivery } from '../support/temporalWorld';
-import { workflowsUnderTest } from '../support/workflowsUnderTest';
 
 const correlationId = 'test';
 const OPS = { kind: 'ops', id: 'olga' } as const;
@@ -67,35 +65,11 @@ describe('a rescue of which nobody asks any more', () => {
 
 describe('the sweep of lost drivers', () => {
   test('has a delivery searched for without the driver who fell silent', async () => {
-    const { delivery, driverId, other } = await accepted();
-    const { db, map, deps: { kick, travel } } = world;
-    const now = Date.now() + 10 * 60_000;
-    const heard = { look: async (ids: readonly string[]) => (await map.look(ids)).map((view) => (view.driverId === driverId || view.entry?.lastFix == null ? view : { ...view, entry: { ...view.entry, lastFix: { ...view.entry.lastFix, receivedAt: now } } })), heardSince: async () => 0 };
-    const cases = { resolve: async () => ({ outcome: 'notFound' } as const) };
-    const { sweepLostDrivers } = createLostDrivers({ db, map: heard, cases, clock: () => now, limits: LOSS_LIMITS, travel, timeScale: 1, log: { warn: () => {} }, kick });
-    expect(await sweepLostDrivers(null)).toMatchObject({ told: 1 });
+    const { delivery, other } = await accepted();
+    world.sweepClock.aheadMs = 2 * LOSS_LIMITS.silentMs;
+    await world.map.recordFixes(other, [{ point: PICKUP, at: Date.now(), accuracyMeters: 8, speedMps: null, headingDegrees: null }], Date.now() + world.sweepClock.aheadMs);
+    expect(await world.env.client.workflow.execute(WORKFLOWS.lostDriversSweep, { workflowId: 'lost-drivers', taskQueue: TASK_QUEUE })).toMatchObject({ told: 1 });
     await offeredTo(delivery, other);
     await is(delivery, { losses: 1 });
-  });
-
-  test('is told by its Schedule what the one before it reported', async () => {
-    const { env } = world;
-    const [taskQueue, seen]: [string, unknown[]] = ['sweeps', []];
-    const sweepLostDrivers = async (before: unknown) => {
-      seen.push(before);
-      return { watched: 9, silent: 5, told: 0, withheld: 5, heardAgain: 0, silentCities: [`city-${seen.length}`] };
-    };
-    const worker = await Worker.create({ ...workflowsUnderTest(), connection: env.nativeConnection, namespace: env.namespace, taskQueue, activities: { sweepLostDrivers } });
-    await worker.runUntil(async () => {
-      const schedule = await env.client.schedule.create({
-        scheduleId: 'lost-drivers', spec: {}, action: { type: 'startWorkflow', workflowType: WORKFLOWS.lostDriversSweep, taskQueue, workflowId: 'lost-drivers' },
-      });
-      for (const runs of [1, 2]) {
-        await schedule.trigger();
-        await eventually(`it ran ${runs} times`, async () => seen.length === runs && (await schedule.describe()).info.runningActions.length === 0);
-      }
-      await schedule.delete();
-    });
-    expect(seen).toEqual([null, expect.objectContaining({ silentCities: ['city-1'] })]);
   });
 });

@@ -1,4 +1,4 @@
-import { proxyActivities, workflowInfo } from '@temporalio/workflow';
+import { proxyActivities } from '@temporalio/workflow';
 import type { LostDrivers, LostDriversReport } from '../../activities/lostDrivers';
 
 const { sweepLostDrivers } = proxyActivities<LostDrivers>({
@@ -7,7 +7,7 @@ const { sweepLostDrivers } = proxyActivities<LostDrivers>({
   retry: { initialInterval: '1s', maximumAttempts: 2 },
 });
 
-/** Who on duty is lost (spec 5, ADR 14). Run by a Schedule, which hands each run the report of the last one that ended well. */
+/** Who on duty is lost (spec 5, ADR 14). Run by a Schedule. */
 export async function lostDriversSweep(): Promise<LostDriversReport> {
-  return sweepLostDrivers(workflowInfo().lastResult ?? null);
+  return sweepLostDrivers();
 }

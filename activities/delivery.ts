@@ -1,18 +1,18 @@
 import { type Actor, type DeliveryStatus } from '../domain/delivery';
 import { type Known, knownOf } from '../domain/deadline';
-import { decide, type DeliveryEvent, type FreedDriver, type SearchOutcome } from '../domain/dispatch';
+import { type AskedHandOver, decide, type DeliveryEvent, type FreedDriver, type SearchOutcome } from '../domain/dispatch';
 import { type DispatchFeatures, type DispatchLimits, type Occasion } from '../domain/draft';
 import { type EscalatedState, limitsIn, stateAfterDue, type UnassignedClock } from '../domain/escalation';
 import { type Point, type TravelModel, travelMsFor } from '../domain/places';
 import { type Candidate, nextExclusionEndsAt, rankCandidates, type Ranking, searchRadiusMeters, type Wanted } from '../domain/ranking';
-import { type Answer, type Chosen, type Decision, type Truth } from '../domain/truth';
+import { type Answer, type Chosen, type Decision, type Meeting, type Truth } from '../domain/truth';
 import { type ParcelSize } from '../domain/vehicles';
 import { countChanges, eventSeconds, observeReassignment, searchesWithoutMap } from './dispatchMetrics';
 import { ImpossibleEvent, possible } from './impossibleEvent';
 import { type Clock, type DriverMap, type Features, type NearDriver, type NewId } from './ports';
 
-/** An event as the workflow sends it; the search is filled in here, since only activities can look around. */
-export type WorkflowEvent = Exclude<DeliveryEvent, { kind: 'lookForDriver' }> | { kind: 'lookForDriver'; freed: FreedDriver | null };
+/** An event as the workflow sends it; what only activities can look up is filled in here: who is near, where a hand-over is to be. */
+export type WorkflowEvent = Exclude<DeliveryEvent, { kind: 'lookForDriver' | 'handOver' }> | { kind: 'lookForDriver'; freed: FreedDriver | null } | AskedHandOver;
 
 /** `at` is the workflow's time, epoch ms. */
 export type EventInput = { deliveryId: string; correlationId: string; at: number; event: WorkflowEvent };
@@ -60,6 +60,8 @@ export interface DeliveryStore {
   look(deliveryId: string, touched: Touched): Promise<Truth | undefined>;
   searchFacts(deliveryId: string): Promise<SearchFacts | undefined>;
   candidates(query: CandidateQuery): Promise<CandidateFacts[]>;
+  /** Where goods of this delivery are to be handed over; it never changes. */
+  meeting(deliveryId: string, meetingId: string): Promise<Meeting | null>;
 }
 
 export type DeliveryDeps = {
@@ -101,11 +103,12 @@ async function handle(deps: DeliveryDeps, { deliveryId, correlationId, at, event
   const stop = eventSeconds.startTimer({ event: event.kind });
   const isGivenUp = deps.beginAttempt?.() ?? (() => false);
   const look = event.kind === 'lookForDriver' ? await lookAround(deps, deliveryId, now) : null;
+  const meeting = await meetingOf(deps.store, deliveryId, event);
   let before: Truth | undefined;
   const make = (truth: Truth, picked: readonly string[]): Decision => {
     if (isGivenUp()) throw new Error(`too late: the workflow has begun another attempt at ${event.kind}`);
     before = truth;
-    return possible(() => decide(truth, completed(event, look, picked, offerTtlMs(deps, look)), occasionOf(deps, truth, event, now)));
+    return possible(() => decide(truth, completed(event, { look, picked, ttlMs: offerTtlMs(deps, look), meeting }), occasionOf(deps, truth, event, now)));
   };
   const decision = await deps.store.change(deliveryId, { ...touchedBy(event), ...pickedBy(deps, look) }, make, now, correlationId);
   stop();
@@ -113,6 +116,10 @@ async function handle(deps: DeliveryDeps, { deliveryId, correlationId, at, event
   if (before) observeReassignment(before, decision.next, now);
   if (decision.messages.length > 0) deps.kick();
   return { known: knownOf(decision.next, deps.limits, featuresOf(deps, decision.next).escalation), answer: decision.answer };
+}
+
+async function meetingOf(store: Pick<DeliveryStore, 'meeting'>, deliveryId: string, event: WorkflowEvent): Promise<Meeting | null> {
+  return event.kind === 'handOver' && event.meetingId !== null ? store.meeting(deliveryId, event.meetingId) : null;
 }
 
 function pickedBy({ limits }: DeliveryDeps, look: Look | null): Pick<Touched, 'pickFrom' | 'pickAtMost'> {
@@ -128,7 +135,8 @@ export async function answerFromRow(
 ): Promise<Answer | null> {
   const truth = await deps.store.look(deliveryId, { ...touchedBy(event), pickFrom: [], pickAtMost: 0 });
   if (!truth) return { refused: 'NOT_FOUND', detail: 'no such delivery' };
-  const { next, answer } = decide(truth, event, occasionOf(deps, truth, event, deps.clock()));
+  const asked = event.kind === 'handOver' ? { ...event, meeting: await meetingOf(deps.store, deliveryId, event) } : event;
+  const { next, answer } = decide(truth, asked, occasionOf(deps, truth, event, deps.clock()));
   return next === truth ? answer : null;
 }
 
@@ -248,7 +256,10 @@ function candidatesOf({ travel, timeScale }: DeliveryDeps, near: readonly NearDr
   });
 }
 
-function completed(event: WorkflowEvent, look: Look | null, picked: readonly string[], ttlMs: number): DeliveryEvent {
+type LookedUp = { look: Look | null; picked: readonly string[]; ttlMs: number; meeting: Meeting | null };
+
+function completed(event: WorkflowEvent, { look, picked, ttlMs, meeting }: LookedUp): DeliveryEvent {
+  if (event.kind === 'handOver') return { ...event, meeting };
   if (event.kind !== 'lookForDriver') return event;
   return { ...event, search: look ? outcomeOf(look, picked, ttlMs) : NOT_SEARCHED };
 }

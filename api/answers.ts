@@ -3,7 +3,7 @@ import { ApplicationFailure, WorkflowNotFoundError } from '@temporalio/common';
 import { isGrpcServiceError, ServiceError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
 import { Histogram } from 'prom-client';
 import type { Logger } from 'pino';
-import { type DeliveryEvent } from '../domain/dispatch';
+import { type AskedHandOver, type DeliveryEvent } from '../domain/dispatch';
 import { type Answer, isRefusal } from '../domain/truth';
 import {
   type AcceptOffer, type AssignDriver, type CancelDelivery, CLOSED, deliveryWorkflowId, type FailDelivery, type HandOver, type LeaveDelivery, type RaisePay,
@@ -26,7 +26,7 @@ export type Question =
   | { kind: 'resumeSearch'; args: ResumeSearch };
 
 /** The same as an event, as the row is asked. */
-export type AskedEvent = Extract<DeliveryEvent, { kind: Question['kind'] }>;
+export type AskedEvent = Exclude<Extract<DeliveryEvent, { kind: Question['kind'] }>, { kind: 'handOver' }> | AskedHandOver;
 
 /** Whose workflow is asked. */
 export type AskedDelivery = { deliveryId: string; merchantId: string; sellerOrderId: string };
@@ -127,7 +127,7 @@ export function eventOf({ kind, args }: Question): AskedEvent {
     case 'failDelivery': return { kind, by: args.by, reason: args.reason, goods: args.goods };
     case 'cancelDelivery': return { kind, by: args.by, reason: args.reason };
     case 'assignDriver': return { kind, driverId: args.driverId, by: args.by, override: args.override, why: args.why };
-    case 'handOver': return { kind, driverId: args.driverId, by: args.by, override: args.override, meeting: args.meeting, why: args.why };
+    case 'handOver': return { kind, driverId: args.driverId, by: args.by, override: args.override, meetingId: args.meetingId, why: args.why };
     case 'leaveDelivery': return { kind, driverId: args.driverId, reason: args.reason };
     case 'rescueDelivery': return { kind, driverId: args.driverId, offerId: args.offerId, assignmentId: args.assignmentId, by: args.by, why: args.why };
     case 'raisePay': return { kind, bonusCents: args.bonusCents, by: args.by, why: args.why };

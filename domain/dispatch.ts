@@ -31,6 +31,9 @@ export type DeliveryEvent =
   /** Look at the row again: something else changed it. */
   | { kind: 'readDelivery' };
 
+/** A hand-over as it is asked for: its meeting point is kept by the record, so that no place stands in a history. */
+export type AskedHandOver = Omit<Extract<DeliveryEvent, { kind: 'handOver' }>, 'meeting'> & { meetingId: string | null };
+
 /** What a look around found: the best drivers who could be locked, or why there are none. */
 export type SearchOutcome = {
   /** Best first; more than one only where a wave of a broadcast is to go out. */

@@ -5,10 +5,10 @@ import type { MerchantClient } from './client/service';
 import { wanted } from './client/service';
 import type { Connections } from './client/connections';
 import { DEMO_CITY, DEMO_SHOPS, DEMO_ZONES, demoDriver } from './demoCity';
-import { DEMO_ODDS, type HeardOffers, type Manner, SimulatedDriver } from './driver';
+import { DEMO_ODDS, type Fate, type HeardOffers, type Odds, type OfferAnswer, type Rhythm, SimulatedDriver } from './driver';
 import { Ledger } from './ledger';
 import { pointIn } from './orders';
-import type { Random } from './random';
+import { dealer, type Random } from './random';
 
 /** The demo city, set up and ready to play. */
 export type DemoWorld = {
@@ -24,8 +24,8 @@ export type DemoWorld = {
 
 export type DemoWorldOptions = { connections: Connections; drivers: number; speed: number; random: Random; log: (line: string) => void; temper?: Temper };
 
-/** How the drivers differ from those of the ordinary demo. */
-export type Temper = Partial<Pick<Manner, 'odds' | 'rhythm' | 'vanishing'>>;
+/** How the drivers differ from those of the ordinary demo. What they answer, and what becomes of those who accept, is dealt to all of them from packs. */
+export type Temper = { odds: Odds; rhythm: Rhythm; answers: readonly OfferAnswer[]; fates: readonly Fate[]; awayMs: { min: number; max: number } };
 
 const THINK_MS = { min: 200, max: 1_500 };
 /** So that a second start finds the same drivers. */
@@ -35,6 +35,7 @@ const DRIVER_IDS = '6f1dd4c5-0f5e-5c7f-9d3b-7a3c7c1c4b1a';
 export async function buildDemoWorld({ connections, drivers: count, speed, random, log, temper }: DemoWorldOptions): Promise<DemoWorld> {
   await setUpCity(connections, count);
   const [ledger, latencies, heard] = [new Ledger(), new Latencies(), new Map<string, number>()];
+  const manner = temper ? mannerOf(temper, random) : {};
   const crew = await Promise.all(Array.from({ length: count }, async (_, index) => {
     const driverId = demoDriverId(index);
     const { vehicle, isV1 } = demoDriver(index);
@@ -42,7 +43,7 @@ export async function buildDemoWorld({ connections, drivers: count, speed, rando
     const client = await (isV1 ? connections.v1Driver(driverId) : connections.driver(driverId));
     const socket = connectDriver(connections.apiUrl, await connections.login({ role: 'driver', driverId }), (problem) => log(`driver ${driverId}: ${problem}`));
     const driver = new SimulatedDriver({ driverId, client, socket, random: own, ledger, latencies, heard, log }, {
-      odds: DEMO_ODDS, vehicle, isV1, home: pointIn(own.pick(DEMO_ZONES), own), speed, thinkMs: THINK_MS, ...temper,
+      odds: DEMO_ODDS, vehicle, isV1, home: pointIn(own.pick(DEMO_ZONES), own), speed, thinkMs: THINK_MS, ...manner,
     });
     return { driverId, driver, goHome: () => client.endShift() };
   }));
@@ -51,6 +52,10 @@ export async function buildDemoWorld({ connections, drivers: count, speed, rando
     driverIds: crew.map(({ driverId }) => driverId), drivers: crew.map(({ driver }) => driver), merchants, ledger, latencies, heard,
     endShifts: async () => void (await Promise.allSettled(crew.map(({ goHome }) => goHome()))),
   };
+}
+
+function mannerOf({ odds, rhythm, answers, fates, awayMs }: Temper, random: Random) {
+  return { odds, rhythm, answer: dealer(answers, random.stream('answers')), vanishing: { fate: dealer(fates, random.stream('fates')), awayMs } };
 }
 
 export function demoDriverId(index: number): string {

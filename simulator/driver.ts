@@ -18,18 +18,21 @@ export type Odds = { accept: number; reject: number; breakAfterJob: number; fail
 export const DEMO_ODDS: Odds = { accept: 0.8, reject: 0.12, breakAfterJob: 0.1, failAtDoor: 0.02 };
 
 /**
- * `thinkMs`: how long an offer is looked at. `speed`: how many times faster than in life one rides, waits and rests; the service keeps its own time. `vanishing`: who vanishes
- * after accepting; left out: nobody.
+ * `thinkMs`: how long an offer is looked at. `speed`: how many times faster than in life one rides, waits and rests; the service keeps its own time. `answer`: what they say
+ * to an offer, in place of the odds. `vanishing`: who vanishes after accepting; left out: nobody.
  */
 export type Manner = {
-  odds: Odds; vehicle: VehicleKind; isV1: boolean; home: Point; speed: number; thinkMs: { min: number; max: number }; rhythm?: Rhythm; vanishing?: Vanishing;
+  odds: Odds; vehicle: VehicleKind; isV1: boolean; home: Point; speed: number; thinkMs: { min: number; max: number };
+  rhythm?: Rhythm; answer?: () => OfferAnswer; vanishing?: { fate: () => Fate; awayMs: { min: number; max: number } };
 };
+
+export type OfferAnswer = 'accept' | 'reject' | 'ignore';
+
+/** What becomes of one who accepts: they go on, or are not heard for a while, having accepted or having fetched the goods. */
+export type Fate = 'goesOn' | 'vanishes' | 'vanishesWithGoods';
 
 /** How often the app speaks, in ms: a fix is taken every second and sent by so many while riding (`batch`), or every `idleMs`; and an app that heard nothing asks every `askMs`. */
 export type Rhythm = { batch: number; idleMs: number; askMs: number };
-
-/** How many of those who accept are never heard again (0..1), how many of these have the goods by then (0..1), and how long they stay away. */
-export type Vanishing = { afterAccept: number; withGoods: number; awayMs: { min: number; max: number } };
 
 export type DriverDeps = { driverId: string; client: DriverClient; socket: DriverSocket; random: Random; ledger: Ledger; latencies: Latencies; heard: HeardOffers; log: (line: string) => void };
 
@@ -194,12 +197,16 @@ export class SimulatedDriver {
   }
 
   private async answer(offer: OfferView, signal: AbortSignal): Promise<void> {
-    const { odds } = this.manner;
     const draw = this.deps.random.next();
     if (!this.liveOffers.delete(offer.offerId)) return void (this.counts.refusedLate += 1);
-    if (draw < odds.accept) return this.accept(offer, signal);
-    if (draw < odds.accept + odds.reject) return this.reject(offer);
-    this.counts.ignored += 1;
+    switch (this.manner.answer?.() ?? answerBy(this.manner.odds, draw)) {
+      case 'accept':
+        return this.accept(offer, signal);
+      case 'reject':
+        return this.reject(offer);
+      case 'ignore':
+        this.counts.ignored += 1;
+    }
   }
 
   private async accept({ offerId, deliveryId }: OfferView, signal: AbortSignal): Promise<void> {
@@ -210,7 +217,9 @@ export class SimulatedDriver {
     if (!answer.ok) return void (this.counts.refusedLate += 1);
     this.counts.accepted += 1;
     ledger.add({ kind: 'accepted', deliveryId, offerId, driverId, assignmentId: answer.assignmentId });
-    if (this.vanishesNow(deliveryId)) return this.vanish('vanishedBeforePickup');
+    const fate = this.manner.vanishing?.fate() ?? 'goesOn';
+    if (fate === 'vanishes') return this.vanish('vanishedBeforePickup', deliveryId);
+    if (fate === 'vanishesWithGoods') this.vanishesWith = deliveryId;
     this.takeJob(deliveryId, signal);
   }
 
@@ -224,19 +233,10 @@ export class SimulatedDriver {
 
   // ---- vanishing --------------------------------------------------------------------------------------------------------------
 
-  /** Whether they vanish having accepted this one; or, which is for later, having fetched it. */
-  private vanishesNow(deliveryId: string): boolean {
-    const { random } = this.deps;
-    const { vanishing } = this.manner;
-    if (!vanishing || !random.chance(vanishing.afterAccept)) return false;
-    if (!random.chance(vanishing.withGoods)) return true;
-    this.vanishesWith = deliveryId;
-    return false;
-  }
-
   /** The phone is off: nothing is said or heard for a while. Then they come on duty anew, and learn what is left of their work. */
-  private async vanish(how: 'vanishedBeforePickup' | 'vanishedWithGoods'): Promise<void> {
-    const { socket, random } = this.deps;
+  private async vanish(how: 'vanishedBeforePickup' | 'vanishedWithGoods', deliveryId: string): Promise<void> {
+    const { socket, random, log, driverId } = this.deps;
+    log(`driver ${driverId} vanishes ${how === 'vanishedWithGoods' ? 'with the goods of' : 'having accepted'} ${deliveryId}`);
     const { min, max } = this.manner.vanishing?.awayMs ?? { min: 0, max: 0 };
     this.counts[how] += 1;
     this.isAway = true;
@@ -333,7 +333,7 @@ export class SimulatedDriver {
     if (!answer.ok) return true;
     ledger.add({ kind: 'step', deliveryId, driverId, step });
     if (step === 'pickUp') this.fetched.add(deliveryId);
-    if (step === 'pickUp' && this.vanishesWith === deliveryId) this.inBackground(this.vanish('vanishedWithGoods'));
+    if (step === 'pickUp' && this.vanishesWith === deliveryId) this.inBackground(this.vanish('vanishedWithGoods', deliveryId));
     if (step === 'deliver') this.counts.delivered += 1;
     if (step === 'returnGoods') this.counts.returned += 1;
     return true;
@@ -408,4 +408,9 @@ export class SimulatedDriver {
       return undefined;
     }
   }
+}
+
+function answerBy({ accept, reject }: Odds, draw: number): OfferAnswer {
+  if (draw < accept) return 'accept';
+  return draw < accept + reject ? 'reject' : 'ignore';
 }

@@ -1,4 +1,5 @@
 import type { Temper } from './demoWorld';
+import type { Fate } from './driver';
 
 /** A bad evening: ten minutes of business last one. */
 export const HOSTILE_TIME_SCALE = 10;
@@ -12,14 +13,20 @@ export const LEVEL_1_MS = (LEVEL_MINUTES[1] * 60_000) / HOSTILE_TIME_SCALE;
 /** Orders from out of town, which only ops can give to a driver; the last ones of those asked for. */
 export const FAR_ORDERS = 2;
 
-/** 20 of 100 offers lapse, and of 100 who accept 10 are never heard again, 3 of them with the goods. At the doors all goes well: this is about drivers. */
-export const HOSTILE_TEMPER: Required<Temper> = {
+/** One of ten who accept is never heard again, and of three such ones one has the goods; two of ten offers lapse. At the doors all goes well: this is about drivers. */
+export const HOSTILE_TEMPER: Temper = {
   odds: { accept: 0.7, reject: 0.1, breakAfterJob: 0.05, failAtDoor: 0 },
+  answers: ['accept', 'accept', 'accept', 'accept', 'accept', 'accept', 'accept', 'reject', 'ignore', 'ignore'],
+  fates: [...times<Fate>(27, 'goesOn'), 'vanishes', 'vanishes', 'vanishesWithGoods'],
   // A place counts as fresh for 6 s, and nobody is to be lost who only waits.
   rhythm: { batch: 2, idleMs: 2_000, askMs: 3_000 },
   // Well past the 18 s after which they are lost.
-  vanishing: { afterAccept: 0.1, withGoods: 0.3, awayMs: { min: 50_000, max: 80_000 } },
+  awayMs: { min: 50_000, max: 80_000 },
 };
+
+function times<T>(count: number, card: T): T[] {
+  return Array.from({ length: count }, () => card);
+}
 
 /** The environment of worker and API on such an evening: all features on, and no limits that a hurried one would run into. What the user has set stays, but for the times. */
 export function hostileEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

@@ -167,6 +167,7 @@ export class OpsDesk {
   private byHand(what: 'assigned' | 'handedOver', deliveryId: string, answer: Outcome<{ assignmentId: string; driverId: string }>): void {
     if (!answer.ok) return this.refused(what, answer);
     this.deps.ledger.add({ kind: 'byHand', deliveryId, driverId: answer.driverId, assignmentId: answer.assignmentId });
+    this.deps.log(`ops: delivery ${deliveryId} is ${what === 'assigned' ? 'given' : 'handed over'} to driver ${answer.driverId}`);
     this.given.add(deliveryId);
     this.counts[what] += 1;
   }

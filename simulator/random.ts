@@ -27,6 +27,17 @@ export function randomFrom(seed: string): Random {
   };
 }
 
+/** Deals a pack in a random order, and again: shares come out right also where little is dealt. @throws Error where the pack is empty */
+export function dealer<T>(pack: readonly T[], random: Random): () => T {
+  let left: T[] = [];
+  return () => {
+    if (left.length === 0) left = [...pack];
+    const card = random.pick(left);
+    left.splice(left.indexOf(card), 1);
+    return card;
+  };
+}
+
 function pickFrom<T>(from: readonly T[], draw: number): T {
   const picked = from[Math.floor(draw * from.length)];
   if (picked === undefined) throw new Error('nothing to pick from');

@@ -9,7 +9,7 @@ import type { Known } from '../domain/deadline';
 import type { Actor, ReasonCode, Step } from '../domain/delivery';
 import type { LeaveReason } from '../domain/loss';
 import type { RejectReason } from '../domain/offer';
-import type { Answer, Meeting } from '../domain/truth';
+import type { Answer } from '../domain/truth';
 
 export const TASK_QUEUE = 'dispatch';
 
@@ -50,7 +50,7 @@ export type TakeStep = Traced & { step: Step; by: Actor; deviceAt: number | null
 export type FailDelivery = Traced & { by: Actor; reason: ReasonCode; goods: 'RETURN' | 'LOST' };
 export type CancelDelivery = Traced & { by: Actor; reason: ReasonCode };
 export type AssignDriver = Traced & { driverId: string; by: Actor; override: boolean; why: string };
-export type HandOver = Traced & { driverId: string; by: Actor; override: boolean; meeting: Meeting | null; why: string };
+export type HandOver = Traced & { driverId: string; by: Actor; override: boolean; meetingId: string | null; why: string };
 export type LeaveDelivery = Traced & { driverId: string; reason: LeaveReason };
 export type RescueDelivery = Traced & { driverId: string; offerId: string | null; assignmentId: string | null; by: Actor; why: string };
 export type RaisePay = Traced & { bonusCents: number; by: Actor; why: string };

@@ -49,7 +49,7 @@ export async function delivery({ deliveryId, correlationId }: DeliveryInput): Pr
   setHandler(failDelivery, ({ by, reason, goods, ...traced }) => ask({ kind: 'failDelivery', by, reason, goods }, traced), whileOpen);
   setHandler(cancelDelivery, ({ by, reason, ...traced }) => ask({ kind: 'cancelDelivery', by, reason }, traced), whileOpen);
   setHandler(assignDriver, ({ driverId, by, override, why, ...traced }) => ask({ kind: 'assignDriver', driverId, by, override, why }, traced), whileOpen);
-  setHandler(handOver, ({ driverId, by, override, meeting, why, ...traced }) => ask({ kind: 'handOver', driverId, by, override, meeting, why }, traced), whileOpen);
+  setHandler(handOver, ({ driverId, by, override, meetingId, why, ...traced }) => ask({ kind: 'handOver', driverId, by, override, meetingId, why }, traced), whileOpen);
   setHandler(leaveDelivery, ({ driverId, reason, ...traced }) => ask({ kind: 'leaveDelivery', driverId, reason }, traced), whileOpen);
   setHandler(rescueDelivery, ({ driverId, offerId, assignmentId, by, why, ...traced }) => ask({ kind: 'rescueDelivery', driverId, offerId, assignmentId, by, why }, traced), whileOpen);
   setHandler(raisePay, ({ bonusCents, by, why, ...traced }) => ask({ kind: 'raisePay', bonusCents, by, why }, traced), whileOpen);

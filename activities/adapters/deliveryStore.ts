@@ -22,6 +22,10 @@ export function createDeliveryStore(db: Database): DeliveryStore {
     look: (deliveryId, touched) => lookAtTruth(db, deliveryId, touched),
     searchFacts: (deliveryId) => readSearchFacts(db, deliveryId),
     candidates: (query) => readCandidates(db, query),
+    meeting: async (deliveryId, meetingId) => {
+      const row = await db.meetingPoint.findFirst({ where: { id: meetingId, deliveryId } });
+      return row && { point: { lat: row.lat, lng: row.lng }, address: row.address };
+    },
   };
 }
 

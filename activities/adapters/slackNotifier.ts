@@ -28,18 +28,30 @@ function slackBody({ what, severity, title, text, link, cityId, facts }: Notice,
   return {
     text: heading,
     blocks: [
-      { type: 'section', text: { type: 'mrkdwn', text: lines.join('\n') } },
-      { type: 'context', elements: [{ type: 'mrkdwn', text: cut(details, MAX_TEXT) }] },
+      { type: 'section', text: textOf(lines.join('\n')) },
+      { type: 'context', elements: [textOf(cut(details, MAX_TEXT))] },
     ],
   };
+}
+
+/** `verbatim`: addresses and names that came with an order, such as `@here` in its number, become no links and call nobody. */
+function textOf(text: string): Record<string, unknown> {
+  return { type: 'mrkdwn', verbatim: true, text };
 }
 
 function linkText(link: string, publicUrl: string | null): string {
   return publicUrl === null ? escaped(link) : `<${escaped(`${publicUrl}${link}`)}|Open>`;
 }
 
+/** Whole characters only: a body with half of one is refused, and so would never be heard. */
 function cut(text: string, maxLength: number): string {
-  return escaped(text).slice(0, maxLength);
+  let kept = '';
+  for (const character of text) {
+    const next = escaped(character);
+    if (kept.length + next.length > maxLength) break;
+    kept += next;
+  }
+  return kept;
 }
 
 /** The three characters that have a meaning in Slack's text. */

@@ -87,6 +87,9 @@ export async function readBusyPlaces(db: Database, cityId: string, afterId: stri
   return rows.map(({ id, lastLat: lat, lastLng: lng }) => ({ driverId: id, point: lat === null || lng === null ? null : { lat, lng } }));
 }
 
+/** A clock that was ahead for a while must not stop the computings until its instants have come: by PostgreSQL's clock, and what clocks may differ (`databaseClock`). */
+const NOT_AHEAD = sql`at <= now() + interval '5 seconds'`;
+
 export type HealthRow = { zoneId: string | null; state: ZoneState; reasons: ZoneReason[]; figures: ZoneFigures };
 
 /** The rows of the city's newest computing, and when (epoch ms) that was; null where there is none. */
@@ -113,7 +116,7 @@ export async function writeHealth(
 async function readNewest(tx: Tx, cityId: string): Promise<NewestHealth> {
   const rows = await tx.$queryRaw<{ zoneId: string | null; state: ZoneState; at: Date }[]>`
     SELECT zone_id AS "zoneId", state, at FROM zone_health
-    WHERE city_id = ${cityId} AND at = (SELECT max(at) FROM zone_health WHERE city_id = ${cityId})`;
+    WHERE city_id = ${cityId} AND at = (SELECT max(at) FROM zone_health WHERE city_id = ${cityId} AND ${NOT_AHEAD})`;
   const [first] = rows;
   return first === undefined ? null : { at: msOf(first.at), states: new Map(rows.map(({ zoneId, state }) => [zoneId, state])) };
 }
@@ -124,7 +127,7 @@ export type LatestHealth = Place & { state: ZoneState; figures: ZoneFigures };
 export async function readLatestHealth(db: Database, since: number): Promise<LatestHealth[]> {
   return db.$queryRaw<LatestHealth[]>`
     SELECT h.city_id AS "cityId", h.zone_id AS "zoneId", h.state, h.figures
-    FROM cities c CROSS JOIN LATERAL (SELECT at FROM zone_health WHERE city_id = c.id AND at > ${new Date(since)} ORDER BY at DESC LIMIT 1) newest
+    FROM cities c CROSS JOIN LATERAL (SELECT at FROM zone_health WHERE city_id = c.id AND at > ${new Date(since)} AND ${NOT_AHEAD} ORDER BY at DESC LIMIT 1) newest
     JOIN zone_health h ON h.city_id = c.id AND h.at = newest.at`;
 }
 

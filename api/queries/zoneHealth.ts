@@ -9,12 +9,12 @@ export const MAX_ZONES = 1_000;
 /** The most rows of one zone's history: more than a day by the minute. */
 export const MAX_HISTORY = 1_500;
 
-/** Each zone as of its city's newest computing, the worst first; of one city, or of all that ops may see. */
+/** Each zone as of its city's newest computing, the worst first; of one city, or of all that ops may see. One of a clock that was ahead does not count until its time has come. */
 export function latestHealth(db: PrismaClient, caller: Caller, cityId: string | undefined): Promise<ZoneHealthRow[]> {
   return db.$queryRaw<ZoneHealthRow[]>`
     SELECT h.city_id AS "cityId", h.zone_id AS "zoneId", z.name AS "zoneName", h.state, h.reasons, h.figures, h.at
     FROM cities c
-    CROSS JOIN LATERAL (SELECT at FROM zone_health WHERE city_id = c.id ORDER BY at DESC LIMIT 1) newest
+    CROSS JOIN LATERAL (SELECT at FROM zone_health WHERE city_id = c.id AND at <= now() + interval '5 seconds' ORDER BY at DESC LIMIT 1) newest
     JOIN zone_health h ON h.city_id = c.id AND h.at = newest.at
     LEFT JOIN zones z ON z.id = h.zone_id
     WHERE ${ofCaller(caller, Prisma.sql`c.id`)} AND ${cityId === undefined ? Prisma.sql`true` : Prisma.sql`c.id = ${cityId}`}

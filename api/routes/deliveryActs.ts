@@ -7,7 +7,7 @@ import type { ApiDeps } from '../deps';
 import { type Call, type Endpoint, post, type Reply } from '../endpoint';
 import { line, point, uuid } from '../fields';
 import { Problem } from '../problems';
-import { findCarried } from '../queries/deliveries';
+import { addressDelivery, findCarried } from '../queries/deliveries';
 import { driverExists } from '../queries/drivers';
 import { outcomeView, replyTo } from '../views/outcome';
 
@@ -41,7 +41,9 @@ export function deliveryActEndpoints(deps: ApiDeps): Endpoint[] {
       refusals: ['NOT_PICKED_UP', 'ILLEGAL_TRANSITION', ...ofDriver, 'NOT_ANSWERED_IN_TIME'],
       handle: async (call) => {
         await requireDriver(deps, call.caller, call.body.driverId);
-        return askDelivery(deps, call, { kind: 'handOver', args: { ...call.body, ...by(call) } }, ({ id }) => `handOver/${id}/${wishOf(deps, call)}`);
+        const { meeting: where, ...body } = call.body;
+        const meetingId = where && (await keepMeeting(deps, call, where));
+        return askDelivery(deps, call, { kind: 'handOver', args: { ...body, meetingId, ...by(call) } }, ({ id }) => `handOver/${id}/${wishOf(deps, call)}`);
       },
     }),
     post({
@@ -70,6 +72,14 @@ function by({ caller, correlationId }: Pick<Call<unknown, unknown, unknown>, 'ca
 
 async function requireDriver({ db }: ApiDeps, caller: Caller, driverId: string): Promise<void> {
   if (!(await driverExists(db, caller, driverId))) throw new Problem('NOT_FOUND', 'there is no such driver');
+}
+
+/** The workflow is told the id: no place and no address stands in its history. */
+async function keepMeeting(deps: ApiDeps, { caller, params }: Call<{ id: string }, unknown, unknown>, { point: place, address }: z.output<typeof meeting>): Promise<string> {
+  const delivery = await addressDelivery(deps.db, caller, params.id);
+  if (!delivery) throw noDelivery();
+  const { id } = await deps.db.meetingPoint.create({ data: { id: deps.newId(), deliveryId: delivery.id, ...place, address, byId: caller.subject } });
+  return id;
 }
 
 /** By the driver's own assignment: the delivery is theirs no longer once they are rid of it, and a repeat must still find the first answer. */

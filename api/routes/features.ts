@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { FeatureSetting } from '../../domain/rollout';
 import type { ApiDeps, FeatureReport } from '../deps';
 import { type Call, type Endpoint, get, NOTHING, put, type Reply } from '../endpoint';
-import { instantText, iso, line, slug } from '../fields';
+import { instantText, iso, line, slug, uuid } from '../fields';
 import { Problem } from '../problems';
 
 const percent = z.int().min(0).max(100);
@@ -42,7 +42,9 @@ const evaluation = z.strictObject({
 }).meta({ id: 'FeatureEvaluation' });
 
 const byName = z.strictObject({ name: z.string().regex(/^[a-z][a-z_]{0,63}$/) });
-const subject = z.strictObject({ cityId: slug, key: line(128).meta({ description: 'The id of a delivery; for availability_states of a driver' }) });
+/** The draw goes by the letters of the id, and ids of ours are in lower case. */
+const key = line(128).transform((text) => uuid.safeParse(text).data ?? text);
+const subject = z.strictObject({ cityId: slug, key: key.meta({ description: 'The id of a delivery; for availability_states of a driver' }) });
 const common = { tag: 'features', roles: ['ops'] } as const;
 
 /** Features at run time: read by all ops, changed by ops of all cities (spec 7). */

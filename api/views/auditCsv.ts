@@ -8,7 +8,8 @@ type Line = Partial<Record<(typeof COLUMNS)[number], string | null>>;
 
 /**
  * One delivery's case as one table (RFC 4180, UTF-8 with its mark, so that spreadsheets read it right): the delivery, its offers and assignments with their why, then the
- * entries in the order of their chain. Cells that a spreadsheet would take for a formula begin with an apostrophe.
+ * entries in the order of their chain. Cells that a spreadsheet would take for a formula begin with an apostrophe; what has a line break is quoted, or the rest of it would be a
+ * line of its own, and perhaps begin with a formula.
  */
 export function caseCsv({ delivery, offers, assignments, entries, entriesLeftOut, verified, problems }: CaseView): string {
   const { deliveryId, createdAt, status, reasonCode, correlationId, driverId, ...rest } = delivery;
@@ -22,7 +23,7 @@ export function caseCsv({ delivery, offers, assignments, entries, entriesLeftOut
     ...problems.filter(({ entryId }) => entryId === null).map(({ kind, detail }): Line => ({ record: 'problem', id: deliveryId, problem: `${kind}: ${detail}` })),
     { record: 'trail', id: deliveryId, to: verified ? 'VERIFIED' : 'NOT_VERIFIED', why: `entries: ${entries.length}; older ones left out: ${entriesLeftOut}` },
   ];
-  return stringify(lines, { header: true, columns: [...COLUMNS], escape_formulas: true, record_delimiter: 'windows', bom: true });
+  return stringify(lines, { header: true, columns: [...COLUMNS], escape_formulas: true, quoted_match: /[\r\n]/, record_delimiter: 'windows', bom: true });
 }
 
 function entryLine(entry: EntryView, problems: CaseView['problems']): Line {

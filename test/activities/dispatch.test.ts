@@ -279,7 +279,7 @@ const REPEATS: readonly Repeat[] = [
     before: async (scene) => {
       await scene.accepted();
       await scene.steps('arriveAtPickup', 'pickUp');
-      return { kind: 'handOver', driverId: scene.driver(1), by: OPS, override: false, meeting: { point: { lat: 52, lng: 4 }, address: 'the bridge' }, why: 'flat tyre' };
+      return { kind: 'handOver', driverId: scene.driver(1), by: OPS, override: false, meetingId: null, why: 'flat tyre' };
     },
   },
   {

@@ -1,5 +1,6 @@
 /** What each level does, what a loss leads to, and what lapses cost (spec 4 and 5), in the transactions that do it. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { v7 as newId } from 'uuid';
 import { createDeliveryActivities } from '../../activities/delivery';
 import { ESCALATION_LIMITS } from '../../domain/escalation';
 import { DeliveryScene } from '../support/deliveryScene';
@@ -300,8 +301,8 @@ describe('a hand-over', () => {
     const { driverId } = await scene.accepted();
     await scene.steps('arriveAtPickup', 'pickUp', 'arriveAtDropoff');
     await scene.tell({ kind: 'leaveDelivery', driverId, reason: 'VEHICLE_BREAKDOWN' });
-    const meeting = { point: { lat: 52.372, lng: 4.9 }, address: 'by the bridge' };
-    expect(await scene.answer({ kind: 'handOver', driverId: scene.driver(1), by: OPS, override: false, meeting, why: 'flat tyre' })).toMatchObject({ outcome: 'assigned', driverId: scene.driver(1) });
+    const { id: meetingId } = await world.db.meetingPoint.create({ data: { id: newId(), deliveryId: scene.deliveryId, lat: 52.372, lng: 4.9, address: 'by the bridge', byId: 'olga' } });
+    expect(await scene.answer({ kind: 'handOver', driverId: scene.driver(1), by: OPS, override: false, meetingId, why: 'flat tyre' })).toMatchObject({ outcome: 'assigned', driverId: scene.driver(1) });
     expect(await scene.row()).toMatchObject({ status: 'PICKED_UP', driverId: scene.driver(1), pinned: true });
     expect(await scene.assignments()).toMatchObject([{ state: 'HANDED_OVER' }, { state: 'ACTIVE', way: 'HANDOVER', meetingLat: 52.372, meetingLng: 4.9, meetingAddress: 'by the bridge' }]);
     expect(await scene.driverRow()).toMatchObject({ availability: 'OFFLINE', activeAssignments: 0, earnedTodayCents: 0 });
@@ -317,7 +318,7 @@ describe('a hand-over', () => {
     await scene.accepted();
     await scene.steps('arriveAtPickup', 'pickUp');
     await scene.tell(scene.fail('NOT_AT_HOME'));
-    await scene.tell({ kind: 'handOver', driverId: scene.driver(1), by: OPS, override: false, meeting: null, why: 'shift ends' });
+    await scene.tell({ kind: 'handOver', driverId: scene.driver(1), by: OPS, override: false, meetingId: null, why: 'shift ends' });
     expect(await scene.row()).toMatchObject({ status: 'RETURNING', driverId: scene.driver(1) });
     expect(await scene.step('returnGoods', scene.driver(1))).toMatchObject({ outcome: 'moved', status: 'RETURNED' });
   });
@@ -325,7 +326,7 @@ describe('a hand-over', () => {
   test('before the pickup, or to who has the goods, is refused', async () => {
     const scene = await set([{}, {}]);
     await scene.accepted();
-    const to = (index: number) => scene.answer({ kind: 'handOver', driverId: scene.driver(index), by: OPS, override: false, meeting: null, why: 'test' });
+    const to = (index: number) => scene.answer({ kind: 'handOver', driverId: scene.driver(index), by: OPS, override: false, meetingId: null, why: 'test' });
     expect(await to(1)).toMatchObject({ refused: 'NOT_PICKED_UP' });
     await scene.steps('arriveAtPickup', 'pickUp');
     expect(await to(0)).toMatchObject({ refused: 'DRIVER_HAS_NO_ROOM' });

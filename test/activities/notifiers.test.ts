@@ -64,7 +64,7 @@ describe('Slack', () => {
     expect(body.blocks[1].elements[0].text).toBe('city: testville | why: &lt;a&gt;');
   });
 
-  test('is given whole characters only: half of one, or of an escape, it would refuse for good', async () => {
+  test('is given whole characters only: with half of one the whole body would be refused, for good', async () => {
     for (const title of [`${'x'.repeat(299)}😀`, `${'x'.repeat(298)}<!channel>`]) await slack().notify(notice({ title }));
     const texts = (receiver.bodies() as { text: string }[]).map(({ text }) => text);
     expect(texts).toEqual([`Warning: ${'x'.repeat(299)}`, `Warning: ${'x'.repeat(298)}`]);

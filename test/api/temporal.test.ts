@@ -56,7 +56,7 @@ describe('asking a real Temporal', () => {
     expect(await ask({ kind: 'raisePay', args: { bonusCents: 300, by, why: 'rain', correlationId: 'test' } })).toEqual({ outcome: 'payRaised', deliveryId, payCents: 1_000 });
     expect(await ask({ kind: 'assignDriver', args: { driverId: one, by, override: false, why: 'near', correlationId: 'test' } })).toMatchObject({ outcome: 'assigned', driverId: one });
     for (const name of ['arriveAtPickup', 'pickUp'] as const) expect(await step(name)).toMatchObject({ outcome: 'moved' });
-    const args = { driverId: two, by, override: false, meeting: { point: PICKUP, address: null }, why: 'flat tyre', correlationId: 'test' };
+    const args = { driverId: two, by, override: false, meetingId: null, why: 'flat tyre', correlationId: 'test' };
     const handed = await ask({ kind: 'handOver', args }, 'hand-1');
     expect(handed).toMatchObject({ outcome: 'assigned', driverId: two });
     expect(await ask({ kind: 'handOver', args }, 'hand-1')).toEqual(handed);

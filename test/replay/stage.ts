@@ -96,8 +96,7 @@ export class Stage {
   }
 
   handOver({ handle }: RunningDelivery, driverId: string): Promise<Answer> {
-    const meeting = { point: this.world.standard.pickup, address: null };
-    return handle.executeUpdate(handOver, { args: [{ driverId, by: OPS, override: false, meeting, why: 'flat tyre', correlationId }] });
+    return handle.executeUpdate(handOver, { args: [{ driverId, by: OPS, override: false, meetingId: null, why: 'flat tyre', correlationId }] });
   }
 
   async rescue({ handle, deliveryId }: RunningDelivery, driverId: string): Promise<Answer> {

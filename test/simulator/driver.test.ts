@@ -4,7 +4,7 @@ import { STEPS } from '../../domain/delivery';
 import type { DriverNews, DriverSocket } from '../../simulator/client/driverSocket';
 import { Latencies } from '../../simulator/client/latencies';
 import type { DriverClient, Outcome } from '../../simulator/client/service';
-import { type Odds, SimulatedDriver, type Vanishing } from '../../simulator/driver';
+import { type Fate, type Odds, type OfferAnswer, SimulatedDriver } from '../../simulator/driver';
 import { Ledger } from '../../simulator/ledger';
 import { randomFrom } from '../../simulator/random';
 
@@ -59,10 +59,11 @@ function service({ ends, firstNews, status = 'OFFERED' }: { ends: string; firstN
   return { asked, client, socket, over, hearing, state };
 }
 
-function driverOf({ client, socket }: Pick<ReturnType<typeof service>, 'client' | 'socket'>, { odds = ALWAYS, isV1 = false, vanishing }: { odds?: Odds; isV1?: boolean; vanishing?: Vanishing } = {}) {
+function driverOf({ client, socket }: Pick<ReturnType<typeof service>, 'client' | 'socket'>, { odds = ALWAYS, isV1 = false, fate, answer }: { odds?: Odds; isV1?: boolean; fate?: Fate; answer?: OfferAnswer } = {}) {
   const [ledger, heard, log]: [Ledger, Map<string, number>, string[]] = [new Ledger(), new Map(), []];
   const deps = { driverId: 'a', client, socket, random: randomFrom('driver'), ledger, latencies: new Latencies(), heard, log: (line: string) => void log.push(line) };
-  return { driver: new SimulatedDriver(deps, { odds, vehicle: 'CAR', isV1, home: HOME, speed: 1_000, thinkMs: { min: 5, max: 20 }, vanishing }), ledger, heard, log };
+  const manner = { answer: answer && (() => answer), vanishing: fate && { fate: () => fate, awayMs: { min: 20, max: 30 } } };
+  return { driver: new SimulatedDriver(deps, { odds, vehicle: 'CAR', isV1, home: HOME, speed: 1_000, thinkMs: { min: 5, max: 20 }, ...manner }), ledger, heard, log };
 }
 
 const OFFER: DriverNews = { kind: 'offered', offer: { offerId: 'o1', deliveryId: 'd1', expiresAt: Date.now() + 30_000, pickup: HOME, dropoff: DOOR, readyAt: 0 } };
@@ -86,6 +87,15 @@ describe('a simulated driver', () => {
     await driver.work(world.over.signal);
     expect(world.asked).toEqual(['start', 'seen', 'reject']);
     expect(ledger.all()).toEqual([{ kind: 'rejected', deliveryId: 'd1', offerId: 'o1', driverId: 'a' }]);
+  });
+
+  test.each<[OfferAnswer, string[]]>([['reject', ['reject']], ['ignore', []]])('answers as it was dealt, whatever the odds: %s', async (answer, asked) => {
+    const world = service({ ends: 'reject', firstNews: [OFFER] });
+    const { driver } = driverOf(world, { answer });
+    if (answer === 'ignore') setTimeout(() => world.over.abort(), 100);
+    await driver.work(world.over.signal);
+    expect(world.asked).toEqual(['start', 'seen', ...asked]);
+    expect(driver.counts.ignored).toBe(answer === 'ignore' ? 1 : 0);
   });
 
   test('does not answer an offer that was withdrawn meanwhile', async () => {
@@ -156,10 +166,8 @@ describe('a simulated driver', () => {
   });
 
   describe('who vanishes', () => {
-    const soonBack = { min: 20, max: 30 };
-
     /** `start` is heard twice: at the beginning, and from whoever is back. */
-    function vanishingFrom(world: ReturnType<typeof service>, withGoods: number) {
+    function vanishingFrom(world: ReturnType<typeof service>, fate: Fate) {
       const { startShift } = world.client;
       world.client.startShift = async (endsAt) => {
         const answer = await startShift(endsAt);
@@ -167,12 +175,12 @@ describe('a simulated driver', () => {
         return answer;
       };
       world.socket.close = () => void world.asked.push('close');
-      return driverOf(world, { vanishing: { afterAccept: 1, withGoods, awayMs: soonBack } });
+      return driverOf(world, { fate });
     }
 
     test('is not heard after accepting, until they are back', async () => {
       const world = service({ ends: 'never', firstNews: [OFFER] });
-      const { driver, ledger } = vanishingFrom(world, 0);
+      const { driver, ledger } = vanishingFrom(world, 'vanishes');
       await driver.work(world.over.signal);
       expect(world.asked).toEqual(['start', 'seen', 'accept', 'close', 'start', 'close']);
       expect(ledger.all().map(({ kind }) => kind)).toEqual(['accepted']);
@@ -181,7 +189,7 @@ describe('a simulated driver', () => {
 
     test('or after they have the goods', async () => {
       const world = service({ ends: 'never', firstNews: [OFFER] });
-      const { driver } = vanishingFrom(world, 1);
+      const { driver } = vanishingFrom(world, 'vanishesWithGoods');
       await driver.work(world.over.signal);
       expect(world.asked).toEqual(['start', 'seen', 'accept', 'arriveAtPickup', 'pickUp', 'close', 'start', 'close']);
       expect(driver.counts).toMatchObject({ vanishedBeforePickup: 0, vanishedWithGoods: 1 });

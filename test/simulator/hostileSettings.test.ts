@@ -22,13 +22,14 @@ describe('the settings of a bad evening', () => {
   test('who is there shows it often enough to count as there; who vanishes stays away long enough to be lost', () => {
     expect(HOSTILE_TEMPER.rhythm.idleMs).toBeLessThan(settings.ranking.freshFixMs / 2);
     expect(HOSTILE_TEMPER.rhythm.batch * 1_000).toBeLessThan(settings.ranking.freshFixMs / 2);
-    expect(HOSTILE_TEMPER.vanishing.awayMs.min).toBeGreaterThan(2 * settings.loss.silentMs);
+    expect(HOSTILE_TEMPER.awayMs.min).toBeGreaterThan(2 * settings.loss.silentMs);
   });
 
   test('20 of 100 offers lapse, and 10 of 100 who accept vanish', () => {
-    const { odds, vanishing } = HOSTILE_TEMPER;
-    expect(1 - odds.accept - odds.reject).toBeCloseTo(0.2);
-    expect(vanishing.afterAccept).toBe(0.1);
+    const { answers, fates } = HOSTILE_TEMPER;
+    expect(answers.filter((answer) => answer === 'ignore').length / answers.length).toBe(0.2);
+    expect(fates.filter((fate) => fate !== 'goesOn').length / fates.length).toBe(0.1);
+    expect(new Set(fates)).toEqual(new Set(['goesOn', 'vanishes', 'vanishesWithGoods']));
   });
 
   test('no search reaches the depot out of town', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { randomFrom } from '../../simulator/random';
+import { dealer, randomFrom } from '../../simulator/random';
 
 const draws = (seed: string, count: number): number[] => {
   const random = randomFrom(seed);
@@ -41,5 +41,18 @@ describe('random', () => {
   test('nothing can be picked from nothing', () => {
     expect(() => randomFrom('x').pick([])).toThrow('nothing to pick from');
     expect(randomFrom('x').pick(['only'])).toBe('only');
+  });
+});
+
+describe('a dealer', () => {
+  test('deals each pack to its end before the next', () => {
+    const deal = dealer(['yes', 'yes', 'no'], randomFrom('deal'));
+    const packs = Array.from({ length: 20 }, () => [deal(), deal(), deal()]);
+    for (const pack of packs) expect([...pack].sort()).toEqual(['no', 'yes', 'yes']);
+    expect(new Set(packs.map((pack) => pack.indexOf('no'))).size).toBe(3);
+  });
+
+  test('has nothing to deal from an empty pack', () => {
+    expect(dealer([], randomFrom('deal'))).toThrow('nothing to pick from');
   });
 });

@@ -1,0 +1,2 @@
+-- The way back. What was agreed stays with the assignments.
+DROP TABLE "meeting_points";

@@ -1,53 +1,42 @@
 /** The worker process: runs workflows and activities, relays the outbox, archives positions. Composition only. */
 import { join } from 'node:path';
-import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
 import { Client } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import Redis from 'ioredis';
 import pino from 'pino';
 import { collectDefaultMetrics } from 'prom-client';
 import { v7 as newId } from 'uuid';
-import { ensureAuditPartitions } from '../activities/adapters/audit';
-import { auditLagMs, createAuditChains, lastFinishedCheck } from '../activities/adapters/auditChains';
+import { auditLagMs, lastFinishedCheck } from '../activities/adapters/auditChains';
 import { connectDatabase } from '../activities/adapters/database';
 import { requireSameTime } from '../activities/adapters/databaseClock';
 import { createDeliveryStore } from '../activities/adapters/deliveryStore';
 import { createFeatureNews } from '../activities/adapters/featureNews';
 import { readFeatureRows } from '../activities/adapters/featureRows';
-import { createOpenRowsStore } from '../activities/adapters/openRowsStore';
 import { createNotifiers } from '../activities/adapters/notifiers';
-import { outboxBacklog, pruneSent } from '../activities/adapters/outbox';
+import { outboxBacklog } from '../activities/adapters/outbox';
 import { PositionArchive } from '../activities/adapters/positionArchive';
 import { createRedisDriverMap } from '../activities/adapters/redisDriverMap';
 import { createRelay, type Relay } from '../activities/adapters/relay';
-import { createNudge, createRunningDeliveries } from '../activities/adapters/runningDeliveries';
-import { createUnassignedRows } from '../activities/adapters/unassignedRows';
 import { createSocketEmitter } from '../activities/adapters/socketEmitter';
 import { createDispatcher } from '../activities/adapters/temporalDispatcher';
-import { pruneHealth, readLatestHealth } from '../activities/adapters/zoneHealthRows';
-import { createAuditCheck } from '../activities/auditCheck';
+import { readLatestHealth } from '../activities/adapters/zoneHealthRows';
 import { createAvailability } from '../activities/availability';
 import { createDeliveryActivities } from '../activities/delivery';
 import { createFeatureRegistry, logFeatures } from '../activities/featureRegistry';
 import { createLiveMap } from '../activities/liveMap';
-import { createLostDrivers } from '../activities/lostDrivers';
 import { createNotices } from '../activities/notices';
-import { createOpenRowsSweep } from '../activities/openRows';
 import { createMessageHandler } from '../activities/outboxMessages';
 import { createPresence, switchStatesOffAtOnce } from '../activities/presence';
-import { createEscalationCheck, escalateAtOnce } from '../activities/escalationCheck';
-import { createSupportCases } from '../activities/supportCases';
-import { createUpkeep } from '../activities/upkeep';
 import { createWake } from '../activities/wake';
-import { createZoneHealth } from '../activities/zoneHealth';
 import { readSettings } from '../settings';
 import { readTemporalSettings } from '../settings/temporal';
 import { ATTEMPT_MS, TASK_QUEUE } from '../workflows/contract';
 import { beginAttempt } from './attempts';
-import { observeAudit, observeAuditCheck } from './auditMetrics';
+import { observeAudit } from './auditMetrics';
 import { startHealthServer } from './health';
-import { observeEscalation, observeOpenRows, observeOutbox } from './metrics';
+import { observeOutbox } from './metrics';
 import { ensureSchedules } from './schedules';
+import { createSweeps } from './sweeps';
 import { installTemporalLog } from './temporalLog';
 import { observeZones } from './zoneMetrics';
 
@@ -95,43 +84,13 @@ async function main(): Promise<void> {
   }), log);
   relayHolder.relay = relay;
 
-  const sweepOpenRows = createOpenRowsSweep({
-    store: createOpenRowsStore(db), running: createRunningDeliveries(client), clock, heartbeat: () => heartbeat(),
-    start: (deliveryId) => dispatcher.startDelivery(deliveryId, newId()),
-    nudge: createNudge(client, newId),
-    onReport: (report) => observeOpenRows(report, log),
-  });
-  const escalation = {
-    rows: createUnassignedRows(db), features, clock, limits: settings.escalation,
-    lookAgain: (deliveryId: string) => dispatcher.signalOfferWithdrawn(deliveryId, { offerId: '', correlationId: newId() }),
-  };
-  const checkEscalation = createEscalationCheck({
-    ...escalation, switchedAt: () => features.changedAt('escalation'), heartbeat: () => heartbeat(), onReport: (report) => observeEscalation(report, log),
-  });
-  escalateAtOnce(features, escalation, log);
-  const keepUp = createUpkeep({
-    ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months), pruneSent: (olderThanMs) => pruneSent(db, olderThanMs),
-    pruneHealth: (olderThanMs) => pruneHealth(db, olderThanMs), clock,
-  });
-  const zoneHealth = createZoneHealth({ db, map, clock, freshFixMs: settings.ranking.freshFixMs, waiting: settings.escalation.thresholds, timeScale: settings.timeScale, kick });
-  const verifyAudit = createAuditCheck({
-    chains: createAuditChains(db), clock, resumeFrom: (): unknown => activityInfo().heartbeatDetails, onReport: (report) => observeAuditCheck(report, log),
-    beat: (progress) => {
-      heartbeat(progress);
-      cancellationSignal().throwIfAborted(); // a worker that is told to stop leaves the rest to another
-    },
-  });
-  const { sweepLostDrivers } = createLostDrivers({
-    db, map, cases: createSupportCases({ db, clock, kick }), clock, limits: settings.loss, travel: settings.travel, timeScale: settings.timeScale, log, kick,
-  });
+  const sweeps = createSweeps({ db, map, client, dispatcher, features, presence, clock, settings, log, kick });
   const worker = await Worker.create({
     connection, namespace: temporal.namespace, taskQueue: TASK_QUEUE,
     workflowBundle: { codePath: join(__dirname, '../workflow-bundle.js') },
     activities: {
       ...createDeliveryActivities({ store, map, features, clock, newId, limits: settings, travel: settings.travel, timeScale: settings.timeScale, kick, beginAttempt }),
-      endTimedState: (end: Parameters<typeof availability.endTimedState>[0]) => availability.endTimedState(end), sweepPresence: () => presence.sweepPresence(), sweepOpenRows, keepUp,
-      checkEscalation,
-      sweepZoneHealth: () => zoneHealth.compute(null), verifyAudit, sweepLostDrivers,
+      endTimedState: (end: Parameters<typeof availability.endTimedState>[0]) => availability.endTimedState(end), ...sweeps,
     },
     maxCachedWorkflows: settings.worker.maxCachedWorkflows,
     maxConcurrentWorkflowTaskExecutions: settings.worker.workflowTaskSlots,

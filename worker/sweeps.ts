@@ -1,0 +1,91 @@
+/** The activities of the Schedules, composed: each proves an invariant and repairs what broke it. */
+import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
+import type { Client } from '@temporalio/client';
+import type { Logger } from 'pino';
+import { v7 as newId } from 'uuid';
+import { ensureAuditPartitions } from '../activities/adapters/audit';
+import { createAuditChains } from '../activities/adapters/auditChains';
+import type { Database } from '../activities/adapters/database';
+import { createOpenRowsStore } from '../activities/adapters/openRowsStore';
+import { pruneSent } from '../activities/adapters/outbox';
+import { createNudge, createRunningDeliveries } from '../activities/adapters/runningDeliveries';
+import { createUnassignedRows } from '../activities/adapters/unassignedRows';
+import { pruneHealth } from '../activities/adapters/zoneHealthRows';
+import { createAuditCheck } from '../activities/auditCheck';
+import { createEscalationCheck, escalateAtOnce } from '../activities/escalationCheck';
+import type { FeatureRegistry } from '../activities/featureRegistry';
+import { createLostDrivers } from '../activities/lostDrivers';
+import { createOpenRowsSweep } from '../activities/openRows';
+import type { Clock, Dispatcher, DriverMap } from '../activities/ports';
+import type { PresenceActivities } from '../activities/presence';
+import { createSupportCases } from '../activities/supportCases';
+import { createUpkeep } from '../activities/upkeep';
+import { createZoneHealth } from '../activities/zoneHealth';
+import type { Settings } from '../settings';
+import { observeAuditCheck } from './auditMetrics';
+import { observeEscalation, observeOpenRows } from './metrics';
+
+export type SweepsDeps = {
+  db: Database;
+  map: DriverMap;
+  client: Client;
+  dispatcher: Dispatcher;
+  features: FeatureRegistry;
+  presence: PresenceActivities;
+  clock: Clock;
+  settings: Settings;
+  log: Logger;
+  kick: () => void;
+};
+
+type SweepName = 'sweepPresence' | 'sweepOpenRows' | 'checkEscalation' | 'sweepLostDrivers' | 'sweepZoneHealth' | 'verifyAudit' | 'keepUp';
+
+/** By the names under which the workflows of workflows/sweeps/ call them. */
+export function createSweeps(deps: SweepsDeps): Record<SweepName, () => Promise<unknown>> {
+  const { db, map, presence, clock, settings, log, kick } = deps;
+  const { travel, timeScale } = settings;
+  const zoneHealth = createZoneHealth({ db, map, clock, freshFixMs: settings.ranking.freshFixMs, waiting: settings.escalation.thresholds, timeScale, kick });
+  const lost = createLostDrivers({ db, map, cases: createSupportCases({ db, clock, kick }), clock, limits: settings.loss, travel, timeScale, log, kick });
+  return {
+    sweepPresence: () => presence.sweepPresence(),
+    sweepOpenRows: openRowsSweep(deps),
+    checkEscalation: escalationCheck(deps),
+    sweepLostDrivers: () => lost.sweepLostDrivers(),
+    sweepZoneHealth: () => zoneHealth.compute(null),
+    verifyAudit: auditCheck(deps),
+    keepUp: createUpkeep({
+      ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months), pruneSent: (olderThanMs) => pruneSent(db, olderThanMs),
+      pruneHealth: (olderThanMs) => pruneHealth(db, olderThanMs), clock,
+    }),
+  };
+}
+
+function openRowsSweep({ db, client, dispatcher, clock, log }: SweepsDeps) {
+  return createOpenRowsSweep({
+    store: createOpenRowsStore(db), running: createRunningDeliveries(client), clock, heartbeat: () => heartbeat(),
+    start: (deliveryId) => dispatcher.startDelivery(deliveryId, newId()),
+    nudge: createNudge(client, newId),
+    onReport: (report) => observeOpenRows(report, log),
+  });
+}
+
+function escalationCheck({ db, dispatcher, features, clock, settings, log }: SweepsDeps) {
+  const escalation = {
+    rows: createUnassignedRows(db), features, clock, limits: settings.escalation,
+    lookAgain: (deliveryId: string) => dispatcher.signalOfferWithdrawn(deliveryId, { offerId: '', correlationId: newId() }),
+  };
+  escalateAtOnce(features, escalation, log);
+  return createEscalationCheck({
+    ...escalation, switchedAt: () => features.changedAt('escalation'), heartbeat: () => heartbeat(), onReport: (report) => observeEscalation(report, log),
+  });
+}
+
+function auditCheck({ db, clock, log }: SweepsDeps) {
+  return createAuditCheck({
+    chains: createAuditChains(db), clock, resumeFrom: (): unknown => activityInfo().heartbeatDetails, onReport: (report) => observeAuditCheck(report, log),
+    beat: (progress) => {
+      heartbeat(progress);
+      cancellationSignal().throwIfAborted(); // a worker that is told to stop leaves the rest to another
+    },
+  });
+}

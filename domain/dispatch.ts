@@ -336,6 +336,7 @@ function driverLeft(draft: Draft, { driverId, offerId, assignmentId, why }: Extr
   if (!assignment || assignment.assignmentId !== assignmentId || isClosed(draft.delivery.status)) return NOTED;
   if (isNoticedLoss(why)) noticeLoss(draft, assignment, why);
   else if (isBeforePickup(draft.delivery.status)) lose(draft, assignment, why);
+  else draft.openCase('CARRIER_GAVE_UP', assignment.driverId); // gone with the goods in hand, or before taking them over from another
   return NOTED;
 }
 

@@ -7,6 +7,10 @@ import { type Database, msOf, type Tx } from './database';
 
 /** A check is in no hurry, and none of the deliveries' transactions waits for it. */
 const CHECK_STATEMENT_MS = 60_000;
+/** The longest that one chain may be walked; some ten thousand entries a second are. */
+const WALK_MS = 3_600_000;
+const WALKED_AT_ONCE = 2_000;
+
 /** So many rows are looked at in one statement for whether they have entries. */
 const ROWS_AT_ONCE = 2_000;
 
@@ -27,6 +31,14 @@ export function createAuditChains(db: Database, statementMs = CHECK_STATEMENT_MS
       for (const row of entries) byChain.get(row.chain)?.push(chainedEntry(row));
       return [...byChain].map(([chain, stored]): StoredChain => ({ chain, entries: stored, head: heads.get(chain) }));
     }),
+    walkChain: (name, onSome) => atOneMoment(async (tx) => {
+      const heads = await readHeads(tx, [name]);
+      await tx.$executeRaw`DECLARE walk NO SCROLL CURSOR FOR SELECT * FROM audit_entries WHERE chain = ${name} ORDER BY at, id`;
+      for (;;) {
+        const some = await tx.$queryRawUnsafe<StoredEntry[]>(`FETCH ${WALKED_AT_ONCE} FROM walk`);
+        if (some.length === 0 || !(await onSome(some.map(chainedEntry)))) return heads.get(name);
+      }
+    }, WALK_MS),
     withoutEntries: ({ since, lastDigits }, kind, after) => atOneMoment(async (tx) => {
       const table = kind === 'delivery' ? 'deliveries' : 'drivers';
       const rows = await tx.$queryRawUnsafe<{ id: string; has: boolean }[]>(`
@@ -47,11 +59,11 @@ export function createAuditChains(db: Database, statementMs = CHECK_STATEMENT_MS
 }
 
 /** All statements see the same moment, so that a change under way is seen either whole or not at all: an entry and the head that names it are written together. */
-function snapshots(db: Database, statementMs: number): <T>(read: (tx: Tx) => Promise<T>) => Promise<T> {
-  return (read) => db.$transaction(async (tx) => {
+function snapshots(db: Database, statementMs: number): <T>(read: (tx: Tx) => Promise<T>, timeoutMs?: number) => Promise<T> {
+  return (read, timeoutMs = 2 * statementMs) => db.$transaction(async (tx) => {
     await tx.$executeRawUnsafe(`SET LOCAL statement_timeout = ${statementMs}`);
     return read(tx);
-  }, { isolationLevel: 'RepeatableRead', timeout: 2 * statementMs, maxWait: 3 * statementMs });
+  }, { isolationLevel: 'RepeatableRead', timeout: timeoutMs, maxWait: 3 * statementMs });
 }
 
 type HeadRow = { chain: string; city_id: string; head: Uint8Array | null };

@@ -18,7 +18,7 @@ export function keepSubscription(db: PrismaClient, driverId: string, { endpoint,
     await tx.pushSubscription.upsert({ where: { endpoint }, create: { id: newId, endpoint, ...fields }, update: fields });
     const kept = await tx.pushSubscription.findMany({ where: { driverId }, orderBy: [{ createdAt: 'desc' }, { id: 'desc' }], select: { id: true } });
     const tooMany = kept.slice(MAX_SUBSCRIPTIONS).map(({ id }) => id);
-    if (tooMany.length > 0) await tx.pushSubscription.deleteMany({ where: { id: { in: tooMany } } });
+    if (tooMany.length > 0) await tx.pushSubscription.deleteMany({ where: { id: { in: tooMany }, driverId } }); // not what became another's meanwhile
     return Math.min(kept.length, MAX_SUBSCRIPTIONS);
   });
 }

@@ -250,3 +250,65 @@ describe('what the worker says of it', () => {
     await forget(chain);
   });
 });
+
+describe('a chain that is very long', () => {
+  /** Written at once, some of it by clocks that differ. */
+  async function longTrail(entries: number): Promise<{ deliveryId: string; chain: string }> {
+    const deliveryId = await order();
+    await world.db.$transaction(async (tx) => {
+      const [row] = await tx.$queryRaw<{ audit_hash: Uint8Array | null }[]>`SELECT audit_hash FROM deliveries WHERE id = ${deliveryId}::uuid FOR UPDATE`;
+      let deliveryHash = row?.audit_hash ?? null;
+      const entry = { kind: 'told', chain: 'delivery', driverId: null, actor: OPS, from: null, to: null, why: null, deviceAt: null, detail: null } as const;
+      for (let written = 0; written < entries; written += 500) {
+        const subject = { cityId: CITY, deliveryId, merchantId: MERCHANT, sellerOrderId: 'order', deliveryHash, driverHashes: {} };
+        const skewMs = written % 1_000 === 0 ? 3 : 0;
+        ({ deliveryHash } = await writeEntries(tx, subject, Array.from({ length: 500 }, () => entry), Date.now() + skewMs, newId()));
+      }
+      await tx.$executeRaw`UPDATE deliveries SET audit_hash = ${deliveryHash} WHERE id = ${deliveryId}::uuid`;
+    }, { timeout: 30_000 });
+    return { deliveryId, chain: `delivery/${deliveryId}` };
+  }
+
+  test('is followed some entries at a time, and what is wrong with it found all the same', async () => {
+    const { chain } = await longTrail(4_500);
+    const real = createAuditChains(world.db);
+    const held: string[] = [];
+    const chains = { ...real, readChains: (names: readonly string[]) => (held.push(...names), real.readChains(names)) };
+    const whole = await check({ chains });
+    expect(whole.report).toMatchObject({ problemCount: 0 });
+    expect(held).not.toContain(chain);
+    const [{ count } = { count: 0 }] = await world.db.$queryRaw<{ count: number }[]>`SELECT count(*)::int AS count FROM audit_entries`;
+    expect(whole.report.entries).toBe(count);
+    const { rows: [{ id }] } = await owner.query('SELECT id FROM audit_entries WHERE chain = $1 ORDER BY at, id OFFSET 4200 LIMIT 1', [chain]);
+    await owner.query(`UPDATE audit_entries SET why = 'nothing happened' WHERE id = $1`, [id]);
+    expect(await said(chain)).toEqual([['CONTENT_DIFFERS', id]]);
+    await owner.query(`UPDATE audit_entries SET why = NULL WHERE id = $1`, [id]);
+    expect(await said(chain)).toEqual([]);
+    await owner.query('UPDATE deliveries SET audit_hash = NULL WHERE id = $1', [chain.slice('delivery/'.length)]);
+    expect((await said(chain)).map(([kind]) => kind)).toEqual(['HEAD_DIFFERS']);
+    await owner.query('DELETE FROM audit_entries WHERE id = $1', [id]);
+    expect((await said(chain)).map(([kind]) => kind)).toContain('LINK_MISSING');
+    await forget(chain);
+  });
+
+  test('lets other work have its turn while it is followed, also where somebody asks', async () => {
+    const { deliveryId, chain } = await longTrail(4_500);
+    const real = createAuditChains(world.db);
+    const turn = { hashes: 0, most: 0, goesOn: true };
+    const chains: typeof real = { ...real, hashOf: (...args) => ((turn.most = Math.max(turn.most, ++turn.hashes)), real.hashOf(...args)) };
+    const other = async (): Promise<void> => {
+      while (turn.goesOn) {
+        await new Promise((resolve) => setImmediate(resolve));
+        turn.hashes = 0;
+      }
+    };
+    const others = other();
+    await createAuditDesk(chains).check(deliveryId);
+    await check({ chains });
+    turn.goesOn = false;
+    await others;
+    expect(turn.most).toBeGreaterThan(10);
+    expect(turn.most).toBeLessThanOrEqual(200);
+    await forget(chain);
+  });
+});

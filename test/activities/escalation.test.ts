@@ -313,6 +313,17 @@ describe('a hand-over', () => {
     expect(await scene.driverRow(1)).toMatchObject({ earnedTodayCents: 700, availability: 'AVAILABLE' });
   });
 
+  test('whose next driver goes offline before taking the goods over is for ops again', async () => {
+    const scene = await set([{}, {}]);
+    await scene.accepted();
+    await scene.steps('arriveAtPickup', 'pickUp');
+    await scene.tell({ kind: 'handOver', driverId: scene.driver(1), by: OPS, override: false, meetingId: null, why: 'shift ends' });
+    const taker = (await scene.assignments()).find(({ driverId }) => driverId === scene.driver(1));
+    await scene.tell({ kind: 'releaseDriver', driverId: scene.driver(1), offerId: null, assignmentId: taker?.id ?? null, why: 'WENT_OFFLINE' });
+    expect(await scene.row()).toMatchObject({ status: 'PICKED_UP', driverId: scene.driver(1) });
+    expect(await scene.cases()).toMatchObject([{ reason: 'CARRIER_GAVE_UP', driverId: scene.driver(1), state: 'OPEN' }]);
+  });
+
   test('goes on with the return where the goods go back', async () => {
     const scene = await set([{}, {}]);
     await scene.accepted();

@@ -3,6 +3,7 @@ import { createECDH, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { v7 as newId } from 'uuid';
 import { type ApiWorld, type Client, createApiWorld, driver, merchant, ops, PUSH_KEY } from '../support/apiWorld';
+import { eventually } from '../support/eventually';
 
 let world: ApiWorld;
 const push = { publicKey: PUSH_KEY as string | null, allowLocal: false };
@@ -46,6 +47,22 @@ describe('a subscription', () => {
     await before.put(service('shared')).expect(200);
     await after.put(service('shared')).expect(200);
     expect([await endpointsOf(before.driverId), await endpointsOf(after.driverId)]).toEqual([[], [service('shared')]]);
+  });
+
+  it('that becomes another’s while its driver has too many is not taken from the other', async () => {
+    const [before, after] = [await someone(), await someone()];
+    for (const name of ['a', 'b', 'c', 'd', 'e']) await before.put(service(`${before.driverId}/${name}`)).expect(200);
+    const oldest = service(`${before.driverId}/a`);
+    let sixth: Promise<{ body: unknown }> | undefined;
+    await world.db.$transaction(async (tx) => {
+      await tx.pushSubscription.update({ where: { endpoint: oldest }, data: { driverId: after.driverId } });
+      sixth = before.put(service(`${before.driverId}/f`)).expect(200).then(({ body }) => ({ body }));
+      await eventually('the sixth waits for it', async () => (await world.db.$queryRaw<object[]>`SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'
+        AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())`).length > 0);
+    });
+    await sixth;
+    expect(await endpointsOf(after.driverId)).toEqual([oldest]);
+    expect(await endpointsOf(before.driverId)).toHaveLength(5);
   });
 
   it('is removed by its driver only, and that again changes nothing', async () => {

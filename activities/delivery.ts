@@ -4,7 +4,7 @@ import { type AskedHandOver, decide, type DeliveryEvent, type FreedDriver, type 
 import { type DispatchFeatures, type DispatchLimits, type Occasion } from '../domain/draft';
 import { type EscalatedState, limitsIn, stateAfterDue, type UnassignedClock } from '../domain/escalation';
 import { type Point, type TravelModel, travelMsFor } from '../domain/places';
-import { type Candidate, nextExclusionEndsAt, rankCandidates, type Ranking, searchRadiusMeters, type Wanted } from '../domain/ranking';
+import { type Candidate, nextExclusionEndsAt, rankCandidates, type Ranking, searchKind, searchRadiusMeters, type Wanted } from '../domain/ranking';
 import { type Answer, type Chosen, type Decision, type Meeting, type Truth } from '../domain/truth';
 import { type ParcelSize } from '../domain/vehicles';
 import { countChanges, eventSeconds, observeReassignment, searchesWithoutMap } from './dispatchMetrics';
@@ -118,8 +118,12 @@ async function handle(deps: DeliveryDeps, { deliveryId, correlationId, at, event
   return { known: knownOf(decision.next, deps.limits, featuresOf(deps, decision.next).escalation), answer: decision.answer };
 }
 
+/** @throws ImpossibleEvent where the id leads nowhere */
 async function meetingOf(store: Pick<DeliveryStore, 'meeting'>, deliveryId: string, event: WorkflowEvent): Promise<Meeting | null> {
-  return event.kind === 'handOver' && event.meetingId !== null ? store.meeting(deliveryId, event.meetingId) : null;
+  if (event.kind !== 'handOver' || event.meetingId === null) return null;
+  const meeting = await store.meeting(deliveryId, event.meetingId);
+  if (!meeting) throw new ImpossibleEvent(`there is no meeting point ${event.meetingId} for delivery ${deliveryId}`);
+  return meeting;
 }
 
 function pickedBy({ limits }: DeliveryDeps, look: Look | null): Pick<Touched, 'pickFrom' | 'pickAtMost'> {
@@ -145,9 +149,9 @@ function occasionOf(deps: Pick<DeliveryDeps, 'newId' | 'limits' | 'features'>, t
 }
 
 /** Flags are read at each event, so that a switch holds from the next one on (spec 7). */
-function featuresOf({ features }: Pick<DeliveryDeps, 'features'>, { delivery: { cityId, deliveryId, driverId } }: Truth): DispatchFeatures {
+function featuresOf({ features }: Pick<DeliveryDeps, 'features'>, { delivery: { cityId, deliveryId } }: Truth): DispatchFeatures {
   return {
-    availabilityStates: features.isOn('availability_states', { cityId, key: driverId ?? deliveryId }),
+    availabilityStates: (driverId) => features.isOn('availability_states', { cityId, key: driverId }),
     escalation: features.isOn('escalation', { cityId, key: deliveryId }),
     autoReassignment: features.isOn('auto_reassignment', { cityId, key: deliveryId }),
   };
@@ -190,7 +194,7 @@ function touchedBy(event: WorkflowEvent): Pick<Touched, 'offerIds' | 'driverIds'
 
 // ---- looking around -----------------------------------------------------------------------------------------------------------
 
-type Look = { facts: SearchFacts; kind: Wanted['kind']; ranking: Ranking; near: readonly NearDriver[]; radiusMeters: number; isBlind: boolean };
+type Look = { facts: SearchFacts; kind: Wanted['kind']; isBroadcastOver: boolean; ranking: Ranking; near: readonly NearDriver[]; radiusMeters: number; isBlind: boolean };
 
 /** Candidates come from the live map and the record, without a lock: the hold reads again. */
 async function lookAround(deps: DeliveryDeps, deliveryId: string, now: number): Promise<Look | null> {
@@ -200,16 +204,17 @@ async function lookAround(deps: DeliveryDeps, deliveryId: string, now: number): 
   const around = plannedSearch(deps, facts, deliveryId, now);
   const look = await lookFor(deps, around, { deliveryId, now });
   // Once a broadcast has asked all whom it may, it is over; apps of v1 are never asked, but may be assigned.
-  const isAsked = around.kind === 'BROADCAST' && !look.isBlind && look.ranking.ranked.length === 0;
-  return isAsked ? lookFor(deps, { ...around, kind: 'SINGLE' }, { deliveryId, now }) : look;
+  const isBroadcastOver = around.kind === 'BROADCAST' && !look.isBlind && look.ranking.ranked.length === 0;
+  return isBroadcastOver ? lookFor(deps, { ...around, kind: 'SINGLE', isBroadcastOver }, { deliveryId, now }) : look;
 }
 
 /** What this search looks for, with the level that is reached by it: a new level searches at once, farther, for more pay, or for many. */
 function plannedSearch({ features, limits }: DeliveryDeps, facts: SearchFacts, deliveryId: string, now: number): Around {
   const subject = { cityId: facts.cityId, key: deliveryId };
-  const state = features.isOn('escalation', subject) ? stateAfterDue(facts, limitsIn(facts.cityEscalationMinutes, limits.escalation), now) : facts;
-  const kind = !features.isOn('driver_offers', subject) ? 'DIRECT' : state.broadcastSince !== null ? 'BROADCAST' : 'SINGLE';
-  return { facts: { ...facts, ...state }, kind, radiusMeters: searchRadiusMeters(facts.searchRound, state.escalationLevel, limits.search) };
+  const escalates = features.isOn('escalation', subject);
+  const state = escalates ? stateAfterDue(facts, limitsIn(facts.cityEscalationMinutes, limits.escalation), now) : facts;
+  const kind = searchKind({ offersOn: features.isOn('driver_offers', subject), escalates, broadcastSince: state.broadcastSince });
+  return { facts: { ...facts, ...state }, kind, isBroadcastOver: false, radiusMeters: searchRadiusMeters(facts.searchRound, state.escalationLevel, limits.search) };
 }
 
 async function lookFor(deps: DeliveryDeps, around: Around, { deliveryId, now }: { deliveryId: string; now: number }): Promise<Look> {
@@ -218,7 +223,7 @@ async function lookFor(deps: DeliveryDeps, around: Around, { deliveryId, now }: 
   return areAllTaken ? lookAmong(deps, around, { deliveryId, limit: LOOKED_AT_MORE, now }) : nearest;
 }
 
-type Around = Pick<Look, 'facts' | 'kind' | 'radiusMeters'>;
+type Around = Pick<Look, 'facts' | 'kind' | 'isBroadcastOver' | 'radiusMeters'>;
 type Looking = { deliveryId: string; limit: number; now: number };
 
 async function lookAmong(deps: DeliveryDeps, around: Around, looking: Looking): Promise<Look> {
@@ -270,13 +275,13 @@ function offerTtlMs({ limits, timeScale }: DeliveryDeps, look: Look | null): num
   return seconds === null ? limits.offerTtlMs : Math.max(1, Math.round((seconds * 1_000) / timeScale)); // rows hold whole milliseconds
 }
 
-const NOT_SEARCHED: SearchOutcome = { chosen: [], isBroadcast: false, inconclusive: 'NOT_MADE', offersOn: false, ttlMs: 0, exclusionEndsAt: null };
+const NOT_SEARCHED: SearchOutcome = { chosen: [], isBroadcast: false, isBroadcastOver: false, inconclusive: 'NOT_MADE', offersOn: false, ttlMs: 0, exclusionEndsAt: null };
 
 function outcomeOf(look: Look, picked: readonly string[], ttlMs: number): SearchOutcome {
-  const { ranking, kind } = look;
+  const { ranking, kind, isBroadcastOver } = look;
   const isContended = picked.length === 0 && ranking.ranked.length > 0;
   return {
-    chosen: picked.map((driverId) => chosenOf(look, driverId)), isBroadcast: kind === 'BROADCAST', offersOn: kind !== 'DIRECT', ttlMs,
+    chosen: picked.map((driverId) => chosenOf(look, driverId)), isBroadcast: kind === 'BROADCAST', isBroadcastOver, offersOn: kind !== 'DIRECT', ttlMs,
     inconclusive: look.isBlind ? 'MAP_AWAY' : isContended ? 'CONTENDED' : null, exclusionEndsAt: nextExclusionEndsAt(ranking.excluded),
   };
 }

@@ -42,7 +42,8 @@ export function observeReassignment(before: Truth, next: Truth, now: number): vo
   if (is.losses > was.losses) losses.inc({ cause: causeOf(next.assignments) });
   if (was.lostAt === null) return;
   const isFirstSince = was.statusSince === was.lostAt; // nothing was tried between
-  if (isFirstSince && (is.status === 'OFFERED' || is.status === 'ASSIGNED')) reassignmentOfferSeconds.observe(Math.max(0, now - was.lostAt) / 1_000);
+  const isByItself = was.heldReason === null; // what waited for ops took as long as they did
+  if (isFirstSince && isByItself && (is.status === 'OFFERED' || is.status === 'ASSIGNED')) reassignmentOfferSeconds.observe(Math.max(0, now - was.lostAt) / 1_000);
   if (is.lostAt === null) reassignments.inc({ result: 'reassigned' });
   else if (is.closedAt !== null && isBeforePickup(was.status)) reassignments.inc({ result: is.reasonCode === 'NO_DRIVER' ? 'nobody_found' : 'cancelled' });
 }

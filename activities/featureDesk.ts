@@ -111,8 +111,9 @@ function spread({ registry, news, log, kick }: FeatureDeskDeps, environment: Fea
 
 /** What PostgreSQL says now also holds here from now on. */
 async function readReported({ db, registry }: FeatureDeskDeps, features: readonly FeatureName[]): Promise<FeatureRow[]> {
+  const asOf = registry.taken();
   const rows = await readFeatureRows(db, features, HISTORY);
-  registry.accept(rows);
+  registry.accept(rows, asOf);
   return rows;
 }
 

@@ -43,8 +43,14 @@ export interface FeatureRegistry extends Features {
   changedAt(feature: FeatureName): number;
   /** Calls the listener at each change of what holds. @returns how to end that */
   onChange(listener: (change: FeatureChange) => void): () => void;
-  /** Takes on what was written; rows older than the known ones change nothing. */
-  accept(rows: readonly FeatureRow[]): void;
+  /** How many rows were taken on so far: asked before a reading begins, it says what the reading must know of. */
+  taken(): number;
+  /**
+   * Takes on what was written. Rows older than the known ones change nothing, unless the reading must know of those and does not: then the database was set back
+   * (a restored backup), and what it says now holds.
+   * @param asOf `taken()` before the reading began
+   */
+  accept(rows: readonly FeatureRow[], asOf?: number): void;
   /** Waits until the settings were read once, and keeps them fresh from then on. */
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -57,7 +63,7 @@ const READ_TIMEOUT_MS = 3_000;
 /** Features that change at run time. While PostgreSQL is away the last known settings hold; while Redis is, changes come by the poll. */
 export function createFeatureRegistry(deps: FeatureRegistryDeps): FeatureRegistry {
   const known = createKnownFeatures(deps);
-  const reader = createReader(deps, known.accept);
+  const reader = createReader(deps, known);
   let poll: NodeJS.Timeout | undefined;
   return {
     ...known,
@@ -86,13 +92,15 @@ export function logFeatures(features: Pick<FeatureRegistry, 'effective' | 'onCha
 
 // ---- what is known -----------------------------------------------------------------------------------------------------------
 
-type Known = { environment: FeatureSetting; rowId: bigint; override: FeatureOverride; setting: FeatureSetting; changedAt: number };
+/** `taken`: which one of the rows taken on its row was. */
+type Known = { environment: FeatureSetting; rowId: bigint; taken: number; override: FeatureOverride; setting: FeatureSetting; changedAt: number };
 type KnownFeatures = Omit<FeatureRegistry, 'start' | 'stop'>;
 
 function createKnownFeatures({ environment, clock, log }: Pick<FeatureRegistryDeps, 'environment' | 'clock' | 'log'>): KnownFeatures {
   const startedAt = clock();
   const byName = new Map<string, Known>(environment.map((setting) =>
-    [setting.feature, { environment: setting, rowId: -1n, override: NO_OVERRIDE, setting, changedAt: startedAt }]));
+    [setting.feature, { environment: setting, rowId: -1n, taken: 0, override: NO_OVERRIDE, setting, changedAt: startedAt }]));
+  let taken = 0;
   const listeners = new Set<(change: FeatureChange) => void>();
   const tell = (change: FeatureChange): void => listeners.forEach((listener) => {
     try {
@@ -119,18 +127,27 @@ function createKnownFeatures({ environment, clock, log }: Pick<FeatureRegistryDe
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
-    accept: (rows) => {
-      const changes = rows.flatMap((row) => {
+    taken: () => taken,
+    accept: (rows, asOf = -1) => {
+      const changes = newestOfEach(rows).flatMap((row) => {
         const known = byName.get(row.feature);
-        if (known === undefined || row.id <= known.rowId) return [];
+        const isSetBack = known !== undefined && row.id < known.rowId && known.taken <= asOf;
+        if (known === undefined || (row.id <= known.rowId && !isSetBack)) return [];
+        if (isSetBack) log.warn({ feature: row.feature, rowId: String(row.id), knownRowId: String(known.rowId) }, 'the database was set back: what it says of the feature now holds');
         const { next, change } = takenOn(known, row, clock());
-        byName.set(row.feature, next);
+        byName.set(row.feature, { ...next, taken: ++taken });
         return change === null ? [] : [change];
       });
       show();
       changes.forEach(tell);
     },
   };
+}
+
+function newestOfEach(rows: readonly FeatureRow[]): FeatureRow[] {
+  const byFeature = new Map<FeatureName, FeatureRow>();
+  for (const row of rows) if (row.id > (byFeature.get(row.feature)?.id ?? -1n)) byFeature.set(row.feature, row);
+  return [...byFeature.values()];
 }
 
 function takenOn(known: Known, row: FeatureRow, now: number): { next: Known; change: FeatureChange | null } {
@@ -151,11 +168,12 @@ type Reader = {
 };
 
 /** One reading at a time: who asks meanwhile shares the next. */
-function createReader({ readRows, log }: FeatureRegistryDeps, accept: KnownFeatures['accept']): Reader {
+function createReader({ readRows, log }: FeatureRegistryDeps, known: Pick<KnownFeatures, 'taken' | 'accept'>): Reader {
   let isAway = false;
   const read = async (): Promise<boolean> => {
     try {
-      accept(await inTime(readRows()));
+      const asOf = known.taken();
+      known.accept(await inTime(readRows()), asOf);
       if (isAway) log.info({}, 'the settings of features can be read again');
       isAway = false;
     } catch (error) {

@@ -21,7 +21,7 @@ export type Lane = { kinds: readonly Message['kind'][]; to?: NoticeAddressee['ki
  * so do those that need both, and each channel of notices: a chat that hangs delays no page (ADR on notices).
  */
 export const LANES = {
-  redis: { kinds: ['emit', 'syncDriver'] },
+  redis: { kinds: ['emit', 'syncDriver', 'goOffDuty'] },
   temporal: { kinds: ['startDelivery', 'driverLeft', 'rescue', 'offerWithdrawn', 'endAvailabilityLater'] },
   both: { kinds: ['driverFree'] },
   support: { kinds: ['notify'], to: 'support' },

@@ -1,5 +1,5 @@
 import { distanceMeters, type Point, type TravelModel, travelMsFor } from '../domain/places';
-import { exclusionOf, type RankingLimits, type SearchLimits, searchRadiusMeters } from '../domain/ranking';
+import { exclusionOf, type RankingLimits, searchKind, type SearchLimits, searchRadiusMeters } from '../domain/ranking';
 import { type Database } from './adapters/database';
 import { readWaiting, type WaitingDelivery } from './adapters/waitingRows';
 import { type CandidateFacts, type DeliveryStore } from './delivery';
@@ -82,8 +82,8 @@ async function mayServe(deps: WakeDeps, free: FreeOnMap, { deliveryId, pickup, p
   const now = deps.clock();
   const [facts] = await deps.store.candidates({ deliveryId, driverIds: [free.driverId], broadcastSince, now });
   if (!facts) return false;
-  const isAsked = deps.features.isOn('driver_offers', { cityId: free.cityId, key: deliveryId });
-  const kind = !isAsked ? 'DIRECT' : broadcastSince !== null ? 'BROADCAST' : 'SINGLE';
+  const subject = { cityId: free.cityId, key: deliveryId };
+  const kind = searchKind({ offersOn: deps.features.isOn('driver_offers', subject), escalates: deps.features.isOn('escalation', subject), broadcastSince });
   return exclusionOf({ ...facts, ...wayTo(deps, free, facts, pickup) }, { kind, parcelSize, payCents, level, readyAt, now }, deps.ranking) === null;
 }
 

@@ -128,7 +128,7 @@ export function eventOf({ kind, args }: Question): AskedEvent {
     case 'cancelDelivery': return { kind, by: args.by, reason: args.reason };
     case 'assignDriver': return { kind, driverId: args.driverId, by: args.by, override: args.override, why: args.why };
     case 'handOver': return { kind, driverId: args.driverId, by: args.by, override: args.override, meetingId: args.meetingId, why: args.why };
-    case 'leaveDelivery': return { kind, driverId: args.driverId, reason: args.reason };
+    case 'leaveDelivery': return { kind, driverId: args.driverId, assignmentId: args.assignmentId, reason: args.reason };
     case 'rescueDelivery': return { kind, driverId: args.driverId, offerId: args.offerId, assignmentId: args.assignmentId, by: args.by, why: args.why };
     case 'raisePay': return { kind, bonusCents: args.bonusCents, by: args.by, why: args.why };
     case 'resumeSearch': return { kind, by: args.by, why: args.why };
@@ -198,7 +198,12 @@ export function meaningOf(error: unknown): 'over' | 'later' | 'fault' {
 function meaningOfFailure(cause: unknown): 'over' | 'later' | 'fault' {
   if (!(cause instanceof ApplicationFailure)) return 'fault';
   if (cause.type === CLOSED || cause.type === SERVER_FAILURES.over) return 'over';
-  return cause.type === SERVER_FAILURES.later ? 'later' : 'fault';
+  return cause.type === SERVER_FAILURES.later || isUnknownToWorker(cause) ? 'later' : 'fault';
+}
+
+/** While a release is rolled out, a worker of the one before may not know the question yet. The SDK gives that no type. */
+function isUnknownToWorker({ message }: ApplicationFailure): boolean {
+  return message.startsWith('No registered handler for update');
 }
 
 function meaningOfStatus(cause: unknown): 'later' | 'fault' {

@@ -74,10 +74,12 @@ async function main(): Promise<void> {
   const dispatcher = createDispatcher(client, db);
   const driverStates = createDriverStates({ db, clock });
   const readToken = createTokenReader(settings.auth);
+  const availability = createAvailability({ db, map, features, clock, limits: settings.availability, kick });
   const wake = createWake({ ...settings, db, map, store, dispatcher, clock, features });
   const liveMap = createLiveMap({ db, map, clock });
   const relay = createRelay(db, createMessageHandler({
     dispatcher, emitter: createSocketEmitter(redis), syncDriver: (driverId) => liveMap.syncDriver(driverId),
+    goOffDuty: (driverId, correlationId) => availability.request(driverId, { kind: 'set', availability: 'OFFLINE' }, { kind: 'driver', id: driverId }, correlationId),
     driverFree: (news) => wake.driverFree(news),
     notify: createNotices({ notifiers: createNotifiers({ db, clock, log, settings: settings.notices }), clock, log, maxAgeMs: settings.notices.maxAgeMs }),
   }), log);
@@ -93,7 +95,7 @@ async function main(): Promise<void> {
       startDelivery: (deliveryId, correlationId) => dispatcher.startDelivery(deliveryId, correlationId),
       answerFromRow: (deliveryId, event) => answerFromRow({ store, limits: settings, features, clock, newId }, deliveryId, event),
     }),
-    availability: createAvailability({ db, map, features, clock, limits: settings.availability, kick }),
+    availability,
     positions: createPositions({ db, map, clock, kick }),
     registration: createRegistration(createDriverRegistry(db)),
     supportCases: createSupportCases({ db, clock, kick }),

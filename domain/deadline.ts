@@ -73,7 +73,10 @@ function searchWords({ status, searchRound }: Known): string {
 /** In plain words for ops who look at a run: what it waits for. No personal data. */
 export function waitingFor(known: Known): string {
   const deadline = nextDeadline(known);
-  if (known.heldReason) return `${known.status}: waiting for ops (${known.heldReason}), who assign a driver or let the search go on`;
+  if (known.heldReason) {
+    const until = deadline ? `, or until ${new Date(deadline.at).toISOString()}, then: ${deadline.why}` : '';
+    return `${known.status}: waiting for ops (${known.heldReason}), who assign a driver or let the search go on${until}`;
+  }
   if (deadline) return `${known.status}: waiting for an answer or until ${new Date(deadline.at).toISOString()}, then: ${deadline.why}`;
   if (known.closed) return `${known.status}: over`;
   return `${known.status}: waiting for driver ${known.driverId ?? 'nobody'} to take the next step`;

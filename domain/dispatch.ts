@@ -6,7 +6,7 @@ import { Draft, type Occasion } from './draft';
 import { endsDuty, isNoticedLoss, type LeaveReason, type NoticedLoss } from './loss';
 import { type OfferFacts, type RejectReason } from './offer';
 import { answersOffers, searchBackoffMs } from './ranking';
-import { type CaseReason } from './supportCase';
+import { type CaseReason, isKnownToOps } from './supportCase';
 import { type Answer, type AssignmentFacts, type Chosen, type Decision, type Meeting, type Refusal, type RefusalCode, type Truth } from './truth';
 
 /** What can happen to a delivery. Keys are business facts, so that a repeat finds what the first time did. */
@@ -23,7 +23,7 @@ export type DeliveryEvent =
   | { kind: 'cancelDelivery'; by: Actor; reason: ReasonCode }
   | { kind: 'assignDriver'; driverId: string; by: Actor; override: boolean; why: string }
   | { kind: 'handOver'; driverId: string; by: Actor; override: boolean; meeting: Meeting | null; why: string }
-  | { kind: 'leaveDelivery'; driverId: string; reason: LeaveReason }
+  | { kind: 'leaveDelivery'; driverId: string; assignmentId: string; reason: LeaveReason }
   | { kind: 'rescueDelivery'; driverId: string; offerId: string | null; assignmentId: string | null; by: Actor; why: string }
   | { kind: 'raisePay'; bonusCents: number; by: Actor; why: string }
   | { kind: 'resumeSearch'; by: Actor; why: string }
@@ -38,8 +38,9 @@ export type AskedHandOver = Omit<Extract<DeliveryEvent, { kind: 'handOver' }>, '
 export type SearchOutcome = {
   /** Best first; more than one only where a wave of a broadcast is to go out. */
   chosen: readonly Chosen[];
-  /** Whether the look was for a wave of a broadcast. */
+  /** Whether the look was for a wave of a broadcast, and whether the one that runs has asked all whom it may. */
   isBroadcast: boolean;
+  isBroadcastOver: boolean;
   /** Why nobody was chosen, where that says nothing about who is there. */
   inconclusive: Inconclusive | null;
   /** Whether drivers are asked at all; if not, the nearest one is assigned (v1). */
@@ -98,9 +99,10 @@ function unknownEvent(event: never): never {
 const NOTED = { outcome: 'noted' } as const;
 const refuse = (refused: RefusalCode, detail: string): Refusal => ({ refused, detail });
 
-/** An offer that another delivery's change withdrew leaves its own delivery OFFERED to nobody: that is a search. */
+/** Before every event: an offer that another delivery's change withdrew leaves its own delivery OFFERED to nobody, which is a search. */
 function settle(draft: Draft): void {
   if (draft.delivery.status === 'OFFERED' && draft.liveOffers().length === 0) draft.searchAgain('offer withdrawn');
+  if (draft.activeAssignment() && !isClosed(draft.delivery.status)) draft.clearSearch();
 }
 
 // ---- finding a driver ---------------------------------------------------------------------------------------------------------
@@ -112,6 +114,7 @@ function search(draft: Draft, { search: { chosen, ...outcome }, freed }: Extract
   if (draft.delivery.status !== 'SEARCHING') return NOTED;
   draft.escalateIfDue();
   if (draft.delivery.heldReason !== null) return NOTED;
+  if (outcome.isBroadcastOver) draft.endBroadcast();
   const free = chosen.filter(({ driverId }) => takesWork(draft.driver(driverId)));
   const best = free[0];
   if (!best) return nobodyFound(draft, { ...outcome, isWoken: freed !== null });
@@ -125,13 +128,12 @@ function search(draft: Draft, { search: { chosen, ...outcome }, freed }: Extract
   return NOTED;
 }
 
-type Vain = Pick<SearchOutcome, 'inconclusive' | 'exclusionEndsAt' | 'isBroadcast'> & { isWoken: boolean };
+type Vain = Pick<SearchOutcome, 'inconclusive' | 'exclusionEndsAt'> & { isWoken: boolean };
 
 /** Nobody now: look again after the backoff, or when an exclusion ends before that. */
-function nobodyFound(draft: Draft, { inconclusive, exclusionEndsAt, isBroadcast, isWoken }: Vain): Answer {
+function nobodyFound(draft: Draft, { inconclusive, exclusionEndsAt, isWoken }: Vain): Answer {
   const { now, limits, delivery: { searchRound, searchAgainAt: plannedAt } } = draft;
   if (inconclusive !== null) return lookAgainSoon(draft, inconclusive);
-  if (isBroadcast) draft.setDelivery({ broadcastSince: null }); // all in reach were asked: it comes again in its time
   // A wake in vain is no round of the delivery's own: many of them must not put its next search off.
   if (isWoken && plannedAt !== null && plannedAt > now) return NOTED;
   const backoffAt = now + searchBackoffMs(searchRound + 1, limits.search);
@@ -300,7 +302,10 @@ function cancel(draft: Draft, { reason }: Extract<DeliveryEvent, { kind: 'cancel
 function assign(draft: Draft, event: Extract<DeliveryEvent, { kind: 'assignDriver' }>): Answer {
   const { delivery } = draft;
   const now = draft.activeAssignment();
-  if (now?.driverId === event.driverId) return assignedAnswer(draft, now);
+  if (now?.driverId === event.driverId) {
+    draft.pin(now, event.why);
+    return assignedAnswer(draft, now);
+  }
   if (!isBeforePickup(delivery.status)) return illegal(draft, 'assign');
   const refused = whyNotByHand(draft, event);
   if (refused) return refused;
@@ -358,6 +363,7 @@ function lose(draft: Draft, assignment: AssignmentFacts, why: string): void {
 
 /** We noticed it; nobody said so. Who has the goods keeps them, and who was assigned by hand keeps the delivery: ops are asked. */
 function noticeLoss(draft: Draft, assignment: AssignmentFacts, why: NoticedLoss): void {
+  if (isKnownToOps(draft.supportCase, assignment.driverId, why)) return; // by now they may look at something worse
   const isBefore = isBeforePickup(draft.delivery.status);
   if (isBefore && !assignment.pinned) return lose(draft, assignment, why);
   const reason = noticedReason(why, isBefore);
@@ -372,10 +378,11 @@ function noticedReason(why: NoticedLoss, isBefore: boolean): CaseReason | null {
 }
 
 /** A driver gives the delivery up. */
-function leave(draft: Draft, { driverId, reason }: Extract<DeliveryEvent, { kind: 'leaveDelivery' }>): Answer {
-  const assignment = draft.activeAssignment();
-  if (assignment?.driverId !== driverId) return lostBefore(draft, driverId);
-  if (endsDuty(reason)) draft.endDutyAfterWork(driverId);
+function leave(draft: Draft, { driverId, assignmentId, reason }: Extract<DeliveryEvent, { kind: 'leaveDelivery' }>): Answer {
+  const assignment = draft.assignments().find((each) => each.assignmentId === assignmentId && each.driverId === driverId);
+  if (!assignment) return refuse('NOT_FOUND', 'this driver does not carry the delivery');
+  if (assignment.state !== 'ACTIVE') return leftBefore(draft, assignment);
+  if (endsDuty(reason)) draft.endDuty(driverId);
   if (!isBeforePickup(draft.delivery.status)) return toOps(draft, assignment, reason === 'VEHICLE_BREAKDOWN' ? 'CARRIER_BROKE_DOWN' : 'CARRIER_GAVE_UP');
   lose(draft, assignment, reason);
   return { outcome: 'released', deliveryId: draft.delivery.deliveryId, at: draft.now };
@@ -388,7 +395,7 @@ function rescue(draft: Draft, { driverId, offerId, assignmentId, why }: Extract<
   // An offer that was accepted meanwhile is a job now.
   const assignment = draft.assignments().find((each) => each.driverId === driverId && (each.assignmentId === assignmentId || (offerId !== null && each.offerId === offerId)));
   if (!assignment) return withdrawnBefore(draft, { driverId, offerId });
-  if (assignment.state !== 'ACTIVE') return { outcome: 'released', deliveryId, at: assignment.endedAt ?? draft.now };
+  if (assignment.state !== 'ACTIVE') return leftBefore(draft, assignment);
   if (!isBeforePickup(status)) return toOps(draft, assignment, 'CARRIER_GAVE_UP');
   draft.endAssignment(assignment, 'LOST', `rescued: ${why}`, 'DELIVERY_UNASSIGNED');
   draft.loseDriver(`rescued: ${why}`);
@@ -397,14 +404,20 @@ function rescue(draft: Draft, { driverId, offerId, assignmentId, why }: Extract<
 
 function toOps(draft: Draft, { driverId }: AssignmentFacts, reason: CaseReason): Answer {
   draft.openCase(reason, driverId);
-  return { outcome: 'escalated', deliveryId: draft.delivery.deliveryId, at: draft.supportCase?.roseAt ?? draft.now };
+  return { outcome: 'escalated', deliveryId: draft.delivery.deliveryId };
 }
 
-/** A repeat: the answer is that of the first time. */
-function lostBefore(draft: Draft, driverId: string): Answer {
-  const ended = [...draft.assignments()].reverse().find((each) => each.driverId === driverId);
-  if (!ended) return refuse('NOT_FOUND', 'this driver does not carry the delivery');
-  return ended.state === 'LOST' ? { outcome: 'released', deliveryId: draft.delivery.deliveryId, at: ended.endedAt ?? draft.now } : illegal(draft, 'give it up');
+/** A repeat, or too late: the answer is that of what ended it. */
+function leftBefore(draft: Draft, { state, endedAt }: AssignmentFacts): Answer {
+  const { deliveryId } = draft.delivery;
+  switch (state) {
+    case 'LOST': return { outcome: 'released', deliveryId, at: endedAt ?? draft.now };
+    case 'HANDED_OVER': return { outcome: 'escalated', deliveryId };
+    case 'ACTIVE':
+    case 'COMPLETED':
+    case 'CANCELLED':
+    case 'FAILED': return illegal(draft, 'give it up');
+  }
 }
 
 function withdrawnBefore(draft: Draft, { driverId, offerId }: { driverId: string; offerId: string | null }): Answer {

@@ -27,8 +27,8 @@ export type DispatchLimits = {
   pushesOffers: boolean;
 };
 
-/** Which features hold for this delivery and its driver at this moment (spec 7). */
-export type DispatchFeatures = { availabilityStates: boolean; escalation: boolean; autoReassignment: boolean };
+/** Which features hold for this delivery at this moment, and, by driver, whether the states of v2 do (spec 7). */
+export type DispatchFeatures = { availabilityStates: (driverId: string) => boolean; escalation: boolean; autoReassignment: boolean };
 
 /** When, by whom and within which limits an event happens; and where the ids of what it makes come from. */
 export type Occasion = { now: number; newId: () => string; actor: Actor; limits: DispatchLimits; features: DispatchFeatures };
@@ -142,14 +142,20 @@ export class Draft {
   /** The driver is gone before pickup: the search goes on, with clock and exclusions kept (spec 5). */
   loseDriver(why: string): void {
     this.goBackToSearch(why);
+    this.takeUpQueue('RELEASED');
+  }
+
+  /** Nobody has it: from level 2 on it stands in the queue for that, below a case that was about the driver is over. */
+  private takeUpQueue(resolution: CaseResolution): void {
     if (this.delivery.escalationLevel >= 2 && this.features.escalation) this.enterQueue();
+    else this.resolveCase(resolution);
   }
 
   private goBackToSearch(why: string): void {
     const { losses, clock } = this.delivery;
     this.move('SEARCHING', {
       why: `driver lost: ${why}`, driverId: null, pinned: false, assignedAt: null, searchAgainAt: this.now, searchRound: 0,
-      clock: startClock(clock, this.now), lostAt: this.now, losses: losses + 1,
+      clock: startClock(clock, this.now), lostAt: this.now, losses: losses + 1, heldReason: null, broadcastSince: null,
     });
   }
 
@@ -164,7 +170,7 @@ export class Draft {
   resumeSearch(why: string): void {
     this.setDelivery({ heldReason: null, searchAgainAt: this.now });
     this.noteDelivery('search_resumed', why);
-    this.resolveCase('SEARCH_RESUMED');
+    this.takeUpQueue('SEARCH_RESUMED');
   }
 
   /** More pay for the driver, from now on: who rejected it may be asked again (spec 2). */
@@ -173,6 +179,35 @@ export class Draft {
     const searchesOn = status === 'SEARCHING' && heldReason === null;
     this.setDelivery({ bonusCents, ...(searchesOn ? { searchAgainAt: this.now } : {}) });
     this.noteDelivery('pay_raised', why, { bonusCents });
+    const active = this.activeAssignment();
+    if (active) this.payMore(active, this.delivery.payCents + bonusCents);
+  }
+
+  private payMore(assignment: AssignmentFacts, payCents: number): void {
+    this.putAssignment({ ...assignment, payCents });
+    const { driverId } = assignment;
+    this.emits.push({ rooms: [driverRoom(driverId)], event: 'PAY_RAISED', body: { deliveryId: this.delivery.deliveryId, driverId, payCents, at: iso(this.now) } });
+  }
+
+  /** A person means this driver to have it, however they came by it: automation does not undo that (spec 5). */
+  pin(assignment: AssignmentFacts, why: string): void {
+    if (assignment.pinned) return;
+    this.putAssignment({ ...assignment, pinned: true });
+    this.setDelivery({ pinned: true });
+    this.noteDelivery('assignment_pinned', why);
+  }
+
+  /** The broadcast asked all whom it may: one is asked at a time until it comes again. */
+  endBroadcast(): void {
+    if (this.delivery.broadcastSince !== null) this.setDelivery({ broadcastSince: null });
+  }
+
+  /** What a worker of an older release, which knows neither queue nor broadcast, left behind when somebody took the delivery. */
+  clearSearch(): void {
+    const { heldReason, broadcastSince, lostAt } = this.delivery;
+    if (heldReason !== null || broadcastSince !== null || lostAt !== null) this.setDelivery({ heldReason: null, broadcastSince: null, lostAt: null });
+    const { supportCase } = this.truth;
+    if (supportCase && !isAboutCarrier(supportCase.reason)) this.resolveCase('ASSIGNED');
   }
 
   /** Ends the delivery, and whatever is live in it. */
@@ -219,23 +254,23 @@ export class Draft {
     const kind = due.kind === 'level' ? 'escalated' : 'escalation_repeated';
     this.noteDelivery(kind, null, { unassignedMs: this.unassignedMs(), bonusCents }, { from: String(reached), to: String(escalationLevel) });
     for (const effect of effectsOf(due, reached)) this.tellOfEffect(effect);
-    if (escalationLevel >= 2) this.enterQueue(); // a case that is there rises with the delivery
+    if (escalationLevel >= 2) this.enterQueue(); // a case that is there rises with the delivery; one that ops resolved meanwhile is opened anew
   }
 
   private enterQueue(): void {
     const { heldReason } = this.delivery;
     const open = this.supportCase?.state === 'RESOLVED' ? null : this.supportCase;
-    this.openCase(heldReason ?? 'UNASSIGNED', open?.driverId ?? null);
+    this.openCase(heldReason ?? 'UNASSIGNED', heldReason === null ? null : (open?.driverId ?? null));
   }
 
-  /** Radius, pay and broadcast stand in the delivery's row, and the search goes by it. */
+  /** Radius, pay and broadcast stand in the delivery's row, and the search goes by it; the queue is entered once for all. */
   private tellOfEffect(effect: EscalationEffect): void {
     switch (effect) {
       case 'WIDEN_RADIUS':
       case 'RAISE_PAY':
+      case 'ENTER_SUPPORT_QUEUE':
       case 'BROADCAST_OFFER': return;
       case 'TELL_OPS': return this.notify('support', 'warning', this.unassignedWords());
-      case 'ENTER_SUPPORT_QUEUE': return this.enterQueue();
       case 'PAGE_SUPPORT_MANAGER': return this.notify('pager', 'critical', this.unassignedWords());
       case 'TELL_CUSTOMER': return this.tellOfDelay(trackingRoom(this.delivery.deliveryId));
       case 'TELL_MERCHANT': return this.tellOfDelay(merchantRoom(this.delivery.merchantId));
@@ -492,7 +527,7 @@ export class Draft {
   /** @returns whether the driver's availability, or what is pending of it, changed */
   private changeAvailability(driverId: string, request: AvailabilityRequest): boolean {
     const { actor } = this.occasion;
-    const decision: AvailabilityDecision = decideAvailability(this.driver(driverId), request, this.limits.availability, this.features, this.now);
+    const decision: AvailabilityDecision = decideAvailability(this.driver(driverId), request, this.limits.availability, { availabilityStates: this.features.availabilityStates(driverId) }, this.now);
     if (decision.kind === 'refused') throw new Error(`driver ${driverId}: ${decision.code}: ${decision.detail}`);
     if (decision.kind === 'unchanged') return false;
     const { next, from, to, why, timer, wakes } = decision;
@@ -508,9 +543,10 @@ export class Draft {
     return true;
   }
 
-  /** Nothing more is to come to this driver: OFFLINE as soon as the last work is over. */
-  endDutyAfterWork(driverId: string): void {
-    this.changeAvailability(driverId, { kind: 'set', availability: 'OFFLINE', carrying: 'AFTER_PICKUP' });
+  /** Nothing more is to come to this driver: OFFLINE as soon as this work is over; offers and jobs of other deliveries are ended by them, who are told. */
+  endDuty(driverId: string): void {
+    const isNews = this.changeAvailability(driverId, { kind: 'set', availability: 'OFFLINE', carrying: 'AFTER_PICKUP' });
+    if (isNews) this.messages.push({ kind: 'goOffDuty', driverId });
   }
 
   /** This delivery was woken for a driver whom it does not take: the next one shall have the chance. */
@@ -538,7 +574,7 @@ function caseWords(reason: CaseReason, level: number): string {
     case 'PINNED_DRIVER_LOST': return 'Support queue: the driver who was assigned by hand was lost';
     case 'PINNED_DRIVER_SILENT': return 'Support queue: the driver who was assigned by hand is silent';
     case 'PINNED_DRIVER_STANDS_STILL': return 'Support queue: the driver who was assigned by hand makes no way to the pickup';
-    case 'CARRIER_SILENT': return 'Support queue: the driver who has the goods is silent';
+    case 'CARRIER_SILENT': return 'Support queue: the driver who is to deliver is silent';
     case 'CARRIER_BROKE_DOWN': return 'Support queue: the driver who has the goods broke down';
     case 'CARRIER_GAVE_UP': return 'Support queue: the driver who has the goods gives them up';
   }

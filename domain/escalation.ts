@@ -49,9 +49,9 @@ export function overdueLevel(clock: UnassignedClock, reached: ReachedLevel, thre
   return levelsAbove(reached).findLast((level) => thresholds[level] <= spent) ?? null;
 }
 
-/** When (epoch ms) page and broadcast come again after `lastAt`; null below level 3 or while the clock stands. spec 4. */
-export function nextRepeatAt(clock: UnassignedClock, reached: ReachedLevel, lastAt: number, everyMs: number = ESCALATION_REPEAT_MS): number | null {
-  return reached === 3 && clock.runningSince !== null ? lastAt + everyMs : null;
+/** When (epoch ms) page and broadcast come again after they came at `lastMs` of unassigned time; null below level 3 or while the clock stands. spec 4. */
+export function nextRepeatAt(clock: UnassignedClock, reached: ReachedLevel, lastMs: number, everyMs: number = ESCALATION_REPEAT_MS): number | null {
+  return reached === 3 ? instantOf(clock, lastMs + everyMs) : null;
 }
 
 /** When (epoch ms) the search is given up with NO_DRIVER; null while the clock stands. `searchMaxMs` 0 = never (`SEARCH_MAX_MINUTES`). spec 1. */
@@ -59,8 +59,8 @@ export function giveUpAt(clock: UnassignedClock, searchMaxMs: number): number | 
   return searchMaxMs === 0 ? null : instantOf(clock, searchMaxMs);
 }
 
-/** What escalation looks at: the clock, the level reached, and when that was, or when its page and broadcast last came again (epoch ms). */
-export type Escalating = { clock: UnassignedClock; escalationLevel: ReachedLevel; escalatedAt: number | null };
+/** What escalation looks at: the clock, the level reached, and at how much unassigned time that was, or its page and broadcast last came again (ms). */
+export type Escalating = { clock: UnassignedClock; escalationLevel: ReachedLevel; escalatedAfterMs: number | null };
 
 /** How escalation is set: ms, cents, how many drivers one wave of a broadcast asks, and how long a minute of business lasts, for what cities set in minutes. */
 export type EscalationLimits = { thresholds: EscalationThresholds; repeatMs: number; bonusCents: number; waveSize: number; minuteMs: number };
@@ -89,16 +89,16 @@ export function dueEscalation(state: Escalating, limits: EscalationLimits, now: 
 }
 
 /** The part of a delivery's row that escalation changes; bonus in cents. */
-export type EscalatedState = { escalationLevel: ReachedLevel; escalatedAt: number | null; bonusCents: number; broadcastSince: number | null };
+export type EscalatedState = { escalationLevel: ReachedLevel; escalatedAt: number | null; escalatedAfterMs: number | null; bonusCents: number; broadcastSince: number | null };
 
 /** That part as it is once what is due was done; the same numbers where nothing is. The search goes by it in the very moment in which a level is reached. */
 export function stateAfterDue(state: Escalating & EscalatedState, limits: EscalationLimits, now: number): EscalatedState {
-  const { escalationLevel: reached, escalatedAt, bonusCents, broadcastSince } = state;
+  const { escalationLevel: reached, escalatedAt, escalatedAfterMs, bonusCents, broadcastSince } = state;
   const due = dueEscalation(state, limits, now);
-  if (due === null) return { escalationLevel: reached, escalatedAt, bonusCents, broadcastSince };
+  if (due === null) return { escalationLevel: reached, escalatedAt, escalatedAfterMs, bonusCents, broadcastSince };
   const effects = effectsOf(due, reached);
   return {
-    escalationLevel: due.kind === 'level' ? due.level : reached, escalatedAt: now,
+    escalationLevel: due.kind === 'level' ? due.level : reached, escalatedAt: now, escalatedAfterMs: unassignedMs(state.clock, now),
     bonusCents: bonusCents + (effects.includes('RAISE_PAY') ? limits.bonusCents : 0),
     broadcastSince: effects.includes('BROADCAST_OFFER') ? now : broadcastSince,
   };
@@ -117,8 +117,8 @@ export function nextEscalationOf(state: Escalating, limits: EscalationLimits): {
   return at === null ? null : { at, level: null };
 }
 
-function repeatAtOf({ clock, escalationLevel, escalatedAt }: Escalating, { repeatMs }: EscalationLimits): number | null {
-  return nextRepeatAt(clock, escalationLevel, escalatedAt ?? clock.runningSince ?? 0, repeatMs);
+function repeatAtOf({ clock, escalationLevel, escalatedAfterMs }: Escalating, { repeatMs, thresholds }: EscalationLimits): number | null {
+  return nextRepeatAt(clock, escalationLevel, escalatedAfterMs ?? thresholds[3], repeatMs);
 }
 
 /** One thing a level does. Lasting ones change the delivery and stay; the others are said once. */

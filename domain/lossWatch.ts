@@ -3,7 +3,7 @@
 import { type DeliveryStatus } from './delivery';
 import { fellSilent, type LossLimits, type NoticedLoss, type Progress, progressAfter, standsStill } from './loss';
 import { distanceMeters, type Point, type TravelModel, travelMsFor } from './places';
-import { type CaseReason } from './supportCase';
+import { type CaseReason, isAboutSilence, isKnownToOps } from './supportCase';
 import { type VehicleKind } from './vehicles';
 
 /** A driver on duty with all they carry. `heardAt`: when we last heard of them by our clock, `place`: where that was; null = never, or nobody remembers. */
@@ -57,7 +57,7 @@ export function watchDriver(driver: WatchedDriver, watch: Watch): Seen {
 
 function lossOf(driver: WatchedDriver, job: WatchedJob, ways: readonly Way[], watch: Watch): SeenLoss[] {
   const why = whyLost(driver, job, ways, watch);
-  if (why === null || isBeforeOps(driver, job, why)) return [];
+  if (why === null || isKnownToOps(job.openCase, driver.driverId, why)) return [];
   return [{ driverId: driver.driverId, deliveryId: job.deliveryId, assignmentId: job.assignmentId, why }];
 }
 
@@ -65,21 +65,6 @@ function whyLost(driver: WatchedDriver, job: WatchedJob, ways: readonly Way[], w
   if (isSilentSince(driver, job.startedAt, watch)) return 'FELL_SILENT';
   const way = ways.find((each) => each.job === job);
   return way && isStandingStill(driver, way, ways, watch) ? 'NO_PROGRESS' : null;
-}
-
-/** Ops look at it already; and to who broke down or gave up silence adds nothing. */
-function isBeforeOps({ driverId }: WatchedDriver, { openCase }: WatchedJob, why: NoticedLoss): boolean {
-  if (openCase?.driverId !== driverId) return false;
-  switch (openCase.reason) {
-    case 'CARRIER_BROKE_DOWN':
-    case 'CARRIER_GAVE_UP': return true;
-    case 'CARRIER_SILENT':
-    case 'PINNED_DRIVER_SILENT': return why === 'FELL_SILENT';
-    case 'PINNED_DRIVER_STANDS_STILL': return why === 'NO_PROGRESS';
-    case 'UNASSIGNED':
-    case 'REASSIGNMENT_OFF':
-    case 'PINNED_DRIVER_LOST': return false;
-  }
 }
 
 // ---- silence -----------------------------------------------------------------------------------------------------------------
@@ -96,10 +81,6 @@ function beganAt({ jobs, idleSince }: WatchedDriver): number {
 /** Really heard: that our ears were shut is no word of the driver's. */
 function isHeard({ heardAt }: WatchedDriver, { now, limits }: Watch): boolean {
   return heardAt !== null && now - heardAt < limits.silentMs;
-}
-
-function isAboutSilence(reason: CaseReason): boolean {
-  return reason === 'CARRIER_SILENT' || reason === 'PINNED_DRIVER_SILENT';
 }
 
 // ---- the way to the pickup ---------------------------------------------------------------------------------------------------

@@ -42,6 +42,12 @@ export type Candidate = {
  */
 export type Wanted = { kind: OfferKind | 'DIRECT'; parcelSize: ParcelSize; payCents: number; level: number; readyAt: number; now: number };
 
+/** What a search looks for now: nobody is asked with offers off, and none are asked at once with escalation off (spec 4 and 7). */
+export function searchKind({ offersOn, escalates, broadcastSince }: { offersOn: boolean; escalates: boolean; broadcastSince: number | null }): Wanted['kind'] {
+  if (!offersOn) return 'DIRECT';
+  return escalates && broadcastSince !== null ? 'BROADCAST' : 'SINGLE';
+}
+
 /** Why a driver is not asked. `LAPSED_RECENTLY` comes last, so where it is given nothing else stands in the way. spec 2. */
 export type Exclusion =
   | 'LOST'

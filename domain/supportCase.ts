@@ -1,6 +1,7 @@
 /** A case of the support queue: one delivery that a person must look at (spec 4 and 5). At most one is open a delivery. */
 
 import type { ReachedLevel } from './escalation';
+import type { NoticedLoss } from './loss';
 
 /**
  * Why ops must look. UNASSIGNED: nobody took it for so long that level 2 was reached. REASSIGNMENT_OFF, PINNED_DRIVER_LOST: a driver was lost, and the search waits
@@ -16,7 +17,7 @@ export const CASE_STATES = ['OPEN', 'ACKNOWLEDGED', 'RESOLVED'] as const;
 export type CaseState = (typeof CASE_STATES)[number];
 
 /** What ended a case. */
-export const CASE_RESOLUTIONS = ['ASSIGNED', 'CLOSED', 'SEARCH_RESUMED', 'STEP_TAKEN', 'HANDED_OVER', 'HEARD_AGAIN', 'BY_OPS'] as const;
+export const CASE_RESOLUTIONS = ['ASSIGNED', 'CLOSED', 'SEARCH_RESUMED', 'STEP_TAKEN', 'HANDED_OVER', 'RELEASED', 'HEARD_AGAIN', 'BY_OPS'] as const;
 export type CaseResolution = (typeof CASE_RESOLUTIONS)[number];
 
 /** Instants in epoch ms. `level` 0: not for the time it took. `driverId`: whom it is about. */
@@ -63,4 +64,19 @@ export function isAboutCarrier(reason: CaseReason): boolean {
 /** Cases that are over once the driver is heard again. */
 export function isAboutSilence(reason: CaseReason): boolean {
   return reason === 'PINNED_DRIVER_SILENT' || reason === 'CARRIER_SILENT';
+}
+
+/** Whether ops look at this driver's silence or standing still already, or at something worse: to who broke down or gave up it adds nothing. */
+export function isKnownToOps(open: Pick<CaseFacts, 'reason' | 'driverId'> | null, driverId: string, why: NoticedLoss): boolean {
+  if (open?.driverId !== driverId) return false;
+  switch (open.reason) {
+    case 'CARRIER_BROKE_DOWN':
+    case 'CARRIER_GAVE_UP': return true;
+    case 'CARRIER_SILENT':
+    case 'PINNED_DRIVER_SILENT': return why === 'FELL_SILENT';
+    case 'PINNED_DRIVER_STANDS_STILL': return why === 'NO_PROGRESS';
+    case 'UNASSIGNED':
+    case 'REASSIGNMENT_OFF':
+    case 'PINNED_DRIVER_LOST': return false;
+  }
 }

@@ -25,8 +25,9 @@ export type DeliveryFacts = {
   searchRound: number;
   clock: UnassignedClock;
   escalationLevel: ReachedLevel;
-  /** When that level was reached, or its page and broadcast last came again. */
+  /** When that level was reached, or its page and broadcast last came again, and at how much unassigned time, in ms. */
   escalatedAt: number | null;
+  escalatedAfterMs: number | null;
   /** Minutes until each level in this city; empty: the settings hold. */
   cityEscalationMinutes: readonly number[];
   /** Since when the broadcast runs whose waves go out now; null: drivers are asked one by one. */
@@ -123,7 +124,7 @@ export type Answer =
   /** The driver is rid of it; the delivery is searched for again, or waits for ops. */
   | { outcome: 'released'; deliveryId: string; at: number }
   /** The driver has the goods: ops decide what becomes of them. */
-  | { outcome: 'escalated'; deliveryId: string; at: number }
+  | { outcome: 'escalated'; deliveryId: string }
   /** What the driver gets now, bonus included. */
   | { outcome: 'payRaised'; deliveryId: string; payCents: number }
   | { outcome: 'searching'; deliveryId: string }

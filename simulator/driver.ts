@@ -1,6 +1,6 @@
 import type { Step } from '../domain/delivery';
 import { REJECT_REASONS } from '../domain/offer';
-import { distanceMeters, type Point } from '../domain/places';
+import type { Point } from '../domain/places';
 import type { VehicleKind } from '../domain/vehicles';
 import type { DriverNews, DriverSocket } from './client/driverSocket';
 import type { Latencies } from './client/latencies';
@@ -382,14 +382,16 @@ export class SimulatedDriver {
       const fixes = batch.length > 0 ? batch : [this.fix()];
       batch = [];
       lastSentAt = Date.now();
-      await this.unlessAway(this.deps.client.sendFixes(fixes), signal);
+      const taken = await this.unlessAway(this.deps.client.sendFixes(fixes), signal);
+      if (taken?.ok === false) this.deps.log(`driver ${this.deps.driverId}: places were refused: ${taken.code}: ${taken.detail}`);
     }
   }
 
+  /** The phone shows the speed as in life: the service believes in none that no courier can have. */
   private fix(): Fix {
     const { ride } = this;
     const fix = { point: this.placeNow(), at: Date.now() };
-    return ride ? { ...fix, headingDegrees: headingOf(ride), speedMps: distanceMeters(ride.from, ride.to) / ((ride.arrivesAt - ride.startedAt) / 1_000 || 1) } : fix;
+    return ride ? { ...fix, headingDegrees: headingOf(ride), speedMps: METERS_PER_SECOND[this.manner.vehicle] } : fix;
   }
 
   // ---- bearing with the service -----------------------------------------------------------------------------------------------

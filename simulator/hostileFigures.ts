@@ -83,9 +83,9 @@ function lossOf({ offers, assignments }: RecordedDelivery, lost: RecordedAssignm
   const { assignmentId, endedAt } = lost;
   const lostAt = endedAt ?? 0;
   const later = assignments.filter((each) => each.assignmentId !== assignmentId && each.startedAt >= lostAt);
-  const asked = [...offers.map(({ createdAt, round }) => ({ at: createdAt, round })), ...later.map(({ startedAt }) => ({ at: startedAt, round: 0 }))];
-  const next = asked.filter(({ at }) => at >= lostAt).sort((a, b) => a.at - b.at)[0];
-  const hadToWait = next === undefined || next.round > 0 || held.some(({ openedAt }) => openedAt >= lostAt && openedAt <= next.at);
+  const found = [...offers.map(({ createdAt, round }) => ({ at: createdAt, round })), ...later.map(({ startedAt, way, round }) => ({ at: startedAt, round: way === 'MANUAL' ? null : (round ?? 0) }))];
+  const next = found.filter(({ at }) => at >= lostAt).sort((a, b) => a.at - b.at)[0];
+  const hadToWait = next === undefined || next.round !== 0 || held.some(({ openedAt }) => openedAt >= lostAt && openedAt <= next.at);
   return { assignmentId, isReassigned: later.length > 0, offeredAfterMs: hadToWait ? null : Math.max(0, Math.round(next.at - (noticed.get(assignmentId) ?? lostAt))) };
 }
 

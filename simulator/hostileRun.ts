@@ -57,7 +57,6 @@ class Evening {
     const sum = (count: keyof DriverCounts): number => drivers.reduce((total, { counts }) => total + counts[count], 0);
     const vanished = { beforePickup: sum('vanishedBeforePickup'), withGoods: sum('vanishedWithGoods') };
     const { figures, problems } = hostileFiguresOf({ ...seen, cases, noticed, vanished, kills: this.kills });
-    for (const d of seen.deliveries) if (d.assignments.length !== 1 || d.assignments.some((a) => a.state === 'LOST')) this.log(`DEBUG ${JSON.stringify(d)} ${JSON.stringify(cases.filter((c) => c.deliveryId === d.deliveryId))}`);
     const ops = Object.entries(this.desk?.counts ?? {}).map(([name, count]) => [`ops${name.charAt(0).toUpperCase()}${name.slice(1)}`, count] as const);
     return { figures: { ...figures, gaveUp: sum('gaveUp'), ...Object.fromEntries(ops) }, problems };
   }

@@ -65,16 +65,15 @@ const KILLS: readonly (readonly [FeatureName, (deps: KillDeps) => Promise<Kill>]
 /** Off: the next choice of a driver is v1's. On: the next one is offered. */
 async function killOffers(deps: KillDeps): Promise<Kill> {
   const { inspection: { pool } } = deps;
-  const hurry = hurrying(deps);
   // With an offer out, so that it is seen what becomes of it.
   await until(deps, CHANCE_WITHIN_MS, async () => (await deps.inspection.liveOffers()) > 0);
   const off = await turn(deps, 'driver_offers', false);
   const direct = (): Promise<number> => assignedDirectly(pool, off.sentAt);
-  const offSeconds = await secondsUntil(deps, off.sentAt, hurry(async () => (await direct()) > 0));
-  await until(deps, EFFECT_WITHIN_MS, hurry(async () => (await direct()) >= DIRECT_WANTED));
+  const offSeconds = await secondsUntil(deps, off.sentAt, hurrying(deps, async () => (await direct()) > 0));
+  await until(deps, EFFECT_WITHIN_MS, hurrying(deps, async () => (await direct()) >= DIRECT_WANTED));
   const on = await turn(deps, 'driver_offers', true);
   const made = await offersMade(pool, { since: off.knownAt, until: on.sentAt });
-  const onSeconds = await secondsUntil(deps, on.sentAt, hurry(async () => (await offersMade(pool, { since: on.sentAt })) > 0));
+  const onSeconds = await secondsUntil(deps, on.sentAt, hurrying(deps, async () => (await offersMade(pool, { since: on.sentAt })) > 0));
   const more = { directWhileOff: await direct(), acceptedWhileOff: await acceptedAfter(pool, off.knownAt) };
   return { offSeconds, onSeconds, more, problems: made > 0 ? [`${made} offers were made while off`] : [] };
 }
@@ -150,7 +149,7 @@ function someoneOnTheWay(deps: KillDeps): Promise<OnTheWay | undefined> {
     }
     return undefined;
   };
-  return until(deps, CHANCE_WITHIN_MS, hurrying(deps)(look));
+  return until(deps, CHANCE_WITHIN_MS, hurrying(deps, look));
 }
 
 /** Has drivers give their delivery up until one meets the fate that is waited for. @returns that delivery; undefined where none did */
@@ -165,10 +164,10 @@ async function loseOneUntil(deps: KillDeps, first: OnTheWay | undefined, fate: '
   return undefined;
 }
 
-/** Looks that make new orders come fast, since somebody waits for one. */
-function hurrying({ orders }: KillDeps): <T>(look: () => Promise<T>) => () => Promise<T> {
+/** A look that makes new orders come fast, since somebody waits for one. */
+function hurrying<T>({ orders }: KillDeps, look: () => Promise<T>): () => Promise<T> {
   let hurriedAt = 0;
-  return (look) => () => {
+  return () => {
     if (Date.now() - hurriedAt >= HURRY_EVERY_MS) {
       hurriedAt = Date.now();
       orders.hurry();

@@ -11,6 +11,8 @@ export type RecordedOffer = {
 export type RecordedAssignment = {
   assignmentId: string; driverId: string; offerId: string | null; way: AssignmentWay; state: AssignmentState; startedAt: number;
   atPickupAt: number | null; pickedUpAt: number | null; atDropoffAt: number | null; endedAt: number | null;
+  /** Fruitless rounds of the search before it, of assignments without asking. */
+  round?: number | null;
 };
 export type RecordedMove = { kind: string; from: string | null; to: string | null; driverId: string | null; offerId: string | null };
 export type RecordedDelivery = {
@@ -42,8 +44,8 @@ const OFFERS = `(SELECT coalesce(jsonb_agg(jsonb_build_object(
 
 const ASSIGNMENTS = `(SELECT coalesce(jsonb_agg(jsonb_build_object(
     'assignmentId', a.id, 'driverId', a.driver_id, 'offerId', a.offer_id, 'way', a.way, 'state', a.state, 'startedAt', ${ms('a.started_at')},
-    'atPickupAt', ${ms('a.at_pickup_at')}, 'pickedUpAt', ${ms('a.picked_up_at')}, 'atDropoffAt', ${ms('a.at_dropoff_at')}, 'endedAt', ${ms('a.ended_at')})
-    ORDER BY a.started_at, a.id), '[]')
+    'atPickupAt', ${ms('a.at_pickup_at')}, 'pickedUpAt', ${ms('a.picked_up_at')}, 'atDropoffAt', ${ms('a.at_dropoff_at')}, 'endedAt', ${ms('a.ended_at')},
+    'round', (a.choice->>'round')::int) ORDER BY a.started_at, a.id), '[]')
   FROM assignments a WHERE a.delivery_id = d.id)`;
 
 const MOVES = `(SELECT coalesce(jsonb_agg(jsonb_build_object(

@@ -50,7 +50,7 @@ export async function delivery({ deliveryId, correlationId }: DeliveryInput): Pr
   setHandler(cancelDelivery, ({ by, reason, ...traced }) => ask({ kind: 'cancelDelivery', by, reason }, traced), whileOpen);
   setHandler(assignDriver, ({ driverId, by, override, why, ...traced }) => ask({ kind: 'assignDriver', driverId, by, override, why }, traced), whileOpen);
   setHandler(handOver, ({ driverId, by, override, meetingId, why, ...traced }) => ask({ kind: 'handOver', driverId, by, override, meetingId, why }, traced), whileOpen);
-  setHandler(leaveDelivery, ({ driverId, reason, ...traced }) => ask({ kind: 'leaveDelivery', driverId, reason }, traced), whileOpen);
+  setHandler(leaveDelivery, ({ driverId, assignmentId, reason, ...traced }) => ask({ kind: 'leaveDelivery', driverId, assignmentId, reason }, traced), whileOpen);
   setHandler(rescueDelivery, ({ driverId, offerId, assignmentId, by, why, ...traced }) => ask({ kind: 'rescueDelivery', driverId, offerId, assignmentId, by, why }, traced), whileOpen);
   setHandler(raisePay, ({ bonusCents, by, why, ...traced }) => ask({ kind: 'raisePay', bonusCents, by, why }, traced), whileOpen);
   setHandler(resumeSearch, ({ by, why, ...traced }) => ask({ kind: 'resumeSearch', by, why }, traced), whileOpen);
@@ -132,10 +132,11 @@ function showChange(before: Known, after: Known): void {
 function attributesOf(known: Known) {
   const { deliveryStatus, driverId, offerExpiresAt, escalationLevel } = searchAttributes;
   const offer = known.offers[0];
+  const asked = known.offers.length === 1 ? offer?.driverId : undefined; // of a broadcast no one is the one
   const status = known.status === 'AT_PICKUP' ? 'ASSIGNED' : known.status === 'AT_DROPOFF' ? 'PICKED_UP' : known.status;
   return [
     { key: deliveryStatus, value: status },
-    { key: driverId, value: known.driverId ?? offer?.driverId ?? null },
+    { key: driverId, value: known.driverId ?? asked ?? null },
     { key: offerExpiresAt, value: offer ? new Date(offer.expiresAt) : null },
     { key: escalationLevel, value: known.escalationLevel },
   ];

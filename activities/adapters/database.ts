@@ -36,6 +36,11 @@ export function msOf(date: Date | null): number | null {
   return date === null ? null : date.getTime();
 }
 
+/** Counts of ms are small enough for a double. */
+export function numberOf(count: bigint | null): number | null {
+  return count === null ? null : Number(count);
+}
+
 const ofPostgres = z.object({ meta: z.object({ driverAdapterError: z.object({ cause: z.object({ originalCode: z.string().length(5) }) }) }) });
 
 /** What PostgreSQL calls the error (SQLSTATE); undefined where it is none of PostgreSQL's. */

@@ -4,7 +4,7 @@ import { type ReachedLevel } from '../../domain/escalation';
 import { type CaseFacts, type CaseReason, type CaseResolution, type CaseState, type HeldReason } from '../../domain/supportCase';
 import { type OfferEnd, type OfferFacts, type OfferKind, type OfferState } from '../../domain/offer';
 import { type AssignmentFacts, type AssignmentState, type AssignmentWay, type DeliveryFacts } from '../../domain/truth';
-import { join, msOf, sql, type Tx } from './database';
+import { join, msOf, numberOf, sql, type Tx } from './database';
 
 /** Rows as PostgreSQL gives them, and the facts that the domain makes of them. The checks of the schema hold the texts to the unions. */
 
@@ -12,8 +12,8 @@ type DeliveryRow = {
   id: string; merchant_id: string; seller_order_id: string; city_id: string; zone_id: string | null; status: DeliveryStatus; status_changed_at: Date;
   reason_code: ReasonCode | null; ready_at: Date; search_at: Date; search_again_at: Date | null; search_round: number; unassigned_ms: bigint;
   unassigned_since: Date | null; escalation_level: ReachedLevel; driver_id: string | null; pinned: boolean; pay_cents: number; bonus_cents: number;
-  assigned_at: Date | null; picked_up_at: Date | null; closed_at: Date | null; audit_hash: Uint8Array | null; escalated_at: Date | null; broadcast_since: Date | null;
-  held_reason: HeldReason | null; lost_at: Date | null; losses: number; delayed_since: Date | null; city_escalation_minutes: number[];
+  assigned_at: Date | null; picked_up_at: Date | null; closed_at: Date | null; audit_hash: Uint8Array | null; escalated_at: Date | null; escalated_after_ms: bigint | null;
+  broadcast_since: Date | null; held_reason: HeldReason | null; lost_at: Date | null; losses: number; delayed_since: Date | null; city_escalation_minutes: number[];
 };
 
 /** One delivery's row, with the head of its audit chain. */
@@ -21,7 +21,7 @@ export type ReadDelivery = { facts: DeliveryFacts; auditHash: Uint8Array | null 
 
 const DELIVERY_COLUMNS = sql`id, merchant_id, seller_order_id, city_id, zone_id, status, status_changed_at, reason_code, ready_at, search_at, search_again_at,
   search_round, unassigned_ms, unassigned_since, escalation_level, driver_id, pinned, pay_cents, bonus_cents, assigned_at, picked_up_at, closed_at, audit_hash,
-  escalated_at, broadcast_since, held_reason, lost_at, losses, delayed_since,
+  escalated_at, escalated_after_ms, broadcast_since, held_reason, lost_at, losses, delayed_since,
   (SELECT escalation_minutes FROM cities WHERE cities.id = deliveries.city_id) AS city_escalation_minutes`;
 
 /** Reads a delivery, and locks its row where asked to. @returns undefined where there is none */
@@ -37,7 +37,7 @@ function deliveryFacts(row: DeliveryRow): DeliveryFacts {
     statusSince: msOf(row.status_changed_at), reasonCode: row.reason_code, readyAt: msOf(row.ready_at), searchAt: msOf(row.search_at),
     searchAgainAt: msOf(row.search_again_at), searchRound: row.search_round,
     clock: { accumulatedMs: Number(row.unassigned_ms), runningSince: msOf(row.unassigned_since) }, escalationLevel: row.escalation_level,
-    escalatedAt: msOf(row.escalated_at), cityEscalationMinutes: row.city_escalation_minutes, broadcastSince: msOf(row.broadcast_since), heldReason: row.held_reason,
+    escalatedAt: msOf(row.escalated_at), escalatedAfterMs: numberOf(row.escalated_after_ms), cityEscalationMinutes: row.city_escalation_minutes, broadcastSince: msOf(row.broadcast_since), heldReason: row.held_reason,
     lostAt: msOf(row.lost_at), losses: row.losses, delayedSince: msOf(row.delayed_since),
     driverId: row.driver_id, pinned: row.pinned, payCents: row.pay_cents, bonusCents: row.bonus_cents, assignedAt: msOf(row.assigned_at),
     pickedUpAt: msOf(row.picked_up_at), closedAt: msOf(row.closed_at),

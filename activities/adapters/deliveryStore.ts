@@ -5,7 +5,7 @@ import { type ParcelSize } from '../../domain/vehicles';
 import { type DeliveryStore, type SearchFacts, type Touched } from '../delivery';
 import { ImpossibleEvent } from '../impossibleEvent';
 import { readCandidates } from './candidates';
-import { type Database, msOf, sqlStateOf, type Tx } from './database';
+import { type Database, msOf, numberOf, sqlStateOf, type Tx } from './database';
 import { lockDriversOf, lockFirstFree, readAssignments, readDelivery, type ReadDriver, readDrivers, readOffers, readOpenCase } from './deliveryRow';
 import { type AuditHeads, writeDecision } from './deliveryWriter';
 
@@ -76,7 +76,7 @@ async function lookAtTruth(db: Database, deliveryId: string, { offerIds, driverI
 }
 
 type SearchRow = {
-  unassigned_ms: bigint; unassigned_since: Date | null; escalated_at: Date | null; broadcast_since: Date | null; held_reason: string | null; city_escalation_minutes: number[];
+  unassigned_ms: bigint; unassigned_since: Date | null; escalated_at: Date | null; escalated_after_ms: bigint | null; broadcast_since: Date | null; held_reason: string | null; city_escalation_minutes: number[];
   status: DeliveryStatus; search_at: Date; city_id: string; parcel_size: ParcelSize; search_round: number; escalation_level: SearchFacts['escalationLevel'];
   pay_cents: number; bonus_cents: number; currency: string; distance_meters: number; ready_at: Date; offer_ttl_seconds: number | null; merchant_name: string;
   pickup_address: string; pickup_lat: number; pickup_lng: number; pickup_notes: string | null; dropoff_address: string; dropoff_lat: number; dropoff_lng: number;
@@ -84,7 +84,8 @@ type SearchRow = {
 
 async function readSearchFacts(db: Database, deliveryId: string): Promise<SearchFacts | undefined> {
   const [row] = await db.$queryRaw<SearchRow[]>`
-    SELECT d.unassigned_ms, d.unassigned_since, d.escalated_at, d.broadcast_since, d.held_reason, c.escalation_minutes AS city_escalation_minutes, d.status, d.search_at, d.city_id, d.parcel_size, d.search_round, d.escalation_level, d.pay_cents, d.bonus_cents, d.currency, d.distance_meters,
+    SELECT d.unassigned_ms, d.unassigned_since, d.escalated_at, d.escalated_after_ms, d.broadcast_since, d.held_reason, c.escalation_minutes AS city_escalation_minutes,
+      d.status, d.search_at, d.city_id, d.parcel_size, d.search_round, d.escalation_level, d.pay_cents, d.bonus_cents, d.currency, d.distance_meters,
       d.ready_at, z.offer_ttl_seconds, m.name AS merchant_name, p.address AS pickup_address, p.lat AS pickup_lat, p.lng AS pickup_lng, p.notes AS pickup_notes,
       o.address AS dropoff_address, o.lat AS dropoff_lat, o.lng AS dropoff_lng
     FROM deliveries d
@@ -102,7 +103,7 @@ function searchFacts(row: SearchRow): SearchFacts {
   const dropoff: Point = { lat: row.dropoff_lat, lng: row.dropoff_lng };
   return {
     status: row.status, searchAt: msOf(row.search_at), cityId: row.city_id, parcelSize: row.parcel_size, searchRound: row.search_round,
-    escalationLevel: row.escalation_level, escalatedAt: msOf(row.escalated_at), broadcastSince: msOf(row.broadcast_since), isHeld: row.held_reason !== null,
+    escalationLevel: row.escalation_level, escalatedAt: msOf(row.escalated_at), escalatedAfterMs: numberOf(row.escalated_after_ms), broadcastSince: msOf(row.broadcast_since), isHeld: row.held_reason !== null,
     clock: { accumulatedMs: Number(row.unassigned_ms), runningSince: msOf(row.unassigned_since) }, cityEscalationMinutes: row.city_escalation_minutes,
     payCents: row.pay_cents, bonusCents: row.bonus_cents, readyAt: msOf(row.ready_at), pickup, zoneOfferTtlSeconds: row.offer_ttl_seconds,
     shown: {

@@ -40,7 +40,7 @@ const UPDATES = `
     UPDATE deliveries SET status = new.status, status_changed_at = new.status_changed_at, reason_code = new.reason_code,
       search_again_at = new.search_again_at, search_round = new.search_round, unassigned_ms = new.unassigned_ms, unassigned_since = new.unassigned_since,
       escalation_level = new.escalation_level, driver_id = new.driver_id, pinned = new.pinned, bonus_cents = new.bonus_cents, assigned_at = new.assigned_at,
-      picked_up_at = new.picked_up_at, closed_at = new.closed_at, audit_hash = new.audit_hash, escalated_at = new.escalated_at,
+      picked_up_at = new.picked_up_at, closed_at = new.closed_at, audit_hash = new.audit_hash, escalated_at = new.escalated_at, escalated_after_ms = new.escalated_after_ms,
       broadcast_since = new.broadcast_since, held_reason = new.held_reason, lost_at = new.lost_at, losses = new.losses, delayed_since = new.delayed_since
     FROM jsonb_populate_recordset(null::deliveries, $1::jsonb) AS new WHERE deliveries.id = new.id
   ), o AS (
@@ -48,11 +48,12 @@ const UPDATES = `
     FROM jsonb_populate_recordset(null::offers, $2::jsonb) AS new WHERE offers.id = new.id
   ), a AS (
     UPDATE assignments SET state = new.state, at_pickup_at = new.at_pickup_at, picked_up_at = new.picked_up_at, at_dropoff_at = new.at_dropoff_at,
-      ended_at = new.ended_at, end_reason = new.end_reason
+      ended_at = new.ended_at, end_reason = new.end_reason, pay_cents = new.pay_cents, pinned = new.pinned
     FROM jsonb_populate_recordset(null::assignments, $3::jsonb) AS new WHERE assignments.id = new.id
   ), c AS (
     UPDATE escalations SET level = new.level, state = new.state, reason = new.reason, driver_id = new.driver_id, rose_at = new.rose_at, resolved_at = new.resolved_at,
-      resolved_by = new.resolved_by, resolution = new.resolution
+      resolved_by = new.resolved_by, resolution = new.resolution,
+      acknowledged_at = CASE WHEN new.state = 'OPEN' THEN NULL ELSE escalations.acknowledged_at END, acknowledged_by = CASE WHEN new.state = 'OPEN' THEN NULL ELSE escalations.acknowledged_by END
     FROM jsonb_populate_recordset(null::escalations, $5::jsonb) AS new WHERE escalations.id = new.id
   )
   UPDATE drivers SET live_offers = new.live_offers, active_assignments = new.active_assignments, availability = new.availability,
@@ -85,7 +86,7 @@ function deliveryRow(delivery: DeliveryFacts, { deliveryHash }: ChainHeads): obj
     search_again_at: iso(delivery.searchAgainAt), search_round: delivery.searchRound, unassigned_ms: delivery.clock.accumulatedMs,
     unassigned_since: iso(delivery.clock.runningSince), escalation_level: delivery.escalationLevel, driver_id: delivery.driverId, pinned: delivery.pinned,
     bonus_cents: delivery.bonusCents, assigned_at: iso(delivery.assignedAt), picked_up_at: iso(delivery.pickedUpAt), closed_at: iso(delivery.closedAt),
-    audit_hash: bytea(deliveryHash), escalated_at: iso(delivery.escalatedAt), broadcast_since: iso(delivery.broadcastSince), held_reason: delivery.heldReason,
+    audit_hash: bytea(deliveryHash), escalated_at: iso(delivery.escalatedAt), escalated_after_ms: delivery.escalatedAfterMs, broadcast_since: iso(delivery.broadcastSince), held_reason: delivery.heldReason,
     lost_at: iso(delivery.lostAt), losses: delivery.losses, delayed_since: iso(delivery.delayedSince),
   };
 }
@@ -103,9 +104,9 @@ function changedAssignments(before: Truth, next: Truth): AssignmentFacts[] {
   return next.assignments.filter((assignment) => before.assignments.some((old) => old.assignmentId === assignment.assignmentId && old !== assignment));
 }
 
-function assignmentRow({ assignmentId, state, atPickupAt, pickedUpAt, atDropoffAt, endedAt, endReason }: AssignmentFacts): object {
+function assignmentRow({ assignmentId, state, pinned, payCents, atPickupAt, pickedUpAt, atDropoffAt, endedAt, endReason }: AssignmentFacts): object {
   return {
-    id: assignmentId, state, at_pickup_at: iso(atPickupAt), picked_up_at: iso(pickedUpAt), at_dropoff_at: iso(atDropoffAt), ended_at: iso(endedAt), end_reason: endReason,
+    id: assignmentId, state, pinned, pay_cents: payCents, at_pickup_at: iso(atPickupAt), picked_up_at: iso(pickedUpAt), at_dropoff_at: iso(atDropoffAt), ended_at: iso(endedAt), end_reason: endReason,
   };
 }
 

@@ -90,6 +90,6 @@ async function leave(deps: ApiDeps, call: Call<{ id: string }, unknown, z.output
   const { assignmentId, driverId, isOver, isPickedUp, delivery } = carried;
   // With the goods in hand it is said anew each time: ops may have settled the first case long ago.
   const updateId = isOver || !isPickedUp ? updateIds.leave(assignmentId) : `${updateIds.leave(assignmentId)}/${wishOf(deps, call)}`;
-  const answer = await deps.answers.ask({ delivery, question: { kind: 'leaveDelivery', args: { driverId, reason, correlationId } }, updateId, isSettled: isOver });
+  const answer = await deps.answers.ask({ delivery, question: { kind: 'leaveDelivery', args: { driverId, assignmentId, reason, correlationId } }, updateId, isSettled: isOver });
   return replyTo(deps.db, caller, delivery.deliveryId, answer);
 }

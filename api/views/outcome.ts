@@ -13,7 +13,7 @@ export const outcomeView = z.discriminatedUnion('outcome', [
   z.strictObject({ outcome: z.literal('rejected'), deliveryId: z.uuid(), offerId: z.uuid(), at: instantText }),
   z.strictObject({ outcome: z.literal('moved'), deliveryId: z.uuid(), status: DELIVERY_STATUS, at: instantText }),
   z.strictObject({ outcome: z.literal('released'), deliveryId: z.uuid(), at: instantText }),
-  z.strictObject({ outcome: z.literal('escalated'), deliveryId: z.uuid(), at: instantText }),
+  z.strictObject({ outcome: z.literal('escalated'), deliveryId: z.uuid() }),
   z.strictObject({ outcome: z.literal('payRaised'), deliveryId: z.uuid(), payCents: z.int() }),
   z.strictObject({ outcome: z.literal('searching'), deliveryId: z.uuid() }),
   z.strictObject({ outcome: z.literal('assigned'), deliveryId: z.uuid(), driverId: z.uuid(), assignmentId: z.uuid(), at: instantText }),

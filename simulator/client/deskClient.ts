@@ -1,10 +1,11 @@
-import { z } from 'zod';
-import { AVAILABILITIES, type Availability } from '../../domain/availability';
-import { DELIVERY_STATUSES, type DeliveryStatus, type ReasonCode } from '../../domain/delivery';
+import { v4 as newKey } from 'uuid';
+import type { Availability } from '../../domain/availability';
+import type { DeliveryStatus, ReasonCode } from '../../domain/delivery';
 import type { Point } from '../../domain/places';
 import type { FeatureName } from '../../domain/rollout';
-import { CASE_REASONS, CASE_STATES, type CaseReason, type CaseState } from '../../domain/supportCase';
-import { createAsk, type Transport } from './requests';
+import type { CaseReason, CaseState } from '../../domain/supportCase';
+import type { paths } from './apiTypes';
+import { done, open, outcome, type Transport } from './requests';
 import type { Outcome } from './service';
 
 /** A case of the support queue, as far as whoever works on it must know. `driverId`: whom it is about. Instants are epoch ms. */
@@ -39,47 +40,51 @@ export interface DeskClient {
   putFeature(name: FeatureName, enabled: boolean, why: string): Promise<Outcome<object>>;
 }
 
-const POINT = z.object({ lat: z.number(), lng: z.number() });
-const INSTANT = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text));
+/** As many as the API gives on one page. */
+const ALL = '100';
 
-const CASE = z.object({
-  escalationId: z.string(), deliveryId: z.string(), level: z.number(), state: z.enum(CASE_STATES), reason: z.enum(CASE_REASONS), driverId: z.string().nullable(),
-  openedAt: INSTANT, roseAt: INSTANT, delivery: z.object({ status: z.enum(DELIVERY_STATUSES) }),
-}).transform(({ escalationId: caseId, delivery: { status }, ...rest }): CaseView => ({ caseId, status, ...rest }));
-const QUEUE = z.object({ escalations: z.array(CASE) }).transform(({ escalations: cases }) => ({ cases }));
+type CaseBody = paths['/v2/ops/escalations/{id}']['get']['responses'][200]['content']['application/json'];
+type DeliveryBody = paths['/v2/deliveries/{id}']['get']['responses'][200]['content']['application/json'];
+type DriverBody = paths['/v2/drivers/{id}']['get']['responses'][200]['content']['application/json'];
+type OutcomeBody = paths['/v2/deliveries/{id}/assign']['post']['responses'][200]['content']['application/json'];
 
-const DELIVERY = z.object({
-  deliveryId: z.string(), status: z.enum(DELIVERY_STATUSES), driverId: z.string().nullable(), pickup: z.object({ point: POINT }), bonusCents: z.number().nullable(),
-  escalationLevel: z.number(),
-}).transform(({ deliveryId, status, driverId: carrierId, pickup, bonusCents, escalationLevel: level }): WatchedDelivery =>
-  ({ deliveryId, status, carrierId, pickup: pickup.point, bonusCents: bonusCents ?? 0, level }));
+function caseOf({ escalationId: caseId, deliveryId, level, state, reason, driverId, openedAt, roseAt, delivery: { status } }: CaseBody): CaseView {
+  return { caseId, deliveryId, level, state, reason, driverId, openedAt: Date.parse(openedAt), roseAt: Date.parse(roseAt), status };
+}
 
-const DRIVER = z.object({
-  driverId: z.string(), availability: z.enum(AVAILABILITIES), capacity: z.number(), liveOffers: z.number(), activeAssignments: z.number(),
-  lastFix: z.object({ point: POINT, at: INSTANT }).nullable(),
-}).transform(({ driverId, availability, capacity, liveOffers, activeAssignments, lastFix }): WatchedDriver => ({
-  driverId, availability, room: capacity - liveOffers - activeAssignments, seen: lastFix && { place: lastFix.point, at: lastFix.at },
-}));
-const DRIVERS = z.object({ drivers: z.array(DRIVER) });
-const BY_HAND = z.object({ outcome: z.literal('assigned'), assignmentId: z.string(), driverId: z.string() });
-const ANYTHING = z.object({});
+function deliveryOf({ deliveryId, status, driverId: carrierId, pickup, bonusCents, escalationLevel: level }: DeliveryBody): WatchedDelivery {
+  return { deliveryId, status, carrierId, pickup: pickup.point, bonusCents: bonusCents ?? 0, level };
+}
 
-/** Ops of all cities who work by hand. @throws z.ZodError where an answer has not the form that was promised */
+function driverOf({ driverId, availability, capacity, liveOffers, activeAssignments, lastFix }: DriverBody): WatchedDriver {
+  return { driverId, availability, room: capacity - liveOffers - activeAssignments, seen: lastFix && { place: lastFix.point, at: Date.parse(lastFix.at) } };
+}
+
+/** @throws Error for an outcome of another kind than was asked for */
+function byHandOf(body: OutcomeBody): ByHand {
+  if (body.outcome !== 'assigned') throw new Error(`an assignment by hand was answered with ${body.outcome}`);
+  return { assignmentId: body.assignmentId, driverId: body.driverId };
+}
+
+/** Ops of all cities who work by hand. */
 export function createDeskClient(transport: Transport): DeskClient {
-  const ask = createAsk(transport);
-  const act = (path: string, body: object): Promise<Outcome<object>> => ask('POST', path, body, ANYTHING);
+  const api = open(transport);
+  const of = (id: string) => ({ params: { path: { id } } });
+  // One key for the wish: the retries below each call are the same wish.
+  const wish = (id: string) => ({ params: { path: { id }, header: { 'Idempotency-Key': newKey() } } });
   return {
-    unresolved: (cityId) => ask('GET', `/v2/ops/escalations?cityId=${cityId}&limit=100`, null, QUEUE),
-    acknowledge: (caseId) => act(`/v2/ops/escalations/${caseId}/acknowledge`, {}),
-    delivery: (deliveryId) => ask('GET', `/v2/deliveries/${deliveryId}`, null, DELIVERY),
-    driver: (driverId) => ask('GET', `/v2/drivers/${driverId}`, null, DRIVER),
-    availableDrivers: (cityId) => ask('GET', `/v2/drivers?cityId=${cityId}&availability=AVAILABLE&limit=100`, null, DRIVERS),
-    assign: (deliveryId, driverId, why) => ask('POST', `/v2/deliveries/${deliveryId}/assign`, { driverId, why }, BY_HAND),
-    handOver: (deliveryId, { driverId, meeting }, why) => ask('POST', `/v2/deliveries/${deliveryId}/hand-over`, { driverId, meeting: { point: meeting }, why }, BY_HAND),
-    raisePay: (deliveryId, bonusCents, why) => act(`/v2/deliveries/${deliveryId}/raise-pay`, { bonusCents, why }),
-    resumeSearch: (deliveryId, why) => act(`/v2/deliveries/${deliveryId}/search`, { why }),
-    rescue: (driverId, why) => act(`/v2/ops/drivers/${driverId}/rescue`, { why }),
-    fail: (deliveryId, reason, goods) => act(`/v2/deliveries/${deliveryId}/fail`, { reason, goods }),
-    putFeature: (name, enabled, why) => ask('PUT', `/v2/ops/features/${name}`, { enabled, percent: null, cities: null, plan: null, why }, ANYTHING),
+    unresolved: async (cityId) => outcome(await api.GET('/v2/ops/escalations', { params: { query: { cityId, limit: ALL } } }), ({ escalations }) => ({ cases: escalations.map(caseOf) })),
+    acknowledge: async (id) => done(await api.POST('/v2/ops/escalations/{id}/acknowledge', { ...of(id), body: {} })),
+    delivery: async (id) => outcome(await api.GET('/v2/deliveries/{id}', of(id)), deliveryOf),
+    driver: async (id) => outcome(await api.GET('/v2/drivers/{id}', of(id)), driverOf),
+    availableDrivers: async (cityId) =>
+      outcome(await api.GET('/v2/drivers', { params: { query: { cityId, availability: 'AVAILABLE', limit: ALL } } }), ({ drivers }) => ({ drivers: drivers.map(driverOf) })),
+    assign: async (id, driverId, why) => outcome(await api.POST('/v2/deliveries/{id}/assign', { ...wish(id), body: { driverId, why } }), byHandOf),
+    handOver: async (id, { driverId, meeting }, why) => outcome(await api.POST('/v2/deliveries/{id}/hand-over', { ...wish(id), body: { driverId, meeting: { point: meeting }, why } }), byHandOf),
+    raisePay: async (id, bonusCents, why) => done(await api.POST('/v2/deliveries/{id}/raise-pay', { ...wish(id), body: { bonusCents, why } })),
+    resumeSearch: async (id, why) => done(await api.POST('/v2/deliveries/{id}/search', { ...wish(id), body: { why } })),
+    rescue: async (id, why) => done(await api.POST('/v2/ops/drivers/{id}/rescue', { ...wish(id), body: { why } })),
+    fail: async (id, reason, goods) => done(await api.POST('/v2/deliveries/{id}/fail', { ...wish(id), body: { reason, goods } })),
+    putFeature: async (name, enabled, why) => done(await api.PUT('/v2/ops/features/{name}', { params: { path: { name } }, body: { enabled, percent: null, cities: null, plan: null, why } })),
   };
 }

@@ -1,31 +1,8 @@
-import createClient, { type Client } from 'openapi-fetch';
 import { v4 as newKey } from 'uuid';
-import { z } from 'zod';
 import type { paths } from './apiTypes';
 import { meetingsOf, newsOf } from './driverSocket';
-import { createAsk, refused, type Transport } from './requests';
+import { type Api, done, iso, open, outcome, type Transport } from './requests';
 import type { CitySetup, DeliveryView, DriverClient, DriverSetup, DriverView, Fix, MerchantClient, NewOrder, OpsClient, Outcome, ZoneSetup } from './service';
-
-type Api = Client<paths>;
-
-function open({ apiUrl, token, send }: Transport): Api {
-  return createClient<paths>({ baseUrl: apiUrl, fetch: send, headers: { authorization: `Bearer ${token}` } });
-}
-
-/** What openapi-fetch gives: the body of a success, or the problem. */
-type Reply<T> = { data?: T; error?: unknown; response: Response };
-
-function outcome<T, R extends object>({ data, error, response }: Reply<T>, read: (body: T) => R): Outcome<R> {
-  return data === undefined ? refused(response, error) : { ok: true, ...read(data) };
-}
-
-function done<T>(reply: Reply<T>): Outcome<object> {
-  return outcome(reply, () => ({}));
-}
-
-const ANYTHING = z.object({});
-
-const iso = (at: number): string => new Date(at).toISOString();
 
 type DeliveryBody = paths['/v2/deliveries/{id}']['get']['responses'][200]['content']['application/json'];
 type OutcomeBody = paths['/v2/offers/{id}/accept']['post']['responses'][200]['content']['application/json'];
@@ -85,7 +62,10 @@ export function createDriverClient(transport: Transport, driverId: string): Driv
       const wish = { path: { id }, header: { 'Idempotency-Key': newKey() } };
       return outcome(await api.POST('/v2/deliveries/{id}/fail', { params: wish, body: { reason, goods } }), movedTo);
     },
-    leave: (id, reason) => createAsk(transport)('POST', `/v2/deliveries/${id}/leave`, { reason }, ANYTHING),
+    leave: async (id, reason) => {
+      const wish = { path: { id }, header: { 'Idempotency-Key': newKey() } };
+      return done(await api.POST('/v2/deliveries/{id}/leave', { params: wish, body: { reason } }));
+    },
   };
 }
 

@@ -27,6 +27,7 @@ async function carrier(pickedUp: boolean): Promise<{ driverId: string; deliveryI
   await world.db.assignment.create({
     data: { id: assignmentId, deliveryId, driverId, way: 'OFFER', payCents: 700, startedAt: new Date(START), pickedUpAt: pickedUp ? new Date(START) : null },
   });
+  if (pickedUp) await world.db.delivery.update({ where: { id: deliveryId }, data: { pickedUpAt: new Date(START) } });
   await world.db.driver.update({ where: { id: driverId }, data: { activeAssignments: 1 } });
   return { driverId, deliveryId, assignmentId };
 }

@@ -195,7 +195,7 @@ describe('a busy city, its events in any order', () => {
       { kind: 'assignDriver', driverId: pick(drivers), by: OPS, override: random() < 0.5, why: 'test' },
       { kind: 'releaseDriver', driverId: by.id, offerId: offer?.id ?? null, assignmentId: assignment?.id ?? null, why: 'test' }, { kind: 'readDelivery' },
       { kind: 'releaseDriver', driverId: by.id, offerId: null, assignmentId: assignment?.id ?? null, why: pick(['FELL_SILENT', 'NO_PROGRESS']) }, { kind: 'escalate' },
-      { kind: 'leaveDelivery', driverId: by.id, reason: pick(['VEHICLE_BREAKDOWN', 'OTHER']) }, { kind: 'handOver', driverId: pick(drivers), by: OPS, override: true, meetingId: null, why: 'test' },
+      { kind: 'leaveDelivery', driverId: by.id, assignmentId: assignment?.id ?? driverId, reason: pick(['VEHICLE_BREAKDOWN', 'OTHER']) }, { kind: 'handOver', driverId: pick(drivers), by: OPS, override: true, meetingId: null, why: 'test' },
       { kind: 'rescueDelivery', driverId, offerId: offer?.id ?? null, assignmentId: assignment?.id ?? null, by: OPS, why: 'test' },
       { kind: 'resumeSearch', by: OPS, why: 'test' }, { kind: 'raisePay', bonusCents: Math.floor(random() * 500), by: OPS, why: 'test' },
       ...(random() < 0.2 ? [CANCEL] : []),

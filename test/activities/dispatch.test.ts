@@ -21,6 +21,7 @@ afterEach(async () => {
   expect(broken).toEqual([]);
 });
 
+const job = ({ driverId, assignmentId }: { driverId: string; assignmentId: string }): { driverId: string; assignmentId: string } => ({ driverId, assignmentId });
 const ids = ({ offerId, driverId }: { offerId: string; driverId: string }): { offerId: string; driverId: string } => ({ offerId, driverId });
 const later = (ms: number): number => Date.now() + ms;
 
@@ -284,19 +285,19 @@ const REPEATS: readonly Repeat[] = [
   },
   {
     name: 'leaveDelivery before the pickup', first: { outcome: 'released' },
-    before: async (scene) => ({ kind: 'leaveDelivery', driverId: (await scene.accepted()).driverId, reason: 'VEHICLE_BREAKDOWN' }),
+    before: async (scene) => ({ kind: 'leaveDelivery', ...job(await scene.accepted()), reason: 'VEHICLE_BREAKDOWN' }),
   },
   {
     name: 'leaveDelivery, though another has the delivery since', drivers: [{}, {}], first: { outcome: 'released' },
-    before: async (scene) => ({ kind: 'leaveDelivery', driverId: (await scene.accepted()).driverId, reason: 'OTHER' }),
+    before: async (scene) => ({ kind: 'leaveDelivery', ...job(await scene.accepted()), reason: 'OTHER' }),
     between: (scene) => scene.accepted(1),
   },
   {
     name: 'leaveDelivery with the goods in hand', first: { outcome: 'escalated' },
     before: async (scene) => {
-      const { driverId } = await scene.accepted();
+      const taken = job(await scene.accepted());
       await scene.steps('arriveAtPickup', 'pickUp');
-      return { kind: 'leaveDelivery', driverId, reason: 'VEHICLE_BREAKDOWN' };
+      return { kind: 'leaveDelivery', ...taken, reason: 'VEHICLE_BREAKDOWN' };
     },
   },
   {
@@ -321,7 +322,7 @@ const REPEATS: readonly Repeat[] = [
     name: 'resumeSearch', first: { outcome: 'searching' },
     before: async (scene) => {
       world.switches.autoReassignment = false;
-      await scene.tell({ kind: 'leaveDelivery', driverId: (await scene.accepted()).driverId, reason: 'OTHER' });
+      await scene.tell({ kind: 'leaveDelivery', ...job(await scene.accepted()), reason: 'OTHER' });
       expect(await scene.row()).toMatchObject({ heldReason: 'REASSIGNMENT_OFF', searchAgainAt: null });
       return { kind: 'resumeSearch', by: OPS, why: 'go on' };
     },

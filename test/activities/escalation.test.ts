@@ -112,7 +112,7 @@ describe('a level', () => {
     await scene.search(after(41));
     expect(await scene.row()).toMatchObject({ escalationLevel: 3, bonusCents: 200 });
     expect((await scene.entries()).filter((kind) => kind === 'escalated')).toHaveLength(1);
-    expect(await scene.notices()).toEqual(['support error: Support queue: no driver found, level 3', 'pager critical: Level 3: no driver for 41 minutes']);
+    expect(await scene.notices()).toEqual(['pager critical: Level 3: no driver for 41 minutes', 'support error: Support queue: no driver found, level 3']);
   });
 });
 
@@ -148,7 +148,11 @@ describe('a broadcast', () => {
     await scene.search(second[0]!.expiresAt);
     expect(await scene.row()).toMatchObject({ status: 'SEARCHING', searchRound: 1 });
     const late = await world.addDriver({ cityId: scene.cityId });
+    const newcomer = await world.addDriver({ cityId: scene.cityId, at: { lat: PICKUP.lat + 0.01, lng: PICKUP.lng } });
     expect((await scene.search(second[0]!.expiresAt + 5_000)).known.offers).toMatchObject([{ driverId: late }]);
+    expect(await live(scene)).toMatchObject([{ kind: 'SINGLE' }]);
+    expect(newcomer).not.toBe(late);
+    expect(await scene.row()).toMatchObject({ broadcastSince: null });
   });
 
   test('comes again with the page after ten minutes, and asks those again who let it lapse', async () => {
@@ -180,6 +184,15 @@ describe('a broadcast', () => {
     expect(await scene.answer({ kind: 'acceptOffer', offerId: wave[1]!.offerId, driverId: wave[1]!.driverId })).toMatchObject({ outcome: 'accepted' });
   });
 
+  test('ends with the feature: who comes on duty then is asked alone', async () => {
+    const { scene, after } = await searched();
+    await scene.search(after(30));
+    world.switches.escalation = false;
+    for (let index = 0; index < 3; index += 1) await world.addDriver({ cityId: scene.cityId });
+    await scene.search(after(50));
+    expect(await live(scene)).toMatchObject([{ kind: 'SINGLE' }]);
+  });
+
   test('is none with offers off: the nearest is assigned, as ever', async () => {
     world.switches.driverOffers = false;
     const { scene, after } = await searched();
@@ -204,7 +217,7 @@ describe('the clock', () => {
     await scene.tell({ kind: 'acceptOffer', offerId: offer!.offerId, driverId }, after(16));
     expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED' }]);
     expect((await scene.tell({ kind: 'escalate' }, after(90))).known).toMatchObject({ escalation: null, escalationLevel: 2 });
-    await scene.tell({ kind: 'leaveDelivery', driverId, reason: 'OTHER' }, after(90));
+    await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId: await scene.jobOf(driverId), reason: 'OTHER' }, after(90));
     const { known } = await scene.tell({ kind: 'readDelivery' }, after(90));
     expect(known.escalation).toEqual({ at: after(90 + 30 - 16), level: 3 });
     expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED' }, { state: 'OPEN', level: 2, reason: 'UNASSIGNED' }]);
@@ -251,7 +264,7 @@ describe('a loss', () => {
     world.switches.autoReassignment = false;
     const scene = await set([{}, {}]);
     const { driverId } = await scene.accepted();
-    await scene.tell({ kind: 'leaveDelivery', driverId, reason: 'TOO_FAR' });
+    await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId: await scene.jobOf(driverId), reason: 'TOO_FAR' });
     expect((await scene.search()).known).toMatchObject({ heldReason: 'REASSIGNMENT_OFF', searchAgainAt: null });
     await scene.tell({ kind: 'assignDriver', driverId: scene.driver(1), by: OPS, override: false, why: 'next' });
     expect(await scene.row()).toMatchObject({ status: 'ASSIGNED', heldReason: null });
@@ -262,7 +275,7 @@ describe('a loss', () => {
     world.switches.autoReassignment = false;
     const scene = await set([{}]);
     const { driverId } = await scene.accepted();
-    await scene.tell({ kind: 'leaveDelivery', driverId, reason: 'OTHER' });
+    await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId: await scene.jobOf(driverId), reason: 'OTHER' });
     const since = (await scene.row()).unassignedSince?.getTime() ?? 0;
     await scene.tell({ kind: 'escalate' }, since + 15 * MINUTE);
     expect(await scene.cases()).toMatchObject([{ level: 2, reason: 'REASSIGNMENT_OFF', driverId }]);
@@ -284,14 +297,110 @@ describe('a loss', () => {
   test('by a breakdown takes the driver off duty', async () => {
     const scene = await set([{}]);
     const { driverId } = await scene.accepted();
-    expect(await scene.answer({ kind: 'leaveDelivery', driverId, reason: 'VEHICLE_BREAKDOWN' })).toMatchObject({ outcome: 'released' });
+    expect(await scene.answer({ kind: 'leaveDelivery', driverId, assignmentId: await scene.jobOf(driverId), reason: 'VEHICLE_BREAKDOWN' })).toMatchObject({ outcome: 'released' });
     expect(await scene.driverRow()).toMatchObject({ availability: 'OFFLINE', activeAssignments: 0 });
+  });
+
+  test('pages nobody at once where the delivery was in good hands for long', async () => {
+    const { scene, after } = await searched();
+    await scene.search(after(30));
+    const driverId = await world.addDriver({ cityId: scene.cityId });
+    const { known: { offers: [offer] } } = await scene.search(after(31));
+    await scene.tell({ kind: 'acceptOffer', offerId: offer!.offerId, driverId }, after(31));
+    await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId: await scene.jobOf(driverId), reason: 'OTHER' }, after(91));
+    const { known } = await scene.tell({ kind: 'readDelivery' }, after(91));
+    expect(known.escalation).toEqual({ at: after(91 + 40 - 31), level: null });
+  });
+
+  test('that was told late does not hide a breakdown, which no ping would heal', async () => {
+    const scene = await set([{}]);
+    const { driverId, assignmentId } = await scene.accepted();
+    await scene.steps('arriveAtPickup', 'pickUp');
+    await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'VEHICLE_BREAKDOWN' });
+    await scene.tell({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'FELL_SILENT' });
+    expect(await scene.cases()).toMatchObject([{ reason: 'CARRIER_BROKE_DOWN', state: 'OPEN' }]);
+  });
+
+  test('by a breakdown ends what else the driver has in hand', async () => {
+    const scene = await set([{ capacity: 2 }]);
+    const { driverId } = await scene.accepted();
+    expect((await scene.messages()).map(({ kind }) => kind)).not.toContain('goOffDuty');
+    await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId: await scene.jobOf(driverId), reason: 'VEHICLE_BREAKDOWN' });
+    expect(await scene.messages()).toContainEqual({ kind: 'goOffDuty', payload: { driverId } });
+  });
+
+  test('that is told again ends no newer assignment of the same driver', async () => {
+    const scene = await set([{}]);
+    const { driverId, assignmentId } = await scene.accepted();
+    const leave = { kind: 'leaveDelivery', driverId, assignmentId, reason: 'OTHER' } as const;
+    const first = await scene.answer(leave);
+    await scene.tell({ kind: 'assignDriver', driverId, by: OPS, override: false, why: 'can after all' });
+    expect(await scene.answer(leave)).toEqual(first);
+    expect(await scene.row()).toMatchObject({ status: 'ASSIGNED', driverId, losses: 1 });
+  });
+
+  test('of whom ops rescued ends the case about them', async () => {
+    const scene = await set([{}, {}]);
+    await scene.tell({ kind: 'assignDriver', driverId: scene.driver(), by: OPS, override: false, why: 'near' });
+    const assignmentId = await scene.jobOf(scene.driver());
+    await scene.tell({ kind: 'releaseDriver', driverId: scene.driver(), offerId: null, assignmentId, why: 'FELL_SILENT' });
+    await scene.tell({ kind: 'rescueDelivery', driverId: scene.driver(), offerId: null, assignmentId, by: OPS, why: 'accident' });
+    expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED', resolution: 'RELEASED' }]);
+    expect(await scene.row()).toMatchObject({ status: 'SEARCHING', heldReason: null, pinned: false });
   });
 
   test('of another’s delivery is not one', async () => {
     const scene = await set([{}, {}]);
     await scene.accepted();
-    expect(await scene.answer({ kind: 'leaveDelivery', driverId: scene.driver(1), reason: 'OTHER' })).toMatchObject({ refused: 'NOT_FOUND' });
+    expect(await scene.answer({ kind: 'leaveDelivery', driverId: scene.driver(1), assignmentId: await scene.jobOf(scene.driver()), reason: 'OTHER' })).toMatchObject({ refused: 'NOT_FOUND' });
+  });
+});
+
+describe('ops', () => {
+  test('who let the search go on keep a delivery of level 2 on the queue', async () => {
+    world.switches.autoReassignment = false;
+    const scene = await set([{}]);
+    const { driverId, assignmentId } = await scene.accepted();
+    await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'OTHER' });
+    const since = (await scene.row()).unassignedSince?.getTime() ?? 0;
+    await scene.tell({ kind: 'escalate' }, since + 16 * MINUTE);
+    await world.db.escalation.updateMany({ where: { deliveryId: scene.deliveryId }, data: { state: 'ACKNOWLEDGED', acknowledgedBy: 'olga', acknowledgedAt: new Date() } });
+    await scene.tell({ kind: 'resumeSearch', by: OPS, why: 'go on' }, since + 16 * MINUTE);
+    expect(await scene.cases()).toMatchObject([{ level: 2, reason: 'UNASSIGNED', state: 'OPEN', acknowledgedBy: null }]);
+  });
+
+  test('who raise the pay of a delivery that is carried raise it for its driver, who is told', async () => {
+    const scene = await set([{}]);
+    await scene.accepted();
+    expect(await scene.answer({ kind: 'raisePay', bonusCents: 500, by: OPS, why: 'snow' })).toEqual({ outcome: 'payRaised', deliveryId: scene.deliveryId, payCents: 1_200 });
+    expect(await scene.emitted()).toContain(`PAY_RAISED to driver:${scene.driver()}`);
+    await scene.steps('arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver');
+    expect(await scene.driverRow()).toMatchObject({ earnedTodayCents: 1_200 });
+  });
+
+  test('who assign by hand whoever has it already pin that', async () => {
+    const scene = await set([{}]);
+    const { assignmentId } = await scene.accepted();
+    expect(await scene.answer({ kind: 'assignDriver', driverId: scene.driver(), by: OPS, override: false, why: 'knows the house' })).toMatchObject({ outcome: 'assigned', assignmentId });
+    expect(await scene.row()).toMatchObject({ pinned: true });
+    expect(await scene.assignments()).toMatchObject([{ pinned: true }]);
+  });
+});
+
+describe('what a worker of the release before left behind', () => {
+  test('is put right by the next event: it knows neither queue nor broadcast', async () => {
+    world.switches.autoReassignment = false;
+    const scene = await set([{}, {}]);
+    const { driverId, assignmentId } = await scene.accepted();
+    await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'OTHER' });
+    const { heldReason, lostAt } = await scene.row();
+    await scene.tell({ kind: 'assignDriver', driverId: scene.driver(1), by: OPS, override: false, why: 'test' });
+    // As the older writer leaves them, which has no such columns.
+    await world.db.delivery.update({ where: { id: scene.deliveryId }, data: { heldReason, lostAt, broadcastSince: new Date() } });
+    await world.db.escalation.updateMany({ where: { deliveryId: scene.deliveryId }, data: { state: 'OPEN', resolution: null, resolvedAt: null, resolvedBy: null } });
+    expect(await scene.step('arriveAtPickup', scene.driver(1))).toMatchObject({ outcome: 'moved' });
+    expect(await scene.row()).toMatchObject({ status: 'AT_PICKUP', heldReason: null, lostAt: null, broadcastSince: null });
+    expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED', resolution: 'ASSIGNED' }]);
   });
 });
 
@@ -300,7 +409,7 @@ describe('a hand-over', () => {
     const scene = await set([{}, {}]);
     const { driverId } = await scene.accepted();
     await scene.steps('arriveAtPickup', 'pickUp', 'arriveAtDropoff');
-    await scene.tell({ kind: 'leaveDelivery', driverId, reason: 'VEHICLE_BREAKDOWN' });
+    await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId: await scene.jobOf(driverId), reason: 'VEHICLE_BREAKDOWN' });
     const { id: meetingId } = await world.db.meetingPoint.create({ data: { id: newId(), deliveryId: scene.deliveryId, lat: 52.372, lng: 4.9, address: 'by the bridge', byId: 'olga' } });
     expect(await scene.answer({ kind: 'handOver', driverId: scene.driver(1), by: OPS, override: false, meetingId, why: 'flat tyre' })).toMatchObject({ outcome: 'assigned', driverId: scene.driver(1) });
     expect(await scene.row()).toMatchObject({ status: 'PICKED_UP', driverId: scene.driver(1), pinned: true });
@@ -324,6 +433,13 @@ describe('a hand-over', () => {
     expect(await scene.cases()).toMatchObject([{ reason: 'CARRIER_GAVE_UP', driverId: scene.driver(1), state: 'OPEN' }]);
   });
 
+  test('to a meeting point that nobody named is no hand-over', async () => {
+    const scene = await set([{}, {}]);
+    await scene.accepted();
+    await scene.steps('arriveAtPickup', 'pickUp');
+    await expect(scene.tell({ kind: 'handOver', driverId: scene.driver(1), by: OPS, override: false, meetingId: scene.deliveryId, why: 'test' })).rejects.toThrow('no meeting point');
+  });
+
   test('goes on with the return where the goods go back', async () => {
     const scene = await set([{}, {}]);
     await scene.accepted();
@@ -345,6 +461,17 @@ describe('a hand-over', () => {
 });
 
 describe('lapses in a row', () => {
+  test('pause by the flag of the driver, not of the delivery', async () => {
+    const asked: string[] = [];
+    const scene = await set([{}]);
+    const features = { isOn: (feature: string, { key }: { key: string }) => { if (feature === 'availability_states') asked.push(key); return true; } };
+    const activities = createDeliveryActivities({ ...world.deps, features, limits: { ...TEST_LIMITS, lapsePause: { afterLapses: 1, pauseMs: MINUTE } } });
+    const { offerId, expiresAt } = await scene.offered();
+    await world.db.offer.update({ where: { id: offerId }, data: { reachedAt: new Date() } });
+    await activities.lapseOffer({ deliveryId: scene.deliveryId, correlationId: 'test', at: expiresAt, event: { kind: 'lapseOffer', offerId } });
+    expect(asked).toEqual([scene.driver()]);
+  });
+
   const strict = () => createDeliveryActivities({ ...world.deps, limits: { ...TEST_LIMITS, escalation: ESCALATION_LIMITS, lapsePause: { afterLapses: 2, pauseMs: 15 * MINUTE } } });
 
   /** The driver is asked, sees the offer or not, and lets it lapse. */

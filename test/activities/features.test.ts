@@ -2,6 +2,7 @@
 import { ProviderEvents } from '@openfeature/server-sdk';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
+import { Client as PgClient } from 'pg';
 import { register } from 'prom-client';
 import { v7 as newId } from 'uuid';
 import { createFeatureNews } from '../../activities/adapters/featureNews';
@@ -34,8 +35,16 @@ const GOAL_MS = 5_000;
 const NEVER_MS = 3_600_000;
 
 let world: DriverWorld;
-beforeAll(async () => { world = await createDriverWorld(); });
-afterAll(() => world.close());
+let owner: PgClient;
+beforeAll(async () => {
+  world = await createDriverWorld();
+  owner = new PgClient({ connectionString: world.ownerUrl });
+  await owner.connect();
+});
+afterAll(async () => {
+  await owner.end();
+  await world.close();
+});
 
 const running: { stop(): Promise<void> }[] = [];
 let channel: string;
@@ -234,6 +243,23 @@ describe('what holds', () => {
     await put(process, 'driver_offers', { enabled: false });
     process.registry.accept(late);
     expect(isOn(process, 'driver_offers')).toBe(false);
+  });
+
+  test('is what a restored backup says, in every process that reads it, and the log says so', async () => {
+    const [here, there] = [await newProcess({ redis: awayRedis() }), await newProcess({ redis: awayRedis(), pollMs: 100 })];
+    await put(here, 'driver_offers', { enabled: false });
+    const { rows: [saved] } = await owner.query('SELECT * FROM feature_settings');
+    for (const percent of [50, 100]) await put(here, 'driver_offers', { enabled: true, percent });
+    await eventually('the other heard of it', async () => isOn(there, 'driver_offers'));
+    await owner.query('DELETE FROM feature_settings WHERE id > $1', [saved.id]);
+    await owner.query(`SELECT setval('feature_settings_id_seq', $1)`, [saved.id]);
+    await eventually('the other reads the backup', async () => !isOn(there, 'driver_offers'));
+    expect(texts(there, 'warn')).toContain('the database was set back: what it says of the feature now holds');
+    await put(here, 'driver_offers', { enabled: false });
+    await put(here, 'driver_offers', { enabled: false, percent: 5 });
+    expect([here, there].map((process) => isOn(process, 'driver_offers'))).toEqual([false, false]);
+    expect((await here.desk.list())[0]).toMatchObject({ effective: { state: 'OFF', rolloutPercent: 5 }, history: [{ percent: 5 }, { percent: null }] });
+    expect(here.registry.effective()[0]).toMatchObject({ state: 'OFF', rolloutPercent: 5 });
   });
 
   test('is told with the instant since when it does, which a new plan alone does not move', async () => {

@@ -43,7 +43,7 @@ async function carried(...news: ('FELL_SILENT' | 'VEHICLE_BREAKDOWN')[]): Promis
   const { driverId, assignmentId } = await scene.accepted();
   await scene.steps('arriveAtPickup', 'pickUp');
   for (const each of news) {
-    await scene.tell(each === 'FELL_SILENT' ? { kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: each } : { kind: 'leaveDelivery', driverId, reason: each });
+    await scene.tell(each === 'FELL_SILENT' ? { kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: each } : { kind: 'leaveDelivery', driverId, assignmentId, reason: each });
   }
   return { scene, caseId: await caseOf(scene) };
 }
@@ -119,7 +119,7 @@ describe('a case that is called done', () => {
     world.switches.autoReassignment = false;
     const scene = await Scene.set(world);
     const { driverId } = await scene.accepted();
-    await scene.tell({ kind: 'leaveDelivery', driverId, reason: 'OTHER' });
+    await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId: await scene.jobOf(driverId), reason: 'OTHER' });
     const caseId = await caseOf(scene);
     const before = await scene.traces();
     expect(await cases.resolve(caseId, done())).toMatchObject({ outcome: 'refused', code: 'CASE_NEEDS_DECISION' });
@@ -141,7 +141,7 @@ describe('a case that is called done', () => {
   test('may come back as another case', async () => {
     const { scene, caseId } = await carried('FELL_SILENT');
     await cases.resolve(caseId, done());
-    await scene.tell({ kind: 'leaveDelivery', driverId: scene.driver(), reason: 'VEHICLE_BREAKDOWN' });
+    await scene.tell({ kind: 'leaveDelivery', driverId: scene.driver(), assignmentId: await scene.jobOf(scene.driver()), reason: 'VEHICLE_BREAKDOWN' });
     expect(await scene.cases()).toMatchObject([{ id: caseId, state: 'RESOLVED' }, { state: 'OPEN', reason: 'CARRIER_BROKE_DOWN' }]);
     expect(await cases.acknowledge(caseId, by())).toMatchObject({ code: 'CASE_RESOLVED' });
   });
@@ -159,10 +159,11 @@ describe('all at once', () => {
     for (let turn = 0; turn < 12; turn += 1) {
       const { scene, caseId } = await carried('FELL_SILENT');
       const driverId = scene.driver();
+      const assignmentId = await scene.jobOf(driverId);
       const step: WorkflowEvent = { kind: 'takeStep', step: 'arriveAtDropoff', by: { kind: 'driver', id: driverId }, deviceAt: null };
       const acts = [
         () => cases.acknowledge(caseId, by()), () => cases.resolve(caseId, done()), () => cases.resolve(caseId, heard), () => scene.tell(step),
-        () => scene.tell({ kind: 'leaveDelivery', driverId, reason: 'VEHICLE_BREAKDOWN' }),
+        () => scene.tell({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'VEHICLE_BREAKDOWN' }),
       ];
       await Promise.all([...acts.slice(turn % acts.length), ...acts.slice(0, turn % acts.length)].map((act) => act()));
       const ends = (await scene.entries()).filter((kind) => kind === 'case_resolved');

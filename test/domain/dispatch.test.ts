@@ -20,7 +20,7 @@ import { type Answer, type AssignmentFacts, type Decision, type DeliveryFacts, i
 const START = 1_700_000_000_000;
 const MINUTE = 60_000;
 const LIMITS: DispatchLimits = { search: SEARCH_LIMITS, ranking: RANKING_LIMITS, availability: AVAILABILITY_LIMITS, offerTtlMs: 30_000, searchMaxMs: 120 * MINUTE, escalation: ESCALATION_LIMITS, lapsePause: { afterLapses: 2, pauseMs: 15 * MINUTE }, pushesOffers: true };
-const FEATURES: DispatchFeatures = { availabilityStates: true, escalation: true, autoReassignment: true };
+const FEATURES: DispatchFeatures = { availabilityStates: () => true, escalation: true, autoReassignment: true };
 const OPS: Actor = { kind: 'ops', id: 'olga' };
 const SYSTEM: Actor = { kind: 'system', id: 'test' };
 const DELIVERIES = ['left', 'right'] as const;
@@ -114,7 +114,7 @@ function newDelivery(deliveryId: DeliveryId, searchAt: number): DeliveryFacts {
   return {
     deliveryId, merchantId: 'bakery', sellerOrderId: deliveryId, cityId: 'ams', status: 'PENDING', statusSince: START, reasonCode: null, readyAt: searchAt, searchAt,
     searchAgainAt: null, searchRound: 0, clock: NEW_CLOCK, escalationLevel: 0, driverId: null, pinned: false, payCents: 700, bonusCents: 0, assignedAt: null,
-    pickedUpAt: null, closedAt: null, zoneId: null, escalatedAt: null, cityEscalationMinutes: [], broadcastSince: null, heldReason: null, lostAt: null, losses: 0, delayedSince: null,
+    pickedUpAt: null, closedAt: null, zoneId: null, escalatedAt: null, escalatedAfterMs: null, cityEscalationMinutes: [], broadcastSince: null, heldReason: null, lostAt: null, losses: 0, delayedSince: null,
   };
 }
 
@@ -164,11 +164,11 @@ const looking: fc.Arbitrary<Looking> = fc.record({
 function searchOf(world: World, on: DeliveryId, { driver, wave, vain, offersOn, lapseMs }: Looking): SearchOutcome {
   const isSearched = isWaiting(world.deliveries[on], world.now);
   const free = isSearched ? freeDrivers(world) : [];
-  const isBroadcast = offersOn && plannedState(world, on).broadcastSince !== null;
+  const isBroadcast = offersOn && world.features.escalation && plannedState(world, on).broadcastSince !== null;
   const first = driver === null ? undefined : pick(free, driver);
   const chosen = first && isBroadcast ? [first, ...free.filter((each) => each !== first && (each.offerVersion ?? 1) >= 2)].slice(0, wave) : first ? [first] : [];
   return {
-    chosen: chosen.map((each) => ({ driverId: each.driverId, why: {}, payload: {} })), isBroadcast, inconclusive: isSearched ? (first ? null : vain) : 'NOT_MADE', offersOn,
+    chosen: chosen.map((each) => ({ driverId: each.driverId, why: {}, payload: {} })), isBroadcast, isBroadcastOver: isBroadcast && wave === 3, inconclusive: isSearched ? (first ? null : vain) : 'NOT_MADE', offersOn,
     ttlMs: LIMITS.offerTtlMs, exclusionEndsAt: lapseMs === null ? null : world.now + lapseMs,
   };
 }
@@ -213,8 +213,10 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   { weight: 1, arbitrary: event(fc.constant(() => ({ kind: 'escalate' }))) },
   { weight: 2, arbitrary: event(fc.tuple(nat, fc.boolean(), fc.boolean()).map(([index, override, meets]) => (world) => (
     { kind: 'handOver', driverId: driverId(world, index), by: OPS, override, meeting: meets ? { point: { lat: 52, lng: 4 }, address: null } : null, why: 'test' }))) },
-  { weight: 2, arbitrary: event(fc.tuple(nat, fc.constantFrom(...LEAVE_REASONS)).map(([who, reason]) => (world, on) => (
-    { kind: 'leaveDelivery', driverId: who % 4 === 0 ? driverId(world, who) : (world.active(on)?.driverId ?? driverId(world, who)), reason }))) },
+  { weight: 2, arbitrary: event(fc.tuple(nat, fc.constantFrom(...LEAVE_REASONS)).map(([who, reason]) => (world, on) => {
+    const job = world.active(on) ?? pick(world.assignments[on], who);
+    return { kind: 'leaveDelivery', driverId: who % 4 === 0 ? driverId(world, who) : (job?.driverId ?? 'none'), assignmentId: job?.assignmentId ?? 'none', reason };
+  })) },
   { weight: 2, arbitrary: event(fc.tuple(nat, nat, fc.boolean()).map(([index, assignment, ofOffer]) => (world, on) => {
     const [offer, job] = [pick(world.offersOf(on), index), pick(world.assignments[on], assignment)];
     return ofOffer
@@ -226,7 +228,7 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   { weight: 2, arbitrary: event(fc.constantFrom(...NOTICED_LOSSES).map((why) => (world, on) => (
     { kind: 'releaseDriver', driverId: world.active(on)?.driverId ?? 'none', offerId: null, assignmentId: world.active(on)?.assignmentId ?? null, why }))) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('shown' as const), index: nat }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('flags' as const), features: fc.record({ availabilityStates: fc.constant(true), escalation: fc.boolean(), autoReassignment: fc.boolean() }) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('flags' as const), features: fc.record({ availabilityStates: fc.constant(() => true), escalation: fc.boolean(), autoReassignment: fc.boolean() }) }) },
   { weight: 1, arbitrary: event(fc.constant(() => ({ kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' }))) },
   { weight: 2, arbitrary: event(fc.tuple(nat, fc.boolean()).map(([index, override]) => (world) => ({ kind: 'assignDriver', driverId: driverId(world, index), by: OPS, override, why: 'test' }))) },
   { weight: 1, arbitrary: event(fc.tuple(nat, nat).map(([offer, assignment]) => (world, on) => ({
@@ -423,7 +425,7 @@ describe('any events in any order', () => {
 
 describe('a search', () => {
   const told = (world: World, event: DeliveryEvent): DeliveryFacts => world.tell('left', event).decision.next.delivery;
-  const vain: SearchOutcome = { chosen: [], isBroadcast: false, inconclusive: null, offersOn: true, ttlMs: LIMITS.offerTtlMs, exclusionEndsAt: null };
+  const vain: SearchOutcome = { chosen: [], isBroadcast: false, isBroadcastOver: false, inconclusive: null, offersOn: true, ttlMs: LIMITS.offerTtlMs, exclusionEndsAt: null };
 
   it('waits longer and looks further after each round in vain', () => {
     const world = new World([{}]);

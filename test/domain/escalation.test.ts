@@ -119,9 +119,14 @@ describe('effectsOnReaching', () => {
 describe('nextRepeatAt', () => {
   it('pages and broadcasts every 10 minutes at level 3, while nobody has the delivery', () => {
     const running = startClock(NEW_CLOCK, START);
-    expect(nextRepeatAt(running, 3, START)).toBe(START + 10 * MINUTE);
-    expect(nextRepeatAt(running, 2, START)).toBeNull();
-    expect(nextRepeatAt(stopClock(running, START), 3, START)).toBeNull();
+    expect(nextRepeatAt(running, 3, 30 * MINUTE)).toBe(START + 40 * MINUTE);
+    expect(nextRepeatAt(running, 2, 30 * MINUTE)).toBeNull();
+    expect(nextRepeatAt(stopClock(running, START), 3, 30 * MINUTE)).toBeNull();
+  });
+
+  it('counts unassigned time only: a loss after an hour in good hands pages nobody at once', () => {
+    const lost = startClock(stopClock(startClock(NEW_CLOCK, START), START + 31 * MINUTE), START + 91 * MINUTE);
+    expect(nextRepeatAt(lost, 3, 30 * MINUTE)).toBe(START + 100 * MINUTE);
   });
 });
 
@@ -139,7 +144,7 @@ describe('giveUpAt', () => {
 
 describe('what is due', () => {
   const since = (accumulatedMs: number, runningSince: number | null) => ({ accumulatedMs, runningSince });
-  const at = (escalationLevel: ReachedLevel, clock: UnassignedClock, escalatedAt: number | null = null) => ({ clock, escalationLevel, escalatedAt, bonusCents: 0, broadcastSince: null });
+  const at = (escalationLevel: ReachedLevel, clock: UnassignedClock, escalatedAt: number | null = null) => ({ clock, escalationLevel, escalatedAt: null, escalatedAfterMs: escalatedAt, bonusCents: 0, broadcastSince: null });
 
   it.each([
     ['nothing before the first level', at(0, since(0, 0)), 5 * MINUTE - 1, null], ['the level whose time it is', at(0, since(0, 0)), 5 * MINUTE, { kind: 'level', level: 1 }],
@@ -170,10 +175,10 @@ describe('what is due', () => {
 
   it('raises the pay once, and starts a broadcast at level 3 and each time it comes again', () => {
     const at2 = stateAfterDue(at(0, since(0, 0)), ESCALATION_LIMITS, 15 * MINUTE);
-    expect(at2).toEqual({ escalationLevel: 2, escalatedAt: 15 * MINUTE, bonusCents: 200, broadcastSince: null });
+    expect(at2).toEqual({ escalationLevel: 2, escalatedAt: 15 * MINUTE, escalatedAfterMs: 15 * MINUTE, bonusCents: 200, broadcastSince: null });
     const at3 = stateAfterDue({ clock: since(0, 0), ...at2 }, ESCALATION_LIMITS, 30 * MINUTE);
-    expect(at3).toEqual({ escalationLevel: 3, escalatedAt: 30 * MINUTE, bonusCents: 200, broadcastSince: 30 * MINUTE });
-    expect(stateAfterDue({ clock: since(0, 0), ...at3, broadcastSince: null }, ESCALATION_LIMITS, 40 * MINUTE)).toEqual({ ...at3, escalatedAt: 40 * MINUTE, broadcastSince: 40 * MINUTE });
+    expect(at3).toEqual({ escalationLevel: 3, escalatedAt: 30 * MINUTE, escalatedAfterMs: 30 * MINUTE, bonusCents: 200, broadcastSince: 30 * MINUTE });
+    expect(stateAfterDue({ clock: since(0, 0), ...at3, broadcastSince: null }, ESCALATION_LIMITS, 40 * MINUTE)).toEqual({ ...at3, escalatedAt: 40 * MINUTE, escalatedAfterMs: 40 * MINUTE, broadcastSince: 40 * MINUTE });
   });
 
   it('goes by the minutes of the city, where it sets them', () => {

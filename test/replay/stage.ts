@@ -83,8 +83,9 @@ export class Stage {
     return handle.executeUpdate(assignDriver, { args: [{ driverId, by: OPS, override: false, why: 'they are next door', correlationId }] });
   }
 
-  leave({ handle }: RunningDelivery, driverId: string): Promise<Answer> {
-    return handle.executeUpdate(leaveDelivery, { args: [{ driverId, reason: 'OTHER', correlationId }] });
+  async leave({ handle, deliveryId }: RunningDelivery, driverId: string): Promise<Answer> {
+    const { id: assignmentId } = await this.world.db.assignment.findFirstOrThrow({ where: { deliveryId, driverId, state: 'ACTIVE' } });
+    return handle.executeUpdate(leaveDelivery, { args: [{ driverId, assignmentId, reason: 'OTHER', correlationId }] });
   }
 
   resume({ handle }: RunningDelivery): Promise<Answer> {

@@ -217,6 +217,19 @@ describe('a simulated driver', () => {
     expect(driver.onTheWayTo).toBeNull();
   });
 
+  test('shows a place while riding that a service can believe, however fast the ride is played', async () => {
+    const world = service({ ends: 'never', firstNews: [OFFER] });
+    const speeds: number[] = [];
+    world.client.sendFixes = async (fixes) => {
+      speeds.push(...fixes.flatMap(({ speedMps }) => speedMps ?? []));
+      if (speeds.length > 0) world.over.abort();
+      return done;
+    };
+    const { driver } = driverOf({ ...world, client: { ...world.client, delivery: async (deliveryId) => ({ ok: true, deliveryId, status: 'ASSIGNED', driverId: 'a', pickup: { lat: 53, lng: 5 }, dropoff: DOOR, readyAt: 0 }) } });
+    await driver.work(world.over.signal);
+    expect(Math.max(...speeds)).toBeLessThan(10);
+  });
+
   test('rests when asked to, and begins anew where the break was ended for them', async () => {
     const world = service({ ends: 'never', firstNews: [] });
     const { driver } = driverOf(world);

@@ -73,6 +73,8 @@ describe('losses', () => {
   test('what had to wait for a driver, or for ops, says nothing about how fast the service is', () => {
     const waited = { ...LOST, offers: [offer('a', 500), offer('b', 20_300, 2)] };
     expect(lossesOf({ ...WITNESS, deliveries: [waited] })).toMatchObject([{ isReassigned: true, offeredAfterMs: null }]);
+    const byHand = { ...LOST, offers: [offer('a', 500)], assignments: LOST.assignments.map((each) => (each.assignmentId === 's2' ? { ...each, way: 'MANUAL' as const } : each)) };
+    expect(lossesOf({ ...WITNESS, deliveries: [byHand] })).toMatchObject([{ isReassigned: true, offeredAfterMs: null }]);
     const held = [aCase({ reason: 'REASSIGNMENT_OFF', openedAt: 20_000 })];
     expect(lossesOf({ ...WITNESS, cases: held })).toMatchObject([{ isReassigned: true, offeredAfterMs: null }]);
   });

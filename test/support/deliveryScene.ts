@@ -80,6 +80,12 @@ export class DeliveryScene {
     return this.world.db.assignment.findMany({ where: { deliveryId: this.deliveryId }, orderBy: [{ startedAt: 'asc' }, { id: 'asc' }] });
   }
 
+  /** The id of this driver's newest assignment. */
+  async jobOf(driverId: string): Promise<string> {
+    const mine = (await this.assignments()).filter((each) => each.driverId === driverId);
+    return mine.at(-1)?.id ?? NOBODY;
+  }
+
   cases() {
     return this.world.db.escalation.findMany({ where: { deliveryId: this.deliveryId }, orderBy: { openedAt: 'asc' } });
   }

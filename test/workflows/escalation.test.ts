@@ -22,6 +22,7 @@ afterAll(() => world.close());
 const row = ({ deliveryId }: RunningDelivery) => world.db.delivery.findUniqueOrThrow({ where: { id: deliveryId } });
 const levelOf = async (delivery: RunningDelivery): Promise<number> => (await row(delivery)).escalationLevel;
 const caseOf = ({ deliveryId }: RunningDelivery) => world.db.escalation.findFirst({ where: { deliveryId }, orderBy: { openedAt: 'desc' } });
+const jobOf = async ({ deliveryId }: RunningDelivery): Promise<string> => (await world.db.assignment.findFirstOrThrow({ where: { deliveryId, state: 'ACTIVE' } })).id;
 const liveOffers = ({ deliveryId }: RunningDelivery) => world.db.offer.findMany({ where: { deliveryId, state: 'LIVE' } });
 
 /** A delivery in a city of its own where nobody is, whose search has begun. */
@@ -134,7 +135,7 @@ describe('the clock', () => {
     await world.env.sleep(60 * MINUTE);
     expect(await levelOf(delivery)).toBe((await row(delivery)).unassignedMs >= 300_000n ? 1 : 0);
     const level = await levelOf(delivery);
-    await delivery.handle.executeUpdate(leaveDelivery, { args: [{ driverId: offer.driverId, reason: 'OTHER', correlationId }] });
+    await delivery.handle.executeUpdate(leaveDelivery, { args: [{ driverId: offer.driverId, assignmentId: await jobOf(delivery), reason: 'OTHER', correlationId }] });
     await until(delivery, 14.9);
     expect(await levelOf(delivery)).toBe(Math.max(level, 1));
     await until(delivery, 15);
@@ -145,7 +146,7 @@ describe('the clock', () => {
     const { delivery, addDriver } = await waiting();
     const driverId = await addDriver();
     await delivery.handle.executeUpdate(assignDriver, { args: [{ driverId, by: OPS, override: false, why: 'test', correlationId }] });
-    await delivery.handle.executeUpdate(leaveDelivery, { args: [{ driverId, reason: 'OTHER', correlationId }] });
+    await delivery.handle.executeUpdate(leaveDelivery, { args: [{ driverId, assignmentId: await jobOf(delivery), reason: 'OTHER', correlationId }] });
     expect(await row(delivery)).toMatchObject({ status: 'SEARCHING', heldReason: 'PINNED_DRIVER_LOST' });
     await until(delivery, 30);
     expect(await row(delivery)).toMatchObject({ status: 'SEARCHING', heldReason: 'PINNED_DRIVER_LOST', escalationLevel: 3 });

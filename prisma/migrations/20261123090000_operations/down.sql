@@ -15,5 +15,6 @@ ALTER TABLE "assignments"
   DROP COLUMN "progress_at", DROP COLUMN "nearest_meters", DROP COLUMN "meeting_address", DROP COLUMN "meeting_lng", DROP COLUMN "meeting_lat";
 -- A search that waits for ops would wait for ever under the older code.
 UPDATE "deliveries" SET "search_again_at" = now() WHERE "held_reason" IS NOT NULL AND "search_again_at" IS NULL;
-ALTER TABLE "deliveries" DROP COLUMN "delayed_since", DROP COLUMN "losses", DROP COLUMN "lost_at", DROP COLUMN "held_reason", DROP COLUMN "broadcast_since", DROP COLUMN "escalated_at";
+ALTER TABLE "deliveries" DROP COLUMN "delayed_since", DROP COLUMN "losses", DROP COLUMN "lost_at", DROP COLUMN "held_reason", DROP COLUMN "broadcast_since", DROP COLUMN "escalated_after_ms",
+  DROP COLUMN "escalated_at";
 ALTER TABLE "cities" DROP COLUMN "escalation_minutes";

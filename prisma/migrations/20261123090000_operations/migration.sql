@@ -8,13 +8,14 @@ ALTER TABLE "cities" ADD COLUMN "escalation_minutes" INTEGER[] NOT NULL DEFAULT 
 
 ALTER TABLE "deliveries"
   ADD COLUMN "escalated_at" TIMESTAMPTZ(3),
+  ADD COLUMN "escalated_after_ms" BIGINT,
   ADD COLUMN "broadcast_since" TIMESTAMPTZ(3),
   ADD COLUMN "held_reason" TEXT,
   ADD COLUMN "lost_at" TIMESTAMPTZ(3),
   ADD COLUMN "losses" INTEGER NOT NULL DEFAULT 0,
   ADD COLUMN "delayed_since" TIMESTAMPTZ(3),
-  ADD CONSTRAINT "delivery_losses" CHECK ("losses" >= 0),
-  ADD CONSTRAINT "delivery_held_while_searched" CHECK ("held_reason" IS NULL OR "status" = 'SEARCHING');
+  -- That only a search is held is no constraint: workers of the release before do not know the column, and must be able to move what is held.
+  ADD CONSTRAINT "delivery_losses" CHECK ("losses" >= 0);
 
 ALTER TABLE "assignments"
   ADD COLUMN "meeting_lat" DOUBLE PRECISION,

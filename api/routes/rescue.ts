@@ -25,7 +25,7 @@ const rescueView = z.strictObject({
       description: `\`released\`: searched for anew, or before ops; \`escalated\`: the driver has the goods, ops decide; \`${NO_ANSWER}\`: not known yet, it happens all the same, and the `
         + 'same request may be sent again; else the code of a refusal',
     }),
-    at: instantText.nullable(),
+    at: instantText.nullable().meta({ description: 'When the driver was rid of it; null where it is not known, or not so' }),
   })),
 }).meta({ id: 'Rescue' });
 

@@ -7717,8 +7717,6 @@ export interface components {
             outcome: "escalated";
             /** Format: uuid */
             deliveryId: string;
-            /** Format: date-time */
-            at: string;
         } | {
             /** @enum {string} */
             outcome: "payRaised";
@@ -8564,7 +8562,7 @@ export interface components {
                 /** @description ops/<who>, driver/<id>, system/<rule>, … */
                 by: string | null;
                 /** @enum {string|null} */
-                resolution: "ASSIGNED" | "CLOSED" | "SEARCH_RESUMED" | "STEP_TAKEN" | "HANDED_OVER" | "HEARD_AGAIN" | "BY_OPS" | null;
+                resolution: "ASSIGNED" | "CLOSED" | "SEARCH_RESUMED" | "STEP_TAKEN" | "HANDED_OVER" | "RELEASED" | "HEARD_AGAIN" | "BY_OPS" | null;
                 note: string | null;
             } | null;
             delivery: components["schemas"]["EscalatedDelivery"];
@@ -8700,7 +8698,10 @@ export interface components {
                 assignmentId: string | null;
                 /** @description `released`: searched for anew, or before ops; `escalated`: the driver has the goods, ops decide; `NOT_ANSWERED_IN_TIME`: not known yet, it happens all the same, and the same request may be sent again; else the code of a refusal */
                 outcome: string;
-                /** Format: date-time */
+                /**
+                 * Format: date-time
+                 * @description When the driver was rid of it; null where it is not known, or not so
+                 */
                 at: string | null;
             }[];
         };

@@ -8,7 +8,7 @@ import { type Answers, createAnswers, type Question } from '../../api/answers';
 import { connectTemporal, createWorkflowUpdates } from '../../api/temporalUpdates';
 import type { Step } from '../../domain/delivery';
 import { createTemporalWorld, type TemporalWorld } from '../support/temporalWorld';
-import { MERCHANT, PICKUP } from '../support/dispatchWorld';
+import { MERCHANT } from '../support/dispatchWorld';
 
 /** What Temporal's errors look like is the server's to say: here they are real. */
 let world: TemporalWorld;

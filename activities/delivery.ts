@@ -115,7 +115,15 @@ async function handle(deps: DeliveryDeps, { deliveryId, correlationId, at, event
   countChanges(decision.entries);
   if (before) observeReassignment(before, decision.next, now);
   if (decision.messages.length > 0) deps.kick();
-  return { known: knownOf(decision.next, deps.limits, featuresOf(deps, decision.next).escalation), answer: decision.answer };
+  const known = knownOf(decision.next, deps.limits, featuresOf(deps, decision.next).escalation);
+  return { known: dueBy(known, { now, at }), answer: decision.answer };
+}
+
+/** What is due by our clock is due for the workflow, whose time stands a little behind: a timer of a few ms takes up to a second. */
+function dueBy(known: Known, { now, at }: { now: number; at: number }): Known {
+  const due = <T extends number | null>(instant: T): T | number => (instant !== null && instant <= now ? Math.min(instant, at) : instant);
+  const escalation = known.escalation ? { ...known.escalation, at: due(known.escalation.at) } : known.escalation;
+  return { ...known, searchAgainAt: due(known.searchAgainAt), giveUpAt: due(known.giveUpAt), escalation };
 }
 
 /** @throws ImpossibleEvent where the id leads nowhere */

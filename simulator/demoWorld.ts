@@ -25,7 +25,7 @@ export type DemoWorld = {
 export type DemoWorldOptions = { connections: Connections; drivers: number; speed: number; random: Random; log: (line: string) => void; temper?: Temper };
 
 /** How the drivers differ from those of the ordinary demo. What they answer, and what becomes of those who accept, is dealt to all of them from packs. */
-export type Temper = { odds: Odds; rhythm: Rhythm; answers: readonly OfferAnswer[]; fates: readonly Fate[]; awayMs: { min: number; max: number } };
+export type Temper = { odds: Pick<Odds, 'breakAfterJob' | 'failAtDoor'>; rhythm: Rhythm; answers: readonly OfferAnswer[]; fates: readonly Fate[]; awayMs: { min: number; max: number } };
 
 const THINK_MS = { min: 200, max: 1_500 };
 /** So that a second start finds the same drivers. */
@@ -55,7 +55,7 @@ export async function buildDemoWorld({ connections, drivers: count, speed, rando
 }
 
 function mannerOf({ odds, rhythm, answers, fates, awayMs }: Temper, random: Random) {
-  return { odds, rhythm, answer: dealer(answers, random.stream('answers')), vanishing: { fate: dealer(fates, random.stream('fates')), awayMs } };
+  return { odds: { ...DEMO_ODDS, ...odds }, rhythm, answer: dealer(answers, random.stream('answers')), vanishing: { fate: dealer(fates, random.stream('fates')), awayMs } };
 }
 
 export function demoDriverId(index: number): string {

@@ -13,9 +13,9 @@ export type HostileWitness = {
   kills: readonly KillReport[];
 };
 
-/** Shares are 0..1, times ms or, where they say so, seconds; null = nothing to count. */
+/** Shares are 0..1, times ms or, where they say so, seconds; null = nothing to count. `lossesCancelled`: cancelled by who ordered before another driver was found, and in no share. */
 export type HostileFigures = {
-  deliveredShare: number | null; vanishedBeforePickup: number; vanishedWithGoods: number; losses: number; reassigned: number; reassignmentSuccess: number | null;
+  deliveredShare: number | null; vanishedBeforePickup: number; vanishedWithGoods: number; losses: number; lossesCancelled: number; reassigned: number; reassignmentSuccess: number | null;
   reassignmentP99Ms: number | null; handedOver: number; assignedTwice: number; escalationsLevel1: number; escalationsLevel2: number; escalationsLevel3: number;
   casesOpened: number; casesResolved: number; casesOpen: number; openCaseReasons: string;
 };
@@ -39,7 +39,7 @@ export function hostileFiguresOf(witness: HostileWitness): { figures: HostileFig
   const open = cases.filter(({ state }) => state !== 'RESOLVED');
   const figures: HostileFigures = {
     deliveredShare: deliveredShare(deliveries), vanishedBeforePickup: vanished.beforePickup, vanishedWithGoods: vanished.withGoods,
-    losses: losses.length, reassigned, reassignmentSuccess: share(reassigned, losses.length), reassignmentP99Ms: percentileOf(losses.flatMap(({ offeredAfterMs }) => offeredAfterMs ?? []), 99),
+    losses: losses.length, lossesCancelled: allLost(deliveries) - losses.length, reassigned, reassignmentSuccess: share(reassigned, losses.length), reassignmentP99Ms: percentileOf(losses.flatMap(({ offeredAfterMs }) => offeredAfterMs ?? []), 99),
     handedOver: deliveries.flatMap(({ assignments }) => assignments).filter(({ way }) => way === 'HANDOVER').length, assignedTwice: twice.length,
     escalationsLevel1: reached(1), escalationsLevel2: reached(2), escalationsLevel3: reached(3),
     casesOpened: cases.length, casesResolved: cases.length - open.length, casesOpen: open.length, openCaseReasons: open.map(({ reason }) => reason ?? 'none').sort().join(','),
@@ -77,6 +77,10 @@ export function lossesOf({ deliveries, cases, noticed }: Pick<HostileWitness, 'd
     const losses = delivery.assignments.filter(({ state }) => state === 'LOST').map((lost) => lossOf(delivery, lost, held, noticed));
     return delivery.status === 'CANCELLED' && WISHED.includes(delivery.reasonCode ?? '') ? losses.filter(({ isReassigned }) => isReassigned) : losses;
   });
+}
+
+function allLost(deliveries: readonly RecordedDelivery[]): number {
+  return deliveries.flatMap(({ assignments }) => assignments).filter(({ state }) => state === 'LOST').length;
 }
 
 function lossOf({ offers, assignments }: RecordedDelivery, lost: RecordedAssignment, held: readonly RecordedCase[], noticed: HostileWitness['noticed']): Loss {

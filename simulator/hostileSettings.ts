@@ -15,7 +15,7 @@ export const FAR_ORDERS = 2;
 
 /** One of ten who accept is never heard again, and of three such ones one has the goods; two of ten offers lapse. At the doors all goes well: this is about drivers. */
 export const HOSTILE_TEMPER: Temper = {
-  odds: { accept: 0.7, reject: 0.1, breakAfterJob: 0.05, failAtDoor: 0 },
+  odds: { breakAfterJob: 0.05, failAtDoor: 0 },
   answers: ['accept', 'accept', 'accept', 'accept', 'accept', 'accept', 'accept', 'reject', 'ignore', 'ignore'],
   fates: [...times<Fate>(27, 'goesOn'), 'vanishes', 'vanishes', 'vanishesWithGoods'],
   // A place counts as fresh for 6 s, and nobody is to be lost who only waits.

@@ -15,9 +15,9 @@ export type KillReport = { feature: FeatureName; offSeconds: number | null; onSe
 
 export type KillDeps = {
   client: DeskClient;
-  desk: OpsDesk;
-  inspection: Inspection;
-  orders: OrderFlow;
+  desk: Pick<OpsDesk, 'sawCase' | 'gave' | 'assignNearest'>;
+  inspection: Pick<Inspection, 'pool' | 'liveOffers' | 'isOnMap'>;
+  orders: Pick<OrderFlow, 'placedCount' | 'hurry' | 'placeFar'>;
   drivers: readonly SimulatedDriver[];
   /** Of worker and API, before `/health`. */
   healthUrls: readonly string[];

@@ -552,6 +552,14 @@ test('the later of the workflow’s time and our own is now: a clock that is beh
   expect(known.offers[0]?.expiresAt).toBeGreaterThan(later(20_000));
 });
 
+test('what is due at once is due by the workflow’s own time, which stands a little behind: no timer of a few ms', async () => {
+  const scene = await Scene.set(world, [{}, {}]);
+  const { offerId, driverId } = await scene.offered();
+  const at = Date.now() - 250;
+  const { known } = await scene.tell({ kind: 'rejectOffer', offerId, driverId, reason: 'OTHER' }, at);
+  expect(known).toMatchObject({ status: 'SEARCHING', searchAgainAt: at });
+});
+
 test('a delivery without a row is an error, not an invention', async () => {
   await expect(world.activities.readDelivery({ deliveryId: NOBODY, correlationId: 'test', at: Date.now(), event: { kind: 'readDelivery' } })).rejects.toThrow('has no row');
 });

@@ -31,7 +31,7 @@ describe('the figures of a bad evening', () => {
     expect(hostileFiguresOf(WITNESS)).toEqual({
       problems: [],
       figures: {
-        deliveredShare: 1, vanishedBeforePickup: 1, vanishedWithGoods: 0, losses: 1, reassigned: 1, reassignmentSuccess: 1, reassignmentP99Ms: 500, handedOver: 0, assignedTwice: 0,
+        deliveredShare: 1, vanishedBeforePickup: 1, vanishedWithGoods: 0, losses: 1, lossesCancelled: 0, reassigned: 1, reassignmentSuccess: 1, reassignmentP99Ms: 500, handedOver: 0, assignedTwice: 0,
         escalationsLevel1: 1, escalationsLevel2: 0, escalationsLevel3: 0, casesOpened: 1, casesResolved: 1, casesOpen: 0, openCaseReasons: '',
         driverOffersOffSeconds: 0.4, driverOffersOnSeconds: 0.7, directWhileOff: 2,
       },
@@ -82,6 +82,7 @@ describe('losses', () => {
   test('of a delivery that the customer cancelled meanwhile none is counted', () => {
     const cancelled: RecordedDelivery = { ...LOST, status: 'CANCELLED', reasonCode: 'CUSTOMER_CANCELLED', offers: [], assignments: LOST.assignments.slice(0, 1) };
     expect(lossesOf({ ...WITNESS, deliveries: [cancelled] })).toEqual([]);
+    expect(hostileFiguresOf({ ...WITNESS, deliveries: [cancelled] }).figures).toMatchObject({ losses: 0, lossesCancelled: 1, reassignmentSuccess: null });
   });
 });
 

@@ -50,6 +50,8 @@ export type AvailabilityService = {
   request(driverId: string, asked: AskedAvailability, by: Actor, correlationId: string): Promise<AvailabilityAnswer>;
   /** @returns null where there is no such driver */
   read(driverId: string): Promise<AvailabilityState | null>;
+  /** Lets go of all that a driver who can work no more has in hand before pickup, or on offer, if they have not come back since. May be repeated. */
+  letGo(driverId: string, correlationId: string): Promise<void>;
   /** The timer of one timed state rang: ends that state and no other. @returns the timed state that the driver is in after that, if any */
   endTimedState(end: TimedEnd & { driverId: string; correlationId: string }): Promise<TimedEnd | null>;
 };
@@ -62,8 +64,25 @@ export function createAvailability(deps: AvailabilityDeps): AvailabilityService 
       const [driver] = await readDrivers(deps.db, [driverId]);
       return driver ? stateOf(driver.facts) : null;
     },
+    letGo: async (driverId, correlationId) => {
+      if (await deps.db.$transaction((tx) => letGo(tx, driverId, correlationId))) deps.kick();
+    },
     endTimedState: ({ state, until, ...rest }) => endTimedState(deps, { state, until }, rest),
   };
+}
+
+/** @returns whether there was anything to let go of */
+async function letGo(tx: Tx, driverId: string, correlationId: string): Promise<boolean> {
+  const driver = await lockDriver(tx, driverId);
+  if (driver?.facts.availability !== 'OFFLINE' && driver?.facts.pending?.kind !== 'OFFLINE') return false;
+  const { offers, assignments } = await readDriverWork(tx, driverId);
+  const left = { kind: 'driverLeft', driverId, why: 'WENT_OFFLINE' } as const;
+  const messages: Message[] = [
+    ...offers.map(({ offerId, deliveryId }) => ({ ...left, deliveryId, offerId })),
+    ...assignments.filter(({ isPickedUp }) => !isPickedUp).map(({ assignmentId, deliveryId }) => ({ ...left, deliveryId, assignmentId })),
+  ];
+  await enqueue(tx, driverId, correlationId, messages);
+  return messages.length > 0;
 }
 
 type Asking = { driverId: string; asked: AskedAvailability; by: Actor; correlationId: string };

@@ -48,12 +48,11 @@ export function observeReassignment(before: Truth, next: Truth, now: number): vo
   else if (is.closedAt !== null && isBeforePickup(was.status)) reassignments.inc({ result: is.reasonCode === 'NO_DRIVER' ? 'nobody_found' : 'cancelled' });
 }
 
-const CAUSES: readonly string[] = ['FELL_SILENT', 'NO_PROGRESS', 'WENT_OFFLINE', 'SHIFT_ENDED', 'VEHICLE_BREAKDOWN', 'EMERGENCY', 'TOO_FAR'];
+const CAUSES: readonly string[] = ['RESCUED', 'FELL_SILENT', 'NO_PROGRESS', 'WENT_OFFLINE', 'SHIFT_ENDED', 'VEHICLE_BREAKDOWN', 'EMERGENCY', 'TOO_FAR'];
 
 /** A label must not grow with what people write. */
 function causeOf(assignments: readonly AssignmentFacts[]): string {
   const [last] = [...assignments].filter(({ state }) => state === 'LOST').sort((a, b) => (b.endedAt ?? 0) - (a.endedAt ?? 0));
   const why = last?.endReason ?? '';
-  if (why.startsWith('rescued')) return 'RESCUED';
   return CAUSES.includes(why) ? why : 'OTHER';
 }

@@ -27,14 +27,21 @@ export type FeatureReport = {
   override: FeatureOverride;
   effective: FeatureSetting;
   plannedPercent: number | null;
-  history: readonly (FeatureOverride & { who: string; why: string; at: number })[];
+  history: readonly (FeatureOverride & { id: bigint; who: string; why: string; at: number })[];
 };
 
 /** A refusal is a value; `changed` false = it was so already, and nothing was written. */
 export type FeatureAnswer =
   | { outcome: 'notFound' }
   | { outcome: 'refused'; code: 'FEATURE_KILLED' | 'UNKNOWN_CITY'; detail: string }
+  | { outcome: 'overtaken'; report: FeatureReport }
   | { outcome: 'done'; changed: boolean; report: FeatureReport };
+
+/**
+ * A change that ops ask for. `after`: the id of the last change that they had seen, null where there was none; where another is the last by now theirs is `overtaken`,
+ * so that an old form does not undo a kill. Undefined: whatever came before.
+ */
+export type FeatureWish = FeatureOverride & { after?: string | null };
 
 /** What OpenFeature says of one subject; `why` null = it is on. */
 export type FeatureEvaluation = { on: boolean; reason: string; why: string | null; draw: number; rolloutPercent: number };
@@ -45,7 +52,7 @@ export type FeatureDesk = {
   effective(): readonly FeatureSetting[];
   list(): Promise<FeatureReport[]>;
   /** Replaces all that ops said of a feature before. A repeat changes nothing. */
-  put(feature: string, wish: FeatureOverride, by: { who: string; why: string }, correlationId: string): Promise<FeatureAnswer>;
+  put(feature: string, wish: FeatureWish, by: { who: string; why: string }, correlationId: string): Promise<FeatureAnswer>;
   /** Whether a feature is on for a delivery (or driver), and why not. @returns null where there is no such feature */
   evaluate(feature: string, subject: FeatureSubject): Promise<FeatureEvaluation | null>;
 };
@@ -61,12 +68,12 @@ export function createFeatureDesk(deps: FeatureDeskDeps): FeatureDesk {
       const rows = await readReported(deps, features);
       return features.flatMap((feature) => reportOf(deps, feature, rows.filter((row) => row.feature === feature)) ?? []);
     },
-    put: (feature, wish, by, correlationId) => put(deps, feature, { wish: ordered(wish), by, correlationId }),
+    put: (feature, { after, ...wish }, by, correlationId) => put(deps, feature, { wish: ordered(wish), after, by, correlationId }),
     evaluate: (feature, subject) => evaluate(deps, feature, subject),
   };
 }
 
-type Asked = { wish: FeatureOverride; by: { who: string; why: string }; correlationId: string };
+type Asked = { wish: FeatureOverride; after: string | null | undefined; by: { who: string; why: string }; correlationId: string };
 
 async function put(deps: FeatureDeskDeps, name: string, asked: Asked): Promise<FeatureAnswer> {
   const environment = deps.registry.environment(name);
@@ -75,20 +82,23 @@ async function put(deps: FeatureDeskDeps, name: string, asked: Asked): Promise<F
   if (state === 'KILLED') return { outcome: 'refused', code: 'FEATURE_KILLED', detail: 'the environment killed this feature: only a start without that can bring it back' };
   const written = await deps.db.$transaction((tx) => write(tx, feature, asked));
   if ('unknown' in written) return { outcome: 'refused', code: 'UNKNOWN_CITY', detail: `there is no city ${written.unknown.join(', ')}` };
-  if (written.row !== null) spread(deps, environment, written.before, written.row);
+  if (!('overtaken' in written) && written.row !== null) spread(deps, environment, written.before, written.row);
   const report = reportOf(deps, feature, await readReported(deps, [feature]));
-  return report === null ? { outcome: 'notFound' } : { outcome: 'done', changed: written.row !== null, report };
+  if (report === null) return { outcome: 'notFound' };
+  return 'overtaken' in written ? { outcome: 'overtaken', report } : { outcome: 'done', changed: written.row !== null, report };
 }
 
 /** `row` null: it was so already. */
-type Written = { unknown: string[] } | { row: FeatureRow | null; before: FeatureOverride };
+type Written = { unknown: string[] } | { overtaken: true } | { row: FeatureRow | null; before: FeatureOverride };
 
-async function write(tx: Tx, feature: FeatureName, { wish, by, correlationId }: Asked): Promise<Written> {
+async function write(tx: Tx, feature: FeatureName, { wish, after, by, correlationId }: Asked): Promise<Written> {
   await lockFeature(tx, feature);
   const unknown = await unknownCities(tx, wish.cities ?? []);
   if (unknown.length > 0) return { unknown };
-  const [before = NO_OVERRIDE] = await readFeatureRows(tx, [feature], 1);
+  const [last] = await readFeatureRows(tx, [feature], 1);
+  const before = last ?? NO_OVERRIDE;
   if (isSameOverride(before, wish)) return { row: null, before };
+  if (after !== undefined && after !== (last === undefined ? null : String(last.id))) return { overtaken: true };
   const row = await writeFeatureRow(tx, feature, wish, by);
   await enqueue(tx, `feature/${feature}`, correlationId, [await messageOf(tx, row)]);
   return { row, before };

@@ -44,7 +44,7 @@ export function createLostDrivers(deps: LostDriversDeps): LostDrivers {
     sweepLostDrivers: async () => {
       const { cities, silenceOver, isDeaf } = await watchAll(deps);
       const all = [...cities];
-      const faulty = all.filter(([, { silent, working }]) => isOurFault(silent, working, deps.limits));
+      const faulty = all.filter(([, { silent, knownSilent, working }]) => isOurFault(silent - knownSilent, working - knownSilent, deps.limits));
       const silentCities = faulty.map(([cityId]) => cityId);
       const withheld = withhold(deps, faulty);
       const told = await tell(deps, all.filter(([cityId]) => !silentCities.includes(cityId)).flatMap(([, { losses }]) => losses));
@@ -58,8 +58,8 @@ export function createLostDrivers(deps: LostDriversDeps): LostDrivers {
 
 // ---- looking -----------------------------------------------------------------------------------------------------------------
 
-/** Of all drivers on duty in a city: how many there are, how many are silent, and who of them would be lost. */
-type City = { working: number; silent: number; losses: SeenLoss[] };
+/** Of all drivers on duty in a city: how many there are, how many are silent, how many of these ops know of, and who would be lost. */
+type City = { working: number; silent: number; knownSilent: number; losses: SeenLoss[] };
 type Cities = ReadonlyMap<string, City>;
 
 async function watchAll(deps: LostDriversDeps): Promise<{ cities: Cities; silenceOver: string[]; isDeaf: boolean }> {
@@ -90,14 +90,16 @@ async function* dutyPages({ db, map }: LostDriversDeps): AsyncGenerator<WatchedD
 /** The newer of what map and record know. */
 function asHeard(driver: WatchedDriver, view: MapView | undefined): WatchedDriver {
   const fix = view?.entry?.lastFix ?? null;
-  if (fix === null || (driver.heardAt !== null && driver.heardAt > fix.receivedAt)) return driver;
-  return { ...driver, heardAt: fix.receivedAt, place: fix };
+  if (fix === null) return driver;
+  const { heardAt, place } = driver;
+  return { ...driver, heardAt: Math.max(fix.receivedAt, heardAt ?? fix.receivedAt), place: place !== null && place.receivedAt > fix.receivedAt ? place : fix };
 }
 
-function count(cities: Map<string, City>, { cityId, isSilent, losses }: Seen & { cityId: string }): void {
-  const city = cities.get(cityId) ?? { working: 0, silent: 0, losses: [] };
+function count(cities: Map<string, City>, { cityId, isSilent, isKnownSilent, losses }: Seen & { cityId: string }): void {
+  const city = cities.get(cityId) ?? { working: 0, silent: 0, knownSilent: 0, losses: [] };
   city.working++;
   if (isSilent) city.silent++;
+  if (isKnownSilent) city.knownSilent++;
   city.losses.push(...losses);
   cities.set(cityId, city);
 }

@@ -6,6 +6,9 @@ import { type Clock, type NoticeOutcome, type Notifier } from './ports';
 /** How long one call to a channel may take; under the lease of the outbox, so that no other process sends the same notice meanwhile. */
 export const NOTICE_TIMEOUT_MS = 5_000;
 
+/** The end of a matter is tried for so long: without it an incident stays open for ever at a pager, or in the minds of a chat (ADR on notices). */
+const RESOLVED_MAX_AGE_MS = 24 * 3_600_000;
+
 /** It will never be taken as it is: trying again helps nobody. */
 export class NoticeRefused extends Error {
   override name = 'NoticeRefused';
@@ -25,9 +28,14 @@ export function createNotices({ notifiers, clock, maxAgeMs, log }: NoticeDeps): 
   return async (notice) => {
     const { kind } = notice.to;
     const notifier = notifiers[kind];
-    if (clock() - notice.at > maxAgeMs) return giveUp(notice, notifier, log);
+    if (clock() - notice.at > longestMs(notice, maxAgeMs)) return giveUp(notice, notifier, log);
     await rests[kind](() => attempt(notice, notifier, log));
   };
+}
+
+/** What is pushed to a driver has no end that anybody waits for. */
+function longestMs({ what, to }: Notice, maxAgeMs: number): number {
+  return what === 'resolved' && to.kind !== 'driver' ? Math.max(RESOLVED_MAX_AGE_MS, maxAgeMs) : maxAgeMs;
 }
 
 function giveUp({ to, about, what, title, at }: Notice, { channel }: Notifier, log: NoticeLog): void {

@@ -9,15 +9,15 @@ export type MessageDeps = {
   emitter: Emitter;
   /** Makes the live map say what PostgreSQL says of this driver. */
   syncDriver: (driverId: string) => Promise<unknown>;
-  /** Takes a driver off duty who can work no more. */
-  goOffDuty: (driverId: string, correlationId: string) => Promise<unknown>;
+  /** Ends what a driver who can work no more has in hand or on offer. */
+  letGo: (driverId: string, correlationId: string) => Promise<unknown>;
   /** Wakes the most urgent waiting delivery in a driver's reach. */
   driverFree: (news: { driverId: string; passed: readonly string[]; correlationId: string }) => Promise<unknown>;
   /** Tells those who look at no screen of ours; see activities/notices.ts. */
   notify: (notice: Notice) => Promise<unknown>;
 };
 
-export function createMessageHandler({ dispatcher, emitter, syncDriver, goOffDuty, driverFree, notify }: MessageDeps): MessageHandler {
+export function createMessageHandler({ dispatcher, emitter, syncDriver, letGo, driverFree, notify }: MessageDeps): MessageHandler {
   return async (message: Message, correlationId: string): Promise<void> => {
     switch (message.kind) {
       case 'startDelivery': return dispatcher.startDelivery(message.deliveryId, correlationId);
@@ -31,7 +31,7 @@ export function createMessageHandler({ dispatcher, emitter, syncDriver, goOffDut
       }
       case 'offerWithdrawn': return dispatcher.signalOfferWithdrawn(message.deliveryId, { offerId: message.offerId, correlationId });
       case 'driverFree': return void (await driverFree({ driverId: message.driverId, passed: message.passed, correlationId }));
-      case 'goOffDuty': return void (await goOffDuty(message.driverId, correlationId));
+      case 'letGo': return void (await letGo(message.driverId, correlationId));
       case 'syncDriver': return void (await syncDriver(message.driverId));
       case 'endAvailabilityLater': return dispatcher.endAvailabilityLater({ driverId: message.driverId, state: message.state, until: message.until, correlationId });
       case 'emit': return void (await Promise.all(message.emits.map((event) => emitter.emit(event))));

@@ -21,7 +21,7 @@ export type Lane = { kinds: readonly Message['kind'][]; to?: NoticeAddressee['ki
  * so do those that need both, and each channel of notices: a chat that hangs delays no page (ADR on notices).
  */
 export const LANES = {
-  redis: { kinds: ['emit', 'syncDriver', 'goOffDuty'] },
+  redis: { kinds: ['emit', 'syncDriver', 'letGo'] },
   temporal: { kinds: ['startDelivery', 'driverLeft', 'rescue', 'offerWithdrawn', 'endAvailabilityLater'] },
   both: { kinds: ['driverFree'] },
   support: { kinds: ['notify'], to: 'support' },
@@ -32,7 +32,10 @@ export const LANES = {
 const BATCH = 100;
 const POLL_MS = 500;
 
-/** `batches`: the next batch is taken when the slowest of this one is done. `{ atOnce }`: nobody waits for another, up to so many at once. */
+/**
+ * `batches`: the next batch is taken when the slowest of this one is done. `{ atOnce }`: nobody waits for another, up to so many at once; where all places were taken,
+ * the next is taken when one gets free.
+ */
 export type Pace = 'batches' | { atOnce: number };
 
 /** Cannot be sent before so long: whoever refused it said so. */
@@ -54,6 +57,8 @@ export class OutboxRelay {
   private stopped = false;
   private poll: NodeJS.Timeout | null = null;
   private readonly apart = new Set<Promise<void>>();
+  /** The last take filled all places there were: more may be due. */
+  private wasFull = false;
 
   constructor(private readonly outbox: Outbox, private readonly handle: MessageHandler, private readonly log: RelayLog, private readonly pace: Pace = 'batches') {}
 
@@ -85,6 +90,7 @@ export class OutboxRelay {
         this.again = false;
         const room = this.pace === 'batches' ? BATCH : this.pace.atOnce - this.apart.size;
         const taken = room > 0 ? await this.outbox.takeDue(room) : [];
+        if (room > 0) this.wasFull = taken.length === room;
         if (this.pace !== 'batches') taken.forEach((each) => this.sendApart(each));
         else if (taken.length > 0) await this.send(taken);
         if (taken.length === BATCH) this.again = true;
@@ -99,7 +105,10 @@ export class OutboxRelay {
   private sendApart(each: Enqueued): void {
     const sending = this.send([each])
       .catch((error: unknown) => this.log.warn({ err: error, outboxId: String(each.id) }, 'what was sent could not be marked; it may be sent again'))
-      .finally(() => this.apart.delete(sending));
+      .finally(() => {
+        this.apart.delete(sending);
+        if (this.wasFull) this.kick();
+      });
     this.apart.add(sending);
   }
 

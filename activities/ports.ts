@@ -119,7 +119,7 @@ export type NoticeSettings = {
   allowLocalPush: boolean;
   /** Before the path of a link, without a slash at its end. Null: links are shown as paths. */
   publicUrl: string | null;
-  /** A notice that could not be sent for so long is given up. */
+  /** A notice that could not be sent for so long is given up; a `resolved` for support or pager after a day at the earliest. */
   maxAgeMs: number;
 };
 

@@ -6,7 +6,7 @@ import { ACCEPTANCE_WINDOW_MS, isEmpty, judgeZone, NO_FIGURES, wordsOf, ZONE_THR
 import { zoneFinder } from '../domain/zones';
 import { type Database } from './adapters/database';
 import {
-  type CityZones, countAnswers, countCases, countDeliveries, type HealthRow, type NewestHealth, type Place, readBusyPlaces, readCityZones, writeHealth,
+  type CityZones, countAnswers, countCases, countDeliveries, type HealthRow, type NewestHealth, type Place, readBusyPlaces, readCityZones, readStaleCities, writeHealth,
 } from './adapters/zoneHealthRows';
 import { type Clock, type DriverMap } from './ports';
 
@@ -33,17 +33,27 @@ export type ZoneHealth = {
    * @throws where PostgreSQL or the live map is away: nothing was kept of the city that was looked at
    */
   compute(cityId: string | null): Promise<ZoneHealthReport>;
+  /** As `compute`, for these cities one after another, or all where null; but for what somebody computed less than 5 s ago. */
+  refresh(cityIds: readonly string[] | null): Promise<void>;
 };
 
 const PAGE = 1_000;
+/** However many ask for it fresh, it is not counted more often. */
+const FRESH_FOR_MS = 5_000;
 
 export function createZoneHealth(deps: ZoneHealthDeps): ZoneHealth {
   const running = new Map<string | null, Promise<ZoneHealthReport>>();
+  const compute = (cityId: string | null): Promise<ZoneHealthReport> => {
+    const shared = running.get(cityId) ?? computeZones(deps, cityId).finally(() => running.delete(cityId));
+    running.set(cityId, shared);
+    return shared;
+  };
   return {
-    compute: (cityId) => {
-      const shared = running.get(cityId) ?? computeZones(deps, cityId).finally(() => running.delete(cityId));
-      running.set(cityId, shared);
-      return shared;
+    compute,
+    refresh: async (cityIds) => {
+      const stale = await readStaleCities(deps.db, cityIds, deps.clock() - FRESH_FOR_MS);
+      if (cityIds === null) await (stale.length > 0 ? compute(null) : null);
+      else for (const cityId of stale) await compute(cityId);
     },
   };
 }

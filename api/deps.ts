@@ -134,8 +134,8 @@ export type NewDriver = {
 
 /** See activities/zoneHealth.ts. */
 export interface ZoneHealthDesk {
-  /** Computes and keeps the health of every zone of one city; null: of all. Two calls for the same at once share one computing. */
-  compute(cityId: string | null): Promise<unknown>;
+  /** Computes and keeps the health of every zone of these cities, or all where null; but for what was computed less than 5 s ago. */
+  refresh(cityIds: readonly string[] | null): Promise<void>;
 }
 
 /** See activities/registration.ts. */
@@ -147,11 +147,12 @@ export interface DriverRegistration {
 /** A feature: by the environment, by ops over it, and what holds of both. `plannedPercent` is for today; `history` the last changes, newest first. Instants in epoch ms. */
 export type FeatureReport = {
   environment: FeatureSetting; override: FeatureOverride; effective: FeatureSetting; plannedPercent: number | null;
-  history: readonly (FeatureOverride & { who: string; why: string; at: number })[];
+  history: readonly (FeatureOverride & { id: bigint; who: string; why: string; at: number })[];
 };
 export type FeatureAnswer =
   | { outcome: 'notFound' }
   | { outcome: 'refused'; code: 'FEATURE_KILLED' | 'UNKNOWN_CITY'; detail: string }
+  | { outcome: 'overtaken'; report: FeatureReport }
   | { outcome: 'done'; changed: boolean; report: FeatureReport };
 /** `reason` as OpenFeature names it; `why` null = it is on; `draw` 0..99, on where it is under the percent. */
 export type FeatureEvaluation = { on: boolean; reason: string; why: string | null; draw: number; rolloutPercent: number };
@@ -161,8 +162,8 @@ export interface FeatureDesk {
   /** What holds in this process. */
   effective(): readonly FeatureSetting[];
   list(): Promise<FeatureReport[]>;
-  /** Replaces all that ops said of a feature before; a repeat changes nothing. */
-  put(feature: string, wish: FeatureOverride, by: { who: string; why: string }, correlationId: string): Promise<FeatureAnswer>;
+  /** Replaces all that ops said of a feature before; a repeat changes nothing. `after`: the last change that ops had seen (null: none); where another is, it is overtaken. */
+  put(feature: string, wish: FeatureOverride & { after?: string | null }, by: { who: string; why: string }, correlationId: string): Promise<FeatureAnswer>;
   /** @returns null where there is no such feature */
   evaluate(feature: string, subject: FeatureSubject): Promise<FeatureEvaluation | null>;
 }

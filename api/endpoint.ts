@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Caller, Role } from './caller';
 import { type FieldError, Problem, type ProblemCode } from './problems';
+import type { LimitKind } from './rateLimits';
 
 /** What a handler gets: all of it validated. */
 export type Call<P, Q, B> = { params: P; query: Q; body: B; caller: Caller; correlationId: string; idempotencyKey: string | null };
@@ -24,8 +25,8 @@ type Common = {
   summary: string;
   tag: string;
   roles: readonly Role[];
-  /** Location pings are counted apart. */
-  limit?: 'general' | 'location';
+  /** Location pings, and changes of availability by drivers, are counted apart. */
+  limit?: LimitKind;
   /** Takes the header Idempotency-Key. */
   takesKey?: boolean;
   replies: Readonly<Record<number, ReplyKind>>;

@@ -79,7 +79,7 @@ async function main(): Promise<void> {
   const liveMap = createLiveMap({ db, map, clock });
   const relay = createRelay(db, createMessageHandler({
     dispatcher, emitter: createSocketEmitter(redis), syncDriver: (driverId) => liveMap.syncDriver(driverId),
-    goOffDuty: (driverId, correlationId) => availability.request(driverId, { kind: 'set', availability: 'OFFLINE' }, { kind: 'driver', id: driverId }, correlationId),
+    letGo: (driverId, correlationId) => availability.letGo(driverId, correlationId),
     driverFree: (news) => wake.driverFree(news),
     notify: createNotices({ notifiers: createNotifiers({ db, clock, log, settings: settings.notices }), clock, log, maxAgeMs: settings.notices.maxAgeMs }),
   }), log);

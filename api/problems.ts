@@ -31,6 +31,7 @@ export const PROBLEMS = {
   PUSH_OFF: { status: 404, title: 'Web push is off', when: 'The service has no keys for web push.' },
   FEATURE_OFF: { status: 409, title: 'The feature is switched off', when: 'Breaks, pauses and shift ends are off for this driver.' },
   FEATURE_KILLED: { status: 409, title: 'The feature is killed', when: 'The environment killed it: nothing said at run time overrides that.' },
+  FEATURE_CHANGED: { status: 409, title: 'The feature was changed meanwhile', when: '`after` is not the last change any more: a form that is too old would undo what came since; `feature` shows what holds.' },
   NOT_ON_BREAK: { status: 409, title: 'The driver is on no break', when: 'A break was to be ended.' },
   NOT_PAUSED: { status: 409, title: 'The driver is not paused', when: 'A pause was to be ended.' },
   BODY_TOO_LARGE: { status: 413, title: 'The body is too large', when: 'It has over 100 kB.' },

@@ -5,10 +5,13 @@ import type { RateLimits as Limits } from '../settings';
 import type { Caller } from './caller';
 import { Problem } from './problems';
 
+/** What is counted together. `availability` is a limit of drivers alone: ops change that of many. */
+export type LimitKind = 'general' | 'location' | 'availability';
+
 /** Counts requests by the minute, in Redis, so that all API processes count together. */
 export interface RateLimits {
   /** @throws Problem TOO_MANY_REQUESTS */
-  spend(caller: Caller, kind: 'general' | 'location'): Promise<void>;
+  spend(caller: Caller, kind: LimitKind): Promise<void>;
   /** A request without a valid token, from this address. @throws Problem TOO_MANY_REQUESTS */
   spendBadToken(ip: string): Promise<void>;
 }
@@ -27,11 +30,13 @@ export function createRateLimits(redis: Redis, limits: Limits, log: Logger, keyP
   const merchant = limit('merchant', limits.merchantPerMinute);
   const ops = limit('ops', limits.opsPerMinute);
   const location = limit('location', limits.locationPerMinute);
+  const availability = limit('availability', limits.availabilityPerMinute);
   const badToken = limit('bad-token', limits.badTokenPerMinute);
   const warn = atMostEvery(10_000, (error: unknown) => log.warn({ err: error }, 'rate limits are not counted: Redis is away'));
 
-  const ofCaller = ({ role }: Caller, kind: 'general' | 'location'): Limit => {
+  const ofCaller = ({ role }: Caller, kind: LimitKind): Limit => {
     if (kind === 'location') return location;
+    if (kind === 'availability' && role === 'driver') return availability;
     return role === 'merchant' ? merchant : role === 'ops' ? ops : general;
   };
   return {

@@ -327,6 +327,8 @@ function whyNotByHand(draft: Draft, { driverId, override }: Extract<DeliveryEven
   if (!driver) return refuse('NOT_FOUND', 'no such driver');
   if (driver.cityId !== draft.delivery.cityId) return refuse('DRIVER_IN_OTHER_CITY', `the driver works in ${driver.cityId}`);
   if (driver.availability === 'OFFLINE' || driver.availability === 'SHIFT_ENDED') return refuse('DRIVER_OFF_DUTY', `the driver is ${driver.availability}`);
+  const isGoing = driver.pending?.kind === 'OFFLINE' || driver.pending?.kind === 'SHIFT_END';
+  if (isGoing) return refuse('DRIVER_OFF_DUTY', 'the driver goes off duty when the present work ends');
   const resting = driver.availability === 'ON_BREAK' || driver.availability === 'PAUSED';
   const leaves = resting || driver.pending !== null;
   if (leaves && !override) return refuse('DRIVER_ON_BREAK', `the driver is ${driver.availability}, or about to rest; set override to end that`);
@@ -341,7 +343,7 @@ function driverLeft(draft: Draft, { driverId, offerId, assignmentId, why }: Extr
   if (!assignment || assignment.assignmentId !== assignmentId || isClosed(draft.delivery.status)) return NOTED;
   if (isNoticedLoss(why)) noticeLoss(draft, assignment, why);
   else if (isBeforePickup(draft.delivery.status)) lose(draft, assignment, why);
-  else draft.openCase('CARRIER_GAVE_UP', assignment.driverId); // gone with the goods in hand, or before taking them over from another
+  else askOps(draft, assignment, 'CARRIER_GAVE_UP'); // gone with the goods in hand, or before taking them over from another
   return NOTED;
 }
 
@@ -364,6 +366,7 @@ function lose(draft: Draft, assignment: AssignmentFacts, why: string): void {
 /** We noticed it; nobody said so. Who has the goods keeps them, and who was assigned by hand keeps the delivery: ops are asked. */
 function noticeLoss(draft: Draft, assignment: AssignmentFacts, why: NoticedLoss): void {
   if (isKnownToOps(draft.supportCase, assignment.driverId, why)) return; // by now they may look at something worse
+  if (why === 'NO_PROGRESS' && draft.delivery.status !== 'ASSIGNED') return; // by now they have arrived
   const isBefore = isBeforePickup(draft.delivery.status);
   if (isBefore && !assignment.pinned) return lose(draft, assignment, why);
   const reason = noticedReason(why, isBefore);
@@ -397,13 +400,20 @@ function rescue(draft: Draft, { driverId, offerId, assignmentId, why }: Extract<
   if (!assignment) return withdrawnBefore(draft, { driverId, offerId });
   if (assignment.state !== 'ACTIVE') return leftBefore(draft, assignment);
   if (!isBeforePickup(status)) return toOps(draft, assignment, 'CARRIER_GAVE_UP');
-  draft.endAssignment(assignment, 'LOST', `rescued: ${why}`, 'DELIVERY_UNASSIGNED');
+  draft.endAssignment(assignment, 'LOST', 'RESCUED', 'DELIVERY_UNASSIGNED'); // what ops write is for the trail, not for the driver
   draft.loseDriver(`rescued: ${why}`);
   return { outcome: 'released', deliveryId, at: draft.now };
 }
 
-function toOps(draft: Draft, { driverId }: AssignmentFacts, reason: CaseReason): Answer {
-  draft.openCase(reason, driverId);
+/** What a driver said first stays: other words for the same are no news. */
+function askOps(draft: Draft, { driverId }: AssignmentFacts, reason: 'CARRIER_BROKE_DOWN' | 'CARRIER_GAVE_UP'): void {
+  const open = draft.supportCase;
+  const isSaid = open?.driverId === driverId && (open.reason === 'CARRIER_BROKE_DOWN' || open.reason === 'CARRIER_GAVE_UP') && open.state !== 'RESOLVED';
+  if (!isSaid) draft.openCase(reason, driverId);
+}
+
+function toOps(draft: Draft, assignment: AssignmentFacts, reason: 'CARRIER_BROKE_DOWN' | 'CARRIER_GAVE_UP'): Answer {
+  askOps(draft, assignment, reason);
   return { outcome: 'escalated', deliveryId: draft.delivery.deliveryId };
 }
 

@@ -152,10 +152,11 @@ export class Draft {
   }
 
   private goBackToSearch(why: string): void {
-    const { losses, clock } = this.delivery;
+    const { losses, clock, searchAt } = this.delivery;
+    const from = Math.max(this.now, searchAt); // what was assigned by hand long before its time is not searched for yet
     this.move('SEARCHING', {
-      why: `driver lost: ${why}`, driverId: null, pinned: false, assignedAt: null, searchAgainAt: this.now, searchRound: 0,
-      clock: startClock(clock, this.now), lostAt: this.now, losses: losses + 1, heldReason: null, broadcastSince: null,
+      why: `driver lost: ${why}`, driverId: null, pinned: false, assignedAt: null, searchAgainAt: from, searchRound: 0,
+      clock: startClock(clock, from), lostAt: this.now, losses: losses + 1, heldReason: null, broadcastSince: null,
     });
   }
 
@@ -168,7 +169,7 @@ export class Draft {
 
   /** Ops let automation look for a driver again. */
   resumeSearch(why: string): void {
-    this.setDelivery({ heldReason: null, searchAgainAt: this.now });
+    this.setDelivery({ heldReason: null, searchAgainAt: Math.max(this.now, this.delivery.searchAt) });
     this.noteDelivery('search_resumed', why);
     this.takeUpQueue('SEARCH_RESUMED');
   }
@@ -313,10 +314,18 @@ export class Draft {
   openCase(reason: CaseReason, driverId: string | null): void {
     const { escalationLevel: level } = this.delivery;
     const open = this.truth.supportCase;
-    const next = open !== null && open.state !== 'RESOLVED' ? risenCase(open, { level, reason, driverId }, this.now) : this.newCase(reason, driverId);
+    const next = this.caseFor({ level, reason, driverId });
     if (next === null) return;
-    this.putCase(next, open === null ? 'case_opened' : 'case_risen', open?.state ?? null);
+    this.putCase(next, next.caseId === open?.caseId ? 'case_risen' : 'case_opened', open?.state ?? null);
     this.notify('support', 'error', caseWords(reason, level));
+  }
+
+  /** At most one is open a delivery: one that this very event resolved is the same one again. */
+  private caseFor(now: Pick<CaseFacts, 'level' | 'reason' | 'driverId'>): CaseFacts | null {
+    const open = this.truth.supportCase;
+    if (open?.state !== 'RESOLVED') return open ? risenCase(open, now, this.now) : this.newCase(now.reason, now.driverId);
+    const wasOpen = this.before.supportCase?.caseId === open.caseId;
+    return wasOpen ? { ...open, ...now, state: 'OPEN', roseAt: this.now, resolvedAt: null, resolvedBy: null, resolution: null } : this.newCase(now.reason, now.driverId);
   }
 
   private newCase(reason: CaseReason, driverId: string | null): CaseFacts {
@@ -457,7 +466,7 @@ export class Draft {
   /** The goods go from who has them to another driver, at a meeting point or where they are: one assignment ends and the next begins (spec 5). */
   handOver(from: AssignmentFacts, driverId: string, { meeting, why }: { meeting: Meeting | null; why: Record<string, unknown> & { why: string } }): void {
     const { status } = this.delivery;
-    this.endAssignment(from, 'HANDED_OVER', `handed over: ${why.why}`, 'DELIVERY_UNASSIGNED');
+    this.endAssignment(from, 'HANDED_OVER', 'HANDED_OVER', 'DELIVERY_UNASSIGNED'); // what ops write is for the trail, not for the driver
     const assignment = this.beginAssignment(driverId, { way: 'HANDOVER', offerId: null, why, meeting });
     const set = { driverId, pinned: true, assignedAt: this.now };
     if (status === 'AT_DROPOFF') this.move('PICKED_UP', { ...set, why: 'handed over to another driver' });
@@ -546,7 +555,7 @@ export class Draft {
   /** Nothing more is to come to this driver: OFFLINE as soon as this work is over; offers and jobs of other deliveries are ended by them, who are told. */
   endDuty(driverId: string): void {
     const isNews = this.changeAvailability(driverId, { kind: 'set', availability: 'OFFLINE', carrying: 'AFTER_PICKUP' });
-    if (isNews) this.messages.push({ kind: 'goOffDuty', driverId });
+    if (isNews) this.messages.push({ kind: 'letGo', driverId });
   }
 
   /** This delivery was woken for a driver whom it does not take: the next one shall have the chance. */

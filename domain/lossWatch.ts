@@ -6,7 +6,7 @@ import { distanceMeters, type Point, type TravelModel, travelMsFor } from './pla
 import { type CaseReason, isAboutSilence, isKnownToOps } from './supportCase';
 import { type VehicleKind } from './vehicles';
 
-/** A driver on duty with all they carry. `heardAt`: when we last heard of them by our clock, `place`: where that was; null = never, or nobody remembers. */
+/** A driver on duty with all they carry. `heardAt`: when they last gave a sign by our clock, a fix or a step; `place`: their newest fix; null = never, or nobody remembers. */
 export type WatchedDriver = {
   driverId: string;
   cityId: string;
@@ -18,12 +18,13 @@ export type WatchedDriver = {
   jobs: readonly WatchedJob[];
 };
 
-/** One active assignment. `openCase`: what ops already look at for its delivery. */
+/** One active assignment. `openCase`: what ops already look at for its delivery. `settledAt`: when ops last said of this driver that such a matter is settled. */
 export type WatchedJob = {
   assignmentId: string;
   deliveryId: string;
   status: DeliveryStatus;
   startedAt: number;
+  settledAt: number | null;
   readyAt: number;
   pickup: Point;
   progress: Progress;
@@ -38,6 +39,8 @@ export type SeenLoss = { driverId: string; deliveryId: string; assignmentId: str
 
 export type Seen = {
   isSilent: boolean;
+  /** Ops look at the silence already: it says nothing of our own ears. */
+  isKnownSilent: boolean;
   losses: SeenLoss[];
   /** What is new about the ways to the pickups. */
   progress: { assignmentId: string; progress: Progress }[];
@@ -47,11 +50,13 @@ export type Seen = {
 
 export function watchDriver(driver: WatchedDriver, watch: Watch): Seen {
   const ways = driver.jobs.flatMap((job) => wayOf(driver, job, watch));
+  const casesOfSilence = driver.jobs.flatMap(({ openCase }) => (openCase && isAboutSilence(openCase.reason) && openCase.driverId === driver.driverId ? [openCase.caseId] : []));
+  const isSilent = isSilentSince(driver, beganAt(driver), watch);
   return {
-    isSilent: isSilentSince(driver, beganAt(driver), watch),
+    isSilent, isKnownSilent: isSilent && casesOfSilence.length > 0,
     losses: driver.jobs.flatMap((job) => lossOf(driver, job, ways, watch)),
     progress: ways.filter(({ job, next }) => !isSame(job.progress, next)).map(({ job: { assignmentId }, next }) => ({ assignmentId, progress: next })),
-    heardAgain: isHeard(driver, watch) ? driver.jobs.flatMap(({ openCase }) => (openCase && isAboutSilence(openCase.reason) && openCase.driverId === driver.driverId ? [openCase.caseId] : [])) : [],
+    heardAgain: isHeard(driver, watch) ? casesOfSilence : [],
   };
 }
 
@@ -62,12 +67,17 @@ function lossOf(driver: WatchedDriver, job: WatchedJob, ways: readonly Way[], wa
 }
 
 function whyLost(driver: WatchedDriver, job: WatchedJob, ways: readonly Way[], watch: Watch): NoticedLoss | null {
-  if (isSilentSince(driver, job.startedAt, watch)) return 'FELL_SILENT';
+  if (isSilentSince(driver, sinceOf(job), watch)) return 'FELL_SILENT';
   const way = ways.find((each) => each.job === job);
   return way && isStandingStill(driver, way, ways, watch) ? 'NO_PROGRESS' : null;
 }
 
 // ---- silence -----------------------------------------------------------------------------------------------------------------
+
+/** What ops called settled is not told again at once: the whole time begins anew. */
+function sinceOf({ startedAt, settledAt }: WatchedJob): number {
+  return Math.max(startedAt, settledAt ?? startedAt);
+}
 
 /** Whoever was given work has the whole time from then on: they may have been quiet before. */
 function isSilentSince({ heardAt }: WatchedDriver, since: number, { now, heardSince, limits }: Watch): boolean {
@@ -75,7 +85,7 @@ function isSilentSince({ heardAt }: WatchedDriver, since: number, { now, heardSi
 }
 
 function beganAt({ jobs, idleSince }: WatchedDriver): number {
-  return jobs.length > 0 ? Math.min(...jobs.map(({ startedAt }) => startedAt)) : (idleSince ?? 0);
+  return jobs.length > 0 ? Math.min(...jobs.map(sinceOf)) : (idleSince ?? 0);
 }
 
 /** Really heard: that our ears were shut is no word of the driver's. */
@@ -102,7 +112,7 @@ function wayOf({ place, jobs }: WatchedDriver, job: WatchedJob, { limits }: Watc
  * makes way as long as they come nearer to one.
  */
 function isStandingStill({ vehicle }: WatchedDriver, { job, meters, seenAt, next }: Way, ways: readonly Way[], { heardSince, limits, travel, timeScale }: Watch): boolean {
-  const progressAt = Math.max(heardSince, ...ways.map((way) => way.next.progressAt));
+  const progressAt = Math.max(heardSince, sinceOf(job), ...ways.map((way) => way.next.progressAt));
   return standsStill({ ...next, progressAt }, { now: seenAt, readyAt: job.readyAt, travelMs: travelMsFor(meters, vehicle, travel) / timeScale, limits });
 }
 

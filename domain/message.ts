@@ -14,7 +14,7 @@ export type Message =
   /** A driver has room: one waiting delivery in reach is woken, not those it passed already. */
   | { kind: 'driverFree'; driverId: string; passed: string[] }
   /** A driver can work no more: whatever else they have in hand or on offer ends too. */
-  | { kind: 'goOffDuty'; driverId: string }
+  | { kind: 'letGo'; driverId: string }
   /** The driver's entry on the live map is to be made true again. */
   | { kind: 'syncDriver'; driverId: string }
   | { kind: 'endAvailabilityLater'; driverId: string; state: Availability; until: number }

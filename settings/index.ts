@@ -53,7 +53,7 @@ export type ApiSettings = Settings & {
 export type AuthSettings = { keys: { kind: 'jwks'; url: string } | { kind: 'local'; key: string }; issuer: string; audience: string };
 
 /** Requests a minute. */
-export type RateLimits = { perMinute: number; merchantPerMinute: number; opsPerMinute: number; locationPerMinute: number; badTokenPerMinute: number };
+export type RateLimits = { perMinute: number; merchantPerMinute: number; opsPerMinute: number; locationPerMinute: number; availabilityPerMinute: number; badTokenPerMinute: number };
 
 /** The environment does not say what a start needs. The message lists every problem, one a line. */
 export class SettingsError extends Error {
@@ -243,6 +243,7 @@ function apiPart(read: Read): Omit<ApiSettings, keyof Settings> {
       merchantPerMinute: read(API.merchantPerMinute),
       opsPerMinute: read(API.opsPerMinute),
       locationPerMinute: read(API.locationPerMinute),
+      availabilityPerMinute: read(API.availabilityPerMinute),
       badTokenPerMinute: read(API.badTokenPerMinute),
     },
   };

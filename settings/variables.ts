@@ -102,6 +102,7 @@ export const API_VARIABLES = {
   merchantPerMinute: whole('RATE_LIMIT_MERCHANT_PER_MINUTE', 6_000, PER_MINUTE, 'requests a minute of one merchant'),
   opsPerMinute: whole('RATE_LIMIT_OPS_PER_MINUTE', 6_000, PER_MINUTE, 'requests a minute of one member of ops'),
   locationPerMinute: whole('RATE_LIMIT_LOCATION_PER_MINUTE', 300, PER_MINUTE, 'location pings a minute of one driver, counted apart'),
+  availabilityPerMinute: whole('RATE_LIMIT_AVAILABILITY_PER_MINUTE', 30, PER_MINUTE, 'changes of availability a minute of one driver, counted apart'),
   badTokenPerMinute: whole('RATE_LIMIT_BAD_TOKEN_PER_MINUTE', 60, PER_MINUTE, 'requests a minute without a valid token from one IP address'),
 };
 

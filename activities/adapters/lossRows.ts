@@ -14,7 +14,7 @@ type Row = {
 
 type JobRow = {
   assignment_id: string; delivery_id: string; status: DeliveryStatus; started_at: Date; ready_at: Date; lat: number; lng: number; nearest_meters: number | null;
-  progress_at: Date | null; case_id: string | null; case_reason: CaseReason | null; case_driver_id: string | null;
+  progress_at: Date | null; stepped_at: Date | null; settled_at: Date | null; case_id: string | null; case_reason: CaseReason | null; case_driver_id: string | null;
 };
 
 /**
@@ -26,6 +26,8 @@ export async function readWatched(db: Database, afterId: string | null, limit: n
   const rows = await db.$queryRaw<Row[]>`
     SELECT dr.id, dr.city_id, dr.vehicle_kind, dr.idle_since, dr.last_lat, dr.last_lng, dr.last_fix_at,
       a.id AS assignment_id, a.delivery_id, d.status, a.started_at, d.ready_at, s.lat, s.lng, a.nearest_meters, a.progress_at,
+      GREATEST(a.at_pickup_at, a.picked_up_at, a.at_dropoff_at, CASE WHEN d.status = 'RETURNING' THEN d.status_changed_at END) AS stepped_at,
+      (SELECT max(resolved_at) FROM escalations WHERE delivery_id = a.delivery_id AND driver_id = dr.id AND resolution = 'BY_OPS') AS settled_at,
       e.id AS case_id, e.reason AS case_reason, e.driver_id AS case_driver_id
     FROM (SELECT * FROM drivers WHERE (availability IN ('AVAILABLE', 'BUSY') OR active_assignments > 0) ${after} ORDER BY id LIMIT ${limit}) dr
     LEFT JOIN (assignments a JOIN deliveries d ON d.id = a.delivery_id JOIN stops s ON s.delivery_id = d.id AND s.kind = 'PICKUP') ON a.driver_id = dr.id AND a.state = 'ACTIVE'
@@ -34,7 +36,10 @@ export async function readWatched(db: Database, afterId: string | null, limit: n
   const drivers = new Map<string, WatchedDriver & { jobs: WatchedJob[] }>();
   for (const row of rows) {
     const driver = drivers.get(row.id) ?? { ...driverOf(row), jobs: [] };
-    if (row.assignment_id !== null) driver.jobs.push(jobOf(row));
+    if (row.assignment_id !== null) {
+      driver.jobs.push(jobOf(row));
+      driver.heardAt = later(driver.heardAt, msOf(row.stepped_at));
+    }
     drivers.set(row.id, driver);
   }
   return [...drivers.values()];
@@ -45,11 +50,15 @@ function driverOf({ id, city_id, vehicle_kind, idle_since, last_lat: lat, last_l
   return { driverId: id, cityId: city_id, vehicle: vehicle_kind, idleSince: msOf(idle_since), heardAt: msOf(last_fix_at), place };
 }
 
+function later(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.max(a, b);
+}
+
 function jobOf(row: JobRow): WatchedJob {
   const startedAt = msOf(row.started_at);
   const openCase = row.case_id === null || row.case_reason === null ? null : { caseId: row.case_id, reason: row.case_reason, driverId: row.case_driver_id };
   return {
-    assignmentId: row.assignment_id, deliveryId: row.delivery_id, status: row.status, startedAt, readyAt: msOf(row.ready_at), pickup: { lat: row.lat, lng: row.lng },
+    assignmentId: row.assignment_id, deliveryId: row.delivery_id, status: row.status, startedAt, settledAt: msOf(row.settled_at), readyAt: msOf(row.ready_at), pickup: { lat: row.lat, lng: row.lng },
     progress: { nearestMeters: row.nearest_meters, progressAt: msOf(row.progress_at) ?? startedAt }, openCase,
   };
 }

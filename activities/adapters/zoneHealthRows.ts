@@ -131,6 +131,14 @@ export async function readLatestHealth(db: Database, since: number): Promise<Lat
     JOIN zone_health h ON h.city_id = c.id AND h.at = newest.at`;
 }
 
+/** Those of these cities (null: of all) that were not looked at after `since` (epoch ms). */
+export async function readStaleCities(db: Database, cityIds: readonly string[] | null, since: number): Promise<string[]> {
+  const rows = await db.$queryRaw<{ id: string }[]>`
+    SELECT id FROM cities c WHERE (${cityIds === null} OR id = ANY(${[...(cityIds ?? [])]}::text[]))
+      AND NOT EXISTS (SELECT FROM zone_health WHERE city_id = c.id AND at > ${new Date(since)} AND ${NOT_AHEAD}) ORDER BY id`;
+  return rows.map(({ id }) => id);
+}
+
 /** Forgets what was computed long ago: some of it, so that one statement takes no long time. @returns how many rows went */
 export async function pruneHealth(db: Database, olderThanMs: number): Promise<number> {
   return db.$executeRaw`DELETE FROM zone_health WHERE id IN (

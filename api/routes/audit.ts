@@ -105,8 +105,13 @@ async function readCase({ db, audit, log }: ApiDeps, caller: Caller, id: string)
   return showCase(row, rows, told(log, chain), caller);
 }
 
+/** So many problems of one chain get a line of the log each: a long one may have a hundred thousand. */
+const MOST_LOGGED = 100;
+
 /** Whoever finds it, it is an error. */
 function told(log: ApiDeps['log'], chain: FollowedChain): FollowedChain {
-  for (const problem of chain.problems) log.error({ ...problem }, 'the audit trail was altered');
+  const { problems } = chain;
+  for (const problem of problems.slice(0, MOST_LOGGED)) log.error({ ...problem }, 'the audit trail was altered');
+  if (problems.length > MOST_LOGGED) log.error({ chain: problems[0]?.chain, problemCount: problems.length }, 'the audit trail was altered: not every problem has a line');
   return chain;
 }

@@ -15,6 +15,8 @@ const rest = { reason: line(200).nullable().default(null) };
 const replies = { 200: { description: 'As it is now; a repeat changes nothing', schema: availabilityView } };
 const v1Replies = { 200: { description: 'As v1 knows it: the states of v2 show as OFFLINE', schema: v1AvailabilityView } };
 const common = { tag: 'availability', roles: ['driver', 'ops'], params: byId } as const;
+/** Each change is an entry of the audit trail, and may end offers: an app gone wild must not make thousands. */
+const changing = { ...common, limit: 'availability' } as const;
 
 /** A driver's availability, asked by themselves or ops (spec 3). */
 export function availabilityEndpoints(deps: ApiDeps): Endpoint[] {
@@ -24,7 +26,7 @@ export function availabilityEndpoints(deps: ApiDeps): Endpoint[] {
       handle: async (call) => ({ status: 200, body: showV1(await read(deps, call)) }),
     }),
     post({
-      ...common, path: '/drivers/:id/availability', summary: 'Come or go (v1)', body: set, replies: v1Replies, refusals: ['DRIVER_OFF_DUTY', 'DRIVER_NOT_AVAILABLE'],
+      ...changing, path: '/drivers/:id/availability', summary: 'Come or go (v1)', body: set, replies: v1Replies, refusals: ['DRIVER_OFF_DUTY', 'DRIVER_NOT_AVAILABLE'],
       handle: async (call) => ({ status: 200, body: showV1(await request(deps, call, { kind: 'set', ...call.body })) }),
     }),
     ...['/drivers/:id/availability', '/v2/drivers/:id/availability'].flatMap((path) => restEndpoints(deps, path)),
@@ -33,7 +35,7 @@ export function availabilityEndpoints(deps: ApiDeps): Endpoint[] {
       handle: async (call) => ({ status: 200, body: showAvailability(await read(deps, call)) }),
     }),
     post({
-      ...common, path: '/v2/drivers/:id/availability', summary: 'Come or go', body: set, replies, refusals: ['DRIVER_OFF_DUTY', 'DRIVER_NOT_AVAILABLE'],
+      ...changing, path: '/v2/drivers/:id/availability', summary: 'Come or go', body: set, replies, refusals: ['DRIVER_OFF_DUTY', 'DRIVER_NOT_AVAILABLE'],
       handle: (call) => wish(deps, call, { kind: 'set', ...call.body }),
     }),
   ];
@@ -43,31 +45,31 @@ export function availabilityEndpoints(deps: ApiDeps): Endpoint[] {
 function restEndpoints(deps: ApiDeps, path: string): Endpoint[] {
   return [
     post({
-      ...common, path: `${path}/break`, summary: 'Take a break', body: z.strictObject({ minutes: z.int().min(1).max(1_440), ...rest }), replies,
+      ...changing, path: `${path}/break`, summary: 'Take a break', body: z.strictObject({ minutes: z.int().min(1).max(1_440), ...rest }), replies,
       refusals: ['FEATURE_OFF', 'INVALID_DURATION', 'DRIVER_OFF_DUTY', 'DRIVER_NOT_AVAILABLE'],
       handle: (call) => wish(deps, call, { kind: 'breakStart', ...call.body }),
     }),
     post({
-      ...common, path: `${path}/break/end`, summary: 'End the break', body: NOTHING, replies, refusals: ['FEATURE_OFF', 'NOT_ON_BREAK'],
+      ...changing, path: `${path}/break/end`, summary: 'End the break', body: NOTHING, replies, refusals: ['FEATURE_OFF', 'NOT_ON_BREAK'],
       handle: (call) => wish(deps, call, { kind: 'breakEnd' }),
     }),
     post({
-      ...common, path: `${path}/pause`, summary: 'Pause', body: z.strictObject({ minutes: z.int().min(1).max(1_440).nullable().default(null), ...rest }), replies,
+      ...changing, path: `${path}/pause`, summary: 'Pause', body: z.strictObject({ minutes: z.int().min(1).max(1_440).nullable().default(null), ...rest }), replies,
       refusals: ['FEATURE_OFF', 'INVALID_DURATION', 'DRIVER_OFF_DUTY', 'DRIVER_NOT_AVAILABLE'],
       handle: (call) => wish(deps, call, { kind: 'pause', ...call.body }),
     }),
     post({
-      ...common, path: `${path}/resume`, summary: 'End the pause', body: NOTHING, replies, refusals: ['FEATURE_OFF', 'NOT_PAUSED'],
+      ...changing, path: `${path}/resume`, summary: 'End the pause', body: NOTHING, replies, refusals: ['FEATURE_OFF', 'NOT_PAUSED'],
       handle: (call) => wish(deps, call, { kind: 'resume' }),
     }),
     post({
-      ...common, path: `${path}/shift/start`, summary: 'Start the shift',
+      ...changing, path: `${path}/shift/start`, summary: 'Start the shift',
       body: z.strictObject({ shiftEndsAt: instant.nullable().default(null).meta({ description: 'The planned end; no job is offered whose pickup comes later' }) }), replies,
       refusals: ['INVALID_SHIFT_END', 'DRIVER_NOT_AVAILABLE'],
       handle: (call) => wish(deps, call, { kind: 'shiftStart', ...call.body }),
     }),
     post({
-      ...common, path: `${path}/shift/end`, summary: 'End the shift', body: NOTHING, replies, refusals: ['DRIVER_NOT_AVAILABLE'],
+      ...changing, path: `${path}/shift/end`, summary: 'End the shift', body: NOTHING, replies, refusals: ['DRIVER_NOT_AVAILABLE'],
       handle: (call) => wish(deps, call, { kind: 'shiftEnd' }),
     }),
   ];

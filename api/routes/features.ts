@@ -17,7 +17,11 @@ const overrideFields = {
   cities: z.array(slug).max(1_000).nullable().meta({ description: 'None named: all cities, whatever the environment lists' }),
   plan: plan.nullable(),
 };
-const wish = z.strictObject({ ...overrideFields, why: line(500) })
+const changeId = z.string().regex(/^[1-9]\d{0,18}$/);
+const wish = z.strictObject({
+  ...overrideFields, why: line(500),
+  after: changeId.nullable().optional().meta({ description: 'The `lastChangeId` that this was made from; where another is the last by now it is refused. Left out: whatever came before' }),
+})
   .meta({ id: 'FeatureWish', description: 'Replaces all that was said before. Null: as the environment has it; of the plan: there is none' });
 
 const state = z.enum(['OFF', 'ON', 'KILLED']).meta({ description: 'KILLED: off by the environment, and nothing overrides it' });
@@ -31,6 +35,7 @@ const featureView = z.strictObject({
   effective: setting,
   plannedPercent: percent.nullable().meta({ description: 'By the plan, today; null without one' }),
   lastChange: z.strictObject(byWhom).nullable(),
+  lastChangeId: z.string().nullable(),
   history: z.array(change).meta({ description: 'The last 20 changes, newest first' }),
 }).meta({ id: 'Feature' });
 const featureList = z.strictObject({ features: z.array(featureView) }).meta({ id: 'FeatureList' });
@@ -56,7 +61,7 @@ export function featureEndpoints(deps: ApiDeps): Endpoint[] {
     }),
     put({
       ...common, path: '/v2/ops/features/:name', summary: 'Switch a feature', params: byName, body: wish,
-      replies: { 200: { description: 'As it is now; a repeat changes nothing', schema: featureView } }, refusals: ['FEATURE_KILLED', 'UNKNOWN_CITY'],
+      replies: { 200: { description: 'As it is now; a repeat changes nothing', schema: featureView } }, refusals: ['FEATURE_KILLED', 'FEATURE_CHANGED', 'UNKNOWN_CITY'],
       handle: (call) => putFeature(deps, call),
     }),
     get({
@@ -80,6 +85,7 @@ async function putFeature({ features }: ApiDeps, { params: { name }, body, calle
   switch (answer.outcome) {
     case 'notFound': throw noFeature();
     case 'refused': throw new Problem(answer.code, answer.detail);
+    case 'overtaken': throw new Problem('FEATURE_CHANGED', 'another change came since: look at what holds now', { members: { feature: showFeature(answer.report) } });
     case 'done': return { status: 200, body: showFeature(answer.report) };
   }
 }
@@ -89,7 +95,7 @@ function showFeature({ environment, override, effective, plannedPercent, history
   const [last] = changes;
   return {
     feature: environment.feature, environment: showSetting(environment), override, effective: showSetting(effective), plannedPercent,
-    lastChange: last ? { by: last.by, why: last.why, at: last.at } : null, history: changes,
+    lastChange: last ? { by: last.by, why: last.why, at: last.at } : null, lastChangeId: history[0] ? String(history[0].id) : null, history: changes,
   };
 }
 

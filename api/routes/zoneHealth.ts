@@ -9,7 +9,7 @@ import { showHealth, showZoneHealth, zoneHealthListView, zoneHistoryView } from 
 
 const which = z.strictObject({
   cityId: slug.optional(),
-  fresh: z.enum(['true', 'false']).default('false').meta({ description: 'Compute it now, in place of the newest of each minute' }),
+  fresh: z.enum(['true', 'false']).default('false').meta({ description: 'Compute it now, in place of the newest of each minute; what is less than 5 s old is taken as it is' }),
 });
 
 const DAY_MS = 24 * 3_600_000;
@@ -51,9 +51,15 @@ export function zoneHealthEndpoints(deps: ApiDeps): Endpoint[] {
 
 async function health(deps: ApiDeps, caller: Caller, { cityId, fresh }: z.output<typeof which>): Promise<Reply> {
   if (cityId !== undefined) await requireCity(deps, caller, cityId);
-  if (fresh === 'true') await deps.zoneHealth.compute(cityId ?? null);
+  if (fresh === 'true') await deps.zoneHealth.refresh(cityId === undefined ? citiesOf(caller) : [cityId]);
   const rows = await latestHealth(deps.db, caller, cityId);
   return { status: 200, body: { zones: rows.map((row) => showZoneHealth(row, deps.clock())) } };
+}
+
+/** Null: all. */
+function citiesOf(caller: Caller): readonly string[] | null {
+  if (caller.role !== 'ops') return [];
+  return caller.cities === 'all' ? null : caller.cities;
 }
 
 async function requireCity({ db }: ApiDeps, caller: Caller, cityId: string): Promise<void> {

@@ -5463,7 +5463,7 @@ export interface paths {
             parameters: {
                 query?: {
                     cityId?: string;
-                    /** @description Compute it now, in place of the newest of each minute */
+                    /** @description Compute it now, in place of the newest of each minute; what is less than 5 s old is taken as it is */
                     fresh?: "true" | "false";
                 };
                 header?: never;
@@ -7294,7 +7294,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FEATURE_KILLED */
+                /** @description FEATURE_KILLED, FEATURE_CHANGED */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -8620,6 +8620,7 @@ export interface components {
                 /** Format: date-time */
                 at: string;
             } | null;
+            lastChangeId: string | null;
             /** @description The last 20 changes, newest first */
             history: components["schemas"]["FeatureChange"][];
         };
@@ -8667,6 +8668,8 @@ export interface components {
                 percent: number;
             }[] | null;
             why: string;
+            /** @description The `lastChangeId` that this was made from; where another is the last by now it is refused. Left out: whatever came before */
+            after?: string | null;
         };
         FeatureEvaluation: {
             feature: string;

@@ -158,6 +158,22 @@ describe('a driver who carries', () => {
   });
 });
 
+describe('a driver who can work no more', () => {
+  test('lets go of jobs before pickup and of offers, keeps the goods in hand, and nothing once they are back', async () => {
+    const { driverId, deliveryId, assignmentId } = await carrier(false);
+    const setPending = (availability: string, pending: object | null) => world.db.$executeRaw`UPDATE drivers SET availability = ${availability}, pending = ${pending === null ? null : JSON.stringify(pending)}::jsonb WHERE id = ${driverId}::uuid`;
+    await setPending('BUSY', { kind: 'OFFLINE' });
+    await world.availability.letGo(driverId, CORRELATION);
+    expect(await world.takeMessages()).toEqual([{ kind: 'driverLeft', deliveryId, driverId, assignmentId, why: 'WENT_OFFLINE' }]);
+    await world.db.delivery.update({ where: { id: deliveryId }, data: { pickedUpAt: new Date(START) } });
+    await world.availability.letGo(driverId, CORRELATION);
+    await world.db.delivery.update({ where: { id: deliveryId }, data: { pickedUpAt: null } });
+    await setPending('BUSY', null); // came back
+    await world.availability.letGo(driverId, CORRELATION);
+    expect(await world.takeMessages()).toEqual([]);
+  });
+});
+
 describe('the end of a timed state', () => {
   const end = (driverId: string, until: number, state: 'ON_BREAK' | 'PAUSED' = 'ON_BREAK') => world.availability.endTimedState({ driverId, state, until, correlationId: CORRELATION });
   const until = START + 15 * MINUTE;

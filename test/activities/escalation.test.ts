@@ -324,9 +324,47 @@ describe('a loss', () => {
   test('by a breakdown ends what else the driver has in hand', async () => {
     const scene = await set([{ capacity: 2 }]);
     const { driverId } = await scene.accepted();
-    expect((await scene.messages()).map(({ kind }) => kind)).not.toContain('goOffDuty');
+    expect((await scene.messages()).map(({ kind }) => kind)).not.toContain('letGo');
     await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId: await scene.jobOf(driverId), reason: 'VEHICLE_BREAKDOWN' });
-    expect(await scene.messages()).toContainEqual({ kind: 'goOffDuty', payload: { driverId } });
+    expect(await scene.messages()).toContainEqual({ kind: 'letGo', payload: { driverId } });
+  });
+
+  test('of what was assigned by hand long before its time is not searched for before that', async () => {
+    const searchAt = Date.now() + 5 * 60 * MINUTE;
+    const scene = await set([{}], { searchAt: new Date(searchAt) });
+    await scene.tell({ kind: 'assignDriver', driverId: scene.driver(), by: OPS, override: false, why: 'planned' });
+    const { known } = await scene.tell({ kind: 'rescueDelivery', driverId: scene.driver(), offerId: null, assignmentId: await scene.jobOf(scene.driver()), by: OPS, why: 'ill' });
+    expect(known).toMatchObject({ status: 'SEARCHING', searchAgainAt: searchAt, escalation: { at: searchAt + 5 * MINUTE, level: 1 } });
+    expect(await scene.assignments()).toMatchObject([{ endReason: 'RESCUED' }]); // not what ops wrote
+  });
+
+  test('for making no way, that was told late, takes nothing from who has arrived', async () => {
+    const scene = await set([{}]);
+    const { driverId, assignmentId } = await scene.accepted();
+    await scene.steps('arriveAtPickup');
+    await scene.tell({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'NO_PROGRESS' });
+    expect(await scene.row()).toMatchObject({ status: 'AT_PICKUP', driverId });
+  });
+
+  test('said in other words is no news to ops', async () => {
+    const scene = await set([{}]);
+    const { driverId, assignmentId } = await scene.accepted();
+    await scene.steps('arriveAtPickup', 'pickUp');
+    await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'VEHICLE_BREAKDOWN' });
+    await world.db.escalation.updateMany({ where: { deliveryId: scene.deliveryId }, data: { state: 'ACKNOWLEDGED' } });
+    await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'OTHER' });
+    await scene.tell({ kind: 'rescueDelivery', driverId, offerId: null, assignmentId, by: OPS, why: 'test' });
+    expect(await scene.cases()).toMatchObject([{ reason: 'CARRIER_BROKE_DOWN', state: 'ACKNOWLEDGED' }]);
+  });
+
+  test('that resolves one case and opens another in one event is one case', async () => {
+    const scene = await set([{}]);
+    await scene.tell({ kind: 'assignDriver', driverId: scene.driver(), by: OPS, override: false, why: 'near' });
+    const assignmentId = await scene.jobOf(scene.driver());
+    // An older worker left it open.
+    await world.db.escalation.create({ data: { id: newId(), deliveryId: scene.deliveryId, cityId: scene.cityId, level: 2, reason: 'UNASSIGNED', openedAt: new Date() } });
+    await scene.tell({ kind: 'releaseDriver', driverId: scene.driver(), offerId: null, assignmentId, why: 'FELL_SILENT' });
+    expect(await scene.cases()).toMatchObject([{ reason: 'PINNED_DRIVER_SILENT', state: 'OPEN', resolution: null }]);
   });
 
   test('that is told again ends no newer assignment of the same driver', async () => {
@@ -376,6 +414,15 @@ describe('ops', () => {
     expect(await scene.emitted()).toContain(`PAY_RAISED to driver:${scene.driver()}`);
     await scene.steps('arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver');
     expect(await scene.driverRow()).toMatchObject({ earnedTodayCents: 1_200 });
+  });
+
+  test('who mean a driver who is going off duty are refused, with override too', async () => {
+    const scene = await set([{ capacity: 2 }]);
+    await scene.accepted();
+    await world.db.driver.update({ where: { id: scene.driver() }, data: { pending: { kind: 'SHIFT_END' } } });
+    const { deliveryId } = await world.addDelivery({ cityId: scene.cityId });
+    const event = { kind: 'assignDriver', driverId: scene.driver(), by: OPS, override: true, why: 'please' } as const;
+    expect((await world.activities.assignDriver({ deliveryId, correlationId: 'test', at: Date.now(), event })).answer).toMatchObject({ refused: 'DRIVER_OFF_DUTY' });
   });
 
   test('who assign by hand whoever has it already pin that', async () => {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createLostDrivers, type LostDriversReport } from '../../activities/lostDrivers';
 import { citySilentShare, lossesNoticed, lossesWithheld } from '../../activities/lossMetrics';
 import { createSupportCases } from '../../activities/supportCases';
-import type { Actor } from '../../domain/delivery';
+import type { Actor, Step } from '../../domain/delivery';
 import { LOSS_LIMITS } from '../../domain/loss';
 import type { Message } from '../../domain/message';
 import { type Point, TRAVEL_MODEL } from '../../domain/places';
@@ -132,6 +132,33 @@ describe('a driver who falls silent', () => {
     expect(await brokenInvariants(world.db)).toEqual([]);
   });
 
+  it('takes a step without a fix: that is a word of theirs', async () => {
+    const scene = await accepted();
+    const stepAt = (step: Step, ms: number) => scene.tell({ kind: 'takeStep', step, by: { kind: 'driver', id: scene.driver() }, deviceAt: null }, start + ms);
+    await stepAt('arriveAtPickup', 3 * MINUTE);
+    expect(await sweepAfter(3 * MINUTE + 5_000)).toMatchObject({ silent: 0, told: 0 });
+    await stepAt('pickUp', 4 * MINUTE);
+    await sweepAfter(8 * MINUTE);
+    await relay();
+    expect(await scene.cases()).toMatchObject([{ reason: 'CARRIER_SILENT', state: 'OPEN' }]);
+    await stepAt('arriveAtDropoff', 9 * MINUTE);
+    expect(await sweepAfter(9 * MINUTE + 5_000)).toMatchObject({ silent: 0, told: 0 });
+    expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED', resolution: 'STEP_TAKEN' }]);
+    await scene.tell(scene.fail('NOT_AT_HOME'), start + 13 * MINUTE);
+    expect(await sweepAfter(13 * MINUTE + 5_000)).toMatchObject({ silent: 0, told: 0 });
+  });
+
+  it('and whose case ops call settled comes back only after three minutes more', async () => {
+    const scene = await accepted();
+    await scene.steps('arriveAtPickup', 'pickUp');
+    await sweepAfter(4 * MINUTE);
+    await relay();
+    const [{ id = '' } = {}] = await scene.cases();
+    await createSupportCases({ db: world.db, clock: () => sweeper.now, kick: () => {} }).resolve(id, { by: OPS, resolution: 'BY_OPS', note: 'their battery is flat', correlationId: 'test' });
+    expect(await sweepAfter(4 * MINUTE + 15_000)).toMatchObject({ told: 0 });
+    expect(await sweepAfter(7 * MINUTE)).toMatchObject({ told: 1 });
+  });
+
   it('is told of once while Temporal is away', async () => {
     const scene = await accepted();
     expect(await sweepAfter(4 * MINUTE)).toMatchObject({ told: 1 });
@@ -195,6 +222,22 @@ describe('nobody is lost', () => {
     expect(await sweepAfter(5 * MINUTE)).toMatchObject({ withheld: 0, silentCities: [] });
     expect(await take('notify')).toMatchObject([{ notice: { what: 'resolved', about: `city/${scene.cityId}/silent`, facts: { silent: 3 } } }]);
     expect(await take('driverLeft')).toContainEqual(expect.objectContaining({ deliveryId: scene.deliveryId }));
+  });
+
+  it('… but not for those of whose silence ops know already, however many', async () => {
+    const scene = await DeliveryScene.set(world, Array.from({ length: 7 }, () => ({})));
+    for (const index of [5, 6]) {
+      const { deliveryId } = await world.addDelivery({ cityId: scene.cityId });
+      const at = { deliveryId, correlationId: 'test', at: start };
+      await world.activities.assignDriver({ ...at, event: { kind: 'assignDriver', driverId: scene.driver(index), by: OPS, override: false, why: 'knows the way' } });
+      for (const step of ['arriveAtPickup', 'pickUp'] as const) await world.activities.takeStep({ ...at, event: { kind: 'takeStep', step, by: OPS, deviceAt: null } });
+    }
+    await scene.accepted();
+    await Promise.all([0, 1, 2, 3, 4].map((index) => ping(scene.driver(index), 3 * MINUTE)));
+    expect(await sweepAfter(3 * MINUTE + 1_000)).toMatchObject({ silent: 2, told: 2, silentCities: [] });
+    await relay();
+    await Promise.all([1, 2, 3, 4].map((index) => ping(scene.driver(index), 7 * MINUTE)));
+    expect(await sweepAfter(7 * MINUTE)).toMatchObject({ silent: 3, told: 1, withheld: 0, silentCities: [] });
   });
 
   it('where the one who works alone is silent, the city is not taken for deaf', async () => {

@@ -63,7 +63,7 @@ function relay(more: Partial<Notifiers> = {}, ahead = { ms: 0 }): { relay: Relay
     driver: nobody, ...more,
   };
   const notify = createNotices({ notifiers, clock: () => Date.now() + ahead.ms, maxAgeMs: MAX_AGE_MS, log });
-  const made = createRelay(database.db, createMessageHandler({ dispatcher, emitter: { emit: hear('emit') }, syncDriver: hear('syncDriver'), goOffDuty: hear('goOffDuty'), driverFree: hear('driverFree'), notify }), log);
+  const made = createRelay(database.db, createMessageHandler({ dispatcher, emitter: { emit: hear('emit') }, syncDriver: hear('syncDriver'), letGo: hear('letGo'), driverFree: hear('driverFree'), notify }), log);
   relays.push(made);
   return { relay: made, heard, warnings, errors };
 }
@@ -121,6 +121,23 @@ describe('a notice', () => {
     await allSent();
     expect(errors).toEqual(['notice given up: it could not be sent in time']);
     expect(await counted('notifications_given_up_total', { channel: 'pagerduty' })).toBe(before + 1);
+  });
+
+  test('of the end of a matter is tried for a day: an incident whose end is not told stays open for ever', async () => {
+    const ahead = { ms: 23 * 3_600_000 };
+    const { relay: own, errors } = relay({}, ahead);
+    await put(page('gone', { about: 'zone/7' }), page('over', { about: 'zone/7', what: 'resolved' }), notice('over too', { what: 'resolved' }), push('stale', { what: 'resolved' }));
+    await timePasses(60_000);
+    own.start();
+    await allSent();
+    expect(pagerKeys()).toEqual(['resolve zone/7']);
+    expect(chatTexts()).toEqual(['Resolved: over too']);
+    expect(errors).toHaveLength(2);
+    await put(page('for nobody', { about: 'zone/7', what: 'resolved' }));
+    ahead.ms = 24 * 3_600_000 + 60_000;
+    await allSent();
+    expect(pager.received).toHaveLength(1);
+    expect(errors).toHaveLength(3);
   });
 
   test('of the end of a matter never comes before the one of its beginning', async () => {

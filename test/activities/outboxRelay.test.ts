@@ -9,9 +9,12 @@ import { eventually } from '../support/eventually';
 
 let database: FreshDatabase;
 const relays: Relay[] = [];
+/** What ends each sending that a test holds up. */
+const held: (() => void)[] = [];
 beforeAll(async () => { database = await freshDatabase({ poolSize: 10 }); });
 afterAll(() => database.close());
 afterEach(async () => {
+  held.splice(0).forEach((release) => release());
   await Promise.all(relays.splice(0).map((relay) => relay.stop()));
   await database.db.outboxMessage.deleteMany();
 });
@@ -183,6 +186,55 @@ describe('a failure', () => {
     await allSent();
     expect(heard).toEqual(['a']);
     await own.stop();
+  });
+});
+
+describe('a lane where nobody waits for another', () => {
+  /** Never started, so that it finds nothing by itself. `taken`: what each look came to. */
+  function lane(atOnce: number, act: () => Promise<void> = async () => {}): { own: OutboxRelay; heard: string[]; taken: number[] } {
+    const [heard, taken]: [string[], number[]] = [[], []];
+    const own = new OutboxRelay({
+      takeDue: async (limit) => {
+        const found = await takeDue(database.db, EMITS, limit);
+        taken.push(found.length);
+        return found;
+      },
+      markSent: (ids) => markSent(database.db, ids), putBack: (message, error) => putBack(database.db, message, error),
+    }, async (message) => { await act(); heard.push(nameOf(message)); }, { warn: () => {} }, { atOnce });
+    relays.push(own);
+    return { own, heard, taken };
+  }
+
+  test('looks again as soon as one of a full take is through, without waiting for the poll', async () => {
+    const { own, heard } = lane(5);
+    const names = Array.from({ length: 23 }, (_, index) => `driver-${index}`);
+    await put('key', ...names.map(sync));
+    own.kick();
+    await allSent();
+    expect([...heard].sort()).toEqual([...names].sort());
+  });
+
+  test('does so while others of it hang, and keeps to so many at once', async () => {
+    const { own, heard, taken } = lane(2, () => new Promise((resolve) => { held.push(resolve); }));
+    await put('key', sync('a'), sync('b'), sync('c'));
+    own.kick();
+    await eventually('two are under way', async () => held.length === 2);
+    expect(taken).toEqual([2]);
+    held[0]?.();
+    await eventually('so is the third', async () => held.length === 3);
+    expect(taken).toEqual([2, 1]);
+    expect(heard).toHaveLength(1);
+    held.forEach((release) => release());
+    await allSent();
+  });
+
+  test('does not look again after a take that left nothing', async () => {
+    const { own, taken } = lane(5);
+    await put('key', sync('a'), sync('b'));
+    own.kick();
+    await allSent();
+    await own.stop();
+    expect(taken).toEqual([2]);
   });
 });
 

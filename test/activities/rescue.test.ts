@@ -63,7 +63,7 @@ async function relay(times = 1): Promise<void> {
     startDelivery: unexpected, signalDriverLeft: unexpected, signalOfferWithdrawn: unexpected, wake: unexpected, endAvailabilityLater: unexpected,
     signalDriverRescued: async (deliveryId, { correlationId, ...event }) => void (await world.activities.rescueDelivery({ deliveryId, correlationId, at: Date.now(), event: { kind: 'rescueDelivery', ...event } })),
   };
-  const handle = createMessageHandler({ dispatcher, emitter: { emit: unexpected }, syncDriver: unexpected, goOffDuty: unexpected, driverFree: unexpected, notify: unexpected });
+  const handle = createMessageHandler({ dispatcher, emitter: { emit: unexpected }, syncDriver: unexpected, letGo: unexpected, driverFree: unexpected, notify: unexpected });
   const rows = await world.db.outboxMessage.findMany({ where: { kind: 'rescue' }, orderBy: { id: 'asc' } });
   for (let round = 0; round < times; round++) for (const { kind, payload, correlationId } of rows) await handle({ kind, ...(payload as object) } as Message, correlationId);
 }

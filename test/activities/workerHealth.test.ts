@@ -1,21 +1,10 @@
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { afterEach, expect, test } from '@jest/globals';
 import { pino } from 'pino';
+import { freePort } from '../../simulator/freePort';
 import { startHealthServer } from '../../worker/health';
 
 let running: { close(): Promise<void> } | undefined;
 afterEach(() => running?.close());
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no free port');
-  return address.port;
-}
 
 test('a worker says whether it can work, and which features hold in it now', async () => {
   const port = await freePort();

@@ -100,7 +100,7 @@ describe('limits', () => {
   let limited: ApiWorld;
   beforeAll(async () => {
     limited = await createApiWorld(({ settings }) => ({
-      settings: { ...settings, rateLimits: { perMinute: 2, merchantPerMinute: 3, opsPerMinute: 100, locationPerMinute: 4, badTokenPerMinute: 2 } },
+      settings: { ...settings, rateLimits: { perMinute: 2, merchantPerMinute: 3, opsPerMinute: 100, locationPerMinute: 4, availabilityPerMinute: 3, badTokenPerMinute: 2 } },
     }));
   });
   afterAll(() => limited.close());
@@ -115,6 +115,16 @@ describe('limits', () => {
     const ping = () => limited.as(one).post(`/drivers/${one.sub}/location`, { lat: 1, lng: 1 });
     for (let i = 0; i < 4; i++) await ping().expect(404);
     await ping().expect(429);
+  });
+
+  it('are one of its own for changes of availability by a driver, and none for reading it', async () => {
+    const one = driver(newId());
+    const wishes = ['/drivers/ID/availability', '/v2/drivers/ID/availability', '/v2/drivers/ID/availability/shift/end', '/v2/drivers/ID/availability/resume'];
+    const statuses = [];
+    for (const path of wishes) statuses.push((await limited.as(one).post(path.replace('ID', one.sub), {})).status);
+    expect(statuses.map((status) => status === 429)).toEqual([false, false, false, true]);
+    for (let i = 0; i < 2; i++) await limited.as(one).get(`/v2/drivers/${one.sub}/availability`).expect(404);
+    for (let i = 0; i < 5; i++) await limited.as(ops()).post(`/v2/drivers/${one.sub}/availability/resume`, {}).expect(404);
   });
 
   it('hold for bad tokens by address, and leave good ones alone', async () => {

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { parse } from 'csv-parse/sync';
 import { Client } from 'pg';
+import { pino } from 'pino';
 import { v7 as newId } from 'uuid';
 import { writeEntries } from '../../activities/adapters/audit';
 import { createAuditChains } from '../../activities/adapters/auditChains';
@@ -238,6 +239,19 @@ describe('a check', () => {
     expect((await client.get(`/v2/ops/deliveries/${deliveryId}/case`).expect(200)).body).toMatchObject({ verified: false, problems: [{ entryId: id }] });
     await world.as(ops([elsewhere])).post('/v2/ops/audit/checks', { deliveryId }).expect(404);
     await client.post('/v2/ops/audit/checks', { deliveryId: newId() }).expect(404);
+  });
+
+  it('that finds very much wrong says a hundred of it in the log, and how much there is', async () => {
+    const lines: string[] = [];
+    const log = pino({ level: 'error' }, { write: (line: string) => void lines.push(line) });
+    const problem = { chain: 'delivery/d', entryId: null, cityId: CITY, kind: 'LINK_MISSING', detail: 'gone' } as const;
+    const altered = await createApiWorld(() => ({ log, audit: { check: async () => ({ chain: 'delivery/d', entries: [], problems: Array.from({ length: 250 }, () => problem) }) } }));
+    const { deliveryId } = await altered.addDelivery();
+    const { body } = await altered.as(ops()).post('/v2/ops/audit/checks', { deliveryId });
+    await altered.close();
+    expect(body.problems).toHaveLength(250);
+    expect(lines).toHaveLength(101);
+    expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ chain: 'delivery/d', problemCount: 250 });
   });
 
   it('of the day is listed, with its problems for the ops of their city', async () => {

@@ -31,7 +31,7 @@ describe('the list of features', () => {
     expect(await list()).toEqual([
       {
         feature: 'driver_offers', environment: { state: 'OFF', rolloutPercent: 0, cities: null }, override: NOTHING, effective: { state: 'OFF', rolloutPercent: 0, cities: null },
-        plannedPercent: null, lastChange: null, history: [],
+        plannedPercent: null, lastChange: null, lastChangeId: null, history: [],
       },
       expect.objectContaining({ feature: 'availability_states', effective: { state: 'ON', rolloutPercent: 100, cities: [CITY] } }),
       expect.objectContaining({ feature: 'escalation', effective: { state: 'KILLED', rolloutPercent: 100, cities: null } }),
@@ -54,7 +54,7 @@ describe('a change', () => {
     const byOlga = { by: 'olga', why: 'the first quarter', at: expect.any(String) };
     expect(body).toEqual({
       feature: 'driver_offers', environment: { state: 'OFF', rolloutPercent: 0, cities: null }, override: setting, effective: { state: 'ON', rolloutPercent: 25, cities: [CITY] },
-      plannedPercent: 25, lastChange: byOlga, history: [{ ...setting, ...byOlga }],
+      plannedPercent: 25, lastChange: byOlga, lastChangeId: expect.stringMatching(/^\d+$/), history: [{ ...setting, ...byOlga }],
     });
     await put('driver_offers', { enabled: true, why: 'all of it again' }).expect(200);
     expect(await read('driver_offers')).toMatchObject({
@@ -70,6 +70,20 @@ describe('a change', () => {
     const again = await put('driver_offers', { percent: 5, cities: [CITY, 'rome'], why: 'once more' }).expect(200);
     expect(again.body).toEqual(first.body);
     expect((await read('driver_offers'))?.history).toHaveLength(1);
+  });
+
+  it('made from a form that is too old is refused, and shown what holds', async () => {
+    const form = (await put('driver_offers', { enabled: true, percent: 50, after: null }).expect(200)).body.lastChangeId;
+    const kill = (await put('driver_offers', { enabled: false, why: 'kill', after: form }).expect(200)).body.lastChangeId;
+    for (const after of [form, null]) {
+      const { body } = await put('driver_offers', { enabled: true, percent: 60, after }).expect(409);
+      expect(body).toMatchObject({ code: 'FEATURE_CHANGED', feature: { lastChangeId: kill, lastChange: { why: 'kill' }, effective: { state: 'OFF' } } });
+    }
+    expect((await read('driver_offers'))?.history).toHaveLength(2);
+    await put('driver_offers', { enabled: false, after: form }).expect(200); // the kill sent again
+    await put('driver_offers', { enabled: true, percent: 60, after: kill }).expect(200);
+    await put('driver_offers', { enabled: true, percent: 70 }).expect(200);
+    await put('driver_offers', { enabled: true, after: 'yesterday' }).expect(400);
   });
 
   it('is shown with the last 20 before it', async () => {

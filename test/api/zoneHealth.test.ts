@@ -65,6 +65,18 @@ describe('the health of zones', () => {
     expect(body.zones[0].ageMs).toBeLessThan(MINUTE);
   });
 
+  it('is computed on demand for the cities of who asks only, and not again within 5 s', async () => {
+    const [own, theirs] = [await world.addCity(), await world.addCity()];
+    const fresh = () => read('/v2/ops/zones/health?fresh=true', [own, 'atlantis']).expect(200);
+    expect((await fresh()).body.zones).toMatchObject([{ cityId: own, figures: { openDeliveries: 0 } }]);
+    expect(await world.db.zoneHealth.count({ where: { cityId: theirs } })).toBe(0);
+    await world.db.zoneHealth.updateMany({ where: { cityId: own }, data: { at: new Date(Date.now() + 3_000) } }); // so that the test may be slow
+    await world.addDelivery({ cityId: own });
+    expect((await fresh()).body.zones).toMatchObject([{ cityId: own, figures: { openDeliveries: 0 } }]);
+    await world.db.zoneHealth.updateMany({ where: { cityId: own }, data: { at: new Date(Date.now() - 5_001) } });
+    expect((await fresh()).body.zones).toMatchObject([{ cityId: own, figures: { openDeliveries: 1 } }]);
+  });
+
   it('that is asked for wrongly is refused', async () => {
     await read('/v2/ops/zones/health?fresh=maybe').expect(400);
     await read('/v2/ops/zones/health?color=red').expect(400);

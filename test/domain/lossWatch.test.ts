@@ -12,7 +12,7 @@ const PICKUP: Point = { lat: 52.37, lng: 4.89 };
 const away = (meters: number): Point => ({ lat: PICKUP.lat + meters / 111_195, lng: PICKUP.lng });
 
 const job = (change: Partial<WatchedJob> = {}): WatchedJob => ({
-  assignmentId: 'assignment', deliveryId: 'delivery', status: 'ASSIGNED', startedAt: START, readyAt: START, pickup: PICKUP, openCase: null,
+  assignmentId: 'assignment', deliveryId: 'delivery', status: 'ASSIGNED', startedAt: START, settledAt: null, readyAt: START, pickup: PICKUP, openCase: null,
   progress: { nearestMeters: null, progressAt: START }, ...change,
 });
 
@@ -63,6 +63,21 @@ describe('what ops look at already', () => {
 
   it.each(['UNASSIGNED', 'PINNED_DRIVER_STANDS_STILL', 'REASSIGNMENT_OFF', 'PINNED_DRIVER_LOST'] as const)('as %s leaves silence to be told', (reason) => {
     expect(silent(caseOf(reason))).toEqual(['FELL_SILENT']);
+  });
+
+  it('as silence says nothing of our ears; as another matter it does', () => {
+    const known = (reason: (typeof CASE_REASONS)[number], now: number): boolean => watchDriver(driver({ jobs: [job({ openCase: caseOf(reason) })] }), watch(now)).isKnownSilent;
+    for (const reason of CASE_REASONS) expect(known(reason, START + SILENT)).toBe(reason.endsWith('_SILENT'));
+    expect(known('CARRIER_SILENT', START + SILENT - 1)).toBe(false);
+  });
+
+  it('and called settled comes back only after the whole time', () => {
+    const settled = driver({ jobs: [job({ settledAt: START + MINUTE })] });
+    expect(watchDriver(settled, watch(START + SILENT))).toMatchObject({ isSilent: false, losses: [] });
+    expect(causes(settled, watch(START + MINUTE + SILENT))).toEqual(['FELL_SILENT']);
+    const still = (minutes: number): string[] => causes(driver({ heardAt: START + minutes * MINUTE, jobs: [job({ settledAt: START + 2 * MINUTE })] }), watch(START + minutes * MINUTE));
+    expect(still(6.9)).toEqual([]);
+    expect(still(7)).toEqual(['NO_PROGRESS']);
   });
 
   it('of another driver leaves this one to be told', () => expect(silent(caseOf('CARRIER_SILENT', 'other'))).toEqual(['FELL_SILENT']));

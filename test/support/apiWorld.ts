@@ -104,7 +104,7 @@ function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiD
   return {
     settings: {
       api: { host: '127.0.0.1', port: 0, trustedProxies: 0, shutdownGraceMs: 1_000, answerTimeoutMs: 2_000 },
-      rateLimits: { perMinute: 100_000, merchantPerMinute: 100_000, opsPerMinute: 100_000, locationPerMinute: 100_000, badTokenPerMinute: 100_000 },
+      rateLimits: { perMinute: 100_000, merchantPerMinute: 100_000, opsPerMinute: 100_000, locationPerMinute: 100_000, availabilityPerMinute: 100_000, badTokenPerMinute: 100_000 },
     },
     log, clock, newId, db, redis, keyPrefix, checkReplies: true,
     readToken: createTokenReader(AUTH),

@@ -1,13 +1,12 @@
 /** The service as it is deployed: worker and API as processes of their own, from dist/, on a real Temporal, PostgreSQL and Redis of the test file's own. */
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Redis } from 'ioredis';
 import { v7 as newId } from 'uuid';
 import { connect, type Connections } from '../../simulator/client/connections';
 import { type OpsClient, wanted } from '../../simulator/client/service';
+import { freePort } from '../../simulator/freePort';
 import { type ServiceProcess, startApi, startWorker } from '../../simulator/processes';
 import type { Point } from '../../domain/places';
 import { freshDatabase, type FreshDatabase, requiredVariable } from './database';
@@ -29,6 +28,7 @@ export async function openParts(): Promise<LiveParts> {
     PATH: process.env.PATH, DATABASE_URL: database.url, REDIS_URL: redis.url, TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: 'default', API_URL: apiUrl, API_PORT: String(port),
     JWT_LOCAL_KEY: LOCAL_KEY, LOG_LEVEL: 'error', ENABLE_DRIVER_OFFERS: 'true', DRIVER_OFFERS_ROLLOUT: '100', ENABLE_AVAILABILITY_STATES: 'true', ENABLE_ESCALATION: 'true', ENABLE_AUTO_REASSIGNMENT: 'true',
     RATE_LIMIT_PER_MINUTE: '1000000', RATE_LIMIT_MERCHANT_PER_MINUTE: '1000000', RATE_LIMIT_OPS_PER_MINUTE: '1000000', RATE_LIMIT_LOCATION_PER_MINUTE: '1000000',
+    RATE_LIMIT_AVAILABILITY_PER_MINUTE: '1000000',
   };
   return {
     ...database, env, apiUrl, temporal, redis: redis.client,
@@ -63,16 +63,6 @@ async function ownRedis(): Promise<{ url: string; client: Redis; close(): Promis
   throw new Error('all databases of the tests’ Redis are taken');
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no free port');
-  return address.port;
-}
-
 export type NewLiveDriver = { at?: Point; offerVersion?: number | null; name?: string };
 
 /** A city of one test's own, with a shop. */
@@ -101,7 +91,12 @@ export class LiveSystem {
     const [worker, api] = await Promise.all([startWorker(parts.env), startApi(parts.env)]);
     const tokens = { localKey: LOCAL_KEY, issuer: 'driver-service', audience: 'driver-service' };
     const system = new LiveSystem(parts, connect({ apiUrl: parts.apiUrl, tokens }, { patienceMs: PATIENCE_MS }), { worker, api });
-    await Promise.all([worker.ready(), api.ready()]);
+    try {
+      await Promise.all([worker.ready(), api.ready()]);
+    } catch (error) {
+      await system.close(); // what did start must not outlive the test
+      throw error;
+    }
     return system;
   }
 

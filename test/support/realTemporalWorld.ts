@@ -102,7 +102,7 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
   const keepUp = createUpkeep({ ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months), pruneSent: (olderThanMs) => pruneSent(db, olderThanMs), pruneHealth: async () => 0, clock });
   const handle = createMessageHandler({
     dispatcher, emitter: { emit: async (event) => void emits.push(event) }, syncDriver: createLiveMap({ db, map, clock }).syncDriver,
-    goOffDuty: (driverId, correlationId) => availability.request(driverId, { kind: 'set', availability: 'OFFLINE' }, { kind: 'driver', id: driverId }, correlationId), driverFree: wake.driverFree, notify: async () => {},
+    letGo: (driverId, correlationId) => availability.letGo(driverId, correlationId), driverFree: wake.driverFree, notify: async () => {},
   });
   const { sweepLostDrivers } = createLostDrivers({
     db, map: { look: map.look, heardSince: async () => 0 }, cases: createSupportCases({ db, clock, kick }), clock: () => Date.now() + sweepClock.aheadMs,

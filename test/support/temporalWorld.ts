@@ -45,7 +45,7 @@ export async function createTemporalWorld(): Promise<TemporalWorld> {
     activities: { ...world.activities, sweepOpenRows: unexpected('sweepOpenRows'), keepUp: unexpected('keepUp'), checkEscalation: unexpected('checkEscalation') },
   });
   const running = worker.run();
-  const relay = world.relayTo(createMessageHandler({ dispatcher, emitter: { emit: async (event) => void emits.push(event) }, syncDriver: async () => {}, goOffDuty: async () => {}, driverFree: async () => {}, notify: async () => {} }));
+  const relay = world.relayTo(createMessageHandler({ dispatcher, emitter: { emit: async (event) => void emits.push(event) }, syncDriver: async () => {}, letGo: async () => {}, driverFree: async () => {}, notify: async () => {} }));
   const nextAt = async ({ deliveryId }: RunningDelivery): Promise<number | undefined> => {
     const truth = await world.deps.store.look(deliveryId, { offerIds: [], driverIds: [], pickFrom: [], pickAtMost: 0 });
     if (!truth) throw new Error(`delivery ${deliveryId} has no row`);

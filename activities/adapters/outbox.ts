@@ -1,6 +1,6 @@
 import { type Message } from '../../domain/message';
 import { type Notice, type NoticeAddressee } from '../../domain/notice';
-import { type Database, type Tx } from './database';
+import { type Database, sql, type Tx } from './database';
 
 /** A message as it lies in the outbox. */
 export type Enqueued = { id: bigint; key: string; correlationId: string; attempts: number; message: Message };
@@ -30,6 +30,9 @@ export const MESSAGE_ROWS = (json: string): string => `jsonb_to_recordset(${json
 /** A message is sent again when its sender said nothing for this long: the sender died. */
 const LEASE_MS = 10_000;
 
+/** Rows hold whole ms, rounded: what was put in at this very moment may lie up to half of one ahead, and would wait for the next poll. */
+const ROUNDING = sql`interval '1 millisecond'`;
+
 type NoticesDue = { to?: NoticeAddressee['kind']; afterMs?: number };
 
 /**
@@ -38,13 +41,13 @@ type NoticesDue = { to?: NoticeAddressee['kind']; afterMs?: number };
  * processes that take at the same instant may overtake each other. Of the notices of one key only the oldest is ever taken.
  * @param notices which of them, and from what age on
  */
-export async function takeDue(db: Database, kinds: readonly Message['kind'][], limit: number, notices: NoticesDue = {}): Promise<Enqueued[]> {
+export async function takeDue(db: Tx, kinds: readonly Message['kind'][], limit: number, notices: NoticesDue = {}): Promise<Enqueued[]> {
   const { to = null, afterMs = 0 } = notices;
   const taken = await db.$queryRaw<Enqueued[]>`
     UPDATE outbox SET next_at = now() + ${LEASE_MS} * interval '1 millisecond', attempts = attempts + 1
     WHERE id IN (
-      SELECT id FROM outbox due WHERE sent_at IS NULL AND next_at <= now() AND kind = ANY(${[...kinds]}) AND NOT (kind = 'emit' AND EXISTS (
-        SELECT FROM outbox earlier WHERE earlier.key = due.key AND earlier.id < due.id AND earlier.kind = 'emit' AND earlier.sent_at IS NULL AND earlier.next_at > now()))
+      SELECT id FROM outbox due WHERE sent_at IS NULL AND next_at <= now() + ${ROUNDING} AND kind = ANY(${[...kinds]}) AND NOT (kind = 'emit' AND EXISTS (
+        SELECT FROM outbox earlier WHERE earlier.key = due.key AND earlier.id < due.id AND earlier.kind = 'emit' AND earlier.sent_at IS NULL AND earlier.next_at > now() + ${ROUNDING}))
         AND (kind <> 'notify' OR payload #>> '{notice,to,kind}' = ${to} AND created_at <= now() - ${afterMs} * interval '1 millisecond' AND NOT EXISTS (
         SELECT FROM outbox earlier WHERE earlier.key = due.key AND earlier.id < due.id AND earlier.kind = 'notify' AND earlier.sent_at IS NULL))
       ORDER BY next_at, id LIMIT ${limit} FOR UPDATE SKIP LOCKED)

@@ -189,6 +189,17 @@ describe('a failure', () => {
   });
 });
 
+test('what was put in at this very moment is due, though its row is rounded to the next whole ms', async () => {
+  const taken = await database.db.$transaction(async (tx) => {
+    await put('key', told('a'));
+    // Within a transaction the time stands.
+    await tx.$executeRaw`UPDATE outbox SET next_at = date_trunc('milliseconds', now()) + interval '1 millisecond' WHERE sent_at IS NULL`;
+    return takeDue(tx, EMITS, 10);
+  });
+  expect(taken).toHaveLength(1);
+  await markSent(database.db, taken.map(({ id }) => id));
+});
+
 describe('a lane where nobody waits for another', () => {
   /** Never started, so that it finds nothing by itself. `taken`: what each look came to. */
   function lane(atOnce: number, act: () => Promise<void> = async () => {}): { own: OutboxRelay; heard: string[]; taken: number[] } {

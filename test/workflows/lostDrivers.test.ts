@@ -43,7 +43,7 @@ describe('a rescue of which nobody asks any more', () => {
     const { delivery, driverId, other } = await accepted();
     await rescue(driverId);
     await offeredTo(delivery, other);
-    expect(await world.db.assignment.findMany({ where: { deliveryId: delivery.deliveryId } })).toMatchObject([{ driverId, state: 'LOST', endReason: 'rescued: accident' }]);
+    expect(await world.db.assignment.findMany({ where: { deliveryId: delivery.deliveryId } })).toMatchObject([{ driverId, state: 'LOST', endReason: 'RESCUED' }]);
   });
 
   test('puts the goods in hand before ops', async () => {

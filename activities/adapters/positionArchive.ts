@@ -3,7 +3,7 @@ import { type Redis } from 'ioredis';
 import { fixesArchived } from '../driverMetrics';
 import { type Database } from './database';
 import { insertFixes, updateLastPlaces } from './positionRows';
-import { entriesOf, fixOf, type StreamEntry } from './positionStream';
+import { entriesOf, fixOf, type ReceivedFix, type StreamEntry } from './positionStream';
 import { type LastKept, thin } from './positionThinning';
 
 export type PositionArchiveOptions = {
@@ -31,6 +31,8 @@ export class PositionArchive {
   private running: Promise<void> | null = null;
   private readonly stopped = new AbortController();
   private leftoversAt = 0;
+  /** Places of drivers whose rows were held by others when it was their turn. */
+  private owed: ReceivedFix[] = [];
 
   constructor(private readonly options: PositionArchiveOptions) {
     this.key = `${options.keyPrefix ?? ''}positions`;
@@ -53,7 +55,9 @@ export class PositionArchive {
       await this.drain('0');
       this.leftoversAt = Date.now() + LEFTOVERS_EVERY_MS;
     }
-    return this.drain('>');
+    const kept = await this.drain('>');
+    this.owed = await updateLastPlaces(this.options.db, this.owed);
+    return kept;
   }
 
   private async loop(): Promise<void> {
@@ -103,7 +107,7 @@ export class PositionArchive {
     const fixes = entries.flatMap(({ fields }) => fixOf(fields) ?? []);
     const { kept, lastKept } = thin(fixes, this.lastKept);
     await insertFixes(this.options.db, kept);
-    await updateLastPlaces(this.options.db, kept.filter(({ isLive }) => isLive));
+    this.owed = await updateLastPlaces(this.options.db, [...this.owed, ...kept.filter(({ isLive }) => isLive)]);
     await this.options.redis.xack(this.key, GROUP, ...entries.map(({ id }) => id));
     this.lastKept = lastKept; // only now: a batch that failed comes again
     fixesArchived.inc(kept.length);

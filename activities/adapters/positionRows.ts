@@ -13,18 +13,23 @@ export async function insertFixes(db: Database, fixes: readonly ReceivedFix[]): 
 
 /**
  * Renews the drivers' last known places, never backwards. This is no change of availability, so their version stays. A row that a transaction holds just now is
- * passed over: the next fix comes soon, and the archive must neither wait for a dispatch nor lock in another order than it does.
+ * passed over: the archive must neither wait for a dispatch nor lock in another order than it does.
+ * @returns the fixes of those who were passed over, for the caller to come again
  */
-export async function updateLastPlaces(db: Database, fixes: readonly ReceivedFix[]): Promise<void> {
-  if (fixes.length === 0) return;
+export async function updateLastPlaces(db: Database, fixes: readonly ReceivedFix[]): Promise<ReceivedFix[]> {
+  if (fixes.length === 0) return [];
   const newest = new Map(fixes.map((fix) => [fix.driverId, fix]));
-  await db.$executeRaw`
+  const passed = await db.$queryRaw<{ id: string }[]>`
     WITH new AS (SELECT * FROM jsonb_populate_recordset(null::position_fixes, ${JSON.stringify([...newest.values()].map(fixRow))}::jsonb)),
+    due AS (SELECT d.id FROM drivers d JOIN new ON new.driver_id = d.id WHERE d.last_fix_at IS NULL OR d.last_fix_at < new.received_at),
     held AS (
       SELECT d.id FROM drivers d JOIN new ON new.driver_id = d.id
-      WHERE d.last_fix_at IS NULL OR d.last_fix_at < new.received_at ORDER BY d.id FOR NO KEY UPDATE OF d SKIP LOCKED)
-    UPDATE drivers SET last_lat = new.lat, last_lng = new.lng, last_fix_at = new.received_at
-    FROM new JOIN held ON held.id = new.driver_id WHERE drivers.id = held.id`;
+      WHERE d.last_fix_at IS NULL OR d.last_fix_at < new.received_at ORDER BY d.id FOR NO KEY UPDATE OF d SKIP LOCKED),
+    moved AS (
+      UPDATE drivers SET last_lat = new.lat, last_lng = new.lng, last_fix_at = new.received_at
+      FROM new JOIN held ON held.id = new.driver_id WHERE drivers.id = held.id)
+    SELECT id FROM due EXCEPT SELECT id FROM held`;
+  return passed.flatMap(({ id }) => newest.get(id) ?? []);
 }
 
 function fixRow({ driverId, at, receivedAt, point, accuracyMeters, speedMps, headingDegrees }: ReceivedFix): object {

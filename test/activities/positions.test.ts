@@ -158,17 +158,20 @@ describe('the archive', () => {
     expect((await world.redis.redis.xpending(`${world.redis.keyPrefix}positions`, 'archive'))[0]).toBe(0);
   });
 
-  test('does not wait for a driver whose row another transaction holds', async () => {
+  test('does not wait for a driver whose row another transaction holds, and comes again for that place', async () => {
+    const archive = newArchive();
     const [held, free] = [await world.addDriver(), await world.addDriver()];
     await world.ping(held);
     await world.ping(free);
     await world.db.$transaction(async (tx) => {
       await tx.$queryRaw`SELECT 1 FROM drivers WHERE id = ${held}::uuid FOR UPDATE`;
-      await newArchive().archiveAll();
+      await archive.archiveAll();
     });
     expect((await world.row(held)).lastFixAt).toBeNull();
     expect((await world.row(free)).lastFixAt).toEqual(new Date(START));
     expect(await archiveOf(held)).toHaveLength(1);
+    await archive.archiveAll(); // no further fix came
+    expect((await world.row(held)).lastFixAt).toEqual(new Date(START));
   });
 
   test('runs until it is stopped, and goes on after a failure', async () => {

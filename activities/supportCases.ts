@@ -1,5 +1,5 @@
-import { acknowledgeCase, type CaseDecision, type HandResolution, nameOf, resolveCaseByHand } from '../domain/caseByHand';
-import { type Actor } from '../domain/delivery';
+import { acknowledgeCase, type CaseDecision, type HandResolution, resolveCaseByHand } from '../domain/caseByHand';
+import { type Actor, nameOf } from '../domain/delivery';
 import { type CaseFacts } from '../domain/supportCase';
 import { type DeliveryFacts } from '../domain/truth';
 import { writeEntries } from './adapters/audit';

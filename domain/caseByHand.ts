@@ -1,7 +1,8 @@
 /** What is done with a case of the support queue beside its delivery's own events: ops take it on or call it done, or the driver whose silence it is about is heard again (spec 4 and 5). Instants are epoch ms. */
 
+import { caseEmit, caseEntry, resolvedCase, tellPagerItIsOver } from './caseNews';
 import { type Actor } from './delivery';
-import { type Message, opsRoom } from './message';
+import { type Message } from './message';
 import { type CaseFacts, type CaseResolution, isAboutSilence } from './supportCase';
 import { type DeliveryFacts, type Entry } from './truth';
 
@@ -21,7 +22,7 @@ export type ByHand = { by: Actor; now: number };
 export function acknowledgeCase(open: CaseFacts | null, delivery: DeliveryFacts, { by, now }: ByHand): CaseDecision {
   if (open === null || open.state === 'RESOLVED') return { kind: 'refused', code: 'CASE_RESOLVED', detail: 'the case was resolved before' };
   if (open.state === 'ACKNOWLEDGED') return { kind: 'unchanged' };
-  return changed(open, { ...open, state: 'ACKNOWLEDGED' }, delivery, { kind: 'case_acknowledged', by, now, why: open.reason, detail: {} });
+  return changed(open, { ...open, state: 'ACKNOWLEDGED' }, delivery, { kind: 'case_acknowledged', by, now, detail: {} });
 }
 
 /**
@@ -34,44 +35,16 @@ export function resolveCaseByHand(open: CaseFacts | null, delivery: DeliveryFact
   if (delivery.heldReason !== null) {
     return { kind: 'refused', code: 'CASE_NEEDS_DECISION', detail: 'the search waits for a decision: assign a driver, let the search go on, or cancel' };
   }
-  const next: CaseFacts = { ...open, state: 'RESOLVED', resolvedAt: now, resolvedBy: nameOf(by), resolution };
-  return changed(open, next, delivery, { kind: 'case_resolved', by, now, why: resolution, detail: { note } });
+  return changed(open, resolvedCase(open, resolution, by, now), delivery, { kind: 'case_resolved', by, now, detail: { note } });
 }
 
-/** As rows name an actor: `ops/olga`. */
-export function nameOf({ kind, id }: Actor): string {
-  return `${kind}/${id}`;
-}
+type Told = ByHand & { kind: string; detail: Record<string, unknown> };
 
-type Told = ByHand & { kind: string; why: string; detail: Record<string, unknown> };
-
-function changed(before: CaseFacts, next: CaseFacts, delivery: DeliveryFacts, { kind, by, now, why, detail }: Told): CaseDecision {
-  const { caseId, level, state } = next;
-  const entry: Entry = {
-    kind, chain: 'delivery', driverId: delivery.driverId, actor: by, from: before.state, to: state, why, deviceAt: null, detail: { caseId, level, ...detail },
-  };
-  return { kind: 'changed', next, entry, messages: [toOpsRoom(next, delivery, now), ...(state === 'RESOLVED' && level === 3 ? [toPager(next, delivery, now)] : [])] };
-}
-
-/** Ops' screens hear of every change of the queue. */
-function toOpsRoom({ caseId, level, state, reason, driverId, resolution }: CaseFacts, { deliveryId, cityId }: DeliveryFacts, now: number): Message {
-  const body = { escalationId: caseId, deliveryId, level, state, reason, driverId, resolution, at: iso(now) };
-  return { kind: 'emit', emits: [{ rooms: [opsRoom(cityId)], event: 'escalation_changed', body }] };
-}
-
-/** Level 3 paged somebody: the pager is told that it is over. */
-function toPager({ resolution }: CaseFacts, delivery: DeliveryFacts, now: number): Message {
-  const { deliveryId, cityId, zoneId, status, escalationLevel, merchantId, sellerOrderId } = delivery;
+function changed(before: CaseFacts, next: CaseFacts, delivery: DeliveryFacts, { kind, by, now, detail }: Told): CaseDecision {
+  const entry = caseEntry(kind, before.state, next, delivery, by);
+  const pager = next.state === 'RESOLVED' ? tellPagerItIsOver(next, delivery, now) : [];
   return {
-    kind: 'notify',
-    notice: {
-      to: { kind: 'pager' }, about: `delivery/${deliveryId}`, what: 'resolved', severity: 'info', title: `Resolved: ${resolution ?? ''}`,
-      text: `Delivery ${deliveryId} in ${cityId} is ${status}.`, link: `/v2/deliveries/${deliveryId}`, cityId,
-      facts: { deliveryId, merchantId, sellerOrderId, zoneId, status, escalationLevel }, at: now,
-    },
+    kind: 'changed', next, entry: { ...entry, detail: { ...entry.detail, ...detail } },
+    messages: [{ kind: 'emit', emits: [caseEmit(next, delivery, now)] }, ...pager],
   };
-}
-
-function iso(at: number): string {
-  return new Date(at).toISOString();
 }

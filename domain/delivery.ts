@@ -21,6 +21,11 @@ export const DROPOFF_FAILURES = ['NOT_AT_HOME', 'WRONG_ADDRESS', 'REFUSED', 'DAM
 /** Who asks for a change. A system actor's id names the rule, for example `offer-lapse`. */
 export type Actor = { kind: 'driver' | 'ops' | 'merchant' | 'customer' | 'system'; id: string };
 
+/** As rows name an actor: `ops/olga`. */
+export function nameOf({ kind, id }: Actor): string {
+  return `${kind}/${id}`;
+}
+
 export type Transition = { from: DeliveryStatus; to: DeliveryStatus; by: string };
 
 /** Every legal move of a delivery. What is not here is refused with 409 and the current state. */

@@ -1,8 +1,9 @@
 import { type AvailabilityDecision, type AvailabilityLimits, type AvailabilityRequest, decideAvailability, type DriverFacts, takesWork } from './availability';
+import { caseEmit, caseEntry, deliveryNotice, resolvedCase, tellPagerItIsOver } from './caseNews';
 import { type Actor, canMove, type DeliveryStatus, isClosed, type ReasonCode, type Step, STEPS } from './delivery';
-import { dueEscalation, effectsOf, type EscalationEffect, type EscalationLimits, limitsIn, startClock, stateAfterDue, stopClock, unassignedMs } from './escalation';
+import { dueEscalation, effectsOf, type EscalationEffect, type EscalationLimits, limitsIn, startClock, stateAfter, stopClock, unassignedMs } from './escalation';
 import { driverRoom, type Emit, merchantRoom, type Message, opsRoom, trackingRoom } from './message';
-import { type Notice } from './notice';
+import { type NoticeSeverity } from './notice';
 import { endOffer, type OfferEnd, type OfferFacts, type OfferKind, type OfferState } from './offer';
 import { type RankingLimits, type SearchLimits } from './ranking';
 import { type CaseFacts, type CaseReason, type CaseResolution, type HeldReason, isAboutCarrier, risenCase } from './supportCase';
@@ -250,7 +251,7 @@ export class Draft {
     const limits = limitsIn(cityEscalationMinutes, this.limits.escalation);
     const due = dueEscalation(this.delivery, limits, this.now);
     if (due === null) return;
-    this.setDelivery(stateAfterDue(this.delivery, limits, this.now));
+    this.setDelivery(stateAfter(due, this.delivery, limits, this.now));
     const { escalationLevel, bonusCents } = this.delivery;
     const kind = due.kind === 'level' ? 'escalated' : 'escalation_repeated';
     this.noteDelivery(kind, null, { unassignedMs: this.unassignedMs(), bonusCents }, { from: String(reached), to: String(escalationLevel) });
@@ -293,19 +294,8 @@ export class Draft {
     return `Level ${this.delivery.escalationLevel}: no driver for ${minutes} minutes`;
   }
 
-  private get matter(): string {
-    return `delivery/${this.delivery.deliveryId}`;
-  }
-
-  private notify(to: 'support' | 'pager', severity: Notice['severity'], title: string, what: Notice['what'] = 'open'): void {
-    const { deliveryId, cityId, zoneId, status, escalationLevel, merchantId, sellerOrderId } = this.delivery;
-    this.messages.push({
-      kind: 'notify',
-      notice: {
-        to: { kind: to }, about: this.matter, what, severity, title, text: `Delivery ${deliveryId} in ${cityId} is ${status}.`, link: `/v2/deliveries/${deliveryId}`, cityId,
-        facts: { deliveryId, merchantId, sellerOrderId, zoneId, status, escalationLevel }, at: this.now,
-      },
-    });
+  private notify(to: 'support' | 'pager', severity: NoticeSeverity, title: string): void {
+    this.messages.push(deliveryNotice(this.delivery, { to, what: 'open', severity, title }, this.now));
   }
 
   // ---- the support queue ------------------------------------------------------------------------------------------------------
@@ -339,17 +329,15 @@ export class Draft {
   resolveCase(resolution: CaseResolution): void {
     const open = this.truth.supportCase;
     if (open === null || open.state === 'RESOLVED') return;
-    const { kind, id } = this.occasion.actor;
-    this.putCase({ ...open, state: 'RESOLVED', resolvedAt: this.now, resolvedBy: `${kind}/${id}`, resolution }, 'case_resolved', open.state);
-    if (open.level === 3) this.notify('pager', 'info', `Resolved: ${resolution}`, 'resolved');
+    const resolved = resolvedCase(open, resolution, this.occasion.actor, this.now);
+    this.putCase(resolved, 'case_resolved', open.state);
+    this.messages.push(...tellPagerItIsOver(resolved, this.delivery, this.now));
   }
 
   private putCase(supportCase: CaseFacts, kind: string, from: CaseFacts['state'] | null): void {
     this.truth = { ...this.truth, supportCase };
-    const { caseId, level, state, reason, driverId, resolution } = supportCase;
-    const { deliveryId, cityId } = this.delivery;
-    this.noteDelivery(kind, resolution ?? reason, { caseId, level }, { from, to: state });
-    this.emits.push({ rooms: [opsRoom(cityId)], event: 'escalation_changed', body: { escalationId: caseId, deliveryId, level, state, reason, driverId, resolution, at: iso(this.now) } });
+    this.entries.push(caseEntry(kind, from, supportCase, this.delivery, this.occasion.actor));
+    this.emits.push(caseEmit(supportCase, this.delivery, this.now));
   }
 
   // ---- offers -----------------------------------------------------------------------------------------------------------------

@@ -80,8 +80,11 @@ export function limitsIn(cityMinutes: readonly number[], limits: EscalationLimit
   return { ...limits, thresholds: thresholdsOf(cityMinutes, limits.minuteMs, limits.thresholds) };
 }
 
+/** A level that is to be reached, or page and broadcast that are to come once more. */
+export type DueEscalation = { kind: 'level'; level: EscalationLevel } | { kind: 'repeat' };
+
 /** What is due by `now`: the highest level above the one reached, or page and broadcast once more; null where nothing is. */
-export function dueEscalation(state: Escalating, limits: EscalationLimits, now: number): { kind: 'level'; level: EscalationLevel } | { kind: 'repeat' } | null {
+export function dueEscalation(state: Escalating, limits: EscalationLimits, now: number): DueEscalation | null {
   const level = overdueLevel(state.clock, state.escalationLevel, limits.thresholds, now);
   if (level !== null) return { kind: 'level', level };
   const repeatAt = repeatAtOf(state, limits);
@@ -91,11 +94,17 @@ export function dueEscalation(state: Escalating, limits: EscalationLimits, now: 
 /** The part of a delivery's row that escalation changes; bonus in cents. */
 export type EscalatedState = { escalationLevel: ReachedLevel; escalatedAt: number | null; escalatedAfterMs: number | null; bonusCents: number; broadcastSince: number | null };
 
-/** That part as it is once what is due was done; the same numbers where nothing is. The search goes by it in the very moment in which a level is reached. */
+/** That part as it is once what is due by `now` was done; the same numbers where nothing is. The search goes by it in the very moment in which a level is reached. */
 export function stateAfterDue(state: Escalating & EscalatedState, limits: EscalationLimits, now: number): EscalatedState {
-  const { escalationLevel: reached, escalatedAt, escalatedAfterMs, bonusCents, broadcastSince } = state;
   const due = dueEscalation(state, limits, now);
-  if (due === null) return { escalationLevel: reached, escalatedAt, escalatedAfterMs, bonusCents, broadcastSince };
+  if (due !== null) return stateAfter(due, state, limits, now);
+  const { escalationLevel, escalatedAt, escalatedAfterMs, bonusCents, broadcastSince } = state;
+  return { escalationLevel, escalatedAt, escalatedAfterMs, bonusCents, broadcastSince };
+}
+
+/** That part as it is once `due` was done. */
+export function stateAfter(due: DueEscalation, state: Escalating & EscalatedState, limits: EscalationLimits, now: number): EscalatedState {
+  const { escalationLevel: reached, bonusCents, broadcastSince } = state;
   const effects = effectsOf(due, reached);
   return {
     escalationLevel: due.kind === 'level' ? due.level : reached, escalatedAt: now, escalatedAfterMs: unassignedMs(state.clock, now),
@@ -105,7 +114,7 @@ export function stateAfterDue(state: Escalating & EscalatedState, limits: Escala
 }
 
 /** What is to be done for what is due. */
-export function effectsOf(due: NonNullable<ReturnType<typeof dueEscalation>>, reached: ReachedLevel): readonly EscalationEffect[] {
+export function effectsOf(due: DueEscalation, reached: ReachedLevel): readonly EscalationEffect[] {
   return due.kind === 'level' ? effectsOnReaching(reached, due.level) : ESCALATION_EFFECTS[3].repeated;
 }
 

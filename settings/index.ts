@@ -107,6 +107,7 @@ function servicePart(read: Read): Settings {
   const timeScale = read(SERVICE.timeScale);
   const seconds = (count: number): number => scaledMs(count * 1_000, timeScale);
   const minutes = (count: number): number => scaledMs(count * 60_000, timeScale);
+  const notices = noticesPart(read);
   return {
     database: { url: read(SERVICE.databaseUrl), poolSize: read(SERVICE.databasePoolSize), statementTimeoutMs: read(SERVICE.databaseStatementTimeoutMs) },
     redis: { url: read(SERVICE.redisUrl) },
@@ -150,8 +151,8 @@ function servicePart(read: Read): Settings {
     },
     lapsePause: { afterLapses: read(SERVICE.lapsesBeforePause), pauseMs: minutes(read(SERVICE.lapsePauseMinutes)) },
     features: featuresPart(read),
-    notices: noticesPart(read),
-    pushesOffers: webPushPart(read) !== null,
+    notices,
+    pushesOffers: notices.webPush !== null,
     worker: workerPart(read),
   };
 }

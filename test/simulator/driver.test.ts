@@ -7,6 +7,7 @@ import type { DriverClient, Outcome } from '../../simulator/client/service';
 import { type Fate, type Odds, type OfferAnswer, SimulatedDriver } from '../../simulator/driver';
 import { Ledger } from '../../simulator/ledger';
 import { randomFrom } from '../../simulator/random';
+import { eventually } from '../support/eventually';
 
 const HOME = { lat: 52.36, lng: 4.9 };
 const DOOR = { lat: 52.361, lng: 4.901 };
@@ -66,6 +67,13 @@ function driverOf({ client, socket }: Pick<ReturnType<typeof service>, 'client' 
   return { driver: new SimulatedDriver(deps, { odds, vehicle: 'CAR', isV1, home: HOME, speed: 1_000, thinkMs: { min: 5, max: 20 }, ...manner }), ledger, heard, log };
 }
 
+async function workUntil(what: string, driver: SimulatedDriver, over: AbortController, isSo: (counts: SimulatedDriver['counts']) => boolean): Promise<void> {
+  const working = driver.work(over.signal);
+  await eventually(what, async () => isSo(driver.counts));
+  over.abort();
+  await working;
+}
+
 const OFFER: DriverNews = { kind: 'offered', offer: { offerId: 'o1', deliveryId: 'd1', expiresAt: Date.now() + 30_000, pickup: HOME, dropoff: DOOR, readyAt: 0 } };
 const ALL_STEPS = ['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver'];
 
@@ -92,8 +100,7 @@ describe('a simulated driver', () => {
   test.each<[OfferAnswer, string[]]>([['reject', ['reject']], ['ignore', []]])('answers as it was dealt, whatever the odds: %s', async (answer, asked) => {
     const world = service({ ends: 'reject', firstNews: [OFFER] });
     const { driver } = driverOf(world, { answer });
-    if (answer === 'ignore') setTimeout(() => world.over.abort(), 100);
-    await driver.work(world.over.signal);
+    await workUntil('the offer is dealt with', driver, world.over, ({ ignored, rejected }) => ignored + rejected === 1);
     expect(world.asked).toEqual(['start', 'seen', ...asked]);
     expect(driver.counts.ignored).toBe(answer === 'ignore' ? 1 : 0);
   });
@@ -101,8 +108,7 @@ describe('a simulated driver', () => {
   test('does not answer an offer that was withdrawn meanwhile', async () => {
     const world = service({ ends: 'never', firstNews: [OFFER, { kind: 'offerOver', offerId: 'o1' }] });
     const { driver } = driverOf(world);
-    setTimeout(() => world.over.abort(), 100);
-    await driver.work(world.over.signal);
+    await workUntil('the offer is dealt with', driver, world.over, ({ refusedLate }) => refusedLate === 1);
     expect(world.asked).toEqual(['start', 'seen']);
     expect(driver.counts.refusedLate).toBe(1);
   });

@@ -3,8 +3,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { createUnassignedRows } from '../../activities/adapters/unassignedRows';
 import { createEscalationCheck, type EscalationReport } from '../../activities/escalationCheck';
 import type { Answer } from '../../domain/truth';
-import { acceptOffer, assignDriver, cancelDelivery, leaveDelivery, offerWithdrawn } from '../../workflows/contract';
+import { acceptOffer, assignDriver, cancelDelivery, deliveryWorkflowId, leaveDelivery, offerWithdrawn } from '../../workflows/contract';
 import { type NewDriver, TEST_LIMITS } from '../support/dispatchWorld';
+import { eventually } from '../support/eventually';
 import { createTemporalWorld, type RunningDelivery, type TemporalWorld } from '../support/temporalWorld';
 
 const correlationId = 'test';
@@ -62,17 +63,10 @@ async function check(): Promise<EscalationReport> {
     rows: createUnassignedRows(world.db), features: world.deps.features, switchedAt: () => 0, clock: () => now, limits: TEST_LIMITS.escalation,
     heartbeat: () => {}, onReport: () => {},
     lookAgain: async (deliveryId) => {
-      const { workflowId } = await runOf(deliveryId);
-      await world.client.workflow.getHandle(workflowId).signal(offerWithdrawn, { offerId: '', correlationId });
+      const { merchantId, sellerOrderId } = await world.db.delivery.findUniqueOrThrow({ where: { id: deliveryId } });
+      await world.client.workflow.getHandle(deliveryWorkflowId(merchantId, sellerOrderId)).signal(offerWithdrawn, { offerId: '', correlationId });
     },
   })();
-}
-
-const runs = new Map<string, RunningDelivery>();
-async function runOf(deliveryId: string): Promise<RunningDelivery> {
-  const run = runs.get(deliveryId);
-  if (!run) throw new Error(`${deliveryId} is not of this test`);
-  return run;
 }
 
 describe('while nobody is found', () => {
@@ -157,7 +151,6 @@ describe('the clock', () => {
 describe('switched off in mid-wait', () => {
   test('nothing escalates, manual assignment works, and on again only the highest overdue level comes', async () => {
     const { delivery, addDriver } = await waiting();
-    runs.set(delivery.deliveryId, delivery);
     await until(delivery, 6);
     expect(await levelOf(delivery)).toBe(1);
     world.switches.escalation = false;
@@ -176,13 +169,12 @@ describe('switched off in mid-wait', () => {
 describe('the check', () => {
   test('finds a delivery whose timer was sabotaged, and repairs it', async () => {
     const { delivery } = await waiting();
-    runs.set(delivery.deliveryId, delivery);
     await until(delivery, 1);
     expect(await check()).toMatchObject({ due: 0, missed: 0 });
     // Behind the workflow's back: it waits for a level that is due long since.
     await world.db.$executeRaw`UPDATE deliveries SET unassigned_since = unassigned_since - interval '20 minutes', search_again_at = search_again_at + interval '1 hour' WHERE id = ${delivery.deliveryId}::uuid`;
     expect(await check()).toMatchObject({ due: 1, missed: 1 });
-    for (let tries = 0; tries < 500 && (await levelOf(delivery)) < 2; tries += 1) await new Promise((resolve) => setTimeout(resolve, 10));
+    await eventually('the level is reached', async () => (await levelOf(delivery)) >= 2);
     expect(await levelOf(delivery)).toBe(2);
     expect(await check()).toMatchObject({ due: 1, missed: 0 });
     await delivery.handle.executeUpdate(cancelDelivery, { args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }] });

@@ -1,4 +1,5 @@
-// npm test                         everything: checks, then all tests on servers of their own; last line `N passed, N failed`
+// npm test                         everything but test/proof: checks, then all tests on servers of their own; last line `N passed, N failed`
+// node scripts/test.mjs --proof    that too: short forms of the benches, of chaos, soak, upgrade and fuzz. What CI runs
 // npm test -- test/api -t accept   what jest is told, on such servers
 // node scripts/test.mjs --projects domain,api     those folders of test/
 // node scripts/test.mjs --infra    only the servers, until Ctrl-C; `npx jest …` in other terminals then uses them
@@ -13,7 +14,8 @@ import { shareTestEnvironment, startTestInfrastructure, testEnvironmentFile } fr
 
 const WITHOUT_SERVERS = ['domain', 'deploy', 'settings', 'bootstrap'];
 // These measure time on the whole system, so nothing else runs beside them; and they count for no coverage.
-const ALONE = ['e2e'];
+const ALONE = ['e2e', 'proof'];
+const LONG = ['proof'];
 const JEST_RESULTS = join(cacheDir, 'jest-results.json');
 
 const options = parseArguments(process.argv.slice(2));
@@ -31,10 +33,11 @@ await supervise({ name: 'test', exclusiveDir: options.isInfraOnly ? testEnvironm
 
 function parseArguments(args) {
   const isInfraOnly = args.includes('--infra');
+  const isProof = args.includes('--proof');
   const projectsAt = args.indexOf('--projects');
   const projects = projectsAt < 0 ? undefined : args[projectsAt + 1].split(',');
-  const jestArgs = args.filter((arg, index) => arg !== '--infra' && (projectsAt < 0 || (index !== projectsAt && index !== projectsAt + 1)));
-  return { isInfraOnly, projects, jestArgs };
+  const jestArgs = args.filter((arg, index) => arg !== '--infra' && arg !== '--proof' && (projectsAt < 0 || (index !== projectsAt && index !== projectsAt + 1)));
+  return { isInfraOnly, isProof, projects, jestArgs };
 }
 
 async function keepInfrastructure(supervisor) {
@@ -56,10 +59,11 @@ async function runPart(supervisor) {
 async function runEverything(supervisor) {
   await build(supervisor);
   const environment = await startTestInfrastructure(supervisor);
+  const alone = ALONE.filter((project) => options.isProof || !LONG.includes(project));
   return [
     await runCheck(supervisor),
     await runJest(supervisor, environment, ['--coverage', '--ignoreProjects', ...ALONE]),
-    await runJest(supervisor, environment, ['--runInBand', '--selectProjects', ...ALONE]),
+    await runJest(supervisor, environment, ['--runInBand', '--selectProjects', ...alone]),
   ];
 }
 

@@ -4,7 +4,6 @@
  * at the plans, and lets the daily check go over its share. A table goes to stderr; stdout is one JSON line. The database is dropped at the end.
  * Exit code: 0 = each p99 under a second and no partition scanned whole, 1 = not so, 2 = wrong arguments.
  */
-import { cpus, totalmem } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { Client } from 'pg';
@@ -16,6 +15,7 @@ import { Prisma } from '../../prisma/client/client';
 import { countOf, Mistake } from '../../simulator/arguments';
 import { percentileOf } from '../../simulator/client/latencies';
 import { log, runProgram } from '../../simulator/program';
+import { machine } from '../machine';
 import { type QueryKind, queryKinds } from './queries';
 import { monthOf, type Seed, seedEntries, seedOf } from './seed';
 
@@ -122,10 +122,6 @@ async function checkShare(db: Database, seed: Seed): Promise<{ seconds: number; 
   const seconds = Math.round((performance.now() - begun) / 1_000);
   log(`the daily check: ${entries} entries of ${chains} chains in ${seconds} s, at most ${Math.round(mostMemory / 1e6)} MB`);
   return { seconds, chains, entries, entriesPerSecond: Math.round(entries / Math.max(1, seconds)), mostMemoryMb: Math.round(mostMemory / 1e6) };
-}
-
-function machine(): { cpu: string; cpus: number; memoryGb: number; node: string } {
-  return { cpu: cpus()[0]?.model ?? 'unknown', cpus: cpus().length, memoryGb: Math.round(totalmem() / 1e9), node: process.version };
 }
 
 function table(figures: readonly Figures[]): string {

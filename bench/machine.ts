@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { Connection } from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { Redis } from 'ioredis';
+import { Client } from 'pg';
+import { z } from 'zod';
+
+/** What a figure was measured on. Each instrument ends its JSON line with it. */
+export type Machine = { cpu: string; cpus: number; memoryGb: number; node: string; service: string };
+export type Versions = { postgres: string; redis: string; temporal: string };
+
+const PACKAGE = z.object({ version: z.string() });
+
+/** This machine, its Node, and the release of this service. */
+export function machine(): Machine {
+  return { cpu: cpus()[0]?.model ?? 'unknown', cpus: cpus().length, memoryGb: Math.round(totalmem() / 1e9), node: process.version, service: serviceVersion() };
+}
+
+/** The servers that answer at these addresses; Temporal where its own environment configuration says. @throws Error where one does not answer */
+export async function serverVersions({ databaseUrl, redisUrl }: { databaseUrl: string; redisUrl: string }): Promise<Versions> {
+  const [postgres, redis, temporal] = await Promise.all([postgresVersion(databaseUrl), redisVersion(redisUrl), temporalVersion()]);
+  return { postgres, redis, temporal };
+}
+
+function serviceVersion(): string {
+  const here = __dirname.split(/[\\/]/).includes('dist') ? join(__dirname, '../..') : join(__dirname, '..');
+  return PACKAGE.parse(JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'))).version;
+}
+
+async function postgresVersion(connectionString: string): Promise<string> {
+  const client = new Client({ connectionString });
+  await client.connect();
+  try {
+    const { rows: [row] } = await client.query<{ version: string }>(`SELECT current_setting('server_version') AS version`);
+    return row?.version ?? 'unknown';
+  } finally {
+    await client.end();
+  }
+}
+
+async function redisVersion(url: string): Promise<string> {
+  const redis = new Redis(url);
+  try {
+    return /redis_version:(\S+)/.exec(await redis.info('server'))?.[1] ?? 'unknown';
+  } finally {
+    redis.disconnect();
+  }
+}
+
+async function temporalVersion(): Promise<string> {
+  const connection = await Connection.connect(loadClientConnectConfig().connectionOptions);
+  try {
+    return (await connection.workflowService.getSystemInfo({})).serverVersion;
+  } finally {
+    await connection.close();
+  }
+}

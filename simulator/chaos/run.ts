@@ -122,7 +122,7 @@ class ChaosRun {
     const client = await connections.desk('olga');
     const desk = new OpsDesk({ client, cityId: DEMO_CITY.cityId, ledger: world.ledger, log });
     void desk.work(DESK_EVERY_MS, working);
-    const whims = new Whims({ random: randomFrom(`${seed}/whims`), drivers: world.drivers, orders: demo.orders, desk, client, log });
+    const whims = new Whims({ random: randomFrom(`${seed}/whims`), drivers: world.drivers, orders: demo.orders, desk, client, lengthMs: seconds * 1_000, log });
     const whimming = whims.run(untilPeace);
     const ordering = demo.orders.run(untilPeace);
     const [done] = await Promise.all([

@@ -8,7 +8,7 @@ export const CHAOS_TIME_SCALE = 6;
 const OFFER_SECONDS = 60;
 
 /** How much faster than in life drivers ride and shops pack. */
-export const CHAOS_SPEED = 60;
+export const CHAOS_SPEED = 120;
 
 /** One of ten who accept is never heard again for a while, and one offer in ten lapses. */
 export const CHAOS_TEMPER: Temper = {

@@ -10,21 +10,29 @@ import { ServiceAway } from '../client/retryingFetch';
 const WHIMS = ['givesUp', 'givesUp', 'goesOffDuty', 'goesOffDuty', 'rests', 'isRescued', 'isAssigned', 'isAssigned', 'isPaidMore', 'isOrderedFar'] as const;
 export type Whim = (typeof WHIMS)[number];
 
-export type WhimDeps = { random: Random; drivers: readonly SimulatedDriver[]; orders: OrderFlow; desk: OpsDesk; client: DeskClient; log: (line: string) => void };
+export type WhimDeps = { random: Random; drivers: readonly SimulatedDriver[]; orders: OrderFlow; desk: OpsDesk; client: DeskClient; lengthMs: number; log: (line: string) => void };
 
 const EVERY_MS = { min: 2_000, max: 6_000 };
 const AWAY_MS = { min: 3_000, max: 15_000 };
-/** Orders from out of town wait for ops, who give them away after the third level; more than a few would be all that is left at the end. */
+/** Orders from out of town wait for ops, who give them away after the third level; more than a few, or late ones, would be all that is left at the end. */
 const MOST_FAR = 3;
+const FAR_UNTIL_SHARE = 0.3;
+const FAR_IN_RUNS_OF_MS = 180_000;
 /** Of the newest orders. */
 const AMONG = 10;
 
 /** Drivers who leave, rest and give up, and ops who act by hand, at a rate of their own. */
 export class Whims {
   readonly counts: Record<Whim, number> = { givesUp: 0, goesOffDuty: 0, rests: 0, isRescued: 0, isAssigned: 0, isPaidMore: 0, isOrderedFar: 0 };
+  private readonly startedAt = Date.now();
   private far = 0;
 
   constructor(private readonly deps: WhimDeps) {}
+
+  private get mayOrderFar(): boolean {
+    const { lengthMs } = this.deps;
+    return this.far < MOST_FAR && lengthMs >= FAR_IN_RUNS_OF_MS && Date.now() - this.startedAt < lengthMs * FAR_UNTIL_SHARE;
+  }
 
   /** Until the signal. */
   async run(signal: AbortSignal): Promise<void> {
@@ -65,8 +73,8 @@ export class Whims {
       case 'isPaidMore':
         return order !== undefined && (await client.raisePay(order.deliveryId, 150, 'ops pay more')).ok;
       case 'isOrderedFar':
+        if (!this.mayOrderFar) return false;
         this.far += 1;
-        if (this.far > MOST_FAR) return false;
         await orders.placeFar(`far-${this.far}`);
         return true;
     }

@@ -27,19 +27,19 @@ const running = new Set<ChildProcess>();
 // Whoever started them stops them, also where this program ends by an error.
 process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
-/** Starts the compiled worker. `env` is its whole environment. */
-export async function startWorker(env: NodeJS.ProcessEnv): Promise<ServiceProcess> {
+/** Starts the compiled worker. `env` is its whole environment; `dist` is where another build of it is. */
+export async function startWorker(env: NodeJS.ProcessEnv, dist = DIST): Promise<ServiceProcess> {
   const port = await freePort();
-  return start('worker', { ...env, WORKER_HEALTH_PORT: String(port) }, `http://127.0.0.1:${port}`);
+  return start('worker', dist, { ...env, WORKER_HEALTH_PORT: String(port) }, `http://127.0.0.1:${port}`);
 }
 
-/** Starts the compiled API, at API_PORT of `env`, its whole environment. */
-export async function startApi(env: NodeJS.ProcessEnv): Promise<ServiceProcess> {
-  return start('api', env, `http://127.0.0.1:${env.API_PORT ?? ''}`);
+/** Starts the compiled API, at API_PORT of `env`, its whole environment; `dist` as above. */
+export async function startApi(env: NodeJS.ProcessEnv, dist = DIST): Promise<ServiceProcess> {
+  return start('api', dist, env, `http://127.0.0.1:${env.API_PORT ?? ''}`);
 }
 
-function start(name: ServiceProcess['name'], env: NodeJS.ProcessEnv, url: string): ServiceProcess {
-  const child = spawn(process.execPath, ['--enable-source-maps', join(DIST, name, 'main.js')], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+function start(name: ServiceProcess['name'], dist: string, env: NodeJS.ProcessEnv, url: string): ServiceProcess {
+  const child = spawn(process.execPath, ['--enable-source-maps', join(dist, name, 'main.js')], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   running.add(child);
   const gone = once(child, 'exit').then(() => void running.delete(child));
   for (const output of [child.stdout, child.stderr]) createInterface({ input: output }).on('line', (line) => process.stderr.write(`${name.padEnd(9)} | ${line}\n`));

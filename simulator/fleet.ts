@@ -73,7 +73,7 @@ class Member {
     const turn = (this.starts += 1);
     while (this.isStillWanted(turn)) {
       const { name, kind, env } = this.setup;
-      const started = await (kind === 'worker' ? startWorker : startApi)(env, name);
+      const started = await (kind === 'worker' ? startWorker : startApi)(env, { label: name });
       this.process = started;
       const isReady = await started.ready().then(() => true, (error: unknown) => {
         this.log(`${name}: ${String(error)}`);

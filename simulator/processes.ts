@@ -32,19 +32,22 @@ const running = new Set<ChildProcess>();
 // Whoever started them stops them, also where this program ends by an error.
 process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
-/** Starts the compiled worker. `env` is its whole environment; `label` stands before what it says. */
-export async function startWorker(env: NodeJS.ProcessEnv, label = 'worker'): Promise<ServiceProcess> {
+/** `label` stands before what it says; `dist` is where another build of it is. */
+export type StartOptions = { label?: string; dist?: string };
+
+/** Starts the compiled worker. `env` is its whole environment. */
+export async function startWorker(env: NodeJS.ProcessEnv, options: StartOptions = {}): Promise<ServiceProcess> {
   const port = await freePort();
-  return start('worker', { ...env, WORKER_HEALTH_PORT: String(port) }, `http://127.0.0.1:${port}`, label);
+  return start('worker', { ...env, WORKER_HEALTH_PORT: String(port) }, `http://127.0.0.1:${port}`, options);
 }
 
-/** Starts the compiled API, at API_PORT of `env`, its whole environment; `label` stands before what it says. */
-export async function startApi(env: NodeJS.ProcessEnv, label = 'api'): Promise<ServiceProcess> {
-  return start('api', env, `http://127.0.0.1:${env.API_PORT ?? ''}`, label);
+/** Starts the compiled API, at API_PORT of `env`, its whole environment. */
+export async function startApi(env: NodeJS.ProcessEnv, options: StartOptions = {}): Promise<ServiceProcess> {
+  return start('api', env, `http://127.0.0.1:${env.API_PORT ?? ''}`, options);
 }
 
-function start(name: ServiceProcess['name'], env: NodeJS.ProcessEnv, url: string, label: string): ServiceProcess {
-  const child = spawn(process.execPath, ['--enable-source-maps', join(DIST, name, 'main.js')], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+function start(name: ServiceProcess['name'], env: NodeJS.ProcessEnv, url: string, { label = name, dist = DIST }: StartOptions): ServiceProcess {
+  const child = spawn(process.execPath, ['--enable-source-maps', join(dist, name, 'main.js')], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   running.add(child);
   const gone = once(child, 'exit').then(() => {
     running.delete(child);

@@ -32,8 +32,26 @@ export class Proxies {
   }
 }
 
+/** Which faults are on, and when the last one ended. */
+export class FaultClock {
+  private on = 0;
+  private lastEndedAt = -Infinity;
+
+  begin(): void {
+    this.on += 1;
+  }
+
+  end(): void {
+    this.on -= 1;
+    this.lastEndedAt = Date.now();
+  }
+
+  /** Epoch ms; Infinity while one is on, -Infinity where there was none. */
+  readonly endedAt = (): number => (this.on > 0 ? Infinity : this.lastEndedAt);
+}
+
 export type FaultDeps = {
-  fleet: Fleet; servers: Servers; proxies: Proxies;
+  fleet: Fleet; servers: Servers; proxies: Proxies; clock: FaultClock;
   /** All that Redis keeps is gone. */
   flush: () => Promise<void>;
   burst: (orders: number) => Promise<void>;
@@ -50,7 +68,8 @@ export async function doFaults(plan: readonly PlannedFault[], deps: FaultDeps, s
     if (!(await waitUntil(startedAt + planned.atMs, signal))) return [];
     const beganAt = Date.now();
     deps.log(`fault: ${wordsOf(planned).trim()}`);
-    await doFault(planned.fault, deps, signal);
+    deps.clock.begin();
+    await doFault(planned.fault, deps, signal).finally(() => deps.clock.end());
     const endedAt = Date.now();
     if (lengthOf(planned.fault) > 0) deps.log(`fault: ${nameOf(planned.fault)} is over after ${((endedAt - beganAt) / 1_000).toFixed(1)} s`);
     return [{ kind: planned.fault.kind, name: nameOf(planned.fault), beganAt, endedAt }];

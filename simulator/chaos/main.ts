@@ -9,6 +9,7 @@
  */
 import { parseArgs } from 'node:util';
 import { machine, serverVersions } from '../../bench/machine';
+import { sentenceOf } from '../checker/broken';
 import { countOf, Mistake, numberOf } from '../arguments';
 import { readInspectorSettings } from '../environment';
 import { log, runProgram } from '../program';
@@ -53,7 +54,7 @@ async function main(signal: AbortSignal): Promise<number> {
 function conclude({ seed, seconds, burst }: Options, plan: readonly PlannedFault[], figures: ChaosFigures, on: object): number {
   const { broken, recoveries } = figures;
   for (const [name, { times, worstMs }] of Object.entries(recoveries)) log(`  ${name.padEnd(24)} ${String(times).padStart(3)} times, working again after at most ${worstMs === null ? '(never)' : `${worstMs} ms`}`);
-  for (const problem of broken) log(`broken: ${problem}`);
+  for (const problem of broken) log(`broken: ${sentenceOf(problem)}`);
   const kinds: Record<string, number> = {};
   for (const { fault } of plan) kinds[nameOf(fault)] = (kinds[nameOf(fault)] ?? 0) + 1;
   process.stdout.write(`${JSON.stringify({ seed, seconds, burst, planned: kinds, ...figures, ...on })}\n`);

@@ -1,3 +1,4 @@
+import type { Broken } from '../checker/broken';
 import { pause } from '../pause';
 import type { Random } from '../random';
 
@@ -24,8 +25,8 @@ const ONE_WISH = /^\/v2\/(deliveries|offers|ops\/(drivers|escalations))(\/|$)/;
 /** Sends requests twice at once, loses answers, and repeats requests when everybody has forgotten them; and looks at whether a repeat is answered as the first time. */
 export class Mishaps {
   readonly counts: Record<Exclude<Mishap, 'none'>, number> = { twice: 0, answerLost: 0, late: 0 };
-  /** Repeats that were answered otherwise than the first time, in words. */
-  readonly contradictions: string[] = [];
+  /** Repeats that were answered otherwise than the first time: what was acknowledged must be so for good (invariant 2). */
+  readonly contradictions: Broken[] = [];
   private readonly repeats = new Set<Promise<void>>();
   private isOver = false;
 
@@ -104,7 +105,10 @@ export class Mishaps {
 
   private async compare({ method, url }: Request, first: Response, again: Response, when: string): Promise<void> {
     const problem = contradictionOf(await answerOf(first), await answerOf(again));
-    if (problem !== null) this.contradictions.push(`${method} ${new URL(url).pathname}, ${when}: ${problem}`);
+    if (problem === null) return;
+    const { pathname } = new URL(url);
+    const deliveryId = /^\/v2\/deliveries\/([0-9a-f-]{36})/.exec(pathname)?.[1] ?? null;
+    this.contradictions.push({ invariant: 2, what: `${method} ${pathname}, ${when}: ${problem}`, deliveryId, driverId: null });
   }
 }
 

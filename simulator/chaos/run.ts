@@ -1,4 +1,6 @@
 import { Redis } from 'ioredis';
+import type { Broken } from '../checker/broken';
+import type { LookCounts } from '../checker/checker';
 import { connect, type Connections } from '../client/connections';
 import { Demo, settledFigures, untilAllEnded } from '../demo';
 import { DEMO_CITY } from '../demoCity';
@@ -10,7 +12,8 @@ import { Inspection } from '../inspection';
 import { OpsDesk } from '../opsDesk';
 import { pause } from '../pause';
 import { randomFrom } from '../random';
-import { doFaults, type DoneFault, Proxies } from './faults';
+import { doFaults, type DoneFault, FaultClock, Proxies } from './faults';
+import { Judge } from './judge';
 import { Mishaps } from './mishaps';
 import { MEMBERS, type MemberName, type PlannedFault } from './plan';
 import { AcceptWatch, type Recoveries, recoveriesOf } from './recovery';
@@ -23,10 +26,10 @@ export type ChaosOptions = { seed: string; seconds: number; drivers: number; eve
 /** Where everything is: `env` is what our processes are started with, but for the addresses, which are those of the proxies. */
 export type ChaosParts = { settings: InspectorSettings; temporalAddress: string; env: NodeJS.ProcessEnv; servers: Servers; log: (line: string) => void };
 
-/** What a run came to. `broken`: in words, with the delivery where it is about one. */
+/** What a run came to. `looks`: of the checker, and how many of them saw not all of the servers. */
 export type ChaosFigures = {
   faults: number; recoveries: Recoveries; deliveries: Record<string, number | string | null>; acknowledgements: number; retries: number;
-  mishaps: Record<string, number>; whims: Record<Whim, number>; endedByThemselves: readonly string[]; broken: readonly string[]; drainSeconds: number;
+  mishaps: Record<string, number>; whims: Record<Whim, number>; endedByThemselves: readonly string[]; looks: Readonly<LookCounts>; broken: readonly Broken[]; drainSeconds: number;
 };
 
 const PATIENCE_MS = 10 * 60_000;
@@ -49,9 +52,12 @@ export async function runChaos(options: ChaosOptions, parts: ChaosParts, signal:
     await Promise.all([proxies.close(), inspection.close()]);
     throw error;
   });
+  const clock = new FaultClock();
+  const judge = await Judge.open({ env: chaosEnvironment(parts.env), cityId: DEMO_CITY.cityId, clock, log: parts.log });
   try {
-    return await new ChaosRun(options, parts, { proxies, inspection, fleet }).play(signal);
+    return await new ChaosRun(options, parts, { proxies, inspection, fleet, clock, judge }).play(signal);
   } finally {
+    await judge.close();
     await fleet.stop();
     await Promise.all([proxies.close(), inspection.close()]);
   }
@@ -75,7 +81,7 @@ function memberSetup(name: MemberName, apiPorts: readonly number[], proxies: Pro
   };
 }
 
-type Stage = { proxies: Proxies; inspection: Inspection; fleet: Fleet };
+type Stage = { proxies: Proxies; inspection: Inspection; fleet: Fleet; clock: FaultClock; judge: Judge };
 
 class ChaosRun {
   constructor(private readonly options: ChaosOptions, private readonly parts: ChaosParts, private readonly stage: Stage) {}
@@ -83,6 +89,7 @@ class ChaosRun {
   async play(signal: AbortSignal): Promise<ChaosFigures> {
     const { seed, drivers, everyMs, seconds } = this.options;
     const { log, settings } = this.parts;
+    const { inspection, fleet, judge } = this.stage;
     const random = randomFrom(seed);
     const accepts = new AcceptWatch();
     const mishaps = new Mishaps(random.stream('mishaps'), signal, accepts.send);
@@ -93,6 +100,7 @@ class ChaosRun {
     const home = new AbortController();
     const working = AbortSignal.any([signal, home.signal]);
     const crew = demo.startDrivers(working);
+    void judge.keepLooking(working);
     void demo.tellProgress(PROGRESS_EVERY_MS, working);
     log(`the city is ready: ${drivers} drivers, an order every ${everyMs / 1_000} s; faults for ${seconds} s`);
 
@@ -101,22 +109,32 @@ class ChaosRun {
     log('no more faults, no more orders: waiting for what is open');
     mishaps.end();
     await mishaps.ended();
-    await untilAllEnded(this.stage.inspection, demo.orders.placed.map(({ deliveryId }) => deliveryId), Date.now() + ALL_ENDED_WITHIN_MS, signal);
-    const { figures, problems } = await settledFigures({ world, inspection: this.stage.inspection, orders: demo.orders });
+    await untilAllEnded(inspection, demo.orders.placed.map(({ deliveryId }) => deliveryId), Date.now() + ALL_ENDED_WITHIN_MS, signal);
+    const broken = await judge.conclude(world.ledger.all());
+    const { figures, problems } = await settledFigures({ world, inspection, orders: demo.orders });
+    for (const problem of problems) log(`also: ${problem}`);
     const drainSeconds = Math.round((Date.now() - calmAt) / 1_000);
     await world.endShifts();
     home.abort();
     await crew;
     return {
       faults: done.length, recoveries: recoveriesOf(done, { offersAt: [...world.heard.values()], acceptsAt: accepts.acceptsAt }), deliveries: figures, acknowledgements: world.ledger.all().length,
-      retries: connections.retries(), mishaps: mishaps.counts, whims: whims.counts, endedByThemselves: this.stage.fleet.endedByThemselves, drainSeconds,
-      broken: [...problems, ...mishaps.contradictions, ...this.stage.fleet.endedByThemselves.map((how) => `a process ended by itself: ${how}`)],
+      retries: connections.retries(), mishaps: mishaps.counts, whims: whims.counts, endedByThemselves: fleet.endedByThemselves, looks: judge.counts, drainSeconds,
+      broken: [...broken, ...mishaps.contradictions, ...(await this.unended(demo)), ...fleet.endedByThemselves.map(diedByItself)],
     };
+  }
+
+  /** What has not ended in all that time waits for nothing (invariant 4). */
+  private async unended({ orders }: Demo): Promise<Broken[]> {
+    const deliveryIds = orders.placed.map(({ deliveryId }) => deliveryId);
+    const { deliveries } = await this.stage.inspection.witness({ deliveryIds, driverIds: [] });
+    return deliveries.filter(({ closedAt }) => closedAt === null)
+      .map(({ deliveryId, status, driverId }) => ({ invariant: 4, what: `it has not ended ${ALL_ENDED_WITHIN_MS / 60_000} minutes after the last fault: ${status}`, deliveryId, driverId }));
   }
 
   /** Orders, people's whims and faults, until the faults' time is over and everything is there again. */
   private async doHarm(demo: Demo, world: DemoWorld, connections: Connections, working: AbortSignal, signal: AbortSignal): Promise<{ done: DoneFault[]; whims: Whims }> {
-    const { options: { plan, seconds, seed }, parts: { servers, log }, stage: { fleet, proxies } } = this;
+    const { options: { plan, seconds, seed }, parts: { servers, log }, stage: { fleet, proxies, clock } } = this;
     const peace = new AbortController();
     const untilPeace = AbortSignal.any([signal, peace.signal]);
     const client = await connections.desk('olga');
@@ -126,7 +144,7 @@ class ChaosRun {
     const whimming = whims.run(untilPeace);
     const ordering = demo.orders.run(untilPeace);
     const [done] = await Promise.all([
-      doFaults(plan, { fleet, servers, proxies, flush: () => this.flush(), burst: (orders) => demo.orders.placeAtOnce('burst', orders), log }, signal),
+      doFaults(plan, { fleet, servers, proxies, clock, flush: () => this.flush(), burst: (orders) => demo.orders.placeAtOnce('burst', orders), log }, signal),
       pause(seconds * 1_000, signal),
     ]);
     peace.abort();
@@ -141,3 +159,8 @@ class ChaosRun {
   }
 }
 
+
+/** Whatever was done to what it needs: it is to bear that (invariant 2 is what may be lost with it). */
+function diedByItself(how: string): Broken {
+  return { invariant: 2, what: `a process ended by itself: ${how}`, deliveryId: null, driverId: null };
+}

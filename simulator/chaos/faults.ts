@@ -32,10 +32,10 @@ export class Proxies {
   }
 }
 
-/** Which faults are on, and when the last one ended. */
+/** Which faults are on, and when the last one ended. That the service was started is the first: all drivers come on duty at once. */
 export class FaultClock {
   private on = 0;
-  private lastEndedAt = -Infinity;
+  private lastEndedAt = Date.now();
 
   begin(): void {
     this.on += 1;
@@ -46,7 +46,7 @@ export class FaultClock {
     this.lastEndedAt = Date.now();
   }
 
-  /** Epoch ms; Infinity while one is on, -Infinity where there was none. */
+  /** Epoch ms; Infinity while one is on. */
   readonly endedAt = (): number => (this.on > 0 ? Infinity : this.lastEndedAt);
 }
 

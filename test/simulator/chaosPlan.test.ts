@@ -12,16 +12,14 @@ describe('the plan of a seed', () => {
   });
 
   test('is this one, for ever: a report names its seed', () => {
-    expect(five('1').slice(0, 6).map(wordsOf)).toMatchInlineSnapshot(`
-[
-  "   9.2 s  kill worker (worker-1) for 0.7 s",
-  "   9.7 s  refuse temporal (worker-1, worker-2, api-1, api-2) for 6.4 s",
-  "  17.0 s  kill api (api-1) for 2.5 s",
-  "  25.6 s  stall temporal (worker-1, worker-2, api-1, api-2) for 5.3 s",
-  "  29.3 s  restart temporal for 1.7 s",
-  "  30.7 s  delay clients (all) by 126 ms for 7.0 s",
-]
-`);
+    expect(five('1').slice(0, 6).map(wordsOf)).toEqual([
+      '   9.2 s  kill worker (worker-1) for 0.7 s',
+      '   9.7 s  refuse temporal (worker-1, worker-2, api-1, api-2) for 6.4 s',
+      '  17.0 s  kill api (api-1) for 2.5 s',
+      '  25.6 s  stall temporal (worker-1, worker-2, api-1, api-2) for 5.3 s',
+      '  29.3 s  restart temporal for 1.7 s',
+      '  30.7 s  delay clients (all) by 126 ms for 7.0 s',
+    ]);
   });
 
   test('has every fault begin in order and end within its time', () => {

@@ -16,10 +16,11 @@ const [TWICE, ANSWER_LOST, LATE, NONE] = [0.01, 0.05, 0.1, 0.9];
 /** A service that answers in turn. @returns with what it was sent */
 function serviceOf(...answers: { status: number; body: object }[]): { send: (request: Request) => Promise<Response>; sent: string[] } {
   const sent: string[] = [];
+  const left = [...answers];
   return {
     sent,
     send: async (request) => {
-      const { status, body } = answers[Math.min(sent.length, answers.length - 1)]!;
+      const { status, body } = (left.length > 1 ? left.shift() : left[0])!;
       sent.push(`${request.method} ${new URL(request.url).pathname} ${await request.text()}`);
       return new Response(JSON.stringify(body), { status });
     },

@@ -8,6 +8,7 @@ import { poll } from './pause';
 /** One of our own processes, started by a program that has to choose its settings, or to kill it. */
 export type ServiceProcess = {
   readonly name: 'worker' | 'api';
+  readonly pid: number;
   /** Before `/health`. */
   readonly url: string;
   /** Resolves when it answers as ready. @throws Error where it ends before, or takes over a minute */
@@ -32,8 +33,8 @@ const running = new Set<ChildProcess>();
 // Whoever started them stops them, also where this program ends by an error.
 process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
-/** `label` stands before what it says; `dist` is where another build of it is. */
-export type StartOptions = { label?: string; dist?: string };
+/** `label` stands before what it says; `dist` is where another build of it is; `nodeOptions` are for node itself, as for a profile. */
+export type StartOptions = { label?: string; dist?: string; nodeOptions?: readonly string[] };
 
 /** Starts the compiled worker. `env` is its whole environment. */
 export async function startWorker(env: NodeJS.ProcessEnv, options: StartOptions = {}): Promise<ServiceProcess> {
@@ -46,8 +47,9 @@ export async function startApi(env: NodeJS.ProcessEnv, options: StartOptions = {
   return start('api', env, `http://127.0.0.1:${env.API_PORT ?? ''}`, options);
 }
 
-function start(name: ServiceProcess['name'], env: NodeJS.ProcessEnv, url: string, { label = name, dist = DIST }: StartOptions): ServiceProcess {
-  const child = spawn(process.execPath, ['--enable-source-maps', join(dist, name, 'main.js')], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+function start(name: ServiceProcess['name'], env: NodeJS.ProcessEnv, url: string, { label = name, dist = DIST, nodeOptions = [] }: StartOptions): ServiceProcess {
+  const child = spawn(process.execPath, ['--enable-source-maps', ...nodeOptions, join(dist, name, 'main.js')], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  if (child.pid === undefined) throw new Error(`the ${name} could not be started`);
   running.add(child);
   const gone = once(child, 'exit').then(() => {
     running.delete(child);
@@ -56,6 +58,7 @@ function start(name: ServiceProcess['name'], env: NodeJS.ProcessEnv, url: string
   for (const output of [child.stdout, child.stderr]) createInterface({ input: output }).on('line', (line) => process.stderr.write(`${label.padEnd(9)} | ${line}\n`));
   return {
     name,
+    pid: child.pid,
     url,
     gone,
     ready: () => becomeReady(label, child, url),

@@ -96,7 +96,7 @@ class ChaosRun {
     const apiUrl = `http://127.0.0.1:${this.stage.proxies.clients.port}`;
     const connections = connect({ ...settings, apiUrl }, { patienceMs: PATIENCE_MS, tryTimeoutMs: TRY_MS, signal, send: mishaps.send });
     const world = await buildDemoWorld({ connections, drivers, speed: CHAOS_SPEED, random, log, temper: CHAOS_TEMPER, skew: CHAOS_SKEW });
-    const demo = new Demo({ world, random, log }, { everyMs, count: null, cancelOdds: CANCEL_ODDS, speed: CHAOS_SPEED, run: `chaos-${Date.now().toString(36)}` });
+    const demo = new Demo({ world, random, log }, { everyMs, count: null, isOpenLoop: true, cancelOdds: CANCEL_ODDS, speed: CHAOS_SPEED, run: `chaos-${Date.now().toString(36)}` });
     const home = new AbortController();
     const working = AbortSignal.any([signal, home.signal]);
     const crew = demo.startDrivers(working);

@@ -27,8 +27,9 @@ import { GOALS_MS, missedGoals, problemsOf } from './verdict';
 type Options = { rate: number; seconds: number; drivers: number; keepOpen: number; seed: string; isFinding: boolean };
 
 const PATIENCE_MS = 60_000;
-/** Of the bare workflow, before ours and after. */
+/** Of the bare workflow, before ours and after; half of ours where that is shorter. And once more before, for nothing. */
 const FLOOR_SECONDS = 30;
+const WARM_UP_SECONDS = 5;
 const [LOWEST_RATE, HIGHEST_RATE, PROBE_SECONDS] = [1, 10, 40];
 
 function readOptions(args: string[]): Options {
@@ -72,9 +73,10 @@ async function open(settings: InspectorSettings, { drivers, keepOpen, seed }: Op
 
 async function measure({ field, floor, random }: World, options: Options, settings: InspectorSettings, signal: AbortSignal): Promise<number> {
   const { rate, seconds, keepOpen } = options;
-  const floorSeconds = Math.min(FLOOR_SECONDS, seconds);
-  const bare = (name: string): Promise<Sample[]> => runBare(floor, { name, arrivals: planArrivals({ rate, seconds: floorSeconds, lossShare: 0, random: random.stream(name) }), signal });
-  await bare('warm-up');
+  const floorSeconds = Math.min(FLOOR_SECONDS, Math.ceil(seconds / 2));
+  const bare = (name: string, lasting = floorSeconds): Promise<Sample[]> =>
+    runBare(floor, { name, arrivals: planArrivals({ rate, seconds: lasting, lossShare: 0, random: random.stream(name) }), signal });
+  await bare('warm-up', WARM_UP_SECONDS);
   const before = await bare('before');
   log(`filling: ${keepOpen} deliveries open`);
   await field.fill(rate, signal);

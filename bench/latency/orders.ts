@@ -9,7 +9,7 @@ export type OrdersRun = { deliveryIds: string[]; samples: Sample[]; lagMs: numbe
 
 export type OrdersOptions = {
   arrivals: readonly Arrival[];
-  /** From an accept until a driver should wait at the door, for those who come early, in ms. */
+  /** From an accept to the end, in ms, where nothing takes time but what drivers do; they are at the door after half of it, and wait there. */
   lifeMs: number;
   signal: AbortSignal;
 };
@@ -17,8 +17,8 @@ export type OrdersOptions = {
 type Taken = { driver: LoadDriver; deliveryId: string; acceptedAt: number };
 
 /** Shares of the life: when a driver is lost, and when steps are taken. */
-const LOST_AFTER = 0.15;
-const STEPS = [['arriveAtPickup', 0.3], ['pickUp', 0.5], ['arriveAtDropoff', 0.7]] as const;
+const LOST_AFTER = 0.1;
+const STEPS = [['arriveAtPickup', 0.2], ['pickUp', 0.35], ['arriveAtDropoff', 0.5]] as const;
 const BACK_ON_DUTY_MS = 5_000;
 
 /** Posts orders at their times, and lets drivers answer and work at theirs. */

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ServiceProcess, startApi, startWorker } from '../simulator/processes';
+import { type ServiceProcess, startApi, type StartOptions, startWorker } from '../simulator/processes';
 
 export type Service = { worker: ServiceProcess; api: ServiceProcess };
 
@@ -29,12 +29,12 @@ export async function startService(env: NodeJS.ProcessEnv, profileDir: string | 
   }
 }
 
-/** The environment, and node's options. */
-function profiled(env: NodeJS.ProcessEnv, profileDir: string | null, name: string): [NodeJS.ProcessEnv, string[]] {
-  if (profileDir === null) return [env, []];
+/** The environment, and how node is started. */
+function profiled(env: NodeJS.ProcessEnv, profileDir: string | null, name: string): [NodeJS.ProcessEnv, StartOptions] {
+  if (profileDir === null) return [env, {}];
   const dir = join(profileDir, name);
   mkdirSync(dir, { recursive: true });
-  return [{ ...env, STATEMENTS_FILE: statementsFile(profileDir, name) }, ['--cpu-prof', `--cpu-prof-dir=${dir}`, '--require', join(__dirname, 'statements/main.js')]];
+  return [{ ...env, STATEMENTS_FILE: statementsFile(profileDir, name) }, { nodeOptions: ['--cpu-prof', `--cpu-prof-dir=${dir}`, '--require', join(__dirname, 'statements/main.js')] }];
 }
 
 function statementsFile(profileDir: string, name: string): string {

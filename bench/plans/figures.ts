@@ -1,0 +1,39 @@
+import { percentileOf } from '../../simulator/client/latencies';
+import type { Call } from './calls';
+import type { StatementFigures, StatementWatch } from './statements';
+
+/** How the slowest kind of statement of a call fared, and what is wrong with the plans of all of them. */
+export type CallFigures = { call: string; times: number; texts: string[]; p50Ms: number; p99Ms: number; slowest: string; whole: string[]; wasteful: string[]; readsAll: string | null };
+
+type Measured = { statements: StatementFigures[]; times: number };
+
+/** So many times the plans are looked at: with other ids they may be others. */
+const PLANS = 3;
+
+/** Looks at the plans of a call, then times it. @throws what the call throws */
+export async function measure(watch: StatementWatch, call: Call, wanted: number): Promise<Measured> {
+  const times = Math.min(wanted, call.most ?? wanted);
+  const statements: StatementFigures[] = [];
+  for (let plan = 0; plan < Math.min(PLANS, times); plan += 1) statements.push(...(await watch.during('plan', await call.next())).map(({ text, facts }) => ({ text, facts, tookMs: [] })));
+  for (let time = 0; time < times; time += 1) statements.push(...(await watch.during('time', await call.next())));
+  return { statements, times };
+}
+
+export function figuresOf({ name: call, readsAll }: Call, { statements, times }: Measured): CallFigures {
+  const byText = new Map<string, number[]>();
+  for (const { text, tookMs } of statements) byText.set(text, [...(byText.get(text) ?? []), ...tookMs]);
+  const at = (tookMs: readonly number[], percent: number): number => Math.round((percentileOf(tookMs, percent) ?? 0) * 10) / 10;
+  const kinds = [...byText].map(([text, tookMs]) => ({ text, p50Ms: at(tookMs, 50), p99Ms: at(tookMs, 99) })).sort((a, b) => b.p99Ms - a.p99Ms);
+  const facts = statements.flatMap((each) => each.facts);
+  const [slowest] = kinds;
+  return {
+    call, times, texts: kinds.map(({ text }) => text), p50Ms: slowest?.p50Ms ?? 0, p99Ms: slowest?.p99Ms ?? 0, slowest: slowest?.text.slice(0, 200) ?? '',
+    whole: [...new Set(facts.flatMap(({ whole }) => whole))], wasteful: [...new Set(facts.flatMap(({ wasteful }) => wasteful))], readsAll: readsAll ?? null,
+  };
+}
+
+export function table(figures: readonly CallFigures[]): string {
+  const row = (cells: readonly (string | number)[]): string => cells.map((cell, at) => (at === 0 ? String(cell).padEnd(66) : String(cell).padStart(9))).join('');
+  const found = (words: string, lines: readonly string[]): string[] => lines.slice(0, 3).map((line) => `    ${words}: ${line}`);
+  return ['', row(['call', 'kinds', 'p50 ms', 'p99 ms']), ...figures.flatMap(({ call, texts, p50Ms, p99Ms, whole, wasteful, readsAll }) => [row([call, texts.length, p50Ms, p99Ms]), ...found(readsAll === null ? 'WHOLE' : `by design (${readsAll})`, whole), ...found('wasteful', wasteful)]), ''].join('\n');
+}

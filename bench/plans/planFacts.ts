@@ -17,8 +17,9 @@ export function readPlan(result: unknown): PlanNode {
   return explained.parse(result).rows[0]['QUERY PLAN'][0].Plan;
 }
 
-/** What is wrong with a plan, in words. `whole`: tables that grow and were read from end to end. `wasteful`: steps that threw away far more than they gave. */
-export type PlanFacts = { whole: string[]; wasteful: string[] };
+/** What is wrong with a plan, in words. `whole`: readings of a table that grows from end to end. `wasteful`: steps that threw away far more than they gave. */
+export type PlanFacts = { whole: WholeRead[]; wasteful: string[] };
+export type WholeRead = { table: string; words: string };
 
 /** How many rows each table has that grows with the work; a partition counts as a table. */
 export type TableSizes = ReadonlyMap<string, number>;
@@ -42,7 +43,7 @@ export function planFacts(plan: PlanNode, sizes: TableSizes): PlanFacts {
     const size = sizes.get(table ?? '') ?? 0;
     const seen = givenBy(each) + removedBy(each);
     const isScan = each['Node Type'].endsWith('Seq Scan') || isIndexScan(each);
-    if (table !== undefined && size >= SMALL_ROWS && isScan && seen / Math.max(1, loopsOf(each)) >= size * WHOLE_SHARE) facts.whole.push(`${words(each)} reads ${Math.round(seen)} of ${size} rows`);
+    if (table !== undefined && size >= SMALL_ROWS && isScan && seen / Math.max(1, loopsOf(each)) >= size * WHOLE_SHARE) facts.whole.push({ table, words: `${words(each)} reads ${Math.round(seen)} of ${size} rows` });
     const wasted = wastedBy(each);
     if (wasted >= WASTED_ROWS && wasted >= WASTED_RATIO * givenBy(each)) facts.wasteful.push(`${words(each)} throws away ${Math.round(wasted)} rows for ${Math.round(givenBy(each))}`);
   });

@@ -107,7 +107,7 @@ export function sweepCalls(site: Site, draw: Draw): Call[] {
     callAfter('sweep of lost drivers', async () => { await syncDrivers(world, 'but for a few'); await hearDrivers(world); }, () => lost.sweepLostDrivers()),
     callAfter('sweep of lost drivers, all silent', async () => { await syncDrivers(world, 'long ago'); await hearDrivers(world); }, () => lost.sweepLostDrivers()),
     callAfter('sweep of lost drivers, all heard again', async () => { await syncDrivers(world, 'all'); await hearDrivers(world); }, () => lost.sweepLostDrivers()),
-    call('sweep of zones', () => zones.compute(null)), call('sweep of open rows', () => openRows()), call('check of escalation', () => escalation()), call('upkeep', () => upkeep()),
+    call('sweep of zones', () => zones.compute(null)), { readsAll: { table: 'drivers', why: 'it compares the counters of all with what they hold; an index of those would make each offer dearer' }, ...call('sweep of open rows', () => openRows()) }, call('check of escalation', () => escalation()), call('upkeep', () => upkeep()),
     call('metrics: lag of the audit', () => auditLagMs(db)), call('metrics: last check', () => lastFinishedCheck(db)), call('metrics: zones', () => readLatestHealth(db, clock() - 180_000)), call('metrics: backlog', () => outboxBacklog(db)),
     call('features', () => readFeatureRows(db, settings.features.map(({ feature }) => feature), 1)), call('clock', () => requireSameTime(db, clock)),
   ]);
@@ -118,7 +118,7 @@ export function auditCalls({ world: { db, clock } }: Site, draw: Draw): Call[] {
   const chains = createAuditChains(db);
   const check = createAuditCheck({ chains, clock, beat: nothing, resumeFrom: () => undefined, onReport: nothing });
   return [
-    { most: 1, readsAll: 'it goes through the chains by name, to check those of its day', ...callAfter('daily check of the audit', () => db.auditCheck.create({ data: { startedAt: new Date(clock() - 3_600_000), finishedAt: new Date(clock()), checkedTo: new Date(clock() - 3_600_000), problems: { count: 0, named: [] } } }), () => check()) },
+    { most: 1, readsAll: { table: 'audit_entries', why: 'it goes through all chains by name, to check those of its day (ADR 11)' }, ...callAfter('daily check of the audit', () => db.auditCheck.create({ data: { startedAt: new Date(clock() - 3_600_000), finishedAt: new Date(clock()), checkedTo: new Date(clock() - 3_600_000), problems: { count: 0, named: [] } } }), () => check()) },
     call('walk along one chain', () => chains.walkChain(`delivery/${draw.one('closed').id}`, async () => true)),
   ];
 }

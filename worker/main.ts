@@ -7,7 +7,7 @@ import pino from 'pino';
 import { collectDefaultMetrics } from 'prom-client';
 import { v7 as newId } from 'uuid';
 import { auditLagMs, lastFinishedCheck } from '../activities/adapters/auditChains';
-import { connectDatabase } from '../activities/adapters/database';
+import { connectPostgres } from '../activities/adapters/database';
 import { requireSameTime } from '../activities/adapters/databaseClock';
 import { createDeliveryStore } from '../activities/adapters/deliveryStore';
 import { createFeatureNews } from '../activities/adapters/featureNews';
@@ -26,6 +26,7 @@ import { createFeatureRegistry, logFeatures } from '../activities/featureRegistr
 import { createLiveMap } from '../activities/liveMap';
 import { createNotices } from '../activities/notices';
 import { createMessageHandler } from '../activities/outboxMessages';
+import { type Kick } from '../activities/ports';
 import { createPresence, switchStatesOffAtOnce } from '../activities/presence';
 import { createWake } from '../activities/wake';
 import { readSettings } from '../settings';
@@ -55,7 +56,8 @@ async function main(): Promise<void> {
   installTemporalLog(log);
   collectDefaultMetrics();
 
-  const db = connectDatabase(settings.database.url, { ...settings.database, applicationName: 'driver-service worker' });
+  const postgres = connectPostgres(settings.database.url, { ...settings.database, applicationName: 'driver-service worker' });
+  const { db } = postgres;
   // Half an attempt of a transaction: a search must not hold up who cancels while Redis hangs.
   const redis = new Redis(settings.redis.url, { maxRetriesPerRequest: 2, commandTimeout: ATTEMPT_MS / 2, socketTimeout: SILENT_SOCKET_MS, enableAutoPipelining: true });
   redis.on('error', (error) => log.warn({ err: error }, 'Redis'));
@@ -70,15 +72,15 @@ async function main(): Promise<void> {
   logFeatures(features, log);
   const map = createRedisDriverMap(redis, { freshFixMs: settings.ranking.freshFixMs });
   const relayHolder: { relay?: Relay } = {};
-  const kick = (): void => relayHolder.relay?.kick();
-  const store = createDeliveryStore(db);
+  const kick: Kick = (messages) => relayHolder.relay?.kick(messages);
+  const store = createDeliveryStore(postgres);
   const dispatcher = createDispatcher(client, db);
   const availability = createAvailability({ db, map, features, clock, limits: settings.availability, kick });
   const presence = createPresence({ db, map, availability, features, clock, limits: settings.availability, kick });
   switchStatesOffAtOnce(features, presence, log);
   const wake = createWake({ ...settings, db, map, store, dispatcher, clock, features });
   const liveMap = createLiveMap({ db, map, clock });
-  const relay = createRelay(db, createMessageHandler({
+  const relay = createRelay(postgres, createMessageHandler({
     dispatcher, emitter: createSocketEmitter(redis), syncDriver: (driverId) => liveMap.syncDriver(driverId),
     letGo: (driverId, correlationId) => availability.letGo(driverId, correlationId), driverFree: (news) => wake.driverFree(news),
     notify: createNotices({ notifiers: createNotifiers({ db, clock, log, settings: settings.notices }), clock, log, maxAgeMs: settings.notices.maxAgeMs }),

@@ -8,15 +8,20 @@ export type CallFigures = { call: string; times: number; texts: string[]; p50Ms:
 
 type Measured = { statements: StatementFigures[]; times: number };
 
-/** So many times the plans are looked at: with other ids they may be others. */
+/** So many times the plans are looked at before and after: with other ids, and once they are prepared, they may be others. PostgreSQL makes up its mind at the sixth time. */
 const PLANS = 3;
+const WARM = 6;
 
-/** Looks at the plans of a call, then times it. @throws what the call throws */
+/** Looks at the plans of a call, times it, and looks at the plans once more. @throws what the call throws */
 export async function measure(watch: StatementWatch, call: Call, wanted: number): Promise<Measured> {
   const times = Math.min(wanted, call.most ?? wanted);
   const statements: StatementFigures[] = [];
-  for (let plan = 0; plan < Math.min(PLANS, times); plan += 1) statements.push(...(await watch.during('plan', await call.next())).map(({ text, facts }) => ({ text, facts, tookMs: [] })));
+  const look = async (): Promise<void> => {
+    for (let plan = 0; plan < Math.min(PLANS, times); plan += 1) statements.push(...(await watch.during('plan', await call.next())).map(({ text, facts }) => ({ text, facts, tookMs: [] })));
+  };
+  await look();
   for (let time = 0; time < times; time += 1) statements.push(...(await watch.during('time', await call.next())));
+  if (times >= WARM) await look();
   return { statements, times };
 }
 

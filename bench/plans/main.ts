@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
-import { connectDatabase } from '../../activities/adapters/database';
+import { connectPostgres } from '../../activities/adapters/database';
 import { readSettings } from '../../settings';
 import { countOf, Mistake } from '../../simulator/arguments';
 import { log, runProgram } from '../../simulator/program';
@@ -88,9 +88,9 @@ async function asOwner<T>(url: string, act: (owner: Client) => Promise<T>): Prom
 
 async function judge({ deliveries, times, asIfLarge, without }: Options, redis: Redis, signal: AbortSignal): Promise<number> {
   const seed: Seed = { deliveries, now: Date.now() };
-  const { draw, sizes, ...seeded } = await asOwner(urlOf('MIGRATE_DATABASE_URL', DATABASE), (owner) => seedDatabase(owner, seed, without));
+  const { draw, sizes, ...seeded } = await asOwner(urlOf('MIGRATE_DATABASE_URL', DATABASE), (owner) => seedDatabase(owner, seed, { without, asIfLarge }));
   const sites = await CallSites.watch(join(__dirname, '../..'));
-  const watch = new StatementWatch(sizes, asIfLarge);
+  const watch = new StatementWatch(sizes);
   const { figures, missed, failed } = await measureAll(watch, redis, { draw, times }, signal);
   watch.stop();
   const { all, missed: missedSites } = await sites.missed();
@@ -105,9 +105,10 @@ async function judge({ deliveries, times, asIfLarge, without }: Options, redis: 
   return whole.length + slow.length + failed.length + leftOut.length === 0 ? 0 : 1;
 }
 
-async function seedDatabase(owner: Client, seed: Seed, without: readonly string[]): Promise<{ draw: Draw; sizes: Map<string, number>; postgres: string; bytes: number; seedSeconds: number }> {
+async function seedDatabase(owner: Client, seed: Seed, { without, asIfLarge }: Pick<Options, 'without' | 'asIfLarge'>): Promise<{ draw: Draw; sizes: Map<string, number>; postgres: string; bytes: number; seedSeconds: number }> {
   const begun = Date.now();
   await seedAll(owner, seed, log);
+  if (asIfLarge) await owner.query(`ALTER DATABASE ${DATABASE} SET enable_seqscan = off`);
   for (const index of without) await owner.query(`DROP INDEX "${index.replaceAll('"', '')}"`);
   const seedSeconds = Math.round((Date.now() - begun) / 1_000);
   const { rows: [facts] } = await owner.query<{ postgres: string; bytes: string }>(`SELECT current_setting('server_version') AS postgres, pg_database_size(current_database()) AS bytes`);
@@ -131,8 +132,8 @@ async function measureAll(watch: StatementWatch, redis: Redis, { draw, times }: 
     ENABLE_ESCALATION: 'true', ENABLE_AUTO_REASSIGNMENT: 'true',
   });
   // A statement that takes too long is to be seen, not ended.
-  const db = connectDatabase(settings.database.url, { poolSize: 4, statementTimeoutMs: 60_000, applicationName: 'plans bench' });
-  const world = createWorld({ db, redis, settings, keyPrefix: KEYS });
+  const postgres = connectPostgres(settings.database.url, { poolSize: 4, statementTimeoutMs: 60_000, applicationName: 'plans bench' });
+  const world = createWorld({ postgres, redis, settings, keyPrefix: KEYS });
   const door = new ApiDoor(world.endpoints);
   const site = { world, door };
   try {
@@ -148,7 +149,7 @@ async function measureAll(watch: StatementWatch, redis: Redis, { draw, times }: 
     }
     return { figures, missed: door.missed(), failed };
   } finally {
-    await db.$disconnect();
+    await postgres.db.$disconnect();
   }
 }
 

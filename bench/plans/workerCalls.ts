@@ -53,16 +53,16 @@ export function eventCalls(site: Site, draw: Draw): Call[] {
 }
 
 /** What the outbox asks, lane by lane. */
-export function outboxCalls({ world: { db } }: Site): Call[] {
-  const lanes = Object.entries<Lane>(LANES).map(([name, lane]) => call(`outbox, take: ${name}`, () => takeDue(db, lane.kinds, 100, lane)));
+export function outboxCalls({ world: { db, read } }: Site): Call[] {
+  const lanes = Object.entries<Lane>(LANES).map(([name, lane]) => call(`outbox, take: ${name}`, () => takeDue(read, lane.kinds, 100, lane)));
   const due = async (kinds: Lane['kinds'], limit: number) => {
     await enqueue(db, newId(), 'plans', [{ kind: 'startDelivery', deliveryId: newId() }, { kind: 'syncDriver', driverId: newId() }]);
-    return takeDue(db, kinds, limit);
+    return takeDue(read, kinds, limit);
   };
   return [
     ...lanes, call('outbox, backlog', () => outboxBacklog(db)),
     callAfter('outbox, put back', () => due(LANES.temporal.kinds, 1), async ([first]) => { if (first) await putBack(db, first, 'bench'); }),
-    callAfter('outbox, mark sent', () => due(LANES.redis.kinds, 100), (taken) => markSent(db, taken.map(({ id }) => id))),
+    callAfter('outbox, mark sent', () => due(LANES.redis.kinds, 100), (taken) => markSent(read, taken.map(({ id }) => id))),
     call('outbox, forget a day', () => pruneSent(db, 86_400_000)),
   ];
 }

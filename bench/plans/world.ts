@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { v7 as newId } from 'uuid';
 import { createAuditChains } from '../../activities/adapters/auditChains';
-import type { Database } from '../../activities/adapters/database';
+import { type Database, poolReader, type Postgres } from '../../activities/adapters/database';
 import { createDeliveryStore } from '../../activities/adapters/deliveryStore';
 import { createDriverRegistry } from '../../activities/adapters/driverRegistry';
 import { readFeatureRows } from '../../activities/adapters/featureRows';
@@ -38,12 +38,14 @@ const quiet = { info: () => {}, warn: () => {}, error: () => {} };
 const NO_NEWS = { listen: () => {}, tell: async () => {}, stop: async () => {} };
 
 // eslint-disable-next-line @typescript-eslint/explicit-module-boundary-types -- World is its type
-export function createWorld({ db, redis, settings, keyPrefix }: { db: Database; redis: Redis; settings: Settings; keyPrefix: string }) {
+export function createWorld({ postgres, redis, settings, keyPrefix }: { postgres: Postgres; redis: Redis; settings: Settings; keyPrefix: string }) {
+  const { db } = postgres;
+  const read = poolReader(postgres);
   const [clock, kick] = [Date.now, () => {}];
   const map = createRedisDriverMap(redis, { freshFixMs: settings.ranking.freshFixMs, keyPrefix });
   const names = settings.features.map(({ feature }) => feature);
   const features = createFeatureRegistry({ environment: settings.features, readRows: () => readFeatureRows(db, names, 1), news: NO_NEWS, clock, log: quiet });
-  const store = createDeliveryStore(db);
+  const store = createDeliveryStore(postgres);
   const activities = createDeliveryActivities({ store, map, features, clock, newId, limits: settings, travel: settings.travel, timeScale: settings.timeScale, kick });
   const availability = createAvailability({ db, map, features, clock, limits: settings.availability, kick });
   // Never connected: only deliveries that are over are asked about, and of those Temporal hears nothing.
@@ -56,7 +58,7 @@ export function createWorld({ db, redis, settings, keyPrefix }: { db: Database; 
       api: { host: '127.0.0.1', port: 0, trustedProxies: 0, shutdownGraceMs: 1_000, answerTimeoutMs: 8_000 },
       rateLimits: { perMinute: 1, merchantPerMinute: 1, opsPerMinute: 1, locationPerMinute: 1, availabilityPerMinute: 1, badTokenPerMinute: 1 }, // counted in Redis by the router, which is not here
     },
-    log: pino({ level: 'silent' }), clock, newId, db, redis, keyPrefix, readToken: () => Promise.reject(new Error('nobody comes by HTTP')),
+    log: pino({ level: 'silent' }), clock, newId, db, read, redis, keyPrefix, readToken: () => Promise.reject(new Error('nobody comes by HTTP')),
     orders: createOrders({ store: createOrderStore(db), newId, searchLeadMs: settings.searchLeadMs, travel: settings.travel, kick }),
     answers: createAnswers({ updates: updatesInProcess(db, activities), timeoutMs: 8_000, log: pino({ level: 'silent' }), startDelivery: async () => {}, answerFromRow: answered }),
     availability, positions: createPositions({ db, map, clock, kick }), registration: createRegistration(createDriverRegistry(db)), supportCases: createSupportCases({ db, clock, kick }),
@@ -66,7 +68,7 @@ export function createWorld({ db, redis, settings, keyPrefix }: { db: Database; 
     features: createFeatureDesk({ db, registry: features, news: NO_NEWS, client: createFeatureClient(features, randomUUID()), clock, log: quiet, kick }),
     readiness: { dependencies: [], isStopping: () => false },
   };
-  return { db, redis, keyPrefix, settings, clock, kick, map, features, store, activities, availability, client, dispatcher, driverStates, answered, deps, endpoints: apiEndpoints(deps) };
+  return { db, read, redis, keyPrefix, settings, clock, kick, map, features, store, activities, availability, client, dispatcher, driverStates, answered, deps, endpoints: apiEndpoints(deps) };
 }
 
 /** The transaction of the update's event, as the workflow's one writer runs it. */

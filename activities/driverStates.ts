@@ -1,4 +1,4 @@
-import { type Database } from './adapters/database';
+import { type Database, readerOf } from './adapters/database';
 import { readCarried, readLiveOffer } from './adapters/driverStateRows';
 import { readDrivers } from './adapters/deliveryRow';
 import { type Clock, type DriverStates } from './ports';
@@ -8,7 +8,7 @@ export function createDriverStates({ db, clock }: { db: Database; clock: Clock }
   return {
     // One snapshot: an offer that becomes an assignment meanwhile must not be in neither or in both.
     read: (driverId) => db.$transaction(async (tx) => {
-      const [driver] = await readDrivers(tx, [driverId]);
+      const [driver] = await readDrivers(readerOf(tx), [driverId]);
       if (!driver) return null;
       const { offerVersion, availability, availabilityUntil: until, availabilityReason: reason, pending } = driver.facts;
       return {

@@ -6,7 +6,7 @@ import { type Logger, pino } from 'pino';
 import { collectDefaultMetrics } from 'prom-client';
 import { v7 as newId } from 'uuid';
 import { createAuditChains } from '../activities/adapters/auditChains';
-import { connectDatabase } from '../activities/adapters/database';
+import { connectPostgres } from '../activities/adapters/database';
 import { requireSameTime } from '../activities/adapters/databaseClock';
 import { createDeliveryStore } from '../activities/adapters/deliveryStore';
 import { createDriverRegistry } from '../activities/adapters/driverRegistry';
@@ -55,7 +55,8 @@ async function main(): Promise<void> {
   const log = pino({ level: settings.log.level, name: 'api' });
   collectDefaultMetrics();
 
-  const db = connectDatabase(settings.database.url, { ...settings.database, applicationName: 'driver-service api' });
+  const postgres = connectPostgres(settings.database.url, { ...settings.database, applicationName: 'driver-service api' });
+  const { db } = postgres;
   const redis = connectRedis(settings.redis.url, log);
   const connection = connectTemporal(temporal.connectionOptions);
   const client = new Client({ connection, namespace: temporal.namespace });
@@ -70,7 +71,7 @@ async function main(): Promise<void> {
   const map = createRedisDriverMap(redis, { freshFixMs: settings.ranking.freshFixMs });
   const relayHolder: { relay?: Relay } = {};
   const kick = (): void => relayHolder.relay?.kick();
-  const store = createDeliveryStore(db);
+  const store = createDeliveryStore(postgres);
   const dispatcher = createDispatcher(client, db);
   const driverStates = createDriverStates({ db, clock });
   const readToken = createTokenReader(settings.auth);

@@ -15,6 +15,7 @@ export const SERVICE_VARIABLES = {
   databaseUrl: secretUrl('DATABASE_URL', ['postgresql:', 'postgres:'], 'PostgreSQL, by the login of the service (it owns no table)'),
   databasePoolSize: whole('DATABASE_POOL_SIZE', 10, { min: 1, max: 500 }, 'connections to PostgreSQL of one process'),
   databaseStatementTimeoutMs: whole('DATABASE_STATEMENT_TIMEOUT_MS', 1_000, { min: 50, max: 600_000 }, 'the longest one statement may run; less than a local activity may'),
+  databasePrepares: choice('DATABASE_PREPARED_STATEMENTS', 'true', ['true', 'false'], 'connections keep statements prepared; false behind a pooler that hands out connections by transaction and knows no prepared statements'),
   redisUrl: secretUrl('REDIS_URL', ['redis:', 'rediss:'], 'Redis: the live map, realtime rooms, rate limits'),
   logLevel: choice('LOG_LEVEL', 'info', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'the least severe log line that is written'),
   timeScale: decimal('TIME_SCALE', 1, { min: 0.1, max: 1_000 }, 'for replays: every duration of business is divided by it'),

@@ -8,6 +8,7 @@ import { poll } from './pause';
 /** One of our own processes, started by a program that has to choose its settings, or to kill it. */
 export type ServiceProcess = {
   readonly name: 'worker' | 'api';
+  readonly pid: number;
   /** Before `/health`. */
   readonly url: string;
   /** Resolves when it answers as ready. @throws Error where it ends before, or takes over a minute */
@@ -27,24 +28,26 @@ const running = new Set<ChildProcess>();
 // Whoever started them stops them, also where this program ends by an error.
 process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
-/** Starts the compiled worker. `env` is its whole environment. */
-export async function startWorker(env: NodeJS.ProcessEnv): Promise<ServiceProcess> {
+/** Starts the compiled worker. `env` is its whole environment; `nodeOptions` are for node itself, as for a profile. */
+export async function startWorker(env: NodeJS.ProcessEnv, nodeOptions: readonly string[] = []): Promise<ServiceProcess> {
   const port = await freePort();
-  return start('worker', { ...env, WORKER_HEALTH_PORT: String(port) }, `http://127.0.0.1:${port}`);
+  return start('worker', { ...env, WORKER_HEALTH_PORT: String(port) }, `http://127.0.0.1:${port}`, nodeOptions);
 }
 
 /** Starts the compiled API, at API_PORT of `env`, its whole environment. */
-export async function startApi(env: NodeJS.ProcessEnv): Promise<ServiceProcess> {
-  return start('api', env, `http://127.0.0.1:${env.API_PORT ?? ''}`);
+export async function startApi(env: NodeJS.ProcessEnv, nodeOptions: readonly string[] = []): Promise<ServiceProcess> {
+  return start('api', env, `http://127.0.0.1:${env.API_PORT ?? ''}`, nodeOptions);
 }
 
-function start(name: ServiceProcess['name'], env: NodeJS.ProcessEnv, url: string): ServiceProcess {
-  const child = spawn(process.execPath, ['--enable-source-maps', join(DIST, name, 'main.js')], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+function start(name: ServiceProcess['name'], env: NodeJS.ProcessEnv, url: string, nodeOptions: readonly string[]): ServiceProcess {
+  const child = spawn(process.execPath, ['--enable-source-maps', ...nodeOptions, join(DIST, name, 'main.js')], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  if (child.pid === undefined) throw new Error(`the ${name} could not be started`);
   running.add(child);
   const gone = once(child, 'exit').then(() => void running.delete(child));
   for (const output of [child.stdout, child.stderr]) createInterface({ input: output }).on('line', (line) => process.stderr.write(`${name.padEnd(9)} | ${line}\n`));
   return {
     name,
+    pid: child.pid,
     url,
     ready: () => becomeReady(name, child, url),
     kill: async () => end(child, gone, 'SIGKILL'),

@@ -6,7 +6,7 @@ import pino from 'pino';
 import { collectDefaultMetrics } from 'prom-client';
 import { v7 as newId } from 'uuid';
 import { auditLagMs, lastFinishedCheck } from '../activities/adapters/auditChains';
-import { connectDatabase } from '../activities/adapters/database';
+import { connectPostgres } from '../activities/adapters/database';
 import { requireSameTime } from '../activities/adapters/databaseClock';
 import { createDeliveryStore } from '../activities/adapters/deliveryStore';
 import { createFeatureNews } from '../activities/adapters/featureNews';
@@ -55,7 +55,8 @@ async function main(): Promise<void> {
   installTemporalLog(log);
   collectDefaultMetrics();
 
-  const db = connectDatabase(settings.database.url, { ...settings.database, applicationName: 'driver-service worker' });
+  const postgres = connectPostgres(settings.database.url, { ...settings.database, applicationName: 'driver-service worker' });
+  const { db } = postgres;
   // Half an attempt of a transaction: a search must not hold up who cancels while Redis hangs.
   const redis = new Redis(settings.redis.url, { maxRetriesPerRequest: 2, commandTimeout: ATTEMPT_MS / 2, socketTimeout: SILENT_SOCKET_MS, enableAutoPipelining: true });
   redis.on('error', (error) => log.warn({ err: error }, 'Redis'));
@@ -71,7 +72,7 @@ async function main(): Promise<void> {
   const map = createRedisDriverMap(redis, { freshFixMs: settings.ranking.freshFixMs });
   const relayHolder: { relay?: Relay } = {};
   const kick = (): void => relayHolder.relay?.kick();
-  const store = createDeliveryStore(db);
+  const store = createDeliveryStore(postgres);
   const dispatcher = createDispatcher(client, db);
   const availability = createAvailability({ db, map, features, clock, limits: settings.availability, kick });
   const presence = createPresence({ db, map, availability, features, clock, limits: settings.availability, kick });

@@ -63,7 +63,7 @@ export async function createDispatchWorld(): Promise<DispatchWorld> {
   const switches = { driverOffers: true, availabilityStates: true, escalation: true, autoReassignment: true };
   const relays: Relay[] = [];
   const deps: DeliveryDeps = {
-    store: createDeliveryStore(db), map, features: featuresOf(switches), clock: Date.now, newId, limits: TEST_LIMITS, travel: TRAVEL_MODEL, timeScale: 1,
+    store: createDeliveryStore(database.postgres), map, features: featuresOf(switches), clock: Date.now, newId, limits: TEST_LIMITS, travel: TRAVEL_MODEL, timeScale: 1,
     kick: () => relays.forEach((relay) => relay.kick()),
   };
   const stopRelays = () => Promise.all(relays.splice(0).map((relay) => relay.stop()));

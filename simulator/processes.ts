@@ -34,13 +34,19 @@ export async function startWorker(env: NodeJS.ProcessEnv, nodeOptions: readonly 
   return start('worker', { ...env, WORKER_HEALTH_PORT: String(port) }, `http://127.0.0.1:${port}`, nodeOptions);
 }
 
+/** Starts the worker of another build: `programs` is the folder of its compiled programs. */
+export async function startWorkerOf(programs: string, env: NodeJS.ProcessEnv): Promise<ServiceProcess> {
+  const port = await freePort();
+  return start('worker', { ...env, WORKER_HEALTH_PORT: String(port) }, `http://127.0.0.1:${port}`, [], programs);
+}
+
 /** Starts the compiled API, at API_PORT of `env`, its whole environment. */
 export async function startApi(env: NodeJS.ProcessEnv, nodeOptions: readonly string[] = []): Promise<ServiceProcess> {
   return start('api', env, `http://127.0.0.1:${env.API_PORT ?? ''}`, nodeOptions);
 }
 
-function start(name: ServiceProcess['name'], env: NodeJS.ProcessEnv, url: string, nodeOptions: readonly string[]): ServiceProcess {
-  const child = spawn(process.execPath, ['--enable-source-maps', ...nodeOptions, join(DIST, name, 'main.js')], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+function start(name: ServiceProcess['name'], env: NodeJS.ProcessEnv, url: string, nodeOptions: readonly string[], programs = DIST): ServiceProcess {
+  const child = spawn(process.execPath, ['--enable-source-maps', ...nodeOptions, join(programs, name, 'main.js')], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   if (child.pid === undefined) throw new Error(`the ${name} could not be started`);
   running.add(child);
   const gone = once(child, 'exit').then(() => void running.delete(child));

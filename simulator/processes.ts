@@ -28,19 +28,19 @@ const running = new Set<ChildProcess>();
 // Whoever started them stops them, also where this program ends by an error.
 process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
-/** Starts the compiled worker. `env` is its whole environment; `nodeOptions` are for node itself, as for a profile. */
-export async function startWorker(env: NodeJS.ProcessEnv, nodeOptions: readonly string[] = []): Promise<ServiceProcess> {
+/** Starts the compiled worker. `env` is its whole environment; `nodeOptions` are for node itself, as for a profile; `dist` is where another build is. */
+export async function startWorker(env: NodeJS.ProcessEnv, nodeOptions: readonly string[] = [], dist = DIST): Promise<ServiceProcess> {
   const port = await freePort();
-  return start('worker', { ...env, WORKER_HEALTH_PORT: String(port) }, `http://127.0.0.1:${port}`, nodeOptions);
+  return start('worker', { ...env, WORKER_HEALTH_PORT: String(port) }, `http://127.0.0.1:${port}`, nodeOptions, dist);
 }
 
 /** Starts the compiled API, at API_PORT of `env`, its whole environment. */
-export async function startApi(env: NodeJS.ProcessEnv, nodeOptions: readonly string[] = []): Promise<ServiceProcess> {
-  return start('api', env, `http://127.0.0.1:${env.API_PORT ?? ''}`, nodeOptions);
+export async function startApi(env: NodeJS.ProcessEnv, nodeOptions: readonly string[] = [], dist = DIST): Promise<ServiceProcess> {
+  return start('api', env, `http://127.0.0.1:${env.API_PORT ?? ''}`, nodeOptions, dist);
 }
 
-function start(name: ServiceProcess['name'], env: NodeJS.ProcessEnv, url: string, nodeOptions: readonly string[]): ServiceProcess {
-  const child = spawn(process.execPath, ['--enable-source-maps', ...nodeOptions, join(DIST, name, 'main.js')], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+function start(name: ServiceProcess['name'], env: NodeJS.ProcessEnv, url: string, nodeOptions: readonly string[], dist: string): ServiceProcess {
+  const child = spawn(process.execPath, ['--enable-source-maps', ...nodeOptions, join(dist, name, 'main.js')], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   if (child.pid === undefined) throw new Error(`the ${name} could not be started`);
   running.add(child);
   const gone = once(child, 'exit').then(() => void running.delete(child));

@@ -16,7 +16,7 @@ export type Field = {
   haveOthers(count: number): Promise<void>;
   /** Posts orders that nobody can take: so many in the percentage given lie ready hours ahead, the others are searched for now, far from every driver. */
   haveWaiting(count: number, pendingPercent: number): Promise<void>;
-  close(): void;
+  close: () => void;
 };
 
 const SLOTS = 8;

@@ -15,20 +15,20 @@ export type Step = {
 export type StepFigures = {
   axis: Step['axis']; size: number; probes: number; offerP50Ms: number | null; offerP99Ms: number | null;
   eventsASecond: number; searchesASecond: number; searchMs: number | null; rowsReadAnEvent: number | null; transactionsASecond: number;
-  cpuShare: Record<Part, number | null>; memoryMb: Record<Part, number | null>; workerHeapMb: number; postgresMb: number; redisMb: number;
+  cpuShare: Record<Part | 'load', number | null>; memoryMb: Record<Part, number | null>; workerHeapMb: number; postgresMb: number; redisMb: number;
 };
 
 export function stepFigures({ axis, size, offerMs, from, to }: Step): StepFigures {
   const seconds = (to.at - from.at) / 1_000;
   const [events, searches] = [to.events.count - from.events.count, to.searches.count - from.searches.count];
-  const share = (part: Part): number | null => difference(to.cpuSeconds[part], from.cpuSeconds[part], (used) => rounded(used / seconds, 3));
+  const share = (part: Part | 'load'): number | null => difference(to.cpuSeconds[part], from.cpuSeconds[part], (used) => rounded(used / seconds, 3));
   const megabytes = (bytes: number | null): number | null => (bytes === null ? null : rounded(bytes / 1e6, 1));
   return {
     axis, size, probes: offerMs.length, offerP50Ms: orNull(percentileOf(offerMs, 50), 1), offerP99Ms: orNull(percentileOf(offerMs, 99), 1),
     eventsASecond: rounded(events / seconds, 2), searchesASecond: rounded(searches / seconds, 2),
     searchMs: searches === 0 ? null : rounded(((to.searches.seconds - from.searches.seconds) / searches) * 1_000, 1),
     rowsReadAnEvent: events === 0 ? null : rounded((to.rowsRead - from.rowsRead) / events, 1), transactionsASecond: rounded((to.transactions - from.transactions) / seconds, 1),
-    cpuShare: eachPart(share), memoryMb: eachPart((part) => megabytes(to.memoryBytes[part])), workerHeapMb: megabytes(to.workerHeapBytes) ?? 0,
+    cpuShare: { ...eachPart(share), load: share('load') }, memoryMb: eachPart((part) => megabytes(to.memoryBytes[part])), workerHeapMb: megabytes(to.workerHeapBytes) ?? 0,
     postgresMb: megabytes(to.postgresBytes) ?? 0, redisMb: megabytes(to.redisBytes) ?? 0,
   };
 }

@@ -15,9 +15,8 @@ function plans(...args: string[]) {
 }
 
 test('no statement of API or worker reads a growing table whole, and none is left out', async () => {
-  const { figures: { whole, failed, leftOut, calls, places } } = await plans('--times', '7');
+  const { figures: { whole, failed, leftOut, places } } = await plans('--times', '7');
   expect({ whole, failed, leftOut }).toEqual({ whole: [], failed: [], leftOut: [] });
-  expect(calls).toHaveProperty('length', expect.any(Number));
   expect(places).toBeGreaterThan(100);
 }, PATIENCE_MS);
 

@@ -43,7 +43,7 @@ export type AxisVerdict = {
 
 /** From the second step on a unit may cost so much more than in the step before: measuring is not exact. */
 const FASTER = 1.5;
-/** Growth of less than this is taken for noise. */
+/** A part's memory goes up and down by this by itself. */
 const NOISE_MB = 30;
 
 /** @returns null where an axis has fewer than two sizes, or offers were not measured */
@@ -67,8 +67,8 @@ function growsFaster(steps: readonly StepFigures[], of: (step: StepFigures) => n
   const [before, middle, last] = steps.slice(-3);
   if (!before || !middle || !last) return false;
   const [a, b, c] = [of(before), of(middle), of(last)];
-  if (a === null || b === null || c === null || c - b < NOISE_MB) return false;
-  return (c - b) / (last.size - middle.size) > FASTER * Math.max((b - a) / (middle.size - before.size), NOISE_MB / (last.size - middle.size));
+  if (a === null || b === null || c === null) return false;
+  return (c - b) / (last.size - middle.size) > (FASTER * Math.max(b - a, NOISE_MB)) / (middle.size - before.size);
 }
 
 function eachPart(of: (part: Part) => number | null): Record<Part, number | null> {

@@ -19,7 +19,7 @@ describe('how an axis grew', () => {
   });
 
   test('is faster than the size where one of the last costs more than one of the first', () => {
-    const quadratic = [step(100, { workerMb: 300 }), step(1_000, { workerMb: 310 }), step(10_000, { workerMb: 1_300 })];
+    const quadratic = [step(100, { workerMb: 300 }), step(1_000, { workerMb: 340 }), step(10_000, { workerMb: 4_300 })];
     expect(axisVerdict(quadratic)?.faster).toEqual(['memory of the worker']);
     const linear = [step(100, { workerMb: 300 }), step(1_000, { workerMb: 390 }), step(10_000, { workerMb: 1_290 })];
     expect(axisVerdict(linear)?.faster).toEqual([]);

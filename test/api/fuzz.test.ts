@@ -32,7 +32,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-const REQUESTS = 150;
+const REQUESTS = 25;
 
 // The endpoints are described without a look at what they need to answer.
 const operations = readOperations(JSON.stringify(openApiDocument(apiEndpoints({} as ApiDeps))));
@@ -42,6 +42,18 @@ describe('whatever is sent', () => {
     const seed = Math.floor(Math.random() * 2 ** 31);
     expect(await fuzzOperation(deps, operation, { seed, times: REQUESTS, until: Infinity })).toBeNull();
   }, 60_000);
+
+  it.each([
+    ['get /v2/ops/zones/health', 404, () => world.as(ops()).get('/v2/ops/zones/health?cityId=nowhere')],
+    ...['break/end', 'resume'].map((end) => [`post /v2/drivers/{id}/availability/${end}`, 409, async () => {
+      const off = await world.addDriver({ availability: 'OFFLINE' });
+      return world.as(ops()).post(`/v2/drivers/${off}/availability/${end}`, {});
+    }] as const),
+  ] as const)('%s documents what it once refused without saying so (%i)', async (name, status, ask) => {
+    const { status: answered, body } = await ask();
+    expect(answered).toBe(status);
+    expect(operations.find((each) => each.name === name)?.replies.get(status)?.codes).toContain(body.code);
+  });
 
   it('in the texts and numbers of an order either makes a delivery that can be read back, or is refused', async () => {
     const text = fc.string({ unit: 'binary', maxLength: 40 });

@@ -5,7 +5,7 @@ import type { MerchantClient } from './client/service';
 import { wanted } from './client/service';
 import type { Connections } from './client/connections';
 import { DEMO_CITY, DEMO_SHOPS, DEMO_ZONES, demoDriver } from './demoCity';
-import { DEMO_ODDS, type Fate, type HeardOffers, type Odds, type OfferAnswer, type Rhythm, SimulatedDriver } from './driver';
+import { DEMO_ODDS, type Fate, type HeardOffers, type Odds, type OfferAnswer, type OfferWords, type Rhythm, SimulatedDriver } from './driver';
 import { Ledger } from './ledger';
 import { pointIn } from './orders';
 import { dealer, type Random } from './random';
@@ -22,7 +22,8 @@ export type DemoWorld = {
   endShifts(): Promise<void>;
 };
 
-export type DemoWorldOptions = { connections: Connections; drivers: number; speed: number; random: Random; log: (line: string) => void; temper?: Temper };
+/** `offerWords`: where drivers note what they learn of offers; left out: nowhere. */
+export type DemoWorldOptions = { connections: Connections; drivers: number; speed: number; random: Random; log: (line: string) => void; temper?: Temper; offerWords?: OfferWords };
 
 /** How the drivers differ from those of the ordinary demo. What they answer, and what becomes of those who accept, is dealt to all of them from packs. */
 export type Temper = { odds: Pick<Odds, 'breakAfterJob' | 'failAtDoor'>; rhythm: Rhythm; answers: readonly OfferAnswer[]; fates: readonly Fate[]; awayMs: { min: number; max: number } };
@@ -32,7 +33,7 @@ const THINK_MS = { min: 200, max: 1_500 };
 const DRIVER_IDS = '6f1dd4c5-0f5e-5c7f-9d3b-7a3c7c1c4b1a';
 
 /** Sets the city up by the API, as ops would; what is there already stays as it is. @throws Unexpected where the API refuses */
-export async function buildDemoWorld({ connections, drivers: count, speed, random, log, temper }: DemoWorldOptions): Promise<DemoWorld> {
+export async function buildDemoWorld({ connections, drivers: count, speed, random, log, temper, offerWords }: DemoWorldOptions): Promise<DemoWorld> {
   await setUpCity(connections, count);
   const [ledger, latencies, heard] = [new Ledger(), new Latencies(), new Map<string, number>()];
   const manner = temper ? mannerOf(temper, random) : {};
@@ -42,7 +43,7 @@ export async function buildDemoWorld({ connections, drivers: count, speed, rando
     const own = random.stream(`driver ${index}`);
     const client = await (isV1 ? connections.v1Driver(driverId) : connections.driver(driverId));
     const socket = connectDriver(connections.apiUrl, await connections.login({ role: 'driver', driverId }), (problem) => log(`driver ${driverId}: ${problem}`));
-    const driver = new SimulatedDriver({ driverId, client, socket, random: own, ledger, latencies, heard, log }, {
+    const driver = new SimulatedDriver({ driverId, client, socket, random: own, ledger, latencies, heard, log, offerWords }, {
       odds: DEMO_ODDS, vehicle, isV1, home: pointIn(own.pick(DEMO_ZONES), own), speed, thinkMs: THINK_MS, ...manner,
     });
     return { driverId, driver, goHome: () => client.endShift() };

@@ -18,12 +18,12 @@ export type DemoWorld = {
   ledger: Ledger;
   latencies: Latencies;
   heard: HeardOffers;
+  offerWords: OfferWords;
   /** Sends everybody home. */
   endShifts(): Promise<void>;
 };
 
-/** `offerWords`: where drivers note what they learn of offers; left out: nowhere. */
-export type DemoWorldOptions = { connections: Connections; drivers: number; speed: number; random: Random; log: (line: string) => void; temper?: Temper; offerWords?: OfferWords };
+export type DemoWorldOptions = { connections: Connections; drivers: number; speed: number; random: Random; log: (line: string) => void; temper?: Temper };
 
 /** How the drivers differ from those of the ordinary demo. What they answer, and what becomes of those who accept, is dealt to all of them from packs. */
 export type Temper = { odds: Pick<Odds, 'breakAfterJob' | 'failAtDoor'>; rhythm: Rhythm; answers: readonly OfferAnswer[]; fates: readonly Fate[]; awayMs: { min: number; max: number } };
@@ -33,9 +33,9 @@ const THINK_MS = { min: 200, max: 1_500 };
 const DRIVER_IDS = '6f1dd4c5-0f5e-5c7f-9d3b-7a3c7c1c4b1a';
 
 /** Sets the city up by the API, as ops would; what is there already stays as it is. @throws Unexpected where the API refuses */
-export async function buildDemoWorld({ connections, drivers: count, speed, random, log, temper, offerWords }: DemoWorldOptions): Promise<DemoWorld> {
+export async function buildDemoWorld({ connections, drivers: count, speed, random, log, temper }: DemoWorldOptions): Promise<DemoWorld> {
   await setUpCity(connections, count);
-  const [ledger, latencies, heard] = [new Ledger(), new Latencies(), new Map<string, number>()];
+  const [ledger, latencies, heard, offerWords] = [new Ledger(), new Latencies(), new Map<string, number>(), [] as OfferWords];
   const manner = temper ? mannerOf(temper, random) : {};
   const crew = await Promise.all(Array.from({ length: count }, async (_, index) => {
     const driverId = demoDriverId(index);
@@ -50,7 +50,7 @@ export async function buildDemoWorld({ connections, drivers: count, speed, rando
   }));
   const merchants = new Map(await Promise.all(DEMO_SHOPS.map(async ({ merchantId }) => [merchantId, await connections.merchant(merchantId)] as const)));
   return {
-    driverIds: crew.map(({ driverId }) => driverId), drivers: crew.map(({ driver }) => driver), merchants, ledger, latencies, heard,
+    driverIds: crew.map(({ driverId }) => driverId), drivers: crew.map(({ driver }) => driver), merchants, ledger, latencies, heard, offerWords,
     endShifts: async () => void (await Promise.allSettled(crew.map(({ goHome }) => goHome()))),
   };
 }

@@ -50,10 +50,10 @@ export async function openChecker({ env, cityIds, faultEndedAt = () => -Infinity
   const record = await RecordWatch.open({ databaseUrl: settings.database.url, cityIds: cities, timeoutMs: CALL_TIMEOUT_MS });
   const temporal = await openTemporal({ callTimeoutMs: CALL_TIMEOUT_MS, env });
   const map = openMapReader(settings.redis.url, CALL_TIMEOUT_MS);
-  return new ThreeWitnesses({ record, temporal, map, runs: new RunsWatch(temporal, cities, Date.now()), settings, faultEndedAt, bounds });
+  return new ThreeWitnesses({ record, temporal, map, runs: new RunsWatch(temporal, cities, Date.now()), settings, areAll: cities === null, faultEndedAt, bounds });
 }
 
-type Parts = { record: RecordWatch; temporal: TemporalWindow; map: MapReader; runs: RunsWatch; settings: Settings; faultEndedAt: () => number; bounds: Bounds };
+type Parts = { record: RecordWatch; temporal: TemporalWindow; map: MapReader; runs: RunsWatch; settings: Settings; areAll: boolean; faultEndedAt: () => number; bounds: Bounds };
 
 class ThreeWitnesses implements Checker {
   readonly counts: LookCounts = { looks: 0, withoutPostgres: 0, withoutRedis: 0, withoutTemporal: 0 };
@@ -111,9 +111,9 @@ class ThreeWitnesses implements Checker {
   }
 
   private async lookAtMap({ cityIds, drivers }: Snapshot): Promise<Suspicion[]> {
-    const { map, settings: { ranking: { freshFixMs } } } = this.parts;
+    const { map, areAll, settings: { ranking: { freshFixMs } } } = this.parts;
     const picture = await map.read(cityIds, drivers.map(({ driverId }) => driverId));
-    return mapSuspicions(drivers, picture, { freshFixMs, staleGraceMs: STALE_GRACE_MS }, Date.now());
+    return mapSuspicions(drivers, picture, { freshFixMs, staleGraceMs: STALE_GRACE_MS, areAll }, Date.now());
   }
 
   private async tried<T>(count: Exclude<keyof LookCounts, 'looks'>, look: () => Promise<T>): Promise<T | null> {

@@ -159,7 +159,7 @@ describe('is named at once, whatever faults are on', () => {
       breaks: () => `UPDATE assignments SET offer_id = NULL WHERE delivery_id = '${carried.deliveryId}'`, invariant: 2, what: 'is ACCEPTED with 0 assignments', deliveryId: () => carried.deliveryId,
     }],
     ['an offer that expired before its time', {
-      breaks: () => `UPDATE offers SET state = 'EXPIRED', ended_at = now() WHERE id = '${offered.offerId}'`, invariant: 6, what: `offer`, deliveryId: () => offered.deliveryId,
+      breaks: () => `UPDATE offers SET state = 'EXPIRED', ended_at = now() WHERE id = '${offered.offerId}'`, invariant: 6, what: 'ms before its time', deliveryId: () => offered.deliveryId,
     }],
     ['an offer that ended twice', {
       breaks: () => `INSERT INTO audit_entries SELECT gen_random_uuid(), at, 'offer_expired', city_id, delivery_id, driver_id, merchant_id, seller_order_id, actor_kind, actor_id, from_state,

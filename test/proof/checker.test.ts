@@ -1,12 +1,12 @@
 /** A deliberately broken build is caught: the same short demo on the service as it is, and on a build with three faults, each of one line. */
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { setMaxListeners } from 'node:events';
+import { afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { type Broken } from '../../simulator/checker/broken';
-import { type Checker, openChecker } from '../../simulator/checker/checker';
-import type { OfferWord } from '../../simulator/checker/promiseRules';
+import { Watch } from '../../simulator/checker/watch';
 import { connect } from '../../simulator/client/connections';
 import { Demo } from '../../simulator/demo';
 import { buildDemoWorld } from '../../simulator/demoWorld';
-import { pause, poll } from '../../simulator/pause';
+import { poll } from '../../simulator/pause';
 import { type ServiceProcess, startApi, startWorker } from '../../simulator/processes';
 import { randomFrom } from '../../simulator/random';
 import { type Alteration, alteredBuild } from '../support/alteredBuild';
@@ -20,9 +20,10 @@ const LOST_ACCEPT: Alteration = {
 };
 /** The arrival at the pickup has no entry in the audit trail. */
 const UNTOLD_ARRIVAL: Alteration = { file: 'domain/draft.js', from: `this.entries.push({\n            kind: 'delivery_moved',`, to: `if (to !== 'AT_PICKUP') this.entries.push({\n            kind: 'delivery_moved',` };
-/** Who is not AVAILABLE any more stays on the map. */
+/** Who is not AVAILABLE any more stays on the map of all cities. */
 const CROWDED_MAP: Alteration = {
-  file: 'activities/adapters/driverMapScripts.js', from: `  else\n    redis.call('ZREM', P .. 'drivers:geo', id)\n`, to: `  else\n`,
+  file: 'activities/adapters/driverMapScripts.js', from: `    redis.call('ZREM', P .. 'drivers:geo', id)\n    redis.call('ZREM', P .. 'drivers:geo:' .. city, id)\n`,
+  to: `    redis.call('ZREM', P .. 'drivers:geo:' .. city, id)\n`,
 };
 
 const ORDERS = 10;
@@ -32,6 +33,7 @@ const BOUNDS = { normalMs: 8_000, afterFaultMs: 60_000 };
 const QUIET = (): void => undefined;
 
 let parts: LiveParts;
+beforeAll(() => setMaxListeners(0)); // all drivers listen to one signal
 beforeEach(async () => {
   parts = await openParts();
 }, 60_000);
@@ -44,42 +46,36 @@ async function play(dist?: string): Promise<Broken[]> {
   const env = { ...parts.env, OFFER_EXPIRATION_SECONDS: '5' };
   const services: ServiceProcess[] = await Promise.all([startWorker(env, dist), startApi(env, dist)]);
   const over = new AbortController();
-  const checker = await openChecker({ env, bounds: BOUNDS });
+  const watch = await Watch.begin({ env, bounds: BOUNDS }, QUIET);
   try {
     await Promise.all(services.map((service) => service.ready()));
-    return await judged(checker, over.signal);
+    return await judged(watch, over.signal);
   } finally {
     over.abort();
-    await checker.close();
+    await watch.close();
     await Promise.all(services.map((service) => service.stop()));
   }
 }
 
-async function judged(checker: Checker, signal: AbortSignal): Promise<Broken[]> {
+async function judged(watch: Watch, signal: AbortSignal): Promise<Broken[]> {
   const random = randomFrom('checker');
   const settings = { apiUrl: parts.apiUrl, tokens: { localKey: LOCAL_KEY, issuer: 'driver-service', audience: 'driver-service' } };
   const home = new AbortController();
-  const words: OfferWord[] = [];
-  const world = await buildDemoWorld({ connections: connect(settings, { patienceMs: 30_000, signal }), drivers: 6, speed: 200, random, log: QUIET, offerWords: words });
+  const world = await buildDemoWorld({ connections: connect(settings, { patienceMs: 30_000, signal }), drivers: 6, speed: 200, random, log: QUIET });
   const demo = new Demo({ world, random, log: QUIET }, { everyMs: 300, count: ORDERS, cancelOdds: 0.1, speed: 200, run: 'proof' });
   const drivers = demo.startDrivers(home.signal);
-  const watching = keepLooking(checker, home.signal);
   await demo.orders.run(signal);
   await ended(signal);
   await world.endShifts();
   home.abort();
-  await Promise.all([drivers, watching]);
-  return checker.final({ acknowledged: world.ledger.all(), offers: words });
+  await drivers;
+  return watch.conclude({ acknowledged: world.ledger.all(), offers: world.offerWords });
 }
 
 /** Resolves when all have ended, or have had long enough. */
 async function ended(signal: AbortSignal): Promise<void> {
   const none = async (): Promise<true | undefined> => ((await parts.db.delivery.count({ where: { closedAt: null } })) === 0 ? true : undefined);
   await poll(none, { everyMs: 200, deadlineAt: Date.now() + ENDED_WITHIN_MS, signal });
-}
-
-async function keepLooking(checker: Checker, signal: AbortSignal): Promise<void> {
-  while (await pause(1_000, signal)) await checker.look(Date.now());
 }
 
 const found = (broken: readonly Broken[], invariant: Broken['invariant'], what: string): Broken[] => broken.filter((each) => each.invariant === invariant && each.what.includes(what));

@@ -98,7 +98,7 @@ describe('what each delivery waits for', () => {
 });
 
 describe('the map', () => {
-  const LIMITS = { freshFixMs: 60_000, staleGraceMs: 20_000 };
+  const LIMITS = { freshFixMs: 60_000, staleGraceMs: 20_000, areAll: true };
   const spare: DutyDriver = { ...busy, driverId: 'f', capacity: 2 };
   const drivers = [free, asked, busy, spare];
   const PICTURE: MapPicture = {
@@ -113,6 +113,10 @@ describe('the map', () => {
     expect(look({})).toBe('');
     expect(look(unheard, silent(79_999))).toBe(''); // until the next sweep
     expect(look({ all: new Set(['b']), free: new Map([['c', new Set(['b'])]]), ...unheard }, silent(60_001))).toBe('');
+  });
+
+  test('may show drivers of other cities than those that are looked at', () => {
+    expect(mapSuspicions(drivers, { ...PICTURE, all: new Set(['a', 'b', 'x']) }, { ...LIMITS, areAll: false }, NOW)).toEqual([]);
   });
 
   test('is believed where it knows a newer change than the record', () => {

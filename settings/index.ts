@@ -15,7 +15,7 @@ import { API_VARIABLES as API, SERVICE_VARIABLES as SERVICE } from './variables'
 
 /** What worker and API both need. Durations of business are ms, already divided by TIME_SCALE; those of plumbing are not. */
 export type Settings = {
-  database: { url: string; poolSize: number; statementTimeoutMs: number };
+  database: { url: string; poolSize: number; statementTimeoutMs: number; prepares: boolean };
   redis: { url: string };
   log: { level: string };
   timeScale: number;
@@ -39,8 +39,10 @@ export type Settings = {
   worker: WorkerSettings;
 };
 
-/** How a worker is tuned. */
-export type WorkerSettings = { healthHost: string; healthPort: number; maxCachedWorkflows: number; workflowTaskSlots: number; localActivitySlots: number; activitySlots: number };
+/** How a worker is tuned. `deploymentName` null: worker versioning is off. */
+export type WorkerSettings = {
+  healthHost: string; healthPort: number; maxCachedWorkflows: number; workflowTaskSlots: number; localActivitySlots: number; activitySlots: number; deploymentName: string | null;
+};
 
 /** What the API needs beside that. */
 export type ApiSettings = Settings & {
@@ -109,7 +111,7 @@ function servicePart(read: Read): Settings {
   const minutes = (count: number): number => scaledMs(count * 60_000, timeScale);
   const notices = noticesPart(read);
   return {
-    database: { url: read(SERVICE.databaseUrl), poolSize: read(SERVICE.databasePoolSize), statementTimeoutMs: read(SERVICE.databaseStatementTimeoutMs) },
+    database: { url: read(SERVICE.databaseUrl), poolSize: read(SERVICE.databasePoolSize), statementTimeoutMs: read(SERVICE.databaseStatementTimeoutMs), prepares: read(SERVICE.databasePrepares) === 'true' },
     redis: { url: read(SERVICE.redisUrl) },
     log: { level: read(SERVICE.logLevel) },
     timeScale,
@@ -226,6 +228,7 @@ function workerPart(read: Read): WorkerSettings {
     workflowTaskSlots: read(SERVICE.workerWorkflowTaskSlots),
     localActivitySlots: read(SERVICE.workerLocalActivitySlots),
     activitySlots: read(SERVICE.workerActivitySlots),
+    deploymentName: read(SERVICE.workerDeploymentName),
   };
 }
 

@@ -56,6 +56,8 @@ export type JudgedRun = { figures: Record<string, number | string | null>; probl
 
 /** What a judged run has beside orders and drivers. */
 export type Beside = {
+  /** By which settings of the service its invariants are checked, each second and at the end; left out: only what was acknowledged is. */
+  check?: CheckerOptions;
   temper?: Temper;
   /** Begun with the drivers, and waited for once all orders are placed; the signal comes when the drivers go home. */
   during?: (run: Ready, signal: AbortSignal) => Promise<void>;
@@ -65,23 +67,20 @@ export type Beside = {
   judge?: (run: Ready) => Promise<JudgedRun>;
 };
 
-/** Who looks behind the service, and by which settings of it its invariants are checked, all the time. */
-export type Judges = { settings: InspectorSettings; inspection: Inspection; check: CheckerOptions };
-
-/** Plays so many deliveries, waits until all have ended, and holds the record against what was acknowledged; the invariants are looked at each second. */
-export async function judgeDemo({ settings, inspection, check }: Judges, options: DemoOptions, log: Log, signal: AbortSignal, beside: Beside = {}): Promise<JudgedRun> {
+/** Plays so many deliveries, waits until all have ended, and holds the record against what was acknowledged. */
+export async function judgeDemo(settings: InspectorSettings, inspection: Inspection, options: DemoOptions, log: Log, signal: AbortSignal, beside: Beside = {}): Promise<JudgedRun> {
   const startedAt = Date.now();
   const run = await setUp(settings, options, log, signal, beside.temper);
-  const watch = await Watch.begin(check, log);
+  const watch = beside.check && (await Watch.begin(beside.check, log));
   try {
     const { figures, problems } = await judged(run, { watch, inspection, signal }, beside);
     return { figures: { ...figures, seconds: Math.round((Date.now() - startedAt) / 1_000), seed: options.seed }, problems };
   } finally {
-    await watch.close();
+    await watch?.close();
   }
 }
 
-type Judging = { watch: Watch; inspection: Inspection; signal: AbortSignal };
+type Judging = { watch: Watch | undefined; inspection: Inspection; signal: AbortSignal };
 
 async function judged(run: Ready, { watch, inspection, signal }: Judging, beside: Beside): Promise<JudgedRun> {
   const { demo, world, connections } = run;
@@ -94,16 +93,16 @@ async function judged(run: Ready, { watch, inspection, signal }: Judging, beside
   await beside.allEnded?.();
   const { figures, problems } = await settledFigures({ world, inspection, orders: demo.orders });
   const also = await beside.judge?.(run);
-  const broken = await watch.conclude({ acknowledged: world.ledger.all(), offers: world.offerWords });
+  const broken = await watch?.conclude({ acknowledged: world.ledger.all(), offers: world.offerWords });
   await world.endShifts();
   ended.abort();
   await drivers;
   const { latencies } = world;
   const more = {
     acceptP99Ms: latencies.percentile('accept', 99), stepP99Ms: latencies.percentile('step', 99), orderP99Ms: latencies.percentile('order', 99), foundByAsking: foundByAsking(world),
-    retries: connections.retries(), broken: broken.length, ...watch.counts,
+    retries: connections.retries(), ...(broken ? { broken: broken.length, ...watch?.counts } : {}),
   };
-  return { figures: { ...figures, ...also?.figures, ...more }, problems: [...problems, ...(also?.problems ?? []), ...broken.map(sentenceOf)] };
+  return { figures: { ...figures, ...also?.figures, ...more }, problems: [...problems, ...(also?.problems ?? []), ...(broken ?? []).map(sentenceOf)] };
 }
 
 function foundByAsking({ drivers }: DemoWorld): number {

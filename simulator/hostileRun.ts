@@ -1,6 +1,8 @@
-import { type DemoOptions, judgeDemo, type JudgedRun, type Judges, type Ready } from './demoRun';
+import { SHARED_MACHINE_BOUNDS } from './checker/patience';
+import { type DemoOptions, judgeDemo, type JudgedRun, type Ready } from './demoRun';
 import { DEMO_CITY } from './demoCity';
 import type { DriverCounts } from './driver';
+import type { InspectorSettings } from './environment';
 import { hostileFiguresOf } from './hostileFigures';
 import { readCases, readNoticedLosses } from './hostileRecord';
 import { FAR_ORDERS, HOSTILE_TEMPER, HOSTILE_TIME_SCALE, hostileEnvironment, LEVEL_1_MS } from './hostileSettings';
@@ -17,14 +19,14 @@ type Log = (line: string) => void;
 const DESK_EVERY_MS = 500;
 
 /** A bad evening on worker and API of its own: drivers vanish, offers lapse, ops work the queue and throw every kill-switch; judged like any run, and by the goals of such an evening. */
-export async function judgeHostile(judges: Judges, options: HostileOptions, log: Log, signal: AbortSignal): Promise<JudgedRun> {
+export async function judgeHostile(settings: InspectorSettings, inspection: Inspection, options: HostileOptions, log: Log, signal: AbortSignal): Promise<JudgedRun> {
   const env = hostileEnvironment(options.env);
   const services = await Promise.all([startWorker(env), startApi(env)]);
   try {
     await Promise.all(services.map((service) => service.ready()));
-    const evening = new Evening(judges.inspection, services.map(({ url }) => url), log);
-    const { figures, problems } = await judgeDemo({ ...judges, check: { ...judges.check, env } }, { ...options, deliveries: options.deliveries - FAR_ORDERS }, log, signal, {
-      temper: HOSTILE_TEMPER, during: (run, working) => evening.play(run, working), judge: (run) => evening.judge(run),
+    const evening = new Evening(inspection, services.map(({ url }) => url), log);
+    const { figures, problems } = await judgeDemo(settings, inspection, { ...options, deliveries: options.deliveries - FAR_ORDERS }, log, signal, {
+      check: { env, bounds: SHARED_MACHINE_BOUNDS }, temper: HOSTILE_TEMPER, during: (run, working) => evening.play(run, working), judge: (run) => evening.judge(run),
     });
     return { figures: { ...figures, timeScale: HOSTILE_TIME_SCALE, level1Seconds: LEVEL_1_MS / 1_000 }, problems };
   } finally {

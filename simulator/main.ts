@@ -9,13 +9,16 @@
  * Exit code: 0 = all ended and every promise was kept (and every goal of a hostile evening), 1 = not so, 2 = wrong arguments or settings.
  */
 import { readOptions, type Options } from './demoOptions';
+import type { CheckerOptions } from './checker/checker';
 import { SHARED_MACHINE_BOUNDS } from './checker/patience';
-import { judgeDemo, type JudgedRun, type Judges, playDemo } from './demoRun';
+import { judgeDemo, type JudgedRun, playDemo } from './demoRun';
 import { type InspectorSettings, readInspectorSettings, readSimulatorSettings } from './environment';
 import { HarmedService } from './harm';
 import { judgeHostile } from './hostileRun';
 import { Inspection } from './inspection';
 import { log, runProgram } from './program';
+
+const CHECK: CheckerOptions = { env: process.env, bounds: SHARED_MACHINE_BOUNDS };
 
 async function main(signal: AbortSignal): Promise<number> {
   const options = readOptions(process.argv.slice(2));
@@ -34,18 +37,17 @@ async function main(signal: AbortSignal): Promise<number> {
 
 function judge(settings: InspectorSettings, inspection: Inspection, options: Options, signal: AbortSignal): Promise<JudgedRun> {
   const { deliveries, hostile, harms } = options;
-  const judges: Judges = { settings, inspection, check: { env: process.env, bounds: SHARED_MACHINE_BOUNDS } };
-  if (hostile && deliveries !== null) return judgeHostile(judges, { ...options, deliveries, env: process.env }, log, signal);
-  return harms.length > 0 ? judgeHarmed(judges, options, signal) : judgeDemo(judges, options, log, signal);
+  if (hostile && deliveries !== null) return judgeHostile(settings, inspection, { ...options, deliveries, env: process.env }, log, signal);
+  return harms.length > 0 ? judgeHarmed(settings, inspection, options, signal) : judgeDemo(settings, inspection, options, log, signal, { check: CHECK });
 }
 
-async function judgeHarmed(judges: Judges, options: Options, signal: AbortSignal): Promise<JudgedRun> {
-  const { inspection, check } = judges;
+async function judgeHarmed(settings: InspectorSettings, inspection: Inspection, options: Options, signal: AbortSignal): Promise<JudgedRun> {
   const service = await HarmedService.start({ harms: options.harms, everyMs: options.harmEveryMs, env: process.env, log });
   const peace = new AbortController();
   try {
     const harming = service.keepHarming(inspection, AbortSignal.any([signal, peace.signal]));
-    const { figures, problems } = await judgeDemo({ ...judges, check: { ...check, faultEndedAt: () => service.harmedUntil } }, options, log, signal, {
+    const { figures, problems } = await judgeDemo(settings, inspection, options, log, signal, {
+      check: { ...CHECK, faultEndedAt: () => service.harmedUntil },
       allEnded: () => {
         peace.abort();
         return harming;

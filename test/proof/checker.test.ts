@@ -44,7 +44,7 @@ afterEach(async () => {
 /** Plays the demo on worker and API of that build, with a look each second. @returns what was found broken */
 async function play(dist?: string): Promise<Broken[]> {
   const env = { ...parts.env, OFFER_EXPIRATION_SECONDS: '5' };
-  const services: ServiceProcess[] = await Promise.all([startWorker(env, dist), startApi(env, dist)]);
+  const services: ServiceProcess[] = await Promise.all([startWorker(env, { dist }), startApi(env, { dist })]);
   const over = new AbortController();
   const watch = await Watch.begin({ env, bounds: BOUNDS }, QUIET);
   try {

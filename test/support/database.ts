@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
-import { connectDatabase, type Database } from '../../activities/adapters/database';
+import { connectPostgres, type Database, type Postgres } from '../../activities/adapters/database';
 
 /** A database of a test file's own, copied from the migrated template. */
 export type FreshDatabase = {
@@ -9,6 +9,8 @@ export type FreshDatabase = {
   /** By the owner of the tables. */
   ownerUrl: string;
   db: Database;
+  /** The same connections, for statements of one's own. */
+  postgres: Postgres;
   /** Ends the connections and drops the database. */
   close: () => Promise<void>;
 };
@@ -22,12 +24,12 @@ export async function freshDatabase({ poolSize = 5, copyOf }: { poolSize?: numbe
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   await copyTemplate(name, copyOf === undefined ? TEMPLATE : new URL(copyOf).pathname.slice(1));
   const url = urlOf('TEST_APP_DATABASE_URL', name);
-  const db = connectDatabase(url, { poolSize, statementTimeoutMs: 5_000, applicationName: 'test' });
+  const postgres = connectPostgres(url, { poolSize, statementTimeoutMs: 5_000, applicationName: 'test' });
   const close = async (): Promise<void> => {
-    await db.$disconnect();
+    await postgres.db.$disconnect();
     await onServer((server) => server.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`));
   };
-  return { url, ownerUrl: urlOf('TEST_DATABASE_URL', name), db, close };
+  return { url, ownerUrl: urlOf('TEST_DATABASE_URL', name), db: postgres.db, postgres, close };
 }
 
 async function copyTemplate(name: string, template: string, triesLeft = 20): Promise<void> {

@@ -74,6 +74,11 @@ export class Rollout {
     await this.moreOrders(orders, 2);
   }
 
+  /** Versions are switched off again: what begins from now on begins on workers without them. */
+  async end(): Promise<void> {
+    await setCurrent(this.deps.next.programs, this.deps.env, 'none');
+  }
+
   async stop(): Promise<void> {
     await Promise.all([this.worker?.stop(), this.nextWorker?.stop()]);
   }
@@ -92,6 +97,7 @@ export class Rollout {
   private async makeCurrent({ programs }: Build): Promise<void> {
     const askedAt = Date.now();
     const { current, before } = await setCurrent(programs, this.deps.env);
+    if (current === null) throw new Error('no build is the current one');
     this.epochs.push({ build: current, askedAt, doneAt: Date.now() });
     this.deps.log(`build ${current} is the current one${before === null ? '' : `, after ${before}`}`);
   }

@@ -25,6 +25,7 @@ import { createFeatureRegistry, logFeatures } from '../activities/featureRegistr
 import { createLiveMap } from '../activities/liveMap';
 import { createNotices } from '../activities/notices';
 import { createMessageHandler } from '../activities/outboxMessages';
+import { type Kick } from '../activities/ports';
 import { createPresence, switchStatesOffAtOnce } from '../activities/presence';
 import { createWake } from '../activities/wake';
 import { readSettings } from '../settings';
@@ -71,7 +72,7 @@ async function main(): Promise<void> {
   logFeatures(features, log);
   const map = createRedisDriverMap(redis, { freshFixMs: settings.ranking.freshFixMs });
   const relayHolder: { relay?: Relay } = {};
-  const kick = (): void => relayHolder.relay?.kick();
+  const kick: Kick = (messages) => relayHolder.relay?.kick(messages);
   const store = createDeliveryStore(postgres);
   const dispatcher = createDispatcher(client, db);
   const availability = createAvailability({ db, map, features, clock, limits: settings.availability, kick });
@@ -79,7 +80,7 @@ async function main(): Promise<void> {
   switchStatesOffAtOnce(features, presence, log);
   const wake = createWake({ ...settings, db, map, store, dispatcher, clock, features });
   const liveMap = createLiveMap({ db, map, clock });
-  const relay = createRelay(db, createMessageHandler({
+  const relay = createRelay(postgres, createMessageHandler({
     dispatcher, emitter: createSocketEmitter(redis), syncDriver: (driverId) => liveMap.syncDriver(driverId),
     letGo: (driverId, correlationId) => availability.letGo(driverId, correlationId), driverFree: (news) => wake.driverFree(news),
     notify: createNotices({ notifiers: createNotifiers({ db, clock, log, settings: settings.notices }), clock, log, maxAgeMs: settings.notices.maxAgeMs }),

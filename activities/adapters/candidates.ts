@@ -2,7 +2,8 @@ import { type Availability, type PendingAvailability } from '../../domain/availa
 import { type ReachedLevel } from '../../domain/escalation';
 import { type VehicleKind } from '../../domain/vehicles';
 import { type CandidateFacts, type CandidateQuery } from '../delivery';
-import { msOf, type Read, sql } from './database';
+import { type Read } from '../ports';
+import { msOf, sql } from './database';
 
 /** How far back refusals and lapses weigh on a driver's rank. */
 const HISTORY_MS = 8 * 3_600_000;

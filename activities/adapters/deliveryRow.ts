@@ -4,7 +4,8 @@ import { type ReachedLevel } from '../../domain/escalation';
 import { type CaseFacts, type CaseReason, type CaseResolution, type CaseState, type HeldReason } from '../../domain/supportCase';
 import { type OfferEnd, type OfferFacts, type OfferKind, type OfferState } from '../../domain/offer';
 import { type AssignmentFacts, type AssignmentState, type AssignmentWay, type DeliveryFacts } from '../../domain/truth';
-import { join, msOf, numberOf, type Read, sql } from './database';
+import { type Read } from '../ports';
+import { join, msOf, numberOf, sql } from './database';
 
 /** Rows as PostgreSQL gives them, and the facts that the domain makes of them. The checks of the schema hold the texts to the unions. */
 

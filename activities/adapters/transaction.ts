@@ -1,5 +1,6 @@
-import { type PoolClient, type QueryConfig, type QueryResultRow } from 'pg';
-import { type Postgres, type Read } from './database';
+import { type PoolClient, type QueryConfig } from 'pg';
+import { type Read, type Statement } from '../ports';
+import { type Postgres } from './database';
 
 /** One transaction on a connection of its own. Statements go out at once, one behind the other, and are answered in their order: those that need not wait for each other's answers cost one round trip together. */
 export type Transaction = {
@@ -33,7 +34,7 @@ export async function inTransaction<T>({ pool, nameOf }: Pick<Postgres, 'pool' |
 
 async function begunAndCommitted<T>(client: PoolClient, nameOf: Postgres['nameOf'], silentMs: number, work: (tx: Transaction) => Promise<T>): Promise<T> {
   const sent: Promise<unknown>[] = [];
-  const send = <R extends QueryResultRow>(text: string, values: readonly unknown[] = []) => {
+  const send = <R extends Record<string, unknown>>(text: string, values: readonly unknown[] = []) => {
     const query: QueryConfig & { query_timeout: number } = { name: nameOf(text), text, values: [...values], query_timeout: silentMs };
     const answered = client.query<R>(query);
     answered.catch(() => undefined); // all are awaited below, where the first to fail is told
@@ -42,7 +43,7 @@ async function begunAndCommitted<T>(client: PoolClient, nameOf: Postgres['nameOf
   };
   const begun = send('BEGIN');
   const result = await work({
-    read: async <R extends QueryResultRow>({ text, values }: { text: string; values: unknown[] }) => {
+    read: async <R extends Record<string, unknown>>({ text, values }: Statement) => {
       const answered = send<R>(text, values);
       await begun; // what is read outside of a transaction is held by no lock
       return (await answered).rows;

@@ -1,7 +1,7 @@
 import { offerWithdrawn } from '../../workflows/contract';
 import type { OrderFlow } from '../orders';
 import { pause, poll } from '../pause';
-import { type ServiceProcess, startWorkerOf } from '../processes';
+import { type ServiceProcess, startWorker } from '../processes';
 import { checkReplay, isDrained, setCurrent } from './commands';
 import type { Epoch } from './judge';
 import { type Build, THIS_BUILD } from './nextBuild';
@@ -84,7 +84,7 @@ export class Rollout {
   }
 
   private async running({ programs }: Build, env: NodeJS.ProcessEnv): Promise<ServiceProcess> {
-    const worker = await startWorkerOf(programs, env);
+    const worker = await startWorker(env, { dist: programs, label: programs === THIS_BUILD.programs ? 'worker' : 'next' });
     try {
       await worker.ready();
       return worker;

@@ -1,7 +1,7 @@
 /** What the database must bear: a backlog after an outage, and a service that was taken over. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
-import { connectDatabase, type Database } from '../../activities/adapters/database';
+import { connectDatabase, type Database, readerOf } from '../../activities/adapters/database';
 import { fixOf } from '../../activities/adapters/positionStream';
 import { takeDue } from '../../activities/adapters/outbox';
 import { createUpkeep } from '../../activities/upkeep';
@@ -24,7 +24,7 @@ describe('the outbox', () => {
     await database.db.$executeRaw`
       INSERT INTO outbox (kind, key, payload, correlation_id, next_at)
       SELECT 'emit', 'key-' || (n / 10), '{"emits": []}', 'test', now() + (n % 30 - 1) * interval '1 second' FROM generate_series(1, 30000) AS n`;
-    expect(await takeDue(db, ['emit', 'syncDriver'], 100)).toHaveLength(100);
+    expect(await takeDue(readerOf(db), ['emit', 'syncDriver'], 100)).toHaveLength(100);
   });
 
   test('forgets all that it may forget, however much, and even where no partition can be made', async () => {

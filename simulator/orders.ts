@@ -75,6 +75,14 @@ export class OrderFlow {
     return this.post(shop.merchantId, { ...this.draw(shop, 0), sellerOrderId: `${this.plan.run}-${name}`, pickup: FAR_DEPOT, readyAt: null });
   }
 
+  /** So many orders at the same moment, beside the plan. */
+  async placeAtOnce(name: string, count: number): Promise<void> {
+    await Promise.all(Array.from({ length: count }, (_, index) => {
+      const shop = this.deps.random.pick(DEMO_SHOPS);
+      return this.post(shop.merchantId, { ...this.draw(shop, 0), sellerOrderId: `${this.plan.run}-${name}-${index + 1}` });
+    }));
+  }
+
   /** For a run that nobody judges. */
   forget(): void {
     this.placed = [];

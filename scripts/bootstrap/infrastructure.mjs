@@ -138,7 +138,7 @@ async function prepareTemporal(supervisor, { hasOwnTemporal, temporalPort, tempo
 }
 
 /** A key or certificate meant for the user's own cluster, set by variables or in Temporal's configuration file, is nothing for the dev server. */
-function withoutUsersTemporal(emptyConfigFile) {
+export function withoutUsersTemporal(emptyConfigFile) {
   writeFileSync(emptyConfigFile, '[profile.default]\n');
   const names = Object.keys(process.env).filter((name) => /^TEMPORAL_(TLS|API_KEY|GRPC_META)/.test(name));
   return { ...Object.fromEntries(names.map((name) => [name, undefined])), TEMPORAL_CONFIG_FILE: emptyConfigFile };

@@ -35,6 +35,8 @@ export class RecordWatch {
     });
     // A server that is killed on purpose takes idle connections with it; the next look gets a new one.
     pool.on('error', () => undefined);
+    // So does one that is in use: the query that waits is told.
+    pool.on('connect', (client) => client.on('error', () => undefined));
     const { rows } = await pool.query<{ now: number }>(`SELECT ${ms('now()')} AS now`);
     return new RecordWatch(pool, cityIds, rows[0]?.now ?? 0);
   }

@@ -17,7 +17,7 @@ export type RolloutOptions = {
   drainSeconds: number;
 };
 
-const SEEN_WITHIN_MS = 30_000;
+const SEEN_WITHIN_MS = 90_000;
 /** Signals that a history is made long by, where the server then suggests to go on as new. */
 const MOST_PINGS = 60;
 const PING_EVERY_MS = 200;

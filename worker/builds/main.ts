@@ -57,6 +57,7 @@ async function run({ command, build, waitMs }: Options, builds: Builds): Promise
       return { code: 0, said: { current, before: await builds.setCurrent(current, waitMs) } };
     }
     case 'drained': {
+      if (build !== undefined && !(await builds.list()).some(({ buildId }) => buildId === build)) return { code: 1, said: { drained: false, why: `no build ${build} is known` } };
       const notDrained = await builds.notDrained(({ buildId, state }) => (build === undefined ? state !== 'current' : buildId === build), waitMs);
       return { code: notDrained.length === 0 ? 0 : 1, said: { drained: notDrained.length === 0, notDrained } };
     }

@@ -70,6 +70,6 @@ export function notBack(before: Sample, after: Sample): string[] {
   return Object.entries(after.values).flatMap(([name, value]) => {
     const [, slack] = BACK_TO.find(([form]) => form.test(name)) ?? [];
     const was = before.values[name] ?? 0;
-    return slack === undefined || value <= was + slack ? [] : [`${name} did not come back after the load: ${value} is left, before it were ${was}`];
+    return slack === undefined || value <= was + slack ? [] : [`${name} did not come back after the load: ${value} are left, of ${was} before it`];
   });
 }

@@ -41,8 +41,10 @@ export type Settings = {
   worker: WorkerSettings;
 };
 
-/** How a worker is tuned. */
-export type WorkerSettings = { healthHost: string; healthPort: number; maxCachedWorkflows: number; workflowTaskSlots: number; localActivitySlots: number; activitySlots: number };
+/** How a worker is tuned. `deploymentName` null: worker versioning is off. */
+export type WorkerSettings = {
+  healthHost: string; healthPort: number; maxCachedWorkflows: number; workflowTaskSlots: number; localActivitySlots: number; activitySlots: number; deploymentName: string | null;
+};
 
 /** What the API needs beside that. */
 export type ApiSettings = Settings & {
@@ -231,6 +233,7 @@ function workerPart(read: Read): WorkerSettings {
     workflowTaskSlots: read(SERVICE.workerWorkflowTaskSlots),
     localActivitySlots: read(SERVICE.workerLocalActivitySlots),
     activitySlots: read(SERVICE.workerActivitySlots),
+    deploymentName: read(SERVICE.workerDeploymentName),
   };
 }
 

@@ -18,12 +18,12 @@ export type Odds = { accept: number; reject: number; breakAfterJob: number; fail
 export const DEMO_ODDS: Odds = { accept: 0.8, reject: 0.12, breakAfterJob: 0.1, failAtDoor: 0.02 };
 
 /**
- * `thinkMs`: how long an offer is looked at. `speed`: how many times faster than in life one rides, waits and rests; the service keeps its own time. `answer`: what they say
- * to an offer, in place of the odds. `vanishing`: who vanishes after accepting; left out: nobody.
+ * `thinkMs`: how long an offer is looked at. `speed`: how many times faster than in life one rides, waits and rests; the service keeps its own time. `clockOffMs`: how far the
+ * device's clock is ahead of ours; below 0 behind. `answer`: what they say to an offer, in place of the odds. `vanishing`: who vanishes after accepting; left out: nobody.
  */
 export type Manner = {
   odds: Odds; vehicle: VehicleKind; isV1: boolean; home: Point; speed: number; thinkMs: { min: number; max: number };
-  rhythm?: Rhythm; answer?: () => OfferAnswer; vanishing?: { fate: () => Fate; awayMs: { min: number; max: number } };
+  rhythm?: Rhythm; clockOffMs?: number; answer?: () => OfferAnswer; vanishing?: { fate: () => Fate; awayMs: { min: number; max: number } };
 };
 
 export type OfferAnswer = 'accept' | 'reject' | 'ignore';
@@ -119,7 +119,7 @@ export class SimulatedDriver {
 
   private async comeOnDuty(): Promise<void> {
     const { client, socket, log, driverId } = this.deps;
-    await client.sendFixes([{ point: this.place, at: Date.now() }]);
+    await client.sendFixes([{ point: this.place, at: this.deviceTime() }]);
     const started = await client.startShift(null);
     if (!started.ok) log(`driver ${driverId} cannot start: ${started.code}`);
     socket.listen((news) => this.hear(news, this.day));
@@ -138,6 +138,16 @@ export class SimulatedDriver {
     const { client } = this.deps;
     if (!(await client.endBreak()).ok) await client.startShift(null);
     this.isResting = false;
+  }
+
+  /** Goes off duty for so long, whatever is in hand, and comes back. @returns false where the service refuses it */
+  async goOffDuty(forMs: number): Promise<boolean> {
+    this.isResting = true;
+    const { ok } = await this.deps.client.goOffline();
+    if (ok) await pause(forMs, this.day);
+    this.isResting = false;
+    if (ok && !this.day.aborted) await this.deps.client.startShift(null);
+    return ok;
   }
 
   /** Gives up a delivery in hand, and stays on duty. @returns whether the service took it */
@@ -327,7 +337,7 @@ export class SimulatedDriver {
   private async step({ deliveryId }: DeliveryView, step: Step): Promise<boolean> {
     const { client, ledger, latencies, driverId } = this.deps;
     const askedAt = Date.now();
-    const answer = await client.step(deliveryId, step, askedAt);
+    const answer = await client.step(deliveryId, step, this.deviceTime());
     latencies.add('step', Date.now() - askedAt);
     // Cancelled, or given to another, while we were riding: what the delivery is now says what to do.
     if (!answer.ok) return true;
@@ -390,8 +400,12 @@ export class SimulatedDriver {
   /** The phone shows the speed as in life: the service believes in none that no courier can have. */
   private fix(): Fix {
     const { ride } = this;
-    const fix = { point: this.placeNow(), at: Date.now() };
+    const fix = { point: this.placeNow(), at: this.deviceTime() };
     return ride ? { ...fix, headingDegrees: headingOf(ride), speedMps: METERS_PER_SECOND[this.manner.vehicle] } : fix;
+  }
+
+  private deviceTime(): number {
+    return Date.now() + (this.manner.clockOffMs ?? 0);
   }
 
   // ---- bearing with the service -----------------------------------------------------------------------------------------------

@@ -34,11 +34,16 @@ export class Ledger {
 
 /** What was acknowledged but is not in the record, or not so: a sentence each. Empty = every promise was kept. */
 export function lostAcknowledgements(acknowledged: readonly Acknowledged[], record: readonly RecordedDelivery[]): string[] {
+  return lostAmong(acknowledged, record).map(({ promise: { kind, deliveryId }, problem }) => `${kind} of delivery ${deliveryId}: ${problem}`);
+}
+
+/** The same, with the promise itself. */
+export function lostAmong(acknowledged: readonly Acknowledged[], record: readonly RecordedDelivery[]): { promise: Acknowledged; problem: string }[] {
   const byId = new Map(record.map((delivery) => [delivery.deliveryId, delivery]));
-  return acknowledged.flatMap((each) => {
-    const delivery = byId.get(each.deliveryId);
-    const problem = delivery ? whatIsLost(each, delivery) : 'the delivery is not in the record';
-    return problem === null ? [] : [`${each.kind} of delivery ${each.deliveryId}: ${problem}`];
+  return acknowledged.flatMap((promise) => {
+    const delivery = byId.get(promise.deliveryId);
+    const problem = delivery ? whatIsLost(promise, delivery) : 'the delivery is not in the record';
+    return problem === null ? [] : [{ promise, problem }];
   });
 }
 

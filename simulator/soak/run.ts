@@ -25,7 +25,7 @@ const BACK_WITHIN_MS = 20_000;
 
 /** Worker and API of their own, the city at work on them for so long, and all of it looked at meanwhile. */
 export async function soak(settings: InspectorSettings, options: SoakOptions, env: NodeJS.ProcessEnv, log: Log, signal: AbortSignal): Promise<Soaked> {
-  const start = [soakEnvironment(env), ['--require', COLLECTOR], options.programs] as const;
+  const start = [soakEnvironment(env), { nodeOptions: ['--require', COLLECTOR], dist: options.programs }] as const;
   const [worker, api] = await Promise.all([startWorker(...start), startApi(...start)]);
   try {
     await Promise.all([worker.ready(), api.ready()]);

@@ -9,12 +9,13 @@ import { DeterminismViolationError } from '@temporalio/workflow';
 import { DELIVERY_STATUSES, isClosed } from '../../domain/delivery';
 import { WORKFLOWS } from '../../workflows/contract';
 import { workflowsUnderTest } from '../support/workflowsUnderTest';
-import { type HistoryFile, historyFiles, payloadsOf, readHistory, readText } from './historyFiles';
-import type { RecordedHistory } from './historyJson';
+import { type HistoryFile, historyFiles, readHistory, readText } from '../../worker/replayCheck/histories';
+import type { RecordedHistory } from '../../worker/replayCheck/historyJson';
+import { FOLDER, payloadsOf } from './historyFiles';
 import { replay } from './replay';
 import { SCENARIOS } from './scenarios';
 
-const FILES = historyFiles();
+const FILES = historyFiles(FOLDER);
 const nameOf = ({ workflow, release, scenario }: HistoryFile): string => `${workflow}/${release}-${scenario}`;
 const recorded = (files: readonly HistoryFile[]): { name: string; history: RecordedHistory }[] => files.map((file) => ({ name: nameOf(file), history: readHistory(file) }));
 const deliveries = FILES.filter(({ workflow }) => workflow === WORKFLOWS.delivery);

@@ -1,30 +1,11 @@
-/** Recorded histories: `histories/<workflow>/<release>-<scenario>.json`, one event a line. */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+/** Where recorded histories are kept, and what may stand in them. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { History } from '@temporalio/common/lib/proto-utils';
-import { type RecordedHistory, toRecorded } from './historyJson';
+import type { HistoryFile } from '../../worker/replayCheck/histories';
+import { type RecordedHistory, toRecorded } from '../../worker/replayCheck/historyJson';
 
-export type HistoryFile = { workflow: string; release: string; scenario: string; path: string };
-
-const FOLDER = join(__dirname, 'histories');
-const NAME = /^(?<release>\d+\.\d+\.\d+)-(?<scenario>[a-z0-9-]+)\.json$/;
-
-/** @throws Error where a file is not named as it must be */
-export function historyFiles(): HistoryFile[] {
-  return readdirSync(FOLDER).flatMap((workflow) => readdirSync(join(FOLDER, workflow)).map((name) => {
-    const { release, scenario } = NAME.exec(name)?.groups ?? {};
-    if (release === undefined || scenario === undefined) throw new Error(`${workflow}/${name} is not named <release>-<scenario>.json`);
-    return { workflow, release, scenario, path: join(FOLDER, workflow, name) };
-  }));
-}
-
-export function readText({ path }: HistoryFile): string {
-  return readFileSync(path, 'utf8');
-}
-
-export function readHistory(file: HistoryFile): RecordedHistory {
-  return JSON.parse(readText(file)) as RecordedHistory;
-}
+export const FOLDER = join(__dirname, 'histories');
 
 /** A history as it may be kept: without who ran it and where. */
 export function recordable(history: History): RecordedHistory {

@@ -6,8 +6,8 @@ const delivered: RecordedDelivery = {
   deliveryId: 'd1', merchantId: 'm1', sellerOrderId: 'order-1', cityId: 'city', status: 'DELIVERED', reasonCode: null, driverId: 'b', createdAt: 0, readyAt: 0, searchAt: 0,
   assignedAt: 5, closedAt: 9, moves: [],
   offers: [
-    { offerId: 'o1', driverId: 'a', state: 'REJECTED', round: 0, createdAt: 1, expiresAt: 30, endedAt: 2, endReason: 'TOO_FAR' },
-    { offerId: 'o2', driverId: 'b', state: 'ACCEPTED', round: 0, createdAt: 3, expiresAt: 33, endedAt: 5, endReason: 'ACCEPTED' },
+    { offerId: 'o1', driverId: 'a', kind: 'SINGLE', state: 'REJECTED', round: 0, createdAt: 1, expiresAt: 30, endedAt: 2, endReason: 'TOO_FAR' },
+    { offerId: 'o2', driverId: 'b', kind: 'SINGLE', state: 'ACCEPTED', round: 0, createdAt: 3, expiresAt: 33, endedAt: 5, endReason: 'ACCEPTED' },
   ],
   assignments: [
     { assignmentId: 's1', driverId: 'b', offerId: 'o2', way: 'OFFER', state: 'COMPLETED', startedAt: 5, atPickupAt: 6, pickedUpAt: 7, atDropoffAt: 8, endedAt: 9 },

@@ -19,10 +19,10 @@ const TEMPLATE = 'driver_service_template';
 /** PostgreSQL's `object_in_use`: another file copies the template just now. */
 const IN_USE = '55006';
 
-/** Made in a fraction of a second; `poolSize` is that of `db`. */
-export async function freshDatabase({ poolSize = 5 }: { poolSize?: number } = {}): Promise<FreshDatabase> {
+/** Made in a fraction of a second; `poolSize` is that of `db`. `copyOf`: another one's url, to which nobody may be connected; left out: an empty one. */
+export async function freshDatabase({ poolSize = 5, copyOf }: { poolSize?: number; copyOf?: string } = {}): Promise<FreshDatabase> {
   const name = `test_${randomUUID().replaceAll('-', '')}`;
-  await copyTemplate(name);
+  await copyTemplate(name, copyOf === undefined ? TEMPLATE : new URL(copyOf).pathname.slice(1));
   const url = urlOf('TEST_APP_DATABASE_URL', name);
   const postgres = connectPostgres(url, { poolSize, statementTimeoutMs: 5_000, applicationName: 'test' });
   const close = async (): Promise<void> => {
@@ -32,13 +32,13 @@ export async function freshDatabase({ poolSize = 5 }: { poolSize?: number } = {}
   return { url, ownerUrl: urlOf('TEST_DATABASE_URL', name), db: postgres.db, postgres, close };
 }
 
-async function copyTemplate(name: string, triesLeft = 20): Promise<void> {
+async function copyTemplate(name: string, template: string, triesLeft = 20): Promise<void> {
   try {
-    await onServer((server) => server.query(`CREATE DATABASE ${name} TEMPLATE ${TEMPLATE}`));
+    await onServer((server) => server.query(`CREATE DATABASE ${name} TEMPLATE ${template}`));
   } catch (error) {
     if (triesLeft === 0 || !isInUse(error)) throw error;
     await new Promise((resolve) => setTimeout(resolve, 100));
-    await copyTemplate(name, triesLeft - 1);
+    await copyTemplate(name, template, triesLeft - 1);
   }
 }
 

@@ -105,6 +105,11 @@ export class LiveSystem {
     return this.running[name].kill();
   }
 
+  /** As in production: what was begun is finished. The parts below go on. */
+  async stop(): Promise<void> {
+    await Promise.all([this.running.worker.stop(), this.running.api.stop()]);
+  }
+
   /** Resolves when it is ready again. */
   async startAgain(name: 'worker' | 'api'): Promise<void> {
     const again = await (name === 'worker' ? startWorker : startApi)(this.parts.env);
@@ -141,7 +146,7 @@ export class LiveSystem {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.running.worker.stop(), this.running.api.stop()]);
+    await this.stop();
     await this.parts.close();
   }
 }

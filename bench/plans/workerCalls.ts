@@ -6,6 +6,7 @@ import { readFeatureRows } from '../../activities/adapters/featureRows';
 import { createOpenRowsStore } from '../../activities/adapters/openRowsStore';
 import { enqueue, markSent, outboxBacklog, pruneSent, putBack, takeDue, whatIsDue } from '../../activities/adapters/outbox';
 import { PositionArchive } from '../../activities/adapters/positionArchive';
+import { pruneFixes } from '../../activities/adapters/positionRows';
 import { createUnassignedRows } from '../../activities/adapters/unassignedRows';
 import { createWebPushNotifier } from '../../activities/adapters/webPushNotifier';
 import { pruneHealth, readLatestHealth } from '../../activities/adapters/zoneHealthRows';
@@ -101,7 +102,7 @@ export function sweepCalls(site: Site, draw: Draw): Call[] {
     running: { list: async function* () { for (let count = 0; count < 1_000; count += 1) { const { merchantId, sellerOrderId } = draw.one('closed'); yield deliveryWorkflowId(merchantId, sellerOrderId); } }, stuck: async () => [], end: async () => {}, isRunning: async () => true },
   });
   const escalation = createEscalationCheck({ rows: createUnassignedRows(db), features, switchedAt: () => 0, lookAgain: async () => {}, clock, limits: settings.escalation, heartbeat: nothing, onReport: nothing });
-  const upkeep = createUpkeep({ ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months), pruneSent: (olderThanMs) => pruneSent(db, olderThanMs), pruneHealth: (olderThanMs) => pruneHealth(db, olderThanMs), clock });
+  const upkeep = createUpkeep({ ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months), pruneSent: (olderThanMs) => pruneSent(db, olderThanMs), pruneHealth: (olderThanMs) => pruneHealth(db, olderThanMs), pruneFixes: (olderThanMs) => pruneFixes(db, olderThanMs), fixesKeptMs: settings.fixesKeptMs, clock });
   return some([
     callAfter('sweep of presence', () => hearDrivers(world), () => presence.sweepPresence()),
     callAfter('sweep of lost drivers', async () => { await syncDrivers(world, 'but for a few'); await hearDrivers(world); }, () => lost.sweepLostDrivers()),

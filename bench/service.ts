@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ServiceProcess, startApi, type StartOptions, startWorker } from '../simulator/processes';
 
@@ -13,12 +14,11 @@ export function benchEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 }
 
 /**
- * Worker and API, compiled, ready. @param profileDir where node leaves a CPU profile of each thread when they end, in a folder a process; null: none
+ * Worker and API, compiled, ready. @param profileDir where each leaves a folder when it ends: a CPU profile of each thread, and how often it sent which statement; null: none
  * @throws Error where one does not get ready
  */
 export async function startService(env: NodeJS.ProcessEnv, profileDir: string | null): Promise<Service> {
-  const profiled = (name: string): StartOptions => ({ nodeOptions: profileDir === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${join(profileDir, name)}`] });
-  const [worker, api] = await Promise.all([startWorker(env, profiled('worker')), startApi(env, profiled('api'))]);
+  const [worker, api] = await Promise.all([startWorker(...profiled(env, profileDir, 'worker')), startApi(...profiled(env, profileDir, 'api'))]);
   const service = { worker, api };
   try {
     await Promise.all([worker.ready(), api.ready()]);
@@ -27,6 +27,18 @@ export async function startService(env: NodeJS.ProcessEnv, profileDir: string | 
     await stopService(service);
     throw error;
   }
+}
+
+/** The environment, and how node is started. */
+function profiled(env: NodeJS.ProcessEnv, profileDir: string | null, name: string): [NodeJS.ProcessEnv, StartOptions] {
+  if (profileDir === null) return [env, {}];
+  const dir = join(profileDir, name);
+  mkdirSync(dir, { recursive: true });
+  return [{ ...env, STATEMENTS_FILE: statementsFile(profileDir, name) }, { nodeOptions: ['--cpu-prof', `--cpu-prof-dir=${dir}`, '--require', join(__dirname, 'statements/main.js')] }];
+}
+
+function statementsFile(profileDir: string, name: string): string {
+  return join(profileDir, name, 'statements.json');
 }
 
 export async function stopService({ worker, api }: Service): Promise<void> {

@@ -39,6 +39,7 @@ export const SERVICE_VARIABLES = {
 
   positionFreshSeconds: whole('POSITION_FRESH_SECONDS', 60, { min: 5, max: 3_600 }, 'an AVAILABLE driver silent for longer is off the map'),
   positionOfflineMinutes: whole('POSITION_OFFLINE_MINUTES', 10, MINUTES_OF_A_DAY, 'an AVAILABLE driver silent for longer goes OFFLINE'),
+  positionHistoryDays: whole('POSITION_HISTORY_DAYS', 30, { min: 1, max: 3_650 }, 'how long it is kept where drivers were'),
   breakMinMinutes: whole('BREAK_MIN_DURATION_MINUTES', 5, MINUTES_OF_A_DAY, 'the shortest break'),
   breakMaxMinutes: whole('BREAK_MAX_DURATION_MINUTES', 120, MINUTES_OF_A_DAY, 'the longest break'),
   pauseMaxMinutes: whole('PAUSE_MAX_DURATION_MINUTES', 480, MINUTES_OF_A_DAY, 'the longest pause of set length'),
@@ -86,6 +87,7 @@ export const SERVICE_VARIABLES = {
   workerWorkflowTaskSlots: whole('WORKER_WORKFLOW_TASK_SLOTS', 40, { min: 2, max: 10_000 }, 'workflow tasks that a worker runs at once'),
   workerLocalActivitySlots: whole('WORKER_LOCAL_ACTIVITY_SLOTS', 40, SLOTS, 'local activities (transactions) that a worker runs at once'),
   workerActivitySlots: whole('WORKER_ACTIVITY_SLOTS', 20, SLOTS, 'other activities that a worker runs at once'),
+  workerDeploymentName: optionalText('WORKER_DEPLOYMENT_NAME', { pattern: /^[a-z][a-z0-9-]{0,62}$/, allowed: 'up to 63 lower case letters, digits and hyphens, a letter first', isSecret: false }, 'switches worker versioning on, under this name: a run stays on the build that began it (docs/upgrading.md); unset: off'),
 };
 
 /** What the API reads beside them. */

@@ -41,17 +41,18 @@ export class OrderFlow {
   placed: PlacedOrder[] = [];
   placedCount = 0;
   private hurrying = new AbortController();
+  private isClosed = false;
 
   constructor(private readonly deps: OrderDeps, private readonly plan: OrderPlan) {}
 
-  /** Places orders at the set rate until all are placed or the signal comes; the cancels that belong to them included. */
+  /** Places orders at the set rate until all are placed, the shops close, or the signal comes; the cancels that belong to them included. */
   async run(signal: AbortSignal): Promise<void> {
     const under: Promise<void>[] = [];
     for (let number = 0; this.plan.count === null || number < this.plan.count; number++) {
       // Waiting times between independent customers are exponential; three times the mean is long enough.
       const waitMs = Math.min(3, -Math.log(1 - this.deps.random.next())) * this.plan.everyMs;
       if (number > 0) await pause(waitMs, AbortSignal.any([signal, this.hurrying.signal]));
-      if (signal.aborted) break;
+      if (signal.aborted || this.isClosed) break;
       this.hurrying = new AbortController();
       const placing = this.place(number);
       const isCancelled = this.deps.random.chance(this.plan.cancelOdds);
@@ -66,6 +67,12 @@ export class OrderFlow {
   /** The next order of the plan comes now. */
   hurry(): void {
     this.hurrying.abort();
+  }
+
+  /** The shops close: no further order of the plan comes. */
+  close(): void {
+    this.isClosed = true;
+    this.hurry();
   }
 
   /** One more order, beside the plan: from a depot so far out of town that no search reaches it. */

@@ -1,5 +1,4 @@
 /** The worker process: runs workflows and activities, relays the outbox, archives positions. Composition only. */
-import { join } from 'node:path';
 import { Client } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import Redis from 'ioredis';
@@ -34,6 +33,7 @@ import { readTemporalSettings } from '../settings/temporal';
 import { ATTEMPT_MS, TASK_QUEUE } from '../workflows/contract';
 import { beginAttempt } from './attempts';
 import { observeAudit } from './auditMetrics';
+import { BUNDLE_PATH, deploymentOf } from './deployment';
 import { startHealthServer } from './health';
 import { observeOutbox } from './metrics';
 import { ensureSchedules } from './schedules';
@@ -99,7 +99,8 @@ async function main(): Promise<void> {
   const sweeps = createSweeps({ db, map, client, dispatcher, features, presence, clock, settings, log, kick });
   const create = (): Promise<Worker> => Worker.create({
     connection, namespace: temporal.namespace, taskQueue: TASK_QUEUE,
-    workflowBundle: { codePath: join(__dirname, '../workflow-bundle.js') },
+    workflowBundle: { codePath: BUNDLE_PATH },
+    ...deploymentOf(settings.worker, log),
     activities: {
       ...createDeliveryActivities({ store, map, features, clock, newId, limits: settings, travel: settings.travel, timeScale: settings.timeScale, kick, beginAttempt }),
       endTimedState: (end: Parameters<typeof availability.endTimedState>[0]) => availability.endTimedState(end), ...sweeps,

@@ -56,6 +56,14 @@ export async function takeDue(read: Read, kinds: readonly Message['kind'][], lim
   return taken.map((each) => ({ ...each, id: BigInt(each.id) })).sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
+/** Something is due of this kind; of notices, to this addressee. */
+export type Due = { kind: Message['kind']; to: NoticeAddressee['kind'] | null };
+
+/** What kinds of messages are due, for the poll: it takes nothing. */
+export function whatIsDue(read: Read): Promise<Due[]> {
+  return read<Due>(sql`SELECT DISTINCT kind, payload #>> '{notice,to,kind}' AS "to" FROM outbox WHERE sent_at IS NULL AND next_at <= now() + ${ROUNDING}`);
+}
+
 export async function markSent(read: Read, ids: readonly bigint[]): Promise<void> {
   if (ids.length === 0) return;
   await read(sql`UPDATE outbox SET sent_at = now(), last_error = NULL WHERE id = ANY(${ids.map(String)}::bigint[])`);

@@ -2,6 +2,7 @@ import type { Read } from '../../activities/ports';
 import { Prisma, type PrismaClient } from '../../prisma/client/client';
 import type { Caller } from '../caller';
 import { deliveriesOf, deliveryIsOf } from './scope';
+import { leastIdSince } from './timedIds';
 
 export type DeliveryFilters = {
   status?: string; cityId?: string; driverId?: string; merchantId?: string; sellerOrderId?: string;
@@ -28,15 +29,9 @@ export function listDeliveries(db: PrismaClient, caller: Caller, filters: Delive
   return db.delivery.findMany({ where, select: SUMMARY, orderBy: { id: 'desc' }, take: page.limit + 1 });
 }
 
-/** Ids are UUIDs of version 7, made within the hour of the row: so the index by id bounds the search. */
+/** The index by id bounds the search. */
 function createdSince(since: number): Prisma.DeliveryWhereInput {
-  return { createdAt: { gte: new Date(since) }, id: { gte: firstIdAt(since - 3_600_000) } };
-}
-
-/** The least UUID of version 7 of an instant. */
-function firstIdAt(at: number): string {
-  const hex = Math.max(0, Math.floor(at)).toString(16).padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-7000-8000-000000000000`;
+  return { createdAt: { gte: new Date(since) }, id: { gte: leastIdSince(since) } };
 }
 
 /** The columns have the names of the fields, as the schema has them in snake case. */

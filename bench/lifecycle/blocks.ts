@@ -41,10 +41,10 @@ export async function runBlock(side: Side, { atOnce, warmUpMs, countedMs, onEdge
       ended += 1;
     }
   };
-  const running = Array.from({ length: atOnce }, () => keepDelivering().catch((error: unknown) => {
+  const running = Promise.allSettled(Array.from({ length: atOnce }, () => keepDelivering().catch((error: unknown) => {
     over.abort();
     throw error;
-  }));
+  })));
   await pause(warmUpMs, either);
   await onEdge('begin');
   const [from, endedBefore] = [performance.now(), ended];
@@ -52,7 +52,7 @@ export async function runBlock(side: Side, { atOnce, warmUpMs, countedMs, onEdge
   const [seconds, done] = [(performance.now() - from) / 1_000, ended - endedBefore];
   await onEdge('end');
   over.abort();
-  const failed = (await Promise.allSettled(running)).find((result) => result.status === 'rejected');
+  const failed = (await running).find((result) => result.status === 'rejected');
   if (failed) throw failed.reason;
   return { done, begun, seconds, perSecond: done / seconds };
 }

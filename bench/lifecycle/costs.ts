@@ -77,3 +77,12 @@ export function costsADelivery({ deliveries, seconds, cpu, database }: Costs): C
 function inMs(seconds: number | null, each: (total: number) => number | null): number | null {
   return seconds === null ? null : each(seconds * 1_000);
 }
+
+/**
+ * CPU of a bare delivery by CPU of one of ours: what the ratio of the rates comes to where the CPU is what limits both. Other programs on the machine change it little. Of the
+ * bare blocks only what serves the bare workflow counts, not what our processes use while they wait. null where it could not be read.
+ */
+export function cpuRatioOf(ours: CostsADelivery, bare: CostsADelivery): number | null {
+  const serving = [bare.cpuMs.floor, bare.cpuMs.load, bare.cpuMs.temporal].reduce(added, 0);
+  return serving === null || ours.cpuMs.all === null || ours.cpuMs.all === 0 ? null : serving / ours.cpuMs.all;
+}

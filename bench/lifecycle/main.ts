@@ -22,7 +22,7 @@ import { machine, serverVersions, type Versions } from '../machine';
 import { DatabaseWindow } from '../postgres';
 import { benchEnvironment, startService, stopService } from '../service';
 import { type Block, runBlock } from './blocks';
-import { CostMeter, type CostsADelivery, costsADelivery, pidsOf } from './costs';
+import { CostMeter, type CostsADelivery, costsADelivery, cpuRatioOf, pidsOf } from './costs';
 import { bareSide, type KnownSide, ourSide } from './sides';
 import { LEAST_RATIO, type Pair, problemsOf, ratiosOf } from './verdict';
 
@@ -112,7 +112,7 @@ async function conclude({ sides, deliveryIds, meter, window, client }: Run, pair
   log(table(costs));
   for (const problem of problems) log(`broken: ${problem}`);
   process.stdout.write(`${JSON.stringify({
-    ours: rounded(ratios.ours), bare: rounded(ratios.bare), ratio: rounded(ratios.ratio), events: totalOf(events.ours), workflowTasks: events.ours.workflowTaskCompleted ?? 0, atOnce: options.atOnce,
+    ours: rounded(ratios.ours), bare: rounded(ratios.bare), ratio: rounded(ratios.ratio), cpuRatio: rounded(cpuRatioOf(costs.ours, costs.bare)), events: totalOf(events.ours), workflowTasks: events.ours.workflowTaskCompleted ?? 0, atOnce: options.atOnce,
     pairRatios: { median: rounded(median), min: rounded(min), max: rounded(max) }, pairs: pairs.map((pair) => [rounded(pair.ours), rounded(pair.bare)]), secondsABlock: options.countedMs / 1_000, counted: { ours: meter.of('ours').deliveries, bare: meter.of('bare').deliveries }, begun: deliveryIds.length, delivered, retries: client.retries,
     costs, eventsByKind: events, problems, ...machine(), ...versions,
   })}\n`);

@@ -44,6 +44,15 @@ export class LoadDriver {
     await this.send('POST', `/v2/drivers/${this.driverId}/availability/shift/start`, { shiftEndsAt: null });
   }
 
+  async goOffline(): Promise<void> {
+    await this.send('POST', `/v2/drivers/${this.driverId}/availability`, { availability: 'OFFLINE' });
+  }
+
+  /** Gives a delivery up before its pickup, and stays on duty. */
+  async leave(deliveryId: string): Promise<void> {
+    await this.send('POST', `/v2/deliveries/${deliveryId}/leave`, { reason: 'TOO_FAR' });
+  }
+
   async accept(offerId: string): Promise<void> {
     await this.send('POST', `/v2/offers/${offerId}/accept`, {});
   }

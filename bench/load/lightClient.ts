@@ -20,7 +20,7 @@ const FIRST_WAIT_MS = 100;
 
 /**
  * A client that costs next to nothing, as its CPU is charged to whom it measures: connections are kept, and nothing is checked. The simulator's own, by fetch and
- * openapi-fetch, takes some three times as much.
+ * openapi-fetch, takes five times as much.
  */
 export class LightClient {
   retries = 0;

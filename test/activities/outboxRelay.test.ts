@@ -1,5 +1,6 @@
 /** What a transaction put into the outbox reaches the world: at once, at least once, in order, whoever dies on the way. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { Client } from 'pg';
 import { readerOf } from '../../activities/adapters/database';
 import { enqueue, markSent, outboxBacklog, putBack, takeDue } from '../../activities/adapters/outbox';
 import { createRelay, type Relay } from '../../activities/adapters/relay';
@@ -9,7 +10,7 @@ import { freshDatabase, type FreshDatabase } from '../support/database';
 import { eventually } from '../support/eventually';
 
 let database: FreshDatabase;
-const relays: Relay[] = [];
+const relays: Pick<Relay, 'stop'>[] = [];
 /** What ends each sending that a test holds up. */
 const held: (() => void)[] = [];
 beforeAll(async () => { database = await freshDatabase({ poolSize: 10 }); });
@@ -171,7 +172,21 @@ describe('a failure', () => {
   });
 
   test('of the database is waited out by the poll', async () => {
-    let isAway = true;
+    const { relay: own, heard, warnings } = relay();
+    await put('key', told('a'));
+    const owner = new Client({ connectionString: database.ownerUrl });
+    await owner.connect();
+    await owner.query('ALTER TABLE outbox RENAME TO hidden');
+    own.start();
+    await eventually('the poll fails', async () => warnings.length > 1);
+    await owner.query('ALTER TABLE hidden RENAME TO outbox');
+    await owner.end();
+    await allSent();
+    expect(heard).toEqual(['a']);
+  });
+
+  test('of the database while messages are taken costs nothing but the next kick', async () => {
+    let [isAway, warned] = [true, 0];
     const heard: string[] = [];
     const own = new OutboxRelay({
       takeDue: async (limit) => {
@@ -179,11 +194,12 @@ describe('a failure', () => {
         return takeDue(readerOf(database.db), EMITS, limit);
       },
       markSent: (ids) => markSent(readerOf(database.db), ids), putBack: (message, error) => putBack(database.db, message, error),
-    }, async (message) => void heard.push(nameOf(message)), { warn: () => {} });
+    }, async (message) => void heard.push(nameOf(message)), { warn: () => void (warned += 1) });
     await put('key', told('a'));
-    own.start();
     own.kick();
+    await eventually('it fails', async () => warned > 0);
     isAway = false;
+    own.kick();
     await allSent();
     expect(heard).toEqual(['a']);
     await own.stop();

@@ -1,0 +1,47 @@
+/**
+ * The floor of bench:positions: what Express and Redis alone can do. Takes the same pings under the same addresses as the service, parses them, keeps them by one
+ * pipeline without a look at what is in them or who sends them, and answers the same.
+ */
+import express, { type Request, type Response } from 'express';
+import { Redis } from 'ioredis';
+
+type SentFix = Record<string, unknown> & { lat: number; lng: number };
+
+const [redisUrl = ''] = process.argv.slice(2);
+const redis = new Redis(redisUrl, { enableAutoPipelining: true });
+
+/** The live place, who was heard of when, and each fix as history: what the service keeps, too. */
+async function keep(driverId: string, fixes: readonly SentFix[]): Promise<void> {
+  const last = fixes.at(-1);
+  if (!last) return;
+  const now = Date.now();
+  const pipeline = redis.pipeline()
+    .geoadd('bare:drivers', last.lng, last.lat, driverId)
+    .hset(`bare:driver:${driverId}`, 'lat', last.lat, 'lng', last.lng, 'at', String(last.at ?? last.timestamp), 'seen', now)
+    .zadd('bare:seen', now, driverId);
+  for (const fix of fixes) pipeline.xadd('bare:positions', 'MAXLEN', '~', 200_000, '*', 'driver', driverId, 'fix', JSON.stringify(fix));
+  await pipeline.exec();
+}
+
+async function answer(request: Request<{ id: string }, unknown, SentFix & { fixes?: SentFix[] }>, response: Response): Promise<void> {
+  const fixes = request.body.fixes ?? [request.body];
+  await keep(request.params.id, fixes);
+  response.json({ recorded: fixes.length });
+}
+
+const app = express().use(express.json());
+app.post('/drivers/:id/location', answer);
+app.post('/v2/drivers/:id/location', answer);
+
+const server = app.listen(0, '127.0.0.1', () => {
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const say = (): void => {
+    const { user, system } = process.cpuUsage();
+    process.send?.({ port, cpuSeconds: (user + system) / 1e6 });
+  };
+  process.on('message', say);
+  say();
+});
+// The parent is gone: nobody asks any more.
+process.once('disconnect', () => process.exit(0));

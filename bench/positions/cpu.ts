@@ -1,0 +1,37 @@
+import { Redis } from 'ioredis';
+import type { Side } from './figures';
+
+/** CPU seconds used since the start of each process. */
+export type CpuReading = { ours: number; bare: number; redis: number };
+
+export type CpuMeter = {
+  read(): Promise<CpuReading>;
+  /** What the server of this side and Redis used between two readings, in seconds. */
+  since(before: CpuReading, after: CpuReading, side: Side): { server: number; redis: number };
+  close(): void;
+};
+
+/** By the words of the processes themselves: /metrics of the API, INFO of Redis. */
+export function openCpuMeter({ apiUrl, redisUrl, bareCpuSeconds }: { apiUrl: string; redisUrl: string; bareCpuSeconds: () => Promise<number> }): CpuMeter {
+  const redis = new Redis(redisUrl);
+  return {
+    read: async () => ({ ours: await apiCpuSeconds(apiUrl), bare: await bareCpuSeconds(), redis: redisCpuSeconds(await redis.info('cpu')) }),
+    since: (before, after, side) => ({ server: after[side] - before[side], redis: after.redis - before.redis }),
+    close: () => redis.disconnect(),
+  };
+}
+
+async function apiCpuSeconds(apiUrl: string): Promise<number> {
+  const text = await (await fetch(`${apiUrl}/metrics`)).text();
+  return numberIn(text, /^process_cpu_seconds_total ([\d.e+-]+)$/m);
+}
+
+function redisCpuSeconds(info: string): number {
+  return numberIn(info, /^used_cpu_sys:([\d.]+)/m) + numberIn(info, /^used_cpu_user:([\d.]+)/m);
+}
+
+function numberIn(text: string, pattern: RegExp): number {
+  const [, found] = pattern.exec(text) ?? [];
+  if (found === undefined) throw new Error(`a process does not say how much CPU it used: ${pattern.source} is not in its answer`);
+  return Number(found);
+}

@@ -1,0 +1,53 @@
+import type { LoadKind } from '../protocol';
+
+/** A driver of the bench on the road; `at` is the instant of their last fix by their device's clock, epoch ms. */
+export type Rider = { driverId: string; token: string; lat: number; lng: number; heading: number; at: number };
+
+const SPEED_MPS = 8;
+const METERS_PER_DEGREE = 111_195;
+const MOST_TURN = 20;
+/** What a phone keeps while it has no network: so many fixes in one batch. */
+export const FIXES_A_BATCH = 20;
+
+/** Drivers around a place, each with a course of their own. */
+export function fleetOf(drivers: readonly { driverId: string; token: string }[], center: { lat: number; lng: number }): Rider[] {
+  return drivers.map((driver, index) => ({ ...driver, lat: center.lat + (index % 25) * 0.002, lng: center.lng + Math.floor(index / 25) * 0.003, heading: (index * 37) % 360, at: Date.now() - 1_000 }));
+}
+
+/** Where this driver's pings of this kind go. */
+export function pathOf({ driverId }: Rider, kind: LoadKind): string {
+  return kind === 'v1' ? `/drivers/${driverId}/location` : `/v2/drivers/${driverId}/location`;
+}
+
+/** The next ping, as the app would send it now. The driver rides on: device times rise, places follow from course and speed. */
+export function nextBody(rider: Rider, kind: LoadKind, now: number): string {
+  switch (kind) {
+    case 'v1':
+      rideTo(rider, Math.max(now, rider.at + 1));
+      return `{"lat":${rider.lat.toFixed(6)},"lng":${rider.lng.toFixed(6)},"timestamp":"${new Date(rider.at).toISOString()}"}`;
+    case 'single':
+      rideTo(rider, Math.max(now, rider.at + 1));
+      return fixOf(rider);
+    case 'batch': {
+      const stepMs = Math.max(1, Math.floor((now - rider.at) / FIXES_A_BATCH));
+      const fixes = Array.from({ length: FIXES_A_BATCH }, () => {
+        rideTo(rider, rider.at + stepMs);
+        return fixOf(rider);
+      });
+      return `{"fixes":[${fixes.join()}]}`;
+    }
+  }
+}
+
+function fixOf({ lat, lng, at, heading }: Rider): string {
+  return `{"lat":${lat.toFixed(6)},"lng":${lng.toFixed(6)},"at":"${new Date(at).toISOString()}","accuracyMeters":8.5,"speedMps":${SPEED_MPS},"headingDegrees":${heading.toFixed(1)}}`;
+}
+
+function rideTo(rider: Rider, at: number): void {
+  const degrees = (SPEED_MPS * (at - rider.at)) / 1_000 / METERS_PER_DEGREE;
+  const course = (rider.heading * Math.PI) / 180;
+  rider.lat += degrees * Math.cos(course);
+  rider.lng += degrees * Math.sin(course);
+  rider.heading = (rider.heading + MOST_TURN * (Math.random() - 0.5) + 360) % 360;
+  rider.at = at;
+}

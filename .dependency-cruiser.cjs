@@ -1,6 +1,6 @@
 // The direction of imports (docs/adr, README): domain <- workflows, activities, api; main files alone put the parts together.
 const OURS = '^(domain|workflows|activities|worker|api|settings|simulator|bench|prisma|test)/';
-const ROOTS = ['^(worker|api|simulator|bench)/main\\.ts$', '^(simulator|bench)/.*/main\\.ts$'];
+const ROOTS = ['^(worker|api|simulator|bench)/main\\.ts$', '^(simulator|bench|worker)/.*/main\\.ts$'];
 
 /** Files of `folder` may import, of ours, nothing but themselves and `allowed`. */
 const only = (folder, allowed, comment) => ({

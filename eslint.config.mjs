@@ -29,7 +29,7 @@ export default defineConfig(
   {
     // Only settings/ reads the environment, and the roots that hand it over.
     files: ['domain/**', 'workflows/**', 'activities/**', 'api/**', 'worker/**', 'simulator/**', 'bench/**'],
-    ignores: ['worker/main.ts', 'api/main.ts', 'simulator/main.ts', 'simulator/**/main.ts', 'bench/**/main.ts'],
+    ignores: ['worker/**/main.ts', 'api/main.ts', 'simulator/main.ts', 'simulator/**/main.ts', 'bench/**/main.ts'],
     rules: {
       'no-restricted-properties': ['error', { object: 'process', property: 'env', message: 'Read settings/ instead.' }],
     },

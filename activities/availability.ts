@@ -5,7 +5,7 @@ import {
 import { type Actor } from '../domain/delivery';
 import { driverRoom, type Message, opsRoom } from '../domain/message';
 import { writeAvailability } from './adapters/availabilityWriter';
-import { type Database, type Tx } from './adapters/database';
+import { type Database, type Tx, readerOf } from './adapters/database';
 import { lockDriver, readDrivers } from './adapters/deliveryRow';
 import { type DriverWork, readDriverWork } from './adapters/driverWork';
 import { enqueue } from './adapters/outbox';
@@ -61,7 +61,7 @@ export function createAvailability(deps: AvailabilityDeps): AvailabilityService 
   return {
     request: (driverId, asked, by, correlationId) => change(deps, { driverId, asked, by, correlationId }),
     read: async (driverId) => {
-      const [driver] = await readDrivers(deps.db, [driverId]);
+      const [driver] = await readDrivers(readerOf(deps.db), [driverId]);
       return driver ? stateOf(driver.facts) : null;
     },
     letGo: async (driverId, correlationId) => {
@@ -73,7 +73,7 @@ export function createAvailability(deps: AvailabilityDeps): AvailabilityService 
 
 /** @returns whether there was anything to let go of */
 async function letGo(tx: Tx, driverId: string, correlationId: string): Promise<boolean> {
-  const driver = await lockDriver(tx, driverId);
+  const driver = await lockDriver(readerOf(tx), driverId);
   if (driver?.facts.availability !== 'OFFLINE' && driver?.facts.pending?.kind !== 'OFFLINE') return false;
   const { offers, assignments } = await readDriverWork(tx, driverId);
   const left = { kind: 'driverLeft', driverId, why: 'WENT_OFFLINE' } as const;
@@ -104,7 +104,7 @@ async function lastHeard({ map, clock, limits }: AvailabilityDeps, { driverId, a
 }
 
 async function decideAndWrite(tx: Tx, deps: AvailabilityDeps, { driverId, asked, by, correlationId }: Asking, heardAt: number | null): Promise<AvailabilityAnswer> {
-  const driver = await lockDriver(tx, driverId);
+  const driver = await lockDriver(readerOf(tx), driverId);
   if (!driver) return { outcome: 'notFound' };
   const work = await readDriverWork(tx, driverId);
   const now = deps.clock();

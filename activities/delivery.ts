@@ -9,7 +9,7 @@ import { type Answer, type Chosen, type Decision, type Meeting, type Truth } fro
 import { type ParcelSize } from '../domain/vehicles';
 import { countChanges, eventSeconds, observeReassignment, searchesWithoutMap } from './dispatchMetrics';
 import { ImpossibleEvent, possible } from './impossibleEvent';
-import { type Clock, type DriverMap, type Features, type NearDriver, type NewId } from './ports';
+import { type Clock, type DriverMap, type Features, type Kick, type NearDriver, type NewId } from './ports';
 
 /** An event as the workflow sends it; what only activities can look up is filled in here: who is near, where a hand-over is to be. */
 export type WorkflowEvent = Exclude<DeliveryEvent, { kind: 'lookForDriver' | 'handOver' }> | { kind: 'lookForDriver'; freed: FreedDriver | null } | AskedHandOver;
@@ -75,7 +75,7 @@ export type DeliveryDeps = {
   /** Divides travel times and the times that zones set, as TIME_SCALE does with all durations. */
   timeScale: number;
   /** Called after a commit: the outbox has news. */
-  kick: () => void;
+  kick: Kick;
   /**
    * Called as an attempt begins; what it returns says whether the workflow waits for that attempt no longer, since it was slow or its process frozen. Then it writes
    * nothing: another attempt is under way, and other events may have come since. Absent: attempts are never given up.
@@ -114,7 +114,7 @@ async function handle(deps: DeliveryDeps, { deliveryId, correlationId, at, event
   stop();
   countChanges(decision.entries);
   if (before) observeReassignment(before, decision.next, now);
-  if (decision.messages.length > 0) deps.kick();
+  if (decision.messages.length > 0) deps.kick(decision.messages);
   const known = knownOf(decision.next, deps.limits, featuresOf(deps, decision.next).escalation);
   return { known: dueBy(known, { now, at }), answer: decision.answer };
 }

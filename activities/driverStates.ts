@@ -1,4 +1,4 @@
-import { type Database } from './adapters/database';
+import { type Database, readerOf, sql } from './adapters/database';
 import { readCarried, readLiveOffer } from './adapters/driverStateRows';
 import { readDrivers } from './adapters/deliveryRow';
 import { type Clock, type DriverStates } from './ports';
@@ -8,7 +8,7 @@ export function createDriverStates({ db, clock }: { db: Database; clock: Clock }
   return {
     // One snapshot: an offer that becomes an assignment meanwhile must not be in neither or in both.
     read: (driverId) => db.$transaction(async (tx) => {
-      const [driver] = await readDrivers(tx, [driverId]);
+      const [driver] = await readDrivers(readerOf(tx), [driverId]);
       if (!driver) return null;
       const { offerVersion, availability, availabilityUntil: until, availabilityReason: reason, pending } = driver.facts;
       return {
@@ -19,8 +19,10 @@ export function createDriverStates({ db, clock }: { db: Database; clock: Clock }
       };
     }, { isolationLevel: 'RepeatableRead' }),
     offerSeen: async (offerId, driverId) => {
-      const { count } = await db.offer.updateMany({ where: { id: offerId, driverId, state: 'LIVE', reachedAt: null }, data: { reachedAt: new Date(clock()) } });
-      return count === 1;
+      const noted = await readerOf(db)(sql`
+        UPDATE offers SET reached_at = ${new Date(clock()).toISOString()}::timestamptz
+        WHERE id = ${offerId}::uuid AND driver_id = ${driverId}::uuid AND state = 'LIVE' AND reached_at IS NULL RETURNING id`);
+      return noted.length === 1;
     },
   };
 }

@@ -1,4 +1,4 @@
-import { type Database } from './adapters/database';
+import { type Database, readerOf } from './adapters/database';
 import { readMapEntries } from './adapters/mapEntryRow';
 import { type Clock, type DriverMap } from './ports';
 
@@ -12,7 +12,7 @@ export type LiveMap = {
 export function createLiveMap({ db, map, clock }: LiveMapDeps): LiveMap {
   return {
     syncDriver: async (driverId) => {
-      const [entry] = await readMapEntries(db, [driverId]);
+      const [entry] = await readMapEntries(readerOf(db), [driverId]);
       return entry ? map.sync(entry, clock()) : 'notFound';
     },
   };

@@ -5,7 +5,7 @@ import { distanceMeters, type Point, type TravelModel, travelMsFor } from '../do
 import { type Entry } from '../domain/truth';
 import { type ParcelSize } from '../domain/vehicles';
 import { type Zone, zoneOf } from '../domain/zones';
-import { type NewId } from './ports';
+import { type Kick, type NewId } from './ports';
 
 /** One end of the way. */
 export type OrderStop = { address: string; point: Point; contactName: string | null; contactPhone: string | null; notes: string | null };
@@ -38,6 +38,9 @@ export type Taken =
 
 export type OrderCity = { currency: string; zones: readonly Zone[] };
 
+/** What must be known before an order is taken; null where there is no such row. */
+export type OrderContext = { known: { deliveryId: string; requestHash: string } | null; city: OrderCity | null; merchantExists: boolean };
+
 /** A delivery as it begins. */
 export type NewDelivery = Omit<Order, 'readyAt' | 'payCents' | 'currency' | 'by'> & {
   deliveryId: string;
@@ -54,13 +57,10 @@ export type NewDelivery = Omit<Order, 'readyAt' | 'payCents' | 'currency' | 'by'
 
 /** Where orders are kept. */
 export interface OrderStore {
-  /** @returns null where there is no such city */
-  city(cityId: string): Promise<OrderCity | null>;
-  merchantExists(merchantId: string): Promise<boolean>;
+  /** At one moment: what the merchant's key stands for already, the city with its zones, and whether there is such a merchant. */
+  context(order: Pick<Order, 'merchantId' | 'sellerOrderId' | 'cityId'>): Promise<OrderContext>;
   /** Writes delivery, stops, audit entry and messages at once, or nothing where the merchant's key is taken. @returns whether it wrote */
   insert(delivery: NewDelivery, entry: Entry, messages: readonly Message[]): Promise<boolean>;
-  /** @returns null where the merchant has no such key */
-  findByKey(merchantId: string, sellerOrderId: string): Promise<{ deliveryId: string; requestHash: string } | null>;
 }
 
 export type OrderDeps = {
@@ -69,7 +69,7 @@ export type OrderDeps = {
   searchLeadMs: number;
   travel: TravelModel;
   /** Called after a commit: the outbox has news. */
-  kick: () => void;
+  kick: Kick;
 };
 
 export type Orders = {
@@ -83,12 +83,11 @@ export type Orders = {
 export function createOrders(deps: OrderDeps): Orders {
   return {
     takeOrder: async (order, requestHash, correlationId, now) => {
-      const known = await knownAlready(deps, order, requestHash);
-      if (known) return known;
-      const city = await deps.store.city(order.cityId);
+      const { known, city, merchantExists } = await deps.store.context(order);
+      if (known) return takenBefore(known, order, requestHash);
       if (!city) return { refused: 'UNKNOWN_CITY', detail: `there is no city ${order.cityId}` };
       if (order.currency !== null && order.currency !== city.currency) return { refused: 'WRONG_CURRENCY', detail: `the currency of ${order.cityId} is ${city.currency}` };
-      if (!(await deps.store.merchantExists(order.merchantId))) return { refused: 'UNKNOWN_MERCHANT', detail: `there is no merchant ${order.merchantId}` };
+      if (!merchantExists) return { refused: 'UNKNOWN_MERCHANT', detail: `there is no merchant ${order.merchantId}` };
       const delivery = newDelivery(deps, order, city, { requestHash, correlationId, now });
       const isWritten = await deps.store.insert(delivery, entryOf(delivery, order.by), messagesOf(delivery));
       if (!isWritten) return takenMeanwhile(deps, order, requestHash);
@@ -98,18 +97,16 @@ export function createOrders(deps: OrderDeps): Orders {
   };
 }
 
-async function knownAlready({ store }: OrderDeps, { merchantId, sellerOrderId }: Order, requestHash: string): Promise<Taken | null> {
-  const known = await store.findByKey(merchantId, sellerOrderId);
-  if (!known) return null;
-  if (known.requestHash === requestHash) return { taken: 'again', deliveryId: known.deliveryId };
+function takenBefore({ deliveryId, requestHash: before }: NonNullable<OrderContext['known']>, { sellerOrderId }: Order, requestHash: string): Taken {
+  if (before === requestHash) return { taken: 'again', deliveryId };
   return { refused: 'IDEMPOTENCY_CONFLICT', detail: `the order ${sellerOrderId} was taken before with another body` };
 }
 
 /** Of two first tries at once one writes; the other finds what that one wrote. */
-async function takenMeanwhile(deps: OrderDeps, order: Order, requestHash: string): Promise<Taken> {
-  const known = await knownAlready(deps, order, requestHash);
+async function takenMeanwhile({ store }: OrderDeps, order: Order, requestHash: string): Promise<Taken> {
+  const { known } = await store.context(order);
   if (!known) throw new Error('an order was refused by its key, yet there is none under that key');
-  return known;
+  return takenBefore(known, order, requestHash);
 }
 
 function newDelivery(

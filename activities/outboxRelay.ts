@@ -30,7 +30,6 @@ export const LANES = {
 } as const satisfies Record<string, Lane>;
 
 const BATCH = 100;
-const POLL_MS = 500;
 
 /**
  * `batches`: the next batch is taken when the slowest of this one is done. `{ atOnce }`: nobody waits for another, up to so many at once; where all places were taken,
@@ -48,23 +47,18 @@ export class NotBefore extends Error {
 }
 
 /**
- * Tells the world what lies in the outbox: at once when kicked after a commit, and by polling for what a dead process left behind (ADR on the outbox).
+ * Tells the world what lies in one lane of the outbox, whenever it is kicked: after a commit, and by the poll for what a dead process left behind (ADR on the outbox).
  * At least once: handlers must bear repeats. Any number of processes may relay side by side.
  */
 export class OutboxRelay {
   private running: Promise<void> | null = null;
   private again = false;
   private stopped = false;
-  private poll: NodeJS.Timeout | null = null;
   private readonly apart = new Set<Promise<void>>();
   /** The last take filled all places there were: more may be due. */
   private wasFull = false;
 
   constructor(private readonly outbox: Outbox, private readonly handle: MessageHandler, private readonly log: RelayLog, private readonly pace: Pace = 'batches') {}
-
-  start(): void {
-    this.poll ??= setInterval(() => this.kick(), POLL_MS);
-  }
 
   /** Call after a commit that put messages in. Returns at once. */
   kick(): void {
@@ -79,7 +73,6 @@ export class OutboxRelay {
   /** Sends what is under way and stops; what is left is sent by another process or after the next start. */
   async stop(): Promise<void> {
     this.stopped = true;
-    if (this.poll) clearInterval(this.poll);
     await this.running;
     await Promise.all(this.apart);
   }

@@ -1,7 +1,7 @@
 /** What the activities need from outside. The two `main.ts` and the tests give them; nothing here knows Prisma, Redis or Temporal. */
 import type { Availability, PendingAvailability } from '../domain/availability';
 import type { Actor, DeliveryStatus } from '../domain/delivery';
-import type { Emit } from '../domain/message';
+import type { Emit, Message } from '../domain/message';
 import type { Notice } from '../domain/notice';
 import type { Point } from '../domain/places';
 import type { AssignmentWay } from '../domain/truth';
@@ -11,6 +11,15 @@ export type Clock = () => number;
 
 /** A new id, UUID v7: later ids sort after earlier ones. */
 export type NewId = () => string;
+
+/** Tells the relay of this process what was committed just now: these messages; where none are named, any. Returns at once. */
+export type Kick = (messages?: readonly Message[]) => void;
+
+/** A statement written by hand, with its parameters. */
+export type Statement = { readonly text: string; readonly values: readonly unknown[] };
+
+/** Reads rows by a statement written by hand. Instants come as Date; numbers of eight bytes as bigint or as text. */
+export type Read = <R extends Record<string, unknown>>(statement: Statement) => Promise<R[]>;
 
 /** A driver near a place, by the live map. `fixAt` is when we last heard of them (epoch ms, our clock). The map may be stale: the hold reads PostgreSQL again. */
 export type NearDriver = { driverId: string; point: Point; distanceMeters: number; fixAt: number };

@@ -1,7 +1,7 @@
 import { v7 as newCorrelationId } from 'uuid';
 import { type AvailabilityLimits } from '../domain/availability';
 import { type Actor } from '../domain/delivery';
-import { type Database } from './adapters/database';
+import { type Database, readerOf } from './adapters/database';
 import { type DutyRow, readMapEntries, readOnDuty } from './adapters/mapEntryRow';
 import { enqueue } from './adapters/outbox';
 import { readCityIds, readInStatesOfV2, readOverdue } from './adapters/presenceRows';
@@ -148,7 +148,7 @@ async function clearParts(deps: PresenceDeps): Promise<number> {
 /** Those whom putting right did not take off: unknown to PostgreSQL, or in the part of another city. Who changed meanwhile is left to that change. */
 async function stillStrange({ db, map }: PresenceDeps, part: MapPart, driverIds: readonly string[]): Promise<string[]> {
   const views = await map.look(driverIds);
-  const known = new Set((await readMapEntries(db, driverIds)).map(({ driverId }) => driverId));
+  const known = new Set((await readMapEntries(readerOf(db), driverIds)).map(({ driverId }) => driverId));
   return views.filter(({ driverId, entry }) => !known.has(driverId) || entry === null || !belongsIn(part, entry)).map(({ driverId }) => driverId);
 }
 
@@ -186,7 +186,7 @@ async function* strangePages({ db, map }: PresenceDeps): AsyncGenerator<{ part: 
   for (const part of partsOf(await readCityIds(db))) {
     for (let cursor: string | null = '0'; cursor !== null; ) {
       const page: { driverIds: string[]; next: string | null } = await map.members(part, cursor);
-      const entries = await readMapEntries(db, page.driverIds);
+      const entries = await readMapEntries(readerOf(db), page.driverIds);
       const rightful = new Set(entries.filter((entry) => belongsIn(part, entry)).map(({ driverId }) => driverId));
       const strangers = page.driverIds.filter((driverId) => !rightful.has(driverId));
       if (strangers.length > 0) yield { part, strangers, entries: entries.filter(({ driverId }) => !rightful.has(driverId)) };

@@ -4,7 +4,7 @@ import { type Actor } from '../domain/delivery';
 import { type Message } from '../domain/message';
 import { writeEntries } from './adapters/audit';
 import { writeAvailability } from './adapters/availabilityWriter';
-import { type Database, type Tx } from './adapters/database';
+import { type Database, type Tx, readerOf } from './adapters/database';
 import { lockDriver, type ReadDriver } from './adapters/deliveryRow';
 import { type DriverWork, readDriverWork } from './adapters/driverWork';
 import { enqueue } from './adapters/outbox';
@@ -50,7 +50,7 @@ export function createRescue(deps: RescueDeps): RescueService {
 
 /** While the driver's row is locked nothing is given to them, and no second rescue begins under the same key. */
 async function beginOnce(tx: Tx, deps: RescueDeps, driverId: string, asked: RescueAsked): Promise<Rescue | null> {
-  const driver = await lockDriver(tx, driverId);
+  const driver = await lockDriver(readerOf(tx), driverId);
   if (!driver) return null;
   const before = await readRescue(tx, driverId, asked.key);
   if (before) return before;

@@ -3,7 +3,7 @@ import { type Actor, nameOf } from '../domain/delivery';
 import { type CaseFacts } from '../domain/supportCase';
 import { type DeliveryFacts } from '../domain/truth';
 import { writeEntries } from './adapters/audit';
-import { type Database, type Tx } from './adapters/database';
+import { type Database, type Tx, readerOf } from './adapters/database';
 import { readDelivery, type ReadDelivery, readOpenCase } from './adapters/deliveryRow';
 import { enqueue } from './adapters/outbox';
 import { type Clock } from './ports';
@@ -49,9 +49,9 @@ async function change({ db, clock, kick }: SupportCasesDeps, caseId: string, ask
 /** Under the lock of the delivery's row, as all that writes its cases: they change with the delivery, and their entries stand in its chain. */
 async function decideAndWrite(tx: Tx, clock: Clock, caseId: string, asked: Asked, decide: Decide): Promise<CaseAnswer> {
   const found = await tx.escalation.findUnique({ where: { id: caseId }, select: { deliveryId: true } });
-  const delivery = found ? await readDelivery(tx, found.deliveryId, 'lock') : undefined;
+  const delivery = found ? await readDelivery(readerOf(tx), found.deliveryId, 'lock') : undefined;
   if (!delivery) return { outcome: 'notFound' };
-  const open = await readOpenCase(tx, delivery.facts.deliveryId);
+  const open = await readOpenCase(readerOf(tx), delivery.facts.deliveryId);
   const now = clock();
   const decision = decide(open?.caseId === caseId ? open : null, delivery.facts, now);
   switch (decision.kind) {

@@ -19,11 +19,11 @@ export function wishOf({ newId }: Pick<ApiDeps, 'newId'>, { caller, idempotencyK
 export async function askDelivery(
   deps: ApiDeps, { caller, params }: Call<{ id: string }, unknown, unknown>, question: Question, updateIdOf: (delivery: AddressedDelivery) => string,
 ): Promise<Reply> {
-  const delivery = await addressDelivery(deps.db, caller, params.id);
+  const delivery = await addressDelivery(deps.read, caller, params.id);
   if (!delivery) throw noDelivery();
   const { id: deliveryId, merchantId, sellerOrderId, closedAt } = delivery;
   const answer = await deps.answers.ask({
     delivery: { deliveryId, merchantId, sellerOrderId }, question, updateId: updateIdOf(delivery), isSettled: closedAt !== null,
   });
-  return replyTo(deps.db, caller, deliveryId, answer);
+  return replyTo(deps.read, caller, deliveryId, answer);
 }

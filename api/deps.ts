@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import type { Clock, DriverStates, Fix, NewId } from '../activities/ports';
+import type { Clock, DriverStates, Fix, NewId, Read } from '../activities/ports';
 import type { FollowedChain } from '../domain/auditChain';
 import type { Availability, PendingAvailability } from '../domain/availability';
 import type { AvailabilityRefusal, AvailabilityRequest } from '../domain/availabilityChange';
@@ -23,6 +23,8 @@ export type ApiDeps = {
   newId: NewId;
   /** For reading, and for writing what has no life of its own: cities, zones, merchants. */
   db: PrismaClient;
+  /** For what is read with every request of a driver: statements written by hand cost a tenth. */
+  read: Read;
   /** Rate limits are counted here. */
   redis: Redis;
   readToken: TokenReader;

@@ -6,7 +6,7 @@ import { type Logger, pino } from 'pino';
 import { collectDefaultMetrics } from 'prom-client';
 import { v7 as newId } from 'uuid';
 import { createAuditChains } from '../activities/adapters/auditChains';
-import { connectDatabase } from '../activities/adapters/database';
+import { connectPostgres, poolReader } from '../activities/adapters/database';
 import { requireSameTime } from '../activities/adapters/databaseClock';
 import { createDeliveryStore } from '../activities/adapters/deliveryStore';
 import { createDriverRegistry } from '../activities/adapters/driverRegistry';
@@ -29,7 +29,7 @@ import { createLiveMap } from '../activities/liveMap';
 import { createNotices } from '../activities/notices';
 import { createOrders } from '../activities/orders';
 import { createMessageHandler } from '../activities/outboxMessages';
-import type { DriverMap } from '../activities/ports';
+import type { DriverMap, Kick } from '../activities/ports';
 import { createPositions } from '../activities/positions';
 import { createRegistration } from '../activities/registration';
 import { createRescue } from '../activities/rescue';
@@ -55,7 +55,8 @@ async function main(): Promise<void> {
   const log = pino({ level: settings.log.level, name: 'api' });
   collectDefaultMetrics();
 
-  const db = connectDatabase(settings.database.url, { ...settings.database, applicationName: 'driver-service api' });
+  const postgres = connectPostgres(settings.database.url, { ...settings.database, applicationName: 'driver-service api' });
+  const { db } = postgres;
   const redis = connectRedis(settings.redis.url, log);
   const connection = connectTemporal(temporal.connectionOptions);
   const client = new Client({ connection, namespace: temporal.namespace });
@@ -69,15 +70,15 @@ async function main(): Promise<void> {
   logFeatures(features, log);
   const map = createRedisDriverMap(redis, { freshFixMs: settings.ranking.freshFixMs });
   const relayHolder: { relay?: Relay } = {};
-  const kick = (): void => relayHolder.relay?.kick();
-  const store = createDeliveryStore(db);
+  const kick: Kick = (messages) => relayHolder.relay?.kick(messages);
+  const store = createDeliveryStore(postgres);
   const dispatcher = createDispatcher(client, db);
   const driverStates = createDriverStates({ db, clock });
   const readToken = createTokenReader(settings.auth);
   const availability = createAvailability({ db, map, features, clock, limits: settings.availability, kick });
   const wake = createWake({ ...settings, db, map, store, dispatcher, clock, features });
   const liveMap = createLiveMap({ db, map, clock });
-  const relay = createRelay(db, createMessageHandler({
+  const relay = createRelay(postgres, createMessageHandler({
     dispatcher, emitter: createSocketEmitter(redis), syncDriver: (driverId) => liveMap.syncDriver(driverId),
     letGo: (driverId, correlationId) => availability.letGo(driverId, correlationId),
     driverFree: (news) => wake.driverFree(news),
@@ -87,7 +88,7 @@ async function main(): Promise<void> {
 
   const progress = { isStopping: false };
   const server = createServer(createApp({
-    settings, log, clock, newId, db, redis, readToken, driverStates,
+    settings, log, clock, newId, db, read: poolReader(postgres), redis, readToken, driverStates,
     features: createFeatureDesk({ db, registry: features, news: featureNews, client: createFeatureClient(features), clock, log, kick }),
     orders: createOrders({ store: createOrderStore(db), newId, searchLeadMs: settings.searchLeadMs, travel: settings.travel, kick }),
     answers: createAnswers({

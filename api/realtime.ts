@@ -76,7 +76,9 @@ async function welcome(io: GatewayServer, socket: GatewaySocket, deps: GatewayDe
   endAtExpiry(socket, admitted, deps.clock);
   limitEvents(socket, limits);
   try {
-    await socket.join(await roomsOf(admitted.caller, deps));
+    const rooms = await roomsOf(admitted.caller, deps);
+    if (!socket.connected) return; // whoever went meanwhile has left all rooms, and would stay in these for ever
+    await socket.join(rooms);
     if (admitted.caller.role !== 'driver') return;
     listenToDriver(socket, admitted.caller.driverId, deps);
     const told = await sendState(socket, admitted.caller.driverId, deps.driverStates);

@@ -24,9 +24,11 @@ export async function serverVersions({ databaseUrl, redisUrl }: { databaseUrl: s
   return { postgres, redis, temporal };
 }
 
+/** The folder of the project, whether this runs compiled or not. */
+export const PROJECT_DIR = __dirname.split(/[\\/]/).includes('dist') ? join(__dirname, '../..') : join(__dirname, '..');
+
 function serviceVersion(): string {
-  const here = __dirname.split(/[\\/]/).includes('dist') ? join(__dirname, '../..') : join(__dirname, '..');
-  return PACKAGE.parse(JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'))).version;
+  return PACKAGE.parse(JSON.parse(readFileSync(join(PROJECT_DIR, 'package.json'), 'utf8'))).version;
 }
 
 async function postgresVersion(connectionString: string): Promise<string> {

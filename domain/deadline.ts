@@ -1,7 +1,8 @@
 import { type DeliveryStatus, isClosed } from './delivery';
 import type { DispatchLimits } from './draft';
 import { giveUpAt, limitsIn, nextEscalationOf } from './escalation';
-import { type Truth } from './truth';
+import { type OfferFacts } from './offer';
+import { type DeliveryFacts } from './truth';
 
 /**
  * What the workflow must know to wait for the right thing: the database's word, renewed by every event.
@@ -27,8 +28,15 @@ export type DueEvent = { kind: 'lookForDriver' } | { kind: 'lapseOffer'; offerId
 
 export type Deadline = { at: number; event: DueEvent; why: string };
 
+/** The part of a delivery's truth on which it depends what it waits for. */
+export type Awaiting = {
+  delivery: Pick<DeliveryFacts,
+    'status' | 'driverId' | 'heldReason' | 'searchAt' | 'searchAgainAt' | 'searchRound' | 'clock' | 'escalationLevel' | 'escalatedAfterMs' | 'cityEscalationMinutes'>;
+  offers: readonly Pick<OfferFacts, 'offerId' | 'driverId' | 'expiresAt' | 'state'>[];
+};
+
 /** @param escalates whether the feature holds for this delivery now */
-export function knownOf({ delivery, offers }: Truth, limits: Pick<DispatchLimits, 'searchMaxMs' | 'escalation'>, escalates: boolean): Known {
+export function knownOf({ delivery, offers }: Awaiting, limits: Pick<DispatchLimits, 'searchMaxMs' | 'escalation'>, escalates: boolean): Known {
   const searching = (delivery.status === 'PENDING' || delivery.status === 'SEARCHING') && delivery.heldReason === null;
   return {
     status: delivery.status,

@@ -15,7 +15,7 @@ import { API_VARIABLES as API, SERVICE_VARIABLES as SERVICE } from './variables'
 
 /** What worker and API both need. Durations of business are ms, already divided by TIME_SCALE; those of plumbing are not. */
 export type Settings = {
-  database: { url: string; poolSize: number; statementTimeoutMs: number };
+  database: { url: string; poolSize: number; statementTimeoutMs: number; prepares: boolean };
   redis: { url: string };
   log: { level: string };
   timeScale: number;
@@ -32,6 +32,8 @@ export type Settings = {
   escalation: EscalationLimits & { checkEveryMs: number };
   loss: LossLimits;
   lapsePause: { afterLapses: number; pauseMs: number };
+  /** How long the history of drivers' places is kept, in real ms whatever the time scale. */
+  fixesKeptMs: number;
   features: readonly FeatureSetting[];
   notices: NoticeSettings;
   /** Drivers whose app is closed are told of offers by web push. */
@@ -39,8 +41,10 @@ export type Settings = {
   worker: WorkerSettings;
 };
 
-/** How a worker is tuned. */
-export type WorkerSettings = { healthHost: string; healthPort: number; maxCachedWorkflows: number; workflowTaskSlots: number; localActivitySlots: number; activitySlots: number };
+/** How a worker is tuned. `deploymentName` null: worker versioning is off. */
+export type WorkerSettings = {
+  healthHost: string; healthPort: number; maxCachedWorkflows: number; workflowTaskSlots: number; localActivitySlots: number; activitySlots: number; deploymentName: string | null;
+};
 
 /** What the API needs beside that. */
 export type ApiSettings = Settings & {
@@ -86,6 +90,8 @@ export function readApiSettings(environment: Environment): ApiSettings {
   return { ...servicePart(read), ...apiPart(read) };
 }
 
+const DAY_MS = 86_400_000;
+
 type Read = <T>(variable: Variable<T>) => T;
 
 const reader = (env: Environment): Read => ({ name, schema }) => schema.parse(env[name]);
@@ -109,7 +115,7 @@ function servicePart(read: Read): Settings {
   const minutes = (count: number): number => scaledMs(count * 60_000, timeScale);
   const notices = noticesPart(read);
   return {
-    database: { url: read(SERVICE.databaseUrl), poolSize: read(SERVICE.databasePoolSize), statementTimeoutMs: read(SERVICE.databaseStatementTimeoutMs) },
+    database: { url: read(SERVICE.databaseUrl), poolSize: read(SERVICE.databasePoolSize), statementTimeoutMs: read(SERVICE.databaseStatementTimeoutMs), prepares: read(SERVICE.databasePrepares) === 'true' },
     redis: { url: read(SERVICE.redisUrl) },
     log: { level: read(SERVICE.logLevel) },
     timeScale,
@@ -150,6 +156,7 @@ function servicePart(read: Read): Settings {
       maxSilentShare: read(SERVICE.lostMaxSilentPercent) / 100,
     },
     lapsePause: { afterLapses: read(SERVICE.lapsesBeforePause), pauseMs: minutes(read(SERVICE.lapsePauseMinutes)) },
+    fixesKeptMs: read(SERVICE.positionHistoryDays) * DAY_MS,
     features: featuresPart(read),
     notices,
     pushesOffers: notices.webPush !== null,
@@ -226,6 +233,7 @@ function workerPart(read: Read): WorkerSettings {
     workflowTaskSlots: read(SERVICE.workerWorkflowTaskSlots),
     localActivitySlots: read(SERVICE.workerLocalActivitySlots),
     activitySlots: read(SERVICE.workerActivitySlots),
+    deploymentName: read(SERVICE.workerDeploymentName),
   };
 }
 

@@ -15,6 +15,7 @@ export const SERVICE_VARIABLES = {
   databaseUrl: secretUrl('DATABASE_URL', ['postgresql:', 'postgres:'], 'PostgreSQL, by the login of the service (it owns no table)'),
   databasePoolSize: whole('DATABASE_POOL_SIZE', 10, { min: 1, max: 500 }, 'connections to PostgreSQL of one process'),
   databaseStatementTimeoutMs: whole('DATABASE_STATEMENT_TIMEOUT_MS', 1_000, { min: 50, max: 600_000 }, 'the longest one statement may run; less than a local activity may'),
+  databasePrepares: choice('DATABASE_PREPARED_STATEMENTS', 'true', ['true', 'false'], 'connections keep statements prepared; false behind a pooler that hands out connections by transaction and knows no prepared statements'),
   redisUrl: secretUrl('REDIS_URL', ['redis:', 'rediss:'], 'Redis: the live map, realtime rooms, rate limits'),
   logLevel: choice('LOG_LEVEL', 'info', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'the least severe log line that is written'),
   timeScale: decimal('TIME_SCALE', 1, { min: 0.1, max: 1_000 }, 'for replays: every duration of business is divided by it'),
@@ -38,6 +39,7 @@ export const SERVICE_VARIABLES = {
 
   positionFreshSeconds: whole('POSITION_FRESH_SECONDS', 60, { min: 5, max: 3_600 }, 'an AVAILABLE driver silent for longer is off the map'),
   positionOfflineMinutes: whole('POSITION_OFFLINE_MINUTES', 10, MINUTES_OF_A_DAY, 'an AVAILABLE driver silent for longer goes OFFLINE'),
+  positionHistoryDays: whole('POSITION_HISTORY_DAYS', 30, { min: 1, max: 3_650 }, 'how long it is kept where drivers were'),
   breakMinMinutes: whole('BREAK_MIN_DURATION_MINUTES', 5, MINUTES_OF_A_DAY, 'the shortest break'),
   breakMaxMinutes: whole('BREAK_MAX_DURATION_MINUTES', 120, MINUTES_OF_A_DAY, 'the longest break'),
   pauseMaxMinutes: whole('PAUSE_MAX_DURATION_MINUTES', 480, MINUTES_OF_A_DAY, 'the longest pause of set length'),
@@ -85,6 +87,7 @@ export const SERVICE_VARIABLES = {
   workerWorkflowTaskSlots: whole('WORKER_WORKFLOW_TASK_SLOTS', 40, { min: 2, max: 10_000 }, 'workflow tasks that a worker runs at once'),
   workerLocalActivitySlots: whole('WORKER_LOCAL_ACTIVITY_SLOTS', 40, SLOTS, 'local activities (transactions) that a worker runs at once'),
   workerActivitySlots: whole('WORKER_ACTIVITY_SLOTS', 20, SLOTS, 'other activities that a worker runs at once'),
+  workerDeploymentName: optionalText('WORKER_DEPLOYMENT_NAME', { pattern: /^[a-z][a-z0-9-]{0,62}$/, allowed: 'up to 63 lower case letters, digits and hyphens, a letter first', isSecret: false }, 'switches worker versioning on, under this name: a run stays on the build that began it (docs/upgrading.md); unset: off'),
 };
 
 /** What the API reads beside them. */

@@ -2,6 +2,7 @@ import type { Step } from '../domain/delivery';
 import { REJECT_REASONS } from '../domain/offer';
 import type { Point } from '../domain/places';
 import type { VehicleKind } from '../domain/vehicles';
+import type { OfferWord } from './checker/promiseRules';
 import type { DriverNews, DriverSocket } from './client/driverSocket';
 import type { Latencies } from './client/latencies';
 import type { DeliveryView, DriverClient, Fix, OfferView, Outcome } from './client/service';
@@ -18,12 +19,12 @@ export type Odds = { accept: number; reject: number; breakAfterJob: number; fail
 export const DEMO_ODDS: Odds = { accept: 0.8, reject: 0.12, breakAfterJob: 0.1, failAtDoor: 0.02 };
 
 /**
- * `thinkMs`: how long an offer is looked at. `speed`: how many times faster than in life one rides, waits and rests; the service keeps its own time. `answer`: what they say
- * to an offer, in place of the odds. `vanishing`: who vanishes after accepting; left out: nobody.
+ * `thinkMs`: how long an offer is looked at. `speed`: how many times faster than in life one rides, waits and rests; the service keeps its own time. `clockOffMs`: how far the
+ * device's clock is ahead of ours; below 0 behind. `answer`: what they say to an offer, in place of the odds. `vanishing`: who vanishes after accepting; left out: nobody.
  */
 export type Manner = {
   odds: Odds; vehicle: VehicleKind; isV1: boolean; home: Point; speed: number; thinkMs: { min: number; max: number };
-  rhythm?: Rhythm; answer?: () => OfferAnswer; vanishing?: { fate: () => Fate; awayMs: { min: number; max: number } };
+  rhythm?: Rhythm; clockOffMs?: number; answer?: () => OfferAnswer; vanishing?: { fate: () => Fate; awayMs: { min: number; max: number } };
 };
 
 export type OfferAnswer = 'accept' | 'reject' | 'ignore';
@@ -34,10 +35,13 @@ export type Fate = 'goesOn' | 'vanishes' | 'vanishesWithGoods';
 /** How often the app speaks, in ms: a fix is taken every second and sent by so many while riding (`batch`), or every `idleMs`; and an app that heard nothing asks every `askMs`. */
 export type Rhythm = { batch: number; idleMs: number; askMs: number };
 
-export type DriverDeps = { driverId: string; client: DriverClient; socket: DriverSocket; random: Random; ledger: Ledger; latencies: Latencies; heard: HeardOffers; log: (line: string) => void };
+export type DriverDeps = { driverId: string; client: DriverClient; socket: DriverSocket; random: Random; ledger: Ledger; latencies: Latencies; heard: HeardOffers; log: (line: string) => void; offerWords?: OfferWords };
 
 /** When each offer came to its driver's socket, epoch ms by offer id. */
 export type HeardOffers = Map<string, number>;
+
+/** What drivers' apps learnt of offers, for who judges the run. */
+export type OfferWords = OfferWord[];
 
 /** What a driver did, for the figures. */
 export type DriverCounts = {
@@ -119,7 +123,7 @@ export class SimulatedDriver {
 
   private async comeOnDuty(): Promise<void> {
     const { client, socket, log, driverId } = this.deps;
-    await client.sendFixes([{ point: this.place, at: Date.now() }]);
+    await client.sendFixes([{ point: this.place, at: this.deviceTime() }]);
     const started = await client.startShift(null);
     if (!started.ok) log(`driver ${driverId} cannot start: ${started.code}`);
     socket.listen((news) => this.hear(news, this.day));
@@ -140,6 +144,16 @@ export class SimulatedDriver {
     this.isResting = false;
   }
 
+  /** Goes off duty for so long, whatever is in hand, and comes back. @returns false where the service refuses it */
+  async goOffDuty(forMs: number): Promise<boolean> {
+    this.isResting = true;
+    const { ok } = await this.deps.client.goOffline();
+    if (ok) await pause(forMs, this.day);
+    this.isResting = false;
+    if (ok && !this.day.aborted) await this.deps.client.startShift(null);
+    return ok;
+  }
+
   /** Gives up a delivery in hand, and stays on duty. @returns whether the service took it */
   async giveUp(deliveryId: string): Promise<boolean> {
     const { client, ledger, driverId } = this.deps;
@@ -158,6 +172,7 @@ export class SimulatedDriver {
       case 'offered':
         return this.inBackground(this.consider(news.offer, signal));
       case 'offerOver':
+        this.noteWord(news.offerId, 'over', Date.now());
         return void this.liveOffers.delete(news.offerId);
       case 'assigned':
         return this.takeJob(news.deliveryId, signal);
@@ -173,13 +188,19 @@ export class SimulatedDriver {
   private async keepAsking(signal: AbortSignal): Promise<void> {
     while (await pause(this.rhythm.askMs, signal)) {
       if (this.isAway) continue;
+      const askedAt = Date.now();
       const view = await this.unlessAway(this.deps.client.view(), signal);
       if (!view?.ok || this.isGone()) continue;
+      for (const { offerId } of view.offers) this.noteWord(offerId, 'live', askedAt);
       if (view.availability === 'OFFLINE' && this.manner.vanishing && !this.isResting) await this.unlessAway(this.deps.client.startShift(null), signal);
       const unheard = view.offers.filter(({ offerId }) => !this.seenOffers.has(offerId)).length + view.deliveryIds.filter((id) => !this.jobs.has(id)).length;
       this.counts.foundByAsking += unheard;
       if (unheard > 0) this.hear({ kind: 'state', offers: view.offers, deliveryIds: view.deliveryIds }, signal);
     }
+  }
+
+  private noteWord(offerId: string, word: OfferWord['word'], at: number): void {
+    this.deps.offerWords?.push({ offerId, deliveryId: null, driverId: this.deps.driverId, word, at });
   }
 
   // ---- offers -----------------------------------------------------------------------------------------------------------------
@@ -216,6 +237,7 @@ export class SimulatedDriver {
     latencies.add('accept', Date.now() - askedAt);
     if (!answer.ok) return void (this.counts.refusedLate += 1);
     this.counts.accepted += 1;
+    this.noteWord(offerId, 'over', Date.now());
     ledger.add({ kind: 'accepted', deliveryId, offerId, driverId, assignmentId: answer.assignmentId });
     const fate = this.manner.vanishing?.fate() ?? 'goesOn';
     if (fate === 'vanishes') return this.vanish('vanishedBeforePickup', deliveryId);
@@ -228,6 +250,7 @@ export class SimulatedDriver {
     const answer = await client.reject(offerId, random.pick(REJECT_REASONS));
     if (!answer.ok) return void (this.counts.refusedLate += 1);
     this.counts.rejected += 1;
+    this.noteWord(offerId, 'over', Date.now());
     ledger.add({ kind: 'rejected', deliveryId, offerId, driverId });
   }
 
@@ -327,7 +350,7 @@ export class SimulatedDriver {
   private async step({ deliveryId }: DeliveryView, step: Step): Promise<boolean> {
     const { client, ledger, latencies, driverId } = this.deps;
     const askedAt = Date.now();
-    const answer = await client.step(deliveryId, step, askedAt);
+    const answer = await client.step(deliveryId, step, this.deviceTime());
     latencies.add('step', Date.now() - askedAt);
     // Cancelled, or given to another, while we were riding: what the delivery is now says what to do.
     if (!answer.ok) return true;
@@ -390,8 +413,12 @@ export class SimulatedDriver {
   /** The phone shows the speed as in life: the service believes in none that no courier can have. */
   private fix(): Fix {
     const { ride } = this;
-    const fix = { point: this.placeNow(), at: Date.now() };
+    const fix = { point: this.placeNow(), at: this.deviceTime() };
     return ride ? { ...fix, headingDegrees: headingOf(ride), speedMps: METERS_PER_SECOND[this.manner.vehicle] } : fix;
+  }
+
+  private deviceTime(): number {
+    return Date.now() + (this.manner.clockOffMs ?? 0);
   }
 
   // ---- bearing with the service -----------------------------------------------------------------------------------------------

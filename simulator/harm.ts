@@ -1,8 +1,8 @@
-import { poll, pause } from './pause';
+import { Fleet } from './fleet';
 import type { Inspection } from './inspection';
-import { type ServiceProcess, startApi, startWorker } from './processes';
+import { pause, poll } from './pause';
 
-/** What may be done to a running system: kill -9 of a process, or all of Redis forgotten. */
+/** What may be done to a running system: kill -9 of a process, or all of Redis forgotten. `npm run chaos` does much more. */
 export const HARMS = ['worker', 'api', 'redis'] as const;
 export type Harm = (typeof HARMS)[number];
 
@@ -13,18 +13,19 @@ const OFFER_WITHIN_MS = 10_000;
 /** Worker and API started by us, so that they can be killed in mid-offer and started again, in turns. */
 export class HarmedService {
   readonly done: Record<Harm, number> = { worker: 0, api: 0, redis: 0 };
+  /** When (epoch ms) what was harmed last was back; Infinity while it is not, -Infinity before. */
+  harmedUntil = -Infinity;
 
-  private constructor(private readonly running: Record<'worker' | 'api', ServiceProcess>, private readonly options: HarmOptions) {}
+  private constructor(private readonly fleet: Fleet, private readonly options: HarmOptions) {}
 
   /** Resolves when both are ready. */
   static async start(options: HarmOptions): Promise<HarmedService> {
-    const [worker, api] = await Promise.all([startWorker(options.env), startApi(options.env)]);
-    await Promise.all([worker.ready(), api.ready()]);
-    return new HarmedService({ worker, api }, options);
+    const { env, log } = options;
+    return new HarmedService(await Fleet.start([{ name: 'worker', kind: 'worker', env }, { name: 'api', kind: 'api', env }], log), options);
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.running.worker.stop(), this.running.api.stop()]);
+    await this.fleet.stop();
   }
 
   /** Does one harm after the other, each while an offer is live, until the signal. */
@@ -35,16 +36,16 @@ export class HarmedService {
       const isLive = await poll(async () => ((await inspection.liveOffers()) > 0 ? true : undefined), { everyMs: 20, deadlineAt: Date.now() + OFFER_WITHIN_MS, signal });
       if (!harm || signal.aborted) return;
       log(`harm: ${harm} ${isLive ? 'in mid-offer' : 'with no offer live'}`);
+      this.harmedUntil = Infinity;
       await this.harm(harm, inspection);
+      this.harmedUntil = Date.now();
       this.done[harm] += 1;
     }
   }
 
   private async harm(harm: Harm, inspection: Inspection): Promise<void> {
     if (harm === 'redis') return inspection.flushRedis();
-    await this.running[harm].kill();
-    const again = await (harm === 'worker' ? startWorker : startApi)(this.options.env);
-    this.running[harm] = again;
-    await again.ready();
+    await this.fleet.kill(harm);
+    await this.fleet.startAgain(harm);
   }
 }

@@ -13,7 +13,9 @@ export class Inspection {
     const pool = new Pool({ connectionString: databaseUrl, max: 4, application_name: 'inspection' });
     // A server that is killed on purpose takes idle connections with it; the next query gets a new one.
     pool.on('error', () => undefined);
-    return new Inspection(pool, new Redis(redisUrl), await openTemporal());
+    const redis = new Redis(redisUrl);
+    redis.on('error', () => undefined); // the same
+    return new Inspection(pool, redis, await openTemporal());
   }
 
   async close(): Promise<void> {

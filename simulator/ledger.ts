@@ -34,11 +34,16 @@ export class Ledger {
 
 /** What was acknowledged but is not in the record, or not so: a sentence each. Empty = every promise was kept. */
 export function lostAcknowledgements(acknowledged: readonly Acknowledged[], record: readonly RecordedDelivery[]): string[] {
+  return lostAmong(acknowledged, record).map(({ promise: { kind, deliveryId }, problem }) => `${kind} of delivery ${deliveryId}: ${problem}`);
+}
+
+/** The same, with the promise itself. */
+export function lostAmong(acknowledged: readonly Acknowledged[], record: readonly RecordedDelivery[]): { promise: Acknowledged; problem: string }[] {
   const byId = new Map(record.map((delivery) => [delivery.deliveryId, delivery]));
-  return acknowledged.flatMap((each) => {
-    const delivery = byId.get(each.deliveryId);
-    const problem = delivery ? whatIsLost(each, delivery) : 'the delivery is not in the record';
-    return problem === null ? [] : [`${each.kind} of delivery ${each.deliveryId}: ${problem}`];
+  return acknowledged.flatMap((promise) => {
+    const delivery = byId.get(promise.deliveryId);
+    const problem = delivery ? whatIsLost(promise, delivery) : 'the delivery is not in the record';
+    return problem === null ? [] : [{ promise, problem }];
   });
 }
 
@@ -68,8 +73,8 @@ function whatIsLost(acknowledged: Acknowledged, delivery: RecordedDelivery): str
 function lostByHand({ assignmentId, driverId }: Extract<Acknowledged, { kind: 'byHand' }>, { assignments }: RecordedDelivery): string | null {
   const made = assignments.find((each) => each.assignmentId === assignmentId);
   if (!made) return `assignment ${assignmentId} is not in the record`;
-  const isByHand = made.way === 'MANUAL' || made.way === 'HANDOVER';
-  return isByHand && made.driverId === driverId ? null : `assignment ${assignmentId} is driver ${made.driverId}'s, by ${made.way}`;
+  // Whoever had it already keeps it as it came to them, and is pinned.
+  return made.driverId === driverId ? null : `assignment ${assignmentId} is driver ${made.driverId}'s, by ${made.way}`;
 }
 
 function offerProblem(delivery: RecordedDelivery, { offerId, driverId }: { offerId: string; driverId: string }, wanted: 'ACCEPTED' | 'REJECTED'): string | null {

@@ -1,12 +1,12 @@
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import type { Availability } from '../domain/availability';
 import type { DeliveryStatus, ReasonCode } from '../domain/delivery';
-import type { OfferEnd, OfferState } from '../domain/offer';
+import type { OfferEnd, OfferKind, OfferState } from '../domain/offer';
 import type { AssignmentState, AssignmentWay } from '../domain/truth';
 
 /** What PostgreSQL says, read past the service, to hold it to its word. Instants are epoch ms. */
 export type RecordedOffer = {
-  offerId: string; driverId: string; state: OfferState; round: number; createdAt: number; expiresAt: number; endedAt: number | null; endReason: OfferEnd | null;
+  offerId: string; driverId: string; kind: OfferKind; state: OfferState; round: number; createdAt: number; expiresAt: number; endedAt: number | null; endReason: OfferEnd | null;
 };
 export type RecordedAssignment = {
   assignmentId: string; driverId: string; offerId: string | null; way: AssignmentWay; state: AssignmentState; startedAt: number;
@@ -24,13 +24,16 @@ export type RecordedDelivery = {
 };
 export type RecordedDriver = { driverId: string; availability: Availability; capacity: number; liveOffers: number; activeAssignments: number };
 
+/** Whoever asks PostgreSQL: each time for itself, or within one transaction. */
+export type Reader = Pool | PoolClient;
+
 /** The deliveries with these ids, in no order; unknown ids are left out. */
-export async function readDeliveries(pool: Pool, deliveryIds: readonly string[]): Promise<RecordedDelivery[]> {
+export async function readDeliveries(pool: Reader, deliveryIds: readonly string[]): Promise<RecordedDelivery[]> {
   const { rows } = await pool.query<{ delivery: RecordedDelivery }>(DELIVERIES, [[...deliveryIds]]);
   return rows.map(({ delivery }) => delivery);
 }
 
-export async function readDrivers(pool: Pool, driverIds: readonly string[]): Promise<RecordedDriver[]> {
+export async function readDrivers(pool: Reader, driverIds: readonly string[]): Promise<RecordedDriver[]> {
   const { rows } = await pool.query<RecordedDriver>(DRIVERS, [[...driverIds]]);
   return rows;
 }
@@ -38,7 +41,7 @@ export async function readDrivers(pool: Pool, driverIds: readonly string[]): Pro
 const ms = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`;
 
 const OFFERS = `(SELECT coalesce(jsonb_agg(jsonb_build_object(
-    'offerId', o.id, 'driverId', o.driver_id, 'state', o.state, 'round', o.round, 'createdAt', ${ms('o.created_at')}, 'expiresAt', ${ms('o.expires_at')},
+    'offerId', o.id, 'driverId', o.driver_id, 'kind', o.kind, 'state', o.state, 'round', o.round, 'createdAt', ${ms('o.created_at')}, 'expiresAt', ${ms('o.expires_at')},
     'endedAt', ${ms('o.ended_at')}, 'endReason', o.end_reason) ORDER BY o.created_at, o.id), '[]')
   FROM offers o WHERE o.delivery_id = d.id)`;
 

@@ -1,5 +1,4 @@
 /** The worker process: runs workflows and activities, relays the outbox, archives positions. Composition only. */
-import { join } from 'node:path';
 import { Client } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import Redis from 'ioredis';
@@ -7,7 +6,7 @@ import pino from 'pino';
 import { collectDefaultMetrics } from 'prom-client';
 import { v7 as newId } from 'uuid';
 import { auditLagMs, lastFinishedCheck } from '../activities/adapters/auditChains';
-import { connectDatabase } from '../activities/adapters/database';
+import { connectPostgres } from '../activities/adapters/database';
 import { requireSameTime } from '../activities/adapters/databaseClock';
 import { createDeliveryStore } from '../activities/adapters/deliveryStore';
 import { createFeatureNews } from '../activities/adapters/featureNews';
@@ -26,6 +25,7 @@ import { createFeatureRegistry, logFeatures } from '../activities/featureRegistr
 import { createLiveMap } from '../activities/liveMap';
 import { createNotices } from '../activities/notices';
 import { createMessageHandler } from '../activities/outboxMessages';
+import { type Kick } from '../activities/ports';
 import { createPresence, switchStatesOffAtOnce } from '../activities/presence';
 import { createWake } from '../activities/wake';
 import { readSettings } from '../settings';
@@ -33,11 +33,13 @@ import { readTemporalSettings } from '../settings/temporal';
 import { ATTEMPT_MS, TASK_QUEUE } from '../workflows/contract';
 import { beginAttempt } from './attempts';
 import { observeAudit } from './auditMetrics';
+import { BUNDLE_PATH, deploymentOf } from './deployment';
 import { startHealthServer } from './health';
 import { observeOutbox } from './metrics';
 import { ensureSchedules } from './schedules';
 import { createSweeps } from './sweeps';
 import { installTemporalLog } from './temporalLog';
+import { whenTemporalAnswers } from './whenTemporalAnswers';
 import { observeZones } from './zoneMetrics';
 
 /** A Redis that answers nothing for so long is gone, and its connection with it. */
@@ -55,30 +57,39 @@ async function main(): Promise<void> {
   installTemporalLog(log);
   collectDefaultMetrics();
 
-  const db = connectDatabase(settings.database.url, { ...settings.database, applicationName: 'driver-service worker' });
+  const postgres = connectPostgres(settings.database.url, { ...settings.database, applicationName: 'driver-service worker' });
+  const { db } = postgres;
   // Half an attempt of a transaction: a search must not hold up who cancels while Redis hangs.
   const redis = new Redis(settings.redis.url, { maxRetriesPerRequest: 2, commandTimeout: ATTEMPT_MS / 2, socketTimeout: SILENT_SOCKET_MS, enableAutoPipelining: true });
   redis.on('error', (error) => log.warn({ err: error }, 'Redis'));
-  const connection = await NativeConnection.connect(temporal.connectionOptions);
-  const client = new Client({ connection, namespace: temporal.namespace });
-
   const clock = Date.now;
   const features = createFeatureRegistry({
     environment: settings.features, news: createFeatureNews(redis, log), clock, log, readRows: () => readFeatureRows(db, settings.features.map(({ feature }) => feature), 1),
   });
   await features.start();
   logFeatures(features, log);
+  const running: { worker?: Worker } = {};
+  const health = await startHealthServer({
+    host: settings.worker.healthHost, port: settings.worker.healthPort, log, features: () => features.effective(),
+    checks: {
+      postgres: async () => void (await db.$queryRaw`SELECT 1`), redis: async () => void (await redis.ping()),
+      clock: () => requireSameTime(db, clock),
+      temporal: async () => { if (running.worker?.getState() !== 'RUNNING') throw new Error(`the worker is ${running.worker?.getState() ?? 'waiting for it'}`); },
+    },
+  });
+  const connection = await whenTemporalAnswers(() => NativeConnection.connect(temporal.connectionOptions), log);
+  const client = new Client({ connection, namespace: temporal.namespace });
   const map = createRedisDriverMap(redis, { freshFixMs: settings.ranking.freshFixMs });
   const relayHolder: { relay?: Relay } = {};
-  const kick = (): void => relayHolder.relay?.kick();
-  const store = createDeliveryStore(db);
+  const kick: Kick = (messages) => relayHolder.relay?.kick(messages);
+  const store = createDeliveryStore(postgres);
   const dispatcher = createDispatcher(client, db);
   const availability = createAvailability({ db, map, features, clock, limits: settings.availability, kick });
   const presence = createPresence({ db, map, availability, features, clock, limits: settings.availability, kick });
   switchStatesOffAtOnce(features, presence, log);
   const wake = createWake({ ...settings, db, map, store, dispatcher, clock, features });
   const liveMap = createLiveMap({ db, map, clock });
-  const relay = createRelay(db, createMessageHandler({
+  const relay = createRelay(postgres, createMessageHandler({
     dispatcher, emitter: createSocketEmitter(redis), syncDriver: (driverId) => liveMap.syncDriver(driverId),
     letGo: (driverId, correlationId) => availability.letGo(driverId, correlationId), driverFree: (news) => wake.driverFree(news),
     notify: createNotices({ notifiers: createNotifiers({ db, clock, log, settings: settings.notices }), clock, log, maxAgeMs: settings.notices.maxAgeMs }),
@@ -86,9 +97,10 @@ async function main(): Promise<void> {
   relayHolder.relay = relay;
 
   const sweeps = createSweeps({ db, map, client, dispatcher, features, presence, clock, settings, log, kick });
-  const worker = await Worker.create({
+  const create = (): Promise<Worker> => Worker.create({
     connection, namespace: temporal.namespace, taskQueue: TASK_QUEUE,
-    workflowBundle: { codePath: join(__dirname, '../workflow-bundle.js') },
+    workflowBundle: { codePath: BUNDLE_PATH },
+    ...deploymentOf(settings.worker, log),
     activities: {
       ...createDeliveryActivities({ store, map, features, clock, newId, limits: settings, travel: settings.travel, timeScale: settings.timeScale, kick, beginAttempt }),
       endTimedState: (end: Parameters<typeof availability.endTimedState>[0]) => availability.endTimedState(end), ...sweeps,
@@ -100,20 +112,14 @@ async function main(): Promise<void> {
     stickyQueueScheduleToStartTimeout: '2s', // whoever waits for a killed worker waits this long
     shutdownGraceTime: '10s',
   });
+  const worker = (running.worker = await whenTemporalAnswers(create, log));
 
   const archive = new PositionArchive({ redis, db, onError: (error) => log.warn({ err: error }, 'positions were not archived; trying again') });
-  const health = await startHealthServer({
-    host: settings.worker.healthHost, port: settings.worker.healthPort, log, features: () => features.effective(),
-    checks: {
-      postgres: async () => void (await db.$queryRaw`SELECT 1`), redis: async () => void (await redis.ping()),
-      clock: () => requireSameTime(db, clock),
-      temporal: async () => { if (worker.getState() !== 'RUNNING') throw new Error(`the worker is ${worker.getState()}`); },
-    },
-  });
   observeOutbox(() => outboxBacklog(db), log);
   observeZones(() => readLatestHealth(db, clock() - ZONES_SHOWN_MS), log);
   observeAudit({ lastCheck: () => lastFinishedCheck(db), lagMs: () => auditLagMs(db) }, log);
-  await ensureSchedules(client, { escalationCheckMs: settings.escalation.checkEveryMs, lostDriversMs: Math.round(LOST_DRIVERS_MS / settings.timeScale) });
+  const sweepTimes = { escalationCheckMs: settings.escalation.checkEveryMs, lostDriversMs: Math.round(LOST_DRIVERS_MS / settings.timeScale) };
+  await whenTemporalAnswers(() => ensureSchedules(client, sweepTimes), log);
   relay.start();
   archive.start();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopOnce(worker));

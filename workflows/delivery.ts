@@ -1,5 +1,5 @@
 import {
-  allHandlersFinished, ApplicationFailure, condition, continueAsNew, log, proxyLocalActivities, setCurrentDetails, setHandler, Trigger,
+  allHandlersFinished, ApplicationFailure, condition, log, makeContinueAsNewFunc, proxyLocalActivities, setCurrentDetails, setHandler, Trigger,
   upsertSearchAttributes, workflowInfo,
 } from '@temporalio/workflow';
 import type { DeliveryActivities, Told, WorkflowEvent } from '../activities/delivery';
@@ -147,9 +147,10 @@ function isTimeToContinue(inbox: readonly Waiting[], known: Known): boolean {
   return workflowInfo().continueAsNewSuggested && inbox.length === 0 && !known.closed;
 }
 
+/** Where workers are versioned, on the current build: a run begins from its row, so it need not be one that can replay this one (ADR 23). */
 async function goOnAsNew(input: DeliveryInput): Promise<void> {
   await condition(allHandlersFinished);
-  await continueAsNew<typeof delivery>(input);
+  await makeContinueAsNewFunc<typeof delivery>({ initialVersioningBehavior: 'AUTO_UPGRADE' })(input);
 }
 
 /** Who asked while the last event was under way is answered from the row, as they would be after the end. */

@@ -2,7 +2,8 @@ import { type Availability, type PendingAvailability } from '../../domain/availa
 import { type ReachedLevel } from '../../domain/escalation';
 import { type VehicleKind } from '../../domain/vehicles';
 import { type CandidateFacts, type CandidateQuery } from '../delivery';
-import { type Database, msOf } from './database';
+import { type Read } from '../ports';
+import { msOf, sql } from './database';
 
 /** How far back refusals and lapses weigh on a driver's rank. */
 const HISTORY_MS = 8 * 3_600_000;
@@ -14,23 +15,22 @@ type Row = {
 };
 
 /** What PostgreSQL knows of drivers near a pickup, with their history with this delivery. A lapse while the app was not reached does not count (spec 2). */
-export async function readCandidates(db: Database, { deliveryId, driverIds, broadcastSince, now }: CandidateQuery): Promise<CandidateFacts[]> {
+export async function readCandidates(read: Read, { deliveryId, driverIds, broadcastSince, now }: CandidateQuery): Promise<CandidateFacts[]> {
   if (driverIds.length === 0) return [];
-  const since = new Date(now - HISTORY_MS);
-  const rows = await db.$queryRaw<Row[]>`
+  const rows = await read<Row>(sql`
     SELECT d.id, d.availability, d.pending, d.vehicle_kind, d.capacity, d.live_offers, d.active_assignments, d.offer_version, d.shift_ends_at, d.idle_since,
-      CASE WHEN d.earned_on = ${new Date(now)}::date THEN d.earned_today_cents ELSE 0 END AS earned_today_cents,
-      (SELECT count(*)::int FROM offers o WHERE o.driver_id = d.id AND o.created_at > ${since}
+      CASE WHEN d.earned_on = ${iso(now)}::date THEN d.earned_today_cents ELSE 0 END AS earned_today_cents,
+      (SELECT count(*)::int FROM offers o WHERE o.driver_id = d.id AND o.created_at > ${iso(now - HISTORY_MS)}::timestamptz
          AND (o.state = 'REJECTED' OR (o.state = 'EXPIRED' AND o.reached_at IS NOT NULL))) AS recent_rejections,
       (SELECT max(o.ended_at) FROM offers o WHERE o.delivery_id = ${deliveryId}::uuid AND o.driver_id = d.id AND o.state = 'EXPIRED') AS last_lapse_at,
       rejected.pay_cents AS rejected_pay_cents, rejected.escalation_level AS rejected_level,
       EXISTS (SELECT FROM assignments a WHERE a.delivery_id = ${deliveryId}::uuid AND a.driver_id = d.id AND a.state = 'LOST') AS lost,
       EXISTS (SELECT FROM offers o WHERE o.delivery_id = ${deliveryId}::uuid AND o.driver_id = d.id AND o.kind = 'BROADCAST'
-        AND o.created_at >= ${broadcastSince === null ? null : new Date(broadcastSince)}::timestamptz) AS asked_by_broadcast
+        AND o.created_at >= ${broadcastSince === null ? null : iso(broadcastSince)}::timestamptz) AS asked_by_broadcast
     FROM drivers d
     LEFT JOIN LATERAL (SELECT o.pay_cents, o.escalation_level FROM offers o WHERE o.delivery_id = ${deliveryId}::uuid AND o.driver_id = d.id AND o.state = 'REJECTED'
       ORDER BY o.ended_at DESC LIMIT 1) AS rejected ON true
-    WHERE d.id = ANY(${[...driverIds]}::uuid[])`;
+    WHERE d.id = ANY(${[...driverIds]}::uuid[])`);
   return rows.map(candidateFacts);
 }
 
@@ -43,4 +43,8 @@ function candidateFacts(row: Row): CandidateFacts {
     rejected: row.rejected_pay_cents === null ? null : { payCents: row.rejected_pay_cents, level: row.rejected_level ?? 0 }, lost: row.lost,
     askedByBroadcast: row.asked_by_broadcast,
   };
+}
+
+function iso(at: number): string {
+  return new Date(at).toISOString();
 }

@@ -4,15 +4,16 @@ import { type ReachedLevel } from '../../domain/escalation';
 import { type CaseFacts, type CaseReason, type CaseResolution, type CaseState, type HeldReason } from '../../domain/supportCase';
 import { type OfferEnd, type OfferFacts, type OfferKind, type OfferState } from '../../domain/offer';
 import { type AssignmentFacts, type AssignmentState, type AssignmentWay, type DeliveryFacts } from '../../domain/truth';
-import { join, msOf, numberOf, sql, type Tx } from './database';
+import { type Read } from '../ports';
+import { join, msOf, numberOf, sql } from './database';
 
 /** Rows as PostgreSQL gives them, and the facts that the domain makes of them. The checks of the schema hold the texts to the unions. */
 
 type DeliveryRow = {
   id: string; merchant_id: string; seller_order_id: string; city_id: string; zone_id: string | null; status: DeliveryStatus; status_changed_at: Date;
-  reason_code: ReasonCode | null; ready_at: Date; search_at: Date; search_again_at: Date | null; search_round: number; unassigned_ms: bigint;
+  reason_code: ReasonCode | null; ready_at: Date; search_at: Date; search_again_at: Date | null; search_round: number; unassigned_ms: bigint | string;
   unassigned_since: Date | null; escalation_level: ReachedLevel; driver_id: string | null; pinned: boolean; pay_cents: number; bonus_cents: number;
-  assigned_at: Date | null; picked_up_at: Date | null; closed_at: Date | null; audit_hash: Uint8Array | null; escalated_at: Date | null; escalated_after_ms: bigint | null;
+  assigned_at: Date | null; picked_up_at: Date | null; closed_at: Date | null; audit_hash: Uint8Array | null; escalated_at: Date | null; escalated_after_ms: bigint | string | null;
   broadcast_since: Date | null; held_reason: HeldReason | null; lost_at: Date | null; losses: number; delayed_since: Date | null; city_escalation_minutes: number[];
 };
 
@@ -25,9 +26,9 @@ const DELIVERY_COLUMNS = sql`id, merchant_id, seller_order_id, city_id, zone_id,
   (SELECT escalation_minutes FROM cities WHERE cities.id = deliveries.city_id) AS city_escalation_minutes`;
 
 /** Reads a delivery, and locks its row where asked to. @returns undefined where there is none */
-export async function readDelivery(tx: Tx, deliveryId: string, lock: 'lock' | 'look'): Promise<ReadDelivery | undefined> {
+export async function readDelivery(read: Read, deliveryId: string, lock: 'lock' | 'look'): Promise<ReadDelivery | undefined> {
   const locking = lock === 'lock' ? sql`FOR UPDATE` : sql``;
-  const [row] = await tx.$queryRaw<DeliveryRow[]>`SELECT ${DELIVERY_COLUMNS} FROM deliveries WHERE id = ${deliveryId}::uuid ${locking}`;
+  const [row] = await read<DeliveryRow>(sql`SELECT ${DELIVERY_COLUMNS} FROM deliveries WHERE id = ${deliveryId}::uuid ${locking}`);
   return row && { facts: deliveryFacts(row), auditHash: row.audit_hash };
 }
 
@@ -69,35 +70,39 @@ function readDriverOf(row: DriverRow): ReadDriver {
 }
 
 /** Locks the drivers of a delivery's live offers and active assignment, and those named besides, in the order of their ids. */
-export async function lockDriversOf(tx: Tx, deliveryId: string, besides: readonly string[]): Promise<ReadDriver[]> {
-  const rows = await tx.$queryRaw<DriverRow[]>`
+export async function lockDriversOf(read: Read, deliveryId: string, besides: readonly string[]): Promise<ReadDriver[]> {
+  const rows = await read<DriverRow>(sql`
     SELECT ${DRIVER_COLUMNS} FROM drivers WHERE id IN (
       SELECT driver_id FROM offers WHERE delivery_id = ${deliveryId}::uuid AND state = 'LIVE'
       UNION SELECT driver_id FROM assignments WHERE delivery_id = ${deliveryId}::uuid AND state = 'ACTIVE'
       UNION SELECT unnest(${[...besides]}::uuid[]))
-    ORDER BY id FOR UPDATE`;
+    ORDER BY id FOR UPDATE`);
   return rows.map(readDriverOf);
 }
 
 /** Locks one driver's row. @returns undefined where there is none */
-export async function lockDriver(tx: Tx, driverId: string): Promise<ReadDriver | undefined> {
-  const [row] = await tx.$queryRaw<DriverRow[]>`SELECT ${DRIVER_COLUMNS} FROM drivers WHERE id = ${driverId}::uuid FOR UPDATE`;
+export async function lockDriver(read: Read, driverId: string): Promise<ReadDriver | undefined> {
+  const [row] = await read<DriverRow>(sql`SELECT ${DRIVER_COLUMNS} FROM drivers WHERE id = ${driverId}::uuid FOR UPDATE`);
   return row && readDriverOf(row);
 }
 
-/** Locks the first `atMost` of these drivers, best first, who may be given work and whom no other transaction holds just now: making an offer waits for nobody. */
-export async function lockFirstFree(tx: Tx, driverIds: readonly string[], atMost: number): Promise<ReadDriver[]> {
+/**
+ * Locks the first `atMost` of these drivers, best first, who may be given work and whom no other transaction holds just now: making an offer waits for nobody.
+ * None where the delivery, whose row must be locked, looks for nobody.
+ */
+export async function lockFirstFree(read: Read, deliveryId: string, driverIds: readonly string[], atMost: number): Promise<ReadDriver[]> {
   if (driverIds.length === 0 || atMost === 0) return [];
-  const rows = await tx.$queryRaw<DriverRow[]>`
+  const rows = await read<DriverRow>(sql`
     SELECT ${DRIVER_COLUMNS} FROM unnest(${[...driverIds]}::uuid[]) WITH ORDINALITY AS ranked(id, place) JOIN drivers ON drivers.id = ranked.id
     WHERE availability IN ('AVAILABLE', 'BUSY') AND pending IS NULL AND live_offers = 0 AND live_offers + active_assignments < capacity
-    ORDER BY place LIMIT ${atMost} FOR UPDATE OF drivers SKIP LOCKED`;
+      AND EXISTS (SELECT FROM deliveries d WHERE d.id = ${deliveryId}::uuid AND d.status IN ('PENDING', 'SEARCHING') AND d.held_reason IS NULL)
+    ORDER BY place LIMIT ${atMost} FOR UPDATE OF drivers SKIP LOCKED`);
   return rows.map(readDriverOf);
 }
 
 /** Reads drivers without locking them. */
-export async function readDrivers(tx: Tx, driverIds: readonly string[]): Promise<ReadDriver[]> {
-  const rows = await tx.$queryRaw<DriverRow[]>`SELECT ${DRIVER_COLUMNS} FROM drivers WHERE id = ANY(${[...driverIds]}::uuid[])`;
+export async function readDrivers(read: Read, driverIds: readonly string[]): Promise<ReadDriver[]> {
+  const rows = await read<DriverRow>(sql`SELECT ${DRIVER_COLUMNS} FROM drivers WHERE id = ANY(${[...driverIds]}::uuid[])`);
   return rows.map(readDriverOf);
 }
 
@@ -110,11 +115,11 @@ type OfferRow = {
 const OFFER_COLUMNS = sql`id, delivery_id, driver_id, kind, state, round, pay_cents, escalation_level, created_at, expires_at, reached_at, ended_at, end_reason`;
 
 /** The live offers of a delivery and of the drivers named, and the offers named. */
-export async function readOffers(tx: Tx, deliveryId: string, { offerIds, driverIds }: { offerIds: readonly string[]; driverIds: readonly string[] }): Promise<OfferFacts[]> {
+export async function readOffers(read: Read, deliveryId: string, { offerIds, driverIds }: { offerIds: readonly string[]; driverIds: readonly string[] }): Promise<OfferFacts[]> {
   const named = offerIds.length === 0 ? [] : [sql`SELECT ${OFFER_COLUMNS} FROM offers WHERE id = ANY(${[...offerIds]}::uuid[]) AND delivery_id = ${deliveryId}::uuid`];
   const ofDrivers = driverIds.length === 0 ? [] : [sql`SELECT ${OFFER_COLUMNS} FROM offers WHERE driver_id = ANY(${[...driverIds]}::uuid[]) AND state = 'LIVE'`];
   const live = sql`SELECT ${OFFER_COLUMNS} FROM offers WHERE delivery_id = ${deliveryId}::uuid AND state = 'LIVE'`;
-  const rows = await tx.$queryRaw<OfferRow[]>`${join([live, ...named, ...ofDrivers], ' UNION ')}`;
+  const rows = await read<OfferRow>(join([live, ...named, ...ofDrivers], ' UNION '));
   return rows.map(offerFacts);
 }
 
@@ -132,11 +137,11 @@ type AssignmentRow = {
 };
 
 /** All assignments of a delivery, the oldest first. */
-export async function readAssignments(tx: Tx, deliveryId: string): Promise<AssignmentFacts[]> {
-  const rows = await tx.$queryRaw<AssignmentRow[]>`
+export async function readAssignments(read: Read, deliveryId: string): Promise<AssignmentFacts[]> {
+  const rows = await read<AssignmentRow>(sql`
     SELECT id, driver_id, offer_id, way, state, pinned, pay_cents, started_at, at_pickup_at, picked_up_at, at_dropoff_at, ended_at, end_reason,
       meeting_lat, meeting_lng, meeting_address
-    FROM assignments WHERE delivery_id = ${deliveryId}::uuid ORDER BY started_at, id`;
+    FROM assignments WHERE delivery_id = ${deliveryId}::uuid ORDER BY started_at, id`);
   return rows.map((row) => ({
     assignmentId: row.id, driverId: row.driver_id, offerId: row.offer_id, way: row.way, state: row.state, pinned: row.pinned, payCents: row.pay_cents,
     startedAt: msOf(row.started_at), atPickupAt: msOf(row.at_pickup_at), pickedUpAt: msOf(row.picked_up_at), atDropoffAt: msOf(row.at_dropoff_at),
@@ -151,10 +156,10 @@ type CaseRow = {
 };
 
 /** The one case of a delivery that is not resolved. */
-export async function readOpenCase(tx: Tx, deliveryId: string): Promise<CaseFacts | null> {
-  const [row] = await tx.$queryRaw<CaseRow[]>`
+export async function readOpenCase(read: Read, deliveryId: string): Promise<CaseFacts | null> {
+  const [row] = await read<CaseRow>(sql`
     SELECT id, level, state, reason, driver_id, opened_at, rose_at, resolved_at, resolved_by, resolution
-    FROM escalations WHERE delivery_id = ${deliveryId}::uuid AND state <> 'RESOLVED'`;
+    FROM escalations WHERE delivery_id = ${deliveryId}::uuid AND state <> 'RESOLVED'`);
   return row ? caseFacts(row) : null;
 }
 

@@ -4,23 +4,31 @@ import { type CaseFacts } from '../../domain/supportCase';
 import { type AssignmentFacts, type Decision, type DeliveryFacts, type Truth } from '../../domain/truth';
 import { possible } from '../impossibleEvent';
 import { chainEntries, type ChainHeads, ENTRY_ROWS, INSERT_ENTRIES } from './audit';
-import { type Tx } from './database';
 import { INSERT_MESSAGES, MESSAGE_ROWS, messageRows } from './outbox';
+import { type Transaction } from './transaction';
 
 /** What was read with the truth, beyond what the domain looks at. */
 export type AuditHeads = { deliveryHash: Uint8Array | null; driverHashes: Readonly<Record<string, Uint8Array | null>> };
 
 /**
- * Writes a decision: the rows that differ from the truth before, then the new ones, with audit entries and messages, in two statements.
- * The rows were locked when the truth was read. First what ends, then what begins, so that the unique indexes never see both at once.
+ * Writes a decision: the rows that differ from the truth before, then the new ones, with audit entries and messages. The rows were locked when the truth was read.
+ * By one statement, unless rows of one table end and others begin: then by the same one twice, so that the unique indexes never see both at once.
  */
-export async function writeDecision(tx: Tx, before: Truth, decision: Decision, heads: AuditHeads, at: number, correlationId: string): Promise<void> {
+export function writeDecision(tx: Transaction, before: Truth, decision: Decision, heads: AuditHeads, at: number, correlationId: string): void {
   const { ends, begins } = possible(() => rowsOf(before, decision, heads, at, correlationId));
-  await tx.$executeRawUnsafe(UPDATES, ...ends.map((rows) => JSON.stringify(rows)));
-  if (begins.some((rows) => rows.length > 0)) await tx.$executeRawUnsafe(INSERTS, ...begins.map((rows) => JSON.stringify(rows)));
+  const write = (rows: readonly object[][]): void => tx.write(CHANGES, rows.map((each) => JSON.stringify(each)));
+  if (!isReplaced(ends, begins)) return write([...ends, ...begins]);
+  write([...ends, ...begins.map(() => [])]);
+  write([...ends.map(() => []), ...begins]);
 }
 
-/** The parameters of the two statements, in their order. */
+/** Rows of the tables that both end and begin: offers, assignments, cases. */
+function isReplaced([, offers = [], assignments = [], , cases = []]: object[][], [newOffers = [], newAssignments = [], , , newCases = []]: object[][]): boolean {
+  const pairs = [[offers, newOffers], [assignments, newAssignments], [cases, newCases]] as const;
+  return pairs.some(([ending, beginning]) => ending.length > 0 && beginning.length > 0);
+}
+
+/** The parameters of the statement, in their order. */
 function rowsOf(before: Truth, decision: Decision, heads: AuditHeads, at: number, correlationId: string): { ends: object[][]; begins: object[][] } {
   const { delivery } = decision.next;
   const { deliveryId, cityId, merchantId, sellerOrderId } = delivery;
@@ -35,7 +43,7 @@ function rowsOf(before: Truth, decision: Decision, heads: AuditHeads, at: number
 }
 
 // Rows of the parameters are typed by the tables themselves, so that a column's type is said in one place.
-const UPDATES = `
+const CHANGES = `
   WITH d AS (
     UPDATE deliveries SET status = new.status, status_changed_at = new.status_changed_at, reason_code = new.reason_code,
       search_again_at = new.search_again_at, search_round = new.search_round, unassigned_ms = new.unassigned_ms, unassigned_since = new.unassigned_since,
@@ -55,30 +63,28 @@ const UPDATES = `
       resolved_by = new.resolved_by, resolution = new.resolution,
       acknowledged_at = CASE WHEN new.state = 'OPEN' THEN NULL ELSE escalations.acknowledged_at END, acknowledged_by = CASE WHEN new.state = 'OPEN' THEN NULL ELSE escalations.acknowledged_by END
     FROM jsonb_populate_recordset(null::escalations, $5::jsonb) AS new WHERE escalations.id = new.id
-  )
-  UPDATE drivers SET live_offers = new.live_offers, active_assignments = new.active_assignments, availability = new.availability,
-    availability_until = new.availability_until, availability_reason = new.availability_reason, pending = new.pending, shift_ends_at = new.shift_ends_at,
-    availability_version = drivers.availability_version + 1, audit_hash = new.audit_hash,
-    idle_since = CASE WHEN new.availability <> 'AVAILABLE' THEN NULL WHEN drivers.availability = 'AVAILABLE' THEN drivers.idle_since ELSE new.idle_since END,
-    earned_today_cents = new.earned_today_cents + CASE WHEN drivers.earned_on = new.earned_on THEN drivers.earned_today_cents ELSE 0 END,
-    earned_on = new.earned_on, lapses_in_row = new.lapses_in_row
-  FROM jsonb_populate_recordset(null::drivers, $4::jsonb) AS new WHERE drivers.id = new.id`;
-
-const INSERTS = `
-  WITH o AS (
+  ), dr AS (
+    UPDATE drivers SET live_offers = new.live_offers, active_assignments = new.active_assignments, availability = new.availability,
+      availability_until = new.availability_until, availability_reason = new.availability_reason, pending = new.pending, shift_ends_at = new.shift_ends_at,
+      availability_version = drivers.availability_version + 1, audit_hash = new.audit_hash,
+      idle_since = CASE WHEN new.availability <> 'AVAILABLE' THEN NULL WHEN drivers.availability = 'AVAILABLE' THEN drivers.idle_since ELSE new.idle_since END,
+      earned_today_cents = new.earned_today_cents + CASE WHEN drivers.earned_on = new.earned_on THEN drivers.earned_today_cents ELSE 0 END,
+      earned_on = new.earned_on, lapses_in_row = new.lapses_in_row
+    FROM jsonb_populate_recordset(null::drivers, $4::jsonb) AS new WHERE drivers.id = new.id
+  ), new_o AS (
     INSERT INTO offers (id, delivery_id, driver_id, kind, state, round, pay_cents, escalation_level, payload, choice, created_at, expires_at)
     SELECT id, delivery_id, driver_id, kind, state, round, pay_cents, escalation_level, payload, choice, created_at, expires_at
-    FROM jsonb_populate_recordset(null::offers, $1::jsonb)
-  ), a AS (
+    FROM jsonb_populate_recordset(null::offers, $6::jsonb)
+  ), new_a AS (
     INSERT INTO assignments (id, delivery_id, driver_id, offer_id, way, state, pinned, pay_cents, started_at, choice, meeting_lat, meeting_lng, meeting_address)
     SELECT id, delivery_id, driver_id, offer_id, way, state, pinned, pay_cents, started_at, choice, meeting_lat, meeting_lng, meeting_address
-    FROM jsonb_populate_recordset(null::assignments, $2::jsonb)
-  ), c AS (
+    FROM jsonb_populate_recordset(null::assignments, $7::jsonb)
+  ), new_c AS (
     INSERT INTO escalations (id, delivery_id, city_id, zone_id, level, state, reason, driver_id, opened_at, rose_at, resolved_at, resolved_by, resolution)
     SELECT id, delivery_id, city_id, zone_id, level, state, reason, driver_id, opened_at, rose_at, resolved_at, resolved_by, resolution
-    FROM jsonb_populate_recordset(null::escalations, $5::jsonb)
-  ), e AS (${INSERT_ENTRIES} FROM ${ENTRY_ROWS('$3')})
-  ${INSERT_MESSAGES} FROM ${MESSAGE_ROWS('$4')}`;
+    FROM jsonb_populate_recordset(null::escalations, $10::jsonb)
+  ), e AS (${INSERT_ENTRIES} FROM ${ENTRY_ROWS('$8')})
+  ${INSERT_MESSAGES} FROM ${MESSAGE_ROWS('$9')}`;
 
 function deliveryRow(delivery: DeliveryFacts, { deliveryHash }: ChainHeads): object {
   return {

@@ -1,13 +1,13 @@
 import { validate as isUuid } from 'uuid';
 import { type Availability } from '../../domain/availability';
-import { type MapEntry } from '../ports';
+import { type MapEntry, type Read } from '../ports';
 import { type Database, msOf, sql } from './database';
 
 /** What the map must say of a driver, and since when they are AVAILABLE without work. */
 export type DutyRow = { entry: MapEntry; idleSince: number | null };
 
 type Row = {
-  id: string; city_id: string; availability: Availability; has_room: boolean; availability_version: bigint; idle_since: Date | null;
+  id: string; city_id: string; availability: Availability; has_room: boolean; availability_version: bigint | string; idle_since: Date | null;
   last_lat: number | null; last_lng: number | null; last_fix_at: Date | null; newest_at: Date | null;
 };
 
@@ -16,8 +16,8 @@ const COLUMNS = sql`id, city_id, availability, pending IS NULL AND live_offers +
   last_lat, last_lng, last_fix_at, (SELECT max(at) FROM position_fixes WHERE driver_id = drivers.id) AS newest_at`;
 
 /** These drivers, as the map must show them; who does not exist is left out, as are ids that none of ours can be. */
-export async function readMapEntries(db: Database, driverIds: readonly string[]): Promise<MapEntry[]> {
-  const rows = await db.$queryRaw<Row[]>`SELECT ${COLUMNS} FROM drivers WHERE id = ANY(${driverIds.filter((id) => isUuid(id))}::uuid[])`;
+export async function readMapEntries(read: Read, driverIds: readonly string[]): Promise<MapEntry[]> {
+  const rows = await read<Row>(sql`SELECT ${COLUMNS} FROM drivers WHERE id = ANY(${driverIds.filter((id) => isUuid(id))}::uuid[])`);
   return rows.map((row) => dutyRow(row).entry);
 }
 

@@ -32,11 +32,16 @@ export function createOpenRowsStore(db: Database): OpenRowsStore {
         ORDER BY d.id LIMIT ${limit}`;
       return rows.map(openRow);
     },
+    // Reads what is live, and every driver's counters once: an index of those would make each offer dearer, since it writes them.
     wrongHolds: async () => {
       const rows = await db.$queryRaw<{ id: string }[]>`
-        SELECT d.id FROM drivers d
-        WHERE d.live_offers <> (SELECT count(*) FROM offers o WHERE o.driver_id = d.id AND o.state = 'LIVE')
-           OR d.active_assignments <> (SELECT count(*) FROM assignments a WHERE a.driver_id = d.id AND a.state = 'ACTIVE')`;
+        WITH held AS (
+          SELECT driver_id, sum(offers)::int AS offers, sum(assignments)::int AS assignments FROM (
+            SELECT driver_id, 1 AS offers, 0 AS assignments FROM offers WHERE state = 'LIVE'
+            UNION ALL SELECT driver_id, 0, 1 FROM assignments WHERE state = 'ACTIVE') AS each GROUP BY driver_id)
+        SELECT coalesce(d.id, held.driver_id) AS id
+        FROM (SELECT id, live_offers, active_assignments FROM drivers WHERE live_offers <> 0 OR active_assignments <> 0) d FULL JOIN held ON held.driver_id = d.id
+        WHERE coalesce(d.live_offers, 0) <> coalesce(held.offers, 0) OR coalesce(d.active_assignments, 0) <> coalesce(held.assignments, 0)`;
       return rows.map(({ id }) => id);
     },
   };

@@ -1,35 +1,36 @@
 import { z } from 'zod';
 import { v7 as newId } from 'uuid';
 import { type ZoneArea } from '../../domain/zones';
-import { type NewDelivery, type OrderStop, type OrderStore } from '../orders';
+import { type NewDelivery, type OrderContext, type OrderStop, type OrderStore } from '../orders';
 import { chainEntries, ENTRY_ROWS, INSERT_ENTRIES } from './audit';
-import { type Database } from './database';
+import { type Database, readerOf, sql } from './database';
 import { INSERT_MESSAGES, MESSAGE_ROWS, messageRows } from './outbox';
+
+type ContextRow = Omit<OrderContext, 'city'> & { currency: string | null; zones: { id: string; polygon: unknown; priority: number }[] | null };
 
 /** Orders in PostgreSQL. */
 export function createOrderStore(db: Database): OrderStore {
+  const read = readerOf(db);
   return {
-    city: async (cityId) => {
-      const city = await db.city.findUnique({ where: { id: cityId }, select: { currency: true, zones: { select: { id: true, polygon: true, priority: true } } } });
-      return city && { currency: city.currency, zones: city.zones.map(({ id, polygon, priority }) => ({ zoneId: id, area: areaOf(polygon), priority })) };
+    context: async ({ merchantId, sellerOrderId, cityId }) => {
+      const [row] = await read<ContextRow>(sql`
+        SELECT (SELECT jsonb_build_object('deliveryId', id, 'requestHash', request_hash) FROM deliveries WHERE merchant_id = ${merchantId} AND seller_order_id = ${sellerOrderId}) AS known,
+          (SELECT currency FROM cities WHERE id = ${cityId}) AS currency, EXISTS (SELECT FROM merchants WHERE id = ${merchantId}) AS "merchantExists",
+          (SELECT jsonb_agg(jsonb_build_object('id', id, 'polygon', polygon, 'priority', priority)) FROM zones WHERE city_id = ${cityId}) AS zones`);
+      if (!row) throw new Error('a SELECT without FROM gave no row');
+      const { known, currency, merchantExists, zones } = row;
+      return { known, merchantExists, city: currency === null ? null : { currency, zones: (zones ?? []).map(({ id, polygon, priority }) => ({ zoneId: id, area: areaOf(polygon), priority })) } };
     },
-    merchantExists: async (merchantId) => (await db.merchant.count({ where: { id: merchantId } })) === 1,
     insert: async (delivery, entry, messages) => {
       const { cityId, deliveryId, merchantId, sellerOrderId, createdAt, correlationId } = delivery;
       const subject = { cityId, deliveryId, merchantId, sellerOrderId, deliveryHash: null, driverHashes: {} };
       const { rows, heads } = chainEntries(subject, [entry], createdAt, correlationId);
-      const [written] = await db.$queryRawUnsafe<{ count: number }[]>(
-        INSERT,
-        JSON.stringify([deliveryRow(delivery, heads.deliveryHash)]),
-        JSON.stringify([stopRow(deliveryId, 'PICKUP', delivery.pickup), stopRow(deliveryId, 'DROPOFF', delivery.dropoff)]),
-        JSON.stringify(rows),
-        JSON.stringify(messageRows(deliveryId, correlationId, messages)),
-      );
+      const values = [
+        [deliveryRow(delivery, heads.deliveryHash)], [stopRow(deliveryId, 'PICKUP', delivery.pickup), stopRow(deliveryId, 'DROPOFF', delivery.dropoff)], rows,
+        messageRows(deliveryId, correlationId, messages),
+      ];
+      const [written] = await read<{ count: number }>({ text: INSERT, values: values.map((each) => JSON.stringify(each)) });
       return written?.count === 1;
-    },
-    findByKey: async (merchantId, sellerOrderId) => {
-      const found = await db.delivery.findUnique({ where: { merchantId_sellerOrderId: { merchantId, sellerOrderId } }, select: { id: true, requestHash: true } });
-      return found && { deliveryId: found.id, requestHash: found.requestHash };
     },
   };
 }

@@ -1,5 +1,6 @@
 import { type Message } from '../../domain/message';
 import { type Notice, type NoticeAddressee } from '../../domain/notice';
+import { type Read } from '../ports';
 import { type Database, sql, type Tx } from './database';
 
 /** A message as it lies in the outbox. */
@@ -41,9 +42,9 @@ type NoticesDue = { to?: NoticeAddressee['kind']; afterMs?: number };
  * processes that take at the same instant may overtake each other. Of the notices of one key only the oldest is ever taken.
  * @param notices which of them, and from what age on
  */
-export async function takeDue(db: Tx, kinds: readonly Message['kind'][], limit: number, notices: NoticesDue = {}): Promise<Enqueued[]> {
+export async function takeDue(read: Read, kinds: readonly Message['kind'][], limit: number, notices: NoticesDue = {}): Promise<Enqueued[]> {
   const { to = null, afterMs = 0 } = notices;
-  const taken = await db.$queryRaw<Enqueued[]>`
+  const taken = await read<Omit<Enqueued, 'id'> & { id: bigint | string }>(sql`
     UPDATE outbox SET next_at = now() + ${LEASE_MS} * interval '1 millisecond', attempts = attempts + 1
     WHERE id IN (
       SELECT id FROM outbox due WHERE sent_at IS NULL AND next_at <= now() + ${ROUNDING} AND kind = ANY(${[...kinds]}) AND NOT (kind = 'emit' AND EXISTS (
@@ -51,13 +52,21 @@ export async function takeDue(db: Tx, kinds: readonly Message['kind'][], limit: 
         AND (kind <> 'notify' OR payload #>> '{notice,to,kind}' = ${to} AND created_at <= now() - ${afterMs} * interval '1 millisecond' AND NOT EXISTS (
         SELECT FROM outbox earlier WHERE earlier.key = due.key AND earlier.id < due.id AND earlier.kind = 'notify' AND earlier.sent_at IS NULL))
       ORDER BY next_at, id LIMIT ${limit} FOR UPDATE SKIP LOCKED)
-    RETURNING id, key, correlation_id AS "correlationId", attempts, jsonb_build_object('kind', kind) || payload AS message`;
-  return taken.sort((a, b) => (a.id < b.id ? -1 : 1));
+    RETURNING id, key, correlation_id AS "correlationId", attempts, jsonb_build_object('kind', kind) || payload AS message`);
+  return taken.map((each) => ({ ...each, id: BigInt(each.id) })).sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-export async function markSent(db: Database, ids: readonly bigint[]): Promise<void> {
+/** Something is due of this kind; of notices, to this addressee. */
+export type Due = { kind: Message['kind']; to: NoticeAddressee['kind'] | null };
+
+/** What kinds of messages are due, for the poll: it takes nothing. */
+export function whatIsDue(read: Read): Promise<Due[]> {
+  return read<Due>(sql`SELECT DISTINCT kind, payload #>> '{notice,to,kind}' AS "to" FROM outbox WHERE sent_at IS NULL AND next_at <= now() + ${ROUNDING}`);
+}
+
+export async function markSent(read: Read, ids: readonly bigint[]): Promise<void> {
   if (ids.length === 0) return;
-  await db.$executeRaw`UPDATE outbox SET sent_at = now(), last_error = NULL WHERE id = ANY(${ids.map(String)}::bigint[])`;
+  await read(sql`UPDATE outbox SET sent_at = now(), last_error = NULL WHERE id = ANY(${ids.map(String)}::bigint[])`);
 }
 
 /** Doubling from 100 ms to 30 s: a message is never given up. */

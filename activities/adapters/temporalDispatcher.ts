@@ -5,9 +5,9 @@ import {
   availabilityWorkflowId, type DeliveryInput, deliveryWorkflowId, driverCameFree, driverLeft, driverRescued, offerWithdrawn, searchAttributes, TASK_QUEUE, timedStateChanged, WORKFLOWS,
 } from '../../workflows/contract';
 import { type Dispatcher } from '../ports';
-import { type Database } from './database';
+import { type Database, readerOf, sql } from './database';
 
-type Started = { id: string; merchantId: string; sellerOrderId: string; cityId: string; zoneId: string | null; status: string; closedAt: Date | null };
+type Started = { id: string; merchantId: string; sellerOrderId: string; cityId: string; zoneId: string | null; status: string };
 
 /** How long one call to Temporal may take; the outbox tries again after. */
 const CALL_TIMEOUT_MS = 5_000;
@@ -20,8 +20,10 @@ const WORKFLOW_TASK_TIMEOUT_MS = 5_000;
  */
 export function createDispatcher(client: Client, db: Database, { workflowTaskTimeoutMs = WORKFLOW_TASK_TIMEOUT_MS }: { workflowTaskTimeoutMs?: number } = {}): Dispatcher {
   const open = async (deliveryId: string): Promise<Started | null> => {
-    const delivery = await db.delivery.findUnique({ where: { id: deliveryId }, select: SELECTED });
-    return delivery?.closedAt === null ? delivery : null;
+    const [delivery] = await readerOf(db)<Started>(sql`
+      SELECT id, merchant_id AS "merchantId", seller_order_id AS "sellerOrderId", city_id AS "cityId", zone_id AS "zoneId", status
+      FROM deliveries WHERE id = ${deliveryId}::uuid AND closed_at IS NULL`);
+    return delivery ?? null;
   };
   const tell = async (deliveryId: string, correlationId: string, act: (started: Started, options: StartOptions) => Promise<unknown>): Promise<void> => {
     const delivery = await open(deliveryId);
@@ -48,8 +50,6 @@ export function createDispatcher(client: Client, db: Database, { workflowTaskTim
     },
   };
 }
-
-const SELECTED = { id: true, merchantId: true, sellerOrderId: true, cityId: true, zoneId: true, status: true, closedAt: true } as const;
 
 type StartOptions = WorkflowStartOptions & { args: [DeliveryInput] };
 

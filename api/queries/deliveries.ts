@@ -1,6 +1,8 @@
-import type { Prisma, PrismaClient } from '../../prisma/client/client';
+import type { Read } from '../../activities/ports';
+import { Prisma, type PrismaClient } from '../../prisma/client/client';
 import type { Caller } from '../caller';
-import { deliveriesOf } from './scope';
+import { deliveriesOf, deliveryIsOf } from './scope';
+import { leastIdSince } from './timedIds';
 
 export type DeliveryFilters = {
   status?: string; cityId?: string; driverId?: string; merchantId?: string; sellerOrderId?: string;
@@ -8,12 +10,13 @@ export type DeliveryFilters = {
   since?: number;
 };
 
-const SUMMARY = {
+const STOP = { kind: true, address: true, lat: true, lng: true, contactName: true, contactPhone: true, notes: true } satisfies Prisma.StopSelect;
+const COLUMNS = {
   id: true, merchantId: true, sellerOrderId: true, cityId: true, zoneId: true, status: true, statusChangedAt: true, reasonCode: true, parcelSize: true,
   readyAt: true, windowFrom: true, windowTo: true, currency: true, feeCents: true, payCents: true, bonusCents: true, distanceMeters: true, searchAt: true,
   escalationLevel: true, escalatedAt: true, broadcastSince: true, heldReason: true, losses: true, delayedSince: true, driverId: true, pinned: true, assignedAt: true, pickedUpAt: true, closedAt: true, createdAt: true, correlationId: true,
-  stops: { select: { kind: true, address: true, lat: true, lng: true, contactName: true, contactPhone: true, notes: true } },
 } satisfies Prisma.DeliverySelect;
+const SUMMARY = { ...COLUMNS, stops: { select: STOP } } satisfies Prisma.DeliverySelect;
 
 export type DeliverySummaryRow = Prisma.DeliveryGetPayload<{ select: typeof SUMMARY }>;
 
@@ -26,37 +29,34 @@ export function listDeliveries(db: PrismaClient, caller: Caller, filters: Delive
   return db.delivery.findMany({ where, select: SUMMARY, orderBy: { id: 'desc' }, take: page.limit + 1 });
 }
 
-/** Ids are UUIDs of version 7, made within the hour of the row: so the index by id bounds the search. */
+/** The index by id bounds the search. */
 function createdSince(since: number): Prisma.DeliveryWhereInput {
-  return { createdAt: { gte: new Date(since) }, id: { gte: firstIdAt(since - 3_600_000) } };
+  return { createdAt: { gte: new Date(since) }, id: { gte: leastIdSince(since) } };
 }
 
-/** The least UUID of version 7 of an instant. */
-function firstIdAt(at: number): string {
-  const hex = Math.max(0, Math.floor(at)).toString(16).padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-7000-8000-000000000000`;
-}
+/** The columns have the names of the fields, as the schema has them in snake case. */
+const columnOf = (field: string): string => field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+const SUMMARY_COLUMNS = Prisma.raw(Object.keys(COLUMNS).map((field) => `deliveries.${columnOf(field)} AS "${field}"`).join(', '));
+const STOP_FIELDS = Prisma.raw(Object.keys(STOP).map((field) => `'${field}', stops.${columnOf(field)}`).join(', '));
 
 /** @returns null where there is none for this caller */
-export function findDelivery(db: PrismaClient, caller: Caller, id: string): Promise<DeliverySummaryRow | null> {
-  return db.delivery.findFirst({ where: { AND: [{ id }, deliveriesOf(caller)] }, select: SUMMARY });
+export async function findDelivery(read: Read, caller: Caller, id: string): Promise<DeliverySummaryRow | null> {
+  const [found] = await read<DeliverySummaryRow>(Prisma.sql`
+    SELECT ${SUMMARY_COLUMNS}, (SELECT jsonb_agg(jsonb_build_object(${STOP_FIELDS})) FROM stops WHERE stops.delivery_id = deliveries.id) AS stops
+    FROM deliveries WHERE id = ${id}::uuid AND ${deliveryIsOf(caller)}`);
+  return found ?? null;
 }
 
 /** What is needed to ask a delivery's workflow. */
 export type AddressedDelivery = { id: string; merchantId: string; sellerOrderId: string; cityId: string; status: string; closedAt: Date | null; assignmentId: string | null };
 
 /** @returns null where there is none for this caller */
-export async function addressDelivery(db: PrismaClient, caller: Caller, id: string): Promise<AddressedDelivery | null> {
-  const found = await db.delivery.findFirst({
-    where: { AND: [{ id }, deliveriesOf(caller)] },
-    select: {
-      id: true, merchantId: true, sellerOrderId: true, cityId: true, status: true, closedAt: true,
-      assignments: { select: { id: true }, orderBy: { startedAt: 'desc' }, take: 1 },
-    },
-  });
-  if (!found) return null;
-  const { assignments, ...delivery } = found;
-  return { ...delivery, assignmentId: assignments[0]?.id ?? null };
+export async function addressDelivery(read: Read, caller: Caller, id: string): Promise<AddressedDelivery | null> {
+  const [found] = await read<AddressedDelivery>(Prisma.sql`
+    SELECT id, merchant_id AS "merchantId", seller_order_id AS "sellerOrderId", city_id AS "cityId", status, closed_at AS "closedAt",
+      (SELECT a.id FROM assignments a WHERE a.delivery_id = deliveries.id ORDER BY a.started_at DESC LIMIT 1) AS "assignmentId"
+    FROM deliveries WHERE id = ${id}::uuid AND ${deliveryIsOf(caller)}`);
+  return found ?? null;
 }
 
 /** A driver's newest assignment of a delivery, also once they are rid of it. */

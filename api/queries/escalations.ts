@@ -2,6 +2,7 @@ import type { CaseReason, CaseState } from '../../domain/supportCase';
 import type { Prisma, PrismaClient } from '../../prisma/client/client';
 import type { Caller } from '../caller';
 import { escalationsOf } from './scope';
+import { leastIdSince } from './timedIds';
 
 export type EscalationFilters = {
   state: CaseState | 'UNRESOLVED';
@@ -39,7 +40,7 @@ export function listEscalations(db: PrismaClient, caller: Caller, filters: Escal
     AND: [
       // Twice, so that the partial index of what is not resolved is seen to hold for one state of it too.
       escalationsOf(caller), equal, isOver ? { state } : { state: { not: 'RESOLVED' } }, state === 'OPEN' || state === 'ACKNOWLEDGED' ? { state } : {},
-      level === undefined ? {} : { level: { gte: level } }, since === undefined ? {} : { openedAt: { gte: new Date(since) } },
+      level === undefined ? {} : { level: { gte: level } }, since === undefined ? {} : { openedAt: { gte: new Date(since) }, id: { gte: leastIdSince(since) } },
       after === undefined ? {} : isOver ? { id: { lt: after.id } } : behind(after),
     ],
   };

@@ -1,4 +1,4 @@
-import type { Prisma } from '../../prisma/client/client';
+import { Prisma } from '../../prisma/client/client';
 import type { Caller } from '../caller';
 
 /** What a caller may see, as a part of every query: what belongs to another is not found (spec 13). */
@@ -8,6 +8,16 @@ export function deliveriesOf(caller: Caller): Prisma.DeliveryWhereInput {
     case 'ops': return caller.cities === 'all' ? {} : { cityId: { in: [...caller.cities] } };
     case 'merchant': return { merchantId: caller.merchantId };
     case 'customer': return NOBODY;
+  }
+}
+
+/** The same as a condition of a statement written by hand, on the row of `deliveries`. */
+export function deliveryIsOf(caller: Caller): Prisma.Sql {
+  switch (caller.role) {
+    case 'driver': return Prisma.sql`driver_id = ${caller.driverId}::uuid`;
+    case 'ops': return caller.cities === 'all' ? Prisma.sql`true` : Prisma.sql`city_id = ANY(${[...caller.cities]}::text[])`;
+    case 'merchant': return Prisma.sql`merchant_id = ${caller.merchantId}`;
+    case 'customer': return Prisma.sql`false`;
   }
 }
 

@@ -26,7 +26,7 @@ export function healthHistory(db: PrismaClient, place: { cityId: string; zoneId:
   return db.$queryRaw<ZoneHealthRow[]>`
     SELECT h.city_id AS "cityId", h.zone_id AS "zoneId", z.name AS "zoneName", h.state, h.reasons, h.figures, h.at
     FROM zone_health h LEFT JOIN zones z ON z.id = h.zone_id
-    WHERE h.city_id = ${place.cityId} AND h.zone_id IS NOT DISTINCT FROM ${place.zoneId} AND h.at BETWEEN ${new Date(since)} AND ${new Date(until)}
+    WHERE h.city_id = ${place.cityId} AND ${place.zoneId === null ? Prisma.sql`h.zone_id IS NULL` : Prisma.sql`h.zone_id = ${place.zoneId}`} AND h.at BETWEEN ${new Date(since)} AND ${new Date(until)}
     ORDER BY h.at DESC LIMIT ${MAX_HISTORY + 1}`;
 }
 

@@ -37,7 +37,7 @@ const ofCase = { tag: 'audit', roles: ['ops'], params: byId, query: NOTHING } as
 
 /** The audit trail for ops: asked, proven, handed on (spec 6). */
 export function auditEndpoints(deps: ApiDeps): Endpoint[] {
-  const { db, audit, clock, log } = deps;
+  const { db, read, audit, clock, log } = deps;
   return [
     get({
       path: '/v2/ops/audit', tag: 'audit', summary: 'Search the audit trail, newest first', roles: ['ops'], params: NOTHING, query: filters,
@@ -59,7 +59,7 @@ export function auditEndpoints(deps: ApiDeps): Endpoint[] {
       path: '/v2/ops/audit/checks', tag: 'audit', summary: 'Check the chain of one delivery now', roles: ['ops'], params: NOTHING, body: z.strictObject({ deliveryId: uuid }),
       replies: { 200: { description: 'What the check came to; it is not kept', schema: checkResultView } }, refusals: ['NOT_FOUND'],
       handle: async ({ caller, body: { deliveryId } }) => {
-        if (!(await findDelivery(db, caller, deliveryId))) throw noDelivery();
+        if (!(await findDelivery(read, caller, deliveryId))) throw noDelivery();
         return { status: 200, body: showCheckResult(deliveryId, told(log, await audit.check(deliveryId))) };
       },
     }),
@@ -98,8 +98,8 @@ function tooLong(): Problem {
   return new Problem('INVALID_REQUEST', 'some fields are not as they must be', { errors: [{ path: 'since', message }] });
 }
 
-async function readCase({ db, audit, log }: ApiDeps, caller: Caller, id: string): Promise<CaseView> {
-  const row = await findDelivery(db, caller, id);
+async function readCase({ db, read, audit, log }: ApiDeps, caller: Caller, id: string): Promise<CaseView> {
+  const row = await findDelivery(read, caller, id);
   if (!row) throw noDelivery();
   const [rows, chain] = await Promise.all([readCaseRows(db, id), audit.check(id)]);
   return showCase(row, rows, told(log, chain), caller);

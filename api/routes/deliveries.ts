@@ -97,7 +97,7 @@ export function deliveryEndpoints(deps: ApiDeps): Endpoint[] {
       params: byId, query: NOTHING,
       replies: { 200: { description: 'From the record, while it runs and after', schema: deliveryDetailView } },
       handle: async ({ caller, params }) => {
-        const row = await findDelivery(deps.db, caller, params.id);
+        const row = await findDelivery(deps.read, caller, params.id);
         if (!row) throw noDelivery();
         return { status: 200, body: showDeliveryDetail(row, await readHistory(deps.db, caller, row), caller) };
       },
@@ -140,7 +140,7 @@ async function takeOrder(deps: ApiDeps, { body, caller, correlationId }: Call<un
   const asked: OrderAsked = { ...body, merchantId, by: actorOf(caller) };
   const taken = await deps.orders.takeOrder(asked, hashOf({ ...body, merchantId }), correlationId, deps.clock());
   if ('refused' in taken) throw new Problem(taken.refused, taken.detail);
-  const row = await findDelivery(deps.db, caller, taken.deliveryId);
+  const row = await findDelivery(deps.read, caller, taken.deliveryId);
   if (!row) throw noDelivery();
   return { status: taken.taken === 'new' ? 201 : 200, headers: { Location: `/v2/deliveries/${taken.deliveryId}` }, body: showDelivery(row, caller) };
 }

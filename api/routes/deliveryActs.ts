@@ -76,7 +76,7 @@ async function requireDriver({ db }: ApiDeps, caller: Caller, driverId: string):
 
 /** The workflow is told the id: no place and no address stands in its history. */
 async function keepMeeting(deps: ApiDeps, { caller, params }: Call<{ id: string }, unknown, unknown>, { point: place, address }: z.output<typeof meeting>): Promise<string> {
-  const delivery = await addressDelivery(deps.db, caller, params.id);
+  const delivery = await addressDelivery(deps.read, caller, params.id);
   if (!delivery) throw noDelivery();
   const { id } = await deps.db.meetingPoint.create({ data: { id: deps.newId(), deliveryId: delivery.id, ...place, address, byId: caller.subject } });
   return id;
@@ -91,5 +91,5 @@ async function leave(deps: ApiDeps, call: Call<{ id: string }, unknown, z.output
   // With the goods in hand it is said anew each time: ops may have settled the first case long ago.
   const updateId = isOver || !isPickedUp ? updateIds.leave(assignmentId) : `${updateIds.leave(assignmentId)}/${wishOf(deps, call)}`;
   const answer = await deps.answers.ask({ delivery, question: { kind: 'leaveDelivery', args: { driverId, assignmentId, reason, correlationId } }, updateId, isSettled: isOver });
-  return replyTo(deps.db, caller, delivery.deliveryId, answer);
+  return replyTo(deps.read, caller, delivery.deliveryId, answer);
 }

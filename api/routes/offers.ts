@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import type { Read } from '../../activities/ports';
 import { REJECT_REASONS } from '../../domain/offer';
+import { Prisma } from '../../prisma/client/client';
 import { updateIds } from '../../workflows/contract';
 import type { Question } from '../answers';
 import type { Caller } from '../caller';
@@ -56,13 +58,21 @@ function driverOf(caller: Caller): string {
 
 async function answer(deps: ApiDeps, caller: Caller, question: Extract<Question, { kind: 'acceptOffer' | 'rejectOffer' }>, updateId: string): Promise<Reply> {
   const { offerId, driverId } = question.args;
-  const offer = await deps.db.offer.findFirst({
-    where: { id: offerId, driverId }, select: { state: true, delivery: { select: { id: true, merchantId: true, sellerOrderId: true } } },
-  });
+  const offer = await addressOffer(deps.read, { offerId, driverId });
   if (!offer) throw new Problem('NOT_FOUND', 'there is no such offer');
-  const { id: deliveryId, merchantId, sellerOrderId } = offer.delivery;
-  const given = await deps.answers.ask({ delivery: { deliveryId, merchantId, sellerOrderId }, question, updateId, isSettled: offer.state !== 'LIVE' });
-  return replyTo(deps.db, caller, deliveryId, given);
+  const { isLive, ...delivery } = offer;
+  const given = await deps.answers.ask({ delivery, question, updateId, isSettled: !isLive });
+  return replyTo(deps.read, caller, delivery.deliveryId, given);
+}
+
+type AddressedOffer = { deliveryId: string; merchantId: string; sellerOrderId: string; isLive: boolean };
+
+/** @returns null where this driver was made no such offer */
+async function addressOffer(read: Read, { offerId, driverId }: { offerId: string; driverId: string }): Promise<AddressedOffer | null> {
+  const [found] = await read<AddressedOffer>(Prisma.sql`
+    SELECT d.id AS "deliveryId", d.merchant_id AS "merchantId", d.seller_order_id AS "sellerOrderId", o.state = 'LIVE' AS "isLive"
+    FROM offers o JOIN deliveries d ON d.id = o.delivery_id WHERE o.id = ${offerId}::uuid AND o.driver_id = ${driverId}::uuid`);
+  return found ?? null;
 }
 
 async function mine({ db }: ApiDeps, driverId: string): Promise<unknown> {

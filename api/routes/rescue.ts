@@ -62,7 +62,7 @@ async function rescue(deps: ApiDeps, call: RescueCall): Promise<Reply> {
 async function resultOf(deps: ApiDeps, { params: { id: driverId }, caller, body: { why }, correlationId }: RescueCall, rescueId: string, job: RescueJob): Promise<RescueResult | null> {
   const { deliveryId, offerId, assignmentId } = job;
   try {
-    const delivery = await addressDelivery(deps.db, caller, deliveryId);
+    const delivery = await addressDelivery(deps.read, caller, deliveryId);
     if (!delivery) return { outcome: 'NOT_FOUND', at: null };
     const { merchantId, sellerOrderId, closedAt } = delivery;
     return shown(await deps.answers.ask({

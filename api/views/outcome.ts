@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import type { Read } from '../../activities/ports';
 import { type Answer, isRefusal } from '../../domain/truth';
-import type { PrismaClient } from '../../prisma/client/client';
 import type { Caller } from '../caller';
 import type { Reply } from '../endpoint';
 import { instantText, iso } from '../fields';
@@ -20,14 +20,14 @@ export const outcomeView = z.discriminatedUnion('outcome', [
 ]).meta({ id: 'Outcome' });
 
 /** What a workflow, or the row in its place, answered. A refusal becomes a problem; that of a wrong state shows the state. */
-export async function replyTo(db: PrismaClient, caller: Caller, deliveryId: string, answer: Answer): Promise<Reply> {
-  if (isRefusal(answer)) throw await refusal(db, caller, deliveryId, answer);
+export async function replyTo(read: Read, caller: Caller, deliveryId: string, answer: Answer): Promise<Reply> {
+  if (isRefusal(answer)) throw await refusal(read, caller, deliveryId, answer);
   if (answer.outcome === 'noted') throw new Error('a question was answered with no answer');
   return { status: 200, body: 'at' in answer ? { ...answer, at: iso(answer.at) } : answer };
 }
 
-async function refusal(db: PrismaClient, caller: Caller, deliveryId: string, { refused, detail }: Extract<Answer, { refused: string }>): Promise<Problem> {
+async function refusal(read: Read, caller: Caller, deliveryId: string, { refused, detail }: Extract<Answer, { refused: string }>): Promise<Problem> {
   if (refused !== 'ILLEGAL_TRANSITION') return new Problem(refused, detail);
-  const row = await findDelivery(db, caller, deliveryId);
+  const row = await findDelivery(read, caller, deliveryId);
   return new Problem(refused, detail, { members: row ? { delivery: showState(row) } : {} });
 }

@@ -1,7 +1,7 @@
 // A process id alone proves nothing: the system gives it to others later. Together with the moment the process started it
 // names one process for good, so nobody else's process is ever stopped.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 const hasProcFolder = existsSync('/proc/self/stat');
 
@@ -19,18 +19,37 @@ export function commandLineOf(pid) {
   }
 }
 
-function identityFromProc(pid) {
+/** The ids of the processes that this one started and that still run. */
+export function childrenOf(pid) {
+  return (hasProcFolder ? parentsFromProc() : parentsFromPs()).filter(([, parent]) => parent === pid).map(([child]) => child);
+}
+
+function parentsFromProc() {
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map((name) => [Number(name), Number(statColumns(name)?.[1])]);
+}
+
+function parentsFromPs() {
+  const { stdout = '' } = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' });
+  return stdout.trim().split('\n').map((row) => row.trim().split(/\s+/).map(Number));
+}
+
+/** From the state on; undefined where there is no such process. */
+function statColumns(pid) {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The command's name stands in brackets and may hold spaces; the columns are counted from behind it.
-    const columns = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const [state, startedAtTicks] = [columns[0], columns[19]];
-    if (state === 'Z') return undefined;
-    const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-    return `${bootId}/${pid}/${startedAtTicks}`;
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   } catch {
     return undefined;
   }
+}
+
+function identityFromProc(pid) {
+  const columns = statColumns(pid);
+  if (!columns || columns[0] === 'Z') return undefined;
+  const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  const startedAtTicks = columns[19];
+  return `${bootId}/${pid}/${startedAtTicks}`;
 }
 
 function identityFromPs(pid) {

@@ -26,16 +26,17 @@ const DEMO_SETTINGS = {
 
 /**
  * Brings up what the service stands on, ready to use: schema migrated, search attributes known. Returns the environment for our
- * processes. `settings` come from readSettings; `dir` holds data and logs; `isThrowaway` keeps nothing.
+ * processes. `settings` come from readSettings; `dir` holds data and logs; `isThrowaway` keeps nothing; `temporalLimits`: what a Temporal
+ * started here is configured with.
  */
-export async function startInfrastructure(supervisor, { settings, secrets, dir, isThrowaway = false }) {
+export async function startInfrastructure(supervisor, { settings, secrets, dir, isThrowaway = false, temporalLimits }) {
   await requireFreePort(settings.apiPort, { usedFor: 'the API', variable: 'API_PORT' });
   await requireFreePort(settings.workerHealthPort, { usedFor: "the worker's health", variable: 'WORKER_HEALTH_PORT' });
   const place = { dir, isThrowaway };
   const [database, redis, temporal] = await Promise.all([
     prepareDatabase(supervisor, settings, secrets, place),
     prepareRedis(supervisor, settings, place),
-    prepareTemporal(supervisor, settings, place),
+    prepareTemporal(supervisor, settings, { ...place, limits: temporalLimits }),
   ]);
   return {
     ...DEMO_SETTINGS,
@@ -113,7 +114,7 @@ async function requireAnswer(url, variable, name) {
   }
 }
 
-async function prepareTemporal(supervisor, { hasOwnTemporal, temporalPort, temporalUiPort }, { dir, isThrowaway }) {
+async function prepareTemporal(supervisor, { hasOwnTemporal, temporalPort, temporalUiPort }, { dir, isThrowaway, limits }) {
   if (hasOwnTemporal) {
     await registerSearchAttributes(process.env);
     return {};
@@ -124,6 +125,7 @@ async function prepareTemporal(supervisor, { hasOwnTemporal, temporalPort, tempo
     uiPort: temporalUiPort,
     databaseFile: isThrowaway ? undefined : join(dir, 'temporal/temporal.db'),
     logFile: join(dir, 'logs/temporal.log'),
+    limits,
   });
   const environment = {
     ...withoutUsersTemporal(join(dir, 'temporal.toml')),
@@ -136,7 +138,7 @@ async function prepareTemporal(supervisor, { hasOwnTemporal, temporalPort, tempo
 }
 
 /** A key or certificate meant for the user's own cluster, set by variables or in Temporal's configuration file, is nothing for the dev server. */
-function withoutUsersTemporal(emptyConfigFile) {
+export function withoutUsersTemporal(emptyConfigFile) {
   writeFileSync(emptyConfigFile, '[profile.default]\n');
   const names = Object.keys(process.env).filter((name) => /^TEMPORAL_(TLS|API_KEY|GRPC_META)/.test(name));
   return { ...Object.fromEntries(names.map((name) => [name, undefined])), TEMPORAL_CONFIG_FILE: emptyConfigFile };

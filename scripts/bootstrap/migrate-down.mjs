@@ -1,11 +1,16 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { untilLocked, withLockTimeout } from './locks.mjs';
 import { SetupError } from './log.mjs';
-import { projectDir } from './paths.mjs';
+import { migrationsDir } from './paths.mjs';
 import { connectPostgres } from './postgres.mjs';
 
 /** Runs down.sql of the newest applied migration and forgets that migration, both or neither. Returns its name. */
-export async function revertNewestMigration(url) {
+export function revertNewestMigration(url) {
+  return untilLocked('going back', () => revertOnce(withLockTimeout(url)));
+}
+
+async function revertOnce(url) {
   const database = await connectPostgres(url);
   try {
     await database.query('BEGIN');
@@ -30,7 +35,7 @@ async function newestMigration(database) {
 }
 
 async function revert(database, name) {
-  const path = join(projectDir, 'prisma/migrations', name, 'down.sql');
+  const path = join(migrationsDir, name, 'down.sql');
   if (!existsSync(path)) throw new SetupError(`Migration ${name} has no way back.`, `Write ${path}.`);
   await database.query(readFileSync(path, 'utf8'));
   await database.query('DELETE FROM _prisma_migrations WHERE migration_name = $1', [name]);

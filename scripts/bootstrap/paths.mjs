@@ -12,6 +12,9 @@ export const cacheDir = join(projectDir, '.cache');
 /** What `npm start` keeps between starts: databases, keys, logs. */
 export const dataDir = join(projectDir, '.data');
 
+/** Where prisma.config.ts, too, looks for migrations. */
+export const migrationsDir = resolve(projectDir, process.env.MIGRATIONS_DIR || 'prisma/migrations');
+
 export const modulesDir = join(projectDir, 'node_modules');
 
 /** Distinguishes what belongs to this folder from the rest in places that all share, such as /var/tmp. */

@@ -21,9 +21,10 @@ const STOP_SIGNALS = { stopSignal: 'SIGINT', hardSignal: 'SIGQUIT' };
 
 /**
  * Starts a server on 127.0.0.1 with its data below `dir`, and returns `urlOf(database, login?)`.
- * `isThrowaway` servers skip waiting for the disk: their data does not outlive them.
+ * `isThrowaway` servers skip waiting for the disk, as their data does not outlive them; but for those that are to be killed and
+ * started again (`isCrashSafe`).
  */
-export async function startPostgres(supervisor, { dir, port, password, logFile, isThrowaway = false }) {
+export async function startPostgres(supervisor, { dir, port, password, logFile, isThrowaway = false, isCrashSafe = !isThrowaway }) {
   const account = unprivilegedAccount();
   const nativeDir = reachableNativeDir(account);
   const home = reachableDir(dir, account);
@@ -37,7 +38,7 @@ export async function startPostgres(supervisor, { dir, port, password, logFile, 
   const server = supervisor.start({
     name: 'postgres',
     command: join(nativeDir, 'bin/postgres'),
-    args: ['-D', clusterDir, '-p', String(port), ...serverSettings(isThrowaway)],
+    args: ['-D', clusterDir, '-p', String(port), ...serverSettings(isCrashSafe)],
     cwd: home,
     account,
     logFile,
@@ -79,12 +80,12 @@ export function quoteLiteral(text) {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
-function serverSettings(isThrowaway) {
+function serverSettings(isCrashSafe) {
   const settings = {
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
     max_connections: 300,
-    ...(isThrowaway && { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
+    ...(!isCrashSafe && { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
   };
   return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 }

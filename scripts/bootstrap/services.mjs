@@ -41,8 +41,8 @@ export function startApi(supervisor, env) {
   return startEntry(supervisor, { name: 'api', entry: 'dist/api/main.js', env });
 }
 
-/** Starts a compiled program with its output, line by line, under its name on stderr; or where `stdio` says. */
-export function startEntry(supervisor, { name, entry, args = [], env, stdio }) {
+/** Starts a compiled program with its output, line by line, under its name on stderr; or where `stdio` says, and with whoever hears what it says there. */
+export function startEntry(supervisor, { name, entry, args = [], env, stdio, onMessage }) {
   const path = join(projectDir, entry);
   if (!existsSync(path)) throw new SetupError(`There is no ${entry}.`, 'Remove dist/ and start again.');
   return supervisor.start({
@@ -52,6 +52,7 @@ export function startEntry(supervisor, { name, entry, args = [], env, stdio }) {
     cwd: projectDir,
     env,
     stdio,
+    onMessage,
     onLine: stdio ? undefined : (line) => process.stderr.write(`${name.padEnd(9)} | ${line}\n`),
     graceMs: GRACE_MS,
   });

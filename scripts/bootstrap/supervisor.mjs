@@ -4,6 +4,7 @@ import { mkdirSync, openSync, closeSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { childrenOf, processIdentity } from './identity.mjs';
 import { logError, logStep, SetupError } from './log.mjs';
 import { openSession } from './sessions.mjs';
 
@@ -11,6 +12,7 @@ const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
 const DEFAULT_GRACE_MS = 15_000;
 const LOG_TAIL_LINES = 15;
 const PARENT_CHECK_MS = 250;
+const ORPHAN_MS = 5_000;
 
 /**
  * Runs `main(supervisor)` and ends this process with the code it returns. Everything started through the supervisor is stopped
@@ -46,9 +48,10 @@ class Supervisor {
 
   /**
    * Starts a process in a process group of its own, so that Ctrl-C in the terminal reaches us alone and we stop the others in order.
-   * Its output goes to `logFile`, or line by line to `onLine`, or where `stdio` says.
+   * Its output goes to `logFile`, or line by line to `onLine`, or where `stdio` says. `onMessage(message, reply)` is told what it
+   * says on the channel that `stdio` opens as 'ipc'.
    */
-  start({ name, command, args = [], env = process.env, cwd, account, logFile, onLine, stdio,
+  start({ name, command, args = [], env = process.env, cwd, account, logFile, onLine, onMessage, stdio,
     stopSignal = 'SIGTERM', hardSignal = 'SIGKILL', graceMs = DEFAULT_GRACE_MS }) {
     this.signal.throwIfAborted();
     const log = logFile ? openLog(logFile) : undefined;
@@ -57,6 +60,7 @@ class Supervisor {
     });
     if (log) closeSync(log);
     if (onLine) forwardLines(child, onLine);
+    if (onMessage) child.on('message', (message) => onMessage(message, (answer) => child.connected && child.send(answer)));
     const running = new RunningProcess({ name, child, logFile, stopSignal, hardSignal, graceMs });
     if (child.pid) this.session.recordProcess(name, { pid: child.pid, stopSignal, hardSignal });
     this.#processes.add(running);
@@ -140,6 +144,16 @@ class RunningProcess {
     if (!this.hasExited) this.#child.kill(this.#options.hardSignal);
   }
 
+  /** kill -9, of it and of its children: no goodbye. Resolves when none of them is left. */
+  async kill() {
+    if (this.hasExited) return;
+    this.#child.kill('SIGSTOP'); // whom it starts now would be nobody's
+    const children = childrenOf(this.pid).map((pid) => ({ pid, identity: processIdentity(pid) })).filter(({ identity }) => identity);
+    this.#child.kill('SIGKILL');
+    await this.exited;
+    for (const { pid, identity } of children) await endOrphan(pid, identity);
+  }
+
   /** For waiting loops: throws when the process has ended, with what it said last. */
   throwIfExited(remedy) {
     if (!this.hasExited) return;
@@ -151,6 +165,16 @@ class RunningProcess {
     if (!logFile) return '';
     const tail = readFileSync(logFile, 'utf8').trim().split('\n').slice(-LOG_TAIL_LINES).join('\n    ');
     return `\n    ${tail}\n    (${logFile})`;
+  }
+}
+
+/** PostgreSQL's children go by themselves once their parent is gone; one that hangs would keep its data from the next start. */
+async function endOrphan(pid, identity) {
+  const deadlineMs = Date.now() + ORPHAN_MS;
+  for (let isTold = false; processIdentity(pid) === identity; await sleep(20)) {
+    if (isTold || Date.now() < deadlineMs) continue;
+    process.kill(pid, 'SIGKILL');
+    isTold = true;
   }
 }
 

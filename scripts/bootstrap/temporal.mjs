@@ -8,8 +8,8 @@ import { waitUntil } from './waiting.mjs';
 const READY_TIMEOUT_MS = 60_000;
 const REMEDY = 'Set TEMPORAL_ADDRESS to a server that runs, or see the log.';
 
-/** Starts the dev server (the real server, SQLite, Web UI) on 127.0.0.1; `databaseFile` undefined keeps nothing. */
-export async function startTemporal(supervisor, { port, uiPort, databaseFile, logFile }) {
+/** Starts the dev server (the real server, SQLite, Web UI) on 127.0.0.1; `databaseFile` undefined keeps nothing; `limits`: its dynamic configuration. */
+export async function startTemporal(supervisor, { port, uiPort, databaseFile, logFile, limits = {} }) {
   await requireFreePort(port, { usedFor: 'Temporal', variable: 'TEMPORAL_PORT' });
   await requireFreePort(uiPort, { usedFor: "Temporal's web UI", variable: 'TEMPORAL_UI_PORT' });
   if (databaseFile) mkdirSync(dirname(databaseFile), { recursive: true, mode: 0o700 });
@@ -20,6 +20,7 @@ export async function startTemporal(supervisor, { port, uiPort, databaseFile, lo
       'server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--ui-port', String(uiPort), '--log-level', 'warn',
       ...(databaseFile ? ['--db-filename', databaseFile] : []),
       ...Object.entries(SEARCH_ATTRIBUTES).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
+      ...Object.entries(limits).flatMap(([name, value]) => ['--dynamic-config-value', `${name}=${value}`]),
     ],
     logFile,
   });

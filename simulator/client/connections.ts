@@ -1,7 +1,7 @@
 import type { SimulatorSettings } from '../environment';
 import { createDeskClient, type DeskClient } from './deskClient';
 import { createDriverClient, createMerchantClient, createOpsClient, createV1DriverClient } from './httpClients';
-import { createRetryingFetch } from './retryingFetch';
+import { createRetryingFetch, type RetryOptions } from './retryingFetch';
 import type { DriverClient, MerchantClient, OpsClient } from './service';
 import { createLogin, type Login } from './tokens';
 
@@ -21,11 +21,13 @@ export type Connections = {
   retries: () => number;
 };
 
-/** @param patienceMs how long each request is tried again while the service is away */
-export function connect({ apiUrl, tokens }: SimulatorSettings, { patienceMs, signal }: { patienceMs: number; signal?: AbortSignal }): Connections {
+/** `patienceMs`: how long each request is tried again while the service is away; `tryTimeoutMs` and `send`: as those who retry take them. */
+export type ConnectOptions = Pick<RetryOptions, 'patienceMs' | 'tryTimeoutMs' | 'signal' | 'send'>;
+
+export function connect({ apiUrl, tokens }: SimulatorSettings, options: ConnectOptions): Connections {
   const login = createLogin(tokens);
   let retries = 0;
-  const send = createRetryingFetch({ patienceMs, signal, onRetry: () => void (retries += 1) });
+  const send = createRetryingFetch({ ...options, onRetry: () => void (retries += 1) });
   return {
     apiUrl,
     login,

@@ -21,6 +21,11 @@ export class Latencies {
     return percentileOf(this.samples.get(name) ?? [], percent);
   }
 
+  /** What came after the first `count` of a name, as far as it is still kept. */
+  since(name: string, count: number): number[] {
+    return this.samples.get(name)?.slice(count) ?? [];
+  }
+
   names(): string[] {
     return [...this.samples.keys()].sort();
   }

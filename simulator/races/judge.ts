@@ -1,8 +1,12 @@
 import type { Known } from '../../domain/deadline';
 import { type DeliveryStatus, isClosed } from '../../domain/delivery';
 import type { OfferState } from '../../domain/offer';
+import type { Broken } from '../checker/broken';
+import { offeredToNobody, rowProblems, trailProblems } from '../checker/deliveryRules';
+import { countProblems, workWithoutDuty } from '../checker/driverRules';
+import { unlikeRepeats } from '../checker/promiseRules';
 import { type Acknowledged, lostAcknowledgements } from '../ledger';
-import type { RecordedAssignment, RecordedDelivery, RecordedDriver, RecordedOffer } from '../record';
+import type { RecordedDelivery, RecordedDriver, RecordedOffer } from '../record';
 
 /** One request of a race and its answer. `code` is the problem's code where it was refused. */
 export type Answered =
@@ -20,13 +24,11 @@ export type RaceRecord = { answers: readonly Answered[]; delivery: RecordedDeliv
 export function contradictions(record: RaceRecord): string[] {
   return [
     ...record.answers.flatMap((answer) => answerProblems(answer, record)),
-    ...repeatProblems(record.answers),
+    ...repeatProblems(record),
     ...acceptProblems(record),
     ...lostAcknowledgements(acknowledgedIn(record), [record.delivery]),
-    ...rowProblems(record.delivery),
-    ...record.drivers.flatMap((driver) => driverProblems(driver, record)),
+    ...recordProblems(record).map(({ what }) => what),
     ...workflowProblems(record),
-    ...auditProblems(record.delivery),
   ];
 }
 
@@ -71,18 +73,12 @@ function offlineProblems(driver: RecordedDriver | undefined): string[] {
 }
 
 /** A repeat gets the answer of the first time. */
-function repeatProblems(answers: readonly Answered[]): string[] {
-  const seen = new Map<string, string>();
-  const problems: string[] = [];
-  for (const { status, code, ...request } of answers) {
-    const assignmentId = 'assignmentId' in request ? request.assignmentId : null;
-    const key = 'offerId' in request ? `${request.asked} of ${request.offerId} by ${request.driverId}` : request.asked;
-    const answer = `${status} ${code ?? ''} ${assignmentId ?? ''}`.trim();
-    const first = seen.get(key);
-    if (first !== undefined && first !== answer) problems.push(`${key} was answered with "${first}" and with "${answer}"`);
-    seen.set(key, first ?? answer);
-  }
-  return problems;
+function repeatProblems({ answers, delivery: { deliveryId } }: RaceRecord): string[] {
+  const given = answers.map(({ status, code, ...request }) => ({
+    request: 'offerId' in request ? `${request.asked} of ${request.offerId} by ${request.driverId}` : request.asked,
+    answer: `${status} ${code ?? ''} ${('assignmentId' in request ? request.assignmentId : null) ?? ''}`.trim(), deliveryId, driverId: null,
+  }));
+  return unlikeRepeats(given).map(({ what }) => what);
 }
 
 /** Each assignment from an offer has one accept that was answered, or that nobody heard the answer of; no two win. */
@@ -113,41 +109,21 @@ function acknowledgedIn({ answers, delivery: { deliveryId } }: RaceRecord): Ackn
 
 // ---- PostgreSQL ----------------------------------------------------------------------------------------------------------------
 
-const isLive = ({ state }: RecordedOffer): boolean => state === 'LIVE';
-const isActive = ({ state }: RecordedAssignment): boolean => state === 'ACTIVE';
-const CARRIED: readonly DeliveryStatus[] = ['ASSIGNED', 'AT_PICKUP', 'PICKED_UP', 'AT_DROPOFF', 'RETURNING'];
-
-function rowProblems({ status, driverId, offers, assignments }: RecordedDelivery): string[] {
-  const live = offers.filter(isLive);
-  const active = assignments.filter(isActive);
-  const problems: string[] = [];
-  if (live.length > 1) problems.push(`${live.length} live offers`);
-  if (active.length > 1) problems.push(`${active.length} active assignments`);
-  if ((live.length === 1) !== (status === 'OFFERED')) problems.push(`the delivery is ${status} with ${live.length} live offers`);
-  if ((active.length === 1) !== CARRIED.includes(status)) problems.push(`the delivery is ${status} with ${active.length} active assignments`);
-  if (active[0] && active[0].driverId !== driverId) problems.push(`the delivery is with driver ${driverId ?? 'nobody'}, its assignment with ${active[0].driverId}`);
-  return [...problems, ...offers.flatMap((offer) => offerProblems(offer, assignments))];
-}
-
-function offerProblems({ offerId, driverId, state, expiresAt, endedAt }: RecordedOffer, assignments: readonly RecordedAssignment[]): string[] {
-  const made = assignments.filter((assignment) => assignment.offerId === offerId);
-  if (state === 'EXPIRED' && (endedAt ?? 0) < expiresAt) return [`offer ${offerId} expired ${expiresAt - (endedAt ?? 0)} ms before its time`];
-  if (state === 'ACCEPTED') return made.length === 1 && made[0]?.driverId === driverId ? [] : [`offer ${offerId} is ACCEPTED with ${made.length} assignments`];
-  return made.length === 0 ? [] : [`offer ${offerId} is ${state}, but has an assignment`];
-}
-
-function driverProblems({ driverId, availability, capacity, liveOffers, activeAssignments }: RecordedDriver, { delivery }: RaceRecord): string[] {
-  const live = delivery.offers.filter((offer) => isLive(offer) && offer.driverId === driverId).length;
-  const active = delivery.assignments.filter((assignment) => isActive(assignment) && assignment.driverId === driverId).length;
-  const problems: string[] = [];
-  if (liveOffers !== live) problems.push(`driver ${driverId} counts ${liveOffers} live offers, the rows ${live}`);
-  if (activeAssignments !== active) problems.push(`driver ${driverId} counts ${activeAssignments} active assignments, the rows ${active}`);
-  if (liveOffers + activeAssignments > capacity) problems.push(`driver ${driverId} holds more than their capacity of ${capacity}`);
-  if ((availability === 'BUSY') !== activeAssignments > 0) problems.push(`driver ${driverId} is ${availability} with ${activeAssignments} active assignments`);
-  return problems;
+/** The witnesses had time to agree, so that what may be so for a moment must not be so either. */
+function recordProblems({ delivery, drivers }: RaceRecord): Broken[] {
+  const live = delivery.offers.filter(isLive);
+  const active = delivery.assignments.filter(({ state }) => state === 'ACTIVE');
+  const count = (held: readonly { driverId: string }[], driverId: string): number => held.filter((each) => each.driverId === driverId).length;
+  const passing = [offeredToNobody(delivery, live.length), ...drivers.map(workWithoutDuty)].filter((each) => each !== null);
+  return [
+    ...rowProblems(delivery), ...trailProblems(delivery), ...passing,
+    ...drivers.flatMap((driver) => countProblems(driver, { live: count(live, driver.driverId), active: count(active, driver.driverId) })),
+  ];
 }
 
 // ---- the workflow --------------------------------------------------------------------------------------------------------------
+
+const isLive = ({ state }: RecordedOffer): boolean => state === 'LIVE';
 
 function workflowProblems({ workflow, delivery }: RaceRecord): string[] {
   if (!workflow.running) {
@@ -165,25 +141,4 @@ function workflowProblems({ workflow, delivery }: RaceRecord): string[] {
 
 function idsOf(offers: readonly { offerId: string }[]): string {
   return offers.map(({ offerId }) => offerId).sort().join(', ');
-}
-
-// ---- the audit trail -----------------------------------------------------------------------------------------------------------
-
-/** Every change has its entry, every entry its change (invariant 7). */
-function auditProblems({ status, offers, moves }: RecordedDelivery): string[] {
-  const path = moves.filter(({ kind }) => kind === 'delivery_moved');
-  const problems: string[] = [];
-  let at: string | null = path[0]?.from ?? null;
-  for (const { from, to } of path) {
-    if (from !== at) problems.push(`the audit trail moves from ${from ?? 'nothing'} after it came to ${at ?? 'nothing'}`);
-    at = to;
-  }
-  if (path.length > 0 && at !== status) problems.push(`the audit trail ends with ${at ?? 'nothing'}, the delivery is ${status}`);
-  return [...problems, ...offers.flatMap((offer) => offerEntryProblems(offer, moves))];
-}
-
-function offerEntryProblems({ offerId, state }: RecordedOffer, moves: RecordedDelivery['moves']): string[] {
-  const entries = moves.filter((move) => move.offerId === offerId).map(({ kind }) => kind);
-  const wanted = state === 'LIVE' ? ['offer_created'] : ['offer_created', `offer_${state.toLowerCase()}`];
-  return entries.join() === wanted.join() ? [] : [`offer ${offerId} is ${state}; its audit entries are [${entries.join(', ')}]`];
 }

@@ -1,7 +1,7 @@
 /** What the database must bear: a backlog after an outage, and a service that was taken over. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
-import { connectDatabase, type Database } from '../../activities/adapters/database';
+import { connectDatabase, type Database, readerOf } from '../../activities/adapters/database';
 import { fixOf } from '../../activities/adapters/positionStream';
 import { takeDue } from '../../activities/adapters/outbox';
 import { createUpkeep } from '../../activities/upkeep';
@@ -24,7 +24,7 @@ describe('the outbox', () => {
     await database.db.$executeRaw`
       INSERT INTO outbox (kind, key, payload, correlation_id, next_at)
       SELECT 'emit', 'key-' || (n / 10), '{"emits": []}', 'test', now() + (n % 30 - 1) * interval '1 second' FROM generate_series(1, 30000) AS n`;
-    expect(await takeDue(db, ['emit', 'syncDriver'], 100)).toHaveLength(100);
+    expect(await takeDue(readerOf(db), ['emit', 'syncDriver'], 100)).toHaveLength(100);
   });
 
   test('forgets all that it may forget, however much, and even where no partition can be made', async () => {
@@ -36,9 +36,9 @@ describe('the outbox', () => {
     };
     const clock = Date.now;
     const pruneHealth = async (): Promise<number> => 0;
-    expect(await createUpkeep({ ensureAuditPartitions: async () => 0, pruneSent, pruneHealth, clock })()).toEqual({ partitionsMade: 0, messagesForgotten: 20_007, healthForgotten: 0 });
+    expect(await createUpkeep({ ensureAuditPartitions: async () => 0, pruneSent, pruneHealth, pruneFixes: async () => 0, fixesKeptMs: 1, clock })()).toEqual({ partitionsMade: 0, messagesForgotten: 20_007, healthForgotten: 0, fixesForgotten: 0 });
     goes.push(5, 0);
-    await expect(createUpkeep({ ensureAuditPartitions: () => Promise.reject(new Error('no partition')), pruneSent, pruneHealth, clock })()).rejects.toThrow('no partition');
+    await expect(createUpkeep({ ensureAuditPartitions: () => Promise.reject(new Error('no partition')), pruneSent, pruneHealth, pruneFixes: async () => 0, fixesKeptMs: 1, clock })()).rejects.toThrow('no partition');
     expect(forgotten).toEqual([10_000, 10_000, 7, 0, 5, 0]);
   });
 });

@@ -63,7 +63,7 @@ function relay(more: Partial<Notifiers> = {}, ahead = { ms: 0 }): { relay: Relay
     driver: nobody, ...more,
   };
   const notify = createNotices({ notifiers, clock: () => Date.now() + ahead.ms, maxAgeMs: MAX_AGE_MS, log });
-  const made = createRelay(database.db, createMessageHandler({ dispatcher, emitter: { emit: hear('emit') }, syncDriver: hear('syncDriver'), letGo: hear('letGo'), driverFree: hear('driverFree'), notify }), log);
+  const made = createRelay(database.postgres, createMessageHandler({ dispatcher, emitter: { emit: hear('emit') }, syncDriver: hear('syncDriver'), letGo: hear('letGo'), driverFree: hear('driverFree'), notify }), log);
   relays.push(made);
   return { relay: made, heard, warnings, errors };
 }

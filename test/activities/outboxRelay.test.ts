@@ -1,5 +1,7 @@
 /** What a transaction put into the outbox reaches the world: at once, at least once, in order, whoever dies on the way. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { Client } from 'pg';
+import { readerOf } from '../../activities/adapters/database';
 import { enqueue, markSent, outboxBacklog, putBack, takeDue } from '../../activities/adapters/outbox';
 import { createRelay, type Relay } from '../../activities/adapters/relay';
 import { type MessageHandler, OutboxRelay } from '../../activities/outboxRelay';
@@ -8,7 +10,7 @@ import { freshDatabase, type FreshDatabase } from '../support/database';
 import { eventually } from '../support/eventually';
 
 let database: FreshDatabase;
-const relays: Relay[] = [];
+const relays: Pick<Relay, 'stop'>[] = [];
 /** What ends each sending that a test holds up. */
 const held: (() => void)[] = [];
 beforeAll(async () => { database = await freshDatabase({ poolSize: 10 }); });
@@ -31,7 +33,7 @@ function relay(act: (name: string) => Promise<void> = async () => {}): { relay: 
     await act(nameOf(message));
     heard.push(nameOf(message));
   };
-  const made = createRelay(database.db, handle, { warn: (fields) => void warnings.push(fields) });
+  const made = createRelay(database.postgres, handle, { warn: (fields) => void warnings.push(fields) });
   relays.push(made);
   return { relay: made, heard, warnings };
 }
@@ -62,7 +64,7 @@ describe('a message', () => {
 
   test('carries its correlation id, and is marked as sent once', async () => {
     const seen: string[] = [];
-    const own = createRelay(database.db, async (_message, correlationId) => void seen.push(correlationId), { warn: () => {} });
+    const own = createRelay(database.postgres, async (_message, correlationId) => void seen.push(correlationId), { warn: () => {} });
     relays.push(own);
     await put('key', sync('a'));
     own.kick();
@@ -122,12 +124,12 @@ describe('order', () => {
 
   test('holds between processes: what one sends is waited for by the others', async () => {
     await put('key', told('first'));
-    const [first] = await takeDue(database.db, EMITS, 10);
+    const [first] = await takeDue(readerOf(database.db), EMITS, 10);
     await put('key', told('second'));
     await put('other', told('third'));
-    expect((await takeDue(database.db, EMITS, 10)).map(({ message }) => nameOf(message))).toEqual(['third']);
-    await markSent(database.db, first ? [first.id] : []);
-    expect((await takeDue(database.db, EMITS, 10)).map(({ message }) => nameOf(message))).toEqual(['second']);
+    expect((await takeDue(readerOf(database.db), EMITS, 10)).map(({ message }) => nameOf(message))).toEqual(['third']);
+    await markSent(readerOf(database.db), first ? [first.id] : []);
+    expect((await takeDue(readerOf(database.db), EMITS, 10)).map(({ message }) => nameOf(message))).toEqual(['second']);
   });
 });
 
@@ -149,7 +151,7 @@ describe('a failure', () => {
     await put('key', sync('a'));
     const waits: number[] = [];
     for (let attempt = 1; attempt <= 12; attempt += 1) {
-      const [taken] = await takeDue(database.db, EMITS, 1);
+      const [taken] = await takeDue(readerOf(database.db), EMITS, 1);
       if (!taken) throw new Error('it was not due');
       await putBack(database.db, taken, 'away');
       const [row] = await database.db.$queryRaw<{ waits: number }[]>`SELECT round(extract(epoch FROM next_at - now()) * 1000)::int AS waits FROM outbox`;
@@ -170,19 +172,34 @@ describe('a failure', () => {
   });
 
   test('of the database is waited out by the poll', async () => {
-    let isAway = true;
+    const { relay: own, heard, warnings } = relay();
+    await put('key', told('a'));
+    const owner = new Client({ connectionString: database.ownerUrl });
+    await owner.connect();
+    await owner.query('ALTER TABLE outbox RENAME TO hidden');
+    own.start();
+    await eventually('the poll fails', async () => warnings.length > 1);
+    await owner.query('ALTER TABLE hidden RENAME TO outbox');
+    await owner.end();
+    await allSent();
+    expect(heard).toEqual(['a']);
+  });
+
+  test('of the database while messages are taken costs nothing but the next kick', async () => {
+    let [isAway, warned] = [true, 0];
     const heard: string[] = [];
     const own = new OutboxRelay({
       takeDue: async (limit) => {
         if (isAway) throw new Error('PostgreSQL is away');
-        return takeDue(database.db, EMITS, limit);
+        return takeDue(readerOf(database.db), EMITS, limit);
       },
-      markSent: (ids) => markSent(database.db, ids), putBack: (message, error) => putBack(database.db, message, error),
-    }, async (message) => void heard.push(nameOf(message)), { warn: () => {} });
+      markSent: (ids) => markSent(readerOf(database.db), ids), putBack: (message, error) => putBack(database.db, message, error),
+    }, async (message) => void heard.push(nameOf(message)), { warn: () => void (warned += 1) });
     await put('key', told('a'));
-    own.start();
     own.kick();
+    await eventually('it fails', async () => warned > 0);
     isAway = false;
+    own.kick();
     await allSent();
     expect(heard).toEqual(['a']);
     await own.stop();
@@ -194,10 +211,10 @@ test('what was put in at this very moment is due, though its row is rounded to t
     await put('key', told('a'));
     // Within a transaction the time stands.
     await tx.$executeRaw`UPDATE outbox SET next_at = date_trunc('milliseconds', now()) + interval '1 millisecond' WHERE sent_at IS NULL`;
-    return takeDue(tx, EMITS, 10);
+    return takeDue(readerOf(tx), EMITS, 10);
   });
   expect(taken).toHaveLength(1);
-  await markSent(database.db, taken.map(({ id }) => id));
+  await markSent(readerOf(database.db), taken.map(({ id }) => id));
 });
 
 describe('a lane where nobody waits for another', () => {
@@ -206,11 +223,11 @@ describe('a lane where nobody waits for another', () => {
     const [heard, taken]: [string[], number[]] = [[], []];
     const own = new OutboxRelay({
       takeDue: async (limit) => {
-        const found = await takeDue(database.db, EMITS, limit);
+        const found = await takeDue(readerOf(database.db), EMITS, limit);
         taken.push(found.length);
         return found;
       },
-      markSent: (ids) => markSent(database.db, ids), putBack: (message, error) => putBack(database.db, message, error),
+      markSent: (ids) => markSent(readerOf(database.db), ids), putBack: (message, error) => putBack(database.db, message, error),
     }, async (message) => { await act(); heard.push(nameOf(message)); }, { warn: () => {} }, { atOnce });
     relays.push(own);
     return { own, heard, taken };
@@ -264,12 +281,12 @@ describe('several relays', () => {
 
   test('take over from one that died: not before its lease runs out, and then surely', async () => {
     await put('key', sync('a'));
-    expect(await takeDue(database.db, EMITS, 10)).toHaveLength(1); // and its taker is never heard of again
+    expect(await takeDue(readerOf(database.db), EMITS, 10)).toHaveLength(1); // and its taker is never heard of again
     await timePasses(9_000);
     const { relay: other, heard } = relay();
     other.start();
     other.kick();
-    expect(await takeDue(database.db, EMITS, 10)).toEqual([]);
+    expect(await takeDue(readerOf(database.db), EMITS, 10)).toEqual([]);
     expect(heard).toEqual([]);
     await timePasses(1_100);
     await allSent();

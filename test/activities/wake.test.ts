@@ -13,7 +13,7 @@ const woken: { deliveryId: string; driverId: string; passed: string[]; correlati
 beforeAll(async () => {
   world = await createDriverWorld();
   wake = createWake({
-    db: world.db, map: world.map, store: createDeliveryStore(world.db), clock: () => world.time.now, search: SEARCH_LIMITS, ranking: RANKING_LIMITS, travel: TRAVEL_MODEL, timeScale: 1,
+    db: world.db, map: world.map, store: createDeliveryStore(world.postgres), clock: () => world.time.now, search: SEARCH_LIMITS, ranking: RANKING_LIMITS, travel: TRAVEL_MODEL, timeScale: 1,
     features: { isOn: () => switches.driverOffers },
     dispatcher: { wake: async (deliveryId, news) => void woken.push({ deliveryId, ...news }) },
   });

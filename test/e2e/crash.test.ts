@@ -4,6 +4,8 @@ import { Client } from 'pg';
 import { createRedisDriverMap } from '../../activities/adapters/redisDriverMap';
 import { type MapDifference, createPresence } from '../../activities/presence';
 import { AVAILABILITY_LIMITS } from '../../domain/availability';
+import { FaultyProxy } from '../../simulator/chaos/proxy';
+import { startWorker } from '../../simulator/processes';
 import { deliveryWorkflowId } from '../../workflows/contract';
 import { historiesIn, replay } from '../replay/replay';
 import { eventually } from '../support/eventually';
@@ -114,6 +116,25 @@ describe('kill -9 of the worker', () => {
     await driver.go(deliveryId, ...TO_THE_DOOR);
     await is(deliveryId, 'DELIVERED');
     await goHome([driver]);
+  }, 90_000);
+});
+
+describe('a worker that starts while Temporal is away', () => {
+  test('lives, says that it cannot work yet, and works when Temporal is back', async () => {
+    const { env, temporal } = system.parts;
+    const proxy = await FaultyProxy.open([{ port: Number(temporal.address.split(':')[1]) }]);
+    const comeBack = await proxy.refuse();
+    const worker = await startWorker({ ...env, TEMPORAL_ADDRESS: `127.0.0.1:${proxy.port}` });
+    try {
+      const status = async (path: string): Promise<number | undefined> => (await fetch(`${worker.url}${path}`).catch(() => undefined))?.status;
+      await eventually('it lives', async () => (await status('/health')) === 200, { withinMs: 30_000 });
+      expect(await status('/health/ready')).toBe(503);
+      await comeBack();
+      await worker.ready();
+    } finally {
+      await worker.stop();
+      await proxy.close();
+    }
   }, 90_000);
 });
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { WorkflowHandle } from '@temporalio/client';
 import { deliveryWorkflowId } from '../../workflows/contract';
 import { payloadsOf } from '../replay/historyFiles';
-import { toRecorded } from '../replay/historyJson';
+import { toRecorded } from '../../worker/replayCheck/historyJson';
 import { eventually } from '../support/eventually';
 import { brokenInvariants } from '../support/invariants';
 import { type LiveCity, LiveSystem, northOf } from '../support/liveSystem';

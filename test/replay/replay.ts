@@ -1,15 +1,13 @@
 import type { Client } from '@temporalio/client';
-import { Worker, type WorkerOptions } from '@temporalio/worker';
+import type { WorkerOptions } from '@temporalio/worker';
+import { type RecordedHistory, toRecorded } from '../../worker/replayCheck/historyJson';
+import { replay as replayAloud } from '../../worker/replayCheck/replay';
 import { quietTemporal } from '../support/quietTemporal';
-import { type RecordedHistory, toRecorded, toReplayable } from './historyJson';
 
 /** Runs histories through a bundle of workflows. @returns what went wrong, by the name given; empty where nothing did */
-export async function replay(bundle: Pick<WorkerOptions, 'workflowBundle' | 'sinks'>, histories: Iterable<{ name: string; history: RecordedHistory }>): Promise<Record<string, Error>> {
+export function replay(bundle: Pick<WorkerOptions, 'workflowBundle' | 'sinks'>, histories: Iterable<{ name: string; history: RecordedHistory }>): Promise<Record<string, Error>> {
   quietTemporal();
-  const wrong: Record<string, Error> = {};
-  const given = [...histories].map(({ name, history }) => ({ workflowId: name, history: toReplayable(history) }));
-  for await (const { workflowId, error } of Worker.runReplayHistories({ ...bundle }, given)) if (error) wrong[workflowId] = error;
-  return wrong;
+  return replayAloud(bundle, histories);
 }
 
 /** The histories of the runs that visibility finds. */

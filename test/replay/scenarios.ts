@@ -1,8 +1,9 @@
 /** Each way in which a workflow can end, played on real parts: `npm run replay:record` keeps their histories, and a test plays them anew. */
 import { WORKFLOWS } from '../../workflows/contract';
-import { eventually } from '../support/eventually';
 import type { RealTemporalWorld } from '../support/realTemporalWorld';
 import { ESCALATION_LIMITS } from '../../domain/escalation';
+import { LEAVE_REASONS, NOTICED_LOSSES } from '../../domain/loss';
+import { REJECT_REASONS } from '../../domain/offer';
 import { SEARCH_LIMITS } from '../../domain/ranking';
 import { Stage } from './stage';
 
@@ -21,6 +22,7 @@ export async function play({ drivers, play: act }: Scenario, world: RealTemporal
 }
 
 const V2 = 2;
+const HOUR_MS = 3_600_000;
 const { delivery: DELIVERY, timedAvailability: TIMED } = WORKFLOWS;
 const TO_THE_DOOR = ['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver'] as const;
 
@@ -273,13 +275,112 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    workflow: DELIVERY, name: 'cancelled-before-its-search', drivers: [],
+    play: async (stage) => {
+      const delivery = await stage.dispatch({ searchAt: new Date(Date.now() + HOUR_MS) });
+      await stage.waits(delivery);
+      await stage.cancel(delivery, 'MERCHANT_CANCELLED');
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY, name: 'cancelled-at-pickup', drivers: [V2],
+    play: async (stage) => {
+      const { delivery, driverId } = await stage.accepted();
+      await stage.steps(delivery, driverId, 'arriveAtPickup');
+      await stage.cancel(delivery, 'CUSTOMER_CANCELLED');
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY, name: 'failed-at-pickup-not-ready', drivers: [V2],
+    play: async (stage) => {
+      const { delivery, driverId } = await stage.accepted();
+      await stage.steps(delivery, driverId, 'arriveAtPickup');
+      await stage.fail(delivery, driverId, 'MERCHANT_NOT_READY', 'RETURN');
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY, name: 'failed-at-the-door', drivers: [V2],
+    play: async (stage) => {
+      const { delivery, driverId } = await stage.accepted();
+      await stage.steps(delivery, driverId, 'arriveAtPickup', 'pickUp', 'arriveAtDropoff');
+      await stage.fail(delivery, driverId, 'OTHER', 'LOST');
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY, name: 'failed-on-the-way-back', drivers: [V2],
+    play: async (stage) => {
+      const { delivery, driverId } = await stage.accepted();
+      await stage.steps(delivery, driverId, 'arriveAtPickup', 'pickUp', 'arriveAtDropoff');
+      await stage.fail(delivery, driverId, 'REFUSED', 'RETURN');
+      await stage.fail(delivery, driverId, 'VEHICLE_BREAKDOWN', 'LOST');
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY, name: 'returned-from-the-way', drivers: [V2],
+    play: async (stage) => {
+      const { delivery, driverId } = await stage.accepted();
+      await stage.steps(delivery, driverId, 'arriveAtPickup', 'pickUp');
+      await stage.fail(delivery, driverId, 'WRONG_ADDRESS', 'RETURN');
+      await stage.steps(delivery, driverId, 'returnGoods');
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY, name: 'rejected-for-every-reason', drivers: REJECT_REASONS.map(() => V2),
+    play: async (stage) => {
+      const delivery = await stage.dispatch();
+      for (const [index, reason] of REJECT_REASONS.entries()) await stage.reject(delivery, await stage.offered(delivery, stage.driver(index)), reason);
+      await stage.cancel(delivery);
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY, name: 'given-up-for-every-reason', drivers: LEAVE_REASONS.map(() => V2),
+    play: async (stage) => {
+      const delivery = await stage.dispatch({ searchAt: new Date(Date.now() + HOUR_MS) });
+      for (const [index, reason] of LEAVE_REASONS.entries()) {
+        await stage.assign(delivery, stage.driver(index));
+        await stage.leave(delivery, stage.driver(index), reason);
+      }
+      await stage.cancel(delivery);
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY, name: 'lost-in-every-way-that-is-noticed', drivers: [...NOTICED_LOSSES.map(() => V2), V2],
+    play: async (stage) => {
+      const delivery = await stage.dispatch();
+      for (const [index, why] of NOTICED_LOSSES.entries()) {
+        await stage.accept(delivery, await stage.offered(delivery, stage.driver(index)));
+        await stage.lose(delivery, stage.driver(index), why);
+      }
+      const last = stage.driver(NOTICED_LOSSES.length);
+      await stage.accept(delivery, await stage.offered(delivery, last));
+      await stage.rescueLater(delivery, last);
+      await stage.is(delivery, 'SEARCHING');
+      await stage.cancel(delivery);
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
     workflow: DELIVERY, name: 'still-searching', drivers: [],
     play: async (stage) => {
       const delivery = await stage.dispatch();
-      await eventually('it waits for its next search', async () => {
-        const { events } = await delivery.handle.fetchHistory();
-        return events?.at(-1)?.timerStartedEventAttributes ? true : undefined;
-      });
+      await stage.waits(delivery);
       return delivery.workflowId;
     },
   },

@@ -1,9 +1,11 @@
 /** What scenarios have in common: a city of their own with drivers, and the ways in which a delivery is spoken to. */
 import type { Actor, ReasonCode, Step } from '../../domain/delivery';
 import type { DispatchLimits } from '../../domain/draft';
+import type { LeaveReason } from '../../domain/loss';
+import type { RejectReason } from '../../domain/offer';
 import type { Answer } from '../../domain/truth';
 import {
-  acceptOffer, assignDriver, availabilityWorkflowId, cancelDelivery, driverLeft, failDelivery, handOver, leaveDelivery, raisePay, rejectOffer, rescueDelivery, resumeSearch,
+  acceptOffer, assignDriver, availabilityWorkflowId, cancelDelivery, driverLeft, driverRescued, failDelivery, handOver, leaveDelivery, raisePay, rejectOffer, rescueDelivery, resumeSearch,
   TASK_QUEUE, takeStep, type WORKFLOWS,
 } from '../../workflows/contract';
 import type { NewDelivery } from '../support/dispatchWorld';
@@ -52,6 +54,11 @@ export class Stage {
     return eventually(`the delivery is ${wanted}`, async () => (await this.world.db.delivery.count({ where: { id: deliveryId, status: wanted } })) === 1);
   }
 
+  /** Waits until the workflow waits for its next deadline. */
+  waits({ handle }: RunningDelivery): Promise<true> {
+    return eventually('it waits for its next deadline', async () => ((await handle.fetchHistory()).events?.at(-1)?.timerStartedEventAttributes ? true : undefined));
+  }
+
   offered({ deliveryId }: RunningDelivery, driverId: string): Promise<LiveOffer> {
     return eventually('the driver is asked', async () => {
       const offer = await this.world.db.offer.findFirst({ where: { deliveryId, driverId, state: 'LIVE' } });
@@ -63,8 +70,8 @@ export class Stage {
     return handle.executeUpdate(acceptOffer, { args: [{ ...offer, correlationId }] });
   }
 
-  reject({ handle }: RunningDelivery, offer: LiveOffer): Promise<Answer> {
-    return handle.executeUpdate(rejectOffer, { args: [{ ...offer, reason: 'TOO_FAR', correlationId }] });
+  reject({ handle }: RunningDelivery, offer: LiveOffer, reason: RejectReason = 'TOO_FAR'): Promise<Answer> {
+    return handle.executeUpdate(rejectOffer, { args: [{ ...offer, reason, correlationId }] });
   }
 
   async steps({ handle }: RunningDelivery, driverId: string, ...steps: Step[]): Promise<void> {
@@ -75,17 +82,17 @@ export class Stage {
     return handle.executeUpdate(failDelivery, { args: [{ by: { kind: 'driver', id: driverId }, reason, goods, correlationId }] });
   }
 
-  cancel({ handle }: RunningDelivery): Promise<Answer> {
-    return handle.executeUpdate(cancelDelivery, { args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }] });
+  cancel({ handle }: RunningDelivery, reason: ReasonCode = 'OPS_CANCELLED'): Promise<Answer> {
+    return handle.executeUpdate(cancelDelivery, { args: [{ by: OPS, reason, correlationId }] });
   }
 
   assign({ handle }: RunningDelivery, driverId: string): Promise<Answer> {
     return handle.executeUpdate(assignDriver, { args: [{ driverId, by: OPS, override: false, why: 'they are next door', correlationId }] });
   }
 
-  async leave({ handle, deliveryId }: RunningDelivery, driverId: string): Promise<Answer> {
+  async leave({ handle, deliveryId }: RunningDelivery, driverId: string, reason: LeaveReason = 'OTHER'): Promise<Answer> {
     const { id: assignmentId } = await this.world.db.assignment.findFirstOrThrow({ where: { deliveryId, driverId, state: 'ACTIVE' } });
-    return handle.executeUpdate(leaveDelivery, { args: [{ driverId, assignmentId, reason: 'OTHER', correlationId }] });
+    return handle.executeUpdate(leaveDelivery, { args: [{ driverId, assignmentId, reason, correlationId }] });
   }
 
   resume({ handle }: RunningDelivery): Promise<Answer> {
@@ -98,6 +105,12 @@ export class Stage {
 
   handOver({ handle }: RunningDelivery, driverId: string): Promise<Answer> {
     return handle.executeUpdate(handOver, { args: [{ driverId, by: OPS, override: false, meetingId: null, why: 'flat tyre', correlationId }] });
+  }
+
+  /** The same as a signal, as when nobody waits for the answer any more. */
+  async rescueLater({ handle, deliveryId }: RunningDelivery, driverId: string): Promise<void> {
+    const { id: assignmentId } = await this.world.db.assignment.findFirstOrThrow({ where: { deliveryId, driverId, state: 'ACTIVE' } });
+    await handle.signal(driverRescued, { driverId, offerId: null, assignmentId, by: OPS, why: 'accident', correlationId });
   }
 
   async rescue({ handle, deliveryId }: RunningDelivery, driverId: string): Promise<Answer> {
@@ -121,13 +134,13 @@ export class Stage {
     return asked.then(({ id: offerId, driverId }) => this.accept(delivery, { offerId, driverId }));
   }
 
-  /** The driver goes offline before the pickup, and the delivery hears of it. */
-  async lose({ handle, deliveryId }: RunningDelivery, driverId: string): Promise<void> {
+  /** The driver goes offline before the pickup, or is taken for lost, and the delivery hears of it. */
+  async lose({ handle, deliveryId }: RunningDelivery, driverId: string, why = 'went offline'): Promise<void> {
     const { db } = this.world;
     const assignment = await db.assignment.findFirst({ where: { deliveryId, driverId, state: 'ACTIVE' } });
     const offer = await db.offer.findFirst({ where: { deliveryId, driverId, state: 'LIVE' } });
     await db.driver.update({ where: { id: driverId }, data: { availability: 'OFFLINE' } });
-    await handle.signal(driverLeft, { driverId, offerId: offer?.id ?? null, assignmentId: assignment?.id ?? null, why: 'went offline', correlationId });
+    await handle.signal(driverLeft, { driverId, offerId: offer?.id ?? null, assignmentId: assignment?.id ?? null, why, correlationId });
   }
 
   /** The first driver is asked and accepts. */

@@ -3,7 +3,7 @@ import { figuresOf, offerLatencies, type Witness } from '../../simulator/figures
 import type { RecordedAssignment, RecordedDelivery, RecordedDriver, RecordedOffer } from '../../simulator/record';
 
 const offer = (offerId: string, driverId: string, state: RecordedOffer['state'], createdAt: number, endedAt: number | null, round = 0): RecordedOffer => ({
-  offerId, driverId, state, round, createdAt, expiresAt: createdAt + 30_000, endedAt, endReason: null,
+  offerId, driverId, kind: 'SINGLE', state, round, createdAt, expiresAt: createdAt + 30_000, endedAt, endReason: null,
 });
 const carried: RecordedAssignment = {
   assignmentId: 's1', driverId: 'b', offerId: 'o2', way: 'OFFER', state: 'COMPLETED', startedAt: 3_000, atPickupAt: 4_000, pickedUpAt: 5_000, atDropoffAt: 6_000, endedAt: 7_000,

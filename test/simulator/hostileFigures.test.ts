@@ -8,7 +8,7 @@ const assignment = (assignmentId: string, driverId: string, startedAt: number, e
   assignmentId, driverId, offerId: null, way, state, startedAt, atPickupAt: null, pickedUpAt: null, atDropoffAt: null, endedAt,
 });
 const offer = (driverId: string, createdAt: number, round = 0): RecordedOffer => ({
-  offerId: `o${createdAt}`, driverId, state: 'ACCEPTED', round, createdAt, expiresAt: createdAt + 3_000, endedAt: createdAt + 500, endReason: 'ACCEPTED',
+  offerId: `o${createdAt}`, driverId, kind: 'SINGLE', state: 'ACCEPTED', round, createdAt, expiresAt: createdAt + 3_000, endedAt: createdAt + 500, endReason: 'ACCEPTED',
 });
 const move = (kind: string, to: string | null) => ({ kind, from: null, to, driverId: null, offerId: null });
 const aCase = (set: Partial<RecordedCase>): RecordedCase => ({

@@ -3,7 +3,7 @@ import type { Known } from '../../domain/deadline';
 import { type Answered, contradictions, type RaceRecord } from '../../simulator/races/judge';
 import type { RecordedAssignment, RecordedDelivery, RecordedDriver, RecordedMove, RecordedOffer } from '../../simulator/record';
 
-const offerA: RecordedOffer = { offerId: 'oA', driverId: 'a', state: 'ACCEPTED', round: 0, createdAt: 10, expiresAt: 40, endedAt: 20, endReason: 'ACCEPTED' };
+const offerA: RecordedOffer = { offerId: 'oA', driverId: 'a', kind: 'SINGLE', state: 'ACCEPTED', round: 0, createdAt: 10, expiresAt: 40, endedAt: 20, endReason: 'ACCEPTED' };
 const workOfA: RecordedAssignment = {
   assignmentId: 's1', driverId: 'a', offerId: 'oA', way: 'OFFER', state: 'ACTIVE', startedAt: 20, atPickupAt: null, pickedUpAt: null, atDropoffAt: null, endedAt: null,
 };

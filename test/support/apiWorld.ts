@@ -8,6 +8,7 @@ import { pino } from 'pino';
 import request from 'supertest';
 import { v7 as newId } from 'uuid';
 import { createAuditChains } from '../../activities/adapters/auditChains';
+import { readerOf } from '../../activities/adapters/database';
 import { createDriverRegistry } from '../../activities/adapters/driverRegistry';
 import { createFeatureClient } from '../../activities/adapters/openFeature';
 import { createOrderStore } from '../../activities/adapters/orderStore';
@@ -106,7 +107,7 @@ function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiD
       api: { host: '127.0.0.1', port: 0, trustedProxies: 0, shutdownGraceMs: 1_000, answerTimeoutMs: 2_000 },
       rateLimits: { perMinute: 100_000, merchantPerMinute: 100_000, opsPerMinute: 100_000, locationPerMinute: 100_000, availabilityPerMinute: 100_000, badTokenPerMinute: 100_000 },
     },
-    log, clock, newId, db, redis, keyPrefix, checkReplies: true,
+    log, clock, newId, db, read: readerOf(db), redis, keyPrefix, checkReplies: true,
     readToken: createTokenReader(AUTH),
     orders: createOrders({ store: createOrderStore(db), newId, searchLeadMs: 600_000, travel: TRAVEL_MODEL, kick }),
     answers: createAnswers({

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
-import { connectDatabase, type Database } from '../../activities/adapters/database';
+import { connectPostgres, type Database, type Postgres } from '../../activities/adapters/database';
 
 /** A database of a test file's own, copied from the migrated template. */
 export type FreshDatabase = {
@@ -9,6 +9,8 @@ export type FreshDatabase = {
   /** By the owner of the tables. */
   ownerUrl: string;
   db: Database;
+  /** The same connections, for statements of one's own. */
+  postgres: Postgres;
   /** Ends the connections and drops the database. */
   close: () => Promise<void>;
 };
@@ -17,26 +19,26 @@ const TEMPLATE = 'driver_service_template';
 /** PostgreSQL's `object_in_use`: another file copies the template just now. */
 const IN_USE = '55006';
 
-/** Made in a fraction of a second; `poolSize` is that of `db`. */
-export async function freshDatabase({ poolSize = 5 }: { poolSize?: number } = {}): Promise<FreshDatabase> {
+/** Made in a fraction of a second; `poolSize` is that of `db`. `copyOf`: another one's url, to which nobody may be connected; left out: an empty one. */
+export async function freshDatabase({ poolSize = 5, copyOf }: { poolSize?: number; copyOf?: string } = {}): Promise<FreshDatabase> {
   const name = `test_${randomUUID().replaceAll('-', '')}`;
-  await copyTemplate(name);
+  await copyTemplate(name, copyOf === undefined ? TEMPLATE : new URL(copyOf).pathname.slice(1));
   const url = urlOf('TEST_APP_DATABASE_URL', name);
-  const db = connectDatabase(url, { poolSize, statementTimeoutMs: 5_000, applicationName: 'test' });
+  const postgres = connectPostgres(url, { poolSize, statementTimeoutMs: 5_000, applicationName: 'test' });
   const close = async (): Promise<void> => {
-    await db.$disconnect();
+    await postgres.db.$disconnect();
     await onServer((server) => server.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`));
   };
-  return { url, ownerUrl: urlOf('TEST_DATABASE_URL', name), db, close };
+  return { url, ownerUrl: urlOf('TEST_DATABASE_URL', name), db: postgres.db, postgres, close };
 }
 
-async function copyTemplate(name: string, triesLeft = 20): Promise<void> {
+async function copyTemplate(name: string, template: string, triesLeft = 20): Promise<void> {
   try {
-    await onServer((server) => server.query(`CREATE DATABASE ${name} TEMPLATE ${TEMPLATE}`));
+    await onServer((server) => server.query(`CREATE DATABASE ${name} TEMPLATE ${template}`));
   } catch (error) {
     if (triesLeft === 0 || !isInUse(error)) throw error;
     await new Promise((resolve) => setTimeout(resolve, 100));
-    await copyTemplate(name, triesLeft - 1);
+    await copyTemplate(name, template, triesLeft - 1);
   }
 }
 

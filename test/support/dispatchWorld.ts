@@ -63,14 +63,14 @@ export async function createDispatchWorld(): Promise<DispatchWorld> {
   const switches = { driverOffers: true, availabilityStates: true, escalation: true, autoReassignment: true };
   const relays: Relay[] = [];
   const deps: DeliveryDeps = {
-    store: createDeliveryStore(db), map, features: featuresOf(switches), clock: Date.now, newId, limits: TEST_LIMITS, travel: TRAVEL_MODEL, timeScale: 1,
-    kick: () => relays.forEach((relay) => relay.kick()),
+    store: createDeliveryStore(database.postgres), map, features: featuresOf(switches), clock: Date.now, newId, limits: TEST_LIMITS, travel: TRAVEL_MODEL, timeScale: 1,
+    kick: (messages) => relays.forEach((relay) => relay.kick(messages)),
   };
   const stopRelays = () => Promise.all(relays.splice(0).map((relay) => relay.stop()));
   return {
     ...database, map, deps, switches, activities: createDeliveryActivities(deps),
     relayTo: (handle) => {
-      const relay = createRelay(db, handle, { warn: () => {} });
+      const relay = createRelay(database.postgres, handle, { warn: () => {} });
       relays.push(relay);
       relay.start();
       return { stop: async () => void (await stopRelays()) };

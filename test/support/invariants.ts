@@ -1,8 +1,8 @@
 /** The invariants of design.md, read from PostgreSQL past all code that should keep them. */
 import { type Database } from '../../activities/adapters/database';
-import { canMove, type DeliveryStatus } from '../../domain/delivery';
+import { pathProblems } from '../../simulator/checker/deliveryRules';
 import { ROW_RULES } from '../../simulator/rowRules';
-import { type AuditChain, auditProblems, readChains } from './auditTrail';
+import { auditProblems, readChains } from './auditTrail';
 
 /** What does not hold, a sentence each; empty = all is as it must be. Only for a moment in which nobody writes. */
 export async function brokenInvariants(db: Database): Promise<string[]> {
@@ -20,18 +20,8 @@ async function untoldChanges(db: Database): Promise<string[]> {
     if (typeof detail?.offerId === 'string') told.set(detail.offerId, [...(told.get(detail.offerId) ?? []), kind]);
   }
   return [
-    ...deliveries.flatMap(({ id, status }) => pathProblems(id, status, chains.get(`delivery/${id}`) ?? [])),
+    ...deliveries.flatMap(({ id, status }) => pathProblems(chains.get(`delivery/${id}`) ?? [], status).map((what) => `delivery ${id}: ${what}`)),
     ...offers.filter(({ id, state }) => (told.get(id) ?? []).sort().join() !== ['offer_created', ...(state === 'LIVE' ? [] : [`offer_${state.toLowerCase()}`])].sort().join())
       .map(({ id, state }) => `offer ${id} is ${state}; its entries are ${(told.get(id) ?? []).join(', ')}`),
   ];
-}
-
-function pathProblems(id: string, status: string, entries: AuditChain['entries']): string[] {
-  let at = 'PENDING';
-  const problems: string[] = [];
-  for (const { from, to } of entries.filter(({ kind }) => kind === 'delivery_moved')) {
-    if (from !== at || !canMove(from as DeliveryStatus, to as DeliveryStatus)) problems.push(`delivery ${id}: the trail goes from ${from} to ${to} after it came to ${at}`);
-    at = to ?? '';
-  }
-  return at === status ? problems : [...problems, `delivery ${id} is ${status}; its trail ends with ${at}`];
 }

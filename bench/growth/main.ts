@@ -1,0 +1,145 @@
+/**
+ * npm run bench:growth [-- --drivers 100,1000,10000] [--deliveries 100,1000,10000] [--pending 90] [--probes 80] [--rate 2] [--settle 60]
+ * Starts worker and API on the given PostgreSQL, Redis and Temporal, and lets first the free drivers of one city grow, then (these gone home) its open deliveries: real orders whose workflows
+ * wait, `--pending` percent of them for a search that begins in hours, the others searched for in vain, with backoff and escalation. At each size it measures, after `--settle` seconds,
+ * a stretch of just as long in which nobody does anything but wait (CPU, memory, events a second), then the latency of offers: from sending an order to the offer at the socket of a
+ * free driver, `--probes` times at `--rate` a second. A table goes to stderr; stdout is one JSON line. PostgreSQL and Temporal keep what was made.
+ * Exit code: 0 = from the smallest size to the largest the offer's p50 and p99 grew by less than a fifth, and nothing faster than the sizes; 1 = not so; 2 = wrong arguments or settings.
+ */
+import { parseArgs } from 'node:util';
+import { Redis } from 'ioredis';
+import { Client } from 'pg';
+import { countOf, Mistake } from '../../simulator/arguments';
+import { connect } from '../../simulator/client/connections';
+import { type InspectorSettings, readInspectorSettings } from '../../simulator/environment';
+import { pause, poll } from '../../simulator/pause';
+import { log, runProgram } from '../../simulator/program';
+import { Closing } from '../closing';
+import { listenerAt, type Pids } from '../cpu';
+import { machine, serverVersions } from '../machine';
+import { benchEnvironment, type Service, startService, stopService } from '../service';
+import { type Field, openField } from './field';
+import { type MeterDeps, readMeters } from './meters';
+import { probe } from './probes';
+import { type AxisVerdict, axisVerdict, type Step, stepFigures, type StepFigures } from './verdict';
+
+type Options = { drivers: number[]; deliveries: number[]; pendingPercent: number; probes: number; rate: number; settleSeconds: number };
+
+const MOST_RATIO = 1.2;
+const PATIENCE_MS = 60_000;
+const SETTLED_WITHIN_MS = 300_000;
+
+function readOptions(args: string[]): Options {
+  const { values } = parseArgs({
+    args, strict: true,
+    options: {
+      drivers: { type: 'string', default: '100,1000,10000' }, deliveries: { type: 'string', default: '100,1000,10000' }, pending: { type: 'string', default: '90' }, probes: { type: 'string', default: '80' },
+      rate: { type: 'string', default: '2' }, settle: { type: 'string', default: '60' },
+    },
+  });
+  return {
+    drivers: sizesOf('--drivers', values.drivers), deliveries: sizesOf('--deliveries', values.deliveries), pendingPercent: countOf('--pending', values.pending, { min: 0, max: 100 }),
+    probes: countOf('--probes', values.probes, { min: 1, max: 10_000 }), rate: countOf('--rate', values.rate, { min: 1, max: 50 }), settleSeconds: countOf('--settle', values.settle, { min: 1, max: 3_600 }),
+  };
+}
+
+function sizesOf(name: string, text: string): number[] {
+  const sizes = text.split(',').map((each) => countOf(name, each, { min: 1, max: 1_000_000 }));
+  if (sizes.some((size, at) => size <= (sizes[at - 1] ?? 0))) throw new Mistake(`${name} must rise`);
+  return sizes;
+}
+
+/** Escalation as in life, and places that stay fresh without pings: what those cost is another bench. What the user has set stays as it is. */
+function growthEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return benchEnvironment({ ENABLE_ESCALATION: 'true', LOG_LEVEL: 'error', POSITION_FRESH_SECONDS: '3600', POSITION_OFFLINE_MINUTES: '1440', ...given });
+}
+
+async function main(signal: AbortSignal): Promise<number> {
+  const options = readOptions(process.argv.slice(2));
+  const settings = readInspectorSettings(process.env);
+  const env = growthEnvironment(process.env);
+  const versions = await serverVersions(settings);
+  const closing = new Closing();
+  try {
+    const service = closing.after(await startService(env, null), stopService);
+    const db = closing.after(new Client({ connectionString: settings.databaseUrl, application_name: 'growth bench' }), (client) => client.end());
+    const redis = closing.after(new Redis(settings.redisUrl), async (client) => void (await client.quit()));
+    await db.connect();
+    const field = closing.after(await openField(connect(settings, { patienceMs: PATIENCE_MS, signal }), log), ({ close }) => close());
+    const meters: MeterDeps = { workerUrl: service.worker.url, pids: pidsOf(service, settings, env.TEMPORAL_ADDRESS ?? ''), db, redis, clock: Date.now };
+    const steps = await grow(field, meters, options, signal);
+    return conclude(steps, { ...options, maxCachedWorkflows: Number(env.WORKER_MAX_CACHED_WORKFLOWS ?? 1_000), ...machine(), ...versions });
+  } finally {
+    await closing.all();
+  }
+}
+
+function pidsOf({ worker, api }: Service, { databaseUrl, redisUrl }: InspectorSettings, temporalAddress: string): Pids {
+  const at = (url: string, otherwise: number): number | null => listenerAt(Number(new URL(url).port || otherwise));
+  return { worker: worker.pid, api: api.pid, floor: null, load: process.pid, temporal: at(`http://${temporalAddress}`, 7_233), postgres: at(databaseUrl, 5_432), redis: at(redisUrl, 6_379) };
+}
+
+/** Drivers first: what waits cannot be sent home as they can. */
+async function grow(field: Field, meters: MeterDeps, options: Options, signal: AbortSignal): Promise<StepFigures[]> {
+  const { drivers, deliveries, pendingPercent } = options;
+  const steps: StepFigures[] = [];
+  const measure = async (axis: Step['axis'], size: number): Promise<void> => {
+    if (signal.aborted) return;
+    const step = stepFigures(await measured(field, meters, axis, size, options, signal));
+    steps.push(step);
+    log(JSON.stringify(step));
+  };
+  await field.haveWaiting(deliveries[0] ?? 0, pendingPercent);
+  for (const size of drivers) {
+    await field.haveOthers(size);
+    await measure('drivers', size);
+  }
+  await field.haveOthers(drivers[0] ?? 0);
+  for (const size of deliveries) {
+    log(`until ${size} deliveries are open`);
+    await field.haveWaiting(size, pendingPercent);
+    await measure('deliveries', size);
+  }
+  return steps;
+}
+
+async function measured(field: Field, meters: MeterDeps, axis: Step['axis'], size: number, { probes, rate, settleSeconds }: Options, signal: AbortSignal): Promise<Step> {
+  await settled(meters, signal);
+  await pause(settleSeconds * 1_000, signal);
+  const from = await readMeters(meters);
+  await pause(settleSeconds * 1_000, signal);
+  const to = await readMeters(meters);
+  return { axis, size, offerMs: await probe(field, { probes, rate }, signal), from, to };
+}
+
+/** Until the outbox has told everything: each order has its workflow then. @throws Error where that takes minutes */
+async function settled({ db }: MeterDeps, signal: AbortSignal): Promise<void> {
+  const isEmpty = async (): Promise<true | undefined> => {
+    const { rows: [row] } = await db.query<{ unsent: number }>('SELECT count(*)::int AS unsent FROM outbox WHERE sent_at IS NULL');
+    return row?.unsent === 0 ? true : undefined;
+  };
+  const done = await poll(isEmpty, { everyMs: 500, deadlineAt: Date.now() + SETTLED_WITHIN_MS, signal });
+  if (!done && !signal.aborted) throw new Error(`the outbox was not empty within ${SETTLED_WITHIN_MS / 1_000} s`);
+}
+
+function conclude(steps: readonly StepFigures[], about: object): number {
+  const verdicts = (['drivers', 'deliveries'] as const).flatMap((axis) => axisVerdict(steps.filter((step) => step.axis === axis)) ?? []);
+  log(table(steps));
+  for (const verdict of verdicts) log(words(verdict));
+  process.stdout.write(`${JSON.stringify({ ...about, steps, verdicts })}\n`);
+  return verdicts.every(({ offerP50Ratio, offerP99Ratio, faster }) => offerP50Ratio < MOST_RATIO && offerP99Ratio < MOST_RATIO && faster.length === 0) ? 0 : 1;
+}
+
+function words({ axis, from, to, offerP50Ratio, offerP99Ratio, bytesEach, faster }: AxisVerdict): string {
+  const each = `one more costs worker ${bytesEach.worker ?? '?'} B, Temporal ${bytesEach.temporal ?? '?'} B, PostgreSQL ${bytesEach.postgres} B, Redis ${bytesEach.redis} B`;
+  return `${from} to ${to} ${axis}: an offer takes ${offerP50Ratio} times as long at p50, ${offerP99Ratio} times at p99; ${each}${faster.length > 0 ? `; faster than that grew: ${faster.join(', ')}` : ''}`;
+}
+
+function table(steps: readonly StepFigures[]): string {
+  const row = (cells: readonly (string | number | null)[]): string => cells.map((cell, at) => (at === 0 ? String(cell).padEnd(20) : String(cell ?? '-').padStart(10))).join('');
+  const lines = steps.map(({ axis, size, offerP50Ms, offerP99Ms, eventsASecond, searchMs, cpuShare, memoryMb, postgresMb, redisMb }) =>
+    row([`${size} ${axis}`, offerP50Ms, offerP99Ms, eventsASecond, searchMs, cpuShare.worker, cpuShare.temporal, cpuShare.postgres, memoryMb.worker, memoryMb.temporal, postgresMb, redisMb]));
+  return ['', row(['', 'offer p50', 'p99 ms', 'events/s', 'search ms', 'worker CPU', 'Temporal', 'PostgreSQL', 'worker MB', 'Temporal', 'PostgreSQL', 'Redis']), ...lines, ''].join('\n');
+}
+
+runProgram(main);

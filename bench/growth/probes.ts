@@ -1,0 +1,34 @@
+import { performance } from 'node:perf_hooks';
+import { wanted } from '../../simulator/client/service';
+import { pause } from '../../simulator/pause';
+import type { Field, Slot } from './field';
+
+/** An offer that does not come in this time counts as having taken it. */
+const LATE_MS = 30_000;
+/** The first ones find cold caches: they are not counted. */
+const UNCOUNTED = 4;
+
+/** Posts orders at a rate (a second), one slot after the other, and cancels each when its offer came. @returns ms from sending the order to the offer at the driver's socket */
+export async function probe(field: Field, { probes, rate }: { probes: number; rate: number }, signal: AbortSignal): Promise<number[]> {
+  const took: number[] = [];
+  const turns: Promise<void>[] = field.slots.map(() => Promise.resolve());
+  for (let count = 0; count < probes + UNCOUNTED && !signal.aborted; count += 1) {
+    const at = count % field.slots.length;
+    const [slot, before] = [field.slots[at], turns[at]];
+    if (!slot || !before) throw new Error('there is no such slot');
+    turns[at] = before.then(() => probeSlot(field, slot)).then((ms) => void (count >= UNCOUNTED && took.push(ms)));
+    await Promise.all([pause(1_000 / rate, signal), before]);
+  }
+  await Promise.all(turns);
+  return took;
+}
+
+async function probeSlot(field: Field, slot: Slot): Promise<number> {
+  const { merchant } = field;
+  const begun = performance.now();
+  const { deliveryId } = wanted('an order', await merchant.post(slot.order()));
+  const late = pause(LATE_MS).then(() => begun + LATE_MS);
+  const at = await Promise.race([field.offered(deliveryId), late]);
+  wanted('to cancel', await merchant.cancel(deliveryId, 'MERCHANT_CANCELLED'));
+  return at - begun;
+}

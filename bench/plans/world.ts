@@ -1,0 +1,88 @@
+import { randomUUID } from 'node:crypto';
+import { Client, Connection } from '@temporalio/client';
+import type { Redis } from 'ioredis';
+import { pino } from 'pino';
+import { v7 as newId } from 'uuid';
+import { createAuditChains } from '../../activities/adapters/auditChains';
+import { type Database, poolReader, type Postgres } from '../../activities/adapters/database';
+import { createDeliveryStore } from '../../activities/adapters/deliveryStore';
+import { createDriverRegistry } from '../../activities/adapters/driverRegistry';
+import { readFeatureRows } from '../../activities/adapters/featureRows';
+import { createFeatureClient } from '../../activities/adapters/openFeature';
+import { createOrderStore } from '../../activities/adapters/orderStore';
+import { createRedisDriverMap } from '../../activities/adapters/redisDriverMap';
+import { createDispatcher } from '../../activities/adapters/temporalDispatcher';
+import { createAuditDesk } from '../../activities/auditCheck';
+import { createAvailability } from '../../activities/availability';
+import { answerFromRow, createDeliveryActivities, type DeliveryActivities, type EventInput } from '../../activities/delivery';
+import { createDriverStates } from '../../activities/driverStates';
+import { createFeatureDesk } from '../../activities/featureDesk';
+import { createFeatureRegistry } from '../../activities/featureRegistry';
+import { createOrders } from '../../activities/orders';
+import { createPositions } from '../../activities/positions';
+import { createRegistration } from '../../activities/registration';
+import { createRescue } from '../../activities/rescue';
+import { createSupportCases } from '../../activities/supportCases';
+import { createZoneHealth } from '../../activities/zoneHealth';
+import { createAnswers, eventOf, type WorkflowUpdates } from '../../api/answers';
+import { apiEndpoints } from '../../api/app';
+import type { ApiDeps } from '../../api/deps';
+import type { Settings } from '../../settings';
+
+/** All of the service that sends statements, put together as worker and API do it, but for Temporal: what a workflow would do with an update is done at once. */
+export type World = ReturnType<typeof createWorld>;
+
+/** A point of P-256, as VAPID has it. */
+const PUSH_KEY = 'BDd3_hVL9fZi9Ybo2UUzA284WG5FZR30_95YeZJsiApwXKpNcF1rRPF3foIiBHXRdJI2Qhumhf6_LFTeZaNndIo';
+const quiet = { info: () => {}, warn: () => {}, error: () => {} };
+const NO_NEWS = { listen: () => {}, tell: async () => {}, stop: async () => {} };
+
+// eslint-disable-next-line @typescript-eslint/explicit-module-boundary-types -- World is its type
+export function createWorld({ postgres, redis, settings, keyPrefix }: { postgres: Postgres; redis: Redis; settings: Settings; keyPrefix: string }) {
+  const { db } = postgres;
+  const read = poolReader(postgres);
+  const [clock, kick] = [Date.now, () => {}];
+  const map = createRedisDriverMap(redis, { freshFixMs: settings.ranking.freshFixMs, keyPrefix });
+  const names = settings.features.map(({ feature }) => feature);
+  const features = createFeatureRegistry({ environment: settings.features, readRows: () => readFeatureRows(db, names, 1), news: NO_NEWS, clock, log: quiet });
+  const store = createDeliveryStore(postgres);
+  const activities = createDeliveryActivities({ store, map, features, clock, newId, limits: settings, travel: settings.travel, timeScale: settings.timeScale, kick });
+  const availability = createAvailability({ db, map, features, clock, limits: settings.availability, kick });
+  // Never connected: only deliveries that are over are asked about, and of those Temporal hears nothing.
+  const client = new Client({ connection: Connection.lazy({ address: '127.0.0.1:1' }) });
+  const dispatcher = createDispatcher(client, db);
+  const driverStates = createDriverStates({ db, clock });
+  const answered = (deliveryId: string, event: Parameters<typeof answerFromRow>[2]) => answerFromRow({ store, limits: settings, features, clock, newId }, deliveryId, event);
+  const deps: ApiDeps = {
+    settings: {
+      api: { host: '127.0.0.1', port: 0, trustedProxies: 0, shutdownGraceMs: 1_000, answerTimeoutMs: 8_000 },
+      rateLimits: { perMinute: 1, merchantPerMinute: 1, opsPerMinute: 1, locationPerMinute: 1, availabilityPerMinute: 1, badTokenPerMinute: 1 }, // counted in Redis by the router, which is not here
+    },
+    log: pino({ level: 'silent' }), clock, newId, db, read, redis, keyPrefix, readToken: () => Promise.reject(new Error('nobody comes by HTTP')),
+    orders: createOrders({ store: createOrderStore(db), newId, searchLeadMs: settings.searchLeadMs, travel: settings.travel, kick }),
+    answers: createAnswers({ updates: updatesInProcess(db, activities), timeoutMs: 8_000, log: pino({ level: 'silent' }), startDelivery: async () => {}, answerFromRow: answered }),
+    availability, positions: createPositions({ db, map, clock, kick }), registration: createRegistration(createDriverRegistry(db)), supportCases: createSupportCases({ db, clock, kick }),
+    rescue: createRescue({ db, features, clock, newId, limits: settings.availability, kick }),
+    zoneHealth: createZoneHealth({ db, map, clock, freshFixMs: settings.ranking.freshFixMs, waiting: settings.escalation.thresholds, timeScale: 1, kick }),
+    push: { publicKey: PUSH_KEY, allowLocal: false }, driverStates, audit: createAuditDesk(createAuditChains(db, settings.database.statementTimeoutMs)),
+    features: createFeatureDesk({ db, registry: features, news: NO_NEWS, client: createFeatureClient(features, randomUUID()), clock, log: quiet, kick }),
+    readiness: { dependencies: [], isStopping: () => false },
+  };
+  return { db, read, redis, keyPrefix, settings, clock, kick, map, features, store, activities, availability, client, dispatcher, driverStates, answered, deps, endpoints: apiEndpoints(deps) };
+}
+
+/** The transaction of the update's event, as the workflow's one writer runs it. */
+function updatesInProcess(db: Database, activities: DeliveryActivities): WorkflowUpdates {
+  return {
+    execute: async (workflowId, question) => {
+      const [, merchantId = '', sellerOrderId = ''] = workflowId.split('/').map(decodeURIComponent);
+      const { id: deliveryId } = await db.delivery.findUniqueOrThrow({ where: { merchantId_sellerOrderId: { merchantId, sellerOrderId } }, select: { id: true } });
+      return (await runEvent(activities, { deliveryId, event: eventOf(question) })).answer;
+    },
+  };
+}
+
+/** One event of a delivery, now. */
+export function runEvent(activities: DeliveryActivities, { deliveryId, event }: Pick<EventInput, 'deliveryId' | 'event'>): ReturnType<DeliveryActivities[typeof event.kind]> {
+  return activities[event.kind]({ deliveryId, correlationId: 'plans', at: Date.now(), event });
+}

@@ -1,0 +1,12 @@
+// node scripts/built.mjs ENTRY ARGUMENTS…: installs and builds what is missing, then runs a compiled program as it is, with our environment and no servers.
+import { startEntry } from './bootstrap/services.mjs';
+import { prepareProgram } from './bootstrap/stack.mjs';
+import { supervise } from './bootstrap/supervisor.mjs';
+
+const [entry, ...args] = process.argv.slice(2);
+
+await supervise({ name: 'built' }, async (supervisor) => {
+  await prepareProgram(supervisor);
+  const { code } = await startEntry(supervisor, { name: 'program', entry, args, stdio: 'inherit' }).exited;
+  return code ?? 1;
+});

@@ -1,0 +1,44 @@
+import { type Broken, sentenceOf } from '../checker/broken';
+import { type Checker, type LookCounts, openChecker } from '../checker/checker';
+import { type Bounds, DESIGN_BOUNDS } from '../checker/patience';
+import type { Acknowledged } from '../ledger';
+import { pause } from '../pause';
+import type { FaultClock } from './faults';
+
+export type JudgeSettings = { env: NodeJS.ProcessEnv; cityId: string; clock: FaultClock; log: (line: string) => void };
+
+const LOOK_EVERY_MS = 1_000;
+/**
+ * A minute after the last fault all must be right, as promised. What goes wrong later has five seconds, not the one second of normal work: the simulator, four processes and three
+ * servers share the machine here, and who is late because of that has broken nothing. The second itself is measured where nothing else runs.
+ */
+const BOUNDS: Bounds = { normalMs: 5_000, afterFaultMs: DESIGN_BOUNDS.afterFaultMs };
+
+/** Holds the service to its invariants while faults are on, and at the end. */
+export class Judge {
+  private constructor(private readonly checker: Checker, private readonly log: JudgeSettings['log']) {}
+
+  static async open({ env, cityId, clock, log }: JudgeSettings): Promise<Judge> {
+    return new Judge(await openChecker({ env, cityIds: [cityId], faultEndedAt: clock.endedAt, bounds: BOUNDS }), log);
+  }
+
+  get counts(): Readonly<LookCounts> {
+    return this.checker.counts;
+  }
+
+  /** A look each second until the signal. What is found is told at once. */
+  async keepLooking(signal: AbortSignal): Promise<void> {
+    while (await pause(LOOK_EVERY_MS, signal)) {
+      for (const broken of await this.checker.look(Date.now())) this.log(`broken: ${sentenceOf(broken)}`);
+    }
+  }
+
+  /** @returns all that was found broken in the whole run */
+  conclude(acknowledged: readonly Acknowledged[]): Promise<Broken[]> {
+    return this.checker.final({ acknowledged });
+  }
+
+  close(): Promise<void> {
+    return this.checker.close();
+  }
+}

@@ -1,0 +1,138 @@
+import type { Broken } from '../checker/broken';
+import { pause } from '../pause';
+import type { Random } from '../random';
+
+/** What happens to a request between a client and the service, beside what proxies do. */
+export type Mishap = 'twice' | 'answerLost' | 'late' | 'none';
+
+type Send = (request: Request) => Promise<Response>;
+
+/** How often, 0..1, of requests that change something. */
+const ODDS = { twice: 0.04, answerLost: 0.04, late: 0.06 } as const;
+const LATE_MS = { min: 5_000, max: 30_000 };
+/** Longer than the service's own time-out for answers. */
+const TRY_MS = 12_000;
+
+/** What a repeat must be answered with as the first time. Of a delivery's own state, which goes on, only whose it is. */
+const SAME = ['outcome', 'deliveryId', 'offerId', 'assignmentId', 'driverId'] as const;
+
+/**
+ * Requests that mean the same however often and late they come: of one wish, by its key, or of one fact. A break or a shift asked for again half a minute later is another wish,
+ * so those come twice at once only.
+ */
+const ONE_WISH = /^\/v2\/(deliveries|offers|ops\/(drivers|escalations))(\/|$)/;
+
+/** Sends requests twice at once, loses answers, and repeats requests when everybody has forgotten them; and looks at whether a repeat is answered as the first time. */
+export class Mishaps {
+  readonly counts: Record<Exclude<Mishap, 'none'>, number> = { twice: 0, answerLost: 0, late: 0 };
+  /** Repeats that were answered otherwise than the first time: what was acknowledged must be so for good (invariant 2). */
+  readonly contradictions: Broken[] = [];
+  private readonly repeats = new Set<Promise<void>>();
+  private isOver = false;
+
+  constructor(private readonly random: Random, private readonly signal: AbortSignal, private readonly sendOnce: Send = fetch) {}
+
+  /** No more of it; what was to be repeated late is repeated in its time. */
+  end(): void {
+    this.isOver = true;
+  }
+
+  /** Resolves when nothing is left to be repeated. */
+  async ended(): Promise<void> {
+    await Promise.all(this.repeats);
+  }
+
+  readonly send: Send = async (request) => {
+    switch (this.draw(request)) {
+      case 'none':
+        return this.sendOnce(request);
+      case 'twice':
+        return this.sendTwice(request);
+      case 'answerLost':
+        return this.loseAnswer(request);
+      case 'late':
+        return this.sendAndRepeat(request);
+    }
+  };
+
+  private draw({ method, url }: Request): Mishap {
+    const draw = this.random.next();
+    if (this.isOver || method === 'GET') return 'none';
+    if (draw < ODDS.twice) return 'twice';
+    if (draw < ODDS.twice + ODDS.answerLost) return 'answerLost';
+    return draw < ODDS.twice + ODDS.answerLost + ODDS.late && ONE_WISH.test(new URL(url).pathname) ? 'late' : 'none';
+  }
+
+  private async sendTwice(request: Request): Promise<Response> {
+    this.counts.twice += 1;
+    const again = request.clone();
+    const [first, second] = await Promise.allSettled([this.sendOnce(request), this.sendOnce(again)]);
+    if (first.status === 'fulfilled' && second.status === 'fulfilled') {
+      const [one, other] = first.value.ok ? [first.value, second.value] : [second.value, first.value];
+      await this.compare(request, one.clone(), other.clone(), 'at once');
+    }
+    const heard = this.random.chance(0.5) ? first : second;
+    if (heard.status === 'fulfilled') return heard.value;
+    throw heard.reason;
+  }
+
+  private async loseAnswer(request: Request): Promise<Response> {
+    this.counts.answerLost += 1;
+    const answer = await this.sendOnce(request);
+    await answer.arrayBuffer();
+    throw new Error('the answer was lost, on purpose');
+  }
+
+  private async sendAndRepeat(request: Request): Promise<Response> {
+    this.counts.late += 1;
+    const { method, url, headers } = request;
+    const body = await request.clone().text();
+    const answer = await this.sendOnce(request);
+    const first = answer.clone();
+    const afterMs = this.random.between(LATE_MS.min, LATE_MS.max);
+    const repeat = this.repeatLater(new Request(url, { method, headers, body: body === '' ? undefined : body, signal: AbortSignal.timeout(afterMs + TRY_MS) }), first, afterMs);
+    this.repeats.add(repeat);
+    void repeat.finally(() => this.repeats.delete(repeat));
+    return answer;
+  }
+
+  /** One try: whether it is heard is a matter of chance. */
+  private async repeatLater(request: Request, first: Response, afterMs: number): Promise<void> {
+    if (!(await pause(afterMs, this.signal))) return;
+    const again = await this.sendOnce(request).catch(() => undefined);
+    if (again) await this.compare(request, first, again, `${Math.round(afterMs / 1_000)} s later`);
+  }
+
+  private async compare({ method, url }: Request, first: Response, again: Response, when: string): Promise<void> {
+    const problem = contradictionOf(await answerOf(first), await answerOf(again));
+    if (problem === null) return;
+    const { pathname } = new URL(url);
+    const deliveryId = /^\/v2\/deliveries\/([0-9a-f-]{36})/.exec(pathname)?.[1] ?? null;
+    this.contradictions.push({ invariant: 2, what: `${method} ${pathname}, ${when}: ${problem}`, deliveryId, driverId: null });
+  }
+}
+
+/** What was answered; `body` null where it could not be read. */
+export type Answered = { status: number; body: Record<string, unknown> | null };
+
+async function answerOf(response: Response): Promise<Answered> {
+  const body: unknown = await response.json().catch(() => null);
+  return { status: response.status, body: isRecord(body) ? body : null };
+}
+
+function isRecord(body: unknown): body is Record<string, unknown> {
+  return typeof body === 'object' && body !== null && !Array.isArray(body);
+}
+
+/** What was acknowledged is acknowledged again, and in the same words. @returns null where it is so, or where the service was away */
+export function contradictionOf(first: Answered, again: Answered): string | null {
+  const isOk = ({ status }: Answered): boolean => status >= 200 && status < 300;
+  const isAway = ({ status, body }: Answered): boolean => status === 429 || status >= 500 || body === null;
+  if (isAway(first) || isAway(again) || !isOk(first)) return null;
+  if (!isOk(again)) return `first ${wordsOf(first)}, then ${again.status} ${JSON.stringify(again.body?.code)}`;
+  return SAME.some((field) => first.body?.[field] !== again.body?.[field]) ? `first ${wordsOf(first)}, then ${wordsOf(again)}` : null;
+}
+
+function wordsOf({ status, body }: Answered): string {
+  return `${status} ${SAME.flatMap((field) => (body?.[field] === undefined ? [] : [`${field} ${JSON.stringify(body[field])}`])).join(' ')}`;
+}

@@ -1,0 +1,84 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** A process as the system knows it. `startedAt`: in ticks since the system began; with `pid` it names one process and no later one. */
+export type Process = { pid: number; startedAt: number };
+
+/** What one or more processes hold. Memory in MB, `privateMb` without what others could share, as a database's buffers; CPU in s since they began. */
+export type Holding = { memoryMb: number; privateMb: number; files: number; threads: number; cpuS: number; processes: number };
+
+type Stat = { pid: number; parent: number; cpuTicks: number; threads: number; startedAt: number };
+
+const TICKS_A_SECOND = 100;
+const LISTENS = '0A';
+const ESTABLISHED = '01';
+const PROC = '/proc';
+
+/**
+ * Who listens on a port of this machine; undefined where nobody does, where it may not be seen, or where the system has no /proc.
+ * A server's children hold its socket, too: it is their parent who is meant.
+ */
+export function listenerOn(port: number): Process | undefined {
+  const inodes = new Set(socketsOf(port, LISTENS).map(({ inode }) => `socket:[${inode}]`));
+  const holders = inodes.size === 0 ? [] : stats().filter(({ pid }) => filesOf(pid).some((file) => inodes.has(file)));
+  const parent = holders.find((each) => !holders.some(({ pid }) => pid === each.parent));
+  return parent && { pid: parent.pid, startedAt: parent.startedAt };
+}
+
+/** What a process and those that it started hold; undefined where it is gone. Shared memory is counted once, in the parts of those who share it. */
+export function holdingOf({ pid, startedAt }: Process): Holding | undefined {
+  const all = stats();
+  if (!all.some((each) => each.pid === pid && each.startedAt === startedAt)) return undefined;
+  const family = all.filter((each) => each.pid === pid || each.parent === pid);
+  const sum = (of: (each: Stat) => number): number => family.reduce((total, each) => total + of(each), 0);
+  return {
+    memoryMb: sum((each) => memoryMbOf(each.pid, 'Pss')), privateMb: sum((each) => memoryMbOf(each.pid, 'Pss_Anon')), files: sum((each) => filesOf(each.pid).length), threads: sum(({ threads }) => threads),
+    cpuS: sum(({ cpuTicks }) => cpuTicks) / TICKS_A_SECOND, processes: family.length,
+  };
+}
+
+/** Connections that a server on this port has. */
+export function connectionsTo(port: number): number {
+  return socketsOf(port, ESTABLISHED).length;
+}
+
+function stats(): Stat[] {
+  return readable(() => readdirSync(PROC), []).flatMap((name) => (/^\d+$/.test(name) ? statOf(Number(name)) : []));
+}
+
+/** The fields behind the name, which may hold anything; the first of them is the third of proc(5). What a server's children took counts on when they are gone. */
+function statOf(pid: number): Stat[] {
+  const text = readable(() => readFileSync(join(PROC, String(pid), 'stat'), 'utf8'), '');
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const field = (number: number): number => Number(fields[number - 3]);
+  const ofThoseGone = field(16) + field(17);
+  return text === '' ? [] : [{ pid, parent: field(4), cpuTicks: field(14) + field(15) + ofThoseGone, threads: field(20), startedAt: field(22) }];
+}
+
+function filesOf(pid: number): string[] {
+  const folder = join(PROC, String(pid), 'fd');
+  return readable(() => readdirSync(folder), []).map((name) => readable(() => readlinkSync(join(folder, name)), ''));
+}
+
+function memoryMbOf(pid: number, field: 'Pss' | 'Pss_Anon'): number {
+  const text = readable(() => readFileSync(join(PROC, String(pid), 'smaps_rollup'), 'utf8'), '');
+  return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0) / 1_024;
+}
+
+/** Lines of `sl local remote state … inode` with addresses as ADDRESS:PORT, in hexadecimal. */
+function socketsOf(port: number, state: string): { inode: string }[] {
+  const wanted = port.toString(16).toUpperCase().padStart(4, '0');
+  return ['tcp', 'tcp6'].flatMap((file) => readable(() => readFileSync(join(PROC, 'net', file), 'utf8'), '').split('\n').slice(1).flatMap((line) => {
+    const [, local, , is, , , , , , inode] = line.trim().split(/\s+/);
+    return local?.endsWith(`:${wanted}`) && is === state && inode !== undefined ? [{ inode }] : [];
+  }));
+}
+
+/** Processes come and go while they are looked at, and those of others may not be seen. */
+function readable<T>(read: () => T, otherwise: T): T {
+  try {
+    return read();
+  } catch {
+    return otherwise;
+  }
+}

@@ -1,0 +1,54 @@
+import { WORKFLOWS } from '../../workflows/contract';
+import type { Run } from './runs';
+
+/** From `doneAt` on runs begin on this build; between `askedAt` and then, on it or on the one before. Epoch ms. */
+export type Epoch = { build: string; askedAt: number; doneAt: number };
+
+export type RolloutFigures = {
+  runs: number; deliveries: number; deliveriesByEpoch: number[];
+  /** Deliveries that were open when another build became the current one, and ended on the build that began them. */
+  crossed: number;
+  failedTasks: number;
+};
+
+/** A run's first task may come so much later than the run. */
+const FIRST_TASK_MS = 1_000;
+const GOOD_ENDS = ['COMPLETED', 'CONTINUED_AS_NEW', 'RUNNING'];
+
+/** Holds runs to what pinning promises: one build a run, the current one of its beginning, and no task that fails. Those from before the first epoch are left out. */
+export function judgeRuns(all: readonly Run[], epochs: readonly Epoch[]): { figures: RolloutFigures; problems: string[] } {
+  const runs = all.filter(({ startedAt }) => startedAt >= (epochs[0]?.doneAt ?? Infinity));
+  const deliveries = runs.filter(({ type }) => type === WORKFLOWS.delivery);
+  const deliveriesByEpoch = epochs.map((_, index) => deliveries.filter((run) => epochOf(run, epochs) === index).length);
+  const crossed = deliveries.filter((run) => hasCrossed(run, epochs));
+  const figures = { runs: runs.length, deliveries: deliveries.length, deliveriesByEpoch, crossed: crossed.length, failedTasks: runs.reduce((sum, { failedTasks }) => sum + failedTasks, 0) };
+  const unseen = [
+    ...deliveriesByEpoch.flatMap((count, index) => (count === 0 ? [`no delivery began in the time of build ${index + 1}, so that nothing is shown of it`] : [])),
+    ...(crossed.length === 0 ? ['no delivery was open while builds changed, so that nothing is shown of it'] : []),
+  ];
+  return { figures, problems: [...runs.flatMap((run) => problemsOf(run, epochs)), ...unseen] };
+}
+
+function problemsOf(run: Run, epochs: readonly Epoch[]): string[] {
+  const { workflowId, builds, pinnedTo, failedTasks, status } = run;
+  const wanted = epochs[epochOf(run, epochs) ?? -1]?.build;
+  const problems = [
+    ...(failedTasks > 0 ? [`${failedTasks} of its tasks failed`] : []),
+    ...(builds.length > 1 ? [`builds ${builds.join(' and ')} had it`] : []),
+    ...(builds.length > 0 && (pinnedTo === null || !builds.includes(pinnedTo)) ? [`it is pinned to ${pinnedTo ?? 'nothing'}, and ran on ${builds.join(', ')}`] : []),
+    ...(wanted !== undefined && builds.length > 0 && !builds.includes(wanted) ? [`it began on ${builds.join(', ')}, not on the current build ${wanted}`] : []),
+    ...(GOOD_ENDS.includes(status) ? [] : [`it is ${status}`]),
+  ];
+  return problems.map((problem) => `run of ${workflowId}: ${problem}`);
+}
+
+/** Whose time a run began in. @returns undefined where it may be of either */
+function epochOf({ startedAt }: Run, epochs: readonly Epoch[]): number | undefined {
+  const index = epochs.findIndex(({ doneAt }, at) => startedAt >= doneAt && startedAt < (epochs[at + 1]?.askedAt ?? Infinity) - FIRST_TASK_MS);
+  return index < 0 ? undefined : index;
+}
+
+function hasCrossed(run: Run, epochs: readonly Epoch[]): boolean {
+  const later = epochs[(epochOf(run, epochs) ?? Infinity) + 1];
+  return later !== undefined && run.endedAt !== null && run.endedAt > later.doneAt && run.builds.length === 1;
+}

@@ -1,0 +1,43 @@
+import { cpSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+
+/** The compiled programs of one build. */
+export type Build = { programs: string; bundle: string };
+
+/** Our own programs: this one stands among them. */
+export const THIS_BUILD: Build = buildIn(join(__dirname, '../..'));
+
+/** What stands in the place of the workflows' entry: each delivery waits a moment first, which no run of the build before could replay. */
+const ALTERED = `
+const { sleep } = require('@temporalio/workflow');
+const before = require('./before');
+module.exports = { ...before, delivery: async function delivery(input) { await sleep(1); return before.delivery(input); } };
+`;
+
+/**
+ * The next release, as careless as can be: a copy of our compiled programs whose workflows do something more, without `patched`.
+ * It lies in the project, where its packages are found.
+ */
+export async function makeNextBuild(): Promise<Build & { remove(): void }> {
+  const cache = join(THIS_BUILD.programs, '../.cache');
+  mkdirSync(cache, { recursive: true });
+  const next = buildIn(mkdtempSync(join(cache, 'next-build-')));
+  const remove = (): void => rmSync(next.programs, { recursive: true, force: true });
+  try {
+    cpSync(THIS_BUILD.programs, next.programs, { recursive: true });
+    const entry = join(next.programs, 'workflows/index.js');
+    renameSync(entry, join(next.programs, 'workflows/before.js'));
+    writeFileSync(entry, ALTERED);
+    const { code } = await bundleWorkflowCode({ workflowsPath: entry, logger: new DefaultLogger('WARN') });
+    writeFileSync(next.bundle, code);
+    return { ...next, remove };
+  } catch (error) {
+    remove();
+    throw error;
+  }
+}
+
+function buildIn(programs: string): Build {
+  return { programs, bundle: join(programs, 'workflow-bundle.js') };
+}

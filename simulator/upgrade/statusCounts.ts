@@ -1,0 +1,17 @@
+/** How often the API answered so since it started, by its own metrics. 503 is safe to retry; anything else from 500 on is a fault. */
+export type StatusCounts = { faults: number; tryAgain: number };
+
+const TRY_AGAIN = 503;
+
+/** @param metrics in Prometheus' text format */
+export function statusCounts(metrics: string): StatusCounts {
+  const counted = [...metrics.matchAll(/^http_request_duration_seconds_count\{[^}]*status="(\d+)"[^}]*\} (\d+)/gm)].map(([, status, count]) => ({ status: Number(status), count: Number(count) }));
+  const sum = (is: (status: number) => boolean): number => counted.filter(({ status }) => is(status)).reduce((total, { count }) => total + count, 0);
+  return { faults: sum((status) => status >= 500 && status !== TRY_AGAIN), tryAgain: sum((status) => status === TRY_AGAIN) };
+}
+
+export async function readStatusCounts(apiUrl: string): Promise<StatusCounts> {
+  const answer = await fetch(`${apiUrl}/metrics`);
+  if (!answer.ok) throw new Error(`/metrics answered ${answer.status}`);
+  return statusCounts(await answer.text());
+}

@@ -1,0 +1,50 @@
+/** The short form of `npm run chaos`: a minute of faults from a seed that has most kinds of them, on servers that it brings up itself, and nothing broken. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterEach, expect, test } from '@jest/globals';
+
+const CHAOS = join(__dirname, '../../scripts/chaos.mjs');
+const SEED = '1';
+const SECONDS = '45';
+
+type Report = {
+  faults: number; broken: { what: string }[]; endedByThemselves: string[]; acknowledgements: number; looks: { looks: number };
+  deliveries: { deliveries: number; delivered: number; open: number }; mishaps: { twice: number; answerLost: number; late: number };
+};
+
+let running: ChildProcess | undefined;
+afterEach(async () => {
+  if (running?.exitCode === null && running.kill('SIGTERM')) await once(running, 'exit'); // it stops what it started
+}, 60_000);
+
+async function chaos(...args: string[]): Promise<{ said: string; told: string; code: number | null }> {
+  const program = spawn(process.execPath, [CHAOS, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  running = program;
+  const [said, told] = await Promise.all([text(program.stdout), text(program.stderr), once(program, 'exit')]);
+  return { said: said.trim().split('\n').at(-1) ?? '', told, code: program.exitCode };
+}
+
+test('the same seed gives the same plan twice', async () => {
+  const [first, second] = [await chaos('--seed', SEED, '--seconds', '300', '--plan'), await chaos('--seed', SEED, '--seconds', '300', '--plan')];
+  expect(first).toMatchObject({ code: 0, said: second.said });
+  expect((JSON.parse(first.said) as { plan: unknown[] }).plan.length).toBeGreaterThan(25);
+}, 60_000);
+
+test('arguments that make no sense are refused', async () => {
+  expect(await chaos('--seconds', '1', '--plan')).toMatchObject({ code: 2, told: expect.stringContaining('--seconds must be a whole number from 20') });
+}, 60_000);
+
+test('nothing is broken after faults of many kinds', async () => {
+  const { said, told, code } = await chaos('--seed', SEED, '--seconds', SECONDS, '--drivers', '20', '--burst', '10');
+  const report = JSON.parse(said) as Report;
+  expect({ broken: report.broken, fates: report.endedByThemselves, told: code === 0 ? '' : told.slice(-5_000) }).toEqual({ broken: [], fates: [], told: '' });
+  expect(code).toBe(0);
+  expect(report.faults).toBeGreaterThanOrEqual(5);
+  expect(report.deliveries).toMatchObject({ open: 0 });
+  expect(report.deliveries.delivered).toBeGreaterThan(10);
+  expect(report.acknowledgements).toBeGreaterThan(60);
+  expect(report.looks.looks).toBeGreaterThan(20);
+  expect(report.mishaps.twice + report.mishaps.answerLost + report.mishaps.late).toBeGreaterThan(0);
+}, 480_000);

@@ -1,0 +1,32 @@
+/** The short form of `npm run bench:latency`: everybody is served, and times are so many times the bare workflow's, with a wide margin, since others may use this machine. */
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { runInstrument, stopInstruments } from '../support/instrument';
+import { type LiveParts, openParts } from '../support/liveSystem';
+
+const KEEP_OPEN = 10;
+/** An offer is some ten statements and a message more than a bare start; a median of a few times that is sound, ten times is a defect. */
+const MOST_RATIO = 10;
+
+type Times = { count: number; p50: number };
+type Figures = { offer: Times; accept: Times; reassignment: Times; ratios: { offer: { p50: number }; accept: { p50: number } }; posted: number; offered: number; delivered: number; open: { min: number } };
+
+let parts: LiveParts;
+beforeAll(async () => { parts = await openParts(); }, 60_000);
+afterAll(async () => {
+  await stopInstruments();
+  await parts.close();
+}, 60_000);
+
+test('every order is offered and delivered, and offers and answers are not many times slower than the bare workflow', async () => {
+  const args = ['--rate', '1', '--seconds', '16', '--drivers', '20', '--open', String(KEEP_OPEN), '--seed', 'proof'];
+  const { figures: said, complaints } = await runInstrument('bench/latency/main.js', args, parts.env);
+  const figures = said as Figures;
+  expect({ posted: figures.posted, complaints }).toEqual({ posted: expect.any(Number), complaints: expect.not.stringContaining('were never offered') });
+  expect(figures.offered).toBe(figures.posted);
+  expect(figures.delivered).toBe(figures.posted);
+  expect(figures.posted).toBeGreaterThan(KEEP_OPEN);
+  expect(figures.open.min).toBeGreaterThanOrEqual(KEEP_OPEN);
+  expect(figures.reassignment.count).toBeGreaterThan(0);
+  expect(figures.ratios.offer.p50).toBeLessThan(MOST_RATIO);
+  expect(figures.ratios.accept.p50).toBeLessThan(MOST_RATIO);
+}, 180_000);

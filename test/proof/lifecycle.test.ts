@@ -1,0 +1,29 @@
+/** The short form of `npm run bench:lifecycle`: counts, and a ratio with a wide margin, since others may use this machine. */
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { runInstrument, stopInstruments } from '../support/instrument';
+import { type LiveParts, openParts } from '../support/liveSystem';
+
+const LEAST_RATIO = 0.3;
+
+let parts: LiveParts;
+beforeAll(async () => { parts = await openParts(); }, 60_000);
+afterAll(async () => {
+  await stopInstruments();
+  await parts.close();
+}, 60_000);
+
+test('whole deliveries keep up with a bare workflow of the same history, and none is lost', async () => {
+  const { figures, complaints, code } = await runInstrument('bench/lifecycle/main.js', ['--seconds', '4', '--blocks', '2', '--at-once', '8', '--least-ratio', String(LEAST_RATIO)], parts.env);
+  expect({ problems: figures.problems, code, complaints }).toEqual({ problems: [], code: 0, complaints: expect.anything() });
+  expect(figures.ratio).toBeGreaterThanOrEqual(LEAST_RATIO);
+  expect(figures.events).toBeLessThanOrEqual(42);
+  expect(figures.workflowTasks).toBeLessThanOrEqual(6);
+  expect(figures.begun).toBeGreaterThan(8);
+  expect(figures.delivered).toBe(figures.begun);
+}, 180_000);
+
+test('a ratio that is not reached ends with code 1', async () => {
+  const { figures, code } = await runInstrument('bench/lifecycle/main.js', ['--seconds', '1', '--blocks', '1', '--at-once', '2', '--least-ratio', '10'], parts.env);
+  expect(code).toBe(1);
+  expect(figures.problems).toEqual([expect.stringMatching(/^the ratio is .*, below 10$/)]);
+}, 120_000);

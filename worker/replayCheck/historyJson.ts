@@ -1,0 +1,40 @@
+/**
+ * Histories in Temporal's own JSON, as its command line and web UI write it. What `historyToJSON` of @temporalio/common does, which fails where npm put
+ * two copies of protobufjs side by side, as it must here: grpc needs an older one, and theirs is not that of @temporalio/proto then.
+ */
+import { createRequire } from 'node:module';
+import type { History } from '@temporalio/common/lib/proto-utils';
+import { z } from 'zod';
+
+const RECORDED = z.object({ events: z.array(z.record(z.string(), z.unknown())) });
+/** A history as it stands in a file. */
+export type RecordedHistory = z.infer<typeof RECORDED>;
+
+type HistoryType = { fromObject(history: History): History };
+type Protos = { temporal: { api: { history: { v1: { History: HistoryType } } } } };
+type PatchRoot = { patchProtobufRoot: (root: Protos) => { lookupType(name: string): HistoryType } };
+type ProtoJson = { toJson: (type: HistoryType, message: History) => unknown; fromJson: (type: HistoryType, json: unknown, options: { ignoreUnknownFields: boolean }) => unknown };
+
+/** What comes from packages without types of their own. @throws ZodError where it is nothing */
+const taken = <T>(from: unknown): T => z.custom<T>((value) => typeof value === 'object' && value !== null).parse(from);
+
+const ofCommon = createRequire(require.resolve('@temporalio/common'));
+const ofProtos = createRequire(ofCommon.resolve('@temporalio/proto'));
+const protos = taken<Protos>(ofCommon('@temporalio/proto'));
+const { patchProtobufRoot } = taken<PatchRoot>(ofCommon('@temporalio/proto/lib/patch-protobuf-root'));
+const { toJson, fromJson } = taken<ProtoJson>(ofProtos('protobufjs/ext/protojson'));
+const historyType = patchProtobufRoot(protos).lookupType('temporal.api.history.v1.History');
+
+export function toRecorded(history: History): RecordedHistory {
+  return readRecorded(toJson(historyType, protos.temporal.api.history.v1.History.fromObject(history)));
+}
+
+/** @throws ZodError where it is no history */
+export function readRecorded(json: unknown): RecordedHistory {
+  return RECORDED.parse(json);
+}
+
+/** What the SDK replays. Fields that a newer server added are passed over. */
+export function toReplayable(recorded: RecordedHistory): History {
+  return taken(fromJson(historyType, recorded, { ignoreUnknownFields: true }));
+}

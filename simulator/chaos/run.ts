@@ -12,6 +12,7 @@ import { Inspection } from '../inspection';
 import { OpsDesk } from '../opsDesk';
 import { pause } from '../pause';
 import { randomFrom } from '../random';
+import { Crowd } from './crowd';
 import { doFaults, type DoneFault, FaultClock, Proxies } from './faults';
 import { Judge } from './judge';
 import { Mishaps } from './mishaps';
@@ -26,10 +27,11 @@ export type ChaosOptions = { seed: string; seconds: number; drivers: number; eve
 /** Where everything is: `env` is what our processes are started with, but for the addresses, which are those of the proxies. */
 export type ChaosParts = { settings: InspectorSettings; temporalAddress: string; env: NodeJS.ProcessEnv; servers: Servers; log: (line: string) => void };
 
-/** What a run came to. `looks`: of the checker, and how many of them saw not all of the servers. */
+/** What a run came to. `looks`: of the checker, and how many of them saw not all of the servers. `slowness`: how many times longer our processes took because they had to wait for a processor. */
 export type ChaosFigures = {
   faults: number; recoveries: Recoveries; deliveries: Record<string, number | string | null>; acknowledgements: number; retries: number;
   mishaps: Record<string, number>; whims: Record<Whim, number>; endedByThemselves: readonly string[]; looks: Readonly<LookCounts>; broken: readonly Broken[]; drainSeconds: number;
+  slowness: { mean: number; worst: number };
 };
 
 const PATIENCE_MS = 10 * 60_000;
@@ -53,9 +55,10 @@ export async function runChaos(options: ChaosOptions, parts: ChaosParts, signal:
     throw error;
   });
   const clock = new FaultClock();
-  const judge = await Judge.open({ env: chaosEnvironment(parts.env), cityId: DEMO_CITY.cityId, clock, log: parts.log });
+  const crowd = new Crowd(() => fleet.pids);
+  const judge = await Judge.open({ env: chaosEnvironment(parts.env), cityId: DEMO_CITY.cityId, clock, crowd, log: parts.log });
   try {
-    return await new ChaosRun(options, parts, { proxies, inspection, fleet, clock, judge }).play(signal);
+    return await new ChaosRun(options, parts, { proxies, inspection, fleet, clock, crowd, judge }).play(signal);
   } finally {
     await judge.close();
     await fleet.stop();
@@ -81,7 +84,7 @@ function memberSetup(name: MemberName, apiPorts: readonly number[], proxies: Pro
   };
 }
 
-type Stage = { proxies: Proxies; inspection: Inspection; fleet: Fleet; clock: FaultClock; judge: Judge };
+type Stage = { proxies: Proxies; inspection: Inspection; fleet: Fleet; clock: FaultClock; crowd: Crowd; judge: Judge };
 
 class ChaosRun {
   constructor(private readonly options: ChaosOptions, private readonly parts: ChaosParts, private readonly stage: Stage) {}
@@ -89,7 +92,7 @@ class ChaosRun {
   async play(signal: AbortSignal): Promise<ChaosFigures> {
     const { seed, drivers, everyMs, seconds } = this.options;
     const { log, settings } = this.parts;
-    const { inspection, fleet, judge } = this.stage;
+    const { inspection, fleet, judge, crowd } = this.stage;
     const random = randomFrom(seed);
     const answers = new AnswerWatch();
     const mishaps = new Mishaps(random.stream('mishaps'), signal, answers.send);
@@ -101,6 +104,7 @@ class ChaosRun {
     const working = AbortSignal.any([signal, home.signal]);
     const crew = demo.startDrivers(working);
     void judge.keepLooking(working);
+    void crowd.keepLooking(working);
     void demo.tellProgress(PROGRESS_EVERY_MS, working);
     log(`the city is ready: ${drivers} drivers, an order every ${everyMs / 1_000} s; faults for ${seconds} s`);
 
@@ -120,6 +124,7 @@ class ChaosRun {
     return {
       faults: done.length, recoveries: recoveriesOf(done, { offersAt: [...world.heard.values()], acceptsAt: answers.acceptsAt }), deliveries: figures, acknowledgements: world.ledger.all().length,
       retries: connections.retries(), mishaps: mishaps.counts, whims: whims.counts, endedByThemselves: fleet.endedByThemselves, looks: judge.counts, drainSeconds,
+      slowness: { mean: rounded(crowd.mean), worst: rounded(crowd.worst) },
       broken: [...broken, ...mishaps.contradictions, ...(await this.unended(demo)), ...fleet.endedByThemselves.map(diedByItself), ...answers.faults.map(answeredByAFault)],
     };
   }
@@ -168,4 +173,8 @@ function diedByItself(how: string): Broken {
 /** An outage is 503, safe to retry: after a 500 nobody knows whether to ask again (invariant 2 is what they would lose). */
 function answeredByAFault(request: string): Broken {
   return { invariant: 2, what: `answered 500: ${request}`, deliveryId: null, driverId: null };
+}
+
+function rounded(share: number): number {
+  return Math.round(share * 10) / 10;
 }

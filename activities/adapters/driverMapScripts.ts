@@ -55,23 +55,36 @@ if ARGV[9] ~= '' then
 end
 return place(id, known(id), now, freshMs)`;
 
-/** ARGV: prefix, receivedAt, freshMs, id, maxFixes of the stream, maxAheadMs of a device's clock, then at, lat, lng, accuracy, speed, heading for each fix. -1 = driver not known. */
+/**
+ * ARGV: prefix, freshMs, maxFixes of the stream, maxAheadMs of a device's clock, then for each ping: id, receivedAt, how many fixes, and at, lat, lng, accuracy, speed,
+ * heading of each fix. Returns one outcome a ping: -1 = driver not known, nothing kept.
+ */
 export const RECORD_FIXES = `${PLACE}
-local received, freshMs, id = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
-local h = known(id)
-if not h[1] then return -1 end
-local newest = tonumber(h[7] or '-inf')
-for i = 7, #ARGV, 6 do
-  local at = tonumber(ARGV[i])
-  if at > received + tonumber(ARGV[6]) then at = received end
-  local live = at >= newest
-  if live then newest, h[4], h[5] = at, ARGV[i + 1], ARGV[i + 2] end
-  redis.call('XADD', P .. 'positions', 'MAXLEN', '~', ARGV[5], '*', 'driver', id, 'at', whole(at), 'received', ARGV[2],
-    'lat', ARGV[i + 1], 'lng', ARGV[i + 2], 'accuracy', ARGV[i + 3], 'speed', ARGV[i + 4], 'heading', ARGV[i + 5], 'live', live and '1' or '0')
+local freshMs, maxAheadMs = tonumber(ARGV[2]), tonumber(ARGV[4])
+local function record(id, received, first, last)
+  local h = known(id)
+  if not h[1] then return -1 end
+  local receivedAt = tonumber(received)
+  local newest = tonumber(h[7] or '-inf')
+  for i = first, last, 6 do
+    local at = tonumber(ARGV[i])
+    if at > receivedAt + maxAheadMs then at = receivedAt end
+    local live = at >= newest
+    if live then newest, h[4], h[5] = at, ARGV[i + 1], ARGV[i + 2] end
+    redis.call('XADD', P .. 'positions', 'MAXLEN', '~', ARGV[3], '*', 'driver', id, 'at', whole(at), 'received', received,
+      'lat', ARGV[i + 1], 'lng', ARGV[i + 2], 'accuracy', ARGV[i + 3], 'speed', ARGV[i + 4], 'heading', ARGV[i + 5], 'live', live and '1' or '0')
+  end
+  if not h[6] or receivedAt > tonumber(h[6]) then h[6] = received end
+  keep(id, 'lat', h[4], 'lng', h[5], 'at', whole(newest), 'seen', h[6])
+  return place(id, h, receivedAt, freshMs)
 end
-if not h[6] or received > tonumber(h[6]) then h[6] = ARGV[2] end
-keep(id, 'lat', h[4], 'lng', h[5], 'at', whole(newest), 'seen', h[6])
-return place(id, h, received, freshMs)`;
+local outcomes, i = {}, 5
+while i <= #ARGV do
+  local next = i + 3 + 6 * tonumber(ARGV[i + 2])
+  table.insert(outcomes, record(ARGV[i], ARGV[i + 1], i + 3, next - 1))
+  i = next
+end
+return outcomes`;
 
 /** ARGV: prefix, now, freshMs, city, lng, lat, radiusMeters, limit. Reads twice the limit, so that a few stale ones do not hide fresh ones. */
 export const NEAR = `

@@ -16,7 +16,7 @@ import { doFaults, type DoneFault, FaultClock, Proxies } from './faults';
 import { Judge } from './judge';
 import { Mishaps } from './mishaps';
 import { MEMBERS, type MemberName, type PlannedFault } from './plan';
-import { AcceptWatch, type Recoveries, recoveriesOf } from './recovery';
+import { AnswerWatch, type Recoveries, recoveriesOf } from './recovery';
 import type { Servers } from './servers';
 import { CHAOS_SKEW, CHAOS_SPEED, CHAOS_TEMPER, chaosEnvironment } from './settings';
 import { type Whim, Whims } from './whims';
@@ -91,12 +91,12 @@ class ChaosRun {
     const { log, settings } = this.parts;
     const { inspection, fleet, judge } = this.stage;
     const random = randomFrom(seed);
-    const accepts = new AcceptWatch();
-    const mishaps = new Mishaps(random.stream('mishaps'), signal, accepts.send);
+    const answers = new AnswerWatch();
+    const mishaps = new Mishaps(random.stream('mishaps'), signal, answers.send);
     const apiUrl = `http://127.0.0.1:${this.stage.proxies.clients.port}`;
     const connections = connect({ ...settings, apiUrl }, { patienceMs: PATIENCE_MS, tryTimeoutMs: TRY_MS, signal, send: mishaps.send });
     const world = await buildDemoWorld({ connections, drivers, speed: CHAOS_SPEED, random, log, temper: CHAOS_TEMPER, skew: CHAOS_SKEW });
-    const demo = new Demo({ world, random, log }, { everyMs, count: null, cancelOdds: CANCEL_ODDS, speed: CHAOS_SPEED, run: `chaos-${Date.now().toString(36)}` });
+    const demo = new Demo({ world, random, log }, { everyMs, count: null, isOpenLoop: true, cancelOdds: CANCEL_ODDS, speed: CHAOS_SPEED, run: `chaos-${Date.now().toString(36)}` });
     const home = new AbortController();
     const working = AbortSignal.any([signal, home.signal]);
     const crew = demo.startDrivers(working);
@@ -118,9 +118,9 @@ class ChaosRun {
     home.abort();
     await crew;
     return {
-      faults: done.length, recoveries: recoveriesOf(done, { offersAt: [...world.heard.values()], acceptsAt: accepts.acceptsAt }), deliveries: figures, acknowledgements: world.ledger.all().length,
+      faults: done.length, recoveries: recoveriesOf(done, { offersAt: [...world.heard.values()], acceptsAt: answers.acceptsAt }), deliveries: figures, acknowledgements: world.ledger.all().length,
       retries: connections.retries(), mishaps: mishaps.counts, whims: whims.counts, endedByThemselves: fleet.endedByThemselves, looks: judge.counts, drainSeconds,
-      broken: [...broken, ...mishaps.contradictions, ...(await this.unended(demo)), ...fleet.endedByThemselves.map(diedByItself)],
+      broken: [...broken, ...mishaps.contradictions, ...(await this.unended(demo)), ...fleet.endedByThemselves.map(diedByItself), ...answers.faults.map(answeredByAFault)],
     };
   }
 
@@ -163,4 +163,9 @@ class ChaosRun {
 /** Whatever was done to what it needs: it is to bear that (invariant 2 is what may be lost with it). */
 function diedByItself(how: string): Broken {
   return { invariant: 2, what: `a process ended by itself: ${how}`, deliveryId: null, driverId: null };
+}
+
+/** An outage is 503, safe to retry: after a 500 nobody knows whether to ask again (invariant 2 is what they would lose). */
+function answeredByAFault(request: string): Broken {
+  return { invariant: 2, what: `answered 500: ${request}`, deliveryId: null, driverId: null };
 }

@@ -16,6 +16,8 @@ export type MapLimits = {
   freshFixMs: number;
   /** So long one who fell silent may still stand on it: until the next sweep. Who reads the map leaves them out. */
   staleGraceMs: number;
+  /** Whether `drivers` are all there are; else nobody knows whether who stands on the map of all cities may. */
+  areAll: boolean;
 };
 
 /** The presence sweep comes every 15 s by the clock on the wall, and takes a moment. */
@@ -24,7 +26,7 @@ export const STALE_GRACE_MS = 20_000;
 /** Where it differs from the record. @param drivers read before the picture; @param now when that was taken, in epoch ms */
 export function mapSuspicions(drivers: readonly DutyDriver[], picture: MapPicture, limits: MapLimits, now: number): Suspicion[] {
   const known = new Set(drivers.map(({ driverId }) => driverId));
-  const shown = new Set([picture.all, ...picture.free.values(), ...picture.busy.values()].flatMap((part) => [...part]));
+  const shown = new Set([...(limits.areAll ? [picture.all] : []), ...picture.free.values(), ...picture.busy.values()].flatMap((part) => [...part]));
   return [
     ...drivers.flatMap((driver) => driverSuspicions(driver, picture, limits, now)),
     ...[...shown].filter((id) => !known.has(id)).map((id): Suspicion => ({ invariant: 5, what: 'nobody knows who stands on the map', deliveryId: null, driverId: id, key: `stranger ${id}`, since: null })),

@@ -31,11 +31,15 @@ function jsonOf(line: string): unknown {
   }
 }
 
-const CURRENT = z.object({ current: z.string(), before: z.string().nullable() });
+const CURRENT = z.object({ current: z.string().nullable(), before: z.string().nullable() });
 
-/** `worker:builds set-current`, of the build whose programs these are. @returns both builds @throws Error with its words where it failed */
-export async function setCurrent(programs: string, env: NodeJS.ProcessEnv): Promise<{ current: string; before: string | null }> {
-  const { code, said, words } = await command(join(programs, 'worker/builds/main.js'), ['set-current'], env);
+/**
+ * `worker:builds set-current`, of the build whose programs these are, or of `build`.
+ * @returns both builds; null: workers without versions
+ * @throws Error with its words where it failed
+ */
+export async function setCurrent(programs: string, env: NodeJS.ProcessEnv, build?: string): Promise<{ current: string | null; before: string | null }> {
+  const { code, said, words } = await command(join(programs, 'worker/builds/main.js'), ['set-current', ...(build === undefined ? [] : ['--build', build])], env);
   if (code !== 0) throw new Error(`worker:builds set-current ended with ${code}: ${words}`);
   return CURRENT.parse(said);
 }

@@ -15,6 +15,7 @@ export class LockWatch {
 
   start(): void {
     this.watching = this.watch();
+    this.watching.catch(() => undefined); // stop() tells of it
   }
 
   /** @returns the longest such wait since the last time this was asked, in ms; of those that were shorter than a look, 0 */

@@ -98,6 +98,7 @@ class Show {
     try {
       await rollout.begin(env);
       const city = await this.played('builds', ({ demo: { orders } }) => rollout.play(orders));
+      await rollout.end();
       const runs = judgeRuns(await window.all(), rollout.epochs);
       return [city, { figures: { ...rollout.figures, ...runs.figures, builds: rollout.epochs.map(({ build }) => build) }, problems: [...rollout.problems, ...runs.problems] }];
     } finally {

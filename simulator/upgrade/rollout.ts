@@ -17,7 +17,7 @@ export type RolloutOptions = {
   drainSeconds: number;
 };
 
-const SEEN_WITHIN_MS = 30_000;
+const SEEN_WITHIN_MS = 90_000;
 /** Signals that a history is made long by, where the server then suggests to go on as new. */
 const MOST_PINGS = 60;
 const PING_EVERY_MS = 200;
@@ -74,12 +74,17 @@ export class Rollout {
     await this.moreOrders(orders, 2);
   }
 
+  /** Versions are switched off again: what begins from now on begins on workers without them. */
+  async end(): Promise<void> {
+    await setCurrent(this.deps.next.programs, this.deps.env, 'none');
+  }
+
   async stop(): Promise<void> {
     await Promise.all([this.worker?.stop(), this.nextWorker?.stop()]);
   }
 
   private async running({ programs }: Build, env: NodeJS.ProcessEnv): Promise<ServiceProcess> {
-    const worker = await startWorker(env, { dist: programs });
+    const worker = await startWorker(env, { dist: programs, label: programs === THIS_BUILD.programs ? 'worker' : 'next' });
     try {
       await worker.ready();
       return worker;
@@ -92,6 +97,7 @@ export class Rollout {
   private async makeCurrent({ programs }: Build): Promise<void> {
     const askedAt = Date.now();
     const { current, before } = await setCurrent(programs, this.deps.env);
+    if (current === null) throw new Error('no build is the current one');
     this.epochs.push({ build: current, askedAt, doneAt: Date.now() });
     this.deps.log(`build ${current} is the current one${before === null ? '' : `, after ${before}`}`);
   }

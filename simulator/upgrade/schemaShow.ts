@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { Client, type Pool } from 'pg';
+import { Client, DatabaseError, type Pool } from 'pg';
 import type { Latencies } from '../client/latencies';
-import { pause } from '../pause';
+import { pause, poll } from '../pause';
 import { command } from './commands';
 import { LockWatch } from './lockWatch';
 import { dispensable, makeNextMigrations, type Migration, NEXT_MIGRATIONS } from './migrations';
@@ -13,6 +13,9 @@ export type SchemaDeps = { pool: Pool; ownerUrl: string; env: NodeJS.ProcessEnv;
 
 /** The commands give up waiting for a table after 500 ms; whoever queued behind them may have come at their very beginning, and is seen a look later. */
 const LONGEST_LOCK_WAIT_MS = 1_000;
+const LOCK_TIMEOUT_MS = 500;
+const LOCK_NOT_AVAILABLE = '55P03';
+const PATIENCE_MS = 60_000;
 /** A request that was under way when something ended is counted to it. */
 const SETTLE_MS = 1_000;
 const FLOOR_MS = 6_000;
@@ -85,18 +88,23 @@ export class SchemaShow {
       await report.query('BEGIN');
       await report.query('SELECT count(*) FROM deliveries, offers WHERE false');
       const reading = pause(LONG_TRANSACTION_MS, this.deps.signal).then(() => report.query('COMMIT'));
-      await Promise.all([reading, this.database('migrate', migrationsDir)]);
+      await this.database('migrate', migrationsDir).finally(() => reading);
     } finally {
       await report.end();
     }
   }
 
-  /** Out of its turn, as no command would do it: in one transaction, on a connection that waits for no table longer than the commands do. */
+  /** Out of its turn, as no command would do it: in one transaction, and with the patience of the commands. */
   private async run(migration: Migration, way: 'up' | 'down'): Promise<void> {
-    const owner = new Client({ connectionString: this.deps.ownerUrl, options: '-c lock_timeout=500' });
+    const owner = new Client({ connectionString: this.deps.ownerUrl, options: `-c lock_timeout=${LOCK_TIMEOUT_MS}` });
     await owner.connect();
+    const tryOnce = async (): Promise<true | undefined> => owner.query(migration[way]).then(() => true, (error: unknown) => {
+      if (error instanceof DatabaseError && error.code === LOCK_NOT_AVAILABLE) return undefined;
+      throw error;
+    });
     try {
-      await owner.query(migration[way]);
+      const isDone = await poll(tryOnce, { everyMs: 1_000, deadlineAt: Date.now() + PATIENCE_MS, signal: this.deps.signal });
+      if (!isDone) throw new Error(`${migration.name}, ${way}: a table stayed locked`);
     } finally {
       await owner.end();
     }

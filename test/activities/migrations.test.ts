@@ -1,11 +1,13 @@
 /** Each migration goes up, has a way back, and goes up again (spec 13); and the schema that Prisma knows is that of the database. */
 import { execFile } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
 import { freshDatabase, type FreshDatabase } from '../support/database';
+import { unsafeIn } from '../support/migrationRules';
 import { schemaOf } from '../support/schemaOf';
 
 const PROJECT = join(__dirname, '../..');
@@ -56,6 +58,34 @@ describe('each migration', () => {
   });
 });
 
+/** Those before were made before there was a rule; docs/upgrading.md says what they lock. */
+const LAST_WITHOUT_RULES = '20261125020000_growing_tables';
+
+describe('a migration that runs while the service is at work', () => {
+  test('locks no table for longer than a moment, and takes nothing away', () => {
+    expect(names.filter((name) => name > LAST_WITHOUT_RULES).flatMap((name) => unsafeIn(sqlOf(name, 'migration.sql')).map((problem) => `${name}: ${problem}`))).toEqual([]);
+  });
+
+  test.each([
+    ['CREATE INDEX "a" ON "offers" ("x");', /CONCURRENTLY/], ['-- why\nCREATE UNIQUE INDEX a ON offers (x)', /CONCURRENTLY/],
+    ['CREATE INDEX CONCURRENTLY a ON offers (x); SELECT 1;', /of its own/], ['ALTER TABLE "offers" ADD CONSTRAINT "c" CHECK ("x" > 0);', /NOT VALID/],
+    ['ALTER TABLE offers ADD CONSTRAINT f FOREIGN KEY (x) REFERENCES drivers (id);', /NOT VALID/], ['ALTER TABLE offers ADD COLUMN x int NOT NULL;', /nullable/],
+    ['ALTER TABLE offers ADD COLUMN x uuid DEFAULT gen_random_uuid();', /anew/], ['ALTER TABLE offers ALTER COLUMN x TYPE bigint;', /anew/],
+    ['ALTER TABLE offers ALTER COLUMN x SET NOT NULL;', /under a lock/], ['ALTER TABLE offers DROP COLUMN x;', /only gains/], ['ALTER TABLE offers RENAME COLUMN x TO y;', /only gains/],
+    ['BEGIN; SELECT 1; COMMIT;', /one transaction/],
+  ])('may not be: %s', (sql, why) => {
+    expect(unsafeIn(sql).join()).toMatch(why);
+  });
+
+  test.each([
+    'CREATE INDEX CONCURRENTLY "a" ON "offers" ("x"); -- why', 'ALTER TABLE "offers" ADD COLUMN "x" INTEGER NOT NULL DEFAULT 0, ADD COLUMN "y" TEXT;',
+    'CREATE TABLE "t" ("x" int NOT NULL); CREATE INDEX "i" ON "t" ("x"); ALTER TABLE "t" ADD CONSTRAINT "f" FOREIGN KEY ("x") REFERENCES "offers" ("id");',
+    'ALTER TABLE "offers" ADD CONSTRAINT "c" CHECK ("x" > 0) NOT VALID;', "COMMENT ON TABLE offers IS 'we DROP COLUMN nothing; ever';", 'ALTER TABLE offers VALIDATE CONSTRAINT c;',
+  ])('may be: %s', (sql) => {
+    expect(unsafeIn(sql)).toEqual([]);
+  });
+});
+
 describe('the commands', () => {
   const run = promisify(execFile);
   const command = (...args: string[]) => run(process.execPath, ['scripts/database.mjs', ...args], { cwd: PROJECT, env: { ...process.env, MIGRATE_DATABASE_URL: database.ownerUrl } });
@@ -71,6 +101,53 @@ describe('the commands', () => {
     expect(await applied()).toEqual(names);
     expect(await schemaOf(client)).toEqual(migrated);
   }, 60_000);
+
+  test('npm run db:migrate and db:down wait for no table for long, so that nobody queues behind them, and do it once the table is free', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'migrations-'));
+    cpSync(MIGRATIONS, dir, { recursive: true });
+    const added = { '29990101000001_column': ['ALTER TABLE "offers" ADD COLUMN "x" INTEGER;', 'ALTER TABLE "offers" DROP COLUMN "x";'], '29990101000002_index': ['CREATE INDEX CONCURRENTLY "xs" ON "offers" ("x");', 'DROP INDEX "xs";'] };
+    for (const [name, [up = '', down = '']] of Object.entries(added)) {
+      mkdirSync(join(dir, name));
+      writeFileSync(join(dir, name, 'migration.sql'), up);
+      writeFileSync(join(dir, name, 'down.sql'), down);
+    }
+    process.env.MIGRATIONS_DIR = dir;
+    const report = new Client({ connectionString: database.ownerUrl });
+    try {
+      await command('migrate');
+      await report.connect();
+      await command('down');
+      for (const way of ['down', 'migrate']) {
+        await report.query('BEGIN; SELECT count(*) FROM "offers"');
+        const done = command(way);
+        const longestMs = await longestInsertWait(done, () => report.query('COMMIT'));
+        await done;
+        expect(longestMs).toBeLessThan(1_500); // 500 ms, and what a busy machine adds; without a time-out it would be all of the 4 s
+      }
+      expect((await client.query(`SELECT 1 FROM pg_index WHERE NOT indisvalid`)).rowCount).toBe(0);
+      expect((await client.query(`SELECT 1 FROM pg_indexes WHERE indexname = 'xs'`)).rowCount).toBe(1);
+    } finally {
+      delete process.env.MIGRATIONS_DIR;
+      await report.end();
+      rmSync(dir, { recursive: true, force: true });
+    }
+  }, 120_000);
+
+  /** Asks for the lock of a write again and again, as the service would, while `done` is under way; `release` frees the table after 4 s. */
+  async function longestInsertWait(done: Promise<unknown>, release: () => Promise<unknown>): Promise<number> {
+    const over = new AbortController();
+    void done.catch(() => undefined).finally(() => over.abort());
+    const freed = new Promise((resolve) => setTimeout(resolve, 4_000)).then(release);
+    let longestMs = 0;
+    while (!over.signal.aborted) {
+      const startedAt = Date.now();
+      await client.query('BEGIN; LOCK TABLE "offers" IN ROW EXCLUSIVE MODE; COMMIT');
+      longestMs = Math.max(longestMs, Date.now() - startedAt);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await freed;
+    return longestMs;
+  }
 
   /** What would have to be done to the database to make it what schema.prisma says. Prisma looks past partial indexes, checks, partitions and grants: the tests of the invariants hold those. */
   async function differences(): Promise<string[]> {

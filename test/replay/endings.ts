@@ -1,6 +1,4 @@
 /** What must have been recorded of the release in package.json: every way to end, every word that a workflow takes, every reason that may be given. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { WorkflowEvent } from '../../activities/delivery';
 import { DELIVERY_TRANSITIONS, isClosed, REASON_CODES } from '../../domain/delivery';
 import { LEAVE_REASONS, NOTICED_LOSSES } from '../../domain/loss';
@@ -8,11 +6,6 @@ import { REJECT_REASONS } from '../../domain/offer';
 import * as contract from '../../workflows/contract';
 import type { RecordedHistory } from '../../worker/replayCheck/historyJson';
 import { payloadsOf } from './historyFiles';
-
-/** The release that histories are recorded of. */
-export function thisRelease(): string {
-  return (JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8')) as { version: string }).version;
-}
 
 /** One line for each thing that a history must show, in the words of `shownBy`. */
 export function mustBeShown(): string[] {

@@ -6,18 +6,19 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { bundleWorkflowCode, DefaultLogger, type WorkerOptions } from '@temporalio/worker';
 import { DeterminismViolationError } from '@temporalio/workflow';
-import { DELIVERY_STATUSES, isClosed } from '../../domain/delivery';
 import { WORKFLOWS } from '../../workflows/contract';
 import { workflowsUnderTest } from '../support/workflowsUnderTest';
 import { type HistoryFile, historyFiles, readHistory, readText } from '../../worker/replayCheck/histories';
 import type { RecordedHistory } from '../../worker/replayCheck/historyJson';
-import { FOLDER, payloadsOf } from './historyFiles';
+import { mustBeShown, shownBy } from './endings';
+import { FOLDER, payloadsOf, recordedSums, sumOf, thisRelease } from './historyFiles';
 import { replay } from './replay';
 import { SCENARIOS } from './scenarios';
 
 const FILES = historyFiles(FOLDER);
 const nameOf = ({ workflow, release, scenario }: HistoryFile): string => `${workflow}/${release}-${scenario}`;
 const recorded = (files: readonly HistoryFile[]): { name: string; history: RecordedHistory }[] => files.map((file) => ({ name: nameOf(file), history: readHistory(file) }));
+const OF_THIS_RELEASE = FILES.filter(({ release }) => release === thisRelease());
 const deliveries = FILES.filter(({ workflow }) => workflow === WORKFLOWS.delivery);
 
 describe('recorded histories', () => {
@@ -25,20 +26,22 @@ describe('recorded histories', () => {
     expect(await replay(workflowsUnderTest(), recorded(FILES))).toEqual({});
   }, 120_000);
 
-  test('are there for every scenario', () => {
-    const kept = new Set(FILES.map(({ workflow, scenario }) => `${workflow}/${scenario}`));
+  test('are there of this release for every scenario, by `npm run replay:record`', () => {
+    const kept = new Set(OF_THIS_RELEASE.map(({ workflow, scenario }) => `${workflow}/${scenario}`));
     expect(SCENARIOS.map(({ workflow, name }) => `${workflow}/${name}`).filter((name) => !kept.has(name))).toEqual([]);
   });
 
-  test('are there for every workflow', () => {
-    expect(new Set(FILES.map(({ workflow }) => workflow))).toEqual(new Set(Object.values(WORKFLOWS)));
+  test('are there of this release for every workflow', () => {
+    expect(new Set(OF_THIS_RELEASE.map(({ workflow }) => workflow))).toEqual(new Set(Object.values(WORKFLOWS)));
   });
 
-  test('are there for every state in which a delivery is over, for one that runs, and for one that went on as new', () => {
-    const ends = deliveries.map((file) => endOf(readHistory(file)));
-    for (const status of DELIVERY_STATUSES.filter(isClosed)) expect(ends).toContain(status);
-    expect(ends).toContain('running');
-    expect(ends).toContain('continued');
+  test('show of this release every way to end, every event, everything that may be asked, and every reason', () => {
+    const shown = new Set(OF_THIS_RELEASE.flatMap((file) => shownBy(readHistory(file))));
+    expect(mustBeShown().filter((each) => !shown.has(each))).toEqual([]);
+  });
+
+  test('are those that were recorded: none was changed, and none is gone', () => {
+    expect(new Map(FILES.map((file) => [`${nameOf(file)}.json`, sumOf(readText(file))]))).toEqual(recordedSums());
   });
 
   test.each(FILES.map((file) => [nameOf(file), file] as const))('%s does not say who or where', (_name, file) => {
@@ -49,14 +52,6 @@ describe('recorded histories', () => {
     expect(said).not.toMatch(/Sam|Kim|street|Bakery|"(name|phone|address|contactName|contactPhone|notes|lat|lng|point|payload|token)"/);
   });
 });
-
-/** What the workflow came to. */
-function endOf({ events }: RecordedHistory): unknown {
-  const last = events.at(-1) ?? {};
-  const { workflowExecutionCompletedEventAttributes: completed, workflowExecutionContinuedAsNewEventAttributes: continued } = last;
-  if (completed) return payloadsOf(completed)[0];
-  return continued ? 'continued' : 'running';
-}
 
 describe('a change of the workflow', () => {
   const bundleOf = async (name: string): Promise<Pick<WorkerOptions, 'workflowBundle'>> => ({

@@ -1,23 +1,48 @@
 /** Where recorded histories are kept, and what may stand in them. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { History } from '@temporalio/common/lib/proto-utils';
 import type { HistoryFile } from '../../worker/replayCheck/histories';
 import { type RecordedHistory, toRecorded } from '../../worker/replayCheck/historyJson';
 
 export const FOLDER = join(__dirname, 'histories');
+const HASH_LENGTH = 64;
 
 /** A history as it may be kept: without who ran it and where. */
 export function recordable(history: History): RecordedHistory {
   return withoutMachine(toRecorded(history)) as RecordedHistory;
 }
 
-/** Of the release in package.json; a recording before takes the older one's place. */
-export function writeHistory({ workflow, scenario }: Pick<HistoryFile, 'workflow' | 'scenario'>, { events }: RecordedHistory): void {
-  const { version } = JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8')) as { version: string };
+/** What was recorded of each release, and that nobody has changed it since. In the form of `sha256sum`. */
+const SUMS = join(FOLDER, 'SHA256SUMS');
+
+/** By file, relative to the folder. */
+export function recordedSums(): Map<string, string> {
+  const lines = readFileSync(SUMS, 'utf8').split('\n').filter((line) => line !== '');
+  return new Map(lines.map((line) => [line.slice(HASH_LENGTH + 2), line.slice(0, HASH_LENGTH)]));
+}
+
+export function sumOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** Of the release in package.json. What is there already stays: histories are only added. @returns whether it was written */
+export function writeHistory({ workflow, scenario }: Pick<HistoryFile, 'workflow' | 'scenario'>, { events }: RecordedHistory): boolean {
+  const file = `${workflow}/${thisRelease()}-${scenario}.json`;
+  if (existsSync(join(FOLDER, file))) return false;
   mkdirSync(join(FOLDER, workflow), { recursive: true });
   const lines = events.map((event) => JSON.stringify(event)).join(',\n');
-  writeFileSync(join(FOLDER, workflow, `${version}-${scenario}.json`), `{"events":[\n${lines}\n]}\n`);
+  const text = `{"events":[\n${lines}\n]}\n`;
+  writeFileSync(join(FOLDER, file), text);
+  const sums = [...recordedSums().set(file, sumOf(text))].sort(([a], [b]) => (a < b ? -1 : 1));
+  writeFileSync(SUMS, sums.map(([name, sum]) => `${sum}  ${name}\n`).join(''));
+  return true;
+}
+
+/** The release that histories are recorded of. */
+export function thisRelease(): string {
+  return (JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8')) as { version: string }).version;
 }
 
 /** Workers name themselves by process and host, in `identity` and in the name of their own task queue; failures say where in which file. */

@@ -57,6 +57,12 @@ describe('settings', () => {
     ]);
   });
 
+  it('have workers without versions unless their deployment has a name that Temporal takes', () => {
+    expect(readSettings(NEEDED).worker.deploymentName).toBeNull();
+    expect(readSettings({ ...NEEDED, WORKER_DEPLOYMENT_NAME: 'dispatch-eu' }).worker.deploymentName).toBe('dispatch-eu');
+    expect(problemsOf({ ...NEEDED, JWT_LOCAL_KEY: KEY, WORKER_DEPLOYMENT_NAME: 'dispatch.eu' })).toEqual([expect.stringMatching(/^WORKER_DEPLOYMENT_NAME is "dispatch\.eu"; allowed: /)]);
+  });
+
   it('take an empty text for unset', () => {
     expect(readSettings({ ...NEEDED, SEARCH_RADIUS_METERS: '', ENABLE_DRIVER_OFFERS: '' }).search.startRadiusMeters).toBe(3_000);
   });

@@ -10,19 +10,20 @@ import { freePort } from '../../simulator/freePort';
 import { type ServiceProcess, startApi, startWorker } from '../../simulator/processes';
 import type { Point } from '../../domain/places';
 import { freshDatabase, type FreshDatabase, requiredVariable } from './database';
-import { startDevServer } from './devServer';
+import { type DevServerOptions, startDevServer } from './devServer';
 import { LiveDriver } from './liveDriver';
 
 /** The parts on which the service stands. `env` is the whole environment of its processes. */
 export type LiveParts = FreshDatabase & { env: NodeJS.ProcessEnv; apiUrl: string; temporal: TestWorkflowEnvironment; redis: Redis };
 
 const PATIENCE_MS = 30_000;
-const LOCAL_KEY = 'a key for these tests only, of over 32 bytes';
+export const LOCAL_KEY = 'a key for these tests only, of over 32 bytes';
 const BUILT = join(__dirname, '../../dist/worker/main.js');
 
-export async function openParts(): Promise<LiveParts> {
+/** @param server what Temporal is started with */
+export async function openParts(server: DevServerOptions = {}): Promise<LiveParts> {
   if (!existsSync(BUILT)) throw new Error('these tests run what is compiled: npm run build');
-  const [database, temporal, redis, port] = await Promise.all([freshDatabase(), startDevServer(), ownRedis(), freePort()]);
+  const [database, temporal, redis, port] = await Promise.all([freshDatabase(), startDevServer(server), ownRedis(), freePort()]);
   const apiUrl = `http://127.0.0.1:${port}`;
   const env: NodeJS.ProcessEnv = {
     PATH: process.env.PATH, DATABASE_URL: database.url, REDIS_URL: redis.url, TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: 'default', API_URL: apiUrl, API_PORT: String(port),

@@ -24,6 +24,17 @@ describe('the schedules', () => {
     expect(new Set(listed).size).toBe(listed.length);
   });
 
+  test('end a run that nobody goes on with, so that it keeps no other from starting', async () => {
+    await ensureSchedules(env.client, TIMES);
+    const limits = new Map<string, unknown>();
+    for (const scheduleId of ['presence-sweep', 'audit-sweep']) {
+      const { action } = await env.client.schedule.getHandle(scheduleId).describe();
+      const { workflowExecutionTimeout } = action;
+      limits.set(scheduleId, workflowExecutionTimeout);
+    }
+    expect(Object.fromEntries(limits)).toEqual({ 'presence-sweep': 20 * 60_000, 'audit-sweep': 24 * 3_600_000 });
+  });
+
   test('check the audit trail at 03:17 UTC every day', async () => {
     await ensureSchedules(env.client, TIMES);
     const { info: { nextActionTimes }, policies } = await env.client.schedule.getHandle('audit-sweep').describe();

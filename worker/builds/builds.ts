@@ -31,18 +31,19 @@ export class Builds {
 
   /**
    * New runs begin on this build from now on; those of others stay where they are. Waits until a worker of it polls, and until the whole cluster knows.
+   * @param buildId null: they begin on workers without versions again
    * @returns the build that was current before, null where there was none
    * @throws Error where that took longer than `waitMs`
    */
-  async setCurrent(buildId: string, waitMs: number): Promise<string | null> {
+  async setCurrent(buildId: string | null, waitMs: number): Promise<string | null> {
     const deadlineAt = Date.now() + waitMs;
     const { namespace } = this.client.options;
-    const answer = await until(deadlineAt, `no worker of build ${buildId} polls`, () =>
-      unlessNotYet(this.service.setWorkerDeploymentCurrentVersion({ namespace, deploymentName: this.deploymentName, buildId, identity: 'worker:builds' })));
+    const answer = await until(deadlineAt, `no worker of build ${buildId ?? 'none'} polls`, () =>
+      unlessNotYet(this.service.setWorkerDeploymentCurrentVersion({ namespace, deploymentName: this.deploymentName, buildId: buildId ?? '', identity: 'worker:builds' })));
     await until(deadlineAt, 'not all of the cluster knows it yet', async () => {
       const info = (await this.describe())?.workerDeploymentInfo;
       const isRouted = Number(info?.routingConfigUpdateState ?? 0) !== ROUTING;
-      return isRouted && info?.routingConfig?.currentDeploymentVersion?.buildId === buildId ? true : undefined;
+      return isRouted && (info?.routingConfig?.currentDeploymentVersion?.buildId ?? null) === buildId ? true : undefined;
     });
     return answer.previousDeploymentVersion?.buildId ?? null;
   }

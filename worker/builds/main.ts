@@ -1,6 +1,7 @@
 /**
  * npm run worker:builds -- list                                    the builds that Temporal knows, their states and open runs
  * npm run worker:builds -- set-current [--build ID] [--wait 120]   new runs begin on that build; without --build, on the one of this checkout or image
+ *                                                                   --build none: on workers without versions again
  * npm run worker:builds -- drained [--build ID] [--wait 0]         may the workers of that build go; without --build, those of all but the current one
  * For workers with WORKER_DEPLOYMENT_NAME, which it needs too, beside Temporal's own variables. In an image: node dist/worker/builds/main.js …
  * --wait: for so many seconds, until workers of the build poll, or until its runs have ended. stdout is one JSON line.
@@ -52,10 +53,11 @@ async function run({ command, build, waitMs }: Options, builds: Builds): Promise
     case 'list':
       return { code: 0, said: { builds: await builds.list() } };
     case 'set-current': {
-      const current = build ?? readBuildId();
+      const current = build === 'none' ? null : (build ?? readBuildId());
       return { code: 0, said: { current, before: await builds.setCurrent(current, waitMs) } };
     }
     case 'drained': {
+      if (build !== undefined && !(await builds.list()).some(({ buildId }) => buildId === build)) return { code: 1, said: { drained: false, why: `no build ${build} is known` } };
       const notDrained = await builds.notDrained(({ buildId, state }) => (build === undefined ? state !== 'current' : buildId === build), waitMs);
       return { code: notDrained.length === 0 ? 0 : 1, said: { drained: notDrained.length === 0, notDrained } };
     }

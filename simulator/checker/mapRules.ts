@@ -38,19 +38,21 @@ function driverSuspicions(driver: DutyDriver, picture: MapPicture, { freshFixMs,
   const shown = picture.known.get(driverId);
   if (shown && shown.version > version) return []; // it changed since the record was read
   const silentMs = now - Math.max(driver.fixAt ?? -Infinity, shown?.heardAt ?? -Infinity);
-  const isSpare = availability === 'BUSY' && !driver.hasWish && driver.liveOffers + driver.activeAssignments < driver.capacity;
-  const may = { free: availability === 'AVAILABLE', busy: isSpare };
+  const mayHaveMore = availability === 'BUSY' && !driver.hasWish && driver.activeAssignments < driver.capacity;
+  // An offer takes the room for moments, and the hold reads it from the row.
+  const isSpare = mayHaveMore && driver.liveOffers + driver.activeAssignments < driver.capacity;
+  const isFree = availability === 'AVAILABLE';
   const say = (part: string, how: 'on' | 'not on'): Suspicion => ({
     invariant: 5, what: `the driver is ${availability}${isSpare ? ' with room' : ''}${silentMs > freshFixMs ? ' and silent' : ''}, and ${how} ${part}`,
     deliveryId: null, driverId, key: `${driverId} ${version} ${how} ${part}`, since: null,
   });
   const parts = [
-    { name: 'drivers:geo', isOn: picture.all.has(driverId), may: may.free },
-    ...[...picture.free].map(([city, on]) => ({ name: `drivers:geo:${city}`, isOn: on.has(driverId), may: may.free && city === cityId })),
-    ...[...picture.busy].map(([city, on]) => ({ name: `drivers:geo:busy:${city}`, isOn: on.has(driverId), may: may.busy && city === cityId })),
+    { name: 'drivers:geo', isOn: picture.all.has(driverId), must: isFree, may: isFree },
+    ...[...picture.free].map(([city, on]) => ({ name: `drivers:geo:${city}`, isOn: on.has(driverId), must: isFree && city === cityId, may: isFree && city === cityId })),
+    ...[...picture.busy].map(([city, on]) => ({ name: `drivers:geo:busy:${city}`, isOn: on.has(driverId), must: isSpare && city === cityId, may: mayHaveMore && city === cityId })),
   ];
-  return parts.flatMap((part) => {
-    if (part.isOn && !(part.may && silentMs <= freshFixMs + staleGraceMs)) return [say(part.name, 'on')];
-    return !part.isOn && part.may && silentMs <= freshFixMs ? [say(part.name, 'not on')] : [];
+  return parts.flatMap(({ name, isOn, must, may }) => {
+    if (isOn && !(may && silentMs <= freshFixMs + staleGraceMs)) return [say(name, 'on')];
+    return !isOn && must && silentMs <= freshFixMs ? [say(name, 'not on')] : [];
   });
 }

@@ -15,6 +15,8 @@ export type Operation = {
   params: Readonly<Record<string, z.ZodType>>;
   query: z.ZodObject;
   takesKey: boolean;
+  /** Who may ask, as its description says: `For: driver, ops.` */
+  roles: readonly string[];
   /** Null: it takes no body. */
   body: z.ZodType | null;
   replies: ReadonlyMap<number, ReplyRule>;
@@ -23,6 +25,7 @@ export type Operation = {
 const schema = z.record(z.string(), z.unknown());
 const content = z.record(z.string(), z.object({ schema }));
 const operation = z.object({
+  description: z.string().default(''),
   parameters: z.array(z.object({ name: z.string(), in: z.enum(['path', 'query', 'header']), required: z.boolean(), schema })).default([]),
   requestBody: z.object({ content }).optional(),
   responses: z.record(z.string(), z.object({ description: z.string(), content })),
@@ -46,11 +49,12 @@ export function readOperations(text: string): Operation[] {
   }));
 }
 
-function operationOf(path: string, method: Method, { parameters, requestBody, responses }: Described, schemaOf: (part: Record<string, unknown>) => z.ZodType): Operation {
+function operationOf(path: string, method: Method, { description, parameters, requestBody, responses }: Described, schemaOf: (part: Record<string, unknown>) => z.ZodType): Operation {
   const named = (place: string) => parameters.filter((each) => each.in === place);
   const body = requestBody?.content['application/json']?.schema;
   return {
     name: `${method} ${path}`, method, path, takesKey: named('header').some(({ name }) => name === 'Idempotency-Key'),
+    roles: /^For: ([\w, ]+)\./.exec(description)?.[1]?.split(', ') ?? [],
     params: Object.fromEntries(named('path').map((each) => [each.name, schemaOf(each.schema)])),
     query: z.object(Object.fromEntries(named('query').map((each) => [each.name, each.required ? schemaOf(each.schema) : schemaOf(each.schema).optional()]))),
     body: body === undefined ? null : schemaOf(body),

@@ -3,13 +3,31 @@
  * is replaced when a request is sent: the same seed sends the same, whatever the ids are by then.
  */
 
-export const KNOWN_IDS = 60;
+/** How many there are of each kind, in the order of their numbers. */
+export const ID_PLACES = { drivers: 6, offers: 8, deliveries: 14, escalations: 4 } as const;
+export type IdKind = keyof typeof ID_PLACES;
+
 const PREFIX = 'f0221000-0000-4000-8000-0000000000';
 const NUMBERED = new RegExp(`${PREFIX}(\\d\\d)`, 'g');
 
-/** Stands for the known id of this number, 0 to KNOWN_IDS - 1. */
+/** Stands for the known id of this number. */
 export function idNumber(number: number): string {
   return `${PREFIX}${String(number).padStart(2, '0')}`;
+}
+
+/** What stands for the ids of one kind, or of all. */
+export function idNumbers(kind?: IdKind): string[] {
+  const kinds: readonly IdKind[] = ['drivers', 'offers', 'deliveries', 'escalations'];
+  let first = 0;
+  return kinds.flatMap((each) => {
+    const numbers = Array.from({ length: ID_PLACES[each] }, (_, at) => idNumber(first + at));
+    first += ID_PLACES[each];
+    return kind === undefined || kind === each ? numbers : [];
+  });
+}
+
+export function isIdKind(text: string): text is IdKind {
+  return text in ID_PLACES;
 }
 
 /** Stands for the last cursor that a list gave. */

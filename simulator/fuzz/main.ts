@@ -76,14 +76,15 @@ async function fuzz(settings: InspectorSettings, pool: Pool, { seconds, seed, la
   const callers = await Promise.all(callersOf(parties).map(async (caller) => ({ ...caller, token: await tokenOf(caller, connections.login, settings.tokens) })));
   const operations = readOperations(await (await fetch(`${settings.apiUrl}/openapi.json`)).text());
   const http: HttpFigures = { requests: 0, byStatus: {}, byCode: {}, succeeded: new Set(), refused: new Set() };
+  const known = parties.filter((party) => !isHidden(party));
   const deps: FuzzDeps = {
-    apiUrl: settings.apiUrl, tokens: new Map(callers.map(({ name, token }) => [name, token])), secrets: secretsOf(parties), figures: http, known: { ids: await world.stir(), cursor: 'none' },
-    texts: [...parties.filter((party) => !isHidden(party)).flatMap(({ cityId, merchantId, name }) => [cityId, merchantId, `zone-${name}`]), ...FEATURES],
+    apiUrl: settings.apiUrl, callers, secrets: secretsOf(parties), figures: http, known: { ids: await world.stir(), cursor: 'none' },
+    names: { cities: known.map(({ cityId }) => cityId), zones: known.map(({ name }) => `zone-${name}`), merchants: known.map(({ merchantId }) => merchantId), features: FEATURES },
   };
   const over = new AbortController();
   const until = Date.now() + seconds * 1_000;
   signal.addEventListener('abort', () => over.abort());
-  const socketCallers = callers.map(({ name, token, role }): SocketCaller => ({ name, token, isAdmitted: role !== 'nobody' }));
+  const socketCallers = callers.map(({ name, token, role }): SocketCaller => ({ name, token, isAdmitted: role !== 'nobody', isDriver: role === 'driver' }));
   const playing = fuzzSockets({
     apiUrl: settings.apiUrl, callers: socketCallers, bystanders: socketCallers.filter(({ name }) => BYSTANDERS.includes(name)), ids: () => deps.known.ids, secrets: deps.secrets,
     random: randomFrom(`${seed}/sockets`), signal: over.signal,

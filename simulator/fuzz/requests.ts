@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { Operation } from './document';
-import { CURSOR, idNumber, KNOWN_IDS } from './knownIds';
-import { nearlyValid } from './nearlyValid';
+import { CURSOR, idNumbers, isIdKind } from './knownIds';
+import { type Known, nearlyValid } from './nearlyValid';
 
 /** A request before ids are put in. `method` and `path` may be none of the operation any more: then `isOdd`. */
 export type Sent = {
@@ -13,7 +13,6 @@ export type Sent = {
   times: number;
 };
 
-const NUMBERED_IDS = Array.from({ length: KNOWN_IDS }, (_, number) => idNumber(number));
 const ODD_PARAMS: readonly string[] = ['%00', '%ZZ', '%E0%A4%A', '%2e%2e%2f', '..', 'x'.repeat(3_000), '%F0%9F%98%80', 'null', '%20', '0', "'--", '%22%3E', '00000000-0000-0000-0000-000000000000'];
 const ODD_QUERIES: readonly string[] = [
   'limit=0', 'limit=1&limit=2', 'limit[]=1', 'limit[a]=1', '__proto__[x]=1', 'constructor=1', 'cursor=%00', 'cursor=%ZZ', 'since=now', `q=${'x'.repeat(6_000)}`, '&&&', '=', '%', 'status=DELIVERED%00',
@@ -36,13 +35,22 @@ const ODD_BODIES: readonly string[] = [
   '\u0000', '[['.repeat(5_000), `${'['.repeat(20_000)}${']'.repeat(20_000)}`, `${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`, `{"fixes":[${Array(2_000).fill('{"lat":1,"lng":1}').join()}]}`, `{"a":"${'x'.repeat(200_000)}"}`, `{${Array.from({ length: 5_000 }, (_, n) => `"k${n}":${n}`).join()}}`,
 ];
 
-/** Requests to one operation: mostly of the form that its schemas ask for, some wrong in a place or two, some of no form at all. `texts`: names that exist. */
-export function requestsTo(operation: Operation, { callers, texts }: { callers: readonly string[]; texts: readonly string[] }): fc.Arbitrary<Sent> {
-  const known = [...NUMBERED_IDS, CURSOR, ...texts];
+/** Who may ask, by the name of their role. */
+export type Asking = { name: string; role: string };
+
+/** Names that exist, by the part of a path that they come after. */
+export type Names = Readonly<Record<'cities' | 'zones' | 'merchants' | 'features', readonly string[]>>;
+
+/** Requests to one operation: mostly of the form that its schemas ask for, some wrong in a place or two, some of no form at all. */
+export function requestsTo(operation: Operation, { callers, names }: { callers: readonly Asking[]; names: Names }): fc.Arbitrary<Sent> {
+  const known = {
+    cityId: names.cities, zoneId: names.zones, merchantId: names.merchants, driverId: idNumbers('drivers'), deliveryId: idNumbers('deliveries'), offerId: idNumbers('offers'),
+    escalationId: idNumbers('escalations'), cursor: [CURSOR], timezone: ['UTC', 'Europe/Berlin'], currency: ['EUR'],
+  };
   return fc.record({
-    caller: fc.constantFrom(...callers),
-    params: fc.record(Object.fromEntries(Object.entries(operation.params).map(([name, schema]) => [name, mostly(param(schema, known), fc.constantFrom(...ODD_PARAMS).map((raw) => ({ raw })))]))),
-    query: mostly(nearlyValid(operation.query, known).map(queryOf), fc.constantFrom(...ODD_QUERIES)),
+    caller: whoAsks(operation, callers),
+    params: fc.record(Object.fromEntries(Object.entries(operation.params).map(([name, schema]) => [name, mostly(param(operation, name, schema, { known, names }), fc.constantFrom(...ODD_PARAMS).map((raw) => ({ raw })))]))),
+    query: mostly(queries(operation.query, known), fc.constantFrom(...ODD_QUERIES)),
     method: fc.oneof({ weight: 40, arbitrary: fc.constant(operation.method.toUpperCase()) }, { weight: 1, arbitrary: fc.constantFrom('DELETE', 'PATCH', 'OPTIONS') }),
     body: bodies(operation, known),
     headers: headers(operation),
@@ -54,14 +62,36 @@ function mostly<T>(usual: fc.Arbitrary<T>, odd: fc.Arbitrary<T>): fc.Arbitrary<T
   return fc.oneof({ weight: 14, arbitrary: usual }, { weight: 1, arbitrary: odd });
 }
 
+/** Mostly those whose role may. */
+function whoAsks({ roles }: Operation, callers: readonly Asking[]): fc.Arbitrary<string> {
+  const named = (of: readonly Asking[]): fc.Arbitrary<string> => fc.constantFrom(...of.map(({ name }) => name));
+  const fitting = callers.filter(({ role }) => roles.includes(role));
+  return fitting.length === 0 ? named(callers) : fc.oneof({ weight: 8, arbitrary: named(fitting) }, { weight: 1, arbitrary: named(callers) });
+}
+
 /** `raw`: not to be encoded. */
 type Param = { text: string } | { raw: string };
 
-function param(schema: z.ZodType, known: readonly string[]): fc.Arbitrary<Param> {
-  return nearlyValid(schema, known).map((value) => ({ text: textOf(value) }));
+/** Mostly an id of the kind that the path names before it: `/v2/offers/{id}`. */
+function param({ path }: Operation, name: string, schema: z.ZodType, { known, names }: { known: Known; names: Names }): fc.Arbitrary<Param> {
+  const any = nearlyValid(schema, known).map((value) => ({ text: textOf(value) }));
+  const parts = path.split('/');
+  const kind = parts[parts.indexOf(`{${name}}`) - 1] ?? '';
+  const exist = isIdKind(kind) ? idNumbers(kind) : isNamed(kind, names) ? names[kind] : [];
+  return exist.length === 0 ? any : fc.oneof({ weight: 8, arbitrary: fc.constantFrom(...exist).map((text) => ({ text })) }, { weight: 1, arbitrary: any });
 }
 
-function bodies({ body }: Operation, known: readonly string[]): fc.Arbitrary<string | null> {
+function isNamed(kind: string, names: Names): kind is keyof Names {
+  return kind in names;
+}
+
+/** Without a place to go on from, mostly: a wrong one hides all that is behind it. */
+function queries(schema: z.ZodObject, known: Known): fc.Arbitrary<string> {
+  const others = Object.fromEntries(Object.entries(schema.shape).filter(([name]) => name !== 'cursor'));
+  return fc.oneof({ weight: 3, arbitrary: nearlyValid(z.object(others), known) }, { weight: 1, arbitrary: nearlyValid(schema, known) }).map(queryOf);
+}
+
+function bodies({ body }: Operation, known: Known): fc.Arbitrary<string | null> {
   const odd = fc.oneof(fc.constantFrom(...ODD_BODIES), fc.string({ unit: 'binary', maxLength: 50 }), fc.json());
   if (body === null) return fc.oneof({ weight: 12, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: odd });
   return fc.oneof({ weight: 14, arbitrary: nearlyValid(body, known).map((value) => JSON.stringify(value)) }, { weight: 1, arbitrary: odd }, { weight: 1, arbitrary: fc.constant(null) });

@@ -2,15 +2,14 @@ import fc from 'fast-check';
 import type { Operation } from './document';
 import { type Answer, judge, type Secret } from './judge';
 import { withIds } from './knownIds';
-import { requestsTo, type Sent } from './requests';
+import { type Asking, type Names, requestsTo, type Sent } from './requests';
 import { ask, curlOf, type Prepared } from './send';
 
 /** What a run works with; ids and cursor are those of the moment. */
 export type FuzzDeps = {
   apiUrl: string;
-  tokens: ReadonlyMap<string, string | null>;
-  /** Names that exist, for fields that ops or shops choose. */
-  texts: readonly string[];
+  callers: readonly (Asking & { token: string | null })[];
+  names: Names;
   secrets: readonly Secret[];
   known: { ids: readonly string[]; cursor: string };
   figures: HttpFigures;
@@ -24,7 +23,7 @@ export type Broken = { operation: string; rules: string[]; caller: string; curl:
 /** Sends so many requests to one operation. @returns null where all went as documented */
 export async function fuzzOperation(deps: FuzzDeps, operation: Operation, { seed, times, until }: { seed: number; times: number; until: number }): Promise<Broken | null> {
   let last: { rules: string[]; sent: Sent; curl: string } | null = null;
-  const property = fc.asyncProperty(requestsTo(operation, { callers: [...deps.tokens.keys()], texts: deps.texts }), async (sent) => {
+  const property = fc.asyncProperty(requestsTo(operation, deps), async (sent) => {
     if (Date.now() > until) return true;
     const { rules, curl } = await sendAndJudge(deps, operation, sent);
     if (rules.length > 0) last = { rules, sent, curl };
@@ -44,8 +43,8 @@ async function sendAndJudge(deps: FuzzDeps, operation: Operation, sent: Sent): P
   return { rules, curl: curlOf(prepared) };
 }
 
-function prepare({ apiUrl, tokens, known }: FuzzDeps, { caller, method, path, headers, body }: Sent): Prepared {
-  const token = tokens.get(caller) ?? null;
+function prepare({ apiUrl, callers, known }: FuzzDeps, { caller, method, path, headers, body }: Sent): Prepared {
+  const token = callers.find(({ name }) => name === caller)?.token ?? null;
   const said = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, sendable(value)]));
   return {
     method, url: `${apiUrl}${withIds(path, known)}`, headers: { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...said },

@@ -3,8 +3,8 @@ import { pause, poll } from '../pause';
 import type { Random } from '../random';
 import type { Secret } from './judge';
 
-/** `isAdmitted`: their token is one to be let in with. */
-export type SocketCaller = { name: string; token: string | null; isAdmitted: boolean };
+/** `isAdmitted`: their token is one to be let in with; only drivers have something to say. */
+export type SocketCaller = { name: string; token: string | null; isAdmitted: boolean; isDriver: boolean };
 
 export type SocketFigures = { connected: number; refused: number; sent: number; floods: number; dropped: number; broken: string[] };
 
@@ -60,8 +60,9 @@ function authOf(token: string | null, random: Random): Record<string, unknown> {
 }
 
 type Visit = { figures: SocketFigures; random: Random; ids: () => readonly string[] };
+type Wild = Visit & { isDriver: boolean };
 
-async function visit(socket: Socket, { name, isAdmitted }: SocketCaller, { figures, random, ids }: Visit): Promise<void> {
+async function visit(socket: Socket, { name, isAdmitted, isDriver }: SocketCaller, { figures, random, ids }: Visit): Promise<void> {
   const came = await connected(socket);
   if (came !== 'connected') {
     figures.refused += 1;
@@ -71,7 +72,7 @@ async function visit(socket: Socket, { name, isAdmitted }: SocketCaller, { figur
   }
   figures.connected += 1;
   if (!isAdmitted) return void figures.broken.push(`${name} was let in without a valid token`);
-  await random.pick([odd, odd, odd, raw, raw, flood, tooLong])(socket, { figures, random, ids });
+  await random.pick([odd, odd, odd, raw, raw, flood, tooLong])(socket, { figures, random, ids, isDriver });
   if (!socket.connected) figures.dropped += 1;
 }
 
@@ -85,12 +86,12 @@ function connected(socket: Socket): Promise<'connected' | Refused> {
   });
 }
 
-/** Events with odd names and payloads; OFFER_SEEN must be answered whatever it carries. */
-async function odd(socket: Socket, { figures, random, ids }: Visit): Promise<void> {
+/** Events with odd names and payloads; OFFER_SEEN of a driver must be answered whatever it carries. */
+async function odd(socket: Socket, { figures, random, ids, isDriver }: Wild): Promise<void> {
   for (let left = 5; left > 0 && socket.connected; left -= 1) {
     const [event, payload] = [random.pick(EVENTS), payloadOf(random, ids())];
     figures.sent += 1;
-    if (event !== 'OFFER_SEEN') {
+    if (event !== 'OFFER_SEEN' || !isDriver) {
       socket.emit(event, payload, payload);
       continue;
     }
@@ -102,10 +103,11 @@ async function odd(socket: Socket, { figures, random, ids }: Visit): Promise<voi
 
 function payloadOf(random: Random, ids: readonly string[]): unknown {
   const offerId = random.pick(ids);
-  return random.pick<unknown>([
+  const payloads: readonly unknown[] = [
     { offerId }, { offerId }, { offerId, surplus: 1 }, { offerId: 'x' }, { offerId: '\u0000' }, { offerId: '\ud800' }, { offerId: offerId.toUpperCase() }, null, undefined, '', 0, [], {}, [[[]]], 'x'.repeat(8_000), { offerId: { offerId } },
     Buffer.from('binary'), { offerId: Buffer.from('x') }, 1e308, true,
-  ]);
+  ];
+  return payloads[Math.floor(random.next() * payloads.length)];
 }
 
 async function raw(socket: Socket, { figures, random }: Visit): Promise<void> {

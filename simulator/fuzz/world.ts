@@ -4,7 +4,7 @@ import type { DeliveryStatus, Step } from '../../domain/delivery';
 import type { Connections } from '../client/connections';
 import { type OpsClient, Unexpected, wanted } from '../client/service';
 import type { DeskClient } from '../client/deskClient';
-import { KNOWN_IDS } from './knownIds';
+import { ID_PLACES } from './knownIds';
 import { isHidden, type Party } from './parties';
 
 /** Cities at work, so that there is something to be asked for: offers that live and lapse, deliveries in all states, cases. */
@@ -84,8 +84,6 @@ async function lookAfter(desk: DeskClient, ops: OpsClient, pool: Pool, cityId: s
 
 const MOST_OPEN = 10;
 
-const SHARES = { drivers: 8, offers: 14, deliveries: 22, cases: 8, assignments: 8 };
-
 /** Kinds have fixed places: number 9 is an offer in each run. What is over stands beside what lives. */
 async function readIds(pool: Pool, parties: readonly Party[]): Promise<string[]> {
   const cities = parties.filter((party) => !isHidden(party)).map(({ cityId }) => cityId);
@@ -95,11 +93,10 @@ async function readIds(pool: Pool, parties: readonly Party[]): Promise<string[]>
   };
   const drivers = parties.filter((party) => !isHidden(party)).flatMap((party) => party.drivers.map(({ driverId }) => driverId));
   const rest = await Promise.all([
-    read(`SELECT o.id FROM offers o JOIN deliveries d ON d.id = o.delivery_id WHERE d.city_id = ANY($1) ORDER BY o.state <> 'LIVE', o.created_at DESC LIMIT $2`, SHARES.offers),
-    read(`(SELECT id FROM deliveries WHERE city_id = ANY($1) AND closed_at IS NULL ORDER BY status = 'SEARCHING', created_at DESC LIMIT $2 - 6)
-      UNION ALL (SELECT id FROM deliveries WHERE city_id = ANY($1) AND closed_at IS NOT NULL ORDER BY closed_at DESC LIMIT 6)`, SHARES.deliveries),
-    read(`SELECT id FROM escalations WHERE city_id = ANY($1) ORDER BY state = 'RESOLVED', opened_at DESC LIMIT $2`, SHARES.cases),
-    read(`SELECT a.id FROM assignments a JOIN deliveries d ON d.id = a.delivery_id WHERE d.city_id = ANY($1) ORDER BY a.state <> 'ACTIVE', a.started_at DESC LIMIT $2`, SHARES.assignments),
+    read(`SELECT o.id FROM offers o JOIN deliveries d ON d.id = o.delivery_id WHERE d.city_id = ANY($1) ORDER BY o.state <> 'LIVE', o.created_at DESC LIMIT $2`, ID_PLACES.offers),
+    read(`(SELECT id FROM deliveries WHERE city_id = ANY($1) AND closed_at IS NULL ORDER BY status = 'SEARCHING', created_at DESC LIMIT $2 - 4)
+      UNION ALL (SELECT id FROM deliveries WHERE city_id = ANY($1) AND closed_at IS NOT NULL ORDER BY closed_at DESC LIMIT 4)`, ID_PLACES.deliveries),
+    read(`SELECT id FROM escalations WHERE city_id = ANY($1) ORDER BY state = 'RESOLVED', opened_at DESC LIMIT $2`, ID_PLACES.escalations),
   ]);
-  return [...Array.from({ length: SHARES.drivers }, (_, at) => drivers[at] ?? newUuid()), ...rest.flat()].slice(0, KNOWN_IDS);
+  return [...Array.from({ length: ID_PLACES.drivers }, (_, at) => drivers[at] ?? newUuid()), ...rest.flat()];
 }

@@ -13,7 +13,7 @@ const KEPT_TABLES = 'cities|zones|merchants|vehicles|drivers|feature_settings|pu
 /** What each resource may do, by the form of its name; the first that fits counts. */
 const BOUNDS: readonly (readonly [RegExp, Bound])[] = [
   // Processes of ours. Of the heap in use a day may take 150 MB more, which a restart a week would bear; what the process holds is looser, since V8 gives back late.
-  [/^(worker|api)\.(heap|external)AfterGcMb$/, { kind: 'memory', mbPerDay: 150, noiseMb: 4 }],
+  [/^(worker|api)\.(heap|external)AfterGcMb$/, { kind: 'memory', mbPerDay: 150, noiseMb: 2 }],
   [/^(worker|api)\.privateMb$/, { kind: 'memory', mbPerDay: 600, noiseMb: 16 }],
   [/^(worker|api)\.(files|threads)$/, { kind: 'level', slack: 8, slackShare: 0.1 }],
   [/^(worker|api)\.(handles|requests)$/, { kind: 'level', slack: 8, slackShare: 0.1 }],

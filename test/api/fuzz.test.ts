@@ -5,6 +5,7 @@ import { apiEndpoints } from '../../api/app';
 import type { ApiDeps } from '../../api/deps';
 import { openApiDocument } from '../../api/openapi';
 import { readOperations } from '../../simulator/fuzz/document';
+import { ID_PLACES, type IdKind } from '../../simulator/fuzz/knownIds';
 import { fuzzOperation, type FuzzDeps } from '../../simulator/fuzz/run';
 import { type ApiWorld, createApiWorld, driver, merchant, ops, tokenOf } from '../support/apiWorld';
 import { CITY, MERCHANT } from '../support/dispatchWorld';
@@ -24,13 +25,21 @@ beforeAll(async () => {
   const cityId = await world.addCity();
   await world.db.driver.create({ data: { id: newId(), cityId, name: SECRET, vehicleKind: 'CAR', capacity: 1, availability: 'AVAILABLE', idleSince: new Date() } });
   deps = {
-    apiUrl: world.url, texts: [CITY, MERCHANT, 'driver_offers'], secrets: [{ text: SECRET, seenBy: new Set(['ops']) }],
-    tokens: new Map([['ops', tokenOf(ops())], ['ops of the city', tokenOf(ops([CITY]))], ['merchant', tokenOf(merchant(MERCHANT))], ['driver', tokenOf(driver(driverId))], ['nobody', null], ['a customer', tokenOf({ role: 'customer', sub: 'cleo' })]]),
-    known: { ids: [driverId, deliveryId, String(body.live.offerId), caseId], cursor: 'none' },
+    apiUrl: world.url, names: { cities: [CITY], zones: [], merchants: [MERCHANT], features: ['driver_offers'] }, secrets: [{ text: SECRET, seenBy: new Set(['ops']) }],
+    callers: [
+      { name: 'ops', role: 'ops', token: tokenOf(ops()) }, { name: 'ops of the city', role: 'ops', token: tokenOf(ops([CITY])) }, { name: 'merchant', role: 'merchant', token: tokenOf(merchant(MERCHANT)) },
+      { name: 'driver', role: 'driver', token: tokenOf(driver(driverId)) }, { name: 'nobody', role: 'nobody', token: null }, { name: 'a customer', role: 'customer', token: tokenOf({ role: 'customer', sub: 'cleo' }) },
+    ],
+    known: { ids: idsAt({ drivers: driverId, offers: String(body.live.offerId), deliveries: deliveryId, escalations: caseId }), cursor: 'none' },
     figures: { requests: 0, byStatus: {}, byCode: {}, succeeded: new Set(), refused: new Set() },
   };
 });
 afterAll(() => world.close());
+
+/** The same id in all places of its kind. */
+function idsAt(ids: Record<IdKind, string>): string[] {
+  return (['drivers', 'offers', 'deliveries', 'escalations'] as const).flatMap((kind) => Array<string>(ID_PLACES[kind]).fill(ids[kind]));
+}
 
 const REQUESTS = 25;
 

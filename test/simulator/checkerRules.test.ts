@@ -115,6 +115,11 @@ describe('the map', () => {
     expect(look({ all: new Set(['b']), free: new Map([['c', new Set(['b'])]]), ...unheard }, silent(60_001))).toBe('');
   });
 
+  test('may go on to show who has room but for an offer', () => {
+    expect(look({}, [free, asked, busy, { ...spare, liveOffers: 1 }])).toBe('');
+    expect(look({ busy: new Map([['c', new Set()]]) }, [free, asked, busy, { ...spare, liveOffers: 1 }])).toBe('');
+  });
+
   test('may show drivers of other cities than those that are looked at', () => {
     expect(mapSuspicions(drivers, { ...PICTURE, all: new Set(['a', 'b', 'x']) }, { ...LIMITS, areAll: false }, NOW)).toEqual([]);
   });

@@ -8,7 +8,7 @@ import { curlOf } from '../../simulator/fuzz/send';
 
 const problems = (...codes: string[]): ReplyRule => ({ contentType: 'application/problem+json', codes, schema: z.unknown() });
 const OPERATION: Operation = {
-  name: 'get /things/{id}', method: 'get', path: '/things/{id}', params: { id: z.uuid() }, query: z.object({}), takesKey: false, body: null,
+  name: 'get /things/{id}', method: 'get', path: '/things/{id}', params: { id: z.uuid() }, query: z.object({}), takesKey: false, roles: [], body: null,
   replies: new Map([
     [200, { contentType: 'application/json', codes: [], schema: z.strictObject({ name: z.string() }) }], [404, problems('NOT_FOUND')], [500, problems('INTERNAL')], [503, problems('UNAVAILABLE')],
   ]),

@@ -27,6 +27,8 @@ type Options = { drivers: number[]; deliveries: number[]; pendingPercent: number
 
 const MOST_RATIO = 1.2;
 const PATIENCE_MS = 60_000;
+/** Processes that were just started are slower than they will ever be. */
+const WARM_UP_PROBES = 24;
 const SETTLED_WITHIN_MS = 1_800_000;
 
 function readOptions(args: string[]): Options {
@@ -89,6 +91,7 @@ async function grow(field: Field, meters: MeterDeps, options: Options, signal: A
     steps.push(step);
     log(JSON.stringify(step));
   };
+  await probe(field, { probes: WARM_UP_PROBES, rate: options.rate }, signal);
   await field.haveWaiting(deliveries[0] ?? 0, pendingPercent);
   for (const size of drivers) {
     log(`until ${size} drivers are on duty`);

@@ -26,7 +26,9 @@ export function createPositions(deps: PositionsDeps): Positions {
   return {
     record: async (driverId, fixes) => {
       if (fixes.length === 0) return 'recorded';
-      const recorded = await recordKnowing(deps, driverId, fixes, deps.clock());
+      const receivedAt = deps.clock();
+      const known = await deps.map.recordFixes(driverId, fixes, receivedAt);
+      const recorded = known === 'unknown' ? await recordAfterSync(deps, driverId, fixes, receivedAt) : known;
       if (recorded === 'notFound') return 'notFound';
       fixesReceived.inc(fixes.length);
       if (recorded.cameOn) await wakeFor(deps, driverId);
@@ -38,14 +40,14 @@ export function createPositions(deps: PositionsDeps): Positions {
 /** A driver is not known after Redis was flushed, which may happen between any two of our calls. */
 const TRIES = 3;
 
-async function recordKnowing(deps: PositionsDeps, driverId: string, fixes: readonly Fix[], receivedAt: number): Promise<'notFound' | { cameOn: boolean }> {
+async function recordAfterSync(deps: PositionsDeps, driverId: string, fixes: readonly Fix[], receivedAt: number): Promise<'notFound' | { cameOn: boolean }> {
   let cameOnBySync = false;
   for (let left = TRIES; left > 0; left--) {
-    const recorded = await deps.map.recordFixes(driverId, fixes, receivedAt);
-    if (recorded !== 'unknown') return { cameOn: recorded.cameOn || cameOnBySync };
     const synced = await createLiveMap(deps).syncDriver(driverId);
     if (synced === 'notFound') return 'notFound';
     cameOnBySync ||= synced.cameOn;
+    const recorded = await deps.map.recordFixes(driverId, fixes, receivedAt);
+    if (recorded !== 'unknown') return { cameOn: recorded.cameOn || cameOnBySync };
   }
   throw new Error(`the map forgot driver ${driverId} ${TRIES} times`);
 }

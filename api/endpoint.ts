@@ -41,7 +41,7 @@ export type Endpoint = Common & {
   query: z.ZodObject;
   /** Null: the endpoint takes no body. */
   body: z.ZodType | null;
-  /** @throws Problem */
+  /** @throws Problem, at once or later */
   answer: (raw: RawCall) => Promise<Reply>;
 };
 
@@ -62,7 +62,7 @@ type Writing<P extends z.ZodObject, B extends z.ZodType> = Common & {
 
 export function get<P extends z.ZodObject, Q extends z.ZodObject>({ handle, ...rest }: Reading<P, Q>): Endpoint {
   const { params, query } = rest;
-  return { ...rest, method: 'get', body: null, answer: async (raw) => handle({ ...raw, params: readParams(params, raw.params), query: read(query, raw.query), body: null }) };
+  return { ...rest, method: 'get', body: null, answer: (raw) => handle({ ...raw, params: readParams(params, raw.params), query: read(query, raw.query), body: null }) };
 }
 
 export function post<P extends z.ZodObject, B extends z.ZodType>(definition: Writing<P, B>): Endpoint {
@@ -77,7 +77,7 @@ function writing<P extends z.ZodObject, B extends z.ZodType>(method: 'post' | 'p
   const { params, body } = rest;
   return {
     ...rest, method, query: NOTHING,
-    answer: async (raw) => handle({ ...raw, params: readParams(params, raw.params), query: read(NOTHING, raw.query), body: read(body, raw.body) }),
+    answer: (raw) => handle({ ...raw, params: readParams(params, raw.params), query: read(NOTHING, raw.query), body: read(body, raw.body) }),
   };
 }
 

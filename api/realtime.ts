@@ -71,12 +71,14 @@ async function welcome(io: GatewayServer, socket: GatewaySocket, deps: GatewayDe
   const { admitted } = socket.data;
   await socket.join(tokenRoom(admitted.tokenHash));
   if (hasTooMany(io, admitted.tokenHash, limits.connectionsPerToken + 1)) return void socket.disconnect(true); // several handshakes at once
-  if (!socket.connected) return;
+  if (isGone(socket)) return;
   count(socket, admitted);
   endAtExpiry(socket, admitted, deps.clock);
   limitEvents(socket, limits);
   try {
-    await socket.join(await roomsOf(admitted.caller, deps));
+    const rooms = await roomsOf(admitted.caller, deps);
+    if (isGone(socket)) return; // whoever went meanwhile has left all rooms, and would stay in these for ever
+    await socket.join(rooms);
     if (admitted.caller.role !== 'driver') return;
     listenToDriver(socket, admitted.caller.driverId, deps);
     const told = await sendState(socket, admitted.caller.driverId, deps.driverStates);
@@ -86,6 +88,11 @@ async function welcome(io: GatewayServer, socket: GatewaySocket, deps: GatewayDe
     deps.log.warn({ err: error, subject: admitted.caller.subject }, 'a realtime connection could not be set up');
     comeBackLater(socket);
   }
+}
+
+/** Asked anew after each wait. */
+function isGone({ connected }: GatewaySocket): boolean {
+  return !connected;
 }
 
 async function roomsOf(caller: Caller, { cityIds }: GatewayDeps): Promise<string[]> {

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import type { Caller } from './caller';
 import type { GatewayDeps, GatewayLimits, GatewayServer, GatewaySocket } from './realtimeDeps';
-import { TokenError } from './tokens';
+import { TokenError, type TokenReader } from './tokens';
 
 /** A handshake was refused for good; the client finds `data` on its connect_error. */
 export type RefusalCode = 'UNAUTHORIZED' | 'FORBIDDEN' | 'TOO_MANY_CONNECTIONS';
@@ -19,15 +20,21 @@ export class Refusal extends Error {
 /** Lets a socket in by the token of its handshake, and notes who it is. @throws Refusal, or any error where the token could not be checked */
 export async function admit(io: GatewayServer, socket: GatewaySocket, { readToken, clock }: GatewayDeps, { connectionsPerToken }: GatewayLimits): Promise<void> {
   const token = tokenOf(socket.handshake.auth);
-  const caller = await readToken(token).catch((error: unknown) => {
-    throw error instanceof TokenError ? new Refusal('UNAUTHORIZED', error.message) : error;
-  });
+  const caller = await read(readToken, token);
   if (caller.role === 'customer') throw new Refusal('FORBIDDEN', 'there is nothing to hear for this role');
   const expiresAt = expiryOf(token);
   if (expiresAt <= clock()) throw new Refusal('UNAUTHORIZED', 'the token has expired');
   const tokenHash = createHash('sha256').update(token).digest('base64url');
   if (hasTooMany(io, tokenHash, connectionsPerToken)) throw new Refusal('TOO_MANY_CONNECTIONS', `at most ${connectionsPerToken} at once with one token`);
   socket.data.admitted = { caller, tokenHash, expiresAt };
+}
+
+async function read(readToken: TokenReader, token: string): Promise<Caller> {
+  try {
+    return await readToken(token);
+  } catch (error) {
+    throw error instanceof TokenError ? new Refusal('UNAUTHORIZED', error.message) : error;
+  }
 }
 
 const handshake = z.object({ token: z.string().min(1).max(8_192) });

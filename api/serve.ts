@@ -17,9 +17,7 @@ type ServeDeps = Pick<ApiDeps, 'readToken' | 'log' | 'checkReplies'> & { rateLim
 export function endpointRouter(deps: ServeDeps, endpoints: readonly Endpoint[]): Router {
   const router = Router();
   for (const endpoint of endpoints) {
-    router[endpoint.method](endpoint.path, measure(endpoint.path), async (request: Request, response: Response) => {
-      send(response, endpoint, await serve(deps, endpoint, request, response));
-    });
+    router[endpoint.method](endpoint.path, measure(endpoint.path), (request: Request, response: Response) => serve(deps, endpoint, request, response));
   }
   for (const [path, methods] of methodsByPath(endpoints)) {
     const allow = methods.map((method) => method.toUpperCase()).join(', ');
@@ -36,40 +34,45 @@ function methodsByPath(endpoints: readonly Endpoint[]): Map<string, string[]> {
   return found;
 }
 
-/** Who asks comes first: a body is not even read for somebody unknown. */
-async function serve(deps: ServeDeps, endpoint: Endpoint, request: Request, response: Response): Promise<Reply> {
-  const caller = await authenticate(deps, request);
-  await deps.rateLimits.spend(caller, endpoint.limit ?? 'general');
+/**
+ * Who asks comes first: a body is not even read for somebody unknown. Mostly there is nothing to wait for but the body and the answer; each wait less is felt
+ * where thousands of pings come in a second (docs/performance.md).
+ */
+async function serve(deps: ServeDeps, endpoint: Endpoint, request: Request, response: Response): Promise<void> {
+  const asking = authenticate(deps, request);
+  const caller = asking instanceof Promise ? await asking : asking;
+  const counting = deps.rateLimits.spend(caller, endpoint.limit ?? 'general');
+  if (counting) await counting;
   if (!endpoint.roles.includes(caller.role)) throw new Problem('FORBIDDEN', `only for: ${endpoint.roles.join(', ')}`);
   const reply = await endpoint.answer({
     params: request.params, query: request.query, body: endpoint.body === null ? null : await readBody(request, response),
     caller, correlationId: correlationIdOf(response), idempotencyKey: endpoint.takesKey === true ? idempotencyKey(request) : null,
   });
   if (deps.checkReplies === true) checkReply(endpoint, reply);
-  return reply;
+  send(response, endpoint, reply);
 }
 
-async function authenticate({ readToken, rateLimits }: ServeDeps, request: Request): Promise<Caller> {
+function authenticate(deps: ServeDeps, request: Request): Caller | Promise<Caller> {
   const [, token] = /^Bearer ([\w~+/.=-]{1,8192})$/i.exec(request.get('authorization') ?? '') ?? [];
-  try {
-    if (token === undefined) throw new TokenError('a bearer token is needed');
-    return await readToken(token);
-  } catch (error) {
-    if (!(error instanceof TokenError)) throw new Problem('UNAVAILABLE', 'tokens cannot be checked now; safe to retry', { headers: { 'Retry-After': '1' } });
-    await rateLimits.spendBadToken(request.ip ?? 'unknown');
-    throw new Problem('UNAUTHENTICATED', error.message, { headers: { 'WWW-Authenticate': 'Bearer' } });
-  }
+  if (token === undefined) return refuse(deps, request, new TokenError('a bearer token is needed'));
+  const reading = deps.readToken(token);
+  return reading instanceof Promise ? reading.catch((error: unknown) => refuse(deps, request, error)) : reading;
+}
+
+async function refuse({ rateLimits }: ServeDeps, request: Request, error: unknown): Promise<never> {
+  if (!(error instanceof TokenError)) throw new Problem('UNAVAILABLE', 'tokens cannot be checked now; safe to retry', { headers: { 'Retry-After': '1' } });
+  await rateLimits.spendBadToken(request.ip ?? 'unknown');
+  throw new Problem('UNAUTHENTICATED', error.message, { headers: { 'WWW-Authenticate': 'Bearer' } });
 }
 
 const parseJson = express.json({ limit: MAX_BODY });
 
 /** No body at all counts as one without fields. */
-async function readBody(request: Request, response: Response): Promise<unknown> {
+function readBody(request: Request, response: Response): unknown {
   const hasBody = request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
   if (!hasBody) return {};
   if (request.is('application/json') === false) throw new Problem('UNSUPPORTED_MEDIA_TYPE', 'the body must be application/json');
-  await new Promise<void>((resolve, reject) => parseJson(request, response, (error?: Error) => (error === undefined ? resolve() : reject(error))));
-  return request.body;
+  return new Promise((resolve, reject) => parseJson(request, response, (error?: Error) => (error === undefined ? resolve(request.body) : reject(error))));
 }
 
 function idempotencyKey(request: Request): string | null {

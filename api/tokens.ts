@@ -12,10 +12,10 @@ export class TokenError extends Error {
 }
 
 /**
- * Reads a bearer token.
- * @throws TokenError where it is not valid; any other error where its issuer's keys cannot be fetched
+ * Reads a bearer token; at once where it was read before.
+ * @returns rejects with TokenError where it is not valid, with any other error where its issuer's keys cannot be fetched
  */
-export type TokenReader = (token: string) => Promise<Caller>;
+export type TokenReader = (token: string) => Caller | Promise<Caller>;
 
 const ID = z.string().min(1).max(128);
 const CLAIMS = z.discriminatedUnion('role', [
@@ -46,9 +46,7 @@ type ReadOut = { caller: Caller; expiresAt: number };
 /** Keeps what valid tokens said, for a while and never beyond their end. */
 function remembering(read: (token: string) => Promise<ReadOut>): TokenReader {
   const known = new Map<string, { caller: Caller; until: number }>();
-  return async (token) => {
-    const before = known.get(token);
-    if (before && before.until > Date.now()) return before.caller;
+  const readAnew = async (token: string): Promise<Caller> => {
     const { caller, expiresAt } = await read(token);
     known.delete(token);
     known.set(token, { caller, until: Math.min(expiresAt, Date.now() + REMEMBERED_MS) });
@@ -57,6 +55,10 @@ function remembering(read: (token: string) => Promise<ReadOut>): TokenReader {
       known.delete(oldest);
     }
     return caller;
+  };
+  return (token) => {
+    const before = known.get(token);
+    return before && before.until > Date.now() ? before.caller : readAnew(token);
   };
 }
 

@@ -32,6 +32,8 @@ export type Settings = {
   escalation: EscalationLimits & { checkEveryMs: number };
   loss: LossLimits;
   lapsePause: { afterLapses: number; pauseMs: number };
+  /** How long the history of drivers' places is kept, in real ms whatever the time scale. */
+  fixesKeptMs: number;
   features: readonly FeatureSetting[];
   notices: NoticeSettings;
   /** Drivers whose app is closed are told of offers by web push. */
@@ -87,6 +89,8 @@ export function readApiSettings(environment: Environment): ApiSettings {
   const read = reader(env);
   return { ...servicePart(read), ...apiPart(read) };
 }
+
+const DAY_MS = 86_400_000;
 
 type Read = <T>(variable: Variable<T>) => T;
 
@@ -152,6 +156,7 @@ function servicePart(read: Read): Settings {
       maxSilentShare: read(SERVICE.lostMaxSilentPercent) / 100,
     },
     lapsePause: { afterLapses: read(SERVICE.lapsesBeforePause), pauseMs: minutes(read(SERVICE.lapsePauseMinutes)) },
+    fixesKeptMs: read(SERVICE.positionHistoryDays) * DAY_MS,
     features: featuresPart(read),
     notices,
     pushesOffers: notices.webPush !== null,

@@ -39,6 +39,7 @@ export const SERVICE_VARIABLES = {
 
   positionFreshSeconds: whole('POSITION_FRESH_SECONDS', 60, { min: 5, max: 3_600 }, 'an AVAILABLE driver silent for longer is off the map'),
   positionOfflineMinutes: whole('POSITION_OFFLINE_MINUTES', 10, MINUTES_OF_A_DAY, 'an AVAILABLE driver silent for longer goes OFFLINE'),
+  positionHistoryDays: whole('POSITION_HISTORY_DAYS', 30, { min: 1, max: 3_650 }, 'how long it is kept where drivers were'),
   breakMinMinutes: whole('BREAK_MIN_DURATION_MINUTES', 5, MINUTES_OF_A_DAY, 'the shortest break'),
   breakMaxMinutes: whole('BREAK_MAX_DURATION_MINUTES', 120, MINUTES_OF_A_DAY, 'the longest break'),
   pauseMaxMinutes: whole('PAUSE_MAX_DURATION_MINUTES', 480, MINUTES_OF_A_DAY, 'the longest pause of set length'),

@@ -28,10 +28,11 @@ export class Demo {
 
   /** Forgets what only a judge would ask for, so that the city can be played for days. */
   async keepForgetting(everyMs: number, signal: AbortSignal): Promise<void> {
-    const { ledger, heard, drivers } = this.deps.world;
+    const { ledger, heard, offerWords, drivers } = this.deps.world;
     while (await pause(everyMs, signal)) {
       ledger.forget();
       heard.clear();
+      offerWords.length = 0;
       this.orders.forget();
       for (const driver of drivers) driver.forget();
     }

@@ -1,3 +1,6 @@
+import { sentenceOf } from './checker/broken';
+import type { CheckerOptions } from './checker/checker';
+import { Watch } from './checker/watch';
 import { connect, type Connections } from './client/connections';
 import { Demo, settledFigures, untilAllEnded } from './demo';
 import { buildDemoWorld, type DemoWorld, type Temper } from './demoWorld';
@@ -53,6 +56,8 @@ export type JudgedRun = { figures: Record<string, number | string | null>; probl
 
 /** What a judged run has beside orders and drivers. */
 export type Beside = {
+  /** By which settings of the service its invariants are checked, each second and at the end; left out: only what was acknowledged is. */
+  check?: CheckerOptions;
   temper?: Temper;
   /** Begun with the drivers, and waited for once all orders are placed; the signal comes when the drivers go home. */
   during?: (run: Ready, signal: AbortSignal) => Promise<void>;
@@ -66,6 +71,18 @@ export type Beside = {
 export async function judgeDemo(settings: InspectorSettings, inspection: Inspection, options: DemoOptions, log: Log, signal: AbortSignal, beside: Beside = {}): Promise<JudgedRun> {
   const startedAt = Date.now();
   const run = await setUp(settings, options, log, signal, beside.temper);
+  const watch = beside.check && (await Watch.begin(beside.check, log));
+  try {
+    const { figures, problems } = await judged(run, { watch, inspection, signal }, beside);
+    return { figures: { ...figures, seconds: Math.round((Date.now() - startedAt) / 1_000), seed: options.seed }, problems };
+  } finally {
+    await watch?.close();
+  }
+}
+
+type Judging = { watch: Watch | undefined; inspection: Inspection; signal: AbortSignal };
+
+async function judged(run: Ready, { watch, inspection, signal }: Judging, beside: Beside): Promise<JudgedRun> {
   const { demo, world, connections } = run;
   const ended = new AbortController();
   const working = AbortSignal.any([signal, ended.signal]);
@@ -76,16 +93,16 @@ export async function judgeDemo(settings: InspectorSettings, inspection: Inspect
   await beside.allEnded?.();
   const { figures, problems } = await settledFigures({ world, inspection, orders: demo.orders });
   const also = await beside.judge?.(run);
+  const broken = await watch?.conclude({ acknowledged: world.ledger.all(), offers: world.offerWords });
   await world.endShifts();
   ended.abort();
   await drivers;
   const { latencies } = world;
   const more = {
     acceptP99Ms: latencies.percentile('accept', 99), stepP99Ms: latencies.percentile('step', 99), orderP99Ms: latencies.percentile('order', 99), foundByAsking: foundByAsking(world),
-    retries: connections.retries(),
+    retries: connections.retries(), ...(broken ? { broken: broken.length, ...watch?.counts } : {}),
   };
-  const seconds = Math.round((Date.now() - startedAt) / 1_000);
-  return { figures: { ...figures, ...also?.figures, ...more, seconds, seed: options.seed }, problems: [...problems, ...(also?.problems ?? [])] };
+  return { figures: { ...figures, ...also?.figures, ...more }, problems: [...problems, ...(also?.problems ?? []), ...(broken ?? []).map(sentenceOf)] };
 }
 
 function foundByAsking({ drivers }: DemoWorld): number {

@@ -5,7 +5,7 @@ import type { MerchantClient } from './client/service';
 import { wanted } from './client/service';
 import type { Connections } from './client/connections';
 import { DEMO_CITY, DEMO_SHOPS, DEMO_ZONES, demoDriver } from './demoCity';
-import { DEMO_ODDS, type Fate, type HeardOffers, type Odds, type OfferAnswer, type Rhythm, SimulatedDriver } from './driver';
+import { DEMO_ODDS, type Fate, type HeardOffers, type Odds, type OfferAnswer, type OfferWords, type Rhythm, SimulatedDriver } from './driver';
 import { Ledger } from './ledger';
 import { pointIn } from './orders';
 import { dealer, type Random } from './random';
@@ -18,6 +18,7 @@ export type DemoWorld = {
   ledger: Ledger;
   latencies: Latencies;
   heard: HeardOffers;
+  offerWords: OfferWords;
   /** Sends everybody home. */
   endShifts(): Promise<void>;
 };
@@ -37,7 +38,7 @@ const DRIVER_IDS = '6f1dd4c5-0f5e-5c7f-9d3b-7a3c7c1c4b1a';
 /** Sets the city up by the API, as ops would; what is there already stays as it is. @throws Unexpected where the API refuses */
 export async function buildDemoWorld({ connections, drivers: count, speed, random, log, temper, skew }: DemoWorldOptions): Promise<DemoWorld> {
   await setUpCity(connections, count);
-  const [ledger, latencies, heard] = [new Ledger(), new Latencies(), new Map<string, number>()];
+  const [ledger, latencies, heard, offerWords] = [new Ledger(), new Latencies(), new Map<string, number>(), [] as OfferWords];
   const manner = temper ? mannerOf(temper, random) : {};
   const crew = await Promise.all(Array.from({ length: count }, async (_, index) => {
     const driverId = demoDriverId(index);
@@ -45,14 +46,14 @@ export async function buildDemoWorld({ connections, drivers: count, speed, rando
     const own = random.stream(`driver ${index}`);
     const client = await (isV1 ? connections.v1Driver(driverId) : connections.driver(driverId));
     const socket = connectDriver(connections.apiUrl, await connections.login({ role: 'driver', driverId }), (problem) => log(`driver ${driverId}: ${problem}`));
-    const driver = new SimulatedDriver({ driverId, client, socket, random: own, ledger, latencies, heard, log }, {
+    const driver = new SimulatedDriver({ driverId, client, socket, random: own, ledger, latencies, heard, log, offerWords }, {
       odds: DEMO_ODDS, vehicle, isV1, home: pointIn(own.pick(DEMO_ZONES), own), speed, thinkMs: THINK_MS, clockOffMs: skew && index % skew.every === 0 ? Math.round(random.stream(`clock ${index}`).between(-skew.mostMs, skew.mostMs)) : 0, ...manner,
     });
     return { driverId, driver, goHome: () => client.endShift() };
   }));
   const merchants = new Map(await Promise.all(DEMO_SHOPS.map(async ({ merchantId }) => [merchantId, await connections.merchant(merchantId)] as const)));
   return {
-    driverIds: crew.map(({ driverId }) => driverId), drivers: crew.map(({ driver }) => driver), merchants, ledger, latencies, heard,
+    driverIds: crew.map(({ driverId }) => driverId), drivers: crew.map(({ driver }) => driver), merchants, ledger, latencies, heard, offerWords,
     endShifts: async () => void (await Promise.allSettled(crew.map(({ goHome }) => goHome()))),
   };
 }

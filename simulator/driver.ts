@@ -2,6 +2,7 @@ import type { Step } from '../domain/delivery';
 import { REJECT_REASONS } from '../domain/offer';
 import type { Point } from '../domain/places';
 import type { VehicleKind } from '../domain/vehicles';
+import type { OfferWord } from './checker/promiseRules';
 import type { DriverNews, DriverSocket } from './client/driverSocket';
 import type { Latencies } from './client/latencies';
 import type { DeliveryView, DriverClient, Fix, OfferView, Outcome } from './client/service';
@@ -34,10 +35,13 @@ export type Fate = 'goesOn' | 'vanishes' | 'vanishesWithGoods';
 /** How often the app speaks, in ms: a fix is taken every second and sent by so many while riding (`batch`), or every `idleMs`; and an app that heard nothing asks every `askMs`. */
 export type Rhythm = { batch: number; idleMs: number; askMs: number };
 
-export type DriverDeps = { driverId: string; client: DriverClient; socket: DriverSocket; random: Random; ledger: Ledger; latencies: Latencies; heard: HeardOffers; log: (line: string) => void };
+export type DriverDeps = { driverId: string; client: DriverClient; socket: DriverSocket; random: Random; ledger: Ledger; latencies: Latencies; heard: HeardOffers; log: (line: string) => void; offerWords?: OfferWords };
 
 /** When each offer came to its driver's socket, epoch ms by offer id. */
 export type HeardOffers = Map<string, number>;
+
+/** What drivers' apps learnt of offers, for who judges the run. */
+export type OfferWords = OfferWord[];
 
 /** What a driver did, for the figures. */
 export type DriverCounts = {
@@ -168,6 +172,7 @@ export class SimulatedDriver {
       case 'offered':
         return this.inBackground(this.consider(news.offer, signal));
       case 'offerOver':
+        this.noteWord(news.offerId, 'over', Date.now());
         return void this.liveOffers.delete(news.offerId);
       case 'assigned':
         return this.takeJob(news.deliveryId, signal);
@@ -183,13 +188,19 @@ export class SimulatedDriver {
   private async keepAsking(signal: AbortSignal): Promise<void> {
     while (await pause(this.rhythm.askMs, signal)) {
       if (this.isAway) continue;
+      const askedAt = Date.now();
       const view = await this.unlessAway(this.deps.client.view(), signal);
       if (!view?.ok || this.isGone()) continue;
+      for (const { offerId } of view.offers) this.noteWord(offerId, 'live', askedAt);
       if (view.availability === 'OFFLINE' && this.manner.vanishing && !this.isResting) await this.unlessAway(this.deps.client.startShift(null), signal);
       const unheard = view.offers.filter(({ offerId }) => !this.seenOffers.has(offerId)).length + view.deliveryIds.filter((id) => !this.jobs.has(id)).length;
       this.counts.foundByAsking += unheard;
       if (unheard > 0) this.hear({ kind: 'state', offers: view.offers, deliveryIds: view.deliveryIds }, signal);
     }
+  }
+
+  private noteWord(offerId: string, word: OfferWord['word'], at: number): void {
+    this.deps.offerWords?.push({ offerId, deliveryId: null, driverId: this.deps.driverId, word, at });
   }
 
   // ---- offers -----------------------------------------------------------------------------------------------------------------
@@ -226,6 +237,7 @@ export class SimulatedDriver {
     latencies.add('accept', Date.now() - askedAt);
     if (!answer.ok) return void (this.counts.refusedLate += 1);
     this.counts.accepted += 1;
+    this.noteWord(offerId, 'over', Date.now());
     ledger.add({ kind: 'accepted', deliveryId, offerId, driverId, assignmentId: answer.assignmentId });
     const fate = this.manner.vanishing?.fate() ?? 'goesOn';
     if (fate === 'vanishes') return this.vanish('vanishedBeforePickup', deliveryId);
@@ -238,6 +250,7 @@ export class SimulatedDriver {
     const answer = await client.reject(offerId, random.pick(REJECT_REASONS));
     if (!answer.ok) return void (this.counts.refusedLate += 1);
     this.counts.rejected += 1;
+    this.noteWord(offerId, 'over', Date.now());
     ledger.add({ kind: 'rejected', deliveryId, offerId, driverId });
   }
 

@@ -49,6 +49,11 @@ export class Fleet {
     this.member(name).process?.thaw();
   }
 
+  /** The processes that run now. */
+  get pids(): number[] {
+    return [...this.members.values()].flatMap(({ process }) => process?.pid ?? []);
+  }
+
   async stop(): Promise<void> {
     await Promise.all([...this.members.values()].map((member) => member.stop()));
   }

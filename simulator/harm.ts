@@ -13,6 +13,8 @@ const OFFER_WITHIN_MS = 10_000;
 /** Worker and API started by us, so that they can be killed in mid-offer and started again, in turns. */
 export class HarmedService {
   readonly done: Record<Harm, number> = { worker: 0, api: 0, redis: 0 };
+  /** When (epoch ms) what was harmed last was back; Infinity while it is not, -Infinity before. */
+  harmedUntil = -Infinity;
 
   private constructor(private readonly fleet: Fleet, private readonly options: HarmOptions) {}
 
@@ -34,7 +36,9 @@ export class HarmedService {
       const isLive = await poll(async () => ((await inspection.liveOffers()) > 0 ? true : undefined), { everyMs: 20, deadlineAt: Date.now() + OFFER_WITHIN_MS, signal });
       if (!harm || signal.aborted) return;
       log(`harm: ${harm} ${isLive ? 'in mid-offer' : 'with no offer live'}`);
+      this.harmedUntil = Infinity;
       await this.harm(harm, inspection);
+      this.harmedUntil = Date.now();
       this.done[harm] += 1;
     }
   }

@@ -1,3 +1,4 @@
+import { SHARED_MACHINE_BOUNDS } from './checker/patience';
 import { type DemoOptions, judgeDemo, type JudgedRun, type Ready } from './demoRun';
 import { DEMO_CITY } from './demoCity';
 import type { DriverCounts } from './driver';
@@ -25,7 +26,7 @@ export async function judgeHostile(settings: InspectorSettings, inspection: Insp
     await Promise.all(services.map((service) => service.ready()));
     const evening = new Evening(inspection, services.map(({ url }) => url), log);
     const { figures, problems } = await judgeDemo(settings, inspection, { ...options, deliveries: options.deliveries - FAR_ORDERS }, log, signal, {
-      temper: HOSTILE_TEMPER, during: (run, working) => evening.play(run, working), judge: (run) => evening.judge(run),
+      check: { env, bounds: SHARED_MACHINE_BOUNDS }, temper: HOSTILE_TEMPER, during: (run, working) => evening.play(run, working), judge: (run) => evening.judge(run),
     });
     return { figures: { ...figures, timeScale: HOSTILE_TIME_SCALE, level1Seconds: LEVEL_1_MS / 1_000 }, problems };
   } finally {

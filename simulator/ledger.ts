@@ -73,8 +73,8 @@ function whatIsLost(acknowledged: Acknowledged, delivery: RecordedDelivery): str
 function lostByHand({ assignmentId, driverId }: Extract<Acknowledged, { kind: 'byHand' }>, { assignments }: RecordedDelivery): string | null {
   const made = assignments.find((each) => each.assignmentId === assignmentId);
   if (!made) return `assignment ${assignmentId} is not in the record`;
-  const isByHand = made.way === 'MANUAL' || made.way === 'HANDOVER';
-  return isByHand && made.driverId === driverId ? null : `assignment ${assignmentId} is driver ${made.driverId}'s, by ${made.way}`;
+  // Whoever had it already keeps it as it came to them, and is pinned.
+  return made.driverId === driverId ? null : `assignment ${assignmentId} is driver ${made.driverId}'s, by ${made.way}`;
 }
 
 function offerProblem(delivery: RecordedDelivery, { offerId, driverId }: { offerId: string; driverId: string }, wanted: 'ACCEPTED' | 'REJECTED'): string | null {

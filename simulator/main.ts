@@ -9,12 +9,16 @@
  * Exit code: 0 = all ended and every promise was kept (and every goal of a hostile evening), 1 = not so, 2 = wrong arguments or settings.
  */
 import { readOptions, type Options } from './demoOptions';
+import type { CheckerOptions } from './checker/checker';
+import { SHARED_MACHINE_BOUNDS } from './checker/patience';
 import { judgeDemo, type JudgedRun, playDemo } from './demoRun';
 import { type InspectorSettings, readInspectorSettings, readSimulatorSettings } from './environment';
 import { HarmedService } from './harm';
 import { judgeHostile } from './hostileRun';
 import { Inspection } from './inspection';
 import { log, runProgram } from './program';
+
+const CHECK: CheckerOptions = { env: process.env, bounds: SHARED_MACHINE_BOUNDS };
 
 async function main(signal: AbortSignal): Promise<number> {
   const options = readOptions(process.argv.slice(2));
@@ -34,7 +38,7 @@ async function main(signal: AbortSignal): Promise<number> {
 function judge(settings: InspectorSettings, inspection: Inspection, options: Options, signal: AbortSignal): Promise<JudgedRun> {
   const { deliveries, hostile, harms } = options;
   if (hostile && deliveries !== null) return judgeHostile(settings, inspection, { ...options, deliveries, env: process.env }, log, signal);
-  return harms.length > 0 ? judgeHarmed(settings, inspection, options, signal) : judgeDemo(settings, inspection, options, log, signal);
+  return harms.length > 0 ? judgeHarmed(settings, inspection, options, signal) : judgeDemo(settings, inspection, options, log, signal, { check: CHECK });
 }
 
 async function judgeHarmed(settings: InspectorSettings, inspection: Inspection, options: Options, signal: AbortSignal): Promise<JudgedRun> {
@@ -43,6 +47,7 @@ async function judgeHarmed(settings: InspectorSettings, inspection: Inspection, 
   try {
     const harming = service.keepHarming(inspection, AbortSignal.any([signal, peace.signal]));
     const { figures, problems } = await judgeDemo(settings, inspection, options, log, signal, {
+      check: { ...CHECK, faultEndedAt: () => service.harmedUntil },
       allEnded: () => {
         peace.abort();
         return harming;

@@ -18,6 +18,8 @@ export type OrderPlan = {
   cancelOdds: number;
   /** How much faster than in life the goods get ready. */
   speed: number;
+  /** Whether the next order comes also while one before it is not yet answered: shops do not wait for each other. */
+  isOpenLoop?: boolean;
   /** Tells the orders of this run from those of others. */
   run: string;
 };
@@ -45,17 +47,21 @@ export class OrderFlow {
 
   /** Places orders at the set rate until all are placed, the shops close, or the signal comes; the cancels that belong to them included. */
   async run(signal: AbortSignal): Promise<void> {
-    const cancels: Promise<void>[] = [];
+    const under: Promise<void>[] = [];
     for (let number = 0; this.plan.count === null || number < this.plan.count; number++) {
       // Waiting times between independent customers are exponential; three times the mean is long enough.
       const waitMs = Math.min(3, -Math.log(1 - this.deps.random.next())) * this.plan.everyMs;
       if (number > 0) await pause(waitMs, AbortSignal.any([signal, this.hurrying.signal]));
       if (signal.aborted || this.isClosed) break;
       this.hurrying = new AbortController();
-      const placed = await this.place(number);
-      if (this.deps.random.chance(this.plan.cancelOdds)) cancels.push(this.cancelLater(placed, signal));
+      const placing = this.place(number);
+      const isCancelled = this.deps.random.chance(this.plan.cancelOdds);
+      const dealtWith = placing.then((placed) => (isCancelled ? this.cancelLater(placed, signal) : undefined));
+      dealtWith.catch(() => undefined); // told by those who wait for all
+      under.push(dealtWith);
+      if (!this.plan.isOpenLoop) await placing;
     }
-    await Promise.all(cancels);
+    await Promise.all(under);
   }
 
   /** The next order of the plan comes now. */

@@ -29,7 +29,7 @@ const sweepsOf = ({ escalationCheckMs, lostDriversMs }: SweepTimes): readonly Sw
   { scheduleId: 'presence-sweep', workflowType: WORKFLOWS.presenceSweep, everyMs: 15 * SECOND_MS, says: 'who is silent, whose break is overdue, is the map right' },
   { scheduleId: 'lost-drivers-sweep', workflowType: WORKFLOWS.lostDriversSweep, everyMs: Math.max(2 * SECOND_MS, lostDriversMs), says: 'who with work is silent or makes no way' },
   { scheduleId: 'open-rows-sweep', workflowType: WORKFLOWS.openRowsSweep, everyMs: 30 * SECOND_MS, says: 'has every open delivery a running workflow' },
-  { scheduleId: 'upkeep-sweep', workflowType: WORKFLOWS.upkeepSweep, everyMs: 3_600 * SECOND_MS, says: 'partitions ahead, outbox pruned' },
+  { scheduleId: 'upkeep-sweep', workflowType: WORKFLOWS.upkeepSweep, everyMs: 3_600 * SECOND_MS, says: 'partitions ahead; outbox, places and zone health pruned' },
   { scheduleId: 'zone-health-sweep', workflowType: WORKFLOWS.zoneHealthSweep, everyMs: 60 * SECOND_MS, says: 'how every zone fares' },
   // At 03:17 UTC, when little else is to be done; where nobody was there to do it, later that day.
   { scheduleId: 'audit-sweep', workflowType: WORKFLOWS.auditSweep, everyMs: DAY_MS, offsetMs: 197 * MINUTE_MS, catchupMs: DAY_MS / 2, withinMs: DAY_MS, says: 'do the hash chains of the audit trail hold' },

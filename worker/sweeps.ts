@@ -8,6 +8,7 @@ import { createAuditChains } from '../activities/adapters/auditChains';
 import type { Database } from '../activities/adapters/database';
 import { createOpenRowsStore } from '../activities/adapters/openRowsStore';
 import { pruneSent } from '../activities/adapters/outbox';
+import { pruneFixes } from '../activities/adapters/positionRows';
 import { createNudge, createRunningDeliveries } from '../activities/adapters/runningDeliveries';
 import { createUnassignedRows } from '../activities/adapters/unassignedRows';
 import { pruneHealth } from '../activities/adapters/zoneHealthRows';
@@ -55,7 +56,7 @@ export function createSweeps(deps: SweepsDeps): Record<SweepName, () => Promise<
     verifyAudit: auditCheck(deps),
     keepUp: createUpkeep({
       ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months), pruneSent: (olderThanMs) => pruneSent(db, olderThanMs),
-      pruneHealth: (olderThanMs) => pruneHealth(db, olderThanMs), clock,
+      pruneHealth: (olderThanMs) => pruneHealth(db, olderThanMs), pruneFixes: (olderThanMs) => pruneFixes(db, olderThanMs), fixesKeptMs: settings.fixesKeptMs, clock,
     }),
   };
 }

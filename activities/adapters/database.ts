@@ -38,6 +38,8 @@ export function connectPostgres(url: string, { poolSize, statementTimeoutMs, app
     options: '-c TimeZone=UTC', pipeline: true,
   });
   pool.on('error', () => undefined); // an idle connection that dies is replaced by the next who needs one; whoever used it is told by their query
+  // Also one that dies between two listeners, as on its way from the pool to who asked for it: an error that nobody hears would end the process.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   const nameOf = prepares ? statementNames() : () => '';
   const adapter = new PrismaPg(pool, { statementNameGenerator: ({ sql: text }) => nameOf(text), disposeExternalPool: true });
   const db = new PrismaClient({ adapter, transactionOptions: { maxWait: 3 * statementTimeoutMs, timeout: 2 * statementTimeoutMs } });

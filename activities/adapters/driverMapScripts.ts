@@ -3,12 +3,20 @@
  * Numbers that are kept are written as whole numbers, since Lua would round long ones on the way to text.
  */
 
-/** Makes the driver's membership follow from what is known of them; the one place that says who is on the map. Returns 1 for one who is new on `drivers:geo`. */
+/**
+ * Makes the driver's membership follow from what is known of them; the one place that says who is on the map. Returns 1 for one who is new on `drivers:geo`.
+ * What is known of a driver ends two days after the last word of them, longer than any setting looks back: whoever comes back is asked of PostgreSQL, as after a flush.
+ */
 const PLACE = `
 local P = ARGV[1]
 local function whole(n) return string.format('%.0f', n) end
+local KEPT_S = 172800
 local FIELDS = { 'city', 'availability', 'room', 'lat', 'lng', 'seen', 'at', 'version' }
 local function known(id) return redis.call('HMGET', P .. 'driver:' .. id, unpack(FIELDS)) end
+local function keep(id, ...)
+  redis.call('HSET', P .. 'driver:' .. id, ...)
+  redis.call('EXPIRE', P .. 'driver:' .. id, KEPT_S)
+end
 local function place(id, h, now, freshMs)
   local city, availability, room, lat, lng, seen = h[1], h[2], h[3], h[4], h[5], h[6]
   local fresh = lat and seen and now - tonumber(seen) <= freshMs
@@ -40,31 +48,43 @@ if h[1] and h[1] ~= city then
   redis.call('ZREM', P .. 'drivers:geo:' .. h[1], id)
   redis.call('ZREM', P .. 'drivers:geo:busy:' .. h[1], id)
 end
-local key = P .. 'driver:' .. id
-redis.call('HSET', key, 'city', city, 'availability', ARGV[6], 'room', ARGV[7], 'version', ARGV[8])
+keep(id, 'city', city, 'availability', ARGV[6], 'room', ARGV[7], 'version', ARGV[8])
 if ARGV[9] ~= '' then
-  if not h[7] or tonumber(ARGV[11]) > tonumber(h[7]) then redis.call('HSET', key, 'lat', ARGV[9], 'lng', ARGV[10], 'at', ARGV[11]) end
-  if not h[6] or tonumber(ARGV[12]) > tonumber(h[6]) then redis.call('HSET', key, 'seen', ARGV[12]) end
+  if not h[7] or tonumber(ARGV[11]) > tonumber(h[7]) then keep(id, 'lat', ARGV[9], 'lng', ARGV[10], 'at', ARGV[11]) end
+  if not h[6] or tonumber(ARGV[12]) > tonumber(h[6]) then keep(id, 'seen', ARGV[12]) end
 end
 return place(id, known(id), now, freshMs)`;
 
-/** ARGV: prefix, receivedAt, freshMs, id, maxFixes of the stream, maxAheadMs of a device's clock, then at, lat, lng, accuracy, speed, heading for each fix. -1 = driver not known. */
+/**
+ * ARGV: prefix, freshMs, maxFixes of the stream, maxAheadMs of a device's clock, then for each ping: id, receivedAt, how many fixes, and at, lat, lng, accuracy, speed,
+ * heading of each fix. Returns one outcome a ping: -1 = driver not known, nothing kept.
+ */
 export const RECORD_FIXES = `${PLACE}
-local received, freshMs, id = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
-local h = known(id)
-if not h[1] then return -1 end
-local newest = tonumber(h[7] or '-inf')
-for i = 7, #ARGV, 6 do
-  local at = tonumber(ARGV[i])
-  if at > received + tonumber(ARGV[6]) then at = received end
-  local live = at >= newest
-  if live then newest, h[4], h[5] = at, ARGV[i + 1], ARGV[i + 2] end
-  redis.call('XADD', P .. 'positions', 'MAXLEN', '~', ARGV[5], '*', 'driver', id, 'at', whole(at), 'received', ARGV[2],
-    'lat', ARGV[i + 1], 'lng', ARGV[i + 2], 'accuracy', ARGV[i + 3], 'speed', ARGV[i + 4], 'heading', ARGV[i + 5], 'live', live and '1' or '0')
+local freshMs, maxAheadMs = tonumber(ARGV[2]), tonumber(ARGV[4])
+local function record(id, received, first, last)
+  local h = known(id)
+  if not h[1] then return -1 end
+  local receivedAt = tonumber(received)
+  local newest = tonumber(h[7] or '-inf')
+  for i = first, last, 6 do
+    local at = tonumber(ARGV[i])
+    if at > receivedAt + maxAheadMs then at = receivedAt end
+    local live = at >= newest
+    if live then newest, h[4], h[5] = at, ARGV[i + 1], ARGV[i + 2] end
+    redis.call('XADD', P .. 'positions', 'MAXLEN', '~', ARGV[3], '*', 'driver', id, 'at', whole(at), 'received', received,
+      'lat', ARGV[i + 1], 'lng', ARGV[i + 2], 'accuracy', ARGV[i + 3], 'speed', ARGV[i + 4], 'heading', ARGV[i + 5], 'live', live and '1' or '0')
+  end
+  if not h[6] or receivedAt > tonumber(h[6]) then h[6] = received end
+  keep(id, 'lat', h[4], 'lng', h[5], 'at', whole(newest), 'seen', h[6])
+  return place(id, h, receivedAt, freshMs)
 end
-if not h[6] or received > tonumber(h[6]) then h[6] = ARGV[2] end
-redis.call('HSET', P .. 'driver:' .. id, 'lat', h[4], 'lng', h[5], 'at', whole(newest), 'seen', h[6])
-return place(id, h, received, freshMs)`;
+local outcomes, i = {}, 5
+while i <= #ARGV do
+  local next = i + 3 + 6 * tonumber(ARGV[i + 2])
+  table.insert(outcomes, record(ARGV[i], ARGV[i + 1], i + 3, next - 1))
+  i = next
+end
+return outcomes`;
 
 /** ARGV: prefix, now, freshMs, city, lng, lat, radiusMeters, limit. Reads twice the limit, so that a few stale ones do not hide fresh ones. */
 export const NEAR = `

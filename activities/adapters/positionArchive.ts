@@ -108,10 +108,16 @@ export class PositionArchive {
     const { kept, lastKept } = thin(fixes, this.lastKept);
     await insertFixes(this.options.db, kept);
     this.owed = await updateLastPlaces(this.options.db, [...this.owed, ...kept.filter(({ isLive }) => isLive)]);
-    await this.options.redis.xack(this.key, GROUP, ...entries.map(({ id }) => id));
+    await this.forget(entries.map(({ id }) => id));
     this.lastKept = lastKept; // only now: a batch that failed comes again
     fixesArchived.inc(kept.length);
     return kept.length;
+  }
+
+  /** Nobody else reads them, and where drivers were is not to be kept twice. What is gone but not acknowledged comes again empty, and is passed over. */
+  private async forget(ids: readonly string[]): Promise<void> {
+    await this.options.redis.xdel(this.key, ...ids);
+    await this.options.redis.xack(this.key, GROUP, ...ids);
   }
 }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Fix } from '../ports';
 
-/** One entry of the stream `positions`; fields null = trimmed away before it was archived. */
+/** One entry of the stream `positions`; fields null = trimmed away before it was archived, or archived already. */
 export type StreamEntry = { id: string; fields: Record<string, string> | null };
 
 /** A fix as the live map took it in; `isLive` = it moved the live place. Instants in epoch ms: `at` by the device's clock, `receivedAt` by ours. */

@@ -5,6 +5,7 @@ import { AVAILABILITIES } from '../../domain/availability';
 import { isPoint } from '../../domain/places';
 import type { DriverMap, Fix, MapEntry, MapPart, MapView, NearDriver } from '../ports';
 import * as scripts from './driverMapScripts';
+import { gatherFixes } from './fixGathering';
 
 export type DriverMapOptions = {
   /** A driver heard of longer ago is off the map. */
@@ -22,17 +23,17 @@ const HEARING_MS = 15_000;
 const PAGE = 500;
 const DEFAULT_STREAMED_FIXES = 200_000;
 
-/** The live map in Redis: `drivers:geo` and shards, `drivers:seen`, a hash `driver:<id>` each, the stream `positions`. Every change is one script. */
+/** The live map in Redis: `drivers:geo` and shards, `drivers:seen`, a hash `driver:<id>` each, which ends two days after the last word of them, the stream `positions`. Every change is one script. */
 export function createRedisDriverMap(redis: Redis, { freshFixMs, keyPrefix = '', maxStreamedFixes = DEFAULT_STREAMED_FIXES }: DriverMapOptions): DriverMap {
   const run = (script: string, ...args: (string | number)[]) => runScript(redis, script, [keyPrefix, ...args]);
+  const record = gatherFixes((pings) => run(scripts.RECORD_FIXES, freshFixMs, maxStreamedFixes, MAX_CLOCK_AHEAD_MS, ...pings));
   return {
     near: async ({ cityId, point, radiusMeters, limit, now }) =>
       nearRows.parse(await run(scripts.NEAR, now, freshFixMs, cityId, point.lng, point.lat, radiusMeters, limit)),
     sync: async (entry, now) => ({ cameOn: (await run(scripts.SYNC, now, freshFixMs, ...entryArgs(entry))) === 1 }),
     recordFixes: async (driverId, fixes, receivedAt) => {
       requirePoints(fixes);
-      const outcome = await run(scripts.RECORD_FIXES, receivedAt, freshFixMs, driverId, maxStreamedFixes, MAX_CLOCK_AHEAD_MS, ...fixes.flatMap(fixArgs));
-      return outcome === -1 ? 'unknown' : { cameOn: outcome === 1 };
+      return record({ driverId, fixes, receivedAt });
     },
     look: async (driverIds) => (driverIds.length === 0 ? [] : viewsOf(driverIds, await run(scripts.LOOK, ...driverIds))),
     members: async (part, cursor) => {
@@ -86,10 +87,6 @@ async function runScript(redis: Redis, script: string, args: (string | number)[]
 function entryArgs({ driverId, cityId, availability, hasRoom, version, lastFix }: MapEntry): (string | number)[] {
   const place = lastFix === null ? [''] : [lastFix.point.lat, lastFix.point.lng, lastFix.at, lastFix.receivedAt];
   return [driverId, cityId, availability, hasRoom ? '1' : '0', version, ...place];
-}
-
-function fixArgs({ at, point, accuracyMeters, speedMps, headingDegrees }: Fix): (string | number)[] {
-  return [at, point.lat, point.lng, accuracyMeters ?? '', speedMps ?? '', headingDegrees ?? ''];
 }
 
 const nearRow = z

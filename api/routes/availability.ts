@@ -50,7 +50,7 @@ function restEndpoints(deps: ApiDeps, path: string): Endpoint[] {
       handle: (call) => wish(deps, call, { kind: 'breakStart', ...call.body }),
     }),
     post({
-      ...changing, path: `${path}/break/end`, summary: 'End the break', body: NOTHING, replies, refusals: ['FEATURE_OFF', 'NOT_ON_BREAK'],
+      ...changing, path: `${path}/break/end`, summary: 'End the break', body: NOTHING, replies, refusals: ['FEATURE_OFF', 'NOT_ON_BREAK', 'DRIVER_OFF_DUTY'],
       handle: (call) => wish(deps, call, { kind: 'breakEnd' }),
     }),
     post({
@@ -59,7 +59,7 @@ function restEndpoints(deps: ApiDeps, path: string): Endpoint[] {
       handle: (call) => wish(deps, call, { kind: 'pause', ...call.body }),
     }),
     post({
-      ...changing, path: `${path}/resume`, summary: 'End the pause', body: NOTHING, replies, refusals: ['FEATURE_OFF', 'NOT_PAUSED'],
+      ...changing, path: `${path}/resume`, summary: 'End the pause', body: NOTHING, replies, refusals: ['FEATURE_OFF', 'NOT_PAUSED', 'DRIVER_OFF_DUTY'],
       handle: (call) => wish(deps, call, { kind: 'resume' }),
     }),
     post({

@@ -27,7 +27,7 @@ export function zoneHealthEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     get({
       path: '/v2/ops/zones/health', tag: 'ops', summary: 'How every zone fares now, the worst first', roles: ['ops'], params: NOTHING, query: which,
-      replies: { 200: { description: 'Each zone as last computed', schema: zoneHealthListView } },
+      replies: { 200: { description: 'Each zone as last computed', schema: zoneHealthListView } }, refusals: ['NOT_FOUND'],
       handle: ({ caller, query }) => health(deps, caller, query),
     }),
     get({

@@ -14,9 +14,9 @@ export type Field = {
   offered(deliveryId: string): Promise<number>;
   /** Brings so many other drivers on duty around the slots, or sends the newest of them home. */
   haveOthers(count: number): Promise<void>;
-  /** Posts orders that nobody can take: so many in the percentage given lie ready hours ahead, the others are searched for now, far from every driver. */
+  /** Posts orders that nobody can take, until there are so many: the percentage given is ready in hours, the others are searched for now, far from every driver. */
   haveWaiting(count: number, pendingPercent: number): Promise<void>;
-  close(): void;
+  close: () => void;
 };
 
 const SLOTS = 8;
@@ -45,9 +45,9 @@ export async function openField(connections: Connections, onProblem: (problem: s
     return socket;
   }));
   const others: DriverClient[] = [];
-  const [waiting, made] = [{ count: 0 }, { orders: 0 }];
+  let [waiting, made] = [0, 0];
   const orderAt = (pickup: Point, readyAt: number | null): NewOrder => ({
-    sellerOrderId: `order-${(made.orders += 1)}`, cityId, pickup: { address: 'Start', point: pickup }, dropoff: { address: 'Finish', point: { lat: pickup.lat - 0.01, lng: pickup.lng } }, readyAt, parcelSize: 'SMALL', feeCents: 500,
+    sellerOrderId: `order-${(made += 1)}`, cityId, pickup: { address: 'Start', point: pickup }, dropoff: { address: 'Finish', point: { lat: pickup.lat - 0.01, lng: pickup.lng } }, readyAt, parcelSize: 'SMALL', feeCents: 500,
   });
   return {
     merchant,
@@ -60,12 +60,12 @@ export async function openField(connections: Connections, onProblem: (problem: s
       await inTurns(coming, async (index) => void others.push((await comeOnDuty(connections, ops, cityId, otherPlace(index))).driver));
     },
     haveWaiting: async (count, pendingPercent) => {
-      const missing = Array.from({ length: Math.max(0, count - waiting.count) }, (_, index) => waiting.count + index);
+      const missing = Array.from({ length: Math.max(0, count - waiting) }, (_, index) => waiting + index);
       await inTurns(missing, async (index) => {
         const isPending = (index * 37) % 100 < pendingPercent;
         wanted('an order', await merchant.post(orderAt({ lat: 50 + (index % 500) * 0.001, lng: 5 + FAR_DEGREES }, isPending ? Date.now() + HOURS_AHEAD * 3_600_000 : null)));
       });
-      waiting.count = Math.max(waiting.count, count);
+      waiting = Math.max(waiting, count);
     },
     close: () => sockets.forEach((socket) => socket.close()),
   };
@@ -76,7 +76,7 @@ const placeOf = (slot: number): Point => ({ lat: 50 + slot * 0.06, lng: 5 });
 /** Spread evenly over the ring around a slot. */
 function otherPlace(index: number): Point {
   const { lat, lng } = placeOf(index % SLOTS);
-  const share = ((index * 0.618_034) % 1);
+  const share = (index * 0.618_034) % 1;
   const [meters, angle] = [OTHERS_FROM_METERS + (OTHERS_TO_METERS - OTHERS_FROM_METERS) * share, index * 2.399_963];
   return { lat: lat + (meters * Math.cos(angle)) / METERS_A_DEGREE, lng: lng + (meters * Math.sin(angle)) / (METERS_A_DEGREE * Math.cos((lat * Math.PI) / 180)) };
 }

@@ -13,9 +13,11 @@ import { countOf, Mistake } from '../../simulator/arguments';
 import { connect } from '../../simulator/client/connections';
 import { type InspectorSettings, readInspectorSettings } from '../../simulator/environment';
 import { pause, poll } from '../../simulator/pause';
-import { startApi, startWorker } from '../../simulator/processes';
 import { log, runProgram } from '../../simulator/program';
+import { Closing } from '../closing';
+import { listenerAt, type Pids } from '../cpu';
 import { machine, serverVersions } from '../machine';
+import { benchEnvironment, type Service, startService, stopService } from '../service';
 import { type Field, openField } from './field';
 import { type MeterDeps, readMeters } from './meters';
 import { probe } from './probes';
@@ -47,36 +49,35 @@ function sizesOf(name: string, text: string): number[] {
   return sizes;
 }
 
-/** All features on, places that stay fresh without pings, and no limits that a bench would run into. What the user has set stays as it is. */
-function serviceEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return {
-    ENABLE_DRIVER_OFFERS: 'true', DRIVER_OFFERS_ROLLOUT: '100', ENABLE_AVAILABILITY_STATES: 'true', ENABLE_ESCALATION: 'true', ENABLE_AUTO_REASSIGNMENT: 'true', LOG_LEVEL: 'error',
-    POSITION_FRESH_SECONDS: '3600', POSITION_OFFLINE_MINUTES: '1440', RATE_LIMIT_PER_MINUTE: '1000000', RATE_LIMIT_MERCHANT_PER_MINUTE: '1000000', RATE_LIMIT_OPS_PER_MINUTE: '1000000',
-    RATE_LIMIT_LOCATION_PER_MINUTE: '1000000', RATE_LIMIT_AVAILABILITY_PER_MINUTE: '1000000', ...given,
-  };
+/** Escalation as in life, and places that stay fresh without pings: what those cost is another bench. What the user has set stays as it is. */
+function growthEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return benchEnvironment({ ENABLE_ESCALATION: 'true', LOG_LEVEL: 'error', POSITION_FRESH_SECONDS: '3600', POSITION_OFFLINE_MINUTES: '1440', ...given });
 }
 
 async function main(signal: AbortSignal): Promise<number> {
   const options = readOptions(process.argv.slice(2));
   const settings = readInspectorSettings(process.env);
-  const env = serviceEnvironment(process.env);
+  const env = growthEnvironment(process.env);
   const versions = await serverVersions(settings);
-  const [api, worker] = [await startApi(env), await startWorker(env)];
-  const [db, redis] = [new Client({ connectionString: settings.databaseUrl, application_name: 'growth bench' }), new Redis(settings.redisUrl)];
+  const closing = new Closing();
   try {
-    await Promise.all([worker.ready(), api.ready(), db.connect()]);
-    const field = await openField(connect(settings, { patienceMs: PATIENCE_MS, signal }), log);
-    const meters: MeterDeps = { workerUrl: worker.url, apiUrl: api.url, temporalPort: portOf(env.TEMPORAL_ADDRESS), postgresPort: portOfUrl(settings), db, redis, clock: Date.now };
+    const service = closing.after(await startService(env, null), stopService);
+    const db = closing.after(new Client({ connectionString: settings.databaseUrl, application_name: 'growth bench' }), (client) => client.end());
+    const redis = closing.after(new Redis(settings.redisUrl), async (client) => void (await client.quit()));
+    await db.connect();
+    const field = closing.after(await openField(connect(settings, { patienceMs: PATIENCE_MS, signal }), log), ({ close }) => close());
+    const meters: MeterDeps = { workerUrl: service.worker.url, pids: pidsOf(service, settings, env.TEMPORAL_ADDRESS ?? ''), db, redis, clock: Date.now };
     const steps = await grow(field, meters, options, signal);
-    field.close();
     return conclude(steps, { ...options, maxCachedWorkflows: Number(env.WORKER_MAX_CACHED_WORKFLOWS ?? 1_000), ...machine(), ...versions });
   } finally {
-    await Promise.all([db.end(), redis.quit(), worker.stop(), api.stop()]);
+    await closing.all();
   }
 }
 
-const portOf = (address: string | undefined): number => Number(address?.split(':').at(-1) ?? 0);
-const portOfUrl = ({ databaseUrl }: Pick<InspectorSettings, 'databaseUrl'>): number => Number(new URL(databaseUrl).port || 5_432);
+function pidsOf({ worker, api }: Service, { databaseUrl, redisUrl }: InspectorSettings, temporalAddress: string): Pids {
+  const at = (url: string, otherwise: number): number | null => listenerAt(Number(new URL(url).port || otherwise));
+  return { worker: worker.pid, api: api.pid, floor: null, load: process.pid, temporal: at(`http://${temporalAddress}`, 7_233), postgres: at(databaseUrl, 5_432), redis: at(redisUrl, 6_379) };
+}
 
 /** Drivers first: what waits cannot be sent home as they can. */
 async function grow(field: Field, meters: MeterDeps, options: Options, signal: AbortSignal): Promise<StepFigures[]> {

@@ -15,20 +15,20 @@ export type Step = {
 export type StepFigures = {
   axis: Step['axis']; size: number; probes: number; offerP50Ms: number | null; offerP99Ms: number | null;
   eventsASecond: number; searchesASecond: number; searchMs: number | null; rowsReadAnEvent: number | null; transactionsASecond: number;
-  cpuShare: Record<Part, number | null>; memoryMb: Record<Part, number | null>; workerHeapMb: number; postgresMb: number; redisMb: number;
+  cpuShare: Record<Part | 'load', number | null>; memoryMb: Record<Part, number | null>; workerHeapMb: number; postgresMb: number; redisMb: number;
 };
 
 export function stepFigures({ axis, size, offerMs, from, to }: Step): StepFigures {
   const seconds = (to.at - from.at) / 1_000;
   const [events, searches] = [to.events.count - from.events.count, to.searches.count - from.searches.count];
-  const share = (part: Part): number | null => difference(to.cpuSeconds[part], from.cpuSeconds[part], (used) => rounded(used / seconds, 3));
+  const share = (part: Part | 'load'): number | null => difference(to.cpuSeconds[part], from.cpuSeconds[part], (used) => rounded(used / seconds, 3));
   const megabytes = (bytes: number | null): number | null => (bytes === null ? null : rounded(bytes / 1e6, 1));
   return {
     axis, size, probes: offerMs.length, offerP50Ms: orNull(percentileOf(offerMs, 50), 1), offerP99Ms: orNull(percentileOf(offerMs, 99), 1),
     eventsASecond: rounded(events / seconds, 2), searchesASecond: rounded(searches / seconds, 2),
     searchMs: searches === 0 ? null : rounded(((to.searches.seconds - from.searches.seconds) / searches) * 1_000, 1),
     rowsReadAnEvent: events === 0 ? null : rounded((to.rowsRead - from.rowsRead) / events, 1), transactionsASecond: rounded((to.transactions - from.transactions) / seconds, 1),
-    cpuShare: eachPart(share), memoryMb: eachPart((part) => megabytes(to.memoryBytes[part])), workerHeapMb: megabytes(to.workerHeapBytes) ?? 0,
+    cpuShare: { ...eachPart(share), load: share('load') }, memoryMb: eachPart((part) => megabytes(to.memoryBytes[part])), workerHeapMb: megabytes(to.workerHeapBytes) ?? 0,
     postgresMb: megabytes(to.postgresBytes) ?? 0, redisMb: megabytes(to.redisBytes) ?? 0,
   };
 }
@@ -43,7 +43,7 @@ export type AxisVerdict = {
 
 /** From the second step on a unit may cost so much more than in the step before: measuring is not exact. */
 const FASTER = 1.5;
-/** Growth of less than this is taken for noise. */
+/** A part's memory goes up and down by this by itself. */
 const NOISE_MB = 30;
 
 /** @returns null where an axis has fewer than two sizes, or offers were not measured */
@@ -67,8 +67,8 @@ function growsFaster(steps: readonly StepFigures[], of: (step: StepFigures) => n
   const [before, middle, last] = steps.slice(-3);
   if (!before || !middle || !last) return false;
   const [a, b, c] = [of(before), of(middle), of(last)];
-  if (a === null || b === null || c === null || c - b < NOISE_MB) return false;
-  return (c - b) / (last.size - middle.size) > FASTER * Math.max((b - a) / (middle.size - before.size), NOISE_MB / (last.size - middle.size));
+  if (a === null || b === null || c === null) return false;
+  return (c - b) / (last.size - middle.size) > (FASTER * Math.max(b - a, NOISE_MB)) / (middle.size - before.size);
 }
 
 function eachPart(of: (part: Part) => number | null): Record<Part, number | null> {

@@ -3,8 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** What in a compiled file sends a statement, or is a part of one: texts of SQL, raw ones, writes of a transaction, and calls of Prisma's models. */
-const SITE = /\.\$(?:query|execute)Raw(?:Unsafe)?\b|\bsql\)?`|\btx\.write\(|\b(?:db|tx|deps\.db)\.[a-z]\w*\.(?:find|count|create|update|upsert|delete|aggregate|groupBy)\w*\(/g;
+/** What in a compiled file sends a statement: readings by hand, raw ones, writes of a transaction, and calls of Prisma's models. */
+const SITE = /\.\$(?:query|execute)Raw(?:Unsafe)?\b|\bread\((?:\(0, _\w+\.\w+\)|_\w+\.\w+\.sql|\{)|\btx\.write\(|\b(?:db|tx|deps\.db)\.[a-z]\w*\.(?:find|count|create|update|upsert|delete|aggregate|groupBy)\w*\(/g;
 const FOLDERS = ['activities', 'api', 'worker'];
 /** Composition: they ask for a pulse and for the names of cities, and no more. */
 const NOT_LOADED = ['api/main.js', 'worker/main.js'];

@@ -4,10 +4,10 @@ import type { World } from './world';
 
 /**
  * One thing that the service does. `next` makes ready what it needs, and gives what is looked at. `most`: it goes through so
- * much that it is done no more often. `readsAll`: which growing tables (and their partitions) it may read
- * whole, and why.
+ * much that it is done no more often. `readsAll`: which growing tables (and their
+ * partitions) it may read whole, and why.
  */
-export type Call = { name: string; next: () => Promise<() => Promise<unknown>>; most?: number; readsAll?: { table: string; why: string } };
+export type Call = { name: string; next: () => Promise<() => Promise<unknown>>; most?: number; readsAll?: { tables: readonly string[]; why: string } };
 
 export const call = (name: string, ask: () => Promise<unknown>): Call => ({ name, next: async () => ask });
 

@@ -33,7 +33,7 @@ export function figuresOf({ name: call, readsAll }: Call, { statements, times }:
   const facts = statements.flatMap((each) => each.facts);
   const [slowest] = kinds;
   const whole = facts.flatMap((each) => each.whole);
-  const isByDesign = (of: string): boolean => readsAll !== undefined && of.startsWith(readsAll.table);
+  const isByDesign = (of: string): boolean => readsAll !== undefined && readsAll.tables.some((table) => of.startsWith(table));
   const wordsOf = (reads: readonly WholeRead[]): string[] => [...new Set(reads.map(({ words }) => words))];
   return {
     call, times, texts: kinds.map(({ text }) => text), p50Ms: slowest?.p50Ms ?? 0, p99Ms: slowest?.p99Ms ?? 0, slowest: slowest?.text.slice(0, 200) ?? '',

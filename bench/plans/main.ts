@@ -1,10 +1,10 @@
 /**
- * npm run bench:plans [-- --deliveries 1000000] [--times 100] [--as-if-large] [--without INDEX]…
+ * npm run bench:plans [-- --deliveries 1000000] [--times 100] [--as-if-large] [--without INDEX]… [--only TEXT]
  * Seeds a database of its own with so many deliveries over a year, one in a hundred of them open, and all that belongs to them; then does all that API and worker do with
  * PostgreSQL, by their own functions, with ids drawn anew each time: listens to each statement, looks at its plan as it was run (EXPLAIN ANALYZE), and times it.
  * What in the code sends statements and was not come to, be it an endpoint, one of its query parameters, or a place in the code, is said and fails the run.
  * `--as-if-large` plans without sequential scans where there is any other way: PostgreSQL rightly reads a small table whole, and this shows what it would do with a large one.
- * `--without` drops an index beforehand: to see what it is there for. A table goes to stderr; stdout is one JSON line. The database is dropped at the end.
+ * `--without` drops an index beforehand: to see what it is there for. `--only` does what has the text in its name, and says nothing of what was left out. A table goes to stderr; stdout is one JSON line. The database is dropped at the end.
  * Exit code: 0 = no growing table read whole, each p99 under a second, nothing left out; 1 = not so; 2 = wrong arguments.
  */
 import { join } from 'node:path';
@@ -32,15 +32,15 @@ const DATABASE = 'plans_bench';
 const KEYS = 'plans-bench:';
 const MOST_P99_MS = 1_000;
 
-type Options = { deliveries: number; times: number; asIfLarge: boolean; without: string[] };
+type Options = { deliveries: number; times: number; asIfLarge: boolean; without: string[]; only: string };
 
 function readOptions(args: string[]): Options {
   const { values } = parseArgs({
     args, strict: true,
-    options: { deliveries: { type: 'string', default: '1000000' }, times: { type: 'string', default: '100' }, 'as-if-large': { type: 'boolean', default: false }, without: { type: 'string', multiple: true, default: [] } },
+    options: { deliveries: { type: 'string', default: '1000000' }, times: { type: 'string', default: '100' }, 'as-if-large': { type: 'boolean', default: false }, without: { type: 'string', multiple: true, default: [] }, only: { type: 'string', default: '' } },
   });
   return {
-    deliveries: countOf('--deliveries', values.deliveries, { min: 20_000, max: 100_000_000 }), times: countOf('--times', values.times, { min: 1, max: 10_000 }), asIfLarge: values['as-if-large'], without: values.without,
+    deliveries: countOf('--deliveries', values.deliveries, { min: 20_000, max: 100_000_000 }), times: countOf('--times', values.times, { min: 1, max: 10_000 }), asIfLarge: values['as-if-large'], without: values.without, only: values.only,
   };
 }
 
@@ -86,22 +86,22 @@ async function asOwner<T>(url: string, act: (owner: Client) => Promise<T>): Prom
   }
 }
 
-async function judge({ deliveries, times, asIfLarge, without }: Options, redis: Redis, signal: AbortSignal): Promise<number> {
+async function judge({ deliveries, times, asIfLarge, without, only }: Options, redis: Redis, signal: AbortSignal): Promise<number> {
   const seed: Seed = { deliveries, now: Date.now() };
   const { draw, sizes, ...seeded } = await asOwner(urlOf('MIGRATE_DATABASE_URL', DATABASE), (owner) => seedDatabase(owner, seed, { without, asIfLarge }));
   const sites = await CallSites.watch(join(__dirname, '../..'));
   const watch = new StatementWatch(sizes);
-  const { figures, missed, failed } = await measureAll(watch, redis, { draw, times }, signal);
+  const { figures, missed, failed } = await measureAll(watch, redis, { draw, times, only }, signal);
   watch.stop();
   const { all, missed: missedSites } = await sites.missed();
-  const leftOut = [...missed, ...missedSites];
+  const leftOut = only === '' ? [...missed, ...missedSites] : [];
   const slow = figures.filter(({ p99Ms }) => p99Ms > MOST_P99_MS).map(({ call }) => call);
   const whole = figures.filter((each) => each.whole.length > 0).map(({ call }) => call);
   log(table(figures));
   for (const each of failed) log(`failed: ${each}`);
   for (const each of leftOut) log(`left out: ${each}`);
   log(`${figures.length} calls, ${new Set(figures.flatMap(({ texts }) => texts)).size} kinds of statements from ${all} places in the code; ${whole.length} read a growing table whole, ${slow.length} were slow, ${leftOut.length} left out`);
-  process.stdout.write(`${JSON.stringify({ deliveries, open: openOf(seed), times, asIfLarge, without, ...machine(), ...seeded, places: all, whole, slow, failed, leftOut, calls: figures.map(({ texts, ...each }) => ({ ...each, statements: texts.length })) })}\n`);
+  process.stdout.write(`${JSON.stringify({ deliveries, open: openOf(seed), times, asIfLarge, without, only, ...machine(), ...seeded, places: all, whole, slow, failed, leftOut, calls: figures.map(({ texts, ...each }) => ({ ...each, statements: texts.length })) })}\n`);
   return whole.length + slow.length + failed.length + leftOut.length === 0 ? 0 : 1;
 }
 
@@ -125,7 +125,7 @@ async function growingTables(owner: Client): Promise<Map<string, number>> {
   return new Map(rows.map(({ name, rows: count }) => [name, count]));
 }
 
-async function measureAll(watch: StatementWatch, redis: Redis, { draw, times }: { draw: Draw; times: number }, signal: AbortSignal): Promise<{ figures: CallFigures[]; missed: string[]; failed: string[] }> {
+async function measureAll(watch: StatementWatch, redis: Redis, { draw, times, only }: { draw: Draw } & Pick<Options, 'times' | 'only'>, signal: AbortSignal): Promise<{ figures: CallFigures[]; missed: string[]; failed: string[] }> {
   // As in production but for the age that places may have: a run takes longer than they are fresh.
   const settings = readSettings({
     DATABASE_URL: urlOf('DATABASE_URL', DATABASE), REDIS_URL: variable('REDIS_URL'), POSITION_FRESH_SECONDS: '3600', ENABLE_DRIVER_OFFERS: 'true', DRIVER_OFFERS_ROLLOUT: '100', ENABLE_AVAILABILITY_STATES: 'true',
@@ -143,7 +143,7 @@ async function measureAll(watch: StatementWatch, redis: Redis, { draw, times }: 
       ...readCalls(site, draw), ...outboxCalls(site), ...eventCalls(site, draw), ...driverCalls(site, draw), ...writeCalls(site, draw), ...sweepCalls(site, draw), ...auditCalls(site, draw), ...outboxCalls(site),
     ];
     const [figures, failed]: [CallFigures[], string[]] = [[], []];
-    for (const each of calls) {
+    for (const each of calls.filter(({ name }) => name.includes(only))) {
       if (signal.aborted) break;
       await measure(watch, each, times).then((measured) => figures.push(figuresOf(each, measured)), (error: unknown) => failed.push(`${each.name}: ${String(error)}`));
     }

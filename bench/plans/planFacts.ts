@@ -27,7 +27,7 @@ export type TableSizes = ReadonlyMap<string, number>;
 /** As much of a table as this is taken for all of it, whatever way it was read. */
 const WHOLE_SHARE = 0.5;
 /** In a table of fewer rows it does not matter how it is read: PostgreSQL rightly reads it all. */
-export const SMALL_ROWS = 1_000;
+const SMALL_ROWS = 2_000;
 /** A step that threw away fewer rows than this is cheap, whatever it gave. */
 const WASTED_ROWS = 1_000;
 const WASTED_RATIO = 10;

@@ -3,11 +3,11 @@ import type { Draw } from './draw';
 
 /** Each way in which the API can be asked what there is. */
 export function readCalls({ door, world }: Site, draw: Draw): Call[] {
-  const list = (name: string, route: string, query: () => Record<string, string>, as?: () => ReturnType<typeof merchant>): Call => call(`${route} ${name}`, () => door.ask(route, { query: query(), as: as?.() }));
+  const list = (name: string, route: string, query: () => Record<string, string>, as?: () => ReturnType<typeof merchant>): Call => call(`${route} ${name}`.trim(), () => door.ask(route, { query: query(), as: as?.() }));
   const byId = (route: string, id: () => string, as?: () => ReturnType<typeof merchant>): Call => call(route, () => door.ask(route, { params: { id: id() }, as: as?.() }));
   const cursorOf = async (route: string, query: Record<string, string>): Promise<string> => textOf(await door.ask(route, { query: { limit: '10', ...query } }), 'nextCursor');
   const page = (name: string, route: string, query: () => Record<string, string>): Call =>
-    callAfter(`${route} ${name}, a page on`, async () => { const asked = query(); return { ...asked, cursor: await cursorOf(route, asked) }; }, (asked) => door.ask(route, { query: asked }));
+    callAfter(`${route} ${name}, a page on`.replace(' ,', ','), async () => { const asked = query(); return { ...asked, cursor: await cursorOf(route, asked) }; }, (asked) => door.ask(route, { query: asked }));
   const day = (ago: number): string => new Date(world.clock() - ago * 86_400_000).toISOString();
   const deliveries = 'GET /v2/deliveries';
   const drivers = 'GET /v2/drivers';

@@ -12,11 +12,10 @@ const CYCLE = 1_000;
 /** One in a hundred is open: in every state, the oldest for three hours. */
 export const openOf = ({ deliveries }: Seed): number => Math.max(200, Math.floor(deliveries / 100));
 /** Each open delivery has a driver of its number, and four times as many are off duty. */
-export const driversOf = (seed: Seed): number => Math.ceil((openOf(seed) * 5) / CYCLE) * CYCLE;
+export const driversOf = (seed: Seed): number => Math.max(4 * CYCLE, Math.ceil((openOf(seed) * 5) / CYCLE) * CYCLE);
 
 /** Rows a delivery or driver; what a table is made of. */
 const TRAIL_DAYS = 365;
-const OUTBOX_A_DELIVERY = 0.05;
 const FIXES_A_DELIVERY = 2;
 const FIX_DAYS = 30;
 
@@ -96,6 +95,8 @@ const CHOICE = `jsonb_build_object('kind', 'SINGLE', 'round', 1, 'radiusMeters',
 function statementsOf(seed: Seed): [what: string, statement: string][] {
   const [drivers, open] = [driversOf(seed), openOf(seed)];
   const now = `'${new Date(seed.now).toISOString()}'::timestamptz`;
+  // What was told of a day's deliveries is kept; of a small seed, enough that it matters how it is read.
+  const recent = Math.max(5_000, Math.ceil(seed.deliveries / 20));
   const minutesApart = Math.max(1, Math.round(1_000_000 / seed.deliveries));
   return [
     ['functions', FUNCTIONS],
@@ -168,7 +169,7 @@ function statementsOf(seed: Seed): [what: string, statement: string][] {
       INSERT INTO outbox (kind, key, payload, correlation_id, attempts, created_at, next_at, sent_at)
       SELECT kind, id::text, jsonb_build_object('deliveryId', id) || CASE kind WHEN 'emit' THEN jsonb_build_object('emits', jsonb_build_array(jsonb_build_object('rooms', jsonb_build_array('ops:city-0'), 'event', 'delivery_moved', 'body', '{}'::jsonb)))
           WHEN 'syncDriver' THEN jsonb_build_object('driverId', driver) ELSE '{}' END, md5('request' || k), 1, at, at, CASE WHEN k > ${seed.deliveries} - 40 THEN NULL ELSE at + interval '20 milliseconds' END
-      FROM (SELECT k, id, driver, ${now} - interval '1 day' * ((${seed.deliveries} - k) / ${seed.deliveries * OUTBOX_A_DELIVERY}) AS at FROM seed_plan WHERE k > ${seed.deliveries} - ${Math.ceil(seed.deliveries * OUTBOX_A_DELIVERY)}) AS recent
+      FROM (SELECT k, id, driver, ${now} - interval '1 day' * ((${seed.deliveries} - k) / ${recent}::float8) AS at FROM seed_plan WHERE k > ${seed.deliveries} - ${recent}) AS recent
         CROSS JOIN (VALUES ('startDelivery'), ('emit'), ('syncDriver')) AS kinds(kind) ORDER BY at`],
     ['position_fixes', `
       INSERT INTO position_fixes (driver_id, at, received_at, lat, lng, accuracy_meters)

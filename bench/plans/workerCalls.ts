@@ -4,8 +4,9 @@ import { ensureAuditPartitions } from '../../activities/adapters/audit';
 import { requireSameTime } from '../../activities/adapters/databaseClock';
 import { readFeatureRows } from '../../activities/adapters/featureRows';
 import { createOpenRowsStore } from '../../activities/adapters/openRowsStore';
-import { enqueue, markSent, outboxBacklog, pruneSent, putBack, takeDue } from '../../activities/adapters/outbox';
+import { enqueue, markSent, outboxBacklog, pruneSent, putBack, takeDue, whatIsDue } from '../../activities/adapters/outbox';
 import { PositionArchive } from '../../activities/adapters/positionArchive';
+import { pruneFixes } from '../../activities/adapters/positionRows';
 import { createUnassignedRows } from '../../activities/adapters/unassignedRows';
 import { createWebPushNotifier } from '../../activities/adapters/webPushNotifier';
 import { pruneHealth, readLatestHealth } from '../../activities/adapters/zoneHealthRows';
@@ -60,7 +61,7 @@ export function outboxCalls({ world: { db, read } }: Site): Call[] {
     return takeDue(read, kinds, limit);
   };
   return [
-    ...lanes, call('outbox, backlog', () => outboxBacklog(db)),
+    call('outbox, what is due', () => whatIsDue(read)), ...lanes, call('outbox, backlog', () => outboxBacklog(db)),
     callAfter('outbox, put back', () => due(LANES.temporal.kinds, 1), async ([first]) => { if (first) await putBack(db, first, 'bench'); }),
     callAfter('outbox, mark sent', () => due(LANES.redis.kinds, 100), (taken) => markSent(read, taken.map(({ id }) => id))),
     call('outbox, forget a day', () => pruneSent(db, 86_400_000)),
@@ -101,13 +102,13 @@ export function sweepCalls(site: Site, draw: Draw): Call[] {
     running: { list: async function* () { for (let count = 0; count < 1_000; count += 1) { const { merchantId, sellerOrderId } = draw.one('closed'); yield deliveryWorkflowId(merchantId, sellerOrderId); } }, stuck: async () => [], end: async () => {}, isRunning: async () => true },
   });
   const escalation = createEscalationCheck({ rows: createUnassignedRows(db), features, switchedAt: () => 0, lookAgain: async () => {}, clock, limits: settings.escalation, heartbeat: nothing, onReport: nothing });
-  const upkeep = createUpkeep({ ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months), pruneSent: (olderThanMs) => pruneSent(db, olderThanMs), pruneHealth: (olderThanMs) => pruneHealth(db, olderThanMs), clock });
+  const upkeep = createUpkeep({ ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months), pruneSent: (olderThanMs) => pruneSent(db, olderThanMs), pruneHealth: (olderThanMs) => pruneHealth(db, olderThanMs), pruneFixes: (olderThanMs) => pruneFixes(db, olderThanMs), fixesKeptMs: settings.fixesKeptMs, clock });
   return some([
     callAfter('sweep of presence', () => hearDrivers(world), () => presence.sweepPresence()),
     callAfter('sweep of lost drivers', async () => { await syncDrivers(world, 'but for a few'); await hearDrivers(world); }, () => lost.sweepLostDrivers()),
     callAfter('sweep of lost drivers, all silent', async () => { await syncDrivers(world, 'long ago'); await hearDrivers(world); }, () => lost.sweepLostDrivers()),
     callAfter('sweep of lost drivers, all heard again', async () => { await syncDrivers(world, 'all'); await hearDrivers(world); }, () => lost.sweepLostDrivers()),
-    call('sweep of zones', () => zones.compute(null)), { readsAll: { table: 'drivers', why: 'it compares the counters of all with what they hold; an index of those would make each offer dearer' }, ...call('sweep of open rows', () => openRows()) }, call('check of escalation', () => escalation()), call('upkeep', () => upkeep()),
+    call('sweep of zones', () => zones.compute(null)), { readsAll: { tables: ['drivers'], why: 'it compares the counters of all with what they hold; an index of those would make each offer dearer' }, ...call('sweep of open rows', () => openRows()) }, call('check of escalation', () => escalation()), call('upkeep', () => upkeep()),
     call('metrics: lag of the audit', () => auditLagMs(db)), call('metrics: last check', () => lastFinishedCheck(db)), call('metrics: zones', () => readLatestHealth(db, clock() - 180_000)), call('metrics: backlog', () => outboxBacklog(db)),
     call('features', () => readFeatureRows(db, settings.features.map(({ feature }) => feature), 1)), call('clock', () => requireSameTime(db, clock)),
   ]);
@@ -118,7 +119,7 @@ export function auditCalls({ world: { db, clock } }: Site, draw: Draw): Call[] {
   const chains = createAuditChains(db);
   const check = createAuditCheck({ chains, clock, beat: nothing, resumeFrom: () => undefined, onReport: nothing });
   return [
-    { most: 1, readsAll: { table: 'audit_entries', why: 'it goes through all chains by name, to check those of its day (ADR 11)' }, ...callAfter('daily check of the audit', () => db.auditCheck.create({ data: { startedAt: new Date(clock() - 3_600_000), finishedAt: new Date(clock()), checkedTo: new Date(clock() - 3_600_000), problems: { count: 0, named: [] } } }), () => check()) },
+    { most: 1, readsAll: { tables: ['audit_entries', 'deliveries', 'drivers'], why: 'it goes through all chains and rows, page by page, to check those of its day (ADR 11)' }, ...callAfter('daily check of the audit', () => db.auditCheck.create({ data: { startedAt: new Date(clock() - 3_600_000), finishedAt: new Date(clock()), checkedTo: new Date(clock() - 3_600_000), problems: { count: 0, named: [] } } }), () => check()) },
     call('walk along one chain', () => chains.walkChain(`delivery/${draw.one('closed').id}`, async () => true)),
   ];
 }

@@ -22,7 +22,7 @@ export function writeCalls(site: Site, draw: Draw): Call[] {
   const own = ({ driverId }: Row) => driver(driverId);
   const step = (of: 'assigned' | 'atPickup' | 'pickedUp' | 'atDropoff' | 'returning', steps: string): Call =>
     callAfter(`POST /v2/deliveries/:id/steps ${steps}`, async () => draw.one(of), (row) => door.ask('POST /v2/deliveries/:id/steps', { params: { id: row.id }, body: { step: steps }, as: own(row) }));
-  const byHand = (route: string, of: () => Row, body: object = {}): Call =>
+  const byHand = (route: string, of: () => Promise<Pick<Row, 'id' | 'cityId'>>, body: object = {}): Call =>
     callAfter(route, () => withFreeDriver(site, of), ({ id, driverId }) => door.ask(route, { params: { id }, body: { driverId, why: 'bench', ...body } }));
   const comingOn = async (): Promise<Row> => {
     const row = draw.one('offDuty');
@@ -41,13 +41,13 @@ export function writeCalls(site: Site, draw: Draw): Call[] {
     callAfter('POST /v2/offers/:id/accept', () => offered(site, draw), ({ offerId, driverId }) => door.ask('POST /v2/offers/:id/accept', { params: { id: offerId }, as: driver(driverId) })),
     callAfter('POST /v2/offers/:id/reject', () => offered(site, draw), ({ offerId, driverId }) => door.ask('POST /v2/offers/:id/reject', { params: { id: offerId }, body: { reason: 'TOO_FAR' }, as: driver(driverId) })),
     step('returning', 'returnGoods'), step('atDropoff', 'deliver'), step('pickedUp', 'arriveAtDropoff'), step('atPickup', 'pickUp'), step('assigned', 'arriveAtPickup'),
-    act('POST /v2/deliveries/:id/cancel', () => draw.one('searching'), () => ({}), ({ merchantId }) => merchant(merchantId)),
+    callAfter('POST /v2/deliveries/:id/cancel', () => posted(site, draw.city()), (id) => door.ask('POST /v2/deliveries/:id/cancel', { params: { id }, as: merchant('merchant-0') })),
     act('POST /v2/deliveries/:id/fail', () => draw.one('pickedUp'), () => ({ reason: 'NOT_AT_HOME', goods: 'RETURN' })),
-    act('POST /v2/deliveries/:id/raise-pay', () => draw.one('searching'), () => ({ bonusCents: randomInt(1_000, 90_000), why: 'bench' })),
+    callAfter('POST /v2/deliveries/:id/raise-pay', () => posted(site, draw.city()), (id) => door.ask('POST /v2/deliveries/:id/raise-pay', { params: { id }, body: { bonusCents: 500, why: 'bench' } })),
     act('POST /v2/deliveries/:id/search', () => draw.one('held'), () => ({ why: 'bench' })),
     act('POST /v2/deliveries/:id/leave', () => draw.one('assigned'), () => ({ reason: 'OTHER' }), own),
-    byHand('POST /v2/deliveries/:id/assign', () => draw.one('searching'), { override: false }),
-    byHand('POST /v2/deliveries/:id/hand-over', () => draw.one('pickedUp'), { meeting: { point: { lat: 50, lng: 5 }, address: 'Corner' } }),
+    byHand('POST /v2/deliveries/:id/assign', async () => { const { cityId } = draw.one('free'); return { id: await posted(site, cityId), cityId }; }, { override: false }),
+    byHand('POST /v2/deliveries/:id/hand-over', async () => draw.one('pickedUp'), { meeting: { point: { lat: 50, lng: 5 }, address: 'Corner' } }),
     callAfter('POST /v2/ops/drivers/:id/rescue', async () => draw.one('assigned'), ({ driverId }) => door.ask('POST /v2/ops/drivers/:id/rescue', { params: { id: driverId }, body: { why: 'bench' } })),
 
     ...['/drivers/:id/location', '/v2/drivers/:id/location'].map((path) => act(`POST ${path}`, () => draw.one('free'), () => ({ lat: 40.001, lng: 5.001, ...(path.startsWith('/v2') ? { at: new Date().toISOString() } : {}) }), own)),
@@ -85,9 +85,9 @@ export function writeCalls(site: Site, draw: Draw): Call[] {
 }
 
 /** One of the deliveries, and a driver of its city who is free. @throws Error where there is none */
-async function withFreeDriver({ world: { db } }: Site, of: () => Row): Promise<{ id: string; driverId: string }> {
+async function withFreeDriver({ world: { db } }: Site, of: () => Promise<Pick<Row, 'id' | 'cityId'>>): Promise<{ id: string; driverId: string }> {
   for (let tries = 0; tries < 100; tries += 1) {
-    const { id, cityId } = of();
+    const { id, cityId } = await of();
     const free = await db.driver.findFirst({ where: { cityId, availability: 'AVAILABLE', liveOffers: 0, activeAssignments: 0 }, select: { id: true } });
     if (free) return { id, driverId: free.id };
   }

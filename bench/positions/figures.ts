@@ -1,5 +1,5 @@
 import { medianOf } from '../../simulator/client/latencies';
-import { LOAD_KINDS, type LoadKind, type LoadReport } from './protocol';
+import type { LoadKind, LoadReport } from './protocol';
 
 export type Side = 'ours' | 'bare';
 
@@ -12,9 +12,11 @@ export type SideCost = { server: number; redis: number; generator: number; serve
 /** Positions a second, medians of the blocks; `ratio` is the median of the pairs, which `pairs` shows the ends of. */
 export type KindFigures = { ours: number; bare: number; ratio: number; pairs: { min: number; max: number }; refused: number; per1000: Record<Side, SideCost> };
 
-export function figuresOf(blocks: readonly Block[]): Record<LoadKind, KindFigures> {
-  const of = (kind: LoadKind): KindFigures => kindFigures(blocks.filter((block) => block.kind === kind));
-  return { v1: of('v1'), single: of('single'), batch: of('batch') };
+/** By kind of load, those that were asked for. */
+export type Figures = Partial<Record<LoadKind, KindFigures>>;
+
+export function figuresOf(blocks: readonly Block[], kinds: readonly LoadKind[]): Figures {
+  return Object.fromEntries(kinds.map((kind) => [kind, kindFigures(blocks.filter((block) => block.kind === kind))]));
 }
 
 function kindFigures(blocks: readonly Block[]): KindFigures {
@@ -48,11 +50,9 @@ function round(value: number): number {
   return Math.round(value * 1_000) / 1_000;
 }
 
-export function table(kinds: Record<LoadKind, KindFigures>): string {
+export function table(figures: Figures): string {
   const row = (cells: readonly (string | number)[]): string => cells.map((cell, at) => (at === 0 ? String(cell).padEnd(8) : String(cell).padStart(11))).join('');
-  const lines = LOAD_KINDS.map((kind) => {
-    const { ours, bare, ratio, pairs, refused, per1000 } = kinds[kind];
-    return row([kind, ours, bare, ratio, pairs.min, pairs.max, refused, per1000.ours.server, per1000.bare.server, per1000.ours.generatorBusy, per1000.bare.generatorBusy]);
-  });
+  const lines = Object.entries(figures).map(([kind, { ours, bare, ratio, pairs, refused, per1000 }]) =>
+    row([kind, ours, bare, ratio, pairs.min, pairs.max, refused, per1000.ours.server, per1000.bare.server, per1000.ours.generatorBusy, per1000.bare.generatorBusy]));
   return ['', row(['kind', 'ours/s', 'bare/s', 'ratio', 'least', 'most', 'refused', 'cpu ours', 'cpu bare', 'gen. ours', 'gen. bare']), ...lines, 'cpu: seconds of the server per 1,000 requests; gen.: cores that the generator used', ''].join('\n');
 }

@@ -1,12 +1,12 @@
 /**
- * npm run bench:positions [-- --pairs 6] [--seconds 4] [--drivers 500] [--connections 32]
+ * npm run bench:positions [-- --pairs 6] [--seconds 4] [--drivers 500] [--connections 32] [--only v1|single|batch]
  * How many positions a second one API process takes by HTTP: one fix a request (to the address of v1, and to that of v2), and batches of 20, beside a bare
  * Express handler in a process of its own that writes the same to the same Redis. Both are asked in turns, in blocks of so many seconds, by the same generator over as
  * many kept-alive connections. A table goes to stderr; stdout is one JSON line.
  * Exit code: 0 = of each kind the median of the pairs is at least 0.7 of the bare handler and nothing was refused, 1 = not so, 2 = wrong arguments or settings.
  */
 import { parseArgs } from 'node:util';
-import { countOf, numberOf } from '../../simulator/arguments';
+import { countOf, Mistake, numberOf } from '../../simulator/arguments';
 import { connect } from '../../simulator/client/connections';
 import { readInspectorSettings } from '../../simulator/environment';
 import { startApi } from '../../simulator/processes';
@@ -15,7 +15,7 @@ import { machine, serverVersions } from '../machine';
 import { startChildren } from './children';
 import { CENTER, openCity } from './city';
 import { openCpuMeter } from './cpu';
-import { type Block, figuresOf, type KindFigures, type Side, table } from './figures';
+import { type Block, type Figures, figuresOf, type Side, table } from './figures';
 import { LOAD_KINDS, type LoadKind } from './protocol';
 
 const GOAL = 0.7;
@@ -23,18 +23,21 @@ const WARM_UP_SECONDS = 2;
 const PATIENCE_MS = 30_000;
 const BARE_WRITES = 'one pipeline: GEOADD, HSET and ZADD of the last fix, XADD of each';
 
-type Options = { pairs: number; seconds: number; drivers: number; connections: number };
+type Options = { pairs: number; seconds: number; drivers: number; connections: number; kinds: readonly LoadKind[] };
 
 function readOptions(args: string[]): Options {
   const { values } = parseArgs({
     args, strict: true,
     options: {
       pairs: { type: 'string', default: '6' }, seconds: { type: 'string', default: '4' }, drivers: { type: 'string', default: '500' }, connections: { type: 'string', default: '32' },
+      only: { type: 'string' },
     },
   });
   const connections = countOf('--connections', values.connections, { min: 1, max: 1_000 });
+  const kinds = LOAD_KINDS.filter((kind) => values.only === undefined || kind === values.only);
+  if (kinds.length === 0) throw new Mistake(`--only must be one of ${LOAD_KINDS.join(', ')}`);
   return {
-    pairs: countOf('--pairs', values.pairs, { min: 1, max: 1_000 }), seconds: numberOf('--seconds', values.seconds, { min: 0.5, max: 600 }), connections,
+    pairs: countOf('--pairs', values.pairs, { min: 1, max: 1_000 }), seconds: numberOf('--seconds', values.seconds, { min: 0.5, max: 600 }), connections, kinds,
     drivers: countOf('--drivers', values.drivers, { min: connections, max: 10_000 }),
   };
 }
@@ -62,7 +65,7 @@ async function main(signal: AbortSignal): Promise<number> {
       return { side, kind, ...report, cpu: cpu.since(before, await cpu.read(), side) };
     };
     const blocks = await runAll(run, options, signal);
-    return conclude(figuresOf(blocks), options, await serverVersions(settings));
+    return conclude(figuresOf(blocks, options.kinds), options, await serverVersions(settings));
   } finally {
     cpu.close();
     await Promise.all([children.stop(), api.stop()]);
@@ -70,20 +73,20 @@ async function main(signal: AbortSignal): Promise<number> {
 }
 
 /** In turns, so that whatever else the machine does meets both. */
-async function runAll(run: (side: Side, kind: LoadKind, seconds: number) => Promise<Block>, { pairs, seconds }: Options, signal: AbortSignal): Promise<Block[]> {
+async function runAll(run: (side: Side, kind: LoadKind, seconds: number) => Promise<Block>, { pairs, seconds, kinds }: Options, signal: AbortSignal): Promise<Block[]> {
   const sides = ['ours', 'bare'] as const;
-  for (const kind of LOAD_KINDS) for (const side of sides) await run(side, kind, Math.min(WARM_UP_SECONDS, seconds));
+  for (const kind of kinds) for (const side of sides) await run(side, kind, Math.min(WARM_UP_SECONDS, seconds));
   const blocks: Block[] = [];
   for (let pair = 0; pair < pairs && !signal.aborted; pair += 1) {
-    for (const kind of LOAD_KINDS) for (const side of sides) blocks.push(await run(side, kind, seconds));
+    for (const kind of kinds) for (const side of sides) blocks.push(await run(side, kind, seconds));
   }
   return blocks;
 }
 
-function conclude(kinds: Record<LoadKind, KindFigures>, options: Options, versions: object): number {
-  log(table(kinds));
-  process.stdout.write(`${JSON.stringify({ ...kinds, goal: GOAL, bareWrites: BARE_WRITES, ...options, ...machine(), ...versions })}\n`);
-  return LOAD_KINDS.every((kind) => kinds[kind].ratio >= GOAL && kinds[kind].refused === 0) ? 0 : 1;
+function conclude(figures: Figures, { kinds: _kinds, ...options }: Options, versions: object): number {
+  log(table(figures));
+  process.stdout.write(`${JSON.stringify({ ...figures, goal: GOAL, bareWrites: BARE_WRITES, ...options, ...machine(), ...versions })}\n`);
+  return Object.values(figures).every(({ ratio, refused }) => ratio >= GOAL && refused === 0) ? 0 : 1;
 }
 
 runProgram(main);

@@ -24,15 +24,18 @@ function recoveryMs(endedAt: number, { offersAt, acceptsAt }: Signs): number | n
   return Number.isFinite(at) ? at - endedAt : null;
 }
 
-/** Watches accepts on their way: every answer passes here. */
-export class AcceptWatch {
+/** Watches answers on their way: when accepts were acknowledged, and which requests were answered 500, which says neither yes, no nor later. */
+export class AnswerWatch {
   readonly acceptsAt: number[] = [];
+  readonly faults: string[] = [];
 
   constructor(private readonly sendOnce: (request: Request) => Promise<Response> = fetch) {}
 
   readonly send = async (request: Request): Promise<Response> => {
     const answer = await this.sendOnce(request);
-    if (answer.ok && ACCEPT.test(new URL(request.url).pathname)) this.acceptsAt.push(Date.now());
+    const { pathname } = new URL(request.url);
+    if (answer.ok && ACCEPT.test(pathname)) this.acceptsAt.push(Date.now());
+    if (answer.status === 500) this.faults.push(`${request.method} ${pathname} at ${new Date().toISOString()}`);
     return answer;
   };
 }

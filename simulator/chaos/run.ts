@@ -12,11 +12,12 @@ import { Inspection } from '../inspection';
 import { OpsDesk } from '../opsDesk';
 import { pause } from '../pause';
 import { randomFrom } from '../random';
+import { Crowd } from './crowd';
 import { doFaults, type DoneFault, FaultClock, Proxies } from './faults';
 import { Judge } from './judge';
 import { Mishaps } from './mishaps';
 import { MEMBERS, type MemberName, type PlannedFault } from './plan';
-import { AcceptWatch, type Recoveries, recoveriesOf } from './recovery';
+import { AnswerWatch, type Recoveries, recoveriesOf } from './recovery';
 import type { Servers } from './servers';
 import { CHAOS_SKEW, CHAOS_SPEED, CHAOS_TEMPER, chaosEnvironment } from './settings';
 import { type Whim, Whims } from './whims';
@@ -26,10 +27,11 @@ export type ChaosOptions = { seed: string; seconds: number; drivers: number; eve
 /** Where everything is: `env` is what our processes are started with, but for the addresses, which are those of the proxies. */
 export type ChaosParts = { settings: InspectorSettings; temporalAddress: string; env: NodeJS.ProcessEnv; servers: Servers; log: (line: string) => void };
 
-/** What a run came to. `looks`: of the checker, and how many of them saw not all of the servers. */
+/** What a run came to. `looks`: of the checker, and how many of them saw not all of the servers. `slowness`: how many times longer our processes took because they had to wait for a processor. */
 export type ChaosFigures = {
   faults: number; recoveries: Recoveries; deliveries: Record<string, number | string | null>; acknowledgements: number; retries: number;
   mishaps: Record<string, number>; whims: Record<Whim, number>; endedByThemselves: readonly string[]; looks: Readonly<LookCounts>; broken: readonly Broken[]; drainSeconds: number;
+  slowness: { mean: number; worst: number };
 };
 
 const PATIENCE_MS = 10 * 60_000;
@@ -53,9 +55,10 @@ export async function runChaos(options: ChaosOptions, parts: ChaosParts, signal:
     throw error;
   });
   const clock = new FaultClock();
-  const judge = await Judge.open({ env: chaosEnvironment(parts.env), cityId: DEMO_CITY.cityId, clock, log: parts.log });
+  const crowd = new Crowd(() => fleet.pids);
+  const judge = await Judge.open({ env: chaosEnvironment(parts.env), cityId: DEMO_CITY.cityId, clock, crowd, log: parts.log });
   try {
-    return await new ChaosRun(options, parts, { proxies, inspection, fleet, clock, judge }).play(signal);
+    return await new ChaosRun(options, parts, { proxies, inspection, fleet, clock, crowd, judge }).play(signal);
   } finally {
     await judge.close();
     await fleet.stop();
@@ -81,7 +84,7 @@ function memberSetup(name: MemberName, apiPorts: readonly number[], proxies: Pro
   };
 }
 
-type Stage = { proxies: Proxies; inspection: Inspection; fleet: Fleet; clock: FaultClock; judge: Judge };
+type Stage = { proxies: Proxies; inspection: Inspection; fleet: Fleet; clock: FaultClock; crowd: Crowd; judge: Judge };
 
 class ChaosRun {
   constructor(private readonly options: ChaosOptions, private readonly parts: ChaosParts, private readonly stage: Stage) {}
@@ -89,18 +92,19 @@ class ChaosRun {
   async play(signal: AbortSignal): Promise<ChaosFigures> {
     const { seed, drivers, everyMs, seconds } = this.options;
     const { log, settings } = this.parts;
-    const { inspection, fleet, judge } = this.stage;
+    const { inspection, fleet, judge, crowd } = this.stage;
     const random = randomFrom(seed);
-    const accepts = new AcceptWatch();
-    const mishaps = new Mishaps(random.stream('mishaps'), signal, accepts.send);
+    const answers = new AnswerWatch();
+    const mishaps = new Mishaps(random.stream('mishaps'), signal, answers.send);
     const apiUrl = `http://127.0.0.1:${this.stage.proxies.clients.port}`;
     const connections = connect({ ...settings, apiUrl }, { patienceMs: PATIENCE_MS, tryTimeoutMs: TRY_MS, signal, send: mishaps.send });
     const world = await buildDemoWorld({ connections, drivers, speed: CHAOS_SPEED, random, log, temper: CHAOS_TEMPER, skew: CHAOS_SKEW });
-    const demo = new Demo({ world, random, log }, { everyMs, count: null, cancelOdds: CANCEL_ODDS, speed: CHAOS_SPEED, run: `chaos-${Date.now().toString(36)}` });
+    const demo = new Demo({ world, random, log }, { everyMs, count: null, isOpenLoop: true, cancelOdds: CANCEL_ODDS, speed: CHAOS_SPEED, run: `chaos-${Date.now().toString(36)}` });
     const home = new AbortController();
     const working = AbortSignal.any([signal, home.signal]);
     const crew = demo.startDrivers(working);
     void judge.keepLooking(working);
+    void crowd.keepLooking(working);
     void demo.tellProgress(PROGRESS_EVERY_MS, working);
     log(`the city is ready: ${drivers} drivers, an order every ${everyMs / 1_000} s; faults for ${seconds} s`);
 
@@ -118,9 +122,10 @@ class ChaosRun {
     home.abort();
     await crew;
     return {
-      faults: done.length, recoveries: recoveriesOf(done, { offersAt: [...world.heard.values()], acceptsAt: accepts.acceptsAt }), deliveries: figures, acknowledgements: world.ledger.all().length,
+      faults: done.length, recoveries: recoveriesOf(done, { offersAt: [...world.heard.values()], acceptsAt: answers.acceptsAt }), deliveries: figures, acknowledgements: world.ledger.all().length,
       retries: connections.retries(), mishaps: mishaps.counts, whims: whims.counts, endedByThemselves: fleet.endedByThemselves, looks: judge.counts, drainSeconds,
-      broken: [...broken, ...mishaps.contradictions, ...(await this.unended(demo)), ...fleet.endedByThemselves.map(diedByItself)],
+      slowness: { mean: rounded(crowd.mean), worst: rounded(crowd.worst) },
+      broken: [...broken, ...mishaps.contradictions, ...(await this.unended(demo)), ...fleet.endedByThemselves.map(diedByItself), ...answers.faults.map(answeredByAFault)],
     };
   }
 
@@ -163,4 +168,13 @@ class ChaosRun {
 /** Whatever was done to what it needs: it is to bear that (invariant 2 is what may be lost with it). */
 function diedByItself(how: string): Broken {
   return { invariant: 2, what: `a process ended by itself: ${how}`, deliveryId: null, driverId: null };
+}
+
+/** An outage is 503, safe to retry: after a 500 nobody knows whether to ask again (invariant 2 is what they would lose). */
+function answeredByAFault(request: string): Broken {
+  return { invariant: 2, what: `answered 500: ${request}`, deliveryId: null, driverId: null };
+}
+
+function rounded(share: number): number {
+  return Math.round(share * 10) / 10;
 }

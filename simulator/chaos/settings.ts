@@ -7,6 +7,9 @@ export const CHAOS_TIME_SCALE = 6;
 /** Sixty seconds of business, ten on the wall: who was cut off for some seconds can still answer. */
 const OFFER_SECONDS = 60;
 
+/** Five seconds on the wall, as in life, before a search that found nobody looks again: at the pace of the run, forty waiting deliveries would keep the machine busy with looking. */
+const SEARCH_BACKOFF_SECONDS = 5 * CHAOS_TIME_SCALE;
+
 /** How much faster than in life drivers ride and shops pack. */
 export const CHAOS_SPEED = 120;
 
@@ -26,7 +29,7 @@ export const CHAOS_SKEW: Skew = { every: 4, mostMs: 600_000 };
 
 /** The environment of worker and API: what a bad evening has, at the pace of this run. */
 export function chaosEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return { ...hostileEnvironment(given), TIME_SCALE: String(CHAOS_TIME_SCALE), OFFER_EXPIRATION_SECONDS: String(OFFER_SECONDS) };
+  return { ...hostileEnvironment(given), TIME_SCALE: String(CHAOS_TIME_SCALE), OFFER_EXPIRATION_SECONDS: String(OFFER_SECONDS), SEARCH_BACKOFF_SECONDS: String(SEARCH_BACKOFF_SECONDS) };
 }
 
 function times<T>(count: number, card: T): T[] {

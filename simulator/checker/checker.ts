@@ -50,18 +50,18 @@ export async function openChecker({ env, cityIds, faultEndedAt = () => -Infinity
   const record = await RecordWatch.open({ databaseUrl: settings.database.url, cityIds: cities, timeoutMs: CALL_TIMEOUT_MS });
   const temporal = await openTemporal({ callTimeoutMs: CALL_TIMEOUT_MS, env });
   const map = openMapReader(settings.redis.url, CALL_TIMEOUT_MS);
-  return new ThreeWitnesses({ record, temporal, map, runs: new RunsWatch(temporal, cities, Date.now()), settings, faultEndedAt, bounds });
+  return new ThreeWitnesses({ record, temporal, map, runs: new RunsWatch(temporal, cities, Date.now()), settings, areAll: cities === null, faultEndedAt, bounds });
 }
 
-type Parts = { record: RecordWatch; temporal: TemporalWindow; map: MapReader; runs: RunsWatch; settings: Settings; faultEndedAt: () => number; bounds: Bounds };
+type Parts = { record: RecordWatch; temporal: TemporalWindow; map: MapReader; runs: RunsWatch; settings: Settings; areAll: boolean; faultEndedAt: () => number; bounds: Bounds };
 
 class ThreeWitnesses implements Checker {
   readonly counts: LookCounts = { looks: 0, withoutPostgres: 0, withoutRedis: 0, withoutTemporal: 0 };
   private readonly found = new Map<string, Broken>();
   private readonly patience: Record<'record' | 'map' | 'runs', Patience>;
   private isLooking = false;
-  /** Whether the last look saw all three. */
-  private wasWhole = false;
+  /** What kept the last look from seeing all three; null: it saw them. */
+  private missed: unknown = 'not looked yet';
 
   constructor(private readonly parts: Parts) {
     const { bounds } = parts;
@@ -95,9 +95,8 @@ class ThreeWitnesses implements Checker {
   private async lookAtAll(at: number): Promise<Broken[]> {
     const { record, runs, faultEndedAt } = this.parts;
     this.counts.looks += 1;
-    const seen = await record.look().catch(() => null);
-    if (seen === null) this.counts.withoutPostgres += 1;
-    this.wasWhole = seen !== null;
+    this.missed = null;
+    const seen = await this.tried('withoutPostgres', () => record.look());
     if (seen === null) return [];
     runs.expectClosed(seen.closed);
     const [onMap, inRuns] = await Promise.all([this.tried('withoutRedis', () => this.lookAtMap(seen.snapshot)), this.tried('withoutTemporal', () => runs.look(seen.snapshot.open))]);
@@ -112,17 +111,17 @@ class ThreeWitnesses implements Checker {
   }
 
   private async lookAtMap({ cityIds, drivers }: Snapshot): Promise<Suspicion[]> {
-    const { map, settings: { ranking: { freshFixMs } } } = this.parts;
+    const { map, areAll, settings: { ranking: { freshFixMs } } } = this.parts;
     const picture = await map.read(cityIds, drivers.map(({ driverId }) => driverId));
-    return mapSuspicions(drivers, picture, { freshFixMs, staleGraceMs: STALE_GRACE_MS }, Date.now());
+    return mapSuspicions(drivers, picture, { freshFixMs, staleGraceMs: STALE_GRACE_MS, areAll }, Date.now());
   }
 
-  private async tried<T>(count: 'withoutRedis' | 'withoutTemporal', look: () => Promise<T>): Promise<T | null> {
+  private async tried<T>(count: Exclude<keyof LookCounts, 'looks'>, look: () => Promise<T>): Promise<T | null> {
     try {
       return await look();
-    } catch {
+    } catch (error) {
       this.counts[count] += 1;
-      this.wasWhole = false;
+      this.missed = error;
       return null;
     }
   }
@@ -146,8 +145,8 @@ class ThreeWitnesses implements Checker {
       await this.look(at);
       const { record, map, runs: ofRuns } = this.patience;
       const isSettled = record.pending + map.pending + ofRuns.pending + runs.toBeSeen === 0;
-      if (this.wasWhole && (isSettled || at > decidedBy + SETTLING_LOOK_MS)) return;
-      if (at > decidedBy + LAST_LOOK_MS) throw new Error('PostgreSQL, Redis or Temporal is away: nothing can be said of how the run ended');
+      if (this.missed === null && (isSettled || at > decidedBy + SETTLING_LOOK_MS)) return;
+      if (at > decidedBy + LAST_LOOK_MS) throw new Error('PostgreSQL, Redis or Temporal is away: nothing can be said of how the run ended', { cause: this.missed });
       await pause(SETTLING_LOOK_MS);
     }
   }

@@ -72,7 +72,8 @@ export function trailProblems({ deliveryId, status, offers, moves }: Pick<Record
   return [...pathProblems(moves, status).map((what) => say(deliveryId)(7, what)), ...offers.flatMap((offer) => offerEntryProblems(deliveryId, offer, moves))];
 }
 
-function pathProblems(moves: readonly RecordedMove[], status: DeliveryStatus): string[] {
+/** From PENDING to the state of its row, without a gap, by legal moves. */
+export function pathProblems(moves: readonly Pick<RecordedMove, 'kind' | 'from' | 'to'>[], status: string): string[] {
   const problems: string[] = [];
   let at: string = 'PENDING';
   for (const { from, to } of moves.filter(({ kind }) => kind === 'delivery_moved')) {

@@ -16,6 +16,8 @@ export type MapLimits = {
   freshFixMs: number;
   /** So long one who fell silent may still stand on it: until the next sweep. Who reads the map leaves them out. */
   staleGraceMs: number;
+  /** Whether `drivers` are all there are; else nobody knows whether who stands on the map of all cities may. */
+  areAll: boolean;
 };
 
 /** The presence sweep comes every 15 s by the clock on the wall, and takes a moment. */
@@ -24,7 +26,7 @@ export const STALE_GRACE_MS = 20_000;
 /** Where it differs from the record. @param drivers read before the picture; @param now when that was taken, in epoch ms */
 export function mapSuspicions(drivers: readonly DutyDriver[], picture: MapPicture, limits: MapLimits, now: number): Suspicion[] {
   const known = new Set(drivers.map(({ driverId }) => driverId));
-  const shown = new Set([picture.all, ...picture.free.values(), ...picture.busy.values()].flatMap((part) => [...part]));
+  const shown = new Set([...(limits.areAll ? [picture.all] : []), ...picture.free.values(), ...picture.busy.values()].flatMap((part) => [...part]));
   return [
     ...drivers.flatMap((driver) => driverSuspicions(driver, picture, limits, now)),
     ...[...shown].filter((id) => !known.has(id)).map((id): Suspicion => ({ invariant: 5, what: 'nobody knows who stands on the map', deliveryId: null, driverId: id, key: `stranger ${id}`, since: null })),
@@ -36,19 +38,21 @@ function driverSuspicions(driver: DutyDriver, picture: MapPicture, { freshFixMs,
   const shown = picture.known.get(driverId);
   if (shown && shown.version > version) return []; // it changed since the record was read
   const silentMs = now - Math.max(driver.fixAt ?? -Infinity, shown?.heardAt ?? -Infinity);
-  const isSpare = availability === 'BUSY' && !driver.hasWish && driver.liveOffers + driver.activeAssignments < driver.capacity;
-  const may = { free: availability === 'AVAILABLE', busy: isSpare };
+  const mayHaveMore = availability === 'BUSY' && !driver.hasWish && driver.activeAssignments < driver.capacity;
+  // An offer takes the room for moments, and the hold reads it from the row.
+  const isSpare = mayHaveMore && driver.liveOffers + driver.activeAssignments < driver.capacity;
+  const isFree = availability === 'AVAILABLE';
   const say = (part: string, how: 'on' | 'not on'): Suspicion => ({
     invariant: 5, what: `the driver is ${availability}${isSpare ? ' with room' : ''}${silentMs > freshFixMs ? ' and silent' : ''}, and ${how} ${part}`,
     deliveryId: null, driverId, key: `${driverId} ${version} ${how} ${part}`, since: null,
   });
   const parts = [
-    { name: 'drivers:geo', isOn: picture.all.has(driverId), may: may.free },
-    ...[...picture.free].map(([city, on]) => ({ name: `drivers:geo:${city}`, isOn: on.has(driverId), may: may.free && city === cityId })),
-    ...[...picture.busy].map(([city, on]) => ({ name: `drivers:geo:busy:${city}`, isOn: on.has(driverId), may: may.busy && city === cityId })),
+    { name: 'drivers:geo', isOn: picture.all.has(driverId), must: isFree, may: isFree },
+    ...[...picture.free].map(([city, on]) => ({ name: `drivers:geo:${city}`, isOn: on.has(driverId), must: isFree && city === cityId, may: isFree && city === cityId })),
+    ...[...picture.busy].map(([city, on]) => ({ name: `drivers:geo:busy:${city}`, isOn: on.has(driverId), must: isSpare && city === cityId, may: mayHaveMore && city === cityId })),
   ];
-  return parts.flatMap((part) => {
-    if (part.isOn && !(part.may && silentMs <= freshFixMs + staleGraceMs)) return [say(part.name, 'on')];
-    return !part.isOn && part.may && silentMs <= freshFixMs ? [say(part.name, 'not on')] : [];
+  return parts.flatMap(({ name, isOn, must, may }) => {
+    if (isOn && !(may && silentMs <= freshFixMs + staleGraceMs)) return [say(name, 'on')];
+    return !isOn && must && silentMs <= freshFixMs ? [say(name, 'not on')] : [];
   });
 }

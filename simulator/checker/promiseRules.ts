@@ -20,7 +20,7 @@ export function promiseProblems({ acknowledged, answers = [], offers = [] }: Tol
     })),
     ...orderProblems(acknowledged, record),
     ...acceptProblems(acknowledged),
-    ...answerProblems(answers),
+    ...unlikeRepeats(answers),
     ...offerWordProblems(offers),
   ];
 }
@@ -50,7 +50,7 @@ function acceptProblems(acknowledged: readonly Acknowledged[]): Broken[] {
 }
 
 /** A repeat gets the answer of the first time. */
-export function answerProblems(answers: readonly GivenAnswer[]): Broken[] {
+export function unlikeRepeats(answers: readonly GivenAnswer[]): Broken[] {
   const first = new Map<string, string>();
   const problems: Broken[] = [];
   for (const { request, answer, deliveryId, driverId } of answers) {

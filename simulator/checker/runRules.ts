@@ -33,7 +33,8 @@ export function closedSuspicions({ deliveryId, status }: Order & { status: Deliv
     case 'none':
       return [say(deliveryId, 'closed', `the delivery is ${status} and has no workflow`)];
     case 'broken':
-      return [say(deliveryId, 'closed', `the delivery is ${status}, and its workflow is ${run.state}`)];
+      // The sweep ends a run that cannot go on (ADR 8); its delivery may have been closed by the very task of which the cluster never heard.
+      return run.state === 'TERMINATED' ? [] : [say(deliveryId, 'closed', `the delivery is ${status}, and its workflow is ${run.state}`)];
     case 'ended':
       return run.result === status ? [] : [say(deliveryId, 'closed', `the delivery is ${status}, and its workflow ended with ${run.result}`)];
   }

@@ -47,10 +47,16 @@ type Tried = { response: Response } | { lost: string };
 async function tryOnce(send: (request: Request) => Promise<Response>, request: Request, timeoutMs: number, signal?: AbortSignal): Promise<Tried> {
   const timeout = AbortSignal.timeout(timeoutMs);
   try {
-    return { response: await send(new Request(request.clone(), { signal: signal ? AbortSignal.any([signal, timeout]) : timeout })) };
+    return { response: await whole(await send(new Request(request.clone(), { signal: signal ? AbortSignal.any([signal, timeout]) : timeout }))) };
   } catch (error) {
     return { lost: reasonOf(error) };
   }
+}
+
+/** With all that it says: a connection may be lost between the first word and the last, and then there was no answer. */
+async function whole(response: Response): Promise<Response> {
+  const body = await response.arrayBuffer();
+  return new Response(body.byteLength === 0 ? null : body, { status: response.status, statusText: response.statusText, headers: response.headers });
 }
 
 /** What `Retry-After` says, if anything. The body is read, so that the connection can be used again. */

@@ -4,6 +4,7 @@ import type { OfferState } from '../../domain/offer';
 import type { Broken } from '../checker/broken';
 import { offeredToNobody, rowProblems, trailProblems } from '../checker/deliveryRules';
 import { countProblems, workWithoutDuty } from '../checker/driverRules';
+import { unlikeRepeats } from '../checker/promiseRules';
 import { type Acknowledged, lostAcknowledgements } from '../ledger';
 import type { RecordedDelivery, RecordedDriver, RecordedOffer } from '../record';
 
@@ -23,7 +24,7 @@ export type RaceRecord = { answers: readonly Answered[]; delivery: RecordedDeliv
 export function contradictions(record: RaceRecord): string[] {
   return [
     ...record.answers.flatMap((answer) => answerProblems(answer, record)),
-    ...repeatProblems(record.answers),
+    ...repeatProblems(record),
     ...acceptProblems(record),
     ...lostAcknowledgements(acknowledgedIn(record), [record.delivery]),
     ...recordProblems(record).map(({ what }) => what),
@@ -72,18 +73,12 @@ function offlineProblems(driver: RecordedDriver | undefined): string[] {
 }
 
 /** A repeat gets the answer of the first time. */
-function repeatProblems(answers: readonly Answered[]): string[] {
-  const seen = new Map<string, string>();
-  const problems: string[] = [];
-  for (const { status, code, ...request } of answers) {
-    const assignmentId = 'assignmentId' in request ? request.assignmentId : null;
-    const key = 'offerId' in request ? `${request.asked} of ${request.offerId} by ${request.driverId}` : request.asked;
-    const answer = `${status} ${code ?? ''} ${assignmentId ?? ''}`.trim();
-    const first = seen.get(key);
-    if (first !== undefined && first !== answer) problems.push(`${key} was answered with "${first}" and with "${answer}"`);
-    seen.set(key, first ?? answer);
-  }
-  return problems;
+function repeatProblems({ answers, delivery: { deliveryId } }: RaceRecord): string[] {
+  const given = answers.map(({ status, code, ...request }) => ({
+    request: 'offerId' in request ? `${request.asked} of ${request.offerId} by ${request.driverId}` : request.asked,
+    answer: `${status} ${code ?? ''} ${('assignmentId' in request ? request.assignmentId : null) ?? ''}`.trim(), deliveryId, driverId: null,
+  }));
+  return unlikeRepeats(given).map(({ what }) => what);
 }
 
 /** Each assignment from an offer has one accept that was answered, or that nobody heard the answer of; no two win. */

@@ -4,6 +4,7 @@ import { Demo, settledFigures, untilAllEnded } from '../demo';
 import { DEMO_CITY } from '../demoCity';
 import { buildDemoWorld, type DemoWorld, type Temper } from '../demoWorld';
 import type { Inspection } from '../inspection';
+import type { Acknowledged } from '../ledger';
 import { OpsDesk } from '../opsDesk';
 import { pause } from '../pause';
 import { type Random, randomFrom } from '../random';
@@ -71,6 +72,10 @@ export class City {
     await this.world.endShifts();
     this.atWork.abort();
     await this.working;
+  }
+
+  acknowledged(): readonly Acknowledged[] {
+    return this.world.ledger.all();
   }
 
   counts(): Values {

@@ -46,12 +46,13 @@ function stats(): Stat[] {
   return readable(() => readdirSync(PROC), []).flatMap((name) => (/^\d+$/.test(name) ? statOf(Number(name)) : []));
 }
 
-/** The fields behind the name, which may hold anything; the first of them is the third of proc(5). */
+/** The fields behind the name, which may hold anything; the first of them is the third of proc(5). What a server's children took counts on when they are gone. */
 function statOf(pid: number): Stat[] {
   const text = readable(() => readFileSync(join(PROC, String(pid), 'stat'), 'utf8'), '');
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const field = (number: number): number => Number(fields[number - 3]);
-  return text === '' ? [] : [{ pid, parent: field(4), cpuTicks: field(14) + field(15), threads: field(20), startedAt: field(22) }];
+  const ofThoseGone = field(16) + field(17);
+  return text === '' ? [] : [{ pid, parent: field(4), cpuTicks: field(14) + field(15) + ofThoseGone, threads: field(20), startedAt: field(22) }];
 }
 
 function filesOf(pid: number): string[] {

@@ -13,12 +13,13 @@ const KEPT_TABLES = 'cities|zones|merchants|vehicles|drivers|feature_settings|pu
 /** What each resource may do, by the form of its name; the first that fits counts. */
 const BOUNDS: readonly (readonly [RegExp, Bound])[] = [
   // Processes of ours. Of the heap in use a day may take 150 MB more, which a restart a week would bear; what the process holds is looser, since V8 gives back late.
-  [/^(worker|api)\.(heap|external)AfterGcMb$/, { kind: 'memory', mbPerDay: 150, noiseMb: 4 }],
+  [/^(worker|api)\.(heap|external)AfterGcMb$/, { kind: 'memory', mbPerDay: 150, noiseMb: 2 }],
   [/^(worker|api)\.privateMb$/, { kind: 'memory', mbPerDay: 600, noiseMb: 16 }],
   [/^(worker|api)\.(files|threads)$/, { kind: 'level', slack: 8, slackShare: 0.1 }],
-  [/^(worker|api)\.(handles|timers|requests)$/, { kind: 'level', slack: 8, slackShare: 0.2 }],
+  [/^(worker|api)\.(handles|requests)$/, { kind: 'level', slack: 8, slackShare: 0.1 }],
+  [/^(worker|api)\.timers$/, { kind: 'level', slack: 8, slackShare: 0.05 }],
   [/^(worker|api)\.series$/, { kind: 'level', slack: 100, slackShare: 0.1 }],
-  [/^api\.(sockets|connections)$/, { kind: 'level', slack: 8, slackShare: 0.2 }],
+  [/^api\.(sockets|connections)$/, { kind: 'level', slack: 8, slackShare: 0.1 }],
   // CPU for an order: a service that searches ever longer lists takes ever more.
   [/^(worker|api|postgres|redis)\.cpuS$/, { kind: 'per', per: ORDERS, times: 1.5, slack: 0.005 }],
   // Servers. PostgreSQL's buffers fill up to what it was given, so only what each of its processes has for itself counts.
@@ -70,6 +71,6 @@ export function notBack(before: Sample, after: Sample): string[] {
   return Object.entries(after.values).flatMap(([name, value]) => {
     const [, slack] = BACK_TO.find(([form]) => form.test(name)) ?? [];
     const was = before.values[name] ?? 0;
-    return slack === undefined || value <= was + slack ? [] : [`${name} did not come back after the load: ${value} is left, before it were ${was}`];
+    return slack === undefined || value <= was + slack ? [] : [`${name} did not come back after the load: ${value} are left, of ${was} before it`];
   });
 }

@@ -36,9 +36,9 @@ describe('the outbox', () => {
     };
     const clock = Date.now;
     const pruneHealth = async (): Promise<number> => 0;
-    expect(await createUpkeep({ ensureAuditPartitions: async () => 0, pruneSent, pruneHealth, clock })()).toEqual({ partitionsMade: 0, messagesForgotten: 20_007, healthForgotten: 0 });
+    expect(await createUpkeep({ ensureAuditPartitions: async () => 0, pruneSent, pruneHealth, pruneFixes: async () => 0, fixesKeptMs: 1, clock })()).toEqual({ partitionsMade: 0, messagesForgotten: 20_007, healthForgotten: 0, fixesForgotten: 0 });
     goes.push(5, 0);
-    await expect(createUpkeep({ ensureAuditPartitions: () => Promise.reject(new Error('no partition')), pruneSent, pruneHealth, clock })()).rejects.toThrow('no partition');
+    await expect(createUpkeep({ ensureAuditPartitions: () => Promise.reject(new Error('no partition')), pruneSent, pruneHealth, pruneFixes: async () => 0, fixesKeptMs: 1, clock })()).rejects.toThrow('no partition');
     expect(forgotten).toEqual([10_000, 10_000, 7, 0, 5, 0]);
   });
 });

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { v7 as newId } from 'uuid';
 import { connectDatabase } from '../../activities/adapters/database';
 import { PositionArchive } from '../../activities/adapters/positionArchive';
@@ -65,6 +65,23 @@ describe('a ping', () => {
     const [view] = await world.map.look([driverId]);
     expect(view?.entry?.lastFix).toEqual({ point: east(5), at: START, receivedAt: START + 20_000 });
     expect(view?.on.all).toBe(true);
+  });
+
+  test('is forgotten by Redis two days after the last one, which holds no places of who is long gone; PostgreSQL knows the driver still', async () => {
+    const { redis, keyPrefix } = world.redis;
+    const driverId = await world.addDriver();
+    const key = `${keyPrefix}driver:${driverId}`;
+    await world.ping(driverId);
+    await redis.pexpire(key, 5_000);
+    await world.ping(driverId, east(1));
+    expect(await redis.ttl(key)).toBeGreaterThan(172_000);
+    await redis.pexpire(key, 5_000);
+    await syncFromRow(driverId);
+    expect(await redis.ttl(key)).toBeGreaterThan(172_000);
+    await redis.del(key); // as when it ends
+    expect(await world.ping(driverId)).toBe('recorded');
+    expect((await world.map.look([driverId]))[0]?.entry).toMatchObject({ driverId, availability: 'AVAILABLE' });
+    expect(await redis.ttl(key)).toBeLessThanOrEqual(172_800);
   });
 
   test('that meets a flush between our two calls is taken all the same', async () => {
@@ -139,13 +156,35 @@ describe('the archive', () => {
     const driverId = await world.addDriver();
     await world.ping(driverId);
     const { redis, keyPrefix } = world.redis;
-    await redis.xgroup('CREATE', `${keyPrefix}positions`, 'archive', '0', 'MKSTREAM');
-    await redis.xreadgroup('GROUP', 'archive', 'archive', 'COUNT', 10, 'STREAMS', `${keyPrefix}positions`, '>');
-    expect(await newArchive().archiveAll()).toBe(0);
+    const xdel = jest.spyOn(redis, 'xdel').mockRejectedValueOnce(new Error('Redis is away'));
+    await expect(newArchive().archiveAll()).rejects.toThrow('Redis is away');
+    expect(await archiveOf(driverId)).toHaveLength(1);
+    expect((await redis.xpending(`${keyPrefix}positions`, 'archive'))[0]).toBe(1);
+    await newArchive().archiveAll();
+    xdel.mockRestore();
     expect(await archiveOf(driverId)).toHaveLength(1);
     expect((await redis.xpending(`${keyPrefix}positions`, 'archive'))[0]).toBe(0);
-    await redis.xgroup('SETID', `${keyPrefix}positions`, 'archive', '0');
+  });
+
+  test('leaves nothing in Redis of what it keeps, nor of what it passes over', async () => {
+    const { redis, keyPrefix } = world.redis;
+    const drivers = [await world.addDriver(), await world.addDriver()];
+    for (let second = 0; second < 20; second++) for (const driverId of drivers) await world.ping(driverId, PLACE, START + second * 1_000);
+    await redis.xadd(`${keyPrefix}positions`, '*', 'driver', 'not-a-uuid', 'at', 'yesterday');
     await newArchive().archiveAll();
+    expect(await redis.xlen(`${keyPrefix}positions`)).toBe(0);
+    expect((await redis.xpending(`${keyPrefix}positions`, 'archive'))[0]).toBe(0);
+  });
+
+  test('goes on after a crash between forgetting a batch and acknowledging it', async () => {
+    const { redis, keyPrefix } = world.redis;
+    const driverId = await world.addDriver();
+    await world.ping(driverId);
+    const xack = jest.spyOn(redis, 'xack').mockRejectedValueOnce(new Error('Redis is away'));
+    await expect(newArchive().archiveAll()).rejects.toThrow('Redis is away');
+    xack.mockRestore();
+    await newArchive().archiveAll();
+    expect((await redis.xpending(`${keyPrefix}positions`, 'archive'))[0]).toBe(0);
     expect(await archiveOf(driverId)).toHaveLength(1);
   });
 

@@ -1,8 +1,10 @@
 /** What the upkeep sweep does to the database: audit partitions ahead of time, and an outbox that forgets. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
+import { v7 as newId } from 'uuid';
 import { ensureAuditPartitions, writeEntries } from '../../activities/adapters/audit';
 import { enqueue, pruneSent } from '../../activities/adapters/outbox';
+import { pruneFixes } from '../../activities/adapters/positionRows';
 import { pruneHealth } from '../../activities/adapters/zoneHealthRows';
 import { createUpkeep } from '../../activities/upkeep';
 import type { Entry } from '../../domain/truth';
@@ -77,7 +79,7 @@ describe('partitions of the audit', () => {
 });
 
 describe('the sweep', () => {
-  test('looks three months ahead and forgets what was sent a day ago and how zones fared a week ago, and nothing else', async () => {
+  test('looks three months ahead and forgets what was sent a day ago, how zones fared a week ago and where drivers were a month ago, and nothing else', async () => {
     const { db } = world;
     await enqueue(db, 'key', 'test', [{ kind: 'syncDriver', driverId: 'old' }, { kind: 'syncDriver', driverId: 'young' }, { kind: 'syncDriver', driverId: 'unsent' }]);
     const sentAt = (driverId: string, hoursAgo: number) => db.$executeRaw`
@@ -87,11 +89,14 @@ describe('the sweep', () => {
     await db.$executeRaw`UPDATE outbox SET created_at = now() - interval '3 days' WHERE payload->>'driverId' = 'unsent'`;
     const health = (cityId: string, daysAgo: number) => ({ cityId, at: new Date(Date.now() - daysAgo * 24 * HOUR_MS), state: 'OK', reasons: [], figures: {} });
     await db.zoneHealth.createMany({ data: [health('old', 7.1), health('young', 6.9)] });
+    const fix = (lat: number, daysAgo: number) => ({ driverId: newId(), at: new Date(), receivedAt: new Date(Date.now() - daysAgo * 24 * HOUR_MS), lat, lng: 4 });
+    await db.positionFix.createMany({ data: [fix(50, 31), fix(51, 30.1), fix(52, 29.9), fix(53, 0)] });
     const keepUp = createUpkeep({
       ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months), pruneSent: (olderThanMs) => pruneSent(db, olderThanMs),
-      pruneHealth: (olderThanMs) => pruneHealth(db, olderThanMs), clock: () => Date.UTC(2050, 10, 30),
+      pruneHealth: (olderThanMs) => pruneHealth(db, olderThanMs), pruneFixes: (olderThanMs) => pruneFixes(db, olderThanMs), fixesKeptMs: 30 * 24 * HOUR_MS, clock: () => Date.UTC(2050, 10, 30),
     });
-    expect(await keepUp()).toEqual({ partitionsMade: 3, messagesForgotten: 1, healthForgotten: 1 });
+    expect(await keepUp()).toEqual({ partitionsMade: 3, messagesForgotten: 1, healthForgotten: 1, fixesForgotten: 2 });
+    expect((await db.positionFix.findMany({ orderBy: { id: 'asc' } })).map(({ lat }) => lat)).toEqual([52, 53]);
     expect((await db.outboxMessage.findMany({ orderBy: { id: 'asc' } })).map(({ payload }) => payload)).toEqual([{ driverId: 'young' }, { driverId: 'unsent' }]);
     expect((await db.zoneHealth.findMany()).map(({ cityId }) => cityId)).toEqual(['young']);
     expect(await parts()).toEqual(expect.arrayContaining(['audit_entries_2050_11', 'audit_entries_2050_12', 'audit_entries_2051_01']));

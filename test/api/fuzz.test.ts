@@ -3,15 +3,17 @@ import fc from 'fast-check';
 import { v7 as newId } from 'uuid';
 import { apiEndpoints } from '../../api/app';
 import type { ApiDeps } from '../../api/deps';
-import type { Endpoint } from '../../api/endpoint';
-import { cursorOf } from '../../api/fields';
-import { type ApiWorld, type Claims, createApiWorld, driver, merchant, ops } from '../support/apiWorld';
+import { openApiDocument } from '../../api/openapi';
+import { readOperations } from '../../simulator/fuzz/document';
+import { ID_PLACES, type IdKind } from '../../simulator/fuzz/knownIds';
+import { fuzzOperation, type FuzzDeps } from '../../simulator/fuzz/run';
+import { type ApiWorld, createApiWorld, driver, merchant, ops, tokenOf } from '../support/apiWorld';
 import { CITY, MERCHANT } from '../support/dispatchWorld';
-import { nearlyValid } from '../support/nearlyValid';
+
+const SECRET = 'Secret-of-another-city';
 
 let world: ApiWorld;
-let known: string[];
-let callers: Claims[];
+let deps: FuzzDeps;
 beforeAll(async () => {
   world = await createApiWorld();
   const driverId = await world.addDriver();
@@ -20,29 +22,47 @@ beforeAll(async () => {
   const { body } = await world.as(driver(driverId)).get('/v2/offers/mine').expect(200);
   const caseId = newId();
   await world.db.escalation.create({ data: { id: caseId, deliveryId, cityId: CITY, level: 2, reason: 'UNASSIGNED', openedAt: new Date() } });
-  const inQueue = Buffer.from(`2/2026-01-31T12:00:00.000Z/${caseId}`).toString('base64url');
-  known = [CITY, MERCHANT, driverId, deliveryId, body.live.offerId, cursorOf(deliveryId), caseId, inQueue];
-  callers = [ops(), merchant(MERCHANT), driver(driverId)];
+  const cityId = await world.addCity();
+  await world.db.driver.create({ data: { id: newId(), cityId, name: SECRET, vehicleKind: 'CAR', capacity: 1, availability: 'AVAILABLE', idleSince: new Date() } });
+  deps = {
+    apiUrl: world.url, names: { cities: [CITY], zones: [], merchants: [MERCHANT], features: ['driver_offers'] }, secrets: [{ text: SECRET, seenBy: new Set(['ops']) }],
+    callers: [
+      { name: 'ops', role: 'ops', token: tokenOf(ops()) }, { name: 'ops of the city', role: 'ops', token: tokenOf(ops([CITY])) }, { name: 'merchant', role: 'merchant', token: tokenOf(merchant(MERCHANT)) },
+      { name: 'driver', role: 'driver', token: tokenOf(driver(driverId)) }, { name: 'nobody', role: 'nobody', token: null }, { name: 'a customer', role: 'customer', token: tokenOf({ role: 'customer', sub: 'cleo' }) },
+    ],
+    known: { ids: idsAt({ drivers: driverId, offers: String(body.live.offerId), deliveries: deliveryId, escalations: caseId }), cursor: 'none' },
+    figures: { requests: 0, byStatus: {}, byCode: {}, succeeded: new Set(), refused: new Set() },
+  };
 });
 afterAll(() => world.close());
 
-const RUNS = 25;
+/** The same id in all places of its kind. */
+function idsAt(ids: Record<IdKind, string>): string[] {
+  return (['drivers', 'offers', 'deliveries', 'escalations'] as const).flatMap((kind) => Array<string>(ID_PLACES[kind]).fill(ids[kind]));
+}
+
+const REQUESTS = 25;
 
 // The endpoints are described without a look at what they need to answer.
-const endpoints = apiEndpoints({} as ApiDeps);
+const operations = readOperations(JSON.stringify(openApiDocument(apiEndpoints({} as ApiDeps))));
 
 describe('whatever is sent', () => {
-  it.each(endpoints.map((endpoint) => [`${endpoint.method} ${endpoint.path}`, endpoint] as const))('%s never fails by a fault of ours', async (_name, endpoint) => {
-    await fc.assert(fc.asyncProperty(requests(endpoint), async ({ caller, params, query, body }) => {
-      const path = endpoint.path.replaceAll(/:(\w+)/g, (_all, name: string) => encodeURIComponent(params[name] ?? 'x'));
-      const ask = () => send(endpoint, caller, `${path}${query}`, body);
-      const first = await ask();
-      // 503 says that something was too busy and that the same may be sent again: then that must do, or it is the request's fault.
-      const { status, body: answer } = first.status === 503 ? await ask() : first;
-      expect([status < 500, answer.detail]).toEqual([true, answer.detail]);
-      if (status >= 400) expect(answer).toMatchObject({ status, code: expect.any(String), type: expect.stringMatching(/^\/problems\//) });
-    }), { numRuns: RUNS });
+  it.each(operations.map((operation) => [operation.name, operation] as const))('%s is answered as documented, and by no fault of ours', async (_name, operation) => {
+    const seed = Math.floor(Math.random() * 2 ** 31);
+    expect(await fuzzOperation(deps, operation, { seed, times: REQUESTS, until: Infinity })).toBeNull();
   }, 60_000);
+
+  it.each([
+    ['get /v2/ops/zones/health', 404, () => world.as(ops()).get('/v2/ops/zones/health?cityId=nowhere')],
+    ...['break/end', 'resume'].map((end) => [`post /v2/drivers/{id}/availability/${end}`, 409, async () => {
+      const off = await world.addDriver({ availability: 'OFFLINE' });
+      return world.as(ops()).post(`/v2/drivers/${off}/availability/${end}`, {});
+    }] as const),
+  ] as const)('%s documents what it once refused without saying so (%i)', async (name, status, ask) => {
+    const { status: answered, body } = await ask();
+    expect(answered).toBe(status);
+    expect(operations.find((each) => each.name === name)?.replies.get(status)?.codes).toContain(body.code);
+  });
 
   it('in the texts and numbers of an order either makes a delivery that can be read back, or is refused', async () => {
     const text = fc.string({ unit: 'binary', maxLength: 40 });
@@ -60,38 +80,3 @@ describe('whatever is sent', () => {
     }), { numRuns: 150 });
   }, 60_000);
 });
-
-type Sent = { caller: Claims; params: Record<string, string>; query: string; body: unknown };
-
-function requests(endpoint: Endpoint): fc.Arbitrary<Sent> {
-  const names = Object.keys(endpoint.params.shape);
-  const text = fc.oneof({ weight: 5, arbitrary: fc.constantFrom(...known) }, { weight: 1, arbitrary: fc.string({ minLength: 1, maxLength: 20, unit: 'grapheme' }) });
-  return fc.record({
-    caller: fc.constantFrom(...callers.filter(({ role }) => endpoint.roles.some((each) => each === role))),
-    params: fc.record(Object.fromEntries(names.map((name) => [name, text]))),
-    query: endpoint.method === 'get' ? nearlyValid(endpoint.query, known).map(queryOf) : fc.constant(''),
-    body: endpoint.body === null ? fc.constant(undefined) : nearlyValid(endpoint.body, known),
-  });
-}
-
-/** Things of JSON may carry a key `toString`, and then have no text of their own. */
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
-}
-
-function queryOf(value: unknown): string {
-  const pairs = typeof value === 'object' && value !== null ? Object.entries(value) : [];
-  const parts = pairs.flatMap(([key, each]) => (each === null || each === undefined ? [] : [`${encode(key)}=${encode(textOf(each))}`]));
-  return parts.length === 0 ? '' : `?${parts.join('&')}`;
-}
-
-/** Halves of characters cannot be sent in an address. */
-function encode(text: string): string {
-  return encodeURIComponent(text.replaceAll(/\p{Cs}/gu, ''));
-}
-
-async function send({ method }: Endpoint, caller: Claims, path: string, body: unknown): Promise<{ status: number; body: { detail?: string } }> {
-  const client = world.as(caller);
-  if (method === 'get') return client.get(path);
-  return (method === 'put' ? client.put(path) : client.post(path)).set('content-type', 'application/json').send(JSON.stringify(body));
-}

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { DriverAdapterError } from '@prisma/driver-adapter-utils';
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
 import { connectDatabase, type Database } from '../../activities/adapters/database';
@@ -74,6 +75,25 @@ describe('an outage', () => {
       return asleep;
     });
     expect(isOutage(await failure)).toBe(true);
+  });
+
+  it('is a connection that the server ends between two statements of a transaction, or before its end', async () => {
+    const ended = (isReadAgain: boolean) => withDatabase(database.url, (db) => db.$transaction(async (tx) => {
+      const [backend] = await tx.$queryRaw<{ pid: number }[]>`SELECT pg_backend_pid() AS pid`;
+      await owner.query('SELECT pg_terminate_backend($1)', [backend?.pid]);
+      await until(async () => (await owner.query('SELECT FROM pg_stat_activity WHERE pid = $1', [backend?.pid])).rows.length === 0);
+      if (isReadAgain) await tx.$queryRaw`SELECT 1`;
+    }));
+    expect(isOutage(await ended(true))).toBe(true);
+    expect(isOutage(await ended(false))).toBe(true);
+  });
+
+  it('is a connection that is gone before its first statement', async () => {
+    expect(isOutage(new Error('Client has encountered a connection error and is not queryable'))).toBe(true);
+    expect(isOutage(new Error('Query read timeout'))).toBe(true);
+    expect(isOutage(new DriverAdapterError({ kind: 'ConnectionClosed' }))).toBe(true);
+    expect(isOutage(new DriverAdapterError({ kind: 'postgres', code: '57P01', severity: 'FATAL', message: '', detail: undefined, column: undefined, hint: undefined, originalCode: '57P01' }))).toBe(true);
+    expect(isOutage(new DriverAdapterError({ kind: 'UniqueConstraintViolation', originalCode: '23505' }))).toBe(false);
   });
 
   it('is a Redis that cannot be reached', async () => {

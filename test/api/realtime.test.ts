@@ -1,13 +1,14 @@
 import { createServer, type Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { RedisAdapter } from '@socket.io/redis-adapter';
 import { io as connect, type Socket } from 'socket.io-client';
 import { v7 as newId } from 'uuid';
 import { createSocketEmitter } from '../../activities/adapters/socketEmitter';
 import { createDriverStates } from '../../activities/driverStates';
 import type { DriverStates, Emitter } from '../../activities/ports';
 import { attachGateway, type Gateway } from '../../api/realtime';
-import { connections } from '../../api/realtimeMetrics';
+import { connections, connectionsClosed } from '../../api/realtimeMetrics';
 import { createTokenReader } from '../../api/tokens';
 import { createDriverWorld, CITY, type DriverWorld, START } from '../support/driverWorld';
 
@@ -27,6 +28,7 @@ type Running = { server: HttpServer; gateway: Gateway; url: string };
 let running: Running;
 /** What the gateway reads; tests may put something in between. */
 let driverStates: DriverStates;
+let cityIds: () => Promise<string[]>;
 const sockets: Socket[] = [];
 const warnings: string[] = [];
 
@@ -34,6 +36,7 @@ beforeEach(async () => {
   world.time.now = Date.now();
   warnings.length = 0;
   driverStates = createDriverStates({ db: world.db, clock: () => START });
+  cityIds = async () => [CITY, 'rtm'];
   running = await listen();
 });
 afterEach(async () => {
@@ -46,7 +49,7 @@ async function listen(): Promise<Running> {
   const gateway = attachGateway(server, {
     redis: world.redis.redis, readToken: createTokenReader(AUTH), clock: () => world.time.now, limits: LIMITS, channelPrefix: world.redis.keyPrefix,
     driverStates: { read: (driverId) => driverStates.read(driverId), offerSeen: (offerId, driverId) => driverStates.offerSeen(offerId, driverId) },
-    cityIds: async () => [CITY, 'rtm'], log: { warn: (_fields, text) => void warnings.push(text) },
+    cityIds: () => cityIds(), log: { warn: (_fields, text) => void warnings.push(text) },
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return { server, gateway, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
@@ -61,6 +64,9 @@ async function tokenOf(claims: Record<string, unknown>, expiresIn = '1h', key = 
   const { SignJWT } = await import('jose');
   return new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).setIssuer(AUTH.issuer).setAudience(AUTH.audience).setIssuedAt().setExpirationTime(expiresIn)
     .sign(new TextEncoder().encode(key));
+}
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await new Promise((resolve) => setImmediate(resolve));
 }
 const driverToken = (driverId: string) => tokenOf({ sub: driverId, role: 'driver' });
 
@@ -211,6 +217,28 @@ describe('rooms', () => {
     } finally {
       await stop(second);
     }
+  });
+
+  test('keep nobody who went while it was read which ones are theirs', async () => {
+    let [asked, answer] = [(): void => undefined, (): void => undefined];
+    const isAsked = new Promise<void>((resolve) => { asked = resolve; });
+    cityIds = () => {
+      asked();
+      return new Promise((resolve) => { answer = () => resolve([CITY]); });
+    };
+    const joining = jest.spyOn(RedisAdapter.prototype, 'addAll');
+    const closed = async () => (await connectionsClosed.get()).values.reduce((sum, { value }) => sum + value, 0);
+    const before = await closed();
+    const socket = await listener({ sub: 'otto', role: 'ops' });
+    await isAsked;
+    socket.disconnect();
+    await until(async () => (await closed()) > before);
+    answer();
+    await new Promise((resolve) => setImmediate(resolve));
+    const [adapter] = joining.mock.contexts;
+    joining.mockRestore();
+    if (!(adapter instanceof RedisAdapter)) throw new Error('nobody joined a room');
+    expect([[...adapter.sids.keys()], [...adapter.rooms.keys()]]).toEqual([[], []]);
   });
 
   test('cannot be joined by a client', async () => {

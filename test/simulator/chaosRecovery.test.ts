@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { DoneFault } from '../../simulator/chaos/faults';
-import { AcceptWatch, recoveriesOf } from '../../simulator/chaos/recovery';
+import { AnswerWatch, recoveriesOf } from '../../simulator/chaos/recovery';
 
 const fault = (name: string, endedAt: number): DoneFault => ({ kind: 'flush', name, beganAt: endedAt - 1, endedAt });
 
@@ -20,9 +20,10 @@ test('a burst is no outage, and is left out', () => {
   expect(recoveriesOf([{ ...fault('burst', 100), kind: 'burst' }], { offersAt: [], acceptsAt: [] })).toEqual({});
 });
 
-test('an accept counts when it was acknowledged; a refused one, or another answer, does not', async () => {
-  const answers = [200, 409, 200];
-  const watch = new AcceptWatch(async () => new Response('{}', { status: answers.shift() }));
-  for (const path of ['offers/o1/accept', 'offers/o2/accept', 'offers/o3/reject']) await watch.send(new Request(`http://127.0.0.1:1/v2/${path}`, { method: 'POST' }));
+test('an accept counts when it was acknowledged; a refused one, or another answer, does not; an answer 500 is noted', async () => {
+  const answers = [200, 409, 200, 500];
+  const watch = new AnswerWatch(async () => new Response('{}', { status: answers.shift() }));
+  for (const path of ['offers/o1/accept', 'offers/o2/accept', 'offers/o3/reject', 'offers/o4/accept']) await watch.send(new Request(`http://127.0.0.1:1/v2/${path}`, { method: 'POST' }));
   expect(watch.acceptsAt).toHaveLength(1);
+  expect(watch.faults).toEqual([expect.stringContaining('POST /v2/offers/o4/accept')]);
 });

@@ -43,7 +43,7 @@ describe('acknowledged answers', () => {
     ['a cancel that was forgotten', { kind: 'cancelled', deliveryId: 'd1' }, delivered],
     ['a driver who is not rid of what they gave up', { kind: 'gaveUp', deliveryId: 'd1', driverId: 'b' }, delivered],
     ['an assignment by hand that is gone', { kind: 'byHand', deliveryId: 'd1', driverId: 'b', assignmentId: 's9' }, delivered],
-    ['an assignment by hand that was another way', { kind: 'byHand', deliveryId: 'd1', driverId: 'b', assignmentId: 's1' }, delivered],
+    ['an assignment by hand that is another driver’s', { kind: 'byHand', deliveryId: 'd1', driverId: 'c', assignmentId: 's1' }, delivered],
     ['an act of ops that left no trace', { kind: 'opsAct', deliveryId: 'd1', entry: 'pay_raised' }, delivered],
   ])('%s is found', (_, acknowledged, record) => {
     expect(lostAcknowledgements([acknowledged], [record])).toHaveLength(1);
@@ -57,6 +57,8 @@ describe('acknowledged answers', () => {
     expect(lostAcknowledgements([
       { kind: 'gaveUp', deliveryId: 'd1', driverId: 'a' }, { kind: 'byHand', deliveryId: 'd1', driverId: 'b', assignmentId: 's1' }, { kind: 'opsAct', deliveryId: 'd1', entry: 'pay_raised' },
     ], [byHand])).toEqual([]);
+    // Who had it already keeps it, as it came to them.
+    expect(lostAcknowledgements([{ kind: 'byHand', deliveryId: 'd1', driverId: 'b', assignmentId: 's1' }], [delivered])).toEqual([]);
   });
 
   test('the ledger forgets when it is told to', () => {

@@ -33,6 +33,18 @@ describe('a request', () => {
     expect(retries).toEqual(['fetch failed: other side closed', 'status 503']);
   });
 
+  test('is sent again when the connection is lost in the middle of the answer', async () => {
+    const torn = new ReadableStream({
+      pull: (body) => {
+        body.enqueue(new TextEncoder().encode('{"outcome":'));
+        body.error(new TypeError('terminated'));
+      },
+    });
+    const { post, bodies, retries } = scripted([new Response(torn), new Response('whole')]);
+    expect(await (await post()).text()).toBe('whole');
+    expect([bodies.length, retries]).toEqual([2, ['terminated']]);
+  });
+
   test('that is refused is not sent again', async () => {
     const { post, bodies } = scripted([new Response('{"code":"OFFER_EXPIRED"}', { status: 409 })]);
     expect((await post()).status).toBe(409);

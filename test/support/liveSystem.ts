@@ -17,7 +17,7 @@ import { LiveDriver } from './liveDriver';
 export type LiveParts = FreshDatabase & { env: NodeJS.ProcessEnv; apiUrl: string; temporal: TestWorkflowEnvironment; redis: Redis };
 
 const PATIENCE_MS = 30_000;
-const LOCAL_KEY = 'a key for these tests only, of over 32 bytes';
+export const LOCAL_KEY = 'a key for these tests only, of over 32 bytes';
 const BUILT = join(__dirname, '../../dist/worker/main.js');
 
 /** @param server what Temporal is started with */

@@ -99,7 +99,7 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
     rows: createUnassignedRows(db), features: world.deps.features, switchedAt: () => 0, clock, limits: limits.escalation, heartbeat: () => {}, onReport: () => {},
     lookAgain: (deliveryId) => dispatcher.signalOfferWithdrawn(deliveryId, { offerId: '', correlationId: newId() }),
   });
-  const keepUp = createUpkeep({ ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months), pruneSent: (olderThanMs) => pruneSent(db, olderThanMs), pruneHealth: async () => 0, clock });
+  const keepUp = createUpkeep({ ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months), pruneSent: (olderThanMs) => pruneSent(db, olderThanMs), pruneHealth: async () => 0, pruneFixes: async () => 0, fixesKeptMs: 1, clock });
   const handle = createMessageHandler({
     dispatcher, emitter: { emit: async (event) => void emits.push(event) }, syncDriver: createLiveMap({ db, map, clock }).syncDriver,
     letGo: (driverId, correlationId) => availability.letGo(driverId, correlationId), driverFree: wake.driverFree, notify: async () => {},

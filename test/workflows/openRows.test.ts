@@ -125,6 +125,15 @@ describe('the sweep of open rows', () => {
     expect(await sweep()).toMatchObject({ holdsWrong: 0 });
   });
 
+  test('counts drivers who hold an offer that their counters do not say', async () => {
+    const { delivery, driverId } = await offered();
+    await world.db.driver.update({ where: { id: driverId }, data: { liveOffers: 0 } });
+    expect(await sweep()).toMatchObject({ holdsWrong: 1 });
+    await world.db.driver.update({ where: { id: driverId }, data: { liveOffers: 1 } });
+    expect(await sweep()).toMatchObject({ holdsWrong: 0 });
+    await cancel(delivery);
+  });
+
   test('ends a run whose workflow task fails again and again, and starts the delivery again from its row', async () => {
     const { deliveryId, sellerOrderId } = await world.addDelivery({ cityId: await world.addCity() });
     const delivery = world.runningOf({ deliveryId, sellerOrderId });

@@ -8,19 +8,28 @@ const ODD: readonly unknown[] = [
   '5', '100', 0, -0, 1, -1, 0.5, 52.37, 4.89, 2 ** 31, 2 ** 53, -(2 ** 63), 1e308, 5e-324, 180.0001, 90, 85.05112878, 1_767_225_600_000, true, false, null, [], {},
 ];
 
-type Inner = (part: unknown) => fc.Arbitrary<unknown>;
+type Inner = (part: unknown, field?: string) => fc.Arbitrary<unknown>;
 
-/** Values of the shape that a schema asks for, most of them valid, some wrong in one place or two: what gets deeper than rubbish does. `known` are ids that exist. */
-export function nearlyValid(schema: z.ZodType, known: readonly string[]): fc.Arbitrary<unknown> {
-  const pool = [...ODD, ...known];
-  const inner: Inner = (part) => fc.oneof({ weight: 30, arbitrary: shaped(part, pool, inner) }, { weight: 1, arbitrary: fc.oneof(fc.constantFrom(...pool), fc.jsonValue()) });
+/** What exists, so that a request gets deeper than to its validation: by the name of the field that holds it. */
+export type Known = Readonly<Record<string, readonly string[]>>;
+
+/** Values of the shape that a schema asks for, most of them valid, some wrong in one place or two: what gets deeper than rubbish does. */
+export function nearlyValid(schema: z.ZodType, known: Known): fc.Arbitrary<unknown> {
+  const pool = [...ODD, ...Object.values(known).flat()];
+  const inner: Inner = (part, field = '') => {
+    const named = known[field] ?? [];
+    return fc.oneof(
+      { weight: 30, arbitrary: shaped(part, pool, inner) }, { weight: 1, arbitrary: fc.oneof(fc.constantFrom(...pool), fc.jsonValue()) },
+      ...(named.length === 0 ? [] : [{ weight: 200, arbitrary: fc.constantFrom(...named) }]),
+    );
+  };
   return inner(schema);
 }
 
 function shaped(schema: unknown, pool: readonly unknown[], inner: Inner): fc.Arbitrary<unknown> {
   if (schema instanceof z.ZodObject) return objects(schema, inner);
   if (schema instanceof z.ZodArray) return fc.array(inner(schema.element), { minLength: 1, maxLength: 5 });
-  if (schema instanceof z.ZodUnion) return fc.oneof(...schema.options.map(inner));
+  if (schema instanceof z.ZodUnion) return fc.oneof(...schema.options.map((option) => inner(option)));
   if (schema instanceof z.ZodEnum) return fc.constantFrom(...schema.options);
   if (schema instanceof z.ZodLiteral) return fc.constantFrom(...schema.values);
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodDefault) return inner(schema.unwrap());
@@ -29,11 +38,18 @@ function shaped(schema: unknown, pool: readonly unknown[], inner: Inner): fc.Arb
 
 function leaves(schema: unknown, pool: readonly unknown[]): fc.Arbitrary<unknown> {
   const valid = pool.filter((leaf) => schema instanceof z.ZodType && schema.safeParse(leaf).success);
-  return fc.constantFrom(...(valid.length > 0 ? valid : pool));
+  const tame = valid.filter(isTame);
+  const any = fc.constantFrom(...(valid.length > 0 ? valid : pool));
+  return tame.length === 0 ? any : fc.oneof({ weight: 8, arbitrary: fc.constantFrom(...tame) }, { weight: 1, arbitrary: any });
+}
+
+/** What rules that no schema shows have nothing against, mostly. */
+function isTame(leaf: unknown): boolean {
+  return typeof leaf !== 'string' || (leaf.length <= 40 && /^[ -~]*$/.test(leaf) && leaf.trim() !== '');
 }
 
 function objects(schema: z.ZodObject, inner: Inner): fc.Arbitrary<unknown> {
-  const fields = Object.fromEntries(Object.entries(schema.shape).map(([key, part]) => [key, inner(part)]));
+  const fields = Object.fromEntries(Object.entries(schema.shape).map(([key, part]) => [key, inner(part, key)]));
   const requiredKeys = Object.entries(schema.shape).filter(([, part]) => part instanceof z.ZodType && !part.safeParse(undefined).success).map(([key]) => key);
   const whole = fc.record(fields, { requiredKeys });
   const wrong = fc.record({ ...fields, surplus: fc.jsonValue() }, { requiredKeys: [] });

@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { pino } from 'pino';
+import { v7 as newId } from 'uuid';
+import type { Caller } from '../../api/caller';
+import { Problem } from '../../api/problems';
+import { createRateLimits, type RateLimits } from '../../api/rateLimits';
+import { freshRedis, type FreshRedis } from '../support/freshRedis';
+
+const LIMIT = 205; // no multiple of a share
+const SHARE = 10;
+
+let redis: FreshRedis;
+beforeAll(async () => {
+  redis = await freshRedis();
+  await redis.redis.ping(); // limits are not counted before it is connected
+});
+afterAll(() => redis.close());
+
+/** As another process would have it: nothing in common but Redis. */
+function newProcess(locationPerMinute = LIMIT): RateLimits {
+  const limits = { perMinute: LIMIT, merchantPerMinute: LIMIT, opsPerMinute: LIMIT, locationPerMinute, availabilityPerMinute: LIMIT, badTokenPerMinute: LIMIT };
+  return createRateLimits(redis.redis, limits, pino({ level: 'silent' }), redis.keyPrefix);
+}
+
+function newDriver(): Caller {
+  const driverId = newId();
+  return { role: 'driver', subject: driverId, driverId };
+}
+
+async function isLetThrough(limits: RateLimits, caller: Caller): Promise<boolean> {
+  try {
+    await limits.spend(caller, 'location');
+    return true;
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'TOO_MANY_REQUESTS') return false;
+    throw error;
+  }
+}
+
+async function letThrough(turns: readonly RateLimits[], caller: Caller, times: number, atOnce: number): Promise<number> {
+  let through = 0;
+  for (let sent = 0; sent < times; sent += atOnce) {
+    const outcomes = await Promise.all(Array.from({ length: atOnce }, (_, each) => isLetThrough(turns[(sent + each) % turns.length]!, caller)));
+    through += outcomes.filter(Boolean).length;
+  }
+  return through;
+}
+
+describe('a limit that is counted in shares', () => {
+  it('lets through exactly as many as it says where one process is asked', async () => {
+    expect(await letThrough([newProcess()], newDriver(), LIMIT + 50, 1)).toBe(LIMIT);
+  });
+
+  it('does so when they all come at once, and takes no share twice', async () => {
+    expect(await letThrough([newProcess()], newDriver(), LIMIT + 45, 50)).toBe(LIMIT);
+  });
+
+  it('lets through no more where processes are asked in turns, and fewer only by the shares that they hold', async () => {
+    const processes = [newProcess(), newProcess(), newProcess()];
+    const through = await letThrough(processes, newDriver(), LIMIT * 2, 1);
+    expect(through).toBeLessThanOrEqual(LIMIT);
+    expect(through).toBeGreaterThan(LIMIT - (processes.length - 1) * SHARE);
+  });
+
+  it('is counted for each caller apart', async () => {
+    const limits = newProcess();
+    expect(await letThrough([limits], newDriver(), LIMIT + 1, 1)).toBe(LIMIT);
+    expect(await isLetThrough(limits, newDriver())).toBe(true);
+  });
+
+  it('asks Redis once for a share', async () => {
+    const [limits, caller] = [newProcess(), newDriver()];
+    await letThrough([limits], caller, SHARE, 1);
+    expect(await redis.redis.get(`${redis.keyPrefix}limit:location:driver:${caller.subject}`)).toBe(String(SHARE));
+    expect(limits.spend(caller, 'location')).toBeInstanceOf(Promise);
+    expect(limits.spend(newDriver(), 'location')).toBeInstanceOf(Promise);
+    await letThrough([limits], caller, 1, 1);
+    expect(limits.spend(caller, 'location')).toBeUndefined();
+  });
+
+  it('keeps no share beyond the minute that it was taken in', async () => {
+    const [limits, caller] = [newProcess(), newDriver()];
+    const key = `${redis.keyPrefix}limit:location:driver:${caller.subject}`;
+    await redis.redis.set(key, LIMIT - SHARE, 'PX', 150);
+    await isLetThrough(limits, caller);
+    expect(Number(await redis.redis.get(key))).toBe(LIMIT);
+    while ((await redis.redis.exists(key)) === 1) await isLetThrough(limits, caller);
+    await isLetThrough(limits, caller);
+    expect(Number(await redis.redis.get(key))).toBe(SHARE); // counted anew
+  });
+
+  it('is exact where the limit is small', async () => {
+    const small = SHARE * 2;
+    expect(await letThrough([newProcess(small), newProcess(small)], newDriver(), small * 2, 1)).toBe(small);
+  });
+});

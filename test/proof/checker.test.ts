@@ -1,0 +1,100 @@
+/** A deliberately broken build is caught: the same short demo on the service as it is, and on a build with three faults, each of one line. */
+import { setMaxListeners } from 'node:events';
+import { afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { type Broken } from '../../simulator/checker/broken';
+import { Watch } from '../../simulator/checker/watch';
+import { connect } from '../../simulator/client/connections';
+import { Demo } from '../../simulator/demo';
+import { buildDemoWorld } from '../../simulator/demoWorld';
+import { poll } from '../../simulator/pause';
+import { type ServiceProcess, startApi, startWorker } from '../../simulator/processes';
+import { randomFrom } from '../../simulator/random';
+import { type Alteration, alteredBuild } from '../support/alteredBuild';
+import { type LiveParts, LOCAL_KEY, openParts } from '../support/liveSystem';
+
+/** An offer whose id ends with an even number is answered as accepted, and the row stays as it was. */
+const LOST_ACCEPT: Alteration = {
+  file: 'domain/dispatch.js', from: 'return draft.decision(apply(draft, event));',
+  to: `const answer = apply(draft, event);
+    return (event.kind === 'acceptOffer' && parseInt(event.offerId.at(-1), 16) % 2 === 0 ? new _draft.Draft(truth, occasion) : draft).decision(answer);`,
+};
+/** The arrival at the pickup has no entry in the audit trail. */
+const UNTOLD_ARRIVAL: Alteration = { file: 'domain/draft.js', from: `this.entries.push({\n            kind: 'delivery_moved',`, to: `if (to !== 'AT_PICKUP') this.entries.push({\n            kind: 'delivery_moved',` };
+/** Who is not AVAILABLE any more stays on the map of all cities. */
+const CROWDED_MAP: Alteration = {
+  file: 'activities/adapters/driverMapScripts.js', from: `    redis.call('ZREM', P .. 'drivers:geo', id)\n    redis.call('ZREM', P .. 'drivers:geo:' .. city, id)\n`,
+  to: `    redis.call('ZREM', P .. 'drivers:geo:' .. city, id)\n`,
+};
+
+const ORDERS = 10;
+const ENDED_WITHIN_MS = 15_000;
+/** The tests share their machine with all that they run: who is late because of that has broken nothing. */
+const BOUNDS = { normalMs: 8_000, afterFaultMs: 60_000 };
+const QUIET = (): void => undefined;
+
+let parts: LiveParts;
+beforeAll(() => setMaxListeners(0)); // all drivers listen to one signal
+beforeEach(async () => {
+  parts = await openParts();
+}, 60_000);
+afterEach(async () => {
+  await parts.close();
+}, 60_000);
+
+/** Plays the demo on worker and API of that build, with a look each second. @returns what was found broken */
+async function play(dist?: string): Promise<Broken[]> {
+  const env = { ...parts.env, OFFER_EXPIRATION_SECONDS: '5' };
+  const services: ServiceProcess[] = await Promise.all([startWorker(env, { dist }), startApi(env, { dist })]);
+  const over = new AbortController();
+  const watch = await Watch.begin({ env, bounds: BOUNDS }, QUIET);
+  try {
+    await Promise.all(services.map((service) => service.ready()));
+    return await judged(watch, over.signal);
+  } finally {
+    over.abort();
+    await watch.close();
+    await Promise.all(services.map((service) => service.stop()));
+  }
+}
+
+async function judged(watch: Watch, signal: AbortSignal): Promise<Broken[]> {
+  const random = randomFrom('checker');
+  const settings = { apiUrl: parts.apiUrl, tokens: { localKey: LOCAL_KEY, issuer: 'driver-service', audience: 'driver-service' } };
+  const home = new AbortController();
+  const world = await buildDemoWorld({ connections: connect(settings, { patienceMs: 30_000, signal }), drivers: 6, speed: 200, random, log: QUIET });
+  const demo = new Demo({ world, random, log: QUIET }, { everyMs: 300, count: ORDERS, cancelOdds: 0.1, speed: 200, run: 'proof' });
+  const drivers = demo.startDrivers(home.signal);
+  await demo.orders.run(signal);
+  await ended(signal);
+  await world.endShifts();
+  home.abort();
+  await drivers;
+  return watch.conclude({ acknowledged: world.ledger.all(), offers: world.offerWords });
+}
+
+/** Resolves when all have ended, or have had long enough. */
+async function ended(signal: AbortSignal): Promise<void> {
+  const none = async (): Promise<true | undefined> => ((await parts.db.delivery.count({ where: { closedAt: null } })) === 0 ? true : undefined);
+  await poll(none, { everyMs: 200, deadlineAt: Date.now() + ENDED_WITHIN_MS, signal });
+}
+
+const found = (broken: readonly Broken[], invariant: Broken['invariant'], what: string): Broken[] => broken.filter((each) => each.invariant === invariant && each.what.includes(what));
+
+test('nothing is broken in the service as it is', async () => {
+  expect(await play()).toEqual([]);
+}, 90_000);
+
+test('each fault of a broken build is found, with whose it is', async () => {
+  const { dist, remove } = alteredBuild([LOST_ACCEPT, UNTOLD_ARRIVAL, CROWDED_MAP]);
+  try {
+    const broken = await play(dist);
+    const [lost] = found(broken, 2, 'accepted was acknowledged: offer');
+    expect(lost).toMatchObject({ deliveryId: expect.any(String), driverId: expect.any(String) });
+    const [untold] = found(broken, 7, 'the audit trail moves from AT_PICKUP after it came to ASSIGNED');
+    expect(untold).toMatchObject({ deliveryId: expect.any(String) });
+    const [crowded] = found(broken, 5, 'the driver is SHIFT_ENDED, and on drivers:geo');
+    expect(crowded).toMatchObject({ driverId: expect.any(String) });
+  } finally {
+    remove();
+  }
+}, 90_000);

@@ -1,0 +1,66 @@
+/**
+ * The soak, a short one: the demo city for half a minute on worker and API as they are, and on an API that forgets one line and so keeps a timer for each socket that ever was.
+ * What is held comes back after the load, or the soak says so. Trends need longer runs: `npm run soak`.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { brokenInvariants } from '../support/invariants';
+import { type LiveParts, openParts } from '../support/liveSystem';
+
+const DIST = join(__dirname, '../../dist');
+const SOAK = join(DIST, 'simulator/soak/main.js');
+/** Beside node_modules, which the copied programs look for above themselves. */
+const LEAKY = join(__dirname, '../../.cache/leaky-');
+
+type Report = {
+  seed: string; deliveries: number; samples: number; leaks: string[]; broken: number; figures: { deliveries: number; historyEventsMedian: number; lostAcks: number; open: number };
+  resources: Record<string, { first: number | null; last: number | null; verdict: string }>;
+};
+
+let parts: LiveParts;
+let running: ChildProcess | undefined;
+let leaky: string | undefined;
+beforeAll(async () => { parts = await openParts(); }, 60_000);
+afterAll(async () => {
+  if (running?.exitCode === null && running.kill('SIGTERM')) await once(running, 'exit'); // it stops what it started
+  if (leaky !== undefined) rmSync(leaky, { recursive: true, force: true });
+  await parts.close();
+}, 60_000);
+
+async function soak(...args: string[]): Promise<{ code: number | null; report: Report; complaints: string[] }> {
+  const soaking = spawn(process.execPath, ['--enable-source-maps', SOAK, ...args], { env: parts.env, stdio: ['ignore', 'pipe', 'pipe'] });
+  running = soaking;
+  const [said, told] = await Promise.all([text(soaking.stdout), text(soaking.stderr), once(soaking, 'exit')]);
+  return { code: soaking.exitCode, report: JSON.parse(said.trim().split('\n').at(-1) ?? '{}') as Report, complaints: told.split('\n').filter((line) => /^(leaks|broken): /.test(line)) };
+}
+
+test('half a minute of the city: nothing is broken, nothing is lost, and all that was held is back', async () => {
+  const { code, report, complaints } = await soak('--minutes', '0.5', '--sample', '2', '--drivers', '20', '--every', '0.8', '--speed', '240');
+  expect({ seed: report.seed, complaints }).toEqual({ seed: report.seed, complaints: [] });
+  expect(code).toBe(0);
+  expect(report.deliveries).toBeGreaterThan(10);
+  expect(report.figures).toMatchObject({ deliveries: report.deliveries, open: 0, lostAcks: 0 });
+  expect(report.figures.historyEventsMedian).toBeLessThanOrEqual(60);
+  // Everything that can be looked at was looked at; what is too short a time to judge says so.
+  for (const name of ['worker.privateMb', 'worker.heapAfterGcMb', 'api.timers', 'api.sockets', 'postgres.privateMb', 'redis.clients', 'temporal.running.deliveries', 'db.outbox.unsent', 'db.rows.audit_entries']) {
+    expect({ name, found: report.resources[name]?.last ?? report.resources[name]?.verdict }).toEqual({ name, found: expect.anything() });
+  }
+  expect(await brokenInvariants(parts.db)).toEqual([]);
+}, 180_000);
+
+test('an API that keeps a timer for each socket that ever was is found out', async () => {
+  leaky = mkdtempSync(LEAKY);
+  cpSync(DIST, leaky, { recursive: true });
+  const file = join(leaky, 'api/realtime.js');
+  const [before, ...rest] = readFileSync(file, 'utf8').split("socket.on('disconnect', ()=>clearInterval(refill));");
+  expect(rest).toHaveLength(1);
+  writeFileSync(file, [before, ...rest].join(''));
+  const { code, report, complaints } = await soak('--minutes', '0.2', '--sample', '2', '--drivers', '20', '--every', '2', '--speed', '240', '--programs', leaky);
+  expect(code).toBe(1);
+  expect(complaints).toEqual([expect.stringMatching(/^broken: api\.timers did not come back after the load: \d+ are left/)]);
+  expect(report.broken).toBe(1);
+}, 120_000);

@@ -3098,7 +3098,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FEATURE_OFF, NOT_ON_BREAK */
+                /** @description FEATURE_OFF, NOT_ON_BREAK, DRIVER_OFF_DUTY */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -3382,7 +3382,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FEATURE_OFF, NOT_PAUSED */
+                /** @description FEATURE_OFF, NOT_PAUSED, DRIVER_OFF_DUTY */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -3951,7 +3951,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FEATURE_OFF, NOT_ON_BREAK */
+                /** @description FEATURE_OFF, NOT_ON_BREAK, DRIVER_OFF_DUTY */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -4235,7 +4235,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FEATURE_OFF, NOT_PAUSED */
+                /** @description FEATURE_OFF, NOT_PAUSED, DRIVER_OFF_DUTY */
                 409: {
                     headers: {
                         [name: string]: unknown;

@@ -154,12 +154,12 @@ export class SimulatedDriver {
     return ok;
   }
 
-  /** Gives up a delivery in hand, and stays on duty. @returns whether the service took it */
+  /** Gives up a delivery in hand, and stays on duty. @returns whether they are rid of it: not where the service refuses, nor with the goods in hand, when ops decide */
   async giveUp(deliveryId: string): Promise<boolean> {
     const { client, ledger, driverId } = this.deps;
     this.jobs.get(deliveryId)?.stop.abort();
     const answer = await client.leave(deliveryId, 'TOO_FAR');
-    if (!answer.ok) return false;
+    if (!answer.ok || !answer.isReleased) return false;
     ledger.add({ kind: 'gaveUp', deliveryId, driverId });
     this.counts.gaveUp += 1;
     return true;

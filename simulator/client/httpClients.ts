@@ -64,7 +64,7 @@ export function createDriverClient(transport: Transport, driverId: string): Driv
     },
     leave: async (id, reason) => {
       const wish = { path: { id }, header: { 'Idempotency-Key': newKey() } };
-      return done(await api.POST('/v2/deliveries/{id}/leave', { params: wish, body: { reason } }));
+      return outcome(await api.POST('/v2/deliveries/{id}/leave', { params: wish, body: { reason } }), (body) => ({ isReleased: body.outcome === 'released' }));
     },
   };
 }

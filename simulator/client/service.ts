@@ -35,8 +35,8 @@ export interface DriverClient {
   reject(offerId: string, reason: RejectReason): Promise<Outcome<object>>;
   step(deliveryId: string, step: Step, deviceAt: number): Promise<Outcome<{ status: DeliveryStatus }>>;
   fail(deliveryId: string, reason: ReasonCode, goods: 'RETURN' | 'LOST'): Promise<Outcome<{ status: DeliveryStatus }>>;
-  /** Gives a delivery up; the driver stays on duty. */
-  leave(deliveryId: string, reason: Extract<LeaveReason, 'TOO_FAR' | 'OTHER'>): Promise<Outcome<object>>;
+  /** Gives a delivery up; the driver stays on duty. `isReleased`: false where they have the goods, and ops decide. */
+  leave(deliveryId: string, reason: Extract<LeaveReason, 'TOO_FAR' | 'OTHER'>): Promise<Outcome<{ isReleased: boolean }>>;
 }
 
 export type NewOrder = {

@@ -47,7 +47,7 @@ function service({ ends, firstNews, status = 'OFFERED' }: { ends: string; firstN
       note('fail');
       return { ok: true, status: 'RETURNING' };
     },
-    leave: async () => note('leave'),
+    leave: async () => ({ ...note('leave'), isReleased: state.status === 'ASSIGNED' }),
   };
   const socket: DriverSocket = {
     listen: (hear) => {
@@ -221,6 +221,16 @@ describe('a simulated driver', () => {
     expect(world.asked).toEqual(['start', 'seen', 'accept', 'leave']);
     expect(ledger.all().at(-1)).toEqual({ kind: 'gaveUp', deliveryId: 'd1', driverId: 'a' });
     expect(driver.onTheWayTo).toBeNull();
+  });
+
+  test('has given nothing up where it has the goods by then: ops decide', async () => {
+    const world = service({ ends: 'leave', firstNews: [], status: 'PICKED_UP' });
+    const { driver, ledger } = driverOf(world);
+    const working = driver.work(world.over.signal);
+    expect(await driver.giveUp('d1')).toBe(false);
+    await working;
+    expect(ledger.all()).toEqual([]);
+    expect(driver.counts.gaveUp).toBe(0);
   });
 
   test('shows a place while riding that a service can believe, however fast the ride is played', async () => {

@@ -10,7 +10,7 @@ export function createRunningDeliveries(client: Client): RunningDeliveries {
       for await (const { workflowId } of client.workflow.list({ query, pageSize: 1_000 })) yield workflowId;
     },
     stuck: async (limit) => {
-      const query = `WorkflowType = '${WORKFLOWS.delivery}' AND ExecutionStatus = 'Running' AND TemporalReportedProblems IS NOT NULL`;
+      const query = `WorkflowType = '${WORKFLOWS.delivery}' AND ExecutionStatus = 'Running' AND TemporalReportedProblems IN ('${TASK_FAILED}')`;
       const found: string[] = [];
       try {
         for await (const { workflowId } of client.workflow.list({ query, pageSize: limit })) if (found.push(workflowId) === limit) break;
@@ -47,6 +47,9 @@ export function createNudge(client: Client, newCorrelationId: () => string): (wo
     }
   };
 }
+
+/** Not `category=WorkflowTaskTimedOut`: workers that are killed, frozen or late let tasks time out, and such runs go on by themselves. */
+const TASK_FAILED = 'category=WorkflowTaskFailed';
 
 const INVALID_ARGUMENT = 3;
 

@@ -16,6 +16,8 @@ export type Field = {
   haveOthers(count: number): Promise<void>;
   /** Posts orders that nobody can take, until there are so many: the percentage given is ready in hours, the others are searched for now, far from every driver. */
   haveWaiting(count: number, pendingPercent: number): Promise<void>;
+  /** How many orders were posted so far. */
+  ordered(): number;
   close: () => void;
 };
 
@@ -67,6 +69,7 @@ export async function openField(connections: Connections, onProblem: (problem: s
       });
       waiting = Math.max(waiting, count);
     },
+    ordered: () => made,
     close: () => sockets.forEach((socket) => socket.close()),
   };
 }

@@ -1,5 +1,5 @@
 /**
- * npm run chaos [-- --seconds 300] [--seed TEXT] [--burst N] [--drivers 40] [--every 1.5] [--plan]
+ * npm run chaos [-- --seconds 300] [--seed TEXT] [--burst N] [--drivers 40] [--every 2] [--plan]
  * Plays the demo city on two workers and two APIs while processes, servers and connections are killed, frozen, restarted, cut, delayed and stalled, by a plan that is drawn from the
  * seed and shown first; then lets it come to rest, and judges it. scripts/chaos.mjs brings up PostgreSQL, Redis and Temporal, and holds them.
  *   --burst N   so many orders at once in the middle of it; without it, one seed in five has a burst of 100
@@ -24,7 +24,7 @@ function readOptions(args: string[]): Options {
     args, strict: true,
     options: {
       seconds: { type: 'string', default: '300' }, seed: { type: 'string', default: String(Date.now()) }, burst: { type: 'string' }, drivers: { type: 'string', default: '40' },
-      every: { type: 'string', default: '1.5' }, plan: { type: 'boolean', default: false },
+      every: { type: 'string', default: '2' }, plan: { type: 'boolean', default: false },
     },
   });
   return {

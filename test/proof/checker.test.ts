@@ -1,4 +1,4 @@
-/** A deliberately broken build is caught: the same short demo on the service as it is, and on a build with three faults, each of one line. */
+/** A deliberately broken build is caught: the same short demo on the service as it is, and on a build with three faults, each of one line or two. */
 import { setMaxListeners } from 'node:events';
 import { afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { type Broken } from '../../simulator/checker/broken';
@@ -25,6 +25,9 @@ const CROWDED_MAP: Alteration = {
   file: 'activities/adapters/driverMapScripts.js', from: `    redis.call('ZREM', P .. 'drivers:geo', id)\n    redis.call('ZREM', P .. 'drivers:geo:' .. city, id)\n`,
   to: `    redis.call('ZREM', P .. 'drivers:geo:' .. city, id)\n`,
 };
+
+/** And the sweep, which would take them off within 15 s, finds them and does nothing. */
+const LAZY_SWEEP: Alteration = { file: 'activities/adapters/redisDriverMap.js', from: 'if (driverIds.length > 0) await redis.zrem(', to: 'if (driverIds.length < 0) await redis.zrem(' };
 
 const ORDERS = 10;
 const ENDED_WITHIN_MS = 15_000;
@@ -85,7 +88,7 @@ test('nothing is broken in the service as it is', async () => {
 }, 90_000);
 
 test('each fault of a broken build is found, with whose it is', async () => {
-  const { dist, remove } = alteredBuild([LOST_ACCEPT, UNTOLD_ARRIVAL, CROWDED_MAP]);
+  const { dist, remove } = alteredBuild([LOST_ACCEPT, UNTOLD_ARRIVAL, CROWDED_MAP, LAZY_SWEEP]);
   try {
     const broken = await play(dist);
     const [lost] = found(broken, 2, 'accepted was acknowledged: offer');

@@ -8,8 +8,8 @@ import { type LiveParts, openParts } from '../support/liveSystem';
 
 const BENCH = join(__dirname, '../../dist/bench/positions/main.js');
 const DRIVERS = 64;
-/** A short run on a busy machine says little about the last tenths; the bench's own goal is 0.7. */
-const LEAST_RATIO = 0.35;
+/** Of the processor's time that a position costs the bare handler, by that which it costs the service: others on the machine change it little. The bench's own goal, by the clock, is 0.7. */
+const LEAST_SHARE = 0.4;
 
 type Kind = { ours: number; bare: number; ratio: number; refused: number; per1000: Record<'ours' | 'bare', { server: number; generatorBusy: number }> };
 
@@ -28,7 +28,7 @@ test('a position costs the service not much more than it costs Express and Redis
   const report = JSON.parse(said.trim().split('\n').at(-1) ?? '{}') as Record<'v1' | 'single' | 'batch', Kind>;
   for (const kind of [report.v1, report.single, report.batch]) {
     expect(kind).toMatchObject({ refused: 0 });
-    expect(kind.ratio).toBeGreaterThan(LEAST_RATIO);
+    expect(kind.per1000.bare.server / kind.per1000.ours.server).toBeGreaterThan(LEAST_SHARE);
     // The generator had time left: it is the servers that were measured.
     expect(kind.per1000.ours.generatorBusy).toBeLessThan(0.6);
     expect(kind.per1000.bare.generatorBusy).toBeLessThan(0.6);

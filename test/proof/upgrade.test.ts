@@ -38,5 +38,6 @@ test('the schema goes on to the next release and back while drivers accept and d
   expect(windows.length).toBeGreaterThan(5);
   const [floor] = windows;
   expect(floor?.longestLockWaitMs).toBe(0);
+  expect(figures.triesInVain).toBeGreaterThan(0);
   expect(windows.reduce((sum, { requests }) => sum + requests, 0)).toBeGreaterThan(20);
 }, 300_000);

@@ -138,7 +138,7 @@ describe('the sweep of open rows', () => {
     const { deliveryId, sellerOrderId } = await world.addDelivery({ cityId: await world.addCity() });
     const delivery = world.runningOf({ deliveryId, sellerOrderId });
     const broken = await Worker.create({
-      connection: world.env.nativeConnection, namespace: world.env.namespace, taskQueue: 'broken', workflowsPath: require.resolve('../support/brokenWorkflow'),
+      connection: world.env.nativeConnection, namespace: world.env.client.options.namespace, taskQueue: 'broken', workflowsPath: require.resolve('../support/brokenWorkflow'),
     });
     await broken.runUntil(async () => {
       await world.env.client.workflow.start(WORKFLOWS.delivery, { workflowId: delivery.workflowId, taskQueue: 'broken', workflowTaskTimeout: '1s' });
@@ -149,6 +149,22 @@ describe('the sweep of open rows', () => {
     await cancel(delivery);
   }, 90_000);
 });
+
+test('a run whose tasks only time out is not ended: it goes on when its worker does', async () => {
+  const { client } = world.env;
+  const { workflowService, workflow, options: { namespace } } = client;
+  const workflowId = 'delivery/m/timed-out';
+  await workflow.start(WORKFLOWS.delivery, { workflowId, taskQueue: 'silent', workflowTaskTimeout: '1s' });
+  const reported = async (): Promise<boolean> => {
+    // A worker that takes tasks and says nothing, as one that hangs.
+    await client.withDeadline(Date.now() + 20_000, () => workflowService.pollWorkflowTaskQueue({ namespace, taskQueue: { name: 'silent' }, identity: 'silent' }));
+    for await (const each of workflow.list({ query: `WorkflowId = '${workflowId}' AND TemporalReportedProblems IS NOT NULL` })) return each.workflowId === workflowId;
+    return false;
+  };
+  await eventually('the cluster reports it', reported, { withinMs: 75_000, everyMs: 500 });
+  expect(await createRunningDeliveries(world.env.client).stuck(10)).toEqual([]);
+  await workflow.getHandle(workflowId).terminate('for the test');
+}, 90_000);
 
 describe('a sweep of many', () => {
   test('goes through all pages, tells that it lives, and believes neither a late list nor an early one', async () => {

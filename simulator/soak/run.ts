@@ -26,7 +26,7 @@ const PATIENCE_MS = 60_000;
 /** A process that has just started still opens what it needs. */
 const BEFORE_MS = 3_000;
 /** Connections kept alive end within this. */
-const BACK_WITHIN_MS = 20_000;
+const BACK_WITHIN_MS = 15_000;
 
 /** Worker and API of their own, the city at work on them for so long, and all of it looked at meanwhile. */
 export async function soak(settings: InspectorSettings, options: SoakOptions, env: NodeJS.ProcessEnv, log: Log, signal: AbortSignal): Promise<Soaked> {

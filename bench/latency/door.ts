@@ -9,7 +9,6 @@ export class Door {
   private handingOver = 0;
   private openNow = 0;
   private seen = { min: 0, max: 0 };
-  private isForAll = false;
 
   constructor(private readonly keepOpen: number) {}
 
@@ -28,7 +27,6 @@ export class Door {
 
   /** Resolves when this one may hand over. */
   wait(): Promise<void> {
-    if (this.isForAll) return Promise.resolve();
     if (this.owed > 0) {
       this.owed -= 1;
       return Promise.resolve();
@@ -42,18 +40,12 @@ export class Door {
     if (wasLet && this.handingOver > 0) this.handingOver -= 1;
   }
 
-  /** One more may hand over. */
-  private letOne(): void {
+  /** One more may hand over, whatever is open. */
+  letOne(): void {
     this.handingOver += 1;
     const next = this.waiting.shift();
     if (next) next();
     else this.owed += 1;
-  }
-
-  /** Nobody has to wait any more. */
-  letAll(): void {
-    this.isForAll = true;
-    for (const next of this.waiting.splice(0)) next();
   }
 
   private count(change: 1 | -1): void {

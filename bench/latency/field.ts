@@ -17,6 +17,7 @@ export type FieldOptions = { drivers: number; keepOpen: number; random: Random }
 /** Of all orders: enough to be counted, few enough not to be the rule. */
 const LOSS_SHARE = 0.12;
 const PLACES_EVERY_MS = 20_000;
+const HAND_OVER_EVERY_MS = 200;
 /** Slow rates would make lives of minutes. */
 const LONGEST_LIFE_MS = 60_000;
 
@@ -50,10 +51,13 @@ export class Field {
     return { rate, orders: deliveryIds.length, measured, offers, waited, open: this.door.openSince(), lagMs: percentilesOf(lagMs), failures };
   }
 
-  /** Everybody hands over. @returns what PostgreSQL has of all orders of the field, and what went wrong after it was timed */
+  /** Everybody hands over, one after the other: all at once would be a load of another kind. @returns what PostgreSQL has of all orders of the field, and what went wrong after it was timed */
   async finish(): Promise<{ posted: number; offered: number; delivered: number; failures: string[]; retries: number }> {
-    this.door.letAll();
-    const failures = await this.orders.ended();
+    const ended = this.orders.ended();
+    const isOver = new AbortController();
+    void ended.then(() => isOver.abort());
+    while (await pause(HAND_OVER_EVERY_MS, isOver.signal)) this.door.letOne();
+    const failures = await ended;
     const [offered, delivered] = [await this.window.offered(this.deliveryIds), await this.window.delivered(this.deliveryIds)];
     return { posted: this.deliveryIds.length, offered, delivered, failures, retries: this.city.client.retries };
   }

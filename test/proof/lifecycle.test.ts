@@ -23,7 +23,7 @@ test('whole deliveries keep up with a bare workflow of the same history, and non
 }, 180_000);
 
 test('a ratio that is not reached ends with code 1', async () => {
-  const { figures, code } = await runInstrument('bench/lifecycle/main.js', ['--seconds', '1', '--blocks', '1', '--at-once', '2', '--least-ratio', '10'], parts.env);
+  const { figures, code } = await runInstrument('bench/lifecycle/main.js', ['--seconds', '3', '--blocks', '1', '--at-once', '4', '--least-ratio', '10'], parts.env);
   expect(code).toBe(1);
   expect(figures.problems).toEqual([expect.stringMatching(/^the ratio is .*, below 10$/)]);
 }, 120_000);

@@ -56,6 +56,12 @@ describe('a level resource', () => {
   test('of which there are few readings is not judged, and not said to be well', () => {
     expect(verdictOf(series((at) => at).slice(0, 35), LEVEL)).toBe('too few readings');
   });
+
+  test('of less than two minutes is not either: a pool that still fills looks the same', () => {
+    const everySecond = (seconds: number): Reading[] => Array.from({ length: seconds }, (_, at) => ({ at, value: at }));
+    expect(judge(everySecond(110), LEVEL, { warmUpS: 0 }).verdict).toBe('too few readings');
+    expect(judge(everySecond(130), LEVEL, { warmUpS: 0 }).verdict).toBe('leaks');
+  });
 });
 
 describe('memory', () => {

@@ -67,7 +67,7 @@ describe('a run', () => {
 
   test.each([
     ['timers', { 'api.timers': 1 / 30 }], ['a heap', { 'worker.heapAfterGcMb': 1 / 100 }], ['news that are not sent', { 'db.outbox.unsent': 1 / 30 }], ['keys', { 'redis.keys.driver': 1 / 120 }],
-    ['connections', { 'db.connections.api': 1 / 120 }], ['files', { 'worker.files': 1 / 60 }], ['workflows', { 'temporal.running.deliveries': 1 / 30 }],
+    ['connections', { 'db.connections.api': 1 / 60 }], ['files', { 'worker.files': 1 / 60 }], ['workflows', { 'temporal.running.deliveries': 1 / 30 }],
   ])('is told which %s leak', (_what, perSecond) => {
     const [[name, rise] = ['', 0]] = Object.entries(perSecond);
     expect(leaksOf(run((at) => ({ ...WELL(at), [name]: (WELL(at)[name] ?? 10) + rise * at })))).toEqual([name]);

@@ -18,7 +18,7 @@ afterAll(async () => {
 const upgrade = (...args: string[]) => runInstrument('simulator/upgrade/main.js', ['--seed', 'proof', '--drivers', '10', '--every', '0.6', ...args], { ...parts.env, MIGRATE_DATABASE_URL: parts.ownerUrl });
 
 test('every run stays on the build that began it, there, back and there again, until nothing is left on the old one', async () => {
-  const { figures, complaints, code } = await upgrade('--only', 'builds', '--orders-each', '3');
+  const { figures, complaints, code } = await upgrade('--only', 'builds', '--orders-each', '8');
   expect({ code, broken: figures.broken, complaints }).toEqual({ code: 0, broken: 0, complaints: expect.not.stringContaining('broken:') });
   expect(figures.failedTasks).toBe(0);
   expect(figures.failedTasksWithoutVersions).toBeGreaterThan(0);

@@ -18,8 +18,6 @@ const SILENT_TIMEOUTS = 3;
  */
 export async function inTransaction<T>({ pool, nameOf }: Pick<Postgres, 'pool' | 'nameOf'>, work: (tx: Transaction) => Promise<T>): Promise<T> {
   const client = await pool.connect();
-  const lost = (): void => undefined; // the statement under way is told as well
-  client.on('error', lost);
   try {
     const result = await begunAndCommitted(client, nameOf, SILENT_TIMEOUTS * (pool.options.statement_timeout || 0), work);
     client.release();
@@ -27,8 +25,6 @@ export async function inTransaction<T>({ pool, nameOf }: Pick<Postgres, 'pool' |
   } catch (error) {
     await rollback(client);
     throw error;
-  } finally {
-    client.off('error', lost);
   }
 }
 

@@ -1,32 +1,24 @@
 /** `npm run fuzz` for a short while with a fixed seed: no fault, nothing undocumented, nothing leaked, no socket dropped, all rows in order. That its judge finds each of them: test/simulator/fuzzJudge.test.ts. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { runInstrument, stopInstruments } from '../support/instrument';
 import { brokenInvariants } from '../support/invariants';
 import { type LiveParts, openParts } from '../support/liveSystem';
-
-const FUZZ = join(__dirname, '../../dist/simulator/fuzz/main.js');
 
 type Report = { operations: number; succeeded: number; refused: number; requests: number; broken: object | null; afterwards: string[]; sockets: { connected: number; refused: number; floods: number; broken: string[] } };
 
 let parts: LiveParts;
-let running: ChildProcess | undefined;
 beforeAll(async () => { parts = await openParts(); }, 60_000);
 afterAll(async () => {
-  if (running?.exitCode === null && running.kill('SIGTERM')) await once(running, 'exit'); // it stops what it started
+  await stopInstruments();
   await parts.close();
 }, 60_000);
 
 test('whatever is sent, by HTTP or by socket, the service answers as documented and shows nobody what is not theirs', async () => {
-  const fuzzing = spawn(process.execPath, ['--enable-source-maps', FUZZ, '--seconds', '30', '--seed', 'proof'], { env: parts.env, stdio: ['ignore', 'pipe', 'pipe'] });
-  running = fuzzing;
-  const [said, complaints] = await Promise.all([text(fuzzing.stdout), text(fuzzing.stderr), once(fuzzing, 'exit')]);
+  const { figures, complaints, code } = await runInstrument('simulator/fuzz/main.js', ['--seconds', '30', '--seed', 'proof'], parts.env);
   expect(complaints.split('\n').filter((line) => /^broken:|^curl/.test(line))).toEqual([]);
-  const report = JSON.parse(said.trim().split('\n').at(-1) ?? '{}') as Report;
+  const report = figures as Report;
   expect(report).toMatchObject({ broken: null, afterwards: [], sockets: { broken: [] } });
-  expect(fuzzing.exitCode).toBe(0);
+  expect(code).toBe(0);
   // It went deep enough to count: many operations were done, each was refused something, sockets came, went and were turned away.
   expect(report.refused).toBe(report.operations);
   expect(report.succeeded).toBeGreaterThan(report.operations / 3);

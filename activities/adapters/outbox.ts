@@ -40,18 +40,20 @@ type NoticesDue = { to?: NoticeAddressee['kind']; afterMs?: number };
  * Takes up to `limit` messages of these kinds that are due. Taken ones are leased, not locked: no transaction stays open while they are sent, and those of a dead
  * or frozen process come back when the lease runs out. What clients are told of one key waits for what they are to be told before it, whoever sends that; only two
  * processes that take at the same instant may overtake each other. Of the notices of one key only the oldest is ever taken.
+ * The ids are an ARRAY, which PostgreSQL looks for once: a subquery under IN it may run again for every row, each run skips what the runs before locked, and
+ * all that is due would be taken whatever the limit.
  * @param notices which of them, and from what age on
  */
 export async function takeDue(read: Read, kinds: readonly Message['kind'][], limit: number, notices: NoticesDue = {}): Promise<Enqueued[]> {
   const { to = null, afterMs = 0 } = notices;
   const taken = await read<Omit<Enqueued, 'id'> & { id: bigint | string }>(sql`
     UPDATE outbox SET next_at = now() + ${LEASE_MS} * interval '1 millisecond', attempts = attempts + 1
-    WHERE id IN (
+    WHERE id = ANY(ARRAY(
       SELECT id FROM outbox due WHERE sent_at IS NULL AND next_at <= now() + ${ROUNDING} AND kind = ANY(${[...kinds]}) AND NOT (kind = 'emit' AND EXISTS (
         SELECT FROM outbox earlier WHERE earlier.key = due.key AND earlier.id < due.id AND earlier.kind = 'emit' AND earlier.sent_at IS NULL AND earlier.next_at > now() + ${ROUNDING}))
         AND (kind <> 'notify' OR payload #>> '{notice,to,kind}' = ${to} AND created_at <= now() - ${afterMs} * interval '1 millisecond' AND NOT EXISTS (
         SELECT FROM outbox earlier WHERE earlier.key = due.key AND earlier.id < due.id AND earlier.kind = 'notify' AND earlier.sent_at IS NULL))
-      ORDER BY next_at, id LIMIT ${limit} FOR UPDATE SKIP LOCKED)
+      ORDER BY next_at, id LIMIT ${limit} FOR UPDATE SKIP LOCKED))
     RETURNING id, key, correlation_id AS "correlationId", attempts, jsonb_build_object('kind', kind) || payload AS message`);
   return taken.map((each) => ({ ...each, id: BigInt(each.id) })).sort((a, b) => (a.id < b.id ? -1 : 1));
 }

@@ -217,6 +217,18 @@ test('what was put in at this very moment is due, though its row is rounded to t
   await markSent(readerOf(database.db), taken.map(({ id }) => id));
 });
 
+test('no more are taken at once than were asked for, where the planner still believes that the table is empty', async () => {
+  await database.db.outboxMessage.deleteMany();
+  const owner = new Client({ connectionString: database.ownerUrl });
+  await owner.connect();
+  await put('key', sync('dead row'));
+  await database.db.outboxMessage.deleteMany();
+  await owner.query('ANALYZE outbox'); // as autovacuum does, at an instant when nothing lay there
+  await owner.end();
+  await put('key', ...Array.from({ length: 40 }, (_, index) => sync(`driver-${index}`)));
+  expect(await takeDue(readerOf(database.db), EMITS, 5)).toHaveLength(5);
+});
+
 describe('a lane where nobody waits for another', () => {
   /** Never started, so that it finds nothing by itself. `taken`: what each look came to. */
   function lane(atOnce: number, act: () => Promise<void> = async () => {}): { own: OutboxRelay; heard: string[]; taken: number[] } {

@@ -13,8 +13,11 @@ const LATE_MS = { min: 5_000, max: 30_000 };
 /** Longer than the service's own time-out for answers. */
 const TRY_MS = 12_000;
 
-/** What a repeat must be answered with as the first time. Of a delivery's own state, which goes on, only whose it is. */
+/** What a repeat must be answered with as the first time. */
 const SAME = ['outcome', 'deliveryId', 'offerId', 'assignmentId', 'driverId'] as const;
+/** An order is answered with the delivery as it is by then, which goes on: only which one it is stays. */
+const ORDER = '/v2/deliveries';
+const SAME_OF_AN_ORDER = ['deliveryId'] as const;
 
 /**
  * Requests that mean the same however often and late they come: of one wish, by its key, or of one fact. A break or a shift asked for again half a minute later is another wish,
@@ -84,13 +87,12 @@ export class Mishaps {
   }
 
   private async sendAndRepeat(request: Request): Promise<Response> {
-    this.counts.late += 1;
     const { method, url, headers } = request;
     const body = await request.clone().text();
     const answer = await this.sendOnce(request);
     const first = answer.clone();
     const afterMs = this.random.between(LATE_MS.min, LATE_MS.max);
-    const repeat = this.repeatLater(new Request(url, { method, headers, body: body === '' ? undefined : body, signal: AbortSignal.timeout(afterMs + TRY_MS) }), first, afterMs);
+    const repeat = this.repeatLater(new Request(url, { method, headers, body: body === '' ? undefined : body }), first, afterMs);
     this.repeats.add(repeat);
     void repeat.finally(() => this.repeats.delete(repeat));
     return answer;
@@ -99,14 +101,15 @@ export class Mishaps {
   /** One try: whether it is heard is a matter of chance. */
   private async repeatLater(request: Request, first: Response, afterMs: number): Promise<void> {
     if (!(await pause(afterMs, this.signal))) return;
-    const again = await this.sendOnce(request).catch(() => undefined);
+    this.counts.late += 1;
+    const again = await this.sendOnce(new Request(request, { signal: AbortSignal.timeout(TRY_MS) })).catch(() => undefined);
     if (again) await this.compare(request, first, again, `${Math.round(afterMs / 1_000)} s later`);
   }
 
   private async compare({ method, url }: Request, first: Response, again: Response, when: string): Promise<void> {
-    const problem = contradictionOf(await answerOf(first), await answerOf(again));
-    if (problem === null) return;
     const { pathname } = new URL(url);
+    const problem = contradictionOf(pathname, await answerOf(first), await answerOf(again));
+    if (problem === null) return;
     const deliveryId = /^\/v2\/deliveries\/([0-9a-f-]{36})/.exec(pathname)?.[1] ?? null;
     this.contradictions.push({ invariant: 2, what: `${method} ${pathname}, ${when}: ${problem}`, deliveryId, driverId: null });
   }
@@ -124,13 +127,18 @@ function isRecord(body: unknown): body is Record<string, unknown> {
   return typeof body === 'object' && body !== null && !Array.isArray(body);
 }
 
-/** What was acknowledged is acknowledged again, and in the same words. @returns null where it is so, or where the service was away */
-export function contradictionOf(first: Answered, again: Answered): string | null {
+/**
+ * What was acknowledged is acknowledged again, and in the same words.
+ * @param path of the request, which was sent twice
+ * @returns null where it is so, or where the service was away
+ */
+export function contradictionOf(path: string, first: Answered, again: Answered): string | null {
   const isOk = ({ status }: Answered): boolean => status >= 200 && status < 300;
   const isAway = ({ status, body }: Answered): boolean => status === 429 || status >= 500 || body === null;
   if (isAway(first) || isAway(again) || !isOk(first)) return null;
   if (!isOk(again)) return `first ${wordsOf(first)}, then ${again.status} ${JSON.stringify(again.body?.code)}`;
-  return SAME.some((field) => first.body?.[field] !== again.body?.[field]) ? `first ${wordsOf(first)}, then ${wordsOf(again)}` : null;
+  const same: readonly string[] = path === ORDER ? SAME_OF_AN_ORDER : SAME;
+  return same.some((field) => first.body?.[field] !== again.body?.[field]) ? `first ${wordsOf(first)}, then ${wordsOf(again)}` : null;
 }
 
 function wordsOf({ status, body }: Answered): string {

@@ -9,7 +9,7 @@ const post = (url: string): Request => new Request(url, { method: 'POST', body: 
 /** What is drawn, over and over. */
 function always(draw: number): Random {
   const random = randomFrom('any');
-  return { ...random, next: () => draw, chance: () => true, between: (min) => min };
+  return { ...random, next: () => draw, chance: () => true, between: (min) => min + 0.123 }; // fractions, as the real one draws
 }
 const [TWICE, ANSWER_LOST, LATE, NONE] = [0.01, 0.05, 0.1, 0.9];
 
@@ -70,10 +70,22 @@ describe('a request that changes something', () => {
     await mishaps.send(post(ACCEPT));
     await jest.advanceTimersByTimeAsync(4_900);
     expect(sent).toHaveLength(1);
+    expect(mishaps.counts.late).toBe(0); // counted when it happens, so that the count says what was tried
     await jest.advanceTimersByTimeAsync(200);
     await mishaps.ended();
     expect(sent).toEqual(['POST /v2/offers/o1/accept {"a":1}', 'POST /v2/offers/o1/accept {"a":1}']);
+    expect(mishaps.counts.late).toBe(1);
     expect(mishaps.contradictions).toMatchObject([{ what: expect.stringContaining('NOT_FOUND') }]);
+  });
+
+  test('that orders a delivery is answered as it is by then: another driver is no contradiction, another delivery is', async () => {
+    const begun = { status: 201, body: { deliveryId: 'd1', driverId: null } };
+    const later = new Mishaps(always(TWICE), forEver, serviceOf(begun, { status: 200, body: { deliveryId: 'd1', driverId: 'x' } }).send);
+    await later.send(post(`${BASE}/v2/deliveries`));
+    expect(later.contradictions).toEqual([]);
+    const other = new Mishaps(always(TWICE), forEver, serviceOf(begun, { status: 200, body: { deliveryId: 'd2', driverId: null } }).send);
+    await other.send(post(`${BASE}/v2/deliveries`));
+    expect(other.contradictions).toMatchObject([{ what: expect.stringContaining('"d2"') }]);
   });
 
   test('is not repeated late where it would be another wish then, nor anything once that is over', async () => {
@@ -92,8 +104,8 @@ describe('a request that changes something', () => {
 
 test('a service that is away contradicts nothing, nor does one that refused the first time', () => {
   const ok: Answered = { status: 200, body: { deliveryId: 'd1', status: 'OFFERED' } };
-  expect(contradictionOf(ok, { status: 503, body: { code: 'UNAVAILABLE' } })).toBeNull();
-  expect(contradictionOf({ status: 409, body: { code: 'OFFER_EXPIRED' } }, ok)).toBeNull();
-  expect(contradictionOf(ok, { status: 200, body: { deliveryId: 'd1', status: 'DELIVERED' } })).toBeNull();
-  expect(contradictionOf(ok, { status: 200, body: { deliveryId: 'd2', status: 'OFFERED' } })).toContain('"d2"');
+  expect(contradictionOf('/v2/offers/o1/accept', ok, { status: 503, body: { code: 'UNAVAILABLE' } })).toBeNull();
+  expect(contradictionOf('/v2/offers/o1/accept', { status: 409, body: { code: 'OFFER_EXPIRED' } }, ok)).toBeNull();
+  expect(contradictionOf('/v2/offers/o1/accept', ok, { status: 200, body: { deliveryId: 'd1', status: 'DELIVERED' } })).toBeNull();
+  expect(contradictionOf('/v2/offers/o1/accept', ok, { status: 200, body: { deliveryId: 'd2', status: 'OFFERED' } })).toContain('"d2"');
 });

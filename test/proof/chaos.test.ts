@@ -46,5 +46,5 @@ test('nothing is broken after faults of many kinds', async () => {
   expect(report.deliveries.delivered).toBeGreaterThan(10);
   expect(report.acknowledgements).toBeGreaterThan(60);
   expect(report.looks.looks).toBeGreaterThan(20);
-  expect(report.mishaps.twice + report.mishaps.answerLost + report.mishaps.late).toBeGreaterThan(0);
+  expect(Math.min(report.mishaps.twice, report.mishaps.answerLost, report.mishaps.late)).toBeGreaterThan(0);
 }, 480_000);

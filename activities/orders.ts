@@ -89,9 +89,10 @@ export function createOrders(deps: OrderDeps): Orders {
       if (order.currency !== null && order.currency !== city.currency) return { refused: 'WRONG_CURRENCY', detail: `the currency of ${order.cityId} is ${city.currency}` };
       if (!merchantExists) return { refused: 'UNKNOWN_MERCHANT', detail: `there is no merchant ${order.merchantId}` };
       const delivery = newDelivery(deps, order, city, { requestHash, correlationId, now });
-      const isWritten = await deps.store.insert(delivery, entryOf(delivery, order.by), messagesOf(delivery));
+      const messages = messagesOf(delivery);
+      const isWritten = await deps.store.insert(delivery, entryOf(delivery, order.by), messages);
       if (!isWritten) return takenMeanwhile(deps, order, requestHash);
-      deps.kick();
+      deps.kick(messages);
       return { taken: 'new', deliveryId: delivery.deliveryId };
     },
   };

@@ -1,16 +1,17 @@
 import { v7 as newCorrelationId } from 'uuid';
+import { type Message } from '../domain/message';
 import { type Database } from './adapters/database';
 import { enqueue } from './adapters/outbox';
 import { fixesReceived } from './driverMetrics';
 import { createLiveMap } from './liveMap';
-import { type Clock, type DriverMap, type Fix } from './ports';
+import { type Clock, type DriverMap, type Fix, type Kick } from './ports';
 
 export type PositionsDeps = {
   db: Database;
   map: DriverMap;
   clock: Clock;
   /** Called after a commit: the outbox has news. */
-  kick: () => void;
+  kick: Kick;
 };
 
 export type Positions = {
@@ -54,6 +55,7 @@ async function recordAfterSync(deps: PositionsDeps, driverId: string, fixes: rea
 
 /** A driver who came on the map may be what a delivery waits for. */
 async function wakeFor({ db, kick }: PositionsDeps, driverId: string): Promise<void> {
-  await enqueue(db, driverId, newCorrelationId(), [{ kind: 'driverFree', driverId, passed: [] }]);
-  kick();
+  const messages: Message[] = [{ kind: 'driverFree', driverId, passed: [] }];
+  await enqueue(db, driverId, newCorrelationId(), messages);
+  kick(messages);
 }

@@ -38,6 +38,8 @@ export type Asking = {
   updateId: string;
   /** The row already holds the answer, as far as we know: it is asked first. */
   isSettled?: boolean;
+  /** The caller named the wish, and may have been answered before: where the row refuses it by now, the workflow may still know the first answer. */
+  isRepeatable?: boolean;
 };
 
 /** Sends one update and waits for its answer. Throws what Temporal's client throws. */
@@ -91,7 +93,7 @@ export function createAnswers(deps: AnswersDeps): Answers {
 async function askUntilAnswered(deps: AnswersDeps, asking: Asking): Promise<Answer> {
   const deadlineAt = Date.now() + deps.timeoutMs;
   const settled = asking.isSettled === true ? await askRow(deps, asking) : null;
-  if (settled) return settled;
+  if (settled && !(isRefusal(settled) && asking.isRepeatable === true)) return settled;
   for (let attempt = 0; ; attempt++) {
     const heard = await askOnce(deps, asking, deadlineAt);
     if (typeof heard !== 'string') return heard;

@@ -17,13 +17,13 @@ export function wishOf({ newId }: Pick<ApiDeps, 'newId'>, { caller, idempotencyK
  * @throws Problem NOT_FOUND where there is none for this caller; the refusal where it is refused
  */
 export async function askDelivery(
-  deps: ApiDeps, { caller, params }: Call<{ id: string }, unknown, unknown>, question: Question, updateIdOf: (delivery: AddressedDelivery) => string,
+  deps: ApiDeps, { caller, params, idempotencyKey }: Call<{ id: string }, unknown, unknown>, question: Question, updateIdOf: (delivery: AddressedDelivery) => string,
 ): Promise<Reply> {
   const delivery = await addressDelivery(deps.read, caller, params.id);
   if (!delivery) throw noDelivery();
-  const { id: deliveryId, merchantId, sellerOrderId, closedAt } = delivery;
+  const { id: deliveryId, merchantId, sellerOrderId, isSettled } = delivery;
   const answer = await deps.answers.ask({
-    delivery: { deliveryId, merchantId, sellerOrderId }, question, updateId: updateIdOf(delivery), isSettled: closedAt !== null,
+    delivery: { deliveryId, merchantId, sellerOrderId }, question, updateId: updateIdOf(delivery), isSettled, isRepeatable: idempotencyKey !== null,
   });
   return replyTo(deps.read, caller, deliveryId, answer);
 }

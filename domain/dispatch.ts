@@ -233,48 +233,60 @@ function escalate(draft: Draft): Answer {
 // ---- carrying -----------------------------------------------------------------------------------------------------------------
 
 function step(draft: Draft, { step: name, by, deviceAt }: Extract<DeliveryEvent, { kind: 'takeStep' }>): Answer {
-  const carried = carrier(draft, by);
-  if (!carried) return refuse('NOT_FOUND', 'this driver does not carry the delivery');
-  const doneAt = stepDoneAt(draft, carried, name);
+  const own = spokenFor(draft, by);
   const { from, to } = STEPS[name];
-  if (doneAt !== null) return { outcome: 'moved', deliveryId: draft.delivery.deliveryId, status: to, at: doneAt };
-  if (name === 'pickUp' && carried.way === 'HANDOVER' && draft.delivery.status === 'PICKED_UP') {
-    draft.takeGoodsOver(carried, deviceAt);
-    return { outcome: 'moved', deliveryId: draft.delivery.deliveryId, status: to, at: draft.now };
+  const moved = (at: number): Answer => ({ outcome: 'moved', deliveryId: draft.delivery.deliveryId, status: to, at });
+  const doneAt = own ? stepDoneAt(draft, own, name) : null;
+  if (doneAt !== null) return moved(doneAt);
+  if (!own || !isNewest(draft, own)) return NOT_THE_CARRIER;
+  if (name === 'pickUp' && own.way === 'HANDOVER' && draft.delivery.status === 'PICKED_UP') {
+    draft.takeGoodsOver(own, deviceAt);
+    return moved(draft.now);
   }
   if (draft.delivery.status !== from) return illegal(draft, name);
-  draft.takeStep(carried, name, deviceAt);
-  return { outcome: 'moved', deliveryId: draft.delivery.deliveryId, status: to, at: draft.now };
+  draft.takeStep(own, name, deviceAt);
+  return moved(draft.now);
 }
 
-/** The assignment for which this actor may act: the carrier's own, or for ops whoever carries it. */
-function carrier(draft: Draft, by: Actor): AssignmentFacts | undefined {
-  const newest = draft.newestAssignment();
-  if (by.kind === 'driver' && newest?.driverId !== by.id) return undefined;
-  return newest;
+const NOT_THE_CARRIER: Refusal = refuse('NOT_FOUND', 'this driver does not carry the delivery');
+
+/**
+ * The assignment for which this actor speaks: a driver's own, also once the delivery went to another, since an app that has not heard its answer asks again and is to
+ * be told the same (design: the row decides); for ops that of whoever carries it.
+ */
+function spokenFor(draft: Draft, by: Actor): AssignmentFacts | undefined {
+  return by.kind === 'driver' ? draft.newestAssignment(by.id) : draft.newestAssignment();
 }
 
-function stepDoneAt({ delivery }: Draft, assignment: AssignmentFacts, name: Step): number | null {
+function isNewest(draft: Draft, { assignmentId }: AssignmentFacts): boolean {
+  return draft.newestAssignment()?.assignmentId === assignmentId;
+}
+
+function stepDoneAt(draft: Draft, own: AssignmentFacts, name: Step): number | null {
   switch (name) {
-    case 'arriveAtPickup': return assignment.atPickupAt;
-    case 'pickUp': return assignment.pickedUpAt;
-    case 'arriveAtDropoff': return assignment.atDropoffAt;
-    case 'deliver': return delivery.status === 'DELIVERED' ? delivery.closedAt : null;
-    case 'returnGoods': return delivery.status === 'RETURNED' ? delivery.closedAt : null;
+    case 'arriveAtPickup': return own.atPickupAt;
+    case 'pickUp': return own.pickedUpAt;
+    case 'arriveAtDropoff': return own.atDropoffAt;
+    case 'deliver': return closedAsBy(draft, 'DELIVERED', own);
+    case 'returnGoods': return closedAsBy(draft, 'RETURNED', own);
   }
+}
+
+function closedAsBy(draft: Draft, status: DeliveryStatus, own: AssignmentFacts): number | null {
+  return draft.delivery.status === status && isNewest(draft, own) ? draft.delivery.closedAt : null;
 }
 
 function illegal(draft: Draft, act: string): Refusal {
   return refuse('ILLEGAL_TRANSITION', `cannot ${act}: the delivery is ${draft.delivery.status}`);
 }
 
-function fail(draft: Draft, { by, reason, goods }: Extract<DeliveryEvent, { kind: 'failDelivery' }>): Answer {
-  if (!carrier(draft, by)) return refuse('NOT_FOUND', 'this driver does not carry the delivery');
-  const { status, reasonCode, closedAt } = draft.delivery;
-  if (status === 'FAILED' || (status === 'RETURNING' && goods === 'RETURN')) {
-    if (reasonCode !== reason) return illegal(draft, 'fail');
-    return { outcome: 'moved', deliveryId: draft.delivery.deliveryId, status, at: closedAt ?? draft.delivery.statusSince };
-  }
+function fail(draft: Draft, event: Extract<DeliveryEvent, { kind: 'failDelivery' }>): Answer {
+  const { by, reason, goods } = event;
+  const own = spokenFor(draft, by);
+  const before = own && failedBefore(draft, own, event);
+  if (before) return before;
+  if (!own || !isNewest(draft, own)) return NOT_THE_CARRIER;
+  const { status } = draft.delivery;
   const to: DeliveryStatus = goods === 'RETURN' && draft.delivery.pickedUpAt !== null ? 'RETURNING' : 'FAILED';
   if (!canMove(status, to)) return illegal(draft, 'fail');
   const allowed: readonly ReasonCode[] = status === 'AT_PICKUP' ? PICKUP_FAILURES : DROPOFF_FAILURES;
@@ -286,6 +298,17 @@ function fail(draft: Draft, { by, reason, goods }: Extract<DeliveryEvent, { kind
     draft.close('FAILED', reason, `failed: ${reason}`);
   }
   return { outcome: 'moved', deliveryId: draft.delivery.deliveryId, status: to, at: draft.now };
+}
+
+/** The answer of the first time, where it failed for this reason in these hands. Of goods that are back at the shop nobody knows any more since when they were on their way there. */
+function failedBefore(draft: Draft, own: AssignmentFacts, { reason, goods }: Extract<DeliveryEvent, { kind: 'failDelivery' }>): Answer | undefined {
+  const { deliveryId, status, statusSince, reasonCode } = draft.delivery;
+  if (reasonCode !== reason) return undefined;
+  const isTheirs = isNewest(draft, own);
+  if (status === 'FAILED' && isTheirs) return { outcome: 'moved', deliveryId, status, at: statusSince };
+  if (goods !== 'RETURN') return undefined;
+  const wasTheirs = status === 'RETURNING' && (own.endedAt === null || own.endedAt >= statusSince);
+  return wasTheirs || (status === 'RETURNED' && isTheirs) ? { outcome: 'moved', deliveryId, status: 'RETURNING', at: statusSince } : undefined;
 }
 
 // ---- ending early, by hand, by loss -------------------------------------------------------------------------------------------

@@ -99,8 +99,10 @@ export class Draft {
     return this.truth.assignments.find(({ state }) => state === 'ACTIVE');
   }
 
-  newestAssignment(): AssignmentFacts | undefined {
-    return this.activeAssignment() ?? [...this.truth.assignments].sort((a, b) => b.startedAt - a.startedAt)[0];
+  /** @param driverId of this driver only; left out: of whoever has it, or had it last */
+  newestAssignment(driverId?: string): AssignmentFacts | undefined {
+    const theirs = this.truth.assignments.filter((each) => driverId === undefined || each.driverId === driverId);
+    return theirs.find(({ state }) => state === 'ACTIVE') ?? theirs.sort((a, b) => b.startedAt - a.startedAt)[0];
   }
 
   driver(driverId: string): DriverFacts {

@@ -1,4 +1,3 @@
-import { Socket } from 'node:net';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { DatabaseError, Pool } from 'pg';
 import { z } from 'zod';
@@ -36,7 +35,7 @@ export function connectPostgres(url: string, { poolSize, statementTimeoutMs, app
   const pool = new Pool({
     connectionString: url, max: poolSize, application_name: applicationName, statement_timeout: statementTimeoutMs,
     idle_in_transaction_session_timeout: 2 * statementTimeoutMs, connectionTimeoutMillis: 3 * statementTimeoutMs, keepAlive: true,
-    options: '-c TimeZone=UTC', pipeline: true, stream: () => new GatheringSocket(),
+    options: '-c TimeZone=UTC', pipeline: true,
   });
   pool.on('error', () => undefined); // an idle connection that dies is replaced by the next who needs one; whoever used it is told by their query
   // Also one that dies between two listeners, as on its way from the pool to who asked for it: an error that nobody hears would end the process.
@@ -46,16 +45,6 @@ export function connectPostgres(url: string, { poolSize, statementTimeoutMs, app
   const db = new PrismaClient({ adapter, transactionOptions: { maxWait: 3 * statementTimeoutMs, timeout: 2 * statementTimeoutMs } });
   poolReaders.set(db, poolReader({ pool, nameOf }));
   return { db, pool, nameOf };
-}
-
-/**
- * Statements that are sent together leave by one call to the system, not by one each: `pg` corks the socket around a statement, and here it stays corked until all that can be done at
- * once is done (ADR 26). Over TLS they leave one by one.
- */
-class GatheringSocket extends Socket {
-  override uncork(): void {
-    process.nextTick(() => super.uncork());
-  }
 }
 
 /** Reads by statements prepared once a connection, each on whichever is free: for what happens often. Numbers of eight bytes come as text. */

@@ -47,16 +47,32 @@ export async function findDelivery(read: Read, caller: Caller, id: string): Prom
   return found ?? null;
 }
 
-/** What is needed to ask a delivery's workflow. */
-export type AddressedDelivery = { id: string; merchantId: string; sellerOrderId: string; cityId: string; status: string; closedAt: Date | null; assignmentId: string | null };
+/**
+ * What is needed to ask a delivery's workflow. `assignmentId`: the newest one, of a driver their own. `isSettled`: it is closed, or no more this driver's, so that the row
+ * holds all that is left to be answered.
+ */
+export type AddressedDelivery = { id: string; merchantId: string; sellerOrderId: string; status: string; assignmentId: string | null; isSettled: boolean };
 
-/** @returns null where there is none for this caller */
+/**
+ * A driver may ask of a delivery that was theirs once: what they were told before they are told again; to see it, `findDelivery` asks for more.
+ * @returns null where there is none for this caller
+ */
 export async function addressDelivery(read: Read, caller: Caller, id: string): Promise<AddressedDelivery | null> {
+  const { isOf, assignments, isSettled } = askedBy(caller);
   const [found] = await read<AddressedDelivery>(Prisma.sql`
-    SELECT id, merchant_id AS "merchantId", seller_order_id AS "sellerOrderId", city_id AS "cityId", status, closed_at AS "closedAt",
-      (SELECT a.id FROM assignments a WHERE a.delivery_id = deliveries.id ORDER BY a.started_at DESC LIMIT 1) AS "assignmentId"
-    FROM deliveries WHERE id = ${id}::uuid AND ${deliveryIsOf(caller)}`);
+    SELECT id, merchant_id AS "merchantId", seller_order_id AS "sellerOrderId", status, ${isSettled} AS "isSettled",
+      (SELECT a.id FROM assignments a WHERE a.delivery_id = deliveries.id AND ${assignments} ORDER BY a.started_at DESC LIMIT 1) AS "assignmentId"
+    FROM deliveries WHERE id = ${id}::uuid AND ${isOf}`);
   return found ?? null;
+}
+
+function askedBy(caller: Caller): Record<'isOf' | 'assignments' | 'isSettled', Prisma.Sql> {
+  if (caller.role !== 'driver') return { isOf: deliveryIsOf(caller), assignments: Prisma.sql`true`, isSettled: Prisma.sql`closed_at IS NOT NULL` };
+  const assignments = Prisma.sql`a.driver_id = ${caller.driverId}::uuid`;
+  return {
+    assignments, isOf: Prisma.sql`EXISTS (SELECT FROM assignments a WHERE a.delivery_id = deliveries.id AND ${assignments})`,
+    isSettled: Prisma.sql`(closed_at IS NOT NULL OR driver_id IS DISTINCT FROM ${caller.driverId}::uuid)`,
+  };
 }
 
 /** A driver's newest assignment of a delivery, also once they are rid of it. */

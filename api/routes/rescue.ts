@@ -64,9 +64,9 @@ async function resultOf(deps: ApiDeps, { params: { id: driverId }, caller, body:
   try {
     const delivery = await addressDelivery(deps.read, caller, deliveryId);
     if (!delivery) return { outcome: 'NOT_FOUND', at: null };
-    const { merchantId, sellerOrderId, closedAt } = delivery;
+    const { merchantId, sellerOrderId, isSettled } = delivery;
     return shown(await deps.answers.ask({
-      delivery: { deliveryId, merchantId, sellerOrderId }, updateId: `rescue/${rescueId}/${deliveryId}`, isSettled: closedAt !== null,
+      delivery: { deliveryId, merchantId, sellerOrderId }, updateId: `rescue/${rescueId}/${deliveryId}`, isSettled,
       question: { kind: 'rescueDelivery', args: { driverId, offerId, assignmentId, by: actorOf(caller), why, correlationId } },
     }));
   } catch (error) {

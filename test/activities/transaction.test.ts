@@ -1,7 +1,7 @@
 /** Transactions whose statements go out without waiting for each other: all of them, or none. */
-import { connect, createServer, type Server, Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
-import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
 import { connectPostgres, sql, sqlStateOf, statementNames } from '../../activities/adapters/database';
 import { inTransaction, type Transaction } from '../../activities/adapters/transaction';
@@ -96,22 +96,6 @@ describe('a transaction', () => {
     await run(async (tx) => tx.write(ADD, ['b', 'Ben']));
     expect(await merchants()).toEqual(['b']);
   });
-});
-
-test('the statements of an event leave by two calls to the system: BEGIN with all that is read, and all that is written with COMMIT', async () => {
-  await run(count);
-  const calls = [jest.spyOn(Socket.prototype, '_write'), jest.spyOn(Socket.prototype, '_writev')];
-  try {
-    await run(async (tx) => {
-      await Promise.all([count(tx), tx.read(sql`SELECT id FROM merchants FOR UPDATE`), count(tx)]);
-      tx.write(ADD, ['a', 'Anna']);
-      tx.write(ADD, ['b', 'Ben']);
-    });
-    expect(calls.reduce((sum, { mock }) => sum + mock.calls.length, 0)).toBe(2);
-  } finally {
-    calls.forEach((call) => call.mockRestore());
-  }
-  expect(await merchants()).toEqual(['a', 'b']);
 });
 
 describe('behind a network that swallows everything', () => {

@@ -93,6 +93,17 @@ describe('the answer of a workflow', () => {
     expect(asked).toEqual([]);
   });
 
+  it('of a wish that has a name is the first one, though the row refuses it by now', async () => {
+    const refused: Answer = { refused: 'ILLEGAL_TRANSITION', detail: 'the delivery is DELIVERED' };
+    const known = world([ACCEPTED], { row: refused });
+    expect(await known.answers.ask({ ...ASKING, isSettled: true, isRepeatable: true })).toEqual(ACCEPTED);
+    expect(known.asked).toMatchObject([{ updateId: 'accept/o/r' }]);
+    const unknown = world([new WorkflowNotFoundError('workflow execution already completed', 'w', undefined)], { row: refused });
+    expect(await unknown.answers.ask({ ...ASKING, isSettled: true, isRepeatable: true })).toEqual(refused);
+    const nameless = world([ACCEPTED], { row: refused });
+    expect(await nameless.answers.ask({ ...ASKING, isSettled: true })).toEqual(refused);
+  });
+
   it.each([['unavailable', grpc(14), null], ['gone, and the database away', failed('CLOSED'), new Error('away')]])(
     'that does not come in time, Temporal being %s, is 503, safe to retry', async (_what, error, row) => {
       const begun = Date.now();

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { v7 as newId } from 'uuid';
 import { type ApiWorld, createApiWorld, driver, merchant, ops } from '../support/apiWorld';
+import { DeliveryScene } from '../support/deliveryScene';
 import { CITY, MERCHANT } from '../support/dispatchWorld';
 
 let world: ApiWorld;
@@ -196,6 +197,38 @@ describe('the way of a delivery', () => {
     }
     const { body } = await world.as(driver(driverId)).get(`/v2/deliveries/${deliveryId}`).expect(200);
     expect(body).toMatchObject({ status: 'DELIVERED', pickup: { contactName: null, contactPhone: null, notes: null } });
+  });
+
+  it('answers a step as the first time once the delivery is another’s: the app that asks again has not heard it yet', async () => {
+    const scene = await DeliveryScene.set(world, [{}, {}]);
+    const first = await scene.accepted();
+    const step = (driverId: string, name: string) => world.as(driver(driverId)).post(`/v2/deliveries/${scene.deliveryId}/steps`, { step: name });
+    const { body: arrived } = await step(first.driverId, 'arriveAtPickup').expect(200);
+    await world.as(ops()).post(`/v2/deliveries/${scene.deliveryId}/assign`, { driverId: scene.driver(1), why: 'nearer' }).expect(200);
+    expect((await step(first.driverId, 'arriveAtPickup').expect(200)).body).toEqual(arrived);
+    await step(first.driverId, 'pickUp').expect(404);
+    expect((await step(scene.driver(1), 'arriveAtPickup').expect(200)).body).toMatchObject({ status: 'AT_PICKUP' });
+    await step(scene.driver(1), 'pickUp').expect(200);
+    await step(scene.driver(1), 'arriveAtDropoff').expect(200);
+    await step(scene.driver(1), 'deliver').expect(200);
+    await step(first.driverId, 'deliver').expect(404);
+    expect((await step(first.driverId, 'arriveAtPickup').expect(200)).body).toEqual(arrived);
+    await world.as(driver(first.driverId)).get(`/v2/deliveries/${scene.deliveryId}`).expect(404);
+  });
+
+  it('answers a failure as the first time, also once the goods are back at the shop or went on with another', async () => {
+    const scene = await DeliveryScene.set(world, [{}, {}]);
+    const { driverId } = await scene.accepted();
+    await scene.steps('arriveAtPickup', 'pickUp', 'arriveAtDropoff');
+    const fail = (by: string, reason = 'NOT_AT_HOME', goods = 'RETURN') => world.as(driver(by)).post(`/v2/deliveries/${scene.deliveryId}/fail`, { reason, goods });
+    const { body: failed } = await fail(driverId).expect(200);
+    await world.as(ops()).post(`/v2/deliveries/${scene.deliveryId}/hand-over`, { driverId: scene.driver(1), why: 'flat tyre' }).expect(200);
+    expect((await fail(driverId).expect(200)).body).toEqual(failed);
+    await fail(driverId, 'REFUSED').expect(404);
+    await world.as(driver(scene.driver(1))).post(`/v2/deliveries/${scene.deliveryId}/steps`, { step: 'returnGoods' }).expect(200);
+    expect((await fail(scene.driver(1)).expect(200)).body).toMatchObject({ outcome: 'moved', status: 'RETURNING' });
+    await fail(scene.driver(1), 'REFUSED').expect(409);
+    await fail(scene.driver(1), 'NOT_AT_HOME', 'LOST').expect(409);
   });
 
   it('refuses a step that does not lead on from here, and shows where the delivery is', async () => {

@@ -66,6 +66,22 @@ describe('asking a real Temporal', () => {
     expect(await ask({ kind: 'failDelivery', args: { by, reason: 'VEHICLE_BREAKDOWN', goods: 'LOST', correlationId: 'test' } })).toMatchObject({ outcome: 'moved', status: 'FAILED' });
   });
 
+  it('answers a wish by its name as the first time once the delivery is closed, although the row refuses it by then', async () => {
+    const cityId = await world.addCity();
+    const driverId = await world.addDriver({ cityId });
+    const { deliveryId, sellerOrderId } = await world.addDelivery({ cityId, searchAt: new Date(Date.now() + 3_600_000) });
+    const answers = answersThrough(world.client);
+    const by = { kind: 'ops', id: 'olga' } as const;
+    const ask = (question: Question, updateId: string, isSettled = false) =>
+      answers.ask({ delivery: { deliveryId, merchantId: MERCHANT, sellerOrderId }, updateId, question, isSettled, isRepeatable: true });
+    const assign: Question = { kind: 'assignDriver', args: { driverId, by, override: false, why: 'near', correlationId: 'test' } };
+    const first = await ask(assign, 'assign-1');
+    expect(first).toMatchObject({ outcome: 'assigned', driverId });
+    for (const step of ['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver'] as const) await ask({ kind: 'takeStep', args: { step, by, deviceAt: null, correlationId: 'test' } }, step);
+    expect(await ask(assign, 'assign-1', true)).toEqual(first);
+    expect(await ask(assign, 'assign-2', true)).toMatchObject({ refused: 'ILLEGAL_TRANSITION' });
+  });
+
   it('that is away gives 503 in time', async () => {
     const connection = connectTemporal({ address: '127.0.0.1:1' });
     const begun = Date.now();

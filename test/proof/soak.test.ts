@@ -2,17 +2,14 @@
  * The soak, a short one: the demo city for 24 s on worker and API as they are, and on an API that forgets one line and so keeps a timer for each socket that ever was.
  * What is held comes back after the load, or the soak says so. Trends need longer runs: `npm run soak`.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { runInstrument, stopInstruments } from '../support/instrument';
 import { brokenInvariants } from '../support/invariants';
 import { type LiveParts, openParts } from '../support/liveSystem';
 
 const DIST = join(__dirname, '../../dist');
-const SOAK = join(DIST, 'simulator/soak/main.js');
 /** Beside node_modules, which the copied programs look for above themselves. */
 const LEAKY = join(__dirname, '../../.cache/leaky-');
 
@@ -22,20 +19,17 @@ type Report = {
 };
 
 let parts: LiveParts;
-let running: ChildProcess | undefined;
 let leaky: string | undefined;
 beforeAll(async () => { parts = await openParts(); }, 60_000);
 afterAll(async () => {
-  if (running?.exitCode === null && running.kill('SIGTERM')) await once(running, 'exit'); // it stops what it started
+  await stopInstruments();
   if (leaky !== undefined) rmSync(leaky, { recursive: true, force: true });
   await parts.close();
 }, 60_000);
 
 async function soak(...args: string[]): Promise<{ code: number | null; report: Report; complaints: string[] }> {
-  const soaking = spawn(process.execPath, ['--enable-source-maps', SOAK, ...args], { env: parts.env, stdio: ['ignore', 'pipe', 'pipe'] });
-  running = soaking;
-  const [said, told] = await Promise.all([text(soaking.stdout), text(soaking.stderr), once(soaking, 'exit')]);
-  return { code: soaking.exitCode, report: JSON.parse(said.trim().split('\n').at(-1) ?? '{}') as Report, complaints: told.split('\n').filter((line) => /^(leaks|broken): /.test(line)) };
+  const { figures, complaints, code } = await runInstrument('simulator/soak/main.js', args, parts.env);
+  return { code, report: figures as Report, complaints: complaints.split('\n').filter((line) => /^(leaks|broken): /.test(line)) };
 }
 
 test('a short time of the city: nothing is broken, nothing is lost, and all that was held is back', async () => {

@@ -31,14 +31,16 @@ export type SupportCases = {
 
 export function createSupportCases(deps: SupportCasesDeps): SupportCases {
   return {
-    acknowledge: (caseId, { by, correlationId }) => change(deps, caseId, { by, note: null, correlationId }, (open, delivery, now) => acknowledgeCase(open, delivery, { by, now })),
+    acknowledge: (caseId, { by, correlationId }) => change(deps, caseId, { by, note: null, correlationId }, ({ open, takenOnBy, delivery, now }) => acknowledgeCase(open, delivery, { by, now, takenOnBy })),
     resolve: (caseId, { by, resolution, note, correlationId }) =>
-      change(deps, caseId, { by, note, correlationId }, (open, delivery, now) => resolveCaseByHand(open, delivery, { by, now, resolution, note })),
+      change(deps, caseId, { by, note, correlationId }, ({ open, delivery, now }) => resolveCaseByHand(open, delivery, { by, now, resolution, note })),
   };
 }
 
 type Asked = { by: Actor; note: string | null; correlationId: string };
-type Decide = (open: CaseFacts | null, delivery: DeliveryFacts, now: number) => CaseDecision;
+/** `open`: null where it is resolved. `takenOnBy`: who acknowledged it last, by name. */
+type Case = { open: CaseFacts | null; takenOnBy: string | null; delivery: DeliveryFacts; now: number };
+type Decide = (found: Case) => CaseDecision;
 
 async function change({ db, clock, kick }: SupportCasesDeps, caseId: string, asked: Asked, decide: Decide): Promise<CaseAnswer> {
   const answer = await db.$transaction((tx) => decideAndWrite(tx, clock, caseId, asked, decide));
@@ -52,8 +54,9 @@ async function decideAndWrite(tx: Tx, clock: Clock, caseId: string, asked: Asked
   const delivery = found ? await readDelivery(readerOf(tx), found.deliveryId, 'lock') : undefined;
   if (!delivery) return { outcome: 'notFound' };
   const open = await readOpenCase(readerOf(tx), delivery.facts.deliveryId);
+  const { acknowledgedBy: takenOnBy } = await tx.escalation.findUniqueOrThrow({ where: { id: caseId }, select: { acknowledgedBy: true } }); // behind the lock
   const now = clock();
-  const decision = decide(open?.caseId === caseId ? open : null, delivery.facts, now);
+  const decision = decide({ open: open?.caseId === caseId ? open : null, takenOnBy, delivery: delivery.facts, now });
   switch (decision.kind) {
     case 'refused': return { outcome: 'refused', code: decision.code, detail: decision.detail };
     case 'unchanged': return { outcome: 'done', changed: false };

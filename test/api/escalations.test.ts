@@ -133,6 +133,15 @@ describe('a case', () => {
     expect((await scene.entries()).filter((kind) => kind === 'case_acknowledged')).toHaveLength(1);
   });
 
+  it('is still said to be theirs when who took it on asks again, late, and sees that it is over', async () => {
+    const { scene, path } = await unassigned(15);
+    const { body: mine } = await world.as(ops()).post(`${path}/acknowledge`).expect(200);
+    await world.as(PAUL).post(`${path}/resolve`, { note: 'the shop was called' }).expect(200);
+    expect((await world.as(ops()).post(`${path}/acknowledge`).expect(200)).body).toMatchObject({ state: 'RESOLVED', acknowledged: mine.acknowledged });
+    expect((await world.as(PAUL).post(`${path}/acknowledge`).expect(409)).body.code).toBe('CASE_RESOLVED');
+    expect((await scene.entries()).filter((kind) => kind === 'case_acknowledged')).toHaveLength(1);
+  });
+
   it('is settled with a note; again it stays as it was, and nobody takes it on any more', async () => {
     const { path } = await unassigned(30);
     const { body: first } = await world.as(ops()).post(`${path}/resolve`, { note: 'the shop was called' }).expect(200);

@@ -15,9 +15,9 @@ const TRY_MS = 12_000;
 
 /** What a repeat must be answered with as the first time. */
 const SAME = ['outcome', 'deliveryId', 'offerId', 'assignmentId', 'driverId'] as const;
-/** An order is answered with the delivery as it is by then, which goes on: only which one it is stays. */
-const ORDER = '/v2/deliveries';
-const SAME_OF_AN_ORDER = ['deliveryId'] as const;
+/** An order is answered with the delivery as it is by then, an act on a case with the case: both go on, and only which one it is stays. */
+const SHOWN_AS_IT_IS = /^\/v2\/(deliveries|ops\/escalations\/[^/]+\/[a-z]+)$/;
+const SAME_OF_WHAT_GOES_ON = ['deliveryId'] as const;
 
 /**
  * Requests that mean the same however often and late they come: of one wish, by its key, or of one fact. A break or a shift asked for again half a minute later is another wish,
@@ -137,7 +137,7 @@ export function contradictionOf(path: string, first: Answered, again: Answered):
   const isAway = ({ status, body }: Answered): boolean => status === 429 || status >= 500 || body === null;
   if (isAway(first) || isAway(again) || !isOk(first)) return null;
   if (!isOk(again)) return `first ${wordsOf(first)}, then ${again.status} ${JSON.stringify(again.body?.code)}`;
-  const same: readonly string[] = path === ORDER ? SAME_OF_AN_ORDER : SAME;
+  const same: readonly string[] = SHOWN_AS_IT_IS.test(path) ? SAME_OF_WHAT_GOES_ON : SAME;
   return same.some((field) => first.body?.[field] !== again.body?.[field]) ? `first ${wordsOf(first)}, then ${wordsOf(again)}` : null;
 }
 

@@ -78,14 +78,19 @@ describe('a request that changes something', () => {
     expect(mishaps.contradictions).toMatchObject([{ what: expect.stringContaining('NOT_FOUND') }]);
   });
 
-  test('that orders a delivery is answered as it is by then: another driver is no contradiction, another delivery is', async () => {
+  test.each(['/v2/deliveries', '/v2/ops/escalations/c1/acknowledge'])('to %s is answered with what it is about as that is by then: another driver is no contradiction, another delivery is', async (path) => {
     const begun = { status: 201, body: { deliveryId: 'd1', driverId: null } };
     const later = new Mishaps(always(TWICE), forEver, serviceOf(begun, { status: 200, body: { deliveryId: 'd1', driverId: 'x' } }).send);
-    await later.send(post(`${BASE}/v2/deliveries`));
+    await later.send(post(`${BASE}${path}`));
     expect(later.contradictions).toEqual([]);
     const other = new Mishaps(always(TWICE), forEver, serviceOf(begun, { status: 200, body: { deliveryId: 'd2', driverId: null } }).send);
-    await other.send(post(`${BASE}/v2/deliveries`));
+    await other.send(post(`${BASE}${path}`));
     expect(other.contradictions).toMatchObject([{ what: expect.stringContaining('"d2"') }]);
+  });
+
+  test('about what a delivery was told is held to the driver, too', () => {
+    const assigned = (driverId: string): Answered => ({ status: 200, body: { outcome: 'assigned', deliveryId: 'd1', driverId } });
+    expect(contradictionOf('/v2/deliveries/d1/assign', assigned('x'), assigned('y'))).toContain('"y"');
   });
 
   test('is not repeated late where it would be another wish then, nor anything once that is over', async () => {

@@ -52,7 +52,8 @@ async function runPart(supervisor) {
   if (!projects || projects.some((project) => ALONE.includes(project))) await build(supervisor);
   const needsServers = !projects || projects.some((project) => !WITHOUT_SERVERS.includes(project));
   const environment = needsServers ? await startTestInfrastructure(supervisor) : {};
-  const selection = projects ? ['--selectProjects', ...projects] : [];
+  const isAlone = projects?.some((project) => ALONE.includes(project));
+  const selection = projects ? [...(isAlone ? ['--runInBand'] : []), '--selectProjects', ...projects] : [];
   return [await runJest(supervisor, environment, [...selection, ...jestArgs])];
 }
 

@@ -101,9 +101,9 @@ function report(replay: Replay, { day, options, end, seen }: Pick<Playing, 'day'
   })}\n`);
   if (!verdict.held) {
     log(`This machine does not hold ${options.speed} times the day's speed: one in twenty of what counts as "${verdict.kind}" came over ${verdict.lagMinutes.toFixed(1)} minutes of the day late, so the plan shows the machine, not the dispatch. Try --speed ${verdict.highestSpeed}.`);
-    return 3;
+    return lostAcks === 0 ? 3 : 1; // what was lost is worse than a plan that tells little
   }
-  return lostAcks === 0 ? (end === 'STOPPED' ? 1 : 0) : 1;
+  return lostAcks === 0 && end !== 'STOPPED' ? 0 : 1;
 }
 
 function minutes(ms: number, speed: number): string {

@@ -118,9 +118,9 @@ class ChaosRun {
     const { figures, problems } = await settledFigures({ world, inspection, orders: demo.orders });
     for (const problem of problems) log(`also: ${problem}`);
     const drainSeconds = Math.round((Date.now() - calmAt) / 1_000);
-    await world.endShifts();
     home.abort();
     await crew;
+    await world.endShifts();
     return {
       faults: done.length, recoveries: recoveriesOf(done, { offersAt: [...world.heard.values()], acceptsAt: answers.acceptsAt }), deliveries: figures, acknowledgements: world.ledger.all().length,
       retries: connections.retries(), mishaps: mishaps.counts, whims: whims.counts, endedByThemselves: fleet.endedByThemselves, looks: judge.counts, drainSeconds,

@@ -67,11 +67,11 @@ export class City {
     return settledFigures({ world: this.world, inspection, orders });
   }
 
-  /** Everybody goes home. Resolves when the last one has. */
+  /** Everybody goes home. Resolves when the last one has. Work ends first: a driver who still looks after the app and finds herself off duty would come back on. */
   async end(): Promise<void> {
-    await this.world.endShifts();
     this.atWork.abort();
     await this.working;
+    await this.world.endShifts();
   }
 
   acknowledged(): readonly Acknowledged[] {

@@ -30,6 +30,7 @@ const SHORTEST_S = 120;
 const FEWEST_UNITS = 100;
 const SECONDS_A_DAY = 86_400;
 const SECONDS_AN_HOUR = 3_600;
+const HOURS_A_DAY = 24;
 /** From the middle of the first third to the middle of the last one. */
 const BETWEEN_THIRDS = 2 / 3;
 /**
@@ -39,6 +40,8 @@ const BETWEEN_THIRDS = 2 / 3;
 const FLOOR_PERCENT: Readonly<Record<Exclude<Bound['kind'], 'per'>, number>> = { level: 25, memory: 0, shown: 25 };
 /** Whoever rises on and on did a part of it in each step; a pool that filled once did not. */
 const SHARE_OF_EACH_STEP = 1 / 4;
+/** … and memory rose by a part of it between its dips as well, by the slope of all readings. */
+const SHARE_BETWEEN_DIPS = 1 / 2;
 /** Of longer series so many readings make the slope. */
 const SLOPE_READINGS = 400;
 
@@ -64,11 +67,14 @@ export function judge(readings: readonly Reading[], bound: Bound, { warmUpS, per
 function judgeMemory(readings: readonly Reading[], { kind, mbPerDay, noiseMb }: Extract<Bound, { kind: 'memory' }>): Judgement {
   const [from, to] = spanOf(readings);
   const half = readings.filter(({ at }) => at >= (from + to) / 2);
-  return judgeRise(half, kind, () => Math.max(noiseMb, leastPerDaySeen(half, mbPerDay)));
+  const judged = judgeRise(half, kind, () => Math.max(noiseMb, perDaySeen(half, mbPerDay)));
+  // A dip is as deep as the collector happened to dig: one that came early and deep makes no leak of a process that otherwise stays where it is.
+  const isDipOnly = perDaySeen(half, judged.perHour * HOURS_A_DAY) <= (judged.allowed ?? 0) * SHARE_BETWEEN_DIPS;
+  return judged.verdict === 'leaks' && isDipOnly ? { ...judged, verdict: 'steady' } : judged;
 }
 
 /** What so much a day comes to between the thirds of these readings. */
-function leastPerDaySeen(readings: readonly Reading[], perDay: number): number {
+function perDaySeen(readings: readonly Reading[], perDay: number): number {
   const [from, to] = spanOf(readings);
   return ((perDay * (to - from)) / SECONDS_A_DAY) * BETWEEN_THIRDS;
 }

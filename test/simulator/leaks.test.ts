@@ -88,6 +88,11 @@ describe('memory', () => {
     }));
   });
 
+  test('that once dips deep, and then less deep, is steady where it stays as it is between the dips', () => {
+    const dips = new Map([[110, 40], [130, 60], [150, 80]]);
+    expect(verdictOf(series((_, index) => dips.get(index) ?? 100), MEMORY)).toBe('steady');
+  });
+
   test('leaks under a saw, too', () => {
     expect(verdictOf(series((at, index) => 80 + at / 60 + 10 * (index % 6)), MEMORY)).toBe('leaks');
   });

@@ -94,9 +94,9 @@ async function judged(run: Ready, { watch, inspection, signal }: Judging, beside
   const { figures, problems } = await settledFigures({ world, inspection, orders: demo.orders });
   const also = await beside.judge?.(run);
   const broken = await watch?.conclude({ acknowledged: world.ledger.all(), offers: world.offerWords });
-  await world.endShifts();
   ended.abort();
   await drivers;
+  await world.endShifts();
   const { latencies } = world;
   const more = {
     acceptP99Ms: latencies.percentile('accept', 99), stepP99Ms: latencies.percentile('step', 99), orderP99Ms: latencies.percentile('order', 99), foundByAsking: foundByAsking(world),

@@ -72,7 +72,7 @@ export async function markSent(read: Read, ids: readonly bigint[]): Promise<void
 }
 
 /** Doubling from 100 ms to 30 s: a message is never given up. */
-export async function putBack(db: Database, { id, attempts }: Enqueued, error: string, minDelayMs = 0): Promise<void> {
+export async function putBack(db: Tx, { id, attempts }: Enqueued, error: string, minDelayMs = 0): Promise<void> {
   const delayMs = Math.max(minDelayMs, Math.min(30_000, 100 * 2 ** Math.min(attempts, 10)));
   await db.$executeRaw`UPDATE outbox SET next_at = now() + ${delayMs} * interval '1 millisecond', last_error = ${error.slice(0, 500)} WHERE id = ${id}`;
 }

@@ -61,7 +61,7 @@ export async function addressDelivery(read: Read, caller: Caller, id: string): P
   const { isOf, assignments, isSettled } = askedBy(caller);
   const [found] = await read<AddressedDelivery>(Prisma.sql`
     SELECT id, merchant_id AS "merchantId", seller_order_id AS "sellerOrderId", status, ${isSettled} AS "isSettled",
-      (SELECT a.id FROM assignments a WHERE a.delivery_id = deliveries.id AND ${assignments} ORDER BY a.started_at DESC LIMIT 1) AS "assignmentId"
+      (SELECT a.id FROM assignments a WHERE a.delivery_id = deliveries.id AND ${assignments} ORDER BY a.started_at DESC, a.id DESC LIMIT 1) AS "assignmentId"
     FROM deliveries WHERE id = ${id}::uuid AND ${isOf}`);
   return found ?? null;
 }
@@ -108,7 +108,7 @@ export async function readHistory(db: PrismaClient, caller: Caller, delivery: De
   const ofCaller = caller.role === 'driver' ? { driverId: caller.driverId } : {};
   const isShop = caller.role === 'merchant';
   const [offers, assignments, timeline, driver] = await Promise.all([
-    isShop ? [] : db.offer.findMany({ where: { deliveryId: delivery.id, ...ofCaller }, omit: { payload: true }, orderBy: { createdAt: 'desc' }, take: MAX_OFFERS }),
+    isShop ? [] : db.offer.findMany({ where: { deliveryId: delivery.id, ...ofCaller }, omit: { payload: true }, orderBy: [{ createdAt: 'desc' }, { id: 'desc' }], take: MAX_OFFERS }),
     db.assignment.findMany({ where: { deliveryId: delivery.id, ...ofCaller }, orderBy: [{ startedAt: 'desc' }, { id: 'desc' }], take: isShop ? 1 : MAX_OFFERS }),
     db.auditEntry.findMany({ where: timelineOf(caller, delivery), orderBy: [{ at: 'desc' }, { id: 'desc' }], take: MAX_TIMELINE }),
     delivery.driverId === null ? null : db.driver.findUnique({ where: { id: delivery.driverId }, select: { id: true, name: true, vehicleKind: true } }),

@@ -123,7 +123,7 @@ describe('behind a network that swallows everything', () => {
     if (address === null || typeof address === 'string') throw new Error('no port');
     const url = new URL(database.url);
     url.port = String(address.port);
-    const behind = connectPostgres(url.href, { poolSize: 1, statementTimeoutMs: 100, applicationName: 'test' });
+    const behind = connectPostgres(url.href, { poolSize: 1, statementTimeoutMs: 1_000, applicationName: 'test' });
     try {
       await inTransaction(behind, count);
       swallowing.now = true;

@@ -28,8 +28,9 @@ async function failureOf(work: Promise<unknown>): Promise<unknown> {
   throw new Error('it did not fail');
 }
 
-async function withDatabase(url: string, act: (db: Database) => Promise<unknown>): Promise<unknown> {
-  const db = connectDatabase(url, { poolSize: 1, statementTimeoutMs: 150, applicationName: 'outage-test' });
+/** @param statementTimeoutMs short where a time-out is what is looked at, long where it would be an accident */
+async function withDatabase(url: string, act: (db: Database) => Promise<unknown>, statementTimeoutMs = 150): Promise<unknown> {
+  const db = connectDatabase(url, { poolSize: 1, statementTimeoutMs, applicationName: 'outage-test' });
   try {
     return await failureOf(act(db));
   } finally {
@@ -37,6 +38,7 @@ async function withDatabase(url: string, act: (db: Database) => Promise<unknown>
   }
 }
 
+const LONG_MS = 60_000;
 const AWAY_URL = 'postgresql://app:app@127.0.0.1:1/none';
 
 describe('an outage', () => {
@@ -66,14 +68,14 @@ describe('an outage', () => {
 
   it('is a connection that the server ends', async () => {
     const failure = withDatabase(database.url, async (db) => {
-      const asleep = db.$queryRaw`SELECT pg_sleep(0.1)::text, 'to be ended'`;
+      const asleep = db.$queryRaw`SELECT pg_sleep(30)::text, 'to be ended'`;
       asleep.catch(() => undefined);
       await until(async () => {
         const { rows } = await owner.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'outage-test' AND query LIKE '%to be ended%' AND state = 'active'`);
         return rows.length > 0;
       });
       return asleep;
-    });
+    }, LONG_MS);
     expect(isOutage(await failure)).toBe(true);
   });
 
@@ -83,7 +85,7 @@ describe('an outage', () => {
       await owner.query('SELECT pg_terminate_backend($1)', [backend?.pid]);
       await until(async () => (await owner.query('SELECT FROM pg_stat_activity WHERE pid = $1', [backend?.pid])).rows.length === 0);
       if (isReadAgain) await tx.$queryRaw`SELECT 1`;
-    }));
+    }), LONG_MS);
     expect(isOutage(await ended(true))).toBe(true);
     expect(isOutage(await ended(false))).toBe(true);
   });
@@ -107,8 +109,8 @@ describe('an outage', () => {
   });
 
   it('is not what is wrong by itself', async () => {
-    expect(isOutage(await withDatabase(database.url, (db) => db.$queryRaw`SELECT nonsense`))).toBe(false);
-    expect(isOutage(await withDatabase(database.url, (db) => db.city.create({ data: { id: 'berlin', name: 'B', timezone: 'UTC', currency: 'EUR', centerLat: 0, centerLng: 0 } })))).toBe(false);
+    expect(isOutage(await withDatabase(database.url, (db) => db.$queryRaw`SELECT nonsense`, LONG_MS))).toBe(false);
+    expect(isOutage(await withDatabase(database.url, (db) => db.city.create({ data: { id: 'berlin', name: 'B', timezone: 'UTC', currency: 'EUR', centerLat: 0, centerLng: 0 } }), LONG_MS))).toBe(false);
     expect([isOutage(new TypeError('oops')), isOutage('ECONNREFUSED'), isOutage(undefined)]).toEqual([false, false, false]);
   });
 });

@@ -11,6 +11,7 @@ import { attachGateway, type Gateway } from '../../api/realtime';
 import { connections, connectionsClosed } from '../../api/realtimeMetrics';
 import { createTokenReader } from '../../api/tokens';
 import { createDriverWorld, CITY, type DriverWorld, START } from '../support/driverWorld';
+import { eventually } from '../support/eventually';
 
 const KEY = 'a-key-for-tests-of-thirty-two-bytes!';
 const AUTH = { keys: { kind: 'local', key: KEY }, issuer: 'driver-service', audience: 'driver-service' } as const;
@@ -52,6 +53,8 @@ async function listen(): Promise<Running> {
     cityIds: () => cityIds(), log: { warn: (_fields, text) => void warnings.push(text) },
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  // What is told before it has subscribed is heard by nobody.
+  await eventually('the gateway hears Redis', async () => new RegExp(`name=realtime-${world.redis.keyPrefix} [^\n]* psub=[1-9]`).test(String(await world.redis.redis.call('CLIENT', 'LIST'))));
   return { server, gateway, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 

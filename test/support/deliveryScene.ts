@@ -87,7 +87,7 @@ export class DeliveryScene {
   }
 
   cases() {
-    return this.world.db.escalation.findMany({ where: { deliveryId: this.deliveryId }, orderBy: { openedAt: 'asc' } });
+    return this.world.db.escalation.findMany({ where: { deliveryId: this.deliveryId }, orderBy: [{ openedAt: 'asc' }, { id: 'asc' }] });
   }
 
   /** Notices to people, `pager critical: …`, in their order. */

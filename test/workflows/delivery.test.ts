@@ -4,6 +4,7 @@ import type { Step } from '../../domain/delivery';
 import type { Answer } from '../../domain/truth';
 import { acceptOffer, assignDriver, cancelDelivery, driverLeft, failDelivery, getKnown, rejectOffer, takeStep } from '../../workflows/contract';
 import { type NewDelivery, type NewDriver, PICKUP } from '../support/dispatchWorld';
+import { eventually } from '../support/eventually';
 import { createTemporalWorld, type RunningDelivery, type TemporalWorld } from '../support/temporalWorld';
 
 const correlationId = 'test';
@@ -290,6 +291,7 @@ describe('the v1 ways', () => {
     await until(delivery, (status) => status === 'ASSIGNED');
     world.switches.driverOffers = true;
     expect(await row(delivery.deliveryId)).toMatchObject({ status: 'ASSIGNED', driverId: near });
+    await eventually('the driver is told', async () => world.emits.some(({ event, rooms }) => event === 'DELIVERY_ASSIGNED' && rooms.includes(`driver:${near}`)));
     expect(world.emits).toContainEqual({ rooms: [`driver:${near}`], event: 'DELIVERY_ASSIGNED', body: { deliveryId: delivery.deliveryId, driverId: near } });
     expect(await offersOf(delivery.deliveryId)).toHaveLength(0);
   });

@@ -26,6 +26,9 @@ const sweep = (): Promise<OpenRowsReport> =>
 
 const is = ({ deliveryId }: RunningDelivery, status: string): Promise<true> =>
   eventually(`the delivery is ${status}`, async () => (await world.db.delivery.count({ where: { id: deliveryId, status } })) === 1);
+/** What Temporal lists is some moments late. */
+const isListed = async ({ handle: { workflowId } }: RunningDelivery): Promise<boolean> => (await world.env.client.workflow.count(`WorkflowId = '${workflowId}' AND ExecutionStatus = 'Running'`)).count > 0;
+const notListed = (delivery: RunningDelivery): Promise<true> => eventually('it is listed no more', async () => !(await isListed(delivery)));
 const runs = ({ handle }: RunningDelivery): Promise<true> => eventually('it runs', async () => (await handle.describe().catch(() => undefined))?.status.name === 'RUNNING');
 const cancel = ({ handle }: RunningDelivery): Promise<unknown> => handle.executeUpdate(cancelDelivery, { args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }] });
 const runIdOf = async ({ handle }: RunningDelivery): Promise<string> => (await handle.describe()).runId;
@@ -43,10 +46,12 @@ describe('the sweep of open rows', () => {
   test('starts a delivery again whose workflow was terminated, from its row: the live offer is still accepted, the steps go on', async () => {
     const { delivery, offerId, driverId } = await offered();
     await delivery.handle.terminate('by mistake');
+    await notListed(delivery);
     expect(await sweep()).toMatchObject({ restarted: 1, orphaned: 0, holdsWrong: 0 });
     await runs(delivery);
     expect(await delivery.handle.executeUpdate(acceptOffer, { args: [{ offerId, driverId, correlationId }] })).toMatchObject({ outcome: 'accepted' });
     await delivery.handle.terminate('once more');
+    await notListed(delivery);
     expect(await sweep()).toMatchObject({ restarted: 1 });
     for (const step of ['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver'] as const) {
       await delivery.handle.executeUpdate(takeStep, { args: [{ step, by: { kind: 'driver', id: driverId }, deviceAt: null, correlationId }] });
@@ -66,6 +71,8 @@ describe('the sweep of open rows', () => {
     await is(running, 'SEARCHING');
     await cancel(closed);
     await closed.handle.result();
+    await notListed(closed);
+    await eventually('the other is listed', () => isListed(running));
     const [runningBefore, closedBefore] = [await runIdOf(running), await runIdOf(closed)];
     expect(await sweep()).toMatchObject({ openRows: 1, restarted: 0, orphaned: 0 });
     expect([await runIdOf(running), await runIdOf(closed)]).toEqual([runningBefore, closedBefore]);

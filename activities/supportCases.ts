@@ -31,15 +31,15 @@ export type SupportCases = {
 
 export function createSupportCases(deps: SupportCasesDeps): SupportCases {
   return {
-    acknowledge: (caseId, { by, correlationId }) => change(deps, caseId, { by, note: null, correlationId }, ({ open, takenOnBy, delivery, now }) => acknowledgeCase(open, delivery, { by, now, takenOnBy })),
+    acknowledge: (caseId, { by, correlationId }) => change(deps, caseId, { by, note: null, correlationId }, ({ open, isTakenOn, delivery, now }) => acknowledgeCase(open, delivery, { by, now, isTakenOn })),
     resolve: (caseId, { by, resolution, note, correlationId }) =>
       change(deps, caseId, { by, note, correlationId }, ({ open, delivery, now }) => resolveCaseByHand(open, delivery, { by, now, resolution, note })),
   };
 }
 
 type Asked = { by: Actor; note: string | null; correlationId: string };
-/** `open`: null where it is resolved. `takenOnBy`: who acknowledged it last, by name. */
-type Case = { open: CaseFacts | null; takenOnBy: string | null; delivery: DeliveryFacts; now: number };
+/** `open`: null where it is resolved. `isTakenOn`: somebody acknowledged it. */
+type Case = { open: CaseFacts | null; isTakenOn: boolean; delivery: DeliveryFacts; now: number };
 type Decide = (found: Case) => CaseDecision;
 
 async function change({ db, clock, kick }: SupportCasesDeps, caseId: string, asked: Asked, decide: Decide): Promise<CaseAnswer> {
@@ -54,9 +54,9 @@ async function decideAndWrite(tx: Tx, clock: Clock, caseId: string, asked: Asked
   const delivery = found ? await readDelivery(readerOf(tx), found.deliveryId, 'lock') : undefined;
   if (!delivery) return { outcome: 'notFound' };
   const open = await readOpenCase(readerOf(tx), delivery.facts.deliveryId);
-  const { acknowledgedBy: takenOnBy } = await tx.escalation.findUniqueOrThrow({ where: { id: caseId }, select: { acknowledgedBy: true } }); // behind the lock
+  const { acknowledgedBy } = await tx.escalation.findUniqueOrThrow({ where: { id: caseId }, select: { acknowledgedBy: true } }); // behind the lock
   const now = clock();
-  const decision = decide({ open: open?.caseId === caseId ? open : null, takenOnBy, delivery: delivery.facts, now });
+  const decision = decide({ open: open?.caseId === caseId ? open : null, isTakenOn: acknowledgedBy !== null, delivery: delivery.facts, now });
   switch (decision.kind) {
     case 'refused': return { outcome: 'refused', code: decision.code, detail: decision.detail };
     case 'unchanged': return { outcome: 'done', changed: false };

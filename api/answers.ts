@@ -38,14 +38,16 @@ export type Asking = {
   updateId: string;
   /** The row already holds the answer, as far as we know: it is asked first. */
   isSettled?: boolean;
-  /** The caller named the wish, and may have been answered before: where the row refuses it by now, the workflow may still know the first answer. */
-  isRepeatable?: boolean;
+  /** The id under which the caller, who gave the wish a key, may have been answered before: where the row refuses it by now, the workflow may still know the first answer. */
+  firstAnswerUnder?: string | null;
 };
 
 /** Sends one update and waits for its answer. Throws what Temporal's client throws. */
 export interface WorkflowUpdates {
   /** @param deadlineAt epoch ms */
   execute(workflowId: string, question: Question, updateId: string, deadlineAt: number): Promise<Answer>;
+  /** What was answered under this id by the workflow's newest run. Asks nobody anything: where there was no such update, it throws as where there is no such workflow. */
+  recall(workflowId: string, updateId: string, deadlineAt: number): Promise<Answer>;
 }
 
 export type AnswersDeps = {
@@ -93,13 +95,29 @@ export function createAnswers(deps: AnswersDeps): Answers {
 async function askUntilAnswered(deps: AnswersDeps, asking: Asking): Promise<Answer> {
   const deadlineAt = Date.now() + deps.timeoutMs;
   const settled = asking.isSettled === true ? await askRow(deps, asking) : null;
-  if (settled && !(isRefusal(settled) && asking.isRepeatable === true)) return settled;
+  if (!settled) return again(() => askOnce(deps, asking, deadlineAt), deadlineAt);
+  const { firstAnswerUnder: updateId = null } = asking;
+  return isRefusal(settled) && updateId !== null ? again(() => recallOnce(deps, asking, updateId, settled, deadlineAt), deadlineAt) : settled;
+}
+
+async function again(ask: () => Promise<Answer | 'later'>, deadlineAt: number): Promise<Answer> {
   for (let attempt = 0; ; attempt++) {
-    const heard = await askOnce(deps, asking, deadlineAt);
+    const heard = await ask();
     if (typeof heard !== 'string') return heard;
     const pauseMs = backoffMs(attempt);
     if (Date.now() + pauseMs >= deadlineAt) throw notInTime();
     await sleep(pauseMs);
+  }
+}
+
+/** The first answer to a wish that is refused by now; the refusal where there was none. */
+async function recallOnce(deps: AnswersDeps, { delivery: { deliveryId, merchantId, sellerOrderId } }: Asking, updateId: string, refused: Answer, deadlineAt: number): Promise<Answer | 'later'> {
+  try {
+    return await before(deadlineAt, deps.updates.recall(deliveryWorkflowId(merchantId, sellerOrderId), updateId, deadlineAt));
+  } catch (error) {
+    const meaning = meaningOf(error);
+    deps.log.debug({ err: error, deliveryId, updateId }, `no first answer: ${meaning}`);
+    return meaning === 'later' ? 'later' : refused;
   }
 }
 

@@ -22,8 +22,9 @@ export async function askDelivery(
   const delivery = await addressDelivery(deps.read, caller, params.id);
   if (!delivery) throw noDelivery();
   const { id: deliveryId, merchantId, sellerOrderId, isSettled } = delivery;
+  const updateId = updateIdOf(delivery);
   const answer = await deps.answers.ask({
-    delivery: { deliveryId, merchantId, sellerOrderId }, question, updateId: updateIdOf(delivery), isSettled, isRepeatable: idempotencyKey !== null,
+    delivery: { deliveryId, merchantId, sellerOrderId }, question, updateId, isSettled, firstAnswerUnder: idempotencyKey === null ? null : updateId,
   });
   return replyTo(deps.read, caller, deliveryId, answer);
 }

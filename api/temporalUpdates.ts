@@ -18,6 +18,7 @@ export function connectTemporal({ address, tls, apiKey, metadata }: Pick<Connect
 export function createWorkflowUpdates(client: Client): WorkflowUpdates {
   return {
     execute: (workflowId, question, updateId, deadlineAt) => client.withDeadline(deadlineAt, () => execute(client, workflowId, question, updateId)),
+    recall: (workflowId, updateId, deadlineAt) => client.withDeadline(deadlineAt, () => client.workflow.getHandle(workflowId).getUpdateHandle<Answer>(updateId).result()),
   };
 }
 

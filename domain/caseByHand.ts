@@ -1,7 +1,7 @@
 /** What is done with a case of the support queue beside its delivery's own events: ops take it on or call it done, or the driver whose silence it is about is heard again (spec 4 and 5). Instants are epoch ms. */
 
 import { caseEmit, caseEntry, resolvedCase, tellPagerItIsOver } from './caseNews';
-import { type Actor, nameOf } from './delivery';
+import { type Actor } from './delivery';
 import { type Message } from './message';
 import { type CaseFacts, type CaseResolution, isAboutSilence } from './supportCase';
 import { type DeliveryFacts, type Entry } from './truth';
@@ -21,12 +21,10 @@ export type ByHand = { by: Actor; now: number };
 /**
  * Somebody takes the case on. Whoever did so first keeps it, so that two do not work on the same; one that got worse since is open again.
  * @param open null: it is resolved
- * @param takenOnBy whose it is or was, by name: they are told so again however late they ask
+ * @param isTakenOn somebody had it: whoever was told whose it is may ask again, however late
  */
-export function acknowledgeCase(open: CaseFacts | null, delivery: DeliveryFacts, { by, now, takenOnBy }: ByHand & { takenOnBy: string | null }): CaseDecision {
-  if (open === null || open.state === 'RESOLVED') {
-    return takenOnBy === nameOf(by) ? { kind: 'unchanged' } : { kind: 'refused', code: 'CASE_RESOLVED', detail: 'the case was resolved before' };
-  }
+export function acknowledgeCase(open: CaseFacts | null, delivery: DeliveryFacts, { by, now, isTakenOn }: ByHand & { isTakenOn: boolean }): CaseDecision {
+  if (open === null || open.state === 'RESOLVED') return isTakenOn ? { kind: 'unchanged' } : { kind: 'refused', code: 'CASE_RESOLVED', detail: 'the case was resolved before' };
   if (open.state === 'ACKNOWLEDGED') return { kind: 'unchanged' };
   return changed(open, { ...open, state: 'ACKNOWLEDGED' }, delivery, { kind: 'case_acknowledged', by, now, detail: {} });
 }

@@ -238,7 +238,7 @@ function step(draft: Draft, { step: name, by, deviceAt }: Extract<DeliveryEvent,
   const moved = (at: number): Answer => ({ outcome: 'moved', deliveryId: draft.delivery.deliveryId, status: to, at });
   const doneAt = own ? stepDoneAt(draft, own, name) : null;
   if (doneAt !== null) return moved(doneAt);
-  if (!own || !isNewest(draft, own)) return NOT_THE_CARRIER;
+  if (!own || !carries(draft, own, by)) return NOT_THE_CARRIER;
   if (name === 'pickUp' && own.way === 'HANDOVER' && draft.delivery.status === 'PICKED_UP') {
     draft.takeGoodsOver(own, deviceAt);
     return moved(draft.now);
@@ -260,6 +260,11 @@ function spokenFor(draft: Draft, by: Actor): AssignmentFacts | undefined {
 
 function isNewest(draft: Draft, { assignmentId }: AssignmentFacts): boolean {
   return draft.newestAssignment()?.assignmentId === assignmentId;
+}
+
+/** A driver whom the delivery lost carries nothing, though nobody came after them; how it stands with it is theirs no more. */
+function carries(draft: Draft, own: AssignmentFacts, by: Actor): boolean {
+  return isNewest(draft, own) && (by.kind !== 'driver' || draft.delivery.driverId === by.id);
 }
 
 function stepDoneAt(draft: Draft, own: AssignmentFacts, name: Step): number | null {
@@ -285,7 +290,7 @@ function fail(draft: Draft, event: Extract<DeliveryEvent, { kind: 'failDelivery'
   const own = spokenFor(draft, by);
   const before = own && failedBefore(draft, own, event);
   if (before) return before;
-  if (!own || !isNewest(draft, own)) return NOT_THE_CARRIER;
+  if (!own || !carries(draft, own, by)) return NOT_THE_CARRIER;
   const { status } = draft.delivery;
   const to: DeliveryStatus = goods === 'RETURN' && draft.delivery.pickedUpAt !== null ? 'RETURNING' : 'FAILED';
   if (!canMove(status, to)) return illegal(draft, 'fail');
@@ -300,15 +305,13 @@ function fail(draft: Draft, event: Extract<DeliveryEvent, { kind: 'failDelivery'
   return { outcome: 'moved', deliveryId: draft.delivery.deliveryId, status: to, at: draft.now };
 }
 
-/** The answer of the first time, where it failed for this reason in these hands. Of goods that are back at the shop nobody knows any more since when they were on their way there. */
-function failedBefore(draft: Draft, own: AssignmentFacts, { reason, goods }: Extract<DeliveryEvent, { kind: 'failDelivery' }>): Answer | undefined {
+/** The answer of the first time, where it failed for this reason in these hands. Once the goods are back at the shop, only who gives the key of the first time is told it (api/answers.ts). */
+function failedBefore(draft: Draft, own: AssignmentFacts, { by, reason, goods }: Extract<DeliveryEvent, { kind: 'failDelivery' }>): Answer | undefined {
   const { deliveryId, status, statusSince, reasonCode } = draft.delivery;
   if (reasonCode !== reason) return undefined;
-  const isTheirs = isNewest(draft, own);
-  if (status === 'FAILED' && isTheirs) return { outcome: 'moved', deliveryId, status, at: statusSince };
-  if (goods !== 'RETURN') return undefined;
-  const wasTheirs = status === 'RETURNING' && (own.endedAt === null || own.endedAt >= statusSince);
-  return wasTheirs || (status === 'RETURNED' && isTheirs) ? { outcome: 'moved', deliveryId, status: 'RETURNING', at: statusSince } : undefined;
+  const failed = status === 'FAILED' && carries(draft, own, by);
+  const returning = status === 'RETURNING' && goods === 'RETURN' && (own.endedAt === null || own.endedAt >= statusSince);
+  return failed || returning ? { outcome: 'moved', deliveryId, status, at: statusSince } : undefined;
 }
 
 // ---- ending early, by hand, by loss -------------------------------------------------------------------------------------------

@@ -60,8 +60,7 @@ const CHANGES = `
     FROM jsonb_populate_recordset(null::assignments, $3::jsonb) AS new WHERE assignments.id = new.id
   ), c AS (
     UPDATE escalations SET level = new.level, state = new.state, reason = new.reason, driver_id = new.driver_id, rose_at = new.rose_at, resolved_at = new.resolved_at,
-      resolved_by = new.resolved_by, resolution = new.resolution,
-      acknowledged_at = CASE WHEN new.state = 'OPEN' THEN NULL ELSE escalations.acknowledged_at END, acknowledged_by = CASE WHEN new.state = 'OPEN' THEN NULL ELSE escalations.acknowledged_by END
+      resolved_by = new.resolved_by, resolution = new.resolution
     FROM jsonb_populate_recordset(null::escalations, $5::jsonb) AS new WHERE escalations.id = new.id
   ), dr AS (
     UPDATE drivers SET live_offers = new.live_offers, active_assignments = new.active_assignments, availability = new.availability,

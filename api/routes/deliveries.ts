@@ -113,13 +113,14 @@ export function deliveryEndpoints(deps: ApiDeps): Endpoint[] {
       },
     }),
     post({
-      path: '/v2/deliveries/:id/steps', tag: 'deliveries', summary: 'Take the next step of the way', roles: ['driver', 'ops'], params: byId,
+      path: '/v2/deliveries/:id/steps', tag: 'deliveries', summary: 'Take the next step of the way', roles: ['driver', 'ops'], takesKey: true, params: byId,
       body: z.strictObject({ step: steps, deviceAt: instant.nullable().default(null).meta({ description: 'When it happened, by the clock of the device' }) }),
       replies: outcome, refusals: ['ILLEGAL_TRANSITION', 'NOT_ANSWERED_IN_TIME'],
       handle: async (call) => {
         const { correlationId, caller, body } = call;
         const args = { step: body.step, by: actorOf(caller), deviceAt: body.deviceAt, correlationId };
-        return askDelivery(deps, call, { kind: 'takeStep', args }, (asked) => updateIds.step(args, asked));
+        // By its key a repeat, however late, is the same step; without one it is the next of that name.
+        return askDelivery(deps, call, { kind: 'takeStep', args }, (asked) => (call.idempotencyKey === null ? updateIds.step(args, asked) : `step/${asked.id}/${wishOf(deps, call)}`));
       },
     }),
     post({

@@ -88,8 +88,11 @@ async function leave(deps: ApiDeps, call: Call<{ id: string }, unknown, z.output
   const carried = caller.role === 'driver' ? await findCarried(deps.db, caller.driverId, params.id) : null;
   if (!carried) throw noDelivery();
   const { assignmentId, driverId, isOver, isPickedUp, delivery } = carried;
+  const named = call.idempotencyKey === null ? null : `leave/${delivery.deliveryId}/${wishOf(deps, call)}`;
   // With the goods in hand it is said anew each time: ops may have settled the first case long ago.
-  const updateId = isOver || !isPickedUp ? updateIds.leave(assignmentId) : `${updateIds.leave(assignmentId)}/${wishOf(deps, call)}`;
-  const answer = await deps.answers.ask({ delivery, question: { kind: 'leaveDelivery', args: { driverId, assignmentId, reason, correlationId } }, updateId, isSettled: isOver });
+  const nameless = isOver || !isPickedUp ? updateIds.leave(assignmentId) : `${updateIds.leave(assignmentId)}/${wishOf(deps, call)}`;
+  const answer = await deps.answers.ask({
+    delivery, question: { kind: 'leaveDelivery', args: { driverId, assignmentId, reason, correlationId } }, updateId: named ?? nameless, isSettled: isOver, firstAnswerUnder: named,
+  });
   return replyTo(deps.read, caller, delivery.deliveryId, answer);
 }

@@ -79,6 +79,7 @@ function updatesInProcess(db: Database, activities: DeliveryActivities): Workflo
       const { id: deliveryId } = await db.delivery.findUniqueOrThrow({ where: { merchantId_sellerOrderId: { merchantId, sellerOrderId } }, select: { id: true } });
       return (await runEvent(activities, { deliveryId, event: eventOf(question) })).answer;
     },
+    recall: () => Promise.reject(new Error('no update is remembered here')),
   };
 }
 

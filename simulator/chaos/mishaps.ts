@@ -14,7 +14,7 @@ const LATE_MS = { min: 5_000, max: 30_000 };
 const TRY_MS = 12_000;
 
 /** What a repeat must be answered with as the first time. */
-const SAME = ['outcome', 'deliveryId', 'offerId', 'assignmentId', 'driverId'] as const;
+const SAME = ['outcome', 'status', 'deliveryId', 'offerId', 'assignmentId', 'driverId', 'payCents', 'rescueId'] as const;
 /** An order is answered with the delivery as it is by then, an act on a case with the case: both go on, and only which one it is stays. */
 const SHOWN_AS_IT_IS = /^\/v2\/(deliveries|ops\/escalations\/[^/]+\/[a-z]+)$/;
 const SAME_OF_WHAT_GOES_ON = ['deliveryId'] as const;
@@ -31,6 +31,8 @@ export class Mishaps {
   /** Repeats that were answered otherwise than the first time: what was acknowledged must be so for good (invariant 2). */
   readonly contradictions: Broken[] = [];
   private readonly repeats = new Set<Promise<void>>();
+  /** What was answered and never heard, until it is asked for again. */
+  private readonly lost = new Map<string, Response>();
   private isOver = false;
 
   constructor(private readonly random: Random, private readonly signal: AbortSignal, private readonly sendOnce: Send = fetch) {}
@@ -46,24 +48,37 @@ export class Mishaps {
   }
 
   readonly send: Send = async (request) => {
-    switch (this.draw(request)) {
+    const drawn = this.draw(request);
+    if (!isOneWish(request)) return this.sendAs(drawn, request);
+    const wish = await wordsOfWish(request);
+    const answer = await this.sendAs(drawn === 'answerLost' ? 'none' : drawn, request.clone());
+    const unheard = this.lost.get(wish);
+    this.lost.delete(wish);
+    if (unheard) await this.compare(request, unheard, answer.clone(), 'after a lost answer');
+    if (drawn !== 'answerLost') return answer;
+    this.lost.set(wish, answer.clone());
+    return this.loseAnswer(answer);
+  };
+
+  private async sendAs(drawn: Mishap, request: Request): Promise<Response> {
+    switch (drawn) {
       case 'none':
         return this.sendOnce(request);
       case 'twice':
         return this.sendTwice(request);
       case 'answerLost':
-        return this.loseAnswer(request);
+        return this.loseAnswer(await this.sendOnce(request));
       case 'late':
         return this.sendAndRepeat(request);
     }
-  };
+  }
 
-  private draw({ method, url }: Request): Mishap {
+  private draw(request: Request): Mishap {
     const draw = this.random.next();
-    if (this.isOver || method === 'GET') return 'none';
+    if (this.isOver || request.method === 'GET') return 'none';
     if (draw < ODDS.twice) return 'twice';
     if (draw < ODDS.twice + ODDS.answerLost) return 'answerLost';
-    return draw < ODDS.twice + ODDS.answerLost + ODDS.late && ONE_WISH.test(new URL(url).pathname) ? 'late' : 'none';
+    return draw < ODDS.twice + ODDS.answerLost + ODDS.late && isOneWish(request) ? 'late' : 'none';
   }
 
   private async sendTwice(request: Request): Promise<Response> {
@@ -79,9 +94,8 @@ export class Mishaps {
     throw heard.reason;
   }
 
-  private async loseAnswer(request: Request): Promise<Response> {
+  private async loseAnswer(answer: Response): Promise<never> {
     this.counts.answerLost += 1;
-    const answer = await this.sendOnce(request);
     await answer.arrayBuffer();
     throw new Error('the answer was lost, on purpose');
   }
@@ -113,6 +127,16 @@ export class Mishaps {
     const deliveryId = /^\/v2\/deliveries\/([0-9a-f-]{36})/.exec(pathname)?.[1] ?? null;
     this.contradictions.push({ invariant: 2, what: `${method} ${pathname}, ${when}: ${problem}`, deliveryId, driverId: null });
   }
+}
+
+function isOneWish({ method, url }: Request): boolean {
+  return method !== 'GET' && ONE_WISH.test(new URL(url).pathname);
+}
+
+/** Whoever asks in these words asks for the same. */
+async function wordsOfWish(request: Request): Promise<string> {
+  const { method, url, headers } = request;
+  return [method, url, headers.get('authorization'), headers.get('idempotency-key'), await request.clone().text()].join('\n');
 }
 
 /** What was answered; `body` null where it could not be read. */

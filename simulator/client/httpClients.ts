@@ -57,7 +57,10 @@ export function createDriverClient(transport: Transport, driverId: string): Driv
     sendFixes: async (fixes) => done(await api.POST('/v2/drivers/{id}/location', { params, body: { fixes: fixes.map(fixBody) } })),
     accept: async (id) => outcome(await api.POST('/v2/offers/{id}/accept', { params: { path: { id } }, body: {} }), assignmentOf),
     reject: async (id, reason) => done(await api.POST('/v2/offers/{id}/reject', { params: { path: { id } }, body: { reason } })),
-    step: async (id, step, deviceAt) => outcome(await api.POST('/v2/deliveries/{id}/steps', { params: { path: { id } }, body: { step, deviceAt: iso(deviceAt) } }), movedTo),
+    step: async (id, step, deviceAt) => {
+      const wish = { path: { id }, header: { 'Idempotency-Key': newKey() } };
+      return outcome(await api.POST('/v2/deliveries/{id}/steps', { params: wish, body: { step, deviceAt: iso(deviceAt) } }), movedTo);
+    },
     fail: async (id, reason, goods) => {
       const wish = { path: { id }, header: { 'Idempotency-Key': newKey() } };
       return outcome(await api.POST('/v2/deliveries/{id}/fail', { params: wish, body: { reason, goods } }), movedTo);

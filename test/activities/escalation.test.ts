@@ -404,7 +404,7 @@ describe('ops', () => {
     await scene.tell({ kind: 'escalate' }, since + 16 * MINUTE);
     await world.db.escalation.updateMany({ where: { deliveryId: scene.deliveryId }, data: { state: 'ACKNOWLEDGED', acknowledgedBy: 'olga', acknowledgedAt: new Date() } });
     await scene.tell({ kind: 'resumeSearch', by: OPS, why: 'go on' }, since + 16 * MINUTE);
-    expect(await scene.cases()).toMatchObject([{ level: 2, reason: 'UNASSIGNED', state: 'OPEN', acknowledgedBy: null }]);
+    expect(await scene.cases()).toMatchObject([{ level: 2, reason: 'UNASSIGNED', state: 'OPEN', acknowledgedBy: 'olga' }]); // who had it before it got worse
   });
 
   test('who raise the pay of a delivery that is carried raise it for its driver, who is told', async () => {
@@ -464,7 +464,9 @@ describe('a hand-over', () => {
     expect(await scene.driverRow()).toMatchObject({ availability: 'OFFLINE', activeAssignments: 0, earnedTodayCents: 0 });
     expect(await scene.cases()).toMatchObject([{ reason: 'CARRIER_BROKE_DOWN', state: 'RESOLVED', resolution: 'HANDED_OVER' }]);
     expect(await scene.step('pickUp', scene.driver(1))).toMatchObject({ outcome: 'moved', status: 'PICKED_UP' });
-    expect(await scene.step('arriveAtDropoff', scene.driver())).toMatchObject({ refused: 'NOT_FOUND' });
+    expect(await scene.step('deliver', scene.driver())).toMatchObject({ refused: 'NOT_FOUND' });
+    expect(await scene.step('arriveAtDropoff', scene.driver())).toMatchObject({ outcome: 'moved' }); // a repeat of what they did; it moves nothing
+    expect(await scene.row()).toMatchObject({ status: 'PICKED_UP', driverId: scene.driver(1) });
     for (const step of ['arriveAtDropoff', 'deliver'] as const) expect(await scene.step(step, scene.driver(1))).toMatchObject({ outcome: 'moved' });
     expect(await scene.driverRow(1)).toMatchObject({ earnedTodayCents: 700, availability: 'AVAILABLE' });
   });

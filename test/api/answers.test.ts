@@ -17,18 +17,21 @@ function grpc(code: number): ServiceError {
 const failed = (type: string): WorkflowUpdateFailedError => new WorkflowUpdateFailedError('Workflow Update failed', ApplicationFailure.nonRetryable('x', type));
 const tooLate = new WorkflowUpdateRPCTimeoutOrCancelledError('too late');
 
-type World = { answers: Answers; asked: { workflowId: string; updateId: string }[]; rowAsked: AskedEvent[]; started: string[] };
+type World = { answers: Answers; asked: { workflowId: string; updateId: string }[]; recalled: string[]; rowAsked: AskedEvent[]; started: string[] };
 
 /** Temporal says these things one after another, the last one for ever. */
 function world(says: (Error | Answer)[], { row = null, timeoutMs = 5_000 }: { row?: Answer | null | Error; timeoutMs?: number } = {}): World {
-  const seen: Omit<World, 'answers'> = { asked: [], rowAsked: [], started: [] };
+  const seen: Omit<World, 'answers'> = { asked: [], recalled: [], rowAsked: [], started: [] };
+  const say = (times: number): Answer => {
+    const said = says[Math.min(times, says.length) - 1];
+    if (said === undefined) throw new Error('asked, with nothing to say');
+    if (said instanceof Error) throw said;
+    return said;
+  };
   const updates: WorkflowUpdates = {
+    recall: async (_workflowId, updateId) => say(seen.recalled.push(updateId)),
     execute: async (workflowId, _question, updateId) => {
-      seen.asked.push({ workflowId, updateId });
-      const said = says[Math.min(seen.asked.length, says.length) - 1];
-      if (said === undefined) throw new Error('asked, with nothing to say');
-      if (said instanceof Error) throw said;
-      return said;
+      return say(seen.asked.push({ workflowId, updateId }));
     },
   };
   const answers = createAnswers({
@@ -93,15 +96,33 @@ describe('the answer of a workflow', () => {
     expect(asked).toEqual([]);
   });
 
-  it('of a wish that has a name is the first one, though the row refuses it by now', async () => {
-    const refused: Answer = { refused: 'ILLEGAL_TRANSITION', detail: 'the delivery is DELIVERED' };
-    const known = world([ACCEPTED], { row: refused });
-    expect(await known.answers.ask({ ...ASKING, isSettled: true, isRepeatable: true })).toEqual(ACCEPTED);
-    expect(known.asked).toMatchObject([{ updateId: 'accept/o/r' }]);
-    const unknown = world([new WorkflowNotFoundError('workflow execution already completed', 'w', undefined)], { row: refused });
-    expect(await unknown.answers.ask({ ...ASKING, isSettled: true, isRepeatable: true })).toEqual(refused);
-    const nameless = world([ACCEPTED], { row: refused });
-    expect(await nameless.answers.ask({ ...ASKING, isSettled: true })).toEqual(refused);
+  describe('to a wish with a key that the row refuses by now', () => {
+    const REFUSED: Answer = { refused: 'ILLEGAL_TRANSITION', detail: 'the delivery is DELIVERED' };
+    const REPEATED = { ...ASKING, isSettled: true, firstAnswerUnder: 'key-1' };
+
+    it('is the first one, which is looked up and asked of nobody', async () => {
+      const { answers, asked, recalled } = world([grpc(14), ACCEPTED], { row: REFUSED });
+      expect(await answers.ask(REPEATED)).toEqual(ACCEPTED);
+      expect([recalled, asked]).toEqual([['key-1', 'key-1'], []]);
+    });
+
+    it.each([
+      ['there was none', new WorkflowNotFoundError('update not found', 'w', undefined)], ['the first one was a fault', failed('ImpossibleEvent')], ['it was too late then, too', failed('CLOSED')],
+    ])('is the refusal where %s', async (_what, error) => {
+      const { answers, asked } = world([error], { row: REFUSED });
+      expect(await answers.ask(REPEATED)).toEqual(REFUSED);
+      expect(asked).toEqual([]);
+    });
+
+    it('is 503 while nobody can know', async () => {
+      await expect(world([grpc(14)], { row: REFUSED, timeoutMs: 200 }).answers.ask(REPEATED)).rejects.toMatchObject({ code: 'NOT_ANSWERED_IN_TIME' });
+    });
+
+    it('is the refusal at once where it has no key', async () => {
+      const { answers, recalled } = world([ACCEPTED], { row: REFUSED });
+      expect(await answers.ask({ ...REPEATED, firstAnswerUnder: null })).toEqual(REFUSED);
+      expect(recalled).toEqual([]);
+    });
   });
 
   it.each([['unavailable', grpc(14), null], ['gone, and the database away', failed('CLOSED'), new Error('away')]])(
@@ -114,7 +135,7 @@ describe('the answer of a workflow', () => {
 
   it('is not waited for beyond the time, even if the call never ends', async () => {
     const answers = createAnswers({
-      updates: { execute: () => new Promise(() => {}) }, timeoutMs: 50, log: pino({ level: 'silent' }), startDelivery: async () => {}, answerFromRow: async () => null,
+      updates: { execute: () => new Promise(() => {}), recall: () => new Promise(() => {}) }, timeoutMs: 50, log: pino({ level: 'silent' }), startDelivery: async () => {}, answerFromRow: async () => null,
     });
     await expect(answers.ask(ASKING)).rejects.toMatchObject({ code: 'NOT_ANSWERED_IN_TIME' });
   });

@@ -19,6 +19,7 @@ beforeAll(async () => {
       answers: createAnswers({
         timeoutMs: 2_000, log: standard.log, startDelivery: async () => {}, answerFromRow: async () => null,
         updates: {
+          ...updates,
           execute: async (workflowId, question, updateId, deadlineAt) => {
             asking.updateIds.push(updateId);
             asking.most = Math.max(asking.most, ++asking.now);

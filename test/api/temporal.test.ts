@@ -73,7 +73,7 @@ describe('asking a real Temporal', () => {
     const answers = answersThrough(world.client);
     const by = { kind: 'ops', id: 'olga' } as const;
     const ask = (question: Question, updateId: string, isSettled = false) =>
-      answers.ask({ delivery: { deliveryId, merchantId: MERCHANT, sellerOrderId }, updateId, question, isSettled, isRepeatable: true });
+      answers.ask({ delivery: { deliveryId, merchantId: MERCHANT, sellerOrderId }, updateId, question, isSettled, firstAnswerUnder: updateId });
     const assign: Question = { kind: 'assignDriver', args: { driverId, by, override: false, why: 'near', correlationId: 'test' } };
     const first = await ask(assign, 'assign-1');
     expect(first).toMatchObject({ outcome: 'assigned', driverId });

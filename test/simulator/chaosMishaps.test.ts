@@ -63,6 +63,17 @@ describe('a request that changes something', () => {
     expect(sent).toHaveLength(1);
   });
 
+  test('is asked for again after a lost answer; another answer than the lost one is a contradiction', async () => {
+    const draws = [ANSWER_LOST, NONE];
+    const random: Random = { ...always(NONE), next: () => draws.shift() ?? NONE };
+    const mishaps = new Mishaps(random, forEver, serviceOf(OK, { status: 404, body: { code: 'NOT_FOUND' } }).send);
+    await expect(mishaps.send(post(ACCEPT))).rejects.toThrow('lost');
+    expect((await mishaps.send(post(ACCEPT))).status).toBe(404);
+    expect(mishaps.contradictions).toMatchObject([{ what: expect.stringContaining('after a lost answer') }]);
+    await mishaps.send(post(ACCEPT));
+    expect(mishaps.contradictions).toHaveLength(1);
+  });
+
   test('is repeated late, word for word; another answer is a contradiction', async () => {
     jest.useFakeTimers({ doNotFake: ['setImmediate', 'queueMicrotask', 'nextTick'] });
     const { send, sent } = serviceOf(OK, { status: 404, body: { code: 'NOT_FOUND' } });
@@ -111,6 +122,7 @@ test('a service that is away contradicts nothing, nor does one that refused the 
   const ok: Answered = { status: 200, body: { deliveryId: 'd1', status: 'OFFERED' } };
   expect(contradictionOf('/v2/offers/o1/accept', ok, { status: 503, body: { code: 'UNAVAILABLE' } })).toBeNull();
   expect(contradictionOf('/v2/offers/o1/accept', { status: 409, body: { code: 'OFFER_EXPIRED' } }, ok)).toBeNull();
-  expect(contradictionOf('/v2/offers/o1/accept', ok, { status: 200, body: { deliveryId: 'd1', status: 'DELIVERED' } })).toBeNull();
+  expect(contradictionOf('/v2/deliveries', ok, { status: 200, body: { deliveryId: 'd1', status: 'DELIVERED' } })).toBeNull();
+  expect(contradictionOf('/v2/deliveries/d1/fail', ok, { status: 200, body: { deliveryId: 'd1', status: 'FAILED' } })).toContain('"FAILED"');
   expect(contradictionOf('/v2/offers/o1/accept', ok, { status: 200, body: { deliveryId: 'd2', status: 'OFFERED' } })).toContain('"d2"');
 });

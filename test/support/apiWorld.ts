@@ -4,6 +4,7 @@
  */
 import { createHmac } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
+import { WorkflowNotFoundError } from '@temporalio/common';
 import { pino } from 'pino';
 import request from 'supertest';
 import { v7 as newId } from 'uuid';
@@ -145,6 +146,7 @@ export function updatesInProcess({ db, activities }: DispatchWorld): WorkflowUpd
       const told = await activities[question.kind]({ deliveryId, correlationId: question.args.correlationId, at: Date.now(), event: eventOf(question) });
       return told.answer;
     },
+    recall: async (workflowId) => { throw new WorkflowNotFoundError('no update is remembered here', workflowId, undefined); },
   };
 }
 

@@ -401,7 +401,7 @@ describe('the other answer, or somebody else’s, is refused:', () => {
     const scene = await Scene.set(world, [{}, {}]);
     const { driverId, assignmentId } = await scene.accepted();
     await scene.tell({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'breakdown' });
-    expect(await scene.step('arriveAtPickup')).toMatchObject({ refused: 'ILLEGAL_TRANSITION' });
+    expect(await scene.step('arriveAtPickup')).toMatchObject({ refused: 'NOT_FOUND' });
     await scene.accepted(1);
     expect(await scene.step('arriveAtPickup')).toMatchObject({ refused: 'NOT_FOUND' });
   });

@@ -2,6 +2,7 @@ import { createSecretKey } from 'node:crypto';
 import { z } from 'zod';
 import type { AuthSettings } from '../settings';
 import type { Caller } from './caller';
+import { RememberedCallers } from './rememberedCallers';
 
 // jose comes as an ES module only; the import is made once.
 const jose = import('jose');
@@ -33,33 +34,20 @@ export function createTokenReader({ keys, issuer, audience }: AuthSettings): Tok
     const payload = await verify(token);
     const claims = CLAIMS.safeParse(payload);
     if (!claims.success) throw new TokenError('the token does not say a role and what belongs to it');
-    return { caller: callerOf(claims.data), expiresAt: (payload.exp ?? 0) * 1_000 };
+    return { caller: callerOf(claims.data), expiresAtMs: (payload.exp ?? 0) * 1_000 };
   });
 }
 
-/** A signature is checked once in so many ms, not for every ping of a driver. */
-const REMEMBERED_MS = 60_000;
-const REMEMBERED_TOKENS = 10_000;
+type ReadOut = { caller: Caller; expiresAtMs: number };
 
-type ReadOut = { caller: Caller; expiresAt: number };
-
-/** Keeps what valid tokens said, for a while and never beyond their end. */
 function remembering(read: (token: string) => Promise<ReadOut>): TokenReader {
-  const known = new Map<string, { caller: Caller; until: number }>();
+  const remembered = new RememberedCallers();
   const readAnew = async (token: string): Promise<Caller> => {
-    const { caller, expiresAt } = await read(token);
-    known.delete(token);
-    known.set(token, { caller, until: Math.min(expiresAt, Date.now() + REMEMBERED_MS) });
-    for (const oldest of known.keys()) {
-      if (known.size <= REMEMBERED_TOKENS) break;
-      known.delete(oldest);
-    }
+    const { caller, expiresAtMs } = await read(token);
+    remembered.keep(token, caller, expiresAtMs, Date.now());
     return caller;
   };
-  return (token) => {
-    const before = known.get(token);
-    return before && before.until > Date.now() ? before.caller : readAnew(token);
-  };
+  return (token) => remembered.recall(token, Date.now()) ?? readAnew(token);
 }
 
 type Expected = { issuer: string; audience: string; clockTolerance: number; requiredClaims: string[] };

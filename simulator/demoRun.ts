@@ -90,6 +90,7 @@ async function judged(run: Ready, { watch, inspection, signal }: Judging, beside
   void demo.tellProgress(PROGRESS_EVERY_MS, working);
   await Promise.all([demo.orders.run(signal), beside.during?.(run, working)]);
   await untilAllEnded(inspection, demo.orders.placed.map(({ deliveryId }) => deliveryId), Date.now() + ALL_ENDED_WITHIN_MS, signal);
+  signal.throwIfAborted();
   await beside.allEnded?.();
   const { figures, problems } = await settledFigures({ world, inspection, orders: demo.orders });
   const also = await beside.judge?.(run);

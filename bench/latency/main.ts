@@ -82,6 +82,7 @@ async function measure({ field, floor, random }: World, options: Options, settin
   await field.fill(rate, signal);
   log(`measuring: ${rate} orders a second for ${seconds} s`);
   const part = await field.measure(rate, seconds, signal);
+  signal.throwIfAborted();
   const end = await field.finish();
   const samples = [...before, ...(await bare('after'))];
   const bareTimes = { offer: percentilesOf(timesOf(samples, 'offer')), accept: percentilesOf(timesOf(samples, 'accept')) };
@@ -101,6 +102,7 @@ async function findRate({ field }: World, options: Options, settings: InspectorS
   await field.fill(options.rate, signal);
   const probe = async (rate: number): Promise<boolean> => {
     const part = await field.measure(rate, PROBE_SECONDS, signal);
+    signal.throwIfAborted();
     const missed = [...missedGoals(part.measured), ...part.failures];
     probes.push({ ...part, missed });
     log(`${rate} a second: ${missed.length === 0 ? 'all goals hold' : missed.join('; ')}`);

@@ -24,6 +24,19 @@ export function childrenOf(pid) {
   return (hasProcFolder ? parentsFromProc() : parentsFromPs()).filter(([, parent]) => parent === pid).map(([child]) => child);
 }
 
+/**
+ * kill -9 to whoever is still in the process group that `leaderPid` led. Only for a leader that has just ended: while any of its group lives the system gives that id to
+ * nobody else, later it may.
+ */
+export function killGroupOf(leaderPid) {
+  try {
+    process.kill(-leaderPid, 'SIGKILL');
+  } catch (error) {
+    // Nobody is left, or (macOS) only one that has ended and was not asked about yet.
+    if (error.code !== 'ESRCH' && error.code !== 'EPERM') throw error;
+  }
+}
+
 function parentsFromProc() {
   return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map((name) => [Number(name), Number(statColumns(name)?.[1])]);
 }

@@ -3,7 +3,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { processIdentity } from './identity.mjs';
+import { killGroupOf, processIdentity } from './identity.mjs';
 import { logStep, SetupError } from './log.mjs';
 import { cacheDir, projectDir } from './paths.mjs';
 
@@ -66,6 +66,7 @@ async function stopLeftover(record) {
   while (isAlive(record) && Date.now() < deadlineMs) await sleep(50);
   if (isAlive(record)) sendSignal(record, record.hardSignal);
   while (isAlive(record)) await sleep(50);
+  killGroupOf(record.pid);
 }
 
 function sendSignal(record, signal) {

@@ -4,7 +4,7 @@ import { mkdirSync, openSync, closeSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { childrenOf, processIdentity } from './identity.mjs';
+import { childrenOf, killGroupOf, processIdentity } from './identity.mjs';
 import { logError, logStep, SetupError } from './log.mjs';
 import { openSession } from './sessions.mjs';
 
@@ -126,6 +126,8 @@ class RunningProcess {
       child.once('close', (code, signal) => resolve({ code, signal }));
       child.once('error', (error) => resolve({ code: null, signal: null, error }));
     });
+    // A program that was killed could not end what it had started. Not at 'close': they hold its output open.
+    child.once('exit', () => killGroupOf(child.pid));
     void this.exited.then(() => { this.hasExited = true; });
   }
 

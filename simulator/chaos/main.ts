@@ -47,7 +47,7 @@ async function main(signal: AbortSignal): Promise<number> {
   const versions = await serverVersions(settings);
   const startedAt = Date.now();
   const figures = await runChaos({ ...options, plan }, { settings, temporalAddress, env: process.env, servers: serversOf(process), log }, signal);
-  if (signal.aborted) throw new Error('called off');
+  signal.throwIfAborted();
   return conclude(options, plan, figures, { tookSeconds: Math.round((Date.now() - startedAt) / 1_000), ...machine(), ...versions });
 }
 

@@ -109,6 +109,7 @@ class ChaosRun {
     log(`the city is ready: ${drivers} drivers, an order every ${everyMs / 1_000} s; faults for ${seconds} s`);
 
     const { done, whims } = await this.doHarm(demo, world, connections, working, signal);
+    signal.throwIfAborted();
     const calmAt = Date.now();
     log('no more faults, no more orders: waiting for what is open');
     mishaps.end();

@@ -69,8 +69,10 @@ async function observed({ settings, env, urls, pids }: Running, options: SoakOpt
     const untilOver = AbortSignal.any([signal, over.signal]);
     const looking = Promise.all([crowd.keepLooking(untilOver), judge.keepLooking(untilOver)]);
     const samples = await sampledLoad(city, sampler, options, log, signal);
+    signal.throwIfAborted();
     log(`the load is over; waiting for what is in hand`);
     const { figures, problems } = await city.settle(inspection, signal);
+    signal.throwIfAborted();
     await city.end();
     over.abort();
     await looking;

@@ -7,10 +7,13 @@ import { afterEach, expect, it } from '@jest/globals';
 
 const projectDir = join(__dirname, '../..');
 const started = new Set<ChildProcess>();
+const pids = new Set<number>();
 
 afterEach(() => {
   for (const child of started) child.kill('SIGKILL');
+  for (const pid of pids) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
   started.clear();
+  pids.clear();
 });
 
 it('stops what it started when it is told to stop, and says so by its exit code', async () => {
@@ -36,6 +39,24 @@ it('kills, at the second signal, what does not go when asked', async () => {
   expect(isAlive(sleeperPid)).toBe(false);
 });
 
+it.each(['waits', 'deaf'])('ends also what its process had started, where that one %s when it is asked to go', async (ending) => {
+  const { starter, sleeperPid, itsOwnPid } = await startSleeper(ending);
+  const isStopping = once(createInterface({ input: starter.stderr! }), 'line');
+  starter.kill('SIGINT');
+  await isStopping;
+  starter.kill('SIGINT');
+  expect(await exitCodeOf(starter)).toBe(130);
+  expect([sleeperPid, itsOwnPid].filter(isAlive)).toEqual([]);
+});
+
+it('ends what its process had started when somebody kills that one', async () => {
+  const { starter, sleeperPid, itsOwnPid } = await startSleeper('waits');
+  process.kill(sleeperPid, 'SIGKILL');
+  await until(() => !isAlive(itsOwnPid));
+  starter.kill('SIGINT');
+  expect(await exitCodeOf(starter)).toBe(130);
+});
+
 it('stops, at the next start, what a killed start has left behind', async () => {
   const { starter, sleeperPid } = await startSleeper('waits');
   starter.kill('SIGKILL');
@@ -44,6 +65,14 @@ it('stops, at the next start, what a killed start has left behind', async () => 
   expect(await exitCodeOf(startStarter('at once'))).toBe(7);
   expect(isAlive(sleeperPid)).toBe(false);
 });
+
+it('ends, at the next start, also what the process left behind had started, where it does not go when asked', async () => {
+  const { starter, sleeperPid, itsOwnPid } = await startSleeper('deaf');
+  starter.kill('SIGKILL');
+  await exitCodeOf(starter);
+  expect(await exitCodeOf(startStarter('at once'))).toBe(7);
+  expect([sleeperPid, itsOwnPid].filter(isAlive)).toEqual([]);
+}, 20_000);
 
 it('leaves alone a process that only has the id of one left behind', async () => {
   const stranger = remember(spawn('sleep', ['600']));
@@ -61,10 +90,14 @@ it('leaves alone a process that only has the id of one left behind', async () =>
   }
 });
 
-async function startSleeper(ending: string): Promise<{ starter: ChildProcess; sleeperPid: number }> {
+type Started = { starter: ChildProcess; sleeperPid: number; itsOwnPid: number };
+
+async function startSleeper(ending: string): Promise<Started> {
   const starter = startStarter(ending);
   const [line] = (await once(createInterface({ input: starter.stdout! }), 'line')) as [string];
-  return { starter, sleeperPid: Number(line) };
+  const [sleeperPid = 0, itsOwnPid = 0] = line.split(' ').map(Number);
+  pids.add(sleeperPid).add(itsOwnPid);
+  return { starter, sleeperPid, itsOwnPid };
 }
 
 function startStarter(ending: string): ChildProcess {
@@ -79,6 +112,10 @@ function remember(child: ChildProcess): ChildProcess {
 async function exitCodeOf(child: ChildProcess): Promise<number | null> {
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
   return child.exitCode;
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 /** A dead process that nobody has asked about yet still has its id, with the state Z. */

@@ -1,7 +1,9 @@
 /** Runs a compiled instrument as its command does, on servers of the test's own. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 
 const DIST = join(__dirname, '../../dist');
@@ -12,13 +14,48 @@ export type Said = { figures: Record<string, unknown>; complaints: string; code:
 
 /** @param entry below dist/, such as bench/lifecycle/main.js */
 export async function runInstrument(entry: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Said> {
-  const child = spawn(process.execPath, ['--enable-source-maps', join(DIST, entry), ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  running.add(child);
+  const child = start(entry, args, env);
   const [said, complaints] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
   running.delete(child);
   const last = said.trim().split('\n').at(-1) ?? '';
   if (!last.startsWith('{')) throw new Error(`${entry} ended with ${child.exitCode} and said no figures:\n${complaints.slice(-4_000)}`);
   return { figures: JSON.parse(last) as Record<string, unknown>, complaints, code: child.exitCode };
+}
+
+/** How it ended, how long that took it, and which of the processes that it had started were left. */
+export type CalledOff = { code: number | null; tookMs: number; started: number; left: number[]; complaints: string[] };
+
+/** Asks it to stop, as Ctrl-C does, when it has said on stderr what `when` says. */
+export async function callOffInstrument(entry: string, args: readonly string[], env: NodeJS.ProcessEnv, when: RegExp): Promise<CalledOff> {
+  const child = start(entry, args, env);
+  child.stdout.resume();
+  const ended = once(child, 'close').then(() => running.delete(child));
+  const complaints: string[] = [];
+  let [askedAt, pids]: [number, number[]] = [0, []];
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    complaints.push(line);
+    if (askedAt > 0 || !when.test(line)) return;
+    [askedAt, pids] = [Date.now(), childrenOf(child.pid)];
+    child.kill('SIGINT');
+  });
+  await ended;
+  return { code: child.exitCode, tookMs: Date.now() - askedAt, started: pids.length, left: pids.filter(isAlive), complaints };
+}
+
+function start(entry: string, args: readonly string[], env: NodeJS.ProcessEnv): ChildProcessByStdio<null, Readable, Readable> {
+  const child = spawn(process.execPath, ['--enable-source-maps', join(DIST, entry), ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  running.add(child);
+  return child;
+}
+
+function childrenOf(pid = 0): number[] {
+  const rows = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' }).stdout.trim().split('\n').map((row) => row.trim().split(/\s+/).map(Number));
+  return rows.flatMap(([child = 0, parent]) => (parent === pid ? [child] : []));
+}
+
+function isAlive(pid: number): boolean {
+  const state = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' }).stdout.trim();
+  return state !== '' && !state.startsWith('Z');
 }
 
 /** Those that a test left behind stop what they started. */

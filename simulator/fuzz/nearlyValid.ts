@@ -8,6 +8,13 @@ const ODD: readonly unknown[] = [
   '5', '100', 0, -0, 1, -1, 0.5, 52.37, 4.89, 2 ** 31, 2 ** 53, -(2 ** 63), 1e308, 5e-324, 180.0001, 90, 85.05112878, 1_767_225_600_000, true, false, null, [], {},
 ];
 
+const RING = [[4.85, 52.35], [4.95, 52.35], [4.9, 52.4], [4.85, 52.35]];
+const HOLE = [[4.89, 52.36], [4.91, 52.36], [4.9, 52.37], [4.89, 52.36]];
+/** By field, what is never come to by drawing its parts: a ring is closed. */
+const WHOLE: Readonly<Record<string, readonly unknown[]>> = {
+  area: [{ type: 'Polygon', coordinates: [RING] }, { type: 'Polygon', coordinates: [RING, HOLE] }, { type: 'MultiPolygon', coordinates: [[RING], [HOLE]] }],
+};
+
 type Inner = (part: unknown, field?: string) => fc.Arbitrary<unknown>;
 
 /** What exists, so that a request gets deeper than to its validation: by the name of the field that holds it. */
@@ -17,9 +24,10 @@ export type Known = Readonly<Record<string, readonly string[]>>;
 export function nearlyValid(schema: z.ZodType, known: Known): fc.Arbitrary<unknown> {
   const pool = [...ODD, ...Object.values(known).flat()];
   const inner: Inner = (part, field = '') => {
-    const named = known[field] ?? [];
+    const [named, whole] = [known[field] ?? [], WHOLE[field] ?? []];
     return fc.oneof(
       { weight: 30, arbitrary: shaped(part, pool, inner) }, { weight: 1, arbitrary: fc.oneof(fc.constantFrom(...pool), fc.jsonValue()) },
+      ...(whole.length === 0 ? [] : [{ weight: 30, arbitrary: fc.constantFrom(...whole) }]),
       ...(named.length === 0 ? [] : [{ weight: 200, arbitrary: fc.constantFrom(...named) }]),
     );
   };

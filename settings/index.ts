@@ -43,7 +43,8 @@ export type Settings = {
 
 /** How a worker is tuned. `deploymentName` null: worker versioning is off. */
 export type WorkerSettings = {
-  healthHost: string; healthPort: number; maxCachedWorkflows: number; workflowTaskSlots: number; localActivitySlots: number; activitySlots: number; deploymentName: string | null;
+  healthHost: string; healthPort: number; maxCachedWorkflows: number; workflowTaskSlots: number; localActivitySlots: number; activitySlots: number;
+  workflowTaskPollers: number; activityPollers: number; deploymentName: string | null;
 };
 
 /** What the API needs beside that. */
@@ -233,6 +234,8 @@ function workerPart(read: Read): WorkerSettings {
     workflowTaskSlots: read(SERVICE.workerWorkflowTaskSlots),
     localActivitySlots: read(SERVICE.workerLocalActivitySlots),
     activitySlots: read(SERVICE.workerActivitySlots),
+    workflowTaskPollers: read(SERVICE.workerWorkflowTaskPollers),
+    activityPollers: read(SERVICE.workerActivityPollers),
     deploymentName: read(SERVICE.workerDeploymentName),
   };
 }

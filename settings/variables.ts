@@ -87,6 +87,8 @@ export const SERVICE_VARIABLES = {
   workerWorkflowTaskSlots: whole('WORKER_WORKFLOW_TASK_SLOTS', 40, { min: 2, max: 10_000 }, 'workflow tasks that a worker runs at once'),
   workerLocalActivitySlots: whole('WORKER_LOCAL_ACTIVITY_SLOTS', 40, SLOTS, 'local activities (transactions) that a worker runs at once'),
   workerActivitySlots: whole('WORKER_ACTIVITY_SLOTS', 20, SLOTS, 'other activities that a worker runs at once'),
+  workerWorkflowTaskPollers: whole('WORKER_WORKFLOW_TASK_POLLERS', 10, { min: 2, max: 1_000 }, 'polls for workflow tasks that a worker has open at once; never more than it has slots'),
+  workerActivityPollers: whole('WORKER_ACTIVITY_POLLERS', 10, { min: 1, max: 1_000 }, 'polls for other activities that a worker has open at once; never more than it has slots'),
   workerDeploymentName: optionalText('WORKER_DEPLOYMENT_NAME', { pattern: /^[a-z][a-z0-9-]{0,62}$/, allowed: 'up to 63 lower case letters, digits and hyphens, a letter first', isSecret: false }, 'switches worker versioning on, under this name: a run stays on the build that began it (docs/upgrading.md); unset: off'),
 };
 

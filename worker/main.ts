@@ -109,6 +109,8 @@ async function main(): Promise<void> {
     maxConcurrentWorkflowTaskExecutions: settings.worker.workflowTaskSlots,
     maxConcurrentLocalActivityExecutions: settings.worker.localActivitySlots,
     maxConcurrentActivityTaskExecutions: settings.worker.activitySlots,
+    maxConcurrentWorkflowTaskPolls: Math.min(settings.worker.workflowTaskPollers, settings.worker.workflowTaskSlots),
+    maxConcurrentActivityTaskPolls: Math.min(settings.worker.activityPollers, settings.worker.activitySlots),
     stickyQueueScheduleToStartTimeout: '2s', // whoever waits for a killed worker waits this long
     shutdownGraceTime: '10s',
   });

@@ -10,7 +10,7 @@ const MOST_TOKENS = 10_000;
  * What has had its time is forgotten with the next token that is kept: what stays is what one minute brought, not what a week did.
  */
 export class RememberedCallers {
-  private readonly known = new Map<string, { caller: Caller; untilMs: number; forgetAtMs: number }>();
+  private readonly known = new Map<string, { caller: Caller; untilMs: number }>();
 
   /** How many tokens are kept, also those whose time is over but which nobody has forgotten yet. */
   get size(): number {
@@ -25,16 +25,15 @@ export class RememberedCallers {
 
   /** @param expiresAtMs when the token itself ends */
   keep(token: string, caller: Caller, expiresAtMs: number, nowMs: number): void {
-    const forgetAtMs = nowMs + REMEMBERED_MS;
     this.known.delete(token);
-    this.known.set(token, { caller, untilMs: Math.min(expiresAtMs, forgetAtMs), forgetAtMs });
+    this.known.set(token, { caller, untilMs: Math.min(expiresAtMs, nowMs + REMEMBERED_MS) });
     this.forget(nowMs);
   }
 
-  /** Oldest first, as they were kept, so it ends at the first one that stays. */
+  /** In the order in which they were kept, up to the first one that stays: who ended earlier behind it goes with it, within the minute. */
   private forget(nowMs: number): void {
-    for (const [token, { forgetAtMs }] of this.known) {
-      if (forgetAtMs > nowMs && this.known.size <= MOST_TOKENS) return;
+    for (const [token, { untilMs }] of this.known) {
+      if (untilMs > nowMs && this.known.size <= MOST_TOKENS) return;
       this.known.delete(token);
     }
   }

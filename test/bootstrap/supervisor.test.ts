@@ -1,9 +1,11 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, expect, it } from '@jest/globals';
+import { eventually } from '../support/eventually';
+import { isAlive } from '../support/runningProcesses';
 
 const projectDir = join(__dirname, '../..');
 const started = new Set<ChildProcess>();
@@ -52,7 +54,7 @@ it.each(['waits', 'deaf'])('ends also what its process had started, where that o
 it('ends what its process had started when somebody kills that one', async () => {
   const { starter, sleeperPid, itsOwnPid } = await startSleeper('waits');
   process.kill(sleeperPid, 'SIGKILL');
-  await until(() => !isAlive(itsOwnPid));
+  await eventually('its own is gone', async () => !isAlive(itsOwnPid));
   starter.kill('SIGINT');
   expect(await exitCodeOf(starter)).toBe(130);
 });
@@ -112,14 +114,4 @@ function remember(child: ChildProcess): ChildProcess {
 async function exitCodeOf(child: ChildProcess): Promise<number | null> {
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
   return child.exitCode;
-}
-
-async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 20));
-}
-
-/** A dead process that nobody has asked about yet still has its id, with the state Z. */
-function isAlive(pid: number): boolean {
-  const state = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' }).stdout.trim();
-  return state !== '' && !state.startsWith('Z');
 }

@@ -1,9 +1,8 @@
 /** The races of `npm run races`, 25 of each kind and one kill of the worker in mid-transaction: one truth each time, in PostgreSQL, in the workflow and in the answers. */
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { historiesIn, replay } from '../replay/replay';
-import { runInstrument, stopInstruments } from '../support/instrument';
+import { partsForInstruments, runInstrument } from '../support/instrument';
 import { brokenInvariants } from '../support/invariants';
-import { type LiveParts, openParts } from '../support/liveSystem';
 import { workflowsUnderTest } from '../support/workflowsUnderTest';
 
 const TIMES = 25;
@@ -11,15 +10,10 @@ const SLOTS = 10;
 
 type Report = { seed: string; broken: number; races: { race: string; times: number; won: number; lost: number; broken: number }[] };
 
-let parts: LiveParts;
-beforeAll(async () => { parts = await openParts(); }, 60_000);
-afterAll(async () => {
-  await stopInstruments();
-  await parts.close();
-}, 60_000);
+const parts = partsForInstruments();
 
 test('no answer contradicts another, the record or the workflow', async () => {
-  const { figures, complaints, code } = await runInstrument('simulator/races/main.js', ['--times', String(TIMES), '--slots', String(SLOTS), '--kill-worker', '--kills', '1'], parts.env);
+  const { figures, complaints, code } = await runInstrument('simulator/races/main.js', ['--times', String(TIMES), '--slots', String(SLOTS), '--kill-worker', '--kills', '1'], parts().env);
   const report = figures as Report;
   const problems = complaints.split('\n').filter((line) => line.startsWith('broken:'));
   expect({ seed: report.seed, problems }).toEqual({ seed: report.seed, problems: [] });
@@ -28,11 +22,11 @@ test('no answer contradicts another, the record or the workflow', async () => {
   const kinds = report.races.filter(({ race }) => race !== 'worker-killed');
   expect(kinds).toHaveLength(5);
   for (const { times } of kinds) expect(times).toBe(TIMES);
-  expect(await brokenInvariants(parts.db)).toEqual([]);
+  expect(await brokenInvariants(parts().db)).toEqual([]);
 }, 420_000);
 
 test('every history of the races in which the worker was killed replays', async () => {
-  const killed = await historiesIn(parts.temporal.client, `City STARTS_WITH 'races-worker-killed-'`);
+  const killed = await historiesIn(parts().temporal.client, `City STARTS_WITH 'races-worker-killed-'`);
   expect(killed.length).toBeGreaterThanOrEqual(SLOTS);
   expect(await replay(workflowsUnderTest(), killed)).toEqual({});
 }, 120_000);

@@ -1,17 +1,11 @@
 /** Whoever has seen enough presses Ctrl-C: a program that starts worker and API itself ends then, and both with it, without a word on what half a run came to. */
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { callOffInstrument, stopInstruments } from '../support/instrument';
-import { type LiveParts, openParts } from '../support/liveSystem';
+import { expect, test } from '@jest/globals';
+import { callOffInstrument, partsForInstruments } from '../support/instrument';
 
 /** Far below the half minute after which the command kills it. */
 const SOON_MS = 15_000;
 
-let parts: LiveParts;
-beforeAll(async () => { parts = await openParts(); }, 60_000);
-afterAll(async () => {
-  await stopInstruments();
-  await parts.close();
-}, 60_000);
+const parts = partsForInstruments();
 
 const EACH = [
   { name: 'a soak', entry: 'simulator/soak/main.js', args: ['--minutes', '5', '--sample', '2', '--drivers', '20', '--every', '0.8'], when: /^\d+ s: load\.orders/ },
@@ -19,7 +13,7 @@ const EACH = [
 ];
 
 test.each(EACH)('$name that is called off ends soon, and leaves neither worker nor API', async ({ entry, args, when }) => {
-  const { code, tookMs, started, left, complaints } = await callOffInstrument(entry, args, parts.env, when);
+  const { code, tookMs, started, left, complaints } = await callOffInstrument(entry, args, parts().env, when);
   expect({ code, last: complaints.filter((line) => !/^(worker|api) /.test(line)).at(-1) }).toEqual({ code: 130, last: 'called off' });
   expect(started).toBe(2);
   expect(left).toEqual([]);

@@ -1,20 +1,14 @@
 /** `npm run fuzz` for a short while with a fixed seed: no fault, nothing undocumented, nothing leaked, no socket dropped, all rows in order. That its judge finds each of them: test/simulator/fuzzJudge.test.ts. */
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { runInstrument, stopInstruments } from '../support/instrument';
+import { expect, test } from '@jest/globals';
+import { partsForInstruments, runInstrument } from '../support/instrument';
 import { brokenInvariants } from '../support/invariants';
-import { type LiveParts, openParts } from '../support/liveSystem';
 
 type Report = { operations: number; succeeded: number; refused: number; requests: number; broken: object | null; afterwards: string[]; sockets: { connected: number; refused: number; floods: number; broken: string[] } };
 
-let parts: LiveParts;
-beforeAll(async () => { parts = await openParts(); }, 60_000);
-afterAll(async () => {
-  await stopInstruments();
-  await parts.close();
-}, 60_000);
+const parts = partsForInstruments();
 
 test('whatever is sent, by HTTP or by socket, the service answers as documented and shows nobody what is not theirs', async () => {
-  const { figures, complaints, code } = await runInstrument('simulator/fuzz/main.js', ['--seconds', '30', '--seed', 'proof'], parts.env);
+  const { figures, complaints, code } = await runInstrument('simulator/fuzz/main.js', ['--seconds', '30', '--seed', 'proof'], parts().env);
   expect(complaints.split('\n').filter((line) => /^broken:|^curl/.test(line))).toEqual([]);
   const report = figures as Report;
   expect(report).toMatchObject({ broken: null, afterwards: [], sockets: { broken: [] } });
@@ -25,5 +19,5 @@ test('whatever is sent, by HTTP or by socket, the service answers as documented 
   expect(report.requests).toBeGreaterThan(report.operations * 5);
   expect(report.sockets.connected).toBeGreaterThan(5);
   expect(report.sockets.refused).toBeGreaterThan(1);
-  expect(await brokenInvariants(parts.db)).toEqual([]);
+  expect(await brokenInvariants(parts().db)).toEqual([]);
 }, 150_000);

@@ -1,24 +1,16 @@
 /** The short form of `npm run bench:growth`: ten times as many open deliveries, and many more drivers, do not make offers wait, and what one of them holds does not grow with their number. */
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import type { AxisVerdict, StepFigures } from '../../bench/growth/verdict';
-import { runInstrument, stopInstruments } from '../support/instrument';
-import { type LiveParts, openParts } from '../support/liveSystem';
+import { partsForInstruments, runInstrument } from '../support/instrument';
 
 /** On a busy machine one measurement may be slow by chance: what grows with the number would be slower by far more. */
 const MOST_RATIO = 3;
 const MOST_BYTES_A_DELIVERY = 60_000;
 
-let parts: LiveParts;
-beforeAll(async () => {
-  parts = await openParts();
-}, 60_000);
-afterAll(async () => {
-  await stopInstruments();
-  await parts.close();
-}, 60_000);
+const parts = partsForInstruments();
 
 test('the offer takes no longer among more open deliveries and more drivers, and each of them holds little', async () => {
-  const { figures, complaints: log } = await runInstrument('bench/growth/main.js', ['--drivers', '20,300', '--deliveries', '20,200', '--probes', '24', '--rate', '6', '--settle', '2'], parts.env);
+  const { figures, complaints: log } = await runInstrument('bench/growth/main.js', ['--drivers', '20,300', '--deliveries', '20,200', '--probes', '24', '--rate', '6', '--settle', '2'], parts().env);
   const { verdicts: [drivers, deliveries], steps } = figures as { verdicts: AxisVerdict[]; steps: StepFigures[] };
   expect(steps.map(({ axis, size, probes }) => `${probes} probes at ${size} ${axis}`)).toEqual(
     ['24 probes at 20 drivers', '24 probes at 300 drivers', '24 probes at 20 deliveries', '24 probes at 200 deliveries']);
@@ -27,6 +19,6 @@ test('the offer takes no longer among more open deliveries and more drivers, and
   expect(deliveries.bytesEach.postgres).toBeLessThan(MOST_BYTES_A_DELIVERY);
   expect(deliveries.bytesEach.redis).toBeLessThan(MOST_BYTES_A_DELIVERY);
   // What waits does wait: all of it is open, and each has its workflow.
-  const { count } = await parts.temporal.client.workflow.count(`WorkflowType = 'delivery' AND ExecutionStatus = 'Running'`);
-  expect({ open: await parts.db.delivery.count({ where: { closedAt: null } }), running: count }).toEqual({ open: 200, running: 200 });
+  const { count } = await parts().temporal.client.workflow.count(`WorkflowType = 'delivery' AND ExecutionStatus = 'Running'`);
+  expect({ open: await parts().db.delivery.count({ where: { closedAt: null } }), running: count }).toEqual({ open: 200, running: 200 });
 }, 150_000);

@@ -1,7 +1,6 @@
 /** The short form of `npm run bench:latency`: everybody is served, and times are so many times the bare workflow's, with a wide margin, since others may use this machine. */
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { runInstrument, stopInstruments } from '../support/instrument';
-import { type LiveParts, openParts } from '../support/liveSystem';
+import { expect, test } from '@jest/globals';
+import { partsForInstruments, runInstrument } from '../support/instrument';
 
 const KEEP_OPEN = 10;
 /** An offer is some ten statements and a message more than a bare start; a median of a few times that is sound, ten times is a defect. */
@@ -10,16 +9,11 @@ const MOST_RATIO = 10;
 type Times = { count: number; p50: number };
 type Figures = { offer: Times; accept: Times; reassignment: Times; lagMs: Times; bare: { offer: Times; accept: Times }; ratios: { offer: { p50: number }; accept: { p50: number } }; posted: number; offered: number; delivered: number; open: { min: number } };
 
-let parts: LiveParts;
-beforeAll(async () => { parts = await openParts(); }, 60_000);
-afterAll(async () => {
-  await stopInstruments();
-  await parts.close();
-}, 60_000);
+const parts = partsForInstruments();
 
 test('every order is offered and delivered, and offers and answers are not many times slower than the bare workflow', async () => {
   const args = ['--rate', '1', '--seconds', '16', '--drivers', '20', '--open', String(KEEP_OPEN), '--seed', 'proof'];
-  const { figures: said, complaints } = await runInstrument('bench/latency/main.js', args, parts.env);
+  const { figures: said, complaints } = await runInstrument('bench/latency/main.js', args, parts().env);
   const figures = said as Figures;
   expect({ posted: figures.posted, complaints }).toEqual({ posted: expect.any(Number), complaints: expect.not.stringContaining('were never offered') });
   expect(figures.offered).toBe(figures.posted);

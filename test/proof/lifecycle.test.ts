@@ -1,19 +1,13 @@
 /** The short form of `npm run bench:lifecycle`: counts, and a ratio with a wide margin, since others may use this machine. */
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { runInstrument, stopInstruments } from '../support/instrument';
-import { type LiveParts, openParts } from '../support/liveSystem';
+import { expect, test } from '@jest/globals';
+import { partsForInstruments, runInstrument } from '../support/instrument';
 
 const LEAST_RATIO = 0.3;
 
-let parts: LiveParts;
-beforeAll(async () => { parts = await openParts(); }, 60_000);
-afterAll(async () => {
-  await stopInstruments();
-  await parts.close();
-}, 60_000);
+const parts = partsForInstruments();
 
 test('whole deliveries keep up with a bare workflow of the same history, and none is lost', async () => {
-  const { figures, complaints, code } = await runInstrument('bench/lifecycle/main.js', ['--seconds', '4', '--blocks', '2', '--at-once', '8', '--least-ratio', String(LEAST_RATIO)], parts.env);
+  const { figures, complaints, code } = await runInstrument('bench/lifecycle/main.js', ['--seconds', '4', '--blocks', '2', '--at-once', '8', '--least-ratio', String(LEAST_RATIO)], parts().env);
   expect({ problems: figures.problems, code, complaints }).toEqual({ problems: [], code: 0, complaints: expect.anything() });
   expect(figures.ratio).toBeGreaterThanOrEqual(LEAST_RATIO);
   expect(figures.events).toBeLessThanOrEqual(42);
@@ -23,7 +17,7 @@ test('whole deliveries keep up with a bare workflow of the same history, and non
 }, 180_000);
 
 test('a ratio that is not reached ends with code 1', async () => {
-  const { figures, code } = await runInstrument('bench/lifecycle/main.js', ['--seconds', '3', '--blocks', '1', '--at-once', '4', '--least-ratio', '10'], parts.env);
+  const { figures, code } = await runInstrument('bench/lifecycle/main.js', ['--seconds', '3', '--blocks', '1', '--at-once', '4', '--least-ratio', '10'], parts().env);
   expect(code).toBe(1);
   expect(figures.problems).toEqual([expect.stringMatching(/^the ratio is .*, below 10$/)]);
 }, 120_000);

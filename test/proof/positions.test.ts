@@ -1,7 +1,6 @@
 /** `npm run bench:positions` for a short while: both sides are asked, nothing is refused, and the service is not far from the bare handler. */
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { runInstrument, stopInstruments } from '../support/instrument';
-import { type LiveParts, openParts } from '../support/liveSystem';
+import { expect, test } from '@jest/globals';
+import { partsForInstruments, runInstrument } from '../support/instrument';
 
 const BENCH = 'bench/positions/main.js';
 const DRIVERS = 64;
@@ -10,15 +9,10 @@ const LEAST_SHARE = 0.4;
 
 type Kind = { ours: number; bare: number; ratio: number; refused: number; per1000: Record<'ours' | 'bare', { server: number; generatorBusy: number }> };
 
-let parts: LiveParts;
-beforeAll(async () => { parts = await openParts(); }, 60_000);
-afterAll(async () => {
-  await stopInstruments();
-  await parts.close();
-}, 60_000);
+const parts = partsForInstruments();
 
 test('a position costs the service not much more than it costs Express and Redis alone', async () => {
-  const { figures } = await runInstrument(BENCH, ['--pairs', '3', '--seconds', '1', '--drivers', String(DRIVERS)], parts.env);
+  const { figures } = await runInstrument(BENCH, ['--pairs', '3', '--seconds', '1', '--drivers', String(DRIVERS)], parts().env);
   const report = figures as Record<'v1' | 'single' | 'batch', Kind>;
   for (const kind of [report.v1, report.single, report.batch]) {
     expect(kind).toMatchObject({ refused: 0 });
@@ -28,10 +22,10 @@ test('a position costs the service not much more than it costs Express and Redis
     expect(kind.per1000.bare.generatorBusy).toBeLessThan(0.6);
   }
   // What was answered is kept: the live place of each driver, and fixes in the stream of the archive.
-  expect(await parts.redis.zcard('drivers:geo')).toBe(DRIVERS);
-  expect(await parts.redis.xlen('positions')).toBeGreaterThan(1_000);
+  expect(await parts().redis.zcard('drivers:geo')).toBe(DRIVERS);
+  expect(await parts().redis.xlen('positions')).toBeGreaterThan(1_000);
 }, 150_000);
 
 test('wrong arguments are said and end with code 2', async () => {
-  await expect(runInstrument(BENCH, ['--pairs', '0'], parts.env)).rejects.toThrow('ended with 2');
+  await expect(runInstrument(BENCH, ['--pairs', '0'], parts().env)).rejects.toThrow('ended with 2');
 }, 30_000);

@@ -4,10 +4,9 @@
  */
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { runInstrument, stopInstruments } from '../support/instrument';
+import { afterAll, expect, test } from '@jest/globals';
+import { partsForInstruments, runInstrument } from '../support/instrument';
 import { brokenInvariants } from '../support/invariants';
-import { type LiveParts, openParts } from '../support/liveSystem';
 
 const DIST = join(__dirname, '../../dist');
 /** Beside node_modules, which the copied programs look for above themselves. */
@@ -18,17 +17,14 @@ type Report = {
   resources: Record<string, { first: number | null; last: number | null; verdict: string }>;
 };
 
-let parts: LiveParts;
+const parts = partsForInstruments();
 let leaky: string | undefined;
-beforeAll(async () => { parts = await openParts(); }, 60_000);
-afterAll(async () => {
-  await stopInstruments();
+afterAll(() => {
   if (leaky !== undefined) rmSync(leaky, { recursive: true, force: true });
-  await parts.close();
-}, 60_000);
+});
 
 async function soak(...args: string[]): Promise<{ code: number | null; report: Report; complaints: string[] }> {
-  const { figures, complaints, code } = await runInstrument('simulator/soak/main.js', args, parts.env);
+  const { figures, complaints, code } = await runInstrument('simulator/soak/main.js', args, parts().env);
   return { code, report: figures as Report, complaints: complaints.split('\n').filter((line) => /^(leaks|broken): /.test(line)) };
 }
 
@@ -43,7 +39,7 @@ test('a short time of the city: nothing is broken, nothing is lost, and all that
   for (const name of ['worker.privateMb', 'worker.heapAfterGcMb', 'api.timers', 'api.sockets', 'postgres.privateMb', 'redis.clients', 'temporal.running.deliveries', 'db.outbox.unsent', 'db.rows.audit_entries']) {
     expect({ name, found: report.resources[name]?.last ?? report.resources[name]?.verdict }).toEqual({ name, found: expect.anything() });
   }
-  expect(await brokenInvariants(parts.db)).toEqual([]);
+  expect(await brokenInvariants(parts().db)).toEqual([]);
 }, 180_000);
 
 test('an API that keeps a timer for each socket that ever was is found out', async () => {

@@ -1,13 +1,33 @@
 /** Runs a compiled instrument as its command does, on servers of the test's own. */
-import { type ChildProcess, type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll } from '@jest/globals';
+import { type LiveParts, openParts } from './liveSystem';
+import { childrenOf, isAlive } from './runningProcesses';
 
 const DIST = join(__dirname, '../../dist');
 const running = new Set<ChildProcess>();
+
+/**
+ * For the top of a test file: opens parts for its tests, and after them stops what they left running and closes the parts.
+ * @returns the parts, for the tests to ask for
+ */
+export function partsForInstruments(): () => LiveParts {
+  let parts: LiveParts | undefined;
+  beforeAll(async () => { parts = await openParts(); }, 60_000);
+  afterAll(async () => {
+    await stopInstruments();
+    await parts?.close();
+  }, 60_000);
+  return () => {
+    if (!parts) throw new Error('there are parts from the first test on');
+    return parts;
+  };
+}
 
 /** What it said: the last line of stdout as JSON, all of stderr, and how it ended. */
 export type Said = { figures: Record<string, unknown>; complaints: string; code: number | null };
@@ -35,7 +55,7 @@ export async function callOffInstrument(entry: string, args: readonly string[], 
   createInterface({ input: child.stderr }).on('line', (line) => {
     complaints.push(line);
     if (askedAt > 0 || !when.test(line)) return;
-    [askedAt, pids] = [Date.now(), childrenOf(child.pid)];
+    [askedAt, pids] = [Date.now(), childrenOf(child.pid ?? 0)];
     child.kill('SIGINT');
   });
   await ended;
@@ -46,16 +66,6 @@ function start(entry: string, args: readonly string[], env: NodeJS.ProcessEnv): 
   const child = spawn(process.execPath, ['--enable-source-maps', join(DIST, entry), ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   running.add(child);
   return child;
-}
-
-function childrenOf(pid = 0): number[] {
-  const rows = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' }).stdout.trim().split('\n').map((row) => row.trim().split(/\s+/).map(Number));
-  return rows.flatMap(([child = 0, parent]) => (parent === pid ? [child] : []));
-}
-
-function isAlive(pid: number): boolean {
-  const state = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' }).stdout.trim();
-  return state !== '' && !state.startsWith('Z');
 }
 
 /** Those that a test left behind stop what they started. */

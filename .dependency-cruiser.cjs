@@ -1,14 +1,25 @@
-// The direction of imports (docs/adr, README): domain <- workflows, activities, api; main files alone put the parts together.
-const OURS = '^(domain|workflows|activities|worker|api|settings|simulator|bench|prisma|test)/';
-const ROOTS = ['^(worker|api|simulator|bench)/main\\.ts$', '^(simulator|bench|worker)/.*/main\\.ts$'];
+// Who may import whom: docs/architecture.md, "Layers".
+const OURS =
+  '^(domain|workflows|activities|services|adapters|worker|api|settings|simulator|reliability|bench|prisma|test)/';
+const ROOTS = ['^(worker|api)/main\\.ts$', '^(simulator|reliability|bench|worker)/.*/main\\.ts$'];
+const CONTRACT = '^workflows/contract\\.ts$';
 
 /** Files of `folder` may import, of ours, nothing but themselves and `allowed`. */
 const only = (folder, allowed, comment) => ({
-  name: `${folder}-imports-only`,
+  name: `${folder.replaceAll('/', '-')}-imports-only`,
   comment,
   severity: 'error',
   from: { path: `^${folder}/`, pathNot: ROOTS },
   to: { path: OURS, pathNot: [`^${folder}/`, ...allowed] },
+});
+
+/** Files of `folder` may know the types of `target`, and call nothing of it. */
+const typesOnly = (folder, target, comment) => ({
+  name: `${folder}-know-types-only`,
+  comment,
+  severity: 'error',
+  from: { path: `^${folder}/`, pathNot: ROOTS },
+  to: { path: `^${target}/`, dependencyTypesNot: ['type-only'] },
 });
 
 module.exports = {
@@ -17,7 +28,7 @@ module.exports = {
     { name: 'no-missing', severity: 'error', from: { path: OURS }, to: { couldNotResolve: true } },
     {
       name: 'no-dev-package', comment: 'What runs in production is a dependency, not a devDependency.', severity: 'error',
-      from: { path: '^(domain|workflows|activities|worker|api|settings)/' }, to: { dependencyTypes: ['npm-dev'] },
+      from: { path: '^(domain|workflows|activities|services|adapters|worker|api|settings)/' }, to: { dependencyTypes: ['npm-dev'] },
     },
     {
       name: 'domain-is-pure', comment: 'No input or output, no Temporal: a dispatcher should be able to read it.', severity: 'error',
@@ -28,20 +39,46 @@ module.exports = {
       from: { path: '^domain/' }, to: { path: 'node_modules/(@temporalio|@prisma|pg|ioredis|express|socket\\.io|pino)' },
     },
     only('domain', [], 'Pure rules import nothing of ours.'),
-    only('workflows', ['^domain/', '^activities/'], 'Workflows decide by the rules of domain/, and know activities by their types.'),
+    only(
+      'workflows',
+      ['^domain/', '^activities/', '^services/'],
+      'Workflows decide by domain/; effects are known by their types.',
+    ),
+    typesOnly('workflows', '(activities|services)', 'Effects run in the worker, never in the workflow sandbox.'),
+    only('services', ['^domain/', '^adapters/postgres/', CONTRACT, '^prisma/client/'], 'Services run statements; all else is a port.'),
+    only('adapters', ['^domain/', '^services/', '^activities/', CONTRACT, '^prisma/client/'], 'Adapters implement the ports of services.'),
+    typesOnly('adapters', 'activities', 'Adapters know the ports of sweeps, and call no sweep.'),
+    only(
+      'activities',
+      ['^domain/', '^services/', '^adapters/postgres/', CONTRACT, '^prisma/client/'],
+      'What a worker registers: it uses services and statements.',
+    ),
+    only('api', ['^domain/', CONTRACT, '^settings/', '^services/', '^prisma/client/'], 'The API reads rows and calls services.'),
+    typesOnly('api', 'services', 'api/main.ts hands the services in.'),
+    only('settings', ['^domain/', '^services/ports\\.ts$'], 'Settings are values in the words of the domain and of the ports.'),
+    only(
+      'worker',
+      ['^domain/', '^workflows/', '^activities/', '^services/', '^adapters/', '^settings/'],
+      'The worker knows nothing of the API.',
+    ),
+    only(
+      'simulator',
+      ['^domain/', '^settings/', CONTRACT, '^reliability/(checker|hostile)/'],
+      'Simulated people are clients like any other: they talk HTTP; the checker looks behind.',
+    ),
+    only(
+      'reliability',
+      ['^domain/', '^settings/', '^simulator/', CONTRACT],
+      'What attacks the service is a client, too, and looks behind only to check.',
+    ),
     {
-      name: 'workflows-know-activity-types-only', comment: 'Effects run in the worker, never in the workflow sandbox.', severity: 'error',
-      from: { path: '^workflows/' }, to: { path: '^activities/', dependencyTypesNot: ['type-only'] },
+      name: 'people-know-no-attack', comment: 'Simulated people and tools stand by themselves.', severity: 'error',
+      from: { path: '^simulator/(people|kit|client)/' }, to: { path: '^reliability/' },
     },
-    only('activities', ['^domain/', '^workflows/contract\\.ts$', '^prisma/client/'], 'Effects know the rules and the contract of the workflows.'),
-    only('api', ['^domain/', '^workflows/contract\\.ts$', '^settings/', '^activities/ports\\.ts$', '^prisma/client/'], 'The API reads rows and talks to workflows by their contract; its adapters come from api/main.ts.'),
-    only('settings', ['^domain/', '^activities/ports\\.ts$'], 'Settings are values in the words of the domain and of the ports.'),
-    only('worker', ['^domain/', '^workflows/', '^activities/', '^settings/'], 'The worker knows nothing of the API.'),
-    only('simulator', ['^domain/', '^settings/', '^workflows/contract\\.ts$'], 'The simulator is a client like any other: it talks HTTP, and looks behind only to check.'),
     {
       name: 'only-roots-build-clients', severity: 'error',
       from: { path: '^(domain|workflows|api|settings)/', pathNot: ROOTS },
-      to: { path: '^activities/adapters/', dependencyTypesNot: ['type-only'] },
+      to: { path: '^adapters/', dependencyTypesNot: ['type-only'] },
     },
     { name: 'nothing-imports-tests', severity: 'error', from: { pathNot: '^test/' }, to: { path: '^test/' } },
   ],

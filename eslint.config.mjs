@@ -28,8 +28,8 @@ export default defineConfig(
   },
   {
     // Only settings/ reads the environment, and the roots that hand it over.
-    files: ['domain/**', 'workflows/**', 'activities/**', 'api/**', 'worker/**', 'simulator/**', 'bench/**'],
-    ignores: ['worker/**/main.ts', 'api/main.ts', 'simulator/main.ts', 'simulator/**/main.ts', 'bench/**/main.ts'],
+    files: ['domain/**', 'workflows/**', 'activities/**', 'services/**', 'adapters/**', 'api/**', 'worker/**', 'simulator/**', 'reliability/**', 'bench/**'],
+    ignores: ['worker/**/main.ts', 'api/main.ts', 'simulator/**/main.ts', 'reliability/**/main.ts', 'bench/**/main.ts'],
     rules: {
       'no-restricted-properties': ['error', { object: 'process', property: 'env', message: 'Read settings/ instead.' }],
     },
@@ -63,7 +63,7 @@ export default defineConfig(
       '@typescript-eslint/unbound-method': 'off',
     },
   },
-  { files: ['simulator/**', 'bench/**'], rules: { 'no-console': 'off' } },
+  { files: ['simulator/**', 'reliability/**', 'bench/**'], rules: { 'no-console': 'off' } },
   {
     files: ['**/*.{mjs,cjs}'],
     languageOptions: { globals: Object.fromEntries(['process', 'console', 'fetch', 'AbortSignal', 'AbortController', 'Buffer', 'URL', 'WebAssembly', 'globalThis', 'require', 'module', '__dirname', 'setTimeout', 'setInterval', 'clearInterval'].map((name) => [name, 'readonly'])) },

@@ -8,7 +8,7 @@ if (existsSync(sharedEnvironmentFile)) {
   for (const [name, value] of Object.entries(shared)) process.env[name] ??= value;
 }
 
-const COVERED = ['domain', 'workflows', 'activities', 'api'];
+const COVERED = ['domain', 'workflows', 'activities', 'services', 'adapters', 'api'];
 const ESM_ONLY = ['jose', 'uuid', 'openapi-fetch', 'openapi-typescript-helpers', '@asteasolutions/zod-to-openapi', 'openapi3-ts'];
 const NOT_A_PROJECT = ['support'];
 

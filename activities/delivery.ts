@@ -1,15 +1,15 @@
-import { type Actor, type DeliveryStatus } from '../domain/delivery';
-import { type Known, knownOf } from '../domain/deadline';
-import { type AskedHandOver, decide, type DeliveryEvent, type FreedDriver, type SearchOutcome } from '../domain/dispatch';
-import { type DispatchFeatures, type DispatchLimits, type Occasion } from '../domain/draft';
-import { type EscalatedState, limitsIn, stateAfterDue, type UnassignedClock } from '../domain/escalation';
-import { type Point, type TravelModel, travelMsFor } from '../domain/places';
-import { type Candidate, nextExclusionEndsAt, rankCandidates, type Ranking, searchKind, searchRadiusMeters, type Wanted } from '../domain/ranking';
-import { type Answer, type Chosen, type Decision, type Meeting, type Truth } from '../domain/truth';
-import { type ParcelSize } from '../domain/vehicles';
-import { countChanges, eventSeconds, observeReassignment, searchesWithoutMap } from './dispatchMetrics';
-import { ImpossibleEvent, possible } from './impossibleEvent';
-import { type Clock, type DriverMap, type Features, type Kick, type NearDriver, type NewId } from './ports';
+import { type Actor } from '../domain/delivery/status';
+import { type Known, knownOf } from '../domain/delivery/deadline';
+import { type AskedHandOver, decide, type DeliveryEvent, type FreedDriver, type SearchOutcome } from '../domain/delivery/decide';
+import { type DispatchFeatures, type DispatchLimits, type Occasion } from '../domain/delivery/changeSet';
+import { limitsIn, stateAfterDue } from '../domain/delivery/escalation';
+import { type TravelModel, travelMsFor } from '../domain/geo/places';
+import { type Candidate, nextExclusionEndsAt, rankCandidates, type Ranking, searchKind, searchRadiusMeters, type Wanted } from '../domain/matching/ranking';
+import { type Answer, type Chosen, type Decision, type Meeting, type Truth } from '../domain/delivery/deliveryState';
+import { countChanges, eventSeconds, observeReassignment, searchesWithoutMap } from './deliveryMetrics';
+import { ImpossibleEvent, possible } from '../services/impossibleEvent';
+import { type CandidateFacts, type DeliveryStore, type SearchFacts, type Touched } from '../services/deliveryStore';
+import { type Clock, type DriverMap, type Features, type Kick, type NearDriver, type NewId } from '../services/ports';
 
 /** An event as the workflow sends it; what only activities can look up is filled in here: who is near, where a hand-over is to be. */
 export type WorkflowEvent = Exclude<DeliveryEvent, { kind: 'lookForDriver' | 'handOver' }> | { kind: 'lookForDriver'; freed: FreedDriver | null } | AskedHandOver;
@@ -22,47 +22,6 @@ export type Told = { known: Known; answer: Answer };
 
 /** One local activity an event, so that a history reads as a story. */
 export type DeliveryActivities = Record<WorkflowEvent['kind'], (input: EventInput) => Promise<Told>>;
-
-/** Rows that an event can touch besides the delivery's own live ones; `pickFrom` are drivers to choose from, best first, and `pickAtMost` how many of them. */
-export type Touched = { offerIds: readonly string[]; driverIds: readonly string[]; pickFrom: readonly string[]; pickAtMost: number };
-
-export type SearchFacts = {
-  status: DeliveryStatus;
-  searchAt: number;
-  cityId: string;
-  parcelSize: ParcelSize;
-  searchRound: number;
-  clock: UnassignedClock;
-  /** Minutes until each level in this city; empty: the settings hold. */
-  cityEscalationMinutes: readonly number[];
-  isHeld: boolean;
-  /** Without the bonus. */
-  payCents: number;
-  readyAt: number;
-  pickup: Point;
-  zoneOfferTtlSeconds: number | null;
-  /** What a driver is shown of the delivery. */
-  shown: Record<string, unknown>;
-} & EscalatedState;
-
-/** What the store knows of a candidate; the map adds place and time. */
-export type CandidateFacts = Omit<Candidate, 'fixAt' | 'distanceMeters' | 'travelMs'>;
-export type CandidateQuery = { deliveryId: string; driverIds: readonly string[]; broadcastSince: number | null; now: number };
-
-/** The delivery's rows. */
-export interface DeliveryStore {
-  /**
-   * One transaction: reads the truth under lock, lets `make` decide, writes the decision. `picked` are the first of `pickFrom` who could be locked.
-   * @throws ImpossibleEvent where there is no such delivery, or no repeat would make the database take it
-   */
-  change(deliveryId: string, touched: Touched, make: (truth: Truth, picked: readonly string[]) => Decision, at: number, correlationId: string): Promise<Decision>;
-  /** The truth without locks, in one snapshot. */
-  look(deliveryId: string, touched: Touched): Promise<Truth | undefined>;
-  searchFacts(deliveryId: string): Promise<SearchFacts | undefined>;
-  candidates(query: CandidateQuery): Promise<CandidateFacts[]>;
-  /** Where goods of this delivery are to be handed over; it never changes. */
-  meeting(deliveryId: string, meetingId: string): Promise<Meeting | null>;
-}
 
 export type DeliveryDeps = {
   store: DeliveryStore;

@@ -1,13 +1,13 @@
 import express, { type Express } from 'express';
 import helmet from 'helmet';
 import type { ApiDeps } from './deps';
-import { docsRouter } from './docsPage';
-import type { Endpoint } from './endpoint';
-import { healthRouter } from './health';
-import { openApiDocument } from './openapi';
-import { Problem } from './problems';
-import { createRateLimits } from './rateLimits';
-import { correlate, measure, requestLog } from './requestLog';
+import { docsRouter } from './http/docsPage';
+import type { Endpoint } from './http/endpoint';
+import { healthRouter } from './http/health';
+import { openApiDocument } from './http/openapi';
+import { Problem } from './http/problems';
+import { createRateLimits } from './http/rateLimits';
+import { correlate, measure, requestLog } from './http/requestLog';
 import { auditEndpoints } from './routes/audit';
 import { availabilityEndpoints } from './routes/availability';
 import { cityEndpoints } from './routes/cities';
@@ -22,7 +22,7 @@ import { positionEndpoints } from './routes/positions';
 import { pushEndpoints } from './routes/push';
 import { rescueEndpoints } from './routes/rescue';
 import { zoneHealthEndpoints } from './routes/zoneHealth';
-import { endpointRouter, problemHandler } from './serve';
+import { endpointRouter, problemHandler } from './http/serve';
 
 /** All that the API offers beside probes and docs. */
 export function apiEndpoints(deps: ApiDeps): Endpoint[] {

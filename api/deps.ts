@@ -1,19 +1,19 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import type { Clock, DriverStates, Fix, NewId, Read } from '../activities/ports';
-import type { FollowedChain } from '../domain/auditChain';
-import type { Availability, PendingAvailability } from '../domain/availability';
-import type { AvailabilityRefusal, AvailabilityRequest } from '../domain/availabilityChange';
-import type { HandResolution } from '../domain/caseByHand';
-import type { Actor } from '../domain/delivery';
-import type { FeatureOverride } from '../domain/featureOverride';
-import type { Point } from '../domain/places';
-import type { FeatureSetting, FeatureSubject } from '../domain/rollout';
-import type { ParcelSize, VehicleKind } from '../domain/vehicles';
+import type { Clock, DriverStates, Fix, NewId, Read } from '../services/ports';
+import type { FollowedChain } from '../domain/audit/auditChain';
+import type { Availability, PendingAvailability } from '../domain/driver/availability';
+import type { AvailabilityRefusal, AvailabilityRequest } from '../domain/driver/availabilityChange';
+import type { HandResolution } from '../domain/support/caseByHand';
+import type { Actor } from '../domain/delivery/status';
+import type { FeatureOverride } from '../domain/features/featureOverride';
+import type { Point } from '../domain/geo/places';
+import type { FeatureSetting, FeatureSubject } from '../domain/features/rollout';
+import type { ParcelSize, VehicleKind } from '../domain/driver/vehicles';
 import type { PrismaClient } from '../prisma/client/client';
 import type { ApiSettings } from '../settings';
-import type { Answers } from './answers';
-import type { TokenReader } from './tokens';
+import type { Answers } from './commands/answers';
+import type { TokenReader } from './auth/tokens';
 
 /** What the API needs from outside. `main.ts` and the tests give it; no route builds a client of its own. */
 export type ApiDeps = {

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ServiceProcess, startApi, type StartOptions, startWorker } from '../simulator/processes';
+import { type ServiceProcess, startApi, type StartOptions, startWorker } from '../simulator/kit/processes';
 
 export type Service = { worker: ServiceProcess; api: ServiceProcess };
 

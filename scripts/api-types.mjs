@@ -27,7 +27,7 @@ await supervise({ name: 'api-types' }, async (supervisor) => {
 async function apiTypes() {
   const require = createRequire(import.meta.url);
   const { apiEndpoints } = require('../dist/api/app.js');
-  const { openApiDocument } = require('../dist/api/openapi.js');
+  const { openApiDocument } = require('../dist/api/http/openapi.js');
   const { default: openapiTS, astToString } = await import('openapi-typescript');
   // Endpoints are described without a look at what they need to answer.
   const document = openApiDocument(apiEndpoints({}));

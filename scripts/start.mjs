@@ -42,7 +42,7 @@ function announce(environment) {
 
 /** The service goes on when its demo ends. */
 function startSimulator(supervisor, env) {
-  const simulator = startEntry(supervisor, { name: 'simulator', entry: 'dist/simulator/main.js', env });
+  const simulator = startEntry(supervisor, { name: 'simulator', entry: 'dist/simulator/demo/main.js', env });
   void simulator.exited.then(({ code, signal }) => {
     if (!supervisor.signal.aborted) logWarning(`the simulator ended (${signal ?? `exit code ${code}`}); the service goes on`);
   });

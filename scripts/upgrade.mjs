@@ -1,4 +1,4 @@
-// npm run upgrade: upgrades the service under traffic, see simulator/upgrade/main.ts. Like scripts/run.mjs --infra-only, on a Temporal that
+// npm run upgrade: upgrades the service under traffic, see reliability/upgrade/main.ts. Like scripts/run.mjs --infra-only, on a Temporal that
 // notices within seconds, not minutes, that nothing is left on an old build, and that suggests early to go on as new.
 import { startEntry } from './bootstrap/services.mjs';
 import { prepareProgram, startThrowawayInfrastructure } from './bootstrap/stack.mjs';
@@ -13,7 +13,7 @@ const TEMPORAL_LIMITS = {
 await supervise({ name: 'upgrade' }, async (supervisor) => {
   await prepareProgram(supervisor);
   const environment = await startThrowawayInfrastructure(supervisor, { temporalLimits: TEMPORAL_LIMITS });
-  const program = startEntry(supervisor, { name: 'program', entry: 'dist/simulator/upgrade/main.js', args: process.argv.slice(2), env: environment, stdio: 'inherit' });
+  const program = startEntry(supervisor, { name: 'program', entry: 'dist/reliability/upgrade/main.js', args: process.argv.slice(2), env: environment, stdio: 'inherit' });
   const { code } = await program.exited;
   return code ?? 1;
 });

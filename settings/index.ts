@@ -2,13 +2,13 @@
  * The one place where the environment is read. A wrong or missing value stops the start with a message that names the variable,
  * what is wrong and what is allowed: all problems at once, and no secret in any of them.
  */
-import type { NoticeSettings, VapidKeys } from '../activities/ports';
-import type { AvailabilityLimits } from '../domain/availability';
-import type { EscalationLimits } from '../domain/escalation';
-import { LOSS_LIMITS, type LossLimits } from '../domain/loss';
-import type { TravelModel } from '../domain/places';
-import { RANKING_LIMITS, type RankingLimits, type SearchLimits } from '../domain/ranking';
-import type { FeatureSetting } from '../domain/rollout';
+import type { NoticeSettings, VapidKeys } from '../services/ports';
+import type { AvailabilityLimits } from '../domain/driver/availability';
+import type { EscalationLimits } from '../domain/delivery/escalation';
+import { LOSS_LIMITS, type LossLimits } from '../domain/driver/loss';
+import type { TravelModel } from '../domain/geo/places';
+import { RANKING_LIMITS, type RankingLimits, type SearchLimits } from '../domain/matching/ranking';
+import type { FeatureSetting } from '../domain/features/rollout';
 import { apiContradictions, serviceContradictions } from './contradictions';
 import type { Environment, Variable } from './variable';
 import { API_VARIABLES as API, SERVICE_VARIABLES as SERVICE } from './variables';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type FeatureState, featureStateOf } from '../domain/rollout';
+import { type FeatureState, featureStateOf } from '../domain/features/rollout';
 
 /** Variables by name, as `process.env` gives them. */
 export type Environment = Readonly<Record<string, string | undefined>>;

@@ -1,4 +1,4 @@
-import { defaultRolloutPercent, type FeatureName } from '../domain/rollout';
+import { defaultRolloutPercent, type FeatureName } from '../domain/features/rollout';
 import {
   choice, decimal, featureSwitch, optionalIds, optionalKey, optionalSecretUrl, optionalText, optionalUrl, optionalWhole, safeUrl, secretUrl, type Variable, whole, word,
 } from './variable';

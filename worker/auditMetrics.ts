@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { Counter } from 'prom-client';
-import type { AuditCheckReport, FinishedCheck } from '../activities/auditCheck';
+import type { AuditCheckReport, FinishedCheck } from '../services/auditChains';
 import { readGauge, sharedWhileRunning } from './readGauge';
 
 const verified = new Counter({ name: 'audit_entries_verified_total', help: 'Audit entries whose hash was computed anew by the daily checks' });

@@ -1,7 +1,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import { register } from 'prom-client';
-import type { FeatureSetting } from '../domain/rollout';
+import type { FeatureSetting } from '../domain/features/rollout';
 
 export type HealthDeps = {
   host: string;

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { Counter, Gauge } from 'prom-client';
-import type { EscalationReport } from '../activities/escalationCheck';
-import type { OpenRowsReport } from '../activities/openRows';
+import type { EscalationReport } from '../activities/sweeps/escalationCheck';
+import type { OpenRowsReport } from '../activities/sweeps/openRows';
 import { readGauge, sharedWhileRunning } from './readGauge';
 
 const openDeliveries = new Gauge({ name: 'deliveries_open', help: 'Open deliveries at the last sweep' });

@@ -1,6 +1,6 @@
 import { Gauge } from 'prom-client';
-import type { LatestHealth } from '../activities/adapters/zoneHealthRows';
-import { ZONE_STATES } from '../domain/zoneHealth';
+import type { LatestHealth } from '../adapters/postgres/zoneHealthRows';
+import { ZONE_STATES } from '../domain/zones/zoneHealth';
 import { sharedWhileRunning } from './readGauge';
 
 type Warn = { warn: (facts: object, line: string) => void };

@@ -4,12 +4,12 @@
  */
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { Availability } from '../domain/availability';
-import type { Known } from '../domain/deadline';
-import type { Actor, ReasonCode, Step } from '../domain/delivery';
-import type { LeaveReason } from '../domain/loss';
-import type { RejectReason } from '../domain/offer';
-import type { Answer } from '../domain/truth';
+import type { Availability } from '../domain/driver/availability';
+import type { Known } from '../domain/delivery/deadline';
+import type { Actor, ReasonCode, Step } from '../domain/delivery/status';
+import type { LeaveReason } from '../domain/driver/loss';
+import type { RejectReason } from '../domain/delivery/offer';
+import type { Answer } from '../domain/delivery/deliveryState';
 
 export const TASK_QUEUE = 'dispatch';
 

@@ -3,8 +3,8 @@ import {
   upsertSearchAttributes, workflowInfo,
 } from '@temporalio/workflow';
 import type { DeliveryActivities, Told, WorkflowEvent } from '../activities/delivery';
-import { type Deadline, type Known, nextDeadline, waitingFor } from '../domain/deadline';
-import type { Answer } from '../domain/truth';
+import { type Deadline, type Known, nextDeadline, waitingFor } from '../domain/delivery/deadline';
+import type { Answer } from '../domain/delivery/deliveryState';
 import {
   acceptOffer, assignDriver, ATTEMPT_MS, cancelDelivery, CLOSED, type DeliveryInput, driverCameFree, driverLeft, driverRescued, failDelivery, getKnown, handOver, IMPOSSIBLE,
   leaveDelivery, offerWithdrawn, raisePay, rejectOffer, rescueDelivery, resumeSearch, searchAttributes, takeStep, type Traced,

@@ -1,5 +1,5 @@
 import { condition, proxyLocalActivities, setCurrentDetails, setHandler } from '@temporalio/workflow';
-import type { TimedEnd } from '../activities/availability';
+import type { TimedEnd } from '../services/availability';
 import { type TimedAvailabilityInput, timedStateChanged } from './contract';
 
 /** What this workflow needs of activities/availability.ts. */

@@ -1,6 +1,6 @@
 import { Prisma, type PrismaClient } from '../../prisma/client/client';
-import type { Caller } from '../caller';
-import type { TimedPlace } from '../fields';
+import type { Caller } from '../auth/caller';
+import type { TimedPlace } from '../http/fields';
 
 /** What is asked of the audit trail. Instants in epoch ms, `since` included, `until` not. */
 export type AuditFilters = {

@@ -1,6 +1,6 @@
-import type { Read } from '../../activities/ports';
+import type { Read } from '../../services/ports';
 import { Prisma, type PrismaClient } from '../../prisma/client/client';
-import type { Caller } from '../caller';
+import type { Caller } from '../auth/caller';
 import { deliveriesOf, deliveryIsOf } from './scope';
 import { leastIdSince } from './timedIds';
 

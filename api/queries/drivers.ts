@@ -1,5 +1,5 @@
 import type { Prisma, PrismaClient } from '../../prisma/client/client';
-import type { Caller } from '../caller';
+import type { Caller } from '../auth/caller';
 import { driversOf } from './scope';
 
 const DRIVER = {

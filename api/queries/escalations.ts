@@ -1,6 +1,6 @@
-import type { CaseReason, CaseState } from '../../domain/supportCase';
+import type { CaseReason, CaseState } from '../../domain/support/supportCase';
 import type { Prisma, PrismaClient } from '../../prisma/client/client';
-import type { Caller } from '../caller';
+import type { Caller } from '../auth/caller';
 import { escalationsOf } from './scope';
 import { leastIdSince } from './timedIds';
 

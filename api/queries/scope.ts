@@ -1,5 +1,5 @@
 import { Prisma } from '../../prisma/client/client';
-import type { Caller } from '../caller';
+import type { Caller } from '../auth/caller';
 
 /** What a caller may see, as a part of every query: what belongs to another is not found (spec 13). */
 export function deliveriesOf(caller: Caller): Prisma.DeliveryWhereInput {

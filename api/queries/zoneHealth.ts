@@ -1,6 +1,6 @@
-import { type ZoneFigures, type ZoneReason, type ZoneState } from '../../domain/zoneHealth';
+import { type ZoneFigures, type ZoneReason, type ZoneState } from '../../domain/zones/zoneHealth';
 import { Prisma, type PrismaClient } from '../../prisma/client/client';
-import type { Caller } from '../caller';
+import type { Caller } from '../auth/caller';
 
 export type ZoneHealthRow = { cityId: string; zoneId: string | null; zoneName: string | null; state: ZoneState; reasons: ZoneReason[]; figures: ZoneFigures; at: Date };
 

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import type { FollowedChain } from '../../domain/auditChain';
-import type { Caller } from '../caller';
+import type { FollowedChain } from '../../domain/audit/auditChain';
+import type { Caller } from '../auth/caller';
 import type { ApiDeps } from '../deps';
-import { type Endpoint, get, NOTHING, post } from '../endpoint';
-import { instant, limitTo, line, slug, timedCursor, timedCursorOf, uuid } from '../fields';
-import { Problem } from '../problems';
+import { type Endpoint, get, NOTHING, post } from '../http/endpoint';
+import { instant, limitTo, line, slug, timedCursor, timedCursorOf, uuid } from '../http/fields';
+import { Problem } from '../http/problems';
 import { type AuditFilters, listAuditChecks, listAuditEntries, readCaseRows } from '../queries/audit';
 import { findDelivery } from '../queries/deliveries';
 import { type CaseView, caseView, checkListView, checkResultView, entryListView, showAuditRow, showCase, showCheck, showCheckResult } from '../views/audit';

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { v1Availability } from '../../domain/availability';
-import { actorOf, type Caller } from '../caller';
+import { v1Availability } from '../../domain/driver/availability';
+import { actorOf, type Caller } from '../auth/caller';
 import type { ApiDeps, AvailabilityState, AvailabilityWish } from '../deps';
-import { type Call, type Endpoint, get, NOTHING, post, type Reply } from '../endpoint';
-import { instant, line, uuid } from '../fields';
-import { Problem } from '../problems';
+import { type Call, type Endpoint, get, NOTHING, post, type Reply } from '../http/endpoint';
+import { instant, line, uuid } from '../http/fields';
+import { Problem } from '../http/problems';
 import { driverExists } from '../queries/drivers';
 import { availabilityView, showAvailability, v1AvailabilityView } from '../views/driver';
 

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { type ZoneArea, zoneProblem } from '../../domain/zones';
+import { type ZoneArea, zoneProblem } from '../../domain/zones/zones';
 import type { Prisma, PrismaClient } from '../../prisma/client/client';
-import { type Caller, coversCity } from '../caller';
+import { type Caller, coversCity } from '../auth/caller';
 import type { ApiDeps } from '../deps';
-import { type Call, type Endpoint, get, NOTHING, put, type Reply } from '../endpoint';
-import { currency, limit, line, point, slug } from '../fields';
-import { Problem } from '../problems';
+import { type Call, type Endpoint, get, NOTHING, put, type Reply } from '../http/endpoint';
+import { currency, limit, line, point, slug } from '../http/fields';
+import { Problem } from '../http/problems';
 
 const cityFields = { name: line(100), timezone: z.string().max(64).refine(isTimezone, 'must be an IANA time zone'), currency, center: point };
 const minutes = z.array(z.int().min(1).max(1_440)).length(3).refine((levels) => levels.every((each, index) => each > (levels[index - 1] ?? 0)), 'must rise')

@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { LEAVE_REASONS } from '../../domain/loss';
+import { LEAVE_REASONS } from '../../domain/driver/loss';
 import { updateIds } from '../../workflows/contract';
-import { askDelivery, noDelivery, wishOf } from '../askDelivery';
-import { actorOf, type Caller } from '../caller';
+import { askDelivery, noDelivery, wishOf } from '../commands/askDelivery';
+import { actorOf, type Caller } from '../auth/caller';
 import type { ApiDeps } from '../deps';
-import { type Call, type Endpoint, post, type Reply } from '../endpoint';
-import { line, point, uuid } from '../fields';
-import { Problem } from '../problems';
+import { type Call, type Endpoint, post, type Reply } from '../http/endpoint';
+import { line, point, uuid } from '../http/fields';
+import { Problem } from '../http/problems';
 import { addressDelivery, findCarried } from '../queries/deliveries';
 import { driverExists } from '../queries/drivers';
 import { outcomeView, replyTo } from '../views/outcome';

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { AVAILABILITIES } from '../../domain/availability';
-import { VEHICLE_KINDS } from '../../domain/vehicles';
-import { actorOf, type Caller, coversCity } from '../caller';
+import { AVAILABILITIES } from '../../domain/driver/availability';
+import { VEHICLE_KINDS } from '../../domain/driver/vehicles';
+import { actorOf, type Caller, coversCity } from '../auth/caller';
 import type { ApiDeps } from '../deps';
-import { type Call, type Endpoint, get, NOTHING, post, type Reply } from '../endpoint';
-import { cursor, limit, line, pageOf, slug, uuid } from '../fields';
-import { Problem } from '../problems';
+import { type Call, type Endpoint, get, NOTHING, post, type Reply } from '../http/endpoint';
+import { cursor, limit, line, pageOf, slug, uuid } from '../http/fields';
+import { Problem } from '../http/problems';
 import { findDriver, listDrivers } from '../queries/drivers';
 import { driverListView, driverStateView, driverView, showDriver } from '../views/driver';
 

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { CASE_REASONS, CASE_STATES } from '../../domain/supportCase';
-import { actorOf } from '../caller';
+import { CASE_REASONS, CASE_STATES } from '../../domain/support/supportCase';
+import { actorOf } from '../auth/caller';
 import type { ApiDeps, CaseAnswer } from '../deps';
-import { type Call, type Endpoint, get, NOTHING, post, type Reply } from '../endpoint';
-import { instant, iso, limit, line, slug, uuid } from '../fields';
-import { Problem } from '../problems';
+import { type Call, type Endpoint, get, NOTHING, post, type Reply } from '../http/endpoint';
+import { instant, iso, limit, line, slug, uuid } from '../http/fields';
+import { Problem } from '../http/problems';
 import { type EscalationRow, findEscalation, listEscalations, type QueuePlace } from '../queries/escalations';
 import { escalationListView, escalationView, showEscalation } from '../views/escalation';
 

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import type { FeatureSetting } from '../../domain/rollout';
+import type { FeatureSetting } from '../../domain/features/rollout';
 import type { ApiDeps, FeatureReport } from '../deps';
-import { type Call, type Endpoint, get, NOTHING, put, type Reply } from '../endpoint';
-import { instantText, iso, line, slug, uuid } from '../fields';
-import { Problem } from '../problems';
+import { type Call, type Endpoint, get, NOTHING, put, type Reply } from '../http/endpoint';
+import { instantText, iso, line, slug, uuid } from '../http/fields';
+import { Problem } from '../http/problems';
 
 const percent = z.int().min(0).max(100);
 const step = z.strictObject({ date: z.iso.date().meta({ description: 'A day in UTC' }), percent });

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../deps';
-import { type Endpoint, NOTHING, post } from '../endpoint';
-import { line, slug } from '../fields';
-import { Problem } from '../problems';
+import { type Endpoint, NOTHING, post } from '../http/endpoint';
+import { line, slug } from '../http/fields';
+import { Problem } from '../http/problems';
 
 const merchant = z.strictObject({ merchantId: slug, name: line(100) }).meta({ id: 'Merchant' });
 

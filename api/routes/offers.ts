@@ -1,14 +1,14 @@
 import { z } from 'zod';
-import type { Read } from '../../activities/ports';
-import { REJECT_REASONS } from '../../domain/offer';
+import type { Read } from '../../services/ports';
+import { REJECT_REASONS } from '../../domain/delivery/offer';
 import { Prisma } from '../../prisma/client/client';
 import { updateIds } from '../../workflows/contract';
-import type { Question } from '../answers';
-import type { Caller } from '../caller';
+import type { Question } from '../commands/answers';
+import type { Caller } from '../auth/caller';
 import type { ApiDeps } from '../deps';
-import { type Endpoint, get, NOTHING, post, type Reply } from '../endpoint';
-import { instantText, iso, uuid } from '../fields';
-import { Problem } from '../problems';
+import { type Endpoint, get, NOTHING, post, type Reply } from '../http/endpoint';
+import { instantText, iso, uuid } from '../http/fields';
+import { Problem } from '../http/problems';
 import { outcomeView, replyTo } from '../views/outcome';
 
 const byId = z.strictObject({ id: uuid });

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import type { Fix } from '../../activities/ports';
-import type { Caller } from '../caller';
+import type { Fix } from '../../services/ports';
+import type { Caller } from '../auth/caller';
 import type { ApiDeps } from '../deps';
-import { type Endpoint, post, type Reply } from '../endpoint';
-import { instant, point, uuid } from '../fields';
-import { Problem } from '../problems';
+import { type Endpoint, post, type Reply } from '../http/endpoint';
+import { instant, point, uuid } from '../http/fields';
+import { Problem } from '../http/problems';
 
 const byId = z.strictObject({ id: uuid });
 const { lat, lng } = point.shape;

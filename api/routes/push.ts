@@ -1,11 +1,11 @@
 import { ECDH } from 'node:crypto';
 import { z } from 'zod';
-import { pushEndpointProblem } from '../../domain/pushEndpoint';
-import type { Caller } from '../caller';
+import { pushEndpointProblem } from '../../domain/notices/pushEndpoint';
+import type { Caller } from '../auth/caller';
 import type { ApiDeps } from '../deps';
-import { type Endpoint, get, NOTHING, post, put } from '../endpoint';
-import { line, uuid } from '../fields';
-import { Problem } from '../problems';
+import { type Endpoint, get, NOTHING, post, put } from '../http/endpoint';
+import { line, uuid } from '../http/fields';
+import { Problem } from '../http/problems';
 import { driverExists } from '../queries/drivers';
 import { keepSubscription, MAX_SUBSCRIPTIONS, removeSubscription } from '../queries/pushSubscriptions';
 

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { type Answer, isRefusal } from '../../domain/truth';
-import { actorOf } from '../caller';
+import { type Answer, isRefusal } from '../../domain/delivery/deliveryState';
+import { actorOf } from '../auth/caller';
 import type { ApiDeps, RescueJob, RescueResult } from '../deps';
-import { type Call, type Endpoint, post, type Reply } from '../endpoint';
-import { instantText, iso, line, uuid } from '../fields';
-import { Problem } from '../problems';
+import { type Call, type Endpoint, post, type Reply } from '../http/endpoint';
+import { instantText, iso, line, uuid } from '../http/fields';
+import { Problem } from '../http/problems';
 import { addressDelivery } from '../queries/deliveries';
 import { driverExists } from '../queries/drivers';
 

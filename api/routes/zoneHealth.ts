@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import type { Caller } from '../caller';
+import type { Caller } from '../auth/caller';
 import type { ApiDeps } from '../deps';
-import { type Endpoint, get, NOTHING, type Reply } from '../endpoint';
-import { instant, slug } from '../fields';
-import { Problem } from '../problems';
+import { type Endpoint, get, NOTHING, type Reply } from '../http/endpoint';
+import { instant, slug } from '../http/fields';
+import { Problem } from '../http/problems';
 import { cityOfZone, healthHistory, latestHealth, MAX_HISTORY, seesCity } from '../queries/zoneHealth';
 import { showHealth, showZoneHealth, zoneHealthListView, zoneHistoryView } from '../views/zoneHealth';
 

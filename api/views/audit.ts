@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import type { AuditProblem, ChainedEntry, FollowedChain } from '../../domain/auditChain';
-import { type ChoiceWay, explainChoice, isExclusion } from '../../domain/explainChoice';
-import type { Exclusion } from '../../domain/ranking';
-import type { Caller } from '../caller';
-import { instantText, iso } from '../fields';
+import type { AuditProblem, ChainedEntry, FollowedChain } from '../../domain/audit/auditChain';
+import { type ChoiceWay, explainChoice, isExclusion } from '../../domain/matching/explainChoice';
+import type { Exclusion } from '../../domain/matching/ranking';
+import type { Caller } from '../auth/caller';
+import { instantText, iso } from '../http/fields';
 import type { AuditCheckRow, AuditEntryRow, CaseRows } from '../queries/audit';
 import type { DeliverySummaryRow } from '../queries/deliveries';
 import { deliveryView, showDelivery } from './delivery';

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { DELIVERY_STATUSES, REASON_CODES } from '../../domain/delivery';
-import type { HeldReason } from '../../domain/supportCase';
-import { PARCEL_SIZES, VEHICLE_KINDS } from '../../domain/vehicles';
-import type { Caller } from '../caller';
-import { instantText, iso, point } from '../fields';
+import { DELIVERY_STATUSES, REASON_CODES } from '../../domain/delivery/status';
+import type { HeldReason } from '../../domain/support/supportCase';
+import { PARCEL_SIZES, VEHICLE_KINDS } from '../../domain/driver/vehicles';
+import type { Caller } from '../auth/caller';
+import { instantText, iso, point } from '../http/fields';
 import type { DeliveryHistory, DeliverySummaryRow } from '../queries/deliveries';
 
 export const DELIVERY_STATUS = z.enum(DELIVERY_STATUSES).meta({ id: 'DeliveryStatus' });

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { AVAILABILITIES } from '../../domain/availability';
-import { VEHICLE_KINDS } from '../../domain/vehicles';
+import { AVAILABILITIES } from '../../domain/driver/availability';
+import { VEHICLE_KINDS } from '../../domain/driver/vehicles';
 import type { AvailabilityState } from '../deps';
-import { instantText, iso, point } from '../fields';
+import { instantText, iso, point } from '../http/fields';
 import type { DriverRow } from '../queries/drivers';
 import { DELIVERY_STATUS } from './delivery';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { unassignedMs } from '../../domain/escalation';
-import { CASE_REASONS, CASE_RESOLUTIONS, CASE_STATES } from '../../domain/supportCase';
-import { instantText, iso } from '../fields';
+import { unassignedMs } from '../../domain/delivery/escalation';
+import { CASE_REASONS, CASE_RESOLUTIONS, CASE_STATES } from '../../domain/support/supportCase';
+import { instantText, iso } from '../http/fields';
 import type { EscalationRow } from '../queries/escalations';
 import { DELIVERY_STATUS, HELD_REASON } from './delivery';
 

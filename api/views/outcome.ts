@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import type { Read } from '../../activities/ports';
-import { type Answer, isRefusal } from '../../domain/truth';
-import type { Caller } from '../caller';
-import type { Reply } from '../endpoint';
-import { instantText, iso } from '../fields';
-import { Problem } from '../problems';
+import type { Read } from '../../services/ports';
+import { type Answer, isRefusal } from '../../domain/delivery/deliveryState';
+import type { Caller } from '../auth/caller';
+import type { Reply } from '../http/endpoint';
+import { instantText, iso } from '../http/fields';
+import { Problem } from '../http/problems';
 import { findDelivery } from '../queries/deliveries';
 import { DELIVERY_STATUS, showState } from './delivery';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { wordsOf, ZONE_REASONS, ZONE_STATES } from '../../domain/zoneHealth';
-import { instantText, iso } from '../fields';
+import { wordsOf, ZONE_REASONS, ZONE_STATES } from '../../domain/zones/zoneHealth';
+import { instantText, iso } from '../http/fields';
 import type { ZoneHealthRow } from '../queries/zoneHealth';
 
 const figures = z.strictObject({

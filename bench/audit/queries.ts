@@ -1,6 +1,6 @@
 import { createHash, randomInt } from 'node:crypto';
-import type { Caller } from '../../api/caller';
-import type { TimedPlace } from '../../api/fields';
+import type { Caller } from '../../api/auth/caller';
+import type { TimedPlace } from '../../api/http/fields';
 import type { AuditFilters } from '../../api/queries/audit';
 import { CITIES, deliveriesOf, DRIVERS, MERCHANTS, monthOf, type Seed } from './seed';
 

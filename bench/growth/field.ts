@@ -1,5 +1,5 @@
 import { v4 as newUuid } from 'uuid';
-import type { Point } from '../../domain/places';
+import type { Point } from '../../domain/geo/places';
 import type { Connections } from '../../simulator/client/connections';
 import { connectDriver, type DriverNews } from '../../simulator/client/driverSocket';
 import { type DriverClient, type MerchantClient, type NewOrder, type OpsClient, wanted } from '../../simulator/client/service';

@@ -9,11 +9,11 @@
 import { parseArgs } from 'node:util';
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
-import { countOf, Mistake } from '../../simulator/arguments';
+import { countOf, Mistake } from '../../simulator/kit/arguments';
 import { connect } from '../../simulator/client/connections';
-import { type InspectorSettings, readInspectorSettings } from '../../simulator/environment';
-import { pause, poll } from '../../simulator/pause';
-import { log, runProgram } from '../../simulator/program';
+import { type InspectorSettings, readInspectorSettings } from '../../simulator/kit/environment';
+import { pause, poll } from '../../simulator/kit/pause';
+import { log, runProgram } from '../../simulator/kit/program';
 import { Closing } from '../closing';
 import { listenerAt, type Pids } from '../cpu';
 import { machine, serverVersions } from '../machine';

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { wanted } from '../../simulator/client/service';
-import { pause } from '../../simulator/pause';
+import { pause } from '../../simulator/kit/pause';
 import type { Field, Slot } from './field';
 
 /** An offer that does not come in this time counts as having taken it. */

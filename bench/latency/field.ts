@@ -1,6 +1,6 @@
 import type { Connections } from '../../simulator/client/connections';
-import { pause } from '../../simulator/pause';
-import type { Random } from '../../simulator/random';
+import { pause } from '../../simulator/kit/pause';
+import type { Random } from '../../simulator/kit/random';
 import { LoadCity } from '../load/city';
 import type { DatabaseWindow } from '../postgres';
 import { Door } from './door';

@@ -7,11 +7,11 @@
  * Exit code: 0 = p99 of offers < 500 ms, of accepts < 300 ms, of reassignments < 2,000 ms, and every order was offered and delivered, 1 = not so, 2 = wrong arguments or settings.
  */
 import { parseArgs } from 'node:util';
-import { countOf, numberOf } from '../../simulator/arguments';
+import { countOf, numberOf } from '../../simulator/kit/arguments';
 import { connect } from '../../simulator/client/connections';
-import { type InspectorSettings, readInspectorSettings } from '../../simulator/environment';
-import { log, runProgram } from '../../simulator/program';
-import { type Random, randomFrom } from '../../simulator/random';
+import { type InspectorSettings, readInspectorSettings } from '../../simulator/kit/environment';
+import { log, runProgram } from '../../simulator/kit/program';
+import { type Random, randomFrom } from '../../simulator/kit/random';
 import { Closing } from '../closing';
 import { type Floor, openFloor } from '../floor/floor';
 import { machine, serverVersions } from '../machine';

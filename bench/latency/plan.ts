@@ -1,4 +1,4 @@
-import type { Random } from '../../simulator/random';
+import type { Random } from '../../simulator/kit/random';
 
 /** How an assignment ends before its pickup, if it does: the driver gives it up, or goes off duty. */
 export type Fate = 'delivers' | 'leaves' | 'goesOffline';

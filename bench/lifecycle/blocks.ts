@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { pause } from '../../simulator/pause';
+import { pause } from '../../simulator/kit/pause';
 
 /** One of the two that are compared. */
 export type Side = {

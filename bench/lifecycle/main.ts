@@ -7,11 +7,11 @@
  * Exit code: 0 = ours / bare is at least 0.8 and all was delivered at ≤ 42 events, 1 = not so, 2 = wrong arguments or settings.
  */
 import { parseArgs } from 'node:util';
-import { countOf, numberOf } from '../../simulator/arguments';
+import { countOf, numberOf } from '../../simulator/kit/arguments';
 import { connect } from '../../simulator/client/connections';
-import { type InspectorSettings, readInspectorSettings } from '../../simulator/environment';
-import { log, runProgram } from '../../simulator/program';
-import { randomFrom } from '../../simulator/random';
+import { type InspectorSettings, readInspectorSettings } from '../../simulator/kit/environment';
+import { log, runProgram } from '../../simulator/kit/program';
+import { randomFrom } from '../../simulator/kit/random';
 import { Closing } from '../closing';
 import { PROCESSES } from '../cpu';
 import { openFloor } from '../floor/floor';

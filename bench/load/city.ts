@@ -1,12 +1,12 @@
 import { performance } from 'node:perf_hooks';
 import { v4 as newUuid } from 'uuid';
 import { z } from 'zod';
-import type { Step } from '../../domain/delivery';
-import type { Point } from '../../domain/places';
+import type { Step } from '../../domain/delivery/status';
+import type { Point } from '../../domain/geo/places';
 import type { Connections } from '../../simulator/client/connections';
 import { connectDriver, type DriverNews, type DriverSocket } from '../../simulator/client/driverSocket';
 import { wanted } from '../../simulator/client/service';
-import type { Random } from '../../simulator/random';
+import type { Random } from '../../simulator/kit/random';
 import { LightClient, type Send } from './lightClient';
 
 /** An offer as it came to a driver's socket, at `heardAt` (of this process' performance clock, ms). */

@@ -1,7 +1,7 @@
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
-import { pause } from '../../simulator/pause';
+import { pause } from '../../simulator/kit/pause';
 
 /** Sends a request as one caller. @returns the body of a success. @throws Refused for any other answer but 503, which is tried again */
 export type Send = (method: 'POST' | 'GET', path: string, body?: object) => Promise<unknown>;

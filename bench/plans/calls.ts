@@ -1,5 +1,5 @@
-import type { Caller } from '../../api/caller';
-import type { Endpoint } from '../../api/endpoint';
+import type { Caller } from '../../api/auth/caller';
+import type { Endpoint } from '../../api/http/endpoint';
 import type { World } from './world';
 
 /**

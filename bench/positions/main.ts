@@ -6,11 +6,11 @@
  * Exit code: 0 = of each kind the median of the pairs is at least 0.7 of the bare handler and nothing was refused, 1 = not so, 2 = wrong arguments or settings.
  */
 import { parseArgs } from 'node:util';
-import { countOf, Mistake, numberOf } from '../../simulator/arguments';
+import { countOf, Mistake, numberOf } from '../../simulator/kit/arguments';
 import { connect } from '../../simulator/client/connections';
-import { readInspectorSettings } from '../../simulator/environment';
-import { startApi } from '../../simulator/processes';
-import { log, runProgram } from '../../simulator/program';
+import { readInspectorSettings } from '../../simulator/kit/environment';
+import { startApi } from '../../simulator/kit/processes';
+import { log, runProgram } from '../../simulator/kit/program';
 import { machine, serverVersions } from '../machine';
 import { startChildren } from './children';
 import { CENTER, openCity } from './city';

@@ -1,4 +1,4 @@
-import type { SimulatorSettings } from '../environment';
+import type { SimulatorSettings } from '../kit/environment';
 import { createDeskClient, type DeskClient } from './deskClient';
 import { createDriverClient, createMerchantClient, createOpsClient, createV1DriverClient } from './httpClients';
 import { createRetryingFetch, type RetryOptions } from './retryingFetch';

@@ -1,9 +1,9 @@
 import { v4 as newKey } from 'uuid';
-import type { Availability } from '../../domain/availability';
-import type { DeliveryStatus, ReasonCode } from '../../domain/delivery';
-import type { Point } from '../../domain/places';
-import type { FeatureName } from '../../domain/rollout';
-import type { CaseReason, CaseState } from '../../domain/supportCase';
+import type { Availability } from '../../domain/driver/availability';
+import type { DeliveryStatus, ReasonCode } from '../../domain/delivery/status';
+import type { Point } from '../../domain/geo/places';
+import type { FeatureName } from '../../domain/features/rollout';
+import type { CaseReason, CaseState } from '../../domain/support/supportCase';
 import type { paths } from './apiTypes';
 import { done, open, outcome, type Transport } from './requests';
 import type { Outcome } from './service';

@@ -1,6 +1,6 @@
 import { io, type Socket } from 'socket.io-client';
 import { z } from 'zod';
-import type { Point } from '../../domain/places';
+import type { Point } from '../../domain/geo/places';
 import type { OfferView } from './service';
 
 /** What a driver's app hears. */

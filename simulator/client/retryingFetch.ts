@@ -1,4 +1,4 @@
-import { pause } from '../pause';
+import { pause } from '../kit/pause';
 
 /** The service could not be reached, or could not answer, for as long as the client was willing to try. */
 export class ServiceAway extends Error {

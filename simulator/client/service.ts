@@ -1,9 +1,9 @@
-import type { Availability } from '../../domain/availability';
-import type { DeliveryStatus, ReasonCode, Step } from '../../domain/delivery';
-import type { LeaveReason } from '../../domain/loss';
-import type { RejectReason } from '../../domain/offer';
-import type { Point } from '../../domain/places';
-import type { ParcelSize, VehicleKind } from '../../domain/vehicles';
+import type { Availability } from '../../domain/driver/availability';
+import type { DeliveryStatus, ReasonCode, Step } from '../../domain/delivery/status';
+import type { LeaveReason } from '../../domain/driver/loss';
+import type { RejectReason } from '../../domain/delivery/offer';
+import type { Point } from '../../domain/geo/places';
+import type { ParcelSize, VehicleKind } from '../../domain/driver/vehicles';
 
 /** What a client sees of the service. Instants are epoch ms here, ISO texts on the wire; money in cents. */
 

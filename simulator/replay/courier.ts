@@ -1,9 +1,9 @@
-import type { Step } from '../../domain/delivery';
-import type { Point } from '../../domain/places';
+import type { Step } from '../../domain/delivery/status';
+import type { Point } from '../../domain/geo/places';
 import type { DriverNews, DriverSocket } from '../client/driverSocket';
 import type { DriverClient, OfferView } from '../client/service';
-import type { Ledger } from '../ledger';
-import { pause, waitUntil } from '../pause';
+import type { Ledger } from '../people/ledger';
+import { pause, waitUntil } from '../kit/pause';
 import type { DayCourier, DayOrder, DayRules, Place } from './day';
 import type { Lag } from './lag';
 import { planMinute } from './plan';

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CsvError, parse } from 'csv-parse/sync';
 import { z } from 'zod';
-import { Mistake } from '../arguments';
+import { Mistake } from '../kit/arguments';
 
 /** A place on the day's plane, in metres. */
 export type Place = { x: number; y: number };

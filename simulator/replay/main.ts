@@ -6,15 +6,15 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { Mistake, numberOf } from '../arguments';
+import { Mistake, numberOf } from '../kit/arguments';
 import { connect } from '../client/connections';
-import { readInspectorSettings } from '../environment';
-import { figuresOf } from '../figures';
-import { Inspection } from '../inspection';
-import { pause } from '../pause';
-import { log, runProgram } from '../program';
-import { startApi, startWorker } from '../processes';
-import type { RecordedDelivery } from '../record';
+import { readInspectorSettings } from '../kit/environment';
+import { figuresOf } from '../kit/figures';
+import { Inspection } from '../kit/inspection';
+import { pause } from '../kit/pause';
+import { log, runProgram } from '../kit/program';
+import { startApi, startWorker } from '../kit/processes';
+import type { RecordedDelivery } from '../kit/record';
 import { type Day, readDay } from './day';
 import { judgeSpeed, LAG_KINDS } from './lag';
 import { planCsv, planMinute, type PlanRow } from './plan';

@@ -1,4 +1,4 @@
-import type { Point } from '../../domain/places';
+import type { Point } from '../../domain/geo/places';
 import type { Place } from './day';
 
 /** The data names no city; its plane is laid around this point. Straight lines over a day's 15 km keep their length within 0.2 %. */

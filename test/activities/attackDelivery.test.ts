@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { v7 as newId } from 'uuid';
 import { createDeliveryActivities, type DeliveryDeps, type Told, type WorkflowEvent } from '../../activities/delivery';
-import { ImpossibleEvent } from '../../activities/impossibleEvent';
+import { ImpossibleEvent } from '../../services/impossibleEvent';
 import { createDispatchWorld, type DispatchWorld, PICKUP } from '../support/dispatchWorld';
 import { brokenInvariants } from '../support/invariants';
 

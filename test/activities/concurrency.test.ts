@@ -1,8 +1,8 @@
 /** Many transactions at once on one database: nobody is held twice, every counter is right, and of two that contradict one another one wins (invariants 1, 2, 6). */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Told, WorkflowEvent } from '../../activities/delivery';
-import { createAvailability } from '../../activities/availability';
-import { type Answer, isRefusal } from '../../domain/truth';
+import { createAvailability } from '../../services/availability';
+import { type Answer, isRefusal } from '../../domain/delivery/deliveryState';
 import { createDispatchWorld, type DispatchWorld, PICKUP } from '../support/dispatchWorld';
 import { brokenInvariants } from '../support/invariants';
 

@@ -1,8 +1,8 @@
 /** Each event of domain/dispatch.ts in its one transaction, on a real database: what it does, and that doing it again does nothing. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { WorkflowEvent } from '../../activities/delivery';
-import type { Step } from '../../domain/delivery';
-import type { Answer } from '../../domain/truth';
+import type { Step } from '../../domain/delivery/status';
+import type { Answer } from '../../domain/delivery/deliveryState';
 import { DeliveryScene as Scene, NOBODY } from '../support/deliveryScene';
 import { createDispatchWorld, type DispatchWorld, type NewDriver, TEST_LIMITS } from '../support/dispatchWorld';
 import { brokenInvariants } from '../support/invariants';

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { v7 as newId } from 'uuid';
 import { createDeliveryActivities } from '../../activities/delivery';
-import { ESCALATION_LIMITS } from '../../domain/escalation';
+import { ESCALATION_LIMITS } from '../../domain/delivery/escalation';
 import { DeliveryScene } from '../support/deliveryScene';
 import { createDispatchWorld, type DispatchWorld, type NewDelivery, type NewDriver, PICKUP, TEST_LIMITS } from '../support/dispatchWorld';
 import { brokenInvariants } from '../support/invariants';

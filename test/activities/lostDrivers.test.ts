@@ -1,12 +1,12 @@
 /** Who is lost, over real PostgreSQL, by a clock that the test sets ahead; what the outbox holds is told to the deliveries by hand. */
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { createLostDrivers, type LostDriversReport } from '../../activities/lostDrivers';
-import { citySilentShare, lossesNoticed, lossesWithheld } from '../../activities/lossMetrics';
-import { createSupportCases } from '../../activities/supportCases';
-import type { Actor, Step } from '../../domain/delivery';
-import { LOSS_LIMITS } from '../../domain/loss';
-import type { Message } from '../../domain/message';
-import { type Point, TRAVEL_MODEL } from '../../domain/places';
+import { createLostDrivers, type LostDriversReport } from '../../activities/sweeps/lostDrivers';
+import { citySilentShare, lossesNoticed, lossesWithheld } from '../../activities/sweeps/lossMetrics';
+import { createSupportCases } from '../../services/supportCases';
+import type { Actor, Step } from '../../domain/delivery/status';
+import { LOSS_LIMITS } from '../../domain/driver/loss';
+import type { Message } from '../../domain/notices/message';
+import { type Point, TRAVEL_MODEL } from '../../domain/geo/places';
 import { DeliveryScene } from '../support/deliveryScene';
 import { createDispatchWorld, type DispatchWorld, PICKUP } from '../support/dispatchWorld';
 import { brokenInvariants } from '../support/invariants';

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { v7 as newId } from 'uuid';
-import { PositionArchive } from '../../activities/adapters/positionArchive';
-import { mapRepairs, timedEndFailures } from '../../activities/driverMetrics';
-import { createLiveMap } from '../../activities/liveMap';
-import type { SweepReport } from '../../activities/presence';
+import { PositionArchive } from '../../adapters/redis/positionArchive';
+import { mapRepairs, timedEndFailures } from '../../services/driverMetrics';
+import { createLiveMap } from '../../services/liveMap';
+import type { SweepReport } from '../../activities/sweeps/presence';
 import { CITY, createDriverWorld, type DriverWorld, MINUTE, PLACE, START } from '../support/driverWorld';
 
 const NOTHING: SweepReport = { takenOff: 0, endedLate: 0, switchedOff: 0, wentOffline: 0, repaired: 0 };

@@ -2,12 +2,12 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
 import { v7 as newId } from 'uuid';
-import { ensureAuditPartitions, writeEntries } from '../../activities/adapters/audit';
-import { enqueue, pruneSent } from '../../activities/adapters/outbox';
-import { pruneFixes } from '../../activities/adapters/positionRows';
-import { pruneHealth } from '../../activities/adapters/zoneHealthRows';
-import { createUpkeep } from '../../activities/upkeep';
-import type { Entry } from '../../domain/truth';
+import { ensureAuditPartitions, writeEntries } from '../../adapters/postgres/audit';
+import { enqueue, pruneSent } from '../../adapters/postgres/outbox';
+import { pruneFixes } from '../../adapters/postgres/positionRows';
+import { pruneHealth } from '../../adapters/postgres/zoneHealthRows';
+import { createUpkeep } from '../../activities/sweeps/upkeep';
+import type { Entry } from '../../domain/delivery/deliveryState';
 import { CITY, createDispatchWorld, type DispatchWorld } from '../support/dispatchWorld';
 
 const HOUR_MS = 3_600_000;

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { v7 as newId } from 'uuid';
-import { createTokenReader, TokenError } from '../../api/tokens';
+import { createTokenReader, TokenError } from '../../api/auth/tokens';
 import { type ApiWorld, AUTH, createApiWorld, driver, merchant, ops, tokenOf } from '../support/apiWorld';
 
 let world: ApiWorld;

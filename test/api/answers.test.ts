@@ -2,8 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { ApplicationFailure, WorkflowNotFoundError } from '@temporalio/common';
 import { ServiceError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
 import { pino } from 'pino';
-import { type Answers, type AskedEvent, createAnswers, eventOf, type Question, type WorkflowUpdates } from '../../api/answers';
-import type { Answer } from '../../domain/truth';
+import { type Answers, type AskedEvent, createAnswers, eventOf, type Question, type WorkflowUpdates } from '../../api/commands/answers';
+import type { Answer } from '../../domain/delivery/deliveryState';
 
 const ACCEPTED: Answer = { outcome: 'accepted', deliveryId: 'd', offerId: 'o', assignmentId: 'a', at: 1 };
 const QUESTION: Question = { kind: 'acceptOffer', args: { offerId: 'o', driverId: 'r', correlationId: 'c' } };

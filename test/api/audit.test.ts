@@ -4,12 +4,12 @@ import { parse } from 'csv-parse/sync';
 import { Client } from 'pg';
 import { pino } from 'pino';
 import { v7 as newId } from 'uuid';
-import { writeEntries } from '../../activities/adapters/audit';
-import { createAuditChains } from '../../activities/adapters/auditChains';
-import { createAuditCheck } from '../../activities/auditCheck';
-import { timedCursorOf } from '../../api/fields';
+import { writeEntries } from '../../adapters/postgres/audit';
+import { createAuditChains } from '../../adapters/postgres/auditChains';
+import { createAuditCheck } from '../../activities/sweeps/auditCheck';
+import { timedCursorOf } from '../../api/http/fields';
 import { caseCsv } from '../../api/views/auditCsv';
-import type { Actor } from '../../domain/delivery';
+import type { Actor } from '../../domain/delivery/status';
 import { type ApiWorld, createApiWorld, driver, merchant, ops } from '../support/apiWorld';
 import { CITY, MERCHANT } from '../support/dispatchWorld';
 

@@ -1,7 +1,7 @@
 /** The support queue as ops work through it. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { v7 as newId } from 'uuid';
-import type { CaseReason, CaseState } from '../../domain/supportCase';
+import type { CaseReason, CaseState } from '../../domain/support/supportCase';
 import { type ApiWorld, createApiWorld, driver, merchant, ops } from '../support/apiWorld';
 import { DeliveryScene as Scene } from '../support/deliveryScene';
 import { MERCHANT } from '../support/dispatchWorld';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { v7 as newId } from 'uuid';
-import type { FeatureSetting } from '../../domain/rollout';
+import type { FeatureSetting } from '../../domain/features/rollout';
 import { type ApiWorld, createApiWorld, createQuietFeatures, driver, merchant, ops } from '../support/apiWorld';
 import { CITY, MERCHANT } from '../support/dispatchWorld';
 

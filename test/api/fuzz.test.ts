@@ -3,10 +3,10 @@ import fc from 'fast-check';
 import { v7 as newId } from 'uuid';
 import { apiEndpoints } from '../../api/app';
 import type { ApiDeps } from '../../api/deps';
-import { openApiDocument } from '../../api/openapi';
-import { readOperations } from '../../simulator/fuzz/document';
-import { ID_PLACES, type IdKind } from '../../simulator/fuzz/knownIds';
-import { fuzzOperation, type FuzzDeps } from '../../simulator/fuzz/run';
+import { openApiDocument } from '../../api/http/openapi';
+import { readOperations } from '../../reliability/fuzz/document';
+import { ID_PLACES, type IdKind } from '../../reliability/fuzz/knownIds';
+import { fuzzOperation, type FuzzDeps } from '../../reliability/fuzz/run';
 import { type ApiWorld, createApiWorld, driver, merchant, ops, tokenOf } from '../support/apiWorld';
 import { CITY, MERCHANT } from '../support/dispatchWorld';
 

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DriverAdapterError } from '@prisma/driver-adapter-utils';
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
-import { connectDatabase, type Database } from '../../activities/adapters/database';
-import { isOutage } from '../../api/outage';
+import { connectDatabase, type Database } from '../../adapters/postgres/database';
+import { isOutage } from '../../api/http/outage';
 import { freshDatabase, type FreshDatabase } from '../support/database';
 
 let database: FreshDatabase;

@@ -4,8 +4,8 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import { v7 as newId } from 'uuid';
-import { connectDatabase } from '../../activities/adapters/database';
-import { PROBLEMS, type ProblemCode, problemType } from '../../api/problems';
+import { connectDatabase } from '../../adapters/postgres/database';
+import { PROBLEMS, type ProblemCode, problemType } from '../../api/http/problems';
 import { type ApiWorld, createApiWorld, driver, merchant, ops, tokenOf } from '../support/apiWorld';
 import { CITY, MERCHANT } from '../support/dispatchWorld';
 

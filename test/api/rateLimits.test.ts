@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import { v7 as newId } from 'uuid';
-import type { Caller } from '../../api/caller';
-import { Problem } from '../../api/problems';
-import { createRateLimits, type RateLimits } from '../../api/rateLimits';
+import type { Caller } from '../../api/auth/caller';
+import { Problem } from '../../api/http/problems';
+import { createRateLimits, type RateLimits } from '../../api/http/rateLimits';
 import { eventually } from '../support/eventually';
 import { freshRedis, type FreshRedis } from '../support/freshRedis';
 

@@ -4,12 +4,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, tes
 import { RedisAdapter } from '@socket.io/redis-adapter';
 import { io as connect, type Socket } from 'socket.io-client';
 import { v7 as newId } from 'uuid';
-import { createSocketEmitter } from '../../activities/adapters/socketEmitter';
-import { createDriverStates } from '../../activities/driverStates';
-import type { DriverStates, Emitter } from '../../activities/ports';
-import { attachGateway, type Gateway } from '../../api/realtime';
-import { connections, connectionsClosed } from '../../api/realtimeMetrics';
-import { createTokenReader } from '../../api/tokens';
+import { createSocketEmitter } from '../../adapters/redis/socketEmitter';
+import { createDriverStates } from '../../services/driverStates';
+import type { DriverStates, Emitter } from '../../services/ports';
+import { attachGateway, type Gateway } from '../../api/realtime/gateway';
+import { connections, connectionsClosed } from '../../api/realtime/metrics';
+import { createTokenReader } from '../../api/auth/tokens';
 import { createDriverWorld, CITY, type DriverWorld, START } from '../support/driverWorld';
 import { eventually } from '../support/eventually';
 

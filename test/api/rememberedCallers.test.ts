@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import type { Caller } from '../../api/caller';
-import { REMEMBERED_MS, RememberedCallers } from '../../api/rememberedCallers';
+import type { Caller } from '../../api/auth/caller';
+import { REMEMBERED_MS, RememberedCallers } from '../../api/auth/rememberedCallers';
 
 const ann: Caller = { role: 'ops', subject: 'ann', cities: 'all' };
 const DAY_MS = 86_400_000;

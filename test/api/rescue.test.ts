@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { v7 as newId } from 'uuid';
-import { createAnswers } from '../../api/answers';
+import { createAnswers } from '../../api/commands/answers';
 import { type ApiWorld, createApiWorld, driver, merchant, ops, updatesInProcess } from '../support/apiWorld';
 import { CITY } from '../support/dispatchWorld';
 import { brokenInvariants } from '../support/invariants';

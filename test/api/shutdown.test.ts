@@ -1,7 +1,7 @@
 import { Agent, createServer, get, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { stopServing } from '../../api/shutdown';
+import { stopServing } from '../../api/http/shutdown';
 
 let server: Server;
 afterEach(() => server.closeAllConnections());

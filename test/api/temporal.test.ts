@@ -3,10 +3,10 @@ import { Client } from '@temporalio/client';
 import { pino } from 'pino';
 import { v7 as newId } from 'uuid';
 import { answerFromRow } from '../../activities/delivery';
-import { createDispatcher } from '../../activities/adapters/temporalDispatcher';
-import { type Answers, createAnswers, type Question } from '../../api/answers';
-import { connectTemporal, createWorkflowUpdates } from '../../api/temporalUpdates';
-import type { Step } from '../../domain/delivery';
+import { createDispatcher } from '../../adapters/temporal/dispatcher';
+import { type Answers, createAnswers, type Question } from '../../api/commands/answers';
+import { connectTemporal, createWorkflowUpdates } from '../../api/commands/temporalUpdates';
+import type { Step } from '../../domain/delivery/status';
 import { createTemporalWorld, type TemporalWorld } from '../support/temporalWorld';
 import { MERCHANT } from '../support/dispatchWorld';
 

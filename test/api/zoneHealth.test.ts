@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { NO_FIGURES } from '../../domain/zoneHealth';
+import { NO_FIGURES } from '../../domain/zones/zoneHealth';
 import { type ApiWorld, createApiWorld, driver, merchant, ops } from '../support/apiWorld';
 import { CITY } from '../support/dispatchWorld';
 

@@ -5,7 +5,7 @@ import { isInProject, readProjectFile, sourceOf } from './projectFiles';
 const ENTRY = /dist\/\w+\/main\.js/;
 const allowedInContext = readProjectFile('.dockerignore').split('\n').filter((line) => line.startsWith('!')).map((line) => line.slice(1));
 
-describe.each(['docker/api.Dockerfile', 'docker/worker.Dockerfile'])('%s', (path) => {
+describe.each(['ops/docker/api.Dockerfile', 'ops/docker/worker.Dockerfile'])('%s', (path) => {
   const stages = readDockerfile(path);
   const image = stages.at(-1);
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import {
   AVAILABILITIES, AVAILABILITY_LIMITS as LIMITS, AVAILABILITY_TRANSITIONS, canChange, carryingOf, decideAvailability, isFresh, takesWork, unreachableAvailabilities, v1Availability,
   type Availability, type AvailabilityChange, type AvailabilityDecision, type AvailabilityRequest, type DriverFacts, type PendingAvailability,
-} from '../../domain/availability';
+} from '../../domain/driver/availability';
 
 const NOW = 1_700_000_000_000;
 const MINUTE = 60_000;

@@ -2,8 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {
   canMove, DELIVERY_STATUSES, DELIVERY_TRANSITIONS, isBeforePickup, isClosed, type Step, STEPS, unreachableStatuses,
-} from '../../domain/delivery';
-import { acceptanceRate, endOffer, type OfferFacts, type OfferState } from '../../domain/offer';
+} from '../../domain/delivery/status';
+import { acceptanceRate, endOffer, type OfferFacts, type OfferState } from '../../domain/delivery/offer';
 
 describe('the states of a delivery', () => {
   test('can all be reached from PENDING', () => {

@@ -4,18 +4,18 @@
  */
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { AVAILABILITY_LIMITS, type AvailabilityRequest, carryingOf, decideAvailability, type DriverFacts, takesWork } from '../../domain/availability';
-import { knownOf, nextDeadline } from '../../domain/deadline';
-import { canMove, DELIVERY_STATUSES, DROPOFF_FAILURES, isClosed, PICKUP_FAILURES, STEPS, type Actor, type ReasonCode, type Step } from '../../domain/delivery';
-import { canonicalJson } from '../../domain/audit';
-import { decide, type DeliveryEvent, type Inconclusive, type SearchOutcome } from '../../domain/dispatch';
-import type { DispatchFeatures, DispatchLimits } from '../../domain/draft';
-import { ESCALATION_LIMITS, type EscalatedState, NEW_CLOCK, stateAfterDue } from '../../domain/escalation';
-import { LEAVE_REASONS, NOTICED_LOSSES } from '../../domain/loss';
-import type { OfferFacts } from '../../domain/offer';
-import { RANKING_LIMITS, SEARCH_LIMITS } from '../../domain/ranking';
-import { type CaseFacts } from '../../domain/supportCase';
-import { type Answer, type AssignmentFacts, type Decision, type DeliveryFacts, isRefusal, type Truth } from '../../domain/truth';
+import { AVAILABILITY_LIMITS, type AvailabilityRequest, carryingOf, decideAvailability, type DriverFacts, takesWork } from '../../domain/driver/availability';
+import { knownOf, nextDeadline } from '../../domain/delivery/deadline';
+import { canMove, DELIVERY_STATUSES, DROPOFF_FAILURES, isClosed, PICKUP_FAILURES, STEPS, type Actor, type ReasonCode, type Step } from '../../domain/delivery/status';
+import { canonicalJson } from '../../domain/audit/auditRecord';
+import { decide, type DeliveryEvent, type Inconclusive, type SearchOutcome } from '../../domain/delivery/decide';
+import type { DispatchFeatures, DispatchLimits } from '../../domain/delivery/changeSet';
+import { ESCALATION_LIMITS, type EscalatedState, NEW_CLOCK, stateAfterDue } from '../../domain/delivery/escalation';
+import { LEAVE_REASONS, NOTICED_LOSSES } from '../../domain/driver/loss';
+import type { OfferFacts } from '../../domain/delivery/offer';
+import { RANKING_LIMITS, SEARCH_LIMITS } from '../../domain/matching/ranking';
+import { type CaseFacts } from '../../domain/support/supportCase';
+import { type Answer, type AssignmentFacts, type Decision, type DeliveryFacts, isRefusal, type Truth } from '../../domain/delivery/deliveryState';
 
 const START = 1_700_000_000_000;
 const MINUTE = 60_000;

@@ -4,7 +4,7 @@ import {
   dueEscalation, effectsOnReaching, ESCALATION_LIMITS, ESCALATION_THRESHOLDS, giveUpAt, limitsIn, NEW_CLOCK, nextEscalation, nextEscalationOf, nextRepeatAt, overdueLevel,
   startClock, stateAfterDue, stopClock, unassignedMs,
   type ReachedLevel, type UnassignedClock,
-} from '../../domain/escalation';
+} from '../../domain/delivery/escalation';
 
 const MINUTE = 60_000;
 const START = 1_700_000_000_000;

@@ -1,7 +1,7 @@
 /** 'Why this driver?' in plain sentences (spec 2 and 6). */
 import { describe, expect, test } from '@jest/globals';
-import { explainChoice, isExclusion } from '../../domain/explainChoice';
-import type { Ranked, Score } from '../../domain/ranking';
+import { explainChoice, isExclusion } from '../../domain/matching/explainChoice';
+import type { Ranked, Score } from '../../domain/matching/ranking';
 
 const MINUTE = 60_000;
 const score = (change: Partial<Score> = {}): Score => ({ travelBucket: 4, recentRejections: 0, earningsBucket: 3, idleMs: 12 * MINUTE, travelMs: 4 * MINUTE, distanceMeters: 1_230, ...change });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { effectiveSetting, type FeatureOverride, isSameOverride, isSameSetting, NO_OVERRIDE, ordered, plannedPercent } from '../../domain/featureOverride';
-import { decideFeature, FEATURES, type FeatureSetting } from '../../domain/rollout';
+import { effectiveSetting, type FeatureOverride, isSameOverride, isSameSetting, NO_OVERRIDE, ordered, plannedPercent } from '../../domain/features/featureOverride';
+import { decideFeature, FEATURES, type FeatureSetting } from '../../domain/features/rollout';
 
 const percent = fc.integer({ min: 0, max: 100 });
 const cities = fc.option(fc.uniqueArray(fc.constantFrom('berlin', 'paris', 'rome')));

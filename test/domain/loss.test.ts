@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { endsDuty, fellSilent, isNoticedLoss, isOurFault, LOSS_LIMITS, type Progress, progressAfter, standsStill } from '../../domain/loss';
+import { endsDuty, fellSilent, isNoticedLoss, isOurFault, LOSS_LIMITS, type Progress, progressAfter, standsStill } from '../../domain/driver/loss';
 
 const MINUTE = 60_000;
 const NOW = 1_700_000_000_000;

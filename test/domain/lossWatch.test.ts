@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { LOSS_LIMITS } from '../../domain/loss';
-import { type Watch, watchDriver, type WatchedDriver, type WatchedJob } from '../../domain/lossWatch';
-import { type Point, TRAVEL_MODEL } from '../../domain/places';
-import { CASE_REASONS } from '../../domain/supportCase';
+import { LOSS_LIMITS } from '../../domain/driver/loss';
+import { type Watch, watchDriver, type WatchedDriver, type WatchedJob } from '../../domain/driver/lossWatch';
+import { type Point, TRAVEL_MODEL } from '../../domain/geo/places';
+import { CASE_REASONS } from '../../domain/support/supportCase';
 
 const START = 1_700_000_000_000;
 const MINUTE = 60_000;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { DEFAULT_PAY_TARIFF, isCents, payFor, withBonus, type PayTariff, type Work } from '../../domain/money';
+import { DEFAULT_PAY_TARIFF, isCents, payFor, withBonus, type PayTariff, type Work } from '../../domain/money/pay';
 
 const cents = fc.nat(10_000);
 const tariff: fc.Arbitrary<PayTariff> = fc.record({ baseCents: cents, centsPerKm: cents, centsPerMinute: cents, freeWaitMs: fc.nat(3_600_000), waitCentsPerMinute: cents });

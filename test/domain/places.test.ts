@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { distanceMeters, isPoint, MAX_LATITUDE, TRAVEL_MODEL, travelEstimateMs, travelMsFor, type Point } from '../../domain/places';
-import { carries, CARRIES, PARCEL_SIZES, VEHICLE_KINDS } from '../../domain/vehicles';
+import { distanceMeters, isPoint, MAX_LATITUDE, TRAVEL_MODEL, travelEstimateMs, travelMsFor, type Point } from '../../domain/geo/places';
+import { carries, CARRIES, PARCEL_SIZES, VEHICLE_KINDS } from '../../domain/driver/vehicles';
 
 const degrees = (limit: number) => fc.double({ min: -limit, max: limit, noNaN: true });
 const point: fc.Arbitrary<Point> = fc.record({ lat: degrees(MAX_LATITUDE), lng: degrees(180) });

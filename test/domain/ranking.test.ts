@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { AVAILABILITIES } from '../../domain/availability';
+import { AVAILABILITIES } from '../../domain/driver/availability';
 import {
   answersOffers, exclusionOf, nextExclusionEndsAt, rankCandidates, RANKING_LIMITS, SEARCH_LIMITS, searchBackoffMs, searchRadiusMeters,
   type Candidate, type Wanted,
-} from '../../domain/ranking';
-import { PARCEL_SIZES, VEHICLE_KINDS } from '../../domain/vehicles';
+} from '../../domain/matching/ranking';
+import { PARCEL_SIZES, VEHICLE_KINDS } from '../../domain/driver/vehicles';
 
 const NOW = 1_700_000_000_000;
 const MINUTE = 60_000;

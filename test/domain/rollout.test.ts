@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { decideFeature, defaultRolloutPercent, FEATURES, featureStateOf, isInRollout, rolloutDraw, type FeatureSetting } from '../../domain/rollout';
+import { decideFeature, defaultRolloutPercent, FEATURES, featureStateOf, isInRollout, rolloutDraw, type FeatureSetting } from '../../domain/features/rollout';
 
 const feature = fc.constantFrom(...FEATURES);
 const percent = fc.integer({ min: 0, max: 100 });

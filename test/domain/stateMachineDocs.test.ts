@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { AVAILABILITIES, AVAILABILITY_TRANSITIONS } from '../../domain/availability';
-import { DELIVERY_STATUSES, DELIVERY_TRANSITIONS, isClosed } from '../../domain/delivery';
+import { AVAILABILITIES, AVAILABILITY_TRANSITIONS } from '../../domain/driver/availability';
+import { DELIVERY_STATUSES, DELIVERY_TRANSITIONS, isClosed } from '../../domain/delivery/status';
 
 const document = readFileSync(join(__dirname, '../../docs/state-machine.md'), 'utf8');
 

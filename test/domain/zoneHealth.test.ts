@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { acceptanceOf, isEmpty, judgeZone, NO_FIGURES, wordsOf, ZONE_REASONS, ZONE_STATES, ZONE_THRESHOLDS, type ZoneFigures, type ZoneReason, type ZoneState } from '../../domain/zoneHealth';
+import { acceptanceOf, isEmpty, judgeZone, NO_FIGURES, wordsOf, ZONE_REASONS, ZONE_STATES, ZONE_THRESHOLDS, type ZoneFigures, type ZoneReason, type ZoneState } from '../../domain/zones/zoneHealth';
 
 const MINUTE = 60_000;
 /** A quiet zone: some work, more drivers than work. */

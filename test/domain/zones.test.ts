@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import type { Point } from '../../domain/places';
-import { contains, MAX_ZONE_POINTS, zoneFinder, zoneOf, zoneProblem, zoneSquareMeters, type Zone, type ZoneArea } from '../../domain/zones';
+import type { Point } from '../../domain/geo/places';
+import { contains, MAX_ZONE_POINTS, zoneFinder, zoneOf, zoneProblem, zoneSquareMeters, type Zone, type ZoneArea } from '../../domain/zones/zones';
 
 type Box = { west: number; south: number; east: number; north: number };
 const ring = ({ west, south, east, north }: Box): number[][] => [[west, south], [east, south], [east, north], [west, north], [west, south]];

@@ -1,9 +1,9 @@
 /** The checker on a service that stands still: what is broken on purpose in PostgreSQL, Redis or Temporal is named, with its invariant and whose it is. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
-import type { Broken } from '../../simulator/checker/broken';
-import { openChecker } from '../../simulator/checker/checker';
-import type { Told } from '../../simulator/checker/promiseRules';
+import type { Broken } from '../../reliability/checker/broken';
+import { openChecker } from '../../reliability/checker/checker';
+import type { Told } from '../../reliability/checker/promiseRules';
 import { deliveryWorkflowId } from '../../workflows/contract';
 import { freshDatabase } from '../support/database';
 import { eventually } from '../support/eventually';

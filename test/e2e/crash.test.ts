@@ -1,11 +1,11 @@
 /** What is left when a process dies or Redis forgets: every acknowledged answer, and no driver held for ever (invariants 2, 3, 5). */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
-import { createRedisDriverMap } from '../../activities/adapters/redisDriverMap';
-import { type MapDifference, createPresence } from '../../activities/presence';
-import { AVAILABILITY_LIMITS } from '../../domain/availability';
-import { FaultyProxy } from '../../simulator/chaos/proxy';
-import { startWorker } from '../../simulator/processes';
+import { createRedisDriverMap } from '../../adapters/redis/driverMap';
+import { type MapDifference, createPresence } from '../../activities/sweeps/presence';
+import { AVAILABILITY_LIMITS } from '../../domain/driver/availability';
+import { FaultyProxy } from '../../reliability/chaos/proxy';
+import { startWorker } from '../../simulator/kit/processes';
 import { deliveryWorkflowId } from '../../workflows/contract';
 import { historiesIn, replay } from '../replay/replay';
 import { eventually } from '../support/eventually';

@@ -13,7 +13,7 @@ type Report = { seed: string; broken: number; races: { race: string; times: numb
 const parts = partsForInstruments();
 
 test('no answer contradicts another, the record or the workflow', async () => {
-  const { figures, complaints, code } = await runInstrument('simulator/races/main.js', ['--times', String(TIMES), '--slots', String(SLOTS), '--kill-worker', '--kills', '1'], parts().env);
+  const { figures, complaints, code } = await runInstrument('reliability/races/main.js', ['--times', String(TIMES), '--slots', String(SLOTS), '--kill-worker', '--kills', '1'], parts().env);
   const report = figures as Report;
   const problems = complaints.split('\n').filter((line) => line.startsWith('broken:'));
   expect({ seed: report.seed, problems }).toEqual({ seed: report.seed, problems: [] });

@@ -1,33 +1,33 @@
 /** A deliberately broken build is caught: the same short demo on the service as it is, and on a build with three faults, each of one line or two. */
 import { setMaxListeners } from 'node:events';
 import { afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { type Broken } from '../../simulator/checker/broken';
-import { Watch } from '../../simulator/checker/watch';
+import { type Broken } from '../../reliability/checker/broken';
+import { Watch } from '../../reliability/checker/watch';
 import { connect } from '../../simulator/client/connections';
-import { Demo } from '../../simulator/demo';
-import { buildDemoWorld } from '../../simulator/demoWorld';
-import { poll } from '../../simulator/pause';
-import { type ServiceProcess, startApi, startWorker } from '../../simulator/processes';
-import { randomFrom } from '../../simulator/random';
+import { Demo } from '../../simulator/demo/demo';
+import { buildDemoWorld } from '../../simulator/demo/world';
+import { poll } from '../../simulator/kit/pause';
+import { type ServiceProcess, startApi, startWorker } from '../../simulator/kit/processes';
+import { randomFrom } from '../../simulator/kit/random';
 import { type Alteration, alteredBuild } from '../support/alteredBuild';
 import { type LiveParts, LOCAL_KEY, openParts } from '../support/liveSystem';
 
 /** An offer whose id ends with an even number is answered as accepted, and the row stays as it was. */
 const LOST_ACCEPT: Alteration = {
-  file: 'domain/dispatch.js', from: 'return draft.decision(apply(draft, event));',
+  file: 'domain/delivery/decide.js', from: 'return draft.decision(apply(draft, event));',
   to: `const answer = apply(draft, event);
     return (event.kind === 'acceptOffer' && parseInt(event.offerId.at(-1), 16) % 2 === 0 ? new _draft.Draft(truth, occasion) : draft).decision(answer);`,
 };
 /** The arrival at the pickup has no entry in the audit trail. */
-const UNTOLD_ARRIVAL: Alteration = { file: 'domain/draft.js', from: `this.entries.push({\n            kind: 'delivery_moved',`, to: `if (to !== 'AT_PICKUP') this.entries.push({\n            kind: 'delivery_moved',` };
+const UNTOLD_ARRIVAL: Alteration = { file: 'domain/delivery/changeSet.js', from: `this.entries.push({\n            kind: 'delivery_moved',`, to: `if (to !== 'AT_PICKUP') this.entries.push({\n            kind: 'delivery_moved',` };
 /** Who is not AVAILABLE any more stays on the map of all cities. */
 const CROWDED_MAP: Alteration = {
-  file: 'activities/adapters/driverMapScripts.js', from: `    redis.call('ZREM', P .. 'drivers:geo', id)\n    redis.call('ZREM', P .. 'drivers:geo:' .. city, id)\n`,
+  file: 'adapters/redis/driverMapScripts.js', from: `    redis.call('ZREM', P .. 'drivers:geo', id)\n    redis.call('ZREM', P .. 'drivers:geo:' .. city, id)\n`,
   to: `    redis.call('ZREM', P .. 'drivers:geo:' .. city, id)\n`,
 };
 
 /** And the sweep, which would take them off within 15 s, finds them and does nothing. */
-const LAZY_SWEEP: Alteration = { file: 'activities/adapters/redisDriverMap.js', from: 'if (driverIds.length > 0) await redis.zrem(', to: 'if (driverIds.length < 0) await redis.zrem(' };
+const LAZY_SWEEP: Alteration = { file: 'adapters/redis/driverMap.js', from: 'if (driverIds.length > 0) await redis.zrem(', to: 'if (driverIds.length < 0) await redis.zrem(' };
 
 const ORDERS = 10;
 const ENDED_WITHIN_MS = 15_000;

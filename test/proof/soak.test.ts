@@ -24,7 +24,7 @@ afterAll(() => {
 });
 
 async function soak(...args: string[]): Promise<{ code: number | null; report: Report; complaints: string[] }> {
-  const { figures, complaints, code } = await runInstrument('simulator/soak/main.js', args, parts().env);
+  const { figures, complaints, code } = await runInstrument('reliability/soak/main.js', args, parts().env);
   return { code, report: figures as Report, complaints: complaints.split('\n').filter((line) => /^(leaks|broken): /.test(line)) };
 }
 
@@ -45,7 +45,7 @@ test('a short time of the city: nothing is broken, nothing is lost, and all that
 test('an API that keeps a timer for each socket that ever was is found out', async () => {
   leaky = mkdtempSync(LEAKY);
   cpSync(DIST, leaky, { recursive: true });
-  const file = join(leaky, 'api/realtime.js');
+  const file = join(leaky, 'api/realtime/gateway.js');
   const [before, ...rest] = readFileSync(file, 'utf8').split("socket.on('disconnect', ()=>clearInterval(refill));");
   expect(rest).toHaveLength(1);
   writeFileSync(file, [before, ...rest].join(''));

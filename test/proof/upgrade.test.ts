@@ -15,7 +15,7 @@ afterAll(async () => {
   await parts.close();
 }, 60_000);
 
-const upgrade = (...args: string[]) => runInstrument('simulator/upgrade/main.js', ['--seed', 'proof', '--drivers', '10', '--every', '0.6', ...args], { ...parts.env, MIGRATE_DATABASE_URL: parts.ownerUrl });
+const upgrade = (...args: string[]) => runInstrument('reliability/upgrade/main.js', ['--seed', 'proof', '--drivers', '10', '--every', '0.6', ...args], { ...parts.env, MIGRATE_DATABASE_URL: parts.ownerUrl });
 
 test('every run stays on the build that began it, there, back and there again, until nothing is left on the old one', async () => {
   const { figures, complaints, code } = await upgrade('--only', 'builds', '--orders-each', '8');

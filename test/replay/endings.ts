@@ -1,8 +1,8 @@
 /** What must have been recorded of the release in package.json: every way to end, every word that a workflow takes, every reason that may be given. */
 import type { WorkflowEvent } from '../../activities/delivery';
-import { DELIVERY_TRANSITIONS, isClosed, REASON_CODES } from '../../domain/delivery';
-import { LEAVE_REASONS, NOTICED_LOSSES } from '../../domain/loss';
-import { REJECT_REASONS } from '../../domain/offer';
+import { DELIVERY_TRANSITIONS, isClosed, REASON_CODES } from '../../domain/delivery/status';
+import { LEAVE_REASONS, NOTICED_LOSSES } from '../../domain/driver/loss';
+import { REJECT_REASONS } from '../../domain/delivery/offer';
 import * as contract from '../../workflows/contract';
 import type { RecordedHistory } from '../../worker/replayCheck/historyJson';
 import { payloadsOf } from './historyFiles';

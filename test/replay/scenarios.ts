@@ -1,10 +1,10 @@
 /** Each way in which a workflow can end, played on real parts: `npm run replay:record` keeps their histories, and a test plays them anew. */
 import { WORKFLOWS } from '../../workflows/contract';
 import type { RealTemporalWorld } from '../support/realTemporalWorld';
-import { ESCALATION_LIMITS } from '../../domain/escalation';
-import { LEAVE_REASONS, NOTICED_LOSSES } from '../../domain/loss';
-import { REJECT_REASONS } from '../../domain/offer';
-import { SEARCH_LIMITS } from '../../domain/ranking';
+import { ESCALATION_LIMITS } from '../../domain/delivery/escalation';
+import { LEAVE_REASONS, NOTICED_LOSSES } from '../../domain/driver/loss';
+import { REJECT_REASONS } from '../../domain/delivery/offer';
+import { SEARCH_LIMITS } from '../../domain/matching/ranking';
 import { Stage } from './stage';
 
 export type Scenario = {

@@ -1,9 +1,9 @@
 /** What scenarios have in common: a city of their own with drivers, and the ways in which a delivery is spoken to. */
-import type { Actor, ReasonCode, Step } from '../../domain/delivery';
-import type { DispatchLimits } from '../../domain/draft';
-import type { LeaveReason } from '../../domain/loss';
-import type { RejectReason } from '../../domain/offer';
-import type { Answer } from '../../domain/truth';
+import type { Actor, ReasonCode, Step } from '../../domain/delivery/status';
+import type { DispatchLimits } from '../../domain/delivery/changeSet';
+import type { LeaveReason } from '../../domain/driver/loss';
+import type { RejectReason } from '../../domain/delivery/offer';
+import type { Answer } from '../../domain/delivery/deliveryState';
 import {
   acceptOffer, assignDriver, availabilityWorkflowId, cancelDelivery, driverLeft, driverRescued, failDelivery, handOver, leaveDelivery, raisePay, rejectOffer, rescueDelivery, resumeSearch,
   TASK_QUEUE, takeStep, type WORKFLOWS,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { DriverNews, DriverSocket } from '../../simulator/client/driverSocket';
 import type { DriverClient, Outcome } from '../../simulator/client/service';
-import { Ledger } from '../../simulator/ledger';
+import { Ledger } from '../../simulator/people/ledger';
 import { Courier } from '../../simulator/replay/courier';
 import type { DayCourier, DayOrder } from '../../simulator/replay/day';
 import { Lag } from '../../simulator/replay/lag';

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { distanceMeters } from '../../domain/places';
-import { contains, type Zone, zoneOf, zoneProblem } from '../../domain/zones';
-import { DEMO_SHOPS, DEMO_ZONES, demoDriver } from '../../simulator/demoCity';
-import { pointIn } from '../../simulator/orders';
-import { randomFrom } from '../../simulator/random';
+import { distanceMeters } from '../../domain/geo/places';
+import { contains, type Zone, zoneOf, zoneProblem } from '../../domain/zones/zones';
+import { DEMO_SHOPS, DEMO_ZONES, demoDriver } from '../../simulator/demo/city';
+import { pointIn } from '../../simulator/people/orders';
+import { randomFrom } from '../../simulator/kit/random';
 
 const ZONES: Zone[] = DEMO_ZONES.map(({ zoneId, ring }) => ({ zoneId, priority: 0, area: { type: 'Polygon', coordinates: [ring.map(([lng, lat]) => [lng, lat])] } }));
 

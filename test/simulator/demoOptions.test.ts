@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { Mistake } from '../../simulator/arguments';
-import { readOptions } from '../../simulator/demoOptions';
+import { Mistake } from '../../simulator/kit/arguments';
+import { readOptions } from '../../simulator/demo/options';
 
 describe('what the demo is asked for', () => {
   test('nothing: a city to look at, without end', () => {

@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import type { DeliveryStatus, Step } from '../../domain/delivery';
-import { STEPS } from '../../domain/delivery';
+import type { DeliveryStatus, Step } from '../../domain/delivery/status';
+import { STEPS } from '../../domain/delivery/status';
 import type { DriverNews, DriverSocket } from '../../simulator/client/driverSocket';
 import { Latencies } from '../../simulator/client/latencies';
 import type { DriverClient, Outcome } from '../../simulator/client/service';
-import { type Fate, type Odds, type OfferAnswer, SimulatedDriver } from '../../simulator/driver';
-import { Ledger } from '../../simulator/ledger';
-import { randomFrom } from '../../simulator/random';
+import { type Fate, type Odds, type OfferAnswer, SimulatedDriver } from '../../simulator/people/driver';
+import { Ledger } from '../../simulator/people/ledger';
+import { randomFrom } from '../../simulator/kit/random';
 import { eventually } from '../support/eventually';
 
 const HOME = { lat: 52.36, lng: 4.9 };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { countOf, Mistake, numberOf } from '../../simulator/arguments';
-import { readInspectorSettings, readSimulatorSettings } from '../../simulator/environment';
+import { countOf, Mistake, numberOf } from '../../simulator/kit/arguments';
+import { readInspectorSettings, readSimulatorSettings } from '../../simulator/kit/environment';
 import { placePauseMs, serviceEnvironment } from '../../simulator/replay/settings';
 import { readSettings } from '../../settings';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { figuresOf, offerLatencies, type Witness } from '../../simulator/figures';
-import type { RecordedAssignment, RecordedDelivery, RecordedDriver, RecordedOffer } from '../../simulator/record';
+import { figuresOf, offerLatencies, type Witness } from '../../simulator/kit/figures';
+import type { RecordedAssignment, RecordedDelivery, RecordedDriver, RecordedOffer } from '../../simulator/kit/record';
 
 const offer = (offerId: string, driverId: string, state: RecordedOffer['state'], createdAt: number, endedAt: number | null, round = 0): RecordedOffer => ({
   offerId, driverId, kind: 'SINGLE', state, round, createdAt, expiresAt: createdAt + 30_000, endedAt, endReason: null,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { type Acknowledged, Ledger, lostAcknowledgements } from '../../simulator/ledger';
-import type { RecordedDelivery } from '../../simulator/record';
+import { type Acknowledged, Ledger, lostAcknowledgements } from '../../simulator/people/ledger';
+import type { RecordedDelivery } from '../../simulator/kit/record';
 
 const delivered: RecordedDelivery = {
   deliveryId: 'd1', merchantId: 'm1', sellerOrderId: 'order-1', cityId: 'city', status: 'DELIVERED', reasonCode: null, driverId: 'b', createdAt: 0, readyAt: 0, searchAt: 0,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { distanceMeters } from '../../domain/places';
-import { headingOf, placeOn, rideOf } from '../../simulator/movement';
+import { distanceMeters } from '../../domain/geo/places';
+import { headingOf, placeOn, rideOf } from '../../simulator/people/movement';
 
 const dam = { lat: 52.3731, lng: 4.8926 };
 const zuid = { lat: 52.339, lng: 4.8735 };

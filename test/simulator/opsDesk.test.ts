@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { CaseView, DeskClient, WatchedDelivery, WatchedDriver } from '../../simulator/client/deskClient';
-import { Ledger } from '../../simulator/ledger';
-import { decideCase, type DeskView, freeOf, OpsDesk, RAISE_CENTS, RETURN_AFTER_MS } from '../../simulator/opsDesk';
+import { Ledger } from '../../simulator/people/ledger';
+import { decideCase, type DeskView, freeOf, OpsDesk, RAISE_CENTS, RETURN_AFTER_MS } from '../../simulator/people/opsDesk';
 
 const SHOP = { lat: 52.36, lng: 4.9 };
 const NEAR = { driverId: 'near', place: { lat: 52.361, lng: 4.9 } };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { pause, poll, waitUntil } from '../../simulator/pause';
+import { pause, poll, waitUntil } from '../../simulator/kit/pause';
 
 describe('waiting', () => {
   test('never ends early', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { dealer, randomFrom } from '../../simulator/random';
+import { dealer, randomFrom } from '../../simulator/kit/random';
 
 const draws = (seed: string, count: number): number[] => {
   const random = randomFrom(seed);

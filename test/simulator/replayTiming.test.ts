@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { distanceMeters } from '../../domain/places';
+import { distanceMeters } from '../../domain/geo/places';
 import { judgeSpeed, Lag } from '../../simulator/replay/lag';
 import { planCsv, planMinute } from '../../simulator/replay/plan';
 import { middleOf, pointOf } from '../../simulator/replay/plane';

@@ -1,8 +1,8 @@
 /** The audit trail as an auditor reads it: from what is stored alone. */
-import { hashOf } from '../../activities/adapters/audit';
-import { type Database, sql } from '../../activities/adapters/database';
-import type { AuditRecord } from '../../domain/audit';
-import type { Actor } from '../../domain/delivery';
+import { hashOf } from '../../adapters/postgres/audit';
+import { type Database, sql } from '../../adapters/postgres/database';
+import type { AuditRecord } from '../../domain/audit/auditRecord';
+import type { Actor } from '../../domain/delivery/status';
 
 type StoredEntry = {
   id: string; at: Date; kind: string; city_id: string; delivery_id: string | null; driver_id: string | null; merchant_id: string | null; seller_order_id: string | null;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
-import { connectPostgres, type Database, type Postgres } from '../../activities/adapters/database';
+import { connectPostgres, type Database, type Postgres } from '../../adapters/postgres/database';
 
 /** A database of a test file's own, copied from the migrated template. */
 export type FreshDatabase = {

@@ -1,9 +1,9 @@
 /** A delivery in a city with drivers of its own, told events one by one through the real activities on a real database. */
 import { expect } from '@jest/globals';
 import type { Told, WorkflowEvent } from '../../activities/delivery';
-import type { ReasonCode, Step } from '../../domain/delivery';
-import type { Notice } from '../../domain/notice';
-import type { Answer } from '../../domain/truth';
+import type { ReasonCode, Step } from '../../domain/delivery/status';
+import type { Notice } from '../../domain/notices/notice';
+import type { Answer } from '../../domain/delivery/deliveryState';
 import { type DispatchWorld, type NewDelivery, type NewDriver, PICKUP } from './dispatchWorld';
 
 /** An id that nobody has. */

@@ -1,16 +1,16 @@
 /** A world of its own for tests of dispatch: a fresh database with a city and a merchant, a map in memory, the real activities, the real outbox. */
 import { v7 as newId } from 'uuid';
-import { createDeliveryStore } from '../../activities/adapters/deliveryStore';
-import { createRelay, type Relay } from '../../activities/adapters/relay';
+import { createDeliveryStore } from '../../adapters/postgres/deliveryStore';
+import { createRelay, type Relay } from '../../adapters/postgres/relay';
 import { createDeliveryActivities, type DeliveryActivities, type DeliveryDeps } from '../../activities/delivery';
-import type { MessageHandler } from '../../activities/outboxRelay';
-import type { Features } from '../../activities/ports';
-import { AVAILABILITY_LIMITS, type Availability } from '../../domain/availability';
-import type { DispatchLimits } from '../../domain/draft';
-import type { Point } from '../../domain/places';
-import { TRAVEL_MODEL } from '../../domain/places';
-import { ESCALATION_LIMITS } from '../../domain/escalation';
-import { RANKING_LIMITS, SEARCH_LIMITS } from '../../domain/ranking';
+import type { MessageHandler } from '../../services/outbox/outboxRelay';
+import type { Features } from '../../services/ports';
+import { AVAILABILITY_LIMITS, type Availability } from '../../domain/driver/availability';
+import type { DispatchLimits } from '../../domain/delivery/changeSet';
+import type { Point } from '../../domain/geo/places';
+import { TRAVEL_MODEL } from '../../domain/geo/places';
+import { ESCALATION_LIMITS } from '../../domain/delivery/escalation';
+import { RANKING_LIMITS, SEARCH_LIMITS } from '../../domain/matching/ranking';
 import { freshDatabase, type FreshDatabase } from './database';
 import { createMemoryDriverMap, type MemoryDriverMap } from './memoryDriverMap';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { v7 as newId } from 'uuid';
-import type { DriverMap, Fix, MapEntry, MapPart } from '../../activities/ports';
+import type { DriverMap, Fix, MapEntry, MapPart } from '../../services/ports';
 
 /** A map under test that forgets everything on `flush`. Fresh means: heard of within 60 s. */
 export type MapUnderTest = { map: DriverMap; flush: () => Promise<void>; close: () => Promise<void> };

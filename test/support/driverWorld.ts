@@ -1,13 +1,13 @@
 /** A world for tests about drivers outside the way of a delivery: a fresh database and a corner of Redis, a clock that stands, the outbox to look into. */
 import { v7 as newId } from 'uuid';
-import { createRedisDriverMap } from '../../activities/adapters/redisDriverMap';
-import { type AvailabilityService, createAvailability } from '../../activities/availability';
-import type { DriverMap, Features } from '../../activities/ports';
-import { createPositions, type Positions } from '../../activities/positions';
-import { createPresence, type Presence } from '../../activities/presence';
-import { AVAILABILITY_LIMITS, type Availability } from '../../domain/availability';
-import type { Message } from '../../domain/message';
-import type { Point } from '../../domain/places';
+import { createRedisDriverMap } from '../../adapters/redis/driverMap';
+import { type AvailabilityService, createAvailability } from '../../services/availability';
+import type { DriverMap, Features } from '../../services/ports';
+import { createPositions, type Positions } from '../../services/positions';
+import { createPresence, type Presence } from '../../activities/sweeps/presence';
+import { AVAILABILITY_LIMITS, type Availability } from '../../domain/driver/availability';
+import type { Message } from '../../domain/notices/message';
+import type { Point } from '../../domain/geo/places';
 import type { PrismaClient } from '../../prisma/client/client';
 import { freshDatabase, type FreshDatabase } from './database';
 import { freshRedis, type FreshRedis } from './freshRedis';

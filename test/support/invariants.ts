@@ -1,7 +1,7 @@
 /** The invariants of design.md, read from PostgreSQL past all code that should keep them. */
-import { type Database } from '../../activities/adapters/database';
-import { pathProblems } from '../../simulator/checker/deliveryRules';
-import { ROW_RULES } from '../../simulator/rowRules';
+import { type Database } from '../../adapters/postgres/database';
+import { pathProblems } from '../../reliability/checker/deliveryRules';
+import { ROW_RULES } from '../../reliability/checker/rowRules';
 import { auditProblems, readChains } from './auditTrail';
 
 /** What does not hold, a sentence each; empty = all is as it must be. Only for a moment in which nobody writes. */

@@ -1,7 +1,7 @@
 import { io, type Socket } from 'socket.io-client';
 import { v7 as newId } from 'uuid';
-import type { Step } from '../../domain/delivery';
-import type { Point } from '../../domain/places';
+import type { Step } from '../../domain/delivery/status';
+import type { Point } from '../../domain/geo/places';
 import type { Connections } from '../../simulator/client/connections';
 import { type DriverClient, type OpsClient, wanted } from '../../simulator/client/service';
 import { eventually } from './eventually';

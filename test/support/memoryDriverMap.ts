@@ -1,5 +1,5 @@
-import type { DriverMap, Fix, MapEntry, MapPart, MapView, NearDriver } from '../../activities/ports';
-import { distanceMeters, isPoint } from '../../domain/places';
+import type { DriverMap, Fix, MapEntry, MapPart, MapView, NearDriver } from '../../services/ports';
+import { distanceMeters, isPoint } from '../../domain/geo/places';
 
 const MAX_CLOCK_AHEAD_MS = 60_000;
 const HEARING_MS = 15_000;

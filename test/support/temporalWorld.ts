@@ -2,10 +2,10 @@
 import { type Client } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
-import { createDispatcher } from '../../activities/adapters/temporalDispatcher';
-import { createMessageHandler } from '../../activities/outboxMessages';
-import { knownOf, nextDeadline } from '../../domain/deadline';
-import type { Emit } from '../../domain/message';
+import { createDispatcher } from '../../adapters/temporal/dispatcher';
+import { createMessageHandler } from '../../services/outbox/outboxMessages';
+import { knownOf, nextDeadline } from '../../domain/delivery/deadline';
+import type { Emit } from '../../domain/notices/message';
 import { cancelDelivery, deliveryWorkflowId, TASK_QUEUE } from '../../workflows/contract';
 import { requiredVariable } from './database';
 import { createDispatchWorld, type DispatchWorld, MERCHANT, type NewDelivery } from './dispatchWorld';

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
-import type { Step } from '../../domain/delivery';
-import type { Answer } from '../../domain/truth';
+import type { Step } from '../../domain/delivery/status';
+import type { Answer } from '../../domain/delivery/deliveryState';
 import { acceptOffer, assignDriver, cancelDelivery, driverLeft, failDelivery, getKnown, rejectOffer, takeStep } from '../../workflows/contract';
 import { type NewDelivery, type NewDriver, PICKUP } from '../support/dispatchWorld';
 import { eventually } from '../support/eventually';

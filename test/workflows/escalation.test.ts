@@ -1,8 +1,8 @@
 /** Levels as deadlines of the workflow (spec 4), on a server that skips time. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { createUnassignedRows } from '../../activities/adapters/unassignedRows';
-import { createEscalationCheck, type EscalationReport } from '../../activities/escalationCheck';
-import type { Answer } from '../../domain/truth';
+import { createUnassignedRows } from '../../adapters/postgres/unassignedRows';
+import { createEscalationCheck, type EscalationReport } from '../../activities/sweeps/escalationCheck';
+import type { Answer } from '../../domain/delivery/deliveryState';
 import { acceptOffer, assignDriver, cancelDelivery, deliveryWorkflowId, leaveDelivery, offerWithdrawn } from '../../workflows/contract';
 import { type NewDriver, TEST_LIMITS } from '../support/dispatchWorld';
 import { eventually } from '../support/eventually';

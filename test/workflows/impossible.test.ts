@@ -1,7 +1,7 @@
 /** An event that can never be done must not stand in the way of those behind it, nor an attempt that comes too late do what was done by another. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
-import type { Answer } from '../../domain/truth';
+import type { Answer } from '../../domain/delivery/deliveryState';
 import { beginAttempt } from '../../worker/attempts';
 import { assignDriver, ATTEMPT_MS, cancelDelivery, driverLeft } from '../../workflows/contract';
 import { eventually } from '../support/eventually';

@@ -1,7 +1,7 @@
 /** Losses and rescues by the outbox and the deliveries' own workflows, and the sweep by its Schedule, on a real Temporal server. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { createRescue } from '../../activities/rescue';
-import { LOSS_LIMITS } from '../../domain/loss';
+import { createRescue } from '../../services/rescue';
+import { LOSS_LIMITS } from '../../domain/driver/loss';
 import { acceptOffer, takeStep, TASK_QUEUE, WORKFLOWS } from '../../workflows/contract';
 import { PICKUP } from '../support/dispatchWorld';
 import { eventually } from '../support/eventually';

@@ -1,8 +1,8 @@
 /** Every open delivery has a running workflow, and every running workflow an open delivery (invariant 3): the sweep that proves it, on a real Temporal server. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { createNudge, createRunningDeliveries } from '../../activities/adapters/runningDeliveries';
+import { createNudge, createRunningDeliveries } from '../../adapters/temporal/runningDeliveries';
 import { Worker } from '@temporalio/worker';
-import { createOpenRowsSweep, type OpenRow, type OpenRowsReport } from '../../activities/openRows';
+import { createOpenRowsSweep, type OpenRow, type OpenRowsReport } from '../../activities/sweeps/openRows';
 import { acceptOffer, cancelDelivery, takeStep, TASK_QUEUE, WORKFLOWS } from '../../workflows/contract';
 import { eventually } from '../support/eventually';
 import { createRealTemporalWorld, type RealTemporalWorld } from '../support/realTemporalWorld';

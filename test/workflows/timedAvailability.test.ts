@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
-import { createDispatcher } from '../../activities/adapters/temporalDispatcher';
-import type { AvailabilityService, TimedEnd } from '../../activities/availability';
-import type { Dispatcher } from '../../activities/ports';
+import { createDispatcher } from '../../adapters/temporal/dispatcher';
+import type { AvailabilityService, TimedEnd } from '../../services/availability';
+import type { Dispatcher } from '../../services/ports';
 import { availabilityWorkflowId, TASK_QUEUE, WORKFLOWS } from '../../workflows/contract';
 import { requiredVariable } from '../support/database';
 import { createDriverWorld, type DriverWorld, MINUTE } from '../support/driverWorld';

@@ -1,5 +1,5 @@
 import { proxyActivities } from '@temporalio/workflow';
-import type { AuditCheckReport } from '../../activities/auditCheck';
+import type { AuditCheckReport } from '../../services/auditChains';
 
 const { verifyAudit } = proxyActivities<{ verifyAudit: () => Promise<Omit<AuditCheckReport, 'named'>> }>({
   // A try that ends goes on where it stopped.

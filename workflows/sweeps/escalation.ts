@@ -1,5 +1,5 @@
 import { proxyActivities } from '@temporalio/workflow';
-import type { EscalationReport } from '../../activities/escalationCheck';
+import type { EscalationReport } from '../../activities/sweeps/escalationCheck';
 
 const { checkEscalation } = proxyActivities<{ checkEscalation: () => Promise<EscalationReport> }>({
   startToCloseTimeout: '2 minutes', heartbeatTimeout: '30 seconds', retry: { maximumAttempts: 2 },

@@ -1,5 +1,5 @@
 import { proxyActivities } from '@temporalio/workflow';
-import type { LostDrivers, LostDriversReport } from '../../activities/lostDrivers';
+import type { LostDrivers, LostDriversReport } from '../../activities/sweeps/lostDrivers';
 
 const { sweepLostDrivers } = proxyActivities<LostDrivers>({
   startToCloseTimeout: '30s',

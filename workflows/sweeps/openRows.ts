@@ -1,5 +1,5 @@
 import { proxyActivities } from '@temporalio/workflow';
-import type { OpenRowsReport } from '../../activities/openRows';
+import type { OpenRowsReport } from '../../activities/sweeps/openRows';
 
 const { sweepOpenRows } = proxyActivities<{ sweepOpenRows: () => Promise<OpenRowsReport> }>({
   startToCloseTimeout: '5 minutes', heartbeatTimeout: '30 seconds', retry: { maximumAttempts: 2 },

@@ -1,5 +1,5 @@
 import { proxyActivities } from '@temporalio/workflow';
-import type { PresenceActivities, SweepReport } from '../../activities/presence';
+import type { PresenceActivities, SweepReport } from '../../activities/sweeps/presence';
 
 const { sweepPresence } = proxyActivities<PresenceActivities>({
   startToCloseTimeout: '30s',

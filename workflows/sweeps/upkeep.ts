@@ -1,5 +1,5 @@
 import { proxyActivities } from '@temporalio/workflow';
-import type { UpkeepReport } from '../../activities/upkeep';
+import type { UpkeepReport } from '../../activities/sweeps/upkeep';
 
 const { keepUp } = proxyActivities<{ keepUp: () => Promise<UpkeepReport> }>({ startToCloseTimeout: '5 minutes', retry: { maximumAttempts: 3 } });
 

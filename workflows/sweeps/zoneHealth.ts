@@ -1,5 +1,5 @@
 import { proxyActivities } from '@temporalio/workflow';
-import type { ZoneHealthReport } from '../../activities/zoneHealth';
+import type { ZoneHealthReport } from '../../services/zones/zoneHealth';
 
 const { sweepZoneHealth } = proxyActivities<{ sweepZoneHealth: () => Promise<ZoneHealthReport> }>({
   startToCloseTimeout: '30s',

@@ -1,0 +1,20 @@
+import { type NoticeLog, type Notifiers } from '../../services/notices';
+import { type Clock, type NoticeSettings, type Notifier } from '../../services/ports';
+import { type Database } from '../postgres/database';
+import { createLogNotifier } from './logNotifier';
+import { createPagerDutyNotifier } from './pagerDutyNotifier';
+import { createSlackNotifier } from './slackNotifier';
+import { createWebPushNotifier } from './webPushNotifier';
+
+/** Drivers have their app; where it is closed and push is off, there is no way to them. */
+const NOBODY: Notifier = { channel: 'web_push', notify: async () => 'not_needed' };
+
+/** The channels that the settings name, and the log for support and pager where they name none. */
+export function createNotifiers({ db, clock, log, settings }: { db: Database; clock: Clock; log: NoticeLog; settings: NoticeSettings }): Notifiers {
+  const { slackUrl, pagerDuty: { url, routingKey }, webPush, allowLocalPush, publicUrl } = settings;
+  return {
+    support: slackUrl === null ? createLogNotifier(log, 'warn') : createSlackNotifier({ url: slackUrl, publicUrl }),
+    pager: routingKey === null ? createLogNotifier(log, 'error') : createPagerDutyNotifier({ url, routingKey, publicUrl }),
+    driver: webPush === null ? NOBODY : createWebPushNotifier({ db, vapid: webPush, publicUrl, allowLocal: allowLocalPush, clock, log }),
+  };
+}

@@ -1,0 +1,183 @@
+import { type DriverFacts } from '../../domain/driver/availability';
+import { type OfferFacts } from '../../domain/delivery/offer';
+import { type CaseFacts } from '../../domain/support/supportCase';
+import { type AssignmentFacts, type Decision, type DeliveryFacts, type Truth } from '../../domain/delivery/deliveryState';
+import { possible } from '../../services/impossibleEvent';
+import { chainEntries, type ChainHeads, ENTRY_ROWS, INSERT_ENTRIES } from './audit';
+import { INSERT_MESSAGES, MESSAGE_ROWS, messageRows } from './outbox';
+import { type Transaction } from './transaction';
+
+/** What was read with the truth, beyond what the domain looks at. */
+export type AuditHeads = { deliveryHash: Uint8Array | null; driverHashes: Readonly<Record<string, Uint8Array | null>> };
+
+/**
+ * Writes a decision: the rows that differ from the truth before, then the new ones, with audit entries and messages. The rows were locked when the truth was read.
+ * By one statement, unless rows of one table end and others begin: then by the same one twice, so that the unique indexes never see both at once.
+ */
+export function writeDecision(tx: Transaction, before: Truth, decision: Decision, heads: AuditHeads, at: number, correlationId: string): void {
+  const { ends, begins } = possible(() => rowsOf(before, decision, heads, at, correlationId));
+  const write = (rows: readonly object[][]): void => tx.write(CHANGES, rows.map((each) => JSON.stringify(each)));
+  if (!isReplaced(ends, begins)) return write([...ends, ...begins]);
+  write([...ends, ...begins.map(() => [])]);
+  write([...ends.map(() => []), ...begins]);
+}
+
+/** Rows of the tables that both end and begin: offers, assignments, cases. */
+function isReplaced([, offers = [], assignments = [], , cases = []]: object[][], [newOffers = [], newAssignments = [], , , newCases = []]: object[][]): boolean {
+  const pairs = [[offers, newOffers], [assignments, newAssignments], [cases, newCases]] as const;
+  return pairs.some(([ending, beginning]) => ending.length > 0 && beginning.length > 0);
+}
+
+/** The parameters of the statement, in their order. */
+function rowsOf(before: Truth, decision: Decision, heads: AuditHeads, at: number, correlationId: string): { ends: object[][]; begins: object[][] } {
+  const { delivery } = decision.next;
+  const { deliveryId, cityId, merchantId, sellerOrderId } = delivery;
+  const { rows: entries, heads: after } = chainEntries({ cityId, deliveryId, merchantId, sellerOrderId, ...heads }, decision.entries, at, correlationId);
+  return {
+    ends: [
+      [deliveryRow(delivery, after)], changedOffers(before, decision.next).map(endedOffer), changedAssignments(before, decision.next).map(assignmentRow),
+      changedDrivers(before, decision, after, at), changedCases(before, decision.next),
+    ],
+    begins: [newOffers(decision), newAssignments(decision), entries, messageRows(deliveryId, correlationId, decision.messages), newCases(before, decision.next)],
+  };
+}
+
+// Rows of the parameters are typed by the tables themselves, so that a column's type is said in one place.
+const CHANGES = `
+  WITH d AS (
+    UPDATE deliveries SET status = new.status, status_changed_at = new.status_changed_at, reason_code = new.reason_code,
+      search_again_at = new.search_again_at, search_round = new.search_round, unassigned_ms = new.unassigned_ms, unassigned_since = new.unassigned_since,
+      escalation_level = new.escalation_level, driver_id = new.driver_id, pinned = new.pinned, bonus_cents = new.bonus_cents, assigned_at = new.assigned_at,
+      picked_up_at = new.picked_up_at, closed_at = new.closed_at, audit_hash = new.audit_hash, escalated_at = new.escalated_at, escalated_after_ms = new.escalated_after_ms,
+      broadcast_since = new.broadcast_since, held_reason = new.held_reason, lost_at = new.lost_at, losses = new.losses, delayed_since = new.delayed_since
+    FROM jsonb_populate_recordset(null::deliveries, $1::jsonb) AS new WHERE deliveries.id = new.id
+  ), o AS (
+    UPDATE offers SET state = new.state, ended_at = new.ended_at, end_reason = new.end_reason
+    FROM jsonb_populate_recordset(null::offers, $2::jsonb) AS new WHERE offers.id = new.id
+  ), a AS (
+    UPDATE assignments SET state = new.state, at_pickup_at = new.at_pickup_at, picked_up_at = new.picked_up_at, at_dropoff_at = new.at_dropoff_at,
+      ended_at = new.ended_at, end_reason = new.end_reason, pay_cents = new.pay_cents, pinned = new.pinned
+    FROM jsonb_populate_recordset(null::assignments, $3::jsonb) AS new WHERE assignments.id = new.id
+  ), c AS (
+    UPDATE escalations SET level = new.level, state = new.state, reason = new.reason, driver_id = new.driver_id, rose_at = new.rose_at, resolved_at = new.resolved_at,
+      resolved_by = new.resolved_by, resolution = new.resolution
+    FROM jsonb_populate_recordset(null::escalations, $5::jsonb) AS new WHERE escalations.id = new.id
+  ), dr AS (
+    UPDATE drivers SET live_offers = new.live_offers, active_assignments = new.active_assignments, availability = new.availability,
+      availability_until = new.availability_until, availability_reason = new.availability_reason, pending = new.pending, shift_ends_at = new.shift_ends_at,
+      availability_version = drivers.availability_version + 1, audit_hash = new.audit_hash,
+      idle_since = CASE WHEN new.availability <> 'AVAILABLE' THEN NULL WHEN drivers.availability = 'AVAILABLE' THEN drivers.idle_since ELSE new.idle_since END,
+      earned_today_cents = new.earned_today_cents + CASE WHEN drivers.earned_on = new.earned_on THEN drivers.earned_today_cents ELSE 0 END,
+      earned_on = new.earned_on, lapses_in_row = new.lapses_in_row
+    FROM jsonb_populate_recordset(null::drivers, $4::jsonb) AS new WHERE drivers.id = new.id
+  ), new_o AS (
+    INSERT INTO offers (id, delivery_id, driver_id, kind, state, round, pay_cents, escalation_level, payload, choice, created_at, expires_at)
+    SELECT id, delivery_id, driver_id, kind, state, round, pay_cents, escalation_level, payload, choice, created_at, expires_at
+    FROM jsonb_populate_recordset(null::offers, $6::jsonb)
+  ), new_a AS (
+    INSERT INTO assignments (id, delivery_id, driver_id, offer_id, way, state, pinned, pay_cents, started_at, choice, meeting_lat, meeting_lng, meeting_address)
+    SELECT id, delivery_id, driver_id, offer_id, way, state, pinned, pay_cents, started_at, choice, meeting_lat, meeting_lng, meeting_address
+    FROM jsonb_populate_recordset(null::assignments, $7::jsonb)
+  ), new_c AS (
+    INSERT INTO escalations (id, delivery_id, city_id, zone_id, level, state, reason, driver_id, opened_at, rose_at, resolved_at, resolved_by, resolution)
+    SELECT id, delivery_id, city_id, zone_id, level, state, reason, driver_id, opened_at, rose_at, resolved_at, resolved_by, resolution
+    FROM jsonb_populate_recordset(null::escalations, $10::jsonb)
+  ), e AS (${INSERT_ENTRIES} FROM ${ENTRY_ROWS('$8')})
+  ${INSERT_MESSAGES} FROM ${MESSAGE_ROWS('$9')}`;
+
+function deliveryRow(delivery: DeliveryFacts, { deliveryHash }: ChainHeads): object {
+  return {
+    id: delivery.deliveryId, status: delivery.status, status_changed_at: iso(delivery.statusSince), reason_code: delivery.reasonCode,
+    search_again_at: iso(delivery.searchAgainAt), search_round: delivery.searchRound, unassigned_ms: delivery.clock.accumulatedMs,
+    unassigned_since: iso(delivery.clock.runningSince), escalation_level: delivery.escalationLevel, driver_id: delivery.driverId, pinned: delivery.pinned,
+    bonus_cents: delivery.bonusCents, assigned_at: iso(delivery.assignedAt), picked_up_at: iso(delivery.pickedUpAt), closed_at: iso(delivery.closedAt),
+    audit_hash: bytea(deliveryHash), escalated_at: iso(delivery.escalatedAt), escalated_after_ms: delivery.escalatedAfterMs, broadcast_since: iso(delivery.broadcastSince), held_reason: delivery.heldReason,
+    lost_at: iso(delivery.lostAt), losses: delivery.losses, delayed_since: iso(delivery.delayedSince),
+  };
+}
+
+/** Facts are never changed in place, so a row that is the same object is the same row. */
+function changedOffers(before: Truth, next: Truth): OfferFacts[] {
+  return next.offers.filter((offer) => before.offers.some((old) => old.offerId === offer.offerId && old !== offer));
+}
+
+function endedOffer({ offerId, state, endedAt, endReason }: OfferFacts): object {
+  return { id: offerId, state, ended_at: iso(endedAt), end_reason: endReason };
+}
+
+function changedAssignments(before: Truth, next: Truth): AssignmentFacts[] {
+  return next.assignments.filter((assignment) => before.assignments.some((old) => old.assignmentId === assignment.assignmentId && old !== assignment));
+}
+
+function assignmentRow({ assignmentId, state, pinned, payCents, atPickupAt, pickedUpAt, atDropoffAt, endedAt, endReason }: AssignmentFacts): object {
+  return {
+    id: assignmentId, state, pinned, pay_cents: payCents, at_pickup_at: iso(atPickupAt), picked_up_at: iso(pickedUpAt), at_dropoff_at: iso(atDropoffAt), ended_at: iso(endedAt), end_reason: endReason,
+  };
+}
+
+function changedDrivers(before: Truth, { next, entries }: Decision, { driverHashes }: ChainHeads, at: number): object[] {
+  const noted = new Set(entries.filter(({ chain }) => chain === 'driver').map(({ driverId }) => driverId));
+  return Object.values(next.drivers)
+    .filter((driver) => before.drivers[driver.driverId] !== driver || noted.has(driver.driverId))
+    .map((driver) => ({ ...driverRow(driver, driverHashes[driver.driverId] ?? null, at), earned_today_cents: earnedNow(before, next, driver.driverId) }));
+}
+
+/** What the driver is due by this decision: the pay of what was completed. */
+function earnedNow(before: Truth, next: Truth, driverId: string): number {
+  return changedAssignments(before, next)
+    .filter((assignment) => assignment.driverId === driverId && assignment.state === 'COMPLETED')
+    .reduce((sum, { payCents }) => sum + payCents, 0);
+}
+
+function driverRow(driver: DriverFacts, auditHash: Uint8Array | null, at: number): object {
+  return {
+    id: driver.driverId, live_offers: driver.liveOffers, active_assignments: driver.activeAssignments, availability: driver.availability,
+    availability_until: iso(driver.availabilityUntil), availability_reason: driver.availabilityReason, pending: driver.pending,
+    shift_ends_at: iso(driver.shiftEndsAt), audit_hash: bytea(auditHash),
+    idle_since: iso(at), earned_on: iso(at).slice(0, 10), lapses_in_row: driver.lapsesInRow,
+  };
+}
+
+function newOffers({ next, newOffers: made }: Decision): object[] {
+  return made.flatMap(({ offerId, chosen }) => next.offers.filter((offer) => offer.offerId === offerId).map((offer) => ({
+    id: offer.offerId, delivery_id: offer.deliveryId, driver_id: offer.driverId, kind: offer.kind, state: offer.state, round: offer.round,
+    pay_cents: offer.payCents, escalation_level: offer.escalationLevel, payload: chosen.payload, choice: chosen.why,
+    created_at: iso(offer.createdAt), expires_at: iso(offer.expiresAt),
+  })));
+}
+
+function newAssignments({ next, newAssignment }: Decision): object[] {
+  const assignment = next.assignments.find(({ assignmentId }) => assignmentId === newAssignment?.assignmentId);
+  if (!newAssignment || !assignment) return [];
+  return [{
+    id: assignment.assignmentId, delivery_id: next.delivery.deliveryId, driver_id: assignment.driverId, offer_id: assignment.offerId, way: assignment.way,
+    state: assignment.state, pinned: assignment.pinned, pay_cents: assignment.payCents, started_at: iso(assignment.startedAt), choice: newAssignment.why,
+    meeting_lat: assignment.meeting?.point.lat ?? null, meeting_lng: assignment.meeting?.point.lng ?? null, meeting_address: assignment.meeting?.address ?? null,
+  }];
+}
+
+function changedCases(before: Truth, { supportCase }: Truth): object[] {
+  return supportCase !== null && supportCase !== before.supportCase && supportCase.caseId === before.supportCase?.caseId ? [caseRow(supportCase)] : [];
+}
+
+function newCases(before: Truth, { delivery: { deliveryId, cityId, zoneId }, supportCase }: Truth): object[] {
+  if (supportCase === null || supportCase.caseId === before.supportCase?.caseId) return [];
+  return [{ ...caseRow(supportCase), delivery_id: deliveryId, city_id: cityId, zone_id: zoneId }];
+}
+
+function caseRow({ caseId, level, state, reason, driverId, openedAt, roseAt, resolvedAt, resolvedBy, resolution }: CaseFacts): object {
+  return {
+    id: caseId, level, state, reason, driver_id: driverId, opened_at: iso(openedAt), rose_at: iso(roseAt), resolved_at: iso(resolvedAt), resolved_by: resolvedBy, resolution,
+  };
+}
+
+function iso(at: number): string;
+function iso(at: number | null): string | null;
+function iso(at: number | null): string | null {
+  return at === null ? null : new Date(at).toISOString();
+}
+
+/** PostgreSQL's own notation of bytes, which jsonb_populate_recordset reads. */
+function bytea(bytes: Uint8Array | null): string | null {
+  return bytes === null ? null : `\\x${Buffer.from(bytes).toString('hex')}`;
+}

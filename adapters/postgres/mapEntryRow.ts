@@ -1,0 +1,40 @@
+import { validate as isUuid } from 'uuid';
+import { type Availability } from '../../domain/driver/availability';
+import { type MapEntry, type Read } from '../../services/ports';
+import { type Database, msOf, sql } from './database';
+
+/** What the map must say of a driver, and since when they are AVAILABLE without work. */
+export type DutyRow = { entry: MapEntry; idleSince: number | null };
+
+type Row = {
+  id: string; city_id: string; availability: Availability; has_room: boolean; availability_version: bigint | string; idle_since: Date | null;
+  last_lat: number | null; last_lng: number | null; last_fix_at: Date | null; newest_at: Date | null;
+};
+
+/** last_fix_at is when we received the place; the newest place of the history says the device's time, so that late places stay late after Redis was lost. */
+const COLUMNS = sql`id, city_id, availability, pending IS NULL AND live_offers + active_assignments < capacity AS has_room, availability_version, idle_since,
+  last_lat, last_lng, last_fix_at, (SELECT max(at) FROM position_fixes WHERE driver_id = drivers.id) AS newest_at`;
+
+/** These drivers, as the map must show them; who does not exist is left out, as are ids that none of ours can be. */
+export async function readMapEntries(read: Read, driverIds: readonly string[]): Promise<MapEntry[]> {
+  const rows = await read<Row>(sql`SELECT ${COLUMNS} FROM drivers WHERE id = ANY(${driverIds.filter((id) => isUuid(id))}::uuid[])`);
+  return rows.map((row) => dutyRow(row).entry);
+}
+
+/** A page of the drivers on duty (AVAILABLE or BUSY) in the order of their ids, after the one named. */
+export async function readOnDuty(db: Database, afterId: string | null, limit: number): Promise<DutyRow[]> {
+  const after = afterId === null ? sql`` : sql`AND id > ${afterId}::uuid`;
+  const rows = await db.$queryRaw<Row[]>`
+    SELECT ${COLUMNS} FROM drivers WHERE availability IN ('AVAILABLE', 'BUSY') ${after} ORDER BY id LIMIT ${limit}`;
+  return rows.map(dutyRow);
+}
+
+function dutyRow(row: Row): DutyRow {
+  const { id: driverId, city_id: cityId, availability, has_room: hasRoom, availability_version: version } = row;
+  return { entry: { driverId, cityId, availability, hasRoom, version: Number(version), lastFix: lastFixOf(row) }, idleSince: msOf(row.idle_since) };
+}
+
+function lastFixOf({ last_lat: lat, last_lng: lng, last_fix_at: receivedAt, newest_at: newestAt }: Row): MapEntry['lastFix'] {
+  if (lat === null || lng === null || receivedAt === null) return null;
+  return { point: { lat, lng }, at: msOf(newestAt ?? receivedAt), receivedAt: msOf(receivedAt) };
+}

@@ -1,0 +1,87 @@
+import { z } from 'zod';
+import { v7 as newId } from 'uuid';
+import { type ZoneArea } from '../../domain/zones/zones';
+import { type NewDelivery, type OrderContext, type OrderStop, type OrderStore } from '../../services/orders';
+import { chainEntries, ENTRY_ROWS, INSERT_ENTRIES } from './audit';
+import { type Database, readerOf, sql } from './database';
+import { INSERT_MESSAGES, MESSAGE_ROWS, messageRows } from './outbox';
+
+type ContextRow = Omit<OrderContext, 'city'> & { currency: string | null; zones: { id: string; polygon: unknown; priority: number }[] | null };
+
+/** Orders in PostgreSQL. */
+export function createOrderStore(db: Database): OrderStore {
+  const read = readerOf(db);
+  return {
+    context: async ({ merchantId, sellerOrderId, cityId }) => {
+      const [row] = await read<ContextRow>(sql`
+        SELECT (SELECT jsonb_build_object('deliveryId', id, 'requestHash', request_hash) FROM deliveries WHERE merchant_id = ${merchantId} AND seller_order_id = ${sellerOrderId}) AS known,
+          (SELECT currency FROM cities WHERE id = ${cityId}) AS currency, EXISTS (SELECT FROM merchants WHERE id = ${merchantId}) AS "merchantExists",
+          (SELECT jsonb_agg(jsonb_build_object('id', id, 'polygon', polygon, 'priority', priority)) FROM zones WHERE city_id = ${cityId}) AS zones`);
+      if (!row) throw new Error('a SELECT without FROM gave no row');
+      const { known, currency, merchantExists, zones } = row;
+      return { known, merchantExists, city: currency === null ? null : { currency, zones: (zones ?? []).map(({ id, polygon, priority }) => ({ zoneId: id, area: areaOf(polygon), priority })) } };
+    },
+    insert: async (delivery, entry, messages) => {
+      const { cityId, deliveryId, merchantId, sellerOrderId, createdAt, correlationId } = delivery;
+      const subject = { cityId, deliveryId, merchantId, sellerOrderId, deliveryHash: null, driverHashes: {} };
+      const { rows, heads } = chainEntries(subject, [entry], createdAt, correlationId);
+      const values = [
+        [deliveryRow(delivery, heads.deliveryHash)], [stopRow(deliveryId, 'PICKUP', delivery.pickup), stopRow(deliveryId, 'DROPOFF', delivery.dropoff)], rows,
+        messageRows(deliveryId, correlationId, messages),
+      ];
+      const [written] = await read<{ count: number }>({ text: INSERT, values: values.map((each) => JSON.stringify(each)) });
+      return written?.count === 1;
+    },
+  };
+}
+
+// One statement, so one transaction and one trip. The rows that belong to a delivery are written only where the delivery was.
+const INSERT = `
+  WITH d AS (
+    INSERT INTO deliveries (id, merchant_id, seller_order_id, request_hash, city_id, zone_id, status, status_changed_at, parcel_size, ready_at, window_from,
+      window_to, currency, fee_cents, pay_cents, distance_meters, search_at, correlation_id, audit_hash, created_at)
+    SELECT id, merchant_id, seller_order_id, request_hash, city_id, zone_id, status, status_changed_at, parcel_size, ready_at, window_from,
+      window_to, currency, fee_cents, pay_cents, distance_meters, search_at, correlation_id, audit_hash, created_at
+    FROM jsonb_populate_recordset(null::deliveries, $1::jsonb)
+    ON CONFLICT (merchant_id, seller_order_id) DO NOTHING
+    RETURNING id
+  ), s AS (
+    INSERT INTO stops (id, delivery_id, kind, address, lat, lng, contact_name, contact_phone, notes)
+    SELECT stop.id, stop.delivery_id, stop.kind, stop.address, stop.lat, stop.lng, stop.contact_name, stop.contact_phone, stop.notes
+    FROM jsonb_populate_recordset(null::stops, $2::jsonb) AS stop WHERE EXISTS (SELECT FROM d)
+  ), e AS (
+    ${INSERT_ENTRIES} FROM ${ENTRY_ROWS('$3')} WHERE EXISTS (SELECT FROM d)
+  ), m AS (
+    ${INSERT_MESSAGES} FROM ${MESSAGE_ROWS('$4')} WHERE EXISTS (SELECT FROM d)
+  )
+  SELECT count(*)::int AS count FROM d`;
+
+function deliveryRow(delivery: NewDelivery, auditHash: Uint8Array | null): object {
+  const { createdAt } = delivery;
+  return {
+    id: delivery.deliveryId, merchant_id: delivery.merchantId, seller_order_id: delivery.sellerOrderId, request_hash: delivery.requestHash,
+    city_id: delivery.cityId, zone_id: delivery.zoneId, status: 'PENDING', status_changed_at: iso(createdAt), parcel_size: delivery.parcelSize,
+    ready_at: iso(delivery.readyAt), window_from: iso(delivery.windowFrom), window_to: iso(delivery.windowTo), currency: delivery.currency,
+    fee_cents: delivery.feeCents, pay_cents: delivery.payCents, distance_meters: delivery.distanceMeters, search_at: iso(delivery.searchAt),
+    correlation_id: delivery.correlationId, audit_hash: auditHash === null ? null : `\\x${Buffer.from(auditHash).toString('hex')}`, created_at: iso(createdAt),
+  };
+}
+
+function stopRow(deliveryId: string, kind: 'PICKUP' | 'DROPOFF', { address, point, contactName, contactPhone, notes }: OrderStop): object {
+  return { id: newId(), delivery_id: deliveryId, kind, address, lat: point.lat, lng: point.lng, contact_name: contactName, contact_phone: contactPhone, notes };
+}
+
+function iso(at: number | null): string | null {
+  return at === null ? null : new Date(at).toISOString();
+}
+
+const position = z.array(z.number());
+const AREA: z.ZodType<ZoneArea> = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('Polygon'), coordinates: z.array(z.array(position)) }),
+  z.object({ type: z.literal('MultiPolygon'), coordinates: z.array(z.array(z.array(position))) }),
+]);
+
+/** Written through the API, which checks it; read as data all the same. */
+export function areaOf(polygon: unknown): ZoneArea {
+  return AREA.parse(polygon);
+}

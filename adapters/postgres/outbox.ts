@@ -1,0 +1,91 @@
+import { type Message } from '../../domain/notices/message';
+import { type Notice, type NoticeAddressee } from '../../domain/notices/notice';
+import { type Read } from '../../services/ports';
+import { type Database, sql, type Tx } from './database';
+
+/** A message as it lies in the outbox. */
+export type Enqueued = { id: bigint; key: string; correlationId: string; attempts: number; message: Message };
+
+/** Puts messages into the outbox, in the transaction of the change that they tell of. Call the relay's `kick` after the commit. */
+export async function enqueue(tx: Tx, key: string, correlationId: string, messages: readonly Message[]): Promise<void> {
+  if (messages.length === 0) return;
+  await tx.$executeRawUnsafe(`${INSERT_MESSAGES} FROM ${MESSAGE_ROWS('$1')}`, JSON.stringify(messageRows(key, correlationId, messages)));
+}
+
+export function messageRows(key: string, correlationId: string, messages: readonly Message[]): Record<string, unknown>[] {
+  return messages.map((message) => {
+    const { kind, ...payload } = message;
+    return { kind, key: kind === 'notify' ? noticeKey(message.notice) : key, payload, correlation_id: correlationId };
+  });
+}
+
+/** Of one matter each addressee hears one notice after another: `resolved` must not overtake the `open` that could not be sent yet. */
+function noticeKey({ to, about }: Notice): string {
+  return `${to.kind}/${about}`;
+}
+
+/** The INSERT without its rows, so that it can be one part of a larger statement. */
+export const INSERT_MESSAGES = 'INSERT INTO outbox (kind, key, payload, correlation_id) SELECT kind, key, payload, correlation_id';
+export const MESSAGE_ROWS = (json: string): string => `jsonb_to_recordset(${json}::jsonb) AS message(kind text, key text, payload jsonb, correlation_id text)`;
+
+/** A message is sent again when its sender said nothing for this long: the sender died. */
+const LEASE_MS = 10_000;
+
+/** Rows hold whole ms, rounded: what was put in at this very moment may lie up to half of one ahead, and would wait for the next poll. */
+const ROUNDING = sql`interval '1 millisecond'`;
+
+type NoticesDue = { to?: NoticeAddressee['kind']; afterMs?: number };
+
+/**
+ * Takes up to `limit` messages of these kinds that are due. Taken ones are leased, not locked: no transaction stays open while they are sent, and those of a dead
+ * or frozen process come back when the lease runs out. What clients are told of one key waits for what they are to be told before it, whoever sends that; only two
+ * processes that take at the same instant may overtake each other. Of the notices of one key only the oldest is ever taken.
+ * The ids are an ARRAY, which PostgreSQL looks for once: a subquery under IN it may run again for every row, each run skips what the runs before locked, and
+ * all that is due would be taken whatever the limit.
+ * @param notices which of them, and from what age on
+ */
+export async function takeDue(read: Read, kinds: readonly Message['kind'][], limit: number, notices: NoticesDue = {}): Promise<Enqueued[]> {
+  const { to = null, afterMs = 0 } = notices;
+  const taken = await read<Omit<Enqueued, 'id'> & { id: bigint | string }>(sql`
+    UPDATE outbox SET next_at = now() + ${LEASE_MS} * interval '1 millisecond', attempts = attempts + 1
+    WHERE id = ANY(ARRAY(
+      SELECT id FROM outbox due WHERE sent_at IS NULL AND next_at <= now() + ${ROUNDING} AND kind = ANY(${[...kinds]}) AND NOT (kind = 'emit' AND EXISTS (
+        SELECT FROM outbox earlier WHERE earlier.key = due.key AND earlier.id < due.id AND earlier.kind = 'emit' AND earlier.sent_at IS NULL AND earlier.next_at > now() + ${ROUNDING}))
+        AND (kind <> 'notify' OR payload #>> '{notice,to,kind}' = ${to} AND created_at <= now() - ${afterMs} * interval '1 millisecond' AND NOT EXISTS (
+        SELECT FROM outbox earlier WHERE earlier.key = due.key AND earlier.id < due.id AND earlier.kind = 'notify' AND earlier.sent_at IS NULL))
+      ORDER BY next_at, id LIMIT ${limit} FOR UPDATE SKIP LOCKED))
+    RETURNING id, key, correlation_id AS "correlationId", attempts, jsonb_build_object('kind', kind) || payload AS message`);
+  return taken.map((each) => ({ ...each, id: BigInt(each.id) })).sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** Something is due of this kind; of notices, to this addressee. */
+export type Due = { kind: Message['kind']; to: NoticeAddressee['kind'] | null };
+
+/** What kinds of messages are due, for the poll: it takes nothing. */
+export function whatIsDue(read: Read): Promise<Due[]> {
+  return read<Due>(sql`SELECT DISTINCT kind, payload #>> '{notice,to,kind}' AS "to" FROM outbox WHERE sent_at IS NULL AND next_at <= now() + ${ROUNDING}`);
+}
+
+export async function markSent(read: Read, ids: readonly bigint[]): Promise<void> {
+  if (ids.length === 0) return;
+  await read(sql`UPDATE outbox SET sent_at = now(), last_error = NULL WHERE id = ANY(${ids.map(String)}::bigint[])`);
+}
+
+/** Doubling from 100 ms to 30 s: a message is never given up. */
+export async function putBack(db: Tx, { id, attempts }: Enqueued, error: string, minDelayMs = 0): Promise<void> {
+  const delayMs = Math.max(minDelayMs, Math.min(30_000, 100 * 2 ** Math.min(attempts, 10)));
+  await db.$executeRaw`UPDATE outbox SET next_at = now() + ${delayMs} * interval '1 millisecond', last_error = ${error.slice(0, 500)} WHERE id = ${id}`;
+}
+
+/** Age in ms of the oldest message not yet sent, and how many there are. */
+export async function outboxBacklog(db: Database): Promise<{ unsent: number; oldestMs: number }> {
+  const [row] = await db.$queryRaw<{ unsent: number; oldestMs: number }[]>`
+    SELECT count(*)::int AS unsent, coalesce(extract(epoch FROM now() - min(created_at)) * 1000, 0)::float8 AS "oldestMs" FROM outbox WHERE sent_at IS NULL`;
+  return row ?? { unsent: 0, oldestMs: 0 };
+}
+
+/** Forgets what was sent long ago. @returns how many rows went */
+export async function pruneSent(db: Database, olderThanMs: number): Promise<number> {
+  return db.$executeRaw`DELETE FROM outbox WHERE id IN (
+    SELECT id FROM outbox WHERE sent_at < now() - ${olderThanMs} * interval '1 millisecond' ORDER BY sent_at LIMIT 10000)`;
+}

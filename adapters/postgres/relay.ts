@@ -1,0 +1,77 @@
+import { type Message } from '../../domain/notices/message';
+import { type NoticeAddressee } from '../../domain/notices/notice';
+import { type Lane, LANES, type MessageHandler, OutboxRelay, type RelayLog } from '../../services/outbox/outboxRelay';
+import { type Kick } from '../../services/ports';
+import { poolReader, type Postgres } from './database';
+import { type Due, markSent, putBack, takeDue, whatIsDue } from './outbox';
+
+/** `kick`: only the lanes of these messages are looked at; all, where none are named. */
+export type Relay = { start(): void; kick: Kick; stop(): Promise<void> };
+
+const POLL_MS = 500;
+/** Calls to one channel that one process may have open. */
+const NOTICES_AT_ONCE: Readonly<Record<NoticeAddressee['kind'], number>> = { support: 5, pager: 10, driver: 50 };
+
+/** The outbox of this database, relayed lane by lane. */
+export function createRelay(postgres: Postgres, handle: MessageHandler, log: RelayLog): Relay {
+  const { db } = postgres;
+  const read = poolReader(postgres);
+  const lanes = Object.values<Lane>(LANES).map((lane) => ({
+    lane,
+    relay: new OutboxRelay({
+      takeDue: (limit) => takeDue(read, lane.kinds, limit, lane),
+      markSent: (ids) => markSent(read, ids),
+      putBack: (message, error, minDelayMs) => putBack(db, message, error, minDelayMs),
+    }, handle, log, lane.to === undefined ? 'batches' : { atOnce: NOTICES_AT_ONCE[lane.to] }),
+  }));
+  const kick = (isMeant: (lane: Lane) => boolean): void => lanes.filter(({ lane }) => isMeant(lane)).forEach(({ relay }) => relay.kick());
+  const poll = new Poll(async () => {
+    const due = await whatIsDue(read);
+    kick((lane) => due.some((each) => isOf(lane, each)));
+  }, log);
+  return {
+    start: () => poll.start(),
+    // Notices are found by the poll: dispatch does not pay for three more looks a commit.
+    kick: (messages) => kick((lane) => isKickedBy(lane, messages)),
+    stop: async () => {
+      await poll.stop();
+      await Promise.all(lanes.map(({ relay }) => relay.stop()));
+    },
+  };
+}
+
+function isKickedBy({ kinds, to }: Lane, messages: readonly Message[] | undefined): boolean {
+  return to === undefined && (messages === undefined || messages.some(({ kind }) => kinds.includes(kind)));
+}
+
+function isOf({ kinds, to }: Lane, due: Due): boolean {
+  return kinds.includes(due.kind) && (to === undefined || to === due.to);
+}
+
+/** One cheap look for all lanes, and only those that have something due take it. */
+class Poll {
+  private timer: NodeJS.Timeout | null = null;
+  private looking: Promise<void> | null = null;
+
+  constructor(private readonly look: () => Promise<void>, private readonly log: RelayLog) {}
+
+  start(): void {
+    this.timer ??= setInterval(() => { this.looking ??= this.lookOnce(); }, POLL_MS);
+  }
+
+  async stop(): Promise<void> {
+    if (this.timer) clearInterval(this.timer);
+    await this.looking;
+  }
+
+  /** A database that is away is looked for again by the next poll. */
+  private async lookOnce(): Promise<void> {
+    try {
+      await this.look();
+    } catch (error) {
+      this.log.warn({ err: error }, 'the outbox could not be looked at; trying again');
+    } finally {
+      this.looking = null;
+    }
+  }
+}

@@ -1,0 +1,110 @@
+import { createHash } from 'node:crypto';
+import { type Redis } from 'ioredis';
+import { z } from 'zod';
+import { AVAILABILITIES } from '../../domain/driver/availability';
+import { isPoint } from '../../domain/geo/places';
+import type { DriverMap, Fix, MapEntry, MapPart, MapView, NearDriver } from '../../services/ports';
+import * as scripts from './driverMapScripts';
+import { gatherFixes } from './fixGathering';
+
+export type DriverMapOptions = {
+  /** A driver heard of longer ago is off the map. */
+  freshFixMs: number;
+  /** Before every key; tests that share a Redis set it. */
+  keyPrefix?: string;
+  /** About how many fixes the stream keeps for the archive. */
+  maxStreamedFixes?: number;
+};
+
+/** A device's clock further ahead than this is wrong: its fixes count as of when we got them. */
+const MAX_CLOCK_AHEAD_MS = 60_000;
+/** `hear` holds for so long; its caller comes every few seconds. */
+const HEARING_MS = 15_000;
+const PAGE = 500;
+const DEFAULT_STREAMED_FIXES = 200_000;
+
+/** The live map in Redis: `drivers:geo` and shards, `drivers:seen`, a hash `driver:<id>` each, which ends two days after the last word of them, the stream `positions`. Every change is one script. */
+export function createRedisDriverMap(redis: Redis, { freshFixMs, keyPrefix = '', maxStreamedFixes = DEFAULT_STREAMED_FIXES }: DriverMapOptions): DriverMap {
+  const run = (script: string, ...args: (string | number)[]) => runScript(redis, script, [keyPrefix, ...args]);
+  const record = gatherFixes((pings) => run(scripts.RECORD_FIXES, freshFixMs, maxStreamedFixes, MAX_CLOCK_AHEAD_MS, ...pings));
+  return {
+    near: async ({ cityId, point, radiusMeters, limit, now }) =>
+      nearRows.parse(await run(scripts.NEAR, now, freshFixMs, cityId, point.lng, point.lat, radiusMeters, limit)),
+    sync: async (entry, now) => ({ cameOn: (await run(scripts.SYNC, now, freshFixMs, ...entryArgs(entry))) === 1 }),
+    recordFixes: async (driverId, fixes, receivedAt) => {
+      requirePoints(fixes);
+      return record({ driverId, fixes, receivedAt });
+    },
+    look: async (driverIds) => (driverIds.length === 0 ? [] : viewsOf(driverIds, await run(scripts.LOOK, ...driverIds))),
+    members: async (part, cursor) => {
+      const [next, found] = await redis.zscan(keyPrefix + keyOf(part), cursor, 'COUNT', PAGE);
+      return { driverIds: found.filter((_, index) => index % 2 === 0), next: next === '0' ? null : next };
+    },
+    drop: async (part, driverIds) => {
+      if (driverIds.length > 0) await redis.zrem(keyPrefix + keyOf(part), ...driverIds);
+    },
+    takeSilentOff: async (now) => {
+      let taken = 0;
+      for (let page = PAGE; page === PAGE; taken += page) page = z.number().parse(await run(scripts.TAKE_SILENT_OFF, now, freshFixMs, PAGE));
+      return taken;
+    },
+    hear: async (now) => void (await run(scripts.HEAR, now, HEARING_MS)),
+    heardSince: async (now) => Number((await run(scripts.HEARD_SINCE)) ?? now),
+  };
+}
+
+/** The key of a part, without prefix. */
+export function keyOf(part: MapPart): string {
+  switch (part.kind) {
+    case 'all':
+      return 'drivers:geo';
+    case 'city':
+      return `drivers:geo:${part.cityId}`;
+    case 'busy':
+      return `drivers:geo:busy:${part.cityId}`;
+  }
+}
+
+/** Redis would stop half-way through a script at a place that it cannot hold. @throws RangeError */
+function requirePoints(fixes: readonly Fix[]): void {
+  if (!fixes.every(({ point, at }) => isPoint(point) && Number.isSafeInteger(at))) throw new RangeError('a fix lies outside the bounds of a place or of time');
+}
+
+const digests = new Map<string, string>();
+
+/** By its digest; in full only where Redis has not seen it, or lost it. */
+async function runScript(redis: Redis, script: string, args: (string | number)[]): Promise<unknown> {
+  const digest = digests.get(script) ?? createHash('sha1').update(script).digest('hex');
+  digests.set(script, digest);
+  try {
+    return await redis.evalsha(digest, 0, ...args);
+  } catch (error) {
+    if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+    return redis.eval(script, 0, ...args);
+  }
+}
+
+function entryArgs({ driverId, cityId, availability, hasRoom, version, lastFix }: MapEntry): (string | number)[] {
+  const place = lastFix === null ? [''] : [lastFix.point.lat, lastFix.point.lng, lastFix.at, lastFix.receivedAt];
+  return [driverId, cityId, availability, hasRoom ? '1' : '0', version, ...place];
+}
+
+const nearRow = z
+  .tuple([z.string(), z.coerce.number(), z.coerce.number(), z.coerce.number(), z.coerce.number()])
+  .transform(([driverId, distanceMeters, lng, lat, fixAt]): NearDriver => ({ driverId, point: { lat, lng }, distanceMeters, fixAt }));
+const nearRows = z.array(nearRow);
+
+const known = z.object({ city: z.string().min(1), availability: z.enum(AVAILABILITIES), version: z.coerce.number() });
+const viewRows = z.array(z.array(z.string()).length(11));
+
+function viewsOf(driverIds: readonly string[], reply: unknown): MapView[] {
+  return viewRows.parse(reply).map((row, index) => viewOf(driverIds[index] ?? '', row));
+}
+
+function viewOf(driverId: string, [city = '', availability, room, version, lat = '', lng, at, seen, ...on]: string[]): MapView {
+  const isOn = { all: on[0] === '1', city: on[1] === '1', busy: on[2] === '1' };
+  if (city === '') return { driverId, entry: null, on: isOn };
+  const says = known.parse({ city, availability, version });
+  const lastFix = lat === '' ? null : { point: { lat: Number(lat), lng: Number(lng) }, at: Number(at), receivedAt: Number(seen) };
+  return { driverId, entry: { driverId, cityId: says.city, availability: says.availability, hasRoom: room === '1', version: says.version, lastFix }, on: isOn };
+}

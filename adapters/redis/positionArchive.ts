@@ -1,0 +1,126 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Redis } from 'ioredis';
+import { fixesArchived } from '../../services/driverMetrics';
+import { type Database } from '../postgres/database';
+import { insertFixes, updateLastPlaces } from '../postgres/positionRows';
+import { entriesOf, fixOf, type ReceivedFix, type StreamEntry } from './positionStream';
+import { type LastKept, thin } from './positionThinning';
+
+export type PositionArchiveOptions = {
+  redis: Redis;
+  db: Database;
+  onError: (error: unknown) => void;
+  /** Between two rounds; a round takes all there is. */
+  everyMs?: number;
+  keyPrefix?: string;
+};
+
+/** One name for all workers: what a dead one left unacknowledged is taken up by any other. Doing a batch twice changes nothing. */
+const CONSUMER = 'archive';
+const GROUP = 'archive';
+const BATCH = 1_000;
+const EVERY_MS = 500;
+/** How often what was read but never acknowledged is looked for. */
+const LEFTOVERS_EVERY_MS = 60_000;
+
+/** Moves fixes from the stream `positions` into PostgreSQL, thinned, and keeps the drivers' last places there. At least once; a repeat adds nothing. */
+export class PositionArchive {
+  private lastKept: LastKept = new Map();
+  private readonly key: string;
+  private readonly everyMs: number;
+  private running: Promise<void> | null = null;
+  private readonly stopped = new AbortController();
+  private leftoversAt = 0;
+  /** Places of drivers whose rows were held by others when it was their turn. */
+  private owed: ReceivedFix[] = [];
+
+  constructor(private readonly options: PositionArchiveOptions) {
+    this.key = `${options.keyPrefix ?? ''}positions`;
+    this.everyMs = options.everyMs ?? EVERY_MS;
+  }
+
+  start(): void {
+    this.running ??= this.loop();
+  }
+
+  /** Ends the batch under way, and stops. */
+  async stop(): Promise<void> {
+    this.stopped.abort();
+    await this.running;
+  }
+
+  /** One round: takes all that is there. @returns how many fixes were kept */
+  async archiveAll(): Promise<number> {
+    if (Date.now() >= this.leftoversAt) {
+      await this.drain('0');
+      this.leftoversAt = Date.now() + LEFTOVERS_EVERY_MS;
+    }
+    const kept = await this.drain('>');
+    this.owed = await updateLastPlaces(this.options.db, this.owed);
+    return kept;
+  }
+
+  private async loop(): Promise<void> {
+    while (!this.stopped.signal.aborted) {
+      try {
+        await this.archiveAll();
+      } catch (error) {
+        this.leftoversAt = 0;
+        this.options.onError(error);
+      }
+      await sleep(this.everyMs, undefined, { signal: this.stopped.signal }).catch(() => undefined); // aborted: stopped
+    }
+  }
+
+  /** @param from `>` = what nobody read yet, `0` = what was read and not acknowledged */
+  private async drain(from: '>' | '0'): Promise<number> {
+    let kept = 0;
+    while (!this.stopped.signal.aborted) {
+      const entries = await this.read(from);
+      if (entries.length > 0) kept += await this.keep(entries);
+      if (entries.length < BATCH) break;
+    }
+    return kept;
+  }
+
+  private async read(from: '>' | '0'): Promise<StreamEntry[]> {
+    try {
+      const reply = await this.options.redis.xreadgroup('GROUP', GROUP, CONSUMER, 'COUNT', BATCH, 'STREAMS', this.key, from);
+      return entriesOf(reply);
+    } catch (error) {
+      if (!isGroupMissing(error)) throw error;
+      await this.makeGroup();
+      return [];
+    }
+  }
+
+  /** Before the first fix, and again after Redis was flushed. */
+  private async makeGroup(): Promise<void> {
+    try {
+      await this.options.redis.xgroup('CREATE', this.key, GROUP, '0', 'MKSTREAM');
+    } catch (error) {
+      if (!(error instanceof Error) || !error.message.startsWith('BUSYGROUP')) throw error;
+    }
+  }
+
+  private async keep(entries: readonly StreamEntry[]): Promise<number> {
+    const fixes = entries.flatMap(({ fields }) => fixOf(fields) ?? []);
+    const { kept, lastKept } = thin(fixes, this.lastKept);
+    await insertFixes(this.options.db, kept);
+    this.owed = await updateLastPlaces(this.options.db, [...this.owed, ...kept.filter(({ isLive }) => isLive)]);
+    await this.forget(entries.map(({ id }) => id));
+    this.lastKept = lastKept; // only now: a batch that failed comes again
+    fixesArchived.inc(kept.length);
+    return kept.length;
+  }
+
+  /** Nobody else reads them, and where drivers were is not to be kept twice. What is gone but not acknowledged comes again empty, and is passed over. */
+  private async forget(ids: readonly string[]): Promise<void> {
+    await this.options.redis.xdel(this.key, ...ids);
+    await this.options.redis.xack(this.key, GROUP, ...ids);
+  }
+}
+
+function isGroupMissing(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('NOGROUP');
+}

@@ -1,0 +1,87 @@
+import {
+  type Client, WorkflowExecutionAlreadyStartedError, WorkflowIdConflictPolicy, WorkflowIdReusePolicy, type WorkflowStartOptions,
+} from '@temporalio/client';
+import {
+  availabilityWorkflowId, type DeliveryInput, deliveryWorkflowId, driverCameFree, driverLeft, driverRescued, offerWithdrawn, searchAttributes, TASK_QUEUE, timedStateChanged, WORKFLOWS,
+} from '../../workflows/contract';
+import { type Dispatcher } from '../../services/ports';
+import { type Database, readerOf, sql } from '../postgres/database';
+
+type Started = { id: string; merchantId: string; sellerOrderId: string; cityId: string; zoneId: string | null; status: string };
+
+/** How long one call to Temporal may take; the outbox tries again after. */
+const CALL_TIMEOUT_MS = 5_000;
+/** Two transactions at their slowest fit in without a heartbeat; who waits for a worker killed in mid-task waits this long (ADR 8). */
+const WORKFLOW_TASK_TIMEOUT_MS = 5_000;
+
+/**
+ * Tells Temporal what the outbox says. Every news of a delivery starts its workflow where none runs, so that news never gets lost;
+ * a delivery that is closed needs none. The workflow's id is made from the merchant's key, so that two retries meet the same run (spec 1).
+ */
+export function createDispatcher(client: Client, db: Database, { workflowTaskTimeoutMs = WORKFLOW_TASK_TIMEOUT_MS }: { workflowTaskTimeoutMs?: number } = {}): Dispatcher {
+  const open = async (deliveryId: string): Promise<Started | null> => {
+    const [delivery] = await readerOf(db)<Started>(sql`
+      SELECT id, merchant_id AS "merchantId", seller_order_id AS "sellerOrderId", city_id AS "cityId", zone_id AS "zoneId", status
+      FROM deliveries WHERE id = ${deliveryId}::uuid AND closed_at IS NULL`);
+    return delivery ?? null;
+  };
+  const tell = async (deliveryId: string, correlationId: string, act: (started: Started, options: StartOptions) => Promise<unknown>): Promise<void> => {
+    const delivery = await open(deliveryId);
+    if (!delivery) return;
+    await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, () => unlessOver(act(delivery, { ...startOptions(delivery, correlationId), workflowTaskTimeout: workflowTaskTimeoutMs })));
+  };
+  const { workflow } = client;
+  return {
+    startDelivery: (deliveryId, correlationId) => tell(deliveryId, correlationId, (_delivery, options) => workflow.start(WORKFLOWS.delivery, options)),
+    signalDriverLeft: (deliveryId, news) =>
+      tell(deliveryId, news.correlationId, (_delivery, options) => workflow.signalWithStart(WORKFLOWS.delivery, { ...options, signal: driverLeft, signalArgs: [news] })),
+    signalDriverRescued: (deliveryId, news) =>
+      tell(deliveryId, news.correlationId, (_delivery, options) => workflow.signalWithStart(WORKFLOWS.delivery, { ...options, signal: driverRescued, signalArgs: [news] })),
+    signalOfferWithdrawn: (deliveryId, news) =>
+      tell(deliveryId, news.correlationId, (_delivery, options) => workflow.signalWithStart(WORKFLOWS.delivery, { ...options, signal: offerWithdrawn, signalArgs: [news] })),
+    wake: (deliveryId, news) =>
+      tell(deliveryId, news.correlationId, (_delivery, options) => workflow.signalWithStart(WORKFLOWS.delivery, { ...options, signal: driverCameFree, signalArgs: [news] })),
+    endAvailabilityLater: async ({ driverId, state, until, correlationId }) => {
+      await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, () => workflow.signalWithStart(WORKFLOWS.timedAvailability, {
+        workflowId: availabilityWorkflowId(driverId), taskQueue: TASK_QUEUE, workflowTaskTimeout: workflowTaskTimeoutMs,
+        args: [{ driverId, state, until, correlationId }], signal: timedStateChanged, signalArgs: [{ state, until, correlationId }],
+        staticSummary: `the timed state of driver ${driverId}`,
+      }));
+    },
+  };
+}
+
+type StartOptions = WorkflowStartOptions & { args: [DeliveryInput] };
+
+function startOptions(delivery: Started, correlationId: string): StartOptions {
+  const { id: deliveryId, merchantId, sellerOrderId, cityId } = delivery;
+  return {
+    workflowId: deliveryWorkflowId(merchantId, sellerOrderId),
+    taskQueue: TASK_QUEUE,
+    args: [{ deliveryId, correlationId }],
+    workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
+    workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+    typedSearchAttributes: attributesOf(delivery),
+    staticSummary: `delivery ${deliveryId} in ${cityId}`,
+    staticDetails: `Order of merchant ${merchantId}. The record is in PostgreSQL: GET /v2/deliveries/${deliveryId}.`,
+  };
+}
+
+function attributesOf({ cityId, zoneId, merchantId, status }: Started): NonNullable<WorkflowStartOptions['typedSearchAttributes']> {
+  return [
+    { key: searchAttributes.deliveryStatus, value: status },
+    { key: searchAttributes.city, value: cityId },
+    { key: searchAttributes.merchantId, value: merchantId },
+    { key: searchAttributes.escalationLevel, value: 0 },
+    ...(zoneId === null ? [] : [{ key: searchAttributes.zone, value: zoneId }]),
+  ];
+}
+
+/** A run that ended well needs no news: its delivery is closed, or about to show so. */
+async function unlessOver(call: Promise<unknown>): Promise<void> {
+  try {
+    await call;
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  }
+}

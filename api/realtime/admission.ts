@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import type { Caller } from '../auth/caller';
+import type { GatewayDeps, GatewayLimits, GatewayServer, GatewaySocket } from './deps';
+import { TokenError, type TokenReader } from '../auth/tokens';
+
+/** A handshake was refused for good; the client finds `data` on its connect_error. */
+export type RefusalCode = 'UNAUTHORIZED' | 'FORBIDDEN' | 'TOO_MANY_CONNECTIONS';
+
+export class Refusal extends Error {
+  override name = 'Refusal';
+  readonly data: { code: RefusalCode; detail: string };
+
+  constructor(code: RefusalCode, detail: string) {
+    super(code);
+    this.data = { code, detail };
+  }
+}
+
+/** Lets a socket in by the token of its handshake, and notes who it is. @throws Refusal, or any error where the token could not be checked */
+export async function admit(io: GatewayServer, socket: GatewaySocket, { readToken, clock }: GatewayDeps, { connectionsPerToken }: GatewayLimits): Promise<void> {
+  const token = tokenOf(socket.handshake.auth);
+  const caller = await read(readToken, token);
+  if (caller.role === 'customer') throw new Refusal('FORBIDDEN', 'there is nothing to hear for this role');
+  const expiresAt = expiryOf(token);
+  if (expiresAt <= clock()) throw new Refusal('UNAUTHORIZED', 'the token has expired');
+  const tokenHash = createHash('sha256').update(token).digest('base64url');
+  if (hasTooMany(io, tokenHash, connectionsPerToken)) throw new Refusal('TOO_MANY_CONNECTIONS', `at most ${connectionsPerToken} at once with one token`);
+  socket.data.admitted = { caller, tokenHash, expiresAt };
+}
+
+async function read(readToken: TokenReader, token: string): Promise<Caller> {
+  try {
+    return await readToken(token);
+  } catch (error) {
+    throw error instanceof TokenError ? new Refusal('UNAUTHORIZED', error.message) : error;
+  }
+}
+
+const handshake = z.object({ token: z.string().min(1).max(8_192) });
+
+function tokenOf(auth: unknown): string {
+  const { data } = handshake.safeParse(auth);
+  if (!data) throw new Refusal('UNAUTHORIZED', 'the handshake must carry auth.token');
+  return data.token;
+}
+
+const claims = z.object({ exp: z.number() });
+
+/** The signature was checked before; a token without an end is not taken. */
+function expiryOf(token: string): number {
+  const payload = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8');
+  return claims.parse(JSON.parse(payload)).exp * 1_000;
+}
+
+/** A room of this process, to count by; nothing is sent to it. */
+export const tokenRoom = (tokenHash: string): string => `token:${tokenHash}`;
+
+/** Whether so many sockets or more are open with this token. */
+export function hasTooMany(io: GatewayServer, tokenHash: string, limit: number): boolean {
+  return (io.of('/').adapter.rooms.get(tokenRoom(tokenHash))?.size ?? 0) >= limit;
+}

@@ -1,0 +1,121 @@
+/** How a zone fares: enough free drivers for what is searched for, or trouble (spec 10). Durations are ms. */
+import { ESCALATION_THRESHOLDS, type EscalationLevel, type EscalationThresholds } from '../delivery/escalation';
+
+export const ZONE_STATES = ['OK', 'STRAINED', 'CRITICAL'] as const;
+export type ZoneState = (typeof ZONE_STATES)[number];
+
+/** What was counted of one zone at one instant. */
+export type ZoneFigures = {
+  /** Not closed: searched for, carried, or ready later. */
+  openDeliveries: number;
+  /** Without a driver: SEARCHING or OFFERED. */
+  searching: number;
+  /** A driver has it: from ASSIGNED to the door, or on its way back. */
+  carried: number;
+  /** AVAILABLE drivers whose fresh place lies in the zone; those who hold an offer are among them, as their delivery is among `searching`. */
+  freeDrivers: number;
+  /** BUSY drivers by their last known place. */
+  busyDrivers: number;
+  /** Unassigned time of what is searched for now; 0 where nothing is. */
+  waitingP50Ms: number;
+  waitingMaxMs: number;
+  /** Of the offers that ended within the window. */
+  acceptance15m: Acceptance;
+  /** Deliveries searched for now, by the level they have reached. */
+  escalationsByLevel: Readonly<Record<EscalationLevel, number>>;
+  /** Cases of the support queue that nobody has resolved. */
+  openCases: number;
+};
+
+/** `answered` = accepted, rejected or lapsed; withdrawn offers do not count (spec 2). `rate` is a share from 0 to 1, null where nothing was answered. */
+export type Acceptance = { accepted: number; answered: number; rate: number | null };
+
+/** Over how long acceptance is counted: 15 minutes. */
+export const ACCEPTANCE_WINDOW_MS = 900_000;
+
+export type ZoneThresholds = {
+  /** Waiting from level 1 on is long, from level 3 on very long. */
+  waiting: EscalationThresholds;
+  /** A rate below is low. */
+  acceptanceLow: number;
+  /** Fewer answers say nothing about acceptance. */
+  acceptanceMinAnswers: number;
+  /** More open cases are too many. */
+  casesMany: number;
+};
+
+/** 5, 15 and 30 minutes (spec 4), acceptance under 70 % (spec 13), fewer than 5 answers say nothing (ours), over 50 unresolved cases (spec 13). */
+export const ZONE_THRESHOLDS: ZoneThresholds = { waiting: ESCALATION_THRESHOLDS, acceptanceLow: 0.7, acceptanceMinAnswers: 5, casesMany: 50 };
+
+/** Stable codes, the worst first. */
+export const ZONE_REASONS = [
+  'LEVEL_3', 'WAITING_VERY_LONG', 'NO_FREE_DRIVERS',
+  'LEVEL_2', 'LEVEL_1', 'WAITING_LONG', 'DRIVERS_SHORT', 'ACCEPTANCE_LOW', 'CASES_MANY',
+] as const;
+export type ZoneReason = (typeof ZONE_REASONS)[number];
+
+type Rule = {
+  makes: Exclude<ZoneState, 'OK'>;
+  holds: (figures: ZoneFigures, thresholds: ZoneThresholds) => boolean;
+  words: (figures: ZoneFigures) => string;
+};
+
+/** Each rule is a line that trouble crosses in one direction only, so that more trouble never gives a better state. */
+const RULES: Readonly<Record<ZoneReason, Rule>> = {
+  LEVEL_3: { makes: 'CRITICAL', holds: ({ escalationsByLevel }) => escalationsByLevel[3] > 0, words: ({ escalationsByLevel }) => `${count(escalationsByLevel[3])} at escalation level 3` },
+  WAITING_VERY_LONG: {
+    makes: 'CRITICAL', holds: ({ waitingMaxMs }, { waiting }) => waitingMaxMs >= waiting[3], words: ({ waitingMaxMs }) => `one has waited ${duration(waitingMaxMs)} for a driver`,
+  },
+  NO_FREE_DRIVERS: { makes: 'CRITICAL', holds: ({ searching, freeDrivers }) => searching > 0 && freeDrivers === 0, words: ({ searching }) => `${count(searching)} searched for, no driver free` },
+  LEVEL_2: { makes: 'STRAINED', holds: ({ escalationsByLevel }) => escalationsByLevel[2] > 0, words: ({ escalationsByLevel }) => `${count(escalationsByLevel[2])} at escalation level 2` },
+  LEVEL_1: { makes: 'STRAINED', holds: ({ escalationsByLevel }) => escalationsByLevel[1] > 0, words: ({ escalationsByLevel }) => `${count(escalationsByLevel[1])} at escalation level 1` },
+  WAITING_LONG: {
+    makes: 'STRAINED', holds: ({ waitingMaxMs }, { waiting }) => waitingMaxMs >= waiting[1] && waitingMaxMs < waiting[3],
+    words: ({ waitingMaxMs }) => `one has waited ${duration(waitingMaxMs)} for a driver`,
+  },
+  DRIVERS_SHORT: {
+    makes: 'STRAINED', holds: ({ searching, freeDrivers }) => searching > freeDrivers && freeDrivers > 0,
+    words: ({ searching, freeDrivers }) => `${count(searching)} searched for, drivers free: ${freeDrivers}`,
+  },
+  ACCEPTANCE_LOW: {
+    makes: 'STRAINED',
+    holds: ({ acceptance15m: { answered, rate } }, { acceptanceLow, acceptanceMinAnswers }) => rate !== null && answered >= acceptanceMinAnswers && rate < acceptanceLow,
+    words: ({ acceptance15m: { accepted, answered } }) => `${accepted} of ${answered} offers were accepted`,
+  },
+  CASES_MANY: { makes: 'STRAINED', holds: ({ openCases }, { casesMany }) => openCases > casesMany, words: ({ openCases }) => `${openCases} cases are open` },
+};
+
+/** The state of a zone and all that holds against it, the worst first; no reasons = OK. spec 10, ADR 12. */
+export function judgeZone(figures: ZoneFigures, thresholds: ZoneThresholds = ZONE_THRESHOLDS): { state: ZoneState; reasons: ZoneReason[] } {
+  const reasons = ZONE_REASONS.filter((reason) => RULES[reason].holds(figures, thresholds));
+  const worst = reasons[0];
+  return { state: worst === undefined ? 'OK' : RULES[worst].makes, reasons };
+}
+
+/** A reason in words, one short line. */
+export function wordsOf(reason: ZoneReason, figures: ZoneFigures): string {
+  return RULES[reason].words(figures);
+}
+
+export function acceptanceOf(accepted: number, answered: number): Acceptance {
+  return { accepted, answered, rate: answered === 0 ? null : accepted / answered };
+}
+
+/** A zone of which there is nothing to say. */
+export const NO_FIGURES: ZoneFigures = {
+  openDeliveries: 0, searching: 0, carried: 0, freeDrivers: 0, busyDrivers: 0, waitingP50Ms: 0, waitingMaxMs: 0,
+  acceptance15m: acceptanceOf(0, 0), escalationsByLevel: { 1: 0, 2: 0, 3: 0 }, openCases: 0,
+};
+
+/** True where there is nothing at all: no delivery, driver, answer or case. */
+export function isEmpty({ openDeliveries, freeDrivers, busyDrivers, acceptance15m, openCases }: ZoneFigures): boolean {
+  return openDeliveries + freeDrivers + busyDrivers + acceptance15m.answered + openCases === 0;
+}
+
+function count(deliveries: number): string {
+  return deliveries === 1 ? '1 delivery' : `${deliveries} deliveries`;
+}
+
+function duration(ms: number): string {
+  return ms < 60_000 ? `${Math.floor(ms / 1_000)} s` : `${Math.floor(ms / 60_000)} min`;
+}

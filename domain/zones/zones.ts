@@ -1,0 +1,112 @@
+import { booleanPointInPolygon } from '@turf/boolean-point-in-polygon';
+import { isPoint, type Point } from '../geo/places';
+
+/** A GeoJSON geometry (RFC 7946): rings of [lng, lat], each closed, the first of a polygon its outline, the rest its holes. Must not cross the antimeridian. */
+export type ZoneArea = { type: 'Polygon'; coordinates: number[][][] } | { type: 'MultiPolygon'; coordinates: number[][][][] };
+
+/** A part of a city. spec 9. Where zones overlap the higher `priority` wins. */
+export type Zone = { zoneId: string; area: ZoneArea; priority: number };
+
+/** The most points one zone may have, so that finding a zone stays cheap. */
+export const MAX_ZONE_POINTS = 10_000;
+
+/** True where the point lies in the area or on its border, and in none of its holes. */
+export function contains(area: ZoneArea, point: Point): boolean {
+  return booleanPointInPolygon([point.lng, point.lat], area);
+}
+
+/**
+ * The zone a place belongs to: of those that contain it the one of highest priority, then the smallest, then the first by id, so that every process
+ * answers alike. Null in no zone; a city without zones is one zone (spec 9), which is the caller's to say.
+ */
+export function zoneOf<Z extends Zone>(point: Point, zones: readonly Z[]): Z | null {
+  const around = zones.filter((zone) => contains(zone.area, point));
+  return around.sort(byRank)[0] ?? null;
+}
+
+/**
+ * The same as `zoneOf` for many places: ranks the zones once and looks at an area only where its bounding box holds the place.
+ * @returns the zone of a place, null where it lies in none
+ */
+export function zoneFinder<Z extends Zone>(zones: readonly Z[]): (point: Point) => Z | null {
+  const ranked = [...zones].sort(byRank).map((zone) => ({ zone, box: boxOf(zone.area) }));
+  return (point) => ranked.find(({ zone, box }) => isInBox(box, point) && contains(zone.area, point))?.zone ?? null;
+}
+
+/** The area's size in square metres, holes taken away; good to about a percent at the size of a city. */
+export function zoneSquareMeters(area: ZoneArea): number {
+  return polygonsOf(area).reduce((sum, polygon) => sum + polygonSquareMeters(polygon), 0);
+}
+
+/** What is wrong with an area that came from outside, in plain words; null where nothing is. */
+export function zoneProblem(area: ZoneArea): string | null {
+  const polygons = polygonsOf(area);
+  if (polygons.length === 0 || polygons.some((polygon) => polygon.length === 0)) return 'an area needs at least one ring';
+  const rings = polygons.flat();
+  if (rings.reduce((sum, ring) => sum + ring.length, 0) > MAX_ZONE_POINTS) return `an area may have at most ${MAX_ZONE_POINTS} points`;
+  for (const ring of rings) {
+    const problem = ringProblem(ring);
+    if (problem !== null) return problem;
+  }
+  return zoneSquareMeters(area) > 0 ? null : 'an area must not be empty';
+}
+
+function byRank(a: Zone, b: Zone): number {
+  return b.priority - a.priority || zoneSquareMeters(a.area) - zoneSquareMeters(b.area) || (a.zoneId < b.zoneId ? -1 : 1);
+}
+
+type Box = { west: number; south: number; east: number; north: number };
+
+function boxOf(area: ZoneArea): Box {
+  const box: Box = { west: Infinity, south: Infinity, east: -Infinity, north: -Infinity };
+  for (const [lng = 0, lat = 0] of polygonsOf(area).flat(2)) {
+    box.west = Math.min(box.west, lng);
+    box.east = Math.max(box.east, lng);
+    box.south = Math.min(box.south, lat);
+    box.north = Math.max(box.north, lat);
+  }
+  return box;
+}
+
+function isInBox({ west, south, east, north }: Box, { lat, lng }: Point): boolean {
+  return lng >= west && lng <= east && lat >= south && lat <= north;
+}
+
+function polygonsOf(area: ZoneArea): number[][][][] {
+  switch (area.type) {
+    case 'Polygon':
+      return [area.coordinates];
+    case 'MultiPolygon':
+      return area.coordinates;
+  }
+}
+
+function ringProblem(ring: number[][]): string | null {
+  if (ring.length < 4) return 'a ring needs at least four points';
+  if (!ring.every(isPosition)) return 'a point must be [lng, lat] within −180..180 and −85.05..85.05';
+  const [first, last] = [ring[0], ring[ring.length - 1]];
+  return first?.[0] === last?.[0] && first?.[1] === last?.[1] ? null : 'a ring must end where it begins';
+}
+
+function isPosition(position: number[]): boolean {
+  const [lng, lat] = position;
+  return lng !== undefined && lat !== undefined && isPoint({ lat, lng });
+}
+
+function polygonSquareMeters(polygon: number[][][]): number {
+  const [outline = 0, ...holes] = polygon.map(ringSquareMeters);
+  return holes.reduce((left, hole) => left - hole, outline);
+}
+
+/** The shoelace formula on a plane that touches the earth at the ring's first point. */
+function ringSquareMeters(ring: number[][]): number {
+  const metersPerDegree = 111_195;
+  const [lng0 = 0, lat0 = 0] = ring[0] ?? [];
+  const shrink = Math.cos((lat0 * Math.PI) / 180);
+  const flat = ring.map(([lng = 0, lat = 0]) => ({ x: (lng - lng0) * metersPerDegree * shrink, y: (lat - lat0) * metersPerDegree }));
+  const doubled = flat.reduce((sum, a, i) => {
+    const b = flat[(i + 1) % flat.length] ?? a;
+    return sum + a.x * b.y - b.x * a.y;
+  }, 0);
+  return Math.abs(doubled) / 2;
+}

@@ -1,0 +1,64 @@
+/**
+ * npm run chaos [-- --seconds 300] [--seed TEXT] [--burst N] [--drivers 40] [--every 2] [--plan]
+ * Plays the demo city on two workers and two APIs while processes, servers and connections are killed, frozen, restarted, cut, delayed and stalled, by a plan that is drawn from the
+ * seed and shown first; then lets it come to rest, and judges it. scripts/chaos.mjs brings up PostgreSQL, Redis and Temporal, and holds them.
+ *   --burst N   so many orders at once in the middle of it; without it, one seed in five has a burst of 100
+ *   --plan      shows the plan, and does nothing
+ * Progress goes to stderr; stdout is one JSON line.
+ * Exit code: 0 = nothing is broken, 1 = something is, or the run failed, 2 = wrong arguments or settings.
+ */
+import { parseArgs } from 'node:util';
+import { machine, serverVersions } from '../../bench/machine';
+import { sentenceOf } from '../checker/broken';
+import { countOf, Mistake, numberOf } from '../../simulator/kit/arguments';
+import { readInspectorSettings } from '../../simulator/kit/environment';
+import { log, runProgram } from '../../simulator/kit/program';
+import { nameOf, type PlannedFault, planOf, wordsOf } from './plan';
+import { type ChaosFigures, type ChaosOptions, runChaos } from './run';
+import { serversOf } from './servers';
+
+type Options = Omit<ChaosOptions, 'plan'> & { burst: number | null; isPlanOnly: boolean };
+
+function readOptions(args: string[]): Options {
+  const { values } = parseArgs({
+    args, strict: true,
+    options: {
+      seconds: { type: 'string', default: '300' }, seed: { type: 'string', default: String(Date.now()) }, burst: { type: 'string' }, drivers: { type: 'string', default: '40' },
+      every: { type: 'string', default: '2' }, plan: { type: 'boolean', default: false },
+    },
+  });
+  return {
+    seconds: countOf('--seconds', values.seconds, { min: 20, max: 86_400 }), seed: values.seed, burst: values.burst === undefined ? null : countOf('--burst', values.burst, { min: 0, max: 1_000 }),
+    drivers: countOf('--drivers', values.drivers, { min: 5, max: 500 }), everyMs: numberOf('--every', values.every, { min: 0.1, max: 60 }) * 1_000, isPlanOnly: values.plan,
+  };
+}
+
+async function main(signal: AbortSignal): Promise<number> {
+  const options = readOptions(process.argv.slice(2));
+  const plan = planOf(options);
+  log(`seed ${options.seed}, ${options.seconds} s, ${plan.length} faults:\n${plan.map(wordsOf).join('\n')}`);
+  if (options.isPlanOnly) {
+    process.stdout.write(`${JSON.stringify({ seed: options.seed, seconds: options.seconds, plan })}\n`);
+    return 0;
+  }
+  const temporalAddress = process.env.TEMPORAL_ADDRESS;
+  if (temporalAddress === undefined || process.send === undefined) throw new Mistake('this runs by npm run chaos, which holds the servers');
+  const settings = readInspectorSettings({ API_URL: 'http://127.0.0.1', ...process.env });
+  const versions = await serverVersions(settings);
+  const startedAt = Date.now();
+  const figures = await runChaos({ ...options, plan }, { settings, temporalAddress, env: process.env, servers: serversOf(process), log }, signal);
+  signal.throwIfAborted();
+  return conclude(options, plan, figures, { tookSeconds: Math.round((Date.now() - startedAt) / 1_000), ...machine(), ...versions });
+}
+
+function conclude({ seed, seconds, burst }: Options, plan: readonly PlannedFault[], figures: ChaosFigures, on: object): number {
+  const { broken, recoveries } = figures;
+  for (const [name, { times, worstMs }] of Object.entries(recoveries)) log(`  ${name.padEnd(24)} ${String(times).padStart(3)} times, working again after at most ${worstMs === null ? '(never)' : `${worstMs} ms`}`);
+  for (const problem of broken) log(`broken: ${sentenceOf(problem)}`);
+  const kinds: Record<string, number> = {};
+  for (const { fault } of plan) kinds[nameOf(fault)] = (kinds[nameOf(fault)] ?? 0) + 1;
+  process.stdout.write(`${JSON.stringify({ seed, seconds, burst, planned: kinds, ...figures, ...on })}\n`);
+  return broken.length === 0 ? 0 : 1;
+}
+
+runProgram(main);

@@ -1,0 +1,235 @@
+import { dealer, type Random, randomFrom } from '../../simulator/kit/random';
+
+/** Our processes: two of each, so that one may be away. */
+export const MEMBERS = ['worker-1', 'worker-2', 'api-1', 'api-2'] as const;
+export type MemberName = (typeof MEMBERS)[number];
+
+export const SERVERS = ['postgres', 'redis', 'temporal'] as const;
+export type ServerName = (typeof SERVERS)[number];
+
+/** A way that can be cut: between one of our processes and a server, or between the clients and the APIs. */
+export type Link = { from: MemberName; to: ServerName } | 'clients';
+
+/** What can be done. Times in ms; `downMs`: how long it stays away before it is started again. */
+export type Fault =
+  | { kind: 'kill'; member: MemberName; downMs: number }
+  | { kind: 'freeze'; member: MemberName; forMs: number }
+  | { kind: 'restart' | 'killServer'; server: ServerName; downMs: number }
+  /** Redis comes back, and knows nothing any more. */
+  | { kind: 'restartEmpty'; downMs: number }
+  | { kind: 'flush' }
+  | { kind: 'cut'; links: readonly Link[] }
+  | { kind: 'refuse' | 'stall'; links: readonly Link[]; forMs: number }
+  | { kind: 'delay'; links: readonly Link[]; forMs: number; byMs: number }
+  | { kind: 'burst'; orders: number };
+
+export type FaultKind = Fault['kind'];
+
+/** A fault and when it begins, in ms from the start of the faults' time. */
+export type PlannedFault = { atMs: number; fault: Fault };
+
+export type PlanOptions = { seed: string; seconds: number; burst: number | null };
+
+/** The first fault comes when orders are under way, and the last one ends within the faults' time. */
+const FIRST_AT_MS = 8_000;
+/** Between two times at which something is done. */
+const GAP_MS = { min: 3_000, max: 12_000 };
+/** How many things are done at such a time. */
+const TOGETHER: readonly number[] = [1, 1, 1, 1, 1, 1, 2, 2, 2, 3];
+/** Those done together begin within so long of each other. */
+const SPREAD_MS = 2_000;
+/** A process or server that was away is left alone for so long afterwards, so that it is there when the next fault hits it. */
+const REST_MS = 4_000;
+/** One seed in so many has a burst without being asked for one. */
+const BURST_EVERY = 5;
+const BURST_ORDERS = 100;
+
+const FREEZE_MS = { min: 1_000, max: 15_000 };
+const AWAY_MS = { min: 1_000, max: 8_000 };
+const DOWN_MS = { min: 0, max: 3_000 };
+const DELAY_MS = { min: 20, max: 500 };
+
+/** What is done how often: a card each, dealt so that every kind comes in a run of a few minutes. Kinds that say more than one thing have more cards. */
+const PACK = [
+  'killWorker', 'killWorker', 'killApi', 'killApi', 'freezeWorker', 'freezeWorker', 'freezeApi', 'freezeApi',
+  'restartPostgres', 'killPostgres', 'restartRedis', 'killRedis', 'restartEmpty', 'flush', 'restartTemporal', 'killTemporal',
+  'cut', 'cut', 'refuse', 'refuse', 'delay', 'delay', 'stall', 'stall',
+] as const;
+type Card = (typeof PACK)[number];
+
+/**
+ * What is done to a run: the same for the same seed, seconds and burst. One after the other and together, but never twice at once to the same process, server or link, since the
+ * second would hit nothing.
+ */
+export function planOf({ seed, seconds, burst }: PlanOptions): PlannedFault[] {
+  const random = randomFrom(`${seed}/faults`);
+  const deal = dealer(PACK, random.stream('kinds'));
+  const endMs = seconds * 1_000;
+  const busyUntil = new Map<string, number>();
+  const planned: PlannedFault[] = [];
+  for (let nowMs = FIRST_AT_MS; nowMs < endMs; nowMs += Math.round(random.between(GAP_MS.min, GAP_MS.max))) {
+    for (let more = random.pick(TOGETHER); more > 0; more -= 1) {
+      const atMs = nowMs + Math.round(random.between(0, SPREAD_MS));
+      const fault = faultOf(deal(), random);
+      const until = atMs + lengthOf(fault);
+      if (until > endMs || touched(fault).some((part) => (busyUntil.get(part) ?? 0) > atMs)) continue;
+      for (const part of touched(fault)) busyUntil.set(part, until + REST_MS);
+      planned.push({ atMs, fault });
+    }
+  }
+  return [...planned, ...burstOf(randomFrom(`${seed}/burst`), burst, endMs)].sort((a, b) => a.atMs - b.atMs);
+}
+
+/** Asked for, or drawn. */
+function burstOf(random: Random, asked: number | null, endMs: number): PlannedFault[] {
+  const isDrawn = random.chance(1 / BURST_EVERY);
+  const orders = asked ?? (isDrawn ? BURST_ORDERS : 0);
+  return orders === 0 ? [] : [{ atMs: Math.round(random.between(0.2, 0.6) * endMs), fault: { kind: 'burst', orders } }];
+}
+
+/** How long a fault lasts by itself, in ms. */
+export function lengthOf(fault: Fault): number {
+  switch (fault.kind) {
+    case 'kill':
+    case 'restart':
+    case 'killServer':
+    case 'restartEmpty':
+      return fault.downMs;
+    case 'freeze':
+    case 'refuse':
+    case 'stall':
+    case 'delay':
+      return fault.forMs;
+    case 'flush':
+    case 'cut':
+    case 'burst':
+      return 0;
+  }
+}
+
+/** What a figure is counted under. */
+export function nameOf(fault: Fault): string {
+  switch (fault.kind) {
+    case 'kill':
+    case 'freeze':
+      return `${fault.kind} ${fault.member.replace(/-\d$/, '')}`;
+    case 'restart':
+      return `restart ${fault.server}`;
+    case 'killServer':
+      return `kill ${fault.server}`;
+    case 'restartEmpty':
+      return 'restart redis empty';
+    case 'flush':
+      return 'flush redis';
+    case 'cut':
+    case 'refuse':
+    case 'stall':
+    case 'delay':
+      return `${fault.kind} ${farEndOf(fault.links)}`;
+    case 'burst':
+      return 'burst';
+  }
+}
+
+/** A line for people: when, what, how long. */
+export function wordsOf({ atMs, fault }: PlannedFault): string {
+  const lasting = lengthOf(fault) > 0 ? ` for ${(lengthOf(fault) / 1_000).toFixed(1)} s` : '';
+  return `${(atMs / 1_000).toFixed(1).padStart(6)} s  ${nameOf(fault)}${detailOf(fault)}${lasting}`;
+}
+
+function detailOf(fault: Fault): string {
+  switch (fault.kind) {
+    case 'kill':
+    case 'freeze':
+      return ` (${fault.member})`;
+    case 'cut':
+    case 'refuse':
+    case 'stall':
+      return ` (${nearEndOf(fault.links)})`;
+    case 'delay':
+      return ` (${nearEndOf(fault.links)}) by ${fault.byMs} ms`;
+    case 'burst':
+      return ` of ${fault.orders} orders`;
+    case 'restart':
+    case 'killServer':
+    case 'restartEmpty':
+    case 'flush':
+      return '';
+  }
+}
+
+function farEndOf(links: readonly Link[]): string {
+  const [link] = links;
+  return link === undefined || link === 'clients' ? 'clients' : link.to;
+}
+
+function nearEndOf(links: readonly Link[]): string {
+  return links.map((link) => (link === 'clients' ? 'all' : link.from)).join(', ');
+}
+
+function faultOf(card: Card, random: Random): Fault {
+  const ms = ({ min, max }: { min: number; max: number }): number => Math.round(random.between(min, max));
+  const one = (kind: 'worker' | 'api'): MemberName => random.pick(MEMBERS.filter((member) => member.startsWith(kind)));
+  switch (card) {
+    case 'killWorker':
+    case 'killApi':
+      return { kind: 'kill', member: one(card === 'killWorker' ? 'worker' : 'api'), downMs: ms(DOWN_MS) };
+    case 'freezeWorker':
+    case 'freezeApi':
+      return { kind: 'freeze', member: one(card === 'freezeWorker' ? 'worker' : 'api'), forMs: ms(FREEZE_MS) };
+    case 'restartPostgres':
+    case 'restartRedis':
+    case 'restartTemporal':
+      return { kind: 'restart', server: SERVER_OF[card], downMs: ms(DOWN_MS) };
+    case 'killPostgres':
+    case 'killRedis':
+    case 'killTemporal':
+      return { kind: 'killServer', server: SERVER_OF[card], downMs: ms(DOWN_MS) };
+    case 'restartEmpty':
+      return { kind: 'restartEmpty', downMs: ms(DOWN_MS) };
+    case 'flush':
+      return { kind: 'flush' };
+    case 'cut':
+      return { kind: 'cut', links: linksOf(random) };
+    case 'refuse':
+    case 'stall':
+      return { kind: card, links: linksOf(random), forMs: ms(AWAY_MS) };
+    case 'delay':
+      return { kind: 'delay', links: linksOf(random), forMs: ms(AWAY_MS), byMs: ms(DELAY_MS) };
+  }
+}
+
+const SERVER_OF = {
+  restartPostgres: 'postgres', killPostgres: 'postgres', restartRedis: 'redis', killRedis: 'redis', restartTemporal: 'temporal', killTemporal: 'temporal',
+} as const;
+
+/** To one server, of one of our processes or of all; or the clients'. */
+function linksOf(random: Random): Link[] {
+  const to = random.pick([...SERVERS, 'clients'] as const);
+  const isOfAll = random.chance(0.5);
+  const from = random.pick(MEMBERS);
+  if (to === 'clients') return ['clients'];
+  return (isOfAll ? MEMBERS : [from]).map((member) => ({ from: member, to }));
+}
+
+/** What a fault occupies. */
+function touched(fault: Fault): string[] {
+  switch (fault.kind) {
+    case 'kill':
+    case 'freeze':
+      return [fault.member];
+    case 'restart':
+    case 'killServer':
+      return [fault.server];
+    case 'restartEmpty':
+    case 'flush':
+      return ['redis'];
+    case 'cut':
+    case 'refuse':
+    case 'stall':
+    case 'delay':
+      return fault.links.map((link) => (link === 'clients' ? 'clients' : `${link.from} to ${link.to}`));
+    case 'burst':
+      return [];
+  }
+}

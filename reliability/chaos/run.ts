@@ -1,0 +1,181 @@
+import { Redis } from 'ioredis';
+import type { Broken } from '../checker/broken';
+import type { LookCounts } from '../checker/checker';
+import { connect, type Connections } from '../../simulator/client/connections';
+import { Demo, settledFigures, untilAllEnded } from '../../simulator/demo/demo';
+import { DEMO_CITY } from '../../simulator/demo/city';
+import { buildDemoWorld, type DemoWorld } from '../../simulator/demo/world';
+import type { InspectorSettings } from '../../simulator/kit/environment';
+import { Fleet, type MemberSetup } from '../../simulator/kit/fleet';
+import { freePort } from '../../simulator/kit/freePort';
+import { Inspection } from '../../simulator/kit/inspection';
+import { OpsDesk } from '../../simulator/people/opsDesk';
+import { pause } from '../../simulator/kit/pause';
+import { randomFrom } from '../../simulator/kit/random';
+import { Crowd } from './crowd';
+import { doFaults, type DoneFault, FaultClock, Proxies } from './faults';
+import { Judge } from './judge';
+import { Mishaps } from './mishaps';
+import { MEMBERS, type MemberName, type PlannedFault } from './plan';
+import { AnswerWatch, type Recoveries, recoveriesOf } from './recovery';
+import type { Servers } from './servers';
+import { CHAOS_SKEW, CHAOS_SPEED, CHAOS_TEMPER, chaosEnvironment } from './settings';
+import { type Whim, Whims } from './whims';
+
+export type ChaosOptions = { seed: string; seconds: number; drivers: number; everyMs: number; plan: readonly PlannedFault[] };
+
+/** Where everything is: `env` is what our processes are started with, but for the addresses, which are those of the proxies. */
+export type ChaosParts = { settings: InspectorSettings; temporalAddress: string; env: NodeJS.ProcessEnv; servers: Servers; log: (line: string) => void };
+
+/** What a run came to. `looks`: of the checker, and how many of them saw not all of the servers. `slowness`: how many times longer our processes took because they had to wait for a processor. */
+export type ChaosFigures = {
+  faults: number; recoveries: Recoveries; deliveries: Record<string, number | string | null>; acknowledgements: number; retries: number;
+  mishaps: Record<string, number>; whims: Record<Whim, number>; endedByThemselves: readonly string[]; looks: Readonly<LookCounts>; broken: readonly Broken[]; drainSeconds: number;
+  slowness: { mean: number; worst: number };
+};
+
+const PATIENCE_MS = 10 * 60_000;
+/** Longer than the service's own time-out for answers, and no longer than needed: who hangs on a frozen API moves on to the other. */
+const TRY_MS = 10_000;
+const PROGRESS_EVERY_MS = 10_000;
+const DESK_EVERY_MS = 1_000;
+/** After the last fault and the last order. */
+const ALL_ENDED_WITHIN_MS = 5 * 60_000;
+const CANCEL_ODDS = 0.05;
+
+/** Plays the demo city under faults, lets it come to rest, and judges it. */
+export async function runChaos(options: ChaosOptions, parts: ChaosParts, signal: AbortSignal): Promise<ChaosFigures> {
+  const apiPorts = [await freePort(), await freePort()];
+  const proxies = await Proxies.open(apiPorts, {
+    postgres: portOf(parts.settings.databaseUrl), redis: portOf(parts.settings.redisUrl), temporal: portOf(`tcp://${parts.temporalAddress}`),
+  });
+  const inspection = await Inspection.open(parts.settings);
+  const fleet = await Fleet.start(MEMBERS.map((name) => memberSetup(name, apiPorts, proxies, parts)), parts.log).catch(async (error: unknown) => {
+    await Promise.all([proxies.close(), inspection.close()]);
+    throw error;
+  });
+  const clock = new FaultClock();
+  const crowd = new Crowd(() => fleet.pids);
+  const judge = await Judge.open({ env: chaosEnvironment(parts.env), cityId: DEMO_CITY.cityId, clock, crowd, log: parts.log });
+  try {
+    return await new ChaosRun(options, parts, { proxies, inspection, fleet, clock, crowd, judge }).play(signal);
+  } finally {
+    await judge.close();
+    await fleet.stop();
+    await Promise.all([proxies.close(), inspection.close()]);
+  }
+}
+
+function portOf(url: string): number {
+  return Number(new URL(url).port);
+}
+
+function memberSetup(name: MemberName, apiPorts: readonly number[], proxies: Proxies, { settings, env }: ChaosParts): MemberSetup {
+  const [database, redis] = [new URL(settings.databaseUrl), new URL(settings.redisUrl)];
+  database.port = String(proxies.portOf(name, 'postgres'));
+  redis.port = String(proxies.portOf(name, 'redis'));
+  const apiPort = apiPorts[MEMBERS.filter((member) => member.startsWith('api')).indexOf(name)];
+  return {
+    name, kind: name.startsWith('worker') ? 'worker' : 'api',
+    env: {
+      ...chaosEnvironment(env), DATABASE_URL: database.href, REDIS_URL: redis.href, TEMPORAL_ADDRESS: `127.0.0.1:${proxies.portOf(name, 'temporal')}`,
+      ...(apiPort === undefined ? {} : { API_PORT: String(apiPort) }),
+    },
+  };
+}
+
+type Stage = { proxies: Proxies; inspection: Inspection; fleet: Fleet; clock: FaultClock; crowd: Crowd; judge: Judge };
+
+class ChaosRun {
+  constructor(private readonly options: ChaosOptions, private readonly parts: ChaosParts, private readonly stage: Stage) {}
+
+  async play(signal: AbortSignal): Promise<ChaosFigures> {
+    const { seed, drivers, everyMs, seconds } = this.options;
+    const { log, settings } = this.parts;
+    const { inspection, fleet, judge, crowd } = this.stage;
+    const random = randomFrom(seed);
+    const answers = new AnswerWatch();
+    const mishaps = new Mishaps(random.stream('mishaps'), signal, answers.send);
+    const apiUrl = `http://127.0.0.1:${this.stage.proxies.clients.port}`;
+    const connections = connect({ ...settings, apiUrl }, { patienceMs: PATIENCE_MS, tryTimeoutMs: TRY_MS, signal, send: mishaps.send });
+    const world = await buildDemoWorld({ connections, drivers, speed: CHAOS_SPEED, random, log, temper: CHAOS_TEMPER, skew: CHAOS_SKEW });
+    const demo = new Demo({ world, random, log }, { everyMs, count: null, isOpenLoop: true, cancelOdds: CANCEL_ODDS, speed: CHAOS_SPEED, run: `chaos-${Date.now().toString(36)}` });
+    const home = new AbortController();
+    const working = AbortSignal.any([signal, home.signal]);
+    const crew = demo.startDrivers(working);
+    void judge.keepLooking(working);
+    void crowd.keepLooking(working);
+    void demo.tellProgress(PROGRESS_EVERY_MS, working);
+    log(`the city is ready: ${drivers} drivers, an order every ${everyMs / 1_000} s; faults for ${seconds} s`);
+
+    const { done, whims } = await this.doHarm(demo, world, connections, working, signal);
+    signal.throwIfAborted();
+    const calmAt = Date.now();
+    log('no more faults, no more orders: waiting for what is open');
+    mishaps.end();
+    await mishaps.ended();
+    await untilAllEnded(inspection, demo.orders.placed.map(({ deliveryId }) => deliveryId), Date.now() + ALL_ENDED_WITHIN_MS, signal);
+    const broken = await judge.conclude(world.ledger.all());
+    const { figures, problems } = await settledFigures({ world, inspection, orders: demo.orders });
+    for (const problem of problems) log(`also: ${problem}`);
+    const drainSeconds = Math.round((Date.now() - calmAt) / 1_000);
+    home.abort();
+    await crew;
+    await world.endShifts();
+    return {
+      faults: done.length, recoveries: recoveriesOf(done, { offersAt: [...world.heard.values()], acceptsAt: answers.acceptsAt }), deliveries: figures, acknowledgements: world.ledger.all().length,
+      retries: connections.retries(), mishaps: mishaps.counts, whims: whims.counts, endedByThemselves: fleet.endedByThemselves, looks: judge.counts, drainSeconds,
+      slowness: { mean: rounded(crowd.mean), worst: rounded(crowd.worst) },
+      broken: [...broken, ...mishaps.contradictions, ...(await this.unended(demo)), ...fleet.endedByThemselves.map(diedByItself), ...answers.faults.map(answeredByAFault)],
+    };
+  }
+
+  /** What has not ended in all that time waits for nothing (invariant 4). */
+  private async unended({ orders }: Demo): Promise<Broken[]> {
+    const deliveryIds = orders.placed.map(({ deliveryId }) => deliveryId);
+    const { deliveries } = await this.stage.inspection.witness({ deliveryIds, driverIds: [] });
+    return deliveries.filter(({ closedAt }) => closedAt === null)
+      .map(({ deliveryId, status, driverId }) => ({ invariant: 4, what: `it has not ended ${ALL_ENDED_WITHIN_MS / 60_000} minutes after the last fault: ${status}`, deliveryId, driverId }));
+  }
+
+  /** Orders, people's whims and faults, until the faults' time is over and everything is there again. */
+  private async doHarm(demo: Demo, world: DemoWorld, connections: Connections, working: AbortSignal, signal: AbortSignal): Promise<{ done: DoneFault[]; whims: Whims }> {
+    const { options: { plan, seconds, seed }, parts: { servers, log }, stage: { fleet, proxies, clock } } = this;
+    const peace = new AbortController();
+    const untilPeace = AbortSignal.any([signal, peace.signal]);
+    const client = await connections.desk('olga');
+    const desk = new OpsDesk({ client, cityId: DEMO_CITY.cityId, ledger: world.ledger, log });
+    void desk.work(DESK_EVERY_MS, working);
+    const whims = new Whims({ random: randomFrom(`${seed}/whims`), drivers: world.drivers, orders: demo.orders, desk, client, lengthMs: seconds * 1_000, log });
+    const whimming = whims.run(untilPeace);
+    const ordering = demo.orders.run(untilPeace);
+    const [done] = await Promise.all([
+      doFaults(plan, { fleet, servers, proxies, clock, flush: () => this.flush(), burst: (orders) => demo.orders.placeAtOnce('burst', orders), log }, signal),
+      pause(seconds * 1_000, signal),
+    ]);
+    peace.abort();
+    await Promise.all([whimming, ordering]);
+    return { done, whims };
+  }
+
+  private async flush(): Promise<void> {
+    const redis = new Redis(this.parts.settings.redisUrl, { maxRetriesPerRequest: 1 });
+    redis.on('error', () => undefined); // told by the command
+    await redis.flushall().finally(() => redis.disconnect());
+  }
+}
+
+
+/** Whatever was done to what it needs: it is to bear that (invariant 2 is what may be lost with it). */
+function diedByItself(how: string): Broken {
+  return { invariant: 2, what: `a process ended by itself: ${how}`, deliveryId: null, driverId: null };
+}
+
+/** An outage is 503, safe to retry: after a 500 nobody knows whether to ask again (invariant 2 is what they would lose). */
+function answeredByAFault(request: string): Broken {
+  return { invariant: 2, what: `answered 500: ${request}`, deliveryId: null, driverId: null };
+}
+
+function rounded(share: number): number {
+  return Math.round(share * 10) / 10;
+}

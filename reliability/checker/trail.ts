@@ -1,0 +1,68 @@
+/** The audit trail as it is stored, with hashes that are computed here: the service's word is not taken for them. */
+import { createHash } from 'node:crypto';
+import { type AuditRecord, canonicalJson } from '../../domain/audit/auditRecord';
+import { type ChainedEntry, type FollowedChain, followChain } from '../../domain/audit/auditChain';
+import type { Actor } from '../../domain/delivery/status';
+import type { Reader, RecordedMove } from '../../simulator/kit/record';
+import { groupedBy } from './momentRules';
+import type { Broken } from './broken';
+import { ms } from './snapshot';
+
+type StoredEntry = Omit<AuditRecord, 'actor' | 'chain'> & { actorKind: Actor['kind']; actorId: string; chain: string; previous: string | null; hash: string };
+
+/** A chain's name with what its row says of it: hash in hex. */
+export type Head = { chain: string; hash: string | null; cityId: string };
+
+/** These chains, each followed from its first entry to the one that its row names. The caller's transaction sees one moment. */
+export async function readTrails(reader: Reader, heads: readonly Head[]): Promise<FollowedChain[]> {
+  const { rows } = await reader.query<StoredEntry>(ENTRIES, [heads.map(({ chain }) => chain)]);
+  const byChain = groupedBy(rows.map(chainedEntry), ({ chain }) => chain);
+  return heads.map(({ chain, hash, cityId }) => followChain(chain, byChain.get(chain) ?? [], { hash, cityId }, hashOf));
+}
+
+/** Which of these drivers' chains lack the entry that their row names as the last; looked for among the entries since then (epoch ms). */
+export async function readLastEntries(reader: Reader, heads: readonly Head[], since: number): Promise<Map<string, { to: string | null; kind: string }>> {
+  const { rows } = await reader.query<{ chain: string; kind: string; to: string | null }>(LAST, [heads.map(({ chain }) => chain), heads.map(({ hash }) => hash), new Date(since)]);
+  return new Map(rows.map(({ chain, kind, to }) => [chain, { kind, to }]));
+}
+
+/** Ends of these deliveries' offers that stand in the chains of others, whose drivers they were given by hand. */
+export async function readForeignEnds(reader: Reader, deliveryIds: readonly string[]): Promise<Map<string, RecordedMove[]>> {
+  const { rows } = await reader.query<RecordedMove & { deliveryId: string }>(FOREIGN_ENDS, [[...deliveryIds]]);
+  return groupedBy(rows, ({ deliveryId }) => deliveryId);
+}
+
+/** The entries in the order of their chain. */
+export function movesOf({ entries }: FollowedChain): RecordedMove[] {
+  return entries.map(({ record: { kind, from, to, driverId, detail } }) => ({ kind, from, to, driverId, offerId: typeof detail?.offerId === 'string' ? detail.offerId : null }));
+}
+
+/** What does not hang together (invariant 7). */
+export function chainProblems({ chain, problems }: FollowedChain): Broken[] {
+  const [kind, id = null] = chain.split('/');
+  return problems.map(({ kind: problem, entryId, detail }) => ({
+    invariant: 7, what: `audit chain ${chain}: ${problem}${entryId === null ? '' : ` at entry ${entryId}`}: ${detail}`,
+    deliveryId: kind === 'delivery' ? id : null, driverId: kind === 'driver' ? id : null,
+  }));
+}
+
+/** SHA-256 over the hash before and all that the entry says (ADR 5). */
+function hashOf(previous: string | null, record: AuditRecord): string {
+  return createHash('sha256').update(Buffer.from(previous ?? '', 'hex')).update(canonicalJson(record)).digest('hex');
+}
+
+function chainedEntry({ actorKind, actorId, chain, previous, hash, ...said }: StoredEntry): ChainedEntry {
+  return { record: { ...said, actor: { kind: actorKind, id: actorId }, chain: chain.startsWith('delivery/') ? 'delivery' : 'driver' }, chain, previous, hash };
+}
+
+const ENTRIES = `SELECT id, ${ms('at')} AS at, kind, city_id AS "cityId", delivery_id AS "deliveryId", driver_id AS "driverId", merchant_id AS "merchantId",
+    seller_order_id AS "sellerOrderId", actor_kind AS "actorKind", actor_id AS "actorId", from_state AS "from", to_state AS "to", why, correlation_id AS "correlationId",
+    ${ms('device_at')} AS "deviceAt", detail, chain, encode(prev_hash, 'hex') AS previous, encode(hash, 'hex') AS hash
+  FROM audit_entries WHERE chain = ANY($1::text[])`;
+
+const LAST = `SELECT e.chain, e.kind, e.to_state AS "to" FROM unnest($1::text[], $2::text[]) AS named(chain, hash)
+  JOIN audit_entries e ON e.chain = named.chain AND e.at >= $3 AND e.hash = decode(named.hash, 'hex')`;
+
+const FOREIGN_ENDS = `SELECT o.delivery_id AS "deliveryId", e.kind, e.from_state AS "from", e.to_state AS "to", e.driver_id AS "driverId", o.id AS "offerId"
+  FROM offers o JOIN audit_entries e ON e.driver_id = o.driver_id AND e.at = o.ended_at AND e.detail->>'offerId' = o.id::text AND e.chain <> 'delivery/' || o.delivery_id
+  WHERE o.delivery_id = ANY($1::uuid[]) AND o.end_reason = 'DRIVER_ASSIGNED_BY_HAND'`;

@@ -1,0 +1,97 @@
+import type { Connections } from '../../simulator/client/connections';
+import type { DeskClient } from '../../simulator/client/deskClient';
+import { Demo, settledFigures, untilAllEnded } from '../../simulator/demo/demo';
+import { DEMO_CITY } from '../../simulator/demo/city';
+import { buildDemoWorld, type DemoWorld, type Temper } from '../../simulator/demo/world';
+import type { Inspection } from '../../simulator/kit/inspection';
+import type { Acknowledged } from '../../simulator/people/ledger';
+import { OpsDesk } from '../../simulator/people/opsDesk';
+import { pause } from '../../simulator/kit/pause';
+import { type Random, randomFrom } from '../../simulator/kit/random';
+import type { Values } from './sample';
+import { Visitors } from './visitors';
+
+/** `everyMs`: mean pause between two orders. */
+export type CityOptions = { drivers: number; everyMs: number; seed: string; speed: number };
+
+const CANCEL_ODDS = 0.04;
+const PROGRESS_EVERY_MS = 30_000;
+const DESK_EVERY_MS = 5_000;
+const VISITOR_EVERY_MS = 700;
+/** Ops take a driver off duty, whatever they hold. */
+const RESCUE_EVERY_MS = 45_000;
+const ALL_ENDED_WITHIN_MS = 10 * 60_000;
+
+/** An ordinary day: most accept, some refuse, some let an offer lapse; one in sixty is not heard for a while after accepting. */
+const TEMPER: Temper = {
+  odds: { breakAfterJob: 0.1, failAtDoor: 0.02 },
+  answers: [...Array.from({ length: 20 }, () => 'accept' as const), 'reject', 'reject', 'reject', 'ignore', 'ignore'],
+  fates: [...Array.from({ length: 59 }, () => 'goesOn' as const), 'vanishes'],
+  rhythm: { batch: 3, idleMs: 10_000, askMs: 15_000 },
+  awayMs: { min: 10_000, max: 40_000 },
+};
+
+/** The demo city under a steady load, with people who come and go. */
+export class City {
+  private readonly atWork = new AbortController();
+  private working: Promise<unknown> | undefined;
+
+  private constructor(private readonly world: DemoWorld, private readonly demo: Demo, private readonly visitors: Visitors, private readonly desk: DeskClient, private readonly random: Random,
+    private readonly log: (line: string) => void) {}
+
+  static async build(connections: Connections, { drivers, everyMs, seed, speed }: CityOptions, log: (line: string) => void): Promise<City> {
+    const random = randomFrom(seed);
+    const world = await buildDemoWorld({ connections, drivers, speed, random, log, temper: TEMPER });
+    const demo = new Demo({ world, random, log }, { everyMs, count: null, cancelOdds: CANCEL_ODDS, speed, run: `soak-${Date.now().toString(36)}` });
+    const visitors = new Visitors({ connections, driverIds: world.driverIds, random: random.stream('visitors'), log });
+    return new City(world, demo, visitors, await connections.desk('olga'), random.stream('desk'), log);
+  }
+
+  /** Drivers come on duty, and ops to their desk, and all stay until `end`. */
+  open(): void {
+    const { signal } = this.atWork;
+    void this.demo.tellProgress(PROGRESS_EVERY_MS, signal);
+    const desk = new OpsDesk({ client: this.desk, cityId: DEMO_CITY.cityId, ledger: this.world.ledger, log: this.log });
+    this.working = Promise.all([this.demo.startDrivers(signal), this.visitors.come(VISITOR_EVERY_MS, signal), desk.work(DESK_EVERY_MS, signal), this.keepRescuing(signal)]);
+  }
+
+  /** Places orders until the signal, the cancels that belong to them included. */
+  order(signal: AbortSignal): Promise<void> {
+    return this.demo.orders.run(signal);
+  }
+
+  /** Waits until all that was placed has ended. @returns figures, and in words whatever must not be */
+  async settle(inspection: Inspection, signal: AbortSignal): Promise<{ figures: object; problems: string[] }> {
+    const { orders } = this.demo;
+    await untilAllEnded(inspection, orders.placed.map(({ deliveryId }) => deliveryId), Date.now() + ALL_ENDED_WITHIN_MS, signal);
+    return settledFigures({ world: this.world, inspection, orders });
+  }
+
+  /** Everybody goes home. Resolves when the last one has. Work ends first: a driver who still looks after the app and finds herself off duty would come back on. */
+  async end(): Promise<void> {
+    this.atWork.abort();
+    await this.working;
+    await this.world.endShifts();
+  }
+
+  acknowledged(): readonly Acknowledged[] {
+    return this.world.ledger.all();
+  }
+
+  counts(): Values {
+    const { drivers, latencies } = this.world;
+    const accept = latencies.percentile('accept', 99);
+    return {
+      orders: this.demo.orders.placedCount, delivered: drivers.reduce((sum, { counts }) => sum + counts.delivered, 0), visits: this.visitors.visits, refusedVisits: this.visitors.refused,
+      ...(accept === null ? {} : { acceptP99Ms: accept }),
+    };
+  }
+
+  private async keepRescuing(signal: AbortSignal): Promise<void> {
+    while (await pause(RESCUE_EVERY_MS, signal)) {
+      const driverId = this.random.pick(this.world.driverIds);
+      const answer = await this.desk.rescue(driverId, 'drill').catch((error: unknown) => ({ ok: false, code: String(error) }) as const);
+      if (!answer.ok) this.log(`ops: driver ${driverId} could not be rescued: ${answer.code}`);
+    }
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * npm run soak [-- --minutes 30] [--drivers 60] [--every SECONDS] [--speed X] [--seed TEXT] [--sample SECONDS] [--csv FILE] [--programs FOLDER]
+ * A steady load from the demo city on worker and API, which it starts itself on the given PostgreSQL, Redis and Temporal: orders, positions, breaks, refusals, lapses, cancels,
+ * drivers who vanish for a while, sockets that come and go, ops who look and step in. Every so often it looks at what each process and server holds; then it judges by
+ * leaks.ts and resources.ts whether anything grows that should not, whether all is back after the load, and whether the record, the workflows, the map and what was acknowledged agree.
+ *   --every      mean pause between two orders (1 s); --speed: how many times faster than in life the drivers are (60)
+ *   --sample     between two samples (10 s); each sixth one also collects all garbage of worker and API, to see what their heaps hold
+ *   --csv        writes all samples there
+ *   --programs   where the compiled worker and API are, if not beside this: to soak others than these
+ * A table goes to stderr; stdout is one JSON line.
+ * Exit code: 0 = nothing leaks and nothing is broken, 1 = not so, 2 = wrong arguments or settings.
+ */
+import { parseArgs } from 'node:util';
+import { machine, serverVersions } from '../../bench/machine';
+import { countOf, numberOf } from '../../simulator/kit/arguments';
+import { readInspectorSettings } from '../../simulator/kit/environment';
+import { log, runProgram } from '../../simulator/kit/program';
+import { resourcesOf, tableOf, writeCsv } from './report';
+import { judgeAll } from './resources';
+import { soak, type SoakOptions } from './run';
+
+const SECONDS = { min: 0.1, max: 3_600 };
+const THOROUGH_EVERY = 6;
+/** A sixth of the run, but five minutes at the most. */
+const LONGEST_WARM_UP_S = 300;
+const MOST_BROKEN_SHOWN = 50;
+
+function readOptions(args: string[]): SoakOptions & { csv: string | undefined } {
+  const { values } = parseArgs({
+    args, strict: true,
+    options: {
+      minutes: { type: 'string', default: '30' }, drivers: { type: 'string', default: '60' }, every: { type: 'string', default: '1' }, speed: { type: 'string', default: '60' },
+      seed: { type: 'string', default: String(Date.now()) }, sample: { type: 'string', default: '10' }, csv: { type: 'string' }, programs: { type: 'string' },
+    },
+  });
+  return {
+    minutes: numberOf('--minutes', values.minutes, { min: 0.1, max: 10_080 }), drivers: countOf('--drivers', values.drivers, { min: 1, max: 1_000 }),
+    everyMs: numberOf('--every', values.every, SECONDS) * 1_000, speed: numberOf('--speed', values.speed, { min: 0.1, max: 1_000 }), seed: values.seed,
+    sampleEveryMs: numberOf('--sample', values.sample, SECONDS) * 1_000, thoroughEvery: THOROUGH_EVERY, programs: values.programs, csv: values.csv,
+  };
+}
+
+async function main(signal: AbortSignal): Promise<number> {
+  const options = readOptions(process.argv.slice(2));
+  const settings = readInspectorSettings(process.env);
+  const { samples, orders, figures, broken, slowness } = await soak(settings, options, process.env, log, signal);
+  if (options.csv !== undefined) writeCsv(options.csv, samples);
+  const judged = judgeAll(samples, Math.min(LONGEST_WARM_UP_S, (options.minutes * 60) / 6));
+  const leaks = [...judged].flatMap(([name, { verdict }]) => (verdict === 'leaks' ? [name] : []));
+  log(tableOf(judged));
+  for (const name of leaks) log(`leaks: ${name}`);
+  for (const problem of broken.slice(0, MOST_BROKEN_SHOWN)) log(`broken: ${problem}`);
+  const { minutes, drivers, everyMs, speed, seed } = options;
+  process.stdout.write(`${JSON.stringify({
+    minutes, drivers, everySeconds: everyMs / 1_000, speed, seed, deliveries: orders, samples: samples.length, leaks, broken: broken.length, slowness: { mean: Number(slowness.mean.toFixed(2)), worst: Number(slowness.worst.toFixed(2)) }, figures, resources: resourcesOf(judged),
+    machine: machine(), versions: await serverVersions(settings),
+  })}\n`);
+  return leaks.length === 0 && broken.length === 0 ? 0 : 1;
+}
+
+runProgram(main);

@@ -1,0 +1,152 @@
+/**
+ * npm run upgrade [-- --orders-each 12] [--drivers N] [--every SECONDS] [--seed TEXT] [--only builds|schema]
+ * Upgrades the service while a city is at work. Builds: a worker of this build and one of the next, whose workflows could not replay a run of this one; there, back, and
+ * there again. Schema: on to the migrations of a release to come and back, also behind a long transaction, and what this release can do without away and again.
+ * It starts worker and API itself on the given PostgreSQL, Redis and Temporal. Progress goes to stderr; stdout is one JSON line.
+ * Exit code: 0 = nothing acknowledged was lost, no task failed, each run stayed on its build, nobody waited long for a table; 1 = not so, and what is broken is said;
+ * 2 = wrong arguments or settings.
+ */
+import { parseArgs } from 'node:util';
+import { machine, serverVersions } from '../../bench/machine';
+import { countOf, Mistake, numberOf } from '../../simulator/kit/arguments';
+import { connect } from '../../simulator/client/connections';
+import { judgeDemo, type Ready } from '../../simulator/demo/run';
+import type { Temper } from '../../simulator/demo/world';
+import { type InspectorSettings, readInspectorSettings } from '../../simulator/kit/environment';
+import { Inspection } from '../../simulator/kit/inspection';
+import { type ServiceProcess, startApi, startWorker } from '../../simulator/kit/processes';
+import { log, runProgram } from '../../simulator/kit/program';
+import { judgeRuns } from './judge';
+import { makeNextBuild } from './nextBuild';
+import { QuietCity } from './quietCity';
+import { Rollout } from './rollout';
+import { RunWindow } from './runs';
+import { SchemaShow } from './schemaShow';
+import { readStatusCounts } from './statusCounts';
+
+/** `ordersEach`: so many come at least in the time of each build. */
+type Options = { ordersEach: number; drivers: number; everyMs: number; seed: string; only: 'builds' | 'schema' | undefined };
+type Part = { figures: object; problems: readonly string[] };
+
+const DEPLOYMENT = 'upgrade-show';
+const PATIENCE_MS = 60_000;
+const DRAIN_SECONDS = 300;
+const MOST_SHOWN = 50;
+const SPEED = 120;
+/** Nobody takes a break: its timer would hold a build for the five minutes of the shortest one. */
+const TEMPER: Temper = {
+  odds: { breakAfterJob: 0, failAtDoor: 0.02 }, rhythm: { batch: 3, idleMs: 10_000, askMs: 15_000 }, fates: ['goesOn'], awayMs: { min: 0, max: 0 },
+  answers: ['accept', 'accept', 'accept', 'accept', 'accept', 'accept', 'accept', 'accept', 'accept', 'reject'],
+};
+
+function readOptions(args: string[]): Options {
+  const { values } = parseArgs({
+    args, strict: true,
+    options: {
+      'orders-each': { type: 'string', default: '12' }, drivers: { type: 'string', default: '14' }, every: { type: 'string', default: '1' }, seed: { type: 'string', default: String(Date.now()) },
+      only: { type: 'string' },
+    },
+  });
+  const only = (['builds', 'schema'] as const).find((each) => each === values.only);
+  if (values.only !== undefined && only === undefined) throw new Mistake('--only must be builds or schema');
+  return {
+    ordersEach: countOf('--orders-each', values['orders-each'], { min: 3, max: 100_000 }), drivers: countOf('--drivers', values.drivers, { min: 2, max: 1_000 }),
+    everyMs: numberOf('--every', values.every, { min: 0.01, max: 3_600 }) * 1_000, seed: values.seed, only,
+  };
+}
+
+function readOwnerUrl({ MIGRATE_DATABASE_URL: url }: NodeJS.ProcessEnv): string {
+  if (!url || !URL.canParse(url)) throw new Mistake('MIGRATE_DATABASE_URL is not set; it is where migrations are run, by the owner of the tables');
+  return url;
+}
+
+/** All that a show wants switched on; what the user has set stays as it is. Without the deployment's name, workers have no versions. */
+function unversionedEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return {
+    ENABLE_DRIVER_OFFERS: 'true', DRIVER_OFFERS_ROLLOUT: '100', ENABLE_AVAILABILITY_STATES: 'true', ENABLE_AUTO_REASSIGNMENT: 'true', LOG_LEVEL: 'error',
+    ...given, WORKER_DEPLOYMENT_NAME: undefined,
+  };
+}
+
+async function main(signal: AbortSignal): Promise<number> {
+  const options = readOptions(process.argv.slice(2));
+  const settings = readInspectorSettings(process.env);
+  const ownerUrl = readOwnerUrl(process.env);
+  const env = unversionedEnvironment(process.env);
+  const inspection = await Inspection.open(settings);
+  const api = await startApi(env);
+  try {
+    await api.ready();
+    const show = new Show({ settings, inspection, options, ownerUrl, env, signal });
+    const parts = [...(options.only === 'schema' ? [] : await show.builds()), ...(options.only === 'builds' ? [] : await show.schema())];
+    return conclude(parts, { seed: options.seed, machine: machine(), versions: await serverVersions(settings) });
+  } finally {
+    await Promise.all([api.stop(), inspection.close()]);
+  }
+}
+
+type ShowDeps = { settings: InspectorSettings; inspection: Inspection; options: Options; ownerUrl: string; env: NodeJS.ProcessEnv; signal: AbortSignal };
+
+class Show {
+  constructor(private readonly deps: ShowDeps) {}
+
+  async builds(): Promise<Part[]> {
+    const { settings, env, options: { ordersEach }, signal } = this.deps;
+    const [window, next] = await Promise.all([RunWindow.open(), makeNextBuild()]);
+    const quiet = await QuietCity.open(connect(settings, { patienceMs: PATIENCE_MS, signal }));
+    const rollout = new Rollout({ window, quiet, next, env: { ...env, WORKER_DEPLOYMENT_NAME: DEPLOYMENT }, log, signal }, { ordersEach, drainSeconds: DRAIN_SECONDS });
+    try {
+      await rollout.begin(env);
+      const city = await this.played('builds', ({ demo: { orders } }) => rollout.play(orders));
+      await rollout.end();
+      const runs = judgeRuns(await window.all(), rollout.epochs);
+      return [city, { figures: { ...rollout.figures, ...runs.figures, builds: rollout.epochs.map(({ build }) => build) }, problems: [...rollout.problems, ...runs.problems] }];
+    } finally {
+      await rollout.stop();
+      next.remove();
+      await window.close();
+    }
+  }
+
+  async schema(): Promise<Part[]> {
+    const { inspection: { pool }, ownerUrl, env, signal } = this.deps;
+    const worker: ServiceProcess = await startWorker(env);
+    try {
+      await worker.ready();
+      let shown: Part = { figures: {}, problems: ['the schema was not changed'] };
+      const city = await this.played('schema', async ({ world: { latencies } }) => {
+        const show = new SchemaShow({ pool, ownerUrl, env, log, signal }, latencies);
+        await show.play();
+        shown = show;
+      });
+      return [city, shown];
+    } finally {
+      await worker.stop();
+    }
+  }
+
+  /** The city at work for as long as `during` takes, and then until all has ended; judged by what was acknowledged. */
+  private async played(what: 'builds' | 'schema', during: (run: Ready) => Promise<void>): Promise<Part> {
+    const { settings, inspection, options: { drivers, everyMs, seed }, signal } = this.deps;
+    const before = await readStatusCounts(settings.apiUrl);
+    const { figures, problems } = await judgeDemo(settings, inspection, { deliveries: null, drivers, everyMs, seed: `${seed}/${what}`, speed: SPEED }, log, signal, {
+      temper: TEMPER, during: (run) => during(run).finally(() => run.demo.orders.close()),
+    });
+    const after = await readStatusCounts(settings.apiUrl);
+    const faults = after.faults - before.faults;
+    return {
+      figures: { [`city${what === 'builds' ? 'DuringBuilds' : 'DuringSchema'}`]: { ...figures, faults, tryAgain: after.tryAgain - before.tryAgain } },
+      problems: [...problems, ...(faults > 0 ? [`${faults} requests were answered 5xx, but not 503`] : [])],
+    };
+  }
+}
+
+function conclude(parts: readonly Part[], about: object): number {
+  const problems = parts.flatMap((part) => part.problems);
+  for (const problem of problems.slice(0, MOST_SHOWN)) log(`broken: ${problem}`);
+  if (problems.length > MOST_SHOWN) log(`… and ${problems.length - MOST_SHOWN} more`);
+  process.stdout.write(`${JSON.stringify({ ...Object.fromEntries(parts.flatMap(({ figures }) => Object.entries(figures))), broken: problems.length, ...about })}\n`);
+  return problems.length === 0 ? 0 : 1;
+}
+
+runProgram(main);

@@ -1,0 +1,179 @@
+import { type Availability, type AvailabilityLimits, type DriverFacts, type PendingAvailability, type TimedState } from '../domain/driver/availability';
+import {
+  type AvailabilityChange, type AvailabilityRefusal, type AvailabilityRequest, type Carrying, carryingOf, decideAvailability,
+} from '../domain/driver/availabilityChange';
+import { type Actor } from '../domain/delivery/status';
+import { driverRoom, type Message, opsRoom } from '../domain/notices/message';
+import { writeAvailability } from '../adapters/postgres/availabilityWriter';
+import { type Database, type Tx, readerOf } from '../adapters/postgres/database';
+import { lockDriver, readDrivers } from '../adapters/postgres/deliveryRow';
+import { type DriverWork, readDriverWork } from '../adapters/postgres/driverWork';
+import { enqueue } from '../adapters/postgres/outbox';
+import { type Clock, type DriverMap, type Features } from './ports';
+
+export type AvailabilityDeps = {
+  db: Database;
+  map: Pick<DriverMap, 'look' | 'heardSince'>;
+  features: Features;
+  clock: Clock;
+  limits: AvailabilityLimits;
+  /** Called after a commit: the outbox has news. */
+  kick: () => void;
+};
+
+type WithoutCarrying<R> = R extends { carrying: Carrying } ? Omit<R, 'carrying'> : R;
+/** What may be asked from outside a delivery; what the driver carries is read under lock. Work begins and ends with the delivery's own transaction. */
+export type AskedAvailability = WithoutCarrying<Exclude<AvailabilityRequest, { kind: 'workBegins' | 'workEnds' }>>;
+
+/** A driver's availability as it stands. Instants in epoch ms. */
+export type AvailabilityState = {
+  driverId: string;
+  cityId: string;
+  availability: Availability;
+  until: number | null;
+  reason: string | null;
+  pending: PendingAvailability | null;
+  shiftEndsAt: number | null;
+};
+
+/** A refusal is a value; `changed` false = it was so already. */
+export type AvailabilityAnswer =
+  | { outcome: 'notFound' }
+  | { outcome: 'refused'; code: AvailabilityRefusal; detail: string }
+  | { outcome: 'done'; changed: boolean; state: AvailabilityState };
+
+/** A timed state and the instant (epoch ms) at which it ends. */
+export type TimedEnd = { state: Availability; until: number };
+
+export type AvailabilityService = {
+  /** Decides by domain/availabilityChange.ts and writes change, audit and outbox in one transaction. A repeat changes nothing. */
+  request(driverId: string, asked: AskedAvailability, by: Actor, correlationId: string): Promise<AvailabilityAnswer>;
+  /** @returns null where there is no such driver */
+  read(driverId: string): Promise<AvailabilityState | null>;
+  /** Lets go of all that a driver who can work no more has in hand before pickup, or on offer, if they have not come back since. May be repeated. */
+  letGo(driverId: string, correlationId: string): Promise<void>;
+  /** The timer of one timed state rang: ends that state and no other. @returns the timed state that the driver is in after that, if any */
+  endTimedState(end: TimedEnd & { driverId: string; correlationId: string }): Promise<TimedEnd | null>;
+};
+
+/** Availability of drivers outside the way of a delivery (spec 3, ADR-025). */
+export function createAvailability(deps: AvailabilityDeps): AvailabilityService {
+  return {
+    request: (driverId, asked, by, correlationId) => change(deps, { driverId, asked, by, correlationId }),
+    read: async (driverId) => {
+      const [driver] = await readDrivers(readerOf(deps.db), [driverId]);
+      return driver ? stateOf(driver.facts) : null;
+    },
+    letGo: async (driverId, correlationId) => {
+      if (await deps.db.$transaction((tx) => letGo(tx, driverId, correlationId))) deps.kick();
+    },
+    endTimedState: ({ state, until, ...rest }) => endTimedState(deps, { state, until }, rest),
+  };
+}
+
+/** @returns whether there was anything to let go of */
+async function letGo(tx: Tx, driverId: string, correlationId: string): Promise<boolean> {
+  const driver = await lockDriver(readerOf(tx), driverId);
+  if (driver?.facts.availability !== 'OFFLINE' && driver?.facts.pending?.kind !== 'OFFLINE') return false;
+  const { offers, assignments } = await readDriverWork(tx, driverId);
+  const left = { kind: 'driverLeft', driverId, why: 'WENT_OFFLINE' } as const;
+  const messages: Message[] = [
+    ...offers.map(({ offerId, deliveryId }) => ({ ...left, deliveryId, offerId })),
+    ...assignments.filter(({ isPickedUp }) => !isPickedUp).map(({ assignmentId, deliveryId }) => ({ ...left, deliveryId, assignmentId })),
+  ];
+  await enqueue(tx, driverId, correlationId, messages);
+  return messages.length > 0;
+}
+
+type Asking = { driverId: string; asked: AskedAvailability; by: Actor; correlationId: string };
+
+async function change(deps: AvailabilityDeps, asking: Asking): Promise<AvailabilityAnswer> {
+  const heardAt = await lastHeard(deps, asking);
+  const answer = await deps.db.$transaction((tx) => decideAndWrite(tx, deps, asking, heardAt));
+  if (answer.outcome === 'done' && answer.changed) deps.kick();
+  return answer;
+}
+
+/** The row knows places only thinned and late, so where silence counts the map is asked as well. Nobody is silent while our own ears are shut. */
+async function lastHeard({ map, clock, limits }: AvailabilityDeps, { driverId, asked }: Asking): Promise<number | null> {
+  if (asked.kind !== 'timedEnd' && asked.kind !== 'silence') return null;
+  const now = clock();
+  const [[view], heardSince] = await Promise.all([map.look([driverId]), map.heardSince(now)]);
+  const heardAt = view?.entry?.lastFix?.receivedAt ?? null;
+  return now - heardSince < limits.freshFixMs ? now : heardAt;
+}
+
+async function decideAndWrite(tx: Tx, deps: AvailabilityDeps, { driverId, asked, by, correlationId }: Asking, heardAt: number | null): Promise<AvailabilityAnswer> {
+  const driver = await lockDriver(readerOf(tx), driverId);
+  if (!driver) return { outcome: 'notFound' };
+  const work = await readDriverWork(tx, driverId);
+  const now = deps.clock();
+  const facts = { ...driver.facts, lastFixAt: later(driver.facts.lastFixAt, heardAt) };
+  const availabilityStates = deps.features.isOn('availability_states', { cityId: facts.cityId, key: driverId });
+  const decision = decideAvailability(facts, completed(asked, work), deps.limits, { availabilityStates }, now);
+  if (decision.kind === 'refused') return { outcome: 'refused', code: decision.code, detail: decision.detail };
+  if (decision.kind === 'unchanged') return { outcome: 'done', changed: false, state: stateOf(facts) };
+  await writeAvailability(tx, driver, decision, { by, at: now, correlationId });
+  await enqueue(tx, driverId, correlationId, messagesOf(decision, work, now));
+  return { outcome: 'done', changed: true, state: stateOf(decision.next) };
+}
+
+function completed(asked: AskedAvailability, { assignments }: DriverWork): AvailabilityRequest {
+  const pickedUp = assignments.filter(({ isPickedUp }) => isPickedUp).length;
+  const carrying = carryingOf(assignments.length - pickedUp, pickedUp);
+  switch (asked.kind) {
+    case 'shiftEnd':
+    case 'set':
+      return { ...asked, carrying };
+    default:
+      return asked;
+  }
+}
+
+/** What the world must hear of a change. Offers and work are ended by their deliveries, which are told by id. */
+function messagesOf(decision: AvailabilityChange, work: DriverWork, now: number): Message[] {
+  const { next: { driverId }, why, withdrawsOffers, losesWork } = decision;
+  const messages = newsOf(decision, now);
+  if (withdrawsOffers) for (const { offerId, deliveryId } of work.offers) messages.push({ kind: 'driverLeft', deliveryId, driverId, offerId, why });
+  const lost = losesWork ? work.assignments.filter(({ isPickedUp }) => !isPickedUp) : [];
+  for (const { assignmentId, deliveryId } of lost) messages.push({ kind: 'driverLeft', deliveryId, driverId, assignmentId, why });
+  return messages;
+}
+
+/** The part of it that does not concern what the driver has in hand. */
+export function newsOf({ next, to, why, timer, wakes }: AvailabilityChange, now: number): Message[] {
+  const { driverId, cityId, availabilityUntil: until } = next;
+  const body = { driverId, availability: to, until: until === null ? null : iso(until), reason: why, at: iso(now) };
+  const messages: Message[] = [
+    { kind: 'emit', emits: [{ rooms: [driverRoom(driverId), opsRoom(cityId)], event: 'AVAILABILITY_CHANGED', body }] },
+    { kind: 'syncDriver', driverId },
+  ];
+  if (timer) messages.push({ kind: 'endAvailabilityLater', driverId, ...timer });
+  if (wakes) messages.push({ kind: 'driverFree', driverId, passed: [] });
+  return messages;
+}
+
+async function endTimedState(deps: AvailabilityDeps, { state, until }: TimedEnd, { driverId, correlationId }: { driverId: string; correlationId: string }): Promise<TimedEnd | null> {
+  if (!isTimed(state)) return null;
+  const asked = { kind: 'timedEnd', state, until } as const;
+  const answer = await change(deps, { driverId, asked, by: { kind: 'system', id: 'timed-availability' }, correlationId });
+  if (answer.outcome !== 'done') return null;
+  const { availability, until: nextUntil } = answer.state;
+  return isTimed(availability) && nextUntil !== null ? { state: availability, until: nextUntil } : null;
+}
+
+function isTimed(state: Availability): state is TimedState {
+  return state === 'ON_BREAK' || state === 'PAUSED';
+}
+
+function stateOf({ driverId, cityId, availability, availabilityUntil, availabilityReason, pending, shiftEndsAt }: DriverFacts): AvailabilityState {
+  return { driverId, cityId, availability, until: availabilityUntil, reason: availabilityReason, pending, shiftEndsAt };
+}
+
+function later(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.max(a, b);
+}
+
+function iso(at: number): string {
+  return new Date(at).toISOString();
+}

@@ -1,0 +1,142 @@
+import { type Actor } from '../domain/delivery/status';
+import { merchantRoom, type Message, opsRoom } from '../domain/notices/message';
+import { DEFAULT_PAY_TARIFF, payFor } from '../domain/money/pay';
+import { distanceMeters, type Point, type TravelModel, travelMsFor } from '../domain/geo/places';
+import { type Entry } from '../domain/delivery/deliveryState';
+import { type ParcelSize } from '../domain/driver/vehicles';
+import { type Zone, zoneOf } from '../domain/zones/zones';
+import { type Kick, type NewId } from './ports';
+
+/** One end of the way. */
+export type OrderStop = { address: string; point: Point; contactName: string | null; contactPhone: string | null; notes: string | null };
+
+/** What a shop asks for. Instants in epoch ms, money in cents. */
+export type Order = {
+  merchantId: string;
+  /** The merchant's own key: the same key is the same delivery. */
+  sellerOrderId: string;
+  cityId: string;
+  pickup: OrderStop;
+  dropoff: OrderStop;
+  /** Null = ready now. */
+  readyAt: number | null;
+  windowFrom: number | null;
+  windowTo: number | null;
+  parcelSize: ParcelSize;
+  feeCents: number;
+  /** Null = by the tariff. */
+  payCents: number | null;
+  /** Null = the city's. */
+  currency: string | null;
+  by: Actor;
+};
+
+/** `again`: this order was taken before, with the same body. */
+export type Taken =
+  | { taken: 'new' | 'again'; deliveryId: string }
+  | { refused: 'IDEMPOTENCY_CONFLICT' | 'UNKNOWN_CITY' | 'UNKNOWN_MERCHANT' | 'WRONG_CURRENCY'; detail: string };
+
+export type OrderCity = { currency: string; zones: readonly Zone[] };
+
+/** What must be known before an order is taken; null where there is no such row. */
+export type OrderContext = { known: { deliveryId: string; requestHash: string } | null; city: OrderCity | null; merchantExists: boolean };
+
+/** A delivery as it begins. */
+export type NewDelivery = Omit<Order, 'readyAt' | 'payCents' | 'currency' | 'by'> & {
+  deliveryId: string;
+  requestHash: string;
+  correlationId: string;
+  zoneId: string | null;
+  readyAt: number;
+  searchAt: number;
+  currency: string;
+  payCents: number;
+  distanceMeters: number;
+  createdAt: number;
+};
+
+/** Where orders are kept. */
+export interface OrderStore {
+  /** At one moment: what the merchant's key stands for already, the city with its zones, and whether there is such a merchant. */
+  context(order: Pick<Order, 'merchantId' | 'sellerOrderId' | 'cityId'>): Promise<OrderContext>;
+  /** Writes delivery, stops, audit entry and messages at once, or nothing where the merchant's key is taken. @returns whether it wrote */
+  insert(delivery: NewDelivery, entry: Entry, messages: readonly Message[]): Promise<boolean>;
+}
+
+export type OrderDeps = {
+  store: OrderStore;
+  newId: NewId;
+  searchLeadMs: number;
+  travel: TravelModel;
+  /** Called after a commit: the outbox has news. */
+  kick: Kick;
+};
+
+export type Orders = {
+  /**
+   * Takes an order: the row is the promise, so this works while Temporal is away. `requestHash` tells a retry from another order under the same key
+   * (spec 1). `now` in epoch ms.
+   */
+  takeOrder(order: Order, requestHash: string, correlationId: string, now: number): Promise<Taken>;
+};
+
+export function createOrders(deps: OrderDeps): Orders {
+  return {
+    takeOrder: async (order, requestHash, correlationId, now) => {
+      const { known, city, merchantExists } = await deps.store.context(order);
+      if (known) return takenBefore(known, order, requestHash);
+      if (!city) return { refused: 'UNKNOWN_CITY', detail: `there is no city ${order.cityId}` };
+      if (order.currency !== null && order.currency !== city.currency) return { refused: 'WRONG_CURRENCY', detail: `the currency of ${order.cityId} is ${city.currency}` };
+      if (!merchantExists) return { refused: 'UNKNOWN_MERCHANT', detail: `there is no merchant ${order.merchantId}` };
+      const delivery = newDelivery(deps, order, city, { requestHash, correlationId, now });
+      const messages = messagesOf(delivery);
+      const isWritten = await deps.store.insert(delivery, entryOf(delivery, order.by), messages);
+      if (!isWritten) return takenMeanwhile(deps, order, requestHash);
+      deps.kick(messages);
+      return { taken: 'new', deliveryId: delivery.deliveryId };
+    },
+  };
+}
+
+function takenBefore({ deliveryId, requestHash: before }: NonNullable<OrderContext['known']>, { sellerOrderId }: Order, requestHash: string): Taken {
+  if (before === requestHash) return { taken: 'again', deliveryId };
+  return { refused: 'IDEMPOTENCY_CONFLICT', detail: `the order ${sellerOrderId} was taken before with another body` };
+}
+
+/** Of two first tries at once one writes; the other finds what that one wrote. */
+async function takenMeanwhile({ store }: OrderDeps, order: Order, requestHash: string): Promise<Taken> {
+  const { known } = await store.context(order);
+  if (!known) throw new Error('an order was refused by its key, yet there is none under that key');
+  return takenBefore(known, order, requestHash);
+}
+
+function newDelivery(
+  { newId, searchLeadMs, travel }: OrderDeps, order: Order, city: OrderCity, { requestHash, correlationId, now }: { requestHash: string; correlationId: string; now: number },
+): NewDelivery {
+  const { merchantId, sellerOrderId, cityId, pickup, dropoff, windowFrom, windowTo, parcelSize, feeCents } = order;
+  const readyAt = order.readyAt ?? now;
+  const meters = distanceMeters(pickup.point, dropoff.point);
+  return {
+    merchantId, sellerOrderId, cityId, pickup, dropoff, windowFrom, windowTo, parcelSize, feeCents, requestHash, correlationId, readyAt,
+    deliveryId: newId(),
+    zoneId: zoneOf(pickup.point, city.zones)?.zoneId ?? null,
+    searchAt: Math.max(now, readyAt - searchLeadMs),
+    currency: city.currency,
+    payCents: order.payCents ?? payFor({ distanceMeters: meters, travelMs: travelMsFor(meters, 'CAR', travel), waitMs: 0, bonusCents: 0 }, DEFAULT_PAY_TARIFF).totalCents,
+    distanceMeters: Math.round(meters),
+    createdAt: now,
+  };
+}
+
+function entryOf({ zoneId, payCents, feeCents, currency, readyAt, searchAt }: NewDelivery, actor: Actor): Entry {
+  const detail = { zoneId, payCents, feeCents, currency, readyAt: new Date(readyAt).toISOString(), searchAt: new Date(searchAt).toISOString() };
+  return { kind: 'delivery_created', chain: 'delivery', driverId: null, actor, from: null, to: 'PENDING', why: null, deviceAt: null, detail };
+}
+
+function messagesOf({ deliveryId, sellerOrderId, merchantId, cityId, createdAt }: NewDelivery): Message[] {
+  const body = { deliveryId, sellerOrderId, status: 'PENDING', driverId: null, reasonCode: null, at: new Date(createdAt).toISOString() };
+  return [
+    { kind: 'startDelivery', deliveryId },
+    { kind: 'emit', emits: [{ rooms: [opsRoom(cityId), merchantRoom(merchantId)], event: 'delivery_created', body }] },
+  ];
+}

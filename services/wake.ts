@@ -1,0 +1,93 @@
+import { distanceMeters, type Point, type TravelModel, travelMsFor } from '../domain/geo/places';
+import { exclusionOf, type RankingLimits, searchKind, type SearchLimits, searchRadiusMeters } from '../domain/matching/ranking';
+import { type Database } from '../adapters/postgres/database';
+import { readWaiting, type WaitingDelivery } from '../adapters/postgres/waitingRows';
+import { type CandidateFacts, type DeliveryStore } from './deliveryStore';
+import { createLiveMap } from './liveMap';
+import { type Clock, type Dispatcher, type DriverMap, type Features } from './ports';
+
+export type WakeDeps = {
+  db: Database;
+  map: DriverMap;
+  store: Pick<DeliveryStore, 'candidates'>;
+  dispatcher: Pick<Dispatcher, 'wake'>;
+  features: Features;
+  clock: Clock;
+  search: SearchLimits;
+  ranking: RankingLimits;
+  travel: TravelModel;
+  /** Divides travel times, as TIME_SCALE does with all durations. */
+  timeScale: number;
+};
+
+export type FreeDriver = { driverId: string; passed: readonly string[]; correlationId: string };
+
+export type Wake = {
+  /** Handles the message driverFree: wakes the most urgent waiting delivery that this driver may serve. @returns its id, or null where there is none */
+  driverFree(news: FreeDriver): Promise<string | null>;
+};
+
+/** A free driver is passed on by so many deliveries at most: each refusal wakes the next, never all of them (spec 2). */
+export const MAX_HOPS = 5;
+/** Waiting deliveries read at once, and how many such pages. */
+const PAGE = 200;
+const MAX_PAGES = 5;
+/** Deliveries in reach that are asked about one by one: beyond that the driver's next change, or their own next search, finds them. */
+const MAX_ASKED = 20;
+
+export function createWake(deps: WakeDeps): Wake {
+  return {
+    driverFree: async ({ driverId, passed, correlationId }) => {
+      if (passed.length >= MAX_HOPS) return null;
+      // The delivery that is woken looks at the map, which may not have heard of this driver's change yet.
+      await createLiveMap(deps).syncDriver(driverId);
+      const free = await whereFree(deps, driverId);
+      const deliveryId = free && (await mostUrgent(deps, free, passed));
+      if (deliveryId) await deps.dispatcher.wake(deliveryId, { driverId, passed: [...passed, deliveryId], correlationId });
+      return deliveryId;
+    },
+  };
+}
+
+type FreeOnMap = { driverId: string; cityId: string; point: Point; fixAt: number };
+
+/** Only who has room and is on the map can be found by the delivery that is woken. */
+async function whereFree({ map }: WakeDeps, driverId: string): Promise<FreeOnMap | null> {
+  const [view] = await map.look([driverId]);
+  const { entry, on } = view ?? {};
+  if (!entry?.lastFix || !entry.hasRoom || !on?.city) return null;
+  return { driverId, cityId: entry.cityId, point: entry.lastFix.point, fixAt: entry.lastFix.receivedAt };
+}
+
+/** Highest escalation first, then the longest search; the first that this driver reaches and is not excluded from. */
+async function mostUrgent(deps: WakeDeps, free: FreeOnMap, passed: readonly string[]): Promise<string | null> {
+  let asked = 0;
+  for (let page = 0; page < MAX_PAGES; page++) {
+    const waiting = await readWaiting(deps.db, { cityId: free.cityId, limit: PAGE, offset: page * PAGE });
+    for (const delivery of waiting.filter((each) => !passed.includes(each.deliveryId) && isInReach(deps, free, each))) {
+      if (asked++ === MAX_ASKED) return null;
+      if (await mayServe(deps, free, delivery)) return delivery.deliveryId;
+    }
+    if (waiting.length < PAGE) return null;
+  }
+  return null;
+}
+
+function isInReach({ search }: WakeDeps, { point }: FreeOnMap, { pickup, round, level }: WaitingDelivery): boolean {
+  return distanceMeters(point, pickup) <= searchRadiusMeters(round, level, search);
+}
+
+/** By the rule that the search itself will use. */
+async function mayServe(deps: WakeDeps, free: FreeOnMap, { deliveryId, pickup, parcelSize, payCents, level, readyAt, broadcastSince }: WaitingDelivery): Promise<boolean> {
+  const now = deps.clock();
+  const [facts] = await deps.store.candidates({ deliveryId, driverIds: [free.driverId], broadcastSince, now });
+  if (!facts) return false;
+  const subject = { cityId: free.cityId, key: deliveryId };
+  const kind = searchKind({ offersOn: deps.features.isOn('driver_offers', subject), escalates: deps.features.isOn('escalation', subject), broadcastSince });
+  return exclusionOf({ ...facts, ...wayTo(deps, free, facts, pickup) }, { kind, parcelSize, payCents, level, readyAt, now }, deps.ranking) === null;
+}
+
+function wayTo({ travel, timeScale }: WakeDeps, { point, fixAt }: FreeOnMap, { vehicle }: CandidateFacts, pickup: Point): { fixAt: number; distanceMeters: number; travelMs: number } {
+  const meters = distanceMeters(point, pickup);
+  return { fixAt, distanceMeters: meters, travelMs: travelMsFor(meters, vehicle, travel) / timeScale };
+}

@@ -1,0 +1,51 @@
+import { parseArgs } from 'node:util';
+import { countOf, Mistake, numberOf } from '../kit/arguments';
+import type { DemoOptions } from './run';
+import { type Harm, HARMS } from '../../reliability/hostile/harm';
+import { FAR_ORDERS } from '../../reliability/hostile/settings';
+
+/** What the demo was asked for on the command line. */
+export type Options = DemoOptions & { exit: boolean; harms: readonly Harm[]; harmEveryMs: number; hostile: boolean };
+
+const ARGUMENTS = {
+  deliveries: { type: 'string' }, exit: { type: 'boolean', default: false }, drivers: { type: 'string' }, seed: { type: 'string' }, speed: { type: 'string' }, every: { type: 'string' },
+  harm: { type: 'string' }, 'harm-every': { type: 'string', default: '5' }, hostile: { type: 'boolean', default: false },
+} as const;
+
+/** What holds where nothing else is said: a city to look at, one that is soon over, and a bad evening, in which enough drivers must be left when some vanish. */
+const DEFAULTS = {
+  endless: { drivers: '12', speed: '20', every: '4' },
+  judged: { drivers: '12', speed: '120', every: '1.5' },
+  hostile: { drivers: '20', speed: '120', every: '3' },
+} as const;
+
+/** Orders that a bad evening needs, for every switch to find what it can be tried on. */
+const HOSTILE_ORDERS = 40;
+
+/** @throws Mistake, or a TypeError of parseArgs, that says what is wrong */
+export function readOptions(args: string[]): Options {
+  const { values } = parseArgs({ args, strict: true, options: ARGUMENTS });
+  if (values.exit && values.deliveries === undefined) throw new Mistake('--exit needs --deliveries: otherwise it never ends');
+  if (values.harm !== undefined && !values.exit) throw new Mistake('--harm needs --exit: it is there to be judged');
+  if (values.hostile && !values.exit) throw new Mistake('--hostile needs --deliveries and --exit: it is there to be judged');
+  if (values.hostile && values.harm !== undefined) throw new Mistake('--hostile and --harm exclude each other');
+  const otherwise = DEFAULTS[values.hostile ? 'hostile' : values.deliveries === undefined ? 'endless' : 'judged'];
+  const fewest = values.hostile ? HOSTILE_ORDERS + FAR_ORDERS : 1;
+  const seconds = { min: 0.01, max: 3_600 };
+  return {
+    deliveries: values.deliveries === undefined ? null : countOf('--deliveries', values.deliveries, { min: fewest, max: 100_000 }),
+    exit: values.exit, hostile: values.hostile, seed: values.seed ?? String(Date.now()), harms: harmsOf(values.harm),
+    drivers: countOf('--drivers', values.drivers ?? otherwise.drivers, { min: 1, max: 1_000 }),
+    speed: numberOf('--speed', values.speed ?? otherwise.speed, { min: 0.1, max: 1_000 }),
+    everyMs: numberOf('--every', values.every ?? otherwise.every, seconds) * 1_000,
+    harmEveryMs: numberOf('--harm-every', values['harm-every'], seconds) * 1_000,
+  };
+}
+
+function harmsOf(text: string | undefined): Harm[] {
+  return (text?.split(',') ?? []).map((name) => {
+    const harm = HARMS.find((each) => each === name);
+    if (!harm) throw new Mistake(`--harm must be of ${HARMS.join(', ')}, not ${JSON.stringify(name)}`);
+    return harm;
+  });
+}

@@ -1,0 +1,93 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { freePort } from './freePort';
+import { poll } from './pause';
+
+/** One of our own processes, started by a program that has to choose its settings, or to kill it. */
+export type ServiceProcess = {
+  readonly name: 'worker' | 'api';
+  readonly pid: number;
+  /** Before `/health`. */
+  readonly url: string;
+  /** Resolves when it answers as ready. @throws Error where it ends before, or takes over a minute */
+  ready(): Promise<void>;
+  /** kill -9: no goodbye. Resolves when it is gone. */
+  kill(): Promise<void>;
+  /** As in production: it finishes what it began. Resolves when it is gone. */
+  stop(): Promise<void>;
+  /** It does nothing any more, and is still there: a machine that hangs. */
+  freeze(): void;
+  thaw(): void;
+  /** Resolves when it is gone, whyever; says how. */
+  readonly gone: Promise<string>;
+};
+
+const READY_MS = 60_000;
+const GRACE_MS = 30_000;
+/** Where the compiled programs are: this one stands beside them, unless it runs uncompiled, as in tests. */
+const DIST = __filename.endsWith('.ts') ? join(__dirname, '../../dist') : join(__dirname, '../..');
+const running = new Set<ChildProcess>();
+
+// Whoever started them stops them, also where this program ends by an error.
+process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+
+/** `label` stands before what it says; `dist` is where another build of it is; `nodeOptions` are for node itself, as for a profile. */
+export type StartOptions = { label?: string; dist?: string; nodeOptions?: readonly string[] };
+
+/** Starts the compiled worker. `env` is its whole environment. */
+export async function startWorker(env: NodeJS.ProcessEnv, options: StartOptions = {}): Promise<ServiceProcess> {
+  const port = await freePort();
+  return start('worker', { ...env, WORKER_HEALTH_PORT: String(port) }, `http://127.0.0.1:${port}`, options);
+}
+
+/** Starts the compiled API, at API_PORT of `env`, its whole environment. */
+export async function startApi(env: NodeJS.ProcessEnv, options: StartOptions = {}): Promise<ServiceProcess> {
+  return start('api', env, `http://127.0.0.1:${env.API_PORT ?? ''}`, options);
+}
+
+function start(name: ServiceProcess['name'], env: NodeJS.ProcessEnv, url: string, { label = name, dist = DIST, nodeOptions = [] }: StartOptions): ServiceProcess {
+  const child = spawn(process.execPath, ['--enable-source-maps', ...nodeOptions, join(dist, name, 'main.js')], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  if (child.pid === undefined) throw new Error(`the ${name} could not be started`);
+  running.add(child);
+  const gone = once(child, 'exit').then(() => {
+    running.delete(child);
+    return child.signalCode ?? `exit code ${child.exitCode}`;
+  });
+  for (const output of [child.stdout, child.stderr]) createInterface({ input: output }).on('line', (line) => process.stderr.write(`${label.padEnd(9)} | ${line}\n`));
+  return {
+    name,
+    pid: child.pid,
+    url,
+    gone,
+    ready: () => becomeReady(label, child, url),
+    freeze: () => void child.kill('SIGSTOP'),
+    thaw: () => void child.kill('SIGCONT'),
+    kill: async () => end(child, gone, 'SIGKILL'),
+    stop: async () => {
+      const hurry = setTimeout(() => child.kill('SIGKILL'), GRACE_MS);
+      await end(child, gone, 'SIGTERM');
+      clearTimeout(hurry);
+    },
+  };
+}
+
+async function becomeReady(name: string, child: ChildProcess, url: string): Promise<void> {
+  const ask = async (): Promise<true | undefined> => {
+    if (hasEnded(child)) throw new Error(`the ${name} ended while starting; its last lines above say why`);
+    const answer = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
+    return answer?.ok ? true : undefined;
+  };
+  const isReady = await poll(ask, { everyMs: 100, deadlineAt: Date.now() + READY_MS });
+  if (!isReady) throw new Error(`the ${name} was not ready within ${READY_MS / 1_000} s; see ${url}/health/ready`);
+}
+
+async function end(child: ChildProcess, gone: Promise<string>, signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+  if (!hasEnded(child)) child.kill(signal);
+  await gone;
+}
+
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
+}

@@ -1,0 +1,444 @@
+import type { Step } from '../../domain/delivery/status';
+import { REJECT_REASONS } from '../../domain/delivery/offer';
+import type { Point } from '../../domain/geo/places';
+import type { VehicleKind } from '../../domain/driver/vehicles';
+import type { DriverNews, DriverSocket } from '../client/driverSocket';
+import type { Latencies } from '../client/latencies';
+import type { DeliveryView, DriverClient, Fix, OfferView, Outcome } from '../client/service';
+import { ServiceAway } from '../client/retryingFetch';
+import type { Ledger, OfferWord } from './ledger';
+import { headingOf, placeOn, type Ride, rideOf } from './movement';
+import { pause, waitUntil } from '../kit/pause';
+import type { Random } from '../kit/random';
+
+/** How a driver answers and what may go wrong: likelihoods 0..1; what is left of accept and reject is ignoring. */
+export type Odds = { accept: number; reject: number; breakAfterJob: number; failAtDoor: number };
+
+/** 80 of 100 offers are taken and 12 refused; 8 are ignored and expire. */
+export const DEMO_ODDS: Odds = { accept: 0.8, reject: 0.12, breakAfterJob: 0.1, failAtDoor: 0.02 };
+
+/**
+ * `thinkMs`: how long an offer is looked at. `speed`: how many times faster than in life one rides, waits and rests; the service keeps its own time. `clockOffMs`: how far the
+ * device's clock is ahead of ours; below 0 behind. `answer`: what they say to an offer, in place of the odds. `vanishing`: who vanishes after accepting; left out: nobody.
+ */
+export type Manner = {
+  odds: Odds; vehicle: VehicleKind; isV1: boolean; home: Point; speed: number; thinkMs: { min: number; max: number };
+  rhythm?: Rhythm; clockOffMs?: number; answer?: () => OfferAnswer; vanishing?: { fate: () => Fate; awayMs: { min: number; max: number } };
+};
+
+export type OfferAnswer = 'accept' | 'reject' | 'ignore';
+
+/** What becomes of one who accepts: they go on, or are not heard for a while, having accepted or having fetched the goods. */
+export type Fate = 'goesOn' | 'vanishes' | 'vanishesWithGoods';
+
+/** How often the app speaks, in ms: a fix is taken every second and sent by so many while riding (`batch`), or every `idleMs`; and an app that heard nothing asks every `askMs`. */
+export type Rhythm = { batch: number; idleMs: number; askMs: number };
+
+export type DriverDeps = { driverId: string; client: DriverClient; socket: DriverSocket; random: Random; ledger: Ledger; latencies: Latencies; heard: HeardOffers; log: (line: string) => void; offerWords?: OfferWords };
+
+/** When each offer came to its driver's socket, epoch ms by offer id. */
+export type HeardOffers = Map<string, number>;
+
+/** What drivers' apps learnt of offers, for who judges the run. */
+export type OfferWords = OfferWord[];
+
+/** What a driver did, for the figures. */
+export type DriverCounts = {
+  offers: number; accepted: number; rejected: number; ignored: number; refusedLate: number; delivered: number; returned: number; breaks: number; foundByAsking: number;
+  vanishedBeforePickup: number; vanishedWithGoods: number; gaveUp: number;
+};
+
+const METERS_PER_SECOND: Readonly<Record<VehicleKind, number>> = { BICYCLE: 4.2, MOPED: 6.7, CAR: 6.7, VAN: 5.6 };
+/** Streets are longer than lines. */
+const DETOUR = 1.3;
+const HANDOVER_SECONDS = 90;
+const FIX_EVERY_MS = 1_000;
+/** Events are sent at most once, so the app asks now and then. */
+const DEMO_RHYTHM: Rhythm = { batch: 3, idleMs: 10_000, askMs: 15_000 };
+const BREAK_MINUTES = 5;
+
+/** One driver with a phone: a real client of the API and the sockets, and nothing else. */
+export class SimulatedDriver {
+  readonly counts: DriverCounts = {
+    offers: 0, accepted: 0, rejected: 0, ignored: 0, refusedLate: 0, delivered: 0, returned: 0, breaks: 0, foundByAsking: 0, vanishedBeforePickup: 0, vanishedWithGoods: 0, gaveUp: 0,
+  };
+  private place: Point;
+  private ride: Ride | null = null;
+  private readonly seenOffers = new Set<string>();
+  private readonly liveOffers = new Set<string>();
+  /** Deliveries in hand, each with what calls its work off. */
+  private readonly jobs = new Map<string, { stop: AbortController; done: Promise<void> }>();
+  /** Deliveries whose goods this driver fetched; others are taken over from other drivers. */
+  private readonly fetched = new Set<string>();
+  /** The delivery with whose goods they will vanish. */
+  private vanishesWith: string | null = null;
+  private toPickup: string | null = null;
+  private isAway = false;
+  private isResting = false;
+  private day = new AbortController().signal;
+  private readonly rhythm: Rhythm;
+
+  constructor(private readonly deps: DriverDeps, private readonly manner: Manner) {
+    this.place = manner.home;
+    this.rhythm = manner.rhythm ?? DEMO_RHYTHM;
+  }
+
+  /** Offers that are over will not be heard again. */
+  forget(): void {
+    for (const offerId of this.seenOffers) if (!this.liveOffers.has(offerId)) this.seenOffers.delete(offerId);
+    for (const deliveryId of this.fetched) if (!this.jobs.has(deliveryId)) this.fetched.delete(deliveryId);
+  }
+
+  get driverId(): string {
+    return this.deps.driverId;
+  }
+
+  get isV1(): boolean {
+    return this.manner.isV1;
+  }
+
+  get isCarrying(): boolean {
+    return this.jobs.size > 0;
+  }
+
+  /** Here, with nothing in hand and nothing on offer. */
+  get isFree(): boolean {
+    return !this.isAway && !this.isResting && this.jobs.size === 0 && this.liveOffers.size === 0;
+  }
+
+  /** The delivery whose goods they are on the way to fetch; null: none. */
+  get onTheWayTo(): string | null {
+    return this.isAway ? null : this.toPickup;
+  }
+
+  /** Works until the signal comes, and finishes nothing after that; whoever starts again with the same id goes on with what is in hand. */
+  async work(signal: AbortSignal): Promise<void> {
+    this.day = signal;
+    await this.comeOnDuty();
+    await Promise.all([this.keepSendingPlaces(signal), this.keepAsking(signal)]);
+    await Promise.allSettled([...this.jobs.values()].map(({ done }) => done));
+    this.deps.socket.close();
+  }
+
+  private async comeOnDuty(): Promise<void> {
+    const { client, socket, log, driverId } = this.deps;
+    await client.sendFixes([{ point: this.place, at: this.deviceTime() }]);
+    const started = await client.startShift(null);
+    if (!started.ok) log(`driver ${driverId} cannot start: ${started.code}`);
+    socket.listen((news) => this.hear(news, this.day));
+  }
+
+  // ---- what others want of them -----------------------------------------------------------------------------------------------
+
+  /** Asks for a break, which lasts until `endRest`. @returns false where the service refuses it */
+  async rest(): Promise<boolean> {
+    this.isResting = (await this.deps.client.startBreak(BREAK_MINUTES)).ok;
+    return this.isResting;
+  }
+
+  /** Back on duty: the break ends, or, where the service ended it in its own way, the shift begins anew. */
+  async endRest(): Promise<void> {
+    const { client } = this.deps;
+    if (!(await client.endBreak()).ok) await client.startShift(null);
+    this.isResting = false;
+  }
+
+  /** Goes off duty for so long, whatever is in hand, and comes back. @returns false where the service refuses it */
+  async goOffDuty(forMs: number): Promise<boolean> {
+    this.isResting = true;
+    const { ok } = await this.deps.client.goOffline();
+    if (ok) await pause(forMs, this.day);
+    this.isResting = false;
+    if (ok && !this.day.aborted) await this.deps.client.startShift(null);
+    return ok;
+  }
+
+  /** Gives up a delivery in hand, and stays on duty. @returns whether they are rid of it: not where the service refuses, nor with the goods in hand, when ops decide */
+  async giveUp(deliveryId: string): Promise<boolean> {
+    const { client, ledger, driverId } = this.deps;
+    this.jobs.get(deliveryId)?.stop.abort();
+    const answer = await client.leave(deliveryId, 'TOO_FAR');
+    if (!answer.ok || !answer.isReleased) return false;
+    ledger.add({ kind: 'gaveUp', deliveryId, driverId });
+    this.counts.gaveUp += 1;
+    return true;
+  }
+
+  // ---- hearing ----------------------------------------------------------------------------------------------------------------
+
+  private hear(news: DriverNews, signal: AbortSignal): void {
+    switch (news.kind) {
+      case 'offered':
+        return this.inBackground(this.consider(news.offer, signal));
+      case 'offerOver':
+        this.noteWord(news.offerId, 'over', Date.now());
+        return void this.liveOffers.delete(news.offerId);
+      case 'assigned':
+        return this.takeJob(news.deliveryId, signal);
+      case 'released':
+        return this.jobs.get(news.deliveryId)?.stop.abort();
+      case 'state':
+        for (const offer of news.offers) this.inBackground(this.consider(offer, signal));
+        for (const deliveryId of news.deliveryIds) this.takeJob(deliveryId, signal);
+        return;
+    }
+  }
+
+  private async keepAsking(signal: AbortSignal): Promise<void> {
+    while (await pause(this.rhythm.askMs, signal)) {
+      if (this.isAway) continue;
+      const askedAt = Date.now();
+      const view = await this.unlessAway(this.deps.client.view(), signal);
+      if (!view?.ok || this.isGone()) continue;
+      for (const { offerId } of view.offers) this.noteWord(offerId, 'live', askedAt);
+      if (view.availability === 'OFFLINE' && this.manner.vanishing && !this.isResting) await this.unlessAway(this.deps.client.startShift(null), signal);
+      const unheard = view.offers.filter(({ offerId }) => !this.seenOffers.has(offerId)).length + view.deliveryIds.filter((id) => !this.jobs.has(id)).length;
+      this.counts.foundByAsking += unheard;
+      if (unheard > 0) this.hear({ kind: 'state', offers: view.offers, deliveryIds: view.deliveryIds }, signal);
+    }
+  }
+
+  private noteWord(offerId: string, word: OfferWord['word'], at: number): void {
+    this.deps.offerWords?.push({ offerId, deliveryId: null, driverId: this.deps.driverId, word, at });
+  }
+
+  // ---- offers -----------------------------------------------------------------------------------------------------------------
+
+  private async consider(offer: OfferView, signal: AbortSignal): Promise<void> {
+    const { socket, random, heard } = this.deps;
+    if (this.seenOffers.has(offer.offerId)) return;
+    heard.set(offer.offerId, Date.now());
+    this.seenOffers.add(offer.offerId);
+    this.liveOffers.add(offer.offerId);
+    this.counts.offers += 1;
+    socket.offerSeen(offer.offerId);
+    if (!(await pause(random.between(this.manner.thinkMs.min, this.manner.thinkMs.max), signal))) return;
+    await this.answer(offer, signal);
+  }
+
+  private async answer(offer: OfferView, signal: AbortSignal): Promise<void> {
+    const draw = this.deps.random.next();
+    if (!this.liveOffers.delete(offer.offerId)) return void (this.counts.refusedLate += 1);
+    switch (this.manner.answer?.() ?? answerBy(this.manner.odds, draw)) {
+      case 'accept':
+        return this.accept(offer, signal);
+      case 'reject':
+        return this.reject(offer);
+      case 'ignore':
+        this.counts.ignored += 1;
+    }
+  }
+
+  private async accept({ offerId, deliveryId }: OfferView, signal: AbortSignal): Promise<void> {
+    const { client, ledger, latencies, driverId } = this.deps;
+    const askedAt = Date.now();
+    const answer = await client.accept(offerId);
+    latencies.add('accept', Date.now() - askedAt);
+    if (!answer.ok) return void (this.counts.refusedLate += 1);
+    this.counts.accepted += 1;
+    this.noteWord(offerId, 'over', Date.now());
+    ledger.add({ kind: 'accepted', deliveryId, offerId, driverId, assignmentId: answer.assignmentId });
+    const fate = this.manner.vanishing?.fate() ?? 'goesOn';
+    if (fate === 'vanishes') return this.vanish('vanishedBeforePickup', deliveryId);
+    if (fate === 'vanishesWithGoods') this.vanishesWith = deliveryId;
+    this.takeJob(deliveryId, signal);
+  }
+
+  private async reject({ offerId, deliveryId }: OfferView): Promise<void> {
+    const { client, ledger, random, driverId } = this.deps;
+    const answer = await client.reject(offerId, random.pick(REJECT_REASONS));
+    if (!answer.ok) return void (this.counts.refusedLate += 1);
+    this.counts.rejected += 1;
+    this.noteWord(offerId, 'over', Date.now());
+    ledger.add({ kind: 'rejected', deliveryId, offerId, driverId });
+  }
+
+  // ---- vanishing --------------------------------------------------------------------------------------------------------------
+
+  /** The phone is off: nothing is said or heard for a while. Then they come on duty anew, and learn what is left of their work. */
+  private async vanish(how: 'vanishedBeforePickup' | 'vanishedWithGoods', deliveryId: string): Promise<void> {
+    const { socket, random, log, driverId } = this.deps;
+    log(`driver ${driverId} vanishes ${how === 'vanishedWithGoods' ? 'with the goods of' : 'having accepted'} ${deliveryId}`);
+    const { min, max } = this.manner.vanishing?.awayMs ?? { min: 0, max: 0 };
+    this.counts[how] += 1;
+    this.isAway = true;
+    this.vanishesWith = null;
+    socket.close();
+    for (const { stop } of this.jobs.values()) stop.abort();
+    this.liveOffers.clear();
+    if (!(await pause(random.between(min, max), this.day))) return;
+    this.isAway = false;
+    await this.comeOnDuty();
+  }
+
+  /** Asked anew after each wait: it may have come to that meanwhile. */
+  private isGone(): boolean {
+    return this.isAway;
+  }
+
+  // ---- jobs -------------------------------------------------------------------------------------------------------------------
+
+  private takeJob(deliveryId: string, signal: AbortSignal): void {
+    if (this.jobs.has(deliveryId) || signal.aborted || this.isAway) return;
+    const stop = new AbortController();
+    const done = this.carry(deliveryId, AbortSignal.any([signal, stop.signal])).finally(() => {
+      this.jobs.delete(deliveryId);
+      this.stopRiding();
+    });
+    this.jobs.set(deliveryId, { stop, done });
+    this.inBackground(done);
+  }
+
+  /** From wherever the delivery stands to its end. */
+  private async carry(deliveryId: string, signal: AbortSignal): Promise<void> {
+    while (!this.isAway) {
+      const delivery = await this.deps.client.delivery(deliveryId);
+      if (!delivery.ok || delivery.driverId !== this.deps.driverId || this.isGone()) return;
+      if (!(await this.nextStep(delivery, signal))) return this.afterJob(signal);
+    }
+  }
+
+  /** @returns false where there is nothing left to do */
+  private async nextStep(delivery: DeliveryView, signal: AbortSignal): Promise<boolean> {
+    switch (delivery.status) {
+      case 'ASSIGNED':
+        return (await this.rideToPickup(delivery, signal)) && this.step(delivery, 'arriveAtPickup');
+      case 'AT_PICKUP':
+        return (await waitUntil(delivery.readyAt, signal)) && (await this.handOver(signal)) && this.step(delivery, 'pickUp');
+      case 'PICKED_UP':
+        return (await this.takeOver(delivery, signal)) && (await this.rideTo(delivery.dropoff, signal)) && this.step(delivery, 'arriveAtDropoff');
+      case 'AT_DROPOFF':
+        return (await this.handOver(signal)) && this.atTheDoor(delivery);
+      case 'RETURNING':
+        return (await this.rideTo(delivery.pickup, signal)) && this.step(delivery, 'returnGoods');
+      case 'PENDING':
+      case 'SEARCHING':
+      case 'OFFERED':
+      case 'DELIVERED':
+      case 'CANCELLED':
+      case 'FAILED':
+      case 'RETURNED':
+        return false;
+    }
+  }
+
+  private async rideToPickup({ deliveryId, pickup }: DeliveryView, signal: AbortSignal): Promise<boolean> {
+    this.toPickup = deliveryId;
+    const arrived = await this.rideTo(pickup, signal);
+    if (this.toPickup === deliveryId) this.toPickup = null;
+    return arrived;
+  }
+
+  /** Goods that another driver fetched are waiting at a meeting point. */
+  private async takeOver(delivery: DeliveryView, signal: AbortSignal): Promise<boolean> {
+    if (this.fetched.has(delivery.deliveryId)) return true;
+    const view = await this.deps.client.view();
+    const meeting = view.ok ? view.meetings?.get(delivery.deliveryId) : undefined;
+    if (!meeting) return true;
+    return (await this.rideTo(meeting, signal)) && (await this.handOver(signal)) && this.step(delivery, 'pickUp');
+  }
+
+  private async atTheDoor(delivery: DeliveryView): Promise<boolean> {
+    const { client, ledger, random, driverId } = this.deps;
+    if (!random.chance(this.manner.odds.failAtDoor)) return this.step(delivery, 'deliver');
+    const answer = await client.fail(delivery.deliveryId, 'NOT_AT_HOME', 'RETURN');
+    if (answer.ok) ledger.add({ kind: 'failed', deliveryId: delivery.deliveryId, driverId });
+    return answer.ok;
+  }
+
+  private async step({ deliveryId }: DeliveryView, step: Step): Promise<boolean> {
+    const { client, ledger, latencies, driverId } = this.deps;
+    const askedAt = Date.now();
+    const answer = await client.step(deliveryId, step, this.deviceTime());
+    latencies.add('step', Date.now() - askedAt);
+    // Cancelled, or given to another, while we were riding: what the delivery is now says what to do.
+    if (!answer.ok) return true;
+    ledger.add({ kind: 'step', deliveryId, driverId, step });
+    if (step === 'pickUp') this.fetched.add(deliveryId);
+    if (step === 'pickUp' && this.vanishesWith === deliveryId) this.inBackground(this.vanish('vanishedWithGoods', deliveryId));
+    if (step === 'deliver') this.counts.delivered += 1;
+    if (step === 'returnGoods') this.counts.returned += 1;
+    return true;
+  }
+
+  /** Now and then a break, shorter than asked for. v1 apps know none. */
+  private async afterJob(signal: AbortSignal): Promise<void> {
+    const { client, random } = this.deps;
+    if (this.isAway || this.manner.isV1 || !random.chance(this.manner.odds.breakAfterJob)) return;
+    if (!(await client.startBreak(BREAK_MINUTES)).ok) return;
+    this.counts.breaks += 1;
+    await pause((BREAK_MINUTES * 60_000) / this.manner.speed, signal);
+    await client.endBreak();
+  }
+
+  // ---- moving -----------------------------------------------------------------------------------------------------------------
+
+  private async rideTo(to: Point, signal: AbortSignal): Promise<boolean> {
+    const ride = rideOf(this.place, to, Date.now(), (METERS_PER_SECOND[this.manner.vehicle] * this.manner.speed) / DETOUR);
+    this.ride = ride;
+    const arrived = await waitUntil(ride.arrivesAt, signal);
+    this.stopRiding();
+    return arrived;
+  }
+
+  private stopRiding(): void {
+    this.place = this.placeNow();
+    this.ride = null;
+  }
+
+  private placeNow(): Point {
+    return this.ride ? placeOn(this.ride, Date.now()) : this.place;
+  }
+
+  private handOver(signal: AbortSignal): Promise<boolean> {
+    return pause((HANDOVER_SECONDS * 1_000) / this.manner.speed, signal);
+  }
+
+  private async keepSendingPlaces(signal: AbortSignal): Promise<void> {
+    let batch: Fix[] = [];
+    let lastSentAt = 0;
+    while (await pause(FIX_EVERY_MS, signal)) {
+      if (this.ride) batch.push(this.fix());
+      const isDue = this.ride ? batch.length >= this.rhythm.batch : Date.now() - lastSentAt >= this.rhythm.idleMs;
+      if (!isDue || this.isAway) continue;
+      const fixes = batch.length > 0 ? batch : [this.fix()];
+      batch = [];
+      lastSentAt = Date.now();
+      const taken = await this.unlessAway(this.deps.client.sendFixes(fixes), signal);
+      if (taken?.ok === false) this.deps.log(`driver ${this.deps.driverId}: places were refused: ${taken.code}: ${taken.detail}`);
+    }
+  }
+
+  /** The phone shows the speed as in life: the service believes in none that no courier can have. */
+  private fix(): Fix {
+    const { ride } = this;
+    const fix = { point: this.placeNow(), at: this.deviceTime() };
+    return ride ? { ...fix, headingDegrees: headingOf(ride), speedMps: METERS_PER_SECOND[this.manner.vehicle] } : fix;
+  }
+
+  private deviceTime(): number {
+    return Date.now() + (this.manner.clockOffMs ?? 0);
+  }
+
+  // ---- bearing with the service -----------------------------------------------------------------------------------------------
+
+  /** What goes wrong in the background is told, and does not end the driver's day. */
+  private inBackground(work: Promise<void>): void {
+    work.catch((error: unknown) => this.deps.log(`driver ${this.deps.driverId}: ${String(error)}`));
+  }
+
+  private async unlessAway<T>(asking: Promise<Outcome<T>>, signal: AbortSignal): Promise<Outcome<T> | undefined> {
+    try {
+      return await asking;
+    } catch (error) {
+      if (!(error instanceof ServiceAway)) throw error;
+      if (!signal.aborted) this.deps.log(`driver ${this.deps.driverId}: ${error.message}`);
+      return undefined;
+    }
+  }
+}
+
+function answerBy({ accept, reject }: Odds, draw: number): OfferAnswer {
+  if (draw < accept) return 'accept';
+  return draw < accept + reject ? 'reject' : 'ignore';
+}

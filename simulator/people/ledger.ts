@@ -1,0 +1,116 @@
+import type { DeliveryStatus, Step } from '../../domain/delivery/status';
+import type { RecordedAssignment, RecordedDelivery } from '../kit/record';
+
+/** A promise that the service gave: what it answered with success. It must be kept whatever dies afterwards (design, invariant 2). */
+export type Acknowledged =
+  | { kind: 'posted'; deliveryId: string; sellerOrderId: string }
+  | { kind: 'accepted'; deliveryId: string; offerId: string; driverId: string; assignmentId: string }
+  | { kind: 'rejected'; deliveryId: string; offerId: string; driverId: string }
+  | { kind: 'step'; deliveryId: string; driverId: string; step: Step }
+  | { kind: 'failed'; deliveryId: string; driverId: string }
+  | { kind: 'cancelled'; deliveryId: string }
+  | { kind: 'gaveUp'; deliveryId: string; driverId: string }
+  | { kind: 'byHand'; deliveryId: string; driverId: string; assignmentId: string }
+  /** What ops did otherwise, by its entry in the audit trail. */
+  | { kind: 'opsAct'; deliveryId: string; entry: 'pay_raised' | 'search_resumed' | 'case_acknowledged' };
+
+/** All that was acknowledged in a run. */
+export class Ledger {
+  private entries: Acknowledged[] = [];
+
+  add(acknowledged: Acknowledged): void {
+    this.entries.push(acknowledged);
+  }
+
+  all(): readonly Acknowledged[] {
+    return this.entries;
+  }
+
+  /** For a run that nobody judges. */
+  forget(): void {
+    this.entries = [];
+  }
+}
+
+/** What was acknowledged but is not in the record, or not so: a sentence each. Empty = every promise was kept. */
+export function lostAcknowledgements(acknowledged: readonly Acknowledged[], record: readonly RecordedDelivery[]): string[] {
+  return lostAmong(acknowledged, record).map(({ promise: { kind, deliveryId }, problem }) => `${kind} of delivery ${deliveryId}: ${problem}`);
+}
+
+/** The same, with the promise itself. */
+export function lostAmong(acknowledged: readonly Acknowledged[], record: readonly RecordedDelivery[]): { promise: Acknowledged; problem: string }[] {
+  const byId = new Map(record.map((delivery) => [delivery.deliveryId, delivery]));
+  return acknowledged.flatMap((promise) => {
+    const delivery = byId.get(promise.deliveryId);
+    const problem = delivery ? whatIsLost(promise, delivery) : 'the delivery is not in the record';
+    return problem === null ? [] : [{ promise, problem }];
+  });
+}
+
+function whatIsLost(acknowledged: Acknowledged, delivery: RecordedDelivery): string | null {
+  switch (acknowledged.kind) {
+    case 'posted':
+      return delivery.sellerOrderId === acknowledged.sellerOrderId ? null : `it stands for order ${delivery.sellerOrderId}, not ${acknowledged.sellerOrderId}`;
+    case 'accepted':
+      return lostAccept(acknowledged, delivery);
+    case 'rejected':
+      return offerProblem(delivery, acknowledged, 'REJECTED');
+    case 'step':
+      return lostStep(acknowledged, delivery);
+    case 'failed':
+      return ['FAILED', 'RETURNING', 'RETURNED'].includes(delivery.status) ? null : `it is ${delivery.status}`;
+    case 'cancelled':
+      return delivery.status === 'CANCELLED' ? null : `it is ${delivery.status}`;
+    case 'gaveUp':
+      return delivery.assignments.some(({ driverId, state }) => driverId === acknowledged.driverId && state === 'LOST') ? null : `driver ${acknowledged.driverId} is not in the record as lost`;
+    case 'byHand':
+      return lostByHand(acknowledged, delivery);
+    case 'opsAct':
+      return delivery.moves.some(({ kind }) => kind === acknowledged.entry) ? null : `${acknowledged.entry} is not in the audit trail`;
+  }
+}
+
+function lostByHand({ assignmentId, driverId }: Extract<Acknowledged, { kind: 'byHand' }>, { assignments }: RecordedDelivery): string | null {
+  const made = assignments.find((each) => each.assignmentId === assignmentId);
+  if (!made) return `assignment ${assignmentId} is not in the record`;
+  // Whoever had it already keeps it as it came to them, and is pinned.
+  return made.driverId === driverId ? null : `assignment ${assignmentId} is driver ${made.driverId}'s, by ${made.way}`;
+}
+
+function offerProblem(delivery: RecordedDelivery, { offerId, driverId }: { offerId: string; driverId: string }, wanted: 'ACCEPTED' | 'REJECTED'): string | null {
+  const offer = delivery.offers.find((each) => each.offerId === offerId);
+  if (!offer) return `offer ${offerId} is not in the record`;
+  if (offer.driverId !== driverId) return `offer ${offerId} is driver ${offer.driverId}'s, not ${driverId}'s`;
+  return offer.state === wanted ? null : `offer ${offerId} is ${offer.state}, not ${wanted}`;
+}
+
+function lostAccept(accepted: Extract<Acknowledged, { kind: 'accepted' }>, delivery: RecordedDelivery): string | null {
+  const problem = offerProblem(delivery, accepted, 'ACCEPTED');
+  if (problem) return problem;
+  const assignment = delivery.assignments.find(({ assignmentId }) => assignmentId === accepted.assignmentId);
+  if (!assignment) return `assignment ${accepted.assignmentId} is not in the record`;
+  return assignment.driverId === accepted.driverId && assignment.offerId === accepted.offerId ? null : `assignment ${accepted.assignmentId} is another driver's or of another offer`;
+}
+
+function lostStep({ step, driverId }: Extract<Acknowledged, { kind: 'step' }>, delivery: RecordedDelivery): string | null {
+  const done = delivery.assignments.some((assignment) => assignment.driverId === driverId && isDone(step, assignment, delivery.status));
+  return done ? null : `${step} by driver ${driverId} is not in the record`;
+}
+
+function isDone(step: Step, assignment: RecordedAssignment, status: DeliveryStatus): boolean {
+  switch (step) {
+    case 'arriveAtPickup':
+      return assignment.atPickupAt !== null;
+    case 'pickUp':
+      return assignment.pickedUpAt !== null;
+    case 'arriveAtDropoff':
+      return assignment.atDropoffAt !== null;
+    case 'deliver':
+      return status === 'DELIVERED' && assignment.state === 'COMPLETED';
+    case 'returnGoods':
+      return status === 'RETURNED' && assignment.state === 'COMPLETED';
+  }
+}
+
+/** What a driver's app learnt of an offer: that it is live, by a question asked `at` (epoch ms), or at that time that it is over. */
+export type OfferWord = { offerId: string; deliveryId: string | null; driverId: string; word: 'live' | 'over'; at: number };

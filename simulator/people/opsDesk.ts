@@ -1,0 +1,190 @@
+import { distanceMeters, type Point } from '../../domain/geo/places';
+import type { CaseReason } from '../../domain/support/supportCase';
+import type { CaseView, DeskClient, WatchedDelivery, WatchedDriver } from '../client/deskClient';
+import type { Outcome } from '../client/service';
+import type { Ledger } from './ledger';
+import { pause } from '../kit/pause';
+
+/** What a person at the desk does about a case. */
+export type DeskAct =
+  | { kind: 'assign'; driverId: string }
+  | { kind: 'handOver'; driverId: string; meeting: Point }
+  | { kind: 'raisePay'; bonusCents: number }
+  | { kind: 'resumeSearch' }
+  | { kind: 'rescue'; driverId: string }
+  | { kind: 'returnGoods' }
+  | { kind: 'wait' };
+
+/** What they look at to decide. `free`: drivers who could be given work by hand, `carrierAt`: where who has the goods was seen last; `now` in epoch ms. */
+export type DeskView = { open: CaseView; delivery: WatchedDelivery; free: readonly FreeDriver[]; carrierAt: Point | null; hasRaised: boolean; now: number };
+
+export type FreeDriver = { driverId: string; place: Point };
+
+/** What ops add to the pay of one whom nobody takes, in cents. */
+export const RAISE_CENTS = 150;
+/** Whoever was seen longer ago may be gone. The record keeps a place every 10 s. */
+const SEEN_WITHIN_MS = 15_000;
+/** After so long without anybody who could take the goods over, they go back. */
+export const RETURN_AFTER_MS = 60_000;
+
+/** What to do about a case, by its reason (spec 4 and 5). */
+export function decideCase(view: DeskView): DeskAct {
+  const { open: { reason }, delivery: { carrierId } } = view;
+  switch (reason) {
+    case 'UNASSIGNED':
+      return findDriver(view);
+    case 'REASSIGNMENT_OFF':
+    case 'PINNED_DRIVER_LOST':
+      return { kind: 'resumeSearch' };
+    case 'PINNED_DRIVER_SILENT':
+    case 'PINNED_DRIVER_STANDS_STILL':
+      return carrierId === null ? { kind: 'wait' } : { kind: 'rescue', driverId: carrierId };
+    case 'CARRIER_SILENT':
+    case 'CARRIER_BROKE_DOWN':
+    case 'CARRIER_GAVE_UP':
+      return saveGoods(view);
+  }
+}
+
+/** First more pay; where that was in vain, whoever is nearest. */
+function findDriver({ open: { level }, delivery: { pickup, bonusCents }, free, hasRaised }: DeskView): DeskAct {
+  if (level < 3) return hasRaised ? { kind: 'wait' } : { kind: 'raisePay', bonusCents: bonusCents + RAISE_CENTS };
+  const driver = nearest(free, pickup);
+  return driver ? { kind: 'assign', driverId: driver.driverId } : { kind: 'wait' };
+}
+
+/** Another driver takes the goods over where the carrier was seen last. */
+function saveGoods({ open: { openedAt }, delivery: { pickup, carrierId, status }, free, carrierAt, now }: DeskView): DeskAct {
+  const meeting = carrierAt ?? pickup;
+  const driver = nearest(free.filter(({ driverId }) => driverId !== carrierId), meeting);
+  if (driver) return { kind: 'handOver', driverId: driver.driverId, meeting };
+  return now - openedAt >= RETURN_AFTER_MS && status !== 'RETURNING' ? { kind: 'returnGoods' } : { kind: 'wait' };
+}
+
+function nearest(drivers: readonly FreeDriver[], to: Point): FreeDriver | undefined {
+  return [...drivers].sort((a, b) => distanceMeters(a.place, to) - distanceMeters(b.place, to))[0];
+}
+
+/** Those with room who were seen a moment ago. */
+export function freeOf(drivers: readonly WatchedDriver[], now: number): FreeDriver[] {
+  return drivers.flatMap(({ driverId, room, seen }) => (room > 0 && seen !== null && now - seen.at <= SEEN_WITHIN_MS ? [{ driverId, place: seen.place }] : []));
+}
+
+export type OpsDeskDeps = { client: DeskClient; cityId: string; ledger: Ledger; log: (line: string) => void };
+
+/** A person of ops who works the support queue: a real client of the API, and nothing else. */
+export class OpsDesk {
+  readonly counts = { acknowledged: 0, assigned: 0, handedOver: 0, payRaised: 0, searchesResumed: 0, rescued: 0, sentBack: 0 };
+  private readonly raised = new Set<string>();
+  private readonly seen = new Map<string, number>();
+  private readonly given = new Set<string>();
+
+  constructor(private readonly deps: OpsDeskDeps) {}
+
+  /** When (epoch ms) a case of this reason was first on the screen; undefined: never. */
+  sawCase(deliveryId: string, reason: CaseReason): number | undefined {
+    return this.seen.get(`${deliveryId}/${reason}`);
+  }
+
+  /** Whether they gave this delivery to somebody by hand. */
+  gave(deliveryId: string): boolean {
+    return this.given.has(deliveryId);
+  }
+
+  /** Works until the signal comes. */
+  async work(everyMs: number, signal: AbortSignal): Promise<void> {
+    while (await pause(everyMs, signal)) {
+      await this.workOnce().catch((error: unknown) => void (signal.aborted || this.deps.log(`ops: ${String(error)}`)));
+    }
+  }
+
+  private async workOnce(): Promise<void> {
+    const queue = await this.deps.client.unresolved(this.deps.cityId);
+    if (!queue.ok) return void this.refused('the queue', queue);
+    for (const { deliveryId, reason } of queue.cases) if (!this.sawCase(deliveryId, reason)) this.seen.set(`${deliveryId}/${reason}`, Date.now());
+    for (const open of queue.cases) await this.workOn(open);
+  }
+
+  private async workOn(open: CaseView): Promise<void> {
+    const { client, ledger } = this.deps;
+    if (open.state === 'OPEN') {
+      const taken = await client.acknowledge(open.caseId);
+      if (!taken.ok) return void this.refused(`taking on ${open.reason}`, taken);
+      ledger.add({ kind: 'opsAct', deliveryId: open.deliveryId, entry: 'case_acknowledged' });
+      this.counts.acknowledged += 1;
+    }
+    const delivery = await client.delivery(open.deliveryId);
+    if (!delivery.ok) return void this.refused('reading a delivery', delivery);
+    await this.act(open, decideCase({ open, delivery, hasRaised: this.raised.has(open.deliveryId), now: Date.now(), ...(await this.lookAround(open, delivery)) }));
+  }
+
+  private async lookAround({ reason }: CaseView, { carrierId }: WatchedDelivery): Promise<Pick<DeskView, 'free' | 'carrierAt'>> {
+    const carrier = carrierId !== null && reason.startsWith('CARRIER') ? await this.deps.client.driver(carrierId) : null;
+    return { free: await this.freeDrivers(), carrierAt: carrier?.ok ? (carrier.seen?.place ?? null) : null };
+  }
+
+  private async freeDrivers(): Promise<FreeDriver[]> {
+    const answer = await this.deps.client.availableDrivers(this.deps.cityId);
+    return answer.ok ? freeOf(answer.drivers, Date.now()) : [];
+  }
+
+  private async act({ deliveryId, reason }: CaseView, act: DeskAct): Promise<void> {
+    const { client } = this.deps;
+    switch (act.kind) {
+      case 'wait':
+        return;
+      case 'assign':
+        return void (await this.assign(deliveryId, act.driverId, `nobody was found: ${reason}`));
+      case 'handOver':
+        return this.byHand('handedOver', deliveryId, await client.handOver(deliveryId, act, reason));
+      case 'raisePay':
+        if (this.noted('raising pay', deliveryId, 'pay_raised', await client.raisePay(deliveryId, act.bonusCents, reason))) this.counts.payRaised += 1;
+        return void this.raised.add(deliveryId);
+      case 'resumeSearch':
+        if (this.noted('resuming a search', deliveryId, 'search_resumed', await client.resumeSearch(deliveryId, reason))) this.counts.searchesResumed += 1;
+        return;
+      case 'rescue':
+        return this.counted('rescued', await client.rescue(act.driverId, reason));
+      case 'returnGoods':
+        return this.counted('sentBack', await client.fail(deliveryId, 'OTHER', 'RETURN'));
+    }
+  }
+
+  /** Gives a delivery to a driver. @returns whether it could be done */
+  async assign(deliveryId: string, driverId: string, why: string): Promise<boolean> {
+    const answer = await this.deps.client.assign(deliveryId, driverId, why);
+    this.byHand('assigned', deliveryId, answer);
+    return answer.ok;
+  }
+
+  /** Gives a delivery to whoever is nearest to its pickup. @returns whether it could be done */
+  async assignNearest(deliveryId: string, why: string): Promise<boolean> {
+    const delivery = await this.deps.client.delivery(deliveryId);
+    const driver = delivery.ok ? nearest(await this.freeDrivers(), delivery.pickup) : undefined;
+    return driver !== undefined && this.assign(deliveryId, driver.driverId, why);
+  }
+
+  private byHand(what: 'assigned' | 'handedOver', deliveryId: string, answer: Outcome<{ assignmentId: string; driverId: string }>): void {
+    if (!answer.ok) return this.refused(what, answer);
+    this.deps.ledger.add({ kind: 'byHand', deliveryId, driverId: answer.driverId, assignmentId: answer.assignmentId });
+    this.deps.log(`ops: delivery ${deliveryId} is ${what === 'assigned' ? 'given' : 'handed over'} to driver ${answer.driverId}`);
+    this.given.add(deliveryId);
+    this.counts[what] += 1;
+  }
+
+  private noted(what: string, deliveryId: string, entry: 'pay_raised' | 'search_resumed', answer: Outcome<object>): boolean {
+    if (answer.ok) this.deps.ledger.add({ kind: 'opsAct', deliveryId, entry });
+    else this.refused(what, answer);
+    return answer.ok;
+  }
+
+  private counted(what: 'rescued' | 'sentBack', answer: Outcome<object>): void {
+    if (answer.ok) this.counts[what] += 1;
+    else this.refused(what, answer);
+  }
+
+  /** Somebody else, or time, was faster: the next look says what is left to do. */
+  private refused(what: string, { code, detail }: Extract<Outcome<object>, { ok: false }>): void {
+    this.deps.log(`ops: ${what} was refused: ${code}: ${detail}`);
+  }
+}

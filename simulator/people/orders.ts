@@ -1,0 +1,150 @@
+import type { ParcelSize } from '../../domain/driver/vehicles';
+import { contains } from '../../domain/zones/zones';
+import type { Point } from '../../domain/geo/places';
+import type { Latencies } from '../client/latencies';
+import type { MerchantClient, NewOrder } from '../client/service';
+import { wanted } from '../client/service';
+import { DEMO_CITY, DEMO_SHOPS, DEMO_ZONES, type DemoShop, type DemoZone } from '../demo/city';
+import type { Ledger } from './ledger';
+import { pause } from '../kit/pause';
+import type { Random } from '../kit/random';
+
+export type OrderPlan = {
+  /** Mean pause between two orders, in ms. */
+  everyMs: number;
+  /** How many there are in all; null = until it is stopped. */
+  count: number | null;
+  /** How many of them are cancelled soon after, 0..1. */
+  cancelOdds: number;
+  /** How much faster than in life the goods get ready. */
+  speed: number;
+  /** Whether the next order comes also while one before it is not yet answered: shops do not wait for each other. */
+  isOpenLoop?: boolean;
+  /** Tells the orders of this run from those of others. */
+  run: string;
+};
+
+export type OrderDeps = { clients: ReadonlyMap<string, MerchantClient>; random: Random; ledger: Ledger; latencies: Latencies; log: (line: string) => void };
+
+/** An order that was taken: which delivery it became, and when it was sent (epoch ms). */
+export type PlacedOrder = { deliveryId: string; sellerOrderId: string; sentAt: number };
+
+const READY_MINUTES = { min: 0, max: 8 };
+const CANCEL_AFTER_MS = { min: 500, max: 6_000 };
+/** Maarssen: over 23 km from every place in the city's zones, which is farther than any search goes. */
+export const FAR_DEPOT = { address: 'Industrieweg 4, Maarssen', point: { lat: 52.139, lng: 5.041 } } as const;
+const STREETS = ['Spuistraat', 'Overtoom', 'Sarphatistraat', 'Rijnstraat', 'Amstelkade', 'Weesperzijde', 'Insulindeweg', 'Molukkenstraat', 'Cornelis Schuytstraat', 'Churchilllaan'];
+
+/** Shops that take orders and hand them over, as real merchant clients do. */
+export class OrderFlow {
+  /** All, or since the last `forget`. */
+  placed: PlacedOrder[] = [];
+  placedCount = 0;
+  private hurrying = new AbortController();
+  private isClosed = false;
+
+  constructor(private readonly deps: OrderDeps, private readonly plan: OrderPlan) {}
+
+  /** Places orders at the set rate until all are placed, the shops close, or the signal comes; the cancels that belong to them included. */
+  async run(signal: AbortSignal): Promise<void> {
+    const under: Promise<void>[] = [];
+    for (let number = 0; this.plan.count === null || number < this.plan.count; number++) {
+      // Waiting times between independent customers are exponential; three times the mean is long enough.
+      const waitMs = Math.min(3, -Math.log(1 - this.deps.random.next())) * this.plan.everyMs;
+      if (number > 0) await pause(waitMs, AbortSignal.any([signal, this.hurrying.signal]));
+      if (signal.aborted || this.isClosed) break;
+      this.hurrying = new AbortController();
+      const placing = this.place(number);
+      const isCancelled = this.deps.random.chance(this.plan.cancelOdds);
+      const dealtWith = placing.then((placed) => (isCancelled ? this.cancelLater(placed, signal) : undefined));
+      dealtWith.catch(() => undefined); // told by those who wait for all
+      under.push(dealtWith);
+      if (!this.plan.isOpenLoop) await placing;
+    }
+    await Promise.all(under);
+  }
+
+  /** The next order of the plan comes now. */
+  hurry(): void {
+    this.hurrying.abort();
+  }
+
+  /** The shops close: no further order of the plan comes. */
+  close(): void {
+    this.isClosed = true;
+    this.hurry();
+  }
+
+  /** One more order, beside the plan: from a depot so far out of town that no search reaches it. */
+  placeFar(name: string): Promise<PlacedOrder> {
+    const shop = this.deps.random.pick(DEMO_SHOPS);
+    return this.post(shop.merchantId, { ...this.draw(shop, 0), sellerOrderId: `${this.plan.run}-${name}`, pickup: FAR_DEPOT, readyAt: null });
+  }
+
+  /** So many orders at the same moment, beside the plan. */
+  async placeAtOnce(name: string, count: number): Promise<void> {
+    await Promise.all(Array.from({ length: count }, (_, index) => {
+      const shop = this.deps.random.pick(DEMO_SHOPS);
+      return this.post(shop.merchantId, { ...this.draw(shop, 0), sellerOrderId: `${this.plan.run}-${name}-${index + 1}` });
+    }));
+  }
+
+  /** For a run that nobody judges. */
+  forget(): void {
+    this.placed = [];
+  }
+
+  private place(number: number): Promise<PlacedOrder & { client: MerchantClient }> {
+    const shop = this.deps.random.pick(DEMO_SHOPS);
+    return this.post(shop.merchantId, this.draw(shop, number));
+  }
+
+  private async post(merchantId: string, order: NewOrder): Promise<PlacedOrder & { client: MerchantClient }> {
+    const { clients, ledger, latencies } = this.deps;
+    const client = clients.get(merchantId);
+    if (!client) throw new Error(`no client for ${merchantId}`);
+    const sentAt = Date.now();
+    const { deliveryId } = wanted('posting an order', await client.post(order));
+    latencies.add('order', Date.now() - sentAt);
+    ledger.add({ kind: 'posted', deliveryId, sellerOrderId: order.sellerOrderId });
+    const placed = { deliveryId, sellerOrderId: order.sellerOrderId, sentAt };
+    this.placed.push(placed);
+    this.placedCount += 1;
+    return { ...placed, client };
+  }
+
+  private draw(shop: DemoShop, number: number): NewOrder {
+    const { random } = this.deps;
+    const readyInMs = (random.between(READY_MINUTES.min, READY_MINUTES.max) * 60_000) / this.plan.speed;
+    return {
+      sellerOrderId: `${this.plan.run}-${String(number + 1).padStart(5, '0')}`,
+      cityId: DEMO_CITY.cityId,
+      pickup: { address: shop.address, point: shop.point },
+      dropoff: { address: `${random.pick(STREETS)} ${Math.ceil(random.between(0, 200))}`, point: pointIn(random.pick(DEMO_ZONES), random), contactName: 'A customer' },
+      readyAt: Math.round(Date.now() + readyInMs),
+      parcelSize: random.pick(PARCELS),
+      feeCents: 595,
+    };
+  }
+
+  private async cancelLater({ deliveryId, client }: { deliveryId: string; client: MerchantClient }, signal: AbortSignal): Promise<void> {
+    const { random, ledger } = this.deps;
+    if (!(await pause(random.between(CANCEL_AFTER_MS.min, CANCEL_AFTER_MS.max), signal))) return;
+    const answer = await client.cancel(deliveryId, 'CUSTOMER_CANCELLED');
+    if (answer.ok) ledger.add({ kind: 'cancelled', deliveryId });
+    else this.deps.log(`order ${deliveryId} could not be cancelled any more: ${answer.code}`);
+  }
+}
+
+/** Nothing that only a van carries: one van among the drivers may refuse. */
+const PARCELS: readonly ParcelSize[] = ['SMALL', 'SMALL', 'SMALL', 'MEDIUM'];
+
+/** A place in a zone, each equally likely. */
+export function pointIn({ ring }: DemoZone, random: Random): Point {
+  const lngs = ring.map(([lng]) => lng);
+  const lats = ring.map(([, lat]) => lat);
+  for (;;) {
+    const point = { lat: random.between(Math.min(...lats), Math.max(...lats)), lng: random.between(Math.min(...lngs), Math.max(...lngs)) };
+    if (contains({ type: 'Polygon', coordinates: [ring.map(([lng, lat]) => [lng, lat])] }, point)) return point;
+  }
+}

@@ -1,0 +1,54 @@
+/** A connection that PostgreSQL ends is no end of the process that had it, whatever that was about to do with it. */
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:net';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { connectPostgres, type Postgres } from '../../adapters/postgres/database';
+
+/** A message of PostgreSQL: its kind, its length, what it says. */
+function message(kind: string, body: Buffer): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(body.length + 4);
+  return Buffer.concat([Buffer.from(kind), length, body]);
+}
+const WELCOME = Buffer.concat([message('R', Buffer.alloc(4)), message('Z', Buffer.from('I'))]);
+const FAREWELL = message('E', Buffer.from('SFATAL\0VFATAL\0C57P01\0Mterminating connection due to unexpected postmaster exit\0\0'));
+
+let server: Server;
+let postgres: Postgres;
+const escaped: unknown[] = [];
+const note = (error: unknown): void => void escaped.push(error);
+
+beforeEach(async () => {
+  // What a process hears in one breath that stood still, or had no time, while its server went: that it is connected, and that it is not.
+  server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () => socket.end(Buffer.concat([WELCOME, FAREWELL])));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  postgres = connectPostgres(`postgresql://someone@127.0.0.1:${typeof address === 'object' ? address?.port : ''}/any`, { poolSize: 2, statementTimeoutMs: 500, applicationName: 'a test' });
+  escaped.length = 0;
+  process.on('uncaughtException', note);
+});
+afterEach(async () => {
+  process.off('uncaughtException', note);
+  await postgres.db.$disconnect();
+  server.close();
+});
+
+test('that goes as soon as it is made: a transaction is told, and nothing escapes', async () => {
+  await expect(postgres.db.$transaction(async (tx) => tx.$queryRaw`SELECT 1`)).rejects.toThrow();
+  expect(escaped).toEqual([]);
+});
+
+test('that goes as soon as it is made: a statement is told, and nothing escapes', async () => {
+  await expect(postgres.db.$queryRaw`SELECT 1`).rejects.toThrow();
+  await expect(postgres.pool.connect().then(async (client) => {
+    try {
+      return await client.query('SELECT 1');
+    } finally {
+      client.release(true);
+    }
+  })).rejects.toThrow();
+  expect(escaped).toEqual([]);
+});

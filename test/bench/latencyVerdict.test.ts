@@ -1,0 +1,116 @@
+import { describe, expect, test } from '@jest/globals';
+import { Door } from '../../bench/latency/door';
+import { highestRate } from '../../bench/latency/findRate';
+import { planArrivals } from '../../bench/latency/plan';
+import { percentilesOf, type Sample, timesOf, withoutWaits } from '../../bench/latency/samples';
+import { type Judged, problemsOf } from '../../bench/latency/verdict';
+import { randomFrom } from '../../simulator/kit/random';
+
+const times = (p99: number | null) => ({ count: p99 === null ? 0 : 100, p50: p99, p95: p99, p99, max: p99 });
+const GOOD: Judged = {
+  measured: { offer: times(400), accept: times(200), reassignment: times(900) }, posted: 900, offered: 900, delivered: 900, openMin: 100, keepOpen: 100, waited: 3, offers: 990, failures: [],
+};
+
+describe('the judge of latency', () => {
+  test('lets good figures pass', () => expect(problemsOf(GOOD)).toEqual([]));
+
+  test.each<[string, Partial<Judged>, RegExp]>([
+    ['slow offers', { measured: { ...GOOD.measured, offer: times(500) } }, /offer: p99 500 ms/],
+    ['slow accepts', { measured: { ...GOOD.measured, accept: times(301) } }, /accept: p99 301 ms/],
+    ['slow reassignments', { measured: { ...GOOD.measured, reassignment: times(2_000) } }, /reassignment: p99 2000 ms/],
+    ['reassignments that never happened', { measured: { ...GOOD.measured, reassignment: times(null) } }, /no reassignment was measured/],
+    ['an order that was never offered', { offered: 899 }, /1 of 900 orders were never offered/],
+    ['an order that was not delivered', { delivered: 898 }, /2 of 900 orders were not delivered/],
+    ['too few open deliveries', { openMin: 99 }, /only 99/],
+    ['offers that mostly waited for a driver', { waited: 500 }, /500 of 990 offers waited/],
+    ['what went wrong', { failures: ['accept: 409'] }, /accept: 409/],
+  ])('names %s', (_what, bad, words) => expect(problemsOf({ ...GOOD, ...bad }).join('\n')).toMatch(words));
+});
+
+describe('samples', () => {
+  const sample = (timed: Sample['timed'], ms: number, offerId: string): Sample => ({ timed, ms, offerId });
+
+  test('leave out offers after a search that found nobody, but not their accepts', () => {
+    const samples = [sample('offer', 10, 'a'), sample('offer', 9_000, 'b'), sample('accept', 20, 'b'), sample('reassignment', 8_000, 'c')];
+    const { kept, waited } = withoutWaits(samples, new Map([['a', 0], ['b', 1], ['c', 2]]));
+    expect({ waited, offers: timesOf(kept, 'offer'), accepts: timesOf(kept, 'accept'), reassignments: timesOf(kept, 'reassignment') }).toEqual({ waited: 2, offers: [10], accepts: [20], reassignments: [] });
+  });
+
+  test('keep an offer that PostgreSQL does not know', () => expect(withoutWaits([sample('offer', 10, 'x')], new Map()).kept).toHaveLength(1));
+
+  test('have percentiles by nearest rank', () => {
+    expect(percentilesOf(Array.from({ length: 100 }, (_, at) => at + 1))).toEqual({ count: 100, p50: 50, p95: 95, p99: 99, max: 100 });
+    expect(percentilesOf([]).p99).toBeNull();
+  });
+});
+
+describe('the plan', () => {
+  const plan = (seed: string) => planArrivals({ rate: 5, seconds: 400, lossShare: 0.12, random: randomFrom(seed) });
+
+  test('is the same for the same seed, and fixed beforehand', () => {
+    expect(plan('a')).toEqual(plan('a'));
+    expect(plan('a')).not.toEqual(plan('b'));
+  });
+
+  test('has the rate that was asked for, in its order, and the share of losses of both kinds', () => {
+    const arrivals = plan('a');
+    expect(arrivals.length).toBeGreaterThan(1_850);
+    expect(arrivals.length).toBeLessThan(2_150);
+    expect(arrivals.map(({ atMs }) => atMs)).toEqual(arrivals.map(({ atMs }) => atMs).sort((a, b) => a - b));
+    for (const fate of ['leaves', 'goesOffline'] as const) expect(arrivals.filter((arrival) => arrival.fate === fate).length / arrivals.length).toBeCloseTo(0.06, 1);
+  });
+});
+
+describe('the door', () => {
+  const flush = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+  test('lets one hand over for each order beyond what is to stay open', async () => {
+    const door = new Door(2);
+    const handedOver: string[] = [];
+    for (const name of ['a', 'b', 'c']) {
+      door.enter();
+      if (name !== 'c') void door.wait().then(() => handedOver.push(name));
+    }
+    await flush();
+    expect(handedOver).toEqual(['a']);
+    door.leave({ wasLet: true });
+    expect(door.openSince()).toEqual({ min: 0, max: 3 });
+    door.enter();
+    await flush();
+    expect(handedOver).toEqual(['a', 'b']);
+    door.leave({ wasLet: true });
+    expect(door.openSince()).toEqual({ min: 2, max: 3 });
+  });
+
+  test('is open for who comes late although they may', async () => {
+    const door = new Door(1);
+    door.enter();
+    door.enter();
+    await expect(door.wait()).resolves.toBeUndefined();
+  });
+
+  test('lets one more where it is told to, whatever is open', async () => {
+    const door = new Door(5);
+    door.enter();
+    const waiting = door.wait();
+    door.letOne();
+    await expect(waiting).resolves.toBeUndefined();
+  });
+});
+
+describe('the highest rate', () => {
+  const search = async (limit: number): Promise<{ rate: number; probed: number[] }> => {
+    const probed: number[] = [];
+    const probe = async (rate: number): Promise<boolean> => {
+      probed.push(rate);
+      return rate <= limit;
+    };
+    return { rate: await highestRate(probe, { lowest: 1, highest: 10 }), probed };
+  };
+
+  test.each([0, 1, 4, 7, 10, 99])('is found where it is %d', async (limit) => {
+    const { rate, probed } = await search(limit);
+    expect(rate).toBe(Math.min(limit, 10));
+    expect(probed.length).toBeLessThanOrEqual(4);
+  });
+});

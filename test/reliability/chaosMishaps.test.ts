@@ -1,0 +1,128 @@
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { type Answered, contradictionOf, Mishaps } from '../../reliability/chaos/mishaps';
+import { type Random, randomFrom } from '../../simulator/kit/random';
+
+const BASE = 'http://127.0.0.1:1';
+const ACCEPT = `${BASE}/v2/offers/o1/accept`;
+const post = (url: string): Request => new Request(url, { method: 'POST', body: '{"a":1}', headers: { 'content-type': 'application/json' } });
+
+/** What is drawn, over and over. */
+function always(draw: number): Random {
+  const random = randomFrom('any');
+  return { ...random, next: () => draw, chance: () => true, between: (min) => min + 0.123 }; // fractions, as the real one draws
+}
+const [TWICE, ANSWER_LOST, LATE, NONE] = [0.01, 0.05, 0.1, 0.9];
+
+/** A service that answers in turn. @returns with what it was sent */
+function serviceOf(...answers: { status: number; body: object }[]): { send: (request: Request) => Promise<Response>; sent: string[] } {
+  const sent: string[] = [];
+  const left = [...answers];
+  return {
+    sent,
+    send: async (request) => {
+      const { status, body } = (left.length > 1 ? left.shift() : left[0])!;
+      sent.push(`${request.method} ${new URL(request.url).pathname} ${await request.text()}`);
+      return new Response(JSON.stringify(body), { status });
+    },
+  };
+}
+
+const OK = { status: 200, body: { outcome: 'accepted', assignmentId: 'a1' } };
+const forEver = new AbortController().signal;
+
+afterEach(() => void jest.useRealTimers());
+
+describe('a request that changes something', () => {
+  test('is sent as it is where nothing is drawn', async () => {
+    const { send, sent } = serviceOf(OK);
+    expect((await new Mishaps(always(NONE), forEver, send).send(post(ACCEPT))).status).toBe(200);
+    expect(sent).toEqual(['POST /v2/offers/o1/accept {"a":1}']);
+  });
+
+  test('is sent twice at once; where the two answers differ in what they promise, that is a contradiction', async () => {
+    const same = new Mishaps(always(TWICE), forEver, serviceOf(OK).send);
+    expect(await (await same.send(post(ACCEPT))).json()).toEqual(OK.body);
+    expect(same).toMatchObject({ counts: { twice: 1 }, contradictions: [] });
+    const other = new Mishaps(always(TWICE), forEver, serviceOf(OK, { status: 200, body: { outcome: 'accepted', assignmentId: 'a2' } }).send);
+    await other.send(post(ACCEPT));
+    expect(other.contradictions).toMatchObject([{ invariant: 2, what: expect.stringContaining('"a1"') }]);
+  });
+
+  test('is refused one time and taken the other: a contradiction, whichever comes first', async () => {
+    const refused = { status: 409, body: { code: 'OFFER_EXPIRED' } };
+    for (const answers of [[OK, refused], [refused, OK]]) {
+      const mishaps = new Mishaps(always(TWICE), forEver, serviceOf(...answers).send);
+      await mishaps.send(post(ACCEPT));
+      expect(mishaps.contradictions).toHaveLength(1);
+    }
+  });
+
+  test('loses its answer: whoever asked is told so, and the service has heard it', async () => {
+    const { send, sent } = serviceOf(OK);
+    await expect(new Mishaps(always(ANSWER_LOST), forEver, send).send(post(ACCEPT))).rejects.toThrow('lost');
+    expect(sent).toHaveLength(1);
+  });
+
+  test('is asked for again after a lost answer; another answer than the lost one is a contradiction', async () => {
+    const draws = [ANSWER_LOST, NONE];
+    const random: Random = { ...always(NONE), next: () => draws.shift() ?? NONE };
+    const mishaps = new Mishaps(random, forEver, serviceOf(OK, { status: 404, body: { code: 'NOT_FOUND' } }).send);
+    await expect(mishaps.send(post(ACCEPT))).rejects.toThrow('lost');
+    expect((await mishaps.send(post(ACCEPT))).status).toBe(404);
+    expect(mishaps.contradictions).toMatchObject([{ what: expect.stringContaining('after a lost answer') }]);
+    await mishaps.send(post(ACCEPT));
+    expect(mishaps.contradictions).toHaveLength(1);
+  });
+
+  test('is repeated late, word for word; another answer is a contradiction', async () => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'queueMicrotask', 'nextTick'] });
+    const { send, sent } = serviceOf(OK, { status: 404, body: { code: 'NOT_FOUND' } });
+    const mishaps = new Mishaps(always(LATE), forEver, send);
+    await mishaps.send(post(ACCEPT));
+    await jest.advanceTimersByTimeAsync(4_900);
+    expect(sent).toHaveLength(1);
+    expect(mishaps.counts.late).toBe(0); // counted when it happens, so that the count says what was tried
+    await jest.advanceTimersByTimeAsync(200);
+    await mishaps.ended();
+    expect(sent).toEqual(['POST /v2/offers/o1/accept {"a":1}', 'POST /v2/offers/o1/accept {"a":1}']);
+    expect(mishaps.counts.late).toBe(1);
+    expect(mishaps.contradictions).toMatchObject([{ what: expect.stringContaining('NOT_FOUND') }]);
+  });
+
+  test.each(['/v2/deliveries', '/v2/ops/escalations/c1/acknowledge'])('to %s is answered with what it is about as that is by then: another driver is no contradiction, another delivery is', async (path) => {
+    const begun = { status: 201, body: { deliveryId: 'd1', driverId: null } };
+    const later = new Mishaps(always(TWICE), forEver, serviceOf(begun, { status: 200, body: { deliveryId: 'd1', driverId: 'x' } }).send);
+    await later.send(post(`${BASE}${path}`));
+    expect(later.contradictions).toEqual([]);
+    const other = new Mishaps(always(TWICE), forEver, serviceOf(begun, { status: 200, body: { deliveryId: 'd2', driverId: null } }).send);
+    await other.send(post(`${BASE}${path}`));
+    expect(other.contradictions).toMatchObject([{ what: expect.stringContaining('"d2"') }]);
+  });
+
+  test('about what a delivery was told is held to the driver, too', () => {
+    const assigned = (driverId: string): Answered => ({ status: 200, body: { outcome: 'assigned', deliveryId: 'd1', driverId } });
+    expect(contradictionOf('/v2/deliveries/d1/assign', assigned('x'), assigned('y'))).toContain('"y"');
+  });
+
+  test('is not repeated late where it would be another wish then, nor anything once that is over', async () => {
+    const { send, sent } = serviceOf(OK);
+    const mishaps = new Mishaps(always(LATE), forEver, send);
+    await mishaps.send(post(`${BASE}/drivers/d1/availability/break`));
+    const over = new Mishaps(always(TWICE), forEver, send);
+    over.end();
+    await over.send(post(ACCEPT));
+    await new Mishaps(always(TWICE), forEver, send).send(new Request(`${BASE}/v2/me`));
+    await mishaps.ended();
+    expect(sent).toHaveLength(3);
+    expect(mishaps.counts.late).toBe(0);
+  });
+});
+
+test('a service that is away contradicts nothing, nor does one that refused the first time', () => {
+  const ok: Answered = { status: 200, body: { deliveryId: 'd1', status: 'OFFERED' } };
+  expect(contradictionOf('/v2/offers/o1/accept', ok, { status: 503, body: { code: 'UNAVAILABLE' } })).toBeNull();
+  expect(contradictionOf('/v2/offers/o1/accept', { status: 409, body: { code: 'OFFER_EXPIRED' } }, ok)).toBeNull();
+  expect(contradictionOf('/v2/deliveries', ok, { status: 200, body: { deliveryId: 'd1', status: 'DELIVERED' } })).toBeNull();
+  expect(contradictionOf('/v2/deliveries/d1/fail', ok, { status: 200, body: { deliveryId: 'd1', status: 'FAILED' } })).toContain('"FAILED"');
+  expect(contradictionOf('/v2/offers/o1/accept', ok, { status: 200, body: { deliveryId: 'd2', status: 'OFFERED' } })).toContain('"d2"');
+});

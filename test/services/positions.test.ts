@@ -1,0 +1,258 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { v7 as newId } from 'uuid';
+import { connectDatabase } from '../../adapters/postgres/database';
+import { PositionArchive } from '../../adapters/redis/positionArchive';
+import { thin } from '../../adapters/redis/positionThinning';
+import type { ReceivedFix } from '../../adapters/redis/positionStream';
+import { createPositions } from '../../services/positions';
+import { createDriverWorld, CITY, type DriverWorld, PLACE, START } from '../support/driverWorld';
+
+let world: DriverWorld;
+beforeAll(async () => { world = await createDriverWorld(); });
+afterAll(() => world.close());
+beforeEach(async () => {
+  world.time.now = START;
+  await world.takeMessages();
+});
+afterEach(() => world.redis.flush());
+
+/** About 68 m east for each step. */
+const east = (steps: number) => ({ lat: PLACE.lat, lng: PLACE.lng + steps / 1_000 });
+const idsNear = async () => (await world.map.near({ cityId: CITY, point: PLACE, radiusMeters: 5_000, limit: 50, now: world.time.now })).map(({ driverId }) => driverId);
+const archiveOf = (driverId: string) => world.db.positionFix.findMany({ where: { driverId }, orderBy: { at: 'asc' } });
+const newArchive = (onError: (error: unknown) => void = (error) => { throw error; }) =>
+  new PositionArchive({ redis: world.redis.redis, db: world.db, onError, everyMs: 5, keyPrefix: world.redis.keyPrefix });
+
+describe('a ping', () => {
+  test('of a driver Redis does not know is taken after one look into PostgreSQL, and wakes a delivery that waits', async () => {
+    const driverId = await world.addDriver();
+    expect(await world.ping(driverId)).toBe('recorded');
+    expect(await idsNear()).toEqual([driverId]);
+    expect(await world.takeMessages()).toEqual([{ kind: 'driverFree', driverId, passed: [] }]);
+  });
+
+  test('of a driver on the map needs no PostgreSQL', async () => {
+    const driverId = await world.addDriver();
+    await world.ping(driverId);
+    const nowhere = connectDatabase('postgresql://nobody@127.0.0.1:1/none', { poolSize: 1, statementTimeoutMs: 100, applicationName: 'test' });
+    const positions = createPositions({ db: nowhere, map: world.map, clock: () => START + 1_000, kick: () => { throw new Error('nothing was enqueued'); } });
+    expect(await positions.record(driverId, [{ point: east(1), at: START + 1_000, accuracyMeters: null, speedMps: null, headingDegrees: null }])).toBe('recorded');
+    expect((await world.map.look([driverId]))[0]?.entry?.lastFix?.point).toEqual(east(1));
+  });
+
+  test('of nobody is not found', async () => {
+    expect(await world.ping(newId())).toBe('notFound');
+  });
+
+  test('of an OFFLINE driver is kept, but puts nobody on the map', async () => {
+    const driverId = await world.addDriver({ availability: 'OFFLINE' });
+    expect(await world.ping(driverId)).toBe('recorded');
+    expect(await idsNear()).toEqual([]);
+    expect(await world.takeMessages()).toEqual([]);
+  });
+
+  test('that is empty is taken for nothing', async () => {
+    expect(await world.positions.record(newId(), [])).toBe('recorded');
+  });
+
+  test('after FLUSHALL brings the driver back, with the place PostgreSQL kept if that is the newer one', async () => {
+    const driverId = await world.addDriver();
+    await world.ping(driverId, east(5));
+    await newArchive().archiveAll();
+    await world.redis.flush();
+    world.time.now = START + 20_000;
+    await world.ping(driverId, east(1), START - 5_000);
+    const [view] = await world.map.look([driverId]);
+    expect(view?.entry?.lastFix).toEqual({ point: east(5), at: START, receivedAt: START + 20_000 });
+    expect(view?.on.all).toBe(true);
+  });
+
+  test('is forgotten by Redis two days after the last one, which holds no places of who is long gone; PostgreSQL knows the driver still', async () => {
+    const { redis, keyPrefix } = world.redis;
+    const driverId = await world.addDriver();
+    const key = `${keyPrefix}driver:${driverId}`;
+    await world.ping(driverId);
+    await redis.pexpire(key, 5_000);
+    await world.ping(driverId, east(1));
+    expect(await redis.ttl(key)).toBeGreaterThan(172_000);
+    await redis.pexpire(key, 5_000);
+    await syncFromRow(driverId);
+    expect(await redis.ttl(key)).toBeGreaterThan(172_000);
+    await redis.del(key); // as when it ends
+    expect(await world.ping(driverId)).toBe('recorded');
+    expect((await world.map.look([driverId]))[0]?.entry).toMatchObject({ driverId, availability: 'AVAILABLE' });
+    expect(await redis.ttl(key)).toBeLessThanOrEqual(172_800);
+  });
+
+  test('that meets a flush between our two calls is taken all the same', async () => {
+    const driverId = await world.addDriver();
+    const { map } = world;
+    let flushes = 0;
+    const sync = map.sync;
+    map.sync = async (entry, now) => {
+      const synced = await sync(entry, now);
+      if (flushes++ === 0) await world.redis.flush();
+      return synced;
+    };
+    try {
+      expect(await world.ping(driverId)).toBe('recorded');
+    } finally {
+      map.sync = sync;
+    }
+    expect(flushes).toBe(2);
+    expect(await idsNear()).toEqual([driverId]);
+  });
+
+  test('while the driver goes OFFLINE leaves nobody on the map, whichever came first', async () => {
+    for (let round = 0; round < 25; round++) {
+      const driverId = await world.addDriver();
+      await world.ping(driverId);
+      const goOffline = async () => {
+        await world.availability.request(driverId, { kind: 'set', availability: 'OFFLINE' }, { kind: 'driver', id: driverId }, 'test');
+        await syncFromRow(driverId);
+      };
+      await Promise.all([goOffline(), world.ping(driverId), world.ping(driverId), world.ping(driverId)]);
+      expect((await world.map.look([driverId]))[0]).toMatchObject({ entry: { availability: 'OFFLINE' }, on: { all: false, city: false } });
+    }
+  });
+});
+
+async function syncFromRow(driverId: string): Promise<void> {
+  const { cityId, availabilityVersion } = await world.row(driverId);
+  await world.map.sync({ driverId, cityId, availability: 'OFFLINE', hasRoom: true, version: Number(availabilityVersion), lastFix: null }, world.time.now);
+}
+
+describe('the archive', () => {
+  test('keeps late fixes as history, and the last place never goes back', async () => {
+    const driverId = await world.addDriver();
+    await world.ping(driverId, east(10));
+    world.time.now = START + 1_000;
+    await world.ping(driverId, east(2), START - 60_000);
+    await newArchive().archiveAll();
+    expect((await archiveOf(driverId)).map(({ at, lng }) => [at.getTime(), lng])).toEqual([[START - 60_000, east(2).lng], [START, east(10).lng]]);
+    const row = await world.row(driverId);
+    expect(row).toMatchObject({ lastLat: PLACE.lat, lastLng: east(10).lng, lastFixAt: new Date(START), availabilityVersion: 0n });
+  });
+
+  test('says all that the device said', async () => {
+    const driverId = await world.addDriver();
+    await world.positions.record(driverId, [{ point: PLACE, at: START - 500, accuracyMeters: 4.5, speedMps: 6.25, headingDegrees: 270 }]);
+    await newArchive().archiveAll();
+    expect(await archiveOf(driverId)).toMatchObject([{ accuracyMeters: 4.5, speedMps: 6.25, headingDegrees: 270, at: new Date(START - 500), receivedAt: new Date(START) }]);
+  });
+
+  test('keeps one fix in 10 s or 50 m', async () => {
+    const driverId = await world.addDriver();
+    for (let second = 0; second <= 30; second++) {
+      world.time.now = START + second * 1_000;
+      await world.ping(driverId);
+    }
+    await world.ping(driverId, east(2), world.time.now + 1);
+    await newArchive().archiveAll();
+    expect((await archiveOf(driverId)).map(({ at }) => at.getTime() - START)).toEqual([0, 10_000, 20_000, 30_000, 30_001]);
+  });
+
+  test('adds nothing when a batch comes twice, as after a crash before its acknowledgement', async () => {
+    const driverId = await world.addDriver();
+    await world.ping(driverId);
+    const { redis, keyPrefix } = world.redis;
+    const xdel = jest.spyOn(redis, 'xdel').mockRejectedValueOnce(new Error('Redis is away'));
+    await expect(newArchive().archiveAll()).rejects.toThrow('Redis is away');
+    expect(await archiveOf(driverId)).toHaveLength(1);
+    expect((await redis.xpending(`${keyPrefix}positions`, 'archive'))[0]).toBe(1);
+    await newArchive().archiveAll();
+    xdel.mockRestore();
+    expect(await archiveOf(driverId)).toHaveLength(1);
+    expect((await redis.xpending(`${keyPrefix}positions`, 'archive'))[0]).toBe(0);
+  });
+
+  test('leaves nothing in Redis of what it keeps, nor of what it passes over', async () => {
+    const { redis, keyPrefix } = world.redis;
+    const drivers = [await world.addDriver(), await world.addDriver()];
+    for (let second = 0; second < 20; second++) for (const driverId of drivers) await world.ping(driverId, PLACE, START + second * 1_000);
+    await redis.xadd(`${keyPrefix}positions`, '*', 'driver', 'not-a-uuid', 'at', 'yesterday');
+    await newArchive().archiveAll();
+    expect(await redis.xlen(`${keyPrefix}positions`)).toBe(0);
+    expect((await redis.xpending(`${keyPrefix}positions`, 'archive'))[0]).toBe(0);
+  });
+
+  test('goes on after a crash between forgetting a batch and acknowledging it', async () => {
+    const { redis, keyPrefix } = world.redis;
+    const driverId = await world.addDriver();
+    await world.ping(driverId);
+    const xack = jest.spyOn(redis, 'xack').mockRejectedValueOnce(new Error('Redis is away'));
+    await expect(newArchive().archiveAll()).rejects.toThrow('Redis is away');
+    xack.mockRestore();
+    await newArchive().archiveAll();
+    expect((await redis.xpending(`${keyPrefix}positions`, 'archive'))[0]).toBe(0);
+    expect(await archiveOf(driverId)).toHaveLength(1);
+  });
+
+  test('passes over what is not a fix of ours', async () => {
+    const driverId = await world.addDriver();
+    await world.redis.redis.xadd(`${world.redis.keyPrefix}positions`, '*', 'driver', 'not-a-uuid', 'at', 'yesterday');
+    await world.ping(driverId);
+    expect(await newArchive().archiveAll()).toBe(1);
+    expect(await newArchive().archiveAll()).toBe(0);
+    expect((await world.redis.redis.xpending(`${world.redis.keyPrefix}positions`, 'archive'))[0]).toBe(0);
+  });
+
+  test('does not wait for a driver whose row another transaction holds, and comes again for that place', async () => {
+    const archive = newArchive();
+    const [held, free] = [await world.addDriver(), await world.addDriver()];
+    await world.ping(held);
+    await world.ping(free);
+    await world.db.$transaction(async (tx) => {
+      await tx.$queryRaw`SELECT 1 FROM drivers WHERE id = ${held}::uuid FOR UPDATE`;
+      await archive.archiveAll();
+    });
+    expect((await world.row(held)).lastFixAt).toBeNull();
+    expect((await world.row(free)).lastFixAt).toEqual(new Date(START));
+    expect(await archiveOf(held)).toHaveLength(1);
+    await archive.archiveAll(); // no further fix came
+    expect((await world.row(held)).lastFixAt).toEqual(new Date(START));
+  });
+
+  test('runs until it is stopped, and goes on after a failure', async () => {
+    const errors: unknown[] = [];
+    const archive = newArchive((error) => void errors.push(error));
+    const driverId = await world.addDriver();
+    await world.ping(driverId);
+    const { $executeRaw } = world.db;
+    Object.defineProperty(world.db, '$executeRaw', { configurable: true, value: () => Promise.reject(new Error('the database is away')) });
+    archive.start();
+    await until(() => errors.length > 0);
+    Object.defineProperty(world.db, '$executeRaw', { configurable: true, value: $executeRaw });
+    await until(async () => (await archiveOf(driverId)).length === 1);
+    await archive.stop();
+    expect(errors[0]).toEqual(new Error('the database is away'));
+  });
+});
+
+async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe('thinning', () => {
+  const fix = (driverId: string, at: number, point = PLACE): ReceivedFix => ({
+    driverId, at, receivedAt: at, point, isLive: true, accuracyMeters: null, speedMps: null, headingDegrees: null,
+  });
+
+  test('measures each driver alone, and late fixes by the same rule', () => {
+    const { kept } = thin([fix('a', START), fix('b', START + 1), fix('a', START + 2), fix('a', START - 9_999), fix('a', START - 10_000)], new Map());
+    expect(kept.map(({ driverId, at }) => [driverId, at - START])).toEqual([['a', 0], ['b', 1], ['a', -10_000]]);
+  });
+
+  test('goes on from the batch before, which it leaves as it was', () => {
+    const first = thin([fix('a', START)], new Map());
+    const second = thin([fix('a', START + 5_000)], first.lastKept);
+    expect(second.kept).toEqual([]);
+    expect(thin([fix('a', START + 10_000)], second.lastKept).kept).toHaveLength(1);
+    expect(first.lastKept.get('a')?.at).toBe(START);
+  });
+
+  test('remembers a bounded number of drivers', () => {
+    const crowd = Array.from({ length: 50_001 }, (_, i) => fix(`driver-${i}`, START));
+    expect(thin(crowd, new Map()).lastKept.size).toBe(50_000);
+  });
+});

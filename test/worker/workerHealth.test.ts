@@ -1,0 +1,24 @@
+import { afterEach, expect, test } from '@jest/globals';
+import { pino } from 'pino';
+import { freePort } from '../../simulator/kit/freePort';
+import { startHealthServer } from '../../worker/health';
+
+let running: { close(): Promise<void> } | undefined;
+afterEach(() => running?.close());
+
+test('a worker says whether it can work, and which features hold in it now', async () => {
+  const port = await freePort();
+  const world = { isRedisAway: false, state: 'ON' as 'ON' | 'OFF' };
+  running = await startHealthServer({
+    host: '127.0.0.1', port, log: pino({ level: 'silent' }),
+    checks: { redis: async () => { if (world.isRedisAway) throw new Error('away'); } },
+    features: () => [{ feature: 'driver_offers', state: world.state, rolloutPercent: 25, cities: ['berlin'] }],
+  });
+  const ask = async () => {
+    const answer = await fetch(`http://127.0.0.1:${port}/health/ready`);
+    return { status: answer.status, body: await answer.json() };
+  };
+  expect(await ask()).toEqual({ status: 200, body: { status: 'ok', dependencies: { redis: 'ok' }, features: { driver_offers: { state: 'ON', rolloutPercent: 25, cities: ['berlin'] } } } });
+  Object.assign(world, { isRedisAway: true, state: 'OFF' });
+  expect(await ask()).toMatchObject({ status: 503, body: { status: 'not ready', dependencies: { redis: 'away' }, features: { driver_offers: { state: 'OFF' } } } });
+});

@@ -24,19 +24,33 @@ const typesOnly = (folder, target, comment) => ({
 
 module.exports = {
   forbidden: [
-    { name: 'no-cycle', comment: 'Two files that need each other are one.', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'no-cycle',
+      comment: 'Two files that need each other are one.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
     { name: 'no-missing', severity: 'error', from: { path: OURS }, to: { couldNotResolve: true } },
     {
-      name: 'no-dev-package', comment: 'What runs in production is a dependency, not a devDependency.', severity: 'error',
-      from: { path: '^(domain|workflows|activities|services|adapters|worker|api|settings)/' }, to: { dependencyTypes: ['npm-dev'] },
+      name: 'no-dev-package',
+      comment: 'What runs in production is a dependency, not a devDependency.',
+      severity: 'error',
+      from: { path: '^(domain|workflows|activities|services|adapters|worker|api|settings)/' },
+      to: { dependencyTypes: ['npm-dev'] },
     },
     {
-      name: 'domain-is-pure', comment: 'No input or output, no Temporal: a dispatcher should be able to read it.', severity: 'error',
-      from: { path: '^domain/' }, to: { dependencyTypes: ['core'] },
+      name: 'domain-is-pure',
+      comment: 'No input or output, no Temporal: a dispatcher should be able to read it.',
+      severity: 'error',
+      from: { path: '^domain/' },
+      to: { dependencyTypes: ['core'] },
     },
     {
-      name: 'domain-knows-no-service', severity: 'error',
-      from: { path: '^domain/' }, to: { path: 'node_modules/(@temporalio|@prisma|pg|ioredis|express|socket\\.io|pino)' },
+      name: 'domain-knows-no-service',
+      severity: 'error',
+      from: { path: '^domain/' },
+      to: { path: 'node_modules/(@temporalio|@prisma|pg|ioredis|express|socket\\.io|pino)' },
     },
     only('domain', [], 'Pure rules import nothing of ours.'),
     only(
@@ -44,18 +58,38 @@ module.exports = {
       ['^domain/', '^activities/', '^services/'],
       'Workflows decide by domain/; effects are known by their types.',
     ),
-    typesOnly('workflows', '(activities|services)', 'Effects run in the worker, never in the workflow sandbox.'),
-    only('services', ['^domain/', '^adapters/postgres/', CONTRACT, '^prisma/client/'], 'Services run statements; all else is a port.'),
-    only('adapters', ['^domain/', '^services/', '^activities/', CONTRACT, '^prisma/client/'], 'Adapters implement the ports of services.'),
+    typesOnly(
+      'workflows',
+      '(activities|services)',
+      'Effects run in the worker, never in the workflow sandbox.',
+    ),
+    only(
+      'services',
+      ['^domain/', '^adapters/postgres/', CONTRACT, '^prisma/client/'],
+      'Services run statements; all else is a port.',
+    ),
+    only(
+      'adapters',
+      ['^domain/', '^services/', '^activities/', CONTRACT, '^prisma/client/'],
+      'Adapters implement the ports of services.',
+    ),
     typesOnly('adapters', 'activities', 'Adapters know the ports of sweeps, and call no sweep.'),
     only(
       'activities',
       ['^domain/', '^services/', '^adapters/postgres/', CONTRACT, '^prisma/client/'],
       'What a worker registers: it uses services and statements.',
     ),
-    only('api', ['^domain/', CONTRACT, '^settings/', '^services/', '^prisma/client/'], 'The API reads rows and calls services.'),
+    only(
+      'api',
+      ['^domain/', CONTRACT, '^settings/', '^services/', '^prisma/client/'],
+      'The API reads rows and calls services.',
+    ),
     typesOnly('api', 'services', 'api/main.ts hands the services in.'),
-    only('settings', ['^domain/', '^services/ports\\.ts$'], 'Settings are values in the words of the domain and of the ports.'),
+    only(
+      'settings',
+      ['^domain/', '^services/ports\\.ts$'],
+      'Settings are values in the words of the domain and of the ports.',
+    ),
     only(
       'worker',
       ['^domain/', '^workflows/', '^activities/', '^services/', '^adapters/', '^settings/'],
@@ -72,11 +106,15 @@ module.exports = {
       'What attacks the service is a client, too, and looks behind only to check.',
     ),
     {
-      name: 'people-know-no-attack', comment: 'Simulated people and tools stand by themselves.', severity: 'error',
-      from: { path: '^simulator/(people|kit|client)/' }, to: { path: '^reliability/' },
+      name: 'people-know-no-attack',
+      comment: 'Simulated people and tools stand by themselves.',
+      severity: 'error',
+      from: { path: '^simulator/(people|kit|client)/' },
+      to: { path: '^reliability/' },
     },
     {
-      name: 'only-roots-build-clients', severity: 'error',
+      name: 'only-roots-build-clients',
+      severity: 'error',
       from: { path: '^(domain|workflows|api|settings)/', pathNot: ROOTS },
       to: { path: '^adapters/', dependencyTypesNot: ['type-only'] },
     },
@@ -85,7 +123,10 @@ module.exports = {
   options: {
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['require', 'import', 'node', 'default'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['require', 'import', 'node', 'default'],
+    },
     doNotFollow: { path: 'node_modules|^prisma/client/' },
     exclude: { path: '^(dist|coverage|\\.cache|\\.data)/' },
   },

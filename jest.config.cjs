@@ -9,7 +9,14 @@ if (existsSync(sharedEnvironmentFile)) {
 }
 
 const COVERED = ['domain', 'workflows', 'activities', 'services', 'adapters', 'api'];
-const ESM_ONLY = ['jose', 'uuid', 'openapi-fetch', 'openapi-typescript-helpers', '@asteasolutions/zod-to-openapi', 'openapi3-ts'];
+const ESM_ONLY = [
+  'jose',
+  'uuid',
+  'openapi-fetch',
+  'openapi-typescript-helpers',
+  '@asteasolutions/zod-to-openapi',
+  'openapi3-ts',
+];
 const NOT_A_PROJECT = ['support'];
 
 const { $schema, sourceMaps, ...swc } = JSON.parse(readFileSync(join(__dirname, '.swcrc'), 'utf8'));

@@ -1,18 +1,53 @@
 import { type Actor } from '../domain/delivery/status';
 import { type Known, knownOf } from '../domain/delivery/deadline';
-import { type AskedHandOver, decide, type DeliveryEvent, type FreedDriver, type SearchOutcome } from '../domain/delivery/decide';
+import {
+  type AskedHandOver,
+  decide,
+  type DeliveryEvent,
+  type FreedDriver,
+  type SearchOutcome,
+} from '../domain/delivery/decide';
 import { type DispatchFeatures, type DispatchLimits, type Occasion } from '../domain/delivery/changeSet';
 import { limitsIn, stateAfterDue } from '../domain/delivery/escalation';
 import { type TravelModel, travelMsFor } from '../domain/geo/places';
-import { type Candidate, nextExclusionEndsAt, rankCandidates, type Ranking, searchKind, searchRadiusMeters, type Wanted } from '../domain/matching/ranking';
-import { type Answer, type Chosen, type Decision, type Meeting, type Truth } from '../domain/delivery/deliveryState';
+import {
+  type Candidate,
+  nextExclusionEndsAt,
+  rankCandidates,
+  type Ranking,
+  searchKind,
+  searchRadiusMeters,
+  type Wanted,
+} from '../domain/matching/ranking';
+import {
+  type Answer,
+  type Chosen,
+  type Decision,
+  type Meeting,
+  type Truth,
+} from '../domain/delivery/deliveryState';
 import { countChanges, eventSeconds, observeReassignment, searchesWithoutMap } from './deliveryMetrics';
 import { ImpossibleEvent, possible } from '../services/impossibleEvent';
-import { type CandidateFacts, type DeliveryStore, type SearchFacts, type Touched } from '../services/deliveryStore';
-import { type Clock, type DriverMap, type Features, type Kick, type NearDriver, type NewId } from '../services/ports';
+import {
+  type CandidateFacts,
+  type DeliveryStore,
+  type SearchFacts,
+  type Touched,
+} from '../services/deliveryStore';
+import {
+  type Clock,
+  type DriverMap,
+  type Features,
+  type Kick,
+  type NearDriver,
+  type NewId,
+} from '../services/ports';
 
 /** An event as the workflow sends it; what only activities can look up is filled in here: who is near, where a hand-over is to be. */
-export type WorkflowEvent = Exclude<DeliveryEvent, { kind: 'lookForDriver' | 'handOver' }> | { kind: 'lookForDriver'; freed: FreedDriver | null } | AskedHandOver;
+export type WorkflowEvent =
+  | Exclude<DeliveryEvent, { kind: 'lookForDriver' | 'handOver' }>
+  | { kind: 'lookForDriver'; freed: FreedDriver | null }
+  | AskedHandOver;
 
 /** `at` is the workflow's time, epoch ms. */
 export type EventInput = { deliveryId: string; correlationId: string; at: number; event: WorkflowEvent };
@@ -50,13 +85,30 @@ const LOOKED_AT_MORE = 500;
 export function createDeliveryActivities(deps: DeliveryDeps): DeliveryActivities {
   const run = (input: EventInput) => handle(deps, input);
   return {
-    lookForDriver: run, lapseOffer: run, giveUpSearch: run, acceptOffer: run, rejectOffer: run, takeStep: run, failDelivery: run,
-    cancelDelivery: run, assignDriver: run, releaseDriver: run, readDelivery: run, escalate: run, handOver: run, leaveDelivery: run, rescueDelivery: run, raisePay: run,
+    lookForDriver: run,
+    lapseOffer: run,
+    giveUpSearch: run,
+    acceptOffer: run,
+    rejectOffer: run,
+    takeStep: run,
+    failDelivery: run,
+    cancelDelivery: run,
+    assignDriver: run,
+    releaseDriver: run,
+    readDelivery: run,
+    escalate: run,
+    handOver: run,
+    leaveDelivery: run,
+    rescueDelivery: run,
+    raisePay: run,
     resumeSearch: run,
   };
 }
 
-async function handle(deps: DeliveryDeps, { deliveryId, correlationId, at, event }: EventInput): Promise<Told> {
+async function handle(
+  deps: DeliveryDeps,
+  { deliveryId, correlationId, at, event }: EventInput,
+): Promise<Told> {
   // The workflow's time may be ahead (time skipping, clock skew) or behind (a repeat after an outage): the later one is now.
   const now = Math.max(at, deps.clock());
   const stop = eventSeconds.startTimer({ event: event.kind });
@@ -67,9 +119,21 @@ async function handle(deps: DeliveryDeps, { deliveryId, correlationId, at, event
   const make = (truth: Truth, picked: readonly string[]): Decision => {
     if (isGivenUp()) throw new Error(`too late: the workflow has begun another attempt at ${event.kind}`);
     before = truth;
-    return possible(() => decide(truth, completed(event, { look, picked, ttlMs: offerTtlMs(deps, look), meeting }), occasionOf(deps, truth, event, now)));
+    return possible(() =>
+      decide(
+        truth,
+        completed(event, { look, picked, ttlMs: offerTtlMs(deps, look), meeting }),
+        occasionOf(deps, truth, event, now),
+      ),
+    );
   };
-  const decision = await deps.store.change(deliveryId, { ...touchedBy(event), ...pickedBy(deps, look) }, make, now, correlationId);
+  const decision = await deps.store.change(
+    deliveryId,
+    { ...touchedBy(event), ...pickedBy(deps, look) },
+    make,
+    now,
+    correlationId,
+  );
   stop();
   countChanges(decision.entries);
   if (before) observeReassignment(before, decision.next, now);
@@ -80,21 +144,32 @@ async function handle(deps: DeliveryDeps, { deliveryId, correlationId, at, event
 
 /** What is due by our clock is due for the workflow, whose time stands a little behind: a timer of a few ms takes up to a second. */
 function dueBy(known: Known, { now, at }: { now: number; at: number }): Known {
-  const due = <T extends number | null>(instant: T): T | number => (instant !== null && instant <= now ? Math.min(instant, at) : instant);
-  const escalation = known.escalation ? { ...known.escalation, at: due(known.escalation.at) } : known.escalation;
+  const due = <T extends number | null>(instant: T): T | number =>
+    instant !== null && instant <= now ? Math.min(instant, at) : instant;
+  const escalation = known.escalation
+    ? { ...known.escalation, at: due(known.escalation.at) }
+    : known.escalation;
   return { ...known, searchAgainAt: due(known.searchAgainAt), giveUpAt: due(known.giveUpAt), escalation };
 }
 
 /** @throws ImpossibleEvent where the id leads nowhere */
-async function meetingOf(store: Pick<DeliveryStore, 'meeting'>, deliveryId: string, event: WorkflowEvent): Promise<Meeting | null> {
+async function meetingOf(
+  store: Pick<DeliveryStore, 'meeting'>,
+  deliveryId: string,
+  event: WorkflowEvent,
+): Promise<Meeting | null> {
   if (event.kind !== 'handOver' || event.meetingId === null) return null;
   const meeting = await store.meeting(deliveryId, event.meetingId);
-  if (!meeting) throw new ImpossibleEvent(`there is no meeting point ${event.meetingId} for delivery ${deliveryId}`);
+  if (!meeting)
+    throw new ImpossibleEvent(`there is no meeting point ${event.meetingId} for delivery ${deliveryId}`);
   return meeting;
 }
 
 function pickedBy({ limits }: DeliveryDeps, look: Look | null): Pick<Touched, 'pickFrom' | 'pickAtMost'> {
-  return { pickFrom: look?.ranking.ranked.map(({ driverId }) => driverId) ?? [], pickAtMost: look?.kind === 'BROADCAST' ? limits.escalation.waveSize : 1 };
+  return {
+    pickFrom: look?.ranking.ranked.map(({ driverId }) => driverId) ?? [],
+    pickAtMost: look?.kind === 'BROADCAST' ? limits.escalation.waveSize : 1,
+  };
 }
 
 /**
@@ -102,21 +177,38 @@ function pickedBy({ limits }: DeliveryDeps, look: Look | null): Pick<Touched, 'p
  * @returns null where the row would have to change for an answer, so that only the workflow can give it
  */
 export async function answerFromRow(
-  deps: Pick<DeliveryDeps, 'store' | 'limits' | 'features' | 'clock' | 'newId'>, deliveryId: string, event: Exclude<WorkflowEvent, { kind: 'lookForDriver' }>,
+  deps: Pick<DeliveryDeps, 'store' | 'limits' | 'features' | 'clock' | 'newId'>,
+  deliveryId: string,
+  event: Exclude<WorkflowEvent, { kind: 'lookForDriver' }>,
 ): Promise<Answer | null> {
   const truth = await deps.store.look(deliveryId, { ...touchedBy(event), pickFrom: [], pickAtMost: 0 });
   if (!truth) return { refused: 'NOT_FOUND', detail: 'no such delivery' };
-  const asked = event.kind === 'handOver' ? { ...event, meeting: await meetingOf(deps.store, deliveryId, event) } : event;
+  const asked =
+    event.kind === 'handOver' ? { ...event, meeting: await meetingOf(deps.store, deliveryId, event) } : event;
   const { next, answer } = decide(truth, asked, occasionOf(deps, truth, event, deps.clock()));
   return next === truth ? answer : null;
 }
 
-function occasionOf(deps: Pick<DeliveryDeps, 'newId' | 'limits' | 'features'>, truth: Truth, event: WorkflowEvent, now: number): Occasion {
-  return { now, newId: deps.newId, actor: actorOf(event), limits: deps.limits, features: featuresOf(deps, truth) };
+function occasionOf(
+  deps: Pick<DeliveryDeps, 'newId' | 'limits' | 'features'>,
+  truth: Truth,
+  event: WorkflowEvent,
+  now: number,
+): Occasion {
+  return {
+    now,
+    newId: deps.newId,
+    actor: actorOf(event),
+    limits: deps.limits,
+    features: featuresOf(deps, truth),
+  };
 }
 
 /** Flags are read at each event, so that a switch holds from the next one on (spec 7). */
-function featuresOf({ features }: Pick<DeliveryDeps, 'features'>, { delivery: { cityId, deliveryId } }: Truth): DispatchFeatures {
+function featuresOf(
+  { features }: Pick<DeliveryDeps, 'features'>,
+  { delivery: { cityId, deliveryId } }: Truth,
+): DispatchFeatures {
   return {
     availabilityStates: (driverId) => features.isOn('availability_states', { cityId, key: driverId }),
     escalation: features.isOn('escalation', { cityId, key: deliveryId }),
@@ -127,7 +219,8 @@ function featuresOf({ features }: Pick<DeliveryDeps, 'features'>, { delivery: { 
 function actorOf(event: WorkflowEvent): Actor {
   switch (event.kind) {
     case 'acceptOffer':
-    case 'rejectOffer': return { kind: 'driver', id: event.driverId };
+    case 'rejectOffer':
+      return { kind: 'driver', id: event.driverId };
     case 'takeStep':
     case 'failDelivery':
     case 'cancelDelivery':
@@ -135,33 +228,54 @@ function actorOf(event: WorkflowEvent): Actor {
     case 'handOver':
     case 'rescueDelivery':
     case 'raisePay':
-    case 'resumeSearch': return event.by;
-    case 'leaveDelivery': return { kind: 'driver', id: event.driverId };
-    case 'escalate': return { kind: 'system', id: 'escalation' };
-    case 'lookForDriver': return { kind: 'system', id: 'search' };
-    case 'lapseOffer': return { kind: 'system', id: 'offer-lapse' };
-    case 'giveUpSearch': return { kind: 'system', id: 'search-limit' };
-    case 'releaseDriver': return { kind: 'system', id: 'driver-left' };
-    case 'readDelivery': return { kind: 'system', id: 'repair' };
+    case 'resumeSearch':
+      return event.by;
+    case 'leaveDelivery':
+      return { kind: 'driver', id: event.driverId };
+    case 'escalate':
+      return { kind: 'system', id: 'escalation' };
+    case 'lookForDriver':
+      return { kind: 'system', id: 'search' };
+    case 'lapseOffer':
+      return { kind: 'system', id: 'offer-lapse' };
+    case 'giveUpSearch':
+      return { kind: 'system', id: 'search-limit' };
+    case 'releaseDriver':
+      return { kind: 'system', id: 'driver-left' };
+    case 'readDelivery':
+      return { kind: 'system', id: 'repair' };
   }
 }
 
 function touchedBy(event: WorkflowEvent): Pick<Touched, 'offerIds' | 'driverIds'> {
   switch (event.kind) {
     case 'acceptOffer':
-    case 'rejectOffer': return { offerIds: [event.offerId], driverIds: [] };
-    case 'lapseOffer': return { offerIds: [event.offerId], driverIds: [] };
+    case 'rejectOffer':
+      return { offerIds: [event.offerId], driverIds: [] };
+    case 'lapseOffer':
+      return { offerIds: [event.offerId], driverIds: [] };
     case 'rescueDelivery':
-    case 'releaseDriver': return { offerIds: event.offerId === null ? [] : [event.offerId], driverIds: [] };
+    case 'releaseDriver':
+      return { offerIds: event.offerId === null ? [] : [event.offerId], driverIds: [] };
     case 'handOver':
-    case 'assignDriver': return { offerIds: [], driverIds: [event.driverId] };
-    default: return { offerIds: [], driverIds: [] };
+    case 'assignDriver':
+      return { offerIds: [], driverIds: [event.driverId] };
+    default:
+      return { offerIds: [], driverIds: [] };
   }
 }
 
 // ---- looking around -----------------------------------------------------------------------------------------------------------
 
-type Look = { facts: SearchFacts; kind: Wanted['kind']; isBroadcastOver: boolean; ranking: Ranking; near: readonly NearDriver[]; radiusMeters: number; isBlind: boolean };
+type Look = {
+  facts: SearchFacts;
+  kind: Wanted['kind'];
+  isBroadcastOver: boolean;
+  ranking: Ranking;
+  near: readonly NearDriver[];
+  radiusMeters: number;
+  isBlind: boolean;
+};
 
 /** Candidates come from the live map and the record, without a lock: the hold reads again. */
 async function lookAround(deps: DeliveryDeps, deliveryId: string, now: number): Promise<Look | null> {
@@ -172,19 +286,41 @@ async function lookAround(deps: DeliveryDeps, deliveryId: string, now: number): 
   const look = await lookFor(deps, around, { deliveryId, now });
   // Once a broadcast has asked all whom it may, it is over; apps of v1 are never asked, but may be assigned.
   const isBroadcastOver = around.kind === 'BROADCAST' && !look.isBlind && look.ranking.ranked.length === 0;
-  return isBroadcastOver ? lookFor(deps, { ...around, kind: 'SINGLE', isBroadcastOver }, { deliveryId, now }) : look;
+  return isBroadcastOver
+    ? lookFor(deps, { ...around, kind: 'SINGLE', isBroadcastOver }, { deliveryId, now })
+    : look;
 }
 
 /** What this search looks for, with the level that is reached by it: a new level searches at once, farther, for more pay, or for many. */
-function plannedSearch({ features, limits }: DeliveryDeps, facts: SearchFacts, deliveryId: string, now: number): Around {
+function plannedSearch(
+  { features, limits }: DeliveryDeps,
+  facts: SearchFacts,
+  deliveryId: string,
+  now: number,
+): Around {
   const subject = { cityId: facts.cityId, key: deliveryId };
   const escalates = features.isOn('escalation', subject);
-  const state = escalates ? stateAfterDue(facts, limitsIn(facts.cityEscalationMinutes, limits.escalation), now) : facts;
-  const kind = searchKind({ offersOn: features.isOn('driver_offers', subject), escalates, broadcastSince: state.broadcastSince });
-  return { facts: { ...facts, ...state }, kind, isBroadcastOver: false, radiusMeters: searchRadiusMeters(facts.searchRound, state.escalationLevel, limits.search) };
+  const state = escalates
+    ? stateAfterDue(facts, limitsIn(facts.cityEscalationMinutes, limits.escalation), now)
+    : facts;
+  const kind = searchKind({
+    offersOn: features.isOn('driver_offers', subject),
+    escalates,
+    broadcastSince: state.broadcastSince,
+  });
+  return {
+    facts: { ...facts, ...state },
+    kind,
+    isBroadcastOver: false,
+    radiusMeters: searchRadiusMeters(facts.searchRound, state.escalationLevel, limits.search),
+  };
 }
 
-async function lookFor(deps: DeliveryDeps, around: Around, { deliveryId, now }: { deliveryId: string; now: number }): Promise<Look> {
+async function lookFor(
+  deps: DeliveryDeps,
+  around: Around,
+  { deliveryId, now }: { deliveryId: string; now: number },
+): Promise<Look> {
   const nearest = await lookAmong(deps, around, { deliveryId, limit: LOOKED_AT, now });
   const areAllTaken = nearest.near.length === LOOKED_AT && nearest.ranking.ranked.length === 0;
   return areAllTaken ? lookAmong(deps, around, { deliveryId, limit: LOOKED_AT_MORE, now }) : nearest;
@@ -200,7 +336,11 @@ async function lookAmong(deps: DeliveryDeps, around: Around, looking: Looking): 
 }
 
 /** Null where the map does not answer: then nobody can be found, but whoever cancels or assigns by hand must not wait for it. */
-async function nearDrivers({ map }: DeliveryDeps, { facts: { cityId, pickup: point }, radiusMeters }: Around, { limit, now }: Looking): Promise<NearDriver[] | null> {
+async function nearDrivers(
+  { map }: DeliveryDeps,
+  { facts: { cityId, pickup: point }, radiusMeters }: Around,
+  { limit, now }: Looking,
+): Promise<NearDriver[] | null> {
   try {
     return await map.near({ cityId, point, radiusMeters, limit, now });
   } catch {
@@ -209,10 +349,24 @@ async function nearDrivers({ map }: DeliveryDeps, { facts: { cityId, pickup: poi
   }
 }
 
-async function ranked(deps: DeliveryDeps, { facts, kind }: Around, near: readonly NearDriver[], { deliveryId, now }: Looking): Promise<Ranking> {
+async function ranked(
+  deps: DeliveryDeps,
+  { facts, kind }: Around,
+  near: readonly NearDriver[],
+  { deliveryId, now }: Looking,
+): Promise<Ranking> {
   const { parcelSize, payCents, bonusCents, readyAt, escalationLevel: level, broadcastSince } = facts;
-  const known = await deps.store.candidates({ deliveryId, driverIds: near.map(({ driverId }) => driverId), broadcastSince, now });
-  return rankCandidates(candidatesOf(deps, near, known), { kind, parcelSize, payCents: payCents + bonusCents, readyAt, level, now }, deps.limits.ranking);
+  const known = await deps.store.candidates({
+    deliveryId,
+    driverIds: near.map(({ driverId }) => driverId),
+    broadcastSince,
+    now,
+  });
+  return rankCandidates(
+    candidatesOf(deps, near, known),
+    { kind, parcelSize, payCents: payCents + bonusCents, readyAt, level, now },
+    deps.limits.ranking,
+  );
 }
 
 function isSearched({ status, searchAt, isHeld }: SearchFacts, now: number): boolean {
@@ -220,11 +374,24 @@ function isSearched({ status, searchAt, isHeld }: SearchFacts, now: number): boo
   return status === 'SEARCHING' || (status === 'PENDING' && searchAt <= now);
 }
 
-function candidatesOf({ travel, timeScale }: DeliveryDeps, near: readonly NearDriver[], known: readonly CandidateFacts[]): Candidate[] {
+function candidatesOf(
+  { travel, timeScale }: DeliveryDeps,
+  near: readonly NearDriver[],
+  known: readonly CandidateFacts[],
+): Candidate[] {
   const factsOf = new Map(known.map((facts) => [facts.driverId, facts]));
   return near.flatMap(({ driverId, fixAt, distanceMeters }) => {
     const facts = factsOf.get(driverId);
-    return facts ? [{ ...facts, fixAt, distanceMeters, travelMs: travelMsFor(distanceMeters, facts.vehicle, travel) / timeScale }] : [];
+    return facts
+      ? [
+          {
+            ...facts,
+            fixAt,
+            distanceMeters,
+            travelMs: travelMsFor(distanceMeters, facts.vehicle, travel) / timeScale,
+          },
+        ]
+      : [];
   });
 }
 
@@ -242,14 +409,27 @@ function offerTtlMs({ limits, timeScale }: DeliveryDeps, look: Look | null): num
   return seconds === null ? limits.offerTtlMs : Math.max(1, Math.round((seconds * 1_000) / timeScale)); // rows hold whole milliseconds
 }
 
-const NOT_SEARCHED: SearchOutcome = { chosen: [], isBroadcast: false, isBroadcastOver: false, inconclusive: 'NOT_MADE', offersOn: false, ttlMs: 0, exclusionEndsAt: null };
+const NOT_SEARCHED: SearchOutcome = {
+  chosen: [],
+  isBroadcast: false,
+  isBroadcastOver: false,
+  inconclusive: 'NOT_MADE',
+  offersOn: false,
+  ttlMs: 0,
+  exclusionEndsAt: null,
+};
 
 function outcomeOf(look: Look, picked: readonly string[], ttlMs: number): SearchOutcome {
   const { ranking, kind, isBroadcastOver } = look;
   const isContended = picked.length === 0 && ranking.ranked.length > 0;
   return {
-    chosen: picked.map((driverId) => chosenOf(look, driverId)), isBroadcast: kind === 'BROADCAST', isBroadcastOver, offersOn: kind !== 'DIRECT', ttlMs,
-    inconclusive: look.isBlind ? 'MAP_AWAY' : isContended ? 'CONTENDED' : null, exclusionEndsAt: nextExclusionEndsAt(ranking.excluded),
+    chosen: picked.map((driverId) => chosenOf(look, driverId)),
+    isBroadcast: kind === 'BROADCAST',
+    isBroadcastOver,
+    offersOn: kind !== 'DIRECT',
+    ttlMs,
+    inconclusive: look.isBlind ? 'MAP_AWAY' : isContended ? 'CONTENDED' : null,
+    exclusionEndsAt: nextExclusionEndsAt(ranking.excluded),
   };
 }
 
@@ -260,7 +440,18 @@ function chosenOf({ facts, kind, ranking, near, radiusMeters }: Look, driverId: 
   const toPickup = near.find((each) => each.driverId === driverId);
   return {
     driverId,
-    why: { kind, radiusMeters, round: facts.searchRound, ranked: ranking.ranked.slice(0, KEPT), excluded: ranking.excluded.slice(0, KEPT), looked: near.length },
-    payload: { ...facts.shown, payCents: facts.payCents + facts.bonusCents, toPickupMeters: Math.round(toPickup?.distanceMeters ?? 0) },
+    why: {
+      kind,
+      radiusMeters,
+      round: facts.searchRound,
+      ranked: ranking.ranked.slice(0, KEPT),
+      excluded: ranking.excluded.slice(0, KEPT),
+      looked: near.length,
+    },
+    payload: {
+      ...facts.shown,
+      payCents: facts.payCents + facts.bonusCents,
+      toPickupMeters: Math.round(toPickup?.distanceMeters ?? 0),
+    },
   };
 }

@@ -28,8 +28,19 @@ import { endpointRouter, problemHandler } from './http/serve';
 export function apiEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     // Looked through in this order: what comes most often comes first.
-    ...positionEndpoints(deps), ...offerEndpoints(deps), ...deliveryEndpoints(deps), ...deliveryActEndpoints(deps), ...driverEndpoints(deps), ...availabilityEndpoints(deps),
-    ...cityEndpoints(deps), ...merchantEndpoints(deps), ...zoneHealthEndpoints(deps), ...pushEndpoints(deps), ...auditEndpoints(deps), ...escalationEndpoints(deps), ...featureEndpoints(deps),
+    ...positionEndpoints(deps),
+    ...offerEndpoints(deps),
+    ...deliveryEndpoints(deps),
+    ...deliveryActEndpoints(deps),
+    ...driverEndpoints(deps),
+    ...availabilityEndpoints(deps),
+    ...cityEndpoints(deps),
+    ...merchantEndpoints(deps),
+    ...zoneHealthEndpoints(deps),
+    ...pushEndpoints(deps),
+    ...auditEndpoints(deps),
+    ...escalationEndpoints(deps),
+    ...featureEndpoints(deps),
     ...rescueEndpoints(deps),
   ];
 }
@@ -40,8 +51,21 @@ export function createApp(deps: ApiDeps): Express {
   const rateLimits = createRateLimits(deps.redis, deps.settings.rateLimits, deps.log, deps.keyPrefix);
   const app = express();
   app.disable('etag').set('query parser', 'simple').set('trust proxy', deps.settings.api.trustedProxies);
-  app.use(correlate, requestLog(deps.log), helmet({ contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } } }));
-  app.use(endpointRouter({ ...deps, rateLimits }, endpoints), healthRouter(deps), docsRouter(openApiDocument(endpoints)));
+  app.use(
+    correlate,
+    requestLog(deps.log),
+    helmet({
+      contentSecurityPolicy: {
+        useDefaults: false,
+        directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+      },
+    }),
+  );
+  app.use(
+    endpointRouter({ ...deps, rateLimits }, endpoints),
+    healthRouter(deps),
+    docsRouter(openApiDocument(endpoints)),
+  );
   app.use(measure('none'), () => {
     throw new Problem('NO_SUCH_ROUTE', 'no route has this path');
   });

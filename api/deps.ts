@@ -69,14 +69,34 @@ export interface OrderDesk {
   takeOrder(order: OrderAsked, requestHash: string, correlationId: string, now: number): Promise<OrderTaken>;
 }
 
-export type StopAsked = { address: string; point: Point; contactName: string | null; contactPhone: string | null; notes: string | null };
+export type StopAsked = {
+  address: string;
+  point: Point;
+  contactName: string | null;
+  contactPhone: string | null;
+  notes: string | null;
+};
 export type OrderAsked = {
-  merchantId: string; sellerOrderId: string; cityId: string; pickup: StopAsked; dropoff: StopAsked; readyAt: number | null; windowFrom: number | null;
-  windowTo: number | null; parcelSize: ParcelSize; feeCents: number; payCents: number | null; currency: string | null; by: Actor;
+  merchantId: string;
+  sellerOrderId: string;
+  cityId: string;
+  pickup: StopAsked;
+  dropoff: StopAsked;
+  readyAt: number | null;
+  windowFrom: number | null;
+  windowTo: number | null;
+  parcelSize: ParcelSize;
+  feeCents: number;
+  payCents: number | null;
+  currency: string | null;
+  by: Actor;
 };
 export type OrderTaken =
   | { taken: 'new' | 'again'; deliveryId: string }
-  | { refused: 'IDEMPOTENCY_CONFLICT' | 'UNKNOWN_CITY' | 'UNKNOWN_MERCHANT' | 'WRONG_CURRENCY'; detail: string };
+  | {
+      refused: 'IDEMPOTENCY_CONFLICT' | 'UNKNOWN_CITY' | 'UNKNOWN_MERCHANT' | 'WRONG_CURRENCY';
+      detail: string;
+    };
 
 /** What a driver or ops may ask of a driver's availability. */
 export type AvailabilityWish =
@@ -86,7 +106,12 @@ export type AvailabilityWish =
 
 /** Instants in epoch ms. */
 export type AvailabilityState = {
-  driverId: string; availability: Availability; until: number | null; reason: string | null; pending: PendingAvailability | null; shiftEndsAt: number | null;
+  driverId: string;
+  availability: Availability;
+  until: number | null;
+  reason: string | null;
+  pending: PendingAvailability | null;
+  shiftEndsAt: number | null;
 };
 export type AvailabilityAnswer =
   | { outcome: 'notFound' }
@@ -95,7 +120,12 @@ export type AvailabilityAnswer =
 
 /** See activities/availability.ts. */
 export interface AvailabilityDesk {
-  request(driverId: string, wish: AvailabilityWish, by: Actor, correlationId: string): Promise<AvailabilityAnswer>;
+  request(
+    driverId: string,
+    wish: AvailabilityWish,
+    by: Actor,
+    correlationId: string,
+  ): Promise<AvailabilityAnswer>;
   /** @returns null where there is no such driver */
   read(driverId: string): Promise<AvailabilityState | null>;
 }
@@ -109,12 +139,20 @@ export type CaseAnswer =
 /** What became of a job: `released`, `escalated`, or the code of a refusal; `at` in epoch ms. */
 export type RescueResult = { outcome: string; at: number | null };
 /** `result` null: its delivery has not answered yet. */
-export type RescueJob = { deliveryId: string; offerId: string | null; assignmentId: string | null; result: RescueResult | null };
+export type RescueJob = {
+  deliveryId: string;
+  offerId: string | null;
+  assignmentId: string | null;
+  result: RescueResult | null;
+};
 
 /** See activities/rescue.ts. */
 export interface RescueDesk {
   /** Takes the driver off duty and has every delivery told; a repeat under the key is the same rescue. @returns null where there is no such driver */
-  begin(driverId: string, asked: { key: string; by: Actor; why: string; correlationId: string }): Promise<{ rescueId: string; jobs: readonly RescueJob[] } | null>;
+  begin(
+    driverId: string,
+    asked: { key: string; by: Actor; why: string; correlationId: string },
+  ): Promise<{ rescueId: string; jobs: readonly RescueJob[] } | null>;
   /** Keeps the first answer of each delivery. @returns the jobs as they stand */
   keepResults(rescueId: string, results: ReadonlyMap<string, RescueResult>): Promise<readonly RescueJob[]>;
 }
@@ -122,7 +160,10 @@ export interface RescueDesk {
 /** See activities/supportCases.ts. */
 export interface SupportDesk {
   acknowledge(caseId: string, by: { by: Actor; correlationId: string }): Promise<CaseAnswer>;
-  resolve(caseId: string, how: { by: Actor; resolution: HandResolution; note: string | null; correlationId: string }): Promise<CaseAnswer>;
+  resolve(
+    caseId: string,
+    how: { by: Actor; resolution: HandResolution; note: string | null; correlationId: string },
+  ): Promise<CaseAnswer>;
 }
 
 /** See activities/positions.ts. */
@@ -131,7 +172,13 @@ export interface PositionDesk {
 }
 
 export type NewDriver = {
-  driverId: string; cityId: string; name: string; phone: string | null; vehicleKind: VehicleKind; offerVersion: number | null; capacity: number;
+  driverId: string;
+  cityId: string;
+  name: string;
+  phone: string | null;
+  vehicleKind: VehicleKind;
+  offerVersion: number | null;
+  capacity: number;
 };
 
 /** See activities/zoneHealth.ts. */
@@ -143,12 +190,20 @@ export interface ZoneHealthDesk {
 /** See activities/registration.ts. */
 export interface DriverRegistration {
   /** Registers a driver, OFFLINE. The same driver again is `again`; another under the same id is refused. */
-  register(driver: NewDriver, by: Actor, correlationId: string, now: number): Promise<'new' | 'again' | 'idTaken' | 'unknownCity'>;
+  register(
+    driver: NewDriver,
+    by: Actor,
+    correlationId: string,
+    now: number,
+  ): Promise<'new' | 'again' | 'idTaken' | 'unknownCity'>;
 }
 
 /** A feature: by the environment, by ops over it, and what holds of both. `plannedPercent` is for today; `history` the last changes, newest first. Instants in epoch ms. */
 export type FeatureReport = {
-  environment: FeatureSetting; override: FeatureOverride; effective: FeatureSetting; plannedPercent: number | null;
+  environment: FeatureSetting;
+  override: FeatureOverride;
+  effective: FeatureSetting;
+  plannedPercent: number | null;
   history: readonly (FeatureOverride & { id: bigint; who: string; why: string; at: number })[];
 };
 export type FeatureAnswer =
@@ -157,7 +212,13 @@ export type FeatureAnswer =
   | { outcome: 'overtaken'; report: FeatureReport }
   | { outcome: 'done'; changed: boolean; report: FeatureReport };
 /** `reason` as OpenFeature names it; `why` null = it is on; `draw` 0..99, on where it is under the percent. */
-export type FeatureEvaluation = { on: boolean; reason: string; why: string | null; draw: number; rolloutPercent: number };
+export type FeatureEvaluation = {
+  on: boolean;
+  reason: string;
+  why: string | null;
+  draw: number;
+  rolloutPercent: number;
+};
 
 /** See activities/featureDesk.ts. */
 export interface FeatureDesk {
@@ -165,7 +226,12 @@ export interface FeatureDesk {
   effective(): readonly FeatureSetting[];
   list(): Promise<FeatureReport[]>;
   /** Replaces all that ops said of a feature before; a repeat changes nothing. `after`: the last change that ops had seen (null: none); where another is, it is overtaken. */
-  put(feature: string, wish: FeatureOverride & { after?: string | null }, by: { who: string; why: string }, correlationId: string): Promise<FeatureAnswer>;
+  put(
+    feature: string,
+    wish: FeatureOverride & { after?: string | null },
+    by: { who: string; why: string },
+    correlationId: string,
+  ): Promise<FeatureAnswer>;
   /** @returns null where there is no such feature */
   evaluate(feature: string, subject: FeatureSubject): Promise<FeatureEvaluation | null>;
 }

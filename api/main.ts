@@ -55,7 +55,10 @@ async function main(): Promise<void> {
   const log = pino({ level: settings.log.level, name: 'api' });
   collectDefaultMetrics();
 
-  const postgres = connectPostgres(settings.database.url, { ...settings.database, applicationName: 'driver-service api' });
+  const postgres = connectPostgres(settings.database.url, {
+    ...settings.database,
+    applicationName: 'driver-service api',
+  });
   const { db } = postgres;
   const redis = connectRedis(settings.redis.url, log);
   const connection = connectTemporal(temporal.connectionOptions);
@@ -64,7 +67,16 @@ async function main(): Promise<void> {
   const clock = Date.now;
   const featureNews = createFeatureNews(redis, log);
   const features = createFeatureRegistry({
-    environment: settings.features, news: featureNews, clock, log, readRows: () => readFeatureRows(db, settings.features.map(({ feature }) => feature), 1),
+    environment: settings.features,
+    news: featureNews,
+    clock,
+    log,
+    readRows: () =>
+      readFeatureRows(
+        db,
+        settings.features.map(({ feature }) => feature),
+        1,
+      ),
   });
   await features.start();
   logFeatures(features, log);
@@ -78,44 +90,104 @@ async function main(): Promise<void> {
   const availability = createAvailability({ db, map, features, clock, limits: settings.availability, kick });
   const wake = createWake({ ...settings, db, map, store, dispatcher, clock, features });
   const liveMap = createLiveMap({ db, map, clock });
-  const relay = createRelay(postgres, createMessageHandler({
-    dispatcher, emitter: createSocketEmitter(redis), syncDriver: (driverId) => liveMap.syncDriver(driverId),
-    letGo: (driverId, correlationId) => availability.letGo(driverId, correlationId),
-    driverFree: (news) => wake.driverFree(news),
-    notify: createNotices({ notifiers: createNotifiers({ db, clock, log, settings: settings.notices }), clock, log, maxAgeMs: settings.notices.maxAgeMs }),
-  }), log);
+  const relay = createRelay(
+    postgres,
+    createMessageHandler({
+      dispatcher,
+      emitter: createSocketEmitter(redis),
+      syncDriver: (driverId) => liveMap.syncDriver(driverId),
+      letGo: (driverId, correlationId) => availability.letGo(driverId, correlationId),
+      driverFree: (news) => wake.driverFree(news),
+      notify: createNotices({
+        notifiers: createNotifiers({ db, clock, log, settings: settings.notices }),
+        clock,
+        log,
+        maxAgeMs: settings.notices.maxAgeMs,
+      }),
+    }),
+    log,
+  );
   relayHolder.relay = relay;
 
   const progress = { isStopping: false };
-  const server = createServer(createApp({
-    settings, log, clock, newId, db, read: poolReader(postgres), redis, readToken, driverStates,
-    features: createFeatureDesk({ db, registry: features, news: featureNews, client: createFeatureClient(features), clock, log, kick }),
-    orders: createOrders({ store: createOrderStore(db), newId, searchLeadMs: settings.searchLeadMs, travel: settings.travel, kick }),
-    answers: createAnswers({
-      updates: createWorkflowUpdates(client), timeoutMs: settings.api.answerTimeoutMs, log,
-      startDelivery: (deliveryId, correlationId) => dispatcher.startDelivery(deliveryId, correlationId),
-      answerFromRow: (deliveryId, event) => answerFromRow({ store, limits: settings, features, clock, newId }, deliveryId, event),
+  const server = createServer(
+    createApp({
+      settings,
+      log,
+      clock,
+      newId,
+      db,
+      read: poolReader(postgres),
+      redis,
+      readToken,
+      driverStates,
+      features: createFeatureDesk({
+        db,
+        registry: features,
+        news: featureNews,
+        client: createFeatureClient(features),
+        clock,
+        log,
+        kick,
+      }),
+      orders: createOrders({
+        store: createOrderStore(db),
+        newId,
+        searchLeadMs: settings.searchLeadMs,
+        travel: settings.travel,
+        kick,
+      }),
+      answers: createAnswers({
+        updates: createWorkflowUpdates(client),
+        timeoutMs: settings.api.answerTimeoutMs,
+        log,
+        startDelivery: (deliveryId, correlationId) => dispatcher.startDelivery(deliveryId, correlationId),
+        answerFromRow: (deliveryId, event) =>
+          answerFromRow({ store, limits: settings, features, clock, newId }, deliveryId, event),
+      }),
+      availability,
+      positions: createPositions({ db, map, clock, kick }),
+      registration: createRegistration(createDriverRegistry(db)),
+      supportCases: createSupportCases({ db, clock, kick }),
+      rescue: createRescue({ db, features, clock, newId, limits: settings.availability, kick }),
+      zoneHealth: createZoneHealth({
+        db,
+        map,
+        clock,
+        freshFixMs: settings.ranking.freshFixMs,
+        waiting: settings.escalation.thresholds,
+        timeScale: settings.timeScale,
+        kick,
+      }),
+      audit: createAuditDesk(createAuditChains(db, settings.database.statementTimeoutMs)),
+      push: {
+        publicKey: settings.notices.webPush?.publicKey ?? null,
+        allowLocal: settings.notices.allowLocalPush,
+      },
+      readiness: {
+        isStopping: () => progress.isStopping,
+        dependencies: [
+          { name: 'postgres', check: () => db.$queryRaw`SELECT 1` },
+          { name: 'redis', check: () => redis.ping() },
+          { name: 'clock', check: () => requireSameTime(db, clock) },
+          {
+            name: 'temporal',
+            check: () =>
+              connection.withDeadline(Date.now() + TEMPORAL_CHECK_MS, () =>
+                connection.workflowService.getSystemInfo({}),
+              ),
+          },
+        ],
+      },
     }),
-    availability,
-    positions: createPositions({ db, map, clock, kick }),
-    registration: createRegistration(createDriverRegistry(db)),
-    supportCases: createSupportCases({ db, clock, kick }),
-    rescue: createRescue({ db, features, clock, newId, limits: settings.availability, kick }),
-    zoneHealth: createZoneHealth({ db, map, clock, freshFixMs: settings.ranking.freshFixMs, waiting: settings.escalation.thresholds, timeScale: settings.timeScale, kick }),
-    audit: createAuditDesk(createAuditChains(db, settings.database.statementTimeoutMs)),
-    push: { publicKey: settings.notices.webPush?.publicKey ?? null, allowLocal: settings.notices.allowLocalPush },
-    readiness: {
-      isStopping: () => progress.isStopping,
-      dependencies: [
-        { name: 'postgres', check: () => db.$queryRaw`SELECT 1` },
-        { name: 'redis', check: () => redis.ping() },
-        { name: 'clock', check: () => requireSameTime(db, clock) },
-        { name: 'temporal', check: () => connection.withDeadline(Date.now() + TEMPORAL_CHECK_MS, () => connection.workflowService.getSystemInfo({})) },
-      ],
-    },
-  }));
+  );
   const gateway = attachGateway(server, {
-    redis, readToken, driverStates, clock, log, cityIds: async () => (await db.city.findMany({ select: { id: true } })).map(({ id }) => id),
+    redis,
+    readToken,
+    driverStates,
+    clock,
+    log,
+    cityIds: async () => (await db.city.findMany({ select: { id: true } })).map(({ id }) => id),
   });
   const hearing = keepHearing(map, log);
   relay.start();
@@ -135,15 +207,20 @@ async function main(): Promise<void> {
 /** Fails soon while Redis is away, and comes back within a second of it. */
 function connectRedis(url: string, log: Logger): Redis {
   const redis = new Redis(url, {
-    maxRetriesPerRequest: 1, commandTimeout: 2_000, enableAutoPipelining: true, retryStrategy: (times) => Math.min(50 * times, 1_000),
+    maxRetriesPerRequest: 1,
+    commandTimeout: 2_000,
+    enableAutoPipelining: true,
+    retryStrategy: (times) => Math.min(50 * times, 1_000),
   });
   return redis.on('error', (err) => log.warn({ err }, 'Redis'));
 }
 
-
 /** Says, as long as this process takes pings, that silence is the drivers' own. */
 function keepHearing(map: DriverMap, log: Logger): NodeJS.Timeout {
-  const hear = (): void => void map.hear(Date.now()).catch((err: unknown) => log.warn({ err }, 'it could not be said that drivers are heard'));
+  const hear = (): void =>
+    void map
+      .hear(Date.now())
+      .catch((err: unknown) => log.warn({ err }, 'it could not be said that drivers are heard'));
   hear();
   return setInterval(hear, HEAR_EVERY_MS);
 }
@@ -151,7 +228,13 @@ function keepHearing(map: DriverMap, log: Logger): NodeJS.Timeout {
 function listen(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(error.code === 'EADDRINUSE' ? new Error(`port ${port} of ${host} is taken: set API_PORT to another one, or end what listens there`) : error);
+      reject(
+        error.code === 'EADDRINUSE'
+          ? new Error(
+              `port ${port} of ${host} is taken: set API_PORT to another one, or end what listens there`,
+            )
+          : error,
+      );
     });
     server.listen(port, host, resolve);
   });
@@ -166,7 +249,9 @@ function toldToStop(): Promise<NodeJS.Signals> {
 main().then(
   () => process.exit(0), // whatever a library left open must not keep a stopped process alive
   (error: unknown) => {
-    process.stderr.write(`${error instanceof Error ? (error.name === 'SettingsError' ? error.message : error.stack) : String(error)}\n`);
+    process.stderr.write(
+      `${error instanceof Error ? (error.name === 'SettingsError' ? error.message : error.stack) : String(error)}\n`,
+    );
     process.exit(1);
   },
 );

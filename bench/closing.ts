@@ -11,7 +11,8 @@ export class Closing {
   /** Closes all, also where one of them fails. @throws what the first that failed threw */
   async all(): Promise<void> {
     const failures: unknown[] = [];
-    for (let act = this.acts.pop(); act; act = this.acts.pop()) await act().catch((error: unknown) => failures.push(error));
+    for (let act = this.acts.pop(); act; act = this.acts.pop())
+      await act().catch((error: unknown) => failures.push(error));
     if (failures.length > 0) throw failures[0];
   }
 }

@@ -30,7 +30,13 @@ export function cpuBetween(before: CpuSeconds, after: CpuSeconds): CpuSeconds {
 /** By a rule for each process. */
 export function ofEach(valueOf: (name: Process) => number | null): CpuSeconds {
   return {
-    worker: valueOf('worker'), api: valueOf('api'), floor: valueOf('floor'), load: valueOf('load'), temporal: valueOf('temporal'), postgres: valueOf('postgres'), redis: valueOf('redis'),
+    worker: valueOf('worker'),
+    api: valueOf('api'),
+    floor: valueOf('floor'),
+    load: valueOf('load'),
+    temporal: valueOf('temporal'),
+    postgres: valueOf('postgres'),
+    redis: valueOf('redis'),
   };
 }
 
@@ -56,8 +62,14 @@ function statsOfAll(): ReadonlyMap<number, Stat> {
 function statOf(pid: string): Stat | null {
   const text = readOrNull(`/proc/${pid}/stat`);
   if (text === null) return null;
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ').map(Number);
-  const ticks = [USER, SYSTEM, CHILDREN_USER, CHILDREN_SYSTEM].reduce((sum, at) => sum + (fields[at] ?? 0), 0);
+  const fields = text
+    .slice(text.lastIndexOf(')') + 2)
+    .split(' ')
+    .map(Number);
+  const ticks = [USER, SYSTEM, CHILDREN_USER, CHILDREN_SYSTEM].reduce(
+    (sum, at) => sum + (fields[at] ?? 0),
+    0,
+  );
   return { parent: fields[PARENT] ?? 0, seconds: ticks / TICKS_A_SECOND };
 }
 
@@ -65,8 +77,11 @@ function statOf(pid: string): Stat | null {
 export function listenerAt(port: number): number | null {
   const inode = inodeOfListener(port);
   if (inode === null) return null;
-  const isHolder = (pid: string): boolean => entriesOf(`/proc/${pid}/fd`).some((fd) => linkOrNull(`/proc/${pid}/fd/${fd}`) === `socket:[${inode}]`);
-  const holders = entriesOf('/proc').filter((pid) => /^\d+$/.test(pid) && isHolder(pid)).map(Number);
+  const isHolder = (pid: string): boolean =>
+    entriesOf(`/proc/${pid}/fd`).some((fd) => linkOrNull(`/proc/${pid}/fd/${fd}`) === `socket:[${inode}]`);
+  const holders = entriesOf('/proc')
+    .filter((pid) => /^\d+$/.test(pid) && isHolder(pid))
+    .map(Number);
   return holders.length === 0 ? null : Math.min(...holders); // children inherit the socket
 }
 

@@ -25,7 +25,8 @@ export async function readCounts(workflowIds: readonly string[]): Promise<EventC
   try {
     const client = new Client({ connection, namespace });
     const counts: EventCounts[] = [];
-    for (const id of workflowIds) counts.push(countsOf((await client.workflow.getHandle(id).fetchHistory()).events ?? []));
+    for (const id of workflowIds)
+      counts.push(countsOf((await client.workflow.getHandle(id).fetchHistory()).events ?? []));
     return counts;
   } finally {
     await connection.close();
@@ -35,7 +36,10 @@ export async function readCounts(workflowIds: readonly string[]): Promise<EventC
 function countsOf(events: readonly object[]): EventCounts {
   const counts: Record<string, number> = {};
   for (const event of events) {
-    const kind = Object.keys(event).find((key) => key.endsWith(SUFFIX))?.slice(0, -SUFFIX.length) ?? 'unknown';
+    const kind =
+      Object.keys(event)
+        .find((key) => key.endsWith(SUFFIX))
+        ?.slice(0, -SUFFIX.length) ?? 'unknown';
     counts[kind] = (counts[kind] ?? 0) + 1;
   }
   return counts;
@@ -44,7 +48,9 @@ function countsOf(events: readonly object[]): EventCounts {
 /** The median of each kind: under load a task is now and then repeated, which costs three events more. */
 export function medianCounts(counts: readonly EventCounts[]): EventCounts {
   const kinds = new Set(counts.flatMap((each) => Object.keys(each)));
-  return Object.fromEntries([...kinds].map((kind) => [kind, medianOf(counts.map((each) => each[kind] ?? 0)) ?? 0]));
+  return Object.fromEntries(
+    [...kinds].map((kind) => [kind, medianOf(counts.map((each) => each[kind] ?? 0)) ?? 0]),
+  );
 }
 
 export function totalOf(counts: EventCounts): number {
@@ -54,5 +60,7 @@ export function totalOf(counts: EventCounts): number {
 /** In words: the kinds of which the two differ by more than `most`. */
 export function differences(a: EventCounts, b: EventCounts, most: number): string[] {
   const kinds = [...new Set([...Object.keys(a), ...Object.keys(b)])].sort();
-  return kinds.filter((kind) => Math.abs((a[kind] ?? 0) - (b[kind] ?? 0)) > most).map((kind) => `${kind}: ${a[kind] ?? 0} and ${b[kind] ?? 0}`);
+  return kinds
+    .filter((kind) => Math.abs((a[kind] ?? 0) - (b[kind] ?? 0)) > most)
+    .map((kind) => `${kind}: ${a[kind] ?? 0} and ${b[kind] ?? 0}`);
 }

@@ -15,17 +15,35 @@ const PACKAGE = z.object({ version: z.string() });
 
 /** This machine, its Node, and the release of this service. */
 export function machine(): Machine {
-  return { cpu: cpus()[0]?.model ?? 'unknown', cpus: cpus().length, memoryGb: Math.round(totalmem() / 1e9), node: process.version, service: serviceVersion() };
+  return {
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cpus: cpus().length,
+    memoryGb: Math.round(totalmem() / 1e9),
+    node: process.version,
+    service: serviceVersion(),
+  };
 }
 
 /** The servers that answer at these addresses; Temporal where its own environment configuration says. @throws Error where one does not answer */
-export async function serverVersions({ databaseUrl, redisUrl }: { databaseUrl: string; redisUrl: string }): Promise<Versions> {
-  const [postgres, redis, temporal] = await Promise.all([postgresVersion(databaseUrl), redisVersion(redisUrl), temporalVersion()]);
+export async function serverVersions({
+  databaseUrl,
+  redisUrl,
+}: {
+  databaseUrl: string;
+  redisUrl: string;
+}): Promise<Versions> {
+  const [postgres, redis, temporal] = await Promise.all([
+    postgresVersion(databaseUrl),
+    redisVersion(redisUrl),
+    temporalVersion(),
+  ]);
   return { postgres, redis, temporal };
 }
 
 /** The folder of the project, whether this runs compiled or not. */
-export const PROJECT_DIR = __dirname.split(/[\\/]/).includes('dist') ? join(__dirname, '../..') : join(__dirname, '..');
+export const PROJECT_DIR = __dirname.split(/[\\/]/).includes('dist')
+  ? join(__dirname, '../..')
+  : join(__dirname, '..');
 
 function serviceVersion(): string {
   return PACKAGE.parse(JSON.parse(readFileSync(join(PROJECT_DIR, 'package.json'), 'utf8'))).version;
@@ -35,7 +53,9 @@ async function postgresVersion(connectionString: string): Promise<string> {
   const client = new Client({ connectionString });
   await client.connect();
   try {
-    const { rows: [row] } = await client.query<{ version: string }>(`SELECT current_setting('server_version') AS version`);
+    const {
+      rows: [row],
+    } = await client.query<{ version: string }>(`SELECT current_setting('server_version') AS version`);
     return row?.version ?? 'unknown';
   } finally {
     await client.end();

@@ -27,17 +27,26 @@ export class DatabaseWindow {
 
   /** How many of these deliveries are DELIVERED. */
   delivered(deliveryIds: readonly string[]): Promise<number> {
-    return this.count(`SELECT count(*)::int AS count FROM deliveries WHERE id = ANY($1::uuid[]) AND status = 'DELIVERED'`, deliveryIds);
+    return this.count(
+      `SELECT count(*)::int AS count FROM deliveries WHERE id = ANY($1::uuid[]) AND status = 'DELIVERED'`,
+      deliveryIds,
+    );
   }
 
   /** How many of these deliveries were ever offered to anybody. */
   offered(deliveryIds: readonly string[]): Promise<number> {
-    return this.count('SELECT count(DISTINCT delivery_id)::int AS count FROM offers WHERE delivery_id = ANY($1::uuid[])', deliveryIds);
+    return this.count(
+      'SELECT count(DISTINCT delivery_id)::int AS count FROM offers WHERE delivery_id = ANY($1::uuid[])',
+      deliveryIds,
+    );
   }
 
   /** Of each offer of these deliveries: how many searches before it found nobody. */
   async offerRounds(deliveryIds: readonly string[]): Promise<ReadonlyMap<string, number>> {
-    const { rows } = await this.pool.query('SELECT id, round FROM offers WHERE delivery_id = ANY($1::uuid[])', [deliveryIds]);
+    const { rows } = await this.pool.query(
+      'SELECT id, round FROM offers WHERE delivery_id = ANY($1::uuid[])',
+      [deliveryIds],
+    );
     return new Map(OFFERS.parse(rows).map(({ id, round }) => [id, round]));
   }
 

@@ -7,8 +7,16 @@ export type Service = { worker: ServiceProcess; api: ServiceProcess };
 /** Offers on for all, and no limits that a bench would run into. What the user has set stays as it is. */
 export function benchEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return {
-    ENABLE_DRIVER_OFFERS: 'true', DRIVER_OFFERS_ROLLOUT: '100', ENABLE_AVAILABILITY_STATES: 'true', ENABLE_AUTO_REASSIGNMENT: 'true', LOG_LEVEL: 'warn', RATE_LIMIT_PER_MINUTE: '1000000',
-    RATE_LIMIT_MERCHANT_PER_MINUTE: '1000000', RATE_LIMIT_OPS_PER_MINUTE: '1000000', RATE_LIMIT_LOCATION_PER_MINUTE: '1000000', RATE_LIMIT_AVAILABILITY_PER_MINUTE: '1000000',
+    ENABLE_DRIVER_OFFERS: 'true',
+    DRIVER_OFFERS_ROLLOUT: '100',
+    ENABLE_AVAILABILITY_STATES: 'true',
+    ENABLE_AUTO_REASSIGNMENT: 'true',
+    LOG_LEVEL: 'warn',
+    RATE_LIMIT_PER_MINUTE: '1000000',
+    RATE_LIMIT_MERCHANT_PER_MINUTE: '1000000',
+    RATE_LIMIT_OPS_PER_MINUTE: '1000000',
+    RATE_LIMIT_LOCATION_PER_MINUTE: '1000000',
+    RATE_LIMIT_AVAILABILITY_PER_MINUTE: '1000000',
     ...given,
   };
 }
@@ -18,7 +26,10 @@ export function benchEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
  * @throws Error where one does not get ready
  */
 export async function startService(env: NodeJS.ProcessEnv, profileDir: string | null): Promise<Service> {
-  const [worker, api] = await Promise.all([startWorker(...profiled(env, profileDir, 'worker')), startApi(...profiled(env, profileDir, 'api'))]);
+  const [worker, api] = await Promise.all([
+    startWorker(...profiled(env, profileDir, 'worker')),
+    startApi(...profiled(env, profileDir, 'api')),
+  ]);
   const service = { worker, api };
   try {
     await Promise.all([worker.ready(), api.ready()]);
@@ -30,11 +41,25 @@ export async function startService(env: NodeJS.ProcessEnv, profileDir: string | 
 }
 
 /** The environment, and how node is started. */
-function profiled(env: NodeJS.ProcessEnv, profileDir: string | null, name: string): [NodeJS.ProcessEnv, StartOptions] {
+function profiled(
+  env: NodeJS.ProcessEnv,
+  profileDir: string | null,
+  name: string,
+): [NodeJS.ProcessEnv, StartOptions] {
   if (profileDir === null) return [env, {}];
   const dir = join(profileDir, name);
   mkdirSync(dir, { recursive: true });
-  return [{ ...env, STATEMENTS_FILE: statementsFile(profileDir, name) }, { nodeOptions: ['--cpu-prof', `--cpu-prof-dir=${dir}`, '--require', join(__dirname, 'statements/main.js')] }];
+  return [
+    { ...env, STATEMENTS_FILE: statementsFile(profileDir, name) },
+    {
+      nodeOptions: [
+        '--cpu-prof',
+        `--cpu-prof-dir=${dir}`,
+        '--require',
+        join(__dirname, 'statements/main.js'),
+      ],
+    },
+  ];
 }
 
 function statementsFile(profileDir: string, name: string): string {

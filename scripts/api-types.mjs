@@ -9,7 +9,7 @@ import { prepareProgram } from './bootstrap/stack.mjs';
 import { supervise } from './bootstrap/supervisor.mjs';
 
 const TYPES_FILE = 'simulator/client/apiTypes.ts';
-const HEADER = '/** Made from the API\'s own schemas by `npm run api:types`; not to be changed by hand. */\n';
+const HEADER = "/** Made from the API's own schemas by `npm run api:types`; not to be changed by hand. */\n";
 
 await supervise({ name: 'api-types' }, async (supervisor) => {
   await prepareProgram(supervisor);

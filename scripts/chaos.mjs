@@ -18,7 +18,10 @@ await supervise({ name: 'chaos' }, async (supervisor) => {
   const program = runProgram(supervisor, {
     env: environment,
     onMessage: ({ id, server, act }, reply) => {
-      servers[server][act]().then(() => reply({ id }), (error) => reply({ id, error: error.message }));
+      servers[server][act]().then(
+        () => reply({ id }),
+        (error) => reply({ id, error: error.message }),
+      );
     },
   });
   const { code } = await program.exited;
@@ -26,5 +29,12 @@ await supervise({ name: 'chaos' }, async (supervisor) => {
 });
 
 function runProgram(supervisor, { env, onMessage }) {
-  return startEntry(supervisor, { name: 'program', entry: 'dist/reliability/chaos/main.js', args, env, onMessage, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  return startEntry(supervisor, {
+    name: 'program',
+    entry: 'dist/reliability/chaos/main.js',
+    args,
+    env,
+    onMessage,
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
 }

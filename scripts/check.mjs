@@ -8,8 +8,16 @@ import { supervise } from './bootstrap/supervisor.mjs';
 
 const CHECKS = [
   { name: 'types', script: 'typescript/bin/tsc', args: [] },
-  { name: 'lint', script: 'eslint/bin/eslint.js', args: ['.', '--max-warnings', '0', '--cache', '--cache-location', '.cache/eslint'] },
-  { name: 'layers', script: 'dependency-cruiser/bin/dependency-cruise.mjs', args: ['--output-type', 'err', '.'] },
+  {
+    name: 'lint',
+    script: 'eslint/bin/eslint.js',
+    args: ['.', '--max-warnings', '0', '--cache', '--cache-location', '.cache/eslint'],
+  },
+  {
+    name: 'layers',
+    script: 'dependency-cruiser/bin/dependency-cruise.mjs',
+    args: ['--output-type', 'err', '.'],
+  },
   { name: 'dead code', script: 'knip/bin/knip.js', args: [] },
   { name: 'client types', script: join(projectDir, 'scripts/api-types.mjs'), args: ['--check'] },
 ];
@@ -30,6 +38,10 @@ await supervise({ name: 'check' }, async (supervisor) => {
 
 function runCheck(supervisor, { name, script, args }) {
   return supervisor.start({
-    name: name.replace(' ', '-'), command: process.execPath, args: [resolve(modulesDir, script), ...args], cwd: projectDir, stdio: 'inherit',
+    name: name.replace(' ', '-'),
+    command: process.execPath,
+    args: [resolve(modulesDir, script), ...args],
+    cwd: projectDir,
+    stdio: 'inherit',
   }).exited;
 }

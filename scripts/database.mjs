@@ -20,7 +20,8 @@ const isEmbedded = commandName !== 'generate' && !givenUrl;
 
 await supervise({ name: 'database', exclusiveDir: isEmbedded ? dataDir : undefined }, async (supervisor) => {
   const command = COMMANDS[commandName];
-  if (!command) throw new SetupError(`Unknown command ${commandName}.`, `Known: ${Object.keys(COMMANDS).join(', ')}`);
+  if (!command)
+    throw new SetupError(`Unknown command ${commandName}.`, `Known: ${Object.keys(COMMANDS).join(', ')}`);
   requireNode();
   await installPackages(supervisor);
   return command(supervisor);
@@ -51,6 +52,10 @@ async function prisma(supervisor) {
 async function ownerUrl(supervisor) {
   if (givenUrl) return givenUrl;
   const { ownerPassword } = keptSecrets(join(dataDir, 'secrets.json'));
-  const postgres = await startEmbeddedPostgres(supervisor, { dir: dataDir, port: settings.postgresPort, password: ownerPassword });
+  const postgres = await startEmbeddedPostgres(supervisor, {
+    dir: dataDir,
+    port: settings.postgresPort,
+    password: ownerPassword,
+  });
   return postgres.urlOf('dispatch');
 }

@@ -11,7 +11,10 @@ await supervise({ name: 'prepare-deployment' }, async (supervisor) => {
   requireNode();
   const { databaseUrl, migrateDatabaseUrl } = readSettings();
   if (!databaseUrl || !migrateDatabaseUrl) {
-    throw new SetupError('The addresses of the database are missing.', 'Set MIGRATE_DATABASE_URL (the owner) and DATABASE_URL (the login of the service).');
+    throw new SetupError(
+      'The addresses of the database are missing.',
+      'Set MIGRATE_DATABASE_URL (the owner) and DATABASE_URL (the login of the service).',
+    );
   }
   logStep('applying database migrations');
   await applyMigrations(supervisor, migrateDatabaseUrl);
@@ -27,5 +30,8 @@ async function createLoginOf(databaseUrl, ownerUrl) {
   const login = new URL(databaseUrl);
   if (login.username === new URL(ownerUrl).username) return;
   logStep(`creating the login ${login.username}`);
-  await createAppLogin(ownerUrl, { user: decodeURIComponent(login.username), password: decodeURIComponent(login.password) });
+  await createAppLogin(ownerUrl, {
+    user: decodeURIComponent(login.username),
+    password: decodeURIComponent(login.password),
+  });
 }

@@ -50,13 +50,18 @@ async function runCommand(command) {
   const database = decodeURIComponent(new URL(connectionString).pathname.slice(1));
   try {
     if (command === 'create-database') {
-      await queryOnce(withDatabase(connectionString, 'postgres'), `CREATE DATABASE ${pg.escapeIdentifier(database)}`);
+      await queryOnce(
+        withDatabase(connectionString, 'postgres'),
+        `CREATE DATABASE ${pg.escapeIdentifier(database)}`,
+      );
     } else {
       await queryOnce(connectionString, 'SELECT 1');
     }
   } catch (error) {
     const fields = { error_code: PRISMA_ERRORS[error.code] ?? UNREACHABLE, message: error.message };
-    process.stderr.write(`\n${JSON.stringify({ level: 'ERROR', target: 'schema_engine::logger', fields })}\n`);
+    process.stderr.write(
+      `\n${JSON.stringify({ level: 'ERROR', target: 'schema_engine::logger', fields })}\n`,
+    );
     process.exitCode = 1;
   }
 }
@@ -81,7 +86,9 @@ async function serve() {
     if (!method) continue;
     try {
       engine ??= await startEngine();
-      const result = await (method === 'getDatabaseVersion' ? engine.version(params) : engine[method](params));
+      const result = await (method === 'getDatabaseVersion'
+        ? engine.version(params)
+        : engine[method](params));
       if (method === 'diff' && result?.stdout) {
         printed += 1;
         send({ id: printed, method: 'print', params: { content: result.stdout } });
@@ -141,7 +148,9 @@ function adapterFactory() {
 async function connectToShadow(admin, connectionString, schema) {
   const database = `prisma_migrate_shadow_db_${randomUUID()}`;
   await admin.executeScript(`CREATE DATABASE "${database}"`);
-  const shadow = completeAdapter(await new PrismaPg({ connectionString: withDatabase(connectionString, database) }, { schema }).connect());
+  const shadow = completeAdapter(
+    await new PrismaPg({ connectionString: withDatabase(connectionString, database) }, { schema }).connect(),
+  );
   const dispose = shadow.dispose.bind(shadow);
   shadow.dispose = async () => {
     await dispose();
@@ -159,7 +168,8 @@ function completeAdapter(adapter) {
     await adapter.client.query(script).catch((error) => adapter.onError(error));
   };
   const startTransaction = adapter.startTransaction?.bind(adapter);
-  if (startTransaction) adapter.startTransaction = async (...args) => completeAdapter(await startTransaction(...args));
+  if (startTransaction)
+    adapter.startTransaction = async (...args) => completeAdapter(await startTransaction(...args));
   return adapter;
 }
 
@@ -169,14 +179,18 @@ function readCatalogueTypes(adapter) {
   adapter.performIO = async (query) => {
     const result = await performIO(query);
     const fields = result.fields ?? [];
-    charColumnsOf.set(query, fields.flatMap((field, index) => (field.dataTypeID === CHAR_TYPE ? [index] : [])));
+    charColumnsOf.set(
+      query,
+      fields.flatMap((field, index) => (field.dataTypeID === CHAR_TYPE ? [index] : [])),
+    );
     for (const field of fields) field.dataTypeID = READABLE_TYPES[field.dataTypeID] ?? field.dataTypeID;
     return result;
   };
   const queryRaw = adapter.queryRaw.bind(adapter);
   adapter.queryRaw = async (query) => {
     const result = await queryRaw(query);
-    for (const column of charColumnsOf.get(query) ?? []) result.columnTypes[column] = ColumnTypeEnum.Character;
+    for (const column of charColumnsOf.get(query) ?? [])
+      result.columnTypes[column] = ColumnTypeEnum.Character;
     return result;
   };
 }

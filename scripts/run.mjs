@@ -18,7 +18,13 @@ await supervise({ name: 'run', exclusiveDir: isKept ? dataDir : undefined }, asy
   const environment = await (isKept ? startKeptInfrastructure : startThrowawayInfrastructure)(supervisor);
   const services = isInfraOnly ? undefined : await startServices(supervisor, environment);
   logStep(`running ${entry}; Temporal UI: ${environment.TEMPORAL_UI_URL ?? environment.TEMPORAL_ADDRESS}`);
-  const program = startEntry(supervisor, { name: 'program', entry, args, env: environment, stdio: 'inherit' });
+  const program = startEntry(supervisor, {
+    name: 'program',
+    entry,
+    args,
+    env: environment,
+    stdio: 'inherit',
+  });
   const { code } = await Promise.race([program.exited, services?.failed].filter(Boolean));
   return code ?? 1;
 });
@@ -33,5 +39,10 @@ function parseArguments(given) {
   const own = given.slice(0, entryAt);
   const args = given.slice(entryAt + 1);
   const startsThemItself = ['--hostile', '--harm'].some((option) => args.includes(option));
-  return { isInfraOnly: own.includes('--infra-only') || startsThemItself, isKept: own.includes('--keep'), entry: given[entryAt], args };
+  return {
+    isInfraOnly: own.includes('--infra-only') || startsThemItself,
+    isKept: own.includes('--keep'),
+    entry: given[entryAt],
+    args,
+  };
 }

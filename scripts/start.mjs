@@ -17,13 +17,15 @@ await supervise({ name: 'start', exclusiveDir: dataDir }, async (supervisor) => 
   logStep('starting worker and API');
   const services = await startServices(supervisor, environment);
   announce(environment);
-  if (!environment.JWT_LOCAL_KEY) logWarning('no demo city: with JWT_JWKS_URL, the simulator cannot make tokens');
+  if (!environment.JWT_LOCAL_KEY)
+    logWarning('no demo city: with JWT_JWKS_URL, the simulator cannot make tokens');
   else if (!options.has('--no-simulator')) startSimulator(supervisor, environment);
   return services.failed;
 });
 
 function untilStopped(environment) {
-  for (const name of ['DATABASE_URL', 'MIGRATE_DATABASE_URL', 'REDIS_URL', 'TEMPORAL_ADDRESS']) logStep(`${name}=${environment[name]}`);
+  for (const name of ['DATABASE_URL', 'MIGRATE_DATABASE_URL', 'REDIS_URL', 'TEMPORAL_ADDRESS'])
+    logStep(`${name}=${environment[name]}`);
   logStep('ready; Ctrl-C stops it');
   return new Promise(() => {});
 }
@@ -44,6 +46,7 @@ function announce(environment) {
 function startSimulator(supervisor, env) {
   const simulator = startEntry(supervisor, { name: 'simulator', entry: 'dist/simulator/demo/main.js', env });
   void simulator.exited.then(({ code, signal }) => {
-    if (!supervisor.signal.aborted) logWarning(`the simulator ended (${signal ?? `exit code ${code}`}); the service goes on`);
+    if (!supervisor.signal.aborted)
+      logWarning(`the simulator ended (${signal ?? `exit code ${code}`}); the service goes on`);
   });
 }

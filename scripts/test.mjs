@@ -10,7 +10,11 @@ import { installPackages, requireNode } from './bootstrap/install.mjs';
 import { logStep } from './bootstrap/log.mjs';
 import { cacheDir, modulesDir, projectDir } from './bootstrap/paths.mjs';
 import { supervise } from './bootstrap/supervisor.mjs';
-import { shareTestEnvironment, startTestInfrastructure, testEnvironmentFile } from './bootstrap/test-infrastructure.mjs';
+import {
+  shareTestEnvironment,
+  startTestInfrastructure,
+  testEnvironmentFile,
+} from './bootstrap/test-infrastructure.mjs';
 
 const WITHOUT_SERVERS = ['domain', 'deploy', 'settings', 'bootstrap'];
 // These measure time on the whole system, so nothing else runs beside them; and they count for no coverage.
@@ -20,23 +24,31 @@ const JEST_RESULTS = join(cacheDir, 'jest-results.json');
 
 const options = parseArguments(process.argv.slice(2));
 
-await supervise({ name: 'test', exclusiveDir: options.isInfraOnly ? testEnvironmentFile : undefined }, async (supervisor) => {
-  if (!options.isInfraOnly) supervisor.lastWords = () => printTotals();
-  requireNode();
-  await installPackages(supervisor);
-  if (options.isInfraOnly) return keepInfrastructure(supervisor);
-  const isPart = options.projects || options.jestArgs.length > 0;
-  const results = await (isPart ? runPart : runEverything)(supervisor);
-  supervisor.lastWords = () => printTotals(results);
-  return results.some(({ failed }) => failed > 0) ? 1 : 0;
-});
+await supervise(
+  { name: 'test', exclusiveDir: options.isInfraOnly ? testEnvironmentFile : undefined },
+  async (supervisor) => {
+    if (!options.isInfraOnly) supervisor.lastWords = () => printTotals();
+    requireNode();
+    await installPackages(supervisor);
+    if (options.isInfraOnly) return keepInfrastructure(supervisor);
+    const isPart = options.projects || options.jestArgs.length > 0;
+    const results = await (isPart ? runPart : runEverything)(supervisor);
+    supervisor.lastWords = () => printTotals(results);
+    return results.some(({ failed }) => failed > 0) ? 1 : 0;
+  },
+);
 
 function parseArguments(args) {
   const isInfraOnly = args.includes('--infra');
   const isProof = args.includes('--proof');
   const projectsAt = args.indexOf('--projects');
   const projects = projectsAt < 0 ? undefined : args[projectsAt + 1].split(',');
-  const jestArgs = args.filter((arg, index) => arg !== '--infra' && arg !== '--proof' && (projectsAt < 0 || (index !== projectsAt && index !== projectsAt + 1)));
+  const jestArgs = args.filter(
+    (arg, index) =>
+      arg !== '--infra' &&
+      arg !== '--proof' &&
+      (projectsAt < 0 || (index !== projectsAt && index !== projectsAt + 1)),
+  );
   return { isInfraOnly, isProof, projects, jestArgs };
 }
 
@@ -72,7 +84,11 @@ async function runEverything(supervisor) {
 async function runCheck(supervisor) {
   logStep('checking types, lint, layers and dead code');
   const { code } = await supervisor.start({
-    name: 'check', command: process.execPath, args: [join(projectDir, 'scripts/check.mjs')], cwd: projectDir, stdio: 'inherit',
+    name: 'check',
+    command: process.execPath,
+    args: [join(projectDir, 'scripts/check.mjs')],
+    cwd: projectDir,
+    stdio: 'inherit',
   }).exited;
   return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
 }
@@ -82,7 +98,13 @@ async function runJest(supervisor, environment, args) {
   const { code } = await supervisor.start({
     name: 'jest',
     command: process.execPath,
-    args: [join(modulesDir, 'jest/bin/jest.js'), '--json', `--outputFile=${JEST_RESULTS}`, '--passWithNoTests', ...args],
+    args: [
+      join(modulesDir, 'jest/bin/jest.js'),
+      '--json',
+      `--outputFile=${JEST_RESULTS}`,
+      '--passWithNoTests',
+      ...args,
+    ],
     cwd: projectDir,
     env: { ...process.env, ...environment },
     // With --json, jest's report to people goes to stderr, and its stdout repeats the results file.

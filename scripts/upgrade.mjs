@@ -13,7 +13,13 @@ const TEMPORAL_LIMITS = {
 await supervise({ name: 'upgrade' }, async (supervisor) => {
   await prepareProgram(supervisor);
   const environment = await startThrowawayInfrastructure(supervisor, { temporalLimits: TEMPORAL_LIMITS });
-  const program = startEntry(supervisor, { name: 'program', entry: 'dist/reliability/upgrade/main.js', args: process.argv.slice(2), env: environment, stdio: 'inherit' });
+  const program = startEntry(supervisor, {
+    name: 'program',
+    entry: 'dist/reliability/upgrade/main.js',
+    args: process.argv.slice(2),
+    env: environment,
+    stdio: 'inherit',
+  });
   const { code } = await program.exited;
   return code ?? 1;
 });

@@ -1,6 +1,17 @@
-import { type Availability, type AvailabilityLimits, type DriverFacts, type PendingAvailability, type TimedState } from '../domain/driver/availability';
 import {
-  type AvailabilityChange, type AvailabilityRefusal, type AvailabilityRequest, type Carrying, carryingOf, decideAvailability,
+  type Availability,
+  type AvailabilityLimits,
+  type DriverFacts,
+  type PendingAvailability,
+  type TimedState,
+} from '../domain/driver/availability';
+import {
+  type AvailabilityChange,
+  type AvailabilityRefusal,
+  type AvailabilityRequest,
+  type Carrying,
+  carryingOf,
+  decideAvailability,
 } from '../domain/driver/availabilityChange';
 import { type Actor } from '../domain/delivery/status';
 import { driverRoom, type Message, opsRoom } from '../domain/notices/message';
@@ -23,7 +34,9 @@ export type AvailabilityDeps = {
 
 type WithoutCarrying<R> = R extends { carrying: Carrying } ? Omit<R, 'carrying'> : R;
 /** What may be asked from outside a delivery; what the driver carries is read under lock. Work begins and ends with the delivery's own transaction. */
-export type AskedAvailability = WithoutCarrying<Exclude<AvailabilityRequest, { kind: 'workBegins' | 'workEnds' }>>;
+export type AskedAvailability = WithoutCarrying<
+  Exclude<AvailabilityRequest, { kind: 'workBegins' | 'workEnds' }>
+>;
 
 /** A driver's availability as it stands. Instants in epoch ms. */
 export type AvailabilityState = {
@@ -47,7 +60,12 @@ export type TimedEnd = { state: Availability; until: number };
 
 export type AvailabilityService = {
   /** Decides by domain/availabilityChange.ts and writes change, audit and outbox in one transaction. A repeat changes nothing. */
-  request(driverId: string, asked: AskedAvailability, by: Actor, correlationId: string): Promise<AvailabilityAnswer>;
+  request(
+    driverId: string,
+    asked: AskedAvailability,
+    by: Actor,
+    correlationId: string,
+  ): Promise<AvailabilityAnswer>;
   /** @returns null where there is no such driver */
   read(driverId: string): Promise<AvailabilityState | null>;
   /** Lets go of all that a driver who can work no more has in hand before pickup, or on offer, if they have not come back since. May be repeated. */
@@ -79,7 +97,9 @@ async function letGo(tx: Tx, driverId: string, correlationId: string): Promise<b
   const left = { kind: 'driverLeft', driverId, why: 'WENT_OFFLINE' } as const;
   const messages: Message[] = [
     ...offers.map(({ offerId, deliveryId }) => ({ ...left, deliveryId, offerId })),
-    ...assignments.filter(({ isPickedUp }) => !isPickedUp).map(({ assignmentId, deliveryId }) => ({ ...left, deliveryId, assignmentId })),
+    ...assignments
+      .filter(({ isPickedUp }) => !isPickedUp)
+      .map(({ assignmentId, deliveryId }) => ({ ...left, deliveryId, assignmentId })),
   ];
   await enqueue(tx, driverId, correlationId, messages);
   return messages.length > 0;
@@ -95,7 +115,10 @@ async function change(deps: AvailabilityDeps, asking: Asking): Promise<Availabil
 }
 
 /** The row knows places only thinned and late, so where silence counts the map is asked as well. Nobody is silent while our own ears are shut. */
-async function lastHeard({ map, clock, limits }: AvailabilityDeps, { driverId, asked }: Asking): Promise<number | null> {
+async function lastHeard(
+  { map, clock, limits }: AvailabilityDeps,
+  { driverId, asked }: Asking,
+): Promise<number | null> {
   if (asked.kind !== 'timedEnd' && asked.kind !== 'silence') return null;
   const now = clock();
   const [[view], heardSince] = await Promise.all([map.look([driverId]), map.heardSince(now)]);
@@ -103,15 +126,30 @@ async function lastHeard({ map, clock, limits }: AvailabilityDeps, { driverId, a
   return now - heardSince < limits.freshFixMs ? now : heardAt;
 }
 
-async function decideAndWrite(tx: Tx, deps: AvailabilityDeps, { driverId, asked, by, correlationId }: Asking, heardAt: number | null): Promise<AvailabilityAnswer> {
+async function decideAndWrite(
+  tx: Tx,
+  deps: AvailabilityDeps,
+  { driverId, asked, by, correlationId }: Asking,
+  heardAt: number | null,
+): Promise<AvailabilityAnswer> {
   const driver = await lockDriver(readerOf(tx), driverId);
   if (!driver) return { outcome: 'notFound' };
   const work = await readDriverWork(tx, driverId);
   const now = deps.clock();
   const facts = { ...driver.facts, lastFixAt: later(driver.facts.lastFixAt, heardAt) };
-  const availabilityStates = deps.features.isOn('availability_states', { cityId: facts.cityId, key: driverId });
-  const decision = decideAvailability(facts, completed(asked, work), deps.limits, { availabilityStates }, now);
-  if (decision.kind === 'refused') return { outcome: 'refused', code: decision.code, detail: decision.detail };
+  const availabilityStates = deps.features.isOn('availability_states', {
+    cityId: facts.cityId,
+    key: driverId,
+  });
+  const decision = decideAvailability(
+    facts,
+    completed(asked, work),
+    deps.limits,
+    { availabilityStates },
+    now,
+  );
+  if (decision.kind === 'refused')
+    return { outcome: 'refused', code: decision.code, detail: decision.detail };
   if (decision.kind === 'unchanged') return { outcome: 'done', changed: false, state: stateOf(facts) };
   await writeAvailability(tx, driver, decision, { by, at: now, correlationId });
   await enqueue(tx, driverId, correlationId, messagesOf(decision, work, now));
@@ -132,20 +170,37 @@ function completed(asked: AskedAvailability, { assignments }: DriverWork): Avail
 
 /** What the world must hear of a change. Offers and work are ended by their deliveries, which are told by id. */
 function messagesOf(decision: AvailabilityChange, work: DriverWork, now: number): Message[] {
-  const { next: { driverId }, why, withdrawsOffers, losesWork } = decision;
+  const {
+    next: { driverId },
+    why,
+    withdrawsOffers,
+    losesWork,
+  } = decision;
   const messages = newsOf(decision, now);
-  if (withdrawsOffers) for (const { offerId, deliveryId } of work.offers) messages.push({ kind: 'driverLeft', deliveryId, driverId, offerId, why });
+  if (withdrawsOffers)
+    for (const { offerId, deliveryId } of work.offers)
+      messages.push({ kind: 'driverLeft', deliveryId, driverId, offerId, why });
   const lost = losesWork ? work.assignments.filter(({ isPickedUp }) => !isPickedUp) : [];
-  for (const { assignmentId, deliveryId } of lost) messages.push({ kind: 'driverLeft', deliveryId, driverId, assignmentId, why });
+  for (const { assignmentId, deliveryId } of lost)
+    messages.push({ kind: 'driverLeft', deliveryId, driverId, assignmentId, why });
   return messages;
 }
 
 /** The part of it that does not concern what the driver has in hand. */
 export function newsOf({ next, to, why, timer, wakes }: AvailabilityChange, now: number): Message[] {
   const { driverId, cityId, availabilityUntil: until } = next;
-  const body = { driverId, availability: to, until: until === null ? null : iso(until), reason: why, at: iso(now) };
+  const body = {
+    driverId,
+    availability: to,
+    until: until === null ? null : iso(until),
+    reason: why,
+    at: iso(now),
+  };
   const messages: Message[] = [
-    { kind: 'emit', emits: [{ rooms: [driverRoom(driverId), opsRoom(cityId)], event: 'AVAILABILITY_CHANGED', body }] },
+    {
+      kind: 'emit',
+      emits: [{ rooms: [driverRoom(driverId), opsRoom(cityId)], event: 'AVAILABILITY_CHANGED', body }],
+    },
     { kind: 'syncDriver', driverId },
   ];
   if (timer) messages.push({ kind: 'endAvailabilityLater', driverId, ...timer });
@@ -153,10 +208,19 @@ export function newsOf({ next, to, why, timer, wakes }: AvailabilityChange, now:
   return messages;
 }
 
-async function endTimedState(deps: AvailabilityDeps, { state, until }: TimedEnd, { driverId, correlationId }: { driverId: string; correlationId: string }): Promise<TimedEnd | null> {
+async function endTimedState(
+  deps: AvailabilityDeps,
+  { state, until }: TimedEnd,
+  { driverId, correlationId }: { driverId: string; correlationId: string },
+): Promise<TimedEnd | null> {
   if (!isTimed(state)) return null;
   const asked = { kind: 'timedEnd', state, until } as const;
-  const answer = await change(deps, { driverId, asked, by: { kind: 'system', id: 'timed-availability' }, correlationId });
+  const answer = await change(deps, {
+    driverId,
+    asked,
+    by: { kind: 'system', id: 'timed-availability' },
+    correlationId,
+  });
   if (answer.outcome !== 'done') return null;
   const { availability, until: nextUntil } = answer.state;
   return isTimed(availability) && nextUntil !== null ? { state: availability, until: nextUntil } : null;
@@ -166,8 +230,24 @@ function isTimed(state: Availability): state is TimedState {
   return state === 'ON_BREAK' || state === 'PAUSED';
 }
 
-function stateOf({ driverId, cityId, availability, availabilityUntil, availabilityReason, pending, shiftEndsAt }: DriverFacts): AvailabilityState {
-  return { driverId, cityId, availability, until: availabilityUntil, reason: availabilityReason, pending, shiftEndsAt };
+function stateOf({
+  driverId,
+  cityId,
+  availability,
+  availabilityUntil,
+  availabilityReason,
+  pending,
+  shiftEndsAt,
+}: DriverFacts): AvailabilityState {
+  return {
+    driverId,
+    cityId,
+    availability,
+    until: availabilityUntil,
+    reason: availabilityReason,
+    pending,
+    shiftEndsAt,
+  };
 }
 
 function later(a: number | null, b: number | null): number | null {

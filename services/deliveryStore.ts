@@ -6,7 +6,12 @@ import { type Point } from '../domain/geo/places';
 import { type Candidate } from '../domain/matching/ranking';
 
 /** Rows that an event can touch besides the delivery's own live ones; `pickFrom` are drivers to choose from, best first, and `pickAtMost` how many of them. */
-export type Touched = { offerIds: readonly string[]; driverIds: readonly string[]; pickFrom: readonly string[]; pickAtMost: number };
+export type Touched = {
+  offerIds: readonly string[];
+  driverIds: readonly string[];
+  pickFrom: readonly string[];
+  pickAtMost: number;
+};
 
 export type SearchFacts = {
   status: DeliveryStatus;
@@ -29,7 +34,12 @@ export type SearchFacts = {
 
 /** What the store knows of a candidate; the map adds place and time. */
 export type CandidateFacts = Omit<Candidate, 'fixAt' | 'distanceMeters' | 'travelMs'>;
-export type CandidateQuery = { deliveryId: string; driverIds: readonly string[]; broadcastSince: number | null; now: number };
+export type CandidateQuery = {
+  deliveryId: string;
+  driverIds: readonly string[];
+  broadcastSince: number | null;
+  now: number;
+};
 
 /** The delivery's rows. */
 export interface DeliveryStore {
@@ -37,7 +47,13 @@ export interface DeliveryStore {
    * One transaction: reads the truth under lock, lets `make` decide, writes the decision. `picked` are the first of `pickFrom` who could be locked.
    * @throws ImpossibleEvent where there is no such delivery, or no repeat would make the database take it
    */
-  change(deliveryId: string, touched: Touched, make: (truth: Truth, picked: readonly string[]) => Decision, at: number, correlationId: string): Promise<Decision>;
+  change(
+    deliveryId: string,
+    touched: Touched,
+    make: (truth: Truth, picked: readonly string[]) => Decision,
+    at: number,
+    correlationId: string,
+  ): Promise<Decision>;
   /** The truth without locks, in one snapshot. */
   look(deliveryId: string, touched: Touched): Promise<Truth | undefined>;
   searchFacts(deliveryId: string): Promise<SearchFacts | undefined>;

@@ -7,17 +7,33 @@ import { type Clock, type DriverStates } from './ports';
 export function createDriverStates({ db, clock }: { db: Database; clock: Clock }): DriverStates {
   return {
     // One snapshot: an offer that becomes an assignment meanwhile must not be in neither or in both.
-    read: (driverId) => db.$transaction(async (tx) => {
-      const [driver] = await readDrivers(readerOf(tx), [driverId]);
-      if (!driver) return null;
-      const { offerVersion, availability, availabilityUntil: until, availabilityReason: reason, pending } = driver.facts;
-      return {
-        driverId, offerVersion,
-        availability: { availability, until: until === null ? null : new Date(until).toISOString(), reason, pending },
-        offer: await readLiveOffer(tx, driverId),
-        deliveries: await readCarried(tx, driverId),
-      };
-    }, { isolationLevel: 'RepeatableRead' }),
+    read: (driverId) =>
+      db.$transaction(
+        async (tx) => {
+          const [driver] = await readDrivers(readerOf(tx), [driverId]);
+          if (!driver) return null;
+          const {
+            offerVersion,
+            availability,
+            availabilityUntil: until,
+            availabilityReason: reason,
+            pending,
+          } = driver.facts;
+          return {
+            driverId,
+            offerVersion,
+            availability: {
+              availability,
+              until: until === null ? null : new Date(until).toISOString(),
+              reason,
+              pending,
+            },
+            offer: await readLiveOffer(tx, driverId),
+            deliveries: await readCarried(tx, driverId),
+          };
+        },
+        { isolationLevel: 'RepeatableRead' },
+      ),
     offerSeen: async (offerId, driverId) => {
       const noted = await readerOf(db)(sql`
         UPDATE offers SET reached_at = ${new Date(clock()).toISOString()}::timestamptz

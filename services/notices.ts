@@ -23,7 +23,12 @@ export type NoticeDeps = { notifiers: Notifiers; clock: Clock; maxAgeMs: number;
  * helps nobody, and the ones behind it wait.
  * @returns a function that throws where the notice is to be tried again
  */
-export function createNotices({ notifiers, clock, maxAgeMs, log }: NoticeDeps): (notice: Notice) => Promise<void> {
+export function createNotices({
+  notifiers,
+  clock,
+  maxAgeMs,
+  log,
+}: NoticeDeps): (notice: Notice) => Promise<void> {
   const rests = { support: createRest(clock), pager: createRest(clock), driver: NO_REST };
   return async (notice) => {
     const { kind } = notice.to;
@@ -40,7 +45,10 @@ function longestMs({ what, to }: Notice, maxAgeMs: number): number {
 
 function giveUp({ to, about, what, title, at }: Notice, { channel }: Notifier, log: NoticeLog): void {
   notificationsGivenUp.inc({ channel });
-  log.error({ channel, to: to.kind, about, what, title, at: new Date(at).toISOString() }, 'notice given up: it could not be sent in time');
+  log.error(
+    { channel, to: to.kind, about, what, title, at: new Date(at).toISOString() },
+    'notice given up: it could not be sent in time',
+  );
 }
 
 async function attempt(notice: Notice, notifier: Notifier, log: NoticeLog): Promise<void> {
@@ -53,7 +61,10 @@ async function attempt(notice: Notice, notifier: Notifier, log: NoticeLog): Prom
     const isRefused = error instanceof NoticeRefused;
     notifications.inc({ channel, result: isRefused ? 'refused' : 'failed' });
     if (!isRefused) throw error;
-    log.error({ err: error, channel, about: notice.about, what: notice.what, title: notice.title }, 'notice refused: it is not tried again');
+    log.error(
+      { err: error, channel, about: notice.about, what: notice.what, title: notice.title },
+      'notice refused: it is not tried again',
+    );
   } finally {
     stop();
   }

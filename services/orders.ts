@@ -8,7 +8,13 @@ import { type Zone, zoneOf } from '../domain/zones/zones';
 import { type Kick, type NewId } from './ports';
 
 /** One end of the way. */
-export type OrderStop = { address: string; point: Point; contactName: string | null; contactPhone: string | null; notes: string | null };
+export type OrderStop = {
+  address: string;
+  point: Point;
+  contactName: string | null;
+  contactPhone: string | null;
+  notes: string | null;
+};
 
 /** What a shop asks for. Instants in epoch ms, money in cents. */
 export type Order = {
@@ -34,12 +40,19 @@ export type Order = {
 /** `again`: this order was taken before, with the same body. */
 export type Taken =
   | { taken: 'new' | 'again'; deliveryId: string }
-  | { refused: 'IDEMPOTENCY_CONFLICT' | 'UNKNOWN_CITY' | 'UNKNOWN_MERCHANT' | 'WRONG_CURRENCY'; detail: string };
+  | {
+      refused: 'IDEMPOTENCY_CONFLICT' | 'UNKNOWN_CITY' | 'UNKNOWN_MERCHANT' | 'WRONG_CURRENCY';
+      detail: string;
+    };
 
 export type OrderCity = { currency: string; zones: readonly Zone[] };
 
 /** What must be known before an order is taken; null where there is no such row. */
-export type OrderContext = { known: { deliveryId: string; requestHash: string } | null; city: OrderCity | null; merchantExists: boolean };
+export type OrderContext = {
+  known: { deliveryId: string; requestHash: string } | null;
+  city: OrderCity | null;
+  merchantExists: boolean;
+};
 
 /** A delivery as it begins. */
 export type NewDelivery = Omit<Order, 'readyAt' | 'payCents' | 'currency' | 'by'> & {
@@ -86,8 +99,10 @@ export function createOrders(deps: OrderDeps): Orders {
       const { known, city, merchantExists } = await deps.store.context(order);
       if (known) return takenBefore(known, order, requestHash);
       if (!city) return { refused: 'UNKNOWN_CITY', detail: `there is no city ${order.cityId}` };
-      if (order.currency !== null && order.currency !== city.currency) return { refused: 'WRONG_CURRENCY', detail: `the currency of ${order.cityId} is ${city.currency}` };
-      if (!merchantExists) return { refused: 'UNKNOWN_MERCHANT', detail: `there is no merchant ${order.merchantId}` };
+      if (order.currency !== null && order.currency !== city.currency)
+        return { refused: 'WRONG_CURRENCY', detail: `the currency of ${order.cityId} is ${city.currency}` };
+      if (!merchantExists)
+        return { refused: 'UNKNOWN_MERCHANT', detail: `there is no merchant ${order.merchantId}` };
       const delivery = newDelivery(deps, order, city, { requestHash, correlationId, now });
       const messages = messagesOf(delivery);
       const isWritten = await deps.store.insert(delivery, entryOf(delivery, order.by), messages);
@@ -98,9 +113,16 @@ export function createOrders(deps: OrderDeps): Orders {
   };
 }
 
-function takenBefore({ deliveryId, requestHash: before }: NonNullable<OrderContext['known']>, { sellerOrderId }: Order, requestHash: string): Taken {
+function takenBefore(
+  { deliveryId, requestHash: before }: NonNullable<OrderContext['known']>,
+  { sellerOrderId }: Order,
+  requestHash: string,
+): Taken {
   if (before === requestHash) return { taken: 'again', deliveryId };
-  return { refused: 'IDEMPOTENCY_CONFLICT', detail: `the order ${sellerOrderId} was taken before with another body` };
+  return {
+    refused: 'IDEMPOTENCY_CONFLICT',
+    detail: `the order ${sellerOrderId} was taken before with another body`,
+  };
 }
 
 /** Of two first tries at once one writes; the other finds what that one wrote. */
@@ -111,32 +133,82 @@ async function takenMeanwhile({ store }: OrderDeps, order: Order, requestHash: s
 }
 
 function newDelivery(
-  { newId, searchLeadMs, travel }: OrderDeps, order: Order, city: OrderCity, { requestHash, correlationId, now }: { requestHash: string; correlationId: string; now: number },
+  { newId, searchLeadMs, travel }: OrderDeps,
+  order: Order,
+  city: OrderCity,
+  { requestHash, correlationId, now }: { requestHash: string; correlationId: string; now: number },
 ): NewDelivery {
-  const { merchantId, sellerOrderId, cityId, pickup, dropoff, windowFrom, windowTo, parcelSize, feeCents } = order;
+  const { merchantId, sellerOrderId, cityId, pickup, dropoff, windowFrom, windowTo, parcelSize, feeCents } =
+    order;
   const readyAt = order.readyAt ?? now;
   const meters = distanceMeters(pickup.point, dropoff.point);
   return {
-    merchantId, sellerOrderId, cityId, pickup, dropoff, windowFrom, windowTo, parcelSize, feeCents, requestHash, correlationId, readyAt,
+    merchantId,
+    sellerOrderId,
+    cityId,
+    pickup,
+    dropoff,
+    windowFrom,
+    windowTo,
+    parcelSize,
+    feeCents,
+    requestHash,
+    correlationId,
+    readyAt,
     deliveryId: newId(),
     zoneId: zoneOf(pickup.point, city.zones)?.zoneId ?? null,
     searchAt: Math.max(now, readyAt - searchLeadMs),
     currency: city.currency,
-    payCents: order.payCents ?? payFor({ distanceMeters: meters, travelMs: travelMsFor(meters, 'CAR', travel), waitMs: 0, bonusCents: 0 }, DEFAULT_PAY_TARIFF).totalCents,
+    payCents:
+      order.payCents ??
+      payFor(
+        { distanceMeters: meters, travelMs: travelMsFor(meters, 'CAR', travel), waitMs: 0, bonusCents: 0 },
+        DEFAULT_PAY_TARIFF,
+      ).totalCents,
     distanceMeters: Math.round(meters),
     createdAt: now,
   };
 }
 
-function entryOf({ zoneId, payCents, feeCents, currency, readyAt, searchAt }: NewDelivery, actor: Actor): Entry {
-  const detail = { zoneId, payCents, feeCents, currency, readyAt: new Date(readyAt).toISOString(), searchAt: new Date(searchAt).toISOString() };
-  return { kind: 'delivery_created', chain: 'delivery', driverId: null, actor, from: null, to: 'PENDING', why: null, deviceAt: null, detail };
+function entryOf(
+  { zoneId, payCents, feeCents, currency, readyAt, searchAt }: NewDelivery,
+  actor: Actor,
+): Entry {
+  const detail = {
+    zoneId,
+    payCents,
+    feeCents,
+    currency,
+    readyAt: new Date(readyAt).toISOString(),
+    searchAt: new Date(searchAt).toISOString(),
+  };
+  return {
+    kind: 'delivery_created',
+    chain: 'delivery',
+    driverId: null,
+    actor,
+    from: null,
+    to: 'PENDING',
+    why: null,
+    deviceAt: null,
+    detail,
+  };
 }
 
 function messagesOf({ deliveryId, sellerOrderId, merchantId, cityId, createdAt }: NewDelivery): Message[] {
-  const body = { deliveryId, sellerOrderId, status: 'PENDING', driverId: null, reasonCode: null, at: new Date(createdAt).toISOString() };
+  const body = {
+    deliveryId,
+    sellerOrderId,
+    status: 'PENDING',
+    driverId: null,
+    reasonCode: null,
+    at: new Date(createdAt).toISOString(),
+  };
   return [
     { kind: 'startDelivery', deliveryId },
-    { kind: 'emit', emits: [{ rooms: [opsRoom(cityId), merchantRoom(merchantId)], event: 'delivery_created', body }] },
+    {
+      kind: 'emit',
+      emits: [{ rooms: [opsRoom(cityId), merchantRoom(merchantId)], event: 'delivery_created', body }],
+    },
   ];
 }

@@ -30,10 +30,23 @@ export type KnownFix = { point: Point; at: number; receivedAt: number };
 /**
  * What the map must know of a driver. An entry with a lower version than the one kept is dropped. `lastFix` is PostgreSQL's thinned memory, for a map that lost its own.
  */
-export type MapEntry = { driverId: string; cityId: string; availability: Availability; hasRoom: boolean; version: number; lastFix: KnownFix | null };
+export type MapEntry = {
+  driverId: string;
+  cityId: string;
+  availability: Availability;
+  hasRoom: boolean;
+  version: number;
+  lastFix: KnownFix | null;
+};
 
 /** One place of one driver, by the device's clock. */
-export type Fix = { point: Point; at: number; accuracyMeters: number | null; speedMps: number | null; headingDegrees: number | null };
+export type Fix = {
+  point: Point;
+  at: number;
+  accuracyMeters: number | null;
+  speedMps: number | null;
+  headingDegrees: number | null;
+};
 
 /** All that the map says of one driver; `entry` null = it does not know them. */
 export type MapView = {
@@ -52,7 +65,13 @@ export type MapPart = { kind: 'all' } | { kind: 'city' | 'busy'; cityId: string 
  */
 export interface DriverMap {
   /** AVAILABLE drivers of a city within a radius, nearest first, fresh at `now`. */
-  near(query: { cityId: string; point: Point; radiusMeters: number; limit: number; now: number }): Promise<NearDriver[]>;
+  near(query: {
+    cityId: string;
+    point: Point;
+    radiusMeters: number;
+    limit: number;
+    now: number;
+  }): Promise<NearDriver[]>;
   /** Makes the map say what PostgreSQL says. @returns whether the driver is new on the map of the AVAILABLE */
   sync(entry: MapEntry, now: number): Promise<{ cameOn: boolean }>;
   /**
@@ -60,7 +79,11 @@ export interface DriverMap {
    * @returns `unknown` where the map does not know the driver: nothing was kept, the caller syncs from PostgreSQL and comes again
    * @throws RangeError for a place outside the bounds of `Point`; nothing was kept
    */
-  recordFixes(driverId: string, fixes: readonly Fix[], receivedAt: number): Promise<'unknown' | { cameOn: boolean }>;
+  recordFixes(
+    driverId: string,
+    fixes: readonly Fix[],
+    receivedAt: number,
+  ): Promise<'unknown' | { cameOn: boolean }>;
   /** What the map says of these drivers, in their order. */
   look(driverIds: readonly string[]): Promise<MapView[]>;
   /** A page of the drivers in one part. A driver may come twice; one who is there all the while comes at least once. @param cursor '0' to begin @returns next `null` at the end */
@@ -79,16 +102,40 @@ export interface DriverMap {
 export type DriverState = {
   driverId: string;
   offerVersion: number | null;
-  availability: { availability: Availability; until: string | null; reason: string | null; pending: PendingAvailability | null };
+  availability: {
+    availability: Availability;
+    until: string | null;
+    reason: string | null;
+    pending: PendingAvailability | null;
+  };
   /** The live offer, shaped as the body of DELIVERY_OFFERED_V2. */
-  offer: { offerId: string; deliveryId: string; driverId: string; expiresAt: string; offerPayload: Record<string, unknown> } | null;
+  offer: {
+    offerId: string;
+    deliveryId: string;
+    driverId: string;
+    expiresAt: string;
+    offerPayload: Record<string, unknown>;
+  } | null;
   /** `way` HANDOVER: the goods are taken over from another driver; where they meet stands first among the stops until that is done. */
-  deliveries: { deliveryId: string; assignmentId: string; way: AssignmentWay; status: DeliveryStatus; stops: DriverStop[] }[];
+  deliveries: {
+    deliveryId: string;
+    assignmentId: string;
+    way: AssignmentWay;
+    status: DeliveryStatus;
+    stops: DriverStop[];
+  }[];
 };
 
 /** One stop of a delivery, for its carrier. Apps leave out kinds that they do not know. */
 export type DriverStop =
-  | { kind: 'PICKUP' | 'DROPOFF'; address: string; point: Point; contactName: string | null; contactPhone: string | null; notes: string | null }
+  | {
+      kind: 'PICKUP' | 'DROPOFF';
+      address: string;
+      point: Point;
+      contactName: string | null;
+      contactPhone: string | null;
+      notes: string | null;
+    }
   | { kind: 'HANDOVER'; address: string | null; point: Point };
 
 /** What the realtime gateway reads and writes. */
@@ -137,15 +184,45 @@ export type VapidKeys = { publicKey: string; privateKey: string; subject: string
 
 /** Which features hold, for a delivery or a driver (spec 7). */
 export interface Features {
-  isOn(feature: 'driver_offers' | 'availability_states' | 'escalation' | 'auto_reassignment', subject: { cityId: string; key: string }): boolean;
+  isOn(
+    feature: 'driver_offers' | 'availability_states' | 'escalation' | 'auto_reassignment',
+    subject: { cityId: string; key: string },
+  ): boolean;
 }
 
 /** Tells Temporal what happened. Every call may be repeated. */
 export interface Dispatcher {
   startDelivery(deliveryId: string, correlationId: string): Promise<void>;
-  signalDriverLeft(deliveryId: string, news: { driverId: string; offerId: string | null; assignmentId: string | null; why: string; correlationId: string }): Promise<void>;
-  signalDriverRescued(deliveryId: string, news: { driverId: string; offerId: string | null; assignmentId: string | null; by: Actor; why: string; correlationId: string }): Promise<void>;
+  signalDriverLeft(
+    deliveryId: string,
+    news: {
+      driverId: string;
+      offerId: string | null;
+      assignmentId: string | null;
+      why: string;
+      correlationId: string;
+    },
+  ): Promise<void>;
+  signalDriverRescued(
+    deliveryId: string,
+    news: {
+      driverId: string;
+      offerId: string | null;
+      assignmentId: string | null;
+      by: Actor;
+      why: string;
+      correlationId: string;
+    },
+  ): Promise<void>;
   signalOfferWithdrawn(deliveryId: string, news: { offerId: string; correlationId: string }): Promise<void>;
-  wake(deliveryId: string, news: { driverId: string; passed: string[]; correlationId: string }): Promise<void>;
-  endAvailabilityLater(timer: { driverId: string; state: Availability; until: number; correlationId: string }): Promise<void>;
+  wake(
+    deliveryId: string,
+    news: { driverId: string; passed: string[]; correlationId: string },
+  ): Promise<void>;
+  endAvailabilityLater(timer: {
+    driverId: string;
+    state: Availability;
+    until: number;
+    correlationId: string;
+  }): Promise<void>;
 }

@@ -41,7 +41,12 @@ export function createPositions(deps: PositionsDeps): Positions {
 /** A driver is not known after Redis was flushed, which may happen between any two of our calls. */
 const TRIES = 3;
 
-async function recordAfterSync(deps: PositionsDeps, driverId: string, fixes: readonly Fix[], receivedAt: number): Promise<'notFound' | { cameOn: boolean }> {
+async function recordAfterSync(
+  deps: PositionsDeps,
+  driverId: string,
+  fixes: readonly Fix[],
+  receivedAt: number,
+): Promise<'notFound' | { cameOn: boolean }> {
   let cameOnBySync = false;
   for (let left = TRIES; left > 0; left--) {
     const synced = await createLiveMap(deps).syncDriver(driverId);

@@ -26,7 +26,12 @@ export interface DriverRegistry {
 
 export type Registration = {
   /** Registers a driver, OFFLINE. The same driver again is `again`, so that a retry does no harm; another under the same id is refused. `now` in epoch ms. */
-  register(driver: NewDriver, by: Actor, correlationId: string, now: number): Promise<'new' | 'again' | 'idTaken' | 'unknownCity'>;
+  register(
+    driver: NewDriver,
+    by: Actor,
+    correlationId: string,
+    now: number,
+  ): Promise<'new' | 'again' | 'idTaken' | 'unknownCity'>;
 };
 
 export function createRegistration(registry: DriverRegistry): Registration {
@@ -42,5 +47,15 @@ export function createRegistration(registry: DriverRegistry): Registration {
 /** Without name and number: the trail is kept longer than a person may want to be known. */
 function entryOf({ driverId, vehicleKind, offerVersion, capacity }: NewDriver, actor: Actor): Entry {
   const detail = { vehicleKind, offerVersion, capacity };
-  return { kind: 'driver_registered', chain: 'driver', driverId, actor, from: null, to: 'OFFLINE', why: null, deviceAt: null, detail };
+  return {
+    kind: 'driver_registered',
+    chain: 'driver',
+    driverId,
+    actor,
+    from: null,
+    to: 'OFFLINE',
+    why: null,
+    deviceAt: null,
+    detail,
+  };
 }

@@ -8,7 +8,14 @@ import { type Database, type Tx, readerOf } from '../adapters/postgres/database'
 import { lockDriver, type ReadDriver } from '../adapters/postgres/deliveryRow';
 import { type DriverWork, readDriverWork } from '../adapters/postgres/driverWork';
 import { enqueue } from '../adapters/postgres/outbox';
-import { changeJobs, readRescue, type Rescue, type RescueJob, type RescueResult, writeRescue } from '../adapters/postgres/rescueRows';
+import {
+  changeJobs,
+  readRescue,
+  type Rescue,
+  type RescueJob,
+  type RescueResult,
+  writeRescue,
+} from '../adapters/postgres/rescueRows';
 import { newsOf } from './availability';
 import { type Clock, type Features, type NewId } from './ports';
 
@@ -44,12 +51,21 @@ export function createRescue(deps: RescueDeps): RescueService {
       return rescue;
     },
     keepResults: (rescueId, results) =>
-      deps.db.$transaction((tx) => changeJobs(tx, rescueId, (jobs) => jobs.map((job) => ({ ...job, result: job.result ?? results.get(job.deliveryId) ?? null })))),
+      deps.db.$transaction((tx) =>
+        changeJobs(tx, rescueId, (jobs) =>
+          jobs.map((job) => ({ ...job, result: job.result ?? results.get(job.deliveryId) ?? null })),
+        ),
+      ),
   };
 }
 
 /** While the driver's row is locked nothing is given to them, and no second rescue begins under the same key. */
-async function beginOnce(tx: Tx, deps: RescueDeps, driverId: string, asked: RescueAsked): Promise<Rescue | null> {
+async function beginOnce(
+  tx: Tx,
+  deps: RescueDeps,
+  driverId: string,
+  asked: RescueAsked,
+): Promise<Rescue | null> {
   const driver = await lockDriver(readerOf(tx), driverId);
   if (!driver) return null;
   const before = await readRescue(tx, driverId, asked.key);
@@ -61,38 +77,92 @@ async function beginOnce(tx: Tx, deps: RescueDeps, driverId: string, asked: Resc
   const noted = await writeRescued(tx, driver, rescue, asked, at);
   await enqueue(tx, driverId, asked.correlationId, await endDuty(tx, deps, noted, work, asked, at));
   for (const { deliveryId, offerId, assignmentId } of rescue.jobs) {
-    await enqueue(tx, deliveryId, asked.correlationId, [{ kind: 'rescue', deliveryId, driverId, offerId, assignmentId, by: asked.by, why: asked.why }]);
+    await enqueue(tx, deliveryId, asked.correlationId, [
+      { kind: 'rescue', deliveryId, driverId, offerId, assignmentId, by: asked.by, why: asked.why },
+    ]);
   }
   return rescue;
 }
 
 function jobsOf({ offers, assignments }: DriverWork): RescueJob[] {
   return [
-    ...assignments.map(({ deliveryId, assignmentId }) => ({ deliveryId, offerId: null, assignmentId, result: null })),
+    ...assignments.map(({ deliveryId, assignmentId }) => ({
+      deliveryId,
+      offerId: null,
+      assignmentId,
+      result: null,
+    })),
     ...offers.map(({ deliveryId, offerId }) => ({ deliveryId, offerId, assignmentId: null, result: null })),
   ];
 }
 
 /** The entry in the driver's chain. @returns the driver with the new head of it */
-async function writeRescued(tx: Tx, { facts, auditHash }: ReadDriver, { rescueId, jobs }: Rescue, { by, why, correlationId }: RescueAsked, at: number): Promise<ReadDriver> {
+async function writeRescued(
+  tx: Tx,
+  { facts, auditHash }: ReadDriver,
+  { rescueId, jobs }: Rescue,
+  { by, why, correlationId }: RescueAsked,
+  at: number,
+): Promise<ReadDriver> {
   const { driverId, cityId } = facts;
-  const subject = { cityId, deliveryId: null, merchantId: null, sellerOrderId: null, deliveryHash: null, driverHashes: { [driverId]: auditHash } };
-  const detail = { rescueId, jobs: jobs.map(({ deliveryId, offerId, assignmentId }) => ({ deliveryId, offerId, assignmentId })) };
-  const entry = { kind: 'driver_rescued', chain: 'driver', driverId, actor: by, from: null, to: null, why, deviceAt: null, detail } as const;
-  const { driverHashes: { [driverId]: head = null } } = await writeEntries(tx, subject, [entry], at, correlationId);
+  const subject = {
+    cityId,
+    deliveryId: null,
+    merchantId: null,
+    sellerOrderId: null,
+    deliveryHash: null,
+    driverHashes: { [driverId]: auditHash },
+  };
+  const detail = {
+    rescueId,
+    jobs: jobs.map(({ deliveryId, offerId, assignmentId }) => ({ deliveryId, offerId, assignmentId })),
+  };
+  const entry = {
+    kind: 'driver_rescued',
+    chain: 'driver',
+    driverId,
+    actor: by,
+    from: null,
+    to: null,
+    why,
+    deviceAt: null,
+    detail,
+  } as const;
+  const {
+    driverHashes: { [driverId]: head = null },
+  } = await writeEntries(tx, subject, [entry], at, correlationId);
   await tx.$executeRaw`UPDATE drivers SET audit_hash = ${head} WHERE id = ${driverId}::uuid`;
   return { facts, auditHash: head };
 }
 
 /** OFFLINE at once, or when the goods in hand are off it. What else the change would tell the deliveries is left out: they hear of the rescue. */
-async function endDuty(tx: Tx, { limits, features }: RescueDeps, driver: ReadDriver, { assignments }: DriverWork, { by, correlationId }: RescueAsked, at: number): Promise<Message[]> {
+async function endDuty(
+  tx: Tx,
+  { limits, features }: RescueDeps,
+  driver: ReadDriver,
+  { assignments }: DriverWork,
+  { by, correlationId }: RescueAsked,
+  at: number,
+): Promise<Message[]> {
   const { cityId, driverId } = driver.facts;
   const pickedUp = assignments.filter(({ isPickedUp }) => isPickedUp).length;
-  const wish = { kind: 'set', availability: 'OFFLINE', carrying: carryingOf(assignments.length - pickedUp, pickedUp) } as const;
-  const decision = decideAvailability(driver.facts, wish, limits, { availabilityStates: features.isOn('availability_states', { cityId, key: driverId }) }, at);
+  const wish = {
+    kind: 'set',
+    availability: 'OFFLINE',
+    carrying: carryingOf(assignments.length - pickedUp, pickedUp),
+  } as const;
+  const decision = decideAvailability(
+    driver.facts,
+    wish,
+    limits,
+    { availabilityStates: features.isOn('availability_states', { cityId, key: driverId }) },
+    at,
+  );
   switch (decision.kind) {
-    case 'refused': throw new Error(`driver ${driverId} could not be taken off duty: ${decision.detail}`); // going OFFLINE is never refused
-    case 'unchanged': return [];
+    case 'refused':
+      throw new Error(`driver ${driverId} could not be taken off duty: ${decision.detail}`); // going OFFLINE is never refused
+    case 'unchanged':
+      return [];
     case 'changed': {
       await writeAvailability(tx, driver, decision, { by, at, correlationId });
       return newsOf(decision, at);

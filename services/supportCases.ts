@@ -1,4 +1,9 @@
-import { acknowledgeCase, type CaseDecision, type HandResolution, resolveCaseByHand } from '../domain/support/caseByHand';
+import {
+  acknowledgeCase,
+  type CaseDecision,
+  type HandResolution,
+  resolveCaseByHand,
+} from '../domain/support/caseByHand';
 import { type Actor, nameOf } from '../domain/delivery/status';
 import { type CaseFacts } from '../domain/support/supportCase';
 import { type DeliveryFacts } from '../domain/delivery/deliveryState';
@@ -26,14 +31,22 @@ export type SupportCases = {
   /** Somebody takes the case on; who did so first keeps it. */
   acknowledge(caseId: string, by: { by: Actor; correlationId: string }): Promise<CaseAnswer>;
   /** The case is over. HEARD_AGAIN leaves a case as it is that is about something else than silence by now. */
-  resolve(caseId: string, how: { by: Actor; resolution: HandResolution; note: string | null; correlationId: string }): Promise<CaseAnswer>;
+  resolve(
+    caseId: string,
+    how: { by: Actor; resolution: HandResolution; note: string | null; correlationId: string },
+  ): Promise<CaseAnswer>;
 };
 
 export function createSupportCases(deps: SupportCasesDeps): SupportCases {
   return {
-    acknowledge: (caseId, { by, correlationId }) => change(deps, caseId, { by, note: null, correlationId }, ({ open, isTakenOn, delivery, now }) => acknowledgeCase(open, delivery, { by, now, isTakenOn })),
+    acknowledge: (caseId, { by, correlationId }) =>
+      change(deps, caseId, { by, note: null, correlationId }, ({ open, isTakenOn, delivery, now }) =>
+        acknowledgeCase(open, delivery, { by, now, isTakenOn }),
+      ),
     resolve: (caseId, { by, resolution, note, correlationId }) =>
-      change(deps, caseId, { by, note, correlationId }, ({ open, delivery, now }) => resolveCaseByHand(open, delivery, { by, now, resolution, note })),
+      change(deps, caseId, { by, note, correlationId }, ({ open, delivery, now }) =>
+        resolveCaseByHand(open, delivery, { by, now, resolution, note }),
+      ),
   };
 }
 
@@ -42,24 +55,45 @@ type Asked = { by: Actor; note: string | null; correlationId: string };
 type Case = { open: CaseFacts | null; isTakenOn: boolean; delivery: DeliveryFacts; now: number };
 type Decide = (found: Case) => CaseDecision;
 
-async function change({ db, clock, kick }: SupportCasesDeps, caseId: string, asked: Asked, decide: Decide): Promise<CaseAnswer> {
+async function change(
+  { db, clock, kick }: SupportCasesDeps,
+  caseId: string,
+  asked: Asked,
+  decide: Decide,
+): Promise<CaseAnswer> {
   const answer = await db.$transaction((tx) => decideAndWrite(tx, clock, caseId, asked, decide));
   if (answer.outcome === 'done' && answer.changed) kick();
   return answer;
 }
 
 /** Under the lock of the delivery's row, as all that writes its cases: they change with the delivery, and their entries stand in its chain. */
-async function decideAndWrite(tx: Tx, clock: Clock, caseId: string, asked: Asked, decide: Decide): Promise<CaseAnswer> {
+async function decideAndWrite(
+  tx: Tx,
+  clock: Clock,
+  caseId: string,
+  asked: Asked,
+  decide: Decide,
+): Promise<CaseAnswer> {
   const found = await tx.escalation.findUnique({ where: { id: caseId }, select: { deliveryId: true } });
   const delivery = found ? await readDelivery(readerOf(tx), found.deliveryId, 'lock') : undefined;
   if (!delivery) return { outcome: 'notFound' };
   const open = await readOpenCase(readerOf(tx), delivery.facts.deliveryId);
-  const { acknowledgedBy } = await tx.escalation.findUniqueOrThrow({ where: { id: caseId }, select: { acknowledgedBy: true } }); // behind the lock
+  const { acknowledgedBy } = await tx.escalation.findUniqueOrThrow({
+    where: { id: caseId },
+    select: { acknowledgedBy: true },
+  }); // behind the lock
   const now = clock();
-  const decision = decide({ open: open?.caseId === caseId ? open : null, isTakenOn: acknowledgedBy !== null, delivery: delivery.facts, now });
+  const decision = decide({
+    open: open?.caseId === caseId ? open : null,
+    isTakenOn: acknowledgedBy !== null,
+    delivery: delivery.facts,
+    now,
+  });
   switch (decision.kind) {
-    case 'refused': return { outcome: 'refused', code: decision.code, detail: decision.detail };
-    case 'unchanged': return { outcome: 'done', changed: false };
+    case 'refused':
+      return { outcome: 'refused', code: decision.code, detail: decision.detail };
+    case 'unchanged':
+      return { outcome: 'done', changed: false };
     case 'changed': {
       await write(tx, delivery, decision, asked, now);
       return { outcome: 'done', changed: true };
@@ -67,16 +101,39 @@ async function decideAndWrite(tx: Tx, clock: Clock, caseId: string, asked: Asked
   }
 }
 
-async function write(tx: Tx, { facts, auditHash }: ReadDelivery, { next, entry, messages }: Extract<CaseDecision, { kind: 'changed' }>, asked: Asked, now: number): Promise<void> {
+async function write(
+  tx: Tx,
+  { facts, auditHash }: ReadDelivery,
+  { next, entry, messages }: Extract<CaseDecision, { kind: 'changed' }>,
+  asked: Asked,
+  now: number,
+): Promise<void> {
   const { deliveryId, cityId, merchantId, sellerOrderId } = facts;
   await tx.escalation.update({ where: { id: next.caseId }, data: rowOf(next, asked, now) });
-  const subject = { cityId, deliveryId, merchantId, sellerOrderId, deliveryHash: auditHash, driverHashes: {} };
+  const subject = {
+    cityId,
+    deliveryId,
+    merchantId,
+    sellerOrderId,
+    deliveryHash: auditHash,
+    driverHashes: {},
+  };
   const { deliveryHash } = await writeEntries(tx, subject, [entry], now, asked.correlationId);
   await tx.$executeRaw`UPDATE deliveries SET audit_hash = ${deliveryHash} WHERE id = ${deliveryId}::uuid`;
   await enqueue(tx, deliveryId, asked.correlationId, messages);
 }
 
-function rowOf({ state, resolvedAt, resolvedBy, resolution }: CaseFacts, { by, note }: Asked, now: number): object {
+function rowOf(
+  { state, resolvedAt, resolvedBy, resolution }: CaseFacts,
+  { by, note }: Asked,
+  now: number,
+): object {
   if (state === 'ACKNOWLEDGED') return { state, acknowledgedAt: new Date(now), acknowledgedBy: nameOf(by) };
-  return { state, resolvedAt: resolvedAt === null ? null : new Date(resolvedAt), resolvedBy, resolution, note };
+  return {
+    state,
+    resolvedAt: resolvedAt === null ? null : new Date(resolvedAt),
+    resolvedBy,
+    resolution,
+    note,
+  };
 }

@@ -1,5 +1,11 @@
 import { distanceMeters, type Point, type TravelModel, travelMsFor } from '../domain/geo/places';
-import { exclusionOf, type RankingLimits, searchKind, type SearchLimits, searchRadiusMeters } from '../domain/matching/ranking';
+import {
+  exclusionOf,
+  type RankingLimits,
+  searchKind,
+  type SearchLimits,
+  searchRadiusMeters,
+} from '../domain/matching/ranking';
 import { type Database } from '../adapters/postgres/database';
 import { readWaiting, type WaitingDelivery } from '../adapters/postgres/waitingRows';
 import { type CandidateFacts, type DeliveryStore } from './deliveryStore';
@@ -43,7 +49,8 @@ export function createWake(deps: WakeDeps): Wake {
       await createLiveMap(deps).syncDriver(driverId);
       const free = await whereFree(deps, driverId);
       const deliveryId = free && (await mostUrgent(deps, free, passed));
-      if (deliveryId) await deps.dispatcher.wake(deliveryId, { driverId, passed: [...passed, deliveryId], correlationId });
+      if (deliveryId)
+        await deps.dispatcher.wake(deliveryId, { driverId, passed: [...passed, deliveryId], correlationId });
       return deliveryId;
     },
   };
@@ -60,11 +67,17 @@ async function whereFree({ map }: WakeDeps, driverId: string): Promise<FreeOnMap
 }
 
 /** Highest escalation first, then the longest search; the first that this driver reaches and is not excluded from. */
-async function mostUrgent(deps: WakeDeps, free: FreeOnMap, passed: readonly string[]): Promise<string | null> {
+async function mostUrgent(
+  deps: WakeDeps,
+  free: FreeOnMap,
+  passed: readonly string[],
+): Promise<string | null> {
   let asked = 0;
   for (let page = 0; page < MAX_PAGES; page++) {
     const waiting = await readWaiting(deps.db, { cityId: free.cityId, limit: PAGE, offset: page * PAGE });
-    for (const delivery of waiting.filter((each) => !passed.includes(each.deliveryId) && isInReach(deps, free, each))) {
+    for (const delivery of waiting.filter(
+      (each) => !passed.includes(each.deliveryId) && isInReach(deps, free, each),
+    )) {
       if (asked++ === MAX_ASKED) return null;
       if (await mayServe(deps, free, delivery)) return delivery.deliveryId;
     }
@@ -73,21 +86,49 @@ async function mostUrgent(deps: WakeDeps, free: FreeOnMap, passed: readonly stri
   return null;
 }
 
-function isInReach({ search }: WakeDeps, { point }: FreeOnMap, { pickup, round, level }: WaitingDelivery): boolean {
+function isInReach(
+  { search }: WakeDeps,
+  { point }: FreeOnMap,
+  { pickup, round, level }: WaitingDelivery,
+): boolean {
   return distanceMeters(point, pickup) <= searchRadiusMeters(round, level, search);
 }
 
 /** By the rule that the search itself will use. */
-async function mayServe(deps: WakeDeps, free: FreeOnMap, { deliveryId, pickup, parcelSize, payCents, level, readyAt, broadcastSince }: WaitingDelivery): Promise<boolean> {
+async function mayServe(
+  deps: WakeDeps,
+  free: FreeOnMap,
+  { deliveryId, pickup, parcelSize, payCents, level, readyAt, broadcastSince }: WaitingDelivery,
+): Promise<boolean> {
   const now = deps.clock();
-  const [facts] = await deps.store.candidates({ deliveryId, driverIds: [free.driverId], broadcastSince, now });
+  const [facts] = await deps.store.candidates({
+    deliveryId,
+    driverIds: [free.driverId],
+    broadcastSince,
+    now,
+  });
   if (!facts) return false;
   const subject = { cityId: free.cityId, key: deliveryId };
-  const kind = searchKind({ offersOn: deps.features.isOn('driver_offers', subject), escalates: deps.features.isOn('escalation', subject), broadcastSince });
-  return exclusionOf({ ...facts, ...wayTo(deps, free, facts, pickup) }, { kind, parcelSize, payCents, level, readyAt, now }, deps.ranking) === null;
+  const kind = searchKind({
+    offersOn: deps.features.isOn('driver_offers', subject),
+    escalates: deps.features.isOn('escalation', subject),
+    broadcastSince,
+  });
+  return (
+    exclusionOf(
+      { ...facts, ...wayTo(deps, free, facts, pickup) },
+      { kind, parcelSize, payCents, level, readyAt, now },
+      deps.ranking,
+    ) === null
+  );
 }
 
-function wayTo({ travel, timeScale }: WakeDeps, { point, fixAt }: FreeOnMap, { vehicle }: CandidateFacts, pickup: Point): { fixAt: number; distanceMeters: number; travelMs: number } {
+function wayTo(
+  { travel, timeScale }: WakeDeps,
+  { point, fixAt }: FreeOnMap,
+  { vehicle }: CandidateFacts,
+  pickup: Point,
+): { fixAt: number; distanceMeters: number; travelMs: number } {
   const meters = distanceMeters(point, pickup);
   return { fixAt, distanceMeters: meters, travelMs: travelMsFor(meters, vehicle, travel) / timeScale };
 }

@@ -4,9 +4,17 @@ import { API_VARIABLES as API, SERVICE_VARIABLES as SERVICE } from './variables'
 /** What two variables say together that cannot be. Those that are wrong by themselves are passed over: they have their own message. */
 export function serviceContradictions(env: Environment): string[] {
   return [
-    ...rising(env, [SERVICE.escalationLevel1Minutes, SERVICE.escalationLevel2Minutes, SERVICE.escalationLevel3Minutes], 'more than'),
+    ...rising(
+      env,
+      [SERVICE.escalationLevel1Minutes, SERVICE.escalationLevel2Minutes, SERVICE.escalationLevel3Minutes],
+      'more than',
+    ),
     ...rising(env, [SERVICE.breakMinMinutes, SERVICE.breakMaxMinutes], 'at least'),
-    ...rising(env, [SERVICE.searchRadiusMeters, SERVICE.searchRadiusMaxMeters, SERVICE.searchRadiusEscalatedMeters], 'at least'),
+    ...rising(
+      env,
+      [SERVICE.searchRadiusMeters, SERVICE.searchRadiusMaxMeters, SERVICE.searchRadiusEscalatedMeters],
+      'at least',
+    ),
     ...rising(env, [SERVICE.searchBackoffSeconds, SERVICE.searchBackoffMaxSeconds], 'at least'),
     ...differentAliases(env),
     ...halfPushKeys(env),
@@ -22,12 +30,17 @@ export function apiContradictions(env: Environment): string[] {
   return [`${jwksUrl.name} and ${localKey.name} ${wrong}; allowed: exactly one of them`];
 }
 
-function rising(env: Environment, variables: readonly Variable<number>[], rule: 'more than' | 'at least'): string[] {
+function rising(
+  env: Environment,
+  variables: readonly Variable<number>[],
+  rule: 'more than' | 'at least',
+): string[] {
   return variables.slice(1).flatMap((upper, index) => {
     const lower = variables[index];
     if (lower === undefined) return [];
     const [low, high] = [valueOf(env, lower), valueOf(env, upper)];
-    if (low === undefined || high === undefined || high > low || (rule === 'at least' && high === low)) return [];
+    if (low === undefined || high === undefined || high > low || (rule === 'at least' && high === low))
+      return [];
     return [`${upper.name} is ${high}; allowed: ${rule} ${lower.name}, which is ${low}`];
   });
 }
@@ -36,14 +49,20 @@ function differentAliases(env: Environment): string[] {
   const { offerExpirationSeconds: proper, driverOffersTimeoutSeconds: alias } = SERVICE;
   const [one, other] = [valueOf(env, proper), valueOf(env, alias)];
   if (one === undefined || one === null || other === undefined || other === null || one === other) return [];
-  return [`${alias.name} is ${other} and ${proper.name} is ${one}; allowed: the same value, or only one of them set`];
+  return [
+    `${alias.name} is ${other} and ${proper.name} is ${one}; allowed: the same value, or only one of them set`,
+  ];
 }
 
 function halfPushKeys(env: Environment): string[] {
-  const names = [SERVICE.webPushPublicKey, SERVICE.webPushPrivateKey, SERVICE.webPushSubject].map(({ name }) => name);
+  const names = [SERVICE.webPushPublicKey, SERVICE.webPushPrivateKey, SERVICE.webPushSubject].map(
+    ({ name }) => name,
+  );
   const missing = names.filter((name) => env[name] === undefined);
   if (missing.length === 0 || missing.length === names.length) return [];
-  return [`${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set; allowed: all of ${names.join(', ')}, or none of them`];
+  return [
+    `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set; allowed: all of ${names.join(', ')}, or none of them`,
+  ];
 }
 
 function valueOf<T>(env: Environment, { name, schema }: Variable<T>): T | undefined {

@@ -43,22 +43,46 @@ export type Settings = {
 
 /** How a worker is tuned. `deploymentName` null: worker versioning is off. */
 export type WorkerSettings = {
-  healthHost: string; healthPort: number; maxCachedWorkflows: number; workflowTaskSlots: number; localActivitySlots: number; activitySlots: number;
-  workflowTaskPollers: number; activityPollers: number; deploymentName: string | null;
+  healthHost: string;
+  healthPort: number;
+  maxCachedWorkflows: number;
+  workflowTaskSlots: number;
+  localActivitySlots: number;
+  activitySlots: number;
+  workflowTaskPollers: number;
+  activityPollers: number;
+  deploymentName: string | null;
 };
 
 /** What the API needs beside that. */
 export type ApiSettings = Settings & {
-  api: { host: string; port: number; trustedProxies: number; shutdownGraceMs: number; answerTimeoutMs: number };
+  api: {
+    host: string;
+    port: number;
+    trustedProxies: number;
+    shutdownGraceMs: number;
+    answerTimeoutMs: number;
+  };
   auth: AuthSettings;
   rateLimits: RateLimits;
 };
 
 /** Where tokens come from: the issuer's public keys, or one key for demo and tests. */
-export type AuthSettings = { keys: { kind: 'jwks'; url: string } | { kind: 'local'; key: string }; issuer: string; audience: string };
+export type AuthSettings = {
+  keys: { kind: 'jwks'; url: string } | { kind: 'local'; key: string };
+  issuer: string;
+  audience: string;
+};
 
 /** Requests a minute. */
-export type RateLimits = { perMinute: number; merchantPerMinute: number; opsPerMinute: number; locationPerMinute: number; availabilityPerMinute: number; badTokenPerMinute: number };
+export type RateLimits = {
+  perMinute: number;
+  merchantPerMinute: number;
+  opsPerMinute: number;
+  locationPerMinute: number;
+  availabilityPerMinute: number;
+  badTokenPerMinute: number;
+};
 
 /** The environment does not say what a start needs. The message lists every problem, one a line. */
 export class SettingsError extends Error {
@@ -75,7 +99,10 @@ export class SettingsError extends Error {
  */
 export function readSettings(environment: Environment): Settings {
   const env = withoutEmpty(environment);
-  refuseProblems([...wrongValues(env, Object.values<Variable<unknown>>(SERVICE)), ...serviceContradictions(env)]);
+  refuseProblems([
+    ...wrongValues(env, Object.values<Variable<unknown>>(SERVICE)),
+    ...serviceContradictions(env),
+  ]);
   return servicePart(reader(env));
 }
 
@@ -95,7 +122,10 @@ const DAY_MS = 86_400_000;
 
 type Read = <T>(variable: Variable<T>) => T;
 
-const reader = (env: Environment): Read => ({ name, schema }) => schema.parse(env[name]);
+const reader =
+  (env: Environment): Read =>
+  ({ name, schema }) =>
+    schema.parse(env[name]);
 
 /** Compose files and charts set what is not wanted to the empty text. */
 function withoutEmpty(env: Environment): Environment {
@@ -103,7 +133,9 @@ function withoutEmpty(env: Environment): Environment {
 }
 
 function wrongValues(env: Environment, variables: readonly Variable<unknown>[]): string[] {
-  return variables.flatMap(({ name, schema }) => schema.safeParse(env[name]).error?.issues.map(({ message }) => message) ?? []);
+  return variables.flatMap(
+    ({ name, schema }) => schema.safeParse(env[name]).error?.issues.map(({ message }) => message) ?? [],
+  );
 }
 
 function refuseProblems(problems: readonly string[]): void {
@@ -116,11 +148,18 @@ function servicePart(read: Read): Settings {
   const minutes = (count: number): number => scaledMs(count * 60_000, timeScale);
   const notices = noticesPart(read);
   return {
-    database: { url: read(SERVICE.databaseUrl), poolSize: read(SERVICE.databasePoolSize), statementTimeoutMs: read(SERVICE.databaseStatementTimeoutMs), prepares: read(SERVICE.databasePrepares) === 'true' },
+    database: {
+      url: read(SERVICE.databaseUrl),
+      poolSize: read(SERVICE.databasePoolSize),
+      statementTimeoutMs: read(SERVICE.databaseStatementTimeoutMs),
+      prepares: read(SERVICE.databasePrepares) === 'true',
+    },
     redis: { url: read(SERVICE.redisUrl) },
     log: { level: read(SERVICE.logLevel) },
     timeScale,
-    offerTtlMs: seconds(read(SERVICE.offerExpirationSeconds) ?? read(SERVICE.driverOffersTimeoutSeconds) ?? 30),
+    offerTtlMs: seconds(
+      read(SERVICE.offerExpirationSeconds) ?? read(SERVICE.driverOffersTimeoutSeconds) ?? 30,
+    ),
     searchLeadMs: minutes(read(SERVICE.searchLeadMinutes)),
     searchMaxMs: minutes(read(SERVICE.searchMaxMinutes)),
     search: searchPart(read, seconds),
@@ -156,7 +195,10 @@ function servicePart(read: Read): Settings {
       noProgressMs: minutes(read(SERVICE.lostNoProgressMinutes)),
       maxSilentShare: read(SERVICE.lostMaxSilentPercent) / 100,
     },
-    lapsePause: { afterLapses: read(SERVICE.lapsesBeforePause), pauseMs: minutes(read(SERVICE.lapsePauseMinutes)) },
+    lapsePause: {
+      afterLapses: read(SERVICE.lapsesBeforePause),
+      pauseMs: minutes(read(SERVICE.lapsePauseMinutes)),
+    },
     fixesKeptMs: read(SERVICE.positionHistoryDays) * DAY_MS,
     features: featuresPart(read),
     notices,
@@ -184,27 +226,40 @@ function searchPart(read: Read, seconds: (count: number) => number): SearchLimit
 function travelPart(read: Read): TravelModel {
   return {
     detourFactor: read(SERVICE.travelDetourFactor),
-    metersPerMinute: { BICYCLE: read(SERVICE.bicycleSpeed), MOPED: read(SERVICE.mopedSpeed), CAR: read(SERVICE.carSpeed), VAN: read(SERVICE.vanSpeed) },
+    metersPerMinute: {
+      BICYCLE: read(SERVICE.bicycleSpeed),
+      MOPED: read(SERVICE.mopedSpeed),
+      CAR: read(SERVICE.carSpeed),
+      VAN: read(SERVICE.vanSpeed),
+    },
   };
 }
 
 function featuresPart(read: Read): FeatureSetting[] {
   return [
     {
-      feature: 'driver_offers', state: read(SERVICE.enableDriverOffers),
-      rolloutPercent: read(SERVICE.driverOffersRollout), cities: read(SERVICE.driverOffersCities),
+      feature: 'driver_offers',
+      state: read(SERVICE.enableDriverOffers),
+      rolloutPercent: read(SERVICE.driverOffersRollout),
+      cities: read(SERVICE.driverOffersCities),
     },
     {
-      feature: 'availability_states', state: read(SERVICE.enableAvailabilityStates),
-      rolloutPercent: read(SERVICE.availabilityStatesRollout), cities: read(SERVICE.availabilityStatesCities),
+      feature: 'availability_states',
+      state: read(SERVICE.enableAvailabilityStates),
+      rolloutPercent: read(SERVICE.availabilityStatesRollout),
+      cities: read(SERVICE.availabilityStatesCities),
     },
     {
-      feature: 'escalation', state: read(SERVICE.enableEscalation),
-      rolloutPercent: read(SERVICE.escalationRollout), cities: read(SERVICE.escalationCities),
+      feature: 'escalation',
+      state: read(SERVICE.enableEscalation),
+      rolloutPercent: read(SERVICE.escalationRollout),
+      cities: read(SERVICE.escalationCities),
     },
     {
-      feature: 'auto_reassignment', state: read(SERVICE.enableAutoReassignment),
-      rolloutPercent: read(SERVICE.autoReassignmentRollout), cities: read(SERVICE.autoReassignmentCities),
+      feature: 'auto_reassignment',
+      state: read(SERVICE.enableAutoReassignment),
+      rolloutPercent: read(SERVICE.autoReassignmentRollout),
+      cities: read(SERVICE.autoReassignmentCities),
     },
   ];
 }
@@ -222,8 +277,14 @@ function noticesPart(read: Read): NoticeSettings {
 }
 
 function webPushPart(read: Read): VapidKeys | null {
-  const [publicKey, privateKey, subject] = [read(SERVICE.webPushPublicKey), read(SERVICE.webPushPrivateKey), read(SERVICE.webPushSubject)];
-  return publicKey === null || privateKey === null || subject === null ? null : { publicKey, privateKey, subject };
+  const [publicKey, privateKey, subject] = [
+    read(SERVICE.webPushPublicKey),
+    read(SERVICE.webPushPrivateKey),
+    read(SERVICE.webPushSubject),
+  ];
+  return publicKey === null || privateKey === null || subject === null
+    ? null
+    : { publicKey, privateKey, subject };
 }
 
 function workerPart(read: Read): WorkerSettings {

@@ -4,12 +4,20 @@ import { API_VARIABLES, SERVICE_VARIABLES } from './variables';
 /** The tables of docs/settings.md, as the schemas have it; a test compares both. */
 export function settingsTables(): string {
   return [
-    '## Worker and API', '', ...tableOf(Object.values<Variable<unknown>>(SERVICE_VARIABLES)), '',
-    '## API only', '', ...tableOf(Object.values<Variable<unknown>>(API_VARIABLES)), '',
+    '## Worker and API',
+    '',
+    ...tableOf(Object.values<Variable<unknown>>(SERVICE_VARIABLES)),
+    '',
+    '## API only',
+    '',
+    ...tableOf(Object.values<Variable<unknown>>(API_VARIABLES)),
+    '',
   ].join('\n');
 }
 
 function tableOf(variables: readonly Variable<unknown>[]): string[] {
-  const rows = variables.map(({ name, fallback, allowed, meaning }) => `| \`${name}\` | ${fallback ?? ''} | ${allowed} | ${meaning} |`);
+  const rows = variables.map(
+    ({ name, fallback, allowed, meaning }) => `| \`${name}\` | ${fallback ?? ''} | ${allowed} | ${meaning} |`,
+  );
   return ['| variable | default | allowed | meaning |', '|---|---|---|---|', ...rows];
 }

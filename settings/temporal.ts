@@ -2,17 +2,25 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { SettingsError } from './index';
 import type { Environment } from './variable';
 
-export type TemporalSettings = Omit<ReturnType<typeof loadClientConnectConfig>, 'namespace'> & { namespace: string };
+export type TemporalSettings = Omit<ReturnType<typeof loadClientConnectConfig>, 'namespace'> & {
+  namespace: string;
+};
 
 /**
  * How to reach Temporal, by its own variables (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, `TEMPORAL_API_KEY`, `TEMPORAL_TLS_…`) or configuration file.
  * @throws SettingsError
  */
 export function readTemporalSettings(environment: Environment): TemporalSettings {
-  const env = Object.fromEntries(Object.entries(environment).flatMap(([name, text]) => (text === undefined || text === '' ? [] : [[name, text] as const])));
+  const env = Object.fromEntries(
+    Object.entries(environment).flatMap(([name, text]) =>
+      text === undefined || text === '' ? [] : [[name, text] as const],
+    ),
+  );
   const { connectionOptions, namespace = 'default' } = load(env);
   if (!connectionOptions.address) {
-    throw new SettingsError(['TEMPORAL_ADDRESS is not set; allowed: host:port, or a profile of a Temporal configuration file that names an address']);
+    throw new SettingsError([
+      'TEMPORAL_ADDRESS is not set; allowed: host:port, or a profile of a Temporal configuration file that names an address',
+    ]);
   }
   return { connectionOptions, namespace };
 }

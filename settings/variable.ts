@@ -22,13 +22,19 @@ type Bounds = { min: number; max: number };
 
 /** Unset, the fallback is read in the text's place; where there is none, `unset` holds. */
 function variable<T>(words: Words, read: (text: string) => Reading<T>, unset: Reading<T>): Variable<T> {
-  const schema = z.string().optional().transform((text, context): T => {
-    const given = text ?? words.fallback;
-    const reading = given === null ? unset : read(given);
-    if ('value' in reading) return reading.value;
-    context.addIssue({ code: 'custom', message: `${words.name} ${reading.wrong}; allowed: ${words.allowed}` });
-    return z.NEVER;
-  });
+  const schema = z
+    .string()
+    .optional()
+    .transform((text, context): T => {
+      const given = text ?? words.fallback;
+      const reading = given === null ? unset : read(given);
+      if ('value' in reading) return reading.value;
+      context.addIssue({
+        code: 'custom',
+        message: `${words.name} ${reading.wrong}; allowed: ${words.allowed}`,
+      });
+      return z.NEVER;
+    });
   return { ...words, schema };
 }
 
@@ -37,32 +43,62 @@ const NONE = { value: null } as const;
 
 /** A whole number within bounds, both included. */
 export function whole(name: string, fallback: number, bounds: Bounds, meaning: string): Variable<number> {
-  return variable({ name, allowed: wholeWords(bounds), fallback: String(fallback), meaning }, (text) => readWhole(text, bounds), MISSING);
+  return variable(
+    { name, allowed: wholeWords(bounds), fallback: String(fallback), meaning },
+    (text) => readWhole(text, bounds),
+    MISSING,
+  );
 }
 
 /** A whole number within bounds that may be unset. */
 export function optionalWhole(name: string, bounds: Bounds, meaning: string): Variable<number | null> {
-  return variable<number | null>({ name, allowed: wholeWords(bounds), fallback: null, meaning }, (text) => readWhole(text, bounds), NONE);
+  return variable<number | null>(
+    { name, allowed: wholeWords(bounds), fallback: null, meaning },
+    (text) => readWhole(text, bounds),
+    NONE,
+  );
 }
 
 /** A number within bounds, both included, written with a point. */
-export function decimal(name: string, fallback: number, { min, max }: Bounds, meaning: string): Variable<number> {
+export function decimal(
+  name: string,
+  fallback: number,
+  { min, max }: Bounds,
+  meaning: string,
+): Variable<number> {
   return variable(
     { name, allowed: `a number from ${min} to ${max}`, fallback: String(fallback), meaning },
-    (text) => (/^\d{1,9}(\.\d{1,9})?$/.test(text) && isWithin(text, { min, max }) ? { value: Number(text) } : wrongValue(text)),
+    (text) =>
+      /^\d{1,9}(\.\d{1,9})?$/.test(text) && isWithin(text, { min, max })
+        ? { value: Number(text) }
+        : wrongValue(text),
     MISSING,
   );
 }
 
 /** One of a few words. */
-export function choice<const T extends string>(name: string, fallback: T, words: readonly T[], meaning: string): Variable<T> {
-  return variable({ name, allowed: words.join(', '), fallback, meaning }, (text) => readWord(text, words), MISSING);
+export function choice<const T extends string>(
+  name: string,
+  fallback: T,
+  words: readonly T[],
+  meaning: string,
+): Variable<T> {
+  return variable(
+    { name, allowed: words.join(', '), fallback, meaning },
+    (text) => readWord(text, words),
+    MISSING,
+  );
 }
 
 /** Unset = off and switchable, `true` = on, literal `false` = killed (spec 7). */
 export function featureSwitch(name: string, meaning: string): Variable<FeatureState> {
   return variable<FeatureState>(
-    { name, allowed: 'true, false, or unset', fallback: null, meaning: `${meaning}. Unset: off, can be switched on. false: killed, nothing overrides it` },
+    {
+      name,
+      allowed: 'true, false, or unset',
+      fallback: null,
+      meaning: `${meaning}. Unset: off, can be switched on. false: killed, nothing overrides it`,
+    },
     (text) => {
       const state = featureStateOf(text);
       return state === null ? wrongValue(text) : { value: state };
@@ -83,7 +119,12 @@ export function word(name: string, fallback: string, meaning: string): Variable<
 /** Ids divided by commas; unset = null, which stands for all. */
 export function optionalIds(name: string, meaning: string): Variable<readonly string[] | null> {
   return variable<readonly string[] | null>(
-    { name, allowed: 'ids of lower case letters, digits and hyphens, divided by commas', fallback: null, meaning },
+    {
+      name,
+      allowed: 'ids of lower case letters, digits and hyphens, divided by commas',
+      fallback: null,
+      meaning,
+    },
     (text) => {
       const ids = text.split(',').map((id) => id.trim());
       return ids.every((id) => /^[a-z0-9-]{1,64}$/.test(id)) ? { value: ids } : wrongValue(text);
@@ -96,7 +137,8 @@ export function optionalIds(name: string, meaning: string): Variable<readonly st
 export function secretUrl(name: string, protocols: readonly string[], meaning: string): Variable<string> {
   return variable<string>(
     { name, allowed: urlWords(protocols), fallback: null, meaning },
-    (text) => (isUrl(text, protocols) ? { value: text } : { wrong: 'is no such address (its value is not shown)' }),
+    (text) =>
+      isUrl(text, protocols) ? { value: text } : { wrong: 'is no such address (its value is not shown)' },
     MISSING,
   );
 }
@@ -112,17 +154,34 @@ export function optionalSecretUrl(name: string, meaning: string): Variable<strin
 
 /** An address without secrets. Without TLS only where it is on this machine. */
 export function safeUrl(name: string, fallback: string, meaning: string): Variable<string> {
-  return variable<string>({ name, allowed: SAFE_URL_WORDS, fallback, meaning }, (text) => (isSafeUrl(text) ? { value: text } : wrongValue(text)), MISSING);
+  return variable<string>(
+    { name, allowed: SAFE_URL_WORDS, fallback, meaning },
+    (text) => (isSafeUrl(text) ? { value: text } : wrongValue(text)),
+    MISSING,
+  );
 }
 
 /** Text of a set form that may be unset. @param isSecret its value is never shown */
-export function optionalText(name: string, { pattern, allowed, isSecret }: { pattern: RegExp; allowed: string; isSecret: boolean }, meaning: string): Variable<string | null> {
-  const wrong = (text: string): { wrong: string } => (isSecret ? { wrong: 'has not the right form (its value is not shown)' } : wrongValue(text));
-  return variable<string | null>({ name, allowed, fallback: null, meaning }, (text) => (pattern.test(text) ? { value: text } : wrong(text)), NONE);
+export function optionalText(
+  name: string,
+  { pattern, allowed, isSecret }: { pattern: RegExp; allowed: string; isSecret: boolean },
+  meaning: string,
+): Variable<string | null> {
+  const wrong = (text: string): { wrong: string } =>
+    isSecret ? { wrong: 'has not the right form (its value is not shown)' } : wrongValue(text);
+  return variable<string | null>(
+    { name, allowed, fallback: null, meaning },
+    (text) => (pattern.test(text) ? { value: text } : wrong(text)),
+    NONE,
+  );
 }
 
 /** An address without secrets that may be unset. */
-export function optionalUrl(name: string, protocols: readonly string[], meaning: string): Variable<string | null> {
+export function optionalUrl(
+  name: string,
+  protocols: readonly string[],
+  meaning: string,
+): Variable<string | null> {
   return variable<string | null>(
     { name, allowed: urlWords(protocols), fallback: null, meaning },
     (text) => (isUrl(text, protocols) ? { value: text } : wrongValue(text)),
@@ -134,7 +193,10 @@ export function optionalUrl(name: string, protocols: readonly string[], meaning:
 export function optionalKey(name: string, minBytes: number, meaning: string): Variable<string | null> {
   return variable<string | null>(
     { name, allowed: `at least ${minBytes} bytes`, fallback: null, meaning },
-    (text) => (Buffer.byteLength(text) >= minBytes ? { value: text } : { wrong: `has only ${Buffer.byteLength(text)} bytes (its value is not shown)` }),
+    (text) =>
+      Buffer.byteLength(text) >= minBytes
+        ? { value: text }
+        : { wrong: `has only ${Buffer.byteLength(text)} bytes (its value is not shown)` },
     NONE,
   );
 }
@@ -168,4 +230,5 @@ function wrongValue(text: string): { wrong: string } {
 
 const wholeWords = ({ min, max }: Bounds): string => `a whole number from ${min} to ${max}`;
 const SAFE_URL_WORDS = 'an address that begins with https://, or http:// on 127.0.0.1 or localhost';
-const urlWords = (protocols: readonly string[]): string => `an address that begins with ${protocols.map((each) => `${each}//`).join(' or ')}`;
+const urlWords = (protocols: readonly string[]): string =>
+  `an address that begins with ${protocols.map((each) => `${each}//`).join(' or ')}`;

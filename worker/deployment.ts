@@ -21,9 +21,14 @@ export function readBuildId(path: string = BUNDLE_PATH): string {
 }
 
 /** What tells Temporal which build a worker is of. Empty without a name: then any worker goes on with any run, and changes are made behind `patched` (ADR 23). */
-export function deploymentOf({ deploymentName }: { deploymentName: string | null }, log: Logger): Pick<WorkerOptions, 'workerDeploymentOptions'> {
+export function deploymentOf(
+  { deploymentName }: { deploymentName: string | null },
+  log: Logger,
+): Pick<WorkerOptions, 'workerDeploymentOptions'> {
   if (deploymentName === null) return {};
   const version = { deploymentName, buildId: readBuildId() };
   log.info(version, 'worker versioning is on');
-  return { workerDeploymentOptions: { version, useWorkerVersioning: true, defaultVersioningBehavior: 'PINNED' } };
+  return {
+    workerDeploymentOptions: { version, useWorkerVersioning: true, defaultVersioningBehavior: 'PINNED' },
+  };
 }

@@ -16,7 +16,12 @@ export type HealthDeps = {
 const CHECK_TIMEOUT_MS = 2_000;
 
 /** `/health` says that the process lives, `/health/ready` whether it can work, `/metrics` what it measured. */
-export async function startHealthServer({ host, port, log, ...shown }: HealthDeps): Promise<{ close(): Promise<void> }> {
+export async function startHealthServer({
+  host,
+  port,
+  log,
+  ...shown
+}: HealthDeps): Promise<{ close(): Promise<void> }> {
   const server = createServer((request, response) => {
     answer(request.url ?? '/', response, shown).catch((error: unknown) => {
       log.error({ err: error }, 'health');
@@ -24,32 +29,55 @@ export async function startHealthServer({ host, port, log, ...shown }: HealthDep
     });
   });
   await listen(server, host, port);
-  return { close: () => new Promise((resolve) => { server.close(() => resolve()); server.closeAllConnections(); }) };
+  return {
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, host, () => { server.off('error', reject); resolve(); });
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
   });
 }
 
-async function answer(url: string, response: ServerResponse, { checks, features }: Pick<HealthDeps, 'checks' | 'features'>): Promise<void> {
+async function answer(
+  url: string,
+  response: ServerResponse,
+  { checks, features }: Pick<HealthDeps, 'checks' | 'features'>,
+): Promise<void> {
   if (url === '/health') return json(response, 200, { status: 'ok' });
   if (url === '/metrics') {
     response.writeHead(200, { 'content-type': register.contentType }).end(await register.metrics());
     return;
   }
   if (url !== '/health/ready') return json(response, 404, { status: 'not found' });
-  const states = await Promise.all(Object.entries(checks).map(async ([name, check]) => [name, await stateOf(check)] as const));
+  const states = await Promise.all(
+    Object.entries(checks).map(async ([name, check]) => [name, await stateOf(check)] as const),
+  );
   const isReady = states.every(([, state]) => state === 'ok');
-  const shown = features().map(({ feature, state, rolloutPercent, cities }) => [feature, { state, rolloutPercent, cities }] as const);
-  json(response, isReady ? 200 : 503, { status: isReady ? 'ok' : 'not ready', dependencies: Object.fromEntries(states), features: Object.fromEntries(shown) });
+  const shown = features().map(
+    ({ feature, state, rolloutPercent, cities }) => [feature, { state, rolloutPercent, cities }] as const,
+  );
+  json(response, isReady ? 200 : 503, {
+    status: isReady ? 'ok' : 'not ready',
+    dependencies: Object.fromEntries(states),
+    features: Object.fromEntries(shown),
+  });
 }
 
 async function stateOf(check: () => Promise<void>): Promise<string> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => { timer = setTimeout(() => reject(new Error('no answer in time')), CHECK_TIMEOUT_MS); });
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('no answer in time')), CHECK_TIMEOUT_MS);
+  });
   try {
     await Promise.race([check(), late]);
     return 'ok';

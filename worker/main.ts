@@ -57,27 +57,54 @@ async function main(): Promise<void> {
   installTemporalLog(log);
   collectDefaultMetrics();
 
-  const postgres = connectPostgres(settings.database.url, { ...settings.database, applicationName: 'driver-service worker' });
+  const postgres = connectPostgres(settings.database.url, {
+    ...settings.database,
+    applicationName: 'driver-service worker',
+  });
   const { db } = postgres;
   // Half an attempt of a transaction: a search must not hold up who cancels while Redis hangs.
-  const redis = new Redis(settings.redis.url, { maxRetriesPerRequest: 2, commandTimeout: ATTEMPT_MS / 2, socketTimeout: SILENT_SOCKET_MS, enableAutoPipelining: true });
+  const redis = new Redis(settings.redis.url, {
+    maxRetriesPerRequest: 2,
+    commandTimeout: ATTEMPT_MS / 2,
+    socketTimeout: SILENT_SOCKET_MS,
+    enableAutoPipelining: true,
+  });
   redis.on('error', (error) => log.warn({ err: error }, 'Redis'));
   const clock = Date.now;
   const features = createFeatureRegistry({
-    environment: settings.features, news: createFeatureNews(redis, log), clock, log, readRows: () => readFeatureRows(db, settings.features.map(({ feature }) => feature), 1),
+    environment: settings.features,
+    news: createFeatureNews(redis, log),
+    clock,
+    log,
+    readRows: () =>
+      readFeatureRows(
+        db,
+        settings.features.map(({ feature }) => feature),
+        1,
+      ),
   });
   await features.start();
   logFeatures(features, log);
   const running: { worker?: Worker } = {};
   const health = await startHealthServer({
-    host: settings.worker.healthHost, port: settings.worker.healthPort, log, features: () => features.effective(),
+    host: settings.worker.healthHost,
+    port: settings.worker.healthPort,
+    log,
+    features: () => features.effective(),
     checks: {
-      postgres: async () => void (await db.$queryRaw`SELECT 1`), redis: async () => void (await redis.ping()),
+      postgres: async () => void (await db.$queryRaw`SELECT 1`),
+      redis: async () => void (await redis.ping()),
       clock: () => requireSameTime(db, clock),
-      temporal: async () => { if (running.worker?.getState() !== 'RUNNING') throw new Error(`the worker is ${running.worker?.getState() ?? 'waiting for it'}`); },
+      temporal: async () => {
+        if (running.worker?.getState() !== 'RUNNING')
+          throw new Error(`the worker is ${running.worker?.getState() ?? 'waiting for it'}`);
+      },
     },
   });
-  const connection = await whenTemporalAnswers(() => NativeConnection.connect(temporal.connectionOptions), log);
+  const connection = await whenTemporalAnswers(
+    () => NativeConnection.connect(temporal.connectionOptions),
+    log,
+  );
   const client = new Client({ connection, namespace: temporal.namespace });
   const map = createRedisDriverMap(redis, { freshFixMs: settings.ranking.freshFixMs });
   const relayHolder: { relay?: Relay } = {};
@@ -85,42 +112,102 @@ async function main(): Promise<void> {
   const store = createDeliveryStore(postgres);
   const dispatcher = createDispatcher(client, db);
   const availability = createAvailability({ db, map, features, clock, limits: settings.availability, kick });
-  const presence = createPresence({ db, map, availability, features, clock, limits: settings.availability, kick });
+  const presence = createPresence({
+    db,
+    map,
+    availability,
+    features,
+    clock,
+    limits: settings.availability,
+    kick,
+  });
   switchStatesOffAtOnce(features, presence, log);
   const wake = createWake({ ...settings, db, map, store, dispatcher, clock, features });
   const liveMap = createLiveMap({ db, map, clock });
-  const relay = createRelay(postgres, createMessageHandler({
-    dispatcher, emitter: createSocketEmitter(redis), syncDriver: (driverId) => liveMap.syncDriver(driverId),
-    letGo: (driverId, correlationId) => availability.letGo(driverId, correlationId), driverFree: (news) => wake.driverFree(news),
-    notify: createNotices({ notifiers: createNotifiers({ db, clock, log, settings: settings.notices }), clock, log, maxAgeMs: settings.notices.maxAgeMs }),
-  }), log);
+  const relay = createRelay(
+    postgres,
+    createMessageHandler({
+      dispatcher,
+      emitter: createSocketEmitter(redis),
+      syncDriver: (driverId) => liveMap.syncDriver(driverId),
+      letGo: (driverId, correlationId) => availability.letGo(driverId, correlationId),
+      driverFree: (news) => wake.driverFree(news),
+      notify: createNotices({
+        notifiers: createNotifiers({ db, clock, log, settings: settings.notices }),
+        clock,
+        log,
+        maxAgeMs: settings.notices.maxAgeMs,
+      }),
+    }),
+    log,
+  );
   relayHolder.relay = relay;
 
-  const sweeps = createSweeps({ db, map, client, dispatcher, features, presence, clock, settings, log, kick });
-  const create = (): Promise<Worker> => Worker.create({
-    connection, namespace: temporal.namespace, taskQueue: TASK_QUEUE,
-    workflowBundle: { codePath: BUNDLE_PATH },
-    ...deploymentOf(settings.worker, log),
-    activities: {
-      ...createDeliveryActivities({ store, map, features, clock, newId, limits: settings, travel: settings.travel, timeScale: settings.timeScale, kick, beginAttempt }),
-      endTimedState: (end: Parameters<typeof availability.endTimedState>[0]) => availability.endTimedState(end), ...sweeps,
-    },
-    maxCachedWorkflows: settings.worker.maxCachedWorkflows,
-    maxConcurrentWorkflowTaskExecutions: settings.worker.workflowTaskSlots,
-    maxConcurrentLocalActivityExecutions: settings.worker.localActivitySlots,
-    maxConcurrentActivityTaskExecutions: settings.worker.activitySlots,
-    maxConcurrentWorkflowTaskPolls: Math.min(settings.worker.workflowTaskPollers, settings.worker.workflowTaskSlots),
-    maxConcurrentActivityTaskPolls: Math.min(settings.worker.activityPollers, settings.worker.activitySlots),
-    stickyQueueScheduleToStartTimeout: '2s', // whoever waits for a killed worker waits this long
-    shutdownGraceTime: '10s',
+  const sweeps = createSweeps({
+    db,
+    map,
+    client,
+    dispatcher,
+    features,
+    presence,
+    clock,
+    settings,
+    log,
+    kick,
   });
+  const create = (): Promise<Worker> =>
+    Worker.create({
+      connection,
+      namespace: temporal.namespace,
+      taskQueue: TASK_QUEUE,
+      workflowBundle: { codePath: BUNDLE_PATH },
+      ...deploymentOf(settings.worker, log),
+      activities: {
+        ...createDeliveryActivities({
+          store,
+          map,
+          features,
+          clock,
+          newId,
+          limits: settings,
+          travel: settings.travel,
+          timeScale: settings.timeScale,
+          kick,
+          beginAttempt,
+        }),
+        endTimedState: (end: Parameters<typeof availability.endTimedState>[0]) =>
+          availability.endTimedState(end),
+        ...sweeps,
+      },
+      maxCachedWorkflows: settings.worker.maxCachedWorkflows,
+      maxConcurrentWorkflowTaskExecutions: settings.worker.workflowTaskSlots,
+      maxConcurrentLocalActivityExecutions: settings.worker.localActivitySlots,
+      maxConcurrentActivityTaskExecutions: settings.worker.activitySlots,
+      maxConcurrentWorkflowTaskPolls: Math.min(
+        settings.worker.workflowTaskPollers,
+        settings.worker.workflowTaskSlots,
+      ),
+      maxConcurrentActivityTaskPolls: Math.min(
+        settings.worker.activityPollers,
+        settings.worker.activitySlots,
+      ),
+      stickyQueueScheduleToStartTimeout: '2s', // whoever waits for a killed worker waits this long
+      shutdownGraceTime: '10s',
+    });
   const worker = (running.worker = await whenTemporalAnswers(create, log));
 
-  const archive = new PositionArchive({ redis, db, onError: (error) => log.warn({ err: error }, 'positions were not archived; trying again') });
+  const archive = new PositionArchive({
+    redis,
+    db,
+    onError: (error) => log.warn({ err: error }, 'positions were not archived; trying again'),
+  });
   observeOutbox(() => outboxBacklog(db), log);
   observeZones(() => readLatestHealth(db, clock() - ZONES_SHOWN_MS), log);
   observeAudit({ lastCheck: () => lastFinishedCheck(db), lagMs: () => auditLagMs(db) }, log);
-  const sweepTimes = { escalationCheckMs: settings.escalation.checkEveryMs, lostDriversMs: Math.round(LOST_DRIVERS_MS / settings.timeScale) };
+  const sweepTimes = {
+    escalationCheckMs: settings.escalation.checkEveryMs,
+    lostDriversMs: Math.round(LOST_DRIVERS_MS / settings.timeScale),
+  };
   await whenTemporalAnswers(() => ensureSchedules(client, sweepTimes), log);
   relay.start();
   archive.start();
@@ -138,7 +225,9 @@ function stopOnce(worker: Worker): void {
 }
 
 main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? (error.name === 'SettingsError' ? error.message : error.stack) : String(error)}\n`);
+  process.stderr.write(
+    `${error instanceof Error ? (error.name === 'SettingsError' ? error.message : error.stack) : String(error)}\n`,
+  );
   process.exitCode = 1;
   setTimeout(() => process.exit(1), 1_000).unref(); // pools that are open must not keep a failed start alive
 });

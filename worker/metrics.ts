@@ -5,9 +5,19 @@ import type { OpenRowsReport } from '../activities/sweeps/openRows';
 import { readGauge, sharedWhileRunning } from './readGauge';
 
 const openDeliveries = new Gauge({ name: 'deliveries_open', help: 'Open deliveries at the last sweep' });
-const runningWorkflows = new Gauge({ name: 'delivery_workflows_running', help: 'Running delivery workflows at the last sweep' });
-const repairs = new Counter({ name: 'open_rows_repairs_total', help: 'Workflows that the sweep had to start, or to tell of their end', labelNames: ['repair'] as const });
-const wrongHolds = new Gauge({ name: 'driver_holds_wrong', help: 'Drivers whose counters differ from their offers and assignments; anything but 0 is a bug' });
+const runningWorkflows = new Gauge({
+  name: 'delivery_workflows_running',
+  help: 'Running delivery workflows at the last sweep',
+});
+const repairs = new Counter({
+  name: 'open_rows_repairs_total',
+  help: 'Workflows that the sweep had to start, or to tell of their end',
+  labelNames: ['repair'] as const,
+});
+const wrongHolds = new Gauge({
+  name: 'driver_holds_wrong',
+  help: 'Drivers whose counters differ from their offers and assignments; anything but 0 is a bug',
+});
 
 /** What the sweep found goes to the metrics; what it had to repair also to the log, since something broke it. */
 export function observeOpenRows(report: OpenRowsReport, log: Logger): void {
@@ -18,13 +28,26 @@ export function observeOpenRows(report: OpenRowsReport, log: Logger): void {
   repairs.inc({ repair: 'orphaned' }, report.orphaned);
   repairs.inc({ repair: 'overdue' }, report.overdue);
   repairs.inc({ repair: 'stuck' }, report.stuck);
-  if (report.restarted + report.orphaned + report.overdue + report.stuck + report.holdsWrong > 0) log.warn(report, 'the sweep of open deliveries had to repair');
+  if (report.restarted + report.orphaned + report.overdue + report.stuck + report.holdsWrong > 0)
+    log.warn(report, 'the sweep of open deliveries had to repair');
 }
 
-const escalationsDue = new Gauge({ name: 'escalations_due', help: 'Deliveries that must be on some level, at the last check' });
-const escalationMissRatio = new Gauge({ name: 'escalation_miss_ratio', help: 'Share of those that were not on the level they must be on, at the last check' });
-const escalationsMissed = new Counter({ name: 'escalations_missed_total', help: 'Deliveries that the check found below their level, and made look again' });
-const casesUnresolved = new Gauge({ name: 'escalations_unresolved', help: 'Cases of the support queue that are not resolved, at the last check' });
+const escalationsDue = new Gauge({
+  name: 'escalations_due',
+  help: 'Deliveries that must be on some level, at the last check',
+});
+const escalationMissRatio = new Gauge({
+  name: 'escalation_miss_ratio',
+  help: 'Share of those that were not on the level they must be on, at the last check',
+});
+const escalationsMissed = new Counter({
+  name: 'escalations_missed_total',
+  help: 'Deliveries that the check found below their level, and made look again',
+});
+const casesUnresolved = new Gauge({
+  name: 'escalations_unresolved',
+  help: 'Cases of the support queue that are not resolved, at the last check',
+});
 
 /** What the check of escalation found. A miss is a fault: a timer did not do what it is there for. */
 export function observeEscalation(report: EscalationReport, log: Logger): void {
@@ -36,8 +59,21 @@ export function observeEscalation(report: EscalationReport, log: Logger): void {
 }
 
 /** How far the outbox lags behind; read when somebody looks. */
-export function observeOutbox(read: () => Promise<{ unsent: number; oldestMs: number }>, log: Pick<Logger, 'warn'>): void {
+export function observeOutbox(
+  read: () => Promise<{ unsent: number; oldestMs: number }>,
+  log: Pick<Logger, 'warn'>,
+): void {
   const backlog = sharedWhileRunning(read);
-  readGauge({ name: 'outbox_oldest_seconds', help: 'Age of the oldest message not yet sent; 0 where there is none', log }, async () => (await backlog()).oldestMs / 1_000);
-  readGauge({ name: 'outbox_unsent', help: 'Messages not yet sent', log }, async () => (await backlog()).unsent);
+  readGauge(
+    {
+      name: 'outbox_oldest_seconds',
+      help: 'Age of the oldest message not yet sent; 0 where there is none',
+      log,
+    },
+    async () => (await backlog()).oldestMs / 1_000,
+  );
+  readGauge(
+    { name: 'outbox_unsent', help: 'Messages not yet sent', log },
+    async () => (await backlog()).unsent,
+  );
 }

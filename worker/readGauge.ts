@@ -3,14 +3,20 @@ import { Gauge } from 'prom-client';
 /**
  * A gauge that is read when somebody looks. While what it is read from is away it shows NaN and says so in the log: the other metrics are wanted most just then.
  */
-export function readGauge({ name, help, log }: { name: string; help: string; log: { warn(fields: object, text: string): void } }, read: () => Promise<number>): void {
+export function readGauge(
+  { name, help, log }: { name: string; help: string; log: { warn(fields: object, text: string): void } },
+  read: () => Promise<number>,
+): void {
   new Gauge({
-    name, help,
+    name,
+    help,
     async collect() {
-      this.set(await read().catch((err: unknown) => {
-        log.warn({ err, metric: name }, 'a metric could not be read');
-        return NaN;
-      }));
+      this.set(
+        await read().catch((err: unknown) => {
+          log.warn({ err, metric: name }, 'a metric could not be read');
+          return NaN;
+        }),
+      );
     },
   });
 }

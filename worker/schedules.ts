@@ -1,4 +1,9 @@
-import { type Client, ScheduleAlreadyRunning, type ScheduleOptions, ScheduleOverlapPolicy } from '@temporalio/client';
+import {
+  type Client,
+  ScheduleAlreadyRunning,
+  type ScheduleOptions,
+  ScheduleOverlapPolicy,
+} from '@temporalio/client';
 import { TASK_QUEUE, WORKFLOWS } from '../workflows/contract';
 
 const SECOND_MS = 1_000;
@@ -25,14 +30,52 @@ export type SweepTimes = { escalationCheckMs: number; lostDriversMs: number };
 
 /** The sweeps and how often they run. They prove the invariants and repair what a bug or a lost Redis broke (design: sweeps). */
 const sweepsOf = ({ escalationCheckMs, lostDriversMs }: SweepTimes): readonly Sweep[] => [
-  { scheduleId: 'escalation-sweep', workflowType: WORKFLOWS.escalationSweep, everyMs: Math.max(SECOND_MS, escalationCheckMs), says: 'is every overdue delivery on its level' },
-  { scheduleId: 'presence-sweep', workflowType: WORKFLOWS.presenceSweep, everyMs: 15 * SECOND_MS, says: 'who is silent, whose break is overdue, is the map right' },
-  { scheduleId: 'lost-drivers-sweep', workflowType: WORKFLOWS.lostDriversSweep, everyMs: Math.max(2 * SECOND_MS, lostDriversMs), says: 'who with work is silent or makes no way' },
-  { scheduleId: 'open-rows-sweep', workflowType: WORKFLOWS.openRowsSweep, everyMs: 30 * SECOND_MS, says: 'has every open delivery a running workflow' },
-  { scheduleId: 'upkeep-sweep', workflowType: WORKFLOWS.upkeepSweep, everyMs: 3_600 * SECOND_MS, says: 'partitions ahead; outbox, places and zone health pruned' },
-  { scheduleId: 'zone-health-sweep', workflowType: WORKFLOWS.zoneHealthSweep, everyMs: 60 * SECOND_MS, says: 'how every zone fares' },
+  {
+    scheduleId: 'escalation-sweep',
+    workflowType: WORKFLOWS.escalationSweep,
+    everyMs: Math.max(SECOND_MS, escalationCheckMs),
+    says: 'is every overdue delivery on its level',
+  },
+  {
+    scheduleId: 'presence-sweep',
+    workflowType: WORKFLOWS.presenceSweep,
+    everyMs: 15 * SECOND_MS,
+    says: 'who is silent, whose break is overdue, is the map right',
+  },
+  {
+    scheduleId: 'lost-drivers-sweep',
+    workflowType: WORKFLOWS.lostDriversSweep,
+    everyMs: Math.max(2 * SECOND_MS, lostDriversMs),
+    says: 'who with work is silent or makes no way',
+  },
+  {
+    scheduleId: 'open-rows-sweep',
+    workflowType: WORKFLOWS.openRowsSweep,
+    everyMs: 30 * SECOND_MS,
+    says: 'has every open delivery a running workflow',
+  },
+  {
+    scheduleId: 'upkeep-sweep',
+    workflowType: WORKFLOWS.upkeepSweep,
+    everyMs: 3_600 * SECOND_MS,
+    says: 'partitions ahead; outbox, places and zone health pruned',
+  },
+  {
+    scheduleId: 'zone-health-sweep',
+    workflowType: WORKFLOWS.zoneHealthSweep,
+    everyMs: 60 * SECOND_MS,
+    says: 'how every zone fares',
+  },
   // At 03:17 UTC, when little else is to be done; where nobody was there to do it, later that day.
-  { scheduleId: 'audit-sweep', workflowType: WORKFLOWS.auditSweep, everyMs: DAY_MS, offsetMs: 197 * MINUTE_MS, catchupMs: DAY_MS / 2, withinMs: DAY_MS, says: 'do the hash chains of the audit trail hold' },
+  {
+    scheduleId: 'audit-sweep',
+    workflowType: WORKFLOWS.auditSweep,
+    everyMs: DAY_MS,
+    offsetMs: 197 * MINUTE_MS,
+    catchupMs: DAY_MS / 2,
+    withinMs: DAY_MS,
+    says: 'do the hash chains of the audit trail hold',
+  },
 ];
 
 /** Creates the Schedules, or makes those of an older version say what this one says. Any worker may do it at any time. */
@@ -40,12 +83,26 @@ export async function ensureSchedules(client: Client, times: SweepTimes): Promis
   for (const sweep of sweepsOf(times)) await ensure(client, optionsOf(sweep));
 }
 
-function optionsOf({ scheduleId, workflowType, everyMs, offsetMs, catchupMs, withinMs, says }: Sweep): ScheduleOptions {
+function optionsOf({
+  scheduleId,
+  workflowType,
+  everyMs,
+  offsetMs,
+  catchupMs,
+  withinMs,
+  says,
+}: Sweep): ScheduleOptions {
   return {
     scheduleId,
     spec: { intervals: [{ every: everyMs, offset: offsetMs }] },
     action: {
-      type: 'startWorkflow', workflowType, taskQueue: TASK_QUEUE, workflowId: scheduleId, workflowTaskTimeout: '2s', workflowExecutionTimeout: withinMs ?? SWEPT_WITHIN_MS, staticSummary: says,
+      type: 'startWorkflow',
+      workflowType,
+      taskQueue: TASK_QUEUE,
+      workflowId: scheduleId,
+      workflowTaskTimeout: '2s',
+      workflowExecutionTimeout: withinMs ?? SWEPT_WITHIN_MS,
+      staticSummary: says,
     },
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: catchupMs ?? 30 * SECOND_MS },
   };

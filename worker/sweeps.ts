@@ -39,14 +39,39 @@ export type SweepsDeps = {
   kick: () => void;
 };
 
-type SweepName = 'sweepPresence' | 'sweepOpenRows' | 'checkEscalation' | 'sweepLostDrivers' | 'sweepZoneHealth' | 'verifyAudit' | 'keepUp';
+type SweepName =
+  | 'sweepPresence'
+  | 'sweepOpenRows'
+  | 'checkEscalation'
+  | 'sweepLostDrivers'
+  | 'sweepZoneHealth'
+  | 'verifyAudit'
+  | 'keepUp';
 
 /** By the names under which the workflows of workflows/sweeps/ call them. */
 export function createSweeps(deps: SweepsDeps): Record<SweepName, () => Promise<unknown>> {
   const { db, map, presence, clock, settings, log, kick } = deps;
   const { travel, timeScale } = settings;
-  const zoneHealth = createZoneHealth({ db, map, clock, freshFixMs: settings.ranking.freshFixMs, waiting: settings.escalation.thresholds, timeScale, kick });
-  const lost = createLostDrivers({ db, map, cases: createSupportCases({ db, clock, kick }), clock, limits: settings.loss, travel, timeScale, log, kick });
+  const zoneHealth = createZoneHealth({
+    db,
+    map,
+    clock,
+    freshFixMs: settings.ranking.freshFixMs,
+    waiting: settings.escalation.thresholds,
+    timeScale,
+    kick,
+  });
+  const lost = createLostDrivers({
+    db,
+    map,
+    cases: createSupportCases({ db, clock, kick }),
+    clock,
+    limits: settings.loss,
+    travel,
+    timeScale,
+    log,
+    kick,
+  });
   return {
     sweepPresence: () => presence.sweepPresence(),
     sweepOpenRows: openRowsSweep(deps),
@@ -55,15 +80,22 @@ export function createSweeps(deps: SweepsDeps): Record<SweepName, () => Promise<
     sweepZoneHealth: () => zoneHealth.compute(null),
     verifyAudit: auditCheck(deps),
     keepUp: createUpkeep({
-      ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months), pruneSent: (olderThanMs) => pruneSent(db, olderThanMs),
-      pruneHealth: (olderThanMs) => pruneHealth(db, olderThanMs), pruneFixes: (olderThanMs) => pruneFixes(db, olderThanMs), fixesKeptMs: settings.fixesKeptMs, clock,
+      ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months),
+      pruneSent: (olderThanMs) => pruneSent(db, olderThanMs),
+      pruneHealth: (olderThanMs) => pruneHealth(db, olderThanMs),
+      pruneFixes: (olderThanMs) => pruneFixes(db, olderThanMs),
+      fixesKeptMs: settings.fixesKeptMs,
+      clock,
     }),
   };
 }
 
 function openRowsSweep({ db, client, dispatcher, clock, log }: SweepsDeps) {
   return createOpenRowsSweep({
-    store: createOpenRowsStore(db), running: createRunningDeliveries(client), clock, heartbeat: () => heartbeat(),
+    store: createOpenRowsStore(db),
+    running: createRunningDeliveries(client),
+    clock,
+    heartbeat: () => heartbeat(),
     start: (deliveryId) => dispatcher.startDelivery(deliveryId, newId()),
     nudge: createNudge(client, newId),
     onReport: (report) => observeOpenRows(report, log),
@@ -72,18 +104,28 @@ function openRowsSweep({ db, client, dispatcher, clock, log }: SweepsDeps) {
 
 function escalationCheck({ db, dispatcher, features, clock, settings, log }: SweepsDeps) {
   const escalation = {
-    rows: createUnassignedRows(db), features, clock, limits: settings.escalation,
-    lookAgain: (deliveryId: string) => dispatcher.signalOfferWithdrawn(deliveryId, { offerId: '', correlationId: newId() }),
+    rows: createUnassignedRows(db),
+    features,
+    clock,
+    limits: settings.escalation,
+    lookAgain: (deliveryId: string) =>
+      dispatcher.signalOfferWithdrawn(deliveryId, { offerId: '', correlationId: newId() }),
   };
   escalateAtOnce(features, escalation, log);
   return createEscalationCheck({
-    ...escalation, switchedAt: () => features.changedAt('escalation'), heartbeat: () => heartbeat(), onReport: (report) => observeEscalation(report, log),
+    ...escalation,
+    switchedAt: () => features.changedAt('escalation'),
+    heartbeat: () => heartbeat(),
+    onReport: (report) => observeEscalation(report, log),
   });
 }
 
 function auditCheck({ db, clock, log }: SweepsDeps) {
   return createAuditCheck({
-    chains: createAuditChains(db), clock, resumeFrom: (): unknown => activityInfo().heartbeatDetails, onReport: (report) => observeAuditCheck(report, log),
+    chains: createAuditChains(db),
+    clock,
+    resumeFrom: (): unknown => activityInfo().heartbeatDetails,
+    onReport: (report) => observeAuditCheck(report, log),
     beat: (progress) => {
       heartbeat(progress);
       cancellationSignal().throwIfAborted(); // a worker that is told to stop leaves the rest to another

@@ -3,7 +3,9 @@ import type { Logger } from 'pino';
 
 /** Temporal's own log lines in ours, so that a process has one log of one form. Before any worker or connection is made. */
 export function installTemporalLog(log: Logger): void {
-  Runtime.install({ logger: new DefaultLogger(log.isLevelEnabled('debug') ? 'DEBUG' : 'INFO', temporalLines(log)) });
+  Runtime.install({
+    logger: new DefaultLogger(log.isLevelEnabled('debug') ? 'DEBUG' : 'INFO', temporalLines(log)),
+  });
 }
 
 /** Writes what Temporal logs into ours. */

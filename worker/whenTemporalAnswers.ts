@@ -13,7 +13,11 @@ const AWAY: readonly number[] = [4, 14];
  * whoever runs it, and be missing when the cluster is back.
  * @throws what `ask` throws where the cluster did answer
  */
-export async function whenTemporalAnswers<T>(ask: () => Promise<T>, log: Pick<Logger, 'warn'>, againAfterMs = AGAIN_AFTER_MS): Promise<T> {
+export async function whenTemporalAnswers<T>(
+  ask: () => Promise<T>,
+  log: Pick<Logger, 'warn'>,
+  againAfterMs = AGAIN_AFTER_MS,
+): Promise<T> {
   for (;;) {
     try {
       return await ask();

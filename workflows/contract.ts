@@ -31,9 +31,12 @@ export function deliveryWorkflowId(merchantId: string, sellerOrderId: string): s
 }
 
 /** The way back. @returns undefined where the id is not one of a delivery */
-export function orderOfWorkflowId(workflowId: string): { merchantId: string; sellerOrderId: string } | undefined {
+export function orderOfWorkflowId(
+  workflowId: string,
+): { merchantId: string; sellerOrderId: string } | undefined {
   const [kind, merchantId, sellerOrderId, ...rest] = workflowId.split('/');
-  if (kind !== 'delivery' || merchantId === undefined || sellerOrderId === undefined || rest.length > 0) return undefined;
+  if (kind !== 'delivery' || merchantId === undefined || sellerOrderId === undefined || rest.length > 0)
+    return undefined;
   return { merchantId: decodeURIComponent(merchantId), sellerOrderId: decodeURIComponent(sellerOrderId) };
 }
 
@@ -50,9 +53,21 @@ export type TakeStep = Traced & { step: Step; by: Actor; deviceAt: number | null
 export type FailDelivery = Traced & { by: Actor; reason: ReasonCode; goods: 'RETURN' | 'LOST' };
 export type CancelDelivery = Traced & { by: Actor; reason: ReasonCode };
 export type AssignDriver = Traced & { driverId: string; by: Actor; override: boolean; why: string };
-export type HandOver = Traced & { driverId: string; by: Actor; override: boolean; meetingId: string | null; why: string };
+export type HandOver = Traced & {
+  driverId: string;
+  by: Actor;
+  override: boolean;
+  meetingId: string | null;
+  why: string;
+};
 export type LeaveDelivery = Traced & { driverId: string; assignmentId: string; reason: LeaveReason };
-export type RescueDelivery = Traced & { driverId: string; offerId: string | null; assignmentId: string | null; by: Actor; why: string };
+export type RescueDelivery = Traced & {
+  driverId: string;
+  offerId: string | null;
+  assignmentId: string | null;
+  by: Actor;
+  why: string;
+};
 export type RaisePay = Traced & { bonusCents: number; by: Actor; why: string };
 export type ResumeSearch = Traced & { by: Actor; why: string };
 
@@ -75,11 +90,18 @@ export const updateIds = {
   reject: ({ offerId, driverId }: RejectOffer): string => `reject/${offerId}/${driverId}`,
   leave: (assignmentId: string): string => `leave/${assignmentId}`,
   /** With the state it was asked in: a step refused as too early must not be refused for ever under the same id. */
-  step: ({ step, by }: TakeStep, { assignmentId, status }: { assignmentId: string | null; status: string }): string =>
-    `step/${step}/${assignmentId ?? 'none'}/${status}/${by.kind}`,
+  step: (
+    { step, by }: TakeStep,
+    { assignmentId, status }: { assignmentId: string | null; status: string },
+  ): string => `step/${step}/${assignmentId ?? 'none'}/${status}/${by.kind}`,
 };
 
-export type DriverLeft = Traced & { driverId: string; offerId: string | null; assignmentId: string | null; why: string };
+export type DriverLeft = Traced & {
+  driverId: string;
+  offerId: string | null;
+  assignmentId: string | null;
+  why: string;
+};
 export const driverLeft = defineSignal<[DriverLeft]>('driverLeft');
 /** Ops freed the driver: the same as the update, for when nobody waits for the answer any more. */
 export const driverRescued = defineSignal<[RescueDelivery]>('driverRescued');

@@ -1,13 +1,42 @@
 import {
-  allHandlersFinished, ApplicationFailure, condition, log, makeContinueAsNewFunc, proxyLocalActivities, setCurrentDetails, setHandler, Trigger,
-  upsertSearchAttributes, workflowInfo,
+  allHandlersFinished,
+  ApplicationFailure,
+  condition,
+  log,
+  makeContinueAsNewFunc,
+  proxyLocalActivities,
+  setCurrentDetails,
+  setHandler,
+  Trigger,
+  upsertSearchAttributes,
+  workflowInfo,
 } from '@temporalio/workflow';
 import type { DeliveryActivities, Told, WorkflowEvent } from '../activities/delivery';
 import { type Deadline, type Known, nextDeadline, waitingFor } from '../domain/delivery/deadline';
 import type { Answer } from '../domain/delivery/deliveryState';
 import {
-  acceptOffer, assignDriver, ATTEMPT_MS, cancelDelivery, CLOSED, type DeliveryInput, driverCameFree, driverLeft, driverRescued, failDelivery, getKnown, handOver, IMPOSSIBLE,
-  leaveDelivery, offerWithdrawn, raisePay, rejectOffer, rescueDelivery, resumeSearch, searchAttributes, takeStep, type Traced,
+  acceptOffer,
+  assignDriver,
+  ATTEMPT_MS,
+  cancelDelivery,
+  CLOSED,
+  type DeliveryInput,
+  driverCameFree,
+  driverLeft,
+  driverRescued,
+  failDelivery,
+  getKnown,
+  handOver,
+  IMPOSSIBLE,
+  leaveDelivery,
+  offerWithdrawn,
+  raisePay,
+  rejectOffer,
+  rescueDelivery,
+  resumeSearch,
+  searchAttributes,
+  takeStep,
+  type Traced,
 } from './contract';
 
 const database = proxyLocalActivities<DeliveryActivities>({
@@ -23,7 +52,14 @@ type Waiting = { event: WorkflowEvent; correlationId: string; answered?: Trigger
 
 /** Not yet read: the first event, a search, reads the row, whatever its state. */
 const UNREAD: Known = {
-  status: 'PENDING', closed: false, driverId: null, offers: [], searchAgainAt: 0, searchRound: 0, giveUpAt: null, escalationLevel: 0,
+  status: 'PENDING',
+  closed: false,
+  driverId: null,
+  offers: [],
+  searchAgainAt: 0,
+  searchRound: 0,
+  giveUpAt: null,
+  escalationLevel: 0,
 };
 
 /**
@@ -36,28 +72,84 @@ export async function delivery({ deliveryId, correlationId }: DeliveryInput): Pr
   let shownWords = '';
   let notDueBefore = 0;
 
-  const put = (event: WorkflowEvent, traced: Traced): void => void inbox.push({ event, correlationId: traced.correlationId });
+  const put = (event: WorkflowEvent, traced: Traced): void =>
+    void inbox.push({ event, correlationId: traced.correlationId });
   const ask = async (event: WorkflowEvent, traced: Traced): Promise<Answer> => {
     const answered = new Trigger<Answer>();
     inbox.push({ event, correlationId: traced.correlationId, answered });
     return answered;
   };
   const whileOpen = { validator: (_asked: Traced) => refuseWhenClosed(known) };
-  setHandler(acceptOffer, ({ offerId, driverId, ...traced }) => ask({ kind: 'acceptOffer', offerId, driverId }, traced), whileOpen);
-  setHandler(rejectOffer, ({ offerId, driverId, reason, ...traced }) => ask({ kind: 'rejectOffer', offerId, driverId, reason }, traced), whileOpen);
-  setHandler(takeStep, ({ step, by, deviceAt, ...traced }) => ask({ kind: 'takeStep', step, by, deviceAt }, traced), whileOpen);
-  setHandler(failDelivery, ({ by, reason, goods, ...traced }) => ask({ kind: 'failDelivery', by, reason, goods }, traced), whileOpen);
-  setHandler(cancelDelivery, ({ by, reason, ...traced }) => ask({ kind: 'cancelDelivery', by, reason }, traced), whileOpen);
-  setHandler(assignDriver, ({ driverId, by, override, why, ...traced }) => ask({ kind: 'assignDriver', driverId, by, override, why }, traced), whileOpen);
-  setHandler(handOver, ({ driverId, by, override, meetingId, why, ...traced }) => ask({ kind: 'handOver', driverId, by, override, meetingId, why }, traced), whileOpen);
-  setHandler(leaveDelivery, ({ driverId, assignmentId, reason, ...traced }) => ask({ kind: 'leaveDelivery', driverId, assignmentId, reason }, traced), whileOpen);
-  setHandler(rescueDelivery, ({ driverId, offerId, assignmentId, by, why, ...traced }) => ask({ kind: 'rescueDelivery', driverId, offerId, assignmentId, by, why }, traced), whileOpen);
-  setHandler(raisePay, ({ bonusCents, by, why, ...traced }) => ask({ kind: 'raisePay', bonusCents, by, why }, traced), whileOpen);
-  setHandler(resumeSearch, ({ by, why, ...traced }) => ask({ kind: 'resumeSearch', by, why }, traced), whileOpen);
-  setHandler(driverLeft, ({ driverId, offerId, assignmentId, why, ...traced }) => put({ kind: 'releaseDriver', driverId, offerId, assignmentId, why }, traced));
-  setHandler(driverRescued, ({ driverId, offerId, assignmentId, by, why, ...traced }) => put({ kind: 'rescueDelivery', driverId, offerId, assignmentId, by, why }, traced));
+  setHandler(
+    acceptOffer,
+    ({ offerId, driverId, ...traced }) => ask({ kind: 'acceptOffer', offerId, driverId }, traced),
+    whileOpen,
+  );
+  setHandler(
+    rejectOffer,
+    ({ offerId, driverId, reason, ...traced }) =>
+      ask({ kind: 'rejectOffer', offerId, driverId, reason }, traced),
+    whileOpen,
+  );
+  setHandler(
+    takeStep,
+    ({ step, by, deviceAt, ...traced }) => ask({ kind: 'takeStep', step, by, deviceAt }, traced),
+    whileOpen,
+  );
+  setHandler(
+    failDelivery,
+    ({ by, reason, goods, ...traced }) => ask({ kind: 'failDelivery', by, reason, goods }, traced),
+    whileOpen,
+  );
+  setHandler(
+    cancelDelivery,
+    ({ by, reason, ...traced }) => ask({ kind: 'cancelDelivery', by, reason }, traced),
+    whileOpen,
+  );
+  setHandler(
+    assignDriver,
+    ({ driverId, by, override, why, ...traced }) =>
+      ask({ kind: 'assignDriver', driverId, by, override, why }, traced),
+    whileOpen,
+  );
+  setHandler(
+    handOver,
+    ({ driverId, by, override, meetingId, why, ...traced }) =>
+      ask({ kind: 'handOver', driverId, by, override, meetingId, why }, traced),
+    whileOpen,
+  );
+  setHandler(
+    leaveDelivery,
+    ({ driverId, assignmentId, reason, ...traced }) =>
+      ask({ kind: 'leaveDelivery', driverId, assignmentId, reason }, traced),
+    whileOpen,
+  );
+  setHandler(
+    rescueDelivery,
+    ({ driverId, offerId, assignmentId, by, why, ...traced }) =>
+      ask({ kind: 'rescueDelivery', driverId, offerId, assignmentId, by, why }, traced),
+    whileOpen,
+  );
+  setHandler(
+    raisePay,
+    ({ bonusCents, by, why, ...traced }) => ask({ kind: 'raisePay', bonusCents, by, why }, traced),
+    whileOpen,
+  );
+  setHandler(
+    resumeSearch,
+    ({ by, why, ...traced }) => ask({ kind: 'resumeSearch', by, why }, traced),
+    whileOpen,
+  );
+  setHandler(driverLeft, ({ driverId, offerId, assignmentId, why, ...traced }) =>
+    put({ kind: 'releaseDriver', driverId, offerId, assignmentId, why }, traced),
+  );
+  setHandler(driverRescued, ({ driverId, offerId, assignmentId, by, why, ...traced }) =>
+    put({ kind: 'rescueDelivery', driverId, offerId, assignmentId, by, why }, traced),
+  );
   setHandler(offerWithdrawn, (traced) => put({ kind: 'readDelivery' }, traced));
-  setHandler(driverCameFree, ({ driverId, passed, ...traced }) => put({ kind: 'lookForDriver', freed: { driverId, passed } }, traced));
+  setHandler(driverCameFree, ({ driverId, passed, ...traced }) =>
+    put({ kind: 'lookForDriver', freed: { driverId, passed } }, traced),
+  );
   setHandler(getKnown, () => known);
 
   while (!known.closed) {
@@ -102,12 +194,16 @@ async function somethingHappens(inbox: readonly Waiting[], due: Deadline | undef
 
 function ofDeadline(due: Deadline | undefined, correlationId: string): Waiting {
   if (!due) throw new Error('neither news nor a deadline woke the delivery');
-  const event: WorkflowEvent = due.event.kind === 'lookForDriver' ? { kind: 'lookForDriver', freed: null } : due.event;
+  const event: WorkflowEvent =
+    due.event.kind === 'lookForDriver' ? { kind: 'lookForDriver', freed: null } : due.event;
   return { event, correlationId };
 }
 
 /** One transaction for one event. @returns undefined where no repeat would make it possible: whoever asked is told so, and what else is in the inbox goes on */
-async function tellOrRefuse(deliveryId: string, { event, correlationId, answered }: Waiting): Promise<Told | undefined> {
+async function tellOrRefuse(
+  deliveryId: string,
+  { event, correlationId, answered }: Waiting,
+): Promise<Told | undefined> {
   try {
     return await database[event.kind]({ deliveryId, correlationId, at: Date.now(), event });
   } catch (error) {
@@ -126,14 +222,16 @@ function isImpossible(error: unknown): boolean {
 /** Search attributes change with the states that ops look for; the two arrivals stay in the record, to save an event each. */
 function showChange(before: Known, after: Known): void {
   const shown = (known: Known) => JSON.stringify(attributesOf(known).map(({ value }) => value));
-  if (before === UNREAD ? after.status !== 'PENDING' : shown(before) !== shown(after)) upsertSearchAttributes(attributesOf(after));
+  if (before === UNREAD ? after.status !== 'PENDING' : shown(before) !== shown(after))
+    upsertSearchAttributes(attributesOf(after));
 }
 
 function attributesOf(known: Known) {
   const { deliveryStatus, driverId, offerExpiresAt, escalationLevel } = searchAttributes;
   const offer = known.offers[0];
   const asked = known.offers.length === 1 ? offer?.driverId : undefined; // of a broadcast no one is the one
-  const status = known.status === 'AT_PICKUP' ? 'ASSIGNED' : known.status === 'AT_DROPOFF' ? 'PICKED_UP' : known.status;
+  const status =
+    known.status === 'AT_PICKUP' ? 'ASSIGNED' : known.status === 'AT_DROPOFF' ? 'PICKED_UP' : known.status;
   return [
     { key: deliveryStatus, value: status },
     { key: driverId, value: known.driverId ?? asked ?? null },

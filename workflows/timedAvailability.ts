@@ -21,7 +21,11 @@ const MIN_WAIT_MS = 1_000;
  * Ends a driver's break or pause at its time; one run a driver. The row decides, guarded on (state, until): when the nearest known end is due, that state and no
  * other is ended, and the answer says what to wait for next. So news may come late, doubled or in any order, and an end that is moot costs one look at the row.
  */
-export async function timedAvailability({ driverId, correlationId, ...first }: TimedAvailabilityInput): Promise<void> {
+export async function timedAvailability({
+  driverId,
+  correlationId,
+  ...first
+}: TimedAvailabilityInput): Promise<void> {
   let next: TimedEnd | null = first;
   let trace = correlationId;
   let changed = false;

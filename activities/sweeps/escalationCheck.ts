@@ -1,9 +1,20 @@
-import { dueEscalation, type Escalating, type EscalationLimits, limitsIn, nextEscalationOf, unassignedMs } from '../../domain/delivery/escalation';
+import {
+  dueEscalation,
+  type Escalating,
+  type EscalationLimits,
+  limitsIn,
+  nextEscalationOf,
+  unassignedMs,
+} from '../../domain/delivery/escalation';
 import { type FeatureRegistry } from '../../services/features/featureRegistry';
 import { type Clock, type Features } from '../../services/ports';
 
 /** A delivery that nobody has, as far as escalation looks at it. */
-export type UnassignedRow = Escalating & { deliveryId: string; cityId: string; cityEscalationMinutes: readonly number[] };
+export type UnassignedRow = Escalating & {
+  deliveryId: string;
+  cityId: string;
+  cityEscalationMinutes: readonly number[];
+};
 
 export interface UnassignedRows {
   /** Deliveries whose clock of unassigned time runs, in the order of their ids, after `afterId`. */
@@ -40,11 +51,17 @@ const GRACE_MS = 30_000;
  */
 export function createEscalationCheck(deps: EscalationCheckDeps): () => Promise<EscalationReport> {
   return async () => {
-    const report: EscalationReport = { due: 0, missed: 0, unresolvedCases: await deps.rows.unresolvedCases() };
+    const report: EscalationReport = {
+      due: 0,
+      missed: 0,
+      unresolvedCases: await deps.rows.unresolvedCases(),
+    };
     let afterId: string | null = null;
     for (;;) {
       const rows: UnassignedRow[] = await deps.rows.unassigned({ afterId, limit: PAGE });
-      for (const row of rows.filter(({ cityId, deliveryId }) => deps.features.isOn('escalation', { cityId, key: deliveryId }))) {
+      for (const row of rows.filter(({ cityId, deliveryId }) =>
+        deps.features.isOn('escalation', { cityId, key: deliveryId }),
+      )) {
         if (isDue(row, deps)) report.due += 1;
         if (!isMissed(row, deps)) continue;
         report.missed += 1;
@@ -61,19 +78,37 @@ export function createEscalationCheck(deps: EscalationCheckDeps): () => Promise<
 }
 
 /** Where escalation is switched on again, what came due meanwhile is done at once, not at the next check. */
-export function escalateAtOnce({ onChange }: Pick<FeatureRegistry, 'onChange'>, deps: Omit<EscalationCheckDeps, 'heartbeat' | 'onReport' | 'switchedAt' | 'graceMs'>, log: { warn(fields: object, text: string): void }): void {
-  const checkNow = createEscalationCheck({ ...deps, graceMs: 0, switchedAt: () => 0, heartbeat: () => {}, onReport: () => {} });
+export function escalateAtOnce(
+  { onChange }: Pick<FeatureRegistry, 'onChange'>,
+  deps: Omit<EscalationCheckDeps, 'heartbeat' | 'onReport' | 'switchedAt' | 'graceMs'>,
+  log: { warn(fields: object, text: string): void },
+): void {
+  const checkNow = createEscalationCheck({
+    ...deps,
+    graceMs: 0,
+    switchedAt: () => 0,
+    heartbeat: () => {},
+    onReport: () => {},
+  });
   onChange(({ feature }) => {
     if (feature !== 'escalation') return;
-    checkNow().catch((error: unknown) => log.warn({ err: error }, 'overdue deliveries could not be looked at; the next check does it'));
+    checkNow().catch((error: unknown) =>
+      log.warn({ err: error }, 'overdue deliveries could not be looked at; the next check does it'),
+    );
   });
 }
 
-function isDue({ clock: unassigned, cityEscalationMinutes }: UnassignedRow, { limits, clock }: EscalationCheckDeps): boolean {
+function isDue(
+  { clock: unassigned, cityEscalationMinutes }: UnassignedRow,
+  { limits, clock }: EscalationCheckDeps,
+): boolean {
   return unassignedMs(unassigned, clock()) >= limitsIn(cityEscalationMinutes, limits).thresholds[1];
 }
 
-function isMissed(row: UnassignedRow, { limits, clock, switchedAt, graceMs = GRACE_MS }: EscalationCheckDeps): boolean {
+function isMissed(
+  row: UnassignedRow,
+  { limits, clock, switchedAt, graceMs = GRACE_MS }: EscalationCheckDeps,
+): boolean {
   const here = limitsIn(row.cityEscalationMinutes, limits);
   if (dueEscalation(row, here, clock()) === null) return false;
   const dueAt = Math.max(nextEscalationOf(row, here)?.at ?? 0, switchedAt());

@@ -3,11 +3,15 @@ import { Counter, Gauge } from 'prom-client';
 /** Metrics about drivers who seem lost, in prom-client's default registry. */
 
 export const lossesNoticed = new Counter({
-  name: 'lost_drivers_noticed_total', help: 'Drivers taken for lost since nobody heard of them, or since they made no way to the pickup', labelNames: ['why'] as const,
+  name: 'lost_drivers_noticed_total',
+  help: 'Drivers taken for lost since nobody heard of them, or since they made no way to the pickup',
+  labelNames: ['why'] as const,
 });
 
 export const lossesWithheld = new Counter({
-  name: 'losses_withheld_total', help: 'Drivers not taken for lost, since so much of their city was silent at once that the fault is ours', labelNames: ['city'] as const,
+  name: 'losses_withheld_total',
+  help: 'Drivers not taken for lost, since so much of their city was silent at once that the fault is ours',
+  labelNames: ['city'] as const,
 });
 
 /** Whichever worker swept last knows; what another one said longer ago than this is not shown as if it were of now. */
@@ -16,7 +20,9 @@ const SHOWN_MS = 60_000;
 let newest: { at: number; shares: ReadonlyMap<string, number> } = { at: 0, shares: new Map() };
 
 export const citySilentShare = new Gauge({
-  name: 'city_silent_share', help: 'Silent drivers of all on duty in a city at the last sweep of this worker, 0 to 1', labelNames: ['city'] as const,
+  name: 'city_silent_share',
+  help: 'Silent drivers of all on duty in a city at the last sweep of this worker, 0 to 1',
+  labelNames: ['city'] as const,
   collect() {
     this.reset();
     if (Date.now() - newest.at > SHOWN_MS) return;

@@ -25,7 +25,14 @@ export type LostDriversDeps = {
 };
 
 /** What one sweep came to: drivers on duty, how many are silent, deliveries told of a loss and not told, cases resolved; `silentCities` are those where the fault is ours. */
-export type LostDriversReport = { watched: number; silent: number; told: number; withheld: number; heardAgain: number; silentCities: string[] };
+export type LostDriversReport = {
+  watched: number;
+  silent: number;
+  told: number;
+  withheld: number;
+  heardAgain: number;
+  silentCities: string[];
+};
 
 export type LostDrivers = {
   /**
@@ -44,10 +51,15 @@ export function createLostDrivers(deps: LostDriversDeps): LostDrivers {
     sweepLostDrivers: async () => {
       const { cities, silenceOver, isDeaf } = await watchAll(deps);
       const all = [...cities];
-      const faulty = all.filter(([, { silent, knownSilent, working }]) => isOurFault(silent - knownSilent, working - knownSilent, deps.limits));
+      const faulty = all.filter(([, { silent, knownSilent, working }]) =>
+        isOurFault(silent - knownSilent, working - knownSilent, deps.limits),
+      );
       const silentCities = faulty.map(([cityId]) => cityId);
       const withheld = withhold(deps, faulty);
-      const told = await tell(deps, all.filter(([cityId]) => !silentCities.includes(cityId)).flatMap(([, { losses }]) => losses));
+      const told = await tell(
+        deps,
+        all.filter(([cityId]) => !silentCities.includes(cityId)).flatMap(([, { losses }]) => losses),
+      );
       await tellOfSilence(deps, cities, silentCities, { canEnd: !isDeaf });
       const heardAgain = await resolveCases(deps, silenceOver);
       const sum = (of: 'working' | 'silent'): number => all.reduce((total, [, city]) => total + city[of], 0);
@@ -62,14 +74,19 @@ export function createLostDrivers(deps: LostDriversDeps): LostDrivers {
 type City = { working: number; silent: number; knownSilent: number; losses: SeenLoss[] };
 type Cities = ReadonlyMap<string, City>;
 
-async function watchAll(deps: LostDriversDeps): Promise<{ cities: Cities; silenceOver: string[]; isDeaf: boolean }> {
+async function watchAll(
+  deps: LostDriversDeps,
+): Promise<{ cities: Cities; silenceOver: string[]; isDeaf: boolean }> {
   const now = deps.clock();
   const watch = { ...deps, now, heardSince: await deps.map.heardSince(now) };
   const cities = new Map<string, City>();
   const silenceOver: string[] = [];
   for await (const page of dutyPages(deps)) {
     const seen = page.map((driver) => ({ ...watchDriver(driver, watch), cityId: driver.cityId }));
-    await writeProgress(deps.db, seen.flatMap(({ progress }) => progress));
+    await writeProgress(
+      deps.db,
+      seen.flatMap(({ progress }) => progress),
+    );
     for (const each of seen) count(cities, each);
     silenceOver.push(...seen.flatMap(({ heardAgain }) => heardAgain));
   }
@@ -78,9 +95,11 @@ async function watchAll(deps: LostDriversDeps): Promise<{ cities: Cities; silenc
 }
 
 async function* dutyPages({ db, map }: LostDriversDeps): AsyncGenerator<WatchedDriver[]> {
-  for (let afterId: string | null = null; ; ) {
+  for (let afterId: string | null = null; ;) {
     const rows: WatchedDriver[] = await readWatched(db, afterId, PAGE);
-    const views = new Map((await map.look(rows.map(({ driverId }) => driverId))).map((view) => [view.driverId, view]));
+    const views = new Map(
+      (await map.look(rows.map(({ driverId }) => driverId))).map((view) => [view.driverId, view]),
+    );
     yield rows.map((row) => asHeard(row, views.get(row.driverId)));
     if (rows.length < PAGE) return;
     afterId = rows.at(-1)?.driverId ?? null;
@@ -92,10 +111,17 @@ function asHeard(driver: WatchedDriver, view: MapView | undefined): WatchedDrive
   const fix = view?.entry?.lastFix ?? null;
   if (fix === null) return driver;
   const { heardAt, place } = driver;
-  return { ...driver, heardAt: Math.max(fix.receivedAt, heardAt ?? fix.receivedAt), place: place !== null && place.receivedAt > fix.receivedAt ? place : fix };
+  return {
+    ...driver,
+    heardAt: Math.max(fix.receivedAt, heardAt ?? fix.receivedAt),
+    place: place !== null && place.receivedAt > fix.receivedAt ? place : fix,
+  };
 }
 
-function count(cities: Map<string, City>, { cityId, isSilent, isKnownSilent, losses }: Seen & { cityId: string }): void {
+function count(
+  cities: Map<string, City>,
+  { cityId, isSilent, isKnownSilent, losses }: Seen & { cityId: string },
+): void {
   const city = cities.get(cityId) ?? { working: 0, silent: 0, knownSilent: 0, losses: [] };
   city.working++;
   if (isSilent) city.silent++;
@@ -107,7 +133,12 @@ function count(cities: Map<string, City>, { cityId, isSilent, isKnownSilent, los
 async function resolveCases({ cases }: LostDriversDeps, caseIds: readonly string[]): Promise<number> {
   let resolved = 0;
   for (const caseId of caseIds) {
-    const answer = await cases.resolve(caseId, { by: SWEEP, resolution: 'HEARD_AGAIN', note: null, correlationId: newCorrelationId() });
+    const answer = await cases.resolve(caseId, {
+      by: SWEEP,
+      resolution: 'HEARD_AGAIN',
+      note: null,
+      correlationId: newCorrelationId(),
+    });
     if (answer.outcome === 'done' && answer.changed) resolved++;
   }
   return resolved;
@@ -118,7 +149,10 @@ async function resolveCases({ cases }: LostDriversDeps, caseIds: readonly string
 function withhold({ log }: LostDriversDeps, faulty: readonly (readonly [string, City])[]): number {
   for (const [cityId, { silent, working, losses }] of faulty) {
     lossesWithheld.inc({ city: cityId }, losses.length);
-    log.warn({ cityId, silent, working, withheld: losses.length }, 'so much of the city is silent that the fault is ours: nobody is taken for lost');
+    log.warn(
+      { cityId, silent, working, withheld: losses.length },
+      'so much of the city is silent that the fault is ours: nobody is taken for lost',
+    );
   }
   return faulty.reduce((total, [, { losses }]) => total + losses.length, 0);
 }
@@ -131,10 +165,16 @@ async function tell({ db, kick }: LostDriversDeps, losses: readonly SeenLoss[]):
 }
 
 /** The pager hears of a city's silence when it begins and when it is over; while we are deaf to all it is not over. */
-async function tellOfSilence({ db, clock, kick }: LostDriversDeps, cities: Cities, silentCities: readonly string[], { canEnd }: { canEnd: boolean }): Promise<void> {
+async function tellOfSilence(
+  { db, clock, kick }: LostDriversDeps,
+  cities: Cities,
+  silentCities: readonly string[],
+  { canEnd }: { canEnd: boolean },
+): Promise<void> {
   const at = clock();
   const { began, ended } = await keepSilence(db, silentCities, { at, canEnd }, (news) => [
-    ...news.began.map((cityId) => notice(cityId, 'open', cities, at)), ...news.ended.map((cityId) => notice(cityId, 'resolved', cities, at)),
+    ...news.began.map((cityId) => notice(cityId, 'open', cities, at)),
+    ...news.ended.map((cityId) => notice(cityId, 'resolved', cities, at)),
   ]);
   if (began.length + ended.length > 0) kick();
 }
@@ -142,14 +182,23 @@ async function tellOfSilence({ db, clock, kick }: LostDriversDeps, cities: Citie
 function notice(cityId: string, what: 'open' | 'resolved', cities: Cities, at: number): Message {
   const { silent, working, losses } = cities.get(cityId) ?? { silent: 0, working: 0, losses: [] };
   const says = `${silent} of ${working} drivers on duty in ${cityId} are silent`;
-  const text = what === 'open'
-    ? 'So many at once say that the service does not hear them. Nobody of this city is taken for lost meanwhile: look at API and Redis, and rescue by hand who must be.'
-    : 'Who is silent is taken for lost again.';
+  const text =
+    what === 'open'
+      ? 'So many at once say that the service does not hear them. Nobody of this city is taken for lost meanwhile: look at API and Redis, and rescue by hand who must be.'
+      : 'Who is silent is taken for lost again.';
   return {
     kind: 'notify',
     notice: {
-      to: { kind: 'pager' }, about: `city/${cityId}/silent`, what, severity: what === 'open' ? 'critical' : 'info', title: what === 'open' ? says : `Over: ${says}`, text, link: null, cityId,
-      facts: { silent, working, withheld: what === 'open' ? losses.length : 0 }, at,
+      to: { kind: 'pager' },
+      about: `city/${cityId}/silent`,
+      what,
+      severity: what === 'open' ? 'critical' : 'info',
+      title: what === 'open' ? says : `Over: ${says}`,
+      text,
+      link: null,
+      cityId,
+      facts: { silent, working, withheld: what === 'open' ? losses.length : 0 },
+      at,
     },
   };
 }

@@ -13,7 +13,8 @@ export function differenceOf(entry: MapEntry, view: MapView, comparison: Compari
   const isFree = entry.availability === 'AVAILABLE';
   const isSpare = entry.availability === 'BUSY' && entry.hasRoom;
   const { all, city, busy } = view.on;
-  if (silentMs <= comparison.freshFixMs && ((isFree && !(all && city)) || (isSpare && !busy))) return 'missing';
+  if (silentMs <= comparison.freshFixMs && ((isFree && !(all && city)) || (isSpare && !busy)))
+    return 'missing';
   const mayStand = silentMs <= comparison.freshFixMs + comparison.staleGraceMs;
   if (((all || city) && !(isFree && mayStand)) || (busy && !(isSpare && mayStand))) return 'extra';
   return isOutdated(entry, view.entry) ? 'outdated' : null;
@@ -39,7 +40,13 @@ export function belongsIn(part: MapPart, { availability, hasRoom, cityId }: MapE
 
 /** The parts of the map of these cities. */
 export function partsOf(cityIds: readonly string[]): MapPart[] {
-  return [{ kind: 'all' }, ...cityIds.flatMap((cityId): MapPart[] => [{ kind: 'city', cityId }, { kind: 'busy', cityId }])];
+  return [
+    { kind: 'all' },
+    ...cityIds.flatMap((cityId): MapPart[] => [
+      { kind: 'city', cityId },
+      { kind: 'busy', cityId },
+    ]),
+  ];
 }
 
 /** Of who is AVAILABLE the room is not looked at: an offer takes it for moments, and the hold reads it from the row. */

@@ -4,7 +4,15 @@ import { type Clock } from '../../services/ports';
 export type OpenRow = { deliveryId: string; workflowId: string };
 
 /** How the rows and the runs of deliveries compare. */
-export type OpenRowsReport = { openRows: number; running: number; restarted: number; orphaned: number; overdue: number; stuck: number; holdsWrong: number };
+export type OpenRowsReport = {
+  openRows: number;
+  running: number;
+  restarted: number;
+  orphaned: number;
+  overdue: number;
+  stuck: number;
+  holdsWrong: number;
+};
 
 export interface OpenRowsStore {
   /** Open deliveries that nobody has touched since, by id, after `afterId`. */
@@ -83,12 +91,19 @@ async function endStuck({ running: runs }: OpenRowsDeps, running: Set<string>): 
   return stuck.length;
 }
 
-async function startMissing({ store, running: runs, start, clock, heartbeat }: OpenRowsDeps, running: ReadonlySet<string>): Promise<{ openRows: number; restarted: number }> {
+async function startMissing(
+  { store, running: runs, start, clock, heartbeat }: OpenRowsDeps,
+  running: ReadonlySet<string>,
+): Promise<{ openRows: number; restarted: number }> {
   let openRows = 0;
   let restarted = 0;
   let afterId: string | null = null;
   for (;;) {
-    const rows: OpenRow[] = await store.openRows({ untouchedSince: clock() - SETTLING_MS, afterId, limit: PAGE });
+    const rows: OpenRow[] = await store.openRows({
+      untouchedSince: clock() - SETTLING_MS,
+      afterId,
+      limit: PAGE,
+    });
     openRows += rows.length;
     for (const { deliveryId, workflowId } of rows.filter((row) => !running.has(row.workflowId))) {
       if (await runs.isRunning(workflowId)) continue;
@@ -103,11 +118,17 @@ async function startMissing({ store, running: runs, start, clock, heartbeat }: O
 }
 
 /** A run may outlive its delivery for the moment between the commit and its own end; the row is read again by the run itself. */
-async function endOrphans({ store, nudge, heartbeat, clock }: OpenRowsDeps, running: ReadonlySet<string>): Promise<number> {
+async function endOrphans(
+  { store, nudge, heartbeat, clock }: OpenRowsDeps,
+  running: ReadonlySet<string>,
+): Promise<number> {
   const ids = [...running];
   let orphaned = 0;
   for (let from = 0; from < ids.length; from += PAGE) {
-    for (const { workflowId } of await store.closedAmong(ids.slice(from, from + PAGE), clock() - SETTLING_MS)) {
+    for (const { workflowId } of await store.closedAmong(
+      ids.slice(from, from + PAGE),
+      clock() - SETTLING_MS,
+    )) {
       await nudge(workflowId);
       orphaned += 1;
     }
@@ -117,7 +138,10 @@ async function endOrphans({ store, nudge, heartbeat, clock }: OpenRowsDeps, runn
 }
 
 /** The row changed behind the workflow's back: it waits for something else than the row says (invariant 4). */
-async function wakeOverdue({ store, nudge, heartbeat, clock }: OpenRowsDeps, running: ReadonlySet<string>): Promise<number> {
+async function wakeOverdue(
+  { store, nudge, heartbeat, clock }: OpenRowsDeps,
+  running: ReadonlySet<string>,
+): Promise<number> {
   const rows = await store.overdue({ dueBefore: clock() - OVERDUE_MS, limit: OVERDUE_LIMIT });
   const asleep = rows.filter(({ workflowId }) => running.has(workflowId));
   for (const { workflowId } of asleep) {

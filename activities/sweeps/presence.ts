@@ -8,8 +8,22 @@ import { readCityIds, readInStatesOfV2, readOverdue } from '../../adapters/postg
 import { type AskedAvailability, type AvailabilityService } from '../../services/availability';
 import { mapRepairs, timedEndFailures } from '../../services/driverMetrics';
 import { type FeatureLog, type FeatureRegistry } from '../../services/features/featureRegistry';
-import { belongsIn, type Comparison, type Difference, differenceOf, lastHeard, partsOf } from './mapComparison';
-import { type Clock, type DriverMap, type Features, type MapEntry, type MapPart, type MapView } from '../../services/ports';
+import {
+  belongsIn,
+  type Comparison,
+  type Difference,
+  differenceOf,
+  lastHeard,
+  partsOf,
+} from './mapComparison';
+import {
+  type Clock,
+  type DriverMap,
+  type Features,
+  type MapEntry,
+  type MapPart,
+  type MapView,
+} from '../../services/ports';
 
 export type PresenceDeps = {
   db: Database;
@@ -23,7 +37,13 @@ export type PresenceDeps = {
 };
 
 /** What one sweep found and set right. */
-export type SweepReport = { takenOff: number; endedLate: number; switchedOff: number; wentOffline: number; repaired: number };
+export type SweepReport = {
+  takenOff: number;
+  endedLate: number;
+  switchedOff: number;
+  wentOffline: number;
+  repaired: number;
+};
 
 /** Ids of drivers where the map differs from the record. Both empty: `drivers:geo` and its shards hold the AVAILABLE fresh drivers and no others. */
 export type MapDifference = { missing: string[]; extra: string[] };
@@ -61,10 +81,18 @@ export function createPresence(deps: PresenceDeps): Presence {
 }
 
 /** A change of the feature is not left to the next sweep: who is to be OFFLINE by it is so within moments, and the sweep is the net. */
-export function switchStatesOffAtOnce({ onChange }: Pick<FeatureRegistry, 'onChange'>, presence: Pick<Presence, 'switchStatesOff'>, log: Pick<FeatureLog, 'warn'>): void {
+export function switchStatesOffAtOnce(
+  { onChange }: Pick<FeatureRegistry, 'onChange'>,
+  presence: Pick<Presence, 'switchStatesOff'>,
+  log: Pick<FeatureLog, 'warn'>,
+): void {
   onChange(({ feature }) => {
     if (feature !== 'availability_states') return;
-    presence.switchStatesOff().catch((error: unknown) => log.warn({ err: error }, 'states of v2 could not be switched off; the next sweep does it'));
+    presence
+      .switchStatesOff()
+      .catch((error: unknown) =>
+        log.warn({ err: error }, 'states of v2 could not be switched off; the next sweep does it'),
+      );
   });
 }
 
@@ -72,7 +100,11 @@ export function switchStatesOffAtOnce({ onChange }: Pick<FeatureRegistry, 'onCha
 
 async function endOverdue(deps: PresenceDeps): Promise<number> {
   let ended = 0;
-  for (const { driverId, state, until } of await readOverdue(deps.db, deps.clock() - OVERDUE_GRACE_MS, PAGE)) {
+  for (const { driverId, state, until } of await readOverdue(
+    deps.db,
+    deps.clock() - OVERDUE_GRACE_MS,
+    PAGE,
+  )) {
     if (await ask(deps, driverId, { kind: 'timedEnd', state, until })) ended++;
   }
   timedEndFailures.inc(ended);
@@ -82,15 +114,24 @@ async function endOverdue(deps: PresenceDeps): Promise<number> {
 /** Where the feature is off, drivers know AVAILABLE, BUSY and OFFLINE only (spec 3). */
 async function switchStatesOff(deps: PresenceDeps): Promise<number> {
   let switched = 0;
-  for await (const page of pages((afterId) => readInStatesOfV2(deps.db, afterId, PAGE), ({ driverId }) => driverId)) {
-    const killed = page.filter(({ driverId, cityId }) => !deps.features.isOn('availability_states', { cityId, key: driverId }));
+  for await (const page of pages(
+    (afterId) => readInStatesOfV2(deps.db, afterId, PAGE),
+    ({ driverId }) => driverId,
+  )) {
+    const killed = page.filter(
+      ({ driverId, cityId }) => !deps.features.isOn('availability_states', { cityId, key: driverId }),
+    );
     for (const { driverId } of killed) if (await ask(deps, driverId, { kind: 'statesKilled' })) switched++;
   }
   return switched;
 }
 
 /** @returns whether it changed anything */
-async function ask({ availability }: PresenceDeps, driverId: string, asked: AskedAvailability): Promise<boolean> {
+async function ask(
+  { availability }: PresenceDeps,
+  driverId: string,
+  asked: AskedAvailability,
+): Promise<boolean> {
   const answer = await availability.request(driverId, asked, SWEEP, newCorrelationId());
   return answer.outcome === 'done' && answer.changed;
 }
@@ -112,10 +153,17 @@ async function sweepOnDuty(deps: PresenceDeps): Promise<{ wentOffline: number; r
 }
 
 /** Counted from when we could hear at all: nobody is lost while our own ears were shut. */
-async function endSilent(deps: PresenceDeps, { row: { entry, idleSince }, view }: Seen, heardSince: number): Promise<boolean> {
+async function endSilent(
+  deps: PresenceDeps,
+  { row: { entry, idleSince }, view }: Seen,
+  heardSince: number,
+): Promise<boolean> {
   if (entry.availability !== 'AVAILABLE') return false;
   const silentSince = Math.max(heardSince, idleSince ?? 0, lastHeard(entry, view) ?? 0);
-  return deps.clock() - silentSince >= deps.limits.silentMs && ask(deps, entry.driverId, { kind: 'silence', silentSince });
+  return (
+    deps.clock() - silentSince >= deps.limits.silentMs &&
+    ask(deps, entry.driverId, { kind: 'silence', silentSince })
+  );
 }
 
 async function repair(deps: PresenceDeps, { row: { entry }, view }: Seen): Promise<boolean> {
@@ -125,11 +173,17 @@ async function repair(deps: PresenceDeps, { row: { entry }, view }: Seen): Promi
   return true;
 }
 
-async function putRight({ db, map, clock, kick }: PresenceDeps, entry: MapEntry, difference: Difference): Promise<void> {
+async function putRight(
+  { db, map, clock, kick }: PresenceDeps,
+  entry: MapEntry,
+  difference: Difference,
+): Promise<void> {
   mapRepairs.inc({ kind: difference });
   const { cameOn } = await map.sync(entry, clock());
   if (!cameOn) return;
-  await enqueue(db, entry.driverId, newCorrelationId(), [{ kind: 'driverFree', driverId: entry.driverId, passed: [] }]);
+  await enqueue(db, entry.driverId, newCorrelationId(), [
+    { kind: 'driverFree', driverId: entry.driverId, passed: [] },
+  ]);
   kick();
 }
 
@@ -146,10 +200,16 @@ async function clearParts(deps: PresenceDeps): Promise<number> {
 }
 
 /** Those whom putting right did not take off: unknown to PostgreSQL, or in the part of another city. Who changed meanwhile is left to that change. */
-async function stillStrange({ db, map }: PresenceDeps, part: MapPart, driverIds: readonly string[]): Promise<string[]> {
+async function stillStrange(
+  { db, map }: PresenceDeps,
+  part: MapPart,
+  driverIds: readonly string[],
+): Promise<string[]> {
   const views = await map.look(driverIds);
   const known = new Set((await readMapEntries(readerOf(db), driverIds)).map(({ driverId }) => driverId));
-  return views.filter(({ driverId, entry }) => !known.has(driverId) || entry === null || !belongsIn(part, entry)).map(({ driverId }) => driverId);
+  return views
+    .filter(({ driverId, entry }) => !known.has(driverId) || entry === null || !belongsIn(part, entry))
+    .map(({ driverId }) => driverId);
 }
 
 // ---- reading both sides ------------------------------------------------------------------------------------------------------
@@ -157,7 +217,10 @@ async function stillStrange({ db, map }: PresenceDeps, part: MapPart, driverIds:
 async function findDifferences(deps: PresenceDeps): Promise<MapDifference> {
   const found: MapDifference = { missing: [], extra: [] };
   for await (const page of dutyPages(deps)) {
-    for (const { row: { entry }, view } of page) {
+    for (const {
+      row: { entry },
+      view,
+    } of page) {
       const difference = differenceOf(entry, view, comparisonOf(deps));
       if (difference === 'missing' || difference === 'extra') found[difference].push(entry.driverId);
     }
@@ -172,8 +235,13 @@ function comparisonOf({ clock, limits: { freshFixMs } }: PresenceDeps): Comparis
 
 /** The drivers on duty with what the map says of them; the map is read after the record, so that a change in between is no difference. */
 async function* dutyPages({ db, map }: PresenceDeps): AsyncGenerator<Seen[]> {
-  for await (const rows of pages((afterId) => readOnDuty(db, afterId, PAGE), ({ entry }) => entry.driverId)) {
-    const views = new Map((await map.look(rows.map(({ entry }) => entry.driverId))).map((view) => [view.driverId, view]));
+  for await (const rows of pages(
+    (afterId) => readOnDuty(db, afterId, PAGE),
+    ({ entry }) => entry.driverId,
+  )) {
+    const views = new Map(
+      (await map.look(rows.map(({ entry }) => entry.driverId))).map((view) => [view.driverId, view]),
+    );
     yield rows.flatMap((row): Seen[] => {
       const view = views.get(row.entry.driverId);
       return view ? [{ row, view }] : [];
@@ -182,20 +250,29 @@ async function* dutyPages({ db, map }: PresenceDeps): AsyncGenerator<Seen[]> {
 }
 
 /** Drivers who stand in a part of the map where they have no business by PostgreSQL; `entries` are those whom it knows. */
-async function* strangePages({ db, map }: PresenceDeps): AsyncGenerator<{ part: MapPart; strangers: string[]; entries: MapEntry[] }> {
+async function* strangePages({
+  db,
+  map,
+}: PresenceDeps): AsyncGenerator<{ part: MapPart; strangers: string[]; entries: MapEntry[] }> {
   for (const part of partsOf(await readCityIds(db))) {
-    for (let cursor: string | null = '0'; cursor !== null; ) {
+    for (let cursor: string | null = '0'; cursor !== null;) {
       const page: { driverIds: string[]; next: string | null } = await map.members(part, cursor);
       const entries = await readMapEntries(readerOf(db), page.driverIds);
-      const rightful = new Set(entries.filter((entry) => belongsIn(part, entry)).map(({ driverId }) => driverId));
+      const rightful = new Set(
+        entries.filter((entry) => belongsIn(part, entry)).map(({ driverId }) => driverId),
+      );
       const strangers = page.driverIds.filter((driverId) => !rightful.has(driverId));
-      if (strangers.length > 0) yield { part, strangers, entries: entries.filter(({ driverId }) => !rightful.has(driverId)) };
+      if (strangers.length > 0)
+        yield { part, strangers, entries: entries.filter(({ driverId }) => !rightful.has(driverId)) };
       cursor = page.next;
     }
   }
 }
 
-async function* pages<R>(read: (afterId: string | null) => Promise<R[]>, idOf: (row: R) => string): AsyncGenerator<R[]> {
+async function* pages<R>(
+  read: (afterId: string | null) => Promise<R[]>,
+  idOf: (row: R) => string,
+): AsyncGenerator<R[]> {
   let afterId: string | null = null;
   for (;;) {
     const page: R[] = await read(afterId);

@@ -1,6 +1,11 @@
 import { type Clock } from '../../services/ports';
 
-export type UpkeepReport = { partitionsMade: number; messagesForgotten: number; healthForgotten: number; fixesForgotten: number };
+export type UpkeepReport = {
+  partitionsMade: number;
+  messagesForgotten: number;
+  healthForgotten: number;
+  fixesForgotten: number;
+};
 
 export type UpkeepDeps = {
   /** Makes what is missing of so many months' partitions, this month's first. @returns how many it made */
@@ -21,12 +26,24 @@ const SENT_KEPT_MS = 24 * 3_600_000;
 /** Long enough to see how the same hour was a week ago. */
 const HEALTH_KEPT_MS = 7 * 24 * 3_600_000;
 
-export function createUpkeep({ ensureAuditPartitions, pruneSent, pruneHealth, pruneFixes, fixesKeptMs, clock }: UpkeepDeps): () => Promise<UpkeepReport> {
+export function createUpkeep({
+  ensureAuditPartitions,
+  pruneSent,
+  pruneHealth,
+  pruneFixes,
+  fixesKeptMs,
+  clock,
+}: UpkeepDeps): () => Promise<UpkeepReport> {
   return async () => {
     const messagesForgotten = await pruneAll(pruneSent, SENT_KEPT_MS); // first: a partition that cannot be made must not let the outbox grow
     const healthForgotten = await pruneAll(pruneHealth, HEALTH_KEPT_MS);
     const fixesForgotten = await pruneAll(pruneFixes, fixesKeptMs);
-    return { partitionsMade: await ensureAuditPartitions(new Date(clock()), MONTHS_AHEAD), messagesForgotten, healthForgotten, fixesForgotten };
+    return {
+      partitionsMade: await ensureAuditPartitions(new Date(clock()), MONTHS_AHEAD),
+      messagesForgotten,
+      healthForgotten,
+      fixesForgotten,
+    };
   };
 }
 

@@ -6,7 +6,10 @@ export function createLogNotifier(log: NoticeLog, level: keyof NoticeLog): Notif
   return {
     channel: 'log',
     notify: async ({ to, at, ...notice }) => {
-      log[level]({ to: to.kind, at: new Date(at).toISOString(), ...notice }, `notice to ${to.kind}: ${notice.title}`);
+      log[level](
+        { to: to.kind, at: new Date(at).toISOString(), ...notice },
+        `notice to ${to.kind}: ${notice.title}`,
+      );
       return 'sent';
     },
   };

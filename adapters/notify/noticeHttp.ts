@@ -11,7 +11,11 @@ const MAX_REST_MS = 600_000;
  */
 export async function postJson(who: string, url: string, body: unknown, timeoutMs: number): Promise<void> {
   const response = await fetch(url, {
-    method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body), redirect: 'manual', signal: AbortSignal.timeout(timeoutMs),
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+    redirect: 'manual',
+    signal: AbortSignal.timeout(timeoutMs),
   }).catch((error: unknown) => {
     throw new Error(`${who}: ${reasonOf(error)}`);
   });
@@ -33,7 +37,11 @@ export function requireTaken(who: string, status: number, retryAfter: string | n
 
 /** Why a call got no answer, in one word: `TimeoutError`, `ECONNREFUSED`. Nothing else of the error is shown: it may name the address. */
 export function reasonOf(error: unknown): string {
-  const words = [memberOf(memberOf(error, 'cause'), 'code'), memberOf(error, 'code'), memberOf(error, 'name')];
+  const words = [
+    memberOf(memberOf(error, 'cause'), 'code'),
+    memberOf(error, 'code'),
+    memberOf(error, 'name'),
+  ];
   return words.find((word) => typeof word === 'string') ?? 'failed';
 }
 

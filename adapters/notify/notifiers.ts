@@ -10,11 +10,34 @@ import { createWebPushNotifier } from './webPushNotifier';
 const NOBODY: Notifier = { channel: 'web_push', notify: async () => 'not_needed' };
 
 /** The channels that the settings name, and the log for support and pager where they name none. */
-export function createNotifiers({ db, clock, log, settings }: { db: Database; clock: Clock; log: NoticeLog; settings: NoticeSettings }): Notifiers {
-  const { slackUrl, pagerDuty: { url, routingKey }, webPush, allowLocalPush, publicUrl } = settings;
+export function createNotifiers({
+  db,
+  clock,
+  log,
+  settings,
+}: {
+  db: Database;
+  clock: Clock;
+  log: NoticeLog;
+  settings: NoticeSettings;
+}): Notifiers {
+  const {
+    slackUrl,
+    pagerDuty: { url, routingKey },
+    webPush,
+    allowLocalPush,
+    publicUrl,
+  } = settings;
   return {
-    support: slackUrl === null ? createLogNotifier(log, 'warn') : createSlackNotifier({ url: slackUrl, publicUrl }),
-    pager: routingKey === null ? createLogNotifier(log, 'error') : createPagerDutyNotifier({ url, routingKey, publicUrl }),
-    driver: webPush === null ? NOBODY : createWebPushNotifier({ db, vapid: webPush, publicUrl, allowLocal: allowLocalPush, clock, log }),
+    support:
+      slackUrl === null ? createLogNotifier(log, 'warn') : createSlackNotifier({ url: slackUrl, publicUrl }),
+    pager:
+      routingKey === null
+        ? createLogNotifier(log, 'error')
+        : createPagerDutyNotifier({ url, routingKey, publicUrl }),
+    driver:
+      webPush === null
+        ? NOBODY
+        : createWebPushNotifier({ db, vapid: webPush, publicUrl, allowLocal: allowLocalPush, clock, log }),
   };
 }

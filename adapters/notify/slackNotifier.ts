@@ -21,10 +21,22 @@ export function createSlackNotifier({ url, publicUrl, timeoutMs = NOTICE_TIMEOUT
 }
 
 /** `text` is for notifications and for what shows no blocks. */
-function slackBody({ what, severity, title, text, link, cityId, facts }: Notice, publicUrl: string | null): Record<string, unknown> {
+function slackBody(
+  { what, severity, title, text, link, cityId, facts }: Notice,
+  publicUrl: string | null,
+): Record<string, unknown> {
   const heading = `${what === 'resolved' ? 'Resolved' : capital(severity)}: ${cut(title, MAX_TITLE)}`;
-  const lines = [`*${heading}*`, cut(text, MAX_TEXT), ...(link === null ? [] : [linkText(link, publicUrl)])].filter((line) => line !== '');
-  const details = [`city: ${cityId}`, ...Object.entries(facts).filter(([, value]) => value !== null).map(([name, value]) => `${name}: ${value}`)].join(' | ');
+  const lines = [
+    `*${heading}*`,
+    cut(text, MAX_TEXT),
+    ...(link === null ? [] : [linkText(link, publicUrl)]),
+  ].filter((line) => line !== '');
+  const details = [
+    `city: ${cityId}`,
+    ...Object.entries(facts)
+      .filter(([, value]) => value !== null)
+      .map(([name, value]) => `${name}: ${value}`),
+  ].join(' | ');
   return {
     text: heading,
     blocks: [

@@ -28,7 +28,11 @@ type Subscription = { id: string; endpoint: string; p256dh: string; auth: string
 const DEFAULT_TTL_SECONDS = 3_600;
 
 /** To all apps of a driver, by the push services of their browsers (RFC 8030, 8188, 8291, 8292). An offer that its driver has seen, or that is over, is not told. */
-export function createWebPushNotifier({ timeoutMs = NOTICE_TIMEOUT_MS, lookup = publicLookup, ...deps }: WebPushDeps): Notifier {
+export function createWebPushNotifier({
+  timeoutMs = NOTICE_TIMEOUT_MS,
+  lookup = publicLookup,
+  ...deps
+}: WebPushDeps): Notifier {
   return {
     channel: 'web_push',
     notify: async (notice) => {
@@ -37,7 +41,9 @@ export function createWebPushNotifier({ timeoutMs = NOTICE_TIMEOUT_MS, lookup = 
       const offerId = typeof facts.offerId === 'string' ? facts.offerId : null;
       const subscriptions = await subscriptionsToTell(deps, to.driverId, offerId);
       if (subscriptions.length === 0) return 'not_needed';
-      const results = await Promise.all(subscriptions.map((each) => settled(push(each, notice, offerId, { ...deps, timeoutMs, lookup }))));
+      const results = await Promise.all(
+        subscriptions.map((each) => settled(push(each, notice, offerId, { ...deps, timeoutMs, lookup }))),
+      );
       const failures = results.filter((each) => each instanceof Error);
       const passing = failures.find((reason) => !(reason instanceof NoticeRefused));
       if (passing !== undefined) throw passing;
@@ -55,7 +61,11 @@ function settled(sent: Promise<NoticeOutcome>): Promise<NoticeOutcome | Error> {
 }
 
 /** None where the offer was seen in an app that is open, or is over. */
-function subscriptionsToTell({ db, clock }: Pick<WebPushDeps, 'db' | 'clock'>, driverId: string, offerId: string | null): Promise<Subscription[]> {
+function subscriptionsToTell(
+  { db, clock }: Pick<WebPushDeps, 'db' | 'clock'>,
+  driverId: string,
+  offerId: string | null,
+): Promise<Subscription[]> {
   return db.$queryRaw<Subscription[]>`
     SELECT s.id::text, s.endpoint, s.p256dh, s.auth, o.expires_at AS "expiresAt" FROM push_subscriptions s LEFT JOIN offers o ON o.id = ${offerId}::uuid
     WHERE s.driver_id = ${driverId}::uuid AND (${offerId}::text IS NULL
@@ -65,14 +75,27 @@ function subscriptionsToTell({ db, clock }: Pick<WebPushDeps, 'db' | 'clock'>, d
 type Way = Omit<WebPushDeps, 'timeoutMs' | 'lookup'> & Required<Pick<WebPushDeps, 'timeoutMs' | 'lookup'>>;
 
 /** @throws as Notifier.notify */
-async function push(subscription: Subscription, notice: Notice, offerId: string | null, way: Way): Promise<NoticeOutcome> {
+async function push(
+  subscription: Subscription,
+  notice: Notice,
+  offerId: string | null,
+  way: Way,
+): Promise<NoticeOutcome> {
   const { endpoint, p256dh, auth, expiresAt } = subscription;
-  const ttlSeconds = expiresAt === null ? DEFAULT_TTL_SECONDS : Math.ceil((expiresAt.getTime() - way.clock()) / 1_000);
-  if (pushEndpointProblem(endpoint, way) !== null) return forget(subscription, 'its address is not allowed', way);
-  const { headers, body } = generateRequestDetails({ endpoint, keys: { p256dh, auth } }, payloadOf(notice, offerId, way.publicUrl), {
-    vapidDetails: way.vapid, TTL: Math.max(0, ttlSeconds), urgency: 'high',
-    ...(offerId === null ? {} : { topic: offerId.replaceAll('-', '') }), // a repeat takes the place of what was not shown yet
-  });
+  const ttlSeconds =
+    expiresAt === null ? DEFAULT_TTL_SECONDS : Math.ceil((expiresAt.getTime() - way.clock()) / 1_000);
+  if (pushEndpointProblem(endpoint, way) !== null)
+    return forget(subscription, 'its address is not allowed', way);
+  const { headers, body } = generateRequestDetails(
+    { endpoint, keys: { p256dh, auth } },
+    payloadOf(notice, offerId, way.publicUrl),
+    {
+      vapidDetails: way.vapid,
+      TTL: Math.max(0, ttlSeconds),
+      urgency: 'high',
+      ...(offerId === null ? {} : { topic: offerId.replaceAll('-', '') }), // a repeat takes the place of what was not shown yet
+    },
+  );
   const { status, retryAfter } = await post(endpoint, headers, body, way);
   if (status === 404 || status === 410) return forget(subscription, `HTTP ${status}`, way);
   requireTaken('Web push', status, retryAfter);
@@ -86,24 +109,41 @@ function payloadOf({ title, text, link }: Notice, offerId: string | null, public
 }
 
 /** The browser took its subscription back, or it never was one. */
-async function forget({ id }: Subscription, why: string, { db, log }: Pick<Way, 'db' | 'log'>): Promise<NoticeOutcome> {
+async function forget(
+  { id }: Subscription,
+  why: string,
+  { db, log }: Pick<Way, 'db' | 'log'>,
+): Promise<NoticeOutcome> {
   await db.pushSubscription.deleteMany({ where: { id } });
   log.info({ subscriptionId: id, why }, 'push subscription removed');
   return 'not_needed';
 }
 
 /** Follows no redirect, and calls no private address. */
-function post(endpoint: string, headers: OutgoingHttpHeaders, body: Buffer | null, { lookup, allowLocal, timeoutMs }: Way): Promise<{ status: number; retryAfter: string | null }> {
+function post(
+  endpoint: string,
+  headers: OutgoingHttpHeaders,
+  body: Buffer | null,
+  { lookup, allowLocal, timeoutMs }: Way,
+): Promise<{ status: number; retryAfter: string | null }> {
   const isLocal = allowLocal && isLocalPush(endpoint);
   const request = new URL(endpoint).protocol === 'http:' ? httpRequest : httpsRequest;
   return new Promise((resolve, reject) => {
-    const sent = request(endpoint, { method: 'POST', headers, signal: AbortSignal.timeout(timeoutMs), ...(isLocal ? {} : { lookup }) }, (response) => {
-      response.on('error', () => {}).resume(); // what it says beside the status is not read
-      resolve({ status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'] ?? null });
-    });
+    const sent = request(
+      endpoint,
+      { method: 'POST', headers, signal: AbortSignal.timeout(timeoutMs), ...(isLocal ? {} : { lookup }) },
+      (response) => {
+        response.on('error', () => {}).resume(); // what it says beside the status is not read
+        resolve({ status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'] ?? null });
+      },
+    );
     sent.on('error', (error) => {
       const reason = reasonOf(error);
-      reject(reason === 'ENOTPUBLIC' ? new NoticeRefused('Web push: its name leads to no public address') : new Error(`Web push: ${reason}`));
+      reject(
+        reason === 'ENOTPUBLIC'
+          ? new NoticeRefused('Web push: its name leads to no public address')
+          : new Error(`Web push: ${reason}`),
+      );
     });
     sent.end(body);
   });

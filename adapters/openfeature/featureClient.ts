@@ -1,4 +1,14 @@
-import { type Client, ErrorCode, type EvaluationContext, OpenFeature, OpenFeatureEventEmitter, type Provider, ProviderEvents, type ResolutionDetails, StandardResolutionReasons } from '@openfeature/server-sdk';
+import {
+  type Client,
+  ErrorCode,
+  type EvaluationContext,
+  OpenFeature,
+  OpenFeatureEventEmitter,
+  type Provider,
+  ProviderEvents,
+  type ResolutionDetails,
+  StandardResolutionReasons,
+} from '@openfeature/server-sdk';
 import { rolloutDraw } from '../../domain/features/rollout';
 import { type FeatureRegistry } from '../../services/features/featureRegistry';
 
@@ -16,8 +26,11 @@ export function createFeatureClient(source: Source, domain = 'driver-service'): 
 
 function createProvider(source: Source): Provider {
   const events = new OpenFeatureEventEmitter();
-  const stopListening = source.onChange(({ feature }) => events.emit(ProviderEvents.ConfigurationChanged, { flagsChanged: [feature] }));
-  const onlyBoolean = async <T>(_feature: string, value: T): Promise<ResolutionDetails<T>> => wrong(value, ErrorCode.TYPE_MISMATCH, 'features are on or off');
+  const stopListening = source.onChange(({ feature }) =>
+    events.emit(ProviderEvents.ConfigurationChanged, { flagsChanged: [feature] }),
+  );
+  const onlyBoolean = async <T>(_feature: string, value: T): Promise<ResolutionDetails<T>> =>
+    wrong(value, ErrorCode.TYPE_MISMATCH, 'features are on or off');
   return {
     metadata: { name: 'feature-registry' },
     runsOn: 'server',
@@ -30,20 +43,47 @@ function createProvider(source: Source): Provider {
   };
 }
 
-function resolve(source: Source, feature: string, value: boolean, { targetingKey: key, cityId }: EvaluationContext): ResolutionDetails<boolean> {
-  if (key === undefined) return wrong(value, ErrorCode.TARGETING_KEY_MISSING, 'targetingKey must be the id of the delivery, or of the driver');
-  if (typeof cityId !== 'string') return wrong(value, ErrorCode.INVALID_CONTEXT, 'cityId must be the id of a city');
+function resolve(
+  source: Source,
+  feature: string,
+  value: boolean,
+  { targetingKey: key, cityId }: EvaluationContext,
+): ResolutionDetails<boolean> {
+  if (key === undefined)
+    return wrong(
+      value,
+      ErrorCode.TARGETING_KEY_MISSING,
+      'targetingKey must be the id of the delivery, or of the driver',
+    );
+  if (typeof cityId !== 'string')
+    return wrong(value, ErrorCode.INVALID_CONTEXT, 'cityId must be the id of a city');
   const decided = source.decide(feature, { cityId, key });
   if (decided === null) return wrong(value, ErrorCode.FLAG_NOT_FOUND, 'there is no such feature');
   const { setting, decision } = decided;
   const drawn = { draw: rolloutDraw(setting.feature, key), rolloutPercent: setting.rolloutPercent };
-  if (decision.on) return { value: true, variant: 'on', reason: setting.rolloutPercent < 100 ? StandardResolutionReasons.SPLIT : StandardResolutionReasons.TARGETING_MATCH, flagMetadata: drawn };
-  return { value: false, variant: 'off', reason: REASONS[decision.why], flagMetadata: { ...drawn, why: decision.why } };
+  if (decision.on)
+    return {
+      value: true,
+      variant: 'on',
+      reason:
+        setting.rolloutPercent < 100
+          ? StandardResolutionReasons.SPLIT
+          : StandardResolutionReasons.TARGETING_MATCH,
+      flagMetadata: drawn,
+    };
+  return {
+    value: false,
+    variant: 'off',
+    reason: REASONS[decision.why],
+    flagMetadata: { ...drawn, why: decision.why },
+  };
 }
 
 const REASONS = {
-  KILLED: StandardResolutionReasons.DISABLED, OFF: StandardResolutionReasons.DISABLED,
-  CITY_NOT_LISTED: StandardResolutionReasons.TARGETING_MATCH, OUTSIDE_ROLLOUT: StandardResolutionReasons.SPLIT,
+  KILLED: StandardResolutionReasons.DISABLED,
+  OFF: StandardResolutionReasons.DISABLED,
+  CITY_NOT_LISTED: StandardResolutionReasons.TARGETING_MATCH,
+  OUTSIDE_ROLLOUT: StandardResolutionReasons.SPLIT,
 } as const;
 
 function wrong<T>(value: T, errorCode: ErrorCode, errorMessage: string): ResolutionDetails<T> {

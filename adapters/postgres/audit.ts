@@ -22,12 +22,27 @@ export type ChainHeads = { deliveryHash: Uint8Array | null; driverHashes: Record
 export type AuditRow = Record<string, unknown>;
 
 /** Hashes entries into their chains. Pure but for the ids; `writeEntries` writes what it returns. */
-export function chainEntries(subject: AuditSubject, entries: readonly Entry[], at: number, correlationId: string): { rows: AuditRow[]; heads: ChainHeads } {
+export function chainEntries(
+  subject: AuditSubject,
+  entries: readonly Entry[],
+  at: number,
+  correlationId: string,
+): { rows: AuditRow[]; heads: ChainHeads } {
   const heads: ChainHeads = { deliveryHash: subject.deliveryHash, driverHashes: { ...subject.driverHashes } };
   const rows = entries.map((entry) => {
     const { cityId, deliveryId, merchantId, sellerOrderId } = subject;
-    const record: AuditRecord = { ...entry, id: newId(), at, cityId, deliveryId, merchantId, sellerOrderId, correlationId };
-    const previous = entry.chain === 'delivery' ? heads.deliveryHash : (heads.driverHashes[driverOf(entry)] ?? null);
+    const record: AuditRecord = {
+      ...entry,
+      id: newId(),
+      at,
+      cityId,
+      deliveryId,
+      merchantId,
+      sellerOrderId,
+      correlationId,
+    };
+    const previous =
+      entry.chain === 'delivery' ? heads.deliveryHash : (heads.driverHashes[driverOf(entry)] ?? null);
     const hash = hashOf(previous, record);
     if (entry.chain === 'delivery') heads.deliveryHash = hash;
     else heads.driverHashes[driverOf(entry)] = hash;
@@ -38,13 +53,23 @@ export function chainEntries(subject: AuditSubject, entries: readonly Entry[], a
 
 /** SHA-256 over the previous hash of the chain and all that the record says. */
 export function hashOf(previous: Uint8Array | null, record: AuditRecord): Uint8Array {
-  return createHash('sha256').update(previous ?? '').update(canonicalJson(record)).digest();
+  return createHash('sha256')
+    .update(previous ?? '')
+    .update(canonicalJson(record))
+    .digest();
 }
 
 /** Writes entries and returns the new heads of their chains; the caller writes those into the locked rows. */
-export async function writeEntries(tx: Tx, subject: AuditSubject, entries: readonly Entry[], at: number, correlationId: string): Promise<ChainHeads> {
+export async function writeEntries(
+  tx: Tx,
+  subject: AuditSubject,
+  entries: readonly Entry[],
+  at: number,
+  correlationId: string,
+): Promise<ChainHeads> {
   const { rows, heads } = chainEntries(subject, entries, at, correlationId);
-  if (rows.length > 0) await tx.$executeRawUnsafe(`${INSERT_ENTRIES} FROM ${ENTRY_ROWS('$1')}`, JSON.stringify(rows));
+  if (rows.length > 0)
+    await tx.$executeRawUnsafe(`${INSERT_ENTRIES} FROM ${ENTRY_ROWS('$1')}`, JSON.stringify(rows));
   return heads;
 }
 
@@ -55,23 +80,39 @@ const COLUMNS = `id, at, kind, city_id, delivery_id, driver_id, merchant_id, sel
 export const INSERT_ENTRIES = `INSERT INTO audit_entries (${COLUMNS}, prev_hash, hash) SELECT ${COLUMNS}, decode(prev_hash, 'hex'), decode(hash, 'hex')`;
 
 /** The rows of a JSON array, given as the parameter or expression named. */
-export const ENTRY_ROWS = (json: string): string => `jsonb_to_recordset(${json}::jsonb) AS entry(id uuid, at timestamptz, kind text, city_id text, delivery_id uuid,
+export const ENTRY_ROWS = (
+  json: string,
+): string => `jsonb_to_recordset(${json}::jsonb) AS entry(id uuid, at timestamptz, kind text, city_id text, delivery_id uuid,
   driver_id uuid, merchant_id text, seller_order_id text, actor_kind text, actor_id text, from_state text, to_state text, why text, correlation_id text,
   device_at timestamptz, detail jsonb, chain text, prev_hash text, hash text)`;
 
 function driverOf({ driverId, kind }: Entry): string {
-  if (driverId === null) throw new Error(`audit entry ${kind} stands in a driver's chain but names no driver`);
+  if (driverId === null)
+    throw new Error(`audit entry ${kind} stands in a driver's chain but names no driver`);
   return driverId;
 }
 
 function rowOf(record: AuditRecord, previous: Uint8Array | null, hash: Uint8Array): AuditRow {
   return {
-    id: record.id, at: iso(record.at), kind: record.kind, city_id: record.cityId, delivery_id: record.deliveryId, driver_id: record.driverId,
-    merchant_id: record.merchantId, seller_order_id: record.sellerOrderId, actor_kind: record.actor.kind, actor_id: record.actor.id,
-    from_state: record.from, to_state: record.to, why: record.why, correlation_id: record.correlationId,
-    device_at: record.deviceAt === null ? null : iso(record.deviceAt), detail: record.detail,
+    id: record.id,
+    at: iso(record.at),
+    kind: record.kind,
+    city_id: record.cityId,
+    delivery_id: record.deliveryId,
+    driver_id: record.driverId,
+    merchant_id: record.merchantId,
+    seller_order_id: record.sellerOrderId,
+    actor_kind: record.actor.kind,
+    actor_id: record.actor.id,
+    from_state: record.from,
+    to_state: record.to,
+    why: record.why,
+    correlation_id: record.correlationId,
+    device_at: record.deviceAt === null ? null : iso(record.deviceAt),
+    detail: record.detail,
     chain: chainNameOf(record),
-    prev_hash: previous === null ? null : hex(previous), hash: hex(hash),
+    prev_hash: previous === null ? null : hex(previous),
+    hash: hex(hash),
   };
 }
 
@@ -80,6 +121,8 @@ const iso = (at: number): string => new Date(at).toISOString();
 
 /** Makes what is missing of so many months' partitions, the month of `from` first. @returns how many it made */
 export async function ensureAuditPartitions(db: Database, from: Date, months: number): Promise<number> {
-  const [row] = await db.$queryRaw<{ made: number }[]>`SELECT ensure_audit_partitions(${from.toISOString().slice(0, 10)}::date, ${months}::int) AS made`;
+  const [row] = await db.$queryRaw<
+    { made: number }[]
+  >`SELECT ensure_audit_partitions(${from.toISOString().slice(0, 10)}::date, ${months}::int) AS made`;
   return row?.made ?? 0;
 }

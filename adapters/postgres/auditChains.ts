@@ -19,51 +19,102 @@ export function createAuditChains(db: Database, statementMs = CHECK_STATEMENT_MS
   const atOneMoment = snapshots(db, statementMs);
   return {
     // In the order of the index by chain, so that a page begins where the one before ended.
-    dueChains: ({ since, lastDigits }, after, limit) => atOneMoment((tx) => tx.$queryRaw<{ chain: string; entries: number }[]>`
+    dueChains: ({ since, lastDigits }, after, limit) =>
+      atOneMoment(
+        (tx) => tx.$queryRaw<{ chain: string; entries: number }[]>`
       SELECT due.chain, (SELECT count(*)::int FROM audit_entries e WHERE e.chain = due.chain) AS entries FROM (
         SELECT chain FROM audit_entries WHERE chain > ${after} AND (at >= ${new Date(since)} OR right(chain, 1) = ANY(${[...lastDigits]}::text[]))
         GROUP BY chain ORDER BY chain LIMIT ${limit}) due
-      ORDER BY due.chain`),
-    readChains: (names) => atOneMoment(async (tx) => {
-      const heads = await readHeads(tx, names);
-      const entries = await tx.$queryRaw<StoredEntry[]>`SELECT * FROM audit_entries WHERE chain = ANY(${[...names]}::text[])`;
-      const byChain = new Map<string, ChainedEntry[]>(names.map((name) => [name, []]));
-      for (const row of entries) byChain.get(row.chain)?.push(chainedEntry(row));
-      return [...byChain].map(([chain, stored]): StoredChain => ({ chain, entries: stored, head: heads.get(chain) }));
-    }),
-    walkChain: (name, onSome) => atOneMoment(async (tx) => {
-      const heads = await readHeads(tx, [name]);
-      await tx.$executeRaw`DECLARE walk NO SCROLL CURSOR FOR SELECT * FROM audit_entries WHERE chain = ${name} ORDER BY at, id`;
-      for (;;) {
-        const some = await tx.$queryRawUnsafe<StoredEntry[]>(`FETCH ${WALKED_AT_ONCE} FROM walk`);
-        if (some.length === 0 || !(await onSome(some.map(chainedEntry)))) return heads.get(name);
-      }
-    }, WALK_MS),
-    withoutEntries: ({ since, lastDigits }, kind, after) => atOneMoment(async (tx) => {
-      const table = kind === 'delivery' ? 'deliveries' : 'drivers';
-      const rows = await tx.$queryRawUnsafe<{ id: string; has: boolean }[]>(`
+      ORDER BY due.chain`,
+      ),
+    readChains: (names) =>
+      atOneMoment(async (tx) => {
+        const heads = await readHeads(tx, names);
+        const entries = await tx.$queryRaw<
+          StoredEntry[]
+        >`SELECT * FROM audit_entries WHERE chain = ANY(${[...names]}::text[])`;
+        const byChain = new Map<string, ChainedEntry[]>(names.map((name) => [name, []]));
+        for (const row of entries) byChain.get(row.chain)?.push(chainedEntry(row));
+        return [...byChain].map(([chain, stored]): StoredChain => ({
+          chain,
+          entries: stored,
+          head: heads.get(chain),
+        }));
+      }),
+    walkChain: (name, onSome) =>
+      atOneMoment(async (tx) => {
+        const heads = await readHeads(tx, [name]);
+        await tx.$executeRaw`DECLARE walk NO SCROLL CURSOR FOR SELECT * FROM audit_entries WHERE chain = ${name} ORDER BY at, id`;
+        for (;;) {
+          const some = await tx.$queryRawUnsafe<StoredEntry[]>(`FETCH ${WALKED_AT_ONCE} FROM walk`);
+          if (some.length === 0 || !(await onSome(some.map(chainedEntry)))) return heads.get(name);
+        }
+      }, WALK_MS),
+    withoutEntries: ({ since, lastDigits }, kind, after) =>
+      atOneMoment(async (tx) => {
+        const table = kind === 'delivery' ? 'deliveries' : 'drivers';
+        const rows = await tx.$queryRawUnsafe<{ id: string; has: boolean }[]>(
+          `
         SELECT r.id, NOT (created_at >= $2 OR right(r.id::text, 1) = ANY($3::text[])) OR EXISTS (SELECT FROM audit_entries e WHERE e.chain = $4 || '/' || r.id) AS has
-        FROM ${table} r WHERE r.id > $1::uuid ORDER BY r.id LIMIT ${ROWS_AT_ONCE}`, after, new Date(since), [...lastDigits], kind);
-      return { chains: rows.filter(({ has }) => !has).map(({ id }) => `${kind}/${id}`), next: rows.length < ROWS_AT_ONCE ? null : (rows.at(-1)?.id ?? null) };
-    }),
-    hashOf: (previous, record) => hex(hashOf(previous === null ? null : Buffer.from(previous, 'hex'), record)),
-    checkedTo: async () => msOf((await db.auditCheck.findFirst({ where: { finishedAt: { not: null } }, orderBy: { startedAt: 'desc' } }))?.checkedTo ?? null),
+        FROM ${table} r WHERE r.id > $1::uuid ORDER BY r.id LIMIT ${ROWS_AT_ONCE}`,
+          after,
+          new Date(since),
+          [...lastDigits],
+          kind,
+        );
+        return {
+          chains: rows.filter(({ has }) => !has).map(({ id }) => `${kind}/${id}`),
+          next: rows.length < ROWS_AT_ONCE ? null : (rows.at(-1)?.id ?? null),
+        };
+      }),
+    hashOf: (previous, record) =>
+      hex(hashOf(previous === null ? null : Buffer.from(previous, 'hex'), record)),
+    checkedTo: async () =>
+      msOf(
+        (
+          await db.auditCheck.findFirst({
+            where: { finishedAt: { not: null } },
+            orderBy: { startedAt: 'desc' },
+          })
+        )?.checkedTo ?? null,
+      ),
     begin: async ({ startedAt, checkedTo }) => {
-      const { id } = await db.auditCheck.create({ data: { startedAt: new Date(startedAt), checkedTo: new Date(checkedTo), problems: { count: 0, named: [] } } });
+      const { id } = await db.auditCheck.create({
+        data: {
+          startedAt: new Date(startedAt),
+          checkedTo: new Date(checkedTo),
+          problems: { count: 0, named: [] },
+        },
+      });
       return Number(id);
     },
     finish: async ({ checkId, finishedAt, chains, entries, problemCount, named }) => {
-      await db.auditCheck.update({ where: { id: checkId }, data: { finishedAt: new Date(finishedAt), chains, entries, problems: { count: problemCount, named: [...named] } } });
+      await db.auditCheck.update({
+        where: { id: checkId },
+        data: {
+          finishedAt: new Date(finishedAt),
+          chains,
+          entries,
+          problems: { count: problemCount, named: [...named] },
+        },
+      });
     },
   };
 }
 
 /** All statements see the same moment, so that a change under way is seen either whole or not at all: an entry and the head that names it are written together. */
-function snapshots(db: Database, statementMs: number): <T>(read: (tx: Tx) => Promise<T>, timeoutMs?: number) => Promise<T> {
-  return (read, timeoutMs = 2 * statementMs) => db.$transaction(async (tx) => {
-    await tx.$executeRawUnsafe(`SET LOCAL statement_timeout = ${statementMs}`);
-    return read(tx);
-  }, { isolationLevel: 'RepeatableRead', timeout: timeoutMs, maxWait: 3 * statementMs });
+function snapshots(
+  db: Database,
+  statementMs: number,
+): <T>(read: (tx: Tx) => Promise<T>, timeoutMs?: number) => Promise<T> {
+  return (read, timeoutMs = 2 * statementMs) =>
+    db.$transaction(
+      async (tx) => {
+        await tx.$executeRawUnsafe(`SET LOCAL statement_timeout = ${statementMs}`);
+        return read(tx);
+      },
+      { isolationLevel: 'RepeatableRead', timeout: timeoutMs, maxWait: 3 * statementMs },
+    );
 }
 
 type HeadRow = { chain: string; city_id: string; head: Uint8Array | null };
@@ -72,29 +123,71 @@ async function readHeads(tx: Tx, names: readonly string[]): Promise<Map<string, 
   const rows = await tx.$queryRaw<HeadRow[]>`
     SELECT 'delivery/' || id AS chain, city_id, audit_hash AS head FROM deliveries WHERE id = ANY(${idsOf(names, 'delivery')}::uuid[])
     UNION ALL SELECT 'driver/' || id, city_id, audit_hash FROM drivers WHERE id = ANY(${idsOf(names, 'driver')}::uuid[])`;
-  return new Map(rows.map(({ chain, city_id: cityId, head }) => [chain, { cityId, hash: head === null ? null : hex(head) }]));
+  return new Map(
+    rows.map(({ chain, city_id: cityId, head }) => [
+      chain,
+      { cityId, hash: head === null ? null : hex(head) },
+    ]),
+  );
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** A chain of a name that no row can have has no row. */
 function idsOf(names: readonly string[], kind: 'delivery' | 'driver'): string[] {
-  return names.filter((name) => name.startsWith(`${kind}/`)).map((name) => name.slice(kind.length + 1)).filter((id) => UUID.test(id));
+  return names
+    .filter((name) => name.startsWith(`${kind}/`))
+    .map((name) => name.slice(kind.length + 1))
+    .filter((id) => UUID.test(id));
 }
 
 type StoredEntry = {
-  id: string; at: Date; kind: string; city_id: string; delivery_id: string | null; driver_id: string | null; merchant_id: string | null; seller_order_id: string | null;
-  actor_kind: Actor['kind']; actor_id: string; from_state: string | null; to_state: string | null; why: string | null; correlation_id: string; device_at: Date | null;
-  detail: Record<string, unknown> | null; chain: string; prev_hash: Uint8Array | null; hash: Uint8Array;
+  id: string;
+  at: Date;
+  kind: string;
+  city_id: string;
+  delivery_id: string | null;
+  driver_id: string | null;
+  merchant_id: string | null;
+  seller_order_id: string | null;
+  actor_kind: Actor['kind'];
+  actor_id: string;
+  from_state: string | null;
+  to_state: string | null;
+  why: string | null;
+  correlation_id: string;
+  device_at: Date | null;
+  detail: Record<string, unknown> | null;
+  chain: string;
+  prev_hash: Uint8Array | null;
+  hash: Uint8Array;
 };
 
 function chainedEntry(row: StoredEntry): ChainedEntry {
   const record: AuditRecord = {
-    id: row.id, at: msOf(row.at), kind: row.kind, cityId: row.city_id, deliveryId: row.delivery_id, driverId: row.driver_id, merchantId: row.merchant_id,
-    sellerOrderId: row.seller_order_id, actor: { kind: row.actor_kind, id: row.actor_id }, from: row.from_state, to: row.to_state, why: row.why,
-    correlationId: row.correlation_id, deviceAt: msOf(row.device_at), detail: row.detail, chain: row.chain.startsWith('delivery/') ? 'delivery' : 'driver',
+    id: row.id,
+    at: msOf(row.at),
+    kind: row.kind,
+    cityId: row.city_id,
+    deliveryId: row.delivery_id,
+    driverId: row.driver_id,
+    merchantId: row.merchant_id,
+    sellerOrderId: row.seller_order_id,
+    actor: { kind: row.actor_kind, id: row.actor_id },
+    from: row.from_state,
+    to: row.to_state,
+    why: row.why,
+    correlationId: row.correlation_id,
+    deviceAt: msOf(row.device_at),
+    detail: row.detail,
+    chain: row.chain.startsWith('delivery/') ? 'delivery' : 'driver',
   };
-  return { record, chain: row.chain, previous: row.prev_hash === null ? null : hex(row.prev_hash), hash: hex(row.hash) };
+  return {
+    record,
+    chain: row.chain,
+    previous: row.prev_hash === null ? null : hex(row.prev_hash),
+    hash: hex(row.hash),
+  };
 }
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -116,4 +209,3 @@ export async function auditLagMs(db: Database): Promise<number> {
     WHERE d.closed_at IS NULL AND NOT EXISTS (SELECT FROM audit_entries e WHERE e.delivery_id = d.id AND e.at >= d.status_changed_at)`;
   return Math.max(0, row?.lag_ms ?? 0);
 }
-

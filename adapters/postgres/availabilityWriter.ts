@@ -9,7 +9,12 @@ import { type ReadDriver } from './deliveryRow';
 export type ChangeTrace = { by: Actor; at: number; correlationId: string };
 
 /** Writes the change of a locked driver, with its entry in the driver's chain; the version rises, so that the map refuses older news. */
-export async function writeAvailability(tx: Tx, { facts, auditHash }: ReadDriver, change: AvailabilityChange, trace: ChangeTrace): Promise<void> {
+export async function writeAvailability(
+  tx: Tx,
+  { facts, auditHash }: ReadDriver,
+  change: AvailabilityChange,
+  trace: ChangeTrace,
+): Promise<void> {
   const head = await writeEntry(tx, { facts, auditHash }, change, trace);
   const { driverId, availability, availabilityUntil, availabilityReason, pending, shiftEndsAt } = change.next;
   const written = await tx.$executeRaw`
@@ -21,15 +26,42 @@ export async function writeAvailability(tx: Tx, { facts, auditHash }: ReadDriver
   if (written !== 1) throw new Error(`driver ${driverId} was not ${change.from} although locked`);
 }
 
-async function writeEntry(tx: Tx, { facts, auditHash }: ReadDriver, { from, to, why, next }: AvailabilityChange, { by, at, correlationId }: ChangeTrace): Promise<Uint8Array | null> {
+async function writeEntry(
+  tx: Tx,
+  { facts, auditHash }: ReadDriver,
+  { from, to, why, next }: AvailabilityChange,
+  { by, at, correlationId }: ChangeTrace,
+): Promise<Uint8Array | null> {
   const { driverId, cityId } = facts;
-  const subject = { cityId, deliveryId: null, merchantId: null, sellerOrderId: null, deliveryHash: null, driverHashes: { [driverId]: auditHash } };
-  const entry = { kind: 'availability_changed', chain: 'driver', driverId, actor: by, from, to, why, deviceAt: null, detail: detailOf(next) } as const;
+  const subject = {
+    cityId,
+    deliveryId: null,
+    merchantId: null,
+    sellerOrderId: null,
+    deliveryHash: null,
+    driverHashes: { [driverId]: auditHash },
+  };
+  const entry = {
+    kind: 'availability_changed',
+    chain: 'driver',
+    driverId,
+    actor: by,
+    from,
+    to,
+    why,
+    deviceAt: null,
+    detail: detailOf(next),
+  } as const;
   const { driverHashes } = await writeEntries(tx, subject, [entry], at, correlationId);
   return driverHashes[driverId] ?? null;
 }
 
-function detailOf({ availabilityUntil: until, availabilityReason: reason, pending, shiftEndsAt }: DriverFacts): Record<string, unknown> {
+function detailOf({
+  availabilityUntil: until,
+  availabilityReason: reason,
+  pending,
+  shiftEndsAt,
+}: DriverFacts): Record<string, unknown> {
   return { until: isoOf(until), reason, pending, shiftEndsAt: isoOf(shiftEndsAt) };
 }
 

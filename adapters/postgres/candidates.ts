@@ -9,13 +9,30 @@ import { msOf, sql } from './database';
 const HISTORY_MS = 8 * 3_600_000;
 
 type Row = {
-  id: string; availability: Availability; pending: PendingAvailability | null; vehicle_kind: VehicleKind; capacity: number; live_offers: number; active_assignments: number;
-  offer_version: number | null; shift_ends_at: Date | null; idle_since: Date | null; earned_today_cents: number; recent_rejections: number;
-  asked_by_broadcast: boolean; last_lapse_at: Date | null; rejected_pay_cents: number | null; rejected_level: ReachedLevel | null; lost: boolean;
+  id: string;
+  availability: Availability;
+  pending: PendingAvailability | null;
+  vehicle_kind: VehicleKind;
+  capacity: number;
+  live_offers: number;
+  active_assignments: number;
+  offer_version: number | null;
+  shift_ends_at: Date | null;
+  idle_since: Date | null;
+  earned_today_cents: number;
+  recent_rejections: number;
+  asked_by_broadcast: boolean;
+  last_lapse_at: Date | null;
+  rejected_pay_cents: number | null;
+  rejected_level: ReachedLevel | null;
+  lost: boolean;
 };
 
 /** What PostgreSQL knows of drivers near a pickup, with their history with this delivery. A lapse while the app was not reached does not count (spec 2). */
-export async function readCandidates(read: Read, { deliveryId, driverIds, broadcastSince, now }: CandidateQuery): Promise<CandidateFacts[]> {
+export async function readCandidates(
+  read: Read,
+  { deliveryId, driverIds, broadcastSince, now }: CandidateQuery,
+): Promise<CandidateFacts[]> {
   if (driverIds.length === 0) return [];
   const rows = await read<Row>(sql`
     SELECT d.id, d.availability, d.pending, d.vehicle_kind, d.capacity, d.live_offers, d.active_assignments, d.offer_version, d.shift_ends_at, d.idle_since,
@@ -36,11 +53,23 @@ export async function readCandidates(read: Read, { deliveryId, driverIds, broadc
 
 function candidateFacts(row: Row): CandidateFacts {
   return {
-    driverId: row.id, availability: row.availability, leavesAfterWork: row.pending !== null, vehicle: row.vehicle_kind,
-    room: row.capacity - row.live_offers - row.active_assignments, liveOffers: row.live_offers, offerVersion: row.offer_version,
-    shiftEndsAt: msOf(row.shift_ends_at), idleSince: msOf(row.idle_since), earningsTodayCents: row.earned_today_cents,
-    recentRejections: row.recent_rejections, lastLapseAt: msOf(row.last_lapse_at),
-    rejected: row.rejected_pay_cents === null ? null : { payCents: row.rejected_pay_cents, level: row.rejected_level ?? 0 }, lost: row.lost,
+    driverId: row.id,
+    availability: row.availability,
+    leavesAfterWork: row.pending !== null,
+    vehicle: row.vehicle_kind,
+    room: row.capacity - row.live_offers - row.active_assignments,
+    liveOffers: row.live_offers,
+    offerVersion: row.offer_version,
+    shiftEndsAt: msOf(row.shift_ends_at),
+    idleSince: msOf(row.idle_since),
+    earningsTodayCents: row.earned_today_cents,
+    recentRejections: row.recent_rejections,
+    lastLapseAt: msOf(row.last_lapse_at),
+    rejected:
+      row.rejected_pay_cents === null
+        ? null
+        : { payCents: row.rejected_pay_cents, level: row.rejected_level ?? 0 },
+    lost: row.lost,
     askedByBroadcast: row.asked_by_broadcast,
   };
 }

@@ -31,25 +31,41 @@ export type Postgres = {
  * A pool of connections. A transaction left open by a frozen process is ended by the server after twice the statement timeout, so that it holds nobody.
  * Sessions keep UTC, whatever the server keeps: the driver adapter writes and reads instants without their offset.
  */
-export function connectPostgres(url: string, { poolSize, statementTimeoutMs, applicationName, prepares = true }: DatabaseOptions): Postgres {
+export function connectPostgres(
+  url: string,
+  { poolSize, statementTimeoutMs, applicationName, prepares = true }: DatabaseOptions,
+): Postgres {
   const pool = new Pool({
-    connectionString: url, max: poolSize, application_name: applicationName, statement_timeout: statementTimeoutMs,
-    idle_in_transaction_session_timeout: 2 * statementTimeoutMs, connectionTimeoutMillis: 3 * statementTimeoutMs, keepAlive: true,
-    options: '-c TimeZone=UTC', pipeline: true,
+    connectionString: url,
+    max: poolSize,
+    application_name: applicationName,
+    statement_timeout: statementTimeoutMs,
+    idle_in_transaction_session_timeout: 2 * statementTimeoutMs,
+    connectionTimeoutMillis: 3 * statementTimeoutMs,
+    keepAlive: true,
+    options: '-c TimeZone=UTC',
+    pipeline: true,
   });
   pool.on('error', () => undefined); // an idle connection that dies is replaced by the next who needs one; whoever used it is told by their query
   // Also one that dies between two listeners, as on its way from the pool to who asked for it: an error that nobody hears would end the process.
   pool.on('connect', (client) => client.on('error', () => undefined));
   const nameOf = prepares ? statementNames() : () => '';
-  const adapter = new PrismaPg(pool, { statementNameGenerator: ({ sql: text }) => nameOf(text), disposeExternalPool: true });
-  const db = new PrismaClient({ adapter, transactionOptions: { maxWait: 3 * statementTimeoutMs, timeout: 2 * statementTimeoutMs } });
+  const adapter = new PrismaPg(pool, {
+    statementNameGenerator: ({ sql: text }) => nameOf(text),
+    disposeExternalPool: true,
+  });
+  const db = new PrismaClient({
+    adapter,
+    transactionOptions: { maxWait: 3 * statementTimeoutMs, timeout: 2 * statementTimeoutMs },
+  });
   poolReaders.set(db, poolReader({ pool, nameOf }));
   return { db, pool, nameOf };
 }
 
 /** Reads by statements prepared once a connection, each on whichever is free: for what happens often. Numbers of eight bytes come as text. */
 export function poolReader({ pool, nameOf }: Pick<Postgres, 'pool' | 'nameOf'>): Read {
-  return async <R extends Record<string, unknown>>({ text, values }: Statement) => (await pool.query<R>({ name: nameOf(text), text, values: [...values] })).rows;
+  return async <R extends Record<string, unknown>>({ text, values }: Statement) =>
+    (await pool.query<R>({ name: nameOf(text), text, values: [...values] })).rows;
 }
 
 const poolReaders = new WeakMap<Tx, Read>();
@@ -91,9 +107,15 @@ export function numberOf(count: bigint | string | null): number | null {
   return count === null ? null : Number(count);
 }
 
-const ofPrisma = z.object({ meta: z.object({ driverAdapterError: z.object({ cause: z.object({ originalCode: z.string().length(5) }) }) }) });
+const ofPrisma = z.object({
+  meta: z.object({
+    driverAdapterError: z.object({ cause: z.object({ originalCode: z.string().length(5) }) }),
+  }),
+});
 
 /** What PostgreSQL calls the error (SQLSTATE); undefined where it is none of PostgreSQL's. */
 export function sqlStateOf(error: unknown): string | undefined {
-  return error instanceof DatabaseError ? error.code : ofPrisma.safeParse(error).data?.meta.driverAdapterError.cause.originalCode;
+  return error instanceof DatabaseError
+    ? error.code
+    : ofPrisma.safeParse(error).data?.meta.driverAdapterError.cause.originalCode;
 }

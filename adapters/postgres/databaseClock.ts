@@ -7,7 +7,9 @@ const MAX_SKEW_MS = 1_000;
 /** How far this process's clock is ahead of PostgreSQL's, in ms (negative = behind), and how sure that is: half of the time that asking took. */
 export async function clockSkew(db: Database, clock: Clock): Promise<{ skewMs: number; sureToMs: number }> {
   const askedAt = clock();
-  const [row] = await db.$queryRaw<{ now: number }[]>`SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`;
+  const [row] = await db.$queryRaw<
+    { now: number }[]
+  >`SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`;
   const sureToMs = (clock() - askedAt) / 2;
   return { skewMs: Math.round(askedAt + sureToMs - (row?.now ?? NaN)), sureToMs };
 }
@@ -15,5 +17,6 @@ export async function clockSkew(db: Database, clock: Clock): Promise<{ skewMs: n
 /** @throws Error where the clocks differ for sure by more than a second */
 export async function requireSameTime(db: Database, clock: Clock): Promise<void> {
   const { skewMs, sureToMs } = await clockSkew(db, clock);
-  if (Math.abs(skewMs) - sureToMs > MAX_SKEW_MS) throw new Error(`this clock is ${skewMs} ms ahead of PostgreSQL's; set both by NTP`);
+  if (Math.abs(skewMs) - sureToMs > MAX_SKEW_MS)
+    throw new Error(`this clock is ${skewMs} ms ahead of PostgreSQL's; set both by NTP`);
 }

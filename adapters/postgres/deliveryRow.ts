@@ -1,20 +1,61 @@
-import { type Availability, type DriverFacts, type PendingAvailability } from '../../domain/driver/availability';
+import {
+  type Availability,
+  type DriverFacts,
+  type PendingAvailability,
+} from '../../domain/driver/availability';
 import { type DeliveryStatus, type ReasonCode } from '../../domain/delivery/status';
 import { type ReachedLevel } from '../../domain/delivery/escalation';
-import { type CaseFacts, type CaseReason, type CaseResolution, type CaseState, type HeldReason } from '../../domain/support/supportCase';
+import {
+  type CaseFacts,
+  type CaseReason,
+  type CaseResolution,
+  type CaseState,
+  type HeldReason,
+} from '../../domain/support/supportCase';
 import { type OfferEnd, type OfferFacts, type OfferKind, type OfferState } from '../../domain/delivery/offer';
-import { type AssignmentFacts, type AssignmentState, type AssignmentWay, type DeliveryFacts } from '../../domain/delivery/deliveryState';
+import {
+  type AssignmentFacts,
+  type AssignmentState,
+  type AssignmentWay,
+  type DeliveryFacts,
+} from '../../domain/delivery/deliveryState';
 import { type Read } from '../../services/ports';
 import { join, msOf, numberOf, sql } from './database';
 
 /** Rows as PostgreSQL gives them, and the facts that the domain makes of them. The checks of the schema hold the texts to the unions. */
 
 type DeliveryRow = {
-  id: string; merchant_id: string; seller_order_id: string; city_id: string; zone_id: string | null; status: DeliveryStatus; status_changed_at: Date;
-  reason_code: ReasonCode | null; ready_at: Date; search_at: Date; search_again_at: Date | null; search_round: number; unassigned_ms: bigint | string;
-  unassigned_since: Date | null; escalation_level: ReachedLevel; driver_id: string | null; pinned: boolean; pay_cents: number; bonus_cents: number;
-  assigned_at: Date | null; picked_up_at: Date | null; closed_at: Date | null; audit_hash: Uint8Array | null; escalated_at: Date | null; escalated_after_ms: bigint | string | null;
-  broadcast_since: Date | null; held_reason: HeldReason | null; lost_at: Date | null; losses: number; delayed_since: Date | null; city_escalation_minutes: number[];
+  id: string;
+  merchant_id: string;
+  seller_order_id: string;
+  city_id: string;
+  zone_id: string | null;
+  status: DeliveryStatus;
+  status_changed_at: Date;
+  reason_code: ReasonCode | null;
+  ready_at: Date;
+  search_at: Date;
+  search_again_at: Date | null;
+  search_round: number;
+  unassigned_ms: bigint | string;
+  unassigned_since: Date | null;
+  escalation_level: ReachedLevel;
+  driver_id: string | null;
+  pinned: boolean;
+  pay_cents: number;
+  bonus_cents: number;
+  assigned_at: Date | null;
+  picked_up_at: Date | null;
+  closed_at: Date | null;
+  audit_hash: Uint8Array | null;
+  escalated_at: Date | null;
+  escalated_after_ms: bigint | string | null;
+  broadcast_since: Date | null;
+  held_reason: HeldReason | null;
+  lost_at: Date | null;
+  losses: number;
+  delayed_since: Date | null;
+  city_escalation_minutes: number[];
 };
 
 /** One delivery's row, with the head of its audit chain. */
@@ -26,29 +67,67 @@ const DELIVERY_COLUMNS = sql`id, merchant_id, seller_order_id, city_id, zone_id,
   (SELECT escalation_minutes FROM cities WHERE cities.id = deliveries.city_id) AS city_escalation_minutes`;
 
 /** Reads a delivery, and locks its row where asked to. @returns undefined where there is none */
-export async function readDelivery(read: Read, deliveryId: string, lock: 'lock' | 'look'): Promise<ReadDelivery | undefined> {
+export async function readDelivery(
+  read: Read,
+  deliveryId: string,
+  lock: 'lock' | 'look',
+): Promise<ReadDelivery | undefined> {
   const locking = lock === 'lock' ? sql`FOR UPDATE` : sql``;
-  const [row] = await read<DeliveryRow>(sql`SELECT ${DELIVERY_COLUMNS} FROM deliveries WHERE id = ${deliveryId}::uuid ${locking}`);
+  const [row] = await read<DeliveryRow>(
+    sql`SELECT ${DELIVERY_COLUMNS} FROM deliveries WHERE id = ${deliveryId}::uuid ${locking}`,
+  );
   return row && { facts: deliveryFacts(row), auditHash: row.audit_hash };
 }
 
 function deliveryFacts(row: DeliveryRow): DeliveryFacts {
   return {
-    deliveryId: row.id, merchantId: row.merchant_id, sellerOrderId: row.seller_order_id, cityId: row.city_id, zoneId: row.zone_id, status: row.status,
-    statusSince: msOf(row.status_changed_at), reasonCode: row.reason_code, readyAt: msOf(row.ready_at), searchAt: msOf(row.search_at),
-    searchAgainAt: msOf(row.search_again_at), searchRound: row.search_round,
-    clock: { accumulatedMs: Number(row.unassigned_ms), runningSince: msOf(row.unassigned_since) }, escalationLevel: row.escalation_level,
-    escalatedAt: msOf(row.escalated_at), escalatedAfterMs: numberOf(row.escalated_after_ms), cityEscalationMinutes: row.city_escalation_minutes, broadcastSince: msOf(row.broadcast_since), heldReason: row.held_reason,
-    lostAt: msOf(row.lost_at), losses: row.losses, delayedSince: msOf(row.delayed_since),
-    driverId: row.driver_id, pinned: row.pinned, payCents: row.pay_cents, bonusCents: row.bonus_cents, assignedAt: msOf(row.assigned_at),
-    pickedUpAt: msOf(row.picked_up_at), closedAt: msOf(row.closed_at),
+    deliveryId: row.id,
+    merchantId: row.merchant_id,
+    sellerOrderId: row.seller_order_id,
+    cityId: row.city_id,
+    zoneId: row.zone_id,
+    status: row.status,
+    statusSince: msOf(row.status_changed_at),
+    reasonCode: row.reason_code,
+    readyAt: msOf(row.ready_at),
+    searchAt: msOf(row.search_at),
+    searchAgainAt: msOf(row.search_again_at),
+    searchRound: row.search_round,
+    clock: { accumulatedMs: Number(row.unassigned_ms), runningSince: msOf(row.unassigned_since) },
+    escalationLevel: row.escalation_level,
+    escalatedAt: msOf(row.escalated_at),
+    escalatedAfterMs: numberOf(row.escalated_after_ms),
+    cityEscalationMinutes: row.city_escalation_minutes,
+    broadcastSince: msOf(row.broadcast_since),
+    heldReason: row.held_reason,
+    lostAt: msOf(row.lost_at),
+    losses: row.losses,
+    delayedSince: msOf(row.delayed_since),
+    driverId: row.driver_id,
+    pinned: row.pinned,
+    payCents: row.pay_cents,
+    bonusCents: row.bonus_cents,
+    assignedAt: msOf(row.assigned_at),
+    pickedUpAt: msOf(row.picked_up_at),
+    closedAt: msOf(row.closed_at),
   };
 }
 
 type DriverRow = {
-  id: string; city_id: string; availability: Availability; availability_until: Date | null; availability_reason: string | null;
-  pending: PendingAvailability | null; capacity: number; live_offers: number; active_assignments: number; offer_version: number | null;
-  shift_ends_at: Date | null; last_fix_at: Date | null; lapses_in_row: number; audit_hash: Uint8Array | null;
+  id: string;
+  city_id: string;
+  availability: Availability;
+  availability_until: Date | null;
+  availability_reason: string | null;
+  pending: PendingAvailability | null;
+  capacity: number;
+  live_offers: number;
+  active_assignments: number;
+  offer_version: number | null;
+  shift_ends_at: Date | null;
+  last_fix_at: Date | null;
+  lapses_in_row: number;
+  audit_hash: Uint8Array | null;
 };
 
 /** A driver's row, with the head of its audit chain. */
@@ -61,16 +140,29 @@ function readDriverOf(row: DriverRow): ReadDriver {
   return {
     auditHash: row.audit_hash,
     facts: {
-      driverId: row.id, cityId: row.city_id, availability: row.availability, availabilityUntil: msOf(row.availability_until),
-      availabilityReason: row.availability_reason, pending: row.pending, capacity: row.capacity, liveOffers: row.live_offers,
-      activeAssignments: row.active_assignments, offerVersion: row.offer_version, shiftEndsAt: msOf(row.shift_ends_at), lastFixAt: msOf(row.last_fix_at),
+      driverId: row.id,
+      cityId: row.city_id,
+      availability: row.availability,
+      availabilityUntil: msOf(row.availability_until),
+      availabilityReason: row.availability_reason,
+      pending: row.pending,
+      capacity: row.capacity,
+      liveOffers: row.live_offers,
+      activeAssignments: row.active_assignments,
+      offerVersion: row.offer_version,
+      shiftEndsAt: msOf(row.shift_ends_at),
+      lastFixAt: msOf(row.last_fix_at),
       lapsesInRow: row.lapses_in_row,
     },
   };
 }
 
 /** Locks the drivers of a delivery's live offers and active assignment, and those named besides, in the order of their ids. */
-export async function lockDriversOf(read: Read, deliveryId: string, besides: readonly string[]): Promise<ReadDriver[]> {
+export async function lockDriversOf(
+  read: Read,
+  deliveryId: string,
+  besides: readonly string[],
+): Promise<ReadDriver[]> {
   const rows = await read<DriverRow>(sql`
     SELECT ${DRIVER_COLUMNS} FROM drivers WHERE id IN (
       SELECT driver_id FROM offers WHERE delivery_id = ${deliveryId}::uuid AND state = 'LIVE'
@@ -82,7 +174,9 @@ export async function lockDriversOf(read: Read, deliveryId: string, besides: rea
 
 /** Locks one driver's row. @returns undefined where there is none */
 export async function lockDriver(read: Read, driverId: string): Promise<ReadDriver | undefined> {
-  const [row] = await read<DriverRow>(sql`SELECT ${DRIVER_COLUMNS} FROM drivers WHERE id = ${driverId}::uuid FOR UPDATE`);
+  const [row] = await read<DriverRow>(
+    sql`SELECT ${DRIVER_COLUMNS} FROM drivers WHERE id = ${driverId}::uuid FOR UPDATE`,
+  );
   return row && readDriverOf(row);
 }
 
@@ -90,7 +184,12 @@ export async function lockDriver(read: Read, driverId: string): Promise<ReadDriv
  * Locks the first `atMost` of these drivers, best first, who may be given work and whom no other transaction holds just now: making an offer waits for nobody.
  * None where the delivery, whose row must be locked, looks for nobody.
  */
-export async function lockFirstFree(read: Read, deliveryId: string, driverIds: readonly string[], atMost: number): Promise<ReadDriver[]> {
+export async function lockFirstFree(
+  read: Read,
+  deliveryId: string,
+  driverIds: readonly string[],
+  atMost: number,
+): Promise<ReadDriver[]> {
   if (driverIds.length === 0 || atMost === 0) return [];
   const rows = await read<DriverRow>(sql`
     SELECT ${DRIVER_COLUMNS} FROM unnest(${[...driverIds]}::uuid[]) WITH ORDINALITY AS ranked(id, place) JOIN drivers ON drivers.id = ranked.id
@@ -102,22 +201,49 @@ export async function lockFirstFree(read: Read, deliveryId: string, driverIds: r
 
 /** Reads drivers without locking them. */
 export async function readDrivers(read: Read, driverIds: readonly string[]): Promise<ReadDriver[]> {
-  const rows = await read<DriverRow>(sql`SELECT ${DRIVER_COLUMNS} FROM drivers WHERE id = ANY(${[...driverIds]}::uuid[])`);
+  const rows = await read<DriverRow>(
+    sql`SELECT ${DRIVER_COLUMNS} FROM drivers WHERE id = ANY(${[...driverIds]}::uuid[])`,
+  );
   return rows.map(readDriverOf);
 }
 
 type OfferRow = {
-  id: string; delivery_id: string; driver_id: string; kind: OfferKind; state: OfferState; round: number; pay_cents: number; escalation_level: ReachedLevel;
-  created_at: Date; expires_at: Date; reached_at: Date | null; ended_at: Date | null; end_reason: OfferEnd | null;
+  id: string;
+  delivery_id: string;
+  driver_id: string;
+  kind: OfferKind;
+  state: OfferState;
+  round: number;
+  pay_cents: number;
+  escalation_level: ReachedLevel;
+  created_at: Date;
+  expires_at: Date;
+  reached_at: Date | null;
+  ended_at: Date | null;
+  end_reason: OfferEnd | null;
 };
 
 /** Without what was shown and why: those are large, and no event looks at them. */
 const OFFER_COLUMNS = sql`id, delivery_id, driver_id, kind, state, round, pay_cents, escalation_level, created_at, expires_at, reached_at, ended_at, end_reason`;
 
 /** The live offers of a delivery and of the drivers named, and the offers named. */
-export async function readOffers(read: Read, deliveryId: string, { offerIds, driverIds }: { offerIds: readonly string[]; driverIds: readonly string[] }): Promise<OfferFacts[]> {
-  const named = offerIds.length === 0 ? [] : [sql`SELECT ${OFFER_COLUMNS} FROM offers WHERE id = ANY(${[...offerIds]}::uuid[]) AND delivery_id = ${deliveryId}::uuid`];
-  const ofDrivers = driverIds.length === 0 ? [] : [sql`SELECT ${OFFER_COLUMNS} FROM offers WHERE driver_id = ANY(${[...driverIds]}::uuid[]) AND state = 'LIVE'`];
+export async function readOffers(
+  read: Read,
+  deliveryId: string,
+  { offerIds, driverIds }: { offerIds: readonly string[]; driverIds: readonly string[] },
+): Promise<OfferFacts[]> {
+  const named =
+    offerIds.length === 0
+      ? []
+      : [
+          sql`SELECT ${OFFER_COLUMNS} FROM offers WHERE id = ANY(${[...offerIds]}::uuid[]) AND delivery_id = ${deliveryId}::uuid`,
+        ];
+  const ofDrivers =
+    driverIds.length === 0
+      ? []
+      : [
+          sql`SELECT ${OFFER_COLUMNS} FROM offers WHERE driver_id = ANY(${[...driverIds]}::uuid[]) AND state = 'LIVE'`,
+        ];
   const live = sql`SELECT ${OFFER_COLUMNS} FROM offers WHERE delivery_id = ${deliveryId}::uuid AND state = 'LIVE'`;
   const rows = await read<OfferRow>(join([live, ...named, ...ofDrivers], ' UNION '));
   return rows.map(offerFacts);
@@ -125,15 +251,39 @@ export async function readOffers(read: Read, deliveryId: string, { offerIds, dri
 
 function offerFacts(row: OfferRow): OfferFacts {
   return {
-    offerId: row.id, deliveryId: row.delivery_id, driverId: row.driver_id, kind: row.kind, state: row.state, round: row.round, payCents: row.pay_cents,
-    escalationLevel: row.escalation_level, createdAt: msOf(row.created_at), expiresAt: msOf(row.expires_at), reachedAt: msOf(row.reached_at), endedAt: msOf(row.ended_at), endReason: row.end_reason,
+    offerId: row.id,
+    deliveryId: row.delivery_id,
+    driverId: row.driver_id,
+    kind: row.kind,
+    state: row.state,
+    round: row.round,
+    payCents: row.pay_cents,
+    escalationLevel: row.escalation_level,
+    createdAt: msOf(row.created_at),
+    expiresAt: msOf(row.expires_at),
+    reachedAt: msOf(row.reached_at),
+    endedAt: msOf(row.ended_at),
+    endReason: row.end_reason,
   };
 }
 
 type AssignmentRow = {
-  id: string; driver_id: string; offer_id: string | null; way: AssignmentWay; state: AssignmentState; pinned: boolean; pay_cents: number; started_at: Date;
-  at_pickup_at: Date | null; picked_up_at: Date | null; at_dropoff_at: Date | null; ended_at: Date | null; end_reason: string | null;
-  meeting_lat: number | null; meeting_lng: number | null; meeting_address: string | null;
+  id: string;
+  driver_id: string;
+  offer_id: string | null;
+  way: AssignmentWay;
+  state: AssignmentState;
+  pinned: boolean;
+  pay_cents: number;
+  started_at: Date;
+  at_pickup_at: Date | null;
+  picked_up_at: Date | null;
+  at_dropoff_at: Date | null;
+  ended_at: Date | null;
+  end_reason: string | null;
+  meeting_lat: number | null;
+  meeting_lng: number | null;
+  meeting_address: string | null;
 };
 
 /** All assignments of a delivery, the oldest first. */
@@ -143,16 +293,37 @@ export async function readAssignments(read: Read, deliveryId: string): Promise<A
       meeting_lat, meeting_lng, meeting_address
     FROM assignments WHERE delivery_id = ${deliveryId}::uuid ORDER BY started_at, id`);
   return rows.map((row) => ({
-    assignmentId: row.id, driverId: row.driver_id, offerId: row.offer_id, way: row.way, state: row.state, pinned: row.pinned, payCents: row.pay_cents,
-    startedAt: msOf(row.started_at), atPickupAt: msOf(row.at_pickup_at), pickedUpAt: msOf(row.picked_up_at), atDropoffAt: msOf(row.at_dropoff_at),
-    endedAt: msOf(row.ended_at), endReason: row.end_reason,
-    meeting: row.meeting_lat === null || row.meeting_lng === null ? null : { point: { lat: row.meeting_lat, lng: row.meeting_lng }, address: row.meeting_address },
+    assignmentId: row.id,
+    driverId: row.driver_id,
+    offerId: row.offer_id,
+    way: row.way,
+    state: row.state,
+    pinned: row.pinned,
+    payCents: row.pay_cents,
+    startedAt: msOf(row.started_at),
+    atPickupAt: msOf(row.at_pickup_at),
+    pickedUpAt: msOf(row.picked_up_at),
+    atDropoffAt: msOf(row.at_dropoff_at),
+    endedAt: msOf(row.ended_at),
+    endReason: row.end_reason,
+    meeting:
+      row.meeting_lat === null || row.meeting_lng === null
+        ? null
+        : { point: { lat: row.meeting_lat, lng: row.meeting_lng }, address: row.meeting_address },
   }));
 }
 
 type CaseRow = {
-  id: string; level: ReachedLevel; state: CaseState; reason: CaseReason; driver_id: string | null; opened_at: Date; rose_at: Date | null; resolved_at: Date | null;
-  resolved_by: string | null; resolution: CaseResolution | null;
+  id: string;
+  level: ReachedLevel;
+  state: CaseState;
+  reason: CaseReason;
+  driver_id: string | null;
+  opened_at: Date;
+  rose_at: Date | null;
+  resolved_at: Date | null;
+  resolved_by: string | null;
+  resolution: CaseResolution | null;
 };
 
 /** The one case of a delivery that is not resolved. */
@@ -165,7 +336,15 @@ export async function readOpenCase(read: Read, deliveryId: string): Promise<Case
 
 function caseFacts(row: CaseRow): CaseFacts {
   return {
-    caseId: row.id, level: row.level, state: row.state, reason: row.reason, driverId: row.driver_id, openedAt: msOf(row.opened_at),
-    roseAt: msOf(row.rose_at ?? row.opened_at), resolvedAt: msOf(row.resolved_at), resolvedBy: row.resolved_by, resolution: row.resolution,
+    caseId: row.id,
+    level: row.level,
+    state: row.state,
+    reason: row.reason,
+    driverId: row.driver_id,
+    openedAt: msOf(row.opened_at),
+    roseAt: msOf(row.rose_at ?? row.opened_at),
+    resolvedAt: msOf(row.resolved_at),
+    resolvedBy: row.resolved_by,
+    resolution: row.resolution,
   };
 }

@@ -6,8 +6,26 @@ import { type DeliveryStore, type SearchFacts, type Touched } from '../../servic
 import { ImpossibleEvent } from '../../services/impossibleEvent';
 import { type Read } from '../../services/ports';
 import { readCandidates } from './candidates';
-import { type Database, msOf, numberOf, poolReader, type Postgres, readerOf, sql, sqlStateOf } from './database';
-import { lockDriversOf, lockFirstFree, readAssignments, readDelivery, type ReadDriver, readDrivers, readOffers, readOpenCase } from './deliveryRow';
+import {
+  type Database,
+  msOf,
+  numberOf,
+  poolReader,
+  type Postgres,
+  readerOf,
+  sql,
+  sqlStateOf,
+} from './database';
+import {
+  lockDriversOf,
+  lockFirstFree,
+  readAssignments,
+  readDelivery,
+  type ReadDriver,
+  readDrivers,
+  readOffers,
+  readOpenCase,
+} from './deliveryRow';
 import { type AuditHeads, writeDecision } from './deliveryWriter';
 import { inTransaction } from './transaction';
 
@@ -17,12 +35,15 @@ export function createDeliveryStore(postgres: Postgres): DeliveryStore {
   const read = poolReader(postgres);
   return {
     change: (deliveryId, touched, make, at, correlationId) =>
-      refusingImpossible(inTransaction(postgres, async (tx) => {
-        const { truth, heads, picked } = await readTruth(tx.read, deliveryId, touched);
-        const decision = make(truth, picked);
-        if (decision.next !== truth || decision.messages.length > 0) writeDecision(tx, truth, decision, heads, at, correlationId);
-        return decision;
-      })),
+      refusingImpossible(
+        inTransaction(postgres, async (tx) => {
+          const { truth, heads, picked } = await readTruth(tx.read, deliveryId, touched);
+          const decision = make(truth, picked);
+          if (decision.next !== truth || decision.messages.length > 0)
+            writeDecision(tx, truth, decision, heads, at, correlationId);
+          return decision;
+        }),
+      ),
     look: (deliveryId, touched) => lookAtTruth(db, deliveryId, touched),
     searchFacts: (deliveryId) => readSearchFacts(read, deliveryId),
     candidates: (query) => readCandidates(read, query),
@@ -45,42 +66,101 @@ async function refusingImpossible<T>(change: Promise<T>): Promise<T> {
 }
 
 /** All in one round trip. Each statement sees what was committed when it began, so what is read behind the locks is the truth. */
-async function readTruth(read: Read, deliveryId: string, { offerIds, driverIds, pickFrom, pickAtMost }: Touched): Promise<{ truth: Truth; heads: AuditHeads; picked: string[] }> {
+async function readTruth(
+  read: Read,
+  deliveryId: string,
+  { offerIds, driverIds, pickFrom, pickAtMost }: Touched,
+): Promise<{ truth: Truth; heads: AuditHeads; picked: string[] }> {
   const [delivery, involved, picked, offers, assignments, supportCase] = await Promise.all([
-    readDelivery(read, deliveryId, 'lock'), lockDriversOf(read, deliveryId, driverIds), lockFirstFree(read, deliveryId, pickFrom, pickAtMost),
-    readOffers(read, deliveryId, { offerIds, driverIds }), readAssignments(read, deliveryId), readOpenCase(read, deliveryId),
+    readDelivery(read, deliveryId, 'lock'),
+    lockDriversOf(read, deliveryId, driverIds),
+    lockFirstFree(read, deliveryId, pickFrom, pickAtMost),
+    readOffers(read, deliveryId, { offerIds, driverIds }),
+    readAssignments(read, deliveryId),
+    readOpenCase(read, deliveryId),
   ]);
   if (!delivery) throw new ImpossibleEvent(`delivery ${deliveryId} has no row`);
   const drivers = [...involved, ...picked];
   const truth: Truth = {
-    delivery: delivery.facts, offers, assignments, supportCase, drivers: Object.fromEntries(drivers.map(({ facts }) => [facts.driverId, facts])),
+    delivery: delivery.facts,
+    offers,
+    assignments,
+    supportCase,
+    drivers: Object.fromEntries(drivers.map(({ facts }) => [facts.driverId, facts])),
   };
-  return { truth, heads: headsOf(delivery.auditHash, drivers), picked: picked.map(({ facts }) => facts.driverId) };
+  return {
+    truth,
+    heads: headsOf(delivery.auditHash, drivers),
+    picked: picked.map(({ facts }) => facts.driverId),
+  };
 }
 
 function headsOf(deliveryHash: Uint8Array | null, drivers: readonly ReadDriver[]): AuditHeads {
-  return { deliveryHash, driverHashes: Object.fromEntries(drivers.map(({ facts, auditHash }) => [facts.driverId, auditHash])) };
+  return {
+    deliveryHash,
+    driverHashes: Object.fromEntries(drivers.map(({ facts, auditHash }) => [facts.driverId, auditHash])),
+  };
 }
 
-async function lookAtTruth(db: Database, deliveryId: string, { offerIds, driverIds }: Touched): Promise<Truth | undefined> {
-  return db.$transaction(async (tx) => {
-    const read = readerOf(tx);
-    const delivery = await readDelivery(read, deliveryId, 'look');
-    if (!delivery) return undefined;
-    const offers = await readOffers(read, deliveryId, { offerIds, driverIds });
-    const assignments = await readAssignments(read, deliveryId);
-    const involved = [...driverIds, ...offers.map(({ driverId }) => driverId), ...assignments.map(({ driverId }) => driverId)];
-    const drivers = await readDrivers(read, [...new Set(involved)]);
-    const supportCase = await readOpenCase(read, deliveryId);
-    return { delivery: delivery.facts, offers, assignments, drivers: Object.fromEntries(drivers.map(({ facts }) => [facts.driverId, facts])), supportCase };
-  }, { isolationLevel: 'RepeatableRead' });
+async function lookAtTruth(
+  db: Database,
+  deliveryId: string,
+  { offerIds, driverIds }: Touched,
+): Promise<Truth | undefined> {
+  return db.$transaction(
+    async (tx) => {
+      const read = readerOf(tx);
+      const delivery = await readDelivery(read, deliveryId, 'look');
+      if (!delivery) return undefined;
+      const offers = await readOffers(read, deliveryId, { offerIds, driverIds });
+      const assignments = await readAssignments(read, deliveryId);
+      const involved = [
+        ...driverIds,
+        ...offers.map(({ driverId }) => driverId),
+        ...assignments.map(({ driverId }) => driverId),
+      ];
+      const drivers = await readDrivers(read, [...new Set(involved)]);
+      const supportCase = await readOpenCase(read, deliveryId);
+      return {
+        delivery: delivery.facts,
+        offers,
+        assignments,
+        drivers: Object.fromEntries(drivers.map(({ facts }) => [facts.driverId, facts])),
+        supportCase,
+      };
+    },
+    { isolationLevel: 'RepeatableRead' },
+  );
 }
 
 type SearchRow = {
-  unassigned_ms: string; unassigned_since: Date | null; escalated_at: Date | null; escalated_after_ms: string | null; broadcast_since: Date | null; held_reason: string | null; city_escalation_minutes: number[];
-  status: DeliveryStatus; search_at: Date; city_id: string; parcel_size: ParcelSize; search_round: number; escalation_level: SearchFacts['escalationLevel'];
-  pay_cents: number; bonus_cents: number; currency: string; distance_meters: number; ready_at: Date; offer_ttl_seconds: number | null; merchant_name: string;
-  pickup_address: string; pickup_lat: number; pickup_lng: number; pickup_notes: string | null; dropoff_address: string; dropoff_lat: number; dropoff_lng: number;
+  unassigned_ms: string;
+  unassigned_since: Date | null;
+  escalated_at: Date | null;
+  escalated_after_ms: string | null;
+  broadcast_since: Date | null;
+  held_reason: string | null;
+  city_escalation_minutes: number[];
+  status: DeliveryStatus;
+  search_at: Date;
+  city_id: string;
+  parcel_size: ParcelSize;
+  search_round: number;
+  escalation_level: SearchFacts['escalationLevel'];
+  pay_cents: number;
+  bonus_cents: number;
+  currency: string;
+  distance_meters: number;
+  ready_at: Date;
+  offer_ttl_seconds: number | null;
+  merchant_name: string;
+  pickup_address: string;
+  pickup_lat: number;
+  pickup_lng: number;
+  pickup_notes: string | null;
+  dropoff_address: string;
+  dropoff_lat: number;
+  dropoff_lng: number;
 };
 
 async function readSearchFacts(read: Read, deliveryId: string): Promise<SearchFacts | undefined> {
@@ -103,15 +183,31 @@ function searchFacts(row: SearchRow): SearchFacts {
   const pickup: Point = { lat: row.pickup_lat, lng: row.pickup_lng };
   const dropoff: Point = { lat: row.dropoff_lat, lng: row.dropoff_lng };
   return {
-    status: row.status, searchAt: msOf(row.search_at), cityId: row.city_id, parcelSize: row.parcel_size, searchRound: row.search_round,
-    escalationLevel: row.escalation_level, escalatedAt: msOf(row.escalated_at), escalatedAfterMs: numberOf(row.escalated_after_ms), broadcastSince: msOf(row.broadcast_since), isHeld: row.held_reason !== null,
-    clock: { accumulatedMs: Number(row.unassigned_ms), runningSince: msOf(row.unassigned_since) }, cityEscalationMinutes: row.city_escalation_minutes,
-    payCents: row.pay_cents, bonusCents: row.bonus_cents, readyAt: msOf(row.ready_at), pickup, zoneOfferTtlSeconds: row.offer_ttl_seconds,
+    status: row.status,
+    searchAt: msOf(row.search_at),
+    cityId: row.city_id,
+    parcelSize: row.parcel_size,
+    searchRound: row.search_round,
+    escalationLevel: row.escalation_level,
+    escalatedAt: msOf(row.escalated_at),
+    escalatedAfterMs: numberOf(row.escalated_after_ms),
+    broadcastSince: msOf(row.broadcast_since),
+    isHeld: row.held_reason !== null,
+    clock: { accumulatedMs: Number(row.unassigned_ms), runningSince: msOf(row.unassigned_since) },
+    cityEscalationMinutes: row.city_escalation_minutes,
+    payCents: row.pay_cents,
+    bonusCents: row.bonus_cents,
+    readyAt: msOf(row.ready_at),
+    pickup,
+    zoneOfferTtlSeconds: row.offer_ttl_seconds,
     shown: {
-      currency: row.currency, merchant: row.merchant_name, parcelSize: row.parcel_size, distanceMeters: row.distance_meters,
+      currency: row.currency,
+      merchant: row.merchant_name,
+      parcelSize: row.parcel_size,
+      distanceMeters: row.distance_meters,
       readyAt: row.ready_at.toISOString(),
-      pickup: { address: row.pickup_address, point: pickup, notes: row.pickup_notes }, dropoff: { address: row.dropoff_address, point: dropoff },
+      pickup: { address: row.pickup_address, point: pickup, notes: row.pickup_notes },
+      dropoff: { address: row.dropoff_address, point: dropoff },
     },
   };
 }
-

@@ -1,44 +1,90 @@
 import { type DriverFacts } from '../../domain/driver/availability';
 import { type OfferFacts } from '../../domain/delivery/offer';
 import { type CaseFacts } from '../../domain/support/supportCase';
-import { type AssignmentFacts, type Decision, type DeliveryFacts, type Truth } from '../../domain/delivery/deliveryState';
+import {
+  type AssignmentFacts,
+  type Decision,
+  type DeliveryFacts,
+  type Truth,
+} from '../../domain/delivery/deliveryState';
 import { possible } from '../../services/impossibleEvent';
 import { chainEntries, type ChainHeads, ENTRY_ROWS, INSERT_ENTRIES } from './audit';
 import { INSERT_MESSAGES, MESSAGE_ROWS, messageRows } from './outbox';
 import { type Transaction } from './transaction';
 
 /** What was read with the truth, beyond what the domain looks at. */
-export type AuditHeads = { deliveryHash: Uint8Array | null; driverHashes: Readonly<Record<string, Uint8Array | null>> };
+export type AuditHeads = {
+  deliveryHash: Uint8Array | null;
+  driverHashes: Readonly<Record<string, Uint8Array | null>>;
+};
 
 /**
  * Writes a decision: the rows that differ from the truth before, then the new ones, with audit entries and messages. The rows were locked when the truth was read.
  * By one statement, unless rows of one table end and others begin: then by the same one twice, so that the unique indexes never see both at once.
  */
-export function writeDecision(tx: Transaction, before: Truth, decision: Decision, heads: AuditHeads, at: number, correlationId: string): void {
+export function writeDecision(
+  tx: Transaction,
+  before: Truth,
+  decision: Decision,
+  heads: AuditHeads,
+  at: number,
+  correlationId: string,
+): void {
   const { ends, begins } = possible(() => rowsOf(before, decision, heads, at, correlationId));
-  const write = (rows: readonly object[][]): void => tx.write(CHANGES, rows.map((each) => JSON.stringify(each)));
+  const write = (rows: readonly object[][]): void =>
+    tx.write(
+      CHANGES,
+      rows.map((each) => JSON.stringify(each)),
+    );
   if (!isReplaced(ends, begins)) return write([...ends, ...begins]);
   write([...ends, ...begins.map(() => [])]);
   write([...ends.map(() => []), ...begins]);
 }
 
 /** Rows of the tables that both end and begin: offers, assignments, cases. */
-function isReplaced([, offers = [], assignments = [], , cases = []]: object[][], [newOffers = [], newAssignments = [], , , newCases = []]: object[][]): boolean {
-  const pairs = [[offers, newOffers], [assignments, newAssignments], [cases, newCases]] as const;
+function isReplaced(
+  [, offers = [], assignments = [], , cases = []]: object[][],
+  [newOffers = [], newAssignments = [], , , newCases = []]: object[][],
+): boolean {
+  const pairs = [
+    [offers, newOffers],
+    [assignments, newAssignments],
+    [cases, newCases],
+  ] as const;
   return pairs.some(([ending, beginning]) => ending.length > 0 && beginning.length > 0);
 }
 
 /** The parameters of the statement, in their order. */
-function rowsOf(before: Truth, decision: Decision, heads: AuditHeads, at: number, correlationId: string): { ends: object[][]; begins: object[][] } {
+function rowsOf(
+  before: Truth,
+  decision: Decision,
+  heads: AuditHeads,
+  at: number,
+  correlationId: string,
+): { ends: object[][]; begins: object[][] } {
   const { delivery } = decision.next;
   const { deliveryId, cityId, merchantId, sellerOrderId } = delivery;
-  const { rows: entries, heads: after } = chainEntries({ cityId, deliveryId, merchantId, sellerOrderId, ...heads }, decision.entries, at, correlationId);
+  const { rows: entries, heads: after } = chainEntries(
+    { cityId, deliveryId, merchantId, sellerOrderId, ...heads },
+    decision.entries,
+    at,
+    correlationId,
+  );
   return {
     ends: [
-      [deliveryRow(delivery, after)], changedOffers(before, decision.next).map(endedOffer), changedAssignments(before, decision.next).map(assignmentRow),
-      changedDrivers(before, decision, after, at), changedCases(before, decision.next),
+      [deliveryRow(delivery, after)],
+      changedOffers(before, decision.next).map(endedOffer),
+      changedAssignments(before, decision.next).map(assignmentRow),
+      changedDrivers(before, decision, after, at),
+      changedCases(before, decision.next),
     ],
-    begins: [newOffers(decision), newAssignments(decision), entries, messageRows(deliveryId, correlationId, decision.messages), newCases(before, decision.next)],
+    begins: [
+      newOffers(decision),
+      newAssignments(decision),
+      entries,
+      messageRows(deliveryId, correlationId, decision.messages),
+      newCases(before, decision.next),
+    ],
   };
 }
 
@@ -87,18 +133,37 @@ const CHANGES = `
 
 function deliveryRow(delivery: DeliveryFacts, { deliveryHash }: ChainHeads): object {
   return {
-    id: delivery.deliveryId, status: delivery.status, status_changed_at: iso(delivery.statusSince), reason_code: delivery.reasonCode,
-    search_again_at: iso(delivery.searchAgainAt), search_round: delivery.searchRound, unassigned_ms: delivery.clock.accumulatedMs,
-    unassigned_since: iso(delivery.clock.runningSince), escalation_level: delivery.escalationLevel, driver_id: delivery.driverId, pinned: delivery.pinned,
-    bonus_cents: delivery.bonusCents, assigned_at: iso(delivery.assignedAt), picked_up_at: iso(delivery.pickedUpAt), closed_at: iso(delivery.closedAt),
-    audit_hash: bytea(deliveryHash), escalated_at: iso(delivery.escalatedAt), escalated_after_ms: delivery.escalatedAfterMs, broadcast_since: iso(delivery.broadcastSince), held_reason: delivery.heldReason,
-    lost_at: iso(delivery.lostAt), losses: delivery.losses, delayed_since: iso(delivery.delayedSince),
+    id: delivery.deliveryId,
+    status: delivery.status,
+    status_changed_at: iso(delivery.statusSince),
+    reason_code: delivery.reasonCode,
+    search_again_at: iso(delivery.searchAgainAt),
+    search_round: delivery.searchRound,
+    unassigned_ms: delivery.clock.accumulatedMs,
+    unassigned_since: iso(delivery.clock.runningSince),
+    escalation_level: delivery.escalationLevel,
+    driver_id: delivery.driverId,
+    pinned: delivery.pinned,
+    bonus_cents: delivery.bonusCents,
+    assigned_at: iso(delivery.assignedAt),
+    picked_up_at: iso(delivery.pickedUpAt),
+    closed_at: iso(delivery.closedAt),
+    audit_hash: bytea(deliveryHash),
+    escalated_at: iso(delivery.escalatedAt),
+    escalated_after_ms: delivery.escalatedAfterMs,
+    broadcast_since: iso(delivery.broadcastSince),
+    held_reason: delivery.heldReason,
+    lost_at: iso(delivery.lostAt),
+    losses: delivery.losses,
+    delayed_since: iso(delivery.delayedSince),
   };
 }
 
 /** Facts are never changed in place, so a row that is the same object is the same row. */
 function changedOffers(before: Truth, next: Truth): OfferFacts[] {
-  return next.offers.filter((offer) => before.offers.some((old) => old.offerId === offer.offerId && old !== offer));
+  return next.offers.filter((offer) =>
+    before.offers.some((old) => old.offerId === offer.offerId && old !== offer),
+  );
 }
 
 function endedOffer({ offerId, state, endedAt, endReason }: OfferFacts): object {
@@ -106,20 +171,48 @@ function endedOffer({ offerId, state, endedAt, endReason }: OfferFacts): object 
 }
 
 function changedAssignments(before: Truth, next: Truth): AssignmentFacts[] {
-  return next.assignments.filter((assignment) => before.assignments.some((old) => old.assignmentId === assignment.assignmentId && old !== assignment));
+  return next.assignments.filter((assignment) =>
+    before.assignments.some((old) => old.assignmentId === assignment.assignmentId && old !== assignment),
+  );
 }
 
-function assignmentRow({ assignmentId, state, pinned, payCents, atPickupAt, pickedUpAt, atDropoffAt, endedAt, endReason }: AssignmentFacts): object {
+function assignmentRow({
+  assignmentId,
+  state,
+  pinned,
+  payCents,
+  atPickupAt,
+  pickedUpAt,
+  atDropoffAt,
+  endedAt,
+  endReason,
+}: AssignmentFacts): object {
   return {
-    id: assignmentId, state, pinned, pay_cents: payCents, at_pickup_at: iso(atPickupAt), picked_up_at: iso(pickedUpAt), at_dropoff_at: iso(atDropoffAt), ended_at: iso(endedAt), end_reason: endReason,
+    id: assignmentId,
+    state,
+    pinned,
+    pay_cents: payCents,
+    at_pickup_at: iso(atPickupAt),
+    picked_up_at: iso(pickedUpAt),
+    at_dropoff_at: iso(atDropoffAt),
+    ended_at: iso(endedAt),
+    end_reason: endReason,
   };
 }
 
-function changedDrivers(before: Truth, { next, entries }: Decision, { driverHashes }: ChainHeads, at: number): object[] {
+function changedDrivers(
+  before: Truth,
+  { next, entries }: Decision,
+  { driverHashes }: ChainHeads,
+  at: number,
+): object[] {
   const noted = new Set(entries.filter(({ chain }) => chain === 'driver').map(({ driverId }) => driverId));
   return Object.values(next.drivers)
     .filter((driver) => before.drivers[driver.driverId] !== driver || noted.has(driver.driverId))
-    .map((driver) => ({ ...driverRow(driver, driverHashes[driver.driverId] ?? null, at), earned_today_cents: earnedNow(before, next, driver.driverId) }));
+    .map((driver) => ({
+      ...driverRow(driver, driverHashes[driver.driverId] ?? null, at),
+      earned_today_cents: earnedNow(before, next, driver.driverId),
+    }));
 }
 
 /** What the driver is due by this decision: the pay of what was completed. */
@@ -131,33 +224,72 @@ function earnedNow(before: Truth, next: Truth, driverId: string): number {
 
 function driverRow(driver: DriverFacts, auditHash: Uint8Array | null, at: number): object {
   return {
-    id: driver.driverId, live_offers: driver.liveOffers, active_assignments: driver.activeAssignments, availability: driver.availability,
-    availability_until: iso(driver.availabilityUntil), availability_reason: driver.availabilityReason, pending: driver.pending,
-    shift_ends_at: iso(driver.shiftEndsAt), audit_hash: bytea(auditHash),
-    idle_since: iso(at), earned_on: iso(at).slice(0, 10), lapses_in_row: driver.lapsesInRow,
+    id: driver.driverId,
+    live_offers: driver.liveOffers,
+    active_assignments: driver.activeAssignments,
+    availability: driver.availability,
+    availability_until: iso(driver.availabilityUntil),
+    availability_reason: driver.availabilityReason,
+    pending: driver.pending,
+    shift_ends_at: iso(driver.shiftEndsAt),
+    audit_hash: bytea(auditHash),
+    idle_since: iso(at),
+    earned_on: iso(at).slice(0, 10),
+    lapses_in_row: driver.lapsesInRow,
   };
 }
 
 function newOffers({ next, newOffers: made }: Decision): object[] {
-  return made.flatMap(({ offerId, chosen }) => next.offers.filter((offer) => offer.offerId === offerId).map((offer) => ({
-    id: offer.offerId, delivery_id: offer.deliveryId, driver_id: offer.driverId, kind: offer.kind, state: offer.state, round: offer.round,
-    pay_cents: offer.payCents, escalation_level: offer.escalationLevel, payload: chosen.payload, choice: chosen.why,
-    created_at: iso(offer.createdAt), expires_at: iso(offer.expiresAt),
-  })));
+  return made.flatMap(({ offerId, chosen }) =>
+    next.offers
+      .filter((offer) => offer.offerId === offerId)
+      .map((offer) => ({
+        id: offer.offerId,
+        delivery_id: offer.deliveryId,
+        driver_id: offer.driverId,
+        kind: offer.kind,
+        state: offer.state,
+        round: offer.round,
+        pay_cents: offer.payCents,
+        escalation_level: offer.escalationLevel,
+        payload: chosen.payload,
+        choice: chosen.why,
+        created_at: iso(offer.createdAt),
+        expires_at: iso(offer.expiresAt),
+      })),
+  );
 }
 
 function newAssignments({ next, newAssignment }: Decision): object[] {
-  const assignment = next.assignments.find(({ assignmentId }) => assignmentId === newAssignment?.assignmentId);
+  const assignment = next.assignments.find(
+    ({ assignmentId }) => assignmentId === newAssignment?.assignmentId,
+  );
   if (!newAssignment || !assignment) return [];
-  return [{
-    id: assignment.assignmentId, delivery_id: next.delivery.deliveryId, driver_id: assignment.driverId, offer_id: assignment.offerId, way: assignment.way,
-    state: assignment.state, pinned: assignment.pinned, pay_cents: assignment.payCents, started_at: iso(assignment.startedAt), choice: newAssignment.why,
-    meeting_lat: assignment.meeting?.point.lat ?? null, meeting_lng: assignment.meeting?.point.lng ?? null, meeting_address: assignment.meeting?.address ?? null,
-  }];
+  return [
+    {
+      id: assignment.assignmentId,
+      delivery_id: next.delivery.deliveryId,
+      driver_id: assignment.driverId,
+      offer_id: assignment.offerId,
+      way: assignment.way,
+      state: assignment.state,
+      pinned: assignment.pinned,
+      pay_cents: assignment.payCents,
+      started_at: iso(assignment.startedAt),
+      choice: newAssignment.why,
+      meeting_lat: assignment.meeting?.point.lat ?? null,
+      meeting_lng: assignment.meeting?.point.lng ?? null,
+      meeting_address: assignment.meeting?.address ?? null,
+    },
+  ];
 }
 
 function changedCases(before: Truth, { supportCase }: Truth): object[] {
-  return supportCase !== null && supportCase !== before.supportCase && supportCase.caseId === before.supportCase?.caseId ? [caseRow(supportCase)] : [];
+  return supportCase !== null &&
+    supportCase !== before.supportCase &&
+    supportCase.caseId === before.supportCase?.caseId
+    ? [caseRow(supportCase)]
+    : [];
 }
 
 function newCases(before: Truth, { delivery: { deliveryId, cityId, zoneId }, supportCase }: Truth): object[] {
@@ -165,9 +297,29 @@ function newCases(before: Truth, { delivery: { deliveryId, cityId, zoneId }, sup
   return [{ ...caseRow(supportCase), delivery_id: deliveryId, city_id: cityId, zone_id: zoneId }];
 }
 
-function caseRow({ caseId, level, state, reason, driverId, openedAt, roseAt, resolvedAt, resolvedBy, resolution }: CaseFacts): object {
+function caseRow({
+  caseId,
+  level,
+  state,
+  reason,
+  driverId,
+  openedAt,
+  roseAt,
+  resolvedAt,
+  resolvedBy,
+  resolution,
+}: CaseFacts): object {
   return {
-    id: caseId, level, state, reason, driver_id: driverId, opened_at: iso(openedAt), rose_at: iso(roseAt), resolved_at: iso(resolvedAt), resolved_by: resolvedBy, resolution,
+    id: caseId,
+    level,
+    state,
+    reason,
+    driver_id: driverId,
+    opened_at: iso(openedAt),
+    rose_at: iso(roseAt),
+    resolved_at: iso(resolvedAt),
+    resolved_by: resolvedBy,
+    resolution,
   };
 }
 

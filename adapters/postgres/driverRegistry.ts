@@ -9,22 +9,44 @@ export function createDriverRegistry(db: Database): DriverRegistry {
     cityExists: async (id) => (await db.city.count({ where: { id } })) === 1,
     insert: async (driver, entry, at, correlationId) => {
       const { cityId, driverId } = driver;
-      const subject = { cityId, deliveryId: null, merchantId: null, sellerOrderId: null, deliveryHash: null, driverHashes: { [driverId]: null } };
+      const subject = {
+        cityId,
+        deliveryId: null,
+        merchantId: null,
+        sellerOrderId: null,
+        deliveryHash: null,
+        driverHashes: { [driverId]: null },
+      };
       const { rows, heads } = chainEntries(subject, [entry], at, correlationId);
       const createdAt = new Date(at).toISOString();
       const vehicle = { id: newId(), driver_id: driverId, kind: driver.vehicleKind, created_at: createdAt };
       const [written] = await db.$queryRawUnsafe<{ count: number }[]>(
-        INSERT, JSON.stringify([driverRow(driver, createdAt, heads.driverHashes[driverId] ?? null)]), JSON.stringify([vehicle]), JSON.stringify(rows),
+        INSERT,
+        JSON.stringify([driverRow(driver, createdAt, heads.driverHashes[driverId] ?? null)]),
+        JSON.stringify([vehicle]),
+        JSON.stringify(rows),
       );
       return written?.count === 1;
     },
-    has: async ({ driverId, ...driver }) => (await db.driver.count({ where: { id: driverId, ...driver } })) === 1,
+    has: async ({ driverId, ...driver }) =>
+      (await db.driver.count({ where: { id: driverId, ...driver } })) === 1,
   };
 }
 
-function driverRow({ driverId, cityId, name, phone, vehicleKind, offerVersion, capacity }: NewDriver, createdAt: string, auditHash: Uint8Array | null): object {
+function driverRow(
+  { driverId, cityId, name, phone, vehicleKind, offerVersion, capacity }: NewDriver,
+  createdAt: string,
+  auditHash: Uint8Array | null,
+): object {
   return {
-    id: driverId, city_id: cityId, name, phone, vehicle_kind: vehicleKind, offer_version: offerVersion, capacity, created_at: createdAt,
+    id: driverId,
+    city_id: cityId,
+    name,
+    phone,
+    vehicle_kind: vehicleKind,
+    offer_version: offerVersion,
+    capacity,
+    created_at: createdAt,
     audit_hash: auditHash === null ? null : `\\x${Buffer.from(auditHash).toString('hex')}`,
   };
 }

@@ -7,11 +7,28 @@ type OfferRow = { id: string; delivery_id: string; expires_at: Date; payload: Re
 
 /** The driver's one live offer, shaped as DELIVERY_OFFERED_V2 says it. */
 export async function readLiveOffer(tx: Tx, driverId: string): Promise<DriverState['offer']> {
-  const [row] = await tx.$queryRaw<OfferRow[]>`SELECT id, delivery_id, expires_at, payload FROM offers WHERE driver_id = ${driverId}::uuid AND state = 'LIVE'`;
-  return row ? { offerId: row.id, deliveryId: row.delivery_id, driverId, expiresAt: row.expires_at.toISOString(), offerPayload: row.payload } : null;
+  const [row] = await tx.$queryRaw<
+    OfferRow[]
+  >`SELECT id, delivery_id, expires_at, payload FROM offers WHERE driver_id = ${driverId}::uuid AND state = 'LIVE'`;
+  return row
+    ? {
+        offerId: row.id,
+        deliveryId: row.delivery_id,
+        driverId,
+        expiresAt: row.expires_at.toISOString(),
+        offerPayload: row.payload,
+      }
+    : null;
 }
 
-type CarriedRow = { delivery_id: string; assignment_id: string; way: AssignmentWay; status: DeliveryStatus; meeting: DriverStop | null; stops: DriverStop[] };
+type CarriedRow = {
+  delivery_id: string;
+  assignment_id: string;
+  way: AssignmentWay;
+  status: DeliveryStatus;
+  meeting: DriverStop | null;
+  stops: DriverStop[];
+};
 
 /** What the driver carries, or is on the way to pick up or take over, the oldest first. */
 export async function readCarried(tx: Tx, driverId: string): Promise<DriverState['deliveries']> {
@@ -23,7 +40,13 @@ export async function readCarried(tx: Tx, driverId: string): Promise<DriverState
          'contactName', s.contact_name, 'contactPhone', s.contact_phone, 'notes', s.notes) ORDER BY s.kind DESC) FROM stops s WHERE s.delivery_id = d.id) AS stops
     FROM assignments a JOIN deliveries d ON d.id = a.delivery_id
     WHERE a.driver_id = ${driverId}::uuid AND a.state = 'ACTIVE' ORDER BY a.started_at, a.id`;
-  return rows.map(({ delivery_id: deliveryId, assignment_id: assignmentId, way, status, meeting, stops }) => ({
-    deliveryId, assignmentId, way, status, stops: meeting === null ? stops : [meeting, ...stops],
-  }));
+  return rows.map(
+    ({ delivery_id: deliveryId, assignment_id: assignmentId, way, status, meeting, stops }) => ({
+      deliveryId,
+      assignmentId,
+      way,
+      status,
+      stops: meeting === null ? stops : [meeting, ...stops],
+    }),
+  );
 }

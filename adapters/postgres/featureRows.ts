@@ -4,16 +4,33 @@ import { type FeatureName } from '../../domain/features/rollout';
 import { type FeatureRow } from '../../services/features/featureRegistry';
 import { msOf, type Tx } from './database';
 
-type Row = { id: bigint; name: FeatureName; enabled: boolean | null; percent: number | null; cities: string[] | null; plan: unknown; who: string; why: string; created_at: Date };
+type Row = {
+  id: bigint;
+  name: FeatureName;
+  enabled: boolean | null;
+  percent: number | null;
+  cities: string[] | null;
+  plan: unknown;
+  who: string;
+  why: string;
+  created_at: Date;
+};
 
 /** In an emergency rows are written by hand: a plan that is none must not keep the rest of its row from holding. */
-const PLAN = z.array(z.object({ date: z.iso.date(), percent: z.int().min(0).max(100) })).nullable().catch(null);
+const PLAN = z
+  .array(z.object({ date: z.iso.date(), percent: z.int().min(0).max(100) }))
+  .nullable()
+  .catch(null);
 
 /**
  * The newest rows of each feature named, newest first. Statements by hand, since Prisma cannot tell an array that is null from one that is empty.
  * @param limit rows a feature
  */
-export async function readFeatureRows(db: Tx, features: readonly FeatureName[], limit: number): Promise<FeatureRow[]> {
+export async function readFeatureRows(
+  db: Tx,
+  features: readonly FeatureName[],
+  limit: number,
+): Promise<FeatureRow[]> {
   const rows = await db.$queryRaw<Row[]>`
     SELECT newest.id, newest.name, enabled, percent, cities, plan, who, why, created_at
     FROM unnest(${[...features]}::text[]) WITH ORDINALITY AS asked(feature, position)
@@ -27,7 +44,12 @@ export async function lockFeature(tx: Tx, feature: FeatureName): Promise<void> {
   await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtext(${`feature/${feature}`}))`;
 }
 
-export async function writeFeatureRow(tx: Tx, feature: FeatureName, { enabled, percent, cities, plan }: FeatureOverride, { who, why }: { who: string; why: string }): Promise<FeatureRow> {
+export async function writeFeatureRow(
+  tx: Tx,
+  feature: FeatureName,
+  { enabled, percent, cities, plan }: FeatureOverride,
+  { who, why }: { who: string; why: string },
+): Promise<FeatureRow> {
   const [row] = await tx.$queryRaw<Row[]>`
     INSERT INTO feature_settings (name, enabled, percent, cities, plan, who, why)
     VALUES (${feature}, ${enabled}::boolean, ${percent}::int, ${cities}::text[], ${plan && JSON.stringify(plan)}::jsonb, ${who}, ${why})

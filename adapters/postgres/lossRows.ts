@@ -9,19 +9,41 @@ import { type Database, msOf, sql } from './database';
 import { enqueue } from './outbox';
 
 type Row = {
-  id: string; city_id: string; vehicle_kind: VehicleKind; idle_since: Date | null; last_lat: number | null; last_lng: number | null; last_fix_at: Date | null;
+  id: string;
+  city_id: string;
+  vehicle_kind: VehicleKind;
+  idle_since: Date | null;
+  last_lat: number | null;
+  last_lng: number | null;
+  last_fix_at: Date | null;
 } & (JobRow | { assignment_id: null });
 
 type JobRow = {
-  assignment_id: string; delivery_id: string; status: DeliveryStatus; started_at: Date; ready_at: Date; lat: number; lng: number; nearest_meters: number | null;
-  progress_at: Date | null; stepped_at: Date | null; settled_at: Date | null; case_id: string | null; case_reason: CaseReason | null; case_driver_id: string | null;
+  assignment_id: string;
+  delivery_id: string;
+  status: DeliveryStatus;
+  started_at: Date;
+  ready_at: Date;
+  lat: number;
+  lng: number;
+  nearest_meters: number | null;
+  progress_at: Date | null;
+  stepped_at: Date | null;
+  settled_at: Date | null;
+  case_id: string | null;
+  case_reason: CaseReason | null;
+  case_driver_id: string | null;
 };
 
 /**
  * A page of the drivers on duty, or with work, in the order of their ids, after the one named; each with their active assignments. Places are as the rows know them:
  * thinned and late.
  */
-export async function readWatched(db: Database, afterId: string | null, limit: number): Promise<WatchedDriver[]> {
+export async function readWatched(
+  db: Database,
+  afterId: string | null,
+  limit: number,
+): Promise<WatchedDriver[]> {
   const after = afterId === null ? sql`` : sql`AND id > ${afterId}::uuid`;
   const rows = await db.$queryRaw<Row[]>`
     SELECT dr.id, dr.city_id, dr.vehicle_kind, dr.idle_since, dr.last_lat, dr.last_lng, dr.last_fix_at,
@@ -45,9 +67,27 @@ export async function readWatched(db: Database, afterId: string | null, limit: n
   return [...drivers.values()];
 }
 
-function driverOf({ id, city_id, vehicle_kind, idle_since, last_lat: lat, last_lng: lng, last_fix_at }: Row): Omit<WatchedDriver, 'jobs'> {
-  const place = lat === null || lng === null || last_fix_at === null ? null : { point: { lat, lng }, receivedAt: msOf(last_fix_at) };
-  return { driverId: id, cityId: city_id, vehicle: vehicle_kind, idleSince: msOf(idle_since), heardAt: msOf(last_fix_at), place };
+function driverOf({
+  id,
+  city_id,
+  vehicle_kind,
+  idle_since,
+  last_lat: lat,
+  last_lng: lng,
+  last_fix_at,
+}: Row): Omit<WatchedDriver, 'jobs'> {
+  const place =
+    lat === null || lng === null || last_fix_at === null
+      ? null
+      : { point: { lat, lng }, receivedAt: msOf(last_fix_at) };
+  return {
+    driverId: id,
+    cityId: city_id,
+    vehicle: vehicle_kind,
+    idleSince: msOf(idle_since),
+    heardAt: msOf(last_fix_at),
+    place,
+  };
 }
 
 function later(a: number | null, b: number | null): number | null {
@@ -56,17 +96,34 @@ function later(a: number | null, b: number | null): number | null {
 
 function jobOf(row: JobRow): WatchedJob {
   const startedAt = msOf(row.started_at);
-  const openCase = row.case_id === null || row.case_reason === null ? null : { caseId: row.case_id, reason: row.case_reason, driverId: row.case_driver_id };
+  const openCase =
+    row.case_id === null || row.case_reason === null
+      ? null
+      : { caseId: row.case_id, reason: row.case_reason, driverId: row.case_driver_id };
   return {
-    assignmentId: row.assignment_id, deliveryId: row.delivery_id, status: row.status, startedAt, settledAt: msOf(row.settled_at), readyAt: msOf(row.ready_at), pickup: { lat: row.lat, lng: row.lng },
-    progress: { nearestMeters: row.nearest_meters, progressAt: msOf(row.progress_at) ?? startedAt }, openCase,
+    assignmentId: row.assignment_id,
+    deliveryId: row.delivery_id,
+    status: row.status,
+    startedAt,
+    settledAt: msOf(row.settled_at),
+    readyAt: msOf(row.ready_at),
+    pickup: { lat: row.lat, lng: row.lng },
+    progress: { nearestMeters: row.nearest_meters, progressAt: msOf(row.progress_at) ?? startedAt },
+    openCase,
   };
 }
 
 /** Keeps how near drivers came to their pickups, all in one statement; of assignments that ended meanwhile nothing is kept. */
-export async function writeProgress(db: Database, news: readonly { assignmentId: string; progress: Progress }[]): Promise<void> {
+export async function writeProgress(
+  db: Database,
+  news: readonly { assignmentId: string; progress: Progress }[],
+): Promise<void> {
   if (news.length === 0) return;
-  const rows = news.map(({ assignmentId, progress: { nearestMeters, progressAt } }) => ({ id: assignmentId, nearest_meters: nearestMeters, progress_at: new Date(progressAt).toISOString() }));
+  const rows = news.map(({ assignmentId, progress: { nearestMeters, progressAt } }) => ({
+    id: assignmentId,
+    nearest_meters: nearestMeters,
+    progress_at: new Date(progressAt).toISOString(),
+  }));
   await db.$executeRaw`
     UPDATE assignments SET nearest_meters = news.nearest_meters, progress_at = news.progress_at
     FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS news(id uuid, nearest_meters int, progress_at timestamptz)
@@ -80,11 +137,21 @@ type SilenceNews = { began: string[]; ended: string[] };
  * Keeps which cities are silent since `at` (epoch ms), and what is told of it, in one transaction.
  * @param canEnd false: nobody can say of the other cities that they are heard again
  */
-export async function keepSilence(db: Database, silent: readonly string[], { at, canEnd }: { at: number; canEnd: boolean }, tell: (news: SilenceNews) => readonly Message[]): Promise<SilenceNews> {
+export async function keepSilence(
+  db: Database,
+  silent: readonly string[],
+  { at, canEnd }: { at: number; canEnd: boolean },
+  tell: (news: SilenceNews) => readonly Message[],
+): Promise<SilenceNews> {
   return db.$transaction(async (tx) => {
-    const began = silent.length === 0 ? [] : await tx.$queryRaw<{ id: string }[]>`
+    const began =
+      silent.length === 0
+        ? []
+        : await tx.$queryRaw<{ id: string }[]>`
       UPDATE cities SET silent_since = ${new Date(at)} WHERE id = ANY(${[...silent]}) AND silent_since IS NULL RETURNING id`;
-    const ended = !canEnd ? [] : await tx.$queryRaw<{ id: string }[]>`
+    const ended = !canEnd
+      ? []
+      : await tx.$queryRaw<{ id: string }[]>`
       UPDATE cities SET silent_since = NULL WHERE silent_since IS NOT NULL AND id <> ALL(${[...silent]}) RETURNING id`;
     const news = { began: began.map(({ id }) => id), ended: ended.map(({ id }) => id) };
     await enqueue(tx, 'lost-drivers', newCorrelationId(), tell(news));
@@ -101,7 +168,8 @@ export async function tellOfLosses(db: Database, losses: readonly SeenLoss[]): P
       WHERE key = ANY(${losses.map(({ deliveryId }) => deliveryId)}) AND sent_at IS NULL AND kind = 'driverLeft'`;
     const told = new Set(waiting.map(({ assignmentId }) => assignmentId));
     const news = losses.filter(({ assignmentId }) => !told.has(assignmentId));
-    for (const loss of news) await enqueue(tx, loss.deliveryId, newCorrelationId(), [{ kind: 'driverLeft', ...loss }]);
+    for (const loss of news)
+      await enqueue(tx, loss.deliveryId, newCorrelationId(), [{ kind: 'driverLeft', ...loss }]);
     return news;
   });
 }

@@ -7,8 +7,16 @@ import { type Database, msOf, sql } from './database';
 export type DutyRow = { entry: MapEntry; idleSince: number | null };
 
 type Row = {
-  id: string; city_id: string; availability: Availability; has_room: boolean; availability_version: bigint | string; idle_since: Date | null;
-  last_lat: number | null; last_lng: number | null; last_fix_at: Date | null; newest_at: Date | null;
+  id: string;
+  city_id: string;
+  availability: Availability;
+  has_room: boolean;
+  availability_version: bigint | string;
+  idle_since: Date | null;
+  last_lat: number | null;
+  last_lng: number | null;
+  last_fix_at: Date | null;
+  newest_at: Date | null;
 };
 
 /** last_fix_at is when we received the place; the newest place of the history says the device's time, so that late places stay late after Redis was lost. */
@@ -17,7 +25,9 @@ const COLUMNS = sql`id, city_id, availability, pending IS NULL AND live_offers +
 
 /** These drivers, as the map must show them; who does not exist is left out, as are ids that none of ours can be. */
 export async function readMapEntries(read: Read, driverIds: readonly string[]): Promise<MapEntry[]> {
-  const rows = await read<Row>(sql`SELECT ${COLUMNS} FROM drivers WHERE id = ANY(${driverIds.filter((id) => isUuid(id))}::uuid[])`);
+  const rows = await read<Row>(
+    sql`SELECT ${COLUMNS} FROM drivers WHERE id = ANY(${driverIds.filter((id) => isUuid(id))}::uuid[])`,
+  );
   return rows.map((row) => dutyRow(row).entry);
 }
 
@@ -30,11 +40,25 @@ export async function readOnDuty(db: Database, afterId: string | null, limit: nu
 }
 
 function dutyRow(row: Row): DutyRow {
-  const { id: driverId, city_id: cityId, availability, has_room: hasRoom, availability_version: version } = row;
-  return { entry: { driverId, cityId, availability, hasRoom, version: Number(version), lastFix: lastFixOf(row) }, idleSince: msOf(row.idle_since) };
+  const {
+    id: driverId,
+    city_id: cityId,
+    availability,
+    has_room: hasRoom,
+    availability_version: version,
+  } = row;
+  return {
+    entry: { driverId, cityId, availability, hasRoom, version: Number(version), lastFix: lastFixOf(row) },
+    idleSince: msOf(row.idle_since),
+  };
 }
 
-function lastFixOf({ last_lat: lat, last_lng: lng, last_fix_at: receivedAt, newest_at: newestAt }: Row): MapEntry['lastFix'] {
+function lastFixOf({
+  last_lat: lat,
+  last_lng: lng,
+  last_fix_at: receivedAt,
+  newest_at: newestAt,
+}: Row): MapEntry['lastFix'] {
   if (lat === null || lng === null || receivedAt === null) return null;
   return { point: { lat, lng }, at: msOf(newestAt ?? receivedAt), receivedAt: msOf(receivedAt) };
 }

@@ -8,8 +8,14 @@ export function createOpenRowsStore(db: Database): OpenRowsStore {
   return {
     openRows: async ({ untouchedSince, afterId, limit }) => {
       const rows = await db.delivery.findMany({
-        where: { closedAt: null, statusChangedAt: { lt: new Date(untouchedSince) }, ...(afterId === null ? {} : { id: { gt: afterId } }) },
-        orderBy: { id: 'asc' }, take: limit, select: { id: true, merchantId: true, sellerOrderId: true },
+        where: {
+          closedAt: null,
+          statusChangedAt: { lt: new Date(untouchedSince) },
+          ...(afterId === null ? {} : { id: { gt: afterId } }),
+        },
+        orderBy: { id: 'asc' },
+        take: limit,
+        select: { id: true, merchantId: true, sellerOrderId: true },
       });
       return rows.map(openRow);
     },

@@ -6,7 +6,10 @@ import { chainEntries, ENTRY_ROWS, INSERT_ENTRIES } from './audit';
 import { type Database, readerOf, sql } from './database';
 import { INSERT_MESSAGES, MESSAGE_ROWS, messageRows } from './outbox';
 
-type ContextRow = Omit<OrderContext, 'city'> & { currency: string | null; zones: { id: string; polygon: unknown; priority: number }[] | null };
+type ContextRow = Omit<OrderContext, 'city'> & {
+  currency: string | null;
+  zones: { id: string; polygon: unknown; priority: number }[] | null;
+};
 
 /** Orders in PostgreSQL. */
 export function createOrderStore(db: Database): OrderStore {
@@ -19,17 +22,36 @@ export function createOrderStore(db: Database): OrderStore {
           (SELECT jsonb_agg(jsonb_build_object('id', id, 'polygon', polygon, 'priority', priority)) FROM zones WHERE city_id = ${cityId}) AS zones`);
       if (!row) throw new Error('a SELECT without FROM gave no row');
       const { known, currency, merchantExists, zones } = row;
-      return { known, merchantExists, city: currency === null ? null : { currency, zones: (zones ?? []).map(({ id, polygon, priority }) => ({ zoneId: id, area: areaOf(polygon), priority })) } };
+      return {
+        known,
+        merchantExists,
+        city:
+          currency === null
+            ? null
+            : {
+                currency,
+                zones: (zones ?? []).map(({ id, polygon, priority }) => ({
+                  zoneId: id,
+                  area: areaOf(polygon),
+                  priority,
+                })),
+              },
+      };
     },
     insert: async (delivery, entry, messages) => {
       const { cityId, deliveryId, merchantId, sellerOrderId, createdAt, correlationId } = delivery;
       const subject = { cityId, deliveryId, merchantId, sellerOrderId, deliveryHash: null, driverHashes: {} };
       const { rows, heads } = chainEntries(subject, [entry], createdAt, correlationId);
       const values = [
-        [deliveryRow(delivery, heads.deliveryHash)], [stopRow(deliveryId, 'PICKUP', delivery.pickup), stopRow(deliveryId, 'DROPOFF', delivery.dropoff)], rows,
+        [deliveryRow(delivery, heads.deliveryHash)],
+        [stopRow(deliveryId, 'PICKUP', delivery.pickup), stopRow(deliveryId, 'DROPOFF', delivery.dropoff)],
+        rows,
         messageRows(deliveryId, correlationId, messages),
       ];
-      const [written] = await read<{ count: number }>({ text: INSERT, values: values.map((each) => JSON.stringify(each)) });
+      const [written] = await read<{ count: number }>({
+        text: INSERT,
+        values: values.map((each) => JSON.stringify(each)),
+      });
       return written?.count === 1;
     },
   };
@@ -59,16 +81,45 @@ const INSERT = `
 function deliveryRow(delivery: NewDelivery, auditHash: Uint8Array | null): object {
   const { createdAt } = delivery;
   return {
-    id: delivery.deliveryId, merchant_id: delivery.merchantId, seller_order_id: delivery.sellerOrderId, request_hash: delivery.requestHash,
-    city_id: delivery.cityId, zone_id: delivery.zoneId, status: 'PENDING', status_changed_at: iso(createdAt), parcel_size: delivery.parcelSize,
-    ready_at: iso(delivery.readyAt), window_from: iso(delivery.windowFrom), window_to: iso(delivery.windowTo), currency: delivery.currency,
-    fee_cents: delivery.feeCents, pay_cents: delivery.payCents, distance_meters: delivery.distanceMeters, search_at: iso(delivery.searchAt),
-    correlation_id: delivery.correlationId, audit_hash: auditHash === null ? null : `\\x${Buffer.from(auditHash).toString('hex')}`, created_at: iso(createdAt),
+    id: delivery.deliveryId,
+    merchant_id: delivery.merchantId,
+    seller_order_id: delivery.sellerOrderId,
+    request_hash: delivery.requestHash,
+    city_id: delivery.cityId,
+    zone_id: delivery.zoneId,
+    status: 'PENDING',
+    status_changed_at: iso(createdAt),
+    parcel_size: delivery.parcelSize,
+    ready_at: iso(delivery.readyAt),
+    window_from: iso(delivery.windowFrom),
+    window_to: iso(delivery.windowTo),
+    currency: delivery.currency,
+    fee_cents: delivery.feeCents,
+    pay_cents: delivery.payCents,
+    distance_meters: delivery.distanceMeters,
+    search_at: iso(delivery.searchAt),
+    correlation_id: delivery.correlationId,
+    audit_hash: auditHash === null ? null : `\\x${Buffer.from(auditHash).toString('hex')}`,
+    created_at: iso(createdAt),
   };
 }
 
-function stopRow(deliveryId: string, kind: 'PICKUP' | 'DROPOFF', { address, point, contactName, contactPhone, notes }: OrderStop): object {
-  return { id: newId(), delivery_id: deliveryId, kind, address, lat: point.lat, lng: point.lng, contact_name: contactName, contact_phone: contactPhone, notes };
+function stopRow(
+  deliveryId: string,
+  kind: 'PICKUP' | 'DROPOFF',
+  { address, point, contactName, contactPhone, notes }: OrderStop,
+): object {
+  return {
+    id: newId(),
+    delivery_id: deliveryId,
+    kind,
+    address,
+    lat: point.lat,
+    lng: point.lng,
+    contact_name: contactName,
+    contact_phone: contactPhone,
+    notes,
+  };
 }
 
 function iso(at: number | null): string | null {

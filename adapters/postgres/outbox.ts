@@ -7,15 +7,32 @@ import { type Database, sql, type Tx } from './database';
 export type Enqueued = { id: bigint; key: string; correlationId: string; attempts: number; message: Message };
 
 /** Puts messages into the outbox, in the transaction of the change that they tell of. Call the relay's `kick` after the commit. */
-export async function enqueue(tx: Tx, key: string, correlationId: string, messages: readonly Message[]): Promise<void> {
+export async function enqueue(
+  tx: Tx,
+  key: string,
+  correlationId: string,
+  messages: readonly Message[],
+): Promise<void> {
   if (messages.length === 0) return;
-  await tx.$executeRawUnsafe(`${INSERT_MESSAGES} FROM ${MESSAGE_ROWS('$1')}`, JSON.stringify(messageRows(key, correlationId, messages)));
+  await tx.$executeRawUnsafe(
+    `${INSERT_MESSAGES} FROM ${MESSAGE_ROWS('$1')}`,
+    JSON.stringify(messageRows(key, correlationId, messages)),
+  );
 }
 
-export function messageRows(key: string, correlationId: string, messages: readonly Message[]): Record<string, unknown>[] {
+export function messageRows(
+  key: string,
+  correlationId: string,
+  messages: readonly Message[],
+): Record<string, unknown>[] {
   return messages.map((message) => {
     const { kind, ...payload } = message;
-    return { kind, key: kind === 'notify' ? noticeKey(message.notice) : key, payload, correlation_id: correlationId };
+    return {
+      kind,
+      key: kind === 'notify' ? noticeKey(message.notice) : key,
+      payload,
+      correlation_id: correlationId,
+    };
   });
 }
 
@@ -25,8 +42,10 @@ function noticeKey({ to, about }: Notice): string {
 }
 
 /** The INSERT without its rows, so that it can be one part of a larger statement. */
-export const INSERT_MESSAGES = 'INSERT INTO outbox (kind, key, payload, correlation_id) SELECT kind, key, payload, correlation_id';
-export const MESSAGE_ROWS = (json: string): string => `jsonb_to_recordset(${json}::jsonb) AS message(kind text, key text, payload jsonb, correlation_id text)`;
+export const INSERT_MESSAGES =
+  'INSERT INTO outbox (kind, key, payload, correlation_id) SELECT kind, key, payload, correlation_id';
+export const MESSAGE_ROWS = (json: string): string =>
+  `jsonb_to_recordset(${json}::jsonb) AS message(kind text, key text, payload jsonb, correlation_id text)`;
 
 /** A message is sent again when its sender said nothing for this long: the sender died. */
 const LEASE_MS = 10_000;
@@ -44,7 +63,12 @@ type NoticesDue = { to?: NoticeAddressee['kind']; afterMs?: number };
  * all that is due would be taken whatever the limit.
  * @param notices which of them, and from what age on
  */
-export async function takeDue(read: Read, kinds: readonly Message['kind'][], limit: number, notices: NoticesDue = {}): Promise<Enqueued[]> {
+export async function takeDue(
+  read: Read,
+  kinds: readonly Message['kind'][],
+  limit: number,
+  notices: NoticesDue = {},
+): Promise<Enqueued[]> {
   const { to = null, afterMs = 0 } = notices;
   const taken = await read<Omit<Enqueued, 'id'> & { id: bigint | string }>(sql`
     UPDATE outbox SET next_at = now() + ${LEASE_MS} * interval '1 millisecond', attempts = attempts + 1
@@ -63,16 +87,25 @@ export type Due = { kind: Message['kind']; to: NoticeAddressee['kind'] | null };
 
 /** What kinds of messages are due, for the poll: it takes nothing. */
 export function whatIsDue(read: Read): Promise<Due[]> {
-  return read<Due>(sql`SELECT DISTINCT kind, payload #>> '{notice,to,kind}' AS "to" FROM outbox WHERE sent_at IS NULL AND next_at <= now() + ${ROUNDING}`);
+  return read<Due>(
+    sql`SELECT DISTINCT kind, payload #>> '{notice,to,kind}' AS "to" FROM outbox WHERE sent_at IS NULL AND next_at <= now() + ${ROUNDING}`,
+  );
 }
 
 export async function markSent(read: Read, ids: readonly bigint[]): Promise<void> {
   if (ids.length === 0) return;
-  await read(sql`UPDATE outbox SET sent_at = now(), last_error = NULL WHERE id = ANY(${ids.map(String)}::bigint[])`);
+  await read(
+    sql`UPDATE outbox SET sent_at = now(), last_error = NULL WHERE id = ANY(${ids.map(String)}::bigint[])`,
+  );
 }
 
 /** Doubling from 100 ms to 30 s: a message is never given up. */
-export async function putBack(db: Tx, { id, attempts }: Enqueued, error: string, minDelayMs = 0): Promise<void> {
+export async function putBack(
+  db: Tx,
+  { id, attempts }: Enqueued,
+  error: string,
+  minDelayMs = 0,
+): Promise<void> {
   const delayMs = Math.max(minDelayMs, Math.min(30_000, 100 * 2 ** Math.min(attempts, 10)));
   await db.$executeRaw`UPDATE outbox SET next_at = now() + ${delayMs} * interval '1 millisecond', last_error = ${error.slice(0, 500)} WHERE id = ${id}`;
 }

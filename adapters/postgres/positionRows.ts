@@ -41,9 +41,23 @@ export async function updateLastPlaces(db: Database, fixes: readonly ReceivedFix
   return passed.flatMap(({ id }) => newest.get(id) ?? []);
 }
 
-function fixRow({ driverId, at, receivedAt, point, accuracyMeters, speedMps, headingDegrees }: ReceivedFix): object {
+function fixRow({
+  driverId,
+  at,
+  receivedAt,
+  point,
+  accuracyMeters,
+  speedMps,
+  headingDegrees,
+}: ReceivedFix): object {
   return {
-    driver_id: driverId, at: new Date(at).toISOString(), received_at: new Date(receivedAt).toISOString(), lat: point.lat, lng: point.lng,
-    accuracy_meters: accuracyMeters, speed_mps: speedMps, heading_degrees: headingDegrees,
+    driver_id: driverId,
+    at: new Date(at).toISOString(),
+    received_at: new Date(receivedAt).toISOString(),
+    lat: point.lat,
+    lng: point.lng,
+    accuracy_meters: accuracyMeters,
+    speed_mps: speedMps,
+    heading_degrees: headingDegrees,
   };
 }

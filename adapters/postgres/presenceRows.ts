@@ -2,15 +2,27 @@ import { type TimedState } from '../../domain/driver/availability';
 import { type Database, msOf, sql, type Tx } from './database';
 
 /** Breaks and pauses that should have ended before `before` (epoch ms), the longest overdue first. */
-export async function readOverdue(db: Database, before: number, limit: number): Promise<{ driverId: string; state: TimedState; until: number }[]> {
+export async function readOverdue(
+  db: Database,
+  before: number,
+  limit: number,
+): Promise<{ driverId: string; state: TimedState; until: number }[]> {
   const rows = await db.$queryRaw<{ id: string; availability: TimedState; availability_until: Date }[]>`
     SELECT id, availability, availability_until FROM drivers
     WHERE availability_until < ${new Date(before)} AND availability IN ('ON_BREAK', 'PAUSED') ORDER BY availability_until LIMIT ${limit}`;
-  return rows.map((row) => ({ driverId: row.id, state: row.availability, until: msOf(row.availability_until) }));
+  return rows.map((row) => ({
+    driverId: row.id,
+    state: row.availability,
+    until: msOf(row.availability_until),
+  }));
 }
 
 /** A page of the drivers in a state of v2, or with one to come, in the order of their ids. */
-export async function readInStatesOfV2(db: Database, afterId: string | null, limit: number): Promise<{ driverId: string; cityId: string }[]> {
+export async function readInStatesOfV2(
+  db: Database,
+  afterId: string | null,
+  limit: number,
+): Promise<{ driverId: string; cityId: string }[]> {
   const after = afterId === null ? sql`` : sql`AND id > ${afterId}::uuid`;
   return db.$queryRaw<{ driverId: string; cityId: string }[]>`
     SELECT id AS "driverId", city_id AS "cityId" FROM drivers

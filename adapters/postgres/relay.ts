@@ -1,6 +1,12 @@
 import { type Message } from '../../domain/notices/message';
 import { type NoticeAddressee } from '../../domain/notices/notice';
-import { type Lane, LANES, type MessageHandler, OutboxRelay, type RelayLog } from '../../services/outbox/outboxRelay';
+import {
+  type Lane,
+  LANES,
+  type MessageHandler,
+  OutboxRelay,
+  type RelayLog,
+} from '../../services/outbox/outboxRelay';
 import { type Kick } from '../../services/ports';
 import { poolReader, type Postgres } from './database';
 import { type Due, markSent, putBack, takeDue, whatIsDue } from './outbox';
@@ -10,7 +16,11 @@ export type Relay = { start(): void; kick: Kick; stop(): Promise<void> };
 
 const POLL_MS = 500;
 /** Calls to one channel that one process may have open. */
-const NOTICES_AT_ONCE: Readonly<Record<NoticeAddressee['kind'], number>> = { support: 5, pager: 10, driver: 50 };
+const NOTICES_AT_ONCE: Readonly<Record<NoticeAddressee['kind'], number>> = {
+  support: 5,
+  pager: 10,
+  driver: 50,
+};
 
 /** The outbox of this database, relayed lane by lane. */
 export function createRelay(postgres: Postgres, handle: MessageHandler, log: RelayLog): Relay {
@@ -18,13 +28,19 @@ export function createRelay(postgres: Postgres, handle: MessageHandler, log: Rel
   const read = poolReader(postgres);
   const lanes = Object.values<Lane>(LANES).map((lane) => ({
     lane,
-    relay: new OutboxRelay({
-      takeDue: (limit) => takeDue(read, lane.kinds, limit, lane),
-      markSent: (ids) => markSent(read, ids),
-      putBack: (message, error, minDelayMs) => putBack(db, message, error, minDelayMs),
-    }, handle, log, lane.to === undefined ? 'batches' : { atOnce: NOTICES_AT_ONCE[lane.to] }),
+    relay: new OutboxRelay(
+      {
+        takeDue: (limit) => takeDue(read, lane.kinds, limit, lane),
+        markSent: (ids) => markSent(read, ids),
+        putBack: (message, error, minDelayMs) => putBack(db, message, error, minDelayMs),
+      },
+      handle,
+      log,
+      lane.to === undefined ? 'batches' : { atOnce: NOTICES_AT_ONCE[lane.to] },
+    ),
   }));
-  const kick = (isMeant: (lane: Lane) => boolean): void => lanes.filter(({ lane }) => isMeant(lane)).forEach(({ relay }) => relay.kick());
+  const kick = (isMeant: (lane: Lane) => boolean): void =>
+    lanes.filter(({ lane }) => isMeant(lane)).forEach(({ relay }) => relay.kick());
   const poll = new Poll(async () => {
     const due = await whatIsDue(read);
     kick((lane) => due.some((each) => isOf(lane, each)));
@@ -53,10 +69,15 @@ class Poll {
   private timer: NodeJS.Timeout | null = null;
   private looking: Promise<void> | null = null;
 
-  constructor(private readonly look: () => Promise<void>, private readonly log: RelayLog) {}
+  constructor(
+    private readonly look: () => Promise<void>,
+    private readonly log: RelayLog,
+  ) {}
 
   start(): void {
-    this.timer ??= setInterval(() => { this.looking ??= this.lookOnce(); }, POLL_MS);
+    this.timer ??= setInterval(() => {
+      this.looking ??= this.lookOnce();
+    }, POLL_MS);
   }
 
   async stop(): Promise<void> {

@@ -16,10 +16,18 @@ const SILENT_TIMEOUTS = 3;
  * Runs `work` in a transaction, read committed, and commits (ADR 26). BEGIN goes out with the first statement, COMMIT with the last writes.
  * @throws what `work` throws, or the first statement that failed; then nothing was written. Where the connection was lost on COMMIT nobody knows.
  */
-export async function inTransaction<T>({ pool, nameOf }: Pick<Postgres, 'pool' | 'nameOf'>, work: (tx: Transaction) => Promise<T>): Promise<T> {
+export async function inTransaction<T>(
+  { pool, nameOf }: Pick<Postgres, 'pool' | 'nameOf'>,
+  work: (tx: Transaction) => Promise<T>,
+): Promise<T> {
   const client = await pool.connect();
   try {
-    const result = await begunAndCommitted(client, nameOf, SILENT_TIMEOUTS * (pool.options.statement_timeout || 0), work);
+    const result = await begunAndCommitted(
+      client,
+      nameOf,
+      SILENT_TIMEOUTS * (pool.options.statement_timeout || 0),
+      work,
+    );
     client.release();
     return result;
   } catch (error) {
@@ -28,10 +36,20 @@ export async function inTransaction<T>({ pool, nameOf }: Pick<Postgres, 'pool' |
   }
 }
 
-async function begunAndCommitted<T>(client: PoolClient, nameOf: Postgres['nameOf'], silentMs: number, work: (tx: Transaction) => Promise<T>): Promise<T> {
+async function begunAndCommitted<T>(
+  client: PoolClient,
+  nameOf: Postgres['nameOf'],
+  silentMs: number,
+  work: (tx: Transaction) => Promise<T>,
+): Promise<T> {
   const sent: Promise<unknown>[] = [];
   const send = <R extends Record<string, unknown>>(text: string, values: readonly unknown[] = []) => {
-    const query: QueryConfig & { query_timeout: number } = { name: nameOf(text), text, values: [...values], query_timeout: silentMs };
+    const query: QueryConfig & { query_timeout: number } = {
+      name: nameOf(text),
+      text,
+      values: [...values],
+      query_timeout: silentMs,
+    };
     const answered = client.query<R>(query);
     answered.catch(() => undefined); // all are awaited below, where the first to fail is told
     sent.push(answered);

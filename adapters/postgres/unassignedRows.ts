@@ -3,7 +3,13 @@ import { type UnassignedRow, type UnassignedRows } from '../../activities/sweeps
 import { type Database, msOf, numberOf, sql } from './database';
 
 type Row = {
-  id: string; city_id: string; unassigned_ms: bigint; unassigned_since: Date | null; escalation_level: ReachedLevel; escalated_after_ms: bigint | null; escalation_minutes: number[];
+  id: string;
+  city_id: string;
+  unassigned_ms: bigint;
+  unassigned_since: Date | null;
+  escalation_level: ReachedLevel;
+  escalated_after_ms: bigint | null;
+  escalation_minutes: number[];
 };
 
 export function createUnassignedRows(db: Database): UnassignedRows {
@@ -22,7 +28,11 @@ export function createUnassignedRows(db: Database): UnassignedRows {
 
 function unassignedRow(row: Row): UnassignedRow {
   return {
-    deliveryId: row.id, cityId: row.city_id, clock: { accumulatedMs: Number(row.unassigned_ms), runningSince: msOf(row.unassigned_since) },
-    escalationLevel: row.escalation_level, escalatedAfterMs: numberOf(row.escalated_after_ms), cityEscalationMinutes: row.escalation_minutes,
+    deliveryId: row.id,
+    cityId: row.city_id,
+    clock: { accumulatedMs: Number(row.unassigned_ms), runningSince: msOf(row.unassigned_since) },
+    escalationLevel: row.escalation_level,
+    escalatedAfterMs: numberOf(row.escalated_after_ms),
+    cityEscalationMinutes: row.escalation_minutes,
   };
 }

@@ -4,13 +4,33 @@ import { type ParcelSize } from '../../domain/driver/vehicles';
 import { type Database, msOf } from './database';
 
 /** A delivery that is looking for a driver; pay in cents with the bonus, as an offer would show it. */
-export type WaitingDelivery = { deliveryId: string; pickup: Point; round: number; level: ReachedLevel; parcelSize: ParcelSize; payCents: number; readyAt: number; broadcastSince: number | null };
+export type WaitingDelivery = {
+  deliveryId: string;
+  pickup: Point;
+  round: number;
+  level: ReachedLevel;
+  parcelSize: ParcelSize;
+  payCents: number;
+  readyAt: number;
+  broadcastSince: number | null;
+};
 
 /** A page of a city's waiting deliveries, the most urgent first. */
-export async function readWaiting(db: Database, { cityId, limit, offset }: { cityId: string; limit: number; offset: number }): Promise<WaitingDelivery[]> {
-  const rows = await db.$queryRaw<(Omit<WaitingDelivery, 'pickup' | 'readyAt' | 'broadcastSince'> & Point & { readyAt: Date; broadcastSince: Date | null })[]>`
+export async function readWaiting(
+  db: Database,
+  { cityId, limit, offset }: { cityId: string; limit: number; offset: number },
+): Promise<WaitingDelivery[]> {
+  const rows = await db.$queryRaw<
+    (Omit<WaitingDelivery, 'pickup' | 'readyAt' | 'broadcastSince'> &
+      Point & { readyAt: Date; broadcastSince: Date | null })[]
+  >`
     SELECT d.id AS "deliveryId", s.lat, s.lng, d.search_round AS round, d.escalation_level AS level, d.parcel_size AS "parcelSize", d.pay_cents + d.bonus_cents AS "payCents", d.ready_at AS "readyAt", d.broadcast_since AS "broadcastSince"
     FROM deliveries d JOIN stops s ON s.delivery_id = d.id AND s.kind = 'PICKUP'
     WHERE d.city_id = ${cityId} AND d.status = 'SEARCHING' AND d.held_reason IS NULL ORDER BY d.escalation_level DESC, d.search_at, d.id LIMIT ${limit} OFFSET ${offset}`;
-  return rows.map(({ lat, lng, readyAt, broadcastSince, ...row }) => ({ ...row, pickup: { lat, lng }, readyAt: msOf(readyAt), broadcastSince: msOf(broadcastSince) }));
+  return rows.map(({ lat, lng, readyAt, broadcastSince, ...row }) => ({
+    ...row,
+    pickup: { lat, lng },
+    readyAt: msOf(readyAt),
+    broadcastSince: msOf(broadcastSince),
+  }));
 }

@@ -1,6 +1,12 @@
 import { type Message } from '../../domain/notices/message';
 import { type Point } from '../../domain/geo/places';
-import { acceptanceOf, type Acceptance, type ZoneFigures, type ZoneReason, type ZoneState } from '../../domain/zones/zoneHealth';
+import {
+  acceptanceOf,
+  type Acceptance,
+  type ZoneFigures,
+  type ZoneReason,
+  type ZoneState,
+} from '../../domain/zones/zoneHealth';
 import { type Zone } from '../../domain/zones/zones';
 import { type Database, empty, msOf, sql, type Tx } from './database';
 import { areaOf } from './orderStore';
@@ -10,25 +16,49 @@ export type CityZones = { cityId: string; escalationMinutes: number[]; zones: Zo
 
 /** Where something was counted; `zoneId` null: in no zone of the city. */
 export type Place = { cityId: string; zoneId: string | null };
-export type CountedDeliveries = Place & Pick<ZoneFigures, 'openDeliveries' | 'searching' | 'carried' | 'waitingP50Ms' | 'waitingMaxMs' | 'escalationsByLevel'>;
+export type CountedDeliveries = Place &
+  Pick<
+    ZoneFigures,
+    'openDeliveries' | 'searching' | 'carried' | 'waitingP50Ms' | 'waitingMaxMs' | 'escalationsByLevel'
+  >;
 export type CountedAnswers = Place & { acceptance15m: Acceptance };
 export type CountedCases = Place & { openCases: number };
 
 /** Cities with their zones; one city, or all where `cityId` is null. */
 export async function readCityZones(db: Database, cityId: string | null): Promise<CityZones[]> {
   const cities = await db.city.findMany({
-    where: cityId === null ? {} : { id: cityId }, orderBy: { id: 'asc' },
-    select: { id: true, escalationMinutes: true, zones: { select: { id: true, polygon: true, priority: true }, orderBy: { id: 'asc' } } },
+    where: cityId === null ? {} : { id: cityId },
+    orderBy: { id: 'asc' },
+    select: {
+      id: true,
+      escalationMinutes: true,
+      zones: { select: { id: true, polygon: true, priority: true }, orderBy: { id: 'asc' } },
+    },
   });
   return cities.map(({ id, escalationMinutes, zones }) => ({
-    cityId: id, escalationMinutes, zones: zones.map((zone) => ({ zoneId: zone.id, area: areaOf(zone.polygon), priority: zone.priority })),
+    cityId: id,
+    escalationMinutes,
+    zones: zones.map((zone) => ({ zoneId: zone.id, area: areaOf(zone.polygon), priority: zone.priority })),
   }));
 }
 
-type DeliveryCount = Place & { openDeliveries: number; searching: number; carried: number; waitingP50Ms: number; waitingMaxMs: number; level1: number; level2: number; level3: number };
+type DeliveryCount = Place & {
+  openDeliveries: number;
+  searching: number;
+  carried: number;
+  waitingP50Ms: number;
+  waitingMaxMs: number;
+  level1: number;
+  level2: number;
+  level3: number;
+};
 
 /** Open deliveries by zone, their waiting as of `at` (epoch ms). Reads the open ones only, by their own index. */
-export async function countDeliveries(db: Database, at: number, cityId: string | null): Promise<CountedDeliveries[]> {
+export async function countDeliveries(
+  db: Database,
+  at: number,
+  cityId: string | null,
+): Promise<CountedDeliveries[]> {
   const rows = await db.$queryRaw<DeliveryCount[]>`
     SELECT city_id AS "cityId", zone_id AS "zoneId", count(*)::int AS "openDeliveries",
       count(*) FILTER (WHERE searching)::int AS searching, count(*) FILTER (WHERE carried)::int AS carried,
@@ -43,21 +73,31 @@ export async function countDeliveries(db: Database, at: number, cityId: string |
         unassigned_ms + greatest(0, round(extract(epoch FROM ${new Date(at)}::timestamptz - unassigned_since) * 1000)) AS waited
       FROM deliveries WHERE closed_at IS NULL ${ofCity(cityId, sql`city_id`)}) AS open
     GROUP BY city_id, zone_id`;
-  return rows.map(({ level1, level2, level3, ...rest }) => ({ ...rest, escalationsByLevel: { 1: level1, 2: level2, 3: level3 } }));
+  return rows.map(({ level1, level2, level3, ...rest }) => ({
+    ...rest,
+    escalationsByLevel: { 1: level1, 2: level2, 3: level3 },
+  }));
 }
 
 /** An offer lives for an hour at the most, and its id is made within the hour of its row: so ids of version 7 bound the search, and `ended_at` needs no index. */
 const OLDEST_OFFER_MS = 2 * 3_600_000;
 
 /** Offers that were answered or lapsed after `since` (epoch ms), by the zone of their delivery. */
-export async function countAnswers(db: Database, since: number, cityId: string | null): Promise<CountedAnswers[]> {
+export async function countAnswers(
+  db: Database,
+  since: number,
+  cityId: string | null,
+): Promise<CountedAnswers[]> {
   const rows = await db.$queryRaw<(Place & { accepted: number; answered: number })[]>`
     SELECT d.city_id AS "cityId", d.zone_id AS "zoneId", count(*) FILTER (WHERE o.state = 'ACCEPTED')::int AS accepted, count(*)::int AS answered
     FROM offers o JOIN deliveries d ON d.id = o.delivery_id
     WHERE o.id >= ${firstIdAt(since - OLDEST_OFFER_MS)}::uuid AND o.ended_at > ${new Date(since)} AND o.state IN ('ACCEPTED', 'REJECTED', 'EXPIRED')
       ${ofCity(cityId, sql`d.city_id`)}
     GROUP BY d.city_id, d.zone_id`;
-  return rows.map(({ accepted, answered, ...place }) => ({ ...place, acceptance15m: acceptanceOf(accepted, answered) }));
+  return rows.map(({ accepted, answered, ...place }) => ({
+    ...place,
+    acceptance15m: acceptanceOf(accepted, answered),
+  }));
 }
 
 /** The least UUID of version 7 of an instant. */
@@ -79,18 +119,33 @@ function ofCity(cityId: string | null, column: typeof empty): typeof empty {
 }
 
 /** A page of a city's BUSY drivers in the order of their ids, after the one named. `point` null: nobody knows where they are. */
-export async function readBusyPlaces(db: Database, cityId: string, afterId: string | null, limit: number): Promise<{ driverId: string; point: Point | null }[]> {
+export async function readBusyPlaces(
+  db: Database,
+  cityId: string,
+  afterId: string | null,
+  limit: number,
+): Promise<{ driverId: string; point: Point | null }[]> {
   const rows = await db.driver.findMany({
-    where: { cityId, availability: 'BUSY', ...(afterId === null ? {} : { id: { gt: afterId } }) }, orderBy: { id: 'asc' }, take: limit,
+    where: { cityId, availability: 'BUSY', ...(afterId === null ? {} : { id: { gt: afterId } }) },
+    orderBy: { id: 'asc' },
+    take: limit,
     select: { id: true, lastLat: true, lastLng: true },
   });
-  return rows.map(({ id, lastLat: lat, lastLng: lng }) => ({ driverId: id, point: lat === null || lng === null ? null : { lat, lng } }));
+  return rows.map(({ id, lastLat: lat, lastLng: lng }) => ({
+    driverId: id,
+    point: lat === null || lng === null ? null : { lat, lng },
+  }));
 }
 
 /** A clock that was ahead for a while must not stop the computings until its instants have come: by PostgreSQL's clock, and what clocks may differ (`databaseClock`). */
 const NOT_AHEAD = sql`at <= now() + interval '5 seconds'`;
 
-export type HealthRow = { zoneId: string | null; state: ZoneState; reasons: ZoneReason[]; figures: ZoneFigures };
+export type HealthRow = {
+  zoneId: string | null;
+  state: ZoneState;
+  reasons: ZoneReason[];
+  figures: ZoneFigures;
+};
 
 /** The rows of the city's newest computing, and when (epoch ms) that was; null where there is none. */
 export type NewestHealth = { at: number; states: Map<string | null, ZoneState> } | null;
@@ -101,13 +156,24 @@ export type NewestHealth = { at: number; states: Map<string | null, ZoneState> }
  * @returns what was written
  */
 export async function writeHealth(
-  db: Database, cityId: string, at: number, correlationId: string, tell: (newest: NewestHealth) => { rows: readonly HealthRow[]; messages: readonly Message[] } | null,
+  db: Database,
+  cityId: string,
+  at: number,
+  correlationId: string,
+  tell: (newest: NewestHealth) => { rows: readonly HealthRow[]; messages: readonly Message[] } | null,
 ): Promise<readonly HealthRow[]> {
   return db.$transaction(async (tx) => {
     await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtext(${`zone health/${cityId}`}))`;
     const told = tell(await readNewest(tx, cityId));
     if (told === null) return [];
-    await tx.zoneHealth.createMany({ data: told.rows.map(({ figures, ...row }) => ({ ...row, cityId, at: new Date(at), figures: { ...figures } })) });
+    await tx.zoneHealth.createMany({
+      data: told.rows.map(({ figures, ...row }) => ({
+        ...row,
+        cityId,
+        at: new Date(at),
+        figures: { ...figures },
+      })),
+    });
     await enqueue(tx, `zones/${cityId}`, correlationId, told.messages);
     return told.rows;
   });
@@ -118,7 +184,9 @@ async function readNewest(tx: Tx, cityId: string): Promise<NewestHealth> {
     SELECT zone_id AS "zoneId", state, at FROM zone_health
     WHERE city_id = ${cityId} AND at = (SELECT max(at) FROM zone_health WHERE city_id = ${cityId} AND ${NOT_AHEAD})`;
   const [first] = rows;
-  return first === undefined ? null : { at: msOf(first.at), states: new Map(rows.map(({ zoneId, state }) => [zoneId, state])) };
+  return first === undefined
+    ? null
+    : { at: msOf(first.at), states: new Map(rows.map(({ zoneId, state }) => [zoneId, state])) };
 }
 
 export type LatestHealth = Place & { state: ZoneState; figures: ZoneFigures };
@@ -132,7 +200,11 @@ export async function readLatestHealth(db: Database, since: number): Promise<Lat
 }
 
 /** Those of these cities (null: of all) that were not looked at after `since` (epoch ms). */
-export async function readStaleCities(db: Database, cityIds: readonly string[] | null, since: number): Promise<string[]> {
+export async function readStaleCities(
+  db: Database,
+  cityIds: readonly string[] | null,
+  since: number,
+): Promise<string[]> {
   const rows = await db.$queryRaw<{ id: string }[]>`
     SELECT id FROM cities c WHERE (${cityIds === null} OR id = ANY(${[...(cityIds ?? [])]}::text[]))
       AND NOT EXISTS (SELECT FROM zone_health WHERE city_id = c.id AND at > ${new Date(since)} AND ${NOT_AHEAD}) ORDER BY id`;

@@ -24,18 +24,29 @@ const PAGE = 500;
 const DEFAULT_STREAMED_FIXES = 200_000;
 
 /** The live map in Redis: `drivers:geo` and shards, `drivers:seen`, a hash `driver:<id>` each, which ends two days after the last word of them, the stream `positions`. Every change is one script. */
-export function createRedisDriverMap(redis: Redis, { freshFixMs, keyPrefix = '', maxStreamedFixes = DEFAULT_STREAMED_FIXES }: DriverMapOptions): DriverMap {
-  const run = (script: string, ...args: (string | number)[]) => runScript(redis, script, [keyPrefix, ...args]);
-  const record = gatherFixes((pings) => run(scripts.RECORD_FIXES, freshFixMs, maxStreamedFixes, MAX_CLOCK_AHEAD_MS, ...pings));
+export function createRedisDriverMap(
+  redis: Redis,
+  { freshFixMs, keyPrefix = '', maxStreamedFixes = DEFAULT_STREAMED_FIXES }: DriverMapOptions,
+): DriverMap {
+  const run = (script: string, ...args: (string | number)[]) =>
+    runScript(redis, script, [keyPrefix, ...args]);
+  const record = gatherFixes((pings) =>
+    run(scripts.RECORD_FIXES, freshFixMs, maxStreamedFixes, MAX_CLOCK_AHEAD_MS, ...pings),
+  );
   return {
     near: async ({ cityId, point, radiusMeters, limit, now }) =>
-      nearRows.parse(await run(scripts.NEAR, now, freshFixMs, cityId, point.lng, point.lat, radiusMeters, limit)),
-    sync: async (entry, now) => ({ cameOn: (await run(scripts.SYNC, now, freshFixMs, ...entryArgs(entry))) === 1 }),
+      nearRows.parse(
+        await run(scripts.NEAR, now, freshFixMs, cityId, point.lng, point.lat, radiusMeters, limit),
+      ),
+    sync: async (entry, now) => ({
+      cameOn: (await run(scripts.SYNC, now, freshFixMs, ...entryArgs(entry))) === 1,
+    }),
     recordFixes: async (driverId, fixes, receivedAt) => {
       requirePoints(fixes);
       return record({ driverId, fixes, receivedAt });
     },
-    look: async (driverIds) => (driverIds.length === 0 ? [] : viewsOf(driverIds, await run(scripts.LOOK, ...driverIds))),
+    look: async (driverIds) =>
+      driverIds.length === 0 ? [] : viewsOf(driverIds, await run(scripts.LOOK, ...driverIds)),
     members: async (part, cursor) => {
       const [next, found] = await redis.zscan(keyPrefix + keyOf(part), cursor, 'COUNT', PAGE);
       return { driverIds: found.filter((_, index) => index % 2 === 0), next: next === '0' ? null : next };
@@ -45,7 +56,8 @@ export function createRedisDriverMap(redis: Redis, { freshFixMs, keyPrefix = '',
     },
     takeSilentOff: async (now) => {
       let taken = 0;
-      for (let page = PAGE; page === PAGE; taken += page) page = z.number().parse(await run(scripts.TAKE_SILENT_OFF, now, freshFixMs, PAGE));
+      for (let page = PAGE; page === PAGE; taken += page)
+        page = z.number().parse(await run(scripts.TAKE_SILENT_OFF, now, freshFixMs, PAGE));
       return taken;
     },
     hear: async (now) => void (await run(scripts.HEAR, now, HEARING_MS)),
@@ -67,7 +79,8 @@ export function keyOf(part: MapPart): string {
 
 /** Redis would stop half-way through a script at a place that it cannot hold. @throws RangeError */
 function requirePoints(fixes: readonly Fix[]): void {
-  if (!fixes.every(({ point, at }) => isPoint(point) && Number.isSafeInteger(at))) throw new RangeError('a fix lies outside the bounds of a place or of time');
+  if (!fixes.every(({ point, at }) => isPoint(point) && Number.isSafeInteger(at)))
+    throw new RangeError('a fix lies outside the bounds of a place or of time');
 }
 
 const digests = new Map<string, string>();
@@ -84,27 +97,61 @@ async function runScript(redis: Redis, script: string, args: (string | number)[]
   }
 }
 
-function entryArgs({ driverId, cityId, availability, hasRoom, version, lastFix }: MapEntry): (string | number)[] {
-  const place = lastFix === null ? [''] : [lastFix.point.lat, lastFix.point.lng, lastFix.at, lastFix.receivedAt];
+function entryArgs({
+  driverId,
+  cityId,
+  availability,
+  hasRoom,
+  version,
+  lastFix,
+}: MapEntry): (string | number)[] {
+  const place =
+    lastFix === null ? [''] : [lastFix.point.lat, lastFix.point.lng, lastFix.at, lastFix.receivedAt];
   return [driverId, cityId, availability, hasRoom ? '1' : '0', version, ...place];
 }
 
 const nearRow = z
   .tuple([z.string(), z.coerce.number(), z.coerce.number(), z.coerce.number(), z.coerce.number()])
-  .transform(([driverId, distanceMeters, lng, lat, fixAt]): NearDriver => ({ driverId, point: { lat, lng }, distanceMeters, fixAt }));
+  .transform(([driverId, distanceMeters, lng, lat, fixAt]): NearDriver => ({
+    driverId,
+    point: { lat, lng },
+    distanceMeters,
+    fixAt,
+  }));
 const nearRows = z.array(nearRow);
 
-const known = z.object({ city: z.string().min(1), availability: z.enum(AVAILABILITIES), version: z.coerce.number() });
+const known = z.object({
+  city: z.string().min(1),
+  availability: z.enum(AVAILABILITIES),
+  version: z.coerce.number(),
+});
 const viewRows = z.array(z.array(z.string()).length(11));
 
 function viewsOf(driverIds: readonly string[], reply: unknown): MapView[] {
   return viewRows.parse(reply).map((row, index) => viewOf(driverIds[index] ?? '', row));
 }
 
-function viewOf(driverId: string, [city = '', availability, room, version, lat = '', lng, at, seen, ...on]: string[]): MapView {
+function viewOf(
+  driverId: string,
+  [city = '', availability, room, version, lat = '', lng, at, seen, ...on]: string[],
+): MapView {
   const isOn = { all: on[0] === '1', city: on[1] === '1', busy: on[2] === '1' };
   if (city === '') return { driverId, entry: null, on: isOn };
   const says = known.parse({ city, availability, version });
-  const lastFix = lat === '' ? null : { point: { lat: Number(lat), lng: Number(lng) }, at: Number(at), receivedAt: Number(seen) };
-  return { driverId, entry: { driverId, cityId: says.city, availability: says.availability, hasRoom: room === '1', version: says.version, lastFix }, on: isOn };
+  const lastFix =
+    lat === ''
+      ? null
+      : { point: { lat: Number(lat), lng: Number(lng) }, at: Number(at), receivedAt: Number(seen) };
+  return {
+    driverId,
+    entry: {
+      driverId,
+      cityId: says.city,
+      availability: says.availability,
+      hasRoom: room === '1',
+      version: says.version,
+      lastFix,
+    },
+    on: isOn,
+  };
 }

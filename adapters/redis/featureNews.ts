@@ -5,12 +5,18 @@ export const FEATURES_CHANNEL = 'features:changed';
 
 /** News by Redis' pub/sub, on a connection of its own that comes back by itself. That it is away is said once. */
 export function createFeatureNews(redis: Redis, log: FeatureLog, channel = FEATURES_CHANNEL): FeatureNews {
-  const listener = redis.duplicate({ lazyConnect: true, maxRetriesPerRequest: null, commandTimeout: undefined, socketTimeout: undefined });
+  const listener = redis.duplicate({
+    lazyConnect: true,
+    maxRetriesPerRequest: null,
+    commandTimeout: undefined,
+    socketTimeout: undefined,
+  });
   let [isAway, isStopped] = [false, false];
   return {
     listen: (onNews) => {
       const lost = (fields: object): void => {
-        if (!isAway && !isStopped) log.warn(fields, 'Redis tells no news of features: they are asked for every few seconds');
+        if (!isAway && !isStopped)
+          log.warn(fields, 'Redis tells no news of features: they are asked for every few seconds');
         isAway = true;
       };
       listener.on('error', (error) => lost({ err: error }));
@@ -23,7 +29,8 @@ export function createFeatureNews(redis: Redis, log: FeatureLog, channel = FEATU
       });
       listener.on('message', onNews);
       listener.subscribe(channel).catch((error: unknown) => {
-        if (!isStopped) log.warn({ err: error }, 'there will be no news of features: they are asked for every few seconds');
+        if (!isStopped)
+          log.warn({ err: error }, 'there will be no news of features: they are asked for every few seconds');
       });
     },
     tell: async () => void (await redis.publish(channel, '')),

@@ -16,20 +16,26 @@ const outcomes = z.array(z.int());
  * (docs/performance.md). Each ping gets its own outcome; where the call fails, all that went with it fail.
  * @param record RECORD_FIXES with the pings' part of its arguments
  */
-export function gatherFixes(record: (pings: (string | number)[]) => Promise<unknown>): (ping: Ping) => Promise<Outcome> {
+export function gatherFixes(
+  record: (pings: (string | number)[]) => Promise<unknown>,
+): (ping: Ping) => Promise<Outcome> {
   let waiting: Waiting[] = [];
   const sendAll = (): void => {
     const pings = waiting;
     waiting = [];
     for (const group of groupsOf(pings)) void send(record, group);
   };
-  return (ping) => new Promise((tell, fail) => {
-    if (waiting.length === 0) setImmediate(sendAll);
-    waiting.push({ ...ping, tell, fail });
-  });
+  return (ping) =>
+    new Promise((tell, fail) => {
+      if (waiting.length === 0) setImmediate(sendAll);
+      waiting.push({ ...ping, tell, fail });
+    });
 }
 
-async function send(record: (pings: (string | number)[]) => Promise<unknown>, group: readonly Waiting[]): Promise<void> {
+async function send(
+  record: (pings: (string | number)[]) => Promise<unknown>,
+  group: readonly Waiting[],
+): Promise<void> {
   try {
     const told = outcomes.length(group.length).parse(await record(group.flatMap(pingArgs)));
     group.forEach(({ tell }, index) => tell(told[index] === -1 ? 'unknown' : { cameOn: told[index] === 1 }));

@@ -85,7 +85,16 @@ export class PositionArchive {
 
   private async read(from: '>' | '0'): Promise<StreamEntry[]> {
     try {
-      const reply = await this.options.redis.xreadgroup('GROUP', GROUP, CONSUMER, 'COUNT', BATCH, 'STREAMS', this.key, from);
+      const reply = await this.options.redis.xreadgroup(
+        'GROUP',
+        GROUP,
+        CONSUMER,
+        'COUNT',
+        BATCH,
+        'STREAMS',
+        this.key,
+        from,
+      );
       return entriesOf(reply);
     } catch (error) {
       if (!isGroupMissing(error)) throw error;
@@ -107,7 +116,10 @@ export class PositionArchive {
     const fixes = entries.flatMap(({ fields }) => fixOf(fields) ?? []);
     const { kept, lastKept } = thin(fixes, this.lastKept);
     await insertFixes(this.options.db, kept);
-    this.owed = await updateLastPlaces(this.options.db, [...this.owed, ...kept.filter(({ isLive }) => isLive)]);
+    this.owed = await updateLastPlaces(this.options.db, [
+      ...this.owed,
+      ...kept.filter(({ isLive }) => isLive),
+    ]);
     await this.forget(entries.map(({ id }) => id));
     this.lastKept = lastKept; // only now: a batch that failed comes again
     fixesArchived.inc(kept.length);

@@ -7,24 +7,49 @@ export type StreamEntry = { id: string; fields: Record<string, string> | null };
 /** A fix as the live map took it in; `isLive` = it moved the live place. Instants in epoch ms: `at` by the device's clock, `receivedAt` by ours. */
 export type ReceivedFix = Fix & { driverId: string; receivedAt: number; isLive: boolean };
 
-const pairs = z.array(z.string()).transform((list) => Object.fromEntries(list.flatMap((name, i) => (i % 2 === 0 ? [[name, list[i + 1] ?? '']] : []))));
-const streamReply = z.array(z.tuple([z.string(), z.array(z.tuple([z.string(), pairs.nullable()]))])).nullable();
+const pairs = z
+  .array(z.string())
+  .transform((list) =>
+    Object.fromEntries(list.flatMap((name, i) => (i % 2 === 0 ? [[name, list[i + 1] ?? '']] : []))),
+  );
+const streamReply = z
+  .array(z.tuple([z.string(), z.array(z.tuple([z.string(), pairs.nullable()]))]))
+  .nullable();
 
 /** The entries of the one stream that was read. */
 export function entriesOf(reply: unknown): StreamEntry[] {
-  return (streamReply.parse(reply) ?? []).flatMap(([, entries]) => entries.map(([id, fields]) => ({ id, fields })));
+  return (streamReply.parse(reply) ?? []).flatMap(([, entries]) =>
+    entries.map(([id, fields]) => ({ id, fields })),
+  );
 }
 
 /** What a row can hold and no more: one entry that PostgreSQL refuses would hold up all that came with it, for ever. */
-const measured = z.string().transform((text) => (text === '' ? null : Number(text))).pipe(z.number().nullable());
+const measured = z
+  .string()
+  .transform((text) => (text === '' ? null : Number(text)))
+  .pipe(z.number().nullable());
 const instant = z.coerce.number().min(0).lt(Date.UTC(10_000, 0));
 const fixFields = z
   .object({
-    driver: z.uuid(), at: instant, received: instant, lat: z.coerce.number().min(-90).max(90), lng: z.coerce.number().min(-180).max(180),
-    accuracy: measured, speed: measured, heading: measured, live: z.enum(['0', '1']),
+    driver: z.uuid(),
+    at: instant,
+    received: instant,
+    lat: z.coerce.number().min(-90).max(90),
+    lng: z.coerce.number().min(-180).max(180),
+    accuracy: measured,
+    speed: measured,
+    heading: measured,
+    live: z.enum(['0', '1']),
   })
   .transform(({ driver, at, received, lat, lng, accuracy, speed, heading, live }): ReceivedFix => ({
-    driverId: driver, at, receivedAt: received, point: { lat, lng }, accuracyMeters: accuracy, speedMps: speed, headingDegrees: heading, isLive: live === '1',
+    driverId: driver,
+    at,
+    receivedAt: received,
+    point: { lat, lng },
+    accuracyMeters: accuracy,
+    speedMps: speed,
+    headingDegrees: heading,
+    isLive: live === '1',
   }));
 
 /** The fix in an entry; undefined for one that is trimmed away or not ours, which no repeat would make better. */

@@ -11,11 +11,15 @@ const EVERY_METERS = 50;
 const MAX_REMEMBERED = 50_000;
 
 /** Which of these fixes, in the order they came, are kept as history. Late ones are measured by the same rule. */
-export function thin(fixes: readonly ReceivedFix[], before: LastKept): { kept: ReceivedFix[]; lastKept: LastKept } {
+export function thin(
+  fixes: readonly ReceivedFix[],
+  before: LastKept,
+): { kept: ReceivedFix[]; lastKept: LastKept } {
   const lastKept = new Map(before);
   const kept = fixes.filter((fix) => {
     const last = lastKept.get(fix.driverId);
-    if (last && Math.abs(fix.at - last.at) < EVERY_MS && distanceMeters(fix.point, last.point) < EVERY_METERS) return false;
+    if (last && Math.abs(fix.at - last.at) < EVERY_MS && distanceMeters(fix.point, last.point) < EVERY_METERS)
+      return false;
     lastKept.delete(fix.driverId);
     lastKept.set(fix.driverId, { point: fix.point, at: fix.at });
     return true;

@@ -9,7 +9,9 @@ export function createSocketEmitter(redis: Redis, channelPrefix = 'socket.io'): 
       if (rooms.length === 0) return;
       // The library does not wait for its own publish, so that a Redis that is away would end the process by an unhandled rejection.
       const published: Promise<number>[] = [];
-      const client = { publish: (channel: string, message: Buffer) => void published.push(redis.publish(channel, message)) };
+      const client = {
+        publish: (channel: string, message: Buffer) => void published.push(redis.publish(channel, message)),
+      };
       new RedisEmitter(client, { key: channelPrefix }).to(rooms).emit(event, body);
       await Promise.all(published);
     },

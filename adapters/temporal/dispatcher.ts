@@ -1,13 +1,34 @@
 import {
-  type Client, WorkflowExecutionAlreadyStartedError, WorkflowIdConflictPolicy, WorkflowIdReusePolicy, type WorkflowStartOptions,
+  type Client,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowIdConflictPolicy,
+  WorkflowIdReusePolicy,
+  type WorkflowStartOptions,
 } from '@temporalio/client';
 import {
-  availabilityWorkflowId, type DeliveryInput, deliveryWorkflowId, driverCameFree, driverLeft, driverRescued, offerWithdrawn, searchAttributes, TASK_QUEUE, timedStateChanged, WORKFLOWS,
+  availabilityWorkflowId,
+  type DeliveryInput,
+  deliveryWorkflowId,
+  driverCameFree,
+  driverLeft,
+  driverRescued,
+  offerWithdrawn,
+  searchAttributes,
+  TASK_QUEUE,
+  timedStateChanged,
+  WORKFLOWS,
 } from '../../workflows/contract';
 import { type Dispatcher } from '../../services/ports';
 import { type Database, readerOf, sql } from '../postgres/database';
 
-type Started = { id: string; merchantId: string; sellerOrderId: string; cityId: string; zoneId: string | null; status: string };
+type Started = {
+  id: string;
+  merchantId: string;
+  sellerOrderId: string;
+  cityId: string;
+  zoneId: string | null;
+  status: string;
+};
 
 /** How long one call to Temporal may take; the outbox tries again after. */
 const CALL_TIMEOUT_MS = 5_000;
@@ -18,35 +39,77 @@ const WORKFLOW_TASK_TIMEOUT_MS = 5_000;
  * Tells Temporal what the outbox says. Every news of a delivery starts its workflow where none runs, so that news never gets lost;
  * a delivery that is closed needs none. The workflow's id is made from the merchant's key, so that two retries meet the same run (spec 1).
  */
-export function createDispatcher(client: Client, db: Database, { workflowTaskTimeoutMs = WORKFLOW_TASK_TIMEOUT_MS }: { workflowTaskTimeoutMs?: number } = {}): Dispatcher {
+export function createDispatcher(
+  client: Client,
+  db: Database,
+  { workflowTaskTimeoutMs = WORKFLOW_TASK_TIMEOUT_MS }: { workflowTaskTimeoutMs?: number } = {},
+): Dispatcher {
   const open = async (deliveryId: string): Promise<Started | null> => {
     const [delivery] = await readerOf(db)<Started>(sql`
       SELECT id, merchant_id AS "merchantId", seller_order_id AS "sellerOrderId", city_id AS "cityId", zone_id AS "zoneId", status
       FROM deliveries WHERE id = ${deliveryId}::uuid AND closed_at IS NULL`);
     return delivery ?? null;
   };
-  const tell = async (deliveryId: string, correlationId: string, act: (started: Started, options: StartOptions) => Promise<unknown>): Promise<void> => {
+  const tell = async (
+    deliveryId: string,
+    correlationId: string,
+    act: (started: Started, options: StartOptions) => Promise<unknown>,
+  ): Promise<void> => {
     const delivery = await open(deliveryId);
     if (!delivery) return;
-    await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, () => unlessOver(act(delivery, { ...startOptions(delivery, correlationId), workflowTaskTimeout: workflowTaskTimeoutMs })));
+    await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, () =>
+      unlessOver(
+        act(delivery, {
+          ...startOptions(delivery, correlationId),
+          workflowTaskTimeout: workflowTaskTimeoutMs,
+        }),
+      ),
+    );
   };
   const { workflow } = client;
   return {
-    startDelivery: (deliveryId, correlationId) => tell(deliveryId, correlationId, (_delivery, options) => workflow.start(WORKFLOWS.delivery, options)),
+    startDelivery: (deliveryId, correlationId) =>
+      tell(deliveryId, correlationId, (_delivery, options) => workflow.start(WORKFLOWS.delivery, options)),
     signalDriverLeft: (deliveryId, news) =>
-      tell(deliveryId, news.correlationId, (_delivery, options) => workflow.signalWithStart(WORKFLOWS.delivery, { ...options, signal: driverLeft, signalArgs: [news] })),
+      tell(deliveryId, news.correlationId, (_delivery, options) =>
+        workflow.signalWithStart(WORKFLOWS.delivery, { ...options, signal: driverLeft, signalArgs: [news] }),
+      ),
     signalDriverRescued: (deliveryId, news) =>
-      tell(deliveryId, news.correlationId, (_delivery, options) => workflow.signalWithStart(WORKFLOWS.delivery, { ...options, signal: driverRescued, signalArgs: [news] })),
+      tell(deliveryId, news.correlationId, (_delivery, options) =>
+        workflow.signalWithStart(WORKFLOWS.delivery, {
+          ...options,
+          signal: driverRescued,
+          signalArgs: [news],
+        }),
+      ),
     signalOfferWithdrawn: (deliveryId, news) =>
-      tell(deliveryId, news.correlationId, (_delivery, options) => workflow.signalWithStart(WORKFLOWS.delivery, { ...options, signal: offerWithdrawn, signalArgs: [news] })),
+      tell(deliveryId, news.correlationId, (_delivery, options) =>
+        workflow.signalWithStart(WORKFLOWS.delivery, {
+          ...options,
+          signal: offerWithdrawn,
+          signalArgs: [news],
+        }),
+      ),
     wake: (deliveryId, news) =>
-      tell(deliveryId, news.correlationId, (_delivery, options) => workflow.signalWithStart(WORKFLOWS.delivery, { ...options, signal: driverCameFree, signalArgs: [news] })),
+      tell(deliveryId, news.correlationId, (_delivery, options) =>
+        workflow.signalWithStart(WORKFLOWS.delivery, {
+          ...options,
+          signal: driverCameFree,
+          signalArgs: [news],
+        }),
+      ),
     endAvailabilityLater: async ({ driverId, state, until, correlationId }) => {
-      await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, () => workflow.signalWithStart(WORKFLOWS.timedAvailability, {
-        workflowId: availabilityWorkflowId(driverId), taskQueue: TASK_QUEUE, workflowTaskTimeout: workflowTaskTimeoutMs,
-        args: [{ driverId, state, until, correlationId }], signal: timedStateChanged, signalArgs: [{ state, until, correlationId }],
-        staticSummary: `the timed state of driver ${driverId}`,
-      }));
+      await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, () =>
+        workflow.signalWithStart(WORKFLOWS.timedAvailability, {
+          workflowId: availabilityWorkflowId(driverId),
+          taskQueue: TASK_QUEUE,
+          workflowTaskTimeout: workflowTaskTimeoutMs,
+          args: [{ driverId, state, until, correlationId }],
+          signal: timedStateChanged,
+          signalArgs: [{ state, until, correlationId }],
+          staticSummary: `the timed state of driver ${driverId}`,
+        }),
+      );
     },
   };
 }
@@ -67,7 +130,12 @@ function startOptions(delivery: Started, correlationId: string): StartOptions {
   };
 }
 
-function attributesOf({ cityId, zoneId, merchantId, status }: Started): NonNullable<WorkflowStartOptions['typedSearchAttributes']> {
+function attributesOf({
+  cityId,
+  zoneId,
+  merchantId,
+  status,
+}: Started): NonNullable<WorkflowStartOptions['typedSearchAttributes']> {
   return [
     { key: searchAttributes.deliveryStatus, value: status },
     { key: searchAttributes.city, value: cityId },

@@ -13,7 +13,8 @@ export function createRunningDeliveries(client: Client): RunningDeliveries {
       const query = `WorkflowType = '${WORKFLOWS.delivery}' AND ExecutionStatus = 'Running' AND TemporalReportedProblems IN ('${TASK_FAILED}')`;
       const found: string[] = [];
       try {
-        for await (const { workflowId } of client.workflow.list({ query, pageSize: limit })) if (found.push(workflowId) === limit) break;
+        for await (const { workflowId } of client.workflow.list({ query, pageSize: limit }))
+          if (found.push(workflowId) === limit) break;
       } catch (error) {
         if (!isUnknownAttribute(error)) throw error;
       }
@@ -38,10 +39,15 @@ export function createRunningDeliveries(client: Client): RunningDeliveries {
 }
 
 /** Makes a running delivery read its row again; one that ended since visibility saw it needs no news. */
-export function createNudge(client: Client, newCorrelationId: () => string): (workflowId: string) => Promise<void> {
+export function createNudge(
+  client: Client,
+  newCorrelationId: () => string,
+): (workflowId: string) => Promise<void> {
   return async (workflowId) => {
     try {
-      await client.workflow.getHandle(workflowId).signal(offerWithdrawn, { offerId: '', correlationId: newCorrelationId() });
+      await client.workflow
+        .getHandle(workflowId)
+        .signal(offerWithdrawn, { offerId: '', correlationId: newCorrelationId() });
     } catch (error) {
       if (!(error instanceof WorkflowNotFoundError)) throw error;
     }

@@ -13,10 +13,14 @@ export type Caller =
 /** Who stands in the audit trail. */
 export function actorOf(caller: Caller): Actor {
   switch (caller.role) {
-    case 'driver': return { kind: 'driver', id: caller.driverId };
-    case 'ops': return { kind: 'ops', id: caller.subject };
-    case 'merchant': return { kind: 'merchant', id: caller.merchantId };
-    case 'customer': return { kind: 'customer', id: caller.subject };
+    case 'driver':
+      return { kind: 'driver', id: caller.driverId };
+    case 'ops':
+      return { kind: 'ops', id: caller.subject };
+    case 'merchant':
+      return { kind: 'merchant', id: caller.merchantId };
+    case 'customer':
+      return { kind: 'customer', id: caller.subject };
   }
 }
 

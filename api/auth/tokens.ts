@@ -21,7 +21,11 @@ export type TokenReader = (token: string) => Caller | Promise<Caller>;
 const ID = z.string().min(1).max(128);
 const CLAIMS = z.discriminatedUnion('role', [
   z.object({ role: z.literal('driver'), sub: z.uuid() }),
-  z.object({ role: z.literal('ops'), sub: ID, cities: z.union([z.literal('*'), z.array(ID).max(1_000)]).optional() }),
+  z.object({
+    role: z.literal('ops'),
+    sub: ID,
+    cities: z.union([z.literal('*'), z.array(ID).max(1_000)]).optional(),
+  }),
   z.object({ role: z.literal('merchant'), sub: ID, merchantId: ID }),
   z.object({ role: z.literal('customer'), sub: ID }),
 ]);
@@ -62,10 +66,16 @@ function localVerifier(key: string, expected: Expected): Verify {
 }
 
 function jwksVerifier(url: string, expected: Expected): Verify {
-  const keySet = jose.then(({ createRemoteJWKSet }) => createRemoteJWKSet(new URL(url), { timeoutDuration: 3_000 }));
+  const keySet = jose.then(({ createRemoteJWKSet }) =>
+    createRemoteJWKSet(new URL(url), { timeoutDuration: 3_000 }),
+  );
   return async (token) => {
     const { jwtVerify } = await jose;
-    return (await orTokenError(jwtVerify(token, await keySet, { ...expected, algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA'] }))).payload;
+    return (
+      await orTokenError(
+        jwtVerify(token, await keySet, { ...expected, algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA'] }),
+      )
+    ).payload;
   };
 }
 
@@ -77,8 +87,14 @@ async function orTokenError<T>(verified: Promise<T>): Promise<T> {
   } catch (error) {
     if (error instanceof errors.JWTExpired) throw new TokenError('the token has expired');
     const theirs = [
-      errors.JWTClaimValidationFailed, errors.JWSInvalid, errors.JWTInvalid, errors.JWSSignatureVerificationFailed, errors.JWKSNoMatchingKey,
-      errors.JWKSMultipleMatchingKeys, errors.JOSEAlgNotAllowed, errors.JOSENotSupported,
+      errors.JWTClaimValidationFailed,
+      errors.JWSInvalid,
+      errors.JWTInvalid,
+      errors.JWSSignatureVerificationFailed,
+      errors.JWKSNoMatchingKey,
+      errors.JWKSMultipleMatchingKeys,
+      errors.JOSEAlgNotAllowed,
+      errors.JOSENotSupported,
     ];
     if (theirs.some((kind) => error instanceof kind)) throw new TokenError('the token is not valid');
     throw error;
@@ -87,10 +103,18 @@ async function orTokenError<T>(verified: Promise<T>): Promise<T> {
 
 function callerOf(claims: z.output<typeof CLAIMS>): Caller {
   switch (claims.role) {
-    case 'driver': return { role: 'driver', subject: claims.sub, driverId: claims.sub.toLowerCase() };
-    case 'ops': return { role: 'ops', subject: claims.sub, cities: claims.cities === undefined || claims.cities === '*' ? 'all' : allOr(claims.cities) };
-    case 'merchant': return { role: 'merchant', subject: claims.sub, merchantId: claims.merchantId };
-    case 'customer': return { role: 'customer', subject: claims.sub };
+    case 'driver':
+      return { role: 'driver', subject: claims.sub, driverId: claims.sub.toLowerCase() };
+    case 'ops':
+      return {
+        role: 'ops',
+        subject: claims.sub,
+        cities: claims.cities === undefined || claims.cities === '*' ? 'all' : allOr(claims.cities),
+      };
+    case 'merchant':
+      return { role: 'merchant', subject: claims.sub, merchantId: claims.merchantId };
+    case 'customer':
+      return { role: 'customer', subject: claims.sub };
   }
 }
 

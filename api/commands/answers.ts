@@ -1,13 +1,29 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure, WorkflowNotFoundError } from '@temporalio/common';
-import { isGrpcServiceError, ServiceError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
+import {
+  isGrpcServiceError,
+  ServiceError,
+  WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+} from '@temporalio/client';
 import { Histogram } from 'prom-client';
 import type { Logger } from 'pino';
 import { type AskedHandOver, type DeliveryEvent } from '../../domain/delivery/decide';
 import { type Answer, isRefusal } from '../../domain/delivery/deliveryState';
 import {
-  type AcceptOffer, type AssignDriver, type CancelDelivery, CLOSED, deliveryWorkflowId, type FailDelivery, type HandOver, type LeaveDelivery, type RaisePay,
-  type RejectOffer, type RescueDelivery, type ResumeSearch, type TakeStep,
+  type AcceptOffer,
+  type AssignDriver,
+  type CancelDelivery,
+  CLOSED,
+  deliveryWorkflowId,
+  type FailDelivery,
+  type HandOver,
+  type LeaveDelivery,
+  type RaisePay,
+  type RejectOffer,
+  type RescueDelivery,
+  type ResumeSearch,
+  type TakeStep,
 } from '../../workflows/contract';
 import { Problem } from '../http/problems';
 
@@ -26,7 +42,8 @@ export type Question =
   | { kind: 'resumeSearch'; args: ResumeSearch };
 
 /** The same as an event, as the row is asked. */
-export type AskedEvent = Exclude<Extract<DeliveryEvent, { kind: Question['kind'] }>, { kind: 'handOver' }> | AskedHandOver;
+export type AskedEvent =
+  Exclude<Extract<DeliveryEvent, { kind: Question['kind'] }>, { kind: 'handOver' }> | AskedHandOver;
 
 /** Whose workflow is asked. */
 export type AskedDelivery = { deliveryId: string; merchantId: string; sellerOrderId: string };
@@ -97,7 +114,9 @@ async function askUntilAnswered(deps: AnswersDeps, asking: Asking): Promise<Answ
   const settled = asking.isSettled === true ? await askRow(deps, asking) : null;
   if (!settled) return again(() => askOnce(deps, asking, deadlineAt), deadlineAt);
   const { firstAnswerUnder: updateId = null } = asking;
-  return isRefusal(settled) && updateId !== null ? again(() => recallOnce(deps, asking, updateId, settled, deadlineAt), deadlineAt) : settled;
+  return isRefusal(settled) && updateId !== null
+    ? again(() => recallOnce(deps, asking, updateId, settled, deadlineAt), deadlineAt)
+    : settled;
 }
 
 async function again(ask: () => Promise<Answer | 'later'>, deadlineAt: number): Promise<Answer> {
@@ -111,9 +130,18 @@ async function again(ask: () => Promise<Answer | 'later'>, deadlineAt: number): 
 }
 
 /** The first answer to a wish that is refused by now; the refusal where there was none. */
-async function recallOnce(deps: AnswersDeps, { delivery: { deliveryId, merchantId, sellerOrderId } }: Asking, updateId: string, refused: Answer, deadlineAt: number): Promise<Answer | 'later'> {
+async function recallOnce(
+  deps: AnswersDeps,
+  { delivery: { deliveryId, merchantId, sellerOrderId } }: Asking,
+  updateId: string,
+  refused: Answer,
+  deadlineAt: number,
+): Promise<Answer | 'later'> {
   try {
-    return await before(deadlineAt, deps.updates.recall(deliveryWorkflowId(merchantId, sellerOrderId), updateId, deadlineAt));
+    return await before(
+      deadlineAt,
+      deps.updates.recall(deliveryWorkflowId(merchantId, sellerOrderId), updateId, deadlineAt),
+    );
   } catch (error) {
     const meaning = meaningOf(error);
     deps.log.debug({ err: error, deliveryId, updateId }, `no first answer: ${meaning}`);
@@ -128,35 +156,78 @@ async function askOnce(deps: AnswersDeps, asking: Asking, deadlineAt: number): P
   } catch (error) {
     const meaning = meaningOf(error);
     if (meaning === 'fault') throw error;
-    const { delivery: { deliveryId }, question } = asking;
-    deps.log.debug({ err: error, deliveryId, question: question.kind, updateId: asking.updateId }, `no answer from the workflow: ${meaning}`);
+    const {
+      delivery: { deliveryId },
+      question,
+    } = asking;
+    deps.log.debug(
+      { err: error, deliveryId, question: question.kind, updateId: asking.updateId },
+      `no answer from the workflow: ${meaning}`,
+    );
     return meaning === 'over' ? ((await askRow(deps, asking)) ?? revive(deps, asking)) : 'later';
   }
 }
 
-function execute({ updates }: AnswersDeps, { delivery, question, updateId }: Asking, deadlineAt: number): Promise<Answer> {
-  return updates.execute(deliveryWorkflowId(delivery.merchantId, delivery.sellerOrderId), question, updateId, deadlineAt);
+function execute(
+  { updates }: AnswersDeps,
+  { delivery, question, updateId }: Asking,
+  deadlineAt: number,
+): Promise<Answer> {
+  return updates.execute(
+    deliveryWorkflowId(delivery.merchantId, delivery.sellerOrderId),
+    question,
+    updateId,
+    deadlineAt,
+  );
 }
 
 /** A question without what only traces it. */
 export function eventOf({ kind, args }: Question): AskedEvent {
   switch (kind) {
-    case 'acceptOffer': return { kind, offerId: args.offerId, driverId: args.driverId };
-    case 'rejectOffer': return { kind, offerId: args.offerId, driverId: args.driverId, reason: args.reason };
-    case 'takeStep': return { kind, step: args.step, by: args.by, deviceAt: args.deviceAt };
-    case 'failDelivery': return { kind, by: args.by, reason: args.reason, goods: args.goods };
-    case 'cancelDelivery': return { kind, by: args.by, reason: args.reason };
-    case 'assignDriver': return { kind, driverId: args.driverId, by: args.by, override: args.override, why: args.why };
-    case 'handOver': return { kind, driverId: args.driverId, by: args.by, override: args.override, meetingId: args.meetingId, why: args.why };
-    case 'leaveDelivery': return { kind, driverId: args.driverId, assignmentId: args.assignmentId, reason: args.reason };
-    case 'rescueDelivery': return { kind, driverId: args.driverId, offerId: args.offerId, assignmentId: args.assignmentId, by: args.by, why: args.why };
-    case 'raisePay': return { kind, bonusCents: args.bonusCents, by: args.by, why: args.why };
-    case 'resumeSearch': return { kind, by: args.by, why: args.why };
+    case 'acceptOffer':
+      return { kind, offerId: args.offerId, driverId: args.driverId };
+    case 'rejectOffer':
+      return { kind, offerId: args.offerId, driverId: args.driverId, reason: args.reason };
+    case 'takeStep':
+      return { kind, step: args.step, by: args.by, deviceAt: args.deviceAt };
+    case 'failDelivery':
+      return { kind, by: args.by, reason: args.reason, goods: args.goods };
+    case 'cancelDelivery':
+      return { kind, by: args.by, reason: args.reason };
+    case 'assignDriver':
+      return { kind, driverId: args.driverId, by: args.by, override: args.override, why: args.why };
+    case 'handOver':
+      return {
+        kind,
+        driverId: args.driverId,
+        by: args.by,
+        override: args.override,
+        meetingId: args.meetingId,
+        why: args.why,
+      };
+    case 'leaveDelivery':
+      return { kind, driverId: args.driverId, assignmentId: args.assignmentId, reason: args.reason };
+    case 'rescueDelivery':
+      return {
+        kind,
+        driverId: args.driverId,
+        offerId: args.offerId,
+        assignmentId: args.assignmentId,
+        by: args.by,
+        why: args.why,
+      };
+    case 'raisePay':
+      return { kind, bonusCents: args.bonusCents, by: args.by, why: args.why };
+    case 'resumeSearch':
+      return { kind, by: args.by, why: args.why };
   }
 }
 
 /** Null also while the database is away: then nobody knows. */
-async function askRow({ answerFromRow, log }: AnswersDeps, { delivery, question }: Asking): Promise<Answer | null> {
+async function askRow(
+  { answerFromRow, log }: AnswersDeps,
+  { delivery, question }: Asking,
+): Promise<Answer | null> {
   try {
     return await answerFromRow(delivery.deliveryId, eventOf(question));
   } catch (error) {
@@ -166,7 +237,10 @@ async function askRow({ answerFromRow, log }: AnswersDeps, { delivery, question 
 }
 
 /** The delivery is open, but nothing runs for it: never started yet, or terminated by hand. A run begins from the row. */
-async function revive({ startDelivery, log }: AnswersDeps, { delivery: { deliveryId }, question }: Asking): Promise<'later'> {
+async function revive(
+  { startDelivery, log }: AnswersDeps,
+  { delivery: { deliveryId }, question }: Asking,
+): Promise<'later'> {
   try {
     await startDelivery(deliveryId, question.args.correlationId);
   } catch (error) {
@@ -191,7 +265,8 @@ async function before<T>(deadlineAt: number, work: Promise<T>): Promise<T> {
 }
 
 function notInTime(): Problem {
-  const detail = 'there was no answer in time; safe to retry: the same request gets the answer of the first one';
+  const detail =
+    'there was no answer in time; safe to retry: the same request gets the answer of the first one';
   return new Problem('NOT_ANSWERED_IN_TIME', detail, { headers: { 'Retry-After': '1' } });
 }
 

@@ -4,13 +4,27 @@ import { type FieldError, Problem, type ProblemCode } from './problems';
 import type { LimitKind } from './rateLimits';
 
 /** What a handler gets: all of it validated. */
-export type Call<P, Q, B> = { params: P; query: Q; body: B; caller: Caller; correlationId: string; idempotencyKey: string | null };
+export type Call<P, Q, B> = {
+  params: P;
+  query: Q;
+  body: B;
+  caller: Caller;
+  correlationId: string;
+  idempotencyKey: string | null;
+};
 
 /** What it gives back. The body is JSON, or the whole text where the reply has a content type of its own. */
 export type Reply = { status: number; body: unknown; headers?: Readonly<Record<string, string>> };
 
 /** A request before validation. */
-export type RawCall = { params: unknown; query: unknown; body: unknown; caller: Caller; correlationId: string; idempotencyKey: string | null };
+export type RawCall = {
+  params: unknown;
+  query: unknown;
+  body: unknown;
+  caller: Caller;
+  correlationId: string;
+  idempotencyKey: string | null;
+};
 
 export type ReplyKind = {
   description: string;
@@ -60,9 +74,18 @@ type Writing<P extends z.ZodObject, B extends z.ZodType> = Common & {
   handle: (call: Call<z.output<P>, z.output<typeof NOTHING>, z.output<B>>) => Promise<Reply>;
 };
 
-export function get<P extends z.ZodObject, Q extends z.ZodObject>({ handle, ...rest }: Reading<P, Q>): Endpoint {
+export function get<P extends z.ZodObject, Q extends z.ZodObject>({
+  handle,
+  ...rest
+}: Reading<P, Q>): Endpoint {
   const { params, query } = rest;
-  return { ...rest, method: 'get', body: null, answer: (raw) => handle({ ...raw, params: readParams(params, raw.params), query: read(query, raw.query), body: null }) };
+  return {
+    ...rest,
+    method: 'get',
+    body: null,
+    answer: (raw) =>
+      handle({ ...raw, params: readParams(params, raw.params), query: read(query, raw.query), body: null }),
+  };
 }
 
 export function post<P extends z.ZodObject, B extends z.ZodType>(definition: Writing<P, B>): Endpoint {
@@ -73,11 +96,22 @@ export function put<P extends z.ZodObject, B extends z.ZodType>(definition: Writ
   return writing('put', definition);
 }
 
-function writing<P extends z.ZodObject, B extends z.ZodType>(method: 'post' | 'put', { handle, ...rest }: Writing<P, B>): Endpoint {
+function writing<P extends z.ZodObject, B extends z.ZodType>(
+  method: 'post' | 'put',
+  { handle, ...rest }: Writing<P, B>,
+): Endpoint {
   const { params, body } = rest;
   return {
-    ...rest, method, query: NOTHING,
-    answer: (raw) => handle({ ...raw, params: readParams(params, raw.params), query: read(NOTHING, raw.query), body: read(body, raw.body) }),
+    ...rest,
+    method,
+    query: NOTHING,
+    answer: (raw) =>
+      handle({
+        ...raw,
+        params: readParams(params, raw.params),
+        query: read(NOTHING, raw.query),
+        body: read(body, raw.body),
+      }),
   };
 }
 
@@ -90,7 +124,10 @@ function readParams<S extends z.ZodType>(schema: S, given: unknown): z.output<S>
 
 function read<S extends z.ZodType>(schema: S, given: unknown): z.output<S> {
   const result = schema.safeParse(given);
-  if (!result.success) throw new Problem('INVALID_REQUEST', 'some fields are not as they must be', { errors: fieldErrors(result.error) });
+  if (!result.success)
+    throw new Problem('INVALID_REQUEST', 'some fields are not as they must be', {
+      errors: fieldErrors(result.error),
+    });
   return result.data;
 }
 
@@ -98,5 +135,10 @@ function read<S extends z.ZodType>(schema: S, given: unknown): z.output<S> {
 const MAX_ERRORS = 50;
 
 function fieldErrors({ issues }: z.ZodError): FieldError[] {
-  return issues.slice(0, MAX_ERRORS).map(({ path, message }) => ({ path: path.map(String).join('.').slice(0, 200), message: message.slice(0, 300) }));
+  return issues
+    .slice(0, MAX_ERRORS)
+    .map(({ path, message }) => ({
+      path: path.map(String).join('.').slice(0, 200),
+      message: message.slice(0, 300),
+    }));
 }

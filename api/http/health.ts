@@ -10,25 +10,49 @@ const CHECK_TIMEOUT_MS = 2_000;
 type DependencyState = { state: 'up' | 'down'; ms: number };
 
 /** `/health`: the process lives. `/health/ready`: it can work, with the state of each dependency and feature. `/metrics` for Prometheus. */
-export function healthRouter({ readiness, features, log }: Pick<ApiDeps, 'readiness' | 'features' | 'log'>): Router {
+export function healthRouter({
+  readiness,
+  features,
+  log,
+}: Pick<ApiDeps, 'readiness' | 'features' | 'log'>): Router {
   const router = Router();
   router.get('/health', (_request, response: Response) => void response.json({ status: 'live' }));
   router.get('/health/ready', async (_request, response: Response) => {
-    const entries = await Promise.all(readiness.dependencies.map(async (each) => [each.name, await stateOf(each, (error) => log.warn({ err: error }, `${each.name} is down`))] as const));
+    const entries = await Promise.all(
+      readiness.dependencies.map(
+        async (each) =>
+          [
+            each.name,
+            await stateOf(each, (error) => log.warn({ err: error }, `${each.name} is down`)),
+          ] as const,
+      ),
+    );
     const isReady = !readiness.isStopping() && entries.every(([, { state }]) => state === 'up');
-    const shown = features.effective().map(({ feature, state, rolloutPercent, cities }) => [feature, { state, rolloutPercent, cities }] as const);
+    const shown = features
+      .effective()
+      .map(
+        ({ feature, state, rolloutPercent, cities }) => [feature, { state, rolloutPercent, cities }] as const,
+      );
     response.status(isReady ? 200 : 503).json({
-      status: readiness.isStopping() ? 'stopping' : isReady ? 'ready' : 'not ready', dependencies: Object.fromEntries(entries), features: Object.fromEntries(shown),
+      status: readiness.isStopping() ? 'stopping' : isReady ? 'ready' : 'not ready',
+      dependencies: Object.fromEntries(entries),
+      features: Object.fromEntries(shown),
     });
   });
-  router.get('/metrics', async (_request, response: Response) => void response.type(register.contentType).send(await register.metrics()));
+  router.get(
+    '/metrics',
+    async (_request, response: Response) =>
+      void response.type(register.contentType).send(await register.metrics()),
+  );
   return router;
 }
 
 async function stateOf({ check }: Dependency, onDown: (error: unknown) => void): Promise<DependencyState> {
   const begun = performance.now();
   const stop = new AbortController();
-  const tooLate = sleep(CHECK_TIMEOUT_MS, undefined, { signal: stop.signal }).then(() => Promise.reject(new Error('no answer in time')));
+  const tooLate = sleep(CHECK_TIMEOUT_MS, undefined, { signal: stop.signal }).then(() =>
+    Promise.reject(new Error('no answer in time')),
+  );
   try {
     await Promise.race([check(), tooLate]);
     return { state: 'up', ms: Math.round(performance.now() - begun) };

@@ -18,10 +18,22 @@ export interface RateLimits {
 
 /** While Redis is away nothing is refused: being counted is no reason to stop work. The log says so, at most once in ten seconds. */
 export function createRateLimits(redis: Redis, limits: Limits, log: Logger, keyPrefix = ''): RateLimits {
-  const warn = atMostEvery(10_000, (error: unknown) => log.warn({ err: error }, 'rate limits are not counted: Redis is away'));
-  const limit = (name: string, perMinute: number): Limit => createLimit(perMinute, new RateLimiterRedis({
-    storeClient: redis, keyPrefix: `${keyPrefix}limit:${name}`, points: perMinute, duration: 60, inMemoryBlockOnConsumed: perMinute + 1, rejectIfRedisNotReady: true,
-  }), warn);
+  const warn = atMostEvery(10_000, (error: unknown) =>
+    log.warn({ err: error }, 'rate limits are not counted: Redis is away'),
+  );
+  const limit = (name: string, perMinute: number): Limit =>
+    createLimit(
+      perMinute,
+      new RateLimiterRedis({
+        storeClient: redis,
+        keyPrefix: `${keyPrefix}limit:${name}`,
+        points: perMinute,
+        duration: 60,
+        inMemoryBlockOnConsumed: perMinute + 1,
+        rejectIfRedisNotReady: true,
+      }),
+      warn,
+    );
   const general = limit('general', limits.perMinute);
   const merchant = limit('merchant', limits.merchantPerMinute);
   const ops = limit('ops', limits.opsPerMinute);
@@ -54,7 +66,8 @@ const CLEAR_EVERY = 10_000;
 type Share = { left: number; until: number };
 
 function createLimit(perMinute: number, limiter: RateLimiterRedis, warn: (error: unknown) => void): Limit {
-  if (SHARE > perMinute * MOST_OF_LIMIT) return async (key) => void (await take(limiter, key, 1, { perMinute, warn }));
+  if (SHARE > perMinute * MOST_OF_LIMIT)
+    return async (key) => void (await take(limiter, key, 1, { perMinute, warn }));
   const shares = new Map<string, Share>();
   const onTheWay = new Map<string, Promise<void>>();
   let clearAt = CLEAR_EVERY;
@@ -91,7 +104,12 @@ function clearEnded(shares: Map<string, Share>): number {
 const UNCOUNTED_MS = 1_000;
 
 /** @returns so many or, at the end of the limit, fewer @throws Problem where nothing is left */
-async function take(limiter: RateLimiterRedis, key: string, points: number, { perMinute, warn }: { perMinute: number; warn: (error: unknown) => void }): Promise<Share> {
+async function take(
+  limiter: RateLimiterRedis,
+  key: string,
+  points: number,
+  { perMinute, warn }: { perMinute: number; warn: (error: unknown) => void },
+): Promise<Share> {
   const askedAt = Date.now();
   try {
     const { msBeforeNext } = await limiter.consume(key, points);
@@ -106,7 +124,9 @@ async function take(limiter: RateLimiterRedis, key: string, points: number, { pe
     // What the limiter refuses by its own memory it does not count.
     if (consumedPoints > 0 && rest > 0) return { left: rest, until: askedAt + msBeforeNext };
     const seconds = Math.max(1, Math.ceil(msBeforeNext / 1_000));
-    throw new Problem('TOO_MANY_REQUESTS', `at most ${perMinute} requests a minute; wait ${seconds} s`, { headers: { 'Retry-After': String(seconds) } });
+    throw new Problem('TOO_MANY_REQUESTS', `at most ${perMinute} requests a minute; wait ${seconds} s`, {
+      headers: { 'Retry-After': String(seconds) },
+    });
   }
 }
 

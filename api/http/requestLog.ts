@@ -33,12 +33,18 @@ export function requestLog(log: Logger): RequestHandler {
     // What went wrong is said by the handler of problems, with its stack.
     customErrorMessage: () => 'answered',
     customSuccessObject: lineOf,
-    customErrorObject: (request, response, _error, made: { responseTime?: number }) => lineOf(request, response, made),
+    customErrorObject: (request, response, _error, made: { responseTime?: number }) =>
+      lineOf(request, response, made),
   });
-  return (request, response, next) => (isFrequent(pathOf(request)) && !log.isLevelEnabled('debug') ? next() : note(request, response, next));
+  return (request, response, next) =>
+    isFrequent(pathOf(request)) && !log.isLevelEnabled('debug') ? next() : note(request, response, next);
 }
 
-function lineOf(request: Request, { statusCode: status }: Response, { responseTime: ms }: { responseTime?: number }): object {
+function lineOf(
+  request: Request,
+  { statusCode: status }: Response,
+  { responseTime: ms }: { responseTime?: number },
+): object {
   return { method: request.method, path: pathOf(request), status, ms };
 }
 
@@ -69,7 +75,10 @@ export function measure(route: string) {
   return (request: Request, response: Response, next: NextFunction): void => {
     const begun = performance.now();
     response.once('close', () => {
-      requestSeconds.observe({ method: request.method, route, status: response.statusCode }, (performance.now() - begun) / 1_000);
+      requestSeconds.observe(
+        { method: request.method, route, status: response.statusCode },
+        (performance.now() - begun) / 1_000,
+      );
     });
     next();
   };

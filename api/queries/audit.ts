@@ -21,24 +21,36 @@ const COLUMNS = Prisma.sql`id, at, kind, city_id AS "cityId", delivery_id AS "de
   correlation_id AS "correlationId", device_at AS "deviceAt", detail, chain, prev_hash AS "prevHash", hash`;
 
 /** One page, newest first, and one row more where there are more. Each form of it reads one index in its order, of the months that may have what is asked for (ADR 11). */
-export function listAuditEntries(db: PrismaClient, caller: Caller, filters: AuditFilters, page: { after?: TimedPlace; limit: number }): Promise<AuditEntryRow[]> {
+export function listAuditEntries(
+  db: PrismaClient,
+  caller: Caller,
+  filters: AuditFilters,
+  page: { after?: TimedPlace; limit: number },
+): Promise<AuditEntryRow[]> {
   return db.$queryRaw<AuditEntryRow[]>(auditQuery(caller, filters, page));
 }
 
 /** The statement of `listAuditEntries`, for whoever wants to see its plan. */
-export function auditQuery(caller: Caller, filters: AuditFilters, { after, limit }: { after?: TimedPlace; limit: number }): Prisma.Sql {
+export function auditQuery(
+  caller: Caller,
+  filters: AuditFilters,
+  { after, limit }: { after?: TimedPlace; limit: number },
+): Prisma.Sql {
   const { deliveryId, driverId, order, actor, kind } = filters;
   const named = [
     ...(deliveryId === undefined ? [] : [Prisma.sql`delivery_id = ${deliveryId}::uuid`]),
     ...(driverId === undefined ? [] : [Prisma.sql`driver_id = ${driverId}::uuid`]),
-    ...(order === undefined ? [] : [Prisma.sql`merchant_id = ${order.merchantId} AND seller_order_id = ${order.sellerOrderId}`]),
+    ...(order === undefined
+      ? []
+      : [Prisma.sql`merchant_id = ${order.merchantId} AND seller_order_id = ${order.sellerOrderId}`]),
     ...(actor === undefined ? [] : [Prisma.sql`actor_kind = ${actor.kind} AND actor_id = ${actor.id}`]),
     ...(kind === undefined ? [] : [Prisma.sql`kind = ${kind}`]),
   ];
   const cities = citiesOf(caller, filters.cityId);
   const conditions = [...named, ...timeOf(filters, after)];
   const newest = Prisma.sql`ORDER BY at DESC, id DESC LIMIT ${limit + 1}`;
-  if (named.length > 0) return Prisma.sql`SELECT ${COLUMNS} FROM audit_entries WHERE ${Prisma.join([...conditions, ...(cities === 'all' ? [] : [cityIn(cities)])], ' AND ')} ${newest}`;
+  if (named.length > 0)
+    return Prisma.sql`SELECT ${COLUMNS} FROM audit_entries WHERE ${Prisma.join([...conditions, ...(cities === 'all' ? [] : [cityIn(cities)])], ' AND ')} ${newest}`;
   // No index is by time alone: the newest of each city are read, and of those the newest.
   const ofCity = Prisma.sql`SELECT ${COLUMNS} FROM audit_entries WHERE ${Prisma.join([Prisma.sql`city_id = c.id`, ...conditions], ' AND ')} ${newest}`;
   return Prisma.sql`SELECT entry.* FROM cities c CROSS JOIN LATERAL (${ofCity}) entry ${cities === 'all' ? Prisma.empty : Prisma.sql`WHERE c.id = ANY(${cities}::text[])`} ${newest}`;
@@ -60,20 +72,34 @@ function timeOf({ since, until }: AuditFilters, after: TimedPlace | undefined): 
   return [
     ...(since === undefined ? [] : [Prisma.sql`at >= ${new Date(since)}`]),
     ...(until === undefined ? [] : [Prisma.sql`at < ${new Date(until)}`]),
-    ...(after === undefined ? [] : [Prisma.sql`at <= ${new Date(after.at)} AND (at, id) < (${new Date(after.at)}, ${after.id}::uuid)`]),
+    ...(after === undefined
+      ? []
+      : [Prisma.sql`at <= ${new Date(after.at)} AND (at, id) < (${new Date(after.at)}, ${after.id}::uuid)`]),
   ];
 }
 
 /** The most lines of one kind in a case. */
 export const MAX_CASE_LINES = 1_000;
 
-export type CaseRows = { offers: Prisma.OfferGetPayload<{ omit: { payload: true } }>[]; assignments: Prisma.AssignmentGetPayload<object>[] };
+export type CaseRows = {
+  offers: Prisma.OfferGetPayload<{ omit: { payload: true } }>[];
+  assignments: Prisma.AssignmentGetPayload<object>[];
+};
 
 /** Whom a delivery was offered and given to, the newest of each, oldest first. The caller must have found the delivery. */
 export async function readCaseRows(db: PrismaClient, deliveryId: string): Promise<CaseRows> {
   const [offers, assignments] = await Promise.all([
-    db.offer.findMany({ where: { deliveryId }, omit: { payload: true }, orderBy: [{ createdAt: 'desc' }, { id: 'desc' }], take: MAX_CASE_LINES }),
-    db.assignment.findMany({ where: { deliveryId }, orderBy: [{ startedAt: 'desc' }, { id: 'desc' }], take: MAX_CASE_LINES }),
+    db.offer.findMany({
+      where: { deliveryId },
+      omit: { payload: true },
+      orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
+      take: MAX_CASE_LINES,
+    }),
+    db.assignment.findMany({
+      where: { deliveryId },
+      orderBy: [{ startedAt: 'desc' }, { id: 'desc' }],
+      take: MAX_CASE_LINES,
+    }),
   ]);
   return { offers: offers.reverse(), assignments: assignments.reverse() };
 }

@@ -3,8 +3,23 @@ import type { Caller } from '../auth/caller';
 import { driversOf } from './scope';
 
 const DRIVER = {
-  id: true, cityId: true, name: true, phone: true, vehicleKind: true, offerVersion: true, capacity: true, liveOffers: true, activeAssignments: true,
-  availability: true, availabilityUntil: true, availabilityReason: true, pending: true, shiftEndsAt: true, lastLat: true, lastLng: true, lastFixAt: true,
+  id: true,
+  cityId: true,
+  name: true,
+  phone: true,
+  vehicleKind: true,
+  offerVersion: true,
+  capacity: true,
+  liveOffers: true,
+  activeAssignments: true,
+  availability: true,
+  availabilityUntil: true,
+  availabilityReason: true,
+  pending: true,
+  shiftEndsAt: true,
+  lastLat: true,
+  lastLng: true,
+  lastFixAt: true,
   createdAt: true,
 } satisfies Prisma.DriverSelect;
 
@@ -21,8 +36,16 @@ export async function driverExists(db: PrismaClient, caller: Caller, id: string)
 
 /** One page, newest first, and one row more where there are more. */
 export function listDrivers(
-  db: PrismaClient, caller: Caller, filters: { cityId?: string; availability?: string }, page: { after?: string; limit: number },
+  db: PrismaClient,
+  caller: Caller,
+  filters: { cityId?: string; availability?: string },
+  page: { after?: string; limit: number },
 ): Promise<DriverRow[]> {
   const after = page.after === undefined ? {} : { id: { lt: page.after } };
-  return db.driver.findMany({ where: { AND: [driversOf(caller), filters, after] }, select: DRIVER, orderBy: { id: 'desc' }, take: page.limit + 1 });
+  return db.driver.findMany({
+    where: { AND: [driversOf(caller), filters, after] },
+    select: DRIVER,
+    orderBy: { id: 'desc' },
+    take: page.limit + 1,
+  });
 }

@@ -4,29 +4,42 @@ import type { Caller } from '../auth/caller';
 /** What a caller may see, as a part of every query: what belongs to another is not found (spec 13). */
 export function deliveriesOf(caller: Caller): Prisma.DeliveryWhereInput {
   switch (caller.role) {
-    case 'driver': return { driverId: caller.driverId };
-    case 'ops': return caller.cities === 'all' ? {} : { cityId: { in: [...caller.cities] } };
-    case 'merchant': return { merchantId: caller.merchantId };
-    case 'customer': return NOBODY;
+    case 'driver':
+      return { driverId: caller.driverId };
+    case 'ops':
+      return caller.cities === 'all' ? {} : { cityId: { in: [...caller.cities] } };
+    case 'merchant':
+      return { merchantId: caller.merchantId };
+    case 'customer':
+      return NOBODY;
   }
 }
 
 /** The same as a condition of a statement written by hand, on the row of `deliveries`. */
 export function deliveryIsOf(caller: Caller): Prisma.Sql {
   switch (caller.role) {
-    case 'driver': return Prisma.sql`driver_id = ${caller.driverId}::uuid`;
-    case 'ops': return caller.cities === 'all' ? Prisma.sql`true` : Prisma.sql`city_id = ANY(${[...caller.cities]}::text[])`;
-    case 'merchant': return Prisma.sql`merchant_id = ${caller.merchantId}`;
-    case 'customer': return Prisma.sql`false`;
+    case 'driver':
+      return Prisma.sql`driver_id = ${caller.driverId}::uuid`;
+    case 'ops':
+      return caller.cities === 'all'
+        ? Prisma.sql`true`
+        : Prisma.sql`city_id = ANY(${[...caller.cities]}::text[])`;
+    case 'merchant':
+      return Prisma.sql`merchant_id = ${caller.merchantId}`;
+    case 'customer':
+      return Prisma.sql`false`;
   }
 }
 
 export function driversOf(caller: Caller): Prisma.DriverWhereInput {
   switch (caller.role) {
-    case 'driver': return { id: caller.driverId };
-    case 'ops': return caller.cities === 'all' ? {} : { cityId: { in: [...caller.cities] } };
+    case 'driver':
+      return { id: caller.driverId };
+    case 'ops':
+      return caller.cities === 'all' ? {} : { cityId: { in: [...caller.cities] } };
     case 'merchant':
-    case 'customer': return NOBODY;
+    case 'customer':
+      return NOBODY;
   }
 }
 

@@ -2,7 +2,15 @@ import { type ZoneFigures, type ZoneReason, type ZoneState } from '../../domain/
 import { Prisma, type PrismaClient } from '../../prisma/client/client';
 import type { Caller } from '../auth/caller';
 
-export type ZoneHealthRow = { cityId: string; zoneId: string | null; zoneName: string | null; state: ZoneState; reasons: ZoneReason[]; figures: ZoneFigures; at: Date };
+export type ZoneHealthRow = {
+  cityId: string;
+  zoneId: string | null;
+  zoneName: string | null;
+  state: ZoneState;
+  reasons: ZoneReason[];
+  figures: ZoneFigures;
+  at: Date;
+};
 
 /** The most zones that one answer shows. */
 export const MAX_ZONES = 1_000;
@@ -10,7 +18,11 @@ export const MAX_ZONES = 1_000;
 export const MAX_HISTORY = 1_500;
 
 /** Each zone as of its city's newest computing, the worst first; of one city, or of all that ops may see. One of a clock that was ahead does not count until its time has come. */
-export function latestHealth(db: PrismaClient, caller: Caller, cityId: string | undefined): Promise<ZoneHealthRow[]> {
+export function latestHealth(
+  db: PrismaClient,
+  caller: Caller,
+  cityId: string | undefined,
+): Promise<ZoneHealthRow[]> {
   return db.$queryRaw<ZoneHealthRow[]>`
     SELECT h.city_id AS "cityId", h.zone_id AS "zoneId", z.name AS "zoneName", h.state, h.reasons, h.figures, h.at
     FROM cities c
@@ -22,7 +34,11 @@ export function latestHealth(db: PrismaClient, caller: Caller, cityId: string | 
 }
 
 /** How one zone fared from `since` to `until` (epoch ms), the newest first, and one row more where there are more. `zoneId` null: what lay in no zone of the city. */
-export function healthHistory(db: PrismaClient, place: { cityId: string; zoneId: string | null }, { since, until }: { since: number; until: number }): Promise<ZoneHealthRow[]> {
+export function healthHistory(
+  db: PrismaClient,
+  place: { cityId: string; zoneId: string | null },
+  { since, until }: { since: number; until: number },
+): Promise<ZoneHealthRow[]> {
   return db.$queryRaw<ZoneHealthRow[]>`
     SELECT h.city_id AS "cityId", h.zone_id AS "zoneId", z.name AS "zoneName", h.state, h.reasons, h.figures, h.at
     FROM zone_health h LEFT JOIN zones z ON z.id = h.zone_id
@@ -32,13 +48,17 @@ export function healthHistory(db: PrismaClient, place: { cityId: string; zoneId:
 
 /** @returns the city of the zone, null where there is no such zone for this caller */
 export async function cityOfZone(db: PrismaClient, caller: Caller, zoneId: string): Promise<string | null> {
-  const [found] = await db.$queryRaw<{ cityId: string }[]>`SELECT city_id AS "cityId" FROM zones WHERE id = ${zoneId} AND ${ofCaller(caller, Prisma.sql`city_id`)}`;
+  const [found] = await db.$queryRaw<
+    { cityId: string }[]
+  >`SELECT city_id AS "cityId" FROM zones WHERE id = ${zoneId} AND ${ofCaller(caller, Prisma.sql`city_id`)}`;
   return found?.cityId ?? null;
 }
 
 /** @returns false also for a city of others */
 export async function seesCity(db: PrismaClient, caller: Caller, cityId: string): Promise<boolean> {
-  const rows = await db.$queryRaw<{ id: string }[]>`SELECT id FROM cities WHERE id = ${cityId} AND ${ofCaller(caller, Prisma.sql`id`)}`;
+  const rows = await db.$queryRaw<
+    { id: string }[]
+  >`SELECT id FROM cities WHERE id = ${cityId} AND ${ofCaller(caller, Prisma.sql`id`)}`;
   return rows.length > 0;
 }
 

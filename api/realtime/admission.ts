@@ -18,14 +18,20 @@ export class Refusal extends Error {
 }
 
 /** Lets a socket in by the token of its handshake, and notes who it is. @throws Refusal, or any error where the token could not be checked */
-export async function admit(io: GatewayServer, socket: GatewaySocket, { readToken, clock }: GatewayDeps, { connectionsPerToken }: GatewayLimits): Promise<void> {
+export async function admit(
+  io: GatewayServer,
+  socket: GatewaySocket,
+  { readToken, clock }: GatewayDeps,
+  { connectionsPerToken }: GatewayLimits,
+): Promise<void> {
   const token = tokenOf(socket.handshake.auth);
   const caller = await read(readToken, token);
   if (caller.role === 'customer') throw new Refusal('FORBIDDEN', 'there is nothing to hear for this role');
   const expiresAt = expiryOf(token);
   if (expiresAt <= clock()) throw new Refusal('UNAUTHORIZED', 'the token has expired');
   const tokenHash = createHash('sha256').update(token).digest('base64url');
-  if (hasTooMany(io, tokenHash, connectionsPerToken)) throw new Refusal('TOO_MANY_CONNECTIONS', `at most ${connectionsPerToken} at once with one token`);
+  if (hasTooMany(io, tokenHash, connectionsPerToken))
+    throw new Refusal('TOO_MANY_CONNECTIONS', `at most ${connectionsPerToken} at once with one token`);
   socket.data.admitted = { caller, tokenHash, expiresAt };
 }
 

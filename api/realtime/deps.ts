@@ -33,4 +33,8 @@ export type GatewayLimits = {
   eventsPerMinute: number;
 };
 
-export const GATEWAY_LIMITS: GatewayLimits = { connectionsPerToken: 5, payloadBytes: 16_384, eventsPerMinute: 120 };
+export const GATEWAY_LIMITS: GatewayLimits = {
+  connectionsPerToken: 5,
+  payloadBytes: 16_384,
+  eventsPerMinute: 120,
+};

@@ -5,7 +5,11 @@ const offerSeen = z.strictObject({ offerId: z.uuid() });
 const acknowledge = z.custom<(reply: { noted: boolean }) => void>((value) => typeof value === 'function');
 
 /** The one thing a driver's app may say here: that it showed an offer. Everything else goes by HTTP. */
-export function listenToDriver(socket: GatewaySocket, driverId: string, { driverStates, log }: Pick<GatewayDeps, 'driverStates' | 'log'>): void {
+export function listenToDriver(
+  socket: GatewaySocket,
+  driverId: string,
+  { driverStates, log }: Pick<GatewayDeps, 'driverStates' | 'log'>,
+): void {
   socket.on('OFFER_SEEN', (body: unknown, ack: unknown) => {
     const seen = offerSeen.safeParse(body);
     const reply = acknowledge.safeParse(ack).data ?? (() => undefined);

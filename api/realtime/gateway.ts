@@ -6,7 +6,14 @@ import type { Clock } from '../../services/ports';
 import { driverRoom, merchantRoom, opsRoom } from '../../domain/notices/message';
 import type { Caller } from '../auth/caller';
 import { admit, hasTooMany, Refusal, tokenRoom } from './admission';
-import { type Admitted, GATEWAY_LIMITS, type GatewayDeps, type GatewayLimits, type GatewayServer, type GatewaySocket } from './deps';
+import {
+  type Admitted,
+  GATEWAY_LIMITS,
+  type GatewayDeps,
+  type GatewayLimits,
+  type GatewayServer,
+  type GatewaySocket,
+} from './deps';
 import { listenToDriver } from './driver';
 import { connections, connectionsClosed, connectionsOpened, connectionsRefused } from './metrics';
 import { forAdapter } from './redisAdapter';
@@ -27,17 +34,28 @@ const CONNECT_TIMEOUT_MS = 10_000;
 export function attachGateway(httpServer: HttpServer, deps: GatewayDeps): Gateway {
   const limits = { ...GATEWAY_LIMITS, ...deps.limits };
   let isClosing = false;
-  const redisFailed = (err: unknown): void => void (isClosing || deps.log.warn({ err }, 'realtime events: Redis failed; trying again'));
+  const redisFailed = (err: unknown): void =>
+    void (isClosing || deps.log.warn({ err }, 'realtime events: Redis failed; trying again'));
   const channelPrefix = deps.channelPrefix ?? 'socket.io';
-  const subscriber = deps.redis.duplicate({ maxRetriesPerRequest: null, connectionName: `realtime-${channelPrefix}` });
+  const subscriber = deps.redis.duplicate({
+    maxRetriesPerRequest: null,
+    connectionName: `realtime-${channelPrefix}`,
+  });
   subscriber.on('error', redisFailed);
   const io: GatewayServer = new Server(httpServer, {
-    serveClient: false, maxHttpBufferSize: limits.payloadBytes, connectTimeout: CONNECT_TIMEOUT_MS,
-    adapter: createAdapter(forAdapter(deps.redis, redisFailed), forAdapter(subscriber, redisFailed), { key: channelPrefix }),
+    serveClient: false,
+    maxHttpBufferSize: limits.payloadBytes,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    adapter: createAdapter(forAdapter(deps.redis, redisFailed), forAdapter(subscriber, redisFailed), {
+      key: channelPrefix,
+    }),
   });
   io.use((socket, next) => {
     if (isClosing) return comeBackLater(socket);
-    admit(io, socket, deps, limits).then(() => next(), (error: unknown) => refuse(socket, error, next, deps));
+    admit(io, socket, deps, limits).then(
+      () => next(),
+      (error: unknown) => refuse(socket, error, next, deps),
+    );
   });
   io.on('connection', (socket) => void welcome(io, socket, deps, limits));
   tellAgainAfterGap(io, subscriber, deps);
@@ -57,7 +75,12 @@ function comeBackLater(socket: GatewaySocket): void {
   socket.conn.close();
 }
 
-function refuse(socket: GatewaySocket, error: unknown, next: (error: Error) => void, { log }: GatewayDeps): void {
+function refuse(
+  socket: GatewaySocket,
+  error: unknown,
+  next: (error: Error) => void,
+  { log }: GatewayDeps,
+): void {
   if (error instanceof Refusal) {
     connectionsRefused.inc({ code: error.data.code });
     return next(error);
@@ -67,7 +90,12 @@ function refuse(socket: GatewaySocket, error: unknown, next: (error: Error) => v
   comeBackLater(socket);
 }
 
-async function welcome(io: GatewayServer, socket: GatewaySocket, deps: GatewayDeps, limits: GatewayLimits): Promise<void> {
+async function welcome(
+  io: GatewayServer,
+  socket: GatewaySocket,
+  deps: GatewayDeps,
+  limits: GatewayLimits,
+): Promise<void> {
   const { admitted } = socket.data;
   await socket.join(tokenRoom(admitted.tokenHash));
   if (hasTooMany(io, admitted.tokenHash, limits.connectionsPerToken + 1)) return void socket.disconnect(true); // several handshakes at once
@@ -85,7 +113,10 @@ async function welcome(io: GatewayServer, socket: GatewaySocket, deps: GatewayDe
     if (told === 'noSuchDriver') socket.disconnect(true);
   } catch (error) {
     // Without rooms and state the client would wait for nothing.
-    deps.log.warn({ err: error, subject: admitted.caller.subject }, 'a realtime connection could not be set up');
+    deps.log.warn(
+      { err: error, subject: admitted.caller.subject },
+      'a realtime connection could not be set up',
+    );
     comeBackLater(socket);
   }
 }
@@ -123,7 +154,10 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 function endAtExpiry(socket: GatewaySocket, { expiresAt }: Admitted, clock: Clock): void {
   let timer: NodeJS.Timeout;
   const wait = (): void => {
-    timer = setTimeout(() => (clock() >= expiresAt ? socket.disconnect(true) : wait()), Math.min(MAX_TIMER_MS, Math.max(0, expiresAt - clock())));
+    timer = setTimeout(
+      () => (clock() >= expiresAt ? socket.disconnect(true) : wait()),
+      Math.min(MAX_TIMER_MS, Math.max(0, expiresAt - clock())),
+    );
   };
   wait();
   socket.on('disconnect', () => clearTimeout(timer));

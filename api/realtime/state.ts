@@ -10,7 +10,11 @@ const MAX_READS = 5;
  * could be older than them, and is read again. Apps of v1 know no STATE: they are told of each delivery as if it was just assigned.
  * @throws where PostgreSQL is away
  */
-export async function sendState(socket: GatewaySocket, driverId: string, driverStates: Pick<DriverStates, 'read'>): Promise<'told' | 'noSuchDriver'> {
+export async function sendState(
+  socket: GatewaySocket,
+  driverId: string,
+  driverStates: Pick<DriverStates, 'read'>,
+): Promise<'told' | 'noSuchDriver'> {
   let overtaken = true;
   const overtake = (): void => void (overtaken = true);
   socket.onAnyOutgoing(overtake);
@@ -22,7 +26,9 @@ export async function sendState(socket: GatewaySocket, driverId: string, driverS
     }
     if (!state) return 'noSuchDriver';
     const { offerVersion, ...body } = state;
-    if (!answersOffers(offerVersion)) for (const { deliveryId } of state.deliveries) socket.emit('DELIVERY_ASSIGNED', { deliveryId, driverId });
+    if (!answersOffers(offerVersion))
+      for (const { deliveryId } of state.deliveries)
+        socket.emit('DELIVERY_ASSIGNED', { deliveryId, driverId });
     socket.emit('STATE', body);
     return 'told';
   } finally {

@@ -9,11 +9,15 @@ import { driverExists } from '../queries/drivers';
 import { availabilityView, showAvailability, v1AvailabilityView } from '../views/driver';
 
 const byId = z.strictObject({ id: uuid });
-const set = z.strictObject({ availability: z.enum(['AVAILABLE', 'OFFLINE']).meta({ description: 'BUSY is set by the system only' }) });
+const set = z.strictObject({
+  availability: z.enum(['AVAILABLE', 'OFFLINE']).meta({ description: 'BUSY is set by the system only' }),
+});
 const rest = { reason: line(200).nullable().default(null) };
 
 const replies = { 200: { description: 'As it is now; a repeat changes nothing', schema: availabilityView } };
-const v1Replies = { 200: { description: 'As v1 knows it: the states of v2 show as OFFLINE', schema: v1AvailabilityView } };
+const v1Replies = {
+  200: { description: 'As v1 knows it: the states of v2 show as OFFLINE', schema: v1AvailabilityView },
+};
 const common = { tag: 'availability', roles: ['driver', 'ops'], params: byId } as const;
 /** Each change is an entry of the audit trail, and may end offers: an app gone wild must not make thousands. */
 const changing = { ...common, limit: 'availability' } as const;
@@ -22,20 +26,43 @@ const changing = { ...common, limit: 'availability' } as const;
 export function availabilityEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     get({
-      ...common, path: '/drivers/:id/availability', summary: 'Read availability (v1)', query: NOTHING, replies: v1Replies,
+      ...common,
+      path: '/drivers/:id/availability',
+      summary: 'Read availability (v1)',
+      query: NOTHING,
+      replies: v1Replies,
       handle: async (call) => ({ status: 200, body: showV1(await read(deps, call)) }),
     }),
     post({
-      ...changing, path: '/drivers/:id/availability', summary: 'Come or go (v1)', body: set, replies: v1Replies, refusals: ['DRIVER_OFF_DUTY', 'DRIVER_NOT_AVAILABLE'],
-      handle: async (call) => ({ status: 200, body: showV1(await request(deps, call, { kind: 'set', ...call.body })) }),
+      ...changing,
+      path: '/drivers/:id/availability',
+      summary: 'Come or go (v1)',
+      body: set,
+      replies: v1Replies,
+      refusals: ['DRIVER_OFF_DUTY', 'DRIVER_NOT_AVAILABLE'],
+      handle: async (call) => ({
+        status: 200,
+        body: showV1(await request(deps, call, { kind: 'set', ...call.body })),
+      }),
     }),
-    ...['/drivers/:id/availability', '/v2/drivers/:id/availability'].flatMap((path) => restEndpoints(deps, path)),
+    ...['/drivers/:id/availability', '/v2/drivers/:id/availability'].flatMap((path) =>
+      restEndpoints(deps, path),
+    ),
     get({
-      ...common, path: '/v2/drivers/:id/availability', summary: 'Read availability', query: NOTHING, replies,
+      ...common,
+      path: '/v2/drivers/:id/availability',
+      summary: 'Read availability',
+      query: NOTHING,
+      replies,
       handle: async (call) => ({ status: 200, body: showAvailability(await read(deps, call)) }),
     }),
     post({
-      ...changing, path: '/v2/drivers/:id/availability', summary: 'Come or go', body: set, replies, refusals: ['DRIVER_OFF_DUTY', 'DRIVER_NOT_AVAILABLE'],
+      ...changing,
+      path: '/v2/drivers/:id/availability',
+      summary: 'Come or go',
+      body: set,
+      replies,
+      refusals: ['DRIVER_OFF_DUTY', 'DRIVER_NOT_AVAILABLE'],
       handle: (call) => wish(deps, call, { kind: 'set', ...call.body }),
     }),
   ];
@@ -45,31 +72,62 @@ export function availabilityEndpoints(deps: ApiDeps): Endpoint[] {
 function restEndpoints(deps: ApiDeps, path: string): Endpoint[] {
   return [
     post({
-      ...changing, path: `${path}/break`, summary: 'Take a break', body: z.strictObject({ minutes: z.int().min(1).max(1_440), ...rest }), replies,
+      ...changing,
+      path: `${path}/break`,
+      summary: 'Take a break',
+      body: z.strictObject({ minutes: z.int().min(1).max(1_440), ...rest }),
+      replies,
       refusals: ['FEATURE_OFF', 'INVALID_DURATION', 'DRIVER_OFF_DUTY', 'DRIVER_NOT_AVAILABLE'],
       handle: (call) => wish(deps, call, { kind: 'breakStart', ...call.body }),
     }),
     post({
-      ...changing, path: `${path}/break/end`, summary: 'End the break', body: NOTHING, replies, refusals: ['FEATURE_OFF', 'NOT_ON_BREAK', 'DRIVER_OFF_DUTY'],
+      ...changing,
+      path: `${path}/break/end`,
+      summary: 'End the break',
+      body: NOTHING,
+      replies,
+      refusals: ['FEATURE_OFF', 'NOT_ON_BREAK', 'DRIVER_OFF_DUTY'],
       handle: (call) => wish(deps, call, { kind: 'breakEnd' }),
     }),
     post({
-      ...changing, path: `${path}/pause`, summary: 'Pause', body: z.strictObject({ minutes: z.int().min(1).max(1_440).nullable().default(null), ...rest }), replies,
+      ...changing,
+      path: `${path}/pause`,
+      summary: 'Pause',
+      body: z.strictObject({ minutes: z.int().min(1).max(1_440).nullable().default(null), ...rest }),
+      replies,
       refusals: ['FEATURE_OFF', 'INVALID_DURATION', 'DRIVER_OFF_DUTY', 'DRIVER_NOT_AVAILABLE'],
       handle: (call) => wish(deps, call, { kind: 'pause', ...call.body }),
     }),
     post({
-      ...changing, path: `${path}/resume`, summary: 'End the pause', body: NOTHING, replies, refusals: ['FEATURE_OFF', 'NOT_PAUSED', 'DRIVER_OFF_DUTY'],
+      ...changing,
+      path: `${path}/resume`,
+      summary: 'End the pause',
+      body: NOTHING,
+      replies,
+      refusals: ['FEATURE_OFF', 'NOT_PAUSED', 'DRIVER_OFF_DUTY'],
       handle: (call) => wish(deps, call, { kind: 'resume' }),
     }),
     post({
-      ...changing, path: `${path}/shift/start`, summary: 'Start the shift',
-      body: z.strictObject({ shiftEndsAt: instant.nullable().default(null).meta({ description: 'The planned end; no job is offered whose pickup comes later' }) }), replies,
+      ...changing,
+      path: `${path}/shift/start`,
+      summary: 'Start the shift',
+      body: z.strictObject({
+        shiftEndsAt: instant
+          .nullable()
+          .default(null)
+          .meta({ description: 'The planned end; no job is offered whose pickup comes later' }),
+      }),
+      replies,
       refusals: ['INVALID_SHIFT_END', 'DRIVER_NOT_AVAILABLE'],
       handle: (call) => wish(deps, call, { kind: 'shiftStart', ...call.body }),
     }),
     post({
-      ...changing, path: `${path}/shift/end`, summary: 'End the shift', body: NOTHING, replies, refusals: ['DRIVER_NOT_AVAILABLE'],
+      ...changing,
+      path: `${path}/shift/end`,
+      summary: 'End the shift',
+      body: NOTHING,
+      replies,
+      refusals: ['DRIVER_NOT_AVAILABLE'],
       handle: (call) => wish(deps, call, { kind: 'shiftEnd' }),
     }),
   ];
@@ -83,13 +141,20 @@ async function wish(deps: ApiDeps, call: OfDriver, asked: AvailabilityWish): Pro
   return { status: 200, body: showAvailability(await request(deps, call, asked)) };
 }
 
-async function request(deps: ApiDeps, { params, caller, correlationId }: OfDriver, asked: AvailabilityWish): Promise<AvailabilityState> {
+async function request(
+  deps: ApiDeps,
+  { params, caller, correlationId }: OfDriver,
+  asked: AvailabilityWish,
+): Promise<AvailabilityState> {
   await refuseOthers(deps, caller, params.id);
   const answer = await deps.availability.request(params.id, asked, actorOf(caller), correlationId);
   switch (answer.outcome) {
-    case 'notFound': throw noDriver();
-    case 'refused': throw new Problem(answer.code, answer.detail);
-    case 'done': return answer.state;
+    case 'notFound':
+      throw noDriver();
+    case 'refused':
+      throw new Problem(answer.code, answer.detail);
+    case 'done':
+      return answer.state;
   }
 }
 
@@ -102,7 +167,8 @@ async function read(deps: ApiDeps, { params, caller }: OfDriver): Promise<Availa
 
 /** Drivers are known by their token, so only ops need a look at whose driver it is. */
 async function refuseOthers({ db }: ApiDeps, caller: Caller, driverId: string): Promise<void> {
-  const isTheirs = caller.role === 'driver' ? caller.driverId === driverId : await driverExists(db, caller, driverId);
+  const isTheirs =
+    caller.role === 'driver' ? caller.driverId === driverId : await driverExists(db, caller, driverId);
   if (!isTheirs) throw noDriver();
 }
 

@@ -7,63 +7,157 @@ import { type Call, type Endpoint, get, NOTHING, put, type Reply } from '../http
 import { currency, limit, line, point, slug } from '../http/fields';
 import { Problem } from '../http/problems';
 
-const cityFields = { name: line(100), timezone: z.string().max(64).refine(isTimezone, 'must be an IANA time zone'), currency, center: point };
-const minutes = z.array(z.int().min(1).max(1_440)).length(3).refine((levels) => levels.every((each, index) => each > (levels[index - 1] ?? 0)), 'must rise')
+const cityFields = {
+  name: line(100),
+  timezone: z.string().max(64).refine(isTimezone, 'must be an IANA time zone'),
+  currency,
+  center: point,
+};
+const minutes = z
+  .array(z.int().min(1).max(1_440))
+  .length(3)
+  .refine((levels) => levels.every((each, index) => each > (levels[index - 1] ?? 0)), 'must rise')
   .meta({ description: 'After how many minutes without a driver levels 1, 2 and 3 of escalation come' });
-const city = z.strictObject({ ...cityFields, escalationMinutes: minutes.nullable().optional().meta({ description: 'Null: the settings hold. Left out: it stays as it is' }) }).meta({ id: 'CityFields' });
-const cityView = z.strictObject({ cityId: z.string(), ...cityFields, escalationMinutes: minutes.nullable().meta({ description: 'Null: the settings hold' }) }).meta({ id: 'City' });
-const cityList = z.strictObject({ cities: z.array(cityView), nextCursor: z.string().nullable() }).meta({ id: 'CityList' });
+const city = z
+  .strictObject({
+    ...cityFields,
+    escalationMinutes: minutes
+      .nullable()
+      .optional()
+      .meta({ description: 'Null: the settings hold. Left out: it stays as it is' }),
+  })
+  .meta({ id: 'CityFields' });
+const cityView = z
+  .strictObject({
+    cityId: z.string(),
+    ...cityFields,
+    escalationMinutes: minutes.nullable().meta({ description: 'Null: the settings hold' }),
+  })
+  .meta({ id: 'City' });
+const cityList = z
+  .strictObject({ cities: z.array(cityView), nextCursor: z.string().nullable() })
+  .meta({ id: 'CityList' });
 
 /** [lng, lat], and perhaps a height that is not kept. */
 const position = z.array(z.number()).min(2).max(3);
 const ring = z.array(position).min(4).max(10_000);
-const area = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('Polygon'), coordinates: z.array(ring).min(1).max(100) }),
-  z.strictObject({ type: z.literal('MultiPolygon'), coordinates: z.array(z.array(ring).min(1).max(100)).min(1).max(100) }),
-]).meta({ id: 'Area', description: 'GeoJSON (RFC 7946): closed rings of [lng, lat], at most 10,000 points in all' });
+const area = z
+  .discriminatedUnion('type', [
+    z.strictObject({ type: z.literal('Polygon'), coordinates: z.array(ring).min(1).max(100) }),
+    z.strictObject({
+      type: z.literal('MultiPolygon'),
+      coordinates: z.array(z.array(ring).min(1).max(100)).min(1).max(100),
+    }),
+  ])
+  .meta({
+    id: 'Area',
+    description: 'GeoJSON (RFC 7946): closed rings of [lng, lat], at most 10,000 points in all',
+  });
 
 const zoneFields = {
   name: line(100),
   area,
-  priority: z.int().min(-1_000).max(1_000).default(0).meta({ description: 'Where zones overlap the higher one holds' }),
-  offerTtlSeconds: z.int().min(1).max(3_600).nullable().default(null).meta({ description: 'How long offers wait here; null: the setting' }),
+  priority: z
+    .int()
+    .min(-1_000)
+    .max(1_000)
+    .default(0)
+    .meta({ description: 'Where zones overlap the higher one holds' }),
+  offerTtlSeconds: z
+    .int()
+    .min(1)
+    .max(3_600)
+    .nullable()
+    .default(null)
+    .meta({ description: 'How long offers wait here; null: the setting' }),
 };
 const zone = z.strictObject(zoneFields).meta({ id: 'ZoneFields' });
-const zoneView = z.strictObject({ zoneId: z.string(), cityId: z.string(), ...zoneFields }).meta({ id: 'Zone' });
-const zoneList = z.strictObject({ zones: z.array(zoneView), nextCursor: z.string().nullable() }).meta({ id: 'ZoneList' });
+const zoneView = z
+  .strictObject({ zoneId: z.string(), cityId: z.string(), ...zoneFields })
+  .meta({ id: 'Zone' });
+const zoneList = z
+  .strictObject({ zones: z.array(zoneView), nextCursor: z.string().nullable() })
+  .meta({ id: 'ZoneList' });
 
 const byId = z.strictObject({ id: slug });
-const page = z.strictObject({ cursor: slug.optional().meta({ description: 'The nextCursor of the page before' }), limit });
+const page = z.strictObject({
+  cursor: slug.optional().meta({ description: 'The nextCursor of the page before' }),
+  limit,
+});
 const everybody = ['driver', 'ops', 'merchant', 'customer'] as const;
 
 /** Cities and their zones: read by all, drawn by ops (spec 9). */
 export function cityEndpoints({ db }: ApiDeps): Endpoint[] {
   return [
     get({
-      path: '/v2/cities', tag: 'cities', summary: 'List cities', roles: everybody, params: NOTHING, query: page,
+      path: '/v2/cities',
+      tag: 'cities',
+      summary: 'List cities',
+      roles: everybody,
+      params: NOTHING,
+      query: page,
       replies: { 200: { description: 'One page, by id', schema: cityList } },
       handle: async ({ query }) => {
-        const rows = await db.city.findMany({ where: after(query.cursor), orderBy: { id: 'asc' }, take: query.limit + 1 });
-        return { status: 200, body: { cities: rows.slice(0, query.limit).map(showCity), nextCursor: nextOf(rows, query.limit) } };
+        const rows = await db.city.findMany({
+          where: after(query.cursor),
+          orderBy: { id: 'asc' },
+          take: query.limit + 1,
+        });
+        return {
+          status: 200,
+          body: { cities: rows.slice(0, query.limit).map(showCity), nextCursor: nextOf(rows, query.limit) },
+        };
       },
     }),
     put({
-      path: '/v2/cities/:id', tag: 'cities', summary: 'Make or change a city', roles: ['ops'], params: byId, body: city,
-      replies: { 201: { description: 'Made', schema: cityView }, 200: { description: 'Changed', schema: cityView } }, refusals: ['ALREADY_EXISTS'],
+      path: '/v2/cities/:id',
+      tag: 'cities',
+      summary: 'Make or change a city',
+      roles: ['ops'],
+      params: byId,
+      body: city,
+      replies: {
+        201: { description: 'Made', schema: cityView },
+        200: { description: 'Changed', schema: cityView },
+      },
+      refusals: ['ALREADY_EXISTS'],
       handle: (call) => putCity(db, call),
     }),
     get({
-      path: '/v2/cities/:id/zones', tag: 'cities', summary: 'List the zones of a city', roles: everybody, params: byId, query: page,
-      replies: { 200: { description: 'One page, by id. A city without zones is one zone', schema: zoneList } },
+      path: '/v2/cities/:id/zones',
+      tag: 'cities',
+      summary: 'List the zones of a city',
+      roles: everybody,
+      params: byId,
+      query: page,
+      replies: {
+        200: { description: 'One page, by id. A city without zones is one zone', schema: zoneList },
+      },
       handle: async ({ params, query }) => {
         await requireCity(db, params.id);
-        const rows = await db.zone.findMany({ where: { cityId: params.id, ...after(query.cursor) }, orderBy: { id: 'asc' }, take: query.limit + 1 });
-        return { status: 200, body: { zones: rows.slice(0, query.limit).map(showZone), nextCursor: nextOf(rows, query.limit) } };
+        const rows = await db.zone.findMany({
+          where: { cityId: params.id, ...after(query.cursor) },
+          orderBy: { id: 'asc' },
+          take: query.limit + 1,
+        });
+        return {
+          status: 200,
+          body: { zones: rows.slice(0, query.limit).map(showZone), nextCursor: nextOf(rows, query.limit) },
+        };
       },
     }),
     put({
-      path: '/v2/cities/:id/zones/:zoneId', tag: 'cities', summary: 'Draw or change a zone', roles: ['ops'], params: z.strictObject({ id: slug, zoneId: slug }), body: zone,
-      replies: { 201: { description: 'Drawn', schema: zoneView }, 200: { description: 'Changed', schema: zoneView } }, refusals: ['ALREADY_EXISTS', 'INVALID_AREA'],
+      path: '/v2/cities/:id/zones/:zoneId',
+      tag: 'cities',
+      summary: 'Draw or change a zone',
+      roles: ['ops'],
+      params: z.strictObject({ id: slug, zoneId: slug }),
+      body: zone,
+      replies: {
+        201: { description: 'Drawn', schema: zoneView },
+        200: { description: 'Changed', schema: zoneView },
+      },
+      refusals: ['ALREADY_EXISTS', 'INVALID_AREA'],
       handle: (call) => putZone(db, call),
     }),
   ];
@@ -83,30 +177,49 @@ async function requireCity(db: PrismaClient, id: string): Promise<void> {
   if ((await db.city.count({ where: { id } })) === 0) throw noCity();
 }
 
-async function putCity(db: PrismaClient, { params: { id }, body, caller }: Call<{ id: string }, unknown, z.output<typeof city>>): Promise<Reply> {
+async function putCity(
+  db: PrismaClient,
+  { params: { id }, body, caller }: Call<{ id: string }, unknown, z.output<typeof city>>,
+): Promise<Reply> {
   if (!coversCity(caller, id)) throw noCity();
   const { center, currency: money, escalationMinutes, ...rest } = body;
   // Clients from before there was such a thing do not send it, and must not undo it.
   const escalation = escalationMinutes === undefined ? {} : { escalationMinutes: escalationMinutes ?? [] };
   const fields = { ...rest, ...escalation, centerLat: center.lat, centerLng: center.lng };
-  const { count } = await db.city.createMany({ data: [{ id, currency: money, ...fields }], skipDuplicates: true });
+  const { count } = await db.city.createMany({
+    data: [{ id, currency: money, ...fields }],
+    skipDuplicates: true,
+  });
   if (count === 0) {
     const changed = await db.city.updateMany({ where: { id, currency: money }, data: fields });
-    if (changed.count === 0) throw new Problem('ALREADY_EXISTS', 'the currency of a city cannot be changed: its deliveries are counted in it');
+    if (changed.count === 0)
+      throw new Problem(
+        'ALREADY_EXISTS',
+        'the currency of a city cannot be changed: its deliveries are counted in it',
+      );
   }
-  return { status: count === 0 ? 200 : 201, body: showCity(await db.city.findUniqueOrThrow({ where: { id } })) };
+  return {
+    status: count === 0 ? 200 : 201,
+    body: showCity(await db.city.findUniqueOrThrow({ where: { id } })),
+  };
 }
 
 type ZoneCall = Call<{ id: string; zoneId: string }, unknown, z.output<typeof zone>>;
 
-async function putZone(db: PrismaClient, { params: { id: cityId, zoneId }, body, caller }: ZoneCall): Promise<Reply> {
+async function putZone(
+  db: PrismaClient,
+  { params: { id: cityId, zoneId }, body, caller }: ZoneCall,
+): Promise<Reply> {
   await requireOwnCity(db, caller, cityId);
   const { area: drawn, ...rest } = body;
   const flat = withoutHeights(drawn);
   const problem = zoneProblem(flat);
   if (problem !== null) throw new Problem('INVALID_AREA', problem);
   const fields = { ...rest, polygon: { type: flat.type, coordinates: flat.coordinates } };
-  const { count } = await db.zone.createMany({ data: [{ id: zoneId, cityId, ...fields }], skipDuplicates: true });
+  const { count } = await db.zone.createMany({
+    data: [{ id: zoneId, cityId, ...fields }],
+    skipDuplicates: true,
+  });
   if (count === 0) {
     const changed = await db.zone.updateMany({ where: { id: zoneId, cityId }, data: fields });
     if (changed.count === 0) throw new Problem('ALREADY_EXISTS', 'another city has a zone of this id');
@@ -120,17 +233,40 @@ async function requireOwnCity(db: PrismaClient, caller: Caller, cityId: string):
 }
 
 function withoutHeights(drawn: z.output<typeof area>): ZoneArea {
-  const flat = (rings: readonly (readonly number[][])[]): number[][][] => rings.map((each) => each.map((place) => place.slice(0, 2)));
+  const flat = (rings: readonly (readonly number[][])[]): number[][][] =>
+    rings.map((each) => each.map((place) => place.slice(0, 2)));
   return drawn.type === 'Polygon'
     ? { type: 'Polygon', coordinates: flat(drawn.coordinates) }
     : { type: 'MultiPolygon', coordinates: drawn.coordinates.map(flat) };
 }
 
-function showCity({ id, name, timezone, currency: money, centerLat, centerLng, escalationMinutes }: Prisma.CityGetPayload<object>): unknown {
-  return { cityId: id, name, timezone, currency: money, center: { lat: centerLat, lng: centerLng }, escalationMinutes: escalationMinutes.length === 0 ? null : escalationMinutes };
+function showCity({
+  id,
+  name,
+  timezone,
+  currency: money,
+  centerLat,
+  centerLng,
+  escalationMinutes,
+}: Prisma.CityGetPayload<object>): unknown {
+  return {
+    cityId: id,
+    name,
+    timezone,
+    currency: money,
+    center: { lat: centerLat, lng: centerLng },
+    escalationMinutes: escalationMinutes.length === 0 ? null : escalationMinutes,
+  };
 }
 
-function showZone({ id, cityId, name, polygon, priority, offerTtlSeconds }: Prisma.ZoneGetPayload<object>): unknown {
+function showZone({
+  id,
+  cityId,
+  name,
+  polygon,
+  priority,
+  offerTtlSeconds,
+}: Prisma.ZoneGetPayload<object>): unknown {
   return { zoneId: id, cityId, name, area: polygon, priority, offerTtlSeconds };
 }
 

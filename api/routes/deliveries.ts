@@ -9,43 +9,86 @@ import { askDelivery, noDelivery, wishOf } from '../commands/askDelivery';
 import { actorOf, type Caller, coversCity } from '../auth/caller';
 import type { ApiDeps, OrderAsked } from '../deps';
 import { type Call, type Endpoint, get, NOTHING, post, type Reply } from '../http/endpoint';
-import { cents, currency, cursor, instant, limit, line, lines, pageOf, point, slug, uuid } from '../http/fields';
+import {
+  cents,
+  currency,
+  cursor,
+  instant,
+  limit,
+  line,
+  lines,
+  pageOf,
+  point,
+  slug,
+  uuid,
+} from '../http/fields';
 import { Problem } from '../http/problems';
 import { findDelivery, listDeliveries, readHistory } from '../queries/deliveries';
-import { deliveryDetailView, deliveryListView, deliveryView, showDelivery, showDeliveryDetail } from '../views/delivery';
+import {
+  deliveryDetailView,
+  deliveryListView,
+  deliveryView,
+  showDelivery,
+  showDeliveryDetail,
+} from '../views/delivery';
 import { outcomeView } from '../views/outcome';
 
-const stop = z.strictObject({
-  address: line(300),
-  point,
-  contactName: line(100).nullable().default(null),
-  contactPhone: z.string().regex(/^\+?[0-9 ()/.-]{3,30}$/, 'must be a phone number').nullable().default(null),
-  notes: lines(1_000).nullable().default(null),
-}).meta({ id: 'OrderStop' });
+const stop = z
+  .strictObject({
+    address: line(300),
+    point,
+    contactName: line(100).nullable().default(null),
+    contactPhone: z
+      .string()
+      .regex(/^\+?[0-9 ()/.-]{3,30}$/, 'must be a phone number')
+      .nullable()
+      .default(null),
+    notes: lines(1_000).nullable().default(null),
+  })
+  .meta({ id: 'OrderStop' });
 
 /** It becomes part of the workflow's id, which may have 255 characters. */
 const MAX_ESCAPED_KEY = 180;
 
-const orderKey = z.string()
+const orderKey = z
+  .string()
   // The first check ends the others: halves of characters cannot be escaped at all.
-  .regex(/^[!-~](?:[ -~]{0,126}[!-~])?$/, { error: 'must be 1 to 128 printable ASCII characters, without spaces at its ends', abort: true })
-  .refine((key) => encodeURIComponent(key).length <= MAX_ESCAPED_KEY, `must be at most ${MAX_ESCAPED_KEY} characters once reserved ones are escaped`);
+  .regex(/^[!-~](?:[ -~]{0,126}[!-~])?$/, {
+    error: 'must be 1 to 128 printable ASCII characters, without spaces at its ends',
+    abort: true,
+  })
+  .refine(
+    (key) => encodeURIComponent(key).length <= MAX_ESCAPED_KEY,
+    `must be at most ${MAX_ESCAPED_KEY} characters once reserved ones are escaped`,
+  );
 
-const order = z.strictObject({
-  sellerOrderId: orderKey
-    .meta({ description: 'The idempotency key: the same key and body again is the same delivery' }),
-  merchantId: slug.optional().meta({ description: 'Ops only; a merchant is named by their token' }),
-  cityId: slug,
-  pickup: stop,
-  dropoff: stop,
-  readyAt: instant.nullable().default(null).meta({ description: 'When the goods can be fetched; null: now' }),
-  windowFrom: instant.nullable().default(null),
-  windowTo: instant.nullable().default(null),
-  parcelSize: z.enum(PARCEL_SIZES),
-  feeCents: cents.meta({ description: 'What the merchant pays' }),
-  payCents: cents.nullable().default(null).meta({ description: 'What the driver gets; null: by the tariff' }),
-  currency: currency.nullable().default(null).meta({ description: 'The city’s; another one is refused' }),
-}).refine(({ windowFrom, windowTo }) => windowFrom === null || windowTo === null || windowTo > windowFrom, { path: ['windowTo'], error: 'must be after windowFrom' })
+const order = z
+  .strictObject({
+    sellerOrderId: orderKey.meta({
+      description: 'The idempotency key: the same key and body again is the same delivery',
+    }),
+    merchantId: slug.optional().meta({ description: 'Ops only; a merchant is named by their token' }),
+    cityId: slug,
+    pickup: stop,
+    dropoff: stop,
+    readyAt: instant
+      .nullable()
+      .default(null)
+      .meta({ description: 'When the goods can be fetched; null: now' }),
+    windowFrom: instant.nullable().default(null),
+    windowTo: instant.nullable().default(null),
+    parcelSize: z.enum(PARCEL_SIZES),
+    feeCents: cents.meta({ description: 'What the merchant pays' }),
+    payCents: cents
+      .nullable()
+      .default(null)
+      .meta({ description: 'What the driver gets; null: by the tariff' }),
+    currency: currency.nullable().default(null).meta({ description: 'The city’s; another one is refused' }),
+  })
+  .refine(({ windowFrom, windowTo }) => windowFrom === null || windowTo === null || windowTo > windowFrom, {
+    path: ['windowTo'],
+    error: 'must be after windowFrom',
+  })
   .meta({ id: 'Order' });
 
 const byId = z.strictObject({ id: uuid });
@@ -61,7 +104,13 @@ const filters = z.strictObject({
   limit,
 });
 
-const steps = z.enum(['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver', 'returnGoods'] satisfies Step[]);
+const steps = z.enum([
+  'arriveAtPickup',
+  'pickUp',
+  'arriveAtDropoff',
+  'deliver',
+  'returnGoods',
+] satisfies Step[]);
 
 /** Who may give which reason for a cancellation; the first one holds where none is given. */
 const CANCEL_REASONS: Readonly<Record<'merchant' | 'ops', readonly [ReasonCode, ...ReasonCode[]]>> = {
@@ -69,81 +118,164 @@ const CANCEL_REASONS: Readonly<Record<'merchant' | 'ops', readonly [ReasonCode, 
   ops: ['OPS_CANCELLED', 'MERCHANT_CANCELLED', 'CUSTOMER_CANCELLED'],
 };
 
-const outcome = { 200: { description: 'The outcome; a repeat gets that of the first time', schema: outcomeView } };
+const outcome = {
+  200: { description: 'The outcome; a repeat gets that of the first time', schema: outcomeView },
+};
 
 /** Orders become deliveries, are read, carried and cancelled (spec 1). */
 export function deliveryEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     post({
-      path: '/v2/deliveries', tag: 'deliveries', summary: 'Hand over an order', roles: ['merchant', 'ops'], params: NOTHING, body: order,
+      path: '/v2/deliveries',
+      tag: 'deliveries',
+      summary: 'Hand over an order',
+      roles: ['merchant', 'ops'],
+      params: NOTHING,
+      body: order,
       replies: {
         201: { description: 'The delivery as it begins', schema: deliveryView },
-        200: { description: 'The same order was taken before: the delivery as it is now', schema: deliveryView },
+        200: {
+          description: 'The same order was taken before: the delivery as it is now',
+          schema: deliveryView,
+        },
       },
       refusals: ['IDEMPOTENCY_CONFLICT', 'UNKNOWN_CITY', 'UNKNOWN_MERCHANT', 'WRONG_CURRENCY'],
       handle: (call) => takeOrder(deps, call),
     }),
     get({
-      path: '/v2/deliveries', tag: 'deliveries', summary: 'List deliveries, newest first', roles: ['merchant', 'ops', 'driver'], params: NOTHING, query: filters,
+      path: '/v2/deliveries',
+      tag: 'deliveries',
+      summary: 'List deliveries, newest first',
+      roles: ['merchant', 'ops', 'driver'],
+      params: NOTHING,
+      query: filters,
       replies: { 200: { description: 'One page', schema: deliveryListView } },
       handle: async ({ caller, query }) => {
         const { cursor: after, limit: size, ...equal } = query;
-        const { rows, nextCursor } = pageOf(await listDeliveries(deps.db, caller, equal, { after, limit: size }), size);
-        return { status: 200, body: { deliveries: rows.map((row) => showDelivery(row, caller)), nextCursor } };
+        const { rows, nextCursor } = pageOf(
+          await listDeliveries(deps.db, caller, equal, { after, limit: size }),
+          size,
+        );
+        return {
+          status: 200,
+          body: { deliveries: rows.map((row) => showDelivery(row, caller)), nextCursor },
+        };
       },
     }),
     get({
-      path: '/v2/deliveries/:id', tag: 'deliveries', summary: 'Read a delivery with its offers and timeline', roles: ['merchant', 'ops', 'driver'],
-      params: byId, query: NOTHING,
-      replies: { 200: { description: 'From the record, while it runs and after', schema: deliveryDetailView } },
+      path: '/v2/deliveries/:id',
+      tag: 'deliveries',
+      summary: 'Read a delivery with its offers and timeline',
+      roles: ['merchant', 'ops', 'driver'],
+      params: byId,
+      query: NOTHING,
+      replies: {
+        200: { description: 'From the record, while it runs and after', schema: deliveryDetailView },
+      },
       handle: async ({ caller, params }) => {
         const row = await findDelivery(deps.read, caller, params.id);
         if (!row) throw noDelivery();
-        return { status: 200, body: showDeliveryDetail(row, await readHistory(deps.db, caller, row), caller) };
+        return {
+          status: 200,
+          body: showDeliveryDetail(row, await readHistory(deps.db, caller, row), caller),
+        };
       },
     }),
     post({
-      path: '/v2/deliveries/:id/cancel', tag: 'deliveries', summary: 'Cancel before pickup', roles: ['merchant', 'ops'], takesKey: true, params: byId,
+      path: '/v2/deliveries/:id/cancel',
+      tag: 'deliveries',
+      summary: 'Cancel before pickup',
+      roles: ['merchant', 'ops'],
+      takesKey: true,
+      params: byId,
       body: z.strictObject({ reason: z.enum(REASON_CODES).optional() }),
-      replies: outcome, refusals: ['ILLEGAL_TRANSITION', 'REASON_NOT_ALLOWED', 'NOT_ANSWERED_IN_TIME'],
+      replies: outcome,
+      refusals: ['ILLEGAL_TRANSITION', 'REASON_NOT_ALLOWED', 'NOT_ANSWERED_IN_TIME'],
       handle: async (call) => {
         const { correlationId, caller } = call;
-        const question: Question = { kind: 'cancelDelivery', args: { by: actorOf(caller), reason: cancelReason(caller, call.body.reason), correlationId } };
+        const question: Question = {
+          kind: 'cancelDelivery',
+          args: { by: actorOf(caller), reason: cancelReason(caller, call.body.reason), correlationId },
+        };
         return askDelivery(deps, call, question, ({ id }) => `cancel/${id}/${wishOf(deps, call)}`);
       },
     }),
     post({
-      path: '/v2/deliveries/:id/steps', tag: 'deliveries', summary: 'Take the next step of the way', roles: ['driver', 'ops'], takesKey: true, params: byId,
-      body: z.strictObject({ step: steps, deviceAt: instant.nullable().default(null).meta({ description: 'When it happened, by the clock of the device' }) }),
-      replies: outcome, refusals: ['ILLEGAL_TRANSITION', 'NOT_ANSWERED_IN_TIME'],
+      path: '/v2/deliveries/:id/steps',
+      tag: 'deliveries',
+      summary: 'Take the next step of the way',
+      roles: ['driver', 'ops'],
+      takesKey: true,
+      params: byId,
+      body: z.strictObject({
+        step: steps,
+        deviceAt: instant
+          .nullable()
+          .default(null)
+          .meta({ description: 'When it happened, by the clock of the device' }),
+      }),
+      replies: outcome,
+      refusals: ['ILLEGAL_TRANSITION', 'NOT_ANSWERED_IN_TIME'],
       handle: async (call) => {
         const { correlationId, caller, body } = call;
         const args = { step: body.step, by: actorOf(caller), deviceAt: body.deviceAt, correlationId };
         // By its key a repeat, however late, is the same step; without one it is the next of that name.
-        return askDelivery(deps, call, { kind: 'takeStep', args }, (asked) => (call.idempotencyKey === null ? updateIds.step(args, asked) : `step/${asked.id}/${wishOf(deps, call)}`));
+        return askDelivery(deps, call, { kind: 'takeStep', args }, (asked) =>
+          call.idempotencyKey === null
+            ? updateIds.step(args, asked)
+            : `step/${asked.id}/${wishOf(deps, call)}`,
+        );
       },
     }),
     post({
-      path: '/v2/deliveries/:id/fail', tag: 'deliveries', summary: 'Say that it cannot be fetched or delivered', roles: ['driver', 'ops'], takesKey: true, params: byId,
-      body: z.strictObject({ reason: z.enum(REASON_CODES), goods: z.enum(['RETURN', 'LOST']).meta({ description: 'What becomes of the goods, once they are picked up' }) }),
-      replies: outcome, refusals: ['ILLEGAL_TRANSITION', 'REASON_NOT_ALLOWED', 'NOT_ANSWERED_IN_TIME'],
+      path: '/v2/deliveries/:id/fail',
+      tag: 'deliveries',
+      summary: 'Say that it cannot be fetched or delivered',
+      roles: ['driver', 'ops'],
+      takesKey: true,
+      params: byId,
+      body: z.strictObject({
+        reason: z.enum(REASON_CODES),
+        goods: z
+          .enum(['RETURN', 'LOST'])
+          .meta({ description: 'What becomes of the goods, once they are picked up' }),
+      }),
+      replies: outcome,
+      refusals: ['ILLEGAL_TRANSITION', 'REASON_NOT_ALLOWED', 'NOT_ANSWERED_IN_TIME'],
       handle: async (call) => {
         const { correlationId, caller, body } = call;
-        return askDelivery(deps, call, { kind: 'failDelivery', args: { ...body, by: actorOf(caller), correlationId } }, ({ id }) => `fail/${id}/${wishOf(deps, call)}`);
+        return askDelivery(
+          deps,
+          call,
+          { kind: 'failDelivery', args: { ...body, by: actorOf(caller), correlationId } },
+          ({ id }) => `fail/${id}/${wishOf(deps, call)}`,
+        );
       },
     }),
   ];
 }
 
-async function takeOrder(deps: ApiDeps, { body, caller, correlationId }: Call<unknown, unknown, z.output<typeof order>>): Promise<Reply> {
+async function takeOrder(
+  deps: ApiDeps,
+  { body, caller, correlationId }: Call<unknown, unknown, z.output<typeof order>>,
+): Promise<Reply> {
   const merchantId = merchantOf(caller, body.merchantId);
   if (!coversCity(caller, body.cityId)) throw new Problem('UNKNOWN_CITY', `there is no city ${body.cityId}`);
   const asked: OrderAsked = { ...body, merchantId, by: actorOf(caller) };
-  const taken = await deps.orders.takeOrder(asked, hashOf({ ...body, merchantId }), correlationId, deps.clock());
+  const taken = await deps.orders.takeOrder(
+    asked,
+    hashOf({ ...body, merchantId }),
+    correlationId,
+    deps.clock(),
+  );
   if ('refused' in taken) throw new Problem(taken.refused, taken.detail);
   const row = await findDelivery(deps.read, caller, taken.deliveryId);
   if (!row) throw noDelivery();
-  return { status: taken.taken === 'new' ? 201 : 200, headers: { Location: `/v2/deliveries/${taken.deliveryId}` }, body: showDelivery(row, caller) };
+  return {
+    status: taken.taken === 'new' ? 201 : 200,
+    headers: { Location: `/v2/deliveries/${taken.deliveryId}` },
+    body: showDelivery(row, caller),
+  };
 }
 
 /** The body after validation, so that order of keys, spaces and defaults left out make no other order. */
@@ -152,14 +284,18 @@ function hashOf(body: object): string {
 }
 
 function merchantOf(caller: Caller, named: string | undefined): string {
-  if (caller.role === 'merchant' && (named === undefined || named === caller.merchantId)) return caller.merchantId;
+  if (caller.role === 'merchant' && (named === undefined || named === caller.merchantId))
+    return caller.merchantId;
   if (caller.role === 'ops' && named !== undefined) return named;
   const message = caller.role === 'ops' ? 'is needed from ops' : 'must be left out, or be your own';
-  throw new Problem('INVALID_REQUEST', 'some fields are not as they must be', { errors: [{ path: 'merchantId', message }] });
+  throw new Problem('INVALID_REQUEST', 'some fields are not as they must be', {
+    errors: [{ path: 'merchantId', message }],
+  });
 }
 
 function cancelReason({ role }: Caller, given: ReasonCode | undefined): ReasonCode {
   const allowed = role === 'ops' ? CANCEL_REASONS.ops : CANCEL_REASONS.merchant;
-  if (given !== undefined && !allowed.includes(given)) throw new Problem('REASON_NOT_ALLOWED', `${role} may cancel for: ${allowed.join(', ')}`);
+  if (given !== undefined && !allowed.includes(given))
+    throw new Problem('REASON_NOT_ALLOWED', `${role} may cancel for: ${allowed.join(', ')}`);
   return given ?? allowed[0];
 }

@@ -17,49 +17,112 @@ const MAX_BONUS_CENTS = 100_000;
 const byId = z.strictObject({ id: uuid });
 const why = line(300).meta({ description: 'For the audit trail' });
 const override = z.boolean().default(false).meta({ description: 'Ends the break or pause of the driver' });
-const meeting = z.strictObject({ point, address: line(300).nullable().default(null) }).meta({ id: 'Meeting', description: 'Where one driver hands the goods over to another' });
+const meeting = z
+  .strictObject({ point, address: line(300).nullable().default(null) })
+  .meta({ id: 'Meeting', description: 'Where one driver hands the goods over to another' });
 const leaving = z.strictObject({ reason: z.enum(LEAVE_REASONS) });
 
-const outcome = { 200: { description: 'The outcome; a repeat gets that of the first time', schema: outcomeView } };
-const ofDriver = ['DRIVER_OFF_DUTY', 'DRIVER_ON_BREAK', 'DRIVER_HAS_NO_ROOM', 'DRIVER_IN_OTHER_CITY'] as const;
+const outcome = {
+  200: { description: 'The outcome; a repeat gets that of the first time', schema: outcomeView },
+};
+const ofDriver = [
+  'DRIVER_OFF_DUTY',
+  'DRIVER_ON_BREAK',
+  'DRIVER_HAS_NO_ROOM',
+  'DRIVER_IN_OTHER_CITY',
+] as const;
 const byOps = { tag: 'deliveries', roles: ['ops'], takesKey: true, params: byId, replies: outcome } as const;
 
 /** What ops do with a delivery where automation does not do it, and the one thing by which a driver gives one up (spec 4 and 5). */
 export function deliveryActEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     post({
-      ...byOps, path: '/v2/deliveries/:id/assign', summary: 'Assign a driver by hand', body: z.strictObject({ driverId: uuid, override, why }),
+      ...byOps,
+      path: '/v2/deliveries/:id/assign',
+      summary: 'Assign a driver by hand',
+      body: z.strictObject({ driverId: uuid, override, why }),
       refusals: ['ILLEGAL_TRANSITION', ...ofDriver, 'NOT_ANSWERED_IN_TIME'],
       handle: async (call) => {
         await requireDriver(deps, call.caller, call.body.driverId);
-        return askDelivery(deps, call, { kind: 'assignDriver', args: { ...call.body, ...by(call) } }, ({ id }) => `assign/${id}/${wishOf(deps, call)}`);
+        return askDelivery(
+          deps,
+          call,
+          { kind: 'assignDriver', args: { ...call.body, ...by(call) } },
+          ({ id }) => `assign/${id}/${wishOf(deps, call)}`,
+        );
       },
     }),
     post({
-      ...byOps, path: '/v2/deliveries/:id/hand-over', summary: 'Have the goods handed over to another driver, after the pickup',
-      body: z.strictObject({ driverId: uuid, override, meeting: meeting.nullable().default(null).meta({ description: 'Null: where the goods are' }), why }),
+      ...byOps,
+      path: '/v2/deliveries/:id/hand-over',
+      summary: 'Have the goods handed over to another driver, after the pickup',
+      body: z.strictObject({
+        driverId: uuid,
+        override,
+        meeting: meeting.nullable().default(null).meta({ description: 'Null: where the goods are' }),
+        why,
+      }),
       refusals: ['NOT_PICKED_UP', 'ILLEGAL_TRANSITION', ...ofDriver, 'NOT_ANSWERED_IN_TIME'],
       handle: async (call) => {
         await requireDriver(deps, call.caller, call.body.driverId);
         const { meeting: where, ...body } = call.body;
         const meetingId = where && (await keepMeeting(deps, call, where));
-        return askDelivery(deps, call, { kind: 'handOver', args: { ...body, meetingId, ...by(call) } }, ({ id }) => `handOver/${id}/${wishOf(deps, call)}`);
+        return askDelivery(
+          deps,
+          call,
+          { kind: 'handOver', args: { ...body, meetingId, ...by(call) } },
+          ({ id }) => `handOver/${id}/${wishOf(deps, call)}`,
+        );
       },
     }),
     post({
-      ...byOps, path: '/v2/deliveries/:id/raise-pay', summary: 'Raise the pay of the driver, before the pickup',
-      body: z.strictObject({ bonusCents: z.int().min(1).max(MAX_BONUS_CENTS).meta({ description: 'The whole bonus from now on, what escalation added included; never less than before' }), why }),
+      ...byOps,
+      path: '/v2/deliveries/:id/raise-pay',
+      summary: 'Raise the pay of the driver, before the pickup',
+      body: z.strictObject({
+        bonusCents: z
+          .int()
+          .min(1)
+          .max(MAX_BONUS_CENTS)
+          .meta({
+            description:
+              'The whole bonus from now on, what escalation added included; never less than before',
+          }),
+        why,
+      }),
       refusals: ['PAY_NOT_RAISED', 'ILLEGAL_TRANSITION', 'NOT_ANSWERED_IN_TIME'],
-      handle: (call) => askDelivery(deps, call, { kind: 'raisePay', args: { ...call.body, ...by(call) } }, ({ id }) => `raisePay/${id}/${wishOf(deps, call)}`),
+      handle: (call) =>
+        askDelivery(
+          deps,
+          call,
+          { kind: 'raisePay', args: { ...call.body, ...by(call) } },
+          ({ id }) => `raisePay/${id}/${wishOf(deps, call)}`,
+        ),
     }),
     post({
-      ...byOps, path: '/v2/deliveries/:id/search', summary: 'Let automation look for a driver again, where the search waits for ops', body: z.strictObject({ why }),
+      ...byOps,
+      path: '/v2/deliveries/:id/search',
+      summary: 'Let automation look for a driver again, where the search waits for ops',
+      body: z.strictObject({ why }),
       refusals: ['ILLEGAL_TRANSITION', 'NOT_ANSWERED_IN_TIME'],
-      handle: (call) => askDelivery(deps, call, { kind: 'resumeSearch', args: { ...call.body, ...by(call) } }, ({ id }) => `resumeSearch/${id}/${wishOf(deps, call)}`),
+      handle: (call) =>
+        askDelivery(
+          deps,
+          call,
+          { kind: 'resumeSearch', args: { ...call.body, ...by(call) } },
+          ({ id }) => `resumeSearch/${id}/${wishOf(deps, call)}`,
+        ),
     }),
     post({
-      path: '/v2/deliveries/:id/leave', tag: 'deliveries', summary: 'Give a delivery up: before the pickup another driver is found, after it ops decide', roles: ['driver'],
-      takesKey: true, params: byId, body: leaving, replies: outcome, refusals: ['ILLEGAL_TRANSITION', 'NOT_ANSWERED_IN_TIME'],
+      path: '/v2/deliveries/:id/leave',
+      tag: 'deliveries',
+      summary: 'Give a delivery up: before the pickup another driver is found, after it ops decide',
+      roles: ['driver'],
+      takesKey: true,
+      params: byId,
+      body: leaving,
+      replies: outcome,
+      refusals: ['ILLEGAL_TRANSITION', 'NOT_ANSWERED_IN_TIME'],
       handle: (call) => leave(deps, call),
     }),
   ];
@@ -75,24 +138,45 @@ async function requireDriver({ db }: ApiDeps, caller: Caller, driverId: string):
 }
 
 /** The workflow is told the id: no place and no address stands in its history. */
-async function keepMeeting(deps: ApiDeps, { caller, params }: Call<{ id: string }, unknown, unknown>, { point: place, address }: z.output<typeof meeting>): Promise<string> {
+async function keepMeeting(
+  deps: ApiDeps,
+  { caller, params }: Call<{ id: string }, unknown, unknown>,
+  { point: place, address }: z.output<typeof meeting>,
+): Promise<string> {
   const delivery = await addressDelivery(deps.read, caller, params.id);
   if (!delivery) throw noDelivery();
-  const { id } = await deps.db.meetingPoint.create({ data: { id: deps.newId(), deliveryId: delivery.id, ...place, address, byId: caller.subject } });
+  const { id } = await deps.db.meetingPoint.create({
+    data: { id: deps.newId(), deliveryId: delivery.id, ...place, address, byId: caller.subject },
+  });
   return id;
 }
 
 /** By the driver's own assignment: the delivery is theirs no longer once they are rid of it, and a repeat must still find the first answer. */
-async function leave(deps: ApiDeps, call: Call<{ id: string }, unknown, z.output<typeof leaving>>): Promise<Reply> {
-  const { caller, params, body: { reason }, correlationId } = call;
+async function leave(
+  deps: ApiDeps,
+  call: Call<{ id: string }, unknown, z.output<typeof leaving>>,
+): Promise<Reply> {
+  const {
+    caller,
+    params,
+    body: { reason },
+    correlationId,
+  } = call;
   const carried = caller.role === 'driver' ? await findCarried(deps.db, caller.driverId, params.id) : null;
   if (!carried) throw noDelivery();
   const { assignmentId, driverId, isOver, isPickedUp, delivery } = carried;
   const named = call.idempotencyKey === null ? null : `leave/${delivery.deliveryId}/${wishOf(deps, call)}`;
   // With the goods in hand it is said anew each time: ops may have settled the first case long ago.
-  const nameless = isOver || !isPickedUp ? updateIds.leave(assignmentId) : `${updateIds.leave(assignmentId)}/${wishOf(deps, call)}`;
+  const nameless =
+    isOver || !isPickedUp
+      ? updateIds.leave(assignmentId)
+      : `${updateIds.leave(assignmentId)}/${wishOf(deps, call)}`;
   const answer = await deps.answers.ask({
-    delivery, question: { kind: 'leaveDelivery', args: { driverId, assignmentId, reason, correlationId } }, updateId: named ?? nameless, isSettled: isOver, firstAnswerUnder: named,
+    delivery,
+    question: { kind: 'leaveDelivery', args: { driverId, assignmentId, reason, correlationId } },
+    updateId: named ?? nameless,
+    isSettled: isOver,
+    firstAnswerUnder: named,
   });
   return replyTo(deps.read, caller, delivery.deliveryId, answer);
 }

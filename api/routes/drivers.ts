@@ -9,72 +9,142 @@ import { Problem } from '../http/problems';
 import { findDriver, listDrivers } from '../queries/drivers';
 import { driverListView, driverStateView, driverView, showDriver } from '../views/driver';
 
-const newDriver = z.strictObject({
-  driverId: uuid.optional().meta({ description: 'The subject of the driver’s tokens; made here where left out' }),
-  cityId: slug,
-  name: line(100),
-  phone: z.string().regex(/^\+?[0-9 ()/.-]{3,30}$/, 'must be a phone number').nullable().default(null),
-  vehicleKind: z.enum(VEHICLE_KINDS),
-  offerVersion: z.int().min(1).max(100).nullable().default(null).meta({ description: 'What the app understands; null or 1: v1, assigned without asking' }),
-  capacity: z.int().min(1).max(10).default(1).meta({ description: 'Jobs at once' }),
-}).meta({ id: 'NewDriver' });
+const newDriver = z
+  .strictObject({
+    driverId: uuid
+      .optional()
+      .meta({ description: 'The subject of the driver’s tokens; made here where left out' }),
+    cityId: slug,
+    name: line(100),
+    phone: z
+      .string()
+      .regex(/^\+?[0-9 ()/.-]{3,30}$/, 'must be a phone number')
+      .nullable()
+      .default(null),
+    vehicleKind: z.enum(VEHICLE_KINDS),
+    offerVersion: z
+      .int()
+      .min(1)
+      .max(100)
+      .nullable()
+      .default(null)
+      .meta({ description: 'What the app understands; null or 1: v1, assigned without asking' }),
+    capacity: z.int().min(1).max(10).default(1).meta({ description: 'Jobs at once' }),
+  })
+  .meta({ id: 'NewDriver' });
 
-const filters = z.strictObject({ cityId: slug.optional(), availability: z.enum(AVAILABILITIES).optional(), cursor: cursor.optional(), limit });
+const filters = z.strictObject({
+  cityId: slug.optional(),
+  availability: z.enum(AVAILABILITIES).optional(),
+  cursor: cursor.optional(),
+  limit,
+});
 const byId = z.strictObject({ id: uuid });
 
 /** Drivers: registered and listed by ops, read by themselves. */
 export function driverEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     post({
-      path: '/v2/drivers', tag: 'drivers', summary: 'Register a driver', roles: ['ops'], params: NOTHING, body: newDriver,
-      replies: { 201: { description: 'Registered, OFFLINE', schema: driverView }, 200: { description: 'Registered before, the same', schema: driverView } },
+      path: '/v2/drivers',
+      tag: 'drivers',
+      summary: 'Register a driver',
+      roles: ['ops'],
+      params: NOTHING,
+      body: newDriver,
+      replies: {
+        201: { description: 'Registered, OFFLINE', schema: driverView },
+        200: { description: 'Registered before, the same', schema: driverView },
+      },
       refusals: ['UNKNOWN_CITY', 'ALREADY_EXISTS'],
       handle: (call) => register(deps, call),
     }),
     get({
-      path: '/v2/drivers', tag: 'drivers', summary: 'List drivers, the newest first', roles: ['ops'], params: NOTHING, query: filters,
+      path: '/v2/drivers',
+      tag: 'drivers',
+      summary: 'List drivers, the newest first',
+      roles: ['ops'],
+      params: NOTHING,
+      query: filters,
       replies: { 200: { description: 'One page', schema: driverListView } },
       handle: async ({ caller, query }) => {
         const { cursor: after, limit: size, ...equal } = query;
-        const { rows, nextCursor } = pageOf(await listDrivers(deps.db, caller, equal, { after, limit: size }), size);
+        const { rows, nextCursor } = pageOf(
+          await listDrivers(deps.db, caller, equal, { after, limit: size }),
+          size,
+        );
         return { status: 200, body: { drivers: rows.map(showDriver), nextCursor } };
       },
     }),
     get({
-      path: '/v2/drivers/:id', tag: 'drivers', summary: 'Read a driver', roles: ['ops', 'driver'], params: byId, query: NOTHING,
+      path: '/v2/drivers/:id',
+      tag: 'drivers',
+      summary: 'Read a driver',
+      roles: ['ops', 'driver'],
+      params: byId,
+      query: NOTHING,
       replies: { 200: { description: 'The driver', schema: driverView } },
-      handle: async ({ caller, params }) => ({ status: 200, body: showDriver(await knownDriver(deps, caller, params.id)) }),
+      handle: async ({ caller, params }) => ({
+        status: 200,
+        body: showDriver(await knownDriver(deps, caller, params.id)),
+      }),
     }),
     get({
-      path: '/v2/drivers/:id/state', tag: 'drivers', summary: 'What a driver has now: live offer, deliveries, availability', roles: ['ops', 'driver'], params: byId, query: NOTHING,
-      replies: { 200: { description: 'The same as the socket sends on connecting', schema: driverStateView } },
+      path: '/v2/drivers/:id/state',
+      tag: 'drivers',
+      summary: 'What a driver has now: live offer, deliveries, availability',
+      roles: ['ops', 'driver'],
+      params: byId,
+      query: NOTHING,
+      replies: {
+        200: { description: 'The same as the socket sends on connecting', schema: driverStateView },
+      },
       handle: async ({ caller, params }) => state(deps, (await knownDriver(deps, caller, params.id)).id),
     }),
     get({
-      path: '/v2/me', tag: 'drivers', summary: 'What I have now: live offer, deliveries, availability', roles: ['driver'], params: NOTHING, query: NOTHING,
-      replies: { 200: { description: 'The same as the socket sends on connecting', schema: driverStateView } },
+      path: '/v2/me',
+      tag: 'drivers',
+      summary: 'What I have now: live offer, deliveries, availability',
+      roles: ['driver'],
+      params: NOTHING,
+      query: NOTHING,
+      replies: {
+        200: { description: 'The same as the socket sends on connecting', schema: driverStateView },
+      },
       handle: async ({ caller }) => state(deps, caller.role === 'driver' ? caller.driverId : ''),
     }),
   ];
 }
 
-async function register(deps: ApiDeps, { body, caller, correlationId }: Call<unknown, unknown, z.output<typeof newDriver>>): Promise<Reply> {
+async function register(
+  deps: ApiDeps,
+  { body, caller, correlationId }: Call<unknown, unknown, z.output<typeof newDriver>>,
+): Promise<Reply> {
   const driver = { ...body, driverId: body.driverId ?? deps.newId() };
   const unknownCity = new Problem('UNKNOWN_CITY', `there is no city ${driver.cityId}`);
   if (!coversCity(caller, driver.cityId)) throw unknownCity;
   const registered = await deps.registration.register(driver, actorOf(caller), correlationId, deps.clock());
   switch (registered) {
-    case 'unknownCity': throw unknownCity;
-    case 'idTaken': throw new Problem('ALREADY_EXISTS', 'there is another driver of this id');
+    case 'unknownCity':
+      throw unknownCity;
+    case 'idTaken':
+      throw new Problem('ALREADY_EXISTS', 'there is another driver of this id');
     case 'new':
     case 'again': {
       const row = await knownDriver(deps, caller, driver.driverId);
-      return { status: registered === 'new' ? 201 : 200, headers: { Location: `/v2/drivers/${row.id}` }, body: showDriver(row) };
+      return {
+        status: registered === 'new' ? 201 : 200,
+        headers: { Location: `/v2/drivers/${row.id}` },
+        body: showDriver(row),
+      };
     }
   }
 }
 
-async function knownDriver({ db }: ApiDeps, caller: Caller, id: string): Promise<NonNullable<Awaited<ReturnType<typeof findDriver>>>> {
+async function knownDriver(
+  { db }: ApiDeps,
+  caller: Caller,
+  id: string,
+): Promise<NonNullable<Awaited<ReturnType<typeof findDriver>>>> {
   const row = await findDriver(db, caller, id);
   if (!row) throw new Problem('NOT_FOUND', 'there is no such driver');
   return row;

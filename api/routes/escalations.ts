@@ -8,20 +8,28 @@ import { Problem } from '../http/problems';
 import { type EscalationRow, findEscalation, listEscalations, type QueuePlace } from '../queries/escalations';
 import { escalationListView, escalationView, showEscalation } from '../views/escalation';
 
-const queueCursor = z.string().max(96).transform((text, context): QueuePlace => {
-  const [level, openedAt, id, ...rest] = Buffer.from(text, 'base64url').toString('utf8').split('/');
-  const place = z.object({ level: z.coerce.number().int().min(0).max(3), openedAt: instant, id: uuid }).safeParse({ level, openedAt, id });
-  if (place.success && rest.length === 0 && queueCursorOf(place.data) === text) return place.data;
-  context.addIssue({ code: 'custom', message: 'must be the nextCursor of the page before' });
-  return z.NEVER;
-});
+const queueCursor = z
+  .string()
+  .max(96)
+  .transform((text, context): QueuePlace => {
+    const [level, openedAt, id, ...rest] = Buffer.from(text, 'base64url').toString('utf8').split('/');
+    const place = z
+      .object({ level: z.coerce.number().int().min(0).max(3), openedAt: instant, id: uuid })
+      .safeParse({ level, openedAt, id });
+    if (place.success && rest.length === 0 && queueCursorOf(place.data) === text) return place.data;
+    context.addIssue({ code: 'custom', message: 'must be the nextCursor of the page before' });
+    return z.NEVER;
+  });
 
 function queueCursorOf({ level, openedAt, id }: QueuePlace): string {
   return Buffer.from(`${level}/${iso(openedAt)}/${id}`).toString('base64url');
 }
 
 const filters = z.strictObject({
-  state: z.enum([...CASE_STATES, 'UNRESOLVED']).default('UNRESOLVED').meta({ description: 'UNRESOLVED: OPEN or ACKNOWLEDGED' }),
+  state: z
+    .enum([...CASE_STATES, 'UNRESOLVED'])
+    .default('UNRESOLVED')
+    .meta({ description: 'UNRESOLVED: OPEN or ACKNOWLEDGED' }),
   level: z.enum(['0', '1', '2', '3']).transform(Number).optional().meta({ description: 'At least' }),
   reason: z.enum(CASE_REASONS).optional(),
   cityId: slug.optional(),
@@ -41,31 +49,79 @@ const oneCase = { ...ofOps, params: byId } as const;
 export function escalationEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     get({
-      ...ofOps, path: '/v2/ops/escalations', summary: 'The support queue, the most urgent first; of what is resolved the newest first', params: NOTHING, query: filters,
-      replies: { 200: { description: 'One page. What gets worse meanwhile may be missed, or come twice', schema: escalationListView } },
+      ...ofOps,
+      path: '/v2/ops/escalations',
+      summary: 'The support queue, the most urgent first; of what is resolved the newest first',
+      params: NOTHING,
+      query: filters,
+      replies: {
+        200: {
+          description: 'One page. What gets worse meanwhile may be missed, or come twice',
+          schema: escalationListView,
+        },
+      },
       handle: async ({ caller, query: { cursor: after, limit: size, ...wanted } }) => {
         const rows = await listEscalations(deps.db, caller, wanted, { after, limit: size });
         const shown = rows.slice(0, size);
         const now = deps.clock();
-        return { status: 200, body: { escalations: shown.map((row) => showEscalation(row, now)), nextCursor: rows.length > size ? nextOf(shown.at(-1)) : null } };
+        return {
+          status: 200,
+          body: {
+            escalations: shown.map((row) => showEscalation(row, now)),
+            nextCursor: rows.length > size ? nextOf(shown.at(-1)) : null,
+          },
+        };
       },
     }),
     get({
-      ...oneCase, path: '/v2/ops/escalations/:id', summary: 'Read a case of the support queue', query: NOTHING,
+      ...oneCase,
+      path: '/v2/ops/escalations/:id',
+      summary: 'Read a case of the support queue',
+      query: NOTHING,
       replies: { 200: { description: 'The case, with its delivery as it is now', schema: escalationView } },
       handle: (call) => read(deps, call),
     }),
     post({
-      ...oneCase, path: '/v2/ops/escalations/:id/acknowledge', summary: 'Take a case on', body: NOTHING,
-      replies: { 200: { description: 'The case; `acknowledged` says whose it is: who took it on first keeps it', schema: escalationView } }, refusals: ['CASE_RESOLVED'],
-      handle: (call) => act(deps, call, (caseId) => deps.supportCases.acknowledge(caseId, { by: actorOf(call.caller), correlationId: call.correlationId })),
+      ...oneCase,
+      path: '/v2/ops/escalations/:id/acknowledge',
+      summary: 'Take a case on',
+      body: NOTHING,
+      replies: {
+        200: {
+          description: 'The case; `acknowledged` says whose it is: who took it on first keeps it',
+          schema: escalationView,
+        },
+      },
+      refusals: ['CASE_RESOLVED'],
+      handle: (call) =>
+        act(deps, call, (caseId) =>
+          deps.supportCases.acknowledge(caseId, {
+            by: actorOf(call.caller),
+            correlationId: call.correlationId,
+          }),
+        ),
     }),
     post({
-      ...oneCase, path: '/v2/ops/escalations/:id/resolve', summary: 'Say that a case is settled', body: z.strictObject({ note: line(500).meta({ description: 'How' }) }),
-      replies: { 200: { description: 'The case; one that was resolved before stays as it was', schema: escalationView } }, refusals: ['CASE_NEEDS_DECISION'],
-      handle: (call) => act(deps, call, (caseId) => deps.supportCases.resolve(caseId, {
-        by: actorOf(call.caller), resolution: 'BY_OPS', note: call.body.note, correlationId: call.correlationId,
-      })),
+      ...oneCase,
+      path: '/v2/ops/escalations/:id/resolve',
+      summary: 'Say that a case is settled',
+      body: z.strictObject({ note: line(500).meta({ description: 'How' }) }),
+      replies: {
+        200: {
+          description: 'The case; one that was resolved before stays as it was',
+          schema: escalationView,
+        },
+      },
+      refusals: ['CASE_NEEDS_DECISION'],
+      handle: (call) =>
+        act(deps, call, (caseId) =>
+          deps.supportCases.resolve(caseId, {
+            by: actorOf(call.caller),
+            resolution: 'BY_OPS',
+            note: call.body.note,
+            correlationId: call.correlationId,
+          }),
+        ),
     }),
   ];
 }
@@ -84,13 +140,20 @@ async function read({ db, clock }: ApiDeps, { caller, params }: CaseCall): Promi
   return { status: 200, body: showEscalation(row, clock()) };
 }
 
-async function act(deps: ApiDeps, call: CaseCall, change: (caseId: string) => Promise<CaseAnswer>): Promise<Reply> {
+async function act(
+  deps: ApiDeps,
+  call: CaseCall,
+  change: (caseId: string) => Promise<CaseAnswer>,
+): Promise<Reply> {
   const row = await findEscalation(deps.db, call.caller, call.params.id);
   if (!row) throw noCase();
   const answer = await change(row.id);
   switch (answer.outcome) {
-    case 'notFound': throw noCase();
-    case 'refused': throw new Problem(answer.code, answer.detail);
-    case 'done': return read(deps, call);
+    case 'notFound':
+      throw noCase();
+    case 'refused':
+      throw new Problem(answer.code, answer.detail);
+    case 'done':
+      return read(deps, call);
   }
 }

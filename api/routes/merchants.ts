@@ -10,14 +10,23 @@ const merchant = z.strictObject({ merchantId: slug, name: line(100) }).meta({ id
 export function merchantEndpoints({ db }: ApiDeps): Endpoint[] {
   return [
     post({
-      path: '/v2/merchants', tag: 'merchants', summary: 'Register a merchant', roles: ['ops'], params: NOTHING, body: merchant,
-      replies: { 201: { description: 'Registered', schema: merchant }, 200: { description: 'Registered before, the same', schema: merchant } },
+      path: '/v2/merchants',
+      tag: 'merchants',
+      summary: 'Register a merchant',
+      roles: ['ops'],
+      params: NOTHING,
+      body: merchant,
+      replies: {
+        201: { description: 'Registered', schema: merchant },
+        200: { description: 'Registered before, the same', schema: merchant },
+      },
       refusals: ['ALREADY_EXISTS'],
       handle: async ({ body }) => {
         const { merchantId: id, name } = body;
         const { count } = await db.merchant.createMany({ data: [{ id, name }], skipDuplicates: true });
         if (count === 1) return { status: 201, body };
-        if ((await db.merchant.count({ where: { id, name } })) === 0) throw new Problem('ALREADY_EXISTS', 'there is another merchant of this id');
+        if ((await db.merchant.count({ where: { id, name } })) === 0)
+          throw new Problem('ALREADY_EXISTS', 'there is another merchant of this id');
         return { status: 200, body };
       },
     }),

@@ -12,16 +12,34 @@ import { Problem } from '../http/problems';
 import { outcomeView, replyTo } from '../views/outcome';
 
 const byId = z.strictObject({ id: uuid });
-const outcome = { 200: { description: 'The outcome; the same answer again gets that of the first time', schema: outcomeView } };
+const outcome = {
+  200: { description: 'The outcome; the same answer again gets that of the first time', schema: outcomeView },
+};
 const refusals = ['OFFER_EXPIRED', 'OFFER_WITHDRAWN', 'ALREADY_ANSWERED', 'NOT_ANSWERED_IN_TIME'] as const;
 
-const offerView = z.strictObject({
-  offerId: z.uuid(), deliveryId: z.uuid(), state: z.enum(['LIVE', 'ACCEPTED', 'REJECTED', 'EXPIRED', 'WITHDRAWN']), payCents: z.int(), createdAt: instantText,
-  expiresAt: instantText, endedAt: instantText.nullable(), endReason: z.string().nullable(),
-  offerPayload: z.record(z.string(), z.unknown()).nullable().meta({ description: 'Pay, both stops, distance, ready time; only while the offer is live' }),
-}).meta({ id: 'Offer' });
+const offerView = z
+  .strictObject({
+    offerId: z.uuid(),
+    deliveryId: z.uuid(),
+    state: z.enum(['LIVE', 'ACCEPTED', 'REJECTED', 'EXPIRED', 'WITHDRAWN']),
+    payCents: z.int(),
+    createdAt: instantText,
+    expiresAt: instantText,
+    endedAt: instantText.nullable(),
+    endReason: z.string().nullable(),
+    offerPayload: z
+      .record(z.string(), z.unknown())
+      .nullable()
+      .meta({ description: 'Pay, both stops, distance, ready time; only while the offer is live' }),
+  })
+  .meta({ id: 'Offer' });
 
-const mineView = z.strictObject({ live: offerView.nullable(), recent: z.array(offerView).meta({ description: 'The newest 20 that are over' }) }).meta({ id: 'MyOffers' });
+const mineView = z
+  .strictObject({
+    live: offerView.nullable(),
+    recent: z.array(offerView).meta({ description: 'The newest 20 that are over' }),
+  })
+  .meta({ id: 'MyOffers' });
 
 const RECENT = 20;
 
@@ -29,20 +47,38 @@ const RECENT = 20;
 export function offerEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     get({
-      path: '/v2/offers/mine', tag: 'offers', summary: 'My live offer and the latest ones', roles: ['driver'], params: NOTHING, query: NOTHING,
+      path: '/v2/offers/mine',
+      tag: 'offers',
+      summary: 'My live offer and the latest ones',
+      roles: ['driver'],
+      params: NOTHING,
+      query: NOTHING,
       replies: { 200: { description: 'Mine', schema: mineView } },
       handle: async ({ caller }) => ({ status: 200, body: await mine(deps, driverOf(caller)) }),
     }),
     post({
-      path: '/v2/offers/:id/accept', tag: 'offers', summary: 'Accept an offer', roles: ['driver'], params: byId, body: NOTHING, replies: outcome, refusals,
+      path: '/v2/offers/:id/accept',
+      tag: 'offers',
+      summary: 'Accept an offer',
+      roles: ['driver'],
+      params: byId,
+      body: NOTHING,
+      replies: outcome,
+      refusals,
       handle: async ({ caller, params, correlationId }) => {
         const args = { offerId: params.id, driverId: driverOf(caller), correlationId };
         return answer(deps, caller, { kind: 'acceptOffer', args }, updateIds.accept(args));
       },
     }),
     post({
-      path: '/v2/offers/:id/reject', tag: 'offers', summary: 'Reject an offer', roles: ['driver'], params: byId,
-      body: z.strictObject({ reason: z.enum(REJECT_REASONS) }), replies: outcome, refusals,
+      path: '/v2/offers/:id/reject',
+      tag: 'offers',
+      summary: 'Reject an offer',
+      roles: ['driver'],
+      params: byId,
+      body: z.strictObject({ reason: z.enum(REJECT_REASONS) }),
+      replies: outcome,
+      refusals,
       handle: async ({ caller, params, body, correlationId }) => {
         const args = { offerId: params.id, driverId: driverOf(caller), reason: body.reason, correlationId };
         return answer(deps, caller, { kind: 'rejectOffer', args }, updateIds.reject(args));
@@ -56,7 +92,12 @@ function driverOf(caller: Caller): string {
   return caller.driverId;
 }
 
-async function answer(deps: ApiDeps, caller: Caller, question: Extract<Question, { kind: 'acceptOffer' | 'rejectOffer' }>, updateId: string): Promise<Reply> {
+async function answer(
+  deps: ApiDeps,
+  caller: Caller,
+  question: Extract<Question, { kind: 'acceptOffer' | 'rejectOffer' }>,
+  updateId: string,
+): Promise<Reply> {
   const { offerId, driverId } = question.args;
   const offer = await addressOffer(deps.read, { offerId, driverId });
   if (!offer) throw new Problem('NOT_FOUND', 'there is no such offer');
@@ -68,7 +109,10 @@ async function answer(deps: ApiDeps, caller: Caller, question: Extract<Question,
 type AddressedOffer = { deliveryId: string; merchantId: string; sellerOrderId: string; isLive: boolean };
 
 /** @returns null where this driver was made no such offer */
-async function addressOffer(read: Read, { offerId, driverId }: { offerId: string; driverId: string }): Promise<AddressedOffer | null> {
+async function addressOffer(
+  read: Read,
+  { offerId, driverId }: { offerId: string; driverId: string },
+): Promise<AddressedOffer | null> {
   const [found] = await read<AddressedOffer>(Prisma.sql`
     SELECT d.id AS "deliveryId", d.merchant_id AS "merchantId", d.seller_order_id AS "sellerOrderId", o.state = 'LIVE' AS "isLive"
     FROM offers o JOIN deliveries d ON d.id = o.delivery_id WHERE o.id = ${offerId}::uuid AND o.driver_id = ${driverId}::uuid`);
@@ -76,19 +120,55 @@ async function addressOffer(read: Read, { offerId, driverId }: { offerId: string
 }
 
 async function mine({ db }: ApiDeps, driverId: string): Promise<unknown> {
-  const rows = await db.offer.findMany({ where: { driverId }, omit: { choice: true }, orderBy: { createdAt: 'desc' }, take: RECENT + 1 });
+  const rows = await db.offer.findMany({
+    where: { driverId },
+    omit: { choice: true },
+    orderBy: { createdAt: 'desc' },
+    take: RECENT + 1,
+  });
   const live = rows.find(({ state }) => state === 'LIVE');
-  return { live: live ? showOffer(live) : null, recent: rows.filter((row) => row !== live).slice(0, RECENT).map(showOffer) };
+  return {
+    live: live ? showOffer(live) : null,
+    recent: rows
+      .filter((row) => row !== live)
+      .slice(0, RECENT)
+      .map(showOffer),
+  };
 }
 
 type OfferRow = {
-  id: string; deliveryId: string; state: string; payCents: number; createdAt: Date; expiresAt: Date; endedAt: Date | null; endReason: string | null; payload: unknown;
+  id: string;
+  deliveryId: string;
+  state: string;
+  payCents: number;
+  createdAt: Date;
+  expiresAt: Date;
+  endedAt: Date | null;
+  endReason: string | null;
+  payload: unknown;
 };
 
 /** The addresses of an offer are shown to who may still take it. */
-function showOffer({ id, deliveryId, state, payCents, createdAt, expiresAt, endedAt, endReason, payload }: OfferRow): unknown {
+function showOffer({
+  id,
+  deliveryId,
+  state,
+  payCents,
+  createdAt,
+  expiresAt,
+  endedAt,
+  endReason,
+  payload,
+}: OfferRow): unknown {
   return {
-    offerId: id, deliveryId, state, payCents, createdAt: iso(createdAt), expiresAt: iso(expiresAt), endedAt: iso(endedAt), endReason,
+    offerId: id,
+    deliveryId,
+    state,
+    payCents,
+    createdAt: iso(createdAt),
+    expiresAt: iso(expiresAt),
+    endedAt: iso(endedAt),
+    endReason,
     offerPayload: state === 'LIVE' ? payload : null,
   };
 }

@@ -10,33 +10,62 @@ const byId = z.strictObject({ id: uuid });
 const { lat, lng } = point.shape;
 
 /** v1 sent the time as it came: ISO or epoch ms. */
-const v1Fix = z.strictObject({ lat, lng, timestamp: z.union([instant, z.int().min(946_684_800_000).max(4_102_444_800_000)]).optional() }).meta({ id: 'V1Location' });
+const v1Fix = z
+  .strictObject({
+    lat,
+    lng,
+    timestamp: z.union([instant, z.int().min(946_684_800_000).max(4_102_444_800_000)]).optional(),
+  })
+  .meta({ id: 'V1Location' });
 
-const fix = z.strictObject({
-  lat, lng,
-  at: instant.meta({ description: 'By the clock of the device' }),
-  accuracyMeters: z.number().min(0).max(100_000).nullable().default(null),
-  speedMps: z.number().min(0).max(200).nullable().default(null),
-  headingDegrees: z.number().min(0).max(360).nullable().default(null),
-}).meta({ id: 'Fix' });
+const fix = z
+  .strictObject({
+    lat,
+    lng,
+    at: instant.meta({ description: 'By the clock of the device' }),
+    accuracyMeters: z.number().min(0).max(100_000).nullable().default(null),
+    speedMps: z.number().min(0).max(200).nullable().default(null),
+    headingDegrees: z.number().min(0).max(360).nullable().default(null),
+  })
+  .meta({ id: 'Fix' });
 
-const batch = z.strictObject({ fixes: z.array(fix).min(1).max(100).meta({ description: 'In any order; late ones are kept as history' }) }).meta({ id: 'Fixes' });
+const batch = z
+  .strictObject({
+    fixes: z.array(fix).min(1).max(100).meta({ description: 'In any order; late ones are kept as history' }),
+  })
+  .meta({ id: 'Fixes' });
 
-const replies = { 200: { description: 'Taken in', schema: z.strictObject({ recorded: z.int() }).meta({ id: 'Recorded' }) } };
+const replies = {
+  200: { description: 'Taken in', schema: z.strictObject({ recorded: z.int() }).meta({ id: 'Recorded' }) },
+};
 const common = { tag: 'positions', roles: ['driver'], params: byId, limit: 'location', replies } as const;
 
 /** Where drivers are: the same under both addresses, and never a matter for Temporal (spec 3). */
 export function positionEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     post({
-      ...common, path: '/drivers/:id/location', summary: 'Send my place (v1)', body: v1Fix,
-      handle: ({ caller, params, body }) => record(deps, caller, params.id, [
-        { point: { lat: body.lat, lng: body.lng }, at: body.timestamp ?? deps.clock(), accuracyMeters: null, speedMps: null, headingDegrees: null },
-      ]),
+      ...common,
+      path: '/drivers/:id/location',
+      summary: 'Send my place (v1)',
+      body: v1Fix,
+      handle: ({ caller, params, body }) =>
+        record(deps, caller, params.id, [
+          {
+            point: { lat: body.lat, lng: body.lng },
+            at: body.timestamp ?? deps.clock(),
+            accuracyMeters: null,
+            speedMps: null,
+            headingDegrees: null,
+          },
+        ]),
     }),
     post({
-      ...common, path: '/v2/drivers/:id/location', summary: 'Send my place, or many places', body: z.union([fix, batch]),
-      handle: ({ caller, params, body }) => record(deps, caller, params.id, ('fixes' in body ? body.fixes : [body]).map(fixOf)),
+      ...common,
+      path: '/v2/drivers/:id/location',
+      summary: 'Send my place, or many places',
+      body: z.union([fix, batch]),
+      handle: ({ caller, params, body }) =>
+        record(deps, caller, params.id, ('fixes' in body ? body.fixes : [body]).map(fixOf)),
     }),
   ];
 }
@@ -46,8 +75,14 @@ function fixOf({ lat: north, lng: east, ...rest }: z.output<typeof fix>): Fix {
 }
 
 /** No look into PostgreSQL here: whose place it is says the token. */
-async function record({ positions }: ApiDeps, caller: Caller, driverId: string, fixes: readonly Fix[]): Promise<Reply> {
+async function record(
+  { positions }: ApiDeps,
+  caller: Caller,
+  driverId: string,
+  fixes: readonly Fix[],
+): Promise<Reply> {
   const isTheirs = caller.role === 'driver' && caller.driverId === driverId;
-  if (!isTheirs || (await positions.record(driverId, fixes)) === 'notFound') throw new Problem('NOT_FOUND', 'there is no such driver');
+  if (!isTheirs || (await positions.record(driverId, fixes)) === 'notFound')
+    throw new Problem('NOT_FOUND', 'there is no such driver');
   return { status: 200, body: { recorded: fixes.length } };
 }

@@ -16,25 +16,45 @@ const NO_ANSWER = 'NOT_ANSWERED_IN_TIME';
 /** Deliveries asked at once. */
 const AT_ONCE = 5;
 
-const rescueView = z.strictObject({
-  rescueId: z.uuid(),
-  driverId: z.uuid(),
-  jobs: z.array(z.strictObject({
-    deliveryId: z.uuid(), offerId: z.uuid().nullable(), assignmentId: z.uuid().nullable(),
-    outcome: z.string().meta({
-      description: `\`released\`: searched for anew, or before ops; \`escalated\`: the driver has the goods, ops decide; \`${NO_ANSWER}\`: not known yet, it happens all the same, and the `
-        + 'same request may be sent again; else the code of a refusal',
-    }),
-    at: instantText.nullable().meta({ description: 'When the driver was rid of it; null where it is not known, or not so' }),
-  })),
-}).meta({ id: 'Rescue' });
+const rescueView = z
+  .strictObject({
+    rescueId: z.uuid(),
+    driverId: z.uuid(),
+    jobs: z.array(
+      z.strictObject({
+        deliveryId: z.uuid(),
+        offerId: z.uuid().nullable(),
+        assignmentId: z.uuid().nullable(),
+        outcome: z.string().meta({
+          description:
+            `\`released\`: searched for anew, or before ops; \`escalated\`: the driver has the goods, ops decide; \`${NO_ANSWER}\`: not known yet, it happens all the same, and the ` +
+            'same request may be sent again; else the code of a refusal',
+        }),
+        at: instantText
+          .nullable()
+          .meta({ description: 'When the driver was rid of it; null where it is not known, or not so' }),
+      }),
+    ),
+  })
+  .meta({ id: 'Rescue' });
 
 /** Ops free a driver of all they have in hand (spec 5). */
 export function rescueEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     post({
-      path: '/v2/ops/drivers/:id/rescue', tag: 'ops', summary: 'Take a driver off duty and free every job they hold', roles: ['ops'], takesKey: true, params: byId, body: wish,
-      replies: { 200: { description: 'What became of each job; a repeat under the same key answers for the same jobs', schema: rescueView } },
+      path: '/v2/ops/drivers/:id/rescue',
+      tag: 'ops',
+      summary: 'Take a driver off duty and free every job they hold',
+      roles: ['ops'],
+      takesKey: true,
+      params: byId,
+      body: wish,
+      replies: {
+        200: {
+          description: 'What became of each job; a repeat under the same key answers for the same jobs',
+          schema: rescueView,
+        },
+      },
       handle: (call) => rescue(deps, call),
     }),
   ];
@@ -43,35 +63,61 @@ export function rescueEndpoints(deps: ApiDeps): Endpoint[] {
 type RescueCall = Call<{ id: string }, unknown, z.output<typeof wish>>;
 
 async function rescue(deps: ApiDeps, call: RescueCall): Promise<Reply> {
-  const { params: { id: driverId }, caller, body: { why }, correlationId, idempotencyKey } = call;
+  const {
+    params: { id: driverId },
+    caller,
+    body: { why },
+    correlationId,
+    idempotencyKey,
+  } = call;
   const noDriver = new Problem('NOT_FOUND', 'there is no such driver');
   if (!(await driverExists(deps.db, caller, driverId))) throw noDriver;
   const key = idempotencyKey === null ? deps.newId() : `${caller.subject}/${idempotencyKey}`;
   const begun = await deps.rescue.begin(driverId, { key, by: actorOf(caller), why, correlationId });
   if (!begun) throw noDriver;
   const results = new Map<string, RescueResult>();
-  await inTurns(begun.jobs.filter(({ result }) => result === null), AT_ONCE, async (job) => {
-    const result = await resultOf(deps, call, begun.rescueId, job);
-    if (result) results.set(job.deliveryId, result);
-  });
+  await inTurns(
+    begun.jobs.filter(({ result }) => result === null),
+    AT_ONCE,
+    async (job) => {
+      const result = await resultOf(deps, call, begun.rescueId, job);
+      if (result) results.set(job.deliveryId, result);
+    },
+  );
   const jobs = results.size === 0 ? begun.jobs : await deps.rescue.keepResults(begun.rescueId, results);
   return { status: 200, body: { rescueId: begun.rescueId, driverId, jobs: jobs.map(showJob) } };
 }
 
 /** @returns null where nobody knows yet: the outbox has the wish, and a repeat asks again */
-async function resultOf(deps: ApiDeps, { params: { id: driverId }, caller, body: { why }, correlationId }: RescueCall, rescueId: string, job: RescueJob): Promise<RescueResult | null> {
+async function resultOf(
+  deps: ApiDeps,
+  { params: { id: driverId }, caller, body: { why }, correlationId }: RescueCall,
+  rescueId: string,
+  job: RescueJob,
+): Promise<RescueResult | null> {
   const { deliveryId, offerId, assignmentId } = job;
   try {
     const delivery = await addressDelivery(deps.read, caller, deliveryId);
     if (!delivery) return { outcome: 'NOT_FOUND', at: null };
     const { merchantId, sellerOrderId, isSettled } = delivery;
-    return shown(await deps.answers.ask({
-      delivery: { deliveryId, merchantId, sellerOrderId }, updateId: `rescue/${rescueId}/${deliveryId}`, isSettled,
-      question: { kind: 'rescueDelivery', args: { driverId, offerId, assignmentId, by: actorOf(caller), why, correlationId } },
-    }));
+    return shown(
+      await deps.answers.ask({
+        delivery: { deliveryId, merchantId, sellerOrderId },
+        updateId: `rescue/${rescueId}/${deliveryId}`,
+        isSettled,
+        question: {
+          kind: 'rescueDelivery',
+          args: { driverId, offerId, assignmentId, by: actorOf(caller), why, correlationId },
+        },
+      }),
+    );
   } catch (error) {
     const isLate = error instanceof Problem && error.code === NO_ANSWER;
-    if (!isLate) deps.log.error({ err: error, deliveryId, driverId, rescueId, correlationId }, 'a delivery could not be asked to let its driver go; the outbox tells it');
+    if (!isLate)
+      deps.log.error(
+        { err: error, deliveryId, driverId, rescueId, correlationId },
+        'a delivery could not be asked to let its driver go; the outbox tells it',
+      );
     return null; // one job that goes wrong must not hide what became of the others
   }
 }
@@ -82,11 +128,21 @@ function shown(answer: Answer): RescueResult {
 }
 
 function showJob({ deliveryId, offerId, assignmentId, result }: RescueJob): Record<string, unknown> {
-  return { deliveryId, offerId, assignmentId, outcome: result?.outcome ?? NO_ANSWER, at: result === null || result.at === null ? null : iso(result.at) };
+  return {
+    deliveryId,
+    offerId,
+    assignmentId,
+    outcome: result?.outcome ?? NO_ANSWER,
+    at: result === null || result.at === null ? null : iso(result.at),
+  };
 }
 
 /** Acts on all, so many at once. */
-async function inTurns<T>(items: readonly T[], atOnce: number, act: (item: T) => Promise<void>): Promise<void> {
+async function inTurns<T>(
+  items: readonly T[],
+  atOnce: number,
+  act: (item: T) => Promise<void>,
+): Promise<void> {
   const left = [...items];
   const turns = Array.from({ length: atOnce }, async () => {
     for (let next = left.shift(); next !== undefined; next = left.shift()) await act(next);

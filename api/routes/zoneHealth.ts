@@ -9,7 +9,13 @@ import { showHealth, showZoneHealth, zoneHealthListView, zoneHistoryView } from 
 
 const which = z.strictObject({
   cityId: slug.optional(),
-  fresh: z.enum(['true', 'false']).default('false').meta({ description: 'Compute it now, in place of the newest of each minute; what is less than 5 s old is taken as it is' }),
+  fresh: z
+    .enum(['true', 'false'])
+    .default('false')
+    .meta({
+      description:
+        'Compute it now, in place of the newest of each minute; what is less than 5 s old is taken as it is',
+    }),
 });
 
 const DAY_MS = 24 * 3_600_000;
@@ -20,18 +26,35 @@ const span = z.strictObject({
 });
 type Span = z.output<typeof span>;
 
-const historyReply = { 200: { description: `The newest first, at most ${MAX_HISTORY}; kept for seven days`, schema: zoneHistoryView } };
+const historyReply = {
+  200: {
+    description: `The newest first, at most ${MAX_HISTORY}; kept for seven days`,
+    schema: zoneHistoryView,
+  },
+};
 
 /** How every zone fares (spec 10). */
 export function zoneHealthEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     get({
-      path: '/v2/ops/zones/health', tag: 'ops', summary: 'How every zone fares now, the worst first', roles: ['ops'], params: NOTHING, query: which,
-      replies: { 200: { description: 'Each zone as last computed', schema: zoneHealthListView } }, refusals: ['NOT_FOUND'],
+      path: '/v2/ops/zones/health',
+      tag: 'ops',
+      summary: 'How every zone fares now, the worst first',
+      roles: ['ops'],
+      params: NOTHING,
+      query: which,
+      replies: { 200: { description: 'Each zone as last computed', schema: zoneHealthListView } },
+      refusals: ['NOT_FOUND'],
       handle: ({ caller, query }) => health(deps, caller, query),
     }),
     get({
-      path: '/v2/ops/zones/:id/health/history', tag: 'ops', summary: 'How a zone fared', roles: ['ops'], params: byId, query: span, replies: historyReply,
+      path: '/v2/ops/zones/:id/health/history',
+      tag: 'ops',
+      summary: 'How a zone fared',
+      roles: ['ops'],
+      params: byId,
+      query: span,
+      replies: historyReply,
       handle: async ({ caller, params, query }) => {
         const cityId = await cityOfZone(deps.db, caller, params.id);
         if (cityId === null) throw new Problem('NOT_FOUND', 'there is no such zone');
@@ -39,8 +62,13 @@ export function zoneHealthEndpoints(deps: ApiDeps): Endpoint[] {
       },
     }),
     get({
-      path: '/v2/ops/cities/:id/health/history', tag: 'ops', summary: 'How a city without zones fared, or what lay in none of its zones', roles: ['ops'],
-      params: byId, query: span, replies: historyReply,
+      path: '/v2/ops/cities/:id/health/history',
+      tag: 'ops',
+      summary: 'How a city without zones fared, or what lay in none of its zones',
+      roles: ['ops'],
+      params: byId,
+      query: span,
+      replies: historyReply,
       handle: async ({ caller, params, query }) => {
         await requireCity(deps, caller, params.id);
         return history(deps, { cityId: params.id, zoneId: null }, query);
@@ -49,7 +77,11 @@ export function zoneHealthEndpoints(deps: ApiDeps): Endpoint[] {
   ];
 }
 
-async function health(deps: ApiDeps, caller: Caller, { cityId, fresh }: z.output<typeof which>): Promise<Reply> {
+async function health(
+  deps: ApiDeps,
+  caller: Caller,
+  { cityId, fresh }: z.output<typeof which>,
+): Promise<Reply> {
   if (cityId !== undefined) await requireCity(deps, caller, cityId);
   if (fresh === 'true') await deps.zoneHealth.refresh(cityId === undefined ? citiesOf(caller) : [cityId]);
   const rows = await latestHealth(deps.db, caller, cityId);
@@ -66,8 +98,19 @@ async function requireCity({ db }: ApiDeps, caller: Caller, cityId: string): Pro
   if (!(await seesCity(db, caller, cityId))) throw new Problem('NOT_FOUND', 'there is no such city');
 }
 
-async function history({ db, clock }: ApiDeps, place: { cityId: string; zoneId: string | null }, asked: Span): Promise<Reply> {
+async function history(
+  { db, clock }: ApiDeps,
+  place: { cityId: string; zoneId: string | null },
+  asked: Span,
+): Promise<Reply> {
   const until = asked.until ?? clock();
   const rows = await healthHistory(db, place, { since: asked.since ?? until - DAY_MS, until });
-  return { status: 200, body: { ...place, history: rows.slice(0, MAX_HISTORY).map(showHealth), hasMore: rows.length > MAX_HISTORY } };
+  return {
+    status: 200,
+    body: {
+      ...place,
+      history: rows.slice(0, MAX_HISTORY).map(showHealth),
+      hasMore: rows.length > MAX_HISTORY,
+    },
+  };
 }

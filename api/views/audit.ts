@@ -10,113 +10,286 @@ import { deliveryView, showDelivery } from './delivery';
 
 const hash = z.string().meta({ description: 'SHA-256, in hex' });
 
-const entryView = z.strictObject({
-  entryId: z.uuid(), at: instantText, kind: z.string(), cityId: z.string(), deliveryId: z.uuid().nullable(), driverId: z.uuid().nullable(), merchantId: z.string().nullable(),
-  sellerOrderId: z.string().nullable(), actor: z.strictObject({ kind: z.string(), id: z.string() }), from: z.string().nullable(), to: z.string().nullable(),
-  why: z.string().nullable(), correlationId: z.string(), deviceAt: instantText.nullable(), detail: z.unknown(),
-  chain: z.string().meta({ description: 'delivery/<id> or driver/<id>' }), previousHash: hash.nullable(), hash,
-}).meta({ id: 'AuditEntry' });
+const entryView = z
+  .strictObject({
+    entryId: z.uuid(),
+    at: instantText,
+    kind: z.string(),
+    cityId: z.string(),
+    deliveryId: z.uuid().nullable(),
+    driverId: z.uuid().nullable(),
+    merchantId: z.string().nullable(),
+    sellerOrderId: z.string().nullable(),
+    actor: z.strictObject({ kind: z.string(), id: z.string() }),
+    from: z.string().nullable(),
+    to: z.string().nullable(),
+    why: z.string().nullable(),
+    correlationId: z.string(),
+    deviceAt: instantText.nullable(),
+    detail: z.unknown(),
+    chain: z.string().meta({ description: 'delivery/<id> or driver/<id>' }),
+    previousHash: hash.nullable(),
+    hash,
+  })
+  .meta({ id: 'AuditEntry' });
 export type EntryView = z.output<typeof entryView>;
 
-export const entryListView = z.strictObject({ entries: z.array(entryView), nextCursor: z.string().nullable() }).meta({ id: 'AuditEntryList' });
+export const entryListView = z
+  .strictObject({ entries: z.array(entryView), nextCursor: z.string().nullable() })
+  .meta({ id: 'AuditEntryList' });
 
-const problemView = z.strictObject({
-  chain: z.string(), entryId: z.string().nullable(), cityId: z.string().nullable(), detail: z.string(),
-  kind: z.enum(['CONTENT_DIFFERS', 'LINK_MISSING', 'TWO_FOLLOW', 'HEAD_DIFFERS', 'NO_ENTRIES', 'NO_ROW']),
-}).meta({ id: 'AuditProblem', description: 'What does not hang together in a chain; entryId null: it is about the chain as a whole' });
+const problemView = z
+  .strictObject({
+    chain: z.string(),
+    entryId: z.string().nullable(),
+    cityId: z.string().nullable(),
+    detail: z.string(),
+    kind: z.enum(['CONTENT_DIFFERS', 'LINK_MISSING', 'TWO_FOLLOW', 'HEAD_DIFFERS', 'NO_ENTRIES', 'NO_ROW']),
+  })
+  .meta({
+    id: 'AuditProblem',
+    description: 'What does not hang together in a chain; entryId null: it is about the chain as a whole',
+  });
 
-export const checkResultView = z.strictObject({
-  deliveryId: z.uuid(), chain: z.string(), entries: z.int(), verified: z.boolean(), problems: z.array(problemView),
-}).meta({ id: 'AuditCheckResult' });
+export const checkResultView = z
+  .strictObject({
+    deliveryId: z.uuid(),
+    chain: z.string(),
+    entries: z.int(),
+    verified: z.boolean(),
+    problems: z.array(problemView),
+  })
+  .meta({ id: 'AuditCheckResult' });
 
-export const checkListView = z.strictObject({
-  checks: z.array(z.strictObject({
-    checkId: z.int(), startedAt: instantText, finishedAt: instantText.nullable().meta({ description: 'Null: under way, or broken off' }),
-    checkedTo: instantText.meta({ description: 'Chains with entries up to then were looked at' }), chains: z.int(), entries: z.int(), problemCount: z.int(),
-    problems: z.array(problemView).meta({ description: 'The first 100, less those of cities that are not the caller’s' }),
-  })),
-}).meta({ id: 'AuditCheckList' });
+export const checkListView = z
+  .strictObject({
+    checks: z.array(
+      z.strictObject({
+        checkId: z.int(),
+        startedAt: instantText,
+        finishedAt: instantText.nullable().meta({ description: 'Null: under way, or broken off' }),
+        checkedTo: instantText.meta({ description: 'Chains with entries up to then were looked at' }),
+        chains: z.int(),
+        entries: z.int(),
+        problemCount: z.int(),
+        problems: z
+          .array(problemView)
+          .meta({ description: 'The first 100, less those of cities that are not the caller’s' }),
+      }),
+    ),
+  })
+  .meta({ id: 'AuditCheckList' });
 
 const offerView = z.strictObject({
-  offerId: z.uuid(), driverId: z.uuid(), kind: z.string(), state: z.string(), round: z.int(), payCents: z.int(), createdAt: instantText, expiresAt: instantText,
-  reachedAt: instantText.nullable(), endedAt: instantText.nullable(), endReason: z.string().nullable(),
-  why: z.array(z.string()).meta({ description: 'Why this driver? In sentences' }), choice: z.unknown(),
+  offerId: z.uuid(),
+  driverId: z.uuid(),
+  kind: z.string(),
+  state: z.string(),
+  round: z.int(),
+  payCents: z.int(),
+  createdAt: instantText,
+  expiresAt: instantText,
+  reachedAt: instantText.nullable(),
+  endedAt: instantText.nullable(),
+  endReason: z.string().nullable(),
+  why: z.array(z.string()).meta({ description: 'Why this driver? In sentences' }),
+  choice: z.unknown(),
 });
 
 const assignmentView = z.strictObject({
-  assignmentId: z.uuid(), driverId: z.uuid(), offerId: z.uuid().nullable(), way: z.string(), state: z.string(), pinned: z.boolean(), payCents: z.int(),
-  startedAt: instantText, atPickupAt: instantText.nullable(), pickedUpAt: instantText.nullable(), atDropoffAt: instantText.nullable(), endedAt: instantText.nullable(),
-  endReason: z.string().nullable(), why: z.array(z.string()),
+  assignmentId: z.uuid(),
+  driverId: z.uuid(),
+  offerId: z.uuid().nullable(),
+  way: z.string(),
+  state: z.string(),
+  pinned: z.boolean(),
+  payCents: z.int(),
+  startedAt: instantText,
+  atPickupAt: instantText.nullable(),
+  pickedUpAt: instantText.nullable(),
+  atDropoffAt: instantText.nullable(),
+  endedAt: instantText.nullable(),
+  endReason: z.string().nullable(),
+  why: z.array(z.string()),
 });
 
-export const caseView = z.strictObject({
-  delivery: deliveryView.meta({ description: 'Without names, phone numbers and notes of the people at its stops' }),
-  offers: z.array(offerView), assignments: z.array(assignmentView),
-  entries: z.array(entryView).meta({ description: 'In the order of the chain; the newest 5,000' }), entriesLeftOut: z.int(),
-  verified: z.boolean().meta({ description: 'Whether the chain holds from its first entry to the one that the row names' }), problems: z.array(problemView),
-}).meta({ id: 'DeliveryCase' });
+export const caseView = z
+  .strictObject({
+    delivery: deliveryView.meta({
+      description: 'Without names, phone numbers and notes of the people at its stops',
+    }),
+    offers: z.array(offerView),
+    assignments: z.array(assignmentView),
+    entries: z.array(entryView).meta({ description: 'In the order of the chain; the newest 5,000' }),
+    entriesLeftOut: z.int(),
+    verified: z
+      .boolean()
+      .meta({ description: 'Whether the chain holds from its first entry to the one that the row names' }),
+    problems: z.array(problemView),
+  })
+  .meta({ id: 'DeliveryCase' });
 export type CaseView = z.output<typeof caseView>;
 
 const MAX_CASE_ENTRIES = 5_000;
 
 export function showAuditRow(row: AuditEntryRow): EntryView {
   return {
-    entryId: row.id, at: iso(row.at), kind: row.kind, cityId: row.cityId, deliveryId: row.deliveryId, driverId: row.driverId, merchantId: row.merchantId,
-    sellerOrderId: row.sellerOrderId, actor: { kind: row.actorKind, id: row.actorId }, from: row.fromState, to: row.toState, why: row.why,
-    correlationId: row.correlationId, deviceAt: iso(row.deviceAt), detail: row.detail, chain: row.chain, previousHash: row.prevHash && hex(row.prevHash), hash: hex(row.hash),
+    entryId: row.id,
+    at: iso(row.at),
+    kind: row.kind,
+    cityId: row.cityId,
+    deliveryId: row.deliveryId,
+    driverId: row.driverId,
+    merchantId: row.merchantId,
+    sellerOrderId: row.sellerOrderId,
+    actor: { kind: row.actorKind, id: row.actorId },
+    from: row.fromState,
+    to: row.toState,
+    why: row.why,
+    correlationId: row.correlationId,
+    deviceAt: iso(row.deviceAt),
+    detail: row.detail,
+    chain: row.chain,
+    previousHash: row.prevHash && hex(row.prevHash),
+    hash: hex(row.hash),
   };
 }
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
 function showChained({ record, chain, previous, hash: own }: ChainedEntry): EntryView {
-  const { id, at, kind, cityId, deliveryId, driverId, merchantId, sellerOrderId, actor, from, to, why, correlationId, deviceAt, detail } = record;
+  const {
+    id,
+    at,
+    kind,
+    cityId,
+    deliveryId,
+    driverId,
+    merchantId,
+    sellerOrderId,
+    actor,
+    from,
+    to,
+    why,
+    correlationId,
+    deviceAt,
+    detail,
+  } = record;
   return {
-    entryId: id, at: iso(at), kind, cityId, deliveryId, driverId, merchantId, sellerOrderId, actor, from, to, why, correlationId, deviceAt: iso(deviceAt), detail, chain,
-    previousHash: previous, hash: own,
+    entryId: id,
+    at: iso(at),
+    kind,
+    cityId,
+    deliveryId,
+    driverId,
+    merchantId,
+    sellerOrderId,
+    actor,
+    from,
+    to,
+    why,
+    correlationId,
+    deviceAt: iso(deviceAt),
+    detail,
+    chain,
+    previousHash: previous,
+    hash: own,
   };
 }
 
-export function showCheckResult(deliveryId: string, { chain, entries, problems }: FollowedChain): z.output<typeof checkResultView> {
-  return { deliveryId, chain, entries: entries.length, verified: problems.length === 0, problems: [...problems] };
+export function showCheckResult(
+  deliveryId: string,
+  { chain, entries, problems }: FollowedChain,
+): z.output<typeof checkResultView> {
+  return {
+    deliveryId,
+    chain,
+    entries: entries.length,
+    verified: problems.length === 0,
+    problems: [...problems],
+  };
 }
 
 /** Empty where a check wrote none yet. */
-const storedProblems = z.object({ count: z.int(), named: z.array(problemView) }).catch({ count: 0, named: [] });
+const storedProblems = z
+  .object({ count: z.int(), named: z.array(problemView) })
+  .catch({ count: 0, named: [] });
 
 /** Ops limited to cities are told how many problems there are, and which ones are theirs. */
-export function showCheck({ id, startedAt, finishedAt, checkedTo, chains, entries, problems }: AuditCheckRow, caller: Caller): z.output<typeof checkListView>['checks'][number] {
+export function showCheck(
+  { id, startedAt, finishedAt, checkedTo, chains, entries, problems }: AuditCheckRow,
+  caller: Caller,
+): z.output<typeof checkListView>['checks'][number] {
   const { count, named } = storedProblems.parse(problems);
-  const isTheirs = ({ cityId }: AuditProblem): boolean => caller.role === 'ops' && (caller.cities === 'all' || (cityId !== null && caller.cities.includes(cityId)));
+  const isTheirs = ({ cityId }: AuditProblem): boolean =>
+    caller.role === 'ops' && (caller.cities === 'all' || (cityId !== null && caller.cities.includes(cityId)));
   return {
-    checkId: Number(id), startedAt: iso(startedAt), finishedAt: iso(finishedAt), checkedTo: iso(checkedTo), chains, entries: Number(entries), problemCount: count,
+    checkId: Number(id),
+    startedAt: iso(startedAt),
+    finishedAt: iso(finishedAt),
+    checkedTo: iso(checkedTo),
+    chains,
+    entries: Number(entries),
+    problemCount: count,
     problems: named.filter(isTheirs),
   };
 }
 
 /** All that is known of one delivery, to be handed on: the drivers are ids, the people at its ends are left out. */
-export function showCase(row: DeliverySummaryRow, { offers, assignments }: CaseRows, { entries, problems }: FollowedChain, caller: Caller): CaseView {
+export function showCase(
+  row: DeliverySummaryRow,
+  { offers, assignments }: CaseRows,
+  { entries, problems }: FollowedChain,
+  caller: Caller,
+): CaseView {
   const stops = row.stops.map((stop) => ({ ...stop, contactName: null, contactPhone: null, notes: null }));
   return {
-    delivery: deliveryView.parse(showDelivery({ ...row, stops }, caller)), offers: offers.map(showOffer), assignments: assignments.map(showAssignment),
-    entries: entries.slice(-MAX_CASE_ENTRIES).map(showChained), entriesLeftOut: Math.max(0, entries.length - MAX_CASE_ENTRIES),
-    verified: problems.length === 0, problems: [...problems],
+    delivery: deliveryView.parse(showDelivery({ ...row, stops }, caller)),
+    offers: offers.map(showOffer),
+    assignments: assignments.map(showAssignment),
+    entries: entries.slice(-MAX_CASE_ENTRIES).map(showChained),
+    entriesLeftOut: Math.max(0, entries.length - MAX_CASE_ENTRIES),
+    verified: problems.length === 0,
+    problems: [...problems],
   };
 }
 
 function showOffer(offer: CaseRows['offers'][number]): CaseView['offers'][number] {
   const { id: offerId, driverId, kind, state, round, payCents, endReason, choice } = offer;
   return {
-    offerId, driverId, kind, state, round, payCents, createdAt: iso(offer.createdAt), expiresAt: iso(offer.expiresAt), reachedAt: iso(offer.reachedAt),
-    endedAt: iso(offer.endedAt), endReason, why: whyOf(choice, driverId, kind === 'BROADCAST' ? 'BROADCAST' : 'SINGLE'), choice,
+    offerId,
+    driverId,
+    kind,
+    state,
+    round,
+    payCents,
+    createdAt: iso(offer.createdAt),
+    expiresAt: iso(offer.expiresAt),
+    reachedAt: iso(offer.reachedAt),
+    endedAt: iso(offer.endedAt),
+    endReason,
+    why: whyOf(choice, driverId, kind === 'BROADCAST' ? 'BROADCAST' : 'SINGLE'),
+    choice,
   };
 }
 
 function showAssignment(assignment: CaseRows['assignments'][number]): CaseView['assignments'][number] {
   const { id: assignmentId, driverId, offerId, way, state, pinned, payCents, endReason } = assignment;
   return {
-    assignmentId, driverId, offerId, way, state, pinned, payCents, startedAt: iso(assignment.startedAt), atPickupAt: iso(assignment.atPickupAt),
-    pickedUpAt: iso(assignment.pickedUpAt), atDropoffAt: iso(assignment.atDropoffAt), endedAt: iso(assignment.endedAt), endReason, why: whyAssigned(assignment),
+    assignmentId,
+    driverId,
+    offerId,
+    way,
+    state,
+    pinned,
+    payCents,
+    startedAt: iso(assignment.startedAt),
+    atPickupAt: iso(assignment.atPickupAt),
+    pickedUpAt: iso(assignment.pickedUpAt),
+    atDropoffAt: iso(assignment.atDropoffAt),
+    endedAt: iso(assignment.endedAt),
+    endReason,
+    why: whyAssigned(assignment),
   };
 }
 
@@ -135,20 +308,37 @@ function reasonOf(choice: unknown): string {
 }
 
 const choiceView = z.object({
-  kind: z.enum(['SINGLE', 'BROADCAST', 'DIRECT']).optional(), radiusMeters: z.number(), round: z.number(), looked: z.number(),
-  ranked: z.array(z.object({
-    driverId: z.string(), offerVersion: z.number().nullable(),
-    score: z.object({
-      travelBucket: z.number(), recentRejections: z.number(), earningsBucket: z.number(), idleMs: z.number(), travelMs: z.number(), distanceMeters: z.number(),
+  kind: z.enum(['SINGLE', 'BROADCAST', 'DIRECT']).optional(),
+  radiusMeters: z.number(),
+  round: z.number(),
+  looked: z.number(),
+  ranked: z.array(
+    z.object({
+      driverId: z.string(),
+      offerVersion: z.number().nullable(),
+      score: z.object({
+        travelBucket: z.number(),
+        recentRejections: z.number(),
+        earningsBucket: z.number(),
+        idleMs: z.number(),
+        travelMs: z.number(),
+        distanceMeters: z.number(),
+      }),
     }),
-  })),
-  excluded: z.array(z.object({
-    driverId: z.string(), reason: z.custom<Exclusion>((reason) => typeof reason === 'string' && isExclusion(reason)), until: z.number().nullable(),
-  })),
+  ),
+  excluded: z.array(
+    z.object({
+      driverId: z.string(),
+      reason: z.custom<Exclusion>((reason) => typeof reason === 'string' && isExclusion(reason)),
+      until: z.number().nullable(),
+    }),
+  ),
 });
 
 /** A choice that an older version wrote in another way is shown as it is, without words. */
 function whyOf(choice: unknown, driverId: string, way: ChoiceWay): string[] {
   const known = choiceView.safeParse(choice);
-  return known.success ? explainChoice(known.data, driverId, known.data.kind ?? way) : ['What was kept of this choice cannot be put into words.'];
+  return known.success
+    ? explainChoice(known.data, driverId, known.data.kind ?? way)
+    : ['What was kept of this choice cannot be put into words.'];
 }

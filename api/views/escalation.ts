@@ -7,30 +7,78 @@ import { DELIVERY_STATUS, HELD_REASON } from './delivery';
 
 const who = z.string().meta({ description: 'ops/<who>, driver/<id>, system/<rule>, …' });
 
-export const escalationView = z.strictObject({
-  escalationId: z.uuid(), deliveryId: z.uuid(),
-  level: z.int().min(0).max(3).meta({ description: '0: not for the time it took' }),
-  state: z.enum(CASE_STATES), reason: z.enum(CASE_REASONS),
-  driverId: z.uuid().nullable().meta({ description: 'Whom it is about' }),
-  openedAt: instantText, roseAt: instantText.meta({ description: 'When it last got worse' }),
-  acknowledged: z.strictObject({ at: instantText, by: who }).nullable().meta({ description: 'The last time; of an OPEN case: before it got worse' }),
-  resolved: z.strictObject({ at: instantText, by: who.nullable(), resolution: z.enum(CASE_RESOLUTIONS).nullable(), note: z.string().nullable() }).nullable(),
-  delivery: z.strictObject({
-    status: DELIVERY_STATUS, cityId: z.string(), zoneId: z.string().nullable(), merchantId: z.string(), sellerOrderId: z.string(), driverId: z.uuid().nullable(),
-    unassignedSince: instantText.nullable().meta({ description: 'Null: somebody has it, or it is over' }),
-    unassignedSeconds: z.int().meta({ description: 'How long nobody had it until now, all searches together' }),
-    payCents: z.int().meta({ description: 'What the driver gets, bonus included' }),
-    heldReason: HELD_REASON.nullable().meta({ description: 'Why the search waits for ops' }),
-  }).meta({ id: 'EscalatedDelivery', description: 'As it is now' }),
-}).meta({ id: 'Escalation' });
+export const escalationView = z
+  .strictObject({
+    escalationId: z.uuid(),
+    deliveryId: z.uuid(),
+    level: z.int().min(0).max(3).meta({ description: '0: not for the time it took' }),
+    state: z.enum(CASE_STATES),
+    reason: z.enum(CASE_REASONS),
+    driverId: z.uuid().nullable().meta({ description: 'Whom it is about' }),
+    openedAt: instantText,
+    roseAt: instantText.meta({ description: 'When it last got worse' }),
+    acknowledged: z
+      .strictObject({ at: instantText, by: who })
+      .nullable()
+      .meta({ description: 'The last time; of an OPEN case: before it got worse' }),
+    resolved: z
+      .strictObject({
+        at: instantText,
+        by: who.nullable(),
+        resolution: z.enum(CASE_RESOLUTIONS).nullable(),
+        note: z.string().nullable(),
+      })
+      .nullable(),
+    delivery: z
+      .strictObject({
+        status: DELIVERY_STATUS,
+        cityId: z.string(),
+        zoneId: z.string().nullable(),
+        merchantId: z.string(),
+        sellerOrderId: z.string(),
+        driverId: z.uuid().nullable(),
+        unassignedSince: instantText.nullable().meta({ description: 'Null: somebody has it, or it is over' }),
+        unassignedSeconds: z
+          .int()
+          .meta({ description: 'How long nobody had it until now, all searches together' }),
+        payCents: z.int().meta({ description: 'What the driver gets, bonus included' }),
+        heldReason: HELD_REASON.nullable().meta({ description: 'Why the search waits for ops' }),
+      })
+      .meta({ id: 'EscalatedDelivery', description: 'As it is now' }),
+  })
+  .meta({ id: 'Escalation' });
 
-export const escalationListView = z.strictObject({ escalations: z.array(escalationView), nextCursor: z.string().nullable() }).meta({ id: 'EscalationList' });
+export const escalationListView = z
+  .strictObject({ escalations: z.array(escalationView), nextCursor: z.string().nullable() })
+  .meta({ id: 'EscalationList' });
 
 /** @param now epoch ms */
 export function showEscalation(row: EscalationRow, now: number): Record<string, unknown> {
-  const { id, deliveryId, level, state, reason, driverId, openedAt, roseAt, acknowledgedAt, acknowledgedBy, resolvedAt, resolvedBy, resolution, note } = row;
+  const {
+    id,
+    deliveryId,
+    level,
+    state,
+    reason,
+    driverId,
+    openedAt,
+    roseAt,
+    acknowledgedAt,
+    acknowledgedBy,
+    resolvedAt,
+    resolvedBy,
+    resolution,
+    note,
+  } = row;
   return {
-    escalationId: id, deliveryId, level, state, reason, driverId, openedAt: iso(openedAt), roseAt: iso(roseAt ?? openedAt),
+    escalationId: id,
+    deliveryId,
+    level,
+    state,
+    reason,
+    driverId,
+    openedAt: iso(openedAt),
+    roseAt: iso(roseAt ?? openedAt),
     acknowledged: acknowledgedAt && { at: iso(acknowledgedAt), by: acknowledgedBy ?? '' },
     resolved: resolvedAt && { at: iso(resolvedAt), by: resolvedBy, resolution, note },
     delivery: showDeliveryOf(row, now),
@@ -38,10 +86,30 @@ export function showEscalation(row: EscalationRow, now: number): Record<string, 
 }
 
 function showDeliveryOf({ delivery }: EscalationRow, now: number): Record<string, unknown> {
-  const { status, cityId, zoneId, merchantId, sellerOrderId, driverId, unassignedMs: spent, unassignedSince: since, payCents, bonusCents, heldReason } = delivery;
+  const {
+    status,
+    cityId,
+    zoneId,
+    merchantId,
+    sellerOrderId,
+    driverId,
+    unassignedMs: spent,
+    unassignedSince: since,
+    payCents,
+    bonusCents,
+    heldReason,
+  } = delivery;
   const clock = { accumulatedMs: Number(spent), runningSince: since?.getTime() ?? null };
   return {
-    status, cityId, zoneId, merchantId, sellerOrderId, driverId, unassignedSince: iso(since), unassignedSeconds: Math.floor(unassignedMs(clock, now) / 1_000),
-    payCents: payCents + bonusCents, heldReason,
+    status,
+    cityId,
+    zoneId,
+    merchantId,
+    sellerOrderId,
+    driverId,
+    unassignedSince: iso(since),
+    unassignedSeconds: Math.floor(unassignedMs(clock, now) / 1_000),
+    payCents: payCents + bonusCents,
+    heldReason,
   };
 }

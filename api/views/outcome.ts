@@ -8,25 +8,59 @@ import { Problem } from '../http/problems';
 import { findDelivery } from '../queries/deliveries';
 import { DELIVERY_STATUS, showState } from './delivery';
 
-export const outcomeView = z.discriminatedUnion('outcome', [
-  z.strictObject({ outcome: z.literal('accepted'), deliveryId: z.uuid(), offerId: z.uuid(), assignmentId: z.uuid(), at: instantText }),
-  z.strictObject({ outcome: z.literal('rejected'), deliveryId: z.uuid(), offerId: z.uuid(), at: instantText }),
-  z.strictObject({ outcome: z.literal('moved'), deliveryId: z.uuid(), status: DELIVERY_STATUS, at: instantText }),
-  z.strictObject({ outcome: z.literal('released'), deliveryId: z.uuid(), at: instantText }),
-  z.strictObject({ outcome: z.literal('escalated'), deliveryId: z.uuid() }),
-  z.strictObject({ outcome: z.literal('payRaised'), deliveryId: z.uuid(), payCents: z.int() }),
-  z.strictObject({ outcome: z.literal('searching'), deliveryId: z.uuid() }),
-  z.strictObject({ outcome: z.literal('assigned'), deliveryId: z.uuid(), driverId: z.uuid(), assignmentId: z.uuid(), at: instantText }),
-]).meta({ id: 'Outcome' });
+export const outcomeView = z
+  .discriminatedUnion('outcome', [
+    z.strictObject({
+      outcome: z.literal('accepted'),
+      deliveryId: z.uuid(),
+      offerId: z.uuid(),
+      assignmentId: z.uuid(),
+      at: instantText,
+    }),
+    z.strictObject({
+      outcome: z.literal('rejected'),
+      deliveryId: z.uuid(),
+      offerId: z.uuid(),
+      at: instantText,
+    }),
+    z.strictObject({
+      outcome: z.literal('moved'),
+      deliveryId: z.uuid(),
+      status: DELIVERY_STATUS,
+      at: instantText,
+    }),
+    z.strictObject({ outcome: z.literal('released'), deliveryId: z.uuid(), at: instantText }),
+    z.strictObject({ outcome: z.literal('escalated'), deliveryId: z.uuid() }),
+    z.strictObject({ outcome: z.literal('payRaised'), deliveryId: z.uuid(), payCents: z.int() }),
+    z.strictObject({ outcome: z.literal('searching'), deliveryId: z.uuid() }),
+    z.strictObject({
+      outcome: z.literal('assigned'),
+      deliveryId: z.uuid(),
+      driverId: z.uuid(),
+      assignmentId: z.uuid(),
+      at: instantText,
+    }),
+  ])
+  .meta({ id: 'Outcome' });
 
 /** What a workflow, or the row in its place, answered. A refusal becomes a problem; that of a wrong state shows the state. */
-export async function replyTo(read: Read, caller: Caller, deliveryId: string, answer: Answer): Promise<Reply> {
+export async function replyTo(
+  read: Read,
+  caller: Caller,
+  deliveryId: string,
+  answer: Answer,
+): Promise<Reply> {
   if (isRefusal(answer)) throw await refusal(read, caller, deliveryId, answer);
   if (answer.outcome === 'noted') throw new Error('a question was answered with no answer');
   return { status: 200, body: 'at' in answer ? { ...answer, at: iso(answer.at) } : answer };
 }
 
-async function refusal(read: Read, caller: Caller, deliveryId: string, { refused, detail }: Extract<Answer, { refused: string }>): Promise<Problem> {
+async function refusal(
+  read: Read,
+  caller: Caller,
+  deliveryId: string,
+  { refused, detail }: Extract<Answer, { refused: string }>,
+): Promise<Problem> {
   if (refused !== 'ILLEGAL_TRANSITION') return new Problem(refused, detail);
   const row = await findDelivery(read, caller, deliveryId);
   return new Problem(refused, detail, { members: row ? { delivery: showState(row) } : {} });

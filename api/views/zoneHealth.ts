@@ -3,46 +3,81 @@ import { wordsOf, ZONE_REASONS, ZONE_STATES } from '../../domain/zones/zoneHealt
 import { instantText, iso } from '../http/fields';
 import type { ZoneHealthRow } from '../queries/zoneHealth';
 
-const figures = z.strictObject({
-  openDeliveries: z.int(),
-  searching: z.int().meta({ description: 'Without a driver' }),
-  carried: z.int(),
-  freeDrivers: z.int().meta({ description: 'AVAILABLE, with a fresh place in the zone' }),
-  busyDrivers: z.int().meta({ description: 'BUSY, by their last known place' }),
-  waitingP50Ms: z.number().meta({ description: 'Unassigned time of what is searched for now' }),
-  waitingMaxMs: z.number(),
-  acceptance15m: z.strictObject({ accepted: z.int(), answered: z.int(), rate: z.number().nullable() }).meta({ description: 'Offers that ended in the last 15 minutes; rate null: none' }),
-  escalationsByLevel: z.strictObject({ 1: z.int(), 2: z.int(), 3: z.int() }).meta({ description: 'Deliveries searched for now, by the level they have reached' }),
-  openCases: z.int(),
-}).meta({ id: 'ZoneFigures' });
+const figures = z
+  .strictObject({
+    openDeliveries: z.int(),
+    searching: z.int().meta({ description: 'Without a driver' }),
+    carried: z.int(),
+    freeDrivers: z.int().meta({ description: 'AVAILABLE, with a fresh place in the zone' }),
+    busyDrivers: z.int().meta({ description: 'BUSY, by their last known place' }),
+    waitingP50Ms: z.number().meta({ description: 'Unassigned time of what is searched for now' }),
+    waitingMaxMs: z.number(),
+    acceptance15m: z
+      .strictObject({ accepted: z.int(), answered: z.int(), rate: z.number().nullable() })
+      .meta({ description: 'Offers that ended in the last 15 minutes; rate null: none' }),
+    escalationsByLevel: z
+      .strictObject({ 1: z.int(), 2: z.int(), 3: z.int() })
+      .meta({ description: 'Deliveries searched for now, by the level they have reached' }),
+    openCases: z.int(),
+  })
+  .meta({ id: 'ZoneFigures' });
 
 const healthFields = {
   state: z.enum(ZONE_STATES).meta({ id: 'ZoneState' }),
-  reasons: z.array(z.strictObject({ code: z.enum(ZONE_REASONS), words: z.string() })).meta({ description: 'All that holds against the zone, the worst first; none: OK' }),
+  reasons: z
+    .array(z.strictObject({ code: z.enum(ZONE_REASONS), words: z.string() }))
+    .meta({ description: 'All that holds against the zone, the worst first; none: OK' }),
   figures,
   computedAt: instantText,
 };
 
-export const zoneHealthListView = z.strictObject({
-  zones: z.array(z.strictObject({
+export const zoneHealthListView = z
+  .strictObject({
+    zones: z.array(
+      z
+        .strictObject({
+          cityId: z.string(),
+          zoneId: z
+            .string()
+            .nullable()
+            .meta({ description: 'Null: what lies in no zone of the city; all of it where it has none' }),
+          zoneName: z.string().nullable(),
+          ...healthFields,
+          ageMs: z.number().meta({ description: 'How long ago it was computed' }),
+        })
+        .meta({ id: 'ZoneHealth' }),
+    ),
+  })
+  .meta({ id: 'ZoneHealthList' });
+
+export const zoneHistoryView = z
+  .strictObject({
     cityId: z.string(),
-    zoneId: z.string().nullable().meta({ description: 'Null: what lies in no zone of the city; all of it where it has none' }),
-    zoneName: z.string().nullable(),
-    ...healthFields,
-    ageMs: z.number().meta({ description: 'How long ago it was computed' }),
-  }).meta({ id: 'ZoneHealth' })),
-}).meta({ id: 'ZoneHealthList' });
+    zoneId: z.string().nullable(),
+    history: z.array(z.strictObject(healthFields).meta({ id: 'ZoneHealthThen' })),
+    hasMore: z
+      .boolean()
+      .meta({ description: 'There was more in this time than is shown: ask again with an earlier `until`' }),
+  })
+  .meta({ id: 'ZoneHealthHistory' });
 
-export const zoneHistoryView = z.strictObject({
-  cityId: z.string(), zoneId: z.string().nullable(),
-  history: z.array(z.strictObject(healthFields).meta({ id: 'ZoneHealthThen' })),
-  hasMore: z.boolean().meta({ description: 'There was more in this time than is shown: ask again with an earlier `until`' }),
-}).meta({ id: 'ZoneHealthHistory' });
-
-export function showZoneHealth({ cityId, zoneId, zoneName, ...row }: ZoneHealthRow, now: number): Record<string, unknown> {
+export function showZoneHealth(
+  { cityId, zoneId, zoneName, ...row }: ZoneHealthRow,
+  now: number,
+): Record<string, unknown> {
   return { cityId, zoneId, zoneName, ...showHealth(row), ageMs: Math.max(0, now - row.at.getTime()) };
 }
 
-export function showHealth({ state, reasons, figures: of, at }: Pick<ZoneHealthRow, 'state' | 'reasons' | 'figures' | 'at'>): Record<string, unknown> {
-  return { state, reasons: reasons.map((code) => ({ code, words: wordsOf(code, of) })), figures: of, computedAt: iso(at) };
+export function showHealth({
+  state,
+  reasons,
+  figures: of,
+  at,
+}: Pick<ZoneHealthRow, 'state' | 'reasons' | 'figures' | 'at'>): Record<string, unknown> {
+  return {
+    state,
+    reasons: reasons.map((code) => ({ code, words: wordsOf(code, of) })),
+    figures: of,
+    computedAt: iso(at),
+  };
 }

@@ -23,15 +23,31 @@ const DATABASE = 'audit_bench';
 const MOST_P99_MS = 1_000;
 const DAY_MS = 86_400_000;
 
-type Figures = { query: string; times: number; p50Ms: number; p95Ms: number; p99Ms: number; maxMs: number; rows: number; scans: string[] };
+type Figures = {
+  query: string;
+  times: number;
+  p50Ms: number;
+  p95Ms: number;
+  p99Ms: number;
+  maxMs: number;
+  rows: number;
+  scans: string[];
+};
 
 function readOptions(args: string[]): { rows: number; times: number; isChecking: boolean } {
   const { values } = parseArgs({
-    args, strict: true,
-    options: { rows: { type: 'string', default: '10000000' }, times: { type: 'string', default: '200' }, 'skip-check': { type: 'boolean', default: false } },
+    args,
+    strict: true,
+    options: {
+      rows: { type: 'string', default: '10000000' },
+      times: { type: 'string', default: '200' },
+      'skip-check': { type: 'boolean', default: false },
+    },
   });
   return {
-    rows: countOf('--rows', values.rows, { min: 10_000, max: 1_000_000_000 }), times: countOf('--times', values.times, { min: 1, max: 100_000 }), isChecking: !values['skip-check'],
+    rows: countOf('--rows', values.rows, { min: 10_000, max: 1_000_000_000 }),
+    times: countOf('--times', values.times, { min: 1, max: 100_000 }),
+    isChecking: !values['skip-check'],
   };
 }
 
@@ -52,14 +68,22 @@ async function main(signal: AbortSignal): Promise<number> {
     await server.query(`DROP DATABASE IF EXISTS ${DATABASE} WITH (FORCE)`);
     await server.query(`CREATE DATABASE ${DATABASE} TEMPLATE "${service}"`);
   });
-  const db = connectDatabase(urlOf('DATABASE_URL', DATABASE), { poolSize: 2, statementTimeoutMs: 5_000, applicationName: 'audit bench' });
+  const db = connectDatabase(urlOf('DATABASE_URL', DATABASE), {
+    poolSize: 2,
+    statementTimeoutMs: 5_000,
+    applicationName: 'audit bench',
+  });
   try {
-    const { seedSeconds, version, bytes } = await onServer(urlOf('MIGRATE_DATABASE_URL', DATABASE), (owner) => seedAll(owner, seed));
+    const { seedSeconds, version, bytes } = await onServer(urlOf('MIGRATE_DATABASE_URL', DATABASE), (owner) =>
+      seedAll(owner, seed),
+    );
     const figures: Figures[] = [];
     for (const kind of queryKinds(seed)) if (!signal.aborted) figures.push(await measure(db, kind, times));
     log(table(figures));
     const check = isChecking && !signal.aborted ? await checkShare(db, seed) : null;
-    process.stdout.write(`${JSON.stringify({ rows, ...machine(), postgres: version, bytes, seedSeconds, check, queries: figures })}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ rows, ...machine(), postgres: version, bytes, seedSeconds, check, queries: figures })}\n`,
+    );
     return figures.every(({ p99Ms, scans }) => p99Ms < MOST_P99_MS && scans.length === 0) ? 0 : 1;
   } finally {
     await db.$disconnect();
@@ -77,11 +101,16 @@ async function onServer<T>(url: string, act: (client: Client) => Promise<T>): Pr
   }
 }
 
-async function seedAll(owner: Client, seed: Seed): Promise<{ seedSeconds: number; version: string; bytes: number }> {
+async function seedAll(
+  owner: Client,
+  seed: Seed,
+): Promise<{ seedSeconds: number; version: string; bytes: number }> {
   const begun = performance.now();
   await seedEntries(owner, seed, log);
   const seedSeconds = Math.round((performance.now() - begun) / 1_000);
-  const { rows: [facts] } = await owner.query<{ version: string; bytes: string; rows: string }>(`
+  const {
+    rows: [facts],
+  } = await owner.query<{ version: string; bytes: string; rows: string }>(`
     SELECT current_setting('server_version') AS version, (SELECT count(*) FROM audit_entries) AS rows,
       (SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits WHERE inhparent = 'audit_entries'::regclass) AS bytes`);
   log(`${facts?.rows} rows in ${seedSeconds} s, ${Math.round(Number(facts?.bytes) / 1e6)} MB with indexes`);
@@ -99,35 +128,88 @@ async function measure(db: Database, { name, draw }: QueryKind, times: number): 
     took.push(performance.now() - begun);
   }
   const at = (percent: number): number => Math.round((percentileOf(took, percent) ?? 0) * 10) / 10;
-  return { query: name, times, p50Ms: at(50), p95Ms: at(95), p99Ms: at(99), maxMs: at(100), rows: Math.round(rows / times), scans: await wholeScans(db, draw) };
+  return {
+    query: name,
+    times,
+    p50Ms: at(50),
+    p95Ms: at(95),
+    p99Ms: at(99),
+    maxMs: at(100),
+    rows: Math.round(rows / times),
+    scans: await wholeScans(db, draw),
+  };
 }
 
 /** The partitions with rows that the plan reads from end to end: there must be none. */
 async function wholeScans(db: Database, draw: QueryKind['draw']): Promise<string[]> {
   const { caller, filters, page } = draw();
-  const plan = JSON.stringify(await db.$queryRaw(Prisma.sql`EXPLAIN (FORMAT JSON) ${auditQuery(caller, filters, page)}`));
-  const scanned = [...plan.matchAll(/"Node Type":"(?:Parallel )?Seq Scan"[^{}]*?"Relation Name":"(audit_entries\w*)"/g)].map(([, relation = '']) => relation);
-  const filled = await db.$queryRaw<{ name: string }[]>`SELECT relname AS name FROM pg_class WHERE relname = ANY(${scanned}::text[]) AND reltuples > 0`;
+  const plan = JSON.stringify(
+    await db.$queryRaw(Prisma.sql`EXPLAIN (FORMAT JSON) ${auditQuery(caller, filters, page)}`),
+  );
+  const scanned = [
+    ...plan.matchAll(/"Node Type":"(?:Parallel )?Seq Scan"[^{}]*?"Relation Name":"(audit_entries\w*)"/g),
+  ].map(([, relation = '']) => relation);
+  const filled = await db.$queryRaw<
+    { name: string }[]
+  >`SELECT relname AS name FROM pg_class WHERE relname = ANY(${scanned}::text[]) AND reltuples > 0`;
   return filled.map(({ name }) => name);
 }
 
 /** The daily check with the last day's chains and a day's share of the rest. The seeded hashes are not right, so it finds as many problems as there are entries. */
-async function checkShare(db: Database, seed: Seed): Promise<{ seconds: number; chains: number; entries: number; entriesPerSecond: number; mostMemoryMb: number }> {
+async function checkShare(
+  db: Database,
+  seed: Seed,
+): Promise<{
+  seconds: number;
+  chains: number;
+  entries: number;
+  entriesPerSecond: number;
+  mostMemoryMb: number;
+}> {
   const end = monthOf(seed, seed.months).getTime();
-  await db.auditCheck.create({ data: { startedAt: new Date(end - DAY_MS), finishedAt: new Date(end), checkedTo: new Date(end - DAY_MS), problems: { count: 0, named: [] } } });
+  await db.auditCheck.create({
+    data: {
+      startedAt: new Date(end - DAY_MS),
+      finishedAt: new Date(end),
+      checkedTo: new Date(end - DAY_MS),
+      problems: { count: 0, named: [] },
+    },
+  });
   const begun = performance.now();
   let mostMemory = 0;
   const beat = (): void => void (mostMemory = Math.max(mostMemory, process.memoryUsage().rss));
-  const { chains, entries } = await createAuditCheck({ chains: createAuditChains(db), clock: () => end, resumeFrom: () => undefined, beat, onReport: () => {} })();
+  const { chains, entries } = await createAuditCheck({
+    chains: createAuditChains(db),
+    clock: () => end,
+    resumeFrom: () => undefined,
+    beat,
+    onReport: () => {},
+  })();
   const seconds = Math.round((performance.now() - begun) / 1_000);
-  log(`the daily check: ${entries} entries of ${chains} chains in ${seconds} s, at most ${Math.round(mostMemory / 1e6)} MB`);
-  return { seconds, chains, entries, entriesPerSecond: Math.round(entries / Math.max(1, seconds)), mostMemoryMb: Math.round(mostMemory / 1e6) };
+  log(
+    `the daily check: ${entries} entries of ${chains} chains in ${seconds} s, at most ${Math.round(mostMemory / 1e6)} MB`,
+  );
+  return {
+    seconds,
+    chains,
+    entries,
+    entriesPerSecond: Math.round(entries / Math.max(1, seconds)),
+    mostMemoryMb: Math.round(mostMemory / 1e6),
+  };
 }
 
 function table(figures: readonly Figures[]): string {
-  const row = (cells: readonly (string | number)[]): string => cells.map((cell, at) => (at === 0 ? String(cell).padEnd(34) : String(cell).padStart(9))).join('');
-  return ['', row(['query', 'p50 ms', 'p95 ms', 'p99 ms', 'max ms', 'rows']), ...figures.map(({ query, p50Ms, p95Ms, p99Ms, maxMs, rows, scans }) =>
-    `${row([query, p50Ms, p95Ms, p99Ms, maxMs, rows])}${scans.length > 0 ? `  scans ${scans.join(', ')}` : ''}`), ''].join('\n');
+  const row = (cells: readonly (string | number)[]): string =>
+    cells.map((cell, at) => (at === 0 ? String(cell).padEnd(34) : String(cell).padStart(9))).join('');
+  return [
+    '',
+    row(['query', 'p50 ms', 'p95 ms', 'p99 ms', 'max ms', 'rows']),
+    ...figures.map(
+      ({ query, p50Ms, p95Ms, p99Ms, maxMs, rows, scans }) =>
+        `${row([query, p50Ms, p95Ms, p99Ms, maxMs, rows])}${scans.length > 0 ? `  scans ${scans.join(', ')}` : ''}`,
+    ),
+    '',
+  ].join('\n');
 }
 
 runProgram(main);

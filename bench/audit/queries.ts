@@ -28,31 +28,58 @@ export function queryKinds(seed: Seed): QueryKind[] {
     return { since: until - 31 * DAY_MS, until };
   };
   const place = (at: number): TimedPlace => ({ at, id: keyOf('place', at) });
-  const ask = (filters: AuditFilters, { caller = EVERYWHERE, after }: { caller?: Caller; after?: TimedPlace } = {}): Asked => ({ caller, filters, page: { after, limit: LIMIT } });
+  const ask = (
+    filters: AuditFilters,
+    { caller = EVERYWHERE, after }: { caller?: Caller; after?: TimedPlace } = {},
+  ): Asked => ({ caller, filters, page: { after, limit: LIMIT } });
   return [
     { name: 'delivery', draw: () => ask({ deliveryId: keyOf('delivery', deliveryNumber()) }) },
     { name: 'driver', draw: () => ask({ driverId: driverId() }) },
     { name: 'driver, a page on', draw: () => ask({ driverId: driverId() }, { after: place(month().until) }) },
     { name: 'driver and kind', draw: () => ask({ driverId: driverId(), kind: 'availability_changed' }) },
     {
-      name: 'order', draw: () => {
+      name: 'order',
+      draw: () => {
         const number = deliveryNumber();
-        return ask({ order: { merchantId: `merchant-${number % MERCHANTS}`, sellerOrderId: `order-${number}` } });
+        return ask({
+          order: { merchantId: `merchant-${number % MERCHANTS}`, sellerOrderId: `order-${number}` },
+        });
       },
     },
     { name: 'actor, a driver', draw: () => ask({ actor: { kind: 'driver', id: driverId() }, ...month() }) },
-    { name: 'actor, of ops', draw: () => ask({ actor: { kind: 'ops', id: `ops-${randomInt(200)}` }, ...month() }) },
+    {
+      name: 'actor, of ops',
+      draw: () => ask({ actor: { kind: 'ops', id: `ops-${randomInt(200)}` }, ...month() }),
+    },
     { name: 'actor, the system', draw: () => ask({ actor: { kind: 'system', id: 'search' }, ...month() }) },
-    { name: 'actor and city', draw: () => ask({ actor: { kind: 'system', id: 'search' }, cityId: city(), ...month() }) },
+    {
+      name: 'actor and city',
+      draw: () => ask({ actor: { kind: 'system', id: 'search' }, cityId: city(), ...month() }),
+    },
     { name: 'kind', draw: () => ask({ kind: 'offer_accepted', ...month() }) },
     { name: 'kind and city', draw: () => ask({ kind: 'offer_accepted', cityId: city(), ...month() }) },
-    { name: 'kind and a city without it', draw: () => ask({ kind: 'offer_accepted', cityId: 'nowhere', ...month() }) },
-    { name: 'kind and actor that do not meet', draw: () => ask({ kind: 'availability_changed', actor: { kind: 'system', id: 'search' }, ...month() }) },
+    {
+      name: 'kind and a city without it',
+      draw: () => ask({ kind: 'offer_accepted', cityId: 'nowhere', ...month() }),
+    },
+    {
+      name: 'kind and actor that do not meet',
+      draw: () => ask({ kind: 'availability_changed', actor: { kind: 'system', id: 'search' }, ...month() }),
+    },
     { name: 'city and time', draw: () => ask({ cityId: city(), ...month() }) },
     { name: 'time', draw: () => ask(month()) },
-    { name: 'time, three cities, a page on', draw: () => {
-      const { since, until } = month();
-      return ask({ since, until }, { caller: { role: 'ops', subject: 'bench', cities: [city(), city(), city()] }, after: place(until - DAY_MS) });
-    } },
+    {
+      name: 'time, three cities, a page on',
+      draw: () => {
+        const { since, until } = month();
+        return ask(
+          { since, until },
+          {
+            caller: { role: 'ops', subject: 'bench', cities: [city(), city(), city()] },
+            after: place(until - DAY_MS),
+          },
+        );
+      },
+    },
   ];
 }

@@ -12,10 +12,15 @@ export const deliveriesOf = ({ rows }: Seed): number => Math.floor((rows * 0.6) 
 
 /** The twelve whole months before this one. */
 export function seedOf(rows: number, now: Date): Seed {
-  return { rows, months: 12, firstMonth: new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - 12, 1)) };
+  return {
+    rows,
+    months: 12,
+    firstMonth: new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - 12, 1)),
+  };
 }
 
-export const monthOf = ({ firstMonth }: Seed, month: number): Date => new Date(Date.UTC(firstMonth.getUTCFullYear(), firstMonth.getUTCMonth() + month, 1));
+export const monthOf = ({ firstMonth }: Seed, month: number): Date =>
+  new Date(Date.UTC(firstMonth.getUTCFullYear(), firstMonth.getUTCMonth() + month, 1));
 
 /** Keys are made from their numbers, so that queries can name ones that exist. */
 export const KEYS = `
@@ -26,7 +31,9 @@ export const KEYS = `
 /** Writes the rows month by month, in the order of their time, without the indexes that are made afterwards. Hashes are not those of the rows. */
 export async function seedEntries(owner: Client, seed: Seed, log: (line: string) => void): Promise<void> {
   await owner.query(KEYS);
-  await owner.query(`INSERT INTO cities (id, name, timezone, currency, center_lat, center_lng) SELECT 'city-' || n, 'City', 'UTC', 'EUR', 0, 0 FROM generate_series(0, ${CITIES - 1}) n`);
+  await owner.query(
+    `INSERT INTO cities (id, name, timezone, currency, center_lat, center_lng) SELECT 'city-' || n, 'City', 'UTC', 'EUR', 0, 0 FROM generate_series(0, ${CITIES - 1}) n`,
+  );
   await owner.query('SELECT ensure_audit_partitions($1::date, $2::int)', [seed.firstMonth, seed.months]);
   const { rows: indexes } = await owner.query<{ name: string; definition: string }>(`
     SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition FROM pg_index WHERE indrelid = 'audit_entries'::regclass AND NOT indisprimary`);
@@ -45,10 +52,14 @@ export async function seedEntries(owner: Client, seed: Seed, log: (line: string)
 
 function monthQuery(seed: Seed, month: number): string {
   const [from, to] = [monthOf(seed, month).toISOString(), monthOf(seed, month + 1).toISOString()];
-  const part = (total: number): [number, number] => [Math.floor((total * month) / seed.months) + 1, Math.floor((total * (month + 1)) / seed.months)];
+  const part = (total: number): [number, number] => [
+    Math.floor((total * month) / seed.months) + 1,
+    Math.floor((total * (month + 1)) / seed.months),
+  ];
   const [firstDelivery, lastDelivery] = part(deliveriesOf(seed));
   const [firstChange, lastChange] = part(seed.rows - deliveriesOf(seed) * 10);
-  const spread = (n: string, first: number, last: number): string => `('${from}'::timestamptz + ('${to}'::timestamptz - '${from}'::timestamptz) * ((${n} - ${first})::float8 / ${last - first + 1}))`;
+  const spread = (n: string, first: number, last: number): string =>
+    `('${from}'::timestamptz + ('${to}'::timestamptz - '${from}'::timestamptz) * ((${n} - ${first})::float8 / ${last - first + 1}))`;
   return `
     WITH entry AS (
       SELECT date_trunc('milliseconds', least(${spread('k', firstDelivery, lastDelivery)} + j * interval '3 minutes', '${to}'::timestamptz - interval '1 millisecond')) AS at,

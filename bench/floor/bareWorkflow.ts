@@ -1,9 +1,20 @@
-import { allHandlersFinished, condition, proxyLocalActivities, setHandler, Trigger, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
+import {
+  allHandlersFinished,
+  condition,
+  proxyLocalActivities,
+  setHandler,
+  Trigger,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
 import { ATTEMPT_MS, searchAttributes } from '../../workflows/contract';
 import { type BareStep, takeBareStep } from './contract';
 import type { BareActivities } from './worker/main';
 
-const nothing = proxyLocalActivities<BareActivities>({ startToCloseTimeout: ATTEMPT_MS, localRetryThreshold: '50ms' });
+const nothing = proxyLocalActivities<BareActivities>({
+  startToCloseTimeout: ATTEMPT_MS,
+  localRetryThreshold: '50ms',
+});
 
 const OFFER_MS = 30_000;
 const DRIVER = '00000000-0000-7000-8000-000000000000';

@@ -33,7 +33,11 @@ const NEWS = z.union([z.object({ workflowId: z.string() }), z.object({ ready: z.
 /** Temporal where its own environment configuration says. @param env the whole environment of the worker. @throws Error where the worker does not get ready within a minute */
 export async function openFloor(env: NodeJS.ProcessEnv, name: string): Promise<Floor> {
   const taskQueue = `bare-${name}`;
-  const child = fork(join(__dirname, 'worker/main.js'), [taskQueue], { env, stdio: ['ignore', 2, 'inherit', 'ipc'], execArgv: ['--enable-source-maps'] });
+  const child = fork(join(__dirname, 'worker/main.js'), [taskQueue], {
+    env,
+    stdio: ['ignore', 2, 'inherit', 'ipc'],
+    execArgv: ['--enable-source-maps'],
+  });
   const killNow = (): void => void child.kill('SIGKILL');
   process.once('exit', killNow);
   const gone = once(child, 'exit').then(() => void process.removeListener('exit', killNow));
@@ -45,8 +49,13 @@ export async function openFloor(env: NodeJS.ProcessEnv, name: string): Promise<F
       waiting.get(news.workflowId)?.();
       waiting.delete(news.workflowId);
     });
-    void gone.then(() => reject(new Error('the worker of the bare workflow ended; its last lines above say why')));
-    setTimeout(() => reject(new Error(`the worker of the bare workflow was not ready within ${READY_MS / 1_000} s`)), READY_MS).unref();
+    void gone.then(() =>
+      reject(new Error('the worker of the bare workflow ended; its last lines above say why')),
+    );
+    setTimeout(
+      () => reject(new Error(`the worker of the bare workflow was not ready within ${READY_MS / 1_000} s`)),
+      READY_MS,
+    ).unref();
   });
   await isReady;
   const { connectionOptions, namespace } = loadClientConnectConfig();
@@ -78,10 +87,16 @@ function runOf(handle: WorkflowHandle, noted: Promise<void>): BareRun {
 /** With the attributes and words that one of ours starts with. */
 function startOptions(workflowId: string, taskQueue: string) {
   return {
-    workflowId, taskQueue, args: [], workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT_MS,
+    workflowId,
+    taskQueue,
+    args: [],
+    workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT_MS,
     typedSearchAttributes: [
-      { key: searchAttributes.deliveryStatus, value: 'PENDING' }, { key: searchAttributes.city, value: 'bare' }, { key: searchAttributes.merchantId, value: 'bare-shop' },
-      { key: searchAttributes.escalationLevel, value: 0 }, { key: searchAttributes.zone, value: 'bare-all' },
+      { key: searchAttributes.deliveryStatus, value: 'PENDING' },
+      { key: searchAttributes.city, value: 'bare' },
+      { key: searchAttributes.merchantId, value: 'bare-shop' },
+      { key: searchAttributes.escalationLevel, value: 0 },
+      { key: searchAttributes.zone, value: 'bare-all' },
     ],
     staticSummary: `bare delivery ${workflowId}`,
     staticDetails: 'The floor under a delivery: nothing is done.',

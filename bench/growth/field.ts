@@ -2,7 +2,13 @@ import { v4 as newUuid } from 'uuid';
 import type { Point } from '../../domain/geo/places';
 import type { Connections } from '../../simulator/client/connections';
 import { connectDriver, type DriverNews } from '../../simulator/client/driverSocket';
-import { type DriverClient, type MerchantClient, type NewOrder, type OpsClient, wanted } from '../../simulator/client/service';
+import {
+  type DriverClient,
+  type MerchantClient,
+  type NewOrder,
+  type OpsClient,
+  wanted,
+} from '../../simulator/client/service';
 
 /** A place with a driver of its own who is free, and whom each offer of this place reaches. */
 export type Slot = { pickup: Point; order(): NewOrder };
@@ -32,40 +38,79 @@ const HOURS_AHEAD = 12;
 const AT_ONCE = 16;
 
 /** Sets a city up by the API, with a slot's drivers on duty. @throws Unexpected */
-export async function openField(connections: Connections, onProblem: (problem: string) => void): Promise<Field> {
+export async function openField(
+  connections: Connections,
+  onProblem: (problem: string) => void,
+): Promise<Field> {
   const cityId = `growth-${Date.now().toString(36)}`;
   const merchantId = `${cityId}-shop`;
   const ops = await connections.ops('growth');
-  wanted('the city', await ops.putCity({ cityId, name: 'Growth', timezone: 'UTC', currency: 'EUR', center: placeOf(0) }));
+  wanted(
+    'the city',
+    await ops.putCity({ cityId, name: 'Growth', timezone: 'UTC', currency: 'EUR', center: placeOf(0) }),
+  );
   wanted('the shop', await ops.putMerchant({ merchantId, name: 'Shop of growth' }));
   const merchant = await connections.merchant(merchantId);
   const ears = new Ears();
-  const sockets = await Promise.all(Array.from({ length: SLOTS }, async (_, index) => {
-    const { driverId } = await comeOnDuty(connections, ops, cityId, { ...placeOf(index), lat: placeOf(index).lat + 50 / METERS_A_DEGREE });
-    const socket = connectDriver(connections.apiUrl, await connections.login({ role: 'driver', driverId }), onProblem);
-    socket.listen((news) => ears.hear(news));
-    return socket;
-  }));
+  const sockets = await Promise.all(
+    Array.from({ length: SLOTS }, async (_, index) => {
+      const { driverId } = await comeOnDuty(connections, ops, cityId, {
+        ...placeOf(index),
+        lat: placeOf(index).lat + 50 / METERS_A_DEGREE,
+      });
+      const socket = connectDriver(
+        connections.apiUrl,
+        await connections.login({ role: 'driver', driverId }),
+        onProblem,
+      );
+      socket.listen((news) => ears.hear(news));
+      return socket;
+    }),
+  );
   const others: DriverClient[] = [];
   let [waiting, made] = [0, 0];
   const orderAt = (pickup: Point, readyAt: number | null): NewOrder => ({
-    sellerOrderId: `order-${(made += 1)}`, cityId, pickup: { address: 'Start', point: pickup }, dropoff: { address: 'Finish', point: { lat: pickup.lat - 0.01, lng: pickup.lng } }, readyAt, parcelSize: 'SMALL', feeCents: 500,
+    sellerOrderId: `order-${(made += 1)}`,
+    cityId,
+    pickup: { address: 'Start', point: pickup },
+    dropoff: { address: 'Finish', point: { lat: pickup.lat - 0.01, lng: pickup.lng } },
+    readyAt,
+    parcelSize: 'SMALL',
+    feeCents: 500,
   });
   return {
     merchant,
-    slots: Array.from({ length: SLOTS }, (_, index) => ({ pickup: placeOf(index), order: () => orderAt(placeOf(index), null) })),
+    slots: Array.from({ length: SLOTS }, (_, index) => ({
+      pickup: placeOf(index),
+      order: () => orderAt(placeOf(index), null),
+    })),
     offered: (deliveryId) => ears.offered(deliveryId),
     haveOthers: async (count) => {
       const leaving = others.splice(count);
       await inTurns(leaving, async (driver) => void wanted('to go home', await driver.goOffline()));
-      const coming = Array.from({ length: Math.max(0, count - others.length) }, (_, index) => others.length + index);
-      await inTurns(coming, async (index) => void others.push((await comeOnDuty(connections, ops, cityId, otherPlace(index))).driver));
+      const coming = Array.from(
+        { length: Math.max(0, count - others.length) },
+        (_, index) => others.length + index,
+      );
+      await inTurns(
+        coming,
+        async (index) =>
+          void others.push((await comeOnDuty(connections, ops, cityId, otherPlace(index))).driver),
+      );
     },
     haveWaiting: async (count, pendingPercent) => {
       const missing = Array.from({ length: Math.max(0, count - waiting) }, (_, index) => waiting + index);
       await inTurns(missing, async (index) => {
         const isPending = (index * 37) % 100 < pendingPercent;
-        wanted('an order', await merchant.post(orderAt({ lat: 50 + (index % 500) * 0.001, lng: 5 + FAR_DEGREES }, isPending ? Date.now() + HOURS_AHEAD * 3_600_000 : null)));
+        wanted(
+          'an order',
+          await merchant.post(
+            orderAt(
+              { lat: 50 + (index % 500) * 0.001, lng: 5 + FAR_DEGREES },
+              isPending ? Date.now() + HOURS_AHEAD * 3_600_000 : null,
+            ),
+          ),
+        );
       });
       waiting = Math.max(waiting, count);
     },
@@ -80,13 +125,27 @@ const placeOf = (slot: number): Point => ({ lat: 50 + slot * 0.06, lng: 5 });
 function otherPlace(index: number): Point {
   const { lat, lng } = placeOf(index % SLOTS);
   const share = (index * 0.618_034) % 1;
-  const [meters, angle] = [OTHERS_FROM_METERS + (OTHERS_TO_METERS - OTHERS_FROM_METERS) * share, index * 2.399_963];
-  return { lat: lat + (meters * Math.cos(angle)) / METERS_A_DEGREE, lng: lng + (meters * Math.sin(angle)) / (METERS_A_DEGREE * Math.cos((lat * Math.PI) / 180)) };
+  const [meters, angle] = [
+    OTHERS_FROM_METERS + (OTHERS_TO_METERS - OTHERS_FROM_METERS) * share,
+    index * 2.399_963,
+  ];
+  return {
+    lat: lat + (meters * Math.cos(angle)) / METERS_A_DEGREE,
+    lng: lng + (meters * Math.sin(angle)) / (METERS_A_DEGREE * Math.cos((lat * Math.PI) / 180)),
+  };
 }
 
-async function comeOnDuty(connections: Connections, ops: OpsClient, cityId: string, point: Point): Promise<{ driverId: string; driver: DriverClient }> {
+async function comeOnDuty(
+  connections: Connections,
+  ops: OpsClient,
+  cityId: string,
+  point: Point,
+): Promise<{ driverId: string; driver: DriverClient }> {
   const driverId = newUuid();
-  wanted('a driver', await ops.putDriver({ driverId, cityId, name: 'Grower', vehicle: 'CAR', offerVersion: 2 }));
+  wanted(
+    'a driver',
+    await ops.putDriver({ driverId, cityId, name: 'Grower', vehicle: 'CAR', offerVersion: 2 }),
+  );
   const driver = await connections.driver(driverId);
   wanted('a place', await driver.sendFixes([{ point, at: Date.now() }]));
   wanted('the shift', await driver.startShift(null));
@@ -96,9 +155,11 @@ async function comeOnDuty(connections: Connections, ops: OpsClient, cityId: stri
 /** Acts on all, some at once, in order. */
 async function inTurns<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
   const left = [...items];
-  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
-    for (let next = left.shift(); next !== undefined; next = left.shift()) await act(next);
-  }));
+  await Promise.all(
+    Array.from({ length: AT_ONCE }, async () => {
+      for (let next = left.shift(); next !== undefined; next = left.shift()) await act(next);
+    }),
+  );
 }
 
 /** Hears offers on all sockets; one may come before anybody asks for it. */
@@ -117,6 +178,8 @@ class Ears {
 
   offered(deliveryId: string): Promise<number> {
     const heard = this.heardAt.get(deliveryId);
-    return heard === undefined ? new Promise((tell) => this.waiting.set(deliveryId, tell)) : Promise.resolve(heard);
+    return heard === undefined
+      ? new Promise((tell) => this.waiting.set(deliveryId, tell))
+      : Promise.resolve(heard);
   }
 }

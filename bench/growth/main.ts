@@ -23,7 +23,14 @@ import { type MeterDeps, readMeters } from './meters';
 import { probe } from './probes';
 import { type AxisVerdict, axisVerdict, type Step, stepFigures, type StepFigures } from './verdict';
 
-type Options = { drivers: number[]; deliveries: number[]; pendingPercent: number; probes: number; rate: number; settleSeconds: number };
+type Options = {
+  drivers: number[];
+  deliveries: number[];
+  pendingPercent: number;
+  probes: number;
+  rate: number;
+  settleSeconds: number;
+};
 
 const MOST_RATIO = 1.2;
 const PATIENCE_MS = 60_000;
@@ -33,15 +40,24 @@ const SETTLED_WITHIN_MS = 1_800_000;
 
 function readOptions(args: string[]): Options {
   const { values } = parseArgs({
-    args, strict: true,
+    args,
+    strict: true,
     options: {
-      drivers: { type: 'string', default: '100,1000,10000' }, deliveries: { type: 'string', default: '100,1000,10000' }, pending: { type: 'string', default: '90' }, probes: { type: 'string', default: '80' },
-      rate: { type: 'string', default: '2' }, settle: { type: 'string', default: '60' },
+      drivers: { type: 'string', default: '100,1000,10000' },
+      deliveries: { type: 'string', default: '100,1000,10000' },
+      pending: { type: 'string', default: '90' },
+      probes: { type: 'string', default: '80' },
+      rate: { type: 'string', default: '2' },
+      settle: { type: 'string', default: '60' },
     },
   });
   return {
-    drivers: sizesOf('--drivers', values.drivers), deliveries: sizesOf('--deliveries', values.deliveries), pendingPercent: countOf('--pending', values.pending, { min: 0, max: 100 }),
-    probes: countOf('--probes', values.probes, { min: 1, max: 10_000 }), rate: countOf('--rate', values.rate, { min: 1, max: 50 }), settleSeconds: countOf('--settle', values.settle, { min: 1, max: 3_600 }),
+    drivers: sizesOf('--drivers', values.drivers),
+    deliveries: sizesOf('--deliveries', values.deliveries),
+    pendingPercent: countOf('--pending', values.pending, { min: 0, max: 100 }),
+    probes: countOf('--probes', values.probes, { min: 1, max: 10_000 }),
+    rate: countOf('--rate', values.rate, { min: 1, max: 50 }),
+    settleSeconds: countOf('--settle', values.settle, { min: 1, max: 3_600 }),
   };
 }
 
@@ -53,7 +69,13 @@ function sizesOf(name: string, text: string): number[] {
 
 /** Escalation as in life, and places that stay fresh without pings: what those cost is another bench. What the user has set stays as it is. */
 function growthEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return benchEnvironment({ ENABLE_ESCALATION: 'true', LOG_LEVEL: 'error', POSITION_FRESH_SECONDS: '3600', POSITION_OFFLINE_MINUTES: '1440', ...given });
+  return benchEnvironment({
+    ENABLE_ESCALATION: 'true',
+    LOG_LEVEL: 'error',
+    POSITION_FRESH_SECONDS: '3600',
+    POSITION_OFFLINE_MINUTES: '1440',
+    ...given,
+  });
 }
 
 async function main(signal: AbortSignal): Promise<number> {
@@ -64,25 +86,60 @@ async function main(signal: AbortSignal): Promise<number> {
   const closing = new Closing();
   try {
     const service = closing.after(await startService(env, null), stopService);
-    const db = closing.after(new Client({ connectionString: settings.databaseUrl, application_name: 'growth bench' }), (client) => client.end());
+    const db = closing.after(
+      new Client({ connectionString: settings.databaseUrl, application_name: 'growth bench' }),
+      (client) => client.end(),
+    );
     const redis = closing.after(new Redis(settings.redisUrl), async (client) => void (await client.quit()));
     await db.connect();
-    const field = closing.after(await openField(connect(settings, { patienceMs: PATIENCE_MS, signal }), log), ({ close }) => close());
-    const meters: MeterDeps = { workerUrl: service.worker.url, pids: pidsOf(service, settings, env.TEMPORAL_ADDRESS ?? ''), db, redis, clock: Date.now };
+    const field = closing.after(
+      await openField(connect(settings, { patienceMs: PATIENCE_MS, signal }), log),
+      ({ close }) => close(),
+    );
+    const meters: MeterDeps = {
+      workerUrl: service.worker.url,
+      pids: pidsOf(service, settings, env.TEMPORAL_ADDRESS ?? ''),
+      db,
+      redis,
+      clock: Date.now,
+    };
     const steps = await grow(field, meters, options, signal);
-    return conclude(steps, { ...options, maxCachedWorkflows: Number(env.WORKER_MAX_CACHED_WORKFLOWS ?? 1_000), ...machine(), ...versions });
+    return conclude(steps, {
+      ...options,
+      maxCachedWorkflows: Number(env.WORKER_MAX_CACHED_WORKFLOWS ?? 1_000),
+      ...machine(),
+      ...versions,
+    });
   } finally {
     await closing.all();
   }
 }
 
-function pidsOf({ worker, api }: Service, { databaseUrl, redisUrl }: InspectorSettings, temporalAddress: string): Pids {
-  const at = (url: string, otherwise: number): number | null => listenerAt(Number(new URL(url).port || otherwise));
-  return { worker: worker.pid, api: api.pid, floor: null, load: process.pid, temporal: at(`http://${temporalAddress}`, 7_233), postgres: at(databaseUrl, 5_432), redis: at(redisUrl, 6_379) };
+function pidsOf(
+  { worker, api }: Service,
+  { databaseUrl, redisUrl }: InspectorSettings,
+  temporalAddress: string,
+): Pids {
+  const at = (url: string, otherwise: number): number | null =>
+    listenerAt(Number(new URL(url).port || otherwise));
+  return {
+    worker: worker.pid,
+    api: api.pid,
+    floor: null,
+    load: process.pid,
+    temporal: at(`http://${temporalAddress}`, 7_233),
+    postgres: at(databaseUrl, 5_432),
+    redis: at(redisUrl, 6_379),
+  };
 }
 
 /** Drivers first: what waits cannot be sent home as they can. */
-async function grow(field: Field, meters: MeterDeps, options: Options, signal: AbortSignal): Promise<StepFigures[]> {
+async function grow(
+  field: Field,
+  meters: MeterDeps,
+  options: Options,
+  signal: AbortSignal,
+): Promise<StepFigures[]> {
   const { drivers, deliveries, pendingPercent } = options;
   const steps: StepFigures[] = [];
   const measure = async (axis: Step['axis'], size: number): Promise<void> => {
@@ -107,7 +164,14 @@ async function grow(field: Field, meters: MeterDeps, options: Options, signal: A
   return steps;
 }
 
-async function measured(field: Field, meters: MeterDeps, axis: Step['axis'], size: number, { probes, rate, settleSeconds }: Options, signal: AbortSignal): Promise<Step> {
+async function measured(
+  field: Field,
+  meters: MeterDeps,
+  axis: Step['axis'],
+  size: number,
+  { probes, rate, settleSeconds }: Options,
+  signal: AbortSignal,
+): Promise<Step> {
   await settled(field, meters, signal);
   await pause(settleSeconds * 1_000, signal);
   const from = await readMeters(meters);
@@ -118,17 +182,30 @@ async function measured(field: Field, meters: MeterDeps, axis: Step['axis'], siz
 
 /** Until each order's workflow has had its first look: orders are taken some times faster than workflows begin. @throws Error where that takes very long */
 async function settled(field: Field, meters: MeterDeps, signal: AbortSignal): Promise<void> {
-  const haveAllBegun = async (): Promise<true | undefined> => ((await readMeters(meters)).searches.count >= field.ordered() ? true : undefined);
-  const done = await poll(haveAllBegun, { everyMs: 1_000, deadlineAt: Date.now() + SETTLED_WITHIN_MS, signal });
-  if (!done && !signal.aborted) throw new Error(`not every workflow had begun within ${SETTLED_WITHIN_MS / 1_000} s`);
+  const haveAllBegun = async (): Promise<true | undefined> =>
+    (await readMeters(meters)).searches.count >= field.ordered() ? true : undefined;
+  const done = await poll(haveAllBegun, {
+    everyMs: 1_000,
+    deadlineAt: Date.now() + SETTLED_WITHIN_MS,
+    signal,
+  });
+  if (!done && !signal.aborted)
+    throw new Error(`not every workflow had begun within ${SETTLED_WITHIN_MS / 1_000} s`);
 }
 
 function conclude(steps: readonly StepFigures[], about: object): number {
-  const verdicts = (['drivers', 'deliveries'] as const).flatMap((axis) => axisVerdict(steps.filter((step) => step.axis === axis)) ?? []);
+  const verdicts = (['drivers', 'deliveries'] as const).flatMap(
+    (axis) => axisVerdict(steps.filter((step) => step.axis === axis)) ?? [],
+  );
   log(table(steps));
   for (const verdict of verdicts) log(words(verdict));
   process.stdout.write(`${JSON.stringify({ ...about, steps, verdicts })}\n`);
-  return verdicts.every(({ offerP50Ratio, offerP99Ratio, faster }) => offerP50Ratio < MOST_RATIO && offerP99Ratio < MOST_RATIO && faster.length === 0) ? 0 : 1;
+  return verdicts.every(
+    ({ offerP50Ratio, offerP99Ratio, faster }) =>
+      offerP50Ratio < MOST_RATIO && offerP99Ratio < MOST_RATIO && faster.length === 0,
+  )
+    ? 0
+    : 1;
 }
 
 function words({ axis, from, to, offerP50Ratio, offerP99Ratio, bytesEach, faster }: AxisVerdict): string {
@@ -137,10 +214,55 @@ function words({ axis, from, to, offerP50Ratio, offerP99Ratio, bytesEach, faster
 }
 
 function table(steps: readonly StepFigures[]): string {
-  const row = (cells: readonly (string | number | null)[]): string => cells.map((cell, at) => (at === 0 ? String(cell).padEnd(20) : String(cell ?? '-').padStart(10))).join('');
-  const lines = steps.map(({ axis, size, offerP50Ms, offerP99Ms, eventsASecond, searchMs, cpuShare, memoryMb, postgresMb, redisMb }) =>
-    row([`${size} ${axis}`, offerP50Ms, offerP99Ms, eventsASecond, searchMs, cpuShare.worker, cpuShare.temporal, cpuShare.postgres, memoryMb.worker, memoryMb.temporal, postgresMb, redisMb]));
-  return ['', row(['', 'offer p50', 'p99 ms', 'events/s', 'search ms', 'worker CPU', 'Temporal', 'PostgreSQL', 'worker MB', 'Temporal', 'PostgreSQL', 'Redis']), ...lines, ''].join('\n');
+  const row = (cells: readonly (string | number | null)[]): string =>
+    cells.map((cell, at) => (at === 0 ? String(cell).padEnd(20) : String(cell ?? '-').padStart(10))).join('');
+  const lines = steps.map(
+    ({
+      axis,
+      size,
+      offerP50Ms,
+      offerP99Ms,
+      eventsASecond,
+      searchMs,
+      cpuShare,
+      memoryMb,
+      postgresMb,
+      redisMb,
+    }) =>
+      row([
+        `${size} ${axis}`,
+        offerP50Ms,
+        offerP99Ms,
+        eventsASecond,
+        searchMs,
+        cpuShare.worker,
+        cpuShare.temporal,
+        cpuShare.postgres,
+        memoryMb.worker,
+        memoryMb.temporal,
+        postgresMb,
+        redisMb,
+      ]),
+  );
+  return [
+    '',
+    row([
+      '',
+      'offer p50',
+      'p99 ms',
+      'events/s',
+      'search ms',
+      'worker CPU',
+      'Temporal',
+      'PostgreSQL',
+      'worker MB',
+      'Temporal',
+      'PostgreSQL',
+      'Redis',
+    ]),
+    ...lines,
+    '',
+  ].join('\n');
 }
 
 runProgram(main);

@@ -29,18 +29,36 @@ export type MeterDeps = { workerUrl: string; pids: Pids; db: Client; redis: Redi
 
 /** Reads all meters at once. PostgreSQL's own are up to a second old. */
 export async function readMeters({ workerUrl, pids, db, redis, clock }: MeterDeps): Promise<Reading> {
-  const [worker, info, { rows: [row] }] = await Promise.all([
-    scrape(workerUrl), redis.info('memory'),
+  const [
+    worker,
+    info,
+    {
+      rows: [row],
+    },
+  ] = await Promise.all([
+    scrape(workerUrl),
+    redis.info('memory'),
     db.query<{ bytes: string; transactions: string; rows: string }>(`
       SELECT pg_database_size(datname) AS bytes, xact_commit + xact_rollback AS transactions, tup_fetched AS rows FROM pg_stat_database WHERE datname = current_database()`),
   ]);
   const memory = (part: Part): number | null => privateBytesOf(pids[part]);
   return {
-    at: clock(), cpuSeconds: cpuSecondsOf(pids),
-    memoryBytes: { worker: memory('worker'), api: memory('api'), temporal: memory('temporal'), postgres: memory('postgres'), redis: memory('redis') },
-    workerHeapBytes: sumOf(worker, 'nodejs_heap_size_used_bytes'), postgresBytes: Number(row?.bytes), redisBytes: Number(/^used_memory:(\d+)/m.exec(info)?.[1] ?? NaN),
-    events: timed(worker, 'dispatch_event_seconds', () => true), searches: timed(worker, 'dispatch_event_seconds', (labels) => labels.includes('event="lookForDriver"')),
-    transactions: Number(row?.transactions), rowsRead: Number(row?.rows),
+    at: clock(),
+    cpuSeconds: cpuSecondsOf(pids),
+    memoryBytes: {
+      worker: memory('worker'),
+      api: memory('api'),
+      temporal: memory('temporal'),
+      postgres: memory('postgres'),
+      redis: memory('redis'),
+    },
+    workerHeapBytes: sumOf(worker, 'nodejs_heap_size_used_bytes'),
+    postgresBytes: Number(row?.bytes),
+    redisBytes: Number(/^used_memory:(\d+)/m.exec(info)?.[1] ?? NaN),
+    events: timed(worker, 'dispatch_event_seconds', () => true),
+    searches: timed(worker, 'dispatch_event_seconds', (labels) => labels.includes('event="lookForDriver"')),
+    transactions: Number(row?.transactions),
+    rowsRead: Number(row?.rows),
   };
 }
 
@@ -53,11 +71,19 @@ async function scrape(url: string): Promise<Sample[]> {
 
 /** The samples of a text in Prometheus' format, without its comments. */
 export function samplesOf(text: string): Sample[] {
-  return [...text.matchAll(/^([a-zA-Z_:][\w:]*)(\{[^\n]*\})? (\S+)$/gm)].map(([, name = '', labels = '', value]) => ({ name, labels, value: Number(value) }));
+  return [...text.matchAll(/^([a-zA-Z_:][\w:]*)(\{[^\n]*\})? (\S+)$/gm)].map(
+    ([, name = '', labels = '', value]) => ({ name, labels, value: Number(value) }),
+  );
 }
 
-function sumOf(samples: readonly Sample[], wanted: string, isMeant: (labels: string) => boolean = () => true): number {
-  return samples.filter(({ name, labels }) => name === wanted && isMeant(labels)).reduce((sum, { value }) => sum + value, 0);
+function sumOf(
+  samples: readonly Sample[],
+  wanted: string,
+  isMeant: (labels: string) => boolean = () => true,
+): number {
+  return samples
+    .filter(({ name, labels }) => name === wanted && isMeant(labels))
+    .reduce((sum, { value }) => sum + value, 0);
 }
 
 function timed(samples: readonly Sample[], name: string, isMeant: (labels: string) => boolean): Timed {

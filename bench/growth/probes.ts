@@ -9,14 +9,20 @@ const LATE_MS = 30_000;
 const UNCOUNTED = 4;
 
 /** Posts orders at a rate (a second), one slot after the other, and cancels each when its offer came. @returns ms from sending the order to the offer at the driver's socket */
-export async function probe(field: Field, { probes, rate }: { probes: number; rate: number }, signal: AbortSignal): Promise<number[]> {
+export async function probe(
+  field: Field,
+  { probes, rate }: { probes: number; rate: number },
+  signal: AbortSignal,
+): Promise<number[]> {
   const took: number[] = [];
   const turns: Promise<void>[] = field.slots.map(() => Promise.resolve());
   for (let count = 0; count < probes + UNCOUNTED && !signal.aborted; count += 1) {
     const at = count % field.slots.length;
     const [slot, before] = [field.slots[at], turns[at]];
     if (!slot || !before) throw new Error('there is no such slot');
-    turns[at] = before.then(() => probeSlot(field, slot)).then((ms) => void (count >= UNCOUNTED && took.push(ms)));
+    turns[at] = before
+      .then(() => probeSlot(field, slot))
+      .then((ms) => void (count >= UNCOUNTED && took.push(ms)));
     await Promise.all([pause(1_000 / rate, signal), before]);
   }
   await Promise.all(turns);

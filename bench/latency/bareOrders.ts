@@ -10,7 +10,10 @@ const STEP_EVERY_MS = 500;
  * Bare workflows at the same times: started → its first local activity done, as its client hears; the accept's update sent → its answer. The rest of the updates follow,
  * so that the server has as much to do. Resolves when all have ended.
  */
-export async function runBare(floor: Floor, { name, arrivals, signal }: { name: string; arrivals: readonly Arrival[]; signal: AbortSignal }): Promise<Sample[]> {
+export async function runBare(
+  floor: Floor,
+  { name, arrivals, signal }: { name: string; arrivals: readonly Arrival[]; signal: AbortSignal },
+): Promise<Sample[]> {
   const samples: Sample[] = [];
   const live = async ({ thinkMs: [think], atMs }: Arrival, meantAt: number): Promise<void> => {
     const offerId = `bare/${name}/${atMs}`;

@@ -10,7 +10,12 @@ export function until(at: number): Promise<void> {
 }
 
 /** Starts each at its time, however long the earlier ones take. Resolves when all are over. @param beginAt on this clock. @throws what one of them throws, then */
-export async function startEach<T extends { atMs: number }>(arrivals: readonly T[], beginAt: number, start: (arrival: T, meantAt: number) => Promise<void>, signal: AbortSignal): Promise<void> {
+export async function startEach<T extends { atMs: number }>(
+  arrivals: readonly T[],
+  beginAt: number,
+  start: (arrival: T, meantAt: number) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
   const running: Promise<void>[] = [];
   for (const arrival of arrivals) {
     const meantAt = beginAt + arrival.atMs;

@@ -10,7 +10,16 @@ import { type Percentiles, percentilesOf, timesOf, withoutWaits } from './sample
 import type { Measured } from './verdict';
 
 /** A part of a run at one rate. `waited` of `offers` came after a search that found nobody, and are not in `measured`. `lagMs`: of this process. */
-export type Part = { rate: number; orders: number; measured: Measured; offers: number; waited: number; open: { min: number; max: number }; lagMs: Percentiles; failures: string[] };
+export type Part = {
+  rate: number;
+  orders: number;
+  measured: Measured;
+  offers: number;
+  waited: number;
+  open: { min: number; max: number };
+  lagMs: Percentiles;
+  failures: string[];
+};
 
 export type FieldOptions = { drivers: number; keepOpen: number; random: Random };
 
@@ -27,10 +36,20 @@ export class Field {
   private readonly deliveryIds: string[] = [];
   private parts = 0;
 
-  private constructor(private readonly city: LoadCity, private readonly window: DatabaseWindow, private readonly door: Door, private readonly orders: Orders, private readonly options: FieldOptions) {}
+  private constructor(
+    private readonly city: LoadCity,
+    private readonly window: DatabaseWindow,
+    private readonly door: Door,
+    private readonly orders: Orders,
+    private readonly options: FieldOptions,
+  ) {}
 
   static async open(connections: Connections, window: DatabaseWindow, options: FieldOptions): Promise<Field> {
-    const city = await LoadCity.open(connections, { name: 'latency', drivers: options.drivers, random: options.random.stream('city') });
+    const city = await LoadCity.open(connections, {
+      name: 'latency',
+      drivers: options.drivers,
+      random: options.random.stream('city'),
+    });
     const door = new Door(options.keepOpen);
     const field = new Field(city, window, door, new Orders(city, door), options);
     void field.keepPlaces();
@@ -46,20 +65,48 @@ export class Field {
   async measure(rate: number, seconds: number, signal: AbortSignal): Promise<Part> {
     const { samples, deliveryIds, lagMs, failures } = await this.run(rate, { seconds }, signal);
     const { kept, waited } = withoutWaits(samples, await this.window.offerRounds(deliveryIds));
-    const measured = { offer: percentilesOf(timesOf(kept, 'offer')), accept: percentilesOf(timesOf(kept, 'accept')), reassignment: percentilesOf(timesOf(kept, 'reassignment')) };
+    const measured = {
+      offer: percentilesOf(timesOf(kept, 'offer')),
+      accept: percentilesOf(timesOf(kept, 'accept')),
+      reassignment: percentilesOf(timesOf(kept, 'reassignment')),
+    };
     const offers = measured.offer.count + measured.reassignment.count + waited;
-    return { rate, orders: deliveryIds.length, measured, offers, waited, open: this.door.openSince(), lagMs: percentilesOf(lagMs), failures };
+    return {
+      rate,
+      orders: deliveryIds.length,
+      measured,
+      offers,
+      waited,
+      open: this.door.openSince(),
+      lagMs: percentilesOf(lagMs),
+      failures,
+    };
   }
 
   /** Everybody hands over, one after the other: all at once would be a load of another kind. @returns what PostgreSQL has of all orders of the field, and what went wrong after it was timed */
-  async finish(): Promise<{ posted: number; offered: number; delivered: number; failures: string[]; retries: number }> {
+  async finish(): Promise<{
+    posted: number;
+    offered: number;
+    delivered: number;
+    failures: string[];
+    retries: number;
+  }> {
     const ended = this.orders.ended();
     const isOver = new AbortController();
     void ended.then(() => isOver.abort());
     while (await pause(HAND_OVER_EVERY_MS, isOver.signal)) this.door.letOne();
     const failures = await ended;
-    const [offered, delivered] = [await this.window.offered(this.deliveryIds), await this.window.delivered(this.deliveryIds)];
-    return { posted: this.deliveryIds.length, offered, delivered, failures, retries: this.city.client.retries };
+    const [offered, delivered] = [
+      await this.window.offered(this.deliveryIds),
+      await this.window.delivered(this.deliveryIds),
+    ];
+    return {
+      posted: this.deliveryIds.length,
+      offered,
+      delivered,
+      failures,
+      retries: this.city.client.retries,
+    };
   }
 
   close(): void {
@@ -67,9 +114,18 @@ export class Field {
     this.city.close();
   }
 
-  private async run(rate: number, { seconds, orders }: { seconds?: number; orders?: number }, signal: AbortSignal): ReturnType<Orders['run']> {
+  private async run(
+    rate: number,
+    { seconds, orders }: { seconds?: number; orders?: number },
+    signal: AbortSignal,
+  ): ReturnType<Orders['run']> {
     const random = this.options.random.stream(`part ${(this.parts += 1)}`);
-    const planned = planArrivals({ rate, seconds: seconds ?? (2 * (orders ?? 0)) / rate + 60, lossShare: orders === undefined ? LOSS_SHARE : 0, random });
+    const planned = planArrivals({
+      rate,
+      seconds: seconds ?? (2 * (orders ?? 0)) / rate + 60,
+      lossShare: orders === undefined ? LOSS_SHARE : 0,
+      random,
+    });
     const lifeMs = Math.min((this.options.keepOpen / rate) * 1_000, LONGEST_LIFE_MS);
     const run = await this.orders.run({ arrivals: planned.slice(0, orders), lifeMs, signal });
     this.deliveryIds.push(...run.deliveryIds);
@@ -80,7 +136,9 @@ export class Field {
   private async keepPlaces(): Promise<void> {
     const { drivers } = this.city;
     for (let turn = 0; await pause(PLACES_EVERY_MS / drivers.length, this.over.signal); turn += 1) {
-      void drivers[turn % drivers.length]?.sendPlace().catch((error: unknown) => process.stderr.write(`a place: ${String(error)}\n`));
+      void drivers[turn % drivers.length]
+        ?.sendPlace()
+        .catch((error: unknown) => process.stderr.write(`a place: ${String(error)}\n`));
     }
   }
 }

@@ -24,7 +24,14 @@ import { planArrivals } from './plan';
 import { type Percentiles, percentilesOf, type Sample, TIMED, timesOf } from './samples';
 import { GOALS_MS, missedGoals, problemsOf } from './verdict';
 
-type Options = { rate: number; seconds: number; drivers: number; keepOpen: number; seed: string; isFinding: boolean };
+type Options = {
+  rate: number;
+  seconds: number;
+  drivers: number;
+  keepOpen: number;
+  seed: string;
+  isFinding: boolean;
+};
 
 const PATIENCE_MS = 60_000;
 /** Of the bare workflow, before ours and after; half of ours where that is shorter. And once more before, for nothing. */
@@ -34,16 +41,25 @@ const [LOWEST_RATE, HIGHEST_RATE, PROBE_SECONDS] = [1, 10, 40];
 
 function readOptions(args: string[]): Options {
   const { values } = parseArgs({
-    args, strict: true,
+    args,
+    strict: true,
     options: {
-      rate: { type: 'string', default: '5' }, seconds: { type: 'string', default: '180' }, drivers: { type: 'string', default: '120' }, open: { type: 'string', default: '100' },
-      seed: { type: 'string', default: String(Date.now()) }, 'find-rate': { type: 'boolean', default: false },
+      rate: { type: 'string', default: '5' },
+      seconds: { type: 'string', default: '180' },
+      drivers: { type: 'string', default: '120' },
+      open: { type: 'string', default: '100' },
+      seed: { type: 'string', default: String(Date.now()) },
+      'find-rate': { type: 'boolean', default: false },
     },
   });
   const drivers = countOf('--drivers', values.drivers, { min: 2, max: 10_000 });
   return {
-    rate: numberOf('--rate', values.rate, { min: 0.1, max: 1_000 }), seconds: countOf('--seconds', values.seconds, { min: 1, max: 86_400 }), drivers,
-    keepOpen: countOf('--open', values.open, { min: 1, max: drivers - 1 }), seed: values.seed, isFinding: values['find-rate'],
+    rate: numberOf('--rate', values.rate, { min: 0.1, max: 1_000 }),
+    seconds: countOf('--seconds', values.seconds, { min: 1, max: 86_400 }),
+    drivers,
+    keepOpen: countOf('--open', values.open, { min: 1, max: drivers - 1 }),
+    seed: values.seed,
+    isFinding: values['find-rate'],
   };
 }
 
@@ -53,7 +69,9 @@ async function main(signal: AbortSignal): Promise<number> {
   const opened = new Closing();
   try {
     const world = await open(settings, options, opened, signal);
-    return options.isFinding ? await findRate(world, options, settings, signal) : await measure(world, options, settings, signal);
+    return options.isFinding
+      ? await findRate(world, options, settings, signal)
+      : await measure(world, options, settings, signal);
   } finally {
     await opened.all();
   }
@@ -61,21 +79,44 @@ async function main(signal: AbortSignal): Promise<number> {
 
 type World = { field: Field; floor: Floor; random: Random };
 
-async function open(settings: InspectorSettings, { drivers, keepOpen, seed }: Options, opened: Closing, signal: AbortSignal): Promise<World> {
+async function open(
+  settings: InspectorSettings,
+  { drivers, keepOpen, seed }: Options,
+  opened: Closing,
+  signal: AbortSignal,
+): Promise<World> {
   const env = benchEnvironment(process.env);
   const random = randomFrom(seed);
   opened.after(await startService(env, null), stopService);
-  const floor = opened.after(await openFloor(env, `latency-${Date.now().toString(36)}`), (each) => each.close());
+  const floor = opened.after(await openFloor(env, `latency-${Date.now().toString(36)}`), (each) =>
+    each.close(),
+  );
   const window = opened.after(new DatabaseWindow(settings.databaseUrl), (each) => each.close());
-  const field = opened.after(await Field.open(connect(settings, { patienceMs: PATIENCE_MS, signal }), window, { drivers, keepOpen, random }), (each) => each.close());
+  const field = opened.after(
+    await Field.open(connect(settings, { patienceMs: PATIENCE_MS, signal }), window, {
+      drivers,
+      keepOpen,
+      random,
+    }),
+    (each) => each.close(),
+  );
   return { field, floor, random };
 }
 
-async function measure({ field, floor, random }: World, options: Options, settings: InspectorSettings, signal: AbortSignal): Promise<number> {
+async function measure(
+  { field, floor, random }: World,
+  options: Options,
+  settings: InspectorSettings,
+  signal: AbortSignal,
+): Promise<number> {
   const { rate, seconds, keepOpen } = options;
   const floorSeconds = Math.min(FLOOR_SECONDS, Math.ceil(seconds / 2));
   const bare = (name: string, lasting = floorSeconds): Promise<Sample[]> =>
-    runBare(floor, { name, arrivals: planArrivals({ rate, seconds: lasting, lossShare: 0, random: random.stream(name) }), signal });
+    runBare(floor, {
+      name,
+      arrivals: planArrivals({ rate, seconds: lasting, lossShare: 0, random: random.stream(name) }),
+      signal,
+    });
   await bare('warm-up', WARM_UP_SECONDS);
   const before = await bare('before');
   log(`filling: ${keepOpen} deliveries open`);
@@ -85,19 +126,56 @@ async function measure({ field, floor, random }: World, options: Options, settin
   signal.throwIfAborted();
   const end = await field.finish();
   const samples = [...before, ...(await bare('after'))];
-  const bareTimes = { offer: percentilesOf(timesOf(samples, 'offer')), accept: percentilesOf(timesOf(samples, 'accept')) };
-  const problems = problemsOf({ ...part, ...end, openMin: part.open.min, keepOpen, failures: [...part.failures, ...end.failures] });
+  const bareTimes = {
+    offer: percentilesOf(timesOf(samples, 'offer')),
+    accept: percentilesOf(timesOf(samples, 'accept')),
+  };
+  const problems = problemsOf({
+    ...part,
+    ...end,
+    openMin: part.open.min,
+    keepOpen,
+    failures: [...part.failures, ...end.failures],
+  });
   log(table(part, bareTimes));
   for (const problem of problems) log(`broken: ${problem}`);
-  process.stdout.write(`${JSON.stringify({
-    rate, seconds, drivers: options.drivers, keepOpen, seed: options.seed, ...part.measured, bare: bareTimes, ratios: { offer: ratios(part.measured.offer, bareTimes.offer), accept: ratios(part.measured.accept, bareTimes.accept) },
-    orders: part.orders, offers: part.offers, waited: part.waited, open: part.open, lagMs: part.lagMs, posted: end.posted, offered: end.offered, delivered: end.delivered, retries: end.retries,
-    goalsMs: GOALS_MS, problems, ...machine(), ...(await serverVersions(settings)),
-  })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({
+      rate,
+      seconds,
+      drivers: options.drivers,
+      keepOpen,
+      seed: options.seed,
+      ...part.measured,
+      bare: bareTimes,
+      ratios: {
+        offer: ratios(part.measured.offer, bareTimes.offer),
+        accept: ratios(part.measured.accept, bareTimes.accept),
+      },
+      orders: part.orders,
+      offers: part.offers,
+      waited: part.waited,
+      open: part.open,
+      lagMs: part.lagMs,
+      posted: end.posted,
+      offered: end.offered,
+      delivered: end.delivered,
+      retries: end.retries,
+      goalsMs: GOALS_MS,
+      problems,
+      ...machine(),
+      ...(await serverVersions(settings)),
+    })}\n`,
+  );
   return problems.length === 0 ? 0 : 1;
 }
 
-async function findRate({ field }: World, options: Options, settings: InspectorSettings, signal: AbortSignal): Promise<number> {
+async function findRate(
+  { field }: World,
+  options: Options,
+  settings: InspectorSettings,
+  signal: AbortSignal,
+): Promise<number> {
   const probes: (Part & { missed: string[] })[] = [];
   await field.fill(options.rate, signal);
   const probe = async (rate: number): Promise<boolean> => {
@@ -110,10 +188,24 @@ async function findRate({ field }: World, options: Options, settings: InspectorS
   };
   const rate = await highestRate(probe, { lowest: LOWEST_RATE, highest: HIGHEST_RATE });
   const end = await field.finish();
-  log(rate === 0 ? `the goals hold not even at ${LOWEST_RATE} a second` : `the goals hold up to ${rate} a second`);
-  process.stdout.write(`${JSON.stringify({
-    highestRate: rate, probes, ...end, drivers: options.drivers, keepOpen: options.keepOpen, seed: options.seed, goalsMs: GOALS_MS, ...machine(), ...(await serverVersions(settings)),
-  })}\n`);
+  log(
+    rate === 0
+      ? `the goals hold not even at ${LOWEST_RATE} a second`
+      : `the goals hold up to ${rate} a second`,
+  );
+  process.stdout.write(
+    `${JSON.stringify({
+      highestRate: rate,
+      probes,
+      ...end,
+      drivers: options.drivers,
+      keepOpen: options.keepOpen,
+      seed: options.seed,
+      goalsMs: GOALS_MS,
+      ...machine(),
+      ...(await serverVersions(settings)),
+    })}\n`,
+  );
   return rate >= options.rate && end.delivered === end.posted ? 0 : 1;
 }
 
@@ -121,15 +213,26 @@ type Bare = { offer: Percentiles; accept: Percentiles };
 
 /** How many times the bare workflow's time ours takes. */
 function ratios(ours: Percentiles, bare: Percentiles): Record<'p50' | 'p95' | 'p99', number | null> {
-  const ratio = (a: number | null, b: number | null): number | null => (a === null || b === null || b === 0 ? null : Math.round((a / b) * 100) / 100);
+  const ratio = (a: number | null, b: number | null): number | null =>
+    a === null || b === null || b === 0 ? null : Math.round((a / b) * 100) / 100;
   return { p50: ratio(ours.p50, bare.p50), p95: ratio(ours.p95, bare.p95), p99: ratio(ours.p99, bare.p99) };
 }
 
 function table({ measured, open, lagMs, waited, offers }: Part, bare: Bare): string {
-  const row = (cells: readonly (string | number | null)[]): string => cells.map((cell, at) => (at === 0 ? String(cell).padEnd(24) : String(cell ?? '-').padStart(9))).join('');
-  const line = (name: string, { count, p50, p95, p99, max }: Percentiles): string => row([name, count, p50, p95, p99, max]);
-  return ['', row(['ms', 'count', 'p50', 'p95', 'p99', 'max']), ...TIMED.map((timed) => line(timed, measured[timed])), line('bare start', bare.offer), line('bare update', bare.accept),
-    line('lag of this process', lagMs), `open: ${open.min} to ${open.max}; ${waited} of ${offers} offers waited for a driver`, ''].join('\n');
+  const row = (cells: readonly (string | number | null)[]): string =>
+    cells.map((cell, at) => (at === 0 ? String(cell).padEnd(24) : String(cell ?? '-').padStart(9))).join('');
+  const line = (name: string, { count, p50, p95, p99, max }: Percentiles): string =>
+    row([name, count, p50, p95, p99, max]);
+  return [
+    '',
+    row(['ms', 'count', 'p50', 'p95', 'p99', 'max']),
+    ...TIMED.map((timed) => line(timed, measured[timed])),
+    line('bare start', bare.offer),
+    line('bare update', bare.accept),
+    line('lag of this process', lagMs),
+    `open: ${open.min} to ${open.max}; ${waited} of ${offers} offers waited for a driver`,
+    '',
+  ].join('\n');
 }
 
 runProgram(main);

@@ -18,7 +18,11 @@ type Taken = { driver: LoadDriver; deliveryId: string; acceptedAt: number };
 
 /** Shares of the life: when a driver is lost, and when steps are taken. */
 const LOST_AFTER = 0.1;
-const STEPS = [['arriveAtPickup', 0.2], ['pickUp', 0.35], ['arriveAtDropoff', 0.5]] as const;
+const STEPS = [
+  ['arriveAtPickup', 0.2],
+  ['pickUp', 0.35],
+  ['arriveAtDropoff', 0.5],
+] as const;
 const BACK_ON_DUTY_MS = 5_000;
 
 /** Posts orders at their times, and lets drivers answer and work at theirs. */
@@ -26,7 +30,10 @@ export class Orders {
   private readonly carried = new Set<Promise<void>>();
   private readonly lateFailures: string[] = [];
 
-  constructor(private readonly city: LoadCity, private readonly door: Door) {}
+  constructor(
+    private readonly city: LoadCity,
+    private readonly door: Door,
+  ) {}
 
   /** Resolves when everything that is timed has been: each of these orders has the driver who carries it to the door. That goes on. */
   async run({ arrivals, lifeMs, signal }: OrdersOptions): Promise<OrdersRun> {
@@ -51,7 +58,12 @@ export class Orders {
   }
 
   /** From the posting to the driver who stays. */
-  private async findDriver({ fate, thinkMs: [think, thinkAgain] }: Arrival, meantAt: number, lifeMs: number, run: OrdersRun): Promise<Taken> {
+  private async findDriver(
+    { fate, thinkMs: [think, thinkAgain] }: Arrival,
+    meantAt: number,
+    lifeMs: number,
+    run: OrdersRun,
+  ): Promise<Taken> {
     run.lagMs.push(now() - meantAt);
     const { deliveryId } = await this.city.post();
     run.deliveryIds.push(deliveryId);
@@ -65,7 +77,11 @@ export class Orders {
   }
 
   /** The offer comes, is looked at, and accepted. */
-  private async takeUp(deliveryId: string, { timed, since, thinkMs }: { timed: Timed; since: number; thinkMs: number }, run: OrdersRun): Promise<Taken> {
+  private async takeUp(
+    deliveryId: string,
+    { timed, since, thinkMs }: { timed: Timed; since: number; thinkMs: number },
+    run: OrdersRun,
+  ): Promise<Taken> {
     const { driver, offerId, heardAt } = await this.city.offerOf(deliveryId);
     run.samples.push({ timed, ms: heardAt - since, offerId });
     const acceptAt = heardAt + thinkMs;

@@ -18,11 +18,24 @@ const THINK_MS = { min: 500, max: 2_000 };
  * Customers know nothing of each other: the waits between orders are exponential. All is drawn beforehand, so that the service cannot slow down what it is measured by.
  * @param rate orders a second; @param lossShare of the orders lose their first driver, 0..1: one half gives up, the other goes off duty
  */
-export function planArrivals({ rate, seconds, lossShare, random }: { rate: number; seconds: number; lossShare: number; random: Random }): Arrival[] {
+export function planArrivals({
+  rate,
+  seconds,
+  lossShare,
+  random,
+}: {
+  rate: number;
+  seconds: number;
+  lossShare: number;
+  random: Random;
+}): Arrival[] {
   const arrivals: Arrival[] = [];
   const wait = (): number => (-Math.log(1 - random.next()) / rate) * 1_000;
   for (let atMs = wait(); atMs < seconds * 1_000; atMs += wait()) {
-    const thinkMs = [random.between(THINK_MS.min, THINK_MS.max), random.between(THINK_MS.min, THINK_MS.max)] as const;
+    const thinkMs = [
+      random.between(THINK_MS.min, THINK_MS.max),
+      random.between(THINK_MS.min, THINK_MS.max),
+    ] as const;
     arrivals.push({ atMs, fate: fateOf(lossShare, random), thinkMs });
   }
   return arrivals;

@@ -14,7 +14,13 @@ export type Timed = (typeof TIMED)[number];
 /** `offerId`: the one that came; of accepts the one that was answered. */
 export type Sample = { timed: Timed; ms: number; offerId: string };
 
-export type Percentiles = { count: number; p50: number | null; p95: number | null; p99: number | null; max: number | null };
+export type Percentiles = {
+  count: number;
+  p50: number | null;
+  p95: number | null;
+  p99: number | null;
+  max: number | null;
+};
 
 /** To a tenth of a ms; null of none. */
 export function percentilesOf(values: readonly number[]): Percentiles {
@@ -29,8 +35,12 @@ export function percentilesOf(values: readonly number[]): Percentiles {
  * Offers made after a search that found nobody waited for a driver, not for us (as in the simulator's figures): they are left out, and counted.
  * @param rounds of each offer, by its id: how many searches before it found nobody. An offer that is not in there is unknown to PostgreSQL, and kept.
  */
-export function withoutWaits(samples: readonly Sample[], rounds: ReadonlyMap<string, number>): { kept: Sample[]; waited: number } {
-  const isWait = ({ timed, offerId }: Sample): boolean => timed !== 'accept' && (rounds.get(offerId) ?? 0) > 0;
+export function withoutWaits(
+  samples: readonly Sample[],
+  rounds: ReadonlyMap<string, number>,
+): { kept: Sample[]; waited: number } {
+  const isWait = ({ timed, offerId }: Sample): boolean =>
+    timed !== 'accept' && (rounds.get(offerId) ?? 0) > 0;
   const kept = samples.filter((sample) => !isWait(sample));
   return { kept, waited: samples.length - kept.length };
 }

@@ -29,7 +29,10 @@ export type Block = { done: number; begun: number; seconds: number; perSecond: n
  * One side at work for a while, in a closed loop. Resolves when all that began has ended, so that nothing of it is left for the other side's block.
  * @throws what `deliver` throws, when the rest has ended
  */
-export async function runBlock(side: Side, { atOnce, warmUpMs, countedMs, onEdge, signal }: BlockOptions): Promise<Block> {
+export async function runBlock(
+  side: Side,
+  { atOnce, warmUpMs, countedMs, onEdge, signal }: BlockOptions,
+): Promise<Block> {
   await side.prepare();
   const over = new AbortController();
   const either = AbortSignal.any([over.signal, signal]);
@@ -41,10 +44,14 @@ export async function runBlock(side: Side, { atOnce, warmUpMs, countedMs, onEdge
       ended += 1;
     }
   };
-  const running = Promise.allSettled(Array.from({ length: atOnce }, () => keepDelivering().catch((error: unknown) => {
-    over.abort();
-    throw error;
-  })));
+  const running = Promise.allSettled(
+    Array.from({ length: atOnce }, () =>
+      keepDelivering().catch((error: unknown) => {
+        over.abort();
+        throw error;
+      }),
+    ),
+  );
   await pause(warmUpMs, either);
   await onEdge('begin');
   const [from, endedBefore] = [performance.now(), ended];

@@ -6,7 +6,12 @@ import type { Service } from '../service';
 /** What the counted parts of one side's blocks used. */
 export type Costs = { deliveries: number; seconds: number; cpu: CpuSeconds; database: DatabaseCounts };
 
-const NOTHING: Costs = { deliveries: 0, seconds: 0, cpu: ofEach(() => 0), database: { transactions: 0, rowsWritten: 0 } };
+const NOTHING: Costs = {
+  deliveries: 0,
+  seconds: 0,
+  cpu: ofEach(() => 0),
+  database: { transactions: 0, rowsWritten: 0 },
+};
 const LOCAL = ['127.0.0.1', 'localhost', '[::1]'];
 
 /** Adds up what each side's blocks use, between their edges. */
@@ -14,7 +19,10 @@ export class CostMeter {
   private readonly sums = new Map<string, Costs>();
   private begun: { cpu: CpuSeconds; database: DatabaseCounts } | null = null;
 
-  constructor(private readonly window: DatabaseWindow, private readonly pids: Pids) {}
+  constructor(
+    private readonly window: DatabaseWindow,
+    private readonly pids: Pids,
+  ) {}
 
   async begin(): Promise<void> {
     this.begun = { database: await this.window.counts(), cpu: cpuSecondsOf(this.pids) };
@@ -28,7 +36,8 @@ export class CostMeter {
       const sum = this.of(side);
       const used = cpuBetween(begun.cpu, cpu);
       this.sums.set(side, {
-        deliveries: sum.deliveries + done, seconds: sum.seconds + seconds,
+        deliveries: sum.deliveries + done,
+        seconds: sum.seconds + seconds,
         cpu: ofEach((name) => added(sum.cpu[name], used[name])),
         database: {
           transactions: sum.database.transactions + database.transactions - begun.database.transactions,
@@ -48,10 +57,19 @@ function added(a: number | null, b: number | null): number | null {
 }
 
 /** The processes of this run. Servers are found by the ports they listen at, where they are of this machine. */
-export function pidsOf({ worker, api }: Service, floor: Floor, servers: { databaseUrl: string; redisUrl: string; temporalAddress: string }): Pids {
+export function pidsOf(
+  { worker, api }: Service,
+  floor: Floor,
+  servers: { databaseUrl: string; redisUrl: string; temporalAddress: string },
+): Pids {
   return {
-    worker: worker.pid, api: api.pid, floor: floor.pid, load: process.pid,
-    temporal: serverAt(`http://${servers.temporalAddress}`, 7_233), postgres: serverAt(servers.databaseUrl, 5_432), redis: serverAt(servers.redisUrl, 6_379),
+    worker: worker.pid,
+    api: api.pid,
+    floor: floor.pid,
+    load: process.pid,
+    temporal: serverAt(`http://${servers.temporalAddress}`, 7_233),
+    postgres: serverAt(servers.databaseUrl, 5_432),
+    redis: serverAt(servers.redisUrl, 6_379),
   };
 }
 
@@ -62,15 +80,22 @@ function serverAt(url: string, usualPort: number): number | null {
 }
 
 /** CPU milliseconds, and what PostgreSQL did, to a tenth; null where it could not be read. `coresBusy`: by all of them together. */
-export type CostsADelivery = { cpuMs: CpuSeconds & { all: number | null }; coresBusy: number | null; transactions: number | null; rowsWritten: number | null };
+export type CostsADelivery = {
+  cpuMs: CpuSeconds & { all: number | null };
+  coresBusy: number | null;
+  transactions: number | null;
+  rowsWritten: number | null;
+};
 
 export function costsADelivery({ deliveries, seconds, cpu, database }: Costs): CostsADelivery {
-  const each = (total: number): number | null => (deliveries === 0 ? null : Math.round((total / deliveries) * 10) / 10);
+  const each = (total: number): number | null =>
+    deliveries === 0 ? null : Math.round((total / deliveries) * 10) / 10;
   const all = Object.values(cpu).reduce(added, 0);
   return {
     cpuMs: { ...ofEach((name) => inMs(cpu[name], each)), all: inMs(all, each) },
     coresBusy: all === null || seconds === 0 ? null : Math.round((all / seconds) * 100) / 100,
-    transactions: each(database.transactions), rowsWritten: each(database.rowsWritten),
+    transactions: each(database.transactions),
+    rowsWritten: each(database.rowsWritten),
   };
 }
 
@@ -84,5 +109,7 @@ function inMs(seconds: number | null, each: (total: number) => number | null): n
  */
 export function cpuRatioOf(ours: CostsADelivery, bare: CostsADelivery): number | null {
   const serving = [bare.cpuMs.floor, bare.cpuMs.load, bare.cpuMs.temporal].reduce(added, 0);
-  return serving === null || ours.cpuMs.all === null || ours.cpuMs.all === 0 ? null : serving / ours.cpuMs.all;
+  return serving === null || ours.cpuMs.all === null || ours.cpuMs.all === 0
+    ? null
+    : serving / ours.cpuMs.all;
 }

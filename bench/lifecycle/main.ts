@@ -26,7 +26,13 @@ import { CostMeter, type CostsADelivery, costsADelivery, cpuRatioOf, pidsOf } fr
 import { bareSide, type KnownSide, ourSide } from './sides';
 import { LEAST_RATIO, type Pair, problemsOf, ratiosOf } from './verdict';
 
-type Options = { countedMs: number; blocks: number; atOnce: number; leastRatio: number; profileDir: string | null };
+type Options = {
+  countedMs: number;
+  blocks: number;
+  atOnce: number;
+  leastRatio: number;
+  profileDir: string | null;
+};
 
 const WARM_UP_MS = 2_000;
 const PATIENCE_MS = 60_000;
@@ -37,15 +43,22 @@ const HISTORIES_READ = 30;
 
 function readOptions(args: string[]): Options {
   const { values } = parseArgs({
-    args, strict: true,
+    args,
+    strict: true,
     options: {
-      seconds: { type: 'string', default: '10' }, blocks: { type: 'string', default: '5' }, 'at-once': { type: 'string', default: '12' }, 'least-ratio': { type: 'string', default: String(LEAST_RATIO) },
+      seconds: { type: 'string', default: '10' },
+      blocks: { type: 'string', default: '5' },
+      'at-once': { type: 'string', default: '12' },
+      'least-ratio': { type: 'string', default: String(LEAST_RATIO) },
       profile: { type: 'string' },
     },
   });
   return {
-    countedMs: countOf('--seconds', values.seconds, { min: 1, max: 600 }) * 1_000, blocks: countOf('--blocks', values.blocks, { min: 1, max: 100 }),
-    atOnce: countOf('--at-once', values['at-once'], { min: 1, max: 200 }), leastRatio: numberOf('--least-ratio', values['least-ratio'], { min: 0, max: 10 }), profileDir: values.profile ?? null,
+    countedMs: countOf('--seconds', values.seconds, { min: 1, max: 600 }) * 1_000,
+    blocks: countOf('--blocks', values.blocks, { min: 1, max: 100 }),
+    atOnce: countOf('--at-once', values['at-once'], { min: 1, max: 200 }),
+    leastRatio: numberOf('--least-ratio', values['least-ratio'], { min: 0, max: 10 }),
+    profileDir: values.profile ?? null,
   };
 }
 
@@ -62,27 +75,59 @@ async function main(signal: AbortSignal): Promise<number> {
   }
 }
 
-type Run = { sides: { ours: KnownSide; bare: KnownSide }; deliveryIds: string[]; meter: CostMeter; window: DatabaseWindow; client: LightClient };
+type Run = {
+  sides: { ours: KnownSide; bare: KnownSide };
+  deliveryIds: string[];
+  meter: CostMeter;
+  window: DatabaseWindow;
+  client: LightClient;
+};
 
-async function open(settings: InspectorSettings, { atOnce, profileDir }: Options, opened: Closing, signal: AbortSignal): Promise<Run> {
+async function open(
+  settings: InspectorSettings,
+  { atOnce, profileDir }: Options,
+  opened: Closing,
+  signal: AbortSignal,
+): Promise<Run> {
   const env = benchEnvironment(process.env);
   const name = `lifecycle-${Date.now().toString(36)}`;
   const service = opened.after(await startService(env, profileDir), stopService);
   const floor = opened.after(await openFloor(env, name), (each) => each.close());
   const connections = connect(settings, { patienceMs: PATIENCE_MS, signal });
-  const city = opened.after(await LoadCity.open(connections, { name: 'lifecycle', drivers: DRIVERS_A_DELIVERY * atOnce, random: randomFrom(name) }), (each) => each.close());
+  const city = opened.after(
+    await LoadCity.open(connections, {
+      name: 'lifecycle',
+      drivers: DRIVERS_A_DELIVERY * atOnce,
+      random: randomFrom(name),
+    }),
+    (each) => each.close(),
+  );
   const window = opened.after(new DatabaseWindow(settings.databaseUrl), (each) => each.close());
   const deliveryIds: string[] = [];
-  const meter = new CostMeter(window, pidsOf(service, floor, { ...settings, temporalAddress: process.env.TEMPORAL_ADDRESS ?? '' }));
-  return { sides: { ours: ourSide(city, deliveryIds), bare: bareSide(floor, name) }, deliveryIds, meter, window, client: city.client };
+  const meter = new CostMeter(
+    window,
+    pidsOf(service, floor, { ...settings, temporalAddress: process.env.TEMPORAL_ADDRESS ?? '' }),
+  );
+  return {
+    sides: { ours: ourSide(city, deliveryIds), bare: bareSide(floor, name) },
+    deliveryIds,
+    meter,
+    window,
+    client: city.client,
+  };
 }
 
-async function measurePairs(run: Run, { blocks, atOnce, countedMs }: Options, signal: AbortSignal): Promise<Pair[]> {
+async function measurePairs(
+  run: Run,
+  { blocks, atOnce, countedMs }: Options,
+  signal: AbortSignal,
+): Promise<Pair[]> {
   const pairs: Pair[] = [];
   await warmUp(run, { atOnce, countedMs }, signal);
   const measure = async (side: KnownSide): Promise<Block> => {
     let add: Awaited<ReturnType<CostMeter['end']>> | undefined;
-    const onEdge = async (edge: 'begin' | 'end'): Promise<void> => (edge === 'begin' ? run.meter.begin() : void (add = await run.meter.end(side.name)));
+    const onEdge = async (edge: 'begin' | 'end'): Promise<void> =>
+      edge === 'begin' ? run.meter.begin() : void (add = await run.meter.end(side.name));
     const block = await runBlock(side, { atOnce, warmUpMs: WARM_UP_MS, countedMs, onEdge, signal });
     add?.(block);
     return block;
@@ -91,31 +136,70 @@ async function measurePairs(run: Run, { blocks, atOnce, countedMs }: Options, si
     const [ours, bare] = [await measure(run.sides.ours), await measure(run.sides.bare)];
     if (signal.aborted) break; // a block cut short is no measurement
     pairs.push({ ours: ours.perSecond, bare: bare.perSecond });
-    log(`pair ${number} of ${blocks}: ours ${ours.perSecond.toFixed(2)}/s, bare ${bare.perSecond.toFixed(2)}/s, ratio ${(ours.perSecond / bare.perSecond).toFixed(3)}`);
+    log(
+      `pair ${number} of ${blocks}: ours ${ours.perSecond.toFixed(2)}/s, bare ${bare.perSecond.toFixed(2)}/s, ratio ${(ours.perSecond / bare.perSecond).toFixed(3)}`,
+    );
   }
   return pairs;
 }
 
 /** A pair that counts for nothing: code that has not run is not yet compiled. */
-async function warmUp({ sides }: Run, { atOnce, countedMs }: Pick<Options, 'atOnce' | 'countedMs'>, signal: AbortSignal): Promise<void> {
-  for (const side of [sides.ours, sides.bare]) await runBlock(side, { atOnce, warmUpMs: 0, countedMs, onEdge: () => Promise.resolve(), signal });
+async function warmUp(
+  { sides }: Run,
+  { atOnce, countedMs }: Pick<Options, 'atOnce' | 'countedMs'>,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const side of [sides.ours, sides.bare])
+    await runBlock(side, { atOnce, warmUpMs: 0, countedMs, onEdge: () => Promise.resolve(), signal });
 }
 
-async function conclude({ sides, deliveryIds, meter, window, client }: Run, pairs: readonly Pair[], options: Options, versions: Versions): Promise<number> {
-  const [ours, bare] = [await readCounts(spread(sides.ours.workflowIds)), await readCounts(spread(sides.bare.workflowIds))].map(medianCounts);
+async function conclude(
+  { sides, deliveryIds, meter, window, client }: Run,
+  pairs: readonly Pair[],
+  options: Options,
+  versions: Versions,
+): Promise<number> {
+  const [ours, bare] = [
+    await readCounts(spread(sides.ours.workflowIds)),
+    await readCounts(spread(sides.bare.workflowIds)),
+  ].map(medianCounts);
   const events = { ours: ours ?? {}, bare: bare ?? {}, recorded: recordedCounts() };
   const delivered = await window.delivered(deliveryIds);
   const ratios = ratiosOf(pairs);
   const { median, min, max } = ratios.pairRatios;
-  const problems = problemsOf({ ratio: ratios.ratio, leastRatio: options.leastRatio, events, begun: deliveryIds.length, delivered });
+  const problems = problemsOf({
+    ratio: ratios.ratio,
+    leastRatio: options.leastRatio,
+    events,
+    begun: deliveryIds.length,
+    delivered,
+  });
   const costs = { ours: costsADelivery(meter.of('ours')), bare: costsADelivery(meter.of('bare')) };
   log(table(costs));
   for (const problem of problems) log(`broken: ${problem}`);
-  process.stdout.write(`${JSON.stringify({
-    ours: rounded(ratios.ours), bare: rounded(ratios.bare), ratio: rounded(ratios.ratio), cpuRatio: rounded(cpuRatioOf(costs.ours, costs.bare)), events: totalOf(events.ours), workflowTasks: events.ours.workflowTaskCompleted ?? 0, atOnce: options.atOnce,
-    pairRatios: { median: rounded(median), min: rounded(min), max: rounded(max) }, pairs: pairs.map((pair) => [rounded(pair.ours), rounded(pair.bare)]), secondsABlock: options.countedMs / 1_000, counted: { ours: meter.of('ours').deliveries, bare: meter.of('bare').deliveries }, begun: deliveryIds.length, delivered, retries: client.retries,
-    costs, eventsByKind: events, problems, ...machine(), ...versions,
-  })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({
+      ours: rounded(ratios.ours),
+      bare: rounded(ratios.bare),
+      ratio: rounded(ratios.ratio),
+      cpuRatio: rounded(cpuRatioOf(costs.ours, costs.bare)),
+      events: totalOf(events.ours),
+      workflowTasks: events.ours.workflowTaskCompleted ?? 0,
+      atOnce: options.atOnce,
+      pairRatios: { median: rounded(median), min: rounded(min), max: rounded(max) },
+      pairs: pairs.map((pair) => [rounded(pair.ours), rounded(pair.bare)]),
+      secondsABlock: options.countedMs / 1_000,
+      counted: { ours: meter.of('ours').deliveries, bare: meter.of('bare').deliveries },
+      begun: deliveryIds.length,
+      delivered,
+      retries: client.retries,
+      costs,
+      eventsByKind: events,
+      problems,
+      ...machine(),
+      ...versions,
+    })}\n`,
+  );
   return problems.length === 0 ? 0 : 1;
 }
 
@@ -131,10 +215,18 @@ function rounded(value: number | null): number | null {
 }
 
 function table({ ours, bare }: Record<'ours' | 'bare', CostsADelivery>): string {
-  const row = (cells: readonly (string | number | null)[]): string => cells.map((cell, at) => (at === 0 ? String(cell).padEnd(24) : String(cell ?? '-').padStart(9))).join('');
+  const row = (cells: readonly (string | number | null)[]): string =>
+    cells.map((cell, at) => (at === 0 ? String(cell).padEnd(24) : String(cell ?? '-').padStart(9))).join('');
   const names = [...PROCESSES, 'all' as const];
-  return ['', row(['CPU ms a delivery', 'ours', 'bare']), ...names.map((name) => row([name, ours.cpuMs[name], bare.cpuMs[name]])), row(['cores busy', ours.coresBusy, bare.coresBusy]),
-    row(['transactions', ours.transactions, bare.transactions]), row(['rows written', ours.rowsWritten, bare.rowsWritten]), ''].join('\n');
+  return [
+    '',
+    row(['CPU ms a delivery', 'ours', 'bare']),
+    ...names.map((name) => row([name, ours.cpuMs[name], bare.cpuMs[name]])),
+    row(['cores busy', ours.coresBusy, bare.coresBusy]),
+    row(['transactions', ours.transactions, bare.transactions]),
+    row(['rows written', ours.rowsWritten, bare.rowsWritten]),
+    '',
+  ].join('\n');
 }
 
 runProgram(main);

@@ -13,7 +13,8 @@ const TO_THE_DOOR = ['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver'] a
 export function ourSide(city: LoadCity, deliveryIds: string[]): KnownSide {
   const workflowIds: string[] = [];
   return {
-    name: 'ours', workflowIds,
+    name: 'ours',
+    workflowIds,
     prepare: () => city.sendPlaces(),
     deliver: async () => {
       const { deliveryId, sellerOrderId } = await city.post();
@@ -31,7 +32,8 @@ export function bareSide(floor: Floor, name: string): KnownSide {
   const workflowIds: string[] = [];
   let count = 0;
   return {
-    name: 'bare', workflowIds,
+    name: 'bare',
+    workflowIds,
     prepare: () => Promise.resolve(),
     deliver: async () => {
       const workflowId = `bare/${name}/${(count += 1)}`;

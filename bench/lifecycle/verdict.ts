@@ -6,7 +6,8 @@ export type Pair = { ours: number; bare: number };
 
 export type Ratios = {
   /** Deliveries a second, the median over the blocks. */
-  ours: number | null; bare: number | null;
+  ours: number | null;
+  bare: number | null;
   /** The one by the other. */
   ratio: number | null;
   /** Pair by pair. */
@@ -22,17 +23,25 @@ export function ratiosOf(pairs: readonly Pair[]): Ratios {
   const [ours, bare] = [medianOf(pairs.map((pair) => pair.ours)), medianOf(pairs.map((pair) => pair.bare))];
   const each = pairs.map((pair) => pair.ours / pair.bare);
   return {
-    ours, bare, ratio: ours === null || bare === null || bare === 0 ? null : ours / bare,
-    pairRatios: { median: medianOf(each), min: each.length === 0 ? null : Math.min(...each), max: each.length === 0 ? null : Math.max(...each) },
+    ours,
+    bare,
+    ratio: ours === null || bare === null || bare === 0 ? null : ours / bare,
+    pairRatios: {
+      median: medianOf(each),
+      min: each.length === 0 ? null : Math.min(...each),
+      max: each.length === 0 ? null : Math.max(...each),
+    },
   };
 }
 
 export type Evidence = {
-  ratio: number | null; leastRatio: number;
+  ratio: number | null;
+  leastRatio: number;
   /** Events of each kind: of ours and of the bare workflow in this run, and of the recorded history. */
   events: { ours: EventCounts; bare: EventCounts; recorded: EventCounts };
   /** Deliveries that began in our blocks, and those that PostgreSQL has as DELIVERED. */
-  begun: number; delivered: number;
+  begun: number;
+  delivered: number;
 };
 
 const MOST_EVENTS = 42;
@@ -40,12 +49,19 @@ const MOST_EVENTS = 42;
 /** In words, whatever keeps the goals from holding, or the figures from being a comparison at all. */
 export function problemsOf({ ratio, leastRatio, events, begun, delivered }: Evidence): string[] {
   const problems: string[] = [];
-  if (ratio === null) problems.push('there is no ratio: no pair of blocks was measured, or no bare workflow ended while it was counted');
+  if (ratio === null)
+    problems.push(
+      'there is no ratio: no pair of blocks was measured, or no bare workflow ended while it was counted',
+    );
   else if (ratio < leastRatio) problems.push(`the ratio is ${ratio.toFixed(3)}, below ${leastRatio}`);
   if (delivered !== begun) problems.push(`${begun} deliveries began, ${delivered} were delivered`);
-  if (totalOf(events.ours) > MOST_EVENTS) problems.push(`a delivery costs ${totalOf(events.ours)} events, more than ${MOST_EVENTS}`);
-  const compare = (what: string, a: EventCounts, b: EventCounts): string[] => differences(a, b, MOST_DIFFERENCE).map((difference) => `${what}: ${difference}`);
+  if (totalOf(events.ours) > MOST_EVENTS)
+    problems.push(`a delivery costs ${totalOf(events.ours)} events, more than ${MOST_EVENTS}`);
+  const compare = (what: string, a: EventCounts, b: EventCounts): string[] =>
+    differences(a, b, MOST_DIFFERENCE).map((difference) => `${what}: ${difference}`);
   return [
-    ...problems, ...compare('events of ours and of the bare workflow', events.ours, events.bare), ...compare('events of the bare workflow and of the recorded delivery', events.bare, events.recorded),
+    ...problems,
+    ...compare('events of ours and of the bare workflow', events.ours, events.bare),
+    ...compare('events of the bare workflow and of the recorded delivery', events.bare, events.recorded),
   ];
 }

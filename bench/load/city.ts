@@ -22,7 +22,12 @@ const POSTED = z.object({ deliveryId: z.string() });
 
 /** A driver with the app of v2: a socket that hears, an app that shows offers, and requests over kept connections. */
 export class LoadDriver {
-  constructor(readonly driverId: string, private readonly send: Send, private readonly socket: DriverSocket, readonly place: Point) {}
+  constructor(
+    readonly driverId: string,
+    private readonly send: Send,
+    private readonly socket: DriverSocket,
+    readonly place: Point,
+  ) {}
 
   listen(hear: (news: DriverNews) => void): void {
     this.socket.listen(hear);
@@ -37,7 +42,9 @@ export class LoadDriver {
   }
 
   async sendPlace(): Promise<void> {
-    await this.send('POST', `/v2/drivers/${this.driverId}/location`, { fixes: [{ ...this.place, at: new Date().toISOString(), speedMps: null, headingDegrees: null }] });
+    await this.send('POST', `/v2/drivers/${this.driverId}/location`, {
+      fixes: [{ ...this.place, at: new Date().toISOString(), speedMps: null, headingDegrees: null }],
+    });
   }
 
   async startShift(): Promise<void> {
@@ -58,7 +65,10 @@ export class LoadDriver {
   }
 
   async step(deliveryId: string, step: Step): Promise<void> {
-    await this.send('POST', `/v2/deliveries/${deliveryId}/steps`, { step, deviceAt: new Date().toISOString() });
+    await this.send('POST', `/v2/deliveries/${deliveryId}/steps`, {
+      step,
+      deviceAt: new Date().toISOString(),
+    });
   }
 }
 
@@ -71,26 +81,49 @@ export class LoadCity {
   private orders = 0;
 
   private constructor(
-    readonly cityId: string, readonly merchantId: string, readonly drivers: readonly LoadDriver[], readonly client: LightClient,
-    private readonly shop: Send, private readonly random: Random,
+    readonly cityId: string,
+    readonly merchantId: string,
+    readonly drivers: readonly LoadDriver[],
+    readonly client: LightClient,
+    private readonly shop: Send,
+    private readonly random: Random,
   ) {}
 
   /** Sets it up by the API. @throws Unexpected, Refused */
-  static async open(connections: Connections, { name, drivers: count, random }: CityOptions): Promise<LoadCity> {
+  static async open(
+    connections: Connections,
+    { name, drivers: count, random }: CityOptions,
+  ): Promise<LoadCity> {
     const cityId = `bench-${name}-${Date.now().toString(36)}`;
     const merchantId = `${cityId}-shop`;
     const ops = await connections.ops('bench');
     wanted('the city', await ops.putCity({ cityId, name, timezone: 'UTC', currency: 'EUR', center: CENTER }));
-    wanted('the zone', await ops.putZone({ zoneId: `${cityId}-all`, cityId, name: 'All', ring: square(0.2), offerTtlSeconds: null }));
+    wanted(
+      'the zone',
+      await ops.putZone({
+        zoneId: `${cityId}-all`,
+        cityId,
+        name: 'All',
+        ring: square(0.2),
+        offerTtlSeconds: null,
+      }),
+    );
     wanted('the shop', await ops.putMerchant({ merchantId, name: 'Shop of the bench' }));
     const client = new LightClient(connections.apiUrl);
     const drivers: LoadDriver[] = [];
     for (let number = 0; number < count; number += 1) {
       const driverId = newUuid();
-      wanted('a driver', await ops.putDriver({ driverId, cityId, name: 'Driver', vehicle: 'CAR', offerVersion: 2 }));
+      wanted(
+        'a driver',
+        await ops.putDriver({ driverId, cityId, name: 'Driver', vehicle: 'CAR', offerVersion: 2 }),
+      );
       const token = await connections.login({ role: 'driver', driverId });
-      const socket = connectDriver(connections.apiUrl, token, (problem) => process.stderr.write(`driver ${driverId}: ${problem}\n`));
-      drivers.push(new LoadDriver(driverId, client.as(token), socket, pointWithin(DRIVERS_WITHIN_DEGREES, random)));
+      const socket = connectDriver(connections.apiUrl, token, (problem) =>
+        process.stderr.write(`driver ${driverId}: ${problem}\n`),
+      );
+      drivers.push(
+        new LoadDriver(driverId, client.as(token), socket, pointWithin(DRIVERS_WITHIN_DEGREES, random)),
+      );
     }
     const shop = client.as(await connections.login({ role: 'merchant', merchantId }));
     const city = new LoadCity(cityId, merchantId, drivers, client, shop, random);
@@ -107,10 +140,18 @@ export class LoadCity {
   async post(): Promise<{ deliveryId: string; sellerOrderId: string }> {
     this.orders += 1;
     const sellerOrderId = `order-${this.orders}`;
-    const [pickup, dropoff] = [pointWithin(ORDERS_WITHIN_DEGREES, this.random), pointWithin(ORDERS_WITHIN_DEGREES, this.random)];
+    const [pickup, dropoff] = [
+      pointWithin(ORDERS_WITHIN_DEGREES, this.random),
+      pointWithin(ORDERS_WITHIN_DEGREES, this.random),
+    ];
     const order = {
-      sellerOrderId, cityId: this.cityId, pickup: { address: 'Start', point: pickup }, dropoff: { address: 'Finish', point: dropoff }, readyAt: null,
-      parcelSize: 'SMALL', feeCents: 500,
+      sellerOrderId,
+      cityId: this.cityId,
+      pickup: { address: 'Start', point: pickup },
+      dropoff: { address: 'Finish', point: dropoff },
+      readyAt: null,
+      parcelSize: 'SMALL',
+      feeCents: 500,
     };
     return { ...POSTED.parse(await this.shop('POST', '/v2/deliveries', order)), sellerOrderId };
   }
@@ -123,7 +164,11 @@ export class LoadCity {
       return Promise.resolve(known);
     }
     return new Promise((resolve, reject) => {
-      const late = setTimeout(() => reject(new Error(`no offer of delivery ${deliveryId} came within ${OFFER_WITHIN_MS / 1_000} s`)), OFFER_WITHIN_MS);
+      const late = setTimeout(
+        () =>
+          reject(new Error(`no offer of delivery ${deliveryId} came within ${OFFER_WITHIN_MS / 1_000} s`)),
+        OFFER_WITHIN_MS,
+      );
       this.waiting.set(deliveryId, (heard) => {
         clearTimeout(late);
         this.waiting.delete(deliveryId);
@@ -141,7 +186,13 @@ export class LoadCity {
     await driver.sendPlace();
     await driver.startShift();
     driver.listen((news) => {
-      if (news.kind === 'offered') this.hear({ driver, offerId: news.offer.offerId, deliveryId: news.offer.deliveryId, heardAt: performance.now() });
+      if (news.kind === 'offered')
+        this.hear({
+          driver,
+          offerId: news.offer.offerId,
+          deliveryId: news.offer.deliveryId,
+          heardAt: performance.now(),
+        });
     });
   }
 
@@ -154,10 +205,24 @@ export class LoadCity {
 }
 
 function pointWithin(degrees: number, random: Random): Point {
-  return { lat: CENTER.lat + random.between(-degrees, degrees), lng: CENTER.lng + random.between(-degrees, degrees) };
+  return {
+    lat: CENTER.lat + random.between(-degrees, degrees),
+    lng: CENTER.lng + random.between(-degrees, degrees),
+  };
 }
 
 function square(degrees: number): [number, number][] {
-  const [south, west, north, east] = [CENTER.lat - degrees, CENTER.lng - degrees, CENTER.lat + degrees, CENTER.lng + degrees];
-  return [[west, south], [east, south], [east, north], [west, north], [west, south]];
+  const [south, west, north, east] = [
+    CENTER.lat - degrees,
+    CENTER.lng - degrees,
+    CENTER.lat + degrees,
+    CENTER.lng + degrees,
+  ];
+  return [
+    [west, south],
+    [east, south],
+    [east, north],
+    [west, north],
+    [west, south],
+  ];
 }

@@ -9,7 +9,12 @@ export type Send = (method: 'POST' | 'GET', path: string, body?: object) => Prom
 /** An answer that is no success. `code` is the stable code of the problem. */
 export class Refused extends Error {
   override name = 'Refused';
-  constructor(what: string, readonly status: number, readonly code: string, detail: string) {
+  constructor(
+    what: string,
+    readonly status: number,
+    readonly code: string,
+    detail: string,
+  ) {
     super(`${what}: ${status} ${code} ${detail}`);
   }
 }
@@ -37,7 +42,8 @@ export class LightClient {
       for (let waitMs = FIRST_WAIT_MS; ; waitMs *= 2) {
         const { status, body: answered } = await this.once(token, method, path, body);
         if (status < 300) return answered;
-        if (status !== 503 || Date.now() + waitMs > giveUpAt) throw refused(`${method} ${path}`, status, answered);
+        if (status !== 503 || Date.now() + waitMs > giveUpAt)
+          throw refused(`${method} ${path}`, status, answered);
         this.retries += 1;
         await pause(waitMs);
       }
@@ -48,12 +54,27 @@ export class LightClient {
     this.agent.destroy();
   }
 
-  private async once(token: string, method: string, path: string, body?: object): Promise<{ status: number; body: unknown }> {
+  private async once(
+    token: string,
+    method: string,
+    path: string,
+    body?: object,
+  ): Promise<{ status: number; body: unknown }> {
     const sent = body === undefined ? undefined : JSON.stringify(body);
     const { hostname, port } = this.base;
     const asked = request({
-      agent: this.agent, hostname, port, method, path,
-      headers: { authorization: `Bearer ${token}`, ...(sent !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(sent) }) },
+      agent: this.agent,
+      hostname,
+      port,
+      method,
+      path,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(sent !== undefined && {
+          'content-type': 'application/json',
+          'content-length': Buffer.byteLength(sent),
+        }),
+      },
     });
     const answer = await answerOf(asked, sent);
     const answered = await text(answer);

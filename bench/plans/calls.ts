@@ -7,12 +7,22 @@ import type { World } from './world';
  * much that it is done no more often. `readsAll`: which growing tables (and their
  * partitions) it may read whole, and why.
  */
-export type Call = { name: string; next: () => Promise<() => Promise<unknown>>; most?: number; readsAll?: { tables: readonly string[]; why: string } };
+export type Call = {
+  name: string;
+  next: () => Promise<() => Promise<unknown>>;
+  most?: number;
+  readsAll?: { tables: readonly string[]; why: string };
+};
 
 export const call = (name: string, ask: () => Promise<unknown>): Call => ({ name, next: async () => ask });
 
-export const callAfter = <T>(name: string, prepare: () => Promise<T>, ask: (ready: T) => Promise<unknown>): Call => ({
-  name, next: async () => {
+export const callAfter = <T>(
+  name: string,
+  prepare: () => Promise<T>,
+  ask: (ready: T) => Promise<unknown>,
+): Call => ({
+  name,
+  next: async () => {
     const ready = await prepare();
     return () => ask(ready);
   },
@@ -21,9 +31,18 @@ export const callAfter = <T>(name: string, prepare: () => Promise<T>, ask: (read
 export const OPS: Caller = { role: 'ops', subject: 'bench', cities: 'all' };
 export const opsOf = (...cities: string[]): Caller => ({ role: 'ops', subject: 'bench', cities });
 export const driver = (driverId: string): Caller => ({ role: 'driver', subject: driverId, driverId });
-export const merchant = (merchantId: string): Caller => ({ role: 'merchant', subject: merchantId, merchantId });
+export const merchant = (merchantId: string): Caller => ({
+  role: 'merchant',
+  subject: merchantId,
+  merchantId,
+});
 
-export type Asked = { as?: Caller; params?: Record<string, string>; query?: Record<string, string>; body?: unknown };
+export type Asked = {
+  as?: Caller;
+  params?: Record<string, string>;
+  query?: Record<string, string>;
+  body?: unknown;
+};
 
 /** The endpoints of the API, asked without HTTP; it remembers which of them, and of their query parameters, were asked. */
 export class ApiDoor {
@@ -32,10 +51,20 @@ export class ApiDoor {
   constructor(private readonly endpoints: readonly Endpoint[]) {}
 
   /** @param route as `GET /v2/deliveries/:id`. @throws Problem where it is refused */
-  async ask(route: string, { as: caller = OPS, params = {}, query = {}, body = {} }: Asked = {}): Promise<Record<string, unknown>> {
+  async ask(
+    route: string,
+    { as: caller = OPS, params = {}, query = {}, body = {} }: Asked = {},
+  ): Promise<Record<string, unknown>> {
     const endpoint = this.endpoints.find((each) => nameOf(each) === route);
     if (!endpoint) throw new Error(`there is no endpoint ${route}`);
-    const { status, body: answer } = await endpoint.answer({ params, query, body, caller, correlationId: 'plans', idempotencyKey: null });
+    const { status, body: answer } = await endpoint.answer({
+      params,
+      query,
+      body,
+      caller,
+      correlationId: 'plans',
+      idempotencyKey: null,
+    });
     if (status >= 300) throw new Error(`${route} answered ${status}`);
     for (const each of [route, ...Object.keys(query).map((key) => `${route} ?${key}`)]) this.asked.add(each);
     return typeof answer === 'object' && answer !== null ? { ...answer } : {};
@@ -43,7 +72,12 @@ export class ApiDoor {
 
   /** Endpoints, and query parameters of them, that nobody asked. */
   missed(): string[] {
-    return this.endpoints.flatMap((each) => [nameOf(each), ...Object.keys(each.query.shape).map((key) => `${nameOf(each)} ?${key}`)]).filter((each) => !this.asked.has(each));
+    return this.endpoints
+      .flatMap((each) => [
+        nameOf(each),
+        ...Object.keys(each.query.shape).map((key) => `${nameOf(each)} ?${key}`),
+      ])
+      .filter((each) => !this.asked.has(each));
   }
 }
 
@@ -52,7 +86,8 @@ const nameOf = ({ method, path }: Endpoint): string => `${method.toUpperCase()} 
 /** @throws Error where the answer has no such text */
 export function textOf(answer: Record<string, unknown>, field: string): string {
   const value = answer[field];
-  if (typeof value !== 'string') throw new Error(`${field} is no text in ${JSON.stringify(answer).slice(0, 200)}`);
+  if (typeof value !== 'string')
+    throw new Error(`${field} is no text in ${JSON.stringify(answer).slice(0, 200)}`);
   return value;
 }
 

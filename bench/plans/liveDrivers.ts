@@ -11,18 +11,46 @@ export async function hearDrivers({ map, clock }: Pick<World, 'map' | 'clock'>):
 }
 
 /** Puts all drivers on duty on a new map, heard of now; `but for a few`: one in a hundred long ago; `long ago`: all of them. The record's own times are made older. */
-export async function syncDrivers({ db, map, clock, redis, keyPrefix }: Pick<World, 'db' | 'map' | 'clock' | 'redis' | 'keyPrefix'>, heard: 'all' | 'but for a few' | 'long ago'): Promise<void> {
+export async function syncDrivers(
+  { db, map, clock, redis, keyPrefix }: Pick<World, 'db' | 'map' | 'clock' | 'redis' | 'keyPrefix'>,
+  heard: 'all' | 'but for a few' | 'long ago',
+): Promise<void> {
   const now = clock();
   const known = await redis.keys(`${keyPrefix}*`);
   if (known.length > 0) await redis.unlink(...known);
   await db.$executeRaw`UPDATE drivers SET last_fix_at = ${new Date(now - SILENT_FOR_MS)}, idle_since = least(idle_since, ${new Date(now - SILENT_FOR_MS)}) WHERE availability IN ('AVAILABLE', 'BUSY')`;
-  const rows = await db.driver.findMany({ where: { availability: { in: ['AVAILABLE', 'BUSY'] } }, select: { id: true, cityId: true, availability: true, availabilityVersion: true, lastLat: true, lastLng: true } });
+  const rows = await db.driver.findMany({
+    where: { availability: { in: ['AVAILABLE', 'BUSY'] } },
+    select: {
+      id: true,
+      cityId: true,
+      availability: true,
+      availabilityVersion: true,
+      lastLat: true,
+      lastLng: true,
+    },
+  });
   for (let from = 0; from < rows.length; from += AT_ONCE) {
-    await Promise.all(rows.slice(from, from + AT_ONCE).map(async ({ id, cityId, availability, availabilityVersion, lastLat, lastLng }, index) => {
-      const at = heard === 'all' || (heard === 'but for a few' && index % 100 !== 0) ? now : now - SILENT_FOR_MS;
-      const lastFix = { point: { lat: lastLat ?? 0, lng: lastLng ?? 0 }, at, receivedAt: at };
-      if (availability !== 'AVAILABLE' && availability !== 'BUSY') return;
-      await map.sync({ driverId: id, cityId, availability, hasRoom: availability === 'AVAILABLE', version: Number(availabilityVersion), lastFix }, now);
-    }));
+    await Promise.all(
+      rows
+        .slice(from, from + AT_ONCE)
+        .map(async ({ id, cityId, availability, availabilityVersion, lastLat, lastLng }, index) => {
+          const at =
+            heard === 'all' || (heard === 'but for a few' && index % 100 !== 0) ? now : now - SILENT_FOR_MS;
+          const lastFix = { point: { lat: lastLat ?? 0, lng: lastLng ?? 0 }, at, receivedAt: at };
+          if (availability !== 'AVAILABLE' && availability !== 'BUSY') return;
+          await map.sync(
+            {
+              driverId: id,
+              cityId,
+              availability,
+              hasRoom: availability === 'AVAILABLE',
+              version: Number(availabilityVersion),
+              lastFix,
+            },
+            now,
+          );
+        }),
+    );
   }
 }

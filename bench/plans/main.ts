@@ -36,11 +36,22 @@ type Options = { deliveries: number; times: number; asIfLarge: boolean; without:
 
 function readOptions(args: string[]): Options {
   const { values } = parseArgs({
-    args, strict: true,
-    options: { deliveries: { type: 'string', default: '1000000' }, times: { type: 'string', default: '100' }, 'as-if-large': { type: 'boolean', default: false }, without: { type: 'string', multiple: true, default: [] }, only: { type: 'string', default: '' } },
+    args,
+    strict: true,
+    options: {
+      deliveries: { type: 'string', default: '1000000' },
+      times: { type: 'string', default: '100' },
+      'as-if-large': { type: 'boolean', default: false },
+      without: { type: 'string', multiple: true, default: [] },
+      only: { type: 'string', default: '' },
+    },
   });
   return {
-    deliveries: countOf('--deliveries', values.deliveries, { min: 20_000, max: 100_000_000 }), times: countOf('--times', values.times, { min: 1, max: 10_000 }), asIfLarge: values['as-if-large'], without: values.without, only: values.only,
+    deliveries: countOf('--deliveries', values.deliveries, { min: 20_000, max: 100_000_000 }),
+    times: countOf('--times', values.times, { min: 1, max: 10_000 }),
+    asIfLarge: values['as-if-large'],
+    without: values.without,
+    only: values.only,
   };
 }
 
@@ -86,9 +97,15 @@ async function asOwner<T>(url: string, act: (owner: Client) => Promise<T>): Prom
   }
 }
 
-async function judge({ deliveries, times, asIfLarge, without, only }: Options, redis: Redis, signal: AbortSignal): Promise<number> {
+async function judge(
+  { deliveries, times, asIfLarge, without, only }: Options,
+  redis: Redis,
+  signal: AbortSignal,
+): Promise<number> {
   const seed: Seed = { deliveries, now: Date.now() };
-  const { draw, sizes, ...seeded } = await asOwner(urlOf('MIGRATE_DATABASE_URL', DATABASE), (owner) => seedDatabase(owner, seed, { without, asIfLarge }));
+  const { draw, sizes, ...seeded } = await asOwner(urlOf('MIGRATE_DATABASE_URL', DATABASE), (owner) =>
+    seedDatabase(owner, seed, { without, asIfLarge }),
+  );
   const sites = await CallSites.watch(join(__dirname, '../..'));
   const watch = new StatementWatch(sizes);
   const { figures, missed, failed } = await measureAll(watch, redis, { draw, times, only }, signal);
@@ -100,39 +117,82 @@ async function judge({ deliveries, times, asIfLarge, without, only }: Options, r
   log(table(figures));
   for (const each of failed) log(`failed: ${each}`);
   for (const each of leftOut) log(`left out: ${each}`);
-  log(`${figures.length} calls, ${new Set(figures.flatMap(({ texts }) => texts)).size} kinds of statements from ${all} places in the code; ${whole.length} read a growing table whole, ${slow.length} were slow, ${leftOut.length} left out`);
-  process.stdout.write(`${JSON.stringify({ deliveries, open: openOf(seed), times, asIfLarge, without, only, ...machine(), ...seeded, places: all, whole, slow, failed, leftOut, calls: figures.map(({ texts, ...each }) => ({ ...each, statements: texts.length })) })}\n`);
+  log(
+    `${figures.length} calls, ${new Set(figures.flatMap(({ texts }) => texts)).size} kinds of statements from ${all} places in the code; ${whole.length} read a growing table whole, ${slow.length} were slow, ${leftOut.length} left out`,
+  );
+  process.stdout.write(
+    `${JSON.stringify({ deliveries, open: openOf(seed), times, asIfLarge, without, only, ...machine(), ...seeded, places: all, whole, slow, failed, leftOut, calls: figures.map(({ texts, ...each }) => ({ ...each, statements: texts.length })) })}\n`,
+  );
   return whole.length + slow.length + failed.length + leftOut.length === 0 ? 0 : 1;
 }
 
-async function seedDatabase(owner: Client, seed: Seed, { without, asIfLarge }: Pick<Options, 'without' | 'asIfLarge'>): Promise<{ draw: Draw; sizes: Map<string, number>; postgres: string; bytes: number; seedSeconds: number }> {
+async function seedDatabase(
+  owner: Client,
+  seed: Seed,
+  { without, asIfLarge }: Pick<Options, 'without' | 'asIfLarge'>,
+): Promise<{ draw: Draw; sizes: Map<string, number>; postgres: string; bytes: number; seedSeconds: number }> {
   const begun = Date.now();
   await seedAll(owner, seed, log);
   if (asIfLarge) await owner.query(`ALTER DATABASE ${DATABASE} SET enable_seqscan = off`);
   for (const index of without) await owner.query(`DROP INDEX "${index.replaceAll('"', '')}"`);
   const seedSeconds = Math.round((Date.now() - begun) / 1_000);
-  const { rows: [facts] } = await owner.query<{ postgres: string; bytes: string }>(`SELECT current_setting('server_version') AS postgres, pg_database_size(current_database()) AS bytes`);
+  const {
+    rows: [facts],
+  } = await owner.query<{ postgres: string; bytes: string }>(
+    `SELECT current_setting('server_version') AS postgres, pg_database_size(current_database()) AS bytes`,
+  );
   log(`seeded in ${seedSeconds} s, ${Math.round(Number(facts?.bytes) / 1e6)} MB`);
-  return { draw: await createDraw(owner), sizes: await growingTables(owner), postgres: facts?.postgres ?? '', bytes: Number(facts?.bytes), seedSeconds };
+  return {
+    draw: await createDraw(owner),
+    sizes: await growingTables(owner),
+    postgres: facts?.postgres ?? '',
+    bytes: Number(facts?.bytes),
+    seedSeconds,
+  };
 }
 
 /** All but what somebody draws by hand, or once a day. */
-const NOT_GROWING = ['cities', 'zones', 'merchants', 'feature_settings', 'audit_checks', '_prisma_migrations'];
+const NOT_GROWING = [
+  'cities',
+  'zones',
+  'merchants',
+  'feature_settings',
+  'audit_checks',
+  '_prisma_migrations',
+];
 
 async function growingTables(owner: Client): Promise<Map<string, number>> {
-  const { rows } = await owner.query<{ name: string; rows: number }>(`
-    SELECT relname AS name, reltuples::float8 AS rows FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname <> ALL($1)`, [NOT_GROWING]);
+  const { rows } = await owner.query<{ name: string; rows: number }>(
+    `
+    SELECT relname AS name, reltuples::float8 AS rows FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname <> ALL($1)`,
+    [NOT_GROWING],
+  );
   return new Map(rows.map(({ name, rows: count }) => [name, count]));
 }
 
-async function measureAll(watch: StatementWatch, redis: Redis, { draw, times, only }: { draw: Draw } & Pick<Options, 'times' | 'only'>, signal: AbortSignal): Promise<{ figures: CallFigures[]; missed: string[]; failed: string[] }> {
+async function measureAll(
+  watch: StatementWatch,
+  redis: Redis,
+  { draw, times, only }: { draw: Draw } & Pick<Options, 'times' | 'only'>,
+  signal: AbortSignal,
+): Promise<{ figures: CallFigures[]; missed: string[]; failed: string[] }> {
   // As in production but for the age that places may have: a run takes longer than they are fresh.
   const settings = readSettings({
-    DATABASE_URL: urlOf('DATABASE_URL', DATABASE), REDIS_URL: variable('REDIS_URL'), POSITION_FRESH_SECONDS: '3600', ENABLE_DRIVER_OFFERS: 'true', DRIVER_OFFERS_ROLLOUT: '100', ENABLE_AVAILABILITY_STATES: 'true',
-    ENABLE_ESCALATION: 'true', ENABLE_AUTO_REASSIGNMENT: 'true',
+    DATABASE_URL: urlOf('DATABASE_URL', DATABASE),
+    REDIS_URL: variable('REDIS_URL'),
+    POSITION_FRESH_SECONDS: '3600',
+    ENABLE_DRIVER_OFFERS: 'true',
+    DRIVER_OFFERS_ROLLOUT: '100',
+    ENABLE_AVAILABILITY_STATES: 'true',
+    ENABLE_ESCALATION: 'true',
+    ENABLE_AUTO_REASSIGNMENT: 'true',
   });
   // A statement that takes too long is to be seen, not ended.
-  const postgres = connectPostgres(settings.database.url, { poolSize: 4, statementTimeoutMs: 60_000, applicationName: 'plans bench' });
+  const postgres = connectPostgres(settings.database.url, {
+    poolSize: 4,
+    statementTimeoutMs: 60_000,
+    applicationName: 'plans bench',
+  });
   const world = createWorld({ postgres, redis, settings, keyPrefix: KEYS });
   const door = new ApiDoor(world.endpoints);
   const site = { world, door };
@@ -140,12 +200,22 @@ async function measureAll(watch: StatementWatch, redis: Redis, { draw, times, on
     await syncDrivers(world, 'all');
     await hearDrivers(world);
     const calls: Call[] = [
-      ...readCalls(site, draw), ...outboxCalls(site), ...eventCalls(site, draw), ...driverCalls(site, draw), ...writeCalls(site, draw), ...sweepCalls(site, draw), ...auditCalls(site, draw), ...outboxCalls(site),
+      ...readCalls(site, draw),
+      ...outboxCalls(site),
+      ...eventCalls(site, draw),
+      ...driverCalls(site, draw),
+      ...writeCalls(site, draw),
+      ...sweepCalls(site, draw),
+      ...auditCalls(site, draw),
+      ...outboxCalls(site),
     ];
     const [figures, failed]: [CallFigures[], string[]] = [[], []];
     for (const each of calls.filter(({ name }) => name.includes(only))) {
       if (signal.aborted) break;
-      await measure(watch, each, times).then((measured) => figures.push(figuresOf(each, measured)), (error: unknown) => failed.push(`${each.name}: ${String(error)}`));
+      await measure(watch, each, times).then(
+        (measured) => figures.push(figuresOf(each, measured)),
+        (error: unknown) => failed.push(`${each.name}: ${String(error)}`),
+      );
     }
     return { figures, missed: door.missed(), failed };
   } finally {

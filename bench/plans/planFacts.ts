@@ -2,15 +2,33 @@ import { z } from 'zod';
 
 /** One step of a plan as EXPLAIN (ANALYZE, FORMAT JSON) says it; what is not read here is left out. */
 export type PlanNode = {
-  'Node Type': string; 'Actual Rows': number; 'Actual Loops': number; 'Relation Name'?: string; 'Index Name'?: string; 'Rows Removed by Filter'?: number; 'Rows Removed by Index Recheck'?: number;
-  'Rows Removed by Join Filter'?: number; Plans?: PlanNode[];
+  'Node Type': string;
+  'Actual Rows': number;
+  'Actual Loops': number;
+  'Relation Name'?: string;
+  'Index Name'?: string;
+  'Rows Removed by Filter'?: number;
+  'Rows Removed by Index Recheck'?: number;
+  'Rows Removed by Join Filter'?: number;
+  Plans?: PlanNode[];
 };
 
-const node: z.ZodType<PlanNode> = z.lazy(() => z.object({
-  'Node Type': z.string(), 'Actual Rows': z.number(), 'Actual Loops': z.number(), 'Relation Name': z.string().optional(), 'Index Name': z.string().optional(),
-  'Rows Removed by Filter': z.number().optional(), 'Rows Removed by Index Recheck': z.number().optional(), 'Rows Removed by Join Filter': z.number().optional(), Plans: z.array(node).optional(),
-}));
-const explained = z.object({ rows: z.tuple([z.object({ 'QUERY PLAN': z.tuple([z.object({ Plan: node })]) })]) });
+const node: z.ZodType<PlanNode> = z.lazy(() =>
+  z.object({
+    'Node Type': z.string(),
+    'Actual Rows': z.number(),
+    'Actual Loops': z.number(),
+    'Relation Name': z.string().optional(),
+    'Index Name': z.string().optional(),
+    'Rows Removed by Filter': z.number().optional(),
+    'Rows Removed by Index Recheck': z.number().optional(),
+    'Rows Removed by Join Filter': z.number().optional(),
+    Plans: z.array(node).optional(),
+  }),
+);
+const explained = z.object({
+  rows: z.tuple([z.object({ 'QUERY PLAN': z.tuple([z.object({ Plan: node })]) })]),
+});
 
 /** @param result what pg gives for EXPLAIN (FORMAT JSON). @throws ZodError where it is no plan */
 export function readPlan(result: unknown): PlanNode {
@@ -43,9 +61,18 @@ export function planFacts(plan: PlanNode, sizes: TableSizes): PlanFacts {
     const size = sizes.get(table ?? '') ?? 0;
     const seen = givenBy(each) + removedBy(each);
     const isScan = each['Node Type'].endsWith('Seq Scan') || isIndexScan(each);
-    if (table !== undefined && size >= SMALL_ROWS && isScan && seen / Math.max(1, loopsOf(each)) >= size * WHOLE_SHARE) facts.whole.push({ table, words: `${words(each)} reads ${Math.round(seen)} of ${size} rows` });
+    if (
+      table !== undefined &&
+      size >= SMALL_ROWS &&
+      isScan &&
+      seen / Math.max(1, loopsOf(each)) >= size * WHOLE_SHARE
+    )
+      facts.whole.push({ table, words: `${words(each)} reads ${Math.round(seen)} of ${size} rows` });
     const wasted = wastedBy(each);
-    if (wasted >= WASTED_ROWS && wasted >= WASTED_RATIO * givenBy(each)) facts.wasteful.push(`${words(each)} throws away ${Math.round(wasted)} rows for ${Math.round(givenBy(each))}`);
+    if (wasted >= WASTED_ROWS && wasted >= WASTED_RATIO * givenBy(each))
+      facts.wasteful.push(
+        `${words(each)} throws away ${Math.round(wasted)} rows for ${Math.round(givenBy(each))}`,
+      );
   });
   return facts;
 }
@@ -55,16 +82,24 @@ function visit(plan: PlanNode, look: (node: PlanNode) => void): void {
   for (const part of plan.Plans ?? []) visit(part, look);
 }
 
-const isIndexScan = (each: PlanNode): boolean => ['Index Scan', 'Index Only Scan', 'Bitmap Heap Scan'].includes(each['Node Type']);
+const isIndexScan = (each: PlanNode): boolean =>
+  ['Index Scan', 'Index Only Scan', 'Bitmap Heap Scan'].includes(each['Node Type']);
 /** Workers share one reading of a table: each is a loop of it. */
-const loopsOf = (each: PlanNode): number => (each['Node Type'].startsWith('Parallel') ? 1 : each['Actual Loops']);
+const loopsOf = (each: PlanNode): number =>
+  each['Node Type'].startsWith('Parallel') ? 1 : each['Actual Loops'];
 const givenBy = (each: PlanNode): number => each['Actual Rows'] * each['Actual Loops'];
-const removedBy = (each: PlanNode): number => ((each['Rows Removed by Filter'] ?? 0) + (each['Rows Removed by Index Recheck'] ?? 0)) * each['Actual Loops'];
+const removedBy = (each: PlanNode): number =>
+  ((each['Rows Removed by Filter'] ?? 0) + (each['Rows Removed by Index Recheck'] ?? 0)) *
+  each['Actual Loops'];
 
 function wastedBy(each: PlanNode): number {
   const isSort = each['Node Type'].endsWith('Sort');
-  const sorted = isSort ? (each.Plans ?? []).reduce((sum, part) => sum + givenBy(part), 0) - givenBy(each) : 0;
-  return removedBy(each) + (each['Rows Removed by Join Filter'] ?? 0) * each['Actual Loops'] + Math.max(0, sorted);
+  const sorted = isSort
+    ? (each.Plans ?? []).reduce((sum, part) => sum + givenBy(part), 0) - givenBy(each)
+    : 0;
+  return (
+    removedBy(each) + (each['Rows Removed by Join Filter'] ?? 0) * each['Actual Loops'] + Math.max(0, sorted)
+  );
 }
 
 function words(each: PlanNode): string {

@@ -12,7 +12,8 @@ const CYCLE = 1_000;
 /** One in a hundred is open: in every state, the oldest for three hours. */
 export const openOf = ({ deliveries }: Seed): number => Math.max(200, Math.floor(deliveries / 100));
 /** Each open delivery has a driver of its number, and four times as many are off duty. */
-export const driversOf = (seed: Seed): number => Math.max(4 * CYCLE, Math.ceil((openOf(seed) * 5) / CYCLE) * CYCLE);
+export const driversOf = (seed: Seed): number =>
+  Math.max(4 * CYCLE, Math.ceil((openOf(seed) * 5) / CYCLE) * CYCLE);
 
 /** Rows a delivery or driver; what a table is made of. */
 const TRAIL_DAYS = 365;
@@ -22,7 +23,10 @@ const FIX_DAYS = 30;
 /** Fills every table, in the order of time, and makes the indexes and foreign keys anew afterwards, which is some times faster. Hashes are not those of the entries. */
 export async function seedAll(owner: Client, seed: Seed, log: (line: string) => void): Promise<void> {
   const restore = await withoutIndexes(owner);
-  const days = Array.from({ length: 13 }, (_, month) => new Date(seed.now - (12 - month) * 30.5 * 86_400_000));
+  const days = Array.from(
+    { length: 13 },
+    (_, month) => new Date(seed.now - (12 - month) * 30.5 * 86_400_000),
+  );
   for (const day of days) await owner.query('SELECT ensure_audit_partitions($1::date, 2)', [day]);
   for (const [what, statement] of statementsOf(seed)) {
     await owner.query(statement);
@@ -79,7 +83,10 @@ function deliveriesPlan(seed: Seed): string {
       FROM generate_series(1::bigint, ${total}) k) AS planned ORDER BY k`;
 }
 
-const POLYGON = (city: string, zone: string): string => `jsonb_build_object('type', 'Polygon', 'coordinates', jsonb_build_array((
+const POLYGON = (
+  city: string,
+  zone: string,
+): string => `jsonb_build_object('type', 'Polygon', 'coordinates', jsonb_build_array((
   SELECT jsonb_agg(jsonb_build_array(corner.lng, corner.lat) ORDER BY place) FROM (VALUES
     (1, 4.9 + 0.07 * ${zone}, 39.9 + ${city} * 0.5), (2, 4.97 + 0.07 * ${zone}, 39.9 + ${city} * 0.5), (3, 4.97 + 0.07 * ${zone}, 40.1 + ${city} * 0.5),
     (4, 4.9 + 0.07 * ${zone}, 40.1 + ${city} * 0.5), (5, 4.9 + 0.07 * ${zone}, 39.9 + ${city} * 0.5)) AS corner(place, lng, lat))))`;
@@ -100,11 +107,22 @@ function statementsOf(seed: Seed): [what: string, statement: string][] {
   const minutesApart = Math.max(1, Math.round(1_000_000 / seed.deliveries));
   return [
     ['functions', FUNCTIONS],
-    ['cities', `INSERT INTO cities (id, name, timezone, currency, center_lat, center_lng) SELECT 'city-' || n, 'City', 'UTC', 'EUR', 40 + n * 0.5, 5 FROM generate_series(0, ${CITIES - 1}) n`],
-    ['zones', `INSERT INTO zones (id, city_id, name, polygon) SELECT 'zone-' || c || '-' || z, 'city-' || c, 'Zone', ${POLYGON('c', 'z')} FROM generate_series(0, ${CITIES - 1}) c, generate_series(0, ${ZONES_A_CITY - 1}) z`],
-    ['merchants', `INSERT INTO merchants (id, name) SELECT 'merchant-' || n, 'Shop' FROM generate_series(0, ${MERCHANTS - 1}) n`],
+    [
+      'cities',
+      `INSERT INTO cities (id, name, timezone, currency, center_lat, center_lng) SELECT 'city-' || n, 'City', 'UTC', 'EUR', 40 + n * 0.5, 5 FROM generate_series(0, ${CITIES - 1}) n`,
+    ],
+    [
+      'zones',
+      `INSERT INTO zones (id, city_id, name, polygon) SELECT 'zone-' || c || '-' || z, 'city-' || c, 'Zone', ${POLYGON('c', 'z')} FROM generate_series(0, ${CITIES - 1}) c, generate_series(0, ${ZONES_A_CITY - 1}) z`,
+    ],
+    [
+      'merchants',
+      `INSERT INTO merchants (id, name) SELECT 'merchant-' || n, 'Shop' FROM generate_series(0, ${MERCHANTS - 1}) n`,
+    ],
     ['the plan of deliveries', deliveriesPlan(seed)],
-    ['drivers', `
+    [
+      'drivers',
+      `
       INSERT INTO drivers (id, city_id, name, vehicle_kind, offer_version, capacity, live_offers, active_assignments, availability, availability_until, availability_version, pending, idle_since, last_lat, last_lng,
         last_fix_at, created_at)
       SELECT key_of('driver', n), 'city-' || city_of(n), 'Driver', 'CAR', 2, 1, coalesce(status = 'OFFERED', false)::int, coalesce(carries, false)::int,
@@ -112,9 +130,15 @@ function statementsOf(seed: Seed): [what: string, statement: string][] {
         CASE WHEN status = 'SEARCHING' AND n % 40 < 20 THEN ${now} + interval '20 minutes' - n % 30 * interval '1 minute' END, 1,
         CASE WHEN carries AND n % 50 = 9 THEN '{"kind":"BREAK","minutes":15}'::jsonb WHEN carries AND n % 50 = 10 THEN '{"kind":"OFFLINE"}'::jsonb END,
         CASE WHEN status IN ('OFFERED', 'PENDING') OR (status IS NULL AND n % 20 = 1) THEN ${now} - n % 60 * interval '1 minute' END, lat_of(n), lng_of(n), CASE WHEN status IS NULL AND n % 20 <> 1 THEN ${now} - interval '1 day' ELSE ${now} END, ${now} - interval '${TRAIL_DAYS} days'
-      FROM generate_series(0, ${drivers - 1}) n LEFT JOIN (SELECT n, status, has_driver AS carries FROM seed_plan WHERE NOT is_closed) AS open USING (n)`],
-    ['vehicles', `INSERT INTO vehicles (id, driver_id, kind) SELECT key_of('vehicle', n), key_of('driver', n), 'CAR' FROM generate_series(0, ${drivers - 1}) n`],
-    ['deliveries', `
+      FROM generate_series(0, ${drivers - 1}) n LEFT JOIN (SELECT n, status, has_driver AS carries FROM seed_plan WHERE NOT is_closed) AS open USING (n)`,
+    ],
+    [
+      'vehicles',
+      `INSERT INTO vehicles (id, driver_id, kind) SELECT key_of('vehicle', n), key_of('driver', n), 'CAR' FROM generate_series(0, ${drivers - 1}) n`,
+    ],
+    [
+      'deliveries',
+      `
       INSERT INTO deliveries (id, merchant_id, seller_order_id, request_hash, city_id, zone_id, status, status_changed_at, reason_code, parcel_size, ready_at, currency, fee_cents, pay_cents, distance_meters, search_at,
         unassigned_ms, unassigned_since, search_round, search_again_at, escalation_level, escalated_at, escalated_after_ms, held_reason, driver_id, assigned_at, picked_up_at, closed_at, correlation_id, audit_hash, created_at)
       SELECT id, 'merchant-' || merchant_of(k), 'order-' || k, md5('request' || k), 'city-' || city_of(k), 'zone-' || city_of(k) || '-' || k % ${ZONES_A_CITY}, status, changed_at,
@@ -126,20 +150,29 @@ function statementsOf(seed: Seed): [what: string, statement: string][] {
         CASE WHEN status = 'SEARCHING' AND k % 40 = 5 THEN 'REASSIGNMENT_OFF' END, CASE WHEN has_driver THEN driver END, CASE WHEN has_driver THEN created_at + interval '2 minutes' END,
         CASE WHEN status IN ('PICKED_UP', 'AT_DROPOFF', 'RETURNING', 'DELIVERED', 'RETURNED') THEN created_at + interval '12 minutes' END, CASE WHEN is_closed THEN changed_at END, md5('request' || k),
         sha256(('delivery' || k || '/1')::bytea), created_at
-      FROM seed_plan`],
-    ['stops', `
+      FROM seed_plan`,
+    ],
+    [
+      'stops',
+      `
       INSERT INTO stops (id, delivery_id, kind, address, lat, lng, arrived_at, completed_at)
       SELECT id_at(created_at, kind || k), id, kind, 'Main Street ' || k % 300, lat_of(k) + CASE kind WHEN 'PICKUP' THEN 0 ELSE 0.02 END, lng_of(k), CASE WHEN is_closed THEN changed_at END, CASE WHEN is_closed THEN changed_at END
-      FROM seed_plan CROSS JOIN (VALUES ('PICKUP'), ('DROPOFF')) AS kinds(kind)`],
-    ['offers', `
+      FROM seed_plan CROSS JOIN (VALUES ('PICKUP'), ('DROPOFF')) AS kinds(kind)`,
+    ],
+    [
+      'offers',
+      `
       ${OFFER} SELECT id_at(created_at + interval '1 minute', 'expired' || k), id, key_of('driver', (n + ${CYCLE}) % ${drivers}), 'EXPIRED', 1, 700, ${PAYLOAD}, ${CHOICE}, created_at + interval '1 minute', created_at + interval '90 seconds',
         created_at + interval '61 seconds', created_at + interval '90 seconds', 'LAPSED' FROM seed_plan WHERE status <> 'PENDING' AND k % 4 = 0;
       ${OFFER} SELECT id_at(created_at + interval '1 minute', 'rejected' || k), id, key_of('driver', (n + 2 * ${CYCLE}) % ${drivers}), 'REJECTED', 1, 700, ${PAYLOAD}, ${CHOICE}, created_at + interval '1 minute',
         created_at + interval '90 seconds', created_at + interval '61 seconds', created_at + interval '70 seconds', 'TOO_FAR' FROM seed_plan WHERE status <> 'PENDING' AND k % 10 = 5;
       ${OFFER} SELECT id_at(created_at + interval '2 minutes', 'accepted' || k), id, driver, 'ACCEPTED', 1, 700, ${PAYLOAD}, ${CHOICE}, created_at + interval '2 minutes', created_at + interval '150 seconds', created_at + interval '121 seconds',
         created_at + interval '130 seconds', 'ACCEPTED' FROM seed_plan WHERE has_driver;
-      ${OFFER} SELECT id_at(${now}, 'live' || k), id, driver, 'LIVE', 1, 700, ${PAYLOAD}, ${CHOICE}, ${now} - interval '10 minutes', ${now} + CASE WHEN k % 40 = 8 THEN interval '-9 minutes' ELSE interval '50 minutes' END, NULL, NULL, NULL FROM seed_plan WHERE status = 'OFFERED'`],
-    ['assignments', `
+      ${OFFER} SELECT id_at(${now}, 'live' || k), id, driver, 'LIVE', 1, 700, ${PAYLOAD}, ${CHOICE}, ${now} - interval '10 minutes', ${now} + CASE WHEN k % 40 = 8 THEN interval '-9 minutes' ELSE interval '50 minutes' END, NULL, NULL, NULL FROM seed_plan WHERE status = 'OFFERED'`,
+    ],
+    [
+      'assignments',
+      `
       INSERT INTO assignments (id, delivery_id, driver_id, offer_id, way, state, pay_cents, started_at, at_pickup_at, picked_up_at, ended_at, end_reason)
       SELECT id_at(created_at + interval '3 minutes', 'lost' || k), id, key_of('driver', (n + 3 * ${CYCLE}) % ${drivers}), NULL, 'V1', 'LOST', 700, created_at + interval '3 minutes', NULL, NULL, created_at + interval '5 minutes', 'FELL_SILENT'
       FROM seed_plan WHERE has_driver AND k % 50 = 0
@@ -147,15 +180,21 @@ function statementsOf(seed: Seed): [what: string, statement: string][] {
       SELECT id_at(created_at + interval '2 minutes', 'assignment' || k), id, driver, id_at(created_at + interval '2 minutes', 'accepted' || k), 'OFFER',
         CASE WHEN NOT is_closed THEN 'ACTIVE' WHEN status = 'FAILED' THEN 'FAILED' ELSE 'COMPLETED' END, 700, created_at + interval '2 minutes', CASE WHEN status <> 'ASSIGNED' THEN created_at + interval '10 minutes' END,
         CASE WHEN status NOT IN ('ASSIGNED', 'AT_PICKUP', 'FAILED') THEN created_at + interval '12 minutes' END, CASE WHEN is_closed THEN changed_at END, NULL
-      FROM seed_plan WHERE has_driver`],
-    ['escalations', `
+      FROM seed_plan WHERE has_driver`,
+    ],
+    [
+      'escalations',
+      `
       INSERT INTO escalations (id, delivery_id, city_id, zone_id, level, state, reason, driver_id, opened_at, rose_at, acknowledged_at, acknowledged_by, resolved_at, resolved_by, resolution)
       SELECT id_at(created_at + interval '16 minutes', 'case' || k), id, 'city-' || city_of(k), 'zone-' || city_of(k) || '-' || k % ${ZONES_A_CITY}, CASE WHEN k % 40 = 5 THEN 0 ELSE 2 + k % 2 END,
         CASE WHEN is_closed THEN 'RESOLVED' WHEN k % 40 = 4 THEN 'OPEN' WHEN k % 40 = 5 THEN 'OPEN' ELSE 'ACKNOWLEDGED' END, CASE WHEN NOT is_closed AND k % 40 = 5 THEN 'REASSIGNMENT_OFF' WHEN has_driver AND k % 99 = 0 THEN 'CARRIER_SILENT' ELSE 'UNASSIGNED' END,
         CASE WHEN has_driver AND k % 99 = 0 THEN driver END, created_at + interval '16 minutes', created_at + interval '16 minutes', CASE WHEN k % 40 = 6 THEN created_at + interval '20 minutes' END, CASE WHEN k % 40 = 6 THEN 'olga' END,
         CASE WHEN is_closed THEN changed_at END, CASE WHEN is_closed THEN 'search' END, CASE WHEN is_closed THEN 'CLOSED' END
-      FROM seed_plan WHERE (is_closed AND k % 33 = 0) OR (status = 'SEARCHING' AND k % 40 IN (4, 5, 6)) OR (NOT is_closed AND has_driver AND k % 99 = 0)`],
-    ['audit_entries', `
+      FROM seed_plan WHERE (is_closed AND k % 33 = 0) OR (status = 'SEARCHING' AND k % 40 IN (4, 5, 6)) OR (NOT is_closed AND has_driver AND k % 99 = 0)`,
+    ],
+    [
+      'audit_entries',
+      `
       INSERT INTO audit_entries (id, at, kind, city_id, delivery_id, merchant_id, seller_order_id, actor_kind, actor_id, from_state, to_state, correlation_id, detail, chain, prev_hash, hash)
       SELECT id_at(created_at, 'created' || k), created_at, 'delivery_created', 'city-' || city_of(k), id, 'merchant-' || merchant_of(k), 'order-' || k, 'merchant', 'merchant-' || merchant_of(k), NULL, 'PENDING', md5('request' || k),
         '{"payCents":700}'::jsonb, 'delivery/' || id, NULL::bytea, sha256(('delivery' || k || '/0')::bytea) FROM seed_plan
@@ -164,28 +203,53 @@ function statementsOf(seed: Seed): [what: string, statement: string][] {
         'delivery/' || id, sha256(('delivery' || k || '/0')::bytea), sha256(('delivery' || k || '/1')::bytea) FROM seed_plan;
       INSERT INTO audit_entries (id, at, kind, city_id, driver_id, actor_kind, actor_id, from_state, to_state, correlation_id, chain, prev_hash, hash)
       SELECT id_at(at, 'driver' || n), at, 'availability_changed', 'city-' || city_of(n), key_of('driver', n), 'driver', key_of('driver', n)::text, 'OFFLINE', 'AVAILABLE', md5('change' || n), 'driver/' || key_of('driver', n), NULL, sha256(('driver' || n)::bytea)
-      FROM (SELECT n, date_trunc('milliseconds', ${now} - n % 43200 * interval '1 minute') AS at FROM generate_series(0, ${drivers - 1}) n) AS changes`],
-    ['outbox', `
+      FROM (SELECT n, date_trunc('milliseconds', ${now} - n % 43200 * interval '1 minute') AS at FROM generate_series(0, ${drivers - 1}) n) AS changes`,
+    ],
+    [
+      'outbox',
+      `
       INSERT INTO outbox (kind, key, payload, correlation_id, attempts, created_at, next_at, sent_at)
       SELECT kind, id::text, jsonb_build_object('deliveryId', id) || CASE kind WHEN 'emit' THEN jsonb_build_object('emits', jsonb_build_array(jsonb_build_object('rooms', jsonb_build_array('ops:city-0'), 'event', 'delivery_moved', 'body', '{}'::jsonb)))
           WHEN 'syncDriver' THEN jsonb_build_object('driverId', driver) ELSE '{}' END, md5('request' || k), 1, at, at, CASE WHEN k > ${seed.deliveries} - 40 THEN NULL ELSE at + interval '20 milliseconds' END
       FROM (SELECT k, id, driver, ${now} - interval '1 day' * ((${seed.deliveries} - k) / ${recent}::float8) AS at FROM seed_plan WHERE k > ${seed.deliveries} - ${recent}) AS recent
-        CROSS JOIN (VALUES ('startDelivery'), ('emit'), ('syncDriver')) AS kinds(kind) ORDER BY at`],
-    ['position_fixes', `
+        CROSS JOIN (VALUES ('startDelivery'), ('emit'), ('syncDriver')) AS kinds(kind) ORDER BY at`,
+    ],
+    [
+      'position_fixes',
+      `
       INSERT INTO position_fixes (driver_id, at, received_at, lat, lng, accuracy_meters)
       SELECT key_of('driver', n), at, at, lat_of(n), lng_of(n), 10
-      FROM (SELECT k % ${drivers} AS n, date_trunc('milliseconds', ${now} - interval '${FIX_DAYS} days' * (1 - k / ${seed.deliveries * FIXES_A_DELIVERY}::float8)) AS at FROM generate_series(1::bigint, ${seed.deliveries * FIXES_A_DELIVERY}) k) AS fixes`],
-    ['zone_health', `
+      FROM (SELECT k % ${drivers} AS n, date_trunc('milliseconds', ${now} - interval '${FIX_DAYS} days' * (1 - k / ${seed.deliveries * FIXES_A_DELIVERY}::float8)) AS at FROM generate_series(1::bigint, ${seed.deliveries * FIXES_A_DELIVERY}) k) AS fixes`,
+    ],
+    [
+      'zone_health',
+      `
       INSERT INTO zone_health (city_id, zone_id, at, state, reasons, figures)
       SELECT 'city-' || c, CASE WHEN z < ${ZONES_A_CITY} THEN 'zone-' || c || '-' || z END, ${now} - m * interval '${minutesApart} minutes', 'OK', '{}', ${FIGURES}
-      FROM generate_series(0, ${Math.floor((7 * 1_440) / minutesApart)}) m, generate_series(0, ${CITIES - 1}) c, generate_series(0, ${ZONES_A_CITY}) z ORDER BY m DESC`],
-    ['rescues', `INSERT INTO rescues (id, driver_id, key, by_id, why, jobs) SELECT key_of('rescue', n), key_of('driver', n), 'olga/' || n, 'olga', 'ill', '[]' FROM generate_series(0, ${Math.ceil(drivers / 50)}) n`],
-    ['push_subscriptions', `
+      FROM generate_series(0, ${Math.floor((7 * 1_440) / minutesApart)}) m, generate_series(0, ${CITIES - 1}) c, generate_series(0, ${ZONES_A_CITY}) z ORDER BY m DESC`,
+    ],
+    [
+      'rescues',
+      `INSERT INTO rescues (id, driver_id, key, by_id, why, jobs) SELECT key_of('rescue', n), key_of('driver', n), 'olga/' || n, 'olga', 'ill', '[]' FROM generate_series(0, ${Math.ceil(drivers / 50)}) n`,
+    ],
+    [
+      'push_subscriptions',
+      `
       INSERT INTO push_subscriptions (id, driver_id, endpoint, p256dh, auth)
-      SELECT key_of('push', n), key_of('driver', n), 'http://push.example/' || n, 'key', 'auth' FROM generate_series(0, ${drivers - 1}, 2) n`],
-    ['meeting_points', `INSERT INTO meeting_points (id, delivery_id, lat, lng, by_id) SELECT key_of('meeting', k), id, lat_of(k), lng_of(k), 'olga' FROM seed_plan WHERE k % 1000 = 0 OR (status = 'PICKED_UP' AND k % 20 = 16 AND k > ${seed.deliveries - open})`],
-    ['feature_settings', `INSERT INTO feature_settings (name, enabled, who, why) SELECT (ARRAY['driver_offers', 'escalation'])[n % 2 + 1], NULL, 'olga', 'a test' FROM generate_series(1, 400) n`],
-    ['audit_checks', `INSERT INTO audit_checks (started_at, finished_at, checked_to, problems) SELECT at, at + interval '5 minutes', at, '{"count":0,"named":[]}' FROM (SELECT ${now} - n * interval '1 day' AS at FROM generate_series(0, 364) n) AS days`],
+      SELECT key_of('push', n), key_of('driver', n), 'http://push.example/' || n, 'key', 'auth' FROM generate_series(0, ${drivers - 1}, 2) n`,
+    ],
+    [
+      'meeting_points',
+      `INSERT INTO meeting_points (id, delivery_id, lat, lng, by_id) SELECT key_of('meeting', k), id, lat_of(k), lng_of(k), 'olga' FROM seed_plan WHERE k % 1000 = 0 OR (status = 'PICKED_UP' AND k % 20 = 16 AND k > ${seed.deliveries - open})`,
+    ],
+    [
+      'feature_settings',
+      `INSERT INTO feature_settings (name, enabled, who, why) SELECT (ARRAY['driver_offers', 'escalation'])[n % 2 + 1], NULL, 'olga', 'a test' FROM generate_series(1, 400) n`,
+    ],
+    [
+      'audit_checks',
+      `INSERT INTO audit_checks (started_at, finished_at, checked_to, problems) SELECT at, at + interval '5 minutes', at, '{"count":0,"named":[]}' FROM (SELECT ${now} - n * interval '1 day' AS at FROM generate_series(0, 364) n) AS days`,
+    ],
     ['no more', 'DROP TABLE seed_plan'],
   ];
 }

@@ -57,9 +57,14 @@ export class StatementWatch {
     if (this.figures === null) return this.sent(client, asked, args);
     const callback = args.find((each) => typeof each === 'function');
     const plain = args.filter((each) => each !== callback);
-    const answered = this.planning ? this.inTurn(client, () => this.explained(client, asked, plain)) : this.timed(client, asked, plain);
+    const answered = this.planning
+      ? this.inTurn(client, () => this.explained(client, asked, plain))
+      : this.timed(client, asked, plain);
     if (callback === undefined) return answered;
-    answered.then((result) => void Reflect.apply(callback, undefined, [null, result]), (error: unknown) => void Reflect.apply(callback, undefined, [error]));
+    answered.then(
+      (result) => void Reflect.apply(callback, undefined, [null, result]),
+      (error: unknown) => void Reflect.apply(callback, undefined, [error]),
+    );
     return undefined;
   }
 
@@ -80,20 +85,27 @@ export class StatementWatch {
 
   private inTurn(client: Client, act: () => Promise<unknown>): Promise<unknown> {
     const mine = (this.turns.get(client) ?? Promise.resolve()).then(act);
-    this.turns.set(client, mine.catch(() => undefined));
+    this.turns.set(
+      client,
+      mine.catch(() => undefined),
+    );
     return mine;
   }
 
   private async explained(client: Client, asked: Asked, args: unknown[]): Promise<unknown> {
     const figures = this.figuresOf(asked.text);
-    if (figures) figures.facts.push(...await this.plansOf(client, asked));
+    if (figures) figures.facts.push(...(await this.plansOf(client, asked)));
     return this.sent(client, asked, args);
   }
 
   /** Statements that differ only in how many parameters a list has are one. */
   private figuresOf(text: string): StatementFigures | undefined {
     if (!PLANNED.test(text)) return undefined;
-    const kind = text.replace(/\$\d+(\s*,\s*\$\d+)*/g, '$n').replace(/\(\$n\)(\s*,\s*\(\$n\))*/g, '($n)').replace(/\s+/g, ' ').trim();
+    const kind = text
+      .replace(/\$\d+(\s*,\s*\$\d+)*/g, '$n')
+      .replace(/\(\$n\)(\s*,\s*\(\$n\))*/g, '($n)')
+      .replace(/\s+/g, ' ')
+      .trim();
     const known = this.figures?.get(kind) ?? { text: kind, tookMs: [], facts: [] };
     this.figures?.set(kind, known);
     return known;
@@ -101,16 +113,30 @@ export class StatementWatch {
 
   private async plansOf(client: Client, { text, values, name }: Asked): Promise<PlanFacts[]> {
     const isPrepared = name !== '' && this.prepared.get(client)?.has(name) === true;
-    const asItIs = isPrepared ? [await this.explain(client, `EXECUTE ${name}${values.length === 0 ? '' : `(${values.map(literal).join(', ')})`}`, [])] : [];
+    const asItIs = isPrepared
+      ? [
+          await this.explain(
+            client,
+            `EXECUTE ${name}${values.length === 0 ? '' : `(${values.map(literal).join(', ')})`}`,
+            [],
+          ),
+        ]
+      : [];
     return [await this.explain(client, text, values), ...asItIs];
   }
 
   private async explain(client: Client, text: string, values: readonly unknown[]): Promise<PlanFacts> {
-    const send = async (statement: string, parameters: readonly unknown[] = []): Promise<unknown> => this.original(client, [statement, [...parameters]]);
-    const [begin, end] = this.open.has(client) ? ['SAVEPOINT explained', 'ROLLBACK TO SAVEPOINT explained'] : ['BEGIN', 'ROLLBACK'];
+    const send = async (statement: string, parameters: readonly unknown[] = []): Promise<unknown> =>
+      this.original(client, [statement, [...parameters]]);
+    const [begin, end] = this.open.has(client)
+      ? ['SAVEPOINT explained', 'ROLLBACK TO SAVEPOINT explained']
+      : ['BEGIN', 'ROLLBACK'];
     await send(begin);
     try {
-      return planFacts(readPlan(await send(`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${text}`, values)), this.sizes);
+      return planFacts(
+        readPlan(await send(`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${text}`, values)),
+        this.sizes,
+      );
     } finally {
       await send(end);
     }
@@ -119,9 +145,15 @@ export class StatementWatch {
 
 /** `query` takes a text and values, or an object with both and perhaps a name. */
 function askedOf([first, second]: unknown[]): Asked | null {
-  if (typeof first === 'string') return { text: first, values: Array.isArray(second) ? second : [], name: '' };
-  if (typeof first !== 'object' || first === null || !('text' in first) || typeof first.text !== 'string') return null;
-  return { text: first.text, values: 'values' in first && Array.isArray(first.values) ? first.values : [], name: 'name' in first && typeof first.name === 'string' ? first.name : '' };
+  if (typeof first === 'string')
+    return { text: first, values: Array.isArray(second) ? second : [], name: '' };
+  if (typeof first !== 'object' || first === null || !('text' in first) || typeof first.text !== 'string')
+    return null;
+  return {
+    text: first.text,
+    values: 'values' in first && Array.isArray(first.values) ? first.values : [],
+    name: 'name' in first && typeof first.name === 'string' ? first.name : '',
+  };
 }
 
 /** A parameter as EXECUTE takes it. @throws Error for a kind that no statement of ours has */
@@ -129,9 +161,18 @@ function literal(value: unknown): string {
   if (value === null || value === undefined) return 'NULL';
   if (value instanceof Date) return quoted(value.toISOString());
   if (value instanceof Uint8Array) return quoted(`\\x${Buffer.from(value).toString('hex')}`);
-  if (Array.isArray(value)) return quoted(`{${value.map((each) => (each === null ? 'NULL' : `"${String(each).replace(/["\\]/g, '\\$&')}"`)).join(',')}}`);
+  if (Array.isArray(value))
+    return quoted(
+      `{${value.map((each) => (each === null ? 'NULL' : `"${String(each).replace(/["\\]/g, '\\$&')}"`)).join(',')}}`,
+    );
   if (typeof value === 'object') return quoted(JSON.stringify(value));
-  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return quoted(String(value));
+  if (
+    typeof value === 'string' ||
+    typeof value === 'number' ||
+    typeof value === 'bigint' ||
+    typeof value === 'boolean'
+  )
+    return quoted(String(value));
   throw new Error(`a parameter is a ${typeof value}`);
 }
 

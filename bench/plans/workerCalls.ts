@@ -4,7 +4,15 @@ import { ensureAuditPartitions } from '../../adapters/postgres/audit';
 import { requireSameTime } from '../../adapters/postgres/databaseClock';
 import { readFeatureRows } from '../../adapters/postgres/featureRows';
 import { createOpenRowsStore } from '../../adapters/postgres/openRowsStore';
-import { enqueue, markSent, outboxBacklog, pruneSent, putBack, takeDue, whatIsDue } from '../../adapters/postgres/outbox';
+import {
+  enqueue,
+  markSent,
+  outboxBacklog,
+  pruneSent,
+  putBack,
+  takeDue,
+  whatIsDue,
+} from '../../adapters/postgres/outbox';
 import { PositionArchive } from '../../adapters/redis/positionArchive';
 import { pruneFixes } from '../../adapters/postgres/positionRows';
 import { createUnassignedRows } from '../../adapters/postgres/unassignedRows';
@@ -33,37 +41,144 @@ const nothing = (): void => {};
 
 /** Each event of a delivery that no person asks for. */
 export function eventCalls(site: Site, draw: Draw): Call[] {
-  const { world: { activities, answered, driverStates, dispatcher, db, clock } } = site;
-  const push = createWebPushNotifier({ db, vapid: { publicKey: '', privateKey: '', subject: '' }, publicUrl: null, allowLocal: false, clock, log: quiet });
-  const pushed = { about: 'bench', what: 'open', severity: 'info', title: 'bench', text: 'bench', link: null, cityId: 'city-0' } as const;
+  const {
+    world: { activities, answered, driverStates, dispatcher, db, clock },
+  } = site;
+  const push = createWebPushNotifier({
+    db,
+    vapid: { publicKey: '', privateKey: '', subject: '' },
+    publicUrl: null,
+    allowLocal: false,
+    clock,
+    log: quiet,
+  });
+  const pushed = {
+    about: 'bench',
+    what: 'open',
+    severity: 'info',
+    title: 'bench',
+    text: 'bench',
+    link: null,
+    cityId: 'city-0',
+  } as const;
   return [
-    callAfter('lookForDriver, somebody is near', () => posted(site, draw.one('free').cityId), (deliveryId) => runEvent(activities, { deliveryId, event: { kind: 'lookForDriver', freed: null } })),
-    callAfter('lookForDriver again', async () => draw.one('searching').id, (deliveryId) => runEvent(activities, { deliveryId, event: { kind: 'lookForDriver', freed: null } })),
-    callAfter('lapseOffer', async () => draw.one('lapsedOffers'), ({ id: offerId, deliveryId }) => runEvent(activities, { deliveryId, event: { kind: 'lapseOffer', offerId } })),
-    callAfter('releaseDriver', async () => draw.one('assigned'), ({ id: deliveryId, driverId }) => runEvent(activities, { deliveryId, event: { kind: 'releaseDriver', driverId, offerId: null, assignmentId: null, why: 'WENT_OFFLINE' } })),
-    callAfter('escalate', async () => draw.one('held').id, (deliveryId) => runEvent(activities, { deliveryId, event: { kind: 'escalate' } })),
-    callAfter('giveUpSearch', async () => draw.one('searching').id, (deliveryId) => runEvent(activities, { deliveryId, event: { kind: 'giveUpSearch' } })),
-    callAfter('readDelivery', async () => draw.one('atPickup').id, (deliveryId) => runEvent(activities, { deliveryId, event: { kind: 'readDelivery' } })),
-    callAfter('handOver at a meeting point', async () => draw.one('meetings'), ({ id, deliveryId, driverId }) =>
-      runEvent(activities, { deliveryId, event: { kind: 'handOver', driverId, by: { kind: 'ops', id: 'bench' }, override: false, meetingId: id, why: 'bench' } })),
-    callAfter('an answer from the row', async () => draw.one('closed').id, (deliveryId) => answered(deliveryId, { kind: 'cancelDelivery', by: { kind: 'ops', id: 'bench' }, reason: 'OPS_CANCELLED' })),
-    callAfter('whom to push an offer to', async () => draw.one('liveOffers'), ({ id: offerId, driverId }) => push.notify({ ...pushed, to: { kind: 'driver', driverId }, facts: { offerId }, at: clock() })),
-    callAfter('offerSeen', async () => draw.one('liveOffers'), ({ id, driverId }) => driverStates.offerSeen(id, driverId)),
-    callAfter('news of a delivery that is over', async () => draw.one('closed').id, (deliveryId) => dispatcher.startDelivery(deliveryId, 'plans')),
+    callAfter(
+      'lookForDriver, somebody is near',
+      () => posted(site, draw.one('free').cityId),
+      (deliveryId) => runEvent(activities, { deliveryId, event: { kind: 'lookForDriver', freed: null } }),
+    ),
+    callAfter(
+      'lookForDriver again',
+      async () => draw.one('searching').id,
+      (deliveryId) => runEvent(activities, { deliveryId, event: { kind: 'lookForDriver', freed: null } }),
+    ),
+    callAfter(
+      'lapseOffer',
+      async () => draw.one('lapsedOffers'),
+      ({ id: offerId, deliveryId }) =>
+        runEvent(activities, { deliveryId, event: { kind: 'lapseOffer', offerId } }),
+    ),
+    callAfter(
+      'releaseDriver',
+      async () => draw.one('assigned'),
+      ({ id: deliveryId, driverId }) =>
+        runEvent(activities, {
+          deliveryId,
+          event: { kind: 'releaseDriver', driverId, offerId: null, assignmentId: null, why: 'WENT_OFFLINE' },
+        }),
+    ),
+    callAfter(
+      'escalate',
+      async () => draw.one('held').id,
+      (deliveryId) => runEvent(activities, { deliveryId, event: { kind: 'escalate' } }),
+    ),
+    callAfter(
+      'giveUpSearch',
+      async () => draw.one('searching').id,
+      (deliveryId) => runEvent(activities, { deliveryId, event: { kind: 'giveUpSearch' } }),
+    ),
+    callAfter(
+      'readDelivery',
+      async () => draw.one('atPickup').id,
+      (deliveryId) => runEvent(activities, { deliveryId, event: { kind: 'readDelivery' } }),
+    ),
+    callAfter(
+      'handOver at a meeting point',
+      async () => draw.one('meetings'),
+      ({ id, deliveryId, driverId }) =>
+        runEvent(activities, {
+          deliveryId,
+          event: {
+            kind: 'handOver',
+            driverId,
+            by: { kind: 'ops', id: 'bench' },
+            override: false,
+            meetingId: id,
+            why: 'bench',
+          },
+        }),
+    ),
+    callAfter(
+      'an answer from the row',
+      async () => draw.one('closed').id,
+      (deliveryId) =>
+        answered(deliveryId, {
+          kind: 'cancelDelivery',
+          by: { kind: 'ops', id: 'bench' },
+          reason: 'OPS_CANCELLED',
+        }),
+    ),
+    callAfter(
+      'whom to push an offer to',
+      async () => draw.one('liveOffers'),
+      ({ id: offerId, driverId }) =>
+        push.notify({ ...pushed, to: { kind: 'driver', driverId }, facts: { offerId }, at: clock() }),
+    ),
+    callAfter(
+      'offerSeen',
+      async () => draw.one('liveOffers'),
+      ({ id, driverId }) => driverStates.offerSeen(id, driverId),
+    ),
+    callAfter(
+      'news of a delivery that is over',
+      async () => draw.one('closed').id,
+      (deliveryId) => dispatcher.startDelivery(deliveryId, 'plans'),
+    ),
   ];
 }
 
 /** What the outbox asks, lane by lane. */
 export function outboxCalls({ world: { db, read } }: Site): Call[] {
-  const lanes = Object.entries<Lane>(LANES).map(([name, lane]) => call(`outbox, take: ${name}`, () => takeDue(read, lane.kinds, 100, lane)));
+  const lanes = Object.entries<Lane>(LANES).map(([name, lane]) =>
+    call(`outbox, take: ${name}`, () => takeDue(read, lane.kinds, 100, lane)),
+  );
   const due = async (kinds: Lane['kinds'], limit: number) => {
-    await enqueue(db, newId(), 'plans', [{ kind: 'startDelivery', deliveryId: newId() }, { kind: 'syncDriver', driverId: newId() }]);
+    await enqueue(db, newId(), 'plans', [
+      { kind: 'startDelivery', deliveryId: newId() },
+      { kind: 'syncDriver', driverId: newId() },
+    ]);
     return takeDue(read, kinds, limit);
   };
   return [
-    call('outbox, what is due', () => whatIsDue(read)), ...lanes, call('outbox, backlog', () => outboxBacklog(db)),
-    callAfter('outbox, put back', () => due(LANES.temporal.kinds, 1), async ([first]) => { if (first) await putBack(db, first, 'bench'); }),
-    callAfter('outbox, mark sent', () => due(LANES.redis.kinds, 100), (taken) => markSent(read, taken.map(({ id }) => id))),
+    call('outbox, what is due', () => whatIsDue(read)),
+    ...lanes,
+    call('outbox, backlog', () => outboxBacklog(db)),
+    callAfter(
+      'outbox, put back',
+      () => due(LANES.temporal.kinds, 1),
+      async ([first]) => {
+        if (first) await putBack(db, first, 'bench');
+      },
+    ),
+    callAfter(
+      'outbox, mark sent',
+      () => due(LANES.redis.kinds, 100),
+      (taken) =>
+        markSent(
+          read,
+          taken.map(({ id }) => id),
+        ),
+    ),
     call('outbox, forget a day', () => pruneSent(db, 86_400_000)),
   ];
 }
@@ -72,17 +187,60 @@ export function outboxCalls({ world: { db, read } }: Site): Call[] {
 export function driverCalls(site: Site, draw: Draw): Call[] {
   const { world } = site;
   const { db, map, clock, availability, settings, redis, keyPrefix } = world;
-  const wake = createWake({ ...settings, db, map, store: world.store, dispatcher: { wake: async () => {} }, clock, features: world.features });
-  const archive = new PositionArchive({ redis, db, keyPrefix, onError: (error) => { throw error; } });
+  const wake = createWake({
+    ...settings,
+    db,
+    map,
+    store: world.store,
+    dispatcher: { wake: async () => {} },
+    clock,
+    features: world.features,
+  });
+  const archive = new PositionArchive({
+    redis,
+    db,
+    keyPrefix,
+    onError: (error) => {
+      throw error;
+    },
+  });
   return [
-    callAfter('driverFree', async () => draw.one('free').id, (driverId) => wake.driverFree({ driverId, passed: [], correlationId: 'plans' })),
-    callAfter('syncDriver', async () => draw.one('busy').id, (driverId) => createLiveMap(world).syncDriver(driverId)),
-    callAfter('letGo', async () => draw.one('offDuty').id, (driverId) => availability.letGo(driverId, 'plans')),
-    callAfter('endTimedState', async () => draw.one('onBreak').id, (driverId) => availability.endTimedState({ driverId, state: 'ON_BREAK', until: clock(), correlationId: 'plans' })),
-    callAfter('positions into the archive', async () => {
-      const fix = { at: clock(), point: { lat: 40.01, lng: 5 }, accuracyMeters: 5, speedMps: null, headingDegrees: null };
-      for (let count = 0; count < 200; count += 1) await map.recordFixes(draw.one('busy').id, [fix], clock());
-    }, () => archive.archiveAll()),
+    callAfter(
+      'driverFree',
+      async () => draw.one('free').id,
+      (driverId) => wake.driverFree({ driverId, passed: [], correlationId: 'plans' }),
+    ),
+    callAfter(
+      'syncDriver',
+      async () => draw.one('busy').id,
+      (driverId) => createLiveMap(world).syncDriver(driverId),
+    ),
+    callAfter(
+      'letGo',
+      async () => draw.one('offDuty').id,
+      (driverId) => availability.letGo(driverId, 'plans'),
+    ),
+    callAfter(
+      'endTimedState',
+      async () => draw.one('onBreak').id,
+      (driverId) =>
+        availability.endTimedState({ driverId, state: 'ON_BREAK', until: clock(), correlationId: 'plans' }),
+    ),
+    callAfter(
+      'positions into the archive',
+      async () => {
+        const fix = {
+          at: clock(),
+          point: { lat: 40.01, lng: 5 },
+          accuracyMeters: 5,
+          speedMps: null,
+          headingDegrees: null,
+        };
+        for (let count = 0; count < 200; count += 1)
+          await map.recordFixes(draw.one('busy').id, [fix], clock());
+      },
+      () => archive.archiveAll(),
+    ),
   ];
 }
 
@@ -93,34 +251,161 @@ const some = (calls: Call[]): Call[] => calls.map((each) => ({ ...each, most: 5 
 export function sweepCalls(site: Site, draw: Draw): Call[] {
   const { world } = site;
   const { db, map, clock, settings, kick, features } = world;
-  const presence = createPresence({ db, map, availability: world.availability, features, clock, limits: settings.availability, kick });
-  const lost = createLostDrivers({ db, map, cases: createSupportCases({ db, clock, kick }), clock, limits: settings.loss, travel: settings.travel, timeScale: 1, log: quiet, kick });
-  const zones = createZoneHealth({ db, map, clock, freshFixMs: settings.ranking.freshFixMs, waiting: settings.escalation.thresholds, timeScale: 1, kick });
+  const presence = createPresence({
+    db,
+    map,
+    availability: world.availability,
+    features,
+    clock,
+    limits: settings.availability,
+    kick,
+  });
+  const lost = createLostDrivers({
+    db,
+    map,
+    cases: createSupportCases({ db, clock, kick }),
+    clock,
+    limits: settings.loss,
+    travel: settings.travel,
+    timeScale: 1,
+    log: quiet,
+    kick,
+  });
+  const zones = createZoneHealth({
+    db,
+    map,
+    clock,
+    freshFixMs: settings.ranking.freshFixMs,
+    waiting: settings.escalation.thresholds,
+    timeScale: 1,
+    kick,
+  });
   const rows = createOpenRowsStore(db);
   const openRows = createOpenRowsSweep({
-    store: rows, clock, heartbeat: nothing, start: async () => {}, nudge: async () => {}, onReport: nothing,
-    running: { list: async function* () { for (let count = 0; count < 1_000; count += 1) { const { merchantId, sellerOrderId } = draw.one('closed'); yield deliveryWorkflowId(merchantId, sellerOrderId); } }, stuck: async () => [], end: async () => {}, isRunning: async () => true },
+    store: rows,
+    clock,
+    heartbeat: nothing,
+    start: async () => {},
+    nudge: async () => {},
+    onReport: nothing,
+    running: {
+      list: async function* () {
+        for (let count = 0; count < 1_000; count += 1) {
+          const { merchantId, sellerOrderId } = draw.one('closed');
+          yield deliveryWorkflowId(merchantId, sellerOrderId);
+        }
+      },
+      stuck: async () => [],
+      end: async () => {},
+      isRunning: async () => true,
+    },
   });
-  const escalation = createEscalationCheck({ rows: createUnassignedRows(db), features, switchedAt: () => 0, lookAgain: async () => {}, clock, limits: settings.escalation, heartbeat: nothing, onReport: nothing });
-  const upkeep = createUpkeep({ ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months), pruneSent: (olderThanMs) => pruneSent(db, olderThanMs), pruneHealth: (olderThanMs) => pruneHealth(db, olderThanMs), pruneFixes: (olderThanMs) => pruneFixes(db, olderThanMs), fixesKeptMs: settings.fixesKeptMs, clock });
+  const escalation = createEscalationCheck({
+    rows: createUnassignedRows(db),
+    features,
+    switchedAt: () => 0,
+    lookAgain: async () => {},
+    clock,
+    limits: settings.escalation,
+    heartbeat: nothing,
+    onReport: nothing,
+  });
+  const upkeep = createUpkeep({
+    ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months),
+    pruneSent: (olderThanMs) => pruneSent(db, olderThanMs),
+    pruneHealth: (olderThanMs) => pruneHealth(db, olderThanMs),
+    pruneFixes: (olderThanMs) => pruneFixes(db, olderThanMs),
+    fixesKeptMs: settings.fixesKeptMs,
+    clock,
+  });
   return some([
-    callAfter('sweep of presence', () => hearDrivers(world), () => presence.sweepPresence()),
-    callAfter('sweep of lost drivers', async () => { await syncDrivers(world, 'but for a few'); await hearDrivers(world); }, () => lost.sweepLostDrivers()),
-    callAfter('sweep of lost drivers, all silent', async () => { await syncDrivers(world, 'long ago'); await hearDrivers(world); }, () => lost.sweepLostDrivers()),
-    callAfter('sweep of lost drivers, all heard again', async () => { await syncDrivers(world, 'all'); await hearDrivers(world); }, () => lost.sweepLostDrivers()),
-    call('sweep of zones', () => zones.compute(null)), { readsAll: { tables: ['drivers'], why: 'it compares the counters of all with what they hold; an index of those would make each offer dearer' }, ...call('sweep of open rows', () => openRows()) }, call('check of escalation', () => escalation()), call('upkeep', () => upkeep()),
-    call('metrics: lag of the audit', () => auditLagMs(db)), call('metrics: last check', () => lastFinishedCheck(db)), call('metrics: zones', () => readLatestHealth(db, clock() - 180_000)), call('metrics: backlog', () => outboxBacklog(db)),
-    call('features', () => readFeatureRows(db, settings.features.map(({ feature }) => feature), 1)), call('clock', () => requireSameTime(db, clock)),
+    callAfter(
+      'sweep of presence',
+      () => hearDrivers(world),
+      () => presence.sweepPresence(),
+    ),
+    callAfter(
+      'sweep of lost drivers',
+      async () => {
+        await syncDrivers(world, 'but for a few');
+        await hearDrivers(world);
+      },
+      () => lost.sweepLostDrivers(),
+    ),
+    callAfter(
+      'sweep of lost drivers, all silent',
+      async () => {
+        await syncDrivers(world, 'long ago');
+        await hearDrivers(world);
+      },
+      () => lost.sweepLostDrivers(),
+    ),
+    callAfter(
+      'sweep of lost drivers, all heard again',
+      async () => {
+        await syncDrivers(world, 'all');
+        await hearDrivers(world);
+      },
+      () => lost.sweepLostDrivers(),
+    ),
+    call('sweep of zones', () => zones.compute(null)),
+    {
+      readsAll: {
+        tables: ['drivers'],
+        why: 'it compares the counters of all with what they hold; an index of those would make each offer dearer',
+      },
+      ...call('sweep of open rows', () => openRows()),
+    },
+    call('check of escalation', () => escalation()),
+    call('upkeep', () => upkeep()),
+    call('metrics: lag of the audit', () => auditLagMs(db)),
+    call('metrics: last check', () => lastFinishedCheck(db)),
+    call('metrics: zones', () => readLatestHealth(db, clock() - 180_000)),
+    call('metrics: backlog', () => outboxBacklog(db)),
+    call('features', () =>
+      readFeatureRows(
+        db,
+        settings.features.map(({ feature }) => feature),
+        1,
+      ),
+    ),
+    call('clock', () => requireSameTime(db, clock)),
   ]);
 }
 
 /** The daily check goes through the share of one day, by design (ADR 11): each of its pages is looked at, but it is asked once. */
 export function auditCalls({ world: { db, clock } }: Site, draw: Draw): Call[] {
   const chains = createAuditChains(db);
-  const check = createAuditCheck({ chains, clock, beat: nothing, resumeFrom: () => undefined, onReport: nothing });
+  const check = createAuditCheck({
+    chains,
+    clock,
+    beat: nothing,
+    resumeFrom: () => undefined,
+    onReport: nothing,
+  });
   return [
-    { most: 1, readsAll: { tables: ['audit_entries', 'deliveries', 'drivers'], why: 'it goes through all chains and rows, page by page, to check those of its day (ADR 11)' }, ...callAfter('daily check of the audit', () => db.auditCheck.create({ data: { startedAt: new Date(clock() - 3_600_000), finishedAt: new Date(clock()), checkedTo: new Date(clock() - 3_600_000), problems: { count: 0, named: [] } } }), () => check()) },
-    call('walk along one chain', () => chains.walkChain(`delivery/${draw.one('closed').id}`, async () => true)),
+    {
+      most: 1,
+      readsAll: {
+        tables: ['audit_entries', 'deliveries', 'drivers'],
+        why: 'it goes through all chains and rows, page by page, to check those of its day (ADR 11)',
+      },
+      ...callAfter(
+        'daily check of the audit',
+        () =>
+          db.auditCheck.create({
+            data: {
+              startedAt: new Date(clock() - 3_600_000),
+              finishedAt: new Date(clock()),
+              checkedTo: new Date(clock() - 3_600_000),
+              problems: { count: 0, named: [] },
+            },
+          }),
+        () => check(),
+      ),
+    },
+    call('walk along one chain', () =>
+      chains.walkChain(`delivery/${draw.one('closed').id}`, async () => true),
+    ),
   ];
 }
-

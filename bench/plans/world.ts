@@ -14,7 +14,12 @@ import { createRedisDriverMap } from '../../adapters/redis/driverMap';
 import { createDispatcher } from '../../adapters/temporal/dispatcher';
 import { createAuditDesk } from '../../services/auditChains';
 import { createAvailability } from '../../services/availability';
-import { answerFromRow, createDeliveryActivities, type DeliveryActivities, type EventInput } from '../../activities/delivery';
+import {
+  answerFromRow,
+  createDeliveryActivities,
+  type DeliveryActivities,
+  type EventInput,
+} from '../../activities/delivery';
 import { createDriverStates } from '../../services/driverStates';
 import { createFeatureDesk } from '../../services/features/featureService';
 import { createFeatureRegistry } from '../../services/features/featureRegistry';
@@ -38,37 +43,130 @@ const quiet = { info: () => {}, warn: () => {}, error: () => {} };
 const NO_NEWS = { listen: () => {}, tell: async () => {}, stop: async () => {} };
 
 // eslint-disable-next-line @typescript-eslint/explicit-module-boundary-types -- World is its type
-export function createWorld({ postgres, redis, settings, keyPrefix }: { postgres: Postgres; redis: Redis; settings: Settings; keyPrefix: string }) {
+export function createWorld({
+  postgres,
+  redis,
+  settings,
+  keyPrefix,
+}: {
+  postgres: Postgres;
+  redis: Redis;
+  settings: Settings;
+  keyPrefix: string;
+}) {
   const { db } = postgres;
   const read = poolReader(postgres);
   const [clock, kick] = [Date.now, () => {}];
   const map = createRedisDriverMap(redis, { freshFixMs: settings.ranking.freshFixMs, keyPrefix });
   const names = settings.features.map(({ feature }) => feature);
-  const features = createFeatureRegistry({ environment: settings.features, readRows: () => readFeatureRows(db, names, 1), news: NO_NEWS, clock, log: quiet });
+  const features = createFeatureRegistry({
+    environment: settings.features,
+    readRows: () => readFeatureRows(db, names, 1),
+    news: NO_NEWS,
+    clock,
+    log: quiet,
+  });
   const store = createDeliveryStore(postgres);
-  const activities = createDeliveryActivities({ store, map, features, clock, newId, limits: settings, travel: settings.travel, timeScale: settings.timeScale, kick });
+  const activities = createDeliveryActivities({
+    store,
+    map,
+    features,
+    clock,
+    newId,
+    limits: settings,
+    travel: settings.travel,
+    timeScale: settings.timeScale,
+    kick,
+  });
   const availability = createAvailability({ db, map, features, clock, limits: settings.availability, kick });
   // Never connected: only deliveries that are over are asked about, and of those Temporal hears nothing.
   const client = new Client({ connection: Connection.lazy({ address: '127.0.0.1:1' }) });
   const dispatcher = createDispatcher(client, db);
   const driverStates = createDriverStates({ db, clock });
-  const answered = (deliveryId: string, event: Parameters<typeof answerFromRow>[2]) => answerFromRow({ store, limits: settings, features, clock, newId }, deliveryId, event);
+  const answered = (deliveryId: string, event: Parameters<typeof answerFromRow>[2]) =>
+    answerFromRow({ store, limits: settings, features, clock, newId }, deliveryId, event);
   const deps: ApiDeps = {
     settings: {
       api: { host: '127.0.0.1', port: 0, trustedProxies: 0, shutdownGraceMs: 1_000, answerTimeoutMs: 8_000 },
-      rateLimits: { perMinute: 1, merchantPerMinute: 1, opsPerMinute: 1, locationPerMinute: 1, availabilityPerMinute: 1, badTokenPerMinute: 1 }, // counted in Redis by the router, which is not here
+      rateLimits: {
+        perMinute: 1,
+        merchantPerMinute: 1,
+        opsPerMinute: 1,
+        locationPerMinute: 1,
+        availabilityPerMinute: 1,
+        badTokenPerMinute: 1,
+      }, // counted in Redis by the router, which is not here
     },
-    log: pino({ level: 'silent' }), clock, newId, db, read, redis, keyPrefix, readToken: () => Promise.reject(new Error('nobody comes by HTTP')),
-    orders: createOrders({ store: createOrderStore(db), newId, searchLeadMs: settings.searchLeadMs, travel: settings.travel, kick }),
-    answers: createAnswers({ updates: updatesInProcess(db, activities), timeoutMs: 8_000, log: pino({ level: 'silent' }), startDelivery: async () => {}, answerFromRow: answered }),
-    availability, positions: createPositions({ db, map, clock, kick }), registration: createRegistration(createDriverRegistry(db)), supportCases: createSupportCases({ db, clock, kick }),
+    log: pino({ level: 'silent' }),
+    clock,
+    newId,
+    db,
+    read,
+    redis,
+    keyPrefix,
+    readToken: () => Promise.reject(new Error('nobody comes by HTTP')),
+    orders: createOrders({
+      store: createOrderStore(db),
+      newId,
+      searchLeadMs: settings.searchLeadMs,
+      travel: settings.travel,
+      kick,
+    }),
+    answers: createAnswers({
+      updates: updatesInProcess(db, activities),
+      timeoutMs: 8_000,
+      log: pino({ level: 'silent' }),
+      startDelivery: async () => {},
+      answerFromRow: answered,
+    }),
+    availability,
+    positions: createPositions({ db, map, clock, kick }),
+    registration: createRegistration(createDriverRegistry(db)),
+    supportCases: createSupportCases({ db, clock, kick }),
     rescue: createRescue({ db, features, clock, newId, limits: settings.availability, kick }),
-    zoneHealth: createZoneHealth({ db, map, clock, freshFixMs: settings.ranking.freshFixMs, waiting: settings.escalation.thresholds, timeScale: 1, kick }),
-    push: { publicKey: PUSH_KEY, allowLocal: false }, driverStates, audit: createAuditDesk(createAuditChains(db, settings.database.statementTimeoutMs)),
-    features: createFeatureDesk({ db, registry: features, news: NO_NEWS, client: createFeatureClient(features, randomUUID()), clock, log: quiet, kick }),
+    zoneHealth: createZoneHealth({
+      db,
+      map,
+      clock,
+      freshFixMs: settings.ranking.freshFixMs,
+      waiting: settings.escalation.thresholds,
+      timeScale: 1,
+      kick,
+    }),
+    push: { publicKey: PUSH_KEY, allowLocal: false },
+    driverStates,
+    audit: createAuditDesk(createAuditChains(db, settings.database.statementTimeoutMs)),
+    features: createFeatureDesk({
+      db,
+      registry: features,
+      news: NO_NEWS,
+      client: createFeatureClient(features, randomUUID()),
+      clock,
+      log: quiet,
+      kick,
+    }),
     readiness: { dependencies: [], isStopping: () => false },
   };
-  return { db, read, redis, keyPrefix, settings, clock, kick, map, features, store, activities, availability, client, dispatcher, driverStates, answered, deps, endpoints: apiEndpoints(deps) };
+  return {
+    db,
+    read,
+    redis,
+    keyPrefix,
+    settings,
+    clock,
+    kick,
+    map,
+    features,
+    store,
+    activities,
+    availability,
+    client,
+    dispatcher,
+    driverStates,
+    answered,
+    deps,
+    endpoints: apiEndpoints(deps),
+  };
 }
 
 /** The transaction of the update's event, as the workflow's one writer runs it. */
@@ -76,7 +174,10 @@ function updatesInProcess(db: Database, activities: DeliveryActivities): Workflo
   return {
     execute: async (workflowId, question) => {
       const [, merchantId = '', sellerOrderId = ''] = workflowId.split('/').map(decodeURIComponent);
-      const { id: deliveryId } = await db.delivery.findUniqueOrThrow({ where: { merchantId_sellerOrderId: { merchantId, sellerOrderId } }, select: { id: true } });
+      const { id: deliveryId } = await db.delivery.findUniqueOrThrow({
+        where: { merchantId_sellerOrderId: { merchantId, sellerOrderId } },
+        select: { id: true },
+      });
       return (await runEvent(activities, { deliveryId, event: eventOf(question) })).answer;
     },
     recall: () => Promise.reject(new Error('no update is remembered here')),
@@ -84,6 +185,9 @@ function updatesInProcess(db: Database, activities: DeliveryActivities): Workflo
 }
 
 /** One event of a delivery, now. */
-export function runEvent(activities: DeliveryActivities, { deliveryId, event }: Pick<EventInput, 'deliveryId' | 'event'>): ReturnType<DeliveryActivities[typeof event.kind]> {
+export function runEvent(
+  activities: DeliveryActivities,
+  { deliveryId, event }: Pick<EventInput, 'deliveryId' | 'event'>,
+): ReturnType<DeliveryActivities[typeof event.kind]> {
   return activities[event.kind]({ deliveryId, correlationId: 'plans', at: Date.now(), event });
 }

@@ -4,91 +4,320 @@ import type { Draw, Row } from './draw';
 import { runEvent } from './world';
 
 /** A public key of P-256 and a secret, as browsers give them. */
-const KEYS = { p256dh: 'BDd3_hVL9fZi9Ybo2UUzA284WG5FZR30_95YeZJsiApwXKpNcF1rRPF3foIiBHXRdJI2Qhumhf6_LFTeZaNndIo', auth: 'AAAAAAAAAAAAAAAAAAAAAA' };
-const SQUARE = { type: 'Polygon', coordinates: [[[4, 52], [5, 52], [5, 53], [4, 53], [4, 52]]] };
+const KEYS = {
+  p256dh: 'BDd3_hVL9fZi9Ybo2UUzA284WG5FZR30_95YeZJsiApwXKpNcF1rRPF3foIiBHXRdJI2Qhumhf6_LFTeZaNndIo',
+  auth: 'AAAAAAAAAAAAAAAAAAAAAA',
+};
+const SQUARE = {
+  type: 'Polygon',
+  coordinates: [
+    [
+      [4, 52],
+      [5, 52],
+      [5, 53],
+      [4, 53],
+      [4, 52],
+    ],
+  ],
+};
 
 /** An order somewhere in a city, as its shop posts it. */
 export function newOrder(cityId: string): Record<string, unknown> {
   const lat = 40 + Number(cityId.slice(5)) * 0.5 + (Math.random() - 0.5) * 0.05;
-  const stop = (address: string, north: number) => ({ address, point: { lat: lat + north, lng: 5 + (Math.random() - 0.5) * 0.05 } });
-  return { sellerOrderId: randomUUID(), cityId, pickup: stop('Start', 0), dropoff: stop('Finish', 0.02), parcelSize: 'SMALL', feeCents: 500 };
+  const stop = (address: string, north: number) => ({
+    address,
+    point: { lat: lat + north, lng: 5 + (Math.random() - 0.5) * 0.05 },
+  });
+  return {
+    sellerOrderId: randomUUID(),
+    cityId,
+    pickup: stop('Start', 0),
+    dropoff: stop('Finish', 0.02),
+    parcelSize: 'SMALL',
+    feeCents: 500,
+  };
 }
 
 /** Each thing that drivers, shops and ops do by the API. */
 export function writeCalls(site: Site, draw: Draw): Call[] {
   const { door } = site;
-  const act = (route: string, of: () => Row, body: (row: Row) => unknown, as: (row: Row) => ReturnType<typeof merchant> = () => OPS, name = ''): Call =>
-    callAfter(`${route}${name}`, async () => of(), (row) => door.ask(route, { params: { id: row.id }, body: body(row), as: as(row) }));
+  const act = (
+    route: string,
+    of: () => Row,
+    body: (row: Row) => unknown,
+    as: (row: Row) => ReturnType<typeof merchant> = () => OPS,
+    name = '',
+  ): Call =>
+    callAfter(
+      `${route}${name}`,
+      async () => of(),
+      (row) => door.ask(route, { params: { id: row.id }, body: body(row), as: as(row) }),
+    );
   const own = ({ driverId }: Row) => driver(driverId);
   const step = (of: 'assigned' | 'atPickup' | 'pickedUp' | 'atDropoff' | 'returning', steps: string): Call =>
-    callAfter(`POST /v2/deliveries/:id/steps ${steps}`, async () => draw.one(of), (row) => door.ask('POST /v2/deliveries/:id/steps', { params: { id: row.id }, body: { step: steps }, as: own(row) }));
+    callAfter(
+      `POST /v2/deliveries/:id/steps ${steps}`,
+      async () => draw.one(of),
+      (row) =>
+        door.ask('POST /v2/deliveries/:id/steps', {
+          params: { id: row.id },
+          body: { step: steps },
+          as: own(row),
+        }),
+    );
   const byHand = (route: string, of: () => Promise<Pick<Row, 'id' | 'cityId'>>, body: object = {}): Call =>
-    callAfter(route, () => withFreeDriver(site, of), ({ id, driverId }) => door.ask(route, { params: { id }, body: { driverId, why: 'bench', ...body } }));
+    callAfter(
+      route,
+      () => withFreeDriver(site, of),
+      ({ id, driverId }) => door.ask(route, { params: { id }, body: { driverId, why: 'bench', ...body } }),
+    );
   const comingOn = async (): Promise<Row> => {
     const row = draw.one('offDuty');
-    await door.ask('POST /v2/drivers/:id/availability', { params: { id: row.id }, body: { availability: 'AVAILABLE' }, as: own(row) });
+    await door.ask('POST /v2/drivers/:id/availability', {
+      params: { id: row.id },
+      body: { availability: 'AVAILABLE' },
+      as: own(row),
+    });
     return row;
   };
   return [
-    act('POST /v2/ops/escalations/:id/acknowledge', () => draw.one('cases'), () => ({})),
-    act('POST /v2/ops/escalations/:id/resolve', () => draw.one('carrierCases'), () => ({ note: 'bench' })),
-    call('POST /v2/deliveries', () => { const cityId = draw.city(); return door.ask('POST /v2/deliveries', { body: newOrder(cityId), as: merchant(draw.one('closed').merchantId) }); }),
-    callAfter('POST /v2/deliveries again', async () => {
-      const [body, as] = [newOrder(draw.city()), merchant(draw.one('closed').merchantId)];
-      await door.ask('POST /v2/deliveries', { body, as });
-      return { body, as };
-    }, (again) => door.ask('POST /v2/deliveries', again)),
-    callAfter('POST /v2/offers/:id/accept', () => offered(site, draw), ({ offerId, driverId }) => door.ask('POST /v2/offers/:id/accept', { params: { id: offerId }, as: driver(driverId) })),
-    callAfter('POST /v2/offers/:id/reject', () => offered(site, draw), ({ offerId, driverId }) => door.ask('POST /v2/offers/:id/reject', { params: { id: offerId }, body: { reason: 'TOO_FAR' }, as: driver(driverId) })),
-    step('returning', 'returnGoods'), step('atDropoff', 'deliver'), step('pickedUp', 'arriveAtDropoff'), step('atPickup', 'pickUp'), step('assigned', 'arriveAtPickup'),
-    callAfter('POST /v2/deliveries/:id/cancel', () => posted(site, draw.city()), (id) => door.ask('POST /v2/deliveries/:id/cancel', { params: { id }, as: merchant('merchant-0') })),
-    act('POST /v2/deliveries/:id/fail', () => draw.one('pickedUp'), () => ({ reason: 'NOT_AT_HOME', goods: 'RETURN' })),
-    callAfter('POST /v2/deliveries/:id/raise-pay', () => posted(site, draw.city()), (id) => door.ask('POST /v2/deliveries/:id/raise-pay', { params: { id }, body: { bonusCents: 500, why: 'bench' } })),
-    act('POST /v2/deliveries/:id/search', () => draw.one('held'), () => ({ why: 'bench' })),
-    act('POST /v2/deliveries/:id/leave', () => draw.one('assigned'), () => ({ reason: 'OTHER' }), own),
-    byHand('POST /v2/deliveries/:id/assign', async () => { const { cityId } = draw.one('free'); return { id: await posted(site, cityId), cityId }; }, { override: false }),
-    byHand('POST /v2/deliveries/:id/hand-over', async () => draw.one('pickedUp'), { meeting: { point: { lat: 50, lng: 5 }, address: 'Corner' } }),
-    callAfter('POST /v2/ops/drivers/:id/rescue', async () => draw.one('assigned'), ({ driverId }) => door.ask('POST /v2/ops/drivers/:id/rescue', { params: { id: driverId }, body: { why: 'bench' } })),
+    act(
+      'POST /v2/ops/escalations/:id/acknowledge',
+      () => draw.one('cases'),
+      () => ({}),
+    ),
+    act(
+      'POST /v2/ops/escalations/:id/resolve',
+      () => draw.one('carrierCases'),
+      () => ({ note: 'bench' }),
+    ),
+    call('POST /v2/deliveries', () => {
+      const cityId = draw.city();
+      return door.ask('POST /v2/deliveries', {
+        body: newOrder(cityId),
+        as: merchant(draw.one('closed').merchantId),
+      });
+    }),
+    callAfter(
+      'POST /v2/deliveries again',
+      async () => {
+        const [body, as] = [newOrder(draw.city()), merchant(draw.one('closed').merchantId)];
+        await door.ask('POST /v2/deliveries', { body, as });
+        return { body, as };
+      },
+      (again) => door.ask('POST /v2/deliveries', again),
+    ),
+    callAfter(
+      'POST /v2/offers/:id/accept',
+      () => offered(site, draw),
+      ({ offerId, driverId }) =>
+        door.ask('POST /v2/offers/:id/accept', { params: { id: offerId }, as: driver(driverId) }),
+    ),
+    callAfter(
+      'POST /v2/offers/:id/reject',
+      () => offered(site, draw),
+      ({ offerId, driverId }) =>
+        door.ask('POST /v2/offers/:id/reject', {
+          params: { id: offerId },
+          body: { reason: 'TOO_FAR' },
+          as: driver(driverId),
+        }),
+    ),
+    step('returning', 'returnGoods'),
+    step('atDropoff', 'deliver'),
+    step('pickedUp', 'arriveAtDropoff'),
+    step('atPickup', 'pickUp'),
+    step('assigned', 'arriveAtPickup'),
+    callAfter(
+      'POST /v2/deliveries/:id/cancel',
+      () => posted(site, draw.city()),
+      (id) => door.ask('POST /v2/deliveries/:id/cancel', { params: { id }, as: merchant('merchant-0') }),
+    ),
+    act(
+      'POST /v2/deliveries/:id/fail',
+      () => draw.one('pickedUp'),
+      () => ({ reason: 'NOT_AT_HOME', goods: 'RETURN' }),
+    ),
+    callAfter(
+      'POST /v2/deliveries/:id/raise-pay',
+      () => posted(site, draw.city()),
+      (id) =>
+        door.ask('POST /v2/deliveries/:id/raise-pay', {
+          params: { id },
+          body: { bonusCents: 500, why: 'bench' },
+        }),
+    ),
+    act(
+      'POST /v2/deliveries/:id/search',
+      () => draw.one('held'),
+      () => ({ why: 'bench' }),
+    ),
+    act(
+      'POST /v2/deliveries/:id/leave',
+      () => draw.one('assigned'),
+      () => ({ reason: 'OTHER' }),
+      own,
+    ),
+    byHand(
+      'POST /v2/deliveries/:id/assign',
+      async () => {
+        const { cityId } = draw.one('free');
+        return { id: await posted(site, cityId), cityId };
+      },
+      { override: false },
+    ),
+    byHand('POST /v2/deliveries/:id/hand-over', async () => draw.one('pickedUp'), {
+      meeting: { point: { lat: 50, lng: 5 }, address: 'Corner' },
+    }),
+    callAfter(
+      'POST /v2/ops/drivers/:id/rescue',
+      async () => draw.one('assigned'),
+      ({ driverId }) =>
+        door.ask('POST /v2/ops/drivers/:id/rescue', { params: { id: driverId }, body: { why: 'bench' } }),
+    ),
 
-    ...['/drivers/:id/location', '/v2/drivers/:id/location'].map((path) => act(`POST ${path}`, () => draw.one('free'), () => ({ lat: 40.001, lng: 5.001, ...(path.startsWith('/v2') ? { at: new Date().toISOString() } : {}) }), own)),
-    call('POST /v2/drivers', () => door.ask('POST /v2/drivers', { body: { cityId: draw.city(), name: 'Bench', vehicleKind: 'CAR', offerVersion: 2 } })),
-    callAfter('POST /v2/drivers again', async () => {
-      const body = { driverId: randomUUID(), cityId: draw.city(), name: 'Bench', vehicleKind: 'CAR', offerVersion: 2 };
-      await door.ask('POST /v2/drivers', { body });
-      return body;
-    }, (body) => door.ask('POST /v2/drivers', { body })),
+    ...['/drivers/:id/location', '/v2/drivers/:id/location'].map((path) =>
+      act(
+        `POST ${path}`,
+        () => draw.one('free'),
+        () => ({
+          lat: 40.001,
+          lng: 5.001,
+          ...(path.startsWith('/v2') ? { at: new Date().toISOString() } : {}),
+        }),
+        own,
+      ),
+    ),
+    call('POST /v2/drivers', () =>
+      door.ask('POST /v2/drivers', {
+        body: { cityId: draw.city(), name: 'Bench', vehicleKind: 'CAR', offerVersion: 2 },
+      }),
+    ),
+    callAfter(
+      'POST /v2/drivers again',
+      async () => {
+        const body = {
+          driverId: randomUUID(),
+          cityId: draw.city(),
+          name: 'Bench',
+          vehicleKind: 'CAR',
+          offerVersion: 2,
+        };
+        await door.ask('POST /v2/drivers', { body });
+        return body;
+      },
+      (body) => door.ask('POST /v2/drivers', { body }),
+    ),
     ...['/drivers/:id/availability', '/v2/drivers/:id/availability'].flatMap((path) => [
-      act(`POST ${path}`, () => draw.one('offDuty'), () => ({ availability: 'AVAILABLE' }), own),
-      act(`POST ${path}/shift/start`, () => draw.one('ended'), () => ({}), own), act(`POST ${path}/shift/end`, () => draw.one('ended'), () => ({}), own),
-      callAfter(`POST ${path}/break`, comingOn, (row) => door.ask(`POST ${path}/break`, { params: { id: row.id }, body: { minutes: 15 }, as: own(row) })), act(`POST ${path}/break/end`, () => draw.one('onBreak'), () => ({}), own),
+      act(
+        `POST ${path}`,
+        () => draw.one('offDuty'),
+        () => ({ availability: 'AVAILABLE' }),
+        own,
+      ),
+      act(
+        `POST ${path}/shift/start`,
+        () => draw.one('ended'),
+        () => ({}),
+        own,
+      ),
+      act(
+        `POST ${path}/shift/end`,
+        () => draw.one('ended'),
+        () => ({}),
+        own,
+      ),
+      callAfter(`POST ${path}/break`, comingOn, (row) =>
+        door.ask(`POST ${path}/break`, { params: { id: row.id }, body: { minutes: 15 }, as: own(row) }),
+      ),
+      act(
+        `POST ${path}/break/end`,
+        () => draw.one('onBreak'),
+        () => ({}),
+        own,
+      ),
     ]),
     ...['/drivers/:id/availability', '/v2/drivers/:id/availability'].map((path) =>
-      callAfter(`POST ${path}/pause and /resume`, comingOn, async (row) => { for (const verb of ['pause', 'resume']) await door.ask(`POST ${path}/${verb}`, { params: { id: row.id }, as: own(row) }); })),
-    call('PUT /v2/cities/:id', () => door.ask('PUT /v2/cities/:id', { params: { id: `new-${randomInt(20)}` }, body: { name: 'New', timezone: 'UTC', currency: 'EUR', center: { lat: 52, lng: 4 } } })),
-    call('PUT /v2/cities/:id again', () => door.ask('PUT /v2/cities/:id', { params: { id: draw.city() }, body: { name: 'City', timezone: 'UTC', currency: 'EUR', center: { lat: 40, lng: 5 } } })),
-    call('PUT /v2/cities/:id/zones/:zoneId', () => door.ask('PUT /v2/cities/:id/zones/:zoneId', { params: { id: 'city-19', zoneId: `new-${randomInt(20)}` }, body: { name: 'New', area: SQUARE } })),
-    call('POST /v2/merchants', () => door.ask('POST /v2/merchants', { body: { merchantId: randomUUID(), name: 'New' } })),
-    call('POST /v2/merchants again', () => door.ask('POST /v2/merchants', { body: { merchantId: 'merchant-1', name: 'Shop' } })),
+      callAfter(`POST ${path}/pause and /resume`, comingOn, async (row) => {
+        for (const verb of ['pause', 'resume'])
+          await door.ask(`POST ${path}/${verb}`, { params: { id: row.id }, as: own(row) });
+      }),
+    ),
+    call('PUT /v2/cities/:id', () =>
+      door.ask('PUT /v2/cities/:id', {
+        params: { id: `new-${randomInt(20)}` },
+        body: { name: 'New', timezone: 'UTC', currency: 'EUR', center: { lat: 52, lng: 4 } },
+      }),
+    ),
+    call('PUT /v2/cities/:id again', () =>
+      door.ask('PUT /v2/cities/:id', {
+        params: { id: draw.city() },
+        body: { name: 'City', timezone: 'UTC', currency: 'EUR', center: { lat: 40, lng: 5 } },
+      }),
+    ),
+    call('PUT /v2/cities/:id/zones/:zoneId', () =>
+      door.ask('PUT /v2/cities/:id/zones/:zoneId', {
+        params: { id: 'city-19', zoneId: `new-${randomInt(20)}` },
+        body: { name: 'New', area: SQUARE },
+      }),
+    ),
+    call('POST /v2/merchants', () =>
+      door.ask('POST /v2/merchants', { body: { merchantId: randomUUID(), name: 'New' } }),
+    ),
+    call('POST /v2/merchants again', () =>
+      door.ask('POST /v2/merchants', { body: { merchantId: 'merchant-1', name: 'Shop' } }),
+    ),
     call('PUT /v2/drivers/:id/push-subscription', () => {
       const { id } = draw.one('busy');
-      return door.ask('PUT /v2/drivers/:id/push-subscription', { params: { id }, as: driver(id), body: { endpoint: `https://push.example.com/${randomUUID()}`, keys: KEYS } });
+      return door.ask('PUT /v2/drivers/:id/push-subscription', {
+        params: { id },
+        as: driver(id),
+        body: { endpoint: `https://push.example.com/${randomUUID()}`, keys: KEYS },
+      });
     }),
-    callAfter('PUT /v2/drivers/:id/push-subscription, one too many', async () => {
+    callAfter(
+      'PUT /v2/drivers/:id/push-subscription, one too many',
+      async () => {
+        const { id } = draw.one('busy');
+        const put = () =>
+          door.ask('PUT /v2/drivers/:id/push-subscription', {
+            params: { id },
+            as: driver(id),
+            body: { endpoint: `https://push.example.com/${randomUUID()}`, keys: KEYS },
+          });
+        for (let kept = 0; kept < 5; kept += 1) await put();
+        return put;
+      },
+      (put) => put(),
+    ),
+    call('POST /v2/drivers/:id/push-subscription/remove', () => {
       const { id } = draw.one('busy');
-      const put = () => door.ask('PUT /v2/drivers/:id/push-subscription', { params: { id }, as: driver(id), body: { endpoint: `https://push.example.com/${randomUUID()}`, keys: KEYS } });
-      for (let kept = 0; kept < 5; kept += 1) await put();
-      return put;
-    }, (put) => put()),
-    call('POST /v2/drivers/:id/push-subscription/remove', () => { const { id } = draw.one('busy'); return door.ask('POST /v2/drivers/:id/push-subscription/remove', { params: { id }, as: driver(id), body: { endpoint: 'https://push.example.com/gone' } }); }),
-    call('PUT /v2/ops/features/:name', () => door.ask('PUT /v2/ops/features/:name', { params: { name: 'escalation' }, body: { enabled: true, percent: randomInt(101), cities: [draw.city()], plan: null, why: 'bench' } })),
+      return door.ask('POST /v2/drivers/:id/push-subscription/remove', {
+        params: { id },
+        as: driver(id),
+        body: { endpoint: 'https://push.example.com/gone' },
+      });
+    }),
+    call('PUT /v2/ops/features/:name', () =>
+      door.ask('PUT /v2/ops/features/:name', {
+        params: { name: 'escalation' },
+        body: { enabled: true, percent: randomInt(101), cities: [draw.city()], plan: null, why: 'bench' },
+      }),
+    ),
   ];
 }
 
 /** One of the deliveries, and a driver of its city who is free. @throws Error where there is none */
-async function withFreeDriver({ world: { db } }: Site, of: () => Promise<Pick<Row, 'id' | 'cityId'>>): Promise<{ id: string; driverId: string }> {
+async function withFreeDriver(
+  { world: { db } }: Site,
+  of: () => Promise<Pick<Row, 'id' | 'cityId'>>,
+): Promise<{ id: string; driverId: string }> {
   for (let tries = 0; tries < 100; tries += 1) {
     const { id, cityId } = await of();
-    const free = await db.driver.findFirst({ where: { cityId, availability: 'AVAILABLE', liveOffers: 0, activeAssignments: 0 }, select: { id: true } });
+    const free = await db.driver.findFirst({
+      where: { cityId, availability: 'AVAILABLE', liveOffers: 0, activeAssignments: 0 },
+      select: { id: true },
+    });
     if (free) return { id, driverId: free.id };
   }
   throw new Error('nobody is free anywhere');
@@ -96,11 +325,16 @@ async function withFreeDriver({ world: { db } }: Site, of: () => Promise<Pick<Ro
 
 /** A new order whose driver is being asked. @throws Error where nobody was found a few times */
 async function offered(site: Site, draw: Draw): Promise<{ offerId: string; driverId: string }> {
-  const { world: { activities, db } } = site;
+  const {
+    world: { activities, db },
+  } = site;
   for (let tries = 0; tries < 20; tries += 1) {
     const deliveryId = await posted(site, draw.one('free').cityId);
     await runEvent(activities, { deliveryId, event: { kind: 'lookForDriver', freed: null } });
-    const offer = await db.offer.findFirst({ where: { deliveryId, state: 'LIVE' }, select: { id: true, driverId: true } });
+    const offer = await db.offer.findFirst({
+      where: { deliveryId, state: 'LIVE' },
+      select: { id: true, driverId: true },
+    });
     if (offer) return { offerId: offer.id, driverId: offer.driverId };
   }
   throw new Error('nobody is free anywhere');
@@ -108,5 +342,8 @@ async function offered(site: Site, draw: Draw): Promise<{ offerId: string; drive
 
 /** The id of a new delivery of a city. */
 export async function posted({ door }: Site, cityId: string): Promise<string> {
-  return textOf(await door.ask('POST /v2/deliveries', { body: { ...newOrder(cityId), merchantId: 'merchant-0' } }), 'deliveryId');
+  return textOf(
+    await door.ask('POST /v2/deliveries', { body: { ...newOrder(cityId), merchantId: 'merchant-0' } }),
+    'deliveryId',
+  );
 }

@@ -16,7 +16,10 @@ export type Children = {
 };
 
 export async function startChildren(redisUrl: string): Promise<Children> {
-  const [bare, load] = [fork(join(__dirname, 'bare/main.js'), [redisUrl]), fork(join(__dirname, 'load/main.js'))];
+  const [bare, load] = [
+    fork(join(__dirname, 'bare/main.js'), [redisUrl]),
+    fork(join(__dirname, 'load/main.js')),
+  ];
   const { port: barePort } = await nextWord(bare, bareWord);
   const tell = (order: LoadOrder): void => void load.send(order);
   return {

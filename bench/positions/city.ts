@@ -5,16 +5,25 @@ import { wanted } from '../../simulator/client/service';
 export const CENTER = { lat: 52.35, lng: 4.85 };
 
 /** A city of the bench's own, with drivers on duty and on the map. @throws Unexpected where the API refuses */
-export async function openCity(connections: Connections, drivers: number): Promise<{ driverId: string; token: string }[]> {
+export async function openCity(
+  connections: Connections,
+  drivers: number,
+): Promise<{ driverId: string; token: string }[]> {
   const cityId = `positions-${Date.now().toString(36)}`;
   const ops = await connections.ops('bench');
-  wanted('the city', await ops.putCity({ cityId, name: 'Positions', timezone: 'UTC', currency: 'EUR', center: CENTER }));
+  wanted(
+    'the city',
+    await ops.putCity({ cityId, name: 'Positions', timezone: 'UTC', currency: 'EUR', center: CENTER }),
+  );
   const open: { driverId: string; token: string }[] = [];
   let left = drivers;
   const register = async (): Promise<void> => {
     while (left-- > 0) {
       const driverId = newUuid();
-      wanted('a driver', await ops.putDriver({ driverId, cityId, name: 'Rider', vehicle: 'CAR', offerVersion: 2 }));
+      wanted(
+        'a driver',
+        await ops.putDriver({ driverId, cityId, name: 'Rider', vehicle: 'CAR', offerVersion: 2 }),
+      );
       const client = await connections.driver(driverId);
       wanted('a place', await client.sendFixes([{ point: CENTER, at: Date.now() - 10_000 }]));
       wanted('the shift', await client.startShift(null));

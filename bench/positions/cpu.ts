@@ -12,11 +12,26 @@ export type CpuMeter = {
 };
 
 /** By the words of the processes themselves: /metrics of the API, INFO of Redis. */
-export function openCpuMeter({ apiUrl, redisUrl, bareCpuSeconds }: { apiUrl: string; redisUrl: string; bareCpuSeconds: () => Promise<number> }): CpuMeter {
+export function openCpuMeter({
+  apiUrl,
+  redisUrl,
+  bareCpuSeconds,
+}: {
+  apiUrl: string;
+  redisUrl: string;
+  bareCpuSeconds: () => Promise<number>;
+}): CpuMeter {
   const redis = new Redis(redisUrl);
   return {
-    read: async () => ({ ours: await apiCpuSeconds(apiUrl), bare: await bareCpuSeconds(), redis: redisCpuSeconds(await redis.info('cpu')) }),
-    since: (before, after, side) => ({ server: after[side] - before[side], redis: after.redis - before.redis }),
+    read: async () => ({
+      ours: await apiCpuSeconds(apiUrl),
+      bare: await bareCpuSeconds(),
+      redis: redisCpuSeconds(await redis.info('cpu')),
+    }),
+    since: (before, after, side) => ({
+      server: after[side] - before[side],
+      redis: after.redis - before.redis,
+    }),
     close: () => redis.disconnect(),
   };
 }
@@ -32,6 +47,7 @@ function redisCpuSeconds(info: string): number {
 
 function numberIn(text: string, pattern: RegExp): number {
   const [, found] = pattern.exec(text) ?? [];
-  if (found === undefined) throw new Error(`a process does not say how much CPU it used: ${pattern.source} is not in its answer`);
+  if (found === undefined)
+    throw new Error(`a process does not say how much CPU it used: ${pattern.source} is not in its answer`);
   return Number(found);
 }

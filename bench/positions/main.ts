@@ -23,13 +23,23 @@ const WARM_UP_SECONDS = 2;
 const PATIENCE_MS = 30_000;
 const BARE_WRITES = 'one pipeline: GEOADD, HSET and ZADD of the last fix, XADD of each';
 
-type Options = { pairs: number; seconds: number; drivers: number; connections: number; kinds: readonly LoadKind[] };
+type Options = {
+  pairs: number;
+  seconds: number;
+  drivers: number;
+  connections: number;
+  kinds: readonly LoadKind[];
+};
 
 function readOptions(args: string[]): Options {
   const { values } = parseArgs({
-    args, strict: true,
+    args,
+    strict: true,
     options: {
-      pairs: { type: 'string', default: '6' }, seconds: { type: 'string', default: '4' }, drivers: { type: 'string', default: '500' }, connections: { type: 'string', default: '32' },
+      pairs: { type: 'string', default: '6' },
+      seconds: { type: 'string', default: '4' },
+      drivers: { type: 'string', default: '500' },
+      connections: { type: 'string', default: '32' },
       only: { type: 'string' },
     },
   });
@@ -37,14 +47,24 @@ function readOptions(args: string[]): Options {
   const kinds = LOAD_KINDS.filter((kind) => values.only === undefined || kind === values.only);
   if (kinds.length === 0) throw new Mistake(`--only must be one of ${LOAD_KINDS.join(', ')}`);
   return {
-    pairs: countOf('--pairs', values.pairs, { min: 1, max: 1_000 }), seconds: numberOf('--seconds', values.seconds, { min: 0.5, max: 600 }), connections, kinds,
+    pairs: countOf('--pairs', values.pairs, { min: 1, max: 1_000 }),
+    seconds: numberOf('--seconds', values.seconds, { min: 0.5, max: 600 }),
+    connections,
+    kinds,
     drivers: countOf('--drivers', values.drivers, { min: connections, max: 10_000 }),
   };
 }
 
 /** Limits that no driver runs into, though each ping is counted. */
 function benchEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return { LOG_LEVEL: 'warn', RATE_LIMIT_PER_MINUTE: '1000000', RATE_LIMIT_OPS_PER_MINUTE: '1000000', RATE_LIMIT_LOCATION_PER_MINUTE: '1000000', RATE_LIMIT_AVAILABILITY_PER_MINUTE: '1000000', ...given };
+  return {
+    LOG_LEVEL: 'warn',
+    RATE_LIMIT_PER_MINUTE: '1000000',
+    RATE_LIMIT_OPS_PER_MINUTE: '1000000',
+    RATE_LIMIT_LOCATION_PER_MINUTE: '1000000',
+    RATE_LIMIT_AVAILABILITY_PER_MINUTE: '1000000',
+    ...given,
+  };
 }
 
 async function main(signal: AbortSignal): Promise<number> {
@@ -52,7 +72,11 @@ async function main(signal: AbortSignal): Promise<number> {
   const settings = readInspectorSettings(process.env);
   const api = await startApi(benchEnvironment(process.env));
   const children = await startChildren(settings.redisUrl);
-  const cpu = openCpuMeter({ apiUrl: api.url, redisUrl: settings.redisUrl, bareCpuSeconds: () => children.bareCpuSeconds() });
+  const cpu = openCpuMeter({
+    apiUrl: api.url,
+    redisUrl: settings.redisUrl,
+    bareCpuSeconds: () => children.bareCpuSeconds(),
+  });
   try {
     await api.ready();
     log(`${options.drivers} drivers come on duty`);
@@ -73,9 +97,14 @@ async function main(signal: AbortSignal): Promise<number> {
 }
 
 /** In turns, so that whatever else the machine does meets both. */
-async function runAll(run: (side: Side, kind: LoadKind, seconds: number) => Promise<Block>, { pairs, seconds, kinds }: Options, signal: AbortSignal): Promise<Block[]> {
+async function runAll(
+  run: (side: Side, kind: LoadKind, seconds: number) => Promise<Block>,
+  { pairs, seconds, kinds }: Options,
+  signal: AbortSignal,
+): Promise<Block[]> {
   const sides = ['ours', 'bare'] as const;
-  for (const kind of kinds) for (const side of sides) await run(side, kind, Math.min(WARM_UP_SECONDS, seconds));
+  for (const kind of kinds)
+    for (const side of sides) await run(side, kind, Math.min(WARM_UP_SECONDS, seconds));
   const blocks: Block[] = [];
   for (let pair = 0; pair < pairs && !signal.aborted; pair += 1) {
     for (const kind of kinds) for (const side of sides) blocks.push(await run(side, kind, seconds));
@@ -85,7 +114,9 @@ async function runAll(run: (side: Side, kind: LoadKind, seconds: number) => Prom
 
 function conclude(figures: Figures, { kinds: _kinds, ...options }: Options, versions: object): number {
   log(table(figures));
-  process.stdout.write(`${JSON.stringify({ ...figures, goal: GOAL, bareWrites: BARE_WRITES, ...options, ...machine(), ...versions })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ ...figures, goal: GOAL, bareWrites: BARE_WRITES, ...options, ...machine(), ...versions })}\n`,
+  );
   return Object.values(figures).every(({ ratio, refused }) => ratio >= GOAL && refused === 0) ? 0 : 1;
 }
 

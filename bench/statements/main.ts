@@ -10,7 +10,8 @@ const counts = new Map<string, number>();
 
 function textOf(asked: unknown): string {
   if (typeof asked === 'string') return asked;
-  if (typeof asked === 'object' && asked !== null && 'text' in asked && typeof asked.text === 'string') return asked.text;
+  if (typeof asked === 'object' && asked !== null && 'text' in asked && typeof asked.text === 'string')
+    return asked.text;
   return 'unknown';
 }
 
@@ -24,5 +25,9 @@ Reflect.set(Client.prototype, 'query', function query(this: Client, ...args: unk
 });
 
 process.once('exit', () => {
-  if (file !== undefined) writeFileSync(file, JSON.stringify(Object.fromEntries([...counts].sort(([, a], [, b]) => b - a)), null, 2));
+  if (file !== undefined)
+    writeFileSync(
+      file,
+      JSON.stringify(Object.fromEntries([...counts].sort(([, a], [, b]) => b - a)), null, 2),
+    );
 });

@@ -4,22 +4,37 @@ import { type AuditRecord } from './auditRecord';
 export type ChainedEntry = { record: AuditRecord; chain: string; previous: string | null; hash: string };
 
 /** What can be wrong with a chain (ADR 11). */
-export type AuditProblemKind = 'CONTENT_DIFFERS' | 'LINK_MISSING' | 'TWO_FOLLOW' | 'HEAD_DIFFERS' | 'NO_ENTRIES' | 'NO_ROW';
+export type AuditProblemKind =
+  'CONTENT_DIFFERS' | 'LINK_MISSING' | 'TWO_FOLLOW' | 'HEAD_DIFFERS' | 'NO_ENTRIES' | 'NO_ROW';
 
 /** One thing wrong, by name. `entryId` null = it is about the chain as a whole; `cityId` null = nothing says where. */
-export type AuditProblem = { chain: string; entryId: string | null; cityId: string | null; kind: AuditProblemKind; detail: string };
+export type AuditProblem = {
+  chain: string;
+  entryId: string | null;
+  cityId: string | null;
+  kind: AuditProblemKind;
+  detail: string;
+};
 
 /** What the row of a delivery or a driver says of its chain: the hash of its last entry in hex. Null = the row names none; undefined = there is no such row. */
 export type ChainHead = { hash: string | null; cityId: string } | undefined;
 
 /** A chain in its own order, whatever the clocks said, and what is wrong with it. */
-export type FollowedChain = { chain: string; entries: readonly ChainedEntry[]; problems: readonly AuditProblem[] };
+export type FollowedChain = {
+  chain: string;
+  entries: readonly ChainedEntry[];
+  problems: readonly AuditProblem[];
+};
 
 /** The hash of an entry in hex, given the one before it: SHA-256 in production. */
 export type HashOf = (previous: string | null, record: AuditRecord) => string;
 
 /** `delivery/<id>` or `driver/<id>`. */
-export function chainNameOf({ chain, deliveryId, driverId }: Pick<AuditRecord, 'chain' | 'deliveryId' | 'driverId'>): string {
+export function chainNameOf({
+  chain,
+  deliveryId,
+  driverId,
+}: Pick<AuditRecord, 'chain' | 'deliveryId' | 'driverId'>): string {
   return chain === 'delivery' ? `delivery/${deliveryId}` : `driver/${driverId}`;
 }
 
@@ -28,20 +43,56 @@ export function chainNameOf({ chain, deliveryId, driverId }: Pick<AuditRecord, '
  * or that another follows too, and an end that is not the one its row names. What lies behind a gap is followed as well.
  * @param entries all that stand in the chain, in any order
  */
-export function followChain(chain: string, entries: readonly ChainedEntry[], head: ChainHead, hashOf: HashOf): FollowedChain {
-  const isAsHashed = new Map(entries.map((entry) => [entry, hashOf(entry.previous, entry.record) === entry.hash]));
-  const path = pathBack(entries.filter((entry) => isAsHashed.get(entry)), head?.hash ?? null);
-  const { lines, forks, gaps } = linesOf(entries, (entry) => Number(path.has(entry)) * 2 + Number(isAsHashed.get(entry)));
+export function followChain(
+  chain: string,
+  entries: readonly ChainedEntry[],
+  head: ChainHead,
+  hashOf: HashOf,
+): FollowedChain {
+  const isAsHashed = new Map(
+    entries.map((entry) => [entry, hashOf(entry.previous, entry.record) === entry.hash]),
+  );
+  const path = pathBack(
+    entries.filter((entry) => isAsHashed.get(entry)),
+    head?.hash ?? null,
+  );
+  const { lines, forks, gaps } = linesOf(
+    entries,
+    (entry) => Number(path.has(entry)) * 2 + Number(isAsHashed.get(entry)),
+  );
   const cityId = head?.cityId ?? entries[0]?.record.cityId ?? null;
-  const problem = (kind: AuditProblemKind, entry: ChainedEntry | null, detail: string): AuditProblem => ({ chain, entryId: entry?.record.id ?? null, cityId, kind, detail });
+  const problem = (kind: AuditProblemKind, entry: ChainedEntry | null, detail: string): AuditProblem => ({
+    chain,
+    entryId: entry?.record.id ?? null,
+    cityId,
+    kind,
+    detail,
+  });
   const inOrder = lines.flat();
   return {
-    chain, entries: inOrder,
+    chain,
+    entries: inOrder,
     problems: [
-      ...inOrder.filter((entry) => isAsHashed.get(entry) !== true).map((entry) => problem('CONTENT_DIFFERS', entry, 'the entry does not say what was hashed when it was written')),
-      ...inOrder.filter((entry) => entry.chain !== chainNameOf(entry.record)).map((entry) => problem('CONTENT_DIFFERS', entry, `the entry is one of ${chainNameOf(entry.record)}`)),
+      ...inOrder
+        .filter((entry) => isAsHashed.get(entry) !== true)
+        .map((entry) =>
+          problem('CONTENT_DIFFERS', entry, 'the entry does not say what was hashed when it was written'),
+        ),
+      ...inOrder
+        .filter((entry) => entry.chain !== chainNameOf(entry.record))
+        .map((entry) =>
+          problem('CONTENT_DIFFERS', entry, `the entry is one of ${chainNameOf(entry.record)}`),
+        ),
       ...gaps.map((entry) => problem('LINK_MISSING', entry, 'the entry that this one follows is not there')),
-      ...forks.map((entry) => problem('TWO_FOLLOW', entry, entry.previous === null ? 'another entry begins the chain too' : 'another entry follows the same one')),
+      ...forks.map((entry) =>
+        problem(
+          'TWO_FOLLOW',
+          entry,
+          entry.previous === null
+            ? 'another entry begins the chain too'
+            : 'another entry follows the same one',
+        ),
+      ),
       ...headProblems(lines, head, problem),
     ],
   };
@@ -59,14 +110,19 @@ type Lines = {
 function linesOf(entries: readonly ChainedEntry[], isPreferred: (entry: ChainedEntry) => number): Lines {
   const ordered = [...entries].sort((a, b) => isPreferred(b) - isPreferred(a) || byTime(a, b));
   const followers = new Map<string | null, ChainedEntry[]>();
-  for (const entry of ordered) followers.set(entry.previous, [...(followers.get(entry.previous) ?? []), entry]);
+  for (const entry of ordered)
+    followers.set(entry.previous, [...(followers.get(entry.previous) ?? []), entry]);
   const hashes = new Set(ordered.map(({ hash }) => hash));
   const seen = new Set<ChainedEntry>();
   const reached = new Set<string>();
   const found: Lines = { lines: [], forks: [], gaps: [] };
   const follow = (first: ChainedEntry): void => {
     const line: ChainedEntry[] = [];
-    for (let next: ChainedEntry | undefined = first; next; next = followers.get(next.hash)?.find((entry) => !seen.has(entry))) {
+    for (
+      let next: ChainedEntry | undefined = first;
+      next;
+      next = followers.get(next.hash)?.find((entry) => !seen.has(entry))
+    ) {
       seen.add(next);
       reached.add(next.hash);
       line.push(next);
@@ -75,7 +131,9 @@ function linesOf(entries: readonly ChainedEntry[], isPreferred: (entry: ChainedE
   };
   const [beginning, ...others] = followers.get(null) ?? [];
   if (beginning) follow(beginning);
-  for (const gap of ordered.filter(({ previous }) => previous !== null && !hashes.has(previous)).sort(byTime)) {
+  for (const gap of ordered
+    .filter(({ previous }) => previous !== null && !hashes.has(previous))
+    .sort(byTime)) {
     found.gaps.push(gap);
     follow(gap);
   }
@@ -98,7 +156,12 @@ function linesOf(entries: readonly ChainedEntry[], isPreferred: (entry: ChainedE
 function pathBack(entries: readonly ChainedEntry[], headHash: string | null): Set<ChainedEntry> {
   const byHash = new Map(entries.map((entry) => [entry.hash, entry]));
   const path = new Set<ChainedEntry>();
-  for (let entry = byHash.get(headHash ?? ''); entry && !path.has(entry); entry = byHash.get(entry.previous ?? '')) path.add(entry);
+  for (
+    let entry = byHash.get(headHash ?? '');
+    entry && !path.has(entry);
+    entry = byHash.get(entry.previous ?? '')
+  )
+    path.add(entry);
   return path;
 }
 
@@ -113,11 +176,26 @@ function headProblems(lines: readonly ChainedEntry[][], head: ChainHead, problem
   const ends = lines.flatMap((line) => line.at(-1) ?? []);
   const last = ends.at(-1) ?? null;
   if (head === undefined) return [problem('NO_ROW', last, 'there is no row of what the chain tells of')];
-  if (last === null) return [problem('NO_ENTRIES', null, head.hash === null ? 'nothing is recorded' : 'the row names a last entry, and there are none')];
+  if (last === null)
+    return [
+      problem(
+        'NO_ENTRIES',
+        null,
+        head.hash === null ? 'nothing is recorded' : 'the row names a last entry, and there are none',
+      ),
+    ];
   if (ends.some(({ hash }) => hash === head.hash)) return [];
   if (head.hash === null) return [problem('HEAD_DIFFERS', last, 'the row names no last entry')];
   const named = lines.flat().find(({ hash }) => hash === head.hash);
-  return [problem('HEAD_DIFFERS', last, named ? `the row names entry ${named.record.id} as the last one` : 'the entry that the row names as the last one is not there')];
+  return [
+    problem(
+      'HEAD_DIFFERS',
+      last,
+      named
+        ? `the row names entry ${named.record.id} as the last one`
+        : 'the entry that the row names as the last one is not there',
+    ),
+  ];
 }
 
 /** How much of the trail a check looks at: each chain with an entry since then (epoch ms), and those whose names end with one of these digits. */

@@ -24,30 +24,54 @@ export type Known = {
 };
 
 /** What happens by itself when its time comes. */
-export type DueEvent = { kind: 'lookForDriver' } | { kind: 'lapseOffer'; offerId: string } | { kind: 'giveUpSearch' } | { kind: 'escalate' };
+export type DueEvent =
+  | { kind: 'lookForDriver' }
+  | { kind: 'lapseOffer'; offerId: string }
+  | { kind: 'giveUpSearch' }
+  | { kind: 'escalate' };
 
 export type Deadline = { at: number; event: DueEvent; why: string };
 
 /** The part of a delivery's truth on which it depends what it waits for. */
 export type Awaiting = {
-  delivery: Pick<DeliveryFacts,
-    'status' | 'driverId' | 'heldReason' | 'searchAt' | 'searchAgainAt' | 'searchRound' | 'clock' | 'escalationLevel' | 'escalatedAfterMs' | 'cityEscalationMinutes'>;
+  delivery: Pick<
+    DeliveryFacts,
+    | 'status'
+    | 'driverId'
+    | 'heldReason'
+    | 'searchAt'
+    | 'searchAgainAt'
+    | 'searchRound'
+    | 'clock'
+    | 'escalationLevel'
+    | 'escalatedAfterMs'
+    | 'cityEscalationMinutes'
+  >;
   offers: readonly Pick<OfferFacts, 'offerId' | 'driverId' | 'expiresAt' | 'state'>[];
 };
 
 /** @param escalates whether the feature holds for this delivery now */
-export function knownOf({ delivery, offers }: Awaiting, limits: Pick<DispatchLimits, 'searchMaxMs' | 'escalation'>, escalates: boolean): Known {
-  const searching = (delivery.status === 'PENDING' || delivery.status === 'SEARCHING') && delivery.heldReason === null;
+export function knownOf(
+  { delivery, offers }: Awaiting,
+  limits: Pick<DispatchLimits, 'searchMaxMs' | 'escalation'>,
+  escalates: boolean,
+): Known {
+  const searching =
+    (delivery.status === 'PENDING' || delivery.status === 'SEARCHING') && delivery.heldReason === null;
   return {
     status: delivery.status,
     closed: isClosed(delivery.status),
     driverId: delivery.driverId,
-    offers: offers.filter(({ state }) => state === 'LIVE').map(({ offerId, driverId, expiresAt }) => ({ offerId, driverId, expiresAt })),
+    offers: offers
+      .filter(({ state }) => state === 'LIVE')
+      .map(({ offerId, driverId, expiresAt }) => ({ offerId, driverId, expiresAt })),
     searchAgainAt: searching ? (delivery.searchAgainAt ?? delivery.searchAt) : null,
     searchRound: delivery.searchRound,
     giveUpAt: delivery.status === 'SEARCHING' ? giveUpAt(delivery.clock, limits.searchMaxMs) : null,
     escalationLevel: delivery.escalationLevel,
-    escalation: escalates ? nextEscalationOf(delivery, limitsIn(delivery.cityEscalationMinutes, limits.escalation)) : null,
+    escalation: escalates
+      ? nextEscalationOf(delivery, limitsIn(delivery.cityEscalationMinutes, limits.escalation))
+      : null,
     heldReason: delivery.heldReason,
   };
 }
@@ -56,12 +80,27 @@ export function knownOf({ delivery, offers }: Awaiting, limits: Pick<DispatchLim
 export function nextDeadline(known: Known): Deadline | undefined {
   if (known.closed) return undefined;
   const due: Deadline[] = known.offers.map(({ offerId, driverId, expiresAt }) => ({
-    at: expiresAt, event: { kind: 'lapseOffer', offerId }, why: known.offers.length > 1 ? `the broadcast to ${known.offers.length} drivers lapses` : `offer to driver ${driverId} lapses`,
+    at: expiresAt,
+    event: { kind: 'lapseOffer', offerId },
+    why:
+      known.offers.length > 1
+        ? `the broadcast to ${known.offers.length} drivers lapses`
+        : `offer to driver ${driverId} lapses`,
   }));
-  if (known.giveUpAt !== null) due.push({ at: known.giveUpAt, event: { kind: 'giveUpSearch' }, why: 'give up: nobody was found' });
-  if (known.searchAgainAt !== null) due.push({ at: known.searchAgainAt, event: { kind: 'lookForDriver' }, why: searchWords(known) });
-  if (known.escalation) due.push({ at: known.escalation.at, event: { kind: isLookedFor(known) ? 'lookForDriver' : 'escalate' }, why: escalationWords(known.escalation.level) });
-  return due.reduce<Deadline | undefined>((first, next) => (first && first.at <= next.at ? first : next), undefined);
+  if (known.giveUpAt !== null)
+    due.push({ at: known.giveUpAt, event: { kind: 'giveUpSearch' }, why: 'give up: nobody was found' });
+  if (known.searchAgainAt !== null)
+    due.push({ at: known.searchAgainAt, event: { kind: 'lookForDriver' }, why: searchWords(known) });
+  if (known.escalation)
+    due.push({
+      at: known.escalation.at,
+      event: { kind: isLookedFor(known) ? 'lookForDriver' : 'escalate' },
+      why: escalationWords(known.escalation.level),
+    });
+  return due.reduce<Deadline | undefined>(
+    (first, next) => (first && first.at <= next.at ? first : next),
+    undefined,
+  );
 }
 
 /** While somebody is looked for, a new level is a new look: farther, for more pay, or to many at once. */
@@ -85,7 +124,8 @@ export function waitingFor(known: Known): string {
     const until = deadline ? `, or until ${new Date(deadline.at).toISOString()}, then: ${deadline.why}` : '';
     return `${known.status}: waiting for ops (${known.heldReason}), who assign a driver or let the search go on${until}`;
   }
-  if (deadline) return `${known.status}: waiting for an answer or until ${new Date(deadline.at).toISOString()}, then: ${deadline.why}`;
+  if (deadline)
+    return `${known.status}: waiting for an answer or until ${new Date(deadline.at).toISOString()}, then: ${deadline.why}`;
   if (known.closed) return `${known.status}: over`;
   return `${known.status}: waiting for driver ${known.driverId ?? 'nobody'} to take the next step`;
 }

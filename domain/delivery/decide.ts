@@ -1,13 +1,31 @@
 import { takesWork } from '../driver/availability';
 import {
-  type Actor, canMove, type DeliveryStatus, DROPOFF_FAILURES, isBeforePickup, isClosed, PICKUP_FAILURES, type ReasonCode, type Step, STEPS,
+  type Actor,
+  canMove,
+  type DeliveryStatus,
+  DROPOFF_FAILURES,
+  isBeforePickup,
+  isClosed,
+  PICKUP_FAILURES,
+  type ReasonCode,
+  type Step,
+  STEPS,
 } from './status';
 import { Draft, type Occasion } from './changeSet';
 import { endsDuty, isNoticedLoss, type LeaveReason, type NoticedLoss } from '../driver/loss';
 import { type OfferFacts, type RejectReason } from './offer';
 import { answersOffers, searchBackoffMs } from '../matching/ranking';
 import { type CaseReason, isKnownToOps } from '../support/supportCase';
-import { type Answer, type AssignmentFacts, type Chosen, type Decision, type Meeting, type Refusal, type RefusalCode, type Truth } from './deliveryState';
+import {
+  type Answer,
+  type AssignmentFacts,
+  type Chosen,
+  type Decision,
+  type Meeting,
+  type Refusal,
+  type RefusalCode,
+  type Truth,
+} from './deliveryState';
 
 /** What can happen to a delivery. Keys are business facts, so that a repeat finds what the first time did. */
 export type DeliveryEvent =
@@ -24,15 +42,30 @@ export type DeliveryEvent =
   | { kind: 'assignDriver'; driverId: string; by: Actor; override: boolean; why: string }
   | { kind: 'handOver'; driverId: string; by: Actor; override: boolean; meeting: Meeting | null; why: string }
   | { kind: 'leaveDelivery'; driverId: string; assignmentId: string; reason: LeaveReason }
-  | { kind: 'rescueDelivery'; driverId: string; offerId: string | null; assignmentId: string | null; by: Actor; why: string }
+  | {
+      kind: 'rescueDelivery';
+      driverId: string;
+      offerId: string | null;
+      assignmentId: string | null;
+      by: Actor;
+      why: string;
+    }
   | { kind: 'raisePay'; bonusCents: number; by: Actor; why: string }
   | { kind: 'resumeSearch'; by: Actor; why: string }
-  | { kind: 'releaseDriver'; driverId: string; offerId: string | null; assignmentId: string | null; why: string }
+  | {
+      kind: 'releaseDriver';
+      driverId: string;
+      offerId: string | null;
+      assignmentId: string | null;
+      why: string;
+    }
   /** Look at the row again: something else changed it. */
   | { kind: 'readDelivery' };
 
 /** A hand-over as it is asked for: its meeting point is kept by the record, so that no place stands in a history. */
-export type AskedHandOver = Omit<Extract<DeliveryEvent, { kind: 'handOver' }>, 'meeting'> & { meetingId: string | null };
+export type AskedHandOver = Omit<Extract<DeliveryEvent, { kind: 'handOver' }>, 'meeting'> & {
+  meetingId: string | null;
+};
 
 /** What a look around found: the best drivers who could be locked, or why there are none. */
 export type SearchOutcome = {
@@ -71,24 +104,42 @@ export function decide(truth: Truth, event: DeliveryEvent, occasion: Occasion): 
 
 function apply(draft: Draft, event: DeliveryEvent): Answer {
   switch (event.kind) {
-    case 'lookForDriver': return search(draft, event);
-    case 'lapseOffer': return lapse(draft, event.offerId);
-    case 'giveUpSearch': return giveUp(draft);
-    case 'escalate': return escalate(draft);
-    case 'acceptOffer': return accept(draft, event);
-    case 'rejectOffer': return reject(draft, event);
-    case 'takeStep': return step(draft, event);
-    case 'failDelivery': return fail(draft, event);
-    case 'cancelDelivery': return cancel(draft, event);
-    case 'assignDriver': return assign(draft, event);
-    case 'handOver': return handOver(draft, event);
-    case 'leaveDelivery': return leave(draft, event);
-    case 'rescueDelivery': return rescue(draft, event);
-    case 'raisePay': return raisePay(draft, event);
-    case 'resumeSearch': return resumeSearch(draft, event);
-    case 'releaseDriver': return driverLeft(draft, event);
-    case 'readDelivery': return { outcome: 'noted' };
-    default: return unknownEvent(event);
+    case 'lookForDriver':
+      return search(draft, event);
+    case 'lapseOffer':
+      return lapse(draft, event.offerId);
+    case 'giveUpSearch':
+      return giveUp(draft);
+    case 'escalate':
+      return escalate(draft);
+    case 'acceptOffer':
+      return accept(draft, event);
+    case 'rejectOffer':
+      return reject(draft, event);
+    case 'takeStep':
+      return step(draft, event);
+    case 'failDelivery':
+      return fail(draft, event);
+    case 'cancelDelivery':
+      return cancel(draft, event);
+    case 'assignDriver':
+      return assign(draft, event);
+    case 'handOver':
+      return handOver(draft, event);
+    case 'leaveDelivery':
+      return leave(draft, event);
+    case 'rescueDelivery':
+      return rescue(draft, event);
+    case 'raisePay':
+      return raisePay(draft, event);
+    case 'resumeSearch':
+      return resumeSearch(draft, event);
+    case 'releaseDriver':
+      return driverLeft(draft, event);
+    case 'readDelivery':
+      return { outcome: 'noted' };
+    default:
+      return unknownEvent(event);
   }
 }
 
@@ -101,14 +152,18 @@ const refuse = (refused: RefusalCode, detail: string): Refusal => ({ refused, de
 
 /** Before every event: an offer that another delivery's change withdrew leaves its own delivery OFFERED to nobody, which is a search. */
 function settle(draft: Draft): void {
-  if (draft.delivery.status === 'OFFERED' && draft.liveOffers().length === 0) draft.searchAgain('offer withdrawn');
+  if (draft.delivery.status === 'OFFERED' && draft.liveOffers().length === 0)
+    draft.searchAgain('offer withdrawn');
   if (draft.activeAssignment() && !isClosed(draft.delivery.status)) draft.clearSearch();
 }
 
 // ---- finding a driver ---------------------------------------------------------------------------------------------------------
 
 /** What was chosen is held to the truth as it is now: who changed since the look is left out. */
-function search(draft: Draft, { search: { chosen, ...outcome }, freed }: Extract<DeliveryEvent, { kind: 'lookForDriver' }>): Answer {
+function search(
+  draft: Draft,
+  { search: { chosen, ...outcome }, freed }: Extract<DeliveryEvent, { kind: 'lookForDriver' }>,
+): Answer {
   if (freed && !chosen.some(({ driverId }) => driverId === freed.driverId)) draft.passOn(freed);
   if (draft.delivery.status === 'PENDING' && draft.delivery.searchAt <= draft.now) draft.beginSearch();
   if (draft.delivery.status !== 'SEARCHING') return NOTED;
@@ -121,7 +176,11 @@ function search(draft: Draft, { search: { chosen, ...outcome }, freed }: Extract
   if (!outcome.offersOn || !answersOffers(draft.driver(best.driverId).offerVersion)) {
     draft.assign(best.driverId, { way: 'V1', why: best.why, reason: 'nearest driver, without asking' });
   } else if (outcome.isBroadcast && draft.delivery.broadcastSince !== null) {
-    draft.makeOffers(free.filter(({ driverId }) => answersOffers(draft.driver(driverId).offerVersion)), 'BROADCAST', outcome.ttlMs);
+    draft.makeOffers(
+      free.filter(({ driverId }) => answersOffers(draft.driver(driverId).offerVersion)),
+      'BROADCAST',
+      outcome.ttlMs,
+    );
   } else {
     draft.makeOffers([best], 'SINGLE', outcome.ttlMs);
   }
@@ -132,12 +191,17 @@ type Vain = Pick<SearchOutcome, 'inconclusive' | 'exclusionEndsAt'> & { isWoken:
 
 /** Nobody now: look again after the backoff, or when an exclusion ends before that. */
 function nobodyFound(draft: Draft, { inconclusive, exclusionEndsAt, isWoken }: Vain): Answer {
-  const { now, limits, delivery: { searchRound, searchAgainAt: plannedAt } } = draft;
+  const {
+    now,
+    limits,
+    delivery: { searchRound, searchAgainAt: plannedAt },
+  } = draft;
   if (inconclusive !== null) return lookAgainSoon(draft, inconclusive);
   // A wake in vain is no round of the delivery's own: many of them must not put its next search off.
   if (isWoken && plannedAt !== null && plannedAt > now) return NOTED;
   const backoffAt = now + searchBackoffMs(searchRound + 1, limits.search);
-  const searchAgainAt = exclusionEndsAt !== null && exclusionEndsAt > now ? Math.min(backoffAt, exclusionEndsAt) : backoffAt;
+  const searchAgainAt =
+    exclusionEndsAt !== null && exclusionEndsAt > now ? Math.min(backoffAt, exclusionEndsAt) : backoffAt;
   draft.setDelivery({ searchRound: searchRound + 1, searchAgainAt });
   return NOTED;
 }
@@ -145,9 +209,14 @@ function nobodyFound(draft: Draft, { inconclusive, exclusionEndsAt, isWoken }: V
 /** No round is counted: the radius grows only where all in it were looked at. */
 function lookAgainSoon(draft: Draft, inconclusive: Inconclusive): Answer {
   switch (inconclusive) {
-    case 'CONTENDED': draft.setDelivery({ searchAgainAt: draft.now + CONTENDED_RETRY_MS }); break;
-    case 'MAP_AWAY': draft.setDelivery({ searchAgainAt: draft.now + draft.limits.search.backoffMs }); break;
-    case 'NOT_MADE': break; // it is searched for since this very event, which has set the time
+    case 'CONTENDED':
+      draft.setDelivery({ searchAgainAt: draft.now + CONTENDED_RETRY_MS });
+      break;
+    case 'MAP_AWAY':
+      draft.setDelivery({ searchAgainAt: draft.now + draft.limits.search.backoffMs });
+      break;
+    case 'NOT_MADE':
+      break; // it is searched for since this very event, which has set the time
   }
   return NOTED;
 }
@@ -160,14 +229,21 @@ function giveUp(draft: Draft): Answer {
 
 // ---- the driver's answer ------------------------------------------------------------------------------------------------------
 
-function accept(draft: Draft, { offerId, driverId }: Extract<DeliveryEvent, { kind: 'acceptOffer' }>): Answer {
+function accept(
+  draft: Draft,
+  { offerId, driverId }: Extract<DeliveryEvent, { kind: 'acceptOffer' }>,
+): Answer {
   const offer = draft.offer(offerId);
   if (!offer || offer.driverId !== driverId) return refuse('NOT_FOUND', 'no such offer to this driver');
   switch (offer.state) {
-    case 'LIVE': return takeOffer(draft, offer);
-    case 'ACCEPTED': return acceptedAnswer(draft, offer);
-    case 'REJECTED': return refuse('ALREADY_ANSWERED', 'the offer was rejected before');
-    default: return overAnswer(offer);
+    case 'LIVE':
+      return takeOffer(draft, offer);
+    case 'ACCEPTED':
+      return acceptedAnswer(draft, offer);
+    case 'REJECTED':
+      return refuse('ALREADY_ANSWERED', 'the offer was rejected before');
+    default:
+      return overAnswer(offer);
   }
 }
 
@@ -190,7 +266,13 @@ function takeOffer(draft: Draft, offer: OfferFacts): Answer {
 function acceptedAnswer(draft: Draft, { offerId, deliveryId }: OfferFacts): Answer {
   const assignment = draft.assignments().find((each) => each.offerId === offerId);
   if (!assignment) throw new Error(`offer ${offerId} was accepted but has no assignment`);
-  return { outcome: 'accepted', deliveryId, offerId, assignmentId: assignment.assignmentId, at: assignment.startedAt };
+  return {
+    outcome: 'accepted',
+    deliveryId,
+    offerId,
+    assignmentId: assignment.assignmentId,
+    at: assignment.startedAt,
+  };
 }
 
 function overAnswer(offer: OfferFacts): Answer {
@@ -199,7 +281,10 @@ function overAnswer(offer: OfferFacts): Answer {
     : refuse('OFFER_WITHDRAWN', 'the offer was withdrawn');
 }
 
-function reject(draft: Draft, { offerId, driverId, reason }: Extract<DeliveryEvent, { kind: 'rejectOffer' }>): Answer {
+function reject(
+  draft: Draft,
+  { offerId, driverId, reason }: Extract<DeliveryEvent, { kind: 'rejectOffer' }>,
+): Answer {
   const offer = draft.offer(offerId);
   if (!offer || offer.driverId !== driverId) return refuse('NOT_FOUND', 'no such offer to this driver');
   switch (offer.state) {
@@ -209,9 +294,12 @@ function reject(draft: Draft, { offerId, driverId, reason }: Extract<DeliveryEve
       draft.searchAgain('offer rejected');
       return { outcome: 'rejected', deliveryId: offer.deliveryId, offerId, at: draft.now };
     }
-    case 'REJECTED': return { outcome: 'rejected', deliveryId: offer.deliveryId, offerId, at: offer.endedAt ?? draft.now };
-    case 'ACCEPTED': return refuse('ALREADY_ANSWERED', 'the offer was accepted before');
-    default: return overAnswer(offer);
+    case 'REJECTED':
+      return { outcome: 'rejected', deliveryId: offer.deliveryId, offerId, at: offer.endedAt ?? draft.now };
+    case 'ACCEPTED':
+      return refuse('ALREADY_ANSWERED', 'the offer was accepted before');
+    default:
+      return overAnswer(offer);
   }
 }
 
@@ -219,7 +307,8 @@ function reject(draft: Draft, { offerId, driverId, reason }: Extract<DeliveryEve
 function lapse(draft: Draft, offerId: string): Answer {
   const offer = draft.offer(offerId);
   if (!offer || offer.state !== 'LIVE' || draft.now < offer.expiresAt) return NOTED;
-  for (const due of draft.liveOffers().filter(({ expiresAt }) => expiresAt <= draft.now)) draft.lapseOffer(due); // a broadcast's wave lapses as one
+  for (const due of draft.liveOffers().filter(({ expiresAt }) => expiresAt <= draft.now))
+    draft.lapseOffer(due); // a broadcast's wave lapses as one
   draft.searchAgain('offer expired');
   return NOTED;
 }
@@ -232,10 +321,18 @@ function escalate(draft: Draft): Answer {
 
 // ---- carrying -----------------------------------------------------------------------------------------------------------------
 
-function step(draft: Draft, { step: name, by, deviceAt }: Extract<DeliveryEvent, { kind: 'takeStep' }>): Answer {
+function step(
+  draft: Draft,
+  { step: name, by, deviceAt }: Extract<DeliveryEvent, { kind: 'takeStep' }>,
+): Answer {
   const own = spokenFor(draft, by);
   const { from, to } = STEPS[name];
-  const moved = (at: number): Answer => ({ outcome: 'moved', deliveryId: draft.delivery.deliveryId, status: to, at });
+  const moved = (at: number): Answer => ({
+    outcome: 'moved',
+    deliveryId: draft.delivery.deliveryId,
+    status: to,
+    at,
+  });
   const doneAt = own ? stepDoneAt(draft, own, name) : null;
   if (doneAt !== null) return moved(doneAt);
   if (!own || !carries(draft, own, by)) return NOT_THE_CARRIER;
@@ -269,11 +366,16 @@ function carries(draft: Draft, own: AssignmentFacts, by: Actor): boolean {
 
 function stepDoneAt(draft: Draft, own: AssignmentFacts, name: Step): number | null {
   switch (name) {
-    case 'arriveAtPickup': return own.atPickupAt;
-    case 'pickUp': return own.pickedUpAt;
-    case 'arriveAtDropoff': return own.atDropoffAt;
-    case 'deliver': return closedAsBy(draft, 'DELIVERED', own);
-    case 'returnGoods': return closedAsBy(draft, 'RETURNED', own);
+    case 'arriveAtPickup':
+      return own.atPickupAt;
+    case 'pickUp':
+      return own.pickedUpAt;
+    case 'arriveAtDropoff':
+      return own.atDropoffAt;
+    case 'deliver':
+      return closedAsBy(draft, 'DELIVERED', own);
+    case 'returnGoods':
+      return closedAsBy(draft, 'RETURNED', own);
   }
 }
 
@@ -292,10 +394,12 @@ function fail(draft: Draft, event: Extract<DeliveryEvent, { kind: 'failDelivery'
   if (before) return before;
   if (!own || !carries(draft, own, by)) return NOT_THE_CARRIER;
   const { status } = draft.delivery;
-  const to: DeliveryStatus = goods === 'RETURN' && draft.delivery.pickedUpAt !== null ? 'RETURNING' : 'FAILED';
+  const to: DeliveryStatus =
+    goods === 'RETURN' && draft.delivery.pickedUpAt !== null ? 'RETURNING' : 'FAILED';
   if (!canMove(status, to)) return illegal(draft, 'fail');
   const allowed: readonly ReasonCode[] = status === 'AT_PICKUP' ? PICKUP_FAILURES : DROPOFF_FAILURES;
-  if (!allowed.includes(reason)) return refuse('REASON_NOT_ALLOWED', `${reason} is no reason to fail in ${status}`);
+  if (!allowed.includes(reason))
+    return refuse('REASON_NOT_ALLOWED', `${reason} is no reason to fail in ${status}`);
   if (to === 'RETURNING') {
     draft.move(to, { reasonCode: reason, why: reason });
     draft.answerCarrierCase();
@@ -306,11 +410,16 @@ function fail(draft: Draft, event: Extract<DeliveryEvent, { kind: 'failDelivery'
 }
 
 /** The answer of the first time, where it failed for this reason in these hands. Once the goods are back at the shop, only who gives the key of the first time is told it (api/answers.ts). */
-function failedBefore(draft: Draft, own: AssignmentFacts, { by, reason, goods }: Extract<DeliveryEvent, { kind: 'failDelivery' }>): Answer | undefined {
+function failedBefore(
+  draft: Draft,
+  own: AssignmentFacts,
+  { by, reason, goods }: Extract<DeliveryEvent, { kind: 'failDelivery' }>,
+): Answer | undefined {
   const { deliveryId, status, statusSince, reasonCode } = draft.delivery;
   if (reasonCode !== reason) return undefined;
   const failed = status === 'FAILED' && carries(draft, own, by);
-  const returning = status === 'RETURNING' && goods === 'RETURN' && (own.endedAt === null || own.endedAt >= statusSince);
+  const returning =
+    status === 'RETURNING' && goods === 'RETURN' && (own.endedAt === null || own.endedAt >= statusSince);
   return failed || returning ? { outcome: 'moved', deliveryId, status, at: statusSince } : undefined;
 }
 
@@ -318,7 +427,13 @@ function failedBefore(draft: Draft, own: AssignmentFacts, { by, reason, goods }:
 
 function cancel(draft: Draft, { reason }: Extract<DeliveryEvent, { kind: 'cancelDelivery' }>): Answer {
   const { delivery } = draft;
-  if (delivery.status === 'CANCELLED') return { outcome: 'moved', deliveryId: delivery.deliveryId, status: 'CANCELLED', at: delivery.closedAt ?? draft.now };
+  if (delivery.status === 'CANCELLED')
+    return {
+      outcome: 'moved',
+      deliveryId: delivery.deliveryId,
+      status: 'CANCELLED',
+      at: delivery.closedAt ?? draft.now,
+    };
   if (!canMove(delivery.status, 'CANCELLED')) return illegal(draft, 'cancel');
   draft.close('CANCELLED', reason, `cancelled: ${reason}`);
   return { outcome: 'moved', deliveryId: delivery.deliveryId, status: 'CANCELLED', at: draft.now };
@@ -337,8 +452,13 @@ function assign(draft: Draft, event: Extract<DeliveryEvent, { kind: 'assignDrive
   if (refused) return refused;
   if (now) draft.endAssignment(now, 'CANCELLED', 'assigned to another by hand', 'DELIVERY_UNASSIGNED');
   for (const offer of draft.liveOffers()) draft.endOffer(offer, 'WITHDRAWN', 'ASSIGNED_BY_HAND');
-  for (const offer of draft.liveOffersOf(event.driverId)) draft.endOffer(offer, 'WITHDRAWN', 'DRIVER_ASSIGNED_BY_HAND');
-  draft.assign(event.driverId, { way: 'MANUAL', why: { byHand: event.by.id, why: event.why }, reason: event.why });
+  for (const offer of draft.liveOffersOf(event.driverId))
+    draft.endOffer(offer, 'WITHDRAWN', 'DRIVER_ASSIGNED_BY_HAND');
+  draft.assign(event.driverId, {
+    way: 'MANUAL',
+    why: { byHand: event.by.id, why: event.why },
+    reason: event.why,
+  });
   const made = draft.activeAssignment();
   if (!made) throw new Error('an assignment by hand left no active assignment');
   return assignedAnswer(draft, made);
@@ -348,32 +468,50 @@ function assignedAnswer({ delivery }: Draft, { driverId, assignmentId, startedAt
   return { outcome: 'assigned', deliveryId: delivery.deliveryId, driverId, assignmentId, at: startedAt };
 }
 
-function whyNotByHand(draft: Draft, { driverId, override }: Extract<DeliveryEvent, { kind: 'assignDriver' | 'handOver' }>): Refusal | undefined {
+function whyNotByHand(
+  draft: Draft,
+  { driverId, override }: Extract<DeliveryEvent, { kind: 'assignDriver' | 'handOver' }>,
+): Refusal | undefined {
   const driver = draft.driverOrNone(driverId);
   if (!driver) return refuse('NOT_FOUND', 'no such driver');
-  if (driver.cityId !== draft.delivery.cityId) return refuse('DRIVER_IN_OTHER_CITY', `the driver works in ${driver.cityId}`);
-  if (driver.availability === 'OFFLINE' || driver.availability === 'SHIFT_ENDED') return refuse('DRIVER_OFF_DUTY', `the driver is ${driver.availability}`);
+  if (driver.cityId !== draft.delivery.cityId)
+    return refuse('DRIVER_IN_OTHER_CITY', `the driver works in ${driver.cityId}`);
+  if (driver.availability === 'OFFLINE' || driver.availability === 'SHIFT_ENDED')
+    return refuse('DRIVER_OFF_DUTY', `the driver is ${driver.availability}`);
   const isGoing = driver.pending?.kind === 'OFFLINE' || driver.pending?.kind === 'SHIFT_END';
   if (isGoing) return refuse('DRIVER_OFF_DUTY', 'the driver goes off duty when the present work ends');
   const resting = driver.availability === 'ON_BREAK' || driver.availability === 'PAUSED';
   const leaves = resting || driver.pending !== null;
-  if (leaves && !override) return refuse('DRIVER_ON_BREAK', `the driver is ${driver.availability}, or about to rest; set override to end that`);
-  if (driver.activeAssignments >= driver.capacity) return refuse('DRIVER_HAS_NO_ROOM', 'the driver carries as much as they can');
+  if (leaves && !override)
+    return refuse(
+      'DRIVER_ON_BREAK',
+      `the driver is ${driver.availability}, or about to rest; set override to end that`,
+    );
+  if (driver.activeAssignments >= driver.capacity)
+    return refuse('DRIVER_HAS_NO_ROOM', 'the driver carries as much as they can');
   return undefined;
 }
 
 /** Which live thing is meant is said by its id, so that late or doubled news cannot end a newer one. */
-function driverLeft(draft: Draft, { driverId, offerId, assignmentId, why }: Extract<DeliveryEvent, { kind: 'releaseDriver' }>): Answer {
+function driverLeft(
+  draft: Draft,
+  { driverId, offerId, assignmentId, why }: Extract<DeliveryEvent, { kind: 'releaseDriver' }>,
+): Answer {
   withdrawOffer(draft, { driverId, offerId }, `driver left: ${why}`);
   const assignment = draft.activeAssignment();
-  if (!assignment || assignment.assignmentId !== assignmentId || isClosed(draft.delivery.status)) return NOTED;
+  if (!assignment || assignment.assignmentId !== assignmentId || isClosed(draft.delivery.status))
+    return NOTED;
   if (isNoticedLoss(why)) noticeLoss(draft, assignment, why);
   else if (isBeforePickup(draft.delivery.status)) lose(draft, assignment, why);
   else askOps(draft, assignment, 'CARRIER_GAVE_UP'); // gone with the goods in hand, or before taking them over from another
   return NOTED;
 }
 
-function withdrawOffer(draft: Draft, { driverId, offerId }: { driverId: string; offerId: string | null }, why: string): boolean {
+function withdrawOffer(
+  draft: Draft,
+  { driverId, offerId }: { driverId: string; offerId: string | null },
+  why: string,
+): boolean {
   const offer = offerId === null ? undefined : draft.offer(offerId);
   if (offer?.state !== 'LIVE' || offer.driverId !== driverId) return false;
   draft.endOffer(offer, 'WITHDRAWN', 'DRIVER_LEFT');
@@ -401,28 +539,50 @@ function noticeLoss(draft: Draft, assignment: AssignmentFacts, why: NoticedLoss)
 
 function noticedReason(why: NoticedLoss, isBefore: boolean): CaseReason | null {
   switch (why) {
-    case 'FELL_SILENT': return isBefore ? 'PINNED_DRIVER_SILENT' : 'CARRIER_SILENT';
-    case 'NO_PROGRESS': return isBefore ? 'PINNED_DRIVER_STANDS_STILL' : null;
+    case 'FELL_SILENT':
+      return isBefore ? 'PINNED_DRIVER_SILENT' : 'CARRIER_SILENT';
+    case 'NO_PROGRESS':
+      return isBefore ? 'PINNED_DRIVER_STANDS_STILL' : null;
   }
 }
 
 /** A driver gives the delivery up. */
-function leave(draft: Draft, { driverId, assignmentId, reason }: Extract<DeliveryEvent, { kind: 'leaveDelivery' }>): Answer {
-  const assignment = draft.assignments().find((each) => each.assignmentId === assignmentId && each.driverId === driverId);
+function leave(
+  draft: Draft,
+  { driverId, assignmentId, reason }: Extract<DeliveryEvent, { kind: 'leaveDelivery' }>,
+): Answer {
+  const assignment = draft
+    .assignments()
+    .find((each) => each.assignmentId === assignmentId && each.driverId === driverId);
   if (!assignment) return refuse('NOT_FOUND', 'this driver does not carry the delivery');
   if (assignment.state !== 'ACTIVE') return leftBefore(draft, assignment);
   if (endsDuty(reason)) draft.endDuty(driverId);
-  if (!isBeforePickup(draft.delivery.status)) return toOps(draft, assignment, reason === 'VEHICLE_BREAKDOWN' ? 'CARRIER_BROKE_DOWN' : 'CARRIER_GAVE_UP');
+  if (!isBeforePickup(draft.delivery.status))
+    return toOps(
+      draft,
+      assignment,
+      reason === 'VEHICLE_BREAKDOWN' ? 'CARRIER_BROKE_DOWN' : 'CARRIER_GAVE_UP',
+    );
   lose(draft, assignment, reason);
   return { outcome: 'released', deliveryId: draft.delivery.deliveryId, at: draft.now };
 }
 
 /** Ops free a driver of this job; even what was assigned by hand is searched for anew, since a person says so (spec 5). */
-function rescue(draft: Draft, { driverId, offerId, assignmentId, why }: Extract<DeliveryEvent, { kind: 'rescueDelivery' }>): Answer {
+function rescue(
+  draft: Draft,
+  { driverId, offerId, assignmentId, why }: Extract<DeliveryEvent, { kind: 'rescueDelivery' }>,
+): Answer {
   const { deliveryId, status } = draft.delivery;
-  if (withdrawOffer(draft, { driverId, offerId }, `rescued: ${why}`)) return { outcome: 'released', deliveryId, at: draft.now };
+  if (withdrawOffer(draft, { driverId, offerId }, `rescued: ${why}`))
+    return { outcome: 'released', deliveryId, at: draft.now };
   // An offer that was accepted meanwhile is a job now.
-  const assignment = draft.assignments().find((each) => each.driverId === driverId && (each.assignmentId === assignmentId || (offerId !== null && each.offerId === offerId)));
+  const assignment = draft
+    .assignments()
+    .find(
+      (each) =>
+        each.driverId === driverId &&
+        (each.assignmentId === assignmentId || (offerId !== null && each.offerId === offerId)),
+    );
   if (!assignment) return withdrawnBefore(draft, { driverId, offerId });
   if (assignment.state !== 'ACTIVE') return leftBefore(draft, assignment);
   if (!isBeforePickup(status)) return toOps(draft, assignment, 'CARRIER_GAVE_UP');
@@ -432,13 +592,24 @@ function rescue(draft: Draft, { driverId, offerId, assignmentId, why }: Extract<
 }
 
 /** What a driver said first stays: other words for the same are no news. */
-function askOps(draft: Draft, { driverId }: AssignmentFacts, reason: 'CARRIER_BROKE_DOWN' | 'CARRIER_GAVE_UP'): void {
+function askOps(
+  draft: Draft,
+  { driverId }: AssignmentFacts,
+  reason: 'CARRIER_BROKE_DOWN' | 'CARRIER_GAVE_UP',
+): void {
   const open = draft.supportCase;
-  const isSaid = open?.driverId === driverId && (open.reason === 'CARRIER_BROKE_DOWN' || open.reason === 'CARRIER_GAVE_UP') && open.state !== 'RESOLVED';
+  const isSaid =
+    open?.driverId === driverId &&
+    (open.reason === 'CARRIER_BROKE_DOWN' || open.reason === 'CARRIER_GAVE_UP') &&
+    open.state !== 'RESOLVED';
   if (!isSaid) draft.openCase(reason, driverId);
 }
 
-function toOps(draft: Draft, assignment: AssignmentFacts, reason: 'CARRIER_BROKE_DOWN' | 'CARRIER_GAVE_UP'): Answer {
+function toOps(
+  draft: Draft,
+  assignment: AssignmentFacts,
+  reason: 'CARRIER_BROKE_DOWN' | 'CARRIER_GAVE_UP',
+): Answer {
   askOps(draft, assignment, reason);
   return { outcome: 'escalated', deliveryId: draft.delivery.deliveryId };
 }
@@ -447,18 +618,25 @@ function toOps(draft: Draft, assignment: AssignmentFacts, reason: 'CARRIER_BROKE
 function leftBefore(draft: Draft, { state, endedAt }: AssignmentFacts): Answer {
   const { deliveryId } = draft.delivery;
   switch (state) {
-    case 'LOST': return { outcome: 'released', deliveryId, at: endedAt ?? draft.now };
-    case 'HANDED_OVER': return { outcome: 'escalated', deliveryId };
+    case 'LOST':
+      return { outcome: 'released', deliveryId, at: endedAt ?? draft.now };
+    case 'HANDED_OVER':
+      return { outcome: 'escalated', deliveryId };
     case 'ACTIVE':
     case 'COMPLETED':
     case 'CANCELLED':
-    case 'FAILED': return illegal(draft, 'give it up');
+    case 'FAILED':
+      return illegal(draft, 'give it up');
   }
 }
 
-function withdrawnBefore(draft: Draft, { driverId, offerId }: { driverId: string; offerId: string | null }): Answer {
+function withdrawnBefore(
+  draft: Draft,
+  { driverId, offerId }: { driverId: string; offerId: string | null },
+): Answer {
   const offer = offerId === null ? undefined : draft.offer(offerId);
-  if (!offer || offer.driverId !== driverId) return refuse('NOT_FOUND', 'this driver has neither offer nor job here');
+  if (!offer || offer.driverId !== driverId)
+    return refuse('NOT_FOUND', 'this driver has neither offer nor job here');
   return { outcome: 'released', deliveryId: draft.delivery.deliveryId, at: offer.endedAt ?? draft.now };
 }
 
@@ -470,12 +648,18 @@ function handOver(draft: Draft, event: Extract<DeliveryEvent, { kind: 'handOver'
   const from = draft.activeAssignment();
   if (from?.driverId === event.driverId && from.way === 'HANDOVER') return assignedAnswer(draft, from);
   if (isClosed(status)) return illegal(draft, 'hand over');
-  if (!from || isBeforePickup(status)) return refuse('NOT_PICKED_UP', 'nobody has the goods yet: assign the other driver in place of this one');
-  if (from.driverId === event.driverId) return refuse('DRIVER_HAS_NO_ROOM', 'this driver has the goods already');
+  if (!from || isBeforePickup(status))
+    return refuse('NOT_PICKED_UP', 'nobody has the goods yet: assign the other driver in place of this one');
+  if (from.driverId === event.driverId)
+    return refuse('DRIVER_HAS_NO_ROOM', 'this driver has the goods already');
   const refused = whyNotByHand(draft, event);
   if (refused) return refused;
-  for (const offer of draft.liveOffersOf(event.driverId)) draft.endOffer(offer, 'WITHDRAWN', 'DRIVER_ASSIGNED_BY_HAND');
-  draft.handOver(from, event.driverId, { meeting: event.meeting, why: { byHand: event.by.id, why: event.why } });
+  for (const offer of draft.liveOffersOf(event.driverId))
+    draft.endOffer(offer, 'WITHDRAWN', 'DRIVER_ASSIGNED_BY_HAND');
+  draft.handOver(from, event.driverId, {
+    meeting: event.meeting,
+    why: { byHand: event.by.id, why: event.why },
+  });
   const made = draft.activeAssignment();
   if (!made) throw new Error('a hand-over left no active assignment');
   return assignedAnswer(draft, made);

@@ -112,8 +112,18 @@ export type NewAssignment = { assignmentId: string; why: Record<string, unknown>
 /** A refusal is a value: a stable code, and words for a person. */
 export type Refusal = { refused: RefusalCode; detail: string };
 export type RefusalCode =
-  | 'NOT_FOUND' | 'OFFER_EXPIRED' | 'OFFER_WITHDRAWN' | 'ALREADY_ANSWERED' | 'ILLEGAL_TRANSITION'
-  | 'PAY_NOT_RAISED' | 'NOT_PICKED_UP' | 'DRIVER_OFF_DUTY' | 'DRIVER_ON_BREAK' | 'DRIVER_HAS_NO_ROOM' | 'DRIVER_IN_OTHER_CITY' | 'REASON_NOT_ALLOWED';
+  | 'NOT_FOUND'
+  | 'OFFER_EXPIRED'
+  | 'OFFER_WITHDRAWN'
+  | 'ALREADY_ANSWERED'
+  | 'ILLEGAL_TRANSITION'
+  | 'PAY_NOT_RAISED'
+  | 'NOT_PICKED_UP'
+  | 'DRIVER_OFF_DUTY'
+  | 'DRIVER_ON_BREAK'
+  | 'DRIVER_HAS_NO_ROOM'
+  | 'DRIVER_IN_OTHER_CITY'
+  | 'REASON_NOT_ALLOWED';
 
 export type Answer =
   | Refusal

@@ -10,7 +10,15 @@ export const REJECT_REASONS = ['TOO_FAR', 'PAY_TOO_LOW', 'VEHICLE', 'AREA', 'BUS
 export type RejectReason = (typeof REJECT_REASONS)[number];
 
 /** Why an offer ended without its driver's word. */
-export type OfferEnd = RejectReason | 'ACCEPTED' | 'LAPSED' | 'DRIVER_LEFT' | 'CANCELLED' | 'ASSIGNED_BY_HAND' | 'DRIVER_ASSIGNED_BY_HAND' | 'TAKEN_BY_ANOTHER';
+export type OfferEnd =
+  | RejectReason
+  | 'ACCEPTED'
+  | 'LAPSED'
+  | 'DRIVER_LEFT'
+  | 'CANCELLED'
+  | 'ASSIGNED_BY_HAND'
+  | 'DRIVER_ASSIGNED_BY_HAND'
+  | 'TAKEN_BY_ANOTHER';
 
 export type OfferFacts = {
   offerId: string;
@@ -30,7 +38,12 @@ export type OfferFacts = {
 };
 
 /** An offer ends exactly once; ended ones are returned as they are. */
-export function endOffer(offer: OfferFacts, state: Exclude<OfferState, 'LIVE'>, endReason: OfferEnd, now: number): OfferFacts {
+export function endOffer(
+  offer: OfferFacts,
+  state: Exclude<OfferState, 'LIVE'>,
+  endReason: OfferEnd,
+  now: number,
+): OfferFacts {
   if (offer.state !== 'LIVE') return offer;
   return { ...offer, state, endReason, endedAt: now };
 }

@@ -1,22 +1,54 @@
 /** The states of a delivery and the one table of its legal moves (spec 1). Instants are epoch ms. */
 
 export const DELIVERY_STATUSES = [
-  'PENDING', 'SEARCHING', 'OFFERED', 'ASSIGNED', 'AT_PICKUP', 'PICKED_UP', 'AT_DROPOFF',
-  'DELIVERED', 'CANCELLED', 'FAILED', 'RETURNING', 'RETURNED',
+  'PENDING',
+  'SEARCHING',
+  'OFFERED',
+  'ASSIGNED',
+  'AT_PICKUP',
+  'PICKED_UP',
+  'AT_DROPOFF',
+  'DELIVERED',
+  'CANCELLED',
+  'FAILED',
+  'RETURNING',
+  'RETURNED',
 ] as const;
 export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
 
 /** Why a delivery ended otherwise than at the door, or lost its driver. */
 export const REASON_CODES = [
-  'MERCHANT_CANCELLED', 'CUSTOMER_CANCELLED', 'OPS_CANCELLED', 'NO_DRIVER',
-  'MERCHANT_CLOSED', 'MERCHANT_NOT_READY', 'NOT_AT_HOME', 'WRONG_ADDRESS', 'REFUSED', 'DAMAGED', 'VEHICLE_BREAKDOWN', 'OTHER',
+  'MERCHANT_CANCELLED',
+  'CUSTOMER_CANCELLED',
+  'OPS_CANCELLED',
+  'NO_DRIVER',
+  'MERCHANT_CLOSED',
+  'MERCHANT_NOT_READY',
+  'NOT_AT_HOME',
+  'WRONG_ADDRESS',
+  'REFUSED',
+  'DAMAGED',
+  'VEHICLE_BREAKDOWN',
+  'OTHER',
 ] as const;
 export type ReasonCode = (typeof REASON_CODES)[number];
 
 /** Reasons for which a delivery can fail while the courier stands at the pickup. */
-export const PICKUP_FAILURES = ['MERCHANT_CLOSED', 'MERCHANT_NOT_READY', 'DAMAGED', 'OTHER'] as const satisfies readonly ReasonCode[];
+export const PICKUP_FAILURES = [
+  'MERCHANT_CLOSED',
+  'MERCHANT_NOT_READY',
+  'DAMAGED',
+  'OTHER',
+] as const satisfies readonly ReasonCode[];
 /** Reasons for which a delivery can fail once the courier carries it. */
-export const DROPOFF_FAILURES = ['NOT_AT_HOME', 'WRONG_ADDRESS', 'REFUSED', 'DAMAGED', 'VEHICLE_BREAKDOWN', 'OTHER'] as const satisfies readonly ReasonCode[];
+export const DROPOFF_FAILURES = [
+  'NOT_AT_HOME',
+  'WRONG_ADDRESS',
+  'REFUSED',
+  'DAMAGED',
+  'VEHICLE_BREAKDOWN',
+  'OTHER',
+] as const satisfies readonly ReasonCode[];
 
 /** Who asks for a change. A system actor's id names the rule, for example `offer-lapse`. */
 export type Actor = { kind: 'driver' | 'ops' | 'merchant' | 'customer' | 'system'; id: string };

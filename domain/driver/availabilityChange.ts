@@ -1,10 +1,31 @@
-import type { AvailabilityChange, AvailabilityDecision, AvailabilityFeatures, AvailabilityReason, AvailabilityRefusal, AvailabilityRequest, Carrying } from './availabilityRequest';
-import { isFresh, takesWork, type Availability, type AvailabilityLimits, type DriverFacts, type PendingAvailability, type TimedState } from './availabilityStates';
+import type {
+  AvailabilityChange,
+  AvailabilityDecision,
+  AvailabilityFeatures,
+  AvailabilityReason,
+  AvailabilityRefusal,
+  AvailabilityRequest,
+  Carrying,
+} from './availabilityRequest';
+import {
+  isFresh,
+  takesWork,
+  type Availability,
+  type AvailabilityLimits,
+  type DriverFacts,
+  type PendingAvailability,
+  type TimedState,
+} from './availabilityStates';
 
 export type * from './availabilityRequest';
 
 type Asked<K extends AvailabilityRequest['kind']> = Extract<AvailabilityRequest, { kind: K }>;
-type Context = { driver: DriverFacts; limits: AvailabilityLimits; features: AvailabilityFeatures; now: number };
+type Context = {
+  driver: DriverFacts;
+  limits: AvailabilityLimits;
+  features: AvailabilityFeatures;
+  now: number;
+};
 /** What a driver comes to be: the fields that change, why, and whether work before pickup is left behind. */
 type Draft = { change: Partial<DriverFacts>; why: AvailabilityReason; losesWork?: boolean };
 type Outcome = Draft | { kind: 'refused'; code: AvailabilityRefusal; detail: string } | 'unchanged';
@@ -18,7 +39,13 @@ type Outcome = Draft | { kind: 'refused'; code: AvailabilityRefusal; detail: str
  * replaces what was pending, and asking for AVAILABLE (or the end of what is pending) drops it. While ON_BREAK a second break request is a repeat,
  * whatever its minutes. With the feature off, break and pause are refused and shift start and end act as AVAILABLE and OFFLINE.
  */
-export function decideAvailability(driver: DriverFacts, request: AvailabilityRequest, limits: AvailabilityLimits, features: AvailabilityFeatures, now: number): AvailabilityDecision {
+export function decideAvailability(
+  driver: DriverFacts,
+  request: AvailabilityRequest,
+  limits: AvailabilityLimits,
+  features: AvailabilityFeatures,
+  now: number,
+): AvailabilityDecision {
   const outcome = decide(request, { driver, limits, features, now });
   if (outcome === 'unchanged') return { kind: 'unchanged' };
   return 'kind' in outcome ? outcome : settle(driver, outcome);
@@ -47,7 +74,9 @@ function decide(request: AvailabilityRequest, context: Context): Outcome {
     case 'resume':
       return endRest('PAUSED', context);
     case 'set':
-      return request.availability === 'AVAILABLE' ? comeOnDuty('CAME_ONLINE', undefined, context) : goOffDuty({ kind: 'OFFLINE' }, request.carrying, context);
+      return request.availability === 'AVAILABLE'
+        ? comeOnDuty('CAME_ONLINE', undefined, context)
+        : goOffDuty({ kind: 'OFFLINE' }, request.carrying, context);
     case 'silence':
       return fallSilent(request, context);
     case 'timedEnd':
@@ -67,15 +96,22 @@ function decide(request: AvailabilityRequest, context: Context): Outcome {
 
 function startShift({ shiftEndsAt }: Asked<'shiftStart'>, context: Context): Outcome {
   const { driver, features, now } = context;
-  if (shiftEndsAt !== null && shiftEndsAt <= now) return refused('INVALID_SHIFT_END', 'a shift must end in the future');
+  if (shiftEndsAt !== null && shiftEndsAt <= now)
+    return refused('INVALID_SHIFT_END', 'a shift must end in the future');
   const resting = driver.availability === 'ON_BREAK' || driver.availability === 'PAUSED';
-  if (!resting || !features.availabilityStates) return comeOnDuty('SHIFT_STARTED', shiftEndsAt ?? undefined, context);
+  if (!resting || !features.availabilityStates)
+    return comeOnDuty('SHIFT_STARTED', shiftEndsAt ?? undefined, context);
   return shiftEndsAt === null ? 'unchanged' : { change: { shiftEndsAt }, why: 'SHIFT_STARTED' };
 }
 
 /** To AVAILABLE, or BUSY where work is still in hand. `shiftEndsAt` undefined keeps the planned end unless it is past. */
-function comeOnDuty(why: AvailabilityReason, shiftEndsAt: number | undefined, { driver, now }: Context): Outcome {
-  const planned = shiftEndsAt ?? (driver.shiftEndsAt !== null && driver.shiftEndsAt > now ? driver.shiftEndsAt : null);
+function comeOnDuty(
+  why: AvailabilityReason,
+  shiftEndsAt: number | undefined,
+  { driver, now }: Context,
+): Outcome {
+  const planned =
+    shiftEndsAt ?? (driver.shiftEndsAt !== null && driver.shiftEndsAt > now ? driver.shiftEndsAt : null);
   const change = { ...AT_WORK, availability: dutyOf(driver), shiftEndsAt: planned };
   const wasOnDuty = driver.availability === 'AVAILABLE' || driver.availability === 'BUSY';
   return { change, why: wasOnDuty && driver.pending !== null ? 'CHANGE_WITHDRAWN' : why };
@@ -92,14 +128,16 @@ function goOffDuty(wish: OffDuty, carrying: Carrying, { driver, now }: Context):
 function startBreak({ minutes, reason }: Asked<'breakStart'>, context: Context): Outcome {
   const { breakMinMinutes: min, breakMaxMinutes: max } = context.limits;
   if (!context.features.availabilityStates) return featureOff();
-  if (!isWholeWithin(minutes, min, max)) return refused('INVALID_DURATION', `a break takes ${min} to ${max} whole minutes`);
+  if (!isWholeWithin(minutes, min, max))
+    return refused('INVALID_DURATION', `a break takes ${min} to ${max} whole minutes`);
   return rest({ kind: 'BREAK', minutes, reason }, 'ON_BREAK', context);
 }
 
 function startPause({ minutes, reason }: Asked<'pause'>, context: Context): Outcome {
   const max = context.limits.pauseMaxMinutes;
   if (!context.features.availabilityStates) return featureOff();
-  if (minutes !== null && !isWholeWithin(minutes, 1, max)) return refused('INVALID_DURATION', `a pause takes 1 to ${max} whole minutes, or has no end`);
+  if (minutes !== null && !isWholeWithin(minutes, 1, max))
+    return refused('INVALID_DURATION', `a pause takes 1 to ${max} whole minutes, or has no end`);
   return rest({ kind: 'PAUSE', minutes, reason }, 'PAUSED', context);
 }
 
@@ -127,7 +165,9 @@ function endRest(state: TimedState, context: Context): Outcome {
       return comeOnDuty(isBreak ? 'BREAK_ENDED' : 'RESUMED', undefined, context);
     case 'AVAILABLE':
     case 'BUSY':
-      return driver.pending?.kind === (isBreak ? 'BREAK' : 'PAUSE') ? { change: { pending: null }, why: 'CHANGE_WITHDRAWN' } : 'unchanged';
+      return driver.pending?.kind === (isBreak ? 'BREAK' : 'PAUSE')
+        ? { change: { pending: null }, why: 'CHANGE_WITHDRAWN' }
+        : 'unchanged';
     case 'OFFLINE':
     case 'SHIFT_ENDED':
       return offDuty(driver);
@@ -146,13 +186,15 @@ function fallSilent({ silentSince }: Asked<'silence'>, { driver, limits, now }: 
 /** Guarded on (state, until), not on the clock: the timer's clock and ours may differ by a little, and it rings once. */
 function endByTime({ state, until }: Asked<'timedEnd'>, { driver, limits, features, now }: Context): Outcome {
   if (driver.availability !== state || driver.availabilityUntil !== until) return 'unchanged';
-  const onDuty = driver.activeAssignments > 0 || (features.availabilityStates && isFresh(driver.lastFixAt, limits, now));
+  const onDuty =
+    driver.activeAssignments > 0 || (features.availabilityStates && isFresh(driver.lastFixAt, limits, now));
   return { change: onDuty ? { ...AT_WORK, availability: dutyOf(driver) } : OFFLINE, why: 'TIME_UP' };
 }
 
 function beginWork({ origin }: Asked<'workBegins'>, { driver }: Context): Outcome {
   if (driver.availability === 'OFFLINE' || driver.availability === 'SHIFT_ENDED') return offDuty(driver);
-  const willing = driver.pending === null && (driver.availability === 'AVAILABLE' || driver.availability === 'BUSY');
+  const willing =
+    driver.pending === null && (driver.availability === 'AVAILABLE' || driver.availability === 'BUSY');
   if (!willing && origin !== 'BY_HAND_OVERRIDE') {
     const plan = driver.pending === null ? '' : `, ${driver.pending.kind} to come`;
     return refused('DRIVER_NOT_AVAILABLE', `driver is ${driver.availability}${plan}`);
@@ -172,14 +214,25 @@ function endWork({ driver, limits, features, now }: Context): Outcome {
 /** Only who waits for work: whoever carries something showed that they are there. Without the v2 states there is no pause. */
 function restForLapses({ pauseMs }: Asked<'lapsedTooOften'>, { driver, features, now }: Context): Outcome {
   if (driver.availability !== 'AVAILABLE' || !features.availabilityStates) return 'unchanged';
-  const change = { pending: null, availability: 'PAUSED', availabilityUntil: now + pauseMs, availabilityReason: 'REPEATED_LAPSES' } as const;
+  const change = {
+    pending: null,
+    availability: 'PAUSED',
+    availabilityUntil: now + pauseMs,
+    availabilityReason: 'REPEATED_LAPSES',
+  } as const;
   return { change, why: 'REPEATED_LAPSES' };
 }
 
 function switchStatesOff({ driver, features }: Context): Outcome {
   if (features.availabilityStates) return 'unchanged';
-  const v2State = driver.availability === 'ON_BREAK' || driver.availability === 'PAUSED' || driver.availability === 'SHIFT_ENDED';
-  return { change: v2State ? OFFLINE : { pending: withoutStates(driver.pending) }, why: 'STATES_SWITCHED_OFF' };
+  const v2State =
+    driver.availability === 'ON_BREAK' ||
+    driver.availability === 'PAUSED' ||
+    driver.availability === 'SHIFT_ENDED';
+  return {
+    change: v2State ? OFFLINE : { pending: withoutStates(driver.pending) },
+    why: 'STATES_SWITCHED_OFF',
+  };
 }
 
 /** What is pending as a driver without the v2 states knows it: no break, no pause, the shift's end as OFFLINE. spec 3 ("flag off"). */
@@ -196,12 +249,29 @@ const OFFLINE = { ...AT_WORK, availability: 'OFFLINE' } as const;
 
 /** A wish come true at `now`. */
 function beginning(wish: PendingAvailability, now: number): Draft {
-  const untilAfter = (minutes: number | null): number | null => (minutes === null ? null : now + minutes * 60_000);
+  const untilAfter = (minutes: number | null): number | null =>
+    minutes === null ? null : now + minutes * 60_000;
   switch (wish.kind) {
     case 'BREAK':
-      return { change: { pending: null, availability: 'ON_BREAK', availabilityUntil: untilAfter(wish.minutes), availabilityReason: wish.reason }, why: 'BREAK_STARTED' };
+      return {
+        change: {
+          pending: null,
+          availability: 'ON_BREAK',
+          availabilityUntil: untilAfter(wish.minutes),
+          availabilityReason: wish.reason,
+        },
+        why: 'BREAK_STARTED',
+      };
     case 'PAUSE':
-      return { change: { pending: null, availability: 'PAUSED', availabilityUntil: untilAfter(wish.minutes), availabilityReason: wish.reason }, why: 'PAUSED' };
+      return {
+        change: {
+          pending: null,
+          availability: 'PAUSED',
+          availabilityUntil: untilAfter(wish.minutes),
+          availabilityReason: wish.reason,
+        },
+        why: 'PAUSED',
+      };
     case 'SHIFT_END':
       return { change: { ...AT_WORK, availability: 'SHIFT_ENDED', shiftEndsAt: null }, why: 'SHIFT_ENDED' };
     case 'OFFLINE':
@@ -214,17 +284,31 @@ function settle(driver: DriverFacts, { change, why, losesWork = false }: Draft):
   const next: DriverFacts = { ...driver, ...change };
   if (isSame(driver, next)) return { kind: 'unchanged' };
   const [from, to] = [driver.availability, next.availability];
-  return { kind: 'changed', next, from, to, why, wakes: cameFree(driver, next), withdrawsOffers: losesOffers(driver, next), losesWork, timer: timerOf(next) };
+  return {
+    kind: 'changed',
+    next,
+    from,
+    to,
+    why,
+    wakes: cameFree(driver, next),
+    withdrawsOffers: losesOffers(driver, next),
+    losesWork,
+    timer: timerOf(next),
+  };
 }
 
 function isSame(a: DriverFacts, b: DriverFacts): boolean {
-  const plain = a.availability === b.availability && a.availabilityUntil === b.availabilityUntil && a.availabilityReason === b.availabilityReason;
+  const plain =
+    a.availability === b.availability &&
+    a.availabilityUntil === b.availabilityUntil &&
+    a.availabilityReason === b.availabilityReason;
   return plain && a.shiftEndsAt === b.shiftEndsAt && isSameWish(a.pending, b.pending);
 }
 
 function isSameWish(a: PendingAvailability | null, b: PendingAvailability | null): boolean {
   if (a === null || b === null) return a === b;
-  const rests = (wish: PendingAvailability) => (wish.kind === 'BREAK' || wish.kind === 'PAUSE' ? wish : { minutes: null, reason: null });
+  const rests = (wish: PendingAvailability) =>
+    wish.kind === 'BREAK' || wish.kind === 'PAUSE' ? wish : { minutes: null, reason: null };
   return a.kind === b.kind && rests(a).minutes === rests(b).minutes && rests(a).reason === rests(b).reason;
 }
 
@@ -236,7 +320,8 @@ function cameFree(driver: DriverFacts, next: DriverFacts): boolean {
 /** Who leaves AVAILABLE, goes off duty, or wants no new jobs, keeps no offer. */
 function losesOffers(driver: DriverFacts, next: DriverFacts): boolean {
   const leftAvailable = driver.availability === 'AVAILABLE' && next.availability !== 'AVAILABLE';
-  const leftDuty = driver.availability === 'BUSY' && next.availability !== 'BUSY' && next.availability !== 'AVAILABLE';
+  const leftDuty =
+    driver.availability === 'BUSY' && next.availability !== 'BUSY' && next.availability !== 'AVAILABLE';
   return driver.liveOffers > 0 && (leftAvailable || leftDuty || next.pending !== null);
 }
 

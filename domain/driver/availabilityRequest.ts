@@ -33,7 +33,14 @@ export type AvailabilityRequest =
 export type AvailabilityFeatures = { availabilityStates: boolean };
 
 /** Stable codes of refusals, as the API shows them. */
-export type AvailabilityRefusal = 'FEATURE_OFF' | 'INVALID_DURATION' | 'INVALID_SHIFT_END' | 'DRIVER_OFF_DUTY' | 'DRIVER_NOT_AVAILABLE' | 'NOT_ON_BREAK' | 'NOT_PAUSED';
+export type AvailabilityRefusal =
+  | 'FEATURE_OFF'
+  | 'INVALID_DURATION'
+  | 'INVALID_SHIFT_END'
+  | 'DRIVER_OFF_DUTY'
+  | 'DRIVER_NOT_AVAILABLE'
+  | 'NOT_ON_BREAK'
+  | 'NOT_PAUSED';
 
 /** What happened, for the audit trail. WORK_TO_FINISH_FIRST: what was asked for waits for the work's end; CHANGE_WITHDRAWN: what was waiting is no longer wanted. */
 export type AvailabilityReason =
@@ -72,4 +79,5 @@ export type AvailabilityChange = {
 };
 
 /** The outcome of a request; a repeat of the same request is `unchanged`. */
-export type AvailabilityDecision = { kind: 'refused'; code: AvailabilityRefusal; detail: string } | { kind: 'unchanged' } | AvailabilityChange;
+export type AvailabilityDecision =
+  { kind: 'refused'; code: AvailabilityRefusal; detail: string } | { kind: 'unchanged' } | AvailabilityChange;

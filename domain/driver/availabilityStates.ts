@@ -2,7 +2,14 @@
 export type Availability = 'AVAILABLE' | 'BUSY' | 'OFFLINE' | 'ON_BREAK' | 'PAUSED' | 'SHIFT_ENDED';
 
 /** All states. */
-export const AVAILABILITIES: readonly Availability[] = ['AVAILABLE', 'BUSY', 'OFFLINE', 'ON_BREAK', 'PAUSED', 'SHIFT_ENDED'];
+export const AVAILABILITIES: readonly Availability[] = [
+  'AVAILABLE',
+  'BUSY',
+  'OFFLINE',
+  'ON_BREAK',
+  'PAUSED',
+  'SHIFT_ENDED',
+];
 
 /** The states that may end by themselves at `availabilityUntil`. */
 export type TimedState = 'ON_BREAK' | 'PAUSED';
@@ -49,42 +56,113 @@ export type AvailabilityLimits = {
 };
 
 /** Breaks of 5 to 120 minutes, fresh for 60 s, OFFLINE after 10 minutes of silence (spec 3); a pause of set length at most 8 hours (ours). */
-export const AVAILABILITY_LIMITS: AvailabilityLimits = { breakMinMinutes: 5, breakMaxMinutes: 120, pauseMaxMinutes: 480, freshFixMs: 60_000, silentMs: 600_000 };
+export const AVAILABILITY_LIMITS: AvailabilityLimits = {
+  breakMinMinutes: 5,
+  breakMaxMinutes: 120,
+  pauseMaxMinutes: 480,
+  freshFixMs: 60_000,
+  silentMs: 600_000,
+};
 
 /** Who may cause a change. */
 export type AvailabilityActor = 'driver' | 'ops' | 'system';
 
 /** One legal change of state: by whom, and in a dispatcher's words on what. */
-export type AvailabilityTransition = { from: Availability; to: Availability; by: readonly AvailabilityActor[]; why: string };
+export type AvailabilityTransition = {
+  from: Availability;
+  to: Availability;
+  by: readonly AvailabilityActor[];
+  why: string;
+};
 
 /** Every legal change between two states; whatever is not here never happens. spec 3, ADR-025. docs/state-machine.md shows the same table. */
 export const AVAILABILITY_TRANSITIONS: readonly AvailabilityTransition[] = [
   { from: 'OFFLINE', to: 'AVAILABLE', by: ['driver', 'ops'], why: 'starts the shift, or comes back' },
-  { from: 'OFFLINE', to: 'BUSY', by: ['driver', 'ops'], why: 'comes back before the work it left was taken away' },
+  {
+    from: 'OFFLINE',
+    to: 'BUSY',
+    by: ['driver', 'ops'],
+    why: 'comes back before the work it left was taken away',
+  },
   { from: 'OFFLINE', to: 'SHIFT_ENDED', by: ['driver', 'ops'], why: 'ends the shift' },
   { from: 'AVAILABLE', to: 'BUSY', by: ['system', 'ops'], why: 'gets work' },
   { from: 'AVAILABLE', to: 'ON_BREAK', by: ['driver', 'ops'], why: 'takes a break' },
-  { from: 'AVAILABLE', to: 'PAUSED', by: ['driver', 'ops', 'system'], why: 'pauses, or let too many offers lapse' },
+  {
+    from: 'AVAILABLE',
+    to: 'PAUSED',
+    by: ['driver', 'ops', 'system'],
+    why: 'pauses, or let too many offers lapse',
+  },
   { from: 'AVAILABLE', to: 'SHIFT_ENDED', by: ['driver', 'ops'], why: 'ends the shift' },
-  { from: 'AVAILABLE', to: 'OFFLINE', by: ['driver', 'ops', 'system'], why: 'goes offline, or is silent for too long' },
+  {
+    from: 'AVAILABLE',
+    to: 'OFFLINE',
+    by: ['driver', 'ops', 'system'],
+    why: 'goes offline, or is silent for too long',
+  },
   { from: 'BUSY', to: 'AVAILABLE', by: ['system'], why: 'the work ends' },
   { from: 'BUSY', to: 'ON_BREAK', by: ['system'], why: 'the work ends and the break asked for begins' },
   { from: 'BUSY', to: 'PAUSED', by: ['system'], why: 'the work ends and the pause asked for begins' },
-  { from: 'BUSY', to: 'SHIFT_ENDED', by: ['driver', 'ops', 'system'], why: 'ends the shift before pickup and loses the work, or had asked to and the work ends' },
-  { from: 'BUSY', to: 'OFFLINE', by: ['driver', 'ops', 'system'], why: 'goes offline before pickup and loses the work, or had asked to, or is silent, and the work ends' },
-  { from: 'ON_BREAK', to: 'AVAILABLE', by: ['driver', 'ops', 'system'], why: 'ends the break, or its time is up' },
-  { from: 'ON_BREAK', to: 'BUSY', by: ['ops', 'system'], why: 'gets work by hand with override, or its time is up with work still in hand' },
+  {
+    from: 'BUSY',
+    to: 'SHIFT_ENDED',
+    by: ['driver', 'ops', 'system'],
+    why: 'ends the shift before pickup and loses the work, or had asked to and the work ends',
+  },
+  {
+    from: 'BUSY',
+    to: 'OFFLINE',
+    by: ['driver', 'ops', 'system'],
+    why: 'goes offline before pickup and loses the work, or had asked to, or is silent, and the work ends',
+  },
+  {
+    from: 'ON_BREAK',
+    to: 'AVAILABLE',
+    by: ['driver', 'ops', 'system'],
+    why: 'ends the break, or its time is up',
+  },
+  {
+    from: 'ON_BREAK',
+    to: 'BUSY',
+    by: ['ops', 'system'],
+    why: 'gets work by hand with override, or its time is up with work still in hand',
+  },
   { from: 'ON_BREAK', to: 'PAUSED', by: ['driver', 'ops'], why: 'pauses' },
   { from: 'ON_BREAK', to: 'SHIFT_ENDED', by: ['driver', 'ops'], why: 'ends the shift' },
-  { from: 'ON_BREAK', to: 'OFFLINE', by: ['driver', 'ops', 'system'], why: 'goes offline, or its time is up without a fresh position, or the states are switched off' },
+  {
+    from: 'ON_BREAK',
+    to: 'OFFLINE',
+    by: ['driver', 'ops', 'system'],
+    why: 'goes offline, or its time is up without a fresh position, or the states are switched off',
+  },
   { from: 'PAUSED', to: 'AVAILABLE', by: ['driver', 'ops', 'system'], why: 'resumes, or its time is up' },
-  { from: 'PAUSED', to: 'BUSY', by: ['ops', 'system'], why: 'gets work by hand with override, or its time is up with work still in hand' },
+  {
+    from: 'PAUSED',
+    to: 'BUSY',
+    by: ['ops', 'system'],
+    why: 'gets work by hand with override, or its time is up with work still in hand',
+  },
   { from: 'PAUSED', to: 'ON_BREAK', by: ['driver', 'ops'], why: 'takes a break' },
   { from: 'PAUSED', to: 'SHIFT_ENDED', by: ['driver', 'ops'], why: 'ends the shift' },
-  { from: 'PAUSED', to: 'OFFLINE', by: ['driver', 'ops', 'system'], why: 'goes offline, or its time is up without a fresh position, or the states are switched off' },
+  {
+    from: 'PAUSED',
+    to: 'OFFLINE',
+    by: ['driver', 'ops', 'system'],
+    why: 'goes offline, or its time is up without a fresh position, or the states are switched off',
+  },
   { from: 'SHIFT_ENDED', to: 'AVAILABLE', by: ['driver', 'ops'], why: 'starts a shift' },
-  { from: 'SHIFT_ENDED', to: 'BUSY', by: ['driver', 'ops'], why: 'starts a shift before the work it left was taken away' },
-  { from: 'SHIFT_ENDED', to: 'OFFLINE', by: ['driver', 'ops', 'system'], why: 'goes offline, or the states are switched off' },
+  {
+    from: 'SHIFT_ENDED',
+    to: 'BUSY',
+    by: ['driver', 'ops'],
+    why: 'starts a shift before the work it left was taken away',
+  },
+  {
+    from: 'SHIFT_ENDED',
+    to: 'OFFLINE',
+    by: ['driver', 'ops', 'system'],
+    why: 'goes offline, or the states are switched off',
+  },
 ];
 
 const legal = new Set(AVAILABILITY_TRANSITIONS.map(({ from, to }) => `${from}>${to}`));
@@ -118,7 +196,11 @@ export function v1Availability(availability: Availability): 'AVAILABLE' | 'BUSY'
 }
 
 /** True for a position new enough to be on the map: at most `freshFixMs` old at `now` (epoch ms). spec 3. */
-export function isFresh(lastFixAt: number | null, limits: Pick<AvailabilityLimits, 'freshFixMs'>, now: number): boolean {
+export function isFresh(
+  lastFixAt: number | null,
+  limits: Pick<AvailabilityLimits, 'freshFixMs'>,
+  now: number,
+): boolean {
   return lastFixAt !== null && now - lastFixAt <= limits.freshFixMs;
 }
 

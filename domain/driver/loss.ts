@@ -31,14 +31,26 @@ export type LossLimits = {
 };
 
 /** 180 s, 5 minutes, 30 % (spec 5); 100 m and 150 m are ours: what a city's positions can tell apart. */
-export const LOSS_LIMITS: LossLimits = { silentMs: 180_000, noProgressMs: 300_000, progressMeters: 100, arrivedMeters: 150, maxSilentShare: 0.3 };
+export const LOSS_LIMITS: LossLimits = {
+  silentMs: 180_000,
+  noProgressMs: 300_000,
+  progressMeters: 100,
+  arrivedMeters: 150,
+  maxSilentShare: 0.3,
+};
 
 /** The way to the pickup as far as it was seen: how near the driver came, and when that last got better. */
 export type Progress = { nearestMeters: number | null; progressAt: number };
 
 /** The way after a look at the driver, who is `meters` from the pickup; the same object where nothing is new. */
-export function progressAfter(before: Progress, meters: number, now: number, { progressMeters, arrivedMeters }: LossLimits): Progress {
-  if (before.nearestMeters === null) return { nearestMeters: Math.round(meters), progressAt: before.progressAt };
+export function progressAfter(
+  before: Progress,
+  meters: number,
+  now: number,
+  { progressMeters, arrivedMeters }: LossLimits,
+): Progress {
+  if (before.nearestMeters === null)
+    return { nearestMeters: Math.round(meters), progressAt: before.progressAt };
   if (meters > arrivedMeters && meters > before.nearestMeters - progressMeters) return before;
   return { nearestMeters: Math.round(Math.min(meters, before.nearestMeters)), progressAt: now };
 }
@@ -47,12 +59,20 @@ export function progressAfter(before: Progress, meters: number, now: number, { p
  * Whether a driver on the way to a pickup is to be taken for lost for making no way. Nobody must leave before they have to: the time counts from when they would have to be under way
  * to be there at `readyAt`, which takes `travelMs`.
  */
-export function standsStill({ progressAt }: Progress, { now, readyAt, travelMs, limits }: { now: number; readyAt: number; travelMs: number; limits: LossLimits }): boolean {
+export function standsStill(
+  { progressAt }: Progress,
+  { now, readyAt, travelMs, limits }: { now: number; readyAt: number; travelMs: number; limits: LossLimits },
+): boolean {
   return now - Math.max(progressAt, readyAt - travelMs) >= limits.noProgressMs;
 }
 
 /** Whether a driver who was last heard of then is to be taken for lost; `heardSince` = since when we could hear anybody at all. */
-export function fellSilent(lastHeardAt: number, heardSince: number, now: number, { silentMs }: LossLimits): boolean {
+export function fellSilent(
+  lastHeardAt: number,
+  heardSince: number,
+  now: number,
+  { silentMs }: LossLimits,
+): boolean {
   return now - Math.max(lastHeardAt, heardSince) >= silentMs;
 }
 

@@ -1,7 +1,14 @@
 /** What one look at a driver on duty says: silent, standing still, heard again (spec 5, ADR 14). Pure; instants are epoch ms, distances metres. */
 
 import { type DeliveryStatus } from '../delivery/status';
-import { fellSilent, type LossLimits, type NoticedLoss, type Progress, progressAfter, standsStill } from './loss';
+import {
+  fellSilent,
+  type LossLimits,
+  type NoticedLoss,
+  type Progress,
+  progressAfter,
+  standsStill,
+} from './loss';
 import { distanceMeters, type Point, type TravelModel, travelMsFor } from '../geo/places';
 import { type CaseReason, isAboutSilence, isKnownToOps } from '../support/supportCase';
 import { type VehicleKind } from './vehicles';
@@ -32,7 +39,13 @@ export type WatchedJob = {
 };
 
 /** `heardSince`: since when anybody could be heard without a gap. Travel times are divided by `timeScale`. */
-export type Watch = { now: number; heardSince: number; limits: LossLimits; travel: TravelModel; timeScale: number };
+export type Watch = {
+  now: number;
+  heardSince: number;
+  limits: LossLimits;
+  travel: TravelModel;
+  timeScale: number;
+};
 
 /** A driver who is to be taken for lost, for one of their jobs. */
 export type SeenLoss = { driverId: string; deliveryId: string; assignmentId: string; why: NoticedLoss };
@@ -50,12 +63,19 @@ export type Seen = {
 
 export function watchDriver(driver: WatchedDriver, watch: Watch): Seen {
   const ways = driver.jobs.flatMap((job) => wayOf(driver, job, watch));
-  const casesOfSilence = driver.jobs.flatMap(({ openCase }) => (openCase && isAboutSilence(openCase.reason) && openCase.driverId === driver.driverId ? [openCase.caseId] : []));
+  const casesOfSilence = driver.jobs.flatMap(({ openCase }) =>
+    openCase && isAboutSilence(openCase.reason) && openCase.driverId === driver.driverId
+      ? [openCase.caseId]
+      : [],
+  );
   const isSilent = isSilentSince(driver, beganAt(driver), watch);
   return {
-    isSilent, isKnownSilent: isSilent && casesOfSilence.length > 0,
+    isSilent,
+    isKnownSilent: isSilent && casesOfSilence.length > 0,
     losses: driver.jobs.flatMap((job) => lossOf(driver, job, ways, watch)),
-    progress: ways.filter(({ job, next }) => !isSame(job.progress, next)).map(({ job: { assignmentId }, next }) => ({ assignmentId, progress: next })),
+    progress: ways
+      .filter(({ job, next }) => !isSame(job.progress, next))
+      .map(({ job: { assignmentId }, next }) => ({ assignmentId, progress: next })),
     heardAgain: isHeard(driver, watch) ? casesOfSilence : [],
   };
 }
@@ -66,7 +86,12 @@ function lossOf(driver: WatchedDriver, job: WatchedJob, ways: readonly Way[], wa
   return [{ driverId: driver.driverId, deliveryId: job.deliveryId, assignmentId: job.assignmentId, why }];
 }
 
-function whyLost(driver: WatchedDriver, job: WatchedJob, ways: readonly Way[], watch: Watch): NoticedLoss | null {
+function whyLost(
+  driver: WatchedDriver,
+  job: WatchedJob,
+  ways: readonly Way[],
+  watch: Watch,
+): NoticedLoss | null {
   if (isSilentSince(driver, sinceOf(job), watch)) return 'FELL_SILENT';
   const way = ways.find((each) => each.job === job);
   return way && isStandingStill(driver, way, ways, watch) ? 'NO_PROGRESS' : null;
@@ -80,7 +105,11 @@ function sinceOf({ startedAt, settledAt }: WatchedJob): number {
 }
 
 /** Whoever was given work has the whole time from then on: they may have been quiet before. */
-function isSilentSince({ heardAt }: WatchedDriver, since: number, { now, heardSince, limits }: Watch): boolean {
+function isSilentSince(
+  { heardAt }: WatchedDriver,
+  since: number,
+  { now, heardSince, limits }: Watch,
+): boolean {
   return fellSilent(Math.max(heardAt ?? since, since), heardSince, now, limits);
 }
 
@@ -104,16 +133,33 @@ function wayOf({ place, jobs }: WatchedDriver, job: WatchedJob, { limits }: Watc
   const at = Math.max(seenAt, job.progress.progressAt);
   // What else they have in hand may come first: the way is counted anew when that is done.
   const isNext = jobs.every(({ status }) => status === 'ASSIGNED');
-  return [{ job, meters, seenAt, next: isNext ? progressAfter(job.progress, meters, at, limits) : { nearestMeters: null, progressAt: at } }];
+  return [
+    {
+      job,
+      meters,
+      seenAt,
+      next: isNext
+        ? progressAfter(job.progress, meters, at, limits)
+        : { nearestMeters: null, progressAt: at },
+    },
+  ];
 }
 
 /**
  * Counted by what was seen: neither the time in which we were deaf nor the time since the last fix says that somebody stood still. Who has several pickups ahead
  * makes way as long as they come nearer to one.
  */
-function isStandingStill({ vehicle }: WatchedDriver, { job, meters, seenAt, next }: Way, ways: readonly Way[], { heardSince, limits, travel, timeScale }: Watch): boolean {
+function isStandingStill(
+  { vehicle }: WatchedDriver,
+  { job, meters, seenAt, next }: Way,
+  ways: readonly Way[],
+  { heardSince, limits, travel, timeScale }: Watch,
+): boolean {
   const progressAt = Math.max(heardSince, sinceOf(job), ...ways.map((way) => way.next.progressAt));
-  return standsStill({ ...next, progressAt }, { now: seenAt, readyAt: job.readyAt, travelMs: travelMsFor(meters, vehicle, travel) / timeScale, limits });
+  return standsStill(
+    { ...next, progressAt },
+    { now: seenAt, readyAt: job.readyAt, travelMs: travelMsFor(meters, vehicle, travel) / timeScale, limits },
+  );
 }
 
 function isSame(a: Progress, b: Progress): boolean {

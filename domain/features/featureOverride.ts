@@ -7,13 +7,21 @@ export type PlanStep = { date: string; percent: number };
  * What ops said of a feature at run time. Null: the environment's word holds (for `plan`: there is none). `cities` with nobody in it are all cities: what is to
  * hold nowhere is switched off. ADR 9.
  */
-export type FeatureOverride = { enabled: boolean | null; percent: number | null; cities: readonly string[] | null; plan: readonly PlanStep[] | null };
+export type FeatureOverride = {
+  enabled: boolean | null;
+  percent: number | null;
+  cities: readonly string[] | null;
+  plan: readonly PlanStep[] | null;
+};
 
 /** As if ops had never said anything. */
 export const NO_OVERRIDE: FeatureOverride = { enabled: null, percent: null, cities: null, plan: null };
 
 /** What holds: the word of ops over that of the environment, and a kill by the environment over everything. The plan changes nothing by itself. spec 7. */
-export function effectiveSetting(environment: FeatureSetting, { enabled, percent, cities }: FeatureOverride): FeatureSetting {
+export function effectiveSetting(
+  environment: FeatureSetting,
+  { enabled, percent, cities }: FeatureOverride,
+): FeatureSetting {
   return {
     feature: environment.feature,
     state: environment.state === 'KILLED' || enabled === null ? environment.state : enabled ? 'ON' : 'OFF',
@@ -25,9 +33,14 @@ export function effectiveSetting(environment: FeatureSetting, { enabled, percent
 /** The same override with its cities named once and in order, and its plan by date. */
 export function ordered({ enabled, percent, cities, plan }: FeatureOverride): FeatureOverride {
   return {
-    enabled, percent,
+    enabled,
+    percent,
     cities: cities && [...new Set(cities)].sort(),
-    plan: plan && [...plan].sort((a, b) => (a.date < b.date ? -1 : 1)).map(({ date, percent: by }) => ({ date, percent: by })),
+    plan:
+      plan &&
+      [...plan]
+        .sort((a, b) => (a.date < b.date ? -1 : 1))
+        .map(({ date, percent: by }) => ({ date, percent: by })),
   };
 }
 
@@ -37,7 +50,11 @@ export function isSameOverride(one: FeatureOverride, other: FeatureOverride): bo
 
 /** Whether two settings of one feature decide alike for everybody. */
 export function isSameSetting(one: FeatureSetting, other: FeatureSetting): boolean {
-  return one.state === other.state && one.rolloutPercent === other.rolloutPercent && isSameList(one.cities, other.cities);
+  return (
+    one.state === other.state &&
+    one.rolloutPercent === other.rolloutPercent &&
+    isSameList(one.cities, other.cities)
+  );
 }
 
 function isSameList(one: readonly string[] | null, other: readonly string[] | null): boolean {
@@ -53,6 +70,9 @@ function isSameList(one: readonly string[] | null, other: readonly string[] | nu
 export function plannedPercent(plan: readonly PlanStep[] | null, at: number): number | null {
   const today = new Date(at).toISOString().slice(0, 10);
   const begun = (plan ?? []).filter(({ date }) => date <= today);
-  const latest = begun.reduce<PlanStep | null>((last, step) => (last === null || step.date > last.date ? step : last), null);
+  const latest = begun.reduce<PlanStep | null>(
+    (last, step) => (last === null || step.date > last.date ? step : last),
+    null,
+  );
   return latest?.percent ?? null;
 }

@@ -1,8 +1,16 @@
 /** Every feature that can be switched. spec 7. */
-export type FeatureName = 'driver_offers' | 'availability_states' | 'escalation' | 'auto_reassignment' | 'eta' | 'batch_matching';
+export type FeatureName =
+  'driver_offers' | 'availability_states' | 'escalation' | 'auto_reassignment' | 'eta' | 'batch_matching';
 
 /** All features, in the order of their names in the spec. */
-export const FEATURES: readonly FeatureName[] = ['driver_offers', 'availability_states', 'escalation', 'auto_reassignment', 'eta', 'batch_matching'];
+export const FEATURES: readonly FeatureName[] = [
+  'driver_offers',
+  'availability_states',
+  'escalation',
+  'auto_reassignment',
+  'eta',
+  'batch_matching',
+];
 
 /** OFF: off, but ops may switch it on. ON: on. KILLED: off, and nothing overrides it. spec 7. */
 export type FeatureState = 'OFF' | 'ON' | 'KILLED';
@@ -19,7 +27,8 @@ export type FeatureSetting = {
 export type FeatureSubject = { cityId: string; key: string };
 
 /** On, or why not. The why is for logs (`driver_offers disabled`) and the audit trail. */
-export type FeatureDecision = { on: true } | { on: false; why: 'KILLED' | 'OFF' | 'CITY_NOT_LISTED' | 'OUTSIDE_ROLLOUT' };
+export type FeatureDecision =
+  { on: true } | { on: false; why: 'KILLED' | 'OFF' | 'CITY_NOT_LISTED' | 'OUTSIDE_ROLLOUT' };
 
 /** The percent where none is set: driver offers start with nobody, the others with all. spec 7. */
 export function defaultRolloutPercent(feature: FeatureName): number {
@@ -44,8 +53,10 @@ export function featureStateOf(variable: string | undefined): FeatureState | nul
 /** Whether the feature is on for this subject. spec 7. */
 export function decideFeature(setting: FeatureSetting, subject: FeatureSubject): FeatureDecision {
   if (setting.state !== 'ON') return { on: false, why: setting.state };
-  if (setting.cities !== null && !setting.cities.includes(subject.cityId)) return { on: false, why: 'CITY_NOT_LISTED' };
-  if (!isInRollout(setting.feature, subject.key, setting.rolloutPercent)) return { on: false, why: 'OUTSIDE_ROLLOUT' };
+  if (setting.cities !== null && !setting.cities.includes(subject.cityId))
+    return { on: false, why: 'CITY_NOT_LISTED' };
+  if (!isInRollout(setting.feature, subject.key, setting.rolloutPercent))
+    return { on: false, why: 'OUTSIDE_ROLLOUT' };
   return { on: true };
 }
 

@@ -17,7 +17,8 @@ export function isPoint(point: Point): boolean {
 export function distanceMeters(from: Point, to: Point): number {
   const halfLat = radians(to.lat - from.lat) / 2;
   const halfLng = radians(to.lng - from.lng) / 2;
-  const h = Math.sin(halfLat) ** 2 + Math.cos(radians(from.lat)) * Math.cos(radians(to.lat)) * Math.sin(halfLng) ** 2;
+  const h =
+    Math.sin(halfLat) ** 2 + Math.cos(radians(from.lat)) * Math.cos(radians(to.lat)) * Math.sin(halfLng) ** 2;
   return 2 * MEAN_EARTH_RADIUS_METERS * Math.asin(Math.sqrt(Math.min(1, h)));
 }
 
@@ -31,12 +32,21 @@ export const TRAVEL_MODEL: TravelModel = {
 };
 
 /** The built-in estimate of a leg over this straight-line distance, in whole ms, rounded up. spec 9; ranking uses it where no cached time is known (spec 2). */
-export function travelMsFor(straightMeters: number, vehicle: VehicleKind, model: TravelModel = TRAVEL_MODEL): number {
+export function travelMsFor(
+  straightMeters: number,
+  vehicle: VehicleKind,
+  model: TravelModel = TRAVEL_MODEL,
+): number {
   return Math.ceil((straightMeters * model.detourFactor * 60_000) / model.metersPerMinute[vehicle]);
 }
 
 /** The built-in estimate of a leg between two places, in whole ms, rounded up. */
-export function travelEstimateMs(from: Point, to: Point, vehicle: VehicleKind, model: TravelModel = TRAVEL_MODEL): number {
+export function travelEstimateMs(
+  from: Point,
+  to: Point,
+  vehicle: VehicleKind,
+  model: TravelModel = TRAVEL_MODEL,
+): number {
   return travelMsFor(distanceMeters(from, to), vehicle, model);
 }
 

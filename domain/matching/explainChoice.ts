@@ -4,13 +4,23 @@ import type { Excluded, Exclusion, Ranked, Score } from './ranking';
  * What is kept of a choice with its offer or assignment: how far around the pickup was looked, after how many fruitless rounds, how many drivers were there, and
  * the best of those who could be asked, best first, and some of those who could not.
  */
-export type Choice = { radiusMeters: number; round: number; looked: number; ranked: readonly Ranked[]; excluded: readonly Excluded[] };
+export type Choice = {
+  radiusMeters: number;
+  round: number;
+  looked: number;
+  ranked: readonly Ranked[];
+  excluded: readonly Excluded[];
+};
 
 /** By what the choice ranked: scores, or v1's metres; and whether it asked one after another or several at once. */
 export type ChoiceWay = 'SINGLE' | 'BROADCAST' | 'DIRECT';
 
 /** 'Why this driver?' in plain sentences (spec 2). Drivers are named by their ids alone, so that the words can be handed on. */
-export function explainChoice({ radiusMeters, round, looked, ranked, excluded }: Choice, driverId: string, way: ChoiceWay): string[] {
+export function explainChoice(
+  { radiusMeters, round, looked, ranked, excluded }: Choice,
+  driverId: string,
+  way: ChoiceWay,
+): string[] {
   const isWhole = ranked.length + excluded.length >= looked;
   const within = `${counted(looked, 'driver')} within ${kilometers(radiusMeters)} of the pickup, after ${counted(round, 'fruitless round')}`;
   return [
@@ -24,11 +34,16 @@ function placeOf(ranked: readonly Ranked[], driverId: string, way: ChoiceWay): s
   const place = ranked.findIndex((each) => each.driverId === driverId);
   const chosen = ranked[place];
   if (!chosen) return [`Driver ${driverId} is not among those whose scores were kept.`];
-  const before = place === 0 || way === 'BROADCAST' ? '' : ` The ${place === 1 ? 'one' : place} before could not be held at that moment.`;
+  const before =
+    place === 0 || way === 'BROADCAST'
+      ? ''
+      : ` The ${place === 1 ? 'one' : place} before could not be held at that moment.`;
   const next = ranked[place + 1];
   return [
     `Driver ${driverId} was number ${place + 1}: ${scoreWords(chosen.score)}.${before}`,
-    ...(next ? [`Number ${place + 2}, driver ${next.driverId}, ${comparison(chosen.score, next.score, way)}.`] : []),
+    ...(next
+      ? [`Number ${place + 2}, driver ${next.driverId}, ${comparison(chosen.score, next.score, way)}.`]
+      : []),
   ];
 }
 
@@ -38,11 +53,16 @@ function scoreWords({ travelMs, distanceMeters, recentRejections, idleMs }: Scor
 
 /** The first thing compared in which the two differ, in the order of the ranking. */
 function comparison(a: Score, b: Score, way: ChoiceWay): string {
-  if (way === 'DIRECT') return `is farther away: ${kilometers(b.distanceMeters)} against ${kilometers(a.distanceMeters)}`;
-  if (a.travelBucket !== b.travelBucket) return `takes longer to the pickup: ${minutes(b.travelMs)} against ${minutes(a.travelMs)}`;
-  if (a.recentRejections !== b.recentRejections) return `is as near in time, but has refused more lately: ${b.recentRejections} against ${a.recentRejections}`;
-  if (a.earningsBucket !== b.earningsBucket) return 'is as near in time and has refused as little, but has earned more today';
-  if (a.idleMs !== b.idleMs) return `is equal in all else, but has been idle for less time: ${minutes(b.idleMs)} against ${minutes(a.idleMs)}`;
+  if (way === 'DIRECT')
+    return `is farther away: ${kilometers(b.distanceMeters)} against ${kilometers(a.distanceMeters)}`;
+  if (a.travelBucket !== b.travelBucket)
+    return `takes longer to the pickup: ${minutes(b.travelMs)} against ${minutes(a.travelMs)}`;
+  if (a.recentRejections !== b.recentRejections)
+    return `is as near in time, but has refused more lately: ${b.recentRejections} against ${a.recentRejections}`;
+  if (a.earningsBucket !== b.earningsBucket)
+    return 'is as near in time and has refused as little, but has earned more today';
+  if (a.idleMs !== b.idleMs)
+    return `is equal in all else, but has been idle for less time: ${minutes(b.idleMs)} against ${minutes(a.idleMs)}`;
   return 'is equal in all that counts; the exact time to the pickup decided, or the id';
 }
 

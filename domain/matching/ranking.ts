@@ -40,10 +40,25 @@ export type Candidate = {
  * What is looked for. `payCents` and `level` (escalation, 0..3) are the delivery's now; `readyAt` is when the goods are. DIRECT is v1's way, offers off: the nearest in metres is
  * assigned without asking (spec 2), so, as in a BROADCAST (spec 4), lapses and rejections of earlier offers exclude nobody.
  */
-export type Wanted = { kind: OfferKind | 'DIRECT'; parcelSize: ParcelSize; payCents: number; level: number; readyAt: number; now: number };
+export type Wanted = {
+  kind: OfferKind | 'DIRECT';
+  parcelSize: ParcelSize;
+  payCents: number;
+  level: number;
+  readyAt: number;
+  now: number;
+};
 
 /** What a search looks for now: nobody is asked with offers off, and none are asked at once with escalation off (spec 4 and 7). */
-export function searchKind({ offersOn, escalates, broadcastSince }: { offersOn: boolean; escalates: boolean; broadcastSince: number | null }): Wanted['kind'] {
+export function searchKind({
+  offersOn,
+  escalates,
+  broadcastSince,
+}: {
+  offersOn: boolean;
+  escalates: boolean;
+  broadcastSince: number | null;
+}): Wanted['kind'] {
   if (!offersOn) return 'DIRECT';
   return escalates && broadcastSince !== null ? 'BROADCAST' : 'SINGLE';
 }
@@ -74,7 +89,12 @@ export type RankingLimits = {
 };
 
 /** Fresh = 60 s (spec 3); a lapse excludes for 5 minutes (spec 2); buckets of a minute and of 5.00. */
-export const RANKING_LIMITS: RankingLimits = { freshFixMs: 60_000, lapseExclusionMs: 300_000, travelBucketMs: 60_000, earningsBucketCents: 500 };
+export const RANKING_LIMITS: RankingLimits = {
+  freshFixMs: 60_000,
+  lapseExclusionMs: 300_000,
+  travelBucketMs: 60_000,
+  earningsBucketCents: 500,
+};
 
 /** What decided a driver's place, in the order in which it is compared (v1's way: the distance alone). Kept with the offer (spec 2, 'why this driver?'). */
 export type Score = {
@@ -96,12 +116,21 @@ export type Excluded = { driverId: string; reason: Exclusion; until: number | nu
 export type Ranking = { ranked: Ranked[]; excluded: Excluded[] };
 
 /** Sorts candidates into those who may be asked, best first, and those who may not. The same whatever the order they come in. spec 2. */
-export function rankCandidates(candidates: readonly Candidate[], wanted: Wanted, limits: RankingLimits = RANKING_LIMITS): Ranking {
+export function rankCandidates(
+  candidates: readonly Candidate[],
+  wanted: Wanted,
+  limits: RankingLimits = RANKING_LIMITS,
+): Ranking {
   const ranking: Ranking = { ranked: [], excluded: [] };
   for (const candidate of candidates) {
     const reason = exclusionOf(candidate, wanted, limits);
     if (reason === null) ranking.ranked.push(toRanked(candidate, wanted.now, limits));
-    else ranking.excluded.push({ driverId: candidate.driverId, reason, until: untilOf(candidate, reason, limits) });
+    else
+      ranking.excluded.push({
+        driverId: candidate.driverId,
+        reason,
+        until: untilOf(candidate, reason, limits),
+      });
   }
   ranking.ranked.sort(wanted.kind === 'DIRECT' ? byDistance : byScore);
   ranking.excluded.sort((a, b) => compareText(a.driverId, b.driverId));
@@ -109,8 +138,16 @@ export function rankCandidates(candidates: readonly Candidate[], wanted: Wanted,
 }
 
 /** The first reason not to ask this driver, or null. spec 2. */
-export function exclusionOf(candidate: Candidate, wanted: Wanted, limits: RankingLimits = RANKING_LIMITS): Exclusion | null {
-  return standingExclusion(candidate, wanted) ?? timeExclusion(candidate, wanted, limits) ?? historyExclusion(candidate, wanted, limits);
+export function exclusionOf(
+  candidate: Candidate,
+  wanted: Wanted,
+  limits: RankingLimits = RANKING_LIMITS,
+): Exclusion | null {
+  return (
+    standingExclusion(candidate, wanted) ??
+    timeExclusion(candidate, wanted, limits) ??
+    historyExclusion(candidate, wanted, limits)
+  );
 }
 
 /** When (epoch ms) the first of these exclusions ends by itself, so that a search can be made just then; null where none does. */
@@ -146,13 +183,22 @@ export const SEARCH_LIMITS: SearchLimits = {
 };
 
 /** How far to look around the pickup after `round` fruitless rounds (0 = the first search), at escalation level 0..3, in whole metres. spec 2 and 4. */
-export function searchRadiusMeters(round: number, level: number, limits: SearchLimits = SEARCH_LIMITS): number {
+export function searchRadiusMeters(
+  round: number,
+  level: number,
+  limits: SearchLimits = SEARCH_LIMITS,
+): number {
   if (level >= 1) return limits.escalatedRadiusMeters;
-  return Math.round(Math.min(limits.maxRadiusMeters, limits.startRadiusMeters * limits.radiusGrowth ** round));
+  return Math.round(
+    Math.min(limits.maxRadiusMeters, limits.startRadiusMeters * limits.radiusGrowth ** round),
+  );
 }
 
 /** How long to wait after `round` fruitless rounds (1 = the first just found nobody), in ms: doubling up to the limit. spec 2. */
-export function searchBackoffMs(round: number, limits: Pick<SearchLimits, 'backoffMs' | 'maxBackoffMs'> = SEARCH_LIMITS): number {
+export function searchBackoffMs(
+  round: number,
+  limits: Pick<SearchLimits, 'backoffMs' | 'maxBackoffMs'> = SEARCH_LIMITS,
+): number {
   return Math.min(limits.maxBackoffMs, limits.backoffMs * 2 ** Math.max(0, round - 1));
 }
 
@@ -170,7 +216,11 @@ function standingExclusion(candidate: Candidate, wanted: Wanted): Exclusion | nu
 }
 
 /** What depends on the clock. */
-function timeExclusion(candidate: Candidate, { now, readyAt }: Wanted, limits: RankingLimits): Exclusion | null {
+function timeExclusion(
+  candidate: Candidate,
+  { now, readyAt }: Wanted,
+  limits: RankingLimits,
+): Exclusion | null {
   if (candidate.fixAt === null || now - candidate.fixAt > limits.freshFixMs) return 'STALE_POSITION';
   const pickupAt = Math.max(now + candidate.travelMs, readyAt);
   if (candidate.shiftEndsAt !== null && pickupAt >= candidate.shiftEndsAt) return 'SHIFT_ENDS_BEFORE_PICKUP';
@@ -181,16 +231,23 @@ function timeExclusion(candidate: Candidate, { now, readyAt }: Wanted, limits: R
 function historyExclusion(candidate: Candidate, wanted: Wanted, limits: RankingLimits): Exclusion | null {
   const { rejected, lastLapseAt } = candidate;
   if (wanted.kind !== 'SINGLE') return null;
-  if (rejected !== null && wanted.payCents <= rejected.payCents && wanted.level <= rejected.level) return 'REJECTED';
+  if (rejected !== null && wanted.payCents <= rejected.payCents && wanted.level <= rejected.level)
+    return 'REJECTED';
   if (lastLapseAt !== null && wanted.now < lastLapseAt + limits.lapseExclusionMs) return 'LAPSED_RECENTLY';
   return null;
 }
 
 function untilOf(candidate: Candidate, reason: Exclusion, limits: RankingLimits): number | null {
-  return reason === 'LAPSED_RECENTLY' && candidate.lastLapseAt !== null ? candidate.lastLapseAt + limits.lapseExclusionMs : null;
+  return reason === 'LAPSED_RECENTLY' && candidate.lastLapseAt !== null
+    ? candidate.lastLapseAt + limits.lapseExclusionMs
+    : null;
 }
 
-function toRanked({ driverId, offerVersion, ...facts }: Candidate, now: number, limits: RankingLimits): Ranked {
+function toRanked(
+  { driverId, offerVersion, ...facts }: Candidate,
+  now: number,
+  limits: RankingLimits,
+): Ranked {
   const score: Score = {
     travelBucket: bucketOf(facts.travelMs, limits.travelBucketMs),
     recentRejections: facts.recentRejections,

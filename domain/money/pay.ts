@@ -23,7 +23,13 @@ export type PayBreakdown = {
 };
 
 /** A tariff for a city that names none: 3.00 a job, 0.80 a kilometre, 0.10 a minute; waiting is paid 0.20 a minute after five. */
-export const DEFAULT_PAY_TARIFF: PayTariff = { baseCents: 300, centsPerKm: 80, centsPerMinute: 10, freeWaitMs: 300_000, waitCentsPerMinute: 20 };
+export const DEFAULT_PAY_TARIFF: PayTariff = {
+  baseCents: 300,
+  centsPerKm: 80,
+  centsPerMinute: 10,
+  freeWaitMs: 300_000,
+  waitCentsPerMinute: 20,
+};
 
 /** The pay for this work. Each part is rounded by itself, half a cent up, so that the parts a driver sees add up to the total. */
 export function payFor(work: Work, tariff: PayTariff): PayBreakdown {
@@ -48,7 +54,8 @@ export function isCents(amount: number): boolean {
 }
 
 function withTotal(parts: Omit<PayBreakdown, 'totalCents'>): PayBreakdown {
-  const totalCents = parts.baseCents + parts.distanceCents + parts.timeCents + parts.waitCents + parts.bonusCents;
+  const totalCents =
+    parts.baseCents + parts.distanceCents + parts.timeCents + parts.waitCents + parts.bonusCents;
   return { ...parts, totalCents };
 }
 

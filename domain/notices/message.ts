@@ -6,9 +6,24 @@ import type { Notice } from './notice';
 export type Message =
   | { kind: 'startDelivery'; deliveryId: string }
   /** A driver can no longer do what the delivery counts on: its offer or its assignment ends. */
-  | { kind: 'driverLeft'; deliveryId: string; driverId: string; offerId?: string; assignmentId?: string; why: string }
+  | {
+      kind: 'driverLeft';
+      deliveryId: string;
+      driverId: string;
+      offerId?: string;
+      assignmentId?: string;
+      why: string;
+    }
   /** Ops freed the driver of this job: of the offer or the assignment that is named. */
-  | { kind: 'rescue'; deliveryId: string; driverId: string; offerId: string | null; assignmentId: string | null; by: Actor; why: string }
+  | {
+      kind: 'rescue';
+      deliveryId: string;
+      driverId: string;
+      offerId: string | null;
+      assignmentId: string | null;
+      by: Actor;
+      why: string;
+    }
   /** An offer was withdrawn by another delivery's change; the delivery must look at its row. */
   | { kind: 'offerWithdrawn'; deliveryId: string; offerId: string }
   /** A driver has room: one waiting delivery in reach is woken, not those it passed already. */

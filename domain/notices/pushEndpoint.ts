@@ -1,5 +1,20 @@
 /** Names that lead to no push service of the public internet (RFC 6761, 6762, 7686, 8375, and what private networks call themselves). */
-const PRIVATE_ENDINGS = ['localhost', 'local', 'internal', 'intranet', 'lan', 'home', 'corp', 'private', 'home.arpa', 'test', 'invalid', 'example', 'onion', 'alt'];
+const PRIVATE_ENDINGS = [
+  'localhost',
+  'local',
+  'internal',
+  'intranet',
+  'lan',
+  'home',
+  'corp',
+  'private',
+  'home.arpa',
+  'test',
+  'invalid',
+  'example',
+  'onion',
+  'alt',
+];
 
 /** Labels of letters, digits and hyphens; the last one begins with a letter, so that no form of an IP address fits. */
 const PUBLIC_NAME = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])$/;
@@ -10,7 +25,10 @@ const PUBLIC_NAME = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9
  * @param allowLocal for tests and demo: this machine is taken too, also without TLS
  * @returns what is wrong with it, or null
  */
-export function pushEndpointProblem(endpoint: string, { allowLocal }: { allowLocal: boolean }): string | null {
+export function pushEndpointProblem(
+  endpoint: string,
+  { allowLocal }: { allowLocal: boolean },
+): string | null {
   if (!URL.canParse(endpoint)) return 'must be an address';
   const { protocol, hostname, port, username, password } = new URL(endpoint);
   if (username !== '' || password !== '') return 'must not hold a name or password';
@@ -18,7 +36,9 @@ export function pushEndpointProblem(endpoint: string, { allowLocal }: { allowLoc
   if (protocol !== 'https:') return 'must begin with https://';
   if (port !== '') return 'must use the port of https';
   if (!PUBLIC_NAME.test(hostname) || hostname.length > 253) return 'must have a public host name';
-  return PRIVATE_ENDINGS.some((ending) => hostname.endsWith(`.${ending}`)) ? 'must have a public host name' : null;
+  return PRIVATE_ENDINGS.some((ending) => hostname.endsWith(`.${ending}`))
+    ? 'must have a public host name'
+    : null;
 }
 
 /** @param endpoint an address */

@@ -23,32 +23,64 @@ export type ByHand = { by: Actor; now: number };
  * @param open null: it is resolved
  * @param isTakenOn somebody had it: whoever was told whose it is may ask again, however late
  */
-export function acknowledgeCase(open: CaseFacts | null, delivery: DeliveryFacts, { by, now, isTakenOn }: ByHand & { isTakenOn: boolean }): CaseDecision {
-  if (open === null || open.state === 'RESOLVED') return isTakenOn ? { kind: 'unchanged' } : { kind: 'refused', code: 'CASE_RESOLVED', detail: 'the case was resolved before' };
+export function acknowledgeCase(
+  open: CaseFacts | null,
+  delivery: DeliveryFacts,
+  { by, now, isTakenOn }: ByHand & { isTakenOn: boolean },
+): CaseDecision {
+  if (open === null || open.state === 'RESOLVED')
+    return isTakenOn
+      ? { kind: 'unchanged' }
+      : { kind: 'refused', code: 'CASE_RESOLVED', detail: 'the case was resolved before' };
   if (open.state === 'ACKNOWLEDGED') return { kind: 'unchanged' };
-  return changed(open, { ...open, state: 'ACKNOWLEDGED' }, delivery, { kind: 'case_acknowledged', by, now, detail: {} });
+  return changed(open, { ...open, state: 'ACKNOWLEDGED' }, delivery, {
+    kind: 'case_acknowledged',
+    by,
+    now,
+    detail: {},
+  });
 }
 
 /**
  * Ends a case that needs no event of the delivery to end. A search that waits for ops would wait for ever without its case: there ops decide what becomes of the delivery.
  * @param open null: it is resolved
  */
-export function resolveCaseByHand(open: CaseFacts | null, delivery: DeliveryFacts, { by, now, resolution, note }: ByHand & { resolution: HandResolution; note: string | null }): CaseDecision {
+export function resolveCaseByHand(
+  open: CaseFacts | null,
+  delivery: DeliveryFacts,
+  { by, now, resolution, note }: ByHand & { resolution: HandResolution; note: string | null },
+): CaseDecision {
   if (open === null || open.state === 'RESOLVED') return { kind: 'unchanged' };
   if (resolution === 'HEARD_AGAIN' && !isAboutSilence(open.reason)) return { kind: 'unchanged' }; // it is about something worse by now
   if (delivery.heldReason !== null) {
-    return { kind: 'refused', code: 'CASE_NEEDS_DECISION', detail: 'the search waits for a decision: assign a driver, let the search go on, or cancel' };
+    return {
+      kind: 'refused',
+      code: 'CASE_NEEDS_DECISION',
+      detail: 'the search waits for a decision: assign a driver, let the search go on, or cancel',
+    };
   }
-  return changed(open, resolvedCase(open, resolution, by, now), delivery, { kind: 'case_resolved', by, now, detail: { note } });
+  return changed(open, resolvedCase(open, resolution, by, now), delivery, {
+    kind: 'case_resolved',
+    by,
+    now,
+    detail: { note },
+  });
 }
 
 type Told = ByHand & { kind: string; detail: Record<string, unknown> };
 
-function changed(before: CaseFacts, next: CaseFacts, delivery: DeliveryFacts, { kind, by, now, detail }: Told): CaseDecision {
+function changed(
+  before: CaseFacts,
+  next: CaseFacts,
+  delivery: DeliveryFacts,
+  { kind, by, now, detail }: Told,
+): CaseDecision {
   const entry = caseEntry(kind, before.state, next, delivery, by);
   const pager = next.state === 'RESOLVED' ? tellPagerItIsOver(next, delivery, now) : [];
   return {
-    kind: 'changed', next, entry: { ...entry, detail: { ...entry.detail, ...detail } },
+    kind: 'changed',
+    next,
+    entry: { ...entry, detail: { ...entry.detail, ...detail } },
     messages: [{ kind: 'emit', emits: [caseEmit(next, delivery, now)] }, ...pager],
   };
 }

@@ -12,19 +12,60 @@ export function resolvedCase(open: CaseFacts, resolution: CaseResolution, by: Ac
 }
 
 /** The entry of a case that is now as given. @param from its state before; null: there was no such case */
-export function caseEntry(kind: string, from: CaseState | null, { caseId, level, state, reason, resolution }: CaseFacts, { driverId }: DeliveryFacts, actor: Actor): Entry {
-  return { kind, chain: 'delivery', driverId, actor, from, to: state, why: resolution ?? reason, deviceAt: null, detail: { caseId, level } };
+export function caseEntry(
+  kind: string,
+  from: CaseState | null,
+  { caseId, level, state, reason, resolution }: CaseFacts,
+  { driverId }: DeliveryFacts,
+  actor: Actor,
+): Entry {
+  return {
+    kind,
+    chain: 'delivery',
+    driverId,
+    actor,
+    from,
+    to: state,
+    why: resolution ?? reason,
+    deviceAt: null,
+    detail: { caseId, level },
+  };
 }
 
 /** Ops' screens hear of every change of the queue. */
-export function caseEmit({ caseId, level, state, reason, driverId, resolution }: CaseFacts, { deliveryId, cityId }: DeliveryFacts, now: number): Emit {
-  const body = { escalationId: caseId, deliveryId, level, state, reason, driverId, resolution, at: new Date(now).toISOString() };
+export function caseEmit(
+  { caseId, level, state, reason, driverId, resolution }: CaseFacts,
+  { deliveryId, cityId }: DeliveryFacts,
+  now: number,
+): Emit {
+  const body = {
+    escalationId: caseId,
+    deliveryId,
+    level,
+    state,
+    reason,
+    driverId,
+    resolution,
+    at: new Date(now).toISOString(),
+  };
   return { rooms: [opsRoom(cityId)], event: 'escalation_changed', body };
 }
 
 /** Level 3 paged somebody: the pager is told that it is over; of other cases it never heard. */
-export function tellPagerItIsOver({ level, resolution }: CaseFacts, delivery: DeliveryFacts, now: number): Message[] {
-  return level === 3 ? [deliveryNotice(delivery, { to: 'pager', what: 'resolved', severity: 'info', title: `Resolved: ${resolution ?? ''}` }, now)] : [];
+export function tellPagerItIsOver(
+  { level, resolution }: CaseFacts,
+  delivery: DeliveryFacts,
+  now: number,
+): Message[] {
+  return level === 3
+    ? [
+        deliveryNotice(
+          delivery,
+          { to: 'pager', what: 'resolved', severity: 'info', title: `Resolved: ${resolution ?? ''}` },
+          now,
+        ),
+      ]
+    : [];
 }
 
 /** One notice about a delivery, to support's chat or to whoever is on call. All of one delivery are about one matter. */
@@ -36,8 +77,14 @@ export function deliveryNotice(
   return {
     kind: 'notify',
     notice: {
-      ...says, to: { kind: to }, about: `delivery/${deliveryId}`, text: `Delivery ${deliveryId} in ${cityId} is ${status}.`, link: `/v2/deliveries/${deliveryId}`, cityId,
-      facts: { deliveryId, merchantId, sellerOrderId, zoneId, status, escalationLevel }, at: now,
+      ...says,
+      to: { kind: to },
+      about: `delivery/${deliveryId}`,
+      text: `Delivery ${deliveryId} in ${cityId} is ${status}.`,
+      link: `/v2/deliveries/${deliveryId}`,
+      cityId,
+      facts: { deliveryId, merchantId, sellerOrderId, zoneId, status, escalationLevel },
+      at: now,
     },
   };
 }

@@ -9,7 +9,14 @@ import type { NoticedLoss } from '../driver/loss';
  * down, or gave up.
  */
 export const CASE_REASONS = [
-  'UNASSIGNED', 'REASSIGNMENT_OFF', 'PINNED_DRIVER_LOST', 'PINNED_DRIVER_SILENT', 'PINNED_DRIVER_STANDS_STILL', 'CARRIER_SILENT', 'CARRIER_BROKE_DOWN', 'CARRIER_GAVE_UP',
+  'UNASSIGNED',
+  'REASSIGNMENT_OFF',
+  'PINNED_DRIVER_LOST',
+  'PINNED_DRIVER_SILENT',
+  'PINNED_DRIVER_STANDS_STILL',
+  'CARRIER_SILENT',
+  'CARRIER_BROKE_DOWN',
+  'CARRIER_GAVE_UP',
 ] as const;
 export type CaseReason = (typeof CASE_REASONS)[number];
 
@@ -17,7 +24,16 @@ export const CASE_STATES = ['OPEN', 'ACKNOWLEDGED', 'RESOLVED'] as const;
 export type CaseState = (typeof CASE_STATES)[number];
 
 /** What ended a case. */
-export const CASE_RESOLUTIONS = ['ASSIGNED', 'CLOSED', 'SEARCH_RESUMED', 'STEP_TAKEN', 'HANDED_OVER', 'RELEASED', 'HEARD_AGAIN', 'BY_OPS'] as const;
+export const CASE_RESOLUTIONS = [
+  'ASSIGNED',
+  'CLOSED',
+  'SEARCH_RESUMED',
+  'STEP_TAKEN',
+  'HANDED_OVER',
+  'RELEASED',
+  'HEARD_AGAIN',
+  'BY_OPS',
+] as const;
 export type CaseResolution = (typeof CASE_RESOLUTIONS)[number];
 
 /** Instants in epoch ms. `level` 0: not for the time it took. `driverId`: whom it is about. */
@@ -39,10 +55,21 @@ export type CaseFacts = {
 export type HeldReason = Extract<CaseReason, 'REASSIGNMENT_OFF' | 'PINNED_DRIVER_LOST'>;
 
 /** What is worse about a case now: a higher level, another reason or another driver; null where it is no news. */
-export function risenCase(open: CaseFacts, { level, reason, driverId }: Pick<CaseFacts, 'level' | 'reason' | 'driverId'>, now: number): CaseFacts | null {
+export function risenCase(
+  open: CaseFacts,
+  { level, reason, driverId }: Pick<CaseFacts, 'level' | 'reason' | 'driverId'>,
+  now: number,
+): CaseFacts | null {
   const isSame = open.level >= level && open.reason === reason && open.driverId === driverId;
   if (isSame) return null;
-  return { ...open, level: level > open.level ? level : open.level, reason, driverId, state: 'OPEN', roseAt: now };
+  return {
+    ...open,
+    level: level > open.level ? level : open.level,
+    reason,
+    driverId,
+    state: 'OPEN',
+    roseAt: now,
+  };
 }
 
 /** Cases that the carrier's next step, or their next word, answers. */
@@ -67,16 +94,24 @@ export function isAboutSilence(reason: CaseReason): boolean {
 }
 
 /** Whether ops look at this driver's silence or standing still already, or at something worse: to who broke down or gave up it adds nothing. */
-export function isKnownToOps(open: Pick<CaseFacts, 'reason' | 'driverId'> | null, driverId: string, why: NoticedLoss): boolean {
+export function isKnownToOps(
+  open: Pick<CaseFacts, 'reason' | 'driverId'> | null,
+  driverId: string,
+  why: NoticedLoss,
+): boolean {
   if (open?.driverId !== driverId) return false;
   switch (open.reason) {
     case 'CARRIER_BROKE_DOWN':
-    case 'CARRIER_GAVE_UP': return true;
+    case 'CARRIER_GAVE_UP':
+      return true;
     case 'CARRIER_SILENT':
-    case 'PINNED_DRIVER_SILENT': return why === 'FELL_SILENT';
-    case 'PINNED_DRIVER_STANDS_STILL': return why === 'NO_PROGRESS';
+    case 'PINNED_DRIVER_SILENT':
+      return why === 'FELL_SILENT';
+    case 'PINNED_DRIVER_STANDS_STILL':
+      return why === 'NO_PROGRESS';
     case 'UNASSIGNED':
     case 'REASSIGNMENT_OFF':
-    case 'PINNED_DRIVER_LOST': return false;
+    case 'PINNED_DRIVER_LOST':
+      return false;
   }
 }

@@ -1,5 +1,9 @@
 /** How a zone fares: enough free drivers for what is searched for, or trouble (spec 10). Durations are ms. */
-import { ESCALATION_THRESHOLDS, type EscalationLevel, type EscalationThresholds } from '../delivery/escalation';
+import {
+  ESCALATION_THRESHOLDS,
+  type EscalationLevel,
+  type EscalationThresholds,
+} from '../delivery/escalation';
 
 export const ZONE_STATES = ['OK', 'STRAINED', 'CRITICAL'] as const;
 export type ZoneState = (typeof ZONE_STATES)[number];
@@ -45,12 +49,24 @@ export type ZoneThresholds = {
 };
 
 /** 5, 15 and 30 minutes (spec 4), acceptance under 70 % (spec 13), fewer than 5 answers say nothing (ours), over 50 unresolved cases (spec 13). */
-export const ZONE_THRESHOLDS: ZoneThresholds = { waiting: ESCALATION_THRESHOLDS, acceptanceLow: 0.7, acceptanceMinAnswers: 5, casesMany: 50 };
+export const ZONE_THRESHOLDS: ZoneThresholds = {
+  waiting: ESCALATION_THRESHOLDS,
+  acceptanceLow: 0.7,
+  acceptanceMinAnswers: 5,
+  casesMany: 50,
+};
 
 /** Stable codes, the worst first. */
 export const ZONE_REASONS = [
-  'LEVEL_3', 'WAITING_VERY_LONG', 'NO_FREE_DRIVERS',
-  'LEVEL_2', 'LEVEL_1', 'WAITING_LONG', 'DRIVERS_SHORT', 'ACCEPTANCE_LOW', 'CASES_MANY',
+  'LEVEL_3',
+  'WAITING_VERY_LONG',
+  'NO_FREE_DRIVERS',
+  'LEVEL_2',
+  'LEVEL_1',
+  'WAITING_LONG',
+  'DRIVERS_SHORT',
+  'ACCEPTANCE_LOW',
+  'CASES_MANY',
 ] as const;
 export type ZoneReason = (typeof ZONE_REASONS)[number];
 
@@ -62,31 +78,59 @@ type Rule = {
 
 /** Each rule is a line that trouble crosses in one direction only, so that more trouble never gives a better state. */
 const RULES: Readonly<Record<ZoneReason, Rule>> = {
-  LEVEL_3: { makes: 'CRITICAL', holds: ({ escalationsByLevel }) => escalationsByLevel[3] > 0, words: ({ escalationsByLevel }) => `${count(escalationsByLevel[3])} at escalation level 3` },
-  WAITING_VERY_LONG: {
-    makes: 'CRITICAL', holds: ({ waitingMaxMs }, { waiting }) => waitingMaxMs >= waiting[3], words: ({ waitingMaxMs }) => `one has waited ${duration(waitingMaxMs)} for a driver`,
+  LEVEL_3: {
+    makes: 'CRITICAL',
+    holds: ({ escalationsByLevel }) => escalationsByLevel[3] > 0,
+    words: ({ escalationsByLevel }) => `${count(escalationsByLevel[3])} at escalation level 3`,
   },
-  NO_FREE_DRIVERS: { makes: 'CRITICAL', holds: ({ searching, freeDrivers }) => searching > 0 && freeDrivers === 0, words: ({ searching }) => `${count(searching)} searched for, no driver free` },
-  LEVEL_2: { makes: 'STRAINED', holds: ({ escalationsByLevel }) => escalationsByLevel[2] > 0, words: ({ escalationsByLevel }) => `${count(escalationsByLevel[2])} at escalation level 2` },
-  LEVEL_1: { makes: 'STRAINED', holds: ({ escalationsByLevel }) => escalationsByLevel[1] > 0, words: ({ escalationsByLevel }) => `${count(escalationsByLevel[1])} at escalation level 1` },
+  WAITING_VERY_LONG: {
+    makes: 'CRITICAL',
+    holds: ({ waitingMaxMs }, { waiting }) => waitingMaxMs >= waiting[3],
+    words: ({ waitingMaxMs }) => `one has waited ${duration(waitingMaxMs)} for a driver`,
+  },
+  NO_FREE_DRIVERS: {
+    makes: 'CRITICAL',
+    holds: ({ searching, freeDrivers }) => searching > 0 && freeDrivers === 0,
+    words: ({ searching }) => `${count(searching)} searched for, no driver free`,
+  },
+  LEVEL_2: {
+    makes: 'STRAINED',
+    holds: ({ escalationsByLevel }) => escalationsByLevel[2] > 0,
+    words: ({ escalationsByLevel }) => `${count(escalationsByLevel[2])} at escalation level 2`,
+  },
+  LEVEL_1: {
+    makes: 'STRAINED',
+    holds: ({ escalationsByLevel }) => escalationsByLevel[1] > 0,
+    words: ({ escalationsByLevel }) => `${count(escalationsByLevel[1])} at escalation level 1`,
+  },
   WAITING_LONG: {
-    makes: 'STRAINED', holds: ({ waitingMaxMs }, { waiting }) => waitingMaxMs >= waiting[1] && waitingMaxMs < waiting[3],
+    makes: 'STRAINED',
+    holds: ({ waitingMaxMs }, { waiting }) => waitingMaxMs >= waiting[1] && waitingMaxMs < waiting[3],
     words: ({ waitingMaxMs }) => `one has waited ${duration(waitingMaxMs)} for a driver`,
   },
   DRIVERS_SHORT: {
-    makes: 'STRAINED', holds: ({ searching, freeDrivers }) => searching > freeDrivers && freeDrivers > 0,
+    makes: 'STRAINED',
+    holds: ({ searching, freeDrivers }) => searching > freeDrivers && freeDrivers > 0,
     words: ({ searching, freeDrivers }) => `${count(searching)} searched for, drivers free: ${freeDrivers}`,
   },
   ACCEPTANCE_LOW: {
     makes: 'STRAINED',
-    holds: ({ acceptance15m: { answered, rate } }, { acceptanceLow, acceptanceMinAnswers }) => rate !== null && answered >= acceptanceMinAnswers && rate < acceptanceLow,
+    holds: ({ acceptance15m: { answered, rate } }, { acceptanceLow, acceptanceMinAnswers }) =>
+      rate !== null && answered >= acceptanceMinAnswers && rate < acceptanceLow,
     words: ({ acceptance15m: { accepted, answered } }) => `${accepted} of ${answered} offers were accepted`,
   },
-  CASES_MANY: { makes: 'STRAINED', holds: ({ openCases }, { casesMany }) => openCases > casesMany, words: ({ openCases }) => `${openCases} cases are open` },
+  CASES_MANY: {
+    makes: 'STRAINED',
+    holds: ({ openCases }, { casesMany }) => openCases > casesMany,
+    words: ({ openCases }) => `${openCases} cases are open`,
+  },
 };
 
 /** The state of a zone and all that holds against it, the worst first; no reasons = OK. spec 10, ADR 12. */
-export function judgeZone(figures: ZoneFigures, thresholds: ZoneThresholds = ZONE_THRESHOLDS): { state: ZoneState; reasons: ZoneReason[] } {
+export function judgeZone(
+  figures: ZoneFigures,
+  thresholds: ZoneThresholds = ZONE_THRESHOLDS,
+): { state: ZoneState; reasons: ZoneReason[] } {
   const reasons = ZONE_REASONS.filter((reason) => RULES[reason].holds(figures, thresholds));
   const worst = reasons[0];
   return { state: worst === undefined ? 'OK' : RULES[worst].makes, reasons };
@@ -103,12 +147,26 @@ export function acceptanceOf(accepted: number, answered: number): Acceptance {
 
 /** A zone of which there is nothing to say. */
 export const NO_FIGURES: ZoneFigures = {
-  openDeliveries: 0, searching: 0, carried: 0, freeDrivers: 0, busyDrivers: 0, waitingP50Ms: 0, waitingMaxMs: 0,
-  acceptance15m: acceptanceOf(0, 0), escalationsByLevel: { 1: 0, 2: 0, 3: 0 }, openCases: 0,
+  openDeliveries: 0,
+  searching: 0,
+  carried: 0,
+  freeDrivers: 0,
+  busyDrivers: 0,
+  waitingP50Ms: 0,
+  waitingMaxMs: 0,
+  acceptance15m: acceptanceOf(0, 0),
+  escalationsByLevel: { 1: 0, 2: 0, 3: 0 },
+  openCases: 0,
 };
 
 /** True where there is nothing at all: no delivery, driver, answer or case. */
-export function isEmpty({ openDeliveries, freeDrivers, busyDrivers, acceptance15m, openCases }: ZoneFigures): boolean {
+export function isEmpty({
+  openDeliveries,
+  freeDrivers,
+  busyDrivers,
+  acceptance15m,
+  openCases,
+}: ZoneFigures): boolean {
   return openDeliveries + freeDrivers + busyDrivers + acceptance15m.answered + openCases === 0;
 }
 

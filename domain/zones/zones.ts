@@ -2,7 +2,8 @@ import { booleanPointInPolygon } from '@turf/boolean-point-in-polygon';
 import { isPoint, type Point } from '../geo/places';
 
 /** A GeoJSON geometry (RFC 7946): rings of [lng, lat], each closed, the first of a polygon its outline, the rest its holes. Must not cross the antimeridian. */
-export type ZoneArea = { type: 'Polygon'; coordinates: number[][][] } | { type: 'MultiPolygon'; coordinates: number[][][][] };
+export type ZoneArea =
+  { type: 'Polygon'; coordinates: number[][][] } | { type: 'MultiPolygon'; coordinates: number[][][][] };
 
 /** A part of a city. spec 9. Where zones overlap the higher `priority` wins. */
 export type Zone = { zoneId: string; area: ZoneArea; priority: number };
@@ -30,7 +31,8 @@ export function zoneOf<Z extends Zone>(point: Point, zones: readonly Z[]): Z | n
  */
 export function zoneFinder<Z extends Zone>(zones: readonly Z[]): (point: Point) => Z | null {
   const ranked = [...zones].sort(byRank).map((zone) => ({ zone, box: boxOf(zone.area) }));
-  return (point) => ranked.find(({ zone, box }) => isInBox(box, point) && contains(zone.area, point))?.zone ?? null;
+  return (point) =>
+    ranked.find(({ zone, box }) => isInBox(box, point) && contains(zone.area, point))?.zone ?? null;
 }
 
 /** The area's size in square metres, holes taken away; good to about a percent at the size of a city. */
@@ -41,9 +43,11 @@ export function zoneSquareMeters(area: ZoneArea): number {
 /** What is wrong with an area that came from outside, in plain words; null where nothing is. */
 export function zoneProblem(area: ZoneArea): string | null {
   const polygons = polygonsOf(area);
-  if (polygons.length === 0 || polygons.some((polygon) => polygon.length === 0)) return 'an area needs at least one ring';
+  if (polygons.length === 0 || polygons.some((polygon) => polygon.length === 0))
+    return 'an area needs at least one ring';
   const rings = polygons.flat();
-  if (rings.reduce((sum, ring) => sum + ring.length, 0) > MAX_ZONE_POINTS) return `an area may have at most ${MAX_ZONE_POINTS} points`;
+  if (rings.reduce((sum, ring) => sum + ring.length, 0) > MAX_ZONE_POINTS)
+    return `an area may have at most ${MAX_ZONE_POINTS} points`;
   for (const ring of rings) {
     const problem = ringProblem(ring);
     if (problem !== null) return problem;
@@ -52,7 +56,11 @@ export function zoneProblem(area: ZoneArea): string | null {
 }
 
 function byRank(a: Zone, b: Zone): number {
-  return b.priority - a.priority || zoneSquareMeters(a.area) - zoneSquareMeters(b.area) || (a.zoneId < b.zoneId ? -1 : 1);
+  return (
+    b.priority - a.priority ||
+    zoneSquareMeters(a.area) - zoneSquareMeters(b.area) ||
+    (a.zoneId < b.zoneId ? -1 : 1)
+  );
 }
 
 type Box = { west: number; south: number; east: number; north: number };
@@ -103,7 +111,10 @@ function ringSquareMeters(ring: number[][]): number {
   const metersPerDegree = 111_195;
   const [lng0 = 0, lat0 = 0] = ring[0] ?? [];
   const shrink = Math.cos((lat0 * Math.PI) / 180);
-  const flat = ring.map(([lng = 0, lat = 0]) => ({ x: (lng - lng0) * metersPerDegree * shrink, y: (lat - lat0) * metersPerDegree }));
+  const flat = ring.map(([lng = 0, lat = 0]) => ({
+    x: (lng - lng0) * metersPerDegree * shrink,
+    y: (lat - lat0) * metersPerDegree,
+  }));
   const doubled = flat.reduce((sum, a, i) => {
     const b = flat[(i + 1) % flat.length] ?? a;
     return sum + a.x * b.y - b.x * a.y;

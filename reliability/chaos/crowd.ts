@@ -50,7 +50,10 @@ export class Crowd {
 }
 
 function sumOf(times: readonly Times[]): Times {
-  return times.reduce((sum, { ran, waited }) => ({ ran: sum.ran + ran, waited: sum.waited + waited }), { ran: 0, waited: 0 });
+  return times.reduce((sum, { ran, waited }) => ({ ran: sum.ran + ran, waited: sum.waited + waited }), {
+    ran: 0,
+    waited: 0,
+  });
 }
 
 function slownessOf({ ran, waited }: Times): number {
@@ -60,9 +63,13 @@ function slownessOf({ ran, waited }: Times): number {
 /** Of a process that is gone: none. */
 async function threadTimes(pid: number): Promise<[string, Times][]> {
   const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
-  return (await Promise.all(threads.map(async (thread): Promise<[string, Times][]> => {
-    const text = await readFile(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').catch(() => '');
-    const [ran, waited] = text.split(' ').map(Number);
-    return ran === undefined || waited === undefined ? [] : [[`${pid} ${thread}`, { ran, waited }]];
-  }))).flat();
+  return (
+    await Promise.all(
+      threads.map(async (thread): Promise<[string, Times][]> => {
+        const text = await readFile(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').catch(() => '');
+        const [ran, waited] = text.split(' ').map(Number);
+        return ran === undefined || waited === undefined ? [] : [[`${pid} ${thread}`, { ran, waited }]];
+      }),
+    )
+  ).flat();
 }

@@ -1,17 +1,37 @@
 import type { Fleet } from '../../simulator/kit/fleet';
 import { pause, waitUntil } from '../../simulator/kit/pause';
-import { type Fault, type FaultKind, type Link, lengthOf, MEMBERS, type MemberName, nameOf, type PlannedFault, SERVERS, type ServerName, wordsOf } from './plan';
+import {
+  type Fault,
+  type FaultKind,
+  type Link,
+  lengthOf,
+  MEMBERS,
+  type MemberName,
+  nameOf,
+  type PlannedFault,
+  SERVERS,
+  type ServerName,
+  wordsOf,
+} from './plan';
 import { FaultyProxy } from './proxy';
 import type { Servers } from './servers';
 
 /** The proxies of a run: between each of our processes and each server, and between the clients and the APIs. */
 export class Proxies {
-  private constructor(readonly clients: FaultyProxy, private readonly links: ReadonlyMap<string, FaultyProxy>) {}
+  private constructor(
+    readonly clients: FaultyProxy,
+    private readonly links: ReadonlyMap<string, FaultyProxy>,
+  ) {}
 
   /** @param apiPorts where the APIs will listen; @param serverPorts where the servers do */
-  static async open(apiPorts: readonly number[], serverPorts: Readonly<Record<ServerName, number>>): Promise<Proxies> {
+  static async open(
+    apiPorts: readonly number[],
+    serverPorts: Readonly<Record<ServerName, number>>,
+  ): Promise<Proxies> {
     const links = new Map<string, FaultyProxy>();
-    for (const from of MEMBERS) for (const to of SERVERS) links.set(`${from} ${to}`, await FaultyProxy.open([{ port: serverPorts[to] }]));
+    for (const from of MEMBERS)
+      for (const to of SERVERS)
+        links.set(`${from} ${to}`, await FaultyProxy.open([{ port: serverPorts[to] }]));
     return new Proxies(await FaultyProxy.open(apiPorts.map((port) => ({ port }))), links);
   }
 
@@ -51,7 +71,10 @@ export class FaultClock {
 }
 
 export type FaultDeps = {
-  fleet: Fleet; servers: Servers; proxies: Proxies; clock: FaultClock;
+  fleet: Fleet;
+  servers: Servers;
+  proxies: Proxies;
+  clock: FaultClock;
   /** All that Redis keeps is gone. */
   flush: () => Promise<void>;
   burst: (orders: number) => Promise<void>;
@@ -62,18 +85,27 @@ export type FaultDeps = {
 export type DoneFault = { kind: FaultKind; name: string; beganAt: number; endedAt: number };
 
 /** Does what is planned, each in its time. Resolves when all is over and everything is there again; @throws Error where something could not be done. */
-export async function doFaults(plan: readonly PlannedFault[], deps: FaultDeps, signal: AbortSignal): Promise<DoneFault[]> {
+export async function doFaults(
+  plan: readonly PlannedFault[],
+  deps: FaultDeps,
+  signal: AbortSignal,
+): Promise<DoneFault[]> {
   const startedAt = Date.now();
-  const done = await Promise.all(plan.map(async (planned): Promise<DoneFault[]> => {
-    if (!(await waitUntil(startedAt + planned.atMs, signal))) return [];
-    const beganAt = Date.now();
-    deps.log(`fault: ${wordsOf(planned).trim()}`);
-    deps.clock.begin();
-    await doFault(planned.fault, deps, signal).finally(() => deps.clock.end());
-    const endedAt = Date.now();
-    if (lengthOf(planned.fault) > 0) deps.log(`fault: ${nameOf(planned.fault)} is over after ${((endedAt - beganAt) / 1_000).toFixed(1)} s`);
-    return [{ kind: planned.fault.kind, name: nameOf(planned.fault), beganAt, endedAt }];
-  }));
+  const done = await Promise.all(
+    plan.map(async (planned): Promise<DoneFault[]> => {
+      if (!(await waitUntil(startedAt + planned.atMs, signal))) return [];
+      const beganAt = Date.now();
+      deps.log(`fault: ${wordsOf(planned).trim()}`);
+      deps.clock.begin();
+      await doFault(planned.fault, deps, signal).finally(() => deps.clock.end());
+      const endedAt = Date.now();
+      if (lengthOf(planned.fault) > 0)
+        deps.log(
+          `fault: ${nameOf(planned.fault)} is over after ${((endedAt - beganAt) / 1_000).toFixed(1)} s`,
+        );
+      return [{ kind: planned.fault.kind, name: nameOf(planned.fault), beganAt, endedAt }];
+    }),
+  );
   return done.flat();
 }
 
@@ -112,18 +144,24 @@ async function doFault(fault: Fault, deps: FaultDeps, signal: AbortSignal): Prom
   }
 }
 
-async function hinder(fault: Extract<Fault, { kind: 'refuse' | 'stall' | 'delay' }>, proxies: Proxies, signal: AbortSignal): Promise<void> {
-  const ends = await Promise.all(fault.links.map(async (link) => {
-    const proxy = proxies.of(link);
-    switch (fault.kind) {
-      case 'refuse':
-        return proxy.refuse();
-      case 'stall':
-        return proxy.stall();
-      case 'delay':
-        return proxy.delay(fault.byMs);
-    }
-  }));
+async function hinder(
+  fault: Extract<Fault, { kind: 'refuse' | 'stall' | 'delay' }>,
+  proxies: Proxies,
+  signal: AbortSignal,
+): Promise<void> {
+  const ends = await Promise.all(
+    fault.links.map(async (link) => {
+      const proxy = proxies.of(link);
+      switch (fault.kind) {
+        case 'refuse':
+          return proxy.refuse();
+        case 'stall':
+          return proxy.stall();
+        case 'delay':
+          return proxy.delay(fault.byMs);
+      }
+    }),
+  );
   await pause(fault.forMs, signal);
   await Promise.all(ends.map((end) => end()));
 }

@@ -6,7 +6,13 @@ import { pause } from '../../simulator/kit/pause';
 import type { Crowd } from './crowd';
 import type { FaultClock } from './faults';
 
-export type JudgeSettings = { env: NodeJS.ProcessEnv; cityId: string; clock: FaultClock; crowd: Crowd; log: (line: string) => void };
+export type JudgeSettings = {
+  env: NodeJS.ProcessEnv;
+  cityId: string;
+  clock: FaultClock;
+  crowd: Crowd;
+  log: (line: string) => void;
+};
 
 const LOOK_EVERY_MS = 1_000;
 /**
@@ -17,7 +23,10 @@ const NORMAL_MS = 5_000;
 
 /** Holds the service to its invariants while faults are on, and at the end. */
 export class Judge {
-  private constructor(private readonly checker: Checker, private readonly log: JudgeSettings['log']) {}
+  private constructor(
+    private readonly checker: Checker,
+    private readonly log: JudgeSettings['log'],
+  ) {}
 
   static async open({ env, cityId, clock, crowd, log }: JudgeSettings): Promise<Judge> {
     const bounds: Bounds = {

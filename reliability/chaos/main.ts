@@ -21,15 +21,24 @@ type Options = Omit<ChaosOptions, 'plan'> & { burst: number | null; isPlanOnly: 
 
 function readOptions(args: string[]): Options {
   const { values } = parseArgs({
-    args, strict: true,
+    args,
+    strict: true,
     options: {
-      seconds: { type: 'string', default: '300' }, seed: { type: 'string', default: String(Date.now()) }, burst: { type: 'string' }, drivers: { type: 'string', default: '40' },
-      every: { type: 'string', default: '2' }, plan: { type: 'boolean', default: false },
+      seconds: { type: 'string', default: '300' },
+      seed: { type: 'string', default: String(Date.now()) },
+      burst: { type: 'string' },
+      drivers: { type: 'string', default: '40' },
+      every: { type: 'string', default: '2' },
+      plan: { type: 'boolean', default: false },
     },
   });
   return {
-    seconds: countOf('--seconds', values.seconds, { min: 20, max: 86_400 }), seed: values.seed, burst: values.burst === undefined ? null : countOf('--burst', values.burst, { min: 0, max: 1_000 }),
-    drivers: countOf('--drivers', values.drivers, { min: 5, max: 500 }), everyMs: numberOf('--every', values.every, { min: 0.1, max: 60 }) * 1_000, isPlanOnly: values.plan,
+    seconds: countOf('--seconds', values.seconds, { min: 20, max: 86_400 }),
+    seed: values.seed,
+    burst: values.burst === undefined ? null : countOf('--burst', values.burst, { min: 0, max: 1_000 }),
+    drivers: countOf('--drivers', values.drivers, { min: 5, max: 500 }),
+    everyMs: numberOf('--every', values.every, { min: 0.1, max: 60 }) * 1_000,
+    isPlanOnly: values.plan,
   };
 }
 
@@ -42,18 +51,35 @@ async function main(signal: AbortSignal): Promise<number> {
     return 0;
   }
   const temporalAddress = process.env.TEMPORAL_ADDRESS;
-  if (temporalAddress === undefined || process.send === undefined) throw new Mistake('this runs by npm run chaos, which holds the servers');
+  if (temporalAddress === undefined || process.send === undefined)
+    throw new Mistake('this runs by npm run chaos, which holds the servers');
   const settings = readInspectorSettings({ API_URL: 'http://127.0.0.1', ...process.env });
   const versions = await serverVersions(settings);
   const startedAt = Date.now();
-  const figures = await runChaos({ ...options, plan }, { settings, temporalAddress, env: process.env, servers: serversOf(process), log }, signal);
+  const figures = await runChaos(
+    { ...options, plan },
+    { settings, temporalAddress, env: process.env, servers: serversOf(process), log },
+    signal,
+  );
   signal.throwIfAborted();
-  return conclude(options, plan, figures, { tookSeconds: Math.round((Date.now() - startedAt) / 1_000), ...machine(), ...versions });
+  return conclude(options, plan, figures, {
+    tookSeconds: Math.round((Date.now() - startedAt) / 1_000),
+    ...machine(),
+    ...versions,
+  });
 }
 
-function conclude({ seed, seconds, burst }: Options, plan: readonly PlannedFault[], figures: ChaosFigures, on: object): number {
+function conclude(
+  { seed, seconds, burst }: Options,
+  plan: readonly PlannedFault[],
+  figures: ChaosFigures,
+  on: object,
+): number {
   const { broken, recoveries } = figures;
-  for (const [name, { times, worstMs }] of Object.entries(recoveries)) log(`  ${name.padEnd(24)} ${String(times).padStart(3)} times, working again after at most ${worstMs === null ? '(never)' : `${worstMs} ms`}`);
+  for (const [name, { times, worstMs }] of Object.entries(recoveries))
+    log(
+      `  ${name.padEnd(24)} ${String(times).padStart(3)} times, working again after at most ${worstMs === null ? '(never)' : `${worstMs} ms`}`,
+    );
   for (const problem of broken) log(`broken: ${sentenceOf(problem)}`);
   const kinds: Record<string, number> = {};
   for (const { fault } of plan) kinds[nameOf(fault)] = (kinds[nameOf(fault)] ?? 0) + 1;

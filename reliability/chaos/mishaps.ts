@@ -14,7 +14,16 @@ const LATE_MS = { min: 5_000, max: 30_000 };
 const TRY_MS = 12_000;
 
 /** What a repeat must be answered with as the first time. */
-const SAME = ['outcome', 'status', 'deliveryId', 'offerId', 'assignmentId', 'driverId', 'payCents', 'rescueId'] as const;
+const SAME = [
+  'outcome',
+  'status',
+  'deliveryId',
+  'offerId',
+  'assignmentId',
+  'driverId',
+  'payCents',
+  'rescueId',
+] as const;
 /** An order is answered with the delivery as it is by then, an act on a case with the case: both go on, and only which one it is stays. */
 const SHOWN_AS_IT_IS = /^\/v2\/(deliveries|ops\/escalations\/[^/]+\/[a-z]+)$/;
 const SAME_OF_WHAT_GOES_ON = ['deliveryId'] as const;
@@ -35,7 +44,11 @@ export class Mishaps {
   private readonly lost = new Map<string, Response>();
   private isOver = false;
 
-  constructor(private readonly random: Random, private readonly signal: AbortSignal, private readonly sendOnce: Send = fetch) {}
+  constructor(
+    private readonly random: Random,
+    private readonly signal: AbortSignal,
+    private readonly sendOnce: Send = fetch,
+  ) {}
 
   /** No more of it; what was to be repeated late is repeated in its time. */
   end(): void {
@@ -106,7 +119,11 @@ export class Mishaps {
     const answer = await this.sendOnce(request);
     const first = answer.clone();
     const afterMs = this.random.between(LATE_MS.min, LATE_MS.max);
-    const repeat = this.repeatLater(new Request(url, { method, headers, body: body === '' ? undefined : body }), first, afterMs);
+    const repeat = this.repeatLater(
+      new Request(url, { method, headers, body: body === '' ? undefined : body }),
+      first,
+      afterMs,
+    );
     this.repeats.add(repeat);
     void repeat.finally(() => this.repeats.delete(repeat));
     return answer;
@@ -116,16 +133,28 @@ export class Mishaps {
   private async repeatLater(request: Request, first: Response, afterMs: number): Promise<void> {
     if (!(await pause(afterMs, this.signal))) return;
     this.counts.late += 1;
-    const again = await this.sendOnce(new Request(request, { signal: AbortSignal.timeout(TRY_MS) })).catch(() => undefined);
+    const again = await this.sendOnce(new Request(request, { signal: AbortSignal.timeout(TRY_MS) })).catch(
+      () => undefined,
+    );
     if (again) await this.compare(request, first, again, `${Math.round(afterMs / 1_000)} s later`);
   }
 
-  private async compare({ method, url }: Request, first: Response, again: Response, when: string): Promise<void> {
+  private async compare(
+    { method, url }: Request,
+    first: Response,
+    again: Response,
+    when: string,
+  ): Promise<void> {
     const { pathname } = new URL(url);
     const problem = contradictionOf(pathname, await answerOf(first), await answerOf(again));
     if (problem === null) return;
     const deliveryId = /^\/v2\/deliveries\/([0-9a-f-]{36})/.exec(pathname)?.[1] ?? null;
-    this.contradictions.push({ invariant: 2, what: `${method} ${pathname}, ${when}: ${problem}`, deliveryId, driverId: null });
+    this.contradictions.push({
+      invariant: 2,
+      what: `${method} ${pathname}, ${when}: ${problem}`,
+      deliveryId,
+      driverId: null,
+    });
   }
 }
 
@@ -136,7 +165,13 @@ function isOneWish({ method, url }: Request): boolean {
 /** Whoever asks in these words asks for the same. */
 async function wordsOfWish(request: Request): Promise<string> {
   const { method, url, headers } = request;
-  return [method, url, headers.get('authorization'), headers.get('idempotency-key'), await request.clone().text()].join('\n');
+  return [
+    method,
+    url,
+    headers.get('authorization'),
+    headers.get('idempotency-key'),
+    await request.clone().text(),
+  ].join('\n');
 }
 
 /** What was answered; `body` null where it could not be read. */
@@ -160,9 +195,12 @@ export function contradictionOf(path: string, first: Answered, again: Answered):
   const isOk = ({ status }: Answered): boolean => status >= 200 && status < 300;
   const isAway = ({ status, body }: Answered): boolean => status === 429 || status >= 500 || body === null;
   if (isAway(first) || isAway(again) || !isOk(first)) return null;
-  if (!isOk(again)) return `first ${wordsOf(first)}, then ${again.status} ${JSON.stringify(again.body?.code)}`;
+  if (!isOk(again))
+    return `first ${wordsOf(first)}, then ${again.status} ${JSON.stringify(again.body?.code)}`;
   const same: readonly string[] = SHOWN_AS_IT_IS.test(path) ? SAME_OF_WHAT_GOES_ON : SAME;
-  return same.some((field) => first.body?.[field] !== again.body?.[field]) ? `first ${wordsOf(first)}, then ${wordsOf(again)}` : null;
+  return same.some((field) => first.body?.[field] !== again.body?.[field])
+    ? `first ${wordsOf(first)}, then ${wordsOf(again)}`
+    : null;
 }
 
 function wordsOf({ status, body }: Answered): string {

@@ -14,7 +14,11 @@ export class Passage {
   private isFull = false;
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly from: Socket, private readonly to: Socket, private readonly weather: Weather) {
+  constructor(
+    private readonly from: Socket,
+    private readonly to: Socket,
+    private readonly weather: Weather,
+  ) {
     from.on('data', (chunk: Buffer) => this.take(chunk));
     from.once('end', () => this.take(null));
     to.on('drain', () => {

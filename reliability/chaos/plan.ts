@@ -51,9 +51,30 @@ const DELAY_MS = { min: 20, max: 500 };
 
 /** What is done how often: a card each, dealt so that every kind comes in a run of a few minutes. Kinds that say more than one thing have more cards. */
 const PACK = [
-  'killWorker', 'killWorker', 'killApi', 'killApi', 'freezeWorker', 'freezeWorker', 'freezeApi', 'freezeApi',
-  'restartPostgres', 'killPostgres', 'restartRedis', 'killRedis', 'restartEmpty', 'flush', 'restartTemporal', 'killTemporal',
-  'cut', 'cut', 'refuse', 'refuse', 'delay', 'delay', 'stall', 'stall',
+  'killWorker',
+  'killWorker',
+  'killApi',
+  'killApi',
+  'freezeWorker',
+  'freezeWorker',
+  'freezeApi',
+  'freezeApi',
+  'restartPostgres',
+  'killPostgres',
+  'restartRedis',
+  'killRedis',
+  'restartEmpty',
+  'flush',
+  'restartTemporal',
+  'killTemporal',
+  'cut',
+  'cut',
+  'refuse',
+  'refuse',
+  'delay',
+  'delay',
+  'stall',
+  'stall',
 ] as const;
 type Card = (typeof PACK)[number];
 
@@ -84,7 +105,9 @@ export function planOf({ seed, seconds, burst }: PlanOptions): PlannedFault[] {
 function burstOf(random: Random, asked: number | null, endMs: number): PlannedFault[] {
   const isDrawn = random.chance(1 / BURST_EVERY);
   const orders = asked ?? (isDrawn ? BURST_ORDERS : 0);
-  return orders === 0 ? [] : [{ atMs: Math.round(random.between(0.2, 0.6) * endMs), fault: { kind: 'burst', orders } }];
+  return orders === 0
+    ? []
+    : [{ atMs: Math.round(random.between(0.2, 0.6) * endMs), fault: { kind: 'burst', orders } }];
 }
 
 /** How long a fault lasts by itself, in ms. */
@@ -169,14 +192,19 @@ function nearEndOf(links: readonly Link[]): string {
 
 function faultOf(card: Card, random: Random): Fault {
   const ms = ({ min, max }: { min: number; max: number }): number => Math.round(random.between(min, max));
-  const one = (kind: 'worker' | 'api'): MemberName => random.pick(MEMBERS.filter((member) => member.startsWith(kind)));
+  const one = (kind: 'worker' | 'api'): MemberName =>
+    random.pick(MEMBERS.filter((member) => member.startsWith(kind)));
   switch (card) {
     case 'killWorker':
     case 'killApi':
       return { kind: 'kill', member: one(card === 'killWorker' ? 'worker' : 'api'), downMs: ms(DOWN_MS) };
     case 'freezeWorker':
     case 'freezeApi':
-      return { kind: 'freeze', member: one(card === 'freezeWorker' ? 'worker' : 'api'), forMs: ms(FREEZE_MS) };
+      return {
+        kind: 'freeze',
+        member: one(card === 'freezeWorker' ? 'worker' : 'api'),
+        forMs: ms(FREEZE_MS),
+      };
     case 'restartPostgres':
     case 'restartRedis':
     case 'restartTemporal':
@@ -200,7 +228,12 @@ function faultOf(card: Card, random: Random): Fault {
 }
 
 const SERVER_OF = {
-  restartPostgres: 'postgres', killPostgres: 'postgres', restartRedis: 'redis', killRedis: 'redis', restartTemporal: 'temporal', killTemporal: 'temporal',
+  restartPostgres: 'postgres',
+  killPostgres: 'postgres',
+  restartRedis: 'redis',
+  killRedis: 'redis',
+  restartTemporal: 'temporal',
+  killTemporal: 'temporal',
 } as const;
 
 /** To one server, of one of our processes or of all; or the clients'. */

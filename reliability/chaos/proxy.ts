@@ -27,7 +27,10 @@ export class FaultyProxy {
   private server: Server | null = null;
   private isClosed = false;
 
-  private constructor(readonly port: number, private readonly upstreams: readonly Upstream[]) {}
+  private constructor(
+    readonly port: number,
+    private readonly upstreams: readonly Upstream[],
+  ) {}
 
   /** @throws Error where no port is free */
   static async open(upstreams: readonly Upstream[]): Promise<FaultyProxy> {
@@ -44,7 +47,11 @@ export class FaultyProxy {
   /** Each connection is reset, in mid-word where there is one. @returns how many there were */
   cut(): number {
     const cut = this.connections;
-    for (const socket of [...this.waiting, ...[...this.pairs].flatMap(({ client, server }) => [client, server])]) socket.resetAndDestroy();
+    for (const socket of [
+      ...this.waiting,
+      ...[...this.pairs].flatMap(({ client, server }) => [client, server]),
+    ])
+      socket.resetAndDestroy();
     return cut;
   }
 
@@ -135,9 +142,16 @@ export class FaultyProxy {
   }
 
   private join(client: Socket, server: Socket): void {
-    const pair: Pair = { client, server, passages: [new Passage(client, server, this.weather), new Passage(server, client, this.weather)] };
+    const pair: Pair = {
+      client,
+      server,
+      passages: [new Passage(client, server, this.weather), new Passage(server, client, this.weather)],
+    };
     this.pairs.add(pair);
-    for (const [socket, other] of [[client, server], [server, client]] as const) {
+    for (const [socket, other] of [
+      [client, server],
+      [server, client],
+    ] as const) {
       socket.on('error', () => undefined); // told by 'close'
       // One that ends in order is passed on by its passage, behind its last word.
       socket.once('close', (hadError) => {

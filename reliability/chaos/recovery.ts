@@ -19,7 +19,9 @@ export function recoveriesOf(done: readonly DoneFault[], signs: Signs): Recoveri
 }
 
 function recoveryMs(endedAt: number, { offersAt, acceptsAt }: Signs): number | null {
-  const [offer, accept] = [offersAt, acceptsAt].map((times) => Math.min(...times.filter((at) => at >= endedAt)));
+  const [offer, accept] = [offersAt, acceptsAt].map((times) =>
+    Math.min(...times.filter((at) => at >= endedAt)),
+  );
   const at = Math.max(offer ?? Infinity, accept ?? Infinity);
   return Number.isFinite(at) ? at - endedAt : null;
 }
@@ -35,7 +37,8 @@ export class AnswerWatch {
     const answer = await this.sendOnce(request);
     const { pathname } = new URL(request.url);
     if (answer.ok && ACCEPT.test(pathname)) this.acceptsAt.push(Date.now());
-    if (answer.status === 500) this.faults.push(`${request.method} ${pathname} at ${new Date().toISOString()}`);
+    if (answer.status === 500)
+      this.faults.push(`${request.method} ${pathname} at ${new Date().toISOString()}`);
     return answer;
   };
 }

@@ -22,15 +22,36 @@ import type { Servers } from './servers';
 import { CHAOS_SKEW, CHAOS_SPEED, CHAOS_TEMPER, chaosEnvironment } from './settings';
 import { type Whim, Whims } from './whims';
 
-export type ChaosOptions = { seed: string; seconds: number; drivers: number; everyMs: number; plan: readonly PlannedFault[] };
+export type ChaosOptions = {
+  seed: string;
+  seconds: number;
+  drivers: number;
+  everyMs: number;
+  plan: readonly PlannedFault[];
+};
 
 /** Where everything is: `env` is what our processes are started with, but for the addresses, which are those of the proxies. */
-export type ChaosParts = { settings: InspectorSettings; temporalAddress: string; env: NodeJS.ProcessEnv; servers: Servers; log: (line: string) => void };
+export type ChaosParts = {
+  settings: InspectorSettings;
+  temporalAddress: string;
+  env: NodeJS.ProcessEnv;
+  servers: Servers;
+  log: (line: string) => void;
+};
 
 /** What a run came to. `looks`: of the checker, and how many of them saw not all of the servers. `slowness`: how many times longer our processes took because they had to wait for a processor. */
 export type ChaosFigures = {
-  faults: number; recoveries: Recoveries; deliveries: Record<string, number | string | null>; acknowledgements: number; retries: number;
-  mishaps: Record<string, number>; whims: Record<Whim, number>; endedByThemselves: readonly string[]; looks: Readonly<LookCounts>; broken: readonly Broken[]; drainSeconds: number;
+  faults: number;
+  recoveries: Recoveries;
+  deliveries: Record<string, number | string | null>;
+  acknowledgements: number;
+  retries: number;
+  mishaps: Record<string, number>;
+  whims: Record<Whim, number>;
+  endedByThemselves: readonly string[];
+  looks: Readonly<LookCounts>;
+  broken: readonly Broken[];
+  drainSeconds: number;
   slowness: { mean: number; worst: number };
 };
 
@@ -44,21 +65,38 @@ const ALL_ENDED_WITHIN_MS = 5 * 60_000;
 const CANCEL_ODDS = 0.05;
 
 /** Plays the demo city under faults, lets it come to rest, and judges it. */
-export async function runChaos(options: ChaosOptions, parts: ChaosParts, signal: AbortSignal): Promise<ChaosFigures> {
+export async function runChaos(
+  options: ChaosOptions,
+  parts: ChaosParts,
+  signal: AbortSignal,
+): Promise<ChaosFigures> {
   const apiPorts = [await freePort(), await freePort()];
   const proxies = await Proxies.open(apiPorts, {
-    postgres: portOf(parts.settings.databaseUrl), redis: portOf(parts.settings.redisUrl), temporal: portOf(`tcp://${parts.temporalAddress}`),
+    postgres: portOf(parts.settings.databaseUrl),
+    redis: portOf(parts.settings.redisUrl),
+    temporal: portOf(`tcp://${parts.temporalAddress}`),
   });
   const inspection = await Inspection.open(parts.settings);
-  const fleet = await Fleet.start(MEMBERS.map((name) => memberSetup(name, apiPorts, proxies, parts)), parts.log).catch(async (error: unknown) => {
+  const fleet = await Fleet.start(
+    MEMBERS.map((name) => memberSetup(name, apiPorts, proxies, parts)),
+    parts.log,
+  ).catch(async (error: unknown) => {
     await Promise.all([proxies.close(), inspection.close()]);
     throw error;
   });
   const clock = new FaultClock();
   const crowd = new Crowd(() => fleet.pids);
-  const judge = await Judge.open({ env: chaosEnvironment(parts.env), cityId: DEMO_CITY.cityId, clock, crowd, log: parts.log });
+  const judge = await Judge.open({
+    env: chaosEnvironment(parts.env),
+    cityId: DEMO_CITY.cityId,
+    clock,
+    crowd,
+    log: parts.log,
+  });
   try {
-    return await new ChaosRun(options, parts, { proxies, inspection, fleet, clock, crowd, judge }).play(signal);
+    return await new ChaosRun(options, parts, { proxies, inspection, fleet, clock, crowd, judge }).play(
+      signal,
+    );
   } finally {
     await judge.close();
     await fleet.stop();
@@ -70,24 +108,44 @@ function portOf(url: string): number {
   return Number(new URL(url).port);
 }
 
-function memberSetup(name: MemberName, apiPorts: readonly number[], proxies: Proxies, { settings, env }: ChaosParts): MemberSetup {
+function memberSetup(
+  name: MemberName,
+  apiPorts: readonly number[],
+  proxies: Proxies,
+  { settings, env }: ChaosParts,
+): MemberSetup {
   const [database, redis] = [new URL(settings.databaseUrl), new URL(settings.redisUrl)];
   database.port = String(proxies.portOf(name, 'postgres'));
   redis.port = String(proxies.portOf(name, 'redis'));
   const apiPort = apiPorts[MEMBERS.filter((member) => member.startsWith('api')).indexOf(name)];
   return {
-    name, kind: name.startsWith('worker') ? 'worker' : 'api',
+    name,
+    kind: name.startsWith('worker') ? 'worker' : 'api',
     env: {
-      ...chaosEnvironment(env), DATABASE_URL: database.href, REDIS_URL: redis.href, TEMPORAL_ADDRESS: `127.0.0.1:${proxies.portOf(name, 'temporal')}`,
+      ...chaosEnvironment(env),
+      DATABASE_URL: database.href,
+      REDIS_URL: redis.href,
+      TEMPORAL_ADDRESS: `127.0.0.1:${proxies.portOf(name, 'temporal')}`,
       ...(apiPort === undefined ? {} : { API_PORT: String(apiPort) }),
     },
   };
 }
 
-type Stage = { proxies: Proxies; inspection: Inspection; fleet: Fleet; clock: FaultClock; crowd: Crowd; judge: Judge };
+type Stage = {
+  proxies: Proxies;
+  inspection: Inspection;
+  fleet: Fleet;
+  clock: FaultClock;
+  crowd: Crowd;
+  judge: Judge;
+};
 
 class ChaosRun {
-  constructor(private readonly options: ChaosOptions, private readonly parts: ChaosParts, private readonly stage: Stage) {}
+  constructor(
+    private readonly options: ChaosOptions,
+    private readonly parts: ChaosParts,
+    private readonly stage: Stage,
+  ) {}
 
   async play(signal: AbortSignal): Promise<ChaosFigures> {
     const { seed, drivers, everyMs, seconds } = this.options;
@@ -97,16 +155,39 @@ class ChaosRun {
     const answers = new AnswerWatch();
     const mishaps = new Mishaps(random.stream('mishaps'), signal, answers.send);
     const apiUrl = `http://127.0.0.1:${this.stage.proxies.clients.port}`;
-    const connections = connect({ ...settings, apiUrl }, { patienceMs: PATIENCE_MS, tryTimeoutMs: TRY_MS, signal, send: mishaps.send });
-    const world = await buildDemoWorld({ connections, drivers, speed: CHAOS_SPEED, random, log, temper: CHAOS_TEMPER, skew: CHAOS_SKEW });
-    const demo = new Demo({ world, random, log }, { everyMs, count: null, isOpenLoop: true, cancelOdds: CANCEL_ODDS, speed: CHAOS_SPEED, run: `chaos-${Date.now().toString(36)}` });
+    const connections = connect(
+      { ...settings, apiUrl },
+      { patienceMs: PATIENCE_MS, tryTimeoutMs: TRY_MS, signal, send: mishaps.send },
+    );
+    const world = await buildDemoWorld({
+      connections,
+      drivers,
+      speed: CHAOS_SPEED,
+      random,
+      log,
+      temper: CHAOS_TEMPER,
+      skew: CHAOS_SKEW,
+    });
+    const demo = new Demo(
+      { world, random, log },
+      {
+        everyMs,
+        count: null,
+        isOpenLoop: true,
+        cancelOdds: CANCEL_ODDS,
+        speed: CHAOS_SPEED,
+        run: `chaos-${Date.now().toString(36)}`,
+      },
+    );
     const home = new AbortController();
     const working = AbortSignal.any([signal, home.signal]);
     const crew = demo.startDrivers(working);
     void judge.keepLooking(working);
     void crowd.keepLooking(working);
     void demo.tellProgress(PROGRESS_EVERY_MS, working);
-    log(`the city is ready: ${drivers} drivers, an order every ${everyMs / 1_000} s; faults for ${seconds} s`);
+    log(
+      `the city is ready: ${drivers} drivers, an order every ${everyMs / 1_000} s; faults for ${seconds} s`,
+    );
 
     const { done, whims } = await this.doHarm(demo, world, connections, working, signal);
     signal.throwIfAborted();
@@ -114,7 +195,12 @@ class ChaosRun {
     log('no more faults, no more orders: waiting for what is open');
     mishaps.end();
     await mishaps.ended();
-    await untilAllEnded(inspection, demo.orders.placed.map(({ deliveryId }) => deliveryId), Date.now() + ALL_ENDED_WITHIN_MS, signal);
+    await untilAllEnded(
+      inspection,
+      demo.orders.placed.map(({ deliveryId }) => deliveryId),
+      Date.now() + ALL_ENDED_WITHIN_MS,
+      signal,
+    );
     const broken = await judge.conclude(world.ledger.all());
     const { figures, problems } = await settledFigures({ world, inspection, orders: demo.orders });
     for (const problem of problems) log(`also: ${problem}`);
@@ -123,10 +209,24 @@ class ChaosRun {
     await crew;
     await world.endShifts();
     return {
-      faults: done.length, recoveries: recoveriesOf(done, { offersAt: [...world.heard.values()], acceptsAt: answers.acceptsAt }), deliveries: figures, acknowledgements: world.ledger.all().length,
-      retries: connections.retries(), mishaps: mishaps.counts, whims: whims.counts, endedByThemselves: fleet.endedByThemselves, looks: judge.counts, drainSeconds,
+      faults: done.length,
+      recoveries: recoveriesOf(done, { offersAt: [...world.heard.values()], acceptsAt: answers.acceptsAt }),
+      deliveries: figures,
+      acknowledgements: world.ledger.all().length,
+      retries: connections.retries(),
+      mishaps: mishaps.counts,
+      whims: whims.counts,
+      endedByThemselves: fleet.endedByThemselves,
+      looks: judge.counts,
+      drainSeconds,
       slowness: { mean: rounded(crowd.mean), worst: rounded(crowd.worst) },
-      broken: [...broken, ...mishaps.contradictions, ...(await this.unended(demo)), ...fleet.endedByThemselves.map(diedByItself), ...answers.faults.map(answeredByAFault)],
+      broken: [
+        ...broken,
+        ...mishaps.contradictions,
+        ...(await this.unended(demo)),
+        ...fleet.endedByThemselves.map(diedByItself),
+        ...answers.faults.map(answeredByAFault),
+      ],
     };
   }
 
@@ -134,23 +234,59 @@ class ChaosRun {
   private async unended({ orders }: Demo): Promise<Broken[]> {
     const deliveryIds = orders.placed.map(({ deliveryId }) => deliveryId);
     const { deliveries } = await this.stage.inspection.witness({ deliveryIds, driverIds: [] });
-    return deliveries.filter(({ closedAt }) => closedAt === null)
-      .map(({ deliveryId, status, driverId }) => ({ invariant: 4, what: `it has not ended ${ALL_ENDED_WITHIN_MS / 60_000} minutes after the last fault: ${status}`, deliveryId, driverId }));
+    return deliveries
+      .filter(({ closedAt }) => closedAt === null)
+      .map(({ deliveryId, status, driverId }) => ({
+        invariant: 4,
+        what: `it has not ended ${ALL_ENDED_WITHIN_MS / 60_000} minutes after the last fault: ${status}`,
+        deliveryId,
+        driverId,
+      }));
   }
 
   /** Orders, people's whims and faults, until the faults' time is over and everything is there again. */
-  private async doHarm(demo: Demo, world: DemoWorld, connections: Connections, working: AbortSignal, signal: AbortSignal): Promise<{ done: DoneFault[]; whims: Whims }> {
-    const { options: { plan, seconds, seed }, parts: { servers, log }, stage: { fleet, proxies, clock } } = this;
+  private async doHarm(
+    demo: Demo,
+    world: DemoWorld,
+    connections: Connections,
+    working: AbortSignal,
+    signal: AbortSignal,
+  ): Promise<{ done: DoneFault[]; whims: Whims }> {
+    const {
+      options: { plan, seconds, seed },
+      parts: { servers, log },
+      stage: { fleet, proxies, clock },
+    } = this;
     const peace = new AbortController();
     const untilPeace = AbortSignal.any([signal, peace.signal]);
     const client = await connections.desk('olga');
     const desk = new OpsDesk({ client, cityId: DEMO_CITY.cityId, ledger: world.ledger, log });
     void desk.work(DESK_EVERY_MS, working);
-    const whims = new Whims({ random: randomFrom(`${seed}/whims`), drivers: world.drivers, orders: demo.orders, desk, client, lengthMs: seconds * 1_000, log });
+    const whims = new Whims({
+      random: randomFrom(`${seed}/whims`),
+      drivers: world.drivers,
+      orders: demo.orders,
+      desk,
+      client,
+      lengthMs: seconds * 1_000,
+      log,
+    });
     const whimming = whims.run(untilPeace);
     const ordering = demo.orders.run(untilPeace);
     const [done] = await Promise.all([
-      doFaults(plan, { fleet, servers, proxies, clock, flush: () => this.flush(), burst: (orders) => demo.orders.placeAtOnce('burst', orders), log }, signal),
+      doFaults(
+        plan,
+        {
+          fleet,
+          servers,
+          proxies,
+          clock,
+          flush: () => this.flush(),
+          burst: (orders) => demo.orders.placeAtOnce('burst', orders),
+          log,
+        },
+        signal,
+      ),
       pause(seconds * 1_000, signal),
     ]);
     peace.abort();
@@ -164,7 +300,6 @@ class ChaosRun {
     await redis.flushall().finally(() => redis.disconnect());
   }
 }
-
 
 /** Whatever was done to what it needs: it is to bear that (invariant 2 is what may be lost with it). */
 function diedByItself(how: string): Broken {

@@ -11,7 +11,11 @@ export type Servers = {
 };
 
 /** The channel to whoever started this program, as `process` has it. */
-export type Channel = { send?(message: unknown): unknown; on(event: 'message', listener: (message: unknown) => void): unknown; connected?: boolean };
+export type Channel = {
+  send?(message: unknown): unknown;
+  on(event: 'message', listener: (message: unknown) => void): unknown;
+  connected?: boolean;
+};
 
 const ANSWER = z.object({ id: z.number(), error: z.string().optional() });
 
@@ -26,10 +30,13 @@ export function serversOf(channel: Channel): Servers {
   });
   let last = 0;
   return {
-    act: (server, act) => new Promise((resolve, reject) => {
-      const id = (last += 1);
-      waiting.set(id, (error) => (error === undefined ? resolve() : reject(new Error(`${act} of ${server}: ${error}`))));
-      channel.send?.({ id, server, act });
-    }),
+    act: (server, act) =>
+      new Promise((resolve, reject) => {
+        const id = (last += 1);
+        waiting.set(id, (error) =>
+          error === undefined ? resolve() : reject(new Error(`${act} of ${server}: ${error}`)),
+        );
+        channel.send?.({ id, server, act });
+      }),
   };
 }

@@ -16,7 +16,18 @@ export const CHAOS_SPEED = 120;
 /** One of ten who accept is never heard again for a while, and one offer in ten lapses. */
 export const CHAOS_TEMPER: Temper = {
   odds: { breakAfterJob: 0.05, failAtDoor: 0.02 },
-  answers: ['accept', 'accept', 'accept', 'accept', 'accept', 'accept', 'accept', 'accept', 'reject', 'ignore'],
+  answers: [
+    'accept',
+    'accept',
+    'accept',
+    'accept',
+    'accept',
+    'accept',
+    'accept',
+    'accept',
+    'reject',
+    'ignore',
+  ],
   fates: [...times<Fate>(27, 'goesOn'), 'vanishes', 'vanishes', 'vanishesWithGoods'],
   // A place counts as fresh for 10 s.
   rhythm: { batch: 2, idleMs: 3_000, askMs: 4_000 },
@@ -29,7 +40,12 @@ export const CHAOS_SKEW: Skew = { every: 4, mostMs: 600_000 };
 
 /** The environment of worker and API: what a bad evening has, at the pace of this run. */
 export function chaosEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return { ...hostileEnvironment(given), TIME_SCALE: String(CHAOS_TIME_SCALE), OFFER_EXPIRATION_SECONDS: String(OFFER_SECONDS), SEARCH_BACKOFF_SECONDS: String(SEARCH_BACKOFF_SECONDS) };
+  return {
+    ...hostileEnvironment(given),
+    TIME_SCALE: String(CHAOS_TIME_SCALE),
+    OFFER_EXPIRATION_SECONDS: String(OFFER_SECONDS),
+    SEARCH_BACKOFF_SECONDS: String(SEARCH_BACKOFF_SECONDS),
+  };
 }
 
 function times<T>(count: number, card: T): T[] {

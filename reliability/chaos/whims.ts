@@ -7,10 +7,29 @@ import type { Random } from '../../simulator/kit/random';
 import { ServiceAway } from '../../simulator/client/retryingFetch';
 
 /** What people do in the middle of it all. */
-const WHIMS = ['givesUp', 'givesUp', 'goesOffDuty', 'goesOffDuty', 'rests', 'isRescued', 'isAssigned', 'isAssigned', 'isPaidMore', 'isOrderedFar'] as const;
+const WHIMS = [
+  'givesUp',
+  'givesUp',
+  'goesOffDuty',
+  'goesOffDuty',
+  'rests',
+  'isRescued',
+  'isAssigned',
+  'isAssigned',
+  'isPaidMore',
+  'isOrderedFar',
+] as const;
 export type Whim = (typeof WHIMS)[number];
 
-export type WhimDeps = { random: Random; drivers: readonly SimulatedDriver[]; orders: OrderFlow; desk: OpsDesk; client: DeskClient; lengthMs: number; log: (line: string) => void };
+export type WhimDeps = {
+  random: Random;
+  drivers: readonly SimulatedDriver[];
+  orders: OrderFlow;
+  desk: OpsDesk;
+  client: DeskClient;
+  lengthMs: number;
+  log: (line: string) => void;
+};
 
 const EVERY_MS = { min: 2_000, max: 6_000 };
 const AWAY_MS = { min: 3_000, max: 15_000 };
@@ -23,7 +42,15 @@ const AMONG = 10;
 
 /** Drivers who leave, rest and give up, and ops who act by hand, at a rate of their own. */
 export class Whims {
-  readonly counts: Record<Whim, number> = { givesUp: 0, goesOffDuty: 0, rests: 0, isRescued: 0, isAssigned: 0, isPaidMore: 0, isOrderedFar: 0 };
+  readonly counts: Record<Whim, number> = {
+    givesUp: 0,
+    goesOffDuty: 0,
+    rests: 0,
+    isRescued: 0,
+    isAssigned: 0,
+    isPaidMore: 0,
+    isOrderedFar: 0,
+  };
   private readonly startedAt = Date.now();
   private far = 0;
 
@@ -31,7 +58,11 @@ export class Whims {
 
   private get mayOrderFar(): boolean {
     const { lengthMs } = this.deps;
-    return this.far < MOST_FAR && lengthMs >= FAR_IN_RUNS_OF_MS && Date.now() - this.startedAt < lengthMs * FAR_UNTIL_SHARE;
+    return (
+      this.far < MOST_FAR &&
+      lengthMs >= FAR_IN_RUNS_OF_MS &&
+      Date.now() - this.startedAt < lengthMs * FAR_UNTIL_SHARE
+    );
   }
 
   /** Until the signal. */
@@ -66,7 +97,9 @@ export class Whims {
         return this.rest(oneOf(drivers.filter(({ isFree, isV1 }) => isFree && !isV1)), awayMs);
       case 'isRescued': {
         const driver = oneOf(drivers.filter(({ onTheWayTo }) => onTheWayTo !== null));
-        return driver !== undefined && (await client.rescue(driver.driverId, 'ops take their work off them')).ok;
+        return (
+          driver !== undefined && (await client.rescue(driver.driverId, 'ops take their work off them')).ok
+        );
       }
       case 'isAssigned':
         return order !== undefined && desk.assignNearest(order.deliveryId, 'ops will not wait');

@@ -2,7 +2,12 @@
 export type Invariant = 1 | 2 | 3 | 4 | 5 | 6 | 7;
 
 /** One thing that is not as it must be. `what` says it in words; it stays the same for as long as the same thing is wrong. */
-export type Broken = { invariant: Invariant; what: string; deliveryId: string | null; driverId: string | null };
+export type Broken = {
+  invariant: Invariant;
+  what: string;
+  deliveryId: string | null;
+  driverId: string | null;
+};
 
 /**
  * What is wrong only where it stays so. `key`: what must be the same for it to be the same thing. `since`: when it began (epoch ms), where that is known; null: when it was
@@ -12,6 +17,11 @@ export type Suspicion = Broken & { key: string; since: number | null };
 
 /** In one sentence, with its number, for a log. */
 export function sentenceOf({ invariant, what, deliveryId, driverId }: Broken): string {
-  const about = [deliveryId === null ? [] : [`delivery ${deliveryId}`], driverId === null ? [] : [`driver ${driverId}`]].flat().join(', ');
+  const about = [
+    deliveryId === null ? [] : [`delivery ${deliveryId}`],
+    driverId === null ? [] : [`driver ${driverId}`],
+  ]
+    .flat()
+    .join(', ');
   return `invariant ${invariant}: ${about === '' ? '' : `${about}: `}${what}`;
 }

@@ -15,10 +15,20 @@ import { type WaitingSettings, waitingSuspicions } from './waitingRules';
  * `env`: the environment of worker and API, or one like it: where PostgreSQL, Redis and Temporal are, and how the service is set. `cityIds`: only deliveries and drivers
  * of these; left out: all. `faultEndedAt`: when (epoch ms) the last fault ended; Infinity while one is on, -Infinity where there was none; left out: there is none.
  */
-export type CheckerOptions = { env: NodeJS.ProcessEnv; cityIds?: readonly string[]; faultEndedAt?: () => number; bounds?: Bounds };
+export type CheckerOptions = {
+  env: NodeJS.ProcessEnv;
+  cityIds?: readonly string[];
+  faultEndedAt?: () => number;
+  bounds?: Bounds;
+};
 
 /** How many looks there were, and how many saw no PostgreSQL (and so nothing), no Redis, no Temporal. */
-export type LookCounts = { looks: number; withoutPostgres: number; withoutRedis: number; withoutTemporal: number };
+export type LookCounts = {
+  looks: number;
+  withoutPostgres: number;
+  withoutRedis: number;
+  withoutTemporal: number;
+};
 
 /** Holds the service to its invariants (design), by what PostgreSQL, Redis and Temporal say and by what clients were told. ADR 22. */
 export interface Checker {
@@ -44,16 +54,43 @@ const SETTLING_LOOK_MS = 250;
 const LAST_LOOK_MS = 30_000;
 
 /** @throws Error where one of the servers is away at the start; SettingsError where `env` is not one of the service */
-export async function openChecker({ env, cityIds, faultEndedAt = () => -Infinity, bounds = DESIGN_BOUNDS }: CheckerOptions): Promise<Checker> {
+export async function openChecker({
+  env,
+  cityIds,
+  faultEndedAt = () => -Infinity,
+  bounds = DESIGN_BOUNDS,
+}: CheckerOptions): Promise<Checker> {
   const settings = readSettings(env);
   const cities = cityIds ?? null;
-  const record = await RecordWatch.open({ databaseUrl: settings.database.url, cityIds: cities, timeoutMs: CALL_TIMEOUT_MS });
+  const record = await RecordWatch.open({
+    databaseUrl: settings.database.url,
+    cityIds: cities,
+    timeoutMs: CALL_TIMEOUT_MS,
+  });
   const temporal = await openTemporal({ callTimeoutMs: CALL_TIMEOUT_MS, env });
   const map = openMapReader(settings.redis.url, CALL_TIMEOUT_MS);
-  return new ThreeWitnesses({ record, temporal, map, runs: new RunsWatch(temporal, cities, Date.now()), settings, areAll: cities === null, faultEndedAt, bounds });
+  return new ThreeWitnesses({
+    record,
+    temporal,
+    map,
+    runs: new RunsWatch(temporal, cities, Date.now()),
+    settings,
+    areAll: cities === null,
+    faultEndedAt,
+    bounds,
+  });
 }
 
-type Parts = { record: RecordWatch; temporal: TemporalWindow; map: MapReader; runs: RunsWatch; settings: Settings; areAll: boolean; faultEndedAt: () => number; bounds: Bounds };
+type Parts = {
+  record: RecordWatch;
+  temporal: TemporalWindow;
+  map: MapReader;
+  runs: RunsWatch;
+  settings: Settings;
+  areAll: boolean;
+  faultEndedAt: () => number;
+  bounds: Bounds;
+};
 
 class ThreeWitnesses implements Checker {
   readonly counts: LookCounts = { looks: 0, withoutPostgres: 0, withoutRedis: 0, withoutTemporal: 0 };
@@ -81,7 +118,9 @@ class ThreeWitnesses implements Checker {
   async final(told: Told): Promise<Broken[]> {
     this.parts.runs.expectClosed(await this.parts.record.closed());
     await this.settle();
-    const { deliveries, problems } = await this.parts.record.judgeAll([...new Set(told.acknowledged.map(({ deliveryId }) => deliveryId))]);
+    const { deliveries, problems } = await this.parts.record.judgeAll([
+      ...new Set(told.acknowledged.map(({ deliveryId }) => deliveryId)),
+    ]);
     this.noted([...problems, ...promiseProblems(told, deliveries)]);
     return [...this.found.values()];
   }
@@ -99,24 +138,43 @@ class ThreeWitnesses implements Checker {
     const seen = await this.tried('withoutPostgres', () => record.look());
     if (seen === null) return [];
     runs.expectClosed(seen.closed);
-    const [onMap, inRuns] = await Promise.all([this.tried('withoutRedis', () => this.lookAtMap(seen.snapshot)), this.tried('withoutTemporal', () => runs.look(seen.snapshot.open))]);
+    const [onMap, inRuns] = await Promise.all([
+      this.tried('withoutRedis', () => this.lookAtMap(seen.snapshot)),
+      this.tried('withoutTemporal', () => runs.look(seen.snapshot.open)),
+    ]);
     // Only now: a fault may have begun meanwhile.
     const ended = faultEndedAt();
     return [
       ...seen.problems,
-      ...this.patience.record.judge(waitingSuspicions(seen.snapshot, waitingSettingsOf(this.parts.settings), at), at, ended),
+      ...this.patience.record.judge(
+        waitingSuspicions(seen.snapshot, waitingSettingsOf(this.parts.settings), at),
+        at,
+        ended,
+      ),
       ...(onMap ? this.patience.map.judge(onMap, at, ended) : []),
       ...(inRuns ? this.patience.runs.judge(inRuns, at, ended) : []),
     ];
   }
 
   private async lookAtMap({ cityIds, drivers }: Snapshot): Promise<Suspicion[]> {
-    const { map, areAll, settings: { ranking: { freshFixMs } } } = this.parts;
-    const picture = await map.read(cityIds, drivers.map(({ driverId }) => driverId));
+    const {
+      map,
+      areAll,
+      settings: {
+        ranking: { freshFixMs },
+      },
+    } = this.parts;
+    const picture = await map.read(
+      cityIds,
+      drivers.map(({ driverId }) => driverId),
+    );
     return mapSuspicions(drivers, picture, { freshFixMs, staleGraceMs: STALE_GRACE_MS, areAll }, Date.now());
   }
 
-  private async tried<T>(count: Exclude<keyof LookCounts, 'looks'>, look: () => Promise<T>): Promise<T | null> {
+  private async tried<T>(
+    count: Exclude<keyof LookCounts, 'looks'>,
+    look: () => Promise<T>,
+  ): Promise<T | null> {
     try {
       return await look();
     } catch (error) {
@@ -146,13 +204,26 @@ class ThreeWitnesses implements Checker {
       const { record, map, runs: ofRuns } = this.patience;
       const isSettled = record.pending + map.pending + ofRuns.pending + runs.toBeSeen === 0;
       if (this.missed === null && (isSettled || at > decidedBy + SETTLING_LOOK_MS)) return;
-      if (at > decidedBy + LAST_LOOK_MS) throw new Error('PostgreSQL, Redis or Temporal is away: nothing can be said of how the run ended', { cause: this.missed });
+      if (at > decidedBy + LAST_LOOK_MS)
+        throw new Error('PostgreSQL, Redis or Temporal is away: nothing can be said of how the run ended', {
+          cause: this.missed,
+        });
       await pause(SETTLING_LOOK_MS);
     }
   }
 }
 
-function waitingSettingsOf({ searchMaxMs, escalation, search: { maxBackoffMs }, features }: Settings): WaitingSettings {
-  const feature = features.find((each) => each.feature === 'escalation') ?? { feature: 'escalation', state: 'OFF', rolloutPercent: 0, cities: null };
+function waitingSettingsOf({
+  searchMaxMs,
+  escalation,
+  search: { maxBackoffMs },
+  features,
+}: Settings): WaitingSettings {
+  const feature = features.find((each) => each.feature === 'escalation') ?? {
+    feature: 'escalation',
+    state: 'OFF',
+    rolloutPercent: 0,
+    cities: null,
+  };
   return { limits: { searchMaxMs, escalation, maxBackoffMs }, escalation: feature };
 }

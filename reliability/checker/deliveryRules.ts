@@ -1,11 +1,22 @@
 /** What must be so of one delivery whenever its rows are read in one snapshot. Pure; the races and the checker judge by the same rules. */
 import { DELIVERY_TRANSITIONS, type DeliveryStatus, STEPS } from '../../domain/delivery/status';
 import type { OfferKind } from '../../domain/delivery/offer';
-import type { RecordedAssignment, RecordedDelivery, RecordedMove, RecordedOffer } from '../../simulator/kit/record';
+import type {
+  RecordedAssignment,
+  RecordedDelivery,
+  RecordedMove,
+  RecordedOffer,
+} from '../../simulator/kit/record';
 import type { Broken, Invariant } from './broken';
 
 /** States in which a driver has the delivery. */
-export const CARRIED: readonly DeliveryStatus[] = ['ASSIGNED', 'AT_PICKUP', 'PICKED_UP', 'AT_DROPOFF', 'RETURNING'];
+export const CARRIED: readonly DeliveryStatus[] = [
+  'ASSIGNED',
+  'AT_PICKUP',
+  'PICKED_UP',
+  'AT_DROPOFF',
+  'RETURNING',
+];
 
 const isLive = ({ state }: RecordedOffer): boolean => state === 'LIVE';
 const isActive = ({ state }: RecordedAssignment): boolean => state === 'ACTIVE';
@@ -14,38 +25,80 @@ type Named = Pick<RecordedDelivery, 'deliveryId' | 'status' | 'driverId'>;
 type LiveOffer = { driverId: string; kind: OfferKind };
 type ActiveAssignment = { driverId: string };
 
-const say = (deliveryId: string) => (invariant: Invariant, what: string, driverId: string | null = null): Broken => ({ invariant, what, deliveryId, driverId });
+const say =
+  (deliveryId: string) =>
+  (invariant: Invariant, what: string, driverId: string | null = null): Broken => ({
+    invariant,
+    what,
+    deliveryId,
+    driverId,
+  });
 
 /** All rules of its rows: who holds it, and how its offers and assignments ended. */
 export function rowProblems(delivery: RecordedDelivery): Broken[] {
-  return [...holdProblems(delivery, delivery.offers.filter(isLive), delivery.assignments.filter(isActive)), ...offerProblems(delivery), ...stepProblems(delivery)];
+  return [
+    ...holdProblems(delivery, delivery.offers.filter(isLive), delivery.assignments.filter(isActive)),
+    ...offerProblems(delivery),
+    ...stepProblems(delivery),
+  ];
 }
 
 /** At most one driver is asked, or a broadcast runs; at most one has it; and its state says the same (invariant 1). */
-export function holdProblems({ deliveryId, status, driverId }: Named, live: readonly LiveOffer[], active: readonly ActiveAssignment[]): Broken[] {
+export function holdProblems(
+  { deliveryId, status, driverId }: Named,
+  live: readonly LiveOffer[],
+  active: readonly ActiveAssignment[],
+): Broken[] {
   const broken = say(deliveryId);
   const problems: Broken[] = [];
-  if (live.length > 1 && live.some(({ kind }) => kind === 'SINGLE')) problems.push(broken(1, `${live.length} live offers that are not one broadcast`));
+  if (live.length > 1 && live.some(({ kind }) => kind === 'SINGLE'))
+    problems.push(broken(1, `${live.length} live offers that are not one broadcast`));
   if (active.length > 1) problems.push(broken(1, `${active.length} active assignments`));
-  if (live.length > 0 && status !== 'OFFERED') problems.push(broken(1, `the delivery is ${status} with ${live.length} live offers`));
-  if ((active.length > 0) !== CARRIED.includes(status)) problems.push(broken(1, `the delivery is ${status} with ${active.length} active assignments`));
-  if (active[0] && active[0].driverId !== driverId) problems.push(broken(1, `the delivery is with driver ${driverId ?? 'nobody'}, its assignment with ${active[0].driverId}`, active[0].driverId));
+  if (live.length > 0 && status !== 'OFFERED')
+    problems.push(broken(1, `the delivery is ${status} with ${live.length} live offers`));
+  if (active.length > 0 !== CARRIED.includes(status))
+    problems.push(broken(1, `the delivery is ${status} with ${active.length} active assignments`));
+  if (active[0] && active[0].driverId !== driverId)
+    problems.push(
+      broken(
+        1,
+        `the delivery is with driver ${driverId ?? 'nobody'}, its assignment with ${active[0].driverId}`,
+        active[0].driverId,
+      ),
+    );
   return problems;
 }
 
 /** It may be so for a moment, where another delivery's change withdrew the offer: then it is told, and searches. */
 export function offeredToNobody({ deliveryId, status }: Named, live: number): Broken | null {
-  return status === 'OFFERED' && live === 0 ? say(deliveryId)(4, 'the delivery is OFFERED with 0 live offers') : null;
+  return status === 'OFFERED' && live === 0
+    ? say(deliveryId)(4, 'the delivery is OFFERED with 0 live offers')
+    : null;
 }
 
 function offerProblems({ deliveryId, offers, assignments }: RecordedDelivery): Broken[] {
   const broken = say(deliveryId);
   return offers.flatMap(({ offerId, driverId, state, expiresAt, endedAt }): Broken[] => {
     const made = assignments.filter((assignment) => assignment.offerId === offerId);
-    if ((endedAt === null) !== (state === 'LIVE')) return [broken(6, `offer ${offerId} is ${state}, and ${endedAt === null ? 'never ended' : 'has ended'}`, driverId)];
-    if (state === 'EXPIRED' && (endedAt ?? 0) < expiresAt) return [broken(6, `offer ${offerId} expired ${expiresAt - (endedAt ?? 0)} ms before its time`, driverId)];
-    if (state !== 'ACCEPTED') return made.length === 0 ? [] : [broken(2, `offer ${offerId} is ${state}, but has an assignment`, driverId)];
-    return made.length === 1 && made[0]?.driverId === driverId ? [] : [broken(2, `offer ${offerId} is ACCEPTED with ${made.length} assignments`, driverId)];
+    if ((endedAt === null) !== (state === 'LIVE'))
+      return [
+        broken(
+          6,
+          `offer ${offerId} is ${state}, and ${endedAt === null ? 'never ended' : 'has ended'}`,
+          driverId,
+        ),
+      ];
+    if (state === 'EXPIRED' && (endedAt ?? 0) < expiresAt)
+      return [
+        broken(6, `offer ${offerId} expired ${expiresAt - (endedAt ?? 0)} ms before its time`, driverId),
+      ];
+    if (state !== 'ACCEPTED')
+      return made.length === 0
+        ? []
+        : [broken(2, `offer ${offerId} is ${state}, but has an assignment`, driverId)];
+    return made.length === 1 && made[0]?.driverId === driverId
+      ? []
+      : [broken(2, `offer ${offerId} is ACCEPTED with ${made.length} assignments`, driverId)];
   });
 }
 
@@ -55,43 +108,81 @@ const STEP_MOVES = new Set(Object.values(STEPS).map(({ from, to }) => `${from}>$
 function stepProblems({ deliveryId, assignments, moves }: RecordedDelivery): Broken[] {
   const done = new Map<string, { count: number; driverId: string; to: string }>();
   for (const { kind, from, to, driverId } of moves) {
-    if (kind !== 'delivery_moved' || driverId === null || to === null || !STEP_MOVES.has(`${from ?? ''}>${to}`)) continue;
+    if (
+      kind !== 'delivery_moved' ||
+      driverId === null ||
+      to === null ||
+      !STEP_MOVES.has(`${from ?? ''}>${to}`)
+    )
+      continue;
     const key = `${driverId} ${to}`;
     done.set(key, { driverId, to, count: (done.get(key)?.count ?? 0) + 1 });
   }
-  const timesOf = (driverId: string): number => assignments.filter((each) => each.driverId === driverId).length;
-  return [...done.values()].filter(({ count, driverId }) => count > timesOf(driverId))
-    .map(({ count, driverId, to }) => say(deliveryId)(2, `the driver came to ${to} ${count} times, and had the delivery ${timesOf(driverId)} times`, driverId));
+  const timesOf = (driverId: string): number =>
+    assignments.filter((each) => each.driverId === driverId).length;
+  return [...done.values()]
+    .filter(({ count, driverId }) => count > timesOf(driverId))
+    .map(({ count, driverId, to }) =>
+      say(deliveryId)(
+        2,
+        `the driver came to ${to} ${count} times, and had the delivery ${timesOf(driverId)} times`,
+        driverId,
+      ),
+    );
 }
 
 /**
  * Every change has its entry, every entry its change (invariant 7), and an offer ends once (invariant 6).
  * @param delivery with its entries in their order, and those in which other deliveries ended its offers
  */
-export function trailProblems({ deliveryId, status, offers, moves }: Pick<RecordedDelivery, 'deliveryId' | 'status' | 'offers' | 'moves'>): Broken[] {
-  return [...pathProblems(moves, status).map((what) => say(deliveryId)(7, what)), ...offers.flatMap((offer) => offerEntryProblems(deliveryId, offer, moves))];
+export function trailProblems({
+  deliveryId,
+  status,
+  offers,
+  moves,
+}: Pick<RecordedDelivery, 'deliveryId' | 'status' | 'offers' | 'moves'>): Broken[] {
+  return [
+    ...pathProblems(moves, status).map((what) => say(deliveryId)(7, what)),
+    ...offers.flatMap((offer) => offerEntryProblems(deliveryId, offer, moves)),
+  ];
 }
 
 /** From PENDING to the state of its row, without a gap, by legal moves. */
-export function pathProblems(moves: readonly Pick<RecordedMove, 'kind' | 'from' | 'to'>[], status: string): string[] {
+export function pathProblems(
+  moves: readonly Pick<RecordedMove, 'kind' | 'from' | 'to'>[],
+  status: string,
+): string[] {
   const problems: string[] = [];
   let at: string = 'PENDING';
   for (const { from, to } of moves.filter(({ kind }) => kind === 'delivery_moved')) {
     if (from !== at) problems.push(`the audit trail moves from ${from ?? 'nothing'} after it came to ${at}`);
-    else if (!isLegal(from, to)) problems.push(`the audit trail moves from ${from} to ${to ?? 'nothing'}, which is no legal move`);
+    else if (!isLegal(from, to))
+      problems.push(`the audit trail moves from ${from} to ${to ?? 'nothing'}, which is no legal move`);
     at = to ?? 'nothing';
   }
-  return at === status ? problems : [...problems, `the audit trail ends with ${at}, the delivery is ${status}`];
+  return at === status
+    ? problems
+    : [...problems, `the audit trail ends with ${at}, the delivery is ${status}`];
 }
 
 function isLegal(from: string, to: string | null): boolean {
   return DELIVERY_TRANSITIONS.some((each) => each.from === from && each.to === to);
 }
 
-function offerEntryProblems(deliveryId: string, { offerId, driverId, state }: RecordedOffer, moves: readonly RecordedMove[]): Broken[] {
+function offerEntryProblems(
+  deliveryId: string,
+  { offerId, driverId, state }: RecordedOffer,
+  moves: readonly RecordedMove[],
+): Broken[] {
   const entries = moves.filter((move) => move.offerId === offerId).map(({ kind }) => kind);
   const wanted = state === 'LIVE' ? ['offer_created'] : ['offer_created', `offer_${state.toLowerCase()}`];
   if (entries.join() === wanted.join()) return [];
   const endedTwice = entries.filter((kind) => kind !== 'offer_created').length > 1;
-  return [say(deliveryId)(endedTwice ? 6 : 7, `offer ${offerId} is ${state}; its audit entries are [${entries.join(', ')}]`, driverId)];
+  return [
+    say(deliveryId)(
+      endedTwice ? 6 : 7,
+      `offer ${offerId} is ${state}; its audit entries are [${entries.join(', ')}]`,
+      driverId,
+    ),
+  ];
 }

@@ -11,20 +11,42 @@ export type MapReader = {
 /** @param timeoutMs how long one command may take */
 export function openMapReader(redisUrl: string, timeoutMs: number): MapReader {
   const redis = new Redis(redisUrl, {
-    commandTimeout: timeoutMs, connectTimeout: timeoutMs, socketTimeout: 2 * timeoutMs, maxRetriesPerRequest: 0, retryStrategy: () => 200, enableAutoPipelining: true,
+    commandTimeout: timeoutMs,
+    connectTimeout: timeoutMs,
+    socketTimeout: 2 * timeoutMs,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => 200,
+    enableAutoPipelining: true,
   });
   // It is killed on purpose; who asks it hears so.
   redis.on('error', () => undefined);
   return {
     read: async (cityIds, driverIds) => {
-      const members = async (part: string): Promise<Set<string>> => new Set(await redis.zrange(`drivers:geo${part}`, '0', '-1'));
-      const shards = (prefix: string) => Promise.all(cityIds.map(async (cityId) => [cityId, await members(`${prefix}:${cityId}`)] as const));
+      const members = async (part: string): Promise<Set<string>> =>
+        new Set(await redis.zrange(`drivers:geo${part}`, '0', '-1'));
+      const shards = (prefix: string) =>
+        Promise.all(cityIds.map(async (cityId) => [cityId, await members(`${prefix}:${cityId}`)] as const));
       // The sets before what is known of each driver: whoever changes between is known by the newer version.
       const [all, free, busy] = await Promise.all([members(''), shards(''), shards(':busy')]);
-      const known = await Promise.all(driverIds.map(async (id) => [id, await redis.hmget(`driver:${id}`, 'version', 'seen')] as const));
+      const known = await Promise.all(
+        driverIds.map(async (id) => [id, await redis.hmget(`driver:${id}`, 'version', 'seen')] as const),
+      );
       return {
-        all, free: new Map(free), busy: new Map(busy),
-        known: new Map(known.flatMap(([id, [version, seen]]) => (typeof version === 'string' ? [[id, { version: Number(version), heardAt: typeof seen === 'string' ? Number(seen) : null }] as const] : []))),
+        all,
+        free: new Map(free),
+        busy: new Map(busy),
+        known: new Map(
+          known.flatMap(([id, [version, seen]]) =>
+            typeof version === 'string'
+              ? [
+                  [
+                    id,
+                    { version: Number(version), heardAt: typeof seen === 'string' ? Number(seen) : null },
+                  ] as const,
+                ]
+              : [],
+          ),
+        ),
       };
     },
     close: () => redis.disconnect(),

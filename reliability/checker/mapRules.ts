@@ -24,32 +24,70 @@ export type MapLimits = {
 export const STALE_GRACE_MS = 20_000;
 
 /** Where it differs from the record. @param drivers read before the picture; @param now when that was taken, in epoch ms */
-export function mapSuspicions(drivers: readonly DutyDriver[], picture: MapPicture, limits: MapLimits, now: number): Suspicion[] {
+export function mapSuspicions(
+  drivers: readonly DutyDriver[],
+  picture: MapPicture,
+  limits: MapLimits,
+  now: number,
+): Suspicion[] {
   const known = new Set(drivers.map(({ driverId }) => driverId));
-  const shown = new Set([...(limits.areAll ? [picture.all] : []), ...picture.free.values(), ...picture.busy.values()].flatMap((part) => [...part]));
+  const shown = new Set(
+    [...(limits.areAll ? [picture.all] : []), ...picture.free.values(), ...picture.busy.values()].flatMap(
+      (part) => [...part],
+    ),
+  );
   return [
     ...drivers.flatMap((driver) => driverSuspicions(driver, picture, limits, now)),
-    ...[...shown].filter((id) => !known.has(id)).map((id): Suspicion => ({ invariant: 5, what: 'nobody knows who stands on the map', deliveryId: null, driverId: id, key: `stranger ${id}`, since: null })),
+    ...[...shown]
+      .filter((id) => !known.has(id))
+      .map((id): Suspicion => ({
+        invariant: 5,
+        what: 'nobody knows who stands on the map',
+        deliveryId: null,
+        driverId: id,
+        key: `stranger ${id}`,
+        since: null,
+      })),
   ];
 }
 
-function driverSuspicions(driver: DutyDriver, picture: MapPicture, { freshFixMs, staleGraceMs }: MapLimits, now: number): Suspicion[] {
+function driverSuspicions(
+  driver: DutyDriver,
+  picture: MapPicture,
+  { freshFixMs, staleGraceMs }: MapLimits,
+  now: number,
+): Suspicion[] {
   const { driverId, cityId, availability, version } = driver;
   const shown = picture.known.get(driverId);
   if (shown && shown.version > version) return []; // it changed since the record was read
   const silentMs = now - Math.max(driver.fixAt ?? -Infinity, shown?.heardAt ?? -Infinity);
-  const mayHaveMore = availability === 'BUSY' && !driver.hasWish && driver.activeAssignments < driver.capacity;
+  const mayHaveMore =
+    availability === 'BUSY' && !driver.hasWish && driver.activeAssignments < driver.capacity;
   // An offer takes the room for moments, and the hold reads it from the row.
   const isSpare = mayHaveMore && driver.liveOffers + driver.activeAssignments < driver.capacity;
   const isFree = availability === 'AVAILABLE';
   const say = (part: string, how: 'on' | 'not on'): Suspicion => ({
-    invariant: 5, what: `the driver is ${availability}${isSpare ? ' with room' : ''}${silentMs > freshFixMs ? ' and silent' : ''}, and ${how} ${part}`,
-    deliveryId: null, driverId, key: `${driverId} ${version} ${how} ${part}`, since: null,
+    invariant: 5,
+    what: `the driver is ${availability}${isSpare ? ' with room' : ''}${silentMs > freshFixMs ? ' and silent' : ''}, and ${how} ${part}`,
+    deliveryId: null,
+    driverId,
+    key: `${driverId} ${version} ${how} ${part}`,
+    since: null,
   });
   const parts = [
     { name: 'drivers:geo', isOn: picture.all.has(driverId), must: isFree, may: isFree },
-    ...[...picture.free].map(([city, on]) => ({ name: `drivers:geo:${city}`, isOn: on.has(driverId), must: isFree && city === cityId, may: isFree && city === cityId })),
-    ...[...picture.busy].map(([city, on]) => ({ name: `drivers:geo:busy:${city}`, isOn: on.has(driverId), must: isSpare && city === cityId, may: mayHaveMore && city === cityId })),
+    ...[...picture.free].map(([city, on]) => ({
+      name: `drivers:geo:${city}`,
+      isOn: on.has(driverId),
+      must: isFree && city === cityId,
+      may: isFree && city === cityId,
+    })),
+    ...[...picture.busy].map(([city, on]) => ({
+      name: `drivers:geo:busy:${city}`,
+      isOn: on.has(driverId),
+      must: isSpare && city === cityId,
+      may: mayHaveMore && city === cityId,
+    })),
   ];
   return parts.flatMap(({ name, isOn, must, may }) => {
     if (isOn && !(may && silentMs <= freshFixMs + staleGraceMs)) return [say(name, 'on')];

@@ -13,9 +13,25 @@ export function momentProblems({ drivers, offers, assignments, open }: Snapshot)
   const active = groupedBy(assignments, ({ driverId }) => driverId);
   const held = [...offers, ...assignments].filter(({ deliveryId }) => !openIds.has(deliveryId));
   return [
-    ...open.flatMap((delivery) => holdProblems(delivery, offersOf.get(delivery.deliveryId) ?? [], assignmentsOf.get(delivery.deliveryId) ?? [])),
-    ...held.map(({ deliveryId, driverId }): Broken => ({ invariant: 1, what: 'the delivery is closed, and a driver is held by it', deliveryId, driverId })),
-    ...drivers.flatMap((driver) => countProblems(driver, { live: live.get(driver.driverId)?.length ?? 0, active: active.get(driver.driverId)?.length ?? 0 })),
+    ...open.flatMap((delivery) =>
+      holdProblems(
+        delivery,
+        offersOf.get(delivery.deliveryId) ?? [],
+        assignmentsOf.get(delivery.deliveryId) ?? [],
+      ),
+    ),
+    ...held.map(({ deliveryId, driverId }): Broken => ({
+      invariant: 1,
+      what: 'the delivery is closed, and a driver is held by it',
+      deliveryId,
+      driverId,
+    })),
+    ...drivers.flatMap((driver) =>
+      countProblems(driver, {
+        live: live.get(driver.driverId)?.length ?? 0,
+        active: active.get(driver.driverId)?.length ?? 0,
+      }),
+    ),
   ];
 }
 

@@ -13,7 +13,11 @@ export const DESIGN_BOUNDS: Bounds = { normalMs: 1_000, afterFaultMs: 60_000 };
 export const SHARED_MACHINE_BOUNDS: Bounds = { ...DESIGN_BOUNDS, normalMs: 5_000 };
 
 /** Until when (epoch ms) a thing that went wrong at `since` must be right again. @param faultEndedAt when the last fault ended; Infinity while one is on, -Infinity where there was none */
-export function mustBeRightBy(since: number, faultEndedAt: number, { normalMs, afterFaultMs }: Bounds): number {
+export function mustBeRightBy(
+  since: number,
+  faultEndedAt: number,
+  { normalMs, afterFaultMs }: Bounds,
+): number {
   return Math.max(since + normalMs, faultEndedAt + afterFaultMs);
 }
 

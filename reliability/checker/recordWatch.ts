@@ -13,7 +13,11 @@ export type ClosedDelivery = Pick<RecordedDelivery, 'deliveryId' | 'merchantId' 
 /** What one look at PostgreSQL came to. `closed`: deliveries that were open at the look before. */
 export type RecordLook = { snapshot: Snapshot; problems: Broken[]; closed: ClosedDelivery[] };
 
-export type RecordWatchOptions = { databaseUrl: string; cityIds: readonly string[] | null; timeoutMs: number };
+export type RecordWatchOptions = {
+  databaseUrl: string;
+  cityIds: readonly string[] | null;
+  timeoutMs: number;
+};
 
 /** So many deliveries that changed are judged in one look; what is left, in the next. */
 const JUDGED_AT_ONCE = 300;
@@ -27,11 +31,20 @@ export class RecordWatch {
   private readonly judged = new Map<string, string | null>();
   private readonly judgedDrivers = new Map<string, string | null>();
 
-  private constructor(private readonly pool: Pool, private readonly cityIds: readonly string[] | null, private readonly since: number) {}
+  private constructor(
+    private readonly pool: Pool,
+    private readonly cityIds: readonly string[] | null,
+    private readonly since: number,
+  ) {}
 
   static async open({ databaseUrl, cityIds, timeoutMs }: RecordWatchOptions): Promise<RecordWatch> {
     const pool = new Pool({
-      connectionString: databaseUrl, max: 1, connectionTimeoutMillis: timeoutMs, query_timeout: timeoutMs, statement_timeout: timeoutMs, application_name: 'checker',
+      connectionString: databaseUrl,
+      max: 1,
+      connectionTimeoutMillis: timeoutMs,
+      query_timeout: timeoutMs,
+      statement_timeout: timeoutMs,
+      application_name: 'checker',
     });
     // A server that is killed on purpose takes idle connections with it; the next look gets a new one.
     pool.on('error', () => undefined);
@@ -50,7 +63,15 @@ export class RecordWatch {
     return this.atOneMoment(async (client) => {
       const snapshot = await readSnapshot(client, this.cityIds);
       const { problems, closed } = await this.judgeChanged(client, snapshot);
-      return { snapshot, closed, problems: [...momentProblems(snapshot), ...problems, ...(await this.judgeDrivers(client, snapshot.drivers))] };
+      return {
+        snapshot,
+        closed,
+        problems: [
+          ...momentProblems(snapshot),
+          ...problems,
+          ...(await this.judgeDrivers(client, snapshot.drivers)),
+        ],
+      };
     });
   }
 
@@ -62,7 +83,11 @@ export class RecordWatch {
 
   /** All deliveries of this run and those named, judged whole, some after others; and the whole trails of all drivers. */
   async judgeAll(named: readonly string[]): Promise<{ deliveries: RecordedDelivery[]; problems: Broken[] }> {
-    const { rows } = await this.pool.query<{ id: string }>(OF_THE_RUN, [this.cityIds, new Date(this.since), [...named]]);
+    const { rows } = await this.pool.query<{ id: string }>(OF_THE_RUN, [
+      this.cityIds,
+      new Date(this.since),
+      [...named],
+    ]);
     const all: { deliveries: RecordedDelivery[]; problems: Broken[] } = { deliveries: [], problems: [] };
     for (let from = 0; from < rows.length; from += JUDGED_AT_ONCE) {
       const page = rows.slice(from, from + JUDGED_AT_ONCE).map(({ id }) => id);
@@ -74,10 +99,15 @@ export class RecordWatch {
     return all;
   }
 
-  private async judgeChanged(client: PoolClient, { open }: Snapshot): Promise<{ problems: Broken[]; closed: ClosedDelivery[] }> {
+  private async judgeChanged(
+    client: PoolClient,
+    { open }: Snapshot,
+  ): Promise<{ problems: Broken[]; closed: ClosedDelivery[] }> {
     const heads = new Map(open.map(({ deliveryId, auditHash }) => [deliveryId, auditHash]));
     const gone = [...this.judged.keys()].filter((id) => !heads.has(id));
-    const changed = [...heads].filter(([id, hash]) => this.judged.get(id) !== hash || !this.judged.has(id)).map(([id]) => id);
+    const changed = [...heads]
+      .filter(([id, hash]) => this.judged.get(id) !== hash || !this.judged.has(id))
+      .map(([id]) => id);
     const ids = [...gone, ...changed].slice(0, JUDGED_AT_ONCE);
     const { deliveries, problems } = await judge(client, ids);
     const closed = deliveries.filter(({ closedAt }) => closedAt !== null);
@@ -91,18 +121,31 @@ export class RecordWatch {
 
   /** Of drivers who changed, the newest entry: their trails grow for ever, and are followed whole at the end. */
   private async judgeDrivers(client: PoolClient, drivers: readonly DutyDriver[]): Promise<Broken[]> {
-    const changed = drivers.filter(({ driverId, auditHash }) => this.judgedDrivers.has(driverId) && this.judgedDrivers.get(driverId) !== auditHash);
+    const changed = drivers.filter(
+      ({ driverId, auditHash }) =>
+        this.judgedDrivers.has(driverId) && this.judgedDrivers.get(driverId) !== auditHash,
+    );
     const last = await readLastEntries(client, changed.map(headOf), Date.now() - LATE_ENTRY_MS);
     for (const { driverId, auditHash } of drivers) this.judgedDrivers.set(driverId, auditHash);
     return changed.flatMap((driver): Broken[] => {
       const entry = last.get(`driver/${driver.driverId}`);
       if (entry) return availabilityProblems(driver, [{ ...entry, from: null }]);
-      return [{ invariant: 7, what: 'the entry that the row names as the last one is not there', deliveryId: null, driverId: driver.driverId }];
+      return [
+        {
+          invariant: 7,
+          what: 'the entry that the row names as the last one is not there',
+          deliveryId: null,
+          driverId: driver.driverId,
+        },
+      ];
     });
   }
 
   private async judgeDriverTrails(): Promise<Broken[]> {
-    const { rows } = await this.pool.query<{ id: string }>('SELECT id FROM drivers WHERE $1::text[] IS NULL OR city_id = ANY($1::text[])', [this.cityIds]);
+    const { rows } = await this.pool.query<{ id: string }>(
+      'SELECT id FROM drivers WHERE $1::text[] IS NULL OR city_id = ANY($1::text[])',
+      [this.cityIds],
+    );
     const problems: Broken[] = [];
     for (let from = 0; from < rows.length; from += DRIVERS_AT_ONCE) {
       const page = rows.slice(from, from + DRIVERS_AT_ONCE).map(({ id }) => id);
@@ -127,7 +170,10 @@ export class RecordWatch {
   }
 }
 
-async function judge(client: Reader, deliveryIds: readonly string[]): Promise<{ deliveries: RecordedDelivery[]; problems: Broken[] }> {
+async function judge(
+  client: Reader,
+  deliveryIds: readonly string[],
+): Promise<{ deliveries: RecordedDelivery[]; problems: Broken[] }> {
   if (deliveryIds.length === 0) return { deliveries: [], problems: [] };
   const stored = await readDeliveries(client, deliveryIds);
   const { rows: heads } = await client.query<Head>(HEADS, [[...deliveryIds]]);
@@ -136,25 +182,53 @@ async function judge(client: Reader, deliveryIds: readonly string[]): Promise<{ 
   const trailOf = new Map(trails.map((trail) => [trail.chain, trail]));
   const deliveries = stored.map((delivery) => {
     const trail = trailOf.get(`delivery/${delivery.deliveryId}`);
-    return { ...delivery, moves: [...(trail ? movesOf(trail) : []), ...(foreign.get(delivery.deliveryId) ?? [])] };
+    return {
+      ...delivery,
+      moves: [...(trail ? movesOf(trail) : []), ...(foreign.get(delivery.deliveryId) ?? [])],
+    };
   });
   const found = new Set(deliveries.map(({ deliveryId }) => deliveryId));
-  const missing = deliveryIds.filter((id) => !found.has(id)).map((deliveryId): Broken => ({ invariant: 2, what: 'the delivery is not in the record', deliveryId, driverId: null }));
-  return { deliveries, problems: [...missing, ...deliveries.flatMap((delivery) => [...rowProblems(delivery), ...trailProblems(delivery)]), ...trails.flatMap(chainProblems)] };
+  const missing = deliveryIds
+    .filter((id) => !found.has(id))
+    .map((deliveryId): Broken => ({
+      invariant: 2,
+      what: 'the delivery is not in the record',
+      deliveryId,
+      driverId: null,
+    }));
+  return {
+    deliveries,
+    problems: [
+      ...missing,
+      ...deliveries.flatMap((delivery) => [...rowProblems(delivery), ...trailProblems(delivery)]),
+      ...trails.flatMap(chainProblems),
+    ],
+  };
 }
 
-type DriverHead = { driverId: string; cityId: string; availability: DutyDriver['availability']; auditHash: string | null };
+type DriverHead = {
+  driverId: string;
+  cityId: string;
+  availability: DutyDriver['availability'];
+  auditHash: string | null;
+};
 
 async function judgeDriverPage(client: Reader, driverIds: readonly string[]): Promise<Broken[]> {
   const { rows: drivers } = await client.query<DriverHead>(DRIVER_HEADS, [[...driverIds]]);
-  const trails = new Map((await readTrails(client, drivers.map(headOf))).map((trail) => [trail.chain, trail]));
+  const trails = new Map(
+    (await readTrails(client, drivers.map(headOf))).map((trail) => [trail.chain, trail]),
+  );
   return drivers.flatMap((driver) => {
     const trail = trails.get(`driver/${driver.driverId}`);
     return trail ? [...chainProblems(trail), ...availabilityProblems(driver, movesOf(trail))] : [];
   });
 }
 
-function headOf({ driverId, cityId, auditHash }: Pick<DriverHead, 'driverId' | 'cityId' | 'auditHash'>): Head {
+function headOf({
+  driverId,
+  cityId,
+  auditHash,
+}: Pick<DriverHead, 'driverId' | 'cityId' | 'auditHash'>): Head {
   return { chain: `driver/${driverId}`, hash: auditHash, cityId };
 }
 

@@ -1,9 +1,21 @@
 /** What must hold of PostgreSQL's rows whenever nobody writes (docs/adr); each query gives the ids of those for which it does not. */
 export const ROW_RULES: readonly { says: string; broken: string }[] = [
-  { says: 'counts as many live offers as it has', broken: `SELECT id FROM drivers d WHERE live_offers <> (SELECT count(*) FROM offers WHERE driver_id = d.id AND state = 'LIVE')` },
-  { says: 'counts as many active assignments as it has', broken: `SELECT id FROM drivers d WHERE active_assignments <> (SELECT count(*) FROM assignments WHERE driver_id = d.id AND state = 'ACTIVE')` },
-  { says: 'holds no more than its capacity', broken: `SELECT id FROM drivers WHERE live_offers + active_assignments > capacity` },
-  { says: 'is BUSY exactly while it has work', broken: `SELECT id FROM drivers WHERE (availability = 'BUSY') <> (active_assignments > 0)` },
+  {
+    says: 'counts as many live offers as it has',
+    broken: `SELECT id FROM drivers d WHERE live_offers <> (SELECT count(*) FROM offers WHERE driver_id = d.id AND state = 'LIVE')`,
+  },
+  {
+    says: 'counts as many active assignments as it has',
+    broken: `SELECT id FROM drivers d WHERE active_assignments <> (SELECT count(*) FROM assignments WHERE driver_id = d.id AND state = 'ACTIVE')`,
+  },
+  {
+    says: 'holds no more than its capacity',
+    broken: `SELECT id FROM drivers WHERE live_offers + active_assignments > capacity`,
+  },
+  {
+    says: 'is BUSY exactly while it has work',
+    broken: `SELECT id FROM drivers WHERE (availability = 'BUSY') <> (active_assignments > 0)`,
+  },
   {
     says: 'has a live offer exactly while it is OFFERED',
     broken: `SELECT id FROM deliveries d WHERE (status = 'OFFERED') <> EXISTS (SELECT FROM offers WHERE delivery_id = d.id AND state = 'LIVE')`,
@@ -13,8 +25,14 @@ export const ROW_RULES: readonly { says: string; broken: string }[] = [
     broken: `SELECT id FROM deliveries d WHERE (status IN ('ASSIGNED', 'AT_PICKUP', 'PICKED_UP', 'AT_DROPOFF', 'RETURNING'))
       <> EXISTS (SELECT FROM assignments WHERE delivery_id = d.id AND state = 'ACTIVE' AND driver_id = d.driver_id)`,
   },
-  { says: 'is assigned for its accepted offer', broken: `SELECT id FROM offers o WHERE (state = 'ACCEPTED') <> EXISTS (SELECT FROM assignments WHERE offer_id = o.id AND driver_id = o.driver_id)` },
-  { says: 'did not expire before its time', broken: `SELECT id FROM offers WHERE state = 'EXPIRED' AND ended_at < expires_at` },
+  {
+    says: 'is assigned for its accepted offer',
+    broken: `SELECT id FROM offers o WHERE (state = 'ACCEPTED') <> EXISTS (SELECT FROM assignments WHERE offer_id = o.id AND driver_id = o.driver_id)`,
+  },
+  {
+    says: 'did not expire before its time',
+    broken: `SELECT id FROM offers WHERE state = 'EXPIRED' AND ended_at < expires_at`,
+  },
   {
     says: 'waits for a search, an answer or a step, or stands in the support queue',
     broken: `SELECT id FROM deliveries WHERE status = 'SEARCHING' AND (search_again_at IS NULL) <> (held_reason IS NOT NULL)`,

@@ -26,7 +26,10 @@ export function openSuspicions({ deliveryId }: Order, run: RunState): Suspicion[
 }
 
 /** @param run the newest one of a delivery that is closed */
-export function closedSuspicions({ deliveryId, status }: Order & { status: DeliveryStatus }, run: RunState): Suspicion[] {
+export function closedSuspicions(
+  { deliveryId, status }: Order & { status: DeliveryStatus },
+  run: RunState,
+): Suspicion[] {
   switch (run.kind) {
     case 'running':
       return [say(deliveryId, 'closed', `the delivery is ${status}, and its workflow runs on`)];
@@ -34,24 +37,48 @@ export function closedSuspicions({ deliveryId, status }: Order & { status: Deliv
       return [say(deliveryId, 'closed', `the delivery is ${status} and has no workflow`)];
     case 'broken':
       // The sweep ends a run that cannot go on (ADR 8); its delivery may have been closed by the very task of which the cluster never heard.
-      return run.state === 'TERMINATED' ? [] : [say(deliveryId, 'closed', `the delivery is ${status}, and its workflow is ${run.state}`)];
+      return run.state === 'TERMINATED'
+        ? []
+        : [say(deliveryId, 'closed', `the delivery is ${status}, and its workflow is ${run.state}`)];
     case 'ended':
-      return run.result === status ? [] : [say(deliveryId, 'closed', `the delivery is ${status}, and its workflow ended with ${run.result}`)];
+      return run.result === status
+        ? []
+        : [say(deliveryId, 'closed', `the delivery is ${status}, and its workflow ended with ${run.result}`)];
   }
 }
 
 /** Listed as running, although no open delivery wants them. @param known deliveries by the ids of their workflows, for names */
-export function unwantedRuns(running: ReadonlySet<string>, open: readonly Order[], known: ReadonlyMap<string, string>): { workflowId: string; suspicion: Suspicion }[] {
+export function unwantedRuns(
+  running: ReadonlySet<string>,
+  open: readonly Order[],
+  known: ReadonlyMap<string, string>,
+): { workflowId: string; suspicion: Suspicion }[] {
   const wanted = new Set(open.map(workflowIdOf));
-  return [...running].filter((id) => !wanted.has(id))
-    .map((workflowId) => ({ workflowId, suspicion: say(known.get(workflowId) ?? null, `unwanted ${workflowId}`, `workflow ${workflowId} runs, and no open delivery wants it`) }));
+  return [...running]
+    .filter((id) => !wanted.has(id))
+    .map((workflowId) => ({
+      workflowId,
+      suspicion: say(
+        known.get(workflowId) ?? null,
+        `unwanted ${workflowId}`,
+        `workflow ${workflowId} runs, and no open delivery wants it`,
+      ),
+    }));
 }
 
-export function troubledSuspicions(troubled: readonly TroubledRun[], known: ReadonlyMap<string, string>): Suspicion[] {
-  return troubled.map(({ workflowId, runId, problem }) => say(known.get(workflowId) ?? null, `troubled ${runId}`, `workflow ${workflowId}: ${problem}`));
+export function troubledSuspicions(
+  troubled: readonly TroubledRun[],
+  known: ReadonlyMap<string, string>,
+): Suspicion[] {
+  return troubled.map(({ workflowId, runId, problem }) =>
+    say(known.get(workflowId) ?? null, `troubled ${runId}`, `workflow ${workflowId}: ${problem}`),
+  );
 }
 
-export function workflowIdOf({ merchantId, sellerOrderId }: Pick<Order, 'merchantId' | 'sellerOrderId'>): string {
+export function workflowIdOf({
+  merchantId,
+  sellerOrderId,
+}: Pick<Order, 'merchantId' | 'sellerOrderId'>): string {
   return deliveryWorkflowId(merchantId, sellerOrderId);
 }
 

@@ -2,7 +2,14 @@ import { orderOfWorkflowId } from '../../workflows/contract';
 import type { RunState, TemporalWindow } from '../../simulator/kit/temporal';
 import type { Suspicion } from './broken';
 import type { ClosedDelivery } from './recordWatch';
-import { closedSuspicions, notListed, openSuspicions, troubledSuspicions, unwantedRuns, workflowIdOf } from './runRules';
+import {
+  closedSuspicions,
+  notListed,
+  openSuspicions,
+  troubledSuspicions,
+  unwantedRuns,
+  workflowIdOf,
+} from './runRules';
 import type { OpenDelivery } from './snapshot';
 
 const CALLS_AT_ONCE = 8;
@@ -17,7 +24,11 @@ export class RunsWatch {
   private readonly deliveryOf = new Map<string, string>();
 
   /** @param since runs that failed before are not looked at, epoch ms */
-  constructor(private readonly temporal: TemporalWindow, private readonly cityIds: readonly string[] | null, private readonly since: number) {}
+  constructor(
+    private readonly temporal: TemporalWindow,
+    private readonly cityIds: readonly string[] | null,
+    private readonly since: number,
+  ) {}
 
   /** How many closed deliveries' runs are still to be seen closed. */
   get toBeSeen(): number {
@@ -26,16 +37,28 @@ export class RunsWatch {
 
   /** Whose runs must be closed, too. */
   expectClosed(deliveries: readonly ClosedDelivery[]): void {
-    for (const delivery of deliveries) if (!this.settled.has(delivery.deliveryId)) this.closing.set(delivery.deliveryId, delivery);
+    for (const delivery of deliveries)
+      if (!this.settled.has(delivery.deliveryId)) this.closing.set(delivery.deliveryId, delivery);
   }
 
   /** @param open as PostgreSQL said before. @throws Error where Temporal does not answer in time */
   async look(open: readonly OpenDelivery[]): Promise<Suspicion[]> {
-    for (const delivery of [...open, ...this.closing.values()]) this.deliveryOf.set(workflowIdOf(delivery), delivery.deliveryId);
-    const [running, troubled] = await Promise.all([this.temporal.running(this.cityIds), this.temporal.troubled(this.since)]);
+    for (const delivery of [...open, ...this.closing.values()])
+      this.deliveryOf.set(workflowIdOf(delivery), delivery.deliveryId);
+    const [running, troubled] = await Promise.all([
+      this.temporal.running(this.cityIds),
+      this.temporal.troubled(this.since),
+    ]);
     const missing = await this.ask(notListed(open, running), openSuspicions);
-    const unclosed = await this.ask([...this.closing.values()], (delivery, run) => this.seeClosed(delivery, run));
-    return [...missing, ...unclosed, ...(await this.unwanted(running, open)), ...troubledSuspicions(troubled, this.deliveryOf)];
+    const unclosed = await this.ask([...this.closing.values()], (delivery, run) =>
+      this.seeClosed(delivery, run),
+    );
+    return [
+      ...missing,
+      ...unclosed,
+      ...(await this.unwanted(running, open)),
+      ...troubledSuspicions(troubled, this.deliveryOf),
+    ];
   }
 
   private seeClosed(delivery: ClosedDelivery, run: RunState): Suspicion[] {
@@ -56,11 +79,15 @@ export class RunsWatch {
     return this.ask(runs, ({ suspicion }, { kind }) => (kind === 'running' ? [suspicion] : []));
   }
 
-  private async ask<O extends { merchantId: string; sellerOrderId: string }>(orders: readonly O[], judge: (order: O, run: RunState) => Suspicion[]): Promise<Suspicion[]> {
+  private async ask<O extends { merchantId: string; sellerOrderId: string }>(
+    orders: readonly O[],
+    judge: (order: O, run: RunState) => Suspicion[],
+  ): Promise<Suspicion[]> {
     const rest = orders.slice(0, ASKED_AT_ONCE);
     const found: Suspicion[] = [];
     const take = async (): Promise<void> => {
-      for (let next = rest.pop(); next; next = rest.pop()) found.push(...judge(next, await this.temporal.state(next)));
+      for (let next = rest.pop(); next; next = rest.pop())
+        found.push(...judge(next, await this.temporal.state(next)));
     };
     await Promise.all(Array.from({ length: CALLS_AT_ONCE }, take));
     return found;

@@ -8,33 +8,76 @@ import type { RecordedDriver } from '../../simulator/kit/record';
 
 /** A delivery that is not closed. `auditHash`: the head of its audit trail, which each change moves. */
 export type OpenDelivery = {
-  deliveryId: string; merchantId: string; sellerOrderId: string; cityId: string; status: DeliveryStatus; driverId: string | null; searchAt: number; searchAgainAt: number | null;
-  searchRound: number; heldReason: HeldReason | null; clock: UnassignedClock; escalationLevel: ReachedLevel; escalatedAfterMs: number | null; cityEscalationMinutes: number[];
-  hasOpenCase: boolean; auditHash: string | null;
+  deliveryId: string;
+  merchantId: string;
+  sellerOrderId: string;
+  cityId: string;
+  status: DeliveryStatus;
+  driverId: string | null;
+  searchAt: number;
+  searchAgainAt: number | null;
+  searchRound: number;
+  heldReason: HeldReason | null;
+  clock: UnassignedClock;
+  escalationLevel: ReachedLevel;
+  escalatedAfterMs: number | null;
+  cityEscalationMinutes: number[];
+  hasOpenCase: boolean;
+  auditHash: string | null;
 };
 
-export type LiveOffer = { offerId: string; deliveryId: string; driverId: string; kind: OfferKind; createdAt: number; expiresAt: number };
+export type LiveOffer = {
+  offerId: string;
+  deliveryId: string;
+  driverId: string;
+  kind: OfferKind;
+  createdAt: number;
+  expiresAt: number;
+};
 export type ActiveAssignment = { assignmentId: string; deliveryId: string; driverId: string };
 
 /** `version` rises with each change. `fixAt`: when a place was last received, as far as the record knows. */
-export type DutyDriver = RecordedDriver & { cityId: string; hasWish: boolean; version: number; fixAt: number | null; auditHash: string | null };
+export type DutyDriver = RecordedDriver & {
+  cityId: string;
+  hasWish: boolean;
+  version: number;
+  fixAt: number | null;
+  auditHash: string | null;
+};
 
 /** A message of the outbox that was not sent yet. `dueAt`: when it was first to be sent. */
 export type Unsent = { id: string; kind: string; key: string; dueAt: number };
 
 /** What ops said of escalation last, at run time. */
-export type EscalationSwitch = { enabled: boolean | null; percent: number | null; cities: string[] | null; plan: null; at: number };
+export type EscalationSwitch = {
+  enabled: boolean | null;
+  percent: number | null;
+  cities: string[] | null;
+  plan: null;
+  at: number;
+};
 
 export type Snapshot = {
-  drivers: DutyDriver[]; offers: LiveOffer[]; assignments: ActiveAssignment[]; open: OpenDelivery[]; unsent: Unsent[]; cityIds: string[]; escalation: EscalationSwitch | null;
+  drivers: DutyDriver[];
+  offers: LiveOffer[];
+  assignments: ActiveAssignment[];
+  open: OpenDelivery[];
+  unsent: Unsent[];
+  cityIds: string[];
+  escalation: EscalationSwitch | null;
 };
 
 /** @param cityIds null = all. The caller's transaction sees one moment */
 export async function readSnapshot(client: PoolClient, cityIds: readonly string[] | null): Promise<Snapshot> {
-  const ask = async <T extends object>(statement: string): Promise<T[]> => (await client.query<T>(statement, [cityIds && [...cityIds]])).rows;
+  const ask = async <T extends object>(statement: string): Promise<T[]> =>
+    (await client.query<T>(statement, [cityIds && [...cityIds]])).rows;
   return {
-    drivers: await ask<DutyDriver>(DRIVERS), offers: await ask<LiveOffer>(OFFERS), assignments: await ask<ActiveAssignment>(ASSIGNMENTS), open: await ask<OpenDelivery>(OPEN),
-    unsent: (await client.query<Unsent>(UNSENT)).rows, cityIds: (await ask<{ id: string }>(CITIES)).map(({ id }) => id),
+    drivers: await ask<DutyDriver>(DRIVERS),
+    offers: await ask<LiveOffer>(OFFERS),
+    assignments: await ask<ActiveAssignment>(ASSIGNMENTS),
+    open: await ask<OpenDelivery>(OPEN),
+    unsent: (await client.query<Unsent>(UNSENT)).rows,
+    cityIds: (await ask<{ id: string }>(CITIES)).map(({ id }) => id),
     escalation: (await client.query<EscalationSwitch>(ESCALATION)).rows[0] ?? null,
   };
 }

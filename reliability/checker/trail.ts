@@ -8,7 +8,13 @@ import { groupedBy } from './momentRules';
 import type { Broken } from './broken';
 import { ms } from './snapshot';
 
-type StoredEntry = Omit<AuditRecord, 'actor' | 'chain'> & { actorKind: Actor['kind']; actorId: string; chain: string; previous: string | null; hash: string };
+type StoredEntry = Omit<AuditRecord, 'actor' | 'chain'> & {
+  actorKind: Actor['kind'];
+  actorId: string;
+  chain: string;
+  previous: string | null;
+  hash: string;
+};
 
 /** A chain's name with what its row says of it: hash in hex. */
 export type Head = { chain: string; hash: string | null; cityId: string };
@@ -17,42 +23,77 @@ export type Head = { chain: string; hash: string | null; cityId: string };
 export async function readTrails(reader: Reader, heads: readonly Head[]): Promise<FollowedChain[]> {
   const { rows } = await reader.query<StoredEntry>(ENTRIES, [heads.map(({ chain }) => chain)]);
   const byChain = groupedBy(rows.map(chainedEntry), ({ chain }) => chain);
-  return heads.map(({ chain, hash, cityId }) => followChain(chain, byChain.get(chain) ?? [], { hash, cityId }, hashOf));
+  return heads.map(({ chain, hash, cityId }) =>
+    followChain(chain, byChain.get(chain) ?? [], { hash, cityId }, hashOf),
+  );
 }
 
 /** Which of these drivers' chains lack the entry that their row names as the last; looked for among the entries since then (epoch ms). */
-export async function readLastEntries(reader: Reader, heads: readonly Head[], since: number): Promise<Map<string, { to: string | null; kind: string }>> {
-  const { rows } = await reader.query<{ chain: string; kind: string; to: string | null }>(LAST, [heads.map(({ chain }) => chain), heads.map(({ hash }) => hash), new Date(since)]);
+export async function readLastEntries(
+  reader: Reader,
+  heads: readonly Head[],
+  since: number,
+): Promise<Map<string, { to: string | null; kind: string }>> {
+  const { rows } = await reader.query<{ chain: string; kind: string; to: string | null }>(LAST, [
+    heads.map(({ chain }) => chain),
+    heads.map(({ hash }) => hash),
+    new Date(since),
+  ]);
   return new Map(rows.map(({ chain, kind, to }) => [chain, { kind, to }]));
 }
 
 /** Ends of these deliveries' offers that stand in the chains of others, whose drivers they were given by hand. */
-export async function readForeignEnds(reader: Reader, deliveryIds: readonly string[]): Promise<Map<string, RecordedMove[]>> {
-  const { rows } = await reader.query<RecordedMove & { deliveryId: string }>(FOREIGN_ENDS, [[...deliveryIds]]);
+export async function readForeignEnds(
+  reader: Reader,
+  deliveryIds: readonly string[],
+): Promise<Map<string, RecordedMove[]>> {
+  const { rows } = await reader.query<RecordedMove & { deliveryId: string }>(FOREIGN_ENDS, [
+    [...deliveryIds],
+  ]);
   return groupedBy(rows, ({ deliveryId }) => deliveryId);
 }
 
 /** The entries in the order of their chain. */
 export function movesOf({ entries }: FollowedChain): RecordedMove[] {
-  return entries.map(({ record: { kind, from, to, driverId, detail } }) => ({ kind, from, to, driverId, offerId: typeof detail?.offerId === 'string' ? detail.offerId : null }));
+  return entries.map(({ record: { kind, from, to, driverId, detail } }) => ({
+    kind,
+    from,
+    to,
+    driverId,
+    offerId: typeof detail?.offerId === 'string' ? detail.offerId : null,
+  }));
 }
 
 /** What does not hang together (invariant 7). */
 export function chainProblems({ chain, problems }: FollowedChain): Broken[] {
   const [kind, id = null] = chain.split('/');
   return problems.map(({ kind: problem, entryId, detail }) => ({
-    invariant: 7, what: `audit chain ${chain}: ${problem}${entryId === null ? '' : ` at entry ${entryId}`}: ${detail}`,
-    deliveryId: kind === 'delivery' ? id : null, driverId: kind === 'driver' ? id : null,
+    invariant: 7,
+    what: `audit chain ${chain}: ${problem}${entryId === null ? '' : ` at entry ${entryId}`}: ${detail}`,
+    deliveryId: kind === 'delivery' ? id : null,
+    driverId: kind === 'driver' ? id : null,
   }));
 }
 
 /** SHA-256 over the hash before and all that the entry says (ADR 5). */
 function hashOf(previous: string | null, record: AuditRecord): string {
-  return createHash('sha256').update(Buffer.from(previous ?? '', 'hex')).update(canonicalJson(record)).digest('hex');
+  return createHash('sha256')
+    .update(Buffer.from(previous ?? '', 'hex'))
+    .update(canonicalJson(record))
+    .digest('hex');
 }
 
 function chainedEntry({ actorKind, actorId, chain, previous, hash, ...said }: StoredEntry): ChainedEntry {
-  return { record: { ...said, actor: { kind: actorKind, id: actorId }, chain: chain.startsWith('delivery/') ? 'delivery' : 'driver' }, chain, previous, hash };
+  return {
+    record: {
+      ...said,
+      actor: { kind: actorKind, id: actorId },
+      chain: chain.startsWith('delivery/') ? 'delivery' : 'driver',
+    },
+    chain,
+    previous,
+    hash,
+  };
 }
 
 const ENTRIES = `SELECT id, ${ms('at')} AS at, kind, city_id AS "cityId", delivery_id AS "deliveryId", driver_id AS "driverId", merchant_id AS "merchantId",

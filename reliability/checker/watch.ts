@@ -10,7 +10,10 @@ export class Watch {
   private readonly over = new AbortController();
   private readonly looking: Promise<void>;
 
-  private constructor(private readonly checker: Checker, log: (line: string) => void) {
+  private constructor(
+    private readonly checker: Checker,
+    log: (line: string) => void,
+  ) {
     this.looking = this.keepLooking(log);
   }
 

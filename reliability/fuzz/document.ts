@@ -26,7 +26,11 @@ const schema = z.record(z.string(), z.unknown());
 const content = z.record(z.string(), z.object({ schema }));
 const operation = z.object({
   description: z.string().default(''),
-  parameters: z.array(z.object({ name: z.string(), in: z.enum(['path', 'query', 'header']), required: z.boolean(), schema })).default([]),
+  parameters: z
+    .array(
+      z.object({ name: z.string(), in: z.enum(['path', 'query', 'header']), required: z.boolean(), schema }),
+    )
+    .default([]),
   requestBody: z.object({ content }).optional(),
   responses: z.record(z.string(), z.object({ description: z.string(), content })),
 });
@@ -41,28 +45,57 @@ const PROBLEM = 'application/problem+json';
 /** @param text /openapi.json @throws z.ZodError where it has not the form that OpenAPI 3.1 prescribes */
 export function readOperations(text: string): Operation[] {
   // Schemas of OpenAPI 3.1 are JSON Schema, but for where the named ones stand.
-  const { paths, components } = document.parse(JSON.parse(text.replaceAll('#/components/schemas/', '#/$defs/')));
-  const schemaOf = (part: Record<string, unknown>): z.ZodType => z.fromJSONSchema({ ...part, $defs: components.schemas });
-  return Object.entries(paths).flatMap(([path, methods]) => METHODS.flatMap((method) => {
-    const described = methods[method];
-    return described ? [operationOf(path, method, described, schemaOf)] : [];
-  }));
+  const { paths, components } = document.parse(
+    JSON.parse(text.replaceAll('#/components/schemas/', '#/$defs/')),
+  );
+  const schemaOf = (part: Record<string, unknown>): z.ZodType =>
+    z.fromJSONSchema({ ...part, $defs: components.schemas });
+  return Object.entries(paths).flatMap(([path, methods]) =>
+    METHODS.flatMap((method) => {
+      const described = methods[method];
+      return described ? [operationOf(path, method, described, schemaOf)] : [];
+    }),
+  );
 }
 
-function operationOf(path: string, method: Method, { description, parameters, requestBody, responses }: Described, schemaOf: (part: Record<string, unknown>) => z.ZodType): Operation {
+function operationOf(
+  path: string,
+  method: Method,
+  { description, parameters, requestBody, responses }: Described,
+  schemaOf: (part: Record<string, unknown>) => z.ZodType,
+): Operation {
   const named = (place: string) => parameters.filter((each) => each.in === place);
   const body = requestBody?.content['application/json']?.schema;
   return {
-    name: `${method} ${path}`, method, path, takesKey: named('header').some(({ name }) => name === 'Idempotency-Key'),
+    name: `${method} ${path}`,
+    method,
+    path,
+    takesKey: named('header').some(({ name }) => name === 'Idempotency-Key'),
     roles: /^For: ([\w, ]+)\./.exec(description)?.[1]?.split(', ') ?? [],
     params: Object.fromEntries(named('path').map((each) => [each.name, schemaOf(each.schema)])),
-    query: z.object(Object.fromEntries(named('query').map((each) => [each.name, each.required ? schemaOf(each.schema) : schemaOf(each.schema).optional()]))),
+    query: z.object(
+      Object.fromEntries(
+        named('query').map((each) => [
+          each.name,
+          each.required ? schemaOf(each.schema) : schemaOf(each.schema).optional(),
+        ]),
+      ),
+    ),
     body: body === undefined ? null : schemaOf(body),
-    replies: new Map(Object.entries(responses).map(([status, reply]) => [Number(status), replyRule(reply, schemaOf)])),
+    replies: new Map(
+      Object.entries(responses).map(([status, reply]) => [Number(status), replyRule(reply, schemaOf)]),
+    ),
   };
 }
 
-function replyRule({ description, content: bodies }: Described['responses'][string], schemaOf: (part: Record<string, unknown>) => z.ZodType): ReplyRule {
+function replyRule(
+  { description, content: bodies }: Described['responses'][string],
+  schemaOf: (part: Record<string, unknown>) => z.ZodType,
+): ReplyRule {
   const [[contentType, described] = ['', undefined]] = Object.entries(bodies);
-  return { contentType, codes: contentType === PROBLEM ? description.split(', ') : [], schema: schemaOf(described?.schema ?? {}) };
+  return {
+    contentType,
+    codes: contentType === PROBLEM ? description.split(', ') : [],
+    schema: schemaOf(described?.schema ?? {}),
+  };
 }

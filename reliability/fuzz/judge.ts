@@ -3,32 +3,60 @@ import type { Operation, ReplyRule } from './document';
 import type { Sent } from './requests';
 
 /** What came back. `lost`: no answer, in words. Names of headers are in lower case. */
-export type Answer = { status: number; headers: Readonly<Record<string, string | undefined>>; text: string } | { lost: string };
+export type Answer =
+  { status: number; headers: Readonly<Record<string, string | undefined>>; text: string } | { lost: string };
 
 /** Something that only some may see: a name, an address, an id. */
 export type Secret = { text: string; seenBy: ReadonlySet<string> };
 
 const PROBLEM = z.object({
-  type: z.string(), title: z.string(), status: z.int(), detail: z.string(), code: z.string(), instance: z.string(), correlationId: z.string(),
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  code: z.string(),
+  instance: z.string(),
+  correlationId: z.string(),
   errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
 });
 
 /** What any path may be answered with that is mistyped, or asked in a way that it does not know. */
-const NO_OPERATION: readonly string[] = ['NO_SUCH_ROUTE', 'METHOD_NOT_ALLOWED', 'MALFORMED_REQUEST', 'UNAUTHENTICATED', 'TOO_MANY_REQUESTS'];
+const NO_OPERATION: readonly string[] = [
+  'NO_SUCH_ROUTE',
+  'METHOD_NOT_ALLOWED',
+  'MALFORMED_REQUEST',
+  'UNAUTHENTICATED',
+  'TOO_MANY_REQUESTS',
+];
 
 /**
  * What an answer breaks of what the service promises, in words; empty = nothing.
  * @param operation what was asked for; null where the method or path is none of the document
  */
-export function judge({ operation, sent, answer, secrets }: { operation: Operation | null; sent: Pick<Sent, 'caller'>; answer: Answer; secrets: readonly Secret[] }): string[] {
+export function judge({
+  operation,
+  sent,
+  answer,
+  secrets,
+}: {
+  operation: Operation | null;
+  sent: Pick<Sent, 'caller'>;
+  answer: Answer;
+  secrets: readonly Secret[];
+}): string[] {
   if ('lost' in answer) return [`no answer: ${answer.lost}`];
-  return [...leaks(sent.caller, answer.text, secrets), ...(answer.status < 300 ? judgeSuccess(operation, answer) : judgeRefusal(operation, answer))];
+  return [
+    ...leaks(sent.caller, answer.text, secrets),
+    ...(answer.status < 300 ? judgeSuccess(operation, answer) : judgeRefusal(operation, answer)),
+  ];
 }
 
 type Answered = Exclude<Answer, { lost: string }>;
 
 function leaks(caller: string, text: string, secrets: readonly Secret[]): string[] {
-  return secrets.filter((secret) => !secret.seenBy.has(caller) && text.includes(secret.text)).map((secret) => `${caller} is shown what is not theirs: ${secret.text}`);
+  return secrets
+    .filter((secret) => !secret.seenBy.has(caller) && text.includes(secret.text))
+    .map((secret) => `${caller} is shown what is not theirs: ${secret.text}`);
 }
 
 function judgeSuccess(operation: Operation | null, answer: Answered): string[] {
@@ -36,7 +64,8 @@ function judgeSuccess(operation: Operation | null, answer: Answered): string[] {
   const rule = operation.replies.get(answer.status);
   if (!rule) return [`status ${answer.status} is not documented`];
   const contentType = contentTypeOf(answer);
-  if (contentType !== rule.contentType) return [`the body is ${contentType}, documented is ${rule.contentType}`];
+  if (contentType !== rule.contentType)
+    return [`the body is ${contentType}, documented is ${rule.contentType}`];
   return bodyProblems(rule, answer.text);
 }
 
@@ -48,17 +77,25 @@ function bodyProblems({ contentType, schema }: ReplyRule, text: string): string[
 }
 
 function judgeRefusal(operation: Operation | null, answer: Answered): string[] {
-  if (answer.status >= 500 && answer.status !== 503) return [`status ${answer.status}: a fault of the service`];
-  if (contentTypeOf(answer) !== 'application/problem+json') return [`a refusal (${answer.status}) that is no problem but ${contentTypeOf(answer) || 'has no type'}`];
+  if (answer.status >= 500 && answer.status !== 503)
+    return [`status ${answer.status}: a fault of the service`];
+  if (contentTypeOf(answer) !== 'application/problem+json')
+    return [`a refusal (${answer.status}) that is no problem but ${contentTypeOf(answer) || 'has no type'}`];
   const body = parsed(answer.text);
   const problem = PROBLEM.safeParse(body?.json);
   if (!problem.success) return [`a problem without what each one has: ${z.prettifyError(problem.error)}`];
   const { type, status, code, correlationId } = problem.data;
   return [
     ...(status === answer.status ? [] : [`the problem says ${status}, the answer ${answer.status}`]),
-    ...(type === `/problems/${code.toLowerCase().replaceAll('_', '-')}` ? [] : [`the type ${type} does not go with the code ${code}`]),
-    ...(correlationId === answer.headers['x-correlation-id'] ? [] : ['the correlation id is not that of the header']),
-    ...([503, 429].includes(status) && !(Number(answer.headers['retry-after']) > 0) ? [`${status} without Retry-After`] : []),
+    ...(type === `/problems/${code.toLowerCase().replaceAll('_', '-')}`
+      ? []
+      : [`the type ${type} does not go with the code ${code}`]),
+    ...(correlationId === answer.headers['x-correlation-id']
+      ? []
+      : ['the correlation id is not that of the header']),
+    ...([503, 429].includes(status) && !(Number(answer.headers['retry-after']) > 0)
+      ? [`${status} without Retry-After`]
+      : []),
     ...undocumented(operation, status, code),
   ];
 }

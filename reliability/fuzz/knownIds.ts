@@ -35,5 +35,7 @@ export const CURSOR = 'fuzz-cursor';
 
 /** The text as it is sent. A number that no id has by now stays: an id that does not exist. */
 export function withIds(text: string, { ids, cursor }: { ids: readonly string[]; cursor: string }): string {
-  return text.replaceAll(NUMBERED, (whole, number: string) => ids[Number(number)] ?? whole).replaceAll(CURSOR, () => cursor);
+  return text
+    .replaceAll(NUMBERED, (whole, number: string) => ids[Number(number)] ?? whole)
+    .replaceAll(CURSOR, () => cursor);
 }

@@ -34,17 +34,40 @@ const SETTLE_MS = 20_000;
 
 function readOptions(args: string[]): Options {
   const { values } = parseArgs({
-    args, strict: true, options: { seconds: { type: 'string', default: '120' }, seed: { type: 'string', default: String(Date.now()) }, lanes: { type: 'string', default: '4' } },
+    args,
+    strict: true,
+    options: {
+      seconds: { type: 'string', default: '120' },
+      seed: { type: 'string', default: String(Date.now()) },
+      lanes: { type: 'string', default: '4' },
+    },
   });
-  return { seconds: numberOf('--seconds', values.seconds, { min: 1, max: 864_000 }), seed: values.seed, lanes: countOf('--lanes', values.lanes, { min: 1, max: 64 }) };
+  return {
+    seconds: numberOf('--seconds', values.seconds, { min: 1, max: 864_000 }),
+    seed: values.seed,
+    lanes: countOf('--lanes', values.lanes, { min: 1, max: 64 }),
+  };
 }
 
 /** All features on, short thresholds so that all of it happens, and no limits that would answer in place of the service. */
 function fuzzEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const limits = ['PER_MINUTE', 'MERCHANT_PER_MINUTE', 'OPS_PER_MINUTE', 'LOCATION_PER_MINUTE', 'AVAILABILITY_PER_MINUTE', 'BAD_TOKEN_PER_MINUTE'];
+  const limits = [
+    'PER_MINUTE',
+    'MERCHANT_PER_MINUTE',
+    'OPS_PER_MINUTE',
+    'LOCATION_PER_MINUTE',
+    'AVAILABILITY_PER_MINUTE',
+    'BAD_TOKEN_PER_MINUTE',
+  ];
   return {
-    ENABLE_DRIVER_OFFERS: 'true', DRIVER_OFFERS_ROLLOUT: '100', ENABLE_AVAILABILITY_STATES: 'true', ENABLE_AUTO_REASSIGNMENT: 'true', ENABLE_ESCALATION: 'true', LOG_LEVEL: 'error',
-    ...Object.fromEntries(limits.map((name) => [`RATE_LIMIT_${name}`, '10000000'])), ...given,
+    ENABLE_DRIVER_OFFERS: 'true',
+    DRIVER_OFFERS_ROLLOUT: '100',
+    ENABLE_AVAILABILITY_STATES: 'true',
+    ENABLE_AUTO_REASSIGNMENT: 'true',
+    ENABLE_ESCALATION: 'true',
+    LOG_LEVEL: 'error',
+    ...Object.fromEntries(limits.map((name) => [`RATE_LIMIT_${name}`, '10000000'])),
+    ...given,
   };
 }
 
@@ -58,8 +81,15 @@ async function main(signal: AbortSignal): Promise<number> {
     await Promise.all([api.ready(), worker.ready()]);
     const found = await fuzz(settings, pool, options, signal);
     const rows = await settled(pool);
-    const isWell = async (url: string): Promise<boolean> => (await fetch(`${url}/health/ready`).catch(() => null))?.ok ?? false;
-    const ill = (await Promise.all([api, worker].map(async ({ name, url }) => ((await isWell(url)) ? [] : [`the ${name} is not ready afterwards`])))).flat();
+    const isWell = async (url: string): Promise<boolean> =>
+      (await fetch(`${url}/health/ready`).catch(() => null))?.ok ?? false;
+    const ill = (
+      await Promise.all(
+        [api, worker].map(async ({ name, url }) =>
+          (await isWell(url)) ? [] : [`the ${name} is not ready afterwards`],
+        ),
+      )
+    ).flat();
     return conclude({ ...found, afterwards: [...rows, ...ill] }, options, await serverVersions(settings));
   } finally {
     await pool.end();
@@ -67,27 +97,67 @@ async function main(signal: AbortSignal): Promise<number> {
   }
 }
 
-type Found = { broken: Broken | null; http: HttpFigures; sockets: SocketFigures; operations: readonly Operation[] };
+type Found = {
+  broken: Broken | null;
+  http: HttpFigures;
+  sockets: SocketFigures;
+  operations: readonly Operation[];
+};
 
-async function fuzz(settings: InspectorSettings, pool: Pool, { seconds, seed, lanes }: Options, signal: AbortSignal): Promise<Found> {
+async function fuzz(
+  settings: InspectorSettings,
+  pool: Pool,
+  { seconds, seed, lanes }: Options,
+  signal: AbortSignal,
+): Promise<Found> {
   const parties = partiesOf(seed);
   const connections = connect(settings, { patienceMs: PATIENCE_MS, signal });
   const world = await openWorld({ connections, pool, parties });
-  const callers = await Promise.all(callersOf(parties).map(async (caller) => ({ ...caller, token: await tokenOf(caller, connections.login, settings.tokens) })));
+  const callers = await Promise.all(
+    callersOf(parties).map(async (caller) => ({
+      ...caller,
+      token: await tokenOf(caller, connections.login, settings.tokens),
+    })),
+  );
   const operations = readOperations(await (await fetch(`${settings.apiUrl}/openapi.json`)).text());
-  const http: HttpFigures = { requests: 0, byStatus: {}, byCode: {}, succeeded: new Set(), refused: new Set() };
+  const http: HttpFigures = {
+    requests: 0,
+    byStatus: {},
+    byCode: {},
+    succeeded: new Set(),
+    refused: new Set(),
+  };
   const known = parties.filter((party) => !isHidden(party));
   const deps: FuzzDeps = {
-    apiUrl: settings.apiUrl, callers, secrets: secretsOf(parties), figures: http, known: { ids: await world.stir(), cursor: 'none' },
-    names: { cities: known.map(({ cityId }) => cityId), zones: known.map(({ name }) => `zone-${name}`), merchants: known.map(({ merchantId }) => merchantId), features: FEATURES },
+    apiUrl: settings.apiUrl,
+    callers,
+    secrets: secretsOf(parties),
+    figures: http,
+    known: { ids: await world.stir(), cursor: 'none' },
+    names: {
+      cities: known.map(({ cityId }) => cityId),
+      zones: known.map(({ name }) => `zone-${name}`),
+      merchants: known.map(({ merchantId }) => merchantId),
+      features: FEATURES,
+    },
   };
   const over = new AbortController();
   const until = Date.now() + seconds * 1_000;
   signal.addEventListener('abort', () => over.abort());
-  const socketCallers = callers.map(({ name, token, role }): SocketCaller => ({ name, token, isAdmitted: role !== 'nobody', isDriver: role === 'driver' }));
+  const socketCallers = callers.map(({ name, token, role }): SocketCaller => ({
+    name,
+    token,
+    isAdmitted: role !== 'nobody',
+    isDriver: role === 'driver',
+  }));
   const playing = fuzzSockets({
-    apiUrl: settings.apiUrl, callers: socketCallers, bystanders: socketCallers.filter(({ name }) => BYSTANDERS.includes(name)), ids: () => deps.known.ids, secrets: deps.secrets,
-    random: randomFrom(`${seed}/sockets`), signal: over.signal,
+    apiUrl: settings.apiUrl,
+    callers: socketCallers,
+    bystanders: socketCallers.filter(({ name }) => BYSTANDERS.includes(name)),
+    ids: () => deps.known.ids,
+    secrets: deps.secrets,
+    random: randomFrom(`${seed}/sockets`),
+    signal: over.signal,
   });
   log(`${operations.length} operations, ${callers.length} callers, seed ${seed}`);
   const stirring = keepStirring(deps, () => world.stir(), over.signal);
@@ -101,14 +171,22 @@ const FEATURES = ['driver_offers', 'availability_states', 'escalation', 'auto_re
 const BYSTANDERS: readonly string[] = ['driver-amber-0', 'merchant-birch', 'ops-of-all'];
 
 /** What an operation is sent depends on the seed, its name and the round alone, whatever the lanes do. */
-async function fuzzInLanes(deps: FuzzDeps, operations: readonly Operation[], { seed, lanes, until, signal }: { seed: string; lanes: number; until: number; signal: AbortSignal }): Promise<Broken | null> {
+async function fuzzInLanes(
+  deps: FuzzDeps,
+  operations: readonly Operation[],
+  { seed, lanes, until, signal }: { seed: string; lanes: number; until: number; signal: AbortSignal },
+): Promise<Broken | null> {
   let [next, broken]: [number, Broken | null] = [0, null];
   const lane = async (): Promise<void> => {
     while (Date.now() < until && !signal.aborted && broken === null) {
       const [operation, round] = [operations[next % operations.length], Math.floor(next / operations.length)];
       next += 1;
       if (!operation) return;
-      const found = await fuzzOperation(deps, operation, { seed: numberFrom(`${seed}/${operation.name}/${round}`), times: REQUESTS_AT_A_TIME, until });
+      const found = await fuzzOperation(deps, operation, {
+        seed: numberFrom(`${seed}/${operation.name}/${round}`),
+        times: REQUESTS_AT_A_TIME,
+        until,
+      });
       broken ??= found;
     }
   };
@@ -120,19 +198,30 @@ function numberFrom(seed: string): number {
   return Math.floor(randomFrom(seed).next() * 2 ** 31);
 }
 
-async function keepStirring({ known }: FuzzDeps, stir: () => Promise<string[]>, signal: AbortSignal): Promise<void> {
-  await poll(async () => {
-    if (signal.aborted) return true;
-    known.ids = await stir();
-    return undefined;
-  }, { everyMs: STIR_EVERY_MS, deadlineAt: Infinity, signal });
+async function keepStirring(
+  { known }: FuzzDeps,
+  stir: () => Promise<string[]>,
+  signal: AbortSignal,
+): Promise<void> {
+  await poll(
+    async () => {
+      if (signal.aborted) return true;
+      known.ids = await stir();
+      return undefined;
+    },
+    { everyMs: STIR_EVERY_MS, deadlineAt: Infinity, signal },
+  );
 }
 
 /** What does not hold once nobody writes any more. Offers and workflows are given time to come to an end of what they do. */
 async function settled(pool: Pool): Promise<string[]> {
   let broken: string[] = [];
   const allHold = async (): Promise<true | undefined> => {
-    const found = await Promise.all(ROW_RULES.map(async ({ says, broken: query }) => (await pool.query<{ id: string }>(query)).rows.map(({ id }) => `not so: ${id} ${says}`)));
+    const found = await Promise.all(
+      ROW_RULES.map(async ({ says, broken: query }) =>
+        (await pool.query<{ id: string }>(query)).rows.map(({ id }) => `not so: ${id} ${says}`),
+      ),
+    );
     broken = found.flat();
     return broken.length === 0 ? true : undefined;
   };
@@ -140,16 +229,33 @@ async function settled(pool: Pool): Promise<string[]> {
   return broken;
 }
 
-function conclude({ broken, http, sockets, operations, afterwards }: Found & { afterwards: readonly string[] }, options: Options, versions: object): number {
-  if (broken) log(`broken: ${broken.operation}, by ${broken.caller}: ${broken.rules.join('; ')}\n${broken.curl}`);
+function conclude(
+  { broken, http, sockets, operations, afterwards }: Found & { afterwards: readonly string[] },
+  options: Options,
+  versions: object,
+): number {
+  if (broken)
+    log(`broken: ${broken.operation}, by ${broken.caller}: ${broken.rules.join('; ')}\n${broken.curl}`);
   for (const problem of [...sockets.broken, ...afterwards]) log(`broken: ${problem}`);
   const { succeeded, refused, ...figures } = http;
   const all = operations.map(({ name }) => name);
   const neverSucceeded = all.filter((name) => !succeeded.has(name));
   const isWell = broken === null && sockets.broken.length === 0 && afterwards.length === 0;
-  process.stdout.write(`${JSON.stringify({
-    ...options, operations: all.length, succeeded: succeeded.size, refused: refused.size, neverSucceeded, ...figures, sockets, broken, afterwards, ...machine(), ...versions,
-  })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({
+      ...options,
+      operations: all.length,
+      succeeded: succeeded.size,
+      refused: refused.size,
+      neverSucceeded,
+      ...figures,
+      sockets,
+      broken,
+      afterwards,
+      ...machine(),
+      ...versions,
+    })}\n`,
+  );
   return isWell ? 0 : 1;
 }
 

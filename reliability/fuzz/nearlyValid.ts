@@ -3,16 +3,75 @@ import { z } from 'zod';
 
 /** Leaves that have broken parsers, databases and logs. Some are valid for some field, and then they get deep. */
 const ODD: readonly unknown[] = [
-  '', ' ', '\u0000', 'a\u0000b', '\ud800', 'a\nb', '😀', '\u202e', '__proto__', "'; DROP TABLE deliveries; --", '../../etc/passwd', '%00', '${7*7}', 'x'.repeat(5_000), 'x'.repeat(90),
-  '2026-01-31T12:00:00Z', '2026-01-31T12:00:00.123456789+14:00', '2099-12-31T23:59:59Z', '9999-12-31T23:59:59Z', '+31 20 1234567', 'EUR', 'USD', 'Europe/Berlin', 'null', '1e999',
-  '5', '100', 0, -0, 1, -1, 0.5, 52.37, 4.89, 2 ** 31, 2 ** 53, -(2 ** 63), 1e308, 5e-324, 180.0001, 90, 85.05112878, 1_767_225_600_000, true, false, null, [], {},
+  '',
+  ' ',
+  '\u0000',
+  'a\u0000b',
+  '\ud800',
+  'a\nb',
+  '😀',
+  '\u202e',
+  '__proto__',
+  "'; DROP TABLE deliveries; --",
+  '../../etc/passwd',
+  '%00',
+  '${7*7}',
+  'x'.repeat(5_000),
+  'x'.repeat(90),
+  '2026-01-31T12:00:00Z',
+  '2026-01-31T12:00:00.123456789+14:00',
+  '2099-12-31T23:59:59Z',
+  '9999-12-31T23:59:59Z',
+  '+31 20 1234567',
+  'EUR',
+  'USD',
+  'Europe/Berlin',
+  'null',
+  '1e999',
+  '5',
+  '100',
+  0,
+  -0,
+  1,
+  -1,
+  0.5,
+  52.37,
+  4.89,
+  2 ** 31,
+  2 ** 53,
+  -(2 ** 63),
+  1e308,
+  5e-324,
+  180.0001,
+  90,
+  85.05112878,
+  1_767_225_600_000,
+  true,
+  false,
+  null,
+  [],
+  {},
 ];
 
-const RING = [[4.85, 52.35], [4.95, 52.35], [4.9, 52.4], [4.85, 52.35]];
-const HOLE = [[4.89, 52.36], [4.91, 52.36], [4.9, 52.37], [4.89, 52.36]];
+const RING = [
+  [4.85, 52.35],
+  [4.95, 52.35],
+  [4.9, 52.4],
+  [4.85, 52.35],
+];
+const HOLE = [
+  [4.89, 52.36],
+  [4.91, 52.36],
+  [4.9, 52.37],
+  [4.89, 52.36],
+];
 /** By field, what is never come to by drawing its parts: a ring is closed. */
 const WHOLE: Readonly<Record<string, readonly unknown[]>> = {
-  area: [{ type: 'Polygon', coordinates: [RING] }, { type: 'Polygon', coordinates: [RING, HOLE] }, { type: 'MultiPolygon', coordinates: [[RING], [HOLE]] }],
+  area: [
+    { type: 'Polygon', coordinates: [RING] },
+    { type: 'Polygon', coordinates: [RING, HOLE] },
+    { type: 'MultiPolygon', coordinates: [[RING], [HOLE]] },
+  ],
 };
 
 type Inner = (part: unknown, field?: string) => fc.Arbitrary<unknown>;
@@ -26,7 +85,8 @@ export function nearlyValid(schema: z.ZodType, known: Known): fc.Arbitrary<unkno
   const inner: Inner = (part, field = '') => {
     const [named, whole] = [known[field] ?? [], WHOLE[field] ?? []];
     return fc.oneof(
-      { weight: 30, arbitrary: shaped(part, pool, inner) }, { weight: 1, arbitrary: fc.oneof(fc.constantFrom(...pool), fc.jsonValue()) },
+      { weight: 30, arbitrary: shaped(part, pool, inner) },
+      { weight: 1, arbitrary: fc.oneof(fc.constantFrom(...pool), fc.jsonValue()) },
       ...(whole.length === 0 ? [] : [{ weight: 30, arbitrary: fc.constantFrom(...whole) }]),
       ...(named.length === 0 ? [] : [{ weight: 200, arbitrary: fc.constantFrom(...named) }]),
     );
@@ -40,7 +100,8 @@ function shaped(schema: unknown, pool: readonly unknown[], inner: Inner): fc.Arb
   if (schema instanceof z.ZodUnion) return fc.oneof(...schema.options.map((option) => inner(option)));
   if (schema instanceof z.ZodEnum) return fc.constantFrom(...schema.options);
   if (schema instanceof z.ZodLiteral) return fc.constantFrom(...schema.values);
-  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodDefault) return inner(schema.unwrap());
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodDefault)
+    return inner(schema.unwrap());
   return leaves(schema, pool);
 }
 
@@ -48,7 +109,9 @@ function leaves(schema: unknown, pool: readonly unknown[]): fc.Arbitrary<unknown
   const valid = pool.filter((leaf) => schema instanceof z.ZodType && schema.safeParse(leaf).success);
   const tame = valid.filter(isTame);
   const any = fc.constantFrom(...(valid.length > 0 ? valid : pool));
-  return tame.length === 0 ? any : fc.oneof({ weight: 8, arbitrary: fc.constantFrom(...tame) }, { weight: 1, arbitrary: any });
+  return tame.length === 0
+    ? any
+    : fc.oneof({ weight: 8, arbitrary: fc.constantFrom(...tame) }, { weight: 1, arbitrary: any });
 }
 
 /** What rules that no schema shows have nothing against, mostly. */
@@ -57,8 +120,12 @@ function isTame(leaf: unknown): boolean {
 }
 
 function objects(schema: z.ZodObject, inner: Inner): fc.Arbitrary<unknown> {
-  const fields = Object.fromEntries(Object.entries(schema.shape).map(([key, part]) => [key, inner(part, key)]));
-  const requiredKeys = Object.entries(schema.shape).filter(([, part]) => part instanceof z.ZodType && !part.safeParse(undefined).success).map(([key]) => key);
+  const fields = Object.fromEntries(
+    Object.entries(schema.shape).map(([key, part]) => [key, inner(part, key)]),
+  );
+  const requiredKeys = Object.entries(schema.shape)
+    .filter(([, part]) => part instanceof z.ZodType && !part.safeParse(undefined).success)
+    .map(([key]) => key);
   const whole = fc.record(fields, { requiredKeys });
   const wrong = fc.record({ ...fields, surplus: fc.jsonValue() }, { requiredKeys: [] });
   return fc.oneof({ weight: 12, arbitrary: whole }, { weight: 1, arbitrary: wrong });

@@ -6,21 +6,60 @@ import { type Known, nearlyValid } from './nearlyValid';
 
 /** A request before ids are put in. `method` and `path` may be none of the operation any more: then `isOdd`. */
 export type Sent = {
-  caller: string; method: string; path: string; isOdd: boolean; headers: Readonly<Record<string, string>>;
+  caller: string;
+  method: string;
+  path: string;
+  isOdd: boolean;
+  headers: Readonly<Record<string, string>>;
   /** Null: none. */
   body: string | null;
   /** So often at the same instant. */
   times: number;
 };
 
-const ODD_PARAMS: readonly string[] = ['%00', '%ZZ', '%E0%A4%A', '%2e%2e%2f', '..', 'x'.repeat(3_000), '%F0%9F%98%80', 'null', '%20', '0', "'--", '%22%3E', '00000000-0000-0000-0000-000000000000'];
+const ODD_PARAMS: readonly string[] = [
+  '%00',
+  '%ZZ',
+  '%E0%A4%A',
+  '%2e%2e%2f',
+  '..',
+  'x'.repeat(3_000),
+  '%F0%9F%98%80',
+  'null',
+  '%20',
+  '0',
+  "'--",
+  '%22%3E',
+  '00000000-0000-0000-0000-000000000000',
+];
 const ODD_QUERIES: readonly string[] = [
-  'limit=0', 'limit=1&limit=2', 'limit[]=1', 'limit[a]=1', '__proto__[x]=1', 'constructor=1', 'cursor=%00', 'cursor=%ZZ', 'since=now', `q=${'x'.repeat(6_000)}`, '&&&', '=', '%', 'status=DELIVERED%00',
+  'limit=0',
+  'limit=1&limit=2',
+  'limit[]=1',
+  'limit[a]=1',
+  '__proto__[x]=1',
+  'constructor=1',
+  'cursor=%00',
+  'cursor=%ZZ',
+  'since=now',
+  `q=${'x'.repeat(6_000)}`,
+  '&&&',
+  '=',
+  '%',
+  'status=DELIVERED%00',
 ];
 const ODD_HEADERS: Readonly<Record<string, readonly string[]>> = {
   'idempotency-key': ['', ' ', 'x'.repeat(128), 'x'.repeat(129), 'a b', 'kéy', 'one', 'one', 'two', "'; --"],
   'content-type': [
-    'text/plain', 'application/json; charset=utf-16', 'application/json; charset=x', 'application/xml', 'multipart/form-data; boundary=x', 'application/json;;', 'APPLICATION/JSON', '', 'application/problem+json',
+    'text/plain',
+    'application/json; charset=utf-16',
+    'application/json; charset=x',
+    'application/xml',
+    'multipart/form-data; boundary=x',
+    'application/json;;',
+    'APPLICATION/JSON',
+    '',
+    'application/problem+json',
   ],
   'content-encoding': ['gzip', 'br', 'deflate', 'zstd', 'identity', 'gzip, gzip'],
   'x-correlation-id': ['', 'x'.repeat(200), 'a b', 'fuzz.1:2-3', 'é', '../..'],
@@ -31,8 +70,31 @@ const ODD_HEADERS: Readonly<Record<string, readonly string[]>> = {
   'x-http-method-override': ['DELETE'],
 };
 const ODD_BODIES: readonly string[] = [
-  '', ' ', 'null', '[]', '""', '0', 'true', '{', '{"a":', '{}{}', '\uFEFF{}', '{"a":1,"a":2}', '{"__proto__":{"x":1}}', '{"constructor":{"prototype":{}}}', '{"a":1e999}', '{"\\u0000":"\\ud800"}', 'NaN', "{'a':1}",
-  '\u0000', '[['.repeat(5_000), `${'['.repeat(20_000)}${']'.repeat(20_000)}`, `${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`, `{"fixes":[${Array(2_000).fill('{"lat":1,"lng":1}').join()}]}`, `{"a":"${'x'.repeat(200_000)}"}`, `{${Array.from({ length: 5_000 }, (_, n) => `"k${n}":${n}`).join()}}`,
+  '',
+  ' ',
+  'null',
+  '[]',
+  '""',
+  '0',
+  'true',
+  '{',
+  '{"a":',
+  '{}{}',
+  '\uFEFF{}',
+  '{"a":1,"a":2}',
+  '{"__proto__":{"x":1}}',
+  '{"constructor":{"prototype":{}}}',
+  '{"a":1e999}',
+  '{"\\u0000":"\\ud800"}',
+  'NaN',
+  "{'a':1}",
+  '\u0000',
+  '[['.repeat(5_000),
+  `${'['.repeat(20_000)}${']'.repeat(20_000)}`,
+  `${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`,
+  `{"fixes":[${Array(2_000).fill('{"lat":1,"lng":1}').join()}]}`,
+  `{"a":"${'x'.repeat(200_000)}"}`,
+  `{${Array.from({ length: 5_000 }, (_, n) => `"k${n}":${n}`).join()}}`,
 ];
 
 /** Who may ask, by the name of their role. */
@@ -42,20 +104,49 @@ export type Asking = { name: string; role: string };
 export type Names = Readonly<Record<'cities' | 'zones' | 'merchants' | 'features', readonly string[]>>;
 
 /** Requests to one operation: mostly of the form that its schemas ask for, some wrong in a place or two, some of no form at all. */
-export function requestsTo(operation: Operation, { callers, names }: { callers: readonly Asking[]; names: Names }): fc.Arbitrary<Sent> {
+export function requestsTo(
+  operation: Operation,
+  { callers, names }: { callers: readonly Asking[]; names: Names },
+): fc.Arbitrary<Sent> {
   const known = {
-    cityId: names.cities, zoneId: names.zones, merchantId: names.merchants, driverId: idNumbers('drivers'), deliveryId: idNumbers('deliveries'), offerId: idNumbers('offers'),
-    escalationId: idNumbers('escalations'), cursor: [CURSOR], timezone: ['UTC', 'Europe/Berlin'], currency: ['EUR'],
+    cityId: names.cities,
+    zoneId: names.zones,
+    merchantId: names.merchants,
+    driverId: idNumbers('drivers'),
+    deliveryId: idNumbers('deliveries'),
+    offerId: idNumbers('offers'),
+    escalationId: idNumbers('escalations'),
+    cursor: [CURSOR],
+    timezone: ['UTC', 'Europe/Berlin'],
+    currency: ['EUR'],
   };
-  return fc.record({
-    caller: whoAsks(operation, callers),
-    params: fc.record(Object.fromEntries(Object.entries(operation.params).map(([name, schema]) => [name, mostly(param(operation, name, schema, { known, names }), fc.constantFrom(...ODD_PARAMS).map((raw) => ({ raw })))]))),
-    query: mostly(queries(operation.query, known), fc.constantFrom(...ODD_QUERIES)),
-    method: fc.oneof({ weight: 40, arbitrary: fc.constant(operation.method.toUpperCase()) }, { weight: 1, arbitrary: fc.constantFrom('DELETE', 'PATCH', 'OPTIONS') }),
-    body: bodies(operation, known),
-    headers: headers(operation),
-    times: fc.oneof({ weight: 6, arbitrary: fc.constant(1) }, { weight: 1, arbitrary: fc.integer({ min: 2, max: 4 }) }),
-  }).map((drawn) => sentOf(operation, drawn));
+  return fc
+    .record({
+      caller: whoAsks(operation, callers),
+      params: fc.record(
+        Object.fromEntries(
+          Object.entries(operation.params).map(([name, schema]) => [
+            name,
+            mostly(
+              param(operation, name, schema, { known, names }),
+              fc.constantFrom(...ODD_PARAMS).map((raw) => ({ raw })),
+            ),
+          ]),
+        ),
+      ),
+      query: mostly(queries(operation.query, known), fc.constantFrom(...ODD_QUERIES)),
+      method: fc.oneof(
+        { weight: 40, arbitrary: fc.constant(operation.method.toUpperCase()) },
+        { weight: 1, arbitrary: fc.constantFrom('DELETE', 'PATCH', 'OPTIONS') },
+      ),
+      body: bodies(operation, known),
+      headers: headers(operation),
+      times: fc.oneof(
+        { weight: 6, arbitrary: fc.constant(1) },
+        { weight: 1, arbitrary: fc.integer({ min: 2, max: 4 }) },
+      ),
+    })
+    .map((drawn) => sentOf(operation, drawn));
 }
 
 function mostly<T>(usual: fc.Arbitrary<T>, odd: fc.Arbitrary<T>): fc.Arbitrary<T> {
@@ -64,21 +155,34 @@ function mostly<T>(usual: fc.Arbitrary<T>, odd: fc.Arbitrary<T>): fc.Arbitrary<T
 
 /** Mostly those whose role may. */
 function whoAsks({ roles }: Operation, callers: readonly Asking[]): fc.Arbitrary<string> {
-  const named = (of: readonly Asking[]): fc.Arbitrary<string> => fc.constantFrom(...of.map(({ name }) => name));
+  const named = (of: readonly Asking[]): fc.Arbitrary<string> =>
+    fc.constantFrom(...of.map(({ name }) => name));
   const fitting = callers.filter(({ role }) => roles.includes(role));
-  return fitting.length === 0 ? named(callers) : fc.oneof({ weight: 8, arbitrary: named(fitting) }, { weight: 1, arbitrary: named(callers) });
+  return fitting.length === 0
+    ? named(callers)
+    : fc.oneof({ weight: 8, arbitrary: named(fitting) }, { weight: 1, arbitrary: named(callers) });
 }
 
 /** `raw`: not to be encoded. */
 type Param = { text: string } | { raw: string };
 
 /** Mostly an id of the kind that the path names before it: `/v2/offers/{id}`. */
-function param({ path }: Operation, name: string, schema: z.ZodType, { known, names }: { known: Known; names: Names }): fc.Arbitrary<Param> {
+function param(
+  { path }: Operation,
+  name: string,
+  schema: z.ZodType,
+  { known, names }: { known: Known; names: Names },
+): fc.Arbitrary<Param> {
   const any = nearlyValid(schema, known).map((value) => ({ text: textOf(value) }));
   const parts = path.split('/');
   const kind = parts[parts.indexOf(`{${name}}`) - 1] ?? '';
   const exist = isIdKind(kind) ? idNumbers(kind) : isNamed(kind, names) ? names[kind] : [];
-  return exist.length === 0 ? any : fc.oneof({ weight: 8, arbitrary: fc.constantFrom(...exist).map((text) => ({ text })) }, { weight: 1, arbitrary: any });
+  return exist.length === 0
+    ? any
+    : fc.oneof(
+        { weight: 8, arbitrary: fc.constantFrom(...exist).map((text) => ({ text })) },
+        { weight: 1, arbitrary: any },
+      );
 }
 
 function isNamed(kind: string, names: Names): kind is keyof Names {
@@ -88,27 +192,63 @@ function isNamed(kind: string, names: Names): kind is keyof Names {
 /** Without a place to go on from, mostly: a wrong one hides all that is behind it. */
 function queries(schema: z.ZodObject, known: Known): fc.Arbitrary<string> {
   const others = Object.fromEntries(Object.entries(schema.shape).filter(([name]) => name !== 'cursor'));
-  return fc.oneof({ weight: 3, arbitrary: nearlyValid(z.object(others), known) }, { weight: 1, arbitrary: nearlyValid(schema, known) }).map(queryOf);
+  return fc
+    .oneof(
+      { weight: 3, arbitrary: nearlyValid(z.object(others), known) },
+      { weight: 1, arbitrary: nearlyValid(schema, known) },
+    )
+    .map(queryOf);
 }
 
 function bodies({ body }: Operation, known: Known): fc.Arbitrary<string | null> {
-  const odd = fc.oneof(fc.constantFrom(...ODD_BODIES), fc.string({ unit: 'binary', maxLength: 50 }), fc.json());
-  if (body === null) return fc.oneof({ weight: 12, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: odd });
-  return fc.oneof({ weight: 14, arbitrary: nearlyValid(body, known).map((value) => JSON.stringify(value)) }, { weight: 1, arbitrary: odd }, { weight: 1, arbitrary: fc.constant(null) });
+  const odd = fc.oneof(
+    fc.constantFrom(...ODD_BODIES),
+    fc.string({ unit: 'binary', maxLength: 50 }),
+    fc.json(),
+  );
+  if (body === null)
+    return fc.oneof({ weight: 12, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: odd });
+  return fc.oneof(
+    { weight: 14, arbitrary: nearlyValid(body, known).map((value) => JSON.stringify(value)) },
+    { weight: 1, arbitrary: odd },
+    { weight: 1, arbitrary: fc.constant(null) },
+  );
 }
 
 function headers({ takesKey }: Operation): fc.Arbitrary<Record<string, string>> {
-  const odd = fc.constantFrom(...Object.keys(ODD_HEADERS)).chain((name) => fc.constantFrom(...(ODD_HEADERS[name] ?? [''])).map((value) => ({ [name]: value })));
-  const key = fc.constantFrom('one', 'two', 'three').map((value): Record<string, string> => (takesKey ? { 'idempotency-key': value } : {}));
+  const odd = fc
+    .constantFrom(...Object.keys(ODD_HEADERS))
+    .chain((name) => fc.constantFrom(...(ODD_HEADERS[name] ?? [''])).map((value) => ({ [name]: value })));
+  const key = fc
+    .constantFrom('one', 'two', 'three')
+    .map((value): Record<string, string> => (takesKey ? { 'idempotency-key': value } : {}));
   return fc.oneof({ weight: 5, arbitrary: key }, { weight: 1, arbitrary: odd });
 }
 
-type Drawn = { caller: string; params: Record<string, Param>; query: string; method: string; body: string | null; headers: Record<string, string>; times: number };
+type Drawn = {
+  caller: string;
+  params: Record<string, Param>;
+  query: string;
+  method: string;
+  body: string | null;
+  headers: Record<string, string>;
+  times: number;
+};
 
-function sentOf(operation: Operation, { caller, params, query, method, body, headers: extra, times }: Drawn): Sent {
-  const filled = operation.path.replaceAll(/\{(\w+)\}/g, (_whole, name: string) => pathPart(params[name] ?? { raw: '' }));
+function sentOf(
+  operation: Operation,
+  { caller, params, query, method, body, headers: extra, times }: Drawn,
+): Sent {
+  const filled = operation.path.replaceAll(/\{(\w+)\}/g, (_whole, name: string) =>
+    pathPart(params[name] ?? { raw: '' }),
+  );
   return {
-    caller, method, times, body, path: query === '' ? filled : `${filled}?${query}`, isOdd: method !== operation.method.toUpperCase() || !isRouted(operation, filled),
+    caller,
+    method,
+    times,
+    body,
+    path: query === '' ? filled : `${filled}?${query}`,
+    isOdd: method !== operation.method.toUpperCase() || !isRouted(operation, filled),
     headers: { ...(body === null ? {} : { 'content-type': 'application/json' }), ...extra },
   };
 }
@@ -120,7 +260,11 @@ function pathPart(value: Param): string {
 /** Whether the path still leads to this operation: each parameter is one part of it, and can be decoded. */
 function isRouted({ path }: Operation, filled: string): boolean {
   const [wanted, given] = [path.split('/'), filled.split('/')];
-  return wanted.length === given.length && given.every((part, at) => at === 0 || part !== '') && !/%(?![0-9a-f]{2})|%E0%A4/i.test(filled);
+  return (
+    wanted.length === given.length &&
+    given.every((part, at) => at === 0 || part !== '') &&
+    !/%(?![0-9a-f]{2})|%E0%A4/i.test(filled)
+  );
 }
 
 /** Things of JSON may carry a key `toString`, and then have no text of their own. */
@@ -130,7 +274,11 @@ function textOf(value: unknown): string {
 
 function queryOf(value: unknown): string {
   const pairs = typeof value === 'object' && value !== null ? Object.entries(value) : [];
-  return pairs.flatMap(([key, each]) => (each === null || each === undefined ? [] : [`${encode(key)}=${encode(textOf(each))}`])).join('&');
+  return pairs
+    .flatMap(([key, each]) =>
+      each === null || each === undefined ? [] : [`${encode(key)}=${encode(textOf(each))}`],
+    )
+    .join('&');
 }
 
 /** Halves of characters cannot be sent in an address. */

@@ -15,13 +15,30 @@ export type FuzzDeps = {
   figures: HttpFigures;
 };
 
-export type HttpFigures = { requests: number; byStatus: Record<string, number>; byCode: Record<string, number>; succeeded: Set<string>; refused: Set<string> };
+export type HttpFigures = {
+  requests: number;
+  byStatus: Record<string, number>;
+  byCode: Record<string, number>;
+  succeeded: Set<string>;
+  refused: Set<string>;
+};
 
 /** The first rule that did not hold, with the smallest request found that breaks it. */
-export type Broken = { operation: string; rules: string[]; caller: string; curl: string; seed: number; path: string | null };
+export type Broken = {
+  operation: string;
+  rules: string[];
+  caller: string;
+  curl: string;
+  seed: number;
+  path: string | null;
+};
 
 /** Sends so many requests to one operation. @returns null where all went as documented */
-export async function fuzzOperation(deps: FuzzDeps, operation: Operation, { seed, times, until }: { seed: number; times: number; until: number }): Promise<Broken | null> {
+export async function fuzzOperation(
+  deps: FuzzDeps,
+  operation: Operation,
+  { seed, times, until }: { seed: number; times: number; until: number },
+): Promise<Broken | null> {
   let last: { rules: string[]; sent: Sent; curl: string } | null = null;
   const property = fc.asyncProperty(requestsTo(operation, deps), async (sent) => {
     if (Date.now() > until) return true;
@@ -32,22 +49,40 @@ export async function fuzzOperation(deps: FuzzDeps, operation: Operation, { seed
   const { failed, counterexamplePath } = await fc.check(property, { seed, numRuns: times, verbose: 0 });
   const smallest = last as { rules: string[]; sent: Sent; curl: string } | null;
   if (!failed || !smallest) return null;
-  return { operation: operation.name, rules: smallest.rules, caller: smallest.sent.caller, curl: smallest.curl, seed, path: counterexamplePath };
+  return {
+    operation: operation.name,
+    rules: smallest.rules,
+    caller: smallest.sent.caller,
+    curl: smallest.curl,
+    seed,
+    path: counterexamplePath,
+  };
 }
 
-async function sendAndJudge(deps: FuzzDeps, operation: Operation, sent: Sent): Promise<{ rules: string[]; curl: string }> {
+async function sendAndJudge(
+  deps: FuzzDeps,
+  operation: Operation,
+  sent: Sent,
+): Promise<{ rules: string[]; curl: string }> {
   const prepared = prepare(deps, sent);
   const answers = await Promise.all(Array.from({ length: sent.times }, () => ask(prepared)));
   for (const answer of answers) note(deps, operation, answer);
-  const rules = answers.flatMap((answer) => judge({ operation: sent.isOdd ? null : operation, sent, answer, secrets: deps.secrets }));
+  const rules = answers.flatMap((answer) =>
+    judge({ operation: sent.isOdd ? null : operation, sent, answer, secrets: deps.secrets }),
+  );
   return { rules, curl: curlOf(prepared) };
 }
 
-function prepare({ apiUrl, callers, known }: FuzzDeps, { caller, method, path, headers, body }: Sent): Prepared {
+function prepare(
+  { apiUrl, callers, known }: FuzzDeps,
+  { caller, method, path, headers, body }: Sent,
+): Prepared {
   const token = callers.find(({ name }) => name === caller)?.token ?? null;
   const said = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, sendable(value)]));
   return {
-    method, url: `${apiUrl}${withIds(path, known)}`, headers: { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...said },
+    method,
+    url: `${apiUrl}${withIds(path, known)}`,
+    headers: { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...said },
     body: body === null ? null : withIds(body, known),
   };
 }

@@ -3,7 +3,12 @@ import { pause } from '../../simulator/kit/pause';
 import type { Answer } from './judge';
 
 /** A request with ids and token in it, as it goes out. */
-export type Prepared = { method: string; url: string; headers: Readonly<Record<string, string>>; body: string | null };
+export type Prepared = {
+  method: string;
+  url: string;
+  headers: Readonly<Record<string, string>>;
+  body: string | null;
+};
 
 const ANSWER_MS = 20_000;
 /** 503 says that the same may be sent again: so often it is. */
@@ -14,8 +19,10 @@ const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 export async function ask(prepared: Prepared): Promise<Answer> {
   for (let left = TRIES; ; left -= 1) {
     const answer = await askOnce(prepared);
-    const isToRepeat = 'status' in answer && answer.status === 503 && Number(answer.headers['retry-after']) > 0;
-    if (!isToRepeat || left === 0) return isToRepeat ? { lost: `503 with Retry-After, ${TRIES + 1} times: ${answer.text}` } : answer;
+    const isToRepeat =
+      'status' in answer && answer.status === 503 && Number(answer.headers['retry-after']) > 0;
+    if (!isToRepeat || left === 0)
+      return isToRepeat ? { lost: `503 with Retry-After, ${TRIES + 1} times: ${answer.text}` } : answer;
     await pause(Number(answer.headers['retry-after']) * 1_000);
   }
 }
@@ -25,12 +32,29 @@ function askOnce({ method, url, headers, body }: Prepared): Promise<Answer> {
     const { hostname, port, origin } = new URL(url);
     const bytes = body === null ? null : Buffer.from(body);
     const length = bytes === null || 'transfer-encoding' in headers ? {} : { 'content-length': bytes.length };
-    const asked = request({ agent, hostname, port, method, path: url.slice(origin.length), headers: { ...headers, ...length }, timeout: ANSWER_MS }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: textsOf(response.headers), text: Buffer.concat(chunks).toString('utf8') }));
-      response.on('error', (error) => resolve({ lost: error.message }));
-    });
+    const asked = request(
+      {
+        agent,
+        hostname,
+        port,
+        method,
+        path: url.slice(origin.length),
+        headers: { ...headers, ...length },
+        timeout: ANSWER_MS,
+      },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('end', () =>
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: textsOf(response.headers),
+            text: Buffer.concat(chunks).toString('utf8'),
+          }),
+        );
+        response.on('error', (error) => resolve({ lost: error.message }));
+      },
+    );
     asked.on('timeout', () => asked.destroy(new Error(`nothing came within ${ANSWER_MS / 1_000} s`)));
     asked.on('error', (error) => resolve({ lost: error.message }));
     asked.end(bytes ?? undefined);
@@ -38,14 +62,27 @@ function askOnce({ method, url, headers, body }: Prepared): Promise<Answer> {
 }
 
 function textsOf(headers: NodeJS.Dict<string | string[]>): Record<string, string | undefined> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value]));
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value]),
+  );
 }
 
 /** The same for a shell. */
 export function curlOf({ method, url, headers, body }: Prepared): string {
-  const quoted = (text: string): string => (/^[ -~]*$/.test(text) ? `'${text.replaceAll("'", `'\\''`)}'` : `$'${[...Buffer.from(text)].map(escaped).join('')}'`);
-  const given = Object.entries(headers).map(([name, value]) => `-H ${quoted(value === '' ? `${name};` : `${name}: ${value}`)}`);
-  return ['curl -i --path-as-is -g', `-X ${method}`, quoted(url), ...given, ...(body === null ? [] : [`--data-binary ${quoted(body)}`])].join(' ');
+  const quoted = (text: string): string =>
+    /^[ -~]*$/.test(text)
+      ? `'${text.replaceAll("'", `'\\''`)}'`
+      : `$'${[...Buffer.from(text)].map(escaped).join('')}'`;
+  const given = Object.entries(headers).map(
+    ([name, value]) => `-H ${quoted(value === '' ? `${name};` : `${name}: ${value}`)}`,
+  );
+  return [
+    'curl -i --path-as-is -g',
+    `-X ${method}`,
+    quoted(url),
+    ...given,
+    ...(body === null ? [] : [`--data-binary ${quoted(body)}`]),
+  ].join(' ');
 }
 
 function escaped(byte: number): string {

@@ -6,14 +6,60 @@ import type { Secret } from './judge';
 /** `isAdmitted`: their token is one to be let in with; only drivers have something to say. */
 export type SocketCaller = { name: string; token: string | null; isAdmitted: boolean; isDriver: boolean };
 
-export type SocketFigures = { connected: number; refused: number; sent: number; floods: number; dropped: number; broken: string[] };
+export type SocketFigures = {
+  connected: number;
+  refused: number;
+  sent: number;
+  floods: number;
+  dropped: number;
+  broken: string[];
+};
 
 const REFUSALS: readonly unknown[] = ['UNAUTHORIZED', 'FORBIDDEN', 'TOO_MANY_CONNECTIONS'];
-const EVENTS = ['OFFER_SEEN', 'OFFER_SEEN', 'OFFER_SEEN', 'STATE', 'DELIVERY_OFFERED_V2', 'join', 'message', '__proto__', 'constructor', 'toString', 'x'.repeat(500), '', '\u0000', '😀'];
+const EVENTS = [
+  'OFFER_SEEN',
+  'OFFER_SEEN',
+  'OFFER_SEEN',
+  'STATE',
+  'DELIVERY_OFFERED_V2',
+  'join',
+  'message',
+  '__proto__',
+  'constructor',
+  'toString',
+  'x'.repeat(500),
+  '',
+  '\u0000',
+  '😀',
+];
 /** What no client library would send: packets of Engine.IO and Socket.IO that lie about themselves. */
 const RAW_PACKETS = [
-  '4', '42', '42[', '42["OFFER_SEEN"', '42{}', '42[]', '42[null]', '42["OFFER_SEEN",{"offerId":1}]', '40/admin,', '41', '43[]', '439999[{}]', '44{}', '45-', '451-["OFFER_SEEN",{"_placeholder":true,"num":0}]', '4510000-["a"]', '42["disconnect"]', '42["__proto__",{}]',
-  '9', 'x', '', '3', '2probe', '6', '42999999999999999999["OFFER_SEEN",{}]', `42["OFFER_SEEN",${'['.repeat(6_000)}]`,
+  '4',
+  '42',
+  '42[',
+  '42["OFFER_SEEN"',
+  '42{}',
+  '42[]',
+  '42[null]',
+  '42["OFFER_SEEN",{"offerId":1}]',
+  '40/admin,',
+  '41',
+  '43[]',
+  '439999[{}]',
+  '44{}',
+  '45-',
+  '451-["OFFER_SEEN",{"_placeholder":true,"num":0}]',
+  '4510000-["a"]',
+  '42["disconnect"]',
+  '42["__proto__",{}]',
+  '9',
+  'x',
+  '',
+  '3',
+  '2probe',
+  '6',
+  '42999999999999999999["OFFER_SEEN",{}]',
+  `42["OFFER_SEEN",${'['.repeat(6_000)}]`,
 ];
 const TOO_LONG = 20_000;
 const TOO_MANY_EVENTS = 200;
@@ -23,51 +69,113 @@ const SETTLE_MS = 5_000;
  * Plays wild with connections until it is told to stop, while bystanders of each kind do nothing but listen: they must stay connected.
  * @param callers by name; those without a valid token must be refused, others not
  */
-export async function fuzzSockets({ apiUrl, callers, bystanders, ids, secrets, random, signal }: {
-  apiUrl: string; callers: readonly SocketCaller[]; bystanders: readonly SocketCaller[]; ids: () => readonly string[]; secrets: readonly Secret[]; random: Random; signal: AbortSignal;
+export async function fuzzSockets({
+  apiUrl,
+  callers,
+  bystanders,
+  ids,
+  secrets,
+  random,
+  signal,
+}: {
+  apiUrl: string;
+  callers: readonly SocketCaller[];
+  bystanders: readonly SocketCaller[];
+  ids: () => readonly string[];
+  secrets: readonly Secret[];
+  random: Random;
+  signal: AbortSignal;
 }): Promise<SocketFigures> {
   const figures: SocketFigures = { connected: 0, refused: 0, sent: 0, floods: 0, dropped: 0, broken: [] };
-  const listen = (socket: Socket, name: string): void => void socket.onAny((event: string, body: unknown) => {
-    const text = JSON.stringify([body]);
-    for (const secret of secrets) if (!secret.seenBy.has(name) && text.includes(secret.text)) figures.broken.push(`${name} heard ${event} with what is not theirs: ${secret.text}`);
-  });
+  const listen = (socket: Socket, name: string): void =>
+    void socket.onAny((event: string, body: unknown) => {
+      const text = JSON.stringify([body]);
+      for (const secret of secrets)
+        if (!secret.seenBy.has(name) && text.includes(secret.text))
+          figures.broken.push(`${name} heard ${event} with what is not theirs: ${secret.text}`);
+    });
   const watched = bystanders.map((each) => bystand(apiUrl, each, listen, figures));
   while (!signal.aborted && figures.broken.length === 0) {
     const caller = random.pick(callers);
-    const socket = io(apiUrl, { auth: authOf(caller.token, random), autoConnect: false, reconnection: false, forceNew: true, transports: random.chance(0.2) ? ['polling'] : ['websocket'] });
+    const socket = io(apiUrl, {
+      auth: authOf(caller.token, random),
+      autoConnect: false,
+      reconnection: false,
+      forceNew: true,
+      transports: random.chance(0.2) ? ['polling'] : ['websocket'],
+    });
     listen(socket, caller.name);
     await visit(socket, caller, { figures, random, ids });
     socket.disconnect();
     await pause(random.between(0, 50), signal);
   }
-  for (const { socket } of watched) if (!socket.connected) await poll(async () => (socket.connected ? true : undefined), { everyMs: 100, deadlineAt: Date.now() + SETTLE_MS });
-  for (const { name, socket } of watched) if (!socket.connected) figures.broken.push(`${name}, who only listened, is not connected at the end`);
+  for (const { socket } of watched)
+    if (!socket.connected)
+      await poll(async () => (socket.connected ? true : undefined), {
+        everyMs: 100,
+        deadlineAt: Date.now() + SETTLE_MS,
+      });
+  for (const { name, socket } of watched)
+    if (!socket.connected) figures.broken.push(`${name}, who only listened, is not connected at the end`);
   for (const { socket } of watched) socket.disconnect();
   return figures;
 }
 
-function bystand(apiUrl: string, { name, token }: SocketCaller, listen: (socket: Socket, name: string) => void, figures: SocketFigures): { name: string; socket: Socket } {
+function bystand(
+  apiUrl: string,
+  { name, token }: SocketCaller,
+  listen: (socket: Socket, name: string) => void,
+  figures: SocketFigures,
+): { name: string; socket: Socket } {
   const socket = io(apiUrl, { auth: { token }, forceNew: true, transports: ['websocket'] });
   listen(socket, name);
-  socket.on('disconnect', (reason) => void (reason === 'io client disconnect' || figures.broken.push(`${name}, who only listened, was disconnected: ${reason}`)));
-  socket.on('connect_error', ({ message }) => figures.broken.push(`${name}, who only listens, could not connect: ${message}`));
+  socket.on(
+    'disconnect',
+    (reason) =>
+      void (
+        reason === 'io client disconnect' ||
+        figures.broken.push(`${name}, who only listened, was disconnected: ${reason}`)
+      ),
+  );
+  socket.on('connect_error', ({ message }) =>
+    figures.broken.push(`${name}, who only listens, could not connect: ${message}`),
+  );
   return { name, socket };
 }
 
 /** A good token stays as it is; a missing one is missing in one way or another. */
 function authOf(token: string | null, random: Random): Record<string, unknown> {
-  return token === null ? random.pick<Record<string, unknown>>([{}, { token: null }, { token: '' }, { token: 'x' }, { token: { $ne: 1 } }, { token: ['a'] }, { token: 'a.b.c' }, { token: 'x'.repeat(9_000) }]) : { token };
+  return token === null
+    ? random.pick<Record<string, unknown>>([
+        {},
+        { token: null },
+        { token: '' },
+        { token: 'x' },
+        { token: { $ne: 1 } },
+        { token: ['a'] },
+        { token: 'a.b.c' },
+        { token: 'x'.repeat(9_000) },
+      ])
+    : { token };
 }
 
 type Visit = { figures: SocketFigures; random: Random; ids: () => readonly string[] };
 type Wild = Visit & { isDriver: boolean };
 
-async function visit(socket: Socket, { name, isAdmitted, isDriver }: SocketCaller, { figures, random, ids }: Visit): Promise<void> {
+async function visit(
+  socket: Socket,
+  { name, isAdmitted, isDriver }: SocketCaller,
+  { figures, random, ids }: Visit,
+): Promise<void> {
   const came = await connected(socket);
   if (came !== 'connected') {
     figures.refused += 1;
-    const isExpected = came.code === undefined ? came.isTransport : REFUSALS.includes(came.code) && (!isAdmitted || came.code === 'TOO_MANY_CONNECTIONS');
-    if (!isExpected) figures.broken.push(`${name} was refused, and not as documented: ${JSON.stringify(came)}`);
+    const isExpected =
+      came.code === undefined
+        ? came.isTransport
+        : REFUSALS.includes(came.code) && (!isAdmitted || came.code === 'TOO_MANY_CONNECTIONS');
+    if (!isExpected)
+      figures.broken.push(`${name} was refused, and not as documented: ${JSON.stringify(came)}`);
     return;
   }
   figures.connected += 1;
@@ -81,7 +189,9 @@ type Refused = { code?: unknown; message: string; isTransport: boolean };
 function connected(socket: Socket): Promise<'connected' | Refused> {
   return new Promise((resolve) => {
     socket.once('connect', () => resolve('connected'));
-    socket.once('connect_error', (error: Error & { data?: { code?: unknown } }) => resolve({ code: error.data?.code, message: error.message, isTransport: socket.active }));
+    socket.once('connect_error', (error: Error & { data?: { code?: unknown } }) =>
+      resolve({ code: error.data?.code, message: error.message, isTransport: socket.active }),
+    );
     socket.connect();
   });
 }
@@ -95,17 +205,42 @@ async function odd(socket: Socket, { figures, random, ids, isDriver }: Wild): Pr
       socket.emit(event, payload, payload);
       continue;
     }
-    const answer: unknown = await socket.timeout(SETTLE_MS).emitWithAck(event, payload).catch((error: unknown) => ({ error: String(error) }));
-    const isNoted = typeof answer === 'object' && answer !== null && 'noted' in answer && typeof answer.noted === 'boolean';
-    if (!isNoted) figures.broken.push(`OFFER_SEEN with ${JSON.stringify([payload]).slice(0, 200)} was answered with ${JSON.stringify(answer)}`);
+    const answer: unknown = await socket
+      .timeout(SETTLE_MS)
+      .emitWithAck(event, payload)
+      .catch((error: unknown) => ({ error: String(error) }));
+    const isNoted =
+      typeof answer === 'object' && answer !== null && 'noted' in answer && typeof answer.noted === 'boolean';
+    if (!isNoted)
+      figures.broken.push(
+        `OFFER_SEEN with ${JSON.stringify([payload]).slice(0, 200)} was answered with ${JSON.stringify(answer)}`,
+      );
   }
 }
 
 function payloadOf(random: Random, ids: readonly string[]): unknown {
   const offerId = random.pick(ids);
   const payloads: readonly unknown[] = [
-    { offerId }, { offerId }, { offerId, surplus: 1 }, { offerId: 'x' }, { offerId: '\u0000' }, { offerId: '\ud800' }, { offerId: offerId.toUpperCase() }, null, undefined, '', 0, [], {}, [[[]]], 'x'.repeat(4_000), { offerId: { offerId } },
-    Buffer.from('binary'), { offerId: Buffer.from('x') }, 1e308, true,
+    { offerId },
+    { offerId },
+    { offerId, surplus: 1 },
+    { offerId: 'x' },
+    { offerId: '\u0000' },
+    { offerId: '\ud800' },
+    { offerId: offerId.toUpperCase() },
+    null,
+    undefined,
+    '',
+    0,
+    [],
+    {},
+    [[[]]],
+    'x'.repeat(4_000),
+    { offerId: { offerId } },
+    Buffer.from('binary'),
+    { offerId: Buffer.from('x') },
+    1e308,
+    true,
   ];
   return payloads[Math.floor(random.next() * payloads.length)];
 }
@@ -114,20 +249,29 @@ async function raw(socket: Socket, { figures, random }: Visit): Promise<void> {
   figures.sent += 1;
   // The engine below: what is written here no Socket.IO client would send.
   socket.io.engine.write(random.pick(RAW_PACKETS).replace(/^4/, ''));
-  socket.io.engine.transport.send([{ type: 'message', data: random.pick(RAW_PACKETS), options: { compress: false } }]);
+  socket.io.engine.transport.send([
+    { type: 'message', data: random.pick(RAW_PACKETS), options: { compress: false } },
+  ]);
   await pause(20);
 }
 
 async function flood(socket: Socket, { figures, random, ids }: Visit): Promise<void> {
   figures.floods += 1;
-  for (let left = TOO_MANY_EVENTS; left > 0; left -= 1) socket.emit(random.pick(EVENTS), { offerId: random.pick(ids()) });
-  const isDropped = await poll(async () => (socket.connected ? undefined : true), { everyMs: 20, deadlineAt: Date.now() + SETTLE_MS });
+  for (let left = TOO_MANY_EVENTS; left > 0; left -= 1)
+    socket.emit(random.pick(EVENTS), { offerId: random.pick(ids()) });
+  const isDropped = await poll(async () => (socket.connected ? undefined : true), {
+    everyMs: 20,
+    deadlineAt: Date.now() + SETTLE_MS,
+  });
   if (!isDropped) figures.broken.push(`${TOO_MANY_EVENTS} events at once, and still connected`);
 }
 
 async function tooLong(socket: Socket, { figures }: Visit): Promise<void> {
   figures.sent += 1;
   socket.emit('OFFER_SEEN', { offerId: 'x'.repeat(TOO_LONG) });
-  const isDropped = await poll(async () => (socket.connected ? undefined : true), { everyMs: 20, deadlineAt: Date.now() + SETTLE_MS });
+  const isDropped = await poll(async () => (socket.connected ? undefined : true), {
+    everyMs: 20,
+    deadlineAt: Date.now() + SETTLE_MS,
+  });
   if (!isDropped) figures.broken.push(`a message of ${TOO_LONG} bytes, and still connected`);
 }

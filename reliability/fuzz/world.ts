@@ -16,14 +16,24 @@ export type FuzzWorld = {
 const FEATURES = ['driver_offers', 'availability_states', 'escalation', 'auto_reassignment'] as const;
 
 /** @throws Unexpected where the API refuses what is right */
-export async function openWorld({ connections, pool, parties }: { connections: Connections; pool: Pool; parties: readonly Party[] }): Promise<FuzzWorld> {
+export async function openWorld({
+  connections,
+  pool,
+  parties,
+}: {
+  connections: Connections;
+  pool: Pool;
+  parties: readonly Party[];
+}): Promise<FuzzWorld> {
   const [ops, desk] = [await connections.ops('fuzz-setup'), await connections.desk('fuzz-setup')];
   for (const party of parties) await setUp(ops, party);
   let order = 0;
   return {
     stir: async () => {
       for (const feature of FEATURES) await desk.putFeature(feature, true, 'the fuzz goes on');
-      await Promise.all(parties.map((party) => work(connections, { ops, desk, pool }, party, `${party.name}-${order}`)));
+      await Promise.all(
+        parties.map((party) => work(connections, { ops, desk, pool }, party, `${party.name}-${order}`)),
+      );
       order += 1;
       return readIds(pool, parties);
     },
@@ -33,13 +43,37 @@ export async function openWorld({ connections, pool, parties }: { connections: C
 async function setUp(ops: OpsClient, { name, cityId, merchantId, center, drivers }: Party): Promise<void> {
   wanted('a city', await ops.putCity({ cityId, name, timezone: 'UTC', currency: 'EUR', center }));
   const [south, west, north, east] = [center.lat - 0.5, center.lng - 0.5, center.lat + 0.5, center.lng + 0.5];
-  wanted('a zone', await ops.putZone({ zoneId: `zone-${name}`, cityId, name, ring: [[west, south], [east, south], [east, north], [west, north], [west, south]], offerTtlSeconds: 5 }));
+  wanted(
+    'a zone',
+    await ops.putZone({
+      zoneId: `zone-${name}`,
+      cityId,
+      name,
+      ring: [
+        [west, south],
+        [east, south],
+        [east, north],
+        [west, north],
+        [west, south],
+      ],
+      offerTtlSeconds: 5,
+    }),
+  );
   wanted('a shop', await ops.putMerchant({ merchantId, name: `The shop of ${name}` }));
-  for (const { driverId, name: secret, isV1 } of drivers) wanted('a driver', await ops.putDriver({ driverId, cityId, name: secret, vehicle: 'CAR', offerVersion: isV1 ? null : 2 }));
+  for (const { driverId, name: secret, isV1 } of drivers)
+    wanted(
+      'a driver',
+      await ops.putDriver({ driverId, cityId, name: secret, vehicle: 'CAR', offerVersion: isV1 ? null : 2 }),
+    );
 }
 
 /** What a request made impossible is passed over: the rest goes on. */
-async function work(connections: Connections, { ops, desk, pool }: { ops: OpsClient; desk: DeskClient; pool: Pool }, party: Party, sellerOrderId: string): Promise<void> {
+async function work(
+  connections: Connections,
+  { ops, desk, pool }: { ops: OpsClient; desk: DeskClient; pool: Pool },
+  party: Party,
+  sellerOrderId: string,
+): Promise<void> {
   const { cityId, merchantId, center, drivers, orderSecret } = party;
   // A request may have moved the city's currency, or its zone.
   await ops.putCity({ cityId, name: party.name, timezone: 'UTC', currency: 'EUR', center });
@@ -51,7 +85,15 @@ async function work(connections: Connections, { ops, desk, pool }: { ops: OpsCli
   const shop = await connections.merchant(merchantId);
   const stop = { address: orderSecret, point: center };
   const dropoff = { ...stop, point: { lat: center.lat + 0.01, lng: center.lng }, contactName: orderSecret };
-  const posted = await shop.post({ sellerOrderId: `${sellerOrderId}-${newUuid()}`, cityId, pickup: stop, dropoff, readyAt: null, parcelSize: 'SMALL', feeCents: 500 });
+  const posted = await shop.post({
+    sellerOrderId: `${sellerOrderId}-${newUuid()}`,
+    cityId,
+    pickup: stop,
+    dropoff,
+    readyAt: null,
+    parcelSize: 'SMALL',
+    feeCents: 500,
+  });
   if (!posted.ok) throw new Unexpected(`an order: ${posted.code} ${posted.detail}`);
   await carryOn(connections, pool, cityId);
   await lookAfter(desk, ops, pool, cityId);
@@ -59,26 +101,45 @@ async function work(connections: Connections, { ops, desk, pool }: { ops: OpsCli
 
 /** Drivers take one offer, and go one step on with what they carry: so there are deliveries in all states. */
 async function carryOn(connections: Connections, pool: Pool, cityId: string): Promise<void> {
-  const { rows: [offer] } = await pool.query<{ id: string; driver_id: string }>(
-    `SELECT o.id, o.driver_id FROM offers o JOIN deliveries d ON d.id = o.delivery_id WHERE o.state = 'LIVE' AND d.city_id = $1 ORDER BY o.created_at, o.id LIMIT 1`, [cityId]);
+  const {
+    rows: [offer],
+  } = await pool.query<{ id: string; driver_id: string }>(
+    `SELECT o.id, o.driver_id FROM offers o JOIN deliveries d ON d.id = o.delivery_id WHERE o.state = 'LIVE' AND d.city_id = $1 ORDER BY o.created_at, o.id LIMIT 1`,
+    [cityId],
+  );
   if (offer) await (await connections.driver(offer.driver_id)).accept(offer.id);
   const { rows: carried } = await pool.query<{ id: string; driver_id: string; status: DeliveryStatus }>(
-    `SELECT id, driver_id, status FROM deliveries WHERE city_id = $1 AND driver_id IS NOT NULL AND closed_at IS NULL`, [cityId]);
+    `SELECT id, driver_id, status FROM deliveries WHERE city_id = $1 AND driver_id IS NOT NULL AND closed_at IS NULL`,
+    [cityId],
+  );
   for (const { id, driver_id: driverId, status } of carried) {
     const step = NEXT_STEP.get(status);
     if (step) await (await connections.driver(driverId)).step(id, step, Date.now());
   }
 }
 
-const NEXT_STEP = new Map<DeliveryStatus, Step>([['ASSIGNED', 'arriveAtPickup'], ['AT_PICKUP', 'pickUp'], ['PICKED_UP', 'arriveAtDropoff'], ['AT_DROPOFF', 'deliver'], ['RETURNING', 'returnGoods']]);
+const NEXT_STEP = new Map<DeliveryStatus, Step>([
+  ['ASSIGNED', 'arriveAtPickup'],
+  ['AT_PICKUP', 'pickUp'],
+  ['PICKED_UP', 'arriveAtDropoff'],
+  ['AT_DROPOFF', 'deliver'],
+  ['RETURNING', 'returnGoods'],
+]);
 
 /** The support queue gets a case now and then: goods are with a driver who is rescued. And nobody's orders pile up. */
 async function lookAfter(desk: DeskClient, ops: OpsClient, pool: Pool, cityId: string): Promise<void> {
-  const { rows: [carried] } = await pool.query<{ driver_id: string; queued: boolean }>(
+  const {
+    rows: [carried],
+  } = await pool.query<{ driver_id: string; queued: boolean }>(
     `SELECT driver_id, EXISTS (SELECT FROM escalations e WHERE e.city_id = $1 AND e.state <> 'RESOLVED') AS queued FROM deliveries
-      WHERE city_id = $1 AND status IN ('PICKED_UP', 'AT_DROPOFF') ORDER BY id LIMIT 1`, [cityId]);
+      WHERE city_id = $1 AND status IN ('PICKED_UP', 'AT_DROPOFF') ORDER BY id LIMIT 1`,
+    [cityId],
+  );
   if (carried?.queued === false) await desk.rescue(carried.driver_id, 'the fuzz wants a case');
-  const { rows: tooMany } = await pool.query<{ id: string }>(`SELECT id FROM deliveries WHERE city_id = $1 AND closed_at IS NULL ORDER BY created_at DESC OFFSET $2`, [cityId, MOST_OPEN]);
+  const { rows: tooMany } = await pool.query<{ id: string }>(
+    `SELECT id FROM deliveries WHERE city_id = $1 AND closed_at IS NULL ORDER BY created_at DESC OFFSET $2`,
+    [cityId, MOST_OPEN],
+  );
   for (const { id } of tooMany) await ops.cancel(id, 'OPS_CANCELLED');
 }
 
@@ -91,12 +152,23 @@ async function readIds(pool: Pool, parties: readonly Party[]): Promise<string[]>
     const { rows } = await pool.query<{ id: string }>(query, [cities, places]);
     return Array.from({ length: places }, (_, at) => rows[at % Math.max(1, rows.length)]?.id ?? newUuid());
   };
-  const drivers = parties.filter((party) => !isHidden(party)).flatMap((party) => party.drivers.map(({ driverId }) => driverId));
+  const drivers = parties
+    .filter((party) => !isHidden(party))
+    .flatMap((party) => party.drivers.map(({ driverId }) => driverId));
   const rest = await Promise.all([
-    read(`SELECT o.id FROM offers o JOIN deliveries d ON d.id = o.delivery_id WHERE d.city_id = ANY($1) ORDER BY o.state <> 'LIVE', o.created_at DESC LIMIT $2`, ID_PLACES.offers),
-    read(`(SELECT id FROM deliveries WHERE city_id = ANY($1) AND closed_at IS NULL ORDER BY status = 'SEARCHING', created_at DESC LIMIT $2 - 4)
-      UNION ALL (SELECT id FROM deliveries WHERE city_id = ANY($1) AND closed_at IS NOT NULL ORDER BY closed_at DESC LIMIT 4)`, ID_PLACES.deliveries),
-    read(`SELECT id FROM escalations WHERE city_id = ANY($1) ORDER BY state = 'RESOLVED', opened_at DESC LIMIT $2`, ID_PLACES.escalations),
+    read(
+      `SELECT o.id FROM offers o JOIN deliveries d ON d.id = o.delivery_id WHERE d.city_id = ANY($1) ORDER BY o.state <> 'LIVE', o.created_at DESC LIMIT $2`,
+      ID_PLACES.offers,
+    ),
+    read(
+      `(SELECT id FROM deliveries WHERE city_id = ANY($1) AND closed_at IS NULL ORDER BY status = 'SEARCHING', created_at DESC LIMIT $2 - 4)
+      UNION ALL (SELECT id FROM deliveries WHERE city_id = ANY($1) AND closed_at IS NOT NULL ORDER BY closed_at DESC LIMIT 4)`,
+      ID_PLACES.deliveries,
+    ),
+    read(
+      `SELECT id FROM escalations WHERE city_id = ANY($1) ORDER BY state = 'RESOLVED', opened_at DESC LIMIT $2`,
+      ID_PLACES.escalations,
+    ),
   ]);
   return [...Array.from({ length: ID_PLACES.drivers }, (_, at) => drivers[at] ?? newUuid()), ...rest.flat()];
 }

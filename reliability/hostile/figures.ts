@@ -15,9 +15,23 @@ export type HostileWitness = {
 
 /** Shares are 0..1, times ms or, where they say so, seconds; null = nothing to count. `lossesCancelled`: cancelled by who ordered before another driver was found, and in no share. */
 export type HostileFigures = {
-  deliveredShare: number | null; vanishedBeforePickup: number; vanishedWithGoods: number; losses: number; lossesCancelled: number; reassigned: number; reassignmentSuccess: number | null;
-  reassignmentP99Ms: number | null; handedOver: number; assignedTwice: number; escalationsLevel1: number; escalationsLevel2: number; escalationsLevel3: number;
-  casesOpened: number; casesResolved: number; casesOpen: number; openCaseReasons: string;
+  deliveredShare: number | null;
+  vanishedBeforePickup: number;
+  vanishedWithGoods: number;
+  losses: number;
+  lossesCancelled: number;
+  reassigned: number;
+  reassignmentSuccess: number | null;
+  reassignmentP99Ms: number | null;
+  handedOver: number;
+  assignedTwice: number;
+  escalationsLevel1: number;
+  escalationsLevel2: number;
+  escalationsLevel3: number;
+  casesOpened: number;
+  casesResolved: number;
+  casesOpen: number;
+  openCaseReasons: string;
 };
 
 /** The goals of a bad evening. */
@@ -29,28 +43,60 @@ const KILL_WITHIN_SECONDS = 5;
 const WISHED: readonly string[] = ['MERCHANT_CANCELLED', 'CUSTOMER_CANCELLED'];
 
 /** @returns the figures, and in words every goal that was missed */
-export function hostileFiguresOf(witness: HostileWitness): { figures: HostileFigures & Record<string, number | string | null>; problems: string[] } {
+export function hostileFiguresOf(witness: HostileWitness): {
+  figures: HostileFigures & Record<string, number | string | null>;
+  problems: string[];
+} {
   const { deliveries, cases, vanished, kills } = witness;
   const losses = lossesOf(witness);
   const reassigned = losses.filter(({ isReassigned }) => isReassigned).length;
   const twice = assignedTwice(witness);
-  const levels = deliveries.flatMap(({ deliveryId, moves }) => moves.filter(({ kind }) => kind === 'escalated').map(({ to }) => ({ deliveryId, to })));
+  const levels = deliveries.flatMap(({ deliveryId, moves }) =>
+    moves.filter(({ kind }) => kind === 'escalated').map(({ to }) => ({ deliveryId, to })),
+  );
   const reached = (level: number): number => levels.filter(({ to }) => to === String(level)).length;
   const open = cases.filter(({ state }) => state !== 'RESOLVED');
   const figures: HostileFigures = {
-    deliveredShare: deliveredShare(deliveries), vanishedBeforePickup: vanished.beforePickup, vanishedWithGoods: vanished.withGoods,
-    losses: losses.length, lossesCancelled: allLost(deliveries) - losses.length, reassigned, reassignmentSuccess: share(reassigned, losses.length), reassignmentP99Ms: percentileOf(losses.flatMap(({ offeredAfterMs }) => offeredAfterMs ?? []), 99),
-    handedOver: deliveries.flatMap(({ assignments }) => assignments).filter(({ way }) => way === 'HANDOVER').length, assignedTwice: twice.length,
-    escalationsLevel1: reached(1), escalationsLevel2: reached(2), escalationsLevel3: reached(3),
-    casesOpened: cases.length, casesResolved: cases.length - open.length, casesOpen: open.length, openCaseReasons: open.map(({ reason }) => reason ?? 'none').sort().join(','),
+    deliveredShare: deliveredShare(deliveries),
+    vanishedBeforePickup: vanished.beforePickup,
+    vanishedWithGoods: vanished.withGoods,
+    losses: losses.length,
+    lossesCancelled: allLost(deliveries) - losses.length,
+    reassigned,
+    reassignmentSuccess: share(reassigned, losses.length),
+    reassignmentP99Ms: percentileOf(
+      losses.flatMap(({ offeredAfterMs }) => offeredAfterMs ?? []),
+      99,
+    ),
+    handedOver: deliveries.flatMap(({ assignments }) => assignments).filter(({ way }) => way === 'HANDOVER')
+      .length,
+    assignedTwice: twice.length,
+    escalationsLevel1: reached(1),
+    escalationsLevel2: reached(2),
+    escalationsLevel3: reached(3),
+    casesOpened: cases.length,
+    casesResolved: cases.length - open.length,
+    casesOpen: open.length,
+    openCaseReasons: open
+      .map(({ reason }) => reason ?? 'none')
+      .sort()
+      .join(','),
   };
-  const problems = [...missedGoals(figures), ...twice, ...reachedTwice(levels), ...unexplained(cases), ...kills.flatMap(killProblems)];
+  const problems = [
+    ...missedGoals(figures),
+    ...twice,
+    ...reachedTwice(levels),
+    ...unexplained(cases),
+    ...kills.flatMap(killProblems),
+  ];
   return { figures: { ...figures, ...killFigures(kills) }, problems };
 }
 
 /** Of those that nobody cancelled who may. */
 function deliveredShare(deliveries: readonly RecordedDelivery[]): number | null {
-  const wanted = deliveries.filter(({ status, reasonCode }) => status !== 'CANCELLED' || !WISHED.includes(reasonCode ?? ''));
+  const wanted = deliveries.filter(
+    ({ status, reasonCode }) => status !== 'CANCELLED' || !WISHED.includes(reasonCode ?? ''),
+  );
   return share(wanted.filter(({ status }) => status === 'DELIVERED').length, wanted.length);
 }
 
@@ -60,8 +106,12 @@ function share(part: number, whole: number): number | null {
 
 function missedGoals({ deliveredShare: delivered, reassignmentSuccess: success }: HostileFigures): string[] {
   return [
-    ...(delivered !== null && delivered >= DELIVERED_SHARE ? [] : [`only ${delivered ?? 0} of the deliveries arrived; the goal is ${DELIVERED_SHARE}`]),
-    ...(success === null || success >= REASSIGNMENT_SUCCESS ? [] : [`only ${success} of the lost deliveries got a driver again; the goal is ${REASSIGNMENT_SUCCESS}`]),
+    ...(delivered !== null && delivered >= DELIVERED_SHARE
+      ? []
+      : [`only ${delivered ?? 0} of the deliveries arrived; the goal is ${DELIVERED_SHARE}`]),
+    ...(success === null || success >= REASSIGNMENT_SUCCESS
+      ? []
+      : [`only ${success} of the lost deliveries got a driver again; the goal is ${REASSIGNMENT_SUCCESS}`]),
   ];
 }
 
@@ -71,11 +121,23 @@ function missedGoals({ deliveredShare: delivered, reassignmentSuccess: success }
 export type Loss = { assignmentId: string; isReassigned: boolean; offeredAfterMs: number | null };
 
 /** Those of deliveries that somebody cancelled who may are left out, unless they had a driver again by then. */
-export function lossesOf({ deliveries, cases, noticed }: Pick<HostileWitness, 'deliveries' | 'cases' | 'noticed'>): Loss[] {
+export function lossesOf({
+  deliveries,
+  cases,
+  noticed,
+}: Pick<HostileWitness, 'deliveries' | 'cases' | 'noticed'>): Loss[] {
   return deliveries.flatMap((delivery) => {
-    const held = cases.filter(({ deliveryId, reason }) => deliveryId === delivery.deliveryId && (reason === 'REASSIGNMENT_OFF' || reason === 'PINNED_DRIVER_LOST'));
-    const losses = delivery.assignments.filter(({ state }) => state === 'LOST').map((lost) => lossOf(delivery, lost, held, noticed));
-    return delivery.status === 'CANCELLED' && WISHED.includes(delivery.reasonCode ?? '') ? losses.filter(({ isReassigned }) => isReassigned) : losses;
+    const held = cases.filter(
+      ({ deliveryId, reason }) =>
+        deliveryId === delivery.deliveryId &&
+        (reason === 'REASSIGNMENT_OFF' || reason === 'PINNED_DRIVER_LOST'),
+    );
+    const losses = delivery.assignments
+      .filter(({ state }) => state === 'LOST')
+      .map((lost) => lossOf(delivery, lost, held, noticed));
+    return delivery.status === 'CANCELLED' && WISHED.includes(delivery.reasonCode ?? '')
+      ? losses.filter(({ isReassigned }) => isReassigned)
+      : losses;
   });
 }
 
@@ -83,14 +145,34 @@ function allLost(deliveries: readonly RecordedDelivery[]): number {
   return deliveries.flatMap(({ assignments }) => assignments).filter(({ state }) => state === 'LOST').length;
 }
 
-function lossOf({ offers, assignments }: RecordedDelivery, lost: RecordedAssignment, held: readonly RecordedCase[], noticed: HostileWitness['noticed']): Loss {
+function lossOf(
+  { offers, assignments }: RecordedDelivery,
+  lost: RecordedAssignment,
+  held: readonly RecordedCase[],
+  noticed: HostileWitness['noticed'],
+): Loss {
   const { assignmentId, endedAt } = lost;
   const lostAt = endedAt ?? 0;
   const later = assignments.filter((each) => each.assignmentId !== assignmentId && each.startedAt >= lostAt);
-  const found = [...offers.map(({ createdAt, round }) => ({ at: createdAt, round })), ...later.map(({ startedAt, way, round }) => ({ at: startedAt, round: way === 'MANUAL' ? null : (round ?? 0) }))];
+  const found = [
+    ...offers.map(({ createdAt, round }) => ({ at: createdAt, round })),
+    ...later.map(({ startedAt, way, round }) => ({
+      at: startedAt,
+      round: way === 'MANUAL' ? null : (round ?? 0),
+    })),
+  ];
   const next = found.filter(({ at }) => at >= lostAt).sort((a, b) => a.at - b.at)[0];
-  const hadToWait = next === undefined || next.round !== 0 || held.some(({ openedAt }) => openedAt >= lostAt && openedAt <= next.at);
-  return { assignmentId, isReassigned: later.length > 0, offeredAfterMs: hadToWait ? null : Math.max(0, Math.round(next.at - (noticed.get(assignmentId) ?? lostAt))) };
+  const hadToWait =
+    next === undefined ||
+    next.round !== 0 ||
+    held.some(({ openedAt }) => openedAt >= lostAt && openedAt <= next.at);
+  return {
+    assignmentId,
+    isReassigned: later.length > 0,
+    offeredAfterMs: hadToWait
+      ? null
+      : Math.max(0, Math.round(next.at - (noticed.get(assignmentId) ?? lostAt))),
+  };
 }
 
 // ---- nobody twice --------------------------------------------------------------------------------------------------------------
@@ -101,20 +183,38 @@ const ROW_WAIT_MS = 1_500;
 type Span = { from: number; to: number };
 
 /** Deliveries that two drivers had at once, and drivers who had more than they may. */
-export function assignedTwice({ deliveries, drivers }: Pick<HostileWitness, 'deliveries' | 'drivers'>): string[] {
-  const spanOf = ({ startedAt, endedAt }: RecordedAssignment): Span => ({ from: startedAt, to: endedAt ?? Infinity });
-  const two = deliveries.filter(({ assignments }) => mostAtOnce(assignments.map(spanOf)) > 1).map(({ deliveryId }) => `delivery ${deliveryId} was with two drivers at once`);
+export function assignedTwice({
+  deliveries,
+  drivers,
+}: Pick<HostileWitness, 'deliveries' | 'drivers'>): string[] {
+  const spanOf = ({ startedAt, endedAt }: RecordedAssignment): Span => ({
+    from: startedAt,
+    to: endedAt ?? Infinity,
+  });
+  const two = deliveries
+    .filter(({ assignments }) => mostAtOnce(assignments.map(spanOf)) > 1)
+    .map(({ deliveryId }) => `delivery ${deliveryId} was with two drivers at once`);
   const over = drivers.filter(({ driverId, capacity }) => {
-    const spans = deliveries.flatMap(({ assignments }) => assignments.filter((each) => each.driverId === driverId).map(spanOf));
+    const spans = deliveries.flatMap(({ assignments }) =>
+      assignments.filter((each) => each.driverId === driverId).map(spanOf),
+    );
     return mostAtOnce(spans.map(({ from, to }) => ({ from: from + ROW_WAIT_MS, to }))) > capacity;
   });
-  return [...two, ...over.map(({ driverId, capacity }) => `driver ${driverId} had more than ${capacity} deliveries at once`)];
+  return [
+    ...two,
+    ...over.map(
+      ({ driverId, capacity }) => `driver ${driverId} had more than ${capacity} deliveries at once`,
+    ),
+  ];
 }
 
 /** What ends when another begins does not overlap with it. */
 function mostAtOnce(spans: readonly Span[]): number {
   const real = spans.filter(({ from, to }) => to > from);
-  return Math.max(0, ...real.map(({ from }) => real.filter((other) => other.from <= from && from < other.to).length));
+  return Math.max(
+    0,
+    ...real.map(({ from }) => real.filter((other) => other.from <= from && from < other.to).length),
+  );
 }
 
 // ---- escalation ----------------------------------------------------------------------------------------------------------------
@@ -132,7 +232,8 @@ function reachedTwice(levels: readonly { deliveryId: string; to: string | null }
 
 function unexplained(cases: readonly RecordedCase[]): string[] {
   return cases.flatMap(({ caseId, state, reason, resolution }) => {
-    if (state === 'RESOLVED') return resolution === null ? [`case ${caseId} was resolved, nobody knows how`] : [];
+    if (state === 'RESOLVED')
+      return resolution === null ? [`case ${caseId} was resolved, nobody knows how`] : [];
     return reason === null ? [`case ${caseId} is open without a reason`] : [];
   });
 }
@@ -140,17 +241,26 @@ function unexplained(cases: readonly RecordedCase[]): string[] {
 // ---- kill-switches -------------------------------------------------------------------------------------------------------------
 
 function killProblems({ feature, offSeconds, onSeconds, problems }: KillReport): string[] {
-  const late = ([['off', offSeconds], ['on', onSeconds]] as const).flatMap(([way, seconds]) => {
+  const late = (
+    [
+      ['off', offSeconds],
+      ['on', onSeconds],
+    ] as const
+  ).flatMap(([way, seconds]) => {
     if (seconds === null) return [`${feature} ${way}: no effect was seen`];
-    return seconds < KILL_WITHIN_SECONDS ? [] : [`${feature} ${way} took ${seconds} s; the goal is less than ${KILL_WITHIN_SECONDS} s`];
+    return seconds < KILL_WITHIN_SECONDS
+      ? []
+      : [`${feature} ${way} took ${seconds} s; the goal is less than ${KILL_WITHIN_SECONDS} s`];
   });
   return [...late, ...problems.map((problem) => `${feature}: ${problem}`)];
 }
 
 /** `driver_offers` becomes driverOffersOffSeconds and driverOffersOnSeconds. */
 function killFigures(kills: readonly KillReport[]): Record<string, number | null> {
-  return Object.fromEntries(kills.flatMap(({ feature, offSeconds, onSeconds, more }) => {
-    const name = feature.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
-    return [[`${name}OffSeconds`, offSeconds], [`${name}OnSeconds`, onSeconds], ...Object.entries(more)];
-  }));
+  return Object.fromEntries(
+    kills.flatMap(({ feature, offSeconds, onSeconds, more }) => {
+      const name = feature.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+      return [[`${name}OffSeconds`, offSeconds], [`${name}OnSeconds`, onSeconds], ...Object.entries(more)];
+    }),
+  );
 }

@@ -6,7 +6,12 @@ import { pause, poll } from '../../simulator/kit/pause';
 export const HARMS = ['worker', 'api', 'redis'] as const;
 export type Harm = (typeof HARMS)[number];
 
-export type HarmOptions = { harms: readonly Harm[]; everyMs: number; env: NodeJS.ProcessEnv; log: (line: string) => void };
+export type HarmOptions = {
+  harms: readonly Harm[];
+  everyMs: number;
+  env: NodeJS.ProcessEnv;
+  log: (line: string) => void;
+};
 
 const OFFER_WITHIN_MS = 10_000;
 
@@ -16,12 +21,24 @@ export class HarmedService {
   /** When (epoch ms) what was harmed last was back; Infinity while it is not, -Infinity before. */
   harmedUntil = -Infinity;
 
-  private constructor(private readonly fleet: Fleet, private readonly options: HarmOptions) {}
+  private constructor(
+    private readonly fleet: Fleet,
+    private readonly options: HarmOptions,
+  ) {}
 
   /** Resolves when both are ready. */
   static async start(options: HarmOptions): Promise<HarmedService> {
     const { env, log } = options;
-    return new HarmedService(await Fleet.start([{ name: 'worker', kind: 'worker', env }, { name: 'api', kind: 'api', env }], log), options);
+    return new HarmedService(
+      await Fleet.start(
+        [
+          { name: 'worker', kind: 'worker', env },
+          { name: 'api', kind: 'api', env },
+        ],
+        log,
+      ),
+      options,
+    );
   }
 
   async stop(): Promise<void> {
@@ -33,7 +50,11 @@ export class HarmedService {
     const { harms, everyMs, log } = this.options;
     for (let turn = 0; harms.length > 0 && (await pause(everyMs, signal)); turn++) {
       const harm = harms[turn % harms.length];
-      const isLive = await poll(async () => ((await inspection.liveOffers()) > 0 ? true : undefined), { everyMs: 20, deadlineAt: Date.now() + OFFER_WITHIN_MS, signal });
+      const isLive = await poll(async () => ((await inspection.liveOffers()) > 0 ? true : undefined), {
+        everyMs: 20,
+        deadlineAt: Date.now() + OFFER_WITHIN_MS,
+        signal,
+      });
       if (!harm || signal.aborted) return;
       log(`harm: ${harm} ${isLive ? 'in mid-offer' : 'with no offer live'}`);
       this.harmedUntil = Infinity;

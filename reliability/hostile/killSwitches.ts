@@ -3,7 +3,14 @@ import type { FeatureName } from '../../domain/features/rollout';
 import type { DeskClient } from '../../simulator/client/deskClient';
 import { wanted } from '../../simulator/client/service';
 import type { SimulatedDriver } from '../../simulator/people/driver';
-import { acceptedAfter, assignedDirectly, levelsReached, offersMade, readEscalation, readFate } from './record';
+import {
+  acceptedAfter,
+  assignedDirectly,
+  levelsReached,
+  offersMade,
+  readEscalation,
+  readFate,
+} from './record';
 import { LEVEL_1_MS } from './settings';
 import type { Inspection } from '../../simulator/kit/inspection';
 import type { OpsDesk } from '../../simulator/people/opsDesk';
@@ -11,7 +18,13 @@ import type { OrderFlow } from '../../simulator/people/orders';
 import { poll } from '../../simulator/kit/pause';
 
 /** One feature thrown off and on again in mid-run. Seconds count from the sending of the request to the effect as it was seen; null: none was. `more`: what else was measured. */
-export type KillReport = { feature: FeatureName; offSeconds: number | null; onSeconds: number | null; problems: string[]; more: Record<string, number> };
+export type KillReport = {
+  feature: FeatureName;
+  offSeconds: number | null;
+  onSeconds: number | null;
+  problems: string[];
+  more: Record<string, number>;
+};
 
 export type KillDeps = {
   client: DeskClient;
@@ -50,30 +63,54 @@ export async function throwAll(deps: KillDeps): Promise<KillReport[]> {
 }
 
 async function putBack({ client }: KillDeps, feature: FeatureName, error: unknown): Promise<Kill> {
-  const back = await client.putFeature(feature, true, 'the drill failed').then(({ ok }) => ok, () => false);
-  return { offSeconds: null, onSeconds: null, problems: [String(error), ...(back ? [] : ['it could not be put back'])] };
+  const back = await client.putFeature(feature, true, 'the drill failed').then(
+    ({ ok }) => ok,
+    () => false,
+  );
+  return {
+    offSeconds: null,
+    onSeconds: null,
+    problems: [String(error), ...(back ? [] : ['it could not be put back'])],
+  };
 }
 
 type Kill = Omit<KillReport, 'feature' | 'more'> & { more?: Record<string, number> };
 
 const KILLS: readonly (readonly [FeatureName, (deps: KillDeps) => Promise<Kill>])[] = [
-  ['driver_offers', killOffers], ['availability_states', killStates], ['escalation', killEscalation], ['auto_reassignment', killReassignment],
+  ['driver_offers', killOffers],
+  ['availability_states', killStates],
+  ['escalation', killEscalation],
+  ['auto_reassignment', killReassignment],
 ];
 
 // ---- the four --------------------------------------------------------------------------------------------------------------------
 
 /** Off: the next choice of a driver is v1's. On: the next one is offered. */
 async function killOffers(deps: KillDeps): Promise<Kill> {
-  const { inspection: { pool } } = deps;
+  const {
+    inspection: { pool },
+  } = deps;
   // With an offer out, so that it is seen what becomes of it.
   await until(deps, CHANCE_WITHIN_MS, async () => (await deps.inspection.liveOffers()) > 0);
   const off = await turn(deps, 'driver_offers', false);
   const direct = (): Promise<number> => assignedDirectly(pool, off.sentAt);
-  const offSeconds = await secondsUntil(deps, off.sentAt, hurrying(deps, async () => (await direct()) > 0));
-  await until(deps, EFFECT_WITHIN_MS, hurrying(deps, async () => (await direct()) >= DIRECT_WANTED));
+  const offSeconds = await secondsUntil(
+    deps,
+    off.sentAt,
+    hurrying(deps, async () => (await direct()) > 0),
+  );
+  await until(
+    deps,
+    EFFECT_WITHIN_MS,
+    hurrying(deps, async () => (await direct()) >= DIRECT_WANTED),
+  );
   const on = await turn(deps, 'driver_offers', true);
   const made = await offersMade(pool, { since: off.knownAt, until: on.sentAt });
-  const onSeconds = await secondsUntil(deps, on.sentAt, hurrying(deps, async () => (await offersMade(pool, { since: on.sentAt })) > 0));
+  const onSeconds = await secondsUntil(
+    deps,
+    on.sentAt,
+    hurrying(deps, async () => (await offersMade(pool, { since: on.sentAt })) > 0),
+  );
   const more = { directWhileOff: await direct(), acceptedWhileOff: await acceptedAfter(pool, off.knownAt) };
   return { offSeconds, onSeconds, more, problems: made > 0 ? [`${made} offers were made while off`] : [] };
 }
@@ -84,7 +121,12 @@ async function killStates(deps: KillDeps): Promise<Kill> {
   if (!resting) return { offSeconds: null, onSeconds: null, problems: ['nobody could be sent on a break'] };
   const { driverId } = resting;
   const off = await turn(deps, 'availability_states', false);
-  const offSeconds = await secondsUntil(deps, off.sentAt, async () => (await availabilityOf(deps, driverId)) === 'OFFLINE' && !(await deps.inspection.isOnMap(driverId)));
+  const offSeconds = await secondsUntil(
+    deps,
+    off.sentAt,
+    async () =>
+      (await availabilityOf(deps, driverId)) === 'OFFLINE' && !(await deps.inspection.isOnMap(driverId)),
+  );
   await resting.endRest();
   const on = await turn(deps, 'availability_states', true);
   const onSeconds = await secondsUntil(deps, on.sentAt, () => resting.rest());
@@ -94,19 +136,37 @@ async function killStates(deps: KillDeps): Promise<Kill> {
 
 /** Off: both processes know, no level is reached though one is due, and ops still assign by hand. On: the overdue level comes. */
 async function killEscalation(deps: KillDeps): Promise<Kill> {
-  const { orders, desk, client, inspection: { pool } } = deps;
+  const {
+    orders,
+    desk,
+    client,
+    inspection: { pool },
+  } = deps;
   const [waiting, byHand] = [await orders.placeFar('far-1'), await orders.placeFar('far-2')];
   const off = await turn(deps, 'escalation', false);
   const handAt = Date.now();
-  const manualSeconds = await secondsUntil(deps, handAt, () => desk.assignNearest(byHand.deliveryId, 'nobody is near, and escalation is off'));
-  const overdue = await until(deps, CHANCE_WITHIN_MS, async () => (await readEscalation(pool, waiting.deliveryId)).unassignedMs >= LEVEL_1_MS + OVERDUE_MS);
+  const manualSeconds = await secondsUntil(deps, handAt, () =>
+    desk.assignNearest(byHand.deliveryId, 'nobody is near, and escalation is off'),
+  );
+  const overdue = await until(
+    deps,
+    CHANCE_WITHIN_MS,
+    async () => (await readEscalation(pool, waiting.deliveryId)).unassignedMs >= LEVEL_1_MS + OVERDUE_MS,
+  );
   const on = await turn(deps, 'escalation', true);
   const reached = await levelsReached(pool, { since: off.knownAt, until: on.sentAt });
-  const onSeconds = await secondsUntil(deps, on.sentAt, async () => wanted('reading a delivery', await client.delivery(waiting.deliveryId)).level >= 1);
+  const onSeconds = await secondsUntil(
+    deps,
+    on.sentAt,
+    async () => wanted('reading a delivery', await client.delivery(waiting.deliveryId)).level >= 1,
+  );
   return {
-    offSeconds: inSeconds(off.knownAt - off.sentAt), onSeconds, more: manualSeconds === null ? {} : { manualWhileEscalationOffSeconds: manualSeconds },
+    offSeconds: inSeconds(off.knownAt - off.sentAt),
+    onSeconds,
+    more: manualSeconds === null ? {} : { manualWhileEscalationOffSeconds: manualSeconds },
     problems: [
-      ...(overdue ? [] : ['no level came due while off']), ...(reached > 0 ? [`${reached} levels were reached while off`] : []),
+      ...(overdue ? [] : ['no level came due while off']),
+      ...(reached > 0 ? [`${reached} levels were reached while off`] : []),
       ...(manualSeconds === null ? ['nobody could be assigned by hand meanwhile'] : []),
     ],
   };
@@ -117,7 +177,13 @@ async function killReassignment(deps: KillDeps): Promise<Kill> {
   const first = await someoneOnTheWay(deps);
   const off = await turn(deps, 'auto_reassignment', false);
   const held = await loseOneUntil(deps, first, 'held');
-  const offSeconds = held ? await secondsUntil(deps, off.sentAt, async () => deps.desk.sawCase(held, 'REASSIGNMENT_OFF') !== undefined) : null;
+  const offSeconds = held
+    ? await secondsUntil(
+        deps,
+        off.sentAt,
+        async () => deps.desk.sawCase(held, 'REASSIGNMENT_OFF') !== undefined,
+      )
+    : null;
   const second = await someoneOnTheWay(deps);
   const on = await turn(deps, 'auto_reassignment', true);
   const reassigned = await loseOneUntil(deps, second, 'reassigned');
@@ -153,13 +219,20 @@ function someoneOnTheWay(deps: KillDeps): Promise<OnTheWay | undefined> {
 }
 
 /** Has drivers give their delivery up until one meets the fate that is waited for. @returns that delivery; undefined where none did */
-async function loseOneUntil(deps: KillDeps, first: OnTheWay | undefined, fate: 'held' | 'reassigned'): Promise<string | undefined> {
+async function loseOneUntil(
+  deps: KillDeps,
+  first: OnTheWay | undefined,
+  fate: 'held' | 'reassigned',
+): Promise<string | undefined> {
   const deadlineAt = Date.now() + EFFECT_WITHIN_MS;
   for (let next = first; next && Date.now() < deadlineAt; next = await someoneOnTheWay(deps)) {
     const { driver, deliveryId } = next;
     const since = Date.now();
     if (driver.onTheWayTo !== deliveryId || !(await driver.giveUp(deliveryId))) continue;
-    if ((await until(deps, EFFECT_WITHIN_MS, () => readFate(deps.inspection.pool, deliveryId, since))) === fate) return deliveryId;
+    if (
+      (await until(deps, EFFECT_WITHIN_MS, () => readFate(deps.inspection.pool, deliveryId, since))) === fate
+    )
+      return deliveryId;
   }
   return undefined;
 }
@@ -185,14 +258,25 @@ type Turned = { sentAt: number; knownAt: number };
 
 async function turn(deps: KillDeps, feature: FeatureName, enabled: boolean): Promise<Turned> {
   const sentAt = Date.now();
-  wanted(`switching ${feature}`, await deps.client.putFeature(feature, enabled, `a drill: ${feature} ${enabled ? 'on again' : 'off'} in mid-run`));
-  const isKnown = await until(deps, EFFECT_WITHIN_MS, async () => (await Promise.all(deps.healthUrls.map((url) => isShown(url, feature, enabled)))).every((shown) => shown));
+  wanted(
+    `switching ${feature}`,
+    await deps.client.putFeature(
+      feature,
+      enabled,
+      `a drill: ${feature} ${enabled ? 'on again' : 'off'} in mid-run`,
+    ),
+  );
+  const isKnown = await until(deps, EFFECT_WITHIN_MS, async () =>
+    (await Promise.all(deps.healthUrls.map((url) => isShown(url, feature, enabled)))).every((shown) => shown),
+  );
   if (!isKnown) throw new Error(`not every process knows that it is ${enabled ? 'on' : 'off'}`);
   return { sentAt, knownAt: Date.now() };
 }
 
 async function isShown(url: string, feature: FeatureName, enabled: boolean): Promise<boolean> {
-  const answer = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(2_000) }).then((response): Promise<unknown> => response.json()).catch(() => null);
+  const answer = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(2_000) })
+    .then((response): Promise<unknown> => response.json())
+    .catch(() => null);
   return stateIn(answer, feature) === (enabled ? 'ON' : 'OFF');
 }
 
@@ -203,12 +287,24 @@ export function stateIn(health: unknown, feature: FeatureName): string | undefin
 }
 
 /** @returns undefined where it never came */
-function until<T>({ signal }: KillDeps, withinMs: number, ask: () => Promise<T | undefined | false>): Promise<T | undefined> {
-  return poll(async () => (await ask()) || undefined, { everyMs: LOOK_EVERY_MS, deadlineAt: Date.now() + withinMs, signal });
+function until<T>(
+  { signal }: KillDeps,
+  withinMs: number,
+  ask: () => Promise<T | undefined | false>,
+): Promise<T | undefined> {
+  return poll(async () => (await ask()) || undefined, {
+    everyMs: LOOK_EVERY_MS,
+    deadlineAt: Date.now() + withinMs,
+    signal,
+  });
 }
 
 /** @returns null where it never came */
-async function secondsUntil(deps: KillDeps, since: number, look: () => Promise<boolean>): Promise<number | null> {
+async function secondsUntil(
+  deps: KillDeps,
+  since: number,
+  look: () => Promise<boolean>,
+): Promise<number | null> {
   return (await until(deps, EFFECT_WITHIN_MS, look)) ? inSeconds(Date.now() - since) : null;
 }
 

@@ -19,16 +19,39 @@ type Log = (line: string) => void;
 const DESK_EVERY_MS = 500;
 
 /** A bad evening on worker and API of its own: drivers vanish, offers lapse, ops work the queue and throw every kill-switch; judged like any run, and by the goals of such an evening. */
-export async function judgeHostile(settings: InspectorSettings, inspection: Inspection, options: HostileOptions, log: Log, signal: AbortSignal): Promise<JudgedRun> {
+export async function judgeHostile(
+  settings: InspectorSettings,
+  inspection: Inspection,
+  options: HostileOptions,
+  log: Log,
+  signal: AbortSignal,
+): Promise<JudgedRun> {
   const env = hostileEnvironment(options.env);
   const services = await Promise.all([startWorker(env), startApi(env)]);
   try {
     await Promise.all(services.map((service) => service.ready()));
-    const evening = new Evening(inspection, services.map(({ url }) => url), log);
-    const { figures, problems } = await judgeDemo(settings, inspection, { ...options, deliveries: options.deliveries - FAR_ORDERS }, log, signal, {
-      check: { env, bounds: SHARED_MACHINE_BOUNDS }, temper: HOSTILE_TEMPER, during: (run, working) => evening.play(run, working), judge: (run) => evening.judge(run),
-    });
-    return { figures: { ...figures, timeScale: HOSTILE_TIME_SCALE, level1Seconds: LEVEL_1_MS / 1_000 }, problems };
+    const evening = new Evening(
+      inspection,
+      services.map(({ url }) => url),
+      log,
+    );
+    const { figures, problems } = await judgeDemo(
+      settings,
+      inspection,
+      { ...options, deliveries: options.deliveries - FAR_ORDERS },
+      log,
+      signal,
+      {
+        check: { env, bounds: SHARED_MACHINE_BOUNDS },
+        temper: HOSTILE_TEMPER,
+        during: (run, working) => evening.play(run, working),
+        judge: (run) => evening.judge(run),
+      },
+    );
+    return {
+      figures: { ...figures, timeScale: HOSTILE_TIME_SCALE, level1Seconds: LEVEL_1_MS / 1_000 },
+      problems,
+    };
   } finally {
     await Promise.all(services.map((service) => service.stop()));
   }
@@ -39,10 +62,17 @@ class Evening {
   private kills: readonly KillReport[] = [];
   private desk: OpsDesk | undefined;
 
-  constructor(private readonly inspection: Inspection, private readonly healthUrls: readonly string[], private readonly log: Log) {}
+  constructor(
+    private readonly inspection: Inspection,
+    private readonly healthUrls: readonly string[],
+    private readonly log: Log,
+  ) {}
 
   /** Resolves when every switch was thrown and put back; the desk is worked at until the signal. */
-  async play({ demo: { orders }, world: { ledger, drivers }, connections }: Ready, signal: AbortSignal): Promise<void> {
+  async play(
+    { demo: { orders }, world: { ledger, drivers }, connections }: Ready,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { inspection, healthUrls, log } = this;
     const client = await connections.desk('olga');
     const desk = new OpsDesk({ client, cityId: DEMO_CITY.cityId, ledger, log });
@@ -54,11 +84,18 @@ class Evening {
   async judge({ demo: { orders }, world: { drivers, driverIds } }: Ready): Promise<JudgedRun> {
     const { pool } = this.inspection;
     const deliveryIds = orders.placed.map(({ deliveryId }) => deliveryId);
-    const [seen, cases, noticed] = await Promise.all([this.inspection.witness({ deliveryIds, driverIds }), readCases(pool, deliveryIds), readNoticedLosses(pool, deliveryIds)]);
-    const sum = (count: keyof DriverCounts): number => drivers.reduce((total, { counts }) => total + counts[count], 0);
+    const [seen, cases, noticed] = await Promise.all([
+      this.inspection.witness({ deliveryIds, driverIds }),
+      readCases(pool, deliveryIds),
+      readNoticedLosses(pool, deliveryIds),
+    ]);
+    const sum = (count: keyof DriverCounts): number =>
+      drivers.reduce((total, { counts }) => total + counts[count], 0);
     const vanished = { beforePickup: sum('vanishedBeforePickup'), withGoods: sum('vanishedWithGoods') };
     const { figures, problems } = hostileFiguresOf({ ...seen, cases, noticed, vanished, kills: this.kills });
-    const ops = Object.entries(this.desk?.counts ?? {}).map(([name, count]) => [`ops${name.charAt(0).toUpperCase()}${name.slice(1)}`, count] as const);
+    const ops = Object.entries(this.desk?.counts ?? {}).map(
+      ([name, count]) => [`ops${name.charAt(0).toUpperCase()}${name.slice(1)}`, count] as const,
+    );
     return { figures: { ...figures, gaveUp: sum('gaveUp'), ...Object.fromEntries(ops) }, problems };
   }
 }

@@ -2,7 +2,13 @@ import { v4 as newUuid } from 'uuid';
 import type { Point } from '../../domain/geo/places';
 import type { Connections } from '../../simulator/client/connections';
 import { connectDriver, type DriverNews, type DriverSocket } from '../../simulator/client/driverSocket';
-import { type DriverClient, type MerchantClient, type OfferView, type OpsClient, wanted } from '../../simulator/client/service';
+import {
+  type DriverClient,
+  type MerchantClient,
+  type OfferView,
+  type OpsClient,
+  wanted,
+} from '../../simulator/client/service';
 import { pause } from '../../simulator/kit/pause';
 
 /** A driver of a race, with the offers that came to them. */
@@ -10,7 +16,12 @@ export class RaceDriver {
   private readonly offers = new Map<string, OfferView>();
   private waiting: { deliveryId: string; tell: (offer: OfferView) => void }[] = [];
 
-  constructor(readonly driverId: string, readonly client: DriverClient, private readonly socket: DriverSocket, private readonly place: Point) {}
+  constructor(
+    readonly driverId: string,
+    readonly client: DriverClient,
+    private readonly socket: DriverSocket,
+    private readonly place: Point,
+  ) {}
 
   listen(): void {
     this.socket.listen((news) => this.hear(news));
@@ -45,7 +56,8 @@ export class RaceDriver {
     const offers = news.kind === 'offered' ? [news.offer] : news.kind === 'state' ? news.offers : [];
     for (const offer of offers) {
       this.offers.set(offer.deliveryId, offer);
-      for (const { tell } of this.waiting.filter(({ deliveryId }) => deliveryId === offer.deliveryId)) tell(offer);
+      for (const { tell } of this.waiting.filter(({ deliveryId }) => deliveryId === offer.deliveryId))
+        tell(offer);
       this.waiting = this.waiting.filter(({ deliveryId }) => deliveryId !== offer.deliveryId);
     }
   }
@@ -55,7 +67,14 @@ export class RaceDriver {
 export type Slot = { index: number; cityId: string; pickup: Point; near: RaceDriver; far: RaceDriver };
 
 /** A city for one kind of race. */
-export type Field = { cityId: string; slots: readonly Slot[]; merchant: MerchantClient; ops: OpsClient; merchantId: string; close(): void };
+export type Field = {
+  cityId: string;
+  slots: readonly Slot[];
+  merchant: MerchantClient;
+  ops: OpsClient;
+  merchantId: string;
+  close(): void;
+};
 
 export type FieldOptions = { name: string; slots: number; offerTtlSeconds: number | null };
 
@@ -67,19 +86,40 @@ const METERS_PER_DEGREE = 111_195;
 const PLACE_EVERY_MS = 15_000;
 
 /** Sets a field up by the API. @throws Unexpected */
-export async function openField(connections: Connections, { name, slots: count, offerTtlSeconds }: FieldOptions): Promise<Field> {
+export async function openField(
+  connections: Connections,
+  { name, slots: count, offerTtlSeconds }: FieldOptions,
+): Promise<Field> {
   const cityId = `races-${name}-${Date.now().toString(36)}`;
   const merchantId = `${cityId}-shop`;
   const ops = await connections.ops('races');
-  wanted('the city', await ops.putCity({ cityId, name, timezone: 'UTC', currency: 'EUR', center: pickupOf(0) }));
-  wanted('the zone', await ops.putZone({ zoneId: `${cityId}-all`, cityId, name: 'All', ring: wholeField(count), offerTtlSeconds }));
+  wanted(
+    'the city',
+    await ops.putCity({ cityId, name, timezone: 'UTC', currency: 'EUR', center: pickupOf(0) }),
+  );
+  wanted(
+    'the zone',
+    await ops.putZone({
+      zoneId: `${cityId}-all`,
+      cityId,
+      name: 'All',
+      ring: wholeField(count),
+      offerTtlSeconds,
+    }),
+  );
   wanted('the shop', await ops.putMerchant({ merchantId, name: 'Shop of the races' }));
-  const slots = await Promise.all(Array.from({ length: count }, (_, index) => openSlot(connections, ops, cityId, index)));
+  const slots = await Promise.all(
+    Array.from({ length: count }, (_, index) => openSlot(connections, ops, cityId, index)),
+  );
   const drivers = slots.flatMap(({ near, far }) => [near, far]);
   const over = new AbortController();
   void keepPlaces(drivers, over.signal);
   return {
-    cityId, slots, merchantId, ops, merchant: await connections.merchant(merchantId),
+    cityId,
+    slots,
+    merchantId,
+    ops,
+    merchant: await connections.merchant(merchantId),
     close: () => {
       over.abort();
       for (const driver of drivers) driver.close();
@@ -88,26 +128,56 @@ export async function openField(connections: Connections, { name, slots: count, 
 }
 
 function pickupOf(index: number): Point {
-  return { lat: 10 + Math.floor(index / SLOTS_A_ROW) * DEGREES_APART, lng: 10 + (index % SLOTS_A_ROW) * DEGREES_APART };
+  return {
+    lat: 10 + Math.floor(index / SLOTS_A_ROW) * DEGREES_APART,
+    lng: 10 + (index % SLOTS_A_ROW) * DEGREES_APART,
+  };
 }
 
 function wholeField(count: number): [number, number][] {
   const [south, west, east] = [9.5, 9.5, 10 + SLOTS_A_ROW * DEGREES_APART];
   const north = 10 + Math.ceil(count / SLOTS_A_ROW) * DEGREES_APART;
-  return [[west, south], [east, south], [east, north], [west, north], [west, south]];
+  return [
+    [west, south],
+    [east, south],
+    [east, north],
+    [west, north],
+    [west, south],
+  ];
 }
 
-async function openSlot(connections: Connections, ops: OpsClient, cityId: string, index: number): Promise<Slot> {
+async function openSlot(
+  connections: Connections,
+  ops: OpsClient,
+  cityId: string,
+  index: number,
+): Promise<Slot> {
   const pickup = pickupOf(index);
-  const [near, far] = await Promise.all([NEAR_METERS, FAR_METERS].map((meters) => openDriver(connections, ops, cityId, { lat: pickup.lat + meters / METERS_PER_DEGREE, lng: pickup.lng })));
+  const [near, far] = await Promise.all(
+    [NEAR_METERS, FAR_METERS].map((meters) =>
+      openDriver(connections, ops, cityId, { lat: pickup.lat + meters / METERS_PER_DEGREE, lng: pickup.lng }),
+    ),
+  );
   if (!near || !far) throw new Error('a slot has two drivers');
   return { index, cityId, pickup, near, far };
 }
 
-async function openDriver(connections: Connections, ops: OpsClient, cityId: string, place: Point): Promise<RaceDriver> {
+async function openDriver(
+  connections: Connections,
+  ops: OpsClient,
+  cityId: string,
+  place: Point,
+): Promise<RaceDriver> {
   const driverId = newUuid();
-  wanted('a driver', await ops.putDriver({ driverId, cityId, name: 'Racer', vehicle: 'CAR', offerVersion: 2 }));
-  const socket = connectDriver(connections.apiUrl, await connections.login({ role: 'driver', driverId }), (problem) => process.stderr.write(`${problem}\n`));
+  wanted(
+    'a driver',
+    await ops.putDriver({ driverId, cityId, name: 'Racer', vehicle: 'CAR', offerVersion: 2 }),
+  );
+  const socket = connectDriver(
+    connections.apiUrl,
+    await connections.login({ role: 'driver', driverId }),
+    (problem) => process.stderr.write(`${problem}\n`),
+  );
   const driver = new RaceDriver(driverId, await connections.driver(driverId), socket, place);
   await driver.sendPlace();
   await driver.comeOnDuty();
@@ -116,5 +186,6 @@ async function openDriver(connections: Connections, ops: OpsClient, cityId: stri
 }
 
 async function keepPlaces(drivers: readonly RaceDriver[], signal: AbortSignal): Promise<void> {
-  while (await pause(PLACE_EVERY_MS, signal)) await Promise.allSettled(drivers.map((driver) => driver.sendPlace()));
+  while (await pause(PLACE_EVERY_MS, signal))
+    await Promise.allSettled(drivers.map((driver) => driver.sendPlace()));
 }

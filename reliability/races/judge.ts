@@ -10,7 +10,14 @@ import type { RecordedDelivery, RecordedDriver, RecordedOffer } from '../../simu
 
 /** One request of a race and its answer. `code` is the problem's code where it was refused. */
 export type Answered =
-  | { asked: 'accept' | 'reject'; offerId: string; driverId: string; status: number; code: string | null; assignmentId: string | null }
+  | {
+      asked: 'accept' | 'reject';
+      offerId: string;
+      driverId: string;
+      status: number;
+      code: string | null;
+      assignmentId: string | null;
+    }
   | { asked: 'cancel'; status: number; code: string | null }
   | { asked: 'goOffline'; driverId: string; status: number; code: string | null };
 
@@ -18,7 +25,12 @@ export type Answered =
 export type WorkflowWord = { running: true; known: Known } | { running: false; result: DeliveryStatus };
 
 /** All three witnesses of one race. Only the drivers of the race may hold work of its delivery, and none of another. */
-export type RaceRecord = { answers: readonly Answered[]; delivery: RecordedDelivery; drivers: readonly RecordedDriver[]; workflow: WorkflowWord };
+export type RaceRecord = {
+  answers: readonly Answered[];
+  delivery: RecordedDelivery;
+  drivers: readonly RecordedDriver[];
+  workflow: WorkflowWord;
+};
 
 /** Where the witnesses contradict each other, or a rule of the product, in a sentence each. Empty = one truth. */
 export function contradictions(record: RaceRecord): string[] {
@@ -42,7 +54,9 @@ function answerProblems(answer: Answered, { delivery, drivers }: RaceRecord): st
     case 'cancel':
       return cancelProblems(answer, delivery);
     case 'goOffline':
-      return answer.status === 200 ? offlineProblems(drivers.find(({ driverId }) => driverId === answer.driverId)) : [`going offline was answered with ${answer.status}`];
+      return answer.status === 200
+        ? offlineProblems(drivers.find(({ driverId }) => driverId === answer.driverId))
+        : [`going offline was answered with ${answer.status}`];
   }
 }
 
@@ -53,30 +67,58 @@ const OFFER_STATE_OF: Readonly<Record<string, readonly OfferState[]>> = {
   ALREADY_ANSWERED: ['ACCEPTED', 'REJECTED'],
 };
 
-function offerAnswerProblems({ asked, offerId, driverId, status, code }: Extract<Answered, { offerId: string }>, delivery: RecordedDelivery): string[] {
+function offerAnswerProblems(
+  { asked, offerId, driverId, status, code }: Extract<Answered, { offerId: string }>,
+  delivery: RecordedDelivery,
+): string[] {
   const offer = delivery.offers.find((each) => each.offerId === offerId);
   if (!offer) return [`offer ${offerId} is not in the record`];
-  if (status === 404) return offer.driverId === driverId ? [`driver ${driverId} was told that their own offer ${offerId} does not exist`] : [];
-  if (offer.driverId !== driverId) return [`driver ${driverId} was answered ${status} ${code ?? ''} for offer ${offerId} of driver ${offer.driverId}`];
-  const states: readonly OfferState[] = status === 200 ? [asked === 'accept' ? 'ACCEPTED' : 'REJECTED'] : (OFFER_STATE_OF[code ?? ''] ?? []);
+  if (status === 404)
+    return offer.driverId === driverId
+      ? [`driver ${driverId} was told that their own offer ${offerId} does not exist`]
+      : [];
+  if (offer.driverId !== driverId)
+    return [
+      `driver ${driverId} was answered ${status} ${code ?? ''} for offer ${offerId} of driver ${offer.driverId}`,
+    ];
+  const states: readonly OfferState[] =
+    status === 200 ? [asked === 'accept' ? 'ACCEPTED' : 'REJECTED'] : (OFFER_STATE_OF[code ?? ''] ?? []);
   if (states.length === 0) return [`${asked} of offer ${offerId} was answered with ${status} ${code ?? ''}`];
-  return states.includes(offer.state) ? [] : [`${asked} of offer ${offerId} was answered with ${status} ${code ?? ''}, but the offer is ${offer.state}`];
+  return states.includes(offer.state)
+    ? []
+    : [
+        `${asked} of offer ${offerId} was answered with ${status} ${code ?? ''}, but the offer is ${offer.state}`,
+      ];
 }
 
-function cancelProblems({ status, code }: Extract<Answered, { asked: 'cancel' }>, delivery: RecordedDelivery): string[] {
-  if (status === 200) return delivery.status === 'CANCELLED' ? [] : [`the cancel was answered with 200, but the delivery is ${delivery.status}`];
-  return status === 409 && code === 'ILLEGAL_TRANSITION' && delivery.status !== 'CANCELLED' ? [] : [`the cancel was answered with ${status} ${code ?? ''}; the delivery is ${delivery.status}`];
+function cancelProblems(
+  { status, code }: Extract<Answered, { asked: 'cancel' }>,
+  delivery: RecordedDelivery,
+): string[] {
+  if (status === 200)
+    return delivery.status === 'CANCELLED'
+      ? []
+      : [`the cancel was answered with 200, but the delivery is ${delivery.status}`];
+  return status === 409 && code === 'ILLEGAL_TRANSITION' && delivery.status !== 'CANCELLED'
+    ? []
+    : [`the cancel was answered with ${status} ${code ?? ''}; the delivery is ${delivery.status}`];
 }
 
 function offlineProblems(driver: RecordedDriver | undefined): string[] {
-  return driver?.availability === 'OFFLINE' ? [] : [`the driver was told that they are offline, but is ${driver?.availability ?? 'not in the record'}`];
+  return driver?.availability === 'OFFLINE'
+    ? []
+    : [`the driver was told that they are offline, but is ${driver?.availability ?? 'not in the record'}`];
 }
 
 /** A repeat gets the answer of the first time. */
 function repeatProblems({ answers, delivery: { deliveryId } }: RaceRecord): string[] {
   const given = answers.map(({ status, code, ...request }) => ({
-    request: 'offerId' in request ? `${request.asked} of ${request.offerId} by ${request.driverId}` : request.asked,
-    answer: `${status} ${code ?? ''} ${('assignmentId' in request ? request.assignmentId : null) ?? ''}`.trim(), deliveryId, driverId: null,
+    request:
+      'offerId' in request ? `${request.asked} of ${request.offerId} by ${request.driverId}` : request.asked,
+    answer:
+      `${status} ${code ?? ''} ${('assignmentId' in request ? request.assignmentId : null) ?? ''}`.trim(),
+    deliveryId,
+    driverId: null,
   }));
   return unlikeRepeats(given).map(({ what }) => what);
 }
@@ -85,10 +127,16 @@ function repeatProblems({ answers, delivery: { deliveryId } }: RaceRecord): stri
 function acceptProblems({ answers, delivery }: RaceRecord): string[] {
   const won = answers.filter((answer) => answer.asked === 'accept' && answer.status === 200);
   const winners = new Set(won.map((answer) => ('driverId' in answer ? answer.driverId : '')));
-  const problems = winners.size > 1 && delivery.assignments.length < winners.size ? [`${winners.size} drivers were told that they have the delivery`] : [];
+  const problems =
+    winners.size > 1 && delivery.assignments.length < winners.size
+      ? [`${winners.size} drivers were told that they have the delivery`]
+      : [];
   const asked = new Set(answers.flatMap((answer) => (answer.asked === 'accept' ? [answer.offerId] : [])));
   const unasked = delivery.offers.filter(({ offerId, state }) => state === 'ACCEPTED' && !asked.has(offerId));
-  return [...problems, ...unasked.map(({ offerId }) => `offer ${offerId} is ACCEPTED, but nobody accepted it`)];
+  return [
+    ...problems,
+    ...unasked.map(({ offerId }) => `offer ${offerId} is ACCEPTED, but nobody accepted it`),
+  ];
 }
 
 function acknowledgedIn({ answers, delivery: { deliveryId } }: RaceRecord): Acknowledged[] {
@@ -96,7 +144,15 @@ function acknowledgedIn({ answers, delivery: { deliveryId } }: RaceRecord): Ackn
     if (answer.status !== 200) return [];
     switch (answer.asked) {
       case 'accept':
-        return [{ kind: 'accepted', deliveryId, offerId: answer.offerId, driverId: answer.driverId, assignmentId: answer.assignmentId ?? 'none' }];
+        return [
+          {
+            kind: 'accepted',
+            deliveryId,
+            offerId: answer.offerId,
+            driverId: answer.driverId,
+            assignmentId: answer.assignmentId ?? 'none',
+          },
+        ];
       case 'reject':
         return [{ kind: 'rejected', deliveryId, offerId: answer.offerId, driverId: answer.driverId }];
       case 'cancel':
@@ -113,11 +169,18 @@ function acknowledgedIn({ answers, delivery: { deliveryId } }: RaceRecord): Ackn
 function recordProblems({ delivery, drivers }: RaceRecord): Broken[] {
   const live = delivery.offers.filter(isLive);
   const active = delivery.assignments.filter(({ state }) => state === 'ACTIVE');
-  const count = (held: readonly { driverId: string }[], driverId: string): number => held.filter((each) => each.driverId === driverId).length;
-  const passing = [offeredToNobody(delivery, live.length), ...drivers.map(workWithoutDuty)].filter((each) => each !== null);
+  const count = (held: readonly { driverId: string }[], driverId: string): number =>
+    held.filter((each) => each.driverId === driverId).length;
+  const passing = [offeredToNobody(delivery, live.length), ...drivers.map(workWithoutDuty)].filter(
+    (each) => each !== null,
+  );
   return [
-    ...rowProblems(delivery), ...trailProblems(delivery), ...passing,
-    ...drivers.flatMap((driver) => countProblems(driver, { live: count(live, driver.driverId), active: count(active, driver.driverId) })),
+    ...rowProblems(delivery),
+    ...trailProblems(delivery),
+    ...passing,
+    ...drivers.flatMap((driver) =>
+      countProblems(driver, { live: count(live, driver.driverId), active: count(active, driver.driverId) }),
+    ),
   ];
 }
 
@@ -132,13 +195,21 @@ function workflowProblems({ workflow, delivery }: RaceRecord): string[] {
   }
   const { known } = workflow;
   const problems: string[] = [];
-  if (known.status !== delivery.status) problems.push(`the workflow knows ${known.status}, the delivery is ${delivery.status}`);
-  if (known.driverId !== delivery.driverId) problems.push(`the workflow knows driver ${known.driverId ?? 'nobody'}, the delivery is with ${delivery.driverId ?? 'nobody'}`);
+  if (known.status !== delivery.status)
+    problems.push(`the workflow knows ${known.status}, the delivery is ${delivery.status}`);
+  if (known.driverId !== delivery.driverId)
+    problems.push(
+      `the workflow knows driver ${known.driverId ?? 'nobody'}, the delivery is with ${delivery.driverId ?? 'nobody'}`,
+    );
   const [knownOffers, liveOffers] = [idsOf(known.offers), idsOf(delivery.offers.filter(isLive))];
-  if (knownOffers !== liveOffers) problems.push(`the workflow knows of offers [${knownOffers}], live are [${liveOffers}]`);
+  if (knownOffers !== liveOffers)
+    problems.push(`the workflow knows of offers [${knownOffers}], live are [${liveOffers}]`);
   return problems;
 }
 
 function idsOf(offers: readonly { offerId: string }[]): string {
-  return offers.map(({ offerId }) => offerId).sort().join(', ');
+  return offers
+    .map(({ offerId }) => offerId)
+    .sort()
+    .join(', ');
 }

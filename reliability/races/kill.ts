@@ -21,14 +21,22 @@ const KILLED_RACES = RACES.filter(({ offerTtlSeconds }) => offerTtlSeconds === n
  * So many times: offers in all slots, the rows of most of their drivers held, all answers at once, and kill -9 of the worker as soon as its transactions
  * wait for those rows. Then it is started again, and each heat must come to one truth all the same.
  */
-export async function runKills(deps: RunDeps, killable: Killable, kills: number): Promise<{ report: KillReport; worker: ServiceProcess }> {
+export async function runKills(
+  deps: RunDeps,
+  killable: Killable,
+  kills: number,
+): Promise<{ report: KillReport; worker: ServiceProcess }> {
   let { worker } = killable;
   const reports: RaceReport[] = [];
   const backMs: number[] = [];
   let inTransaction = 0;
   for (let round = 1; round <= kills; round++) {
     const gate = new Gate(deps.field.slots.length);
-    const racing = runRace(deps, { race: gatedRace(gate, round), times: deps.field.slots.length, settleMs: SETTLE_MS });
+    const racing = runRace(deps, {
+      race: gatedRace(gate, round),
+      times: deps.field.slots.length,
+      settleMs: SETTLE_MS,
+    });
     await Promise.race([gate.isFull, pause(GATHER_MS)]);
     inTransaction += await killInTransaction(deps, worker, gate);
     const killedAt = Date.now();
@@ -65,7 +73,10 @@ class Gate {
 
 function gatedRace(gate: Gate, round: number): Race {
   return {
-    name: 'worker-killed', words: 'answers while the worker is killed', offerTtlSeconds: null, prefix: `kill-${round}`,
+    name: 'worker-killed',
+    words: 'answers while the worker is killed',
+    offerTtlSeconds: null,
+    prefix: `kill-${round}`,
     run: async (heat) => {
       await heat.firstOffer();
       await gate.wait(heat);
@@ -86,12 +97,22 @@ function isHeld(slotIndex: number): boolean {
 }
 
 /** @returns 1 where a transaction of the worker was open when it was killed, else 0 */
-async function killInTransaction({ inspection: { pool } }: RunDeps, worker: ServiceProcess, gate: Gate): Promise<number> {
+async function killInTransaction(
+  { inspection: { pool } }: RunDeps,
+  worker: ServiceProcess,
+  gate: Gate,
+): Promise<number> {
   const holder = await pool.connect();
   try {
-    await hold(holder, gate.heats.filter(({ slot }) => isHeld(slot.index)).map(({ slot }) => slot.near.driverId));
+    await hold(
+      holder,
+      gate.heats.filter(({ slot }) => isHeld(slot.index)).map(({ slot }) => slot.near.driverId),
+    );
     gate.release();
-    const caught = await poll(() => waitingInWorker(pool), { everyMs: 2, deadlineAt: Date.now() + CAUGHT_WITHIN_MS });
+    const caught = await poll(() => waitingInWorker(pool), {
+      everyMs: 2,
+      deadlineAt: Date.now() + CAUGHT_WITHIN_MS,
+    });
     await worker.kill();
     return caught ? 1 : 0;
   } finally {
@@ -101,21 +122,33 @@ async function killInTransaction({ inspection: { pool } }: RunDeps, worker: Serv
 
 async function hold(holder: PoolClient, driverIds: readonly string[]): Promise<void> {
   await holder.query('BEGIN');
-  await holder.query('SELECT id FROM drivers WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE', [[...driverIds]]);
+  await holder.query('SELECT id FROM drivers WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE', [
+    [...driverIds],
+  ]);
 }
 
 /** @returns true where a transaction of the worker waits for a row */
 async function waitingInWorker(pool: Pool): Promise<true | undefined> {
-  const { rows } = await pool.query<{ waiting: number }>(`SELECT count(*)::int AS waiting FROM pg_stat_activity
+  const { rows } = await pool.query<{
+    waiting: number;
+  }>(`SELECT count(*)::int AS waiting FROM pg_stat_activity
     WHERE datname = current_database() AND application_name LIKE '%worker%' AND wait_event_type = 'Lock'`);
   return (rows[0]?.waiting ?? 0) > 0 ? true : undefined;
 }
 
 function summed(reports: readonly RaceReport[]): RaceReport {
-  const sum = (of: (report: RaceReport) => number): number => reports.reduce((total, report) => total + of(report), 0);
-  const worst = (of: (report: RaceReport) => number | null): number | null => reports.reduce<number | null>((most, report) => Math.max(most ?? 0, of(report) ?? 0), null);
+  const sum = (of: (report: RaceReport) => number): number =>
+    reports.reduce((total, report) => total + of(report), 0);
+  const worst = (of: (report: RaceReport) => number | null): number | null =>
+    reports.reduce<number | null>((most, report) => Math.max(most ?? 0, of(report) ?? 0), null);
   return {
-    race: 'worker-killed', times: sum(({ times }) => times), won: sum(({ won }) => won), lost: sum(({ lost }) => lost), broken: reports.flatMap(({ broken }) => broken),
-    acceptP50Ms: worst(({ acceptP50Ms }) => acceptP50Ms), acceptP99Ms: worst(({ acceptP99Ms }) => acceptP99Ms), seconds: sum(({ seconds }) => seconds),
+    race: 'worker-killed',
+    times: sum(({ times }) => times),
+    won: sum(({ won }) => won),
+    lost: sum(({ lost }) => lost),
+    broken: reports.flatMap(({ broken }) => broken),
+    acceptP50Ms: worst(({ acceptP50Ms }) => acceptP50Ms),
+    acceptP99Ms: worst(({ acceptP99Ms }) => acceptP99Ms),
+    seconds: sum(({ seconds }) => seconds),
   };
 }

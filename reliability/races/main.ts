@@ -25,16 +25,25 @@ const MOST_BROKEN_SHOWN = 50;
 
 function readOptions(args: string[]): Options {
   const { values } = parseArgs({
-    args, strict: true,
+    args,
+    strict: true,
     options: {
-      times: { type: 'string', default: '500' }, slots: { type: 'string', default: '10' }, only: { type: 'string' }, seed: { type: 'string', default: String(Date.now()) },
-      'kill-worker': { type: 'boolean', default: false }, kills: { type: 'string', default: '10' },
+      times: { type: 'string', default: '500' },
+      slots: { type: 'string', default: '10' },
+      only: { type: 'string' },
+      seed: { type: 'string', default: String(Date.now()) },
+      'kill-worker': { type: 'boolean', default: false },
+      kills: { type: 'string', default: '10' },
     },
   });
   const races = RACES.filter(({ name }) => values.only === undefined || name === values.only);
-  if (races.length === 0) throw new Mistake(`--only must be one of ${RACES.map(({ name }) => name).join(', ')}`);
+  if (races.length === 0)
+    throw new Mistake(`--only must be one of ${RACES.map(({ name }) => name).join(', ')}`);
   return {
-    times: countOf('--times', values.times, { min: 0, max: 1_000_000 }), slots: countOf('--slots', values.slots, { min: 1, max: 200 }), races, seed: values.seed,
+    times: countOf('--times', values.times, { min: 0, max: 1_000_000 }),
+    slots: countOf('--slots', values.slots, { min: 1, max: 200 }),
+    races,
+    seed: values.seed,
     kills: values['kill-worker'] ? countOf('--kills', values.kills, { min: 1, max: 10_000 }) : 0,
   };
 }
@@ -42,8 +51,16 @@ function readOptions(args: string[]): Options {
 /** Offers on for all, and no limits that a race would run into. What the user has set stays as it is. */
 function raceEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return {
-    ENABLE_DRIVER_OFFERS: 'true', DRIVER_OFFERS_ROLLOUT: '100', ENABLE_AVAILABILITY_STATES: 'true', ENABLE_AUTO_REASSIGNMENT: 'true', LOG_LEVEL: 'warn', RATE_LIMIT_PER_MINUTE: '1000000',
-    RATE_LIMIT_MERCHANT_PER_MINUTE: '1000000', RATE_LIMIT_OPS_PER_MINUTE: '1000000', RATE_LIMIT_LOCATION_PER_MINUTE: '1000000', RATE_LIMIT_AVAILABILITY_PER_MINUTE: '1000000',
+    ENABLE_DRIVER_OFFERS: 'true',
+    DRIVER_OFFERS_ROLLOUT: '100',
+    ENABLE_AVAILABILITY_STATES: 'true',
+    ENABLE_AUTO_REASSIGNMENT: 'true',
+    LOG_LEVEL: 'warn',
+    RATE_LIMIT_PER_MINUTE: '1000000',
+    RATE_LIMIT_MERCHANT_PER_MINUTE: '1000000',
+    RATE_LIMIT_OPS_PER_MINUTE: '1000000',
+    RATE_LIMIT_LOCATION_PER_MINUTE: '1000000',
+    RATE_LIMIT_AVAILABILITY_PER_MINUTE: '1000000',
     ...given,
   };
 }
@@ -57,7 +74,11 @@ async function main(signal: AbortSignal): Promise<number> {
   const inspection = await Inspection.open(settings);
   try {
     await Promise.all([worker.ready(), api.ready()]);
-    const world: World = { connections: connect(settings, { patienceMs: PATIENCE_MS, signal }), inspection, random: randomFrom(options.seed) };
+    const world: World = {
+      connections: connect(settings, { patienceMs: PATIENCE_MS, signal }),
+      inspection,
+      random: randomFrom(options.seed),
+    };
     const reports = await runAll(world, options);
     if (options.kills > 0) {
       const killed = await runKilled(world, options, { worker, startAgain: () => startWorker(env) });
@@ -73,18 +94,29 @@ async function main(signal: AbortSignal): Promise<number> {
 
 type World = { connections: Connections; inspection: Inspection; random: Random };
 
-async function runAll({ connections, inspection, random }: World, { races, times, slots }: Options): Promise<RaceReport[]> {
+async function runAll(
+  { connections, inspection, random }: World,
+  { races, times, slots }: Options,
+): Promise<RaceReport[]> {
   const reports: RaceReport[] = [];
   for (const race of times > 0 ? races : []) {
     log(`${times} times ${race.words}`);
-    const field = await openField(connections, { name: race.name, slots: Math.min(slots, times), offerTtlSeconds: race.offerTtlSeconds });
+    const field = await openField(connections, {
+      name: race.name,
+      slots: Math.min(slots, times),
+      offerTtlSeconds: race.offerTtlSeconds,
+    });
     reports.push(await runRace({ inspection, random, field }, { race, times, settleMs: SETTLE_MS }));
     field.close();
   }
   return reports;
 }
 
-async function runKilled({ connections, inspection, random }: World, { kills, slots }: Options, killable: { worker: ServiceProcess; startAgain: () => Promise<ServiceProcess> }) {
+async function runKilled(
+  { connections, inspection, random }: World,
+  { kills, slots }: Options,
+  killable: { worker: ServiceProcess; startAgain: () => Promise<ServiceProcess> },
+) {
   log(`${kills} times the worker killed in mid-transaction, ${slots} deliveries each`);
   const field = await openField(connections, { name: 'worker-killed', slots, offerTtlSeconds: null });
   const killed = await runKills({ inspection, random, field }, killable, kills);
@@ -98,14 +130,24 @@ function conclude(reports: readonly RaceReport[], { seed }: Options): number {
   log(table(reports));
   for (const problem of broken.slice(0, MOST_BROKEN_SHOWN)) log(`broken: ${problem}`);
   if (broken.length > MOST_BROKEN_SHOWN) log(`… and ${broken.length - MOST_BROKEN_SHOWN} more`);
-  process.stdout.write(`${JSON.stringify({ seed, races: reports.map((report) => ({ ...report, broken: report.broken.length })), broken: broken.length })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ seed, races: reports.map((report) => ({ ...report, broken: report.broken.length })), broken: broken.length })}\n`,
+  );
   return broken.length === 0 ? 0 : 1;
 }
 
 function table(reports: readonly RaceReport[]): string {
-  const row = (cells: readonly (string | number | null)[]): string => cells.map((cell, at) => (at === 0 ? String(cell).padEnd(18) : String(cell ?? '-').padStart(9))).join('');
-  const lines = reports.map(({ race, times, won, lost, broken, acceptP50Ms, acceptP99Ms, seconds }) => row([race, times, won, lost, broken.length, acceptP50Ms, acceptP99Ms, seconds]));
-  return ['', row(['race', 'times', 'accepted', 'refused', 'broken', 'p50 ms', 'p99 ms', 'seconds']), ...lines, ''].join('\n');
+  const row = (cells: readonly (string | number | null)[]): string =>
+    cells.map((cell, at) => (at === 0 ? String(cell).padEnd(18) : String(cell ?? '-').padStart(9))).join('');
+  const lines = reports.map(({ race, times, won, lost, broken, acceptP50Ms, acceptP99Ms, seconds }) =>
+    row([race, times, won, lost, broken.length, acceptP50Ms, acceptP99Ms, seconds]),
+  );
+  return [
+    '',
+    row(['race', 'times', 'accepted', 'refused', 'broken', 'p50 ms', 'p99 ms', 'seconds']),
+    ...lines,
+    '',
+  ].join('\n');
 }
 
 runProgram(main);

@@ -9,7 +9,16 @@ import { type Answered, contradictions, type RaceRecord, type WorkflowWord } fro
 import { Balance, Heat, type Race } from './kinds';
 
 /** How the heats of one race went. `broken`: what was not one truth, in words. */
-export type RaceReport = { race: string; times: number; won: number; lost: number; broken: string[]; acceptP50Ms: number | null; acceptP99Ms: number | null; seconds: number };
+export type RaceReport = {
+  race: string;
+  times: number;
+  won: number;
+  lost: number;
+  broken: string[];
+  acceptP50Ms: number | null;
+  acceptP99Ms: number | null;
+  seconds: number;
+};
 
 export type RunDeps = { inspection: Inspection; random: Random; field: Field };
 export type RunOptions = {
@@ -35,32 +44,69 @@ export async function runRace(deps: RunDeps, options: RunOptions): Promise<RaceR
       const number = options.times - left;
       const outcome = await runHeat(deps, options, { slot, number, latencies, balance });
       answers.push(...outcome.answers);
-      broken.push(...outcome.broken.map((problem) => `${options.race.prefix ?? options.race.name} ${number}: ${problem}`));
+      broken.push(
+        ...outcome.broken.map(
+          (problem) => `${options.race.prefix ?? options.race.name} ${number}: ${problem}`,
+        ),
+      );
     }
   };
   await Promise.all(deps.field.slots.map(runSlot));
   const accepts = answers.filter(({ asked }) => asked === 'accept');
   const won = accepts.filter(({ status }) => status === 200).length;
   return {
-    race: options.race.name, times: options.times, won, lost: accepts.length - won, broken, acceptP50Ms: latencies.percentile('accept', 50),
-    acceptP99Ms: latencies.percentile('accept', 99), seconds: Math.round((Date.now() - startedAt) / 1_000),
+    race: options.race.name,
+    times: options.times,
+    won,
+    lost: accepts.length - won,
+    broken,
+    acceptP50Ms: latencies.percentile('accept', 50),
+    acceptP99Ms: latencies.percentile('accept', 99),
+    seconds: Math.round((Date.now() - startedAt) / 1_000),
   };
 }
 
 type HeatOutcome = { answers: Answered[]; broken: string[] };
 
-async function runHeat(deps: RunDeps, options: RunOptions, { slot, number, latencies, balance }: { slot: Slot; number: number; latencies: Latencies; balance: Balance }): Promise<HeatOutcome> {
+async function runHeat(
+  deps: RunDeps,
+  options: RunOptions,
+  {
+    slot,
+    number,
+    latencies,
+    balance,
+  }: { slot: Slot; number: number; latencies: Latencies; balance: Balance },
+): Promise<HeatOutcome> {
   const { field, random } = deps;
   await Promise.all([slot.near.comeOnDuty(), slot.far.comeOnDuty()]);
-  const { deliveryId } = wanted('an order', await field.merchant.post(orderOf(slot, `${options.race.prefix ?? options.race.name}-${number}`)));
-  const heat = new Heat(slot, deliveryId, random.stream(`${options.race.name}/${number}`), balance, field, latencies);
+  const { deliveryId } = wanted(
+    'an order',
+    await field.merchant.post(orderOf(slot, `${options.race.prefix ?? options.race.name}-${number}`)),
+  );
+  const heat = new Heat(
+    slot,
+    deliveryId,
+    random.stream(`${options.race.name}/${number}`),
+    balance,
+    field,
+    latencies,
+  );
   const answers = await raced(heat, options);
-  const afterRace = answers ? await judged(deps, heat, answers, options.settleMs) : [`no offer, or no answer, came within ${RACED_WITHIN_MS / 1_000} s`];
+  const afterRace = answers
+    ? await judged(deps, heat, answers, options.settleMs)
+    : [`no offer, or no answer, came within ${RACED_WITHIN_MS / 1_000} s`];
   const closing = await field.ops.cancel(deliveryId, 'OPS_CANCELLED');
-  const afterEnd = answers && afterRace.length === 0 ? await judged(deps, heat, answers, options.settleMs, 'closed') : [];
+  const afterEnd =
+    answers && afterRace.length === 0 ? await judged(deps, heat, answers, options.settleMs, 'closed') : [];
   for (const driver of [slot.near, slot.far]) driver.forget(deliveryId);
   const notClosed = closing.ok ? [] : [`the delivery could not be closed: ${closing.code} ${closing.detail}`];
-  return { answers: answers ?? [], broken: [...afterRace, ...afterEnd.map((problem) => `after its end: ${problem}`), ...notClosed].map((problem) => `delivery ${deliveryId}: ${problem}`) };
+  return {
+    answers: answers ?? [],
+    broken: [...afterRace, ...afterEnd.map((problem) => `after its end: ${problem}`), ...notClosed].map(
+      (problem) => `delivery ${deliveryId}: ${problem}`,
+    ),
+  };
 }
 
 /** @returns null where an offer or an answer did not come in time */
@@ -72,33 +118,64 @@ async function raced(heat: Heat, { race }: RunOptions): Promise<Answered[] | nul
 
 function orderOf({ cityId, pickup }: Slot, sellerOrderId: string) {
   const dropoff = { lat: pickup.lat - 0.01, lng: pickup.lng };
-  return { sellerOrderId, cityId, pickup: { address: 'Start', point: pickup }, dropoff: { address: 'Finish', point: dropoff }, readyAt: null, parcelSize: 'SMALL', feeCents: 500 } as const;
+  return {
+    sellerOrderId,
+    cityId,
+    pickup: { address: 'Start', point: pickup },
+    dropoff: { address: 'Finish', point: dropoff },
+    readyAt: null,
+    parcelSize: 'SMALL',
+    feeCents: 500,
+  } as const;
 }
 
 const LOOK_EVERY_MS = 100;
 
 /** What still contradicts when the time to settle is over; empty as soon as all agree. @param state `closed`: the run must have ended, too */
-async function judged(deps: RunDeps, { deliveryId, slot }: Heat, answers: readonly Answered[], settleMs: number, state: 'any' | 'closed' = 'any'): Promise<string[]> {
+async function judged(
+  deps: RunDeps,
+  { deliveryId, slot }: Heat,
+  answers: readonly Answered[],
+  settleMs: number,
+  state: 'any' | 'closed' = 'any',
+): Promise<string[]> {
   const judge = async (): Promise<string[]> => {
-    const record = await witnessed(deps.inspection, deliveryId, [slot.near.driverId, slot.far.driverId], answers);
+    const record = await witnessed(
+      deps.inspection,
+      deliveryId,
+      [slot.near.driverId, slot.far.driverId],
+      answers,
+    );
     if ('missing' in record) return [record.missing];
     return state === 'closed' && record.workflow.running ? ['the workflow runs on'] : contradictions(record);
   };
   let problems: string[] = [];
-  const agreed = async (): Promise<true | undefined> => ((problems = await judge()).length === 0 ? true : undefined);
+  const agreed = async (): Promise<true | undefined> =>
+    (problems = await judge()).length === 0 ? true : undefined;
   await poll(agreed, { everyMs: LOOK_EVERY_MS, deadlineAt: Date.now() + settleMs });
   return problems;
 }
 
 /** The three witnesses; none of them stands still while the others are read, so a contradiction counts only if it stays. */
-async function witnessed(inspection: Inspection, deliveryId: string, driverIds: readonly string[], answers: readonly Answered[]): Promise<RaceRecord | { missing: string }> {
+async function witnessed(
+  inspection: Inspection,
+  deliveryId: string,
+  driverIds: readonly string[],
+  answers: readonly Answered[],
+): Promise<RaceRecord | { missing: string }> {
   const [delivery] = await readDeliveries(inspection.pool, [deliveryId]);
   if (!delivery) return { missing: 'the delivery is not in the record' };
-  const [drivers, workflow] = await Promise.all([readDrivers(inspection.pool, driverIds), workflowWord(inspection, delivery)]);
+  const [drivers, workflow] = await Promise.all([
+    readDrivers(inspection.pool, driverIds),
+    workflowWord(inspection, delivery),
+  ]);
   return 'missing' in workflow ? workflow : { answers, delivery, drivers, workflow };
 }
 
-async function workflowWord(inspection: Inspection, order: { merchantId: string; sellerOrderId: string }): Promise<WorkflowWord | { missing: string }> {
+async function workflowWord(
+  inspection: Inspection,
+  order: { merchantId: string; sellerOrderId: string },
+): Promise<WorkflowWord | { missing: string }> {
   const word = await inspection.temporal.word(order);
   switch (word.kind) {
     case 'running':

@@ -25,7 +25,14 @@ const ALL_ENDED_WITHIN_MS = 10 * 60_000;
 /** An ordinary day: most accept, some refuse, some let an offer lapse; one in sixty is not heard for a while after accepting. */
 const TEMPER: Temper = {
   odds: { breakAfterJob: 0.1, failAtDoor: 0.02 },
-  answers: [...Array.from({ length: 20 }, () => 'accept' as const), 'reject', 'reject', 'reject', 'ignore', 'ignore'],
+  answers: [
+    ...Array.from({ length: 20 }, () => 'accept' as const),
+    'reject',
+    'reject',
+    'reject',
+    'ignore',
+    'ignore',
+  ],
   fates: [...Array.from({ length: 59 }, () => 'goesOn' as const), 'vanishes'],
   rhythm: { batch: 3, idleMs: 10_000, askMs: 15_000 },
   awayMs: { min: 10_000, max: 40_000 },
@@ -36,14 +43,32 @@ export class City {
   private readonly atWork = new AbortController();
   private working: Promise<unknown> | undefined;
 
-  private constructor(private readonly world: DemoWorld, private readonly demo: Demo, private readonly visitors: Visitors, private readonly desk: DeskClient, private readonly random: Random,
-    private readonly log: (line: string) => void) {}
+  private constructor(
+    private readonly world: DemoWorld,
+    private readonly demo: Demo,
+    private readonly visitors: Visitors,
+    private readonly desk: DeskClient,
+    private readonly random: Random,
+    private readonly log: (line: string) => void,
+  ) {}
 
-  static async build(connections: Connections, { drivers, everyMs, seed, speed }: CityOptions, log: (line: string) => void): Promise<City> {
+  static async build(
+    connections: Connections,
+    { drivers, everyMs, seed, speed }: CityOptions,
+    log: (line: string) => void,
+  ): Promise<City> {
     const random = randomFrom(seed);
     const world = await buildDemoWorld({ connections, drivers, speed, random, log, temper: TEMPER });
-    const demo = new Demo({ world, random, log }, { everyMs, count: null, cancelOdds: CANCEL_ODDS, speed, run: `soak-${Date.now().toString(36)}` });
-    const visitors = new Visitors({ connections, driverIds: world.driverIds, random: random.stream('visitors'), log });
+    const demo = new Demo(
+      { world, random, log },
+      { everyMs, count: null, cancelOdds: CANCEL_ODDS, speed, run: `soak-${Date.now().toString(36)}` },
+    );
+    const visitors = new Visitors({
+      connections,
+      driverIds: world.driverIds,
+      random: random.stream('visitors'),
+      log,
+    });
     return new City(world, demo, visitors, await connections.desk('olga'), random.stream('desk'), log);
   }
 
@@ -51,8 +76,18 @@ export class City {
   open(): void {
     const { signal } = this.atWork;
     void this.demo.tellProgress(PROGRESS_EVERY_MS, signal);
-    const desk = new OpsDesk({ client: this.desk, cityId: DEMO_CITY.cityId, ledger: this.world.ledger, log: this.log });
-    this.working = Promise.all([this.demo.startDrivers(signal), this.visitors.come(VISITOR_EVERY_MS, signal), desk.work(DESK_EVERY_MS, signal), this.keepRescuing(signal)]);
+    const desk = new OpsDesk({
+      client: this.desk,
+      cityId: DEMO_CITY.cityId,
+      ledger: this.world.ledger,
+      log: this.log,
+    });
+    this.working = Promise.all([
+      this.demo.startDrivers(signal),
+      this.visitors.come(VISITOR_EVERY_MS, signal),
+      desk.work(DESK_EVERY_MS, signal),
+      this.keepRescuing(signal),
+    ]);
   }
 
   /** Places orders until the signal, the cancels that belong to them included. */
@@ -61,9 +96,17 @@ export class City {
   }
 
   /** Waits until all that was placed has ended. @returns figures, and in words whatever must not be */
-  async settle(inspection: Inspection, signal: AbortSignal): Promise<{ figures: object; problems: string[] }> {
+  async settle(
+    inspection: Inspection,
+    signal: AbortSignal,
+  ): Promise<{ figures: object; problems: string[] }> {
     const { orders } = this.demo;
-    await untilAllEnded(inspection, orders.placed.map(({ deliveryId }) => deliveryId), Date.now() + ALL_ENDED_WITHIN_MS, signal);
+    await untilAllEnded(
+      inspection,
+      orders.placed.map(({ deliveryId }) => deliveryId),
+      Date.now() + ALL_ENDED_WITHIN_MS,
+      signal,
+    );
     return settledFigures({ world: this.world, inspection, orders });
   }
 
@@ -82,7 +125,10 @@ export class City {
     const { drivers, latencies } = this.world;
     const accept = latencies.percentile('accept', 99);
     return {
-      orders: this.demo.orders.placedCount, delivered: drivers.reduce((sum, { counts }) => sum + counts.delivered, 0), visits: this.visitors.visits, refusedVisits: this.visitors.refused,
+      orders: this.demo.orders.placedCount,
+      delivered: drivers.reduce((sum, { counts }) => sum + counts.delivered, 0),
+      visits: this.visitors.visits,
+      refusedVisits: this.visitors.refused,
       ...(accept === null ? {} : { acceptP99Ms: accept }),
     };
   }
@@ -90,7 +136,9 @@ export class City {
   private async keepRescuing(signal: AbortSignal): Promise<void> {
     while (await pause(RESCUE_EVERY_MS, signal)) {
       const driverId = this.random.pick(this.world.driverIds);
-      const answer = await this.desk.rescue(driverId, 'drill').catch((error: unknown) => ({ ok: false, code: String(error) }) as const);
+      const answer = await this.desk
+        .rescue(driverId, 'drill')
+        .catch((error: unknown) => ({ ok: false, code: String(error) }) as const);
       if (!answer.ok) this.log(`ops: driver ${driverId} could not be rescued: ${answer.code}`);
     }
   }

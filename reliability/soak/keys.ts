@@ -25,11 +25,19 @@ export class Keys {
   async read(): Promise<Values> {
     const { redis } = this;
     const [memory, clients, streamed, streamBytes, kinds, forever] = [
-      await redis.info('memory'), await redis.info('clients'), await redis.xlen(STREAM), Number((await redis.memory('USAGE', STREAM)) ?? 0), ...(await this.kinds()),
+      await redis.info('memory'),
+      await redis.info('clients'),
+      await redis.xlen(STREAM),
+      Number((await redis.memory('USAGE', STREAM)) ?? 0),
+      ...(await this.kinds()),
     ];
     return {
-      'memory.usedMb': Number(fact(memory, 'used_memory')) / MB, 'memory.streamMb': streamBytes / MB, clients: Number(fact(clients, 'connected_clients')), 'stream.positions': streamed,
-      'keys.forever': forever, ...Object.fromEntries([...kinds].map(([kind, count]) => [`keys.${kind}`, count])),
+      'memory.usedMb': Number(fact(memory, 'used_memory')) / MB,
+      'memory.streamMb': streamBytes / MB,
+      clients: Number(fact(clients, 'connected_clients')),
+      'stream.positions': streamed,
+      'keys.forever': forever,
+      ...Object.fromEntries([...kinds].map(([kind, count]) => [`keys.${kind}`, count])),
     };
   }
 

@@ -20,7 +20,14 @@ export type Bound =
  * `first` and `last`: what the resource came down to in the first and the last third of what was judged; of `per` resources what one unit took in each.
  * `perHour`: Theil–Sen slope of what was judged. `allowed`: the most that `last` may be above `first`; null where nothing is promised.
  */
-export type Judgement = { kind: Bound['kind']; first: number; last: number; perHour: number; allowed: number | null; verdict: 'steady' | 'leaks' | 'shown' | 'too few readings' };
+export type Judgement = {
+  kind: Bound['kind'];
+  first: number;
+  last: number;
+  perHour: number;
+  allowed: number | null;
+  verdict: 'steady' | 'leaks' | 'shown' | 'too few readings';
+};
 
 /** Below this there is no telling a rise from chance … */
 const FEWEST_READINGS = 9;
@@ -37,7 +44,11 @@ const BETWEEN_THIRDS = 2 / 3;
  * What is held does not come back: what a third of the readings comes down to shows it, and passes over peaks. Memory comes down where its collector was just there;
  * of other things a quarter may lie lower, since there may be little to do for a moment.
  */
-const FLOOR_PERCENT: Readonly<Record<Exclude<Bound['kind'], 'per'>, number>> = { level: 25, memory: 0, shown: 25 };
+const FLOOR_PERCENT: Readonly<Record<Exclude<Bound['kind'], 'per'>, number>> = {
+  level: 25,
+  memory: 0,
+  shown: 25,
+};
 /** Whoever rises on and on did a part of it in each step; a pool that filled once did not. */
 const SHARE_OF_EACH_STEP = 1 / 4;
 /** … and memory rose by a part of it between its dips as well, by the slope of all readings. */
@@ -50,7 +61,11 @@ const SLOPE_READINGS = 400;
  * @param readings in order of time; @param per those of the resource that it grows by, for bounds of that kind
  * @param warmUpS readings before that are passed over
  */
-export function judge(readings: readonly Reading[], bound: Bound, { warmUpS, per = [] }: { warmUpS: number; per?: readonly Reading[] }): Judgement {
+export function judge(
+  readings: readonly Reading[],
+  bound: Bound,
+  { warmUpS, per = [] }: { warmUpS: number; per?: readonly Reading[] },
+): Judgement {
   const warm = readings.filter(({ at }) => at >= warmUpS);
   switch (bound.kind) {
     case 'level':
@@ -60,16 +75,26 @@ export function judge(readings: readonly Reading[], bound: Bound, { warmUpS, per
     case 'per':
       return judgePer(warm, per, bound);
     case 'shown':
-      return { ...floorsOf(warm, FLOOR_PERCENT.shown), kind: 'shown', perHour: slopePerHour(warm), allowed: null, verdict: 'shown' };
+      return {
+        ...floorsOf(warm, FLOOR_PERCENT.shown),
+        kind: 'shown',
+        perHour: slopePerHour(warm),
+        allowed: null,
+        verdict: 'shown',
+      };
   }
 }
 
-function judgeMemory(readings: readonly Reading[], { kind, mbPerDay, noiseMb }: Extract<Bound, { kind: 'memory' }>): Judgement {
+function judgeMemory(
+  readings: readonly Reading[],
+  { kind, mbPerDay, noiseMb }: Extract<Bound, { kind: 'memory' }>,
+): Judgement {
   const [from, to] = spanOf(readings);
   const half = readings.filter(({ at }) => at >= (from + to) / 2);
   const judged = judgeRise(half, kind, () => Math.max(noiseMb, perDaySeen(half, mbPerDay)));
   // A dip is as deep as the collector happened to dig: one that came early and deep makes no leak of a process that otherwise stays where it is.
-  const isDipOnly = perDaySeen(half, judged.perHour * HOURS_A_DAY) <= (judged.allowed ?? 0) * SHARE_BETWEEN_DIPS;
+  const isDipOnly =
+    perDaySeen(half, judged.perHour * HOURS_A_DAY) <= (judged.allowed ?? 0) * SHARE_BETWEEN_DIPS;
   return judged.verdict === 'leaks' && isDipOnly ? { ...judged, verdict: 'steady' } : judged;
 }
 
@@ -80,26 +105,61 @@ function perDaySeen(readings: readonly Reading[], perDay: number): number {
 }
 
 /** It leaks where it came down to more and more, by more than allowed in all, and by a part of that in each step. */
-function judgeRise(readings: readonly Reading[], kind: 'level' | 'memory', allowance: (first: number) => number): Judgement {
+function judgeRise(
+  readings: readonly Reading[],
+  kind: 'level' | 'memory',
+  allowance: (first: number) => number,
+): Judgement {
   const { first, middle, last } = floorsOf(readings, FLOOR_PERCENT[kind]);
   const allowed = allowance(first);
   const step = allowed * SHARE_OF_EACH_STEP;
   const rises = last - first > allowed && middle - first > step && last - middle > step;
   const [from, to] = spanOf(readings);
-  const verdict = readings.length < FEWEST_READINGS || to - from < SHORTEST_S ? 'too few readings' : rises ? 'leaks' : 'steady';
+  const verdict =
+    readings.length < FEWEST_READINGS || to - from < SHORTEST_S
+      ? 'too few readings'
+      : rises
+        ? 'leaks'
+        : 'steady';
   return { kind, first, last, perHour: slopePerHour(readings), allowed, verdict };
 }
 
-function judgePer(readings: readonly Reading[], per: readonly Reading[], { times, slack }: Extract<Bound, { kind: 'per' }>): Judgement {
+function judgePer(
+  readings: readonly Reading[],
+  per: readonly Reading[],
+  { times, slack }: Extract<Bound, { kind: 'per' }>,
+): Judgement {
   const units = new Map(per.map(({ at, value }) => [at, value]));
-  const pairs = readings.flatMap(({ at, value }) => (units.has(at) ? [{ at, value, units: units.get(at) ?? 0 }] : []));
+  const pairs = readings.flatMap(({ at, value }) =>
+    units.has(at) ? [{ at, value, units: units.get(at) ?? 0 }] : [],
+  );
   const [first, , last] = thirdsOf(pairs, 1).map(rateOf);
   const perHour = slopePerHour(readings);
-  if (pairs.length < FEWEST_READINGS || !first || !last || first.units < FEWEST_UNITS || last.units < FEWEST_UNITS) {
-    return { kind: 'per', first: first?.rate ?? NaN, last: last?.rate ?? NaN, perHour, allowed: null, verdict: 'too few readings' };
+  if (
+    pairs.length < FEWEST_READINGS ||
+    !first ||
+    !last ||
+    first.units < FEWEST_UNITS ||
+    last.units < FEWEST_UNITS
+  ) {
+    return {
+      kind: 'per',
+      first: first?.rate ?? NaN,
+      last: last?.rate ?? NaN,
+      perHour,
+      allowed: null,
+      verdict: 'too few readings',
+    };
   }
   const allowed = first.rate * (times - 1) + slack;
-  return { kind: 'per', first: first.rate, last: last.rate, perHour, allowed, verdict: last.rate - first.rate > allowed ? 'leaks' : 'steady' };
+  return {
+    kind: 'per',
+    first: first.rate,
+    last: last.rate,
+    perHour,
+    allowed,
+    verdict: last.rate - first.rate > allowed ? 'leaks' : 'steady',
+  };
 }
 
 /** What was added over these readings, for each unit. */
@@ -109,8 +169,17 @@ function rateOf(pairs: readonly { value: number; units: number }[]): { rate: num
   return { rate: begin && end && units > 0 ? (end.value - begin.value) / units : NaN, units };
 }
 
-function floorsOf(readings: readonly Reading[], percent: number): { first: number; middle: number; last: number } {
-  const [first = NaN, middle = NaN, last = NaN] = thirdsOf(readings, 0).map((third) => percentileOf(third.map(({ value }) => value), percent) ?? NaN);
+function floorsOf(
+  readings: readonly Reading[],
+  percent: number,
+): { first: number; middle: number; last: number } {
+  const [first = NaN, middle = NaN, last = NaN] = thirdsOf(readings, 0).map(
+    (third) =>
+      percentileOf(
+        third.map(({ value }) => value),
+        percent,
+      ) ?? NaN,
+  );
   return { first, middle, last };
 }
 
@@ -128,6 +197,8 @@ function spanOf(readings: readonly Reading[]): [number, number] {
 export function slopePerHour(readings: readonly Reading[]): number {
   const every = Math.ceil(readings.length / SLOPE_READINGS);
   const some = readings.filter((_, index) => index % every === 0);
-  const slopes = some.flatMap((a, index) => some.slice(index + 1).flatMap((b) => (b.at > a.at ? [(b.value - a.value) / (b.at - a.at)] : [])));
+  const slopes = some.flatMap((a, index) =>
+    some.slice(index + 1).flatMap((b) => (b.at > a.at ? [(b.value - a.value) / (b.at - a.at)] : [])),
+  );
   return (medianOf(slopes) ?? 0) * SECONDS_AN_HOUR;
 }

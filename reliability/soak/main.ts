@@ -27,23 +27,42 @@ const MOST_BROKEN_SHOWN = 50;
 
 function readOptions(args: string[]): SoakOptions & { csv: string | undefined } {
   const { values } = parseArgs({
-    args, strict: true,
+    args,
+    strict: true,
     options: {
-      minutes: { type: 'string', default: '30' }, drivers: { type: 'string', default: '60' }, every: { type: 'string', default: '1' }, speed: { type: 'string', default: '60' },
-      seed: { type: 'string', default: String(Date.now()) }, sample: { type: 'string', default: '10' }, csv: { type: 'string' }, programs: { type: 'string' },
+      minutes: { type: 'string', default: '30' },
+      drivers: { type: 'string', default: '60' },
+      every: { type: 'string', default: '1' },
+      speed: { type: 'string', default: '60' },
+      seed: { type: 'string', default: String(Date.now()) },
+      sample: { type: 'string', default: '10' },
+      csv: { type: 'string' },
+      programs: { type: 'string' },
     },
   });
   return {
-    minutes: numberOf('--minutes', values.minutes, { min: 0.1, max: 10_080 }), drivers: countOf('--drivers', values.drivers, { min: 1, max: 1_000 }),
-    everyMs: numberOf('--every', values.every, SECONDS) * 1_000, speed: numberOf('--speed', values.speed, { min: 0.1, max: 1_000 }), seed: values.seed,
-    sampleEveryMs: numberOf('--sample', values.sample, SECONDS) * 1_000, thoroughEvery: THOROUGH_EVERY, programs: values.programs, csv: values.csv,
+    minutes: numberOf('--minutes', values.minutes, { min: 0.1, max: 10_080 }),
+    drivers: countOf('--drivers', values.drivers, { min: 1, max: 1_000 }),
+    everyMs: numberOf('--every', values.every, SECONDS) * 1_000,
+    speed: numberOf('--speed', values.speed, { min: 0.1, max: 1_000 }),
+    seed: values.seed,
+    sampleEveryMs: numberOf('--sample', values.sample, SECONDS) * 1_000,
+    thoroughEvery: THOROUGH_EVERY,
+    programs: values.programs,
+    csv: values.csv,
   };
 }
 
 async function main(signal: AbortSignal): Promise<number> {
   const options = readOptions(process.argv.slice(2));
   const settings = readInspectorSettings(process.env);
-  const { samples, orders, figures, broken, slowness } = await soak(settings, options, process.env, log, signal);
+  const { samples, orders, figures, broken, slowness } = await soak(
+    settings,
+    options,
+    process.env,
+    log,
+    signal,
+  );
   if (options.csv !== undefined) writeCsv(options.csv, samples);
   const judged = judgeAll(samples, Math.min(LONGEST_WARM_UP_S, (options.minutes * 60) / 6));
   const leaks = [...judged].flatMap(([name, { verdict }]) => (verdict === 'leaks' ? [name] : []));
@@ -51,10 +70,24 @@ async function main(signal: AbortSignal): Promise<number> {
   for (const name of leaks) log(`leaks: ${name}`);
   for (const problem of broken.slice(0, MOST_BROKEN_SHOWN)) log(`broken: ${problem}`);
   const { minutes, drivers, everyMs, speed, seed } = options;
-  process.stdout.write(`${JSON.stringify({
-    minutes, drivers, everySeconds: everyMs / 1_000, speed, seed, deliveries: orders, samples: samples.length, leaks, broken: broken.length, slowness: { mean: Number(slowness.mean.toFixed(2)), worst: Number(slowness.worst.toFixed(2)) }, figures, resources: resourcesOf(judged),
-    machine: machine(), versions: await serverVersions(settings),
-  })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({
+      minutes,
+      drivers,
+      everySeconds: everyMs / 1_000,
+      speed,
+      seed,
+      deliveries: orders,
+      samples: samples.length,
+      leaks,
+      broken: broken.length,
+      slowness: { mean: Number(slowness.mean.toFixed(2)), worst: Number(slowness.worst.toFixed(2)) },
+      figures,
+      resources: resourcesOf(judged),
+      machine: machine(),
+      versions: await serverVersions(settings),
+    })}\n`,
+  );
   return leaks.length === 0 && broken.length === 0 ? 0 : 1;
 }
 

@@ -13,12 +13,23 @@ const LABEL = /(\w+)="((?:[^"\\]|\\.)*)"/g;
 export function metricsOf(text: string): Metrics {
   const values = text.split('\n').flatMap((line) => {
     const [, name, labels = '', value] = LINE.exec(line) ?? [];
-    return name === undefined ? [] : [{ name, labels: new Map([...labels.matchAll(LABEL)].map(([, key = '', is = '']) => [key, is])), value: Number(value) }];
+    return name === undefined
+      ? []
+      : [
+          {
+            name,
+            labels: new Map([...labels.matchAll(LABEL)].map(([, key = '', is = '']) => [key, is])),
+            value: Number(value),
+          },
+        ];
   });
   return {
     count: values.length,
     sum: (name, wanted = {}) => {
-      const found = values.filter((each) => each.name === name && Object.entries(wanted).every(([key, is]) => each.labels.get(key) === is));
+      const found = values.filter(
+        (each) =>
+          each.name === name && Object.entries(wanted).every(([key, is]) => each.labels.get(key) === is),
+      );
       return found.length === 0 ? undefined : found.reduce((total, { value }) => total + value, 0);
     },
   };

@@ -5,7 +5,14 @@ import { join } from 'node:path';
 export type Process = { pid: number; startedAt: number };
 
 /** What one or more processes hold. Memory in MB, `privateMb` without what others could share, as a database's buffers; CPU in s since they began. */
-export type Holding = { memoryMb: number; privateMb: number; files: number; threads: number; cpuS: number; processes: number };
+export type Holding = {
+  memoryMb: number;
+  privateMb: number;
+  files: number;
+  threads: number;
+  cpuS: number;
+  processes: number;
+};
 
 type Stat = { pid: number; parent: number; cpuTicks: number; threads: number; startedAt: number };
 
@@ -20,7 +27,8 @@ const PROC = '/proc';
  */
 export function listenerOn(port: number): Process | undefined {
   const inodes = new Set(socketsOf(port, LISTENS).map(({ inode }) => `socket:[${inode}]`));
-  const holders = inodes.size === 0 ? [] : stats().filter(({ pid }) => filesOf(pid).some((file) => inodes.has(file)));
+  const holders =
+    inodes.size === 0 ? [] : stats().filter(({ pid }) => filesOf(pid).some((file) => inodes.has(file)));
   const parent = holders.find((each) => !holders.some(({ pid }) => pid === each.parent));
   return parent && { pid: parent.pid, startedAt: parent.startedAt };
 }
@@ -32,8 +40,12 @@ export function holdingOf({ pid, startedAt }: Process): Holding | undefined {
   const family = all.filter((each) => each.pid === pid || each.parent === pid);
   const sum = (of: (each: Stat) => number): number => family.reduce((total, each) => total + of(each), 0);
   return {
-    memoryMb: sum((each) => memoryMbOf(each.pid, 'Pss')), privateMb: sum((each) => memoryMbOf(each.pid, 'Pss_Anon')), files: sum((each) => filesOf(each.pid).length), threads: sum(({ threads }) => threads),
-    cpuS: sum(({ cpuTicks }) => cpuTicks) / TICKS_A_SECOND, processes: family.length,
+    memoryMb: sum((each) => memoryMbOf(each.pid, 'Pss')),
+    privateMb: sum((each) => memoryMbOf(each.pid, 'Pss_Anon')),
+    files: sum((each) => filesOf(each.pid).length),
+    threads: sum(({ threads }) => threads),
+    cpuS: sum(({ cpuTicks }) => cpuTicks) / TICKS_A_SECOND,
+    processes: family.length,
   };
 }
 
@@ -43,7 +55,9 @@ export function connectionsTo(port: number): number {
 }
 
 function stats(): Stat[] {
-  return readable(() => readdirSync(PROC), []).flatMap((name) => (/^\d+$/.test(name) ? statOf(Number(name)) : []));
+  return readable(() => readdirSync(PROC), []).flatMap((name) =>
+    /^\d+$/.test(name) ? statOf(Number(name)) : [],
+  );
 }
 
 /** The fields behind the name, which may hold anything; the first of them is the third of proc(5). What a server's children took counts on when they are gone. */
@@ -52,12 +66,24 @@ function statOf(pid: number): Stat[] {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const field = (number: number): number => Number(fields[number - 3]);
   const ofThoseGone = field(16) + field(17);
-  return text === '' ? [] : [{ pid, parent: field(4), cpuTicks: field(14) + field(15) + ofThoseGone, threads: field(20), startedAt: field(22) }];
+  return text === ''
+    ? []
+    : [
+        {
+          pid,
+          parent: field(4),
+          cpuTicks: field(14) + field(15) + ofThoseGone,
+          threads: field(20),
+          startedAt: field(22),
+        },
+      ];
 }
 
 function filesOf(pid: number): string[] {
   const folder = join(PROC, String(pid), 'fd');
-  return readable(() => readdirSync(folder), []).map((name) => readable(() => readlinkSync(join(folder, name)), ''));
+  return readable(() => readdirSync(folder), []).map((name) =>
+    readable(() => readlinkSync(join(folder, name)), ''),
+  );
 }
 
 function memoryMbOf(pid: number, field: 'Pss' | 'Pss_Anon'): number {
@@ -68,10 +94,15 @@ function memoryMbOf(pid: number, field: 'Pss' | 'Pss_Anon'): number {
 /** Lines of `sl local remote state … inode` with addresses as ADDRESS:PORT, in hexadecimal. */
 function socketsOf(port: number, state: string): { inode: string }[] {
   const wanted = port.toString(16).toUpperCase().padStart(4, '0');
-  return ['tcp', 'tcp6'].flatMap((file) => readable(() => readFileSync(join(PROC, 'net', file), 'utf8'), '').split('\n').slice(1).flatMap((line) => {
-    const [, local, , is, , , , , , inode] = line.trim().split(/\s+/);
-    return local?.endsWith(`:${wanted}`) && is === state && inode !== undefined ? [{ inode }] : [];
-  }));
+  return ['tcp', 'tcp6'].flatMap((file) =>
+    readable(() => readFileSync(join(PROC, 'net', file), 'utf8'), '')
+      .split('\n')
+      .slice(1)
+      .flatMap((line) => {
+        const [, local, , is, , , , , , inode] = line.trim().split(/\s+/);
+        return local?.endsWith(`:${wanted}`) && is === state && inode !== undefined ? [{ inode }] : [];
+      }),
+  );
 }
 
 /** Processes come and go while they are looked at, and those of others may not be seen. */

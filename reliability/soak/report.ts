@@ -4,21 +4,55 @@ import type { Judgement } from './leaks';
 import { namesOf, type Sample } from './sample';
 
 /** In the order of the table: what leaks comes first. */
-const ORDER: Readonly<Record<Judgement['verdict'], number>> = { leaks: 0, 'too few readings': 1, steady: 2, shown: 3 };
+const ORDER: Readonly<Record<Judgement['verdict'], number>> = {
+  leaks: 0,
+  'too few readings': 1,
+  steady: 2,
+  shown: 3,
+};
 
 /** One line a resource, for people. */
 export function tableOf(judged: ReadonlyMap<string, Judgement>): string {
-  const row = (cells: readonly string[]): string => cells.map((cell, at) => (at === 0 ? cell.padEnd(36) : cell.padStart(13))).join('');
-  const lines = [...judged].sort(([, a], [, b]) => ORDER[a.verdict] - ORDER[b.verdict]).map(([name, { kind, first, last, perHour, allowed, verdict }]) =>
-    row([name, kind, short(first), short(last), short(perHour), allowed === null ? '-' : short(allowed), verdict]));
-  return ['', row(['resource', 'kind', 'first', 'last', 'an hour', 'may grow', 'verdict']), ...lines, ''].join('\n');
+  const row = (cells: readonly string[]): string =>
+    cells.map((cell, at) => (at === 0 ? cell.padEnd(36) : cell.padStart(13))).join('');
+  const lines = [...judged]
+    .sort(([, a], [, b]) => ORDER[a.verdict] - ORDER[b.verdict])
+    .map(([name, { kind, first, last, perHour, allowed, verdict }]) =>
+      row([
+        name,
+        kind,
+        short(first),
+        short(last),
+        short(perHour),
+        allowed === null ? '-' : short(allowed),
+        verdict,
+      ]),
+    );
+  return [
+    '',
+    row(['resource', 'kind', 'first', 'last', 'an hour', 'may grow', 'verdict']),
+    ...lines,
+    '',
+  ].join('\n');
 }
 
 /** The same for the line of JSON. */
 export function resourcesOf(judged: ReadonlyMap<string, Judgement>): Record<string, object> {
-  const rounded = (value: number | null): number | null => (value === null || !Number.isFinite(value) ? null : Number(value.toPrecision(4)));
-  return Object.fromEntries([...judged].map(([name, { kind, first, last, perHour, allowed, verdict }]) =>
-    [name, { kind, first: rounded(first), last: rounded(last), perHour: rounded(perHour), mayGrow: rounded(allowed), verdict }]));
+  const rounded = (value: number | null): number | null =>
+    value === null || !Number.isFinite(value) ? null : Number(value.toPrecision(4));
+  return Object.fromEntries(
+    [...judged].map(([name, { kind, first, last, perHour, allowed, verdict }]) => [
+      name,
+      {
+        kind,
+        first: rounded(first),
+        last: rounded(last),
+        perHour: rounded(perHour),
+        mayGrow: rounded(allowed),
+        verdict,
+      },
+    ]),
+  );
 }
 
 /** One line a sample, one column a resource. */

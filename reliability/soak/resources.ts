@@ -42,7 +42,10 @@ const BOUNDS: readonly (readonly [RegExp, Bound])[] = [
   // Temporal. Ended runs are kept as long as its namespace says.
   [/^temporal\.running\./, FOLLOWS_LOAD],
   [/^temporal\.history\.longestOpen$/, { kind: 'level', slack: 40, slackShare: 0.3 }],
-  [/^temporal\.ended\.deliveryEvents$/, { kind: 'per', per: 'temporal.ended.deliveries', times: 1.3, slack: 0 }],
+  [
+    /^temporal\.ended\.deliveryEvents$/,
+    { kind: 'per', per: 'temporal.ended.deliveries', times: 1.3, slack: 0 },
+  ],
   [/^temporal\.schedules$/, { kind: 'level', slack: 0, slackShare: 0 }],
 ];
 
@@ -53,15 +56,26 @@ export function boundOf(name: string): Bound {
 
 /** Every resource of the samples, judged. */
 export function judgeAll(samples: readonly Sample[], warmUpS: number): ReadonlyMap<string, Judgement> {
-  return new Map(namesOf(samples).map((name) => {
-    const bound = boundOf(name);
-    return [name, judge(readingsOf(samples, name), bound, { warmUpS, per: bound.kind === 'per' ? readingsOf(samples, bound.per) : [] })];
-  }));
+  return new Map(
+    namesOf(samples).map((name) => {
+      const bound = boundOf(name);
+      return [
+        name,
+        judge(readingsOf(samples, name), bound, {
+          warmUpS,
+          per: bound.kind === 'per' ? readingsOf(samples, bound.per) : [],
+        }),
+      ];
+    }),
+  );
 }
 
 /** Held by connections, requests or deliveries: all of it must be back once those are over. `slack`: what a process opened for itself meanwhile, once. */
 const BACK_TO: readonly (readonly [RegExp, number])[] = [
-  [/^(api\.sockets|db\.outbox\.unsent|db\.deliveries\.open|db\.offers\.live|db\.drivers\.busy|temporal\.running\.deliveries)$/, 0],
+  [
+    /^(api\.sockets|db\.outbox\.unsent|db\.deliveries\.open|db\.offers\.live|db\.drivers\.busy|temporal\.running\.deliveries)$/,
+    0,
+  ],
   [/^(worker|api)\.(files|handles|timers)$/, 12],
   [/^api\.connections$/, 4],
   [/^redis\.(clients|keys\.forever)$/, 2],
@@ -72,6 +86,8 @@ export function notBack(before: Sample, after: Sample): string[] {
   return Object.entries(after.values).flatMap(([name, value]) => {
     const [, slack] = BACK_TO.find(([form]) => form.test(name)) ?? [];
     const was = before.values[name] ?? 0;
-    return slack === undefined || value <= was + slack ? [] : [`${name} did not come back after the load: ${value} are left, of ${was} before it`];
+    return slack === undefined || value <= was + slack
+      ? []
+      : [`${name} did not come back after the load: ${value} are left, of ${was} before it`];
   });
 }

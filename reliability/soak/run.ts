@@ -15,10 +15,21 @@ import { type Sample, under } from './sample';
 import { Sampler, type Urls } from './sampler';
 
 /** `thoroughEvery`: each so manyth sample also collects all garbage. `programs`: where worker and API are, if not beside this program. */
-export type SoakOptions = CityOptions & { minutes: number; sampleEveryMs: number; thoroughEvery: number; programs?: string };
+export type SoakOptions = CityOptions & {
+  minutes: number;
+  sampleEveryMs: number;
+  thoroughEvery: number;
+  programs?: string;
+};
 
 /** All that was seen. `broken`: in words, whatever must not be, but for leaks. `slowness`: as of a run of the chaos. */
-export type Soaked = { samples: Sample[]; orders: number; figures: object; broken: string[]; slowness: { mean: number; worst: number } };
+export type Soaked = {
+  samples: Sample[];
+  orders: number;
+  figures: object;
+  broken: string[];
+  slowness: { mean: number; worst: number };
+};
 
 type Log = (line: string) => void;
 
@@ -29,12 +40,26 @@ const BEFORE_MS = 3_000;
 const BACK_WITHIN_MS = 15_000;
 
 /** Worker and API of their own, the city at work on them for so long, and all of it looked at meanwhile. */
-export async function soak(settings: InspectorSettings, options: SoakOptions, env: NodeJS.ProcessEnv, log: Log, signal: AbortSignal): Promise<Soaked> {
-  const start = [soakEnvironment(env), { nodeOptions: ['--require', COLLECTOR], dist: options.programs }] as const;
+export async function soak(
+  settings: InspectorSettings,
+  options: SoakOptions,
+  env: NodeJS.ProcessEnv,
+  log: Log,
+  signal: AbortSignal,
+): Promise<Soaked> {
+  const start = [
+    soakEnvironment(env),
+    { nodeOptions: ['--require', COLLECTOR], dist: options.programs },
+  ] as const;
   const [worker, api] = await Promise.all([startWorker(...start), startApi(...start)]);
   try {
     await Promise.all([worker.ready(), api.ready()]);
-    return await observed({ settings, env: start[0], urls: { worker: worker.url, api: api.url }, pids: [worker.pid, api.pid] }, options, log, signal);
+    return await observed(
+      { settings, env: start[0], urls: { worker: worker.url, api: api.url }, pids: [worker.pid, api.pid] },
+      options,
+      log,
+      signal,
+    );
   } finally {
     await Promise.all([worker.stop(), api.stop()]);
   }
@@ -43,8 +68,16 @@ export async function soak(settings: InspectorSettings, options: SoakOptions, en
 /** Offers on for all, and no limits that a load from one address would run into. What the user has set stays as it is. */
 function soakEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return {
-    ENABLE_DRIVER_OFFERS: 'true', DRIVER_OFFERS_ROLLOUT: '100', ENABLE_AVAILABILITY_STATES: 'true', ENABLE_ESCALATION: 'true', ENABLE_AUTO_REASSIGNMENT: 'true', LOG_LEVEL: 'warn',
-    RATE_LIMIT_PER_MINUTE: '1000000', RATE_LIMIT_MERCHANT_PER_MINUTE: '1000000', RATE_LIMIT_OPS_PER_MINUTE: '1000000', RATE_LIMIT_LOCATION_PER_MINUTE: '1000000',
+    ENABLE_DRIVER_OFFERS: 'true',
+    DRIVER_OFFERS_ROLLOUT: '100',
+    ENABLE_AVAILABILITY_STATES: 'true',
+    ENABLE_ESCALATION: 'true',
+    ENABLE_AUTO_REASSIGNMENT: 'true',
+    LOG_LEVEL: 'warn',
+    RATE_LIMIT_PER_MINUTE: '1000000',
+    RATE_LIMIT_MERCHANT_PER_MINUTE: '1000000',
+    RATE_LIMIT_OPS_PER_MINUTE: '1000000',
+    RATE_LIMIT_LOCATION_PER_MINUTE: '1000000',
     RATE_LIMIT_AVAILABILITY_PER_MINUTE: '1000000',
     ...given,
   };
@@ -55,7 +88,12 @@ const COLLECTOR = join(__dirname, 'collectOnSignal.js');
 
 type Running = { settings: InspectorSettings; env: NodeJS.ProcessEnv; urls: Urls; pids: readonly number[] };
 
-async function observed({ settings, env, urls, pids }: Running, options: SoakOptions, log: Log, signal: AbortSignal): Promise<Soaked> {
+async function observed(
+  { settings, env, urls, pids }: Running,
+  options: SoakOptions,
+  log: Log,
+  signal: AbortSignal,
+): Promise<Soaked> {
   const inspection = await Inspection.open(settings);
   const sampler = await Sampler.open(settings, urls);
   const crowd = new Crowd(() => pids);
@@ -79,7 +117,13 @@ async function observed({ settings, env, urls, pids }: Running, options: SoakOpt
     const invariants = (await judge.conclude(city.acknowledged())).map(sentenceOf);
     const restless = await notBackInTime(sampler, before, signal);
     const broken = [...problems, ...invariants, ...restless, ...(await sampler.startedAnew())];
-    return { samples: [before, ...samples], orders: city.counts().orders ?? 0, figures, broken, slowness: { mean: crowd.mean, worst: crowd.worst } };
+    return {
+      samples: [before, ...samples],
+      orders: city.counts().orders ?? 0,
+      figures,
+      broken,
+      slowness: { mean: crowd.mean, worst: crowd.worst },
+    };
   } finally {
     over.abort();
     await Promise.all([sampler.close(), inspection.close(), judge.close()]);
@@ -87,7 +131,13 @@ async function observed({ settings, env, urls, pids }: Running, options: SoakOpt
 }
 
 /** @returns the samples that were taken while orders came */
-async function sampledLoad(city: City, sampler: Sampler, { minutes, sampleEveryMs, thoroughEvery }: SoakOptions, log: Log, signal: AbortSignal): Promise<Sample[]> {
+async function sampledLoad(
+  city: City,
+  sampler: Sampler,
+  { minutes, sampleEveryMs, thoroughEvery }: SoakOptions,
+  log: Log,
+  signal: AbortSignal,
+): Promise<Sample[]> {
   const over = new AbortController();
   const ordering = AbortSignal.any([signal, over.signal]);
   const samples: Sample[] = [];
@@ -107,14 +157,26 @@ async function sampledLoad(city: City, sampler: Sampler, { minutes, sampleEveryM
 
 /** A line for people. */
 function glance(sample: Sample | undefined): string {
-  const shown = ['load.orders', 'worker.memoryMb', 'worker.heapMb', 'api.memoryMb', 'api.heapMb', 'worker.timers', 'api.timers', 'redis.memory.usedMb', 'db.deliveries.open', 'db.outbox.unsent'];
+  const shown = [
+    'load.orders',
+    'worker.memoryMb',
+    'worker.heapMb',
+    'api.memoryMb',
+    'api.heapMb',
+    'worker.timers',
+    'api.timers',
+    'redis.memory.usedMb',
+    'db.deliveries.open',
+    'db.outbox.unsent',
+  ];
   return `${Math.round(sample?.at ?? 0)} s: ${shown.map((name) => `${name} ${Math.round(sample?.values[name] ?? NaN)}`).join(', ')}`;
 }
 
 /** What is held by connections, requests and deliveries comes back once those are over; some of it only when it has timed out. */
 async function notBackInTime(sampler: Sampler, before: Sample, signal: AbortSignal): Promise<string[]> {
   let left: string[] = [];
-  const isBack = async (): Promise<true | undefined> => ((left = notBack(before, await sampler.sample(false))).length === 0 ? true : undefined);
+  const isBack = async (): Promise<true | undefined> =>
+    (left = notBack(before, await sampler.sample(false))).length === 0 ? true : undefined;
   await poll(isBack, { everyMs: 1_000, deadlineAt: Date.now() + BACK_WITHIN_MS, signal });
   return left;
 }

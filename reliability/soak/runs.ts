@@ -13,7 +13,10 @@ export class Runs {
   /** Visibility may show an end a little late: those already counted, of the last look. */
   private counted = new Set<string>();
 
-  private constructor(private readonly connection: Connection, private readonly client: Client) {}
+  private constructor(
+    private readonly connection: Connection,
+    private readonly client: Client,
+  ) {}
 
   /** By Temporal's own environment configuration, as the worker does. */
   static async open(): Promise<Runs> {
@@ -28,11 +31,19 @@ export class Runs {
 
   async read(): Promise<Values> {
     await this.countEnded();
-    const [deliveries, timed, longestOpen] = [await this.running(WORKFLOWS.delivery), await this.running(WORKFLOWS.timedAvailability), await this.longestOpen()];
+    const [deliveries, timed, longestOpen] = [
+      await this.running(WORKFLOWS.delivery),
+      await this.running(WORKFLOWS.timedAvailability),
+      await this.longestOpen(),
+    ];
     const { runs, events, longest } = this.ended;
     return {
-      'running.deliveries': deliveries, 'running.timedAvailability': timed, 'history.longestOpen': longestOpen, 'history.longestEnded': longest,
-      'ended.deliveries': runs, 'ended.deliveryEvents': events,
+      'running.deliveries': deliveries,
+      'running.timedAvailability': timed,
+      'history.longestOpen': longestOpen,
+      'history.longestEnded': longest,
+      'ended.deliveries': runs,
+      'ended.deliveryEvents': events,
     };
   }
 
@@ -47,15 +58,22 @@ export class Runs {
   }
 
   private async running(type: string): Promise<number> {
-    return (await this.client.workflow.count(`WorkflowType = '${type}' AND ExecutionStatus = 'Running'`)).count;
+    return (await this.client.workflow.count(`WorkflowType = '${type}' AND ExecutionStatus = 'Running'`))
+      .count;
   }
 
   /** Of some that are open. */
   private async longestOpen(): Promise<number> {
     const query = `WorkflowType = '${WORKFLOWS.delivery}' AND ExecutionStatus = 'Running'`;
     let [longest, looked] = [0, 0];
-    for await (const { workflowId, runId } of this.client.workflow.list({ query, pageSize: DESCRIBED_AT_ONCE })) {
-      longest = Math.max(longest, (await this.client.workflow.getHandle(workflowId, runId).describe()).historyLength);
+    for await (const { workflowId, runId } of this.client.workflow.list({
+      query,
+      pageSize: DESCRIBED_AT_ONCE,
+    })) {
+      longest = Math.max(
+        longest,
+        (await this.client.workflow.getHandle(workflowId, runId).describe()).historyLength,
+      );
       if (++looked === DESCRIBED_AT_ONCE) break;
     }
     return longest;

@@ -6,7 +6,9 @@ export type Sample = { at: number; values: Values };
 
 /** The readings of one resource, in order of time; samples that do not have it are left out. */
 export function readingsOf(samples: readonly Sample[], name: string): { at: number; value: number }[] {
-  return samples.flatMap(({ at, values }) => (values[name] === undefined ? [] : [{ at, value: values[name] }]));
+  return samples.flatMap(({ at, values }) =>
+    values[name] === undefined ? [] : [{ at, value: values[name] }],
+  );
 }
 
 /** Each name under which anything was read, in the order of the first time. */

@@ -22,26 +22,49 @@ export class Tables {
 
   /** Since when the server runs: another one after a restart. */
   async startedAt(): Promise<string> {
-    const { rows: [row] } = await this.pool.query<{ at: string }>('SELECT pg_postmaster_start_time()::text AS at');
+    const {
+      rows: [row],
+    } = await this.pool.query<{ at: string }>('SELECT pg_postmaster_start_time()::text AS at');
     return row?.at ?? '';
   }
 
   async read(): Promise<Values> {
     const [connections, work, tables] = [await this.connections(), await this.work(), await this.tables()];
-    const perTable = tables.flatMap(({ name, rows, dead, mb }) => [[`rows.${name}`, rows], [`dead.${name}`, dead], [`mb.${name}`, mb]] as const);
+    const perTable = tables.flatMap(
+      ({ name, rows, dead, mb }) =>
+        [
+          [`rows.${name}`, rows],
+          [`dead.${name}`, dead],
+          [`mb.${name}`, mb],
+        ] as const,
+    );
     return { ...connections, ...work, ...Object.fromEntries(perTable) };
   }
 
   private async connections(): Promise<Values> {
-    const { rows } = await this.pool.query<{ name: string; count: number }>('SELECT application_name AS name, count(*)::int AS count FROM pg_stat_activity WHERE datname = current_database() GROUP BY 1');
-    return Object.fromEntries(Object.entries(SHOWN_APPLICATIONS).map(([name, short]) => [`connections.${short}`, rows.find((row) => row.name === name)?.count ?? 0]));
+    const { rows } = await this.pool.query<{ name: string; count: number }>(
+      'SELECT application_name AS name, count(*)::int AS count FROM pg_stat_activity WHERE datname = current_database() GROUP BY 1',
+    );
+    return Object.fromEntries(
+      Object.entries(SHOWN_APPLICATIONS).map(([name, short]) => [
+        `connections.${short}`,
+        rows.find((row) => row.name === name)?.count ?? 0,
+      ]),
+    );
   }
 
   private async work(): Promise<Values> {
-    const { rows: [row] } = await this.pool.query<{ unsent: number; open: number; live: number; busy: number }>(`SELECT
+    const {
+      rows: [row],
+    } = await this.pool.query<{ unsent: number; open: number; live: number; busy: number }>(`SELECT
       (SELECT count(*) FROM outbox WHERE sent_at IS NULL)::int AS unsent, (SELECT count(*) FROM deliveries WHERE closed_at IS NULL)::int AS open,
       (SELECT count(*) FROM offers WHERE state = 'LIVE')::int AS live, (SELECT count(*) FROM drivers WHERE live_offers + active_assignments > 0)::int AS busy`);
-    return { 'outbox.unsent': row?.unsent ?? 0, 'deliveries.open': row?.open ?? 0, 'offers.live': row?.live ?? 0, 'drivers.busy': row?.busy ?? 0 };
+    return {
+      'outbox.unsent': row?.unsent ?? 0,
+      'deliveries.open': row?.open ?? 0,
+      'offers.live': row?.live ?? 0,
+      'drivers.busy': row?.busy ?? 0,
+    };
   }
 
   /** Partitions count as their table. Rows are what was put in less what was taken out, not the estimate of the planner. */

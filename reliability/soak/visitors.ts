@@ -5,7 +5,12 @@ import { DEMO_CITY, DEMO_SHOPS } from '../../simulator/demo/city';
 import { pause } from '../../simulator/kit/pause';
 import type { Random } from '../../simulator/kit/random';
 
-export type VisitorsDeps = { connections: Connections; driverIds: readonly string[]; random: Random; log: (line: string) => void };
+export type VisitorsDeps = {
+  connections: Connections;
+  driverIds: readonly string[];
+  random: Random;
+  log: (line: string) => void;
+};
 
 /** How long somebody looks, in ms. One in four goes while the server still lets them in. */
 const STAY_MS = { min: 500, max: 8_000 };
@@ -23,7 +28,9 @@ export class Visitors {
   /** Somebody comes each `everyMs`, until the signal. Resolves when all have gone. */
   async come(everyMs: number, signal: AbortSignal): Promise<void> {
     while (await pause(everyMs, signal)) {
-      const visit = this.visit(signal).catch((error: unknown) => void (signal.aborted || this.deps.log(`a visitor: ${String(error)}`)));
+      const visit = this.visit(signal).catch(
+        (error: unknown) => void (signal.aborted || this.deps.log(`a visitor: ${String(error)}`)),
+      );
       this.staying.add(visit);
       void visit.finally(() => this.staying.delete(visit));
     }
@@ -36,7 +43,14 @@ export class Visitors {
     const holder = this.anybody();
     if (holder === 'stranger') return this.knock();
     const isHasty = random.chance(HASTY_ODDS);
-    const [, screen] = await Promise.all([this.look(holder, isHasty ? random.between(0, HASTY_MS) : random.between(STAY_MS.min, STAY_MS.max), signal), isHasty ? undefined : this.read(holder)]);
+    const [, screen] = await Promise.all([
+      this.look(
+        holder,
+        isHasty ? random.between(0, HASTY_MS) : random.between(STAY_MS.min, STAY_MS.max),
+        signal,
+      ),
+      isHasty ? undefined : this.read(holder),
+    ]);
     if (screen === false) this.refused += 1;
   }
 
@@ -57,7 +71,12 @@ export class Visitors {
 
   private async look(holder: Holder, forMs: number, signal: AbortSignal): Promise<void> {
     const { connections } = this.deps;
-    const socket = io(connections.apiUrl, { auth: { token: await connections.login(holder) }, transports: ['websocket'], forceNew: true, reconnection: false });
+    const socket = io(connections.apiUrl, {
+      auth: { token: await connections.login(holder) },
+      transports: ['websocket'],
+      forceNew: true,
+      reconnection: false,
+    });
     await pause(forMs, signal);
     socket.disconnect();
   }
@@ -72,8 +91,16 @@ export class Visitors {
   }
 
   private async knock(): Promise<void> {
-    const socket = io(this.deps.connections.apiUrl, { auth: { token: 'nothing' }, transports: ['websocket'], forceNew: true, reconnection: false });
-    const answer = await fetch(`${this.deps.connections.apiUrl}/v2/me`, { headers: { authorization: 'Bearer nothing' }, signal: AbortSignal.timeout(5_000) });
+    const socket = io(this.deps.connections.apiUrl, {
+      auth: { token: 'nothing' },
+      transports: ['websocket'],
+      forceNew: true,
+      reconnection: false,
+    });
+    const answer = await fetch(`${this.deps.connections.apiUrl}/v2/me`, {
+      headers: { authorization: 'Bearer nothing' },
+      signal: AbortSignal.timeout(5_000),
+    });
     await answer.body?.cancel();
     socket.disconnect();
     if (answer.status !== 401 && answer.status !== 429) this.refused += 1;

@@ -11,8 +11,15 @@ const FAILED = z.object({ code: z.number(), stdout: z.string(), stderr: z.string
 const MOST_OUTPUT = 10_000_000;
 
 /** Runs a Node program to its end. `said`: its last line on stdout, where that is JSON. @throws Error where it could not be run, or was killed */
-export async function command(path: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Answered> {
-  const { code, stdout, stderr } = await run(process.execPath, ['--enable-source-maps', path, ...args], { env, maxBuffer: MOST_OUTPUT }).then(
+export async function command(
+  path: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<Answered> {
+  const { code, stdout, stderr } = await run(process.execPath, ['--enable-source-maps', path, ...args], {
+    env,
+    maxBuffer: MOST_OUTPUT,
+  }).then(
     (done) => ({ code: 0, ...done }),
     (error: unknown) => {
       const failed = FAILED.safeParse(error);
@@ -38,15 +45,32 @@ const CURRENT = z.object({ current: z.string().nullable(), before: z.string().nu
  * @returns both builds; null: workers without versions
  * @throws Error with its words where it failed
  */
-export async function setCurrent(programs: string, env: NodeJS.ProcessEnv, build?: string): Promise<{ current: string | null; before: string | null }> {
-  const { code, said, words } = await command(join(programs, 'worker/builds/main.js'), ['set-current', ...(build === undefined ? [] : ['--build', build])], env);
+export async function setCurrent(
+  programs: string,
+  env: NodeJS.ProcessEnv,
+  build?: string,
+): Promise<{ current: string | null; before: string | null }> {
+  const { code, said, words } = await command(
+    join(programs, 'worker/builds/main.js'),
+    ['set-current', ...(build === undefined ? [] : ['--build', build])],
+    env,
+  );
   if (code !== 0) throw new Error(`worker:builds set-current ended with ${code}: ${words}`);
   return CURRENT.parse(said);
 }
 
 /** `worker:builds drained`: whether nothing is open on that build any more, after so many seconds at most. */
-export async function isDrained(programs: string, buildId: string, waitSeconds: number, env: NodeJS.ProcessEnv): Promise<boolean> {
-  const { code, words } = await command(join(programs, 'worker/builds/main.js'), ['drained', '--build', buildId, '--wait', String(waitSeconds)], env);
+export async function isDrained(
+  programs: string,
+  buildId: string,
+  waitSeconds: number,
+  env: NodeJS.ProcessEnv,
+): Promise<boolean> {
+  const { code, words } = await command(
+    join(programs, 'worker/builds/main.js'),
+    ['drained', '--build', buildId, '--wait', String(waitSeconds)],
+    env,
+  );
   if (code > 1) throw new Error(`worker:builds drained ended with ${code}: ${words}`);
   return code === 0;
 }
@@ -54,8 +78,15 @@ export async function isDrained(programs: string, buildId: string, waitSeconds: 
 const REPLAYED = z.object({ build: z.string(), histories: z.number(), refused: z.array(z.string()) });
 
 /** `check:replay` on a build's bundle. @returns its id, and how many of the recorded histories it refuses */
-export async function checkReplay(programs: string, bundle: string): Promise<{ code: number; build: string; histories: number; refused: number }> {
-  const { code, said, words } = await command(join(programs, 'worker/replayCheck/main.js'), ['--bundle', bundle], {});
+export async function checkReplay(
+  programs: string,
+  bundle: string,
+): Promise<{ code: number; build: string; histories: number; refused: number }> {
+  const { code, said, words } = await command(
+    join(programs, 'worker/replayCheck/main.js'),
+    ['--bundle', bundle],
+    {},
+  );
   if (code > 1) throw new Error(`check:replay ended with ${code}: ${words}`);
   const { build, histories, refused } = REPLAYED.parse(said);
   return { code, build, histories, refused: refused.length };

@@ -5,7 +5,9 @@ import type { Run } from './runs';
 export type Epoch = { build: string; askedAt: number; doneAt: number };
 
 export type RolloutFigures = {
-  runs: number; deliveries: number; deliveriesByEpoch: number[];
+  runs: number;
+  deliveries: number;
+  deliveriesByEpoch: number[];
   /** Deliveries that were open when another build became the current one, and ended on the build that began them. */
   crossed: number;
   failedTasks: number;
@@ -16,15 +18,32 @@ const FIRST_TASK_MS = 1_000;
 const GOOD_ENDS = ['COMPLETED', 'CONTINUED_AS_NEW', 'RUNNING'];
 
 /** Holds runs to what pinning promises: one build a run, the current one of its beginning, and no task that fails. Those from before the first epoch are left out. */
-export function judgeRuns(all: readonly Run[], epochs: readonly Epoch[]): { figures: RolloutFigures; problems: string[] } {
+export function judgeRuns(
+  all: readonly Run[],
+  epochs: readonly Epoch[],
+): { figures: RolloutFigures; problems: string[] } {
   const runs = all.filter(({ startedAt }) => startedAt >= (epochs[0]?.doneAt ?? Infinity));
   const deliveries = runs.filter(({ type }) => type === WORKFLOWS.delivery);
-  const deliveriesByEpoch = epochs.map((_, index) => deliveries.filter((run) => epochOf(run, epochs) === index).length);
+  const deliveriesByEpoch = epochs.map(
+    (_, index) => deliveries.filter((run) => epochOf(run, epochs) === index).length,
+  );
   const crossed = deliveries.filter((run) => hasCrossed(run, epochs));
-  const figures = { runs: runs.length, deliveries: deliveries.length, deliveriesByEpoch, crossed: crossed.length, failedTasks: runs.reduce((sum, { failedTasks }) => sum + failedTasks, 0) };
+  const figures = {
+    runs: runs.length,
+    deliveries: deliveries.length,
+    deliveriesByEpoch,
+    crossed: crossed.length,
+    failedTasks: runs.reduce((sum, { failedTasks }) => sum + failedTasks, 0),
+  };
   const unseen = [
-    ...deliveriesByEpoch.flatMap((count, index) => (count === 0 ? [`no delivery began in the time of build ${index + 1}, so that nothing is shown of it`] : [])),
-    ...(crossed.length === 0 ? ['no delivery was open while builds changed, so that nothing is shown of it'] : []),
+    ...deliveriesByEpoch.flatMap((count, index) =>
+      count === 0
+        ? [`no delivery began in the time of build ${index + 1}, so that nothing is shown of it`]
+        : [],
+    ),
+    ...(crossed.length === 0
+      ? ['no delivery was open while builds changed, so that nothing is shown of it']
+      : []),
   ];
   return { figures, problems: [...runs.flatMap((run) => problemsOf(run, epochs)), ...unseen] };
 }
@@ -35,8 +54,12 @@ function problemsOf(run: Run, epochs: readonly Epoch[]): string[] {
   const problems = [
     ...(failedTasks > 0 ? [`${failedTasks} of its tasks failed`] : []),
     ...(builds.length > 1 ? [`builds ${builds.join(' and ')} had it`] : []),
-    ...(builds.length > 0 && (pinnedTo === null || !builds.includes(pinnedTo)) ? [`it is pinned to ${pinnedTo ?? 'nothing'}, and ran on ${builds.join(', ')}`] : []),
-    ...(wanted !== undefined && builds.length > 0 && !builds.includes(wanted) ? [`it began on ${builds.join(', ')}, not on the current build ${wanted}`] : []),
+    ...(builds.length > 0 && (pinnedTo === null || !builds.includes(pinnedTo))
+      ? [`it is pinned to ${pinnedTo ?? 'nothing'}, and ran on ${builds.join(', ')}`]
+      : []),
+    ...(wanted !== undefined && builds.length > 0 && !builds.includes(wanted)
+      ? [`it began on ${builds.join(', ')}, not on the current build ${wanted}`]
+      : []),
     ...(GOOD_ENDS.includes(status) ? [] : [`it is ${status}`]),
   ];
   return problems.map((problem) => `run of ${workflowId}: ${problem}`);
@@ -44,7 +67,10 @@ function problemsOf(run: Run, epochs: readonly Epoch[]): string[] {
 
 /** Whose time a run began in. @returns undefined where it may be of either */
 function epochOf({ startedAt }: Run, epochs: readonly Epoch[]): number | undefined {
-  const index = epochs.findIndex(({ doneAt }, at) => startedAt >= doneAt && startedAt < (epochs[at + 1]?.askedAt ?? Infinity) - FIRST_TASK_MS);
+  const index = epochs.findIndex(
+    ({ doneAt }, at) =>
+      startedAt >= doneAt && startedAt < (epochs[at + 1]?.askedAt ?? Infinity) - FIRST_TASK_MS,
+  );
   return index < 0 ? undefined : index;
 }
 

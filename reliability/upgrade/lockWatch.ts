@@ -33,8 +33,11 @@ export class LockWatch {
 
   private async watch(): Promise<void> {
     do {
-      const { rows: [row] } = await this.pool.query<{ ms: number | null }>(
-        `SELECT (extract(epoch FROM max(clock_timestamp() - waitstart)) * 1000)::float8 AS ms FROM pg_locks WHERE NOT granted AND locktype = 'relation' AND mode = ANY($1)`, [OF_ROWS],
+      const {
+        rows: [row],
+      } = await this.pool.query<{ ms: number | null }>(
+        `SELECT (extract(epoch FROM max(clock_timestamp() - waitstart)) * 1000)::float8 AS ms FROM pg_locks WHERE NOT granted AND locktype = 'relation' AND mode = ANY($1)`,
+        [OF_ROWS],
       );
       this.longestMs = Math.max(this.longestMs, row?.ms ?? 0);
     } while (await pause(LOOK_EVERY_MS, this.over.signal));

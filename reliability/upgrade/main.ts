@@ -25,7 +25,13 @@ import { SchemaShow } from './schemaShow';
 import { readStatusCounts } from './statusCounts';
 
 /** `ordersEach`: so many come at least in the time of each build. */
-type Options = { ordersEach: number; drivers: number; everyMs: number; seed: string; only: 'builds' | 'schema' | undefined };
+type Options = {
+  ordersEach: number;
+  drivers: number;
+  everyMs: number;
+  seed: string;
+  only: 'builds' | 'schema' | undefined;
+};
 type Part = { figures: object; problems: readonly string[] };
 
 const DEPLOYMENT = 'upgrade-show';
@@ -35,36 +41,65 @@ const MOST_SHOWN = 50;
 const SPEED = 120;
 /** Nobody takes a break: its timer would hold a build for the five minutes of the shortest one. */
 const TEMPER: Temper = {
-  odds: { breakAfterJob: 0, failAtDoor: 0.02 }, rhythm: { batch: 3, idleMs: 10_000, askMs: 15_000 }, fates: ['goesOn'], awayMs: { min: 0, max: 0 },
-  answers: ['accept', 'accept', 'accept', 'accept', 'accept', 'accept', 'accept', 'accept', 'accept', 'reject'],
+  odds: { breakAfterJob: 0, failAtDoor: 0.02 },
+  rhythm: { batch: 3, idleMs: 10_000, askMs: 15_000 },
+  fates: ['goesOn'],
+  awayMs: { min: 0, max: 0 },
+  answers: [
+    'accept',
+    'accept',
+    'accept',
+    'accept',
+    'accept',
+    'accept',
+    'accept',
+    'accept',
+    'accept',
+    'reject',
+  ],
 };
 
 function readOptions(args: string[]): Options {
   const { values } = parseArgs({
-    args, strict: true,
+    args,
+    strict: true,
     options: {
-      'orders-each': { type: 'string', default: '12' }, drivers: { type: 'string', default: '14' }, every: { type: 'string', default: '1' }, seed: { type: 'string', default: String(Date.now()) },
+      'orders-each': { type: 'string', default: '12' },
+      drivers: { type: 'string', default: '14' },
+      every: { type: 'string', default: '1' },
+      seed: { type: 'string', default: String(Date.now()) },
       only: { type: 'string' },
     },
   });
   const only = (['builds', 'schema'] as const).find((each) => each === values.only);
   if (values.only !== undefined && only === undefined) throw new Mistake('--only must be builds or schema');
   return {
-    ordersEach: countOf('--orders-each', values['orders-each'], { min: 3, max: 100_000 }), drivers: countOf('--drivers', values.drivers, { min: 2, max: 1_000 }),
-    everyMs: numberOf('--every', values.every, { min: 0.01, max: 3_600 }) * 1_000, seed: values.seed, only,
+    ordersEach: countOf('--orders-each', values['orders-each'], { min: 3, max: 100_000 }),
+    drivers: countOf('--drivers', values.drivers, { min: 2, max: 1_000 }),
+    everyMs: numberOf('--every', values.every, { min: 0.01, max: 3_600 }) * 1_000,
+    seed: values.seed,
+    only,
   };
 }
 
 function readOwnerUrl({ MIGRATE_DATABASE_URL: url }: NodeJS.ProcessEnv): string {
-  if (!url || !URL.canParse(url)) throw new Mistake('MIGRATE_DATABASE_URL is not set; it is where migrations are run, by the owner of the tables');
+  if (!url || !URL.canParse(url))
+    throw new Mistake(
+      'MIGRATE_DATABASE_URL is not set; it is where migrations are run, by the owner of the tables',
+    );
   return url;
 }
 
 /** All that a show wants switched on; what the user has set stays as it is. Without the deployment's name, workers have no versions. */
 function unversionedEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return {
-    ENABLE_DRIVER_OFFERS: 'true', DRIVER_OFFERS_ROLLOUT: '100', ENABLE_AVAILABILITY_STATES: 'true', ENABLE_AUTO_REASSIGNMENT: 'true', LOG_LEVEL: 'error',
-    ...given, WORKER_DEPLOYMENT_NAME: undefined,
+    ENABLE_DRIVER_OFFERS: 'true',
+    DRIVER_OFFERS_ROLLOUT: '100',
+    ENABLE_AVAILABILITY_STATES: 'true',
+    ENABLE_AUTO_REASSIGNMENT: 'true',
+    LOG_LEVEL: 'error',
+    ...given,
+    WORKER_DEPLOYMENT_NAME: undefined,
   };
 }
 
@@ -78,29 +113,57 @@ async function main(signal: AbortSignal): Promise<number> {
   try {
     await api.ready();
     const show = new Show({ settings, inspection, options, ownerUrl, env, signal });
-    const parts = [...(options.only === 'schema' ? [] : await show.builds()), ...(options.only === 'builds' ? [] : await show.schema())];
-    return conclude(parts, { seed: options.seed, machine: machine(), versions: await serverVersions(settings) });
+    const parts = [
+      ...(options.only === 'schema' ? [] : await show.builds()),
+      ...(options.only === 'builds' ? [] : await show.schema()),
+    ];
+    return conclude(parts, {
+      seed: options.seed,
+      machine: machine(),
+      versions: await serverVersions(settings),
+    });
   } finally {
     await Promise.all([api.stop(), inspection.close()]);
   }
 }
 
-type ShowDeps = { settings: InspectorSettings; inspection: Inspection; options: Options; ownerUrl: string; env: NodeJS.ProcessEnv; signal: AbortSignal };
+type ShowDeps = {
+  settings: InspectorSettings;
+  inspection: Inspection;
+  options: Options;
+  ownerUrl: string;
+  env: NodeJS.ProcessEnv;
+  signal: AbortSignal;
+};
 
 class Show {
   constructor(private readonly deps: ShowDeps) {}
 
   async builds(): Promise<Part[]> {
-    const { settings, env, options: { ordersEach }, signal } = this.deps;
+    const {
+      settings,
+      env,
+      options: { ordersEach },
+      signal,
+    } = this.deps;
     const [window, next] = await Promise.all([RunWindow.open(), makeNextBuild()]);
     const quiet = await QuietCity.open(connect(settings, { patienceMs: PATIENCE_MS, signal }));
-    const rollout = new Rollout({ window, quiet, next, env: { ...env, WORKER_DEPLOYMENT_NAME: DEPLOYMENT }, log, signal }, { ordersEach, drainSeconds: DRAIN_SECONDS });
+    const rollout = new Rollout(
+      { window, quiet, next, env: { ...env, WORKER_DEPLOYMENT_NAME: DEPLOYMENT }, log, signal },
+      { ordersEach, drainSeconds: DRAIN_SECONDS },
+    );
     try {
       await rollout.begin(env);
       const city = await this.played('builds', ({ demo: { orders } }) => rollout.play(orders));
       await rollout.end();
       const runs = judgeRuns(await window.all(), rollout.epochs);
-      return [city, { figures: { ...rollout.figures, ...runs.figures, builds: rollout.epochs.map(({ build }) => build) }, problems: [...rollout.problems, ...runs.problems] }];
+      return [
+        city,
+        {
+          figures: { ...rollout.figures, ...runs.figures, builds: rollout.epochs.map(({ build }) => build) },
+          problems: [...rollout.problems, ...runs.problems],
+        },
+      ];
     } finally {
       await rollout.stop();
       next.remove();
@@ -109,7 +172,12 @@ class Show {
   }
 
   async schema(): Promise<Part[]> {
-    const { inspection: { pool }, ownerUrl, env, signal } = this.deps;
+    const {
+      inspection: { pool },
+      ownerUrl,
+      env,
+      signal,
+    } = this.deps;
     const worker: ServiceProcess = await startWorker(env);
     try {
       await worker.ready();
@@ -127,15 +195,34 @@ class Show {
 
   /** The city at work for as long as `during` takes, and then until all has ended; judged by what was acknowledged. */
   private async played(what: 'builds' | 'schema', during: (run: Ready) => Promise<void>): Promise<Part> {
-    const { settings, inspection, options: { drivers, everyMs, seed }, signal } = this.deps;
+    const {
+      settings,
+      inspection,
+      options: { drivers, everyMs, seed },
+      signal,
+    } = this.deps;
     const before = await readStatusCounts(settings.apiUrl);
-    const { figures, problems } = await judgeDemo(settings, inspection, { deliveries: null, drivers, everyMs, seed: `${seed}/${what}`, speed: SPEED }, log, signal, {
-      temper: TEMPER, during: (run) => during(run).finally(() => run.demo.orders.close()),
-    });
+    const { figures, problems } = await judgeDemo(
+      settings,
+      inspection,
+      { deliveries: null, drivers, everyMs, seed: `${seed}/${what}`, speed: SPEED },
+      log,
+      signal,
+      {
+        temper: TEMPER,
+        during: (run) => during(run).finally(() => run.demo.orders.close()),
+      },
+    );
     const after = await readStatusCounts(settings.apiUrl);
     const faults = after.faults - before.faults;
     return {
-      figures: { [`city${what === 'builds' ? 'DuringBuilds' : 'DuringSchema'}`]: { ...figures, faults, tryAgain: after.tryAgain - before.tryAgain } },
+      figures: {
+        [`city${what === 'builds' ? 'DuringBuilds' : 'DuringSchema'}`]: {
+          ...figures,
+          faults,
+          tryAgain: after.tryAgain - before.tryAgain,
+        },
+      },
       problems: [...problems, ...(faults > 0 ? [`${faults} requests were answered 5xx, but not 503`] : [])],
     };
   }
@@ -145,7 +232,9 @@ function conclude(parts: readonly Part[], about: object): number {
   const problems = parts.flatMap((part) => part.problems);
   for (const problem of problems.slice(0, MOST_SHOWN)) log(`broken: ${problem}`);
   if (problems.length > MOST_SHOWN) log(`… and ${problems.length - MOST_SHOWN} more`);
-  process.stdout.write(`${JSON.stringify({ ...Object.fromEntries(parts.flatMap(({ figures }) => Object.entries(figures))), broken: problems.length, ...about })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ ...Object.fromEntries(parts.flatMap(({ figures }) => Object.entries(figures))), broken: problems.length, ...about })}\n`,
+  );
   return problems.length === 0 ? 0 : 1;
 }
 

@@ -22,18 +22,34 @@ ALTER TABLE "offers" DROP COLUMN "next_weight";
 ALTER TABLE "deliveries" DROP COLUMN "next_note";
 `,
   },
-  { name: '20991231000002_next_release_check', up: 'ALTER TABLE "offers" VALIDATE CONSTRAINT "next_weight_bounds";\n', down: 'SELECT 1;\n' },
-  { name: '20991231000003_next_release_index', up: 'CREATE INDEX CONCURRENTLY "next_notes" ON "deliveries" ("next_note");\n', down: 'DROP INDEX "next_notes";\n' },
+  {
+    name: '20991231000002_next_release_check',
+    up: 'ALTER TABLE "offers" VALIDATE CONSTRAINT "next_weight_bounds";\n',
+    down: 'SELECT 1;\n',
+  },
+  {
+    name: '20991231000003_next_release_index',
+    up: 'CREATE INDEX CONCURRENTLY "next_notes" ON "deliveries" ("next_note");\n',
+    down: 'DROP INDEX "next_notes";\n',
+  },
 ];
 
 /** Migrations of ours that the code of this release does without, for what it does while the demo is played. All others it needs, so they cannot be taken from it. */
-const DISPENSABLE = ['20261122120000_outbox_order', '20261123160000_meeting_points', '20261125020000_growing_tables'];
+const DISPENSABLE = [
+  '20261122120000_outbox_order',
+  '20261123160000_meeting_points',
+  '20261125020000_growing_tables',
+];
 
 /** The folder of our own migrations: this program stands in dist/. */
 const OURS = join(__dirname, '../../../prisma/migrations');
 
 export function dispensable(): Migration[] {
-  return DISPENSABLE.map((name) => ({ name, up: sqlOf(name, 'migration.sql'), down: sqlOf(name, 'down.sql') }));
+  return DISPENSABLE.map((name) => ({
+    name,
+    up: sqlOf(name, 'migration.sql'),
+    down: sqlOf(name, 'down.sql'),
+  }));
 }
 
 /** A folder with our migrations and those of the release to come, for `MIGRATIONS_DIR`. */

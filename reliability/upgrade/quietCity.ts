@@ -9,7 +9,11 @@ const CITY = { name: 'Quiet', timezone: 'UTC', currency: 'EUR', center: { lat: 6
 
 /** A city with a shop and without drivers: what is ordered there is searched for until it is cancelled. */
 export class QuietCity {
-  private constructor(private readonly ids: { cityId: string; merchantId: string }, private readonly ops: OpsClient, private readonly merchant: MerchantClient) {}
+  private constructor(
+    private readonly ids: { cityId: string; merchantId: string },
+    private readonly ops: OpsClient,
+    private readonly merchant: MerchantClient,
+  ) {}
 
   static async open(connections: Connections): Promise<QuietCity> {
     const ids = { cityId: `quiet-${newId()}`, merchantId: `quiet-shop-${newId()}` };
@@ -22,7 +26,18 @@ export class QuietCity {
   async order(sellerOrderId: string): Promise<QuietOrder> {
     const { cityId, merchantId } = this.ids;
     const place = { address: 'Somewhere 1', point: CITY.center };
-    const { deliveryId } = wanted('an order', await this.merchant.post({ sellerOrderId, cityId, pickup: place, dropoff: place, readyAt: null, parcelSize: 'SMALL', feeCents: 500 }));
+    const { deliveryId } = wanted(
+      'an order',
+      await this.merchant.post({
+        sellerOrderId,
+        cityId,
+        pickup: place,
+        dropoff: place,
+        readyAt: null,
+        parcelSize: 'SMALL',
+        feeCents: 500,
+      }),
+    );
     return { deliveryId, workflowId: deliveryWorkflowId(merchantId, sellerOrderId) };
   }
 

@@ -8,7 +8,14 @@ import { type Build, THIS_BUILD } from './nextBuild';
 import type { QuietCity, QuietOrder } from './quietCity';
 import type { RunWindow } from './runs';
 
-export type RolloutDeps = { window: RunWindow; quiet: QuietCity; next: Build; env: NodeJS.ProcessEnv; log: (line: string) => void; signal: AbortSignal };
+export type RolloutDeps = {
+  window: RunWindow;
+  quiet: QuietCity;
+  next: Build;
+  env: NodeJS.ProcessEnv;
+  log: (line: string) => void;
+  signal: AbortSignal;
+};
 
 export type RolloutOptions = {
   /** Orders that must come in the time of each build. */
@@ -31,7 +38,10 @@ export class Rollout {
   private nextWorker: ServiceProcess | undefined;
   private long: QuietOrder | undefined;
 
-  constructor(private readonly deps: RolloutDeps, private readonly options: RolloutOptions) {}
+  constructor(
+    private readonly deps: RolloutDeps,
+    private readonly options: RolloutOptions,
+  ) {}
 
   /**
    * What happens without versions: a run of this build on a worker of the next one fails its tasks. Then versions are switched on, and the run goes on, on this build.
@@ -41,16 +51,25 @@ export class Rollout {
     const { window, quiet, next, env, log } = this.deps;
     const before = await this.running(THIS_BUILD, unversioned);
     const order = await quiet.order('begun-without-versions');
-    await this.until('the first task of a run', async () => (await window.run(order.workflowId)).builds.length > 0);
+    await this.until(
+      'the first task of a run',
+      async () => (await window.run(order.workflowId)).builds.length > 0,
+    );
     await before.stop();
     const careless = await this.running(next, unversioned);
-    await this.until('the failure of a task on the next build', async () => (await window.run(order.workflowId)).failedTasks > 0);
+    await this.until(
+      'the failure of a task on the next build',
+      async () => (await window.run(order.workflowId)).failedTasks > 0,
+    );
     await careless.stop();
     log('without versions, a run of this build fails on the next one; versions are switched on now');
     this.worker = await this.running(THIS_BUILD, env);
     await this.makeCurrent(THIS_BUILD);
     await quiet.cancel(order);
-    await this.until('the end of that run', async () => (await window.run(order.workflowId)).status === 'COMPLETED');
+    await this.until(
+      'the end of that run',
+      async () => (await window.run(order.workflowId)).status === 'COMPLETED',
+    );
     this.figures.failedTasksWithoutVersions = (await window.run(order.workflowId)).failedTasks;
     this.long = await quiet.order('goes-on-as-new');
   }
@@ -84,7 +103,10 @@ export class Rollout {
   }
 
   private async running({ programs }: Build, env: NodeJS.ProcessEnv): Promise<ServiceProcess> {
-    const worker = await startWorker(env, { dist: programs, label: programs === THIS_BUILD.programs ? 'worker' : 'next' });
+    const worker = await startWorker(env, {
+      dist: programs,
+      label: programs === THIS_BUILD.programs ? 'worker' : 'next',
+    });
     try {
       await worker.ready();
       return worker;
@@ -104,10 +126,20 @@ export class Rollout {
 
   /** The guard of those who have no versions: the same build is refused before it is rolled out, and this one is not. */
   private async checkNext(): Promise<void> {
-    const [ours, theirs] = [await checkReplay(THIS_BUILD.programs, THIS_BUILD.bundle), await checkReplay(THIS_BUILD.programs, this.deps.next.bundle)];
-    Object.assign(this.figures, { histories: ours.histories, historiesRefused: ours.refused, historiesRefusedOfNext: theirs.refused });
+    const [ours, theirs] = [
+      await checkReplay(THIS_BUILD.programs, THIS_BUILD.bundle),
+      await checkReplay(THIS_BUILD.programs, this.deps.next.bundle),
+    ];
+    Object.assign(this.figures, {
+      histories: ours.histories,
+      historiesRefused: ours.refused,
+      historiesRefusedOfNext: theirs.refused,
+    });
     if (ours.code !== 0) this.problems.push(`check:replay refuses this build: ${ours.refused} histories`);
-    if (theirs.code !== 1 || theirs.refused === 0) this.problems.push('check:replay lets the next build pass, whose workflows no run of this one could replay');
+    if (theirs.code !== 1 || theirs.refused === 0)
+      this.problems.push(
+        'check:replay lets the next build pass, whose workflows no run of this one could replay',
+      );
   }
 
   private async moreOrders(orders: OrderFlow, count: number): Promise<void> {
@@ -122,16 +154,29 @@ export class Rollout {
     const { workflowId } = this.long;
     const current = this.epochs.at(-1)?.build ?? '';
     const begun = await window.run(workflowId);
-    for (let pings = 0; pings < MOST_PINGS && (await window.run(workflowId)).startedAt === begun.startedAt; pings += 1) {
-      await window.client.workflow.getHandle(workflowId).signal(offerWithdrawn, { offerId: '', correlationId: 'upgrade' });
+    for (
+      let pings = 0;
+      pings < MOST_PINGS && (await window.run(workflowId)).startedAt === begun.startedAt;
+      pings += 1
+    ) {
+      await window.client.workflow
+        .getHandle(workflowId)
+        .signal(offerWithdrawn, { offerId: '', correlationId: 'upgrade' });
       await pause(PING_EVERY_MS, signal); // a run goes on as new when nothing waits for it
     }
-    await this.until('the first task after going on as new', async () => (await window.run(workflowId)).builds.length > 0);
+    await this.until(
+      'the first task after going on as new',
+      async () => (await window.run(workflowId)).builds.length > 0,
+    );
     const after = await window.run(workflowId);
     await quiet.cancel(this.long);
-    log(`a run that went on as new did so from build ${begun.pinnedTo ?? 'none'} to ${after.pinnedTo ?? 'none'}`);
-    this.figures.wentOnAsNewOnCurrent = after.startedAt !== begun.startedAt && after.pinnedTo === current && begun.pinnedTo !== current;
-    if (!this.figures.wentOnAsNewOnCurrent) this.problems.push('a run that should go on as new on the current build did not');
+    log(
+      `a run that went on as new did so from build ${begun.pinnedTo ?? 'none'} to ${after.pinnedTo ?? 'none'}`,
+    );
+    this.figures.wentOnAsNewOnCurrent =
+      after.startedAt !== begun.startedAt && after.pinnedTo === current && begun.pinnedTo !== current;
+    if (!this.figures.wentOnAsNewOnCurrent)
+      this.problems.push('a run that should go on as new on the current build did not');
   }
 
   private async drain(): Promise<void> {
@@ -150,7 +195,11 @@ export class Rollout {
 
   /** @throws Error where it does not come about */
   private async until(what: string, came: () => Promise<boolean>): Promise<void> {
-    const seen = await poll(async () => ((await came()) ? true : undefined), { everyMs: 100, deadlineAt: Date.now() + SEEN_WITHIN_MS, signal: this.deps.signal });
+    const seen = await poll(async () => ((await came()) ? true : undefined), {
+      everyMs: 100,
+      deadlineAt: Date.now() + SEEN_WITHIN_MS,
+      signal: this.deps.signal,
+    });
     if (!seen) throw new Error(`${what} did not come within ${SEEN_WITHIN_MS / 1_000} s`);
   }
 }

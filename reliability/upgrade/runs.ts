@@ -3,7 +3,11 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 
 /** One run of a workflow, as Temporal has it. Instants are epoch ms. */
 export type Run = {
-  workflowId: string; type: string; startedAt: number; endedAt: number | null; status: string;
+  workflowId: string;
+  type: string;
+  startedAt: number;
+  endedAt: number | null;
+  status: string;
   /** By description: what it is pinned to; null: to nothing. */
   pinnedTo: string | null;
   /** By history: the builds whose workers completed its tasks; `none` for one without. */
@@ -19,7 +23,10 @@ const AT_ONCE = 8;
 
 /** Looks at runs, by Temporal's own environment configuration. */
 export class RunWindow {
-  private constructor(private readonly connection: Connection, readonly client: Client) {}
+  private constructor(
+    private readonly connection: Connection,
+    readonly client: Client,
+  ) {}
 
   static async open(): Promise<RunWindow> {
     const { connectionOptions, namespace } = loadClientConnectConfig();
@@ -37,7 +44,8 @@ export class RunWindow {
     for await (const { workflowId, runId } of this.client.workflow.list()) found.push({ workflowId, runId });
     const runs: Run[] = [];
     const take = async (): Promise<void> => {
-      for (let next = found.pop(); next; next = found.pop()) runs.push(await this.run(next.workflowId, next.runId));
+      for (let next = found.pop(); next; next = found.pop())
+        runs.push(await this.run(next.workflowId, next.runId));
     };
     await Promise.all(Array.from({ length: AT_ONCE }, take));
     return runs.sort((a, b) => a.startedAt - b.startedAt);
@@ -48,11 +56,21 @@ export class RunWindow {
     const handle = this.client.workflow.getHandle(workflowId, runId);
     const [{ raw, ...shown }, { events }] = await Promise.all([handle.describe(), handle.fetchHistory()]);
     const { behavior, deploymentVersion } = raw.workflowExecutionInfo?.versioningInfo ?? {};
-    const completed = (events ?? []).flatMap(({ workflowTaskCompletedEventAttributes: done }) => (done ? [done.deploymentVersion?.buildId ?? 'none'] : []));
-    const failed = (events ?? []).flatMap(({ workflowTaskFailedEventAttributes: task }) => (task && Number(task.cause) !== UNHANDLED_COMMAND ? [task] : []));
+    const completed = (events ?? []).flatMap(({ workflowTaskCompletedEventAttributes: done }) =>
+      done ? [done.deploymentVersion?.buildId ?? 'none'] : [],
+    );
+    const failed = (events ?? []).flatMap(({ workflowTaskFailedEventAttributes: task }) =>
+      task && Number(task.cause) !== UNHANDLED_COMMAND ? [task] : [],
+    );
     return {
-      workflowId, type: shown.type, startedAt: shown.startTime.getTime(), endedAt: shown.closeTime?.getTime() ?? null, status: shown.status.name,
-      pinnedTo: Number(behavior ?? 0) === PINNED ? (deploymentVersion?.buildId ?? null) : null, builds: [...new Set(completed)], failedTasks: failed.length,
+      workflowId,
+      type: shown.type,
+      startedAt: shown.startTime.getTime(),
+      endedAt: shown.closeTime?.getTime() ?? null,
+      status: shown.status.name,
+      pinnedTo: Number(behavior ?? 0) === PINNED ? (deploymentVersion?.buildId ?? null) : null,
+      builds: [...new Set(completed)],
+      failedTasks: failed.length,
     };
   }
 }

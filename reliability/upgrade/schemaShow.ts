@@ -7,9 +7,21 @@ import { LockWatch } from './lockWatch';
 import { dispensable, makeNextMigrations, type Migration, NEXT_MIGRATIONS } from './migrations';
 
 /** How drivers and shops fared while something was done. Milliseconds; null: nobody asked for anything meanwhile. */
-export type Window = { what: string; tookMs: number; requests: number; longestRequestMs: number | null; longestLockWaitMs: number };
+export type Window = {
+  what: string;
+  tookMs: number;
+  requests: number;
+  longestRequestMs: number | null;
+  longestLockWaitMs: number;
+};
 
-export type SchemaDeps = { pool: Pool; ownerUrl: string; env: NodeJS.ProcessEnv; log: (line: string) => void; signal: AbortSignal };
+export type SchemaDeps = {
+  pool: Pool;
+  ownerUrl: string;
+  env: NodeJS.ProcessEnv;
+  log: (line: string) => void;
+  signal: AbortSignal;
+};
 
 /** The commands give up waiting for a table after 500 ms; whoever queued behind them may have come at their very beginning, and is seen a look later. */
 const LONGEST_LOCK_WAIT_MS = 1_000;
@@ -32,7 +44,10 @@ export class SchemaShow {
   /** How often a migration gave up, let everybody pass, and came again. */
   private triesInVain = 0;
 
-  constructor(private readonly deps: SchemaDeps, private readonly latencies: Latencies) {}
+  constructor(
+    private readonly deps: SchemaDeps,
+    private readonly latencies: Latencies,
+  ) {}
 
   get figures(): { migrations: Window[]; triesInVain: number } {
     return { migrations: this.windows, triesInVain: this.triesInVain };
@@ -47,7 +62,9 @@ export class SchemaShow {
       await this.during('nothing, for comparison', watch, async () => void (await pause(FLOOR_MS, signal)));
       await this.during('the next release’s migrations', watch, () => this.database('migrate', next.dir));
       await this.during('their way back', watch, () => this.back(next.dir));
-      await this.during('the same behind a long transaction', watch, () => this.behindLongTransaction(next.dir));
+      await this.during('the same behind a long transaction', watch, () =>
+        this.behindLongTransaction(next.dir),
+      );
       await this.during('their way back, once more', watch, () => this.back(next.dir));
       for (const migration of dispensable()) {
         await this.during(`${migration.name}, down`, watch, () => this.run(migration, 'down'));
@@ -67,16 +84,29 @@ export class SchemaShow {
     const tookMs = Date.now() - startedAt;
     await pause(SETTLE_MS, this.deps.signal);
     const asked = REQUESTS.flatMap((name, index) => this.latencies.since(name, before[index] ?? 0));
-    const window = { what, tookMs, requests: asked.length, longestRequestMs: asked.length > 0 ? Math.max(...asked) : null, longestLockWaitMs: watch.take() };
+    const window = {
+      what,
+      tookMs,
+      requests: asked.length,
+      longestRequestMs: asked.length > 0 ? Math.max(...asked) : null,
+      longestLockWaitMs: watch.take(),
+    };
     this.windows.push(window);
-    this.deps.log(`schema: ${what}: ${tookMs} ms; ${asked.length} requests, the longest ${window.longestRequestMs ?? '-'} ms; the longest wait for a table ${window.longestLockWaitMs} ms`);
-    if (window.longestLockWaitMs > LONGEST_LOCK_WAIT_MS) this.problems.push(`${what}: somebody waited ${window.longestLockWaitMs} ms for a table`);
+    this.deps.log(
+      `schema: ${what}: ${tookMs} ms; ${asked.length} requests, the longest ${window.longestRequestMs ?? '-'} ms; the longest wait for a table ${window.longestLockWaitMs} ms`,
+    );
+    if (window.longestLockWaitMs > LONGEST_LOCK_WAIT_MS)
+      this.problems.push(`${what}: somebody waited ${window.longestLockWaitMs} ms for a table`);
   }
 
   /** As whoever runs the service does it. */
   private async database(name: 'migrate' | 'down', migrationsDir: string): Promise<void> {
     const { env, ownerUrl } = this.deps;
-    const { code, words } = await command(DATABASE_COMMAND, [name], { ...env, MIGRATE_DATABASE_URL: ownerUrl, MIGRATIONS_DIR: migrationsDir });
+    const { code, words } = await command(DATABASE_COMMAND, [name], {
+      ...env,
+      MIGRATE_DATABASE_URL: ownerUrl,
+      MIGRATIONS_DIR: migrationsDir,
+    });
     if (code !== 0) throw new Error(`db:${name} ended with ${code}: ${words}`);
     this.triesInVain += words.match(IN_VAIN)?.length ?? 0;
   }
@@ -95,7 +125,10 @@ export class SchemaShow {
       const reading = pause(LONG_TRANSACTION_MS, this.deps.signal).then(() => report.query('COMMIT'));
       const before = this.triesInVain;
       await this.database('migrate', migrationsDir).finally(() => reading);
-      if (this.triesInVain === before) this.problems.push('no migration had to wait for the long transaction, so that nothing is shown of it');
+      if (this.triesInVain === before)
+        this.problems.push(
+          'no migration had to wait for the long transaction, so that nothing is shown of it',
+        );
     } finally {
       await report.end();
     }
@@ -103,14 +136,25 @@ export class SchemaShow {
 
   /** Out of its turn, as no command would do it: in one transaction, and with the patience of the commands. */
   private async run(migration: Migration, way: 'up' | 'down'): Promise<void> {
-    const owner = new Client({ connectionString: this.deps.ownerUrl, options: `-c lock_timeout=${LOCK_TIMEOUT_MS}` });
-    await owner.connect();
-    const tryOnce = async (): Promise<true | undefined> => owner.query(migration[way]).then(() => true, (error: unknown) => {
-      if (error instanceof DatabaseError && error.code === LOCK_NOT_AVAILABLE) return undefined;
-      throw error;
+    const owner = new Client({
+      connectionString: this.deps.ownerUrl,
+      options: `-c lock_timeout=${LOCK_TIMEOUT_MS}`,
     });
+    await owner.connect();
+    const tryOnce = async (): Promise<true | undefined> =>
+      owner.query(migration[way]).then(
+        () => true,
+        (error: unknown) => {
+          if (error instanceof DatabaseError && error.code === LOCK_NOT_AVAILABLE) return undefined;
+          throw error;
+        },
+      );
     try {
-      const isDone = await poll(tryOnce, { everyMs: 1_000, deadlineAt: Date.now() + PATIENCE_MS, signal: this.deps.signal });
+      const isDone = await poll(tryOnce, {
+        everyMs: 1_000,
+        deadlineAt: Date.now() + PATIENCE_MS,
+        signal: this.deps.signal,
+      });
       if (!isDone) throw new Error(`${migration.name}, ${way}: a table stayed locked`);
     } finally {
       await owner.end();

@@ -5,9 +5,15 @@ const TRY_AGAIN = 503;
 
 /** @param metrics in Prometheus' text format */
 export function statusCounts(metrics: string): StatusCounts {
-  const counted = [...metrics.matchAll(/^http_request_duration_seconds_count\{[^}]*status="(\d+)"[^}]*\} (\d+)/gm)].map(([, status, count]) => ({ status: Number(status), count: Number(count) }));
-  const sum = (is: (status: number) => boolean): number => counted.filter(({ status }) => is(status)).reduce((total, { count }) => total + count, 0);
-  return { faults: sum((status) => status >= 500 && status !== TRY_AGAIN), tryAgain: sum((status) => status === TRY_AGAIN) };
+  const counted = [
+    ...metrics.matchAll(/^http_request_duration_seconds_count\{[^}]*status="(\d+)"[^}]*\} (\d+)/gm),
+  ].map(([, status, count]) => ({ status: Number(status), count: Number(count) }));
+  const sum = (is: (status: number) => boolean): number =>
+    counted.filter(({ status }) => is(status)).reduce((total, { count }) => total + count, 0);
+  return {
+    faults: sum((status) => status >= 500 && status !== TRY_AGAIN),
+    tryAgain: sum((status) => status === TRY_AGAIN),
+  };
 }
 
 export async function readStatusCounts(apiUrl: string): Promise<StatusCounts> {

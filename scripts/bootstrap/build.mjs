@@ -1,5 +1,13 @@
 // Makes dist/ from the TypeScript sources: Prisma's client, compiled modules, the bundle of the workflows.
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, copyFileSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  copyFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { changedSince, filesBelow, fingerprint } from './fingerprint.mjs';
@@ -19,7 +27,13 @@ export async function generatePrismaClient(supervisor) {
   const change = changedSince('prisma-client', fingerprint([...PRISMA_INPUTS, 'package-lock.json']));
   if (!change.isChanged && existsSync(join(projectDir, 'prisma/client'))) return;
   logStep('generating the Prisma client');
-  await supervisor.run({ name: 'prisma generate', command: process.execPath, args: [prismaCli, 'generate'], cwd: projectDir, env: prismaEnvironment() });
+  await supervisor.run({
+    name: 'prisma generate',
+    command: process.execPath,
+    args: [prismaCli, 'generate'],
+    cwd: projectDir,
+    env: prismaEnvironment(),
+  });
   change.done();
 }
 
@@ -29,7 +43,9 @@ export async function build(supervisor) {
   const change = changedSince('dist', fingerprint([...folders, ...TOOLS]));
   if (!change.isChanged && existsSync(distDir)) return;
   logStep('compiling');
-  const outputs = await Promise.all(folders.flatMap((folder) => filesBelow(join(projectDir, folder))).map(compile));
+  const outputs = await Promise.all(
+    folders.flatMap((folder) => filesBelow(join(projectDir, folder))).map(compile),
+  );
   const bundle = await bundleWorkflows();
   removeOthers(new Set([...outputs.flat(), ...bundle]));
   change.done();

@@ -23,11 +23,28 @@ export async function startCrashableInfrastructure(supervisor) {
   logStep('starting PostgreSQL, Redis and Temporal');
   const redisDir = join(dir, 'redis');
   const [postgres, redis, temporal] = await Promise.all([
-    crashable(() => startPostgres(supervisor, {
-      dir: join(dir, 'postgres'), port: postgresPort, password: secrets.ownerPassword, logFile: join(dir, 'logs/postgres.log'), isThrowaway: true, isCrashSafe: true,
-    })),
-    crashable(() => startRedis(supervisor, { dir: redisDir, port: redisPort, logFile: join(dir, 'logs/redis.log') }), () => rmSync(redisDir, { recursive: true })),
-    crashable(() => startTemporal(supervisor, { port: temporalPort, uiPort, databaseFile: join(dir, 'temporal/temporal.db'), logFile: join(dir, 'logs/temporal.log') })),
+    crashable(() =>
+      startPostgres(supervisor, {
+        dir: join(dir, 'postgres'),
+        port: postgresPort,
+        password: secrets.ownerPassword,
+        logFile: join(dir, 'logs/postgres.log'),
+        isThrowaway: true,
+        isCrashSafe: true,
+      }),
+    ),
+    crashable(
+      () => startRedis(supervisor, { dir: redisDir, port: redisPort, logFile: join(dir, 'logs/redis.log') }),
+      () => rmSync(redisDir, { recursive: true }),
+    ),
+    crashable(() =>
+      startTemporal(supervisor, {
+        port: temporalPort,
+        uiPort,
+        databaseFile: join(dir, 'temporal/temporal.db'),
+        logFile: join(dir, 'logs/temporal.log'),
+      }),
+    ),
   ]);
   const { urlOf } = postgres.started;
   await createDatabaseIfMissing(urlOf('postgres'), DATABASE);

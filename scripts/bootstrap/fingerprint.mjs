@@ -7,7 +7,10 @@ import { cacheDir, projectDir } from './paths.mjs';
 export function fingerprint(paths) {
   const hash = createHash('sha256');
   for (const file of paths.flatMap((path) => filesBelow(join(projectDir, path)))) {
-    hash.update(`${relative(projectDir, file)}\0`).update(readFileSync(file)).update('\0');
+    hash
+      .update(`${relative(projectDir, file)}\0`)
+      .update(readFileSync(file))
+      .update('\0');
   }
   return hash.digest('hex');
 }
@@ -27,5 +30,7 @@ export function changedSince(step, current) {
 export function filesBelow(path) {
   if (!existsSync(path)) return [];
   if (statSync(path).isFile()) return [path];
-  return readdirSync(path).sort().flatMap((name) => filesBelow(join(path, name)));
+  return readdirSync(path)
+    .sort()
+    .flatMap((name) => filesBelow(join(path, name)));
 }

@@ -21,7 +21,9 @@ export function commandLineOf(pid) {
 
 /** The ids of the processes that this one started and that still run. */
 export function childrenOf(pid) {
-  return (hasProcFolder ? parentsFromProc() : parentsFromPs()).filter(([, parent]) => parent === pid).map(([child]) => child);
+  return (hasProcFolder ? parentsFromProc() : parentsFromPs())
+    .filter(([, parent]) => parent === pid)
+    .map(([child]) => child);
 }
 
 /**
@@ -38,12 +40,17 @@ export function killGroupOf(leaderPid) {
 }
 
 function parentsFromProc() {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map((name) => [Number(name), Number(statColumns(name)?.[1])]);
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => [Number(name), Number(statColumns(name)?.[1])]);
 }
 
 function parentsFromPs() {
   const { stdout = '' } = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' });
-  return stdout.trim().split('\n').map((row) => row.trim().split(/\s+/).map(Number));
+  return stdout
+    .trim()
+    .split('\n')
+    .map((row) => row.trim().split(/\s+/).map(Number));
 }
 
 /** From the state on; undefined where there is no such process. */

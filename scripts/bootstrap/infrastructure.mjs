@@ -29,9 +29,15 @@ const DEMO_SETTINGS = {
  * processes. `settings` come from readSettings; `dir` holds data and logs; `isThrowaway` keeps nothing; `temporalLimits`: what a Temporal
  * started here is configured with.
  */
-export async function startInfrastructure(supervisor, { settings, secrets, dir, isThrowaway = false, temporalLimits }) {
+export async function startInfrastructure(
+  supervisor,
+  { settings, secrets, dir, isThrowaway = false, temporalLimits },
+) {
   await requireFreePort(settings.apiPort, { usedFor: 'the API', variable: 'API_PORT' });
-  await requireFreePort(settings.workerHealthPort, { usedFor: "the worker's health", variable: 'WORKER_HEALTH_PORT' });
+  await requireFreePort(settings.workerHealthPort, {
+    usedFor: "the worker's health",
+    variable: 'WORKER_HEALTH_PORT',
+  });
   const place = { dir, isThrowaway };
   const [database, redis, temporal] = await Promise.all([
     prepareDatabase(supervisor, settings, secrets, place),
@@ -55,10 +61,15 @@ export async function startInfrastructure(supervisor, { settings, secrets, dir, 
 async function prepareDatabase(supervisor, settings, secrets, place) {
   const urls = settings.databaseUrl
     ? await givenDatabase(settings)
-    : await embeddedDatabase(supervisor, { port: settings.postgresPort, password: secrets.ownerPassword, ...place }, secrets);
+    : await embeddedDatabase(
+        supervisor,
+        { port: settings.postgresPort, password: secrets.ownerPassword, ...place },
+        secrets,
+      );
   logStep('applying database migrations');
   await applyMigrations(supervisor, urls.MIGRATE_DATABASE_URL);
-  if (!settings.databaseUrl) await createAppLogin(urls.MIGRATE_DATABASE_URL, { user: APP_LOGIN, password: secrets.appPassword });
+  if (!settings.databaseUrl)
+    await createAppLogin(urls.MIGRATE_DATABASE_URL, { user: APP_LOGIN, password: secrets.appPassword });
   return urls;
 }
 
@@ -86,7 +97,11 @@ async function embeddedDatabase(supervisor, { dir, port, password, isThrowaway }
 export async function startEmbeddedPostgres(supervisor, { dir, port, password, isThrowaway = false }) {
   logStep(`starting PostgreSQL on port ${port}`);
   const postgres = await startPostgres(supervisor, {
-    dir: join(dir, 'postgres'), port, password, logFile: join(dir, 'logs/postgres.log'), isThrowaway,
+    dir: join(dir, 'postgres'),
+    port,
+    password,
+    logFile: join(dir, 'logs/postgres.log'),
+    isThrowaway,
   });
   await createDatabaseIfMissing(postgres.urlOf('postgres'), DATABASE);
   return postgres;
@@ -98,7 +113,12 @@ async function prepareRedis(supervisor, { redisUrl, redisPort }, { dir, isThrowa
     return { REDIS_URL: redisUrl };
   }
   logStep(`starting Redis on port ${redisPort}`);
-  const { url } = await startRedis(supervisor, { dir: join(dir, 'redis'), port: redisPort, logFile: join(dir, 'logs/redis.log'), isThrowaway });
+  const { url } = await startRedis(supervisor, {
+    dir: join(dir, 'redis'),
+    port: redisPort,
+    logFile: join(dir, 'logs/redis.log'),
+    isThrowaway,
+  });
   return { REDIS_URL: url };
 }
 
@@ -114,7 +134,11 @@ async function requireAnswer(url, variable, name) {
   }
 }
 
-async function prepareTemporal(supervisor, { hasOwnTemporal, temporalPort, temporalUiPort }, { dir, isThrowaway, limits }) {
+async function prepareTemporal(
+  supervisor,
+  { hasOwnTemporal, temporalPort, temporalUiPort },
+  { dir, isThrowaway, limits },
+) {
   if (hasOwnTemporal) {
     await registerSearchAttributes(process.env);
     return {};
@@ -141,5 +165,8 @@ async function prepareTemporal(supervisor, { hasOwnTemporal, temporalPort, tempo
 export function withoutUsersTemporal(emptyConfigFile) {
   writeFileSync(emptyConfigFile, '[profile.default]\n');
   const names = Object.keys(process.env).filter((name) => /^TEMPORAL_(TLS|API_KEY|GRPC_META)/.test(name));
-  return { ...Object.fromEntries(names.map((name) => [name, undefined])), TEMPORAL_CONFIG_FILE: emptyConfigFile };
+  return {
+    ...Object.fromEntries(names.map((name) => [name, undefined])),
+    TEMPORAL_CONFIG_FILE: emptyConfigFile,
+  };
 }

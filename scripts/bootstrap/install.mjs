@@ -9,7 +9,10 @@ export function requireNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   const [neededMajor, neededMinor] = MINIMUM_NODE;
   if (major > neededMajor || (major === neededMajor && minor >= neededMinor)) return;
-  throw new SetupError(`This is Node ${process.versions.node}; ${MINIMUM_NODE.join('.')} or later is needed.`, 'Install it from https://nodejs.org');
+  throw new SetupError(
+    `This is Node ${process.versions.node}; ${MINIMUM_NODE.join('.')} or later is needed.`,
+    'Install it from https://nodejs.org',
+  );
 }
 
 /** Brings node_modules to what package-lock.json says; does nothing when it is so. */
@@ -33,7 +36,9 @@ function isInstalled() {
   if (!existsSync(installedListPath)) return false;
   const installed = readPackages(installedListPath);
   const wanted = Object.entries(readPackages(join(projectDir, 'package-lock.json')));
-  return wanted.every(([path, entry]) => path === '' || mayBeAbsent(entry) || installed[path]?.version === entry.version);
+  return wanted.every(
+    ([path, entry]) => path === '' || mayBeAbsent(entry) || installed[path]?.version === entry.version,
+  );
 }
 
 /** Packages for other platforms, and links to workspaces. */

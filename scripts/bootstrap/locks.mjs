@@ -13,7 +13,10 @@ const PATIENCE_MS = 60_000;
 export function withLockTimeout(url) {
   const changed = new URL(url);
   const given = changed.searchParams.get('options');
-  changed.searchParams.set('options', [given, `-c lock_timeout=${LOCK_TIMEOUT_MS}`].filter(Boolean).join(' '));
+  changed.searchParams.set(
+    'options',
+    [given, `-c lock_timeout=${LOCK_TIMEOUT_MS}`].filter(Boolean).join(' '),
+  );
   changed.search = changed.search.replaceAll('+', '%20'); // not all that read addresses take a plus for a space
   return changed.href;
 }
@@ -32,7 +35,10 @@ export async function untilLocked(what, change, undo = async () => {}) {
       if (!isLockTimeout(error)) throw error;
       await undo();
       if (Date.now() > deadlineMs) {
-        throw new SetupError(`${what}: a table stayed locked for ${PATIENCE_MS / 1_000} s.`, 'Long transactions are in the way: SELECT * FROM pg_stat_activity WHERE xact_start < now() - interval \'10 s\'. Nothing was changed.');
+        throw new SetupError(
+          `${what}: a table stayed locked for ${PATIENCE_MS / 1_000} s.`,
+          "Long transactions are in the way: SELECT * FROM pg_stat_activity WHERE xact_start < now() - interval '10 s'. Nothing was changed.",
+        );
       }
       logStep(`${what}: a table is in use; once more`);
       await sleep(PAUSE_MS);

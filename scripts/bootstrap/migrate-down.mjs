@@ -25,7 +25,9 @@ async function revertOnce(url) {
 }
 
 async function newestMigration(database) {
-  const { rows: [table] } = await database.query(`SELECT to_regclass('_prisma_migrations') IS NOT NULL AS exists`);
+  const {
+    rows: [table],
+  } = await database.query(`SELECT to_regclass('_prisma_migrations') IS NOT NULL AS exists`);
   if (!table.exists) return undefined;
   const { rows } = await database.query(
     `SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL

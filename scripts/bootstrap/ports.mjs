@@ -23,7 +23,11 @@ const [FIRST_FREE, LAST_FREE] = [20_000, 31_999];
 export async function freePorts(count) {
   const found = new Set();
   for (let tries = 0; found.size < count; tries += 1) {
-    if (tries === 100 * count) throw new SetupError(`No ${count} free ports between ${FIRST_FREE} and ${LAST_FREE}.`, 'Stop what listens there.');
+    if (tries === 100 * count)
+      throw new SetupError(
+        `No ${count} free ports between ${FIRST_FREE} and ${LAST_FREE}.`,
+        'Stop what listens there.',
+      );
     const port = FIRST_FREE + Math.floor(Math.random() * (LAST_FREE - FIRST_FREE + 1));
     if (!found.has(port) && (await isFree(port))) found.add(port);
   }
@@ -34,8 +38,14 @@ export async function freePorts(count) {
 export function tryConnect({ host, port, timeoutMs = 3_000 }) {
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port, timeout: timeoutMs });
-    socket.once('connect', () => { socket.destroy(); resolve(); });
-    socket.once('timeout', () => { socket.destroy(); reject(new Error(`no answer within ${timeoutMs / 1000} s`)); });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve();
+    });
+    socket.once('timeout', () => {
+      socket.destroy();
+      reject(new Error(`no answer within ${timeoutMs / 1000} s`));
+    });
     socket.once('error', reject);
   });
 }
@@ -46,7 +56,8 @@ async function isFree(port) {
     return true;
   } catch (error) {
     if (error.code === 'EADDRINUSE') return false;
-    if (error.code === 'EACCES') throw new SetupError(`Port ${port} may not be used by an ordinary user.`, 'Choose one above 1023.');
+    if (error.code === 'EACCES')
+      throw new SetupError(`Port ${port} may not be used by an ordinary user.`, 'Choose one above 1023.');
     throw error;
   }
 }
@@ -82,15 +93,22 @@ function holderFromProc(port) {
 function listeningInodes(port) {
   const portHex = port.toString(16).toUpperCase().padStart(4, '0');
   return ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((path) => {
-    const rows = readIfAllowed(() => readFileSync(path, 'utf8'), '').split('\n').slice(1).map((row) => row.trim().split(/\s+/));
-    return rows.filter((row) => row[1]?.endsWith(`:${portHex}`) && row[3] === LISTEN_STATE).map((row) => row[9]);
+    const rows = readIfAllowed(() => readFileSync(path, 'utf8'), '')
+      .split('\n')
+      .slice(1)
+      .map((row) => row.trim().split(/\s+/));
+    return rows
+      .filter((row) => row[1]?.endsWith(`:${portHex}`) && row[3] === LISTEN_STATE)
+      .map((row) => row[9]);
   });
 }
 
 /** Another user's open files are not ours to see; then the holder stays unnamed. */
 function openFilesOf(pid) {
   const dir = `/proc/${pid}/fd`;
-  return readIfAllowed(() => readdirSync(dir), []).map((name) => readIfAllowed(() => readlinkSync(`${dir}/${name}`), ''));
+  return readIfAllowed(() => readdirSync(dir), []).map((name) =>
+    readIfAllowed(() => readlinkSync(`${dir}/${name}`), ''),
+  );
 }
 
 function readIfAllowed(read, otherwise) {

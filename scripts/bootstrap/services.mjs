@@ -20,7 +20,9 @@ const RESTART_PAUSE_MS = 500;
 export async function startServices(supervisor, environment) {
   const worker = startWorker(supervisor, environment);
   const api = startApi(supervisor, environment);
-  const healthUrls = [environment.API_URL, `http://127.0.0.1:${environment.WORKER_HEALTH_PORT}`].map((url) => `${url}/health/ready`);
+  const healthUrls = [environment.API_URL, `http://127.0.0.1:${environment.WORKER_HEALTH_PORT}`].map(
+    (url) => `${url}/health/ready`,
+  );
   await waitUntil(() => Promise.all(healthUrls.map(requireReady)), {
     timeoutMs: READY_TIMEOUT_MS,
     intervalMs: 100,
@@ -60,7 +62,11 @@ export function startEntry(supervisor, { name, entry, args = [], env, stdio, onM
 
 async function requireReady(url) {
   const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) });
-  if (!answer.ok) throw new SetupError(`${url} says that it is not ready: ${await answer.text()}`, 'The lines above may say more.');
+  if (!answer.ok)
+    throw new SetupError(
+      `${url} says that it is not ready: ${await answer.text()}`,
+      'The lines above may say more.',
+    );
 }
 
 async function keepRunning(supervisor, firstRun, startAgain) {
@@ -72,7 +78,10 @@ async function keepRunning(supervisor, firstRun, startAgain) {
     const nowMs = Date.now();
     recentEndsMs = [...recentEndsMs.filter((endMs) => endMs > nowMs - RESTART_WINDOW_MS), nowMs];
     if (recentEndsMs.length > RESTARTS_ALLOWED) {
-      throw new SetupError(`${running.name} ended ${recentEndsMs.length} times within a minute.`, 'Its last lines above say why.');
+      throw new SetupError(
+        `${running.name} ended ${recentEndsMs.length} times within a minute.`,
+        'Its last lines above say why.',
+      );
     }
     logWarning(`${running.name} ended (${signal ?? `exit code ${code}`}); it is started again`);
     await sleep(RESTART_PAUSE_MS);

@@ -18,7 +18,11 @@ export async function openSession({ name, exclusiveDir }) {
   const dir = join(sessionsDir, `${name}-${process.pid}`);
   mkdirSync(dir, { recursive: true });
   const record = {
-    projectDir, exclusiveDir, pid: process.pid, identity: processIdentity(process.pid), throwawayDirs: [],
+    projectDir,
+    exclusiveDir,
+    pid: process.pid,
+    identity: processIdentity(process.pid),
+    throwawayDirs: [],
   };
   const save = () => writeRecord(join(dir, OWN_RECORD), record);
   save();
@@ -30,7 +34,8 @@ export async function openSession({ name, exclusiveDir }) {
     },
     recordProcess(processName, { pid, stopSignal, hardSignal }) {
       const identity = processIdentity(pid);
-      if (identity) writeRecord(join(dir, `process-${processName}.json`), { pid, identity, stopSignal, hardSignal });
+      if (identity)
+        writeRecord(join(dir, `process-${processName}.json`), { pid, identity, stopSignal, hardSignal });
     },
     forgetProcess(processName) {
       rmSync(join(dir, `process-${processName}.json`), { force: true });
@@ -91,11 +96,13 @@ function removeSession(dir, record) {
 }
 
 function readSessions() {
-  return listFolder(sessionsDir)
-    .map((name) => join(sessionsDir, name))
-    .map((dir) => ({ dir, record: readRecord(join(dir, OWN_RECORD)) }))
-    // A copied project brings records along that speak of the original's processes.
-    .filter(({ record }) => record?.projectDir === projectDir);
+  return (
+    listFolder(sessionsDir)
+      .map((name) => join(sessionsDir, name))
+      .map((dir) => ({ dir, record: readRecord(join(dir, OWN_RECORD)) }))
+      // A copied project brings records along that speak of the original's processes.
+      .filter(({ record }) => record?.projectDir === projectDir)
+  );
 }
 
 function readProcessRecords(dir) {

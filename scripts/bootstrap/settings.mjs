@@ -23,7 +23,10 @@ function portOf(env, name, standard) {
   if (!text) return standard;
   const port = Number(text);
   if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
-  throw new SetupError(`${name}=${text} is not a port.`, `Set ${name} to a number from 1 to 65535, or unset it for ${standard}.`);
+  throw new SetupError(
+    `${name}=${text} is not a port.`,
+    `Set ${name} to a number from 1 to 65535, or unset it for ${standard}.`,
+  );
 }
 
 function urlOf(env, name, protocols) {
@@ -31,5 +34,8 @@ function urlOf(env, name, protocols) {
   if (!text) return undefined;
   if (URL.canParse(text) && protocols.includes(new URL(text).protocol)) return text;
   // The value itself may hold a password.
-  throw new SetupError(`${name} is not an address of the form ${protocols[0]}//…`, `Correct ${name}, or unset it to have a server started here.`);
+  throw new SetupError(
+    `${name} is not an address of the form ${protocols[0]}//…`,
+    `Correct ${name}, or unset it to have a server started here.`,
+  );
 }

@@ -16,12 +16,31 @@ export async function prepareProgram(supervisor) {
 }
 
 export function startKeptInfrastructure(supervisor) {
-  return startInfrastructure(supervisor, { settings: readSettings(), secrets: keptSecrets(join(dataDir, 'secrets.json')), dir: dataDir });
+  return startInfrastructure(supervisor, {
+    settings: readSettings(),
+    secrets: keptSecrets(join(dataDir, 'secrets.json')),
+    dir: dataDir,
+  });
 }
 
 /** On free ports, so that it runs beside `npm start`. `temporalLimits`: Temporal's own names and values, for what no run reaches by itself. */
 export async function startThrowawayInfrastructure(supervisor, { temporalLimits } = {}) {
-  const [apiPort, workerHealthPort, postgresPort, redisPort, temporalPort, temporalUiPort] = await freePorts(6);
-  const settings = { ...readSettings(), apiPort, workerHealthPort, postgresPort, redisPort, temporalPort, temporalUiPort };
-  return startInfrastructure(supervisor, { settings, secrets: makeSecrets(), dir: throwawayDir(supervisor), isThrowaway: true, temporalLimits });
+  const [apiPort, workerHealthPort, postgresPort, redisPort, temporalPort, temporalUiPort] =
+    await freePorts(6);
+  const settings = {
+    ...readSettings(),
+    apiPort,
+    workerHealthPort,
+    postgresPort,
+    redisPort,
+    temporalPort,
+    temporalUiPort,
+  };
+  return startInfrastructure(supervisor, {
+    settings,
+    secrets: makeSecrets(),
+    dir: throwawayDir(supervisor),
+    isThrowaway: true,
+    temporalLimits,
+  });
 }

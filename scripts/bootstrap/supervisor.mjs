@@ -51,16 +51,35 @@ class Supervisor {
    * Its output goes to `logFile`, or line by line to `onLine`, or where `stdio` says. `onMessage(message, reply)` is told what it
    * says on the channel that `stdio` opens as 'ipc'.
    */
-  start({ name, command, args = [], env = process.env, cwd, account, logFile, onLine, onMessage, stdio,
-    stopSignal = 'SIGTERM', hardSignal = 'SIGKILL', graceMs = DEFAULT_GRACE_MS }) {
+  start({
+    name,
+    command,
+    args = [],
+    env = process.env,
+    cwd,
+    account,
+    logFile,
+    onLine,
+    onMessage,
+    stdio,
+    stopSignal = 'SIGTERM',
+    hardSignal = 'SIGKILL',
+    graceMs = DEFAULT_GRACE_MS,
+  }) {
     this.signal.throwIfAborted();
     const log = logFile ? openLog(logFile) : undefined;
     const child = spawn(command, args, {
-      cwd, env, uid: account?.uid, gid: account?.gid, detached: true, stdio: stdio ?? ['ignore', log ?? 'pipe', log ?? 'pipe'],
+      cwd,
+      env,
+      uid: account?.uid,
+      gid: account?.gid,
+      detached: true,
+      stdio: stdio ?? ['ignore', log ?? 'pipe', log ?? 'pipe'],
     });
     if (log) closeSync(log);
     if (onLine) forwardLines(child, onLine);
-    if (onMessage) child.on('message', (message) => onMessage(message, (answer) => child.connected && child.send(answer)));
+    if (onMessage)
+      child.on('message', (message) => onMessage(message, (answer) => child.connected && child.send(answer)));
     const running = new RunningProcess({ name, child, logFile, stopSignal, hardSignal, graceMs });
     if (child.pid) this.session.recordProcess(name, { pid: child.pid, stopSignal, hardSignal });
     this.#processes.add(running);
@@ -79,7 +98,10 @@ class Supervisor {
     if (code === 0) return lines;
     this.signal.throwIfAborted();
     const tail = lines.slice(-LOG_TAIL_LINES).join('\n    ');
-    throw new SetupError(`${name} failed (${error?.message ?? signal ?? `exit code ${code}`}).\n    ${tail}`, remedy);
+    throw new SetupError(
+      `${name} failed (${error?.message ?? signal ?? `exit code ${code}`}).\n    ${tail}`,
+      remedy,
+    );
   }
 
   listenToSignals() {
@@ -128,7 +150,9 @@ class RunningProcess {
     });
     // A program that was killed could not end what it had started. Not at 'close': they hold its output open.
     child.once('exit', () => killGroupOf(child.pid));
-    void this.exited.then(() => { this.hasExited = true; });
+    void this.exited.then(() => {
+      this.hasExited = true;
+    });
   }
 
   async stop() {
@@ -150,7 +174,9 @@ class RunningProcess {
   async kill() {
     if (this.hasExited) return;
     this.#child.kill('SIGSTOP'); // whom it starts now would be nobody's
-    const children = childrenOf(this.pid).map((pid) => ({ pid, identity: processIdentity(pid) })).filter(({ identity }) => identity);
+    const children = childrenOf(this.pid)
+      .map((pid) => ({ pid, identity: processIdentity(pid) }))
+      .filter(({ identity }) => identity);
     this.#child.kill('SIGKILL');
     await this.exited;
     for (const { pid, identity } of children) await endOrphan(pid, identity);

@@ -26,7 +26,8 @@ const ALREADY_EXISTS = 6;
 export async function registerSearchAttributes(env) {
   const { connection, namespace } = await connectTemporal(env);
   try {
-    const listKnown = async () => (await connection.operatorService.listSearchAttributes({ namespace })).customAttributes ?? {};
+    const listKnown = async () =>
+      (await connection.operatorService.listSearchAttributes({ namespace })).customAttributes ?? {};
     const missingFrom = (known) => Object.keys(SEARCH_ATTRIBUTES).filter((name) => !(name in known));
     const known = await waitUntil(listKnown, { timeoutMs: KNOWN_TIMEOUT_MS, intervalMs: 200 });
     refuseOtherTypes(known);
@@ -34,18 +35,25 @@ export async function registerSearchAttributes(env) {
     if (missing.length === 0) return;
     await connection.operatorService.addSearchAttributes({
       namespace,
-      searchAttributes: Object.fromEntries(missing.map((name) => [name, TYPE_CODES[SEARCH_ATTRIBUTES[name]]])),
+      searchAttributes: Object.fromEntries(
+        missing.map((name) => [name, TYPE_CODES[SEARCH_ATTRIBUTES[name]]]),
+      ),
     });
-    await waitUntil(async () => {
-      const stillMissing = missingFrom(await listKnown());
-      if (stillMissing.length > 0) throw new Error(`Temporal does not know ${stillMissing.join(', ')} yet`);
-    }, { timeoutMs: KNOWN_TIMEOUT_MS, intervalMs: 500 });
+    await waitUntil(
+      async () => {
+        const stillMissing = missingFrom(await listKnown());
+        if (stillMissing.length > 0) throw new Error(`Temporal does not know ${stillMissing.join(', ')} yet`);
+      },
+      { timeoutMs: KNOWN_TIMEOUT_MS, intervalMs: 500 },
+    );
   } catch (error) {
     if (error instanceof SetupError) throw error;
     throw new SetupError(
       `Temporal's search attributes could not be registered: ${error.details || error.message}`,
       `Register them in namespace ${namespace} by hand: ` +
-        Object.entries(SEARCH_ATTRIBUTES).map(([name, type]) => `${name}=${type}`).join(' '),
+        Object.entries(SEARCH_ATTRIBUTES)
+          .map(([name, type]) => `${name}=${type}`)
+          .join(' '),
     );
   } finally {
     await connection.close();
@@ -56,7 +64,10 @@ export async function registerSearchAttributes(env) {
 export async function registerNamespace(env) {
   const { connection, namespace } = await connectTemporal(env);
   try {
-    await connection.workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: { seconds: RETENTION_SECONDS } });
+    await connection.workflowService.registerNamespace({
+      namespace,
+      workflowExecutionRetentionPeriod: { seconds: RETENTION_SECONDS },
+    });
   } catch (error) {
     if (error.code !== ALREADY_EXISTS) throw error;
   } finally {
@@ -65,7 +76,9 @@ export async function registerNamespace(env) {
 }
 
 function refuseOtherTypes(known) {
-  const wrong = Object.entries(SEARCH_ATTRIBUTES).filter(([name, type]) => name in known && known[name] !== TYPE_CODES[type]);
+  const wrong = Object.entries(SEARCH_ATTRIBUTES).filter(
+    ([name, type]) => name in known && known[name] !== TYPE_CODES[type],
+  );
   if (wrong.length === 0) return;
   throw new SetupError(
     `The Temporal namespace has search attributes of other types than ours: ${wrong.map(([name, type]) => `${name} (ours: ${type})`).join(', ')}.`,
@@ -79,7 +92,10 @@ async function connectTemporal(env) {
   const { Connection } = require('@temporalio/client');
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig({ overrideEnvVars: env });
   try {
-    const connection = await waitUntil(() => Connection.connect(connectionOptions), { timeoutMs: 15_000, intervalMs: 200 });
+    const connection = await waitUntil(() => Connection.connect(connectionOptions), {
+      timeoutMs: 15_000,
+      intervalMs: 200,
+    });
     return { connection, namespace };
   } catch (error) {
     throw new SetupError(

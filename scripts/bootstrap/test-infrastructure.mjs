@@ -20,9 +20,18 @@ export async function startTestInfrastructure(supervisor) {
   logStep('starting PostgreSQL and Redis for the tests');
   const [postgres, redis, temporalCli, temporalTestServer] = await Promise.all([
     startPostgres(supervisor, {
-      dir: join(dir, 'postgres'), port: postgresPort, password: 'test', logFile: join(dir, 'postgres.log'), isThrowaway: true,
+      dir: join(dir, 'postgres'),
+      port: postgresPort,
+      password: 'test',
+      logFile: join(dir, 'postgres.log'),
+      isThrowaway: true,
     }),
-    startRedis(supervisor, { dir: join(dir, 'redis'), port: redisPort, logFile: join(dir, 'redis.log'), isThrowaway: true }),
+    startRedis(supervisor, {
+      dir: join(dir, 'redis'),
+      port: redisPort,
+      logFile: join(dir, 'redis.log'),
+      isThrowaway: true,
+    }),
     findProgram('temporal', supervisor),
     findProgram('temporal-test-server', supervisor),
   ]);

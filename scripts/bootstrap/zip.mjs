@@ -26,7 +26,9 @@ function* directoryOffsets(archive) {
   let offset = archive.readUInt32LE(end + 16);
   for (let index = 0; index < entries; index += 1) {
     yield offset;
-    const [nameBytes, extraBytes, commentBytes] = [28, 30, 32].map((field) => archive.readUInt16LE(offset + field));
+    const [nameBytes, extraBytes, commentBytes] = [28, 30, 32].map((field) =>
+      archive.readUInt16LE(offset + field),
+    );
     offset += DIRECTORY_ENTRY_BYTES + nameBytes + extraBytes + commentBytes;
   }
 }
@@ -36,7 +38,11 @@ function directoryEntries(archive) {
     method: archive.readUInt16LE(offset + 10),
     packedBytes: archive.readUInt32LE(offset + 20),
     headerOffset: archive.readUInt32LE(offset + 42),
-    name: archive.toString('utf8', offset + DIRECTORY_ENTRY_BYTES, offset + DIRECTORY_ENTRY_BYTES + archive.readUInt16LE(offset + 28)),
+    name: archive.toString(
+      'utf8',
+      offset + DIRECTORY_ENTRY_BYTES,
+      offset + DIRECTORY_ENTRY_BYTES + archive.readUInt16LE(offset + 28),
+    ),
   }));
 }
 

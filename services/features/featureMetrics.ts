@@ -3,13 +3,32 @@ import { type FeatureName, type FeatureSetting } from '../../domain/features/rol
 
 /** Metrics about features, in prom-client's default registry. What holds in this process; toggles are counted where ops asked for them. */
 
-const enabled = new Gauge({ name: 'feature_flags_enabled', help: '1 where the feature is on, for whatever part of the deliveries; 0 where it is off or killed', labelNames: ['feature'] as const });
-const rolloutPercent = new Gauge({ name: 'feature_flags_rollout_percent', help: 'Percent of deliveries (or drivers) that the feature holds for while it is on', labelNames: ['feature'] as const });
-const plannedPercent = new Gauge({ name: 'feature_flags_planned_percent', help: 'Percent that the plan of the rollout wants today; no value without a plan', labelNames: ['feature'] as const });
-const toggles = new Counter({ name: 'feature_flag_toggles_total', help: 'How often ops switched the feature on or off', labelNames: ['feature', 'action'] as const });
+const enabled = new Gauge({
+  name: 'feature_flags_enabled',
+  help: '1 where the feature is on, for whatever part of the deliveries; 0 where it is off or killed',
+  labelNames: ['feature'] as const,
+});
+const rolloutPercent = new Gauge({
+  name: 'feature_flags_rollout_percent',
+  help: 'Percent of deliveries (or drivers) that the feature holds for while it is on',
+  labelNames: ['feature'] as const,
+});
+const plannedPercent = new Gauge({
+  name: 'feature_flags_planned_percent',
+  help: 'Percent that the plan of the rollout wants today; no value without a plan',
+  labelNames: ['feature'] as const,
+});
+const toggles = new Counter({
+  name: 'feature_flag_toggles_total',
+  help: 'How often ops switched the feature on or off',
+  labelNames: ['feature', 'action'] as const,
+});
 
 /** @param planned by the plan of today, 0..100; null = no plan */
-export function showFeature({ feature, state, rolloutPercent: percent }: FeatureSetting, planned: number | null): void {
+export function showFeature(
+  { feature, state, rolloutPercent: percent }: FeatureSetting,
+  planned: number | null,
+): void {
   enabled.set({ feature }, state === 'ON' ? 1 : 0);
   rolloutPercent.set({ feature }, percent);
   if (planned === null) plannedPercent.remove({ feature });

@@ -1,14 +1,37 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { effectiveSetting, type FeatureOverride, isSameSetting, NO_OVERRIDE, plannedPercent } from '../../domain/features/featureOverride';
-import { decideFeature, type FeatureDecision, type FeatureName, type FeatureSetting, type FeatureSubject } from '../../domain/features/rollout';
+import {
+  effectiveSetting,
+  type FeatureOverride,
+  isSameSetting,
+  NO_OVERRIDE,
+  plannedPercent,
+} from '../../domain/features/featureOverride';
+import {
+  decideFeature,
+  type FeatureDecision,
+  type FeatureName,
+  type FeatureSetting,
+  type FeatureSubject,
+} from '../../domain/features/rollout';
 import { showFeature } from './featureMetrics';
 import { type Clock, type Features } from '../ports';
 
 /** What ops said of a feature, when and why. A higher id came later. `at` in epoch ms. */
-export type FeatureRow = FeatureOverride & { id: bigint; feature: FeatureName; who: string; why: string; at: number };
+export type FeatureRow = FeatureOverride & {
+  id: bigint;
+  feature: FeatureName;
+  who: string;
+  why: string;
+  at: number;
+};
 
 /** A feature that decides otherwise than before. `by`: who asked for it; null where no change of ops holds. */
-export type FeatureChange = { feature: FeatureName; before: FeatureSetting; now: FeatureSetting; by: { who: string; why: string } | null };
+export type FeatureChange = {
+  feature: FeatureName;
+  before: FeatureSetting;
+  now: FeatureSetting;
+  by: { who: string; why: string } | null;
+};
 
 /** Tells every process that a setting was written. News may be lost: the poll is the net. */
 export interface FeatureNews {
@@ -17,7 +40,10 @@ export interface FeatureNews {
   stop(): Promise<void>;
 }
 
-export type FeatureLog = { info(fields: object, text: string): void; warn(fields: object, text: string): void };
+export type FeatureLog = {
+  info(fields: object, text: string): void;
+  warn(fields: object, text: string): void;
+};
 
 export type FeatureRegistryDeps = {
   /** The features there are, as the environment set them at the start. */
@@ -34,7 +60,10 @@ export type FeatureRegistryDeps = {
 export interface FeatureRegistry extends Features {
   isOn(feature: FeatureName, subject: FeatureSubject): boolean;
   /** @returns null where there is no such feature */
-  decide(feature: string, subject: FeatureSubject): { setting: FeatureSetting; decision: FeatureDecision } | null;
+  decide(
+    feature: string,
+    subject: FeatureSubject,
+  ): { setting: FeatureSetting; decision: FeatureDecision } | null;
   /** As the environment has it; null where there is no such feature. */
   environment(feature: string): FeatureSetting | null;
   /** What holds for each feature, in the order of the environment. */
@@ -81,11 +110,16 @@ export function createFeatureRegistry(deps: FeatureRegistryDeps): FeatureRegistr
 }
 
 /** Says in the log which features are off, and from then on each change: `driver_offers disabled`. */
-export function logFeatures(features: Pick<FeatureRegistry, 'effective' | 'onChange'>, log: Pick<FeatureLog, 'info'>): void {
-  for (const { feature, state } of features.effective()) if (state !== 'ON') log.info({ feature, why: state }, `${feature} disabled`);
+export function logFeatures(
+  features: Pick<FeatureRegistry, 'effective' | 'onChange'>,
+  log: Pick<FeatureLog, 'info'>,
+): void {
+  for (const { feature, state } of features.effective())
+    if (state !== 'ON') log.info({ feature, why: state }, `${feature} disabled`);
   features.onChange(({ feature, before, now, by }) => {
     const { state, rolloutPercent, cities } = now;
-    const what = (before.state === 'ON') === (state === 'ON') ? 'changed' : state === 'ON' ? 'enabled' : 'disabled';
+    const what =
+      (before.state === 'ON') === (state === 'ON') ? 'changed' : state === 'ON' ? 'enabled' : 'disabled';
     log.info({ feature, state, rolloutPercent, cities, ...by }, `${feature} ${what}`);
   });
 }
@@ -93,23 +127,40 @@ export function logFeatures(features: Pick<FeatureRegistry, 'effective' | 'onCha
 // ---- what is known -----------------------------------------------------------------------------------------------------------
 
 /** `taken`: which one of the rows taken on its row was. */
-type Known = { environment: FeatureSetting; rowId: bigint; taken: number; override: FeatureOverride; setting: FeatureSetting; changedAt: number };
+type Known = {
+  environment: FeatureSetting;
+  rowId: bigint;
+  taken: number;
+  override: FeatureOverride;
+  setting: FeatureSetting;
+  changedAt: number;
+};
 type KnownFeatures = Omit<FeatureRegistry, 'start' | 'stop'>;
 
-function createKnownFeatures({ environment, clock, log }: Pick<FeatureRegistryDeps, 'environment' | 'clock' | 'log'>): KnownFeatures {
+function createKnownFeatures({
+  environment,
+  clock,
+  log,
+}: Pick<FeatureRegistryDeps, 'environment' | 'clock' | 'log'>): KnownFeatures {
   const startedAt = clock();
-  const byName = new Map<string, Known>(environment.map((setting) =>
-    [setting.feature, { environment: setting, rowId: -1n, taken: 0, override: NO_OVERRIDE, setting, changedAt: startedAt }]));
+  const byName = new Map<string, Known>(
+    environment.map((setting) => [
+      setting.feature,
+      { environment: setting, rowId: -1n, taken: 0, override: NO_OVERRIDE, setting, changedAt: startedAt },
+    ]),
+  );
   let taken = 0;
   const listeners = new Set<(change: FeatureChange) => void>();
-  const tell = (change: FeatureChange): void => listeners.forEach((listener) => {
-    try {
-      listener(change);
-    } catch (error) {
-      log.warn({ err: error, feature: change.feature }, 'who was told of a change of a feature failed');
-    }
-  });
-  const show = (): void => byName.forEach(({ setting, override }) => showFeature(setting, plannedPercent(override.plan, clock())));
+  const tell = (change: FeatureChange): void =>
+    listeners.forEach((listener) => {
+      try {
+        listener(change);
+      } catch (error) {
+        log.warn({ err: error, feature: change.feature }, 'who was told of a change of a feature failed');
+      }
+    });
+  const show = (): void =>
+    byName.forEach(({ setting, override }) => showFeature(setting, plannedPercent(override.plan, clock())));
   show();
   return {
     isOn: (feature, subject) => {
@@ -118,7 +169,9 @@ function createKnownFeatures({ environment, clock, log }: Pick<FeatureRegistryDe
     },
     decide: (feature, subject) => {
       const known = byName.get(feature);
-      return known === undefined ? null : { setting: known.setting, decision: decideFeature(known.setting, subject) };
+      return known === undefined
+        ? null
+        : { setting: known.setting, decision: decideFeature(known.setting, subject) };
     },
     environment: (feature) => byName.get(feature)?.environment ?? null,
     effective: () => [...byName.values()].map(({ setting }) => setting),
@@ -133,7 +186,11 @@ function createKnownFeatures({ environment, clock, log }: Pick<FeatureRegistryDe
         const known = byName.get(row.feature);
         const isSetBack = known !== undefined && row.id < known.rowId && known.taken <= asOf;
         if (known === undefined || (row.id <= known.rowId && !isSetBack)) return [];
-        if (isSetBack) log.warn({ feature: row.feature, rowId: String(row.id), knownRowId: String(known.rowId) }, 'the database was set back: what it says of the feature now holds');
+        if (isSetBack)
+          log.warn(
+            { feature: row.feature, rowId: String(row.id), knownRowId: String(known.rowId) },
+            'the database was set back: what it says of the feature now holds',
+          );
         const { next, change } = takenOn(known, row, clock());
         byName.set(row.feature, { ...next, taken: ++taken });
         return change === null ? [] : [change];
@@ -146,7 +203,8 @@ function createKnownFeatures({ environment, clock, log }: Pick<FeatureRegistryDe
 
 function newestOfEach(rows: readonly FeatureRow[]): FeatureRow[] {
   const byFeature = new Map<FeatureName, FeatureRow>();
-  for (const row of rows) if (row.id > (byFeature.get(row.feature)?.id ?? -1n)) byFeature.set(row.feature, row);
+  for (const row of rows)
+    if (row.id > (byFeature.get(row.feature)?.id ?? -1n)) byFeature.set(row.feature, row);
   return [...byFeature.values()];
 }
 
@@ -155,7 +213,10 @@ function takenOn(known: Known, row: FeatureRow, now: number): { next: Known; cha
   const next = { ...known, rowId: row.id, override: row };
   if (isSameSetting(known.setting, setting)) return { next, change: null };
   const { feature, who, why } = row;
-  return { next: { ...next, setting, changedAt: now }, change: { feature, before: known.setting, now: setting, by: { who, why } } };
+  return {
+    next: { ...next, setting, changedAt: now },
+    change: { feature, before: known.setting, now: setting, by: { who, why } },
+  };
 }
 
 // ---- reading -----------------------------------------------------------------------------------------------------------------
@@ -168,7 +229,10 @@ type Reader = {
 };
 
 /** One reading at a time: who asks meanwhile shares the next. */
-function createReader({ readRows, log }: FeatureRegistryDeps, known: Pick<KnownFeatures, 'taken' | 'accept'>): Reader {
+function createReader(
+  { readRows, log }: FeatureRegistryDeps,
+  known: Pick<KnownFeatures, 'taken' | 'accept'>,
+): Reader {
   let isAway = false;
   const read = async (): Promise<boolean> => {
     try {
@@ -177,7 +241,8 @@ function createReader({ readRows, log }: FeatureRegistryDeps, known: Pick<KnownF
       if (isAway) log.info({}, 'the settings of features can be read again');
       isAway = false;
     } catch (error) {
-      if (!isAway) log.warn({ err: error }, 'the settings of features cannot be read: the last known ones hold');
+      if (!isAway)
+        log.warn({ err: error }, 'the settings of features cannot be read: the last known ones hold');
       isAway = true;
     }
     return !isAway;
@@ -186,7 +251,9 @@ function createReader({ readRows, log }: FeatureRegistryDeps, known: Pick<KnownF
   let next: Promise<boolean> | null = null;
   const begin = (): Promise<boolean> => {
     next = null;
-    running = read().finally(() => { running = null; });
+    running = read().finally(() => {
+      running = null;
+    });
     return running;
   };
   return {
@@ -197,7 +264,9 @@ function createReader({ readRows, log }: FeatureRegistryDeps, known: Pick<KnownF
 
 async function inTime<T>(reading: Promise<T>): Promise<T> {
   const stop = new AbortController();
-  const tooLate = sleep(READ_TIMEOUT_MS, undefined, { signal: stop.signal }).then(() => Promise.reject(new Error('no answer in time')));
+  const tooLate = sleep(READ_TIMEOUT_MS, undefined, { signal: stop.signal }).then(() =>
+    Promise.reject(new Error('no answer in time')),
+  );
   try {
     return await Promise.race([reading, tooLate]);
   } finally {

@@ -1,9 +1,21 @@
 import { type Client } from '@openfeature/server-sdk';
-import { effectiveSetting, type FeatureOverride, isSameOverride, NO_OVERRIDE, ordered, plannedPercent } from '../../domain/features/featureOverride';
+import {
+  effectiveSetting,
+  type FeatureOverride,
+  isSameOverride,
+  NO_OVERRIDE,
+  ordered,
+  plannedPercent,
+} from '../../domain/features/featureOverride';
 import { type FeatureName, type FeatureSetting, type FeatureSubject } from '../../domain/features/rollout';
 import { type Message, opsRoom } from '../../domain/notices/message';
 import { type Database, type Tx } from '../../adapters/postgres/database';
-import { lockFeature, readFeatureRows, unknownCities, writeFeatureRow } from '../../adapters/postgres/featureRows';
+import {
+  lockFeature,
+  readFeatureRows,
+  unknownCities,
+  writeFeatureRow,
+} from '../../adapters/postgres/featureRows';
 import { enqueue } from '../../adapters/postgres/outbox';
 import { readCityIds } from '../../adapters/postgres/presenceRows';
 import { countToggle } from './featureMetrics';
@@ -44,7 +56,13 @@ export type FeatureAnswer =
 export type FeatureWish = FeatureOverride & { after?: string | null };
 
 /** What OpenFeature says of one subject; `why` null = it is on. */
-export type FeatureEvaluation = { on: boolean; reason: string; why: string | null; draw: number; rolloutPercent: number };
+export type FeatureEvaluation = {
+  on: boolean;
+  reason: string;
+  why: string | null;
+  draw: number;
+  rolloutPercent: number;
+};
 
 /** Features as ops see and change them (spec 7, ADR 9). */
 export type FeatureDesk = {
@@ -52,7 +70,12 @@ export type FeatureDesk = {
   effective(): readonly FeatureSetting[];
   list(): Promise<FeatureReport[]>;
   /** Replaces all that ops said of a feature before. A repeat changes nothing. */
-  put(feature: string, wish: FeatureWish, by: { who: string; why: string }, correlationId: string): Promise<FeatureAnswer>;
+  put(
+    feature: string,
+    wish: FeatureWish,
+    by: { who: string; why: string },
+    correlationId: string,
+  ): Promise<FeatureAnswer>;
   /** Whether a feature is on for a delivery (or driver), and why not. @returns null where there is no such feature */
   evaluate(feature: string, subject: FeatureSubject): Promise<FeatureEvaluation | null>;
 };
@@ -66,39 +89,71 @@ export function createFeatureDesk(deps: FeatureDeskDeps): FeatureDesk {
     list: async () => {
       const features = deps.registry.effective().map(({ feature }) => feature);
       const rows = await readReported(deps, features);
-      return features.flatMap((feature) => reportOf(deps, feature, rows.filter((row) => row.feature === feature)) ?? []);
+      return features.flatMap(
+        (feature) =>
+          reportOf(
+            deps,
+            feature,
+            rows.filter((row) => row.feature === feature),
+          ) ?? [],
+      );
     },
-    put: (feature, { after, ...wish }, by, correlationId) => put(deps, feature, { wish: ordered(wish), after, by, correlationId }),
+    put: (feature, { after, ...wish }, by, correlationId) =>
+      put(deps, feature, { wish: ordered(wish), after, by, correlationId }),
     evaluate: (feature, subject) => evaluate(deps, feature, subject),
   };
 }
 
-type Asked = { wish: FeatureOverride; after: string | null | undefined; by: { who: string; why: string }; correlationId: string };
+type Asked = {
+  wish: FeatureOverride;
+  after: string | null | undefined;
+  by: { who: string; why: string };
+  correlationId: string;
+};
 
 async function put(deps: FeatureDeskDeps, name: string, asked: Asked): Promise<FeatureAnswer> {
   const environment = deps.registry.environment(name);
   if (environment === null) return { outcome: 'notFound' };
   const { feature, state } = environment;
-  if (state === 'KILLED') return { outcome: 'refused', code: 'FEATURE_KILLED', detail: 'the environment killed this feature: only a start without that can bring it back' };
+  if (state === 'KILLED')
+    return {
+      outcome: 'refused',
+      code: 'FEATURE_KILLED',
+      detail: 'the environment killed this feature: only a start without that can bring it back',
+    };
   const written = await deps.db.$transaction((tx) => write(tx, feature, asked));
-  if ('unknown' in written) return { outcome: 'refused', code: 'UNKNOWN_CITY', detail: `there is no city ${written.unknown.join(', ')}` };
-  if (!('overtaken' in written) && written.row !== null) spread(deps, environment, written.before, written.row);
+  if ('unknown' in written)
+    return {
+      outcome: 'refused',
+      code: 'UNKNOWN_CITY',
+      detail: `there is no city ${written.unknown.join(', ')}`,
+    };
+  if (!('overtaken' in written) && written.row !== null)
+    spread(deps, environment, written.before, written.row);
   const report = reportOf(deps, feature, await readReported(deps, [feature]));
   if (report === null) return { outcome: 'notFound' };
-  return 'overtaken' in written ? { outcome: 'overtaken', report } : { outcome: 'done', changed: written.row !== null, report };
+  return 'overtaken' in written
+    ? { outcome: 'overtaken', report }
+    : { outcome: 'done', changed: written.row !== null, report };
 }
 
 /** `row` null: it was so already. */
-type Written = { unknown: string[] } | { overtaken: true } | { row: FeatureRow | null; before: FeatureOverride };
+type Written =
+  { unknown: string[] } | { overtaken: true } | { row: FeatureRow | null; before: FeatureOverride };
 
-async function write(tx: Tx, feature: FeatureName, { wish, after, by, correlationId }: Asked): Promise<Written> {
+async function write(
+  tx: Tx,
+  feature: FeatureName,
+  { wish, after, by, correlationId }: Asked,
+): Promise<Written> {
   await lockFeature(tx, feature);
   const unknown = await unknownCities(tx, wish.cities ?? []);
   if (unknown.length > 0) return { unknown };
   const [last] = await readFeatureRows(tx, [feature], 1);
   const before = last ?? NO_OVERRIDE;
   if (isSameOverride(before, wish)) return { row: null, before };
-  if (after !== undefined && after !== (last === undefined ? null : String(last.id))) return { overtaken: true };
+  if (after !== undefined && after !== (last === undefined ? null : String(last.id)))
+    return { overtaken: true };
   const row = await writeFeatureRow(tx, feature, wish, by);
   await enqueue(tx, `feature/${feature}`, correlationId, [await messageOf(tx, row)]);
   return { row, before };
@@ -107,37 +162,81 @@ async function write(tx: Tx, feature: FeatureName, { wish, after, by, correlatio
 /** All ops hear of it, whatever their cities: the consoles load the features again. */
 async function messageOf(tx: Tx, { feature, enabled, percent, cities }: FeatureRow): Promise<Message> {
   const rooms = (await readCityIds(tx)).map(opsRoom);
-  return { kind: 'emit', emits: [{ rooms, event: 'FEATURE_CHANGED', body: { feature, enabled, percent, cities } }] };
+  return {
+    kind: 'emit',
+    emits: [{ rooms, event: 'FEATURE_CHANGED', body: { feature, enabled, percent, cities } }],
+  };
 }
 
 /** This process knows at once, the others by the news. */
-function spread({ registry, news, log, kick }: FeatureDeskDeps, environment: FeatureSetting, before: FeatureOverride, row: FeatureRow): void {
+function spread(
+  { registry, news, log, kick }: FeatureDeskDeps,
+  environment: FeatureSetting,
+  before: FeatureOverride,
+  row: FeatureRow,
+): void {
   registry.accept([row]);
-  news.tell().catch((error: unknown) => log.warn({ err: error, feature: row.feature }, 'a change of a feature could not be told: the others find it by their poll'));
+  news
+    .tell()
+    .catch((error: unknown) =>
+      log.warn(
+        { err: error, feature: row.feature },
+        'a change of a feature could not be told: the others find it by their poll',
+      ),
+    );
   kick();
   const [was, is] = [before, row].map((override) => effectiveSetting(environment, override).state === 'ON');
   if (was !== is) countToggle(row.feature, is === true ? 'enabled' : 'disabled');
 }
 
 /** What PostgreSQL says now also holds here from now on. */
-async function readReported({ db, registry }: FeatureDeskDeps, features: readonly FeatureName[]): Promise<FeatureRow[]> {
+async function readReported(
+  { db, registry }: FeatureDeskDeps,
+  features: readonly FeatureName[],
+): Promise<FeatureRow[]> {
   const asOf = registry.taken();
   const rows = await readFeatureRows(db, features, HISTORY);
   registry.accept(rows, asOf);
   return rows;
 }
 
-function reportOf({ registry, clock }: FeatureDeskDeps, feature: FeatureName, history: readonly FeatureRow[]): FeatureReport | null {
+function reportOf(
+  { registry, clock }: FeatureDeskDeps,
+  feature: FeatureName,
+  history: readonly FeatureRow[],
+): FeatureReport | null {
   const environment = registry.environment(feature);
   if (environment === null) return null;
   const { enabled, percent, cities, plan } = history[0] ?? NO_OVERRIDE;
   const override = { enabled, percent, cities, plan };
-  return { environment, override, effective: effectiveSetting(environment, override), plannedPercent: plannedPercent(plan, clock()), history };
+  return {
+    environment,
+    override,
+    effective: effectiveSetting(environment, override),
+    plannedPercent: plannedPercent(plan, clock()),
+    history,
+  };
 }
 
-async function evaluate({ client, registry }: FeatureDeskDeps, feature: string, { cityId, key }: FeatureSubject): Promise<FeatureEvaluation | null> {
+async function evaluate(
+  { client, registry }: FeatureDeskDeps,
+  feature: string,
+  { cityId, key }: FeatureSubject,
+): Promise<FeatureEvaluation | null> {
   if (registry.environment(feature) === null) return null;
-  const { value, reason, errorMessage, flagMetadata: { why, draw, rolloutPercent } } = await client.getBooleanDetails(feature, false, { targetingKey: key, cityId });
-  if (typeof draw !== 'number' || typeof rolloutPercent !== 'number') throw new Error(`${feature} could not be evaluated: ${errorMessage ?? 'its provider is another'}`);
-  return { on: value, reason: reason ?? 'UNKNOWN', why: typeof why === 'string' ? why : null, draw, rolloutPercent };
+  const {
+    value,
+    reason,
+    errorMessage,
+    flagMetadata: { why, draw, rolloutPercent },
+  } = await client.getBooleanDetails(feature, false, { targetingKey: key, cityId });
+  if (typeof draw !== 'number' || typeof rolloutPercent !== 'number')
+    throw new Error(`${feature} could not be evaluated: ${errorMessage ?? 'its provider is another'}`);
+  return {
+    on: value,
+    reason: reason ?? 'UNKNOWN',
+    why: typeof why === 'string' ? why : null,
+    draw,
+    rolloutPercent,
+  };
 }

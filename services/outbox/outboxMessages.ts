@@ -12,31 +12,72 @@ export type MessageDeps = {
   /** Ends what a driver who can work no more has in hand or on offer. */
   letGo: (driverId: string, correlationId: string) => Promise<unknown>;
   /** Wakes the most urgent waiting delivery in a driver's reach. */
-  driverFree: (news: { driverId: string; passed: readonly string[]; correlationId: string }) => Promise<unknown>;
+  driverFree: (news: {
+    driverId: string;
+    passed: readonly string[];
+    correlationId: string;
+  }) => Promise<unknown>;
   /** Tells those who look at no screen of ours; see activities/notices.ts. */
   notify: (notice: Notice) => Promise<unknown>;
 };
 
-export function createMessageHandler({ dispatcher, emitter, syncDriver, letGo, driverFree, notify }: MessageDeps): MessageHandler {
+export function createMessageHandler({
+  dispatcher,
+  emitter,
+  syncDriver,
+  letGo,
+  driverFree,
+  notify,
+}: MessageDeps): MessageHandler {
   return async (message: Message, correlationId: string): Promise<void> => {
     switch (message.kind) {
-      case 'startDelivery': return dispatcher.startDelivery(message.deliveryId, correlationId);
+      case 'startDelivery':
+        return dispatcher.startDelivery(message.deliveryId, correlationId);
       case 'driverLeft': {
         const { deliveryId, driverId, offerId = null, assignmentId = null, why } = message;
-        return dispatcher.signalDriverLeft(deliveryId, { driverId, offerId, assignmentId, why, correlationId });
+        return dispatcher.signalDriverLeft(deliveryId, {
+          driverId,
+          offerId,
+          assignmentId,
+          why,
+          correlationId,
+        });
       }
       case 'rescue': {
         const { deliveryId, driverId, offerId, assignmentId, by, why } = message;
-        return dispatcher.signalDriverRescued(deliveryId, { driverId, offerId, assignmentId, by, why, correlationId });
+        return dispatcher.signalDriverRescued(deliveryId, {
+          driverId,
+          offerId,
+          assignmentId,
+          by,
+          why,
+          correlationId,
+        });
       }
-      case 'offerWithdrawn': return dispatcher.signalOfferWithdrawn(message.deliveryId, { offerId: message.offerId, correlationId });
-      case 'driverFree': return void (await driverFree({ driverId: message.driverId, passed: message.passed, correlationId }));
-      case 'letGo': return void (await letGo(message.driverId, correlationId));
-      case 'syncDriver': return void (await syncDriver(message.driverId));
-      case 'endAvailabilityLater': return dispatcher.endAvailabilityLater({ driverId: message.driverId, state: message.state, until: message.until, correlationId });
-      case 'emit': return void (await Promise.all(message.emits.map((event) => emitter.emit(event))));
-      case 'notify': return void (await notify(message.notice));
-      default: return unknownMessage(message);
+      case 'offerWithdrawn':
+        return dispatcher.signalOfferWithdrawn(message.deliveryId, {
+          offerId: message.offerId,
+          correlationId,
+        });
+      case 'driverFree':
+        return void (await driverFree({ driverId: message.driverId, passed: message.passed, correlationId }));
+      case 'letGo':
+        return void (await letGo(message.driverId, correlationId));
+      case 'syncDriver':
+        return void (await syncDriver(message.driverId));
+      case 'endAvailabilityLater':
+        return dispatcher.endAvailabilityLater({
+          driverId: message.driverId,
+          state: message.state,
+          until: message.until,
+          correlationId,
+        });
+      case 'emit':
+        return void (await Promise.all(message.emits.map((event) => emitter.emit(event))));
+      case 'notify':
+        return void (await notify(message.notice));
+      default:
+        return unknownMessage(message);
     }
   };
 }

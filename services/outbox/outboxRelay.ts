@@ -41,7 +41,10 @@ export type Pace = 'batches' | { atOnce: number };
 export class NotBefore extends Error {
   override name = 'NotBefore';
 
-  constructor(message: string, readonly delayMs: number) {
+  constructor(
+    message: string,
+    readonly delayMs: number,
+  ) {
     super(message);
   }
 }
@@ -58,7 +61,12 @@ export class OutboxRelay {
   /** The last take filled all places there were: more may be due. */
   private wasFull = false;
 
-  constructor(private readonly outbox: Outbox, private readonly handle: MessageHandler, private readonly log: RelayLog, private readonly pace: Pace = 'batches') {}
+  constructor(
+    private readonly outbox: Outbox,
+    private readonly handle: MessageHandler,
+    private readonly log: RelayLog,
+    private readonly pace: Pace = 'batches',
+  ) {}
 
   /** Call after a commit that put messages in. Returns at once. */
   kick(): void {
@@ -97,7 +105,12 @@ export class OutboxRelay {
   /** A stranger's server that answers late holds up nothing but its own message. */
   private sendApart(each: Enqueued): void {
     const sending = this.send([each])
-      .catch((error: unknown) => this.log.warn({ err: error, outboxId: String(each.id) }, 'what was sent could not be marked; it may be sent again'))
+      .catch((error: unknown) =>
+        this.log.warn(
+          { err: error, outboxId: String(each.id) },
+          'what was sent could not be marked; it may be sent again',
+        ),
+      )
       .finally(() => {
         this.apart.delete(sending);
         if (this.wasFull) this.kick();
@@ -119,9 +132,15 @@ export class OutboxRelay {
     let isHeldBack = false;
     for (const each of messages) {
       const isTold = each.message.kind === 'emit';
-      const failure: Error | null = isTold && isHeldBack ? new Error('waits for an earlier one') : await this.trySend(each);
+      const failure: Error | null =
+        isTold && isHeldBack ? new Error('waits for an earlier one') : await this.trySend(each);
       if (failure === null) sent.push(each.id);
-      else await this.outbox.putBack(each, failure.message, failure instanceof NotBefore ? failure.delayMs : undefined);
+      else
+        await this.outbox.putBack(
+          each,
+          failure.message,
+          failure instanceof NotBefore ? failure.delayMs : undefined,
+        );
       isHeldBack ||= isTold && failure !== null;
     }
     return sent;
@@ -133,7 +152,16 @@ export class OutboxRelay {
       await this.handle(each.message, each.correlationId);
       return null;
     } catch (error) {
-      this.log.warn({ err: error, outboxId: String(each.id), kind: each.message.kind, correlationId: each.correlationId, attempts: each.attempts }, 'message not sent; trying again');
+      this.log.warn(
+        {
+          err: error,
+          outboxId: String(each.id),
+          kind: each.message.kind,
+          correlationId: each.correlationId,
+          attempts: each.attempts,
+        },
+        'message not sent; trying again',
+      );
       return error instanceof Error ? error : new Error(String(error));
     }
   }

@@ -2,11 +2,30 @@ import { v7 as newCorrelationId } from 'uuid';
 import { type EscalationThresholds, thresholdsOf } from '../../domain/delivery/escalation';
 import { type Message, opsRoom } from '../../domain/notices/message';
 import { type Point } from '../../domain/geo/places';
-import { ACCEPTANCE_WINDOW_MS, isEmpty, judgeZone, NO_FIGURES, wordsOf, ZONE_THRESHOLDS, type ZoneFigures, type ZoneState } from '../../domain/zones/zoneHealth';
+import {
+  ACCEPTANCE_WINDOW_MS,
+  isEmpty,
+  judgeZone,
+  NO_FIGURES,
+  wordsOf,
+  ZONE_THRESHOLDS,
+  type ZoneFigures,
+  type ZoneState,
+} from '../../domain/zones/zoneHealth';
 import { zoneFinder } from '../../domain/zones/zones';
 import { type Database } from '../../adapters/postgres/database';
 import {
-  type CityZones, countAnswers, countCases, countDeliveries, type HealthRow, type NewestHealth, type Place, readBusyPlaces, readCityZones, readStaleCities, writeHealth,
+  type CityZones,
+  countAnswers,
+  countCases,
+  countDeliveries,
+  type HealthRow,
+  type NewestHealth,
+  type Place,
+  readBusyPlaces,
+  readCityZones,
+  readStaleCities,
+  writeHealth,
 } from '../../adapters/postgres/zoneHealthRows';
 import { type Clock, type DriverMap } from '../ports';
 
@@ -25,7 +44,13 @@ export type ZoneHealthDeps = {
 };
 
 /** What one computing came to. */
-export type ZoneHealthReport = { cities: number; zones: number; strained: number; critical: number; changed: number };
+export type ZoneHealthReport = {
+  cities: number;
+  zones: number;
+  strained: number;
+  critical: number;
+  changed: number;
+};
 
 export type ZoneHealth = {
   /**
@@ -77,9 +102,15 @@ async function computeZones(deps: ZoneHealthDeps, cityId: string | null): Promis
 
 type Counted = (Place & Partial<ZoneFigures>)[];
 
-async function countRows({ db, timeScale }: ZoneHealthDeps, at: number, cityId: string | null): Promise<Counted> {
+async function countRows(
+  { db, timeScale }: ZoneHealthDeps,
+  at: number,
+  cityId: string | null,
+): Promise<Counted> {
   const [deliveries, answers, cases] = await Promise.all([
-    countDeliveries(db, at, cityId), countAnswers(db, at - ACCEPTANCE_WINDOW_MS / timeScale, cityId), countCases(db, cityId),
+    countDeliveries(db, at, cityId),
+    countAnswers(db, at - ACCEPTANCE_WINDOW_MS / timeScale, cityId),
+    countCases(db, cityId),
   ]);
   return [...deliveries, ...answers, ...cases];
 }
@@ -87,8 +118,15 @@ async function countRows({ db, timeScale }: ZoneHealthDeps, at: number, cityId: 
 /** By zone; null = in no zone of the city, which for a city without zones is all of it. */
 type FiguresByZone = Map<string | null, ZoneFigures>;
 
-async function figuresOf(deps: ZoneHealthDeps, city: CityZones, counted: Counted, at: number): Promise<FiguresByZone> {
-  const figures: FiguresByZone = new Map([...city.zones.map(({ zoneId }) => zoneId), null].map((zoneId) => [zoneId, NO_FIGURES]));
+async function figuresOf(
+  deps: ZoneHealthDeps,
+  city: CityZones,
+  counted: Counted,
+  at: number,
+): Promise<FiguresByZone> {
+  const figures: FiguresByZone = new Map(
+    [...city.zones.map(({ zoneId }) => zoneId), null].map((zoneId) => [zoneId, NO_FIGURES]),
+  );
   const add = (zoneId: string | null, more: (before: ZoneFigures) => Partial<ZoneFigures>): void => {
     const before = figures.get(zoneId) ?? NO_FIGURES;
     figures.set(zoneId, { ...before, ...more(before) });
@@ -96,27 +134,37 @@ async function figuresOf(deps: ZoneHealthDeps, city: CityZones, counted: Counted
   for (const { cityId, zoneId, ...some } of counted) if (cityId === city.cityId) add(zoneId, () => some);
   const find = zoneFinder(city.zones);
   const zoneIdAt = (point: Point | null): string | null => (point && find(point)?.zoneId) ?? null;
-  for await (const point of freePlaces(deps, city.cityId, at)) add(zoneIdAt(point), ({ freeDrivers }) => ({ freeDrivers: freeDrivers + 1 }));
-  for await (const point of busyPlaces(deps, city.cityId)) add(zoneIdAt(point), ({ busyDrivers }) => ({ busyDrivers: busyDrivers + 1 }));
+  for await (const point of freePlaces(deps, city.cityId, at))
+    add(zoneIdAt(point), ({ freeDrivers }) => ({ freeDrivers: freeDrivers + 1 }));
+  for await (const point of busyPlaces(deps, city.cityId))
+    add(zoneIdAt(point), ({ busyDrivers }) => ({ busyDrivers: busyDrivers + 1 }));
   return figures;
 }
 
 /** Where the city's AVAILABLE drivers are, each once, by the live map. */
-async function* freePlaces({ map, freshFixMs }: ZoneHealthDeps, cityId: string, at: number): AsyncGenerator<Point> {
+async function* freePlaces(
+  { map, freshFixMs }: ZoneHealthDeps,
+  cityId: string,
+  at: number,
+): AsyncGenerator<Point> {
   const seen = new Set<string>();
-  for (let cursor: string | null = '0'; cursor !== null; ) {
-    const page: { driverIds: string[]; next: string | null } = await map.members({ kind: 'city', cityId }, cursor);
+  for (let cursor: string | null = '0'; cursor !== null;) {
+    const page: { driverIds: string[]; next: string | null } = await map.members(
+      { kind: 'city', cityId },
+      cursor,
+    );
     const fresh = [...new Set(page.driverIds)].filter((driverId) => !seen.has(driverId));
     for (const { driverId, entry } of await map.look(fresh)) {
       seen.add(driverId);
-      if (entry?.availability === 'AVAILABLE' && entry.lastFix && at - entry.lastFix.receivedAt <= freshFixMs) yield entry.lastFix.point;
+      if (entry?.availability === 'AVAILABLE' && entry.lastFix && at - entry.lastFix.receivedAt <= freshFixMs)
+        yield entry.lastFix.point;
     }
     cursor = page.next;
   }
 }
 
 async function* busyPlaces({ db }: ZoneHealthDeps, cityId: string): AsyncGenerator<Point | null> {
-  for (let afterId: string | null = null; ; ) {
+  for (let afterId: string | null = null; ;) {
     const page: Awaited<ReturnType<typeof readBusyPlaces>> = await readBusyPlaces(db, cityId, afterId, PAGE);
     for (const { point } of page) yield point;
     if (page.length < PAGE) return;
@@ -126,14 +174,28 @@ async function* busyPlaces({ db }: ZoneHealthDeps, cityId: string): AsyncGenerat
 
 // ---- judging and keeping -----------------------------------------------------------------------------------------------------
 
-async function keep({ db, waiting, timeScale, kick }: ZoneHealthDeps, city: CityZones, at: number, figures: FiguresByZone): Promise<{ rows: readonly HealthRow[]; changed: number }> {
-  const thresholds = { ...ZONE_THRESHOLDS, waiting: thresholdsOf(city.escalationMinutes, 60_000 / timeScale, waiting) };
-  const judged = [...figures].map(([zoneId, of]): HealthRow => ({ zoneId, ...judgeZone(of, thresholds), figures: of }));
+async function keep(
+  { db, waiting, timeScale, kick }: ZoneHealthDeps,
+  city: CityZones,
+  at: number,
+  figures: FiguresByZone,
+): Promise<{ rows: readonly HealthRow[]; changed: number }> {
+  const thresholds = {
+    ...ZONE_THRESHOLDS,
+    waiting: thresholdsOf(city.escalationMinutes, 60_000 / timeScale, waiting),
+  };
+  const judged = [...figures].map(([zoneId, of]): HealthRow => ({
+    zoneId,
+    ...judgeZone(of, thresholds),
+    figures: of,
+  }));
   let changed = 0;
   const rows = await writeHealth(db, city.cityId, at, newCorrelationId(), (newest) => {
     if (newest !== null && newest.at >= at) return null;
     const kept = judged.filter((row) => hasAPlace(row, city, newest));
-    const emits = kept.flatMap((row) => changeOf(city.cityId, row, newest?.states.get(row.zoneId) ?? 'OK', at));
+    const emits = kept.flatMap((row) =>
+      changeOf(city.cityId, row, newest?.states.get(row.zoneId) ?? 'OK', at),
+    );
     changed = emits.length;
     return { rows: kept, messages: emits.length === 0 ? [] : [{ kind: 'emit', emits }] };
   });
@@ -143,11 +205,24 @@ async function keep({ db, waiting, timeScale, kick }: ZoneHealthDeps, city: City
 
 /** What lies in no zone has a row where there is such a thing, or was trouble last time; a city without zones is one zone (spec 9). */
 function hasAPlace({ zoneId, figures }: HealthRow, { zones }: CityZones, newest: NewestHealth): boolean {
-  return zoneId !== null || zones.length === 0 || !isEmpty(figures) || (newest?.states.get(null) ?? 'OK') !== 'OK';
+  return (
+    zoneId !== null || zones.length === 0 || !isEmpty(figures) || (newest?.states.get(null) ?? 'OK') !== 'OK'
+  );
 }
 
-function changeOf(cityId: string, { zoneId, state, reasons, figures }: HealthRow, before: ZoneState, at: number): Extract<Message, { kind: 'emit' }>['emits'] {
+function changeOf(
+  cityId: string,
+  { zoneId, state, reasons, figures }: HealthRow,
+  before: ZoneState,
+  at: number,
+): Extract<Message, { kind: 'emit' }>['emits'] {
   if (state === before) return [];
   const says = reasons.map((code) => ({ code, words: wordsOf(code, figures) }));
-  return [{ rooms: [opsRoom(cityId)], event: 'zone_health_changed', body: { cityId, zoneId, state, before, reasons: says, computedAt: new Date(at).toISOString() } }];
+  return [
+    {
+      rooms: [opsRoom(cityId)],
+      event: 'zone_health_changed',
+      body: { cityId, zoneId, state, before, reasons: says, computedAt: new Date(at).toISOString() },
+    },
+  ];
 }

@@ -1,6 +1,11 @@
 import type { SimulatorSettings } from '../kit/environment';
 import { createDeskClient, type DeskClient } from './deskClient';
-import { createDriverClient, createMerchantClient, createOpsClient, createV1DriverClient } from './httpClients';
+import {
+  createDriverClient,
+  createMerchantClient,
+  createOpsClient,
+  createV1DriverClient,
+} from './httpClients';
 import { createRetryingFetch, type RetryOptions } from './retryingFetch';
 import type { DriverClient, MerchantClient, OpsClient } from './service';
 import { createLogin, type Login } from './tokens';
@@ -31,11 +36,16 @@ export function connect({ apiUrl, tokens }: SimulatorSettings, options: ConnectO
   return {
     apiUrl,
     login,
-    driver: async (driverId) => createDriverClient({ apiUrl, token: await login({ role: 'driver', driverId }), send }, driverId),
-    v1Driver: async (driverId) => createV1DriverClient({ apiUrl, token: await login({ role: 'driver', driverId }), send }, driverId),
-    merchant: async (merchantId) => createMerchantClient({ apiUrl, token: await login({ role: 'merchant', merchantId }), send }),
-    ops: async (name) => createOpsClient({ apiUrl, token: await login({ role: 'ops', name, cities: '*' }), send }),
-    desk: async (name) => createDeskClient({ apiUrl, token: await login({ role: 'ops', name, cities: '*' }), send }),
+    driver: async (driverId) =>
+      createDriverClient({ apiUrl, token: await login({ role: 'driver', driverId }), send }, driverId),
+    v1Driver: async (driverId) =>
+      createV1DriverClient({ apiUrl, token: await login({ role: 'driver', driverId }), send }, driverId),
+    merchant: async (merchantId) =>
+      createMerchantClient({ apiUrl, token: await login({ role: 'merchant', merchantId }), send }),
+    ops: async (name) =>
+      createOpsClient({ apiUrl, token: await login({ role: 'ops', name, cities: '*' }), send }),
+    desk: async (name) =>
+      createDeskClient({ apiUrl, token: await login({ role: 'ops', name, cities: '*' }), send }),
     retries: () => retries,
   };
 }

@@ -10,14 +10,34 @@ import type { Outcome } from './service';
 
 /** A case of the support queue, as far as whoever works on it must know. `driverId`: whom it is about. Instants are epoch ms. */
 export type CaseView = {
-  caseId: string; deliveryId: string; level: number; state: CaseState; reason: CaseReason; driverId: string | null; openedAt: number; roseAt: number; status: DeliveryStatus;
+  caseId: string;
+  deliveryId: string;
+  level: number;
+  state: CaseState;
+  reason: CaseReason;
+  driverId: string | null;
+  openedAt: number;
+  roseAt: number;
+  status: DeliveryStatus;
 };
 
 /** A delivery as ops see it. `carrierId`: who has it. */
-export type WatchedDelivery = { deliveryId: string; status: DeliveryStatus; carrierId: string | null; pickup: Point; bonusCents: number; level: number };
+export type WatchedDelivery = {
+  deliveryId: string;
+  status: DeliveryStatus;
+  carrierId: string | null;
+  pickup: Point;
+  bonusCents: number;
+  level: number;
+};
 
 /** A driver as ops see them; `room`: how many jobs more they can take now. `seen` null: never. */
-export type WatchedDriver = { driverId: string; availability: Availability; room: number; seen: { place: Point; at: number } | null };
+export type WatchedDriver = {
+  driverId: string;
+  availability: Availability;
+  room: number;
+  seen: { place: Point; at: number } | null;
+};
 
 export type ByHand = { assignmentId: string; driverId: string };
 
@@ -31,7 +51,11 @@ export interface DeskClient {
   /** The AVAILABLE ones. */
   availableDrivers(cityId: string): Promise<Outcome<{ drivers: WatchedDriver[] }>>;
   assign(deliveryId: string, driverId: string, why: string): Promise<Outcome<ByHand>>;
-  handOver(deliveryId: string, to: { driverId: string; meeting: Point }, why: string): Promise<Outcome<ByHand>>;
+  handOver(
+    deliveryId: string,
+    to: { driverId: string; meeting: Point },
+    why: string,
+  ): Promise<Outcome<ByHand>>;
   raisePay(deliveryId: string, bonusCents: number, why: string): Promise<Outcome<object>>;
   resumeSearch(deliveryId: string, why: string): Promise<Outcome<object>>;
   /** Frees a driver of all they hold. */
@@ -46,18 +70,58 @@ const ALL = '100';
 type CaseBody = paths['/v2/ops/escalations/{id}']['get']['responses'][200]['content']['application/json'];
 type DeliveryBody = paths['/v2/deliveries/{id}']['get']['responses'][200]['content']['application/json'];
 type DriverBody = paths['/v2/drivers/{id}']['get']['responses'][200]['content']['application/json'];
-type OutcomeBody = paths['/v2/deliveries/{id}/assign']['post']['responses'][200]['content']['application/json'];
+type OutcomeBody =
+  paths['/v2/deliveries/{id}/assign']['post']['responses'][200]['content']['application/json'];
 
-function caseOf({ escalationId: caseId, deliveryId, level, state, reason, driverId, openedAt, roseAt, delivery: { status } }: CaseBody): CaseView {
-  return { caseId, deliveryId, level, state, reason, driverId, openedAt: Date.parse(openedAt), roseAt: Date.parse(roseAt), status };
+function caseOf({
+  escalationId: caseId,
+  deliveryId,
+  level,
+  state,
+  reason,
+  driverId,
+  openedAt,
+  roseAt,
+  delivery: { status },
+}: CaseBody): CaseView {
+  return {
+    caseId,
+    deliveryId,
+    level,
+    state,
+    reason,
+    driverId,
+    openedAt: Date.parse(openedAt),
+    roseAt: Date.parse(roseAt),
+    status,
+  };
 }
 
-function deliveryOf({ deliveryId, status, driverId: carrierId, pickup, bonusCents, escalationLevel: level }: DeliveryBody): WatchedDelivery {
+function deliveryOf({
+  deliveryId,
+  status,
+  driverId: carrierId,
+  pickup,
+  bonusCents,
+  escalationLevel: level,
+}: DeliveryBody): WatchedDelivery {
   return { deliveryId, status, carrierId, pickup: pickup.point, bonusCents: bonusCents ?? 0, level };
 }
 
-function driverOf({ driverId, availability, capacity, liveOffers, activeAssignments, lastFix }: DriverBody): WatchedDriver {
-  return { driverId, availability, room: capacity - liveOffers - activeAssignments, seen: lastFix && { place: lastFix.point, at: Date.parse(lastFix.at) } };
+function driverOf({
+  driverId,
+  availability,
+  capacity,
+  liveOffers,
+  activeAssignments,
+  lastFix,
+}: DriverBody): WatchedDriver {
+  return {
+    driverId,
+    availability,
+    room: capacity - liveOffers - activeAssignments,
+    seen: lastFix && { place: lastFix.point, at: Date.parse(lastFix.at) },
+  };
 }
 
 /** @throws Error for an outcome of another kind than was asked for */
@@ -73,18 +137,49 @@ export function createDeskClient(transport: Transport): DeskClient {
   // One key for the wish: the retries below each call are the same wish.
   const wish = (id: string) => ({ params: { path: { id }, header: { 'Idempotency-Key': newKey() } } });
   return {
-    unresolved: async (cityId) => outcome(await api.GET('/v2/ops/escalations', { params: { query: { cityId, limit: ALL } } }), ({ escalations }) => ({ cases: escalations.map(caseOf) })),
-    acknowledge: async (id) => done(await api.POST('/v2/ops/escalations/{id}/acknowledge', { ...of(id), body: {} })),
+    unresolved: async (cityId) =>
+      outcome(
+        await api.GET('/v2/ops/escalations', { params: { query: { cityId, limit: ALL } } }),
+        ({ escalations }) => ({ cases: escalations.map(caseOf) }),
+      ),
+    acknowledge: async (id) =>
+      done(await api.POST('/v2/ops/escalations/{id}/acknowledge', { ...of(id), body: {} })),
     delivery: async (id) => outcome(await api.GET('/v2/deliveries/{id}', of(id)), deliveryOf),
     driver: async (id) => outcome(await api.GET('/v2/drivers/{id}', of(id)), driverOf),
     availableDrivers: async (cityId) =>
-      outcome(await api.GET('/v2/drivers', { params: { query: { cityId, availability: 'AVAILABLE', limit: ALL } } }), ({ drivers }) => ({ drivers: drivers.map(driverOf) })),
-    assign: async (id, driverId, why) => outcome(await api.POST('/v2/deliveries/{id}/assign', { ...wish(id), body: { driverId, why } }), byHandOf),
-    handOver: async (id, { driverId, meeting }, why) => outcome(await api.POST('/v2/deliveries/{id}/hand-over', { ...wish(id), body: { driverId, meeting: { point: meeting }, why } }), byHandOf),
-    raisePay: async (id, bonusCents, why) => done(await api.POST('/v2/deliveries/{id}/raise-pay', { ...wish(id), body: { bonusCents, why } })),
-    resumeSearch: async (id, why) => done(await api.POST('/v2/deliveries/{id}/search', { ...wish(id), body: { why } })),
-    rescue: async (id, why) => done(await api.POST('/v2/ops/drivers/{id}/rescue', { ...wish(id), body: { why } })),
-    fail: async (id, reason, goods) => done(await api.POST('/v2/deliveries/{id}/fail', { ...wish(id), body: { reason, goods } })),
-    putFeature: async (name, enabled, why) => done(await api.PUT('/v2/ops/features/{name}', { params: { path: { name } }, body: { enabled, percent: null, cities: null, plan: null, why } })),
+      outcome(
+        await api.GET('/v2/drivers', {
+          params: { query: { cityId, availability: 'AVAILABLE', limit: ALL } },
+        }),
+        ({ drivers }) => ({ drivers: drivers.map(driverOf) }),
+      ),
+    assign: async (id, driverId, why) =>
+      outcome(
+        await api.POST('/v2/deliveries/{id}/assign', { ...wish(id), body: { driverId, why } }),
+        byHandOf,
+      ),
+    handOver: async (id, { driverId, meeting }, why) =>
+      outcome(
+        await api.POST('/v2/deliveries/{id}/hand-over', {
+          ...wish(id),
+          body: { driverId, meeting: { point: meeting }, why },
+        }),
+        byHandOf,
+      ),
+    raisePay: async (id, bonusCents, why) =>
+      done(await api.POST('/v2/deliveries/{id}/raise-pay', { ...wish(id), body: { bonusCents, why } })),
+    resumeSearch: async (id, why) =>
+      done(await api.POST('/v2/deliveries/{id}/search', { ...wish(id), body: { why } })),
+    rescue: async (id, why) =>
+      done(await api.POST('/v2/ops/drivers/{id}/rescue', { ...wish(id), body: { why } })),
+    fail: async (id, reason, goods) =>
+      done(await api.POST('/v2/deliveries/{id}/fail', { ...wish(id), body: { reason, goods } })),
+    putFeature: async (name, enabled, why) =>
+      done(
+        await api.PUT('/v2/ops/features/{name}', {
+          params: { path: { name } },
+          body: { enabled, percent: null, cities: null, plan: null, why },
+        }),
+      ),
   };
 }

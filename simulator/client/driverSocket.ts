@@ -23,16 +23,44 @@ export interface DriverSocket {
 
 const POINT = z.object({ lat: z.number(), lng: z.number() });
 const INSTANT = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text));
-const OFFER = z.object({
-  offerId: z.string(), deliveryId: z.string(), expiresAt: INSTANT,
-  offerPayload: z.object({ pickup: z.object({ point: POINT }), dropoff: z.object({ point: POINT }), readyAt: INSTANT }),
-}).transform(({ offerPayload, ...offer }): OfferView => ({ ...offer, pickup: offerPayload.pickup.point, dropoff: offerPayload.dropoff.point, readyAt: offerPayload.readyAt }));
-const STATE = z.object({ offer: OFFER.nullable(), deliveries: z.array(z.object({ deliveryId: z.string() })) });
+const OFFER = z
+  .object({
+    offerId: z.string(),
+    deliveryId: z.string(),
+    expiresAt: INSTANT,
+    offerPayload: z.object({
+      pickup: z.object({ point: POINT }),
+      dropoff: z.object({ point: POINT }),
+      readyAt: INSTANT,
+    }),
+  })
+  .transform(({ offerPayload, ...offer }): OfferView => ({
+    ...offer,
+    pickup: offerPayload.pickup.point,
+    dropoff: offerPayload.dropoff.point,
+    readyAt: offerPayload.readyAt,
+  }));
+const STATE = z.object({
+  offer: OFFER.nullable(),
+  deliveries: z.array(z.object({ deliveryId: z.string() })),
+});
 const OF_OFFER = z.object({ offerId: z.string() });
 const OF_DELIVERY = z.object({ deliveryId: z.string() });
 
-const MEETINGS = z.object({ deliveries: z.array(z.object({ deliveryId: z.string(), stops: z.array(z.object({ kind: z.string(), point: POINT })) })) })
-  .transform(({ deliveries }) => new Map(deliveries.flatMap(({ deliveryId, stops }) => stops.filter(({ kind }) => kind === 'HANDOVER').map(({ point }) => [deliveryId, point] as const))));
+const MEETINGS = z
+  .object({
+    deliveries: z.array(
+      z.object({ deliveryId: z.string(), stops: z.array(z.object({ kind: z.string(), point: POINT })) }),
+    ),
+  })
+  .transform(
+    ({ deliveries }) =>
+      new Map(
+        deliveries.flatMap(({ deliveryId, stops }) =>
+          stops.filter(({ kind }) => kind === 'HANDOVER').map(({ point }) => [deliveryId, point] as const),
+        ),
+      ),
+  );
 
 /** Where goods are to be taken over from other drivers, by delivery id, of what STATE says. @throws z.ZodError where it has not the form that was promised */
 export function meetingsOf(state: unknown): ReadonlyMap<string, Point> {
@@ -47,7 +75,11 @@ const NEWS: Readonly<Record<string, z.ZodType<DriverNews>>> = {
   DELIVERY_ASSIGNED: OF_DELIVERY.transform(({ deliveryId }) => ({ kind: 'assigned', deliveryId })),
   DELIVERY_CANCELLED: OF_DELIVERY.transform(({ deliveryId }) => ({ kind: 'released', deliveryId })),
   DELIVERY_UNASSIGNED: OF_DELIVERY.transform(({ deliveryId }) => ({ kind: 'released', deliveryId })),
-  STATE: STATE.transform(({ offer, deliveries }) => ({ kind: 'state', offers: offer ? [offer] : [], deliveryIds: deliveries.map(({ deliveryId }) => deliveryId) })),
+  STATE: STATE.transform(({ offer, deliveries }) => ({
+    kind: 'state',
+    offers: offer ? [offer] : [],
+    deliveryIds: deliveries.map(({ deliveryId }) => deliveryId),
+  })),
 };
 
 /**
@@ -60,8 +92,18 @@ export function newsOf(event: string, body: unknown): DriverNews | null {
 }
 
 /** @param token the driver's; @param onProblem told of what cannot be understood, and of refused connections */
-export function connectDriver(apiUrl: string, token: string, onProblem: (problem: string) => void): DriverSocket {
-  const socket: Socket = io(apiUrl, { auth: { token }, autoConnect: false, transports: ['websocket'], reconnectionDelay: 200, reconnectionDelayMax: 2_000 });
+export function connectDriver(
+  apiUrl: string,
+  token: string,
+  onProblem: (problem: string) => void,
+): DriverSocket {
+  const socket: Socket = io(apiUrl, {
+    auth: { token },
+    autoConnect: false,
+    transports: ['websocket'],
+    reconnectionDelay: 200,
+    reconnectionDelayMax: 2_000,
+  });
   return {
     listen: (hear) => {
       socket.offAny().off();
@@ -78,7 +120,12 @@ export function connectDriver(apiUrl: string, token: string, onProblem: (problem
   };
 }
 
-function tell(event: string, body: unknown, hear: (news: DriverNews) => void, onProblem: (problem: string) => void): void {
+function tell(
+  event: string,
+  body: unknown,
+  hear: (news: DriverNews) => void,
+  onProblem: (problem: string) => void,
+): void {
   try {
     const news = newsOf(event, body);
     if (news) hear(news);

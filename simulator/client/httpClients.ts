@@ -2,14 +2,33 @@ import { v4 as newKey } from 'uuid';
 import type { paths } from './apiTypes';
 import { meetingsOf, newsOf } from './driverSocket';
 import { type Api, done, iso, open, outcome, type Transport } from './requests';
-import type { CitySetup, DeliveryView, DriverClient, DriverSetup, DriverView, Fix, MerchantClient, NewOrder, OpsClient, Outcome, ZoneSetup } from './service';
+import type {
+  CitySetup,
+  DeliveryView,
+  DriverClient,
+  DriverSetup,
+  DriverView,
+  Fix,
+  MerchantClient,
+  NewOrder,
+  OpsClient,
+  Outcome,
+  ZoneSetup,
+} from './service';
 
 type DeliveryBody = paths['/v2/deliveries/{id}']['get']['responses'][200]['content']['application/json'];
 type OutcomeBody = paths['/v2/offers/{id}/accept']['post']['responses'][200]['content']['application/json'];
 type StateBody = paths['/v2/me']['get']['responses'][200]['content']['application/json'];
 
 function deliveryOf({ deliveryId, status, driverId, pickup, dropoff, readyAt }: DeliveryBody): DeliveryView {
-  return { deliveryId, status, driverId, pickup: pickup.point, dropoff: dropoff.point, readyAt: Date.parse(readyAt) };
+  return {
+    deliveryId,
+    status,
+    driverId,
+    pickup: pickup.point,
+    dropoff: dropoff.point,
+    readyAt: Date.parse(readyAt),
+  };
 }
 
 /** @throws Error for an outcome of another kind than was asked for */
@@ -27,7 +46,12 @@ function movedTo(body: OutcomeBody): { status: DeliveryView['status'] } {
 function viewOf(body: StateBody): DriverView {
   const news = newsOf('STATE', body);
   if (news?.kind !== 'state') throw new Error('the state of a driver could not be understood');
-  return { availability: body.availability.availability, offers: news.offers, deliveryIds: news.deliveryIds, meetings: meetingsOf(body) };
+  return {
+    availability: body.availability.availability,
+    offers: news.offers,
+    deliveryIds: news.deliveryIds,
+    meetings: meetingsOf(body),
+  };
 }
 
 async function readDelivery(api: Api, id: string): Promise<Outcome<DeliveryView>> {
@@ -36,7 +60,11 @@ async function readDelivery(api: Api, id: string): Promise<Outcome<DeliveryView>
 
 type CancelReason = Parameters<MerchantClient['cancel']>[1];
 
-async function cancel(api: Api, id: string, reason: CancelReason): Promise<Outcome<{ status: DeliveryView['status'] }>> {
+async function cancel(
+  api: Api,
+  id: string,
+  reason: CancelReason,
+): Promise<Outcome<{ status: DeliveryView['status'] }>> {
   // One key for the wish: the retries below this call are the same wish.
   const params = { path: { id }, header: { 'Idempotency-Key': newKey() } };
   return outcome(await api.POST('/v2/deliveries/{id}/cancel', { params, body: { reason } }), movedTo);
@@ -49,25 +77,50 @@ export function createDriverClient(transport: Transport, driverId: string): Driv
   return {
     view: async () => outcome(await api.GET('/v2/me'), viewOf),
     delivery: (deliveryId) => readDelivery(api, deliveryId),
-    startShift: async (endsAt) => done(await api.POST('/v2/drivers/{id}/availability/shift/start', { params, body: { shiftEndsAt: endsAt === null ? null : iso(endsAt) } })),
-    endShift: async () => done(await api.POST('/v2/drivers/{id}/availability/shift/end', { params, body: {} })),
-    goOffline: async () => done(await api.POST('/v2/drivers/{id}/availability', { params, body: { availability: 'OFFLINE' } })),
-    startBreak: async (minutes) => done(await api.POST('/v2/drivers/{id}/availability/break', { params, body: { minutes } })),
-    endBreak: async () => done(await api.POST('/v2/drivers/{id}/availability/break/end', { params, body: {} })),
-    sendFixes: async (fixes) => done(await api.POST('/v2/drivers/{id}/location', { params, body: { fixes: fixes.map(fixBody) } })),
-    accept: async (id) => outcome(await api.POST('/v2/offers/{id}/accept', { params: { path: { id } }, body: {} }), assignmentOf),
-    reject: async (id, reason) => done(await api.POST('/v2/offers/{id}/reject', { params: { path: { id } }, body: { reason } })),
+    startShift: async (endsAt) =>
+      done(
+        await api.POST('/v2/drivers/{id}/availability/shift/start', {
+          params,
+          body: { shiftEndsAt: endsAt === null ? null : iso(endsAt) },
+        }),
+      ),
+    endShift: async () =>
+      done(await api.POST('/v2/drivers/{id}/availability/shift/end', { params, body: {} })),
+    goOffline: async () =>
+      done(await api.POST('/v2/drivers/{id}/availability', { params, body: { availability: 'OFFLINE' } })),
+    startBreak: async (minutes) =>
+      done(await api.POST('/v2/drivers/{id}/availability/break', { params, body: { minutes } })),
+    endBreak: async () =>
+      done(await api.POST('/v2/drivers/{id}/availability/break/end', { params, body: {} })),
+    sendFixes: async (fixes) =>
+      done(await api.POST('/v2/drivers/{id}/location', { params, body: { fixes: fixes.map(fixBody) } })),
+    accept: async (id) =>
+      outcome(await api.POST('/v2/offers/{id}/accept', { params: { path: { id } }, body: {} }), assignmentOf),
+    reject: async (id, reason) =>
+      done(await api.POST('/v2/offers/{id}/reject', { params: { path: { id } }, body: { reason } })),
     step: async (id, step, deviceAt) => {
       const wish = { path: { id }, header: { 'Idempotency-Key': newKey() } };
-      return outcome(await api.POST('/v2/deliveries/{id}/steps', { params: wish, body: { step, deviceAt: iso(deviceAt) } }), movedTo);
+      return outcome(
+        await api.POST('/v2/deliveries/{id}/steps', {
+          params: wish,
+          body: { step, deviceAt: iso(deviceAt) },
+        }),
+        movedTo,
+      );
     },
     fail: async (id, reason, goods) => {
       const wish = { path: { id }, header: { 'Idempotency-Key': newKey() } };
-      return outcome(await api.POST('/v2/deliveries/{id}/fail', { params: wish, body: { reason, goods } }), movedTo);
+      return outcome(
+        await api.POST('/v2/deliveries/{id}/fail', { params: wish, body: { reason, goods } }),
+        movedTo,
+      );
     },
     leave: async (id, reason) => {
       const wish = { path: { id }, header: { 'Idempotency-Key': newKey() } };
-      return outcome(await api.POST('/v2/deliveries/{id}/leave', { params: wish, body: { reason } }), (body) => ({ isReleased: body.outcome === 'released' }));
+      return outcome(
+        await api.POST('/v2/deliveries/{id}/leave', { params: wish, body: { reason } }),
+        (body) => ({ isReleased: body.outcome === 'released' }),
+      );
     },
   };
 }
@@ -76,7 +129,8 @@ export function createDriverClient(transport: Transport, driverId: string): Driv
 export function createV1DriverClient(transport: Transport, driverId: string): DriverClient {
   const api = open(transport);
   const params = { path: { id: driverId } };
-  const set = async (availability: 'AVAILABLE' | 'OFFLINE'): Promise<Outcome<object>> => done(await api.POST('/drivers/{id}/availability', { params, body: { availability } }));
+  const set = async (availability: 'AVAILABLE' | 'OFFLINE'): Promise<Outcome<object>> =>
+    done(await api.POST('/drivers/{id}/availability', { params, body: { availability } }));
   return {
     ...createDriverClient(transport, driverId),
     startShift: () => set('AVAILABLE'),
@@ -84,7 +138,8 @@ export function createV1DriverClient(transport: Transport, driverId: string): Dr
     goOffline: () => set('OFFLINE'),
     sendFixes: async (fixes) => {
       let last: Outcome<object> = { ok: true };
-      for (const { point, at } of fixes) last = done(await api.POST('/drivers/{id}/location', { params, body: { ...point, timestamp: at } }));
+      for (const { point, at } of fixes)
+        last = done(await api.POST('/drivers/{id}/location', { params, body: { ...point, timestamp: at } }));
       return last;
     },
   };
@@ -98,7 +153,10 @@ function fixBody({ point, at, speedMps, headingDegrees }: Fix) {
 export function createMerchantClient(transport: Transport): MerchantClient {
   const api = open(transport);
   return {
-    post: async (order) => outcome(await api.POST('/v2/deliveries', { body: orderBody(order) }), ({ deliveryId }) => ({ deliveryId })),
+    post: async (order) =>
+      outcome(await api.POST('/v2/deliveries', { body: orderBody(order) }), ({ deliveryId }) => ({
+        deliveryId,
+      })),
     delivery: (deliveryId) => readDelivery(api, deliveryId),
     cancel: (deliveryId, reason) => cancel(api, deliveryId, reason),
   };
@@ -112,14 +170,25 @@ function orderBody({ readyAt, ...order }: NewOrder) {
 export function createOpsClient(transport: Transport): OpsClient {
   const api = open(transport);
   return {
-    putCity: async ({ cityId, ...city }: CitySetup) => done(await api.PUT('/v2/cities/{id}', { params: { path: { id: cityId } }, body: city })),
+    putCity: async ({ cityId, ...city }: CitySetup) =>
+      done(await api.PUT('/v2/cities/{id}', { params: { path: { id: cityId } }, body: city })),
     putZone: async ({ zoneId, cityId, name, ring, offerTtlSeconds }: ZoneSetup) => {
       const area = { type: 'Polygon' as const, coordinates: [ring.map(([lng, lat]) => [lng, lat])] };
-      return done(await api.PUT('/v2/cities/{id}/zones/{zoneId}', { params: { path: { id: cityId, zoneId } }, body: { name, area, offerTtlSeconds } }));
+      return done(
+        await api.PUT('/v2/cities/{id}/zones/{zoneId}', {
+          params: { path: { id: cityId, zoneId } },
+          body: { name, area, offerTtlSeconds },
+        }),
+      );
     },
-    putMerchant: async ({ merchantId, name }) => done(await api.POST('/v2/merchants', { body: { merchantId, name } })),
+    putMerchant: async ({ merchantId, name }) =>
+      done(await api.POST('/v2/merchants', { body: { merchantId, name } })),
     putDriver: async ({ driverId, cityId, name, vehicle, offerVersion }: DriverSetup) =>
-      done(await api.POST('/v2/drivers', { body: { driverId, cityId, name, vehicleKind: vehicle, offerVersion } })),
+      done(
+        await api.POST('/v2/drivers', {
+          body: { driverId, cityId, name, vehicleKind: vehicle, offerVersion },
+        }),
+      ),
     cancel: (deliveryId, reason) => cancel(api, deliveryId, reason),
   };
 }

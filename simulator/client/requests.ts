@@ -15,7 +15,10 @@ export function open({ apiUrl, token, send }: Transport): Api {
 /** What openapi-fetch gives: the body of a success, or the problem. */
 export type Reply<T> = { data?: T; error?: unknown; response: Response };
 
-export function outcome<T, R extends object>({ data, error, response }: Reply<T>, read: (body: T) => R): Outcome<R> {
+export function outcome<T, R extends object>(
+  { data, error, response }: Reply<T>,
+  read: (body: T) => R,
+): Outcome<R> {
   return data === undefined ? refused(response, error) : { ok: true, ...read(data) };
 }
 

@@ -28,7 +28,13 @@ const SAFE_TO_RETRY: readonly number[] = [429, 502, 503, 504];
  * repeated as it is; the answer is then that of the first time.
  * @returns a fetch that throws ServiceAway once its patience is used up, or when it is called off
  */
-export function createRetryingFetch({ patienceMs, tryTimeoutMs = TRY_TIMEOUT_MS, signal, onRetry, send = fetch }: RetryOptions): (request: Request) => Promise<Response> {
+export function createRetryingFetch({
+  patienceMs,
+  tryTimeoutMs = TRY_TIMEOUT_MS,
+  signal,
+  onRetry,
+  send = fetch,
+}: RetryOptions): (request: Request) => Promise<Response> {
   return async (request) => {
     const giveUpAt = Date.now() + patienceMs;
     for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
@@ -36,7 +42,8 @@ export function createRetryingFetch({ patienceMs, tryTimeoutMs = TRY_TIMEOUT_MS,
       if ('response' in tried && !SAFE_TO_RETRY.includes(tried.response.status)) return tried.response;
       const why = 'response' in tried ? `status ${tried.response.status}` : tried.lost;
       const nextWaitMs = 'response' in tried ? await waitAskedFor(tried.response, waitMs) : waitMs;
-      if (Date.now() + nextWaitMs > giveUpAt || !(await pause(nextWaitMs, signal))) throw new ServiceAway(`${request.method} ${new URL(request.url).pathname}: ${why}`);
+      if (Date.now() + nextWaitMs > giveUpAt || !(await pause(nextWaitMs, signal)))
+        throw new ServiceAway(`${request.method} ${new URL(request.url).pathname}: ${why}`);
       onRetry?.(why);
     }
   };
@@ -44,10 +51,21 @@ export function createRetryingFetch({ patienceMs, tryTimeoutMs = TRY_TIMEOUT_MS,
 
 type Tried = { response: Response } | { lost: string };
 
-async function tryOnce(send: (request: Request) => Promise<Response>, request: Request, timeoutMs: number, signal?: AbortSignal): Promise<Tried> {
+async function tryOnce(
+  send: (request: Request) => Promise<Response>,
+  request: Request,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<Tried> {
   const timeout = AbortSignal.timeout(timeoutMs);
   try {
-    return { response: await whole(await send(new Request(request.clone(), { signal: signal ? AbortSignal.any([signal, timeout]) : timeout }))) };
+    return {
+      response: await whole(
+        await send(
+          new Request(request.clone(), { signal: signal ? AbortSignal.any([signal, timeout]) : timeout }),
+        ),
+      ),
+    };
   } catch (error) {
     return { lost: reasonOf(error) };
   }
@@ -56,7 +74,11 @@ async function tryOnce(send: (request: Request) => Promise<Response>, request: R
 /** With all that it says: a connection may be lost between the first word and the last, and then there was no answer. */
 async function whole(response: Response): Promise<Response> {
   const body = await response.arrayBuffer();
-  return new Response(body.byteLength === 0 ? null : body, { status: response.status, statusText: response.statusText, headers: response.headers });
+  return new Response(body.byteLength === 0 ? null : body, {
+    status: response.status,
+    statusText: response.statusText,
+    headers: response.headers,
+  });
 }
 
 /** What `Retry-After` says, if anything. The body is read, so that the connection can be used again. */

@@ -14,12 +14,31 @@ export type Outcome<T> = ({ ok: true } & T) | Refused;
 export type Fix = { point: Point; at: number; speedMps?: number; headingDegrees?: number };
 
 /** One delivery, as far as whoever works on it must know. */
-export type DeliveryView = { deliveryId: string; status: DeliveryStatus; driverId: string | null; pickup: Point; dropoff: Point; readyAt: number };
+export type DeliveryView = {
+  deliveryId: string;
+  status: DeliveryStatus;
+  driverId: string | null;
+  pickup: Point;
+  dropoff: Point;
+  readyAt: number;
+};
 
-export type OfferView = { offerId: string; deliveryId: string; expiresAt: number; pickup: Point; dropoff: Point; readyAt: number };
+export type OfferView = {
+  offerId: string;
+  deliveryId: string;
+  expiresAt: number;
+  pickup: Point;
+  dropoff: Point;
+  readyAt: number;
+};
 
 /** What an app shows after it was away. `meetings`: where goods are to be taken over from another driver, by delivery id. */
-export type DriverView = { availability: Availability; offers: OfferView[]; deliveryIds: string[]; meetings?: ReadonlyMap<string, Point> };
+export type DriverView = {
+  availability: Availability;
+  offers: OfferView[];
+  deliveryIds: string[];
+  meetings?: ReadonlyMap<string, Point>;
+};
 
 /** One driver's app. Every method may throw ServiceAway, and may be repeated. */
 export interface DriverClient {
@@ -34,14 +53,27 @@ export interface DriverClient {
   accept(offerId: string): Promise<Outcome<{ assignmentId: string; at: number }>>;
   reject(offerId: string, reason: RejectReason): Promise<Outcome<object>>;
   step(deliveryId: string, step: Step, deviceAt: number): Promise<Outcome<{ status: DeliveryStatus }>>;
-  fail(deliveryId: string, reason: ReasonCode, goods: 'RETURN' | 'LOST'): Promise<Outcome<{ status: DeliveryStatus }>>;
+  fail(
+    deliveryId: string,
+    reason: ReasonCode,
+    goods: 'RETURN' | 'LOST',
+  ): Promise<Outcome<{ status: DeliveryStatus }>>;
   /** Gives a delivery up; the driver stays on duty. `isReleased`: false where they have the goods, and ops decide. */
-  leave(deliveryId: string, reason: Extract<LeaveReason, 'TOO_FAR' | 'OTHER'>): Promise<Outcome<{ isReleased: boolean }>>;
+  leave(
+    deliveryId: string,
+    reason: Extract<LeaveReason, 'TOO_FAR' | 'OTHER'>,
+  ): Promise<Outcome<{ isReleased: boolean }>>;
 }
 
 export type NewOrder = {
-  sellerOrderId: string; cityId: string; pickup: { address: string; point: Point }; dropoff: { address: string; point: Point; contactName?: string };
-  readyAt: number | null; parcelSize: ParcelSize; feeCents: number; payCents?: number;
+  sellerOrderId: string;
+  cityId: string;
+  pickup: { address: string; point: Point };
+  dropoff: { address: string; point: Point; contactName?: string };
+  readyAt: number | null;
+  parcelSize: ParcelSize;
+  feeCents: number;
+  payCents?: number;
 };
 
 /** One shop's system. */
@@ -52,8 +84,20 @@ export interface MerchantClient {
 }
 
 export type CitySetup = { cityId: string; name: string; timezone: string; currency: string; center: Point };
-export type ZoneSetup = { zoneId: string; cityId: string; name: string; ring: readonly (readonly [number, number])[]; offerTtlSeconds: number | null };
-export type DriverSetup = { driverId: string; cityId: string; name: string; vehicle: VehicleKind; offerVersion: number | null };
+export type ZoneSetup = {
+  zoneId: string;
+  cityId: string;
+  name: string;
+  ring: readonly (readonly [number, number])[];
+  offerTtlSeconds: number | null;
+};
+export type DriverSetup = {
+  driverId: string;
+  cityId: string;
+  name: string;
+  vehicle: VehicleKind;
+  offerVersion: number | null;
+};
 
 /** Ops, who set a city up. Setting up again what is there already changes nothing. */
 export interface OpsClient {

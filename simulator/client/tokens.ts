@@ -19,8 +19,14 @@ export function createLogin({ localKey, issuer, audience }: TokenSettings): Logi
   const key = new TextEncoder().encode(localKey);
   return async (holder) => {
     const { SignJWT } = await jose;
-    return new SignJWT(claimsOf(holder)).setProtectedHeader({ alg: 'HS256' }).setIssuer(issuer).setAudience(audience)
-      .setSubject(subjectOf(holder)).setIssuedAt().setExpirationTime(LIFETIME).sign(key);
+    return new SignJWT(claimsOf(holder))
+      .setProtectedHeader({ alg: 'HS256' })
+      .setIssuer(issuer)
+      .setAudience(audience)
+      .setSubject(subjectOf(holder))
+      .setIssuedAt()
+      .setExpirationTime(LIFETIME)
+      .sign(key);
   };
 }
 

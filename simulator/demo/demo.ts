@@ -11,14 +11,28 @@ export type DemoDeps = { world: DemoWorld; random: Random; log: (line: string) =
 export class Demo {
   readonly orders: OrderFlow;
 
-  constructor(private readonly deps: DemoDeps, plan: OrderPlan) {
-    const { world: { merchants, ledger, latencies }, random, log } = deps;
-    this.orders = new OrderFlow({ clients: merchants, random: random.stream('orders'), ledger, latencies, log }, plan);
+  constructor(
+    private readonly deps: DemoDeps,
+    plan: OrderPlan,
+  ) {
+    const {
+      world: { merchants, ledger, latencies },
+      random,
+      log,
+    } = deps;
+    this.orders = new OrderFlow(
+      { clients: merchants, random: random.stream('orders'), ledger, latencies, log },
+      plan,
+    );
   }
 
   /** @returns when the drivers have stopped */
   startDrivers(signal: AbortSignal): Promise<unknown> {
-    return Promise.all(this.deps.world.drivers.map((driver) => driver.work(signal).catch((error: unknown) => this.deps.log(`a driver stopped: ${String(error)}`))));
+    return Promise.all(
+      this.deps.world.drivers.map((driver) =>
+        driver.work(signal).catch((error: unknown) => this.deps.log(`a driver stopped: ${String(error)}`)),
+      ),
+    );
   }
 
   /** A line for people every `everyMs`, until the signal. */
@@ -40,7 +54,8 @@ export class Demo {
 
   progress(): string {
     const { drivers, latencies } = this.deps.world;
-    const sum = (count: keyof (typeof drivers)[number]['counts']): number => drivers.reduce((total, driver) => total + driver.counts[count], 0);
+    const sum = (count: keyof (typeof drivers)[number]['counts']): number =>
+      drivers.reduce((total, driver) => total + driver.counts[count], 0);
     const carrying = drivers.filter(({ isCarrying }) => isCarrying).length;
     const accept = latencies.percentile('accept', 99);
     const took = accept === null ? '' : `; accept p99 ${accept} ms`;
@@ -49,8 +64,14 @@ export class Demo {
 }
 
 /** Waits until all that was placed has ended. @returns false where `deadlineAt` (epoch ms) or the signal came first */
-export async function untilAllEnded(inspection: Inspection, deliveryIds: readonly string[], deadlineAt: number, signal: AbortSignal): Promise<boolean> {
-  const ended = async (): Promise<true | undefined> => ((await inspection.openCount(deliveryIds)) === 0 ? true : undefined);
+export async function untilAllEnded(
+  inspection: Inspection,
+  deliveryIds: readonly string[],
+  deadlineAt: number,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const ended = async (): Promise<true | undefined> =>
+    (await inspection.openCount(deliveryIds)) === 0 ? true : undefined;
   return (await poll(ended, { everyMs: 500, deadlineAt, signal })) === true;
 }
 
@@ -58,11 +79,24 @@ export async function untilAllEnded(inspection: Inspection, deliveryIds: readonl
 const SETTLED_WITHIN_MS = 60_000;
 
 /** What the run came to, as soon as all agree, or after a minute of disagreement. */
-export async function settledFigures({ world, inspection, orders }: { world: DemoWorld; inspection: Inspection; orders: OrderFlow }): Promise<{ figures: Figures; problems: string[] }> {
+export async function settledFigures({
+  world,
+  inspection,
+  orders,
+}: {
+  world: DemoWorld;
+  inspection: Inspection;
+  orders: OrderFlow;
+}): Promise<{ figures: Figures; problems: string[] }> {
   const deliveryIds = orders.placed.map(({ deliveryId }) => deliveryId);
   const look = async (): Promise<{ figures: Figures; problems: string[] }> => {
     const seen = await inspection.witness({ deliveryIds, driverIds: world.driverIds });
-    return figuresOf({ ...seen, acknowledged: world.ledger.all(), sentAt: new Map(orders.placed.map(({ deliveryId, sentAt }) => [deliveryId, sentAt])), heardAt: world.heard });
+    return figuresOf({
+      ...seen,
+      acknowledged: world.ledger.all(),
+      sentAt: new Map(orders.placed.map(({ deliveryId, sentAt }) => [deliveryId, sentAt])),
+      heardAt: world.heard,
+    });
   };
   const inAgreement = async (): Promise<{ figures: Figures; problems: string[] } | undefined> => {
     const result = await look();

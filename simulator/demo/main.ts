@@ -35,14 +35,32 @@ async function main(signal: AbortSignal): Promise<number> {
   }
 }
 
-function judge(settings: InspectorSettings, inspection: Inspection, options: Options, signal: AbortSignal): Promise<JudgedRun> {
+function judge(
+  settings: InspectorSettings,
+  inspection: Inspection,
+  options: Options,
+  signal: AbortSignal,
+): Promise<JudgedRun> {
   const { deliveries, hostile, harms } = options;
-  if (hostile && deliveries !== null) return judgeHostile(settings, inspection, { ...options, deliveries, env: process.env }, log, signal);
-  return harms.length > 0 ? judgeHarmed(settings, inspection, options, signal) : judgeDemo(settings, inspection, options, log, signal, { check: CHECK });
+  if (hostile && deliveries !== null)
+    return judgeHostile(settings, inspection, { ...options, deliveries, env: process.env }, log, signal);
+  return harms.length > 0
+    ? judgeHarmed(settings, inspection, options, signal)
+    : judgeDemo(settings, inspection, options, log, signal, { check: CHECK });
 }
 
-async function judgeHarmed(settings: InspectorSettings, inspection: Inspection, options: Options, signal: AbortSignal): Promise<JudgedRun> {
-  const service = await HarmedService.start({ harms: options.harms, everyMs: options.harmEveryMs, env: process.env, log });
+async function judgeHarmed(
+  settings: InspectorSettings,
+  inspection: Inspection,
+  options: Options,
+  signal: AbortSignal,
+): Promise<JudgedRun> {
+  const service = await HarmedService.start({
+    harms: options.harms,
+    everyMs: options.harmEveryMs,
+    env: process.env,
+    log,
+  });
   const peace = new AbortController();
   try {
     const harming = service.keepHarming(inspection, AbortSignal.any([signal, peace.signal]));
@@ -69,7 +87,12 @@ function conclude({ figures, problems }: JudgedRun): number {
 
 /** A line a figure, for people. */
 function wordsOf(figures: JudgedRun['figures']): string {
-  return Object.entries(figures).map(([name, value]) => `  ${name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).padEnd(36)} ${String(value)}`).join('\n');
+  return Object.entries(figures)
+    .map(
+      ([name, value]) =>
+        `  ${name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).padEnd(36)} ${String(value)}`,
+    )
+    .join('\n');
 }
 
 runProgram(main);

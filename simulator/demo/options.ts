@@ -5,11 +5,23 @@ import { type Harm, HARMS } from '../../reliability/hostile/harm';
 import { FAR_ORDERS } from '../../reliability/hostile/settings';
 
 /** What the demo was asked for on the command line. */
-export type Options = DemoOptions & { exit: boolean; harms: readonly Harm[]; harmEveryMs: number; hostile: boolean };
+export type Options = DemoOptions & {
+  exit: boolean;
+  harms: readonly Harm[];
+  harmEveryMs: number;
+  hostile: boolean;
+};
 
 const ARGUMENTS = {
-  deliveries: { type: 'string' }, exit: { type: 'boolean', default: false }, drivers: { type: 'string' }, seed: { type: 'string' }, speed: { type: 'string' }, every: { type: 'string' },
-  harm: { type: 'string' }, 'harm-every': { type: 'string', default: '5' }, hostile: { type: 'boolean', default: false },
+  deliveries: { type: 'string' },
+  exit: { type: 'boolean', default: false },
+  drivers: { type: 'string' },
+  seed: { type: 'string' },
+  speed: { type: 'string' },
+  every: { type: 'string' },
+  harm: { type: 'string' },
+  'harm-every': { type: 'string', default: '5' },
+  hostile: { type: 'boolean', default: false },
 } as const;
 
 /** What holds where nothing else is said: a city to look at, one that is soon over, and a bad evening, in which enough drivers must be left when some vanish. */
@@ -25,16 +37,27 @@ const HOSTILE_ORDERS = 40;
 /** @throws Mistake, or a TypeError of parseArgs, that says what is wrong */
 export function readOptions(args: string[]): Options {
   const { values } = parseArgs({ args, strict: true, options: ARGUMENTS });
-  if (values.exit && values.deliveries === undefined) throw new Mistake('--exit needs --deliveries: otherwise it never ends');
-  if (values.harm !== undefined && !values.exit) throw new Mistake('--harm needs --exit: it is there to be judged');
-  if (values.hostile && !values.exit) throw new Mistake('--hostile needs --deliveries and --exit: it is there to be judged');
-  if (values.hostile && values.harm !== undefined) throw new Mistake('--hostile and --harm exclude each other');
-  const otherwise = DEFAULTS[values.hostile ? 'hostile' : values.deliveries === undefined ? 'endless' : 'judged'];
+  if (values.exit && values.deliveries === undefined)
+    throw new Mistake('--exit needs --deliveries: otherwise it never ends');
+  if (values.harm !== undefined && !values.exit)
+    throw new Mistake('--harm needs --exit: it is there to be judged');
+  if (values.hostile && !values.exit)
+    throw new Mistake('--hostile needs --deliveries and --exit: it is there to be judged');
+  if (values.hostile && values.harm !== undefined)
+    throw new Mistake('--hostile and --harm exclude each other');
+  const otherwise =
+    DEFAULTS[values.hostile ? 'hostile' : values.deliveries === undefined ? 'endless' : 'judged'];
   const fewest = values.hostile ? HOSTILE_ORDERS + FAR_ORDERS : 1;
   const seconds = { min: 0.01, max: 3_600 };
   return {
-    deliveries: values.deliveries === undefined ? null : countOf('--deliveries', values.deliveries, { min: fewest, max: 100_000 }),
-    exit: values.exit, hostile: values.hostile, seed: values.seed ?? String(Date.now()), harms: harmsOf(values.harm),
+    deliveries:
+      values.deliveries === undefined
+        ? null
+        : countOf('--deliveries', values.deliveries, { min: fewest, max: 100_000 }),
+    exit: values.exit,
+    hostile: values.hostile,
+    seed: values.seed ?? String(Date.now()),
+    harms: harmsOf(values.harm),
     drivers: countOf('--drivers', values.drivers ?? otherwise.drivers, { min: 1, max: 1_000 }),
     speed: numberOf('--speed', values.speed ?? otherwise.speed, { min: 0.1, max: 1_000 }),
     everyMs: numberOf('--every', values.every ?? otherwise.every, seconds) * 1_000,

@@ -9,11 +9,18 @@ export type SimulatorSettings = { apiUrl: string; tokens: TokenSettings };
 export type InspectorSettings = SimulatorSettings & { databaseUrl: string; redisUrl: string };
 
 const url = (meaning: string, ...protocols: string[]) =>
-  z.string({ error: `is not set; ${meaning}` }).refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), `is not an address of the form ${protocols[0]}//…`);
+  z
+    .string({ error: `is not set; ${meaning}` })
+    .refine(
+      (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol),
+      `is not an address of the form ${protocols[0]}//…`,
+    );
 
 const SIMULATOR = z.object({
   API_URL: url('where the API is', 'http:', 'https:'),
-  JWT_LOCAL_KEY: z.string({ error: 'is not set; the simulator signs its tokens with the key that the API trusts' }).min(32, 'has fewer than 32 bytes (its value is not shown)'),
+  JWT_LOCAL_KEY: z
+    .string({ error: 'is not set; the simulator signs its tokens with the key that the API trusts' })
+    .min(32, 'has fewer than 32 bytes (its value is not shown)'),
   JWT_ISSUER: z.string().min(1).default('driver-service'),
   JWT_AUDIENCE: z.string().min(1).default('driver-service'),
 });
@@ -35,10 +42,14 @@ export function readInspectorSettings(env: NodeJS.ProcessEnv): InspectorSettings
 
 function readAs<S extends z.ZodType>(schema: S, env: NodeJS.ProcessEnv): z.output<S> {
   const read = schema.safeParse(env);
-  if (!read.success) throw new SettingsError(read.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`));
+  if (!read.success)
+    throw new SettingsError(read.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`));
   return read.data;
 }
 
 function simulatorSettings(values: z.output<typeof SIMULATOR>): SimulatorSettings {
-  return { apiUrl: values.API_URL, tokens: { localKey: values.JWT_LOCAL_KEY, issuer: values.JWT_ISSUER, audience: values.JWT_AUDIENCE } };
+  return {
+    apiUrl: values.API_URL,
+    tokens: { localKey: values.JWT_LOCAL_KEY, issuer: values.JWT_ISSUER, audience: values.JWT_AUDIENCE },
+  };
 }

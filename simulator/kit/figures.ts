@@ -20,11 +20,26 @@ export type Witness = {
 
 /** What a run came to. Keys are what the last line of `npm run demo` shows; ms and counts; null = nothing to count. */
 export type Figures = {
-  deliveries: number; delivered: number; cancelled: number; returned: number; failed: number; open: number;
-  offers: number; accepted: number; rejected: number; expired: number; withdrawn: number; assignedUnasked: number;
-  offerP50Ms: number | null; offerP99Ms: number | null;
-  historyEventsMedian: number | null; historyEventsMax: number | null;
-  lostAcks: number; heldDrivers: number; mapDifference: number; workflowsThatDiffer: number;
+  deliveries: number;
+  delivered: number;
+  cancelled: number;
+  returned: number;
+  failed: number;
+  open: number;
+  offers: number;
+  accepted: number;
+  rejected: number;
+  expired: number;
+  withdrawn: number;
+  assignedUnasked: number;
+  offerP50Ms: number | null;
+  offerP99Ms: number | null;
+  historyEventsMedian: number | null;
+  historyEventsMax: number | null;
+  lostAcks: number;
+  heldDrivers: number;
+  mapDifference: number;
+  workflowsThatDiffer: number;
 };
 
 /** @returns the figures, and in words whatever must not be */
@@ -38,34 +53,78 @@ export function figuresOf(witness: Witness): { figures: Figures; problems: strin
   const latencies = offerLatencies(witness);
   const events = [...histories.values()].map((history) => history.events);
   const figures: Figures = {
-    deliveries: deliveries.length, ...statusCounts(deliveries), open: open.length, ...offerCounts(deliveries), offerP50Ms: percentileOf(latencies, 50), offerP99Ms: percentileOf(latencies, 99),
-    historyEventsMedian: medianOf(events), historyEventsMax: percentileOf(events, 100), lostAcks: lost.length, heldDrivers: held.length, mapDifference: map.length, workflowsThatDiffer: differing.length,
+    deliveries: deliveries.length,
+    ...statusCounts(deliveries),
+    open: open.length,
+    ...offerCounts(deliveries),
+    offerP50Ms: percentileOf(latencies, 50),
+    offerP99Ms: percentileOf(latencies, 99),
+    historyEventsMedian: medianOf(events),
+    historyEventsMax: percentileOf(events, 100),
+    lostAcks: lost.length,
+    heldDrivers: held.length,
+    mapDifference: map.length,
+    workflowsThatDiffer: differing.length,
   };
-  return { figures, problems: [...open.map(({ deliveryId, status }) => `delivery ${deliveryId} has not ended: ${status}`), ...lost, ...held, ...map, ...differing] };
+  return {
+    figures,
+    problems: [
+      ...open.map(({ deliveryId, status }) => `delivery ${deliveryId} has not ended: ${status}`),
+      ...lost,
+      ...held,
+      ...map,
+      ...differing,
+    ],
+  };
 }
 
-function statusCounts(deliveries: readonly RecordedDelivery[]): Pick<Figures, 'delivered' | 'cancelled' | 'returned' | 'failed'> {
-  const count = (status: DeliveryStatus): number => deliveries.filter((delivery) => delivery.status === status).length;
-  return { delivered: count('DELIVERED'), cancelled: count('CANCELLED'), returned: count('RETURNED'), failed: count('FAILED') };
+function statusCounts(
+  deliveries: readonly RecordedDelivery[],
+): Pick<Figures, 'delivered' | 'cancelled' | 'returned' | 'failed'> {
+  const count = (status: DeliveryStatus): number =>
+    deliveries.filter((delivery) => delivery.status === status).length;
+  return {
+    delivered: count('DELIVERED'),
+    cancelled: count('CANCELLED'),
+    returned: count('RETURNED'),
+    failed: count('FAILED'),
+  };
 }
 
-function offerCounts(deliveries: readonly RecordedDelivery[]): Pick<Figures, 'offers' | 'accepted' | 'rejected' | 'expired' | 'withdrawn' | 'assignedUnasked'> {
+function offerCounts(
+  deliveries: readonly RecordedDelivery[],
+): Pick<Figures, 'offers' | 'accepted' | 'rejected' | 'expired' | 'withdrawn' | 'assignedUnasked'> {
   const offers = deliveries.flatMap((delivery) => delivery.offers);
   const count = (state: OfferState): number => offers.filter((offer) => offer.state === state).length;
-  const assignedUnasked = deliveries.flatMap(({ assignments }) => assignments).filter(({ way }) => way === 'V1').length;
-  return { offers: offers.length, accepted: count('ACCEPTED'), rejected: count('REJECTED'), expired: count('EXPIRED'), withdrawn: count('WITHDRAWN'), assignedUnasked };
+  const assignedUnasked = deliveries
+    .flatMap(({ assignments }) => assignments)
+    .filter(({ way }) => way === 'V1').length;
+  return {
+    offers: offers.length,
+    accepted: count('ACCEPTED'),
+    rejected: count('REJECTED'),
+    expired: count('EXPIRED'),
+    withdrawn: count('WITHDRAWN'),
+    assignedUnasked,
+  };
 }
 
 /**
  * From the search's start, or the end of the last offer or assignment, to the offer at the driver's socket (spec 2). Offers made after a search that found nobody are
  * left out: they waited for a driver, not for us.
  */
-export function offerLatencies({ deliveries, sentAt, heardAt }: Pick<Witness, 'deliveries' | 'sentAt' | 'heardAt'>): number[] {
+export function offerLatencies({
+  deliveries,
+  sentAt,
+  heardAt,
+}: Pick<Witness, 'deliveries' | 'sentAt' | 'heardAt'>): number[] {
   return deliveries.flatMap((delivery) => {
     const startedAt = Math.max(delivery.searchAt, sentAt.get(delivery.deliveryId) ?? delivery.createdAt);
     return delivery.offers.flatMap(({ offerId, round, createdAt }) => {
       const heard = heardAt.get(offerId);
-      const ends = [...delivery.offers, ...delivery.assignments].flatMap(({ endedAt }) => (endedAt !== null && endedAt <= createdAt ? [endedAt] : []));
+      const ends = [...delivery.offers, ...delivery.assignments].flatMap(({ endedAt }) =>
+        endedAt !== null && endedAt <= createdAt ? [endedAt] : [],
+      );
       return heard === undefined || round > 0 ? [] : [Math.max(0, heard - Math.max(startedAt, ...ends))];
     });
   });
@@ -73,10 +132,20 @@ export function offerLatencies({ deliveries, sentAt, heardAt }: Pick<Witness, 'd
 
 /** A driver who holds a place, or is BUSY, although no delivery of the run is live any more. */
 function heldDrivers({ drivers, deliveries }: Witness): string[] {
-  const live = new Set(deliveries.filter(({ closedAt }) => closedAt === null).flatMap(({ offers, assignments }) => [...offers, ...assignments].map(({ driverId }) => driverId)));
+  const live = new Set(
+    deliveries
+      .filter(({ closedAt }) => closedAt === null)
+      .flatMap(({ offers, assignments }) => [...offers, ...assignments].map(({ driverId }) => driverId)),
+  );
   return drivers
-    .filter(({ driverId, liveOffers, activeAssignments, availability }) => !live.has(driverId) && (liveOffers + activeAssignments > 0 || availability === 'BUSY'))
-    .map(({ driverId, liveOffers, activeAssignments, availability }) => `driver ${driverId} is held: ${availability}, ${liveOffers} live offers, ${activeAssignments} assignments`);
+    .filter(
+      ({ driverId, liveOffers, activeAssignments, availability }) =>
+        !live.has(driverId) && (liveOffers + activeAssignments > 0 || availability === 'BUSY'),
+    )
+    .map(
+      ({ driverId, liveOffers, activeAssignments, availability }) =>
+        `driver ${driverId} is held: ${availability}, ${liveOffers} live offers, ${activeAssignments} assignments`,
+    );
 }
 
 /** `drivers:geo` holds the AVAILABLE drivers with a fresh place and no others (spec 3). All drivers of a run send places. */
@@ -84,7 +153,10 @@ function mapDifference({ drivers, onMap }: Witness): string[] {
   const shown = new Set(onMap);
   return drivers
     .filter(({ driverId, availability }) => (availability === 'AVAILABLE') !== shown.has(driverId))
-    .map(({ driverId, availability }) => `driver ${driverId} is ${availability}, but ${shown.has(driverId) ? 'on' : 'not on'} the map`);
+    .map(
+      ({ driverId, availability }) =>
+        `driver ${driverId} is ${availability}, but ${shown.has(driverId) ? 'on' : 'not on'} the map`,
+    );
 }
 
 function workflowsThatDiffer({ deliveries, histories }: Witness): string[] {

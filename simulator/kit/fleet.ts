@@ -17,10 +17,13 @@ export class Fleet {
 
   private constructor(setups: readonly MemberSetup[], log: Log) {
     for (const setup of setups) {
-      this.members.set(setup.name, new Member(setup, log, (how) => {
-        this.endedByThemselves.push(`${setup.name}: ${how}`);
-        log(`${setup.name} ended by itself: ${how}`);
-      }));
+      this.members.set(
+        setup.name,
+        new Member(setup, log, (how) => {
+          this.endedByThemselves.push(`${setup.name}: ${how}`);
+          log(`${setup.name} ended by itself: ${how}`);
+        }),
+      );
     }
   }
 
@@ -71,7 +74,11 @@ class Member {
   /** Which of its starts is the last one: an earlier one that is still waiting gives up. */
   private starts = 0;
 
-  constructor(private readonly setup: MemberSetup, private readonly log: Log, private readonly onEnd: (how: string) => void) {}
+  constructor(
+    private readonly setup: MemberSetup,
+    private readonly log: Log,
+    private readonly onEnd: (how: string) => void,
+  ) {}
 
   async start(): Promise<void> {
     this.isWanted = true;
@@ -80,10 +87,13 @@ class Member {
       const { name, kind, env } = this.setup;
       const started = await (kind === 'worker' ? startWorker : startApi)(env, { label: name });
       this.process = started;
-      const isReady = await started.ready().then(() => true, (error: unknown) => {
-        this.log(`${name}: ${String(error)}`);
-        return false;
-      });
+      const isReady = await started.ready().then(
+        () => true,
+        (error: unknown) => {
+          this.log(`${name}: ${String(error)}`);
+          return false;
+        },
+      );
       if (isReady) return this.watch(started);
       await started.kill();
       await pause(AGAIN_AFTER_MS);

@@ -7,7 +7,11 @@ import { openTemporal, type RunWord, type TemporalWindow } from './temporal';
 
 /** Looks past the API into PostgreSQL, Redis and Temporal, to hold the service to its word. */
 export class Inspection {
-  private constructor(readonly pool: Pool, private readonly redis: Redis, readonly temporal: TemporalWindow) {}
+  private constructor(
+    readonly pool: Pool,
+    private readonly redis: Redis,
+    readonly temporal: TemporalWindow,
+  ) {}
 
   static async open({ databaseUrl, redisUrl }: InspectorSettings): Promise<Inspection> {
     const pool = new Pool({ connectionString: databaseUrl, max: 4, application_name: 'inspection' });
@@ -25,12 +29,17 @@ export class Inspection {
 
   /** How many of these deliveries have not ended. */
   async openCount(deliveryIds: readonly string[]): Promise<number> {
-    const { rows } = await this.pool.query<{ open: number }>('SELECT count(*)::int AS open FROM deliveries WHERE id = ANY($1::uuid[]) AND closed_at IS NULL', [[...deliveryIds]]);
+    const { rows } = await this.pool.query<{ open: number }>(
+      'SELECT count(*)::int AS open FROM deliveries WHERE id = ANY($1::uuid[]) AND closed_at IS NULL',
+      [[...deliveryIds]],
+    );
     return rows[0]?.open ?? 0;
   }
 
   async liveOffers(): Promise<number> {
-    const { rows } = await this.pool.query<{ live: number }>("SELECT count(*)::int AS live FROM offers WHERE state = 'LIVE'");
+    const { rows } = await this.pool.query<{ live: number }>(
+      "SELECT count(*)::int AS live FROM offers WHERE state = 'LIVE'",
+    );
     return rows[0]?.live ?? 0;
   }
 
@@ -45,10 +54,19 @@ export class Inspection {
   }
 
   /** What all three say of these deliveries and drivers, at about the same time. */
-  async witness({ deliveryIds, driverIds }: { deliveryIds: readonly string[]; driverIds: readonly string[] }): Promise<Pick<Witness, 'deliveries' | 'drivers' | 'onMap' | 'histories'>> {
+  async witness({
+    deliveryIds,
+    driverIds,
+  }: {
+    deliveryIds: readonly string[];
+    driverIds: readonly string[];
+  }): Promise<Pick<Witness, 'deliveries' | 'drivers' | 'onMap' | 'histories'>> {
     const deliveries = await readDeliveries(this.pool, deliveryIds);
     const histories = await this.histories(deliveries);
-    const [drivers, onMap] = await Promise.all([readDrivers(this.pool, driverIds), this.redis.zrange('drivers:geo', '0', '-1')]);
+    const [drivers, onMap] = await Promise.all([
+      readDrivers(this.pool, driverIds),
+      this.redis.zrange('drivers:geo', '0', '-1'),
+    ]);
     return { deliveries, drivers, onMap, histories };
   }
 
@@ -58,7 +76,8 @@ export class Inspection {
     const take = async (): Promise<void> => {
       for (let next = rest.pop(); next; next = rest.pop()) {
         const word = await this.temporal.word(next);
-        if (word.kind !== 'none') found.set(next.deliveryId, { events: await this.temporal.events(next), result: resultOf(word) });
+        if (word.kind !== 'none')
+          found.set(next.deliveryId, { events: await this.temporal.events(next), result: resultOf(word) });
       }
     };
     await Promise.all(Array.from({ length: CALLS_AT_ONCE }, take));

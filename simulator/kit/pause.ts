@@ -23,7 +23,10 @@ export function pause(ms: number, signal?: AbortSignal): Promise<boolean> {
  * Asks again and again until the answer is something.
  * @returns the answer; undefined where `deadlineAt` (epoch ms) or the signal came first
  */
-export async function poll<T>(ask: () => Promise<T | undefined>, { everyMs, deadlineAt, signal }: { everyMs: number; deadlineAt: number; signal?: AbortSignal }): Promise<T | undefined> {
+export async function poll<T>(
+  ask: () => Promise<T | undefined>,
+  { everyMs, deadlineAt, signal }: { everyMs: number; deadlineAt: number; signal?: AbortSignal },
+): Promise<T | undefined> {
   for (;;) {
     const answer = await ask();
     if (answer !== undefined) return answer;

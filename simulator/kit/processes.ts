@@ -37,7 +37,10 @@ process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 export type StartOptions = { label?: string; dist?: string; nodeOptions?: readonly string[] };
 
 /** Starts the compiled worker. `env` is its whole environment. */
-export async function startWorker(env: NodeJS.ProcessEnv, options: StartOptions = {}): Promise<ServiceProcess> {
+export async function startWorker(
+  env: NodeJS.ProcessEnv,
+  options: StartOptions = {},
+): Promise<ServiceProcess> {
   const port = await freePort();
   return start('worker', { ...env, WORKER_HEALTH_PORT: String(port) }, `http://127.0.0.1:${port}`, options);
 }
@@ -47,15 +50,27 @@ export async function startApi(env: NodeJS.ProcessEnv, options: StartOptions = {
   return start('api', env, `http://127.0.0.1:${env.API_PORT ?? ''}`, options);
 }
 
-function start(name: ServiceProcess['name'], env: NodeJS.ProcessEnv, url: string, { label = name, dist = DIST, nodeOptions = [] }: StartOptions): ServiceProcess {
-  const child = spawn(process.execPath, ['--enable-source-maps', ...nodeOptions, join(dist, name, 'main.js')], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+function start(
+  name: ServiceProcess['name'],
+  env: NodeJS.ProcessEnv,
+  url: string,
+  { label = name, dist = DIST, nodeOptions = [] }: StartOptions,
+): ServiceProcess {
+  const child = spawn(
+    process.execPath,
+    ['--enable-source-maps', ...nodeOptions, join(dist, name, 'main.js')],
+    { env, stdio: ['ignore', 'pipe', 'pipe'] },
+  );
   if (child.pid === undefined) throw new Error(`the ${name} could not be started`);
   running.add(child);
   const gone = once(child, 'exit').then(() => {
     running.delete(child);
     return child.signalCode ?? `exit code ${child.exitCode}`;
   });
-  for (const output of [child.stdout, child.stderr]) createInterface({ input: output }).on('line', (line) => process.stderr.write(`${label.padEnd(9)} | ${line}\n`));
+  for (const output of [child.stdout, child.stderr])
+    createInterface({ input: output }).on('line', (line) =>
+      process.stderr.write(`${label.padEnd(9)} | ${line}\n`),
+    );
   return {
     name,
     pid: child.pid,
@@ -76,11 +91,14 @@ function start(name: ServiceProcess['name'], env: NodeJS.ProcessEnv, url: string
 async function becomeReady(name: string, child: ChildProcess, url: string): Promise<void> {
   const ask = async (): Promise<true | undefined> => {
     if (hasEnded(child)) throw new Error(`the ${name} ended while starting; its last lines above say why`);
-    const answer = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
+    const answer = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(2_000) }).catch(
+      () => undefined,
+    );
     return answer?.ok ? true : undefined;
   };
   const isReady = await poll(ask, { everyMs: 100, deadlineAt: Date.now() + READY_MS });
-  if (!isReady) throw new Error(`the ${name} was not ready within ${READY_MS / 1_000} s; see ${url}/health/ready`);
+  if (!isReady)
+    throw new Error(`the ${name} was not ready within ${READY_MS / 1_000} s; see ${url}/health/ready`);
 }
 
 async function end(child: ChildProcess, gone: Promise<string>, signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {

@@ -28,7 +28,13 @@ export function runProgram(main: (signal: AbortSignal) => Promise<number>): void
         log(`called off${error instanceof CalledOff ? '' : `: ${String(error)}`}`);
         process.exit(CALLED_OFF_CODE);
       }
-      log(isTheirs(error) ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error));
+      log(
+        isTheirs(error)
+          ? error.message
+          : error instanceof Error
+            ? (error.stack ?? error.message)
+            : String(error),
+      );
       process.exit(isTheirs(error) ? 2 : 1);
     },
   );

@@ -6,29 +6,71 @@ import type { AssignmentState, AssignmentWay } from '../../domain/delivery/deliv
 
 /** What PostgreSQL says, read past the service, to hold it to its word. Instants are epoch ms. */
 export type RecordedOffer = {
-  offerId: string; driverId: string; kind: OfferKind; state: OfferState; round: number; createdAt: number; expiresAt: number; endedAt: number | null; endReason: OfferEnd | null;
+  offerId: string;
+  driverId: string;
+  kind: OfferKind;
+  state: OfferState;
+  round: number;
+  createdAt: number;
+  expiresAt: number;
+  endedAt: number | null;
+  endReason: OfferEnd | null;
 };
 export type RecordedAssignment = {
-  assignmentId: string; driverId: string; offerId: string | null; way: AssignmentWay; state: AssignmentState; startedAt: number;
-  atPickupAt: number | null; pickedUpAt: number | null; atDropoffAt: number | null; endedAt: number | null;
+  assignmentId: string;
+  driverId: string;
+  offerId: string | null;
+  way: AssignmentWay;
+  state: AssignmentState;
+  startedAt: number;
+  atPickupAt: number | null;
+  pickedUpAt: number | null;
+  atDropoffAt: number | null;
+  endedAt: number | null;
   /** Fruitless rounds of the search before it, of assignments without asking. */
   round?: number | null;
 };
-export type RecordedMove = { kind: string; from: string | null; to: string | null; driverId: string | null; offerId: string | null };
+export type RecordedMove = {
+  kind: string;
+  from: string | null;
+  to: string | null;
+  driverId: string | null;
+  offerId: string | null;
+};
 export type RecordedDelivery = {
-  deliveryId: string; merchantId: string; sellerOrderId: string; cityId: string; status: DeliveryStatus; reasonCode: ReasonCode | null; driverId: string | null;
-  createdAt: number; readyAt: number; searchAt: number; assignedAt: number | null; closedAt: number | null;
-  offers: RecordedOffer[]; assignments: RecordedAssignment[];
+  deliveryId: string;
+  merchantId: string;
+  sellerOrderId: string;
+  cityId: string;
+  status: DeliveryStatus;
+  reasonCode: ReasonCode | null;
+  driverId: string | null;
+  createdAt: number;
+  readyAt: number;
+  searchAt: number;
+  assignedAt: number | null;
+  closedAt: number | null;
+  offers: RecordedOffer[];
+  assignments: RecordedAssignment[];
   /** The audit trail, the oldest first. */
   moves: RecordedMove[];
 };
-export type RecordedDriver = { driverId: string; availability: Availability; capacity: number; liveOffers: number; activeAssignments: number };
+export type RecordedDriver = {
+  driverId: string;
+  availability: Availability;
+  capacity: number;
+  liveOffers: number;
+  activeAssignments: number;
+};
 
 /** Whoever asks PostgreSQL: each time for itself, or within one transaction. */
 export type Reader = Pool | PoolClient;
 
 /** The deliveries with these ids, in no order; unknown ids are left out. */
-export async function readDeliveries(pool: Reader, deliveryIds: readonly string[]): Promise<RecordedDelivery[]> {
+export async function readDeliveries(
+  pool: Reader,
+  deliveryIds: readonly string[],
+): Promise<RecordedDelivery[]> {
   const { rows } = await pool.query<{ delivery: RecordedDelivery }>(DELIVERIES, [[...deliveryIds]]);
   return rows.map(({ delivery }) => delivery);
 }

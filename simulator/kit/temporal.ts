@@ -9,10 +9,17 @@ import { deliveryWorkflowId, getKnown, searchAttributes, WORKFLOWS } from '../..
 export type OrderKey = { merchantId: string; sellerOrderId: string };
 
 /** How the newest run of a delivery stands. `none`: there is no such run. */
-export type RunState = { kind: 'running' } | { kind: 'ended'; result: DeliveryStatus } | { kind: 'broken'; state: string } | { kind: 'none' };
+export type RunState =
+  | { kind: 'running' }
+  | { kind: 'ended'; result: DeliveryStatus }
+  | { kind: 'broken'; state: string }
+  | { kind: 'none' };
 
 /** What Temporal says of a delivery's run. `silent`: it runs, but nobody can say what it knows. */
-export type RunWord = Exclude<RunState, { kind: 'running' }> | { kind: 'running'; known: Known } | { kind: 'silent'; why: string };
+export type RunWord =
+  | Exclude<RunState, { kind: 'running' }>
+  | { kind: 'running'; known: Known }
+  | { kind: 'silent'; why: string };
 
 /** A run that cannot go on, or failed. `problem`: what Temporal says of it. */
 export type TroubledRun = { workflowId: string; runId: string; problem: string };
@@ -36,15 +43,25 @@ const CALL_TIMEOUT_MS = 10_000;
 /** A server that was away is looked for again soon. */
 const RECONNECTING = { 'grpc.initial_reconnect_backoff_ms': 200, 'grpc.max_reconnect_backoff_ms': 1_000 };
 
-export type TemporalOptions = { callTimeoutMs?: number; /** Where Temporal's configuration is read from, in place of this process's environment. */ env?: NodeJS.ProcessEnv };
+export type TemporalOptions = {
+  callTimeoutMs?: number;
+  /** Where Temporal's configuration is read from, in place of this process's environment. */ env?: NodeJS.ProcessEnv;
+};
 
 /** By Temporal's own environment configuration, as the worker does. */
-export async function openTemporal({ callTimeoutMs = CALL_TIMEOUT_MS, env }: TemporalOptions = {}): Promise<TemporalWindow> {
-  const { connectionOptions, namespace } = loadClientConnectConfig(env ? { overrideEnvVars: onlySet(env) } : {});
+export async function openTemporal({
+  callTimeoutMs = CALL_TIMEOUT_MS,
+  env,
+}: TemporalOptions = {}): Promise<TemporalWindow> {
+  const { connectionOptions, namespace } = loadClientConnectConfig(
+    env ? { overrideEnvVars: onlySet(env) } : {},
+  );
   const connection = await Connection.connect({ ...connectionOptions, channelArgs: RECONNECTING });
   const client = new Client({ connection, namespace });
-  const handleOf = ({ merchantId, sellerOrderId }: OrderKey) => client.workflow.getHandle(deliveryWorkflowId(merchantId, sellerOrderId));
-  const within = <T>(call: () => Promise<T>): Promise<T> => client.withDeadline(Date.now() + callTimeoutMs, call);
+  const handleOf = ({ merchantId, sellerOrderId }: OrderKey) =>
+    client.workflow.getHandle(deliveryWorkflowId(merchantId, sellerOrderId));
+  const within = <T>(call: () => Promise<T>): Promise<T> =>
+    client.withDeadline(Date.now() + callTimeoutMs, call);
   return {
     word: (order) => within(() => wordOf(handleOf(order))),
     state: (order) => within(() => stateOf(handleOf(order))),
@@ -59,9 +76,13 @@ type Handle = ReturnType<Client['workflow']['getHandle']>;
 
 async function stateOf(handle: Handle): Promise<RunState> {
   try {
-    const { status: { name: state } } = await handle.describe();
+    const {
+      status: { name: state },
+    } = await handle.describe();
     if (state === 'RUNNING') return { kind: 'running' };
-    return state === 'COMPLETED' ? { kind: 'ended', result: STATUS.parse(await handle.result()) } : { kind: 'broken', state };
+    return state === 'COMPLETED'
+      ? { kind: 'ended', result: STATUS.parse(await handle.result()) }
+      : { kind: 'broken', state };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return { kind: 'none' };
     throw error;
@@ -74,7 +95,10 @@ async function wordOf(handle: Handle): Promise<RunWord> {
     return state.kind === 'running' ? { kind: 'running', known: await handle.query(getKnown) } : state;
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return { kind: 'none' };
-    return { kind: 'silent', why: error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error) };
+    return {
+      kind: 'silent',
+      why: error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error),
+    };
   }
 }
 
@@ -82,29 +106,53 @@ const PAGE = 1_000;
 const MOST_TROUBLED = 100;
 
 async function runningOf(client: Client, cityIds: readonly string[] | null): Promise<Set<string>> {
-  const within = cityIds === null ? '' : ` AND ${searchAttributes.city.name} IN (${cityIds.map((id) => `'${id}'`).join(', ')})`;
+  const within =
+    cityIds === null
+      ? ''
+      : ` AND ${searchAttributes.city.name} IN (${cityIds.map((id) => `'${id}'`).join(', ')})`;
   const ids = new Set<string>();
-  for await (const { workflowId } of client.workflow.list({ query: `WorkflowType = '${WORKFLOWS.delivery}' AND ExecutionStatus = 'Running'${within}`, pageSize: PAGE })) ids.add(workflowId);
+  for await (const { workflowId } of client.workflow.list({
+    query: `WorkflowType = '${WORKFLOWS.delivery}' AND ExecutionStatus = 'Running'${within}`,
+    pageSize: PAGE,
+  }))
+    ids.add(workflowId);
   return ids;
 }
 
 function stuckOf(client: Client): Promise<TroubledRun[]> {
-  return troubledIn(client, `ExecutionStatus = 'Running' AND TemporalReportedProblems IS NOT NULL`, () => 'its workflow task fails again and again');
+  return troubledIn(
+    client,
+    `ExecutionStatus = 'Running' AND TemporalReportedProblems IS NOT NULL`,
+    () => 'its workflow task fails again and again',
+  );
 }
 
 function failedOf(client: Client, since: number): Promise<TroubledRun[]> {
   const ours = `WorkflowType IN ('${WORKFLOWS.delivery}', '${WORKFLOWS.timedAvailability}')`;
-  return troubledIn(client, `${ours} AND ExecutionStatus IN ('Failed', 'TimedOut', 'Canceled') AND CloseTime >= '${new Date(since).toISOString()}'`, (state) => `a run of it is ${state}`);
+  return troubledIn(
+    client,
+    `${ours} AND ExecutionStatus IN ('Failed', 'TimedOut', 'Canceled') AND CloseTime >= '${new Date(since).toISOString()}'`,
+    (state) => `a run of it is ${state}`,
+  );
 }
 
-async function troubledIn(client: Client, query: string, problemOf: (state: string) => string): Promise<TroubledRun[]> {
+async function troubledIn(
+  client: Client,
+  query: string,
+  problemOf: (state: string) => string,
+): Promise<TroubledRun[]> {
   const troubled: TroubledRun[] = [];
-  for await (const { workflowId, runId, status } of client.workflow.list({ query, pageSize: MOST_TROUBLED })) {
+  for await (const { workflowId, runId, status } of client.workflow.list({
+    query,
+    pageSize: MOST_TROUBLED,
+  })) {
     if (troubled.push({ workflowId, runId, problem: problemOf(status.name) }) === MOST_TROUBLED) break;
   }
   return troubled;
 }
 
 function onlySet(env: NodeJS.ProcessEnv): Record<string, string> {
-  return Object.fromEntries(Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
 }

@@ -22,8 +22,16 @@ export const DEMO_ODDS: Odds = { accept: 0.8, reject: 0.12, breakAfterJob: 0.1, 
  * device's clock is ahead of ours; below 0 behind. `answer`: what they say to an offer, in place of the odds. `vanishing`: who vanishes after accepting; left out: nobody.
  */
 export type Manner = {
-  odds: Odds; vehicle: VehicleKind; isV1: boolean; home: Point; speed: number; thinkMs: { min: number; max: number };
-  rhythm?: Rhythm; clockOffMs?: number; answer?: () => OfferAnswer; vanishing?: { fate: () => Fate; awayMs: { min: number; max: number } };
+  odds: Odds;
+  vehicle: VehicleKind;
+  isV1: boolean;
+  home: Point;
+  speed: number;
+  thinkMs: { min: number; max: number };
+  rhythm?: Rhythm;
+  clockOffMs?: number;
+  answer?: () => OfferAnswer;
+  vanishing?: { fate: () => Fate; awayMs: { min: number; max: number } };
 };
 
 export type OfferAnswer = 'accept' | 'reject' | 'ignore';
@@ -34,7 +42,17 @@ export type Fate = 'goesOn' | 'vanishes' | 'vanishesWithGoods';
 /** How often the app speaks, in ms: a fix is taken every second and sent by so many while riding (`batch`), or every `idleMs`; and an app that heard nothing asks every `askMs`. */
 export type Rhythm = { batch: number; idleMs: number; askMs: number };
 
-export type DriverDeps = { driverId: string; client: DriverClient; socket: DriverSocket; random: Random; ledger: Ledger; latencies: Latencies; heard: HeardOffers; log: (line: string) => void; offerWords?: OfferWords };
+export type DriverDeps = {
+  driverId: string;
+  client: DriverClient;
+  socket: DriverSocket;
+  random: Random;
+  ledger: Ledger;
+  latencies: Latencies;
+  heard: HeardOffers;
+  log: (line: string) => void;
+  offerWords?: OfferWords;
+};
 
 /** When each offer came to its driver's socket, epoch ms by offer id. */
 export type HeardOffers = Map<string, number>;
@@ -44,11 +62,26 @@ export type OfferWords = OfferWord[];
 
 /** What a driver did, for the figures. */
 export type DriverCounts = {
-  offers: number; accepted: number; rejected: number; ignored: number; refusedLate: number; delivered: number; returned: number; breaks: number; foundByAsking: number;
-  vanishedBeforePickup: number; vanishedWithGoods: number; gaveUp: number;
+  offers: number;
+  accepted: number;
+  rejected: number;
+  ignored: number;
+  refusedLate: number;
+  delivered: number;
+  returned: number;
+  breaks: number;
+  foundByAsking: number;
+  vanishedBeforePickup: number;
+  vanishedWithGoods: number;
+  gaveUp: number;
 };
 
-const METERS_PER_SECOND: Readonly<Record<VehicleKind, number>> = { BICYCLE: 4.2, MOPED: 6.7, CAR: 6.7, VAN: 5.6 };
+const METERS_PER_SECOND: Readonly<Record<VehicleKind, number>> = {
+  BICYCLE: 4.2,
+  MOPED: 6.7,
+  CAR: 6.7,
+  VAN: 5.6,
+};
 /** Streets are longer than lines. */
 const DETOUR = 1.3;
 const HANDOVER_SECONDS = 90;
@@ -60,7 +93,18 @@ const BREAK_MINUTES = 5;
 /** One driver with a phone: a real client of the API and the sockets, and nothing else. */
 export class SimulatedDriver {
   readonly counts: DriverCounts = {
-    offers: 0, accepted: 0, rejected: 0, ignored: 0, refusedLate: 0, delivered: 0, returned: 0, breaks: 0, foundByAsking: 0, vanishedBeforePickup: 0, vanishedWithGoods: 0, gaveUp: 0,
+    offers: 0,
+    accepted: 0,
+    rejected: 0,
+    ignored: 0,
+    refusedLate: 0,
+    delivered: 0,
+    returned: 0,
+    breaks: 0,
+    foundByAsking: 0,
+    vanishedBeforePickup: 0,
+    vanishedWithGoods: 0,
+    gaveUp: 0,
   };
   private place: Point;
   private ride: Ride | null = null;
@@ -78,7 +122,10 @@ export class SimulatedDriver {
   private day = new AbortController().signal;
   private readonly rhythm: Rhythm;
 
-  constructor(private readonly deps: DriverDeps, private readonly manner: Manner) {
+  constructor(
+    private readonly deps: DriverDeps,
+    private readonly manner: Manner,
+  ) {
     this.place = manner.home;
     this.rhythm = manner.rhythm ?? DEMO_RHYTHM;
   }
@@ -191,10 +238,14 @@ export class SimulatedDriver {
       const view = await this.unlessAway(this.deps.client.view(), signal);
       if (!view?.ok || this.isGone()) continue;
       for (const { offerId } of view.offers) this.noteWord(offerId, 'live', askedAt);
-      if (view.availability === 'OFFLINE' && this.manner.vanishing && !this.isResting) await this.unlessAway(this.deps.client.startShift(null), signal);
-      const unheard = view.offers.filter(({ offerId }) => !this.seenOffers.has(offerId)).length + view.deliveryIds.filter((id) => !this.jobs.has(id)).length;
+      if (view.availability === 'OFFLINE' && this.manner.vanishing && !this.isResting)
+        await this.unlessAway(this.deps.client.startShift(null), signal);
+      const unheard =
+        view.offers.filter(({ offerId }) => !this.seenOffers.has(offerId)).length +
+        view.deliveryIds.filter((id) => !this.jobs.has(id)).length;
       this.counts.foundByAsking += unheard;
-      if (unheard > 0) this.hear({ kind: 'state', offers: view.offers, deliveryIds: view.deliveryIds }, signal);
+      if (unheard > 0)
+        this.hear({ kind: 'state', offers: view.offers, deliveryIds: view.deliveryIds }, signal);
     }
   }
 
@@ -258,7 +309,9 @@ export class SimulatedDriver {
   /** The phone is off: nothing is said or heard for a while. Then they come on duty anew, and learn what is left of their work. */
   private async vanish(how: 'vanishedBeforePickup' | 'vanishedWithGoods', deliveryId: string): Promise<void> {
     const { socket, random, log, driverId } = this.deps;
-    log(`driver ${driverId} vanishes ${how === 'vanishedWithGoods' ? 'with the goods of' : 'having accepted'} ${deliveryId}`);
+    log(
+      `driver ${driverId} vanishes ${how === 'vanishedWithGoods' ? 'with the goods of' : 'having accepted'} ${deliveryId}`,
+    );
     const { min, max } = this.manner.vanishing?.awayMs ?? { min: 0, max: 0 };
     this.counts[how] += 1;
     this.isAway = true;
@@ -304,9 +357,17 @@ export class SimulatedDriver {
       case 'ASSIGNED':
         return (await this.rideToPickup(delivery, signal)) && this.step(delivery, 'arriveAtPickup');
       case 'AT_PICKUP':
-        return (await waitUntil(delivery.readyAt, signal)) && (await this.handOver(signal)) && this.step(delivery, 'pickUp');
+        return (
+          (await waitUntil(delivery.readyAt, signal)) &&
+          (await this.handOver(signal)) &&
+          this.step(delivery, 'pickUp')
+        );
       case 'PICKED_UP':
-        return (await this.takeOver(delivery, signal)) && (await this.rideTo(delivery.dropoff, signal)) && this.step(delivery, 'arriveAtDropoff');
+        return (
+          (await this.takeOver(delivery, signal)) &&
+          (await this.rideTo(delivery.dropoff, signal)) &&
+          this.step(delivery, 'arriveAtDropoff')
+        );
       case 'AT_DROPOFF':
         return (await this.handOver(signal)) && this.atTheDoor(delivery);
       case 'RETURNING':
@@ -335,7 +396,9 @@ export class SimulatedDriver {
     const view = await this.deps.client.view();
     const meeting = view.ok ? view.meetings?.get(delivery.deliveryId) : undefined;
     if (!meeting) return true;
-    return (await this.rideTo(meeting, signal)) && (await this.handOver(signal)) && this.step(delivery, 'pickUp');
+    return (
+      (await this.rideTo(meeting, signal)) && (await this.handOver(signal)) && this.step(delivery, 'pickUp')
+    );
   }
 
   private async atTheDoor(delivery: DeliveryView): Promise<boolean> {
@@ -355,7 +418,8 @@ export class SimulatedDriver {
     if (!answer.ok) return true;
     ledger.add({ kind: 'step', deliveryId, driverId, step });
     if (step === 'pickUp') this.fetched.add(deliveryId);
-    if (step === 'pickUp' && this.vanishesWith === deliveryId) this.inBackground(this.vanish('vanishedWithGoods', deliveryId));
+    if (step === 'pickUp' && this.vanishesWith === deliveryId)
+      this.inBackground(this.vanish('vanishedWithGoods', deliveryId));
     if (step === 'deliver') this.counts.delivered += 1;
     if (step === 'returnGoods') this.counts.returned += 1;
     return true;
@@ -374,7 +438,12 @@ export class SimulatedDriver {
   // ---- moving -----------------------------------------------------------------------------------------------------------------
 
   private async rideTo(to: Point, signal: AbortSignal): Promise<boolean> {
-    const ride = rideOf(this.place, to, Date.now(), (METERS_PER_SECOND[this.manner.vehicle] * this.manner.speed) / DETOUR);
+    const ride = rideOf(
+      this.place,
+      to,
+      Date.now(),
+      (METERS_PER_SECOND[this.manner.vehicle] * this.manner.speed) / DETOUR,
+    );
     this.ride = ride;
     const arrived = await waitUntil(ride.arrivesAt, signal);
     this.stopRiding();
@@ -399,13 +468,16 @@ export class SimulatedDriver {
     let lastSentAt = 0;
     while (await pause(FIX_EVERY_MS, signal)) {
       if (this.ride) batch.push(this.fix());
-      const isDue = this.ride ? batch.length >= this.rhythm.batch : Date.now() - lastSentAt >= this.rhythm.idleMs;
+      const isDue = this.ride
+        ? batch.length >= this.rhythm.batch
+        : Date.now() - lastSentAt >= this.rhythm.idleMs;
       if (!isDue || this.isAway) continue;
       const fixes = batch.length > 0 ? batch : [this.fix()];
       batch = [];
       lastSentAt = Date.now();
       const taken = await this.unlessAway(this.deps.client.sendFixes(fixes), signal);
-      if (taken?.ok === false) this.deps.log(`driver ${this.deps.driverId}: places were refused: ${taken.code}: ${taken.detail}`);
+      if (taken?.ok === false)
+        this.deps.log(`driver ${this.deps.driverId}: places were refused: ${taken.code}: ${taken.detail}`);
     }
   }
 
@@ -413,7 +485,9 @@ export class SimulatedDriver {
   private fix(): Fix {
     const { ride } = this;
     const fix = { point: this.placeNow(), at: this.deviceTime() };
-    return ride ? { ...fix, headingDegrees: headingOf(ride), speedMps: METERS_PER_SECOND[this.manner.vehicle] } : fix;
+    return ride
+      ? { ...fix, headingDegrees: headingOf(ride), speedMps: METERS_PER_SECOND[this.manner.vehicle] }
+      : fix;
   }
 
   private deviceTime(): number {
@@ -427,7 +501,10 @@ export class SimulatedDriver {
     work.catch((error: unknown) => this.deps.log(`driver ${this.deps.driverId}: ${String(error)}`));
   }
 
-  private async unlessAway<T>(asking: Promise<Outcome<T>>, signal: AbortSignal): Promise<Outcome<T> | undefined> {
+  private async unlessAway<T>(
+    asking: Promise<Outcome<T>>,
+    signal: AbortSignal,
+  ): Promise<Outcome<T> | undefined> {
     try {
       return await asking;
     } catch (error) {

@@ -33,12 +33,20 @@ export class Ledger {
 }
 
 /** What was acknowledged but is not in the record, or not so: a sentence each. Empty = every promise was kept. */
-export function lostAcknowledgements(acknowledged: readonly Acknowledged[], record: readonly RecordedDelivery[]): string[] {
-  return lostAmong(acknowledged, record).map(({ promise: { kind, deliveryId }, problem }) => `${kind} of delivery ${deliveryId}: ${problem}`);
+export function lostAcknowledgements(
+  acknowledged: readonly Acknowledged[],
+  record: readonly RecordedDelivery[],
+): string[] {
+  return lostAmong(acknowledged, record).map(
+    ({ promise: { kind, deliveryId }, problem }) => `${kind} of delivery ${deliveryId}: ${problem}`,
+  );
 }
 
 /** The same, with the promise itself. */
-export function lostAmong(acknowledged: readonly Acknowledged[], record: readonly RecordedDelivery[]): { promise: Acknowledged; problem: string }[] {
+export function lostAmong(
+  acknowledged: readonly Acknowledged[],
+  record: readonly RecordedDelivery[],
+): { promise: Acknowledged; problem: string }[] {
   const byId = new Map(record.map((delivery) => [delivery.deliveryId, delivery]));
   return acknowledged.flatMap((promise) => {
     const delivery = byId.get(promise.deliveryId);
@@ -50,7 +58,9 @@ export function lostAmong(acknowledged: readonly Acknowledged[], record: readonl
 function whatIsLost(acknowledged: Acknowledged, delivery: RecordedDelivery): string | null {
   switch (acknowledged.kind) {
     case 'posted':
-      return delivery.sellerOrderId === acknowledged.sellerOrderId ? null : `it stands for order ${delivery.sellerOrderId}, not ${acknowledged.sellerOrderId}`;
+      return delivery.sellerOrderId === acknowledged.sellerOrderId
+        ? null
+        : `it stands for order ${delivery.sellerOrderId}, not ${acknowledged.sellerOrderId}`;
     case 'accepted':
       return lostAccept(acknowledged, delivery);
     case 'rejected':
@@ -58,42 +68,69 @@ function whatIsLost(acknowledged: Acknowledged, delivery: RecordedDelivery): str
     case 'step':
       return lostStep(acknowledged, delivery);
     case 'failed':
-      return ['FAILED', 'RETURNING', 'RETURNED'].includes(delivery.status) ? null : `it is ${delivery.status}`;
+      return ['FAILED', 'RETURNING', 'RETURNED'].includes(delivery.status)
+        ? null
+        : `it is ${delivery.status}`;
     case 'cancelled':
       return delivery.status === 'CANCELLED' ? null : `it is ${delivery.status}`;
     case 'gaveUp':
-      return delivery.assignments.some(({ driverId, state }) => driverId === acknowledged.driverId && state === 'LOST') ? null : `driver ${acknowledged.driverId} is not in the record as lost`;
+      return delivery.assignments.some(
+        ({ driverId, state }) => driverId === acknowledged.driverId && state === 'LOST',
+      )
+        ? null
+        : `driver ${acknowledged.driverId} is not in the record as lost`;
     case 'byHand':
       return lostByHand(acknowledged, delivery);
     case 'opsAct':
-      return delivery.moves.some(({ kind }) => kind === acknowledged.entry) ? null : `${acknowledged.entry} is not in the audit trail`;
+      return delivery.moves.some(({ kind }) => kind === acknowledged.entry)
+        ? null
+        : `${acknowledged.entry} is not in the audit trail`;
   }
 }
 
-function lostByHand({ assignmentId, driverId }: Extract<Acknowledged, { kind: 'byHand' }>, { assignments }: RecordedDelivery): string | null {
+function lostByHand(
+  { assignmentId, driverId }: Extract<Acknowledged, { kind: 'byHand' }>,
+  { assignments }: RecordedDelivery,
+): string | null {
   const made = assignments.find((each) => each.assignmentId === assignmentId);
   if (!made) return `assignment ${assignmentId} is not in the record`;
   // Whoever had it already keeps it as it came to them, and is pinned.
-  return made.driverId === driverId ? null : `assignment ${assignmentId} is driver ${made.driverId}'s, by ${made.way}`;
+  return made.driverId === driverId
+    ? null
+    : `assignment ${assignmentId} is driver ${made.driverId}'s, by ${made.way}`;
 }
 
-function offerProblem(delivery: RecordedDelivery, { offerId, driverId }: { offerId: string; driverId: string }, wanted: 'ACCEPTED' | 'REJECTED'): string | null {
+function offerProblem(
+  delivery: RecordedDelivery,
+  { offerId, driverId }: { offerId: string; driverId: string },
+  wanted: 'ACCEPTED' | 'REJECTED',
+): string | null {
   const offer = delivery.offers.find((each) => each.offerId === offerId);
   if (!offer) return `offer ${offerId} is not in the record`;
   if (offer.driverId !== driverId) return `offer ${offerId} is driver ${offer.driverId}'s, not ${driverId}'s`;
   return offer.state === wanted ? null : `offer ${offerId} is ${offer.state}, not ${wanted}`;
 }
 
-function lostAccept(accepted: Extract<Acknowledged, { kind: 'accepted' }>, delivery: RecordedDelivery): string | null {
+function lostAccept(
+  accepted: Extract<Acknowledged, { kind: 'accepted' }>,
+  delivery: RecordedDelivery,
+): string | null {
   const problem = offerProblem(delivery, accepted, 'ACCEPTED');
   if (problem) return problem;
   const assignment = delivery.assignments.find(({ assignmentId }) => assignmentId === accepted.assignmentId);
   if (!assignment) return `assignment ${accepted.assignmentId} is not in the record`;
-  return assignment.driverId === accepted.driverId && assignment.offerId === accepted.offerId ? null : `assignment ${accepted.assignmentId} is another driver's or of another offer`;
+  return assignment.driverId === accepted.driverId && assignment.offerId === accepted.offerId
+    ? null
+    : `assignment ${accepted.assignmentId} is another driver's or of another offer`;
 }
 
-function lostStep({ step, driverId }: Extract<Acknowledged, { kind: 'step' }>, delivery: RecordedDelivery): string | null {
-  const done = delivery.assignments.some((assignment) => assignment.driverId === driverId && isDone(step, assignment, delivery.status));
+function lostStep(
+  { step, driverId }: Extract<Acknowledged, { kind: 'step' }>,
+  delivery: RecordedDelivery,
+): string | null {
+  const done = delivery.assignments.some(
+    (assignment) => assignment.driverId === driverId && isDone(step, assignment, delivery.status),
+  );
   return done ? null : `${step} by driver ${driverId} is not in the record`;
 }
 
@@ -113,4 +150,10 @@ function isDone(step: Step, assignment: RecordedAssignment, status: DeliveryStat
 }
 
 /** What a driver's app learnt of an offer: that it is live, by a question asked `at` (epoch ms), or at that time that it is over. */
-export type OfferWord = { offerId: string; deliveryId: string | null; driverId: string; word: 'live' | 'over'; at: number };
+export type OfferWord = {
+  offerId: string;
+  deliveryId: string | null;
+  driverId: string;
+  word: 'live' | 'over';
+  at: number;
+};

@@ -5,7 +5,12 @@ export type Ride = { from: Point; to: Point; startedAt: number; arrivesAt: numbe
 
 /** A ride at `metersPerSecond` (> 0) of the straight line. */
 export function rideOf(from: Point, to: Point, startedAt: number, metersPerSecond: number): Ride {
-  return { from, to, startedAt, arrivesAt: startedAt + Math.ceil((distanceMeters(from, to) * 1_000) / metersPerSecond) };
+  return {
+    from,
+    to,
+    startedAt,
+    arrivesAt: startedAt + Math.ceil((distanceMeters(from, to) * 1_000) / metersPerSecond),
+  };
 }
 
 /** Where the rider is at `now`: at the start before it, at the end after it. */

@@ -16,7 +16,14 @@ export type DeskAct =
   | { kind: 'wait' };
 
 /** What they look at to decide. `free`: drivers who could be given work by hand, `carrierAt`: where who has the goods was seen last; `now` in epoch ms. */
-export type DeskView = { open: CaseView; delivery: WatchedDelivery; free: readonly FreeDriver[]; carrierAt: Point | null; hasRaised: boolean; now: number };
+export type DeskView = {
+  open: CaseView;
+  delivery: WatchedDelivery;
+  free: readonly FreeDriver[];
+  carrierAt: Point | null;
+  hasRaised: boolean;
+  now: number;
+};
 
 export type FreeDriver = { driverId: string; place: Point };
 
@@ -29,7 +36,10 @@ export const RETURN_AFTER_MS = 60_000;
 
 /** What to do about a case, by its reason (spec 4 and 5). */
 export function decideCase(view: DeskView): DeskAct {
-  const { open: { reason }, delivery: { carrierId } } = view;
+  const {
+    open: { reason },
+    delivery: { carrierId },
+  } = view;
   switch (reason) {
     case 'UNASSIGNED':
       return findDriver(view);
@@ -47,18 +57,35 @@ export function decideCase(view: DeskView): DeskAct {
 }
 
 /** First more pay; where that was in vain, whoever is nearest. */
-function findDriver({ open: { level }, delivery: { pickup, bonusCents }, free, hasRaised }: DeskView): DeskAct {
-  if (level < 3) return hasRaised ? { kind: 'wait' } : { kind: 'raisePay', bonusCents: bonusCents + RAISE_CENTS };
+function findDriver({
+  open: { level },
+  delivery: { pickup, bonusCents },
+  free,
+  hasRaised,
+}: DeskView): DeskAct {
+  if (level < 3)
+    return hasRaised ? { kind: 'wait' } : { kind: 'raisePay', bonusCents: bonusCents + RAISE_CENTS };
   const driver = nearest(free, pickup);
   return driver ? { kind: 'assign', driverId: driver.driverId } : { kind: 'wait' };
 }
 
 /** Another driver takes the goods over where the carrier was seen last. */
-function saveGoods({ open: { openedAt }, delivery: { pickup, carrierId, status }, free, carrierAt, now }: DeskView): DeskAct {
+function saveGoods({
+  open: { openedAt },
+  delivery: { pickup, carrierId, status },
+  free,
+  carrierAt,
+  now,
+}: DeskView): DeskAct {
   const meeting = carrierAt ?? pickup;
-  const driver = nearest(free.filter(({ driverId }) => driverId !== carrierId), meeting);
+  const driver = nearest(
+    free.filter(({ driverId }) => driverId !== carrierId),
+    meeting,
+  );
   if (driver) return { kind: 'handOver', driverId: driver.driverId, meeting };
-  return now - openedAt >= RETURN_AFTER_MS && status !== 'RETURNING' ? { kind: 'returnGoods' } : { kind: 'wait' };
+  return now - openedAt >= RETURN_AFTER_MS && status !== 'RETURNING'
+    ? { kind: 'returnGoods' }
+    : { kind: 'wait' };
 }
 
 function nearest(drivers: readonly FreeDriver[], to: Point): FreeDriver | undefined {
@@ -67,14 +94,24 @@ function nearest(drivers: readonly FreeDriver[], to: Point): FreeDriver | undefi
 
 /** Those with room who were seen a moment ago. */
 export function freeOf(drivers: readonly WatchedDriver[], now: number): FreeDriver[] {
-  return drivers.flatMap(({ driverId, room, seen }) => (room > 0 && seen !== null && now - seen.at <= SEEN_WITHIN_MS ? [{ driverId, place: seen.place }] : []));
+  return drivers.flatMap(({ driverId, room, seen }) =>
+    room > 0 && seen !== null && now - seen.at <= SEEN_WITHIN_MS ? [{ driverId, place: seen.place }] : [],
+  );
 }
 
 export type OpsDeskDeps = { client: DeskClient; cityId: string; ledger: Ledger; log: (line: string) => void };
 
 /** A person of ops who works the support queue: a real client of the API, and nothing else. */
 export class OpsDesk {
-  readonly counts = { acknowledged: 0, assigned: 0, handedOver: 0, payRaised: 0, searchesResumed: 0, rescued: 0, sentBack: 0 };
+  readonly counts = {
+    acknowledged: 0,
+    assigned: 0,
+    handedOver: 0,
+    payRaised: 0,
+    searchesResumed: 0,
+    rescued: 0,
+    sentBack: 0,
+  };
   private readonly raised = new Set<string>();
   private readonly seen = new Map<string, number>();
   private readonly given = new Set<string>();
@@ -94,14 +131,17 @@ export class OpsDesk {
   /** Works until the signal comes. */
   async work(everyMs: number, signal: AbortSignal): Promise<void> {
     while (await pause(everyMs, signal)) {
-      await this.workOnce().catch((error: unknown) => void (signal.aborted || this.deps.log(`ops: ${String(error)}`)));
+      await this.workOnce().catch(
+        (error: unknown) => void (signal.aborted || this.deps.log(`ops: ${String(error)}`)),
+      );
     }
   }
 
   private async workOnce(): Promise<void> {
     const queue = await this.deps.client.unresolved(this.deps.cityId);
     if (!queue.ok) return void this.refused('the queue', queue);
-    for (const { deliveryId, reason } of queue.cases) if (!this.sawCase(deliveryId, reason)) this.seen.set(`${deliveryId}/${reason}`, Date.now());
+    for (const { deliveryId, reason } of queue.cases)
+      if (!this.sawCase(deliveryId, reason)) this.seen.set(`${deliveryId}/${reason}`, Date.now());
     for (const open of queue.cases) await this.workOn(open);
   }
 
@@ -115,11 +155,24 @@ export class OpsDesk {
     }
     const delivery = await client.delivery(open.deliveryId);
     if (!delivery.ok) return void this.refused('reading a delivery', delivery);
-    await this.act(open, decideCase({ open, delivery, hasRaised: this.raised.has(open.deliveryId), now: Date.now(), ...(await this.lookAround(open, delivery)) }));
+    await this.act(
+      open,
+      decideCase({
+        open,
+        delivery,
+        hasRaised: this.raised.has(open.deliveryId),
+        now: Date.now(),
+        ...(await this.lookAround(open, delivery)),
+      }),
+    );
   }
 
-  private async lookAround({ reason }: CaseView, { carrierId }: WatchedDelivery): Promise<Pick<DeskView, 'free' | 'carrierAt'>> {
-    const carrier = carrierId !== null && reason.startsWith('CARRIER') ? await this.deps.client.driver(carrierId) : null;
+  private async lookAround(
+    { reason }: CaseView,
+    { carrierId }: WatchedDelivery,
+  ): Promise<Pick<DeskView, 'free' | 'carrierAt'>> {
+    const carrier =
+      carrierId !== null && reason.startsWith('CARRIER') ? await this.deps.client.driver(carrierId) : null;
     return { free: await this.freeDrivers(), carrierAt: carrier?.ok ? (carrier.seen?.place ?? null) : null };
   }
 
@@ -138,10 +191,26 @@ export class OpsDesk {
       case 'handOver':
         return this.byHand('handedOver', deliveryId, await client.handOver(deliveryId, act, reason));
       case 'raisePay':
-        if (this.noted('raising pay', deliveryId, 'pay_raised', await client.raisePay(deliveryId, act.bonusCents, reason))) this.counts.payRaised += 1;
+        if (
+          this.noted(
+            'raising pay',
+            deliveryId,
+            'pay_raised',
+            await client.raisePay(deliveryId, act.bonusCents, reason),
+          )
+        )
+          this.counts.payRaised += 1;
         return void this.raised.add(deliveryId);
       case 'resumeSearch':
-        if (this.noted('resuming a search', deliveryId, 'search_resumed', await client.resumeSearch(deliveryId, reason))) this.counts.searchesResumed += 1;
+        if (
+          this.noted(
+            'resuming a search',
+            deliveryId,
+            'search_resumed',
+            await client.resumeSearch(deliveryId, reason),
+          )
+        )
+          this.counts.searchesResumed += 1;
         return;
       case 'rescue':
         return this.counted('rescued', await client.rescue(act.driverId, reason));
@@ -164,15 +233,31 @@ export class OpsDesk {
     return driver !== undefined && this.assign(deliveryId, driver.driverId, why);
   }
 
-  private byHand(what: 'assigned' | 'handedOver', deliveryId: string, answer: Outcome<{ assignmentId: string; driverId: string }>): void {
+  private byHand(
+    what: 'assigned' | 'handedOver',
+    deliveryId: string,
+    answer: Outcome<{ assignmentId: string; driverId: string }>,
+  ): void {
     if (!answer.ok) return this.refused(what, answer);
-    this.deps.ledger.add({ kind: 'byHand', deliveryId, driverId: answer.driverId, assignmentId: answer.assignmentId });
-    this.deps.log(`ops: delivery ${deliveryId} is ${what === 'assigned' ? 'given' : 'handed over'} to driver ${answer.driverId}`);
+    this.deps.ledger.add({
+      kind: 'byHand',
+      deliveryId,
+      driverId: answer.driverId,
+      assignmentId: answer.assignmentId,
+    });
+    this.deps.log(
+      `ops: delivery ${deliveryId} is ${what === 'assigned' ? 'given' : 'handed over'} to driver ${answer.driverId}`,
+    );
     this.given.add(deliveryId);
     this.counts[what] += 1;
   }
 
-  private noted(what: string, deliveryId: string, entry: 'pay_raised' | 'search_resumed', answer: Outcome<object>): boolean {
+  private noted(
+    what: string,
+    deliveryId: string,
+    entry: 'pay_raised' | 'search_resumed',
+    answer: Outcome<object>,
+  ): boolean {
     if (answer.ok) this.deps.ledger.add({ kind: 'opsAct', deliveryId, entry });
     else this.refused(what, answer);
     return answer.ok;

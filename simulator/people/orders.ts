@@ -24,7 +24,13 @@ export type OrderPlan = {
   run: string;
 };
 
-export type OrderDeps = { clients: ReadonlyMap<string, MerchantClient>; random: Random; ledger: Ledger; latencies: Latencies; log: (line: string) => void };
+export type OrderDeps = {
+  clients: ReadonlyMap<string, MerchantClient>;
+  random: Random;
+  ledger: Ledger;
+  latencies: Latencies;
+  log: (line: string) => void;
+};
 
 /** An order that was taken: which delivery it became, and when it was sent (epoch ms). */
 export type PlacedOrder = { deliveryId: string; sellerOrderId: string; sentAt: number };
@@ -33,7 +39,18 @@ const READY_MINUTES = { min: 0, max: 8 };
 const CANCEL_AFTER_MS = { min: 500, max: 6_000 };
 /** Maarssen: over 23 km from every place in the city's zones, which is farther than any search goes. */
 export const FAR_DEPOT = { address: 'Industrieweg 4, Maarssen', point: { lat: 52.139, lng: 5.041 } } as const;
-const STREETS = ['Spuistraat', 'Overtoom', 'Sarphatistraat', 'Rijnstraat', 'Amstelkade', 'Weesperzijde', 'Insulindeweg', 'Molukkenstraat', 'Cornelis Schuytstraat', 'Churchilllaan'];
+const STREETS = [
+  'Spuistraat',
+  'Overtoom',
+  'Sarphatistraat',
+  'Rijnstraat',
+  'Amstelkade',
+  'Weesperzijde',
+  'Insulindeweg',
+  'Molukkenstraat',
+  'Cornelis Schuytstraat',
+  'Churchilllaan',
+];
 
 /** Shops that take orders and hand them over, as real merchant clients do. */
 export class OrderFlow {
@@ -43,7 +60,10 @@ export class OrderFlow {
   private hurrying = new AbortController();
   private isClosed = false;
 
-  constructor(private readonly deps: OrderDeps, private readonly plan: OrderPlan) {}
+  constructor(
+    private readonly deps: OrderDeps,
+    private readonly plan: OrderPlan,
+  ) {}
 
   /** Places orders at the set rate until all are placed, the shops close, or the signal comes; the cancels that belong to them included. */
   async run(signal: AbortSignal): Promise<void> {
@@ -56,7 +76,9 @@ export class OrderFlow {
       this.hurrying = new AbortController();
       const placing = this.place(number);
       const isCancelled = this.deps.random.chance(this.plan.cancelOdds);
-      const dealtWith = placing.then((placed) => (isCancelled ? this.cancelLater(placed, signal) : undefined));
+      const dealtWith = placing.then((placed) =>
+        isCancelled ? this.cancelLater(placed, signal) : undefined,
+      );
       dealtWith.catch(() => undefined); // told by those who wait for all
       under.push(dealtWith);
       if (!this.plan.isOpenLoop) await placing;
@@ -78,15 +100,25 @@ export class OrderFlow {
   /** One more order, beside the plan: from a depot so far out of town that no search reaches it. */
   placeFar(name: string): Promise<PlacedOrder> {
     const shop = this.deps.random.pick(DEMO_SHOPS);
-    return this.post(shop.merchantId, { ...this.draw(shop, 0), sellerOrderId: `${this.plan.run}-${name}`, pickup: FAR_DEPOT, readyAt: null });
+    return this.post(shop.merchantId, {
+      ...this.draw(shop, 0),
+      sellerOrderId: `${this.plan.run}-${name}`,
+      pickup: FAR_DEPOT,
+      readyAt: null,
+    });
   }
 
   /** So many orders at the same moment, beside the plan. */
   async placeAtOnce(name: string, count: number): Promise<void> {
-    await Promise.all(Array.from({ length: count }, (_, index) => {
-      const shop = this.deps.random.pick(DEMO_SHOPS);
-      return this.post(shop.merchantId, { ...this.draw(shop, 0), sellerOrderId: `${this.plan.run}-${name}-${index + 1}` });
-    }));
+    await Promise.all(
+      Array.from({ length: count }, (_, index) => {
+        const shop = this.deps.random.pick(DEMO_SHOPS);
+        return this.post(shop.merchantId, {
+          ...this.draw(shop, 0),
+          sellerOrderId: `${this.plan.run}-${name}-${index + 1}`,
+        });
+      }),
+    );
   }
 
   /** For a run that nobody judges. */
@@ -120,14 +152,21 @@ export class OrderFlow {
       sellerOrderId: `${this.plan.run}-${String(number + 1).padStart(5, '0')}`,
       cityId: DEMO_CITY.cityId,
       pickup: { address: shop.address, point: shop.point },
-      dropoff: { address: `${random.pick(STREETS)} ${Math.ceil(random.between(0, 200))}`, point: pointIn(random.pick(DEMO_ZONES), random), contactName: 'A customer' },
+      dropoff: {
+        address: `${random.pick(STREETS)} ${Math.ceil(random.between(0, 200))}`,
+        point: pointIn(random.pick(DEMO_ZONES), random),
+        contactName: 'A customer',
+      },
       readyAt: Math.round(Date.now() + readyInMs),
       parcelSize: random.pick(PARCELS),
       feeCents: 595,
     };
   }
 
-  private async cancelLater({ deliveryId, client }: { deliveryId: string; client: MerchantClient }, signal: AbortSignal): Promise<void> {
+  private async cancelLater(
+    { deliveryId, client }: { deliveryId: string; client: MerchantClient },
+    signal: AbortSignal,
+  ): Promise<void> {
     const { random, ledger } = this.deps;
     if (!(await pause(random.between(CANCEL_AFTER_MS.min, CANCEL_AFTER_MS.max), signal))) return;
     const answer = await client.cancel(deliveryId, 'CUSTOMER_CANCELLED');
@@ -144,7 +183,11 @@ export function pointIn({ ring }: DemoZone, random: Random): Point {
   const lngs = ring.map(([lng]) => lng);
   const lats = ring.map(([, lat]) => lat);
   for (;;) {
-    const point = { lat: random.between(Math.min(...lats), Math.max(...lats)), lng: random.between(Math.min(...lngs), Math.max(...lngs)) };
-    if (contains({ type: 'Polygon', coordinates: [ring.map(([lng, lat]) => [lng, lat])] }, point)) return point;
+    const point = {
+      lat: random.between(Math.min(...lats), Math.max(...lats)),
+      lng: random.between(Math.min(...lngs), Math.max(...lngs)),
+    };
+    if (contains({ type: 'Polygon', coordinates: [ring.map(([lng, lat]) => [lng, lat])] }, point))
+      return point;
   }
 }

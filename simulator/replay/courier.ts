@@ -43,7 +43,10 @@ export class Courier {
   private readonly seen = new Set<string>();
   private isDone = false;
 
-  constructor(private readonly deps: CourierDeps, private readonly courier: DayCourier) {
+  constructor(
+    private readonly deps: CourierDeps,
+    private readonly courier: DayCourier,
+  ) {
     this.place = courier;
     this.next = { x: courier.x, y: courier.y, freeMinute: courier.onMinute };
   }
@@ -61,7 +64,8 @@ export class Courier {
     // The service asks whether the pickup is reached before the shift ends; the day asks whether the food is taken over by then.
     const lastArrivalMinute = this.courier.offMinute - rules.pickupServiceMinutes / 2;
     const started = await client.startShift(clock().instantOf(lastArrivalMinute));
-    if (!started.ok) this.deps.log(`courier ${this.courier.id} cannot start: ${started.code} ${started.detail}`);
+    if (!started.ok)
+      this.deps.log(`courier ${this.courier.id} cannot start: ${started.code} ${started.detail}`);
     socket.listen((news) => this.hear(news, signal));
     const off = new AbortController();
     const showing = this.keepShowingPlace(AbortSignal.any([signal, off.signal]));
@@ -100,7 +104,8 @@ export class Courier {
       return answer.ok ? ledger.add({ kind: 'rejected', deliveryId, offerId, driverId }) : undefined;
     }
     const answer = await client.accept(offerId);
-    if (!answer.ok) return this.deps.log(`courier ${this.courier.id}: the offer of ${order.id} was ${answer.code}`);
+    if (!answer.ok)
+      return this.deps.log(`courier ${this.courier.id}: the offer of ${order.id} was ${answer.code}`);
     ledger.add({ kind: 'accepted', deliveryId, offerId, driverId, assignmentId: answer.assignmentId });
     this.begin(deliveryId, order, restaurant, planMinute(clock().minuteOf(answer.at)), signal);
   }
@@ -109,31 +114,56 @@ export class Courier {
     return jobTimes(this.next, order, restaurant, minute, this.deps.rules).pick <= this.courier.offMinute;
   }
 
-  private begin(deliveryId: string, order: DayOrder, restaurant: Place, assignedMinute: number, signal: AbortSignal): void {
+  private begin(
+    deliveryId: string,
+    order: DayOrder,
+    restaurant: Place,
+    assignedMinute: number,
+    signal: AbortSignal,
+  ): void {
     const times = jobTimes(this.next, order, restaurant, assignedMinute, this.deps.rules);
-    if (times.pick > this.courier.offMinute) this.deps.log(`courier ${this.courier.id}: ${order.id} is picked up at ${times.pick}, after the shift: it was assigned later than foreseen`);
+    if (times.pick > this.courier.offMinute)
+      this.deps.log(
+        `courier ${this.courier.id}: ${order.id} is picked up at ${times.pick}, after the shift: it was assigned later than foreseen`,
+      );
     const carried = { orderId: order.id, deliveryId, assignedMinute, times };
     this.carried.push(carried);
     this.next = { x: order.x, y: order.y, freeMinute: times.free };
     const stop = new AbortController();
-    const done = this.carry(carried, order, restaurant, AbortSignal.any([signal, stop.signal])).finally(() => {
-      // The last step makes the courier free, and the next job may begin before we hear its answer.
-      if (this.job?.deliveryId === deliveryId) this.job = null;
-    });
+    const done = this.carry(carried, order, restaurant, AbortSignal.any([signal, stop.signal])).finally(
+      () => {
+        // The last step makes the courier free, and the next job may begin before we hear its answer.
+        if (this.job?.deliveryId === deliveryId) this.job = null;
+      },
+    );
     this.job = { deliveryId, done, stop };
     this.inBackground(done);
   }
 
-  private async carry({ deliveryId, times }: Carried, order: DayOrder, restaurant: Place, signal: AbortSignal): Promise<void> {
+  private async carry(
+    { deliveryId, times }: Carried,
+    order: DayOrder,
+    restaurant: Place,
+    signal: AbortSignal,
+  ): Promise<void> {
     const arrived = await this.stepAt(times.arrive, deliveryId, 'arriveAtPickup', restaurant, signal);
-    const isOut = arrived && (await this.stepAt(times.pick, deliveryId, 'pickUp', restaurant, signal)) && (await this.stepAt(times.atDoor, deliveryId, 'arriveAtDropoff', order, signal));
+    const isOut =
+      arrived &&
+      (await this.stepAt(times.pick, deliveryId, 'pickUp', restaurant, signal)) &&
+      (await this.stepAt(times.atDoor, deliveryId, 'arriveAtDropoff', order, signal));
     if (!isOut || !(await waitUntil(this.deps.clock().instantOf(times.free), signal))) return;
     // Said before the last step, so that nothing more is offered.
     if (times.free >= this.courier.offMinute) await this.deps.client.endShift();
     await this.stepAt(times.free, deliveryId, 'deliver', order, signal);
   }
 
-  private async stepAt(minute: number, deliveryId: string, step: Step, place: Place, signal: AbortSignal): Promise<boolean> {
+  private async stepAt(
+    minute: number,
+    deliveryId: string,
+    step: Step,
+    place: Place,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const { clock, client, ledger, lag, driverId, log } = this.deps;
     const dueAt = clock().instantOf(minute);
     if (!(await waitUntil(dueAt, signal))) return false;
@@ -148,12 +178,14 @@ export class Courier {
   }
 
   private async keepShowingPlace(signal: AbortSignal): Promise<void> {
-    while (await pause(this.deps.placeEveryMs, signal)) await this.sendPlace(this.place).catch((error: unknown) => this.deps.log(String(error)));
+    while (await pause(this.deps.placeEveryMs, signal))
+      await this.sendPlace(this.place).catch((error: unknown) => this.deps.log(String(error)));
   }
 
   private async sendPlace(place: Place): Promise<void> {
     const answer = await this.deps.client.sendFixes([{ point: this.deps.pointOf(place), at: Date.now() }]);
-    if (!answer.ok) this.deps.log(`courier ${this.courier.id}: a place was refused: ${answer.code} ${answer.detail}`);
+    if (!answer.ok)
+      this.deps.log(`courier ${this.courier.id}: a place was refused: ${answer.code} ${answer.detail}`);
   }
 
   private inBackground(work: Promise<void>): void {

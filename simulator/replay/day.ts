@@ -7,12 +7,21 @@ import { Mistake } from '../kit/arguments';
 /** A place on the day's plane, in metres. */
 export type Place = { x: number; y: number };
 
-export type DayOrder = Place & { id: string; restaurantId: string; placementMinute: number; readyMinute: number };
+export type DayOrder = Place & {
+  id: string;
+  restaurantId: string;
+  placementMinute: number;
+  readyMinute: number;
+};
 export type DayCourier = Place & { id: string; onMinute: number; offMinute: number };
 export type DayRestaurant = Place & { id: string };
 
 /** The rules of a day: speed in metres a minute, service times in minutes (half before and half after the moment that counts). */
-export type DayRules = { metersPerMinute: number; pickupServiceMinutes: number; dropoffServiceMinutes: number };
+export type DayRules = {
+  metersPerMinute: number;
+  pickupServiceMinutes: number;
+  dropoffServiceMinutes: number;
+};
 
 /** One day of the Meal Delivery Routing Problem set (Reyes et al., 2018). Times are minutes of the day. */
 export type Day = {
@@ -27,7 +36,11 @@ export type Day = {
 export class DayError extends Mistake {
   override name = 'DayError';
 
-  constructor(readonly file: string, readonly line: number | null, readonly problem: string) {
+  constructor(
+    readonly file: string,
+    readonly line: number | null,
+    readonly problem: string,
+  ) {
     super(line === null ? `${file}: ${problem}` : `${file}, line ${line}: ${problem}`);
   }
 }
@@ -56,9 +69,22 @@ export async function readDay(folder: string): Promise<Day> {
  */
 export function parseDay(files: DayFiles): Day {
   const rules = parseRules(files['instance_parameters.txt']);
-  const restaurants = byId('restaurants.txt', parseRows('restaurants.txt', files['restaurants.txt'], RESTAURANT_COLUMNS).map(restaurantOf));
-  const couriers = [...byId('couriers.txt', parseRows('couriers.txt', files['couriers.txt'], COURIER_COLUMNS).map(courierOf)).values()];
-  const orders = [...byId('orders.txt', parseRows('orders.txt', files['orders.txt'], ORDER_COLUMNS).map((row) => orderOf(row, restaurants))).values()];
+  const restaurants = byId(
+    'restaurants.txt',
+    parseRows('restaurants.txt', files['restaurants.txt'], RESTAURANT_COLUMNS).map(restaurantOf),
+  );
+  const couriers = [
+    ...byId(
+      'couriers.txt',
+      parseRows('couriers.txt', files['couriers.txt'], COURIER_COLUMNS).map(courierOf),
+    ).values(),
+  ];
+  const orders = [
+    ...byId(
+      'orders.txt',
+      parseRows('orders.txt', files['orders.txt'], ORDER_COLUMNS).map((row) => orderOf(row, restaurants)),
+    ).values(),
+  ];
   return { rules, restaurants, couriers, orders: orders.sort(byPlacement) };
 }
 
@@ -73,14 +99,23 @@ async function readText(folder: string, name: DayFileName): Promise<string> {
   try {
     return await readFile(join(folder, name), 'utf8');
   } catch (error) {
-    const isMissing = typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT';
-    throw new DayError(join(folder, name), null, isMissing ? 'there is no such file' : `cannot be read: ${String(error)}`);
+    const isMissing =
+      typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT';
+    throw new DayError(
+      join(folder, name),
+      null,
+      isMissing ? 'there is no such file' : `cannot be read: ${String(error)}`,
+    );
   }
 }
 
 /** One row of a file, with its line, so that whatever is wrong in it can be named. */
 class Row {
-  constructor(readonly file: DayFileName, readonly line: number, private readonly cells: Readonly<Record<string, string>>) {}
+  constructor(
+    readonly file: DayFileName,
+    readonly line: number,
+    private readonly cells: Readonly<Record<string, string>>,
+  ) {}
 
   id(column: string): string {
     const text = this.cells[column] ?? '';
@@ -94,7 +129,11 @@ class Row {
   }
 
   refuse(column: string, text: string, wanted: string): never {
-    throw new DayError(this.file, this.line, `${column} is ${JSON.stringify(text.slice(0, 40))}; it must be ${wanted}`);
+    throw new DayError(
+      this.file,
+      this.line,
+      `${column} is ${JSON.stringify(text.slice(0, 40))}; it must be ${wanted}`,
+    );
   }
 
   wrong(problem: string): never {
@@ -107,13 +146,26 @@ function parseRows(file: DayFileName, text: string, columns: readonly string[]):
   const header = rows[0];
   if (!header) throw new DayError(file, 1, 'the file is empty');
   const missing = columns.filter((column) => !header.cells.includes(column));
-  if (missing.length > 0) throw new DayError(file, header.line, `no column ${missing.map((name) => JSON.stringify(name)).join(', ')}`);
+  if (missing.length > 0)
+    throw new DayError(
+      file,
+      header.line,
+      `no column ${missing.map((name) => JSON.stringify(name)).join(', ')}`,
+    );
   if (rows.length === 1) throw new DayError(file, header.line, 'no row below the header');
-  return rows.slice(1).map(({ line, cells }) => new Row(file, line, namedCells(file, line, header.cells, cells)));
+  return rows
+    .slice(1)
+    .map(({ line, cells }) => new Row(file, line, namedCells(file, line, header.cells, cells)));
 }
 
-function namedCells(file: DayFileName, line: number, names: readonly string[], cells: readonly string[]): Record<string, string> {
-  if (cells.length !== names.length) throw new DayError(file, line, `${cells.length} columns; the header has ${names.length}`);
+function namedCells(
+  file: DayFileName,
+  line: number,
+  names: readonly string[],
+  cells: readonly string[],
+): Record<string, string> {
+  if (cells.length !== names.length)
+    throw new DayError(file, line, `${cells.length} columns; the header has ${names.length}`);
   return Object.fromEntries(names.map((name, at) => [name, cells[at] ?? '']));
 }
 
@@ -125,7 +177,15 @@ type Cells = { line: number; cells: string[] };
 /** Tab separated, with the line of every row. */
 function parseCells(file: DayFileName, text: string): Cells[] {
   try {
-    const records = parse(text, { delimiter: '\t', bom: true, info: true, relax_column_count: true, skip_empty_lines: true, trim: true, quote: null });
+    const records = parse(text, {
+      delimiter: '\t',
+      bom: true,
+      info: true,
+      relax_column_count: true,
+      skip_empty_lines: true,
+      trim: true,
+      quote: null,
+    });
     return WITH_LINES.parse(records).map(({ record, info }) => ({ line: info.lines, cells: record }));
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
@@ -136,7 +196,12 @@ function parseCells(file: DayFileName, text: string): Cells[] {
 function parseRules(text: string): DayRules {
   const rows = parseRows('instance_parameters.txt', text, PARAMETER_COLUMNS);
   const [row, second] = rows;
-  if (!row || second) throw new DayError('instance_parameters.txt', second?.line ?? 1, 'exactly one row of parameters is wanted');
+  if (!row || second)
+    throw new DayError(
+      'instance_parameters.txt',
+      second?.line ?? 1,
+      'exactly one row of parameters is wanted',
+    );
   return {
     metersPerMinute: row.number('meters_per_minute', { min: 1 }),
     pickupServiceMinutes: row.number('pickup service minutes', { min: 0 }),
@@ -151,22 +216,38 @@ function restaurantOf(row: Row): Identified<DayRestaurant> {
 }
 
 function courierOf(row: Row): Identified<DayCourier> {
-  const value = { id: row.id('courier'), x: row.number('x'), y: row.number('y'), onMinute: row.number('on_time', { min: 0 }), offMinute: row.number('off_time', { min: 0 }) };
-  if (value.offMinute <= value.onMinute) row.wrong(`off_time ${value.offMinute} is not after on_time ${value.onMinute}`);
+  const value = {
+    id: row.id('courier'),
+    x: row.number('x'),
+    y: row.number('y'),
+    onMinute: row.number('on_time', { min: 0 }),
+    offMinute: row.number('off_time', { min: 0 }),
+  };
+  if (value.offMinute <= value.onMinute)
+    row.wrong(`off_time ${value.offMinute} is not after on_time ${value.onMinute}`);
   return { row, value };
 }
 
 function orderOf(row: Row, restaurants: ReadonlyMap<string, DayRestaurant>): Identified<DayOrder> {
   const value = {
-    id: row.id('order'), x: row.number('x'), y: row.number('y'), restaurantId: row.id('restaurant'),
-    placementMinute: row.number('placement_time', { min: 0 }), readyMinute: row.number('ready_time', { min: 0 }),
+    id: row.id('order'),
+    x: row.number('x'),
+    y: row.number('y'),
+    restaurantId: row.id('restaurant'),
+    placementMinute: row.number('placement_time', { min: 0 }),
+    readyMinute: row.number('ready_time', { min: 0 }),
   };
-  if (!restaurants.has(value.restaurantId)) row.wrong(`restaurant ${value.restaurantId} is not in restaurants.txt`);
-  if (value.readyMinute < value.placementMinute) row.wrong(`ready_time ${value.readyMinute} is before placement_time ${value.placementMinute}`);
+  if (!restaurants.has(value.restaurantId))
+    row.wrong(`restaurant ${value.restaurantId} is not in restaurants.txt`);
+  if (value.readyMinute < value.placementMinute)
+    row.wrong(`ready_time ${value.readyMinute} is before placement_time ${value.placementMinute}`);
   return { row, value };
 }
 
-function byId<T extends { id: string }>(file: DayFileName, identified: readonly Identified<T>[]): Map<string, T> {
+function byId<T extends { id: string }>(
+  file: DayFileName,
+  identified: readonly Identified<T>[],
+): Map<string, T> {
   const found = new Map<string, T>();
   for (const { row, value } of identified) {
     if (found.has(value.id)) throw new DayError(file, row.line, `${value.id} stands here a second time`);

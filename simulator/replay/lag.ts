@@ -17,8 +17,14 @@ export class Lag {
 
   figures(kind: LagKind): LagFigures | null {
     const samples = this.samples.get(kind) ?? [];
-    const [p50Ms, p95Ms, maxMs] = [percentileOf(samples, 50), percentileOf(samples, 95), percentileOf(samples, 100)];
-    return p50Ms === null || p95Ms === null || maxMs === null ? null : { count: samples.length, p50Ms, p95Ms, maxMs };
+    const [p50Ms, p95Ms, maxMs] = [
+      percentileOf(samples, 50),
+      percentileOf(samples, 95),
+      percentileOf(samples, 100),
+    ];
+    return p50Ms === null || p95Ms === null || maxMs === null
+      ? null
+      : { count: samples.length, p50Ms, p95Ms, maxMs };
   }
 }
 
@@ -31,12 +37,20 @@ export type LagFigures = { count: number; p50Ms: number; p95Ms: number; maxMs: n
 /** The plan means nothing once one in twenty of these is later than this, in minutes of the day: the data itself counts in whole minutes. */
 export const LARGEST_LAG_MINUTES = 1;
 
-export type SpeedVerdict = { held: true } | { held: false; kind: LagKind; lagMinutes: number; highestSpeed: number };
+export type SpeedVerdict =
+  { held: true } | { held: false; kind: LagKind; lagMinutes: number; highestSpeed: number };
 
 /** Whether the machine held the speed; if not, what lagged most, by how many minutes of the day, and a speed at which that lag would be harmless. */
 export function judgeSpeed(lag: Lag, speed: number): SpeedVerdict {
-  const worst = LAG_KINDS.map((kind) => ({ kind, p95Ms: lag.figures(kind)?.p95Ms ?? 0 })).reduce((a, b) => (b.p95Ms > a.p95Ms ? b : a));
+  const worst = LAG_KINDS.map((kind) => ({ kind, p95Ms: lag.figures(kind)?.p95Ms ?? 0 })).reduce((a, b) =>
+    b.p95Ms > a.p95Ms ? b : a,
+  );
   const lagMinutes = (worst.p95Ms * speed) / 60_000;
   if (lagMinutes <= LARGEST_LAG_MINUTES) return { held: true };
-  return { held: false, kind: worst.kind, lagMinutes, highestSpeed: Math.max(1, Math.floor((LARGEST_LAG_MINUTES / lagMinutes) * speed * 0.8)) };
+  return {
+    held: false,
+    kind: worst.kind,
+    lagMinutes,
+    highestSpeed: Math.max(1, Math.floor((LARGEST_LAG_MINUTES / lagMinutes) * speed * 0.8)),
+  };
 }

@@ -27,11 +27,26 @@ const PROGRESS_EVERY_MS = 15_000;
 const PATIENCE_MS = 60_000;
 
 function readOptions(args: string[]): Options {
-  const { values } = parseArgs({ args, strict: true, options: { day: { type: 'string' }, speed: { type: 'string', default: '60' }, plan: { type: 'string', default: 'plan.csv' }, until: { type: 'string' } } });
-  if (values.day === undefined) throw new Mistake('--day FOLDER is needed: a folder with orders.txt, couriers.txt, restaurants.txt and instance_parameters.txt');
+  const { values } = parseArgs({
+    args,
+    strict: true,
+    options: {
+      day: { type: 'string' },
+      speed: { type: 'string', default: '60' },
+      plan: { type: 'string', default: 'plan.csv' },
+      until: { type: 'string' },
+    },
+  });
+  if (values.day === undefined)
+    throw new Mistake(
+      '--day FOLDER is needed: a folder with orders.txt, couriers.txt, restaurants.txt and instance_parameters.txt',
+    );
   return {
-    day: values.day, plan: values.plan, speed: numberOf('--speed', values.speed, { min: 0.1, max: 1_000 }),
-    untilMinute: values.until === undefined ? null : numberOf('--until', values.until, { min: 0, max: 10_000 }),
+    day: values.day,
+    plan: values.plan,
+    speed: numberOf('--speed', values.speed, { min: 0.1, max: 1_000 }),
+    untilMinute:
+      values.until === undefined ? null : numberOf('--until', values.until, { min: 0, max: 10_000 }),
   };
 }
 
@@ -44,7 +59,10 @@ async function main(signal: AbortSignal): Promise<number> {
   const inspection = await Inspection.open(settings);
   try {
     await Promise.all(services.map((service) => service.ready()));
-    const replay = new Replay({ day, connections: connect(settings, { patienceMs: PATIENCE_MS, signal }), log }, options);
+    const replay = new Replay(
+      { day, connections: connect(settings, { patienceMs: PATIENCE_MS, signal }), log },
+      options,
+    );
     return await play(replay, { day, options, inspection, signal });
   } finally {
     await inspection.close();
@@ -55,19 +73,30 @@ async function main(signal: AbortSignal): Promise<number> {
 type Playing = { day: Day; options: Options; inspection: Inspection; signal: AbortSignal };
 
 async function play(replay: Replay, { day, options, inspection, signal }: Playing): Promise<number> {
-  log(`playing ${day.orders.length} orders and ${day.couriers.length} couriers of ${options.day} at ${options.speed} times their speed`);
+  log(
+    `playing ${day.orders.length} orders and ${day.couriers.length} couriers of ${options.day} at ${options.speed} times their speed`,
+  );
   const telling = new AbortController();
   void tellProgress(replay, AbortSignal.any([signal, telling.signal]));
-  const end = await replay.play(async (deliveryIds) => (await inspection.openCount(deliveryIds)) === 0, signal);
+  const end = await replay.play(
+    async (deliveryIds) => (await inspection.openCount(deliveryIds)) === 0,
+    signal,
+  );
   telling.abort();
-  const seen = await inspection.witness({ deliveryIds: [...replay.orderIds.keys()], driverIds: [...replay.courierIds.keys()] });
+  const seen = await inspection.witness({
+    deliveryIds: [...replay.orderIds.keys()],
+    driverIds: [...replay.courierIds.keys()],
+  });
   await writeFile(options.plan, planCsv(planOf(replay, seen.deliveries)));
   log(`${END_WORDS[end]}; the plan is in ${options.plan}`);
   return report(replay, { day, options, end, seen });
 }
 
 const END_WORDS: Readonly<Record<ReplayEnd, string>> = {
-  ALL_ENDED: 'all orders have ended', NO_COURIER_LEFT: 'the last courier went home; orders that are still open stay undelivered', UNTIL: 'the day was cut short by --until', STOPPED: 'the day was stopped',
+  ALL_ENDED: 'all orders have ended',
+  NO_COURIER_LEFT: 'the last courier went home; orders that are still open stay undelivered',
+  UNTIL: 'the day was cut short by --until',
+  STOPPED: 'the day was stopped',
 };
 
 async function tellProgress(replay: Replay, signal: AbortSignal): Promise<void> {
@@ -79,28 +108,61 @@ function planOf({ clock, orderIds, courierIds }: Replay, deliveries: readonly Re
   return deliveries.flatMap(({ deliveryId, assignments }) => {
     const held = assignments.find(({ state }) => state === 'ACTIVE' || state === 'COMPLETED');
     const [orderId, courierId] = [orderIds.get(deliveryId), held && courierIds.get(held.driverId)];
-    return held && orderId && courierId ? [{ assignedMinute: planMinute(clock.minuteOf(held.startedAt)), courierId, orderId }] : [];
+    return held && orderId && courierId
+      ? [{ assignedMinute: planMinute(clock.minuteOf(held.startedAt)), courierId, orderId }]
+      : [];
   });
 }
 
 type Seen = Awaited<ReturnType<Inspection['witness']>>;
 
-function report(replay: Replay, { day, options, end, seen }: Pick<Playing, 'day' | 'options'> & { end: ReplayEnd; seen: Seen }): number {
-  for (const { searchAt, createdAt, offers } of seen.deliveries) if (offers[0]?.round === 0) replay.lag.add('offer', Math.max(searchAt, createdAt), offers[0].createdAt);
-  const { figures } = figuresOf({ ...seen, acknowledged: replay.ledger.all(), sentAt: new Map(), heardAt: new Map() });
+function report(
+  replay: Replay,
+  { day, options, end, seen }: Pick<Playing, 'day' | 'options'> & { end: ReplayEnd; seen: Seen },
+): number {
+  for (const { searchAt, createdAt, offers } of seen.deliveries)
+    if (offers[0]?.round === 0) replay.lag.add('offer', Math.max(searchAt, createdAt), offers[0].createdAt);
+  const { figures } = figuresOf({
+    ...seen,
+    acknowledged: replay.ledger.all(),
+    sentAt: new Map(),
+    heardAt: new Map(),
+  });
   const verdict = judgeSpeed(replay.lag, options.speed);
   const lag = Object.fromEntries(LAG_KINDS.map((kind) => [kind, replay.lag.figures(kind)]));
   for (const kind of LAG_KINDS) {
     const of = replay.lag.figures(kind);
-    if (of) log(`lag of ${kind.padEnd(5)} ${of.count} times: half under ${of.p50Ms} ms, 95 % under ${of.p95Ms} ms (${minutes(of.p95Ms, options.speed)} minutes of the day), worst ${of.maxMs} ms`);
+    if (of)
+      log(
+        `lag of ${kind.padEnd(5)} ${of.count} times: half under ${of.p50Ms} ms, 95 % under ${of.p95Ms} ms (${minutes(of.p95Ms, options.speed)} minutes of the day), worst ${of.maxMs} ms`,
+      );
   }
-  const { deliveries, delivered, offers, accepted, rejected, expired, lostAcks, historyEventsMedian } = figures;
-  process.stdout.write(`${JSON.stringify({
-    day: options.day, speed: options.speed, end, orders: day.orders.length, placed: deliveries, assigned: planOf(replay, seen.deliveries).length, delivered, offers, accepted, rejected, expired,
-    clickToDoorMeanMin: clickToDoorMean(replay, day), historyEventsMedian, lostAcks, lag, speedHeld: verdict.held,
-  })}\n`);
+  const { deliveries, delivered, offers, accepted, rejected, expired, lostAcks, historyEventsMedian } =
+    figures;
+  process.stdout.write(
+    `${JSON.stringify({
+      day: options.day,
+      speed: options.speed,
+      end,
+      orders: day.orders.length,
+      placed: deliveries,
+      assigned: planOf(replay, seen.deliveries).length,
+      delivered,
+      offers,
+      accepted,
+      rejected,
+      expired,
+      clickToDoorMeanMin: clickToDoorMean(replay, day),
+      historyEventsMedian,
+      lostAcks,
+      lag,
+      speedHeld: verdict.held,
+    })}\n`,
+  );
   if (!verdict.held) {
-    log(`This machine does not hold ${options.speed} times the day's speed: one in twenty of what counts as "${verdict.kind}" came over ${verdict.lagMinutes.toFixed(1)} minutes of the day late, so the plan shows the machine, not the dispatch. Try --speed ${verdict.highestSpeed}.`);
+    log(
+      `This machine does not hold ${options.speed} times the day's speed: one in twenty of what counts as "${verdict.kind}" came over ${verdict.lagMinutes.toFixed(1)} minutes of the day late, so the plan shows the machine, not the dispatch. Try --speed ${verdict.highestSpeed}.`,
+    );
     return lostAcks === 0 ? 3 : 1; // what was lost is worse than a plan that tells little
   }
   return lostAcks === 0 && end !== 'STOPPED' ? 0 : 1;
@@ -113,8 +175,12 @@ function minutes(ms: number, speed: number): string {
 /** Of what was carried, by the couriers' own clocks; the evaluator has the last word. */
 function clickToDoorMean({ couriers }: Replay, { orders }: Day): number | null {
   const placement = new Map(orders.map(({ id, placementMinute }) => [id, placementMinute]));
-  const clicks = couriers.flatMap(({ carried }) => carried.map(({ orderId, times }) => times.drop - (placement.get(orderId) ?? 0)));
-  return clicks.length === 0 ? null : Math.round((100 * clicks.reduce((sum, each) => sum + each, 0)) / clicks.length) / 100;
+  const clicks = couriers.flatMap(({ carried }) =>
+    carried.map(({ orderId, times }) => times.drop - (placement.get(orderId) ?? 0)),
+  );
+  return clicks.length === 0
+    ? null
+    : Math.round((100 * clicks.reduce((sum, each) => sum + each, 0)) / clicks.length) / 100;
 }
 
 runProgram(main);

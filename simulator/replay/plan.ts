@@ -3,8 +3,12 @@ export type PlanRow = { assignedMinute: number; courierId: string; orderId: stri
 
 /** The plan as mdrp_evaluate.py reads it, by time. */
 export function planCsv(rows: readonly PlanRow[]): string {
-  const sorted = [...rows].sort((a, b) => a.assignedMinute - b.assignedMinute || (a.orderId < b.orderId ? -1 : 1));
-  const lines = sorted.map(({ assignedMinute, courierId, orderId }) => `${assignedMinute.toFixed(2)},${courierId},${orderId}`);
+  const sorted = [...rows].sort(
+    (a, b) => a.assignedMinute - b.assignedMinute || (a.orderId < b.orderId ? -1 : 1),
+  );
+  const lines = sorted.map(
+    ({ assignedMinute, courierId, orderId }) => `${assignedMinute.toFixed(2)},${courierId},${orderId}`,
+  );
   return ['assigned_at,courier,orders', ...lines, ''].join('\n');
 }
 

@@ -8,7 +8,10 @@ const METERS_PER_DEGREE = 111_195.08;
 /** Where on earth a place of the day's plane lies; x goes east, y north. @param middle the place that falls on the base point */
 export function pointOf({ x, y }: Place, middle: Place): Point {
   const metersPerDegreeEast = METERS_PER_DEGREE * Math.cos((BASE.lat * Math.PI) / 180);
-  return { lat: BASE.lat + (y - middle.y) / METERS_PER_DEGREE, lng: BASE.lng + (x - middle.x) / metersPerDegreeEast };
+  return {
+    lat: BASE.lat + (y - middle.y) / METERS_PER_DEGREE,
+    lng: BASE.lng + (x - middle.x) / metersPerDegreeEast,
+  };
 }
 
 /** The middle of what all these places span. */

@@ -40,7 +40,10 @@ export class Replay {
   private placed = 0;
   private started: DayClock | null = null;
 
-  constructor(private readonly deps: ReplayDeps, private readonly options: ReplayOptions) {
+  constructor(
+    private readonly deps: ReplayDeps,
+    private readonly options: ReplayOptions,
+  ) {
     const { orders, couriers, restaurants } = deps.day;
     this.middle = middleOf([...orders, ...couriers, ...restaurants.values()]);
     this.cityId = `day-${Date.now().toString(36)}`;
@@ -52,15 +55,26 @@ export class Replay {
   }
 
   /** Plays the day. `isEnded` says whether these deliveries have all ended. */
-  async play(isEnded: (deliveryIds: readonly string[]) => Promise<boolean>, signal: AbortSignal): Promise<ReplayEnd> {
+  async play(
+    isEnded: (deliveryIds: readonly string[]) => Promise<boolean>,
+    signal: AbortSignal,
+  ): Promise<ReplayEnd> {
     const merchant = await this.prepare();
-    this.started = dayClock(Date.now() + LEAD_MS - (this.firstMinute() * 60_000) / this.options.speed, this.options.speed);
+    this.started = dayClock(
+      Date.now() + LEAD_MS - (this.firstMinute() * 60_000) / this.options.speed,
+      this.options.speed,
+    );
     const over = new AbortController();
     const working = AbortSignal.any([signal, over.signal]);
-    const crew = this.couriers.map((courier) => courier.work(working).catch((error: unknown) => this.deps.log(String(error))));
+    const crew = this.couriers.map((courier) =>
+      courier.work(working).catch((error: unknown) => this.deps.log(String(error))),
+    );
     void this.watchTimers(working);
     const ordering = this.placeOrders(merchant, working);
-    const end = await Promise.race([this.untilMinute(working), ordering.then(() => this.untilEnded(isEnded, working))]);
+    const end = await Promise.race([
+      this.untilMinute(working),
+      ordering.then(() => this.untilEnded(isEnded, working)),
+    ]);
     over.abort();
     await Promise.all([...crew, ordering]);
     return end ?? 'STOPPED';
@@ -78,14 +92,32 @@ export class Replay {
     const { connections, day } = this.deps;
     const ops = await connections.ops('replay');
     const merchantId = `${this.cityId}-shops`;
-    wanted('the city', await ops.putCity({ cityId: this.cityId, name: 'A day of the past', timezone: 'UTC', currency: 'USD', center: this.pointOf(this.middle) }));
+    wanted(
+      'the city',
+      await ops.putCity({
+        cityId: this.cityId,
+        name: 'A day of the past',
+        timezone: 'UTC',
+        currency: 'USD',
+        center: this.pointOf(this.middle),
+      }),
+    );
     wanted('the shops', await ops.putMerchant({ merchantId, name: 'The restaurants of the day' }));
     const rest = [...day.couriers];
     const take = async (): Promise<void> => {
       for (let next = rest.pop(); next; next = rest.pop()) {
         const driverId = newUuid();
         this.courierIds.set(driverId, next.id);
-        wanted(next.id, await ops.putDriver({ driverId, cityId: this.cityId, name: next.id, vehicle: 'CAR', offerVersion: 2 }));
+        wanted(
+          next.id,
+          await ops.putDriver({
+            driverId,
+            cityId: this.cityId,
+            name: next.id,
+            vehicle: 'CAR',
+            offerVersion: 2,
+          }),
+        );
         this.couriers.push(await this.courier(driverId, next));
       }
     };
@@ -96,13 +128,27 @@ export class Replay {
   private async courier(driverId: string, courier: DayCourier): Promise<Courier> {
     const { connections, day, log } = this.deps;
     const { lag, ledger } = this;
-    const socket = connectDriver(connections.apiUrl, await connections.login({ role: 'driver', driverId }), (problem) => log(`courier ${courier.id}: ${problem}`));
-    return new Courier({
-      driverId, client: await connections.driver(driverId), socket, rules: day.rules, lag, ledger, log, placeEveryMs: placePauseMs(this.options.speed),
-      clock: () => this.clock,
-      jobOf: (deliveryId) => this.jobOf(deliveryId),
-      pointOf: (place) => this.pointOf(place),
-    }, courier);
+    const socket = connectDriver(
+      connections.apiUrl,
+      await connections.login({ role: 'driver', driverId }),
+      (problem) => log(`courier ${courier.id}: ${problem}`),
+    );
+    return new Courier(
+      {
+        driverId,
+        client: await connections.driver(driverId),
+        socket,
+        rules: day.rules,
+        lag,
+        ledger,
+        log,
+        placeEveryMs: placePauseMs(this.options.speed),
+        clock: () => this.clock,
+        jobOf: (deliveryId) => this.jobOf(deliveryId),
+        pointOf: (place) => this.pointOf(place),
+      },
+      courier,
+    );
   }
 
   private pointOf(place: Place): { lat: number; lng: number } {
@@ -111,7 +157,13 @@ export class Replay {
 
   private firstMinute(): number {
     const { orders, couriers } = this.deps.day;
-    return Math.max(0, Math.min(...orders.map(({ placementMinute }) => placementMinute), ...couriers.map(({ onMinute }) => onMinute)) - 1);
+    return Math.max(
+      0,
+      Math.min(
+        ...orders.map(({ placementMinute }) => placementMinute),
+        ...couriers.map(({ onMinute }) => onMinute),
+      ) - 1,
+    );
   }
 
   // ---- orders -----------------------------------------------------------------------------------------------------------------
@@ -120,19 +172,35 @@ export class Replay {
     const posting: Promise<void>[] = [];
     for (const order of this.deps.day.orders) {
       if (!(await waitUntil(this.clock.instantOf(order.placementMinute), signal))) break;
-      posting.push(this.place(order, merchant).catch((error: unknown) => this.deps.log(`order ${order.id}: ${String(error)}`)));
+      posting.push(
+        this.place(order, merchant).catch((error: unknown) =>
+          this.deps.log(`order ${order.id}: ${String(error)}`),
+        ),
+      );
     }
     await Promise.all(posting);
   }
 
   private async place(order: DayOrder, merchant: MerchantClient): Promise<void> {
-    const { clock, deps: { day } } = this;
+    const {
+      clock,
+      deps: { day },
+    } = this;
     const restaurant = this.restaurantOf(order);
     const sentAt = Date.now();
-    const { deliveryId } = wanted(order.id, await merchant.post({
-      sellerOrderId: order.id, cityId: this.cityId, parcelSize: 'SMALL', feeCents: 0, payCents: PAY_CENTS, readyAt: clock.instantOf(order.readyMinute),
-      pickup: { address: `restaurant ${order.restaurantId}`, point: this.pointOf(restaurant) }, dropoff: { address: `order ${order.id} of ${day.orders.length}`, point: this.pointOf(order) },
-    }));
+    const { deliveryId } = wanted(
+      order.id,
+      await merchant.post({
+        sellerOrderId: order.id,
+        cityId: this.cityId,
+        parcelSize: 'SMALL',
+        feeCents: 0,
+        payCents: PAY_CENTS,
+        readyAt: clock.instantOf(order.readyMinute),
+        pickup: { address: `restaurant ${order.restaurantId}`, point: this.pointOf(restaurant) },
+        dropoff: { address: `order ${order.id} of ${day.orders.length}`, point: this.pointOf(order) },
+      }),
+    );
     this.placed += 1;
     this.latencies.add('order', Date.now() - sentAt);
     this.lag.add('order', clock.instantOf(order.placementMinute), Date.now());
@@ -152,7 +220,11 @@ export class Replay {
   /** An offer may come before the answer to the order that it is for. */
   private async jobOf(deliveryId: string): Promise<{ order: DayOrder; restaurant: Place }> {
     const known = this.byDelivery.get(deliveryId);
-    const order = known ?? (await new Promise<DayOrder>((resolve) => this.awaited.set(deliveryId, [...(this.awaited.get(deliveryId) ?? []), resolve])));
+    const order =
+      known ??
+      (await new Promise<DayOrder>((resolve) =>
+        this.awaited.set(deliveryId, [...(this.awaited.get(deliveryId) ?? []), resolve]),
+      ));
     return { order, restaurant: this.restaurantOf(order) };
   }
 
@@ -164,7 +236,10 @@ export class Replay {
     return came ? 'UNTIL' : 'STOPPED';
   }
 
-  private async untilEnded(isEnded: (deliveryIds: readonly string[]) => Promise<boolean>, signal: AbortSignal): Promise<ReplayEnd | undefined> {
+  private async untilEnded(
+    isEnded: (deliveryIds: readonly string[]) => Promise<boolean>,
+    signal: AbortSignal,
+  ): Promise<ReplayEnd | undefined> {
     while (await pause(1_000, signal)) {
       if (await isEnded([...this.orderIds.keys()])) return 'ALL_ENDED';
       if (this.couriers.every(({ isHome }) => isHome)) return 'NO_COURIER_LEFT';
@@ -174,6 +249,11 @@ export class Replay {
 
   /** How late this process itself comes to what it has to do. */
   private async watchTimers(signal: AbortSignal): Promise<void> {
-    for (let dueAt = Date.now() + TIMER_EVERY_MS; await waitUntil(dueAt, signal); dueAt = Math.max(dueAt + TIMER_EVERY_MS, Date.now())) this.lag.add('timer', dueAt, Date.now());
+    for (
+      let dueAt = Date.now() + TIMER_EVERY_MS;
+      await waitUntil(dueAt, signal);
+      dueAt = Math.max(dueAt + TIMER_EVERY_MS, Date.now())
+    )
+      this.lag.add('timer', dueAt, Date.now());
   }
 }

@@ -9,14 +9,27 @@ export function travelMinutes(from: Place, to: Place, { metersPerMinute }: DayRu
 export type CourierState = Place & { freeMinute: number };
 
 /** One job's moments, in minutes of the day. `arrive` and `atDoor` are when the courier gets there; `pick` and `drop` are the moments that count. */
-export type JobTimes = { leave: number; arrive: number; pick: number; atDoor: number; drop: number; free: number };
+export type JobTimes = {
+  leave: number;
+  arrive: number;
+  pick: number;
+  atDoor: number;
+  drop: number;
+  free: number;
+};
 
 /**
  * When a courier who is told at `assignedMinute` picks the order up and brings it: they leave when told and free, half of each service time
  * lies before the moment that counts and half after it, and the food is not picked up before it is ready. The data set's rules, as
  * mdrp_evaluate.py has them: a pickup falls on a whole minute.
  */
-export function jobTimes(courier: CourierState, order: DayOrder, restaurant: Place, assignedMinute: number, rules: DayRules): JobTimes {
+export function jobTimes(
+  courier: CourierState,
+  order: DayOrder,
+  restaurant: Place,
+  assignedMinute: number,
+  rules: DayRules,
+): JobTimes {
   const leave = Math.max(assignedMinute, courier.freeMinute);
   const arrive = leave + travelMinutes(courier, restaurant, rules);
   const pick = Math.ceil(Math.max(arrive + rules.pickupServiceMinutes / 2, order.readyMinute));

@@ -1,7 +1,12 @@
 /** What a delivery's transaction must bear: parts that are away, attempts that come too late, events that cannot be, and cities full of held drivers. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { v7 as newId } from 'uuid';
-import { createDeliveryActivities, type DeliveryDeps, type Told, type WorkflowEvent } from '../../activities/delivery';
+import {
+  createDeliveryActivities,
+  type DeliveryDeps,
+  type Told,
+  type WorkflowEvent,
+} from '../../activities/delivery';
 import { ImpossibleEvent } from '../../services/impossibleEvent';
 import { createDispatchWorld, type DispatchWorld, PICKUP } from '../support/dispatchWorld';
 import { brokenInvariants } from '../support/invariants';
@@ -9,33 +14,55 @@ import { brokenInvariants } from '../support/invariants';
 const OPS = { kind: 'ops', id: 'olga' } as const;
 const LOOK: WorkflowEvent = { kind: 'lookForDriver', freed: null };
 const CANCEL: WorkflowEvent = { kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' };
-const byHand = (driverId: string, why = 'test'): WorkflowEvent => ({ kind: 'assignDriver', driverId, by: OPS, override: false, why });
+const byHand = (driverId: string, why = 'test'): WorkflowEvent => ({
+  kind: 'assignDriver',
+  driverId,
+  by: OPS,
+  override: false,
+  why,
+});
 
 let world: DispatchWorld;
-beforeAll(async () => { world = await createDispatchWorld(); });
+beforeAll(async () => {
+  world = await createDispatchWorld();
+});
 afterAll(() => world.close());
 
-const tellBy = (deps: DeliveryDeps) => (deliveryId: string, event: WorkflowEvent): Promise<Told> =>
-  createDeliveryActivities(deps)[event.kind]({ deliveryId, correlationId: 'test', at: Date.now(), event });
-const tell = (deliveryId: string, event: WorkflowEvent): Promise<Told> => tellBy(world.deps)(deliveryId, event);
+const tellBy =
+  (deps: DeliveryDeps) =>
+  (deliveryId: string, event: WorkflowEvent): Promise<Told> =>
+    createDeliveryActivities(deps)[event.kind]({ deliveryId, correlationId: 'test', at: Date.now(), event });
+const tell = (deliveryId: string, event: WorkflowEvent): Promise<Told> =>
+  tellBy(world.deps)(deliveryId, event);
 const row = (id: string) => world.db.delivery.findUniqueOrThrow({ where: { id } });
 const driverRow = (id: string) => world.db.driver.findUniqueOrThrow({ where: { id } });
 
 async function scene(): Promise<{ cityId: string; driverId: string; deliveryId: string }> {
   const cityId = await world.addCity();
-  return { cityId, driverId: await world.addDriver({ cityId }), deliveryId: (await world.addDelivery({ cityId })).deliveryId };
+  return {
+    cityId,
+    driverId: await world.addDriver({ cityId }),
+    deliveryId: (await world.addDelivery({ cityId })).deliveryId,
+  };
 }
 
 async function accepted(): Promise<{ driverId: string; deliveryId: string; offerId: string }> {
   const { driverId, deliveryId } = await scene();
-  const { known: { offers: [offer] } } = await tell(deliveryId, LOOK);
+  const {
+    known: {
+      offers: [offer],
+    },
+  } = await tell(deliveryId, LOOK);
   const offerId = offer?.offerId ?? '';
   await tell(deliveryId, { kind: 'acceptOffer', offerId, driverId });
   return { driverId, deliveryId, offerId };
 }
 
 describe('while the live map is away', () => {
-  const blind = (): DeliveryDeps => ({ ...world.deps, map: { ...world.map, near: () => Promise.reject(new Error('Redis is away')) } });
+  const blind = (): DeliveryDeps => ({
+    ...world.deps,
+    map: { ...world.map, near: () => Promise.reject(new Error('Redis is away')) },
+  });
 
   test('a search finds nobody, counts as no round, and comes again in 5 s', async () => {
     const { deliveryId } = await scene();
@@ -53,12 +80,19 @@ describe('while the live map is away', () => {
 });
 
 describe('an attempt that the workflow waits for no longer', () => {
-  test.each([['a search', LOOK], ['a cancel', CANCEL]] as const)('writes nothing: %s', async (_name, event) => {
+  test.each([
+    ['a search', LOOK],
+    ['a cancel', CANCEL],
+  ] as const)('writes nothing: %s', async (_name, event) => {
     const { deliveryId, driverId } = await scene();
     const before = [await row(deliveryId), await driverRow(driverId)];
-    await expect(tellBy({ ...world.deps, beginAttempt: () => () => true })(deliveryId, event)).rejects.toThrow('too late');
+    await expect(
+      tellBy({ ...world.deps, beginAttempt: () => () => true })(deliveryId, event),
+    ).rejects.toThrow('too late');
     expect([await row(deliveryId), await driverRow(driverId)]).toEqual(before);
-    expect((await tellBy({ ...world.deps, beginAttempt: () => () => false })(deliveryId, event)).known.status).not.toBe('PENDING');
+    expect(
+      (await tellBy({ ...world.deps, beginAttempt: () => () => false })(deliveryId, event)).known.status,
+    ).not.toBe('PENDING');
   });
 });
 
@@ -67,9 +101,15 @@ describe('an event that no repeat would make possible', () => {
     ['a driver who has no id', () => byHand('not-an-id')],
     ['a reason with what text cannot hold', async () => byHand(await world.addDriver(), 'x\u0000')],
     ['a reason with half a character', async () => byHand(await world.addDriver(), 'x\ud800')],
-    ['a step at no time', () => ({ kind: 'takeStep', step: 'arriveAtPickup', by: OPS, deviceAt: 1e20 }) as const],
+    [
+      'a step at no time',
+      () => ({ kind: 'takeStep', step: 'arriveAtPickup', by: OPS, deviceAt: 1e20 }) as const,
+    ],
   ] as const)('is called so, and leaves no trace: %s', async (name, make) => {
-    const { deliveryId } = name === 'a step at no time' ? await accepted() : { deliveryId: (await world.addDelivery()).deliveryId };
+    const { deliveryId } =
+      name === 'a step at no time'
+        ? await accepted()
+        : { deliveryId: (await world.addDelivery()).deliveryId };
     const before = await row(deliveryId);
     await expect(tell(deliveryId, await make())).rejects.toThrow(ImpossibleEvent);
     expect(await row(deliveryId)).toEqual(before);
@@ -79,7 +119,9 @@ describe('an event that no repeat would make possible', () => {
   test('is called so where rows contradict each other, or there are none', async () => {
     const { deliveryId, offerId, driverId } = await accepted();
     await world.db.assignment.updateMany({ where: { deliveryId }, data: { offerId: null } });
-    await expect(tell(deliveryId, { kind: 'acceptOffer', offerId, driverId })).rejects.toThrow(ImpossibleEvent);
+    await expect(tell(deliveryId, { kind: 'acceptOffer', offerId, driverId })).rejects.toThrow(
+      ImpossibleEvent,
+    );
     await world.db.assignment.updateMany({ where: { deliveryId }, data: { offerId } });
     await expect(tell(newId(), LOOK)).rejects.toThrow(ImpossibleEvent);
     await expect(tell(newId(), CANCEL)).rejects.toThrow(ImpossibleEvent);
@@ -87,7 +129,13 @@ describe('an event that no repeat would make possible', () => {
 
   test('is not what a database is that only takes too long', async () => {
     const { deliveryId } = await scene();
-    const slow = { ...world.deps, store: { ...world.deps.store, change: () => Promise.reject(new Error('canceling statement due to statement timeout')) } };
+    const slow = {
+      ...world.deps,
+      store: {
+        ...world.deps.store,
+        change: () => Promise.reject(new Error('canceling statement due to statement timeout')),
+      },
+    };
     const failure = await tellBy(slow)(deliveryId, CANCEL).catch((error: unknown) => error);
     expect(failure).not.toBeInstanceOf(ImpossibleEvent);
   });
@@ -97,10 +145,18 @@ describe('what is written of a driver', () => {
   test('whose shift ends with the work is that no end is planned any more', async () => {
     const { driverId, deliveryId } = await accepted();
     const evening = new Date(Date.now() + 4 * 3_600_000);
-    await world.db.driver.update({ where: { id: driverId }, data: { pending: { kind: 'SHIFT_END' }, shiftEndsAt: evening } });
+    await world.db.driver.update({
+      where: { id: driverId },
+      data: { pending: { kind: 'SHIFT_END' }, shiftEndsAt: evening },
+    });
     const by = { kind: 'driver', id: driverId } as const;
-    for (const step of ['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver'] as const) await tell(deliveryId, { kind: 'takeStep', step, by, deviceAt: null });
-    expect(await driverRow(driverId)).toMatchObject({ availability: 'SHIFT_ENDED', pending: null, shiftEndsAt: null });
+    for (const step of ['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver'] as const)
+      await tell(deliveryId, { kind: 'takeStep', step, by, deviceAt: null });
+    expect(await driverRow(driverId)).toMatchObject({
+      availability: 'SHIFT_ENDED',
+      pending: null,
+      shiftEndsAt: null,
+    });
   });
 
   test('who goes on working keeps the planned end of the shift', async () => {
@@ -123,10 +179,18 @@ test('a search looks beyond the nearest fifty where all of those are held', asyn
 
 test('an offer’s expiry is the same in the row and in what the workflow waits for, on any scale of time', async () => {
   const { cityId, deliveryId } = await scene();
-  await world.db.zone.create({ data: { id: cityId, cityId, name: 'all', polygon: {}, offerTtlSeconds: 100 } });
+  await world.db.zone.create({
+    data: { id: cityId, cityId, name: 'all', polygon: {}, offerTtlSeconds: 100 },
+  });
   await world.db.delivery.update({ where: { id: deliveryId }, data: { zoneId: cityId } });
-  const { known: { offers: [offer] } } = await tellBy({ ...world.deps, timeScale: 7 })(deliveryId, LOOK);
-  expect(offer?.expiresAt).toBe((await world.db.offer.findFirstOrThrow({ where: { deliveryId } })).expiresAt.getTime());
+  const {
+    known: {
+      offers: [offer],
+    },
+  } = await tellBy({ ...world.deps, timeScale: 7 })(deliveryId, LOOK);
+  expect(offer?.expiresAt).toBe(
+    (await world.db.offer.findFirstOrThrow({ where: { deliveryId } })).expiresAt.getTime(),
+  );
 });
 
 test('every invariant holds after all that', async () => {

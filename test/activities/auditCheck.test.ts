@@ -36,12 +36,43 @@ afterAll(async () => {
 
 /** An order as the API takes it. */
 async function order(): Promise<string> {
-  const { db, deps: { kick } } = world;
-  const place = { address: 'Prinsengracht 1', contactName: null, contactPhone: null, notes: null, point: PICKUP };
-  const taken = await createOrders({ store: createOrderStore(db), newId, searchLeadMs: 0, travel: TRAVEL_MODEL, kick }).takeOrder({
-    merchantId: MERCHANT, sellerOrderId: newId(), cityId: CITY, pickup: place, dropoff: { ...place, point: { lat: 52.38, lng: 4.91 } }, readyAt: null, windowFrom: null,
-    windowTo: null, parcelSize: 'SMALL', feeCents: 500, payCents: null, currency: null, by: { kind: 'merchant', id: MERCHANT },
-  }, 'hash', newId(), Date.now());
+  const {
+    db,
+    deps: { kick },
+  } = world;
+  const place = {
+    address: 'Prinsengracht 1',
+    contactName: null,
+    contactPhone: null,
+    notes: null,
+    point: PICKUP,
+  };
+  const taken = await createOrders({
+    store: createOrderStore(db),
+    newId,
+    searchLeadMs: 0,
+    travel: TRAVEL_MODEL,
+    kick,
+  }).takeOrder(
+    {
+      merchantId: MERCHANT,
+      sellerOrderId: newId(),
+      cityId: CITY,
+      pickup: place,
+      dropoff: { ...place, point: { lat: 52.38, lng: 4.91 } },
+      readyAt: null,
+      windowFrom: null,
+      windowTo: null,
+      parcelSize: 'SMALL',
+      feeCents: 500,
+      payCents: null,
+      currency: null,
+      by: { kind: 'merchant', id: MERCHANT },
+    },
+    'hash',
+    newId(),
+    Date.now(),
+  );
   if (!('taken' in taken)) throw new Error(taken.detail);
   return taken.deliveryId;
 }
@@ -50,9 +81,28 @@ async function order(): Promise<string> {
 async function tell(deliveryId: string, times: number): Promise<void> {
   for (let told = 0; told < times; told += 1) {
     await world.db.$transaction(async (tx) => {
-      const [row] = await tx.$queryRaw<{ audit_hash: Uint8Array | null }[]>`SELECT audit_hash FROM deliveries WHERE id = ${deliveryId}::uuid FOR UPDATE`;
-      const subject = { cityId: CITY, deliveryId, merchantId: MERCHANT, sellerOrderId: 'order', deliveryHash: row?.audit_hash ?? null, driverHashes: {} };
-      const entry = { kind: 'told', chain: 'delivery', driverId: null, actor: OPS, from: null, to: null, why: `told ${told}`, deviceAt: null, detail: { told } } as const;
+      const [row] = await tx.$queryRaw<
+        { audit_hash: Uint8Array | null }[]
+      >`SELECT audit_hash FROM deliveries WHERE id = ${deliveryId}::uuid FOR UPDATE`;
+      const subject = {
+        cityId: CITY,
+        deliveryId,
+        merchantId: MERCHANT,
+        sellerOrderId: 'order',
+        deliveryHash: row?.audit_hash ?? null,
+        driverHashes: {},
+      };
+      const entry = {
+        kind: 'told',
+        chain: 'delivery',
+        driverId: null,
+        actor: OPS,
+        from: null,
+        to: null,
+        why: `told ${told}`,
+        deviceAt: null,
+        detail: { told },
+      } as const;
       const { deliveryHash } = await writeEntries(tx, subject, [entry], Date.now(), newId());
       await tx.$executeRaw`UPDATE deliveries SET audit_hash = ${deliveryHash} WHERE id = ${deliveryId}::uuid`;
     });
@@ -73,14 +123,24 @@ async function check(change: Partial<AuditCheckDeps> = {}): Promise<Ran> {
   const reports: AuditCheckReport[] = [];
   const beats: unknown[] = [];
   const chains = createAuditChains(world.db);
-  await createAuditCheck({ chains, clock: Date.now, resumeFrom: () => undefined, beat: (at) => beats.push(at), onReport: (report) => reports.push(report), ...change })();
+  await createAuditCheck({
+    chains,
+    clock: Date.now,
+    resumeFrom: () => undefined,
+    beat: (at) => beats.push(at),
+    onReport: (report) => reports.push(report),
+    ...change,
+  })();
   const [report] = reports;
   if (!report) throw new Error('it did not report');
   return { report, beats };
 }
 
 /** What the checks say of one chain: by the sweep and when asked. */
-async function said(chain: string, change: Partial<AuditCheckDeps> = {}): Promise<[AuditProblem['kind'], string | null][]> {
+async function said(
+  chain: string,
+  change: Partial<AuditCheckDeps> = {},
+): Promise<[AuditProblem['kind'], string | null][]> {
   const { named } = (await check(change)).report;
   return named.filter((problem) => problem.chain === chain).map(({ kind, entryId }) => [kind, entryId]);
 }
@@ -97,26 +157,58 @@ describe('a trail that nobody touched', () => {
     const { deliveryId } = await trail();
     const { report } = await check();
     expect(report).toMatchObject({ problemCount: 0, named: [] });
-    const [{ count: entries } = { count: 0 }] = await world.db.$queryRaw<{ count: number }[]>`SELECT count(*)::int AS count FROM audit_entries`;
-    const [{ count: chains } = { count: 0 }] = await world.db.$queryRaw<{ count: number }[]>`SELECT count(DISTINCT chain)::int AS count FROM audit_entries`;
+    const [{ count: entries } = { count: 0 }] = await world.db.$queryRaw<
+      { count: number }[]
+    >`SELECT count(*)::int AS count FROM audit_entries`;
+    const [{ count: chains } = { count: 0 }] = await world.db.$queryRaw<
+      { count: number }[]
+    >`SELECT count(DISTINCT chain)::int AS count FROM audit_entries`;
     expect(report).toMatchObject({ entries, chains });
-    expect(await world.db.auditCheck.findFirst({ where: { id: report.checkId } })).toMatchObject({ finishedAt: expect.any(Date), entries: BigInt(entries), problems: { count: 0, named: [] } });
-    expect(await createAuditDesk(createAuditChains(world.db)).check(deliveryId)).toMatchObject({ problems: [] });
+    expect(await world.db.auditCheck.findFirst({ where: { id: report.checkId } })).toMatchObject({
+      finishedAt: expect.any(Date),
+      entries: BigInt(entries),
+      problems: { count: 0, named: [] },
+    });
+    expect(await createAuditDesk(createAuditChains(world.db)).check(deliveryId)).toMatchObject({
+      problems: [],
+    });
   });
 
   test('passes while deliveries and drivers are being changed', async () => {
-    const { db, map, deps: { features, limits, kick } } = world;
-    const availability = createAvailability({ db, map, features, clock: Date.now, limits: limits.availability, kick });
+    const {
+      db,
+      map,
+      deps: { features, limits, kick },
+    } = world;
+    const availability = createAvailability({
+      db,
+      map,
+      features,
+      clock: Date.now,
+      limits: limits.availability,
+      kick,
+    });
     const registration = createRegistration(createDriverRegistry(db));
     const driverId = newId();
-    await registration.register({ driverId, cityId: CITY, name: 'Sam', phone: null, vehicleKind: 'CAR', offerVersion: 2, capacity: 1 }, OPS, newId(), Date.now());
+    await registration.register(
+      { driverId, cityId: CITY, name: 'Sam', phone: null, vehicleKind: 'CAR', offerVersion: 2, capacity: 1 },
+      OPS,
+      newId(),
+      Date.now(),
+    );
     const deliveryIds = await Promise.all([order(), order(), order()]);
     const changing = { goesOn: true };
     const change = async (): Promise<void> => {
       while (changing.goesOn) {
         await Promise.all([
-          ...deliveryIds.map((deliveryId) => tell(deliveryId, 3)), order(),
-          availability.request(driverId, { kind: 'shiftStart', shiftEndsAt: null }, { kind: 'driver', id: driverId }, newId()),
+          ...deliveryIds.map((deliveryId) => tell(deliveryId, 3)),
+          order(),
+          availability.request(
+            driverId,
+            { kind: 'shiftStart', shiftEndsAt: null },
+            { kind: 'driver', id: driverId },
+            newId(),
+          ),
         ]);
         await availability.request(driverId, { kind: 'shiftEnd' }, { kind: 'driver', id: driverId }, newId());
       }
@@ -133,18 +225,62 @@ describe('a trail that nobody touched', () => {
 });
 
 describe('a trail that a superuser changed', () => {
-  const DEEDS: readonly [string, (ids: readonly string[]) => [string, string[]], (ids: readonly string[]) => [string, string | undefined][]][] = [
-    ['an entry that says another reason', (ids) => [`UPDATE audit_entries SET why = 'nothing happened' WHERE id = $1`, [ids[2]!]], (ids) => [['CONTENT_DIFFERS', ids[2]]]],
-    ['an entry of another actor', (ids) => [`UPDATE audit_entries SET actor_id = 'somebody' WHERE id = $1`, [ids[0]!]], (ids) => [['CONTENT_DIFFERS', ids[0]]]],
-    ['an entry in another month', (ids) => [`UPDATE audit_entries SET at = at - interval '90 days' WHERE id = $1`, [ids[3]!]], (ids) => [['CONTENT_DIFFERS', ids[3]]]],
-    ['a middle entry that was deleted', (ids) => ['DELETE FROM audit_entries WHERE id = $1', [ids[2]!]], (ids) => [['LINK_MISSING', ids[3]]]],
-    ['the first entry deleted', (ids) => ['DELETE FROM audit_entries WHERE id = $1', [ids[0]!]], (ids) => [['LINK_MISSING', ids[1]]]],
-    ['the last entry deleted', (ids) => ['DELETE FROM audit_entries WHERE id = $1', [ids[5]!]], (ids) => [['HEAD_DIFFERS', ids[4]]]],
-    ['all entries deleted', (ids) => ['DELETE FROM audit_entries WHERE id = ANY($1::uuid[])', [`{${ids.join(',')}}`]], () => [['NO_ENTRIES', undefined]]],
-    ['two entries that changed places', (ids) => [
-      `UPDATE audit_entries a SET why = b.why, detail = b.detail FROM audit_entries b WHERE (a.id, b.id) IN (($1::uuid, $2::uuid), ($2::uuid, $1::uuid))`, [ids[2]!, ids[4]!],
-    ], (ids) => [['CONTENT_DIFFERS', ids[2]], ['CONTENT_DIFFERS', ids[4]]]],
-    ['an entry moved to another chain', (ids) => [`UPDATE audit_entries SET chain = 'driver/' || gen_random_uuid() WHERE id = $1`, [ids[5]!]], (ids) => [['HEAD_DIFFERS', ids[4]]]],
+  const DEEDS: readonly [
+    string,
+    (ids: readonly string[]) => [string, string[]],
+    (ids: readonly string[]) => [string, string | undefined][],
+  ][] = [
+    [
+      'an entry that says another reason',
+      (ids) => [`UPDATE audit_entries SET why = 'nothing happened' WHERE id = $1`, [ids[2]!]],
+      (ids) => [['CONTENT_DIFFERS', ids[2]]],
+    ],
+    [
+      'an entry of another actor',
+      (ids) => [`UPDATE audit_entries SET actor_id = 'somebody' WHERE id = $1`, [ids[0]!]],
+      (ids) => [['CONTENT_DIFFERS', ids[0]]],
+    ],
+    [
+      'an entry in another month',
+      (ids) => [`UPDATE audit_entries SET at = at - interval '90 days' WHERE id = $1`, [ids[3]!]],
+      (ids) => [['CONTENT_DIFFERS', ids[3]]],
+    ],
+    [
+      'a middle entry that was deleted',
+      (ids) => ['DELETE FROM audit_entries WHERE id = $1', [ids[2]!]],
+      (ids) => [['LINK_MISSING', ids[3]]],
+    ],
+    [
+      'the first entry deleted',
+      (ids) => ['DELETE FROM audit_entries WHERE id = $1', [ids[0]!]],
+      (ids) => [['LINK_MISSING', ids[1]]],
+    ],
+    [
+      'the last entry deleted',
+      (ids) => ['DELETE FROM audit_entries WHERE id = $1', [ids[5]!]],
+      (ids) => [['HEAD_DIFFERS', ids[4]]],
+    ],
+    [
+      'all entries deleted',
+      (ids) => ['DELETE FROM audit_entries WHERE id = ANY($1::uuid[])', [`{${ids.join(',')}}`]],
+      () => [['NO_ENTRIES', undefined]],
+    ],
+    [
+      'two entries that changed places',
+      (ids) => [
+        `UPDATE audit_entries a SET why = b.why, detail = b.detail FROM audit_entries b WHERE (a.id, b.id) IN (($1::uuid, $2::uuid), ($2::uuid, $1::uuid))`,
+        [ids[2]!, ids[4]!],
+      ],
+      (ids) => [
+        ['CONTENT_DIFFERS', ids[2]],
+        ['CONTENT_DIFFERS', ids[4]],
+      ],
+    ],
+    [
+      'an entry moved to another chain',
+      (ids) => [`UPDATE audit_entries SET chain = 'driver/' || gen_random_uuid() WHERE id = $1`, [ids[5]!]],
+      (ids) => [['HEAD_DIFFERS', ids[4]]],
+    ],
   ];
 
   test.each(DEEDS)('%s is found and named', async (_what, deed, expected) => {
@@ -161,12 +297,19 @@ describe('a trail that a superuser changed', () => {
 
   test('is kept with its problems, the first hundred by name and all by number', async () => {
     const trails = await Promise.all(Array.from({ length: 21 }, () => trail()));
-    await owner.query(`UPDATE audit_entries SET kind = 'other' WHERE chain = ANY($1)`, [trails.map(({ chain }) => chain)]);
-    const { report: { checkId, problemCount, named } } = await check();
+    await owner.query(`UPDATE audit_entries SET kind = 'other' WHERE chain = ANY($1)`, [
+      trails.map(({ chain }) => chain),
+    ]);
+    const {
+      report: { checkId, problemCount, named },
+    } = await check();
     expect(problemCount).toBe(21 * 6);
     expect(named).toHaveLength(100);
     expect(await lastFinishedCheck(world.db)).toMatchObject({ problemCount: 21 * 6 });
-    expect((await world.db.auditCheck.findUniqueOrThrow({ where: { id: checkId } })).problems).toEqual({ count: 21 * 6, named });
+    expect((await world.db.auditCheck.findUniqueOrThrow({ where: { id: checkId } })).problems).toEqual({
+      count: 21 * 6,
+      named,
+    });
     for (const { chain } of trails) await forget(chain);
   });
 
@@ -209,7 +352,11 @@ describe('the check', () => {
     expect(beats.length).toBeGreaterThan(3);
     for (let stopAt = 1; stopAt < beats.length; stopAt += 1) {
       const seen: unknown[] = [];
-      const broken = check({ beat: (at) => { if (seen.push(at) > stopAt) throw new Error('this worker stops'); } });
+      const broken = check({
+        beat: (at) => {
+          if (seen.push(at) > stopAt) throw new Error('this worker stops');
+        },
+      });
       await expect(broken).rejects.toThrow('this worker stops');
       const { report } = await check({ resumeFrom: (): unknown => JSON.parse(JSON.stringify(seen.at(-2))) });
       expect({ ...report, checkId: 0 }).toEqual({ ...whole, checkId: 0 });
@@ -223,17 +370,23 @@ describe('the lag of the trail', () => {
     await trail();
     expect(await auditLagMs(world.db)).toBe(0);
     const deliveryId = await order();
-    await owner.query(`UPDATE deliveries SET status_changed_at = now() + interval '1 second' WHERE id = $1`, [deliveryId]);
+    await owner.query(`UPDATE deliveries SET status_changed_at = now() + interval '1 second' WHERE id = $1`, [
+      deliveryId,
+    ]);
     expect(await auditLagMs(world.db)).toBe(0); // not before it has happened
     await owner.query(`DELETE FROM audit_entries WHERE delivery_id = $1`, [deliveryId]);
-    await owner.query(`UPDATE deliveries SET status_changed_at = now() - interval '7 seconds' WHERE id = $1`, [deliveryId]);
+    await owner.query(
+      `UPDATE deliveries SET status_changed_at = now() - interval '7 seconds' WHERE id = $1`,
+      [deliveryId],
+    );
     expect(await auditLagMs(world.db)).toBeGreaterThanOrEqual(7_000);
     await forget(`delivery/${deliveryId}`);
   });
 });
 
 describe('what the worker says of it', () => {
-  const measured = async (name: string): Promise<number | undefined> => (await register.getSingleMetric(name)?.get())?.values[0]?.value;
+  const measured = async (name: string): Promise<number | undefined> =>
+    (await register.getSingleMetric(name)?.get())?.values[0]?.value;
 
   test('is an error for each problem by name, and the figures of the last check', async () => {
     const { chain, ids } = await trail();
@@ -242,10 +395,17 @@ describe('what the worker says of it', () => {
     const log = { error: (what: unknown) => void lines.push(what), info: () => {} };
     const { report } = await check();
     observeAuditCheck(report, log);
-    expect(lines).toContainEqual(expect.objectContaining({ chain, entryId: ids[1], kind: 'CONTENT_DIFFERS' }));
-    observeAudit({ lastCheck: () => lastFinishedCheck(world.db), lagMs: async () => 1_500 }, { warn: () => {} });
+    expect(lines).toContainEqual(
+      expect.objectContaining({ chain, entryId: ids[1], kind: 'CONTENT_DIFFERS' }),
+    );
+    observeAudit(
+      { lastCheck: () => lastFinishedCheck(world.db), lagMs: async () => 1_500 },
+      { warn: () => {} },
+    );
     expect(await measured('audit_check_problems')).toBe(report.problemCount);
-    expect(await measured('audit_check_last_success_timestamp_seconds')).toBeGreaterThan(Date.now() / 1_000 - 60);
+    expect(await measured('audit_check_last_success_timestamp_seconds')).toBeGreaterThan(
+      Date.now() / 1_000 - 60,
+    );
     expect(await measured('audit_lag_seconds')).toBe(1.5);
     expect(await measured('audit_entries_verified_total')).toBeGreaterThanOrEqual(6);
     await forget(chain);
@@ -256,17 +416,45 @@ describe('a chain that is very long', () => {
   /** Written at once, some of it by clocks that differ. */
   async function longTrail(entries: number): Promise<{ deliveryId: string; chain: string }> {
     const deliveryId = await order();
-    await world.db.$transaction(async (tx) => {
-      const [row] = await tx.$queryRaw<{ audit_hash: Uint8Array | null }[]>`SELECT audit_hash FROM deliveries WHERE id = ${deliveryId}::uuid FOR UPDATE`;
-      let deliveryHash = row?.audit_hash ?? null;
-      const entry = { kind: 'told', chain: 'delivery', driverId: null, actor: OPS, from: null, to: null, why: null, deviceAt: null, detail: null } as const;
-      for (let written = 0; written < entries; written += 500) {
-        const subject = { cityId: CITY, deliveryId, merchantId: MERCHANT, sellerOrderId: 'order', deliveryHash, driverHashes: {} };
-        const skewMs = written % 1_000 === 0 ? 3 : 0;
-        ({ deliveryHash } = await writeEntries(tx, subject, Array.from({ length: 500 }, () => entry), Date.now() + skewMs, newId()));
-      }
-      await tx.$executeRaw`UPDATE deliveries SET audit_hash = ${deliveryHash} WHERE id = ${deliveryId}::uuid`;
-    }, { timeout: 30_000 });
+    await world.db.$transaction(
+      async (tx) => {
+        const [row] = await tx.$queryRaw<
+          { audit_hash: Uint8Array | null }[]
+        >`SELECT audit_hash FROM deliveries WHERE id = ${deliveryId}::uuid FOR UPDATE`;
+        let deliveryHash = row?.audit_hash ?? null;
+        const entry = {
+          kind: 'told',
+          chain: 'delivery',
+          driverId: null,
+          actor: OPS,
+          from: null,
+          to: null,
+          why: null,
+          deviceAt: null,
+          detail: null,
+        } as const;
+        for (let written = 0; written < entries; written += 500) {
+          const subject = {
+            cityId: CITY,
+            deliveryId,
+            merchantId: MERCHANT,
+            sellerOrderId: 'order',
+            deliveryHash,
+            driverHashes: {},
+          };
+          const skewMs = written % 1_000 === 0 ? 3 : 0;
+          ({ deliveryHash } = await writeEntries(
+            tx,
+            subject,
+            Array.from({ length: 500 }, () => entry),
+            Date.now() + skewMs,
+            newId(),
+          ));
+        }
+        await tx.$executeRaw`UPDATE deliveries SET audit_hash = ${deliveryHash} WHERE id = ${deliveryId}::uuid`;
+      },
+      { timeout: 30_000 },
+    );
     return { deliveryId, chain: `delivery/${deliveryId}` };
   }
 
@@ -274,18 +462,30 @@ describe('a chain that is very long', () => {
     const { chain } = await longTrail(4_500);
     const real = createAuditChains(world.db);
     const held: string[] = [];
-    const chains = { ...real, readChains: (names: readonly string[]) => (held.push(...names), real.readChains(names)) };
+    const chains = {
+      ...real,
+      readChains: (names: readonly string[]) => (held.push(...names), real.readChains(names)),
+    };
     const whole = await check({ chains });
     expect(whole.report).toMatchObject({ problemCount: 0 });
     expect(held).not.toContain(chain);
-    const [{ count } = { count: 0 }] = await world.db.$queryRaw<{ count: number }[]>`SELECT count(*)::int AS count FROM audit_entries`;
+    const [{ count } = { count: 0 }] = await world.db.$queryRaw<
+      { count: number }[]
+    >`SELECT count(*)::int AS count FROM audit_entries`;
     expect(whole.report.entries).toBe(count);
-    const { rows: [{ id }] } = await owner.query('SELECT id FROM audit_entries WHERE chain = $1 ORDER BY at, id OFFSET 4200 LIMIT 1', [chain]);
+    const {
+      rows: [{ id }],
+    } = await owner.query(
+      'SELECT id FROM audit_entries WHERE chain = $1 ORDER BY at, id OFFSET 4200 LIMIT 1',
+      [chain],
+    );
     await owner.query(`UPDATE audit_entries SET why = 'nothing happened' WHERE id = $1`, [id]);
     expect(await said(chain)).toEqual([['CONTENT_DIFFERS', id]]);
     await owner.query(`UPDATE audit_entries SET why = NULL WHERE id = $1`, [id]);
     expect(await said(chain)).toEqual([]);
-    await owner.query('UPDATE deliveries SET audit_hash = NULL WHERE id = $1', [chain.slice('delivery/'.length)]);
+    await owner.query('UPDATE deliveries SET audit_hash = NULL WHERE id = $1', [
+      chain.slice('delivery/'.length),
+    ]);
     expect((await said(chain)).map(([kind]) => kind)).toEqual(['HEAD_DIFFERS']);
     await owner.query('DELETE FROM audit_entries WHERE id = $1', [id]);
     expect((await said(chain)).map(([kind]) => kind)).toContain('LINK_MISSING');
@@ -296,7 +496,10 @@ describe('a chain that is very long', () => {
     const { deliveryId, chain } = await longTrail(4_500);
     const real = createAuditChains(world.db);
     const turn = { hashes: 0, most: 0, goesOn: true };
-    const chains: typeof real = { ...real, hashOf: (...args) => ((turn.most = Math.max(turn.most, ++turn.hashes)), real.hashOf(...args)) };
+    const chains: typeof real = {
+      ...real,
+      hashOf: (...args) => ((turn.most = Math.max(turn.most, ++turn.hashes)), real.hashOf(...args)),
+    };
     const other = async (): Promise<void> => {
       while (turn.goesOn) {
         await new Promise((resolve) => setImmediate(resolve));

@@ -4,14 +4,21 @@ import type { WorkflowEvent } from '../../activities/delivery';
 import type { Step } from '../../domain/delivery/status';
 import type { Answer } from '../../domain/delivery/deliveryState';
 import { DeliveryScene as Scene, NOBODY } from '../support/deliveryScene';
-import { createDispatchWorld, type DispatchWorld, type NewDriver, TEST_LIMITS } from '../support/dispatchWorld';
+import {
+  createDispatchWorld,
+  type DispatchWorld,
+  type NewDriver,
+  TEST_LIMITS,
+} from '../support/dispatchWorld';
 import { brokenInvariants } from '../support/invariants';
 
 const OPS = { kind: 'ops', id: 'olga' } as const;
 const MINUTE_MS = 60_000;
 
 let world: DispatchWorld;
-beforeAll(async () => { world = await createDispatchWorld(); });
+beforeAll(async () => {
+  world = await createDispatchWorld();
+});
 afterAll(() => world.close());
 const toldAlready = new Set<string>();
 afterEach(async () => {
@@ -21,19 +28,49 @@ afterEach(async () => {
   expect(broken).toEqual([]);
 });
 
-const job = ({ driverId, assignmentId }: { driverId: string; assignmentId: string }): { driverId: string; assignmentId: string } => ({ driverId, assignmentId });
-const ids = ({ offerId, driverId }: { offerId: string; driverId: string }): { offerId: string; driverId: string } => ({ offerId, driverId });
+const job = ({
+  driverId,
+  assignmentId,
+}: {
+  driverId: string;
+  assignmentId: string;
+}): { driverId: string; assignmentId: string } => ({ driverId, assignmentId });
+const ids = ({
+  offerId,
+  driverId,
+}: {
+  offerId: string;
+  driverId: string;
+}): { offerId: string; driverId: string } => ({ offerId, driverId });
 const later = (ms: number): number => Date.now() + ms;
 
 describe('looking for a driver', () => {
   test('holds the nearest by an offer, and says so to driver and ops', async () => {
     const scene = await Scene.set(world, [{}, {}]);
     const { offerId } = await scene.offered();
-    expect(await scene.driverRow()).toMatchObject({ liveOffers: 1, activeAssignments: 0, availability: 'AVAILABLE' });
+    expect(await scene.driverRow()).toMatchObject({
+      liveOffers: 1,
+      activeAssignments: 0,
+      availability: 'AVAILABLE',
+    });
     expect(await scene.driverRow(1)).toMatchObject({ liveOffers: 0 });
-    expect(await scene.emitted()).toEqual(expect.arrayContaining([`DELIVERY_OFFERED_V2 to driver:${scene.driver()}`, `offer_created to ops:${scene.cityId}`]));
+    expect(await scene.emitted()).toEqual(
+      expect.arrayContaining([
+        `DELIVERY_OFFERED_V2 to driver:${scene.driver()}`,
+        `offer_created to ops:${scene.cityId}`,
+      ]),
+    );
     const [offer] = await scene.offers();
-    expect(offer).toMatchObject({ id: offerId, state: 'LIVE', payCents: 700, payload: expect.objectContaining({ payCents: 700, pickup: expect.anything(), dropoff: expect.anything() }) });
+    expect(offer).toMatchObject({
+      id: offerId,
+      state: 'LIVE',
+      payCents: 700,
+      payload: expect.objectContaining({
+        payCents: 700,
+        pickup: expect.anything(),
+        dropoff: expect.anything(),
+      }),
+    });
   });
 
   test('keeps with the offer why this driver, and why not the others', async () => {
@@ -42,7 +79,11 @@ describe('looking for a driver', () => {
     await scene.offered();
     const [offer] = await scene.offers();
     expect(offer?.choice).toMatchObject({
-      looked: 3, ranked: [expect.objectContaining({ driverId: scene.driver(), score: expect.anything() }), expect.objectContaining({ driverId: scene.driver(2) })],
+      looked: 3,
+      ranked: [
+        expect.objectContaining({ driverId: scene.driver(), score: expect.anything() }),
+        expect.objectContaining({ driverId: scene.driver(2) }),
+      ],
       excluded: [{ driverId: scene.driver(1), reason: 'NOT_AVAILABLE', until: null }],
     });
   });
@@ -88,7 +129,10 @@ describe('looking for a driver', () => {
   test('passes a driver on who woke it and whom it does not take', async () => {
     const scene = await Scene.set(world, [{ availability: 'OFFLINE' }]);
     await scene.tell({ kind: 'lookForDriver', freed: { driverId: scene.driver(), passed: ['another'] } });
-    expect(await scene.messages()).toContainEqual({ kind: 'driverFree', payload: { driverId: scene.driver(), passed: ['another', scene.deliveryId] } });
+    expect(await scene.messages()).toContainEqual({
+      kind: 'driverFree',
+      payload: { driverId: scene.driver(), passed: ['another', scene.deliveryId] },
+    });
   });
 
   test('leaves a delivery alone that is no longer searched for', async () => {
@@ -99,63 +143,128 @@ describe('looking for a driver', () => {
     expect(await scene.traces()).toEqual(before);
   });
 
-  test.each([['with offers off', { offerVersion: 2 }, false], ['for a v1 app', { offerVersion: null }, true], ['for an app of version 1', { offerVersion: 1 }, true]])(
-    'assigns at once %s', async (_case, driver, offersOn) => {
-      world.switches.driverOffers = offersOn;
-      const scene = await Scene.set(world, [driver]);
-      const { known } = await scene.search();
-      expect(known).toMatchObject({ status: 'ASSIGNED', driverId: scene.driver(), offers: [] });
-      expect(await scene.driverRow()).toMatchObject({ availability: 'BUSY', liveOffers: 0, activeAssignments: 1, idleSince: null });
-      expect(await scene.assignments()).toMatchObject([{ way: 'V1', offerId: null, pinned: false, choice: expect.objectContaining({ looked: 1 }) }]);
-      expect(await scene.emitted()).toContain(`DELIVERY_ASSIGNED to driver:${scene.driver()}`);
+  test.each([
+    ['with offers off', { offerVersion: 2 }, false],
+    ['for a v1 app', { offerVersion: null }, true],
+    ['for an app of version 1', { offerVersion: 1 }, true],
+  ])('assigns at once %s', async (_case, driver, offersOn) => {
+    world.switches.driverOffers = offersOn;
+    const scene = await Scene.set(world, [driver]);
+    const { known } = await scene.search();
+    expect(known).toMatchObject({ status: 'ASSIGNED', driverId: scene.driver(), offers: [] });
+    expect(await scene.driverRow()).toMatchObject({
+      availability: 'BUSY',
+      liveOffers: 0,
+      activeAssignments: 1,
+      idleSince: null,
     });
+    expect(await scene.assignments()).toMatchObject([
+      { way: 'V1', offerId: null, pinned: false, choice: expect.objectContaining({ looked: 1 }) },
+    ]);
+    expect(await scene.emitted()).toContain(`DELIVERY_ASSIGNED to driver:${scene.driver()}`);
+  });
 });
 
 /** Events whose repeat must give the first answer and change nothing: what comes before, the event, and what else may come between. */
-type Repeat = { name: string; before: (scene: Scene) => Promise<WorkflowEvent>; drivers?: NewDriver[]; afterMs?: number; between?: (scene: Scene) => Promise<unknown>; first: object };
+type Repeat = {
+  name: string;
+  before: (scene: Scene) => Promise<WorkflowEvent>;
+  drivers?: NewDriver[];
+  afterMs?: number;
+  between?: (scene: Scene) => Promise<unknown>;
+  first: object;
+};
 
-const stepEvent = (scene: Scene, step: Step): WorkflowEvent => ({ kind: 'takeStep', step, by: { kind: 'driver', id: scene.driver() }, deviceAt: 1_700_000_000_123 });
+const stepEvent = (scene: Scene, step: Step): WorkflowEvent => ({
+  kind: 'takeStep',
+  step,
+  by: { kind: 'driver', id: scene.driver() },
+  deviceAt: 1_700_000_000_123,
+});
 const BEFORE_DELIVERY: readonly Step[] = ['arriveAtPickup', 'pickUp', 'arriveAtDropoff'];
 
 const REPEATS: readonly Repeat[] = [
-  { name: 'lookForDriver that finds one', before: async () => ({ kind: 'lookForDriver', freed: null }), first: { outcome: 'noted' } },
-  { name: 'lookForDriver of the v1 way', drivers: [{ offerVersion: null }], before: async () => ({ kind: 'lookForDriver', freed: null }), first: { outcome: 'noted' } },
   {
-    name: 'lapseOffer', drivers: [{}], afterMs: 31_000, first: { outcome: 'noted' },
+    name: 'lookForDriver that finds one',
+    before: async () => ({ kind: 'lookForDriver', freed: null }),
+    first: { outcome: 'noted' },
+  },
+  {
+    name: 'lookForDriver of the v1 way',
+    drivers: [{ offerVersion: null }],
+    before: async () => ({ kind: 'lookForDriver', freed: null }),
+    first: { outcome: 'noted' },
+  },
+  {
+    name: 'lapseOffer',
+    drivers: [{}],
+    afterMs: 31_000,
+    first: { outcome: 'noted' },
     before: async (scene) => ({ kind: 'lapseOffer', offerId: (await scene.offered()).offerId }),
   },
   {
-    name: 'giveUpSearch', drivers: [], first: { outcome: 'noted' },
+    name: 'giveUpSearch',
+    drivers: [],
+    first: { outcome: 'noted' },
     before: async (scene) => {
       await scene.search();
       return { kind: 'giveUpSearch' };
     },
   },
   {
-    name: 'acceptOffer', first: { outcome: 'accepted' },
-    before: async (scene) => ({ kind: 'acceptOffer', driverId: scene.driver(), offerId: (await scene.offered()).offerId }),
+    name: 'acceptOffer',
+    first: { outcome: 'accepted' },
+    before: async (scene) => ({
+      kind: 'acceptOffer',
+      driverId: scene.driver(),
+      offerId: (await scene.offered()).offerId,
+    }),
   },
   {
-    name: 'acceptOffer, though the driver took a step since', first: { outcome: 'accepted' },
-    before: async (scene) => ({ kind: 'acceptOffer', driverId: scene.driver(), offerId: (await scene.offered()).offerId }),
+    name: 'acceptOffer, though the driver took a step since',
+    first: { outcome: 'accepted' },
+    before: async (scene) => ({
+      kind: 'acceptOffer',
+      driverId: scene.driver(),
+      offerId: (await scene.offered()).offerId,
+    }),
     between: (scene) => scene.step('arriveAtPickup'),
   },
   {
-    name: 'acceptOffer, though it was cancelled since', first: { outcome: 'accepted' },
-    before: async (scene) => ({ kind: 'acceptOffer', driverId: scene.driver(), offerId: (await scene.offered()).offerId }),
+    name: 'acceptOffer, though it was cancelled since',
+    first: { outcome: 'accepted' },
+    before: async (scene) => ({
+      kind: 'acceptOffer',
+      driverId: scene.driver(),
+      offerId: (await scene.offered()).offerId,
+    }),
     between: (scene) => scene.tell({ kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' }),
   },
   {
-    name: 'rejectOffer', first: { outcome: 'rejected' },
-    before: async (scene) => ({ kind: 'rejectOffer', driverId: scene.driver(), offerId: (await scene.offered()).offerId, reason: 'TOO_FAR' }),
+    name: 'rejectOffer',
+    first: { outcome: 'rejected' },
+    before: async (scene) => ({
+      kind: 'rejectOffer',
+      driverId: scene.driver(),
+      offerId: (await scene.offered()).offerId,
+      reason: 'TOO_FAR',
+    }),
   },
   {
-    name: 'rejectOffer, though the next driver has accepted since', drivers: [{}, {}], first: { outcome: 'rejected' },
-    before: async (scene) => ({ kind: 'rejectOffer', driverId: scene.driver(), offerId: (await scene.offered()).offerId, reason: 'TOO_FAR' }),
+    name: 'rejectOffer, though the next driver has accepted since',
+    drivers: [{}, {}],
+    first: { outcome: 'rejected' },
+    before: async (scene) => ({
+      kind: 'rejectOffer',
+      driverId: scene.driver(),
+      offerId: (await scene.offered()).offerId,
+      reason: 'TOO_FAR',
+    }),
     between: (scene) => scene.accepted(1),
   },
   ...BEFORE_DELIVERY.map((step, index): Repeat => ({
-    name: step, first: { outcome: 'moved' },
+    name: step,
+    first: { outcome: 'moved' },
     before: async (scene) => {
       await scene.accepted();
       await scene.steps(...BEFORE_DELIVERY.slice(0, index));
@@ -163,7 +272,8 @@ const REPEATS: readonly Repeat[] = [
     },
   })),
   {
-    name: 'arriveAtPickup, though the goods are on the way since', first: { outcome: 'moved', status: 'AT_PICKUP' },
+    name: 'arriveAtPickup, though the goods are on the way since',
+    first: { outcome: 'moved', status: 'AT_PICKUP' },
     before: async (scene) => {
       await scene.accepted();
       return stepEvent(scene, 'arriveAtPickup');
@@ -171,7 +281,8 @@ const REPEATS: readonly Repeat[] = [
     between: (scene) => scene.step('pickUp'),
   },
   {
-    name: 'deliver', first: { outcome: 'moved', status: 'DELIVERED' },
+    name: 'deliver',
+    first: { outcome: 'moved', status: 'DELIVERED' },
     before: async (scene) => {
       await scene.accepted();
       await scene.steps(...BEFORE_DELIVERY);
@@ -179,7 +290,8 @@ const REPEATS: readonly Repeat[] = [
     },
   },
   {
-    name: 'returnGoods', first: { outcome: 'moved', status: 'RETURNED' },
+    name: 'returnGoods',
+    first: { outcome: 'moved', status: 'RETURNED' },
     before: async (scene) => {
       await scene.accepted();
       await scene.steps(...BEFORE_DELIVERY);
@@ -188,7 +300,8 @@ const REPEATS: readonly Repeat[] = [
     },
   },
   {
-    name: 'failDelivery at the pickup', first: { outcome: 'moved', status: 'FAILED' },
+    name: 'failDelivery at the pickup',
+    first: { outcome: 'moved', status: 'FAILED' },
     before: async (scene) => {
       await scene.accepted();
       await scene.steps('arriveAtPickup');
@@ -196,7 +309,8 @@ const REPEATS: readonly Repeat[] = [
     },
   },
   {
-    name: 'failDelivery with the goods lost', first: { outcome: 'moved', status: 'FAILED' },
+    name: 'failDelivery with the goods lost',
+    first: { outcome: 'moved', status: 'FAILED' },
     before: async (scene) => {
       await scene.accepted();
       await scene.steps('arriveAtPickup', 'pickUp');
@@ -204,48 +318,69 @@ const REPEATS: readonly Repeat[] = [
     },
   },
   {
-    name: 'failDelivery with the goods going back', first: { outcome: 'moved', status: 'RETURNING' },
+    name: 'failDelivery with the goods going back',
+    first: { outcome: 'moved', status: 'RETURNING' },
     before: async (scene) => {
       await scene.accepted();
       await scene.steps(...BEFORE_DELIVERY);
       return scene.fail('REFUSED');
     },
   },
-  { name: 'cancelDelivery before the search', first: { outcome: 'moved', status: 'CANCELLED' }, before: async () => ({ kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' }) },
   {
-    name: 'cancelDelivery with an offer out', first: { outcome: 'moved', status: 'CANCELLED' },
+    name: 'cancelDelivery before the search',
+    first: { outcome: 'moved', status: 'CANCELLED' },
+    before: async () => ({ kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' }),
+  },
+  {
+    name: 'cancelDelivery with an offer out',
+    first: { outcome: 'moved', status: 'CANCELLED' },
     before: async (scene) => {
       await scene.offered();
       return { kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' };
     },
   },
   {
-    name: 'cancelDelivery with a driver on the way', first: { outcome: 'moved', status: 'CANCELLED' },
+    name: 'cancelDelivery with a driver on the way',
+    first: { outcome: 'moved', status: 'CANCELLED' },
     before: async (scene) => {
       await scene.accepted();
       return { kind: 'cancelDelivery', by: OPS, reason: 'CUSTOMER_CANCELLED' };
     },
   },
   {
-    name: 'assignDriver', drivers: [{}, {}], first: { outcome: 'assigned' },
+    name: 'assignDriver',
+    drivers: [{}, {}],
+    first: { outcome: 'assigned' },
     before: async (scene) => {
       await scene.offered();
       return { kind: 'assignDriver', driverId: scene.driver(1), by: OPS, override: false, why: 'next door' };
     },
   },
   {
-    name: 'assignDriver in another’s place', drivers: [{}, {}], first: { outcome: 'assigned' },
+    name: 'assignDriver in another’s place',
+    drivers: [{}, {}],
+    first: { outcome: 'assigned' },
     before: async (scene) => {
       await scene.accepted();
       return { kind: 'assignDriver', driverId: scene.driver(1), by: OPS, override: false, why: 'next door' };
     },
   },
   {
-    name: 'releaseDriver of an offer', drivers: [{}, {}], first: { outcome: 'noted' },
-    before: async (scene) => ({ kind: 'releaseDriver', driverId: scene.driver(), offerId: (await scene.offered()).offerId, assignmentId: null, why: 'went offline' }),
+    name: 'releaseDriver of an offer',
+    drivers: [{}, {}],
+    first: { outcome: 'noted' },
+    before: async (scene) => ({
+      kind: 'releaseDriver',
+      driverId: scene.driver(),
+      offerId: (await scene.offered()).offerId,
+      assignmentId: null,
+      why: 'went offline',
+    }),
   },
   {
-    name: 'releaseDriver of an offer, though the next driver was asked since', drivers: [{}, {}], first: { outcome: 'noted' },
+    name: 'releaseDriver of an offer, though the next driver was asked since',
+    drivers: [{}, {}],
+    first: { outcome: 'noted' },
     before: async (scene) => {
       const { offerId, driverId } = await scene.offered();
       await world.db.driver.update({ where: { id: driverId }, data: { availability: 'OFFLINE' } });
@@ -254,14 +389,17 @@ const REPEATS: readonly Repeat[] = [
     between: (scene) => scene.offered(1),
   },
   {
-    name: 'releaseDriver of an assignment', first: { outcome: 'noted' },
+    name: 'releaseDriver of an assignment',
+    first: { outcome: 'noted' },
     before: async (scene) => {
       const { driverId, assignmentId } = await scene.accepted();
       return { kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'breakdown' };
     },
   },
   {
-    name: 'releaseDriver of an assignment, though another has the delivery since', drivers: [{}, {}], first: { outcome: 'noted' },
+    name: 'releaseDriver of an assignment, though another has the delivery since',
+    drivers: [{}, {}],
+    first: { outcome: 'noted' },
     before: async (scene) => {
       const { driverId, assignmentId } = await scene.accepted();
       return { kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'breakdown' };
@@ -269,31 +407,50 @@ const REPEATS: readonly Repeat[] = [
     between: (scene) => scene.accepted(1),
   },
   {
-    name: 'escalate', first: { outcome: 'noted' }, afterMs: 6 * MINUTE_MS,
+    name: 'escalate',
+    first: { outcome: 'noted' },
+    afterMs: 6 * MINUTE_MS,
     before: async (scene) => {
       await scene.offered();
       return { kind: 'escalate' };
     },
   },
   {
-    name: 'handOver', drivers: [{}, {}], first: { outcome: 'assigned' },
+    name: 'handOver',
+    drivers: [{}, {}],
+    first: { outcome: 'assigned' },
     before: async (scene) => {
       await scene.accepted();
       await scene.steps('arriveAtPickup', 'pickUp');
-      return { kind: 'handOver', driverId: scene.driver(1), by: OPS, override: false, meetingId: null, why: 'flat tyre' };
+      return {
+        kind: 'handOver',
+        driverId: scene.driver(1),
+        by: OPS,
+        override: false,
+        meetingId: null,
+        why: 'flat tyre',
+      };
     },
   },
   {
-    name: 'leaveDelivery before the pickup', first: { outcome: 'released' },
-    before: async (scene) => ({ kind: 'leaveDelivery', ...job(await scene.accepted()), reason: 'VEHICLE_BREAKDOWN' }),
+    name: 'leaveDelivery before the pickup',
+    first: { outcome: 'released' },
+    before: async (scene) => ({
+      kind: 'leaveDelivery',
+      ...job(await scene.accepted()),
+      reason: 'VEHICLE_BREAKDOWN',
+    }),
   },
   {
-    name: 'leaveDelivery, though another has the delivery since', drivers: [{}, {}], first: { outcome: 'released' },
+    name: 'leaveDelivery, though another has the delivery since',
+    drivers: [{}, {}],
+    first: { outcome: 'released' },
     before: async (scene) => ({ kind: 'leaveDelivery', ...job(await scene.accepted()), reason: 'OTHER' }),
     between: (scene) => scene.accepted(1),
   },
   {
-    name: 'leaveDelivery with the goods in hand', first: { outcome: 'escalated' },
+    name: 'leaveDelivery with the goods in hand',
+    first: { outcome: 'escalated' },
     before: async (scene) => {
       const taken = job(await scene.accepted());
       await scene.steps('arriveAtPickup', 'pickUp');
@@ -301,25 +458,37 @@ const REPEATS: readonly Repeat[] = [
     },
   },
   {
-    name: 'rescueDelivery of an offer', drivers: [{}], first: { outcome: 'released' },
-    before: async (scene) => ({ kind: 'rescueDelivery', ...ids(await scene.offered()), assignmentId: null, by: OPS, why: 'accident' }),
+    name: 'rescueDelivery of an offer',
+    drivers: [{}],
+    first: { outcome: 'released' },
+    before: async (scene) => ({
+      kind: 'rescueDelivery',
+      ...ids(await scene.offered()),
+      assignmentId: null,
+      by: OPS,
+      why: 'accident',
+    }),
   },
   {
-    name: 'rescueDelivery of a job', first: { outcome: 'released' },
+    name: 'rescueDelivery of a job',
+    first: { outcome: 'released' },
     before: async (scene) => {
       const { driverId, assignmentId } = await scene.accepted();
       return { kind: 'rescueDelivery', driverId, offerId: null, assignmentId, by: OPS, why: 'accident' };
     },
   },
   {
-    name: 'raisePay', drivers: [], first: { outcome: 'payRaised', payCents: 950 },
+    name: 'raisePay',
+    drivers: [],
+    first: { outcome: 'payRaised', payCents: 950 },
     before: async (scene) => {
       await scene.search();
       return { kind: 'raisePay', bonusCents: 250, by: OPS, why: 'rain' };
     },
   },
   {
-    name: 'resumeSearch', first: { outcome: 'searching' },
+    name: 'resumeSearch',
+    first: { outcome: 'searching' },
     before: async (scene) => {
       world.switches.autoReassignment = false;
       await scene.tell({ kind: 'leaveDelivery', ...job(await scene.accepted()), reason: 'OTHER' });
@@ -328,7 +497,8 @@ const REPEATS: readonly Repeat[] = [
     },
   },
   {
-    name: 'readDelivery', first: { outcome: 'noted' },
+    name: 'readDelivery',
+    first: { outcome: 'noted' },
     before: async (scene) => {
       await scene.offered();
       return { kind: 'readDelivery' };
@@ -337,19 +507,22 @@ const REPEATS: readonly Repeat[] = [
 ];
 
 describe('a repeat gives the first answer and changes nothing:', () => {
-  test.each(REPEATS.map((each) => [each.name, each] as const))('%s', async (_name, { before, drivers = [{}], afterMs, between, first }) => {
-    const scene = await Scene.set(world, drivers);
-    const event = await before(scene);
-    const at = afterMs === undefined ? undefined : later(afterMs);
-    const once = await scene.tell(event, at);
-    expect(once.answer).toMatchObject(first);
-    await between?.(scene);
-    const after = await scene.traces();
-    const again = await scene.tell(event, at === undefined ? undefined : at + 1_000);
-    expect(again.answer).toEqual(once.answer);
-    if (!between) expect(again.known).toEqual(once.known);
-    expect(await scene.traces()).toEqual(after);
-  });
+  test.each(REPEATS.map((each) => [each.name, each] as const))(
+    '%s',
+    async (_name, { before, drivers = [{}], afterMs, between, first }) => {
+      const scene = await Scene.set(world, drivers);
+      const event = await before(scene);
+      const at = afterMs === undefined ? undefined : later(afterMs);
+      const once = await scene.tell(event, at);
+      expect(once.answer).toMatchObject(first);
+      await between?.(scene);
+      const after = await scene.traces();
+      const again = await scene.tell(event, at === undefined ? undefined : at + 1_000);
+      expect(again.answer).toEqual(once.answer);
+      if (!between) expect(again.known).toEqual(once.known);
+      expect(await scene.traces()).toEqual(after);
+    },
+  );
 
   test('every event there is stands in that list', () => {
     const told = new Set(REPEATS.map(({ name }) => name.split(' ')[0]?.replace(',', '')));
@@ -362,31 +535,47 @@ describe('the other answer, or somebody else’s, is refused:', () => {
   test('reject after accept, and accept after reject', async () => {
     const taken = await Scene.set(world);
     const { offerId, driverId } = await taken.accepted();
-    expect(await taken.answer({ kind: 'rejectOffer', offerId, driverId, reason: 'OTHER' })).toMatchObject({ refused: 'ALREADY_ANSWERED' });
+    expect(await taken.answer({ kind: 'rejectOffer', offerId, driverId, reason: 'OTHER' })).toMatchObject({
+      refused: 'ALREADY_ANSWERED',
+    });
     const left = await Scene.set(world);
     const offer = await left.offered();
     await left.tell({ kind: 'rejectOffer', ...offer, reason: 'OTHER' });
-    expect(await left.answer({ kind: 'acceptOffer', ...offer })).toMatchObject({ refused: 'ALREADY_ANSWERED' });
+    expect(await left.answer({ kind: 'acceptOffer', ...offer })).toMatchObject({
+      refused: 'ALREADY_ANSWERED',
+    });
   });
 
   test('an offer of another driver or of another delivery', async () => {
     const [scene, other] = [await Scene.set(world, [{}, {}]), await Scene.set(world)];
     const { offerId } = await scene.offered();
-    expect(await scene.answer({ kind: 'acceptOffer', offerId, driverId: scene.driver(1) })).toMatchObject({ refused: 'NOT_FOUND' });
-    expect(await other.answer({ kind: 'acceptOffer', offerId, driverId: scene.driver() })).toMatchObject({ refused: 'NOT_FOUND' });
-    expect(await scene.answer({ kind: 'rejectOffer', offerId: NOBODY, driverId: scene.driver(), reason: 'OTHER' })).toMatchObject({ refused: 'NOT_FOUND' });
+    expect(await scene.answer({ kind: 'acceptOffer', offerId, driverId: scene.driver(1) })).toMatchObject({
+      refused: 'NOT_FOUND',
+    });
+    expect(await other.answer({ kind: 'acceptOffer', offerId, driverId: scene.driver() })).toMatchObject({
+      refused: 'NOT_FOUND',
+    });
+    expect(
+      await scene.answer({ kind: 'rejectOffer', offerId: NOBODY, driverId: scene.driver(), reason: 'OTHER' }),
+    ).toMatchObject({ refused: 'NOT_FOUND' });
   });
 
   test('an expired offer, a withdrawn one', async () => {
     const expired = await Scene.set(world);
     const offer = await expired.offered();
     await expired.tell({ kind: 'lapseOffer', offerId: offer.offerId }, offer.expiresAt);
-    expect(await expired.answer({ kind: 'acceptOffer', ...offer })).toMatchObject({ refused: 'OFFER_EXPIRED' });
-    expect(await expired.answer({ kind: 'rejectOffer', ...offer, reason: 'OTHER' })).toMatchObject({ refused: 'OFFER_EXPIRED' });
+    expect(await expired.answer({ kind: 'acceptOffer', ...offer })).toMatchObject({
+      refused: 'OFFER_EXPIRED',
+    });
+    expect(await expired.answer({ kind: 'rejectOffer', ...offer, reason: 'OTHER' })).toMatchObject({
+      refused: 'OFFER_EXPIRED',
+    });
     const withdrawn = await Scene.set(world);
     const gone = await withdrawn.offered();
     await withdrawn.tell({ kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' });
-    expect(await withdrawn.answer({ kind: 'acceptOffer', ...gone })).toMatchObject({ refused: 'OFFER_WITHDRAWN' });
+    expect(await withdrawn.answer({ kind: 'acceptOffer', ...gone })).toMatchObject({
+      refused: 'OFFER_WITHDRAWN',
+    });
   });
 
   test('a step of who does not carry it, or out of turn', async () => {
@@ -394,7 +583,10 @@ describe('the other answer, or somebody else’s, is refused:', () => {
     expect(await scene.step('arriveAtPickup')).toMatchObject({ refused: 'NOT_FOUND' });
     await scene.accepted();
     expect(await scene.step('arriveAtPickup', scene.driver(1))).toMatchObject({ refused: 'NOT_FOUND' });
-    expect(await scene.step('deliver')).toMatchObject({ refused: 'ILLEGAL_TRANSITION', detail: expect.stringContaining('ASSIGNED') });
+    expect(await scene.step('deliver')).toMatchObject({
+      refused: 'ILLEGAL_TRANSITION',
+      detail: expect.stringContaining('ASSIGNED'),
+    });
   });
 
   test('a step of the driver who lost it', async () => {
@@ -412,7 +604,9 @@ describe('the other answer, or somebody else’s, is refused:', () => {
     await scene.steps('arriveAtPickup');
     expect(await scene.answer(scene.fail('NOT_AT_HOME'))).toMatchObject({ refused: 'REASON_NOT_ALLOWED' });
     await scene.steps('pickUp');
-    expect(await scene.answer({ kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' })).toMatchObject({ refused: 'ILLEGAL_TRANSITION' });
+    expect(await scene.answer({ kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' })).toMatchObject({
+      refused: 'ILLEGAL_TRANSITION',
+    });
     await scene.steps('arriveAtDropoff', 'deliver');
     expect(await scene.answer(scene.fail('DAMAGED'))).toMatchObject({ refused: 'ILLEGAL_TRANSITION' });
   });
@@ -420,14 +614,20 @@ describe('the other answer, or somebody else’s, is refused:', () => {
   test('by hand: nobody, another city’s, off duty, resting, without room, after the pickup', async () => {
     const scene = await Scene.set(world, [{}, { availability: 'OFFLINE' }, { availability: 'PAUSED' }]);
     const elsewhere = await world.addDriver();
-    const byHand = (driverId: string): Promise<Answer> => scene.answer({ kind: 'assignDriver', driverId, by: OPS, override: false, why: 'test' });
+    const byHand = (driverId: string): Promise<Answer> =>
+      scene.answer({ kind: 'assignDriver', driverId, by: OPS, override: false, why: 'test' });
     expect(await byHand(NOBODY)).toMatchObject({ refused: 'NOT_FOUND' });
     expect(await byHand(elsewhere)).toMatchObject({ refused: 'DRIVER_IN_OTHER_CITY' });
     expect(await byHand(scene.driver(1))).toMatchObject({ refused: 'DRIVER_OFF_DUTY' });
     expect(await byHand(scene.driver(2))).toMatchObject({ refused: 'DRIVER_ON_BREAK' });
     await scene.accepted();
     const { deliveryId } = await world.addDelivery({ cityId: scene.cityId });
-    const told = await world.activities.assignDriver({ deliveryId, correlationId: 'test', at: Date.now(), event: { kind: 'assignDriver', driverId: scene.driver(), by: OPS, override: false, why: 'test' } });
+    const told = await world.activities.assignDriver({
+      deliveryId,
+      correlationId: 'test',
+      at: Date.now(),
+      event: { kind: 'assignDriver', driverId: scene.driver(), by: OPS, override: false, why: 'test' },
+    });
     expect(told.answer).toMatchObject({ refused: 'DRIVER_HAS_NO_ROOM' });
     await scene.steps('arriveAtPickup', 'pickUp');
     expect(await byHand(scene.driver(2))).toMatchObject({ refused: 'ILLEGAL_TRANSITION' });
@@ -465,16 +665,35 @@ describe('an offer', () => {
     expect((await scene.search()).known.status).toBe('SEARCHING');
     await world.db.delivery.update({ where: { id: scene.deliveryId }, data: { bonusCents: 100 } });
     const { offerId } = await scene.offered();
-    expect(await world.db.offer.findUniqueOrThrow({ where: { id: offerId } })).toMatchObject({ payCents: 800 });
+    expect(await world.db.offer.findUniqueOrThrow({ where: { id: offerId } })).toMatchObject({
+      payCents: 800,
+    });
   });
 
   test('that another delivery withdrew leaves its own to search', async () => {
     const scene = await Scene.set(world);
     await scene.offered();
     const { deliveryId: other } = await world.addDelivery({ cityId: scene.cityId });
-    const event = { kind: 'assignDriver', driverId: scene.driver(), by: OPS, override: false, why: 'urgent' } as const;
-    expect((await world.activities.assignDriver({ deliveryId: other, correlationId: 'test', at: Date.now(), event })).answer).toMatchObject({ outcome: 'assigned' });
-    expect(await scene.offers()).toMatchObject([{ state: 'WITHDRAWN', endReason: 'DRIVER_ASSIGNED_BY_HAND' }]);
+    const event = {
+      kind: 'assignDriver',
+      driverId: scene.driver(),
+      by: OPS,
+      override: false,
+      why: 'urgent',
+    } as const;
+    expect(
+      (
+        await world.activities.assignDriver({
+          deliveryId: other,
+          correlationId: 'test',
+          at: Date.now(),
+          event,
+        })
+      ).answer,
+    ).toMatchObject({ outcome: 'assigned' });
+    expect(await scene.offers()).toMatchObject([
+      { state: 'WITHDRAWN', endReason: 'DRIVER_ASSIGNED_BY_HAND' },
+    ]);
     const news = await world.db.outboxMessage.findMany({ where: { key: other, kind: 'offerWithdrawn' } });
     expect(news).toMatchObject([{ payload: { deliveryId: scene.deliveryId } }]);
     const { known } = await scene.tell({ kind: 'readDelivery' });
@@ -485,7 +704,9 @@ describe('an offer', () => {
     const scene = await Scene.set(world);
     const offer = await scene.offered();
     await world.db.driver.update({ where: { id: scene.driver() }, data: { availability: 'SHIFT_ENDED' } });
-    expect(await scene.answer({ kind: 'acceptOffer', ...offer })).toMatchObject({ refused: 'OFFER_WITHDRAWN' });
+    expect(await scene.answer({ kind: 'acceptOffer', ...offer })).toMatchObject({
+      refused: 'OFFER_WITHDRAWN',
+    });
     expect(await scene.row()).toMatchObject({ status: 'SEARCHING', driverId: null });
   });
 });
@@ -495,11 +716,23 @@ describe('carrying', () => {
     const scene = await Scene.set(world);
     await scene.accepted();
     await scene.steps(...BEFORE_DELIVERY, 'deliver');
-    expect(await scene.driverRow()).toMatchObject({ earnedTodayCents: 700, availability: 'AVAILABLE', activeAssignments: 0 });
-    await world.db.driver.update({ where: { id: scene.driver() }, data: { earnedOn: new Date(later(-86_400_000)), earnedTodayCents: 9_999 } });
+    expect(await scene.driverRow()).toMatchObject({
+      earnedTodayCents: 700,
+      availability: 'AVAILABLE',
+      activeAssignments: 0,
+    });
+    await world.db.driver.update({
+      where: { id: scene.driver() },
+      data: { earnedOn: new Date(later(-86_400_000)), earnedTodayCents: 9_999 },
+    });
     const { deliveryId } = await world.addDelivery({ cityId: scene.cityId });
-    const tell = (event: WorkflowEvent) => world.activities[event.kind]({ deliveryId, correlationId: 'test', at: Date.now(), event });
-    const { known: { offers: [offer] } } = await tell({ kind: 'lookForDriver', freed: null });
+    const tell = (event: WorkflowEvent) =>
+      world.activities[event.kind]({ deliveryId, correlationId: 'test', at: Date.now(), event });
+    const {
+      known: {
+        offers: [offer],
+      },
+    } = await tell({ kind: 'lookForDriver', freed: null });
     await tell({ kind: 'acceptOffer', offerId: offer?.offerId ?? '', driverId: scene.driver() });
     for (const step of [...BEFORE_DELIVERY, 'deliver'] as const) await tell(stepEvent(scene, step));
     expect(await scene.driverRow()).toMatchObject({ earnedTodayCents: 700 });
@@ -521,7 +754,9 @@ describe('carrying', () => {
   test('ops take a step for the driver', async () => {
     const scene = await Scene.set(world);
     await scene.accepted();
-    expect(await scene.answer({ kind: 'takeStep', step: 'arriveAtPickup', by: OPS, deviceAt: null })).toMatchObject({ outcome: 'moved' });
+    expect(
+      await scene.answer({ kind: 'takeStep', step: 'arriveAtPickup', by: OPS, deviceAt: null }),
+    ).toMatchObject({ outcome: 'moved' });
   });
 
   test('stops the clock of unassigned time, and a loss starts it again', async () => {
@@ -539,7 +774,10 @@ describe('carrying', () => {
   test('begins the rest that was asked for when it ends, with its timer', async () => {
     const scene = await Scene.set(world);
     await scene.accepted();
-    await world.db.driver.update({ where: { id: scene.driver() }, data: { pending: { kind: 'BREAK', minutes: 15, reason: null } } });
+    await world.db.driver.update({
+      where: { id: scene.driver() },
+      data: { pending: { kind: 'BREAK', minutes: 15, reason: null } },
+    });
     await scene.steps(...BEFORE_DELIVERY, 'deliver');
     expect(await scene.driverRow()).toMatchObject({ availability: 'ON_BREAK', pending: null });
     expect((await scene.messages()).map(({ kind }) => kind)).toContain('endAvailabilityLater');
@@ -561,5 +799,12 @@ test('what is due at once is due by the workflow’s own time, which stands a li
 });
 
 test('a delivery without a row is an error, not an invention', async () => {
-  await expect(world.activities.readDelivery({ deliveryId: NOBODY, correlationId: 'test', at: Date.now(), event: { kind: 'readDelivery' } })).rejects.toThrow('has no row');
+  await expect(
+    world.activities.readDelivery({
+      deliveryId: NOBODY,
+      correlationId: 'test',
+      at: Date.now(),
+      event: { kind: 'readDelivery' },
+    }),
+  ).rejects.toThrow('has no row');
 });

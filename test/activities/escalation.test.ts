@@ -4,7 +4,14 @@ import { v7 as newId } from 'uuid';
 import { createDeliveryActivities } from '../../activities/delivery';
 import { ESCALATION_LIMITS } from '../../domain/delivery/escalation';
 import { DeliveryScene } from '../support/deliveryScene';
-import { createDispatchWorld, type DispatchWorld, type NewDelivery, type NewDriver, PICKUP, TEST_LIMITS } from '../support/dispatchWorld';
+import {
+  createDispatchWorld,
+  type DispatchWorld,
+  type NewDelivery,
+  type NewDriver,
+  PICKUP,
+  TEST_LIMITS,
+} from '../support/dispatchWorld';
 import { brokenInvariants } from '../support/invariants';
 
 const OPS = { kind: 'ops', id: 'olga' } as const;
@@ -12,17 +19,22 @@ const MINUTE = 60_000;
 const ALL_ON = { driverOffers: true, availabilityStates: true, escalation: true, autoReassignment: true };
 
 let world: DispatchWorld;
-beforeAll(async () => { world = await createDispatchWorld(); });
+beforeAll(async () => {
+  world = await createDispatchWorld();
+});
 afterAll(() => world.close());
 afterEach(async () => {
   Object.assign(world.switches, ALL_ON);
   expect(await brokenInvariants(world.db)).toEqual([]);
 });
 
-const set = (drivers: readonly NewDriver[] = [], delivery: NewDelivery = {}): Promise<DeliveryScene> => DeliveryScene.set(world, drivers, delivery);
+const set = (drivers: readonly NewDriver[] = [], delivery: NewDelivery = {}): Promise<DeliveryScene> =>
+  DeliveryScene.set(world, drivers, delivery);
 
 /** A scene whose clock began just now, and the instants counted from there. */
-async function searched(drivers: readonly NewDriver[] = []): Promise<{ scene: DeliveryScene; after: (minutes: number) => number }> {
+async function searched(
+  drivers: readonly NewDriver[] = [],
+): Promise<{ scene: DeliveryScene; after: (minutes: number) => number }> {
   const scene = await set(drivers);
   const start = Date.now();
   await scene.search(start);
@@ -54,7 +66,9 @@ describe('a level', () => {
     const driverId = await world.addDriver({ cityId: scene.cityId });
     await scene.search(after(15));
     expect(await scene.row()).toMatchObject({ status: 'OFFERED', escalationLevel: 2, bonusCents: 200 });
-    expect(await live(scene)).toMatchObject([{ driverId, payCents: 900, payload: expect.objectContaining({ payCents: 900 }), escalationLevel: 2 }]);
+    expect(await live(scene)).toMatchObject([
+      { driverId, payCents: 900, payload: expect.objectContaining({ payCents: 900 }), escalationLevel: 2 },
+    ]);
     expect(await scene.cases()).toMatchObject([{ level: 2, state: 'OPEN', reason: 'UNASSIGNED' }]);
     expect(await scene.emitted()).toContain(`escalation_changed to ops:${scene.cityId}`);
   });
@@ -62,7 +76,11 @@ describe('a level', () => {
   test('2 asks him again who refused it for less', async () => {
     const scene = await set([{}]);
     const offer = await scene.offered();
-    await scene.tell({ kind: 'rejectOffer', ...{ offerId: offer.offerId, driverId: offer.driverId }, reason: 'PAY_TOO_LOW' });
+    await scene.tell({
+      kind: 'rejectOffer',
+      ...{ offerId: offer.offerId, driverId: offer.driverId },
+      reason: 'PAY_TOO_LOW',
+    });
     const { unassignedSince } = await scene.row();
     await scene.search((unassignedSince?.getTime() ?? 0) + 15 * MINUTE);
     expect(await live(scene)).toMatchObject([{ driverId: offer.driverId, payCents: 900 }]);
@@ -71,17 +89,32 @@ describe('a level', () => {
   test('3 pages, tells merchant and customer once, and asks up to eight at once', async () => {
     const { scene, after } = await searched();
     for (const minutes of [5, 15]) await scene.search(after(minutes));
-    for (let index = 0; index < 10; index += 1) await world.addDriver({ cityId: scene.cityId, at: { lat: PICKUP.lat + 0.001 * index, lng: PICKUP.lng } });
+    for (let index = 0; index < 10; index += 1)
+      await world.addDriver({
+        cityId: scene.cityId,
+        at: { lat: PICKUP.lat + 0.001 * index, lng: PICKUP.lng },
+      });
     const v1 = await world.addDriver({ cityId: scene.cityId, offerVersion: null });
     const { known } = await scene.search(after(30));
     expect(known.offers).toHaveLength(8);
-    expect((await live(scene)).every(({ kind, driverId }) => kind === 'BROADCAST' && driverId !== v1)).toBe(true);
-    expect(await scene.row()).toMatchObject({ status: 'OFFERED', escalationLevel: 3, delayedSince: new Date(after(30)) });
+    expect((await live(scene)).every(({ kind, driverId }) => kind === 'BROADCAST' && driverId !== v1)).toBe(
+      true,
+    );
+    expect(await scene.row()).toMatchObject({
+      status: 'OFFERED',
+      escalationLevel: 3,
+      delayedSince: new Date(after(30)),
+    });
     expect(await scene.notices()).toEqual([
-      'support warning: Level 1: no driver for 5 minutes', 'support error: Support queue: no driver found, level 2', 'pager critical: Level 3: no driver for 30 minutes',
+      'support warning: Level 1: no driver for 5 minutes',
+      'support error: Support queue: no driver found, level 2',
+      'pager critical: Level 3: no driver for 30 minutes',
       'support error: Support queue: no driver found, level 3',
     ]);
-    expect((await scene.emitted()).filter((each) => each.startsWith('delivery_delayed'))).toEqual([`delivery_delayed to tracking:${scene.deliveryId}`, 'delivery_delayed to merchant:bakery']);
+    expect((await scene.emitted()).filter((each) => each.startsWith('delivery_delayed'))).toEqual([
+      `delivery_delayed to tracking:${scene.deliveryId}`,
+      'delivery_delayed to merchant:bakery',
+    ]);
     expect(await scene.cases()).toMatchObject([{ level: 3, state: 'OPEN' }]);
   });
 
@@ -97,7 +130,10 @@ describe('a level', () => {
     await world.db.city.update({ where: { id: scene.cityId }, data: { escalationMinutes: [1, 2, 60] } });
     await scene.search(Date.now());
     const start = (await scene.row()).unassignedSince?.getTime() ?? 0;
-    expect((await scene.tell({ kind: 'readDelivery' })).known.escalation).toEqual({ at: start + MINUTE, level: 1 });
+    expect((await scene.tell({ kind: 'readDelivery' })).known.escalation).toEqual({
+      at: start + MINUTE,
+      level: 1,
+    });
     await scene.search(start + 2 * MINUTE);
     expect(await scene.row()).toMatchObject({ escalationLevel: 2 });
   });
@@ -108,19 +144,35 @@ describe('a level', () => {
     expect((await scene.search(after(40))).known.escalation).toBeNull();
     expect(await scene.row()).toMatchObject({ escalationLevel: 0 });
     world.switches.escalation = true;
-    expect((await scene.tell({ kind: 'readDelivery' }, after(41))).known.escalation).toEqual({ at: after(5), level: 1 });
+    expect((await scene.tell({ kind: 'readDelivery' }, after(41))).known.escalation).toEqual({
+      at: after(5),
+      level: 1,
+    });
     await scene.search(after(41));
     expect(await scene.row()).toMatchObject({ escalationLevel: 3, bonusCents: 200 });
     expect((await scene.entries()).filter((kind) => kind === 'escalated')).toHaveLength(1);
-    expect(await scene.notices()).toEqual(['pager critical: Level 3: no driver for 41 minutes', 'support error: Support queue: no driver found, level 3']);
+    expect(await scene.notices()).toEqual([
+      'pager critical: Level 3: no driver for 41 minutes',
+      'support error: Support queue: no driver found, level 3',
+    ]);
   });
 });
 
 describe('a broadcast', () => {
   /** Level 3 is reached while these wait. */
-  async function broadcast(drivers: number): Promise<{ scene: DeliveryScene; after: (minutes: number) => number; wave: { offerId: string; driverId: string; expiresAt: number }[] }> {
+  async function broadcast(
+    drivers: number,
+  ): Promise<{
+    scene: DeliveryScene;
+    after: (minutes: number) => number;
+    wave: { offerId: string; driverId: string; expiresAt: number }[];
+  }> {
     const { scene, after } = await searched();
-    for (let index = 0; index < drivers; index += 1) await world.addDriver({ cityId: scene.cityId, at: { lat: PICKUP.lat + 0.001 * index, lng: PICKUP.lng } });
+    for (let index = 0; index < drivers; index += 1)
+      await world.addDriver({
+        cityId: scene.cityId,
+        at: { lat: PICKUP.lat + 0.001 * index, lng: PICKUP.lng },
+      });
     const { known } = await scene.search(after(30));
     return { scene, after, wave: known.offers };
   }
@@ -128,11 +180,21 @@ describe('a broadcast', () => {
   test('has one winner; the others are withdrawn and free', async () => {
     const { scene, wave } = await broadcast(3);
     const [first, second] = wave;
-    expect(await scene.answer({ kind: 'acceptOffer', offerId: second!.offerId, driverId: second!.driverId })).toMatchObject({ outcome: 'accepted' });
-    expect(await scene.answer({ kind: 'acceptOffer', offerId: first!.offerId, driverId: first!.driverId })).toMatchObject({ refused: 'OFFER_WITHDRAWN' });
-    expect((await scene.offers()).map(({ state }) => state).sort()).toEqual(['ACCEPTED', 'WITHDRAWN', 'WITHDRAWN']);
+    expect(
+      await scene.answer({ kind: 'acceptOffer', offerId: second!.offerId, driverId: second!.driverId }),
+    ).toMatchObject({ outcome: 'accepted' });
+    expect(
+      await scene.answer({ kind: 'acceptOffer', offerId: first!.offerId, driverId: first!.driverId }),
+    ).toMatchObject({ refused: 'OFFER_WITHDRAWN' });
+    expect((await scene.offers()).map(({ state }) => state).sort()).toEqual([
+      'ACCEPTED',
+      'WITHDRAWN',
+      'WITHDRAWN',
+    ]);
     expect(await scene.row()).toMatchObject({ status: 'ASSIGNED', broadcastSince: null });
-    expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED', resolution: 'ASSIGNED', resolvedBy: `driver/${second!.driverId}` }]);
+    expect(await scene.cases()).toMatchObject([
+      { state: 'RESOLVED', resolution: 'ASSIGNED', resolvedBy: `driver/${second!.driverId}` },
+    ]);
     expect((await scene.notices()).at(-1)).toBe('pager resolved: Resolved: ASSIGNED');
   });
 
@@ -148,8 +210,13 @@ describe('a broadcast', () => {
     await scene.search(second[0]!.expiresAt);
     expect(await scene.row()).toMatchObject({ status: 'SEARCHING', searchRound: 1 });
     const late = await world.addDriver({ cityId: scene.cityId });
-    const newcomer = await world.addDriver({ cityId: scene.cityId, at: { lat: PICKUP.lat + 0.01, lng: PICKUP.lng } });
-    expect((await scene.search(second[0]!.expiresAt + 5_000)).known.offers).toMatchObject([{ driverId: late }]);
+    const newcomer = await world.addDriver({
+      cityId: scene.cityId,
+      at: { lat: PICKUP.lat + 0.01, lng: PICKUP.lng },
+    });
+    expect((await scene.search(second[0]!.expiresAt + 5_000)).known.offers).toMatchObject([
+      { driverId: late },
+    ]);
     expect(await live(scene)).toMatchObject([{ kind: 'SINGLE' }]);
     expect(newcomer).not.toBe(late);
     expect(await scene.row()).toMatchObject({ broadcastSince: null });
@@ -159,20 +226,33 @@ describe('a broadcast', () => {
     const { scene, after, wave } = await broadcast(2);
     await scene.tell({ kind: 'lapseOffer', offerId: wave[0]!.offerId }, wave[0]!.expiresAt);
     await scene.search(wave[0]!.expiresAt);
-    expect((await scene.tell({ kind: 'readDelivery' })).known.escalation).toEqual({ at: after(40), level: null });
+    expect((await scene.tell({ kind: 'readDelivery' })).known.escalation).toEqual({
+      at: after(40),
+      level: null,
+    });
     const { known } = await scene.search(after(40));
     expect(known.offers).toHaveLength(2);
-    expect((await scene.notices()).filter((each) => each.startsWith('pager'))).toEqual(['pager critical: Level 3: no driver for 30 minutes', 'pager critical: Level 3: no driver for 40 minutes']);
+    expect((await scene.notices()).filter((each) => each.startsWith('pager'))).toEqual([
+      'pager critical: Level 3: no driver for 30 minutes',
+      'pager critical: Level 3: no driver for 40 minutes',
+    ]);
     expect((await scene.emitted()).filter((each) => each.startsWith('delivery_delayed'))).toHaveLength(2); // merchant and customer are not told again
   });
 
   test('waits for the single offer that is live, and follows it', async () => {
     const { scene, after } = await searched();
     for (let index = 0; index < 3; index += 1) await world.addDriver({ cityId: scene.cityId });
-    const { known: { offers: [single] } } = await scene.search(after(29.8));
+    const {
+      known: {
+        offers: [single],
+      },
+    } = await scene.search(after(29.8));
     await scene.tell({ kind: 'escalate' }, after(30));
     expect(await live(scene)).toMatchObject([{ kind: 'SINGLE', id: single!.offerId }]);
-    await scene.tell({ kind: 'rejectOffer', offerId: single!.offerId, driverId: single!.driverId, reason: 'OTHER' }, after(30.1));
+    await scene.tell(
+      { kind: 'rejectOffer', offerId: single!.offerId, driverId: single!.driverId, reason: 'OTHER' },
+      after(30.1),
+    );
     await scene.search(after(30.1));
     expect(await live(scene)).toHaveLength(3); // who rejected it is asked once more: level 3 lifts that
     expect((await live(scene)).every(({ kind }) => kind === 'BROADCAST')).toBe(true);
@@ -181,7 +261,9 @@ describe('a broadcast', () => {
   test('whose offers were switched off meanwhile can still be accepted', async () => {
     const { scene, wave } = await broadcast(2);
     world.switches.driverOffers = false;
-    expect(await scene.answer({ kind: 'acceptOffer', offerId: wave[1]!.offerId, driverId: wave[1]!.driverId })).toMatchObject({ outcome: 'accepted' });
+    expect(
+      await scene.answer({ kind: 'acceptOffer', offerId: wave[1]!.offerId, driverId: wave[1]!.driverId }),
+    ).toMatchObject({ outcome: 'accepted' });
   });
 
   test('ends with the feature: who comes on duty then is asked alone', async () => {
@@ -213,14 +295,27 @@ describe('the clock', () => {
   test('stands while a driver has the delivery, and goes on after the loss: the case is open again', async () => {
     const { scene, after } = await searched();
     const driverId = await world.addDriver({ cityId: scene.cityId });
-    const { known: { offers: [offer] } } = await scene.search(after(16));
+    const {
+      known: {
+        offers: [offer],
+      },
+    } = await scene.search(after(16));
     await scene.tell({ kind: 'acceptOffer', offerId: offer!.offerId, driverId }, after(16));
     expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED' }]);
-    expect((await scene.tell({ kind: 'escalate' }, after(90))).known).toMatchObject({ escalation: null, escalationLevel: 2 });
-    await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId: await scene.jobOf(driverId), reason: 'OTHER' }, after(90));
+    expect((await scene.tell({ kind: 'escalate' }, after(90))).known).toMatchObject({
+      escalation: null,
+      escalationLevel: 2,
+    });
+    await scene.tell(
+      { kind: 'leaveDelivery', driverId, assignmentId: await scene.jobOf(driverId), reason: 'OTHER' },
+      after(90),
+    );
     const { known } = await scene.tell({ kind: 'readDelivery' }, after(90));
     expect(known.escalation).toEqual({ at: after(90 + 30 - 16), level: 3 });
-    expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED' }, { state: 'OPEN', level: 2, reason: 'UNASSIGNED' }]);
+    expect(await scene.cases()).toMatchObject([
+      { state: 'RESOLVED' },
+      { state: 'OPEN', level: 2, reason: 'UNASSIGNED' },
+    ]);
   });
 });
 
@@ -230,7 +325,12 @@ describe('a loss', () => {
     const { driverId, assignmentId } = await scene.accepted();
     const told = (await scene.emitted()).filter((each) => each.includes('merchant:'));
     await scene.tell({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'FELL_SILENT' });
-    expect(await scene.row()).toMatchObject({ status: 'SEARCHING', losses: 1, lostAt: expect.any(Date), heldReason: null });
+    expect(await scene.row()).toMatchObject({
+      status: 'SEARCHING',
+      losses: 1,
+      lostAt: expect.any(Date),
+      heldReason: null,
+    });
     expect((await scene.emitted()).filter((each) => each.includes('merchant:'))).toEqual(told);
     await scene.accepted(1);
     expect(await scene.row()).toMatchObject({ status: 'ASSIGNED', losses: 1, lostAt: null });
@@ -238,22 +338,53 @@ describe('a loss', () => {
 
   test('of a driver assigned by hand, that we only noticed, asks ops and changes nothing else', async () => {
     const scene = await set([{}]);
-    await scene.tell({ kind: 'assignDriver', driverId: scene.driver(), by: OPS, override: false, why: 'knows the house' });
+    await scene.tell({
+      kind: 'assignDriver',
+      driverId: scene.driver(),
+      by: OPS,
+      override: false,
+      why: 'knows the house',
+    });
     const [assignment] = await scene.assignments();
-    await scene.tell({ kind: 'releaseDriver', driverId: scene.driver(), offerId: null, assignmentId: assignment!.id, why: 'NO_PROGRESS' });
+    await scene.tell({
+      kind: 'releaseDriver',
+      driverId: scene.driver(),
+      offerId: null,
+      assignmentId: assignment!.id,
+      why: 'NO_PROGRESS',
+    });
     expect(await scene.row()).toMatchObject({ status: 'ASSIGNED', driverId: scene.driver() });
-    expect(await scene.cases()).toMatchObject([{ level: 0, reason: 'PINNED_DRIVER_STANDS_STILL', driverId: scene.driver(), state: 'OPEN' }]);
+    expect(await scene.cases()).toMatchObject([
+      { level: 0, reason: 'PINNED_DRIVER_STANDS_STILL', driverId: scene.driver(), state: 'OPEN' },
+    ]);
     await scene.steps('arriveAtPickup');
     expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED', resolution: 'STEP_TAKEN' }]);
   });
 
   test('of a driver assigned by hand who goes offline waits for ops, who let the search go on', async () => {
     const scene = await set([{}, {}]);
-    await scene.tell({ kind: 'assignDriver', driverId: scene.driver(), by: OPS, override: false, why: 'knows the house' });
+    await scene.tell({
+      kind: 'assignDriver',
+      driverId: scene.driver(),
+      by: OPS,
+      override: false,
+      why: 'knows the house',
+    });
     const [assignment] = await scene.assignments();
-    await scene.tell({ kind: 'releaseDriver', driverId: scene.driver(), offerId: null, assignmentId: assignment!.id, why: 'WENT_OFFLINE' });
+    await scene.tell({
+      kind: 'releaseDriver',
+      driverId: scene.driver(),
+      offerId: null,
+      assignmentId: assignment!.id,
+      why: 'WENT_OFFLINE',
+    });
     const { known } = await scene.search();
-    expect(known).toMatchObject({ status: 'SEARCHING', searchAgainAt: null, heldReason: 'PINNED_DRIVER_LOST', offers: [] });
+    expect(known).toMatchObject({
+      status: 'SEARCHING',
+      searchAgainAt: null,
+      heldReason: 'PINNED_DRIVER_LOST',
+      offers: [],
+    });
     expect(await scene.cases()).toMatchObject([{ reason: 'PINNED_DRIVER_LOST', state: 'OPEN' }]);
     await scene.tell({ kind: 'resumeSearch', by: OPS, why: 'any driver will do' });
     expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED', resolution: 'SEARCH_RESUMED' }]);
@@ -264,18 +395,39 @@ describe('a loss', () => {
     world.switches.autoReassignment = false;
     const scene = await set([{}, {}]);
     const { driverId } = await scene.accepted();
-    await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId: await scene.jobOf(driverId), reason: 'TOO_FAR' });
-    expect((await scene.search()).known).toMatchObject({ heldReason: 'REASSIGNMENT_OFF', searchAgainAt: null });
-    await scene.tell({ kind: 'assignDriver', driverId: scene.driver(1), by: OPS, override: false, why: 'next' });
+    await scene.tell({
+      kind: 'leaveDelivery',
+      driverId,
+      assignmentId: await scene.jobOf(driverId),
+      reason: 'TOO_FAR',
+    });
+    expect((await scene.search()).known).toMatchObject({
+      heldReason: 'REASSIGNMENT_OFF',
+      searchAgainAt: null,
+    });
+    await scene.tell({
+      kind: 'assignDriver',
+      driverId: scene.driver(1),
+      by: OPS,
+      override: false,
+      why: 'next',
+    });
     expect(await scene.row()).toMatchObject({ status: 'ASSIGNED', heldReason: null });
-    expect(await scene.cases()).toMatchObject([{ reason: 'REASSIGNMENT_OFF', state: 'RESOLVED', resolution: 'ASSIGNED' }]);
+    expect(await scene.cases()).toMatchObject([
+      { reason: 'REASSIGNMENT_OFF', state: 'RESOLVED', resolution: 'ASSIGNED' },
+    ]);
   });
 
   test('that waits for ops goes on to be escalated, for the reason that it waits for', async () => {
     world.switches.autoReassignment = false;
     const scene = await set([{}]);
     const { driverId } = await scene.accepted();
-    await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId: await scene.jobOf(driverId), reason: 'OTHER' });
+    await scene.tell({
+      kind: 'leaveDelivery',
+      driverId,
+      assignmentId: await scene.jobOf(driverId),
+      reason: 'OTHER',
+    });
     const since = (await scene.row()).unassignedSince?.getTime() ?? 0;
     await scene.tell({ kind: 'escalate' }, since + 15 * MINUTE);
     expect(await scene.cases()).toMatchObject([{ level: 2, reason: 'REASSIGNMENT_OFF', driverId }]);
@@ -297,7 +449,14 @@ describe('a loss', () => {
   test('by a breakdown takes the driver off duty', async () => {
     const scene = await set([{}]);
     const { driverId } = await scene.accepted();
-    expect(await scene.answer({ kind: 'leaveDelivery', driverId, assignmentId: await scene.jobOf(driverId), reason: 'VEHICLE_BREAKDOWN' })).toMatchObject({ outcome: 'released' });
+    expect(
+      await scene.answer({
+        kind: 'leaveDelivery',
+        driverId,
+        assignmentId: await scene.jobOf(driverId),
+        reason: 'VEHICLE_BREAKDOWN',
+      }),
+    ).toMatchObject({ outcome: 'released' });
     expect(await scene.driverRow()).toMatchObject({ availability: 'OFFLINE', activeAssignments: 0 });
   });
 
@@ -305,9 +464,16 @@ describe('a loss', () => {
     const { scene, after } = await searched();
     await scene.search(after(30));
     const driverId = await world.addDriver({ cityId: scene.cityId });
-    const { known: { offers: [offer] } } = await scene.search(after(31));
+    const {
+      known: {
+        offers: [offer],
+      },
+    } = await scene.search(after(31));
     await scene.tell({ kind: 'acceptOffer', offerId: offer!.offerId, driverId }, after(31));
-    await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId: await scene.jobOf(driverId), reason: 'OTHER' }, after(91));
+    await scene.tell(
+      { kind: 'leaveDelivery', driverId, assignmentId: await scene.jobOf(driverId), reason: 'OTHER' },
+      after(91),
+    );
     const { known } = await scene.tell({ kind: 'readDelivery' }, after(91));
     expect(known.escalation).toEqual({ at: after(91 + 40 - 31), level: null });
   });
@@ -325,16 +491,38 @@ describe('a loss', () => {
     const scene = await set([{ capacity: 2 }]);
     const { driverId } = await scene.accepted();
     expect((await scene.messages()).map(({ kind }) => kind)).not.toContain('letGo');
-    await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId: await scene.jobOf(driverId), reason: 'VEHICLE_BREAKDOWN' });
+    await scene.tell({
+      kind: 'leaveDelivery',
+      driverId,
+      assignmentId: await scene.jobOf(driverId),
+      reason: 'VEHICLE_BREAKDOWN',
+    });
     expect(await scene.messages()).toContainEqual({ kind: 'letGo', payload: { driverId } });
   });
 
   test('of what was assigned by hand long before its time is not searched for before that', async () => {
     const searchAt = Date.now() + 5 * 60 * MINUTE;
     const scene = await set([{}], { searchAt: new Date(searchAt) });
-    await scene.tell({ kind: 'assignDriver', driverId: scene.driver(), by: OPS, override: false, why: 'planned' });
-    const { known } = await scene.tell({ kind: 'rescueDelivery', driverId: scene.driver(), offerId: null, assignmentId: await scene.jobOf(scene.driver()), by: OPS, why: 'ill' });
-    expect(known).toMatchObject({ status: 'SEARCHING', searchAgainAt: searchAt, escalation: { at: searchAt + 5 * MINUTE, level: 1 } });
+    await scene.tell({
+      kind: 'assignDriver',
+      driverId: scene.driver(),
+      by: OPS,
+      override: false,
+      why: 'planned',
+    });
+    const { known } = await scene.tell({
+      kind: 'rescueDelivery',
+      driverId: scene.driver(),
+      offerId: null,
+      assignmentId: await scene.jobOf(scene.driver()),
+      by: OPS,
+      why: 'ill',
+    });
+    expect(known).toMatchObject({
+      status: 'SEARCHING',
+      searchAgainAt: searchAt,
+      escalation: { at: searchAt + 5 * MINUTE, level: 1 },
+    });
     expect(await scene.assignments()).toMatchObject([{ endReason: 'RESCUED' }]); // not what ops wrote
   });
 
@@ -351,7 +539,10 @@ describe('a loss', () => {
     const { driverId, assignmentId } = await scene.accepted();
     await scene.steps('arriveAtPickup', 'pickUp');
     await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'VEHICLE_BREAKDOWN' });
-    await world.db.escalation.updateMany({ where: { deliveryId: scene.deliveryId }, data: { state: 'ACKNOWLEDGED' } });
+    await world.db.escalation.updateMany({
+      where: { deliveryId: scene.deliveryId },
+      data: { state: 'ACKNOWLEDGED' },
+    });
     await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'OTHER' });
     await scene.tell({ kind: 'rescueDelivery', driverId, offerId: null, assignmentId, by: OPS, why: 'test' });
     expect(await scene.cases()).toMatchObject([{ reason: 'CARRIER_BROKE_DOWN', state: 'ACKNOWLEDGED' }]);
@@ -359,12 +550,35 @@ describe('a loss', () => {
 
   test('that resolves one case and opens another in one event is one case', async () => {
     const scene = await set([{}]);
-    await scene.tell({ kind: 'assignDriver', driverId: scene.driver(), by: OPS, override: false, why: 'near' });
+    await scene.tell({
+      kind: 'assignDriver',
+      driverId: scene.driver(),
+      by: OPS,
+      override: false,
+      why: 'near',
+    });
     const assignmentId = await scene.jobOf(scene.driver());
     // An older worker left it open.
-    await world.db.escalation.create({ data: { id: newId(), deliveryId: scene.deliveryId, cityId: scene.cityId, level: 2, reason: 'UNASSIGNED', openedAt: new Date() } });
-    await scene.tell({ kind: 'releaseDriver', driverId: scene.driver(), offerId: null, assignmentId, why: 'FELL_SILENT' });
-    expect(await scene.cases()).toMatchObject([{ reason: 'PINNED_DRIVER_SILENT', state: 'OPEN', resolution: null }]);
+    await world.db.escalation.create({
+      data: {
+        id: newId(),
+        deliveryId: scene.deliveryId,
+        cityId: scene.cityId,
+        level: 2,
+        reason: 'UNASSIGNED',
+        openedAt: new Date(),
+      },
+    });
+    await scene.tell({
+      kind: 'releaseDriver',
+      driverId: scene.driver(),
+      offerId: null,
+      assignmentId,
+      why: 'FELL_SILENT',
+    });
+    expect(await scene.cases()).toMatchObject([
+      { reason: 'PINNED_DRIVER_SILENT', state: 'OPEN', resolution: null },
+    ]);
   });
 
   test('that is told again ends no newer assignment of the same driver', async () => {
@@ -379,10 +593,29 @@ describe('a loss', () => {
 
   test('of whom ops rescued ends the case about them', async () => {
     const scene = await set([{}, {}]);
-    await scene.tell({ kind: 'assignDriver', driverId: scene.driver(), by: OPS, override: false, why: 'near' });
+    await scene.tell({
+      kind: 'assignDriver',
+      driverId: scene.driver(),
+      by: OPS,
+      override: false,
+      why: 'near',
+    });
     const assignmentId = await scene.jobOf(scene.driver());
-    await scene.tell({ kind: 'releaseDriver', driverId: scene.driver(), offerId: null, assignmentId, why: 'FELL_SILENT' });
-    await scene.tell({ kind: 'rescueDelivery', driverId: scene.driver(), offerId: null, assignmentId, by: OPS, why: 'accident' });
+    await scene.tell({
+      kind: 'releaseDriver',
+      driverId: scene.driver(),
+      offerId: null,
+      assignmentId,
+      why: 'FELL_SILENT',
+    });
+    await scene.tell({
+      kind: 'rescueDelivery',
+      driverId: scene.driver(),
+      offerId: null,
+      assignmentId,
+      by: OPS,
+      why: 'accident',
+    });
     expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED', resolution: 'RELEASED' }]);
     expect(await scene.row()).toMatchObject({ status: 'SEARCHING', heldReason: null, pinned: false });
   });
@@ -390,7 +623,14 @@ describe('a loss', () => {
   test('of another’s delivery is not one', async () => {
     const scene = await set([{}, {}]);
     await scene.accepted();
-    expect(await scene.answer({ kind: 'leaveDelivery', driverId: scene.driver(1), assignmentId: await scene.jobOf(scene.driver()), reason: 'OTHER' })).toMatchObject({ refused: 'NOT_FOUND' });
+    expect(
+      await scene.answer({
+        kind: 'leaveDelivery',
+        driverId: scene.driver(1),
+        assignmentId: await scene.jobOf(scene.driver()),
+        reason: 'OTHER',
+      }),
+    ).toMatchObject({ refused: 'NOT_FOUND' });
   });
 });
 
@@ -402,15 +642,24 @@ describe('ops', () => {
     await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'OTHER' });
     const since = (await scene.row()).unassignedSince?.getTime() ?? 0;
     await scene.tell({ kind: 'escalate' }, since + 16 * MINUTE);
-    await world.db.escalation.updateMany({ where: { deliveryId: scene.deliveryId }, data: { state: 'ACKNOWLEDGED', acknowledgedBy: 'olga', acknowledgedAt: new Date() } });
+    await world.db.escalation.updateMany({
+      where: { deliveryId: scene.deliveryId },
+      data: { state: 'ACKNOWLEDGED', acknowledgedBy: 'olga', acknowledgedAt: new Date() },
+    });
     await scene.tell({ kind: 'resumeSearch', by: OPS, why: 'go on' }, since + 16 * MINUTE);
-    expect(await scene.cases()).toMatchObject([{ level: 2, reason: 'UNASSIGNED', state: 'OPEN', acknowledgedBy: 'olga' }]); // who had it before it got worse
+    expect(await scene.cases()).toMatchObject([
+      { level: 2, reason: 'UNASSIGNED', state: 'OPEN', acknowledgedBy: 'olga' },
+    ]); // who had it before it got worse
   });
 
   test('who raise the pay of a delivery that is carried raise it for its driver, who is told', async () => {
     const scene = await set([{}]);
     await scene.accepted();
-    expect(await scene.answer({ kind: 'raisePay', bonusCents: 500, by: OPS, why: 'snow' })).toEqual({ outcome: 'payRaised', deliveryId: scene.deliveryId, payCents: 1_200 });
+    expect(await scene.answer({ kind: 'raisePay', bonusCents: 500, by: OPS, why: 'snow' })).toEqual({
+      outcome: 'payRaised',
+      deliveryId: scene.deliveryId,
+      payCents: 1_200,
+    });
     expect(await scene.emitted()).toContain(`PAY_RAISED to driver:${scene.driver()}`);
     await scene.steps('arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver');
     expect(await scene.driverRow()).toMatchObject({ earnedTodayCents: 1_200 });
@@ -421,14 +670,31 @@ describe('ops', () => {
     await scene.accepted();
     await world.db.driver.update({ where: { id: scene.driver() }, data: { pending: { kind: 'SHIFT_END' } } });
     const { deliveryId } = await world.addDelivery({ cityId: scene.cityId });
-    const event = { kind: 'assignDriver', driverId: scene.driver(), by: OPS, override: true, why: 'please' } as const;
-    expect((await world.activities.assignDriver({ deliveryId, correlationId: 'test', at: Date.now(), event })).answer).toMatchObject({ refused: 'DRIVER_OFF_DUTY' });
+    const event = {
+      kind: 'assignDriver',
+      driverId: scene.driver(),
+      by: OPS,
+      override: true,
+      why: 'please',
+    } as const;
+    expect(
+      (await world.activities.assignDriver({ deliveryId, correlationId: 'test', at: Date.now(), event }))
+        .answer,
+    ).toMatchObject({ refused: 'DRIVER_OFF_DUTY' });
   });
 
   test('who assign by hand whoever has it already pin that', async () => {
     const scene = await set([{}]);
     const { assignmentId } = await scene.accepted();
-    expect(await scene.answer({ kind: 'assignDriver', driverId: scene.driver(), by: OPS, override: false, why: 'knows the house' })).toMatchObject({ outcome: 'assigned', assignmentId });
+    expect(
+      await scene.answer({
+        kind: 'assignDriver',
+        driverId: scene.driver(),
+        by: OPS,
+        override: false,
+        why: 'knows the house',
+      }),
+    ).toMatchObject({ outcome: 'assigned', assignmentId });
     expect(await scene.row()).toMatchObject({ pinned: true });
     expect(await scene.assignments()).toMatchObject([{ pinned: true }]);
   });
@@ -441,12 +707,29 @@ describe('what a worker of the release before left behind', () => {
     const { driverId, assignmentId } = await scene.accepted();
     await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'OTHER' });
     const { heldReason, lostAt } = await scene.row();
-    await scene.tell({ kind: 'assignDriver', driverId: scene.driver(1), by: OPS, override: false, why: 'test' });
+    await scene.tell({
+      kind: 'assignDriver',
+      driverId: scene.driver(1),
+      by: OPS,
+      override: false,
+      why: 'test',
+    });
     // As the older writer leaves them, which has no such columns.
-    await world.db.delivery.update({ where: { id: scene.deliveryId }, data: { heldReason, lostAt, broadcastSince: new Date() } });
-    await world.db.escalation.updateMany({ where: { deliveryId: scene.deliveryId }, data: { state: 'OPEN', resolution: null, resolvedAt: null, resolvedBy: null } });
+    await world.db.delivery.update({
+      where: { id: scene.deliveryId },
+      data: { heldReason, lostAt, broadcastSince: new Date() },
+    });
+    await world.db.escalation.updateMany({
+      where: { deliveryId: scene.deliveryId },
+      data: { state: 'OPEN', resolution: null, resolvedAt: null, resolvedBy: null },
+    });
     expect(await scene.step('arriveAtPickup', scene.driver(1))).toMatchObject({ outcome: 'moved' });
-    expect(await scene.row()).toMatchObject({ status: 'AT_PICKUP', heldReason: null, lostAt: null, broadcastSince: null });
+    expect(await scene.row()).toMatchObject({
+      status: 'AT_PICKUP',
+      heldReason: null,
+      lostAt: null,
+      broadcastSince: null,
+    });
     expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED', resolution: 'ASSIGNED' }]);
   });
 });
@@ -456,18 +739,60 @@ describe('a hand-over', () => {
     const scene = await set([{}, {}]);
     const { driverId } = await scene.accepted();
     await scene.steps('arriveAtPickup', 'pickUp', 'arriveAtDropoff');
-    await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId: await scene.jobOf(driverId), reason: 'VEHICLE_BREAKDOWN' });
-    const { id: meetingId } = await world.db.meetingPoint.create({ data: { id: newId(), deliveryId: scene.deliveryId, lat: 52.372, lng: 4.9, address: 'by the bridge', byId: 'olga' } });
-    expect(await scene.answer({ kind: 'handOver', driverId: scene.driver(1), by: OPS, override: false, meetingId, why: 'flat tyre' })).toMatchObject({ outcome: 'assigned', driverId: scene.driver(1) });
+    await scene.tell({
+      kind: 'leaveDelivery',
+      driverId,
+      assignmentId: await scene.jobOf(driverId),
+      reason: 'VEHICLE_BREAKDOWN',
+    });
+    const { id: meetingId } = await world.db.meetingPoint.create({
+      data: {
+        id: newId(),
+        deliveryId: scene.deliveryId,
+        lat: 52.372,
+        lng: 4.9,
+        address: 'by the bridge',
+        byId: 'olga',
+      },
+    });
+    expect(
+      await scene.answer({
+        kind: 'handOver',
+        driverId: scene.driver(1),
+        by: OPS,
+        override: false,
+        meetingId,
+        why: 'flat tyre',
+      }),
+    ).toMatchObject({ outcome: 'assigned', driverId: scene.driver(1) });
     expect(await scene.row()).toMatchObject({ status: 'PICKED_UP', driverId: scene.driver(1), pinned: true });
-    expect(await scene.assignments()).toMatchObject([{ state: 'HANDED_OVER' }, { state: 'ACTIVE', way: 'HANDOVER', meetingLat: 52.372, meetingLng: 4.9, meetingAddress: 'by the bridge' }]);
-    expect(await scene.driverRow()).toMatchObject({ availability: 'OFFLINE', activeAssignments: 0, earnedTodayCents: 0 });
-    expect(await scene.cases()).toMatchObject([{ reason: 'CARRIER_BROKE_DOWN', state: 'RESOLVED', resolution: 'HANDED_OVER' }]);
-    expect(await scene.step('pickUp', scene.driver(1))).toMatchObject({ outcome: 'moved', status: 'PICKED_UP' });
+    expect(await scene.assignments()).toMatchObject([
+      { state: 'HANDED_OVER' },
+      {
+        state: 'ACTIVE',
+        way: 'HANDOVER',
+        meetingLat: 52.372,
+        meetingLng: 4.9,
+        meetingAddress: 'by the bridge',
+      },
+    ]);
+    expect(await scene.driverRow()).toMatchObject({
+      availability: 'OFFLINE',
+      activeAssignments: 0,
+      earnedTodayCents: 0,
+    });
+    expect(await scene.cases()).toMatchObject([
+      { reason: 'CARRIER_BROKE_DOWN', state: 'RESOLVED', resolution: 'HANDED_OVER' },
+    ]);
+    expect(await scene.step('pickUp', scene.driver(1))).toMatchObject({
+      outcome: 'moved',
+      status: 'PICKED_UP',
+    });
     expect(await scene.step('deliver', scene.driver())).toMatchObject({ refused: 'NOT_FOUND' });
     expect(await scene.step('arriveAtDropoff', scene.driver())).toMatchObject({ outcome: 'moved' }); // a repeat of what they did; it moves nothing
     expect(await scene.row()).toMatchObject({ status: 'PICKED_UP', driverId: scene.driver(1) });
-    for (const step of ['arriveAtDropoff', 'deliver'] as const) expect(await scene.step(step, scene.driver(1))).toMatchObject({ outcome: 'moved' });
+    for (const step of ['arriveAtDropoff', 'deliver'] as const)
+      expect(await scene.step(step, scene.driver(1))).toMatchObject({ outcome: 'moved' });
     expect(await scene.driverRow(1)).toMatchObject({ earnedTodayCents: 700, availability: 'AVAILABLE' });
   });
 
@@ -475,18 +800,42 @@ describe('a hand-over', () => {
     const scene = await set([{}, {}]);
     await scene.accepted();
     await scene.steps('arriveAtPickup', 'pickUp');
-    await scene.tell({ kind: 'handOver', driverId: scene.driver(1), by: OPS, override: false, meetingId: null, why: 'shift ends' });
+    await scene.tell({
+      kind: 'handOver',
+      driverId: scene.driver(1),
+      by: OPS,
+      override: false,
+      meetingId: null,
+      why: 'shift ends',
+    });
     const taker = (await scene.assignments()).find(({ driverId }) => driverId === scene.driver(1));
-    await scene.tell({ kind: 'releaseDriver', driverId: scene.driver(1), offerId: null, assignmentId: taker?.id ?? null, why: 'WENT_OFFLINE' });
+    await scene.tell({
+      kind: 'releaseDriver',
+      driverId: scene.driver(1),
+      offerId: null,
+      assignmentId: taker?.id ?? null,
+      why: 'WENT_OFFLINE',
+    });
     expect(await scene.row()).toMatchObject({ status: 'PICKED_UP', driverId: scene.driver(1) });
-    expect(await scene.cases()).toMatchObject([{ reason: 'CARRIER_GAVE_UP', driverId: scene.driver(1), state: 'OPEN' }]);
+    expect(await scene.cases()).toMatchObject([
+      { reason: 'CARRIER_GAVE_UP', driverId: scene.driver(1), state: 'OPEN' },
+    ]);
   });
 
   test('to a meeting point that nobody named is no hand-over', async () => {
     const scene = await set([{}, {}]);
     await scene.accepted();
     await scene.steps('arriveAtPickup', 'pickUp');
-    await expect(scene.tell({ kind: 'handOver', driverId: scene.driver(1), by: OPS, override: false, meetingId: scene.deliveryId, why: 'test' })).rejects.toThrow('no meeting point');
+    await expect(
+      scene.tell({
+        kind: 'handOver',
+        driverId: scene.driver(1),
+        by: OPS,
+        override: false,
+        meetingId: scene.deliveryId,
+        why: 'test',
+      }),
+    ).rejects.toThrow('no meeting point');
   });
 
   test('goes on with the return where the goods go back', async () => {
@@ -494,15 +843,33 @@ describe('a hand-over', () => {
     await scene.accepted();
     await scene.steps('arriveAtPickup', 'pickUp');
     await scene.tell(scene.fail('NOT_AT_HOME'));
-    await scene.tell({ kind: 'handOver', driverId: scene.driver(1), by: OPS, override: false, meetingId: null, why: 'shift ends' });
+    await scene.tell({
+      kind: 'handOver',
+      driverId: scene.driver(1),
+      by: OPS,
+      override: false,
+      meetingId: null,
+      why: 'shift ends',
+    });
     expect(await scene.row()).toMatchObject({ status: 'RETURNING', driverId: scene.driver(1) });
-    expect(await scene.step('returnGoods', scene.driver(1))).toMatchObject({ outcome: 'moved', status: 'RETURNED' });
+    expect(await scene.step('returnGoods', scene.driver(1))).toMatchObject({
+      outcome: 'moved',
+      status: 'RETURNED',
+    });
   });
 
   test('before the pickup, or to who has the goods, is refused', async () => {
     const scene = await set([{}, {}]);
     await scene.accepted();
-    const to = (index: number) => scene.answer({ kind: 'handOver', driverId: scene.driver(index), by: OPS, override: false, meetingId: null, why: 'test' });
+    const to = (index: number) =>
+      scene.answer({
+        kind: 'handOver',
+        driverId: scene.driver(index),
+        by: OPS,
+        override: false,
+        meetingId: null,
+        why: 'test',
+      });
     expect(await to(1)).toMatchObject({ refused: 'NOT_PICKED_UP' });
     await scene.steps('arriveAtPickup', 'pickUp');
     expect(await to(0)).toMatchObject({ refused: 'DRIVER_HAS_NO_ROOM' });
@@ -513,21 +880,53 @@ describe('lapses in a row', () => {
   test('pause by the flag of the driver, not of the delivery', async () => {
     const asked: string[] = [];
     const scene = await set([{}]);
-    const features = { isOn: (feature: string, { key }: { key: string }) => { if (feature === 'availability_states') asked.push(key); return true; } };
-    const activities = createDeliveryActivities({ ...world.deps, features, limits: { ...TEST_LIMITS, lapsePause: { afterLapses: 1, pauseMs: MINUTE } } });
+    const features = {
+      isOn: (feature: string, { key }: { key: string }) => {
+        if (feature === 'availability_states') asked.push(key);
+        return true;
+      },
+    };
+    const activities = createDeliveryActivities({
+      ...world.deps,
+      features,
+      limits: { ...TEST_LIMITS, lapsePause: { afterLapses: 1, pauseMs: MINUTE } },
+    });
     const { offerId, expiresAt } = await scene.offered();
     await world.db.offer.update({ where: { id: offerId }, data: { reachedAt: new Date() } });
-    await activities.lapseOffer({ deliveryId: scene.deliveryId, correlationId: 'test', at: expiresAt, event: { kind: 'lapseOffer', offerId } });
+    await activities.lapseOffer({
+      deliveryId: scene.deliveryId,
+      correlationId: 'test',
+      at: expiresAt,
+      event: { kind: 'lapseOffer', offerId },
+    });
     expect(asked).toEqual([scene.driver()]);
   });
 
-  const strict = () => createDeliveryActivities({ ...world.deps, limits: { ...TEST_LIMITS, escalation: ESCALATION_LIMITS, lapsePause: { afterLapses: 2, pauseMs: 15 * MINUTE } } });
+  const strict = () =>
+    createDeliveryActivities({
+      ...world.deps,
+      limits: {
+        ...TEST_LIMITS,
+        escalation: ESCALATION_LIMITS,
+        lapsePause: { afterLapses: 2, pauseMs: 15 * MINUTE },
+      },
+    });
 
   /** The driver is asked, sees the offer or not, and lets it lapse. */
   async function lapse(scene: DeliveryScene, at: number, isShown: boolean): Promise<number> {
-    const { known: { offers: [offer] } } = await scene.search(at);
-    if (isShown) await world.db.offer.update({ where: { id: offer!.offerId }, data: { reachedAt: new Date() } });
-    await strict().lapseOffer({ deliveryId: scene.deliveryId, correlationId: 'test', at: offer!.expiresAt, event: { kind: 'lapseOffer', offerId: offer!.offerId } });
+    const {
+      known: {
+        offers: [offer],
+      },
+    } = await scene.search(at);
+    if (isShown)
+      await world.db.offer.update({ where: { id: offer!.offerId }, data: { reachedAt: new Date() } });
+    await strict().lapseOffer({
+      deliveryId: scene.deliveryId,
+      correlationId: 'test',
+      at: offer!.expiresAt,
+      event: { kind: 'lapseOffer', offerId: offer!.offerId },
+    });
     return offer!.expiresAt;
   }
 
@@ -537,9 +936,15 @@ describe('lapses in a row', () => {
     expect(await scene.driverRow()).toMatchObject({ availability: 'AVAILABLE', lapsesInRow: 1 });
     const second = await lapse(scene, first + 5 * MINUTE, true);
     expect(await scene.driverRow()).toMatchObject({
-      availability: 'PAUSED', availabilityReason: 'REPEATED_LAPSES', availabilityUntil: new Date(second + 15 * MINUTE), lapsesInRow: 0, liveOffers: 0,
+      availability: 'PAUSED',
+      availabilityReason: 'REPEATED_LAPSES',
+      availabilityUntil: new Date(second + 15 * MINUTE),
+      lapsesInRow: 0,
+      liveOffers: 0,
     });
-    expect((await scene.emitted()).filter((each) => each.startsWith('AVAILABILITY_CHANGED'))).toEqual([`AVAILABILITY_CHANGED to driver:${scene.driver()} and ops:${scene.cityId}`]);
+    expect((await scene.emitted()).filter((each) => each.startsWith('AVAILABILITY_CHANGED'))).toEqual([
+      `AVAILABILITY_CHANGED to driver:${scene.driver()} and ops:${scene.cityId}`,
+    ]);
     expect((await scene.messages()).map(({ kind }) => kind)).toContain('endAvailabilityLater');
   });
 
@@ -553,8 +958,17 @@ describe('lapses in a row', () => {
   test('are over with the first answer', async () => {
     const scene = await set([{}]);
     const first = await lapse(scene, Date.now(), true);
-    const { known: { offers: [offer] } } = await scene.search(first + 5 * MINUTE);
-    await scene.tell({ kind: 'rejectOffer', offerId: offer!.offerId, driverId: scene.driver(), reason: 'OTHER' });
+    const {
+      known: {
+        offers: [offer],
+      },
+    } = await scene.search(first + 5 * MINUTE);
+    await scene.tell({
+      kind: 'rejectOffer',
+      offerId: offer!.offerId,
+      driverId: scene.driver(),
+      reason: 'OTHER',
+    });
     expect(await scene.driverRow()).toMatchObject({ lapsesInRow: 0 });
   });
 });

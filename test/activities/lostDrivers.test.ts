@@ -32,8 +32,15 @@ async function sweepAfter(ms: number): Promise<LostDriversReport> {
   sweeper.now = start + ms;
   const clock = () => sweeper.now;
   const { sweepLostDrivers } = createLostDrivers({
-    db: world.db, map: { look: world.map.look, heardSince: async () => sweeper.heardSince }, cases: createSupportCases({ db: world.db, clock, kick: () => {} }), clock,
-    limits: LOSS_LIMITS, travel: TRAVEL_MODEL, timeScale: 1, log: { warn: (_fields, text) => void sweeper.warnings.push(text) }, kick: () => void sweeper.kicks++,
+    db: world.db,
+    map: { look: world.map.look, heardSince: async () => sweeper.heardSince },
+    cases: createSupportCases({ db: world.db, clock, kick: () => {} }),
+    clock,
+    limits: LOSS_LIMITS,
+    travel: TRAVEL_MODEL,
+    timeScale: 1,
+    log: { warn: (_fields, text) => void sweeper.warnings.push(text) },
+    kick: () => void sweeper.kicks++,
   });
   return sweepLostDrivers();
 }
@@ -41,36 +48,67 @@ async function sweepAfter(ms: number): Promise<LostDriversReport> {
 /** One fix, so long after the start. */
 async function ping(driverId: string, ms: number, point: Point = PICKUP): Promise<void> {
   const at = start + ms;
-  await world.map.recordFixes(driverId, [{ point, at, accuracyMeters: 8, speedMps: null, headingDegrees: null }], at);
+  await world.map.recordFixes(
+    driverId,
+    [{ point, at, accuracyMeters: 8, speedMps: null, headingDegrees: null }],
+    at,
+  );
 }
 
 /** Takes the messages of a kind out of the outbox. */
 async function take<K extends Message['kind']>(kind: K): Promise<Extract<Message, { kind: K }>[]> {
-  const rows = await world.db.outboxMessage.findMany({ where: { kind, sentAt: null }, orderBy: { id: 'asc' } });
-  await world.db.outboxMessage.updateMany({ where: { id: { in: rows.map(({ id }) => id) } }, data: { sentAt: new Date() } });
+  const rows = await world.db.outboxMessage.findMany({
+    where: { kind, sentAt: null },
+    orderBy: { id: 'asc' },
+  });
+  await world.db.outboxMessage.updateMany({
+    where: { id: { in: rows.map(({ id }) => id) } },
+    data: { sentAt: new Date() },
+  });
   return rows.map(({ payload }) => ({ kind, ...(payload as object) }) as Extract<Message, { kind: K }>);
 }
 
 /** Tells the deliveries what the outbox holds, as the relay and their workflows do. */
 async function relay(): Promise<void> {
   for (const { deliveryId, driverId, assignmentId = null, why } of await take('driverLeft')) {
-    await world.activities.releaseDriver({ deliveryId, correlationId: 'test', at: sweeper.now, event: { kind: 'releaseDriver', driverId, offerId: null, assignmentId, why } });
+    await world.activities.releaseDriver({
+      deliveryId,
+      correlationId: 'test',
+      at: sweeper.now,
+      event: { kind: 'releaseDriver', driverId, offerId: null, assignmentId, why },
+    });
   }
 }
 
-const valueOf = async (metric: typeof lossesNoticed | typeof lossesWithheld | typeof citySilentShare, labels: Record<string, string>): Promise<number | undefined> =>
-  (await metric.get()).values.find((each) => Object.entries(labels).every(([name, value]) => (each.labels as Record<string, unknown>)[name] === value))?.value;
+const valueOf = async (
+  metric: typeof lossesNoticed | typeof lossesWithheld | typeof citySilentShare,
+  labels: Record<string, string>,
+): Promise<number | undefined> =>
+  (await metric.get()).values.find((each) =>
+    Object.entries(labels).every(([name, value]) => (each.labels as Record<string, unknown>)[name] === value),
+  )?.value;
 
 /** A driver at the pickup has the delivery, and others in the city, if there are any, ping on. */
 async function accepted(others = 0): Promise<DeliveryScene> {
-  const scene = await DeliveryScene.set(world, Array.from({ length: 1 + others }, () => ({})));
+  const scene = await DeliveryScene.set(
+    world,
+    Array.from({ length: 1 + others }, () => ({})),
+  );
   await scene.accepted();
   return scene;
 }
 
 async function assignedByHand(at: Point = PICKUP): Promise<DeliveryScene> {
   const scene = await DeliveryScene.set(world, [{ at }]);
-  expect(await scene.answer({ kind: 'assignDriver', driverId: scene.driver(), by: OPS, override: false, why: 'knows the way' })).toMatchObject({ outcome: 'assigned' });
+  expect(
+    await scene.answer({
+      kind: 'assignDriver',
+      driverId: scene.driver(),
+      by: OPS,
+      override: false,
+      why: 'knows the way',
+    }),
+  ).toMatchObject({ outcome: 'assigned' });
   return scene;
 }
 
@@ -81,7 +119,14 @@ describe('a driver who falls silent', () => {
     start = (await scene.assignments())[0]!.startedAt.getTime(); // silence counts from there, not from before the scene was set
     await ping(scene.driver(1), 3 * MINUTE);
     expect(await sweepAfter(3 * MINUTE - 1_000)).toMatchObject({ watched: 2, silent: 0, told: 0 });
-    expect(await sweepAfter(3 * MINUTE + 1_000)).toEqual({ watched: 2, silent: 1, told: 1, withheld: 0, heardAgain: 0, silentCities: [] });
+    expect(await sweepAfter(3 * MINUTE + 1_000)).toEqual({
+      watched: 2,
+      silent: 1,
+      told: 1,
+      withheld: 0,
+      heardAgain: 0,
+      silentCities: [],
+    });
     expect(sweeper.kicks).toBe(1);
     expect(await valueOf(lossesNoticed, { why: 'FELL_SILENT' })).toBe(noticed + 1);
     await relay();
@@ -105,8 +150,11 @@ describe('a driver who falls silent', () => {
     expect(await sweepAfter(4 * MINUTE)).toMatchObject({ told: 1 });
     await relay();
     expect(await scene.row()).toMatchObject({ status: 'PICKED_UP', driverId: scene.driver() });
-    expect(await scene.cases()).toMatchObject([{ reason: 'CARRIER_SILENT', state: 'OPEN', driverId: scene.driver() }]);
-    for (const minutes of [5, 6, 30]) expect(await sweepAfter(minutes * MINUTE)).toMatchObject({ silent: 1, told: 0 });
+    expect(await scene.cases()).toMatchObject([
+      { reason: 'CARRIER_SILENT', state: 'OPEN', driverId: scene.driver() },
+    ]);
+    for (const minutes of [5, 6, 30])
+      expect(await sweepAfter(minutes * MINUTE)).toMatchObject({ silent: 1, told: 0 });
     expect((await scene.notices()).filter((each) => each.startsWith('support'))).toHaveLength(1);
   });
 
@@ -126,7 +174,9 @@ describe('a driver who falls silent', () => {
     await relay();
     await ping(scene.driver(), 6 * MINUTE);
     expect(await sweepAfter(6 * MINUTE + 5_000)).toMatchObject({ silent: 0, heardAgain: 1 });
-    expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED', resolution: 'HEARD_AGAIN', resolvedBy: 'system/lost-drivers-sweep' }]);
+    expect(await scene.cases()).toMatchObject([
+      { state: 'RESOLVED', resolution: 'HEARD_AGAIN', resolvedBy: 'system/lost-drivers-sweep' },
+    ]);
     expect(await scene.entries()).toContain('case_resolved');
     expect(await sweepAfter(6 * MINUTE + 20_000)).toMatchObject({ heardAgain: 0 });
     expect(await sweepAfter(10 * MINUTE)).toMatchObject({ silent: 1, told: 1 });
@@ -135,7 +185,11 @@ describe('a driver who falls silent', () => {
 
   it('takes a step without a fix: that is a word of theirs', async () => {
     const scene = await accepted();
-    const stepAt = (step: Step, ms: number) => scene.tell({ kind: 'takeStep', step, by: { kind: 'driver', id: scene.driver() }, deviceAt: null }, start + ms);
+    const stepAt = (step: Step, ms: number) =>
+      scene.tell(
+        { kind: 'takeStep', step, by: { kind: 'driver', id: scene.driver() }, deviceAt: null },
+        start + ms,
+      );
     await stepAt('arriveAtPickup', 3 * MINUTE);
     expect(await sweepAfter(3 * MINUTE + 5_000)).toMatchObject({ silent: 0, told: 0 });
     await stepAt('pickUp', 4 * MINUTE);
@@ -155,7 +209,12 @@ describe('a driver who falls silent', () => {
     await sweepAfter(4 * MINUTE);
     await relay();
     const [{ id = '' } = {}] = await scene.cases();
-    await createSupportCases({ db: world.db, clock: () => sweeper.now, kick: () => {} }).resolve(id, { by: OPS, resolution: 'BY_OPS', note: 'their battery is flat', correlationId: 'test' });
+    await createSupportCases({ db: world.db, clock: () => sweeper.now, kick: () => {} }).resolve(id, {
+      by: OPS,
+      resolution: 'BY_OPS',
+      note: 'their battery is flat',
+      correlationId: 'test',
+    });
     expect(await sweepAfter(4 * MINUTE + 15_000)).toMatchObject({ told: 0 });
     expect(await sweepAfter(7 * MINUTE)).toMatchObject({ told: 1 });
   });
@@ -164,14 +223,19 @@ describe('a driver who falls silent', () => {
     const scene = await accepted();
     expect(await sweepAfter(4 * MINUTE)).toMatchObject({ told: 1 });
     expect(await sweepAfter(4 * MINUTE + 15_000)).toMatchObject({ silent: 1, told: 0 });
-    expect(await take('driverLeft')).toEqual([expect.objectContaining({ deliveryId: scene.deliveryId, driverId: scene.driver(), why: 'FELL_SILENT' })]);
+    expect(await take('driverLeft')).toEqual([
+      expect.objectContaining({ deliveryId: scene.deliveryId, driverId: scene.driver(), why: 'FELL_SILENT' }),
+    ]);
   });
 
   it('is known by their row where the map has lost them', async () => {
     const scene = await accepted();
     world.map.flush();
     expect(await sweepAfter(2 * MINUTE)).toMatchObject({ silent: 0 });
-    await world.db.driver.update({ where: { id: scene.driver() }, data: { lastFixAt: new Date(start + 2 * MINUTE) } });
+    await world.db.driver.update({
+      where: { id: scene.driver() },
+      data: { lastFixAt: new Date(start + 2 * MINUTE) },
+    });
     expect(await sweepAfter(4 * MINUTE)).toMatchObject({ silent: 0 });
     expect(await sweepAfter(5 * MINUTE)).toMatchObject({ silent: 1, told: 1 });
   });
@@ -189,19 +253,31 @@ describe('nobody is lost', () => {
   it('while the live map is away', async () => {
     await accepted();
     const look = world.map.look;
-    world.map.look = async () => { throw new Error('Redis is away'); };
+    world.map.look = async () => {
+      throw new Error('Redis is away');
+    };
     await expect(sweepAfter(10 * MINUTE)).rejects.toThrow('Redis is away');
     world.map.look = look;
     expect(await take('driverLeft')).toEqual([]);
   });
 
   it('where over 30 % of the city are silent at once: the pager hears of it when it begins and when it is over', async () => {
-    const scene = await DeliveryScene.set(world, Array.from({ length: 10 }, () => ({})));
+    const scene = await DeliveryScene.set(
+      world,
+      Array.from({ length: 10 }, () => ({})),
+    );
     await scene.accepted();
     const elsewhere = await accepted();
-    const ping6 = (ms: number) => Promise.all([1, 2, 3, 4, 5, 6].map((index) => ping(scene.driver(index), ms)));
+    const ping6 = (ms: number) =>
+      Promise.all([1, 2, 3, 4, 5, 6].map((index) => ping(scene.driver(index), ms)));
     await ping6(4 * MINUTE);
-    expect(await sweepAfter(4 * MINUTE)).toMatchObject({ watched: 11, silent: 5, told: 1, withheld: 1, silentCities: [scene.cityId] });
+    expect(await sweepAfter(4 * MINUTE)).toMatchObject({
+      watched: 11,
+      silent: 5,
+      told: 1,
+      withheld: 1,
+      silentCities: [scene.cityId],
+    });
     expect(await take('driverLeft')).toEqual([expect.objectContaining({ deliveryId: elsewhere.deliveryId })]);
     expect(await valueOf(citySilentShare, { city: scene.cityId })).toBe(0.4);
     expect(await valueOf(lossesWithheld, { city: scene.cityId })).toBe(1);
@@ -209,11 +285,17 @@ describe('nobody is lost', () => {
     const [opened, ...more] = await take('notify');
     expect(more).toEqual([]);
     expect(opened?.notice).toMatchObject({
-      to: { kind: 'pager' }, about: `city/${scene.cityId}/silent`, what: 'open', severity: 'critical', title: `4 of 10 drivers on duty in ${scene.cityId} are silent`,
+      to: { kind: 'pager' },
+      about: `city/${scene.cityId}/silent`,
+      what: 'open',
+      severity: 'critical',
+      title: `4 of 10 drivers on duty in ${scene.cityId} are silent`,
       facts: { silent: 4, working: 10, withheld: 1 },
     });
     await ping6(4 * MINUTE + 15_000);
-    expect(await Promise.all([sweepAfter(4 * MINUTE + 15_000), sweepAfter(4 * MINUTE + 15_000)])).toMatchObject([{ withheld: 1 }, { withheld: 1 }]);
+    expect(
+      await Promise.all([sweepAfter(4 * MINUTE + 15_000), sweepAfter(4 * MINUTE + 15_000)]),
+    ).toMatchObject([{ withheld: 1 }, { withheld: 1 }]);
     expect(await take('notify')).toEqual([]);
     sweeper.heardSince = start + 4 * MINUTE + 20_000; // deaf to all: then it is not over
     expect(await sweepAfter(4 * MINUTE + 30_000)).toMatchObject({ silent: 0 });
@@ -221,17 +303,37 @@ describe('nobody is lost', () => {
     sweeper.heardSince = start - 60 * MINUTE;
     await Promise.all([ping6(5 * MINUTE), ping(scene.driver(7), 5 * MINUTE)]);
     expect(await sweepAfter(5 * MINUTE)).toMatchObject({ withheld: 0, silentCities: [] });
-    expect(await take('notify')).toMatchObject([{ notice: { what: 'resolved', about: `city/${scene.cityId}/silent`, facts: { silent: 3 } } }]);
-    expect(await take('driverLeft')).toContainEqual(expect.objectContaining({ deliveryId: scene.deliveryId }));
+    expect(await take('notify')).toMatchObject([
+      { notice: { what: 'resolved', about: `city/${scene.cityId}/silent`, facts: { silent: 3 } } },
+    ]);
+    expect(await take('driverLeft')).toContainEqual(
+      expect.objectContaining({ deliveryId: scene.deliveryId }),
+    );
   });
 
   it('… but not for those of whose silence ops know already, however many', async () => {
-    const scene = await DeliveryScene.set(world, Array.from({ length: 7 }, () => ({})));
+    const scene = await DeliveryScene.set(
+      world,
+      Array.from({ length: 7 }, () => ({})),
+    );
     for (const index of [5, 6]) {
       const { deliveryId } = await world.addDelivery({ cityId: scene.cityId });
       const at = { deliveryId, correlationId: 'test', at: start };
-      await world.activities.assignDriver({ ...at, event: { kind: 'assignDriver', driverId: scene.driver(index), by: OPS, override: false, why: 'knows the way' } });
-      for (const step of ['arriveAtPickup', 'pickUp'] as const) await world.activities.takeStep({ ...at, event: { kind: 'takeStep', step, by: OPS, deviceAt: null } });
+      await world.activities.assignDriver({
+        ...at,
+        event: {
+          kind: 'assignDriver',
+          driverId: scene.driver(index),
+          by: OPS,
+          override: false,
+          why: 'knows the way',
+        },
+      });
+      for (const step of ['arriveAtPickup', 'pickUp'] as const)
+        await world.activities.takeStep({
+          ...at,
+          event: { kind: 'takeStep', step, by: OPS, deviceAt: null },
+        });
     }
     await scene.accepted();
     await Promise.all([0, 1, 2, 3, 4].map((index) => ping(scene.driver(index), 3 * MINUTE)));
@@ -252,7 +354,17 @@ describe('a driver who makes no way', () => {
     const scene = await DeliveryScene.set(world, [{ at: AWAY }, {}]);
     await world.db.delivery.update({ where: { id: scene.deliveryId }, data: { readyAt } });
     await world.db.driver.update({ where: { id: scene.driver(1) }, data: { availability: 'OFFLINE' } });
-    await world.map.sync({ driverId: scene.driver(1), cityId: scene.cityId, availability: 'OFFLINE', hasRoom: true, version: 1, lastFix: null }, start);
+    await world.map.sync(
+      {
+        driverId: scene.driver(1),
+        cityId: scene.cityId,
+        availability: 'OFFLINE',
+        hasRoom: true,
+        version: 1,
+        lastFix: null,
+      },
+      start,
+    );
     await scene.accepted();
     return scene;
   }
@@ -279,14 +391,18 @@ describe('a driver who makes no way', () => {
     await standTill(scene, MINUTE);
     await ping(scene.driver(), 3 * MINUTE, { lat: PICKUP.lat + 0.008, lng: PICKUP.lng });
     await sweepAfter(3 * MINUTE);
-    expect((await scene.assignments())[0]).toMatchObject({ nearestMeters: 890, progressAt: new Date(start + 3 * MINUTE) });
+    expect((await scene.assignments())[0]).toMatchObject({
+      nearestMeters: 890,
+      progressAt: new Date(start + 3 * MINUTE),
+    });
     expect(await standTill(scene, 8 * MINUTE - 1_000)).toMatchObject({ told: 0 });
     expect(await standTill(scene, 8 * MINUTE)).toMatchObject({ told: 1 });
   });
 
   it('may wait for the goods to be ready', async () => {
     const scene = await onTheWay(new Date(start + 20 * MINUTE));
-    for (const minutes of [1, 6, 11, 16, 21]) expect(await standTill(scene, minutes * MINUTE)).toMatchObject({ told: 0 });
+    for (const minutes of [1, 6, 11, 16, 21])
+      expect(await standTill(scene, minutes * MINUTE)).toMatchObject({ told: 0 });
     expect(await standTill(scene, 22 * MINUTE)).toMatchObject({ told: 1 }); // 3.6 minutes of way, and five of grace
   });
 
@@ -305,5 +421,9 @@ it('a sweep goes through all pages of drivers', async () => {
   await world.db.$executeRaw`
     INSERT INTO drivers (id, city_id, name, vehicle_kind, availability, last_fix_at) SELECT gen_random_uuid(), ${cityId}, 'Sam', 'CAR', 'AVAILABLE', now() FROM generate_series(1, 1000)`;
   expect(await sweepAfter(MINUTE)).toMatchObject({ watched: 1_000, silent: 0 });
-  expect(await sweepAfter(10 * MINUTE)).toMatchObject({ watched: 1_000, silent: 1_000, silentCities: [cityId] });
+  expect(await sweepAfter(10 * MINUTE)).toMatchObject({
+    watched: 1_000,
+    silent: 1_000,
+    silentCities: [cityId],
+  });
 });

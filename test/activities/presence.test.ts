@@ -9,7 +9,9 @@ import { CITY, createDriverWorld, type DriverWorld, MINUTE, PLACE, START } from 
 const NOTHING: SweepReport = { takenOff: 0, endedLate: 0, switchedOff: 0, wentOffline: 0, repaired: 0 };
 
 let world: DriverWorld;
-beforeAll(async () => { world = await createDriverWorld(); });
+beforeAll(async () => {
+  world = await createDriverWorld();
+});
 afterAll(() => world.close());
 beforeEach(async () => {
   world.time.now = START;
@@ -18,7 +20,8 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await world.redis.flush();
-  await world.db.$executeRaw`UPDATE drivers SET availability = 'OFFLINE', availability_until = NULL, pending = NULL`;
+  await world.db
+    .$executeRaw`UPDATE drivers SET availability = 'OFFLINE', availability_until = NULL, pending = NULL`;
   await world.takeMessages();
 });
 
@@ -70,7 +73,11 @@ describe('a sweep over silence', () => {
     world.time.now = START + 10 * MINUTE;
     expect(await sweep()).toMatchObject({ wentOffline: 1 });
     expect(await world.row(driverId)).toMatchObject({ availability: 'OFFLINE' });
-    expect(await world.db.auditEntry.findFirst({ where: { driverId } })).toMatchObject({ actorId: 'presence-sweep', why: 'SILENT', toState: 'OFFLINE' });
+    expect(await world.db.auditEntry.findFirst({ where: { driverId } })).toMatchObject({
+      actorId: 'presence-sweep',
+      why: 'SILENT',
+      toState: 'OFFLINE',
+    });
     expect(await sweep()).toEqual(NOTHING);
   });
 
@@ -110,7 +117,12 @@ describe('a sweep over the map', () => {
     const [lately, longAgo] = [await onMap(), await onMap()];
     world.time.now = START + 50_000;
     await world.ping(lately);
-    await new PositionArchive({ redis: world.redis.redis, db: world.db, keyPrefix: world.redis.keyPrefix, onError: () => {} }).archiveAll();
+    await new PositionArchive({
+      redis: world.redis.redis,
+      db: world.db,
+      keyPrefix: world.redis.keyPrefix,
+      onError: () => {},
+    }).archiveAll();
     world.time.now = START + 70_000;
     await loseMap();
     expect(await difference()).toEqual({ missing: [lately], extra: [] });
@@ -144,7 +156,12 @@ describe('a sweep over the map', () => {
 
   test('takes off a driver whose change never reached Redis', async () => {
     const driverId = await onMap();
-    await world.availability.request(driverId, { kind: 'breakStart', minutes: 10, reason: null }, { kind: 'driver', id: driverId }, 'test');
+    await world.availability.request(
+      driverId,
+      { kind: 'breakStart', minutes: 10, reason: null },
+      { kind: 'driver', id: driverId },
+      'test',
+    );
     expect(await difference()).toEqual({ missing: [], extra: [driverId] });
     expect(await sweep()).toMatchObject({ repaired: 1 });
     expect(await isOnMap(driverId)).toBe(false);
@@ -155,7 +172,8 @@ describe('a sweep over the map', () => {
     const driverId = await onMap();
     const stranger = newId();
     const { redis } = world.redis;
-    for (const name of ['drivers:geo', 'drivers:geo:rtm', 'drivers:geo:busy:ams']) await redis.geoadd(key(name), PLACE.lng, PLACE.lat, stranger, PLACE.lng, PLACE.lat, 'v1-driver-7');
+    for (const name of ['drivers:geo', 'drivers:geo:rtm', 'drivers:geo:busy:ams'])
+      await redis.geoadd(key(name), PLACE.lng, PLACE.lat, stranger, PLACE.lng, PLACE.lat, 'v1-driver-7');
     await redis.geoadd(key('drivers:geo:rtm'), PLACE.lng, PLACE.lat, driverId);
     expect((await difference()).extra.sort()).toEqual([driverId, stranger, 'v1-driver-7'].sort());
     await sweep();
@@ -166,32 +184,59 @@ describe('a sweep over the map', () => {
 
   test('tells Redis of a change of BUSY that got lost', async () => {
     const driverId = await onMap();
-    await world.db.driver.update({ where: { id: driverId }, data: { availability: 'BUSY', capacity: 2, activeAssignments: 1, availabilityVersion: 1 } });
+    await world.db.driver.update({
+      where: { id: driverId },
+      data: { availability: 'BUSY', capacity: 2, activeAssignments: 1, availabilityVersion: 1 },
+    });
     await sweep();
     expect((await world.map.look([driverId]))[0]?.on).toEqual({ all: false, city: false, busy: true });
-    await world.db.driver.update({ where: { id: driverId }, data: { activeAssignments: 2, availabilityVersion: 2 } });
+    await world.db.driver.update({
+      where: { id: driverId },
+      data: { activeAssignments: 2, availabilityVersion: 2 },
+    });
     await sweep();
     expect((await world.map.look([driverId]))[0]?.on).toEqual({ all: false, city: false, busy: false });
   });
 
   test('has nothing to repair in a driver who has just been asked', async () => {
     const driverId = await onMap();
-    await world.db.driver.update({ where: { id: driverId }, data: { liveOffers: 1, availabilityVersion: 1 } });
+    await world.db.driver.update({
+      where: { id: driverId },
+      data: { liveOffers: 1, availabilityVersion: 1 },
+    });
     expect(await sweep()).toEqual(NOTHING);
-    await world.db.driver.update({ where: { id: driverId }, data: { liveOffers: 0, availabilityVersion: 2 } });
+    await world.db.driver.update({
+      where: { id: driverId },
+      data: { liveOffers: 0, availabilityVersion: 2 },
+    });
   });
 
   test('holds what the map heard later than its own reading for right', async () => {
     const driverId = await onMap();
-    await world.map.sync({ driverId, cityId: CITY, availability: 'OFFLINE', hasRoom: true, version: 9, lastFix: null }, world.time.now);
+    await world.map.sync(
+      { driverId, cityId: CITY, availability: 'OFFLINE', hasRoom: true, version: 9, lastFix: null },
+      world.time.now,
+    );
     expect(await sweep()).toEqual(NOTHING);
     expect(await isOnMap(driverId)).toBe(false);
   });
 
   test('goes through more drivers than fit on a page', async () => {
-    const lastPlace = { lastLat: PLACE.lat, lastLng: PLACE.lng, lastFixAt: new Date(START), idleSince: new Date(START) };
+    const lastPlace = {
+      lastLat: PLACE.lat,
+      lastLng: PLACE.lng,
+      lastFixAt: new Date(START),
+      idleSince: new Date(START),
+    };
     await world.db.driver.createMany({
-      data: Array.from({ length: 520 }, () => ({ id: newId(), cityId: CITY, name: 'Sam', vehicleKind: 'CAR', availability: 'AVAILABLE', ...lastPlace })),
+      data: Array.from({ length: 520 }, () => ({
+        id: newId(),
+        cityId: CITY,
+        name: 'Sam',
+        vehicleKind: 'CAR',
+        availability: 'AVAILABLE',
+        ...lastPlace,
+      })),
     });
     expect((await difference()).missing).toHaveLength(520);
     expect(await sweep()).toMatchObject({ repaired: 520 });
@@ -203,18 +248,27 @@ describe('a sweep over the map', () => {
     const drivers = await Promise.all(Array.from({ length: 12 }, onMap));
     const toggle = async (driverId: string, round: number) => {
       const availability = round % 2 === 0 ? 'OFFLINE' : 'AVAILABLE';
-      await world.availability.request(driverId, { kind: 'set', availability }, { kind: 'driver', id: driverId }, 'test');
+      await world.availability.request(
+        driverId,
+        { kind: 'set', availability },
+        { kind: 'driver', id: driverId },
+        'test',
+      );
       await liveMap.syncDriver(driverId);
     };
     const busy = drivers.map(async (driverId, index) => {
-      for (let round = 0; round < 6 + (index % 2); round++) await Promise.all([toggle(driverId, round), world.ping(driverId), world.ping(driverId)]);
+      for (let round = 0; round < 6 + (index % 2); round++)
+        await Promise.all([toggle(driverId, round), world.ping(driverId), world.ping(driverId)]);
     });
     await Promise.all([...busy, world.redis.flush(), sweep(), world.redis.flush()]);
     await Promise.all(drivers.map((driverId) => world.ping(driverId)));
     await sweep();
     expect(await difference()).toEqual({ missing: [], extra: [] });
     const onIt = new Set((await world.map.members({ kind: 'all' }, '0')).driverIds);
-    const available = await world.db.driver.findMany({ where: { availability: 'AVAILABLE' }, select: { id: true } });
+    const available = await world.db.driver.findMany({
+      where: { availability: 'AVAILABLE' },
+      select: { id: true },
+    });
     expect([...onIt].sort()).toEqual(available.map(({ id }) => id).sort());
     expect(available).toHaveLength(6);
   });
@@ -228,7 +282,10 @@ describe('a sweep over states', () => {
     world.time.now += 1;
     expect(await sweep()).toEqual({ ...NOTHING, endedLate: 1 });
     expect(await valueOf(timedEndFailures)).toBe(failures + 1);
-    expect(await world.db.auditEntry.findFirst({ where: { driverId } })).toMatchObject({ actorId: 'presence-sweep', why: 'TIME_UP' });
+    expect(await world.db.auditEntry.findFirst({ where: { driverId } })).toMatchObject({
+      actorId: 'presence-sweep',
+      why: 'TIME_UP',
+    });
     expect(await sweep()).toMatchObject({ endedLate: 0 });
   });
 
@@ -240,11 +297,22 @@ describe('a sweep over states', () => {
 
   test('makes drivers in states of v2 OFFLINE where the feature was switched off, and restores nobody', async () => {
     const states = ['ON_BREAK', 'PAUSED', 'SHIFT_ENDED'] as const;
-    const drivers = await Promise.all(states.map((availability) => world.addDriver({ availability, until: availability === 'ON_BREAK' ? START + MINUTE : null })));
-    const planning = await world.addDriver({ availability: 'BUSY', pending: { kind: 'BREAK', minutes: 10, reason: null } });
+    const drivers = await Promise.all(
+      states.map((availability) =>
+        world.addDriver({ availability, until: availability === 'ON_BREAK' ? START + MINUTE : null }),
+      ),
+    );
+    const planning = await world.addDriver({
+      availability: 'BUSY',
+      pending: { kind: 'BREAK', minutes: 10, reason: null },
+    });
     world.switches.availabilityStates = false;
     expect(await sweep()).toEqual({ ...NOTHING, switchedOff: 4 });
-    expect((await Promise.all(drivers.map(world.row))).map(({ availability }) => availability)).toEqual(['OFFLINE', 'OFFLINE', 'OFFLINE']);
+    expect((await Promise.all(drivers.map(world.row))).map(({ availability }) => availability)).toEqual([
+      'OFFLINE',
+      'OFFLINE',
+      'OFFLINE',
+    ]);
     expect(await world.row(planning)).toMatchObject({ availability: 'BUSY', pending: null });
     world.switches.availabilityStates = true;
     expect(await sweep()).toEqual(NOTHING);

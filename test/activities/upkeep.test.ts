@@ -11,7 +11,17 @@ import type { Entry } from '../../domain/delivery/deliveryState';
 import { CITY, createDispatchWorld, type DispatchWorld } from '../support/dispatchWorld';
 
 const HOUR_MS = 3_600_000;
-const ENTRY: Entry = { kind: 'test', chain: 'delivery', driverId: null, actor: { kind: 'system', id: 'test' }, from: null, to: null, why: null, deviceAt: null, detail: null };
+const ENTRY: Entry = {
+  kind: 'test',
+  chain: 'delivery',
+  driverId: null,
+  actor: { kind: 'system', id: 'test' },
+  from: null,
+  to: null,
+  why: null,
+  deviceAt: null,
+  detail: null,
+};
 
 let world: DispatchWorld;
 let owner: Client;
@@ -26,24 +36,38 @@ afterAll(async () => {
 });
 
 async function parts(): Promise<string[]> {
-  const { rows } = await owner.query<{ name: string }>(`SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = 'audit_entries'::regclass ORDER BY name`);
+  const { rows } = await owner.query<{ name: string }>(
+    `SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = 'audit_entries'::regclass ORDER BY name`,
+  );
   return rows.map(({ name }) => name);
 }
 
 async function write(at: Date): Promise<void> {
-  const subject = { cityId: CITY, deliveryId: null, merchantId: null, sellerOrderId: null, deliveryHash: null, driverHashes: {} };
+  const subject = {
+    cityId: CITY,
+    deliveryId: null,
+    merchantId: null,
+    sellerOrderId: null,
+    deliveryHash: null,
+    driverHashes: {},
+  };
   await world.db.$transaction((tx) => writeEntries(tx, subject, [ENTRY], at.getTime(), 'test'));
 }
 
 async function partOf(at: Date): Promise<string | undefined> {
-  const { rows } = await owner.query<{ name: string }>('SELECT tableoid::regclass::text AS name FROM audit_entries WHERE at = $1', [at]);
+  const { rows } = await owner.query<{ name: string }>(
+    'SELECT tableoid::regclass::text AS name FROM audit_entries WHERE at = $1',
+    [at],
+  );
   return rows[0]?.name;
 }
 
 describe('partitions of the audit', () => {
   test('are made a month each, once', async () => {
     expect(await ensureAuditPartitions(world.db, new Date('2031-11-15T12:00:00Z'), 3)).toBe(3);
-    expect(await parts()).toEqual(expect.arrayContaining(['audit_entries_2031_11', 'audit_entries_2031_12', 'audit_entries_2032_01']));
+    expect(await parts()).toEqual(
+      expect.arrayContaining(['audit_entries_2031_11', 'audit_entries_2031_12', 'audit_entries_2032_01']),
+    );
     expect(await ensureAuditPartitions(world.db, new Date('2031-11-15T12:00:00Z'), 3)).toBe(0);
     expect(await ensureAuditPartitions(world.db, new Date('2031-12-31T12:00:00Z'), 3)).toBe(1);
   });
@@ -72,7 +96,10 @@ describe('partitions of the audit', () => {
 
   test('can be made by two at once', async () => {
     const from = new Date('2045-03-03T00:00:00Z');
-    const made = await Promise.allSettled([ensureAuditPartitions(world.db, from, 3), ensureAuditPartitions(world.db, from, 3)]);
+    const made = await Promise.allSettled([
+      ensureAuditPartitions(world.db, from, 3),
+      ensureAuditPartitions(world.db, from, 3),
+    ]);
     expect(made.some(({ status }) => status === 'fulfilled')).toBe(true);
     expect(await ensureAuditPartitions(world.db, from, 3)).toBe(0);
   });
@@ -81,24 +108,55 @@ describe('partitions of the audit', () => {
 describe('the sweep', () => {
   test('looks three months ahead and forgets what was sent a day ago, how zones fared a week ago and where drivers were a month ago, and nothing else', async () => {
     const { db } = world;
-    await enqueue(db, 'key', 'test', [{ kind: 'syncDriver', driverId: 'old' }, { kind: 'syncDriver', driverId: 'young' }, { kind: 'syncDriver', driverId: 'unsent' }]);
+    await enqueue(db, 'key', 'test', [
+      { kind: 'syncDriver', driverId: 'old' },
+      { kind: 'syncDriver', driverId: 'young' },
+      { kind: 'syncDriver', driverId: 'unsent' },
+    ]);
     const sentAt = (driverId: string, hoursAgo: number) => db.$executeRaw`
       UPDATE outbox SET sent_at = ${new Date(Date.now() - hoursAgo * HOUR_MS)} WHERE payload->>'driverId' = ${driverId}`;
     await sentAt('old', 25);
     await sentAt('young', 23);
     await db.$executeRaw`UPDATE outbox SET created_at = now() - interval '3 days' WHERE payload->>'driverId' = 'unsent'`;
-    const health = (cityId: string, daysAgo: number) => ({ cityId, at: new Date(Date.now() - daysAgo * 24 * HOUR_MS), state: 'OK', reasons: [], figures: {} });
+    const health = (cityId: string, daysAgo: number) => ({
+      cityId,
+      at: new Date(Date.now() - daysAgo * 24 * HOUR_MS),
+      state: 'OK',
+      reasons: [],
+      figures: {},
+    });
     await db.zoneHealth.createMany({ data: [health('old', 7.1), health('young', 6.9)] });
-    const fix = (lat: number, daysAgo: number) => ({ driverId: newId(), at: new Date(), receivedAt: new Date(Date.now() - daysAgo * 24 * HOUR_MS), lat, lng: 4 });
+    const fix = (lat: number, daysAgo: number) => ({
+      driverId: newId(),
+      at: new Date(),
+      receivedAt: new Date(Date.now() - daysAgo * 24 * HOUR_MS),
+      lat,
+      lng: 4,
+    });
     await db.positionFix.createMany({ data: [fix(50, 31), fix(51, 30.1), fix(52, 29.9), fix(53, 0)] });
     const keepUp = createUpkeep({
-      ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months), pruneSent: (olderThanMs) => pruneSent(db, olderThanMs),
-      pruneHealth: (olderThanMs) => pruneHealth(db, olderThanMs), pruneFixes: (olderThanMs) => pruneFixes(db, olderThanMs), fixesKeptMs: 30 * 24 * HOUR_MS, clock: () => Date.UTC(2050, 10, 30),
+      ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months),
+      pruneSent: (olderThanMs) => pruneSent(db, olderThanMs),
+      pruneHealth: (olderThanMs) => pruneHealth(db, olderThanMs),
+      pruneFixes: (olderThanMs) => pruneFixes(db, olderThanMs),
+      fixesKeptMs: 30 * 24 * HOUR_MS,
+      clock: () => Date.UTC(2050, 10, 30),
     });
-    expect(await keepUp()).toEqual({ partitionsMade: 3, messagesForgotten: 1, healthForgotten: 1, fixesForgotten: 2 });
-    expect((await db.positionFix.findMany({ orderBy: { id: 'asc' } })).map(({ lat }) => lat)).toEqual([52, 53]);
-    expect((await db.outboxMessage.findMany({ orderBy: { id: 'asc' } })).map(({ payload }) => payload)).toEqual([{ driverId: 'young' }, { driverId: 'unsent' }]);
+    expect(await keepUp()).toEqual({
+      partitionsMade: 3,
+      messagesForgotten: 1,
+      healthForgotten: 1,
+      fixesForgotten: 2,
+    });
+    expect((await db.positionFix.findMany({ orderBy: { id: 'asc' } })).map(({ lat }) => lat)).toEqual([
+      52, 53,
+    ]);
+    expect(
+      (await db.outboxMessage.findMany({ orderBy: { id: 'asc' } })).map(({ payload }) => payload),
+    ).toEqual([{ driverId: 'young' }, { driverId: 'unsent' }]);
     expect((await db.zoneHealth.findMany()).map(({ cityId }) => cityId)).toEqual(['young']);
-    expect(await parts()).toEqual(expect.arrayContaining(['audit_entries_2050_11', 'audit_entries_2050_12', 'audit_entries_2051_01']));
+    expect(await parts()).toEqual(
+      expect.arrayContaining(['audit_entries_2050_11', 'audit_entries_2050_12', 'audit_entries_2051_01']),
+    );
   });
 });

@@ -21,13 +21,18 @@ afterAll(async () => {
   await world.close();
 });
 
-const tell = (deliveryId: string, event: WorkflowEvent): Promise<Told> => world.activities[event.kind]({ deliveryId, correlationId: 'test', at: Date.now(), event });
+const tell = (deliveryId: string, event: WorkflowEvent): Promise<Told> =>
+  world.activities[event.kind]({ deliveryId, correlationId: 'test', at: Date.now(), event });
 
 async function everything(): Promise<unknown> {
   const { db } = world;
   return Promise.all([
-    db.delivery.findMany({ orderBy: { id: 'asc' } }), db.driver.findMany({ orderBy: { id: 'asc' } }), db.offer.findMany({ orderBy: { id: 'asc' } }),
-    db.assignment.findMany({ orderBy: { id: 'asc' } }), db.auditEntry.count(), db.outboxMessage.count(),
+    db.delivery.findMany({ orderBy: { id: 'asc' } }),
+    db.driver.findMany({ orderBy: { id: 'asc' } }),
+    db.offer.findMany({ orderBy: { id: 'asc' } }),
+    db.assignment.findMany({ orderBy: { id: 'asc' } }),
+    db.auditEntry.count(),
+    db.outboxMessage.count(),
   ]);
 }
 
@@ -35,7 +40,8 @@ async function everything(): Promise<unknown> {
 async function killTheBlocked(): Promise<void> {
   const pid = await eventually('a transaction waits for our lock', async () => {
     const { rows } = await outsider.query<{ pid: number }>(
-      `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND pid <> pg_backend_pid()`);
+      `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND pid <> pg_backend_pid()`,
+    );
     return rows[0]?.pid;
   });
   await outsider.query('SELECT pg_terminate_backend($1)', [pid]);
@@ -43,8 +49,10 @@ async function killTheBlocked(): Promise<void> {
 
 /** Where the transaction is when it dies: before its first write, between its writes, before its last. */
 const MOMENTS = {
-  'while it waits for the delivery': (deliveryId: string) => `SELECT FROM deliveries WHERE id = '${deliveryId}' FOR UPDATE`,
-  'after its rows were changed, before the new ones': () => 'LOCK TABLE assignments, offers IN SHARE ROW EXCLUSIVE MODE',
+  'while it waits for the delivery': (deliveryId: string) =>
+    `SELECT FROM deliveries WHERE id = '${deliveryId}' FOR UPDATE`,
+  'after its rows were changed, before the new ones': () =>
+    'LOCK TABLE assignments, offers IN SHARE ROW EXCLUSIVE MODE',
   'before its messages are in the outbox': () => 'LOCK TABLE outbox IN SHARE ROW EXCLUSIVE MODE',
   'before its entries are in the trail': () => 'LOCK TABLE audit_entries IN SHARE ROW EXCLUSIVE MODE',
 } as const;
@@ -52,7 +60,11 @@ const MOMENTS = {
 /** Events with much to write, each with what has to be so before. */
 const EVENTS: Readonly<Record<string, (deliveryId: string, driverId: string) => Promise<WorkflowEvent>>> = {
   'making an offer': async () => ({ kind: 'lookForDriver', freed: null }),
-  'an accept': async (deliveryId, driverId) => ({ kind: 'acceptOffer', driverId, offerId: await offered(deliveryId) }),
+  'an accept': async (deliveryId, driverId) => ({
+    kind: 'acceptOffer',
+    driverId,
+    offerId: await offered(deliveryId),
+  }),
   'a cancel with an offer out': async (deliveryId) => {
     await offered(deliveryId);
     return { kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' };
@@ -64,12 +76,18 @@ const EVENTS: Readonly<Record<string, (deliveryId: string, driverId: string) => 
 };
 
 async function offered(deliveryId: string): Promise<string> {
-  const { known: { offers: [offer] } } = await tell(deliveryId, { kind: 'lookForDriver', freed: null });
+  const {
+    known: {
+      offers: [offer],
+    },
+  } = await tell(deliveryId, { kind: 'lookForDriver', freed: null });
   if (!offer) throw new Error('nobody was asked');
   return offer.offerId;
 }
 
-const CASES = Object.keys(EVENTS).flatMap((event) => Object.keys(MOMENTS).map((moment) => [event, moment] as const));
+const CASES = Object.keys(EVENTS).flatMap((event) =>
+  Object.keys(MOMENTS).map((moment) => [event, moment] as const),
+);
 
 describe('a transaction that dies', () => {
   test.each(CASES)('%s, %s', async (eventName, moment) => {
@@ -82,7 +100,10 @@ describe('a transaction that dies', () => {
 
     await outsider.query('BEGIN');
     await outsider.query(MOMENTS[moment as keyof typeof MOMENTS](deliveryId));
-    const dying = tell(deliveryId, event).then(() => 'went through', () => 'died');
+    const dying = tell(deliveryId, event).then(
+      () => 'went through',
+      () => 'died',
+    );
     await killTheBlocked();
     expect(await dying).toBe('died');
     await outsider.query('ROLLBACK');

@@ -36,9 +36,27 @@ describe('the outbox', () => {
     };
     const clock = Date.now;
     const pruneHealth = async (): Promise<number> => 0;
-    expect(await createUpkeep({ ensureAuditPartitions: async () => 0, pruneSent, pruneHealth, pruneFixes: async () => 0, fixesKeptMs: 1, clock })()).toEqual({ partitionsMade: 0, messagesForgotten: 20_007, healthForgotten: 0, fixesForgotten: 0 });
+    expect(
+      await createUpkeep({
+        ensureAuditPartitions: async () => 0,
+        pruneSent,
+        pruneHealth,
+        pruneFixes: async () => 0,
+        fixesKeptMs: 1,
+        clock,
+      })(),
+    ).toEqual({ partitionsMade: 0, messagesForgotten: 20_007, healthForgotten: 0, fixesForgotten: 0 });
     goes.push(5, 0);
-    await expect(createUpkeep({ ensureAuditPartitions: () => Promise.reject(new Error('no partition')), pruneSent, pruneHealth, pruneFixes: async () => 0, fixesKeptMs: 1, clock })()).rejects.toThrow('no partition');
+    await expect(
+      createUpkeep({
+        ensureAuditPartitions: () => Promise.reject(new Error('no partition')),
+        pruneSent,
+        pruneHealth,
+        pruneFixes: async () => 0,
+        fixesKeptMs: 1,
+        clock,
+      })(),
+    ).rejects.toThrow('no partition');
     expect(forgotten).toEqual([10_000, 10_000, 7, 0, 5, 0]);
   });
 });
@@ -51,7 +69,9 @@ describe('the login of the service', () => {
       await service.query(`CREATE FUNCTION pg_temp.spy(said pg_catalog.text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
         IF current_user <> session_user THEN RAISE EXCEPTION 'called with the rights of %', current_user; END IF; RETURN true; END $$`);
       await service.query('CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (pg_temp.spy(VALUE))');
-      const { rows } = await service.query<{ made: number }>(`SELECT ensure_audit_partitions('2077-01-01'::date, 1) AS made`);
+      const { rows } = await service.query<{ made: number }>(
+        `SELECT ensure_audit_partitions('2077-01-01'::date, 1) AS made`,
+      );
       expect(rows).toEqual([{ made: 1 }]);
     } finally {
       await service.end();
@@ -65,14 +85,32 @@ describe('a server that keeps its own local time', () => {
   test('changes no instant on its way in or out', async () => {
     const owner = new Client({ connectionString: database.ownerUrl });
     await owner.connect();
-    await owner.query(`ALTER DATABASE ${new URL(database.url).pathname.slice(1)} SET timezone = 'Pacific/Kiritimati'`);
-    const local = connectDatabase(database.url, { poolSize: 1, statementTimeoutMs: 1_000, applicationName: 'test' });
+    await owner.query(
+      `ALTER DATABASE ${new URL(database.url).pathname.slice(1)} SET timezone = 'Pacific/Kiritimati'`,
+    );
+    const local = connectDatabase(database.url, {
+      poolSize: 1,
+      statementTimeoutMs: 1_000,
+      applicationName: 'test',
+    });
     try {
-      await local.city.create({ data: { id: 'byModel', name: 'Kiritimati', timezone: 'Pacific/Kiritimati', currency: 'AUD', centerLat: 2, centerLng: -157, createdAt: NOON } });
+      await local.city.create({
+        data: {
+          id: 'byModel',
+          name: 'Kiritimati',
+          timezone: 'Pacific/Kiritimati',
+          currency: 'AUD',
+          centerLat: 2,
+          centerLng: -157,
+          createdAt: NOON,
+        },
+      });
       await local.$executeRaw`INSERT INTO cities (id, name, timezone, currency, center_lat, center_lng, created_at) SELECT 'byRow', name, timezone, currency, center_lat, center_lng, created_at
         FROM jsonb_populate_record((SELECT cities FROM cities), ${JSON.stringify({ created_at: NOON.toISOString() })}::jsonb)`;
       expect((await local.city.findMany()).map(({ createdAt }) => createdAt)).toEqual([NOON, NOON]);
-      expect(await local.$queryRaw`SELECT created_at AS at, created_at::date::text AS day, created_at = ${NOON} AS same FROM cities LIMIT 1`).toEqual([{ at: NOON, day: '2026-01-01', same: true }]);
+      expect(
+        await local.$queryRaw`SELECT created_at AS at, created_at::date::text AS day, created_at = ${NOON} AS same FROM cities LIMIT 1`,
+      ).toEqual([{ at: NOON, day: '2026-01-01', same: true }]);
       const { rows } = await owner.query<{ created_at: Date }>('SELECT created_at FROM cities');
       expect(rows.map((row) => row.created_at)).toEqual([NOON, NOON]);
     } finally {
@@ -83,14 +121,37 @@ describe('a server that keeps its own local time', () => {
 });
 
 describe('a fix in the stream', () => {
-  const fields = { driver: '01900000-0000-7000-8000-000000000000', at: '1700000000000', received: '1700000000000', lat: '52', lng: '4', accuracy: '', speed: '', heading: '', live: '1' };
+  const fields = {
+    driver: '01900000-0000-7000-8000-000000000000',
+    at: '1700000000000',
+    received: '1700000000000',
+    lat: '52',
+    lng: '4',
+    accuracy: '',
+    speed: '',
+    heading: '',
+    live: '1',
+  };
 
-  test.each([['at', '-1'], ['at', '9e15'], ['at', '253402300800000'], ['received', '1e300'], ['lat', '91'], ['lng', '181'], ['speed', 'fast'], ['accuracy', '1e400']])(
-    'that no row can hold is passed over, and holds up no other: %s %s', (name, text) => {
-      expect(fixOf({ ...fields, [name]: text })).toBeUndefined();
-    });
+  test.each([
+    ['at', '-1'],
+    ['at', '9e15'],
+    ['at', '253402300800000'],
+    ['received', '1e300'],
+    ['lat', '91'],
+    ['lng', '181'],
+    ['speed', 'fast'],
+    ['accuracy', '1e400'],
+  ])('that no row can hold is passed over, and holds up no other: %s %s', (name, text) => {
+    expect(fixOf({ ...fields, [name]: text })).toBeUndefined();
+  });
 
   test('is read as it was written', () => {
-    expect(fixOf({ ...fields, speed: '3.5' })).toMatchObject({ at: 1_700_000_000_000, speedMps: 3.5, accuracyMeters: null, isLive: true });
+    expect(fixOf({ ...fields, speed: '3.5' })).toMatchObject({
+      at: 1_700_000_000_000,
+      speedMps: 3.5,
+      accuracyMeters: null,
+      isLive: true,
+    });
   });
 });

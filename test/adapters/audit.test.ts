@@ -32,11 +32,21 @@ afterAll(async () => {
   await world.close();
 });
 
-const tell = (deliveryId: string, event: WorkflowEvent) => world.activities[event.kind]({ deliveryId, correlationId: 'the-one-of-the-request', at: Date.now(), event });
+const tell = (deliveryId: string, event: WorkflowEvent) =>
+  world.activities[event.kind]({
+    deliveryId,
+    correlationId: 'the-one-of-the-request',
+    at: Date.now(),
+    event,
+  });
 
 /** A life that writes entries in each way there is: order, registration, shift, offer, rejection, loss, assignment by hand, steps, break. */
 async function life(): Promise<{ deliveryId: string; drivers: [string, string] }> {
-  const { db, map, deps: { features, limits, kick } } = world;
+  const {
+    db,
+    map,
+    deps: { features, limits, kick },
+  } = world;
   const clock = Date.now;
   const cityId = await world.addCity();
   const availability = createAvailability({ db, map, features, clock, limits: limits.availability, kick });
@@ -44,26 +54,85 @@ async function life(): Promise<{ deliveryId: string; drivers: [string, string] }
   const drivers: [string, string] = [newId(), newId()];
   for (const driverId of drivers) {
     const by = { kind: 'driver', id: driverId } as const;
-    await registration.register({ driverId, cityId, name: 'Sam', phone: null, vehicleKind: 'CAR', offerVersion: 2, capacity: 1 }, OPS, newId(), clock());
+    await registration.register(
+      { driverId, cityId, name: 'Sam', phone: null, vehicleKind: 'CAR', offerVersion: 2, capacity: 1 },
+      OPS,
+      newId(),
+      clock(),
+    );
     await availability.request(driverId, { kind: 'shiftStart', shiftEndsAt: null }, by, newId());
-    await map.sync({ driverId, cityId, availability: 'AVAILABLE', hasRoom: true, version: 100, lastFix: { point: PICKUP, at: clock(), receivedAt: clock() } }, clock());
+    await map.sync(
+      {
+        driverId,
+        cityId,
+        availability: 'AVAILABLE',
+        hasRoom: true,
+        version: 100,
+        lastFix: { point: PICKUP, at: clock(), receivedAt: clock() },
+      },
+      clock(),
+    );
   }
   const place = { address: 'Prinsengracht 1 ≠ “2”', contactName: 'Zoë', contactPhone: null, notes: 'Ω 😀' };
   const order = {
-    merchantId: MERCHANT, sellerOrderId: newId(), cityId, pickup: { ...place, point: PICKUP }, dropoff: { ...place, point: { lat: 52.38, lng: 4.91 } },
-    readyAt: null, windowFrom: null, windowTo: null, parcelSize: 'SMALL', feeCents: 500, payCents: null, currency: null, by: { kind: 'merchant', id: MERCHANT },
+    merchantId: MERCHANT,
+    sellerOrderId: newId(),
+    cityId,
+    pickup: { ...place, point: PICKUP },
+    dropoff: { ...place, point: { lat: 52.38, lng: 4.91 } },
+    readyAt: null,
+    windowFrom: null,
+    windowTo: null,
+    parcelSize: 'SMALL',
+    feeCents: 500,
+    payCents: null,
+    currency: null,
+    by: { kind: 'merchant', id: MERCHANT },
   } as const;
-  const taken = await createOrders({ store: createOrderStore(db), newId, searchLeadMs: 0, travel: TRAVEL_MODEL, kick }).takeOrder(order, 'hash', newId(), clock());
+  const taken = await createOrders({
+    store: createOrderStore(db),
+    newId,
+    searchLeadMs: 0,
+    travel: TRAVEL_MODEL,
+    kick,
+  }).takeOrder(order, 'hash', newId(), clock());
   if (!('taken' in taken)) throw new Error(taken.detail);
   const { deliveryId } = taken;
-  const { known: { offers: [offer] } } = await tell(deliveryId, { kind: 'lookForDriver', freed: null });
+  const {
+    known: {
+      offers: [offer],
+    },
+  } = await tell(deliveryId, { kind: 'lookForDriver', freed: null });
   if (!offer) throw new Error('nobody was asked');
-  await tell(deliveryId, { kind: 'rejectOffer', offerId: offer.offerId, driverId: offer.driverId, reason: 'TOO_FAR' });
-  const { answer } = await tell(deliveryId, { kind: 'assignDriver', driverId: offer.driverId, by: OPS, override: false, why: 'they changed their mind: “ja”, naïve 😀' });
+  await tell(deliveryId, {
+    kind: 'rejectOffer',
+    offerId: offer.offerId,
+    driverId: offer.driverId,
+    reason: 'TOO_FAR',
+  });
+  const { answer } = await tell(deliveryId, {
+    kind: 'assignDriver',
+    driverId: offer.driverId,
+    by: OPS,
+    override: false,
+    why: 'they changed their mind: “ja”, naïve 😀',
+  });
   if (!('assignmentId' in answer)) throw new Error('not assigned');
-  await tell(deliveryId, { kind: 'releaseDriver', driverId: offer.driverId, offerId: null, assignmentId: answer.assignmentId, why: 'breakdown' });
+  await tell(deliveryId, {
+    kind: 'releaseDriver',
+    driverId: offer.driverId,
+    offerId: null,
+    assignmentId: answer.assignmentId,
+    why: 'breakdown',
+  });
   const other = drivers.find((driverId) => driverId !== offer.driverId) ?? '';
-  await tell(deliveryId, { kind: 'assignDriver', driverId: other, by: OPS, override: false, why: 'next door' });
+  await tell(deliveryId, {
+    kind: 'assignDriver',
+    driverId: other,
+    by: OPS,
+    override: false,
+    why: 'next door',
+  });
   const by = { kind: 'driver', id: other } as const;
   await availability.request(other, { kind: 'breakStart', minutes: 15, reason: 'lunch' }, by, newId());
   for (const step of TO_THE_DOOR) await tell(deliveryId, { kind: 'takeStep', step, by, deviceAt: DEVICE_AT });
@@ -76,15 +145,32 @@ describe('the trail of a whole life', () => {
     const { deliveryId, drivers } = await life();
     const chains = await readChains(world.db);
     expect(await auditProblems(world.db)).toEqual([]);
-    const lengths = [`delivery/${deliveryId}`, ...drivers.map((id) => `driver/${id}`)].map((name) => chains.find(({ chain }) => chain === name)?.entries.length ?? 0);
+    const lengths = [`delivery/${deliveryId}`, ...drivers.map((id) => `driver/${id}`)].map(
+      (name) => chains.find(({ chain }) => chain === name)?.entries.length ?? 0,
+    );
     expect(lengths.every((length) => length >= 4)).toBe(true);
   });
 
   test('tells each change of state, in legal steps, from the first to the last, and no other', async () => {
     const { deliveryId } = await life();
-    const entries = (await readChains(world.db)).find(({ chain }) => chain === `delivery/${deliveryId}`)?.entries ?? [];
-    const moves = entries.filter(({ kind }) => kind === 'delivery_created' || kind === 'delivery_moved').map(({ from, to }) => [from, to]);
-    expect(moves.map(([, to]) => to)).toEqual(['PENDING', 'SEARCHING', 'OFFERED', 'SEARCHING', 'ASSIGNED', 'SEARCHING', 'ASSIGNED', 'AT_PICKUP', 'PICKED_UP', 'AT_DROPOFF', 'DELIVERED']);
+    const entries =
+      (await readChains(world.db)).find(({ chain }) => chain === `delivery/${deliveryId}`)?.entries ?? [];
+    const moves = entries
+      .filter(({ kind }) => kind === 'delivery_created' || kind === 'delivery_moved')
+      .map(({ from, to }) => [from, to]);
+    expect(moves.map(([, to]) => to)).toEqual([
+      'PENDING',
+      'SEARCHING',
+      'OFFERED',
+      'SEARCHING',
+      'ASSIGNED',
+      'SEARCHING',
+      'ASSIGNED',
+      'AT_PICKUP',
+      'PICKED_UP',
+      'AT_DROPOFF',
+      'DELIVERED',
+    ]);
     moves.slice(1).forEach(([from, to], index) => {
       expect(from).toBe(moves[index]?.[1]);
       expect(canMove(from as DeliveryStatus, to as DeliveryStatus)).toBe(true);
@@ -94,11 +180,25 @@ describe('the trail of a whole life', () => {
 
   test('says who, on whose request, and when by the device', async () => {
     const { deliveryId, drivers } = await life();
-    const entries = (await readChains(world.db)).find(({ chain }) => chain === `delivery/${deliveryId}`)?.entries ?? [];
+    const entries =
+      (await readChains(world.db)).find(({ chain }) => chain === `delivery/${deliveryId}`)?.entries ?? [];
     expect(entries.find(({ why }) => why === 'breakdown')).toBeUndefined();
-    expect(entries.find(({ to }) => to === 'DELIVERED')).toMatchObject({ actor: { kind: 'driver', id: expect.any(String) }, deviceAt: DEVICE_AT, correlationId: 'the-one-of-the-request', merchantId: MERCHANT });
-    expect(entries.find(({ why }) => why?.startsWith('they changed'))).toMatchObject({ actor: OPS, to: 'ASSIGNED', deviceAt: null });
-    expect(entries.find(({ why }) => why === 'driver lost: breakdown')).toMatchObject({ actor: { kind: 'system', id: 'driver-left' }, from: 'ASSIGNED', to: 'SEARCHING' });
+    expect(entries.find(({ to }) => to === 'DELIVERED')).toMatchObject({
+      actor: { kind: 'driver', id: expect.any(String) },
+      deviceAt: DEVICE_AT,
+      correlationId: 'the-one-of-the-request',
+      merchantId: MERCHANT,
+    });
+    expect(entries.find(({ why }) => why?.startsWith('they changed'))).toMatchObject({
+      actor: OPS,
+      to: 'ASSIGNED',
+      deviceAt: null,
+    });
+    expect(entries.find(({ why }) => why === 'driver lost: breakdown')).toMatchObject({
+      actor: { kind: 'system', id: 'driver-left' },
+      from: 'ASSIGNED',
+      to: 'SEARCHING',
+    });
     expect(entries.every(({ driverId }) => driverId === null || drivers.includes(driverId))).toBe(true);
   });
 });
@@ -139,19 +239,34 @@ describe('a trail that was changed', () => {
 
 describe('the login of the service', () => {
   test.each([
-    ['change', `UPDATE audit_entries SET why = 'nothing'`], ['remove', 'DELETE FROM audit_entries'], ['empty', 'TRUNCATE audit_entries'], ['drop', 'DROP TABLE audit_entries'],
-    ['alter', 'ALTER TABLE audit_entries ADD COLUMN excuse text'], ['detach the parts of', 'ALTER TABLE audit_entries DETACH PARTITION audit_entries_default'],
-    ['change the parts of', `UPDATE audit_entries_default SET why = 'nothing'`], ['remove the parts of', 'DELETE FROM audit_entries_default'],
-    ['write past the whole into the parts of', `INSERT INTO audit_entries_default SELECT * FROM audit_entries LIMIT 1`],
+    ['change', `UPDATE audit_entries SET why = 'nothing'`],
+    ['remove', 'DELETE FROM audit_entries'],
+    ['empty', 'TRUNCATE audit_entries'],
+    ['drop', 'DROP TABLE audit_entries'],
+    ['alter', 'ALTER TABLE audit_entries ADD COLUMN excuse text'],
+    ['detach the parts of', 'ALTER TABLE audit_entries DETACH PARTITION audit_entries_default'],
+    ['change the parts of', `UPDATE audit_entries_default SET why = 'nothing'`],
+    ['remove the parts of', 'DELETE FROM audit_entries_default'],
+    [
+      'write past the whole into the parts of',
+      `INSERT INTO audit_entries_default SELECT * FROM audit_entries LIMIT 1`,
+    ],
   ])('cannot %s the trail', async (_deed, statement) => {
     await expect(world.db.$executeRawUnsafe(statement)).rejects.toThrow(/permission denied|must be owner/);
   });
 
   test('cannot change the parts by month either', async () => {
-    const parts = await world.db.$queryRaw<{ name: string }[]>`SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = 'audit_entries'::regclass`;
+    const parts = await world.db.$queryRaw<
+      { name: string }[]
+    >`SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = 'audit_entries'::regclass`;
     expect(parts.length).toBeGreaterThanOrEqual(4);
     for (const { name } of parts) {
-      for (const deed of [`UPDATE ${name} SET why = 'nothing'`, `DELETE FROM ${name}`, `TRUNCATE ${name}`, `SELECT * FROM ${name} FOR UPDATE`]) {
+      for (const deed of [
+        `UPDATE ${name} SET why = 'nothing'`,
+        `DELETE FROM ${name}`,
+        `TRUNCATE ${name}`,
+        `SELECT * FROM ${name} FOR UPDATE`,
+      ]) {
         await expect(world.db.$executeRawUnsafe(deed)).rejects.toThrow(/permission denied/);
       }
     }
@@ -159,19 +274,53 @@ describe('the login of the service', () => {
 });
 
 describe('what a record says', () => {
-  const subject = { cityId: CITY, deliveryId: newId(), merchantId: MERCHANT, sellerOrderId: 'order', deliveryHash: null, driverHashes: {} };
+  const subject = {
+    cityId: CITY,
+    deliveryId: newId(),
+    merchantId: MERCHANT,
+    sellerOrderId: 'order',
+    deliveryHash: null,
+    driverHashes: {},
+  };
   const entry: Entry = {
-    kind: 'test', chain: 'delivery', driverId: null, actor: OPS, from: null, to: 'PENDING', why: 'tab\tline\nquote" \\ é 😀 \u2028', deviceAt: DEVICE_AT,
-    detail: { zeta: 1, alpha: [1.5, 1e21, 1e-7, 0.1 + 0.2, -0, 12345678901234567000], nested: { b: null, a: true, 'ключ': 'значение' }, '': '', 10: 'ten', 9: 'nine', undefinedOne: undefined },
+    kind: 'test',
+    chain: 'delivery',
+    driverId: null,
+    actor: OPS,
+    from: null,
+    to: 'PENDING',
+    why: 'tab\tline\nquote" \\ é 😀 \u2028',
+    deviceAt: DEVICE_AT,
+    detail: {
+      zeta: 1,
+      alpha: [1.5, 1e21, 1e-7, 0.1 + 0.2, -0, 12345678901234567000],
+      nested: { b: null, a: true, ключ: 'значение' },
+      '': '',
+      10: 'ten',
+      9: 'nine',
+      undefinedOne: undefined,
+    },
   };
 
   test('comes back from jsonb as it was hashed, whatever its numbers, keys and letters', async () => {
-    await world.db.$transaction((tx) => writeEntries(tx, subject, [entry, { ...entry, detail: null }], DEVICE_AT + 1, 'correlation'));
-    const chain = (await readChains(world.db)).find((each) => each.chain === `delivery/${subject.deliveryId}`);
-    expect(chain).toMatchObject({ problems: [], entries: [expect.objectContaining({ why: entry.why, deviceAt: DEVICE_AT, at: DEVICE_AT + 1 }), expect.objectContaining({ detail: null })] });
+    await world.db.$transaction((tx) =>
+      writeEntries(tx, subject, [entry, { ...entry, detail: null }], DEVICE_AT + 1, 'correlation'),
+    );
+    const chain = (await readChains(world.db)).find(
+      (each) => each.chain === `delivery/${subject.deliveryId}`,
+    );
+    expect(chain).toMatchObject({
+      problems: [],
+      entries: [
+        expect.objectContaining({ why: entry.why, deviceAt: DEVICE_AT, at: DEVICE_AT + 1 }),
+        expect.objectContaining({ detail: null }),
+      ],
+    });
   });
 
   test('is refused where it belongs into a driver’s chain and names none', () => {
-    expect(() => chainEntries(subject, [{ ...entry, chain: 'driver' }], 0, 'correlation')).toThrow('names no driver');
+    expect(() => chainEntries(subject, [{ ...entry, chain: 'driver' }], 0, 'correlation')).toThrow(
+      'names no driver',
+    );
   });
 });

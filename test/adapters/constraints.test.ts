@@ -4,37 +4,73 @@ import { v7 as newId } from 'uuid';
 import { createDispatchWorld, type DispatchWorld } from '../support/dispatchWorld';
 
 let world: DispatchWorld;
-beforeAll(async () => { world = await createDispatchWorld(); });
+beforeAll(async () => {
+  world = await createDispatchWorld();
+});
 afterAll(() => world.close());
 
 const OFFER = { kind: 'SINGLE', state: 'LIVE', round: 0, payCents: 700, payload: {}, choice: {} } as const;
 
-function offer(deliveryId: string, driverId: string, set: { kind?: string; state?: string; endedAt?: Date; createdAt?: Date; expiresAt?: Date } = {}) {
+function offer(
+  deliveryId: string,
+  driverId: string,
+  set: { kind?: string; state?: string; endedAt?: Date; createdAt?: Date; expiresAt?: Date } = {},
+) {
   const createdAt = new Date();
-  return world.db.offer.create({ data: { ...OFFER, id: newId(), deliveryId, driverId, createdAt, expiresAt: new Date(createdAt.getTime() + 30_000), ...set } });
+  return world.db.offer.create({
+    data: {
+      ...OFFER,
+      id: newId(),
+      deliveryId,
+      driverId,
+      createdAt,
+      expiresAt: new Date(createdAt.getTime() + 30_000),
+      ...set,
+    },
+  });
 }
 
 function assignment(deliveryId: string, driverId: string, set: { state?: string; endedAt?: Date } = {}) {
-  return world.db.assignment.create({ data: { id: newId(), deliveryId, driverId, way: 'V1', state: 'ACTIVE', payCents: 700, startedAt: new Date(), ...set } });
+  return world.db.assignment.create({
+    data: {
+      id: newId(),
+      deliveryId,
+      driverId,
+      way: 'V1',
+      state: 'ACTIVE',
+      payCents: 700,
+      startedAt: new Date(),
+      ...set,
+    },
+  });
 }
 
 async function two(): Promise<{ deliveries: [string, string]; drivers: [string, string] }> {
   const [first, second] = [await world.addDelivery(), await world.addDelivery()];
-  return { deliveries: [first.deliveryId, second.deliveryId], drivers: [await world.addDriver(), await world.addDriver()] };
+  return {
+    deliveries: [first.deliveryId, second.deliveryId],
+    drivers: [await world.addDriver(), await world.addDriver()],
+  };
 }
 
 const UNIQUE = /Unique constraint/;
 
 describe('PostgreSQL refuses', () => {
   test('a second live offer to a driver', async () => {
-    const { deliveries, drivers: [driver] } = await two();
+    const {
+      deliveries,
+      drivers: [driver],
+    } = await two();
     await offer(deliveries[0], driver);
     await expect(offer(deliveries[1], driver)).rejects.toThrow(UNIQUE);
     await offer(deliveries[1], driver, { state: 'EXPIRED', endedAt: new Date() }); // one that is over takes no place
   });
 
   test('a second live single offer of a delivery, while a broadcast may have many', async () => {
-    const { deliveries: [delivery, broadcast], drivers } = await two();
+    const {
+      deliveries: [delivery, broadcast],
+      drivers,
+    } = await two();
     await offer(delivery, drivers[0]);
     await expect(offer(delivery, drivers[1])).rejects.toThrow(UNIQUE);
     const [third, fourth] = [await world.addDriver(), await world.addDriver()];
@@ -43,51 +79,78 @@ describe('PostgreSQL refuses', () => {
   });
 
   test('a second active assignment of a delivery', async () => {
-    const { deliveries: [delivery], drivers } = await two();
+    const {
+      deliveries: [delivery],
+      drivers,
+    } = await two();
     await assignment(delivery, drivers[0]);
     await expect(assignment(delivery, drivers[1])).rejects.toThrow(UNIQUE);
     await assignment(delivery, drivers[1], { state: 'LOST', endedAt: new Date() });
   });
 
   test('both of two that race for one place', async () => {
-    const { deliveries, drivers: [driver] } = await two();
+    const {
+      deliveries,
+      drivers: [driver],
+    } = await two();
     const raced = await Promise.allSettled([offer(deliveries[0], driver), offer(deliveries[1], driver)]);
     expect(raced.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
   });
 
   test.each([
-    ['more than the capacity', { liveOffers: 1, activeAssignments: 1 }], ['fewer than none', { liveOffers: -1 }], ['a capacity of none', { capacity: 0 }],
-    ['an unknown availability', { availability: 'ASLEEP' }], ['an unknown vehicle', { vehicleKind: 'ROCKET' }], ['a place off the globe', { lastLat: 91, lastLng: 0 }],
+    ['more than the capacity', { liveOffers: 1, activeAssignments: 1 }],
+    ['fewer than none', { liveOffers: -1 }],
+    ['a capacity of none', { capacity: 0 }],
+    ['an unknown availability', { availability: 'ASLEEP' }],
+    ['an unknown vehicle', { vehicleKind: 'ROCKET' }],
+    ['a place off the globe', { lastLat: 91, lastLng: 0 }],
   ])('a driver with %s', async (_what, data) => {
     const id = await world.addDriver();
     await expect(world.db.driver.update({ where: { id }, data })).rejects.toThrow(/check constraint/i);
   });
 
   test.each([
-    ['of an unknown state', { status: 'LOST_IN_SPACE' }], ['that is over without an end', { status: 'CANCELLED' }], ['that has an end and is not over', { closedAt: new Date() }],
-    ['that is carried by nobody', { status: 'ASSIGNED' }], ['with negative pay', { payCents: -1 }], ['with an unknown parcel', { parcelSize: 'HUGE' }],
-    ['whose window ends before it begins', { windowFrom: new Date(2_000), windowTo: new Date(1_000) }], ['of a fourth level', { escalationLevel: 4 }],
+    ['of an unknown state', { status: 'LOST_IN_SPACE' }],
+    ['that is over without an end', { status: 'CANCELLED' }],
+    ['that has an end and is not over', { closedAt: new Date() }],
+    ['that is carried by nobody', { status: 'ASSIGNED' }],
+    ['with negative pay', { payCents: -1 }],
+    ['with an unknown parcel', { parcelSize: 'HUGE' }],
+    ['whose window ends before it begins', { windowFrom: new Date(2_000), windowTo: new Date(1_000) }],
+    ['of a fourth level', { escalationLevel: 4 }],
     ['with a negative clock', { unassignedMs: -1 }],
   ])('a delivery %s', async (_what, data) => {
     const { deliveryId } = await world.addDelivery();
-    await expect(world.db.delivery.update({ where: { id: deliveryId }, data })).rejects.toThrow(/check constraint/i);
+    await expect(world.db.delivery.update({ where: { id: deliveryId }, data })).rejects.toThrow(
+      /check constraint/i,
+    );
   });
 
   test('a delivery that is searched for and has a driver', async () => {
     const [{ deliveryId }, driverId] = [await world.addDelivery(), await world.addDriver()];
-    await expect(world.db.delivery.update({ where: { id: deliveryId }, data: { driverId } })).rejects.toThrow(/check constraint/i);
+    await expect(world.db.delivery.update({ where: { id: deliveryId }, data: { driverId } })).rejects.toThrow(
+      /check constraint/i,
+    );
   });
 
   test('an offer that is over without an end, or has an end and lives, or expires before it was made', async () => {
-    const { deliveries: [delivery], drivers: [driver] } = await two();
+    const {
+      deliveries: [delivery],
+      drivers: [driver],
+    } = await two();
     await expect(offer(delivery, driver, { state: 'REJECTED' })).rejects.toThrow(/check constraint/i);
     await expect(offer(delivery, driver, { endedAt: new Date() })).rejects.toThrow(/check constraint/i);
     await expect(offer(delivery, driver, { expiresAt: new Date(0) })).rejects.toThrow(/check constraint/i);
-    await expect(offer(delivery, driver, { state: 'MAYBE', endedAt: new Date() })).rejects.toThrow(/check constraint/i);
+    await expect(offer(delivery, driver, { state: 'MAYBE', endedAt: new Date() })).rejects.toThrow(
+      /check constraint/i,
+    );
   });
 
   test('an assignment that is over without an end, or has an end and is active', async () => {
-    const { deliveries: [delivery], drivers: [driver] } = await two();
+    const {
+      deliveries: [delivery],
+      drivers: [driver],
+    } = await two();
     await expect(assignment(delivery, driver, { state: 'COMPLETED' })).rejects.toThrow(/check constraint/i);
     await expect(assignment(delivery, driver, { endedAt: new Date() })).rejects.toThrow(/check constraint/i);
   });
@@ -98,10 +161,15 @@ describe('PostgreSQL refuses', () => {
   });
 
   test('rows that point to nothing, and to remove what others point to', async () => {
-    const { deliveries: [delivery], drivers: [driver] } = await two();
+    const {
+      deliveries: [delivery],
+      drivers: [driver],
+    } = await two();
     await expect(offer(newId(), driver)).rejects.toThrow(/Foreign key/i);
     await assignment(delivery, driver);
-    await expect(world.db.delivery.delete({ where: { id: delivery } })).rejects.toThrow(/Foreign key|restrict/i);
+    await expect(world.db.delivery.delete({ where: { id: delivery } })).rejects.toThrow(
+      /Foreign key|restrict/i,
+    );
     await expect(world.db.driver.delete({ where: { id: driver } })).rejects.toThrow(/Foreign key|restrict/i);
   });
 });

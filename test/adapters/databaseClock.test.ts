@@ -3,16 +3,25 @@ import { clockSkew, requireSameTime } from '../../adapters/postgres/databaseCloc
 import { freshDatabase, type FreshDatabase } from '../support/database';
 
 let database: FreshDatabase;
-beforeAll(async () => { database = await freshDatabase(); });
+beforeAll(async () => {
+  database = await freshDatabase();
+});
 afterAll(() => database.close());
 
-test.each([[0, 'is well'], [900, 'is well'], [-900, 'is well']])('a clock that is %s ms off %s', async (offMs) => {
+test.each([
+  [0, 'is well'],
+  [900, 'is well'],
+  [-900, 'is well'],
+])('a clock that is %s ms off %s', async (offMs) => {
   await expect(requireSameTime(database.db, () => Date.now() + offMs)).resolves.toBeUndefined();
 });
 
-test.each([[5_000], [-5_000]])('a clock that is %s ms off is not ready to work, and says by how much', async (offMs) => {
-  const clock = () => Date.now() + offMs;
-  const { skewMs, sureToMs } = await clockSkew(database.db, clock);
-  expect(Math.abs(skewMs - offMs)).toBeLessThanOrEqual(sureToMs + 5);
-  await expect(requireSameTime(database.db, clock)).rejects.toThrow('ahead of PostgreSQL');
-});
+test.each([[5_000], [-5_000]])(
+  'a clock that is %s ms off is not ready to work, and says by how much',
+  async (offMs) => {
+    const clock = () => Date.now() + offMs;
+    const { skewMs, sureToMs } = await clockSkew(database.db, clock);
+    expect(Math.abs(skewMs - offMs)).toBeLessThanOrEqual(sureToMs + 5);
+    await expect(requireSameTime(database.db, clock)).rejects.toThrow('ahead of PostgreSQL');
+  },
+);

@@ -11,7 +11,10 @@ function message(kind: string, body: Buffer): Buffer {
   return Buffer.concat([Buffer.from(kind), length, body]);
 }
 const WELCOME = Buffer.concat([message('R', Buffer.alloc(4)), message('Z', Buffer.from('I'))]);
-const FAREWELL = message('E', Buffer.from('SFATAL\0VFATAL\0C57P01\0Mterminating connection due to unexpected postmaster exit\0\0'));
+const FAREWELL = message(
+  'E',
+  Buffer.from('SFATAL\0VFATAL\0C57P01\0Mterminating connection due to unexpected postmaster exit\0\0'),
+);
 
 let server: Server;
 let postgres: Postgres;
@@ -26,7 +29,10 @@ beforeEach(async () => {
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
-  postgres = connectPostgres(`postgresql://someone@127.0.0.1:${typeof address === 'object' ? address?.port : ''}/any`, { poolSize: 2, statementTimeoutMs: 500, applicationName: 'a test' });
+  postgres = connectPostgres(
+    `postgresql://someone@127.0.0.1:${typeof address === 'object' ? address?.port : ''}/any`,
+    { poolSize: 2, statementTimeoutMs: 500, applicationName: 'a test' },
+  );
   escaped.length = 0;
   process.on('uncaughtException', note);
 });
@@ -43,12 +49,14 @@ test('that goes as soon as it is made: a transaction is told, and nothing escape
 
 test('that goes as soon as it is made: a statement is told, and nothing escapes', async () => {
   await expect(postgres.db.$queryRaw`SELECT 1`).rejects.toThrow();
-  await expect(postgres.pool.connect().then(async (client) => {
-    try {
-      return await client.query('SELECT 1');
-    } finally {
-      client.release(true);
-    }
-  })).rejects.toThrow();
+  await expect(
+    postgres.pool.connect().then(async (client) => {
+      try {
+        return await client.query('SELECT 1');
+      } finally {
+        client.release(true);
+      }
+    }),
+  ).rejects.toThrow();
   expect(escaped).toEqual([]);
 });

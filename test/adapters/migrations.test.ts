@@ -12,8 +12,12 @@ import { schemaOf } from '../support/schemaOf';
 
 const PROJECT = join(__dirname, '../..');
 const MIGRATIONS = join(PROJECT, 'prisma/migrations');
-const names = readdirSync(MIGRATIONS, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name).sort();
-const sqlOf = (name: string, file: 'migration.sql' | 'down.sql'): string => readFileSync(join(MIGRATIONS, name, file), 'utf8');
+const names = readdirSync(MIGRATIONS, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name)
+  .sort();
+const sqlOf = (name: string, file: 'migration.sql' | 'down.sql'): string =>
+  readFileSync(join(MIGRATIONS, name, file), 'utf8');
 
 let database: FreshDatabase;
 let migrated: string[];
@@ -63,24 +67,37 @@ const LAST_WITHOUT_RULES = '20261125020000_growing_tables';
 
 describe('a migration that runs while the service is at work', () => {
   test('locks no table for longer than a moment, and takes nothing away', () => {
-    expect(names.filter((name) => name > LAST_WITHOUT_RULES).flatMap((name) => unsafeIn(sqlOf(name, 'migration.sql')).map((problem) => `${name}: ${problem}`))).toEqual([]);
+    expect(
+      names
+        .filter((name) => name > LAST_WITHOUT_RULES)
+        .flatMap((name) => unsafeIn(sqlOf(name, 'migration.sql')).map((problem) => `${name}: ${problem}`)),
+    ).toEqual([]);
   });
 
   test.each([
-    ['CREATE INDEX "a" ON "offers" ("x");', /CONCURRENTLY/], ['-- why\nCREATE UNIQUE INDEX a ON offers (x)', /CONCURRENTLY/],
-    ['CREATE INDEX CONCURRENTLY a ON offers (x); SELECT 1;', /of its own/], ['ALTER TABLE "offers" ADD CONSTRAINT "c" CHECK ("x" > 0);', /NOT VALID/],
-    ['ALTER TABLE offers ADD CONSTRAINT f FOREIGN KEY (x) REFERENCES drivers (id);', /NOT VALID/], ['ALTER TABLE offers ADD COLUMN x int NOT NULL;', /nullable/],
-    ['ALTER TABLE offers ADD COLUMN x uuid DEFAULT gen_random_uuid();', /anew/], ['ALTER TABLE offers ALTER COLUMN x TYPE bigint;', /anew/],
-    ['ALTER TABLE offers ALTER COLUMN x SET NOT NULL;', /under a lock/], ['ALTER TABLE offers DROP COLUMN x;', /only gains/], ['ALTER TABLE offers RENAME COLUMN x TO y;', /only gains/],
+    ['CREATE INDEX "a" ON "offers" ("x");', /CONCURRENTLY/],
+    ['-- why\nCREATE UNIQUE INDEX a ON offers (x)', /CONCURRENTLY/],
+    ['CREATE INDEX CONCURRENTLY a ON offers (x); SELECT 1;', /of its own/],
+    ['ALTER TABLE "offers" ADD CONSTRAINT "c" CHECK ("x" > 0);', /NOT VALID/],
+    ['ALTER TABLE offers ADD CONSTRAINT f FOREIGN KEY (x) REFERENCES drivers (id);', /NOT VALID/],
+    ['ALTER TABLE offers ADD COLUMN x int NOT NULL;', /nullable/],
+    ['ALTER TABLE offers ADD COLUMN x uuid DEFAULT gen_random_uuid();', /anew/],
+    ['ALTER TABLE offers ALTER COLUMN x TYPE bigint;', /anew/],
+    ['ALTER TABLE offers ALTER COLUMN x SET NOT NULL;', /under a lock/],
+    ['ALTER TABLE offers DROP COLUMN x;', /only gains/],
+    ['ALTER TABLE offers RENAME COLUMN x TO y;', /only gains/],
     ['BEGIN; SELECT 1; COMMIT;', /one transaction/],
   ])('may not be: %s', (sql, why) => {
     expect(unsafeIn(sql).join()).toMatch(why);
   });
 
   test.each([
-    'CREATE INDEX CONCURRENTLY "a" ON "offers" ("x"); -- why', 'ALTER TABLE "offers" ADD COLUMN "x" INTEGER NOT NULL DEFAULT 0, ADD COLUMN "y" TEXT;',
+    'CREATE INDEX CONCURRENTLY "a" ON "offers" ("x"); -- why',
+    'ALTER TABLE "offers" ADD COLUMN "x" INTEGER NOT NULL DEFAULT 0, ADD COLUMN "y" TEXT;',
     'CREATE TABLE "t" ("x" int NOT NULL); CREATE INDEX "i" ON "t" ("x"); ALTER TABLE "t" ADD CONSTRAINT "f" FOREIGN KEY ("x") REFERENCES "offers" ("id");',
-    'ALTER TABLE "offers" ADD CONSTRAINT "c" CHECK ("x" > 0) NOT VALID;', "COMMENT ON TABLE offers IS 'we DROP COLUMN nothing; ever';", 'ALTER TABLE offers VALIDATE CONSTRAINT c;',
+    'ALTER TABLE "offers" ADD CONSTRAINT "c" CHECK ("x" > 0) NOT VALID;',
+    "COMMENT ON TABLE offers IS 'we DROP COLUMN nothing; ever';",
+    'ALTER TABLE offers VALIDATE CONSTRAINT c;',
   ])('may be: %s', (sql) => {
     expect(unsafeIn(sql)).toEqual([]);
   });
@@ -88,10 +105,19 @@ describe('a migration that runs while the service is at work', () => {
 
 describe('the commands', () => {
   const run = promisify(execFile);
-  const command = (...args: string[]) => run(process.execPath, ['scripts/database.mjs', ...args], { cwd: PROJECT, env: { ...process.env, MIGRATE_DATABASE_URL: database.ownerUrl } });
+  const command = (...args: string[]) =>
+    run(process.execPath, ['scripts/database.mjs', ...args], {
+      cwd: PROJECT,
+      env: { ...process.env, MIGRATE_DATABASE_URL: database.ownerUrl },
+    });
 
   test('npm run db:migrate and npm run db:down do it, and remember', async () => {
-    const applied = async (): Promise<string[]> => (await client.query<{ migration_name: string }>('SELECT migration_name FROM _prisma_migrations ORDER BY 1')).rows.map((row) => row.migration_name);
+    const applied = async (): Promise<string[]> =>
+      (
+        await client.query<{ migration_name: string }>(
+          'SELECT migration_name FROM _prisma_migrations ORDER BY 1',
+        )
+      ).rows.map((row) => row.migration_name);
     await command('migrate');
     expect(await applied()).toEqual(names);
     expect(await schemaOf(client)).toEqual(migrated);
@@ -105,7 +131,13 @@ describe('the commands', () => {
   test('npm run db:migrate and db:down wait for no table for long, so that nobody queues behind them, and do it once the table is free', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'migrations-'));
     cpSync(MIGRATIONS, dir, { recursive: true });
-    const added = { '29990101000001_column': ['ALTER TABLE "offers" ADD COLUMN "x" INTEGER;', 'ALTER TABLE "offers" DROP COLUMN "x";'], '29990101000002_index': ['CREATE INDEX CONCURRENTLY "xs" ON "offers" ("x");', 'DROP INDEX "xs";'] };
+    const added = {
+      '29990101000001_column': [
+        'ALTER TABLE "offers" ADD COLUMN "x" INTEGER;',
+        'ALTER TABLE "offers" DROP COLUMN "x";',
+      ],
+      '29990101000002_index': ['CREATE INDEX CONCURRENTLY "xs" ON "offers" ("x");', 'DROP INDEX "xs";'],
+    };
     for (const [name, [up = '', down = '']] of Object.entries(added)) {
       mkdirSync(join(dir, name));
       writeFileSync(join(dir, name, 'migration.sql'), up);
@@ -151,7 +183,15 @@ describe('the commands', () => {
 
   /** What would have to be done to the database to make it what schema.prisma says. Prisma looks past partial indexes, checks, partitions and grants: the tests of the invariants hold those. */
   async function differences(): Promise<string[]> {
-    const { stdout } = await command('prisma', 'migrate', 'diff', '--from-config-datasource', '--to-schema', 'prisma/schema.prisma', '--script');
+    const { stdout } = await command(
+      'prisma',
+      'migrate',
+      'diff',
+      '--from-config-datasource',
+      '--to-schema',
+      'prisma/schema.prisma',
+      '--script',
+    );
     return stdout.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('--'));
   }
 

@@ -19,88 +19,168 @@ import { type Receiver, startReceiver } from '../support/receiver';
 
 let receiver: Receiver;
 let world: DispatchWorld;
-beforeAll(async () => { [receiver, world] = await Promise.all([startReceiver(), createDispatchWorld()]); });
+beforeAll(async () => {
+  [receiver, world] = await Promise.all([startReceiver(), createDispatchWorld()]);
+});
 afterEach(() => receiver.reset());
 afterAll(() => Promise.all([receiver.close(), world.close()]));
 
 const AT = Date.UTC(2026, 10, 23, 9, 30);
 const notice = (change: Partial<Notice> = {}): Notice => ({
-  to: { kind: 'support' }, about: 'delivery/42', what: 'open', severity: 'warning', title: 'No driver for order 42', text: 'Unassigned for 15 minutes.',
-  link: '/ops/deliveries/42', cityId: 'testville', facts: { level: 2, deliveryId: '42', zoneId: null }, at: AT, ...change,
+  to: { kind: 'support' },
+  about: 'delivery/42',
+  what: 'open',
+  severity: 'warning',
+  title: 'No driver for order 42',
+  text: 'Unassigned for 15 minutes.',
+  link: '/ops/deliveries/42',
+  cityId: 'testville',
+  facts: { level: 2, deliveryId: '42', zoneId: null },
+  at: AT,
+  ...change,
 });
 
 describe('Slack', () => {
-  const slack = (more: object = {}): Notifier => createSlackNotifier({ url: `${receiver.url}/services/secret`, publicUrl: 'https://dispatch.example', ...more });
+  const slack = (more: object = {}): Notifier =>
+    createSlackNotifier({
+      url: `${receiver.url}/services/secret`,
+      publicUrl: 'https://dispatch.example',
+      ...more,
+    });
 
   test('is posted a text and blocks, with a link', async () => {
     expect(await slack().notify(notice())).toBe('sent');
-    expect(receiver.received).toEqual([expect.objectContaining({ method: 'POST', path: '/services/secret', headers: expect.objectContaining({ 'content-type': 'application/json' }) })]);
-    expect(receiver.bodies()).toEqual([{
-      text: 'Warning: No driver for order 42',
-      blocks: [
-        { type: 'section', text: { type: 'mrkdwn', verbatim: true, text: '*Warning: No driver for order 42*\nUnassigned for 15 minutes.\n<https://dispatch.example/ops/deliveries/42|Open>' } },
-        { type: 'context', elements: [{ type: 'mrkdwn', verbatim: true, text: 'city: testville | level: 2 | deliveryId: 42' }] },
-      ],
-    }]);
+    expect(receiver.received).toEqual([
+      expect.objectContaining({
+        method: 'POST',
+        path: '/services/secret',
+        headers: expect.objectContaining({ 'content-type': 'application/json' }),
+      }),
+    ]);
+    expect(receiver.bodies()).toEqual([
+      {
+        text: 'Warning: No driver for order 42',
+        blocks: [
+          {
+            type: 'section',
+            text: {
+              type: 'mrkdwn',
+              verbatim: true,
+              text: '*Warning: No driver for order 42*\nUnassigned for 15 minutes.\n<https://dispatch.example/ops/deliveries/42|Open>',
+            },
+          },
+          {
+            type: 'context',
+            elements: [
+              { type: 'mrkdwn', verbatim: true, text: 'city: testville | level: 2 | deliveryId: 42' },
+            ],
+          },
+        ],
+      },
+    ]);
   });
 
   test('is told of the end, without a link where there is none', async () => {
     await slack().notify(notice({ what: 'resolved', link: null, facts: {}, text: '' }));
-    expect(receiver.bodies()).toEqual([{
-      text: 'Resolved: No driver for order 42',
-      blocks: [
-        { type: 'section', text: { type: 'mrkdwn', verbatim: true, text: '*Resolved: No driver for order 42*' } },
-        { type: 'context', elements: [{ type: 'mrkdwn', verbatim: true, text: 'city: testville' }] },
-      ],
-    }]);
+    expect(receiver.bodies()).toEqual([
+      {
+        text: 'Resolved: No driver for order 42',
+        blocks: [
+          {
+            type: 'section',
+            text: { type: 'mrkdwn', verbatim: true, text: '*Resolved: No driver for order 42*' },
+          },
+          { type: 'context', elements: [{ type: 'mrkdwn', verbatim: true, text: 'city: testville' }] },
+        ],
+      },
+    ]);
   });
 
   test('is given no markup that came with a text, and no more than it takes', async () => {
-    await slack({ publicUrl: null }).notify(notice({ title: '<!channel> A & B', text: `<@U1> ${'x'.repeat(5_000)}`, facts: { why: '<a>' } }));
-    const [body] = receiver.bodies() as [{ text: string; blocks: [{ text: { text: string } }, { elements: [{ text: string }] }] }];
+    await slack({ publicUrl: null }).notify(
+      notice({ title: '<!channel> A & B', text: `<@U1> ${'x'.repeat(5_000)}`, facts: { why: '<a>' } }),
+    );
+    const [body] = receiver.bodies() as [
+      { text: string; blocks: [{ text: { text: string } }, { elements: [{ text: string }] }] },
+    ];
     expect(body.text).toBe('Warning: &lt;!channel&gt; A &amp; B');
-    expect(body.blocks[0].text.text).toMatch(/^\*Warning: &lt;!channel&gt; A &amp; B\*\n&lt;@U1&gt; x+\n\/ops\/deliveries\/42$/);
+    expect(body.blocks[0].text.text).toMatch(
+      /^\*Warning: &lt;!channel&gt; A &amp; B\*\n&lt;@U1&gt; x+\n\/ops\/deliveries\/42$/,
+    );
     expect(body.blocks[0].text.text.length).toBeLessThanOrEqual(3_000);
     expect(body.blocks[1].elements[0].text).toBe('city: testville | why: &lt;a&gt;');
   });
 
   test('is given whole characters only: with half of one the whole body would be refused, for good', async () => {
-    for (const title of [`${'x'.repeat(299)}😀`, `${'x'.repeat(298)}<!channel>`]) await slack().notify(notice({ title }));
+    for (const title of [`${'x'.repeat(299)}😀`, `${'x'.repeat(298)}<!channel>`])
+      await slack().notify(notice({ title }));
     const texts = (receiver.bodies() as { text: string }[]).map(({ text }) => text);
     expect(texts).toEqual([`Warning: ${'x'.repeat(299)}`, `Warning: ${'x'.repeat(298)}`]);
   });
 });
 
 describe('PagerDuty', () => {
-  const pagerDuty = (more: object = {}): Notifier => createPagerDutyNotifier({ url: `${receiver.url}/v2/enqueue`, routingKey: 'k'.repeat(32), publicUrl: 'https://dispatch.example', ...more });
+  const pagerDuty = (more: object = {}): Notifier =>
+    createPagerDutyNotifier({
+      url: `${receiver.url}/v2/enqueue`,
+      routingKey: 'k'.repeat(32),
+      publicUrl: 'https://dispatch.example',
+      ...more,
+    });
 
   test('is posted an event that opens an incident', async () => {
     receiver.answer({ status: 202 });
     expect(await pagerDuty().notify(notice({ to: { kind: 'pager' }, severity: 'critical' }))).toBe('sent');
-    expect(receiver.received).toEqual([expect.objectContaining({ method: 'POST', path: '/v2/enqueue', headers: expect.objectContaining({ 'content-type': 'application/json' }) })]);
-    expect(receiver.bodies()).toEqual([{
-      routing_key: 'k'.repeat(32), dedup_key: 'delivery/42', event_action: 'trigger',
-      payload: {
-        summary: 'No driver for order 42', source: 'driver-service', severity: 'critical', timestamp: '2026-11-23T09:30:00.000Z', component: 'dispatch', group: 'testville',
-        class: 'delivery', custom_details: { text: 'Unassigned for 15 minutes.', level: 2, deliveryId: '42', zoneId: null },
+    expect(receiver.received).toEqual([
+      expect.objectContaining({
+        method: 'POST',
+        path: '/v2/enqueue',
+        headers: expect.objectContaining({ 'content-type': 'application/json' }),
+      }),
+    ]);
+    expect(receiver.bodies()).toEqual([
+      {
+        routing_key: 'k'.repeat(32),
+        dedup_key: 'delivery/42',
+        event_action: 'trigger',
+        payload: {
+          summary: 'No driver for order 42',
+          source: 'driver-service',
+          severity: 'critical',
+          timestamp: '2026-11-23T09:30:00.000Z',
+          component: 'dispatch',
+          group: 'testville',
+          class: 'delivery',
+          custom_details: { text: 'Unassigned for 15 minutes.', level: 2, deliveryId: '42', zoneId: null },
+        },
+        links: [{ href: 'https://dispatch.example/ops/deliveries/42', text: 'Open' }],
       },
-      links: [{ href: 'https://dispatch.example/ops/deliveries/42', text: 'Open' }],
-    }]);
+    ]);
   });
 
   test('is posted the event that ends it, by the same key', async () => {
     await pagerDuty().notify(notice({ to: { kind: 'pager' }, what: 'resolved' }));
-    expect(receiver.bodies()).toEqual([{ routing_key: 'k'.repeat(32), dedup_key: 'delivery/42', event_action: 'resolve' }]);
+    expect(receiver.bodies()).toEqual([
+      { routing_key: 'k'.repeat(32), dedup_key: 'delivery/42', event_action: 'resolve' },
+    ]);
   });
 
   test('is shown the path where no address stands before it', async () => {
     await pagerDuty({ publicUrl: null }).notify(notice({ to: { kind: 'pager' } }));
-    expect(receiver.bodies()).toEqual([expect.objectContaining({ links: [], payload: expect.objectContaining({ custom_details: expect.objectContaining({ link: '/ops/deliveries/42' }) }) })]);
+    expect(receiver.bodies()).toEqual([
+      expect.objectContaining({
+        links: [],
+        payload: expect.objectContaining({
+          custom_details: expect.objectContaining({ link: '/ops/deliveries/42' }),
+        }),
+      }),
+    ]);
   });
 });
 
 describe('an answer', () => {
-  const slack = (timeoutMs?: number): Notifier => createSlackNotifier({ url: `${receiver.url}/services/secret`, publicUrl: null, timeoutMs });
+  const slack = (timeoutMs?: number): Notifier =>
+    createSlackNotifier({ url: `${receiver.url}/services/secret`, publicUrl: null, timeoutMs });
   const failure = async (notifier: Notifier): Promise<Error> => {
     try {
       await notifier.notify(notice());
@@ -123,7 +203,11 @@ describe('an answer', () => {
   });
 
   test('with Retry-After means: not before', async () => {
-    receiver.answer({ status: 429, headers: { 'retry-after': '7' } }, { status: 503, headers: { 'retry-after': '999999' } }, { status: 429, headers: { 'retry-after': 'Wed, 21 Oct 2026 07:28:00 GMT' } });
+    receiver.answer(
+      { status: 429, headers: { 'retry-after': '7' } },
+      { status: 503, headers: { 'retry-after': '999999' } },
+      { status: 429, headers: { 'retry-after': 'Wed, 21 Oct 2026 07:28:00 GMT' } },
+    );
     expect(await failure(slack())).toMatchObject({ name: 'NotBefore', delayMs: 7_000 });
     expect(await failure(slack())).toMatchObject({ delayMs: 600_000 });
     expect(await failure(slack())).not.toBeInstanceOf(NotBefore);
@@ -135,7 +219,11 @@ describe('an answer', () => {
   });
 
   test('of nobody tells no secret', async () => {
-    const notifier = createPagerDutyNotifier({ url: 'http://127.0.0.1:1/secret', routingKey: 'secret', publicUrl: null });
+    const notifier = createPagerDutyNotifier({
+      url: 'http://127.0.0.1:1/secret',
+      routingKey: 'secret',
+      publicUrl: null,
+    });
     expect(String((await failure(notifier)).stack)).toMatch(/^Error: PagerDuty: [A-Za-z_]+\n(?!.*secret)/s);
   });
 });
@@ -143,54 +231,136 @@ describe('an answer', () => {
 describe('web push', () => {
   const vapid = { ...generateVAPIDKeys(), subject: 'mailto:ops@dispatch.example' };
   const lines: object[] = [];
-  const log: NoticeLog = { info: (fields) => void lines.push(fields), warn: (fields) => void lines.push(fields), error: (fields) => void lines.push(fields) };
+  const log: NoticeLog = {
+    info: (fields) => void lines.push(fields),
+    warn: (fields) => void lines.push(fields),
+    error: (fields) => void lines.push(fields),
+  };
   const webPush = (more: Partial<WebPushDeps> = {}): Notifier =>
-    createWebPushNotifier({ db: world.db, vapid, publicUrl: 'https://app.example', allowLocal: true, clock: Date.now, log, ...more });
+    createWebPushNotifier({
+      db: world.db,
+      vapid,
+      publicUrl: 'https://app.example',
+      allowLocal: true,
+      clock: Date.now,
+      log,
+      ...more,
+    });
 
-  async function subscribed(endpoints = [`${receiver.url}/push/${newId()}`]): Promise<{ driverId: string; browsers: ReturnType<typeof newBrowser>[]; left: () => Promise<string[]> }> {
+  async function subscribed(
+    endpoints = [`${receiver.url}/push/${newId()}`],
+  ): Promise<{ driverId: string; browsers: ReturnType<typeof newBrowser>[]; left: () => Promise<string[]> }> {
     const driverId = await world.addDriver();
     const browsers = endpoints.map(() => newBrowser());
-    await world.db.pushSubscription.createMany({ data: endpoints.map((endpoint, index) => ({ id: newId(), driverId, endpoint, ...(browsers[index] ?? newBrowser()).keys })) });
-    return { driverId, browsers, left: async () => (await world.db.pushSubscription.findMany({ where: { driverId } })).map(({ endpoint }) => endpoint) };
+    await world.db.pushSubscription.createMany({
+      data: endpoints.map((endpoint, index) => ({
+        id: newId(),
+        driverId,
+        endpoint,
+        ...(browsers[index] ?? newBrowser()).keys,
+      })),
+    });
+    return {
+      driverId,
+      browsers,
+      left: async () =>
+        (await world.db.pushSubscription.findMany({ where: { driverId } })).map(({ endpoint }) => endpoint),
+    };
   }
 
-  async function offered(driverId: string, change: { state?: string; reachedAt?: Date; expiresAt?: Date } = {}): Promise<string> {
+  async function offered(
+    driverId: string,
+    change: { state?: string; reachedAt?: Date; expiresAt?: Date } = {},
+  ): Promise<string> {
     const [offerId, { deliveryId }] = [newId(), await world.addDelivery()];
-    await world.db.offer.create({ data: {
-      id: offerId, deliveryId, driverId, round: 0, payCents: 700, payload: {}, choice: {}, createdAt: new Date(Date.now() - 60_000), expiresAt: new Date(Date.now() + 30_000), ...change,
-      ...(change.state === undefined ? {} : { endedAt: new Date(), endReason: 'CANCELLED' }),
-    } });
+    await world.db.offer.create({
+      data: {
+        id: offerId,
+        deliveryId,
+        driverId,
+        round: 0,
+        payCents: 700,
+        payload: {},
+        choice: {},
+        createdAt: new Date(Date.now() - 60_000),
+        expiresAt: new Date(Date.now() + 30_000),
+        ...change,
+        ...(change.state === undefined ? {} : { endedAt: new Date(), endReason: 'CANCELLED' }),
+      },
+    });
     return offerId;
   }
 
   const aboutOffer = (driverId: string, offerId: string): Notice =>
-    notice({ to: { kind: 'driver', driverId }, about: `offer/${offerId}`, title: 'New delivery', text: '€7.00, 1.7 km', link: `/offers/${offerId}`, facts: { offerId } });
+    notice({
+      to: { kind: 'driver', driverId },
+      about: `offer/${offerId}`,
+      title: 'New delivery',
+      text: '€7.00, 1.7 km',
+      link: `/offers/${offerId}`,
+      facts: { offerId },
+    });
 
   test('reaches the browser, which alone can read it', async () => {
-    const { driverId, browsers: [browser] } = await subscribed();
+    const {
+      driverId,
+      browsers: [browser],
+    } = await subscribed();
     const offerId = await offered(driverId);
     receiver.answer({ status: 201 });
     expect(await webPush().notify(aboutOffer(driverId, offerId))).toBe('sent');
     const [request] = receiver.received;
     if (!request || !browser) throw new Error('nothing came');
-    expect(request).toMatchObject({ method: 'POST', headers: {
-      'content-encoding': 'aes128gcm', 'content-type': 'application/octet-stream', urgency: 'high', topic: offerId.replaceAll('-', ''),
-      authorization: expect.stringMatching(/^vapid t=[\w.-]+, k=[\w-]+$/),
-    } });
+    expect(request).toMatchObject({
+      method: 'POST',
+      headers: {
+        'content-encoding': 'aes128gcm',
+        'content-type': 'application/octet-stream',
+        urgency: 'high',
+        topic: offerId.replaceAll('-', ''),
+        authorization: expect.stringMatching(/^vapid t=[\w.-]+, k=[\w-]+$/),
+      },
+    });
     expect(Number(request.headers.ttl)).toBeGreaterThanOrEqual(25);
     expect(Number(request.headers.ttl)).toBeLessThanOrEqual(30);
     expect(request.body.toString('latin1')).not.toContain('delivery');
-    expect(browser.read(request.body)).toBe(JSON.stringify({ title: 'New delivery', body: '€7.00, 1.7 km', url: `https://app.example/offers/${offerId}`, offerId }));
+    expect(browser.read(request.body)).toBe(
+      JSON.stringify({
+        title: 'New delivery',
+        body: '€7.00, 1.7 km',
+        url: `https://app.example/offers/${offerId}`,
+        offerId,
+      }),
+    );
   });
 
   test('is signed by the service, for that push service only', async () => {
     const { driverId } = await subscribed();
     await webPush().notify(aboutOffer(driverId, await offered(driverId)));
-    const [, header = '', claims = '', signature = ''] = /t=([\w-]+)\.([\w-]+)\.([\w-]+)/.exec(receiver.received[0]?.headers.authorization ?? '') ?? [];
-    expect(JSON.parse(Buffer.from(claims, 'base64url').toString())).toMatchObject({ aud: receiver.url, sub: vapid.subject });
+    const [, header = '', claims = '', signature = ''] =
+      /t=([\w-]+)\.([\w-]+)\.([\w-]+)/.exec(receiver.received[0]?.headers.authorization ?? '') ?? [];
+    expect(JSON.parse(Buffer.from(claims, 'base64url').toString())).toMatchObject({
+      aud: receiver.url,
+      sub: vapid.subject,
+    });
     const point = Buffer.from(vapid.publicKey, 'base64url');
-    const key = createPublicKey({ format: 'jwk', key: { kty: 'EC', crv: 'P-256', x: point.subarray(1, 33).toString('base64url'), y: point.subarray(33).toString('base64url') } });
-    expect(verify('sha256', Buffer.from(`${header}.${claims}`), { key, dsaEncoding: 'ieee-p1363' }, Buffer.from(signature, 'base64url'))).toBe(true);
+    const key = createPublicKey({
+      format: 'jwk',
+      key: {
+        kty: 'EC',
+        crv: 'P-256',
+        x: point.subarray(1, 33).toString('base64url'),
+        y: point.subarray(33).toString('base64url'),
+      },
+    });
+    expect(
+      verify(
+        'sha256',
+        Buffer.from(`${header}.${claims}`),
+        { key, dsaEncoding: 'ieee-p1363' },
+        Buffer.from(signature, 'base64url'),
+      ),
+    ).toBe(true);
   });
 
   test('goes to every app of the driver, and to no other driver’s', async () => {
@@ -201,15 +371,28 @@ describe('web push', () => {
   });
 
   test('of something else than an offer waits for an hour, with a path where no address stands before it', async () => {
-    const { driverId, browsers: [browser] } = await subscribed();
-    await webPush({ publicUrl: null }).notify(notice({ to: { kind: 'driver', driverId }, link: '/deliveries/42' }));
+    const {
+      driverId,
+      browsers: [browser],
+    } = await subscribed();
+    await webPush({ publicUrl: null }).notify(
+      notice({ to: { kind: 'driver', driverId }, link: '/deliveries/42' }),
+    );
     const [request] = receiver.received;
     expect([request?.headers.ttl, request?.headers.topic]).toEqual(['3600', undefined]);
-    expect(browser?.read(request?.body ?? Buffer.alloc(0))).toBe(JSON.stringify({ title: 'No driver for order 42', body: 'Unassigned for 15 minutes.', url: '/deliveries/42' }));
+    expect(browser?.read(request?.body ?? Buffer.alloc(0))).toBe(
+      JSON.stringify({
+        title: 'No driver for order 42',
+        body: 'Unassigned for 15 minutes.',
+        url: '/deliveries/42',
+      }),
+    );
   });
 
   test.each([
-    ['was seen in the app', { reachedAt: new Date() }], ['was withdrawn', { state: 'WITHDRAWN' }], ['is over', { expiresAt: new Date(Date.now() - 1) }],
+    ['was seen in the app', { reachedAt: new Date() }],
+    ['was withdrawn', { state: 'WITHDRAWN' }],
+    ['is over', { expiresAt: new Date(Date.now() - 1) }],
   ])('is not sent for an offer that %s', async (_what, change) => {
     const { driverId } = await subscribed();
     expect(await webPush().notify(aboutOffer(driverId, await offered(driverId, change)))).toBe('not_needed');
@@ -219,7 +402,9 @@ describe('web push', () => {
   test('is not sent for another’s offer, nor to whom nobody subscribed', async () => {
     const [{ driverId }, other] = [await subscribed(), await world.addDriver()];
     expect(await webPush().notify(aboutOffer(driverId, await offered(other)))).toBe('not_needed');
-    expect(await webPush().notify(aboutOffer(other, await offered(await world.addDriver())))).toBe('not_needed');
+    expect(await webPush().notify(aboutOffer(other, await offered(await world.addDriver())))).toBe(
+      'not_needed',
+    );
     expect(receiver.received).toEqual([]);
   });
 
@@ -234,13 +419,19 @@ describe('web push', () => {
   test('keeps a subscription whose service is in trouble, and tries again', async () => {
     const { driverId, left } = await subscribed([`${receiver.url}/troubled-a`, `${receiver.url}/troubled-b`]);
     receiver.answer({ status: 201 }, { status: 500 });
-    await expect(webPush().notify(aboutOffer(driverId, await offered(driverId)))).rejects.toThrow('Web push: HTTP 500');
+    await expect(webPush().notify(aboutOffer(driverId, await offered(driverId)))).rejects.toThrow(
+      'Web push: HTTP 500',
+    );
     receiver.answer({ status: 201 }, { status: 413 });
     expect(await webPush().notify(aboutOffer(driverId, await offered(await freed(driverId))))).toBe('sent'); // one app heard it
     receiver.answer({ status: 413 }, { status: 413 });
-    await expect(webPush().notify(aboutOffer(driverId, await offered(await freed(driverId))))).rejects.toThrow(NoticeRefused);
+    await expect(
+      webPush().notify(aboutOffer(driverId, await offered(await freed(driverId)))),
+    ).rejects.toThrow(NoticeRefused);
     receiver.answerAlways('hang');
-    await expect(webPush({ timeoutMs: 100 }).notify(aboutOffer(driverId, await offered(await freed(driverId))))).rejects.toThrow('Web push: ');
+    await expect(
+      webPush({ timeoutMs: 100 }).notify(aboutOffer(driverId, await offered(await freed(driverId)))),
+    ).rejects.toThrow('Web push: ');
     expect(await left()).toHaveLength(2);
   });
 
@@ -255,27 +446,61 @@ describe('web push', () => {
       asked.push(hostname);
       callback(Object.assign(new Error('private'), { code: 'ENOTPUBLIC' }), '');
     };
-    await expect(webPush({ lookup }).notify(aboutOffer(hidden.driverId, await offered(hidden.driverId)))).rejects.toThrow(NoticeRefused);
+    await expect(
+      webPush({ lookup }).notify(aboutOffer(hidden.driverId, await offered(hidden.driverId))),
+    ).rejects.toThrow(NoticeRefused);
     expect(asked).toEqual(['push.service.com']);
   });
 
   /** One live offer a driver. */
   async function freed(driverId: string): Promise<string> {
-    await world.db.offer.updateMany({ where: { driverId, state: 'LIVE' }, data: { state: 'WITHDRAWN', endedAt: new Date(), endReason: 'CANCELLED' } });
+    await world.db.offer.updateMany({
+      where: { driverId, state: 'LIVE' },
+      data: { state: 'WITHDRAWN', endedAt: new Date(), endReason: 'CANCELLED' },
+    });
     return driverId;
   }
 });
 
 describe('addresses', () => {
-  test.each(['8.8.8.8', '93.184.216.34', '2606:4700:4700::1111', '2a00:1450:4001::1'])('%s is public', (address) => expect(isPublicAddress(address)).toBe(true));
+  test.each(['8.8.8.8', '93.184.216.34', '2606:4700:4700::1111', '2a00:1450:4001::1'])(
+    '%s is public',
+    (address) => expect(isPublicAddress(address)).toBe(true),
+  );
 
   test.each([
-    '0.0.0.0', '10.1.2.3', '100.64.0.1', '127.0.0.1', '127.8.8.8', '169.254.169.254', '172.16.0.1', '172.31.255.255', '192.168.1.1', '198.18.0.1', '224.0.0.1', '255.255.255.255',
-    '::', '::1', '::ffff:10.0.0.1', '::ffff:8.8.8.8', '64:ff9b::a00:1', 'fc00::1', 'fd12::1', 'fe80::1', 'ff02::1', '2001:db8::1', '2002:a00:1::1', '2001::1', '3fff::1',
+    '0.0.0.0',
+    '10.1.2.3',
+    '100.64.0.1',
+    '127.0.0.1',
+    '127.8.8.8',
+    '169.254.169.254',
+    '172.16.0.1',
+    '172.31.255.255',
+    '192.168.1.1',
+    '198.18.0.1',
+    '224.0.0.1',
+    '255.255.255.255',
+    '::',
+    '::1',
+    '::ffff:10.0.0.1',
+    '::ffff:8.8.8.8',
+    '64:ff9b::a00:1',
+    'fc00::1',
+    'fd12::1',
+    'fe80::1',
+    'ff02::1',
+    '2001:db8::1',
+    '2002:a00:1::1',
+    '2001::1',
+    '3fff::1',
   ])('%s is not', (address) => expect(isPublicAddress(address)).toBe(false));
 
   test('that a name leads to are looked at before they are called', async () => {
-    const found = (options: object) => new Promise((resolve) => { publicLookup('localhost', options, (error, address) => resolve(error?.code ?? address)); });
+    const found = (options: object) =>
+      new Promise((resolve) => {
+        publicLookup('localhost', options, (error, address) => resolve(error?.code ?? address));
+      });
     expect(await found({ all: true })).toBe('ENOTPUBLIC');
     expect(await found({ family: 4 })).toBe('ENOTPUBLIC');
   });
@@ -283,23 +508,53 @@ describe('addresses', () => {
 
 describe('the log', () => {
   const written: { level: string; fields: object; text: string }[] = [];
-  const write = (level: string) => (fields: object, text: string) => void written.push({ level, fields, text });
+  const write = (level: string) => (fields: object, text: string) =>
+    void written.push({ level, fields, text });
   const log: NoticeLog = { info: write('info'), warn: write('warn'), error: write('error') };
   afterEach(() => void written.splice(0));
 
   test('has a line a notice where no channel is set up', async () => {
     await createLogNotifier(log, 'warn').notify(notice());
-    expect(written).toEqual([{ level: 'warn', fields: { ...notice(), to: 'support', at: '2026-11-23T09:30:00.000Z' }, text: 'notice to support: No driver for order 42' }]);
+    expect(written).toEqual([
+      {
+        level: 'warn',
+        fields: { ...notice(), to: 'support', at: '2026-11-23T09:30:00.000Z' },
+        text: 'notice to support: No driver for order 42',
+      },
+    ]);
   });
 
   test('takes what is not set up, and the channels what is', async () => {
-    const settings = { slackUrl: null, pagerDuty: { url: receiver.url, routingKey: null }, webPush: null, allowLocalPush: true, publicUrl: null, maxAgeMs: 1 };
+    const settings = {
+      slackUrl: null,
+      pagerDuty: { url: receiver.url, routingKey: null },
+      webPush: null,
+      allowLocalPush: true,
+      publicUrl: null,
+      maxAgeMs: 1,
+    };
     const none = createNotifiers({ db: world.db, clock: Date.now, log, settings });
     await Promise.all([none.support.notify(notice()), none.pager.notify(notice({ to: { kind: 'pager' } }))]);
-    expect(await none.driver.notify(notice({ to: { kind: 'driver', driverId: newId() } }))).toBe('not_needed');
+    expect(await none.driver.notify(notice({ to: { kind: 'driver', driverId: newId() } }))).toBe(
+      'not_needed',
+    );
     expect(written.map(({ level }) => level)).toEqual(['warn', 'error']);
     const webPush = { ...generateVAPIDKeys(), subject: 'mailto:ops@dispatch.example' };
-    const all = createNotifiers({ db: world.db, clock: Date.now, log, settings: { ...settings, slackUrl: receiver.url, pagerDuty: { url: receiver.url, routingKey: 'k' }, webPush } });
-    expect([all.support.channel, all.pager.channel, all.driver.channel]).toEqual(['slack', 'pagerduty', 'web_push']);
+    const all = createNotifiers({
+      db: world.db,
+      clock: Date.now,
+      log,
+      settings: {
+        ...settings,
+        slackUrl: receiver.url,
+        pagerDuty: { url: receiver.url, routingKey: 'k' },
+        webPush,
+      },
+    });
+    expect([all.support.channel, all.pager.channel, all.driver.channel]).toEqual([
+      'slack',
+      'pagerduty',
+      'web_push',
+    ]);
   });
 });

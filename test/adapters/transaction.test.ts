@@ -24,9 +24,11 @@ afterAll(async () => {
 });
 beforeEach(() => outsider.query('DELETE FROM merchants'));
 
-const merchants = async (): Promise<string[]> => (await database.db.merchant.findMany({ orderBy: { id: 'asc' } })).map(({ id }) => id);
+const merchants = async (): Promise<string[]> =>
+  (await database.db.merchant.findMany({ orderBy: { id: 'asc' } })).map(({ id }) => id);
 const run = <T>(work: (tx: Transaction) => Promise<T>): Promise<T> => inTransaction(database.postgres, work);
-const count = ({ read }: Transaction): Promise<{ n: number }[]> => read<{ n: number }>(sql`SELECT count(*)::int AS n FROM merchants`);
+const count = ({ read }: Transaction): Promise<{ n: number }[]> =>
+  read<{ n: number }>(sql`SELECT count(*)::int AS n FROM merchants`);
 
 describe('a transaction', () => {
   test('writes all, and gives what its work returns', async () => {
@@ -58,7 +60,9 @@ describe('a transaction', () => {
     });
     await expect(failing).rejects.toThrow('thought better of it');
     expect(await merchants()).toEqual([]);
-    const { rows } = await outsider.query(`SELECT FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'`);
+    const { rows } = await outsider.query(
+      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'`,
+    );
     expect(rows).toHaveLength(0);
   });
 
@@ -75,9 +79,13 @@ describe('a transaction', () => {
     await outsider.query(ADD, ['a', 'Anna']);
     await outsider.query('BEGIN');
     await outsider.query(`SELECT FROM merchants WHERE id = 'a' FOR UPDATE`);
-    const reading = run(async (tx) => Promise.all([tx.read(sql`SELECT id FROM merchants WHERE id = 'a' FOR UPDATE`), count(tx)]));
+    const reading = run(async (tx) =>
+      Promise.all([tx.read(sql`SELECT id FROM merchants WHERE id = 'a' FOR UPDATE`), count(tx)]),
+    );
     await eventually('it waits for the row', async () => {
-      const { rows } = await outsider.query(`SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`);
+      const { rows } = await outsider.query(
+        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      );
       return rows.length > 0;
     });
     await outsider.query(ADD, ['b', 'Ben']);
@@ -123,7 +131,11 @@ describe('behind a network that swallows everything', () => {
     if (address === null || typeof address === 'string') throw new Error('no port');
     const url = new URL(database.url);
     url.port = String(address.port);
-    const behind = connectPostgres(url.href, { poolSize: 1, statementTimeoutMs: 1_000, applicationName: 'test' });
+    const behind = connectPostgres(url.href, {
+      poolSize: 1,
+      statementTimeoutMs: 1_000,
+      applicationName: 'test',
+    });
     try {
       await inTransaction(behind, count);
       swallowing.now = true;
@@ -149,7 +161,11 @@ describe('a statement’s name', () => {
       await db.$queryRaw`SELECT ${'a'}::text AS letter`;
       await inTransaction(postgres, ({ read }) => read(sql`SELECT ${'a'}::text AS letter`));
     }
-    const [prepared] = await inTransaction(postgres, ({ read }) => read<{ n: number }>(sql`SELECT count(*)::int AS n FROM pg_prepared_statements WHERE statement = 'SELECT $1::text AS letter'`));
+    const [prepared] = await inTransaction(postgres, ({ read }) =>
+      read<{ n: number }>(
+        sql`SELECT count(*)::int AS n FROM pg_prepared_statements WHERE statement = 'SELECT $1::text AS letter'`,
+      ),
+    );
     expect(prepared?.n).toBe(1);
   });
 });

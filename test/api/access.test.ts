@@ -32,7 +32,13 @@ describe('a token', () => {
     ['of another issuer', tokenOf({ ...ops(), iss: 'somebody' })],
     ['for another audience', tokenOf({ ...ops(), aud: 'something' })],
     ['signed with another key', tokenOf(ops(), { key: 'another key, of more than 32 bytes as well' })],
-    ['that is not signed', `${tokenOf(ops(), { header: { alg: 'none' } }).split('.').slice(0, 2).join('.')}.`],
+    [
+      'that is not signed',
+      `${tokenOf(ops(), { header: { alg: 'none' } })
+        .split('.')
+        .slice(0, 2)
+        .join('.')}.`,
+    ],
     ['without a role', tokenOf({ sub: 'kim', role: '' })],
     ['of an unknown role', tokenOf({ role: 'king', sub: 'kim' })],
     ['of a merchant without a name', tokenOf({ role: 'merchant', sub: 'kim' })],
@@ -40,7 +46,12 @@ describe('a token', () => {
     ['that is no token', 'abc'],
   ])('%s is not taken', async (_what, token) => {
     await expect(read(token)).rejects.toThrow(TokenError);
-    const { body } = await world.as().get('/v2/deliveries').set('authorization', `Bearer ${token}`).expect(401).expect('www-authenticate', 'Bearer');
+    const { body } = await world
+      .as()
+      .get('/v2/deliveries')
+      .set('authorization', `Bearer ${token}`)
+      .expect(401)
+      .expect('www-authenticate', 'Bearer');
     expect(body.code).toBe('UNAUTHENTICATED');
   });
 
@@ -50,7 +61,12 @@ describe('a token', () => {
       const address = path.replaceAll(/\{\w+\}/g, newId());
       for (const method of Object.keys(methods)) {
         const client = world.as();
-        const test = method === 'get' ? client.get(address) : method === 'put' ? client.put(address, {}) : client.post(address, {});
+        const test =
+          method === 'get'
+            ? client.get(address)
+            : method === 'put'
+              ? client.put(address, {})
+              : client.post(address, {});
         expect([method, path, (await test).status]).toEqual([method, path, 401]);
       }
     }
@@ -68,7 +84,10 @@ describe('keys of an issuer', () => {
   let url: string;
   beforeAll(async () => {
     const keys = [{ ...publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'ES256', use: 'sig' }];
-    issuer = createServer((_request, response) => void response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys })));
+    issuer = createServer(
+      (_request, response) =>
+        void response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys })),
+    );
     await new Promise<void>((resolve) => issuer.listen(0, '127.0.0.1', resolve));
     url = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/keys`;
   });
@@ -89,8 +108,15 @@ describe('keys of an issuer', () => {
   });
 
   it('that cannot be fetched are no fault of who asks: 503, safe to retry', async () => {
-    const away = await createApiWorld(() => ({ readToken: createTokenReader({ ...AUTH, keys: { kind: 'jwks', url: 'http://127.0.0.1:1/keys' } }) }));
-    const { body } = await away.as().get('/v2/deliveries').set('authorization', `Bearer ${signed('k1')}`).expect(503).expect('retry-after', '1');
+    const away = await createApiWorld(() => ({
+      readToken: createTokenReader({ ...AUTH, keys: { kind: 'jwks', url: 'http://127.0.0.1:1/keys' } }),
+    }));
+    const { body } = await away
+      .as()
+      .get('/v2/deliveries')
+      .set('authorization', `Bearer ${signed('k1')}`)
+      .expect(503)
+      .expect('retry-after', '1');
     expect(body.code).toBe('UNAVAILABLE');
     await away.close();
   });
@@ -100,7 +126,17 @@ describe('limits', () => {
   let limited: ApiWorld;
   beforeAll(async () => {
     limited = await createApiWorld(({ settings }) => ({
-      settings: { ...settings, rateLimits: { perMinute: 2, merchantPerMinute: 3, opsPerMinute: 100, locationPerMinute: 4, availabilityPerMinute: 3, badTokenPerMinute: 2 } },
+      settings: {
+        ...settings,
+        rateLimits: {
+          perMinute: 2,
+          merchantPerMinute: 3,
+          opsPerMinute: 100,
+          locationPerMinute: 4,
+          availabilityPerMinute: 3,
+          badTokenPerMinute: 2,
+        },
+      },
     }));
   });
   afterAll(() => limited.close());
@@ -119,12 +155,19 @@ describe('limits', () => {
 
   it('are one of its own for changes of availability by a driver, and none for reading it', async () => {
     const one = driver(newId());
-    const wishes = ['/drivers/ID/availability', '/v2/drivers/ID/availability', '/v2/drivers/ID/availability/shift/end', '/v2/drivers/ID/availability/resume'];
+    const wishes = [
+      '/drivers/ID/availability',
+      '/v2/drivers/ID/availability',
+      '/v2/drivers/ID/availability/shift/end',
+      '/v2/drivers/ID/availability/resume',
+    ];
     const statuses = [];
-    for (const path of wishes) statuses.push((await limited.as(one).post(path.replace('ID', one.sub), {})).status);
+    for (const path of wishes)
+      statuses.push((await limited.as(one).post(path.replace('ID', one.sub), {})).status);
     expect(statuses.map((status) => status === 429)).toEqual([false, false, false, true]);
     for (let i = 0; i < 2; i++) await limited.as(one).get(`/v2/drivers/${one.sub}/availability`).expect(404);
-    for (let i = 0; i < 5; i++) await limited.as(ops()).post(`/v2/drivers/${one.sub}/availability/resume`, {}).expect(404);
+    for (let i = 0; i < 5; i++)
+      await limited.as(ops()).post(`/v2/drivers/${one.sub}/availability/resume`, {}).expect(404);
   });
 
   it('hold for bad tokens by address, and leave good ones alone', async () => {
@@ -137,7 +180,10 @@ describe('limits', () => {
   it('hold nobody up while Redis is away', async () => {
     const { Redis } = await import('ioredis');
     const nowhere = new Redis({ port: 1, host: '127.0.0.1', lazyConnect: true, retryStrategy: () => null });
-    const alone = await createApiWorld(({ settings }) => ({ redis: nowhere, settings: { ...settings, rateLimits: { ...settings.rateLimits, opsPerMinute: 1 } } }));
+    const alone = await createApiWorld(({ settings }) => ({
+      redis: nowhere,
+      settings: { ...settings, rateLimits: { ...settings.rateLimits, opsPerMinute: 1 } },
+    }));
     for (let i = 0; i < 3; i++) await alone.as(ops()).get('/v2/deliveries').expect(200);
     await alone.close();
     nowhere.disconnect();

@@ -1,26 +1,53 @@
 import { describe, expect, it } from '@jest/globals';
 import { ApplicationFailure, WorkflowNotFoundError } from '@temporalio/common';
-import { ServiceError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
+import {
+  ServiceError,
+  WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+} from '@temporalio/client';
 import { pino } from 'pino';
-import { type Answers, type AskedEvent, createAnswers, eventOf, type Question, type WorkflowUpdates } from '../../api/commands/answers';
+import {
+  type Answers,
+  type AskedEvent,
+  createAnswers,
+  eventOf,
+  type Question,
+  type WorkflowUpdates,
+} from '../../api/commands/answers';
 import type { Answer } from '../../domain/delivery/deliveryState';
 
 const ACCEPTED: Answer = { outcome: 'accepted', deliveryId: 'd', offerId: 'o', assignmentId: 'a', at: 1 };
 const QUESTION: Question = { kind: 'acceptOffer', args: { offerId: 'o', driverId: 'r', correlationId: 'c' } };
-const ASKING = { delivery: { deliveryId: 'd', merchantId: 'bakery & sons', sellerOrderId: 'order/1' }, question: QUESTION, updateId: 'accept/o/r' };
+const ASKING = {
+  delivery: { deliveryId: 'd', merchantId: 'bakery & sons', sellerOrderId: 'order/1' },
+  question: QUESTION,
+  updateId: 'accept/o/r',
+};
 
 /** As gRPC's errors come through Temporal's client: in the cause of a ServiceError. */
 function grpc(code: number): ServiceError {
-  return new ServiceError('Workflow Update failed', { cause: Object.assign(new Error('grpc'), { code, details: 'grpc', metadata: {} }) });
+  return new ServiceError('Workflow Update failed', {
+    cause: Object.assign(new Error('grpc'), { code, details: 'grpc', metadata: {} }),
+  });
 }
 
-const failed = (type: string): WorkflowUpdateFailedError => new WorkflowUpdateFailedError('Workflow Update failed', ApplicationFailure.nonRetryable('x', type));
+const failed = (type: string): WorkflowUpdateFailedError =>
+  new WorkflowUpdateFailedError('Workflow Update failed', ApplicationFailure.nonRetryable('x', type));
 const tooLate = new WorkflowUpdateRPCTimeoutOrCancelledError('too late');
 
-type World = { answers: Answers; asked: { workflowId: string; updateId: string }[]; recalled: string[]; rowAsked: AskedEvent[]; started: string[] };
+type World = {
+  answers: Answers;
+  asked: { workflowId: string; updateId: string }[];
+  recalled: string[];
+  rowAsked: AskedEvent[];
+  started: string[];
+};
 
 /** Temporal says these things one after another, the last one for ever. */
-function world(says: (Error | Answer)[], { row = null, timeoutMs = 5_000 }: { row?: Answer | null | Error; timeoutMs?: number } = {}): World {
+function world(
+  says: (Error | Answer)[],
+  { row = null, timeoutMs = 5_000 }: { row?: Answer | null | Error; timeoutMs?: number } = {},
+): World {
   const seen: Omit<World, 'answers'> = { asked: [], recalled: [], rowAsked: [], started: [] };
   const say = (times: number): Answer => {
     const said = says[Math.min(times, says.length) - 1];
@@ -35,7 +62,9 @@ function world(says: (Error | Answer)[], { row = null, timeoutMs = 5_000 }: { ro
     },
   };
   const answers = createAnswers({
-    updates, timeoutMs, log: pino({ level: 'silent' }),
+    updates,
+    timeoutMs,
+    log: pino({ level: 'silent' }),
     startDelivery: async (deliveryId) => void seen.started.push(deliveryId),
     answerFromRow: async (_deliveryId, event) => {
       seen.rowAsked.push(event);
@@ -85,7 +114,9 @@ describe('the answer of a workflow', () => {
   });
 
   it('of an open delivery without a workflow comes after that was started', async () => {
-    const { answers, started } = world([new WorkflowNotFoundError('not found', 'w', undefined), ACCEPTED], { row: null });
+    const { answers, started } = world([new WorkflowNotFoundError('not found', 'w', undefined), ACCEPTED], {
+      row: null,
+    });
     expect(await answers.ask(ASKING)).toEqual(ACCEPTED);
     expect(started).toEqual(['d']);
   });
@@ -107,7 +138,9 @@ describe('the answer of a workflow', () => {
     });
 
     it.each([
-      ['there was none', new WorkflowNotFoundError('update not found', 'w', undefined)], ['the first one was a fault', failed('ImpossibleEvent')], ['it was too late then, too', failed('CLOSED')],
+      ['there was none', new WorkflowNotFoundError('update not found', 'w', undefined)],
+      ['the first one was a fault', failed('ImpossibleEvent')],
+      ['it was too late then, too', failed('CLOSED')],
     ])('is the refusal where %s', async (_what, error) => {
       const { answers, asked } = world([error], { row: REFUSED });
       expect(await answers.ask(REPEATED)).toEqual(REFUSED);
@@ -115,7 +148,9 @@ describe('the answer of a workflow', () => {
     });
 
     it('is 503 while nobody can know', async () => {
-      await expect(world([grpc(14)], { row: REFUSED, timeoutMs: 200 }).answers.ask(REPEATED)).rejects.toMatchObject({ code: 'NOT_ANSWERED_IN_TIME' });
+      await expect(
+        world([grpc(14)], { row: REFUSED, timeoutMs: 200 }).answers.ask(REPEATED),
+      ).rejects.toMatchObject({ code: 'NOT_ANSWERED_IN_TIME' });
     });
 
     it('is the refusal at once where it has no key', async () => {
@@ -125,27 +160,41 @@ describe('the answer of a workflow', () => {
     });
   });
 
-  it.each([['unavailable', grpc(14), null], ['gone, and the database away', failed('CLOSED'), new Error('away')]])(
-    'that does not come in time, Temporal being %s, is 503, safe to retry', async (_what, error, row) => {
-      const begun = Date.now();
-      const asking = world([error], { timeoutMs: 200, row }).answers.ask(ASKING);
-      await expect(asking).rejects.toMatchObject({ code: 'NOT_ANSWERED_IN_TIME', status: 503, headers: { 'Retry-After': '1' }, detail: expect.stringContaining('safe to retry') });
-      expect(Date.now() - begun).toBeLessThan(2_000);
+  it.each([
+    ['unavailable', grpc(14), null],
+    ['gone, and the database away', failed('CLOSED'), new Error('away')],
+  ])('that does not come in time, Temporal being %s, is 503, safe to retry', async (_what, error, row) => {
+    const begun = Date.now();
+    const asking = world([error], { timeoutMs: 200, row }).answers.ask(ASKING);
+    await expect(asking).rejects.toMatchObject({
+      code: 'NOT_ANSWERED_IN_TIME',
+      status: 503,
+      headers: { 'Retry-After': '1' },
+      detail: expect.stringContaining('safe to retry'),
     });
+    expect(Date.now() - begun).toBeLessThan(2_000);
+  });
 
   it('is not waited for beyond the time, even if the call never ends', async () => {
     const answers = createAnswers({
-      updates: { execute: () => new Promise(() => {}), recall: () => new Promise(() => {}) }, timeoutMs: 50, log: pino({ level: 'silent' }), startDelivery: async () => {}, answerFromRow: async () => null,
+      updates: { execute: () => new Promise(() => {}), recall: () => new Promise(() => {}) },
+      timeoutMs: 50,
+      log: pino({ level: 'silent' }),
+      startDelivery: async () => {},
+      answerFromRow: async () => null,
     });
     await expect(answers.ask(ASKING)).rejects.toMatchObject({ code: 'NOT_ANSWERED_IN_TIME' });
   });
 
-  it.each([['a fault in the workflow', failed('TypeError')], ['a call that is not allowed', grpc(7)], ['a fault of ours', new TypeError('oops')]])(
-    'that is %s is not asked for again', async (_what, error) => {
-      const { answers, asked } = world([error]);
-      await expect(answers.ask(ASKING)).rejects.toBe(error);
-      expect(asked).toHaveLength(1);
-    });
+  it.each([
+    ['a fault in the workflow', failed('TypeError')],
+    ['a call that is not allowed', grpc(7)],
+    ['a fault of ours', new TypeError('oops')],
+  ])('that is %s is not asked for again', async (_what, error) => {
+    const { answers, asked } = world([error]);
+    await expect(answers.ask(ASKING)).rejects.toBe(error);
+    expect(asked).toHaveLength(1);
+  });
 });
 
 describe('a question to the row', () => {
@@ -156,7 +205,10 @@ describe('a question to the row', () => {
     { kind: 'takeStep', args: { step: 'pickUp', by, deviceAt: 1, correlationId: 'c' } },
     { kind: 'failDelivery', args: { by, reason: 'DAMAGED', goods: 'LOST', correlationId: 'c' } },
     { kind: 'cancelDelivery', args: { by, reason: 'OPS_CANCELLED', correlationId: 'c' } },
-    { kind: 'assignDriver', args: { driverId: 'r', by, override: true, why: 'asked for', correlationId: 'c' } },
+    {
+      kind: 'assignDriver',
+      args: { driverId: 'r', by, override: true, why: 'asked for', correlationId: 'c' },
+    },
   ];
   it.each(questions)('of kind $kind says the same as the update', (question) => {
     expect({ ...eventOf(question), correlationId: 'c' }).toEqual({ kind: question.kind, ...question.args });

@@ -31,39 +31,106 @@ afterAll(async () => {
   await world.close();
 });
 
-type Told = { kind?: string; cityId?: string; at?: number; deliveryId?: string; driverId?: string; sellerOrderId?: string; actor?: Actor; why?: string };
+type Told = {
+  kind?: string;
+  cityId?: string;
+  at?: number;
+  deliveryId?: string;
+  driverId?: string;
+  sellerOrderId?: string;
+  actor?: Actor;
+  why?: string;
+};
 
 /** One entry beside all chains' heads. @returns its id */
-async function tell({ kind = 'told', cityId = CITY, at = Date.now(), deliveryId = newId(), driverId, sellerOrderId = 'order', actor = OLGA, why }: Told = {}): Promise<string> {
+async function tell({
+  kind = 'told',
+  cityId = CITY,
+  at = Date.now(),
+  deliveryId = newId(),
+  driverId,
+  sellerOrderId = 'order',
+  actor = OLGA,
+  why,
+}: Told = {}): Promise<string> {
   const correlationId = newId();
-  const entry = { kind, chain: 'delivery', driverId: driverId ?? null, actor, from: null, to: null, why: why ?? null, deviceAt: null, detail: null } as const;
-  await world.db.$transaction((tx) => writeEntries(tx, { cityId, deliveryId, merchantId: MERCHANT, sellerOrderId, deliveryHash: null, driverHashes: {} }, [entry], at, correlationId));
+  const entry = {
+    kind,
+    chain: 'delivery',
+    driverId: driverId ?? null,
+    actor,
+    from: null,
+    to: null,
+    why: why ?? null,
+    deviceAt: null,
+    detail: null,
+  } as const;
+  await world.db.$transaction((tx) =>
+    writeEntries(
+      tx,
+      { cityId, deliveryId, merchantId: MERCHANT, sellerOrderId, deliveryHash: null, driverHashes: {} },
+      [entry],
+      at,
+      correlationId,
+    ),
+  );
   return (await world.db.auditEntry.findFirstOrThrow({ where: { correlationId } })).id;
 }
 
 const search = async (query: Record<string, string | number | undefined>, claims = ops()) => {
   const asked = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) if (value !== undefined) asked.set(name, String(value));
-  return (await world.as(claims).get(`/v2/ops/audit?${asked.toString()}`).expect(200)).body as { entries: { entryId: string; at: string }[]; nextCursor: string | null };
+  return (await world.as(claims).get(`/v2/ops/audit?${asked.toString()}`).expect(200)).body as {
+    entries: { entryId: string; at: string }[];
+    nextCursor: string | null;
+  };
 };
-const idsOf = ({ entries }: { entries: { entryId: string }[] }): string[] => entries.map(({ entryId }) => entryId);
+const idsOf = ({ entries }: { entries: { entryId: string }[] }): string[] =>
+  entries.map(({ entryId }) => entryId);
 
 describe('the trail', () => {
   it('is found by delivery, driver, order, actor, kind, city and time, each alone and together', async () => {
-    const [deliveryId, driverId, sellerOrderId, actor] = [newId(), newId(), newId(), { kind: 'driver', id: newId() } as const];
+    const [deliveryId, driverId, sellerOrderId, actor] = [
+      newId(),
+      newId(),
+      newId(),
+      { kind: 'driver', id: newId() } as const,
+    ];
     const at = Date.now() - DAY_MS;
     const one = await tell({ deliveryId, driverId, sellerOrderId, actor, kind: 'found', at });
     await tell({ deliveryId: newId(), at });
     const [since, until] = [new Date(at).toISOString(), new Date(at + 1).toISOString()];
     const ways = [
-      { deliveryId }, { driverId }, { merchantId: MERCHANT, sellerOrderId }, { actorKind: 'driver', actorId: actor.id }, { kind: 'found' }, { deliveryId, kind: 'found', cityId: CITY, since, until },
-      { kind: 'found', since, until }, { actorKind: 'driver', actorId: actor.id, cityId: CITY },
+      { deliveryId },
+      { driverId },
+      { merchantId: MERCHANT, sellerOrderId },
+      { actorKind: 'driver', actorId: actor.id },
+      { kind: 'found' },
+      { deliveryId, kind: 'found', cityId: CITY, since, until },
+      { kind: 'found', since, until },
+      { actorKind: 'driver', actorId: actor.id, cityId: CITY },
     ];
     for (const way of ways) expect(idsOf(await search(way))).toEqual([one]);
     const [entry] = (await search({ deliveryId })).entries;
     expect(entry).toEqual({
-      entryId: one, at: since, kind: 'found', cityId: CITY, deliveryId, driverId, merchantId: MERCHANT, sellerOrderId, actor, from: null, to: null, why: null,
-      correlationId: expect.any(String), deviceAt: null, detail: null, chain: `delivery/${deliveryId}`, previousHash: null, hash: expect.stringMatching(/^[0-9a-f]{64}$/),
+      entryId: one,
+      at: since,
+      kind: 'found',
+      cityId: CITY,
+      deliveryId,
+      driverId,
+      merchantId: MERCHANT,
+      sellerOrderId,
+      actor,
+      from: null,
+      to: null,
+      why: null,
+      correlationId: expect.any(String),
+      deviceAt: null,
+      detail: null,
+      chain: `delivery/${deliveryId}`,
+      previousHash: null,
+      hash: expect.stringMatching(/^[0-9a-f]{64}$/),
     });
     expect(idsOf(await search({ deliveryId, kind: 'another' }))).toEqual([]);
     expect(idsOf(await search({ deliveryId, until: since }))).toEqual([]);
@@ -90,22 +157,45 @@ describe('the trail', () => {
     }
     expect(pages).toEqual(wanted);
     expect(idsOf(await search(second))).toEqual(asBefore);
-    const days = await search({ since: new Date(at - 1).toISOString(), until: new Date(at + 2).toISOString(), limit: 1, cityId: CITY });
-    expect(idsOf(await search({ since: new Date(at - 1).toISOString(), until: new Date(at + 2).toISOString(), limit: 4, cityId: CITY, cursor: days.nextCursor! }))).toEqual(wanted.slice(1));
+    const days = await search({
+      since: new Date(at - 1).toISOString(),
+      until: new Date(at + 2).toISOString(),
+      limit: 1,
+      cityId: CITY,
+    });
+    expect(
+      idsOf(
+        await search({
+          since: new Date(at - 1).toISOString(),
+          until: new Date(at + 2).toISOString(),
+          limit: 4,
+          cityId: CITY,
+          cursor: days.nextCursor!,
+        }),
+      ),
+    ).toEqual(wanted.slice(1));
   });
 
   it('is shown to ops of its city and to no other', async () => {
     const [deliveryId, kind] = [newId(), 'shown_to_some'];
-    const [here, there] = [await tell({ deliveryId, kind }), await tell({ deliveryId, kind, cityId: elsewhere })];
+    const [here, there] = [
+      await tell({ deliveryId, kind }),
+      await tell({ deliveryId, kind, cityId: elsewhere }),
+    ];
     const both = [here, there].sort().reverse();
     for (const query of [{ deliveryId }, { kind }]) {
-      expect(idsOf(await search(query)).sort().reverse()).toEqual(both);
+      expect(
+        idsOf(await search(query))
+          .sort()
+          .reverse(),
+      ).toEqual(both);
       expect(idsOf(await search(query, ops([elsewhere])))).toEqual([there]);
       expect(idsOf(await search(query, ops(['nowhere'])))).toEqual([]);
       expect(idsOf(await search({ ...query, cityId: CITY }, ops([elsewhere])))).toEqual([]);
     }
     expect(idsOf(await search({}, ops([elsewhere])))).toEqual([there]);
-    for (const claims of [merchant(MERCHANT), driver(newId())]) await world.as(claims).get('/v2/ops/audit').expect(403);
+    for (const claims of [merchant(MERCHANT), driver(newId())])
+      await world.as(claims).get('/v2/ops/audit').expect(403);
   });
 
   it('of long ago is found by what names it; all else is asked within 31 days', async () => {
@@ -117,15 +207,28 @@ describe('the trail', () => {
     expect(idsOf(await search({ kind }))).toEqual([]);
     expect(idsOf(await search({ kind, since, until: new Date(at + DAY_MS).toISOString() }))).toEqual([old]);
     const { body } = await world.as(ops()).get(`/v2/ops/audit?kind=${kind}&since=${since}`).expect(400);
-    expect(body).toMatchObject({ code: 'INVALID_REQUEST', errors: [{ path: 'since', message: expect.stringContaining('at most 31 days') }] });
+    expect(body).toMatchObject({
+      code: 'INVALID_REQUEST',
+      errors: [{ path: 'since', message: expect.stringContaining('at most 31 days') }],
+    });
   });
 
   it.each([
-    ['half of an order', `merchantId=${MERCHANT}`], ['half of an actor', 'actorId=olga'], ['an end before its beginning', 'since=2026-01-02T00:00:00Z&until=2026-01-01T00:00:00Z'],
-    ['a cursor of another list', 'cursor=abc'], ['a cursor that names no entry', `cursor=${Buffer.from('2026-01-01T00:00:00.000Z/me').toString('base64url')}`],
-    ['more than it may give', 'limit=201'], ['a kind that is none', 'kind=DROP%20TABLE'], ['an unknown field', 'name=olga'],
+    ['half of an order', `merchantId=${MERCHANT}`],
+    ['half of an actor', 'actorId=olga'],
+    ['an end before its beginning', 'since=2026-01-02T00:00:00Z&until=2026-01-01T00:00:00Z'],
+    ['a cursor of another list', 'cursor=abc'],
+    [
+      'a cursor that names no entry',
+      `cursor=${Buffer.from('2026-01-01T00:00:00.000Z/me').toString('base64url')}`,
+    ],
+    ['more than it may give', 'limit=201'],
+    ['a kind that is none', 'kind=DROP%20TABLE'],
+    ['an unknown field', 'name=olga'],
   ])('is not searched by %s', async (_what, query) => {
-    expect((await world.as(ops()).get(`/v2/ops/audit?${query}`).expect(400)).body.code).toBe('INVALID_REQUEST');
+    expect((await world.as(ops()).get(`/v2/ops/audit?${query}`).expect(400)).body.code).toBe(
+      'INVALID_REQUEST',
+    );
   });
 
   it('goes on from a place that was written by hand, if it is well written', async () => {
@@ -134,18 +237,54 @@ describe('the trail', () => {
   });
 });
 
-const place = (address: string) => ({ address, point: { lat: 52.37, lng: 4.89 }, contactName: 'Zoë de Vries', contactPhone: '+31 6 1234', notes: 'ring twice' });
+const place = (address: string) => ({
+  address,
+  point: { lat: 52.37, lng: 4.89 },
+  contactName: 'Zoë de Vries',
+  contactPhone: '+31 6 1234',
+  notes: 'ring twice',
+});
 
 /** An order as a merchant gives it, with an offer that was made for it. */
 async function delivered(): Promise<{ deliveryId: string; offerId: string; driverId: string }> {
-  const body = { sellerOrderId: newId(), cityId: CITY, pickup: place('Prinsengracht 1'), dropoff: place('=Dam "2"'), parcelSize: 'SMALL', feeCents: 500 };
+  const body = {
+    sellerOrderId: newId(),
+    cityId: CITY,
+    pickup: place('Prinsengracht 1'),
+    dropoff: place('=Dam "2"'),
+    parcelSize: 'SMALL',
+    feeCents: 500,
+  };
   const { deliveryId } = (await world.as(merchant(MERCHANT)).post('/v2/deliveries', body).expect(201)).body;
   const [offerId, driverId] = [newId(), await world.addDriver()];
-  const score = { travelBucket: 4, recentRejections: 0, earningsBucket: 0, idleMs: 0, travelMs: 4 * MINUTE_MS, distanceMeters: 900 };
+  const score = {
+    travelBucket: 4,
+    recentRejections: 0,
+    earningsBucket: 0,
+    idleMs: 0,
+    travelMs: 4 * MINUTE_MS,
+    distanceMeters: 900,
+  };
   await world.db.offer.create({
     data: {
-      id: offerId, deliveryId, driverId, state: 'EXPIRED', round: 0, payCents: 700, payload: {}, createdAt: new Date(), expiresAt: new Date(Date.now() + 1_000), endedAt: new Date(), endReason: 'TIME',
-      choice: { radiusMeters: 3_000, round: 0, looked: 1, ranked: [{ driverId, offerVersion: 2, score }], excluded: [] },
+      id: offerId,
+      deliveryId,
+      driverId,
+      state: 'EXPIRED',
+      round: 0,
+      payCents: 700,
+      payload: {},
+      createdAt: new Date(),
+      expiresAt: new Date(Date.now() + 1_000),
+      endedAt: new Date(),
+      endReason: 'TIME',
+      choice: {
+        radiusMeters: 3_000,
+        round: 0,
+        looked: 1,
+        ranked: [{ driverId, offerVersion: 2, score }],
+        excluded: [],
+      },
     },
   });
   return { deliveryId, offerId, driverId };
@@ -154,40 +293,95 @@ async function delivered(): Promise<{ deliveryId: string; offerId: string; drive
 describe('the case of a delivery', () => {
   it('tells all of it, why each driver was asked, and that its trail holds, without the people at its ends', async () => {
     const { deliveryId, offerId, driverId } = await delivered();
-    const { body, text } = await world.as(ops([CITY])).get(`/v2/ops/deliveries/${deliveryId}/case`).expect(200);
+    const { body, text } = await world
+      .as(ops([CITY]))
+      .get(`/v2/ops/deliveries/${deliveryId}/case`)
+      .expect(200);
     expect(body).toMatchObject({
-      delivery: { deliveryId, pickup: { address: 'Prinsengracht 1', contactName: null, contactPhone: null, notes: null } },
-      offers: [{ offerId, driverId, state: 'EXPIRED', why: ['1 driver within 3.0 km of the pickup, after 0 fruitless rounds: 1 could be asked.', expect.stringContaining(`Driver ${driverId} was number 1`)] }],
-      assignments: [], entries: [{ kind: 'delivery_created', to: 'PENDING', actor: { kind: 'merchant', id: MERCHANT } }], entriesLeftOut: 0, verified: true, problems: [],
+      delivery: {
+        deliveryId,
+        pickup: { address: 'Prinsengracht 1', contactName: null, contactPhone: null, notes: null },
+      },
+      offers: [
+        {
+          offerId,
+          driverId,
+          state: 'EXPIRED',
+          why: [
+            '1 driver within 3.0 km of the pickup, after 0 fruitless rounds: 1 could be asked.',
+            expect.stringContaining(`Driver ${driverId} was number 1`),
+          ],
+        },
+      ],
+      assignments: [],
+      entries: [{ kind: 'delivery_created', to: 'PENDING', actor: { kind: 'merchant', id: MERCHANT } }],
+      entriesLeftOut: 0,
+      verified: true,
+      problems: [],
     });
     expect(text).not.toMatch(/Zoë|1234|ring twice|Sam/);
-    await world.as(ops([elsewhere])).get(`/v2/ops/deliveries/${deliveryId}/case`).expect(404);
+    await world
+      .as(ops([elsewhere]))
+      .get(`/v2/ops/deliveries/${deliveryId}/case`)
+      .expect(404);
     await world.as(merchant(MERCHANT)).get(`/v2/ops/deliveries/${deliveryId}/case`).expect(403);
   });
 
   it('says of each way of assignment why, and of a choice of an older version that it cannot', async () => {
     const { deliveryId, driverId } = await delivered();
     const choice = (await world.db.offer.findFirstOrThrow({ where: { deliveryId } })).choice ?? {};
-    for (const [way, kept] of [['V1', choice], ['MANUAL', null], ['HANDOVER', { why: 'a flat tyre' }], ['V1', { oldWords: true }]] as const) {
+    for (const [way, kept] of [
+      ['V1', choice],
+      ['MANUAL', null],
+      ['HANDOVER', { why: 'a flat tyre' }],
+      ['V1', { oldWords: true }],
+    ] as const) {
       await world.db.assignment.create({
-        data: { id: newId(), deliveryId, driverId, way, state: 'LOST', payCents: 700, startedAt: new Date(), endedAt: new Date(), choice: kept ?? undefined },
+        data: {
+          id: newId(),
+          deliveryId,
+          driverId,
+          way,
+          state: 'LOST',
+          payCents: 700,
+          startedAt: new Date(),
+          endedAt: new Date(),
+          choice: kept ?? undefined,
+        },
       });
     }
-    const { assignments }: { assignments: { why: string[] }[] } = (await world.as(ops()).get(`/v2/ops/deliveries/${deliveryId}/case`).expect(200)).body;
+    const { assignments }: { assignments: { why: string[] }[] } = (
+      await world.as(ops()).get(`/v2/ops/deliveries/${deliveryId}/case`).expect(200)
+    ).body;
     expect(assignments.map(({ why }) => why.at(-1))).toEqual([
-      expect.stringContaining('was number 1'), 'Ops chose this driver by hand.', 'Ops had the goods handed over to this driver: a flat tyre.', 'What was kept of this choice cannot be put into words.',
+      expect.stringContaining('was number 1'),
+      'Ops chose this driver by hand.',
+      'Ops had the goods handed over to this driver: a flat tyre.',
+      'What was kept of this choice cannot be put into words.',
     ]);
   });
 
   it('comes as a table too', async () => {
     const { deliveryId, offerId } = await delivered();
-    const { text, headers } = await world.as(ops()).get(`/v2/ops/deliveries/${deliveryId}/case.csv`).expect(200);
-    expect(headers).toMatchObject({ 'content-type': 'text/csv; charset=utf-8', 'content-disposition': `attachment; filename="case-${deliveryId}.csv"` });
+    const { text, headers } = await world
+      .as(ops())
+      .get(`/v2/ops/deliveries/${deliveryId}/case.csv`)
+      .expect(200);
+    expect(headers).toMatchObject({
+      'content-type': 'text/csv; charset=utf-8',
+      'content-disposition': `attachment; filename="case-${deliveryId}.csv"`,
+    });
     const lines: Record<string, string>[] = parse(text, { columns: true, bom: true });
     expect(lines.map(({ record, id, to }) => [record, id, to])).toEqual([
-      ['delivery', deliveryId, 'PENDING'], ['offer', offerId, 'EXPIRED'], ['entry', expect.any(String), 'PENDING'], ['trail', deliveryId, 'VERIFIED'],
+      ['delivery', deliveryId, 'PENDING'],
+      ['offer', offerId, 'EXPIRED'],
+      ['entry', expect.any(String), 'PENDING'],
+      ['trail', deliveryId, 'VERIFIED'],
     ]);
-    await world.as(ops([elsewhere])).get(`/v2/ops/deliveries/${deliveryId}/case.csv`).expect(404);
+    await world
+      .as(ops([elsewhere]))
+      .get(`/v2/ops/deliveries/${deliveryId}/case.csv`)
+      .expect(404);
   });
 
   it('as a table reads, to the letter, like this, and runs no formula', () => {
@@ -196,26 +390,98 @@ describe('the case of a delivery', () => {
     const at = '2026-11-01T10:00:00.000Z';
     const text = caseCsv({
       delivery: {
-        deliveryId: 'd', sellerOrderId: 'o', merchantId: 'm', cityId: 'rome', zoneId: null, status: 'PENDING', statusChangedAt: at, reasonCode: null, parcelSize: 'SMALL', readyAt: at,
-        windowFrom: null, windowTo: null, currency: 'EUR', feeCents: 1, payCents: 2, distanceMeters: 3, searchAt: at, escalationLevel: 0, escalatedAt: null, broadcastSince: null,
-        heldReason: null, losses: 0, bonusCents: 0, delayedSince: null, driverId: null, pinned: false, assignedAt: null,
-        pickedUpAt: null, closedAt: null, createdAt: at, correlationId: '+1', pickup: stop, dropoff: stop,
+        deliveryId: 'd',
+        sellerOrderId: 'o',
+        merchantId: 'm',
+        cityId: 'rome',
+        zoneId: null,
+        status: 'PENDING',
+        statusChangedAt: at,
+        reasonCode: null,
+        parcelSize: 'SMALL',
+        readyAt: at,
+        windowFrom: null,
+        windowTo: null,
+        currency: 'EUR',
+        feeCents: 1,
+        payCents: 2,
+        distanceMeters: 3,
+        searchAt: at,
+        escalationLevel: 0,
+        escalatedAt: null,
+        broadcastSince: null,
+        heldReason: null,
+        losses: 0,
+        bonusCents: 0,
+        delayedSince: null,
+        driverId: null,
+        pinned: false,
+        assignedAt: null,
+        pickedUpAt: null,
+        closedAt: null,
+        createdAt: at,
+        correlationId: '+1',
+        pickup: stop,
+        dropoff: stop,
       },
-      offers: [], assignments: [], entriesLeftOut: 0, verified: false,
-      entries: [{
-        entryId: 'e', at, kind: 'told', cityId: 'rome', deliveryId: 'd', driverId: null, merchantId: null, sellerOrderId: null, actor: { kind: 'ops', id: '@olga' }, from: null, to: null,
-        why: '=HYPERLINK("http://x")\nnext line', correlationId: '-2', deviceAt: null, detail: { a: 1 }, chain: 'delivery/d', previousHash: null, hash: 'ff',
-      }, {
-        entryId: 'f', at, kind: 'told', cityId: 'rome', deliveryId: 'd', driverId: null, merchantId: null, sellerOrderId: null, actor: { kind: 'ops', id: 'a\r=1' }, from: null, to: null,
-        why: 'late\n=HYPERLINK(1)', correlationId: 'c', deviceAt: null, detail: null, chain: 'delivery/d', previousHash: 'ff', hash: 'fe',
-      }],
+      offers: [],
+      assignments: [],
+      entriesLeftOut: 0,
+      verified: false,
+      entries: [
+        {
+          entryId: 'e',
+          at,
+          kind: 'told',
+          cityId: 'rome',
+          deliveryId: 'd',
+          driverId: null,
+          merchantId: null,
+          sellerOrderId: null,
+          actor: { kind: 'ops', id: '@olga' },
+          from: null,
+          to: null,
+          why: '=HYPERLINK("http://x")\nnext line',
+          correlationId: '-2',
+          deviceAt: null,
+          detail: { a: 1 },
+          chain: 'delivery/d',
+          previousHash: null,
+          hash: 'ff',
+        },
+        {
+          entryId: 'f',
+          at,
+          kind: 'told',
+          cityId: 'rome',
+          deliveryId: 'd',
+          driverId: null,
+          merchantId: null,
+          sellerOrderId: null,
+          actor: { kind: 'ops', id: 'a\r=1' },
+          from: null,
+          to: null,
+          why: 'late\n=HYPERLINK(1)',
+          correlationId: 'c',
+          deviceAt: null,
+          detail: null,
+          chain: 'delivery/d',
+          previousHash: 'ff',
+          hash: 'fe',
+        },
+      ],
       problems: [
-        { chain: 'delivery/d', entryId: 'e', cityId: 'rome', kind: 'CONTENT_DIFFERS', detail: 'differs' }, { chain: 'delivery/d', entryId: null, cityId: 'rome', kind: 'NO_ROW', detail: 'none' },
+        { chain: 'delivery/d', entryId: 'e', cityId: 'rome', kind: 'CONTENT_DIFFERS', detail: 'differs' },
+        { chain: 'delivery/d', entryId: null, cityId: 'rome', kind: 'NO_ROW', detail: 'none' },
       ],
     });
     const [header, delivery, ...rest] = text.split('\r\n');
-    expect(header).toBe('\uFEFFrecord,at,id,kind,actorKind,actorId,driverId,from,to,why,deviceAt,correlationId,detail,previousHash,hash,problem');
-    expect(delivery).toMatch(/^delivery,2026-11-01T10:00:00\.000Z,d,,,,,,PENDING,,,'\+1,"\{""sellerOrderId"":""o"",/);
+    expect(header).toBe(
+      '\uFEFFrecord,at,id,kind,actorKind,actorId,driverId,from,to,why,deviceAt,correlationId,detail,previousHash,hash,problem',
+    );
+    expect(delivery).toMatch(
+      /^delivery,2026-11-01T10:00:00\.000Z,d,,,,,,PENDING,,,'\+1,"\{""sellerOrderId"":""o"",/,
+    );
     expect(rest).toEqual([
       `entry,2026-11-01T10:00:00.000Z,e,told,ops,'@olga,,,,"'=HYPERLINK(""http://x"")\nnext line",,'-2,"{""a"":1}",,ff,CONTENT_DIFFERS: differs`,
       'entry,2026-11-01T10:00:00.000Z,f,told,ops,"a\r=1",,,,"late\n=HYPERLINK(1)",,c,,ff,fe,', // a line that is not held together by quotes would begin with a formula
@@ -230,22 +496,58 @@ describe('a check', () => {
   it('of one delivery says at once what is wrong with it', async () => {
     const { deliveryId } = await delivered();
     const client = world.as(ops([CITY]));
-    expect((await client.post('/v2/ops/audit/checks', { deliveryId }).expect(200)).body).toEqual({ deliveryId, chain: `delivery/${deliveryId}`, entries: 1, verified: true, problems: [] });
+    expect((await client.post('/v2/ops/audit/checks', { deliveryId }).expect(200)).body).toEqual({
+      deliveryId,
+      chain: `delivery/${deliveryId}`,
+      entries: 1,
+      verified: true,
+      problems: [],
+    });
     await owner.query(`UPDATE audit_entries SET actor_id = 'somebody' WHERE delivery_id = $1`, [deliveryId]);
     const { id } = await world.db.auditEntry.findFirstOrThrow({ where: { deliveryId } });
     expect((await client.post('/v2/ops/audit/checks', { deliveryId }).expect(200)).body).toMatchObject({
-      verified: false, problems: [{ chain: `delivery/${deliveryId}`, entryId: id, cityId: CITY, kind: 'CONTENT_DIFFERS', detail: 'the entry does not say what was hashed when it was written' }],
+      verified: false,
+      problems: [
+        {
+          chain: `delivery/${deliveryId}`,
+          entryId: id,
+          cityId: CITY,
+          kind: 'CONTENT_DIFFERS',
+          detail: 'the entry does not say what was hashed when it was written',
+        },
+      ],
     });
-    expect((await client.get(`/v2/ops/deliveries/${deliveryId}/case`).expect(200)).body).toMatchObject({ verified: false, problems: [{ entryId: id }] });
-    await world.as(ops([elsewhere])).post('/v2/ops/audit/checks', { deliveryId }).expect(404);
+    expect((await client.get(`/v2/ops/deliveries/${deliveryId}/case`).expect(200)).body).toMatchObject({
+      verified: false,
+      problems: [{ entryId: id }],
+    });
+    await world
+      .as(ops([elsewhere]))
+      .post('/v2/ops/audit/checks', { deliveryId })
+      .expect(404);
     await client.post('/v2/ops/audit/checks', { deliveryId: newId() }).expect(404);
   });
 
   it('that finds very much wrong says a hundred of it in the log, and how much there is', async () => {
     const lines: string[] = [];
     const log = pino({ level: 'error' }, { write: (line: string) => void lines.push(line) });
-    const problem = { chain: 'delivery/d', entryId: null, cityId: CITY, kind: 'LINK_MISSING', detail: 'gone' } as const;
-    const altered = await createApiWorld(() => ({ log, audit: { check: async () => ({ chain: 'delivery/d', entries: [], problems: Array.from({ length: 250 }, () => problem) }) } }));
+    const problem = {
+      chain: 'delivery/d',
+      entryId: null,
+      cityId: CITY,
+      kind: 'LINK_MISSING',
+      detail: 'gone',
+    } as const;
+    const altered = await createApiWorld(() => ({
+      log,
+      audit: {
+        check: async () => ({
+          chain: 'delivery/d',
+          entries: [],
+          problems: Array.from({ length: 250 }, () => problem),
+        }),
+      },
+    }));
     const { deliveryId } = await altered.addDelivery();
     const { body } = await altered.as(ops()).post('/v2/ops/audit/checks', { deliveryId });
     await altered.close();
@@ -257,16 +559,32 @@ describe('a check', () => {
   it('of the day is listed, with its problems for the ops of their city', async () => {
     const { deliveryId } = await delivered();
     await owner.query(`UPDATE audit_entries SET actor_id = 'somebody' WHERE delivery_id = $1`, [deliveryId]);
-    await createAuditCheck({ chains: createAuditChains(world.db), clock: Date.now, beat: () => {}, resumeFrom: () => undefined, onReport: () => {} })();
+    await createAuditCheck({
+      chains: createAuditChains(world.db),
+      clock: Date.now,
+      beat: () => {},
+      resumeFrom: () => undefined,
+      onReport: () => {},
+    })();
     await world.db.auditCheck.create({ data: { startedAt: new Date(), checkedTo: new Date() } });
     const ofCity = async (cities?: string[]) => {
-      const { checks }: { checks: { problemCount: number; problems: unknown[] }[] } = (await world.as(ops(cities)).get('/v2/ops/audit/checks?limit=2').expect(200)).body;
+      const { checks }: { checks: { problemCount: number; problems: unknown[] }[] } = (
+        await world.as(ops(cities)).get('/v2/ops/audit/checks?limit=2').expect(200)
+      ).body;
       return checks;
     };
     const [unfinished, finished] = await ofCity();
     expect(unfinished).toMatchObject({ finishedAt: null, problemCount: 0, problems: [] });
-    expect(finished).toMatchObject({ finishedAt: expect.any(String), entries: await world.db.auditEntry.count() });
-    expect(finished?.problems).toContainEqual(expect.objectContaining({ chain: `delivery/${deliveryId}`, kind: 'CONTENT_DIFFERS' }));
-    expect((await ofCity(['nowhere']))[1]).toMatchObject({ problemCount: finished?.problemCount, problems: [] });
+    expect(finished).toMatchObject({
+      finishedAt: expect.any(String),
+      entries: await world.db.auditEntry.count(),
+    });
+    expect(finished?.problems).toContainEqual(
+      expect.objectContaining({ chain: `delivery/${deliveryId}`, kind: 'CONTENT_DIFFERS' }),
+    );
+    expect((await ofCity(['nowhere']))[1]).toMatchObject({
+      problemCount: finished?.problemCount,
+      problems: [],
+    });
   });
 });

@@ -12,24 +12,61 @@ beforeAll(async () => {
 afterAll(() => world.close());
 
 const order = (change: object = {}) => ({
-  sellerOrderId: newId(), cityId: CITY, parcelSize: 'SMALL', feeCents: 590,
-  pickup: { address: 'Baker Street 1', point: { lat: 52.37, lng: 4.89 }, contactName: 'Bea', contactPhone: '+31 20 1234567' },
-  dropoff: { address: 'Home Lane 2', point: { lat: 52.38, lng: 4.91 }, contactName: 'Cleo', notes: 'ring twice\nplease' },
+  sellerOrderId: newId(),
+  cityId: CITY,
+  parcelSize: 'SMALL',
+  feeCents: 590,
+  pickup: {
+    address: 'Baker Street 1',
+    point: { lat: 52.37, lng: 4.89 },
+    contactName: 'Bea',
+    contactPhone: '+31 20 1234567',
+  },
+  dropoff: {
+    address: 'Home Lane 2',
+    point: { lat: 52.38, lng: 4.91 },
+    contactName: 'Cleo',
+    notes: 'ring twice\nplease',
+  },
   ...change,
 });
 
 describe('handing over an order', () => {
   it('makes a delivery with both stops, its audit entry, and the wish to start its workflow', async () => {
     const body = order({ readyAt: '2030-01-01T12:00:00+01:00' });
-    const { headers, body: made } = await world.as(merchant(MERCHANT)).post('/v2/deliveries', body).set('x-correlation-id', 'order-77').expect(201);
+    const { headers, body: made } = await world
+      .as(merchant(MERCHANT))
+      .post('/v2/deliveries', body)
+      .set('x-correlation-id', 'order-77')
+      .expect(201);
     expect(headers.location).toBe(`/v2/deliveries/${made.deliveryId}`);
     expect(made).toMatchObject({
-      sellerOrderId: body.sellerOrderId, merchantId: MERCHANT, status: 'PENDING', feeCents: 590, payCents: null, currency: 'EUR', correlationId: 'order-77',
-      readyAt: '2030-01-01T11:00:00.000Z', searchAt: '2030-01-01T10:50:00.000Z', pickup: { contactName: 'Bea' }, dropoff: { notes: 'ring twice\nplease' },
+      sellerOrderId: body.sellerOrderId,
+      merchantId: MERCHANT,
+      status: 'PENDING',
+      feeCents: 590,
+      payCents: null,
+      currency: 'EUR',
+      correlationId: 'order-77',
+      readyAt: '2030-01-01T11:00:00.000Z',
+      searchAt: '2030-01-01T10:50:00.000Z',
+      pickup: { contactName: 'Bea' },
+      dropoff: { notes: 'ring twice\nplease' },
     });
     const entries = await world.db.auditEntry.findMany({ where: { deliveryId: made.deliveryId } });
-    expect(entries).toEqual([expect.objectContaining({ kind: 'delivery_created', actorKind: 'merchant', actorId: MERCHANT, toState: 'PENDING', correlationId: 'order-77' })]);
-    const messages = await world.db.outboxMessage.findMany({ where: { key: made.deliveryId }, orderBy: { id: 'asc' } });
+    expect(entries).toEqual([
+      expect.objectContaining({
+        kind: 'delivery_created',
+        actorKind: 'merchant',
+        actorId: MERCHANT,
+        toState: 'PENDING',
+        correlationId: 'order-77',
+      }),
+    ]);
+    const messages = await world.db.outboxMessage.findMany({
+      where: { key: made.deliveryId },
+      orderBy: { id: 'asc' },
+    });
     expect(messages.map(({ kind }) => kind)).toEqual(['startDelivery', 'emit']);
     const { payCents } = await world.db.delivery.findUniqueOrThrow({ where: { id: made.deliveryId } });
     expect(payCents).toBeGreaterThan(300);
@@ -46,26 +83,47 @@ describe('handing over an order', () => {
   it('again with another body is a conflict', async () => {
     const body = order();
     await world.as(merchant(MERCHANT)).post('/v2/deliveries', body).expect(201);
-    const { body: problem } = await world.as(merchant(MERCHANT)).post('/v2/deliveries', { ...body, feeCents: 591 }).expect(409);
+    const { body: problem } = await world
+      .as(merchant(MERCHANT))
+      .post('/v2/deliveries', { ...body, feeCents: 591 })
+      .expect(409);
     expect(problem).toMatchObject({ type: '/problems/idempotency-conflict', code: 'IDEMPOTENCY_CONFLICT' });
   });
 
   it('twenty times at once makes one delivery', async () => {
     const body = order();
-    const answers = await Promise.all(Array.from({ length: 20 }, () => world.as(merchant(MERCHANT)).post('/v2/deliveries', body)));
-    expect(answers.map(({ status }) => status).sort()).toEqual([...Array.from({ length: 19 }, () => 200), 201]);
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => world.as(merchant(MERCHANT)).post('/v2/deliveries', body)),
+    );
+    expect(answers.map(({ status }) => status).sort()).toEqual([
+      ...Array.from({ length: 19 }, () => 200),
+      201,
+    ]);
     expect(new Set(answers.map(({ body: made }) => made.deliveryId as string)).size).toBe(1);
-    expect(await world.db.outboxMessage.count({ where: { key: answers[0]?.body.deliveryId, kind: 'startDelivery' } })).toBe(1);
+    expect(
+      await world.db.outboxMessage.count({
+        where: { key: answers[0]?.body.deliveryId, kind: 'startDelivery' },
+      }),
+    ).toBe(1);
   });
 
   it('under a key that is too long for a workflow id once it is escaped is refused', async () => {
-    const { body: problem } = await world.as(merchant(MERCHANT)).post('/v2/deliveries', order({ sellerOrderId: '/'.repeat(61) })).expect(400);
+    const { body: problem } = await world
+      .as(merchant(MERCHANT))
+      .post('/v2/deliveries', order({ sellerOrderId: '/'.repeat(61) }))
+      .expect(400);
     expect(problem).toMatchObject({ code: 'INVALID_REQUEST', errors: [{ path: 'sellerOrderId' }] });
-    await world.as(merchant(MERCHANT)).post('/v2/deliveries', order({ sellerOrderId: '/'.repeat(60) })).expect(201);
+    await world
+      .as(merchant(MERCHANT))
+      .post('/v2/deliveries', order({ sellerOrderId: '/'.repeat(60) }))
+      .expect(201);
   });
 
   it('under a key with half a character is refused and no fault', async () => {
-    await world.as(merchant(MERCHANT)).post('/v2/deliveries', order({ sellerOrderId: '\ud800' })).expect(400);
+    await world
+      .as(merchant(MERCHANT))
+      .post('/v2/deliveries', order({ sellerOrderId: '\ud800' }))
+      .expect(400);
   });
 
   it('asked for by a key that can be none, a NUL in it, is refused and no fault', async () => {
@@ -81,9 +139,23 @@ describe('handing over an order', () => {
   });
 
   it('lies in the zone that its pickup lies in', async () => {
-    const square = { type: 'Polygon', coordinates: [[[4.88, 52.36], [4.9, 52.36], [4.9, 52.375], [4.88, 52.375], [4.88, 52.36]]] };
+    const square = {
+      type: 'Polygon',
+      coordinates: [
+        [
+          [4.88, 52.36],
+          [4.9, 52.36],
+          [4.9, 52.375],
+          [4.88, 52.375],
+          [4.88, 52.36],
+        ],
+      ],
+    };
     const cityId = await world.addCity();
-    await world.as(ops()).put(`/v2/cities/${cityId}/zones/centre`, { name: 'Centre', area: square }).expect(201);
+    await world
+      .as(ops())
+      .put(`/v2/cities/${cityId}/zones/centre`, { name: 'Centre', area: square })
+      .expect(201);
     const { body } = await world.as(merchant(MERCHANT)).post('/v2/deliveries', order({ cityId })).expect(201);
     expect(body.zoneId).toBe('centre');
   });
@@ -92,10 +164,25 @@ describe('handing over an order', () => {
     ['a city that does not exist', { cityId: 'atlantis' }, 422, 'UNKNOWN_CITY'],
     ['another currency than the city’s', { currency: 'USD' }, 422, 'WRONG_CURRENCY'],
     ['a field that nobody knows', { colour: 'red' }, 400, 'INVALID_REQUEST'],
-    ['a place off the earth', { pickup: { address: 'x', point: { lat: 91, lng: 0 } } }, 400, 'INVALID_REQUEST'],
-    ['a window that ends before it begins', { windowFrom: '2030-01-01T12:00:00Z', windowTo: '2030-01-01T11:00:00Z' }, 400, 'INVALID_REQUEST'],
+    [
+      'a place off the earth',
+      { pickup: { address: 'x', point: { lat: 91, lng: 0 } } },
+      400,
+      'INVALID_REQUEST',
+    ],
+    [
+      'a window that ends before it begins',
+      { windowFrom: '2030-01-01T12:00:00Z', windowTo: '2030-01-01T11:00:00Z' },
+      400,
+      'INVALID_REQUEST',
+    ],
     ['a negative fee', { feeCents: -1 }, 400, 'INVALID_REQUEST'],
-    ['a NUL in its address', { dropoff: { address: 'a\u0000b', point: { lat: 0, lng: 0 } } }, 400, 'INVALID_REQUEST'],
+    [
+      'a NUL in its address',
+      { dropoff: { address: 'a\u0000b', point: { lat: 0, lng: 0 } } },
+      400,
+      'INVALID_REQUEST',
+    ],
     ['the name of another merchant', { merchantId: 'florist' }, 400, 'INVALID_REQUEST'],
   ])('with %s is refused', async (_what, change, status, code) => {
     const { body } = await world.as(merchant(MERCHANT)).post('/v2/deliveries', order(change)).expect(status);
@@ -105,13 +192,22 @@ describe('handing over an order', () => {
   it('by ops names the merchant, who must exist', async () => {
     const { body: unnamed } = await world.as(ops()).post('/v2/deliveries', order()).expect(400);
     expect(unnamed.errors).toEqual([{ path: 'merchantId', message: 'is needed from ops' }]);
-    const { body: unknown } = await world.as(ops()).post('/v2/deliveries', order({ merchantId: 'nobody' })).expect(422);
+    const { body: unknown } = await world
+      .as(ops())
+      .post('/v2/deliveries', order({ merchantId: 'nobody' }))
+      .expect(422);
     expect(unknown.code).toBe('UNKNOWN_MERCHANT');
-    await world.as(ops()).post('/v2/deliveries', order({ merchantId: MERCHANT })).expect(201);
+    await world
+      .as(ops())
+      .post('/v2/deliveries', order({ merchantId: MERCHANT }))
+      .expect(201);
   });
 
   it('in a city that is not theirs is unknown to ops', async () => {
-    const { body } = await world.as(ops(['elsewhere'])).post('/v2/deliveries', order({ merchantId: MERCHANT })).expect(422);
+    const { body } = await world
+      .as(ops(['elsewhere']))
+      .post('/v2/deliveries', order({ merchantId: MERCHANT }))
+      .expect(422);
     expect(body.code).toBe('UNKNOWN_CITY');
   });
 });
@@ -122,7 +218,10 @@ describe('reading deliveries', () => {
     const path = `/v2/deliveries/${deliveryId}`;
     await world.as(merchant(MERCHANT)).get(path).expect(200);
     await world.as(ops()).get(path).expect(200);
-    await world.as(ops([CITY])).get(path).expect(200);
+    await world
+      .as(ops([CITY]))
+      .get(path)
+      .expect(200);
     for (const stranger of [merchant('florist'), driver(newId()), ops(['elsewhere'])]) {
       const { body } = await world.as(stranger).get(path).expect(404);
       expect(body.code).toBe('NOT_FOUND');
@@ -137,7 +236,10 @@ describe('reading deliveries', () => {
     const seen: string[] = [];
     let cursor = '';
     do {
-      const { body } = await world.as(ops()).get(`/v2/deliveries?cityId=${cityId}&limit=3${cursor}`).expect(200);
+      const { body } = await world
+        .as(ops())
+        .get(`/v2/deliveries?cityId=${cityId}&limit=3${cursor}`)
+        .expect(200);
       seen.push(...(body.deliveries as { deliveryId: string }[]).map(({ deliveryId }) => deliveryId));
       cursor = body.nextCursor === null ? '' : `&cursor=${body.nextCursor}`;
     } while (cursor !== '');
@@ -148,7 +250,10 @@ describe('reading deliveries', () => {
     const { deliveryId, sellerOrderId } = await world.addDelivery();
     const { createdAt } = await world.db.delivery.findUniqueOrThrow({ where: { id: deliveryId } });
     const idsOf = async (query: string): Promise<string[]> => {
-      const { body } = await world.as(merchant(MERCHANT)).get(`/v2/deliveries?sellerOrderId=${sellerOrderId}&${query}`).expect(200);
+      const { body } = await world
+        .as(merchant(MERCHANT))
+        .get(`/v2/deliveries?sellerOrderId=${sellerOrderId}&${query}`)
+        .expect(200);
       return (body.deliveries as { deliveryId: string }[]).map((each) => each.deliveryId);
     };
     expect(await idsOf('status=PENDING')).toEqual([deliveryId]);
@@ -158,7 +263,16 @@ describe('reading deliveries', () => {
     expect(await idsOf('merchantId=florist')).toEqual([]);
   });
 
-  it.each(['limit=0', 'limit=101', 'limit=ten', 'status=LOST', 'cursor=abc', 'colour=red', 'limit=1&limit=2', 'since=yesterday'])('refuses ?%s', async (query) => {
+  it.each([
+    'limit=0',
+    'limit=101',
+    'limit=ten',
+    'status=LOST',
+    'cursor=abc',
+    'colour=red',
+    'limit=1&limit=2',
+    'since=yesterday',
+  ])('refuses ?%s', async (query) => {
     await world.as(merchant(MERCHANT)).get(`/v2/deliveries?${query}`).expect(400);
   });
 
@@ -168,9 +282,19 @@ describe('reading deliveries', () => {
     expect(forOps.offers[0].choice).toMatchObject({ ranked: expect.any(Array) });
     expect(forOps.driver).toMatchObject({ driverId, name: 'Sam' });
     expect((forOps.timeline as { kind: string }[]).map(({ kind }) => kind)).toContain('offer_accepted');
-    const { body: forMerchant } = await world.as(merchant(MERCHANT)).get(`/v2/deliveries/${deliveryId}`).expect(200);
-    expect(forMerchant).toMatchObject({ payCents: null, offers: [], assignments: [{ driverId, payCents: null, choice: null }] });
-    const { body: forDriver } = await world.as(driver(driverId)).get(`/v2/deliveries/${deliveryId}`).expect(200);
+    const { body: forMerchant } = await world
+      .as(merchant(MERCHANT))
+      .get(`/v2/deliveries/${deliveryId}`)
+      .expect(200);
+    expect(forMerchant).toMatchObject({
+      payCents: null,
+      offers: [],
+      assignments: [{ driverId, payCents: null, choice: null }],
+    });
+    const { body: forDriver } = await world
+      .as(driver(driverId))
+      .get(`/v2/deliveries/${deliveryId}`)
+      .expect(200);
     expect(forDriver).toMatchObject({ feeCents: null, payCents: 700, status: 'ASSIGNED' });
   });
 });
@@ -180,7 +304,12 @@ async function carried(): Promise<{ driverId: string; deliveryId: string; cityId
   const cityId = await world.addCity();
   const driverId = await world.addDriver({ cityId });
   const { deliveryId } = await world.addDelivery({ cityId });
-  await world.activities.lookForDriver({ deliveryId, correlationId: 'test', at: Date.now(), event: { kind: 'lookForDriver', freed: null } });
+  await world.activities.lookForDriver({
+    deliveryId,
+    correlationId: 'test',
+    at: Date.now(),
+    event: { kind: 'lookForDriver', freed: null },
+  });
   const { body } = await world.as(driver(driverId)).get('/v2/offers/mine').expect(200);
   await world.as(driver(driverId)).post(`/v2/offers/${body.live.offerId}/accept`).expect(200);
   return { driverId, deliveryId, cityId };
@@ -189,25 +318,42 @@ async function carried(): Promise<{ driverId: string; deliveryId: string; cityId
 describe('the way of a delivery', () => {
   it('goes step by step to the door, each repeated step answered as the first time', async () => {
     const { driverId, deliveryId } = await carried();
-    const take = (step: string) => world.as(driver(driverId)).post(`/v2/deliveries/${deliveryId}/steps`, { step, deviceAt: '2026-01-31T12:00:00Z' });
-    for (const [step, status] of [['arriveAtPickup', 'AT_PICKUP'], ['pickUp', 'PICKED_UP'], ['arriveAtDropoff', 'AT_DROPOFF'], ['deliver', 'DELIVERED']] as const) {
+    const take = (step: string) =>
+      world
+        .as(driver(driverId))
+        .post(`/v2/deliveries/${deliveryId}/steps`, { step, deviceAt: '2026-01-31T12:00:00Z' });
+    for (const [step, status] of [
+      ['arriveAtPickup', 'AT_PICKUP'],
+      ['pickUp', 'PICKED_UP'],
+      ['arriveAtDropoff', 'AT_DROPOFF'],
+      ['deliver', 'DELIVERED'],
+    ] as const) {
       const { body: first } = await take(step).expect(200);
       expect(first).toMatchObject({ outcome: 'moved', status });
       expect((await take(step).expect(200)).body).toEqual(first);
     }
     const { body } = await world.as(driver(driverId)).get(`/v2/deliveries/${deliveryId}`).expect(200);
-    expect(body).toMatchObject({ status: 'DELIVERED', pickup: { contactName: null, contactPhone: null, notes: null } });
+    expect(body).toMatchObject({
+      status: 'DELIVERED',
+      pickup: { contactName: null, contactPhone: null, notes: null },
+    });
   });
 
   it('answers a step as the first time once the delivery is another’s: the app that asks again has not heard it yet', async () => {
     const scene = await DeliveryScene.set(world, [{}, {}]);
     const first = await scene.accepted();
-    const step = (driverId: string, name: string) => world.as(driver(driverId)).post(`/v2/deliveries/${scene.deliveryId}/steps`, { step: name });
+    const step = (driverId: string, name: string) =>
+      world.as(driver(driverId)).post(`/v2/deliveries/${scene.deliveryId}/steps`, { step: name });
     const { body: arrived } = await step(first.driverId, 'arriveAtPickup').expect(200);
-    await world.as(ops()).post(`/v2/deliveries/${scene.deliveryId}/assign`, { driverId: scene.driver(1), why: 'nearer' }).expect(200);
+    await world
+      .as(ops())
+      .post(`/v2/deliveries/${scene.deliveryId}/assign`, { driverId: scene.driver(1), why: 'nearer' })
+      .expect(200);
     expect((await step(first.driverId, 'arriveAtPickup').expect(200)).body).toEqual(arrived);
     await step(first.driverId, 'pickUp').expect(404);
-    expect((await step(scene.driver(1), 'arriveAtPickup').expect(200)).body).toMatchObject({ status: 'AT_PICKUP' });
+    expect((await step(scene.driver(1), 'arriveAtPickup').expect(200)).body).toMatchObject({
+      status: 'AT_PICKUP',
+    });
     await step(scene.driver(1), 'pickUp').expect(200);
     await step(scene.driver(1), 'arriveAtDropoff').expect(200);
     await step(scene.driver(1), 'deliver').expect(200);
@@ -220,12 +366,19 @@ describe('the way of a delivery', () => {
     const scene = await DeliveryScene.set(world, [{}, {}]);
     const { driverId } = await scene.accepted();
     await scene.steps('arriveAtPickup', 'pickUp', 'arriveAtDropoff');
-    const fail = (by: string, reason = 'NOT_AT_HOME', goods = 'RETURN') => world.as(driver(by)).post(`/v2/deliveries/${scene.deliveryId}/fail`, { reason, goods });
+    const fail = (by: string, reason = 'NOT_AT_HOME', goods = 'RETURN') =>
+      world.as(driver(by)).post(`/v2/deliveries/${scene.deliveryId}/fail`, { reason, goods });
     const { body: failed } = await fail(driverId).expect(200);
-    await world.as(ops()).post(`/v2/deliveries/${scene.deliveryId}/hand-over`, { driverId: scene.driver(1), why: 'flat tyre' }).expect(200);
+    await world
+      .as(ops())
+      .post(`/v2/deliveries/${scene.deliveryId}/hand-over`, { driverId: scene.driver(1), why: 'flat tyre' })
+      .expect(200);
     expect((await fail(driverId).expect(200)).body).toEqual(failed);
     await fail(driverId, 'REFUSED').expect(404);
-    await world.as(driver(scene.driver(1))).post(`/v2/deliveries/${scene.deliveryId}/steps`, { step: 'returnGoods' }).expect(200);
+    await world
+      .as(driver(scene.driver(1)))
+      .post(`/v2/deliveries/${scene.deliveryId}/steps`, { step: 'returnGoods' })
+      .expect(200);
     await fail(scene.driver(1)).expect(409); // who never failed is not told that they did
   });
 
@@ -234,31 +387,57 @@ describe('the way of a delivery', () => {
     const { driverId } = await scene.accepted();
     const path = `/v2/deliveries/${scene.deliveryId}`;
     await world.as(driver(driverId)).post(`${path}/leave`, { reason: 'TOO_FAR' }).expect(200);
-    for (const step of ['arriveAtPickup', 'deliver', 'returnGoods']) await world.as(driver(driverId)).post(`${path}/steps`, { step }).expect(404);
-    await world.as(driver(driverId)).post(`${path}/fail`, { reason: 'MERCHANT_CLOSED', goods: 'LOST' }).expect(404);
+    for (const step of ['arriveAtPickup', 'deliver', 'returnGoods'])
+      await world.as(driver(driverId)).post(`${path}/steps`, { step }).expect(404);
+    await world
+      .as(driver(driverId))
+      .post(`${path}/fail`, { reason: 'MERCHANT_CLOSED', goods: 'LOST' })
+      .expect(404);
     await world.as(ops()).post(`${path}/cancel`, { reason: 'OPS_CANCELLED' }).expect(200);
     await world.as(driver(driverId)).post(`${path}/steps`, { step: 'deliver' }).expect(404);
   });
 
   it('refuses a step that does not lead on from here, and shows where the delivery is', async () => {
     const { driverId, deliveryId } = await carried();
-    const { body } = await world.as(driver(driverId)).post(`/v2/deliveries/${deliveryId}/steps`, { step: 'deliver' }).expect(409);
-    expect(body).toMatchObject({ code: 'ILLEGAL_TRANSITION', delivery: { deliveryId, status: 'ASSIGNED', driverId } });
-    await world.as(driver(driverId)).post(`/v2/deliveries/${deliveryId}/steps`, { step: 'arriveAtPickup' }).expect(200);
+    const { body } = await world
+      .as(driver(driverId))
+      .post(`/v2/deliveries/${deliveryId}/steps`, { step: 'deliver' })
+      .expect(409);
+    expect(body).toMatchObject({
+      code: 'ILLEGAL_TRANSITION',
+      delivery: { deliveryId, status: 'ASSIGNED', driverId },
+    });
+    await world
+      .as(driver(driverId))
+      .post(`/v2/deliveries/${deliveryId}/steps`, { step: 'arriveAtPickup' })
+      .expect(200);
   });
 
   it('is nobody else’s to take', async () => {
     const { deliveryId } = await carried();
-    await world.as(driver(newId())).post(`/v2/deliveries/${deliveryId}/steps`, { step: 'arriveAtPickup' }).expect(404);
-    await world.as(merchant(MERCHANT)).post(`/v2/deliveries/${deliveryId}/steps`, { step: 'arriveAtPickup' }).expect(403);
+    await world
+      .as(driver(newId()))
+      .post(`/v2/deliveries/${deliveryId}/steps`, { step: 'arriveAtPickup' })
+      .expect(404);
+    await world
+      .as(merchant(MERCHANT))
+      .post(`/v2/deliveries/${deliveryId}/steps`, { step: 'arriveAtPickup' })
+      .expect(403);
   });
 
   it('fails at the pickup for a reason of the pickup only', async () => {
     const { driverId, deliveryId } = await carried();
-    const fail = (reason: string) => world.as(driver(driverId)).post(`/v2/deliveries/${deliveryId}/fail`, { reason, goods: 'LOST' });
-    await world.as(driver(driverId)).post(`/v2/deliveries/${deliveryId}/steps`, { step: 'arriveAtPickup' }).expect(200);
+    const fail = (reason: string) =>
+      world.as(driver(driverId)).post(`/v2/deliveries/${deliveryId}/fail`, { reason, goods: 'LOST' });
+    await world
+      .as(driver(driverId))
+      .post(`/v2/deliveries/${deliveryId}/steps`, { step: 'arriveAtPickup' })
+      .expect(200);
     expect((await fail('NOT_AT_HOME').expect(422)).body.code).toBe('REASON_NOT_ALLOWED');
-    expect((await fail('MERCHANT_CLOSED').expect(200)).body).toMatchObject({ outcome: 'moved', status: 'FAILED' });
+    expect((await fail('MERCHANT_CLOSED').expect(200)).body).toMatchObject({
+      outcome: 'moved',
+      status: 'FAILED',
+    });
     expect((await fail('MERCHANT_CLOSED').expect(200)).body).toMatchObject({ status: 'FAILED' });
   });
 
@@ -266,8 +445,14 @@ describe('the way of a delivery', () => {
     const { deliveryId } = await carried();
     const path = `/v2/deliveries/${deliveryId}/cancel`;
     await world.as(merchant('florist')).post(path).expect(404);
-    expect((await world.as(merchant(MERCHANT)).post(path, { reason: 'OPS_CANCELLED' }).expect(422)).body.code).toBe('REASON_NOT_ALLOWED');
-    const { body } = await world.as(merchant(MERCHANT)).post(path, { reason: 'CUSTOMER_CANCELLED' }).set('idempotency-key', 'k-1').expect(200);
+    expect(
+      (await world.as(merchant(MERCHANT)).post(path, { reason: 'OPS_CANCELLED' }).expect(422)).body.code,
+    ).toBe('REASON_NOT_ALLOWED');
+    const { body } = await world
+      .as(merchant(MERCHANT))
+      .post(path, { reason: 'CUSTOMER_CANCELLED' })
+      .set('idempotency-key', 'k-1')
+      .expect(200);
     expect(body).toMatchObject({ outcome: 'moved', status: 'CANCELLED' });
     expect((await world.as(merchant(MERCHANT)).post(path).expect(200)).body).toEqual(body);
     await world.as(merchant(MERCHANT)).post(path).set('idempotency-key', 'not one\u00e9').expect(400);

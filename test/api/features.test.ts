@@ -1,7 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { v7 as newId } from 'uuid';
 import type { FeatureSetting } from '../../domain/features/rollout';
-import { type ApiWorld, createApiWorld, createQuietFeatures, driver, merchant, ops } from '../support/apiWorld';
+import {
+  type ApiWorld,
+  createApiWorld,
+  createQuietFeatures,
+  driver,
+  merchant,
+  ops,
+} from '../support/apiWorld';
 import { CITY, MERCHANT } from '../support/dispatchWorld';
 
 const ENVIRONMENT: readonly FeatureSetting[] = [
@@ -12,7 +19,9 @@ const ENVIRONMENT: readonly FeatureSetting[] = [
 
 let world: ApiWorld;
 beforeAll(async () => {
-  world = await createApiWorld((_deps, dispatch) => ({ features: createQuietFeatures(dispatch, ENVIRONMENT) }));
+  world = await createApiWorld((_deps, dispatch) => ({
+    features: createQuietFeatures(dispatch, ENVIRONMENT),
+  }));
 });
 afterAll(() => world.close());
 /** Ops' word is taken back by putting nothing in its place, as ops would do it. */
@@ -22,24 +31,44 @@ beforeEach(async () => {
 });
 
 const NOTHING = { enabled: null, percent: null, cities: null, plan: null };
-const put = (feature: string, wish: object, who = ops()) => world.as(who).put(`/v2/ops/features/${feature}`, { ...NOTHING, why: 'a test', ...wish });
-const list = async () => (await world.as(ops()).get('/v2/ops/features').expect(200)).body.features as { feature: string; history: object[] }[];
+const put = (feature: string, wish: object, who = ops()) =>
+  world.as(who).put(`/v2/ops/features/${feature}`, { ...NOTHING, why: 'a test', ...wish });
+const list = async () =>
+  (await world.as(ops()).get('/v2/ops/features').expect(200)).body.features as {
+    feature: string;
+    history: object[];
+  }[];
 const read = async (feature: string) => (await list()).find((each) => each.feature === feature);
 
 describe('the list of features', () => {
   it('shows each one that exists: by the environment, by ops, and what holds of both', async () => {
     expect(await list()).toEqual([
       {
-        feature: 'driver_offers', environment: { state: 'OFF', rolloutPercent: 0, cities: null }, override: NOTHING, effective: { state: 'OFF', rolloutPercent: 0, cities: null },
-        plannedPercent: null, lastChange: null, lastChangeId: null, history: [],
+        feature: 'driver_offers',
+        environment: { state: 'OFF', rolloutPercent: 0, cities: null },
+        override: NOTHING,
+        effective: { state: 'OFF', rolloutPercent: 0, cities: null },
+        plannedPercent: null,
+        lastChange: null,
+        lastChangeId: null,
+        history: [],
       },
-      expect.objectContaining({ feature: 'availability_states', effective: { state: 'ON', rolloutPercent: 100, cities: [CITY] } }),
-      expect.objectContaining({ feature: 'escalation', effective: { state: 'KILLED', rolloutPercent: 100, cities: null } }),
+      expect.objectContaining({
+        feature: 'availability_states',
+        effective: { state: 'ON', rolloutPercent: 100, cities: [CITY] },
+      }),
+      expect.objectContaining({
+        feature: 'escalation',
+        effective: { state: 'KILLED', rolloutPercent: 100, cities: null },
+      }),
     ]);
   });
 
   it('is for ops', async () => {
-    await world.as(ops([CITY])).get('/v2/ops/features').expect(200);
+    await world
+      .as(ops([CITY]))
+      .get('/v2/ops/features')
+      .expect(200);
     await world.as(merchant(MERCHANT)).get('/v2/ops/features').expect(403);
     await world.as(driver(newId())).get('/v2/ops/features').expect(403);
     await world.as().get('/v2/ops/features').expect(401);
@@ -48,36 +77,71 @@ describe('the list of features', () => {
 
 describe('a change', () => {
   it('replaces the whole setting, holds at once, and is kept with who, why and when', async () => {
-    const plan = [{ date: '2099-06-01', percent: 100 }, { date: '2020-01-01', percent: 25 }];
-    const { body } = await put('driver_offers', { enabled: true, percent: 25, cities: [CITY], plan, why: 'the first quarter' }).expect(200);
+    const plan = [
+      { date: '2099-06-01', percent: 100 },
+      { date: '2020-01-01', percent: 25 },
+    ];
+    const { body } = await put('driver_offers', {
+      enabled: true,
+      percent: 25,
+      cities: [CITY],
+      plan,
+      why: 'the first quarter',
+    }).expect(200);
     const setting = { enabled: true, percent: 25, cities: [CITY], plan: [plan[1], plan[0]] };
     const byOlga = { by: 'olga', why: 'the first quarter', at: expect.any(String) };
     expect(body).toEqual({
-      feature: 'driver_offers', environment: { state: 'OFF', rolloutPercent: 0, cities: null }, override: setting, effective: { state: 'ON', rolloutPercent: 25, cities: [CITY] },
-      plannedPercent: 25, lastChange: byOlga, lastChangeId: expect.stringMatching(/^\d+$/), history: [{ ...setting, ...byOlga }],
+      feature: 'driver_offers',
+      environment: { state: 'OFF', rolloutPercent: 0, cities: null },
+      override: setting,
+      effective: { state: 'ON', rolloutPercent: 25, cities: [CITY] },
+      plannedPercent: 25,
+      lastChange: byOlga,
+      lastChangeId: expect.stringMatching(/^\d+$/),
+      history: [{ ...setting, ...byOlga }],
     });
     await put('driver_offers', { enabled: true, why: 'all of it again' }).expect(200);
     expect(await read('driver_offers')).toMatchObject({
-      override: { ...NOTHING, enabled: true }, effective: { state: 'ON', rolloutPercent: 0, cities: null }, lastChange: { why: 'all of it again' },
+      override: { ...NOTHING, enabled: true },
+      effective: { state: 'ON', rolloutPercent: 0, cities: null },
+      lastChange: { why: 'all of it again' },
       history: [{ why: 'all of it again' }, { why: 'the first quarter' }],
     });
-    expect((await world.as().get('/health/ready').expect(200)).body.features.driver_offers).toEqual({ state: 'ON', rolloutPercent: 0, cities: null });
+    expect((await world.as().get('/health/ready').expect(200)).body.features.driver_offers).toEqual({
+      state: 'ON',
+      rolloutPercent: 0,
+      cities: null,
+    });
   });
 
   it('that is sent again is no new entry, whatever its reason and the order of its cities', async () => {
-    await world.as(ops()).put('/v2/cities/rome', { name: 'Rome', timezone: 'Europe/Rome', currency: 'EUR', center: { lat: 41.9, lng: 12.5 } });
+    await world
+      .as(ops())
+      .put('/v2/cities/rome', {
+        name: 'Rome',
+        timezone: 'Europe/Rome',
+        currency: 'EUR',
+        center: { lat: 41.9, lng: 12.5 },
+      });
     const first = await put('driver_offers', { percent: 5, cities: ['rome', CITY] }).expect(200);
-    const again = await put('driver_offers', { percent: 5, cities: [CITY, 'rome'], why: 'once more' }).expect(200);
+    const again = await put('driver_offers', { percent: 5, cities: [CITY, 'rome'], why: 'once more' }).expect(
+      200,
+    );
     expect(again.body).toEqual(first.body);
     expect((await read('driver_offers'))?.history).toHaveLength(1);
   });
 
   it('made from a form that is too old is refused, and shown what holds', async () => {
-    const form = (await put('driver_offers', { enabled: true, percent: 50, after: null }).expect(200)).body.lastChangeId;
-    const kill = (await put('driver_offers', { enabled: false, why: 'kill', after: form }).expect(200)).body.lastChangeId;
+    const form = (await put('driver_offers', { enabled: true, percent: 50, after: null }).expect(200)).body
+      .lastChangeId;
+    const kill = (await put('driver_offers', { enabled: false, why: 'kill', after: form }).expect(200)).body
+      .lastChangeId;
     for (const after of [form, null]) {
       const { body } = await put('driver_offers', { enabled: true, percent: 60, after }).expect(409);
-      expect(body).toMatchObject({ code: 'FEATURE_CHANGED', feature: { lastChangeId: kill, lastChange: { why: 'kill' }, effective: { state: 'OFF' } } });
+      expect(body).toMatchObject({
+        code: 'FEATURE_CHANGED',
+        feature: { lastChangeId: kill, lastChange: { why: 'kill' }, effective: { state: 'OFF' } },
+      });
     }
     expect((await read('driver_offers'))?.history).toHaveLength(2);
     await put('driver_offers', { enabled: false, after: form }).expect(200); // the kill sent again
@@ -94,12 +158,19 @@ describe('a change', () => {
   });
 
   it('takes no city named for all cities', async () => {
-    expect((await put('availability_states', { cities: [] }).expect(200)).body).toMatchObject({ override: { cities: [] }, effective: { cities: null } });
-    expect((await put('availability_states', {}).expect(200)).body).toMatchObject({ override: { cities: null }, effective: { cities: [CITY] } });
+    expect((await put('availability_states', { cities: [] }).expect(200)).body).toMatchObject({
+      override: { cities: [] },
+      effective: { cities: null },
+    });
+    expect((await put('availability_states', {}).expect(200)).body).toMatchObject({
+      override: { cities: null },
+      effective: { cities: [CITY] },
+    });
   });
 
   it('is made by ops of all cities only', async () => {
-    for (const who of [ops([CITY]), merchant(MERCHANT), driver(newId())]) expect((await put('driver_offers', { enabled: true }, who).expect(403)).body.code).toBe('FORBIDDEN');
+    for (const who of [ops([CITY]), merchant(MERCHANT), driver(newId())])
+      expect((await put('driver_offers', { enabled: true }, who).expect(403)).body.code).toBe('FORBIDDEN');
     expect(await read('driver_offers')).toMatchObject({ history: [], effective: { state: 'OFF' } });
   });
 
@@ -108,9 +179,12 @@ describe('a change', () => {
     expect(await read('escalation')).toMatchObject({ history: [], effective: { state: 'KILLED' } });
   });
 
-  it.each(['eta', 'no_such_feature', 'driver_offers2', 'Driver Offers'])('of %s, which is none, is not found', async (feature) => {
-    await put(encodeURIComponent(feature), { enabled: true }).expect(404);
-  });
+  it.each(['eta', 'no_such_feature', 'driver_offers2', 'Driver Offers'])(
+    'of %s, which is none, is not found',
+    async (feature) => {
+      await put(encodeURIComponent(feature), { enabled: true }).expect(404);
+    },
+  );
 
   it('names cities that exist', async () => {
     const { body } = await put('driver_offers', { cities: [CITY, 'atlantis'] }).expect(422);
@@ -118,30 +192,72 @@ describe('a change', () => {
   });
 
   it.each([
-    ['a percent over 100', { percent: 101 }], ['half a percent', { percent: 0.5 }], ['no reason', { why: ' ' }], ['something unknown', { rollout: 5 }], ['less than the whole', { percent: undefined }],
-    ['an empty plan', { plan: [] }], ['a day that is none', { plan: [{ date: '2026-02-30', percent: 5 }] }],
-    ['two percents for one day', { plan: [{ date: '2026-02-20', percent: 5 }, { date: '2026-02-20', percent: 6 }] }],
+    ['a percent over 100', { percent: 101 }],
+    ['half a percent', { percent: 0.5 }],
+    ['no reason', { why: ' ' }],
+    ['something unknown', { rollout: 5 }],
+    ['less than the whole', { percent: undefined }],
+    ['an empty plan', { plan: [] }],
+    ['a day that is none', { plan: [{ date: '2026-02-30', percent: 5 }] }],
+    [
+      'two percents for one day',
+      {
+        plan: [
+          { date: '2026-02-20', percent: 5 },
+          { date: '2026-02-20', percent: 6 },
+        ],
+      },
+    ],
   ])('with %s is refused', async (_what, wish) => {
     expect((await put('driver_offers', wish).expect(400)).body.code).toBe('INVALID_REQUEST');
   });
 });
 
 describe('the evaluation of a feature for one delivery', () => {
-  const evaluate = (feature: string, cityId = CITY) => world.as(ops([CITY])).get(`/v2/ops/features/${feature}/evaluation?cityId=${cityId}&key=delivery-1`);
+  const evaluate = (feature: string, cityId = CITY) =>
+    world.as(ops([CITY])).get(`/v2/ops/features/${feature}/evaluation?cityId=${cityId}&key=delivery-1`);
 
   it('says whether it is on, and why not', async () => {
     const asked = { cityId: CITY, key: 'delivery-1' };
     await put('driver_offers', { enabled: true, percent: 54 }).expect(200);
-    expect((await evaluate('driver_offers').expect(200)).body).toEqual({ feature: 'driver_offers', ...asked, on: true, why: null, reason: 'SPLIT', draw: 53, rolloutPercent: 54 });
+    expect((await evaluate('driver_offers').expect(200)).body).toEqual({
+      feature: 'driver_offers',
+      ...asked,
+      on: true,
+      why: null,
+      reason: 'SPLIT',
+      draw: 53,
+      rolloutPercent: 54,
+    });
     await put('driver_offers', { enabled: true, percent: 53 }).expect(200);
-    expect((await evaluate('driver_offers').expect(200)).body).toMatchObject({ on: false, why: 'OUTSIDE_ROLLOUT', reason: 'SPLIT', draw: 53, rolloutPercent: 53 });
-    expect((await evaluate('availability_states', 'rome').expect(200)).body).toMatchObject({ on: false, why: 'CITY_NOT_LISTED' });
-    expect((await evaluate('escalation').expect(200)).body).toMatchObject({ on: false, why: 'KILLED', reason: 'DISABLED' });
+    expect((await evaluate('driver_offers').expect(200)).body).toMatchObject({
+      on: false,
+      why: 'OUTSIDE_ROLLOUT',
+      reason: 'SPLIT',
+      draw: 53,
+      rolloutPercent: 53,
+    });
+    expect((await evaluate('availability_states', 'rome').expect(200)).body).toMatchObject({
+      on: false,
+      why: 'CITY_NOT_LISTED',
+    });
+    expect((await evaluate('escalation').expect(200)).body).toMatchObject({
+      on: false,
+      why: 'KILLED',
+      reason: 'DISABLED',
+    });
   });
 
   it('is that of the id, however it is written', async () => {
     const key = '019a0000-0000-7000-8000-00000000000a';
-    const [upper, lower] = await Promise.all([key.toUpperCase(), key].map((asked) => world.as(ops()).get(`/v2/ops/features/driver_offers/evaluation?cityId=${CITY}&key=${asked}`).expect(200)));
+    const [upper, lower] = await Promise.all(
+      [key.toUpperCase(), key].map((asked) =>
+        world
+          .as(ops())
+          .get(`/v2/ops/features/driver_offers/evaluation?cityId=${CITY}&key=${asked}`)
+          .expect(200),
+      ),
+    );
     expect(upper?.body).toEqual(lower?.body);
   });
 

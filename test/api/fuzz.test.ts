@@ -18,19 +18,50 @@ beforeAll(async () => {
   world = await createApiWorld();
   const driverId = await world.addDriver();
   const { deliveryId } = await world.addDelivery();
-  await world.activities.lookForDriver({ deliveryId, correlationId: 'fuzz', at: Date.now(), event: { kind: 'lookForDriver', freed: null } });
+  await world.activities.lookForDriver({
+    deliveryId,
+    correlationId: 'fuzz',
+    at: Date.now(),
+    event: { kind: 'lookForDriver', freed: null },
+  });
   const { body } = await world.as(driver(driverId)).get('/v2/offers/mine').expect(200);
   const caseId = newId();
-  await world.db.escalation.create({ data: { id: caseId, deliveryId, cityId: CITY, level: 2, reason: 'UNASSIGNED', openedAt: new Date() } });
+  await world.db.escalation.create({
+    data: { id: caseId, deliveryId, cityId: CITY, level: 2, reason: 'UNASSIGNED', openedAt: new Date() },
+  });
   const cityId = await world.addCity();
-  await world.db.driver.create({ data: { id: newId(), cityId, name: SECRET, vehicleKind: 'CAR', capacity: 1, availability: 'AVAILABLE', idleSince: new Date() } });
+  await world.db.driver.create({
+    data: {
+      id: newId(),
+      cityId,
+      name: SECRET,
+      vehicleKind: 'CAR',
+      capacity: 1,
+      availability: 'AVAILABLE',
+      idleSince: new Date(),
+    },
+  });
   deps = {
-    apiUrl: world.url, names: { cities: [CITY], zones: [], merchants: [MERCHANT], features: ['driver_offers'] }, secrets: [{ text: SECRET, seenBy: new Set(['ops']) }],
+    apiUrl: world.url,
+    names: { cities: [CITY], zones: [], merchants: [MERCHANT], features: ['driver_offers'] },
+    secrets: [{ text: SECRET, seenBy: new Set(['ops']) }],
     callers: [
-      { name: 'ops', role: 'ops', token: tokenOf(ops()) }, { name: 'ops of the city', role: 'ops', token: tokenOf(ops([CITY])) }, { name: 'merchant', role: 'merchant', token: tokenOf(merchant(MERCHANT)) },
-      { name: 'driver', role: 'driver', token: tokenOf(driver(driverId)) }, { name: 'nobody', role: 'nobody', token: null }, { name: 'a customer', role: 'customer', token: tokenOf({ role: 'customer', sub: 'cleo' }) },
+      { name: 'ops', role: 'ops', token: tokenOf(ops()) },
+      { name: 'ops of the city', role: 'ops', token: tokenOf(ops([CITY])) },
+      { name: 'merchant', role: 'merchant', token: tokenOf(merchant(MERCHANT)) },
+      { name: 'driver', role: 'driver', token: tokenOf(driver(driverId)) },
+      { name: 'nobody', role: 'nobody', token: null },
+      { name: 'a customer', role: 'customer', token: tokenOf({ role: 'customer', sub: 'cleo' }) },
     ],
-    known: { ids: idsAt({ drivers: driverId, offers: String(body.live.offerId), deliveries: deliveryId, escalations: caseId }), cursor: 'none' },
+    known: {
+      ids: idsAt({
+        drivers: driverId,
+        offers: String(body.live.offerId),
+        deliveries: deliveryId,
+        escalations: caseId,
+      }),
+      cursor: 'none',
+    },
     figures: { requests: 0, byStatus: {}, byCode: {}, succeeded: new Set(), refused: new Set() },
   };
 });
@@ -38,7 +69,9 @@ afterAll(() => world.close());
 
 /** The same id in all places of its kind. */
 function idsAt(ids: Record<IdKind, string>): string[] {
-  return (['drivers', 'offers', 'deliveries', 'escalations'] as const).flatMap((kind) => Array<string>(ID_PLACES[kind]).fill(ids[kind]));
+  return (['drivers', 'offers', 'deliveries', 'escalations'] as const).flatMap((kind) =>
+    Array<string>(ID_PLACES[kind]).fill(ids[kind]),
+  );
 }
 
 const REQUESTS = 25;
@@ -47,17 +80,28 @@ const REQUESTS = 25;
 const operations = readOperations(JSON.stringify(openApiDocument(apiEndpoints({} as ApiDeps))));
 
 describe('whatever is sent', () => {
-  it.each(operations.map((operation) => [operation.name, operation] as const))('%s is answered as documented, and by no fault of ours', async (_name, operation) => {
-    const seed = Math.floor(Math.random() * 2 ** 31);
-    expect(await fuzzOperation(deps, operation, { seed, times: REQUESTS, until: Infinity })).toBeNull();
-  }, 60_000);
+  it.each(operations.map((operation) => [operation.name, operation] as const))(
+    '%s is answered as documented, and by no fault of ours',
+    async (_name, operation) => {
+      const seed = Math.floor(Math.random() * 2 ** 31);
+      expect(await fuzzOperation(deps, operation, { seed, times: REQUESTS, until: Infinity })).toBeNull();
+    },
+    60_000,
+  );
 
   it.each([
     ['get /v2/ops/zones/health', 404, () => world.as(ops()).get('/v2/ops/zones/health?cityId=nowhere')],
-    ...['break/end', 'resume'].map((end) => [`post /v2/drivers/{id}/availability/${end}`, 409, async () => {
-      const off = await world.addDriver({ availability: 'OFFLINE' });
-      return world.as(ops()).post(`/v2/drivers/${off}/availability/${end}`, {});
-    }] as const),
+    ...['break/end', 'resume'].map(
+      (end) =>
+        [
+          `post /v2/drivers/{id}/availability/${end}`,
+          409,
+          async () => {
+            const off = await world.addDriver({ availability: 'OFFLINE' });
+            return world.as(ops()).post(`/v2/drivers/${off}/availability/${end}`, {});
+          },
+        ] as const,
+    ),
   ] as const)('%s documents what it once refused without saying so (%i)', async (name, status, ask) => {
     const { status: answered, body } = await ask();
     expect(answered).toBe(status);
@@ -66,17 +110,36 @@ describe('whatever is sent', () => {
 
   it('in the texts and numbers of an order either makes a delivery that can be read back, or is refused', async () => {
     const text = fc.string({ unit: 'binary', maxLength: 40 });
-    const point = fc.record({ lat: fc.double({ min: -91, max: 91, noNaN: true }), lng: fc.double({ min: -181, max: 181, noNaN: true }) });
+    const point = fc.record({
+      lat: fc.double({ min: -91, max: 91, noNaN: true }),
+      lng: fc.double({ min: -181, max: 181, noNaN: true }),
+    });
     const stop = fc.record({ address: text, point, contactName: fc.option(text), notes: fc.option(text) });
     const orders = fc.record({
-      sellerOrderId: text, cityId: fc.constant(CITY), pickup: stop, dropoff: stop, parcelSize: fc.constant('SMALL'), feeCents: fc.integer(),
-      payCents: fc.option(fc.integer({ min: -1 })), readyAt: fc.option(fc.date({ noInvalidDate: true }).map((date) => date.toISOString())),
+      sellerOrderId: text,
+      cityId: fc.constant(CITY),
+      pickup: stop,
+      dropoff: stop,
+      parcelSize: fc.constant('SMALL'),
+      feeCents: fc.integer(),
+      payCents: fc.option(fc.integer({ min: -1 })),
+      readyAt: fc.option(fc.date({ noInvalidDate: true }).map((date) => date.toISOString())),
     });
-    await fc.assert(fc.asyncProperty(orders, async (order) => {
-      const client = world.as(merchant(MERCHANT));
-      const { status, body } = await client.post('/v2/deliveries').set('content-type', 'application/json').send(JSON.stringify(order));
-      expect([200, 201, 400, 409]).toContain(status);
-      if (status === 201) expect((await client.get(`/v2/deliveries/${body.deliveryId}`)).body).toMatchObject({ sellerOrderId: order.sellerOrderId, pickup: body.pickup });
-    }), { numRuns: 150 });
+    await fc.assert(
+      fc.asyncProperty(orders, async (order) => {
+        const client = world.as(merchant(MERCHANT));
+        const { status, body } = await client
+          .post('/v2/deliveries')
+          .set('content-type', 'application/json')
+          .send(JSON.stringify(order));
+        expect([200, 201, 400, 409]).toContain(status);
+        if (status === 201)
+          expect((await client.get(`/v2/deliveries/${body.deliveryId}`)).body).toMatchObject({
+            sellerOrderId: order.sellerOrderId,
+            pickup: body.pickup,
+          });
+      }),
+      { numRuns: 150 },
+    );
   }, 60_000);
 });

@@ -14,7 +14,12 @@ async function offered(): Promise<{ driverId: string; deliveryId: string; offerI
   const cityId = await world.addCity();
   const driverId = await world.addDriver({ cityId });
   const { deliveryId } = await world.addDelivery({ cityId });
-  await world.activities.lookForDriver({ deliveryId, correlationId: 'test', at: Date.now(), event: { kind: 'lookForDriver', freed: null } });
+  await world.activities.lookForDriver({
+    deliveryId,
+    correlationId: 'test',
+    at: Date.now(),
+    event: { kind: 'lookForDriver', freed: null },
+  });
   const { body } = await world.as(driver(driverId)).get('/v2/offers/mine').expect(200);
   return { driverId, deliveryId, offerId: body.live.offerId };
 }
@@ -23,10 +28,22 @@ describe('my offers', () => {
   it('show the live one with what is offered, and those that are over without addresses', async () => {
     const { driverId, deliveryId, offerId } = await offered();
     const { body: before } = await world.as(driver(driverId)).get('/v2/offers/mine').expect(200);
-    expect(before).toMatchObject({ live: { offerId, deliveryId, state: 'LIVE', payCents: 700, offerPayload: { payCents: 700, distanceMeters: 1_700 } }, recent: [] });
+    expect(before).toMatchObject({
+      live: {
+        offerId,
+        deliveryId,
+        state: 'LIVE',
+        payCents: 700,
+        offerPayload: { payCents: 700, distanceMeters: 1_700 },
+      },
+      recent: [],
+    });
     await world.as(driver(driverId)).post(`/v2/offers/${offerId}/reject`, { reason: 'TOO_FAR' }).expect(200);
     const { body: after } = await world.as(driver(driverId)).get('/v2/offers/mine').expect(200);
-    expect(after).toMatchObject({ live: null, recent: [{ offerId, state: 'REJECTED', endReason: 'TOO_FAR', offerPayload: null }] });
+    expect(after).toMatchObject({
+      live: null,
+      recent: [{ offerId, state: 'REJECTED', endReason: 'TOO_FAR', offerPayload: null }],
+    });
   });
 });
 
@@ -35,25 +52,55 @@ describe('an answer to an offer', () => {
     const { driverId, deliveryId, offerId } = await offered();
     const { body } = await world.as(driver(driverId)).post(`/v2/offers/${offerId}/accept`).expect(200);
     expect(body).toMatchObject({ outcome: 'accepted', deliveryId, offerId });
-    expect((await world.as(driver(driverId)).post(`/v2/offers/${offerId}/accept`).expect(200)).body).toEqual(body);
+    expect((await world.as(driver(driverId)).post(`/v2/offers/${offerId}/accept`).expect(200)).body).toEqual(
+      body,
+    );
     const { body: mine } = await world.as(driver(driverId)).get('/v2/me').expect(200);
-    expect(mine).toMatchObject({ driverId, offer: null, availability: { availability: 'BUSY' }, deliveries: [{ deliveryId, assignmentId: body.assignmentId, status: 'ASSIGNED' }] });
+    expect(mine).toMatchObject({
+      driverId,
+      offer: null,
+      availability: { availability: 'BUSY' },
+      deliveries: [{ deliveryId, assignmentId: body.assignmentId, status: 'ASSIGNED' }],
+    });
   });
 
   it('to reject, and the opposite after that, is told apart', async () => {
     const { driverId, offerId } = await offered();
-    const { body } = await world.as(driver(driverId)).post(`/v2/offers/${offerId}/reject`, { reason: 'PAY_TOO_LOW' }).expect(200);
-    expect((await world.as(driver(driverId)).post(`/v2/offers/${offerId}/reject`, { reason: 'PAY_TOO_LOW' }).expect(200)).body).toEqual(body);
-    expect((await world.as(driver(driverId)).post(`/v2/offers/${offerId}/accept`).expect(409)).body).toMatchObject({ type: '/problems/already-answered', code: 'ALREADY_ANSWERED' });
+    const { body } = await world
+      .as(driver(driverId))
+      .post(`/v2/offers/${offerId}/reject`, { reason: 'PAY_TOO_LOW' })
+      .expect(200);
+    expect(
+      (
+        await world
+          .as(driver(driverId))
+          .post(`/v2/offers/${offerId}/reject`, { reason: 'PAY_TOO_LOW' })
+          .expect(200)
+      ).body,
+    ).toEqual(body);
+    expect(
+      (await world.as(driver(driverId)).post(`/v2/offers/${offerId}/accept`).expect(409)).body,
+    ).toMatchObject({ type: '/problems/already-answered', code: 'ALREADY_ANSWERED' });
   });
 
   it('after it expired, or was withdrawn, is refused for that', async () => {
     const expired = await offered();
-    await world.activities.lapseOffer({ deliveryId: expired.deliveryId, correlationId: 'test', at: Date.now() + 60_000, event: { kind: 'lapseOffer', offerId: expired.offerId } });
-    expect((await world.as(driver(expired.driverId)).post(`/v2/offers/${expired.offerId}/accept`).expect(409)).body.code).toBe('OFFER_EXPIRED');
+    await world.activities.lapseOffer({
+      deliveryId: expired.deliveryId,
+      correlationId: 'test',
+      at: Date.now() + 60_000,
+      event: { kind: 'lapseOffer', offerId: expired.offerId },
+    });
+    expect(
+      (await world.as(driver(expired.driverId)).post(`/v2/offers/${expired.offerId}/accept`).expect(409)).body
+        .code,
+    ).toBe('OFFER_EXPIRED');
     const withdrawn = await offered();
     await world.as(merchant(MERCHANT)).post(`/v2/deliveries/${withdrawn.deliveryId}/cancel`).expect(200);
-    expect((await world.as(driver(withdrawn.driverId)).post(`/v2/offers/${withdrawn.offerId}/accept`).expect(409)).body.code).toBe('OFFER_WITHDRAWN');
+    expect(
+      (await world.as(driver(withdrawn.driverId)).post(`/v2/offers/${withdrawn.offerId}/accept`).expect(409))
+        .body.code,
+    ).toBe('OFFER_WITHDRAWN');
   });
 
   it('by another driver finds nothing', async () => {

@@ -16,7 +16,15 @@ beforeAll(async () => {
   world = await createApiWorld(({ readiness }) => ({
     readiness: {
       isStopping: () => isStopping,
-      dependencies: [...readiness.dependencies, { name: 'temporal', check: async () => { if (isTemporalAway) throw new Error('away'); } }],
+      dependencies: [
+        ...readiness.dependencies,
+        {
+          name: 'temporal',
+          check: async () => {
+            if (isTemporalAway) throw new Error('away');
+          },
+        },
+      ],
     },
   }));
 });
@@ -24,15 +32,30 @@ afterAll(() => world.close());
 
 describe('a refusal', () => {
   it('is a problem of RFC 9457, whatever it is about', async () => {
-    const { body } = await world.as(merchant(MERCHANT)).post('/v2/deliveries?draft=1', { colour: 'red', pickup: { point: {} } }).set('x-correlation-id', 'abc-1')
-      .expect(400).expect('content-type', 'application/problem+json; charset=utf-8').expect('x-correlation-id', 'abc-1');
+    const { body } = await world
+      .as(merchant(MERCHANT))
+      .post('/v2/deliveries?draft=1', { colour: 'red', pickup: { point: {} } })
+      .set('x-correlation-id', 'abc-1')
+      .expect(400)
+      .expect('content-type', 'application/problem+json; charset=utf-8')
+      .expect('x-correlation-id', 'abc-1');
     expect(body).toMatchObject({
-      type: '/problems/invalid-request', title: 'The request is not valid', status: 400, code: 'INVALID_REQUEST', instance: '/v2/deliveries', correlationId: 'abc-1',
+      type: '/problems/invalid-request',
+      title: 'The request is not valid',
+      status: 400,
+      code: 'INVALID_REQUEST',
+      instance: '/v2/deliveries',
+      correlationId: 'abc-1',
       errors: [{ path: '', message: expect.stringContaining('draft') }],
     });
-    const { body: fields } = await world.as(merchant(MERCHANT)).post('/v2/deliveries', { colour: 'red', pickup: { point: {} } }).expect(400);
+    const { body: fields } = await world
+      .as(merchant(MERCHANT))
+      .post('/v2/deliveries', { colour: 'red', pickup: { point: {} } })
+      .expect(400);
     const paths = (fields.errors as { path: string }[]).map(({ path }) => path);
-    expect(paths).toEqual(expect.arrayContaining(['sellerOrderId', 'pickup.address', 'pickup.point.lat', '']));
+    expect(paths).toEqual(
+      expect.arrayContaining(['sellerOrderId', 'pickup.address', 'pickup.point.lat', '']),
+    );
   });
 
   it('of an address that nobody knows is 404', async () => {
@@ -46,21 +69,39 @@ describe('a refusal', () => {
   });
 
   it('of a body that is no JSON is 400, of one too large 413, of another kind 415', async () => {
-    const send = (body: string | Buffer, type = 'application/json') => world.as(ops()).post('/v2/merchants').set('content-type', type).send(body);
-    for (const body of ['{', '"text"', 'null', '{"a":1}}', '\u0000']) expect((await send(body).expect(400)).body.code).toBe('MALFORMED_REQUEST');
+    const send = (body: string | Buffer, type = 'application/json') =>
+      world.as(ops()).post('/v2/merchants').set('content-type', type).send(body);
+    for (const body of ['{', '"text"', 'null', '{"a":1}}', '\u0000'])
+      expect((await send(body).expect(400)).body.code).toBe('MALFORMED_REQUEST');
     expect((await send('[]').expect(400)).body.code).toBe('INVALID_REQUEST');
-    expect((await send(JSON.stringify({ name: 'x'.repeat(102_400) })).expect(413)).body.code).toBe('BODY_TOO_LARGE');
+    expect((await send(JSON.stringify({ name: 'x'.repeat(102_400) })).expect(413)).body.code).toBe(
+      'BODY_TOO_LARGE',
+    );
     const bomb = gzipSync(JSON.stringify({ name: 'x'.repeat(10_000_000) }));
-    const headers = { authorization: `Bearer ${tokenOf(ops())}`, 'content-type': 'application/json', 'content-encoding': 'gzip' };
-    expect((await fetch(`${world.url}/v2/merchants`, { method: 'POST', body: bomb, headers })).status).toBe(413);
-    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/json; charset=latin1']) {
+    const headers = {
+      authorization: `Bearer ${tokenOf(ops())}`,
+      'content-type': 'application/json',
+      'content-encoding': 'gzip',
+    };
+    expect((await fetch(`${world.url}/v2/merchants`, { method: 'POST', body: bomb, headers })).status).toBe(
+      413,
+    );
+    for (const type of [
+      'text/plain',
+      'application/x-www-form-urlencoded',
+      'application/json; charset=latin1',
+    ]) {
       expect((await send('{}', type).expect(415)).body.code).toBe('UNSUPPORTED_MEDIA_TYPE');
     }
-    expect((await send('{}').set('content-encoding', 'lzma').expect(415)).body.code).toBe('UNSUPPORTED_MEDIA_TYPE');
+    expect((await send('{}').set('content-encoding', 'lzma').expect(415)).body.code).toBe(
+      'UNSUPPORTED_MEDIA_TYPE',
+    );
   });
 
   it('of an address that is badly encoded is 400', async () => {
-    expect((await world.as(ops()).get('/v2/deliveries/%E0%A4%A').expect(400)).body.code).toBe('MALFORMED_REQUEST');
+    expect((await world.as(ops()).get('/v2/deliveries/%E0%A4%A').expect(400)).body.code).toBe(
+      'MALFORMED_REQUEST',
+    );
   });
 
   it('of an id that is none is 404', async () => {
@@ -69,7 +110,13 @@ describe('a refusal', () => {
   });
 
   it('for a fault of ours tells nothing of it', async () => {
-    const broken = await createApiWorld(() => ({ driverStates: { read: async () => { throw new Error('the secret is a fish'); } } }));
+    const broken = await createApiWorld(() => ({
+      driverStates: {
+        read: async () => {
+          throw new Error('the secret is a fish');
+        },
+      },
+    }));
     const { body, text } = await broken.as(driver(newId())).get('/v2/me').expect(500);
     expect(body).toMatchObject({ code: 'INTERNAL', correlationId: expect.stringMatching(/^[\w-]{36}$/) });
     expect(text).not.toContain('fish');
@@ -77,7 +124,11 @@ describe('a refusal', () => {
   });
 
   it('for a database that is away is 503, safe to retry', async () => {
-    const db = connectDatabase('postgresql://app:app@127.0.0.1:1/none', { poolSize: 1, statementTimeoutMs: 500, applicationName: 'test' });
+    const db = connectDatabase('postgresql://app:app@127.0.0.1:1/none', {
+      poolSize: 1,
+      statementTimeoutMs: 500,
+      applicationName: 'test',
+    });
     const lost = await createApiWorld(() => ({ db }));
     const { body } = await lost.as(ops()).get('/v2/deliveries').expect(503).expect('retry-after', '1');
     expect(body.code).toBe('UNAVAILABLE');
@@ -87,7 +138,11 @@ describe('a refusal', () => {
 });
 
 describe('a correlation id', () => {
-  it.each([['sane', 'order:77.a_b-c', true], ['too long', 'x'.repeat(129), false], ['odd', 'a b', false]])('that is %s is taken or made anew', async (_what, given, isTaken) => {
+  it.each([
+    ['sane', 'order:77.a_b-c', true],
+    ['too long', 'x'.repeat(129), false],
+    ['odd', 'a b', false],
+  ])('that is %s is taken or made anew', async (_what, given, isTaken) => {
     const { headers } = await world.as().get('/health').set('x-correlation-id', given).expect(200);
     if (isTaken) expect(headers['x-correlation-id']).toBe(given);
     else expect(headers['x-correlation-id']).toMatch(/^[\w-]{36}$/);
@@ -97,16 +152,40 @@ describe('a correlation id', () => {
 describe('the log', () => {
   it('has a line a request under its correlation id, and neither tokens nor personal data', async () => {
     const lines: string[] = [];
-    const noted = await createApiWorld(() => ({ log: pino({ level: 'debug' }, { write: (text: string) => void lines.push(text) }) }));
+    const noted = await createApiWorld(() => ({
+      log: pino({ level: 'debug' }, { write: (text: string) => void lines.push(text) }),
+    }));
     const place = { address: 'Hidden Street 5', point: { lat: 1, lng: 1 }, contactName: 'Cleo' };
-    const order = { sellerOrderId: 'log-1', cityId: CITY, pickup: place, dropoff: place, parcelSize: 'SMALL', feeCents: 1 };
-    await noted.as(merchant(MERCHANT)).post('/v2/deliveries', order).set('x-correlation-id', 'log-1').expect(201);
+    const order = {
+      sellerOrderId: 'log-1',
+      cityId: CITY,
+      pickup: place,
+      dropoff: place,
+      parcelSize: 'SMALL',
+      feeCents: 1,
+    };
+    await noted
+      .as(merchant(MERCHANT))
+      .post('/v2/deliveries', order)
+      .set('x-correlation-id', 'log-1')
+      .expect(201);
     await noted.as(merchant(MERCHANT)).get('/v2/deliveries?sellerOrderId=log-1').expect(200);
-    await noted.as(merchant(MERCHANT)).post('/v2/deliveries', { ...order, cityId: 'atlantis' }).expect(409);
+    await noted
+      .as(merchant(MERCHANT))
+      .post('/v2/deliveries', { ...order, cityId: 'atlantis' })
+      .expect(409);
     await noted.close();
     expect(lines.map((text): unknown => JSON.parse(text))).toEqual([
-      expect.objectContaining({ msg: 'answered', correlationId: 'log-1', method: 'POST', path: '/v2/deliveries', status: 201, ms: expect.any(Number) }),
-      expect.objectContaining({ method: 'GET', path: '/v2/deliveries', status: 200 }), expect.objectContaining({ status: 409 }),
+      expect.objectContaining({
+        msg: 'answered',
+        correlationId: 'log-1',
+        method: 'POST',
+        path: '/v2/deliveries',
+        status: 201,
+        ms: expect.any(Number),
+      }),
+      expect.objectContaining({ method: 'GET', path: '/v2/deliveries', status: 200 }),
+      expect.objectContaining({ status: 409 }),
     ]);
     expect(lines.join()).not.toMatch(/Bearer|eyJ|Hidden|Cleo|sellerOrderId/);
   });
@@ -120,10 +199,15 @@ describe('probes', () => {
   it('say whether it can work, and what of it is away', async () => {
     const { body } = await world.as().get('/health/ready').expect(200);
     expect(body).toMatchObject({
-      status: 'ready', dependencies: { postgres: { state: 'up' }, redis: { state: 'up' }, temporal: { state: 'up' } }, features: { driver_offers: { state: 'ON', rolloutPercent: 100 } },
+      status: 'ready',
+      dependencies: { postgres: { state: 'up' }, redis: { state: 'up' }, temporal: { state: 'up' } },
+      features: { driver_offers: { state: 'ON', rolloutPercent: 100 } },
     });
     isTemporalAway = true;
-    expect((await world.as().get('/health/ready').expect(503)).body).toMatchObject({ status: 'not ready', dependencies: { postgres: { state: 'up' }, temporal: { state: 'down' } } });
+    expect((await world.as().get('/health/ready').expect(503)).body).toMatchObject({
+      status: 'not ready',
+      dependencies: { postgres: { state: 'up' }, temporal: { state: 'down' } },
+    });
     isTemporalAway = false;
     isStopping = true;
     expect((await world.as().get('/health/ready').expect(503)).body.status).toBe('stopping');
@@ -133,8 +217,14 @@ describe('probes', () => {
   it('give metrics by route, not by path', async () => {
     const { deliveryId } = await world.addDelivery();
     await world.as(ops()).get(`/v2/deliveries/${deliveryId}`).expect(200);
-    const { text } = await world.as().get('/metrics').expect(200).expect('content-type', /^text\/plain/);
-    expect(text).toContain('http_request_duration_seconds_count{method="GET",route="/v2/deliveries/:id",status="200"}');
+    const { text } = await world
+      .as()
+      .get('/metrics')
+      .expect(200)
+      .expect('content-type', /^text\/plain/);
+    expect(text).toContain(
+      'http_request_duration_seconds_count{method="GET",route="/v2/deliveries/:id",status="200"}',
+    );
     expect(text).not.toContain(deliveryId);
   });
 });
@@ -143,33 +233,74 @@ describe('docs', () => {
   it('describe every endpoint in OpenAPI 3.1', async () => {
     const { body } = await world.as().get('/openapi.json').expect(200);
     expect(body.openapi).toBe('3.1.0');
-    const operations = Object.entries(body.paths as Record<string, object>).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method} ${path}`));
-    expect(operations).toEqual(expect.arrayContaining([
-      'post /v2/deliveries', 'get /v2/deliveries/{id}', 'post /v2/offers/{id}/accept', 'get /v2/me', 'post /drivers/{id}/location', 'post /v2/drivers/{id}/availability/shift/end',
-    ]));
+    const operations = Object.entries(body.paths as Record<string, object>).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method} ${path}`),
+    );
+    expect(operations).toEqual(
+      expect.arrayContaining([
+        'post /v2/deliveries',
+        'get /v2/deliveries/{id}',
+        'post /v2/offers/{id}/accept',
+        'get /v2/me',
+        'post /drivers/{id}/location',
+        'post /v2/drivers/{id}/availability/shift/end',
+      ]),
+    );
     const { parameters, responses, requestBody } = body.paths['/v2/deliveries/{id}/cancel'].post;
     expect((parameters as { name: string }[]).map(({ name }) => name)).toEqual(['id', 'Idempotency-Key']);
-    expect(Object.keys(responses as object)).toEqual(['200', '400', '401', '403', '404', '409', '413', '415', '422', '429', '500', '503']);
+    expect(Object.keys(responses as object)).toEqual([
+      '200',
+      '400',
+      '401',
+      '403',
+      '404',
+      '409',
+      '413',
+      '415',
+      '422',
+      '429',
+      '500',
+      '503',
+    ]);
     expect(requestBody.required).toBe(false);
-    expect(body.components.schemas.Order.required).toEqual(['sellerOrderId', 'cityId', 'pickup', 'dropoff', 'parcelSize', 'feeCents']);
+    expect(body.components.schemas.Order.required).toEqual([
+      'sellerOrderId',
+      'cityId',
+      'pickup',
+      'dropoff',
+      'parcelSize',
+      'feeCents',
+    ]);
   });
 
   it('are a page that fetches nothing from elsewhere', async () => {
     const { text, headers } = await world.as().get('/docs').expect(200);
-    expect(headers['content-security-policy']).toBe("default-src 'none';script-src 'self';style-src 'self' 'unsafe-inline';img-src 'self' data:;connect-src 'self';frame-ancestors 'none'");
+    expect(headers['content-security-policy']).toBe(
+      "default-src 'none';script-src 'self';style-src 'self' 'unsafe-inline';img-src 'self' data:;connect-src 'self';frame-ancestors 'none'",
+    );
     expect(text).not.toMatch(/https?:|<script>|style=/);
-    for (const [, address] of text.matchAll(/(?:src|href)="([^"]+)"/g)) await world.as().get(address ?? '').expect(200);
+    for (const [, address] of text.matchAll(/(?:src|href)="([^"]+)"/g))
+      await world
+        .as()
+        .get(address ?? '')
+        .expect(200);
   });
 
   it('say which headers guard the rest', async () => {
     const { headers } = await world.as().get('/health');
-    expect(headers).toMatchObject({ 'content-security-policy': "default-src 'none';frame-ancestors 'none'", 'x-content-type-options': 'nosniff' });
+    expect(headers).toMatchObject({
+      'content-security-policy': "default-src 'none';frame-ancestors 'none'",
+      'x-content-type-options': 'nosniff',
+    });
     expect(headers['x-powered-by']).toBeUndefined();
   });
 
   it('list every code of a problem as the code has it', () => {
     const docs = readFileSync(join(__dirname, '../../docs/problems.md'), 'utf8');
-    const rows = Object.entries(PROBLEMS).map(([code, { status, title, when }]) => `| ${status} | \`${code}\` | \`${problemType(code as ProblemCode)}\` | ${title} | ${when} |`);
+    const rows = Object.entries(PROBLEMS).map(
+      ([code, { status, title, when }]) =>
+        `| ${status} | \`${code}\` | \`${problemType(code as ProblemCode)}\` | ${title} | ${when} |`,
+    );
     expect(docs.slice(docs.indexOf('| status |')).trimEnd().split('\n').slice(2)).toEqual(rows);
   });
 });

@@ -2,24 +2,50 @@
 import { createECDH, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { v7 as newId } from 'uuid';
-import { type ApiWorld, type Client, createApiWorld, driver, merchant, ops, PUSH_KEY } from '../support/apiWorld';
+import {
+  type ApiWorld,
+  type Client,
+  createApiWorld,
+  driver,
+  merchant,
+  ops,
+  PUSH_KEY,
+} from '../support/apiWorld';
 import { eventually } from '../support/eventually';
 
 let world: ApiWorld;
 const push = { publicKey: PUSH_KEY as string | null, allowLocal: false };
-beforeAll(async () => { world = await createApiWorld(() => ({ push })); });
+beforeAll(async () => {
+  world = await createApiWorld(() => ({ push }));
+});
 afterAll(() => world.close());
 
-const keys = (): { p256dh: string; auth: string } => ({ p256dh: createECDH('prime256v1').generateKeys('base64url'), auth: randomBytes(16).toString('base64url') });
+const keys = (): { p256dh: string; auth: string } => ({
+  p256dh: createECDH('prime256v1').generateKeys('base64url'),
+  auth: randomBytes(16).toString('base64url'),
+});
 const service = (name: string): string => `https://push.service.com/wpush/v2/${name}`;
 const endpointsOf = async (driverId: string): Promise<string[]> =>
-  (await world.db.pushSubscription.findMany({ where: { driverId }, orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] })).map(({ endpoint }) => endpoint);
+  (
+    await world.db.pushSubscription.findMany({
+      where: { driverId },
+      orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
+    })
+  ).map(({ endpoint }) => endpoint);
 
-async function someone(): Promise<{ driverId: string; me: Client; put: (endpoint: string, more?: object) => ReturnType<Client['put']>; remove: (endpoint: string) => ReturnType<Client['post']> }> {
+async function someone(): Promise<{
+  driverId: string;
+  me: Client;
+  put: (endpoint: string, more?: object) => ReturnType<Client['put']>;
+  remove: (endpoint: string) => ReturnType<Client['post']>;
+}> {
   const driverId = await world.addDriver();
   const me = world.as(driver(driverId));
   return {
-    driverId, me, put: (endpoint, more = {}) => me.put(`/v2/drivers/${driverId}/push-subscription`, { endpoint, keys: keys(), ...more }),
+    driverId,
+    me,
+    put: (endpoint, more = {}) =>
+      me.put(`/v2/drivers/${driverId}/push-subscription`, { endpoint, keys: keys(), ...more }),
     remove: (endpoint) => me.post(`/v2/drivers/${driverId}/push-subscription/remove`, { endpoint }),
   };
 }
@@ -29,15 +55,21 @@ describe('a subscription', () => {
     const { driverId, put } = await someone();
     const [first, second] = [keys(), keys()];
     expect((await put(service('one'), { keys: first }).expect(200)).body).toEqual({ subscriptions: 1 });
-    expect(await world.db.pushSubscription.findMany({ where: { driverId } })).toEqual([expect.objectContaining({ endpoint: service('one'), ...first })]);
+    expect(await world.db.pushSubscription.findMany({ where: { driverId } })).toEqual([
+      expect.objectContaining({ endpoint: service('one'), ...first }),
+    ]);
     expect((await put(service('one'), { keys: second }).expect(200)).body).toEqual({ subscriptions: 1 });
-    expect(await world.db.pushSubscription.findMany({ where: { driverId } })).toEqual([expect.objectContaining({ endpoint: service('one'), ...second })]);
+    expect(await world.db.pushSubscription.findMany({ where: { driverId } })).toEqual([
+      expect.objectContaining({ endpoint: service('one'), ...second }),
+    ]);
   });
 
   it('of a sixth browser takes the place of the oldest, also where all come at once', async () => {
     const { driverId, put } = await someone();
     for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) await put(service(`${driverId}/${name}`)).expect(200);
-    expect(await endpointsOf(driverId)).toEqual(['b', 'c', 'd', 'e', 'f'].map((name) => service(`${driverId}/${name}`)));
+    expect(await endpointsOf(driverId)).toEqual(
+      ['b', 'c', 'd', 'e', 'f'].map((name) => service(`${driverId}/${name}`)),
+    );
     await Promise.all(['g', 'h', 'i', 'j'].map((name) => put(service(`${driverId}/${name}`)).expect(200)));
     expect(await endpointsOf(driverId)).toHaveLength(5);
   });
@@ -46,19 +78,34 @@ describe('a subscription', () => {
     const [before, after] = [await someone(), await someone()];
     await before.put(service('shared')).expect(200);
     await after.put(service('shared')).expect(200);
-    expect([await endpointsOf(before.driverId), await endpointsOf(after.driverId)]).toEqual([[], [service('shared')]]);
+    expect([await endpointsOf(before.driverId), await endpointsOf(after.driverId)]).toEqual([
+      [],
+      [service('shared')],
+    ]);
   });
 
   it('that becomes another’s while its driver has too many is not taken from the other', async () => {
     const [before, after] = [await someone(), await someone()];
-    for (const name of ['a', 'b', 'c', 'd', 'e']) await before.put(service(`${before.driverId}/${name}`)).expect(200);
+    for (const name of ['a', 'b', 'c', 'd', 'e'])
+      await before.put(service(`${before.driverId}/${name}`)).expect(200);
     const oldest = service(`${before.driverId}/a`);
     let sixth: Promise<{ body: unknown }> | undefined;
     await world.db.$transaction(async (tx) => {
       await tx.pushSubscription.update({ where: { endpoint: oldest }, data: { driverId: after.driverId } });
-      sixth = before.put(service(`${before.driverId}/f`)).expect(200).then(({ body }) => ({ body }));
-      await eventually('the sixth waits for it', async () => (await world.db.$queryRaw<object[]>`SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'
-        AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())`).length > 0);
+      sixth = before
+        .put(service(`${before.driverId}/f`))
+        .expect(200)
+        .then(({ body }) => ({ body }));
+      await eventually(
+        'the sixth waits for it',
+        async () =>
+          (
+            await world.db.$queryRaw<
+              object[]
+            >`SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'
+        AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())`
+          ).length > 0,
+      );
     });
     await sixth;
     expect(await endpointsOf(after.driverId)).toEqual([oldest]);
@@ -80,7 +127,9 @@ describe('a subscription', () => {
     const body = { endpoint: service('x'), keys: keys() };
     for (const client of [world.as(driver(await world.addDriver())), stranger]) {
       await client.put(`/v2/drivers/${driverId}/push-subscription`, body).expect(404);
-      await client.post(`/v2/drivers/${driverId}/push-subscription/remove`, { endpoint: body.endpoint }).expect(404);
+      await client
+        .post(`/v2/drivers/${driverId}/push-subscription/remove`, { endpoint: body.endpoint })
+        .expect(404);
     }
     await world.as(ops()).put(`/v2/drivers/${driverId}/push-subscription`, body).expect(403);
     await world.as(merchant('bakery')).put(`/v2/drivers/${driverId}/push-subscription`, body).expect(403);
@@ -89,17 +138,40 @@ describe('a subscription', () => {
 
   it('of a driver who was never registered is refused', async () => {
     const driverId = newId();
-    await world.as(driver(driverId)).put(`/v2/drivers/${driverId}/push-subscription`, { endpoint: service('x'), keys: keys() }).expect(404);
+    await world
+      .as(driver(driverId))
+      .put(`/v2/drivers/${driverId}/push-subscription`, { endpoint: service('x'), keys: keys() })
+      .expect(404);
   });
 });
 
 describe('a subscription is refused', () => {
-  it.each([
-    'http://push.service.com/x', 'ftp://push.service.com/x', 'no address', 'https://user:word@push.service.com/x', 'https://push.service.com:8443/x',
-    'https://127.0.0.1/x', 'https://2130706433/x', 'https://0x7f.1/x', 'https://[::1]/x', 'https://[fd00::1]/x', 'https://10.0.0.1/x', 'https://169.254.169.254/latest/meta-data',
-    'https://localhost/x', 'https://localhost./x', 'https://redis/x', 'https://redis.internal/x', 'https://printer.local/x', 'https://x.svc.cluster.local/x', 'https://api.localhost/x',
-    'http://127.0.0.1:6379/x', `https://push.service.com/${'x'.repeat(2_000)}`, 'https://push.service.com/\u0000',
-  ].map((endpoint) => [JSON.stringify(endpoint.slice(0, 60)), endpoint]))('with the address %s', async (_shown, endpoint) => {
+  it.each(
+    [
+      'http://push.service.com/x',
+      'ftp://push.service.com/x',
+      'no address',
+      'https://user:word@push.service.com/x',
+      'https://push.service.com:8443/x',
+      'https://127.0.0.1/x',
+      'https://2130706433/x',
+      'https://0x7f.1/x',
+      'https://[::1]/x',
+      'https://[fd00::1]/x',
+      'https://10.0.0.1/x',
+      'https://169.254.169.254/latest/meta-data',
+      'https://localhost/x',
+      'https://localhost./x',
+      'https://redis/x',
+      'https://redis.internal/x',
+      'https://printer.local/x',
+      'https://x.svc.cluster.local/x',
+      'https://api.localhost/x',
+      'http://127.0.0.1:6379/x',
+      `https://push.service.com/${'x'.repeat(2_000)}`,
+      'https://push.service.com/\u0000',
+    ].map((endpoint) => [JSON.stringify(endpoint.slice(0, 60)), endpoint]),
+  )('with the address %s', async (_shown, endpoint) => {
     const { driverId, put } = await someone();
     const { body } = await put(endpoint).expect(400);
     expect(body).toMatchObject({ code: 'INVALID_REQUEST', errors: [{ path: 'endpoint' }] });

@@ -19,7 +19,14 @@ afterAll(() => redis.close());
 
 /** As another process would have it: nothing in common but Redis. */
 function newProcess(locationPerMinute = LIMIT): RateLimits {
-  const limits = { perMinute: LIMIT, merchantPerMinute: LIMIT, opsPerMinute: LIMIT, locationPerMinute, availabilityPerMinute: LIMIT, badTokenPerMinute: LIMIT };
+  const limits = {
+    perMinute: LIMIT,
+    merchantPerMinute: LIMIT,
+    opsPerMinute: LIMIT,
+    locationPerMinute,
+    availabilityPerMinute: LIMIT,
+    badTokenPerMinute: LIMIT,
+  };
   return createRateLimits(redis.redis, limits, pino({ level: 'silent' }), redis.keyPrefix);
 }
 
@@ -38,10 +45,17 @@ async function isLetThrough(limits: RateLimits, caller: Caller): Promise<boolean
   }
 }
 
-async function letThrough(turns: readonly RateLimits[], caller: Caller, times: number, atOnce: number): Promise<number> {
+async function letThrough(
+  turns: readonly RateLimits[],
+  caller: Caller,
+  times: number,
+  atOnce: number,
+): Promise<number> {
   let through = 0;
   for (let sent = 0; sent < times; sent += atOnce) {
-    const outcomes = await Promise.all(Array.from({ length: atOnce }, (_, each) => isLetThrough(turns[(sent + each) % turns.length]!, caller)));
+    const outcomes = await Promise.all(
+      Array.from({ length: atOnce }, (_, each) => isLetThrough(turns[(sent + each) % turns.length]!, caller)),
+    );
     through += outcomes.filter(Boolean).length;
   }
   return through;
@@ -72,7 +86,9 @@ describe('a limit that is counted in shares', () => {
   it('asks Redis once for a share', async () => {
     const [limits, caller] = [newProcess(), newDriver()];
     await letThrough([limits], caller, SHARE, 1);
-    expect(await redis.redis.get(`${redis.keyPrefix}limit:location:driver:${caller.subject}`)).toBe(String(SHARE));
+    expect(await redis.redis.get(`${redis.keyPrefix}limit:location:driver:${caller.subject}`)).toBe(
+      String(SHARE),
+    );
     expect(limits.spend(caller, 'location')).toBeInstanceOf(Promise);
     expect(limits.spend(newDriver(), 'location')).toBeInstanceOf(Promise);
     await letThrough([limits], caller, 1, 1);

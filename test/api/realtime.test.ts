@@ -14,7 +14,11 @@ import { createDriverWorld, CITY, type DriverWorld, START } from '../support/dri
 import { eventually } from '../support/eventually';
 
 const KEY = 'a-key-for-tests-of-thirty-two-bytes!';
-const AUTH = { keys: { kind: 'local', key: KEY }, issuer: 'driver-service', audience: 'driver-service' } as const;
+const AUTH = {
+  keys: { kind: 'local', key: KEY },
+  issuer: 'driver-service',
+  audience: 'driver-service',
+} as const;
 const LIMITS = { connectionsPerToken: 2, payloadBytes: 2_000, eventsPerMinute: 20 };
 
 let world: DriverWorld;
@@ -48,13 +52,25 @@ afterEach(async () => {
 async function listen(): Promise<Running> {
   const server = createServer((_request, response) => response.writeHead(404).end());
   const gateway = attachGateway(server, {
-    redis: world.redis.redis, readToken: createTokenReader(AUTH), clock: () => world.time.now, limits: LIMITS, channelPrefix: world.redis.keyPrefix,
-    driverStates: { read: (driverId) => driverStates.read(driverId), offerSeen: (offerId, driverId) => driverStates.offerSeen(offerId, driverId) },
-    cityIds: () => cityIds(), log: { warn: (_fields, text) => void warnings.push(text) },
+    redis: world.redis.redis,
+    readToken: createTokenReader(AUTH),
+    clock: () => world.time.now,
+    limits: LIMITS,
+    channelPrefix: world.redis.keyPrefix,
+    driverStates: {
+      read: (driverId) => driverStates.read(driverId),
+      offerSeen: (offerId, driverId) => driverStates.offerSeen(offerId, driverId),
+    },
+    cityIds: () => cityIds(),
+    log: { warn: (_fields, text) => void warnings.push(text) },
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   // What is told before it has subscribed is heard by nobody.
-  await eventually('the gateway hears Redis', async () => new RegExp(`name=realtime-${world.redis.keyPrefix} [^\n]* psub=[1-9]`).test(String(await world.redis.redis.call('CLIENT', 'LIST'))));
+  await eventually('the gateway hears Redis', async () =>
+    new RegExp(`name=realtime-${world.redis.keyPrefix} [^\n]* psub=[1-9]`).test(
+      String(await world.redis.redis.call('CLIENT', 'LIST')),
+    ),
+  );
   return { server, gateway, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
@@ -65,7 +81,12 @@ async function stop({ gateway, server }: Running): Promise<void> {
 
 async function tokenOf(claims: Record<string, unknown>, expiresIn = '1h', key = KEY): Promise<string> {
   const { SignJWT } = await import('jose');
-  return new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).setIssuer(AUTH.issuer).setAudience(AUTH.audience).setIssuedAt().setExpirationTime(expiresIn)
+  return new SignJWT(claims)
+    .setProtectedHeader({ alg: 'HS256' })
+    .setIssuer(AUTH.issuer)
+    .setAudience(AUTH.audience)
+    .setIssuedAt()
+    .setExpirationTime(expiresIn)
     .sign(new TextEncoder().encode(key));
 }
 async function until(isSo: () => Promise<boolean>): Promise<void> {
@@ -75,11 +96,19 @@ const driverToken = (driverId: string) => tokenOf({ sub: driverId, role: 'driver
 
 /** A socket that is not connected yet, so that listeners come first. */
 function socketWith(token: unknown, { url }: Running = running): Socket {
-  const socket = connect(url, { auth: { token }, transports: ['websocket'], autoConnect: false, reconnectionDelay: 20, reconnectionDelayMax: 40, forceNew: true });
+  const socket = connect(url, {
+    auth: { token },
+    transports: ['websocket'],
+    autoConnect: false,
+    reconnectionDelay: 20,
+    reconnectionDelayMax: 40,
+    forceNew: true,
+  });
   sockets.push(socket);
   return socket;
 }
-const next = <T>(socket: Socket, event: string): Promise<T> => new Promise((resolve) => socket.once(event, (body: T) => resolve(body)));
+const next = <T>(socket: Socket, event: string): Promise<T> =>
+  new Promise((resolve) => socket.once(event, (body: T) => resolve(body)));
 type RefusedError = Error & { data?: { code: string } };
 
 /** Connects and waits for the word of the server that everything is set up. */
@@ -99,22 +128,49 @@ async function listener(claims: Record<string, unknown>): Promise<Socket> {
 /** All events that come until `last` came. */
 function heard(socket: Socket, last: string): Promise<[string, unknown][]> {
   const events: [string, unknown][] = [];
-  return new Promise((resolve) => socket.onAny((event: string, body: unknown) => {
-    events.push([event, body]);
-    if (event === last) resolve(events);
-  }));
+  return new Promise((resolve) =>
+    socket.onAny((event: string, body: unknown) => {
+      events.push([event, body]);
+      if (event === last) resolve(events);
+    }),
+  );
 }
-const send = (rooms: string[], event: string, body: Record<string, unknown> = {}) => emitter.emit({ rooms, event, body });
+const send = (rooms: string[], event: string, body: Record<string, unknown> = {}) =>
+  emitter.emit({ rooms, event, body });
 
 /** A driver asked for one delivery and carrying another. */
-async function busyDriver(offerVersion: number | null = 2): Promise<{ driverId: string; offerId: string; offered: string; carried: string; assignmentId: string }> {
+async function busyDriver(
+  offerVersion: number | null = 2,
+): Promise<{ driverId: string; offerId: string; offered: string; carried: string; assignmentId: string }> {
   const driverId = await world.addDriver({ availability: 'BUSY', capacity: 2, offerVersion });
-  const [offered, carried] = [await world.addDelivery({ status: 'OFFERED' }), await world.addDelivery({ status: 'ASSIGNED', driverId })];
+  const [offered, carried] = [
+    await world.addDelivery({ status: 'OFFERED' }),
+    await world.addDelivery({ status: 'ASSIGNED', driverId }),
+  ];
   const [offerId, assignmentId] = [newId(), newId()];
   await world.db.offer.create({
-    data: { id: offerId, deliveryId: offered, driverId, round: 0, payCents: 700, payload: { payCents: 700 }, choice: {}, createdAt: new Date(START), expiresAt: new Date(START + 30_000) },
+    data: {
+      id: offerId,
+      deliveryId: offered,
+      driverId,
+      round: 0,
+      payCents: 700,
+      payload: { payCents: 700 },
+      choice: {},
+      createdAt: new Date(START),
+      expiresAt: new Date(START + 30_000),
+    },
   });
-  await world.db.assignment.create({ data: { id: assignmentId, deliveryId: carried, driverId, way: 'OFFER', payCents: 700, startedAt: new Date(START) } });
+  await world.db.assignment.create({
+    data: {
+      id: assignmentId,
+      deliveryId: carried,
+      driverId,
+      way: 'OFFER',
+      payCents: 700,
+      startedAt: new Date(START),
+    },
+  });
   return { driverId, offerId, offered, carried, assignmentId };
 }
 
@@ -125,8 +181,21 @@ describe('a driver who connects', () => {
     expect(state).toMatchObject({
       driverId,
       availability: { availability: 'BUSY', until: null, reason: null, pending: null },
-      offer: { offerId, deliveryId: offered, driverId, expiresAt: new Date(START + 30_000).toISOString(), offerPayload: { payCents: 700 } },
-      deliveries: [{ deliveryId: carried, assignmentId, status: 'ASSIGNED', stops: [{ kind: 'PICKUP', contactName: 'Kim' }, { kind: 'DROPOFF' }] }],
+      offer: {
+        offerId,
+        deliveryId: offered,
+        driverId,
+        expiresAt: new Date(START + 30_000).toISOString(),
+        offerPayload: { payCents: 700 },
+      },
+      deliveries: [
+        {
+          deliveryId: carried,
+          assignmentId,
+          status: 'ASSIGNED',
+          stops: [{ kind: 'PICKUP', contactName: 'Kim' }, { kind: 'DROPOFF' }],
+        },
+      ],
     });
   });
 
@@ -150,17 +219,23 @@ describe('a driver who connects', () => {
     const { driverId, offerId } = await busyDriver();
     const { read } = driverStates;
     let reads = 0;
-    driverStates = { ...driverStates, read: async (id) => {
-      const state = await read(id);
-      if (++reads === 1) {
-        const heardHere = new Promise<void>((resolve) => world.redis.redis.once('test-heard', resolve));
-        await world.db.offer.update({ where: { id: offerId }, data: { state: 'WITHDRAWN', endedAt: new Date(START) } });
-        socket.once('OFFER_WITHDRAWN', () => world.redis.redis.emit('test-heard'));
-        await send([`driver:${driverId}`], 'OFFER_WITHDRAWN', { offerId });
-        await heardHere;
-      }
-      return state;
-    } };
+    driverStates = {
+      ...driverStates,
+      read: async (id) => {
+        const state = await read(id);
+        if (++reads === 1) {
+          const heardHere = new Promise<void>((resolve) => world.redis.redis.once('test-heard', resolve));
+          await world.db.offer.update({
+            where: { id: offerId },
+            data: { state: 'WITHDRAWN', endedAt: new Date(START) },
+          });
+          socket.once('OFFER_WITHDRAWN', () => world.redis.redis.emit('test-heard'));
+          await send([`driver:${driverId}`], 'OFFER_WITHDRAWN', { offerId });
+          await heardHere;
+        }
+        return state;
+      },
+    };
     const socket = socketWith(await driverToken(driverId));
     const events = heard(socket, 'STATE');
     socket.connect();
@@ -181,7 +256,10 @@ describe('a driver who connects', () => {
     const { driverId } = await busyDriver();
     const { read } = driverStates;
     let failures = 1;
-    driverStates = { ...driverStates, read: (id) => (failures-- > 0 ? Promise.reject(new Error('away')) : read(id)) };
+    driverStates = {
+      ...driverStates,
+      read: (id) => (failures-- > 0 ? Promise.reject(new Error('away')) : read(id)),
+    };
     const { state } = await driverSocket(driverId);
     expect(state).toMatchObject({ driverId });
     expect(warnings).toContain('a realtime connection could not be set up');
@@ -201,7 +279,9 @@ describe('rooms', () => {
     await send([`driver:${mine}`, `ops:${CITY}`, 'merchant:bakery'], 'FOR_ALL', { n: 1 });
     await send([], 'FOR_NOBODY');
     await send([`driver:${mine}`, 'ops:ams', 'ops:rtm', 'merchant:bakery'], 'END');
-    const [toDriver, toOps, toAllOps, toMerchant] = (await Promise.all(all)).map((events) => events.map(([event]) => event));
+    const [toDriver, toOps, toAllOps, toMerchant] = (await Promise.all(all)).map((events) =>
+      events.map(([event]) => event),
+    );
     for (const events of [toDriver, toOps, toMerchant]) expect(events).toEqual(['FOR_ALL', 'END']);
     expect(toAllOps).toEqual(['IN_RTM', 'FOR_ALL', 'END']);
   });
@@ -224,13 +304,18 @@ describe('rooms', () => {
 
   test('keep nobody who went while it was read which ones are theirs', async () => {
     let [asked, answer] = [(): void => undefined, (): void => undefined];
-    const isAsked = new Promise<void>((resolve) => { asked = resolve; });
+    const isAsked = new Promise<void>((resolve) => {
+      asked = resolve;
+    });
     cityIds = () => {
       asked();
-      return new Promise((resolve) => { answer = () => resolve([CITY]); });
+      return new Promise((resolve) => {
+        answer = () => resolve([CITY]);
+      });
     };
     const joining = jest.spyOn(RedisAdapter.prototype, 'addAll');
-    const closed = async () => (await connectionsClosed.get()).values.reduce((sum, { value }) => sum + value, 0);
+    const closed = async () =>
+      (await connectionsClosed.get()).values.reduce((sum, { value }) => sum + value, 0);
     const before = await closed();
     const socket = await listener({ sub: 'otto', role: 'ops' });
     await isAsked;
@@ -262,7 +347,8 @@ describe('OFFER_SEEN', () => {
     const { driverId, offerId } = await busyDriver();
     const { socket: own } = await driverSocket(driverId);
     const { socket: other } = await driverSocket(await world.addDriver());
-    const reachedAt = async () => (await world.db.offer.findUniqueOrThrow({ where: { id: offerId } })).reachedAt;
+    const reachedAt = async () =>
+      (await world.db.offer.findUniqueOrThrow({ where: { id: offerId } })).reachedAt;
     expect(await other.emitWithAck('OFFER_SEEN', { offerId })).toEqual({ noted: false });
     expect(await reachedAt()).toBeNull();
     expect(await own.emitWithAck('OFFER_SEEN', { offerId })).toEqual({ noted: true });
@@ -270,16 +356,21 @@ describe('OFFER_SEEN', () => {
     expect(await own.emitWithAck('OFFER_SEEN', { offerId })).toEqual({ noted: false });
   });
 
-  test.each([[{ offerId: 'x' }], [null], [{ offerId: newId(), more: 1 }]])('that says %j notes nothing', async (body) => {
-    const { socket } = await driverSocket(await world.addDriver());
-    socket.emit('OFFER_SEEN', body);
-    expect(await socket.emitWithAck('OFFER_SEEN', body)).toEqual({ noted: false });
-  });
+  test.each([[{ offerId: 'x' }], [null], [{ offerId: newId(), more: 1 }]])(
+    'that says %j notes nothing',
+    async (body) => {
+      const { socket } = await driverSocket(await world.addDriver());
+      socket.emit('OFFER_SEEN', body);
+      expect(await socket.emitWithAck('OFFER_SEEN', body)).toEqual({ noted: false });
+    },
+  );
 
   test('that PostgreSQL could not note is left without an answer', async () => {
     driverStates = { ...driverStates, offerSeen: () => Promise.reject(new Error('away')) };
     const { socket } = await driverSocket(await world.addDriver());
-    await expect(socket.timeout(200).emitWithAck('OFFER_SEEN', { offerId: newId() })).rejects.toThrow('timed out');
+    await expect(socket.timeout(200).emitWithAck('OFFER_SEEN', { offerId: newId() })).rejects.toThrow(
+      'timed out',
+    );
     expect(warnings).toEqual(['OFFER_SEEN was not noted']);
   });
 });
@@ -321,9 +412,17 @@ describe('a handshake', () => {
   test('in a crowd with one token lets in so many and no more', async () => {
     const token = await driverToken(await world.addDriver());
     const crowd = Array.from({ length: 8 }, () => socketWith(token));
-    const fates = crowd.map((socket) => Promise.race([next(socket, 'STATE').then(() => 'in'), next(socket, 'connect_error').then(() => 'out'), next(socket, 'disconnect').then(() => 'out')]));
+    const fates = crowd.map((socket) =>
+      Promise.race([
+        next(socket, 'STATE').then(() => 'in'),
+        next(socket, 'connect_error').then(() => 'out'),
+        next(socket, 'disconnect').then(() => 'out'),
+      ]),
+    );
     for (const socket of crowd) socket.connect();
-    expect((await Promise.all(fates)).filter((fate) => fate === 'in').length).toBeLessThanOrEqual(LIMITS.connectionsPerToken);
+    expect((await Promise.all(fates)).filter((fate) => fate === 'in').length).toBeLessThanOrEqual(
+      LIMITS.connectionsPerToken,
+    );
   });
 });
 
@@ -354,7 +453,8 @@ describe('a connection', () => {
   });
 
   test('is counted while it lasts', async () => {
-    const open = async () => (await connections.get()).values.find(({ labels }) => labels.role === 'driver')?.value ?? 0;
+    const open = async () =>
+      (await connections.get()).values.find(({ labels }) => labels.role === 'driver')?.value ?? 0;
     const before = await open();
     const { socket } = await driverSocket(await world.addDriver());
     expect(await open()).toBe(before + 1);
@@ -367,7 +467,10 @@ describe('a connection', () => {
     const { socket } = await driverSocket(driverId);
     const again = next<Record<string, unknown>>(socket, 'STATE');
     const { redis, keyPrefix } = world.redis;
-    const [, subscriberId] = new RegExp(`id=(\\d+) [^\n]* name=realtime-${keyPrefix} `).exec(String(await redis.call('CLIENT', 'LIST'))) ?? [];
+    const [, subscriberId] =
+      new RegExp(`id=(\\d+) [^\n]* name=realtime-${keyPrefix} `).exec(
+        String(await redis.call('CLIENT', 'LIST')),
+      ) ?? [];
     await redis.call('CLIENT', 'KILL', 'ID', String(subscriberId));
     expect(await again).toMatchObject({ driverId });
   });

@@ -22,7 +22,8 @@ test('a token is not recalled beyond its own end', () => {
 
 test('a day of screens, each with a token of its own, leaves the tokens of one minute', () => {
   const remembered = new RememberedCallers();
-  for (let nowMs = 0; nowMs < DAY_MS; nowMs += 10_000) remembered.keep(`screen ${nowMs}`, ann, nowMs + DAY_MS, nowMs);
+  for (let nowMs = 0; nowMs < DAY_MS; nowMs += 10_000)
+    remembered.keep(`screen ${nowMs}`, ann, nowMs + DAY_MS, nowMs);
   expect(remembered.size).toBe(6);
 });
 

@@ -17,7 +17,10 @@ beforeAll(async () => {
     const updates = updatesInProcess(dispatch);
     return {
       answers: createAnswers({
-        timeoutMs: 2_000, log: standard.log, startDelivery: async () => {}, answerFromRow: async () => null,
+        timeoutMs: 2_000,
+        log: standard.log,
+        startDelivery: async () => {},
+        answerFromRow: async () => null,
         updates: {
           ...updates,
           execute: async (workflowId, question, updateId, deadlineAt) => {
@@ -54,56 +57,109 @@ async function laden(count: number): Promise<{ driverId: string; deliveries: str
     deliveries.push(deliveryId);
   }
   const [first] = deliveries;
-  if (first !== undefined) for (const step of ['arriveAtPickup', 'pickUp']) await world.as(driver(driverId)).post(`/v2/deliveries/${first}/steps`, { step }).expect(200);
+  if (first !== undefined)
+    for (const step of ['arriveAtPickup', 'pickUp'])
+      await world.as(driver(driverId)).post(`/v2/deliveries/${first}/steps`, { step }).expect(200);
   Object.assign(asking, { now: 0, most: 0, updateIds: [] });
   return { driverId, deliveries };
 }
 
-const rescue = (driverId: string, { key, cities, why = 'bike stolen' }: { key?: string; cities?: string[]; why?: unknown } = {}) => {
+const rescue = (
+  driverId: string,
+  { key, cities, why = 'bike stolen' }: { key?: string; cities?: string[]; why?: unknown } = {},
+) => {
   const sent = world.as(ops(cities)).post(`/v2/ops/drivers/${driverId}/rescue`, { why });
   return key === undefined ? sent : sent.set('idempotency-key', key);
 };
-type Rescued = { rescueId: string; driverId: string; jobs: { deliveryId: string; offerId: string | null; assignmentId: string | null; outcome: string; at: string | null }[] };
-const rescued = async (...asked: Parameters<typeof rescue>): Promise<Rescued> => (await rescue(...asked).expect(200)).body as Rescued;
-const outcomes = ({ jobs }: Rescued): Record<string, string> => Object.fromEntries(jobs.map(({ deliveryId, outcome }) => [deliveryId, outcome]));
+type Rescued = {
+  rescueId: string;
+  driverId: string;
+  jobs: {
+    deliveryId: string;
+    offerId: string | null;
+    assignmentId: string | null;
+    outcome: string;
+    at: string | null;
+  }[];
+};
+const rescued = async (...asked: Parameters<typeof rescue>): Promise<Rescued> =>
+  (await rescue(...asked).expect(200)).body as Rescued;
+const outcomes = ({ jobs }: Rescued): Record<string, string> =>
+  Object.fromEntries(jobs.map(({ deliveryId, outcome }) => [deliveryId, outcome]));
 
 describe('rescuing a driver', () => {
   it('frees every job, and says of each what became of it', async () => {
-    const { driverId, deliveries: [carried = '', one = '', two = ''] } = await laden(3);
+    const {
+      driverId,
+      deliveries: [carried = '', one = '', two = ''],
+    } = await laden(3);
     const body = await rescued(driverId);
     expect(body).toMatchObject({ driverId, rescueId: expect.any(String) });
     expect(outcomes(body)).toEqual({ [carried]: 'escalated', [one]: 'released', [two]: 'released' });
-    for (const { at, assignmentId, offerId, outcome } of body.jobs) expect([Date.parse(at ?? '') > 0, typeof assignmentId, offerId]).toEqual([outcome === 'released', 'string', null]);
-    expect([...asking.updateIds].sort()).toEqual([carried, one, two].map((deliveryId) => `rescue/${body.rescueId}/${deliveryId}`).sort());
-    expect((await world.as(ops()).get(`/v2/deliveries/${one}`).expect(200)).body).toMatchObject({ status: 'SEARCHING', driverId: null });
-    expect((await world.as(ops()).get(`/v2/drivers/${driverId}/availability`).expect(200)).body).toMatchObject({ availability: 'BUSY', pending: { kind: 'OFFLINE' } });
+    for (const { at, assignmentId, offerId, outcome } of body.jobs)
+      expect([Date.parse(at ?? '') > 0, typeof assignmentId, offerId]).toEqual([
+        outcome === 'released',
+        'string',
+        null,
+      ]);
+    expect([...asking.updateIds].sort()).toEqual(
+      [carried, one, two].map((deliveryId) => `rescue/${body.rescueId}/${deliveryId}`).sort(),
+    );
+    expect((await world.as(ops()).get(`/v2/deliveries/${one}`).expect(200)).body).toMatchObject({
+      status: 'SEARCHING',
+      driverId: null,
+    });
+    expect(
+      (await world.as(ops()).get(`/v2/drivers/${driverId}/availability`).expect(200)).body,
+    ).toMatchObject({ availability: 'BUSY', pending: { kind: 'OFFLINE' } });
     expect(await brokenInvariants(world.db)).toEqual([]);
   });
 
   it('under the same key again gives the same answer, and asks nobody', async () => {
-    const { driverId, deliveries: [carried = ''] } = await laden(2);
+    const {
+      driverId,
+      deliveries: [carried = ''],
+    } = await laden(2);
     const first = await rescued(driverId, { key: 'once' });
-    for (const step of ['arriveAtDropoff', 'deliver']) await world.as(driver(driverId)).post(`/v2/deliveries/${carried}/steps`, { step }).expect(200);
+    for (const step of ['arriveAtDropoff', 'deliver'])
+      await world.as(driver(driverId)).post(`/v2/deliveries/${carried}/steps`, { step }).expect(200);
     asking.updateIds = [];
     expect(await rescued(driverId, { key: 'once', why: 'as before' })).toEqual(first);
     expect(asking.updateIds).toEqual([]);
     expect(await rescued(driverId)).toMatchObject({ jobs: [] });
-    const { body: others } = await world.as({ ...ops(), sub: 'otto' }).post(`/v2/ops/drivers/${driverId}/rescue`, { why: 'x' }).set('idempotency-key', 'once').expect(200);
+    const { body: others } = await world
+      .as({ ...ops(), sub: 'otto' })
+      .post(`/v2/ops/drivers/${driverId}/rescue`, { why: 'x' })
+      .set('idempotency-key', 'once')
+      .expect(200);
     expect((others as Rescued).rescueId).not.toBe(first.rescueId);
   });
 
   it('says which deliveries did not answer, and asks only those again', async () => {
-    const { driverId, deliveries: [carried = '', one = '', two = ''] } = await laden(3);
+    const {
+      driverId,
+      deliveries: [carried = '', one = '', two = ''],
+    } = await laden(3);
     away.add(one);
     broken.add(two);
     const body = await rescued(driverId, { key: 'slow' });
-    expect(outcomes(body)).toEqual({ [carried]: 'escalated', [one]: 'NOT_ANSWERED_IN_TIME', [two]: 'NOT_ANSWERED_IN_TIME' });
+    expect(outcomes(body)).toEqual({
+      [carried]: 'escalated',
+      [one]: 'NOT_ANSWERED_IN_TIME',
+      [two]: 'NOT_ANSWERED_IN_TIME',
+    });
     expect(body.jobs.filter(({ at }) => at !== null)).toEqual([]);
-    expect(await world.db.outboxMessage.count({ where: { kind: 'rescue', key: { in: [one, two] } } })).toBe(2);
+    expect(await world.db.outboxMessage.count({ where: { kind: 'rescue', key: { in: [one, two] } } })).toBe(
+      2,
+    );
     away.clear();
     broken.clear();
     asking.updateIds = [];
-    expect(outcomes(await rescued(driverId, { key: 'slow' }))).toEqual({ [carried]: 'escalated', [one]: 'released', [two]: 'released' });
+    expect(outcomes(await rescued(driverId, { key: 'slow' }))).toEqual({
+      [carried]: 'escalated',
+      [one]: 'released',
+      [two]: 'released',
+    });
     expect(asking.updateIds).toHaveLength(2);
     expect(await brokenInvariants(world.db)).toEqual([]);
   });
@@ -115,10 +171,23 @@ describe('rescuing a driver', () => {
   });
 
   it('ten times at once under one key is one rescue', async () => {
-    const { driverId, deliveries: [carried = '', one = '', two = ''] } = await laden(3);
+    const {
+      driverId,
+      deliveries: [carried = '', one = '', two = ''],
+    } = await laden(3);
     const answers = await Promise.all(Array.from({ length: 10 }, () => rescued(driverId, { key: 'many' })));
-    expect(new Set(answers.map(({ rescueId, jobs }) => JSON.stringify([rescueId, jobs.map(({ deliveryId }) => deliveryId)]))).size).toBe(1);
-    expect(outcomes(await rescued(driverId, { key: 'many' }))).toEqual({ [carried]: 'escalated', [one]: 'released', [two]: 'released' });
+    expect(
+      new Set(
+        answers.map(({ rescueId, jobs }) =>
+          JSON.stringify([rescueId, jobs.map(({ deliveryId }) => deliveryId)]),
+        ),
+      ).size,
+    ).toBe(1);
+    expect(outcomes(await rescued(driverId, { key: 'many' }))).toEqual({
+      [carried]: 'escalated',
+      [one]: 'released',
+      [two]: 'released',
+    });
     expect(await world.db.rescue.count({ where: { driverId } })).toBe(1);
   });
 
@@ -128,11 +197,18 @@ describe('rescuing a driver', () => {
     await rescue(newId()).expect(404);
     await rescue('nobody').expect(404);
     await rescue(driverId, { cities: [CITY] }).expect(200);
-    for (const caller of [driver(driverId), merchant('bakery')]) await world.as(caller).post(`/v2/ops/drivers/${driverId}/rescue`, { why: 'x' }).expect(403);
+    for (const caller of [driver(driverId), merchant('bakery')])
+      await world.as(caller).post(`/v2/ops/drivers/${driverId}/rescue`, { why: 'x' }).expect(403);
     expect(await world.db.rescue.count({ where: { driverId } })).toBe(1);
   });
 
-  it.each([['none', undefined], ['an empty one', ''], ['a long one', 'x'.repeat(301)], ['a number', 7], ['half a line', 'a\u0000b']])('needs a reason, and not %s', async (_what, why) => {
+  it.each([
+    ['none', undefined],
+    ['an empty one', ''],
+    ['a long one', 'x'.repeat(301)],
+    ['a number', 7],
+    ['half a line', 'a\u0000b'],
+  ])('needs a reason, and not %s', async (_what, why) => {
     const driverId = await world.addDriver();
     await world.as(ops()).post(`/v2/ops/drivers/${driverId}/rescue`, { why }).expect(400);
   });

@@ -60,7 +60,11 @@ function fetchText(url: string, agent?: Agent): Promise<string> {
   return new Promise((resolve, reject) => {
     get(url, { agent: agent ?? new Agent() }, (response: IncomingMessage) => {
       let text = '';
-      response.setEncoding('utf8').on('data', (part: string) => (text += part)).on('end', () => resolve(text)).on('error', reject);
+      response
+        .setEncoding('utf8')
+        .on('data', (part: string) => (text += part))
+        .on('end', () => resolve(text))
+        .on('error', reject);
     }).on('error', reject);
   });
 }

@@ -8,7 +8,15 @@ import { randomFrom } from '../../simulator/kit/random';
 
 const times = (p99: number | null) => ({ count: p99 === null ? 0 : 100, p50: p99, p95: p99, p99, max: p99 });
 const GOOD: Judged = {
-  measured: { offer: times(400), accept: times(200), reassignment: times(900) }, posted: 900, offered: 900, delivered: 900, openMin: 100, keepOpen: 100, waited: 3, offers: 990, failures: [],
+  measured: { offer: times(400), accept: times(200), reassignment: times(900) },
+  posted: 900,
+  offered: 900,
+  delivered: 900,
+  openMin: 100,
+  keepOpen: 100,
+  waited: 3,
+  offers: 990,
+  failures: [],
 };
 
 describe('the judge of latency', () => {
@@ -17,8 +25,16 @@ describe('the judge of latency', () => {
   test.each<[string, Partial<Judged>, RegExp]>([
     ['slow offers', { measured: { ...GOOD.measured, offer: times(500) } }, /offer: p99 500 ms/],
     ['slow accepts', { measured: { ...GOOD.measured, accept: times(301) } }, /accept: p99 301 ms/],
-    ['slow reassignments', { measured: { ...GOOD.measured, reassignment: times(2_000) } }, /reassignment: p99 2000 ms/],
-    ['reassignments that never happened', { measured: { ...GOOD.measured, reassignment: times(null) } }, /no reassignment was measured/],
+    [
+      'slow reassignments',
+      { measured: { ...GOOD.measured, reassignment: times(2_000) } },
+      /reassignment: p99 2000 ms/,
+    ],
+    [
+      'reassignments that never happened',
+      { measured: { ...GOOD.measured, reassignment: times(null) } },
+      /no reassignment was measured/,
+    ],
     ['an order that was never offered', { offered: 899 }, /1 of 900 orders were never offered/],
     ['an order that was not delivered', { delivered: 898 }, /2 of 900 orders were not delivered/],
     ['too few open deliveries', { openMin: 99 }, /only 99/],
@@ -31,21 +47,46 @@ describe('samples', () => {
   const sample = (timed: Sample['timed'], ms: number, offerId: string): Sample => ({ timed, ms, offerId });
 
   test('leave out offers after a search that found nobody, but not their accepts', () => {
-    const samples = [sample('offer', 10, 'a'), sample('offer', 9_000, 'b'), sample('accept', 20, 'b'), sample('reassignment', 8_000, 'c')];
-    const { kept, waited } = withoutWaits(samples, new Map([['a', 0], ['b', 1], ['c', 2]]));
-    expect({ waited, offers: timesOf(kept, 'offer'), accepts: timesOf(kept, 'accept'), reassignments: timesOf(kept, 'reassignment') }).toEqual({ waited: 2, offers: [10], accepts: [20], reassignments: [] });
+    const samples = [
+      sample('offer', 10, 'a'),
+      sample('offer', 9_000, 'b'),
+      sample('accept', 20, 'b'),
+      sample('reassignment', 8_000, 'c'),
+    ];
+    const { kept, waited } = withoutWaits(
+      samples,
+      new Map([
+        ['a', 0],
+        ['b', 1],
+        ['c', 2],
+      ]),
+    );
+    expect({
+      waited,
+      offers: timesOf(kept, 'offer'),
+      accepts: timesOf(kept, 'accept'),
+      reassignments: timesOf(kept, 'reassignment'),
+    }).toEqual({ waited: 2, offers: [10], accepts: [20], reassignments: [] });
   });
 
-  test('keep an offer that PostgreSQL does not know', () => expect(withoutWaits([sample('offer', 10, 'x')], new Map()).kept).toHaveLength(1));
+  test('keep an offer that PostgreSQL does not know', () =>
+    expect(withoutWaits([sample('offer', 10, 'x')], new Map()).kept).toHaveLength(1));
 
   test('have percentiles by nearest rank', () => {
-    expect(percentilesOf(Array.from({ length: 100 }, (_, at) => at + 1))).toEqual({ count: 100, p50: 50, p95: 95, p99: 99, max: 100 });
+    expect(percentilesOf(Array.from({ length: 100 }, (_, at) => at + 1))).toEqual({
+      count: 100,
+      p50: 50,
+      p95: 95,
+      p99: 99,
+      max: 100,
+    });
     expect(percentilesOf([]).p99).toBeNull();
   });
 });
 
 describe('the plan', () => {
-  const plan = (seed: string) => planArrivals({ rate: 5, seconds: 400, lossShare: 0.12, random: randomFrom(seed) });
+  const plan = (seed: string) =>
+    planArrivals({ rate: 5, seconds: 400, lossShare: 0.12, random: randomFrom(seed) });
 
   test('is the same for the same seed, and fixed beforehand', () => {
     expect(plan('a')).toEqual(plan('a'));
@@ -57,7 +98,11 @@ describe('the plan', () => {
     expect(arrivals.length).toBeGreaterThan(1_850);
     expect(arrivals.length).toBeLessThan(2_150);
     expect(arrivals.map(({ atMs }) => atMs)).toEqual(arrivals.map(({ atMs }) => atMs).sort((a, b) => a - b));
-    for (const fate of ['leaves', 'goesOffline'] as const) expect(arrivals.filter((arrival) => arrival.fate === fate).length / arrivals.length).toBeCloseTo(0.06, 1);
+    for (const fate of ['leaves', 'goesOffline'] as const)
+      expect(arrivals.filter((arrival) => arrival.fate === fate).length / arrivals.length).toBeCloseTo(
+        0.06,
+        1,
+      );
   });
 });
 

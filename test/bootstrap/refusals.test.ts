@@ -27,7 +27,10 @@ describe('a taken port', () => {
   afterAll(() => void server.close());
 
   it('is refused with its holder and the variable that chooses another', () => {
-    const refusal = run('ports.mjs', `await it.requireFreePort(${port}, { usedFor: 'Redis', variable: 'REDIS_PORT' })`);
+    const refusal = run(
+      'ports.mjs',
+      `await it.requireFreePort(${port}, { usedFor: 'Redis', variable: 'REDIS_PORT' })`,
+    );
     expect(refusal).toContain(`Port ${port} (Redis) is taken by process ${process.pid}`);
     expect(refusal).toContain('REDIS_PORT=');
   });
@@ -47,22 +50,37 @@ describe('settings', () => {
 });
 
 describe('reading a zip archive', () => {
-  const archiveOf = (content: string): string => spawnSync(process.execPath, ['--eval', `
+  const archiveOf = (content: string): string =>
+    spawnSync(
+      process.execPath,
+      [
+        '--eval',
+        `
     const { deflateRawSync } = require('node:zlib');
     const name = Buffer.from('a/b/tool'), packed = deflateRawSync(${JSON.stringify(content)});
     const local = Buffer.alloc(30); local.writeUInt16LE(8, 8); local.writeUInt16LE(name.length, 26);
     const entry = Buffer.alloc(46); entry.writeUInt16LE(8, 10); entry.writeUInt32LE(packed.length, 20); entry.writeUInt16LE(name.length, 28);
     const end = Buffer.alloc(22); end.writeUInt32LE(0x06054b50, 0); end.writeUInt16LE(1, 10); end.writeUInt32LE(30 + name.length + packed.length, 16);
     process.stdout.write(Buffer.concat([local, name, packed, entry, name, end]).toString('base64'));
-  `], { encoding: 'utf8' }).stdout;
+  `,
+      ],
+      { encoding: 'utf8' },
+    ).stdout;
 
   it('finds an entry by the end of its name', () => {
     const archive = archiveOf('a program '.repeat(50));
-    expect(run('zip.mjs', `return it.readZipEntry(Buffer.from('${archive}', 'base64'), '/tool').toString().length`)).toBe('500');
+    expect(
+      run(
+        'zip.mjs',
+        `return it.readZipEntry(Buffer.from('${archive}', 'base64'), '/tool').toString().length`,
+      ),
+    ).toBe('500');
   });
 
   it('says what is missing', () => {
-    expect(run('zip.mjs', `it.readZipEntry(Buffer.from('${archiveOf('x')}', 'base64'), '/other')`)).toBe('the archive holds no /other');
+    expect(run('zip.mjs', `it.readZipEntry(Buffer.from('${archiveOf('x')}', 'base64'), '/other')`)).toBe(
+      'the archive holds no /other',
+    );
   });
 
   it('refuses what is no archive', () => {

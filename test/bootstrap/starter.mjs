@@ -10,7 +10,12 @@ await supervise({ name: 'test-starter' }, async (supervisor) => {
   if (ending === 'at once') return 7;
   const script = `${ITS_OWN} ${ending === 'deaf' ? DEAF : 'wait'}`;
   await new Promise((resolve) => {
-    const { pid } = supervisor.start({ name: 'sleeper', command: 'sh', args: ['-c', script], onLine: (line) => resolve(console.log(`${pid} ${line}`)) });
+    const { pid } = supervisor.start({
+      name: 'sleeper',
+      command: 'sh',
+      args: ['-c', script],
+      onLine: (line) => resolve(console.log(`${pid} ${line}`)),
+    });
   });
   if (ending === 'crash') throw new Error('halfway');
   return new Promise((resolve) => setTimeout(resolve, 600_000));

@@ -41,15 +41,18 @@ it('kills, at the second signal, what does not go when asked', async () => {
   expect(isAlive(sleeperPid)).toBe(false);
 });
 
-it.each(['waits', 'deaf'])('ends also what its process had started, where that one %s when it is asked to go', async (ending) => {
-  const { starter, sleeperPid, itsOwnPid } = await startSleeper(ending);
-  const isStopping = once(createInterface({ input: starter.stderr! }), 'line');
-  starter.kill('SIGINT');
-  await isStopping;
-  starter.kill('SIGINT');
-  expect(await exitCodeOf(starter)).toBe(130);
-  expect([sleeperPid, itsOwnPid].filter(isAlive)).toEqual([]);
-});
+it.each(['waits', 'deaf'])(
+  'ends also what its process had started, where that one %s when it is asked to go',
+  async (ending) => {
+    const { starter, sleeperPid, itsOwnPid } = await startSleeper(ending);
+    const isStopping = once(createInterface({ input: starter.stderr! }), 'line');
+    starter.kill('SIGINT');
+    await isStopping;
+    starter.kill('SIGINT');
+    expect(await exitCodeOf(starter)).toBe(130);
+    expect([sleeperPid, itsOwnPid].filter(isAlive)).toEqual([]);
+  },
+);
 
 it('ends what its process had started when somebody kills that one', async () => {
   const { starter, sleeperPid, itsOwnPid } = await startSleeper('waits');
@@ -83,7 +86,10 @@ it('leaves alone a process that only has the id of one left behind', async () =>
   mkdirSync(dir, { recursive: true });
   const dead = { pid: stranger.pid, identity: 'of an earlier process', throwawayDirs: [] };
   writeFileSync(join(dir, 'session.json'), JSON.stringify({ ...dead, projectDir }));
-  writeFileSync(join(dir, 'process-postgres.json'), JSON.stringify({ ...dead, stopSignal: 'SIGTERM', hardSignal: 'SIGKILL' }));
+  writeFileSync(
+    join(dir, 'process-postgres.json'),
+    JSON.stringify({ ...dead, stopSignal: 'SIGTERM', hardSignal: 'SIGKILL' }),
+  );
   try {
     expect(await exitCodeOf(startStarter('at once'))).toBe(7);
     expect(isAlive(stranger.pid!)).toBe(true);
@@ -103,7 +109,9 @@ async function startSleeper(ending: string): Promise<Started> {
 }
 
 function startStarter(ending: string): ChildProcess {
-  return remember(spawn(process.execPath, [join(__dirname, 'starter.mjs'), ending], { stdio: ['ignore', 'pipe', 'pipe'] }));
+  return remember(
+    spawn(process.execPath, [join(__dirname, 'starter.mjs'), ending], { stdio: ['ignore', 'pipe', 'pipe'] }),
+  );
 }
 
 function remember(child: ChildProcess): ChildProcess {

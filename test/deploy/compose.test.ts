@@ -20,35 +20,46 @@ const TEMPORALS_OWN = /^TEMPORAL_(ADDRESS|NAMESPACE)$/;
 
 const compose = parse(readProjectFile('docker-compose.yml'), { merge: true }) as Compose;
 const services = Object.entries(compose.services);
-const knownVariables = new Set(Object.values({ ...SERVICE_VARIABLES, ...API_VARIABLES }).map(({ name }) => name));
+const knownVariables = new Set(
+  Object.values({ ...SERVICE_VARIABLES, ...API_VARIABLES }).map(({ name }) => name),
+);
 
-describe.each(services)('service %s', (_name, { image, build, environment = {}, ports = [], volumes = [], depends_on: needed = {} }) => {
-  it('comes from a pinned image or from a Dockerfile and a target that exist', () => {
-    if (image) return expect(image).toMatch(/:\d/);
-    expect(isInProject(build?.dockerfile ?? 'none')).toBe(true);
-    const targets = readDockerfile(build?.dockerfile ?? '').map(({ name }) => name);
-    expect(targets).toContain(build?.target);
-  });
+describe.each(services)(
+  'service %s',
+  (_name, { image, build, environment = {}, ports = [], volumes = [], depends_on: needed = {} }) => {
+    it('comes from a pinned image or from a Dockerfile and a target that exist', () => {
+      if (image) return expect(image).toMatch(/:\d/);
+      expect(isInProject(build?.dockerfile ?? 'none')).toBe(true);
+      const targets = readDockerfile(build?.dockerfile ?? '').map(({ name }) => name);
+      expect(targets).toContain(build?.target);
+    });
 
-  it('waits only for services that there are', () => {
-    expect(Object.keys(needed).filter((other) => !(other in compose.services))).toEqual([]);
-  });
+    it('waits only for services that there are', () => {
+      expect(Object.keys(needed).filter((other) => !(other in compose.services))).toEqual([]);
+    });
 
-  it('mounts files of the project, or declared volumes', () => {
-    const sources = volumes.map((volume) => volume.split(':')[0] ?? '');
-    expect(sources.filter((source) => (source.startsWith('.') ? !isInProject(source) : !(source in compose.volumes)))).toEqual([]);
-  });
+    it('mounts files of the project, or declared volumes', () => {
+      const sources = volumes.map((volume) => volume.split(':')[0] ?? '');
+      expect(
+        sources.filter((source) =>
+          source.startsWith('.') ? !isInProject(source) : !(source in compose.volumes),
+        ),
+      ).toEqual([]);
+    });
 
-  it('is reached from this machine alone', () => {
-    expect(ports.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([]);
-  });
+    it('is reached from this machine alone', () => {
+      expect(ports.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([]);
+    });
 
-  it('gives our own processes no variable that they do not know', () => {
-    if (image || build?.target) return;
-    const unknown = Object.keys(environment).filter((name) => !knownVariables.has(name) && !TEMPORALS_OWN.test(name));
-    expect(unknown).toEqual([]);
-  });
-});
+    it('gives our own processes no variable that they do not know', () => {
+      if (image || build?.target) return;
+      const unknown = Object.keys(environment).filter(
+        (name) => !knownVariables.has(name) && !TEMPORALS_OWN.test(name),
+      );
+      expect(unknown).toEqual([]);
+    });
+  },
+);
 
 describe('the environment, with its defaults', () => {
   it('is enough for a worker', () => {
@@ -71,5 +82,8 @@ function environmentOf(service: string, given: Record<string, string> = {}): Rec
 
 /** Compose's `${NAME:-default}`. */
 function interpolate(text: string, given: Record<string, string>): string {
-  return text.replaceAll(/\$\{(\w+):-([^}]*)\}/g, (_whole, name: string, otherwise: string) => given[name] ?? otherwise);
+  return text.replaceAll(
+    /\$\{(\w+):-([^}]*)\}/g,
+    (_whole, name: string, otherwise: string) => given[name] ?? otherwise,
+  );
 }

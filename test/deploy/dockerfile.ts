@@ -6,7 +6,10 @@ export type Instruction = { keyword: string; text: string };
 export type Stage = { base: string; name: string | undefined; instructions: Instruction[] };
 
 export function readDockerfile(path: string): Stage[] {
-  const lines = readProjectFile(path).replaceAll(/\\\n\s*/g, ' ').split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  const lines = readProjectFile(path)
+    .replaceAll(/\\\n\s*/g, ' ')
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'));
   const stages: Stage[] = [];
   for (const line of lines) {
     const { keyword = '', text = '' } = /^(?<keyword>[A-Z]+)\s+(?<text>.*)$/.exec(line)?.groups ?? {};
@@ -19,4 +22,6 @@ export function readDockerfile(path: string): Stage[] {
 }
 
 export const instructionsOf = (stage: Stage | undefined, keyword: string): string[] =>
-  (stage?.instructions ?? []).filter((instruction) => instruction.keyword === keyword).map(({ text }) => text);
+  (stage?.instructions ?? [])
+    .filter((instruction) => instruction.keyword === keyword)
+    .map(({ text }) => text);

@@ -3,7 +3,10 @@ import { instructionsOf, readDockerfile, type Stage } from './dockerfile';
 import { isInProject, readProjectFile, sourceOf } from './projectFiles';
 
 const ENTRY = /dist\/\w+\/main\.js/;
-const allowedInContext = readProjectFile('.dockerignore').split('\n').filter((line) => line.startsWith('!')).map((line) => line.slice(1));
+const allowedInContext = readProjectFile('.dockerignore')
+  .split('\n')
+  .filter((line) => line.startsWith('!'))
+  .map((line) => line.slice(1));
 
 describe.each(['ops/docker/api.Dockerfile', 'ops/docker/worker.Dockerfile'])('%s', (path) => {
   const stages = readDockerfile(path);
@@ -23,7 +26,9 @@ describe.each(['ops/docker/api.Dockerfile', 'ops/docker/worker.Dockerfile'])('%s
 
   it('copies from stages that it has', () => {
     const names = new Set(stages.map(({ name }) => name));
-    const from = stages.flatMap((stage) => instructionsOf(stage, 'COPY')).flatMap((text) => /--from=(\S+)/.exec(text)?.[1] ?? []);
+    const from = stages
+      .flatMap((stage) => instructionsOf(stage, 'COPY'))
+      .flatMap((text) => /--from=(\S+)/.exec(text)?.[1] ?? []);
     expect(from.filter((name) => !names.has(name))).toEqual([]);
   });
 
@@ -35,7 +40,10 @@ describe.each(['ops/docker/api.Dockerfile', 'ops/docker/worker.Dockerfile'])('%s
   });
 
   it('runs scripts that exist', () => {
-    const commands = stages.flatMap((stage) => [...instructionsOf(stage, 'RUN'), ...instructionsOf(stage, 'CMD')]);
+    const commands = stages.flatMap((stage) => [
+      ...instructionsOf(stage, 'RUN'),
+      ...instructionsOf(stage, 'CMD'),
+    ]);
     const scripts = commands.flatMap((command) => command.match(/scripts\/[\w/-]+\.mjs/g) ?? []);
     expect(scripts).not.toEqual([]);
     expect(scripts.filter((script) => !isInProject(script))).toEqual([]);

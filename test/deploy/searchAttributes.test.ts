@@ -7,7 +7,11 @@ const TYPE_NAMES: Record<string, string> = { KEYWORD: 'Keyword', INT: 'Int', DAT
 
 it('registers the search attributes that the workflows set, by name and type', () => {
   const program = `const { SEARCH_ATTRIBUTES } = await import('${require.resolve(MODULE)}'); console.log(JSON.stringify(SEARCH_ATTRIBUTES))`;
-  const registered: unknown = JSON.parse(execFileSync(process.execPath, ['--input-type=module', '--eval', program], { encoding: 'utf8' }));
-  const used = Object.fromEntries(Object.values(searchAttributes).map(({ name, type }) => [name, TYPE_NAMES[type]]));
+  const registered: unknown = JSON.parse(
+    execFileSync(process.execPath, ['--input-type=module', '--eval', program], { encoding: 'utf8' }),
+  );
+  const used = Object.fromEntries(
+    Object.values(searchAttributes).map(({ name, type }) => [name, TYPE_NAMES[type]]),
+  );
   expect(registered).toEqual(used);
 });

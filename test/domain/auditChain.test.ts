@@ -4,12 +4,27 @@ import type { AuditRecord } from '../../domain/audit/auditRecord';
 import { type ChainedEntry, followChain, scopeOfCheck } from '../../domain/audit/auditChain';
 
 const CHAIN = 'delivery/d';
-const hashOf = (previous: string | null, { id, why, at }: AuditRecord): string => `${previous ?? ''}<${id}:${why}:${at}>`;
+const hashOf = (previous: string | null, { id, why, at }: AuditRecord): string =>
+  `${previous ?? ''}<${id}:${why}:${at}>`;
 
 function record(id: string, at: number): AuditRecord {
   return {
-    id, at, kind: 'test', chain: 'delivery', cityId: 'rome', deliveryId: 'd', driverId: null, merchantId: null, sellerOrderId: null, actor: { kind: 'system', id: 'test' },
-    from: null, to: null, why: 'so', deviceAt: null, detail: null, correlationId: 'c',
+    id,
+    at,
+    kind: 'test',
+    chain: 'delivery',
+    cityId: 'rome',
+    deliveryId: 'd',
+    driverId: null,
+    merchantId: null,
+    sellerOrderId: null,
+    actor: { kind: 'system', id: 'test' },
+    from: null,
+    to: null,
+    why: 'so',
+    deviceAt: null,
+    detail: null,
+    correlationId: 'c',
   };
 }
 
@@ -24,8 +39,12 @@ function chain(...ids: string[]): ChainedEntry[] {
 }
 
 const headOf = (entries: readonly ChainedEntry[]) => ({ hash: entries.at(-1)?.hash ?? null, cityId: 'rome' });
-const follow = (entries: readonly ChainedEntry[], head: Parameters<typeof followChain>[2] = headOf(entries)) => followChain(CHAIN, entries, head, hashOf);
-const found = (entries: readonly ChainedEntry[], head?: Parameters<typeof followChain>[2]) => follow(entries, head).problems.map(({ kind, entryId }) => [kind, entryId]);
+const follow = (
+  entries: readonly ChainedEntry[],
+  head: Parameters<typeof followChain>[2] = headOf(entries),
+) => followChain(CHAIN, entries, head, hashOf);
+const found = (entries: readonly ChainedEntry[], head?: Parameters<typeof followChain>[2]) =>
+  follow(entries, head).problems.map(({ kind, entryId }) => [kind, entryId]);
 
 describe('a chain', () => {
   const whole = chain('a', 'b', 'c', 'd');
@@ -38,16 +57,28 @@ describe('a chain', () => {
   });
 
   test('with an entry that says something else names it, and its place', () => {
-    expect(follow([a, { ...b, record: { ...b.record, why: 'not so' } }, c, d], headOf(whole)).problems).toEqual([
-      { chain: CHAIN, entryId: 'b', cityId: 'rome', kind: 'CONTENT_DIFFERS', detail: expect.stringContaining('does not say what was hashed') },
+    expect(
+      follow([a, { ...b, record: { ...b.record, why: 'not so' } }, c, d], headOf(whole)).problems,
+    ).toEqual([
+      {
+        chain: CHAIN,
+        entryId: 'b',
+        cityId: 'rome',
+        kind: 'CONTENT_DIFFERS',
+        detail: expect.stringContaining('does not say what was hashed'),
+      },
     ]);
   });
 
   test('whose altered entry was hashed anew lacks what the next one follows', () => {
     const said = { ...b.record, why: 'not so' };
-    expect(found([a, { ...b, record: said, hash: hashOf(a.hash, said) }, c, d], headOf(whole))).toEqual([['LINK_MISSING', 'c']]);
+    expect(found([a, { ...b, record: said, hash: hashOf(a.hash, said) }, c, d], headOf(whole))).toEqual([
+      ['LINK_MISSING', 'c'],
+    ]);
     const last = { ...d.record, why: 'not so' };
-    expect(found([a, b, c, { ...d, record: last, hash: hashOf(c.hash, last) }], headOf(whole))).toEqual([['HEAD_DIFFERS', 'd']]);
+    expect(found([a, b, c, { ...d, record: last, hash: hashOf(c.hash, last) }], headOf(whole))).toEqual([
+      ['HEAD_DIFFERS', 'd'],
+    ]);
   });
 
   test('that lacks its first, a middle or its last entry says where', () => {
@@ -59,33 +90,58 @@ describe('a chain', () => {
 
   test('with two entries that changed places names both', () => {
     const swapped = [a, { ...b, record: c.record }, { ...c, record: b.record }, d];
-    expect(found(swapped, headOf(whole))).toEqual([['CONTENT_DIFFERS', 'c'], ['CONTENT_DIFFERS', 'b']]);
+    expect(found(swapped, headOf(whole))).toEqual([
+      ['CONTENT_DIFFERS', 'c'],
+      ['CONTENT_DIFFERS', 'b'],
+    ]);
   });
 
   test('with an entry put in beside another names the one that is not as it was hashed', () => {
-    expect(found([...whole, { ...b, record: { ...b.record, id: 'x' } }], headOf(whole))).toEqual([['CONTENT_DIFFERS', 'x'], ['TWO_FOLLOW', 'x']]);
+    expect(found([...whole, { ...b, record: { ...b.record, id: 'x' } }], headOf(whole))).toEqual([
+      ['CONTENT_DIFFERS', 'x'],
+      ['TWO_FOLLOW', 'x'],
+    ]);
     const said = record('y', 5);
-    expect(found([...whole, { record: said, chain: CHAIN, previous: null, hash: hashOf(null, said) }], headOf(whole))).toEqual([['TWO_FOLLOW', 'y']]);
+    expect(
+      found(
+        [...whole, { record: said, chain: CHAIN, previous: null, hash: hashOf(null, said) }],
+        headOf(whole),
+      ),
+    ).toEqual([['TWO_FOLLOW', 'y']]);
   });
 
   test('that goes on after what its row names says which one is named', () => {
-    expect(follow(whole, headOf([a, b])).problems).toEqual([expect.objectContaining({ kind: 'HEAD_DIFFERS', entryId: 'd', detail: 'the row names entry b as the last one' })]);
+    expect(follow(whole, headOf([a, b])).problems).toEqual([
+      expect.objectContaining({
+        kind: 'HEAD_DIFFERS',
+        entryId: 'd',
+        detail: 'the row names entry b as the last one',
+      }),
+    ]);
     expect(found(whole, { hash: null, cityId: 'rome' })).toEqual([['HEAD_DIFFERS', 'd']]);
   });
 
   test('without entries, or without a row, is named as a whole', () => {
     expect(found([], { hash: 'gone', cityId: 'rome' })).toEqual([['NO_ENTRIES', null]]);
     expect(found([], { hash: null, cityId: 'rome' })).toEqual([['NO_ENTRIES', null]]);
-    expect(followChain(CHAIN, whole, undefined, hashOf).problems).toMatchObject([{ kind: 'NO_ROW', cityId: 'rome' }]);
+    expect(followChain(CHAIN, whole, undefined, hashOf).problems).toMatchObject([
+      { kind: 'NO_ROW', cityId: 'rome' },
+    ]);
   });
 
   test('with an entry of another chain in it says whose that is', () => {
     const strange = { ...d, record: { ...d.record, deliveryId: 'other' } };
-    expect(follow([a, b, c, strange], headOf(whole)).problems).toContainEqual(expect.objectContaining({ entryId: 'd', detail: 'the entry is one of delivery/other' }));
+    expect(follow([a, b, c, strange], headOf(whole)).problems).toContainEqual(
+      expect.objectContaining({ entryId: 'd', detail: 'the entry is one of delivery/other' }),
+    );
   });
 
   test('that leads round in a circle comes to an end', () => {
-    expect(found([{ ...a, previous: d.hash }, b, c, d], headOf(whole)).map(([kind]) => kind)).toEqual(['CONTENT_DIFFERS', 'LINK_MISSING', 'HEAD_DIFFERS']);
+    expect(found([{ ...a, previous: d.hash }, b, c, d], headOf(whole)).map(([kind]) => kind)).toEqual([
+      'CONTENT_DIFFERS',
+      'LINK_MISSING',
+      'HEAD_DIFFERS',
+    ]);
   });
 });
 
@@ -98,7 +154,10 @@ describe('what a check looks at', () => {
   });
 
   test('comes round to every chain in eight days', () => {
-    const digits = Array.from({ length: 8 }, (_, day) => scopeOfCheck((20_000 + day) * DAY + 5, 0).lastDigits).flat();
+    const digits = Array.from(
+      { length: 8 },
+      (_, day) => scopeOfCheck((20_000 + day) * DAY + 5, 0).lastDigits,
+    ).flat();
     expect([...digits].sort()).toEqual([...'0123456789abcdef']);
   });
 });

@@ -1,8 +1,22 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import {
-  AVAILABILITIES, AVAILABILITY_LIMITS as LIMITS, AVAILABILITY_TRANSITIONS, canChange, carryingOf, decideAvailability, isFresh, takesWork, unreachableAvailabilities, v1Availability,
-  type Availability, type AvailabilityChange, type AvailabilityDecision, type AvailabilityRequest, type DriverFacts, type PendingAvailability,
+  AVAILABILITIES,
+  AVAILABILITY_LIMITS as LIMITS,
+  AVAILABILITY_TRANSITIONS,
+  canChange,
+  carryingOf,
+  decideAvailability,
+  isFresh,
+  takesWork,
+  unreachableAvailabilities,
+  v1Availability,
+  type Availability,
+  type AvailabilityChange,
+  type AvailabilityDecision,
+  type AvailabilityRequest,
+  type DriverFacts,
+  type PendingAvailability,
 } from '../../domain/driver/availability';
 
 const NOW = 1_700_000_000_000;
@@ -11,13 +25,28 @@ const ON = { availabilityStates: true };
 const OFF = { availabilityStates: false };
 
 const driver = (given: Partial<DriverFacts> = {}): DriverFacts => ({
-  driverId: 'd1', cityId: 'berlin', availability: 'AVAILABLE', availabilityUntil: null, availabilityReason: null, pending: null,
-  capacity: 1, liveOffers: 0, activeAssignments: 0, offerVersion: 2, shiftEndsAt: null, lastFixAt: NOW - 5_000, lapsesInRow: 0, ...given,
+  driverId: 'd1',
+  cityId: 'berlin',
+  availability: 'AVAILABLE',
+  availabilityUntil: null,
+  availabilityReason: null,
+  pending: null,
+  capacity: 1,
+  liveOffers: 0,
+  activeAssignments: 0,
+  offerVersion: 2,
+  shiftEndsAt: null,
+  lastFixAt: NOW - 5_000,
+  lapsesInRow: 0,
+  ...given,
 });
-const busy = (given: Partial<DriverFacts> = {}): DriverFacts => driver({ availability: 'BUSY', activeAssignments: 1, ...given });
-const onBreak = (given: Partial<DriverFacts> = {}): DriverFacts => driver({ availability: 'ON_BREAK', availabilityUntil: NOW, availabilityReason: 'lunch', ...given });
+const busy = (given: Partial<DriverFacts> = {}): DriverFacts =>
+  driver({ availability: 'BUSY', activeAssignments: 1, ...given });
+const onBreak = (given: Partial<DriverFacts> = {}): DriverFacts =>
+  driver({ availability: 'ON_BREAK', availabilityUntil: NOW, availabilityReason: 'lunch', ...given });
 
-const decide = (facts: DriverFacts, request: AvailabilityRequest, features = ON): AvailabilityDecision => decideAvailability(facts, request, LIMITS, features, NOW);
+const decide = (facts: DriverFacts, request: AvailabilityRequest, features = ON): AvailabilityDecision =>
+  decideAvailability(facts, request, LIMITS, features, NOW);
 
 /** The change that must come. */
 function changed(facts: DriverFacts, request: AvailabilityRequest, features = ON): AvailabilityChange {
@@ -46,42 +75,94 @@ const BREAK: PendingAvailability = { kind: 'BREAK', minutes: 30, reason: 'lunch'
 
 const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: null });
 const reason = maybe(fc.constantFrom('lunch', 'fuel'));
-const pending = maybe(fc.oneof(
-  fc.record({ kind: fc.constant('BREAK' as const), minutes: fc.integer({ min: 5, max: 120 }), reason }),
-  fc.record({ kind: fc.constant('PAUSE' as const), minutes: maybe(fc.integer({ min: 1, max: 480 })), reason }),
-  fc.constant({ kind: 'SHIFT_END' as const }),
-  fc.constant({ kind: 'OFFLINE' as const }),
-));
+const pending = maybe(
+  fc.oneof(
+    fc.record({ kind: fc.constant('BREAK' as const), minutes: fc.integer({ min: 5, max: 120 }), reason }),
+    fc.record({
+      kind: fc.constant('PAUSE' as const),
+      minutes: maybe(fc.integer({ min: 1, max: 480 })),
+      reason,
+    }),
+    fc.constant({ kind: 'SHIFT_END' as const }),
+    fc.constant({ kind: 'OFFLINE' as const }),
+  ),
+);
 const until = maybe(fc.constantFrom(NOW - MINUTE, NOW, NOW + 30 * MINUTE));
 
 const anyDriver: fc.Arbitrary<DriverFacts> = fc
   .record({
-    availability: fc.constantFrom(...AVAILABILITIES), pending, until, reason,
-    capacity: fc.integer({ min: 1, max: 3 }), liveOffers: fc.nat(1), activeAssignments: fc.nat(2),
+    availability: fc.constantFrom(...AVAILABILITIES),
+    pending,
+    until,
+    reason,
+    capacity: fc.integer({ min: 1, max: 3 }),
+    liveOffers: fc.nat(1),
+    activeAssignments: fc.nat(2),
     shiftEndsAt: maybe(fc.constantFrom(NOW - MINUTE, NOW + 60 * MINUTE)),
     lastFixAt: maybe(fc.constantFrom(NOW, NOW - 61_000, NOW - 10 * MINUTE)),
   })
   .map(({ until: ends, reason: words, pending: wish, availability, ...rest }) => {
     const timed = availability === 'ON_BREAK' || availability === 'PAUSED';
-    return driver({ ...rest, availability, availabilityUntil: timed ? ends : null, availabilityReason: timed ? words : null, pending: availability === 'BUSY' ? wish : null });
+    return driver({
+      ...rest,
+      availability,
+      availabilityUntil: timed ? ends : null,
+      availabilityReason: timed ? words : null,
+      pending: availability === 'BUSY' ? wish : null,
+    });
   });
 
-const carrying = fc.constantFrom('NOTHING' as const, 'BEFORE_PICKUP' as const, 'AFTER_PICKUP' as const, 'BOTH' as const);
+const carrying = fc.constantFrom(
+  'NOTHING' as const,
+  'BEFORE_PICKUP' as const,
+  'AFTER_PICKUP' as const,
+  'BOTH' as const,
+);
 const anyRequest: fc.Arbitrary<AvailabilityRequest> = fc.oneof(
-  fc.record({ kind: fc.constant('shiftStart' as const), shiftEndsAt: maybe(fc.constantFrom(NOW, NOW + 1, NOW + 60 * MINUTE)) }),
+  fc.record({
+    kind: fc.constant('shiftStart' as const),
+    shiftEndsAt: maybe(fc.constantFrom(NOW, NOW + 1, NOW + 60 * MINUTE)),
+  }),
   fc.record({ kind: fc.constant('shiftEnd' as const), carrying }),
-  fc.record({ kind: fc.constant('breakStart' as const), minutes: fc.constantFrom(4, 5, 30, 120, 121, 7.5), reason }),
+  fc.record({
+    kind: fc.constant('breakStart' as const),
+    minutes: fc.constantFrom(4, 5, 30, 120, 121, 7.5),
+    reason,
+  }),
   fc.record({ kind: fc.constant('pause' as const), minutes: maybe(fc.constantFrom(0, 1, 480, 481)), reason }),
-  fc.record({ kind: fc.constant('set' as const), availability: fc.constantFrom('AVAILABLE' as const, 'OFFLINE' as const), carrying }),
+  fc.record({
+    kind: fc.constant('set' as const),
+    availability: fc.constantFrom('AVAILABLE' as const, 'OFFLINE' as const),
+    carrying,
+  }),
   fc.record({ kind: fc.constant('silence' as const), silentSince: fc.constantFrom(NOW, NOW - 10 * MINUTE) }),
-  fc.record({ kind: fc.constant('timedEnd' as const), state: fc.constantFrom('ON_BREAK' as const, 'PAUSED' as const), until: fc.constantFrom(NOW - MINUTE, NOW) }),
-  fc.record({ kind: fc.constant('workBegins' as const), origin: fc.constantFrom('OFFER' as const, 'DIRECT' as const, 'BY_HAND' as const, 'BY_HAND_OVERRIDE' as const) }),
-  fc.constantFrom<AvailabilityRequest>({ kind: 'breakEnd' }, { kind: 'resume' }, { kind: 'workEnds' }, { kind: 'statesKilled' }),
+  fc.record({
+    kind: fc.constant('timedEnd' as const),
+    state: fc.constantFrom('ON_BREAK' as const, 'PAUSED' as const),
+    until: fc.constantFrom(NOW - MINUTE, NOW),
+  }),
+  fc.record({
+    kind: fc.constant('workBegins' as const),
+    origin: fc.constantFrom(
+      'OFFER' as const,
+      'DIRECT' as const,
+      'BY_HAND' as const,
+      'BY_HAND_OVERRIDE' as const,
+    ),
+  }),
+  fc.constantFrom<AvailabilityRequest>(
+    { kind: 'breakEnd' },
+    { kind: 'resume' },
+    { kind: 'workEnds' },
+    { kind: 'statesKilled' },
+  ),
 );
 const features = fc.constantFrom(ON, OFF);
 
 /** Checks a property of every change that any request can make to any driver. */
-function everyChange(check: (change: AvailabilityChange, before: DriverFacts, request: AvailabilityRequest, on: boolean) => void): void {
+function everyChange(
+  check: (change: AvailabilityChange, before: DriverFacts, request: AvailabilityRequest, on: boolean) => void,
+): void {
   fc.assert(
     fc.property(anyDriver, anyRequest, features, (facts, request, flags) => {
       const decision = decide(facts, request, flags);
@@ -97,7 +178,8 @@ describe('the table of availability', () => {
   });
 
   it('lets a driver get out of every state again', () => {
-    for (const state of AVAILABILITIES) expect(AVAILABILITY_TRANSITIONS.some(({ from }) => from === state)).toBe(true);
+    for (const state of AVAILABILITIES)
+      expect(AVAILABILITY_TRANSITIONS.some(({ from }) => from === state)).toBe(true);
   });
 
   it('names each change once, and somebody who may cause it', () => {
@@ -119,9 +201,12 @@ describe('the table of availability', () => {
     const seen = new Set<string>();
     for (const sample of fc.sample(fc.tuple(anyDriver, anyRequest, features), { numRuns: 60_000, seed: 7 })) {
       const decision = decideAvailability(sample[0], sample[1], LIMITS, sample[2], NOW);
-      if (decision.kind === 'changed' && decision.from !== decision.to) seen.add(`${decision.from} > ${decision.to}`);
+      if (decision.kind === 'changed' && decision.from !== decision.to)
+        seen.add(`${decision.from} > ${decision.to}`);
     }
-    expect([...seen].sort()).toEqual(AVAILABILITY_TRANSITIONS.map(({ from, to }) => `${from} > ${to}`).sort());
+    expect([...seen].sort()).toEqual(
+      AVAILABILITY_TRANSITIONS.map(({ from, to }) => `${from} > ${to}`).sort(),
+    );
   });
 });
 
@@ -136,14 +221,23 @@ describe('every change', () => {
   it('counts nothing and touches nobody else', () => {
     everyChange(({ next }, before) => {
       const { driverId, cityId, capacity, liveOffers, activeAssignments, offerVersion, lastFixAt } = before;
-      expect(next).toMatchObject({ driverId, cityId, capacity, liveOffers, activeAssignments, offerVersion, lastFixAt });
+      expect(next).toMatchObject({
+        driverId,
+        cityId,
+        capacity,
+        liveOffers,
+        activeAssignments,
+        offerVersion,
+        lastFixAt,
+      });
     });
   });
 
   it('leaves plans to busy drivers and times to timed states', () => {
     everyChange(({ next, timer }) => {
       if (next.availability !== 'BUSY') expect(next.pending).toBeNull();
-      if (next.availability !== 'ON_BREAK' && next.availability !== 'PAUSED') expect(next.availabilityUntil).toBeNull();
+      if (next.availability !== 'ON_BREAK' && next.availability !== 'PAUSED')
+        expect(next.availabilityUntil).toBeNull();
       expect(timer?.until ?? null).toBe(next.availabilityUntil);
     });
   });
@@ -157,15 +251,18 @@ describe('every change', () => {
   it('takes live offers back from whoever leaves AVAILABLE, goes off duty or plans to leave', () => {
     everyChange(({ next, from, to, withdrawsOffers }, before) => {
       const rests = to !== 'AVAILABLE' && to !== 'BUSY';
-      const leaves = (from === 'AVAILABLE' && to !== 'AVAILABLE') || (from === 'BUSY' && rests) || next.pending !== null;
+      const leaves =
+        (from === 'AVAILABLE' && to !== 'AVAILABLE') || (from === 'BUSY' && rests) || next.pending !== null;
       expect(withdrawsOffers).toBe(leaves && before.liveOffers > 0);
     });
   });
 
   it('loses work before pickup to those who go off duty, and to no others', () => {
     everyChange(({ next, losesWork }, before, request) => {
-      const inHand = 'carrying' in request && (request.carrying === 'BEFORE_PICKUP' || request.carrying === 'BOTH');
-      const leaves = next.availability === 'OFFLINE' || next.availability === 'SHIFT_ENDED' || next.pending !== null;
+      const inHand =
+        'carrying' in request && (request.carrying === 'BEFORE_PICKUP' || request.carrying === 'BOTH');
+      const leaves =
+        next.availability === 'OFFLINE' || next.availability === 'SHIFT_ENDED' || next.pending !== null;
       expect(losesWork).toBe(inHand && leaves);
     });
   });
@@ -180,27 +277,51 @@ describe('every change', () => {
 
 describe('coming on duty', () => {
   it('makes an offline driver available and wakes a waiting delivery', () => {
-    expect(changed(driver({ availability: 'OFFLINE' }), REQUESTS.available)).toMatchObject({ from: 'OFFLINE', to: 'AVAILABLE', why: 'CAME_ONLINE', wakes: true });
-    expect(changed(driver({ availability: 'SHIFT_ENDED' }), REQUESTS.shiftStart)).toMatchObject({ to: 'AVAILABLE', why: 'SHIFT_STARTED', wakes: true });
+    expect(changed(driver({ availability: 'OFFLINE' }), REQUESTS.available)).toMatchObject({
+      from: 'OFFLINE',
+      to: 'AVAILABLE',
+      why: 'CAME_ONLINE',
+      wakes: true,
+    });
+    expect(changed(driver({ availability: 'SHIFT_ENDED' }), REQUESTS.shiftStart)).toMatchObject({
+      to: 'AVAILABLE',
+      why: 'SHIFT_STARTED',
+      wakes: true,
+    });
   });
 
   it('leads back to the work in hand where that is not yet taken away', () => {
-    expect(changed(driver({ availability: 'OFFLINE', activeAssignments: 1 }), REQUESTS.available)).toMatchObject({ to: 'BUSY', wakes: false });
+    expect(
+      changed(driver({ availability: 'OFFLINE', activeAssignments: 1 }), REQUESTS.available),
+    ).toMatchObject({ to: 'BUSY', wakes: false });
   });
 
   it('keeps the planned end of the shift and forgets one that is past', () => {
     const end = NOW + 60 * MINUTE;
-    const start = (planned: number | null, shiftEndsAt: number | null) => changed(driver({ availability: 'OFFLINE', shiftEndsAt: planned }), { kind: 'shiftStart', shiftEndsAt }).next.shiftEndsAt;
-    expect([start(end, null), start(NOW - 1, null), start(null, end), start(end, end + 1)]).toEqual([end, null, end, end + 1]);
+    const start = (planned: number | null, shiftEndsAt: number | null) =>
+      changed(driver({ availability: 'OFFLINE', shiftEndsAt: planned }), { kind: 'shiftStart', shiftEndsAt })
+        .next.shiftEndsAt;
+    expect([start(end, null), start(NOW - 1, null), start(null, end), start(end, end + 1)]).toEqual([
+      end,
+      null,
+      end,
+      end + 1,
+    ]);
   });
 
   it('refuses a shift that is over before it began', () => {
-    expect(decide(driver({ availability: 'OFFLINE' }), { kind: 'shiftStart', shiftEndsAt: NOW })).toMatchObject({ kind: 'refused', code: 'INVALID_SHIFT_END' });
+    expect(
+      decide(driver({ availability: 'OFFLINE' }), { kind: 'shiftStart', shiftEndsAt: NOW }),
+    ).toMatchObject({ kind: 'refused', code: 'INVALID_SHIFT_END' });
   });
 
   it('moves the end of a running shift without ending a break', () => {
     const shiftEndsAt = NOW + 90 * MINUTE;
-    expect(changed(onBreak(), { kind: 'shiftStart', shiftEndsAt })).toMatchObject({ from: 'ON_BREAK', to: 'ON_BREAK', next: { shiftEndsAt } });
+    expect(changed(onBreak(), { kind: 'shiftStart', shiftEndsAt })).toMatchObject({
+      from: 'ON_BREAK',
+      to: 'ON_BREAK',
+      next: { shiftEndsAt },
+    });
     expect(decide(onBreak(), REQUESTS.shiftStart)).toEqual({ kind: 'unchanged' });
   });
 });
@@ -208,24 +329,43 @@ describe('coming on duty', () => {
 describe('going off duty', () => {
   it('takes the live offer back', () => {
     for (const request of [REQUESTS.offline, REQUESTS.shiftEnd, REQUESTS.break, REQUESTS.pause]) {
-      expect(changed(driver({ liveOffers: 1 }), request)).toMatchObject({ withdrawsOffers: true, losesWork: false });
+      expect(changed(driver({ liveOffers: 1 }), request)).toMatchObject({
+        withdrawsOffers: true,
+        losesWork: false,
+      });
     }
   });
 
   it.each(['shiftEnd', 'set'] as const)('loses the work before pickup at once (%s)', (kind) => {
-    const request: AvailabilityRequest = kind === 'set' ? { kind, availability: 'OFFLINE', carrying: 'BEFORE_PICKUP' } : { kind, carrying: 'BEFORE_PICKUP' };
-    expect(changed(busy(), request)).toMatchObject({ from: 'BUSY', to: kind === 'set' ? 'OFFLINE' : 'SHIFT_ENDED', losesWork: true });
+    const request: AvailabilityRequest =
+      kind === 'set'
+        ? { kind, availability: 'OFFLINE', carrying: 'BEFORE_PICKUP' }
+        : { kind, carrying: 'BEFORE_PICKUP' };
+    expect(changed(busy(), request)).toMatchObject({
+      from: 'BUSY',
+      to: kind === 'set' ? 'OFFLINE' : 'SHIFT_ENDED',
+      losesWork: true,
+    });
   });
 
   it.each(['shiftEnd', 'set'] as const)('waits for the door after pickup (%s)', (kind) => {
-    const request: AvailabilityRequest = kind === 'set' ? { kind, availability: 'OFFLINE', carrying: 'AFTER_PICKUP' } : { kind, carrying: 'AFTER_PICKUP' };
+    const request: AvailabilityRequest =
+      kind === 'set'
+        ? { kind, availability: 'OFFLINE', carrying: 'AFTER_PICKUP' }
+        : { kind, carrying: 'AFTER_PICKUP' };
     const { next, ...change } = changed(busy(), request);
     expect(change).toMatchObject({ to: 'BUSY', why: 'WORK_TO_FINISH_FIRST', losesWork: false });
-    expect(changed({ ...next, activeAssignments: 0 }, REQUESTS.workEnds)).toMatchObject({ to: kind === 'set' ? 'OFFLINE' : 'SHIFT_ENDED', wakes: false });
+    expect(changed({ ...next, activeAssignments: 0 }, REQUESTS.workEnds)).toMatchObject({
+      to: kind === 'set' ? 'OFFLINE' : 'SHIFT_ENDED',
+      wakes: false,
+    });
   });
 
   it('loses one job and finishes the other where the driver has both', () => {
-    const change = changed(busy({ capacity: 3, activeAssignments: 2 }), { kind: 'shiftEnd', carrying: 'BOTH' });
+    const change = changed(busy({ capacity: 3, activeAssignments: 2 }), {
+      kind: 'shiftEnd',
+      carrying: 'BOTH',
+    });
     expect(change).toMatchObject({ to: 'BUSY', losesWork: true, next: { pending: { kind: 'SHIFT_END' } } });
   });
 
@@ -237,12 +377,19 @@ describe('going off duty', () => {
 describe('a break', () => {
   it('begins at once, has an end, and a timer for it', () => {
     const { next, timer } = changed(driver(), REQUESTS.break);
-    expect(next).toMatchObject({ availability: 'ON_BREAK', availabilityUntil: NOW + 30 * MINUTE, availabilityReason: 'lunch' });
+    expect(next).toMatchObject({
+      availability: 'ON_BREAK',
+      availabilityUntil: NOW + 30 * MINUTE,
+      availabilityReason: 'lunch',
+    });
     expect(timer).toEqual({ state: 'ON_BREAK', until: NOW + 30 * MINUTE });
   });
 
   it.each([4, 121, 7.5, NaN, -30])('of %d minutes is refused', (minutes) => {
-    expect(decide(driver(), { kind: 'breakStart', minutes, reason: null })).toMatchObject({ kind: 'refused', code: 'INVALID_DURATION' });
+    expect(decide(driver(), { kind: 'breakStart', minutes, reason: null })).toMatchObject({
+      kind: 'refused',
+      code: 'INVALID_DURATION',
+    });
   });
 
   it.each([5, 120])('of %d minutes is granted', (minutes) => {
@@ -253,8 +400,19 @@ describe('a break', () => {
     const { next, ...change } = changed(busy({ capacity: 2, liveOffers: 1 }), REQUESTS.break);
     expect(change).toMatchObject({ to: 'BUSY', withdrawsOffers: true, losesWork: false, timer: null });
     expect(takesWork(next)).toBe(false);
-    const later = decideAvailability({ ...next, liveOffers: 0, activeAssignments: 0 }, REQUESTS.workEnds, LIMITS, ON, NOW + 20 * MINUTE);
-    expect(later).toMatchObject({ to: 'ON_BREAK', why: 'BREAK_STARTED', timer: { state: 'ON_BREAK', until: NOW + 50 * MINUTE }, next: { pending: null } });
+    const later = decideAvailability(
+      { ...next, liveOffers: 0, activeAssignments: 0 },
+      REQUESTS.workEnds,
+      LIMITS,
+      ON,
+      NOW + 20 * MINUTE,
+    );
+    expect(later).toMatchObject({
+      to: 'ON_BREAK',
+      why: 'BREAK_STARTED',
+      timer: { state: 'ON_BREAK', until: NOW + 50 * MINUTE },
+      next: { pending: null },
+    });
   });
 
   it('waits for the last of several jobs', () => {
@@ -269,9 +427,16 @@ describe('a break', () => {
   });
 
   it('ends early when its driver says so, and wakes a waiting delivery', () => {
-    expect(changed(onBreak(), REQUESTS.breakEnd)).toMatchObject({ to: 'AVAILABLE', why: 'BREAK_ENDED', wakes: true, timer: null });
+    expect(changed(onBreak(), REQUESTS.breakEnd)).toMatchObject({
+      to: 'AVAILABLE',
+      why: 'BREAK_ENDED',
+      wakes: true,
+      timer: null,
+    });
     expect(decide(driver(), REQUESTS.breakEnd)).toEqual({ kind: 'unchanged' });
-    expect(decide(driver({ availability: 'PAUSED' }), REQUESTS.breakEnd)).toMatchObject({ code: 'NOT_ON_BREAK' });
+    expect(decide(driver({ availability: 'PAUSED' }), REQUESTS.breakEnd)).toMatchObject({
+      code: 'NOT_ON_BREAK',
+    });
   });
 
   it('that still waits is withdrawn by its end, by resuming or coming online, but not by the end of a pause', () => {
@@ -282,21 +447,36 @@ describe('a break', () => {
   });
 
   it('that still waits gives way to the last wish', () => {
-    expect(changed(busy({ pending: BREAK }), { kind: 'breakStart', minutes: 45, reason: 'lunch' }).next.pending).toEqual({ ...BREAK, minutes: 45 });
-    expect(changed(busy({ pending: BREAK }), { ...REQUESTS.break, reason: 'fuel' }).next.pending).toEqual({ ...BREAK, reason: 'fuel' });
-    expect(changed(busy({ pending: BREAK }), { kind: 'shiftEnd', carrying: 'AFTER_PICKUP' }).next.pending).toEqual({ kind: 'SHIFT_END' });
+    expect(
+      changed(busy({ pending: BREAK }), { kind: 'breakStart', minutes: 45, reason: 'lunch' }).next.pending,
+    ).toEqual({ ...BREAK, minutes: 45 });
+    expect(changed(busy({ pending: BREAK }), { ...REQUESTS.break, reason: 'fuel' }).next.pending).toEqual({
+      ...BREAK,
+      reason: 'fuel',
+    });
+    expect(
+      changed(busy({ pending: BREAK }), { kind: 'shiftEnd', carrying: 'AFTER_PICKUP' }).next.pending,
+    ).toEqual({ kind: 'SHIFT_END' });
   });
 });
 
 describe('a pause', () => {
   it('has no end, or the one asked for', () => {
     expect(changed(driver(), REQUESTS.pause)).toMatchObject({ to: 'PAUSED', timer: null });
-    expect(changed(driver(), { kind: 'pause', minutes: 10, reason: 'fuel' })).toMatchObject({ timer: { state: 'PAUSED', until: NOW + 10 * MINUTE } });
-    expect(decide(driver(), { kind: 'pause', minutes: 481, reason: null })).toMatchObject({ code: 'INVALID_DURATION' });
+    expect(changed(driver(), { kind: 'pause', minutes: 10, reason: 'fuel' })).toMatchObject({
+      timer: { state: 'PAUSED', until: NOW + 10 * MINUTE },
+    });
+    expect(decide(driver(), { kind: 'pause', minutes: 481, reason: null })).toMatchObject({
+      code: 'INVALID_DURATION',
+    });
   });
 
   it('ends when its driver resumes, and no break can be resumed from', () => {
-    expect(changed(driver({ availability: 'PAUSED' }), REQUESTS.resume)).toMatchObject({ to: 'AVAILABLE', why: 'RESUMED', wakes: true });
+    expect(changed(driver({ availability: 'PAUSED' }), REQUESTS.resume)).toMatchObject({
+      to: 'AVAILABLE',
+      why: 'RESUMED',
+      wakes: true,
+    });
     expect(decide(onBreak(), REQUESTS.resume)).toMatchObject({ code: 'NOT_PAUSED' });
   });
 
@@ -311,22 +491,32 @@ describe('the end of a timed state', () => {
 
   it('makes a driver with a fresh position available, and any other offline', () => {
     expect(changed(onBreak(), rings)).toMatchObject({ to: 'AVAILABLE', why: 'TIME_UP', wakes: true });
-    expect(changed(onBreak({ lastFixAt: NOW - 60_001 }), rings)).toMatchObject({ to: 'OFFLINE', wakes: false });
+    expect(changed(onBreak({ lastFixAt: NOW - 60_001 }), rings)).toMatchObject({
+      to: 'OFFLINE',
+      wakes: false,
+    });
     expect(changed(onBreak({ lastFixAt: null }), rings).to).toBe('OFFLINE');
   });
 
   it('passes over a state that was left, or was entered anew with another end', () => {
     expect(decide(driver(), rings)).toEqual({ kind: 'unchanged' });
     expect(decide(onBreak({ availabilityUntil: NOW + MINUTE }), rings)).toEqual({ kind: 'unchanged' });
-    expect(decide(driver({ availability: 'PAUSED', availabilityUntil: NOW }), rings)).toEqual({ kind: 'unchanged' });
+    expect(decide(driver({ availability: 'PAUSED', availabilityUntil: NOW }), rings)).toEqual({
+      kind: 'unchanged',
+    });
   });
 
   it('counts although our clock is a little behind the timer', () => {
-    expect(decideAvailability(onBreak({ availabilityUntil: NOW }), rings, LIMITS, ON, NOW - 50).kind).toBe('changed');
+    expect(decideAvailability(onBreak({ availabilityUntil: NOW }), rings, LIMITS, ON, NOW - 50).kind).toBe(
+      'changed',
+    );
   });
 
   it('leads back to work that is still in hand, fresh or not', () => {
-    expect(changed(onBreak({ activeAssignments: 1, lastFixAt: null }), rings)).toMatchObject({ to: 'BUSY', wakes: false });
+    expect(changed(onBreak({ activeAssignments: 1, lastFixAt: null }), rings)).toMatchObject({
+      to: 'BUSY',
+      wakes: false,
+    });
   });
 
   it('restores nobody once the states are switched off', () => {
@@ -339,7 +529,11 @@ describe('silence', () => {
 
   it('of ten minutes takes an available driver offline and the live offer back', () => {
     const silent = driver({ lastFixAt: NOW - 10 * MINUTE, liveOffers: 1 });
-    expect(changed(silent, heardAt(10 * MINUTE))).toMatchObject({ to: 'OFFLINE', why: 'SILENT', withdrawsOffers: true });
+    expect(changed(silent, heardAt(10 * MINUTE))).toMatchObject({
+      to: 'OFFLINE',
+      why: 'SILENT',
+      withdrawsOffers: true,
+    });
     expect(decide(silent, heardAt(10 * MINUTE - 1))).toEqual({ kind: 'unchanged' });
   });
 
@@ -349,7 +543,9 @@ describe('silence', () => {
 
   it('leaves all who are not waiting for work as they are', () => {
     for (const availability of ['BUSY', 'OFFLINE', 'ON_BREAK', 'PAUSED', 'SHIFT_ENDED'] as const) {
-      expect(decide(driver({ availability, lastFixAt: null }), heardAt(60 * MINUTE))).toEqual({ kind: 'unchanged' });
+      expect(decide(driver({ availability, lastFixAt: null }), heardAt(60 * MINUTE))).toEqual({
+        kind: 'unchanged',
+      });
     }
   });
 });
@@ -358,28 +554,48 @@ describe('work', () => {
   it('makes a driver busy and, when it ends, free again', () => {
     const { next, to } = changed(driver({ activeAssignments: 1 }), REQUESTS.workBegins);
     expect(to).toBe('BUSY');
-    expect(changed({ ...next, activeAssignments: 0 }, REQUESTS.workEnds)).toMatchObject({ to: 'AVAILABLE', why: 'WORK_ENDED', wakes: true });
+    expect(changed({ ...next, activeAssignments: 0 }, REQUESTS.workEnds)).toMatchObject({
+      to: 'AVAILABLE',
+      why: 'WORK_ENDED',
+      wakes: true,
+    });
   });
 
   it('given by hand takes back the live offer of another delivery', () => {
-    expect(changed(driver({ liveOffers: 1, activeAssignments: 1 }), { kind: 'workBegins', origin: 'BY_HAND' }).withdrawsOffers).toBe(true);
+    expect(
+      changed(driver({ liveOffers: 1, activeAssignments: 1 }), { kind: 'workBegins', origin: 'BY_HAND' })
+        .withdrawsOffers,
+    ).toBe(true);
   });
 
   it('ends a break only with override', () => {
     const resting = onBreak({ availabilityUntil: NOW + MINUTE, activeAssignments: 1 });
-    expect(decide(resting, { kind: 'workBegins', origin: 'BY_HAND' })).toMatchObject({ code: 'DRIVER_NOT_AVAILABLE' });
-    expect(changed(resting, { kind: 'workBegins', origin: 'BY_HAND_OVERRIDE' })).toMatchObject({ to: 'BUSY', timer: null, next: { availabilityReason: null } });
+    expect(decide(resting, { kind: 'workBegins', origin: 'BY_HAND' })).toMatchObject({
+      code: 'DRIVER_NOT_AVAILABLE',
+    });
+    expect(changed(resting, { kind: 'workBegins', origin: 'BY_HAND_OVERRIDE' })).toMatchObject({
+      to: 'BUSY',
+      timer: null,
+      next: { availabilityReason: null },
+    });
   });
 
   it('is never given to a driver off duty, nor without override to one who is about to leave', () => {
     for (const availability of ['OFFLINE', 'SHIFT_ENDED'] as const) {
-      expect(decide(driver({ availability }), { kind: 'workBegins', origin: 'BY_HAND_OVERRIDE' })).toMatchObject({ code: 'DRIVER_OFF_DUTY' });
+      expect(
+        decide(driver({ availability }), { kind: 'workBegins', origin: 'BY_HAND_OVERRIDE' }),
+      ).toMatchObject({ code: 'DRIVER_OFF_DUTY' });
     }
-    expect(decide(busy({ pending: BREAK }), REQUESTS.workBegins)).toMatchObject({ code: 'DRIVER_NOT_AVAILABLE', detail: 'driver is BUSY, BREAK to come' });
+    expect(decide(busy({ pending: BREAK }), REQUESTS.workBegins)).toMatchObject({
+      code: 'DRIVER_NOT_AVAILABLE',
+      detail: 'driver is BUSY, BREAK to come',
+    });
   });
 
   it('that ends for a driver silent for ten minutes leaves them offline', () => {
-    expect(changed(busy({ activeAssignments: 0, lastFixAt: NOW - 10 * MINUTE }), REQUESTS.workEnds)).toMatchObject({ to: 'OFFLINE', wakes: false });
+    expect(
+      changed(busy({ activeAssignments: 0, lastFixAt: NOW - 10 * MINUTE }), REQUESTS.workEnds),
+    ).toMatchObject({ to: 'OFFLINE', wakes: false });
     expect(changed(busy({ activeAssignments: 0, lastFixAt: null }), REQUESTS.workEnds).to).toBe('AVAILABLE');
   });
 
@@ -391,7 +607,11 @@ describe('work', () => {
 describe('without the feature', () => {
   it('breaks and pauses are refused', () => {
     for (const request of [REQUESTS.break, REQUESTS.breakEnd, REQUESTS.pause, REQUESTS.resume]) {
-      expect(decide(driver(), request, OFF)).toMatchObject({ kind: 'refused', code: 'FEATURE_OFF', detail: 'availability_states disabled' });
+      expect(decide(driver(), request, OFF)).toMatchObject({
+        kind: 'refused',
+        code: 'FEATURE_OFF',
+        detail: 'availability_states disabled',
+      });
     }
   });
 
@@ -400,11 +620,14 @@ describe('without the feature', () => {
     expect(changed(driver(), REQUESTS.shiftEnd, OFF).to).toBe('OFFLINE');
   });
 
-  it.each<Availability>(['ON_BREAK', 'PAUSED', 'SHIFT_ENDED'])('a driver in %s becomes OFFLINE, and stays so when it is switched on again', (availability) => {
-    const { next, to, timer } = changed(driver({ availability }), REQUESTS.statesKilled, OFF);
-    expect([to, timer]).toEqual(['OFFLINE', null]);
-    expect(decide(next, REQUESTS.statesKilled, ON)).toEqual({ kind: 'unchanged' });
-  });
+  it.each<Availability>(['ON_BREAK', 'PAUSED', 'SHIFT_ENDED'])(
+    'a driver in %s becomes OFFLINE, and stays so when it is switched on again',
+    (availability) => {
+      const { next, to, timer } = changed(driver({ availability }), REQUESTS.statesKilled, OFF);
+      expect([to, timer]).toEqual(['OFFLINE', null]);
+      expect(decide(next, REQUESTS.statesKilled, ON)).toEqual({ kind: 'unchanged' });
+    },
+  );
 
   it('AVAILABLE, BUSY and OFFLINE drivers keep their state', () => {
     for (const availability of ['AVAILABLE', 'BUSY', 'OFFLINE'] as const) {
@@ -413,9 +636,12 @@ describe('without the feature', () => {
   });
 
   it('a break that waits is dropped, and a shift end that waits becomes OFFLINE', () => {
-    const left = (wish: PendingAvailability) => changed(busy({ pending: wish }), REQUESTS.statesKilled, OFF).next.pending;
+    const left = (wish: PendingAvailability) =>
+      changed(busy({ pending: wish }), REQUESTS.statesKilled, OFF).next.pending;
     expect([left(BREAK), left({ kind: 'SHIFT_END' })]).toEqual([null, { kind: 'OFFLINE' }]);
-    expect(changed(busy({ activeAssignments: 0, pending: BREAK }), REQUESTS.workEnds, OFF).to).toBe('AVAILABLE');
+    expect(changed(busy({ activeAssignments: 0, pending: BREAK }), REQUESTS.workEnds, OFF).to).toBe(
+      'AVAILABLE',
+    );
   });
 
   it('late news that it was switched off harms nobody once it is on again', () => {
@@ -425,14 +651,31 @@ describe('without the feature', () => {
 
 describe('small questions', () => {
   it('v1 clients see the new states as OFFLINE', () => {
-    expect(AVAILABILITIES.map(v1Availability)).toEqual(['AVAILABLE', 'BUSY', 'OFFLINE', 'OFFLINE', 'OFFLINE', 'OFFLINE']);
+    expect(AVAILABILITIES.map(v1Availability)).toEqual([
+      'AVAILABLE',
+      'BUSY',
+      'OFFLINE',
+      'OFFLINE',
+      'OFFLINE',
+      'OFFLINE',
+    ]);
   });
 
   it('a position is fresh for a minute', () => {
-    expect([NOW, NOW - 60_000, NOW - 60_001, null].map((at) => isFresh(at, LIMITS, NOW))).toEqual([true, true, false, false]);
+    expect([NOW, NOW - 60_000, NOW - 60_001, null].map((at) => isFresh(at, LIMITS, NOW))).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ]);
   });
 
   it('what a driver carries follows from the jobs before and after pickup', () => {
-    expect([carryingOf(0, 0), carryingOf(1, 0), carryingOf(0, 2), carryingOf(1, 1)]).toEqual(['NOTHING', 'BEFORE_PICKUP', 'AFTER_PICKUP', 'BOTH']);
+    expect([carryingOf(0, 0), carryingOf(1, 0), carryingOf(0, 2), carryingOf(1, 1)]).toEqual([
+      'NOTHING',
+      'BEFORE_PICKUP',
+      'AFTER_PICKUP',
+      'BOTH',
+    ]);
   });
 });

@@ -1,7 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {
-  canMove, DELIVERY_STATUSES, DELIVERY_TRANSITIONS, isBeforePickup, isClosed, type Step, STEPS, unreachableStatuses,
+  canMove,
+  DELIVERY_STATUSES,
+  DELIVERY_TRANSITIONS,
+  isBeforePickup,
+  isClosed,
+  type Step,
+  STEPS,
+  unreachableStatuses,
 } from '../../domain/delivery/status';
 import { acceptanceRate, endOffer, type OfferFacts, type OfferState } from '../../domain/delivery/offer';
 
@@ -22,18 +29,36 @@ describe('the states of a delivery', () => {
   });
 
   test('before pickup can all be cancelled, after it none', () => {
-    expect(DELIVERY_STATUSES.filter(isBeforePickup)).toEqual(['PENDING', 'SEARCHING', 'OFFERED', 'ASSIGNED', 'AT_PICKUP']);
+    expect(DELIVERY_STATUSES.filter(isBeforePickup)).toEqual([
+      'PENDING',
+      'SEARCHING',
+      'OFFERED',
+      'ASSIGNED',
+      'AT_PICKUP',
+    ]);
   });
 
   test('are moved by the steps as the table says', () => {
-    for (const step of Object.keys(STEPS) as Step[]) expect(canMove(STEPS[step].from, STEPS[step].to)).toBe(true);
+    for (const step of Object.keys(STEPS) as Step[])
+      expect(canMove(STEPS[step].from, STEPS[step].to)).toBe(true);
   });
 });
 
 describe('an offer', () => {
   const offer: OfferFacts = {
-    offerId: 'o', deliveryId: 'd', driverId: 'x', kind: 'SINGLE', state: 'LIVE', round: 0, payCents: 1, escalationLevel: 0, createdAt: 0, expiresAt: 30_000,
-    reachedAt: null, endedAt: null, endReason: null,
+    offerId: 'o',
+    deliveryId: 'd',
+    driverId: 'x',
+    kind: 'SINGLE',
+    state: 'LIVE',
+    round: 0,
+    payCents: 1,
+    escalationLevel: 0,
+    createdAt: 0,
+    expiresAt: 30_000,
+    reachedAt: null,
+    endedAt: null,
+    endReason: null,
   };
 
   test('ends once: what ends it later changes nothing', () => {
@@ -53,9 +78,13 @@ describe('the acceptance rate', () => {
   });
 
   test('is not changed by withdrawn and live offers', () => {
-    const states = fc.array(fc.constantFrom<OfferState>('ACCEPTED', 'REJECTED', 'EXPIRED', 'WITHDRAWN', 'LIVE'));
-    fc.assert(fc.property(states, (given) => {
-      expect(acceptanceRate([...given, 'WITHDRAWN', 'LIVE'])).toBe(acceptanceRate(given));
-    }));
+    const states = fc.array(
+      fc.constantFrom<OfferState>('ACCEPTED', 'REJECTED', 'EXPIRED', 'WITHDRAWN', 'LIVE'),
+    );
+    fc.assert(
+      fc.property(states, (given) => {
+        expect(acceptanceRate([...given, 'WITHDRAWN', 'LIVE'])).toBe(acceptanceRate(given));
+      }),
+    );
   });
 });

@@ -4,23 +4,70 @@
  */
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { AVAILABILITY_LIMITS, type AvailabilityRequest, carryingOf, decideAvailability, type DriverFacts, takesWork } from '../../domain/driver/availability';
+import {
+  AVAILABILITY_LIMITS,
+  type AvailabilityRequest,
+  carryingOf,
+  decideAvailability,
+  type DriverFacts,
+  takesWork,
+} from '../../domain/driver/availability';
 import { knownOf, nextDeadline } from '../../domain/delivery/deadline';
-import { canMove, DELIVERY_STATUSES, DROPOFF_FAILURES, isClosed, PICKUP_FAILURES, STEPS, type Actor, type ReasonCode, type Step } from '../../domain/delivery/status';
+import {
+  canMove,
+  DELIVERY_STATUSES,
+  DROPOFF_FAILURES,
+  isClosed,
+  PICKUP_FAILURES,
+  STEPS,
+  type Actor,
+  type ReasonCode,
+  type Step,
+} from '../../domain/delivery/status';
 import { canonicalJson } from '../../domain/audit/auditRecord';
-import { decide, type DeliveryEvent, type Inconclusive, type SearchOutcome } from '../../domain/delivery/decide';
+import {
+  decide,
+  type DeliveryEvent,
+  type Inconclusive,
+  type SearchOutcome,
+} from '../../domain/delivery/decide';
 import type { DispatchFeatures, DispatchLimits } from '../../domain/delivery/changeSet';
-import { ESCALATION_LIMITS, type EscalatedState, NEW_CLOCK, stateAfterDue } from '../../domain/delivery/escalation';
+import {
+  ESCALATION_LIMITS,
+  type EscalatedState,
+  NEW_CLOCK,
+  stateAfterDue,
+} from '../../domain/delivery/escalation';
 import { LEAVE_REASONS, NOTICED_LOSSES } from '../../domain/driver/loss';
 import type { OfferFacts } from '../../domain/delivery/offer';
 import { RANKING_LIMITS, SEARCH_LIMITS } from '../../domain/matching/ranking';
 import { type CaseFacts } from '../../domain/support/supportCase';
-import { type Answer, type AssignmentFacts, type Decision, type DeliveryFacts, isRefusal, type Truth } from '../../domain/delivery/deliveryState';
+import {
+  type Answer,
+  type AssignmentFacts,
+  type Decision,
+  type DeliveryFacts,
+  isRefusal,
+  type Truth,
+} from '../../domain/delivery/deliveryState';
 
 const START = 1_700_000_000_000;
 const MINUTE = 60_000;
-const LIMITS: DispatchLimits = { search: SEARCH_LIMITS, ranking: RANKING_LIMITS, availability: AVAILABILITY_LIMITS, offerTtlMs: 30_000, searchMaxMs: 120 * MINUTE, escalation: ESCALATION_LIMITS, lapsePause: { afterLapses: 2, pauseMs: 15 * MINUTE }, pushesOffers: true };
-const FEATURES: DispatchFeatures = { availabilityStates: () => true, escalation: true, autoReassignment: true };
+const LIMITS: DispatchLimits = {
+  search: SEARCH_LIMITS,
+  ranking: RANKING_LIMITS,
+  availability: AVAILABILITY_LIMITS,
+  offerTtlMs: 30_000,
+  searchMaxMs: 120 * MINUTE,
+  escalation: ESCALATION_LIMITS,
+  lapsePause: { afterLapses: 2, pauseMs: 15 * MINUTE },
+  pushesOffers: true,
+};
+const FEATURES: DispatchFeatures = {
+  availabilityStates: () => true,
+  escalation: true,
+  autoReassignment: true,
+};
 const OPS: Actor = { kind: 'ops', id: 'olga' };
 const SYSTEM: Actor = { kind: 'system', id: 'test' };
 const DELIVERIES = ['left', 'right'] as const;
@@ -45,7 +92,9 @@ class World {
 
   constructor(drivers: readonly Partial<DriverFacts>[]) {
     this.deliveries = { left: newDelivery('left', START), right: newDelivery('right', START + MINUTE) };
-    drivers.forEach((driver, index) => this.drivers.set(`driver-${index}`, newDriver(`driver-${index}`, driver)));
+    drivers.forEach((driver, index) =>
+      this.drivers.set(`driver-${index}`, newDriver(`driver-${index}`, driver)),
+    );
   }
 
   offersOf(deliveryId: DeliveryId): OfferFacts[] {
@@ -63,26 +112,61 @@ class World {
   /** As the store reads it: no offer, assignment or driver more. Frozen, since facts are never changed in place. */
   read(deliveryId: DeliveryId, event: DeliveryEvent): Truth {
     const named = 'offerId' in event && event.offerId !== null ? this.offers.get(event.offerId) : undefined;
-    const byHand = event.kind === 'assignDriver' || event.kind === 'handOver' ? [...this.offers.values()].filter((offer) => offer.state === 'LIVE' && offer.driverId === event.driverId) : [];
-    const offers = [...new Set([...this.live(deliveryId), ...(named?.deliveryId === deliveryId ? [named] : []), ...byHand])];
+    const byHand =
+      event.kind === 'assignDriver' || event.kind === 'handOver'
+        ? [...this.offers.values()].filter(
+            (offer) => offer.state === 'LIVE' && offer.driverId === event.driverId,
+          )
+        : [];
+    const offers = [
+      ...new Set([...this.live(deliveryId), ...(named?.deliveryId === deliveryId ? [named] : []), ...byHand]),
+    ];
     const locked = [
-      ...this.live(deliveryId).map(({ driverId }) => driverId), this.active(deliveryId)?.driverId, event.kind === 'assignDriver' || event.kind === 'handOver' ? event.driverId : undefined,
+      ...this.live(deliveryId).map(({ driverId }) => driverId),
+      this.active(deliveryId)?.driverId,
+      event.kind === 'assignDriver' || event.kind === 'handOver' ? event.driverId : undefined,
       ...(event.kind === 'lookForDriver' ? event.search.chosen.map((each) => each.driverId) : []),
     ];
-    const drivers = Object.fromEntries(locked.flatMap((id) => { const driver = id && this.drivers.get(id); return driver ? [[id, driver]] : []; }));
-    return deepFreeze({ delivery: this.deliveries[deliveryId], offers, assignments: [...this.assignments[deliveryId]], drivers, supportCase: this.cases[deliveryId].find(({ state }) => state !== 'RESOLVED') ?? null });
+    const drivers = Object.fromEntries(
+      locked.flatMap((id) => {
+        const driver = id && this.drivers.get(id);
+        return driver ? [[id, driver]] : [];
+      }),
+    );
+    return deepFreeze({
+      delivery: this.deliveries[deliveryId],
+      offers,
+      assignments: [...this.assignments[deliveryId]],
+      drivers,
+      supportCase: this.cases[deliveryId].find(({ state }) => state !== 'RESOLVED') ?? null,
+    });
   }
 
   tell(deliveryId: DeliveryId, event: DeliveryEvent): { truth: Truth; decision: Decision } {
-    this.log.push(`${this.now - START} ms, ${deliveryId} is ${this.deliveries[deliveryId].status}: ${JSON.stringify(event)}`);
+    this.log.push(
+      `${this.now - START} ms, ${deliveryId} is ${this.deliveries[deliveryId].status}: ${JSON.stringify(event)}`,
+    );
     const truth = this.read(deliveryId, event);
-    const decision = decide(truth, event, { now: this.now, newId: () => `id-${this.ids++}`, actor: 'by' in event ? event.by : SYSTEM, limits: LIMITS, features: this.features });
+    const decision = decide(truth, event, {
+      now: this.now,
+      newId: () => `id-${this.ids++}`,
+      actor: 'by' in event ? event.by : SYSTEM,
+      limits: LIMITS,
+      features: this.features,
+    });
     this.write(deliveryId, decision.next);
     return { truth, decision };
   }
 
-  private write(deliveryId: DeliveryId, { delivery, offers, assignments, drivers, supportCase }: Truth): void {
-    if (supportCase) this.cases[deliveryId] = [...this.cases[deliveryId].filter(({ caseId }) => caseId !== supportCase.caseId), supportCase];
+  private write(
+    deliveryId: DeliveryId,
+    { delivery, offers, assignments, drivers, supportCase }: Truth,
+  ): void {
+    if (supportCase)
+      this.cases[deliveryId] = [
+        ...this.cases[deliveryId].filter(({ caseId }) => caseId !== supportCase.caseId),
+        supportCase,
+      ];
     this.deliveries[deliveryId] = delivery;
     offers.forEach((offer) => this.offers.set(offer.offerId, offer));
     this.assignments[deliveryId] = [...assignments];
@@ -92,19 +176,25 @@ class World {
   /** A driver's own change, with the news that it sends to deliveries. */
   ask(driverId: string, request: AvailabilityRequest): void {
     const driver = this.drivers.get(driverId);
-    const decision = driver && decideAvailability(driver, request, LIMITS.availability, { availabilityStates: true }, this.now);
+    const decision =
+      driver &&
+      decideAvailability(driver, request, LIMITS.availability, { availabilityStates: true }, this.now);
     if (!driver || decision?.kind !== 'changed') return;
     this.drivers.set(driverId, decision.next);
     for (const deliveryId of DELIVERIES) {
       const offer = this.live(deliveryId).find((each) => each.driverId === driverId);
-      if (offer && decision.withdrawsOffers) this.news.push({ driverId, deliveryId, offerId: offer.offerId, assignmentId: null });
+      if (offer && decision.withdrawsOffers)
+        this.news.push({ driverId, deliveryId, offerId: offer.offerId, assignmentId: null });
       const work = this.active(deliveryId);
-      if (work?.driverId === driverId && decision.losesWork && work.pickedUpAt === null) this.news.push({ driverId, deliveryId, offerId: null, assignmentId: work.assignmentId });
+      if (work?.driverId === driverId && decision.losesWork && work.pickedUpAt === null)
+        this.news.push({ driverId, deliveryId, offerId: null, assignmentId: work.assignmentId });
     }
   }
 
   carrying(driverId: string): AvailabilityRequest & { kind: 'shiftEnd' } {
-    const work = DELIVERIES.flatMap((deliveryId) => this.active(deliveryId) ?? []).filter((each) => each.driverId === driverId);
+    const work = DELIVERIES.flatMap((deliveryId) => this.active(deliveryId) ?? []).filter(
+      (each) => each.driverId === driverId,
+    );
     const after = work.filter(({ pickedUpAt }) => pickedUpAt !== null).length;
     return { kind: 'shiftEnd', carrying: carryingOf(work.length - after, after) };
   }
@@ -112,16 +202,54 @@ class World {
 
 function newDelivery(deliveryId: DeliveryId, searchAt: number): DeliveryFacts {
   return {
-    deliveryId, merchantId: 'bakery', sellerOrderId: deliveryId, cityId: 'ams', status: 'PENDING', statusSince: START, reasonCode: null, readyAt: searchAt, searchAt,
-    searchAgainAt: null, searchRound: 0, clock: NEW_CLOCK, escalationLevel: 0, driverId: null, pinned: false, payCents: 700, bonusCents: 0, assignedAt: null,
-    pickedUpAt: null, closedAt: null, zoneId: null, escalatedAt: null, escalatedAfterMs: null, cityEscalationMinutes: [], broadcastSince: null, heldReason: null, lostAt: null, losses: 0, delayedSince: null,
+    deliveryId,
+    merchantId: 'bakery',
+    sellerOrderId: deliveryId,
+    cityId: 'ams',
+    status: 'PENDING',
+    statusSince: START,
+    reasonCode: null,
+    readyAt: searchAt,
+    searchAt,
+    searchAgainAt: null,
+    searchRound: 0,
+    clock: NEW_CLOCK,
+    escalationLevel: 0,
+    driverId: null,
+    pinned: false,
+    payCents: 700,
+    bonusCents: 0,
+    assignedAt: null,
+    pickedUpAt: null,
+    closedAt: null,
+    zoneId: null,
+    escalatedAt: null,
+    escalatedAfterMs: null,
+    cityEscalationMinutes: [],
+    broadcastSince: null,
+    heldReason: null,
+    lostAt: null,
+    losses: 0,
+    delayedSince: null,
   };
 }
 
 function newDriver(driverId: string, given: Partial<DriverFacts>): DriverFacts {
   return {
-    driverId, cityId: 'ams', availability: 'AVAILABLE', availabilityUntil: null, availabilityReason: null, pending: null, capacity: 1, liveOffers: 0, activeAssignments: 0,
-    offerVersion: 2, shiftEndsAt: null, lastFixAt: null, lapsesInRow: 0, ...given,
+    driverId,
+    cityId: 'ams',
+    availability: 'AVAILABLE',
+    availabilityUntil: null,
+    availabilityReason: null,
+    pending: null,
+    capacity: 1,
+    liveOffers: 0,
+    activeAssignments: 0,
+    offerVersion: 2,
+    shiftEndsAt: null,
+    lastFixAt: null,
+    lapsesInRow: 0,
+    ...given,
   };
 }
 
@@ -146,30 +274,71 @@ type Happening =
 
 const nat = fc.nat(30);
 const delivery = fc.constantFrom(...DELIVERIES);
-const pick = <T>(things: readonly T[], index: number): T | undefined => things[index % Math.max(1, things.length)];
+const pick = <T>(things: readonly T[], index: number): T | undefined =>
+  things[index % Math.max(1, things.length)];
 const driverId = (world: World, index: number): string => pick([...world.drivers.keys()], index) ?? '';
 const by = (world: World, on: DeliveryId, index: number): Actor =>
-  index % 4 === 0 ? OPS : { kind: 'driver', id: index % 4 === 1 ? driverId(world, index) : (world.active(on)?.driverId ?? world.assignments[on].at(-1)?.driverId ?? driverId(world, index)) };
+  index % 4 === 0
+    ? OPS
+    : {
+        kind: 'driver',
+        id:
+          index % 4 === 1
+            ? driverId(world, index)
+            : (world.active(on)?.driverId ??
+              world.assignments[on].at(-1)?.driverId ??
+              driverId(world, index)),
+      };
 
-const event = (make: fc.Arbitrary<(world: World, on: DeliveryId) => DeliveryEvent>): fc.Arbitrary<Happening> =>
-  fc.tuple(delivery, make).map(([on, of]) => ({ kind: 'event', delivery: on, event: (world) => of(world, on) }));
+const event = (
+  make: fc.Arbitrary<(world: World, on: DeliveryId) => DeliveryEvent>,
+): fc.Arbitrary<Happening> =>
+  fc
+    .tuple(delivery, make)
+    .map(([on, of]) => ({ kind: 'event', delivery: on, event: (world) => of(world, on) }));
 
-type Looking = { driver: number | null; wave: number; vain: Inconclusive | null; offersOn: boolean; freed: number | null; lapseMs: number | null };
+type Looking = {
+  driver: number | null;
+  wave: number;
+  vain: Inconclusive | null;
+  offersOn: boolean;
+  freed: number | null;
+  lapseMs: number | null;
+};
 const looking: fc.Arbitrary<Looking> = fc.record({
-  driver: fc.option(nat), wave: fc.integer({ min: 1, max: 3 }), vain: fc.option(fc.constantFrom('CONTENDED' as const, 'MAP_AWAY' as const)), offersOn: fc.boolean(), freed: fc.option(nat),
+  driver: fc.option(nat),
+  wave: fc.integer({ min: 1, max: 3 }),
+  vain: fc.option(fc.constantFrom('CONTENDED' as const, 'MAP_AWAY' as const)),
+  offersOn: fc.boolean(),
+  freed: fc.option(nat),
   lapseMs: fc.option(fc.integer({ min: -5_000, max: 5_000 })),
 });
 
 /** As the activities look around: only for a delivery that is searched for, and only who could be locked free is chosen. */
-function searchOf(world: World, on: DeliveryId, { driver, wave, vain, offersOn, lapseMs }: Looking): SearchOutcome {
+function searchOf(
+  world: World,
+  on: DeliveryId,
+  { driver, wave, vain, offersOn, lapseMs }: Looking,
+): SearchOutcome {
   const isSearched = isWaiting(world.deliveries[on], world.now);
   const free = isSearched ? freeDrivers(world) : [];
-  const isBroadcast = offersOn && world.features.escalation && plannedState(world, on).broadcastSince !== null;
+  const isBroadcast =
+    offersOn && world.features.escalation && plannedState(world, on).broadcastSince !== null;
   const first = driver === null ? undefined : pick(free, driver);
-  const chosen = first && isBroadcast ? [first, ...free.filter((each) => each !== first && (each.offerVersion ?? 1) >= 2)].slice(0, wave) : first ? [first] : [];
+  const chosen =
+    first && isBroadcast
+      ? [first, ...free.filter((each) => each !== first && (each.offerVersion ?? 1) >= 2)].slice(0, wave)
+      : first
+        ? [first]
+        : [];
   return {
-    chosen: chosen.map((each) => ({ driverId: each.driverId, why: {}, payload: {} })), isBroadcast, isBroadcastOver: isBroadcast && wave === 3, inconclusive: isSearched ? (first ? null : vain) : 'NOT_MADE', offersOn,
-    ttlMs: LIMITS.offerTtlMs, exclusionEndsAt: lapseMs === null ? null : world.now + lapseMs,
+    chosen: chosen.map((each) => ({ driverId: each.driverId, why: {}, payload: {} })),
+    isBroadcast,
+    isBroadcastOver: isBroadcast && wave === 3,
+    inconclusive: isSearched ? (first ? null : vain) : 'NOT_MADE',
+    offersOn,
+    ttlMs: LIMITS.offerTtlMs,
+    exclusionEndsAt: lapseMs === null ? null : world.now + lapseMs,
   };
 }
 
@@ -187,63 +356,216 @@ function freeDrivers(world: World): DriverFacts[] {
   return [...world.drivers.values()].filter((driver) => takesWork(driver) && driver.liveOffers === 0);
 }
 
-const search = event(looking.map((look) => (world, on) => ({
-  kind: 'lookForDriver', search: searchOf(world, on, look), freed: look.freed === null ? null : { driverId: driverId(world, look.freed), passed: [] },
-})));
+const search = event(
+  looking.map((look) => (world, on) => ({
+    kind: 'lookForDriver',
+    search: searchOf(world, on, look),
+    freed: look.freed === null ? null : { driverId: driverId(world, look.freed), passed: [] },
+  })),
+);
 
-const offerAnswer = event(fc.record({ index: nat, who: nat, accepts: fc.boolean() }).map(({ index, who, accepts }) => (world, on) => {
-  const offer = pick([...world.live(on), ...world.offersOf(on)], index);
-  const answer = { offerId: offer?.offerId ?? 'none', driverId: who % 8 === 0 ? driverId(world, who) : (offer?.driverId ?? 'none') };
-  return accepts ? { kind: 'acceptOffer', ...answer } : { kind: 'rejectOffer', ...answer, reason: 'OTHER' };
-}));
+const offerAnswer = event(
+  fc.record({ index: nat, who: nat, accepts: fc.boolean() }).map(({ index, who, accepts }) => (world, on) => {
+    const offer = pick([...world.live(on), ...world.offersOf(on)], index);
+    const answer = {
+      offerId: offer?.offerId ?? 'none',
+      driverId: who % 8 === 0 ? driverId(world, who) : (offer?.driverId ?? 'none'),
+    };
+    return accepts ? { kind: 'acceptOffer', ...answer } : { kind: 'rejectOffer', ...answer, reason: 'OTHER' };
+  }),
+);
 
-const step = event(fc.record({ name: fc.constantFrom(...(Object.keys(STEPS) as Step[])), goesOn: fc.boolean(), who: nat }).map(({ name, goesOn, who }) => (world, on) => {
-  const next = (Object.keys(STEPS) as Step[]).find((each) => STEPS[each].from === world.deliveries[on].status);
-  return { kind: 'takeStep', step: goesOn && next ? next : name, by: by(world, on, who), deviceAt: null };
-}));
+const step = event(
+  fc
+    .record({ name: fc.constantFrom(...(Object.keys(STEPS) as Step[])), goesOn: fc.boolean(), who: nat })
+    .map(({ name, goesOn, who }) => (world, on) => {
+      const next = (Object.keys(STEPS) as Step[]).find(
+        (each) => STEPS[each].from === world.deliveries[on].status,
+      );
+      return { kind: 'takeStep', step: goesOn && next ? next : name, by: by(world, on, who), deviceAt: null };
+    }),
+);
 
-const failing = event(fc.record({ reason: fc.constantFrom<ReasonCode>(...PICKUP_FAILURES, ...DROPOFF_FAILURES), goods: fc.constantFrom('RETURN' as const, 'LOST' as const), who: nat })
-  .map(({ reason, goods, who }) => (world, on) => ({ kind: 'failDelivery', by: by(world, on, who), reason, goods })));
+const failing = event(
+  fc
+    .record({
+      reason: fc.constantFrom<ReasonCode>(...PICKUP_FAILURES, ...DROPOFF_FAILURES),
+      goods: fc.constantFrom('RETURN' as const, 'LOST' as const),
+      who: nat,
+    })
+    .map(({ reason, goods, who }) => (world, on) => ({
+      kind: 'failDelivery',
+      by: by(world, on, who),
+      reason,
+      goods,
+    })),
+);
 
 const happening: fc.Arbitrary<Happening> = fc.oneof(
-  { weight: 7, arbitrary: search }, { weight: 7, arbitrary: offerAnswer }, { weight: 12, arbitrary: step },
+  { weight: 7, arbitrary: search },
+  { weight: 7, arbitrary: offerAnswer },
+  { weight: 12, arbitrary: step },
   { weight: 1, arbitrary: failing },
-  { weight: 1, arbitrary: event(nat.map((index) => (world, on) => ({ kind: 'lapseOffer', offerId: pick(world.offersOf(on), index)?.offerId ?? 'none' }))) },
+  {
+    weight: 1,
+    arbitrary: event(
+      nat.map((index) => (world, on) => ({
+        kind: 'lapseOffer',
+        offerId: pick(world.offersOf(on), index)?.offerId ?? 'none',
+      })),
+    ),
+  },
   { weight: 1, arbitrary: event(fc.constant(() => ({ kind: 'giveUpSearch' }))) },
   { weight: 1, arbitrary: event(fc.constant(() => ({ kind: 'escalate' }))) },
-  { weight: 2, arbitrary: event(fc.tuple(nat, fc.boolean(), fc.boolean()).map(([index, override, meets]) => (world) => (
-    { kind: 'handOver', driverId: driverId(world, index), by: OPS, override, meeting: meets ? { point: { lat: 52, lng: 4 }, address: null } : null, why: 'test' }))) },
-  { weight: 2, arbitrary: event(fc.tuple(nat, fc.constantFrom(...LEAVE_REASONS)).map(([who, reason]) => (world, on) => {
-    const job = world.active(on) ?? pick(world.assignments[on], who);
-    return { kind: 'leaveDelivery', driverId: who % 4 === 0 ? driverId(world, who) : (job?.driverId ?? 'none'), assignmentId: job?.assignmentId ?? 'none', reason };
-  })) },
-  { weight: 2, arbitrary: event(fc.tuple(nat, nat, fc.boolean()).map(([index, assignment, ofOffer]) => (world, on) => {
-    const [offer, job] = [pick(world.offersOf(on), index), pick(world.assignments[on], assignment)];
-    return ofOffer
-      ? { kind: 'rescueDelivery', driverId: offer?.driverId ?? 'none', offerId: offer?.offerId ?? null, assignmentId: null, by: OPS, why: 'test' }
-      : { kind: 'rescueDelivery', driverId: job?.driverId ?? 'none', offerId: null, assignmentId: job?.assignmentId ?? null, by: OPS, why: 'test' };
-  })) },
-  { weight: 1, arbitrary: event(fc.nat(600).map((bonusCents) => () => ({ kind: 'raisePay', bonusCents, by: OPS, why: 'test' }))) },
+  {
+    weight: 2,
+    arbitrary: event(
+      fc
+        .tuple(nat, fc.boolean(), fc.boolean())
+        .map(([index, override, meets]) => (world) => ({
+          kind: 'handOver',
+          driverId: driverId(world, index),
+          by: OPS,
+          override,
+          meeting: meets ? { point: { lat: 52, lng: 4 }, address: null } : null,
+          why: 'test',
+        })),
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: event(
+      fc.tuple(nat, fc.constantFrom(...LEAVE_REASONS)).map(([who, reason]) => (world, on) => {
+        const job = world.active(on) ?? pick(world.assignments[on], who);
+        return {
+          kind: 'leaveDelivery',
+          driverId: who % 4 === 0 ? driverId(world, who) : (job?.driverId ?? 'none'),
+          assignmentId: job?.assignmentId ?? 'none',
+          reason,
+        };
+      }),
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: event(
+      fc.tuple(nat, nat, fc.boolean()).map(([index, assignment, ofOffer]) => (world, on) => {
+        const [offer, job] = [pick(world.offersOf(on), index), pick(world.assignments[on], assignment)];
+        return ofOffer
+          ? {
+              kind: 'rescueDelivery',
+              driverId: offer?.driverId ?? 'none',
+              offerId: offer?.offerId ?? null,
+              assignmentId: null,
+              by: OPS,
+              why: 'test',
+            }
+          : {
+              kind: 'rescueDelivery',
+              driverId: job?.driverId ?? 'none',
+              offerId: null,
+              assignmentId: job?.assignmentId ?? null,
+              by: OPS,
+              why: 'test',
+            };
+      }),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: event(
+      fc.nat(600).map((bonusCents) => () => ({ kind: 'raisePay', bonusCents, by: OPS, why: 'test' })),
+    ),
+  },
   { weight: 2, arbitrary: event(fc.constant(() => ({ kind: 'resumeSearch', by: OPS, why: 'test' }))) },
-  { weight: 2, arbitrary: event(fc.constantFrom(...NOTICED_LOSSES).map((why) => (world, on) => (
-    { kind: 'releaseDriver', driverId: world.active(on)?.driverId ?? 'none', offerId: null, assignmentId: world.active(on)?.assignmentId ?? null, why }))) },
+  {
+    weight: 2,
+    arbitrary: event(
+      fc
+        .constantFrom(...NOTICED_LOSSES)
+        .map((why) => (world, on) => ({
+          kind: 'releaseDriver',
+          driverId: world.active(on)?.driverId ?? 'none',
+          offerId: null,
+          assignmentId: world.active(on)?.assignmentId ?? null,
+          why,
+        })),
+    ),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('shown' as const), index: nat }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('flags' as const), features: fc.record({ availabilityStates: fc.constant(() => true), escalation: fc.boolean(), autoReassignment: fc.boolean() }) }) },
-  { weight: 1, arbitrary: event(fc.constant(() => ({ kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' }))) },
-  { weight: 2, arbitrary: event(fc.tuple(nat, fc.boolean()).map(([index, override]) => (world) => ({ kind: 'assignDriver', driverId: driverId(world, index), by: OPS, override, why: 'test' }))) },
-  { weight: 1, arbitrary: event(fc.tuple(nat, nat).map(([offer, assignment]) => (world, on) => ({
-    kind: 'releaseDriver', driverId: driverId(world, offer), offerId: pick(world.offersOf(on), offer)?.offerId ?? null, why: 'test',
-    assignmentId: pick(world.assignments[on], assignment)?.assignmentId ?? null,
-  }))) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('flags' as const),
+      features: fc.record({
+        availabilityStates: fc.constant(() => true),
+        escalation: fc.boolean(),
+        autoReassignment: fc.boolean(),
+      }),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: event(fc.constant(() => ({ kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' }))),
+  },
+  {
+    weight: 2,
+    arbitrary: event(
+      fc
+        .tuple(nat, fc.boolean())
+        .map(([index, override]) => (world) => ({
+          kind: 'assignDriver',
+          driverId: driverId(world, index),
+          by: OPS,
+          override,
+          why: 'test',
+        })),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: event(
+      fc.tuple(nat, nat).map(([offer, assignment]) => (world, on) => ({
+        kind: 'releaseDriver',
+        driverId: driverId(world, offer),
+        offerId: pick(world.offersOf(on), offer)?.offerId ?? null,
+        why: 'test',
+        assignmentId: pick(world.assignments[on], assignment)?.assignmentId ?? null,
+      })),
+    ),
+  },
   { weight: 2, arbitrary: event(fc.constant(() => ({ kind: 'readDelivery' }))) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('time' as const), ms: fc.oneof(fc.nat(1_000), fc.nat(40_000), fc.nat(60 * MINUTE)) }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('driver' as const), driver: nat, request: fc.constantFrom('offline' as const, 'online' as const, 'online' as const, 'break' as const, 'breakEnd' as const, 'shiftEnd' as const) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('time' as const),
+      ms: fc.oneof(fc.nat(1_000), fc.nat(40_000), fc.nat(60 * MINUTE)),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('driver' as const),
+      driver: nat,
+      request: fc.constantFrom(
+        'offline' as const,
+        'online' as const,
+        'online' as const,
+        'break' as const,
+        'breakEnd' as const,
+        'shiftEnd' as const,
+      ),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('news' as const), index: nat }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('again' as const), index: nat }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('due' as const), delivery }) },
 );
 
-const fleet = fc.array(fc.record({ capacity: fc.constantFrom(1, 1, 2, 3), offerVersion: fc.constantFrom(2, 2, 1, null) }), { minLength: 1, maxLength: 4 });
+const fleet = fc.array(
+  fc.record({ capacity: fc.constantFrom(1, 1, 2, 3), offerVersion: fc.constantFrom(2, 2, 1, null) }),
+  { minLength: 1, maxLength: 4 },
+);
 
 /** Lets it happen. */
 function happen(world: World, it: Happening): void {
@@ -266,7 +588,10 @@ function happen(world: World, it: Happening): void {
       world.features = it.features;
       return;
     case 'shown': {
-      const offer = pick([...world.offers.values()].filter(({ state }) => state === 'LIVE'), it.index);
+      const offer = pick(
+        [...world.offers.values()].filter(({ state }) => state === 'LIVE'),
+        it.index,
+      );
       if (offer) world.offers.set(offer.offerId, { ...offer, reachedAt: world.now });
       return;
     }
@@ -275,14 +600,23 @@ function happen(world: World, it: Happening): void {
   }
 }
 
-function requestOf(world: World, id: string, wish: Extract<Happening, { kind: 'driver' }>['request']): AvailabilityRequest {
+function requestOf(
+  world: World,
+  id: string,
+  wish: Extract<Happening, { kind: 'driver' }>['request'],
+): AvailabilityRequest {
   const { carrying } = world.carrying(id);
   switch (wish) {
-    case 'offline': return { kind: 'set', availability: 'OFFLINE', carrying };
-    case 'online': return { kind: 'set', availability: 'AVAILABLE', carrying };
-    case 'break': return { kind: 'breakStart', minutes: 30, reason: null };
-    case 'breakEnd': return { kind: 'breakEnd' };
-    case 'shiftEnd': return { kind: 'shiftEnd', carrying };
+    case 'offline':
+      return { kind: 'set', availability: 'OFFLINE', carrying };
+    case 'online':
+      return { kind: 'set', availability: 'AVAILABLE', carrying };
+    case 'break':
+      return { kind: 'breakStart', minutes: 30, reason: null };
+    case 'breakEnd':
+      return { kind: 'breakEnd' };
+    case 'shiftEnd':
+      return { kind: 'shiftEnd', carrying };
   }
 }
 
@@ -297,23 +631,35 @@ function holds(isSo: boolean, rule: string): void {
 function tell(world: World, on: DeliveryId, it: DeliveryEvent): void {
   const before = new Map(world.offers);
   const { truth, decision } = world.tell(on, it);
-  seen.add(`${it.kind} → ${isRefusal(decision.answer) ? decision.answer.refused : decision.answer.outcome}`).add(decision.next.delivery.status);
+  seen
+    .add(`${it.kind} → ${isRefusal(decision.answer) ? decision.answer.refused : decision.answer.outcome}`)
+    .add(decision.next.delivery.status);
   checkDecision(truth, decision, world.now);
   checkOffersEndOnce(before, world);
   checkInvariants(world, on);
   const isSearched = world.deliveries[on].status === 'SEARCHING' || world.deliveries[on].status === 'PENDING';
   if (it.kind !== 'lookForDriver' || !isSearched) checkRepeat(world, on, it, decision.answer);
-  if (!isRefusal(decision.answer) && (it.kind === 'acceptOffer' || it.kind === 'rejectOffer')) world.answers.push({ deliveryId: on, event: it, answer: decision.answer });
+  if (!isRefusal(decision.answer) && (it.kind === 'acceptOffer' || it.kind === 'rejectOffer'))
+    world.answers.push({ deliveryId: on, event: it, answer: decision.answer });
 }
 
 /** A look around that finds nobody may do so again, and a later instant may be that of the next level; all else happens once. */
 function checkRepeat(world: World, on: DeliveryId, it: DeliveryEvent, first: Answer): void {
-  const repeated: DeliveryEvent = it.kind === 'lookForDriver' ? { ...it, search: { ...it.search, chosen: [] } } : it;
+  const repeated: DeliveryEvent =
+    it.kind === 'lookForDriver' ? { ...it, search: { ...it.search, chosen: [] } } : it;
   world.now += it.kind === 'escalate' ? 0 : 1;
-  const { truth, decision: { next, entries, messages, answer } } = world.tell(on, repeated);
+  const {
+    truth,
+    decision: { next, entries, messages, answer },
+  } = world.tell(on, repeated);
   holds(next === truth && entries.length === 0, `a repeated ${it.kind} changes nothing`);
-  holds(messages.every(({ kind }) => kind === 'driverFree'), `a repeated ${it.kind} tells nothing anew`);
-  const isSame = isRefusal(first) ? isRefusal(answer) && answer.refused === first.refused : canonicalJson(answer) === canonicalJson(first);
+  holds(
+    messages.every(({ kind }) => kind === 'driverFree'),
+    `a repeated ${it.kind} tells nothing anew`,
+  );
+  const isSame = isRefusal(first)
+    ? isRefusal(answer) && answer.refused === first.refused
+    : canonicalJson(answer) === canonicalJson(first);
   holds(isSame, `a repeated ${it.kind} is answered ${canonicalJson(first)}, not ${canonicalJson(answer)}`);
 }
 
@@ -321,21 +667,45 @@ function checkRepeat(world: World, on: DeliveryId, it: DeliveryEvent, first: Ans
 function repeatLate(world: World, index: number): void {
   const asked = pick(world.answers, index);
   if (!asked) return;
-  const { decision: { answer } } = world.tell(asked.deliveryId, asked.event);
-  holds(canonicalJson(answer) === canonicalJson(asked.answer), `${asked.event.kind} was answered ${canonicalJson(asked.answer)} and now ${canonicalJson(answer)}`);
+  const {
+    decision: { answer },
+  } = world.tell(asked.deliveryId, asked.event);
+  holds(
+    canonicalJson(answer) === canonicalJson(asked.answer),
+    `${asked.event.kind} was answered ${canonicalJson(asked.answer)} and now ${canonicalJson(answer)}`,
+  );
   checkInvariants(world, asked.deliveryId);
 }
 
-function checkDecision({ delivery: was }: Truth, { next, newOffers, newAssignment, entries }: Decision, now: number): void {
+function checkDecision(
+  { delivery: was }: Truth,
+  { next, newOffers, newAssignment, entries }: Decision,
+  now: number,
+): void {
   let status: string = was.status;
   for (const { from, to } of entries.filter(({ kind }) => kind === 'delivery_moved')) {
-    holds(from === status && canMove(from as DeliveryFacts['status'], to as DeliveryFacts['status']), `the trail goes in legal steps, not from ${status} by ${from} to ${to}`);
+    holds(
+      from === status && canMove(from as DeliveryFacts['status'], to as DeliveryFacts['status']),
+      `the trail goes in legal steps, not from ${status} by ${from} to ${to}`,
+    );
     status = to ?? '';
   }
   holds(next.delivery.status === status, 'the trail leads to the state');
-  holds(newOffers.every((made) => next.offers.some(({ offerId }) => offerId === made.offerId)), 'new offers are among the offers');
-  holds(newAssignment === null || next.assignments.some(({ assignmentId }) => assignmentId === newAssignment.assignmentId), 'a new assignment is among the assignments');
-  if (next.delivery.status === 'SEARCHING' && next.delivery.searchAgainAt !== was.searchAgainAt && next.delivery.heldReason === null) holds((next.delivery.searchAgainAt ?? 0) >= now, 'the next search lies not in the past');
+  holds(
+    newOffers.every((made) => next.offers.some(({ offerId }) => offerId === made.offerId)),
+    'new offers are among the offers',
+  );
+  holds(
+    newAssignment === null ||
+      next.assignments.some(({ assignmentId }) => assignmentId === newAssignment.assignmentId),
+    'a new assignment is among the assignments',
+  );
+  if (
+    next.delivery.status === 'SEARCHING' &&
+    next.delivery.searchAgainAt !== was.searchAgainAt &&
+    next.delivery.heldReason === null
+  )
+    holds((next.delivery.searchAgainAt ?? 0) >= now, 'the next search lies not in the past');
 }
 
 function checkOffersEndOnce(before: ReadonlyMap<string, OfferFacts>, { offers, now }: World): void {
@@ -343,46 +713,96 @@ function checkOffersEndOnce(before: ReadonlyMap<string, OfferFacts>, { offers, n
     const old = before.get(offer.offerId);
     holds(!old || old.state === 'LIVE' || offer === old, 'an offer ends once');
     holds((offer.endedAt === null) === (offer.state === 'LIVE'), 'an offer that is over has an end');
-    holds(offer.state !== 'EXPIRED' || old?.state !== 'LIVE' || now >= offer.expiresAt, 'an offer never expires before its time');
+    holds(
+      offer.state !== 'EXPIRED' || old?.state !== 'LIVE' || now >= offer.expiresAt,
+      'an offer never expires before its time',
+    );
   }
 }
 
 function checkInvariants(world: World, told: DeliveryId): void {
-  holds((world.deliveries[told].status === 'OFFERED') === (world.live(told).length > 0), 'a delivery is OFFERED exactly while an offer is live');
+  holds(
+    (world.deliveries[told].status === 'OFFERED') === world.live(told).length > 0,
+    'a delivery is OFFERED exactly while an offer is live',
+  );
   for (const driver of world.drivers.values()) checkDriver(world, driver);
   for (const deliveryId of DELIVERIES) checkDelivery(world, deliveryId);
 }
 
-function checkDriver(world: World, { driverId: id, capacity, liveOffers, activeAssignments, availability }: DriverFacts): void {
+function checkDriver(
+  world: World,
+  { driverId: id, capacity, liveOffers, activeAssignments, availability }: DriverFacts,
+): void {
   const active = DELIVERIES.filter((deliveryId) => world.active(deliveryId)?.driverId === id).length;
-  const live = DELIVERIES.flatMap((deliveryId) => world.live(deliveryId)).filter((each) => each.driverId === id).length;
+  const live = DELIVERIES.flatMap((deliveryId) => world.live(deliveryId)).filter(
+    (each) => each.driverId === id,
+  ).length;
   holds(liveOffers === live && activeAssignments === active, 'a driver’s counters are what the rows say');
-  holds(live <= 1 && live + active <= capacity, 'a driver has one live offer at the most, and no more than capacity');
+  holds(
+    live <= 1 && live + active <= capacity,
+    'a driver has one live offer at the most, and no more than capacity',
+  );
   holds(availability !== 'BUSY' || active > 0, 'BUSY means work');
-  holds(active === 0 || availability === 'BUSY' || availability === 'OFFLINE' || availability === 'SHIFT_ENDED', 'who has work is BUSY, or has just gone');
+  holds(
+    active === 0 || availability === 'BUSY' || availability === 'OFFLINE' || availability === 'SHIFT_ENDED',
+    'who has work is BUSY, or has just gone',
+  );
 }
 
 const CARRIED = ['ASSIGNED', 'AT_PICKUP', 'PICKED_UP', 'AT_DROPOFF', 'RETURNING'];
 
 function checkDelivery(world: World, deliveryId: DeliveryId): void {
-  const { status, driverId: carriedBy, closedAt, searchAgainAt, clock, heldReason, escalationLevel } = world.deliveries[deliveryId];
+  const {
+    status,
+    driverId: carriedBy,
+    closedAt,
+    searchAgainAt,
+    clock,
+    heldReason,
+    escalationLevel,
+  } = world.deliveries[deliveryId];
   const active = world.assignments[deliveryId].filter(({ state }) => state === 'ACTIVE');
   const isCarried = CARRIED.includes(status);
-  holds(active.length === (isCarried ? 1 : 0) && active.every((each) => each.driverId === carriedBy), 'a delivery is carried by the driver of its one active assignment');
+  holds(
+    active.length === (isCarried ? 1 : 0) && active.every((each) => each.driverId === carriedBy),
+    'a delivery is carried by the driver of its one active assignment',
+  );
   const live = world.live(deliveryId);
   holds(live.length === 0 || status === 'OFFERED', 'offers are live only while the delivery is OFFERED');
-  holds(live.length <= 1 || live.every(({ kind }) => kind === 'BROADCAST'), 'one live single offer a delivery, and none beside a broadcast');
+  holds(
+    live.length <= 1 || live.every(({ kind }) => kind === 'BROADCAST'),
+    'one live single offer a delivery, and none beside a broadcast',
+  );
   holds((closedAt !== null) === isClosed(status), 'closed means over');
-  holds((clock.runningSince !== null) === (status === 'SEARCHING' || status === 'OFFERED'), 'the clock runs exactly while nobody has it');
-  holds(status !== 'SEARCHING' || (searchAgainAt !== null) === (heldReason === null), 'who searches will search again, or waits for ops');
+  holds(
+    (clock.runningSince !== null) === (status === 'SEARCHING' || status === 'OFFERED'),
+    'the clock runs exactly while nobody has it',
+  );
+  holds(
+    status !== 'SEARCHING' || (searchAgainAt !== null) === (heldReason === null),
+    'who searches will search again, or waits for ops',
+  );
   holds(heldReason === null || status === 'SEARCHING', 'only a search waits for ops');
   const open = world.cases[deliveryId].filter(({ state }) => state !== 'RESOLVED');
   holds(open.length <= 1, 'one open case a delivery');
-  holds(heldReason === null || open[0]?.reason === heldReason, 'a search that waits for ops stands in their queue');
+  holds(
+    heldReason === null || open[0]?.reason === heldReason,
+    'a search that waits for ops stands in their queue',
+  );
   holds(!isClosed(status) || open.length === 0, 'what is over is in no queue');
-  holds(open.every(({ level }) => level <= escalationLevel), 'a case is no higher than its delivery');
-  const isHeld = ({ offerId }: OfferFacts): boolean => world.assignments[deliveryId].filter((each) => each.offerId === offerId).length === 1;
-  holds(world.offersOf(deliveryId).filter(({ state }) => state === 'ACCEPTED').every(isHeld), 'an accepted offer is one assignment');
+  holds(
+    open.every(({ level }) => level <= escalationLevel),
+    'a case is no higher than its delivery',
+  );
+  const isHeld = ({ offerId }: OfferFacts): boolean =>
+    world.assignments[deliveryId].filter((each) => each.offerId === offerId).length === 1;
+  holds(
+    world
+      .offersOf(deliveryId)
+      .filter(({ state }) => state === 'ACCEPTED')
+      .every(isHeld),
+    'an accepted offer is one assignment',
+  );
 }
 
 /** As the workflow does: from deadline to deadline until the next one lies ahead. It must come to rest, and wait for something. */
@@ -391,9 +811,20 @@ function actOnDeadlines(world: World, on: DeliveryId): void {
   for (let acts = 0; acts < 10; acts += 1) {
     const known = knownOf(world.read(on, { kind: 'readDelivery' }), LIMITS, world.features.escalation);
     const due = nextDeadline(known);
-    if (!due) return holds(known.closed || CARRIED.includes(known.status) || known.heldReason !== null, `a delivery that is ${known.status} waits for something`);
+    if (!due)
+      return holds(
+        known.closed || CARRIED.includes(known.status) || known.heldReason !== null,
+        `a delivery that is ${known.status} waits for something`,
+      );
     if (due.at > world.now) return;
-    const search = searchOf(world, on, { driver: null, wave: 1, vain: acts % 2 === 0 ? 'CONTENDED' : null, offersOn: true, freed: null, lapseMs: 0 });
+    const search = searchOf(world, on, {
+      driver: null,
+      wave: 1,
+      vain: acts % 2 === 0 ? 'CONTENDED' : null,
+      offersOn: true,
+      freed: null,
+      lapseMs: 0,
+    });
     tell(world, on, due.event.kind === 'lookForDriver' ? { ...due.event, search, freed: null } : due.event);
   }
   throw new Error(`${on} is ${world.deliveries[on].status} and finds no rest`);
@@ -404,53 +835,108 @@ const seen = new Set<string>();
 
 describe('any events in any order', () => {
   it('keep every invariant, throw never, and do nothing when they are repeated', () => {
-    fc.assert(fc.property(fleet, fc.array(happening, { maxLength: 80, size: 'max' }), (drivers, happenings) => {
-      const world = new World(drivers);
-      try {
-        happenings.forEach((it) => happen(world, it));
-      } catch (error) {
-        throw new Error(`${String(error)}, after\n${world.log.join('\n')}`, { cause: error });
-      }
-    }), { numRuns: 2_500 });
+    fc.assert(
+      fc.property(fleet, fc.array(happening, { maxLength: 80, size: 'max' }), (drivers, happenings) => {
+        const world = new World(drivers);
+        try {
+          happenings.forEach((it) => happen(world, it));
+        } catch (error) {
+          throw new Error(`${String(error)}, after\n${world.log.join('\n')}`, { cause: error });
+        }
+      }),
+      { numRuns: 2_500 },
+    );
     const wanted: readonly string[] = [
-      ...DELIVERY_STATUSES, 'acceptOffer → accepted', 'acceptOffer → OFFER_EXPIRED', 'acceptOffer → OFFER_WITHDRAWN', 'acceptOffer → ALREADY_ANSWERED', 'rejectOffer → rejected',
-      'takeStep → moved', 'takeStep → ILLEGAL_TRANSITION', 'takeStep → NOT_FOUND', 'failDelivery → moved', 'failDelivery → REASON_NOT_ALLOWED', 'assignDriver → assigned',
-      'assignDriver → DRIVER_HAS_NO_ROOM', 'assignDriver → DRIVER_ON_BREAK', 'assignDriver → DRIVER_OFF_DUTY', 'giveUpSearch → noted', 'lapseOffer → noted', 'escalate → noted',
-      'handOver → assigned', 'handOver → NOT_PICKED_UP', 'leaveDelivery → released', 'leaveDelivery → escalated', 'rescueDelivery → released', 'rescueDelivery → escalated',
-      'raisePay → payRaised', 'raisePay → PAY_NOT_RAISED', 'resumeSearch → searching',
+      ...DELIVERY_STATUSES,
+      'acceptOffer → accepted',
+      'acceptOffer → OFFER_EXPIRED',
+      'acceptOffer → OFFER_WITHDRAWN',
+      'acceptOffer → ALREADY_ANSWERED',
+      'rejectOffer → rejected',
+      'takeStep → moved',
+      'takeStep → ILLEGAL_TRANSITION',
+      'takeStep → NOT_FOUND',
+      'failDelivery → moved',
+      'failDelivery → REASON_NOT_ALLOWED',
+      'assignDriver → assigned',
+      'assignDriver → DRIVER_HAS_NO_ROOM',
+      'assignDriver → DRIVER_ON_BREAK',
+      'assignDriver → DRIVER_OFF_DUTY',
+      'giveUpSearch → noted',
+      'lapseOffer → noted',
+      'escalate → noted',
+      'handOver → assigned',
+      'handOver → NOT_PICKED_UP',
+      'leaveDelivery → released',
+      'leaveDelivery → escalated',
+      'rescueDelivery → released',
+      'rescueDelivery → escalated',
+      'raisePay → payRaised',
+      'raisePay → PAY_NOT_RAISED',
+      'resumeSearch → searching',
     ];
     expect(wanted.filter((each) => !seen.has(each))).toEqual([]);
   });
 });
 
 describe('a search', () => {
-  const told = (world: World, event: DeliveryEvent): DeliveryFacts => world.tell('left', event).decision.next.delivery;
-  const vain: SearchOutcome = { chosen: [], isBroadcast: false, isBroadcastOver: false, inconclusive: null, offersOn: true, ttlMs: LIMITS.offerTtlMs, exclusionEndsAt: null };
+  const told = (world: World, event: DeliveryEvent): DeliveryFacts =>
+    world.tell('left', event).decision.next.delivery;
+  const vain: SearchOutcome = {
+    chosen: [],
+    isBroadcast: false,
+    isBroadcastOver: false,
+    inconclusive: null,
+    offersOn: true,
+    ttlMs: LIMITS.offerTtlMs,
+    exclusionEndsAt: null,
+  };
 
   it('waits longer and looks further after each round in vain', () => {
     const world = new World([{}]);
-    expect(told(world, { kind: 'lookForDriver', search: vain, freed: null })).toMatchObject({ searchRound: 1, searchAgainAt: START + 5_000 });
-    expect(told(world, { kind: 'lookForDriver', search: vain, freed: null })).toMatchObject({ searchRound: 2, searchAgainAt: START + 10_000 });
+    expect(told(world, { kind: 'lookForDriver', search: vain, freed: null })).toMatchObject({
+      searchRound: 1,
+      searchAgainAt: START + 5_000,
+    });
+    expect(told(world, { kind: 'lookForDriver', search: vain, freed: null })).toMatchObject({
+      searchRound: 2,
+      searchAgainAt: START + 10_000,
+    });
   });
 
   it('that was woken in vain leaves the next one where it was planned', () => {
     const world = new World([{}]);
     const planned = told(world, { kind: 'lookForDriver', search: vain, freed: null });
     world.now += 4_000;
-    expect(told(world, { kind: 'lookForDriver', search: vain, freed: { driverId: 'driver-0', passed: [] } })).toEqual(planned);
+    expect(
+      told(world, { kind: 'lookForDriver', search: vain, freed: { driverId: 'driver-0', passed: [] } }),
+    ).toEqual(planned);
   });
 
-  it.each([['CONTENDED', 1_000], ['MAP_AWAY', 5_000]] as const)('that was %s comes again soon and counts as no round', (inconclusive, waitMs) => {
+  it.each([
+    ['CONTENDED', 1_000],
+    ['MAP_AWAY', 5_000],
+  ] as const)('that was %s comes again soon and counts as no round', (inconclusive, waitMs) => {
     const world = new World([{}]);
-    expect(told(world, { kind: 'lookForDriver', search: { ...vain, inconclusive }, freed: null })).toMatchObject({ searchRound: 0, searchAgainAt: START + waitMs });
+    expect(
+      told(world, { kind: 'lookForDriver', search: { ...vain, inconclusive }, freed: null }),
+    ).toMatchObject({ searchRound: 0, searchAgainAt: START + waitMs });
   });
 
   it('is made at once where the offer was withdrawn while somebody looked around', () => {
     const world = new World([{}]);
     const chosen = [{ driverId: 'driver-0', why: {}, payload: {} }];
     told(world, { kind: 'lookForDriver', search: { ...vain, chosen }, freed: null });
-    world.tell('right', { kind: 'assignDriver', driverId: 'driver-0', by: OPS, override: false, why: 'urgent' });
+    world.tell('right', {
+      kind: 'assignDriver',
+      driverId: 'driver-0',
+      by: OPS,
+      override: false,
+      why: 'urgent',
+    });
     world.now += 1_000;
-    expect(told(world, { kind: 'lookForDriver', search: { ...vain, inconclusive: 'NOT_MADE' }, freed: null })).toMatchObject({ status: 'SEARCHING', searchRound: 0, searchAgainAt: world.now });
+    expect(
+      told(world, { kind: 'lookForDriver', search: { ...vain, inconclusive: 'NOT_MADE' }, freed: null }),
+    ).toMatchObject({ status: 'SEARCHING', searchRound: 0, searchAgainAt: world.now });
   });
 });

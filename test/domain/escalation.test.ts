@@ -1,9 +1,23 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import {
-  dueEscalation, effectsOnReaching, ESCALATION_LIMITS, ESCALATION_THRESHOLDS, giveUpAt, limitsIn, NEW_CLOCK, nextEscalation, nextEscalationOf, nextRepeatAt, overdueLevel,
-  startClock, stateAfterDue, stopClock, unassignedMs,
-  type ReachedLevel, type UnassignedClock,
+  dueEscalation,
+  effectsOnReaching,
+  ESCALATION_LIMITS,
+  ESCALATION_THRESHOLDS,
+  giveUpAt,
+  limitsIn,
+  NEW_CLOCK,
+  nextEscalation,
+  nextEscalationOf,
+  nextRepeatAt,
+  overdueLevel,
+  startClock,
+  stateAfterDue,
+  stopClock,
+  unassignedMs,
+  type ReachedLevel,
+  type UnassignedClock,
 } from '../../domain/delivery/escalation';
 
 const MINUTE = 60_000;
@@ -16,10 +30,13 @@ const story = fc.array(fc.tuple(span, span), { maxLength: 8 });
 
 /** The clock after such a story, and the time then. */
 function play(spans: readonly (readonly [number, number])[]): { clock: UnassignedClock; now: number } {
-  return spans.reduce(({ clock, now }, [searching, carried]) => ({
-    clock: stopClock(startClock(clock, now), now + searching),
-    now: now + searching + carried,
-  }), { clock: NEW_CLOCK, now: START });
+  return spans.reduce(
+    ({ clock, now }, [searching, carried]) => ({
+      clock: stopClock(startClock(clock, now), now + searching),
+      now: now + searching + carried,
+    }),
+    { clock: NEW_CLOCK, now: START },
+  );
 }
 
 describe('the unassigned clock', () => {
@@ -71,7 +88,8 @@ describe('nextEscalation', () => {
         const { clock, now } = play(spans);
         const running = startClock(clock, now);
         const next = nextEscalation(running, level, ESCALATION_THRESHOLDS);
-        if (next && next.dueAt >= now) expect(unassignedMs(running, next.dueAt)).toBe(ESCALATION_THRESHOLDS[next.level]);
+        if (next && next.dueAt >= now)
+          expect(unassignedMs(running, next.dueAt)).toBe(ESCALATION_THRESHOLDS[next.level]);
       }),
     );
   });
@@ -80,8 +98,16 @@ describe('nextEscalation', () => {
 describe('overdueLevel', () => {
   it('is the highest level that is due and not yet reached', () => {
     const clock = startClock(NEW_CLOCK, START);
-    const at = (minutes: number, level: ReachedLevel) => overdueLevel(clock, level, ESCALATION_THRESHOLDS, START + minutes * MINUTE);
-    expect([at(4, 0), at(5, 0), at(20, 0), at(40, 0), at(40, 2), at(40, 3)]).toEqual([null, 1, 2, 3, 3, null]);
+    const at = (minutes: number, level: ReachedLevel) =>
+      overdueLevel(clock, level, ESCALATION_THRESHOLDS, START + minutes * MINUTE);
+    expect([at(4, 0), at(5, 0), at(20, 0), at(40, 0), at(40, 2), at(40, 3)]).toEqual([
+      null,
+      1,
+      2,
+      3,
+      3,
+      null,
+    ]);
   });
 
   it('is none while a driver has the delivery', () => {
@@ -107,11 +133,24 @@ describe('effectsOnReaching', () => {
   it('does what each level says', () => {
     expect(effectsOnReaching(0, 1)).toEqual(['WIDEN_RADIUS', 'TELL_OPS']);
     expect(effectsOnReaching(1, 2)).toEqual(['ENTER_SUPPORT_QUEUE', 'RAISE_PAY']);
-    expect(effectsOnReaching(2, 3)).toEqual(['TELL_CUSTOMER', 'TELL_MERCHANT', 'PAGE_SUPPORT_MANAGER', 'BROADCAST_OFFER']);
+    expect(effectsOnReaching(2, 3)).toEqual([
+      'TELL_CUSTOMER',
+      'TELL_MERCHANT',
+      'PAGE_SUPPORT_MANAGER',
+      'BROADCAST_OFFER',
+    ]);
   });
 
   it('keeps the lasting effects of levels that were skipped, and tells none of their news', () => {
-    expect(effectsOnReaching(0, 3)).toEqual(['WIDEN_RADIUS', 'ENTER_SUPPORT_QUEUE', 'RAISE_PAY', 'TELL_CUSTOMER', 'TELL_MERCHANT', 'PAGE_SUPPORT_MANAGER', 'BROADCAST_OFFER']);
+    expect(effectsOnReaching(0, 3)).toEqual([
+      'WIDEN_RADIUS',
+      'ENTER_SUPPORT_QUEUE',
+      'RAISE_PAY',
+      'TELL_CUSTOMER',
+      'TELL_MERCHANT',
+      'PAGE_SUPPORT_MANAGER',
+      'BROADCAST_OFFER',
+    ]);
     expect(effectsOnReaching(0, 2)).not.toContain('TELL_OPS');
   });
 });
@@ -125,14 +164,20 @@ describe('nextRepeatAt', () => {
   });
 
   it('counts unassigned time only: a loss after an hour in good hands pages nobody at once', () => {
-    const lost = startClock(stopClock(startClock(NEW_CLOCK, START), START + 31 * MINUTE), START + 91 * MINUTE);
+    const lost = startClock(
+      stopClock(startClock(NEW_CLOCK, START), START + 31 * MINUTE),
+      START + 91 * MINUTE,
+    );
     expect(nextRepeatAt(lost, 3, 30 * MINUTE)).toBe(START + 100 * MINUTE);
   });
 });
 
 describe('giveUpAt', () => {
   it('counts unassigned time only', () => {
-    const lost = startClock(stopClock(startClock(NEW_CLOCK, START), START + 100 * MINUTE), START + 200 * MINUTE);
+    const lost = startClock(
+      stopClock(startClock(NEW_CLOCK, START), START + 100 * MINUTE),
+      START + 200 * MINUTE,
+    );
     expect(giveUpAt(lost, 120 * MINUTE)).toBe(START + 220 * MINUTE);
   });
 
@@ -144,46 +189,100 @@ describe('giveUpAt', () => {
 
 describe('what is due', () => {
   const since = (accumulatedMs: number, runningSince: number | null) => ({ accumulatedMs, runningSince });
-  const at = (escalationLevel: ReachedLevel, clock: UnassignedClock, escalatedAt: number | null = null) => ({ clock, escalationLevel, escalatedAt: null, escalatedAfterMs: escalatedAt, bonusCents: 0, broadcastSince: null });
+  const at = (escalationLevel: ReachedLevel, clock: UnassignedClock, escalatedAt: number | null = null) => ({
+    clock,
+    escalationLevel,
+    escalatedAt: null,
+    escalatedAfterMs: escalatedAt,
+    bonusCents: 0,
+    broadcastSince: null,
+  });
 
   it.each([
-    ['nothing before the first level', at(0, since(0, 0)), 5 * MINUTE - 1, null], ['the level whose time it is', at(0, since(0, 0)), 5 * MINUTE, { kind: 'level', level: 1 }],
-    ['only the highest of several', at(0, since(0, 0)), 31 * MINUTE, { kind: 'level', level: 3 }], ['nothing while the clock stands', at(0, since(60 * MINUTE, null)), 90 * MINUTE, null],
-    ['page and broadcast, ten minutes later', at(3, since(0, 0), 30 * MINUTE), 40 * MINUTE, { kind: 'repeat' }], ['not sooner', at(3, since(0, 0), 30 * MINUTE), 40 * MINUTE - 1, null],
+    ['nothing before the first level', at(0, since(0, 0)), 5 * MINUTE - 1, null],
+    ['the level whose time it is', at(0, since(0, 0)), 5 * MINUTE, { kind: 'level', level: 1 }],
+    ['only the highest of several', at(0, since(0, 0)), 31 * MINUTE, { kind: 'level', level: 3 }],
+    ['nothing while the clock stands', at(0, since(60 * MINUTE, null)), 90 * MINUTE, null],
+    [
+      'page and broadcast, ten minutes later',
+      at(3, since(0, 0), 30 * MINUTE),
+      40 * MINUTE,
+      { kind: 'repeat' },
+    ],
+    ['not sooner', at(3, since(0, 0), 30 * MINUTE), 40 * MINUTE - 1, null],
   ] as const)('%s', (_case, state, now, due) => {
     expect(dueEscalation(state, ESCALATION_LIMITS, now)).toEqual(due);
   });
 
   it('is due exactly when the next one was said to come', () => {
-    fc.assert(fc.property(fc.constantFrom<ReachedLevel>(0, 1, 2, 3), fc.nat(40 * MINUTE), fc.nat(40 * MINUTE), fc.nat(40 * MINUTE), (level, accumulated, running, ago) => {
-      const state = at(level, since(accumulated, running), running + ago);
-      const next = nextEscalationOf(state, ESCALATION_LIMITS);
-      if (next === null) throw new Error('a running clock always comes to something');
-      expect(dueEscalation(state, ESCALATION_LIMITS, next.at - 1) === null || next.at - 1 < running).toBe(true);
-      if (next.at >= running) expect(dueEscalation(state, ESCALATION_LIMITS, next.at)).not.toBeNull();
-    }));
+    fc.assert(
+      fc.property(
+        fc.constantFrom<ReachedLevel>(0, 1, 2, 3),
+        fc.nat(40 * MINUTE),
+        fc.nat(40 * MINUTE),
+        fc.nat(40 * MINUTE),
+        (level, accumulated, running, ago) => {
+          const state = at(level, since(accumulated, running), running + ago);
+          const next = nextEscalationOf(state, ESCALATION_LIMITS);
+          if (next === null) throw new Error('a running clock always comes to something');
+          expect(dueEscalation(state, ESCALATION_LIMITS, next.at - 1) === null || next.at - 1 < running).toBe(
+            true,
+          );
+          if (next.at >= running) expect(dueEscalation(state, ESCALATION_LIMITS, next.at)).not.toBeNull();
+        },
+      ),
+    );
   });
 
   it('is done by being written down: the same instant asks for nothing more', () => {
-    fc.assert(fc.property(fc.constantFrom<ReachedLevel>(0, 1, 2, 3), fc.nat(200 * MINUTE), (level, now) => {
-      const state = at(level, since(0, 0), 0);
-      const after = { ...state, ...stateAfterDue(state, ESCALATION_LIMITS, now) };
-      expect(dueEscalation(after, ESCALATION_LIMITS, now)).toBeNull();
-      expect(after.escalationLevel).toBeGreaterThanOrEqual(level);
-    }));
+    fc.assert(
+      fc.property(fc.constantFrom<ReachedLevel>(0, 1, 2, 3), fc.nat(200 * MINUTE), (level, now) => {
+        const state = at(level, since(0, 0), 0);
+        const after = { ...state, ...stateAfterDue(state, ESCALATION_LIMITS, now) };
+        expect(dueEscalation(after, ESCALATION_LIMITS, now)).toBeNull();
+        expect(after.escalationLevel).toBeGreaterThanOrEqual(level);
+      }),
+    );
   });
 
   it('raises the pay once, and starts a broadcast at level 3 and each time it comes again', () => {
     const at2 = stateAfterDue(at(0, since(0, 0)), ESCALATION_LIMITS, 15 * MINUTE);
-    expect(at2).toEqual({ escalationLevel: 2, escalatedAt: 15 * MINUTE, escalatedAfterMs: 15 * MINUTE, bonusCents: 200, broadcastSince: null });
+    expect(at2).toEqual({
+      escalationLevel: 2,
+      escalatedAt: 15 * MINUTE,
+      escalatedAfterMs: 15 * MINUTE,
+      bonusCents: 200,
+      broadcastSince: null,
+    });
     const at3 = stateAfterDue({ clock: since(0, 0), ...at2 }, ESCALATION_LIMITS, 30 * MINUTE);
-    expect(at3).toEqual({ escalationLevel: 3, escalatedAt: 30 * MINUTE, escalatedAfterMs: 30 * MINUTE, bonusCents: 200, broadcastSince: 30 * MINUTE });
-    expect(stateAfterDue({ clock: since(0, 0), ...at3, broadcastSince: null }, ESCALATION_LIMITS, 40 * MINUTE)).toEqual({ ...at3, escalatedAt: 40 * MINUTE, escalatedAfterMs: 40 * MINUTE, broadcastSince: 40 * MINUTE });
+    expect(at3).toEqual({
+      escalationLevel: 3,
+      escalatedAt: 30 * MINUTE,
+      escalatedAfterMs: 30 * MINUTE,
+      bonusCents: 200,
+      broadcastSince: 30 * MINUTE,
+    });
+    expect(
+      stateAfterDue({ clock: since(0, 0), ...at3, broadcastSince: null }, ESCALATION_LIMITS, 40 * MINUTE),
+    ).toEqual({
+      ...at3,
+      escalatedAt: 40 * MINUTE,
+      escalatedAfterMs: 40 * MINUTE,
+      broadcastSince: 40 * MINUTE,
+    });
   });
 
   it('goes by the minutes of the city, where it sets them', () => {
-    expect(limitsIn([2, 4, 6], ESCALATION_LIMITS).thresholds).toEqual({ 1: 2 * MINUTE, 2: 4 * MINUTE, 3: 6 * MINUTE });
-    expect(limitsIn([2, 4, 6], { ...ESCALATION_LIMITS, minuteMs: 1_000 }).thresholds).toEqual({ 1: 2_000, 2: 4_000, 3: 6_000 });
+    expect(limitsIn([2, 4, 6], ESCALATION_LIMITS).thresholds).toEqual({
+      1: 2 * MINUTE,
+      2: 4 * MINUTE,
+      3: 6 * MINUTE,
+    });
+    expect(limitsIn([2, 4, 6], { ...ESCALATION_LIMITS, minuteMs: 1_000 }).thresholds).toEqual({
+      1: 2_000,
+      2: 4_000,
+      3: 6_000,
+    });
     expect(limitsIn([], ESCALATION_LIMITS)).toEqual(ESCALATION_LIMITS);
   });
 });

@@ -1,6 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { endsDuty, fellSilent, isNoticedLoss, isOurFault, LOSS_LIMITS, type Progress, progressAfter, standsStill } from '../../domain/driver/loss';
+import {
+  endsDuty,
+  fellSilent,
+  isNoticedLoss,
+  isOurFault,
+  LOSS_LIMITS,
+  type Progress,
+  progressAfter,
+  standsStill,
+} from '../../domain/driver/loss';
 
 const MINUTE = 60_000;
 const NOW = 1_700_000_000_000;
@@ -9,11 +18,16 @@ describe('the way to a pickup', () => {
   const start: Progress = { nearestMeters: null, progressAt: NOW };
 
   it('begins with the first look, whatever the distance', () => {
-    expect(progressAfter(start, 2_000.4, NOW + MINUTE, LOSS_LIMITS)).toEqual({ nearestMeters: 2_000, progressAt: NOW });
+    expect(progressAfter(start, 2_000.4, NOW + MINUTE, LOSS_LIMITS)).toEqual({
+      nearestMeters: 2_000,
+      progressAt: NOW,
+    });
   });
 
   it.each([
-    ['nearer by 100 m', 1_900, { nearestMeters: 1_900, progressAt: NOW + MINUTE }], ['nearer by less', 1_901, null], ['farther off', 2_500, null],
+    ['nearer by 100 m', 1_900, { nearestMeters: 1_900, progressAt: NOW + MINUTE }],
+    ['nearer by less', 1_901, null],
+    ['farther off', 2_500, null],
     ['at the pickup', 150, { nearestMeters: 150, progressAt: NOW + MINUTE }],
   ] as const)('%s', (_case, meters, after) => {
     const before = { nearestMeters: 2_000, progressAt: NOW };
@@ -28,16 +42,21 @@ describe('the way to a pickup', () => {
   });
 
   it('never gets longer, and its time never goes back', () => {
-    fc.assert(fc.property(fc.array(fc.tuple(fc.integer({ min: 0, max: 20_000 }), fc.integer({ min: 1, max: 60_000 }))), (looks) => {
-      let [progress, now] = [start, NOW];
-      for (const [meters, later] of looks) {
-        now += later;
-        const next = progressAfter(progress, meters, now, LOSS_LIMITS);
-        expect(next.nearestMeters ?? 0).toBeLessThanOrEqual(progress.nearestMeters ?? Infinity);
-        expect(next.progressAt).toBeGreaterThanOrEqual(progress.progressAt);
-        progress = next;
-      }
-    }));
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.integer({ min: 0, max: 20_000 }), fc.integer({ min: 1, max: 60_000 }))),
+        (looks) => {
+          let [progress, now] = [start, NOW];
+          for (const [meters, later] of looks) {
+            now += later;
+            const next = progressAfter(progress, meters, now, LOSS_LIMITS);
+            expect(next.nearestMeters ?? 0).toBeLessThanOrEqual(progress.nearestMeters ?? Infinity);
+            expect(next.progressAt).toBeGreaterThanOrEqual(progress.progressAt);
+            progress = next;
+          }
+        },
+      ),
+    );
   });
 });
 
@@ -59,21 +78,42 @@ describe('a driver who makes no way', () => {
 });
 
 describe('silence', () => {
-  it.each([['just in time', 179_999, 0, false], ['too long', 180_000, 0, true], ['while our own ears were shut', 600_000, 590_000, false]])('%s', (_case, silentMs, deafMs, lost) => {
+  it.each([
+    ['just in time', 179_999, 0, false],
+    ['too long', 180_000, 0, true],
+    ['while our own ears were shut', 600_000, 590_000, false],
+  ])('%s', (_case, silentMs, deafMs, lost) => {
     expect(fellSilent(NOW - silentMs, NOW - silentMs + deafMs, NOW, LOSS_LIMITS)).toBe(lost);
   });
 
-  it.each([[1, 1, false], [1, 2, false], [3, 10, false], [4, 10, true], [30, 100, false], [31, 100, true], [2, 2, true]])('of %s of %s who work says that we are deaf: %s', (silent, working, ours) => {
+  it.each([
+    [1, 1, false],
+    [1, 2, false],
+    [3, 10, false],
+    [4, 10, true],
+    [30, 100, false],
+    [31, 100, true],
+    [2, 2, true],
+  ])('of %s of %s who work says that we are deaf: %s', (silent, working, ours) => {
     expect(isOurFault(silent, working, LOSS_LIMITS)).toBe(ours);
   });
 });
 
 describe('reasons', () => {
   it('a breakdown and an emergency end the duty, the others do not', () => {
-    expect([endsDuty('VEHICLE_BREAKDOWN'), endsDuty('EMERGENCY'), endsDuty('TOO_FAR'), endsDuty('OTHER')]).toEqual([true, true, false, false]);
+    expect([
+      endsDuty('VEHICLE_BREAKDOWN'),
+      endsDuty('EMERGENCY'),
+      endsDuty('TOO_FAR'),
+      endsDuty('OTHER'),
+    ]).toEqual([true, true, false, false]);
   });
 
   it('only what nobody said is a noticed loss', () => {
-    expect([isNoticedLoss('FELL_SILENT'), isNoticedLoss('NO_PROGRESS'), isNoticedLoss('WENT_OFFLINE')]).toEqual([true, true, false]);
+    expect([
+      isNoticedLoss('FELL_SILENT'),
+      isNoticedLoss('NO_PROGRESS'),
+      isNoticedLoss('WENT_OFFLINE'),
+    ]).toEqual([true, true, false]);
   });
 });

@@ -12,29 +12,63 @@ const PICKUP: Point = { lat: 52.37, lng: 4.89 };
 const away = (meters: number): Point => ({ lat: PICKUP.lat + meters / 111_195, lng: PICKUP.lng });
 
 const job = (change: Partial<WatchedJob> = {}): WatchedJob => ({
-  assignmentId: 'assignment', deliveryId: 'delivery', status: 'ASSIGNED', startedAt: START, settledAt: null, readyAt: START, pickup: PICKUP, openCase: null,
-  progress: { nearestMeters: null, progressAt: START }, ...change,
+  assignmentId: 'assignment',
+  deliveryId: 'delivery',
+  status: 'ASSIGNED',
+  startedAt: START,
+  settledAt: null,
+  readyAt: START,
+  pickup: PICKUP,
+  openCase: null,
+  progress: { nearestMeters: null, progressAt: START },
+  ...change,
 });
 
 function driver(change: Partial<WatchedDriver> = {}): WatchedDriver {
-  return { driverId: 'driver', cityId: 'ams', vehicle: 'CAR', heardAt: START, place: { point: away(1_000), receivedAt: change.heardAt ?? START }, idleSince: null, jobs: [job()], ...change };
+  return {
+    driverId: 'driver',
+    cityId: 'ams',
+    vehicle: 'CAR',
+    heardAt: START,
+    place: { point: away(1_000), receivedAt: change.heardAt ?? START },
+    idleSince: null,
+    jobs: [job()],
+    ...change,
+  };
 }
 
-const watch = (now: number, change: Partial<Watch> = {}): Watch => ({ now, heardSince: START - 60 * MINUTE, limits: LOSS_LIMITS, travel: TRAVEL_MODEL, timeScale: 1, ...change });
+const watch = (now: number, change: Partial<Watch> = {}): Watch => ({
+  now,
+  heardSince: START - 60 * MINUTE,
+  limits: LOSS_LIMITS,
+  travel: TRAVEL_MODEL,
+  timeScale: 1,
+  ...change,
+});
 const causes = (of: WatchedDriver, on: Watch): string[] => watchDriver(of, on).losses.map(({ why }) => why);
-const caseOf = (reason: (typeof CASE_REASONS)[number], driverId: string | null = 'driver') => ({ caseId: 'case', reason, driverId });
+const caseOf = (reason: (typeof CASE_REASONS)[number], driverId: string | null = 'driver') => ({
+  caseId: 'case',
+  reason,
+  driverId,
+});
 
 describe('a driver with work', () => {
   it('is silent after three minutes and not before', () => {
     expect(watchDriver(driver(), watch(START + SILENT - 1))).toMatchObject({ isSilent: false, losses: [] });
     expect(watchDriver(driver(), watch(START + SILENT))).toMatchObject({
-      isSilent: true, losses: [{ driverId: 'driver', deliveryId: 'delivery', assignmentId: 'assignment', why: 'FELL_SILENT' }],
+      isSilent: true,
+      losses: [
+        { driverId: 'driver', deliveryId: 'delivery', assignmentId: 'assignment', why: 'FELL_SILENT' },
+      ],
     });
   });
 
-  it.each(['ASSIGNED', 'AT_PICKUP', 'PICKED_UP', 'AT_DROPOFF', 'RETURNING'] as const)('is lost for silence while the delivery is %s', (status) => {
-    expect(causes(driver({ jobs: [job({ status })] }), watch(START + SILENT))).toEqual(['FELL_SILENT']);
-  });
+  it.each(['ASSIGNED', 'AT_PICKUP', 'PICKED_UP', 'AT_DROPOFF', 'RETURNING'] as const)(
+    'is lost for silence while the delivery is %s',
+    (status) => {
+      expect(causes(driver({ jobs: [job({ status })] }), watch(START + SILENT))).toEqual(['FELL_SILENT']);
+    },
+  );
 
   it('has three minutes from the assignment on, and from when we could hear anybody', () => {
     const never = driver({ heardAt: null, place: null, jobs: [job({ startedAt: START + MINUTE })] });
@@ -45,28 +79,44 @@ describe('a driver with work', () => {
 
   it('with two jobs is lost for the older one first', () => {
     const two = driver({ jobs: [job(), job({ assignmentId: 'later', startedAt: START + MINUTE })] });
-    expect(watchDriver(two, watch(START + SILENT))).toMatchObject({ isSilent: true, losses: [{ assignmentId: 'assignment' }] });
+    expect(watchDriver(two, watch(START + SILENT))).toMatchObject({
+      isSilent: true,
+      losses: [{ assignmentId: 'assignment' }],
+    });
     expect(watchDriver(two, watch(START + SILENT + MINUTE)).losses).toHaveLength(2);
   });
 });
 
 it('a driver without work is silent, and not lost', () => {
-  expect(watchDriver(driver({ jobs: [] }), watch(START + SILENT))).toMatchObject({ isSilent: true, losses: [] });
-  expect(watchDriver(driver({ jobs: [], heardAt: null, idleSince: START + 1 }), watch(START + SILENT))).toMatchObject({ isSilent: false });
+  expect(watchDriver(driver({ jobs: [] }), watch(START + SILENT))).toMatchObject({
+    isSilent: true,
+    losses: [],
+  });
+  expect(
+    watchDriver(driver({ jobs: [], heardAt: null, idleSince: START + 1 }), watch(START + SILENT)),
+  ).toMatchObject({ isSilent: false });
 });
 
 describe('what ops look at already', () => {
-  const silent = (openCase: WatchedJob['openCase']): string[] => causes(driver({ jobs: [job({ openCase })] }), watch(START + SILENT));
-  it.each(['CARRIER_SILENT', 'PINNED_DRIVER_SILENT', 'CARRIER_BROKE_DOWN', 'CARRIER_GAVE_UP'] as const)('as %s is not told again', (reason) => {
-    expect(silent(caseOf(reason))).toEqual([]);
-  });
+  const silent = (openCase: WatchedJob['openCase']): string[] =>
+    causes(driver({ jobs: [job({ openCase })] }), watch(START + SILENT));
+  it.each(['CARRIER_SILENT', 'PINNED_DRIVER_SILENT', 'CARRIER_BROKE_DOWN', 'CARRIER_GAVE_UP'] as const)(
+    'as %s is not told again',
+    (reason) => {
+      expect(silent(caseOf(reason))).toEqual([]);
+    },
+  );
 
-  it.each(['UNASSIGNED', 'PINNED_DRIVER_STANDS_STILL', 'REASSIGNMENT_OFF', 'PINNED_DRIVER_LOST'] as const)('as %s leaves silence to be told', (reason) => {
-    expect(silent(caseOf(reason))).toEqual(['FELL_SILENT']);
-  });
+  it.each(['UNASSIGNED', 'PINNED_DRIVER_STANDS_STILL', 'REASSIGNMENT_OFF', 'PINNED_DRIVER_LOST'] as const)(
+    'as %s leaves silence to be told',
+    (reason) => {
+      expect(silent(caseOf(reason))).toEqual(['FELL_SILENT']);
+    },
+  );
 
   it('as silence says nothing of our ears; as another matter it does', () => {
-    const known = (reason: (typeof CASE_REASONS)[number], now: number): boolean => watchDriver(driver({ jobs: [job({ openCase: caseOf(reason) })] }), watch(now)).isKnownSilent;
+    const known = (reason: (typeof CASE_REASONS)[number], now: number): boolean =>
+      watchDriver(driver({ jobs: [job({ openCase: caseOf(reason) })] }), watch(now)).isKnownSilent;
     for (const reason of CASE_REASONS) expect(known(reason, START + SILENT)).toBe(reason.endsWith('_SILENT'));
     expect(known('CARRIER_SILENT', START + SILENT - 1)).toBe(false);
   });
@@ -75,22 +125,38 @@ describe('what ops look at already', () => {
     const settled = driver({ jobs: [job({ settledAt: START + MINUTE })] });
     expect(watchDriver(settled, watch(START + SILENT))).toMatchObject({ isSilent: false, losses: [] });
     expect(causes(settled, watch(START + MINUTE + SILENT))).toEqual(['FELL_SILENT']);
-    const still = (minutes: number): string[] => causes(driver({ heardAt: START + minutes * MINUTE, jobs: [job({ settledAt: START + 2 * MINUTE })] }), watch(START + minutes * MINUTE));
+    const still = (minutes: number): string[] =>
+      causes(
+        driver({ heardAt: START + minutes * MINUTE, jobs: [job({ settledAt: START + 2 * MINUTE })] }),
+        watch(START + minutes * MINUTE),
+      );
     expect(still(6.9)).toEqual([]);
     expect(still(7)).toEqual(['NO_PROGRESS']);
   });
 
-  it('of another driver leaves this one to be told', () => expect(silent(caseOf('CARRIER_SILENT', 'other'))).toEqual(['FELL_SILENT']));
+  it('of another driver leaves this one to be told', () =>
+    expect(silent(caseOf('CARRIER_SILENT', 'other'))).toEqual(['FELL_SILENT']));
 
   it('as standing still is not told again, and not over with a fix from the same place', () => {
-    const still = driver({ heardAt: START + 6 * MINUTE, jobs: [job({ openCase: caseOf('PINNED_DRIVER_STANDS_STILL') })] });
+    const still = driver({
+      heardAt: START + 6 * MINUTE,
+      jobs: [job({ openCase: caseOf('PINNED_DRIVER_STANDS_STILL') })],
+    });
     expect(watchDriver(still, watch(START + 6 * MINUTE))).toMatchObject({ losses: [], heardAgain: [] });
   });
 });
 
 describe('a case about silence', () => {
-  const heard = (heardAt: number | null, reason: (typeof CASE_REASONS)[number], now: number, driverId = 'driver'): string[] =>
-    watchDriver(driver({ heardAt, place: null, jobs: [job({ openCase: caseOf(reason, driverId) })] }), watch(now, { heardSince: now })).heardAgain;
+  const heard = (
+    heardAt: number | null,
+    reason: (typeof CASE_REASONS)[number],
+    now: number,
+    driverId = 'driver',
+  ): string[] =>
+    watchDriver(
+      driver({ heardAt, place: null, jobs: [job({ openCase: caseOf(reason, driverId) })] }),
+      watch(now, { heardSince: now }),
+    ).heardAgain;
 
   it('is over once its driver is heard, and not when we only begin to listen', () => {
     for (const reason of ['CARRIER_SILENT', 'PINNED_DRIVER_SILENT'] as const) {
@@ -102,18 +168,30 @@ describe('a case about silence', () => {
 
   it('of another driver, or about something else, stays', () => {
     expect(heard(START, 'CARRIER_SILENT', START, 'other')).toEqual([]);
-    for (const reason of CASE_REASONS.filter((each) => !each.endsWith('_SILENT'))) expect(heard(START, reason, START)).toEqual([]);
+    for (const reason of CASE_REASONS.filter((each) => !each.endsWith('_SILENT')))
+      expect(heard(START, reason, START)).toEqual([]);
   });
 });
 
 describe('the way to the pickup', () => {
   /** Looks every half minute at a driver who is so many metres away, minute by minute; the causes seen. */
-  function follow(places: readonly number[], of: Partial<WatchedJob> = {}, on: Partial<Watch> = {}): string[] {
+  function follow(
+    places: readonly number[],
+    of: Partial<WatchedJob> = {},
+    on: Partial<Watch> = {},
+  ): string[] {
     let seen: string[] = [];
     let { progress } = job(of);
     for (let half = 0; half < places.length * 2; half++) {
       const now = START + half * 30_000;
-      const found = watchDriver(driver({ heardAt: now, place: { point: away(places[Math.floor(half / 2)] ?? 0), receivedAt: now }, jobs: [job({ ...of, progress })] }), watch(now, on));
+      const found = watchDriver(
+        driver({
+          heardAt: now,
+          place: { point: away(places[Math.floor(half / 2)] ?? 0), receivedAt: now },
+          jobs: [job({ ...of, progress })],
+        }),
+        watch(now, on),
+      );
       progress = found.progress[0]?.progress ?? progress;
       seen = [...seen, ...found.losses.map(({ why }) => `${why} at ${half / 2}`)];
     }
@@ -122,7 +200,10 @@ describe('the way to the pickup', () => {
 
   it('counts from the assignment: who never moves is lost after five minutes', () => {
     expect(follow([1_000, 1_000, 1_000, 1_000, 1_000])).toEqual([]);
-    expect(follow([1_000, 1_000, 1_000, 1_000, 1_000, 1_000])).toEqual(['NO_PROGRESS at 5', 'NO_PROGRESS at 5.5']);
+    expect(follow([1_000, 1_000, 1_000, 1_000, 1_000, 1_000])).toEqual([
+      'NO_PROGRESS at 5',
+      'NO_PROGRESS at 5.5',
+    ]);
   });
 
   it('is made by coming nearer by a hundred metres, not by wobbling or driving around', () => {
@@ -137,41 +218,71 @@ describe('the way to the pickup', () => {
   it('need not begin before one must leave to be there when the goods are ready', () => {
     const readyAt = START + 10 * MINUTE; // 1 km is 3.25 minutes by car: to leave after 6:45
     expect(follow(Array<number>(11).fill(1_000), { readyAt })).toEqual([]);
-    expect(follow(Array<number>(13).fill(1_000), { readyAt })).toEqual(['NO_PROGRESS at 12', 'NO_PROGRESS at 12.5']);
+    expect(follow(Array<number>(13).fill(1_000), { readyAt })).toEqual([
+      'NO_PROGRESS at 12',
+      'NO_PROGRESS at 12.5',
+    ]);
     expect(follow(Array<number>(13).fill(1_000), { readyAt }, { timeScale: 10 })).toEqual([]); // 20 s of way: to leave after 9:40
   });
 
   it('is not looked at after the arrival', () => {
-    for (const status of ['AT_PICKUP', 'PICKED_UP', 'AT_DROPOFF', 'RETURNING'] as const) expect(follow(Array<number>(8).fill(1_000), { status })).toEqual([]);
+    for (const status of ['AT_PICKUP', 'PICKED_UP', 'AT_DROPOFF', 'RETURNING'] as const)
+      expect(follow(Array<number>(8).fill(1_000), { status })).toEqual([]);
   });
 
-  it('is not seen while we are deaf', () => expect(follow(Array<number>(8).fill(1_000), {}, { heardSince: START + 3 * MINUTE })).toEqual([]));
+  it('is not seen while we are deaf', () =>
+    expect(follow(Array<number>(8).fill(1_000), {}, { heardSince: START + 3 * MINUTE })).toEqual([]));
 
   it('is not seen by who does not say where they are', () => {
-    const quiet = driver({ heardAt: START + 4 * MINUTE, place: { point: away(1_000), receivedAt: START + 4 * MINUTE } });
+    const quiet = driver({
+      heardAt: START + 4 * MINUTE,
+      place: { point: away(1_000), receivedAt: START + 4 * MINUTE },
+    });
     expect(watchDriver(quiet, watch(START + 6 * MINUTE))).toMatchObject({ isSilent: false, losses: [] });
-    expect(causes(driver({ heardAt: START + 6 * MINUTE, place: null }), watch(START + 6 * MINUTE))).toEqual([]);
+    expect(causes(driver({ heardAt: START + 6 * MINUTE, place: null }), watch(START + 6 * MINUTE))).toEqual(
+      [],
+    );
   });
 
   it('waits for what else the driver carries, and counts anew after that', () => {
     const now = START + 10 * MINUTE;
     const fix = { heardAt: now, place: { point: away(1_000), receivedAt: now } };
-    const seen = watchDriver(driver({ ...fix, jobs: [job(), job({ assignmentId: 'first', status: 'PICKED_UP' })] }), watch(now));
-    expect(seen).toMatchObject({ losses: [], progress: [{ assignmentId: 'assignment', progress: { nearestMeters: null, progressAt: now } }] });
+    const seen = watchDriver(
+      driver({ ...fix, jobs: [job(), job({ assignmentId: 'first', status: 'PICKED_UP' })] }),
+      watch(now),
+    );
+    expect(seen).toMatchObject({
+      losses: [],
+      progress: [{ assignmentId: 'assignment', progress: { nearestMeters: null, progressAt: now } }],
+    });
   });
 
   it('is made by coming nearer to one of several pickups', () => {
     const now = START + 10 * MINUTE;
     const fix = { heardAt: now, place: { point: away(1_000), receivedAt: now } };
-    const [here, there] = [job({ progress: { nearestMeters: 1_000, progressAt: START } }), job({ assignmentId: 'there', pickup: away(3_000), progress: { nearestMeters: 2_500, progressAt: START } })];
+    const [here, there] = [
+      job({ progress: { nearestMeters: 1_000, progressAt: START } }),
+      job({
+        assignmentId: 'there',
+        pickup: away(3_000),
+        progress: { nearestMeters: 2_500, progressAt: START },
+      }),
+    ];
     expect(causes(driver({ ...fix, jobs: [here, there] }), watch(now))).toEqual([]);
     expect(causes(driver({ ...fix, jobs: [here] }), watch(now))).toEqual(['NO_PROGRESS']);
   });
 
   it('says nothing new where nothing is', () => {
     const known = job({ progress: { nearestMeters: 1_000, progressAt: START } });
-    expect(watchDriver(driver({ heardAt: START + MINUTE, jobs: [known] }), watch(START + MINUTE)).progress).toEqual([]);
+    expect(
+      watchDriver(driver({ heardAt: START + MINUTE, jobs: [known] }), watch(START + MINUTE)).progress,
+    ).toEqual([]);
     const there = job({ progress: { nearestMeters: 10, progressAt: START } });
-    expect(watchDriver(driver({ place: { point: away(10), receivedAt: START }, jobs: [there] }), watch(START + MINUTE)).progress).toEqual([]);
+    expect(
+      watchDriver(
+        driver({ place: { point: away(10), receivedAt: START }, jobs: [there] }),
+        watch(START + MINUTE),
+      ).progress,
+    ).toEqual([]);
   });
 });

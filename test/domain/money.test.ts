@@ -1,16 +1,44 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { DEFAULT_PAY_TARIFF, isCents, payFor, withBonus, type PayTariff, type Work } from '../../domain/money/pay';
+import {
+  DEFAULT_PAY_TARIFF,
+  isCents,
+  payFor,
+  withBonus,
+  type PayTariff,
+  type Work,
+} from '../../domain/money/pay';
 
 const cents = fc.nat(10_000);
-const tariff: fc.Arbitrary<PayTariff> = fc.record({ baseCents: cents, centsPerKm: cents, centsPerMinute: cents, freeWaitMs: fc.nat(3_600_000), waitCentsPerMinute: cents });
+const tariff: fc.Arbitrary<PayTariff> = fc.record({
+  baseCents: cents,
+  centsPerKm: cents,
+  centsPerMinute: cents,
+  freeWaitMs: fc.nat(3_600_000),
+  waitCentsPerMinute: cents,
+});
 const amount = (max: number) => fc.double({ min: 0, max, noNaN: true });
-const work: fc.Arbitrary<Work> = fc.record({ distanceMeters: amount(100_000), travelMs: amount(36_000_000), waitMs: amount(36_000_000), bonusCents: cents });
+const work: fc.Arbitrary<Work> = fc.record({
+  distanceMeters: amount(100_000),
+  travelMs: amount(36_000_000),
+  waitMs: amount(36_000_000),
+  bonusCents: cents,
+});
 
 describe('payFor', () => {
   it('pays base, distance, time, wait and bonus', () => {
-    const pay = payFor({ distanceMeters: 4_250, travelMs: 930_000, waitMs: 390_000, bonusCents: 150 }, DEFAULT_PAY_TARIFF);
-    expect(pay).toEqual({ baseCents: 300, distanceCents: 340, timeCents: 155, waitCents: 30, bonusCents: 150, totalCents: 975 });
+    const pay = payFor(
+      { distanceMeters: 4_250, travelMs: 930_000, waitMs: 390_000, bonusCents: 150 },
+      DEFAULT_PAY_TARIFF,
+    );
+    expect(pay).toEqual({
+      baseCents: 300,
+      distanceCents: 340,
+      timeCents: 155,
+      waitCents: 30,
+      bonusCents: 150,
+      totalCents: 975,
+    });
   });
 
   it('keeps whole cents only, in parts that add up to the total', () => {
@@ -26,7 +54,12 @@ describe('payFor', () => {
   it('never pays less for more work', () => {
     fc.assert(
       fc.property(work, work, tariff, (a, more, rates) => {
-        const b = { distanceMeters: a.distanceMeters + more.distanceMeters, travelMs: a.travelMs + more.travelMs, waitMs: a.waitMs + more.waitMs, bonusCents: a.bonusCents + more.bonusCents };
+        const b = {
+          distanceMeters: a.distanceMeters + more.distanceMeters,
+          travelMs: a.travelMs + more.travelMs,
+          waitMs: a.waitMs + more.waitMs,
+          bonusCents: a.bonusCents + more.bonusCents,
+        };
         expect(payFor(b, rates).totalCents).toBeGreaterThanOrEqual(payFor(a, rates).totalCents);
       }),
     );
@@ -35,14 +68,17 @@ describe('payFor', () => {
   it('pays nothing for waiting within the free time', () => {
     fc.assert(
       fc.property(work, tariff, (given, rates) => {
-        expect(payFor({ ...given, waitMs: Math.min(given.waitMs, rates.freeWaitMs) }, rates).waitCents).toBe(0);
+        expect(payFor({ ...given, waitMs: Math.min(given.waitMs, rates.freeWaitMs) }, rates).waitCents).toBe(
+          0,
+        );
       }),
     );
   });
 
   it('rounds half a cent up', () => {
     const rates = { ...DEFAULT_PAY_TARIFF, baseCents: 0, centsPerKm: 1, centsPerMinute: 0 };
-    const centsFor = (distanceMeters: number) => payFor({ distanceMeters, travelMs: 0, waitMs: 0, bonusCents: 0 }, rates).distanceCents;
+    const centsFor = (distanceMeters: number) =>
+      payFor({ distanceMeters, travelMs: 0, waitMs: 0, bonusCents: 0 }, rates).distanceCents;
     expect([499, 500, 1_499, 1_500].map(centsFor)).toEqual([0, 1, 1, 2]);
   });
 });
@@ -52,7 +88,11 @@ describe('withBonus', () => {
     fc.assert(
       fc.property(work, tariff, cents, (given, rates, extra) => {
         const pay = payFor(given, rates);
-        expect(withBonus(pay, extra)).toEqual({ ...pay, bonusCents: pay.bonusCents + extra, totalCents: pay.totalCents + extra });
+        expect(withBonus(pay, extra)).toEqual({
+          ...pay,
+          bonusCents: pay.bonusCents + extra,
+          totalCents: pay.totalCents + extra,
+        });
       }),
     );
   });

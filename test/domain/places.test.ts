@@ -1,6 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { distanceMeters, isPoint, MAX_LATITUDE, TRAVEL_MODEL, travelEstimateMs, travelMsFor, type Point } from '../../domain/geo/places';
+import {
+  distanceMeters,
+  isPoint,
+  MAX_LATITUDE,
+  TRAVEL_MODEL,
+  travelEstimateMs,
+  travelMsFor,
+  type Point,
+} from '../../domain/geo/places';
 import { carries, CARRIES, PARCEL_SIZES, VEHICLE_KINDS } from '../../domain/driver/vehicles';
 
 const degrees = (limit: number) => fc.double({ min: -limit, max: limit, noNaN: true });
@@ -9,7 +17,10 @@ const vehicle = fc.constantFrom(...VEHICLE_KINDS);
 
 describe('distanceMeters', () => {
   it('knows the way from Berlin to Paris', () => {
-    expect(distanceMeters({ lat: 52.52, lng: 13.405 }, { lat: 48.8566, lng: 2.3522 }) / 1000).toBeCloseTo(877.5, 0);
+    expect(distanceMeters({ lat: 52.52, lng: 13.405 }, { lat: 48.8566, lng: 2.3522 }) / 1000).toBeCloseTo(
+      877.5,
+      0,
+    );
   });
 
   it('is the same both ways, nothing to oneself, and never more than half around the earth', () => {
@@ -64,8 +75,13 @@ describe('travel estimate', () => {
 
   it('follows the model it is given', () => {
     const straight = { detourFactor: 1, metersPerMinute: { ...TRAVEL_MODEL.metersPerMinute, BICYCLE: 320 } };
-    const [from, to] = [{ lat: 0, lng: 0 }, { lat: 0, lng: 0.01 }];
-    expect(travelEstimateMs(from, to, 'BICYCLE', straight)).toBe(Math.ceil((distanceMeters(from, to) / 320) * 60_000));
+    const [from, to] = [
+      { lat: 0, lng: 0 },
+      { lat: 0, lng: 0.01 },
+    ];
+    expect(travelEstimateMs(from, to, 'BICYCLE', straight)).toBe(
+      Math.ceil((distanceMeters(from, to) / 320) * 60_000),
+    );
   });
 });
 

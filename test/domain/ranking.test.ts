@@ -2,20 +2,52 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { AVAILABILITIES } from '../../domain/driver/availability';
 import {
-  answersOffers, exclusionOf, nextExclusionEndsAt, rankCandidates, RANKING_LIMITS, SEARCH_LIMITS, searchBackoffMs, searchRadiusMeters,
-  type Candidate, type Wanted,
+  answersOffers,
+  exclusionOf,
+  nextExclusionEndsAt,
+  rankCandidates,
+  RANKING_LIMITS,
+  SEARCH_LIMITS,
+  searchBackoffMs,
+  searchRadiusMeters,
+  type Candidate,
+  type Wanted,
 } from '../../domain/matching/ranking';
 import { PARCEL_SIZES, VEHICLE_KINDS } from '../../domain/driver/vehicles';
 
 const NOW = 1_700_000_000_000;
 const MINUTE = 60_000;
 
-const wanted = (given: Partial<Wanted> = {}): Wanted => ({ kind: 'SINGLE', parcelSize: 'SMALL', payCents: 500, level: 0, readyAt: NOW, now: NOW, ...given });
+const wanted = (given: Partial<Wanted> = {}): Wanted => ({
+  kind: 'SINGLE',
+  parcelSize: 'SMALL',
+  payCents: 500,
+  level: 0,
+  readyAt: NOW,
+  now: NOW,
+  ...given,
+});
 
 const candidate = (given: Partial<Candidate> = {}): Candidate => ({
-  driverId: 'd1', availability: 'AVAILABLE', leavesAfterWork: false, vehicle: 'BICYCLE', room: 1, liveOffers: 0, offerVersion: 2,
-  fixAt: NOW - 5_000, distanceMeters: 800, travelMs: 4 * MINUTE, shiftEndsAt: null, idleSince: NOW - 10 * MINUTE, earningsTodayCents: 0,
-  recentRejections: 0, lastLapseAt: null, rejected: null, lost: false, askedByBroadcast: false, ...given,
+  driverId: 'd1',
+  availability: 'AVAILABLE',
+  leavesAfterWork: false,
+  vehicle: 'BICYCLE',
+  room: 1,
+  liveOffers: 0,
+  offerVersion: 2,
+  fixAt: NOW - 5_000,
+  distanceMeters: 800,
+  travelMs: 4 * MINUTE,
+  shiftEndsAt: null,
+  idleSince: NOW - 10 * MINUTE,
+  earningsTodayCents: 0,
+  recentRejections: 0,
+  lastLapseAt: null,
+  rejected: null,
+  lost: false,
+  askedByBroadcast: false,
+  ...given,
 });
 
 const past = (ms: number) => fc.nat(ms).map((ago) => NOW - ago);
@@ -41,7 +73,12 @@ const anyCandidate: fc.Arbitrary<Candidate> = fc.record({
   askedByBroadcast: fc.constantFrom(false, false, true),
 });
 const anyWanted: fc.Arbitrary<Wanted> = fc.record({
-  kind: fc.constantFrom('SINGLE', 'BROADCAST', 'DIRECT'), parcelSize: fc.constantFrom(...PARCEL_SIZES), payCents: fc.constantFrom(400, 500, 600), level: fc.nat(3), readyAt: fc.nat(60 * MINUTE).map((ms) => NOW + ms), now: fc.constant(NOW),
+  kind: fc.constantFrom('SINGLE', 'BROADCAST', 'DIRECT'),
+  parcelSize: fc.constantFrom(...PARCEL_SIZES),
+  payCents: fc.constantFrom(400, 500, 600),
+  level: fc.nat(3),
+  readyAt: fc.nat(60 * MINUTE).map((ms) => NOW + ms),
+  now: fc.constant(NOW),
 });
 const crowd = fc.uniqueArray(anyCandidate, { selector: ({ driverId }) => driverId, maxLength: 12 });
 
@@ -50,7 +87,9 @@ describe('rankCandidates', () => {
     fc.assert(
       fc.property(crowd, anyWanted, (candidates, search) => {
         const { ranked, excluded } = rankCandidates(candidates, search);
-        expect([...ranked, ...excluded].map(({ driverId }) => driverId).sort()).toEqual(candidates.map(({ driverId }) => driverId).sort());
+        expect([...ranked, ...excluded].map(({ driverId }) => driverId).sort()).toEqual(
+          candidates.map(({ driverId }) => driverId).sort(),
+        );
         for (const { driverId, reason } of excluded) {
           const given = candidates.find((each) => each.driverId === driverId) ?? candidate();
           expect(exclusionOf(given, search)).toBe(reason);
@@ -60,14 +99,22 @@ describe('rankCandidates', () => {
   });
 
   it('gives the same in whatever order the candidates come', () => {
-    const shuffled = crowd.chain((all) => fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length })));
-    fc.assert(fc.property(shuffled, anyWanted, ([all, mixed], search) => expect(rankCandidates(mixed, search)).toEqual(rankCandidates(all, search))));
+    const shuffled = crowd.chain((all) =>
+      fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length })),
+    );
+    fc.assert(
+      fc.property(shuffled, anyWanted, ([all, mixed], search) =>
+        expect(rankCandidates(mixed, search)).toEqual(rankCandidates(all, search)),
+      ),
+    );
   });
 
   it('never ranks a driver who reaches the pickup a whole bucket later above another', () => {
     fc.assert(
       fc.property(crowd, anyWanted, (candidates, search) => {
-        const buckets = rankCandidates(candidates, { ...search, kind: 'SINGLE' }).ranked.map(({ score }) => score.travelBucket);
+        const buckets = rankCandidates(candidates, { ...search, kind: 'SINGLE' }).ranked.map(
+          ({ score }) => score.travelBucket,
+        );
         expect(buckets).toEqual([...buckets].sort((a, b) => a - b));
       }),
     );
@@ -87,10 +134,16 @@ describe('rankCandidates', () => {
     );
   });
 
-  const order = (...candidates: Candidate[]) => rankCandidates(candidates, wanted()).ranked.map(({ driverId }) => driverId);
+  const order = (...candidates: Candidate[]) =>
+    rankCandidates(candidates, wanted()).ranked.map(({ driverId }) => driverId);
 
   it('prefers the nearer in time', () => {
-    expect(order(candidate({ driverId: 'far', travelMs: 9 * MINUTE }), candidate({ driverId: 'near', travelMs: 3 * MINUTE, recentRejections: 4 }))).toEqual(['near', 'far']);
+    expect(
+      order(
+        candidate({ driverId: 'far', travelMs: 9 * MINUTE }),
+        candidate({ driverId: 'near', travelMs: 3 * MINUTE, recentRejections: 4 }),
+      ),
+    ).toEqual(['near', 'far']);
   });
 
   it('prefers within the same minute the one who refused less, then who earned less, then who waited longer', () => {
@@ -107,7 +160,12 @@ describe('rankCandidates', () => {
   });
 
   it('takes the sooner one where all else in the minute is equal', () => {
-    expect(order(candidate({ driverId: 'a', travelMs: 4 * MINUTE + 30_000 }), candidate({ driverId: 'b', travelMs: 4 * MINUTE }))).toEqual(['b', 'a']);
+    expect(
+      order(
+        candidate({ driverId: 'a', travelMs: 4 * MINUTE + 30_000 }),
+        candidate({ driverId: 'b', travelMs: 4 * MINUTE }),
+      ),
+    ).toEqual(['b', 'a']);
   });
 
   it('decides between equals by their id', () => {
@@ -115,15 +173,37 @@ describe('rankCandidates', () => {
   });
 
   it('takes the nearest in metres where nobody is asked, as v1 did', () => {
-    const near = candidate({ driverId: 'near', distanceMeters: 500, travelMs: 9 * MINUTE, recentRejections: 5, earningsTodayCents: 9_000 });
-    const direct = rankCandidates([candidate({ driverId: 'far', distanceMeters: 501, travelMs: MINUTE }), near], wanted({ kind: 'DIRECT' }));
+    const near = candidate({
+      driverId: 'near',
+      distanceMeters: 500,
+      travelMs: 9 * MINUTE,
+      recentRejections: 5,
+      earningsTodayCents: 9_000,
+    });
+    const direct = rankCandidates(
+      [candidate({ driverId: 'far', distanceMeters: 501, travelMs: MINUTE }), near],
+      wanted({ kind: 'DIRECT' }),
+    );
     expect(direct.ranked.map(({ driverId }) => driverId)).toEqual(['near', 'far']);
   });
 
   it('keeps what decided, as plain data', () => {
     const ranking = rankCandidates([candidate({ recentRejections: 1, earningsTodayCents: 1_250 })], wanted());
     expect(ranking).toEqual({
-      ranked: [{ driverId: 'd1', offerVersion: 2, score: { travelBucket: 4, recentRejections: 1, earningsBucket: 2, idleMs: 10 * MINUTE, travelMs: 4 * MINUTE, distanceMeters: 800 } }],
+      ranked: [
+        {
+          driverId: 'd1',
+          offerVersion: 2,
+          score: {
+            travelBucket: 4,
+            recentRejections: 1,
+            earningsBucket: 2,
+            idleMs: 10 * MINUTE,
+            travelMs: 4 * MINUTE,
+            distanceMeters: 800,
+          },
+        },
+      ],
       excluded: [],
     });
     expect(JSON.parse(JSON.stringify(ranking))).toEqual(ranking);
@@ -131,7 +211,10 @@ describe('rankCandidates', () => {
 
   it('compares exactly where a bucket is 0', () => {
     const exact = { ...RANKING_LIMITS, travelBucketMs: 0 };
-    const pair = [candidate({ driverId: 'a', travelMs: 61_001 }), candidate({ driverId: 'b', travelMs: 61_000, recentRejections: 9 })];
+    const pair = [
+      candidate({ driverId: 'a', travelMs: 61_001 }),
+      candidate({ driverId: 'b', travelMs: 61_000, recentRejections: 9 }),
+    ];
     expect(rankCandidates(pair, wanted(), exact).ranked[0]?.driverId).toBe('b');
   });
 });
@@ -165,18 +248,25 @@ describe('exclusions', () => {
     ['a rejection before the escalation rose', { rejected: { payCents: 500, level: 0 } }, { level: 1 }],
     ['a rejection, in a broadcast', { rejected: { payCents: 500, level: 0 } }, { kind: 'BROADCAST' }],
     ['a lapse, in a broadcast', { lastLapseAt: NOW }, { kind: 'BROADCAST' }],
-    ['a rejection, where nobody is asked any more', { rejected: { payCents: 500, level: 0 } }, { kind: 'DIRECT' }],
+    [
+      'a rejection, where nobody is asked any more',
+      { rejected: { payCents: 500, level: 0 } },
+      { kind: 'DIRECT' },
+    ],
     ['an old app, which is assigned without asking', { offerVersion: null }, {}],
   ])('do not exclude by %s', (_, driver, search) => {
     expect(exclusionOf(candidate(driver), wanted(search))).toBeNull();
   });
 
   it('end by themselves only for lapses, and say when', () => {
-    const { excluded } = rankCandidates([
-      candidate({ driverId: 'a', lastLapseAt: NOW - MINUTE }),
-      candidate({ driverId: 'b', lastLapseAt: NOW - 4 * MINUTE }),
-      candidate({ driverId: 'c', lastLapseAt: NOW - 4.5 * MINUTE, fixAt: null }),
-    ], wanted());
+    const { excluded } = rankCandidates(
+      [
+        candidate({ driverId: 'a', lastLapseAt: NOW - MINUTE }),
+        candidate({ driverId: 'b', lastLapseAt: NOW - 4 * MINUTE }),
+        candidate({ driverId: 'c', lastLapseAt: NOW - 4.5 * MINUTE, fixAt: null }),
+      ],
+      wanted(),
+    );
     expect(excluded.map(({ until }) => until)).toEqual([NOW + 4 * MINUTE, NOW + MINUTE, null]);
     expect(nextExclusionEndsAt(excluded)).toBe(NOW + MINUTE);
     expect(nextExclusionEndsAt([])).toBeNull();
@@ -187,8 +277,13 @@ describe('exclusions', () => {
       fc.property(crowd, anyWanted, (candidates, search) => {
         const endsAt = nextExclusionEndsAt(rankCandidates(candidates, search).excluded);
         if (endsAt === null) return;
-        const free = candidates.filter(({ lastLapseAt }) => lastLapseAt !== null && lastLapseAt + RANKING_LIMITS.lapseExclusionMs === endsAt);
-        expect(free.some((each) => exclusionOf(each, { ...search, now: endsAt }) !== 'LAPSED_RECENTLY')).toBe(true);
+        const free = candidates.filter(
+          ({ lastLapseAt }) =>
+            lastLapseAt !== null && lastLapseAt + RANKING_LIMITS.lapseExclusionMs === endsAt,
+        );
+        expect(free.some((each) => exclusionOf(each, { ...search, now: endsAt }) !== 'LAPSED_RECENTLY')).toBe(
+          true,
+        );
       }),
     );
   });
@@ -196,7 +291,9 @@ describe('exclusions', () => {
 
 describe('a search', () => {
   it('starts at 3 km and widens by half a fruitless round up to 15 km', () => {
-    expect([0, 1, 2, 3, 4, 50, 5_000].map((round) => searchRadiusMeters(round, 0))).toEqual([3_000, 4_500, 6_750, 10_125, 15_000, 15_000, 15_000]);
+    expect([0, 1, 2, 3, 4, 50, 5_000].map((round) => searchRadiusMeters(round, 0))).toEqual([
+      3_000, 4_500, 6_750, 10_125, 15_000, 15_000, 15_000,
+    ]);
   });
 
   it('looks further from escalation level 1 on', () => {
@@ -204,7 +301,9 @@ describe('a search', () => {
   });
 
   it('waits 5 s after the first fruitless round and twice as long after each more, up to 2 min', () => {
-    expect([1, 2, 3, 4, 5, 6, 5_000].map((round) => searchBackoffMs(round))).toEqual([5_000, 10_000, 20_000, 40_000, 80_000, 120_000, 120_000]);
+    expect([1, 2, 3, 4, 5, 6, 5_000].map((round) => searchBackoffMs(round))).toEqual([
+      5_000, 10_000, 20_000, 40_000, 80_000, 120_000, 120_000,
+    ]);
   });
 
   it('never narrows and never hurries as rounds go by', () => {

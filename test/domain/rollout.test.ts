@@ -1,11 +1,25 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { decideFeature, defaultRolloutPercent, FEATURES, featureStateOf, isInRollout, rolloutDraw, type FeatureSetting } from '../../domain/features/rollout';
+import {
+  decideFeature,
+  defaultRolloutPercent,
+  FEATURES,
+  featureStateOf,
+  isInRollout,
+  rolloutDraw,
+  type FeatureSetting,
+} from '../../domain/features/rollout';
 
 const feature = fc.constantFrom(...FEATURES);
 const percent = fc.integer({ min: 0, max: 100 });
 
-const setting = (given: Partial<FeatureSetting>): FeatureSetting => ({ feature: 'driver_offers', state: 'ON', rolloutPercent: 100, cities: null, ...given });
+const setting = (given: Partial<FeatureSetting>): FeatureSetting => ({
+  feature: 'driver_offers',
+  state: 'ON',
+  rolloutPercent: 100,
+  cities: null,
+  ...given,
+});
 
 /** How many of the keys fall on each of the 100 numbers. */
 function spread(keys: string[]): number[] {
@@ -17,7 +31,8 @@ function spread(keys: string[]): number[] {
   return counts;
 }
 
-const chiSquare = (counts: number[], expected: number): number => counts.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
+const chiSquare = (counts: number[], expected: number): number =>
+  counts.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
 const sequence = (name: (i: number) => string): string[] => Array.from({ length: 20_000 }, (_, i) => name(i));
 
 describe('rolloutDraw', () => {
@@ -32,7 +47,9 @@ describe('rolloutDraw', () => {
   });
 
   it('keeps what was drawn in earlier versions, else live deliveries would move in and out of a rollout', () => {
-    const drawn = ['delivery-1', 'delivery-2', 'delivery-3', '018f2b6e-7c1d-7b1a-9d2e-2f6f5a1c0001'].map((key) => rolloutDraw('driver_offers', key));
+    const drawn = ['delivery-1', 'delivery-2', 'delivery-3', '018f2b6e-7c1d-7b1a-9d2e-2f6f5a1c0001'].map(
+      (key) => rolloutDraw('driver_offers', key),
+    );
     expect(drawn).toEqual([53, 53, 67, 86]);
   });
 
@@ -48,7 +65,9 @@ describe('rolloutDraw', () => {
 
   it('draws each feature by itself', () => {
     const keys = sequence((i) => `order-${i}`);
-    const inBoth = keys.filter((key) => isInRollout('driver_offers', key, 50) && isInRollout('escalation', key, 50));
+    const inBoth = keys.filter(
+      (key) => isInRollout('driver_offers', key, 50) && isInRollout('escalation', key, 50),
+    );
     expect(inBoth.length / keys.length).toBeCloseTo(0.25, 1);
   });
 });
@@ -85,13 +104,19 @@ describe('decideFeature', () => {
     expect(decideFeature(setting({ state: 'KILLED' }), subject)).toEqual({ on: false, why: 'KILLED' });
     expect(decideFeature(setting({ state: 'OFF' }), subject)).toEqual({ on: false, why: 'OFF' });
     expect(decideFeature(setting({ cities: [] }), subject)).toEqual({ on: false, why: 'CITY_NOT_LISTED' });
-    expect(decideFeature(setting({ rolloutPercent: 0 }), subject)).toEqual({ on: false, why: 'OUTSIDE_ROLLOUT' });
+    expect(decideFeature(setting({ rolloutPercent: 0 }), subject)).toEqual({
+      on: false,
+      why: 'OUTSIDE_ROLLOUT',
+    });
   });
 
   it('is off for all once killed or off, whatever percent and cities say', () => {
     fc.assert(
       fc.property(fc.constantFrom('KILLED', 'OFF'), percent, fc.string(), (state, rolloutPercent, key) => {
-        expect(decideFeature(setting({ state, rolloutPercent }), { cityId: 'berlin', key })).toEqual({ on: false, why: state });
+        expect(decideFeature(setting({ state, rolloutPercent }), { cityId: 'berlin', key })).toEqual({
+          on: false,
+          why: state,
+        });
       }),
     );
   });
@@ -99,7 +124,15 @@ describe('decideFeature', () => {
 
 describe('a feature in the environment', () => {
   it('is off and switchable when unset, on when true, killed by a literal false, and wrong otherwise', () => {
-    expect([undefined, '', 'true', 'false', 'TRUE', 'yes', '0'].map(featureStateOf)).toEqual(['OFF', 'OFF', 'ON', 'KILLED', null, null, null]);
+    expect([undefined, '', 'true', 'false', 'TRUE', 'yes', '0'].map(featureStateOf)).toEqual([
+      'OFF',
+      'OFF',
+      'ON',
+      'KILLED',
+      null,
+      null,
+      null,
+    ]);
   });
 
   it('starts at 0 percent for offers and at 100 for all others', () => {

@@ -10,27 +10,52 @@ const document = readFileSync(join(__dirname, '../../docs/state-machine.md'), 'u
 function section(name: string): string {
   const [, after] = document.split(`<!-- ${name} -->\n`);
   const [inside, rest] = (after ?? '').split(`\n<!-- /${name} -->`);
-  if (inside === undefined || rest === undefined) throw new Error(`docs/state-machine.md has no section ${name}`);
+  if (inside === undefined || rest === undefined)
+    throw new Error(`docs/state-machine.md has no section ${name}`);
   return inside;
 }
 
-const table = (head: string[], rows: string[][]): string => [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+const table = (head: string[], rows: string[][]): string =>
+  [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 
-const diagram = (first: string, last: readonly string[], edges: readonly { from: string; to: string }[]): string =>
-  ['```mermaid', 'stateDiagram-v2', `  [*] --> ${first}`, ...edges.map(({ from, to }) => `  ${from} --> ${to}`), ...last.map((state) => `  ${state} --> [*]`), '```'].join('\n');
+const diagram = (
+  first: string,
+  last: readonly string[],
+  edges: readonly { from: string; to: string }[],
+): string =>
+  [
+    '```mermaid',
+    'stateDiagram-v2',
+    `  [*] --> ${first}`,
+    ...edges.map(({ from, to }) => `  ${from} --> ${to}`),
+    ...last.map((state) => `  ${state} --> [*]`),
+    '```',
+  ].join('\n');
 
 // A difference below is mended by putting the expected text into the document.
 describe('docs/state-machine.md', () => {
   it('shows every legal move of a delivery and no other', () => {
-    expect(section('delivery-table')).toBe(table(['from', 'to', 'by'], DELIVERY_TRANSITIONS.map(({ from, to, by }) => [from, to, by])));
+    expect(section('delivery-table')).toBe(
+      table(
+        ['from', 'to', 'by'],
+        DELIVERY_TRANSITIONS.map(({ from, to, by }) => [from, to, by]),
+      ),
+    );
   });
 
   it('draws the same moves of a delivery', () => {
-    expect(section('delivery-diagram')).toBe(diagram('PENDING', DELIVERY_STATUSES.filter(isClosed), DELIVERY_TRANSITIONS));
+    expect(section('delivery-diagram')).toBe(
+      diagram('PENDING', DELIVERY_STATUSES.filter(isClosed), DELIVERY_TRANSITIONS),
+    );
   });
 
   it('shows every legal change of availability and no other', () => {
-    expect(section('availability-table')).toBe(table(['from', 'to', 'by', 'when'], AVAILABILITY_TRANSITIONS.map(({ from, to, by, why }) => [from, to, by.join(', '), why])));
+    expect(section('availability-table')).toBe(
+      table(
+        ['from', 'to', 'by', 'when'],
+        AVAILABILITY_TRANSITIONS.map(({ from, to, by, why }) => [from, to, by.join(', '), why]),
+      ),
+    );
   });
 
   it('draws the same changes of availability', () => {
@@ -39,7 +64,10 @@ describe('docs/state-machine.md', () => {
 
   it('speaks of no state that does not exist', () => {
     const known = new Set<string>([...DELIVERY_STATUSES, ...AVAILABILITIES]);
-    const drawn = [...section('delivery-diagram').matchAll(/[A-Z_]{4,}/g), ...section('availability-diagram').matchAll(/[A-Z_]{4,}/g)].map(([name]) => name);
+    const drawn = [
+      ...section('delivery-diagram').matchAll(/[A-Z_]{4,}/g),
+      ...section('availability-diagram').matchAll(/[A-Z_]{4,}/g),
+    ].map(([name]) => name);
     expect(drawn.filter((name) => !known.has(name))).toEqual([]);
   });
 });

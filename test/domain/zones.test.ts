@@ -1,12 +1,30 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { Point } from '../../domain/geo/places';
-import { contains, MAX_ZONE_POINTS, zoneFinder, zoneOf, zoneProblem, zoneSquareMeters, type Zone, type ZoneArea } from '../../domain/zones/zones';
+import {
+  contains,
+  MAX_ZONE_POINTS,
+  zoneFinder,
+  zoneOf,
+  zoneProblem,
+  zoneSquareMeters,
+  type Zone,
+  type ZoneArea,
+} from '../../domain/zones/zones';
 
 type Box = { west: number; south: number; east: number; north: number };
-const ring = ({ west, south, east, north }: Box): number[][] => [[west, south], [east, south], [east, north], [west, north], [west, south]];
+const ring = ({ west, south, east, north }: Box): number[][] => [
+  [west, south],
+  [east, south],
+  [east, north],
+  [west, north],
+  [west, south],
+];
 const polygon = (...boxes: Box[]): ZoneArea => ({ type: 'Polygon', coordinates: boxes.map(ring) });
-const multi = (...boxes: Box[]): ZoneArea => ({ type: 'MultiPolygon', coordinates: boxes.map((box) => [ring(box)]) });
+const multi = (...boxes: Box[]): ZoneArea => ({
+  type: 'MultiPolygon',
+  coordinates: boxes.map((box) => [ring(box)]),
+});
 const zone = (zoneId: string, area: ZoneArea, priority = 0): Zone => ({ zoneId, area, priority });
 
 const CITY: Box = { west: 13, south: 52, east: 14, north: 53 };
@@ -14,15 +32,27 @@ const INNER: Box = { west: 13.4, south: 52.4, east: 13.6, north: 52.6 };
 const CENTRE: Point = { lat: 52.5, lng: 13.5 };
 const EDGE: Point = { lat: 52.1, lng: 13.1 };
 
-const near = fc.record({ lat: fc.double({ min: 51.5, max: 53.5, noNaN: true }), lng: fc.double({ min: 12.5, max: 14.5, noNaN: true }) });
-const within = (box: Box, { lat, lng }: Point): boolean => lng >= box.west && lng <= box.east && lat >= box.south && lat <= box.north;
+const near = fc.record({
+  lat: fc.double({ min: 51.5, max: 53.5, noNaN: true }),
+  lng: fc.double({ min: 12.5, max: 14.5, noNaN: true }),
+});
+const within = (box: Box, { lat, lng }: Point): boolean =>
+  lng >= box.west && lng <= box.east && lat >= box.south && lat <= box.north;
 const box: fc.Arbitrary<Box> = fc
-  .record({ west: fc.double({ min: 12.5, max: 14, noNaN: true }), south: fc.double({ min: 51.5, max: 53, noNaN: true }), size: fc.double({ min: 0.01, max: 0.5, noNaN: true }) })
+  .record({
+    west: fc.double({ min: 12.5, max: 14, noNaN: true }),
+    south: fc.double({ min: 51.5, max: 53, noNaN: true }),
+    size: fc.double({ min: 0.01, max: 0.5, noNaN: true }),
+  })
   .map(({ west, south, size }) => ({ west, south, east: west + size, north: south + size }));
 
 describe('contains', () => {
   it('agrees with plain arithmetic on boxes', () => {
-    fc.assert(fc.property(box, near, (given, place) => expect(contains(polygon(given), place)).toBe(within(given, place))));
+    fc.assert(
+      fc.property(box, near, (given, place) =>
+        expect(contains(polygon(given), place)).toBe(within(given, place)),
+      ),
+    );
   });
 
   it('holds the border and leaves out the hole', () => {
@@ -33,7 +63,11 @@ describe('contains', () => {
 
   it('holds every part of a multipolygon and nothing between', () => {
     const parts = multi({ west: 13, south: 52, east: 13.2, north: 52.2 }, INNER);
-    expect([CENTRE, EDGE, { lat: 52.3, lng: 13.3 }].map((place) => contains(parts, place))).toEqual([true, true, false]);
+    expect([CENTRE, EDGE, { lat: 52.3, lng: 13.3 }].map((place) => contains(parts, place))).toEqual([
+      true,
+      true,
+      false,
+    ]);
   });
 });
 
@@ -45,7 +79,9 @@ describe('zoneOf', () => {
   });
 
   it('gives the zone of higher priority, whatever its size', () => {
-    expect(zoneOf(CENTRE, [zone('inner', polygon(INNER)), zone('city', polygon(CITY), 1)])?.zoneId).toBe('city');
+    expect(zoneOf(CENTRE, [zone('inner', polygon(INNER)), zone('city', polygon(CITY), 1)])?.zoneId).toBe(
+      'city',
+    );
   });
 
   it('gives null outside of all zones and in a city without zones', () => {
@@ -54,7 +90,9 @@ describe('zoneOf', () => {
   });
 
   it('gives the same zone in whatever order they are listed, and one that holds the place', () => {
-    const zones = fc.array(fc.tuple(box, fc.integer({ min: 0, max: 2 })), { maxLength: 6 }).map((all) => all.map(([area, priority], i) => zone(`z${i}`, polygon(area), priority)));
+    const zones = fc
+      .array(fc.tuple(box, fc.integer({ min: 0, max: 2 })), { maxLength: 6 })
+      .map((all) => all.map(([area, priority], i) => zone(`z${i}`, polygon(area), priority)));
     fc.assert(
       fc.property(zones, near, (all, place) => {
         const found = zoneOf(place, all);
@@ -66,19 +104,29 @@ describe('zoneOf', () => {
   });
 
   it('puts a place on a common border into exactly one of two equal zones', () => {
-    const twins = [zone('west', polygon({ ...CITY, east: 13.5 })), zone('east', polygon({ ...CITY, west: 13.5 }))];
+    const twins = [
+      zone('west', polygon({ ...CITY, east: 13.5 })),
+      zone('east', polygon({ ...CITY, west: 13.5 })),
+    ];
     expect(zoneOf(CENTRE, twins)).toEqual(zoneOf(CENTRE, [...twins].reverse()));
   });
 });
 
 describe('zoneFinder', () => {
   it('finds what zoneOf finds', () => {
-    const area = fc.oneof(box.map((each) => polygon(each)), fc.array(box, { minLength: 1, maxLength: 3 }).map((boxes) => multi(...boxes)));
-    const zones = fc.array(fc.tuple(area, fc.integer({ min: 0, max: 2 })), { maxLength: 6 }).map((all) => all.map(([each, priority], i) => zone(`z${i}`, each, priority)));
-    fc.assert(fc.property(zones, fc.array(near, { maxLength: 5 }), (all, places) => {
-      const find = zoneFinder(all);
-      expect(places.map(find)).toEqual(places.map((place) => zoneOf(place, all)));
-    }));
+    const area = fc.oneof(
+      box.map((each) => polygon(each)),
+      fc.array(box, { minLength: 1, maxLength: 3 }).map((boxes) => multi(...boxes)),
+    );
+    const zones = fc
+      .array(fc.tuple(area, fc.integer({ min: 0, max: 2 })), { maxLength: 6 })
+      .map((all) => all.map(([each, priority], i) => zone(`z${i}`, each, priority)));
+    fc.assert(
+      fc.property(zones, fc.array(near, { maxLength: 5 }), (all, places) => {
+        const find = zoneFinder(all);
+        expect(places.map(find)).toEqual(places.map((place) => zoneOf(place, all)));
+      }),
+    );
   });
 });
 
@@ -105,12 +153,66 @@ describe('zoneProblem', () => {
   it.each<[string, ZoneArea]>([
     ['at least one ring', { type: 'Polygon', coordinates: [] }],
     ['at least one ring', { type: 'MultiPolygon', coordinates: [[]] }],
-    ['at least four points', { type: 'Polygon', coordinates: [[[0, 0], [1, 1], [0, 0]]] }],
-    ['end where it begins', { type: 'Polygon', coordinates: [[[0, 0], [1, 0], [1, 1], [0, 1]]] }],
-    ['must be [lng, lat]', { type: 'Polygon', coordinates: [[[0, 0], [181, 0], [1, 1], [0, 0]]] }],
+    [
+      'at least four points',
+      {
+        type: 'Polygon',
+        coordinates: [
+          [
+            [0, 0],
+            [1, 1],
+            [0, 0],
+          ],
+        ],
+      },
+    ],
+    [
+      'end where it begins',
+      {
+        type: 'Polygon',
+        coordinates: [
+          [
+            [0, 0],
+            [1, 0],
+            [1, 1],
+            [0, 1],
+          ],
+        ],
+      },
+    ],
+    [
+      'must be [lng, lat]',
+      {
+        type: 'Polygon',
+        coordinates: [
+          [
+            [0, 0],
+            [181, 0],
+            [1, 1],
+            [0, 0],
+          ],
+        ],
+      },
+    ],
     ['must be [lng, lat]', { type: 'Polygon', coordinates: [[[0, 0], [1], [1, 1], [0, 0]]] }],
-    ['must not be empty', { type: 'Polygon', coordinates: [[[0, 0], [1, 1], [2, 2], [0, 0]]] }],
-    ['at most 10000 points', { type: 'Polygon', coordinates: [Array.from({ length: MAX_ZONE_POINTS + 1 }, () => [0, 0])] }],
+    [
+      'must not be empty',
+      {
+        type: 'Polygon',
+        coordinates: [
+          [
+            [0, 0],
+            [1, 1],
+            [2, 2],
+            [0, 0],
+          ],
+        ],
+      },
+    ],
+    [
+      'at most 10000 points',
+      { type: 'Polygon', coordinates: [Array.from({ length: MAX_ZONE_POINTS + 1 }, () => [0, 0])] },
+    ],
   ])('says that an area needs "%s"', (words, area) => {
     expect(zoneProblem(area)).toContain(words);
   });

@@ -29,31 +29,43 @@ afterAll(async () => {
   await system.close();
 }, 60_000);
 
-const row = (deliveryId: string) => system.parts.db.delivery.findUniqueOrThrow({ where: { id: deliveryId }, include: { offers: true, assignments: true } });
+const row = (deliveryId: string) =>
+  system.parts.db.delivery.findUniqueOrThrow({
+    where: { id: deliveryId },
+    include: { offers: true, assignments: true },
+  });
 const is = (deliveryId: string, status: string, withinMs = 30_000): Promise<true> =>
-  eventually(`the delivery is ${status}`, async () => (await row(deliveryId)).status === status, { withinMs });
+  eventually(`the delivery is ${status}`, async () => (await row(deliveryId)).status === status, {
+    withinMs,
+  });
 
 afterEach(async () => {
   const { temporal, db } = system.parts;
   expect(await brokenInvariants(db)).toEqual([]);
-  for (const { sellerOrderId, status, closedAt } of await db.delivery.findMany({ where: { cityId: city.cityId } })) {
+  for (const { sellerOrderId, status, closedAt } of await db.delivery.findMany({
+    where: { cityId: city.cityId },
+  })) {
     if (closedAt === null) continue;
-    expect(await temporal.client.workflow.getHandle(deliveryWorkflowId(city.merchantId, sellerOrderId)).result()).toBe(status);
+    expect(
+      await temporal.client.workflow.getHandle(deliveryWorkflowId(city.merchantId, sellerOrderId)).result(),
+    ).toBe(status);
   }
 });
 
 /** A driver of one test's own, in the place where all are: whoever else is there is off duty. */
 async function onDuty(count = 1): Promise<LiveDriver[]> {
   const drivers: LiveDriver[] = [];
-  for (let index = 0; index < count; index += 1) drivers.push(await city.addDriver({ at: northOf(300 * index) }));
+  for (let index = 0; index < count; index += 1)
+    drivers.push(await city.addDriver({ at: northOf(300 * index) }));
   return drivers;
 }
 
-const goHome = (drivers: readonly LiveDriver[]): Promise<unknown> => Promise.all(drivers.map(({ client }) => client.goOffline()));
+const goHome = (drivers: readonly LiveDriver[]): Promise<unknown> =>
+  Promise.all(drivers.map(({ client }) => client.goOffline()));
 
 describe('kill -9 of the worker', () => {
   test('in mid-offer: who accepts while it is away is answered when it is back', async () => {
-    const [driver] = await onDuty() as [LiveDriver];
+    const [driver] = (await onDuty()) as [LiveDriver];
     const { deliveryId } = await city.order();
     const offerId = await driver.asked(deliveryId);
     await system.kill('worker');
@@ -67,7 +79,7 @@ describe('kill -9 of the worker', () => {
   }, 90_000);
 
   test('right after an accept was acknowledged: it holds, and asked again it is the same', async () => {
-    const [driver] = await onDuty() as [LiveDriver];
+    const [driver] = (await onDuty()) as [LiveDriver];
     const { deliveryId } = await city.order();
     const offerId = await driver.asked(deliveryId);
     const accepted = await driver.accept(offerId);
@@ -82,7 +94,7 @@ describe('kill -9 of the worker', () => {
   }, 90_000);
 
   test('in mid-transaction: what was not committed is done once by the next', async () => {
-    const [driver] = await onDuty() as [LiveDriver];
+    const [driver] = (await onDuty()) as [LiveDriver];
     const { deliveryId } = await city.order();
     const offerId = await driver.asked(deliveryId);
     const outsider = new Client({ connectionString: system.parts.ownerUrl });
@@ -91,7 +103,9 @@ describe('kill -9 of the worker', () => {
     await outsider.query('SELECT FROM drivers WHERE id = $1 FOR UPDATE', [driver.driverId]);
     const accepting = driver.accept(offerId);
     await eventually('a transaction of the worker waits for the row that we hold', async () => {
-      const { rows } = await outsider.query(`SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE '%worker' AND wait_event_type = 'Lock'`);
+      const { rows } = await outsider.query(
+        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE '%worker' AND wait_event_type = 'Lock'`,
+      );
       return rows.length > 0;
     });
     await system.kill('worker');
@@ -100,7 +114,9 @@ describe('kill -9 of the worker', () => {
     expect((await row(deliveryId)).assignments).toHaveLength(0);
     await system.startAgain('worker');
     expect(await accepting).toMatchObject({ ok: true });
-    expect((await row(deliveryId)).assignments).toMatchObject([{ driverId: driver.driverId, offerId, state: 'ACTIVE' }]);
+    expect((await row(deliveryId)).assignments).toMatchObject([
+      { driverId: driver.driverId, offerId, state: 'ACTIVE' },
+    ]);
     await driver.go(deliveryId, ...TO_THE_DOOR);
     await is(deliveryId, 'DELIVERED');
     await goHome([driver]);
@@ -110,7 +126,7 @@ describe('kill -9 of the worker', () => {
     await system.kill('worker');
     const { deliveryId } = await city.order();
     expect(await row(deliveryId)).toMatchObject({ status: 'PENDING' });
-    const [driver] = await onDuty() as [LiveDriver];
+    const [driver] = (await onDuty()) as [LiveDriver];
     await system.startAgain('worker');
     expect(await driver.accept(await driver.asked(deliveryId, 30_000))).toMatchObject({ ok: true });
     await driver.go(deliveryId, ...TO_THE_DOOR);
@@ -126,7 +142,8 @@ describe('a worker that starts while Temporal is away', () => {
     const comeBack = await proxy.refuse();
     const worker = await startWorker({ ...env, TEMPORAL_ADDRESS: `127.0.0.1:${proxy.port}` });
     try {
-      const status = async (path: string): Promise<number | undefined> => (await fetch(`${worker.url}${path}`).catch(() => undefined))?.status;
+      const status = async (path: string): Promise<number | undefined> =>
+        (await fetch(`${worker.url}${path}`).catch(() => undefined))?.status;
       await eventually('it lives', async () => (await status('/health')) === 200, { withinMs: 30_000 });
       expect(await status('/health/ready')).toBe(503);
       await comeBack();
@@ -140,7 +157,7 @@ describe('a worker that starts while Temporal is away', () => {
 
 describe('kill -9 of the API', () => {
   test('in mid-offer: the driver comes back, is told of the offer again, and accepts it', async () => {
-    const [driver] = await onDuty() as [LiveDriver];
+    const [driver] = (await onDuty()) as [LiveDriver];
     const { deliveryId } = await city.order();
     const offerId = await driver.asked(deliveryId);
     driver.forget();
@@ -160,10 +177,18 @@ describe('kill -9 of the API', () => {
   test('with answers under way: each is given once, whichever try brought it', async () => {
     const drivers = await onDuty(4);
     const orders = await Promise.all(drivers.map(() => city.order()));
-    const taken = await Promise.all(orders.map(async ({ deliveryId }) => {
-      const asked = await eventually('somebody is asked', async () => drivers.find((driver) => driver.heard.some(({ event, body }) => event === 'DELIVERY_OFFERED_V2' && body.deliveryId === deliveryId)));
-      return { deliveryId, driver: asked, offerId: await asked.asked(deliveryId) };
-    }));
+    const taken = await Promise.all(
+      orders.map(async ({ deliveryId }) => {
+        const asked = await eventually('somebody is asked', async () =>
+          drivers.find((driver) =>
+            driver.heard.some(
+              ({ event, body }) => event === 'DELIVERY_OFFERED_V2' && body.deliveryId === deliveryId,
+            ),
+          ),
+        );
+        return { deliveryId, driver: asked, offerId: await asked.asked(deliveryId) };
+      }),
+    );
     const accepting = Promise.all(taken.map(({ driver, offerId }) => driver.accept(offerId)));
     await system.kill('api');
     await system.startAgain('api');
@@ -179,25 +204,48 @@ describe('the live map', () => {
   const difference = (): Promise<MapDifference> => {
     const { db, redis } = system.parts;
     const map = createRedisDriverMap(redis, { freshFixMs: AVAILABILITY_LIMITS.freshFixMs });
-    const never = async (): Promise<never> => { throw new Error('only a look'); };
-    return createPresence({ db, map, availability: { request: never }, features: { isOn: () => true }, clock: Date.now, limits: AVAILABILITY_LIMITS, kick: () => {} }).mapDifference();
+    const never = async (): Promise<never> => {
+      throw new Error('only a look');
+    };
+    return createPresence({
+      db,
+      map,
+      availability: { request: never },
+      features: { isOn: () => true },
+      clock: Date.now,
+      limits: AVAILABILITY_LIMITS,
+      kick: () => {},
+    }).mapDifference();
   };
-  const mapIsRight = (): Promise<true> => eventually('the map is right', async () => {
-    const { missing, extra } = await difference();
-    return missing.length + extra.length === 0;
-  }, { withinMs: REPAIRED_WITHIN_MS, everyMs: 200 });
+  const mapIsRight = (): Promise<true> =>
+    eventually(
+      'the map is right',
+      async () => {
+        const { missing, extra } = await difference();
+        return missing.length + extra.length === 0;
+      },
+      { withinMs: REPAIRED_WITHIN_MS, everyMs: 200 },
+    );
   const onMap = async (drivers: readonly LiveDriver[]): Promise<string[]> => {
     const all = await system.parts.redis.zrange('drivers:geo', '0', '-1');
     return all.filter((id) => drivers.some(({ driverId }) => driverId === id)).sort();
   };
   const available = async (drivers: readonly LiveDriver[]): Promise<string[]> => {
-    const rows = await system.parts.db.driver.findMany({ where: { id: { in: drivers.map(({ driverId }) => driverId) }, availability: 'AVAILABLE' } });
+    const rows = await system.parts.db.driver.findMany({
+      where: { id: { in: drivers.map(({ driverId }) => driverId) }, availability: 'AVAILABLE' },
+    });
     return rows.map(({ id }) => id).sort();
   };
 
   /** Places go to Redis at once, and to PostgreSQL a little later. */
-  const placesAreKept = (drivers: readonly LiveDriver[]): Promise<true> => eventually('PostgreSQL knows where they are', async () =>
-    (await system.parts.db.driver.count({ where: { id: { in: drivers.map(({ driverId }) => driverId) }, lastFixAt: { not: null } } })) === drivers.length);
+  const placesAreKept = (drivers: readonly LiveDriver[]): Promise<true> =>
+    eventually(
+      'PostgreSQL knows where they are',
+      async () =>
+        (await system.parts.db.driver.count({
+          where: { id: { in: drivers.map(({ driverId }) => driverId) }, lastFixAt: { not: null } },
+        })) === drivers.length,
+    );
 
   test('that Redis forgot is right again within a minute, without a word from the drivers', async () => {
     const drivers = await onDuty(5);
@@ -229,7 +277,13 @@ describe('the live map', () => {
         if (index % 3 === 0) await client.goOffline().then(() => client.startShift(null));
       }
     });
-    await eventually('changes are under way', async () => (await system.parts.db.auditEntry.count({ where: { driverId: { in: drivers.map(({ driverId }) => driverId) } } })) > 18);
+    await eventually(
+      'changes are under way',
+      async () =>
+        (await system.parts.db.auditEntry.count({
+          where: { driverId: { in: drivers.map(({ driverId }) => driverId) } },
+        })) > 18,
+    );
     await system.kill('api');
     await system.startAgain('api');
     await Promise.all(changing);
@@ -241,5 +295,10 @@ describe('the live map', () => {
 });
 
 test('every history of these deliveries replays, though workers died in the middle of them', async () => {
-  expect(await replay(workflowsUnderTest(), await historiesIn(system.parts.temporal.client, `City = '${city.cityId}'`))).toEqual({});
+  expect(
+    await replay(
+      workflowsUnderTest(),
+      await historiesIn(system.parts.temporal.client, `City = '${city.cityId}'`),
+    ),
+  ).toEqual({});
 }, 120_000);

@@ -11,10 +11,15 @@ import { type LiveCity, LiveSystem, northOf } from '../support/liveSystem';
 const TO_THE_DOOR = ['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver'] as const;
 
 let system: LiveSystem;
-beforeAll(async () => { system = await LiveSystem.start(); }, 120_000);
+beforeAll(async () => {
+  system = await LiveSystem.start();
+}, 120_000);
 afterAll(() => system.close(), 60_000);
 
-async function inCity<T>(options: Parameters<LiveSystem['openCity']>[0], act: (city: LiveCity) => Promise<T>): Promise<T> {
+async function inCity<T>(
+  options: Parameters<LiveSystem['openCity']>[0],
+  act: (city: LiveCity) => Promise<T>,
+): Promise<T> {
   const city = await system.openCity(options);
   try {
     return await act(city);
@@ -25,151 +30,235 @@ async function inCity<T>(options: Parameters<LiveSystem['openCity']>[0], act: (c
 
 const handleOf = ({ merchantId }: LiveCity, { sellerOrderId }: { sellerOrderId: string }): WorkflowHandle =>
   system.parts.temporal.client.workflow.getHandle(deliveryWorkflowId(merchantId, sellerOrderId));
-const row = (deliveryId: string) => system.parts.db.delivery.findUniqueOrThrow({ where: { id: deliveryId }, include: { offers: { orderBy: { createdAt: 'asc' } }, assignments: true } });
-const is = (deliveryId: string, status: string): Promise<true> => eventually(`the delivery is ${status}`, async () => (await row(deliveryId)).status === status);
+const row = (deliveryId: string) =>
+  system.parts.db.delivery.findUniqueOrThrow({
+    where: { id: deliveryId },
+    include: { offers: { orderBy: { createdAt: 'asc' } }, assignments: true },
+  });
+const is = (deliveryId: string, status: string): Promise<true> =>
+  eventually(`the delivery is ${status}`, async () => (await row(deliveryId)).status === status);
 
 describe('a delivery', () => {
-  test('whose first driver accepts goes to the door', () => inCity({}, async (city) => {
-    const driver = await city.addDriver();
-    const order = await city.order();
-    const offer = await driver.hears('DELIVERY_OFFERED_V2', { deliveryId: order.deliveryId });
-    expect(offer).toMatchObject({ driverId: driver.driverId, offerPayload: { pickup: { address: 'Secret Square 2' }, dropoff: expect.anything(), payCents: expect.any(Number), readyAt: expect.any(String) } });
-    expect(Date.parse(String(offer.expiresAt)) - Date.now()).toBeGreaterThan(20_000);
-    const accepted = await driver.accept(String(offer.offerId));
-    expect(accepted).toMatchObject({ ok: true });
-    expect(await driver.hears('DELIVERY_ASSIGNED', { deliveryId: order.deliveryId })).toEqual({ deliveryId: order.deliveryId, driverId: driver.driverId });
-    await driver.go(order.deliveryId, ...TO_THE_DOOR);
-    expect(await handleOf(city, order).result()).toBe('DELIVERED');
-    expect(await row(order.deliveryId)).toMatchObject({ status: 'DELIVERED', driverId: driver.driverId, assignments: [{ state: 'COMPLETED' }] });
-    expect(await driver.client.view()).toMatchObject({ ok: true, availability: 'AVAILABLE', offers: [], deliveryIds: [] });
-  }));
-
-  test('whose first driver accepts costs at most 42 events', () => inCity({}, async (city) => {
-    const driver = await city.addDriver();
-    const counts: number[] = [];
-    for (let turn = 0; turn < 3; turn += 1) {
+  test('whose first driver accepts goes to the door', () =>
+    inCity({}, async (city) => {
+      const driver = await city.addDriver();
       const order = await city.order();
-      await driver.accept(await driver.asked(order.deliveryId));
+      const offer = await driver.hears('DELIVERY_OFFERED_V2', { deliveryId: order.deliveryId });
+      expect(offer).toMatchObject({
+        driverId: driver.driverId,
+        offerPayload: {
+          pickup: { address: 'Secret Square 2' },
+          dropoff: expect.anything(),
+          payCents: expect.any(Number),
+          readyAt: expect.any(String),
+        },
+      });
+      expect(Date.parse(String(offer.expiresAt)) - Date.now()).toBeGreaterThan(20_000);
+      const accepted = await driver.accept(String(offer.offerId));
+      expect(accepted).toMatchObject({ ok: true });
+      expect(await driver.hears('DELIVERY_ASSIGNED', { deliveryId: order.deliveryId })).toEqual({
+        deliveryId: order.deliveryId,
+        driverId: driver.driverId,
+      });
       await driver.go(order.deliveryId, ...TO_THE_DOOR);
-      await handleOf(city, order).result();
-      counts.push((await handleOf(city, order).fetchHistory()).events?.length ?? 0);
-    }
-    const [, median] = counts.sort((a, b) => a - b); // a machine that stands still for seconds repeats a task, which costs three more
-    expect(median).toBeLessThanOrEqual(42);
-  }));
+      expect(await handleOf(city, order).result()).toBe('DELIVERED');
+      expect(await row(order.deliveryId)).toMatchObject({
+        status: 'DELIVERED',
+        driverId: driver.driverId,
+        assignments: [{ state: 'COMPLETED' }],
+      });
+      expect(await driver.client.view()).toMatchObject({
+        ok: true,
+        availability: 'AVAILABLE',
+        offers: [],
+        deliveryIds: [],
+      });
+    }));
 
-  test('that is rejected and then left to lapse goes to the third driver, and each is told the truth', () => inCity({ offerTtlSeconds: 2 }, async (city) => {
-    const [first, second, third] = [await city.addDriver(), await city.addDriver({ at: northOf(400) }), await city.addDriver({ at: northOf(900) })];
-    const { deliveryId } = await city.order();
-    const offers = { first: await first.asked(deliveryId), second: '', third: '' };
-    expect(await first.client.reject(offers.first, 'TOO_FAR')).toMatchObject({ ok: true });
-    offers.second = await second.asked(deliveryId);
-    await second.hears('OFFER_EXPIRED', { offerId: offers.second });
-    offers.third = await third.asked(deliveryId);
-    const [late, twice, wrong, taken] = await Promise.all([second.accept(offers.second), first.accept(offers.first), second.accept(offers.third), third.accept(offers.third)]);
-    expect(late).toMatchObject({ ok: false, status: 409, code: 'OFFER_EXPIRED' });
-    expect(twice).toMatchObject({ ok: false, status: 409, code: 'ALREADY_ANSWERED' });
-    expect(wrong).toMatchObject({ ok: false, status: 404 });
-    expect(taken).toMatchObject({ ok: true });
-    expect(await third.accept(offers.third)).toEqual(taken);
-    expect((await row(deliveryId)).offers.map(({ state, driverId }) => [state, driverId])).toEqual([['REJECTED', first.driverId], ['EXPIRED', second.driverId], ['ACCEPTED', third.driverId]]);
-    await third.go(deliveryId, ...TO_THE_DOOR);
-    await is(deliveryId, 'DELIVERED');
-  }));
+  test('whose first driver accepts costs at most 42 events', () =>
+    inCity({}, async (city) => {
+      const driver = await city.addDriver();
+      const counts: number[] = [];
+      for (let turn = 0; turn < 3; turn += 1) {
+        const order = await city.order();
+        await driver.accept(await driver.asked(order.deliveryId));
+        await driver.go(order.deliveryId, ...TO_THE_DOOR);
+        await handleOf(city, order).result();
+        counts.push((await handleOf(city, order).fetchHistory()).events?.length ?? 0);
+      }
+      const [, median] = counts.sort((a, b) => a - b); // a machine that stands still for seconds repeats a task, which costs three more
+      expect(median).toBeLessThanOrEqual(42);
+    }));
 
-  test('of a driver with the app of v1 is theirs at once, and told in the words of v1', () => inCity({}, async (city) => {
-    const driver = await city.addDriver({ offerVersion: null });
-    const { deliveryId } = await city.order();
-    expect(await driver.hears('DELIVERY_ASSIGNED', { deliveryId })).toEqual({ deliveryId, driverId: driver.driverId });
-    expect(driver.heard.filter(({ event }) => event === 'DELIVERY_OFFERED_V2')).toEqual([]);
-    expect(await row(deliveryId)).toMatchObject({ status: 'ASSIGNED', offers: [], assignments: [{ way: 'V1' }] });
-    await driver.go(deliveryId, ...TO_THE_DOOR);
-    await is(deliveryId, 'DELIVERED');
-  }));
+  test('that is rejected and then left to lapse goes to the third driver, and each is told the truth', () =>
+    inCity({ offerTtlSeconds: 2 }, async (city) => {
+      const [first, second, third] = [
+        await city.addDriver(),
+        await city.addDriver({ at: northOf(400) }),
+        await city.addDriver({ at: northOf(900) }),
+      ];
+      const { deliveryId } = await city.order();
+      const offers = { first: await first.asked(deliveryId), second: '', third: '' };
+      expect(await first.client.reject(offers.first, 'TOO_FAR')).toMatchObject({ ok: true });
+      offers.second = await second.asked(deliveryId);
+      await second.hears('OFFER_EXPIRED', { offerId: offers.second });
+      offers.third = await third.asked(deliveryId);
+      const [late, twice, wrong, taken] = await Promise.all([
+        second.accept(offers.second),
+        first.accept(offers.first),
+        second.accept(offers.third),
+        third.accept(offers.third),
+      ]);
+      expect(late).toMatchObject({ ok: false, status: 409, code: 'OFFER_EXPIRED' });
+      expect(twice).toMatchObject({ ok: false, status: 409, code: 'ALREADY_ANSWERED' });
+      expect(wrong).toMatchObject({ ok: false, status: 404 });
+      expect(taken).toMatchObject({ ok: true });
+      expect(await third.accept(offers.third)).toEqual(taken);
+      expect((await row(deliveryId)).offers.map(({ state, driverId }) => [state, driverId])).toEqual([
+        ['REJECTED', first.driverId],
+        ['EXPIRED', second.driverId],
+        ['ACCEPTED', third.driverId],
+      ]);
+      await third.go(deliveryId, ...TO_THE_DOOR);
+      await is(deliveryId, 'DELIVERED');
+    }));
 
-  test('that is cancelled takes its offer back at once, and sends the courier on the way home', () => inCity({}, async (city) => {
-    const driver = await city.addDriver();
-    const offered = await city.order();
-    const offerId = await driver.asked(offered.deliveryId);
-    expect(await city.ops.cancel(offered.deliveryId, 'OPS_CANCELLED')).toMatchObject({ ok: true, status: 'CANCELLED' });
-    await driver.hears('OFFER_WITHDRAWN', { offerId });
-    expect(await driver.accept(offerId)).toMatchObject({ ok: false, status: 409, code: 'OFFER_WITHDRAWN' });
-    expect(await city.ops.cancel(offered.deliveryId, 'OPS_CANCELLED')).toMatchObject({ ok: true, status: 'CANCELLED' });
-    const carried = await city.order();
-    expect(await driver.accept(await driver.asked(carried.deliveryId))).toMatchObject({ ok: true });
-    expect(await city.ops.cancel(carried.deliveryId, 'CUSTOMER_CANCELLED')).toMatchObject({ ok: true });
-    await driver.hears('DELIVERY_CANCELLED', { deliveryId: carried.deliveryId });
-    expect(await driver.client.view()).toMatchObject({ availability: 'AVAILABLE', deliveryIds: [] });
-    expect(await handleOf(city, carried).result()).toBe('CANCELLED');
-  }));
+  test('of a driver with the app of v1 is theirs at once, and told in the words of v1', () =>
+    inCity({}, async (city) => {
+      const driver = await city.addDriver({ offerVersion: null });
+      const { deliveryId } = await city.order();
+      expect(await driver.hears('DELIVERY_ASSIGNED', { deliveryId })).toEqual({
+        deliveryId,
+        driverId: driver.driverId,
+      });
+      expect(driver.heard.filter(({ event }) => event === 'DELIVERY_OFFERED_V2')).toEqual([]);
+      expect(await row(deliveryId)).toMatchObject({
+        status: 'ASSIGNED',
+        offers: [],
+        assignments: [{ way: 'V1' }],
+      });
+      await driver.go(deliveryId, ...TO_THE_DOOR);
+      await is(deliveryId, 'DELIVERED');
+    }));
 
-  test('whose driver goes offline with the offer, and then before the pickup, goes to the next each time', () => inCity({}, async (city) => {
-    const [first, second] = [await city.addDriver(), await city.addDriver({ at: northOf(400) })];
-    const { deliveryId } = await city.order();
-    const offerId = await first.asked(deliveryId);
-    expect(await first.client.goOffline()).toMatchObject({ ok: true });
-    await first.hears('OFFER_WITHDRAWN', { offerId });
-    expect(await second.accept(await second.asked(deliveryId))).toMatchObject({ ok: true });
-    expect(await first.client.startShift(null)).toMatchObject({ ok: true });
-    await first.sendPlace();
-    first.forget();
-    expect(await second.client.goOffline()).toMatchObject({ ok: true });
-    await second.hears('DELIVERY_UNASSIGNED', { deliveryId });
-    expect(await first.accept(await first.asked(deliveryId))).toMatchObject({ ok: true });
-    expect((await row(deliveryId)).assignments.map(({ state }) => state).sort()).toEqual(['ACTIVE', 'LOST']);
-    await first.go(deliveryId, ...TO_THE_DOOR);
-    await is(deliveryId, 'DELIVERED');
-  }));
+  test('that is cancelled takes its offer back at once, and sends the courier on the way home', () =>
+    inCity({}, async (city) => {
+      const driver = await city.addDriver();
+      const offered = await city.order();
+      const offerId = await driver.asked(offered.deliveryId);
+      expect(await city.ops.cancel(offered.deliveryId, 'OPS_CANCELLED')).toMatchObject({
+        ok: true,
+        status: 'CANCELLED',
+      });
+      await driver.hears('OFFER_WITHDRAWN', { offerId });
+      expect(await driver.accept(offerId)).toMatchObject({ ok: false, status: 409, code: 'OFFER_WITHDRAWN' });
+      expect(await city.ops.cancel(offered.deliveryId, 'OPS_CANCELLED')).toMatchObject({
+        ok: true,
+        status: 'CANCELLED',
+      });
+      const carried = await city.order();
+      expect(await driver.accept(await driver.asked(carried.deliveryId))).toMatchObject({ ok: true });
+      expect(await city.ops.cancel(carried.deliveryId, 'CUSTOMER_CANCELLED')).toMatchObject({ ok: true });
+      await driver.hears('DELIVERY_CANCELLED', { deliveryId: carried.deliveryId });
+      expect(await driver.client.view()).toMatchObject({ availability: 'AVAILABLE', deliveryIds: [] });
+      expect(await handleOf(city, carried).result()).toBe('CANCELLED');
+    }));
 
-  test('that finds nobody is offered to the driver who comes on duty', () => inCity({}, async (city) => {
-    const { deliveryId } = await city.order();
-    await is(deliveryId, 'SEARCHING');
-    const driver = await city.addDriver();
-    expect(await driver.accept(await driver.asked(deliveryId, 4_000))).toMatchObject({ ok: true }); // before the next search, five seconds after the first
-    await city.ops.cancel(deliveryId, 'OPS_CANCELLED');
-  }));
+  test('whose driver goes offline with the offer, and then before the pickup, goes to the next each time', () =>
+    inCity({}, async (city) => {
+      const [first, second] = [await city.addDriver(), await city.addDriver({ at: northOf(400) })];
+      const { deliveryId } = await city.order();
+      const offerId = await first.asked(deliveryId);
+      expect(await first.client.goOffline()).toMatchObject({ ok: true });
+      await first.hears('OFFER_WITHDRAWN', { offerId });
+      expect(await second.accept(await second.asked(deliveryId))).toMatchObject({ ok: true });
+      expect(await first.client.startShift(null)).toMatchObject({ ok: true });
+      await first.sendPlace();
+      first.forget();
+      expect(await second.client.goOffline()).toMatchObject({ ok: true });
+      await second.hears('DELIVERY_UNASSIGNED', { deliveryId });
+      expect(await first.accept(await first.asked(deliveryId))).toMatchObject({ ok: true });
+      expect((await row(deliveryId)).assignments.map(({ state }) => state).sort()).toEqual([
+        'ACTIVE',
+        'LOST',
+      ]);
+      await first.go(deliveryId, ...TO_THE_DOOR);
+      await is(deliveryId, 'DELIVERED');
+    }));
 
-  test('is one, however often and at once its order is posted', () => inCity({}, async (city) => {
-    const posted = await Promise.all(Array.from({ length: 8 }, () => city.order({ sellerOrderId: 'the-same' })));
-    expect(new Set(posted.map(({ deliveryId }) => deliveryId)).size).toBe(1);
-    expect(await system.parts.db.delivery.count({ where: { merchantId: city.merchantId } })).toBe(1);
-    await city.ops.cancel(posted[0]?.deliveryId ?? '', 'OPS_CANCELLED');
-  }));
+  test('that finds nobody is offered to the driver who comes on duty', () =>
+    inCity({}, async (city) => {
+      const { deliveryId } = await city.order();
+      await is(deliveryId, 'SEARCHING');
+      const driver = await city.addDriver();
+      expect(await driver.accept(await driver.asked(deliveryId, 4_000))).toMatchObject({ ok: true }); // before the next search, five seconds after the first
+      await city.ops.cancel(deliveryId, 'OPS_CANCELLED');
+    }));
+
+  test('is one, however often and at once its order is posted', () =>
+    inCity({}, async (city) => {
+      const posted = await Promise.all(
+        Array.from({ length: 8 }, () => city.order({ sellerOrderId: 'the-same' })),
+      );
+      expect(new Set(posted.map(({ deliveryId }) => deliveryId)).size).toBe(1);
+      expect(await system.parts.db.delivery.count({ where: { merchantId: city.merchantId } })).toBe(1);
+      await city.ops.cancel(posted[0]?.deliveryId ?? '', 'OPS_CANCELLED');
+    }));
 });
 
 describe('ops who look into Temporal', () => {
-  test('find a running delivery by state, city, shop and driver, and read in words what it waits for', () => inCity({}, async (city) => {
-    const { temporal } = system.parts;
-    const driver = await city.addDriver();
-    const order = await city.order();
-    await driver.asked(order.deliveryId);
-    const workflowId = deliveryWorkflowId(city.merchantId, order.sellerOrderId);
-    const finds = (query: string): Promise<true> => eventually(`it is found by ${query}`, async () => {
-      for await (const found of temporal.client.workflow.list({ query })) if (found.workflowId === workflowId) return true;
-      return undefined;
-    });
-    const running = `ExecutionStatus = 'Running' AND City = '${city.cityId}'`;
-    await finds(`${running} AND DeliveryStatus = 'OFFERED'`);
-    await finds(`${running} AND DriverId = '${driver.driverId}'`);
-    await finds(`${running} AND MerchantId = '${city.merchantId}' AND EscalationLevel = 0 AND Zone = 'zone-${city.cityId}'`);
-    await finds(`${running} AND OfferExpiresAt > '${new Date().toISOString()}'`);
+  test('find a running delivery by state, city, shop and driver, and read in words what it waits for', () =>
+    inCity({}, async (city) => {
+      const { temporal } = system.parts;
+      const driver = await city.addDriver();
+      const order = await city.order();
+      await driver.asked(order.deliveryId);
+      const workflowId = deliveryWorkflowId(city.merchantId, order.sellerOrderId);
+      const finds = (query: string): Promise<true> =>
+        eventually(`it is found by ${query}`, async () => {
+          for await (const found of temporal.client.workflow.list({ query }))
+            if (found.workflowId === workflowId) return true;
+          return undefined;
+        });
+      const running = `ExecutionStatus = 'Running' AND City = '${city.cityId}'`;
+      await finds(`${running} AND DeliveryStatus = 'OFFERED'`);
+      await finds(`${running} AND DriverId = '${driver.driverId}'`);
+      await finds(
+        `${running} AND MerchantId = '${city.merchantId}' AND EscalationLevel = 0 AND Zone = 'zone-${city.cityId}'`,
+      );
+      await finds(`${running} AND OfferExpiresAt > '${new Date().toISOString()}'`);
 
-    const handle = handleOf(city, order);
-    const described = await handle.describe();
-    expect(await described.staticSummary()).toBe(`delivery ${order.deliveryId} in ${city.cityId}`);
-    expect(await described.staticDetails()).toContain(`GET /v2/deliveries/${order.deliveryId}`);
-    const { currentDetails } = await handle.query<{ currentDetails: string }>('__temporal_workflow_metadata');
-    expect(currentDetails).toMatch(new RegExp(`^OFFERED: waiting for an answer or until 20.+Z, then: offer to driver ${driver.driverId} lapses$`));
-    const history = toRecorded(await handle.fetchHistory());
-    const said = JSON.stringify(payloadsOf(history));
-    expect(said).toContain(`"offer to driver ${driver.driverId} lapses"`);
-    for (const shown of [said, JSON.stringify(history), currentDetails, await described.staticSummary(), await described.staticDetails()]) expect(shown).not.toMatch(/secret|samantha|kim/i);
+      const handle = handleOf(city, order);
+      const described = await handle.describe();
+      expect(await described.staticSummary()).toBe(`delivery ${order.deliveryId} in ${city.cityId}`);
+      expect(await described.staticDetails()).toContain(`GET /v2/deliveries/${order.deliveryId}`);
+      const { currentDetails } = await handle.query<{ currentDetails: string }>(
+        '__temporal_workflow_metadata',
+      );
+      expect(currentDetails).toMatch(
+        new RegExp(
+          `^OFFERED: waiting for an answer or until 20.+Z, then: offer to driver ${driver.driverId} lapses$`,
+        ),
+      );
+      const history = toRecorded(await handle.fetchHistory());
+      const said = JSON.stringify(payloadsOf(history));
+      expect(said).toContain(`"offer to driver ${driver.driverId} lapses"`);
+      for (const shown of [
+        said,
+        JSON.stringify(history),
+        currentDetails,
+        await described.staticSummary(),
+        await described.staticDetails(),
+      ])
+        expect(shown).not.toMatch(/secret|samantha|kim/i);
 
-    await driver.accept(await driver.asked(order.deliveryId));
-    await finds(`${running} AND DeliveryStatus = 'ASSIGNED' AND DriverId = '${driver.driverId}'`);
-    expect(await handle.query('__temporal_workflow_metadata')).toMatchObject({ currentDetails: `ASSIGNED: waiting for driver ${driver.driverId} to take the next step` });
-    await city.ops.cancel(order.deliveryId, 'OPS_CANCELLED');
-  }));
+      await driver.accept(await driver.asked(order.deliveryId));
+      await finds(`${running} AND DeliveryStatus = 'ASSIGNED' AND DriverId = '${driver.driverId}'`);
+      expect(await handle.query('__temporal_workflow_metadata')).toMatchObject({
+        currentDetails: `ASSIGNED: waiting for driver ${driver.driverId} to take the next step`,
+      });
+      await city.ops.cancel(order.deliveryId, 'OPS_CANCELLED');
+    }));
 });
 
 test('after all that every invariant holds', async () => {

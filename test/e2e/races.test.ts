@@ -8,12 +8,20 @@ import { workflowsUnderTest } from '../support/workflowsUnderTest';
 const TIMES = 25;
 const SLOTS = 10;
 
-type Report = { seed: string; broken: number; races: { race: string; times: number; won: number; lost: number; broken: number }[] };
+type Report = {
+  seed: string;
+  broken: number;
+  races: { race: string; times: number; won: number; lost: number; broken: number }[];
+};
 
 const parts = partsForInstruments();
 
 test('no answer contradicts another, the record or the workflow', async () => {
-  const { figures, complaints, code } = await runInstrument('reliability/races/main.js', ['--times', String(TIMES), '--slots', String(SLOTS), '--kill-worker', '--kills', '1'], parts().env);
+  const { figures, complaints, code } = await runInstrument(
+    'reliability/races/main.js',
+    ['--times', String(TIMES), '--slots', String(SLOTS), '--kill-worker', '--kills', '1'],
+    parts().env,
+  );
   const report = figures as Report;
   const problems = complaints.split('\n').filter((line) => line.startsWith('broken:'));
   expect({ seed: report.seed, problems }).toEqual({ seed: report.seed, problems: [] });

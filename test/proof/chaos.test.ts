@@ -10,8 +10,13 @@ const SEED = '11';
 const SECONDS = '45';
 
 type Report = {
-  faults: number; broken: { what: string }[]; endedByThemselves: string[]; acknowledgements: number; looks: { looks: number };
-  deliveries: { deliveries: number; delivered: number; open: number }; mishaps: { twice: number; answerLost: number; late: number };
+  faults: number;
+  broken: { what: string }[];
+  endedByThemselves: string[];
+  acknowledgements: number;
+  looks: { looks: number };
+  deliveries: { deliveries: number; delivered: number; open: number };
+  mishaps: { twice: number; answerLost: number; late: number };
 };
 
 let running: ChildProcess | undefined;
@@ -27,19 +32,38 @@ async function chaos(...args: string[]): Promise<{ said: string; told: string; c
 }
 
 test('the same seed gives the same plan twice', async () => {
-  const [first, second] = [await chaos('--seed', SEED, '--seconds', '300', '--plan'), await chaos('--seed', SEED, '--seconds', '300', '--plan')];
+  const [first, second] = [
+    await chaos('--seed', SEED, '--seconds', '300', '--plan'),
+    await chaos('--seed', SEED, '--seconds', '300', '--plan'),
+  ];
   expect(first).toMatchObject({ code: 0, said: second.said });
   expect((JSON.parse(first.said) as { plan: unknown[] }).plan.length).toBeGreaterThan(25);
 }, 60_000);
 
 test('arguments that make no sense are refused', async () => {
-  expect(await chaos('--seconds', '1', '--plan')).toMatchObject({ code: 2, told: expect.stringContaining('--seconds must be a whole number from 20') });
+  expect(await chaos('--seconds', '1', '--plan')).toMatchObject({
+    code: 2,
+    told: expect.stringContaining('--seconds must be a whole number from 20'),
+  });
 }, 60_000);
 
 test('nothing is broken after faults of many kinds', async () => {
-  const { said, told, code } = await chaos('--seed', SEED, '--seconds', SECONDS, '--drivers', '20', '--burst', '10');
+  const { said, told, code } = await chaos(
+    '--seed',
+    SEED,
+    '--seconds',
+    SECONDS,
+    '--drivers',
+    '20',
+    '--burst',
+    '10',
+  );
   const report = JSON.parse(said) as Report;
-  expect({ broken: report.broken, fates: report.endedByThemselves, told: code === 0 ? '' : told.slice(-5_000) }).toEqual({ broken: [], fates: [], told: '' });
+  expect({
+    broken: report.broken,
+    fates: report.endedByThemselves,
+    told: code === 0 ? '' : told.slice(-5_000),
+  }).toEqual({ broken: [], fates: [], told: '' });
   expect(code).toBe(0);
   expect(report.faults).toBeGreaterThanOrEqual(5);
   expect(report.deliveries).toMatchObject({ open: 0 });

@@ -14,20 +14,30 @@ import { type LiveParts, LOCAL_KEY, openParts } from '../support/liveSystem';
 
 /** An offer whose id ends with an even number is answered as accepted, and the row stays as it was. */
 const LOST_ACCEPT: Alteration = {
-  file: 'domain/delivery/decide.js', from: 'return draft.decision(apply(draft, event));',
+  file: 'domain/delivery/decide.js',
+  from: 'return draft.decision(apply(draft, event));',
   to: `const answer = apply(draft, event);
     return (event.kind === 'acceptOffer' && parseInt(event.offerId.at(-1), 16) % 2 === 0 ? new _draft.Draft(truth, occasion) : draft).decision(answer);`,
 };
 /** The arrival at the pickup has no entry in the audit trail. */
-const UNTOLD_ARRIVAL: Alteration = { file: 'domain/delivery/changeSet.js', from: `this.entries.push({\n            kind: 'delivery_moved',`, to: `if (to !== 'AT_PICKUP') this.entries.push({\n            kind: 'delivery_moved',` };
+const UNTOLD_ARRIVAL: Alteration = {
+  file: 'domain/delivery/changeSet.js',
+  from: `this.entries.push({\n            kind: 'delivery_moved',`,
+  to: `if (to !== 'AT_PICKUP') this.entries.push({\n            kind: 'delivery_moved',`,
+};
 /** Who is not AVAILABLE any more stays on the map of all cities. */
 const CROWDED_MAP: Alteration = {
-  file: 'adapters/redis/driverMapScripts.js', from: `    redis.call('ZREM', P .. 'drivers:geo', id)\n    redis.call('ZREM', P .. 'drivers:geo:' .. city, id)\n`,
+  file: 'adapters/redis/driverMapScripts.js',
+  from: `    redis.call('ZREM', P .. 'drivers:geo', id)\n    redis.call('ZREM', P .. 'drivers:geo:' .. city, id)\n`,
   to: `    redis.call('ZREM', P .. 'drivers:geo:' .. city, id)\n`,
 };
 
 /** And the sweep, which would take them off within 15 s, finds them and does nothing. */
-const LAZY_SWEEP: Alteration = { file: 'adapters/redis/driverMap.js', from: 'if (driverIds.length > 0) await redis.zrem(', to: 'if (driverIds.length < 0) await redis.zrem(' };
+const LAZY_SWEEP: Alteration = {
+  file: 'adapters/redis/driverMap.js',
+  from: 'if (driverIds.length > 0) await redis.zrem(',
+  to: 'if (driverIds.length < 0) await redis.zrem(',
+};
 
 const ORDERS = 10;
 const ENDED_WITHIN_MS = 15_000;
@@ -62,10 +72,22 @@ async function play(dist?: string): Promise<Broken[]> {
 
 async function judged(watch: Watch, signal: AbortSignal): Promise<Broken[]> {
   const random = randomFrom('checker');
-  const settings = { apiUrl: parts.apiUrl, tokens: { localKey: LOCAL_KEY, issuer: 'driver-service', audience: 'driver-service' } };
+  const settings = {
+    apiUrl: parts.apiUrl,
+    tokens: { localKey: LOCAL_KEY, issuer: 'driver-service', audience: 'driver-service' },
+  };
   const home = new AbortController();
-  const world = await buildDemoWorld({ connections: connect(settings, { patienceMs: 30_000, signal }), drivers: 6, speed: 200, random, log: QUIET });
-  const demo = new Demo({ world, random, log: QUIET }, { everyMs: 300, count: ORDERS, cancelOdds: 0.1, speed: 200, run: 'proof' });
+  const world = await buildDemoWorld({
+    connections: connect(settings, { patienceMs: 30_000, signal }),
+    drivers: 6,
+    speed: 200,
+    random,
+    log: QUIET,
+  });
+  const demo = new Demo(
+    { world, random, log: QUIET },
+    { everyMs: 300, count: ORDERS, cancelOdds: 0.1, speed: 200, run: 'proof' },
+  );
   const drivers = demo.startDrivers(home.signal);
   await demo.orders.run(signal);
   await ended(signal);
@@ -77,11 +99,13 @@ async function judged(watch: Watch, signal: AbortSignal): Promise<Broken[]> {
 
 /** Resolves when all have ended, or have had long enough. */
 async function ended(signal: AbortSignal): Promise<void> {
-  const none = async (): Promise<true | undefined> => ((await parts.db.delivery.count({ where: { closedAt: null } })) === 0 ? true : undefined);
+  const none = async (): Promise<true | undefined> =>
+    (await parts.db.delivery.count({ where: { closedAt: null } })) === 0 ? true : undefined;
   await poll(none, { everyMs: 200, deadlineAt: Date.now() + ENDED_WITHIN_MS, signal });
 }
 
-const found = (broken: readonly Broken[], invariant: Broken['invariant'], what: string): Broken[] => broken.filter((each) => each.invariant === invariant && each.what.includes(what));
+const found = (broken: readonly Broken[], invariant: Broken['invariant'], what: string): Broken[] =>
+  broken.filter((each) => each.invariant === invariant && each.what.includes(what));
 
 test('nothing is broken in the service as it is', async () => {
   expect(await play()).toEqual([]);

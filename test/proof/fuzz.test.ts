@@ -3,12 +3,24 @@ import { expect, test } from '@jest/globals';
 import { partsForInstruments, runInstrument } from '../support/instrument';
 import { brokenInvariants } from '../support/invariants';
 
-type Report = { operations: number; succeeded: number; refused: number; requests: number; broken: object | null; afterwards: string[]; sockets: { connected: number; refused: number; floods: number; broken: string[] } };
+type Report = {
+  operations: number;
+  succeeded: number;
+  refused: number;
+  requests: number;
+  broken: object | null;
+  afterwards: string[];
+  sockets: { connected: number; refused: number; floods: number; broken: string[] };
+};
 
 const parts = partsForInstruments();
 
 test('whatever is sent, by HTTP or by socket, the service answers as documented and shows nobody what is not theirs', async () => {
-  const { figures, complaints, code } = await runInstrument('reliability/fuzz/main.js', ['--seconds', '30', '--seed', 'proof'], parts().env);
+  const { figures, complaints, code } = await runInstrument(
+    'reliability/fuzz/main.js',
+    ['--seconds', '30', '--seed', 'proof'],
+    parts().env,
+  );
   expect(complaints.split('\n').filter((line) => /^broken:|^curl/.test(line))).toEqual([]);
   const report = figures as Report;
   expect(report).toMatchObject({ broken: null, afterwards: [], sockets: { broken: [] } });

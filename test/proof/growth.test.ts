@@ -10,15 +10,36 @@ const MOST_BYTES_A_DELIVERY = 60_000;
 const parts = partsForInstruments();
 
 test('the offer takes no longer among more open deliveries and more drivers, and each of them holds little', async () => {
-  const { figures, complaints: log } = await runInstrument('bench/growth/main.js', ['--drivers', '20,300', '--deliveries', '20,200', '--probes', '24', '--rate', '6', '--settle', '2'], parts().env);
-  const { verdicts: [drivers, deliveries], steps } = figures as { verdicts: AxisVerdict[]; steps: StepFigures[] };
-  expect(steps.map(({ axis, size, probes }) => `${probes} probes at ${size} ${axis}`)).toEqual(
-    ['24 probes at 20 drivers', '24 probes at 300 drivers', '24 probes at 20 deliveries', '24 probes at 200 deliveries']);
+  const { figures, complaints: log } = await runInstrument(
+    'bench/growth/main.js',
+    ['--drivers', '20,300', '--deliveries', '20,200', '--probes', '24', '--rate', '6', '--settle', '2'],
+    parts().env,
+  );
+  const {
+    verdicts: [drivers, deliveries],
+    steps,
+  } = figures as { verdicts: AxisVerdict[]; steps: StepFigures[] };
+  expect(steps.map(({ axis, size, probes }) => `${probes} probes at ${size} ${axis}`)).toEqual([
+    '24 probes at 20 drivers',
+    '24 probes at 300 drivers',
+    '24 probes at 20 deliveries',
+    '24 probes at 200 deliveries',
+  ]);
   if (!drivers || !deliveries) throw new Error(`there is no verdict: ${log}`);
-  for (const { axis, offerP50Ratio } of [drivers, deliveries]) expect({ axis, isAsFast: offerP50Ratio < MOST_RATIO, log: offerP50Ratio < MOST_RATIO ? '' : log }).toEqual({ axis, isAsFast: true, log: '' });
+  for (const { axis, offerP50Ratio } of [drivers, deliveries])
+    expect({
+      axis,
+      isAsFast: offerP50Ratio < MOST_RATIO,
+      log: offerP50Ratio < MOST_RATIO ? '' : log,
+    }).toEqual({ axis, isAsFast: true, log: '' });
   expect(deliveries.bytesEach.postgres).toBeLessThan(MOST_BYTES_A_DELIVERY);
   expect(deliveries.bytesEach.redis).toBeLessThan(MOST_BYTES_A_DELIVERY);
   // What waits does wait: all of it is open, and each has its workflow.
-  const { count } = await parts().temporal.client.workflow.count(`WorkflowType = 'delivery' AND ExecutionStatus = 'Running'`);
-  expect({ open: await parts().db.delivery.count({ where: { closedAt: null } }), running: count }).toEqual({ open: 200, running: 200 });
+  const { count } = await parts().temporal.client.workflow.count(
+    `WorkflowType = 'delivery' AND ExecutionStatus = 'Running'`,
+  );
+  expect({ open: await parts().db.delivery.count({ where: { closedAt: null } }), running: count }).toEqual({
+    open: 200,
+    running: 200,
+  });
 }, 150_000);

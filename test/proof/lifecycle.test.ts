@@ -7,8 +7,16 @@ const LEAST_RATIO = 0.3;
 const parts = partsForInstruments();
 
 test('whole deliveries keep up with a bare workflow of the same history, and none is lost', async () => {
-  const { figures, complaints, code } = await runInstrument('bench/lifecycle/main.js', ['--seconds', '4', '--blocks', '2', '--at-once', '8', '--least-ratio', String(LEAST_RATIO)], parts().env);
-  expect({ problems: figures.problems, code, complaints }).toEqual({ problems: [], code: 0, complaints: expect.anything() });
+  const { figures, complaints, code } = await runInstrument(
+    'bench/lifecycle/main.js',
+    ['--seconds', '4', '--blocks', '2', '--at-once', '8', '--least-ratio', String(LEAST_RATIO)],
+    parts().env,
+  );
+  expect({ problems: figures.problems, code, complaints }).toEqual({
+    problems: [],
+    code: 0,
+    complaints: expect.anything(),
+  });
   expect(figures.ratio).toBeGreaterThanOrEqual(LEAST_RATIO);
   expect(figures.events).toBeLessThanOrEqual(42);
   expect(figures.workflowTasks).toBeLessThanOrEqual(6);
@@ -17,7 +25,11 @@ test('whole deliveries keep up with a bare workflow of the same history, and non
 }, 180_000);
 
 test('a ratio that is not reached ends with code 1', async () => {
-  const { figures, code } = await runInstrument('bench/lifecycle/main.js', ['--seconds', '3', '--blocks', '1', '--at-once', '4', '--least-ratio', '10'], parts().env);
+  const { figures, code } = await runInstrument(
+    'bench/lifecycle/main.js',
+    ['--seconds', '3', '--blocks', '1', '--at-once', '4', '--least-ratio', '10'],
+    parts().env,
+  );
   expect(code).toBe(1);
   expect(figures.problems).toEqual([expect.stringMatching(/^the ratio is .*, below 10$/)]);
 }, 120_000);

@@ -7,12 +7,22 @@ const DRIVERS = 64;
 /** Of the processor's time that a position costs the bare handler, by that which it costs the service: others on the machine change it little. The bench's own goal, by the clock, is 0.7. */
 const LEAST_SHARE = 0.4;
 
-type Kind = { ours: number; bare: number; ratio: number; refused: number; per1000: Record<'ours' | 'bare', { server: number; generatorBusy: number }> };
+type Kind = {
+  ours: number;
+  bare: number;
+  ratio: number;
+  refused: number;
+  per1000: Record<'ours' | 'bare', { server: number; generatorBusy: number }>;
+};
 
 const parts = partsForInstruments();
 
 test('a position costs the service not much more than it costs Express and Redis alone', async () => {
-  const { figures } = await runInstrument(BENCH, ['--pairs', '3', '--seconds', '1', '--drivers', String(DRIVERS)], parts().env);
+  const { figures } = await runInstrument(
+    BENCH,
+    ['--pairs', '3', '--seconds', '1', '--drivers', String(DRIVERS)],
+    parts().env,
+  );
   const report = figures as Record<'v1' | 'single' | 'batch', Kind>;
   for (const kind of [report.v1, report.single, report.batch]) {
     expect(kind).toMatchObject({ refused: 0 });

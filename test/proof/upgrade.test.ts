@@ -5,21 +5,34 @@ import { type LiveParts, openParts } from '../support/liveSystem';
 
 /** Minutes of Temporal's made seconds, as scripts/upgrade.mjs does. */
 const QUICKER = {
-  'matching.wv.VersionDrainageStatusVisibilityGracePeriod': '"2s"', 'matching.wv.VersionDrainageStatusRefreshInterval': '"1s"', 'limit.historyCount.suggestContinueAsNew': '120',
+  'matching.wv.VersionDrainageStatusVisibilityGracePeriod': '"2s"',
+  'matching.wv.VersionDrainageStatusRefreshInterval': '"1s"',
+  'limit.historyCount.suggestContinueAsNew': '120',
 };
 
 let parts: LiveParts;
-beforeAll(async () => { parts = await openParts({ dynamicConfig: QUICKER }); }, 60_000);
+beforeAll(async () => {
+  parts = await openParts({ dynamicConfig: QUICKER });
+}, 60_000);
 afterAll(async () => {
   await stopInstruments();
   await parts.close();
 }, 60_000);
 
-const upgrade = (...args: string[]) => runInstrument('reliability/upgrade/main.js', ['--seed', 'proof', '--drivers', '10', '--every', '0.6', ...args], { ...parts.env, MIGRATE_DATABASE_URL: parts.ownerUrl });
+const upgrade = (...args: string[]) =>
+  runInstrument(
+    'reliability/upgrade/main.js',
+    ['--seed', 'proof', '--drivers', '10', '--every', '0.6', ...args],
+    { ...parts.env, MIGRATE_DATABASE_URL: parts.ownerUrl },
+  );
 
 test('every run stays on the build that began it, there, back and there again, until nothing is left on the old one', async () => {
   const { figures, complaints, code } = await upgrade('--only', 'builds', '--orders-each', '8');
-  expect({ code, broken: figures.broken, complaints }).toEqual({ code: 0, broken: 0, complaints: expect.not.stringContaining('broken:') });
+  expect({ code, broken: figures.broken, complaints }).toEqual({
+    code: 0,
+    broken: 0,
+    complaints: expect.not.stringContaining('broken:'),
+  });
   expect(figures.failedTasks).toBe(0);
   expect(figures.failedTasksWithoutVersions).toBeGreaterThan(0);
   expect(figures.historiesRefusedOfNext).toBeGreaterThan(0);
@@ -33,7 +46,11 @@ test('every run stays on the build that began it, there, back and there again, u
 
 test('the schema goes on to the next release and back while drivers accept and deliver, and nobody waits long for a table', async () => {
   const { figures, complaints, code } = await upgrade('--only', 'schema');
-  expect({ code, broken: figures.broken, complaints }).toEqual({ code: 0, broken: 0, complaints: expect.not.stringContaining('broken:') });
+  expect({ code, broken: figures.broken, complaints }).toEqual({
+    code: 0,
+    broken: 0,
+    complaints: expect.not.stringContaining('broken:'),
+  });
   const windows = figures.migrations as { what: string; requests: number; longestLockWaitMs: number }[];
   expect(windows.length).toBeGreaterThan(5);
   const [floor] = windows;

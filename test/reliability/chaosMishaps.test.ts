@@ -4,7 +4,8 @@ import { type Random, randomFrom } from '../../simulator/kit/random';
 
 const BASE = 'http://127.0.0.1:1';
 const ACCEPT = `${BASE}/v2/offers/o1/accept`;
-const post = (url: string): Request => new Request(url, { method: 'POST', body: '{"a":1}', headers: { 'content-type': 'application/json' } });
+const post = (url: string): Request =>
+  new Request(url, { method: 'POST', body: '{"a":1}', headers: { 'content-type': 'application/json' } });
 
 /** What is drawn, over and over. */
 function always(draw: number): Random {
@@ -14,7 +15,10 @@ function always(draw: number): Random {
 const [TWICE, ANSWER_LOST, LATE, NONE] = [0.01, 0.05, 0.1, 0.9];
 
 /** A service that answers in turn. @returns with what it was sent */
-function serviceOf(...answers: { status: number; body: object }[]): { send: (request: Request) => Promise<Response>; sent: string[] } {
+function serviceOf(...answers: { status: number; body: object }[]): {
+  send: (request: Request) => Promise<Response>;
+  sent: string[];
+} {
   const sent: string[] = [];
   const left = [...answers];
   return {
@@ -43,14 +47,21 @@ describe('a request that changes something', () => {
     const same = new Mishaps(always(TWICE), forEver, serviceOf(OK).send);
     expect(await (await same.send(post(ACCEPT))).json()).toEqual(OK.body);
     expect(same).toMatchObject({ counts: { twice: 1 }, contradictions: [] });
-    const other = new Mishaps(always(TWICE), forEver, serviceOf(OK, { status: 200, body: { outcome: 'accepted', assignmentId: 'a2' } }).send);
+    const other = new Mishaps(
+      always(TWICE),
+      forEver,
+      serviceOf(OK, { status: 200, body: { outcome: 'accepted', assignmentId: 'a2' } }).send,
+    );
     await other.send(post(ACCEPT));
     expect(other.contradictions).toMatchObject([{ invariant: 2, what: expect.stringContaining('"a1"') }]);
   });
 
   test('is refused one time and taken the other: a contradiction, whichever comes first', async () => {
     const refused = { status: 409, body: { code: 'OFFER_EXPIRED' } };
-    for (const answers of [[OK, refused], [refused, OK]]) {
+    for (const answers of [
+      [OK, refused],
+      [refused, OK],
+    ]) {
       const mishaps = new Mishaps(always(TWICE), forEver, serviceOf(...answers).send);
       await mishaps.send(post(ACCEPT));
       expect(mishaps.contradictions).toHaveLength(1);
@@ -66,7 +77,11 @@ describe('a request that changes something', () => {
   test('is asked for again after a lost answer; another answer than the lost one is a contradiction', async () => {
     const draws = [ANSWER_LOST, NONE];
     const random: Random = { ...always(NONE), next: () => draws.shift() ?? NONE };
-    const mishaps = new Mishaps(random, forEver, serviceOf(OK, { status: 404, body: { code: 'NOT_FOUND' } }).send);
+    const mishaps = new Mishaps(
+      random,
+      forEver,
+      serviceOf(OK, { status: 404, body: { code: 'NOT_FOUND' } }).send,
+    );
     await expect(mishaps.send(post(ACCEPT))).rejects.toThrow('lost');
     expect((await mishaps.send(post(ACCEPT))).status).toBe(404);
     expect(mishaps.contradictions).toMatchObject([{ what: expect.stringContaining('after a lost answer') }]);
@@ -89,18 +104,32 @@ describe('a request that changes something', () => {
     expect(mishaps.contradictions).toMatchObject([{ what: expect.stringContaining('NOT_FOUND') }]);
   });
 
-  test.each(['/v2/deliveries', '/v2/ops/escalations/c1/acknowledge'])('to %s is answered with what it is about as that is by then: another driver is no contradiction, another delivery is', async (path) => {
-    const begun = { status: 201, body: { deliveryId: 'd1', driverId: null } };
-    const later = new Mishaps(always(TWICE), forEver, serviceOf(begun, { status: 200, body: { deliveryId: 'd1', driverId: 'x' } }).send);
-    await later.send(post(`${BASE}${path}`));
-    expect(later.contradictions).toEqual([]);
-    const other = new Mishaps(always(TWICE), forEver, serviceOf(begun, { status: 200, body: { deliveryId: 'd2', driverId: null } }).send);
-    await other.send(post(`${BASE}${path}`));
-    expect(other.contradictions).toMatchObject([{ what: expect.stringContaining('"d2"') }]);
-  });
+  test.each(['/v2/deliveries', '/v2/ops/escalations/c1/acknowledge'])(
+    'to %s is answered with what it is about as that is by then: another driver is no contradiction, another delivery is',
+    async (path) => {
+      const begun = { status: 201, body: { deliveryId: 'd1', driverId: null } };
+      const later = new Mishaps(
+        always(TWICE),
+        forEver,
+        serviceOf(begun, { status: 200, body: { deliveryId: 'd1', driverId: 'x' } }).send,
+      );
+      await later.send(post(`${BASE}${path}`));
+      expect(later.contradictions).toEqual([]);
+      const other = new Mishaps(
+        always(TWICE),
+        forEver,
+        serviceOf(begun, { status: 200, body: { deliveryId: 'd2', driverId: null } }).send,
+      );
+      await other.send(post(`${BASE}${path}`));
+      expect(other.contradictions).toMatchObject([{ what: expect.stringContaining('"d2"') }]);
+    },
+  );
 
   test('about what a delivery was told is held to the driver, too', () => {
-    const assigned = (driverId: string): Answered => ({ status: 200, body: { outcome: 'assigned', deliveryId: 'd1', driverId } });
+    const assigned = (driverId: string): Answered => ({
+      status: 200,
+      body: { outcome: 'assigned', deliveryId: 'd1', driverId },
+    });
     expect(contradictionOf('/v2/deliveries/d1/assign', assigned('x'), assigned('y'))).toContain('"y"');
   });
 
@@ -120,9 +149,25 @@ describe('a request that changes something', () => {
 
 test('a service that is away contradicts nothing, nor does one that refused the first time', () => {
   const ok: Answered = { status: 200, body: { deliveryId: 'd1', status: 'OFFERED' } };
-  expect(contradictionOf('/v2/offers/o1/accept', ok, { status: 503, body: { code: 'UNAVAILABLE' } })).toBeNull();
-  expect(contradictionOf('/v2/offers/o1/accept', { status: 409, body: { code: 'OFFER_EXPIRED' } }, ok)).toBeNull();
-  expect(contradictionOf('/v2/deliveries', ok, { status: 200, body: { deliveryId: 'd1', status: 'DELIVERED' } })).toBeNull();
-  expect(contradictionOf('/v2/deliveries/d1/fail', ok, { status: 200, body: { deliveryId: 'd1', status: 'FAILED' } })).toContain('"FAILED"');
-  expect(contradictionOf('/v2/offers/o1/accept', ok, { status: 200, body: { deliveryId: 'd2', status: 'OFFERED' } })).toContain('"d2"');
+  expect(
+    contradictionOf('/v2/offers/o1/accept', ok, { status: 503, body: { code: 'UNAVAILABLE' } }),
+  ).toBeNull();
+  expect(
+    contradictionOf('/v2/offers/o1/accept', { status: 409, body: { code: 'OFFER_EXPIRED' } }, ok),
+  ).toBeNull();
+  expect(
+    contradictionOf('/v2/deliveries', ok, { status: 200, body: { deliveryId: 'd1', status: 'DELIVERED' } }),
+  ).toBeNull();
+  expect(
+    contradictionOf('/v2/deliveries/d1/fail', ok, {
+      status: 200,
+      body: { deliveryId: 'd1', status: 'FAILED' },
+    }),
+  ).toContain('"FAILED"');
+  expect(
+    contradictionOf('/v2/offers/o1/accept', ok, {
+      status: 200,
+      body: { deliveryId: 'd2', status: 'OFFERED' },
+    }),
+  ).toContain('"d2"');
 });

@@ -2,8 +2,10 @@ import { describe, expect, test } from '@jest/globals';
 import { lengthOf, nameOf, type PlannedFault, planOf, wordsOf } from '../../reliability/chaos/plan';
 
 const SEEDS = Array.from({ length: 30 }, (_, index) => String(index + 1));
-const five = (seed: string, burst: number | null = null): PlannedFault[] => planOf({ seed, seconds: 300, burst });
-const bursts = (plan: readonly PlannedFault[]): PlannedFault[] => plan.filter(({ fault }) => fault.kind === 'burst');
+const five = (seed: string, burst: number | null = null): PlannedFault[] =>
+  planOf({ seed, seconds: 300, burst });
+const bursts = (plan: readonly PlannedFault[]): PlannedFault[] =>
+  plan.filter(({ fault }) => fault.kind === 'burst');
 
 describe('the plan of a seed', () => {
   test('is the same twice, and another one for another seed', () => {
@@ -32,26 +34,48 @@ describe('the plan of a seed', () => {
   test('has faults one after another and together, some thirty in five minutes', () => {
     for (const plan of SEEDS.map((seed) => five(seed))) {
       expect(plan.length).toBeGreaterThan(25);
-      expect(plan.some(({ atMs, fault }, at) => plan[at + 1] !== undefined && plan[at + 1]!.atMs < atMs + lengthOf(fault))).toBe(true);
+      expect(
+        plan.some(
+          ({ atMs, fault }, at) => plan[at + 1] !== undefined && plan[at + 1]!.atMs < atMs + lengthOf(fault),
+        ),
+      ).toBe(true);
     }
   });
 
   test('hits nothing twice at once: a process that is killed is not frozen too', () => {
     for (const plan of SEEDS.map((seed) => five(seed))) {
-      const members = plan.flatMap(({ atMs, fault }) => ('member' in fault ? [{ atMs, untilMs: atMs + lengthOf(fault), member: fault.member }] : []));
+      const members = plan.flatMap(({ atMs, fault }) =>
+        'member' in fault ? [{ atMs, untilMs: atMs + lengthOf(fault), member: fault.member }] : [],
+      );
       for (const [at, one] of members.entries()) {
-        for (const other of members.slice(at + 1)) if (one.member === other.member) expect(other.atMs).toBeGreaterThan(one.untilMs);
+        for (const other of members.slice(at + 1))
+          if (one.member === other.member) expect(other.atMs).toBeGreaterThan(one.untilMs);
       }
     }
   });
 
   test('has nearly every kind of fault in five minutes, and in thirty seeds all of them', () => {
     const all = new Set(SEEDS.flatMap((seed) => five(seed).map(({ fault }) => nameOf(fault))));
-    for (const link of ['postgres', 'redis', 'temporal', 'clients']) for (const kind of ['cut', 'refuse', 'stall', 'delay']) expect(all).toContain(`${kind} ${link}`);
-    for (const name of ['kill worker', 'kill api', 'freeze worker', 'freeze api', 'flush redis', 'restart redis empty', 'restart postgres', 'kill postgres', 'restart redis', 'kill redis', 'restart temporal', 'kill temporal']) {
+    for (const link of ['postgres', 'redis', 'temporal', 'clients'])
+      for (const kind of ['cut', 'refuse', 'stall', 'delay']) expect(all).toContain(`${kind} ${link}`);
+    for (const name of [
+      'kill worker',
+      'kill api',
+      'freeze worker',
+      'freeze api',
+      'flush redis',
+      'restart redis empty',
+      'restart postgres',
+      'kill postgres',
+      'restart redis',
+      'kill redis',
+      'restart temporal',
+      'kill temporal',
+    ]) {
       expect(all).toContain(name);
     }
-    for (const seed of SEEDS) expect(new Set(five(seed).map(({ fault }) => fault.kind)).size).toBeGreaterThanOrEqual(8);
+    for (const seed of SEEDS)
+      expect(new Set(five(seed).map(({ fault }) => fault.kind)).size).toBeGreaterThanOrEqual(8);
   });
 
   test('has a burst where one is asked for, and for some seeds anyway, with the same faults beside it', () => {
@@ -60,6 +84,8 @@ describe('the plan of a seed', () => {
     const drawn = SEEDS.filter((seed) => bursts(five(seed)).length > 0);
     expect(drawn.length).toBeGreaterThan(2);
     expect(drawn.length).toBeLessThan(15);
-    expect(five('3', 100).filter(({ fault }) => fault.kind !== 'burst')).toEqual(five('3').filter(({ fault }) => fault.kind !== 'burst'));
+    expect(five('3', 100).filter(({ fault }) => fault.kind !== 'burst')).toEqual(
+      five('3').filter(({ fault }) => fault.kind !== 'burst'),
+    );
   });
 });

@@ -55,6 +55,10 @@ describe('patience', () => {
 
 test('what is broken can be said in a sentence', () => {
   expect(sentenceOf(MISSING)).toBe('invariant 5: driver a: not on the map');
-  expect(sentenceOf({ invariant: 1, what: '2 live offers', deliveryId: 'd', driverId: 'a' })).toBe('invariant 1: delivery d, driver a: 2 live offers');
-  expect(sentenceOf({ invariant: 3, what: 'a stranger', deliveryId: null, driverId: null })).toBe('invariant 3: a stranger');
+  expect(sentenceOf({ invariant: 1, what: '2 live offers', deliveryId: 'd', driverId: 'a' })).toBe(
+    'invariant 1: delivery d, driver a: 2 live offers',
+  );
+  expect(sentenceOf({ invariant: 3, what: 'a stranger', deliveryId: null, driverId: null })).toBe(
+    'invariant 3: a stranger',
+  );
 });

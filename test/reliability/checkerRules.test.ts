@@ -7,93 +7,292 @@ import { availabilityProblems, countProblems, workWithoutDuty } from '../../reli
 import { type MapPicture, mapSuspicions } from '../../reliability/checker/mapRules';
 import { momentProblems } from '../../reliability/checker/momentRules';
 import { promiseProblems, type Told } from '../../reliability/checker/promiseRules';
-import { closedSuspicions, notListed, openSuspicions, troubledSuspicions, unwantedRuns } from '../../reliability/checker/runRules';
+import {
+  closedSuspicions,
+  notListed,
+  openSuspicions,
+  troubledSuspicions,
+  unwantedRuns,
+} from '../../reliability/checker/runRules';
 import type { DutyDriver, OpenDelivery, Snapshot } from '../../reliability/checker/snapshot';
 import { type WaitingSettings, waitingSuspicions } from '../../reliability/checker/waitingRules';
 import type { RecordedDelivery, RecordedMove } from '../../simulator/kit/record';
 
 const NOW = 1_000_000;
-const wordsOf = (found: readonly Broken[]): string => found.map(({ invariant, what, deliveryId, driverId }) => `${invariant} ${deliveryId ?? '-'} ${driverId ?? '-'} ${what}`).join('\n');
+const wordsOf = (found: readonly Broken[]): string =>
+  found
+    .map(
+      ({ invariant, what, deliveryId, driverId }) =>
+        `${invariant} ${deliveryId ?? '-'} ${driverId ?? '-'} ${what}`,
+    )
+    .join('\n');
 
 const free: DutyDriver = {
-  driverId: 'a', cityId: 'c', availability: 'AVAILABLE', capacity: 1, liveOffers: 0, activeAssignments: 0, hasWish: false, version: 3, fixAt: NOW - 5_000, auditHash: 'ff',
+  driverId: 'a',
+  cityId: 'c',
+  availability: 'AVAILABLE',
+  capacity: 1,
+  liveOffers: 0,
+  activeAssignments: 0,
+  hasWish: false,
+  version: 3,
+  fixAt: NOW - 5_000,
+  auditHash: 'ff',
 };
 const asked: DutyDriver = { ...free, driverId: 'b', liveOffers: 1 };
 const busy: DutyDriver = { ...free, driverId: 'e', availability: 'BUSY', activeAssignments: 1 };
 const searched: OpenDelivery = {
-  deliveryId: 'd1', merchantId: 'm', sellerOrderId: 'o1', cityId: 'c', status: 'SEARCHING', driverId: null, searchAt: NOW - 60_000, searchAgainAt: NOW + 5_000, searchRound: 2,
-  heldReason: null, clock: { accumulatedMs: 0, runningSince: NOW - 60_000 }, escalationLevel: 0, escalatedAfterMs: null, cityEscalationMinutes: [], hasOpenCase: false, auditHash: 'aa',
+  deliveryId: 'd1',
+  merchantId: 'm',
+  sellerOrderId: 'o1',
+  cityId: 'c',
+  status: 'SEARCHING',
+  driverId: null,
+  searchAt: NOW - 60_000,
+  searchAgainAt: NOW + 5_000,
+  searchRound: 2,
+  heldReason: null,
+  clock: { accumulatedMs: 0, runningSince: NOW - 60_000 },
+  escalationLevel: 0,
+  escalatedAfterMs: null,
+  cityEscalationMinutes: [],
+  hasOpenCase: false,
+  auditHash: 'aa',
 };
-const offered: OpenDelivery = { ...searched, deliveryId: 'd2', sellerOrderId: 'o2', status: 'OFFERED', searchAgainAt: null };
-const carried: OpenDelivery = { ...searched, deliveryId: 'd3', sellerOrderId: 'o3', status: 'ASSIGNED', driverId: 'e', searchAgainAt: null, clock: NEW_CLOCK };
-const offer = { offerId: 'o', deliveryId: 'd2', driverId: 'b', kind: 'SINGLE', createdAt: NOW - 10_000, expiresAt: NOW + 20_000 } as const;
+const offered: OpenDelivery = {
+  ...searched,
+  deliveryId: 'd2',
+  sellerOrderId: 'o2',
+  status: 'OFFERED',
+  searchAgainAt: null,
+};
+const carried: OpenDelivery = {
+  ...searched,
+  deliveryId: 'd3',
+  sellerOrderId: 'o3',
+  status: 'ASSIGNED',
+  driverId: 'e',
+  searchAgainAt: null,
+  clock: NEW_CLOCK,
+};
+const offer = {
+  offerId: 'o',
+  deliveryId: 'd2',
+  driverId: 'b',
+  kind: 'SINGLE',
+  createdAt: NOW - 10_000,
+  expiresAt: NOW + 20_000,
+} as const;
 const job = { assignmentId: 's', deliveryId: 'd3', driverId: 'e' };
-const GOOD: Snapshot = { drivers: [free, asked, busy], offers: [offer], assignments: [job], open: [searched, offered, carried], unsent: [], cityIds: ['c'], escalation: null };
+const GOOD: Snapshot = {
+  drivers: [free, asked, busy],
+  offers: [offer],
+  assignments: [job],
+  open: [searched, offered, carried],
+  unsent: [],
+  cityIds: ['c'],
+  escalation: null,
+};
 
 describe('who holds what, at any moment', () => {
   test('is as it should be', () => {
     expect(momentProblems(GOOD)).toEqual([]);
-    const wave = [offer, { ...offer, offerId: 'p', driverId: 'a' }].map((each) => ({ ...each, kind: 'BROADCAST' as const }));
-    expect(momentProblems({ ...GOOD, offers: wave, drivers: [{ ...free, liveOffers: 1 }, asked, busy] })).toEqual([]);
+    const wave = [offer, { ...offer, offerId: 'p', driverId: 'a' }].map((each) => ({
+      ...each,
+      kind: 'BROADCAST' as const,
+    }));
+    expect(
+      momentProblems({ ...GOOD, offers: wave, drivers: [{ ...free, liveOffers: 1 }, asked, busy] }),
+    ).toEqual([]);
   });
 
   test.each<[string, Partial<Snapshot>, string]>([
-    ['two offers of one delivery', { offers: [offer, { ...offer, offerId: 'p', driverId: 'a' }] }, '1 d2 - 2 live offers that are not one broadcast'],
-    ['a single offer beside a broadcast', { offers: [offer, { ...offer, offerId: 'p', driverId: 'a', kind: 'BROADCAST' }] }, '1 d2 - 2 live offers that are not one broadcast'],
-    ['two offers of one driver', { offers: [offer, { ...offer, offerId: 'p', deliveryId: 'd1' }] }, '1 - b driver b has 2 live offers'],
-    ['two who have one delivery', { assignments: [job, { ...job, assignmentId: 't', driverId: 'a' }] }, '1 d3 - 2 active assignments'],
-    ['another driver than the delivery says', { assignments: [{ ...job, driverId: 'a' }] }, '1 d3 a the delivery is with driver e, its assignment with a'],
+    [
+      'two offers of one delivery',
+      { offers: [offer, { ...offer, offerId: 'p', driverId: 'a' }] },
+      '1 d2 - 2 live offers that are not one broadcast',
+    ],
+    [
+      'a single offer beside a broadcast',
+      { offers: [offer, { ...offer, offerId: 'p', driverId: 'a', kind: 'BROADCAST' }] },
+      '1 d2 - 2 live offers that are not one broadcast',
+    ],
+    [
+      'two offers of one driver',
+      { offers: [offer, { ...offer, offerId: 'p', deliveryId: 'd1' }] },
+      '1 - b driver b has 2 live offers',
+    ],
+    [
+      'two who have one delivery',
+      { assignments: [job, { ...job, assignmentId: 't', driverId: 'a' }] },
+      '1 d3 - 2 active assignments',
+    ],
+    [
+      'another driver than the delivery says',
+      { assignments: [{ ...job, driverId: 'a' }] },
+      '1 d3 a the delivery is with driver e, its assignment with a',
+    ],
     ['nobody who has it', { assignments: [] }, '1 d3 - the delivery is ASSIGNED with 0 active assignments'],
-    ['a driver held by what is over', { open: [searched, offered] }, '1 d3 e the delivery is closed, and a driver is held by it'],
-    ['a counter that is too high', { drivers: [{ ...free, liveOffers: 1 }, asked, busy] }, '1 - a driver a counts 1 live offers, the rows 0'],
-    ['more than fits', { drivers: [free, asked, { ...busy, liveOffers: 1 }] }, '1 - e driver e holds more than their capacity of 1'],
-    ['work in hand, and AVAILABLE', { drivers: [free, asked, { ...busy, availability: 'AVAILABLE' }] }, '1 - e driver e is AVAILABLE with 1 active assignments'],
+    [
+      'a driver held by what is over',
+      { open: [searched, offered] },
+      '1 d3 e the delivery is closed, and a driver is held by it',
+    ],
+    [
+      'a counter that is too high',
+      { drivers: [{ ...free, liveOffers: 1 }, asked, busy] },
+      '1 - a driver a counts 1 live offers, the rows 0',
+    ],
+    [
+      'more than fits',
+      { drivers: [free, asked, { ...busy, liveOffers: 1 }] },
+      '1 - e driver e holds more than their capacity of 1',
+    ],
+    [
+      'work in hand, and AVAILABLE',
+      { drivers: [free, asked, { ...busy, availability: 'AVAILABLE' }] },
+      '1 - e driver e is AVAILABLE with 1 active assignments',
+    ],
   ])('but for %s', (_, change, problem) => {
     expect(wordsOf(momentProblems({ ...GOOD, ...change }))).toContain(problem);
   });
 });
 
 const WAITING: WaitingSettings = {
-  limits: { searchMaxMs: 7_200_000, escalation: ESCALATION_LIMITS, maxBackoffMs: SEARCH_LIMITS.maxBackoffMs }, escalation: { feature: 'escalation', state: 'ON', rolloutPercent: 100, cities: null },
+  limits: { searchMaxMs: 7_200_000, escalation: ESCALATION_LIMITS, maxBackoffMs: SEARCH_LIMITS.maxBackoffMs },
+  escalation: { feature: 'escalation', state: 'ON', rolloutPercent: 100, cities: null },
 };
-const waiting = (change: Partial<Snapshot>, settings = WAITING): Suspicion[] => waitingSuspicions({ ...GOOD, ...change }, settings, NOW);
+const waiting = (change: Partial<Snapshot>, settings = WAITING): Suspicion[] =>
+  waitingSuspicions({ ...GOOD, ...change }, settings, NOW);
 
 describe('what each delivery waits for', () => {
   test('will come', () => {
     expect(waiting({})).toEqual([]);
-    const later = { ...searched, status: 'PENDING', searchAt: NOW + 3_600_000, searchAgainAt: null, clock: NEW_CLOCK } as const;
-    const held = { ...searched, searchAgainAt: null, heldReason: 'REASSIGNMENT_OFF', hasOpenCase: true } as const;
+    const later = {
+      ...searched,
+      status: 'PENDING',
+      searchAt: NOW + 3_600_000,
+      searchAgainAt: null,
+      clock: NEW_CLOCK,
+    } as const;
+    const held = {
+      ...searched,
+      searchAgainAt: null,
+      heldReason: 'REASSIGNMENT_OFF',
+      hasOpenCase: true,
+    } as const;
     expect(waiting({ open: [later, held, offered, carried] })).toEqual([]);
-    expect(waiting({ open: [{ ...searched, searchAt: NOW + 3_600_000, searchAgainAt: NOW + 3_600_000, clock: { accumulatedMs: 0, runningSince: NOW + 3_600_000 } }, offered, carried] })).toEqual([]); // lost long before its time
+    expect(
+      waiting({
+        open: [
+          {
+            ...searched,
+            searchAt: NOW + 3_600_000,
+            searchAgainAt: NOW + 3_600_000,
+            clock: { accumulatedMs: 0, runningSince: NOW + 3_600_000 },
+          },
+          offered,
+          carried,
+        ],
+      }),
+    ).toEqual([]); // lost long before its time
   });
 
   test.each<[string, Partial<Snapshot>, string]>([
-    ['a search that is overdue', { open: [{ ...searched, searchAgainAt: NOW - 1 }] }, '4 d1 - the delivery is SEARCHING; due since 1970-01-01T00:16:39.999Z: look for a driver again, after 2 in vain'],
-    ['a search that never began', { open: [{ ...searched, status: 'PENDING', searchAgainAt: null }] }, '4 d1 - the delivery is PENDING; due since'],
-    ['a search that is put off', { open: [{ ...searched, searchAgainAt: NOW + SEARCH_LIMITS.maxBackoffMs + 1 }] }, '4 d1 - the delivery is SEARCHING, and not looked for until'],
-    ['an escalation that is overdue', { open: [{ ...searched, clock: { accumulatedMs: 300_000, runningSince: NOW - 1_000 } }] }, 'escalation to level 1'],
-    ['a search that nobody gives up', { open: [{ ...searched, clock: { accumulatedMs: 7_200_000, runningSince: NOW - 1_000 }, escalationLevel: 3, escalatedAfterMs: 7_100_000 }] }, 'give up: nobody was found'],
-    ['ops who do not know', { open: [{ ...searched, searchAgainAt: null, heldReason: 'PINNED_DRIVER_LOST' }] }, '4 d1 - the search waits for ops (PINNED_DRIVER_LOST), who have no case of it'],
+    [
+      'a search that is overdue',
+      { open: [{ ...searched, searchAgainAt: NOW - 1 }] },
+      '4 d1 - the delivery is SEARCHING; due since 1970-01-01T00:16:39.999Z: look for a driver again, after 2 in vain',
+    ],
+    [
+      'a search that never began',
+      { open: [{ ...searched, status: 'PENDING', searchAgainAt: null }] },
+      '4 d1 - the delivery is PENDING; due since',
+    ],
+    [
+      'a search that is put off',
+      { open: [{ ...searched, searchAgainAt: NOW + SEARCH_LIMITS.maxBackoffMs + 1 }] },
+      '4 d1 - the delivery is SEARCHING, and not looked for until',
+    ],
+    [
+      'an escalation that is overdue',
+      { open: [{ ...searched, clock: { accumulatedMs: 300_000, runningSince: NOW - 1_000 } }] },
+      'escalation to level 1',
+    ],
+    [
+      'a search that nobody gives up',
+      {
+        open: [
+          {
+            ...searched,
+            clock: { accumulatedMs: 7_200_000, runningSince: NOW - 1_000 },
+            escalationLevel: 3,
+            escalatedAfterMs: 7_100_000,
+          },
+        ],
+      },
+      'give up: nobody was found',
+    ],
+    [
+      'ops who do not know',
+      { open: [{ ...searched, searchAgainAt: null, heldReason: 'PINNED_DRIVER_LOST' }] },
+      '4 d1 - the search waits for ops (PINNED_DRIVER_LOST), who have no case of it',
+    ],
     ['an offer to nobody', { offers: [] }, '4 d2 - the delivery is OFFERED with 0 live offers'],
-    ['an offer past its time', { offers: [{ ...offer, expiresAt: NOW - 1 }] }, '6 d2 - the delivery is OFFERED; due since'],
-    ['an offer of a driver who left', { drivers: [free, { ...asked, availability: 'OFFLINE' }, busy] }, '6 d2 b offer o is LIVE, and its driver is OFFLINE'],
-    ['an offer of a driver who is about to', { drivers: [free, { ...asked, hasWish: true }, busy] }, '6 d2 b offer o is LIVE, and its driver is AVAILABLE, and about to leave'],
-    ['a driver who left before pickup', { drivers: [free, asked, { ...busy, availability: 'SHIFT_ENDED' }] }, '4 d3 e the delivery is ASSIGNED with driver e, who is SHIFT_ENDED'],
-    ['a message that nobody sends', { unsent: [{ id: '7', kind: 'startDelivery', key: 'd1', dueAt: NOW - 2_000 }] }, '4 d1 - message 7 (startDelivery of d1) lies in the outbox'],
+    [
+      'an offer past its time',
+      { offers: [{ ...offer, expiresAt: NOW - 1 }] },
+      '6 d2 - the delivery is OFFERED; due since',
+    ],
+    [
+      'an offer of a driver who left',
+      { drivers: [free, { ...asked, availability: 'OFFLINE' }, busy] },
+      '6 d2 b offer o is LIVE, and its driver is OFFLINE',
+    ],
+    [
+      'an offer of a driver who is about to',
+      { drivers: [free, { ...asked, hasWish: true }, busy] },
+      '6 d2 b offer o is LIVE, and its driver is AVAILABLE, and about to leave',
+    ],
+    [
+      'a driver who left before pickup',
+      { drivers: [free, asked, { ...busy, availability: 'SHIFT_ENDED' }] },
+      '4 d3 e the delivery is ASSIGNED with driver e, who is SHIFT_ENDED',
+    ],
+    [
+      'a message that nobody sends',
+      { unsent: [{ id: '7', kind: 'startDelivery', key: 'd1', dueAt: NOW - 2_000 }] },
+      '4 d1 - message 7 (startDelivery of d1) lies in the outbox',
+    ],
   ])('but for %s', (_, change, problem) => {
     expect(wordsOf(waiting(change))).toContain(problem);
   });
 
   test('after pickup the driver keeps it, whatever their state, until ops say', () => {
-    expect(waiting({ open: [searched, offered, { ...carried, status: 'PICKED_UP' }], drivers: [free, asked, { ...busy, availability: 'OFFLINE' }] })).toEqual([]);
+    expect(
+      waiting({
+        open: [searched, offered, { ...carried, status: 'PICKED_UP' }],
+        drivers: [free, asked, { ...busy, availability: 'OFFLINE' }],
+      }),
+    ).toEqual([]);
   });
 
   test('is no escalation where the feature is off, and is due from when it was switched on', () => {
     const open = [{ ...searched, clock: { accumulatedMs: 300_000, runningSince: NOW - 1_000 } }];
-    const switched = (enabled: boolean) => ({ enabled, percent: null, cities: null, plan: null, at: NOW - 200 });
-    expect(waiting({ open }, { ...WAITING, escalation: { ...WAITING.escalation, state: 'OFF' } })).toEqual([]);
+    const switched = (enabled: boolean) => ({
+      enabled,
+      percent: null,
+      cities: null,
+      plan: null,
+      at: NOW - 200,
+    });
+    expect(waiting({ open }, { ...WAITING, escalation: { ...WAITING.escalation, state: 'OFF' } })).toEqual(
+      [],
+    );
     expect(waiting({ open, escalation: switched(false) })).toEqual([]);
-    expect(waiting({ open, escalation: switched(true) })).toEqual([expect.objectContaining({ since: NOW - 200 })]);
+    expect(waiting({ open, escalation: switched(true) })).toEqual([
+      expect.objectContaining({ since: NOW - 200 }),
+    ]);
   });
 });
 
@@ -102,41 +301,112 @@ describe('the map', () => {
   const spare: DutyDriver = { ...busy, driverId: 'f', capacity: 2 };
   const drivers = [free, asked, busy, spare];
   const PICTURE: MapPicture = {
-    all: new Set(['a', 'b']), free: new Map([['c', new Set(['a', 'b'])], ['far', new Set()]]), busy: new Map([['c', new Set(['f'])], ['far', new Set()]]),
+    all: new Set(['a', 'b']),
+    free: new Map([
+      ['c', new Set(['a', 'b'])],
+      ['far', new Set()],
+    ]),
+    busy: new Map([
+      ['c', new Set(['f'])],
+      ['far', new Set()],
+    ]),
     known: new Map([['a', { version: 3, heardAt: NOW - 5_000 }]]),
   };
-  const look = (change: Partial<MapPicture>, of = drivers): string => wordsOf(mapSuspicions(of, { ...PICTURE, ...change }, LIMITS, NOW));
+  const look = (change: Partial<MapPicture>, of = drivers): string =>
+    wordsOf(mapSuspicions(of, { ...PICTURE, ...change }, LIMITS, NOW));
   const silent = (ms: number): DutyDriver[] => [{ ...free, fixAt: NOW - ms }, asked, busy, spare];
   const unheard = { known: new Map() };
 
   test('shows the AVAILABLE, and beside them the BUSY with room', () => {
     expect(look({})).toBe('');
     expect(look(unheard, silent(79_999))).toBe(''); // until the next sweep
-    expect(look({ all: new Set(['b']), free: new Map([['c', new Set(['b'])]]), ...unheard }, silent(60_001))).toBe('');
+    expect(
+      look({ all: new Set(['b']), free: new Map([['c', new Set(['b'])]]), ...unheard }, silent(60_001)),
+    ).toBe('');
   });
 
   test('may go on to show who has room but for an offer', () => {
     expect(look({}, [free, asked, busy, { ...spare, liveOffers: 1 }])).toBe('');
-    expect(look({ busy: new Map([['c', new Set()]]) }, [free, asked, busy, { ...spare, liveOffers: 1 }])).toBe('');
+    expect(
+      look({ busy: new Map([['c', new Set()]]) }, [free, asked, busy, { ...spare, liveOffers: 1 }]),
+    ).toBe('');
   });
 
   test('may show drivers of other cities than those that are looked at', () => {
-    expect(mapSuspicions(drivers, { ...PICTURE, all: new Set(['a', 'b', 'x']) }, { ...LIMITS, areAll: false }, NOW)).toEqual([]);
+    expect(
+      mapSuspicions(
+        drivers,
+        { ...PICTURE, all: new Set(['a', 'b', 'x']) },
+        { ...LIMITS, areAll: false },
+        NOW,
+      ),
+    ).toEqual([]);
   });
 
   test('is believed where it knows a newer change than the record', () => {
-    expect(look({ all: new Set(['b']), free: new Map([['c', new Set(['b'])]]), known: new Map([['a', { version: 4, heardAt: NOW }]]) })).toBe('');
+    expect(
+      look({
+        all: new Set(['b']),
+        free: new Map([['c', new Set(['b'])]]),
+        known: new Map([['a', { version: 4, heardAt: NOW }]]),
+      }),
+    ).toBe('');
   });
 
   test.each<[string, Partial<MapPicture>, DutyDriver[], string]>([
-    ['one who is missing', { all: new Set(['b']) }, drivers, '5 - a the driver is AVAILABLE, and not on drivers:geo'],
-    ['one who is missing in the city', { free: new Map([['c', new Set(['b'])]]) }, drivers, '5 - a the driver is AVAILABLE, and not on drivers:geo:c'],
-    ['one who is heard by the map alone', { all: new Set(['b']), known: new Map([['a', { version: 3, heardAt: NOW }]]) }, silent(90_000), '5 - a the driver is AVAILABLE, and not on drivers:geo'],
-    ['one who is OFFLINE', {}, [{ ...free, availability: 'OFFLINE' }, asked, busy, spare], '5 - a the driver is OFFLINE, and on drivers:geo'],
-    ['one who fell silent', unheard, silent(80_001), '5 - a the driver is AVAILABLE and silent, and on drivers:geo'],
-    ['one in another city', { free: new Map([['c', new Set(['a', 'b'])], ['far', new Set(['a'])]]) }, drivers, '5 - a the driver is AVAILABLE, and on drivers:geo:far'],
-    ['one with room who is missing', { busy: new Map([['c', new Set()]]) }, drivers, '5 - f the driver is BUSY with room, and not on drivers:geo:busy:c'],
-    ['one without room', { busy: new Map([['c', new Set(['e', 'f'])]]) }, drivers, '5 - e the driver is BUSY, and on drivers:geo:busy:c'],
+    [
+      'one who is missing',
+      { all: new Set(['b']) },
+      drivers,
+      '5 - a the driver is AVAILABLE, and not on drivers:geo',
+    ],
+    [
+      'one who is missing in the city',
+      { free: new Map([['c', new Set(['b'])]]) },
+      drivers,
+      '5 - a the driver is AVAILABLE, and not on drivers:geo:c',
+    ],
+    [
+      'one who is heard by the map alone',
+      { all: new Set(['b']), known: new Map([['a', { version: 3, heardAt: NOW }]]) },
+      silent(90_000),
+      '5 - a the driver is AVAILABLE, and not on drivers:geo',
+    ],
+    [
+      'one who is OFFLINE',
+      {},
+      [{ ...free, availability: 'OFFLINE' }, asked, busy, spare],
+      '5 - a the driver is OFFLINE, and on drivers:geo',
+    ],
+    [
+      'one who fell silent',
+      unheard,
+      silent(80_001),
+      '5 - a the driver is AVAILABLE and silent, and on drivers:geo',
+    ],
+    [
+      'one in another city',
+      {
+        free: new Map([
+          ['c', new Set(['a', 'b'])],
+          ['far', new Set(['a'])],
+        ]),
+      },
+      drivers,
+      '5 - a the driver is AVAILABLE, and on drivers:geo:far',
+    ],
+    [
+      'one with room who is missing',
+      { busy: new Map([['c', new Set()]]) },
+      drivers,
+      '5 - f the driver is BUSY with room, and not on drivers:geo:busy:c',
+    ],
+    [
+      'one without room',
+      { busy: new Map([['c', new Set(['e', 'f'])]]) },
+      drivers,
+      '5 - e the driver is BUSY, and on drivers:geo:busy:c',
+    ],
     ['a stranger', { all: new Set(['a', 'b', 'x']) }, drivers, '5 - x nobody knows who stands on the map'],
   ])('but for %s', (_, change, of, problem) => {
     expect(look(change, of)).toContain(problem);
@@ -159,45 +429,153 @@ describe('workflows', () => {
 
   test.each<[string, Suspicion[], string]>([
     ['none', openSuspicions(searched, { kind: 'none' }), '3 d1 - the delivery is open and has no workflow'],
-    ['one that ended', openSuspicions(searched, { kind: 'ended', result: 'CANCELLED' }), '3 d1 - the delivery is open, and its workflow ended with CANCELLED'],
-    ['one that was terminated', openSuspicions(searched, { kind: 'broken', state: 'TERMINATED' }), '3 d1 - the delivery is open, and its workflow is TERMINATED'],
-    ['one that runs on', closedSuspicions(closed, { kind: 'running' }), '3 d1 - the delivery is CANCELLED, and its workflow runs on'],
-    ['none of a closed one', closedSuspicions(closed, { kind: 'none' }), '3 d1 - the delivery is CANCELLED and has no workflow'],
-    ['one that timed out', closedSuspicions(closed, { kind: 'broken', state: 'TIMED_OUT' }), '3 d1 - the delivery is CANCELLED, and its workflow is TIMED_OUT'],
-    ['another result', closedSuspicions(closed, { kind: 'ended', result: 'FAILED' }), '3 d1 - the delivery is CANCELLED, and its workflow ended with FAILED'],
-    ['one that nobody wants', unwantedRuns(new Set(['delivery/m/o1']), [], new Map([['delivery/m/o1', 'd1']])).map(({ suspicion }) => suspicion), '3 d1 - workflow delivery/m/o1 runs, and no open delivery wants it'],
-    ['one that is stuck', troubledSuspicions([{ workflowId: 'delivery/m/o1', runId: 'r', problem: 'is stuck' }], new Map()), '3 - - workflow delivery/m/o1: is stuck'],
+    [
+      'one that ended',
+      openSuspicions(searched, { kind: 'ended', result: 'CANCELLED' }),
+      '3 d1 - the delivery is open, and its workflow ended with CANCELLED',
+    ],
+    [
+      'one that was terminated',
+      openSuspicions(searched, { kind: 'broken', state: 'TERMINATED' }),
+      '3 d1 - the delivery is open, and its workflow is TERMINATED',
+    ],
+    [
+      'one that runs on',
+      closedSuspicions(closed, { kind: 'running' }),
+      '3 d1 - the delivery is CANCELLED, and its workflow runs on',
+    ],
+    [
+      'none of a closed one',
+      closedSuspicions(closed, { kind: 'none' }),
+      '3 d1 - the delivery is CANCELLED and has no workflow',
+    ],
+    [
+      'one that timed out',
+      closedSuspicions(closed, { kind: 'broken', state: 'TIMED_OUT' }),
+      '3 d1 - the delivery is CANCELLED, and its workflow is TIMED_OUT',
+    ],
+    [
+      'another result',
+      closedSuspicions(closed, { kind: 'ended', result: 'FAILED' }),
+      '3 d1 - the delivery is CANCELLED, and its workflow ended with FAILED',
+    ],
+    [
+      'one that nobody wants',
+      unwantedRuns(new Set(['delivery/m/o1']), [], new Map([['delivery/m/o1', 'd1']])).map(
+        ({ suspicion }) => suspicion,
+      ),
+      '3 d1 - workflow delivery/m/o1 runs, and no open delivery wants it',
+    ],
+    [
+      'one that is stuck',
+      troubledSuspicions([{ workflowId: 'delivery/m/o1', runId: 'r', problem: 'is stuck' }], new Map()),
+      '3 - - workflow delivery/m/o1: is stuck',
+    ],
   ])('but for %s', (_, found, problem) => {
     expect(wordsOf(found)).toBe(problem);
   });
 });
 
-const moved = (from: string, to: string, driverId: string | null = null): RecordedMove => ({ kind: 'delivery_moved', from, to, driverId, offerId: null });
+const moved = (from: string, to: string, driverId: string | null = null): RecordedMove => ({
+  kind: 'delivery_moved',
+  from,
+  to,
+  driverId,
+  offerId: null,
+});
 const noted = (kind: string): RecordedMove => ({ kind, from: null, to: null, driverId: 'a', offerId: 'o1' });
 const DONE: RecordedDelivery = {
-  deliveryId: 'd1', merchantId: 'm', sellerOrderId: 'o1', cityId: 'c', status: 'DELIVERED', reasonCode: null, driverId: 'a', createdAt: 0, readyAt: 0, searchAt: 0, assignedAt: 20, closedAt: 60,
-  offers: [{ offerId: 'o1', driverId: 'a', kind: 'SINGLE', state: 'ACCEPTED', round: 0, createdAt: 10, expiresAt: 40, endedAt: 20, endReason: 'ACCEPTED' }],
-  assignments: [{ assignmentId: 's1', driverId: 'a', offerId: 'o1', way: 'OFFER', state: 'COMPLETED', startedAt: 20, atPickupAt: 30, pickedUpAt: 40, atDropoffAt: 50, endedAt: 60 }],
+  deliveryId: 'd1',
+  merchantId: 'm',
+  sellerOrderId: 'o1',
+  cityId: 'c',
+  status: 'DELIVERED',
+  reasonCode: null,
+  driverId: 'a',
+  createdAt: 0,
+  readyAt: 0,
+  searchAt: 0,
+  assignedAt: 20,
+  closedAt: 60,
+  offers: [
+    {
+      offerId: 'o1',
+      driverId: 'a',
+      kind: 'SINGLE',
+      state: 'ACCEPTED',
+      round: 0,
+      createdAt: 10,
+      expiresAt: 40,
+      endedAt: 20,
+      endReason: 'ACCEPTED',
+    },
+  ],
+  assignments: [
+    {
+      assignmentId: 's1',
+      driverId: 'a',
+      offerId: 'o1',
+      way: 'OFFER',
+      state: 'COMPLETED',
+      startedAt: 20,
+      atPickupAt: 30,
+      pickedUpAt: 40,
+      atDropoffAt: 50,
+      endedAt: 60,
+    },
+  ],
   moves: [
-    moved('PENDING', 'SEARCHING'), noted('offer_created'), moved('SEARCHING', 'OFFERED'), noted('offer_accepted'), moved('OFFERED', 'ASSIGNED', 'a'), moved('ASSIGNED', 'AT_PICKUP', 'a'),
-    moved('AT_PICKUP', 'PICKED_UP', 'a'), moved('PICKED_UP', 'AT_DROPOFF', 'a'), moved('AT_DROPOFF', 'DELIVERED', 'a'),
+    moved('PENDING', 'SEARCHING'),
+    noted('offer_created'),
+    moved('SEARCHING', 'OFFERED'),
+    noted('offer_accepted'),
+    moved('OFFERED', 'ASSIGNED', 'a'),
+    moved('ASSIGNED', 'AT_PICKUP', 'a'),
+    moved('AT_PICKUP', 'PICKED_UP', 'a'),
+    moved('PICKED_UP', 'AT_DROPOFF', 'a'),
+    moved('AT_DROPOFF', 'DELIVERED', 'a'),
   ],
 };
 
 describe('a delivery and its trail', () => {
-  const judge = (change: Partial<RecordedDelivery>): string => wordsOf([...rowProblems({ ...DONE, ...change }), ...trailProblems({ ...DONE, ...change })]);
+  const judge = (change: Partial<RecordedDelivery>): string =>
+    wordsOf([...rowProblems({ ...DONE, ...change }), ...trailProblems({ ...DONE, ...change })]);
 
   test('tell the same', () => {
     expect(judge({})).toBe('');
   });
 
   test.each<[string, Partial<RecordedDelivery>, string]>([
-    ['a step twice', { moves: [...DONE.moves, moved('ASSIGNED', 'AT_PICKUP', 'a')] }, '2 d1 a the driver came to AT_PICKUP 2 times, and had the delivery 1 times'],
-    ['an illegal move', { moves: DONE.moves.map((each) => (each.to === 'OFFERED' ? moved('SEARCHING', 'PICKED_UP') : each)) }, '7 d1 - the audit trail moves from SEARCHING to PICKED_UP, which is no legal move'],
-    ['a trail that says nothing', { moves: [] }, '7 d1 - the audit trail ends with PENDING, the delivery is DELIVERED'],
-    ['an offer that ended twice', { moves: [...DONE.moves, noted('offer_expired')] }, '6 d1 a offer o1 is ACCEPTED; its audit entries are [offer_created, offer_accepted, offer_expired]'],
-    ['an offer without a word', { moves: DONE.moves.filter(({ offerId }) => offerId === null) }, '7 d1 a offer o1 is ACCEPTED; its audit entries are []'],
-    ['an offer that is live and has ended', { offers: DONE.offers.map((each) => ({ ...each, state: 'LIVE' as const })) }, '6 d1 a offer o1 is LIVE, and has ended'],
+    [
+      'a step twice',
+      { moves: [...DONE.moves, moved('ASSIGNED', 'AT_PICKUP', 'a')] },
+      '2 d1 a the driver came to AT_PICKUP 2 times, and had the delivery 1 times',
+    ],
+    [
+      'an illegal move',
+      { moves: DONE.moves.map((each) => (each.to === 'OFFERED' ? moved('SEARCHING', 'PICKED_UP') : each)) },
+      '7 d1 - the audit trail moves from SEARCHING to PICKED_UP, which is no legal move',
+    ],
+    [
+      'a trail that says nothing',
+      { moves: [] },
+      '7 d1 - the audit trail ends with PENDING, the delivery is DELIVERED',
+    ],
+    [
+      'an offer that ended twice',
+      { moves: [...DONE.moves, noted('offer_expired')] },
+      '6 d1 a offer o1 is ACCEPTED; its audit entries are [offer_created, offer_accepted, offer_expired]',
+    ],
+    [
+      'an offer without a word',
+      { moves: DONE.moves.filter(({ offerId }) => offerId === null) },
+      '7 d1 a offer o1 is ACCEPTED; its audit entries are []',
+    ],
+    [
+      'an offer that is live and has ended',
+      { offers: DONE.offers.map((each) => ({ ...each, state: 'LIVE' as const })) },
+      '6 d1 a offer o1 is LIVE, and has ended',
+    ],
   ])('but for %s', (_, change, problem) => {
     expect(judge(change)).toContain(problem);
   });
@@ -206,7 +584,13 @@ describe('a delivery and its trail', () => {
 describe('a driver and their trail', () => {
   const registered = { kind: 'driver_registered', from: null, to: 'OFFLINE' };
   const changed = (from: string, to: string) => ({ kind: 'availability_changed', from, to });
-  const TRAIL = [registered, changed('OFFLINE', 'AVAILABLE'), changed('AVAILABLE', 'BUSY'), changed('BUSY', 'BUSY'), changed('BUSY', 'ON_BREAK')];
+  const TRAIL = [
+    registered,
+    changed('OFFLINE', 'AVAILABLE'),
+    changed('AVAILABLE', 'BUSY'),
+    changed('BUSY', 'BUSY'),
+    changed('BUSY', 'ON_BREAK'),
+  ];
 
   test('tell the same', () => {
     expect(availabilityProblems({ driverId: 'a', availability: 'ON_BREAK' }, TRAIL)).toEqual([]);
@@ -215,33 +599,97 @@ describe('a driver and their trail', () => {
   });
 
   test('but for a gap, an illegal change, another end, and work without duty', () => {
-    const judge = (trail: typeof TRAIL): string => wordsOf(availabilityProblems({ driverId: 'a', availability: 'ON_BREAK' }, trail));
-    expect(judge(TRAIL.filter(({ to }) => to !== 'AVAILABLE'))).toContain('7 - a the audit trail changes from AVAILABLE after it came to OFFLINE');
-    expect(judge([registered, changed('OFFLINE', 'ON_BREAK')])).toBe('7 - a the audit trail changes from OFFLINE to ON_BREAK, which is no legal change');
+    const judge = (trail: typeof TRAIL): string =>
+      wordsOf(availabilityProblems({ driverId: 'a', availability: 'ON_BREAK' }, trail));
+    expect(judge(TRAIL.filter(({ to }) => to !== 'AVAILABLE'))).toContain(
+      '7 - a the audit trail changes from AVAILABLE after it came to OFFLINE',
+    );
+    expect(judge([registered, changed('OFFLINE', 'ON_BREAK')])).toBe(
+      '7 - a the audit trail changes from OFFLINE to ON_BREAK, which is no legal change',
+    );
     expect(judge(TRAIL.slice(0, -1))).toBe('7 - a the audit trail ends with BUSY, the driver is ON_BREAK');
-    expect(workWithoutDuty({ ...busy, availability: 'OFFLINE' })).toMatchObject({ invariant: 4, driverId: 'e' });
+    expect(workWithoutDuty({ ...busy, availability: 'OFFLINE' })).toMatchObject({
+      invariant: 4,
+      driverId: 'e',
+    });
   });
 });
 
 describe('what clients were told', () => {
-  const accepted = { kind: 'accepted', deliveryId: 'd1', offerId: 'o1', driverId: 'a', assignmentId: 's1' } as const;
+  const accepted = {
+    kind: 'accepted',
+    deliveryId: 'd1',
+    offerId: 'o1',
+    driverId: 'a',
+    assignmentId: 's1',
+  } as const;
   const posted = { kind: 'posted', deliveryId: 'd1', sellerOrderId: 'o1' } as const;
-  const said = (answer: string) => ({ request: 'accept of o1 by a', answer, deliveryId: 'd1', driverId: 'a' });
-  const word = (kind: 'live' | 'over', at: number) => ({ offerId: 'o1', deliveryId: 'd1', driverId: 'a', word: kind, at });
+  const said = (answer: string) => ({
+    request: 'accept of o1 by a',
+    answer,
+    deliveryId: 'd1',
+    driverId: 'a',
+  });
+  const word = (kind: 'live' | 'over', at: number) => ({
+    offerId: 'o1',
+    deliveryId: 'd1',
+    driverId: 'a',
+    word: kind,
+    at,
+  });
 
   test('is so', () => {
-    const told: Told = { acknowledged: [posted, posted, accepted, accepted], answers: [said('200 s1'), said('200 s1')], offers: [word('live', 10), word('over', 20), word('live', 20)] };
+    const told: Told = {
+      acknowledged: [posted, posted, accepted, accepted],
+      answers: [said('200 s1'), said('200 s1')],
+      offers: [word('live', 10), word('over', 20), word('live', 20)],
+    };
     expect(promiseProblems(told, [DONE])).toEqual([]);
   });
 
   test.each<[string, Told, readonly RecordedDelivery[], string]>([
-    ['an accept that is lost', { acknowledged: [accepted] }, [{ ...DONE, assignments: [] }], '2 d1 a accepted was acknowledged: assignment s1 is not in the record'],
-    ['an order that is lost', { acknowledged: [posted] }, [], '2 d1 - posted was acknowledged: the delivery is not in the record'],
-    ['an order that became two', { acknowledged: [] }, [DONE, { ...DONE, deliveryId: 'd2' }], '2 d1 - order m/o1 has 2 deliveries'],
-    ['an order that was told two names', { acknowledged: [posted, { ...posted, deliveryId: 'd2' }] }, [DONE, { ...DONE, deliveryId: 'd2' }], '2 d1 - order m/o1 was acknowledged as d1 and as d2'],
-    ['one accept with two jobs', { acknowledged: [accepted, { ...accepted, assignmentId: 's2' }] }, [DONE], '2 d1 a the accept of offer o1 was acknowledged as s1 and as s2'],
-    ['two answers to one question', { acknowledged: [], answers: [said('200 s1'), said('409')] }, [DONE], '2 d1 a accept of o1 by a was answered with "200 s1" and with "409"'],
-    ['an offer that lives on', { acknowledged: [], offers: [word('over', 20), word('live', 21)] }, [DONE], '6 d1 a offer o1 was shown as live to its driver, who had been told that it is over'],
+    [
+      'an accept that is lost',
+      { acknowledged: [accepted] },
+      [{ ...DONE, assignments: [] }],
+      '2 d1 a accepted was acknowledged: assignment s1 is not in the record',
+    ],
+    [
+      'an order that is lost',
+      { acknowledged: [posted] },
+      [],
+      '2 d1 - posted was acknowledged: the delivery is not in the record',
+    ],
+    [
+      'an order that became two',
+      { acknowledged: [] },
+      [DONE, { ...DONE, deliveryId: 'd2' }],
+      '2 d1 - order m/o1 has 2 deliveries',
+    ],
+    [
+      'an order that was told two names',
+      { acknowledged: [posted, { ...posted, deliveryId: 'd2' }] },
+      [DONE, { ...DONE, deliveryId: 'd2' }],
+      '2 d1 - order m/o1 was acknowledged as d1 and as d2',
+    ],
+    [
+      'one accept with two jobs',
+      { acknowledged: [accepted, { ...accepted, assignmentId: 's2' }] },
+      [DONE],
+      '2 d1 a the accept of offer o1 was acknowledged as s1 and as s2',
+    ],
+    [
+      'two answers to one question',
+      { acknowledged: [], answers: [said('200 s1'), said('409')] },
+      [DONE],
+      '2 d1 a accept of o1 by a was answered with "200 s1" and with "409"',
+    ],
+    [
+      'an offer that lives on',
+      { acknowledged: [], offers: [word('over', 20), word('live', 21)] },
+      [DONE],
+      '6 d1 a offer o1 was shown as live to its driver, who had been told that it is over',
+    ],
   ])('but for %s', (_, told, record, problem) => {
     expect(wordsOf(promiseProblems(told, record))).toContain(problem);
   });

@@ -18,7 +18,12 @@ async function echo(name = ''): Promise<{ port: number; server: Server; sockets:
     socket.on('end', () => socket.end('bye'));
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  open.push({ close: () => { for (const socket of sockets) socket.destroy(); server.close(); } });
+  open.push({
+    close: () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  });
   const address = server.address();
   return { port: typeof address === 'object' && address ? address.port : 0, server, sockets };
 }
@@ -29,7 +34,12 @@ async function proxyTo(...ports: number[]): Promise<FaultyProxy> {
   return proxy;
 }
 
-type Caller = { socket: Socket; heard(): string; hears(text: string): Promise<void>; closed: Promise<string> };
+type Caller = {
+  socket: Socket;
+  heard(): string;
+  hears(text: string): Promise<void>;
+  closed: Promise<string>;
+};
 
 /** @returns once it is connected */
 async function call(port: number): Promise<Caller> {

@@ -6,21 +6,52 @@ import { type Answer, judge } from '../../reliability/fuzz/judge';
 import { idNumber, withIds } from '../../reliability/fuzz/knownIds';
 import { curlOf } from '../../reliability/fuzz/send';
 
-const problems = (...codes: string[]): ReplyRule => ({ contentType: 'application/problem+json', codes, schema: z.unknown() });
+const problems = (...codes: string[]): ReplyRule => ({
+  contentType: 'application/problem+json',
+  codes,
+  schema: z.unknown(),
+});
 const OPERATION: Operation = {
-  name: 'get /things/{id}', method: 'get', path: '/things/{id}', params: { id: z.uuid() }, query: z.object({}), takesKey: false, roles: [], body: null,
+  name: 'get /things/{id}',
+  method: 'get',
+  path: '/things/{id}',
+  params: { id: z.uuid() },
+  query: z.object({}),
+  takesKey: false,
+  roles: [],
+  body: null,
   replies: new Map([
-    [200, { contentType: 'application/json', codes: [], schema: z.strictObject({ name: z.string() }) }], [404, problems('NOT_FOUND')], [500, problems('INTERNAL')], [503, problems('UNAVAILABLE')],
+    [200, { contentType: 'application/json', codes: [], schema: z.strictObject({ name: z.string() }) }],
+    [404, problems('NOT_FOUND')],
+    [500, problems('INTERNAL')],
+    [503, problems('UNAVAILABLE')],
   ]),
 };
 const SECRETS = [{ text: 'Secret-Sam', seenBy: new Set(['ops']) }];
 
 const answer = (status: number, body: unknown, headers: Record<string, string> = {}): Answer => ({
-  status, text: JSON.stringify(body), headers: { 'content-type': status < 400 ? 'application/json; charset=utf-8' : 'application/problem+json', 'x-correlation-id': 'c1', ...headers },
+  status,
+  text: JSON.stringify(body),
+  headers: {
+    'content-type': status < 400 ? 'application/json; charset=utf-8' : 'application/problem+json',
+    'x-correlation-id': 'c1',
+    ...headers,
+  },
 });
-const problem = (status: number, code: string, set: object = {}): Record<string, unknown> =>
-  ({ type: `/problems/${code.toLowerCase().replaceAll('_', '-')}`, title: 'T', status, detail: 'd', code, instance: '/things/1', correlationId: 'c1', ...set });
-const broken = (given: Answer, { operation = OPERATION, caller = 'driver' }: { operation?: Operation | null; caller?: string } = {}) => judge({ operation, sent: { caller }, answer: given, secrets: SECRETS });
+const problem = (status: number, code: string, set: object = {}): Record<string, unknown> => ({
+  type: `/problems/${code.toLowerCase().replaceAll('_', '-')}`,
+  title: 'T',
+  status,
+  detail: 'd',
+  code,
+  instance: '/things/1',
+  correlationId: 'c1',
+  ...set,
+});
+const broken = (
+  given: Answer,
+  { operation = OPERATION, caller = 'driver' }: { operation?: Operation | null; caller?: string } = {},
+) => judge({ operation, sent: { caller }, answer: given, secrets: SECRETS });
 
 describe('the judge of the fuzz', () => {
   it('has nothing against what is as documented', () => {
@@ -32,23 +63,59 @@ describe('the judge of the fuzz', () => {
   });
 
   it.each([
-    ['a fault of the service, though 500 is documented', answer(500, problem(500, 'INTERNAL')), /a fault of the service/],
+    [
+      'a fault of the service, though 500 is documented',
+      answer(500, problem(500, 'INTERNAL')),
+      /a fault of the service/,
+    ],
     ['no answer', { lost: 'socket hang up' }, /no answer: socket hang up/],
     ['an undocumented success', answer(204, {}), /status 204 is not documented/],
-    ['an undocumented refusal', answer(409, problem(409, 'OFFER_EXPIRED')), /status 409 \(OFFER_EXPIRED\) is not documented/],
-    ['a code that is not documented for its status', answer(404, problem(404, 'PUSH_OFF')), /PUSH_OFF is not documented for status 404/],
-    ['a refusal that is no problem', answer(404, { error: 'no' }, { 'content-type': 'application/json' }), /that is no problem but application\/json/],
+    [
+      'an undocumented refusal',
+      answer(409, problem(409, 'OFFER_EXPIRED')),
+      /status 409 \(OFFER_EXPIRED\) is not documented/,
+    ],
+    [
+      'a code that is not documented for its status',
+      answer(404, problem(404, 'PUSH_OFF')),
+      /PUSH_OFF is not documented for status 404/,
+    ],
+    [
+      'a refusal that is no problem',
+      answer(404, { error: 'no' }, { 'content-type': 'application/json' }),
+      /that is no problem but application\/json/,
+    ],
     ['a problem without its members', answer(404, { code: 'NOT_FOUND' }), /without what each one has/],
-    ['a type of its own', answer(404, problem(404, 'NOT_FOUND', { type: '/problems/missing' })), /does not go with the code/],
-    ['a status in the body that is not that of the answer', answer(404, problem(400, 'NOT_FOUND')), /the problem says 400, the answer 404/],
-    ['another correlation id', answer(404, problem(404, 'NOT_FOUND', { correlationId: 'c2' })), /correlation id/],
+    [
+      'a type of its own',
+      answer(404, problem(404, 'NOT_FOUND', { type: '/problems/missing' })),
+      /does not go with the code/,
+    ],
+    [
+      'a status in the body that is not that of the answer',
+      answer(404, problem(400, 'NOT_FOUND')),
+      /the problem says 400, the answer 404/,
+    ],
+    [
+      'another correlation id',
+      answer(404, problem(404, 'NOT_FOUND', { correlationId: 'c2' })),
+      /correlation id/,
+    ],
     ['503 without Retry-After', answer(503, problem(503, 'UNAVAILABLE')), /503 without Retry-After/],
     ['a body with a field too many', answer(200, { name: 'Kim', phone: '1' }), /not as documented/],
     ['a body without a field', answer(200, {}), /not as documented/],
     ['a body that is no JSON', { ...answer(200, {}), text: '{' }, /not JSON/],
     ['a body of another kind', answer(200, { name: 'Kim' }, { 'content-type': 'text/html' }), /text\/html/],
-    ['what is not theirs, in a success', answer(200, { name: 'Secret-Sam' }), /driver is shown what is not theirs/],
-    ['what is not theirs, in a refusal', answer(404, problem(404, 'NOT_FOUND', { detail: 'of Secret-Sam' })), /driver is shown what is not theirs/],
+    [
+      'what is not theirs, in a success',
+      answer(200, { name: 'Secret-Sam' }),
+      /driver is shown what is not theirs/,
+    ],
+    [
+      'what is not theirs, in a refusal',
+      answer(404, problem(404, 'NOT_FOUND', { detail: 'of Secret-Sam' })),
+      /driver is shown what is not theirs/,
+    ],
   ] as [string, Answer, RegExp][])('finds %s', (_what, given, words) => {
     expect(broken(given).join()).toMatch(words);
   });
@@ -60,23 +127,45 @@ describe('the judge of the fuzz', () => {
 
 describe('a request of the fuzz', () => {
   it('has the ids of the moment in the places of their numbers', () => {
-    expect(withIds(`/things/${idNumber(1)}?after=${idNumber(7)}`, { ids: ['a', 'b'], cursor: 'c' })).toBe(`/things/b?after=${idNumber(7)}`);
+    expect(withIds(`/things/${idNumber(1)}?after=${idNumber(7)}`, { ids: ['a', 'b'], cursor: 'c' })).toBe(
+      `/things/b?after=${idNumber(7)}`,
+    );
   });
 
   it('is shown as a line for curl that a shell reads as it was sent', () => {
-    expect(curlOf({ method: 'POST', url: 'http://127.0.0.1:1/a', headers: { a: "it's", b: '' }, body: 'é\u0000\n' }))
-      .toBe(`curl -i --path-as-is -g -X POST 'http://127.0.0.1:1/a' -H 'a: it'\\''s' -H 'b;' --data-binary $'\\xc3\\xa9\\x00\\x0a'`);
+    expect(
+      curlOf({
+        method: 'POST',
+        url: 'http://127.0.0.1:1/a',
+        headers: { a: "it's", b: '' },
+        body: 'é\u0000\n',
+      }),
+    ).toBe(
+      `curl -i --path-as-is -g -X POST 'http://127.0.0.1:1/a' -H 'a: it'\\''s' -H 'b;' --data-binary $'\\xc3\\xa9\\x00\\x0a'`,
+    );
   });
 });
 
 describe('the document of the service', () => {
   it('is read with the schemas and codes that it names', () => {
-    const schemas = { Thing: { type: 'object', properties: { name: { type: 'string' } }, required: ['name'], additionalProperties: false } };
+    const schemas = {
+      Thing: {
+        type: 'object',
+        properties: { name: { type: 'string' } },
+        required: ['name'],
+        additionalProperties: false,
+      },
+    };
     const responses = {
-      200: { description: 'It', content: { 'application/json': { schema: { $ref: '#/components/schemas/Thing' } } } },
+      200: {
+        description: 'It',
+        content: { 'application/json': { schema: { $ref: '#/components/schemas/Thing' } } },
+      },
       404: { description: 'NOT_FOUND, PUSH_OFF', content: { 'application/problem+json': { schema: {} } } },
     };
-    const [operation] = readOperations(JSON.stringify({ paths: { '/things': { get: { responses } } }, components: { schemas } }));
+    const [operation] = readOperations(
+      JSON.stringify({ paths: { '/things': { get: { responses } } }, components: { schemas } }),
+    );
     expect(operation?.replies.get(404)?.codes).toEqual(['NOT_FOUND', 'PUSH_OFF']);
     expect(operation?.replies.get(200)?.schema.safeParse({ name: 'Kim' }).success).toBe(true);
     expect(operation?.replies.get(200)?.schema.safeParse({ name: 'Kim', more: 1 }).success).toBe(false);

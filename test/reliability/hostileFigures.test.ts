@@ -1,29 +1,96 @@
 import { describe, expect, test } from '@jest/globals';
-import { assignedTwice, hostileFiguresOf, type HostileWitness, lossesOf } from '../../reliability/hostile/figures';
+import {
+  assignedTwice,
+  hostileFiguresOf,
+  type HostileWitness,
+  lossesOf,
+} from '../../reliability/hostile/figures';
 import type { RecordedCase } from '../../reliability/hostile/record';
 import type { KillReport } from '../../reliability/hostile/killSwitches';
 import type { RecordedAssignment, RecordedDelivery, RecordedOffer } from '../../simulator/kit/record';
 
-const assignment = (assignmentId: string, driverId: string, startedAt: number, endedAt: number | null, state: RecordedAssignment['state'] = 'COMPLETED', way: RecordedAssignment['way'] = 'OFFER'): RecordedAssignment => ({
-  assignmentId, driverId, offerId: null, way, state, startedAt, atPickupAt: null, pickedUpAt: null, atDropoffAt: null, endedAt,
+const assignment = (
+  assignmentId: string,
+  driverId: string,
+  startedAt: number,
+  endedAt: number | null,
+  state: RecordedAssignment['state'] = 'COMPLETED',
+  way: RecordedAssignment['way'] = 'OFFER',
+): RecordedAssignment => ({
+  assignmentId,
+  driverId,
+  offerId: null,
+  way,
+  state,
+  startedAt,
+  atPickupAt: null,
+  pickedUpAt: null,
+  atDropoffAt: null,
+  endedAt,
 });
 const offer = (driverId: string, createdAt: number, round = 0): RecordedOffer => ({
-  offerId: `o${createdAt}`, driverId, kind: 'SINGLE', state: 'ACCEPTED', round, createdAt, expiresAt: createdAt + 3_000, endedAt: createdAt + 500, endReason: 'ACCEPTED',
+  offerId: `o${createdAt}`,
+  driverId,
+  kind: 'SINGLE',
+  state: 'ACCEPTED',
+  round,
+  createdAt,
+  expiresAt: createdAt + 3_000,
+  endedAt: createdAt + 500,
+  endReason: 'ACCEPTED',
 });
 const move = (kind: string, to: string | null) => ({ kind, from: null, to, driverId: null, offerId: null });
 const aCase = (set: Partial<RecordedCase>): RecordedCase => ({
-  caseId: 'c1', deliveryId: 'd1', level: 0, state: 'RESOLVED', reason: 'CARRIER_SILENT', openedAt: 30_000, resolvedAt: 31_000, resolution: 'HANDED_OVER', ...set,
+  caseId: 'c1',
+  deliveryId: 'd1',
+  level: 0,
+  state: 'RESOLVED',
+  reason: 'CARRIER_SILENT',
+  openedAt: 30_000,
+  resolvedAt: 31_000,
+  resolution: 'HANDED_OVER',
+  ...set,
 });
 
 /** Lost by a after 20 s, then carried by b. */
 const LOST: RecordedDelivery = {
-  deliveryId: 'd1', merchantId: 'm', sellerOrderId: 'x', cityId: 'c', status: 'DELIVERED', reasonCode: null, driverId: 'b', createdAt: 0, readyAt: 0, searchAt: 0, assignedAt: 21_000, closedAt: 60_000,
-  offers: [offer('a', 500), offer('b', 20_300)], assignments: [assignment('s1', 'a', 1_000, 20_000, 'LOST'), assignment('s2', 'b', 20_800, 60_000)], moves: [move('escalated', '1')],
+  deliveryId: 'd1',
+  merchantId: 'm',
+  sellerOrderId: 'x',
+  cityId: 'c',
+  status: 'DELIVERED',
+  reasonCode: null,
+  driverId: 'b',
+  createdAt: 0,
+  readyAt: 0,
+  searchAt: 0,
+  assignedAt: 21_000,
+  closedAt: 60_000,
+  offers: [offer('a', 500), offer('b', 20_300)],
+  assignments: [assignment('s1', 'a', 1_000, 20_000, 'LOST'), assignment('s2', 'b', 20_800, 60_000)],
+  moves: [move('escalated', '1')],
 };
-const kill = (set: Partial<KillReport> = {}): KillReport => ({ feature: 'driver_offers', offSeconds: 0.4, onSeconds: 0.7, problems: [], more: { directWhileOff: 2 }, ...set });
+const kill = (set: Partial<KillReport> = {}): KillReport => ({
+  feature: 'driver_offers',
+  offSeconds: 0.4,
+  onSeconds: 0.7,
+  problems: [],
+  more: { directWhileOff: 2 },
+  ...set,
+});
 const WITNESS: HostileWitness = {
-  deliveries: [LOST], drivers: ['a', 'b'].map((driverId) => ({ driverId, availability: 'AVAILABLE', capacity: 1, liveOffers: 0, activeAssignments: 0 })), cases: [aCase({})],
-  noticed: new Map([['s1', 19_800]]), vanished: { beforePickup: 1, withGoods: 0 }, kills: [kill()],
+  deliveries: [LOST],
+  drivers: ['a', 'b'].map((driverId) => ({
+    driverId,
+    availability: 'AVAILABLE',
+    capacity: 1,
+    liveOffers: 0,
+    activeAssignments: 0,
+  })),
+  cases: [aCase({})],
+  noticed: new Map([['s1', 19_800]]),
+  vanished: { beforePickup: 1, withGoods: 0 },
+  kills: [kill()],
 };
 
 describe('the figures of a bad evening', () => {
@@ -31,67 +98,178 @@ describe('the figures of a bad evening', () => {
     expect(hostileFiguresOf(WITNESS)).toEqual({
       problems: [],
       figures: {
-        deliveredShare: 1, vanishedBeforePickup: 1, vanishedWithGoods: 0, losses: 1, lossesCancelled: 0, reassigned: 1, reassignmentSuccess: 1, reassignmentP99Ms: 500, handedOver: 0, assignedTwice: 0,
-        escalationsLevel1: 1, escalationsLevel2: 0, escalationsLevel3: 0, casesOpened: 1, casesResolved: 1, casesOpen: 0, openCaseReasons: '',
-        driverOffersOffSeconds: 0.4, driverOffersOnSeconds: 0.7, directWhileOff: 2,
+        deliveredShare: 1,
+        vanishedBeforePickup: 1,
+        vanishedWithGoods: 0,
+        losses: 1,
+        lossesCancelled: 0,
+        reassigned: 1,
+        reassignmentSuccess: 1,
+        reassignmentP99Ms: 500,
+        handedOver: 0,
+        assignedTwice: 0,
+        escalationsLevel1: 1,
+        escalationsLevel2: 0,
+        escalationsLevel3: 0,
+        casesOpened: 1,
+        casesResolved: 1,
+        casesOpen: 0,
+        openCaseReasons: '',
+        driverOffersOffSeconds: 0.4,
+        driverOffersOnSeconds: 0.7,
+        directWhileOff: 2,
       },
     });
   });
 
   test('what the customer cancelled is not the service’s failing', () => {
-    const cancelled = { ...LOST, deliveryId: 'd2', status: 'CANCELLED', reasonCode: 'CUSTOMER_CANCELLED', assignments: [], moves: [] } as const;
-    expect(hostileFiguresOf({ ...WITNESS, deliveries: [LOST, { ...cancelled, offers: [], assignments: [], moves: [] }] }).figures.deliveredShare).toBe(1);
+    const cancelled = {
+      ...LOST,
+      deliveryId: 'd2',
+      status: 'CANCELLED',
+      reasonCode: 'CUSTOMER_CANCELLED',
+      assignments: [],
+      moves: [],
+    } as const;
+    expect(
+      hostileFiguresOf({
+        ...WITNESS,
+        deliveries: [LOST, { ...cancelled, offers: [], assignments: [], moves: [] }],
+      }).figures.deliveredShare,
+    ).toBe(1);
   });
 
   test.each<[string, Partial<HostileWitness>, string]>([
-    ['too few arrived', { deliveries: [{ ...LOST, status: 'RETURNED' }] }, 'only 0 of the deliveries arrived'],
-    ['one that was lost for good', { deliveries: [{ ...LOST, assignments: LOST.assignments.slice(0, 1) }] }, 'only 0 of the lost deliveries got a driver again'],
-    ['two drivers at once', { deliveries: [{ ...LOST, assignments: [assignment('s1', 'a', 1_000, 20_000, 'LOST'), assignment('s2', 'b', 19_999, 60_000)] }] }, 'delivery d1 was with two drivers at once'],
-    ['a level that came twice', { deliveries: [{ ...LOST, moves: [move('escalated', '1'), move('escalated', '1')] }] }, 'delivery d1 reached level 1 twice'],
-    ['a case without a reason', { cases: [aCase({ state: 'OPEN', reason: null })] }, 'case c1 is open without a reason'],
-    ['a case that ended nobody knows how', { cases: [aCase({ resolution: null })] }, 'case c1 was resolved, nobody knows how'],
+    [
+      'too few arrived',
+      { deliveries: [{ ...LOST, status: 'RETURNED' }] },
+      'only 0 of the deliveries arrived',
+    ],
+    [
+      'one that was lost for good',
+      { deliveries: [{ ...LOST, assignments: LOST.assignments.slice(0, 1) }] },
+      'only 0 of the lost deliveries got a driver again',
+    ],
+    [
+      'two drivers at once',
+      {
+        deliveries: [
+          {
+            ...LOST,
+            assignments: [
+              assignment('s1', 'a', 1_000, 20_000, 'LOST'),
+              assignment('s2', 'b', 19_999, 60_000),
+            ],
+          },
+        ],
+      },
+      'delivery d1 was with two drivers at once',
+    ],
+    [
+      'a level that came twice',
+      { deliveries: [{ ...LOST, moves: [move('escalated', '1'), move('escalated', '1')] }] },
+      'delivery d1 reached level 1 twice',
+    ],
+    [
+      'a case without a reason',
+      { cases: [aCase({ state: 'OPEN', reason: null })] },
+      'case c1 is open without a reason',
+    ],
+    [
+      'a case that ended nobody knows how',
+      { cases: [aCase({ resolution: null })] },
+      'case c1 was resolved, nobody knows how',
+    ],
     ['a slow switch', { kills: [kill({ offSeconds: 5 })] }, 'driver_offers off took 5 s'],
-    ['a switch without effect', { kills: [kill({ onSeconds: null })] }, 'driver_offers on: no effect was seen'],
-    ['what a switch let through', { kills: [kill({ problems: ['2 offers were made while off'] })] }, 'driver_offers: 2 offers were made while off'],
+    [
+      'a switch without effect',
+      { kills: [kill({ onSeconds: null })] },
+      'driver_offers on: no effect was seen',
+    ],
+    [
+      'what a switch let through',
+      { kills: [kill({ problems: ['2 offers were made while off'] })] },
+      'driver_offers: 2 offers were made while off',
+    ],
   ])('%s is a problem', (_, change, problem) => {
     expect(hostileFiguresOf({ ...WITNESS, ...change }).problems.join('\n')).toContain(problem);
   });
 
   test('a case may be open at the end, with its reason', () => {
-    const { figures, problems } = hostileFiguresOf({ ...WITNESS, cases: [aCase({}), aCase({ caseId: 'c2', state: 'OPEN', reason: 'UNASSIGNED', resolution: null })] });
+    const { figures, problems } = hostileFiguresOf({
+      ...WITNESS,
+      cases: [aCase({}), aCase({ caseId: 'c2', state: 'OPEN', reason: 'UNASSIGNED', resolution: null })],
+    });
     expect(problems).toEqual([]);
-    expect(figures).toMatchObject({ casesOpened: 2, casesResolved: 1, casesOpen: 1, openCaseReasons: 'UNASSIGNED' });
+    expect(figures).toMatchObject({
+      casesOpened: 2,
+      casesResolved: 1,
+      casesOpen: 1,
+      openCaseReasons: 'UNASSIGNED',
+    });
   });
 });
 
 describe('losses', () => {
   test('count from the notice, or from the loss where the driver said so', () => {
     expect(lossesOf(WITNESS)).toEqual([{ assignmentId: 's1', isReassigned: true, offeredAfterMs: 500 }]);
-    expect(lossesOf({ ...WITNESS, noticed: new Map() })).toEqual([{ assignmentId: 's1', isReassigned: true, offeredAfterMs: 300 }]);
+    expect(lossesOf({ ...WITNESS, noticed: new Map() })).toEqual([
+      { assignmentId: 's1', isReassigned: true, offeredAfterMs: 300 },
+    ]);
   });
 
   test('what had to wait for a driver, or for ops, says nothing about how fast the service is', () => {
     const waited = { ...LOST, offers: [offer('a', 500), offer('b', 20_300, 2)] };
-    expect(lossesOf({ ...WITNESS, deliveries: [waited] })).toMatchObject([{ isReassigned: true, offeredAfterMs: null }]);
-    const byHand = { ...LOST, offers: [offer('a', 500)], assignments: LOST.assignments.map((each) => (each.assignmentId === 's2' ? { ...each, way: 'MANUAL' as const } : each)) };
-    expect(lossesOf({ ...WITNESS, deliveries: [byHand] })).toMatchObject([{ isReassigned: true, offeredAfterMs: null }]);
+    expect(lossesOf({ ...WITNESS, deliveries: [waited] })).toMatchObject([
+      { isReassigned: true, offeredAfterMs: null },
+    ]);
+    const byHand = {
+      ...LOST,
+      offers: [offer('a', 500)],
+      assignments: LOST.assignments.map((each) =>
+        each.assignmentId === 's2' ? { ...each, way: 'MANUAL' as const } : each,
+      ),
+    };
+    expect(lossesOf({ ...WITNESS, deliveries: [byHand] })).toMatchObject([
+      { isReassigned: true, offeredAfterMs: null },
+    ]);
     const held = [aCase({ reason: 'REASSIGNMENT_OFF', openedAt: 20_000 })];
-    expect(lossesOf({ ...WITNESS, cases: held })).toMatchObject([{ isReassigned: true, offeredAfterMs: null }]);
+    expect(lossesOf({ ...WITNESS, cases: held })).toMatchObject([
+      { isReassigned: true, offeredAfterMs: null },
+    ]);
   });
 
   test('of a delivery that the customer cancelled meanwhile none is counted', () => {
-    const cancelled: RecordedDelivery = { ...LOST, status: 'CANCELLED', reasonCode: 'CUSTOMER_CANCELLED', offers: [], assignments: LOST.assignments.slice(0, 1) };
+    const cancelled: RecordedDelivery = {
+      ...LOST,
+      status: 'CANCELLED',
+      reasonCode: 'CUSTOMER_CANCELLED',
+      offers: [],
+      assignments: LOST.assignments.slice(0, 1),
+    };
     expect(lossesOf({ ...WITNESS, deliveries: [cancelled] })).toEqual([]);
-    expect(hostileFiguresOf({ ...WITNESS, deliveries: [cancelled] }).figures).toMatchObject({ losses: 0, lossesCancelled: 1, reassignmentSuccess: null });
+    expect(hostileFiguresOf({ ...WITNESS, deliveries: [cancelled] }).figures).toMatchObject({
+      losses: 0,
+      lossesCancelled: 1,
+      reassignmentSuccess: null,
+    });
   });
 });
 
 describe('nobody twice', () => {
   const of = (first: RecordedAssignment, second: RecordedAssignment): string[] =>
-    assignedTwice({ ...WITNESS, deliveries: [{ ...LOST, assignments: [first] }, { ...LOST, deliveryId: 'd2', assignments: [second] }] });
+    assignedTwice({
+      ...WITNESS,
+      deliveries: [
+        { ...LOST, assignments: [first] },
+        { ...LOST, deliveryId: 'd2', assignments: [second] },
+      ],
+    });
 
   test('a driver with more than they may have at once is found', () => {
-    expect(of(assignment('s1', 'a', 0, 20_000), assignment('s2', 'a', 10_000, null))).toEqual(['driver a had more than 1 deliveries at once']);
+    expect(of(assignment('s1', 'a', 0, 20_000), assignment('s2', 'a', 10_000, null))).toEqual([
+      'driver a had more than 1 deliveries at once',
+    ]);
   });
 
   test('one after the other is no double, also where the second was written first', () => {

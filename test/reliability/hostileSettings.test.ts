@@ -2,21 +2,37 @@ import { describe, expect, test } from '@jest/globals';
 import { distanceMeters } from '../../domain/geo/places';
 import { readSettings } from '../../settings';
 import { DEMO_ZONES } from '../../simulator/demo/city';
-import { HOSTILE_TEMPER, HOSTILE_TIME_SCALE, hostileEnvironment, LEVEL_1_MS } from '../../reliability/hostile/settings';
+import {
+  HOSTILE_TEMPER,
+  HOSTILE_TIME_SCALE,
+  hostileEnvironment,
+  LEVEL_1_MS,
+} from '../../reliability/hostile/settings';
 import { FAR_DEPOT } from '../../simulator/people/orders';
 
-const ENV = { DATABASE_URL: 'postgresql://app:secret@127.0.0.1/dispatch', REDIS_URL: 'redis://127.0.0.1:6379' };
+const ENV = {
+  DATABASE_URL: 'postgresql://app:secret@127.0.0.1/dispatch',
+  REDIS_URL: 'redis://127.0.0.1:6379',
+};
 const settings = readSettings(hostileEnvironment(ENV));
 
 describe('the settings of a bad evening', () => {
   test('are understood by the service, all features on', () => {
     expect(settings.timeScale).toBe(HOSTILE_TIME_SCALE);
     expect(settings.escalation.thresholds).toEqual({ 1: LEVEL_1_MS, 2: 2 * LEVEL_1_MS, 3: 3 * LEVEL_1_MS });
-    expect(settings.features.map(({ state, rolloutPercent }) => `${state} ${rolloutPercent}`)).toEqual(['ON 100', 'ON 100', 'ON 100', 'ON 100']);
+    expect(settings.features.map(({ state, rolloutPercent }) => `${state} ${rolloutPercent}`)).toEqual([
+      'ON 100',
+      'ON 100',
+      'ON 100',
+      'ON 100',
+    ]);
   });
 
   test('leave to the user what they have set, but for the times', () => {
-    expect(hostileEnvironment({ ...ENV, LAPSES_BEFORE_PAUSE: '0', TIME_SCALE: '3' })).toMatchObject({ LAPSES_BEFORE_PAUSE: '0', TIME_SCALE: String(HOSTILE_TIME_SCALE) });
+    expect(hostileEnvironment({ ...ENV, LAPSES_BEFORE_PAUSE: '0', TIME_SCALE: '3' })).toMatchObject({
+      LAPSES_BEFORE_PAUSE: '0',
+      TIME_SCALE: String(HOSTILE_TIME_SCALE),
+    });
   });
 
   test('who is there shows it often enough to count as there; who vanishes stays away long enough to be lost', () => {
@@ -34,6 +50,8 @@ describe('the settings of a bad evening', () => {
 
   test('no search reaches the depot out of town', () => {
     const corners = DEMO_ZONES.flatMap(({ ring }) => ring.map(([lng, lat]) => ({ lat, lng })));
-    expect(Math.min(...corners.map((corner) => distanceMeters(corner, FAR_DEPOT.point)))).toBeGreaterThan(settings.search.escalatedRadiusMeters);
+    expect(Math.min(...corners.map((corner) => distanceMeters(corner, FAR_DEPOT.point)))).toBeGreaterThan(
+      settings.search.escalatedRadiusMeters,
+    );
   });
 });

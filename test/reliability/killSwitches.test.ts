@@ -4,13 +4,21 @@ import type { DeskClient } from '../../simulator/client/deskClient';
 import { stateIn, throwAll } from '../../reliability/hostile/killSwitches';
 
 describe('what a process says of a feature', () => {
-  const health = { status: 'ready', dependencies: {}, features: { driver_offers: { state: 'OFF', rolloutPercent: 100, cities: null } } };
+  const health = {
+    status: 'ready',
+    dependencies: {},
+    features: { driver_offers: { state: 'OFF', rolloutPercent: 100, cities: null } },
+  };
 
   test('is read from its health', () => {
     expect(stateIn(health, 'driver_offers')).toBe('OFF');
   });
 
-  test.each<[string, unknown]>([['another feature', { features: {} }], ['no features', { status: 'live' }], ['nothing', null]])('%s: it says nothing', (_, answer) => {
+  test.each<[string, unknown]>([
+    ['another feature', { features: {} }],
+    ['no features', { status: 'live' }],
+    ['nothing', null],
+  ])('%s: it says nothing', (_, answer) => {
     expect(stateIn(answer, 'driver_offers')).toBeUndefined();
   });
 });
@@ -20,19 +28,51 @@ const unasked = (): Promise<never> => Promise.reject(new Error('nobody asks for 
 test('a drill that fails says why, and every switch is put back', async () => {
   const put: [string, boolean][] = [];
   const client: DeskClient = {
-    unresolved: unasked, acknowledge: unasked, delivery: unasked, driver: unasked, availableDrivers: unasked, assign: unasked, handOver: unasked, raisePay: unasked,
-    resumeSearch: unasked, rescue: unasked, fail: unasked,
+    unresolved: unasked,
+    acknowledge: unasked,
+    delivery: unasked,
+    driver: unasked,
+    availableDrivers: unasked,
+    assign: unasked,
+    handOver: unasked,
+    raisePay: unasked,
+    resumeSearch: unasked,
+    rescue: unasked,
+    fail: unasked,
     putFeature: async (name, enabled) => {
       put.push([name, enabled]);
-      return enabled ? { ok: true } : { ok: false, status: 409, code: 'FEATURE_KILLED', detail: 'the environment killed it' };
+      return enabled
+        ? { ok: true }
+        : { ok: false, status: 409, code: 'FEATURE_KILLED', detail: 'the environment killed it' };
     },
   };
   const inspection = { pool: new Pool(), liveOffers: async () => 1, isOnMap: async () => false };
   const desk = { sawCase: () => undefined, gave: () => false, assignNearest: async () => false };
-  const orders = { placedCount: 10, hurry: () => undefined, placeFar: async () => ({ deliveryId: 'd', sellerOrderId: 'x', sentAt: 0 }) };
+  const orders = {
+    placedCount: 10,
+    hurry: () => undefined,
+    placeFar: async () => ({ deliveryId: 'd', sellerOrderId: 'x', sentAt: 0 }),
+  };
   const stop = AbortSignal.abort(); // nobody is waited for
-  const reports = await throwAll({ client, inspection, orders, drivers: [], healthUrls: [], desk, log: () => undefined, signal: stop });
-  expect(reports.map(({ feature, offSeconds }) => [feature, offSeconds])).toEqual([['driver_offers', null], ['availability_states', null], ['escalation', null], ['auto_reassignment', null]]);
+  const reports = await throwAll({
+    client,
+    inspection,
+    orders,
+    drivers: [],
+    healthUrls: [],
+    desk,
+    log: () => undefined,
+    signal: stop,
+  });
+  expect(reports.map(({ feature, offSeconds }) => [feature, offSeconds])).toEqual([
+    ['driver_offers', null],
+    ['availability_states', null],
+    ['escalation', null],
+    ['auto_reassignment', null],
+  ]);
   expect(reports[0]?.problems.join()).toContain('FEATURE_KILLED');
-  expect(put.filter(([name]) => name === 'driver_offers')).toEqual([['driver_offers', false], ['driver_offers', true]]);
+  expect(put.filter(([name]) => name === 'driver_offers')).toEqual([
+    ['driver_offers', false],
+    ['driver_offers', true],
+  ]);
 });

@@ -10,47 +10,105 @@ const EVERY_S = 10;
 
 /** Half an hour, a reading every 10 s. */
 const series = (valueAt: (at: number, index: number) => number): Reading[] =>
-  Array.from({ length: 180 }, (_, index) => ({ at: index * EVERY_S, value: valueAt(index * EVERY_S, index) }));
-const verdictOf = (readings: readonly Reading[], bound: Bound, per: readonly Reading[] = []): string => judge(readings, bound, { warmUpS: WARM_UP_S, per }).verdict;
+  Array.from({ length: 180 }, (_, index) => ({
+    at: index * EVERY_S,
+    value: valueAt(index * EVERY_S, index),
+  }));
+const verdictOf = (readings: readonly Reading[], bound: Bound, per: readonly Reading[] = []): string =>
+  judge(readings, bound, { warmUpS: WARM_UP_S, per }).verdict;
 /** 180 numbers from 0 to 1, any whatever. */
 const noise = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 180, maxLength: 180 });
 
 describe('a level resource', () => {
   test('that rises on and on leaks', () => {
-    expect(verdictOf(series((at) => 40 + at / 60), LEVEL)).toBe('leaks');
+    expect(
+      verdictOf(
+        series((at) => 40 + at / 60),
+        LEVEL,
+      ),
+    ).toBe('leaks');
   });
 
   test('however it is shaken, noise within the slack is no leak', () => {
-    fc.assert(fc.property(noise, fc.integer({ min: 0, max: 10_000 }), (shakes, base) => {
-      expect(verdictOf(series((_, index) => base + 5 * (shakes[index] ?? 0)), LEVEL)).toBe('steady');
-    }));
+    fc.assert(
+      fc.property(noise, fc.integer({ min: 0, max: 10_000 }), (shakes, base) => {
+        expect(
+          verdictOf(
+            series((_, index) => base + 5 * (shakes[index] ?? 0)),
+            LEVEL,
+          ),
+        ).toBe('steady');
+      }),
+    );
   });
 
   test('a leak well above noise and slack is seen, whatever the noise', () => {
-    fc.assert(fc.property(noise, fc.double({ min: 1, max: 20, noNaN: true }), fc.double({ min: 0, max: 50, noNaN: true }), (shakes, perMinute, loud) => {
-      // 25 minutes are judged; two thirds of them lie between the thirds that are compared.
-      fc.pre(perMinute * 25 * (2 / 3) > 2 * (5 + 2 * loud));
-      expect(verdictOf(series((at, index) => 40 + (perMinute * at) / 60 + loud * (shakes[index] ?? 0)), LEVEL)).toBe('leaks');
-    }));
+    fc.assert(
+      fc.property(
+        noise,
+        fc.double({ min: 1, max: 20, noNaN: true }),
+        fc.double({ min: 0, max: 50, noNaN: true }),
+        (shakes, perMinute, loud) => {
+          // 25 minutes are judged; two thirds of them lie between the thirds that are compared.
+          fc.pre(perMinute * 25 * (2 / 3) > 2 * (5 + 2 * loud));
+          expect(
+            verdictOf(
+              series((at, index) => 40 + (perMinute * at) / 60 + loud * (shakes[index] ?? 0)),
+              LEVEL,
+            ),
+          ).toBe('leaks');
+        },
+      ),
+    );
   });
 
   test('peaks are no leak, however high and many in the end: what it comes down to counts', () => {
-    expect(verdictOf(series((at, index) => (at > 900 && index % 3 !== 0 && index % 7 !== 0 ? 4_000 : 40)), LEVEL)).toBe('steady');
+    expect(
+      verdictOf(
+        series((at, index) => (at > 900 && index % 3 !== 0 && index % 7 !== 0 ? 4_000 : 40)),
+        LEVEL,
+      ),
+    ).toBe('steady');
   });
 
   test('a warm-up is none, and a pool that fills once is none', () => {
-    expect(verdictOf(series((at) => Math.min(at, WARM_UP_S)), LEVEL)).toBe('steady');
-    expect(verdictOf(series((at) => (at < 1_000 ? 10 : 30)), LEVEL)).toBe('steady');
+    expect(
+      verdictOf(
+        series((at) => Math.min(at, WARM_UP_S)),
+        LEVEL,
+      ),
+    ).toBe('steady');
+    expect(
+      verdictOf(
+        series((at) => (at < 1_000 ? 10 : 30)),
+        LEVEL,
+      ),
+    ).toBe('steady');
   });
 
   test('one that falls is none', () => {
-    expect(verdictOf(series((at) => 4_000 - at), LEVEL)).toBe('steady');
+    expect(
+      verdictOf(
+        series((at) => 4_000 - at),
+        LEVEL,
+      ),
+    ).toBe('steady');
   });
 
   test('may differ by a share of what it was', () => {
     const bound: Bound = { kind: 'level', slack: 0, slackShare: 0.2 };
-    expect(verdictOf(series((at) => 1_000 + at / 15), bound)).toBe('steady');
-    expect(verdictOf(series((at) => 100 + at / 15), bound)).toBe('leaks');
+    expect(
+      verdictOf(
+        series((at) => 1_000 + at / 15),
+        bound,
+      ),
+    ).toBe('steady');
+    expect(
+      verdictOf(
+        series((at) => 100 + at / 15),
+        bound,
+      ),
+    ).toBe('leaks');
   });
 
   test('of which there are few readings is not judged, and not said to be well', () => {
@@ -58,7 +116,8 @@ describe('a level resource', () => {
   });
 
   test('of less than two minutes is not either: a pool that still fills looks the same', () => {
-    const everySecond = (seconds: number): Reading[] => Array.from({ length: seconds }, (_, at) => ({ at, value: at }));
+    const everySecond = (seconds: number): Reading[] =>
+      Array.from({ length: seconds }, (_, at) => ({ at, value: at }));
     expect(judge(everySecond(110), LEVEL, { warmUpS: 0 }).verdict).toBe('too few readings');
     expect(judge(everySecond(130), LEVEL, { warmUpS: 0 }).verdict).toBe('leaks');
   });
@@ -68,33 +127,73 @@ describe('memory', () => {
   const day = 86_400;
 
   test('that grows faster than its bound leaks, and just below it does not', () => {
-    expect(verdictOf(series((at) => 90 + (at * 1_200) / day), MEMORY)).toBe('leaks');
-    expect(verdictOf(series((at) => 90 + (at * 150) / day), MEMORY)).toBe('steady');
+    expect(
+      verdictOf(
+        series((at) => 90 + (at * 1_200) / day),
+        MEMORY,
+      ),
+    ).toBe('leaks');
+    expect(
+      verdictOf(
+        series((at) => 90 + (at * 150) / day),
+        MEMORY,
+      ),
+    ).toBe('steady');
   });
 
   test('in a long run is held to its bound, not to the noise that a short one cannot tell from it', () => {
-    const hours = (mbPerDay: number): Reading[] => Array.from({ length: 720 }, (_, minute) => ({ at: minute * 60, value: 90 + (minute * 60 * mbPerDay) / day }));
+    const hours = (mbPerDay: number): Reading[] =>
+      Array.from({ length: 720 }, (_, minute) => ({
+        at: minute * 60,
+        value: 90 + (minute * 60 * mbPerDay) / day,
+      }));
     expect(verdictOf(hours(260), MEMORY)).toBe('leaks');
     expect(verdictOf(hours(150), MEMORY)).toBe('steady');
   });
 
   test('of a heap that grows lazily and levels off in the first half is steady', () => {
-    expect(verdictOf(series((at) => 60 + 80 * (1 - Math.exp(-at / 150))), MEMORY)).toBe('steady');
+    expect(
+      verdictOf(
+        series((at) => 60 + 80 * (1 - Math.exp(-at / 150))),
+        MEMORY,
+      ),
+    ).toBe('steady');
   });
 
   test('that a collector takes back is steady, wherever the saw is cut, if it comes to each third once', () => {
-    fc.assert(fc.property(fc.integer({ min: 1, max: 25 }), fc.integer({ min: 0, max: 200 }), (period, height) => {
-      expect(verdictOf(series((_, index) => 80 + (height * (index % period)) / period), MEMORY)).toBe('steady');
-    }));
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 25 }), fc.integer({ min: 0, max: 200 }), (period, height) => {
+        expect(
+          verdictOf(
+            series((_, index) => 80 + (height * (index % period)) / period),
+            MEMORY,
+          ),
+        ).toBe('steady');
+      }),
+    );
   });
 
   test('that once dips deep, and then less deep, is steady where it stays as it is between the dips', () => {
-    const dips = new Map([[110, 40], [130, 60], [150, 80]]);
-    expect(verdictOf(series((_, index) => dips.get(index) ?? 100), MEMORY)).toBe('steady');
+    const dips = new Map([
+      [110, 40],
+      [130, 60],
+      [150, 80],
+    ]);
+    expect(
+      verdictOf(
+        series((_, index) => dips.get(index) ?? 100),
+        MEMORY,
+      ),
+    ).toBe('steady');
   });
 
   test('leaks under a saw, too', () => {
-    expect(verdictOf(series((at, index) => 80 + at / 60 + 10 * (index % 6)), MEMORY)).toBe('leaks');
+    expect(
+      verdictOf(
+        series((at, index) => 80 + at / 60 + 10 * (index % 6)),
+        MEMORY,
+      ),
+    ).toBe('leaks');
   });
 });
 
@@ -103,20 +202,50 @@ describe('what grows with the deliveries', () => {
 
   test('by as much each time is steady, also where the deliveries come unevenly', () => {
     const uneven = series((at) => at + 20 * Math.sin(at / 100));
-    expect(verdictOf(uneven.map(({ at, value }) => ({ at, value: 21 * value })), PER, uneven)).toBe('steady');
+    expect(
+      verdictOf(
+        uneven.map(({ at, value }) => ({ at, value: 21 * value })),
+        PER,
+        uneven,
+      ),
+    ).toBe('steady');
   });
 
   test('by more and more leaks', () => {
-    expect(verdictOf(series((at) => 20 * at + (at * at) / 100), PER, orders)).toBe('leaks');
+    expect(
+      verdictOf(
+        series((at) => 20 * at + (at * at) / 100),
+        PER,
+        orders,
+      ),
+    ).toBe('leaks');
   });
 
   test('by less and less does not', () => {
-    expect(verdictOf(series((at) => 400 * Math.sqrt(at)), PER, orders)).toBe('steady');
+    expect(
+      verdictOf(
+        series((at) => 400 * Math.sqrt(at)),
+        PER,
+        orders,
+      ),
+    ).toBe('steady');
   });
 
   test('where there were none, or only a few, nothing is said', () => {
-    expect(verdictOf(series((at) => at), PER, series(() => 7))).toBe('too few readings');
-    expect(verdictOf(series((at) => at * at), PER, series((at) => Math.floor(at / 6)))).toBe('too few readings');
+    expect(
+      verdictOf(
+        series((at) => at),
+        PER,
+        series(() => 7),
+      ),
+    ).toBe('too few readings');
+    expect(
+      verdictOf(
+        series((at) => at * at),
+        PER,
+        series((at) => Math.floor(at / 6)),
+      ),
+    ).toBe('too few readings');
   });
 });
 

@@ -9,9 +9,17 @@ import { boundOf, judgeAll, notBack, ORDERS } from '../../reliability/soak/resou
 import type { Sample } from '../../reliability/soak/sample';
 
 describe('metrics', () => {
-  const metrics = metricsOf([
-    '# HELP sockets Open sockets', '# TYPE sockets gauge', 'sockets{role="driver"} 3', 'sockets{role="ops",city="a \\"b\\", c"} 4', 'heap_bytes 1.5e6', 'silent NaN', '',
-  ].join('\n'));
+  const metrics = metricsOf(
+    [
+      '# HELP sockets Open sockets',
+      '# TYPE sockets gauge',
+      'sockets{role="driver"} 3',
+      'sockets{role="ops",city="a \\"b\\", c"} 4',
+      'heap_bytes 1.5e6',
+      'silent NaN',
+      '',
+    ].join('\n'),
+  );
 
   test('are summed over the labels that are not asked for', () => {
     expect(metrics.sum('sockets')).toBe(7);
@@ -29,7 +37,11 @@ describe('metrics', () => {
 
 describe('keys of Redis', () => {
   test.each([
-    ['driver:6f1d', 'driver'], ['drivers:geo:busy:amsterdam', 'drivers'], ['limit:ops:ops:olga', 'limit.ops'], ['limit:bad-token:127.0.0.1', 'limit.bad-token'], ['positions', 'positions'],
+    ['driver:6f1d', 'driver'],
+    ['drivers:geo:busy:amsterdam', 'drivers'],
+    ['limit:ops:ops:olga', 'limit.ops'],
+    ['limit:bad-token:127.0.0.1', 'limit.bad-token'],
+    ['positions', 'positions'],
   ])('%s is of kind %s', (key, kind) => expect(kindOf(key)).toBe(kind));
 });
 
@@ -55,10 +67,20 @@ describe('the table of processes', () => {
 });
 
 describe('a run', () => {
-  const run = (valuesAt: (at: number) => Record<string, number>): Sample[] => Array.from({ length: 180 }, (_, index) => ({ at: index * 10, values: { [ORDERS]: index * 10, ...valuesAt(index * 10) } }));
-  const leaksOf = (samples: Sample[]): string[] => [...judgeAll(samples, 300)].flatMap(([name, { verdict }]) => (verdict === 'leaks' ? [name] : []));
+  const run = (valuesAt: (at: number) => Record<string, number>): Sample[] =>
+    Array.from({ length: 180 }, (_, index) => ({
+      at: index * 10,
+      values: { [ORDERS]: index * 10, ...valuesAt(index * 10) },
+    }));
+  const leaksOf = (samples: Sample[]): string[] =>
+    [...judgeAll(samples, 300)].flatMap(([name, { verdict }]) => (verdict === 'leaks' ? [name] : []));
   const WELL = (at: number): Record<string, number> => ({
-    'worker.heapAfterGcMb': 60 + Math.min(at, 200) / 20, 'api.timers': 200 + 9 * Math.sin(at), 'db.rows.audit_entries': 21 * at, 'db.outbox.unsent': at % 3, 'redis.keys.driver': 60, 'temporal.memoryMb': 100 + at,
+    'worker.heapAfterGcMb': 60 + Math.min(at, 200) / 20,
+    'api.timers': 200 + 9 * Math.sin(at),
+    'db.rows.audit_entries': 21 * at,
+    'db.outbox.unsent': at % 3,
+    'redis.keys.driver': 60,
+    'temporal.memoryMb': 100 + at,
   });
 
   test('in which all stays as it should leaks nothing', () => {
@@ -66,15 +88,24 @@ describe('a run', () => {
   });
 
   test.each([
-    ['timers', { 'api.timers': 1 / 30 }], ['a heap', { 'worker.heapAfterGcMb': 1 / 100 }], ['news that are not sent', { 'db.outbox.unsent': 1 / 30 }], ['keys', { 'redis.keys.driver': 1 / 120 }],
-    ['connections', { 'db.connections.api': 1 / 60 }], ['files', { 'worker.files': 1 / 60 }], ['workflows', { 'temporal.running.deliveries': 1 / 30 }],
+    ['timers', { 'api.timers': 1 / 30 }],
+    ['a heap', { 'worker.heapAfterGcMb': 1 / 100 }],
+    ['news that are not sent', { 'db.outbox.unsent': 1 / 30 }],
+    ['keys', { 'redis.keys.driver': 1 / 120 }],
+    ['connections', { 'db.connections.api': 1 / 60 }],
+    ['files', { 'worker.files': 1 / 60 }],
+    ['workflows', { 'temporal.running.deliveries': 1 / 30 }],
   ])('is told which %s leak', (_what, perSecond) => {
     const [[name, rise] = ['', 0]] = Object.entries(perSecond);
-    expect(leaksOf(run((at) => ({ ...WELL(at), [name]: (WELL(at)[name] ?? 10) + rise * at })))).toEqual([name]);
+    expect(leaksOf(run((at) => ({ ...WELL(at), [name]: (WELL(at)[name] ?? 10) + rise * at })))).toEqual([
+      name,
+    ]);
   });
 
   test('is told that a delivery writes ever more', () => {
-    expect(leaksOf(run((at) => ({ ...WELL(at), 'db.rows.audit_entries': 21 * at + (at * at) / 100 })))).toEqual(['db.rows.audit_entries']);
+    expect(
+      leaksOf(run((at) => ({ ...WELL(at), 'db.rows.audit_entries': 21 * at + (at * at) / 100 }))),
+    ).toEqual(['db.rows.audit_entries']);
   });
 
   test('promises nothing of what it has no rule for', () => {
@@ -83,10 +114,21 @@ describe('a run', () => {
   });
 
   test('is over when what was held is back', () => {
-    const before: Sample = { at: -3, values: { 'api.sockets': 0, 'api.timers': 40, 'db.outbox.unsent': 0, 'worker.heapMb': 60 } };
-    expect(notBack(before, { at: 60, values: { 'api.sockets': 0, 'api.timers': 45, 'db.outbox.unsent': 0, 'worker.heapMb': 90 } })).toEqual([]);
-    expect(notBack(before, { at: 60, values: { 'api.sockets': 1, 'api.timers': 99, 'db.outbox.unsent': 0 } })).toEqual([
-      'api.sockets did not come back after the load: 1 are left, of 0 before it', 'api.timers did not come back after the load: 99 are left, of 40 before it',
+    const before: Sample = {
+      at: -3,
+      values: { 'api.sockets': 0, 'api.timers': 40, 'db.outbox.unsent': 0, 'worker.heapMb': 60 },
+    };
+    expect(
+      notBack(before, {
+        at: 60,
+        values: { 'api.sockets': 0, 'api.timers': 45, 'db.outbox.unsent': 0, 'worker.heapMb': 90 },
+      }),
+    ).toEqual([]);
+    expect(
+      notBack(before, { at: 60, values: { 'api.sockets': 1, 'api.timers': 99, 'db.outbox.unsent': 0 } }),
+    ).toEqual([
+      'api.sockets did not come back after the load: 1 are left, of 0 before it',
+      'api.timers did not come back after the load: 99 are left, of 40 before it',
     ]);
   });
 });

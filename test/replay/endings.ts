@@ -12,9 +12,12 @@ export function mustBeShown(): string[] {
   return [
     ...DELIVERY_TRANSITIONS.filter(({ to }) => isClosed(to)).map(({ from, to }) => `end ${from} > ${to}`),
     'end SEARCHING > CANCELLED: nobody was found',
-    'end continued as new', 'end none: it runs',
+    'end continued as new',
+    'end none: it runs',
     ...Object.keys(EVENTS).map((kind) => `event ${kind}`),
-    ...Object.values<unknown>(contract).flatMap((each) => (isAsked(each) ? [`${each.type} ${each.name}`] : [])),
+    ...Object.values<unknown>(contract).flatMap((each) =>
+      isAsked(each) ? [`${each.type} ${each.name}`] : [],
+    ),
     ...REASON_CODES.map((reason) => `reason ${reason}`),
     ...REJECT_REASONS.map((reason) => `rejectOffer ${reason}`),
     ...LEAVE_REASONS.map((reason) => `leaveDelivery ${reason}`),
@@ -24,14 +27,35 @@ export function mustBeShown(): string[] {
 
 /** A kind of event that is missing here does not compile. */
 const EVENTS: Record<WorkflowEvent['kind'], true> = {
-  lookForDriver: true, lapseOffer: true, giveUpSearch: true, acceptOffer: true, rejectOffer: true, takeStep: true, failDelivery: true, cancelDelivery: true, assignDriver: true, releaseDriver: true,
-  readDelivery: true, escalate: true, handOver: true, leaveDelivery: true, rescueDelivery: true, raisePay: true, resumeSearch: true,
+  lookForDriver: true,
+  lapseOffer: true,
+  giveUpSearch: true,
+  acceptOffer: true,
+  rejectOffer: true,
+  takeStep: true,
+  failDelivery: true,
+  cancelDelivery: true,
+  assignDriver: true,
+  releaseDriver: true,
+  readDelivery: true,
+  escalate: true,
+  handOver: true,
+  leaveDelivery: true,
+  rescueDelivery: true,
+  raisePay: true,
+  resumeSearch: true,
 };
 
 type Asked = { type: 'update' | 'signal'; name: string };
 
 function isAsked(each: unknown): each is Asked {
-  return typeof each === 'object' && each !== null && 'type' in each && 'name' in each && (each.type === 'update' || each.type === 'signal');
+  return (
+    typeof each === 'object' &&
+    each !== null &&
+    'type' in each &&
+    'name' in each &&
+    (each.type === 'update' || each.type === 'signal')
+  );
 }
 
 type Result = { known?: { status: string; closed: boolean } };
@@ -44,32 +68,63 @@ export function shownBy({ events }: RecordedHistory): string[] {
   const statuses = did.flatMap(({ status }) => status ?? []);
   const [before = 'PENDING', last] = [statuses.at(-2), statuses.at(-1)];
   return [
-    ...endOf(events.at(-1) ?? {}, { from: did.at(-1)?.isClosing ? before : null, to: last, lastEvent: did.at(-1)?.kind }),
-    ...did.map(({ kind }) => `event ${kind}`), ...asked.flatMap(({ type, name, said }) => [`${type} ${name}`, ...reasonsOf(name, said)]),
+    ...endOf(events.at(-1) ?? {}, {
+      from: did.at(-1)?.isClosing ? before : null,
+      to: last,
+      lastEvent: did.at(-1)?.kind,
+    }),
+    ...did.map(({ kind }) => `event ${kind}`),
+    ...asked.flatMap(({ type, name, said }) => [`${type} ${name}`, ...reasonsOf(name, said)]),
     ...(did.at(-1)?.kind === 'giveUpSearch' ? ['reason NO_DRIVER'] : []),
   ];
 }
 
-function endOf(last: Record<string, unknown>, { from, to, lastEvent }: { from: string | null; to: string | undefined; lastEvent: string | undefined }): string[] {
+function endOf(
+  last: Record<string, unknown>,
+  { from, to, lastEvent }: { from: string | null; to: string | undefined; lastEvent: string | undefined },
+): string[] {
   if (last.workflowExecutionContinuedAsNewEventAttributes) return ['end continued as new'];
   if (!last.workflowExecutionCompletedEventAttributes) return ['end none: it runs'];
   if (from === null || to === undefined) return [];
-  return [`end ${from} > ${to}`, ...(lastEvent === 'giveUpSearch' ? [`end ${from} > ${to}: nobody was found`] : [])];
+  return [
+    `end ${from} > ${to}`,
+    ...(lastEvent === 'giveUpSearch' ? [`end ${from} > ${to}: nobody was found`] : []),
+  ];
 }
 
 /** Of a local activity's marker: which event it was, and what the delivery was then. */
 function doneBy(marker: unknown): { kind: string; status?: string; isClosing: boolean } {
   const details = (marker as { details: { data: unknown; result: unknown } }).details;
-  const [data, result] = [payloadsOf(details.data)[0], payloadsOf(details.result)[0]] as [{ activity_type: string }, Result | null];
-  return { kind: data.activity_type, status: result?.known?.status, isClosing: result?.known?.closed === true };
+  const [data, result] = [payloadsOf(details.data)[0], payloadsOf(details.result)[0]] as [
+    { activity_type: string },
+    Result | null,
+  ];
+  return {
+    kind: data.activity_type,
+    status: result?.known?.status,
+    isClosing: result?.known?.closed === true,
+  };
 }
 
 function heardIn(event: Record<string, unknown>): { type: 'update' | 'signal'; name: string; said: Said }[] {
-  const { workflowExecutionUpdateAcceptedEventAttributes: update, workflowExecutionSignaledEventAttributes: signal } = event as {
-    workflowExecutionUpdateAcceptedEventAttributes?: { acceptedRequest: { input: { name: string; args: unknown } } }; workflowExecutionSignaledEventAttributes?: { signalName: string; input: unknown };
+  const {
+    workflowExecutionUpdateAcceptedEventAttributes: update,
+    workflowExecutionSignaledEventAttributes: signal,
+  } = event as {
+    workflowExecutionUpdateAcceptedEventAttributes?: {
+      acceptedRequest: { input: { name: string; args: unknown } };
+    };
+    workflowExecutionSignaledEventAttributes?: { signalName: string; input: unknown };
   };
-  if (update) return [{ type: 'update', name: update.acceptedRequest.input.name, said: (payloadsOf(update.acceptedRequest.input.args)[0] ?? {}) }];
-  return signal ? [{ type: 'signal', name: signal.signalName, said: (payloadsOf(signal.input)[0] ?? {}) }] : [];
+  if (update)
+    return [
+      {
+        type: 'update',
+        name: update.acceptedRequest.input.name,
+        said: payloadsOf(update.acceptedRequest.input.args)[0] ?? {},
+      },
+    ];
+  return signal ? [{ type: 'signal', name: signal.signalName, said: payloadsOf(signal.input)[0] ?? {} }] : [];
 }
 
 function reasonsOf(name: string, { reason, why }: Said): string[] {

@@ -17,7 +17,8 @@ import { SCENARIOS } from './scenarios';
 
 const FILES = historyFiles(FOLDER);
 const nameOf = ({ workflow, release, scenario }: HistoryFile): string => `${workflow}/${release}-${scenario}`;
-const recorded = (files: readonly HistoryFile[]): { name: string; history: RecordedHistory }[] => files.map((file) => ({ name: nameOf(file), history: readHistory(file) }));
+const recorded = (files: readonly HistoryFile[]): { name: string; history: RecordedHistory }[] =>
+  files.map((file) => ({ name: nameOf(file), history: readHistory(file) }));
 const OF_THIS_RELEASE = FILES.filter(({ release }) => release === thisRelease());
 const deliveries = FILES.filter(({ workflow }) => workflow === WORKFLOWS.delivery);
 
@@ -28,11 +29,15 @@ describe('recorded histories', () => {
 
   test('are there of this release for every scenario, by `npm run replay:record`', () => {
     const kept = new Set(OF_THIS_RELEASE.map(({ workflow, scenario }) => `${workflow}/${scenario}`));
-    expect(SCENARIOS.map(({ workflow, name }) => `${workflow}/${name}`).filter((name) => !kept.has(name))).toEqual([]);
+    expect(
+      SCENARIOS.map(({ workflow, name }) => `${workflow}/${name}`).filter((name) => !kept.has(name)),
+    ).toEqual([]);
   });
 
   test('are there of this release for every workflow', () => {
-    expect(new Set(OF_THIS_RELEASE.map(({ workflow }) => workflow))).toEqual(new Set(Object.values(WORKFLOWS)));
+    expect(new Set(OF_THIS_RELEASE.map(({ workflow }) => workflow))).toEqual(
+      new Set(Object.values(WORKFLOWS)),
+    );
   });
 
   test('show of this release every way to end, every event, everything that may be asked, and every reason', () => {
@@ -41,21 +46,32 @@ describe('recorded histories', () => {
   });
 
   test('are those that were recorded: none was changed, and none is gone', () => {
-    expect(new Map(FILES.map((file) => [`${nameOf(file)}.json`, sumOf(readText(file))]))).toEqual(recordedSums());
+    expect(new Map(FILES.map((file) => [`${nameOf(file)}.json`, sumOf(readText(file))]))).toEqual(
+      recordedSums(),
+    );
   });
 
-  test.each(FILES.map((file) => [nameOf(file), file] as const))('%s does not say who or where', (_name, file) => {
-    const text = readText(file);
-    expect(text).not.toMatch(/"(identity|stackTrace)"|\d+@[\w.-]+/);
-    const said = JSON.stringify(payloadsOf(readHistory(file)));
-    for (const everything of [text, said]) expect(everything).not.toMatch(/\/(home|root|work|tmp|Users|mnt|opt|var|usr)\//);
-    expect(said).not.toMatch(/Sam|Kim|street|Bakery|"(name|phone|address|contactName|contactPhone|notes|lat|lng|point|payload|token)"/);
-  });
+  test.each(FILES.map((file) => [nameOf(file), file] as const))(
+    '%s does not say who or where',
+    (_name, file) => {
+      const text = readText(file);
+      expect(text).not.toMatch(/"(identity|stackTrace)"|\d+@[\w.-]+/);
+      const said = JSON.stringify(payloadsOf(readHistory(file)));
+      for (const everything of [text, said])
+        expect(everything).not.toMatch(/\/(home|root|work|tmp|Users|mnt|opt|var|usr)\//);
+      expect(said).not.toMatch(
+        /Sam|Kim|street|Bakery|"(name|phone|address|contactName|contactPhone|notes|lat|lng|point|payload|token)"/,
+      );
+    },
+  );
 });
 
 describe('a change of the workflow', () => {
   const bundleOf = async (name: string): Promise<Pick<WorkerOptions, 'workflowBundle'>> => ({
-    workflowBundle: await bundleWorkflowCode({ workflowsPath: join(__dirname, `altered/${name}.ts`), logger: new DefaultLogger('ERROR') }),
+    workflowBundle: await bundleWorkflowCode({
+      workflowsPath: join(__dirname, `altered/${name}.ts`),
+      logger: new DefaultLogger('ERROR'),
+    }),
   });
 
   test('that those who run would trip over is found by every delivery’s history', async () => {

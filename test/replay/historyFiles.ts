@@ -19,7 +19,9 @@ const SUMS = join(FOLDER, 'SHA256SUMS');
 
 /** By file, relative to the folder. */
 export function recordedSums(): Map<string, string> {
-  const lines = readFileSync(SUMS, 'utf8').split('\n').filter((line) => line !== '');
+  const lines = readFileSync(SUMS, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '');
   return new Map(lines.map((line) => [line.slice(HASH_LENGTH + 2), line.slice(0, HASH_LENGTH)]));
 }
 
@@ -28,7 +30,10 @@ export function sumOf(text: string): string {
 }
 
 /** Of the release in package.json. What is there already stays: histories are only added. @returns whether it was written */
-export function writeHistory({ workflow, scenario }: Pick<HistoryFile, 'workflow' | 'scenario'>, { events }: RecordedHistory): boolean {
+export function writeHistory(
+  { workflow, scenario }: Pick<HistoryFile, 'workflow' | 'scenario'>,
+  { events }: RecordedHistory,
+): boolean {
   const file = `${workflow}/${thisRelease()}-${scenario}.json`;
   if (existsSync(join(FOLDER, file))) return false;
   mkdirSync(join(FOLDER, workflow), { recursive: true });
@@ -42,7 +47,8 @@ export function writeHistory({ workflow, scenario }: Pick<HistoryFile, 'workflow
 
 /** The release that histories are recorded of. */
 export function thisRelease(): string {
-  return (JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8')) as { version: string }).version;
+  return (JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8')) as { version: string })
+    .version;
 }
 
 /** Workers name themselves by process and host, in `identity` and in the name of their own task queue; failures say where in which file. */
@@ -50,10 +56,12 @@ function withoutMachine(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutMachine);
   if (value === null || typeof value !== 'object') return value;
   const isOwnQueue = 'kind' in value && value.kind === 'TASK_QUEUE_KIND_STICKY';
-  return Object.fromEntries(Object.entries(value).flatMap(([key, each]) => {
-    if (key === 'identity' || key === 'stackTrace') return [];
-    return [[key, key === 'name' && isOwnQueue ? 'sticky' : withoutMachine(each)]];
-  }));
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, each]) => {
+      if (key === 'identity' || key === 'stackTrace') return [];
+      return [[key, key === 'name' && isOwnQueue ? 'sticky' : withoutMachine(each)]];
+    }),
+  );
 }
 
 /** All payloads in a history, decoded. */

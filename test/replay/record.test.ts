@@ -11,7 +11,10 @@ import { Stage } from './stage';
 const isRecording = process.env.RECORD_HISTORIES === 'true';
 
 /** Holds a history to today's workflows, and keeps it where it is to be kept. */
-async function judge({ workflow, scenario }: { workflow: string; scenario: string }, fetched: History): Promise<void> {
+async function judge(
+  { workflow, scenario }: { workflow: string; scenario: string },
+  fetched: History,
+): Promise<void> {
   const history = recordable(fetched);
   expect(await replay(workflowsUnderTest(), [{ name: scenario, history }])).toEqual({});
   if (isRecording) writeHistory({ workflow, scenario }, history);
@@ -19,18 +22,30 @@ async function judge({ workflow, scenario }: { workflow: string; scenario: strin
 
 describe('a scenario as it is played today', () => {
   let world: RealTemporalWorld;
-  beforeAll(async () => { world = await createRealTemporalWorld(); }, 60_000);
+  beforeAll(async () => {
+    world = await createRealTemporalWorld();
+  }, 60_000);
   afterAll(() => world.close());
 
-  test.each(SCENARIOS.map((scenario) => [`${scenario.workflow}: ${scenario.name}`, scenario] as const))('%s, replays', async (_name, scenario) => {
-    const workflowId = await play(scenario, world);
-    await judge({ workflow: scenario.workflow, scenario: scenario.name }, await world.env.client.workflow.getHandle(workflowId).fetchHistory());
-  });
+  test.each(SCENARIOS.map((scenario) => [`${scenario.workflow}: ${scenario.name}`, scenario] as const))(
+    '%s, replays',
+    async (_name, scenario) => {
+      const workflowId = await play(scenario, world);
+      await judge(
+        { workflow: scenario.workflow, scenario: scenario.name },
+        await world.env.client.workflow.getHandle(workflowId).fetchHistory(),
+      );
+    },
+  );
 });
 
 describe('where the server suggests to go on as new', () => {
   let world: RealTemporalWorld;
-  beforeAll(async () => { world = await createRealTemporalWorld({ dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': '12' } }); }, 60_000);
+  beforeAll(async () => {
+    world = await createRealTemporalWorld({
+      dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': '12' },
+    });
+  }, 60_000);
   afterAll(() => world.close());
 
   test('a delivery does, loses nothing, and each of its runs replays', async () => {
@@ -40,7 +55,10 @@ describe('where the server suggests to go on as new', () => {
     const { runId } = await delivery.handle.describe();
     await stage.steps(delivery, driverId, 'arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver');
     expect(await delivery.handle.result()).toBe('DELIVERED');
-    const [first, last] = await Promise.all([client.workflow.getHandle(delivery.workflowId, runId).fetchHistory(), client.workflow.getHandle(delivery.workflowId).fetchHistory()]);
+    const [first, last] = await Promise.all([
+      client.workflow.getHandle(delivery.workflowId, runId).fetchHistory(),
+      client.workflow.getHandle(delivery.workflowId).fetchHistory(),
+    ]);
     expect(first.events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes).toBeTruthy();
     await judge({ workflow: 'delivery', scenario: 'continued-as-new' }, first);
     await judge({ workflow: 'delivery', scenario: 'delivered-by-a-later-run' }, last);

@@ -5,16 +5,25 @@ import { replay as replayAloud } from '../../worker/replayCheck/replay';
 import { quietTemporal } from '../support/quietTemporal';
 
 /** Runs histories through a bundle of workflows. @returns what went wrong, by the name given; empty where nothing did */
-export function replay(bundle: Pick<WorkerOptions, 'workflowBundle' | 'sinks'>, histories: Iterable<{ name: string; history: RecordedHistory }>): Promise<Record<string, Error>> {
+export function replay(
+  bundle: Pick<WorkerOptions, 'workflowBundle' | 'sinks'>,
+  histories: Iterable<{ name: string; history: RecordedHistory }>,
+): Promise<Record<string, Error>> {
   quietTemporal();
   return replayAloud(bundle, histories);
 }
 
 /** The histories of the runs that visibility finds. */
-export async function historiesIn({ workflow }: Client, query: string): Promise<{ name: string; history: RecordedHistory }[]> {
+export async function historiesIn(
+  { workflow }: Client,
+  query: string,
+): Promise<{ name: string; history: RecordedHistory }[]> {
   const found: { name: string; history: RecordedHistory }[] = [];
   for await (const { workflowId, runId } of workflow.list({ query })) {
-    found.push({ name: workflowId, history: toRecorded(await workflow.getHandle(workflowId, runId).fetchHistory()) });
+    found.push({
+      name: workflowId,
+      history: toRecorded(await workflow.getHandle(workflowId, runId).fetchHistory()),
+    });
   }
   return found;
 }

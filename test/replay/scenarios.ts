@@ -28,7 +28,9 @@ const TO_THE_DOOR = ['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver'] a
 
 export const SCENARIOS: readonly Scenario[] = [
   {
-    workflow: DELIVERY, name: 'delivered', drivers: [V2],
+    workflow: DELIVERY,
+    name: 'delivered',
+    drivers: [V2],
     play: async (stage) => {
       const { delivery, driverId } = await stage.accepted();
       await stage.steps(delivery, driverId, ...TO_THE_DOOR);
@@ -37,7 +39,9 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: DELIVERY, name: 'delivered-after-rejection-and-expiry', drivers: [V2, V2, V2],
+    workflow: DELIVERY,
+    name: 'delivered-after-rejection-and-expiry',
+    drivers: [V2, V2, V2],
     play: async (stage) => {
       const delivery = await stage.dispatch();
       const first = await stage.offered(delivery, stage.driver(0));
@@ -52,7 +56,9 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: DELIVERY, name: 'delivered-the-v1-way', drivers: [null],
+    workflow: DELIVERY,
+    name: 'delivered-the-v1-way',
+    drivers: [null],
     play: async (stage) => {
       const delivery = await stage.dispatch();
       await stage.is(delivery, 'ASSIGNED');
@@ -62,7 +68,9 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: DELIVERY, name: 'search-begins-later', drivers: [V2],
+    workflow: DELIVERY,
+    name: 'search-begins-later',
+    drivers: [V2],
     play: async (stage) => {
       const delivery = await stage.dispatch({ searchAt: new Date(Date.now() + 1_500) });
       await stage.accept(delivery, await stage.offered(delivery, stage.driver(0)));
@@ -72,7 +80,9 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: DELIVERY, name: 'cancelled-searching', drivers: [],
+    workflow: DELIVERY,
+    name: 'cancelled-searching',
+    drivers: [],
     play: async (stage) => {
       const delivery = await stage.dispatch();
       await stage.is(delivery, 'SEARCHING');
@@ -82,7 +92,9 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: DELIVERY, name: 'cancelled-offered', drivers: [V2],
+    workflow: DELIVERY,
+    name: 'cancelled-offered',
+    drivers: [V2],
     play: async (stage) => {
       const delivery = await stage.dispatch();
       await stage.offered(delivery, stage.driver(0));
@@ -92,7 +104,9 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: DELIVERY, name: 'cancelled-against-accept', drivers: [V2],
+    workflow: DELIVERY,
+    name: 'cancelled-against-accept',
+    drivers: [V2],
     play: async (stage) => {
       const delivery = await stage.dispatch();
       const offer = await stage.offered(delivery, stage.driver(0));
@@ -102,7 +116,9 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: DELIVERY, name: 'cancelled-assigned', drivers: [V2],
+    workflow: DELIVERY,
+    name: 'cancelled-assigned',
+    drivers: [V2],
     play: async (stage) => {
       const { delivery } = await stage.accepted();
       await stage.cancel(delivery);
@@ -111,7 +127,9 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: DELIVERY, name: 'no-driver', drivers: [],
+    workflow: DELIVERY,
+    name: 'no-driver',
+    drivers: [],
     play: async (stage) => {
       stage.hurry({ searchMaxMs: 2_000, search: { ...SEARCH_LIMITS, backoffMs: 400 } });
       const delivery = await stage.dispatch();
@@ -120,7 +138,9 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: DELIVERY, name: 'failed-at-pickup', drivers: [V2],
+    workflow: DELIVERY,
+    name: 'failed-at-pickup',
+    drivers: [V2],
     play: async (stage) => {
       const { delivery, driverId } = await stage.accepted();
       await stage.steps(delivery, driverId, 'arriveAtPickup');
@@ -130,7 +150,9 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: DELIVERY, name: 'failed-after-pickup', drivers: [V2],
+    workflow: DELIVERY,
+    name: 'failed-after-pickup',
+    drivers: [V2],
     play: async (stage) => {
       const { delivery, driverId } = await stage.accepted();
       await stage.steps(delivery, driverId, 'arriveAtPickup', 'pickUp');
@@ -140,7 +162,9 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: DELIVERY, name: 'returned', drivers: [V2],
+    workflow: DELIVERY,
+    name: 'returned',
+    drivers: [V2],
     play: async (stage) => {
       const { delivery, driverId } = await stage.accepted();
       await stage.steps(delivery, driverId, 'arriveAtPickup', 'pickUp', 'arriveAtDropoff');
@@ -151,7 +175,9 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: DELIVERY, name: 'driver-left-with-offer', drivers: [V2, V2],
+    workflow: DELIVERY,
+    name: 'driver-left-with-offer',
+    drivers: [V2, V2],
     play: async (stage) => {
       const delivery = await stage.dispatch();
       await stage.offered(delivery, stage.driver(0));
@@ -163,7 +189,9 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: DELIVERY, name: 'driver-left-before-pickup-and-reassigned', drivers: [V2, V2],
+    workflow: DELIVERY,
+    name: 'driver-left-before-pickup-and-reassigned',
+    drivers: [V2, V2],
     play: async (stage) => {
       const { delivery, driverId } = await stage.accepted();
       await stage.lose(delivery, driverId);
@@ -174,7 +202,9 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: DELIVERY, name: 'assigned-by-hand', drivers: [V2, V2],
+    workflow: DELIVERY,
+    name: 'assigned-by-hand',
+    drivers: [V2, V2],
     play: async (stage) => {
       const delivery = await stage.dispatch();
       await stage.offered(delivery, stage.driver(0));
@@ -185,7 +215,9 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: DELIVERY, name: 'offer-withdrawn-by-another-delivery', drivers: [V2],
+    workflow: DELIVERY,
+    name: 'offer-withdrawn-by-another-delivery',
+    drivers: [V2],
     play: async (stage) => {
       const first = await stage.dispatch();
       await stage.offered(first, stage.driver(0));
@@ -201,7 +233,9 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: DELIVERY, name: 'delivered-after-an-outage', drivers: [V2],
+    workflow: DELIVERY,
+    name: 'delivered-after-an-outage',
+    drivers: [V2],
     play: async (stage) => {
       const { delivery, driverId } = await stage.accepted();
       stage.world.outage.transactionsLeft = 6; // long enough for the wait between two tries to become a timer
@@ -211,7 +245,9 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: DELIVERY, name: 'escalated-to-level-3-and-taken-by-broadcast', drivers: [],
+    workflow: DELIVERY,
+    name: 'escalated-to-level-3-and-taken-by-broadcast',
+    drivers: [],
     play: async (stage) => {
       stage.hurry({ escalation: { ...ESCALATION_LIMITS, thresholds: { 1: 800, 2: 1_600, 3: 2_400 } } });
       const delivery = await stage.dispatch();
@@ -225,7 +261,9 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: DELIVERY, name: 'escalated-while-a-driver-is-asked', drivers: [V2],
+    workflow: DELIVERY,
+    name: 'escalated-while-a-driver-is-asked',
+    drivers: [V2],
     play: async (stage) => {
       stage.hurry({ escalation: { ...ESCALATION_LIMITS, thresholds: { 1: 800, 2: 60_000, 3: 120_000 } } });
       const delivery = await stage.dispatch();
@@ -238,7 +276,9 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: DELIVERY, name: 'given-up-by-the-driver-assigned-by-hand-and-searched-for-again', drivers: [V2, V2],
+    workflow: DELIVERY,
+    name: 'given-up-by-the-driver-assigned-by-hand-and-searched-for-again',
+    drivers: [V2, V2],
     play: async (stage) => {
       const delivery = await stage.dispatch();
       await stage.assign(delivery, stage.driver(1));
@@ -251,7 +291,9 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: DELIVERY, name: 'rescued-with-raised-pay', drivers: [V2, V2],
+    workflow: DELIVERY,
+    name: 'rescued-with-raised-pay',
+    drivers: [V2, V2],
     play: async (stage) => {
       const { delivery, driverId } = await stage.accepted();
       await stage.rescue(delivery, driverId);
@@ -263,7 +305,9 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: DELIVERY, name: 'handed-over', drivers: [V2, V2],
+    workflow: DELIVERY,
+    name: 'handed-over',
+    drivers: [V2, V2],
     play: async (stage) => {
       const { delivery, driverId } = await stage.accepted();
       await stage.steps(delivery, driverId, 'arriveAtPickup', 'pickUp');
@@ -275,7 +319,9 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: DELIVERY, name: 'cancelled-before-its-search', drivers: [],
+    workflow: DELIVERY,
+    name: 'cancelled-before-its-search',
+    drivers: [],
     play: async (stage) => {
       const delivery = await stage.dispatch({ searchAt: new Date(Date.now() + HOUR_MS) });
       await stage.waits(delivery);
@@ -285,7 +331,9 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: DELIVERY, name: 'cancelled-at-pickup', drivers: [V2],
+    workflow: DELIVERY,
+    name: 'cancelled-at-pickup',
+    drivers: [V2],
     play: async (stage) => {
       const { delivery, driverId } = await stage.accepted();
       await stage.steps(delivery, driverId, 'arriveAtPickup');
@@ -295,7 +343,9 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: DELIVERY, name: 'failed-at-pickup-not-ready', drivers: [V2],
+    workflow: DELIVERY,
+    name: 'failed-at-pickup-not-ready',
+    drivers: [V2],
     play: async (stage) => {
       const { delivery, driverId } = await stage.accepted();
       await stage.steps(delivery, driverId, 'arriveAtPickup');
@@ -305,7 +355,9 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: DELIVERY, name: 'failed-at-the-door', drivers: [V2],
+    workflow: DELIVERY,
+    name: 'failed-at-the-door',
+    drivers: [V2],
     play: async (stage) => {
       const { delivery, driverId } = await stage.accepted();
       await stage.steps(delivery, driverId, 'arriveAtPickup', 'pickUp', 'arriveAtDropoff');
@@ -315,7 +367,9 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: DELIVERY, name: 'failed-on-the-way-back', drivers: [V2],
+    workflow: DELIVERY,
+    name: 'failed-on-the-way-back',
+    drivers: [V2],
     play: async (stage) => {
       const { delivery, driverId } = await stage.accepted();
       await stage.steps(delivery, driverId, 'arriveAtPickup', 'pickUp', 'arriveAtDropoff');
@@ -326,7 +380,9 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: DELIVERY, name: 'returned-from-the-way', drivers: [V2],
+    workflow: DELIVERY,
+    name: 'returned-from-the-way',
+    drivers: [V2],
     play: async (stage) => {
       const { delivery, driverId } = await stage.accepted();
       await stage.steps(delivery, driverId, 'arriveAtPickup', 'pickUp');
@@ -337,17 +393,22 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: DELIVERY, name: 'rejected-for-every-reason', drivers: REJECT_REASONS.map(() => V2),
+    workflow: DELIVERY,
+    name: 'rejected-for-every-reason',
+    drivers: REJECT_REASONS.map(() => V2),
     play: async (stage) => {
       const delivery = await stage.dispatch();
-      for (const [index, reason] of REJECT_REASONS.entries()) await stage.reject(delivery, await stage.offered(delivery, stage.driver(index)), reason);
+      for (const [index, reason] of REJECT_REASONS.entries())
+        await stage.reject(delivery, await stage.offered(delivery, stage.driver(index)), reason);
       await stage.cancel(delivery);
       await delivery.handle.result();
       return delivery.workflowId;
     },
   },
   {
-    workflow: DELIVERY, name: 'given-up-for-every-reason', drivers: LEAVE_REASONS.map(() => V2),
+    workflow: DELIVERY,
+    name: 'given-up-for-every-reason',
+    drivers: LEAVE_REASONS.map(() => V2),
     play: async (stage) => {
       const delivery = await stage.dispatch({ searchAt: new Date(Date.now() + HOUR_MS) });
       for (const [index, reason] of LEAVE_REASONS.entries()) {
@@ -360,7 +421,9 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: DELIVERY, name: 'lost-in-every-way-that-is-noticed', drivers: [...NOTICED_LOSSES.map(() => V2), V2],
+    workflow: DELIVERY,
+    name: 'lost-in-every-way-that-is-noticed',
+    drivers: [...NOTICED_LOSSES.map(() => V2), V2],
     play: async (stage) => {
       const delivery = await stage.dispatch();
       for (const [index, why] of NOTICED_LOSSES.entries()) {
@@ -377,7 +440,9 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: DELIVERY, name: 'still-searching', drivers: [],
+    workflow: DELIVERY,
+    name: 'still-searching',
+    drivers: [],
     play: async (stage) => {
       const delivery = await stage.dispatch();
       await stage.waits(delivery);
@@ -385,11 +450,15 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: TIMED, name: 'ended-by-time', drivers: [V2],
+    workflow: TIMED,
+    name: 'ended-by-time',
+    drivers: [V2],
     play: async (stage) => endOf(stage, await stage.rest(stage.driver(0), 'ON_BREAK', 1_000)),
   },
   {
-    workflow: TIMED, name: 'ended-early', drivers: [V2],
+    workflow: TIMED,
+    name: 'ended-early',
+    drivers: [V2],
     play: async (stage) => {
       const workflowId = await stage.rest(stage.driver(0), 'ON_BREAK', 1_500);
       await stage.wakeUp(stage.driver(0));
@@ -397,7 +466,9 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: TIMED, name: 'replaced-by-a-shorter-one', drivers: [V2],
+    workflow: TIMED,
+    name: 'replaced-by-a-shorter-one',
+    drivers: [V2],
     play: async (stage) => {
       await stage.rest(stage.driver(0), 'ON_BREAK', 60_000);
       await stage.wakeUp(stage.driver(0));
@@ -405,20 +476,57 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    workflow: TIMED, name: 'replaced-by-a-longer-one', drivers: [V2],
+    workflow: TIMED,
+    name: 'replaced-by-a-longer-one',
+    drivers: [V2],
     play: async (stage) => {
       await stage.rest(stage.driver(0), 'ON_BREAK', 1_000);
       await stage.wakeUp(stage.driver(0));
       return endOf(stage, await stage.rest(stage.driver(0), 'PAUSED', 2_500));
     },
   },
-  { workflow: WORKFLOWS.presenceSweep, name: 'completed', drivers: [V2], play: (stage) => stage.sweep(WORKFLOWS.presenceSweep) },
-  { workflow: WORKFLOWS.escalationSweep, name: 'completed', drivers: [], play: (stage) => stage.sweep(WORKFLOWS.escalationSweep) },
-  { workflow: WORKFLOWS.lostDriversSweep, name: 'completed', drivers: [V2], play: (stage) => stage.sweep(WORKFLOWS.lostDriversSweep) },
-  { workflow: WORKFLOWS.openRowsSweep, name: 'completed', drivers: [], play: (stage) => stage.sweep(WORKFLOWS.openRowsSweep) },
-  { workflow: WORKFLOWS.auditSweep, name: 'completed', drivers: [], play: (stage) => stage.sweep(WORKFLOWS.auditSweep) },
-  { workflow: WORKFLOWS.upkeepSweep, name: 'completed', drivers: [], play: (stage) => stage.sweep(WORKFLOWS.upkeepSweep) },
-  { workflow: WORKFLOWS.zoneHealthSweep, name: 'completed', drivers: [V2], play: (stage) => stage.sweep(WORKFLOWS.zoneHealthSweep) },
+  {
+    workflow: WORKFLOWS.presenceSweep,
+    name: 'completed',
+    drivers: [V2],
+    play: (stage) => stage.sweep(WORKFLOWS.presenceSweep),
+  },
+  {
+    workflow: WORKFLOWS.escalationSweep,
+    name: 'completed',
+    drivers: [],
+    play: (stage) => stage.sweep(WORKFLOWS.escalationSweep),
+  },
+  {
+    workflow: WORKFLOWS.lostDriversSweep,
+    name: 'completed',
+    drivers: [V2],
+    play: (stage) => stage.sweep(WORKFLOWS.lostDriversSweep),
+  },
+  {
+    workflow: WORKFLOWS.openRowsSweep,
+    name: 'completed',
+    drivers: [],
+    play: (stage) => stage.sweep(WORKFLOWS.openRowsSweep),
+  },
+  {
+    workflow: WORKFLOWS.auditSweep,
+    name: 'completed',
+    drivers: [],
+    play: (stage) => stage.sweep(WORKFLOWS.auditSweep),
+  },
+  {
+    workflow: WORKFLOWS.upkeepSweep,
+    name: 'completed',
+    drivers: [],
+    play: (stage) => stage.sweep(WORKFLOWS.upkeepSweep),
+  },
+  {
+    workflow: WORKFLOWS.zoneHealthSweep,
+    name: 'completed',
+    drivers: [V2],
+    play: (stage) => stage.sweep(WORKFLOWS.zoneHealthSweep),
+  },
 ];
 
 async function endOf({ world }: Stage, workflowId: string): Promise<string> {

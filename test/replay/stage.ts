@@ -5,8 +5,22 @@ import type { LeaveReason } from '../../domain/driver/loss';
 import type { RejectReason } from '../../domain/delivery/offer';
 import type { Answer } from '../../domain/delivery/deliveryState';
 import {
-  acceptOffer, assignDriver, availabilityWorkflowId, cancelDelivery, driverLeft, driverRescued, failDelivery, handOver, leaveDelivery, raisePay, rejectOffer, rescueDelivery, resumeSearch,
-  TASK_QUEUE, takeStep, type WORKFLOWS,
+  acceptOffer,
+  assignDriver,
+  availabilityWorkflowId,
+  cancelDelivery,
+  driverLeft,
+  driverRescued,
+  failDelivery,
+  handOver,
+  leaveDelivery,
+  raisePay,
+  rejectOffer,
+  rescueDelivery,
+  resumeSearch,
+  TASK_QUEUE,
+  takeStep,
+  type WORKFLOWS,
 } from '../../workflows/contract';
 import type { NewDelivery } from '../support/dispatchWorld';
 import { eventually } from '../support/eventually';
@@ -20,7 +34,11 @@ export type LiveOffer = { offerId: string; driverId: string };
 
 /** One scenario's own city: other scenarios' deliveries do not want its drivers. */
 export class Stage {
-  private constructor(readonly world: RealTemporalWorld, readonly cityId: string, readonly drivers: readonly string[]) {}
+  private constructor(
+    readonly world: RealTemporalWorld,
+    readonly cityId: string,
+    readonly drivers: readonly string[],
+  ) {}
 
   /** @param offerVersions the drivers' apps, the nearest first */
   static async set(world: RealTemporalWorld, offerVersions: readonly (number | null)[]): Promise<Stage> {
@@ -29,7 +47,13 @@ export class Stage {
     const cityId = await world.addCity();
     const drivers: string[] = [];
     for (const [index, offerVersion] of offerVersions.entries()) {
-      drivers.push(await world.addDriver({ cityId, offerVersion, at: { lat: pickup.lat + 0.005 * index, lng: pickup.lng } }));
+      drivers.push(
+        await world.addDriver({
+          cityId,
+          offerVersion,
+          at: { lat: pickup.lat + 0.005 * index, lng: pickup.lng },
+        }),
+      );
     }
     return new Stage(world, cityId, drivers);
   }
@@ -51,12 +75,17 @@ export class Stage {
 
   /** Waits for the record, not by queries. */
   is({ deliveryId }: RunningDelivery, wanted: string): Promise<true> {
-    return eventually(`the delivery is ${wanted}`, async () => (await this.world.db.delivery.count({ where: { id: deliveryId, status: wanted } })) === 1);
+    return eventually(
+      `the delivery is ${wanted}`,
+      async () => (await this.world.db.delivery.count({ where: { id: deliveryId, status: wanted } })) === 1,
+    );
   }
 
   /** Waits until the workflow waits for its next deadline. */
   waits({ handle }: RunningDelivery): Promise<true> {
-    return eventually('it waits for its next deadline', async () => ((await handle.fetchHistory()).events?.at(-1)?.timerStartedEventAttributes ? true : undefined));
+    return eventually('it waits for its next deadline', async () =>
+      (await handle.fetchHistory()).events?.at(-1)?.timerStartedEventAttributes ? true : undefined,
+    );
   }
 
   offered({ deliveryId }: RunningDelivery, driverId: string): Promise<LiveOffer> {
@@ -75,11 +104,21 @@ export class Stage {
   }
 
   async steps({ handle }: RunningDelivery, driverId: string, ...steps: Step[]): Promise<void> {
-    for (const step of steps) await handle.executeUpdate(takeStep, { args: [{ step, by: { kind: 'driver', id: driverId }, deviceAt: null, correlationId }] });
+    for (const step of steps)
+      await handle.executeUpdate(takeStep, {
+        args: [{ step, by: { kind: 'driver', id: driverId }, deviceAt: null, correlationId }],
+      });
   }
 
-  fail({ handle }: RunningDelivery, driverId: string, reason: ReasonCode, goods: 'RETURN' | 'LOST'): Promise<Answer> {
-    return handle.executeUpdate(failDelivery, { args: [{ by: { kind: 'driver', id: driverId }, reason, goods, correlationId }] });
+  fail(
+    { handle }: RunningDelivery,
+    driverId: string,
+    reason: ReasonCode,
+    goods: 'RETURN' | 'LOST',
+  ): Promise<Answer> {
+    return handle.executeUpdate(failDelivery, {
+      args: [{ by: { kind: 'driver', id: driverId }, reason, goods, correlationId }],
+    });
   }
 
   cancel({ handle }: RunningDelivery, reason: ReasonCode = 'OPS_CANCELLED'): Promise<Answer> {
@@ -87,11 +126,19 @@ export class Stage {
   }
 
   assign({ handle }: RunningDelivery, driverId: string): Promise<Answer> {
-    return handle.executeUpdate(assignDriver, { args: [{ driverId, by: OPS, override: false, why: 'they are next door', correlationId }] });
+    return handle.executeUpdate(assignDriver, {
+      args: [{ driverId, by: OPS, override: false, why: 'they are next door', correlationId }],
+    });
   }
 
-  async leave({ handle, deliveryId }: RunningDelivery, driverId: string, reason: LeaveReason = 'OTHER'): Promise<Answer> {
-    const { id: assignmentId } = await this.world.db.assignment.findFirstOrThrow({ where: { deliveryId, driverId, state: 'ACTIVE' } });
+  async leave(
+    { handle, deliveryId }: RunningDelivery,
+    driverId: string,
+    reason: LeaveReason = 'OTHER',
+  ): Promise<Answer> {
+    const { id: assignmentId } = await this.world.db.assignment.findFirstOrThrow({
+      where: { deliveryId, driverId, state: 'ACTIVE' },
+    });
     return handle.executeUpdate(leaveDelivery, { args: [{ driverId, assignmentId, reason, correlationId }] });
   }
 
@@ -104,18 +151,33 @@ export class Stage {
   }
 
   handOver({ handle }: RunningDelivery, driverId: string): Promise<Answer> {
-    return handle.executeUpdate(handOver, { args: [{ driverId, by: OPS, override: false, meetingId: null, why: 'flat tyre', correlationId }] });
+    return handle.executeUpdate(handOver, {
+      args: [{ driverId, by: OPS, override: false, meetingId: null, why: 'flat tyre', correlationId }],
+    });
   }
 
   /** The same as a signal, as when nobody waits for the answer any more. */
   async rescueLater({ handle, deliveryId }: RunningDelivery, driverId: string): Promise<void> {
-    const { id: assignmentId } = await this.world.db.assignment.findFirstOrThrow({ where: { deliveryId, driverId, state: 'ACTIVE' } });
-    await handle.signal(driverRescued, { driverId, offerId: null, assignmentId, by: OPS, why: 'accident', correlationId });
+    const { id: assignmentId } = await this.world.db.assignment.findFirstOrThrow({
+      where: { deliveryId, driverId, state: 'ACTIVE' },
+    });
+    await handle.signal(driverRescued, {
+      driverId,
+      offerId: null,
+      assignmentId,
+      by: OPS,
+      why: 'accident',
+      correlationId,
+    });
   }
 
   async rescue({ handle, deliveryId }: RunningDelivery, driverId: string): Promise<Answer> {
-    const { id: assignmentId } = await this.world.db.assignment.findFirstOrThrow({ where: { deliveryId, driverId, state: 'ACTIVE' } });
-    return handle.executeUpdate(rescueDelivery, { args: [{ driverId, offerId: null, assignmentId, by: OPS, why: 'accident', correlationId }] });
+    const { id: assignmentId } = await this.world.db.assignment.findFirstOrThrow({
+      where: { deliveryId, driverId, state: 'ACTIVE' },
+    });
+    return handle.executeUpdate(rescueDelivery, {
+      args: [{ driverId, offerId: null, assignmentId, by: OPS, why: 'accident', correlationId }],
+    });
   }
 
   /** Another driver comes on duty near the pickup. */
@@ -125,12 +187,24 @@ export class Stage {
 
   /** Waits for the level in the record. */
   reaches({ deliveryId }: RunningDelivery, level: number): Promise<true> {
-    return eventually(`level ${level} is reached`, async () => (await this.world.db.delivery.count({ where: { id: deliveryId, escalationLevel: { gte: level } } })) === 1);
+    return eventually(
+      `level ${level} is reached`,
+      async () =>
+        (await this.world.db.delivery.count({
+          where: { id: deliveryId, escalationLevel: { gte: level } },
+        })) === 1,
+    );
   }
 
   /** One of those whom the broadcast asks accepts. */
   acceptBroadcast(delivery: RunningDelivery): Promise<Answer> {
-    const asked = eventually('a wave goes out', async () => (await this.world.db.offer.findFirst({ where: { deliveryId: delivery.deliveryId, state: 'LIVE', kind: 'BROADCAST' } })) ?? undefined);
+    const asked = eventually(
+      'a wave goes out',
+      async () =>
+        (await this.world.db.offer.findFirst({
+          where: { deliveryId: delivery.deliveryId, state: 'LIVE', kind: 'BROADCAST' },
+        })) ?? undefined,
+    );
     return asked.then(({ id: offerId, driverId }) => this.accept(delivery, { offerId, driverId }));
   }
 
@@ -140,7 +214,13 @@ export class Stage {
     const assignment = await db.assignment.findFirst({ where: { deliveryId, driverId, state: 'ACTIVE' } });
     const offer = await db.offer.findFirst({ where: { deliveryId, driverId, state: 'LIVE' } });
     await db.driver.update({ where: { id: driverId }, data: { availability: 'OFFLINE' } });
-    await handle.signal(driverLeft, { driverId, offerId: offer?.id ?? null, assignmentId: assignment?.id ?? null, why, correlationId });
+    await handle.signal(driverLeft, {
+      driverId,
+      offerId: offer?.id ?? null,
+      assignmentId: assignment?.id ?? null,
+      why,
+      correlationId,
+    });
   }
 
   /** The first driver is asked and accepts. */
@@ -154,20 +234,32 @@ export class Stage {
   /** Puts a driver into a timed state that ends soon, with its timer, as a request through the API would. */
   async rest(driverId: string, state: 'ON_BREAK' | 'PAUSED', endsInMs: number): Promise<string> {
     const until = Date.now() + endsInMs;
-    await this.world.db.driver.update({ where: { id: driverId }, data: { availability: state, availabilityUntil: new Date(until) } });
+    await this.world.db.driver.update({
+      where: { id: driverId },
+      data: { availability: state, availabilityUntil: new Date(until) },
+    });
     await this.world.dispatcher.endAvailabilityLater({ driverId, state, until, correlationId });
     return availabilityWorkflowId(driverId);
   }
 
   /** Ends a break or pause by hand, before its time. */
   async wakeUp(driverId: string): Promise<void> {
-    await this.world.availability.request(driverId, { kind: 'breakEnd' }, { kind: 'driver', id: driverId }, correlationId);
+    await this.world.availability.request(
+      driverId,
+      { kind: 'breakEnd' },
+      { kind: 'driver', id: driverId },
+      correlationId,
+    );
   }
 
   /** One round of a sweep, as its Schedule starts it. */
   async sweep(workflowType: (typeof WORKFLOWS)[keyof typeof WORKFLOWS]): Promise<string> {
     const workflowId = `${workflowType}/${this.cityId}`;
-    await this.world.env.client.workflow.execute(workflowType, { workflowId, taskQueue: TASK_QUEUE, workflowTaskTimeout: '2s' });
+    await this.world.env.client.workflow.execute(workflowType, {
+      workflowId,
+      taskQueue: TASK_QUEUE,
+      workflowTaskTimeout: '2s',
+    });
     return workflowId;
   }
 }

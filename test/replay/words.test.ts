@@ -9,20 +9,42 @@ import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { explain, reasonOf } from '../../worker/replayCheck/words';
 
 const file = { workflow: 'delivery', release: '2.0.0', scenario: 'failed-at-pickup' };
-const inner = (message: string): Error => new Error(`Replay failed. Details: Workflow activation completion failed: Failure { failure: Some(Failure { message: "${message}", source: "" }) }`);
+const inner = (message: string): Error =>
+  new Error(
+    `Replay failed. Details: Workflow activation completion failed: Failure { failure: Some(Failure { message: "${message}", source: "" }) }`,
+  );
 
 describe('a history that does not replay', () => {
   test.each([
-    [inner('[TMPRL1100] Nondeterminism error: Missing associated machine for LocalActivity(1)'), 'the history has LocalActivity(1), which these workflows do not do, or not at that point'],
-    [inner('[TMPRL1100] Nondeterminism error: Timer machine does not handle this event: HistoryEvent(id: 5, TimerFired)'), 'its event 5 is TimerFired, where these workflows do something of kind Timer'],
-    [inner("Failed to initialize workflow of type 'x': no such function is exported by the workflow bundle"), 'these workflows do not have it any more, or under another name'],
+    [
+      inner('[TMPRL1100] Nondeterminism error: Missing associated machine for LocalActivity(1)'),
+      'the history has LocalActivity(1), which these workflows do not do, or not at that point',
+    ],
+    [
+      inner(
+        '[TMPRL1100] Nondeterminism error: Timer machine does not handle this event: HistoryEvent(id: 5, TimerFired)',
+      ),
+      'its event 5 is TimerFired, where these workflows do something of kind Timer',
+    ],
+    [
+      inner("Failed to initialize workflow of type 'x': no such function is exported by the workflow bundle"),
+      'these workflows do not have it any more, or under another name',
+    ],
     [new Error('something\n  else'), 'something else'],
   ])('has a reason in words: %s', (error, words) => {
     expect(reasonOf(error)).toBe(words);
   });
 
   test('is told with its release, what it means and what to do', () => {
-    const words = explain([{ file, error: inner('[TMPRL1100] Nondeterminism error: Missing associated machine for LocalActivity(1)') }], 63);
+    const words = explain(
+      [
+        {
+          file,
+          error: inner('[TMPRL1100] Nondeterminism error: Missing associated machine for LocalActivity(1)'),
+        },
+      ],
+      63,
+    );
     expect(words).toMatch(/^1 of 63 .*do not replay/);
     expect(words).toMatch(/2\.0\.0: failed at pickup/);
     expect(words).toMatch(/patched\('what-changed'\)/);
@@ -36,13 +58,19 @@ describe('a history that does not replay', () => {
 
 describe('npm run check:replay', () => {
   const check = (...args: string[]) =>
-    promisify(execFile)(process.execPath, ['scripts/built.mjs', 'dist/worker/replayCheck/main.js', ...args], { cwd: join(__dirname, '../..') }).then(
-      (done) => ({ code: 0, ...done }), (error: { code: number; stdout: string; stderr: string }) => error,
+    promisify(execFile)(process.execPath, ['scripts/built.mjs', 'dist/worker/replayCheck/main.js', ...args], {
+      cwd: join(__dirname, '../..'),
+    }).then(
+      (done) => ({ code: 0, ...done }),
+      (error: { code: number; stdout: string; stderr: string }) => error,
     );
   const altered = async (name: string, act: (bundle: string) => Promise<void>): Promise<void> => {
     const dir = mkdtempSync(join(tmpdir(), 'altered-'));
     try {
-      const { code } = await bundleWorkflowCode({ workflowsPath: join(__dirname, `altered/${name}.ts`), logger: new DefaultLogger('ERROR') });
+      const { code } = await bundleWorkflowCode({
+        workflowsPath: join(__dirname, `altered/${name}.ts`),
+        logger: new DefaultLogger('ERROR'),
+      });
       writeFileSync(join(dir, 'bundle.js'), code);
       await act(join(dir, 'bundle.js'));
     } finally {

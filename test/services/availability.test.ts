@@ -6,7 +6,9 @@ import { createDriverWorld, CITY, type DriverWorld, MINUTE, START } from '../sup
 const CORRELATION = 'corr-1';
 
 let world: DriverWorld;
-beforeAll(async () => { world = await createDriverWorld(); });
+beforeAll(async () => {
+  world = await createDriverWorld();
+});
 afterAll(() => world.close());
 beforeEach(async () => {
   world.time.now = START;
@@ -15,19 +17,32 @@ beforeEach(async () => {
 });
 afterEach(() => world.redis.flush());
 
-const ask = (driverId: string, asked: AskedAvailability) => world.availability.request(driverId, asked, { kind: 'driver', id: driverId }, CORRELATION);
+const ask = (driverId: string, asked: AskedAvailability) =>
+  world.availability.request(driverId, asked, { kind: 'driver', id: driverId }, CORRELATION);
 const BREAK = { kind: 'breakStart', minutes: 15, reason: 'lunch' } as const;
-const entriesOf = (driverId: string) => world.db.auditEntry.findMany({ where: { driverId }, orderBy: { id: 'asc' } });
+const entriesOf = (driverId: string) =>
+  world.db.auditEntry.findMany({ where: { driverId }, orderBy: { id: 'asc' } });
 
 /** A driver with a delivery in hand, before or after pickup. */
-async function carrier(pickedUp: boolean): Promise<{ driverId: string; deliveryId: string; assignmentId: string }> {
+async function carrier(
+  pickedUp: boolean,
+): Promise<{ driverId: string; deliveryId: string; assignmentId: string }> {
   const driverId = await world.addDriver({ availability: 'BUSY' });
   const deliveryId = await world.addDelivery({ status: pickedUp ? 'PICKED_UP' : 'ASSIGNED', driverId });
   const assignmentId = newId();
   await world.db.assignment.create({
-    data: { id: assignmentId, deliveryId, driverId, way: 'OFFER', payCents: 700, startedAt: new Date(START), pickedUpAt: pickedUp ? new Date(START) : null },
+    data: {
+      id: assignmentId,
+      deliveryId,
+      driverId,
+      way: 'OFFER',
+      payCents: 700,
+      startedAt: new Date(START),
+      pickedUpAt: pickedUp ? new Date(START) : null,
+    },
   });
-  if (pickedUp) await world.db.delivery.update({ where: { id: deliveryId }, data: { pickedUpAt: new Date(START) } });
+  if (pickedUp)
+    await world.db.delivery.update({ where: { id: deliveryId }, data: { pickedUpAt: new Date(START) } });
   await world.db.driver.update({ where: { id: driverId }, data: { activeAssignments: 1 } });
   return { driverId, deliveryId, assignmentId };
 }
@@ -38,7 +53,17 @@ async function offered(): Promise<{ driverId: string; deliveryId: string; offerI
   const deliveryId = await world.addDelivery({ status: 'OFFERED' });
   const offerId = newId();
   await world.db.offer.create({
-    data: { id: offerId, deliveryId, driverId, round: 0, payCents: 700, payload: {}, choice: {}, createdAt: new Date(START), expiresAt: new Date(START + 30_000) },
+    data: {
+      id: offerId,
+      deliveryId,
+      driverId,
+      round: 0,
+      payCents: 700,
+      payload: {},
+      choice: {},
+      createdAt: new Date(START),
+      expiresAt: new Date(START + 30_000),
+    },
   });
   await world.db.driver.update({ where: { id: driverId }, data: { liveOffers: 1 } });
   return { driverId, deliveryId, offerId };
@@ -49,20 +74,49 @@ describe('a request of a free driver', () => {
     const driverId = await world.addDriver({ availability: 'OFFLINE' });
     const kicks = world.kicks.count;
     const answer = await ask(driverId, { kind: 'shiftStart', shiftEndsAt: null });
-    expect(answer).toMatchObject({ outcome: 'done', changed: true, state: { availability: 'AVAILABLE', until: null } });
-    expect(await world.row(driverId)).toMatchObject({ availability: 'AVAILABLE', availabilityVersion: 1n, idleSince: new Date(START) });
+    expect(answer).toMatchObject({
+      outcome: 'done',
+      changed: true,
+      state: { availability: 'AVAILABLE', until: null },
+    });
+    expect(await world.row(driverId)).toMatchObject({
+      availability: 'AVAILABLE',
+      availabilityVersion: 1n,
+      idleSince: new Date(START),
+    });
     const [entry, ...others] = await entriesOf(driverId);
     expect(others).toEqual([]);
     expect(entry).toMatchObject({
-      kind: 'availability_changed', chain: `driver/${driverId}`, fromState: 'OFFLINE', toState: 'AVAILABLE', why: 'SHIFT_STARTED', actorKind: 'driver',
-      actorId: driverId, correlationId: CORRELATION, cityId: CITY, at: new Date(START), prevHash: null,
+      kind: 'availability_changed',
+      chain: `driver/${driverId}`,
+      fromState: 'OFFLINE',
+      toState: 'AVAILABLE',
+      why: 'SHIFT_STARTED',
+      actorKind: 'driver',
+      actorId: driverId,
+      correlationId: CORRELATION,
+      cityId: CITY,
+      at: new Date(START),
+      prevHash: null,
     });
     expect((await world.row(driverId)).auditHash).toEqual(entry?.hash);
     expect(await world.takeMessages()).toEqual([
-      { kind: 'emit', emits: [{
-        rooms: [`driver:${driverId}`, `ops:${CITY}`], event: 'AVAILABILITY_CHANGED',
-        body: { driverId, availability: 'AVAILABLE', until: null, reason: 'SHIFT_STARTED', at: new Date(START).toISOString() },
-      }] },
+      {
+        kind: 'emit',
+        emits: [
+          {
+            rooms: [`driver:${driverId}`, `ops:${CITY}`],
+            event: 'AVAILABILITY_CHANGED',
+            body: {
+              driverId,
+              availability: 'AVAILABLE',
+              until: null,
+              reason: 'SHIFT_STARTED',
+              at: new Date(START).toISOString(),
+            },
+          },
+        ],
+      },
       { kind: 'syncDriver', driverId },
       { kind: 'driverFree', driverId, passed: [] },
     ]);
@@ -81,9 +135,19 @@ describe('a request of a free driver', () => {
   test('starts a break, with a timer that ends it', async () => {
     const driverId = await world.addDriver();
     const until = START + 15 * MINUTE;
-    expect(await ask(driverId, BREAK)).toMatchObject({ state: { availability: 'ON_BREAK', until, reason: 'lunch' } });
-    expect(await world.row(driverId)).toMatchObject({ availability: 'ON_BREAK', availabilityUntil: new Date(until), availabilityReason: 'lunch', idleSince: null });
-    expect((await world.takeMessages()).slice(1)).toEqual([{ kind: 'syncDriver', driverId }, { kind: 'endAvailabilityLater', driverId, state: 'ON_BREAK', until }]);
+    expect(await ask(driverId, BREAK)).toMatchObject({
+      state: { availability: 'ON_BREAK', until, reason: 'lunch' },
+    });
+    expect(await world.row(driverId)).toMatchObject({
+      availability: 'ON_BREAK',
+      availabilityUntil: new Date(until),
+      availabilityReason: 'lunch',
+      idleSince: null,
+    });
+    expect((await world.takeMessages()).slice(1)).toEqual([
+      { kind: 'syncDriver', driverId },
+      { kind: 'endAvailabilityLater', driverId, state: 'ON_BREAK', until },
+    ]);
   });
 
   test('changes and tells nothing when repeated', async () => {
@@ -91,14 +155,21 @@ describe('a request of a free driver', () => {
     await ask(driverId, BREAK);
     await world.takeMessages();
     world.time.now += MINUTE;
-    expect(await ask(driverId, BREAK)).toMatchObject({ outcome: 'done', changed: false, state: { availability: 'ON_BREAK', until: START + 15 * MINUTE } });
+    expect(await ask(driverId, BREAK)).toMatchObject({
+      outcome: 'done',
+      changed: false,
+      state: { availability: 'ON_BREAK', until: START + 15 * MINUTE },
+    });
     expect(await world.takeMessages()).toEqual([]);
     expect((await world.row(driverId)).availabilityVersion).toBe(1n);
   });
 
   test('is refused as a value, and nothing is written', async () => {
     const driverId = await world.addDriver();
-    expect(await ask(driverId, { kind: 'breakStart', minutes: 4, reason: null })).toMatchObject({ outcome: 'refused', code: 'INVALID_DURATION' });
+    expect(await ask(driverId, { kind: 'breakStart', minutes: 4, reason: null })).toMatchObject({
+      outcome: 'refused',
+      code: 'INVALID_DURATION',
+    });
     expect(await entriesOf(driverId)).toEqual([]);
     expect(await world.takeMessages()).toEqual([]);
   });
@@ -107,7 +178,10 @@ describe('a request of a free driver', () => {
     const driverId = await world.addDriver();
     world.switches.availabilityStates = false;
     expect(await ask(driverId, BREAK)).toMatchObject({ outcome: 'refused', code: 'FEATURE_OFF' });
-    expect(await ask(driverId, { kind: 'shiftEnd' })).toMatchObject({ outcome: 'done', state: { availability: 'OFFLINE' } });
+    expect(await ask(driverId, { kind: 'shiftEnd' })).toMatchObject({
+      outcome: 'done',
+      state: { availability: 'OFFLINE' },
+    });
   });
 
   test('of nobody is not found', async () => {
@@ -119,17 +193,30 @@ describe('a request of a free driver', () => {
     const driverId = await world.addDriver();
     await ask(driverId, BREAK);
     expect(await world.availability.read(driverId)).toEqual({
-      driverId, cityId: CITY, availability: 'ON_BREAK', until: START + 15 * MINUTE, reason: 'lunch', pending: null, shiftEndsAt: null,
+      driverId,
+      cityId: CITY,
+      availability: 'ON_BREAK',
+      until: START + 15 * MINUTE,
+      reason: 'lunch',
+      pending: null,
+      shiftEndsAt: null,
     });
   });
 });
 
 describe('a driver who is asked for a delivery and leaves', () => {
-  test.each([BREAK, { kind: 'pause', minutes: null, reason: null }, { kind: 'shiftEnd' }, { kind: 'set', availability: 'OFFLINE' }] as const)('by %j has the offer taken back', async (asked) => {
+  test.each([
+    BREAK,
+    { kind: 'pause', minutes: null, reason: null },
+    { kind: 'shiftEnd' },
+    { kind: 'set', availability: 'OFFLINE' },
+  ] as const)('by %j has the offer taken back', async (asked) => {
     const { driverId, deliveryId, offerId } = await offered();
     await ask(driverId, asked);
     const messages = await world.takeMessages();
-    expect(messages).toContainEqual(expect.objectContaining({ kind: 'driverLeft', deliveryId, driverId, offerId }));
+    expect(messages).toContainEqual(
+      expect.objectContaining({ kind: 'driverLeft', deliveryId, driverId, offerId }),
+    );
     expect(messages.filter(({ kind }) => kind === 'driverFree')).toEqual([]);
   });
 });
@@ -137,23 +224,37 @@ describe('a driver who is asked for a delivery and leaves', () => {
 describe('a driver who carries', () => {
   test('keeps the work before pickup when asking for a break, which waits', async () => {
     const { driverId } = await carrier(false);
-    expect(await ask(driverId, BREAK)).toMatchObject({ outcome: 'done', changed: true, state: { availability: 'BUSY', pending: { kind: 'BREAK', minutes: 15, reason: 'lunch' } } });
+    expect(await ask(driverId, BREAK)).toMatchObject({
+      outcome: 'done',
+      changed: true,
+      state: { availability: 'BUSY', pending: { kind: 'BREAK', minutes: 15, reason: 'lunch' } },
+    });
     expect((await world.row(driverId)).pending).toEqual({ kind: 'BREAK', minutes: 15, reason: 'lunch' });
     expect((await world.takeMessages()).map(({ kind }) => kind)).toEqual(['emit', 'syncDriver']);
-    expect(await ask(driverId, { kind: 'breakEnd' })).toMatchObject({ changed: true, state: { pending: null } });
+    expect(await ask(driverId, { kind: 'breakEnd' })).toMatchObject({
+      changed: true,
+      state: { pending: null },
+    });
     expect((await world.row(driverId)).pending).toBeNull();
   });
 
-  test.each([{ kind: 'shiftEnd' }, { kind: 'set', availability: 'OFFLINE' }] as const)('loses the work before pickup by %j', async (asked) => {
-    const { driverId, deliveryId, assignmentId } = await carrier(false);
-    const answer = await ask(driverId, asked);
-    expect(answer).toMatchObject({ outcome: 'done', changed: true });
-    expect(await world.takeMessages()).toContainEqual(expect.objectContaining({ kind: 'driverLeft', deliveryId, driverId, assignmentId }));
-  });
+  test.each([{ kind: 'shiftEnd' }, { kind: 'set', availability: 'OFFLINE' }] as const)(
+    'loses the work before pickup by %j',
+    async (asked) => {
+      const { driverId, deliveryId, assignmentId } = await carrier(false);
+      const answer = await ask(driverId, asked);
+      expect(answer).toMatchObject({ outcome: 'done', changed: true });
+      expect(await world.takeMessages()).toContainEqual(
+        expect.objectContaining({ kind: 'driverLeft', deliveryId, driverId, assignmentId }),
+      );
+    },
+  );
 
   test('ends the shift after the work where the goods are picked up', async () => {
     const { driverId } = await carrier(true);
-    expect(await ask(driverId, { kind: 'shiftEnd' })).toMatchObject({ state: { availability: 'BUSY', pending: { kind: 'SHIFT_END' } } });
+    expect(await ask(driverId, { kind: 'shiftEnd' })).toMatchObject({
+      state: { availability: 'BUSY', pending: { kind: 'SHIFT_END' } },
+    });
     expect((await world.takeMessages()).filter(({ kind }) => kind === 'driverLeft')).toEqual([]);
   });
 });
@@ -161,10 +262,14 @@ describe('a driver who carries', () => {
 describe('a driver who can work no more', () => {
   test('lets go of jobs before pickup and of offers, keeps the goods in hand, and nothing once they are back', async () => {
     const { driverId, deliveryId, assignmentId } = await carrier(false);
-    const setPending = (availability: string, pending: object | null) => world.db.$executeRaw`UPDATE drivers SET availability = ${availability}, pending = ${pending === null ? null : JSON.stringify(pending)}::jsonb WHERE id = ${driverId}::uuid`;
+    const setPending = (availability: string, pending: object | null) =>
+      world.db
+        .$executeRaw`UPDATE drivers SET availability = ${availability}, pending = ${pending === null ? null : JSON.stringify(pending)}::jsonb WHERE id = ${driverId}::uuid`;
     await setPending('BUSY', { kind: 'OFFLINE' });
     await world.availability.letGo(driverId, CORRELATION);
-    expect(await world.takeMessages()).toEqual([{ kind: 'driverLeft', deliveryId, driverId, assignmentId, why: 'WENT_OFFLINE' }]);
+    expect(await world.takeMessages()).toEqual([
+      { kind: 'driverLeft', deliveryId, driverId, assignmentId, why: 'WENT_OFFLINE' },
+    ]);
     await world.db.delivery.update({ where: { id: deliveryId }, data: { pickedUpAt: new Date(START) } });
     await world.availability.letGo(driverId, CORRELATION);
     await world.db.delivery.update({ where: { id: deliveryId }, data: { pickedUpAt: null } });
@@ -175,7 +280,8 @@ describe('a driver who can work no more', () => {
 });
 
 describe('the end of a timed state', () => {
-  const end = (driverId: string, until: number, state: 'ON_BREAK' | 'PAUSED' = 'ON_BREAK') => world.availability.endTimedState({ driverId, state, until, correlationId: CORRELATION });
+  const end = (driverId: string, until: number, state: 'ON_BREAK' | 'PAUSED' = 'ON_BREAK') =>
+    world.availability.endTimedState({ driverId, state, until, correlationId: CORRELATION });
   const until = START + 15 * MINUTE;
 
   /** The service has been listening for long, and the break is over. */
@@ -193,9 +299,21 @@ describe('the end of a timed state', () => {
   test('brings a driver who was heard of lately back to AVAILABLE, though PostgreSQL knows no place yet', async () => {
     const driverId = await afterBreak(50_000);
     expect(await end(driverId, until)).toBeNull();
-    expect(await world.row(driverId)).toMatchObject({ availability: 'AVAILABLE', availabilityUntil: null, availabilityReason: null });
-    expect((await world.takeMessages()).map(({ kind }) => kind)).toEqual(['emit', 'syncDriver', 'driverFree']);
-    expect((await entriesOf(driverId)).at(-1)).toMatchObject({ actorKind: 'system', actorId: 'timed-availability', why: 'TIME_UP' });
+    expect(await world.row(driverId)).toMatchObject({
+      availability: 'AVAILABLE',
+      availabilityUntil: null,
+      availabilityReason: null,
+    });
+    expect((await world.takeMessages()).map(({ kind }) => kind)).toEqual([
+      'emit',
+      'syncDriver',
+      'driverFree',
+    ]);
+    expect((await entriesOf(driverId)).at(-1)).toMatchObject({
+      actorKind: 'system',
+      actorId: 'timed-availability',
+      why: 'TIME_UP',
+    });
   });
 
   test.each([61_000, null])('makes a silent driver OFFLINE (heard %p ms ago)', async (heardAgoMs) => {
@@ -222,7 +340,9 @@ describe('the end of a timed state', () => {
   test('does nothing for one who is gone, twice, or in no timed state', async () => {
     const driverId = await afterBreak(1_000);
     expect(await end(newId(), until)).toBeNull();
-    expect(await world.availability.endTimedState({ driverId, state: 'BUSY', until, correlationId: CORRELATION })).toBeNull();
+    expect(
+      await world.availability.endTimedState({ driverId, state: 'BUSY', until, correlationId: CORRELATION }),
+    ).toBeNull();
     await end(driverId, until);
     const { availabilityVersion } = await world.row(driverId);
     await end(driverId, until);
@@ -233,14 +353,25 @@ describe('the end of a timed state', () => {
 describe('many requests at once', () => {
   test('leave one row, one chain of entries without a fork, and versions without a gap', async () => {
     const driverId = await world.addDriver();
-    const wishes: AskedAvailability[] = [BREAK, { kind: 'breakEnd' }, { kind: 'pause', minutes: 10, reason: null }, { kind: 'resume' }, { kind: 'shiftEnd' }, { kind: 'shiftStart', shiftEndsAt: null }];
-    const answers = await Promise.all(Array.from({ length: 40 }, (_, i) => ask(driverId, wishes[i % wishes.length] ?? BREAK)));
+    const wishes: AskedAvailability[] = [
+      BREAK,
+      { kind: 'breakEnd' },
+      { kind: 'pause', minutes: 10, reason: null },
+      { kind: 'resume' },
+      { kind: 'shiftEnd' },
+      { kind: 'shiftStart', shiftEndsAt: null },
+    ];
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, (_, i) => ask(driverId, wishes[i % wishes.length] ?? BREAK)),
+    );
     const changes = answers.filter((answer) => answer.outcome === 'done' && answer.changed).length;
     const row = await world.row(driverId);
     const entries = await entriesOf(driverId);
     expect(row.availabilityVersion).toBe(BigInt(changes));
     expect(entries).toHaveLength(changes);
-    const heads = new Set(entries.map(({ prevHash }) => (prevHash === null ? 'none' : Buffer.from(prevHash).toString('hex'))));
+    const heads = new Set(
+      entries.map(({ prevHash }) => (prevHash === null ? 'none' : Buffer.from(prevHash).toString('hex'))),
+    );
     expect(heads.size).toBe(changes);
   });
 });

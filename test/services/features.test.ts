@@ -11,7 +11,13 @@ import { createFeatureClient } from '../../adapters/openfeature/featureClient';
 import { createAvailability } from '../../services/availability';
 import { createDeliveryActivities } from '../../activities/delivery';
 import { createFeatureDesk, type FeatureDesk } from '../../services/features/featureService';
-import { createFeatureRegistry, type FeatureChange, type FeatureRegistry, type FeatureRow, logFeatures } from '../../services/features/featureRegistry';
+import {
+  createFeatureRegistry,
+  type FeatureChange,
+  type FeatureRegistry,
+  type FeatureRow,
+  logFeatures,
+} from '../../services/features/featureRegistry';
 import { createPresence, switchStatesOffAtOnce } from '../../activities/sweeps/presence';
 import { AVAILABILITY_LIMITS } from '../../domain/driver/availability';
 import { type FeatureOverride, NO_OVERRIDE } from '../../domain/features/featureOverride';
@@ -48,53 +54,108 @@ afterAll(async () => {
 
 const running: { stop(): Promise<void> }[] = [];
 let channel: string;
-beforeEach(() => { channel = `${world.redis.keyPrefix}features:${newId()}`; });
+beforeEach(() => {
+  channel = `${world.redis.keyPrefix}features:${newId()}`;
+});
 afterEach(async () => {
   for (const each of running.splice(0)) await each.stop();
   await world.db.$executeRaw`DELETE FROM feature_settings`;
   await world.takeMessages();
 });
 
-type Process = { registry: FeatureRegistry; desk: FeatureDesk; lines: { level: string; text: string; fields: object }[] };
-type Options = { redis?: Redis; pollMs?: number; environment?: readonly FeatureSetting[]; readRows?: () => Promise<FeatureRow[]>; db?: FreshDatabase['db'] };
+type Process = {
+  registry: FeatureRegistry;
+  desk: FeatureDesk;
+  lines: { level: string; text: string; fields: object }[];
+};
+type Options = {
+  redis?: Redis;
+  pollMs?: number;
+  environment?: readonly FeatureSetting[];
+  readRows?: () => Promise<FeatureRow[]>;
+  db?: FreshDatabase['db'];
+};
 
 /** One process of the service, as far as features go. With no news and no poll that the test would live to see, unless it asks for them. */
-async function newProcess({ redis = world.redis.redis, pollMs = NEVER_MS, environment = ENVIRONMENT, db = world.db, readRows = () => readFeatureRows(db, FEATURES, 1) }: Options = {}): Promise<Process> {
+async function newProcess({
+  redis = world.redis.redis,
+  pollMs = NEVER_MS,
+  environment = ENVIRONMENT,
+  db = world.db,
+  readRows = () => readFeatureRows(db, FEATURES, 1),
+}: Options = {}): Promise<Process> {
   const lines: Process['lines'] = [];
-  const say = (level: string) => (fields: object, text: string): void => void lines.push({ level, text, fields });
+  const say =
+    (level: string) =>
+    (fields: object, text: string): void =>
+      void lines.push({ level, text, fields });
   const log = { info: say('info'), warn: say('warn') };
   const news = createFeatureNews(redis, log, channel);
   const registry = createFeatureRegistry({ environment, readRows, news, clock: Date.now, log, pollMs });
   running.push(registry);
   await registry.start();
   logFeatures(registry, log);
-  const desk = createFeatureDesk({ db, registry, news, client: createFeatureClient(registry, newId()), clock: Date.now, log, kick: () => {} });
+  const desk = createFeatureDesk({
+    db,
+    registry,
+    news,
+    client: createFeatureClient(registry, newId()),
+    clock: Date.now,
+    log,
+    kick: () => {},
+  });
   return { registry, desk, lines };
 }
 
 /** A Redis where there is none. */
 function awayRedis(): Redis {
-  const redis = new Redis({ host: '127.0.0.1', port: 1, lazyConnect: true, retryStrategy: () => 20, maxRetriesPerRequest: 0, disconnectTimeout: 50 });
+  const redis = new Redis({
+    host: '127.0.0.1',
+    port: 1,
+    lazyConnect: true,
+    retryStrategy: () => 20,
+    maxRetriesPerRequest: 0,
+    disconnectTimeout: 50,
+  });
   redis.on('error', () => {});
   running.push({ stop: async () => redis.disconnect() });
   return redis;
 }
 
-const put = ({ desk }: Process, feature: FeatureName, wish: Partial<FeatureOverride>) => desk.put(feature, { ...NO_OVERRIDE, ...wish }, BY, 'test');
-const isOn = ({ registry }: Process, feature: FeatureName, cityId = CITY) => registry.isOn(feature, { ...SUBJECT, cityId });
-const nextChange = ({ registry }: Process): Promise<FeatureChange> => new Promise((resolve) => { registry.onChange(resolve); });
-const texts = ({ lines }: Process, level: string) => lines.filter((line) => line.level === level).map(({ text }) => text);
+const put = ({ desk }: Process, feature: FeatureName, wish: Partial<FeatureOverride>) =>
+  desk.put(feature, { ...NO_OVERRIDE, ...wish }, BY, 'test');
+const isOn = ({ registry }: Process, feature: FeatureName, cityId = CITY) =>
+  registry.isOn(feature, { ...SUBJECT, cityId });
+const nextChange = ({ registry }: Process): Promise<FeatureChange> =>
+  new Promise((resolve) => {
+    registry.onChange(resolve);
+  });
+const texts = ({ lines }: Process, level: string) =>
+  lines.filter((line) => line.level === level).map(({ text }) => text);
 /** Until a process listens, what is told is lost to it. */
-const listening = (count: number) => eventually(`${count} processes listen`, async () => Number((await world.redis.redis.pubsub('NUMSUB', channel))[1]) === count);
+const listening = (count: number) =>
+  eventually(
+    `${count} processes listen`,
+    async () => Number((await world.redis.redis.pubsub('NUMSUB', channel))[1]) === count,
+  );
 
 describe('a change by ops', () => {
   test('is known to another process by the news within the goal of the spec', async () => {
-    const [here, there, deaf] = [await newProcess(), await newProcess(), await newProcess({ redis: awayRedis() })];
+    const [here, there, deaf] = [
+      await newProcess(),
+      await newProcess(),
+      await newProcess({ redis: awayRedis() }),
+    ];
     await listening(2);
     const changed = nextChange(there);
     const beganAt = performance.now();
     await put(here, 'driver_offers', { enabled: true, percent: 100 });
-    expect(await changed).toMatchObject({ feature: 'driver_offers', before: { state: 'OFF' }, now: { state: 'ON', rolloutPercent: 100 }, by: BY });
+    expect(await changed).toMatchObject({
+      feature: 'driver_offers',
+      before: { state: 'OFF' },
+      now: { state: 'ON', rolloutPercent: 100 },
+      by: BY,
+    });
     expect(performance.now() - beganAt).toBeLessThan(GOAL_MS);
     expect([here, there, deaf].map((process) => isOn(process, 'driver_offers'))).toEqual([true, true, false]);
   });
@@ -106,14 +167,20 @@ describe('a change by ops', () => {
     await put(here, 'availability_states', { enabled: false });
     expect(await changed).toMatchObject({ feature: 'availability_states', now: { state: 'OFF' } });
     expect(performance.now() - beganAt).toBeLessThan(GOAL_MS);
-    expect(texts(there, 'warn')).toEqual(['Redis tells no news of features: they are asked for every few seconds']);
+    expect(texts(there, 'warn')).toEqual([
+      'Redis tells no news of features: they are asked for every few seconds',
+    ]);
   });
 
   test('that could not be told holds here at once, and the log says so', async () => {
     const here = await newProcess({ redis: awayRedis() });
     await put(here, 'driver_offers', { enabled: true, percent: 100 });
     expect(isOn(here, 'driver_offers')).toBe(true);
-    await eventually('the warning', async () => texts(here, 'warn').includes('a change of a feature could not be told: the others find it by their poll'));
+    await eventually('the warning', async () =>
+      texts(here, 'warn').includes(
+        'a change of a feature could not be told: the others find it by their poll',
+      ),
+    );
   });
 
   test('made while the connection for news was down is found when it is back', async () => {
@@ -132,25 +199,57 @@ describe('a change by ops', () => {
   test('of two processes at once leaves both with the one that was written last', async () => {
     const [one, other] = [await newProcess(), await newProcess()];
     await listening(2);
-    await Promise.all([put(one, 'driver_offers', { percent: 10 }), put(other, 'driver_offers', { percent: 20 }), put(one, 'driver_offers', { percent: 30 })]);
+    await Promise.all([
+      put(one, 'driver_offers', { percent: 10 }),
+      put(other, 'driver_offers', { percent: 20 }),
+      put(one, 'driver_offers', { percent: 30 }),
+    ]);
     const [newest] = await readFeatureRows(world.db, ['driver_offers'], 1);
-    const percentOf = ({ registry }: Process) => registry.effective().find(({ feature }) => feature === 'driver_offers')?.rolloutPercent;
-    await eventually('both know the last', async () => percentOf(one) === newest?.percent && percentOf(other) === newest?.percent);
+    const percentOf = ({ registry }: Process) =>
+      registry.effective().find(({ feature }) => feature === 'driver_offers')?.rolloutPercent;
+    await eventually(
+      'both know the last',
+      async () => percentOf(one) === newest?.percent && percentOf(other) === newest?.percent,
+    );
   });
 
   test('that is asked for twice is written once', async () => {
     const here = await newProcess();
-    expect(await put(here, 'driver_offers', { percent: 10, cities: [CITY, 'rtm'] })).toMatchObject({ outcome: 'done', changed: true });
-    expect(await put(here, 'driver_offers', { percent: 10, cities: ['rtm', CITY, CITY] })).toMatchObject({ outcome: 'done', changed: false, report: { history: [{ ...BY, cities: [CITY, 'rtm'] }] } });
-    expect(await put(here, 'auto_reassignment', {})).toMatchObject({ outcome: 'done', changed: false, report: { history: [] } });
+    expect(await put(here, 'driver_offers', { percent: 10, cities: [CITY, 'rtm'] })).toMatchObject({
+      outcome: 'done',
+      changed: true,
+    });
+    expect(await put(here, 'driver_offers', { percent: 10, cities: ['rtm', CITY, CITY] })).toMatchObject({
+      outcome: 'done',
+      changed: false,
+      report: { history: [{ ...BY, cities: [CITY, 'rtm'] }] },
+    });
+    expect(await put(here, 'auto_reassignment', {})).toMatchObject({
+      outcome: 'done',
+      changed: false,
+      report: { history: [] },
+    });
     expect(await world.db.featureSetting.count()).toBe(1);
-    expect(await world.takeMessages()).toMatchObject([{ kind: 'emit', emits: [{ rooms: [`ops:${CITY}`, 'ops:rtm'], event: 'FEATURE_CHANGED', body: { feature: 'driver_offers', percent: 10 } }] }]);
+    expect(await world.takeMessages()).toMatchObject([
+      {
+        kind: 'emit',
+        emits: [
+          {
+            rooms: [`ops:${CITY}`, 'ops:rtm'],
+            event: 'FEATURE_CHANGED',
+            body: { feature: 'driver_offers', percent: 10 },
+          },
+        ],
+      },
+    ]);
   });
 });
 
 async function killSubscribers(name: string): Promise<void> {
   const { redis } = world.redis;
-  const clients = String(await redis.client('LIST')).split('\n').filter((line) => line.includes(` name=${name} `) && !line.includes(' sub=0 '));
+  const clients = String(await redis.client('LIST'))
+    .split('\n')
+    .filter((line) => line.includes(` name=${name} `) && !line.includes(' sub=0 '));
   expect(clients).toHaveLength(1);
   for (const line of clients) await redis.client('KILL', 'ID', Number(/id=(\d+)/.exec(line)?.[1]));
 }
@@ -164,22 +263,41 @@ describe('what holds', () => {
   test('is waited for while PostgreSQL is away at the start', async () => {
     await put(await newProcess(), 'availability_states', { enabled: false });
     let tries = 0;
-    const process = await newProcess({ pollMs: 10, readRows: async () => {
-      if (++tries < 3) throw new Error('away');
-      return readFeatureRows(world.db, FEATURES, 1);
-    } });
+    const process = await newProcess({
+      pollMs: 10,
+      readRows: async () => {
+        if (++tries < 3) throw new Error('away');
+        return readFeatureRows(world.db, FEATURES, 1);
+      },
+    });
     expect(isOn(process, 'availability_states')).toBe(false);
-    expect(texts(process, 'warn')).toEqual(['the settings of features cannot be read: the last known ones hold']);
+    expect(texts(process, 'warn')).toEqual([
+      'the settings of features cannot be read: the last known ones hold',
+    ]);
     expect(texts(process, 'info')).toContain('the settings of features can be read again');
   });
 
   test('is the last known while PostgreSQL is away, and the new again after it; each is said once', async () => {
     const reads = { isAllowed: true, refused: 0 };
-    const [here, there] = [await newProcess(), await newProcess({ redis: awayRedis(), pollMs: 10, readRows: async () => {
-      if (reads.isAllowed) return readFeatureRows(world.db, FEATURES, 1);
-      reads.refused++;
-      return readFeatureRows({ ...world.db, $queryRaw: () => world.db.$queryRawUnsafe('SELECT * FROM nowhere') } as typeof world.db, FEATURES, 1);
-    } })];
+    const [here, there] = [
+      await newProcess(),
+      await newProcess({
+        redis: awayRedis(),
+        pollMs: 10,
+        readRows: async () => {
+          if (reads.isAllowed) return readFeatureRows(world.db, FEATURES, 1);
+          reads.refused++;
+          return readFeatureRows(
+            {
+              ...world.db,
+              $queryRaw: () => world.db.$queryRawUnsafe('SELECT * FROM nowhere'),
+            } as typeof world.db,
+            FEATURES,
+            1,
+          );
+        },
+      }),
+    ];
     await put(here, 'driver_offers', { enabled: true, percent: 100 });
     await eventually('the change', async () => isOn(there, 'driver_offers'));
     reads.isAllowed = false;
@@ -194,32 +312,54 @@ describe('what holds', () => {
 
   test('goes on being read after a read that never ends', async () => {
     let reads = 0;
-    const process = await newProcess({ redis: awayRedis(), pollMs: 10, readRows: () => (++reads === 2 ? new Promise<FeatureRow[]>(() => {}) : readFeatureRows(world.db, FEATURES, 1)) });
+    const process = await newProcess({
+      redis: awayRedis(),
+      pollMs: 10,
+      readRows: () =>
+        ++reads === 2 ? new Promise<FeatureRow[]>(() => {}) : readFeatureRows(world.db, FEATURES, 1),
+    });
     await eventually('it reads again', async () => reads > 3);
     expect(texts(process, 'warn').filter((text) => text.includes('cannot be read'))).toHaveLength(1);
   });
 
   test('is off where the environment killed it, whatever a row says', async () => {
-    await world.db.$executeRaw`INSERT INTO feature_settings (name, enabled, percent, who, why) VALUES ('escalation', true, 100, 'psql', 'by hand')`;
+    await world.db
+      .$executeRaw`INSERT INTO feature_settings (name, enabled, percent, who, why) VALUES ('escalation', true, 100, 'psql', 'by hand')`;
     const process = await newProcess();
     expect(isOn(process, 'escalation')).toBe(false);
-    expect(await put(process, 'escalation', { enabled: true })).toMatchObject({ outcome: 'refused', code: 'FEATURE_KILLED' });
+    expect(await put(process, 'escalation', { enabled: true })).toMatchObject({
+      outcome: 'refused',
+      code: 'FEATURE_KILLED',
+    });
   });
 
   test('is what a row written by hand says, though its plan is none', async () => {
-    await world.db.$executeRaw`INSERT INTO feature_settings (name, enabled, plan, who, why) VALUES ('availability_states', false, '"soon"', 'psql', 'by hand'), ('no_longer_there', true, NULL, 'psql', 'an older version')`;
+    await world.db
+      .$executeRaw`INSERT INTO feature_settings (name, enabled, plan, who, why) VALUES ('availability_states', false, '"soon"', 'psql', 'by hand'), ('no_longer_there', true, NULL, 'psql', 'an older version')`;
     expect(isOn(await newProcess(), 'availability_states')).toBe(false);
   });
 
   test('is by city: of the environment, of ops, and all where ops name none', async () => {
     const process = await newProcess();
-    expect([isOn(process, 'auto_reassignment', CITY), isOn(process, 'auto_reassignment', 'rtm')]).toEqual([false, true]);
+    expect([isOn(process, 'auto_reassignment', CITY), isOn(process, 'auto_reassignment', 'rtm')]).toEqual([
+      false,
+      true,
+    ]);
     await put(process, 'auto_reassignment', { cities: [CITY] });
-    expect([isOn(process, 'auto_reassignment', CITY), isOn(process, 'auto_reassignment', 'rtm')]).toEqual([true, false]);
+    expect([isOn(process, 'auto_reassignment', CITY), isOn(process, 'auto_reassignment', 'rtm')]).toEqual([
+      true,
+      false,
+    ]);
     await put(process, 'auto_reassignment', { cities: [] });
-    expect([isOn(process, 'auto_reassignment', CITY), isOn(process, 'auto_reassignment', 'rtm')]).toEqual([true, true]);
+    expect([isOn(process, 'auto_reassignment', CITY), isOn(process, 'auto_reassignment', 'rtm')]).toEqual([
+      true,
+      true,
+    ]);
     await put(process, 'auto_reassignment', {});
-    expect([isOn(process, 'auto_reassignment', CITY), isOn(process, 'auto_reassignment', 'rtm')]).toEqual([false, true]);
+    expect([isOn(process, 'auto_reassignment', CITY), isOn(process, 'auto_reassignment', 'rtm')]).toEqual([
+      false,
+      true,
+    ]);
   });
 
   test('only adds deliveries as the percent rises', async () => {
@@ -246,19 +386,29 @@ describe('what holds', () => {
   });
 
   test('is what a restored backup says, in every process that reads it, and the log says so', async () => {
-    const [here, there] = [await newProcess({ redis: awayRedis() }), await newProcess({ redis: awayRedis(), pollMs: 100 })];
+    const [here, there] = [
+      await newProcess({ redis: awayRedis() }),
+      await newProcess({ redis: awayRedis(), pollMs: 100 }),
+    ];
     await put(here, 'driver_offers', { enabled: false });
-    const { rows: [saved] } = await owner.query('SELECT * FROM feature_settings');
+    const {
+      rows: [saved],
+    } = await owner.query('SELECT * FROM feature_settings');
     for (const percent of [50, 100]) await put(here, 'driver_offers', { enabled: true, percent });
     await eventually('the other heard of it', async () => isOn(there, 'driver_offers'));
     await owner.query('DELETE FROM feature_settings WHERE id > $1', [saved.id]);
     await owner.query(`SELECT setval('feature_settings_id_seq', $1)`, [saved.id]);
     await eventually('the other reads the backup', async () => !isOn(there, 'driver_offers'));
-    expect(texts(there, 'warn')).toContain('the database was set back: what it says of the feature now holds');
+    expect(texts(there, 'warn')).toContain(
+      'the database was set back: what it says of the feature now holds',
+    );
     await put(here, 'driver_offers', { enabled: false });
     await put(here, 'driver_offers', { enabled: false, percent: 5 });
     expect([here, there].map((process) => isOn(process, 'driver_offers'))).toEqual([false, false]);
-    expect((await here.desk.list())[0]).toMatchObject({ effective: { state: 'OFF', rolloutPercent: 5 }, history: [{ percent: 5 }, { percent: null }] });
+    expect((await here.desk.list())[0]).toMatchObject({
+      effective: { state: 'OFF', rolloutPercent: 5 },
+      history: [{ percent: 5 }, { percent: null }],
+    });
     expect(here.registry.effective()[0]).toMatchObject({ state: 'OFF', rolloutPercent: 5 });
   });
 
@@ -279,7 +429,9 @@ describe('what holds', () => {
 
   test('reaches every listener, though one of them fails', async () => {
     const process = await newProcess();
-    process.registry.onChange(() => { throw new Error('broken'); });
+    process.registry.onChange(() => {
+      throw new Error('broken');
+    });
     const changed = nextChange(process);
     await put(process, 'driver_offers', { enabled: true });
     expect(await changed).toMatchObject({ feature: 'driver_offers' });
@@ -294,29 +446,67 @@ describe('the log of every process', () => {
     expect(texts(there, 'info')).toEqual(['driver_offers disabled', 'escalation disabled']);
     await put(here, 'driver_offers', { enabled: true, percent: 100 });
     await put(here, 'driver_offers', { enabled: true, percent: 50 });
-    await eventually('the percent', async () => texts(there, 'info').includes('driver_offers changed') || there.registry.effective()[0]?.rolloutPercent === 50);
+    await eventually(
+      'the percent',
+      async () =>
+        texts(there, 'info').includes('driver_offers changed') ||
+        there.registry.effective()[0]?.rolloutPercent === 50,
+    );
     await put(here, 'driver_offers', { enabled: false, percent: 50 });
     for (const { lines } of [here, there]) {
-      await eventually('the line', async () => lines.at(-1)?.text === 'driver_offers disabled' && lines.length > 2);
-      expect(lines.at(-1)?.fields).toEqual({ feature: 'driver_offers', state: 'OFF', rolloutPercent: 50, cities: null, ...BY });
+      await eventually(
+        'the line',
+        async () => lines.at(-1)?.text === 'driver_offers disabled' && lines.length > 2,
+      );
+      expect(lines.at(-1)?.fields).toEqual({
+        feature: 'driver_offers',
+        state: 'OFF',
+        rolloutPercent: 50,
+        cities: null,
+        ...BY,
+      });
     }
-    expect(texts(here, 'info')).toEqual(['driver_offers disabled', 'escalation disabled', 'driver_offers enabled', 'driver_offers changed', 'driver_offers disabled']);
+    expect(texts(here, 'info')).toEqual([
+      'driver_offers disabled',
+      'escalation disabled',
+      'driver_offers enabled',
+      'driver_offers changed',
+      'driver_offers disabled',
+    ]);
   });
 });
 
 describe('the metrics', () => {
   const valueOf = async (name: string, labels: Record<string, string>): Promise<number | undefined> => {
     const values = (await register.getSingleMetric(name)?.get())?.values ?? [];
-    return values.find((each) => Object.entries(labels).every(([key, value]) => each.labels[key] === value))?.value;
+    return values.find((each) => Object.entries(labels).every(([key, value]) => each.labels[key] === value))
+      ?.value;
   };
   const flags = async (feature: string) => [
-    await valueOf('feature_flags_enabled', { feature }), await valueOf('feature_flags_rollout_percent', { feature }), await valueOf('feature_flags_planned_percent', { feature }),
+    await valueOf('feature_flags_enabled', { feature }),
+    await valueOf('feature_flags_rollout_percent', { feature }),
+    await valueOf('feature_flags_planned_percent', { feature }),
   ];
 
   test('say what is on, for how many, and what the plan wanted', async () => {
     const process = await newProcess();
-    expect([await flags('driver_offers'), await flags('availability_states'), await flags('escalation')]).toEqual([[0, 0, undefined], [1, 100, undefined], [0, 100, undefined]]);
-    await put(process, 'driver_offers', { enabled: true, percent: 5, plan: [{ date: '2020-01-01', percent: 25 }, { date: '2099-01-01', percent: 100 }] });
+    expect([
+      await flags('driver_offers'),
+      await flags('availability_states'),
+      await flags('escalation'),
+    ]).toEqual([
+      [0, 0, undefined],
+      [1, 100, undefined],
+      [0, 100, undefined],
+    ]);
+    await put(process, 'driver_offers', {
+      enabled: true,
+      percent: 5,
+      plan: [
+        { date: '2020-01-01', percent: 25 },
+        { date: '2099-01-01', percent: 100 },
+      ],
+    });
     expect(await flags('driver_offers')).toEqual([1, 5, 25]);
     await put(process, 'driver_offers', { enabled: false });
     expect(await flags('driver_offers')).toEqual([0, 0, undefined]);
@@ -325,7 +515,10 @@ describe('the metrics', () => {
   test('count each real toggle once, where it was asked for', async () => {
     const [here, there] = [await newProcess(), await newProcess()];
     await listening(2);
-    const counted = async () => [await valueOf('feature_flag_toggles_total', { feature: 'driver_offers', action: 'enabled' }), await valueOf('feature_flag_toggles_total', { feature: 'driver_offers', action: 'disabled' })];
+    const counted = async () => [
+      await valueOf('feature_flag_toggles_total', { feature: 'driver_offers', action: 'enabled' }),
+      await valueOf('feature_flag_toggles_total', { feature: 'driver_offers', action: 'disabled' }),
+    ];
     const [enabled = 0, disabled = 0] = await counted();
     const changed = nextChange(there);
     await put(here, 'driver_offers', { enabled: true });
@@ -340,7 +533,11 @@ describe('the metrics', () => {
 });
 
 describe('the client of OpenFeature', () => {
-  const details = (client: ReturnType<typeof createFeatureClient>, feature: string, context: Record<string, string> = { targetingKey: SUBJECT.key, cityId: CITY }) => client.getBooleanDetails(feature, false, context);
+  const details = (
+    client: ReturnType<typeof createFeatureClient>,
+    feature: string,
+    context: Record<string, string> = { targetingKey: SUBJECT.key, cityId: CITY },
+  ) => client.getBooleanDetails(feature, false, context);
 
   test('decides as isOn does, and says why', async () => {
     const process = await newProcess();
@@ -348,26 +545,51 @@ describe('the client of OpenFeature', () => {
     await put(process, 'driver_offers', { enabled: true, percent: 50 });
     for (const key of Array.from({ length: 50 }, () => newId())) {
       const on = process.registry.isOn('driver_offers', { cityId: CITY, key });
-      expect(await details(client, 'driver_offers', { targetingKey: key, cityId: CITY })).toMatchObject({ value: on, variant: on ? 'on' : 'off', reason: 'SPLIT', flagMetadata: { rolloutPercent: 50, draw: expect.any(Number) } });
+      expect(await details(client, 'driver_offers', { targetingKey: key, cityId: CITY })).toMatchObject({
+        value: on,
+        variant: on ? 'on' : 'off',
+        reason: 'SPLIT',
+        flagMetadata: { rolloutPercent: 50, draw: expect.any(Number) },
+      });
     }
-    expect(await details(client, 'escalation')).toMatchObject({ value: false, reason: 'DISABLED', flagMetadata: { why: 'KILLED' } });
-    expect(await details(client, 'auto_reassignment')).toMatchObject({ value: false, reason: 'TARGETING_MATCH', flagMetadata: { why: 'CITY_NOT_LISTED' } });
-    expect(await details(client, 'availability_states')).toMatchObject({ value: true, reason: 'TARGETING_MATCH' });
+    expect(await details(client, 'escalation')).toMatchObject({
+      value: false,
+      reason: 'DISABLED',
+      flagMetadata: { why: 'KILLED' },
+    });
+    expect(await details(client, 'auto_reassignment')).toMatchObject({
+      value: false,
+      reason: 'TARGETING_MATCH',
+      flagMetadata: { why: 'CITY_NOT_LISTED' },
+    });
+    expect(await details(client, 'availability_states')).toMatchObject({
+      value: true,
+      reason: 'TARGETING_MATCH',
+    });
   });
 
   test('gives the default, and what is wrong, where it cannot decide', async () => {
     const { registry } = await newProcess();
     const client = createFeatureClient(registry, newId());
     expect(await details(client, 'eta')).toMatchObject({ value: false, errorCode: 'FLAG_NOT_FOUND' });
-    expect(await details(client, 'driver_offers', { cityId: CITY })).toMatchObject({ errorCode: 'TARGETING_KEY_MISSING' });
-    expect(await details(client, 'driver_offers', { targetingKey: SUBJECT.key })).toMatchObject({ errorCode: 'INVALID_CONTEXT' });
-    expect(await client.getStringDetails('driver_offers', 'none', SUBJECT)).toMatchObject({ value: 'none', errorCode: 'TYPE_MISMATCH' });
+    expect(await details(client, 'driver_offers', { cityId: CITY })).toMatchObject({
+      errorCode: 'TARGETING_KEY_MISSING',
+    });
+    expect(await details(client, 'driver_offers', { targetingKey: SUBJECT.key })).toMatchObject({
+      errorCode: 'INVALID_CONTEXT',
+    });
+    expect(await client.getStringDetails('driver_offers', 'none', SUBJECT)).toMatchObject({
+      value: 'none',
+      errorCode: 'TYPE_MISMATCH',
+    });
   });
 
   test('tells of each change', async () => {
     const process = await newProcess();
     const client = createFeatureClient(process.registry, newId());
-    const told = new Promise((resolve) => { client.addHandler(ProviderEvents.ConfigurationChanged, (event) => resolve(event?.flagsChanged)); });
+    const told = new Promise((resolve) => {
+      client.addHandler(ProviderEvents.ConfigurationChanged, (event) => resolve(event?.flagsChanged));
+    });
     await put(process, 'driver_offers', { enabled: true });
     expect(await told).toEqual(['driver_offers']);
   });
@@ -379,40 +601,93 @@ describe('a kill', () => {
     const clock = () => START;
     const [api, ...workers] = [await newProcess(), await newProcess(), await newProcess()];
     for (const { registry } of workers) {
-      const availability = createAvailability({ db, map, features: registry, clock, limits: AVAILABILITY_LIMITS, kick: () => {} });
-      switchStatesOffAtOnce(registry, createPresence({ db, map, availability, features: registry, clock, limits: AVAILABILITY_LIMITS, kick: () => {} }), { warn: (_fields, text) => { throw new Error(text); } });
+      const availability = createAvailability({
+        db,
+        map,
+        features: registry,
+        clock,
+        limits: AVAILABILITY_LIMITS,
+        kick: () => {},
+      });
+      switchStatesOffAtOnce(
+        registry,
+        createPresence({
+          db,
+          map,
+          availability,
+          features: registry,
+          clock,
+          limits: AVAILABILITY_LIMITS,
+          kick: () => {},
+        }),
+        {
+          warn: (_fields, text) => {
+            throw new Error(text);
+          },
+        },
+      );
     }
     await listening(3);
     const states = ['ON_BREAK', 'PAUSED', 'SHIFT_ENDED'] as const;
-    const drivers = await Promise.all(states.map((availability) => addDriver({ availability, until: availability === 'ON_BREAK' ? START + 60_000 : null })));
+    const drivers = await Promise.all(
+      states.map((availability) =>
+        addDriver({ availability, until: availability === 'ON_BREAK' ? START + 60_000 : null }),
+      ),
+    );
     const onDuty = await addDriver();
     const beganAt = performance.now();
     await put(api, 'availability_states', { enabled: false });
-    await eventually('all three are OFFLINE', async () => (await Promise.all(drivers.map(row))).every(({ availability }) => availability === 'OFFLINE'));
+    await eventually('all three are OFFLINE', async () =>
+      (await Promise.all(drivers.map(row))).every(({ availability }) => availability === 'OFFLINE'),
+    );
     expect(performance.now() - beganAt).toBeLessThan(GOAL_MS);
     expect(await row(onDuty)).toMatchObject({ availability: 'AVAILABLE' });
     expect(await db.auditEntry.count({ where: { driverId: { in: drivers } } })).toBe(3);
     // The map follows by these messages, which the relay sends in its own moments.
-    expect((await world.takeMessages()).flatMap((message) => (message.kind === 'syncDriver' ? [message.driverId] : [])).sort()).toEqual(drivers.sort());
+    expect(
+      (await world.takeMessages())
+        .flatMap((message) => (message.kind === 'syncDriver' ? [message.driverId] : []))
+        .sort(),
+    ).toEqual(drivers.sort());
   });
 
   test('of driver_offers in mid-offer lets the live offer be accepted, and the next delivery goes the way of v1', async () => {
     const dispatch = await createDispatchWorld();
     running.push({ stop: () => dispatch.close() });
-    const process = await newProcess({ db: dispatch.db, redis: awayRedis(), environment: [{ feature: 'driver_offers', state: 'ON', rolloutPercent: 100, cities: null }] });
+    const process = await newProcess({
+      db: dispatch.db,
+      redis: awayRedis(),
+      environment: [{ feature: 'driver_offers', state: 'ON', rolloutPercent: 100, cities: null }],
+    });
     const activities = createDeliveryActivities({ ...dispatch.deps, features: process.registry });
-    const [asked, next] = [await dispatch.addDelivery(), await dispatch.addDelivery()].map(({ deliveryId }) => deliveryId);
+    const [asked, next] = [await dispatch.addDelivery(), await dispatch.addDelivery()].map(
+      ({ deliveryId }) => deliveryId,
+    );
     const driverId = await dispatch.addDriver();
-    const search = (deliveryId = '') => activities.lookForDriver({ deliveryId, correlationId: 'test', at: Date.now(), event: { kind: 'lookForDriver', freed: null } });
+    const search = (deliveryId = '') =>
+      activities.lookForDriver({
+        deliveryId,
+        correlationId: 'test',
+        at: Date.now(),
+        event: { kind: 'lookForDriver', freed: null },
+      });
     await search(asked);
     const offer = await dispatch.db.offer.findFirstOrThrow({ where: { deliveryId: asked, state: 'LIVE' } });
 
     await put(process, 'driver_offers', { enabled: false });
-    const told = await activities.acceptOffer({ deliveryId: asked ?? '', correlationId: 'test', at: Date.now(), event: { kind: 'acceptOffer', driverId, offerId: offer.id } });
+    const told = await activities.acceptOffer({
+      deliveryId: asked ?? '',
+      correlationId: 'test',
+      at: Date.now(),
+      event: { kind: 'acceptOffer', driverId, offerId: offer.id },
+    });
     expect(told.answer).toMatchObject({ outcome: 'accepted' });
     const nextDriver = await dispatch.addDriver();
     await search(next);
-    expect(await dispatch.db.delivery.findUniqueOrThrow({ where: { id: next } })).toMatchObject({ status: 'ASSIGNED', driverId: nextDriver });
+    expect(await dispatch.db.delivery.findUniqueOrThrow({ where: { id: next } })).toMatchObject({
+      status: 'ASSIGNED',
+      driverId: nextDriver,
+    });
     expect(await dispatch.db.offer.count({ where: { deliveryId: next } })).toBe(0);
   });
 });

@@ -19,7 +19,13 @@ let database: FreshDatabase;
 let chat: Receiver;
 let pager: Receiver;
 const relays: Relay[] = [];
-beforeAll(async () => { [database, chat, pager] = await Promise.all([freshDatabase({ poolSize: 10 }), startReceiver(), startReceiver()]); });
+beforeAll(async () => {
+  [database, chat, pager] = await Promise.all([
+    freshDatabase({ poolSize: 10 }),
+    startReceiver(),
+    startReceiver(),
+  ]);
+});
 afterEach(async () => {
   [chat, pager].forEach((receiver) => receiver.reset());
   await Promise.all(relays.splice(0).map((relay) => relay.stop()));
@@ -33,44 +39,98 @@ const TIMEOUT_MS = 1_000;
 
 const notice = (title: string, change: Partial<Notice> = {}): Message => ({
   kind: 'notify',
-  notice: { to: { kind: 'support' }, about: title, what: 'open', severity: 'warning', title, text: '', link: null, cityId: 'testville', facts: {}, at: Date.now(), ...change },
+  notice: {
+    to: { kind: 'support' },
+    about: title,
+    what: 'open',
+    severity: 'warning',
+    title,
+    text: '',
+    link: null,
+    cityId: 'testville',
+    facts: {},
+    at: Date.now(),
+    ...change,
+  },
 });
-const page = (title: string, change: Partial<Notice> = {}): Message => notice(title, { to: { kind: 'pager' }, ...change });
-const push = (title: string, change: Partial<Notice> = {}): Message => notice(title, { to: { kind: 'driver', driverId: newId() }, ...change });
-const put = (...messages: Message[]): Promise<void> => enqueue(database.db, 'delivery', 'correlation', messages);
+const page = (title: string, change: Partial<Notice> = {}): Message =>
+  notice(title, { to: { kind: 'pager' }, ...change });
+const push = (title: string, change: Partial<Notice> = {}): Message =>
+  notice(title, { to: { kind: 'driver', driverId: newId() }, ...change });
+const put = (...messages: Message[]): Promise<void> =>
+  enqueue(database.db, 'delivery', 'correlation', messages);
 const unsent = (): Promise<number> => database.db.outboxMessage.count({ where: { sentAt: null } });
 const allSent = (): Promise<true> => eventually('all is sent', async () => (await unsent()) === 0);
 /** As if so much time had passed. */
 const timePasses = (ms: number): Promise<unknown> =>
-  database.db.$executeRaw`UPDATE outbox SET next_at = next_at - ${ms} * interval '1 millisecond', created_at = created_at - ${ms} * interval '1 millisecond' WHERE sent_at IS NULL`;
+  database.db
+    .$executeRaw`UPDATE outbox SET next_at = next_at - ${ms} * interval '1 millisecond', created_at = created_at - ${ms} * interval '1 millisecond' WHERE sent_at IS NULL`;
 
 const nobody: Notifier = { channel: 'web_push', notify: async () => 'not_needed' };
 const chatTexts = (): string[] => chat.bodies().map((body) => (body as { text: string }).text);
-const pagerKeys = (): string[] => pager.bodies().map((body) => (body as { event_action: string; dedup_key: string })).map(({ event_action, dedup_key }) => `${event_action} ${dedup_key}`);
+const pagerKeys = (): string[] =>
+  pager
+    .bodies()
+    .map((body) => body as { event_action: string; dedup_key: string })
+    .map(({ event_action, dedup_key }) => `${event_action} ${dedup_key}`);
 
 /** A relay with real channels, and a dispatch that only writes down. `ahead`: how far its clock is ahead. */
-function relay(more: Partial<Notifiers> = {}, ahead = { ms: 0 }): { relay: Relay; heard: string[]; warnings: string[]; errors: string[] } {
+function relay(
+  more: Partial<Notifiers> = {},
+  ahead = { ms: 0 },
+): { relay: Relay; heard: string[]; warnings: string[]; errors: string[] } {
   const [heard, warnings, errors]: [string[], string[], string[]] = [[], [], []];
   const hear = (name: string) => async (): Promise<void> => void heard.push(name);
   const dispatcher: Dispatcher = {
-    startDelivery: hear('startDelivery'), signalDriverLeft: hear('driverLeft'), signalDriverRescued: hear('driverRescued'), signalOfferWithdrawn: hear('offerWithdrawn'),
-    wake: hear('wake'), endAvailabilityLater: hear('endLater'),
+    startDelivery: hear('startDelivery'),
+    signalDriverLeft: hear('driverLeft'),
+    signalDriverRescued: hear('driverRescued'),
+    signalOfferWithdrawn: hear('offerWithdrawn'),
+    wake: hear('wake'),
+    endAvailabilityLater: hear('endLater'),
   };
-  const log = { info: () => {}, warn: (fields: object, text: string) => void warnings.push(text), error: (_fields: object, text: string) => void errors.push(text) };
+  const log = {
+    info: () => {},
+    warn: (fields: object, text: string) => void warnings.push(text),
+    error: (_fields: object, text: string) => void errors.push(text),
+  };
   const notifiers: Notifiers = {
     support: createSlackNotifier({ url: chat.url, publicUrl: null, timeoutMs: TIMEOUT_MS }),
-    pager: createPagerDutyNotifier({ url: pager.url, routingKey: 'key', publicUrl: null, timeoutMs: TIMEOUT_MS }),
-    driver: nobody, ...more,
+    pager: createPagerDutyNotifier({
+      url: pager.url,
+      routingKey: 'key',
+      publicUrl: null,
+      timeoutMs: TIMEOUT_MS,
+    }),
+    driver: nobody,
+    ...more,
   };
   const notify = createNotices({ notifiers, clock: () => Date.now() + ahead.ms, maxAgeMs: MAX_AGE_MS, log });
-  const made = createRelay(database.postgres, createMessageHandler({ dispatcher, emitter: { emit: hear('emit') }, syncDriver: hear('syncDriver'), letGo: hear('letGo'), driverFree: hear('driverFree'), notify }), log);
+  const made = createRelay(
+    database.postgres,
+    createMessageHandler({
+      dispatcher,
+      emitter: { emit: hear('emit') },
+      syncDriver: hear('syncDriver'),
+      letGo: hear('letGo'),
+      driverFree: hear('driverFree'),
+      notify,
+    }),
+    log,
+  );
   relays.push(made);
   return { relay: made, heard, warnings, errors };
 }
 
 async function counted(metric: string, labels: Record<string, string>): Promise<number> {
   const found = await register.getSingleMetric(metric)?.get();
-  return found?.values.filter((value) => Object.entries(labels).every(([name, label]) => Reflect.get(value.labels, name) === label)).reduce((sum, { value }) => sum + value, 0) ?? 0;
+  return (
+    found?.values
+      .filter((value) =>
+        Object.entries(labels).every(([name, label]) => Reflect.get(value.labels, name) === label),
+      )
+      .reduce((sum, { value }) => sum + value, 0) ?? 0
+  );
 }
 
 describe('a notice', () => {
@@ -126,7 +186,12 @@ describe('a notice', () => {
   test('of the end of a matter is tried for a day: an incident whose end is not told stays open for ever', async () => {
     const ahead = { ms: 23 * 3_600_000 };
     const { relay: own, errors } = relay({}, ahead);
-    await put(page('gone', { about: 'zone/7' }), page('over', { about: 'zone/7', what: 'resolved' }), notice('over too', { what: 'resolved' }), push('stale', { what: 'resolved' }));
+    await put(
+      page('gone', { about: 'zone/7' }),
+      page('over', { about: 'zone/7', what: 'resolved' }),
+      notice('over too', { what: 'resolved' }),
+      push('stale', { what: 'resolved' }),
+    );
     await timePasses(60_000);
     own.start();
     await allSent();
@@ -143,10 +208,18 @@ describe('a notice', () => {
   test('of the end of a matter never comes before the one of its beginning', async () => {
     pager.answer({ status: 500 });
     const [one, other] = [relay(), relay()];
-    await put(page('down', { about: 'zone/7' }), page('up', { about: 'zone/7', what: 'resolved' }), page('else'));
+    await put(
+      page('down', { about: 'zone/7' }),
+      page('up', { about: 'zone/7', what: 'resolved' }),
+      page('else'),
+    );
     [one, other].forEach((each) => each.relay.start());
     await allSent();
-    expect(pagerKeys().filter((key) => key.endsWith('zone/7')).slice(-2)).toEqual(['trigger zone/7', 'resolve zone/7']);
+    expect(
+      pagerKeys()
+        .filter((key) => key.endsWith('zone/7'))
+        .slice(-2),
+    ).toEqual(['trigger zone/7', 'resolve zone/7']);
     expect(pagerKeys().filter((key) => key.startsWith('resolve'))).toHaveLength(1);
   });
 
@@ -161,7 +234,15 @@ describe('a notice', () => {
 
   test('to a driver waits for what an open app says of its offer', async () => {
     const told: string[] = [];
-    const { relay: own } = relay({ driver: { channel: 'web_push', notify: async ({ title }) => { told.push(title); return 'sent'; } } });
+    const { relay: own } = relay({
+      driver: {
+        channel: 'web_push',
+        notify: async ({ title }) => {
+          told.push(title);
+          return 'sent';
+        },
+      },
+    });
     await put(push('early'), notice('now'));
     own.start();
     await eventually('the chat heard', async () => chat.received.length === 1);
@@ -179,10 +260,18 @@ describe('a channel that asks to be left alone', () => {
     const { relay: own } = relay({}, ahead);
     await put(notice('a'));
     own.start();
-    await eventually('it was put off', async () => (await database.db.outboxMessage.findFirst())?.lastError === 'Slack: HTTP 429');
+    await eventually(
+      'it was put off',
+      async () => (await database.db.outboxMessage.findFirst())?.lastError === 'Slack: HTTP 429',
+    );
     await put(notice('b'), page('c'));
-    await eventually('the next one was put off too', async () => (await database.db.outboxMessage.count({ where: { lastError: { not: null } } })) === 2);
-    const [{ waits } = { waits: 0 }] = await database.db.$queryRaw<{ waits: number }[]>`SELECT min(extract(epoch FROM next_at - now()))::float8 AS waits FROM outbox WHERE sent_at IS NULL AND key LIKE 'support/%'`;
+    await eventually(
+      'the next one was put off too',
+      async () => (await database.db.outboxMessage.count({ where: { lastError: { not: null } } })) === 2,
+    );
+    const [{ waits } = { waits: 0 }] = await database.db.$queryRaw<
+      { waits: number }[]
+    >`SELECT min(extract(epoch FROM next_at - now()))::float8 AS waits FROM outbox WHERE sent_at IS NULL AND key LIKE 'support/%'`;
     expect(waits).toBeGreaterThan(20);
     await eventually('the pager heard', async () => pager.received.length === 1);
     expect(chat.received).toHaveLength(1);
@@ -194,17 +283,32 @@ describe('a channel that asks to be left alone', () => {
 });
 
 describe('a channel that hangs', () => {
-  const hanging = (): Notifier => createSlackNotifier({ url: chat.url, publicUrl: null, timeoutMs: NOTICE_TIMEOUT_MS });
+  const hanging = (): Notifier =>
+    createSlackNotifier({ url: chat.url, publicUrl: null, timeoutMs: NOTICE_TIMEOUT_MS });
 
   test('holds up no event, no workflow, no page and no push', async () => {
     chat.answerAlways('hang');
     const told: string[] = [];
-    const { relay: own, heard } = relay({ support: hanging(), driver: { channel: 'web_push', notify: async ({ title }) => { told.push(title); return 'sent'; } } });
+    const { relay: own, heard } = relay({
+      support: hanging(),
+      driver: {
+        channel: 'web_push',
+        notify: async ({ title }) => {
+          told.push(title);
+          return 'sent';
+        },
+      },
+    });
     await put(...Array.from({ length: 200 }, (_, index) => notice(`stuck ${index}`)));
     own.start();
     await eventually('the chat hangs', async () => chat.received.length === 5);
     const startedAt = Date.now();
-    await put({ kind: 'emit', emits: [{ rooms: ['r'], event: 'e', body: {} }] }, { kind: 'startDelivery', deliveryId: 'd' }, page('urgent'), push('offer'));
+    await put(
+      { kind: 'emit', emits: [{ rooms: ['r'], event: 'e', body: {} }] },
+      { kind: 'startDelivery', deliveryId: 'd' },
+      page('urgent'),
+      push('offer'),
+    );
     own.kick();
     await eventually('dispatch goes on', async () => heard.length === 2);
     const dispatchedMs = Date.now() - startedAt;
@@ -221,12 +325,19 @@ describe('a channel that hangs', () => {
   test('for one driver holds up no other', async () => {
     const told: string[] = [];
     let release = (): void => {};
-    const stuck = new Promise<void>((resolve) => { release = resolve; });
-    const { relay: own } = relay({ driver: { channel: 'web_push', notify: async ({ title }) => {
-      if (title === 'stuck') await stuck;
-      told.push(title);
-      return 'sent';
-    } } });
+    const stuck = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const { relay: own } = relay({
+      driver: {
+        channel: 'web_push',
+        notify: async ({ title }) => {
+          if (title === 'stuck') await stuck;
+          told.push(title);
+          return 'sent';
+        },
+      },
+    });
     await put(push('stuck'), push('free'));
     await timePasses(1_500);
     own.start();
@@ -241,9 +352,20 @@ describe('a channel that hangs', () => {
 
   test('is waited for by a relay that stops, so that what it took is marked', async () => {
     let release = (): void => {};
-    const slow = new Promise<void>((resolve) => { release = resolve; });
+    const slow = new Promise<void>((resolve) => {
+      release = resolve;
+    });
     let isAsked = false;
-    const { relay: own } = relay({ support: { channel: 'slack', notify: async () => { isAsked = true; await slow; return 'sent'; } } });
+    const { relay: own } = relay({
+      support: {
+        channel: 'slack',
+        notify: async () => {
+          isAsked = true;
+          await slow;
+          return 'sent';
+        },
+      },
+    });
     await put(notice('slow'));
     own.start();
     await eventually('it is under way', async () => isAsked);

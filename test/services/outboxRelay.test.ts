@@ -13,7 +13,9 @@ let database: FreshDatabase;
 const relays: Pick<Relay, 'stop'>[] = [];
 /** What ends each sending that a test holds up. */
 const held: (() => void)[] = [];
-beforeAll(async () => { database = await freshDatabase({ poolSize: 10 }); });
+beforeAll(async () => {
+  database = await freshDatabase({ poolSize: 10 });
+});
 afterAll(() => database.close());
 afterEach(async () => {
   held.splice(0).forEach((release) => release());
@@ -24,10 +26,19 @@ afterEach(async () => {
 const told = (event: string): Message => ({ kind: 'emit', emits: [{ rooms: ['room'], event, body: {} }] });
 const sync = (driverId: string): Message => ({ kind: 'syncDriver', driverId });
 const start = (deliveryId: string): Message => ({ kind: 'startDelivery', deliveryId });
-const nameOf = (message: Message): string => (message.kind === 'emit' ? (message.emits[0]?.event ?? '') : message.kind === 'syncDriver' ? message.driverId : JSON.stringify(message));
+const nameOf = (message: Message): string =>
+  message.kind === 'emit'
+    ? (message.emits[0]?.event ?? '')
+    : message.kind === 'syncDriver'
+      ? message.driverId
+      : JSON.stringify(message);
 
 /** A relay that tells nobody but us. `act` may fail. */
-function relay(act: (name: string) => Promise<void> = async () => {}): { relay: Relay; heard: string[]; warnings: object[] } {
+function relay(act: (name: string) => Promise<void> = async () => {}): {
+  relay: Relay;
+  heard: string[];
+  warnings: object[];
+} {
   const [heard, warnings]: [string[], object[]] = [[], []];
   const handle: MessageHandler = async (message) => {
     await act(nameOf(message));
@@ -38,12 +49,16 @@ function relay(act: (name: string) => Promise<void> = async () => {}): { relay: 
   return { relay: made, heard, warnings };
 }
 
-const put = (key: string, ...messages: Message[]): Promise<void> => enqueue(database.db, key, 'correlation', messages);
+const put = (key: string, ...messages: Message[]): Promise<void> =>
+  enqueue(database.db, key, 'correlation', messages);
 const unsent = (): Promise<number> => database.db.outboxMessage.count({ where: { sentAt: null } });
 const allSent = (): Promise<true> => eventually('all is sent', async () => (await unsent()) === 0);
-const rowOf = (name: string) => database.db.outboxMessage.findFirstOrThrow({ where: { payload: { path: ['driverId'], equals: name } } });
+const rowOf = (name: string) =>
+  database.db.outboxMessage.findFirstOrThrow({ where: { payload: { path: ['driverId'], equals: name } } });
 /** As if so much time had passed. */
-const timePasses = (ms: number): Promise<unknown> => database.db.$executeRaw`UPDATE outbox SET next_at = next_at - ${ms} * interval '1 millisecond' WHERE sent_at IS NULL`;
+const timePasses = (ms: number): Promise<unknown> =>
+  database.db
+    .$executeRaw`UPDATE outbox SET next_at = next_at - ${ms} * interval '1 millisecond' WHERE sent_at IS NULL`;
 const EMITS = ['emit', 'syncDriver'] as const;
 
 describe('a message', () => {
@@ -64,7 +79,11 @@ describe('a message', () => {
 
   test('carries its correlation id, and is marked as sent once', async () => {
     const seen: string[] = [];
-    const own = createRelay(database.postgres, async (_message, correlationId) => void seen.push(correlationId), { warn: () => {} });
+    const own = createRelay(
+      database.postgres,
+      async (_message, correlationId) => void seen.push(correlationId),
+      { warn: () => {} },
+    );
     relays.push(own);
     await put('key', sync('a'));
     own.kick();
@@ -75,10 +94,12 @@ describe('a message', () => {
 
   test('that was rolled back is sent by nobody', async () => {
     const { relay: own, heard } = relay();
-    await expect(database.db.$transaction(async (tx) => {
-      await enqueue(tx, 'key', 'correlation', [told('never')]);
-      throw new Error('the change failed');
-    })).rejects.toThrow('the change failed');
+    await expect(
+      database.db.$transaction(async (tx) => {
+        await enqueue(tx, 'key', 'correlation', [told('never')]);
+        throw new Error('the change failed');
+      }),
+    ).rejects.toThrow('the change failed');
     await put('key', told('after'));
     own.kick();
     await allSent();
@@ -97,7 +118,9 @@ describe('a message', () => {
 describe('order', () => {
   test('holds within a key, and no key waits for another', async () => {
     const slow = { a: Promise.resolve(), release: (): void => {} };
-    slow.a = new Promise((resolve) => { slow.release = resolve; });
+    slow.a = new Promise((resolve) => {
+      slow.release = resolve;
+    });
     const { relay: own, heard } = relay((name) => (name === 'a1' ? slow.a : Promise.resolve()));
     await put('a', told('a1'), told('a2'));
     await put('b', told('b1'), told('b2'));
@@ -111,7 +134,9 @@ describe('order', () => {
 
   test('holds where the first could not be sent: what clients are told later waits, other news does not', async () => {
     let isAway = true;
-    const { relay: own, heard } = relay(async (name) => { if (isAway && name === 'offered') throw new Error('Redis is away'); });
+    const { relay: own, heard } = relay(async (name) => {
+      if (isAway && name === 'offered') throw new Error('Redis is away');
+    });
     await put('key', told('offered'), told('withdrawn'), sync('driver'));
     own.kick();
     await eventually('what may go has gone', async () => (await unsent()) === 2);
@@ -127,16 +152,26 @@ describe('order', () => {
     const [first] = await takeDue(readerOf(database.db), EMITS, 10);
     await put('key', told('second'));
     await put('other', told('third'));
-    expect((await takeDue(readerOf(database.db), EMITS, 10)).map(({ message }) => nameOf(message))).toEqual(['third']);
+    expect((await takeDue(readerOf(database.db), EMITS, 10)).map(({ message }) => nameOf(message))).toEqual([
+      'third',
+    ]);
     await markSent(readerOf(database.db), first ? [first.id] : []);
-    expect((await takeDue(readerOf(database.db), EMITS, 10)).map(({ message }) => nameOf(message))).toEqual(['second']);
+    expect((await takeDue(readerOf(database.db), EMITS, 10)).map(({ message }) => nameOf(message))).toEqual([
+      'second',
+    ]);
   });
 });
 
 describe('a failure', () => {
   test('puts the message back, with its reason, and it is sent later', async () => {
     let failures = 3;
-    const { relay: own, heard, warnings } = relay(async () => { if (failures-- > 0) throw new Error('Temporal is away'); });
+    const {
+      relay: own,
+      heard,
+      warnings,
+    } = relay(async () => {
+      if (failures-- > 0) throw new Error('Temporal is away');
+    });
     await put('key', sync('a'));
     own.kick();
     await eventually('it was put back', async () => (await rowOf('a')).lastError === 'Temporal is away');
@@ -153,9 +188,12 @@ describe('a failure', () => {
     for (let attempt = 1; attempt <= 12; attempt += 1) {
       const [taken] = await takeDue(readerOf(database.db), EMITS, 1);
       if (!taken) throw new Error('it was not due');
-      const [row] = await database.db.$transaction(async (tx) => { // within a transaction the time stands
+      const [row] = await database.db.$transaction(async (tx) => {
+        // within a transaction the time stands
         await putBack(tx, taken, 'away');
-        return tx.$queryRaw<{ waits: number }[]>`SELECT round(extract(epoch FROM next_at - now()) * 1000)::int AS waits FROM outbox`;
+        return tx.$queryRaw<
+          { waits: number }[]
+        >`SELECT round(extract(epoch FROM next_at - now()) * 1000)::int AS waits FROM outbox`;
       });
       waits.push(row?.waits ?? 0);
       await timePasses(60_000);
@@ -165,7 +203,9 @@ describe('a failure', () => {
   });
 
   test('of one key holds up no other, and of one lane not the other', async () => {
-    const { relay: own, heard } = relay(async (name) => { if (name === 'bad') throw new Error('bad'); });
+    const { relay: own, heard } = relay(async (name) => {
+      if (name === 'bad') throw new Error('bad');
+    });
     await put('bad', told('bad'));
     await put('good', told('good'), start('d'));
     own.kick();
@@ -190,13 +230,18 @@ describe('a failure', () => {
   test('of the database while messages are taken costs nothing but the next kick', async () => {
     let [isAway, warned] = [true, 0];
     const heard: string[] = [];
-    const own = new OutboxRelay({
-      takeDue: async (limit) => {
-        if (isAway) throw new Error('PostgreSQL is away');
-        return takeDue(readerOf(database.db), EMITS, limit);
+    const own = new OutboxRelay(
+      {
+        takeDue: async (limit) => {
+          if (isAway) throw new Error('PostgreSQL is away');
+          return takeDue(readerOf(database.db), EMITS, limit);
+        },
+        markSent: (ids) => markSent(readerOf(database.db), ids),
+        putBack: (message, error) => putBack(database.db, message, error),
       },
-      markSent: (ids) => markSent(readerOf(database.db), ids), putBack: (message, error) => putBack(database.db, message, error),
-    }, async (message) => void heard.push(nameOf(message)), { warn: () => void (warned += 1) });
+      async (message) => void heard.push(nameOf(message)),
+      { warn: () => void (warned += 1) },
+    );
     await put('key', told('a'));
     own.kick();
     await eventually('it fails', async () => warned > 0);
@@ -216,7 +261,10 @@ test('what was put in at this very moment is due, though its row is rounded to t
     return takeDue(readerOf(tx), EMITS, 10);
   });
   expect(taken).toHaveLength(1);
-  await markSent(readerOf(database.db), taken.map(({ id }) => id));
+  await markSent(
+    readerOf(database.db),
+    taken.map(({ id }) => id),
+  );
 });
 
 test('no more are taken at once than were asked for, where the planner still believes that the table is empty', async () => {
@@ -233,16 +281,28 @@ test('no more are taken at once than were asked for, where the planner still bel
 
 describe('a lane where nobody waits for another', () => {
   /** Never started, so that it finds nothing by itself. `taken`: what each look came to. */
-  function lane(atOnce: number, act: () => Promise<void> = async () => {}): { own: OutboxRelay; heard: string[]; taken: number[] } {
+  function lane(
+    atOnce: number,
+    act: () => Promise<void> = async () => {},
+  ): { own: OutboxRelay; heard: string[]; taken: number[] } {
     const [heard, taken]: [string[], number[]] = [[], []];
-    const own = new OutboxRelay({
-      takeDue: async (limit) => {
-        const found = await takeDue(readerOf(database.db), EMITS, limit);
-        taken.push(found.length);
-        return found;
+    const own = new OutboxRelay(
+      {
+        takeDue: async (limit) => {
+          const found = await takeDue(readerOf(database.db), EMITS, limit);
+          taken.push(found.length);
+          return found;
+        },
+        markSent: (ids) => markSent(readerOf(database.db), ids),
+        putBack: (message, error) => putBack(database.db, message, error),
       },
-      markSent: (ids) => markSent(readerOf(database.db), ids), putBack: (message, error) => putBack(database.db, message, error),
-    }, async (message) => { await act(); heard.push(nameOf(message)); }, { warn: () => {} }, { atOnce });
+      async (message) => {
+        await act();
+        heard.push(nameOf(message));
+      },
+      { warn: () => {} },
+      { atOnce },
+    );
     relays.push(own);
     return { own, heard, taken };
   }
@@ -257,7 +317,13 @@ describe('a lane where nobody waits for another', () => {
   });
 
   test('does so while others of it hang, and keeps to so many at once', async () => {
-    const { own, heard, taken } = lane(2, () => new Promise((resolve) => { held.push(resolve); }));
+    const { own, heard, taken } = lane(
+      2,
+      () =>
+        new Promise((resolve) => {
+          held.push(resolve);
+        }),
+    );
     await put('key', sync('a'), sync('b'), sync('c'));
     own.kick();
     await eventually('two are under way', async () => held.length === 2);
@@ -312,14 +378,20 @@ describe('several relays', () => {
 describe('stopping', () => {
   test('finishes what is under way, and sends nothing after', async () => {
     let release = (): void => {};
-    const held = new Promise<void>((resolve) => { release = resolve; });
-    const { relay: own, heard } = relay(async (name) => { if (name === 'slow') await held; });
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const { relay: own, heard } = relay(async (name) => {
+      if (name === 'slow') await held;
+    });
     await put('key', sync('slow'));
     own.start();
     own.kick();
     await eventually('it is under way', async () => (await rowOf('slow')).attempts === 1);
     let isStopped = false;
-    const stopped = own.stop().then(() => { isStopped = true; });
+    const stopped = own.stop().then(() => {
+      isStopped = true;
+    });
     await put('key', sync('late'));
     own.kick();
     expect(isStopped).toBe(false);
@@ -340,7 +412,8 @@ describe('stopping', () => {
 test('the backlog says how much waits, and for how long', async () => {
   expect(await outboxBacklog(database.db)).toEqual({ unsent: 0, oldestMs: 0 });
   await put('key', sync('a'), sync('b'));
-  await database.db.$executeRaw`UPDATE outbox SET created_at = now() - interval '5 seconds' WHERE payload->>'driverId' = 'a'`;
+  await database.db
+    .$executeRaw`UPDATE outbox SET created_at = now() - interval '5 seconds' WHERE payload->>'driverId' = 'a'`;
   const { unsent: count, oldestMs } = await outboxBacklog(database.db);
   expect(count).toBe(2);
   expect(oldestMs).toBeGreaterThanOrEqual(5_000);

@@ -8,7 +8,9 @@ import { createPositions } from '../../services/positions';
 import { createDriverWorld, CITY, type DriverWorld, PLACE, START } from '../support/driverWorld';
 
 let world: DriverWorld;
-beforeAll(async () => { world = await createDriverWorld(); });
+beforeAll(async () => {
+  world = await createDriverWorld();
+});
 afterAll(() => world.close());
 beforeEach(async () => {
   world.time.now = START;
@@ -18,10 +20,24 @@ afterEach(() => world.redis.flush());
 
 /** About 68 m east for each step. */
 const east = (steps: number) => ({ lat: PLACE.lat, lng: PLACE.lng + steps / 1_000 });
-const idsNear = async () => (await world.map.near({ cityId: CITY, point: PLACE, radiusMeters: 5_000, limit: 50, now: world.time.now })).map(({ driverId }) => driverId);
-const archiveOf = (driverId: string) => world.db.positionFix.findMany({ where: { driverId }, orderBy: { at: 'asc' } });
-const newArchive = (onError: (error: unknown) => void = (error) => { throw error; }) =>
-  new PositionArchive({ redis: world.redis.redis, db: world.db, onError, everyMs: 5, keyPrefix: world.redis.keyPrefix });
+const idsNear = async () =>
+  (
+    await world.map.near({ cityId: CITY, point: PLACE, radiusMeters: 5_000, limit: 50, now: world.time.now })
+  ).map(({ driverId }) => driverId);
+const archiveOf = (driverId: string) =>
+  world.db.positionFix.findMany({ where: { driverId }, orderBy: { at: 'asc' } });
+const newArchive = (
+  onError: (error: unknown) => void = (error) => {
+    throw error;
+  },
+) =>
+  new PositionArchive({
+    redis: world.redis.redis,
+    db: world.db,
+    onError,
+    everyMs: 5,
+    keyPrefix: world.redis.keyPrefix,
+  });
 
 describe('a ping', () => {
   test('of a driver Redis does not know is taken after one look into PostgreSQL, and wakes a delivery that waits', async () => {
@@ -34,9 +50,24 @@ describe('a ping', () => {
   test('of a driver on the map needs no PostgreSQL', async () => {
     const driverId = await world.addDriver();
     await world.ping(driverId);
-    const nowhere = connectDatabase('postgresql://nobody@127.0.0.1:1/none', { poolSize: 1, statementTimeoutMs: 100, applicationName: 'test' });
-    const positions = createPositions({ db: nowhere, map: world.map, clock: () => START + 1_000, kick: () => { throw new Error('nothing was enqueued'); } });
-    expect(await positions.record(driverId, [{ point: east(1), at: START + 1_000, accuracyMeters: null, speedMps: null, headingDegrees: null }])).toBe('recorded');
+    const nowhere = connectDatabase('postgresql://nobody@127.0.0.1:1/none', {
+      poolSize: 1,
+      statementTimeoutMs: 100,
+      applicationName: 'test',
+    });
+    const positions = createPositions({
+      db: nowhere,
+      map: world.map,
+      clock: () => START + 1_000,
+      kick: () => {
+        throw new Error('nothing was enqueued');
+      },
+    });
+    expect(
+      await positions.record(driverId, [
+        { point: east(1), at: START + 1_000, accuracyMeters: null, speedMps: null, headingDegrees: null },
+      ]),
+    ).toBe('recorded');
     expect((await world.map.look([driverId]))[0]?.entry?.lastFix?.point).toEqual(east(1));
   });
 
@@ -80,7 +111,10 @@ describe('a ping', () => {
     expect(await redis.ttl(key)).toBeGreaterThan(172_000);
     await redis.del(key); // as when it ends
     expect(await world.ping(driverId)).toBe('recorded');
-    expect((await world.map.look([driverId]))[0]?.entry).toMatchObject({ driverId, availability: 'AVAILABLE' });
+    expect((await world.map.look([driverId]))[0]?.entry).toMatchObject({
+      driverId,
+      availability: 'AVAILABLE',
+    });
     expect(await redis.ttl(key)).toBeLessThanOrEqual(172_800);
   });
 
@@ -108,18 +142,36 @@ describe('a ping', () => {
       const driverId = await world.addDriver();
       await world.ping(driverId);
       const goOffline = async () => {
-        await world.availability.request(driverId, { kind: 'set', availability: 'OFFLINE' }, { kind: 'driver', id: driverId }, 'test');
+        await world.availability.request(
+          driverId,
+          { kind: 'set', availability: 'OFFLINE' },
+          { kind: 'driver', id: driverId },
+          'test',
+        );
         await syncFromRow(driverId);
       };
       await Promise.all([goOffline(), world.ping(driverId), world.ping(driverId), world.ping(driverId)]);
-      expect((await world.map.look([driverId]))[0]).toMatchObject({ entry: { availability: 'OFFLINE' }, on: { all: false, city: false } });
+      expect((await world.map.look([driverId]))[0]).toMatchObject({
+        entry: { availability: 'OFFLINE' },
+        on: { all: false, city: false },
+      });
     }
   });
 });
 
 async function syncFromRow(driverId: string): Promise<void> {
   const { cityId, availabilityVersion } = await world.row(driverId);
-  await world.map.sync({ driverId, cityId, availability: 'OFFLINE', hasRoom: true, version: Number(availabilityVersion), lastFix: null }, world.time.now);
+  await world.map.sync(
+    {
+      driverId,
+      cityId,
+      availability: 'OFFLINE',
+      hasRoom: true,
+      version: Number(availabilityVersion),
+      lastFix: null,
+    },
+    world.time.now,
+  );
 }
 
 describe('the archive', () => {
@@ -129,16 +181,34 @@ describe('the archive', () => {
     world.time.now = START + 1_000;
     await world.ping(driverId, east(2), START - 60_000);
     await newArchive().archiveAll();
-    expect((await archiveOf(driverId)).map(({ at, lng }) => [at.getTime(), lng])).toEqual([[START - 60_000, east(2).lng], [START, east(10).lng]]);
+    expect((await archiveOf(driverId)).map(({ at, lng }) => [at.getTime(), lng])).toEqual([
+      [START - 60_000, east(2).lng],
+      [START, east(10).lng],
+    ]);
     const row = await world.row(driverId);
-    expect(row).toMatchObject({ lastLat: PLACE.lat, lastLng: east(10).lng, lastFixAt: new Date(START), availabilityVersion: 0n });
+    expect(row).toMatchObject({
+      lastLat: PLACE.lat,
+      lastLng: east(10).lng,
+      lastFixAt: new Date(START),
+      availabilityVersion: 0n,
+    });
   });
 
   test('says all that the device said', async () => {
     const driverId = await world.addDriver();
-    await world.positions.record(driverId, [{ point: PLACE, at: START - 500, accuracyMeters: 4.5, speedMps: 6.25, headingDegrees: 270 }]);
+    await world.positions.record(driverId, [
+      { point: PLACE, at: START - 500, accuracyMeters: 4.5, speedMps: 6.25, headingDegrees: 270 },
+    ]);
     await newArchive().archiveAll();
-    expect(await archiveOf(driverId)).toMatchObject([{ accuracyMeters: 4.5, speedMps: 6.25, headingDegrees: 270, at: new Date(START - 500), receivedAt: new Date(START) }]);
+    expect(await archiveOf(driverId)).toMatchObject([
+      {
+        accuracyMeters: 4.5,
+        speedMps: 6.25,
+        headingDegrees: 270,
+        at: new Date(START - 500),
+        receivedAt: new Date(START),
+      },
+    ]);
   });
 
   test('keeps one fix in 10 s or 50 m', async () => {
@@ -149,7 +219,9 @@ describe('the archive', () => {
     }
     await world.ping(driverId, east(2), world.time.now + 1);
     await newArchive().archiveAll();
-    expect((await archiveOf(driverId)).map(({ at }) => at.getTime() - START)).toEqual([0, 10_000, 20_000, 30_000, 30_001]);
+    expect((await archiveOf(driverId)).map(({ at }) => at.getTime() - START)).toEqual([
+      0, 10_000, 20_000, 30_000, 30_001,
+    ]);
   });
 
   test('adds nothing when a batch comes twice, as after a crash before its acknowledgement', async () => {
@@ -169,7 +241,8 @@ describe('the archive', () => {
   test('leaves nothing in Redis of what it keeps, nor of what it passes over', async () => {
     const { redis, keyPrefix } = world.redis;
     const drivers = [await world.addDriver(), await world.addDriver()];
-    for (let second = 0; second < 20; second++) for (const driverId of drivers) await world.ping(driverId, PLACE, START + second * 1_000);
+    for (let second = 0; second < 20; second++)
+      for (const driverId of drivers) await world.ping(driverId, PLACE, START + second * 1_000);
     await redis.xadd(`${keyPrefix}positions`, '*', 'driver', 'not-a-uuid', 'at', 'yesterday');
     await newArchive().archiveAll();
     expect(await redis.xlen(`${keyPrefix}positions`)).toBe(0);
@@ -190,7 +263,14 @@ describe('the archive', () => {
 
   test('passes over what is not a fix of ours', async () => {
     const driverId = await world.addDriver();
-    await world.redis.redis.xadd(`${world.redis.keyPrefix}positions`, '*', 'driver', 'not-a-uuid', 'at', 'yesterday');
+    await world.redis.redis.xadd(
+      `${world.redis.keyPrefix}positions`,
+      '*',
+      'driver',
+      'not-a-uuid',
+      'at',
+      'yesterday',
+    );
     await world.ping(driverId);
     expect(await newArchive().archiveAll()).toBe(1);
     expect(await newArchive().archiveAll()).toBe(0);
@@ -219,7 +299,10 @@ describe('the archive', () => {
     const driverId = await world.addDriver();
     await world.ping(driverId);
     const { $executeRaw } = world.db;
-    Object.defineProperty(world.db, '$executeRaw', { configurable: true, value: () => Promise.reject(new Error('the database is away')) });
+    Object.defineProperty(world.db, '$executeRaw', {
+      configurable: true,
+      value: () => Promise.reject(new Error('the database is away')),
+    });
     archive.start();
     await until(() => errors.length > 0);
     Object.defineProperty(world.db, '$executeRaw', { configurable: true, value: $executeRaw });
@@ -235,12 +318,32 @@ async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
 
 describe('thinning', () => {
   const fix = (driverId: string, at: number, point = PLACE): ReceivedFix => ({
-    driverId, at, receivedAt: at, point, isLive: true, accuracyMeters: null, speedMps: null, headingDegrees: null,
+    driverId,
+    at,
+    receivedAt: at,
+    point,
+    isLive: true,
+    accuracyMeters: null,
+    speedMps: null,
+    headingDegrees: null,
   });
 
   test('measures each driver alone, and late fixes by the same rule', () => {
-    const { kept } = thin([fix('a', START), fix('b', START + 1), fix('a', START + 2), fix('a', START - 9_999), fix('a', START - 10_000)], new Map());
-    expect(kept.map(({ driverId, at }) => [driverId, at - START])).toEqual([['a', 0], ['b', 1], ['a', -10_000]]);
+    const { kept } = thin(
+      [
+        fix('a', START),
+        fix('b', START + 1),
+        fix('a', START + 2),
+        fix('a', START - 9_999),
+        fix('a', START - 10_000),
+      ],
+      new Map(),
+    );
+    expect(kept.map(({ driverId, at }) => [driverId, at - START])).toEqual([
+      ['a', 0],
+      ['b', 1],
+      ['a', -10_000],
+    ]);
   });
 
   test('goes on from the batch before, which it leaves as it was', () => {

@@ -15,17 +15,38 @@ let rescue: RescueService;
 let kicks = 0;
 beforeAll(async () => {
   world = await createDispatchWorld();
-  const { db, deps: { features, newId } } = world;
-  rescue = createRescue({ db, features, clock: Date.now, newId, limits: AVAILABILITY_LIMITS, kick: () => void kicks++ });
+  const {
+    db,
+    deps: { features, newId },
+  } = world;
+  rescue = createRescue({
+    db,
+    features,
+    clock: Date.now,
+    newId,
+    limits: AVAILABILITY_LIMITS,
+    kick: () => void kicks++,
+  });
 });
 afterAll(() => world.close());
 
 const BY = { kind: 'ops', id: 'olga' } as const;
-const asked = (change: Partial<RescueAsked> = {}): RescueAsked => ({ key: 'key', by: BY, why: 'flat tyre, called in', correlationId: 'call-7', ...change });
-const tell = (deliveryId: string, event: WorkflowEvent) => world.activities[event.kind]({ deliveryId, correlationId: 'test', at: Date.now(), event });
-const statusOf = async (deliveryId: string) => (await world.db.delivery.findUniqueOrThrow({ where: { id: deliveryId } })).status;
+const asked = (change: Partial<RescueAsked> = {}): RescueAsked => ({
+  key: 'key',
+  by: BY,
+  why: 'flat tyre, called in',
+  correlationId: 'call-7',
+  ...change,
+});
+const tell = (deliveryId: string, event: WorkflowEvent) =>
+  world.activities[event.kind]({ deliveryId, correlationId: 'test', at: Date.now(), event });
+const statusOf = async (deliveryId: string) =>
+  (await world.db.delivery.findUniqueOrThrow({ where: { id: deliveryId } })).status;
 const driverRow = (id: string) => world.db.driver.findUniqueOrThrow({ where: { id } });
-const messagesOf = async (...keys: string[]): Promise<string[]> => (await world.db.outboxMessage.findMany({ where: { key: { in: keys } }, orderBy: { id: 'asc' } })).map(({ kind }) => kind);
+const messagesOf = async (...keys: string[]): Promise<string[]> =>
+  (await world.db.outboxMessage.findMany({ where: { key: { in: keys } }, orderBy: { id: 'asc' } })).map(
+    ({ kind }) => kind,
+  );
 
 type Laden = { driverId: string; carried: string; expected: string; offered: string; offerId: string };
 
@@ -39,12 +60,17 @@ async function laden(): Promise<Laden> {
     const { deliveryId } = await world.addDelivery({ cityId });
     found.push(deliveryId);
     if (found.length > 1) await onMap(driverId, cityId);
-    const { known: { offers: [offer] } } = await tell(deliveryId, { kind: 'lookForDriver', freed: null });
+    const {
+      known: {
+        offers: [offer],
+      },
+    } = await tell(deliveryId, { kind: 'lookForDriver', freed: null });
     offerId = offer?.offerId ?? 'nobody was asked';
     if (accepts) await tell(deliveryId, { kind: 'acceptOffer', offerId, driverId });
   }
   const [carried = '', expected = '', offered = ''] = found;
-  for (const step of ['arriveAtPickup', 'pickUp'] as const) await tell(carried, { kind: 'takeStep', step, by: { kind: 'driver', id: driverId }, deviceAt: null });
+  for (const step of ['arriveAtPickup', 'pickUp'] as const)
+    await tell(carried, { kind: 'takeStep', step, by: { kind: 'driver', id: driverId }, deviceAt: null });
   await world.db.outboxMessage.deleteMany({});
   return { driverId, carried, expected, offered, offerId };
 }
@@ -53,19 +79,50 @@ async function laden(): Promise<Laden> {
 async function onMap(driverId: string, cityId: string): Promise<void> {
   const { lastLat, lastLng } = await driverRow(driverId);
   const now = Date.now();
-  await world.map.sync({ driverId, cityId, availability: 'AVAILABLE', hasRoom: true, version: 1_000, lastFix: { point: { lat: lastLat ?? 0, lng: lastLng ?? 0 }, at: now, receivedAt: now } }, now);
+  await world.map.sync(
+    {
+      driverId,
+      cityId,
+      availability: 'AVAILABLE',
+      hasRoom: true,
+      version: 1_000,
+      lastFix: { point: { lat: lastLat ?? 0, lng: lastLng ?? 0 }, at: now, receivedAt: now },
+    },
+    now,
+  );
 }
 
 /** Hands the messages about rescues to the deliveries, so often. */
 async function relay(times = 1): Promise<void> {
-  const unexpected = async () => { throw new Error('not part of this test'); };
-  const dispatcher: Dispatcher = {
-    startDelivery: unexpected, signalDriverLeft: unexpected, signalOfferWithdrawn: unexpected, wake: unexpected, endAvailabilityLater: unexpected,
-    signalDriverRescued: async (deliveryId, { correlationId, ...event }) => void (await world.activities.rescueDelivery({ deliveryId, correlationId, at: Date.now(), event: { kind: 'rescueDelivery', ...event } })),
+  const unexpected = async () => {
+    throw new Error('not part of this test');
   };
-  const handle = createMessageHandler({ dispatcher, emitter: { emit: unexpected }, syncDriver: unexpected, letGo: unexpected, driverFree: unexpected, notify: unexpected });
+  const dispatcher: Dispatcher = {
+    startDelivery: unexpected,
+    signalDriverLeft: unexpected,
+    signalOfferWithdrawn: unexpected,
+    wake: unexpected,
+    endAvailabilityLater: unexpected,
+    signalDriverRescued: async (deliveryId, { correlationId, ...event }) =>
+      void (await world.activities.rescueDelivery({
+        deliveryId,
+        correlationId,
+        at: Date.now(),
+        event: { kind: 'rescueDelivery', ...event },
+      })),
+  };
+  const handle = createMessageHandler({
+    dispatcher,
+    emitter: { emit: unexpected },
+    syncDriver: unexpected,
+    letGo: unexpected,
+    driverFree: unexpected,
+    notify: unexpected,
+  });
   const rows = await world.db.outboxMessage.findMany({ where: { kind: 'rescue' }, orderBy: { id: 'asc' } });
-  for (let round = 0; round < times; round++) for (const { kind, payload, correlationId } of rows) await handle({ kind, ...(payload as object) } as Message, correlationId);
+  for (let round = 0; round < times; round++)
+    for (const { kind, payload, correlationId } of rows)
+      await handle({ kind, ...(payload as object) } as Message, correlationId);
 }
 
 describe('a rescue', () => {
@@ -74,21 +131,40 @@ describe('a rescue', () => {
     kicks = 0;
     const begun = await rescue.begin(driverId, asked());
     expect(kicks).toBe(1);
-    const [{ id: carries = '' } = {}] = await world.db.assignment.findMany({ where: { deliveryId: carried } });
-    const [{ id: expects = '' } = {}] = await world.db.assignment.findMany({ where: { deliveryId: expected } });
+    const [{ id: carries = '' } = {}] = await world.db.assignment.findMany({
+      where: { deliveryId: carried },
+    });
+    const [{ id: expects = '' } = {}] = await world.db.assignment.findMany({
+      where: { deliveryId: expected },
+    });
     expect(begun?.jobs).toHaveLength(3);
-    expect(begun?.jobs).toEqual(expect.arrayContaining([
-      { deliveryId: carried, offerId: null, assignmentId: carries, result: null }, { deliveryId: expected, offerId: null, assignmentId: expects, result: null },
-      { deliveryId: offered, offerId, assignmentId: null, result: null },
-    ]));
+    expect(begun?.jobs).toEqual(
+      expect.arrayContaining([
+        { deliveryId: carried, offerId: null, assignmentId: carries, result: null },
+        { deliveryId: expected, offerId: null, assignmentId: expects, result: null },
+        { deliveryId: offered, offerId, assignmentId: null, result: null },
+      ]),
+    );
     expect(await driverRow(driverId)).toMatchObject({ availability: 'BUSY', pending: { kind: 'OFFLINE' } });
     expect(await messagesOf(driverId)).toEqual(['emit', 'syncDriver']);
     expect(await messagesOf(carried, expected, offered)).toEqual(['rescue', 'rescue', 'rescue']);
-    const entries = await world.db.auditEntry.findMany({ where: { driverId, chain: `driver/${driverId}`, correlationId: 'call-7' }, orderBy: { id: 'asc' } });
+    const entries = await world.db.auditEntry.findMany({
+      where: { driverId, chain: `driver/${driverId}`, correlationId: 'call-7' },
+      orderBy: { id: 'asc' },
+    });
     expect(entries).toMatchObject([
-      { kind: 'driver_rescued', actorKind: 'ops', actorId: 'olga', why: 'flat tyre, called in', detail: { rescueId: begun?.rescueId } }, { kind: 'availability_changed' },
+      {
+        kind: 'driver_rescued',
+        actorKind: 'ops',
+        actorId: 'olga',
+        why: 'flat tyre, called in',
+        detail: { rescueId: begun?.rescueId },
+      },
+      { kind: 'availability_changed' },
     ]);
-    expect(await world.db.rescue.findMany({ where: { driverId } })).toMatchObject([{ key: 'key', byId: 'olga', why: 'flat tyre, called in' }]);
+    expect(await world.db.rescue.findMany({ where: { driverId } })).toMatchObject([
+      { key: 'key', byId: 'olga', why: 'flat tyre, called in' },
+    ]);
     expect(await brokenInvariants(world.db)).toEqual([]);
   });
 
@@ -96,11 +172,22 @@ describe('a rescue', () => {
     const { driverId, carried, expected, offered } = await laden();
     await rescue.begin(driverId, asked());
     await relay(2); // at least once
-    expect(await Promise.all([carried, expected, offered].map(statusOf))).toEqual(['PICKED_UP', 'SEARCHING', 'SEARCHING']);
-    expect(await world.db.escalation.findMany({ where: { deliveryId: carried } })).toMatchObject([{ reason: 'CARRIER_GAVE_UP', state: 'OPEN', driverId }]);
-    expect(await driverRow(driverId)).toMatchObject({ availability: 'BUSY', liveOffers: 0, activeAssignments: 1 });
+    expect(await Promise.all([carried, expected, offered].map(statusOf))).toEqual([
+      'PICKED_UP',
+      'SEARCHING',
+      'SEARCHING',
+    ]);
+    expect(await world.db.escalation.findMany({ where: { deliveryId: carried } })).toMatchObject([
+      { reason: 'CARRIER_GAVE_UP', state: 'OPEN', driverId },
+    ]);
+    expect(await driverRow(driverId)).toMatchObject({
+      availability: 'BUSY',
+      liveOffers: 0,
+      activeAssignments: 1,
+    });
     expect(await brokenInvariants(world.db)).toEqual([]);
-    for (const step of ['arriveAtDropoff', 'deliver'] as const) await tell(carried, { kind: 'takeStep', step, by: { kind: 'driver', id: driverId }, deviceAt: null });
+    for (const step of ['arriveAtDropoff', 'deliver'] as const)
+      await tell(carried, { kind: 'takeStep', step, by: { kind: 'driver', id: driverId }, deviceAt: null });
     expect(await driverRow(driverId)).toMatchObject({ availability: 'OFFLINE', pending: null });
     expect(await brokenInvariants(world.db)).toEqual([]);
   });
@@ -113,7 +200,11 @@ describe('a rescue', () => {
     await rescue.begin(driverId, asked());
     expect(await driverRow(driverId)).toMatchObject({ availability: 'OFFLINE' });
     await relay();
-    expect(await world.db.delivery.findUniqueOrThrow({ where: { id: deliveryId } })).toMatchObject({ status: 'SEARCHING', heldReason: null, losses: 1 });
+    expect(await world.db.delivery.findUniqueOrThrow({ where: { id: deliveryId } })).toMatchObject({
+      status: 'SEARCHING',
+      heldReason: null,
+      losses: 1,
+    });
     expect(await driverRow(driverId)).toMatchObject({ availability: 'OFFLINE', activeAssignments: 0 });
     expect(await brokenInvariants(world.db)).toEqual([]);
   });
@@ -123,7 +214,11 @@ describe('a rescue', () => {
     expect(await rescue.begin(driverId, asked())).toMatchObject({ jobs: [] });
     expect(await driverRow(driverId)).toMatchObject({ availability: 'OFFLINE' });
     expect(await rescue.begin(driverId, asked({ key: 'again' }))).toMatchObject({ jobs: [] });
-    expect((await world.db.auditEntry.findMany({ where: { driverId }, orderBy: { id: 'asc' } })).map(({ kind }) => kind)).toEqual(['driver_rescued', 'availability_changed', 'driver_rescued']);
+    expect(
+      (await world.db.auditEntry.findMany({ where: { driverId }, orderBy: { id: 'asc' } })).map(
+        ({ kind }) => kind,
+      ),
+    ).toEqual(['driver_rescued', 'availability_changed', 'driver_rescued']);
     expect(await brokenInvariants(world.db)).toEqual([]);
   });
 
@@ -138,7 +233,9 @@ describe('the same rescue again', () => {
     const before = await world.db.auditEntry.count({ where: { driverId } });
     expect(await rescue.begin(driverId, asked({ why: 'said otherwise' }))).toEqual(first);
     expect(await world.db.auditEntry.count({ where: { driverId } })).toBe(before);
-    expect((await messagesOf(carried, expected, offered)).filter((kind) => kind === 'rescue')).toHaveLength(3);
+    expect((await messagesOf(carried, expected, offered)).filter((kind) => kind === 'rescue')).toHaveLength(
+      3,
+    );
   });
 
   it('twenty times at once is one', async () => {
@@ -151,11 +248,17 @@ describe('the same rescue again', () => {
 
   it('under another key is a rescue of its own, and both free the jobs once', async () => {
     const { driverId, expected } = await laden();
-    const [one, two] = await Promise.all([rescue.begin(driverId, asked()), rescue.begin(driverId, asked({ key: 'other' }))]);
+    const [one, two] = await Promise.all([
+      rescue.begin(driverId, asked()),
+      rescue.begin(driverId, asked({ key: 'other' })),
+    ]);
     expect(one?.rescueId).not.toBe(two?.rescueId);
     expect(two?.jobs).toHaveLength(3);
     await relay();
-    expect(await world.db.delivery.findUniqueOrThrow({ where: { id: expected } })).toMatchObject({ status: 'SEARCHING', losses: 1 });
+    expect(await world.db.delivery.findUniqueOrThrow({ where: { id: expected } })).toMatchObject({
+      status: 'SEARCHING',
+      losses: 1,
+    });
     expect(await brokenInvariants(world.db)).toEqual([]);
   });
 
@@ -163,16 +266,27 @@ describe('the same rescue again', () => {
     const { driverId, carried, expected } = await laden();
     const { rescueId = '', jobs = [] } = (await rescue.begin(driverId, asked())) ?? {};
     await rescue.keepResults(rescueId, new Map([[carried, { outcome: 'escalated', at: 7 }]]));
-    await Promise.all([rescue.keepResults(rescueId, new Map([[carried, { outcome: 'released', at: 8 }]])), rescue.keepResults(rescueId, new Map([[expected, { outcome: 'released', at: 9 }]]))]);
+    await Promise.all([
+      rescue.keepResults(rescueId, new Map([[carried, { outcome: 'released', at: 8 }]])),
+      rescue.keepResults(rescueId, new Map([[expected, { outcome: 'released', at: 9 }]])),
+    ]);
     const kept = await rescue.begin(driverId, asked());
-    expect(kept?.jobs.map(({ deliveryId, result }) => [deliveryId, result?.at ?? null])).toEqual(jobs.map(({ deliveryId }) => [deliveryId, deliveryId === carried ? 7 : deliveryId === expected ? 9 : null]));
+    expect(kept?.jobs.map(({ deliveryId, result }) => [deliveryId, result?.at ?? null])).toEqual(
+      jobs.map(({ deliveryId }) => [
+        deliveryId,
+        deliveryId === carried ? 7 : deliveryId === expected ? 9 : null,
+      ]),
+    );
     expect(await rescue.keepResults(NOBODY, new Map())).toEqual([]);
   });
 });
 
 it('a rescue and an accept at once leave no job behind', async () => {
   const { driverId, offered, offerId } = await laden();
-  const [begun] = await Promise.all([rescue.begin(driverId, asked()), tell(offered, { kind: 'acceptOffer', offerId, driverId })]);
+  const [begun] = await Promise.all([
+    rescue.begin(driverId, asked()),
+    tell(offered, { kind: 'acceptOffer', offerId, driverId }),
+  ]);
   expect(begun?.jobs).toHaveLength(3);
   await relay();
   expect(await statusOf(offered)).toBe('SEARCHING');

@@ -17,7 +17,13 @@ let cases: SupportCases;
 let kicks = 0;
 beforeAll(async () => {
   world = await createDispatchWorld();
-  cases = createSupportCases({ db: world.db, clock: Date.now, kick: () => { kicks += 1; } });
+  cases = createSupportCases({
+    db: world.db,
+    clock: Date.now,
+    kick: () => {
+      kicks += 1;
+    },
+  });
 });
 afterAll(() => world.close());
 afterEach(async () => {
@@ -26,7 +32,8 @@ afterEach(async () => {
 });
 
 const by = (who: { kind: 'ops'; id: string } = OLGA) => ({ by: who, correlationId: 'hand' });
-const done = (who: { kind: 'ops'; id: string } = OLGA) => ({ by: who, resolution: 'BY_OPS', note: 'looked into it', correlationId: 'hand' }) as const;
+const done = (who: { kind: 'ops'; id: string } = OLGA) =>
+  ({ by: who, resolution: 'BY_OPS', note: 'looked into it', correlationId: 'hand' }) as const;
 const heard = { by: SWEEP, resolution: 'HEARD_AGAIN', note: null, correlationId: 'sweep' } as const;
 
 /** Nobody took it for so many minutes. */
@@ -38,12 +45,18 @@ async function unassigned(minutes: number): Promise<{ scene: Scene; caseId: stri
 }
 
 /** Carried, and then this news of its driver. */
-async function carried(...news: ('FELL_SILENT' | 'VEHICLE_BREAKDOWN')[]): Promise<{ scene: Scene; caseId: string }> {
+async function carried(
+  ...news: ('FELL_SILENT' | 'VEHICLE_BREAKDOWN')[]
+): Promise<{ scene: Scene; caseId: string }> {
   const scene = await Scene.set(world);
   const { driverId, assignmentId } = await scene.accepted();
   await scene.steps('arriveAtPickup', 'pickUp');
   for (const each of news) {
-    await scene.tell(each === 'FELL_SILENT' ? { kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: each } : { kind: 'leaveDelivery', driverId, assignmentId, reason: each });
+    await scene.tell(
+      each === 'FELL_SILENT'
+        ? { kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: each }
+        : { kind: 'leaveDelivery', driverId, assignmentId, reason: each },
+    );
   }
   return { scene, caseId: await caseOf(scene) };
 }
@@ -59,9 +72,26 @@ describe('a case that somebody takes on', () => {
     const before = kicks;
     expect(await cases.acknowledge(caseId, by())).toEqual({ outcome: 'done', changed: true });
     expect(kicks).toBe(before + 1);
-    expect(await scene.cases()).toMatchObject([{ state: 'ACKNOWLEDGED', acknowledgedBy: 'ops/olga', acknowledgedAt: expect.any(Date), resolvedAt: null }]);
-    const entry = await world.db.auditEntry.findFirstOrThrow({ where: { deliveryId: scene.deliveryId, kind: 'case_acknowledged' } });
-    expect(entry).toMatchObject({ actorKind: 'ops', actorId: 'olga', fromState: 'OPEN', toState: 'ACKNOWLEDGED', why: 'UNASSIGNED', correlationId: 'hand', detail: { caseId, level: 2 } });
+    expect(await scene.cases()).toMatchObject([
+      {
+        state: 'ACKNOWLEDGED',
+        acknowledgedBy: 'ops/olga',
+        acknowledgedAt: expect.any(Date),
+        resolvedAt: null,
+      },
+    ]);
+    const entry = await world.db.auditEntry.findFirstOrThrow({
+      where: { deliveryId: scene.deliveryId, kind: 'case_acknowledged' },
+    });
+    expect(entry).toMatchObject({
+      actorKind: 'ops',
+      actorId: 'olga',
+      fromState: 'OPEN',
+      toState: 'ACKNOWLEDGED',
+      why: 'UNASSIGNED',
+      correlationId: 'hand',
+      detail: { caseId, level: 2 },
+    });
     expect((await scene.emitted()).at(-1)).toBe(`escalation_changed to ops:${scene.cityId}`);
   });
 
@@ -86,7 +116,10 @@ describe('a case that somebody takes on', () => {
   test('of a resolved one is refused, and of none not found', async () => {
     const { caseId } = await unassigned(15);
     await cases.resolve(caseId, done());
-    expect(await cases.acknowledge(caseId, by())).toMatchObject({ outcome: 'refused', code: 'CASE_RESOLVED' });
+    expect(await cases.acknowledge(caseId, by())).toMatchObject({
+      outcome: 'refused',
+      code: 'CASE_RESOLVED',
+    });
     expect(await cases.acknowledge(NOBODY, by())).toEqual({ outcome: 'notFound' });
     expect(await cases.resolve(NOBODY, done())).toEqual({ outcome: 'notFound' });
   });
@@ -96,9 +129,24 @@ describe('a case that is called done', () => {
   test('is over, with who, when and why; again changes nothing', async () => {
     const { scene, caseId } = await carried('VEHICLE_BREAKDOWN');
     expect(await cases.resolve(caseId, done())).toEqual({ outcome: 'done', changed: true });
-    expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED', resolvedBy: 'ops/olga', resolution: 'BY_OPS', note: 'looked into it', resolvedAt: expect.any(Date) }]);
-    const entry = await world.db.auditEntry.findFirstOrThrow({ where: { deliveryId: scene.deliveryId, kind: 'case_resolved' } });
-    expect(entry).toMatchObject({ fromState: 'OPEN', toState: 'RESOLVED', why: 'BY_OPS', detail: { caseId, level: 0, note: 'looked into it' } });
+    expect(await scene.cases()).toMatchObject([
+      {
+        state: 'RESOLVED',
+        resolvedBy: 'ops/olga',
+        resolution: 'BY_OPS',
+        note: 'looked into it',
+        resolvedAt: expect.any(Date),
+      },
+    ]);
+    const entry = await world.db.auditEntry.findFirstOrThrow({
+      where: { deliveryId: scene.deliveryId, kind: 'case_resolved' },
+    });
+    expect(entry).toMatchObject({
+      fromState: 'OPEN',
+      toState: 'RESOLVED',
+      why: 'BY_OPS',
+      detail: { caseId, level: 0, note: 'looked into it' },
+    });
     const before = await scene.traces();
     expect(await cases.resolve(caseId, done(PAUL))).toEqual({ outcome: 'done', changed: false });
     expect(await scene.traces()).toEqual(before);
@@ -109,7 +157,11 @@ describe('a case that is called done', () => {
     await cases.resolve(paged.caseId, done());
     expect((await paged.scene.notices()).at(-1)).toBe('pager resolved: Resolved: BY_OPS');
     const [open, resolved] = await pagerNotices(paged.scene.deliveryId);
-    expect({ ...resolved, at: 0, what: 'open', severity: 'critical', title: '' }).toEqual({ ...open, at: 0, title: '' }); // the pager folds them into one matter
+    expect({ ...resolved, at: 0, what: 'open', severity: 'critical', title: '' }).toEqual({
+      ...open,
+      at: 0,
+      title: '',
+    }); // the pager folds them into one matter
     const quiet = await unassigned(15);
     await cases.resolve(quiet.caseId, done());
     expect((await quiet.scene.notices()).filter((notice) => notice.startsWith('pager'))).toEqual([]);
@@ -119,20 +171,37 @@ describe('a case that is called done', () => {
     world.switches.autoReassignment = false;
     const scene = await Scene.set(world);
     const { driverId } = await scene.accepted();
-    await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId: await scene.jobOf(driverId), reason: 'OTHER' });
+    await scene.tell({
+      kind: 'leaveDelivery',
+      driverId,
+      assignmentId: await scene.jobOf(driverId),
+      reason: 'OTHER',
+    });
     const caseId = await caseOf(scene);
     const before = await scene.traces();
-    expect(await cases.resolve(caseId, done())).toMatchObject({ outcome: 'refused', code: 'CASE_NEEDS_DECISION' });
+    expect(await cases.resolve(caseId, done())).toMatchObject({
+      outcome: 'refused',
+      code: 'CASE_NEEDS_DECISION',
+    });
     expect(await scene.traces()).toEqual(before);
     expect(await cases.acknowledge(caseId, by())).toEqual({ outcome: 'done', changed: true });
     await scene.tell({ kind: 'resumeSearch', by: OLGA, why: 'go on' });
-    expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED', resolution: 'SEARCH_RESUMED', acknowledgedBy: 'ops/olga' }]);
+    expect(await scene.cases()).toMatchObject([
+      { state: 'RESOLVED', resolution: 'SEARCH_RESUMED', acknowledgedBy: 'ops/olga' },
+    ]);
   });
 
   test('because the driver is heard again ends silence, and nothing worse', async () => {
     const silent = await carried('FELL_SILENT');
     expect(await cases.resolve(silent.caseId, heard)).toEqual({ outcome: 'done', changed: true });
-    expect(await silent.scene.cases()).toMatchObject([{ reason: 'CARRIER_SILENT', state: 'RESOLVED', resolvedBy: 'system/lost-drivers', resolution: 'HEARD_AGAIN' }]);
+    expect(await silent.scene.cases()).toMatchObject([
+      {
+        reason: 'CARRIER_SILENT',
+        state: 'RESOLVED',
+        resolvedBy: 'system/lost-drivers',
+        resolution: 'HEARD_AGAIN',
+      },
+    ]);
     const broken = await carried('FELL_SILENT', 'VEHICLE_BREAKDOWN');
     expect(await cases.resolve(broken.caseId, heard)).toEqual({ outcome: 'done', changed: false });
     expect(await broken.scene.cases()).toMatchObject([{ reason: 'CARRIER_BROKE_DOWN', state: 'OPEN' }]);
@@ -141,8 +210,16 @@ describe('a case that is called done', () => {
   test('may come back as another case', async () => {
     const { scene, caseId } = await carried('FELL_SILENT');
     await cases.resolve(caseId, done());
-    await scene.tell({ kind: 'leaveDelivery', driverId: scene.driver(), assignmentId: await scene.jobOf(scene.driver()), reason: 'VEHICLE_BREAKDOWN' });
-    expect(await scene.cases()).toMatchObject([{ id: caseId, state: 'RESOLVED' }, { state: 'OPEN', reason: 'CARRIER_BROKE_DOWN' }]);
+    await scene.tell({
+      kind: 'leaveDelivery',
+      driverId: scene.driver(),
+      assignmentId: await scene.jobOf(scene.driver()),
+      reason: 'VEHICLE_BREAKDOWN',
+    });
+    expect(await scene.cases()).toMatchObject([
+      { id: caseId, state: 'RESOLVED' },
+      { state: 'OPEN', reason: 'CARRIER_BROKE_DOWN' },
+    ]);
     expect(await cases.acknowledge(caseId, by())).toMatchObject({ code: 'CASE_RESOLVED' });
   });
 });
@@ -150,7 +227,11 @@ describe('a case that is called done', () => {
 describe('all at once', () => {
   test('ten who take it on make it one person’s, once', async () => {
     const { scene, caseId } = await unassigned(15);
-    const answers = await Promise.all(Array.from({ length: 10 }, (_, index) => cases.acknowledge(caseId, by({ kind: 'ops', id: `ops-${index}` }))));
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, (_, index) =>
+        cases.acknowledge(caseId, by({ kind: 'ops', id: `ops-${index}` })),
+      ),
+    );
     expect(answers.filter((answer) => answer.outcome === 'done' && answer.changed)).toHaveLength(1);
     expect((await scene.entries()).filter((kind) => kind === 'case_acknowledged')).toHaveLength(1);
   });
@@ -160,12 +241,22 @@ describe('all at once', () => {
       const { scene, caseId } = await carried('FELL_SILENT');
       const driverId = scene.driver();
       const assignmentId = await scene.jobOf(driverId);
-      const step: WorkflowEvent = { kind: 'takeStep', step: 'arriveAtDropoff', by: { kind: 'driver', id: driverId }, deviceAt: null };
+      const step: WorkflowEvent = {
+        kind: 'takeStep',
+        step: 'arriveAtDropoff',
+        by: { kind: 'driver', id: driverId },
+        deviceAt: null,
+      };
       const acts = [
-        () => cases.acknowledge(caseId, by()), () => cases.resolve(caseId, done()), () => cases.resolve(caseId, heard), () => scene.tell(step),
+        () => cases.acknowledge(caseId, by()),
+        () => cases.resolve(caseId, done()),
+        () => cases.resolve(caseId, heard),
+        () => scene.tell(step),
         () => scene.tell({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'VEHICLE_BREAKDOWN' }),
       ];
-      await Promise.all([...acts.slice(turn % acts.length), ...acts.slice(0, turn % acts.length)].map((act) => act()));
+      await Promise.all(
+        [...acts.slice(turn % acts.length), ...acts.slice(0, turn % acts.length)].map((act) => act()),
+      );
       const ends = (await scene.entries()).filter((kind) => kind === 'case_resolved');
       expect(ends).toHaveLength((await scene.cases()).filter(({ state }) => state === 'RESOLVED').length);
       expect(await scene.row()).toMatchObject({ status: 'AT_DROPOFF' });
@@ -174,6 +265,9 @@ describe('all at once', () => {
 });
 
 async function pagerNotices(deliveryId: string): Promise<Notice[]> {
-  const rows = await world.db.outboxMessage.findMany({ where: { key: `pager/delivery/${deliveryId}`, kind: 'notify' }, orderBy: { id: 'asc' } });
+  const rows = await world.db.outboxMessage.findMany({
+    where: { key: `pager/delivery/${deliveryId}`, kind: 'notify' },
+    orderBy: { id: 'asc' },
+  });
   return rows.map(({ payload }) => (payload as { notice: Notice }).notice);
 }

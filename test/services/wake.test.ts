@@ -13,7 +13,14 @@ const woken: { deliveryId: string; driverId: string; passed: string[]; correlati
 beforeAll(async () => {
   world = await createDriverWorld();
   wake = createWake({
-    db: world.db, map: world.map, store: createDeliveryStore(world.postgres), clock: () => world.time.now, search: SEARCH_LIMITS, ranking: RANKING_LIMITS, travel: TRAVEL_MODEL, timeScale: 1,
+    db: world.db,
+    map: world.map,
+    store: createDeliveryStore(world.postgres),
+    clock: () => world.time.now,
+    search: SEARCH_LIMITS,
+    ranking: RANKING_LIMITS,
+    travel: TRAVEL_MODEL,
+    timeScale: 1,
     features: { isOn: () => switches.driverOffers },
     dispatcher: { wake: async (deliveryId, news) => void woken.push({ deliveryId, ...news }) },
   });
@@ -26,22 +33,38 @@ beforeEach(() => {
 });
 afterEach(async () => {
   await world.redis.flush();
-  await world.db.$executeRaw`UPDATE deliveries SET status = 'CANCELLED', closed_at = now(), driver_id = NULL, held_reason = NULL WHERE closed_at IS NULL`;
+  await world.db
+    .$executeRaw`UPDATE deliveries SET status = 'CANCELLED', closed_at = now(), driver_id = NULL, held_reason = NULL WHERE closed_at IS NULL`;
 });
 
-const free = (driverId: string, passed: string[] = []) => wake.driverFree({ driverId, passed, correlationId: 'corr-1' });
+const free = (driverId: string, passed: string[] = []) =>
+  wake.driverFree({ driverId, passed, correlationId: 'corr-1' });
 /** A driver on the map; `km` east of the pickup. */
 async function driverAt(km: number, driver: Parameters<DriverWorld['addDriver']>[0] = {}): Promise<string> {
   const driverId = await world.addDriver(driver);
   await world.ping(driverId, { lat: PLACE.lat, lng: PLACE.lng + km / 67.9 });
   return driverId;
 }
-async function offerOf(driverId: string, deliveryId: string, set: { state: string; endedAt: number; payCents?: number }): Promise<void> {
+async function offerOf(
+  driverId: string,
+  deliveryId: string,
+  set: { state: string; endedAt: number; payCents?: number },
+): Promise<void> {
   const { state, endedAt, payCents = 700 } = set;
   await world.db.offer.create({
     data: {
-      id: newId(), deliveryId, driverId, state, payCents, round: 0, payload: {}, choice: {}, createdAt: new Date(endedAt - 1_000), expiresAt: new Date(endedAt + 1_000),
-      endedAt: new Date(endedAt), endReason: 'OTHER',
+      id: newId(),
+      deliveryId,
+      driverId,
+      state,
+      payCents,
+      round: 0,
+      payload: {},
+      choice: {},
+      createdAt: new Date(endedAt - 1_000),
+      expiresAt: new Date(endedAt + 1_000),
+      endedAt: new Date(endedAt),
+      endReason: 'OTHER',
     },
   });
 }
@@ -49,7 +72,9 @@ async function offerOf(driverId: string, deliveryId: string, set: { state: strin
 describe('a driver who came free', () => {
   test('wakes the delivery of the highest escalation, then the one that searched longest', async () => {
     const [young, old, escalated] = [
-      await world.addDelivery({ searchAt: START - MINUTE }), await world.addDelivery({ searchAt: START - 9 * MINUTE }), await world.addDelivery({ level: 1, searchAt: START }),
+      await world.addDelivery({ searchAt: START - MINUTE }),
+      await world.addDelivery({ searchAt: START - 9 * MINUTE }),
+      await world.addDelivery({ level: 1, searchAt: START }),
     ];
     const driverId = await driverAt(0.5);
     expect(await free(driverId)).toBe(escalated);
@@ -84,7 +109,12 @@ describe('a driver who came free', () => {
   test('is passed on a few times only', async () => {
     await world.addDelivery();
     const driverId = await driverAt(0.5);
-    expect(await free(driverId, Array.from({ length: MAX_HOPS }, () => newId()))).toBeNull();
+    expect(
+      await free(
+        driverId,
+        Array.from({ length: MAX_HOPS }, () => newId()),
+      ),
+    ).toBeNull();
   });
 
   test('wakes what its search reaches by now: the radius grows with each round, and with escalation', async () => {
@@ -100,7 +130,8 @@ describe('a driver who came free', () => {
 
   test.each(['PENDING', 'OFFERED', 'CANCELLED'])('wakes none that is %s', async (status) => {
     await world.addDelivery({ status: status === 'CANCELLED' ? 'SEARCHING' : status });
-    if (status === 'CANCELLED') await world.db.$executeRaw`UPDATE deliveries SET status = 'CANCELLED', closed_at = now()`;
+    if (status === 'CANCELLED')
+      await world.db.$executeRaw`UPDATE deliveries SET status = 'CANCELLED', closed_at = now()`;
     expect(await free(await driverAt(0.5))).toBeNull();
   });
 
@@ -138,7 +169,17 @@ describe('a driver who came free', () => {
     const driverId = await driverAt(0.5);
     const deliveryId = await world.addDelivery();
     await world.db.assignment.create({
-      data: { id: newId(), deliveryId, driverId, way: 'OFFER', state: 'LOST', payCents: 700, startedAt: new Date(START - MINUTE), endedAt: new Date(START), endReason: 'SHIFT_ENDED' },
+      data: {
+        id: newId(),
+        deliveryId,
+        driverId,
+        way: 'OFFER',
+        state: 'LOST',
+        payCents: 700,
+        startedAt: new Date(START - MINUTE),
+        endedAt: new Date(START),
+        endReason: 'SHIFT_ENDED',
+      },
     });
     expect(await free(driverId)).toBeNull();
     const other = await world.addDelivery();
@@ -148,7 +189,10 @@ describe('a driver who came free', () => {
   test('is put on the map first, where the woken delivery will look', async () => {
     const driverId = await driverAt(0.5, { availability: 'BUSY' });
     const deliveryId = await world.addDelivery();
-    await world.db.driver.update({ where: { id: driverId }, data: { availability: 'AVAILABLE', availabilityVersion: 1 } });
+    await world.db.driver.update({
+      where: { id: driverId },
+      data: { availability: 'AVAILABLE', availabilityVersion: 1 },
+    });
     expect(await free(driverId)).toBe(deliveryId);
     expect((await world.map.look([driverId]))[0]?.on.city).toBe(true);
   });
@@ -157,11 +201,17 @@ describe('a driver who came free', () => {
     ['has no fresh place', async () => world.addDriver()],
     ['went OFFLINE meanwhile', async () => driverAt(0.5, { availability: 'OFFLINE' })],
     ['is not known', async () => newId()],
-    ['holds an offer already', async () => {
-      const driverId = await driverAt(0.5);
-      await world.db.driver.update({ where: { id: driverId }, data: { liveOffers: 1, availabilityVersion: 1 } });
-      return driverId;
-    }],
+    [
+      'holds an offer already',
+      async () => {
+        const driverId = await driverAt(0.5);
+        await world.db.driver.update({
+          where: { id: driverId },
+          data: { liveOffers: 1, availabilityVersion: 1 },
+        });
+        return driverId;
+      },
+    ],
   ] as const)('wakes nothing where the driver %s', async (_why, make) => {
     await world.addDelivery();
     expect(await free(await make())).toBeNull();
@@ -170,7 +220,9 @@ describe('a driver who came free', () => {
 
   test('looks beyond a page of deliveries that are out of reach', async () => {
     const far = { lat: PLACE.lat + 0.3, lng: PLACE.lng };
-    await Promise.all(Array.from({ length: 205 }, () => world.addDelivery({ pickup: far, searchAt: START - MINUTE })));
+    await Promise.all(
+      Array.from({ length: 205 }, () => world.addDelivery({ pickup: far, searchAt: START - MINUTE })),
+    );
     const reachable = await world.addDelivery();
     expect(await free(await driverAt(0.5))).toBe(reachable);
   });

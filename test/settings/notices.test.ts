@@ -8,25 +8,49 @@ const PRIVATE = 'p'.repeat(43);
 describe('settings of notices', () => {
   it('send them to the log, and nothing to drivers, where nothing is set', () => {
     expect(readSettings(NEEDED).notices).toEqual({
-      slackUrl: null, pagerDuty: { url: 'https://events.pagerduty.com/v2/enqueue', routingKey: null }, webPush: null, allowLocalPush: false, publicUrl: null, maxAgeMs: 3_600_000,
+      slackUrl: null,
+      pagerDuty: { url: 'https://events.pagerduty.com/v2/enqueue', routingKey: null },
+      webPush: null,
+      allowLocalPush: false,
+      publicUrl: null,
+      maxAgeMs: 3_600_000,
     });
   });
 
   it('name the channels, and are not divided by the time scale', () => {
-    expect(readSettings({
-      ...NEEDED, TIME_SCALE: '60', SLACK_WEBHOOK_URL: 'https://chat.example/hook', PAGERDUTY_ROUTING_KEY: 'k'.repeat(32), PAGERDUTY_URL: 'http://127.0.0.1:9/enqueue',
-      WEB_PUSH_VAPID_PUBLIC_KEY: PUBLIC, WEB_PUSH_VAPID_PRIVATE_KEY: PRIVATE, WEB_PUSH_VAPID_SUBJECT: 'mailto:ops@dispatch.example', WEB_PUSH_ALLOW_LOCAL: 'true',
-      PUBLIC_URL: 'https://dispatch.example/app/', NOTIFICATION_MAX_AGE_MINUTES: '5',
-    }).notices).toEqual({
-      slackUrl: 'https://chat.example/hook', pagerDuty: { url: 'http://127.0.0.1:9/enqueue', routingKey: 'k'.repeat(32) },
-      webPush: { publicKey: PUBLIC, privateKey: PRIVATE, subject: 'mailto:ops@dispatch.example' }, allowLocalPush: true, publicUrl: 'https://dispatch.example/app', maxAgeMs: 300_000,
+    expect(
+      readSettings({
+        ...NEEDED,
+        TIME_SCALE: '60',
+        SLACK_WEBHOOK_URL: 'https://chat.example/hook',
+        PAGERDUTY_ROUTING_KEY: 'k'.repeat(32),
+        PAGERDUTY_URL: 'http://127.0.0.1:9/enqueue',
+        WEB_PUSH_VAPID_PUBLIC_KEY: PUBLIC,
+        WEB_PUSH_VAPID_PRIVATE_KEY: PRIVATE,
+        WEB_PUSH_VAPID_SUBJECT: 'mailto:ops@dispatch.example',
+        WEB_PUSH_ALLOW_LOCAL: 'true',
+        PUBLIC_URL: 'https://dispatch.example/app/',
+        NOTIFICATION_MAX_AGE_MINUTES: '5',
+      }).notices,
+    ).toEqual({
+      slackUrl: 'https://chat.example/hook',
+      pagerDuty: { url: 'http://127.0.0.1:9/enqueue', routingKey: 'k'.repeat(32) },
+      webPush: { publicKey: PUBLIC, privateKey: PRIVATE, subject: 'mailto:ops@dispatch.example' },
+      allowLocalPush: true,
+      publicUrl: 'https://dispatch.example/app',
+      maxAgeMs: 300_000,
     });
   });
 
   it('are refused where calls would go unprotected, or are of the wrong form, and no secret is shown', () => {
     const problems = problemsOf({
-      ...NEEDED, SLACK_WEBHOOK_URL: 'http://chat.example/hush-hush', PAGERDUTY_ROUTING_KEY: 'hush-hush', PAGERDUTY_URL: 'http://pager.example/',
-      WEB_PUSH_VAPID_PUBLIC_KEY: 'short', WEB_PUSH_VAPID_PRIVATE_KEY: 'hush-hush', WEB_PUSH_VAPID_SUBJECT: 'ops@dispatch.example',
+      ...NEEDED,
+      SLACK_WEBHOOK_URL: 'http://chat.example/hush-hush',
+      PAGERDUTY_ROUTING_KEY: 'hush-hush',
+      PAGERDUTY_URL: 'http://pager.example/',
+      WEB_PUSH_VAPID_PUBLIC_KEY: 'short',
+      WEB_PUSH_VAPID_PRIVATE_KEY: 'hush-hush',
+      WEB_PUSH_VAPID_SUBJECT: 'ops@dispatch.example',
     });
     expect(problems).toEqual([
       'SLACK_WEBHOOK_URL is no such address (its value is not shown); allowed: an address that begins with https://, or http:// on 127.0.0.1 or localhost',
@@ -42,7 +66,9 @@ describe('settings of notices', () => {
     expect(problemsOf({ ...NEEDED, WEB_PUSH_VAPID_PUBLIC_KEY: PUBLIC })).toEqual([
       'WEB_PUSH_VAPID_PRIVATE_KEY and WEB_PUSH_VAPID_SUBJECT are not set; allowed: all of WEB_PUSH_VAPID_PUBLIC_KEY, WEB_PUSH_VAPID_PRIVATE_KEY, WEB_PUSH_VAPID_SUBJECT, or none of them',
     ]);
-    expect(problemsOf({ ...NEEDED, WEB_PUSH_VAPID_PUBLIC_KEY: PUBLIC, WEB_PUSH_VAPID_PRIVATE_KEY: PRIVATE })).toEqual([
+    expect(
+      problemsOf({ ...NEEDED, WEB_PUSH_VAPID_PUBLIC_KEY: PUBLIC, WEB_PUSH_VAPID_PRIVATE_KEY: PRIVATE }),
+    ).toEqual([
       'WEB_PUSH_VAPID_SUBJECT is not set; allowed: all of WEB_PUSH_VAPID_PUBLIC_KEY, WEB_PUSH_VAPID_PRIVATE_KEY, WEB_PUSH_VAPID_SUBJECT, or none of them',
     ]);
   });

@@ -4,7 +4,10 @@ import { describe, expect, it } from '@jest/globals';
 import { readApiSettings, readSettings, SettingsError } from '../../settings';
 import { settingsTables } from '../../settings/table';
 
-const NEEDED = { DATABASE_URL: 'postgresql://app:hush-hush@127.0.0.1:5432/dispatch', REDIS_URL: 'redis://:hush-hush@127.0.0.1:6379' };
+const NEEDED = {
+  DATABASE_URL: 'postgresql://app:hush-hush@127.0.0.1:5432/dispatch',
+  REDIS_URL: 'redis://:hush-hush@127.0.0.1:6379',
+};
 const KEY = 'a-key-of-at-least-thirty-two-bytes';
 
 describe('settings', () => {
@@ -35,42 +38,85 @@ describe('settings', () => {
   });
 
   it('tell a killed feature from one that is only off', () => {
-    const { features } = readSettings({ ...NEEDED, ENABLE_DRIVER_OFFERS: 'false', ENABLE_ESCALATION: 'true', ESCALATION_CITIES: 'berlin, paris' });
+    const { features } = readSettings({
+      ...NEEDED,
+      ENABLE_DRIVER_OFFERS: 'false',
+      ENABLE_ESCALATION: 'true',
+      ESCALATION_CITIES: 'berlin, paris',
+    });
     expect(features.find(({ feature }) => feature === 'driver_offers')?.state).toBe('KILLED');
-    expect(features.find(({ feature }) => feature === 'escalation')).toMatchObject({ state: 'ON', cities: ['berlin', 'paris'] });
+    expect(features.find(({ feature }) => feature === 'escalation')).toMatchObject({
+      state: 'ON',
+      cities: ['berlin', 'paris'],
+    });
   });
 
   it('divide every duration of business by the time scale, and nothing else', () => {
-    const settings = readApiSettings({ ...NEEDED, JWT_LOCAL_KEY: KEY, TIME_SCALE: '60', SEARCH_MAX_MINUTES: '0' });
+    const settings = readApiSettings({
+      ...NEEDED,
+      JWT_LOCAL_KEY: KEY,
+      TIME_SCALE: '60',
+      SEARCH_MAX_MINUTES: '0',
+    });
     expect(settings).toMatchObject({
-      offerTtlMs: 500, searchLeadMs: 10_000, searchMaxMs: 0, search: { startRadiusMeters: 3_000, backoffMs: 83 },
-      availability: { freshFixMs: 1_000, breakMinMinutes: 5 }, travel: { metersPerMinute: { BICYCLE: 250 } },
-      api: { shutdownGraceMs: 10_000 }, database: { statementTimeoutMs: 1_000 },
+      offerTtlMs: 500,
+      searchLeadMs: 10_000,
+      searchMaxMs: 0,
+      search: { startRadiusMeters: 3_000, backoffMs: 83 },
+      availability: { freshFixMs: 1_000, breakMinMinutes: 5 },
+      travel: { metersPerMinute: { BICYCLE: 250 } },
+      api: { shutdownGraceMs: 10_000 },
+      database: { statementTimeoutMs: 1_000 },
     });
   });
 
   it('take the alias of the offer time, and refuse it where it says something else', () => {
     expect(readSettings({ ...NEEDED, DRIVER_OFFERS_TIMEOUT_SECONDS: '45' }).offerTtlMs).toBe(45_000);
-    expect(readSettings({ ...NEEDED, DRIVER_OFFERS_TIMEOUT_SECONDS: '45', OFFER_EXPIRATION_SECONDS: '45' }).offerTtlMs).toBe(45_000);
-    expect(problemsOf({ ...NEEDED, JWT_LOCAL_KEY: KEY, DRIVER_OFFERS_TIMEOUT_SECONDS: '45', OFFER_EXPIRATION_SECONDS: '30' })).toEqual([
+    expect(
+      readSettings({ ...NEEDED, DRIVER_OFFERS_TIMEOUT_SECONDS: '45', OFFER_EXPIRATION_SECONDS: '45' })
+        .offerTtlMs,
+    ).toBe(45_000);
+    expect(
+      problemsOf({
+        ...NEEDED,
+        JWT_LOCAL_KEY: KEY,
+        DRIVER_OFFERS_TIMEOUT_SECONDS: '45',
+        OFFER_EXPIRATION_SECONDS: '30',
+      }),
+    ).toEqual([
       'DRIVER_OFFERS_TIMEOUT_SECONDS is 45 and OFFER_EXPIRATION_SECONDS is 30; allowed: the same value, or only one of them set',
     ]);
   });
 
   it('have workers without versions unless their deployment has a name that Temporal takes', () => {
     expect(readSettings(NEEDED).worker.deploymentName).toBeNull();
-    expect(readSettings({ ...NEEDED, WORKER_DEPLOYMENT_NAME: 'dispatch-eu' }).worker.deploymentName).toBe('dispatch-eu');
-    expect(problemsOf({ ...NEEDED, JWT_LOCAL_KEY: KEY, WORKER_DEPLOYMENT_NAME: 'dispatch.eu' })).toEqual([expect.stringMatching(/^WORKER_DEPLOYMENT_NAME is "dispatch\.eu"; allowed: /)]);
+    expect(readSettings({ ...NEEDED, WORKER_DEPLOYMENT_NAME: 'dispatch-eu' }).worker.deploymentName).toBe(
+      'dispatch-eu',
+    );
+    expect(problemsOf({ ...NEEDED, JWT_LOCAL_KEY: KEY, WORKER_DEPLOYMENT_NAME: 'dispatch.eu' })).toEqual([
+      expect.stringMatching(/^WORKER_DEPLOYMENT_NAME is "dispatch\.eu"; allowed: /),
+    ]);
   });
 
   it('take an empty text for unset', () => {
-    expect(readSettings({ ...NEEDED, SEARCH_RADIUS_METERS: '', ENABLE_DRIVER_OFFERS: '' }).search.startRadiusMeters).toBe(3_000);
+    expect(
+      readSettings({ ...NEEDED, SEARCH_RADIUS_METERS: '', ENABLE_DRIVER_OFFERS: '' }).search
+        .startRadiusMeters,
+    ).toBe(3_000);
   });
 });
 
 describe('wrong settings', () => {
   it('are all named at once, with what is wrong and what is allowed', () => {
-    const problems = problemsOf({ ...NEEDED, DATABASE_URL: undefined, API_PORT: '99999', LOG_LEVEL: 'loud', SEARCH_RADIUS_FACTOR: 'wide', ENABLE_ESCALATION: 'yes', JWT_LOCAL_KEY: KEY });
+    const problems = problemsOf({
+      ...NEEDED,
+      DATABASE_URL: undefined,
+      API_PORT: '99999',
+      LOG_LEVEL: 'loud',
+      SEARCH_RADIUS_FACTOR: 'wide',
+      ENABLE_ESCALATION: 'yes',
+      JWT_LOCAL_KEY: KEY,
+    });
     expect(problems).toEqual([
       'DATABASE_URL is not set; allowed: an address that begins with postgresql:// or postgres://',
       'LOG_LEVEL is "loud"; allowed: fatal, error, warn, info, debug, trace, silent',
@@ -85,13 +131,19 @@ describe('wrong settings', () => {
   });
 
   it('never show a secret', () => {
-    const problems = problemsOf({ DATABASE_URL: 'mysql://app:hush-hush@host/db', REDIS_URL: 'hush-hush', JWT_LOCAL_KEY: 'hush-hush' });
+    const problems = problemsOf({
+      DATABASE_URL: 'mysql://app:hush-hush@host/db',
+      REDIS_URL: 'hush-hush',
+      JWT_LOCAL_KEY: 'hush-hush',
+    });
     expect(problems).toHaveLength(3);
     expect(problems.join()).not.toContain('hush-hush');
   });
 
   it('are no or two places that tokens come from', () => {
-    expect(problemsOf(NEEDED)).toEqual(['JWT_JWKS_URL and JWT_LOCAL_KEY are both not set; allowed: exactly one of them']);
+    expect(problemsOf(NEEDED)).toEqual([
+      'JWT_JWKS_URL and JWT_LOCAL_KEY are both not set; allowed: exactly one of them',
+    ]);
     expect(problemsOf({ ...NEEDED, JWT_LOCAL_KEY: KEY, JWT_JWKS_URL: 'https://id.example/keys' })).toEqual([
       'JWT_JWKS_URL and JWT_LOCAL_KEY are both set; allowed: exactly one of them',
     ]);

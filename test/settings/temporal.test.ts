@@ -19,20 +19,35 @@ function configFile(text: string): string {
 
 describe('how to reach Temporal', () => {
   it('is said by its own variables', () => {
-    const env = { TEMPORAL_CONFIG_FILE: join(dir, 'none.toml'), TEMPORAL_ADDRESS: 'temporal.example:7233', TEMPORAL_NAMESPACE: 'dispatch', TEMPORAL_API_KEY: 'hush-hush' };
-    expect(readTemporalSettings(env)).toMatchObject({ namespace: 'dispatch', connectionOptions: { address: 'temporal.example:7233', apiKey: 'hush-hush', tls: true } });
+    const env = {
+      TEMPORAL_CONFIG_FILE: join(dir, 'none.toml'),
+      TEMPORAL_ADDRESS: 'temporal.example:7233',
+      TEMPORAL_NAMESPACE: 'dispatch',
+      TEMPORAL_API_KEY: 'hush-hush',
+    };
+    expect(readTemporalSettings(env)).toMatchObject({
+      namespace: 'dispatch',
+      connectionOptions: { address: 'temporal.example:7233', apiKey: 'hush-hush', tls: true },
+    });
   });
 
   it('or by a profile of its configuration file, and then the namespace is `default` where none is named', () => {
     const file = configFile('[profile.default]\naddress = "127.0.0.1:7233"\n');
-    expect(readTemporalSettings({ TEMPORAL_CONFIG_FILE: file, TEMPORAL_ADDRESS: '' })).toMatchObject({ namespace: 'default', connectionOptions: { address: '127.0.0.1:7233' } });
+    expect(readTemporalSettings({ TEMPORAL_CONFIG_FILE: file, TEMPORAL_ADDRESS: '' })).toMatchObject({
+      namespace: 'default',
+      connectionOptions: { address: '127.0.0.1:7233' },
+    });
   });
 
   it('is missed where nothing says it', () => {
-    expect(() => readTemporalSettings({ TEMPORAL_CONFIG_FILE: join(dir, 'none.toml') })).toThrow('TEMPORAL_ADDRESS is not set; allowed: host:port');
+    expect(() => readTemporalSettings({ TEMPORAL_CONFIG_FILE: join(dir, 'none.toml') })).toThrow(
+      'TEMPORAL_ADDRESS is not set; allowed: host:port',
+    );
   });
 
   it('is not read from a file that is broken', () => {
-    expect(() => readTemporalSettings({ TEMPORAL_CONFIG_FILE: configFile('[profile') })).toThrow(SettingsError);
+    expect(() => readTemporalSettings({ TEMPORAL_CONFIG_FILE: configFile('[profile') })).toThrow(
+      SettingsError,
+    );
   });
 });

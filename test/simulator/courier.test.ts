@@ -10,11 +10,21 @@ import { dayClock } from '../../simulator/replay/timing';
 const RULES = { metersPerMinute: 320, pickupServiceMinutes: 4, dropoffServiceMinutes: 4 };
 const SPEED = 3_000; // a minute of the day takes 20 ms
 const RESTAURANT = { x: 0, y: 3_200 };
-const order = (id: string, readyMinute: number): DayOrder => ({ id, x: 0, y: 6_400, restaurantId: 'r1', placementMinute: 0, readyMinute });
+const order = (id: string, readyMinute: number): DayOrder => ({
+  id,
+  x: 0,
+  y: 6_400,
+  restaurantId: 'r1',
+  placementMinute: 0,
+  readyMinute,
+});
 const done: Outcome<object> = { ok: true };
 
 /** A service that says yes, and what was asked of it, in order. */
-function service(orders: readonly DayOrder[], { onDuty }: { onDuty: (hear: (news: DriverNews) => void) => void }) {
+function service(
+  orders: readonly DayOrder[],
+  { onDuty }: { onDuty: (hear: (news: DriverNews) => void) => void },
+) {
   const asked: string[] = [];
   const note = async (what: string): Promise<Outcome<object>> => {
     asked.push(what);
@@ -23,7 +33,11 @@ function service(orders: readonly DayOrder[], { onDuty }: { onDuty: (hear: (news
   const client: DriverClient = {
     view: async () => ({ ok: true, availability: 'AVAILABLE', offers: [], deliveryIds: [] }),
     delivery: async () => ({ ok: false, status: 404, code: 'NOT_FOUND', detail: '' }),
-    startShift: () => note('start'), endShift: () => note('end'), goOffline: () => note('offline'), startBreak: () => note('break'), endBreak: () => note('breakEnd'),
+    startShift: () => note('start'),
+    endShift: () => note('end'),
+    goOffline: () => note('offline'),
+    startBreak: () => note('break'),
+    endBreak: () => note('breakEnd'),
     sendFixes: async () => done,
     accept: async (offerId) => {
       await note(`accept ${offerId}`);
@@ -37,7 +51,11 @@ function service(orders: readonly DayOrder[], { onDuty }: { onDuty: (hear: (news
     fail: async () => ({ ok: true, status: 'FAILED' }),
     leave: async () => ({ ok: true, isReleased: true }),
   };
-  const socket: DriverSocket = { listen: (hear) => onDuty(hear), offerSeen: () => undefined, close: () => void asked.push('close') };
+  const socket: DriverSocket = {
+    listen: (hear) => onDuty(hear),
+    offerSeen: () => undefined,
+    close: () => void asked.push('close'),
+  };
   const jobOf = async (deliveryId: string): Promise<{ order: DayOrder; restaurant: typeof RESTAURANT }> => {
     const found = orders.find(({ id }) => id === deliveryId);
     if (!found) throw new Error(`no order ${deliveryId}`);
@@ -46,12 +64,35 @@ function service(orders: readonly DayOrder[], { onDuty }: { onDuty: (hear: (news
   return { asked, client, socket, jobOf };
 }
 
-const offered = (deliveryId: string): DriverNews => ({ kind: 'offered', offer: { offerId: `offer-${deliveryId}`, deliveryId, expiresAt: Date.now() + 60_000, pickup: { lat: 0, lng: 0 }, dropoff: { lat: 0, lng: 0 }, readyAt: 0 } });
+const offered = (deliveryId: string): DriverNews => ({
+  kind: 'offered',
+  offer: {
+    offerId: `offer-${deliveryId}`,
+    deliveryId,
+    expiresAt: Date.now() + 60_000,
+    pickup: { lat: 0, lng: 0 },
+    dropoff: { lat: 0, lng: 0 },
+    readyAt: 0,
+  },
+});
 
-function courierOf(world: ReturnType<typeof service>, shift: Pick<DayCourier, 'onMinute' | 'offMinute'>): { courier: Courier; ledger: Ledger; lag: Lag; log: string[] } {
+function courierOf(
+  world: ReturnType<typeof service>,
+  shift: Pick<DayCourier, 'onMinute' | 'offMinute'>,
+): { courier: Courier; ledger: Ledger; lag: Lag; log: string[] } {
   const clock = dayClock(Date.now(), SPEED);
   const [ledger, lag, log]: [Ledger, Lag, string[]] = [new Ledger(), new Lag(), []];
-  const deps = { ...world, driverId: 'a', clock: () => clock, rules: RULES, pointOf: () => ({ lat: 0, lng: 0 }), placeEveryMs: 50, lag, ledger, log: (line: string) => void log.push(line) };
+  const deps = {
+    ...world,
+    driverId: 'a',
+    clock: () => clock,
+    rules: RULES,
+    pointOf: () => ({ lat: 0, lng: 0 }),
+    placeEveryMs: 50,
+    lag,
+    ledger,
+    log: (line: string) => void log.push(line),
+  };
   return { courier: new Courier(deps, { id: 'c1', x: 0, y: 0, ...shift }), ledger, lag, log };
 }
 
@@ -60,7 +101,16 @@ describe('a courier of the day', () => {
     const world = service([order('o1', 40)], { onDuty: (hear) => hear(offered('o1')) });
     const { courier, ledger, lag, log } = courierOf(world, { onMinute: 2, offMinute: 80 });
     await courier.work(new AbortController().signal);
-    expect(world.asked).toEqual(['start', 'accept offer-o1', 'arriveAtPickup o1', 'pickUp o1', 'arriveAtDropoff o1', 'deliver o1', 'end', 'close']);
+    expect(world.asked).toEqual([
+      'start',
+      'accept offer-o1',
+      'arriveAtPickup o1',
+      'pickUp o1',
+      'arriveAtDropoff o1',
+      'deliver o1',
+      'end',
+      'close',
+    ]);
     expect(courier.isHome).toBe(true);
     const [carried] = courier.carried;
     expect(carried?.times.pick).toBe(40);
@@ -87,7 +137,9 @@ describe('a courier of the day', () => {
 
   test('the next job begins where and when the last one ends', async () => {
     let tell: (news: DriverNews) => void = () => undefined;
-    const world = service([order('o1', 0), order('o2', 0)], { onDuty: (hear) => ((tell = hear), hear(offered('o1'))) });
+    const world = service([order('o1', 0), order('o2', 0)], {
+      onDuty: (hear) => ((tell = hear), hear(offered('o1'))),
+    });
     const { step } = world.client;
     world.client.step = async (deliveryId, name, at) => {
       // The offer may overtake the answer to the step that made the courier free.
@@ -103,7 +155,13 @@ describe('a courier of the day', () => {
   });
 
   test('an offer heard twice is answered once', async () => {
-    const world = service([order('o1', 0)], { onDuty: (hear) => (hear(offered('o1')), hear({ kind: 'state', offers: [], deliveryIds: [] }), hear(offered('o1'))) });
+    const world = service([order('o1', 0)], {
+      onDuty: (hear) => (
+        hear(offered('o1')),
+        hear({ kind: 'state', offers: [], deliveryIds: [] }),
+        hear(offered('o1'))
+      ),
+    });
     const { courier } = courierOf(world, { onMinute: 0, offMinute: 60 });
     await courier.work(new AbortController().signal);
     expect(world.asked.filter((what) => what.startsWith('accept'))).toHaveLength(1);
@@ -111,7 +169,9 @@ describe('a courier of the day', () => {
 
   test('a day that is stopped stops', async () => {
     const stop = new AbortController();
-    const world = service([order('o1', 20)], { onDuty: (hear) => (hear(offered('o1')), setTimeout(() => stop.abort(), 30)) });
+    const world = service([order('o1', 20)], {
+      onDuty: (hear) => (hear(offered('o1')), setTimeout(() => stop.abort(), 30)),
+    });
     const { courier } = courierOf(world, { onMinute: 0, offMinute: 100_000 });
     await courier.work(stop.signal);
     expect(world.asked).not.toContain('deliver o1');

@@ -5,7 +5,11 @@ import { DEMO_SHOPS, DEMO_ZONES, demoDriver } from '../../simulator/demo/city';
 import { pointIn } from '../../simulator/people/orders';
 import { randomFrom } from '../../simulator/kit/random';
 
-const ZONES: Zone[] = DEMO_ZONES.map(({ zoneId, ring }) => ({ zoneId, priority: 0, area: { type: 'Polygon', coordinates: [ring.map(([lng, lat]) => [lng, lat])] } }));
+const ZONES: Zone[] = DEMO_ZONES.map(({ zoneId, ring }) => ({
+  zoneId,
+  priority: 0,
+  area: { type: 'Polygon', coordinates: [ring.map(([lng, lat]) => [lng, lat])] },
+}));
 
 describe('the demo city', () => {
   test('has three sound zones', () => {
@@ -13,7 +17,9 @@ describe('the demo city', () => {
   });
 
   test('has shops in each zone', () => {
-    expect(new Set(DEMO_SHOPS.map(({ point }) => zoneOf(point, ZONES)?.zoneId))).toEqual(new Set(ZONES.map(({ zoneId }) => zoneId)));
+    expect(new Set(DEMO_SHOPS.map(({ point }) => zoneOf(point, ZONES)?.zoneId))).toEqual(
+      new Set(ZONES.map(({ zoneId }) => zoneId)),
+    );
   });
 
   test('is small enough that every driver is found within the widest search', () => {

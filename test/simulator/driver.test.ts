@@ -16,7 +16,15 @@ const done: Outcome<object> = { ok: true };
 const refused: Outcome<never> = { ok: false, status: 409, code: 'OFFER_WITHDRAWN', detail: '' };
 
 /** A service with one delivery, and what was asked of it. `over` resolves at the word that ends the test. */
-function service({ ends, firstNews, status = 'OFFERED' }: { ends: string; firstNews: readonly DriverNews[]; status?: DeliveryStatus }) {
+function service({
+  ends,
+  firstNews,
+  status = 'OFFERED',
+}: {
+  ends: string;
+  firstNews: readonly DriverNews[];
+  status?: DeliveryStatus;
+}) {
   const asked: string[] = [];
   const state = { status };
   const over = new AbortController();
@@ -28,8 +36,20 @@ function service({ ends, firstNews, status = 'OFFERED' }: { ends: string; firstN
   const hearing: { hear: (news: DriverNews) => void } = { hear: () => undefined };
   const client: DriverClient = {
     view: async () => ({ ok: true, availability: 'AVAILABLE', offers: [], deliveryIds: [] }),
-    delivery: async (deliveryId) => ({ ok: true, deliveryId, status: state.status, driverId: 'a', pickup: HOME, dropoff: DOOR, readyAt: 0 }),
-    startShift: async () => note('start'), endShift: async () => note('end'), goOffline: async () => note('offline'), startBreak: async () => note('break'), endBreak: async () => note('breakEnd'),
+    delivery: async (deliveryId) => ({
+      ok: true,
+      deliveryId,
+      status: state.status,
+      driverId: 'a',
+      pickup: HOME,
+      dropoff: DOOR,
+      readyAt: 0,
+    }),
+    startShift: async () => note('start'),
+    endShift: async () => note('end'),
+    goOffline: async () => note('offline'),
+    startBreak: async () => note('break'),
+    endBreak: async () => note('breakEnd'),
     sendFixes: async () => done,
     accept: async () => {
       state.status = 'ASSIGNED';
@@ -60,21 +80,69 @@ function service({ ends, firstNews, status = 'OFFERED' }: { ends: string; firstN
   return { asked, client, socket, over, hearing, state };
 }
 
-function driverOf({ client, socket }: Pick<ReturnType<typeof service>, 'client' | 'socket'>, { odds = ALWAYS, isV1 = false, fate, answer }: { odds?: Odds; isV1?: boolean; fate?: Fate; answer?: OfferAnswer } = {}) {
+function driverOf(
+  { client, socket }: Pick<ReturnType<typeof service>, 'client' | 'socket'>,
+  {
+    odds = ALWAYS,
+    isV1 = false,
+    fate,
+    answer,
+  }: { odds?: Odds; isV1?: boolean; fate?: Fate; answer?: OfferAnswer } = {},
+) {
   const [ledger, heard, log]: [Ledger, Map<string, number>, string[]] = [new Ledger(), new Map(), []];
-  const deps = { driverId: 'a', client, socket, random: randomFrom('driver'), ledger, latencies: new Latencies(), heard, log: (line: string) => void log.push(line) };
-  const manner = { answer: answer && (() => answer), vanishing: fate && { fate: () => fate, awayMs: { min: 20, max: 30 } } };
-  return { driver: new SimulatedDriver(deps, { odds, vehicle: 'CAR', isV1, home: HOME, speed: 1_000, thinkMs: { min: 5, max: 20 }, ...manner }), ledger, heard, log };
+  const deps = {
+    driverId: 'a',
+    client,
+    socket,
+    random: randomFrom('driver'),
+    ledger,
+    latencies: new Latencies(),
+    heard,
+    log: (line: string) => void log.push(line),
+  };
+  const manner = {
+    answer: answer && (() => answer),
+    vanishing: fate && { fate: () => fate, awayMs: { min: 20, max: 30 } },
+  };
+  return {
+    driver: new SimulatedDriver(deps, {
+      odds,
+      vehicle: 'CAR',
+      isV1,
+      home: HOME,
+      speed: 1_000,
+      thinkMs: { min: 5, max: 20 },
+      ...manner,
+    }),
+    ledger,
+    heard,
+    log,
+  };
 }
 
-async function workUntil(what: string, driver: SimulatedDriver, over: AbortController, isSo: (counts: SimulatedDriver['counts']) => boolean): Promise<void> {
+async function workUntil(
+  what: string,
+  driver: SimulatedDriver,
+  over: AbortController,
+  isSo: (counts: SimulatedDriver['counts']) => boolean,
+): Promise<void> {
   const working = driver.work(over.signal);
   await eventually(what, async () => isSo(driver.counts));
   over.abort();
   await working;
 }
 
-const OFFER: DriverNews = { kind: 'offered', offer: { offerId: 'o1', deliveryId: 'd1', expiresAt: Date.now() + 30_000, pickup: HOME, dropoff: DOOR, readyAt: 0 } };
+const OFFER: DriverNews = {
+  kind: 'offered',
+  offer: {
+    offerId: 'o1',
+    deliveryId: 'd1',
+    expiresAt: Date.now() + 30_000,
+    pickup: HOME,
+    dropoff: DOOR,
+    readyAt: 0,
+  },
+};
 const ALL_STEPS = ['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver'];
 
 describe('a simulated driver', () => {
@@ -97,10 +165,18 @@ describe('a simulated driver', () => {
     expect(ledger.all()).toEqual([{ kind: 'rejected', deliveryId: 'd1', offerId: 'o1', driverId: 'a' }]);
   });
 
-  test.each<[OfferAnswer, string[]]>([['reject', ['reject']], ['ignore', []]])('answers as it was dealt, whatever the odds: %s', async (answer, asked) => {
+  test.each<[OfferAnswer, string[]]>([
+    ['reject', ['reject']],
+    ['ignore', []],
+  ])('answers as it was dealt, whatever the odds: %s', async (answer, asked) => {
     const world = service({ ends: 'reject', firstNews: [OFFER] });
     const { driver } = driverOf(world, { answer });
-    await workUntil('the offer is dealt with', driver, world.over, ({ ignored, rejected }) => ignored + rejected === 1);
+    await workUntil(
+      'the offer is dealt with',
+      driver,
+      world.over,
+      ({ ignored, rejected }) => ignored + rejected === 1,
+    );
     expect(world.asked).toEqual(['start', 'seen', ...asked]);
     expect(driver.counts.ignored).toBe(answer === 'ignore' ? 1 : 0);
   });
@@ -126,14 +202,25 @@ describe('a simulated driver', () => {
   });
 
   test('with the app of v1 carries what it is given, from wherever it stands', async () => {
-    const world = service({ ends: 'deliver', firstNews: [{ kind: 'assigned', deliveryId: 'd1' }, { kind: 'assigned', deliveryId: 'd1' }], status: 'PICKED_UP' });
+    const world = service({
+      ends: 'deliver',
+      firstNews: [
+        { kind: 'assigned', deliveryId: 'd1' },
+        { kind: 'assigned', deliveryId: 'd1' },
+      ],
+      status: 'PICKED_UP',
+    });
     const { driver } = driverOf(world, { isV1: true });
     await driver.work(world.over.signal);
     expect(world.asked).toEqual(['start', 'arriveAtDropoff', 'deliver']);
   });
 
   test('goes on after a restart with what the state says', async () => {
-    const world = service({ ends: 'deliver', firstNews: [{ kind: 'state', offers: [], deliveryIds: ['d1'] }], status: 'AT_PICKUP' });
+    const world = service({
+      ends: 'deliver',
+      firstNews: [{ kind: 'state', offers: [], deliveryIds: ['d1'] }],
+      status: 'AT_PICKUP',
+    });
     const { driver } = driverOf(world);
     await driver.work(world.over.signal);
     expect(world.asked).toEqual(['start', 'pickUp', 'arriveAtDropoff', 'deliver']);
@@ -143,7 +230,16 @@ describe('a simulated driver', () => {
     const world = service({ ends: 'returnGoods', firstNews: [OFFER] });
     const { driver } = driverOf(world, { odds: { ...ALWAYS, failAtDoor: 1 } });
     await driver.work(world.over.signal);
-    expect(world.asked).toEqual(['start', 'seen', 'accept', 'arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'fail', 'returnGoods']);
+    expect(world.asked).toEqual([
+      'start',
+      'seen',
+      'accept',
+      'arriveAtPickup',
+      'pickUp',
+      'arriveAtDropoff',
+      'fail',
+      'returnGoods',
+    ]);
     expect(driver.counts).toMatchObject({ delivered: 0, returned: 1 });
   });
 
@@ -158,7 +254,21 @@ describe('a simulated driver', () => {
       });
       return accept(offerId);
     };
-    const { driver } = driverOf({ ...world, client: { ...world.client, delivery: async (deliveryId) => ({ ok: true, deliveryId, status: world.state.status, driverId: 'a', pickup: { lat: 53, lng: 5 }, dropoff: DOOR, readyAt: 0 }) } });
+    const { driver } = driverOf({
+      ...world,
+      client: {
+        ...world.client,
+        delivery: async (deliveryId) => ({
+          ok: true,
+          deliveryId,
+          status: world.state.status,
+          driverId: 'a',
+          pickup: { lat: 53, lng: 5 },
+          dropoff: DOOR,
+          readyAt: 0,
+        }),
+      },
+    });
     await driver.work(world.over.signal);
     expect(world.asked).toEqual(['start', 'seen', 'accept']);
   });
@@ -197,14 +307,33 @@ describe('a simulated driver', () => {
       const world = service({ ends: 'never', firstNews: [OFFER] });
       const { driver } = vanishingFrom(world, 'vanishesWithGoods');
       await driver.work(world.over.signal);
-      expect(world.asked).toEqual(['start', 'seen', 'accept', 'arriveAtPickup', 'pickUp', 'close', 'start', 'close']);
+      expect(world.asked).toEqual([
+        'start',
+        'seen',
+        'accept',
+        'arriveAtPickup',
+        'pickUp',
+        'close',
+        'start',
+        'close',
+      ]);
       expect(driver.counts).toMatchObject({ vanishedBeforePickup: 0, vanishedWithGoods: 1 });
     });
   });
 
   test('takes goods over where another driver left them', async () => {
-    const world = service({ ends: 'deliver', firstNews: [{ kind: 'assigned', deliveryId: 'd1' }], status: 'PICKED_UP' });
-    world.client.view = async () => ({ ok: true, availability: 'BUSY', offers: [], deliveryIds: ['d1'], meetings: new Map([['d1', DOOR]]) });
+    const world = service({
+      ends: 'deliver',
+      firstNews: [{ kind: 'assigned', deliveryId: 'd1' }],
+      status: 'PICKED_UP',
+    });
+    world.client.view = async () => ({
+      ok: true,
+      availability: 'BUSY',
+      offers: [],
+      deliveryIds: ['d1'],
+      meetings: new Map([['d1', DOOR]]),
+    });
     const { driver } = driverOf(world);
     await driver.work(world.over.signal);
     expect(world.asked).toEqual(['start', 'pickUp', 'arriveAtDropoff', 'deliver']);
@@ -212,7 +341,21 @@ describe('a simulated driver', () => {
 
   test('gives a delivery up and stops riding for it', async () => {
     const world = service({ ends: 'leave', firstNews: [OFFER] });
-    const { driver, ledger } = driverOf({ ...world, client: { ...world.client, delivery: async (deliveryId) => ({ ok: true, deliveryId, status: 'ASSIGNED', driverId: 'a', pickup: { lat: 53, lng: 5 }, dropoff: DOOR, readyAt: 0 }) } });
+    const { driver, ledger } = driverOf({
+      ...world,
+      client: {
+        ...world.client,
+        delivery: async (deliveryId) => ({
+          ok: true,
+          deliveryId,
+          status: 'ASSIGNED',
+          driverId: 'a',
+          pickup: { lat: 53, lng: 5 },
+          dropoff: DOOR,
+          readyAt: 0,
+        }),
+      },
+    });
     const working = driver.work(world.over.signal);
     while (driver.onTheWayTo === null) await new Promise(setImmediate);
     expect(driver.isFree).toBe(false);
@@ -241,7 +384,21 @@ describe('a simulated driver', () => {
       if (speeds.length > 0) world.over.abort();
       return done;
     };
-    const { driver } = driverOf({ ...world, client: { ...world.client, delivery: async (deliveryId) => ({ ok: true, deliveryId, status: 'ASSIGNED', driverId: 'a', pickup: { lat: 53, lng: 5 }, dropoff: DOOR, readyAt: 0 }) } });
+    const { driver } = driverOf({
+      ...world,
+      client: {
+        ...world.client,
+        delivery: async (deliveryId) => ({
+          ok: true,
+          deliveryId,
+          status: 'ASSIGNED',
+          driverId: 'a',
+          pickup: { lat: 53, lng: 5 },
+          dropoff: DOOR,
+          readyAt: 0,
+        }),
+      },
+    });
     await driver.work(world.over.signal);
     expect(Math.max(...speeds)).toBeLessThan(10);
   });

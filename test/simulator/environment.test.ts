@@ -5,19 +5,32 @@ import { placePauseMs, serviceEnvironment } from '../../simulator/replay/setting
 import { readSettings } from '../../settings';
 
 const ENV = {
-  API_URL: 'http://127.0.0.1:3001', JWT_LOCAL_KEY: 'k'.repeat(32), DATABASE_URL: 'postgresql://app:secret@127.0.0.1/dispatch', REDIS_URL: 'redis://127.0.0.1:6379',
+  API_URL: 'http://127.0.0.1:3001',
+  JWT_LOCAL_KEY: 'k'.repeat(32),
+  DATABASE_URL: 'postgresql://app:secret@127.0.0.1/dispatch',
+  REDIS_URL: 'redis://127.0.0.1:6379',
 };
 
 describe('where the simulator finds the service', () => {
   test('is said by the environment', () => {
     expect(readInspectorSettings(ENV)).toEqual({
-      apiUrl: ENV.API_URL, tokens: { localKey: ENV.JWT_LOCAL_KEY, issuer: 'driver-service', audience: 'driver-service' }, databaseUrl: ENV.DATABASE_URL, redisUrl: ENV.REDIS_URL,
+      apiUrl: ENV.API_URL,
+      tokens: { localKey: ENV.JWT_LOCAL_KEY, issuer: 'driver-service', audience: 'driver-service' },
+      databaseUrl: ENV.DATABASE_URL,
+      redisUrl: ENV.REDIS_URL,
     });
   });
 
   test('all that is missing or wrong is named at once, and no secret is shown', () => {
-    const read = (): unknown => readInspectorSettings({ API_URL: 'nowhere', JWT_LOCAL_KEY: 'short secret', DATABASE_URL: 'mysql://app:secret@x/y' });
-    expect(read).toThrow(/API_URL is not an address[^]*JWT_LOCAL_KEY has fewer than 32 bytes[^]*DATABASE_URL is not an address[^]*REDIS_URL is not set/);
+    const read = (): unknown =>
+      readInspectorSettings({
+        API_URL: 'nowhere',
+        JWT_LOCAL_KEY: 'short secret',
+        DATABASE_URL: 'mysql://app:secret@x/y',
+      });
+    expect(read).toThrow(
+      /API_URL is not an address[^]*JWT_LOCAL_KEY has fewer than 32 bytes[^]*DATABASE_URL is not an address[^]*REDIS_URL is not set/,
+    );
     expect(read).not.toThrow(/secret/);
   });
 
@@ -33,13 +46,20 @@ describe('arguments', () => {
     expect(numberOf('--speed', '0.5', { min: 0.1, max: 20 })).toBe(0.5);
   });
 
-  test.each([['0'], ['21'], ['1.5'], ['-3'], ['ten'], [''], ['1e3']])('--drivers %j is refused by name', (text) => {
-    expect(() => countOf('--drivers', text, { min: 1, max: 20 })).toThrow(Mistake);
-    expect(() => countOf('--drivers', text, { min: 1, max: 20 })).toThrow('--drivers must be a whole number from 1 to 20');
-  });
+  test.each([['0'], ['21'], ['1.5'], ['-3'], ['ten'], [''], ['1e3']])(
+    '--drivers %j is refused by name',
+    (text) => {
+      expect(() => countOf('--drivers', text, { min: 1, max: 20 })).toThrow(Mistake);
+      expect(() => countOf('--drivers', text, { min: 1, max: 20 })).toThrow(
+        '--drivers must be a whole number from 1 to 20',
+      );
+    },
+  );
 
   test('a speed of no size is refused', () => {
-    expect(() => numberOf('--speed', '0', { min: 0.1, max: 20 })).toThrow('--speed must be a number from 0.1 to 20');
+    expect(() => numberOf('--speed', '0', { min: 0.1, max: 20 })).toThrow(
+      '--speed must be a number from 0.1 to 20',
+    );
   });
 });
 
@@ -49,13 +69,24 @@ describe('the environment of a replay', () => {
   test('is understood by the service: the day’s speed, no detour, everything scaled', () => {
     const settings = readSettings(serviceEnvironment(rules, 60, ENV));
     expect(settings.timeScale).toBe(60);
-    expect(settings.travel).toEqual({ detourFactor: 1, metersPerMinute: { BICYCLE: 320, MOPED: 320, CAR: 320, VAN: 320 } });
+    expect(settings.travel).toEqual({
+      detourFactor: 1,
+      metersPerMinute: { BICYCLE: 320, MOPED: 320, CAR: 320, VAN: 320 },
+    });
     expect(settings.offerTtlMs).toBeGreaterThanOrEqual(2_000);
-    expect(settings.features.find(({ feature }) => feature === 'driver_offers')).toMatchObject({ state: 'ON', rolloutPercent: 100 });
+    expect(settings.features.find(({ feature }) => feature === 'driver_offers')).toMatchObject({
+      state: 'ON',
+      rolloutPercent: 100,
+    });
   });
 
   test('leaves to the user what they have set, but for the scale', () => {
-    const env = serviceEnvironment(rules, 10, { ...ENV, SEARCH_LEAD_MINUTES: '5', TRAVEL_DETOUR_FACTOR: '1.4', TIME_SCALE: '3' });
+    const env = serviceEnvironment(rules, 10, {
+      ...ENV,
+      SEARCH_LEAD_MINUTES: '5',
+      TRAVEL_DETOUR_FACTOR: '1.4',
+      TIME_SCALE: '3',
+    });
     expect(env).toMatchObject({ SEARCH_LEAD_MINUTES: '5', TRAVEL_DETOUR_FACTOR: '1.4', TIME_SCALE: '10' });
   });
 

@@ -3,14 +3,56 @@ import { type Acknowledged, Ledger, lostAcknowledgements } from '../../simulator
 import type { RecordedDelivery } from '../../simulator/kit/record';
 
 const delivered: RecordedDelivery = {
-  deliveryId: 'd1', merchantId: 'm1', sellerOrderId: 'order-1', cityId: 'city', status: 'DELIVERED', reasonCode: null, driverId: 'b', createdAt: 0, readyAt: 0, searchAt: 0,
-  assignedAt: 5, closedAt: 9, moves: [],
+  deliveryId: 'd1',
+  merchantId: 'm1',
+  sellerOrderId: 'order-1',
+  cityId: 'city',
+  status: 'DELIVERED',
+  reasonCode: null,
+  driverId: 'b',
+  createdAt: 0,
+  readyAt: 0,
+  searchAt: 0,
+  assignedAt: 5,
+  closedAt: 9,
+  moves: [],
   offers: [
-    { offerId: 'o1', driverId: 'a', kind: 'SINGLE', state: 'REJECTED', round: 0, createdAt: 1, expiresAt: 30, endedAt: 2, endReason: 'TOO_FAR' },
-    { offerId: 'o2', driverId: 'b', kind: 'SINGLE', state: 'ACCEPTED', round: 0, createdAt: 3, expiresAt: 33, endedAt: 5, endReason: 'ACCEPTED' },
+    {
+      offerId: 'o1',
+      driverId: 'a',
+      kind: 'SINGLE',
+      state: 'REJECTED',
+      round: 0,
+      createdAt: 1,
+      expiresAt: 30,
+      endedAt: 2,
+      endReason: 'TOO_FAR',
+    },
+    {
+      offerId: 'o2',
+      driverId: 'b',
+      kind: 'SINGLE',
+      state: 'ACCEPTED',
+      round: 0,
+      createdAt: 3,
+      expiresAt: 33,
+      endedAt: 5,
+      endReason: 'ACCEPTED',
+    },
   ],
   assignments: [
-    { assignmentId: 's1', driverId: 'b', offerId: 'o2', way: 'OFFER', state: 'COMPLETED', startedAt: 5, atPickupAt: 6, pickedUpAt: 7, atDropoffAt: 8, endedAt: 9 },
+    {
+      assignmentId: 's1',
+      driverId: 'b',
+      offerId: 'o2',
+      way: 'OFFER',
+      state: 'COMPLETED',
+      startedAt: 5,
+      atPickupAt: 6,
+      pickedUpAt: 7,
+      atDropoffAt: 8,
+      endedAt: 9,
+    },
   ],
 };
 const KEPT: Acknowledged[] = [
@@ -30,35 +72,103 @@ describe('acknowledged answers', () => {
 
   test.each<[string, Acknowledged, RecordedDelivery]>([
     ['a delivery that is gone', { kind: 'posted', deliveryId: 'd2', sellerOrderId: 'order-2' }, delivered],
-    ['a delivery of another order', { kind: 'posted', deliveryId: 'd1', sellerOrderId: 'order-2' }, delivered],
-    ['an accept whose offer expired', { kind: 'accepted', deliveryId: 'd1', offerId: 'o1', driverId: 'a', assignmentId: 's1' }, delivered],
-    ['an accept of an offer that is gone', { kind: 'accepted', deliveryId: 'd1', offerId: 'o9', driverId: 'a', assignmentId: 's1' }, delivered],
-    ["an accept of another's offer", { kind: 'accepted', deliveryId: 'd1', offerId: 'o2', driverId: 'a', assignmentId: 's1' }, delivered],
-    ['an accept without its assignment', { kind: 'accepted', deliveryId: 'd1', offerId: 'o2', driverId: 'b', assignmentId: 's1' }, { ...delivered, assignments: [] }],
-    ['a rejection that became an acceptance', { kind: 'rejected', deliveryId: 'd1', offerId: 'o2', driverId: 'b' }, delivered],
-    ['a step by one who never took it', { kind: 'step', deliveryId: 'd1', driverId: 'a', step: 'pickUp' }, delivered],
-    ['a delivery at the door that is still open', { kind: 'step', deliveryId: 'd1', driverId: 'b', step: 'deliver' }, { ...delivered, status: 'AT_DROPOFF' }],
-    ['a return that never came', { kind: 'step', deliveryId: 'd1', driverId: 'b', step: 'returnGoods' }, delivered],
+    [
+      'a delivery of another order',
+      { kind: 'posted', deliveryId: 'd1', sellerOrderId: 'order-2' },
+      delivered,
+    ],
+    [
+      'an accept whose offer expired',
+      { kind: 'accepted', deliveryId: 'd1', offerId: 'o1', driverId: 'a', assignmentId: 's1' },
+      delivered,
+    ],
+    [
+      'an accept of an offer that is gone',
+      { kind: 'accepted', deliveryId: 'd1', offerId: 'o9', driverId: 'a', assignmentId: 's1' },
+      delivered,
+    ],
+    [
+      "an accept of another's offer",
+      { kind: 'accepted', deliveryId: 'd1', offerId: 'o2', driverId: 'a', assignmentId: 's1' },
+      delivered,
+    ],
+    [
+      'an accept without its assignment',
+      { kind: 'accepted', deliveryId: 'd1', offerId: 'o2', driverId: 'b', assignmentId: 's1' },
+      { ...delivered, assignments: [] },
+    ],
+    [
+      'a rejection that became an acceptance',
+      { kind: 'rejected', deliveryId: 'd1', offerId: 'o2', driverId: 'b' },
+      delivered,
+    ],
+    [
+      'a step by one who never took it',
+      { kind: 'step', deliveryId: 'd1', driverId: 'a', step: 'pickUp' },
+      delivered,
+    ],
+    [
+      'a delivery at the door that is still open',
+      { kind: 'step', deliveryId: 'd1', driverId: 'b', step: 'deliver' },
+      { ...delivered, status: 'AT_DROPOFF' },
+    ],
+    [
+      'a return that never came',
+      { kind: 'step', deliveryId: 'd1', driverId: 'b', step: 'returnGoods' },
+      delivered,
+    ],
     ['a failure that was forgotten', { kind: 'failed', deliveryId: 'd1', driverId: 'b' }, delivered],
     ['a cancel that was forgotten', { kind: 'cancelled', deliveryId: 'd1' }, delivered],
-    ['a driver who is not rid of what they gave up', { kind: 'gaveUp', deliveryId: 'd1', driverId: 'b' }, delivered],
-    ['an assignment by hand that is gone', { kind: 'byHand', deliveryId: 'd1', driverId: 'b', assignmentId: 's9' }, delivered],
-    ['an assignment by hand that is another driver’s', { kind: 'byHand', deliveryId: 'd1', driverId: 'c', assignmentId: 's1' }, delivered],
-    ['an act of ops that left no trace', { kind: 'opsAct', deliveryId: 'd1', entry: 'pay_raised' }, delivered],
+    [
+      'a driver who is not rid of what they gave up',
+      { kind: 'gaveUp', deliveryId: 'd1', driverId: 'b' },
+      delivered,
+    ],
+    [
+      'an assignment by hand that is gone',
+      { kind: 'byHand', deliveryId: 'd1', driverId: 'b', assignmentId: 's9' },
+      delivered,
+    ],
+    [
+      'an assignment by hand that is another driver’s',
+      { kind: 'byHand', deliveryId: 'd1', driverId: 'c', assignmentId: 's1' },
+      delivered,
+    ],
+    [
+      'an act of ops that left no trace',
+      { kind: 'opsAct', deliveryId: 'd1', entry: 'pay_raised' },
+      delivered,
+    ],
   ])('%s is found', (_, acknowledged, record) => {
     expect(lostAcknowledgements([acknowledged], [record])).toHaveLength(1);
   });
 
   test('what ops and losses leave in the record is found there', () => {
     const byHand: RecordedDelivery = {
-      ...delivered, moves: [{ kind: 'pay_raised', from: null, to: null, driverId: null, offerId: null }],
-      assignments: delivered.assignments.flatMap((each) => [{ ...each, assignmentId: 's0', driverId: 'a', state: 'LOST' as const }, { ...each, way: 'HANDOVER' as const }]),
+      ...delivered,
+      moves: [{ kind: 'pay_raised', from: null, to: null, driverId: null, offerId: null }],
+      assignments: delivered.assignments.flatMap((each) => [
+        { ...each, assignmentId: 's0', driverId: 'a', state: 'LOST' as const },
+        { ...each, way: 'HANDOVER' as const },
+      ]),
     };
-    expect(lostAcknowledgements([
-      { kind: 'gaveUp', deliveryId: 'd1', driverId: 'a' }, { kind: 'byHand', deliveryId: 'd1', driverId: 'b', assignmentId: 's1' }, { kind: 'opsAct', deliveryId: 'd1', entry: 'pay_raised' },
-    ], [byHand])).toEqual([]);
+    expect(
+      lostAcknowledgements(
+        [
+          { kind: 'gaveUp', deliveryId: 'd1', driverId: 'a' },
+          { kind: 'byHand', deliveryId: 'd1', driverId: 'b', assignmentId: 's1' },
+          { kind: 'opsAct', deliveryId: 'd1', entry: 'pay_raised' },
+        ],
+        [byHand],
+      ),
+    ).toEqual([]);
     // Who had it already keeps it, as it came to them.
-    expect(lostAcknowledgements([{ kind: 'byHand', deliveryId: 'd1', driverId: 'b', assignmentId: 's1' }], [delivered])).toEqual([]);
+    expect(
+      lostAcknowledgements(
+        [{ kind: 'byHand', deliveryId: 'd1', driverId: 'b', assignmentId: 's1' }],
+        [delivered],
+      ),
+    ).toEqual([]);
   });
 
   test('the ledger forgets when it is told to', () => {

@@ -1,15 +1,51 @@
 import { describe, expect, test } from '@jest/globals';
 import type { CaseView, DeskClient, WatchedDelivery, WatchedDriver } from '../../simulator/client/deskClient';
 import { Ledger } from '../../simulator/people/ledger';
-import { decideCase, type DeskView, freeOf, OpsDesk, RAISE_CENTS, RETURN_AFTER_MS } from '../../simulator/people/opsDesk';
+import {
+  decideCase,
+  type DeskView,
+  freeOf,
+  OpsDesk,
+  RAISE_CENTS,
+  RETURN_AFTER_MS,
+} from '../../simulator/people/opsDesk';
 
 const SHOP = { lat: 52.36, lng: 4.9 };
 const NEAR = { driverId: 'near', place: { lat: 52.361, lng: 4.9 } };
 const FAR = { driverId: 'far', place: { lat: 52.4, lng: 4.9 } };
-const OPEN: CaseView = { caseId: 'c1', deliveryId: 'd1', level: 2, state: 'OPEN', reason: 'UNASSIGNED', driverId: null, openedAt: 1_000, roseAt: 1_000, status: 'SEARCHING' };
-const DELIVERY: WatchedDelivery = { deliveryId: 'd1', status: 'SEARCHING', carrierId: null, pickup: SHOP, bonusCents: 200, level: 2 };
-const VIEW: DeskView = { open: OPEN, delivery: DELIVERY, free: [FAR, NEAR], carrierAt: null, hasRaised: false, now: 2_000 };
-const CARRIED: DeskView = { ...VIEW, open: { ...OPEN, level: 0, reason: 'CARRIER_SILENT', driverId: 'x' }, delivery: { ...DELIVERY, status: 'PICKED_UP', carrierId: 'x' }, carrierAt: { lat: 52.4, lng: 4.9 } };
+const OPEN: CaseView = {
+  caseId: 'c1',
+  deliveryId: 'd1',
+  level: 2,
+  state: 'OPEN',
+  reason: 'UNASSIGNED',
+  driverId: null,
+  openedAt: 1_000,
+  roseAt: 1_000,
+  status: 'SEARCHING',
+};
+const DELIVERY: WatchedDelivery = {
+  deliveryId: 'd1',
+  status: 'SEARCHING',
+  carrierId: null,
+  pickup: SHOP,
+  bonusCents: 200,
+  level: 2,
+};
+const VIEW: DeskView = {
+  open: OPEN,
+  delivery: DELIVERY,
+  free: [FAR, NEAR],
+  carrierAt: null,
+  hasRaised: false,
+  now: 2_000,
+};
+const CARRIED: DeskView = {
+  ...VIEW,
+  open: { ...OPEN, level: 0, reason: 'CARRIER_SILENT', driverId: 'x' },
+  delivery: { ...DELIVERY, status: 'PICKED_UP', carrierId: 'x' },
+  carrierAt: { lat: 52.4, lng: 4.9 },
+};
 
 describe('what ops do about a case', () => {
   test('whom nobody takes gets more pay, once', () => {
@@ -27,17 +63,37 @@ describe('what ops do about a case', () => {
     expect(decideCase({ ...VIEW, open: { ...OPEN, reason } })).toEqual({ kind: 'resumeSearch' });
   });
 
-  test.each(['PINNED_DRIVER_SILENT', 'PINNED_DRIVER_STANDS_STILL'] as const)('%s: they are freed of it', (reason) => {
-    expect(decideCase({ ...VIEW, open: { ...OPEN, reason }, delivery: { ...DELIVERY, status: 'ASSIGNED', carrierId: 'x' } })).toEqual({ kind: 'rescue', driverId: 'x' });
-    expect(decideCase({ ...VIEW, open: { ...OPEN, reason } })).toEqual({ kind: 'wait' });
-  });
+  test.each(['PINNED_DRIVER_SILENT', 'PINNED_DRIVER_STANDS_STILL'] as const)(
+    '%s: they are freed of it',
+    (reason) => {
+      expect(
+        decideCase({
+          ...VIEW,
+          open: { ...OPEN, reason },
+          delivery: { ...DELIVERY, status: 'ASSIGNED', carrierId: 'x' },
+        }),
+      ).toEqual({ kind: 'rescue', driverId: 'x' });
+      expect(decideCase({ ...VIEW, open: { ...OPEN, reason } })).toEqual({ kind: 'wait' });
+    },
+  );
 
-  test.each(['CARRIER_SILENT', 'CARRIER_BROKE_DOWN', 'CARRIER_GAVE_UP'] as const)('%s: whoever is nearest takes the goods over where they were seen last', (reason) => {
-    expect(decideCase({ ...CARRIED, open: { ...CARRIED.open, reason } })).toEqual({ kind: 'handOver', driverId: 'far', meeting: { lat: 52.4, lng: 4.9 } });
-  });
+  test.each(['CARRIER_SILENT', 'CARRIER_BROKE_DOWN', 'CARRIER_GAVE_UP'] as const)(
+    '%s: whoever is nearest takes the goods over where they were seen last',
+    (reason) => {
+      expect(decideCase({ ...CARRIED, open: { ...CARRIED.open, reason } })).toEqual({
+        kind: 'handOver',
+        driverId: 'far',
+        meeting: { lat: 52.4, lng: 4.9 },
+      });
+    },
+  );
 
   test('where they were seen nowhere, at the pickup; and never from one to the same', () => {
-    expect(decideCase({ ...CARRIED, carrierAt: null })).toEqual({ kind: 'handOver', driverId: 'near', meeting: SHOP });
+    expect(decideCase({ ...CARRIED, carrierAt: null })).toEqual({
+      kind: 'handOver',
+      driverId: 'near',
+      meeting: SHOP,
+    });
     expect(decideCase({ ...CARRIED, free: [{ driverId: 'x', place: SHOP }] })).toEqual({ kind: 'wait' });
   });
 
@@ -45,15 +101,32 @@ describe('what ops do about a case', () => {
     const late = { ...CARRIED, free: [], now: CARRIED.open.openedAt + RETURN_AFTER_MS };
     expect(decideCase({ ...late, now: late.now - 1 })).toEqual({ kind: 'wait' });
     expect(decideCase(late)).toEqual({ kind: 'returnGoods' });
-    expect(decideCase({ ...late, delivery: { ...late.delivery, status: 'RETURNING' } })).toEqual({ kind: 'wait' });
+    expect(decideCase({ ...late, delivery: { ...late.delivery, status: 'RETURNING' } })).toEqual({
+      kind: 'wait',
+    });
   });
 });
 
 describe('who is free', () => {
-  const driver = (driverId: string, room: number, at: number | null): WatchedDriver => ({ driverId, availability: 'AVAILABLE', room, seen: at === null ? null : { place: SHOP, at } });
+  const driver = (driverId: string, room: number, at: number | null): WatchedDriver => ({
+    driverId,
+    availability: 'AVAILABLE',
+    room,
+    seen: at === null ? null : { place: SHOP, at },
+  });
 
   test('who has room and was seen a moment ago', () => {
-    expect(freeOf([driver('here', 1, 90_000), driver('asked', 0, 99_000), driver('gone', 1, 60_000), driver('new', 1, null)], 100_000)).toEqual([{ driverId: 'here', place: SHOP }]);
+    expect(
+      freeOf(
+        [
+          driver('here', 1, 90_000),
+          driver('asked', 0, 99_000),
+          driver('gone', 1, 60_000),
+          driver('new', 1, null),
+        ],
+        100_000,
+      ),
+    ).toEqual([{ driverId: 'here', place: SHOP }]);
   });
 });
 
@@ -69,8 +142,17 @@ describe('the desk', () => {
       asked.push(what);
       return done;
     };
-    const driver: WatchedDriver = { driverId: 'near', availability: 'AVAILABLE', room: 1, seen: { place: NEAR.place, at: Date.now() } };
-    const byHand = async (what: string, deliveryId: string, driverId: string) => ({ ...(await note(`${what} ${deliveryId}`)), assignmentId: 's1', driverId });
+    const driver: WatchedDriver = {
+      driverId: 'near',
+      availability: 'AVAILABLE',
+      room: 1,
+      seen: { place: NEAR.place, at: Date.now() },
+    };
+    const byHand = async (what: string, deliveryId: string, driverId: string) => ({
+      ...(await note(`${what} ${deliveryId}`)),
+      assignmentId: 's1',
+      driverId,
+    });
     let looks = 0;
     const client: DeskClient = {
       unresolved: async () => {
@@ -78,13 +160,26 @@ describe('the desk', () => {
         if (looks > 1) evening.abort();
         return { ok: true, cases: looks > 1 ? [] : [view.open] };
       },
-      acknowledge: (caseId) => note(`acknowledge ${caseId}`), delivery: async () => ({ ok: true, ...view.delivery }), driver: async () => ({ ok: true, ...driver }),
-      availableDrivers: async () => ({ ok: true, drivers: [driver] }), assign: (deliveryId, driverId) => byHand('assign', deliveryId, driverId),
-      handOver: (deliveryId, { driverId }) => byHand('handOver', deliveryId, driverId), raisePay: (deliveryId, bonusCents) => note(`raisePay ${deliveryId} ${bonusCents}`),
-      resumeSearch: (deliveryId) => note(`search ${deliveryId}`), rescue: (driverId) => note(`rescue ${driverId}`), fail: (deliveryId) => note(`fail ${deliveryId}`),
-      putFeature: (name) => note(`put ${name}`), ...answers,
+      acknowledge: (caseId) => note(`acknowledge ${caseId}`),
+      delivery: async () => ({ ok: true, ...view.delivery }),
+      driver: async () => ({ ok: true, ...driver }),
+      availableDrivers: async () => ({ ok: true, drivers: [driver] }),
+      assign: (deliveryId, driverId) => byHand('assign', deliveryId, driverId),
+      handOver: (deliveryId, { driverId }) => byHand('handOver', deliveryId, driverId),
+      raisePay: (deliveryId, bonusCents) => note(`raisePay ${deliveryId} ${bonusCents}`),
+      resumeSearch: (deliveryId) => note(`search ${deliveryId}`),
+      rescue: (driverId) => note(`rescue ${driverId}`),
+      fail: (deliveryId) => note(`fail ${deliveryId}`),
+      putFeature: (name) => note(`put ${name}`),
+      ...answers,
     };
-    return { desk: new OpsDesk({ client, cityId: 'c', ledger, log: (line) => void log.push(line) }), evening, asked, ledger, log };
+    return {
+      desk: new OpsDesk({ client, cityId: 'c', ledger, log: (line) => void log.push(line) }),
+      evening,
+      asked,
+      ledger,
+      log,
+    };
   }
 
   test('takes a case on, acts, and keeps what was acknowledged', async () => {
@@ -92,7 +187,8 @@ describe('the desk', () => {
     await ops.work(1, evening.signal);
     expect(asked).toEqual(['acknowledge c1', 'handOver d1']);
     expect(ledger.all()).toEqual([
-      { kind: 'opsAct', deliveryId: 'd1', entry: 'case_acknowledged' }, { kind: 'byHand', deliveryId: 'd1', driverId: 'near', assignmentId: 's1' },
+      { kind: 'opsAct', deliveryId: 'd1', entry: 'case_acknowledged' },
+      { kind: 'byHand', deliveryId: 'd1', driverId: 'near', assignmentId: 's1' },
     ]);
     expect(ops.counts).toMatchObject({ acknowledged: 1, handedOver: 1, assigned: 0 });
     expect(ops.sawCase('d1', 'CARRIER_SILENT')).toBeDefined();
@@ -100,7 +196,15 @@ describe('the desk', () => {
   });
 
   test('what is refused is no acknowledgement, and the evening goes on', async () => {
-    const { desk: ops, evening, ledger, log } = desk({ open: { ...OPEN, level: 3, state: 'ACKNOWLEDGED' }, delivery: DELIVERY }, { assign: async () => refused });
+    const {
+      desk: ops,
+      evening,
+      ledger,
+      log,
+    } = desk(
+      { open: { ...OPEN, level: 3, state: 'ACKNOWLEDGED' }, delivery: DELIVERY },
+      { assign: async () => refused },
+    );
     await ops.work(1, evening.signal);
     expect(ledger.all()).toEqual([]);
     expect(ops.counts.assigned).toBe(0);

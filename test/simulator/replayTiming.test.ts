@@ -18,7 +18,14 @@ describe('the times of a job', () => {
 
   // As mdrp_evaluate.py judges the same three assignments: it finds 34, 34 and 40 minutes from click to door.
   test('the courier waits for the food', () => {
-    expect(jobTimes({ x: 0, y: 0, freeMinute: 90 }, order, restaurant, 101.3, RULES)).toEqual({ leave: 101.3, arrive: 111.3, pick: 120, atDoor: 132, drop: 134, free: 136 });
+    expect(jobTimes({ x: 0, y: 0, freeMinute: 90 }, order, restaurant, 101.3, RULES)).toEqual({
+      leave: 101.3,
+      arrive: 111.3,
+      pick: 120,
+      atDoor: 132,
+      drop: 134,
+      free: 136,
+    });
   });
 
   test('a courier who is still carrying leaves when free', () => {
@@ -28,7 +35,11 @@ describe('the times of a job', () => {
   });
 
   test('the food waits for the courier, and a pickup falls on a whole minute', () => {
-    expect(jobTimes({ x: 0, y: 0, freeMinute: 0 }, order, restaurant, 113.01, RULES)).toMatchObject({ arrive: 123.01, pick: 126, drop: 140 });
+    expect(jobTimes({ x: 0, y: 0, freeMinute: 0 }, order, restaurant, 113.01, RULES)).toMatchObject({
+      arrive: 123.01,
+      pick: 126,
+      drop: 140,
+    });
   });
 });
 
@@ -42,27 +53,37 @@ describe('the clock of a day', () => {
 
   test('an instant is never before its minute', () => {
     const odd = dayClock(0, 7);
-    for (let minute = 0; minute < 500; minute++) expect(odd.minuteOf(odd.instantOf(minute))).toBeGreaterThanOrEqual(minute);
+    for (let minute = 0; minute < 500; minute++)
+      expect(odd.minuteOf(odd.instantOf(minute))).toBeGreaterThanOrEqual(minute);
   });
 });
 
 test('distances on the map are those of the plane', () => {
-  const places = [{ x: 0, y: 0 }, { x: 10_000, y: 9_000 }, { x: 9_755, y: 1_693 }];
+  const places = [
+    { x: 0, y: 0 },
+    { x: 10_000, y: 9_000 },
+    { x: 9_755, y: 1_693 },
+  ];
   const middle = middleOf(places);
   expect(middle).toEqual({ x: 5_000, y: 4_500 });
   for (const a of places) {
     for (const b of places) {
       const meters = Math.hypot(a.x - b.x, a.y - b.y);
-      expect(Math.abs(distanceMeters(pointOf(a, middle), pointOf(b, middle)) - meters)).toBeLessThanOrEqual(meters * 0.002);
+      expect(Math.abs(distanceMeters(pointOf(a, middle), pointOf(b, middle)) - meters)).toBeLessThanOrEqual(
+        meters * 0.002,
+      );
     }
   }
 });
 
 test('the plan is sorted by time and never earlier than what happened', () => {
   expect(planMinute(10.001)).toBe(10.01);
-  expect(planCsv([{ assignedMinute: 11, courierId: 'c2', orderId: 'o1' }, { assignedMinute: 10.01, courierId: 'c1', orderId: 'o2' }])).toBe(
-    'assigned_at,courier,orders\n10.01,c1,o2\n11.00,c2,o1\n',
-  );
+  expect(
+    planCsv([
+      { assignedMinute: 11, courierId: 'c2', orderId: 'o1' },
+      { assignedMinute: 10.01, courierId: 'c1', orderId: 'o2' },
+    ]),
+  ).toBe('assigned_at,courier,orders\n10.01,c1,o2\n11.00,c2,o1\n');
 });
 
 describe('the lag', () => {

@@ -13,8 +13,14 @@ function scripted(script: Script, options: { patienceMs?: number; signal?: Abort
     if (next instanceof Error) throw next;
     return next;
   };
-  const fetchAgain = createRetryingFetch({ patienceMs: options.patienceMs ?? 10_000, signal: options.signal, send, onRetry: (why) => retries.push(why) });
-  const post = (): Promise<Response> => fetchAgain(new Request('http://127.0.0.1:1/v2/offers/1/accept', { method: 'POST', body: '{"a":1}' }));
+  const fetchAgain = createRetryingFetch({
+    patienceMs: options.patienceMs ?? 10_000,
+    signal: options.signal,
+    send,
+    onRetry: (why) => retries.push(why),
+  });
+  const post = (): Promise<Response> =>
+    fetchAgain(new Request('http://127.0.0.1:1/v2/offers/1/accept', { method: 'POST', body: '{"a":1}' }));
   return { post, bodies, retries };
 }
 
@@ -27,7 +33,11 @@ describe('a request', () => {
 
   test('is sent again, with its body, when the connection is lost or the service is not ready', async () => {
     const lost = new TypeError('fetch failed', { cause: new Error('other side closed') });
-    const { post, bodies, retries } = scripted([lost, new Response('', { status: 503 }), new Response('done')]);
+    const { post, bodies, retries } = scripted([
+      lost,
+      new Response('', { status: 503 }),
+      new Response('done'),
+    ]);
     expect(await (await post()).text()).toBe('done');
     expect(bodies).toEqual(['{"a":1}', '{"a":1}', '{"a":1}']);
     expect(retries).toEqual(['fetch failed: other side closed', 'status 503']);
@@ -63,7 +73,9 @@ describe('a request', () => {
 
   test('can be called off', async () => {
     const stop = new AbortController();
-    const { post, bodies } = scripted([new Response('', { status: 503 }), new Response('too late')], { signal: stop.signal });
+    const { post, bodies } = scripted([new Response('', { status: 503 }), new Response('too late')], {
+      signal: stop.signal,
+    });
     const asking = post();
     stop.abort();
     await expect(asking).rejects.toThrow(ServiceAway);

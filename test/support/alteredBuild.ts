@@ -20,6 +20,9 @@ export function alteredBuild(alterations: readonly Alteration[]): { dist: string
 
 function alter(path: string, { from, to }: Alteration): void {
   const parts = readFileSync(path, 'utf8').split(from);
-  if (parts.length !== 2) throw new Error(`${path} has ${parts.length - 1} times ${JSON.stringify(from)}: this test must be told what stands there now`);
+  if (parts.length !== 2)
+    throw new Error(
+      `${path} has ${parts.length - 1} times ${JSON.stringify(from)}: this test must be told what stands there now`,
+    );
   writeFileSync(path, parts.join(to));
 }

@@ -39,10 +39,15 @@ import { createDispatchWorld, type DispatchWorld } from './dispatchWorld';
 import { freshRedis, type FreshRedis } from './freshRedis';
 
 const KEY = 'a key for tests only, of over 32 bytes';
-export const AUTH: AuthSettings = { keys: { kind: 'local', key: KEY }, issuer: 'tests', audience: 'driver-service' };
+export const AUTH: AuthSettings = {
+  keys: { kind: 'local', key: KEY },
+  issuer: 'tests',
+  audience: 'driver-service',
+};
 
 /** A point of P-256, as VAPID has it. */
-export const PUSH_KEY = 'BDd3_hVL9fZi9Ybo2UUzA284WG5FZR30_95YeZJsiApwXKpNcF1rRPF3foIiBHXRdJI2Qhumhf6_LFTeZaNndIo';
+export const PUSH_KEY =
+  'BDd3_hVL9fZi9Ybo2UUzA284WG5FZR30_95YeZJsiApwXKpNcF1rRPF3foIiBHXRdJI2Qhumhf6_LFTeZaNndIo';
 
 export type Claims = Record<string, unknown> & { role: string; sub: string };
 
@@ -62,10 +67,20 @@ export type ApiWorld = DispatchWorld & {
 };
 
 export const driver = (driverId: string): Claims => ({ role: 'driver', sub: driverId });
-export const merchant = (merchantId: string): Claims => ({ role: 'merchant', sub: `shop-of-${merchantId}`, merchantId });
-export const ops = (cities?: string[] | '*'): Claims => ({ role: 'ops', sub: 'olga', ...(cities === undefined ? {} : { cities }) });
+export const merchant = (merchantId: string): Claims => ({
+  role: 'merchant',
+  sub: `shop-of-${merchantId}`,
+  merchantId,
+});
+export const ops = (cities?: string[] | '*'): Claims => ({
+  role: 'ops',
+  sub: 'olga',
+  ...(cities === undefined ? {} : { cities }),
+});
 
-export async function createApiWorld(change: (deps: ApiDeps, world: DispatchWorld) => Partial<ApiDeps> = () => ({})): Promise<ApiWorld> {
+export async function createApiWorld(
+  change: (deps: ApiDeps, world: DispatchWorld) => Partial<ApiDeps> = () => ({}),
+): Promise<ApiWorld> {
   const world = await createDispatchWorld();
   const redis = await freshRedis();
   await redis.redis.ping(); // limits are not counted before it is connected
@@ -74,9 +89,13 @@ export async function createApiWorld(change: (deps: ApiDeps, world: DispatchWorl
   const server = createServer(createApp(apiDeps));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
-    ...world, redis, apiDeps, url: urlOf(server),
+    ...world,
+    redis,
+    apiDeps,
+    url: urlOf(server),
     as: (claims) => {
-      const sent = (test: request.Test): request.Test => (claims === undefined ? test : test.set('authorization', `Bearer ${tokenOf(claims)}`));
+      const sent = (test: request.Test): request.Test =>
+        claims === undefined ? test : test.set('authorization', `Bearer ${tokenOf(claims)}`);
       return {
         get: (path) => sent(request(server).get(path)),
         post: (path, body) => sent(request(server).post(path)).send(body),
@@ -94,47 +113,108 @@ export async function createApiWorld(change: (deps: ApiDeps, world: DispatchWorl
 
 function urlOf(server: Server): string {
   const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('the server does not listen on a port');
+  if (address === null || typeof address === 'string')
+    throw new Error('the server does not listen on a port');
   return `http://127.0.0.1:${address.port}`;
 }
 
 function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiDeps {
-  const { db, deps: { kick, features, store, limits } } = world;
+  const {
+    db,
+    deps: { kick, features, store, limits },
+  } = world;
   const log = pino({ level: 'silent' });
   const clock = Date.now;
   const map = createRedisDriverMap(redis, { freshFixMs: AVAILABILITY_LIMITS.freshFixMs, keyPrefix });
   return {
     settings: {
       api: { host: '127.0.0.1', port: 0, trustedProxies: 0, shutdownGraceMs: 1_000, answerTimeoutMs: 2_000 },
-      rateLimits: { perMinute: 100_000, merchantPerMinute: 100_000, opsPerMinute: 100_000, locationPerMinute: 100_000, availabilityPerMinute: 100_000, badTokenPerMinute: 100_000 },
+      rateLimits: {
+        perMinute: 100_000,
+        merchantPerMinute: 100_000,
+        opsPerMinute: 100_000,
+        locationPerMinute: 100_000,
+        availabilityPerMinute: 100_000,
+        badTokenPerMinute: 100_000,
+      },
     },
-    log, clock, newId, db, read: readerOf(db), redis, keyPrefix, checkReplies: true,
+    log,
+    clock,
+    newId,
+    db,
+    read: readerOf(db),
+    redis,
+    keyPrefix,
+    checkReplies: true,
     readToken: createTokenReader(AUTH),
-    orders: createOrders({ store: createOrderStore(db), newId, searchLeadMs: 600_000, travel: TRAVEL_MODEL, kick }),
+    orders: createOrders({
+      store: createOrderStore(db),
+      newId,
+      searchLeadMs: 600_000,
+      travel: TRAVEL_MODEL,
+      kick,
+    }),
     answers: createAnswers({
-      updates: updatesInProcess(world), timeoutMs: 2_000, log, startDelivery: async () => {},
-      answerFromRow: (deliveryId, event) => answerFromRow({ store, limits, features, clock, newId }, deliveryId, event),
+      updates: updatesInProcess(world),
+      timeoutMs: 2_000,
+      log,
+      startDelivery: async () => {},
+      answerFromRow: (deliveryId, event) =>
+        answerFromRow({ store, limits, features, clock, newId }, deliveryId, event),
     }),
     availability: createAvailability({ db, map, features, clock, limits: AVAILABILITY_LIMITS, kick }),
     positions: createPositions({ db, map, clock, kick }),
     registration: createRegistration(createDriverRegistry(db)),
     supportCases: createSupportCases({ db, clock, kick }),
     rescue: createRescue({ db, features, clock, newId, limits: AVAILABILITY_LIMITS, kick }),
-    zoneHealth: createZoneHealth({ db, map, clock, freshFixMs: AVAILABILITY_LIMITS.freshFixMs, waiting: ESCALATION_THRESHOLDS, timeScale: 1, kick }),
+    zoneHealth: createZoneHealth({
+      db,
+      map,
+      clock,
+      freshFixMs: AVAILABILITY_LIMITS.freshFixMs,
+      waiting: ESCALATION_THRESHOLDS,
+      timeScale: 1,
+      kick,
+    }),
     push: { publicKey: PUSH_KEY, allowLocal: false },
     driverStates: createDriverStates({ db, clock }),
     audit: createAuditDesk(createAuditChains(db)),
-    features: createQuietFeatures(world, [{ feature: 'driver_offers', state: 'ON', rolloutPercent: 100, cities: null }]),
-    readiness: { dependencies: [{ name: 'postgres', check: () => db.$queryRaw`SELECT 1` }, { name: 'redis', check: () => redis.ping() }], isStopping: () => false },
+    features: createQuietFeatures(world, [
+      { feature: 'driver_offers', state: 'ON', rolloutPercent: 100, cities: null },
+    ]),
+    readiness: {
+      dependencies: [
+        { name: 'postgres', check: () => db.$queryRaw`SELECT 1` },
+        { name: 'redis', check: () => redis.ping() },
+      ],
+      isStopping: () => false,
+    },
   };
 }
 
 /** The desk of features over a registry that is alone in the world: nobody else tells it anything, and it reads only when it is asked. */
-export function createQuietFeatures({ db, deps: { kick } }: DispatchWorld, environment: readonly FeatureSetting[]): FeatureDesk {
+export function createQuietFeatures(
+  { db, deps: { kick } }: DispatchWorld,
+  environment: readonly FeatureSetting[],
+): FeatureDesk {
   const log = { info: () => {}, warn: () => {} };
   const news = { listen: () => {}, tell: async () => {}, stop: async () => {} };
-  const registry = createFeatureRegistry({ environment, readRows: async () => [], news, clock: Date.now, log });
-  return createFeatureDesk({ db, registry, news, client: createFeatureClient(registry, newId()), clock: Date.now, log, kick });
+  const registry = createFeatureRegistry({
+    environment,
+    readRows: async () => [],
+    news,
+    clock: Date.now,
+    log,
+  });
+  return createFeatureDesk({
+    db,
+    registry,
+    news,
+    client: createFeatureClient(registry, newId()),
+    clock: Date.now,
+    log,
+    kick,
+  });
 }
 
 /** The transaction of the update's event, as the workflow's one writer runs it. */
@@ -142,17 +222,31 @@ export function updatesInProcess({ db, activities }: DispatchWorld): WorkflowUpd
   return {
     execute: async (workflowId, question) => {
       const [, merchantId = '', sellerOrderId = ''] = workflowId.split('/').map(decodeURIComponent);
-      const { id: deliveryId } = await db.delivery.findUniqueOrThrow({ where: { merchantId_sellerOrderId: { merchantId, sellerOrderId } } });
-      const told = await activities[question.kind]({ deliveryId, correlationId: question.args.correlationId, at: Date.now(), event: eventOf(question) });
+      const { id: deliveryId } = await db.delivery.findUniqueOrThrow({
+        where: { merchantId_sellerOrderId: { merchantId, sellerOrderId } },
+      });
+      const told = await activities[question.kind]({
+        deliveryId,
+        correlationId: question.args.correlationId,
+        at: Date.now(),
+        event: eventOf(question),
+      });
       return told.answer;
     },
-    recall: async (workflowId) => { throw new WorkflowNotFoundError('no update is remembered here', workflowId, undefined); },
+    recall: async (workflowId) => {
+      throw new WorkflowNotFoundError('no update is remembered here', workflowId, undefined);
+    },
   };
 }
 
 /** A token as the demo's login signs it. */
-export function tokenOf(claims: Claims, { key = KEY, header = { alg: 'HS256' } }: { key?: string; header?: object } = {}): string {
+export function tokenOf(
+  claims: Claims,
+  { key = KEY, header = { alg: 'HS256' } }: { key?: string; header?: object } = {},
+): string {
   const standard = { iss: AUTH.issuer, aud: AUTH.audience, exp: Math.floor(Date.now() / 1_000) + 3_600 };
-  const signed = [header, { ...standard, ...claims }].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
+  const signed = [header, { ...standard, ...claims }]
+    .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+    .join('.');
   return `${signed}.${createHmac('sha256', key).update(signed).digest('base64url')}`;
 }

@@ -5,9 +5,25 @@ import type { AuditRecord } from '../../domain/audit/auditRecord';
 import type { Actor } from '../../domain/delivery/status';
 
 type StoredEntry = {
-  id: string; at: Date; kind: string; city_id: string; delivery_id: string | null; driver_id: string | null; merchant_id: string | null; seller_order_id: string | null;
-  actor_kind: Actor['kind']; actor_id: string; from_state: string | null; to_state: string | null; why: string | null; correlation_id: string; device_at: Date | null;
-  detail: Record<string, unknown> | null; chain: string; prev_hash: Uint8Array | null; hash: Uint8Array;
+  id: string;
+  at: Date;
+  kind: string;
+  city_id: string;
+  delivery_id: string | null;
+  driver_id: string | null;
+  merchant_id: string | null;
+  seller_order_id: string | null;
+  actor_kind: Actor['kind'];
+  actor_id: string;
+  from_state: string | null;
+  to_state: string | null;
+  why: string | null;
+  correlation_id: string;
+  device_at: Date | null;
+  detail: Record<string, unknown> | null;
+  chain: string;
+  prev_hash: Uint8Array | null;
+  hash: Uint8Array;
 };
 
 export type AuditChain = { chain: string; entries: AuditRecord[]; problems: string[]; head: string };
@@ -29,31 +45,52 @@ export async function auditProblems(db: Database): Promise<string[]> {
   const reached = new Set(chains.map(({ chain }) => chain));
   return [
     ...chains.flatMap(({ problems }) => problems),
-    ...chains.filter(({ chain, head }) => headOf.get(chain) !== head).map(({ chain }) => `${chain} does not end where its row says`),
-    ...heads.filter(({ chain, head }) => head !== null && !reached.has(chain)).map(({ chain }) => `${chain} has a head and no entries`),
+    ...chains
+      .filter(({ chain, head }) => headOf.get(chain) !== head)
+      .map(({ chain }) => `${chain} does not end where its row says`),
+    ...heads
+      .filter(({ chain, head }) => head !== null && !reached.has(chain))
+      .map(({ chain }) => `${chain} has a head and no entries`),
   ];
 }
 
 function follow(chain: string, stored: readonly StoredEntry[]): AuditChain {
-  const after = new Map(stored.map((entry) => [entry.prev_hash === null ? 'none' : hex(entry.prev_hash), entry]));
+  const after = new Map(
+    stored.map((entry) => [entry.prev_hash === null ? 'none' : hex(entry.prev_hash), entry]),
+  );
   const entries: AuditRecord[] = [];
   const problems: string[] = [];
   let head = 'none';
   for (let next = after.get(head); next && entries.length < stored.length; next = after.get(head)) {
     const record = recordOf(next);
-    if (hex(hashOf(next.prev_hash, record)) !== hex(next.hash)) problems.push(`${chain}: entry ${next.id} is not what was hashed`);
+    if (hex(hashOf(next.prev_hash, record)) !== hex(next.hash))
+      problems.push(`${chain}: entry ${next.id} is not what was hashed`);
     entries.push(record);
     head = hex(next.hash);
   }
-  if (entries.length !== stored.length) problems.push(`${chain}: of ${stored.length} entries ${entries.length} hang together`);
+  if (entries.length !== stored.length)
+    problems.push(`${chain}: of ${stored.length} entries ${entries.length} hang together`);
   return { chain, entries, problems, head };
 }
 
 function recordOf(row: StoredEntry): AuditRecord {
   return {
-    id: row.id, at: row.at.getTime(), kind: row.kind, cityId: row.city_id, deliveryId: row.delivery_id, driverId: row.driver_id, merchantId: row.merchant_id,
-    sellerOrderId: row.seller_order_id, actor: { kind: row.actor_kind, id: row.actor_id }, from: row.from_state, to: row.to_state, why: row.why,
-    correlationId: row.correlation_id, deviceAt: row.device_at?.getTime() ?? null, detail: row.detail, chain: row.chain.startsWith('delivery/') ? 'delivery' : 'driver',
+    id: row.id,
+    at: row.at.getTime(),
+    kind: row.kind,
+    cityId: row.city_id,
+    deliveryId: row.delivery_id,
+    driverId: row.driver_id,
+    merchantId: row.merchant_id,
+    sellerOrderId: row.seller_order_id,
+    actor: { kind: row.actor_kind, id: row.actor_id },
+    from: row.from_state,
+    to: row.to_state,
+    why: row.why,
+    correlationId: row.correlation_id,
+    deviceAt: row.device_at?.getTime() ?? null,
+    detail: row.detail,
+    chain: row.chain.startsWith('delivery/') ? 'delivery' : 'driver',
   };
 }
 

@@ -20,7 +20,10 @@ const TEMPLATE = 'driver_service_template';
 const IN_USE = '55006';
 
 /** Made in a fraction of a second; `poolSize` is that of `db`. `copyOf`: another one's url, to which nobody may be connected; left out: an empty one. */
-export async function freshDatabase({ poolSize = 5, copyOf }: { poolSize?: number; copyOf?: string } = {}): Promise<FreshDatabase> {
+export async function freshDatabase({
+  poolSize = 5,
+  copyOf,
+}: { poolSize?: number; copyOf?: string } = {}): Promise<FreshDatabase> {
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   await copyTemplate(name, copyOf === undefined ? TEMPLATE : new URL(copyOf).pathname.slice(1));
   const url = urlOf('TEST_APP_DATABASE_URL', name);
@@ -65,6 +68,9 @@ function urlOf(variable: string, database: string): string {
 /** A variable that the test servers' start sets. */
 export function requiredVariable(name: string): string {
   const value = process.env[name];
-  if (!value) throw new Error(`${name} is not set: run the tests by \`npm test\`, or leave \`node scripts/test.mjs --infra\` running`);
+  if (!value)
+    throw new Error(
+      `${name} is not set: run the tests by \`npm test\`, or leave \`node scripts/test.mjs --infra\` running`,
+    );
   return value;
 }

@@ -11,12 +11,28 @@ export const NOBODY = '00000000-0000-7000-8000-000000000000';
 
 /** A delivery in a city with drivers of its own, the nearest first. */
 export class DeliveryScene {
-  private constructor(private readonly world: DispatchWorld, readonly deliveryId: string, readonly cityId: string, private readonly drivers: readonly string[]) {}
+  private constructor(
+    private readonly world: DispatchWorld,
+    readonly deliveryId: string,
+    readonly cityId: string,
+    private readonly drivers: readonly string[],
+  ) {}
 
-  static async set(world: DispatchWorld, drivers: readonly NewDriver[] = [{}], delivery: NewDelivery = {}): Promise<DeliveryScene> {
+  static async set(
+    world: DispatchWorld,
+    drivers: readonly NewDriver[] = [{}],
+    delivery: NewDelivery = {},
+  ): Promise<DeliveryScene> {
     const cityId = await world.addCity();
     const ids: string[] = [];
-    for (const [index, driver] of drivers.entries()) ids.push(await world.addDriver({ at: { lat: PICKUP.lat + 0.005 * index, lng: PICKUP.lng }, ...driver, cityId }));
+    for (const [index, driver] of drivers.entries())
+      ids.push(
+        await world.addDriver({
+          at: { lat: PICKUP.lat + 0.005 * index, lng: PICKUP.lng },
+          ...driver,
+          cityId,
+        }),
+      );
     const { deliveryId } = await world.addDelivery({ ...delivery, cityId });
     return new DeliveryScene(world, deliveryId, cityId, ids);
   }
@@ -26,7 +42,12 @@ export class DeliveryScene {
   }
 
   tell(event: WorkflowEvent, at = Date.now()): Promise<Told> {
-    return this.world.activities[event.kind]({ deliveryId: this.deliveryId, correlationId: 'test', at, event });
+    return this.world.activities[event.kind]({
+      deliveryId: this.deliveryId,
+      correlationId: 'test',
+      at,
+      event,
+    });
   }
 
   async answer(event: WorkflowEvent, at?: number): Promise<Answer> {
@@ -39,7 +60,11 @@ export class DeliveryScene {
 
   /** Looks for a driver, who must be the one named, and is asked. */
   async offered(index = 0, at?: number): Promise<{ offerId: string; driverId: string; expiresAt: number }> {
-    const { known: { offers: [offer] } } = await this.search(at);
+    const {
+      known: {
+        offers: [offer],
+      },
+    } = await this.search(at);
     expect(offer?.driverId).toBe(this.driver(index));
     return offer ?? { offerId: NOBODY, driverId: NOBODY, expiresAt: 0 };
   }
@@ -48,7 +73,8 @@ export class DeliveryScene {
   async accepted(index = 0): Promise<{ offerId: string; driverId: string; assignmentId: string }> {
     const { offerId, driverId } = await this.offered(index);
     const answer = await this.answer({ kind: 'acceptOffer', offerId, driverId });
-    if (!('outcome' in answer) || answer.outcome !== 'accepted') throw new Error(`not accepted: ${JSON.stringify(answer)}`);
+    if (!('outcome' in answer) || answer.outcome !== 'accepted')
+      throw new Error(`not accepted: ${JSON.stringify(answer)}`);
     return { offerId, driverId, assignmentId: answer.assignmentId };
   }
 
@@ -73,11 +99,17 @@ export class DeliveryScene {
   }
 
   offers() {
-    return this.world.db.offer.findMany({ where: { deliveryId: this.deliveryId }, orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] });
+    return this.world.db.offer.findMany({
+      where: { deliveryId: this.deliveryId },
+      orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
+    });
   }
 
   assignments() {
-    return this.world.db.assignment.findMany({ where: { deliveryId: this.deliveryId }, orderBy: [{ startedAt: 'asc' }, { id: 'asc' }] });
+    return this.world.db.assignment.findMany({
+      where: { deliveryId: this.deliveryId },
+      orderBy: [{ startedAt: 'asc' }, { id: 'asc' }],
+    });
   }
 
   /** The id of this driver's newest assignment. */
@@ -87,38 +119,66 @@ export class DeliveryScene {
   }
 
   cases() {
-    return this.world.db.escalation.findMany({ where: { deliveryId: this.deliveryId }, orderBy: [{ openedAt: 'asc' }, { id: 'asc' }] });
+    return this.world.db.escalation.findMany({
+      where: { deliveryId: this.deliveryId },
+      orderBy: [{ openedAt: 'asc' }, { id: 'asc' }],
+    });
   }
 
   /** Notices to people, `pager critical: …`, in their order. */
   async notices(): Promise<string[]> {
     const keys = ['support', 'pager'].map((addressee) => `${addressee}/delivery/${this.deliveryId}`);
-    const rows = await this.world.db.outboxMessage.findMany({ where: { key: { in: keys }, kind: 'notify' }, orderBy: { id: 'asc' } });
+    const rows = await this.world.db.outboxMessage.findMany({
+      where: { key: { in: keys }, kind: 'notify' },
+      orderBy: { id: 'asc' },
+    });
     const notices = rows.map(({ payload }) => (payload as { notice: Notice }).notice);
-    return notices.map(({ to, severity, what, title }) => `${to.kind} ${what === 'open' ? severity : what}: ${title}`);
+    return notices.map(
+      ({ to, severity, what, title }) => `${to.kind} ${what === 'open' ? severity : what}: ${title}`,
+    );
   }
 
   /** The kinds of the delivery's audit entries, by their chain's order of writing. */
   async entries(): Promise<string[]> {
-    return (await this.world.db.auditEntry.findMany({ where: { deliveryId: this.deliveryId }, orderBy: { id: 'asc' } })).map(({ kind }) => kind);
+    return (
+      await this.world.db.auditEntry.findMany({
+        where: { deliveryId: this.deliveryId },
+        orderBy: { id: 'asc' },
+      })
+    ).map(({ kind }) => kind);
   }
 
   /** Everything that an event could leave behind. */
   async traces(): Promise<unknown> {
     const of = { deliveryId: this.deliveryId };
     return {
-      row: await this.row(), offers: await this.offers(), assignments: await this.assignments(), entries: await this.world.db.auditEntry.count({ where: of }),
-      drivers: await this.world.db.driver.findMany({ where: { id: { in: [...this.drivers] } }, orderBy: { id: 'asc' } }),
-      messages: await this.world.db.outboxMessage.count({ where: { key: this.deliveryId } }), cases: await this.cases(),
+      row: await this.row(),
+      offers: await this.offers(),
+      assignments: await this.assignments(),
+      entries: await this.world.db.auditEntry.count({ where: of }),
+      drivers: await this.world.db.driver.findMany({
+        where: { id: { in: [...this.drivers] } },
+        orderBy: { id: 'asc' },
+      }),
+      messages: await this.world.db.outboxMessage.count({ where: { key: this.deliveryId } }),
+      cases: await this.cases(),
     };
   }
 
   async messages(): Promise<{ kind: string; payload: unknown }[]> {
-    return this.world.db.outboxMessage.findMany({ where: { key: this.deliveryId }, orderBy: { id: 'asc' }, select: { kind: true, payload: true } });
+    return this.world.db.outboxMessage.findMany({
+      where: { key: this.deliveryId },
+      orderBy: { id: 'asc' },
+      select: { kind: true, payload: true },
+    });
   }
 
   async emitted(): Promise<string[]> {
     const emits = (await this.messages()).filter(({ kind }) => kind === 'emit');
-    return emits.flatMap(({ payload }) => (payload as { emits: { event: string; rooms: string[] }[] }).emits.map(({ event, rooms }) => `${event} to ${rooms.join(' and ')}`));
+    return emits.flatMap(({ payload }) =>
+      (payload as { emits: { event: string; rooms: string[] }[] }).emits.map(
+        ({ event, rooms }) => `${event} to ${rooms.join(' and ')}`,
+      ),
+    );
   }
 }

@@ -7,7 +7,9 @@ import { quietTemporal } from './quietTemporal';
 export type DevServerOptions = { dynamicConfig?: Readonly<Record<string, string>> };
 
 /** A real Temporal server of a test file's own, with our search attributes, on 127.0.0.1 and a free port. End it by `teardown()`. */
-export function startDevServer({ dynamicConfig = {} }: DevServerOptions = {}): Promise<TestWorkflowEnvironment> {
+export function startDevServer({
+  dynamicConfig = {},
+}: DevServerOptions = {}): Promise<TestWorkflowEnvironment> {
   quietTemporal();
   return TestWorkflowEnvironment.createLocal({
     server: {
@@ -15,7 +17,10 @@ export function startDevServer({ dynamicConfig = {} }: DevServerOptions = {}): P
       ip: '127.0.0.1',
       log: { format: 'pretty', level: 'error' },
       searchAttributes: Object.values(searchAttributes),
-      extraArgs: Object.entries(dynamicConfig).flatMap(([name, value]) => ['--dynamic-config-value', `${name}=${value}`]),
+      extraArgs: Object.entries(dynamicConfig).flatMap(([name, value]) => [
+        '--dynamic-config-value',
+        `${name}=${value}`,
+      ]),
     },
   });
 }

@@ -2,7 +2,11 @@
 import { v7 as newId } from 'uuid';
 import { createDeliveryStore } from '../../adapters/postgres/deliveryStore';
 import { createRelay, type Relay } from '../../adapters/postgres/relay';
-import { createDeliveryActivities, type DeliveryActivities, type DeliveryDeps } from '../../activities/delivery';
+import {
+  createDeliveryActivities,
+  type DeliveryActivities,
+  type DeliveryDeps,
+} from '../../activities/delivery';
 import type { MessageHandler } from '../../services/outbox/outboxRelay';
 import type { Features } from '../../services/ports';
 import { AVAILABILITY_LIMITS, type Availability } from '../../domain/driver/availability';
@@ -38,7 +42,12 @@ export type DispatchWorld = FreshDatabase & {
   deps: DeliveryDeps;
   activities: DeliveryActivities;
   /** Switches features while the world runs. */
-  switches: { driverOffers: boolean; availabilityStates: boolean; escalation: boolean; autoReassignment: boolean };
+  switches: {
+    driverOffers: boolean;
+    availabilityStates: boolean;
+    escalation: boolean;
+    autoReassignment: boolean;
+  };
   /** Relays the outbox to a handler; kicked by the activities. */
   relayTo(handle: MessageHandler): { stop(): Promise<void> };
   /** A city of a test's own, so that no other test's deliveries want its drivers. */
@@ -47,14 +56,29 @@ export type DispatchWorld = FreshDatabase & {
   addDelivery(delivery?: NewDelivery): Promise<{ deliveryId: string; sellerOrderId: string }>;
 };
 
-export type NewDriver = { offerVersion?: number | null; availability?: Availability; at?: Point; capacity?: number; cityId?: string };
+export type NewDriver = {
+  offerVersion?: number | null;
+  availability?: Availability;
+  at?: Point;
+  capacity?: number;
+  cityId?: string;
+};
 export type NewDelivery = { sellerOrderId?: string; searchAt?: Date; payCents?: number; cityId?: string };
 
 export async function createDispatchWorld(): Promise<DispatchWorld> {
   const database = await freshDatabase({ poolSize: 10 });
   const { db } = database;
   const addCity = async (id: string = newId()): Promise<string> => {
-    await db.city.create({ data: { id, name: id, timezone: 'Europe/Amsterdam', currency: 'EUR', centerLat: PICKUP.lat, centerLng: PICKUP.lng } });
+    await db.city.create({
+      data: {
+        id,
+        name: id,
+        timezone: 'Europe/Amsterdam',
+        currency: 'EUR',
+        centerLat: PICKUP.lat,
+        centerLng: PICKUP.lng,
+      },
+    });
     return id;
   };
   await addCity(CITY);
@@ -63,12 +87,23 @@ export async function createDispatchWorld(): Promise<DispatchWorld> {
   const switches = { driverOffers: true, availabilityStates: true, escalation: true, autoReassignment: true };
   const relays: Relay[] = [];
   const deps: DeliveryDeps = {
-    store: createDeliveryStore(database.postgres), map, features: featuresOf(switches), clock: Date.now, newId, limits: TEST_LIMITS, travel: TRAVEL_MODEL, timeScale: 1,
+    store: createDeliveryStore(database.postgres),
+    map,
+    features: featuresOf(switches),
+    clock: Date.now,
+    newId,
+    limits: TEST_LIMITS,
+    travel: TRAVEL_MODEL,
+    timeScale: 1,
     kick: (messages) => relays.forEach((relay) => relay.kick(messages)),
   };
   const stopRelays = () => Promise.all(relays.splice(0).map((relay) => relay.stop()));
   return {
-    ...database, map, deps, switches, activities: createDeliveryActivities(deps),
+    ...database,
+    map,
+    deps,
+    switches,
+    activities: createDeliveryActivities(deps),
     relayTo: (handle) => {
       const relay = createRelay(database.postgres, handle, { warn: () => {} });
       relays.push(relay);
@@ -89,32 +124,84 @@ function featuresOf(switches: DispatchWorld['switches']): Features {
   return {
     isOn: (feature) => {
       switch (feature) {
-        case 'driver_offers': return switches.driverOffers;
-        case 'availability_states': return switches.availabilityStates;
-        case 'escalation': return switches.escalation;
-        case 'auto_reassignment': return switches.autoReassignment;
+        case 'driver_offers':
+          return switches.driverOffers;
+        case 'availability_states':
+          return switches.availabilityStates;
+        case 'escalation':
+          return switches.escalation;
+        case 'auto_reassignment':
+          return switches.autoReassignment;
       }
     },
   };
 }
 
-async function addDriver({ db }: FreshDatabase, map: MemoryDriverMap, { offerVersion = 2, availability = 'AVAILABLE', at = PICKUP, capacity = 1, cityId = CITY }: NewDriver): Promise<string> {
+async function addDriver(
+  { db }: FreshDatabase,
+  map: MemoryDriverMap,
+  { offerVersion = 2, availability = 'AVAILABLE', at = PICKUP, capacity = 1, cityId = CITY }: NewDriver,
+): Promise<string> {
   const driverId = newId();
   await db.driver.create({
-    data: { id: driverId, cityId, name: 'Sam', vehicleKind: 'CAR', offerVersion, availability, capacity, idleSince: new Date(), lastLat: at.lat, lastLng: at.lng, lastFixAt: new Date() },
+    data: {
+      id: driverId,
+      cityId,
+      name: 'Sam',
+      vehicleKind: 'CAR',
+      offerVersion,
+      availability,
+      capacity,
+      idleSince: new Date(),
+      lastLat: at.lat,
+      lastLng: at.lng,
+      lastFixAt: new Date(),
+    },
   });
   const now = Date.now();
-  await map.sync({ driverId, cityId, availability, hasRoom: true, version: 0, lastFix: { point: at, at: now, receivedAt: now } }, now);
+  await map.sync(
+    {
+      driverId,
+      cityId,
+      availability,
+      hasRoom: true,
+      version: 0,
+      lastFix: { point: at, at: now, receivedAt: now },
+    },
+    now,
+  );
   return driverId;
 }
 
-async function addDelivery({ db }: FreshDatabase, { sellerOrderId = newId(), searchAt = new Date(), payCents = 700, cityId = CITY }: NewDelivery): Promise<{ deliveryId: string; sellerOrderId: string }> {
+async function addDelivery(
+  { db }: FreshDatabase,
+  { sellerOrderId = newId(), searchAt = new Date(), payCents = 700, cityId = CITY }: NewDelivery,
+): Promise<{ deliveryId: string; sellerOrderId: string }> {
   const deliveryId = newId();
-  const stop = (kind: 'PICKUP' | 'DROPOFF', { lat, lng }: Point) => ({ id: newId(), kind, address: `${kind} street 1`, lat, lng });
+  const stop = (kind: 'PICKUP' | 'DROPOFF', { lat, lng }: Point) => ({
+    id: newId(),
+    kind,
+    address: `${kind} street 1`,
+    lat,
+    lng,
+  });
   await db.delivery.create({
     data: {
-      id: deliveryId, merchantId: MERCHANT, sellerOrderId, requestHash: 'test', cityId, statusChangedAt: new Date(), parcelSize: 'SMALL', readyAt: searchAt,
-      currency: 'EUR', feeCents: 500, payCents, distanceMeters: 1_700, searchAt, searchAgainAt: searchAt, correlationId: 'test',
+      id: deliveryId,
+      merchantId: MERCHANT,
+      sellerOrderId,
+      requestHash: 'test',
+      cityId,
+      statusChangedAt: new Date(),
+      parcelSize: 'SMALL',
+      readyAt: searchAt,
+      currency: 'EUR',
+      feeCents: 500,
+      payCents,
+      distanceMeters: 1_700,
+      searchAt,
+      searchAgainAt: searchAt,
+      correlationId: 'test',
       stops: { create: [stop('PICKUP', PICKUP), stop('DROPOFF', DROPOFF)] },
     },
   });

@@ -23,10 +23,23 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
   afterAll(async () => (await opened).close());
 
   const entryOf = (set: Partial<MapEntry> = {}): MapEntry => ({
-    driverId: newId(), cityId: 'ams', availability: 'AVAILABLE', hasRoom: true, version: 1, lastFix: null, ...set,
+    driverId: newId(),
+    cityId: 'ams',
+    availability: 'AVAILABLE',
+    hasRoom: true,
+    version: 1,
+    lastFix: null,
+    ...set,
   });
-  const fixAt = (at: number, point = CENTER): Fix => ({ point, at, accuracyMeters: 5, speedMps: null, headingDegrees: null });
-  const near = (now = NOW, radiusMeters = 5_000, limit = 10) => map.near({ cityId: 'ams', point: CENTER, radiusMeters, limit, now });
+  const fixAt = (at: number, point = CENTER): Fix => ({
+    point,
+    at,
+    accuracyMeters: 5,
+    speedMps: null,
+    headingDegrees: null,
+  });
+  const near = (now = NOW, radiusMeters = 5_000, limit = 10) =>
+    map.near({ cityId: 'ams', point: CENTER, radiusMeters, limit, now });
   const idsNear = async (now = NOW) => (await near(now)).map(({ driverId }) => driverId);
   const members = async (part: MapPart) => (await map.members(part, '0')).driverIds;
   const ALL: MapPart = { kind: 'all' };
@@ -54,16 +67,24 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
     test('shows a driver who becomes AVAILABLE while heard of', async () => {
       const entry = await onMap({ availability: 'OFFLINE' });
       expect(await idsNear()).toEqual([]);
-      expect(await map.sync({ ...entry, availability: 'AVAILABLE', version: 2 }, NOW)).toEqual({ cameOn: true });
+      expect(await map.sync({ ...entry, availability: 'AVAILABLE', version: 2 }, NOW)).toEqual({
+        cameOn: true,
+      });
       expect(await idsNear()).toEqual([entry.driverId]);
     });
 
-    test.each(['BUSY', 'OFFLINE', 'ON_BREAK', 'PAUSED', 'SHIFT_ENDED'] as const)('takes a driver off who becomes %s', async (availability) => {
-      const entry = await onMap();
-      await map.sync({ ...entry, availability, hasRoom: false, version: 2 }, NOW);
-      const [view] = await map.look([entry.driverId]);
-      expect(view).toMatchObject({ entry: { availability, version: 2 }, on: { all: false, city: false, busy: false } });
-    });
+    test.each(['BUSY', 'OFFLINE', 'ON_BREAK', 'PAUSED', 'SHIFT_ENDED'] as const)(
+      'takes a driver off who becomes %s',
+      async (availability) => {
+        const entry = await onMap();
+        await map.sync({ ...entry, availability, hasRoom: false, version: 2 }, NOW);
+        const [view] = await map.look([entry.driverId]);
+        expect(view).toMatchObject({
+          entry: { availability, version: 2 },
+          on: { all: false, city: false, busy: false },
+        });
+      },
+    );
 
     test('keeps BUSY drivers with room on a map of their own', async () => {
       const entry = await onMap();
@@ -84,10 +105,26 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
 
     test('ends with the newest news however many come at once', async () => {
       const entry = await onMap({ version: 0 });
-      const news = Array.from({ length: 30 }, (_, i) => ({ ...entry, availability: i % 2 === 0 ? 'OFFLINE' : 'AVAILABLE', version: i + 1 }) as const);
-      const shuffled = [...news.filter((_, i) => i % 3 === 2), ...news.filter((_, i) => i % 3 === 0), ...news.filter((_, i) => i % 3 === 1)];
-      await Promise.all(shuffled.flatMap((each, i) => [map.sync(each, NOW), map.recordFixes(entry.driverId, [fixAt(NOW + i)], NOW + i)]));
-      expect((await map.look([entry.driverId]))[0]).toMatchObject({ entry: { version: 30, availability: 'AVAILABLE' }, on: { all: true, city: true } });
+      const news = Array.from(
+        { length: 30 },
+        (_, i) =>
+          ({ ...entry, availability: i % 2 === 0 ? 'OFFLINE' : 'AVAILABLE', version: i + 1 }) as const,
+      );
+      const shuffled = [
+        ...news.filter((_, i) => i % 3 === 2),
+        ...news.filter((_, i) => i % 3 === 0),
+        ...news.filter((_, i) => i % 3 === 1),
+      ];
+      await Promise.all(
+        shuffled.flatMap((each, i) => [
+          map.sync(each, NOW),
+          map.recordFixes(entry.driverId, [fixAt(NOW + i)], NOW + i),
+        ]),
+      );
+      expect((await map.look([entry.driverId]))[0]).toMatchObject({
+        entry: { version: 30, availability: 'AVAILABLE' },
+        on: { all: true, city: true },
+      });
     });
 
     test('takes the same version again, as a repeat or a repair', async () => {
@@ -106,9 +143,16 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
     });
 
     test('finds the nearest first, within the radius and the limit', async () => {
-      const [far, middle, close] = [await onMap({}, east(30)), await onMap({}, east(20)), await onMap({}, east(10))];
+      const [far, middle, close] = [
+        await onMap({}, east(30)),
+        await onMap({}, east(20)),
+        await onMap({}, east(10)),
+      ];
       expect(await idsNear()).toEqual([close, middle, far].map(({ driverId }) => driverId));
-      expect((await near(NOW, 1_500)).map(({ driverId }) => driverId)).toEqual([close.driverId, middle.driverId]);
+      expect((await near(NOW, 1_500)).map(({ driverId }) => driverId)).toEqual([
+        close.driverId,
+        middle.driverId,
+      ]);
       expect((await near(NOW, 5_000, 1)).map(({ driverId }) => driverId)).toEqual([close.driverId]);
       const [first] = await near();
       expect(first?.distanceMeters).toBeGreaterThan(660);
@@ -136,7 +180,9 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
       expect(await members(ALL)).toEqual([heard.driverId]);
       expect(await members({ kind: 'city', cityId: 'ams' })).toEqual([heard.driverId]);
       expect(await map.takeSilentOff(NOW + FRESH_MS + 1)).toBe(0);
-      expect(await map.recordFixes(silent.driverId, [fixAt(NOW + 70_000)], NOW + 70_000)).toEqual({ cameOn: true });
+      expect(await map.recordFixes(silent.driverId, [fixAt(NOW + 70_000)], NOW + 70_000)).toEqual({
+        cameOn: true,
+      });
     });
 
     test('never moves back for a fix that comes late, but has heard of the driver', async () => {
@@ -149,8 +195,16 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
     test('takes the newest of a batch in any order', async () => {
       const entry = entryOf();
       await map.sync(entry, NOW);
-      await map.recordFixes(entry.driverId, [fixAt(NOW - 2_000, east(2)), fixAt(NOW, east(3)), fixAt(NOW - 1_000, east(1))], NOW);
-      expect((await map.look([entry.driverId]))[0]?.entry?.lastFix).toEqual({ point: east(3), at: NOW, receivedAt: NOW });
+      await map.recordFixes(
+        entry.driverId,
+        [fixAt(NOW - 2_000, east(2)), fixAt(NOW, east(3)), fixAt(NOW - 1_000, east(1))],
+        NOW,
+      );
+      expect((await map.look([entry.driverId]))[0]?.entry?.lastFix).toEqual({
+        point: east(3),
+        at: NOW,
+        receivedAt: NOW,
+      });
     });
 
     test('takes a clock that is far ahead for our own, so that it cannot hold the place for hours', async () => {
@@ -169,9 +223,15 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
       expect((await map.look([entry.driverId]))[0]?.entry?.lastFix?.at).toBe(NOW + 60_000);
     });
 
-    test.each([{ lat: 86, lng: 0 }, { lat: 0, lng: 181 }, { lat: Number.NaN, lng: 0 }])('refuses a place that is none: %j', async (point) => {
+    test.each([
+      { lat: 86, lng: 0 },
+      { lat: 0, lng: 181 },
+      { lat: Number.NaN, lng: 0 },
+    ])('refuses a place that is none: %j', async (point) => {
       const entry = await onMap();
-      await expect(map.recordFixes(entry.driverId, [fixAt(NOW + 1), fixAt(NOW + 2, point)], NOW + 2)).rejects.toThrow(RangeError);
+      await expect(
+        map.recordFixes(entry.driverId, [fixAt(NOW + 1), fixAt(NOW + 2, point)], NOW + 2),
+      ).rejects.toThrow(RangeError);
       expect((await map.look([entry.driverId]))[0]?.entry?.lastFix?.at).toBe(NOW);
     });
 
@@ -182,7 +242,11 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
       expect((await map.look([entry.driverId]))[0]?.entry?.lastFix).toEqual(lastFix);
       await map.recordFixes(entry.driverId, [fixAt(NOW, east(5))], NOW);
       await map.sync(entry, NOW);
-      expect((await map.look([entry.driverId]))[0]?.entry?.lastFix).toEqual({ point: east(5), at: NOW, receivedAt: NOW });
+      expect((await map.look([entry.driverId]))[0]?.entry?.lastFix).toEqual({
+        point: east(5),
+        at: NOW,
+        receivedAt: NOW,
+      });
     });
 
     test('puts nobody on the map by a last place that is not fresh', async () => {
@@ -196,7 +260,11 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
       const stranger = newId();
       expect(await map.look([stranger, entry.driverId])).toEqual([
         { driverId: stranger, entry: null, on: { all: false, city: false, busy: false } },
-        { driverId: entry.driverId, entry: { ...entry, lastFix: { point: CENTER, at: NOW, receivedAt: NOW } }, on: { all: true, city: true, busy: false } },
+        {
+          driverId: entry.driverId,
+          entry: { ...entry, lastFix: { point: CENTER, at: NOW, receivedAt: NOW } },
+          on: { all: true, city: true, busy: false },
+        },
       ]);
       expect(await map.look([])).toEqual([]);
     });

@@ -18,7 +18,13 @@ export const START = Date.UTC(2026, 0, 31, 12);
 export const MINUTE = 60_000;
 
 export type NewDriver = {
-  availability?: Availability; until?: number | null; cityId?: string; capacity?: number; idleSince?: number; vehicleKind?: string; offerVersion?: number | null;
+  availability?: Availability;
+  until?: number | null;
+  cityId?: string;
+  capacity?: number;
+  idleSince?: number;
+  vehicleKind?: string;
+  offerVersion?: number | null;
   pending?: object;
 };
 
@@ -42,31 +48,62 @@ export type DriverWorld = FreshDatabase & {
 };
 
 export type NewDelivery = {
-  status?: string; cityId?: string; searchAt?: number; level?: number; round?: number; pickup?: Point; parcelSize?: string; payCents?: number; driverId?: string;
+  status?: string;
+  cityId?: string;
+  searchAt?: number;
+  level?: number;
+  round?: number;
+  pickup?: Point;
+  parcelSize?: string;
+  payCents?: number;
+  driverId?: string;
 };
 
 export async function createDriverWorld(): Promise<DriverWorld> {
   const database = await freshDatabase({ poolSize: 10 });
   const redis = await freshRedis();
   const { db } = database;
-  await db.city.createMany({ data: [CITY, 'rtm'].map((id) => ({ id, name: id, timezone: 'Europe/Amsterdam', currency: 'EUR', centerLat: PLACE.lat, centerLng: PLACE.lng })) });
+  await db.city.createMany({
+    data: [CITY, 'rtm'].map((id) => ({
+      id,
+      name: id,
+      timezone: 'Europe/Amsterdam',
+      currency: 'EUR',
+      centerLat: PLACE.lat,
+      centerLng: PLACE.lng,
+    })),
+  });
   await db.merchant.create({ data: { id: 'bakery', name: 'The Bakery' } });
-  const map = createRedisDriverMap(redis.redis, { freshFixMs: AVAILABILITY_LIMITS.freshFixMs, keyPrefix: redis.keyPrefix });
+  const map = createRedisDriverMap(redis.redis, {
+    freshFixMs: AVAILABILITY_LIMITS.freshFixMs,
+    keyPrefix: redis.keyPrefix,
+  });
   const time = { now: START };
   const clock = () => time.now;
   const switches = { availabilityStates: true };
-  const features: Features = { isOn: (feature) => feature === 'availability_states' && switches.availabilityStates };
+  const features: Features = {
+    isOn: (feature) => feature === 'availability_states' && switches.availabilityStates,
+  };
   const kicks = { count: 0 };
   const kick = (): void => void kicks.count++;
   const availability = createAvailability({ db, map, features, clock, limits: AVAILABILITY_LIMITS, kick });
   const positions = createPositions({ db, map, clock, kick });
   return {
-    ...database, redis, map, time, switches, kicks, availability, positions,
+    ...database,
+    redis,
+    map,
+    time,
+    switches,
+    kicks,
+    availability,
+    positions,
     presence: createPresence({ db, map, availability, features, clock, limits: AVAILABILITY_LIMITS, kick }),
     addDriver: (driver) => addDriver(db, driver),
     addDelivery: (delivery) => addDelivery(db, delivery),
     ping: (driverId, point = PLACE, deviceAt = time.now) =>
-      positions.record(driverId, [{ point, at: deviceAt, accuracyMeters: 8, speedMps: null, headingDegrees: null }]),
+      positions.record(driverId, [
+        { point, at: deviceAt, accuracyMeters: 8, speedMps: null, headingDegrees: null },
+      ]),
     takeMessages: () => takeMessages(db),
     row: (id) => db.driver.findUniqueOrThrow({ where: { id } }),
     close: async () => {
@@ -77,32 +114,83 @@ export async function createDriverWorld(): Promise<DriverWorld> {
 }
 
 async function addDriver(db: PrismaClient, driver: NewDriver = {}): Promise<string> {
-  const { availability = 'AVAILABLE', until = null, cityId = CITY, capacity = 1, idleSince = START, vehicleKind = 'CAR', offerVersion = 2, pending } = driver;
+  const {
+    availability = 'AVAILABLE',
+    until = null,
+    cityId = CITY,
+    capacity = 1,
+    idleSince = START,
+    vehicleKind = 'CAR',
+    offerVersion = 2,
+    pending,
+  } = driver;
   const id = newId();
   await db.driver.create({
     data: {
-      id, cityId, name: 'Sam', vehicleKind, offerVersion, availability, capacity, ...(pending && { pending }),
-      availabilityUntil: until === null ? null : new Date(until), idleSince: availability === 'AVAILABLE' ? new Date(idleSince) : null,
+      id,
+      cityId,
+      name: 'Sam',
+      vehicleKind,
+      offerVersion,
+      availability,
+      capacity,
+      ...(pending && { pending }),
+      availabilityUntil: until === null ? null : new Date(until),
+      idleSince: availability === 'AVAILABLE' ? new Date(idleSince) : null,
     },
   });
   return id;
 }
 
 async function addDelivery(db: PrismaClient, delivery: NewDelivery = {}): Promise<string> {
-  const { status = 'SEARCHING', cityId = CITY, searchAt = START, level = 0, round = 0, pickup = PLACE, parcelSize = 'SMALL', payCents = 700, driverId = null } = delivery;
+  const {
+    status = 'SEARCHING',
+    cityId = CITY,
+    searchAt = START,
+    level = 0,
+    round = 0,
+    pickup = PLACE,
+    parcelSize = 'SMALL',
+    payCents = 700,
+    driverId = null,
+  } = delivery;
   const id = newId();
-  const stop = (kind: 'PICKUP' | 'DROPOFF') => ({ id: newId(), kind, address: `${kind} street 1`, ...pickup, contactName: 'Kim' });
+  const stop = (kind: 'PICKUP' | 'DROPOFF') => ({
+    id: newId(),
+    kind,
+    address: `${kind} street 1`,
+    ...pickup,
+    contactName: 'Kim',
+  });
   await db.delivery.create({
     data: {
-      id, merchantId: 'bakery', sellerOrderId: id, requestHash: 'test', cityId, status, statusChangedAt: new Date(searchAt), parcelSize, readyAt: new Date(searchAt),
-      currency: 'EUR', feeCents: 500, payCents, distanceMeters: 1_700, searchAt: new Date(searchAt), searchRound: round, escalationLevel: level, driverId,
-      correlationId: 'test', stops: { create: [stop('PICKUP'), stop('DROPOFF')] },
+      id,
+      merchantId: 'bakery',
+      sellerOrderId: id,
+      requestHash: 'test',
+      cityId,
+      status,
+      statusChangedAt: new Date(searchAt),
+      parcelSize,
+      readyAt: new Date(searchAt),
+      currency: 'EUR',
+      feeCents: 500,
+      payCents,
+      distanceMeters: 1_700,
+      searchAt: new Date(searchAt),
+      searchRound: round,
+      escalationLevel: level,
+      driverId,
+      correlationId: 'test',
+      stops: { create: [stop('PICKUP'), stop('DROPOFF')] },
     },
   });
   return id;
 }
 
 async function takeMessages(db: PrismaClient): Promise<Message[]> {
-  const rows = await db.$queryRaw<{ kind: string; payload: object }[]>`WITH taken AS (DELETE FROM outbox RETURNING id, kind, payload) SELECT kind, payload FROM taken ORDER BY id`;
+  const rows = await db.$queryRaw<
+    { kind: string; payload: object }[]
+  >`WITH taken AS (DELETE FROM outbox RETURNING id, kind, payload) SELECT kind, payload FROM taken ORDER BY id`;
   return rows.map(({ kind, payload }) => ({ kind, ...payload }) as Message);
 }

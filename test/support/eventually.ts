@@ -6,7 +6,11 @@ export type Patience = { withinMs?: number; everyMs?: number };
  * @returns what `look` found, as soon as it is neither undefined nor false
  * @throws Error that says what never came to be
  */
-export async function eventually<T>(what: string, look: () => Promise<T | undefined | false>, { withinMs = 15_000, everyMs = 20 }: Patience = {}): Promise<T> {
+export async function eventually<T>(
+  what: string,
+  look: () => Promise<T | undefined | false>,
+  { withinMs = 15_000, everyMs = 20 }: Patience = {},
+): Promise<T> {
   const deadlineAt = Date.now() + withinMs;
   for (;;) {
     const found = await look();

@@ -20,8 +20,14 @@ export async function freshRedis(): Promise<FreshRedis> {
     const keys = await redis.keys(`${keyPrefix}*`);
     if (keys.length > 0) await redis.del(...keys);
   };
-  return { redis, url, keyPrefix, flush, close: async () => {
-    await flush();
-    await redis.quit();
-  } };
+  return {
+    redis,
+    url,
+    keyPrefix,
+    flush,
+    close: async () => {
+      await flush();
+      await redis.quit();
+    },
+  };
 }

@@ -6,7 +6,11 @@ import { auditProblems, readChains } from './auditTrail';
 
 /** What does not hold, a sentence each; empty = all is as it must be. Only for a moment in which nobody writes. */
 export async function brokenInvariants(db: Database): Promise<string[]> {
-  const found = await Promise.all(ROW_RULES.map(async ({ says, broken }) => (await db.$queryRawUnsafe<{ id: string }[]>(broken)).map(({ id }) => `not so: ${id} ${says}`)));
+  const found = await Promise.all(
+    ROW_RULES.map(async ({ says, broken }) =>
+      (await db.$queryRawUnsafe<{ id: string }[]>(broken)).map(({ id }) => `not so: ${id} ${says}`),
+    ),
+  );
   return [...found.flat(), ...(await auditProblems(db)), ...(await untoldChanges(db))];
 }
 
@@ -17,11 +21,19 @@ async function untoldChanges(db: Database): Promise<string[]> {
   const offers = await db.offer.findMany({ select: { id: true, state: true } });
   const told = new Map<string, string[]>(); // an offer that another delivery ended has its end in that one's chain
   for (const { kind, detail } of [...chains.values()].flat()) {
-    if (typeof detail?.offerId === 'string') told.set(detail.offerId, [...(told.get(detail.offerId) ?? []), kind]);
+    if (typeof detail?.offerId === 'string')
+      told.set(detail.offerId, [...(told.get(detail.offerId) ?? []), kind]);
   }
   return [
-    ...deliveries.flatMap(({ id, status }) => pathProblems(chains.get(`delivery/${id}`) ?? [], status).map((what) => `delivery ${id}: ${what}`)),
-    ...offers.filter(({ id, state }) => (told.get(id) ?? []).sort().join() !== ['offer_created', ...(state === 'LIVE' ? [] : [`offer_${state.toLowerCase()}`])].sort().join())
+    ...deliveries.flatMap(({ id, status }) =>
+      pathProblems(chains.get(`delivery/${id}`) ?? [], status).map((what) => `delivery ${id}: ${what}`),
+    ),
+    ...offers
+      .filter(
+        ({ id, state }) =>
+          (told.get(id) ?? []).sort().join() !==
+          ['offer_created', ...(state === 'LIVE' ? [] : [`offer_${state.toLowerCase()}`])].sort().join(),
+      )
       .map(({ id, state }) => `offer ${id} is ${state}; its entries are ${(told.get(id) ?? []).join(', ')}`),
   ];
 }

@@ -13,15 +13,36 @@ export type Heard = { event: string; body: Record<string, unknown> };
 export class LiveDriver {
   readonly heard: Heard[] = [];
 
-  private constructor(readonly driverId: string, readonly client: DriverClient, private readonly socket: Socket, private readonly place: Point) {}
+  private constructor(
+    readonly driverId: string,
+    readonly client: DriverClient,
+    private readonly socket: Socket,
+    private readonly place: Point,
+  ) {}
 
   /** On duty, connected, with a known place. */
-  static async start(connections: Connections, ops: OpsClient, { cityId, at, offerVersion, name }: { cityId: string; at: Point; offerVersion: number | null; name: string }): Promise<LiveDriver> {
+  static async start(
+    connections: Connections,
+    ops: OpsClient,
+    {
+      cityId,
+      at,
+      offerVersion,
+      name,
+    }: { cityId: string; at: Point; offerVersion: number | null; name: string },
+  ): Promise<LiveDriver> {
     const driverId = newId();
     wanted('a driver', await ops.putDriver({ driverId, cityId, name, vehicle: 'CAR', offerVersion }));
-    const client = await (offerVersion === null ? connections.v1Driver(driverId) : connections.driver(driverId));
+    const client = await (offerVersion === null
+      ? connections.v1Driver(driverId)
+      : connections.driver(driverId));
     const token = await connections.login({ role: 'driver', driverId });
-    const socket = io(connections.apiUrl, { auth: { token }, transports: ['websocket'], reconnectionDelay: 100, reconnectionDelayMax: 500 });
+    const socket = io(connections.apiUrl, {
+      auth: { token },
+      transports: ['websocket'],
+      reconnectionDelay: 100,
+      reconnectionDelayMax: 500,
+    });
     const driver = new LiveDriver(driverId, client, socket, at);
     socket.onAny((event: string, body: Record<string, unknown>) => void driver.heard.push({ event, body }));
     await driver.sendPlace();
@@ -35,9 +56,18 @@ export class LiveDriver {
   }
 
   /** Waits for an event that is about this. @returns its body */
-  async hears(event: string, about: Record<string, unknown> = {}, withinMs = 15_000): Promise<Record<string, unknown>> {
-    const isAbout = (body: Record<string, unknown>): boolean => Object.entries(about).every(([key, value]) => body[key] === value);
-    const found = await eventually(`${event} is heard`, async () => this.heard.find((each) => each.event === event && isAbout(each.body)), { withinMs });
+  async hears(
+    event: string,
+    about: Record<string, unknown> = {},
+    withinMs = 15_000,
+  ): Promise<Record<string, unknown>> {
+    const isAbout = (body: Record<string, unknown>): boolean =>
+      Object.entries(about).every(([key, value]) => body[key] === value);
+    const found = await eventually(
+      `${event} is heard`,
+      async () => this.heard.find((each) => each.event === event && isAbout(each.body)),
+      { withinMs },
+    );
     return found.body;
   }
 

@@ -14,7 +14,12 @@ import { type DevServerOptions, startDevServer } from './devServer';
 import { LiveDriver } from './liveDriver';
 
 /** The parts on which the service stands. `env` is the whole environment of its processes. */
-export type LiveParts = FreshDatabase & { env: NodeJS.ProcessEnv; apiUrl: string; temporal: TestWorkflowEnvironment; redis: Redis };
+export type LiveParts = FreshDatabase & {
+  env: NodeJS.ProcessEnv;
+  apiUrl: string;
+  temporal: TestWorkflowEnvironment;
+  redis: Redis;
+};
 
 const PATIENCE_MS = 30_000;
 export const LOCAL_KEY = 'a key for these tests only, of over 32 bytes';
@@ -23,16 +28,40 @@ const BUILT = join(__dirname, '../../dist/worker/main.js');
 /** @param server what Temporal is started with */
 export async function openParts(server: DevServerOptions = {}): Promise<LiveParts> {
   if (!existsSync(BUILT)) throw new Error('these tests run what is compiled: npm run build');
-  const [database, temporal, redis, port] = await Promise.all([freshDatabase(), startDevServer(server), ownRedis(), freePort()]);
+  const [database, temporal, redis, port] = await Promise.all([
+    freshDatabase(),
+    startDevServer(server),
+    ownRedis(),
+    freePort(),
+  ]);
   const apiUrl = `http://127.0.0.1:${port}`;
   const env: NodeJS.ProcessEnv = {
-    PATH: process.env.PATH, DATABASE_URL: database.url, REDIS_URL: redis.url, TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: 'default', API_URL: apiUrl, API_PORT: String(port),
-    JWT_LOCAL_KEY: LOCAL_KEY, LOG_LEVEL: 'error', ENABLE_DRIVER_OFFERS: 'true', DRIVER_OFFERS_ROLLOUT: '100', ENABLE_AVAILABILITY_STATES: 'true', ENABLE_ESCALATION: 'true', ENABLE_AUTO_REASSIGNMENT: 'true',
-    RATE_LIMIT_PER_MINUTE: '1000000', RATE_LIMIT_MERCHANT_PER_MINUTE: '1000000', RATE_LIMIT_OPS_PER_MINUTE: '1000000', RATE_LIMIT_LOCATION_PER_MINUTE: '1000000',
+    PATH: process.env.PATH,
+    DATABASE_URL: database.url,
+    REDIS_URL: redis.url,
+    TEMPORAL_ADDRESS: temporal.address,
+    TEMPORAL_NAMESPACE: 'default',
+    API_URL: apiUrl,
+    API_PORT: String(port),
+    JWT_LOCAL_KEY: LOCAL_KEY,
+    LOG_LEVEL: 'error',
+    ENABLE_DRIVER_OFFERS: 'true',
+    DRIVER_OFFERS_ROLLOUT: '100',
+    ENABLE_AVAILABILITY_STATES: 'true',
+    ENABLE_ESCALATION: 'true',
+    ENABLE_AUTO_REASSIGNMENT: 'true',
+    RATE_LIMIT_PER_MINUTE: '1000000',
+    RATE_LIMIT_MERCHANT_PER_MINUTE: '1000000',
+    RATE_LIMIT_OPS_PER_MINUTE: '1000000',
+    RATE_LIMIT_LOCATION_PER_MINUTE: '1000000',
     RATE_LIMIT_AVAILABILITY_PER_MINUTE: '1000000',
   };
   return {
-    ...database, env, apiUrl, temporal, redis: redis.client,
+    ...database,
+    env,
+    apiUrl,
+    temporal,
+    redis: redis.client,
     close: async () => {
       await temporal.teardown();
       await redis.close();
@@ -54,11 +83,15 @@ async function ownRedis(): Promise<{ url: string; client: Redis; close(): Promis
     url.pathname = `/${number}`;
     const client = new Redis(url.href);
     await client.flushdb();
-    return { url: url.href, client, close: async () => {
-      await client.flushdb();
-      await server.del(reservation);
-      await Promise.all([client.quit(), server.quit()]);
-    } };
+    return {
+      url: url.href,
+      client,
+      close: async () => {
+        await client.flushdb();
+        await server.del(reservation);
+        await Promise.all([client.quit(), server.quit()]);
+      },
+    };
   }
   await server.quit();
   throw new Error('all databases of the tests’ Redis are taken');
@@ -74,7 +107,11 @@ export type LiveCity = {
   /** Drivers on duty, connected, with a known place. */
   addDriver(driver?: NewLiveDriver): Promise<LiveDriver>;
   /** Posts an order as the shop would. */
-  order(order?: { sellerOrderId?: string; contactName?: string; address?: string }): Promise<{ deliveryId: string; sellerOrderId: string }>;
+  order(order?: {
+    sellerOrderId?: string;
+    contactName?: string;
+    address?: string;
+  }): Promise<{ deliveryId: string; sellerOrderId: string }>;
   close(): void;
 };
 
@@ -83,7 +120,11 @@ export const CENTER: Point = { lat: 52.37, lng: 4.89 };
 export const northOf = (meters: number): Point => ({ lat: CENTER.lat + meters / 111_195, lng: CENTER.lng });
 
 export class LiveSystem {
-  private constructor(readonly parts: LiveParts, readonly connections: Connections, private readonly running: { worker: ServiceProcess; api: ServiceProcess }) {}
+  private constructor(
+    readonly parts: LiveParts,
+    readonly connections: Connections,
+    private readonly running: { worker: ServiceProcess; api: ServiceProcess },
+  ) {}
 
   /** @param settings environment beyond what openParts sets */
   static async start(settings: NodeJS.ProcessEnv = {}): Promise<LiveSystem> {
@@ -91,7 +132,11 @@ export class LiveSystem {
     Object.assign(parts.env, settings);
     const [worker, api] = await Promise.all([startWorker(parts.env), startApi(parts.env)]);
     const tokens = { localKey: LOCAL_KEY, issuer: 'driver-service', audience: 'driver-service' };
-    const system = new LiveSystem(parts, connect({ apiUrl: parts.apiUrl, tokens }, { patienceMs: PATIENCE_MS }), { worker, api });
+    const system = new LiveSystem(
+      parts,
+      connect({ apiUrl: parts.apiUrl, tokens }, { patienceMs: PATIENCE_MS }),
+      { worker, api },
+    );
     try {
       await Promise.all([worker.ready(), api.ready()]);
     } catch (error) {
@@ -123,23 +168,49 @@ export class LiveSystem {
     const cityId = newId();
     const merchantId = `shop-${cityId}`;
     const ops = await this.connections.ops('olga');
-    wanted('a city', await ops.putCity({ cityId, name: 'Testville', timezone: 'UTC', currency: 'EUR', center: CENTER }));
+    wanted(
+      'a city',
+      await ops.putCity({ cityId, name: 'Testville', timezone: 'UTC', currency: 'EUR', center: CENTER }),
+    );
     const [south, north, west, east] = [CENTER.lat - 1, CENTER.lat + 1, CENTER.lng - 1, CENTER.lng + 1];
-    const ring = [[west, south], [east, south], [east, north], [west, north], [west, south]] as const;
-    wanted('a zone', await ops.putZone({ zoneId: `zone-${cityId}`, cityId, name: 'All', ring, offerTtlSeconds }));
+    const ring = [
+      [west, south],
+      [east, south],
+      [east, north],
+      [west, north],
+      [west, south],
+    ] as const;
+    wanted(
+      'a zone',
+      await ops.putZone({ zoneId: `zone-${cityId}`, cityId, name: 'All', ring, offerTtlSeconds }),
+    );
     wanted('a shop', await ops.putMerchant({ merchantId, name: 'The Secret Bakery' }));
     const merchant = await this.connections.merchant(merchantId);
     const drivers: LiveDriver[] = [];
     return {
-      cityId, merchantId, ops,
+      cityId,
+      merchantId,
+      ops,
       addDriver: async ({ at = CENTER, offerVersion = 2, name = 'Samantha Secret' } = {}) => {
         const driver = await LiveDriver.start(this.connections, ops, { cityId, at, offerVersion, name });
         drivers.push(driver);
         return driver;
       },
-      order: async ({ sellerOrderId = newId(), contactName = 'Kim Secret', address = 'Secret Lane 1' } = {}) => {
+      order: async ({
+        sellerOrderId = newId(),
+        contactName = 'Kim Secret',
+        address = 'Secret Lane 1',
+      } = {}) => {
         const dropoff = { address, point: northOf(-1_500), contactName };
-        const posted = await merchant.post({ sellerOrderId, cityId, pickup: { address: 'Secret Square 2', point: CENTER }, dropoff, readyAt: null, parcelSize: 'SMALL', feeCents: 500 });
+        const posted = await merchant.post({
+          sellerOrderId,
+          cityId,
+          pickup: { address: 'Secret Square 2', point: CENTER },
+          dropoff,
+          readyAt: null,
+          parcelSize: 'SMALL',
+          feeCents: 500,
+        });
         return { sellerOrderId, deliveryId: wanted('an order', posted).deliveryId };
       },
       close: () => drivers.forEach((driver) => driver.close()),

@@ -24,9 +24,11 @@ export function createMemoryDriverMap({ freshFixMs }: { freshFixMs: number }): M
     parts.set(key, members);
     return members;
   };
-  const isFresh = ({ lastFix }: MapEntry, now: number): boolean => lastFix !== null && now - lastFix.receivedAt <= freshFixMs;
+  const isFresh = ({ lastFix }: MapEntry, now: number): boolean =>
+    lastFix !== null && now - lastFix.receivedAt <= freshFixMs;
   const leave = (driverId: string, cityId: string): void => {
-    for (const each of [{ kind: 'all' }, { kind: 'city', cityId }, { kind: 'busy', cityId }] as const) part(each).delete(driverId);
+    for (const each of [{ kind: 'all' }, { kind: 'city', cityId }, { kind: 'busy', cityId }] as const)
+      part(each).delete(driverId);
   };
   const place = (entry: MapEntry, now: number): boolean => {
     const { driverId, cityId } = entry;
@@ -52,9 +54,19 @@ export function createMemoryDriverMap({ freshFixMs }: { freshFixMs: number }): M
       const around = [...part({ kind: 'city', cityId })].flatMap((driverId): NearDriver[] => {
         const entry = known.get(driverId);
         if (!entry?.lastFix || !isFresh(entry, now)) return [];
-        return [{ driverId, point: entry.lastFix.point, distanceMeters: distanceMeters(point, entry.lastFix.point), fixAt: entry.lastFix.receivedAt }];
+        return [
+          {
+            driverId,
+            point: entry.lastFix.point,
+            distanceMeters: distanceMeters(point, entry.lastFix.point),
+            fixAt: entry.lastFix.receivedAt,
+          },
+        ];
       });
-      return around.filter((each) => each.distanceMeters <= radiusMeters).sort((a, b) => a.distanceMeters - b.distanceMeters).slice(0, limit);
+      return around
+        .filter((each) => each.distanceMeters <= radiusMeters)
+        .sort((a, b) => a.distanceMeters - b.distanceMeters)
+        .slice(0, limit);
     },
     sync: async (entry, now) => {
       const before = known.get(entry.driverId);
@@ -66,7 +78,8 @@ export function createMemoryDriverMap({ freshFixMs }: { freshFixMs: number }): M
       return { cameOn: place({ ...entry, lastFix: newerFix(before?.lastFix ?? null, entry.lastFix) }, now) };
     },
     recordFixes: async (driverId, fixes, receivedAt) => {
-      if (!fixes.every(({ point, at }) => isPoint(point) && Number.isSafeInteger(at))) throw new RangeError('a fix lies outside the bounds of a place or of time');
+      if (!fixes.every(({ point, at }) => isPoint(point) && Number.isSafeInteger(at)))
+        throw new RangeError('a fix lies outside the bounds of a place or of time');
       const entry = known.get(driverId);
       if (!entry) return 'unknown';
       let { lastFix } = entry;
@@ -79,14 +92,20 @@ export function createMemoryDriverMap({ freshFixMs }: { freshFixMs: number }): M
       if (lastFix) lastFix = { ...lastFix, receivedAt: Math.max(lastFix.receivedAt, receivedAt) };
       return { cameOn: place({ ...entry, lastFix }, receivedAt) };
     },
-    look: async (driverIds) => driverIds.map((driverId): MapView => {
-      const entry = known.get(driverId) ?? null;
-      const cityId = entry?.cityId ?? '';
-      return {
-        driverId, entry,
-        on: { all: part({ kind: 'all' }).has(driverId), city: part({ kind: 'city', cityId }).has(driverId), busy: part({ kind: 'busy', cityId }).has(driverId) },
-      };
-    }),
+    look: async (driverIds) =>
+      driverIds.map((driverId): MapView => {
+        const entry = known.get(driverId) ?? null;
+        const cityId = entry?.cityId ?? '';
+        return {
+          driverId,
+          entry,
+          on: {
+            all: part({ kind: 'all' }).has(driverId),
+            city: part({ kind: 'city', cityId }).has(driverId),
+            busy: part({ kind: 'busy', cityId }).has(driverId),
+          },
+        };
+      }),
     members: async (of) => ({ driverIds: [...part(of)], next: null }),
     drop: async (of, driverIds) => {
       for (const driverId of driverIds) part(of).delete(driverId);

@@ -30,7 +30,14 @@ import type { Emit } from '../../domain/notices/message';
 import type { Point } from '../../domain/geo/places';
 import { deliveryWorkflowId, offerWithdrawn, TASK_QUEUE } from '../../workflows/contract';
 import { type DevServerOptions, startDevServer } from './devServer';
-import { createDispatchWorld, type DispatchWorld, MERCHANT, type NewDelivery, PICKUP, TEST_LIMITS } from './dispatchWorld';
+import {
+  createDispatchWorld,
+  type DispatchWorld,
+  MERCHANT,
+  type NewDelivery,
+  PICKUP,
+  TEST_LIMITS,
+} from './dispatchWorld';
 import type { RunningDelivery } from './temporalWorld';
 import { workflowsUnderTest } from './workflowsUnderTest';
 
@@ -54,17 +61,31 @@ export async function createRealTemporalWorld(options: DevServerOptions = {}): P
   const [world, env] = await Promise.all([createDispatchWorld(), startDevServer(options)]);
   const parts = partsOf(world, env);
   const worker = await Worker.create({
-    ...workflowsUnderTest(), connection: env.nativeConnection, namespace: env.namespace, taskQueue: TASK_QUEUE, activities: parts.activities,
+    ...workflowsUnderTest(),
+    connection: env.nativeConnection,
+    namespace: env.namespace,
+    taskQueue: TASK_QUEUE,
+    activities: parts.activities,
     stickyQueueScheduleToStartTimeout: '2s',
   });
   const running = worker.run();
   const relay = world.relayTo(parts.handle);
-  const runningOf = ({ deliveryId, sellerOrderId }: { deliveryId: string; sellerOrderId: string }): RunningDelivery => {
+  const runningOf = ({
+    deliveryId,
+    sellerOrderId,
+  }: {
+    deliveryId: string;
+    sellerOrderId: string;
+  }): RunningDelivery => {
     const workflowId = deliveryWorkflowId(MERCHANT, sellerOrderId);
     return { deliveryId, workflowId, handle: env.client.workflow.getHandle(workflowId) };
   };
   return {
-    ...world, env, runningOf, ...parts.shown, standard: { limits: TEST_LIMITS, pickup: PICKUP },
+    ...world,
+    env,
+    runningOf,
+    ...parts.shown,
+    standard: { limits: TEST_LIMITS, pickup: PICKUP },
     dispatch: async (wanted) => {
       const delivery = await world.addDelivery(wanted);
       await parts.shown.dispatcher.startDelivery(delivery.deliveryId, 'test');
@@ -81,37 +102,114 @@ export async function createRealTemporalWorld(options: DevServerOptions = {}): P
 }
 
 function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
-  const { db, map, deps: { features, store, limits, travel, timeScale, kick } } = world;
+  const {
+    db,
+    map,
+    deps: { features, store, limits, travel, timeScale, kick },
+  } = world;
   const clock: Clock = Date.now;
   const sweepClock = { aheadMs: 0 };
   const outage = { transactionsLeft: 0 };
   const emits: Emit[] = [];
   const dispatcher = createDispatcher(client, db);
   const availability = createAvailability({ db, map, features, clock, limits: limits.availability, kick });
-  const presence = createPresence({ db, map, availability, features, clock, limits: limits.availability, kick });
-  const wake = createWake({ db, map, store, dispatcher, clock, features: world.deps.features, search: limits.search, ranking: limits.ranking, travel, timeScale });
+  const presence = createPresence({
+    db,
+    map,
+    availability,
+    features,
+    clock,
+    limits: limits.availability,
+    kick,
+  });
+  const wake = createWake({
+    db,
+    map,
+    store,
+    dispatcher,
+    clock,
+    features: world.deps.features,
+    search: limits.search,
+    ranking: limits.ranking,
+    travel,
+    timeScale,
+  });
   const sweepOpenRows = createOpenRowsSweep({
-    store: createOpenRowsStore(db), running: createRunningDeliveries(client), clock: () => Date.now() + sweepClock.aheadMs, heartbeat: () => {}, onReport: () => {},
+    store: createOpenRowsStore(db),
+    running: createRunningDeliveries(client),
+    clock: () => Date.now() + sweepClock.aheadMs,
+    heartbeat: () => {},
+    onReport: () => {},
     start: (deliveryId) => dispatcher.startDelivery(deliveryId, newId()),
-    nudge: (workflowId) => client.workflow.getHandle(workflowId).signal(offerWithdrawn, { offerId: '', correlationId: newId() }),
+    nudge: (workflowId) =>
+      client.workflow.getHandle(workflowId).signal(offerWithdrawn, { offerId: '', correlationId: newId() }),
   });
   const checkEscalation = createEscalationCheck({
-    rows: createUnassignedRows(db), features: world.deps.features, switchedAt: () => 0, clock, limits: limits.escalation, heartbeat: () => {}, onReport: () => {},
-    lookAgain: (deliveryId) => dispatcher.signalOfferWithdrawn(deliveryId, { offerId: '', correlationId: newId() }),
+    rows: createUnassignedRows(db),
+    features: world.deps.features,
+    switchedAt: () => 0,
+    clock,
+    limits: limits.escalation,
+    heartbeat: () => {},
+    onReport: () => {},
+    lookAgain: (deliveryId) =>
+      dispatcher.signalOfferWithdrawn(deliveryId, { offerId: '', correlationId: newId() }),
   });
-  const keepUp = createUpkeep({ ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months), pruneSent: (olderThanMs) => pruneSent(db, olderThanMs), pruneHealth: async () => 0, pruneFixes: async () => 0, fixesKeptMs: 1, clock });
+  const keepUp = createUpkeep({
+    ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months),
+    pruneSent: (olderThanMs) => pruneSent(db, olderThanMs),
+    pruneHealth: async () => 0,
+    pruneFixes: async () => 0,
+    fixesKeptMs: 1,
+    clock,
+  });
   const handle = createMessageHandler({
-    dispatcher, emitter: { emit: async (event) => void emits.push(event) }, syncDriver: createLiveMap({ db, map, clock }).syncDriver,
-    letGo: (driverId, correlationId) => availability.letGo(driverId, correlationId), driverFree: wake.driverFree, notify: async () => {},
+    dispatcher,
+    emitter: { emit: async (event) => void emits.push(event) },
+    syncDriver: createLiveMap({ db, map, clock }).syncDriver,
+    letGo: (driverId, correlationId) => availability.letGo(driverId, correlationId),
+    driverFree: wake.driverFree,
+    notify: async () => {},
   });
   const { sweepLostDrivers } = createLostDrivers({
-    db, map: { look: map.look, heardSince: async () => 0 }, cases: createSupportCases({ db, clock, kick }), clock: () => Date.now() + sweepClock.aheadMs,
-    limits: LOSS_LIMITS, travel, timeScale, log: { warn: () => {} }, kick,
+    db,
+    map: { look: map.look, heardSince: async () => 0 },
+    cases: createSupportCases({ db, clock, kick }),
+    clock: () => Date.now() + sweepClock.aheadMs,
+    limits: LOSS_LIMITS,
+    travel,
+    timeScale,
+    log: { warn: () => {} },
+    kick,
   });
-  const zoneHealth = createZoneHealth({ db, map, clock, freshFixMs: limits.ranking.freshFixMs, waiting: ESCALATION_THRESHOLDS, timeScale, kick });
+  const zoneHealth = createZoneHealth({
+    db,
+    map,
+    clock,
+    freshFixMs: limits.ranking.freshFixMs,
+    waiting: ESCALATION_THRESHOLDS,
+    timeScale,
+    kick,
+  });
   const sweepZoneHealth = (): Promise<ZoneHealthReport> => zoneHealth.compute(null);
-  const verifyAudit = createAuditCheck({ chains: createAuditChains(db), clock, beat: () => {}, resumeFrom: () => undefined, onReport: () => {} });
-  const activities = { ...failingIn(outage, world.activities), endTimedState: availability.endTimedState, sweepPresence: presence.sweepPresence, sweepOpenRows, keepUp, verifyAudit, sweepZoneHealth, checkEscalation, sweepLostDrivers };
+  const verifyAudit = createAuditCheck({
+    chains: createAuditChains(db),
+    clock,
+    beat: () => {},
+    resumeFrom: () => undefined,
+    onReport: () => {},
+  });
+  const activities = {
+    ...failingIn(outage, world.activities),
+    endTimedState: availability.endTimedState,
+    sweepPresence: presence.sweepPresence,
+    sweepOpenRows,
+    keepUp,
+    verifyAudit,
+    sweepZoneHealth,
+    checkEscalation,
+    sweepLostDrivers,
+  };
   return { activities, handle, shown: { dispatcher, availability, emits, sweepClock, outage } };
 }
 
@@ -121,8 +219,22 @@ function failingIn(outage: RealTemporalWorld['outage'], activities: DeliveryActi
     return activities[input.event.kind](input);
   };
   return {
-    lookForDriver: store, lapseOffer: store, giveUpSearch: store, acceptOffer: store, rejectOffer: store, takeStep: store, failDelivery: store,
-    cancelDelivery: store, assignDriver: store, releaseDriver: store, readDelivery: store, escalate: store, handOver: store, leaveDelivery: store,
-    rescueDelivery: store, raisePay: store, resumeSearch: store,
+    lookForDriver: store,
+    lapseOffer: store,
+    giveUpSearch: store,
+    acceptOffer: store,
+    rejectOffer: store,
+    takeStep: store,
+    failDelivery: store,
+    cancelDelivery: store,
+    assignDriver: store,
+    releaseDriver: store,
+    readDelivery: store,
+    escalate: store,
+    handOver: store,
+    leaveDelivery: store,
+    rescueDelivery: store,
+    raisePay: store,
+    resumeSearch: store,
   };
 }

@@ -28,7 +28,12 @@ export async function startReceiver(): Promise<Receiver> {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => void chunks.push(chunk));
     request.on('end', () => {
-      received.push({ method: request.method ?? '', path: request.url ?? '', headers: request.headers, body: Buffer.concat(chunks) });
+      received.push({
+        method: request.method ?? '',
+        path: request.url ?? '',
+        headers: request.headers,
+        body: Buffer.concat(chunks),
+      });
       const answer = script.next.shift() ?? script.always;
       if (answer === 'hang') hanging.push(response);
       else response.writeHead(answer.status, answer.headers).end('what it says');
@@ -37,7 +42,8 @@ export async function startReceiver(): Promise<Receiver> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}`, received,
+    url: `http://127.0.0.1:${port}`,
+    received,
     bodies: () => received.map(({ body }) => JSON.parse(body.toString('utf8')) as unknown),
     answer: (...answers) => void (script.next = answers),
     answerAlways: (answer) => void (script.always = answer),

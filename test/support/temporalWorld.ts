@@ -27,27 +27,68 @@ export type TemporalWorld = DispatchWorld & {
   dispatch(delivery?: NewDelivery & { news?: 'first' }): Promise<RunningDelivery>;
 };
 
-export type RunningDelivery = { deliveryId: string; workflowId: string; handle: ReturnType<Client['workflow']['getHandle']> };
+export type RunningDelivery = {
+  deliveryId: string;
+  workflowId: string;
+  handle: ReturnType<Client['workflow']['getHandle']>;
+};
 
-const ATTRIBUTES = { DeliveryStatus: 2, City: 2, Zone: 2, EscalationLevel: 3, DriverId: 2, OfferExpiresAt: 6, MerchantId: 2 } as const;
+const ATTRIBUTES = {
+  DeliveryStatus: 2,
+  City: 2,
+  Zone: 2,
+  EscalationLevel: 3,
+  DriverId: 2,
+  OfferExpiresAt: 6,
+  MerchantId: 2,
+} as const;
 
 export async function createTemporalWorld(): Promise<TemporalWorld> {
   const world = await createDispatchWorld();
-  const env = await TestWorkflowEnvironment.createTimeSkipping({ server: { executable: { type: 'existing-path', path: requiredVariable('TEST_TEMPORAL_TEST_SERVER') } } });
-  await env.connection.operatorService.addSearchAttributes({ namespace: env.namespace ?? 'default', searchAttributes: ATTRIBUTES });
+  const env = await TestWorkflowEnvironment.createTimeSkipping({
+    server: { executable: { type: 'existing-path', path: requiredVariable('TEST_TEMPORAL_TEST_SERVER') } },
+  });
+  await env.connection.operatorService.addSearchAttributes({
+    namespace: env.namespace ?? 'default',
+    searchAttributes: ATTRIBUTES,
+  });
   const emits: Emit[] = [];
   const dispatched: RunningDelivery[] = [];
   const { client } = env;
   const dispatcher = createDispatcher(client, world.db, { workflowTaskTimeoutMs: 60_000 }); // a busy machine must not look like a dead worker
-  const unexpected = (name: string) => async () => { throw new Error(`${name} is not part of this test`); };
+  const unexpected = (name: string) => async () => {
+    throw new Error(`${name} is not part of this test`);
+  };
   const worker = await Worker.create({
-    ...workflowsUnderTest(), connection: env.nativeConnection, namespace: env.namespace, taskQueue: TASK_QUEUE,
-    activities: { ...world.activities, sweepOpenRows: unexpected('sweepOpenRows'), keepUp: unexpected('keepUp'), checkEscalation: unexpected('checkEscalation') },
+    ...workflowsUnderTest(),
+    connection: env.nativeConnection,
+    namespace: env.namespace,
+    taskQueue: TASK_QUEUE,
+    activities: {
+      ...world.activities,
+      sweepOpenRows: unexpected('sweepOpenRows'),
+      keepUp: unexpected('keepUp'),
+      checkEscalation: unexpected('checkEscalation'),
+    },
   });
   const running = worker.run();
-  const relay = world.relayTo(createMessageHandler({ dispatcher, emitter: { emit: async (event) => void emits.push(event) }, syncDriver: async () => {}, letGo: async () => {}, driverFree: async () => {}, notify: async () => {} }));
+  const relay = world.relayTo(
+    createMessageHandler({
+      dispatcher,
+      emitter: { emit: async (event) => void emits.push(event) },
+      syncDriver: async () => {},
+      letGo: async () => {},
+      driverFree: async () => {},
+      notify: async () => {},
+    }),
+  );
   const nextAt = async ({ deliveryId }: RunningDelivery): Promise<number | undefined> => {
-    const truth = await world.deps.store.look(deliveryId, { offerIds: [], driverIds: [], pickFrom: [], pickAtMost: 0 });
+    const truth = await world.deps.store.look(deliveryId, {
+      offerIds: [],
+      driverIds: [],
+      pickFrom: [],
+      pickAtMost: 0,
+    });
     if (!truth) throw new Error(`delivery ${deliveryId} has no row`);
     return nextDeadline(knownOf(truth, world.deps.limits, world.switches.escalation))?.at;
   };
@@ -60,7 +101,10 @@ export async function createTemporalWorld(): Promise<TemporalWorld> {
     throw new Error('the delivery did not act at its deadline');
   };
   return {
-    ...world, env, client, emits,
+    ...world,
+    env,
+    client,
+    emits,
     pass: async (delivery, ms) => {
       const end = (await env.currentTimeMs()) + ms;
       for (let now = end - ms; now < end; now = await env.currentTimeMs()) {
@@ -80,7 +124,11 @@ export async function createTemporalWorld(): Promise<TemporalWorld> {
     endAll: async () => {
       for (const { handle } of dispatched.splice(0)) {
         // By an update, not by terminate: the test server's clock stands still after that. One that is carried has no timer and may stay.
-        await handle.executeUpdate(cancelDelivery, { args: [{ by: { kind: 'ops', id: 'test' }, reason: 'OPS_CANCELLED', correlationId: 'test' }] }).catch(() => undefined);
+        await handle
+          .executeUpdate(cancelDelivery, {
+            args: [{ by: { kind: 'ops', id: 'test' }, reason: 'OPS_CANCELLED', correlationId: 'test' }],
+          })
+          .catch(() => undefined);
       }
     },
     close: async () => {

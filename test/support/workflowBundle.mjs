@@ -12,10 +12,16 @@ const bundlePath = join(cacheDir, 'test-workflow-bundle.js');
  * jest's coverage does not reach; with `isInstrumented` they count for themselves what runs.
  */
 export async function prepareWorkflowBundle(isInstrumented) {
-  const change = changedSince('test-workflow-bundle', `${isInstrumented} ${fingerprint(['workflows', 'domain', 'package-lock.json'])}`);
+  const change = changedSince(
+    'test-workflow-bundle',
+    `${isInstrumented} ${fingerprint(['workflows', 'domain', 'package-lock.json'])}`,
+  );
   if (!change.isChanged && existsSync(bundlePath)) return;
   const { bundleWorkflowCode, DefaultLogger } = require('@temporalio/worker');
-  const options = { workflowsPath: join(projectDir, 'workflows/index.ts'), logger: new DefaultLogger('WARN') };
+  const options = {
+    workflowsPath: join(projectDir, 'workflows/index.ts'),
+    logger: new DefaultLogger('WARN'),
+  };
   const { code } = await bundleWorkflowCode(isInstrumented ? withCounters(options) : options);
   mkdirSync(cacheDir, { recursive: true });
   writeFileSync(bundlePath, code);

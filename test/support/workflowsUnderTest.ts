@@ -14,8 +14,14 @@ const codePath = join(__dirname, '../../.cache/test-workflow-bundle.js');
 const coverage = new WorkflowCoverage();
 
 export function workflowsUnderTest(): Pick<WorkerOptions, 'workflowBundle' | 'sinks'> {
-  if (!existsSync(codePath)) throw new Error(`${codePath} is missing: test/support/globalSetup.mjs makes it for the projects that it lists`);
-  const { workflowBundle, sinks } = coverage.augmentWorkerOptionsWithBundle({ taskQueue: '', workflowBundle: { codePath } });
+  if (!existsSync(codePath))
+    throw new Error(
+      `${codePath} is missing: test/support/globalSetup.mjs makes it for the projects that it lists`,
+    );
+  const { workflowBundle, sinks } = coverage.augmentWorkerOptionsWithBundle({
+    taskQueue: '',
+    workflowBundle: { codePath },
+  });
   return { workflowBundle, ...(sinks && { sinks }) };
 }
 
@@ -26,7 +32,9 @@ afterAll(() => {
   coverage.coverageMapsData = coverage.coverageMapsData.map((map) => withoutFiles(map, counted));
   coverage.mergeIntoGlobalCoverage();
   // It leaves objects of a class that jest, outside this sandbox, does not know as its own.
-  (globalThis as Counting).__coverage__ = JSON.parse(JSON.stringify((globalThis as Counting).__coverage__)) as Record<string, unknown>;
+  (globalThis as Counting).__coverage__ = JSON.parse(
+    JSON.stringify((globalThis as Counting).__coverage__),
+  ) as Record<string, unknown>;
 });
 
 function withoutFiles<Map extends object>(map: Map, files: object): Map {

@@ -5,15 +5,44 @@ import { temporalLines } from '../../worker/temporalLog';
 
 function linesOf(write: (log: Logger) => void): Record<string, unknown>[] {
   const lines: string[] = [];
-  write(pino({ level: 'warn' }, new Writable({ write: (chunk: Buffer, _encoding, done) => { lines.push(chunk.toString()); done(); } })));
+  write(
+    pino(
+      { level: 'warn' },
+      new Writable({
+        write: (chunk: Buffer, _encoding, done) => {
+          lines.push(chunk.toString());
+          done();
+        },
+      }),
+    ),
+  );
   return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
 test('what failed in an activity is told with its error and where it came from', () => {
-  const [line] = linesOf((log) => temporalLines(log)({ level: 'WARN', message: 'Activity failed', meta: { activityType: 'readDelivery', error: new Error('the row was locked', { cause: new Error('by another') }) } }));
-  expect(line).toMatchObject({ source: 'temporal', activityType: 'readDelivery', msg: 'Activity failed', err: { message: expect.stringContaining('the row was locked'), stack: expect.stringContaining('by another') } });
+  const [line] = linesOf((log) =>
+    temporalLines(log)({
+      level: 'WARN',
+      message: 'Activity failed',
+      meta: {
+        activityType: 'readDelivery',
+        error: new Error('the row was locked', { cause: new Error('by another') }),
+      },
+    }),
+  );
+  expect(line).toMatchObject({
+    source: 'temporal',
+    activityType: 'readDelivery',
+    msg: 'Activity failed',
+    err: {
+      message: expect.stringContaining('the row was locked'),
+      stack: expect.stringContaining('by another'),
+    },
+  });
 });
 
 test('what Temporal takes for information is a detail here', () => {
-  expect(linesOf((log) => temporalLines(log)({ level: 'INFO', message: 'Worker state changed', meta: {} }))).toEqual([]);
+  expect(
+    linesOf((log) => temporalLines(log)({ level: 'INFO', message: 'Worker state changed', meta: {} })),
+  ).toEqual([]);
 });

@@ -10,15 +10,37 @@ test('a worker says whether it can work, and which features hold in it now', asy
   const port = await freePort();
   const world = { isRedisAway: false, state: 'ON' as 'ON' | 'OFF' };
   running = await startHealthServer({
-    host: '127.0.0.1', port, log: pino({ level: 'silent' }),
-    checks: { redis: async () => { if (world.isRedisAway) throw new Error('away'); } },
-    features: () => [{ feature: 'driver_offers', state: world.state, rolloutPercent: 25, cities: ['berlin'] }],
+    host: '127.0.0.1',
+    port,
+    log: pino({ level: 'silent' }),
+    checks: {
+      redis: async () => {
+        if (world.isRedisAway) throw new Error('away');
+      },
+    },
+    features: () => [
+      { feature: 'driver_offers', state: world.state, rolloutPercent: 25, cities: ['berlin'] },
+    ],
   });
   const ask = async () => {
     const answer = await fetch(`http://127.0.0.1:${port}/health/ready`);
     return { status: answer.status, body: await answer.json() };
   };
-  expect(await ask()).toEqual({ status: 200, body: { status: 'ok', dependencies: { redis: 'ok' }, features: { driver_offers: { state: 'ON', rolloutPercent: 25, cities: ['berlin'] } } } });
+  expect(await ask()).toEqual({
+    status: 200,
+    body: {
+      status: 'ok',
+      dependencies: { redis: 'ok' },
+      features: { driver_offers: { state: 'ON', rolloutPercent: 25, cities: ['berlin'] } },
+    },
+  });
   Object.assign(world, { isRedisAway: true, state: 'OFF' });
-  expect(await ask()).toMatchObject({ status: 503, body: { status: 'not ready', dependencies: { redis: 'away' }, features: { driver_offers: { state: 'OFF' } } } });
+  expect(await ask()).toMatchObject({
+    status: 503,
+    body: {
+      status: 'not ready',
+      dependencies: { redis: 'away' },
+      features: { driver_offers: { state: 'OFF' } },
+    },
+  });
 });

@@ -4,7 +4,8 @@ import { ServiceError } from '@temporalio/client';
 import { TransportError } from '@temporalio/worker';
 import { whenTemporalAnswers } from '../../worker/whenTemporalAnswers';
 
-const refused = (code: number): ServiceError => new ServiceError('no', { cause: Object.assign(new Error('no'), { code, details: '', metadata: {} }) });
+const refused = (code: number): ServiceError =>
+  new ServiceError('no', { cause: Object.assign(new Error('no'), { code, details: '', metadata: {} }) });
 
 function answersAfter(...failures: Error[]): () => Promise<string> {
   const left = [...failures];
@@ -17,12 +18,21 @@ function answersAfter(...failures: Error[]): () => Promise<string> {
 
 test('whoever is away is asked again until they answer, and each time is told', async () => {
   const told: unknown[] = [];
-  const answer = await whenTemporalAnswers(answersAfter(new TransportError('tcp connect error'), refused(14), refused(4)), { warn: (...line: unknown[]) => void told.push(line[1]) }, 1);
+  const answer = await whenTemporalAnswers(
+    answersAfter(new TransportError('tcp connect error'), refused(14), refused(4)),
+    { warn: (...line: unknown[]) => void told.push(line[1]) },
+    1,
+  );
   expect(answer).toBe('connected');
   expect(told).toEqual(Array.from({ length: 3 }, () => 'Temporal does not answer; the worker waits for it'));
 });
 
 test('who answers that it cannot be is believed: no namespace, no permission', async () => {
-  for (const code of [5, 7]) await expect(whenTemporalAnswers(answersAfter(refused(code)), { warn: () => {} }, 1)).rejects.toThrow('no');
-  await expect(whenTemporalAnswers(answersAfter(new TypeError('a mistake of ours')), { warn: () => {} }, 1)).rejects.toThrow('a mistake');
+  for (const code of [5, 7])
+    await expect(whenTemporalAnswers(answersAfter(refused(code)), { warn: () => {} }, 1)).rejects.toThrow(
+      'no',
+    );
+  await expect(
+    whenTemporalAnswers(answersAfter(new TypeError('a mistake of ours')), { warn: () => {} }, 1),
+  ).rejects.toThrow('a mistake');
 });

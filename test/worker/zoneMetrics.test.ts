@@ -4,7 +4,17 @@ import type { LatestHealth } from '../../adapters/postgres/zoneHealthRows';
 import { acceptanceOf, NO_FIGURES, type ZoneFigures } from '../../domain/zones/zoneHealth';
 import { observeZones } from '../../worker/zoneMetrics';
 
-const NORTH: LatestHealth = zone('north', { openDeliveries: 7, freeDrivers: 2, waitingMaxMs: 90_000, acceptance15m: acceptanceOf(3, 4), escalationsByLevel: { 1: 2, 2: 0, 3: 1 } }, 'CRITICAL');
+const NORTH: LatestHealth = zone(
+  'north',
+  {
+    openDeliveries: 7,
+    freeDrivers: 2,
+    waitingMaxMs: 90_000,
+    acceptance15m: acceptanceOf(3, 4),
+    escalationsByLevel: { 1: 2, 2: 0, 3: 1 },
+  },
+  'CRITICAL',
+);
 
 let reading: { rows: LatestHealth[]; times: number; isDown: boolean; warnings: string[] };
 beforeEach(() => {
@@ -18,7 +28,11 @@ beforeEach(() => {
 });
 afterEach(() => register.clear());
 
-function zone(zoneId: string | null, figures: Partial<ZoneFigures>, state: LatestHealth['state'] = 'OK'): LatestHealth {
+function zone(
+  zoneId: string | null,
+  figures: Partial<ZoneFigures>,
+  state: LatestHealth['state'] = 'OK',
+): LatestHealth {
   return { cityId: 'ams', zoneId, state, figures: { ...NO_FIGURES, ...figures } };
 }
 
@@ -28,12 +42,21 @@ async function samples(): Promise<string[]> {
 
 it('shows each zone as last computed, by one reading', async () => {
   expect(await samples()).toEqual([
-    'zone_open_deliveries{city="ams",zone="north"} 7', 'zone_open_deliveries{city="ams",zone="none"} 0',
-    'zone_free_drivers{city="ams",zone="north"} 2', 'zone_free_drivers{city="ams",zone="none"} 0',
-    'zone_waiting_max_seconds{city="ams",zone="north"} 90', 'zone_waiting_max_seconds{city="ams",zone="none"} 0',
+    'zone_open_deliveries{city="ams",zone="north"} 7',
+    'zone_open_deliveries{city="ams",zone="none"} 0',
+    'zone_free_drivers{city="ams",zone="north"} 2',
+    'zone_free_drivers{city="ams",zone="none"} 0',
+    'zone_waiting_max_seconds{city="ams",zone="north"} 90',
+    'zone_waiting_max_seconds{city="ams",zone="none"} 0',
     'zone_acceptance_ratio{city="ams",zone="north"} 0.75',
-    'zone_state{city="ams",zone="north"} 2', 'zone_state{city="ams",zone="none"} 0',
-    ...['north', 'none'].flatMap((of) => [1, 2, 3].map((level) => `zone_escalations{city="ams",zone="${of}",level="${level}"} ${of === 'north' ? [2, 0, 1][level - 1] : 0}`)),
+    'zone_state{city="ams",zone="north"} 2',
+    'zone_state{city="ams",zone="none"} 0',
+    ...['north', 'none'].flatMap((of) =>
+      [1, 2, 3].map(
+        (level) =>
+          `zone_escalations{city="ams",zone="${of}",level="${level}"} ${of === 'north' ? [2, 0, 1][level - 1] : 0}`,
+      ),
+    ),
     'driver_offer_acceptance_ratio 0.75',
   ]);
   expect(reading.times).toBe(1);

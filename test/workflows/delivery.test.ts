@@ -2,7 +2,16 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import type { Step } from '../../domain/delivery/status';
 import type { Answer } from '../../domain/delivery/deliveryState';
-import { acceptOffer, assignDriver, cancelDelivery, driverLeft, failDelivery, getKnown, rejectOffer, takeStep } from '../../workflows/contract';
+import {
+  acceptOffer,
+  assignDriver,
+  cancelDelivery,
+  driverLeft,
+  failDelivery,
+  getKnown,
+  rejectOffer,
+  takeStep,
+} from '../../workflows/contract';
 import { type NewDelivery, type NewDriver, PICKUP } from '../support/dispatchWorld';
 import { eventually } from '../support/eventually';
 import { createTemporalWorld, type RunningDelivery, type TemporalWorld } from '../support/temporalWorld';
@@ -12,16 +21,22 @@ const MINUTE = 60_000;
 const OPS = { kind: 'ops', id: 'olga' } as const;
 
 let world: TemporalWorld;
-beforeAll(async () => { world = await createTemporalWorld(); }, 60_000);
+beforeAll(async () => {
+  world = await createTemporalWorld();
+}, 60_000);
 afterEach(() => world.endAll());
 afterAll(() => world.close());
 
 const row = (deliveryId: string) => world.db.delivery.findUniqueOrThrow({ where: { id: deliveryId } });
-const offersOf = (deliveryId: string) => world.db.offer.findMany({ where: { deliveryId }, orderBy: { createdAt: 'asc' } });
+const offersOf = (deliveryId: string) =>
+  world.db.offer.findMany({ where: { deliveryId }, orderBy: { createdAt: 'asc' } });
 const driverRow = (id: string) => world.db.driver.findUniqueOrThrow({ where: { id } });
 
 /** Waits for the record to be as wanted. Not by queries: on the test server each costs the history events that some tests count. */
-async function until(delivery: Pick<RunningDelivery, 'deliveryId'>, isWanted: (status: string) => boolean): Promise<void> {
+async function until(
+  delivery: Pick<RunningDelivery, 'deliveryId'>,
+  isWanted: (status: string) => boolean,
+): Promise<void> {
   for (let tries = 0; tries < 500; tries += 1) {
     if (isWanted((await row(delivery.deliveryId)).status)) return;
     await new Promise((resolve) => setTimeout(resolve, 10));
@@ -31,34 +46,56 @@ async function until(delivery: Pick<RunningDelivery, 'deliveryId'>, isWanted: (s
 
 async function offered(delivery: RunningDelivery): Promise<{ offerId: string; driverId: string }> {
   await until(delivery, (status) => status === 'OFFERED');
-  const { id: offerId, driverId } = await world.db.offer.findFirstOrThrow({ where: { deliveryId: delivery.deliveryId, state: 'LIVE' } });
+  const { id: offerId, driverId } = await world.db.offer.findFirstOrThrow({
+    where: { deliveryId: delivery.deliveryId, state: 'LIVE' },
+  });
   return { offerId, driverId };
 }
 
 /** Waits for a live offer to this very driver. */
 async function untilOffered(delivery: RunningDelivery, driverId: string): Promise<void> {
   for (let tries = 0; tries < 500; tries += 1) {
-    if (await world.db.offer.findFirst({ where: { deliveryId: delivery.deliveryId, driverId, state: 'LIVE' } })) return;
+    if (
+      await world.db.offer.findFirst({ where: { deliveryId: delivery.deliveryId, driverId, state: 'LIVE' } })
+    )
+      return;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   throw new Error('the driver was never asked');
 }
 
-const accept = ({ handle }: RunningDelivery, { offerId, driverId }: { offerId: string; driverId: string }): Promise<Answer> =>
-  handle.executeUpdate(acceptOffer, { args: [{ offerId, driverId, correlationId }] });
-const reject = ({ handle }: RunningDelivery, { offerId, driverId }: { offerId: string; driverId: string }): Promise<Answer> =>
+const accept = (
+  { handle }: RunningDelivery,
+  { offerId, driverId }: { offerId: string; driverId: string },
+): Promise<Answer> => handle.executeUpdate(acceptOffer, { args: [{ offerId, driverId, correlationId }] });
+const reject = (
+  { handle }: RunningDelivery,
+  { offerId, driverId }: { offerId: string; driverId: string },
+): Promise<Answer> =>
   handle.executeUpdate(rejectOffer, { args: [{ offerId, driverId, reason: 'TOO_FAR', correlationId }] });
 const go = ({ handle }: RunningDelivery, driverId: string, step: Step): Promise<Answer> =>
-  handle.executeUpdate(takeStep, { args: [{ step, by: { kind: 'driver', id: driverId }, deviceAt: null, correlationId }] });
+  handle.executeUpdate(takeStep, {
+    args: [{ step, by: { kind: 'driver', id: driverId }, deviceAt: null, correlationId }],
+  });
 
-type Scene = { drivers: string[]; near: string; far: string; dispatch: (delivery?: NewDelivery & { news?: 'first' }) => Promise<RunningDelivery> };
+type Scene = {
+  drivers: string[];
+  near: string;
+  far: string;
+  dispatch: (delivery?: NewDelivery & { news?: 'first' }) => Promise<RunningDelivery>;
+};
 
 /** A city of the test's own with these drivers: other tests' deliveries do not want them. */
 async function scene(...wanted: NewDriver[]): Promise<Scene> {
   const cityId = await world.addCity();
   const drivers: string[] = [];
   for (const driver of wanted) drivers.push(await world.addDriver({ ...driver, cityId }));
-  return { drivers, near: drivers[0] ?? 'nobody', far: drivers[1] ?? 'nobody', dispatch: (delivery) => world.dispatch({ ...delivery, cityId }) };
+  return {
+    drivers,
+    near: drivers[0] ?? 'nobody',
+    far: drivers[1] ?? 'nobody',
+    dispatch: (delivery) => world.dispatch({ ...delivery, cityId }),
+  };
 }
 
 const NEAR = { at: PICKUP };
@@ -71,12 +108,21 @@ describe('a delivery whose first driver accepts', () => {
     const offer = await offered(delivery);
     expect(offer.driverId).toBe(driverId);
     expect(await accept(delivery, offer)).toMatchObject({ outcome: 'accepted', offerId: offer.offerId });
-    expect(await driverRow(offer.driverId)).toMatchObject({ availability: 'BUSY', liveOffers: 0, activeAssignments: 1 });
+    expect(await driverRow(offer.driverId)).toMatchObject({
+      availability: 'BUSY',
+      liveOffers: 0,
+      activeAssignments: 1,
+    });
     for (const step of ['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver'] as const) {
       expect(await go(delivery, offer.driverId, step)).toMatchObject({ outcome: 'moved' });
     }
     expect(await delivery.handle.result()).toBe('DELIVERED');
-    expect(await driverRow(offer.driverId)).toMatchObject({ availability: 'AVAILABLE', liveOffers: 0, activeAssignments: 0, earnedTodayCents: 700 });
+    expect(await driverRow(offer.driverId)).toMatchObject({
+      availability: 'AVAILABLE',
+      liveOffers: 0,
+      activeAssignments: 0,
+      earnedTodayCents: 700,
+    });
     const { events } = await delivery.handle.fetchHistory();
     expect(events?.length).toBeLessThanOrEqual(42);
   });
@@ -85,9 +131,16 @@ describe('a delivery whose first driver accepts', () => {
     const { dispatch } = await scene(NEAR);
     const delivery = await dispatch();
     await accept(delivery, await offered(delivery));
-    const entries = await world.db.auditEntry.findMany({ where: { chain: `delivery/${delivery.deliveryId}` }, orderBy: [{ at: 'asc' }, { id: 'asc' }] });
+    const entries = await world.db.auditEntry.findMany({
+      where: { chain: `delivery/${delivery.deliveryId}` },
+      orderBy: [{ at: 'asc' }, { id: 'asc' }],
+    });
     expect(entries.map(({ kind, toState }) => `${kind} ${toState}`)).toEqual([
-      'delivery_moved SEARCHING', 'offer_created LIVE', 'delivery_moved OFFERED', 'offer_accepted ACCEPTED', 'delivery_moved ASSIGNED',
+      'delivery_moved SEARCHING',
+      'offer_created LIVE',
+      'delivery_moved OFFERED',
+      'offer_accepted ACCEPTED',
+      'delivery_moved ASSIGNED',
     ]);
     entries.slice(1).forEach((entry, index) => expect(entry.prevHash).toEqual(entries[index]?.hash));
   });
@@ -100,7 +153,9 @@ describe('a delivery whose first news comes with its start', () => {
     await until({ deliveryId }, (status) => status === 'OFFERED');
     await handle.query(getKnown); // answered once the first task, and with it its markers, is in the history
     const { events } = await handle.fetchHistory();
-    const markers = (events ?? []).flatMap(({ markerRecordedEventAttributes: marker }) => marker?.details?.['data']?.payloads ?? []);
+    const markers = (events ?? []).flatMap(
+      ({ markerRecordedEventAttributes: marker }) => marker?.details?.['data']?.payloads ?? [],
+    );
     const told = markers.map(({ data }): unknown => JSON.parse(Buffer.from(data ?? []).toString()));
     expect(told).toMatchObject([{ activity_type: 'lookForDriver' }, { activity_type: 'readDelivery' }]);
   });
@@ -138,7 +193,9 @@ describe('an offer', () => {
     expect(await offersOf(delivery.deliveryId)).toHaveLength(2);
     await world.pass(delivery, 1 * MINUTE);
     expect((await offersOf(delivery.deliveryId)).map(({ driverId }) => driverId)).toEqual([near, far, near]);
-    await delivery.handle.executeUpdate(cancelDelivery, { args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }] });
+    await delivery.handle.executeUpdate(cancelDelivery, {
+      args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }],
+    });
   });
 
   test('accepted twice by one driver has one outcome, told twice', async () => {
@@ -162,7 +219,9 @@ describe('an offer', () => {
     const { dispatch } = await scene(NEAR);
     const delivery = await dispatch();
     const { offerId } = await offered(delivery);
-    expect(await accept(delivery, { offerId, driverId: '00000000-0000-7000-8000-000000000000' })).toMatchObject({ refused: 'NOT_FOUND' });
+    expect(
+      await accept(delivery, { offerId, driverId: '00000000-0000-7000-8000-000000000000' }),
+    ).toMatchObject({ refused: 'NOT_FOUND' });
   });
 
   // At the very instant of the expiry: npm run races, on a real server. The test server breaks when a timer and an update meet.
@@ -198,7 +257,10 @@ describe('an offer', () => {
 });
 
 describe('a driver who leaves', () => {
-  const leave = async (delivery: RunningDelivery, news: { driverId: string; offerId: string | null; assignmentId: string | null }) => {
+  const leave = async (
+    delivery: RunningDelivery,
+    news: { driverId: string; offerId: string | null; assignmentId: string | null },
+  ) => {
     await world.db.driver.update({ where: { id: news.driverId }, data: { availability: 'OFFLINE' } });
     await delivery.handle.signal(driverLeft, { ...news, why: 'went offline', correlationId });
   };
@@ -210,7 +272,10 @@ describe('a driver who leaves', () => {
     await leave(delivery, { driverId: near, offerId: offer.offerId, assignmentId: null });
     await untilOffered(delivery, far);
     const states = await offersOf(delivery.deliveryId);
-    expect(states.map(({ state, driverId, endReason }) => [state, driverId, endReason])).toEqual([['WITHDRAWN', near, 'DRIVER_LEFT'], ['LIVE', far, null]]);
+    expect(states.map(({ state, driverId, endReason }) => [state, driverId, endReason])).toEqual([
+      ['WITHDRAWN', near, 'DRIVER_LEFT'],
+      ['LIVE', far, null],
+    ]);
     expect(await accept(delivery, offer)).toMatchObject({ refused: 'OFFER_WITHDRAWN' });
   });
 
@@ -250,7 +315,8 @@ describe('a driver who leaves', () => {
 });
 
 describe('cancelling', () => {
-  const cancel = ({ handle }: RunningDelivery): Promise<Answer> => handle.executeUpdate(cancelDelivery, { args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }] });
+  const cancel = ({ handle }: RunningDelivery): Promise<Answer> =>
+    handle.executeUpdate(cancelDelivery, { args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }] });
 
   test('retracts the live offer at once and frees its driver', async () => {
     const { near: driverId, dispatch } = await scene(NEAR);
@@ -270,7 +336,11 @@ describe('cancelling', () => {
     expect(cancelled).toMatchObject({ status: 'fulfilled', value: { status: 'CANCELLED' } });
     if (accepted.status === 'rejected') expect(accepted.reason).toBeInstanceOf(WorkflowUpdateFailedError);
     expect(await delivery.handle.result()).toBe('CANCELLED');
-    expect(await driverRow(driverId)).toMatchObject({ availability: 'AVAILABLE', liveOffers: 0, activeAssignments: 0 });
+    expect(await driverRow(driverId)).toMatchObject({
+      availability: 'AVAILABLE',
+      liveOffers: 0,
+      activeAssignments: 0,
+    });
   });
 
   test('after pickup is refused with the present state', async () => {
@@ -279,7 +349,10 @@ describe('cancelling', () => {
     await accept(delivery, await offered(delivery));
     await go(delivery, driverId, 'arriveAtPickup');
     await go(delivery, driverId, 'pickUp');
-    expect(await cancel(delivery)).toMatchObject({ refused: 'ILLEGAL_TRANSITION', detail: expect.stringContaining('PICKED_UP') });
+    expect(await cancel(delivery)).toMatchObject({
+      refused: 'ILLEGAL_TRANSITION',
+      detail: expect.stringContaining('PICKED_UP'),
+    });
   });
 });
 
@@ -291,17 +364,28 @@ describe('the v1 ways', () => {
     await until(delivery, (status) => status === 'ASSIGNED');
     world.switches.driverOffers = true;
     expect(await row(delivery.deliveryId)).toMatchObject({ status: 'ASSIGNED', driverId: near });
-    await eventually('the driver is told', async () => world.emits.some(({ event, rooms }) => event === 'DELIVERY_ASSIGNED' && rooms.includes(`driver:${near}`)));
-    expect(world.emits).toContainEqual({ rooms: [`driver:${near}`], event: 'DELIVERY_ASSIGNED', body: { deliveryId: delivery.deliveryId, driverId: near } });
+    await eventually('the driver is told', async () =>
+      world.emits.some(
+        ({ event, rooms }) => event === 'DELIVERY_ASSIGNED' && rooms.includes(`driver:${near}`),
+      ),
+    );
+    expect(world.emits).toContainEqual({
+      rooms: [`driver:${near}`],
+      event: 'DELIVERY_ASSIGNED',
+      body: { deliveryId: delivery.deliveryId, driverId: near },
+    });
     expect(await offersOf(delivery.deliveryId)).toHaveLength(0);
   });
 
-  test.each([null, 1])('a driver whose app has offerVersion %s is assigned without being asked, even with offers on', async (offerVersion) => {
-    const { near: driverId, dispatch } = await scene({ offerVersion });
-    const delivery = await dispatch();
-    await until(delivery, (status) => status === 'ASSIGNED');
-    expect(await row(delivery.deliveryId)).toMatchObject({ driverId });
-  });
+  test.each([null, 1])(
+    'a driver whose app has offerVersion %s is assigned without being asked, even with offers on',
+    async (offerVersion) => {
+      const { near: driverId, dispatch } = await scene({ offerVersion });
+      const delivery = await dispatch();
+      await until(delivery, (status) => status === 'ASSIGNED');
+      expect(await row(delivery.deliveryId)).toMatchObject({ driverId });
+    },
+  );
 
   test('offers that live when the flag goes off can still be accepted', async () => {
     const { dispatch } = await scene(NEAR);
@@ -320,10 +404,13 @@ describe('with nobody free', () => {
     await until(delivery, (status) => status === 'SEARCHING');
     await world.pass(delivery, 30 * MINUTE);
     const { events } = await delivery.handle.fetchHistory();
-    const secondsIn = (event: { eventTime?: { seconds?: unknown } | null }) => Number(event.eventTime?.seconds) - Number(events?.[0]?.eventTime?.seconds);
+    const secondsIn = (event: { eventTime?: { seconds?: unknown } | null }) =>
+      Number(event.eventTime?.seconds) - Number(events?.[0]?.eventTime?.seconds);
     expect(events?.filter((event) => secondsIn(event) < 30 * 60).length).toBeLessThanOrEqual(100);
     expect((await row(delivery.deliveryId)).searchRound).toBeGreaterThan(10);
-    await delivery.handle.executeUpdate(cancelDelivery, { args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }] });
+    await delivery.handle.executeUpdate(cancelDelivery, {
+      args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }],
+    });
   });
 
   test('two hours end it with NO_DRIVER', async () => {
@@ -331,7 +418,11 @@ describe('with nobody free', () => {
     const delivery = await dispatch();
     await until(delivery, (status) => status === 'SEARCHING');
     await world.pass(delivery, 121 * MINUTE);
-    expect(await row(delivery.deliveryId)).toMatchObject({ status: 'CANCELLED', reasonCode: 'NO_DRIVER', driverId: null });
+    expect(await row(delivery.deliveryId)).toMatchObject({
+      status: 'CANCELLED',
+      reasonCode: 'NO_DRIVER',
+      driverId: null,
+    });
   });
 
   test('the search begins at its time and no sooner', async () => {
@@ -347,7 +438,9 @@ describe('with nobody free', () => {
 
 describe('by hand', () => {
   const assign = ({ handle }: RunningDelivery, driverId: string, override = false): Promise<Answer> =>
-    handle.executeUpdate(assignDriver, { args: [{ driverId, by: OPS, override, why: 'they are next door', correlationId }] });
+    handle.executeUpdate(assignDriver, {
+      args: [{ driverId, by: OPS, override, why: 'they are next door', correlationId }],
+    });
 
   test('a driver is assigned, pinned, and live offers on both sides are withdrawn', async () => {
     const { near, dispatch } = await scene(NEAR);
@@ -358,12 +451,22 @@ describe('by hand', () => {
     expect(await assign(second, near)).toMatchObject({ outcome: 'assigned', driverId: near });
     expect(await row(second.deliveryId)).toMatchObject({ status: 'ASSIGNED', driverId: near, pinned: true });
     await until(first, (status) => status === 'SEARCHING');
-    expect((await offersOf(first.deliveryId)).map(({ state, endReason }) => [state, endReason])).toEqual([['WITHDRAWN', 'DRIVER_ASSIGNED_BY_HAND']]);
-    expect(await driverRow(near)).toMatchObject({ availability: 'BUSY', liveOffers: 0, activeAssignments: 1 });
+    expect((await offersOf(first.deliveryId)).map(({ state, endReason }) => [state, endReason])).toEqual([
+      ['WITHDRAWN', 'DRIVER_ASSIGNED_BY_HAND'],
+    ]);
+    expect(await driverRow(near)).toMatchObject({
+      availability: 'BUSY',
+      liveOffers: 0,
+      activeAssignments: 1,
+    });
   });
 
   test('off duty is refused, on a break needs override', async () => {
-    const { near: off, far: resting, dispatch } = await scene({ availability: 'OFFLINE' }, { availability: 'ON_BREAK' });
+    const {
+      near: off,
+      far: resting,
+      dispatch,
+    } = await scene({ availability: 'OFFLINE' }, { availability: 'ON_BREAK' });
     const delivery = await dispatch();
     expect(await assign(delivery, off)).toMatchObject({ refused: 'DRIVER_OFF_DUTY' });
     expect(await assign(delivery, resting)).toMatchObject({ refused: 'DRIVER_ON_BREAK' });
@@ -373,15 +476,24 @@ describe('by hand', () => {
 });
 
 describe('failing', () => {
-  const fail = ({ handle }: RunningDelivery, driverId: string, reason: 'NOT_AT_HOME' | 'MERCHANT_CLOSED', goods: 'RETURN' | 'LOST'): Promise<Answer> =>
-    handle.executeUpdate(failDelivery, { args: [{ by: { kind: 'driver', id: driverId }, reason, goods, correlationId }] });
+  const fail = (
+    { handle }: RunningDelivery,
+    driverId: string,
+    reason: 'NOT_AT_HOME' | 'MERCHANT_CLOSED',
+    goods: 'RETURN' | 'LOST',
+  ): Promise<Answer> =>
+    handle.executeUpdate(failDelivery, {
+      args: [{ by: { kind: 'driver', id: driverId }, reason, goods, correlationId }],
+    });
 
   test('at the pickup ends the delivery with the reason', async () => {
     const { near: driverId, dispatch } = await scene(NEAR);
     const delivery = await dispatch();
     await accept(delivery, await offered(delivery));
     await go(delivery, driverId, 'arriveAtPickup');
-    expect(await fail(delivery, driverId, 'NOT_AT_HOME', 'RETURN')).toMatchObject({ refused: 'REASON_NOT_ALLOWED' });
+    expect(await fail(delivery, driverId, 'NOT_AT_HOME', 'RETURN')).toMatchObject({
+      refused: 'REASON_NOT_ALLOWED',
+    });
     expect(await fail(delivery, driverId, 'MERCHANT_CLOSED', 'RETURN')).toMatchObject({ status: 'FAILED' });
     expect(await delivery.handle.result()).toBe('FAILED');
     expect(await driverRow(driverId)).toMatchObject({ availability: 'AVAILABLE', activeAssignments: 0 });
@@ -391,7 +503,8 @@ describe('failing', () => {
     const { near: driverId, dispatch } = await scene(NEAR);
     const delivery = await dispatch();
     await accept(delivery, await offered(delivery));
-    for (const step of ['arriveAtPickup', 'pickUp', 'arriveAtDropoff'] as const) await go(delivery, driverId, step);
+    for (const step of ['arriveAtPickup', 'pickUp', 'arriveAtDropoff'] as const)
+      await go(delivery, driverId, step);
     expect(await fail(delivery, driverId, 'NOT_AT_HOME', 'RETURN')).toMatchObject({ status: 'RETURNING' });
     expect(await go(delivery, driverId, 'returnGoods')).toMatchObject({ status: 'RETURNED' });
     expect(await delivery.handle.result()).toBe('RETURNED');

@@ -3,7 +3,14 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { createUnassignedRows } from '../../adapters/postgres/unassignedRows';
 import { createEscalationCheck, type EscalationReport } from '../../activities/sweeps/escalationCheck';
 import type { Answer } from '../../domain/delivery/deliveryState';
-import { acceptOffer, assignDriver, cancelDelivery, deliveryWorkflowId, leaveDelivery, offerWithdrawn } from '../../workflows/contract';
+import {
+  acceptOffer,
+  assignDriver,
+  cancelDelivery,
+  deliveryWorkflowId,
+  leaveDelivery,
+  offerWithdrawn,
+} from '../../workflows/contract';
 import { type NewDriver, TEST_LIMITS } from '../support/dispatchWorld';
 import { eventually } from '../support/eventually';
 import { createTemporalWorld, type RunningDelivery, type TemporalWorld } from '../support/temporalWorld';
@@ -13,21 +20,30 @@ const MINUTE = 60_000;
 const OPS = { kind: 'ops', id: 'olga' } as const;
 
 let world: TemporalWorld;
-beforeAll(async () => { world = await createTemporalWorld(); }, 60_000);
+beforeAll(async () => {
+  world = await createTemporalWorld();
+}, 60_000);
 afterEach(async () => {
   world.switches.escalation = true;
   await world.endAll();
 });
 afterAll(() => world.close());
 
-const row = ({ deliveryId }: RunningDelivery) => world.db.delivery.findUniqueOrThrow({ where: { id: deliveryId } });
+const row = ({ deliveryId }: RunningDelivery) =>
+  world.db.delivery.findUniqueOrThrow({ where: { id: deliveryId } });
 const levelOf = async (delivery: RunningDelivery): Promise<number> => (await row(delivery)).escalationLevel;
-const caseOf = ({ deliveryId }: RunningDelivery) => world.db.escalation.findFirst({ where: { deliveryId }, orderBy: { openedAt: 'desc' } });
-const jobOf = async ({ deliveryId }: RunningDelivery): Promise<string> => (await world.db.assignment.findFirstOrThrow({ where: { deliveryId, state: 'ACTIVE' } })).id;
-const liveOffers = ({ deliveryId }: RunningDelivery) => world.db.offer.findMany({ where: { deliveryId, state: 'LIVE' } });
+const caseOf = ({ deliveryId }: RunningDelivery) =>
+  world.db.escalation.findFirst({ where: { deliveryId }, orderBy: { openedAt: 'desc' } });
+const jobOf = async ({ deliveryId }: RunningDelivery): Promise<string> =>
+  (await world.db.assignment.findFirstOrThrow({ where: { deliveryId, state: 'ACTIVE' } })).id;
+const liveOffers = ({ deliveryId }: RunningDelivery) =>
+  world.db.offer.findMany({ where: { deliveryId, state: 'LIVE' } });
 
 /** A delivery in a city of its own where nobody is, whose search has begun. */
-async function waiting(): Promise<{ delivery: RunningDelivery; addDriver: (driver?: NewDriver) => Promise<string> }> {
+async function waiting(): Promise<{
+  delivery: RunningDelivery;
+  addDriver: (driver?: NewDriver) => Promise<string>;
+}> {
   const cityId = await world.addCity();
   const delivery = await world.dispatch({ cityId, searchAt: new Date(await world.env.currentTimeMs()) });
   await world.pass(delivery, 1_000);
@@ -43,8 +59,10 @@ async function until(delivery: RunningDelivery, minutes: number): Promise<void> 
   await world.pass(delivery, minutes * MINUTE - spent);
 }
 
-const accept = ({ handle }: RunningDelivery, { id: offerId, driverId }: { id: string; driverId: string }): Promise<Answer> =>
-  handle.executeUpdate(acceptOffer, { args: [{ offerId, driverId, correlationId }] });
+const accept = (
+  { handle }: RunningDelivery,
+  { id: offerId, driverId }: { id: string; driverId: string },
+): Promise<Answer> => handle.executeUpdate(acceptOffer, { args: [{ offerId, driverId, correlationId }] });
 
 /** Lets time pass to the next search, which asks somebody. */
 async function offered(delivery: RunningDelivery): Promise<{ id: string; driverId: string }> {
@@ -60,11 +78,20 @@ async function offered(delivery: RunningDelivery): Promise<{ id: string; driverI
 async function check(): Promise<EscalationReport> {
   const now = await world.env.currentTimeMs();
   return createEscalationCheck({
-    rows: createUnassignedRows(world.db), features: world.deps.features, switchedAt: () => 0, clock: () => now, limits: TEST_LIMITS.escalation,
-    heartbeat: () => {}, onReport: () => {},
+    rows: createUnassignedRows(world.db),
+    features: world.deps.features,
+    switchedAt: () => 0,
+    clock: () => now,
+    limits: TEST_LIMITS.escalation,
+    heartbeat: () => {},
+    onReport: () => {},
     lookAgain: async (deliveryId) => {
-      const { merchantId, sellerOrderId } = await world.db.delivery.findUniqueOrThrow({ where: { id: deliveryId } });
-      await world.client.workflow.getHandle(deliveryWorkflowId(merchantId, sellerOrderId)).signal(offerWithdrawn, { offerId: '', correlationId });
+      const { merchantId, sellerOrderId } = await world.db.delivery.findUniqueOrThrow({
+        where: { id: deliveryId },
+      });
+      await world.client.workflow
+        .getHandle(deliveryWorkflowId(merchantId, sellerOrderId))
+        .signal(offerWithdrawn, { offerId: '', correlationId });
     },
   })();
 }
@@ -72,7 +99,11 @@ async function check(): Promise<EscalationReport> {
 describe('while nobody is found', () => {
   test('each level comes at its time and no sooner, and half an hour of it costs at most 100 events', async () => {
     const { delivery } = await waiting();
-    for (const [level, minutes] of [[1, 5], [2, 15], [3, 30]] as const) {
+    for (const [level, minutes] of [
+      [1, 5],
+      [2, 15],
+      [3, 30],
+    ] as const) {
       await until(delivery, minutes - 1 / 60);
       expect(await levelOf(delivery)).toBe(level - 1);
       if (level === 3) expect((await delivery.handle.fetchHistory()).events?.length).toBeLessThanOrEqual(100);
@@ -86,7 +117,11 @@ describe('while nobody is found', () => {
   test('page and broadcast come again every ten minutes, until the search is given up', async () => {
     const { delivery } = await waiting();
     await until(delivery, 51);
-    expect(await world.db.auditEntry.count({ where: { deliveryId: delivery.deliveryId, kind: 'escalation_repeated' } })).toBe(2);
+    expect(
+      await world.db.auditEntry.count({
+        where: { deliveryId: delivery.deliveryId, kind: 'escalation_repeated' },
+      }),
+    ).toBe(2);
     await world.pass(delivery, 70 * MINUTE);
     expect(await row(delivery)).toMatchObject({ status: 'CANCELLED', reasonCode: 'NO_DRIVER' });
     expect(await caseOf(delivery)).toMatchObject({ state: 'RESOLVED', resolution: 'CLOSED' });
@@ -94,7 +129,12 @@ describe('while nobody is found', () => {
 });
 
 describe('a driver who is found', () => {
-  test.each([[2, 0, null], [8, 1, null], [20, 2, 'RESOLVED'], [33, 3, 'RESOLVED']] as const)('after %s minutes leaves it on level %s for good', async (minutes, level, state) => {
+  test.each([
+    [2, 0, null],
+    [8, 1, null],
+    [20, 2, 'RESOLVED'],
+    [33, 3, 'RESOLVED'],
+  ] as const)('after %s minutes leaves it on level %s for good', async (minutes, level, state) => {
     const { delivery, addDriver } = await waiting();
     await until(delivery, minutes);
     expect(await levelOf(delivery)).toBe(level);
@@ -108,14 +148,17 @@ describe('a driver who is found', () => {
   test('of a broadcast is one, though two accept at once', async () => {
     const { delivery, addDriver } = await waiting();
     await until(delivery, 29.9);
-    for (const cityMeters of [0, 1, 2]) await addDriver({ at: { lat: 52.37 + cityMeters / 1_000, lng: 4.89 } });
+    for (const cityMeters of [0, 1, 2])
+      await addDriver({ at: { lat: 52.37 + cityMeters / 1_000, lng: 4.89 } });
     await until(delivery, 30);
     const offers = await liveOffers(delivery);
     expect(offers.map(({ kind }) => kind)).toEqual(['BROADCAST', 'BROADCAST', 'BROADCAST']);
     const answers = await Promise.all(offers.slice(0, 2).map((offer) => accept(delivery, offer)));
     expect(answers.filter((answer) => 'outcome' in answer && answer.outcome === 'accepted')).toHaveLength(1);
     expect(answers.filter((answer) => 'refused' in answer)).toMatchObject([{ refused: 'OFFER_WITHDRAWN' }]);
-    expect(await world.db.assignment.count({ where: { deliveryId: delivery.deliveryId, state: 'ACTIVE' } })).toBe(1);
+    expect(
+      await world.db.assignment.count({ where: { deliveryId: delivery.deliveryId, state: 'ACTIVE' } }),
+    ).toBe(1);
   });
 });
 
@@ -129,7 +172,11 @@ describe('the clock', () => {
     await world.env.sleep(60 * MINUTE);
     expect(await levelOf(delivery)).toBe((await row(delivery)).unassignedMs >= 300_000n ? 1 : 0);
     const level = await levelOf(delivery);
-    await delivery.handle.executeUpdate(leaveDelivery, { args: [{ driverId: offer.driverId, assignmentId: await jobOf(delivery), reason: 'OTHER', correlationId }] });
+    await delivery.handle.executeUpdate(leaveDelivery, {
+      args: [
+        { driverId: offer.driverId, assignmentId: await jobOf(delivery), reason: 'OTHER', correlationId },
+      ],
+    });
     await until(delivery, 14.9);
     expect(await levelOf(delivery)).toBe(Math.max(level, 1));
     await until(delivery, 15);
@@ -139,11 +186,19 @@ describe('the clock', () => {
   test('goes on while the lost driver was the last choice of a person, and pages in its time', async () => {
     const { delivery, addDriver } = await waiting();
     const driverId = await addDriver();
-    await delivery.handle.executeUpdate(assignDriver, { args: [{ driverId, by: OPS, override: false, why: 'test', correlationId }] });
-    await delivery.handle.executeUpdate(leaveDelivery, { args: [{ driverId, assignmentId: await jobOf(delivery), reason: 'OTHER', correlationId }] });
+    await delivery.handle.executeUpdate(assignDriver, {
+      args: [{ driverId, by: OPS, override: false, why: 'test', correlationId }],
+    });
+    await delivery.handle.executeUpdate(leaveDelivery, {
+      args: [{ driverId, assignmentId: await jobOf(delivery), reason: 'OTHER', correlationId }],
+    });
     expect(await row(delivery)).toMatchObject({ status: 'SEARCHING', heldReason: 'PINNED_DRIVER_LOST' });
     await until(delivery, 30);
-    expect(await row(delivery)).toMatchObject({ status: 'SEARCHING', heldReason: 'PINNED_DRIVER_LOST', escalationLevel: 3 });
+    expect(await row(delivery)).toMatchObject({
+      status: 'SEARCHING',
+      heldReason: 'PINNED_DRIVER_LOST',
+      escalationLevel: 3,
+    });
     expect(await caseOf(delivery)).toMatchObject({ level: 3, reason: 'PINNED_DRIVER_LOST', state: 'OPEN' });
   });
 });
@@ -160,9 +215,15 @@ describe('switched off in mid-wait', () => {
     expect(await check()).toMatchObject({ due: 1, missed: 1 });
     await world.pass(delivery, 1_000);
     expect(await levelOf(delivery)).toBe(3);
-    expect(await world.db.auditEntry.count({ where: { deliveryId: delivery.deliveryId, kind: 'escalated' } })).toBe(2);
+    expect(
+      await world.db.auditEntry.count({ where: { deliveryId: delivery.deliveryId, kind: 'escalated' } }),
+    ).toBe(2);
     const driverId = await addDriver();
-    expect(await delivery.handle.executeUpdate(assignDriver, { args: [{ driverId, by: OPS, override: false, why: 'test', correlationId }] })).toMatchObject({ outcome: 'assigned' });
+    expect(
+      await delivery.handle.executeUpdate(assignDriver, {
+        args: [{ driverId, by: OPS, override: false, why: 'test', correlationId }],
+      }),
+    ).toMatchObject({ outcome: 'assigned' });
   });
 });
 
@@ -172,11 +233,14 @@ describe('the check', () => {
     await until(delivery, 1);
     expect(await check()).toMatchObject({ due: 0, missed: 0 });
     // Behind the workflow's back: it waits for a level that is due long since.
-    await world.db.$executeRaw`UPDATE deliveries SET unassigned_since = unassigned_since - interval '20 minutes', search_again_at = search_again_at + interval '1 hour' WHERE id = ${delivery.deliveryId}::uuid`;
+    await world.db
+      .$executeRaw`UPDATE deliveries SET unassigned_since = unassigned_since - interval '20 minutes', search_again_at = search_again_at + interval '1 hour' WHERE id = ${delivery.deliveryId}::uuid`;
     expect(await check()).toMatchObject({ due: 1, missed: 1 });
     await eventually('the level is reached', async () => (await levelOf(delivery)) >= 2);
     expect(await levelOf(delivery)).toBe(2);
     expect(await check()).toMatchObject({ due: 1, missed: 0 });
-    await delivery.handle.executeUpdate(cancelDelivery, { args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }] });
+    await delivery.handle.executeUpdate(cancelDelivery, {
+      args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }],
+    });
   });
 });

@@ -12,11 +12,15 @@ const correlationId = 'test';
 const OPS = { kind: 'ops', id: 'olga' } as const;
 
 let world: RealTemporalWorld;
-beforeAll(async () => { world = await createRealTemporalWorld(); }, 120_000);
+beforeAll(async () => {
+  world = await createRealTemporalWorld();
+}, 120_000);
 afterAll(() => world.close());
 
-const cancel = ({ handle }: RunningDelivery): Promise<Answer> => handle.executeUpdate(cancelDelivery, { args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }] });
-const eventsOf = async ({ handle }: RunningDelivery): Promise<number> => (await handle.fetchHistory()).events?.length ?? 0;
+const cancel = ({ handle }: RunningDelivery): Promise<Answer> =>
+  handle.executeUpdate(cancelDelivery, { args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }] });
+const eventsOf = async ({ handle }: RunningDelivery): Promise<number> =>
+  (await handle.fetchHistory()).events?.length ?? 0;
 
 /** Start, one task with one transaction, one timer; then the timer, one task with one transaction, one timer. */
 const WAITING = 6;
@@ -24,7 +28,9 @@ const WAITING = 6;
 describe('an event that is impossible', () => {
   test('is refused to who asked; the delivery hears the next one', async () => {
     const delivery = await world.dispatch({ cityId: await world.addCity() });
-    const asked = delivery.handle.executeUpdate(assignDriver, { args: [{ driverId: 'not-an-id', by: OPS, override: false, why: 'typed by hand', correlationId }] });
+    const asked = delivery.handle.executeUpdate(assignDriver, {
+      args: [{ driverId: 'not-an-id', by: OPS, override: false, why: 'typed by hand', correlationId }],
+    });
     await expect(asked).rejects.toBeInstanceOf(WorkflowUpdateFailedError);
     expect(await cancel(delivery)).toMatchObject({ status: 'CANCELLED' });
     expect(await delivery.handle.result()).toBe('CANCELLED');
@@ -32,12 +38,21 @@ describe('an event that is impossible', () => {
 
   test('is left out where nobody asked', async () => {
     const delivery = await world.dispatch({ cityId: await world.addCity() });
-    await delivery.handle.signal(driverLeft, { driverId: 'nobody', offerId: 'not-an-id', assignmentId: null, why: 'typed by hand', correlationId });
+    await delivery.handle.signal(driverLeft, {
+      driverId: 'nobody',
+      offerId: 'not-an-id',
+      assignmentId: null,
+      why: 'typed by hand',
+      correlationId,
+    });
     expect(await cancel(delivery)).toMatchObject({ status: 'CANCELLED' });
   });
 
   test('and due by itself is not tried without end, and who cancels is heard', async () => {
-    const delivery = await world.dispatch({ cityId: await world.addCity(), searchAt: new Date(Date.now() + 3_000) });
+    const delivery = await world.dispatch({
+      cityId: await world.addCity(),
+      searchAt: new Date(Date.now() + 3_000),
+    });
     await eventually('it waits for its search', async () => (await eventsOf(delivery)) === WAITING);
     await world.db.stop.deleteMany({ where: { deliveryId: delivery.deliveryId } });
     await eventually('the search was tried', async () => (await eventsOf(delivery)) >= 2 * WAITING);

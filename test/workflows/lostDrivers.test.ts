@@ -13,11 +13,16 @@ const correlationId = 'test';
 const OPS = { kind: 'ops', id: 'olga' } as const;
 
 let world: RealTemporalWorld;
-beforeAll(async () => { world = await createRealTemporalWorld(); }, 60_000);
+beforeAll(async () => {
+  world = await createRealTemporalWorld();
+}, 60_000);
 afterAll(() => world.close());
 
 const is = ({ deliveryId }: RunningDelivery, where: object): Promise<true> =>
-  eventually(`the delivery is ${JSON.stringify(where)}`, async () => (await world.db.delivery.count({ where: { id: deliveryId, ...where } })) === 1);
+  eventually(
+    `the delivery is ${JSON.stringify(where)}`,
+    async () => (await world.db.delivery.count({ where: { id: deliveryId, ...where } })) === 1,
+  );
 
 /** A delivery that its driver has accepted, in a city where another one is free. */
 async function accepted(): Promise<{ delivery: RunningDelivery; driverId: string; other: string }> {
@@ -25,17 +30,28 @@ async function accepted(): Promise<{ delivery: RunningDelivery; driverId: string
   const driverId = await world.addDriver({ cityId });
   const delivery = await world.dispatch({ cityId });
   await is(delivery, { status: 'OFFERED' });
-  const { id: offerId } = await world.db.offer.findFirstOrThrow({ where: { deliveryId: delivery.deliveryId } });
+  const { id: offerId } = await world.db.offer.findFirstOrThrow({
+    where: { deliveryId: delivery.deliveryId },
+  });
   await delivery.handle.executeUpdate(acceptOffer, { args: [{ offerId, driverId, correlationId }] });
   return { delivery, driverId, other: await world.addDriver({ cityId }) };
 }
 
 const offeredTo = ({ deliveryId }: RunningDelivery, driverId: string): Promise<true> =>
-  eventually('the other one is asked', async () => (await world.db.offer.count({ where: { deliveryId, driverId, state: 'LIVE' } })) === 1);
+  eventually(
+    'the other one is asked',
+    async () => (await world.db.offer.count({ where: { deliveryId, driverId, state: 'LIVE' } })) === 1,
+  );
 
 function rescue(driverId: string): Promise<unknown> {
-  const { db, deps: { features, newId, kick, limits } } = world;
-  return createRescue({ db, features, newId, kick, clock: Date.now, limits: limits.availability }).begin(driverId, { key: 'key', by: OPS, why: 'accident', correlationId });
+  const {
+    db,
+    deps: { features, newId, kick, limits },
+  } = world;
+  return createRescue({ db, features, newId, kick, clock: Date.now, limits: limits.availability }).begin(
+    driverId,
+    { key: 'key', by: OPS, why: 'accident', correlationId },
+  );
 }
 
 describe('a rescue of which nobody asks any more', () => {
@@ -43,14 +59,25 @@ describe('a rescue of which nobody asks any more', () => {
     const { delivery, driverId, other } = await accepted();
     await rescue(driverId);
     await offeredTo(delivery, other);
-    expect(await world.db.assignment.findMany({ where: { deliveryId: delivery.deliveryId } })).toMatchObject([{ driverId, state: 'LOST', endReason: 'RESCUED' }]);
+    expect(await world.db.assignment.findMany({ where: { deliveryId: delivery.deliveryId } })).toMatchObject([
+      { driverId, state: 'LOST', endReason: 'RESCUED' },
+    ]);
   });
 
   test('puts the goods in hand before ops', async () => {
     const { delivery, driverId } = await accepted();
-    for (const step of ['arriveAtPickup', 'pickUp'] as const) await delivery.handle.executeUpdate(takeStep, { args: [{ step, by: { kind: 'driver', id: driverId }, deviceAt: null, correlationId }] });
+    for (const step of ['arriveAtPickup', 'pickUp'] as const)
+      await delivery.handle.executeUpdate(takeStep, {
+        args: [{ step, by: { kind: 'driver', id: driverId }, deviceAt: null, correlationId }],
+      });
     await rescue(driverId);
-    await eventually('there is a case', async () => (await world.db.escalation.count({ where: { deliveryId: delivery.deliveryId, reason: 'CARRIER_GAVE_UP' } })) === 1);
+    await eventually(
+      'there is a case',
+      async () =>
+        (await world.db.escalation.count({
+          where: { deliveryId: delivery.deliveryId, reason: 'CARRIER_GAVE_UP' },
+        })) === 1,
+    );
     await is(delivery, { status: 'PICKED_UP', driverId });
   });
 
@@ -67,8 +94,17 @@ describe('the sweep of lost drivers', () => {
   test('has a delivery searched for without the driver who fell silent', async () => {
     const { delivery, other } = await accepted();
     world.sweepClock.aheadMs = 2 * LOSS_LIMITS.silentMs;
-    await world.map.recordFixes(other, [{ point: PICKUP, at: Date.now(), accuracyMeters: 8, speedMps: null, headingDegrees: null }], Date.now() + world.sweepClock.aheadMs);
-    expect(await world.env.client.workflow.execute(WORKFLOWS.lostDriversSweep, { workflowId: 'lost-drivers', taskQueue: TASK_QUEUE })).toMatchObject({ told: 1 });
+    await world.map.recordFixes(
+      other,
+      [{ point: PICKUP, at: Date.now(), accuracyMeters: 8, speedMps: null, headingDegrees: null }],
+      Date.now() + world.sweepClock.aheadMs,
+    );
+    expect(
+      await world.env.client.workflow.execute(WORKFLOWS.lostDriversSweep, {
+        workflowId: 'lost-drivers',
+        taskQueue: TASK_QUEUE,
+      }),
+    ).toMatchObject({ told: 1 });
     await offeredTo(delivery, other);
     await is(delivery, { losses: 1 });
   });

@@ -22,15 +22,29 @@ afterAll(() => world.close());
 
 let sweeps = 0;
 const sweep = (): Promise<OpenRowsReport> =>
-  world.env.client.workflow.execute<() => Promise<OpenRowsReport>>(WORKFLOWS.openRowsSweep, { workflowId: `sweep-${(sweeps += 1)}`, taskQueue: TASK_QUEUE });
+  world.env.client.workflow.execute<() => Promise<OpenRowsReport>>(WORKFLOWS.openRowsSweep, {
+    workflowId: `sweep-${(sweeps += 1)}`,
+    taskQueue: TASK_QUEUE,
+  });
 
 const is = ({ deliveryId }: RunningDelivery, status: string): Promise<true> =>
-  eventually(`the delivery is ${status}`, async () => (await world.db.delivery.count({ where: { id: deliveryId, status } })) === 1);
+  eventually(
+    `the delivery is ${status}`,
+    async () => (await world.db.delivery.count({ where: { id: deliveryId, status } })) === 1,
+  );
 /** What Temporal lists is some moments late. */
-const isListed = async ({ handle: { workflowId } }: RunningDelivery): Promise<boolean> => (await world.env.client.workflow.count(`WorkflowId = '${workflowId}' AND ExecutionStatus = 'Running'`)).count > 0;
-const notListed = (delivery: RunningDelivery): Promise<true> => eventually('it is listed no more', async () => !(await isListed(delivery)));
-const runs = ({ handle }: RunningDelivery): Promise<true> => eventually('it runs', async () => (await handle.describe().catch(() => undefined))?.status.name === 'RUNNING');
-const cancel = ({ handle }: RunningDelivery): Promise<unknown> => handle.executeUpdate(cancelDelivery, { args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }] });
+const isListed = async ({ handle: { workflowId } }: RunningDelivery): Promise<boolean> =>
+  (await world.env.client.workflow.count(`WorkflowId = '${workflowId}' AND ExecutionStatus = 'Running'`))
+    .count > 0;
+const notListed = (delivery: RunningDelivery): Promise<true> =>
+  eventually('it is listed no more', async () => !(await isListed(delivery)));
+const runs = ({ handle }: RunningDelivery): Promise<true> =>
+  eventually(
+    'it runs',
+    async () => (await handle.describe().catch(() => undefined))?.status.name === 'RUNNING',
+  );
+const cancel = ({ handle }: RunningDelivery): Promise<unknown> =>
+  handle.executeUpdate(cancelDelivery, { args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }] });
 const runIdOf = async ({ handle }: RunningDelivery): Promise<string> => (await handle.describe()).runId;
 
 async function offered(): Promise<{ delivery: RunningDelivery; offerId: string; driverId: string }> {
@@ -38,7 +52,9 @@ async function offered(): Promise<{ delivery: RunningDelivery; offerId: string; 
   const driverId = await world.addDriver({ cityId });
   const delivery = await world.dispatch({ cityId });
   await is(delivery, 'OFFERED');
-  const { id: offerId } = await world.db.offer.findFirstOrThrow({ where: { deliveryId: delivery.deliveryId } });
+  const { id: offerId } = await world.db.offer.findFirstOrThrow({
+    where: { deliveryId: delivery.deliveryId },
+  });
   return { delivery, offerId, driverId };
 }
 
@@ -49,12 +65,16 @@ describe('the sweep of open rows', () => {
     await notListed(delivery);
     expect(await sweep()).toMatchObject({ restarted: 1, orphaned: 0, holdsWrong: 0 });
     await runs(delivery);
-    expect(await delivery.handle.executeUpdate(acceptOffer, { args: [{ offerId, driverId, correlationId }] })).toMatchObject({ outcome: 'accepted' });
+    expect(
+      await delivery.handle.executeUpdate(acceptOffer, { args: [{ offerId, driverId, correlationId }] }),
+    ).toMatchObject({ outcome: 'accepted' });
     await delivery.handle.terminate('once more');
     await notListed(delivery);
     expect(await sweep()).toMatchObject({ restarted: 1 });
     for (const step of ['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver'] as const) {
-      await delivery.handle.executeUpdate(takeStep, { args: [{ step, by: { kind: 'driver', id: driverId }, deviceAt: null, correlationId }] });
+      await delivery.handle.executeUpdate(takeStep, {
+        args: [{ step, by: { kind: 'driver', id: driverId }, deviceAt: null, correlationId }],
+      });
     }
     expect(await delivery.handle.result()).toBe('DELIVERED');
   });
@@ -67,7 +87,10 @@ describe('the sweep of open rows', () => {
   });
 
   test('leaves alone what runs and what is closed', async () => {
-    const [running, closed] = [await world.dispatch({ cityId: await world.addCity() }), await world.dispatch({ cityId: await world.addCity() })];
+    const [running, closed] = [
+      await world.dispatch({ cityId: await world.addCity() }),
+      await world.dispatch({ cityId: await world.addCity() }),
+    ];
     await is(running, 'SEARCHING');
     await cancel(closed);
     await closed.handle.result();
@@ -94,7 +117,10 @@ describe('the sweep of open rows', () => {
     await world.db.$transaction([
       world.db.offer.update({ where: { id: offerId }, data: { state: 'WITHDRAWN', endedAt: new Date() } }),
       world.db.driver.update({ where: { id: driverId }, data: { liveOffers: 0 } }),
-      world.db.delivery.update({ where: { id: delivery.deliveryId }, data: { status: 'CANCELLED', closedAt: new Date(), unassignedSince: null } }),
+      world.db.delivery.update({
+        where: { id: delivery.deliveryId },
+        data: { status: 'CANCELLED', closedAt: new Date(), unassignedSince: null },
+      }),
     ]);
     const report = await eventually('it is seen by visibility', async () => {
       const each = await sweep();
@@ -107,13 +133,24 @@ describe('the sweep of open rows', () => {
   test('wakes a run that waits for something else than its row says', async () => {
     const { delivery, offerId, driverId } = await offered();
     const overdue = new Date(Date.now() - SETTLED_MS);
-    await world.db.offer.update({ where: { id: offerId }, data: { createdAt: new Date(overdue.getTime() - 30_000), expiresAt: overdue } });
-    await world.db.delivery.update({ where: { id: delivery.deliveryId }, data: { statusChangedAt: overdue } });
-    expect(await eventually('it is seen by visibility', async () => {
-      const each = await sweep();
-      return each.overdue === 1 ? each : undefined;
-    })).toMatchObject({ restarted: 0, orphaned: 0 });
-    await eventually('the offer is over', async () => (await world.db.offer.count({ where: { id: offerId, driverId, state: 'EXPIRED' } })) === 1);
+    await world.db.offer.update({
+      where: { id: offerId },
+      data: { createdAt: new Date(overdue.getTime() - 30_000), expiresAt: overdue },
+    });
+    await world.db.delivery.update({
+      where: { id: delivery.deliveryId },
+      data: { statusChangedAt: overdue },
+    });
+    expect(
+      await eventually('it is seen by visibility', async () => {
+        const each = await sweep();
+        return each.overdue === 1 ? each : undefined;
+      }),
+    ).toMatchObject({ restarted: 0, orphaned: 0 });
+    await eventually(
+      'the offer is over',
+      async () => (await world.db.offer.count({ where: { id: offerId, driverId, state: 'EXPIRED' } })) === 1,
+    );
     await cancel(delivery);
   });
 
@@ -145,11 +182,22 @@ describe('the sweep of open rows', () => {
     const { deliveryId, sellerOrderId } = await world.addDelivery({ cityId: await world.addCity() });
     const delivery = world.runningOf({ deliveryId, sellerOrderId });
     const broken = await Worker.create({
-      connection: world.env.nativeConnection, namespace: world.env.client.options.namespace, taskQueue: 'broken', workflowsPath: require.resolve('../support/brokenWorkflow'),
+      connection: world.env.nativeConnection,
+      namespace: world.env.client.options.namespace,
+      taskQueue: 'broken',
+      workflowsPath: require.resolve('../support/brokenWorkflow'),
     });
     await broken.runUntil(async () => {
-      await world.env.client.workflow.start(WORKFLOWS.delivery, { workflowId: delivery.workflowId, taskQueue: 'broken', workflowTaskTimeout: '1s' });
-      await eventually('the cluster reports it', async () => (await createRunningDeliveries(world.env.client).stuck(10)).includes(delivery.workflowId), { withinMs: 75_000, everyMs: 500 });
+      await world.env.client.workflow.start(WORKFLOWS.delivery, {
+        workflowId: delivery.workflowId,
+        taskQueue: 'broken',
+        workflowTaskTimeout: '1s',
+      });
+      await eventually(
+        'the cluster reports it',
+        async () => (await createRunningDeliveries(world.env.client).stuck(10)).includes(delivery.workflowId),
+        { withinMs: 75_000, everyMs: 500 },
+      );
     });
     expect(await sweep()).toMatchObject({ stuck: 1, restarted: 1 });
     await is(delivery, 'SEARCHING');
@@ -159,13 +207,22 @@ describe('the sweep of open rows', () => {
 
 test('a run whose tasks only time out is not ended: it goes on when its worker does', async () => {
   const { client } = world.env;
-  const { workflowService, workflow, options: { namespace } } = client;
+  const {
+    workflowService,
+    workflow,
+    options: { namespace },
+  } = client;
   const workflowId = 'delivery/m/timed-out';
   await workflow.start(WORKFLOWS.delivery, { workflowId, taskQueue: 'silent', workflowTaskTimeout: '1s' });
   const reported = async (): Promise<boolean> => {
     // A worker that takes tasks and says nothing, as one that hangs.
-    await client.withDeadline(Date.now() + 20_000, () => workflowService.pollWorkflowTaskQueue({ namespace, taskQueue: { name: 'silent' }, identity: 'silent' }));
-    for await (const each of workflow.list({ query: `WorkflowId = '${workflowId}' AND TemporalReportedProblems IS NOT NULL` })) return each.workflowId === workflowId;
+    await client.withDeadline(Date.now() + 20_000, () =>
+      workflowService.pollWorkflowTaskQueue({ namespace, taskQueue: { name: 'silent' }, identity: 'silent' }),
+    );
+    for await (const each of workflow.list({
+      query: `WorkflowId = '${workflowId}' AND TemporalReportedProblems IS NOT NULL`,
+    }))
+      return each.workflowId === workflowId;
     return false;
   };
   await eventually('the cluster reports it', reported, { withinMs: 75_000, everyMs: 500 });
@@ -175,25 +232,49 @@ test('a run whose tasks only time out is not ended: it goes on when its worker d
 
 describe('a sweep of many', () => {
   test('goes through all pages, tells that it lives, and believes neither a late list nor an early one', async () => {
-    const rows: OpenRow[] = Array.from({ length: 2_500 }, (_, index) => ({ deliveryId: String(index).padStart(5, '0'), workflowId: `delivery/m/${index}` }));
+    const rows: OpenRow[] = Array.from({ length: 2_500 }, (_, index) => ({
+      deliveryId: String(index).padStart(5, '0'),
+      workflowId: `delivery/m/${index}`,
+    }));
     const [started, nudged]: [string[], string[]] = [[], []];
     let beats = 0;
     const report = await createOpenRowsSweep({
       store: {
-        openRows: async ({ afterId, limit }) => rows.filter(({ deliveryId }) => afterId === null || deliveryId > afterId).slice(0, limit),
-        closedAmong: async (workflowIds) => rows.filter(({ deliveryId, workflowId }) => deliveryId === '00007' && workflowIds.includes(workflowId)),
+        openRows: async ({ afterId, limit }) =>
+          rows.filter(({ deliveryId }) => afterId === null || deliveryId > afterId).slice(0, limit),
+        closedAmong: async (workflowIds) =>
+          rows.filter(
+            ({ deliveryId, workflowId }) => deliveryId === '00007' && workflowIds.includes(workflowId),
+          ),
         overdue: async () => rows.slice(1_498, 1_502), // one of them is not running
         wrongHolds: async () => [],
       },
       running: {
-        list: async function* () { for (const { workflowId, deliveryId } of rows) if (deliveryId !== '01500' && deliveryId !== '02400') yield workflowId; },
+        list: async function* () {
+          for (const { workflowId, deliveryId } of rows)
+            if (deliveryId !== '01500' && deliveryId !== '02400') yield workflowId;
+        },
         isRunning: async (workflowId) => workflowId === 'delivery/m/1500', // started since the list was read
-        stuck: async () => [], end: async () => {},
+        stuck: async () => [],
+        end: async () => {},
       },
-      start: async (deliveryId) => void started.push(deliveryId), nudge: async (workflowId) => void nudged.push(workflowId),
-      clock: Date.now, heartbeat: () => { beats += 1; }, onReport: () => {},
+      start: async (deliveryId) => void started.push(deliveryId),
+      nudge: async (workflowId) => void nudged.push(workflowId),
+      clock: Date.now,
+      heartbeat: () => {
+        beats += 1;
+      },
+      onReport: () => {},
     })();
-    expect(report).toEqual({ openRows: 2_500, running: 2_498, restarted: 1, orphaned: 1, overdue: 3, stuck: 0, holdsWrong: 0 });
+    expect(report).toEqual({
+      openRows: 2_500,
+      running: 2_498,
+      restarted: 1,
+      orphaned: 1,
+      overdue: 3,
+      stuck: 0,
+      holdsWrong: 0,
+    });
     expect(started).toEqual(['02400']);
     expect(nudged).toEqual(['delivery/m/7', 'delivery/m/1498', 'delivery/m/1499', 'delivery/m/1501']);
     expect(beats).toBeGreaterThanOrEqual(3);

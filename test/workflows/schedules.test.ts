@@ -9,7 +9,9 @@ import { eventually } from '../support/eventually';
 const TIMES = { escalationCheckMs: 120_000, lostDriversMs: 15_000 };
 
 let env: TestWorkflowEnvironment;
-beforeAll(async () => { env = await startDevServer({}); }, 60_000);
+beforeAll(async () => {
+  env = await startDevServer({});
+}, 60_000);
 afterAll(() => env.teardown());
 
 describe('the schedules', () => {
@@ -19,7 +21,9 @@ describe('the schedules', () => {
     const listed = await eventually('they are listed', async () => {
       const ids: string[] = [];
       for await (const { scheduleId } of env.client.schedule.list()) ids.push(scheduleId);
-      return ids.length >= Object.keys(WORKFLOWS).filter((name) => name.endsWith('Sweep')).length ? ids : false;
+      return ids.length >= Object.keys(WORKFLOWS).filter((name) => name.endsWith('Sweep')).length
+        ? ids
+        : false;
     });
     expect(new Set(listed).size).toBe(listed.length);
   });
@@ -32,12 +36,18 @@ describe('the schedules', () => {
       const { workflowExecutionTimeout } = action;
       limits.set(scheduleId, workflowExecutionTimeout);
     }
-    expect(Object.fromEntries(limits)).toEqual({ 'presence-sweep': 20 * 60_000, 'audit-sweep': 24 * 3_600_000 });
+    expect(Object.fromEntries(limits)).toEqual({
+      'presence-sweep': 20 * 60_000,
+      'audit-sweep': 24 * 3_600_000,
+    });
   });
 
   test('check the audit trail at 03:17 UTC every day', async () => {
     await ensureSchedules(env.client, TIMES);
-    const { info: { nextActionTimes }, policies } = await env.client.schedule.getHandle('audit-sweep').describe();
+    const {
+      info: { nextActionTimes },
+      policies,
+    } = await env.client.schedule.getHandle('audit-sweep').describe();
     expect(nextActionTimes.length).toBeGreaterThan(1);
     for (const at of nextActionTimes) expect(at.toISOString()).toMatch(/T03:17:00\.000Z$/);
     expect(policies.catchupWindow).toBe(12 * 3_600_000);

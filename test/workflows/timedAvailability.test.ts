@@ -21,7 +21,9 @@ let failures = 0;
 
 beforeAll(async () => {
   world = await createDriverWorld();
-  env = await TestWorkflowEnvironment.createTimeSkipping({ server: { executable: { type: 'existing-path', path: requiredVariable('TEST_TEMPORAL_TEST_SERVER') } } });
+  env = await TestWorkflowEnvironment.createTimeSkipping({
+    server: { executable: { type: 'existing-path', path: requiredVariable('TEST_TEMPORAL_TEST_SERVER') } },
+  });
   dispatcher = createDispatcher(env.client, world.db);
   const endTimedState: AvailabilityService['endTimedState'] = async (end) => {
     if (failures-- > 0) throw new Error('the database is away');
@@ -29,7 +31,10 @@ beforeAll(async () => {
     return world.availability.endTimedState(end);
   };
   const worker = await Worker.create({
-    ...workflowsUnderTest(), connection: env.nativeConnection, namespace: env.namespace, taskQueue: TASK_QUEUE,
+    ...workflowsUnderTest(),
+    connection: env.nativeConnection,
+    namespace: env.namespace,
+    taskQueue: TASK_QUEUE,
     activities: { endTimedState, sweepPresence: () => world.presence.sweepPresence() },
   });
   const running = worker.run();
@@ -51,11 +56,21 @@ beforeEach(async () => {
 });
 
 const handleOf = (driverId: string) => env.client.workflow.getHandle(availabilityWorkflowId(driverId));
-const ask = (driverId: string, kind: 'breakEnd' | 'resume') => world.availability.request(driverId, { kind }, { kind: 'driver', id: driverId }, correlationId);
+const ask = (driverId: string, kind: 'breakEnd' | 'resume') =>
+  world.availability.request(driverId, { kind }, { kind: 'driver', id: driverId }, correlationId);
 
 /** Starts a break or pause and its timer, as the outbox would. */
-async function rest(driverId: string, kind: 'breakStart' | 'pause', minutes: number): Promise<TimedEnd & { driverId: string }> {
-  await world.availability.request(driverId, { kind, minutes, reason: null }, { kind: 'driver', id: driverId }, correlationId);
+async function rest(
+  driverId: string,
+  kind: 'breakStart' | 'pause',
+  minutes: number,
+): Promise<TimedEnd & { driverId: string }> {
+  await world.availability.request(
+    driverId,
+    { kind, minutes, reason: null },
+    { kind: 'driver', id: driverId },
+    correlationId,
+  );
   const [timer] = (await world.takeMessages()).filter((message) => message.kind === 'endAvailabilityLater');
   if (!timer) throw new Error('no timer was asked for');
   await tell(timer);
@@ -63,7 +78,12 @@ async function rest(driverId: string, kind: 'breakStart' | 'pause', minutes: num
 }
 
 async function tell(timer: TimedEnd & { driverId: string }): Promise<void> {
-  await dispatcher.endAvailabilityLater({ driverId: timer.driverId, state: timer.state, until: timer.until, correlationId });
+  await dispatcher.endAvailabilityLater({
+    driverId: timer.driverId,
+    state: timer.state,
+    until: timer.until,
+    correlationId,
+  });
 }
 
 describe('a timed state', () => {
@@ -148,7 +168,10 @@ describe('the presence sweep', () => {
   test('runs one round and reports it', async () => {
     await world.db.$executeRaw`UPDATE drivers SET availability = 'OFFLINE', availability_until = NULL`;
     await world.addDriver({ availability: 'ON_BREAK', until: world.time.now - 2 * MINUTE });
-    const report = await env.client.workflow.execute(WORKFLOWS.presenceSweep, { workflowId: 'presence-sweep-test', taskQueue: TASK_QUEUE });
+    const report = await env.client.workflow.execute(WORKFLOWS.presenceSweep, {
+      workflowId: 'presence-sweep-test',
+      taskQueue: TASK_QUEUE,
+    });
     expect(report).toMatchObject({ endedLate: 1, wentOffline: 0 });
   });
 });

@@ -8,7 +8,14 @@ export type BuildState = 'new' | 'current' | 'ramping' | 'draining' | 'drained';
 export type Build = { buildId: string; state: BuildState; openRuns: number };
 
 /** Temporal's WorkerDeploymentVersionStatus by its number. */
-const STATES: Readonly<Record<number, BuildState>> = { 1: 'new', 2: 'current', 3: 'ramping', 4: 'draining', 5: 'drained', 6: 'new' };
+const STATES: Readonly<Record<number, BuildState>> = {
+  1: 'new',
+  2: 'current',
+  3: 'ramping',
+  4: 'draining',
+  5: 'drained',
+  6: 'new',
+};
 /** Temporal's RoutingConfigUpdateState while not all of its servers know. */
 const ROUTING = 1;
 const LOOK_EVERY_MS = 500;
@@ -17,16 +24,23 @@ const NOT_YET = [5, 9];
 
 /** What Temporal knows of the workers that poll under one deployment name. */
 export class Builds {
-  constructor(private readonly client: Client, private readonly deploymentName: string) {}
+  constructor(
+    private readonly client: Client,
+    private readonly deploymentName: string,
+  ) {}
 
   /** All builds that are known, the current one first. Empty where no worker has polled under this name. */
   async list(): Promise<Build[]> {
     const { workerDeploymentInfo: info } = (await this.describe()) ?? {};
-    const builds = (info?.versionSummaries ?? []).map(async ({ deploymentVersion, status }): Promise<Build> => {
-      const buildId = deploymentVersion?.buildId ?? '';
-      return { buildId, state: STATES[status ?? 0] ?? 'new', openRuns: await this.openRuns(buildId) };
-    });
-    return (await Promise.all(builds)).sort((a, b) => Number(b.state === 'current') - Number(a.state === 'current'));
+    const builds = (info?.versionSummaries ?? []).map(
+      async ({ deploymentVersion, status }): Promise<Build> => {
+        const buildId = deploymentVersion?.buildId ?? '';
+        return { buildId, state: STATES[status ?? 0] ?? 'new', openRuns: await this.openRuns(buildId) };
+      },
+    );
+    return (await Promise.all(builds)).sort(
+      (a, b) => Number(b.state === 'current') - Number(a.state === 'current'),
+    );
   }
 
   /**
@@ -39,11 +53,21 @@ export class Builds {
     const deadlineAt = Date.now() + waitMs;
     const { namespace } = this.client.options;
     const answer = await until(deadlineAt, `no worker of build ${buildId ?? 'none'} polls`, () =>
-      unlessNotYet(this.service.setWorkerDeploymentCurrentVersion({ namespace, deploymentName: this.deploymentName, buildId: buildId ?? '', identity: 'worker:builds' })));
+      unlessNotYet(
+        this.service.setWorkerDeploymentCurrentVersion({
+          namespace,
+          deploymentName: this.deploymentName,
+          buildId: buildId ?? '',
+          identity: 'worker:builds',
+        }),
+      ),
+    );
     await until(deadlineAt, 'not all of the cluster knows it yet', async () => {
       const info = (await this.describe())?.workerDeploymentInfo;
       const isRouted = Number(info?.routingConfigUpdateState ?? 0) !== ROUTING;
-      return isRouted && (info?.routingConfig?.currentDeploymentVersion?.buildId ?? null) === buildId ? true : undefined;
+      return isRouted && (info?.routingConfig?.currentDeploymentVersion?.buildId ?? null) === buildId
+        ? true
+        : undefined;
     });
     return answer.previousDeploymentVersion?.buildId ?? null;
   }
@@ -63,7 +87,12 @@ export class Builds {
   }
 
   private describe() {
-    return unlessNotYet(this.service.describeWorkerDeployment({ namespace: this.client.options.namespace, deploymentName: this.deploymentName }));
+    return unlessNotYet(
+      this.service.describeWorkerDeployment({
+        namespace: this.client.options.namespace,
+        deploymentName: this.deploymentName,
+      }),
+    );
   }
 
   private async openRuns(buildId: string): Promise<number> {
@@ -86,7 +115,11 @@ async function unlessNotYet<T>(call: Promise<T>): Promise<T | undefined> {
   }
 }
 
-async function until<T>(deadlineAt: number, otherwise: string, ask: () => Promise<T | undefined>): Promise<T> {
+async function until<T>(
+  deadlineAt: number,
+  otherwise: string,
+  ask: () => Promise<T | undefined>,
+): Promise<T> {
   for (;;) {
     const answer = await ask();
     if (answer !== undefined) return answer;

@@ -23,12 +23,19 @@ type Options = { command: 'list' | 'set-current' | 'drained'; build: string | un
 const WAIT_SECONDS = { list: 0, 'set-current': 120, drained: 0 } as const;
 
 function readOptions(args: string[]): Options {
-  const { values, positionals } = parseArgs({ args, strict: true, allowPositionals: true, options: { build: { type: 'string' }, wait: { type: 'string' } } });
+  const { values, positionals } = parseArgs({
+    args,
+    strict: true,
+    allowPositionals: true,
+    options: { build: { type: 'string' }, wait: { type: 'string' } },
+  });
   const command = (['list', 'set-current', 'drained'] as const).find((each) => each === positionals[0]);
   if (!command || positionals.length > 1) throw new Mistake('one of list, set-current, drained is needed');
-  if (values.build !== undefined && !/^[\w.-]{1,255}$/.test(values.build)) throw new Mistake('--build must be the id of a build, as list shows it');
+  if (values.build !== undefined && !/^[\w.-]{1,255}$/.test(values.build))
+    throw new Mistake('--build must be the id of a build, as list shows it');
   const wait = values.wait ?? String(WAIT_SECONDS[command]);
-  if (!/^\d{1,6}$/.test(wait)) throw new Mistake(`--wait must be a whole number of seconds, not ${JSON.stringify(wait)}`);
+  if (!/^\d{1,6}$/.test(wait))
+    throw new Mistake(`--wait must be a whole number of seconds, not ${JSON.stringify(wait)}`);
   return { command, build: values.build, waitMs: Number(wait) * 1_000 };
 }
 
@@ -36,11 +43,15 @@ async function main(): Promise<number> {
   const options = readOptions(process.argv.slice(2));
   const { name, schema } = SERVICE_VARIABLES.workerDeploymentName;
   const deploymentName = schema.parse(process.env[name] || undefined);
-  if (deploymentName === null) throw new Mistake(`${name} is not set: workers without it have no builds that Temporal could tell apart`);
+  if (deploymentName === null)
+    throw new Mistake(`${name} is not set: workers without it have no builds that Temporal could tell apart`);
   const { connectionOptions, namespace } = readTemporalSettings(process.env);
   const connection = await Connection.connect(connectionOptions);
   try {
-    const { code, said } = await run(options, new Builds(new Client({ connection, namespace }), deploymentName));
+    const { code, said } = await run(
+      options,
+      new Builds(new Client({ connection, namespace }), deploymentName),
+    );
     process.stdout.write(`${JSON.stringify({ deployment: deploymentName, ...said })}\n`);
     return code;
   } finally {
@@ -48,7 +59,10 @@ async function main(): Promise<number> {
   }
 }
 
-async function run({ command, build, waitMs }: Options, builds: Builds): Promise<{ code: number; said: object }> {
+async function run(
+  { command, build, waitMs }: Options,
+  builds: Builds,
+): Promise<{ code: number; said: object }> {
   switch (command) {
     case 'list':
       return { code: 0, said: { builds: await builds.list() } };
@@ -57,20 +71,34 @@ async function run({ command, build, waitMs }: Options, builds: Builds): Promise
       return { code: 0, said: { current, before: await builds.setCurrent(current, waitMs) } };
     }
     case 'drained': {
-      if (build !== undefined && !(await builds.list()).some(({ buildId }) => buildId === build)) return { code: 1, said: { drained: false, why: `no build ${build} is known` } };
-      const notDrained = await builds.notDrained(({ buildId, state }) => (build === undefined ? state !== 'current' : buildId === build), waitMs);
-      return { code: notDrained.length === 0 ? 0 : 1, said: { drained: notDrained.length === 0, notDrained } };
+      if (build !== undefined && !(await builds.list()).some(({ buildId }) => buildId === build))
+        return { code: 1, said: { drained: false, why: `no build ${build} is known` } };
+      const notDrained = await builds.notDrained(
+        ({ buildId, state }) => (build === undefined ? state !== 'current' : buildId === build),
+        waitMs,
+      );
+      return {
+        code: notDrained.length === 0 ? 0 : 1,
+        said: { drained: notDrained.length === 0, notDrained },
+      };
     }
   }
 }
 
 /** parseArgs throws TypeErrors with a code, zod errors with issues. */
 function isTheirs(error: unknown): error is Error {
-  return error instanceof Mistake || error instanceof SettingsError || (error instanceof Error && (error.name === 'ZodError' || ('code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'))));
+  return (
+    error instanceof Mistake ||
+    error instanceof SettingsError ||
+    (error instanceof Error &&
+      (error.name === 'ZodError' || ('code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'))))
+  );
 }
 
 main().then(
-  (code) => { process.exitCode = code; },
+  (code) => {
+    process.exitCode = code;
+  },
   (error: unknown) => {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = isTheirs(error) ? 2 : 1;

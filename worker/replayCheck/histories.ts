@@ -10,11 +10,14 @@ const NAME = /^(?<release>\d+\.\d+\.\d+)-(?<scenario>[a-z0-9-]+)\.json$/;
 /** All that are below `folder`. @throws Error where one is not named as it must be */
 export function historyFiles(folder: string): HistoryFile[] {
   const workflows = readdirSync(folder).filter((name) => statSync(join(folder, name)).isDirectory());
-  return workflows.flatMap((workflow) => readdirSync(join(folder, workflow)).map((name) => {
-    const { release, scenario } = NAME.exec(name)?.groups ?? {};
-    if (release === undefined || scenario === undefined) throw new Error(`${workflow}/${name} is not named <release>-<scenario>.json`);
-    return { workflow, release, scenario, path: join(folder, workflow, name) };
-  }));
+  return workflows.flatMap((workflow) =>
+    readdirSync(join(folder, workflow)).map((name) => {
+      const { release, scenario } = NAME.exec(name)?.groups ?? {};
+      if (release === undefined || scenario === undefined)
+        throw new Error(`${workflow}/${name} is not named <release>-<scenario>.json`);
+      return { workflow, release, scenario, path: join(folder, workflow, name) };
+    }),
+  );
 }
 
 export function readText({ path }: HistoryFile): string {

@@ -13,10 +13,14 @@ export type RecordedHistory = z.infer<typeof RECORDED>;
 type HistoryType = { fromObject(history: History): History };
 type Protos = { temporal: { api: { history: { v1: { History: HistoryType } } } } };
 type PatchRoot = { patchProtobufRoot: (root: Protos) => { lookupType(name: string): HistoryType } };
-type ProtoJson = { toJson: (type: HistoryType, message: History) => unknown; fromJson: (type: HistoryType, json: unknown, options: { ignoreUnknownFields: boolean }) => unknown };
+type ProtoJson = {
+  toJson: (type: HistoryType, message: History) => unknown;
+  fromJson: (type: HistoryType, json: unknown, options: { ignoreUnknownFields: boolean }) => unknown;
+};
 
 /** What comes from packages without types of their own. @throws ZodError where it is nothing */
-const taken = <T>(from: unknown): T => z.custom<T>((value) => typeof value === 'object' && value !== null).parse(from);
+const taken = <T>(from: unknown): T =>
+  z.custom<T>((value) => typeof value === 'object' && value !== null).parse(from);
 
 const ofCommon = createRequire(require.resolve('@temporalio/common'));
 const ofProtos = createRequire(ofCommon.resolve('@temporalio/proto'));

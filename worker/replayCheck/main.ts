@@ -18,22 +18,37 @@ const HISTORIES = join(__dirname, '../../../test/replay/histories');
 class Mistake extends Error {}
 
 function readBundle(args: string[]): string {
-  const { values } = parseArgs({ args, strict: true, options: { bundle: { type: 'string', default: BUNDLE_PATH } } });
+  const { values } = parseArgs({
+    args,
+    strict: true,
+    options: { bundle: { type: 'string', default: BUNDLE_PATH } },
+  });
   if (!existsSync(values.bundle)) throw new Mistake(`there is no ${values.bundle}`);
   return values.bundle;
 }
 
 async function main(): Promise<number> {
   const codePath = readBundle(process.argv.slice(2));
-  if (!existsSync(HISTORIES)) throw new Mistake('there are no recorded histories here: this is run from a checkout');
+  if (!existsSync(HISTORIES))
+    throw new Mistake('there are no recorded histories here: this is run from a checkout');
   // Each history that fails would be logged with its stack, too.
-  Runtime.install({ logger: new DefaultLogger('ERROR', () => undefined), telemetryOptions: { logging: { filter: 'OFF', forward: {} } } });
-  const named = new Map(historyFiles(HISTORIES).map((file) => [`${file.workflow}/${file.release}-${file.scenario}`, file]));
-  const wrong = await replay({ workflowBundle: { codePath } }, [...named].map(([name, file]) => ({ name, history: readHistory(file) })));
+  Runtime.install({
+    logger: new DefaultLogger('ERROR', () => undefined),
+    telemetryOptions: { logging: { filter: 'OFF', forward: {} } },
+  });
+  const named = new Map(
+    historyFiles(HISTORIES).map((file) => [`${file.workflow}/${file.release}-${file.scenario}`, file]),
+  );
+  const wrong = await replay(
+    { workflowBundle: { codePath } },
+    [...named].map(([name, file]) => ({ name, history: readHistory(file) })),
+  );
   const refused = [...named].flatMap(([name, file]) => (wrong[name] ? [{ file, error: wrong[name] }] : []));
   process.stderr.write(`${explain(refused, named.size)}\n`);
   const releases = [...new Set([...named.values()].map(({ release }) => release))].sort();
-  process.stdout.write(`${JSON.stringify({ build: readBuildId(codePath), histories: named.size, releases, refused: Object.keys(wrong) })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ build: readBuildId(codePath), histories: named.size, releases, refused: Object.keys(wrong) })}\n`,
+  );
   return refused.length === 0 ? 0 : 1;
 }
 

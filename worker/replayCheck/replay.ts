@@ -2,9 +2,16 @@ import { Worker, type WorkerOptions } from '@temporalio/worker';
 import { type RecordedHistory, toReplayable } from './historyJson';
 
 /** Runs histories through a bundle of workflows. @returns what went wrong, by the name given; empty where nothing did */
-export async function replay(bundle: Pick<WorkerOptions, 'workflowBundle' | 'sinks'>, histories: Iterable<{ name: string; history: RecordedHistory }>): Promise<Record<string, Error>> {
+export async function replay(
+  bundle: Pick<WorkerOptions, 'workflowBundle' | 'sinks'>,
+  histories: Iterable<{ name: string; history: RecordedHistory }>,
+): Promise<Record<string, Error>> {
   const wrong: Record<string, Error> = {};
-  const given = [...histories].map(({ name, history }) => ({ workflowId: name, history: toReplayable(history) }));
-  for await (const { workflowId, error } of Worker.runReplayHistories({ ...bundle }, given)) if (error) wrong[workflowId] = error;
+  const given = [...histories].map(({ name, history }) => ({
+    workflowId: name,
+    history: toReplayable(history),
+  }));
+  for await (const { workflowId, error } of Worker.runReplayHistories({ ...bundle }, given))
+    if (error) wrong[workflowId] = error;
   return wrong;
 }

@@ -3,7 +3,9 @@ import type { AuditCheckReport } from '../../services/auditChains';
 
 const { verifyAudit } = proxyActivities<{ verifyAudit: () => Promise<Omit<AuditCheckReport, 'named'>> }>({
   // A try that ends goes on where it stopped.
-  startToCloseTimeout: '12 hours', heartbeatTimeout: '3 minutes', retry: { initialInterval: '10s', maximumAttempts: 10 },
+  startToCloseTimeout: '12 hours',
+  heartbeatTimeout: '3 minutes',
+  retry: { initialInterval: '10s', maximumAttempts: 10 },
 });
 
 /** Proves the audit trail's chains (spec 6, ADR 11). Run by a Schedule once a day. */

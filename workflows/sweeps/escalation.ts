@@ -2,7 +2,9 @@ import { proxyActivities } from '@temporalio/workflow';
 import type { EscalationReport } from '../../activities/sweeps/escalationCheck';
 
 const { checkEscalation } = proxyActivities<{ checkEscalation: () => Promise<EscalationReport> }>({
-  startToCloseTimeout: '2 minutes', heartbeatTimeout: '30 seconds', retry: { maximumAttempts: 2 },
+  startToCloseTimeout: '2 minutes',
+  heartbeatTimeout: '30 seconds',
+  retry: { maximumAttempts: 2 },
 });
 
 /** Every delivery that nobody has is on the level that its time says (spec 4). Run by a Schedule. */

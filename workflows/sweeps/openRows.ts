@@ -2,7 +2,9 @@ import { proxyActivities } from '@temporalio/workflow';
 import type { OpenRowsReport } from '../../activities/sweeps/openRows';
 
 const { sweepOpenRows } = proxyActivities<{ sweepOpenRows: () => Promise<OpenRowsReport> }>({
-  startToCloseTimeout: '5 minutes', heartbeatTimeout: '30 seconds', retry: { maximumAttempts: 2 },
+  startToCloseTimeout: '5 minutes',
+  heartbeatTimeout: '30 seconds',
+  retry: { maximumAttempts: 2 },
 });
 
 /** Every open delivery has a running workflow, and every running one an open delivery (invariant 3). Run by a Schedule. */

@@ -14,7 +14,12 @@ export type BareActivities = {
 };
 
 /** As those of our own worker. */
-const SLOTS = { maxCachedWorkflows: 1_000, maxConcurrentWorkflowTaskExecutions: 40, maxConcurrentLocalActivityExecutions: 40, maxConcurrentActivityTaskExecutions: 20 };
+const SLOTS = {
+  maxCachedWorkflows: 1_000,
+  maxConcurrentWorkflowTaskExecutions: 40,
+  maxConcurrentLocalActivityExecutions: 40,
+  maxConcurrentActivityTaskExecutions: 20,
+};
 
 async function main(): Promise<void> {
   const [taskQueue] = process.argv.slice(2);
@@ -29,8 +34,17 @@ async function main(): Promise<void> {
     },
     stepBare: async () => null,
   };
-  const worker = await Worker.create({ connection, namespace, taskQueue, workflowsPath: require.resolve('../bareWorkflow'), activities, ...SLOTS, stickyQueueScheduleToStartTimeout: '2s' });
-  for (const signal of ['SIGINT', 'SIGTERM', 'disconnect'] as const) process.once(signal, () => stopOnce(worker));
+  const worker = await Worker.create({
+    connection,
+    namespace,
+    taskQueue,
+    workflowsPath: require.resolve('../bareWorkflow'),
+    activities,
+    ...SLOTS,
+    stickyQueueScheduleToStartTimeout: '2s',
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'disconnect'] as const)
+    process.once(signal, () => stopOnce(worker));
   tellParent({ ready: true });
   await worker.run();
   await connection.close();

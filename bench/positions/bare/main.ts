@@ -15,15 +15,40 @@ async function keep(driverId: string, fixes: readonly SentFix[]): Promise<void> 
   const last = fixes.at(-1);
   if (!last) return;
   const now = Date.now();
-  const pipeline = redis.pipeline()
+  const pipeline = redis
+    .pipeline()
     .geoadd('bare:drivers', last.lng, last.lat, driverId)
-    .hset(`bare:driver:${driverId}`, 'lat', last.lat, 'lng', last.lng, 'at', String(last.at ?? last.timestamp), 'seen', now)
+    .hset(
+      `bare:driver:${driverId}`,
+      'lat',
+      last.lat,
+      'lng',
+      last.lng,
+      'at',
+      String(last.at ?? last.timestamp),
+      'seen',
+      now,
+    )
     .zadd('bare:seen', now, driverId);
-  for (const fix of fixes) pipeline.xadd('bare:positions', 'MAXLEN', '~', 200_000, '*', 'driver', driverId, 'fix', JSON.stringify(fix));
+  for (const fix of fixes)
+    pipeline.xadd(
+      'bare:positions',
+      'MAXLEN',
+      '~',
+      200_000,
+      '*',
+      'driver',
+      driverId,
+      'fix',
+      JSON.stringify(fix),
+    );
   await pipeline.exec();
 }
 
-async function answer(request: Request<{ id: string }, unknown, SentFix & { fixes?: SentFix[] }>, response: Response): Promise<void> {
+async function answer(
+  request: Request<{ id: string }, unknown, SentFix & { fixes?: SentFix[] }>,
+  response: Response,
+): Promise<void> {
   const fixes = request.body.fixes ?? [request.body];
   await keep(request.params.id, fixes);
   response.json({ recorded: fixes.length });

@@ -35,7 +35,10 @@ export class LoadConnection {
   post(path: string, token: string, body: string): Promise<number> {
     return new Promise((answer, fail) => {
       this.waiting = { answer, fail };
-      this.socket.write(`POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer ${token}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`, 'latin1');
+      this.socket.write(
+        `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer ${token}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+        'latin1',
+      );
     });
   }
 

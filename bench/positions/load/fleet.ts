@@ -1,7 +1,14 @@
 import type { LoadKind } from '../protocol';
 
 /** A driver of the bench on the road; `at` is the instant of their last fix by their device's clock, epoch ms. */
-export type Rider = { driverId: string; token: string; lat: number; lng: number; heading: number; at: number };
+export type Rider = {
+  driverId: string;
+  token: string;
+  lat: number;
+  lng: number;
+  heading: number;
+  at: number;
+};
 
 const SPEED_MPS = 8;
 const METERS_PER_DEGREE = 111_195;
@@ -10,8 +17,17 @@ const MOST_TURN = 20;
 export const FIXES_A_BATCH = 20;
 
 /** Drivers around a place, each with a course of their own. */
-export function fleetOf(drivers: readonly { driverId: string; token: string }[], center: { lat: number; lng: number }): Rider[] {
-  return drivers.map((driver, index) => ({ ...driver, lat: center.lat + (index % 25) * 0.002, lng: center.lng + Math.floor(index / 25) * 0.003, heading: (index * 37) % 360, at: Date.now() - 1_000 }));
+export function fleetOf(
+  drivers: readonly { driverId: string; token: string }[],
+  center: { lat: number; lng: number },
+): Rider[] {
+  return drivers.map((driver, index) => ({
+    ...driver,
+    lat: center.lat + (index % 25) * 0.002,
+    lng: center.lng + Math.floor(index / 25) * 0.003,
+    heading: (index * 37) % 360,
+    at: Date.now() - 1_000,
+  }));
 }
 
 /** Where this driver's pings of this kind go. */

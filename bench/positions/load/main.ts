@@ -40,18 +40,33 @@ async function send(port: number, kind: LoadKind, seconds: number): Promise<Load
     for (let turn = 0, sentAt = performance.now(); sentAt < until; turn += 1) {
       const rider = riders[turn % riders.length];
       if (!rider) return;
-      if ((await connection.post(pathOf(rider, kind), rider.token, nextBody(rider, kind, Date.now()))) !== 200) refused += 1;
+      if (
+        (await connection.post(pathOf(rider, kind), rider.token, nextBody(rider, kind, Date.now()))) !== 200
+      )
+        refused += 1;
       const now = performance.now();
       took.push(now - sentAt);
       sentAt = now;
     }
   };
-  await Promise.all(open.map((connection, index) => keepSending(connection, fleet.filter((_, at) => at % connections === index))));
+  await Promise.all(
+    open.map((connection, index) =>
+      keepSending(
+        connection,
+        fleet.filter((_, at) => at % connections === index),
+      ),
+    ),
+  );
   const passed = (performance.now() - begun) / 1_000;
   const { user, system } = process.cpuUsage(cpuBefore);
   for (const connection of open) connection.close();
   return {
-    requests: took.length, positions: (took.length - refused) * (kind === 'batch' ? FIXES_A_BATCH : 1), seconds: passed, refused,
-    p50Ms: percentileOf(took, 50) ?? 0, p99Ms: percentileOf(took, 99) ?? 0, cpuSeconds: (user + system) / 1e6,
+    requests: took.length,
+    positions: (took.length - refused) * (kind === 'batch' ? FIXES_A_BATCH : 1),
+    seconds: passed,
+    refused,
+    p50Ms: percentileOf(took, 50) ?? 0,
+    p99Ms: percentileOf(took, 99) ?? 0,
+    cpuSeconds: (user + system) / 1e6,
   };
 }

@@ -84,7 +84,8 @@ export default defineConfig(
     },
   },
   {
-    // Workflows may call these: Temporal makes them repeatable. The domain is told the time, and draws nothing.
+    // Workflows may call these: Temporal makes them repeatable. The domain is told the time, and draws
+    // nothing.
     files: ['domain/**'],
     rules: {
       'no-restricted-properties': [

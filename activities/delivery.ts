@@ -43,7 +43,10 @@ import {
   type NewId,
 } from '../services/ports';
 
-/** An event as the workflow sends it; what only activities can look up is filled in here: who is near, where a hand-over is to be. */
+/**
+ * An event as the workflow sends it; what only activities can look up is filled in here: who is near, where a
+ * hand-over is to be.
+ */
 export type WorkflowEvent =
   | Exclude<DeliveryEvent, { kind: 'lookForDriver' | 'handOver' }>
   | { kind: 'lookForDriver'; freed: FreedDriver | null }
@@ -71,8 +74,9 @@ export type DeliveryDeps = {
   /** Called after a commit: the outbox has news. */
   kick: Kick;
   /**
-   * Called as an attempt begins; what it returns says whether the workflow waits for that attempt no longer, since it was slow or its process frozen. Then it writes
-   * nothing: another attempt is under way, and other events may have come since. Absent: attempts are never given up.
+   * Called as an attempt begins; what it returns says whether the workflow waits for that attempt no longer,
+   * since it was slow or its process frozen. Then it writes nothing: another attempt is under way, and other
+   * events may have come since. Absent: attempts are never given up.
    */
   beginAttempt?: () => () => boolean;
 };
@@ -81,7 +85,10 @@ export type DeliveryDeps = {
 const LOOKED_AT = 50;
 const LOOKED_AT_MORE = 500;
 
-/** The activities of the delivery workflow: each is one transaction in which the pure rules of domain/dispatch.ts decide. */
+/**
+ * The activities of the delivery workflow: each is one transaction in which the pure rules of
+ * domain/dispatch.ts decide.
+ */
 export function createDeliveryActivities(deps: DeliveryDeps): DeliveryActivities {
   const run = (input: EventInput) => handle(deps, input);
   return {
@@ -109,7 +116,8 @@ async function handle(
   deps: DeliveryDeps,
   { deliveryId, correlationId, at, event }: EventInput,
 ): Promise<Told> {
-  // The workflow's time may be ahead (time skipping, clock skew) or behind (a repeat after an outage): the later one is now.
+  // The workflow's time may be ahead (time skipping, clock skew) or behind (a repeat after an outage): the
+  // later one is now.
   const now = Math.max(at, deps.clock());
   const stop = eventSeconds.startTimer({ event: event.kind });
   const isGivenUp = deps.beginAttempt?.() ?? (() => false);
@@ -142,7 +150,10 @@ async function handle(
   return { known: dueBy(known, { now, at }), answer: decision.answer };
 }
 
-/** What is due by our clock is due for the workflow, whose time stands a little behind: a timer of a few ms takes up to a second. */
+/**
+ * What is due by our clock is due for the workflow, whose time stands a little behind: a timer of a few ms
+ * takes up to a second.
+ */
 function dueBy(known: Known, { now, at }: { now: number; at: number }): Known {
   const due = <T extends number | null>(instant: T): T | number =>
     instant !== null && instant <= now ? Math.min(instant, at) : instant;
@@ -265,7 +276,7 @@ function touchedBy(event: WorkflowEvent): Pick<Touched, 'offerIds' | 'driverIds'
   }
 }
 
-// ---- looking around -----------------------------------------------------------------------------------------------------------
+// ---- looking around ----
 
 type Look = {
   facts: SearchFacts;
@@ -291,7 +302,10 @@ async function lookAround(deps: DeliveryDeps, deliveryId: string, now: number): 
     : look;
 }
 
-/** What this search looks for, with the level that is reached by it: a new level searches at once, farther, for more pay, or for many. */
+/**
+ * What this search looks for, with the level that is reached by it: a new level searches at once, farther,
+ * for more pay, or for many.
+ */
 function plannedSearch(
   { features, limits }: DeliveryDeps,
   facts: SearchFacts,
@@ -335,7 +349,10 @@ async function lookAmong(deps: DeliveryDeps, around: Around, looking: Looking): 
   return { ...around, near, ranking: await ranked(deps, around, near, looking), isBlind: false };
 }
 
-/** Null where the map does not answer: then nobody can be found, but whoever cancels or assigns by hand must not wait for it. */
+/**
+ * Null where the map does not answer: then nobody can be found, but whoever cancels or assigns by hand must
+ * not wait for it.
+ */
 async function nearDrivers(
   { map }: DeliveryDeps,
   { facts: { cityId, pickup: point }, radiusMeters }: Around,
@@ -406,7 +423,8 @@ function completed(event: WorkflowEvent, { look, picked, ttlMs, meeting }: Looke
 /** A zone may set how long its offers wait; else the setting holds. */
 function offerTtlMs({ limits, timeScale }: DeliveryDeps, look: Look | null): number {
   const seconds = look?.facts.zoneOfferTtlSeconds ?? null;
-  return seconds === null ? limits.offerTtlMs : Math.max(1, Math.round((seconds * 1_000) / timeScale)); // rows hold whole milliseconds
+  // rows hold whole milliseconds
+  return seconds === null ? limits.offerTtlMs : Math.max(1, Math.round((seconds * 1_000) / timeScale));
 }
 
 const NOT_SEARCHED: SearchOutcome = {
@@ -433,7 +451,10 @@ function outcomeOf(look: Look, picked: readonly string[], ttlMs: number): Search
   };
 }
 
-/** The best ones are kept in whole, the rest is counted: enough to answer 'why this driver, and why not that one?'. */
+/**
+ * The best ones are kept in whole, the rest is counted: enough to answer 'why this driver, and why not that
+ * one?'.
+ */
 const KEPT = 20;
 
 function chosenOf({ facts, kind, ranking, near, radiusMeters }: Look, driverId: string): Chosen {

@@ -47,7 +47,10 @@ const reassignmentOfferSeconds = new Histogram({
   buckets: [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 15, 60, 300],
 });
 
-/** What an event means for a delivery that loses, or lost, its driver (spec 5). Call after the commit; `now` is epoch ms. */
+/**
+ * What an event means for a delivery that loses, or lost, its driver (spec 5). Call after the commit; `now`
+ * is epoch ms.
+ */
 export function observeReassignment(before: Truth, next: Truth, now: number): void {
   const [was, is] = [before.delivery, next.delivery];
   if (is.losses > was.losses) losses.inc({ cause: causeOf(next.assignments) });

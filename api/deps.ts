@@ -148,7 +148,10 @@ export type RescueJob = {
 
 /** See activities/rescue.ts. */
 export interface RescueDesk {
-  /** Takes the driver off duty and has every delivery told; a repeat under the key is the same rescue. @returns null where there is no such driver */
+  /**
+   * Takes the driver off duty and has every delivery told; a repeat under the key is the same rescue.
+   * @returns null where there is no such driver
+   */
   begin(
     driverId: string,
     asked: { key: string; by: Actor; why: string; correlationId: string },
@@ -183,7 +186,10 @@ export type NewDriver = {
 
 /** See activities/zoneHealth.ts. */
 export interface ZoneHealthDesk {
-  /** Computes and keeps the health of every zone of these cities, or all where null; but for what was computed less than 5 s ago. */
+  /**
+   * Computes and keeps the health of every zone of these cities, or all where null; but for what was computed
+   * less than 5 s ago.
+   */
   refresh(cityIds: readonly string[] | null): Promise<void>;
 }
 
@@ -198,7 +204,10 @@ export interface DriverRegistration {
   ): Promise<'new' | 'again' | 'idTaken' | 'unknownCity'>;
 }
 
-/** A feature: by the environment, by ops over it, and what holds of both. `plannedPercent` is for today; `history` the last changes, newest first. Instants in epoch ms. */
+/**
+ * A feature: by the environment, by ops over it, and what holds of both. `plannedPercent` is for today;
+ * `history` the last changes, newest first. Instants in epoch ms.
+ */
 export type FeatureReport = {
   environment: FeatureSetting;
   override: FeatureOverride;
@@ -211,7 +220,9 @@ export type FeatureAnswer =
   | { outcome: 'refused'; code: 'FEATURE_KILLED' | 'UNKNOWN_CITY'; detail: string }
   | { outcome: 'overtaken'; report: FeatureReport }
   | { outcome: 'done'; changed: boolean; report: FeatureReport };
-/** `reason` as OpenFeature names it; `why` null = it is on; `draw` 0..99, on where it is under the percent. */
+/**
+ * `reason` as OpenFeature names it; `why` null = it is on; `draw` 0..99, on where it is under the percent.
+ */
 export type FeatureEvaluation = {
   on: boolean;
   reason: string;
@@ -225,7 +236,10 @@ export interface FeatureDesk {
   /** What holds in this process. */
   effective(): readonly FeatureSetting[];
   list(): Promise<FeatureReport[]>;
-  /** Replaces all that ops said of a feature before; a repeat changes nothing. `after`: the last change that ops had seen (null: none); where another is, it is overtaken. */
+  /**
+   * Replaces all that ops said of a feature before; a repeat changes nothing. `after`: the last change that
+   * ops had seen (null: none); where another is, it is overtaken.
+   */
   put(
     feature: string,
     wish: FeatureOverride & { after?: string | null },

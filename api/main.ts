@@ -1,4 +1,7 @@
-/** The API process: reads the environment, builds the clients, serves until it is told to stop. Composition only. */
+/**
+ * The API process: reads the environment, builds the clients, serves until it is told to stop. Composition
+ * only.
+ */
 import { createServer, type Server } from 'node:http';
 import { Client } from '@temporalio/client';
 import { Redis } from 'ioredis';

@@ -5,7 +5,10 @@ export const PROCESSES = ['worker', 'api', 'floor', 'load', 'temporal', 'postgre
 type Process = (typeof PROCESSES)[number];
 /** null: not known, or not of this machine. */
 export type Pids = Readonly<Record<Process, number | null>>;
-/** CPU seconds that each has used since it began, in the kernel and out of it, its children's included; null where that cannot be read. */
+/**
+ * CPU seconds that each has used since it began, in the kernel and out of it, its children's included; null
+ * where that cannot be read.
+ */
 export type CpuSeconds = Readonly<Record<Process, number | null>>;
 
 /** Linux counts in hundredths of a second, whatever its clock. */

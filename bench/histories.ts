@@ -6,7 +6,10 @@ import { z } from 'zod';
 import { medianOf } from '../simulator/client/latencies';
 import { PROJECT_DIR } from './machine';
 
-/** How many events a history has of each kind, as its attributes are called: workflowTaskScheduled, markerRecorded … */
+/**
+ * How many events a history has of each kind, as its attributes are called: workflowTaskScheduled,
+ * markerRecorded …
+ */
 export type EventCounts = Readonly<Record<string, number>>;
 
 const RECORDED = join(PROJECT_DIR, 'test/replay/histories/delivery/2.1.0-delivered.json');

@@ -24,7 +24,10 @@ export function machine(): Machine {
   };
 }
 
-/** The servers that answer at these addresses; Temporal where its own environment configuration says. @throws Error where one does not answer */
+/**
+ * The servers that answer at these addresses; Temporal where its own environment configuration says.
+ * @throws Error where one does not answer
+ */
 export async function serverVersions({
   databaseUrl,
   redisUrl,

@@ -5,7 +5,8 @@ const PAGE_BYTES = 4_096;
 const PARENT = 1;
 
 /**
- * What a process and its children hold for themselves, in bytes: without what they share, as PostgreSQL's do their buffers.
+ * What a process and its children hold for themselves, in bytes: without what they share, as PostgreSQL's do
+ * their buffers.
  * @returns null where that cannot be read: no such process, or no Linux
  */
 export function privateBytesOf(pid: number | null): number | null {

@@ -22,7 +22,8 @@ export function benchEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 }
 
 /**
- * Worker and API, compiled, ready. @param profileDir where each leaves a folder when it ends: a CPU profile of each thread, and how often it sent which statement; null: none
+ * Worker and API, compiled, ready. @param profileDir where each leaves a folder when it ends: a CPU profile
+ * of each thread, and how often it sent which statement; null: none
  * @throws Error where one does not get ready
  */
 export async function startService(env: NodeJS.ProcessEnv, profileDir: string | null): Promise<Service> {

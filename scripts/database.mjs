@@ -1,5 +1,6 @@
-// npm run db:generate | db:migrate | db:down, and npm run prisma -- ARGUMENTS… for all else that Prisma can do.
-// The database is MIGRATE_DATABASE_URL, DATABASE_URL, or else the one that `npm start` keeps, started for as long as this takes.
+// npm run db:generate | db:migrate | db:down, and npm run prisma -- ARGUMENTS… for all else that Prisma can
+// do. The database is MIGRATE_DATABASE_URL, DATABASE_URL, or else the one that `npm start` keeps, started for
+// as long as this takes.
 import { join } from 'node:path';
 import { generatePrismaClient } from './bootstrap/build.mjs';
 import { startEmbeddedPostgres } from './bootstrap/infrastructure.mjs';

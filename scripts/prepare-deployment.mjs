@@ -1,5 +1,6 @@
-// What has to be there before worker and API of a deployment start: migrations, the service's login, Temporal's namespace and search
-// attributes. Safe to repeat. Needs MIGRATE_DATABASE_URL (the owner), DATABASE_URL (the login to make) and Temporal's own variables.
+// What has to be there before worker and API of a deployment start: migrations, the service's login,
+// Temporal's namespace and search attributes. Safe to repeat. Needs MIGRATE_DATABASE_URL (the owner),
+// DATABASE_URL (the login to make) and Temporal's own variables.
 import { requireNode } from './bootstrap/install.mjs';
 import { logStep, SetupError } from './bootstrap/log.mjs';
 import { applyMigrations, createAppLogin } from './bootstrap/prisma.mjs';

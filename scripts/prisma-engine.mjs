@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// Stands in for Prisma's native schema engine, which is a download: Prisma's own WebAssembly build of it, which is an npm package,
-// behind the same interface (JSON-RPC, a line each, on stdin and stdout). Prisma runs it by PRISMA_SCHEMA_ENGINE_BINARY.
+// Stands in for Prisma's native schema engine, which is a download: Prisma's own WebAssembly build of it,
+// which is an npm package, behind the same interface (JSON-RPC, a line each, on stdin and stdout). Prisma
+// runs it by PRISMA_SCHEMA_ENGINE_BINARY.
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -163,7 +164,8 @@ async function connectToShadow(admin, connectionString, schema) {
 /** Gives an adapter (or a transaction of one) what migrations need and the service itself does not. */
 function completeAdapter(adapter) {
   readCatalogueTypes(adapter);
-  // The adapter cuts scripts at every semicolon, also within comments and function bodies; PostgreSQL takes them whole.
+  // The adapter cuts scripts at every semicolon, also within comments and function bodies; PostgreSQL takes
+  // them whole.
   adapter.executeScript = async (script) => {
     await adapter.client.query(script).catch((error) => adapter.onError(error));
   };

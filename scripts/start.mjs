@@ -1,4 +1,5 @@
-// npm start: the whole service on this machine, with a demo city that plays until Ctrl-C. Started again, it goes on where it was.
+// npm start: the whole service on this machine, with a demo city that plays until Ctrl-C. Started again, it
+// goes on where it was.
 //   --infra-only     PostgreSQL, Redis and Temporal alone
 //   --no-simulator   the service without the demo city
 import { logStep, logWarning } from './bootstrap/log.mjs';

@@ -1,5 +1,5 @@
-// Makes the database that test files copy (CREATE DATABASE … TEMPLATE driver_service_template), or makes it anew when the
-// migrations have changed. Run by jest's global set-up; needs TEST_DATABASE_URL.
+// Makes the database that test files copy (CREATE DATABASE … TEMPLATE driver_service_template), or makes it
+// anew when the migrations have changed. Run by jest's global set-up; needs TEST_DATABASE_URL.
 import { fingerprint } from './bootstrap/fingerprint.mjs';
 import { connectPostgres, quoteLiteral } from './bootstrap/postgres.mjs';
 import { applyMigrations, createAppLogin } from './bootstrap/prisma.mjs';

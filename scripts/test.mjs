@@ -1,8 +1,8 @@
-// npm test                         everything but test/proof: checks, then all tests on servers of their own; last line `N passed, N failed`
-// node scripts/test.mjs --proof    that too: short forms of the benches, of chaos, soak, upgrade and fuzz. What CI runs
-// npm test -- test/api -t accept   what jest is told, on such servers
-// node scripts/test.mjs --projects domain,api     those folders of test/
-// node scripts/test.mjs --infra    only the servers, until Ctrl-C; `npx jest …` in other terminals then uses them
+// npm test                         everything but test/proof: checks, then all tests on servers of their own;
+// last line `N passed, N failed` node scripts/test.mjs --proof    that too: short forms of the benches, of
+// chaos, soak, upgrade and fuzz. What CI runs npm test -- test/api -t accept   what jest is told, on such
+// servers node scripts/test.mjs --projects domain,api     those folders of test/ node scripts/test.mjs
+// --infra    only the servers, until Ctrl-C; `npx jest …` in other terminals then uses them
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, generatePrismaClient } from './bootstrap/build.mjs';

@@ -32,9 +32,15 @@ export interface AuditChains {
   dueChains(scope: CheckScope, after: string, limit: number): Promise<DueChain[]>;
   /** These chains with what their rows say, all of the same moment. */
   readChains(names: readonly string[]): Promise<StoredChain[]>;
-  /** One chain, some entries after others by their time, until `onSome` says false: all of the same moment. @returns what its row says */
+  /**
+   * One chain, some entries after others by their time, until `onSome` says false: all of the same moment.
+   * @returns what its row says
+   */
   walkChain(name: string, onSome: (entries: readonly ChainedEntry[]) => Promise<boolean>): Promise<ChainHead>;
-  /** Chains within the scope that have a row and no entry at all, among the rows after `after`. @returns next `null` at the end */
+  /**
+   * Chains within the scope that have a row and no entry at all, among the rows after `after`.
+   * @returns next `null` at the end
+   */
   withoutEntries(
     scope: CheckScope,
     kind: 'delivery' | 'driver',

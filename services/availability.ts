@@ -33,7 +33,10 @@ export type AvailabilityDeps = {
 };
 
 type WithoutCarrying<R> = R extends { carrying: Carrying } ? Omit<R, 'carrying'> : R;
-/** What may be asked from outside a delivery; what the driver carries is read under lock. Work begins and ends with the delivery's own transaction. */
+/**
+ * What may be asked from outside a delivery; what the driver carries is read under lock. Work begins and ends
+ * with the delivery's own transaction.
+ */
 export type AskedAvailability = WithoutCarrying<
   Exclude<AvailabilityRequest, { kind: 'workBegins' | 'workEnds' }>
 >;
@@ -59,7 +62,10 @@ export type AvailabilityAnswer =
 export type TimedEnd = { state: Availability; until: number };
 
 export type AvailabilityService = {
-  /** Decides by domain/availabilityChange.ts and writes change, audit and outbox in one transaction. A repeat changes nothing. */
+  /**
+   * Decides by domain/availabilityChange.ts and writes change, audit and outbox in one transaction. A repeat
+   * changes nothing.
+   */
   request(
     driverId: string,
     asked: AskedAvailability,
@@ -68,9 +74,15 @@ export type AvailabilityService = {
   ): Promise<AvailabilityAnswer>;
   /** @returns null where there is no such driver */
   read(driverId: string): Promise<AvailabilityState | null>;
-  /** Lets go of all that a driver who can work no more has in hand before pickup, or on offer, if they have not come back since. May be repeated. */
+  /**
+   * Lets go of all that a driver who can work no more has in hand before pickup, or on offer, if they have
+   * not come back since. May be repeated.
+   */
   letGo(driverId: string, correlationId: string): Promise<void>;
-  /** The timer of one timed state rang: ends that state and no other. @returns the timed state that the driver is in after that, if any */
+  /**
+   * The timer of one timed state rang: ends that state and no other.
+   * @returns the timed state that the driver is in after that, if any
+   */
   endTimedState(end: TimedEnd & { driverId: string; correlationId: string }): Promise<TimedEnd | null>;
 };
 
@@ -114,7 +126,10 @@ async function change(deps: AvailabilityDeps, asking: Asking): Promise<Availabil
   return answer;
 }
 
-/** The row knows places only thinned and late, so where silence counts the map is asked as well. Nobody is silent while our own ears are shut. */
+/**
+ * The row knows places only thinned and late, so where silence counts the map is asked as well. Nobody is
+ * silent while our own ears are shut.
+ */
 async function lastHeard(
   { map, clock, limits }: AvailabilityDeps,
   { driverId, asked }: Asking,
@@ -168,7 +183,9 @@ function completed(asked: AskedAvailability, { assignments }: DriverWork): Avail
   }
 }
 
-/** What the world must hear of a change. Offers and work are ended by their deliveries, which are told by id. */
+/**
+ * What the world must hear of a change. Offers and work are ended by their deliveries, which are told by id.
+ */
 function messagesOf(decision: AvailabilityChange, work: DriverWork, now: number): Message[] {
   const {
     next: { driverId },

@@ -5,7 +5,10 @@ import { type ParcelSize } from '../domain/driver/vehicles';
 import { type Point } from '../domain/geo/places';
 import { type Candidate } from '../domain/matching/ranking';
 
-/** Rows that an event can touch besides the delivery's own live ones; `pickFrom` are drivers to choose from, best first, and `pickAtMost` how many of them. */
+/**
+ * Rows that an event can touch besides the delivery's own live ones; `pickFrom` are drivers to choose from,
+ * best first, and `pickAtMost` how many of them.
+ */
 export type Touched = {
   offerIds: readonly string[];
   driverIds: readonly string[];
@@ -44,7 +47,8 @@ export type CandidateQuery = {
 /** The delivery's rows. */
 export interface DeliveryStore {
   /**
-   * One transaction: reads the truth under lock, lets `make` decide, writes the decision. `picked` are the first of `pickFrom` who could be locked.
+   * One transaction: reads the truth under lock, lets `make` decide, writes the decision. `picked` are the
+   * first of `pickFrom` who could be locked.
    * @throws ImpossibleEvent where there is no such delivery, or no repeat would make the database take it
    */
   change(

@@ -3,7 +3,9 @@ import { readCarried, readLiveOffer } from '../adapters/postgres/driverStateRows
 import { readDrivers } from '../adapters/postgres/deliveryRow';
 import { type Clock, type DriverStates } from './ports';
 
-/** What a driver's app is told on connecting, from PostgreSQL (spec 8); and its word that it showed an offer. */
+/**
+ * What a driver's app is told on connecting, from PostgreSQL (spec 8); and its word that it showed an offer.
+ */
 export function createDriverStates({ db, clock }: { db: Database; clock: Clock }): DriverStates {
   return {
     // One snapshot: an offer that becomes an assignment meanwhile must not be in neither or in both.

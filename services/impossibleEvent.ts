@@ -1,6 +1,9 @@
 import { IMPOSSIBLE } from '../workflows/contract';
 
-/** No repeat would make it better: the event holds what no row can, or the rows contradict each other. The workflow refuses the event and goes on without it. */
+/**
+ * No repeat would make it better: the event holds what no row can, or the rows contradict each other. The
+ * workflow refuses the event and goes on without it.
+ */
 export class ImpossibleEvent extends Error {
   override name = IMPOSSIBLE;
 }

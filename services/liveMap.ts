@@ -5,7 +5,10 @@ import { type Clock, type DriverMap } from './ports';
 export type LiveMapDeps = { db: Database; map: DriverMap; clock: Clock };
 
 export type LiveMap = {
-  /** Handles the message syncDriver: the map says of this driver what PostgreSQL says. May be repeated, in any order. */
+  /**
+   * Handles the message syncDriver: the map says of this driver what PostgreSQL says. May be repeated, in any
+   * order.
+   */
   syncDriver(driverId: string): Promise<'notFound' | { cameOn: boolean }>;
 };
 

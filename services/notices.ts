@@ -3,10 +3,16 @@ import { notifications, notificationSeconds, notificationsGivenUp } from './noti
 import { NotBefore } from './outbox/outboxRelay';
 import { type Clock, type NoticeOutcome, type Notifier } from './ports';
 
-/** How long one call to a channel may take; under the lease of the outbox, so that no other process sends the same notice meanwhile. */
+/**
+ * How long one call to a channel may take; under the lease of the outbox, so that no other process sends the
+ * same notice meanwhile.
+ */
 export const NOTICE_TIMEOUT_MS = 5_000;
 
-/** The end of a matter is tried for so long: without it an incident stays open for ever at a pager, or in the minds of a chat (ADR on notices). */
+/**
+ * The end of a matter is tried for so long: without it an incident stays open for ever at a pager, or in the
+ * minds of a chat (ADR on notices).
+ */
 const RESOLVED_MAX_AGE_MS = 24 * 3_600_000;
 
 /** It will never be taken as it is: trying again helps nobody. */
@@ -19,8 +25,8 @@ export type Notifiers = Readonly<Record<NoticeAddressee['kind'], Notifier>>;
 export type NoticeDeps = { notifiers: Notifiers; clock: Clock; maxAgeMs: number; log: NoticeLog };
 
 /**
- * Sends each notice by the channel of its addressee. One that is too old, or never taken, is given up with a log line and a count: a page that is an hour old
- * helps nobody, and the ones behind it wait.
+ * Sends each notice by the channel of its addressee. One that is too old, or never taken, is given up with a
+ * log line and a count: a page that is an hour old helps nobody, and the ones behind it wait.
  * @returns a function that throws where the notice is to be tried again
  */
 export function createNotices({
@@ -72,7 +78,10 @@ async function attempt(notice: Notice, notifier: Notifier, log: NoticeLog): Prom
 
 type Rest = (act: () => Promise<void>) => Promise<void>;
 
-/** A channel that asked to be left alone is: what comes meanwhile is put off without a call. Push services are many, so one of them speaks for itself only. */
+/**
+ * A channel that asked to be left alone is: what comes meanwhile is put off without a call. Push services are
+ * many, so one of them speaks for itself only.
+ */
 function createRest(clock: Clock): Rest {
   let until = 0;
   return async (act) => {

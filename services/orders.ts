@@ -70,9 +70,15 @@ export type NewDelivery = Omit<Order, 'readyAt' | 'payCents' | 'currency' | 'by'
 
 /** Where orders are kept. */
 export interface OrderStore {
-  /** At one moment: what the merchant's key stands for already, the city with its zones, and whether there is such a merchant. */
+  /**
+   * At one moment: what the merchant's key stands for already, the city with its zones, and whether there is
+   * such a merchant.
+   */
   context(order: Pick<Order, 'merchantId' | 'sellerOrderId' | 'cityId'>): Promise<OrderContext>;
-  /** Writes delivery, stops, audit entry and messages at once, or nothing where the merchant's key is taken. @returns whether it wrote */
+  /**
+   * Writes delivery, stops, audit entry and messages at once, or nothing where the merchant's key is taken.
+   * @returns whether it wrote
+   */
   insert(delivery: NewDelivery, entry: Entry, messages: readonly Message[]): Promise<boolean>;
 }
 
@@ -87,8 +93,8 @@ export type OrderDeps = {
 
 export type Orders = {
   /**
-   * Takes an order: the row is the promise, so this works while Temporal is away. `requestHash` tells a retry from another order under the same key
-   * (spec 1). `now` in epoch ms.
+   * Takes an order: the row is the promise, so this works while Temporal is away. `requestHash` tells a retry
+   * from another order under the same key (spec 1). `now` in epoch ms.
    */
   takeOrder(order: Order, requestHash: string, correlationId: string, now: number): Promise<Taken>;
 };

@@ -1,4 +1,7 @@
-/** What the activities need from outside. The two `main.ts` and the tests give them; nothing here knows Prisma, Redis or Temporal. */
+/**
+ * What the activities need from outside. The two `main.ts` and the tests give them; nothing here knows
+ * Prisma, Redis or Temporal.
+ */
 import type { Availability, PendingAvailability } from '../domain/driver/availability';
 import type { Actor, DeliveryStatus } from '../domain/delivery/status';
 import type { Emit, Message } from '../domain/notices/message';
@@ -12,23 +15,36 @@ export type Clock = () => number;
 /** A new id, UUID v7: later ids sort after earlier ones. */
 export type NewId = () => string;
 
-/** Tells the relay of this process what was committed just now: these messages; where none are named, any. Returns at once. */
+/**
+ * Tells the relay of this process what was committed just now: these messages; where none are named, any.
+ * Returns at once.
+ */
 export type Kick = (messages?: readonly Message[]) => void;
 
 /** A statement written by hand, with its parameters. */
 export type Statement = { readonly text: string; readonly values: readonly unknown[] };
 
-/** Reads rows by a statement written by hand. Instants come as Date; numbers of eight bytes as bigint or as text. */
+/**
+ * Reads rows by a statement written by hand. Instants come as Date; numbers of eight bytes as bigint or as
+ * text.
+ */
 export type Read = <R extends Record<string, unknown>>(statement: Statement) => Promise<R[]>;
 
-/** A driver near a place, by the live map. `fixAt` is when we last heard of them (epoch ms, our clock). The map may be stale: the hold reads PostgreSQL again. */
+/**
+ * A driver near a place, by the live map. `fixAt` is when we last heard of them (epoch ms, our clock). The
+ * map may be stale: the hold reads PostgreSQL again.
+ */
 export type NearDriver = { driverId: string; point: Point; distanceMeters: number; fixAt: number };
 
-/** A known place: `at` by the device's clock, which orders places; `receivedAt` by ours, which says whether they are fresh. */
+/**
+ * A known place: `at` by the device's clock, which orders places; `receivedAt` by ours, which says whether
+ * they are fresh.
+ */
 export type KnownFix = { point: Point; at: number; receivedAt: number };
 
 /**
- * What the map must know of a driver. An entry with a lower version than the one kept is dropped. `lastFix` is PostgreSQL's thinned memory, for a map that lost its own.
+ * What the map must know of a driver. An entry with a lower version than the one kept is dropped. `lastFix`
+ * is PostgreSQL's thinned memory, for a map that lost its own.
  */
 export type MapEntry = {
   driverId: string;
@@ -52,7 +68,9 @@ export type Fix = {
 export type MapView = {
   driverId: string;
   entry: MapEntry | null;
-  /** On `drivers:geo`, on the shard of the driver's own city, on that city's map of BUSY drivers with room. */
+  /**
+   * On `drivers:geo`, on the shard of the driver's own city, on that city's map of BUSY drivers with room.
+   */
   on: { all: boolean; city: boolean; busy: boolean };
 };
 
@@ -60,8 +78,9 @@ export type MapView = {
 export type MapPart = { kind: 'all' } | { kind: 'city' | 'busy'; cityId: string };
 
 /**
- * The live map of drivers: `drivers:geo` and its shards by city hold the AVAILABLE drivers with a fresh place and no others; BUSY ones with room stand apart.
- * Fresh = heard of within the setting, by our clock. test/support/driverMapConformance.ts says what every adapter must do.
+ * The live map of drivers: `drivers:geo` and its shards by city hold the AVAILABLE drivers with a fresh place
+ * and no others; BUSY ones with room stand apart. Fresh = heard of within the setting, by our clock.
+ * test/support/driverMapConformance.ts says what every adapter must do.
  */
 export interface DriverMap {
   /** AVAILABLE drivers of a city within a radius, nearest first, fresh at `now`. */
@@ -72,11 +91,16 @@ export interface DriverMap {
     limit: number;
     now: number;
   }): Promise<NearDriver[]>;
-  /** Makes the map say what PostgreSQL says. @returns whether the driver is new on the map of the AVAILABLE */
+  /**
+   * Makes the map say what PostgreSQL says.
+   * @returns whether the driver is new on the map of the AVAILABLE
+   */
   sync(entry: MapEntry, now: number): Promise<{ cameOn: boolean }>;
   /**
-   * Keeps all fixes (at least one) as history; only one that is not older than the live place moves it. A device's clock over a minute ahead is taken for ours.
-   * @returns `unknown` where the map does not know the driver: nothing was kept, the caller syncs from PostgreSQL and comes again
+   * Keeps all fixes (at least one) as history; only one that is not older than the live place moves it. A
+   * device's clock over a minute ahead is taken for ours.
+   * @returns `unknown` where the map does not know the driver: nothing was kept, the caller syncs from
+   *   PostgreSQL and comes again
    * @throws RangeError for a place outside the bounds of `Point`; nothing was kept
    */
   recordFixes(
@@ -86,7 +110,12 @@ export interface DriverMap {
   ): Promise<'unknown' | { cameOn: boolean }>;
   /** What the map says of these drivers, in their order. */
   look(driverIds: readonly string[]): Promise<MapView[]>;
-  /** A page of the drivers in one part. A driver may come twice; one who is there all the while comes at least once. @param cursor '0' to begin @returns next `null` at the end */
+  /**
+   * A page of the drivers in one part. A driver may come twice; one who is there all the while comes at least
+   * once.
+   * @param cursor '0' to begin
+   * @returns next `null` at the end
+   */
   members(part: MapPart, cursor: string): Promise<{ driverIds: string[]; next: string | null }>;
   /** Takes drivers out of one part where they have no business. */
   drop(part: MapPart, driverIds: readonly string[]): Promise<void>;
@@ -94,7 +123,10 @@ export interface DriverMap {
   takeSilentOff(now: number): Promise<number>;
   /** Says that this service hears its drivers; to be repeated every few seconds while the API runs. */
   hear(now: number): Promise<void>;
-  /** Since when (epoch ms) drivers could be heard without a gap; `now` where nobody listens: nobody is silent while our own ears are shut. */
+  /**
+   * Since when (epoch ms) drivers could be heard without a gap; `now` where nobody listens: nobody is silent
+   * while our own ears are shut.
+   */
   heardSince(now: number): Promise<number>;
 }
 
@@ -116,7 +148,10 @@ export type DriverState = {
     expiresAt: string;
     offerPayload: Record<string, unknown>;
   } | null;
-  /** `way` HANDOVER: the goods are taken over from another driver; where they meet stands first among the stops until that is done. */
+  /**
+   * `way` HANDOVER: the goods are taken over from another driver; where they meet stands first among the
+   * stops until that is done.
+   */
   deliveries: {
     deliveryId: string;
     assignmentId: string;
@@ -142,23 +177,33 @@ export type DriverStop =
 export interface DriverStates {
   /** @returns null where there is no such driver */
   read(driverId: string): Promise<DriverState | null>;
-  /** Notes that the driver's app showed the offer; only the driver's own, only the first time. @returns whether it was noted */
+  /**
+   * Notes that the driver's app showed the offer; only the driver's own, only the first time.
+   * @returns whether it was noted
+   */
   offerSeen(offerId: string, driverId: string): Promise<boolean>;
 }
 
-/** Sends realtime events to rooms, from any process. A client that is away misses them: it is told its state on coming back. */
+/**
+ * Sends realtime events to rooms, from any process. A client that is away misses them: it is told its state
+ * on coming back.
+ */
 export interface Emitter {
   /** @throws where it could not be sent: to be tried again */
   emit(event: Emit): Promise<void>;
 }
 
-/** Tells one addressee who looks at no screen of ours (spec 4): a chat, a pager, a driver's closed app. A notice may come twice. */
+/**
+ * Tells one addressee who looks at no screen of ours (spec 4): a chat, a pager, a driver's closed app. A
+ * notice may come twice.
+ */
 export interface Notifier {
   /** The name of the channel in metrics and log. */
   readonly channel: 'slack' | 'pagerduty' | 'web_push' | 'log';
   /**
    * @returns not_needed: there is nobody to tell, or nothing to tell any more
-   * @throws NoticeRefused where it will never be taken; NotBefore where the receiver wants to be left alone for so long; any other error: to be tried again
+   * @throws NoticeRefused where it will never be taken; NotBefore where the receiver wants to be left alone
+   *   for so long; any other error: to be tried again
    */
   notify(notice: Notice): Promise<NoticeOutcome>;
 }
@@ -175,7 +220,10 @@ export type NoticeSettings = {
   allowLocalPush: boolean;
   /** Before the path of a link, without a slash at its end. Null: links are shown as paths. */
   publicUrl: string | null;
-  /** A notice that could not be sent for so long is given up; a `resolved` for support or pager after a day at the earliest. */
+  /**
+   * A notice that could not be sent for so long is given up; a `resolved` for support or pager after a day at
+   * the earliest.
+   */
   maxAgeMs: number;
 };
 

@@ -15,13 +15,17 @@ export type PositionsDeps = {
 };
 
 export type Positions = {
-  /** Takes in one ping, single or batch, in any order (spec 3). @throws RangeError for a place or instant out of bounds; Redis away: its error */
+  /**
+   * Takes in one ping, single or batch, in any order (spec 3).
+   * @throws RangeError for a place or instant out of bounds; Redis away: its error
+   */
   record(driverId: string, fixes: readonly Fix[]): Promise<'recorded' | 'notFound'>;
 };
 
 /**
- * A ping goes to Redis only. PostgreSQL is asked where Redis does not know the driver, and written to where a driver comes on the map: then the delivery that
- * waits for one is woken by the outbox, since a ping must not wait for Temporal, and that wake must not be lost with this process.
+ * A ping goes to Redis only. PostgreSQL is asked where Redis does not know the driver, and written to where a
+ * driver comes on the map: then the delivery that waits for one is woken by the outbox, since a ping must not
+ * wait for Temporal, and that wake must not be lost with this process.
  */
 export function createPositions(deps: PositionsDeps): Positions {
   return {

@@ -18,14 +18,20 @@ export type NewDriver = {
 /** Where drivers are kept. */
 export interface DriverRegistry {
   cityExists(cityId: string): Promise<boolean>;
-  /** Writes driver, vehicle and audit entry at once, or nothing where the id is taken. @returns whether it wrote */
+  /**
+   * Writes driver, vehicle and audit entry at once, or nothing where the id is taken.
+   * @returns whether it wrote
+   */
   insert(driver: NewDriver, entry: Entry, at: number, correlationId: string): Promise<boolean>;
   /** Whether there is a driver who was registered with just these words. */
   has(driver: NewDriver): Promise<boolean>;
 }
 
 export type Registration = {
-  /** Registers a driver, OFFLINE. The same driver again is `again`, so that a retry does no harm; another under the same id is refused. `now` in epoch ms. */
+  /**
+   * Registers a driver, OFFLINE. The same driver again is `again`, so that a retry does no harm; another
+   * under the same id is refused. `now` in epoch ms.
+   */
   register(
     driver: NewDriver,
     by: Actor,

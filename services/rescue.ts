@@ -35,11 +35,15 @@ export type RescueAsked = { key: string; by: Actor; why: string; correlationId: 
 /** One action of ops that frees every job of a driver (spec 5, ADR 14). */
 export type RescueService = {
   /**
-   * Takes the driver off duty and writes down what they had in hand; every delivery is told by the outbox, so that it happens even if nobody asks any more.
+   * Takes the driver off duty and writes down what they had in hand; every delivery is told by the outbox, so
+   * that it happens even if nobody asks any more.
    * @returns null where there is no such driver
    */
   begin(driverId: string, asked: RescueAsked): Promise<Rescue | null>;
-  /** Keeps the first answer of each delivery, which every repeat then gets. @returns the jobs as they stand */
+  /**
+   * Keeps the first answer of each delivery, which every repeat then gets.
+   * @returns the jobs as they stand
+   */
   keepResults(rescueId: string, results: ReadonlyMap<string, RescueResult>): Promise<RescueJob[]>;
 };
 
@@ -59,7 +63,9 @@ export function createRescue(deps: RescueDeps): RescueService {
   };
 }
 
-/** While the driver's row is locked nothing is given to them, and no second rescue begins under the same key. */
+/**
+ * While the driver's row is locked nothing is given to them, and no second rescue begins under the same key.
+ */
 async function beginOnce(
   tx: Tx,
   deps: RescueDeps,
@@ -135,7 +141,10 @@ async function writeRescued(
   return { facts, auditHash: head };
 }
 
-/** OFFLINE at once, or when the goods in hand are off it. What else the change would tell the deliveries is left out: they hear of the rescue. */
+/**
+ * OFFLINE at once, or when the goods in hand are off it. What else the change would tell the deliveries is
+ * left out: they hear of the rescue.
+ */
 async function endDuty(
   tx: Tx,
   { limits, features }: RescueDeps,

@@ -26,11 +26,16 @@ export type CaseAnswer =
   | { outcome: 'refused'; code: 'CASE_RESOLVED' | 'CASE_NEEDS_DECISION'; detail: string }
   | { outcome: 'done'; changed: boolean };
 
-/** What is done with the cases of the support queue beside their deliveries' own events (spec 4). Each is one transaction; a repeat changes nothing. */
+/**
+ * What is done with the cases of the support queue beside their deliveries' own events (spec 4). Each is one
+ * transaction; a repeat changes nothing.
+ */
 export type SupportCases = {
   /** Somebody takes the case on; who did so first keeps it. */
   acknowledge(caseId: string, by: { by: Actor; correlationId: string }): Promise<CaseAnswer>;
-  /** The case is over. HEARD_AGAIN leaves a case as it is that is about something else than silence by now. */
+  /**
+   * The case is over. HEARD_AGAIN leaves a case as it is that is about something else than silence by now.
+   */
   resolve(
     caseId: string,
     how: { by: Actor; resolution: HandResolution; note: string | null; correlationId: string },
@@ -66,7 +71,10 @@ async function change(
   return answer;
 }
 
-/** Under the lock of the delivery's row, as all that writes its cases: they change with the delivery, and their entries stand in its chain. */
+/**
+ * Under the lock of the delivery's row, as all that writes its cases: they change with the delivery, and
+ * their entries stand in its chain.
+ */
 async function decideAndWrite(
   tx: Tx,
   clock: Clock,

@@ -29,16 +29,25 @@ export type WakeDeps = {
 export type FreeDriver = { driverId: string; passed: readonly string[]; correlationId: string };
 
 export type Wake = {
-  /** Handles the message driverFree: wakes the most urgent waiting delivery that this driver may serve. @returns its id, or null where there is none */
+  /**
+   * Handles the message driverFree: wakes the most urgent waiting delivery that this driver may serve.
+   * @returns its id, or null where there is none
+   */
   driverFree(news: FreeDriver): Promise<string | null>;
 };
 
-/** A free driver is passed on by so many deliveries at most: each refusal wakes the next, never all of them (spec 2). */
+/**
+ * A free driver is passed on by so many deliveries at most: each refusal wakes the next, never all of them
+ * (spec 2).
+ */
 export const MAX_HOPS = 5;
 /** Waiting deliveries read at once, and how many such pages. */
 const PAGE = 200;
 const MAX_PAGES = 5;
-/** Deliveries in reach that are asked about one by one: beyond that the driver's next change, or their own next search, finds them. */
+/**
+ * Deliveries in reach that are asked about one by one: beyond that the driver's next change, or their own
+ * next search, finds them.
+ */
 const MAX_ASKED = 20;
 
 export function createWake(deps: WakeDeps): Wake {
@@ -66,7 +75,10 @@ async function whereFree({ map }: WakeDeps, driverId: string): Promise<FreeOnMap
   return { driverId, cityId: entry.cityId, point: entry.lastFix.point, fixAt: entry.lastFix.receivedAt };
 }
 
-/** Highest escalation first, then the longest search; the first that this driver reaches and is not excluded from. */
+/**
+ * Highest escalation first, then the longest search; the first that this driver reaches and is not excluded
+ * from.
+ */
 async function mostUrgent(
   deps: WakeDeps,
   free: FreeOnMap,

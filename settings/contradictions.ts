@@ -1,7 +1,10 @@
 import type { Environment, Variable } from './variable';
 import { API_VARIABLES as API, SERVICE_VARIABLES as SERVICE } from './variables';
 
-/** What two variables say together that cannot be. Those that are wrong by themselves are passed over: they have their own message. */
+/**
+ * What two variables say together that cannot be. Those that are wrong by themselves are passed over: they
+ * have their own message.
+ */
 export function serviceContradictions(env: Environment): string[] {
   return [
     ...rising(

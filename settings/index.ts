@@ -1,6 +1,6 @@
 /**
- * The one place where the environment is read. A wrong or missing value stops the start with a message that names the variable,
- * what is wrong and what is allowed: all problems at once, and no secret in any of them.
+ * The one place where the environment is read. A wrong or missing value stops the start with a message that
+ * names the variable, what is wrong and what is allowed: all problems at once, and no secret in any of them.
  */
 import type { NoticeSettings, VapidKeys } from '../services/ports';
 import type { AvailabilityLimits } from '../domain/driver/availability';
@@ -13,7 +13,10 @@ import { apiContradictions, serviceContradictions } from './contradictions';
 import type { Environment, Variable } from './variable';
 import { API_VARIABLES as API, SERVICE_VARIABLES as SERVICE } from './variables';
 
-/** What worker and API both need. Durations of business are ms, already divided by TIME_SCALE; those of plumbing are not. */
+/**
+ * What worker and API both need. Durations of business are ms, already divided by TIME_SCALE; those of
+ * plumbing are not.
+ */
 export type Settings = {
   database: { url: string; poolSize: number; statementTimeoutMs: number; prepares: boolean };
   redis: { url: string };

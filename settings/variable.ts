@@ -143,7 +143,10 @@ export function secretUrl(name: string, protocols: readonly string[], meaning: s
   );
 }
 
-/** An address that may hold a secret, so it is never shown, and that may be unset. Without TLS only where it is on this machine. */
+/**
+ * An address that may hold a secret, so it is never shown, and that may be unset. Without TLS only where it
+ * is on this machine.
+ */
 export function optionalSecretUrl(name: string, meaning: string): Variable<string | null> {
   return variable<string | null>(
     { name, allowed: SAFE_URL_WORDS, fallback: null, meaning },

@@ -21,7 +21,10 @@ export function observeAuditCheck(
   );
 }
 
-/** What the last check came to, and how far the trail lags behind; read when somebody looks, so that a worker that just started says it too. */
+/**
+ * What the last check came to, and how far the trail lags behind; read when somebody looks, so that a worker
+ * that just started says it too.
+ */
 export function observeAudit(
   read: { lastCheck: () => Promise<FinishedCheck | null>; lagMs: () => Promise<number> },
   log: Pick<Logger, 'warn'>,

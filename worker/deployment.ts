@@ -10,7 +10,10 @@ export const BUNDLE_PATH = join(__dirname, '../workflow-bundle.js');
 const SOURCE_MAP = /\n\/\/# sourceMappingURL=\S*\s*$/;
 const HASH_CHARACTERS = 16;
 
-/** Which build of the workflows this is: a hash of their code, the same wherever it was built. What only activities change is no new build. */
+/**
+ * Which build of the workflows this is: a hash of their code, the same wherever it was built. What only
+ * activities change is no new build.
+ */
 export function buildIdOf(bundle: string): string {
   return createHash('sha256').update(bundle.replace(SOURCE_MAP, '')).digest('hex').slice(0, HASH_CHARACTERS);
 }
@@ -20,7 +23,10 @@ export function readBuildId(path: string = BUNDLE_PATH): string {
   return buildIdOf(readFileSync(path, 'utf8'));
 }
 
-/** What tells Temporal which build a worker is of. Empty without a name: then any worker goes on with any run, and changes are made behind `patched` (ADR 23). */
+/**
+ * What tells Temporal which build a worker is of. Empty without a name: then any worker goes on with any run,
+ * and changes are made behind `patched` (ADR 23).
+ */
 export function deploymentOf(
   { deploymentName }: { deploymentName: string | null },
   log: Logger,

@@ -15,7 +15,9 @@ export type HealthDeps = {
 
 const CHECK_TIMEOUT_MS = 2_000;
 
-/** `/health` says that the process lives, `/health/ready` whether it can work, `/metrics` what it measured. */
+/**
+ * `/health` says that the process lives, `/health/ready` whether it can work, `/metrics` what it measured.
+ */
 export async function startHealthServer({
   host,
   port,

@@ -1,4 +1,6 @@
-/** The worker process: runs workflows and activities, relays the outbox, archives positions. Composition only. */
+/**
+ * The worker process: runs workflows and activities, relays the outbox, archives positions. Composition only.
+ */
 import { Client } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import Redis from 'ioredis';

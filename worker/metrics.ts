@@ -19,7 +19,9 @@ const wrongHolds = new Gauge({
   help: 'Drivers whose counters differ from their offers and assignments; anything but 0 is a bug',
 });
 
-/** What the sweep found goes to the metrics; what it had to repair also to the log, since something broke it. */
+/**
+ * What the sweep found goes to the metrics; what it had to repair also to the log, since something broke it.
+ */
 export function observeOpenRows(report: OpenRowsReport, log: Logger): void {
   openDeliveries.set(report.openRows);
   runningWorkflows.set(report.running);

@@ -1,7 +1,8 @@
 import { Gauge } from 'prom-client';
 
 /**
- * A gauge that is read when somebody looks. While what it is read from is away it shows NaN and says so in the log: the other metrics are wanted most just then.
+ * A gauge that is read when somebody looks. While what it is read from is away it shows NaN and says so in
+ * the log: the other metrics are wanted most just then.
  */
 export function readGauge(
   { name, help, log }: { name: string; help: string; log: { warn(fields: object, text: string): void } },

@@ -20,7 +20,10 @@ type Sweep = {
   offsetMs?: number;
   /** How late one that was missed may still be run. */
   catchupMs?: number;
-  /** A run that takes longer is ended: one that nobody can go on with, as its build is gone, must not keep the next from starting. */
+  /**
+   * A run that takes longer is ended: one that nobody can go on with, as its build is gone, must not keep the
+   * next from starting.
+   */
   withinMs?: number;
   says: string;
 };
@@ -28,7 +31,10 @@ type Sweep = {
 /** Intervals that settings say, in ms. */
 export type SweepTimes = { escalationCheckMs: number; lostDriversMs: number };
 
-/** The sweeps and how often they run. They prove the invariants and repair what a bug or a lost Redis broke (design: sweeps). */
+/**
+ * The sweeps and how often they run. They prove the invariants and repair what a bug or a lost Redis broke
+ * (design: sweeps).
+ */
 const sweepsOf = ({ escalationCheckMs, lostDriversMs }: SweepTimes): readonly Sweep[] => [
   {
     scheduleId: 'escalation-sweep',
@@ -78,7 +84,10 @@ const sweepsOf = ({ escalationCheckMs, lostDriversMs }: SweepTimes): readonly Sw
   },
 ];
 
-/** Creates the Schedules, or makes those of an older version say what this one says. Any worker may do it at any time. */
+/**
+ * Creates the Schedules, or makes those of an older version say what this one says. Any worker may do it at
+ * any time.
+ */
 export async function ensureSchedules(client: Client, times: SweepTimes): Promise<void> {
   for (const sweep of sweepsOf(times)) await ensure(client, optionsOf(sweep));
 }

@@ -1,7 +1,10 @@
 import { DefaultLogger, type LogEntry, type LogLevel, Runtime } from '@temporalio/worker';
 import type { Logger } from 'pino';
 
-/** Temporal's own log lines in ours, so that a process has one log of one form. Before any worker or connection is made. */
+/**
+ * Temporal's own log lines in ours, so that a process has one log of one form. Before any worker or
+ * connection is made.
+ */
 export function installTemporalLog(log: Logger): void {
   Runtime.install({
     logger: new DefaultLogger(log.isLevelEnabled('debug') ? 'DEBUG' : 'INFO', temporalLines(log)),

@@ -9,8 +9,9 @@ const AGAIN_AFTER_MS = 1_000;
 const AWAY: readonly number[] = [4, 14];
 
 /**
- * What a worker needs of Temporal before it can begin. A cluster that is away is waited for: a worker that ended in place of that would be started again ever more rarely by
- * whoever runs it, and be missing when the cluster is back.
+ * What a worker needs of Temporal before it can begin. A cluster that is away is waited for: a worker that
+ * ended in place of that would be started again ever more rarely by whoever runs it, and be missing when the
+ * cluster is back.
  * @throws what `ask` throws where the cluster did answer
  */
 export async function whenTemporalAnswers<T>(

@@ -8,7 +8,8 @@ type Warn = { warn: (facts: object, line: string) => void };
 const NO_ZONE = 'none';
 
 /**
- * How every zone fares, as last computed. Read when somebody looks, so that all workers say the same whichever of them computed it, and a zone that vanished is not shown.
+ * How every zone fares, as last computed. Read when somebody looks, so that all workers say the same
+ * whichever of them computed it, and a zone that vanished is not shown.
  * @param read the newest rows of each city that was looked at lately
  */
 export function observeZones(read: () => Promise<LatestHealth[]>, log: Warn): void {

@@ -1,6 +1,6 @@
 /**
- * All that a caller of the workflows may know: names, ids, updates, signals, queries, inputs, search attributes.
- * Payloads are plain JSON: ids, unions, numbers, instants in epoch ms. No personal data.
+ * All that a caller of the workflows may know: names, ids, updates, signals, queries, inputs, search
+ * attributes. Payloads are plain JSON: ids, unions, numbers, instants in epoch ms. No personal data.
  */
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
@@ -25,7 +25,10 @@ export const WORKFLOWS = {
   lostDriversSweep: 'lostDriversSweep',
 } as const;
 
-/** `delivery/<merchant>/<sellerOrderId>`: two retries of one shop can never start two deliveries. Parts are escaped, so that no key can look like another's. */
+/**
+ * `delivery/<merchant>/<sellerOrderId>`: two retries of one shop can never start two deliveries. Parts are
+ * escaped, so that no key can look like another's.
+ */
 export function deliveryWorkflowId(merchantId: string, sellerOrderId: string): string {
   return `delivery/${encodeURIComponent(merchantId)}/${encodeURIComponent(sellerOrderId)}`;
 }
@@ -89,7 +92,10 @@ export const updateIds = {
   accept: ({ offerId, driverId }: AcceptOffer): string => `accept/${offerId}/${driverId}`,
   reject: ({ offerId, driverId }: RejectOffer): string => `reject/${offerId}/${driverId}`,
   leave: (assignmentId: string): string => `leave/${assignmentId}`,
-  /** With the state it was asked in: a step refused as too early must not be refused for ever under the same id. */
+  /**
+   * With the state it was asked in: a step refused as too early must not be refused for ever under the same
+   * id.
+   */
   step: (
     { step, by }: TakeStep,
     { assignmentId, status }: { assignmentId: string | null; status: string },
@@ -121,10 +127,16 @@ export type TimedAvailabilityInput = Traced & { driverId: string; state: Availab
 
 /** Failure type of an update that comes after the end: the caller answers from the row. */
 export const CLOSED = 'CLOSED';
-/** Error type of an event that no repeat would make possible: it is refused, and the delivery goes on without it. */
+/**
+ * Error type of an event that no repeat would make possible: it is refused, and the delivery goes on without
+ * it.
+ */
 export const IMPOSSIBLE = 'ImpossibleEvent';
 
-/** How long the workflow waits for one attempt at a transaction; then it begins another, and the first must write nothing any more. */
+/**
+ * How long the workflow waits for one attempt at a transaction; then it begins another, and the first must
+ * write nothing any more.
+ */
 export const ATTEMPT_MS = 1_400;
 
 export const searchAttributes = {

@@ -40,12 +40,16 @@ import {
 } from './contract';
 
 const database = proxyLocalActivities<DeliveryActivities>({
-  startToCloseTimeout: ATTEMPT_MS, // two of them are well under the workflow task's 5 s, so that none is heartbeated (ADR 8)
+  // two of them are well under the workflow task's 5 s, so that none is heartbeated (ADR 8)
+  startToCloseTimeout: ATTEMPT_MS,
   localRetryThreshold: '50ms', // each further try waits on a timer, not in a held task (ADR 8)
   retry: { initialInterval: '100ms', maximumInterval: '10s', nonRetryableErrorTypes: [IMPOSSIBLE] },
 });
 
-/** A deadline whose event turned out to be impossible is tried again after so long: somebody may have mended the rows, or the code. */
+/**
+ * A deadline whose event turned out to be impossible is tried again after so long: somebody may have mended
+ * the rows, or the code.
+ */
 const MENDING_MS = 60_000;
 
 type Waiting = { event: WorkflowEvent; correlationId: string; answered?: Trigger<Answer> };
@@ -63,8 +67,9 @@ const UNREAD: Known = {
 };
 
 /**
- * The life of one delivery, from its row in the database to its last state. One writer: handlers only put into the inbox and wait; this loop takes
- * the next event, or the deadline that is due, runs its one transaction, adopts the truth that comes back, and waits (design: the way of one delivery).
+ * The life of one delivery, from its row in the database to its last state. One writer: handlers only put
+ * into the inbox and wait; this loop takes the next event, or the deadline that is due, runs its one
+ * transaction, adopts the truth that comes back, and waits (design: the way of one delivery).
  */
 export async function delivery({ deliveryId, correlationId }: DeliveryInput): Promise<Known['status']> {
   const inbox: Waiting[] = [];
@@ -158,7 +163,8 @@ export async function delivery({ deliveryId, correlationId }: DeliveryInput): Pr
       await somethingHappens(inbox, due);
       continue;
     }
-    // The row first, whatever waits: which of both comes first must not depend on how a killed worker's tasks are cut when they are replayed.
+    // The row first, whatever waits: which of both comes first must not depend on how a killed worker's tasks
+    // are cut when they are replayed.
     const news = known === UNREAD ? undefined : inbox.shift();
     const next = news ?? ofDeadline(due, correlationId);
     const told = await tellOrRefuse(deliveryId, next);
@@ -199,7 +205,11 @@ function ofDeadline(due: Deadline | undefined, correlationId: string): Waiting {
   return { event, correlationId };
 }
 
-/** One transaction for one event. @returns undefined where no repeat would make it possible: whoever asked is told so, and what else is in the inbox goes on */
+/**
+ * One transaction for one event.
+ * @returns undefined where no repeat would make it possible: whoever asked is told so, and what else is in
+ *   the inbox goes on
+ */
 async function tellOrRefuse(
   deliveryId: string,
   { event, correlationId, answered }: Waiting,
@@ -219,7 +229,10 @@ function isImpossible(error: unknown): boolean {
   return error instanceof ApplicationFailure && error.type === IMPOSSIBLE;
 }
 
-/** Search attributes change with the states that ops look for; the two arrivals stay in the record, to save an event each. */
+/**
+ * Search attributes change with the states that ops look for; the two arrivals stay in the record, to save an
+ * event each.
+ */
 function showChange(before: Known, after: Known): void {
   const shown = (known: Known) => JSON.stringify(attributesOf(known).map(({ value }) => value));
   if (before === UNREAD ? after.status !== 'PENDING' : shown(before) !== shown(after))
@@ -245,7 +258,10 @@ function isTimeToContinue(inbox: readonly Waiting[], known: Known): boolean {
   return workflowInfo().continueAsNewSuggested && inbox.length === 0 && !known.closed;
 }
 
-/** Where workers are versioned, on the current build: a run begins from its row, so it need not be one that can replay this one (ADR 23). */
+/**
+ * Where workers are versioned, on the current build: a run begins from its row, so it need not be one that
+ * can replay this one (ADR 23).
+ */
 async function goOnAsNew(input: DeliveryInput): Promise<void> {
   await condition(allHandlersFinished);
   await makeContinueAsNewFunc<typeof delivery>({ initialVersioningBehavior: 'AUTO_UPGRADE' })(input);

@@ -9,7 +9,8 @@ export type TimedAvailabilityActivities = {
 };
 
 const database = proxyLocalActivities<TimedAvailabilityActivities>({
-  startToCloseTimeout: '1400ms', // well under the workflow task's 5 s, so that a slow transaction never heartbeats one
+  // well under the workflow task's 5 s, so that a slow transaction never heartbeats one
+  startToCloseTimeout: '1400ms',
   localRetryThreshold: '50ms', // each further try waits on a timer, not in a held task (ADR 8)
   retry: { initialInterval: '100ms', maximumInterval: '10s' },
 });
@@ -18,8 +19,9 @@ const database = proxyLocalActivities<TimedAvailabilityActivities>({
 const MIN_WAIT_MS = 1_000;
 
 /**
- * Ends a driver's break or pause at its time; one run a driver. The row decides, guarded on (state, until): when the nearest known end is due, that state and no
- * other is ended, and the answer says what to wait for next. So news may come late, doubled or in any order, and an end that is moot costs one look at the row.
+ * Ends a driver's break or pause at its time; one run a driver. The row decides, guarded on (state, until):
+ * when the nearest known end is due, that state and no other is ended, and the answer says what to wait for
+ * next. So news may come late, doubled or in any order, and an end that is moot costs one look at the row.
  */
 export async function timedAvailability({
   driverId,

@@ -25,7 +25,9 @@ export type AuditCheckDeps = {
 };
 
 const NAMES_AT_ONCE = 500;
-/** So many are held in memory; of a chain that is longer no more either, as long as nothing is wrong with it. */
+/**
+ * So many are held in memory; of a chain that is longer no more either, as long as nothing is wrong with it.
+ */
 const ENTRIES_AT_ONCE = 2_000;
 const MOST_NAMED = 100;
 /** An entry may be committed so long after the time it bears. */
@@ -53,8 +55,8 @@ const progress = z.object({
 export type AuditCheckProgress = z.output<typeof progress>;
 
 /**
- * Follows the chains that are due (ADR 11) and names what does not hang together. May be repeated; a repeat goes on where the attempt before stopped, and names of a
- * page that was not finished may then come twice.
+ * Follows the chains that are due (ADR 11) and names what does not hang together. May be repeated; a repeat
+ * goes on where the attempt before stopped, and names of a page that was not finished may then come twice.
  */
 export function createAuditCheck(deps: AuditCheckDeps): () => Promise<Omit<AuditCheckReport, 'named'>> {
   return async () => {
@@ -154,9 +156,11 @@ async function followStored(
 }
 
 /**
- * Follows a chain that is too long to be held: a driver's app that changes its mind all day makes one of hundreds of thousands of entries. Entries come by their time,
- * which is the chain's order but for what clocks differ: what comes early waits for its turn.
- * @returns how many entries it has; null where it does not hang together so: then all of it must be looked at, to say what is wrong
+ * Follows a chain that is too long to be held: a driver's app that changes its mind all day makes one of
+ * hundreds of thousands of entries. Entries come by their time, which is the chain's order but for what
+ * clocks differ: what comes early waits for its turn.
+ * @returns how many entries it has; null where it does not hang together so: then all of it must be looked
+ *   at, to say what is wrong
  */
 async function walkThrough(
   chains: Pick<AuditChains, 'walkChain' | 'hashOf'>,

@@ -23,7 +23,10 @@ export interface UnassignedRows {
   unresolvedCases(): Promise<number>;
 }
 
-/** `due`: deliveries that must be on some level by now; `missed`: of those the ones that are not where they must be, and were told to look again. */
+/**
+ * `due`: deliveries that must be on some level by now; `missed`: of those the ones that are not where they
+ * must be, and were told to look again.
+ */
 export type EscalationReport = { due: number; missed: number; unresolvedCases: number };
 
 export type EscalationCheckDeps = {
@@ -46,8 +49,9 @@ const PAGE = 1_000;
 const GRACE_MS = 30_000;
 
 /**
- * Timers in the workflows are the mechanism of escalation; this proves that they work: it finds every delivery that is not on the level it must be on, makes its run look
- * at the row, which then does what is due, and counts how many were missed (spec 4).
+ * Timers in the workflows are the mechanism of escalation; this proves that they work: it finds every
+ * delivery that is not on the level it must be on, makes its run look at the row, which then does what is
+ * due, and counts how many were missed (spec 4).
  */
 export function createEscalationCheck(deps: EscalationCheckDeps): () => Promise<EscalationReport> {
   return async () => {

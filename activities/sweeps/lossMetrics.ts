@@ -14,7 +14,10 @@ export const lossesWithheld = new Counter({
   labelNames: ['city'] as const,
 });
 
-/** Whichever worker swept last knows; what another one said longer ago than this is not shown as if it were of now. */
+/**
+ * Whichever worker swept last knows; what another one said longer ago than this is not shown as if it were of
+ * now.
+ */
 const SHOWN_MS = 60_000;
 
 let newest: { at: number; shares: ReadonlyMap<string, number> } = { at: 0, shares: new Map() };

@@ -24,7 +24,10 @@ export type LostDriversDeps = {
   kick: () => void;
 };
 
-/** What one sweep came to: drivers on duty, how many are silent, deliveries told of a loss and not told, cases resolved; `silentCities` are those where the fault is ours. */
+/**
+ * What one sweep came to: drivers on duty, how many are silent, deliveries told of a loss and not told, cases
+ * resolved; `silentCities` are those where the fault is ours.
+ */
 export type LostDriversReport = {
   watched: number;
   silent: number;
@@ -36,8 +39,9 @@ export type LostDriversReport = {
 
 export type LostDrivers = {
   /**
-   * Looks at everybody on duty: who with work is silent, or makes no way to the pickup, is lost, and the delivery is told so. Where too much of a city is silent
-   * nobody of it is lost, and the pager is told, once when it begins and once when it is over. May be repeated, and may run beside another.
+   * Looks at everybody on duty: who with work is silent, or makes no way to the pickup, is lost, and the
+   * delivery is told so. Where too much of a city is silent nobody of it is lost, and the pager is told, once
+   * when it begins and once when it is over. May be repeated, and may run beside another.
    * @throws where PostgreSQL or the live map is away: nobody is lost then
    */
   sweepLostDrivers(): Promise<LostDriversReport>;
@@ -68,9 +72,12 @@ export function createLostDrivers(deps: LostDriversDeps): LostDrivers {
   };
 }
 
-// ---- looking -----------------------------------------------------------------------------------------------------------------
+// ---- looking ----
 
-/** Of all drivers on duty in a city: how many there are, how many are silent, how many of these ops know of, and who would be lost. */
+/**
+ * Of all drivers on duty in a city: how many there are, how many are silent, how many of these ops know of,
+ * and who would be lost.
+ */
 type City = { working: number; silent: number; knownSilent: number; losses: SeenLoss[] };
 type Cities = ReadonlyMap<string, City>;
 
@@ -144,7 +151,7 @@ async function resolveCases({ cases }: LostDriversDeps, caseIds: readonly string
   return resolved;
 }
 
-// ---- telling -----------------------------------------------------------------------------------------------------------------
+// ---- telling ----
 
 function withhold({ log }: LostDriversDeps, faulty: readonly (readonly [string, City])[]): number {
   for (const [cityId, { silent, working, losses }] of faulty) {
@@ -164,7 +171,10 @@ async function tell({ db, kick }: LostDriversDeps, losses: readonly SeenLoss[]):
   return told.length;
 }
 
-/** The pager hears of a city's silence when it begins and when it is over; while we are deaf to all it is not over. */
+/**
+ * The pager hears of a city's silence when it begins and when it is over; while we are deaf to all it is not
+ * over.
+ */
 async function tellOfSilence(
   { db, clock, kick }: LostDriversDeps,
   cities: Cities,

@@ -1,12 +1,20 @@
 import { type MapEntry, type MapPart, type MapView } from '../../services/ports';
 
-/** How the map differs from the record: not on it, on it without right, or on it rightly but with old facts. */
+/**
+ * How the map differs from the record: not on it, on it without right, or on it rightly but with old facts.
+ */
 export type Difference = 'missing' | 'extra' | 'outdated';
 
-/** `staleGraceMs`: one who just fell silent may stand on the map for so long; the map's own readers leave them out meanwhile. */
+/**
+ * `staleGraceMs`: one who just fell silent may stand on the map for so long; the map's own readers leave them
+ * out meanwhile.
+ */
 export type Comparison = { now: number; freshFixMs: number; staleGraceMs: number };
 
-/** What the map should show of a driver of whom PostgreSQL says `entry`; null = as it is. `view` must be read after `entry`: a newer one is right. */
+/**
+ * What the map should show of a driver of whom PostgreSQL says `entry`; null = as it is. `view` must be read
+ * after `entry`: a newer one is right.
+ */
 export function differenceOf(entry: MapEntry, view: MapView, comparison: Comparison): Difference | null {
   if (view.entry && view.entry.version > entry.version) return null;
   const silentMs = comparison.now - (lastHeard(entry, view) ?? -Infinity);
@@ -49,7 +57,10 @@ export function partsOf(cityIds: readonly string[]): MapPart[] {
   ];
 }
 
-/** Of who is AVAILABLE the room is not looked at: an offer takes it for moments, and the hold reads it from the row. */
+/**
+ * Of who is AVAILABLE the room is not looked at: an offer takes it for moments, and the hold reads it from
+ * the row.
+ */
 function isOutdated(entry: MapEntry, shown: MapEntry | null): boolean {
   if (shown === null) return false;
   const hasOtherRoom = entry.availability === 'BUSY' && shown.hasRoom !== entry.hasRoom;

@@ -21,7 +21,9 @@ export interface OpenRowsStore {
   closedAmong(workflowIds: readonly string[], closedBefore: number): Promise<OpenRow[]>;
   /** Open deliveries whose search or whose offer's end was due before then, as far as their rows say. */
   overdue(query: { dueBefore: number; limit: number }): Promise<OpenRow[]>;
-  /** Drivers whose counters of offers and assignments are not what the rows say; none, or a bug is at work. */
+  /**
+   * Drivers whose counters of offers and assignments are not what the rows say; none, or a bug is at work.
+   */
   wrongHolds(): Promise<string[]>;
 }
 
@@ -29,7 +31,10 @@ export interface OpenRowsStore {
 export interface RunningDeliveries {
   /** Ids of running delivery workflows, by visibility: may be seconds late. */
   list(): AsyncIterable<string>;
-  /** Those whose workflow task fails again and again, as the cluster reports it; none where it reports no such thing. */
+  /**
+   * Those whose workflow task fails again and again, as the cluster reports it; none where it reports no such
+   * thing.
+   */
   stuck(limit: number): Promise<string[]>;
   /** Ends one of those. */
   end(workflowId: string, why: string): Promise<void>;
@@ -60,8 +65,9 @@ const STUCK_LIMIT = 20;
 const PAGE = 1_000;
 
 /**
- * Proves that every open delivery has a running workflow and every running workflow an open delivery, and repairs what is not so:
- * ends what cannot go on, starts what is missing, and makes a run whose delivery is closed, or should have acted long ago, look at its row (invariants 3 and 4).
+ * Proves that every open delivery has a running workflow and every running workflow an open delivery, and
+ * repairs what is not so: ends what cannot go on, starts what is missing, and makes a run whose delivery is
+ * closed, or should have acted long ago, look at its row (invariants 3 and 4).
  */
 export function createOpenRowsSweep(deps: OpenRowsDeps): () => Promise<OpenRowsReport> {
   return async () => {
@@ -81,7 +87,10 @@ export function createOpenRowsSweep(deps: OpenRowsDeps): () => Promise<OpenRowsR
   };
 }
 
-/** A run that cannot replay its history will never go on. The row holds all that was promised, so a new run begins from it (ADR 8). */
+/**
+ * A run that cannot replay its history will never go on. The row holds all that was promised, so a new run
+ * begins from it (ADR 8).
+ */
 async function endStuck({ running: runs }: OpenRowsDeps, running: Set<string>): Promise<number> {
   const stuck = await runs.stuck(STUCK_LIMIT);
   for (const workflowId of stuck) {
@@ -117,7 +126,10 @@ async function startMissing(
   }
 }
 
-/** A run may outlive its delivery for the moment between the commit and its own end; the row is read again by the run itself. */
+/**
+ * A run may outlive its delivery for the moment between the commit and its own end; the row is read again by
+ * the run itself.
+ */
 async function endOrphans(
   { store, nudge, heartbeat, clock }: OpenRowsDeps,
   running: ReadonlySet<string>,
@@ -137,7 +149,9 @@ async function endOrphans(
   return orphaned;
 }
 
-/** The row changed behind the workflow's back: it waits for something else than the row says (invariant 4). */
+/**
+ * The row changed behind the workflow's back: it waits for something else than the row says (invariant 4).
+ */
 async function wakeOverdue(
   { store, nudge, heartbeat, clock }: OpenRowsDeps,
   running: ReadonlySet<string>,

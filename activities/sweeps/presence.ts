@@ -45,11 +45,17 @@ export type SweepReport = {
   repaired: number;
 };
 
-/** Ids of drivers where the map differs from the record. Both empty: `drivers:geo` and its shards hold the AVAILABLE fresh drivers and no others. */
+/**
+ * Ids of drivers where the map differs from the record. Both empty: `drivers:geo` and its shards hold the
+ * AVAILABLE fresh drivers and no others.
+ */
 export type MapDifference = { missing: string[]; extra: string[] };
 
 export type PresenceActivities = {
-  /** One round: who is silent, whose break or pause is overdue, where the map differs from PostgreSQL. May be repeated, and may run beside another. */
+  /**
+   * One round: who is silent, whose break or pause is overdue, where the map differs from PostgreSQL. May be
+   * repeated, and may run beside another.
+   */
   sweepPresence(): Promise<SweepReport>;
 };
 
@@ -80,7 +86,10 @@ export function createPresence(deps: PresenceDeps): Presence {
   };
 }
 
-/** A change of the feature is not left to the next sweep: who is to be OFFLINE by it is so within moments, and the sweep is the net. */
+/**
+ * A change of the feature is not left to the next sweep: who is to be OFFLINE by it is so within moments, and
+ * the sweep is the net.
+ */
 export function switchStatesOffAtOnce(
   { onChange }: Pick<FeatureRegistry, 'onChange'>,
   presence: Pick<Presence, 'switchStatesOff'>,
@@ -96,7 +105,7 @@ export function switchStatesOffAtOnce(
   });
 }
 
-// ---- states ------------------------------------------------------------------------------------------------------------------
+// ---- states ----
 
 async function endOverdue(deps: PresenceDeps): Promise<number> {
   let ended = 0;
@@ -136,7 +145,7 @@ async function ask(
   return answer.outcome === 'done' && answer.changed;
 }
 
-// ---- silence and repair ------------------------------------------------------------------------------------------------------
+// ---- silence and repair ----
 
 type Seen = { row: DutyRow; view: MapView };
 
@@ -199,7 +208,10 @@ async function clearParts(deps: PresenceDeps): Promise<number> {
   return cleared;
 }
 
-/** Those whom putting right did not take off: unknown to PostgreSQL, or in the part of another city. Who changed meanwhile is left to that change. */
+/**
+ * Those whom putting right did not take off: unknown to PostgreSQL, or in the part of another city. Who
+ * changed meanwhile is left to that change.
+ */
 async function stillStrange(
   { db, map }: PresenceDeps,
   part: MapPart,
@@ -212,7 +224,7 @@ async function stillStrange(
     .map(({ driverId }) => driverId);
 }
 
-// ---- reading both sides ------------------------------------------------------------------------------------------------------
+// ---- reading both sides ----
 
 async function findDifferences(deps: PresenceDeps): Promise<MapDifference> {
   const found: MapDifference = { missing: [], extra: [] };
@@ -233,7 +245,10 @@ function comparisonOf({ clock, limits: { freshFixMs } }: PresenceDeps): Comparis
   return { now: clock(), freshFixMs, staleGraceMs: STALE_GRACE_MS };
 }
 
-/** The drivers on duty with what the map says of them; the map is read after the record, so that a change in between is no difference. */
+/**
+ * The drivers on duty with what the map says of them; the map is read after the record, so that a change in
+ * between is no difference.
+ */
 async function* dutyPages({ db, map }: PresenceDeps): AsyncGenerator<Seen[]> {
   for await (const rows of pages(
     (afterId) => readOnDuty(db, afterId, PAGE),
@@ -249,7 +264,10 @@ async function* dutyPages({ db, map }: PresenceDeps): AsyncGenerator<Seen[]> {
   }
 }
 
-/** Drivers who stand in a part of the map where they have no business by PostgreSQL; `entries` are those whom it knows. */
+/**
+ * Drivers who stand in a part of the map where they have no business by PostgreSQL; `entries` are those whom
+ * it knows.
+ */
 async function* strangePages({
   db,
   map,

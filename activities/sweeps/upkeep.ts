@@ -10,7 +10,10 @@ export type UpkeepReport = {
 export type UpkeepDeps = {
   /** Makes what is missing of so many months' partitions, this month's first. @returns how many it made */
   ensureAuditPartitions: (from: Date, months: number) => Promise<number>;
-  /** Some of them, so that one statement takes no long time. @returns how many rows went; 0 = there are no more */
+  /**
+   * Some of them, so that one statement takes no long time.
+   * @returns how many rows went; 0 = there are no more
+   */
   pruneSent: (olderThanMs: number) => Promise<number>;
   /** The same for the health of zones. */
   pruneHealth: (olderThanMs: number) => Promise<number>;
@@ -35,7 +38,8 @@ export function createUpkeep({
   clock,
 }: UpkeepDeps): () => Promise<UpkeepReport> {
   return async () => {
-    const messagesForgotten = await pruneAll(pruneSent, SENT_KEPT_MS); // first: a partition that cannot be made must not let the outbox grow
+    // first: a partition that cannot be made must not let the outbox grow
+    const messagesForgotten = await pruneAll(pruneSent, SENT_KEPT_MS);
     const healthForgotten = await pruneAll(pruneHealth, HEALTH_KEPT_MS);
     const fixesForgotten = await pruneAll(pruneFixes, fixesKeptMs);
     return {

@@ -5,7 +5,8 @@ import { NotBefore } from '../../services/outbox/outboxRelay';
 const MAX_REST_MS = 600_000;
 
 /**
- * Posts JSON to the address of a channel. Neither address nor body comes up in an error: they may hold secrets.
+ * Posts JSON to the address of a channel. Neither address nor body comes up in an error: they may hold
+ * secrets.
  * @param who how the channel is called in errors
  * @throws as Notifier.notify
  */
@@ -35,7 +36,10 @@ export function requireTaken(who: string, status: number, retryAfter: string | n
   throw new NotBefore(text, Math.min(MAX_REST_MS, Number(retryAfter) * 1_000));
 }
 
-/** Why a call got no answer, in one word: `TimeoutError`, `ECONNREFUSED`. Nothing else of the error is shown: it may name the address. */
+/**
+ * Why a call got no answer, in one word: `TimeoutError`, `ECONNREFUSED`. Nothing else of the error is shown:
+ * it may name the address.
+ */
 export function reasonOf(error: unknown): string {
   const words = [
     memberOf(memberOf(error, 'cause'), 'code'),

@@ -8,7 +8,10 @@ export type PagerDutyDeps = { url: string; routingKey: string; publicUrl: string
 /** PagerDuty's limit. */
 const MAX_SUMMARY = 1_024;
 
-/** To whoever is on call, by PagerDuty's Events API v2. Notices about one matter are one incident, which `resolved` ends. */
+/**
+ * To whoever is on call, by PagerDuty's Events API v2. Notices about one matter are one incident, which
+ * `resolved` ends.
+ */
 export function createPagerDutyNotifier({
   url,
   routingKey,

@@ -39,7 +39,10 @@ export function isPublicAddress(address: string): boolean {
   return GLOBAL.check(address, 'ipv6') && !SPECIAL.check(address, 'ipv6');
 }
 
-/** Asks the DNS, and fails with ENOTPUBLIC where any of the addresses is none of the public internet: a name must not lead into our own network. */
+/**
+ * Asks the DNS, and fails with ENOTPUBLIC where any of the addresses is none of the public internet: a name
+ * must not lead into our own network.
+ */
 export const publicLookup: LookupFunction = (hostname, options, callback) => {
   lookUp(hostname, { ...options, all: true }, (error, addresses) => {
     const [first] = error ? [] : addresses;

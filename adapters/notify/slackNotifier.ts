@@ -46,7 +46,10 @@ function slackBody(
   };
 }
 
-/** `verbatim`: addresses and names that came with an order, such as `@here` in its number, become no links and call nobody. */
+/**
+ * `verbatim`: addresses and names that came with an order, such as `@here` in its number, become no links and
+ * call nobody.
+ */
 function textOf(text: string): Record<string, unknown> {
   return { type: 'mrkdwn', verbatim: true, text };
 }

@@ -27,7 +27,10 @@ type Subscription = { id: string; endpoint: string; p256dh: string; auth: string
 /** How long a push service keeps what is not about an offer. */
 const DEFAULT_TTL_SECONDS = 3_600;
 
-/** To all apps of a driver, by the push services of their browsers (RFC 8030, 8188, 8291, 8292). An offer that its driver has seen, or that is over, is not told. */
+/**
+ * To all apps of a driver, by the push services of their browsers (RFC 8030, 8188, 8291, 8292). An offer that
+ * its driver has seen, or that is over, is not told.
+ */
 export function createWebPushNotifier({
   timeoutMs = NOTICE_TIMEOUT_MS,
   lookup = publicLookup,
@@ -93,7 +96,8 @@ async function push(
       vapidDetails: way.vapid,
       TTL: Math.max(0, ttlSeconds),
       urgency: 'high',
-      ...(offerId === null ? {} : { topic: offerId.replaceAll('-', '') }), // a repeat takes the place of what was not shown yet
+      // a repeat takes the place of what was not shown yet
+      ...(offerId === null ? {} : { topic: offerId.replaceAll('-', '') }),
     },
   );
   const { status, retryAfter } = await post(endpoint, headers, body, way);
@@ -102,7 +106,9 @@ async function push(
   return 'sent';
 }
 
-/** What the app's service worker is given; it shows one notification an `offerId`, however often it is told. */
+/**
+ * What the app's service worker is given; it shows one notification an `offerId`, however often it is told.
+ */
 function payloadOf({ title, text, link }: Notice, offerId: string | null, publicUrl: string | null): string {
   const url = link === null ? null : `${publicUrl ?? ''}${link}`;
   return JSON.stringify({ title, body: text, url, ...(offerId === null ? {} : { offerId }) });

@@ -15,8 +15,9 @@ import { type FeatureRegistry } from '../../services/features/featureRegistry';
 type Source = Pick<FeatureRegistry, 'decide' | 'onChange'>;
 
 /**
- * Our features by the OpenFeature standard: `client.getBooleanDetails('driver_offers', false, { targetingKey: deliveryId, cityId })`. The same rule decides as for
- * `Features.isOn` (domain/rollout.ts); what holds comes from the registry, in memory.
+ * Our features by the OpenFeature standard: `client.getBooleanDetails('driver_offers', false, { targetingKey:
+ * deliveryId, cityId })`. The same rule decides as for `Features.isOn` (domain/rollout.ts); what holds comes
+ * from the registry, in memory.
  * @param domain the SDK keeps its providers by domain for the whole process
  */
 export function createFeatureClient(source: Source, domain = 'driver-service'): Client {

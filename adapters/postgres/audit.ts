@@ -5,7 +5,10 @@ import { chainNameOf } from '../../domain/audit/auditChain';
 import { type Entry } from '../../domain/delivery/deliveryState';
 import { type Database, type Tx } from './database';
 
-/** Whose change is recorded. The rows of the delivery and of the drivers named must be locked by the caller: the chains' heads stand in them. */
+/**
+ * Whose change is recorded. The rows of the delivery and of the drivers named must be locked by the caller:
+ * the chains' heads stand in them.
+ */
 export type AuditSubject = {
   cityId: string;
   deliveryId: string | null;
@@ -119,7 +122,10 @@ function rowOf(record: AuditRecord, previous: Uint8Array | null, hash: Uint8Arra
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const iso = (at: number): string => new Date(at).toISOString();
 
-/** Makes what is missing of so many months' partitions, the month of `from` first. @returns how many it made */
+/**
+ * Makes what is missing of so many months' partitions, the month of `from` first.
+ * @returns how many it made
+ */
 export async function ensureAuditPartitions(db: Database, from: Date, months: number): Promise<number> {
   const [row] = await db.$queryRaw<
     { made: number }[]

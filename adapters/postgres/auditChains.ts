@@ -14,7 +14,10 @@ const WALKED_AT_ONCE = 2_000;
 /** So many rows are looked at in one statement for whether they have entries. */
 const ROWS_AT_ONCE = 2_000;
 
-/** @param statementMs the longest that one statement may take: long for the daily check, as short as any other where somebody waits for the answer */
+/**
+ * @param statementMs the longest that one statement may take: long for the daily check, as short as any other
+ *   where somebody waits for the answer
+ */
 export function createAuditChains(db: Database, statementMs = CHECK_STATEMENT_MS): AuditChains {
   const atOneMoment = snapshots(db, statementMs);
   return {
@@ -102,7 +105,10 @@ export function createAuditChains(db: Database, statementMs = CHECK_STATEMENT_MS
   };
 }
 
-/** All statements see the same moment, so that a change under way is seen either whole or not at all: an entry and the head that names it are written together. */
+/**
+ * All statements see the same moment, so that a change under way is seen either whole or not at all: an entry
+ * and the head that names it are written together.
+ */
 function snapshots(
   db: Database,
   statementMs: number,
@@ -200,8 +206,8 @@ export async function lastFinishedCheck(db: Database): Promise<FinishedCheck | n
 }
 
 /**
- * For how long (ms) the oldest change of an open delivery's state has stood without an entry that tells of it; 0 where each has one. Entries are written with their
- * change, so anything else is a bug.
+ * For how long (ms) the oldest change of an open delivery's state has stood without an entry that tells of
+ * it; 0 where each has one. Entries are written with their change, so anything else is a bug.
  */
 export async function auditLagMs(db: Database): Promise<number> {
   const [row] = await db.$queryRaw<{ lag_ms: number | null }[]>`

@@ -8,7 +8,10 @@ import { type ReadDriver } from './deliveryRow';
 /** Who changed a driver's availability, when (epoch ms), and on whose request. */
 export type ChangeTrace = { by: Actor; at: number; correlationId: string };
 
-/** Writes the change of a locked driver, with its entry in the driver's chain; the version rises, so that the map refuses older news. */
+/**
+ * Writes the change of a locked driver, with its entry in the driver's chain; the version rises, so that the
+ * map refuses older news.
+ */
 export async function writeAvailability(
   tx: Tx,
   { facts, auditHash }: ReadDriver,

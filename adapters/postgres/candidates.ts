@@ -28,7 +28,10 @@ type Row = {
   lost: boolean;
 };
 
-/** What PostgreSQL knows of drivers near a pickup, with their history with this delivery. A lapse while the app was not reached does not count (spec 2). */
+/**
+ * What PostgreSQL knows of drivers near a pickup, with their history with this delivery. A lapse while the
+ * app was not reached does not count (spec 2).
+ */
 export async function readCandidates(
   read: Read,
   { deliveryId, driverIds, broadcastSince, now }: CandidateQuery,

@@ -15,11 +15,17 @@ export type DatabaseOptions = {
   statementTimeoutMs: number;
   /** Shown in pg_stat_activity. */
   applicationName: string;
-  /** Whether connections keep statements prepared (ADR 26): not behind a pooler that knows none. True where it is left out. */
+  /**
+   * Whether connections keep statements prepared (ADR 26): not behind a pooler that knows none. True where it
+   * is left out.
+   */
   prepares?: boolean;
 };
 
-/** One pool of connections, used by Prisma and by the transactions of transaction.ts; `db.$disconnect()` ends it for both. */
+/**
+ * One pool of connections, used by Prisma and by the transactions of transaction.ts; `db.$disconnect()` ends
+ * it for both.
+ */
 export type Postgres = {
   db: Database;
   pool: Pool;
@@ -28,8 +34,9 @@ export type Postgres = {
 };
 
 /**
- * A pool of connections. A transaction left open by a frozen process is ended by the server after twice the statement timeout, so that it holds nobody.
- * Sessions keep UTC, whatever the server keeps: the driver adapter writes and reads instants without their offset.
+ * A pool of connections. A transaction left open by a frozen process is ended by the server after twice the
+ * statement timeout, so that it holds nobody. Sessions keep UTC, whatever the server keeps: the driver
+ * adapter writes and reads instants without their offset.
  */
 export function connectPostgres(
   url: string,
@@ -46,8 +53,11 @@ export function connectPostgres(
     options: '-c TimeZone=UTC',
     pipeline: true,
   });
-  pool.on('error', () => undefined); // an idle connection that dies is replaced by the next who needs one; whoever used it is told by their query
-  // Also one that dies between two listeners, as on its way from the pool to who asked for it: an error that nobody hears would end the process.
+  // an idle connection that dies is replaced by the next who needs one; whoever used it is told by their
+  // query
+  pool.on('error', () => undefined);
+  // Also one that dies between two listeners, as on its way from the pool to who asked for it: an error that
+  // nobody hears would end the process.
   pool.on('connect', (client) => client.on('error', () => undefined));
   const nameOf = prepares ? statementNames() : () => '';
   const adapter = new PrismaPg(pool, {
@@ -62,7 +72,10 @@ export function connectPostgres(
   return { db, pool, nameOf };
 }
 
-/** Reads by statements prepared once a connection, each on whichever is free: for what happens often. Numbers of eight bytes come as text. */
+/**
+ * Reads by statements prepared once a connection, each on whichever is free: for what happens often. Numbers
+ * of eight bytes come as text.
+ */
 export function poolReader({ pool, nameOf }: Pick<Postgres, 'pool' | 'nameOf'>): Read {
   return async <R extends Record<string, unknown>>({ text, values }: Statement) =>
     (await pool.query<R>({ name: nameOf(text), text, values: [...values] })).rows;
@@ -70,7 +83,10 @@ export function poolReader({ pool, nameOf }: Pick<Postgres, 'pool' | 'nameOf'>):
 
 const poolReaders = new WeakMap<Tx, Read>();
 
-/** Reads on the connections of this client, past Prisma, which takes four times as long; in a transaction of it, through it, with numbers of eight bytes as bigint. */
+/**
+ * Reads on the connections of this client, past Prisma, which takes four times as long; in a transaction of
+ * it, through it, with numbers of eight bytes as bigint.
+ */
 export function readerOf(db: Tx): Read {
   return poolReaders.get(db) ?? (({ text, values }) => db.$queryRawUnsafe(text, ...values));
 }
@@ -80,10 +96,16 @@ export function connectDatabase(url: string, options: DatabaseOptions): Database
   return connectPostgres(url, options).db;
 }
 
-/** Statements that one connection keeps prepared; some change their text with the length of a list, and PostgreSQL keeps each until the connection ends. */
+/**
+ * Statements that one connection keeps prepared; some change their text with the length of a list, and
+ * PostgreSQL keeps each until the connection ends.
+ */
 const MOST_PREPARED = 300;
 
-/** A name for each text, by which a connection prepares it once; the empty one for those beyond the first `most`. */
+/**
+ * A name for each text, by which a connection prepares it once; the empty one for those beyond the first
+ * `most`.
+ */
 export function statementNames(most = MOST_PREPARED): Postgres['nameOf'] {
   const names = new Map<string, string>();
   return (text) => {
@@ -102,7 +124,9 @@ export function msOf(date: Date | null): number | null {
   return date === null ? null : date.getTime();
 }
 
-/** Counts of ms are small enough for a double. Prisma gives them as bigint, a transaction of our own as text. */
+/**
+ * Counts of ms are small enough for a double. Prisma gives them as bigint, a transaction of our own as text.
+ */
 export function numberOf(count: bigint | string | null): number | null {
   return count === null ? null : Number(count);
 }

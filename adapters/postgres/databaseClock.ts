@@ -1,10 +1,16 @@
 import { type Clock } from '../../services/ports';
 import { type Database } from './database';
 
-/** Offers are counted by the clocks of workers, and rows by PostgreSQL's: further apart than this, drivers would lose or win time (ADR 8 counts in seconds). */
+/**
+ * Offers are counted by the clocks of workers, and rows by PostgreSQL's: further apart than this, drivers
+ * would lose or win time (ADR 8 counts in seconds).
+ */
 const MAX_SKEW_MS = 1_000;
 
-/** How far this process's clock is ahead of PostgreSQL's, in ms (negative = behind), and how sure that is: half of the time that asking took. */
+/**
+ * How far this process's clock is ahead of PostgreSQL's, in ms (negative = behind), and how sure that is:
+ * half of the time that asking took.
+ */
 export async function clockSkew(db: Database, clock: Clock): Promise<{ skewMs: number; sureToMs: number }> {
   const askedAt = clock();
   const [row] = await db.$queryRaw<

@@ -22,7 +22,10 @@ import {
 import { type Read } from '../../services/ports';
 import { join, msOf, numberOf, sql } from './database';
 
-/** Rows as PostgreSQL gives them, and the facts that the domain makes of them. The checks of the schema hold the texts to the unions. */
+/**
+ * Rows as PostgreSQL gives them, and the facts that the domain makes of them. The checks of the schema hold
+ * the texts to the unions.
+ */
 
 type DeliveryRow = {
   id: string;
@@ -157,7 +160,10 @@ function readDriverOf(row: DriverRow): ReadDriver {
   };
 }
 
-/** Locks the drivers of a delivery's live offers and active assignment, and those named besides, in the order of their ids. */
+/**
+ * Locks the drivers of a delivery's live offers and active assignment, and those named besides, in the order
+ * of their ids.
+ */
 export async function lockDriversOf(
   read: Read,
   deliveryId: string,
@@ -181,8 +187,9 @@ export async function lockDriver(read: Read, driverId: string): Promise<ReadDriv
 }
 
 /**
- * Locks the first `atMost` of these drivers, best first, who may be given work and whom no other transaction holds just now: making an offer waits for nobody.
- * None where the delivery, whose row must be locked, looks for nobody.
+ * Locks the first `atMost` of these drivers, best first, who may be given work and whom no other transaction
+ * holds just now: making an offer waits for nobody. None where the delivery, whose row must be locked, looks
+ * for nobody.
  */
 export async function lockFirstFree(
   read: Read,

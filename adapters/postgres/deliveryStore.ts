@@ -29,7 +29,10 @@ import {
 import { type AuditHeads, writeDecision } from './deliveryWriter';
 import { inTransaction } from './transaction';
 
-/** The delivery's rows in PostgreSQL. Locks in one order everywhere: the delivery, its drivers by id, then offers and assignments. */
+/**
+ * The delivery's rows in PostgreSQL. Locks in one order everywhere: the delivery, its drivers by id, then
+ * offers and assignments.
+ */
 export function createDeliveryStore(postgres: Postgres): DeliveryStore {
   const { db } = postgres;
   const read = poolReader(postgres);
@@ -54,7 +57,10 @@ export function createDeliveryStore(postgres: Postgres): DeliveryStore {
   };
 }
 
-/** Data that PostgreSQL cannot hold (class 22), rows that break its constraints (class 23): it would say so each time. */
+/**
+ * Data that PostgreSQL cannot hold (class 22), rows that break its constraints (class 23): it would say so
+ * each time.
+ */
 async function refusingImpossible<T>(change: Promise<T>): Promise<T> {
   try {
     return await change;
@@ -65,7 +71,10 @@ async function refusingImpossible<T>(change: Promise<T>): Promise<T> {
   }
 }
 
-/** All in one round trip. Each statement sees what was committed when it began, so what is read behind the locks is the truth. */
+/**
+ * All in one round trip. Each statement sees what was committed when it began, so what is read behind the
+ * locks is the truth.
+ */
 async function readTruth(
   read: Read,
   deliveryId: string,

@@ -19,8 +19,9 @@ export type AuditHeads = {
 };
 
 /**
- * Writes a decision: the rows that differ from the truth before, then the new ones, with audit entries and messages. The rows were locked when the truth was read.
- * By one statement, unless rows of one table end and others begin: then by the same one twice, so that the unique indexes never see both at once.
+ * Writes a decision: the rows that differ from the truth before, then the new ones, with audit entries and
+ * messages. The rows were locked when the truth was read. By one statement, unless rows of one table end and
+ * others begin: then by the same one twice, so that the unique indexes never see both at once.
  */
 export function writeDecision(
   tx: Transaction,

@@ -6,7 +6,10 @@ export type DriverWork = {
   assignments: { assignmentId: string; deliveryId: string; isPickedUp: boolean }[];
 };
 
-/** The driver's live offers and active assignments; picked up is what the delivery says, also where the driver is still to take the goods over from another. Their number cannot change while the driver's row is locked. */
+/**
+ * The driver's live offers and active assignments; picked up is what the delivery says, also where the driver
+ * is still to take the goods over from another. Their number cannot change while the driver's row is locked.
+ */
 export async function readDriverWork(tx: Tx, driverId: string): Promise<DriverWork> {
   const rows = await tx.$queryRaw<
     { id: string; delivery_id: string; is_offer: boolean; is_picked_up: boolean }[]

@@ -16,14 +16,18 @@ type Row = {
   created_at: Date;
 };
 
-/** In an emergency rows are written by hand: a plan that is none must not keep the rest of its row from holding. */
+/**
+ * In an emergency rows are written by hand: a plan that is none must not keep the rest of its row from
+ * holding.
+ */
 const PLAN = z
   .array(z.object({ date: z.iso.date(), percent: z.int().min(0).max(100) }))
   .nullable()
   .catch(null);
 
 /**
- * The newest rows of each feature named, newest first. Statements by hand, since Prisma cannot tell an array that is null from one that is empty.
+ * The newest rows of each feature named, newest first. Statements by hand, since Prisma cannot tell an array
+ * that is null from one that is empty.
  * @param limit rows a feature
  */
 export async function readFeatureRows(

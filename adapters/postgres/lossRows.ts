@@ -36,8 +36,8 @@ type JobRow = {
 };
 
 /**
- * A page of the drivers on duty, or with work, in the order of their ids, after the one named; each with their active assignments. Places are as the rows know them:
- * thinned and late.
+ * A page of the drivers on duty, or with work, in the order of their ids, after the one named; each with
+ * their active assignments. Places are as the rows know them: thinned and late.
  */
 export async function readWatched(
   db: Database,
@@ -113,7 +113,10 @@ function jobOf(row: JobRow): WatchedJob {
   };
 }
 
-/** Keeps how near drivers came to their pickups, all in one statement; of assignments that ended meanwhile nothing is kept. */
+/**
+ * Keeps how near drivers came to their pickups, all in one statement; of assignments that ended meanwhile
+ * nothing is kept.
+ */
 export async function writeProgress(
   db: Database,
   news: readonly { assignmentId: string; progress: Progress }[],
@@ -159,7 +162,11 @@ export async function keepSilence(
   });
 }
 
-/** Puts what the deliveries must hear into the outbox; while an earlier news of the same assignment lies there unsent, no other is put in. @returns those that were */
+/**
+ * Puts what the deliveries must hear into the outbox; while an earlier news of the same assignment lies there
+ * unsent, no other is put in.
+ * @returns those that were
+ */
 export async function tellOfLosses(db: Database, losses: readonly SeenLoss[]): Promise<SeenLoss[]> {
   if (losses.length === 0) return [];
   return db.$transaction(async (tx) => {

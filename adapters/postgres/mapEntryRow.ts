@@ -19,11 +19,17 @@ type Row = {
   newest_at: Date | null;
 };
 
-/** last_fix_at is when we received the place; the newest place of the history says the device's time, so that late places stay late after Redis was lost. */
+/**
+ * last_fix_at is when we received the place; the newest place of the history says the device's time, so that
+ * late places stay late after Redis was lost.
+ */
 const COLUMNS = sql`id, city_id, availability, pending IS NULL AND live_offers + active_assignments < capacity AS has_room, availability_version, idle_since,
   last_lat, last_lng, last_fix_at, (SELECT max(at) FROM position_fixes WHERE driver_id = drivers.id) AS newest_at`;
 
-/** These drivers, as the map must show them; who does not exist is left out, as are ids that none of ours can be. */
+/**
+ * These drivers, as the map must show them; who does not exist is left out, as are ids that none of ours can
+ * be.
+ */
 export async function readMapEntries(read: Read, driverIds: readonly string[]): Promise<MapEntry[]> {
   const rows = await read<Row>(
     sql`SELECT ${COLUMNS} FROM drivers WHERE id = ANY(${driverIds.filter((id) => isUuid(id))}::uuid[])`,

@@ -57,7 +57,8 @@ export function createOrderStore(db: Database): OrderStore {
   };
 }
 
-// One statement, so one transaction and one trip. The rows that belong to a delivery are written only where the delivery was.
+// One statement, so one transaction and one trip. The rows that belong to a delivery are written only where
+// the delivery was.
 const INSERT = `
   WITH d AS (
     INSERT INTO deliveries (id, merchant_id, seller_order_id, request_hash, city_id, zone_id, status, status_changed_at, parcel_size, ready_at, window_from,

@@ -6,7 +6,10 @@ import { type Database, sql, type Tx } from './database';
 /** A message as it lies in the outbox. */
 export type Enqueued = { id: bigint; key: string; correlationId: string; attempts: number; message: Message };
 
-/** Puts messages into the outbox, in the transaction of the change that they tell of. Call the relay's `kick` after the commit. */
+/**
+ * Puts messages into the outbox, in the transaction of the change that they tell of. Call the relay's `kick`
+ * after the commit.
+ */
 export async function enqueue(
   tx: Tx,
   key: string,
@@ -36,7 +39,10 @@ export function messageRows(
   });
 }
 
-/** Of one matter each addressee hears one notice after another: `resolved` must not overtake the `open` that could not be sent yet. */
+/**
+ * Of one matter each addressee hears one notice after another: `resolved` must not overtake the `open` that
+ * could not be sent yet.
+ */
 function noticeKey({ to, about }: Notice): string {
   return `${to.kind}/${about}`;
 }
@@ -50,17 +56,22 @@ export const MESSAGE_ROWS = (json: string): string =>
 /** A message is sent again when its sender said nothing for this long: the sender died. */
 const LEASE_MS = 10_000;
 
-/** Rows hold whole ms, rounded: what was put in at this very moment may lie up to half of one ahead, and would wait for the next poll. */
+/**
+ * Rows hold whole ms, rounded: what was put in at this very moment may lie up to half of one ahead, and would
+ * wait for the next poll.
+ */
 const ROUNDING = sql`interval '1 millisecond'`;
 
 type NoticesDue = { to?: NoticeAddressee['kind']; afterMs?: number };
 
 /**
- * Takes up to `limit` messages of these kinds that are due. Taken ones are leased, not locked: no transaction stays open while they are sent, and those of a dead
- * or frozen process come back when the lease runs out. What clients are told of one key waits for what they are to be told before it, whoever sends that; only two
- * processes that take at the same instant may overtake each other. Of the notices of one key only the oldest is ever taken.
- * The ids are an ARRAY, which PostgreSQL looks for once: a subquery under IN it may run again for every row, each run skips what the runs before locked, and
- * all that is due would be taken whatever the limit.
+ * Takes up to `limit` messages of these kinds that are due. Taken ones are leased, not locked: no transaction
+ * stays open while they are sent, and those of a dead or frozen process come back when the lease runs out.
+ * What clients are told of one key waits for what they are to be told before it, whoever sends that; only two
+ * processes that take at the same instant may overtake each other. Of the notices of one key only the oldest
+ * is ever taken. The ids are an ARRAY, which PostgreSQL looks for once: a subquery under IN it may run again
+ * for every row, each run skips what the runs before locked, and all that is due would be taken whatever the
+ * limit.
  * @param notices which of them, and from what age on
  */
 export async function takeDue(

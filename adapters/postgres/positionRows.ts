@@ -12,7 +12,8 @@ export async function insertFixes(db: Database, fixes: readonly ReceivedFix[]): 
 }
 
 /**
- * Forgets what came in long ago: some of it, so that one statement takes no long time. Ids rise as fixes come in, so the oldest are found without an index on time.
+ * Forgets what came in long ago: some of it, so that one statement takes no long time. Ids rise as fixes come
+ * in, so the oldest are found without an index on time.
  * @returns how many rows went
  */
 export async function pruneFixes(db: Database, olderThanMs: number): Promise<number> {
@@ -21,8 +22,9 @@ export async function pruneFixes(db: Database, olderThanMs: number): Promise<num
 }
 
 /**
- * Renews the drivers' last known places, never backwards. This is no change of availability, so their version stays. A row that a transaction holds just now is
- * passed over: the archive must neither wait for a dispatch nor lock in another order than it does.
+ * Renews the drivers' last known places, never backwards. This is no change of availability, so their version
+ * stays. A row that a transaction holds just now is passed over: the archive must neither wait for a dispatch
+ * nor lock in another order than it does.
  * @returns the fixes of those who were passed over, for the caller to come again
  */
 export async function updateLastPlaces(db: Database, fixes: readonly ReceivedFix[]): Promise<ReceivedFix[]> {

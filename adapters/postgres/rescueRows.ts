@@ -4,7 +4,9 @@ import { type Tx } from './database';
 /** What became of a job: `released`, `escalated`, or the code of a refusal; `at` in epoch ms. */
 export type RescueResult = { outcome: string; at: number | null };
 
-/** One live offer or active assignment that the driver had; `result` null: its delivery has not answered yet. */
+/**
+ * One live offer or active assignment that the driver had; `result` null: its delivery has not answered yet.
+ */
 export type RescueJob = {
   deliveryId: string;
   offerId: string | null;
@@ -46,7 +48,10 @@ export async function writeRescue(
   });
 }
 
-/** Reads the jobs under lock, and writes what becomes of them. @returns the jobs as written; empty where there is no such rescue */
+/**
+ * Reads the jobs under lock, and writes what becomes of them.
+ * @returns the jobs as written; empty where there is no such rescue
+ */
 export async function changeJobs(
   tx: Tx,
   rescueId: string,

@@ -2,19 +2,30 @@ import { type PoolClient, type QueryConfig } from 'pg';
 import { type Read, type Statement } from '../../services/ports';
 import { type Postgres } from './database';
 
-/** One transaction on a connection of its own. Statements go out at once, one behind the other, and are answered in their order: those that need not wait for each other's answers cost one round trip together. */
+/**
+ * One transaction on a connection of its own. Statements go out at once, one behind the other, and are
+ * answered in their order: those that need not wait for each other's answers cost one round trip together.
+ */
 export type Transaction = {
   read: Read;
-  /** A statement whose rows nobody needs; it goes out together with the COMMIT. Where it fails, the whole transaction does. */
+  /**
+   * A statement whose rows nobody needs; it goes out together with the COMMIT. Where it fails, the whole
+   * transaction does.
+   */
   write(text: string, values: readonly string[]): void;
 };
 
-/** A connection on which nothing is answered for so many statement timeouts is given up: the server would have ended the statement long since. */
+/**
+ * A connection on which nothing is answered for so many statement timeouts is given up: the server would have
+ * ended the statement long since.
+ */
 const SILENT_TIMEOUTS = 3;
 
 /**
- * Runs `work` in a transaction, read committed, and commits (ADR 26). BEGIN goes out with the first statement, COMMIT with the last writes.
- * @throws what `work` throws, or the first statement that failed; then nothing was written. Where the connection was lost on COMMIT nobody knows.
+ * Runs `work` in a transaction, read committed, and commits (ADR 26). BEGIN goes out with the first
+ * statement, COMMIT with the last writes.
+ * @throws what `work` throws, or the first statement that failed; then nothing was written. Where the
+ *   connection was lost on COMMIT nobody knows.
  */
 export async function inTransaction<T>(
   { pool, nameOf }: Pick<Postgres, 'pool' | 'nameOf'>,

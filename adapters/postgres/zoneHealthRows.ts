@@ -53,7 +53,9 @@ type DeliveryCount = Place & {
   level3: number;
 };
 
-/** Open deliveries by zone, their waiting as of `at` (epoch ms). Reads the open ones only, by their own index. */
+/**
+ * Open deliveries by zone, their waiting as of `at` (epoch ms). Reads the open ones only, by their own index.
+ */
 export async function countDeliveries(
   db: Database,
   at: number,
@@ -79,7 +81,10 @@ export async function countDeliveries(
   }));
 }
 
-/** An offer lives for an hour at the most, and its id is made within the hour of its row: so ids of version 7 bound the search, and `ended_at` needs no index. */
+/**
+ * An offer lives for an hour at the most, and its id is made within the hour of its row: so ids of version 7
+ * bound the search, and `ended_at` needs no index.
+ */
 const OLDEST_OFFER_MS = 2 * 3_600_000;
 
 /** Offers that were answered or lapsed after `since` (epoch ms), by the zone of their delivery. */
@@ -118,7 +123,10 @@ function ofCity(cityId: string | null, column: typeof empty): typeof empty {
   return cityId === null ? empty : sql`AND ${column} = ${cityId}`;
 }
 
-/** A page of a city's BUSY drivers in the order of their ids, after the one named. `point` null: nobody knows where they are. */
+/**
+ * A page of a city's BUSY drivers in the order of their ids, after the one named. `point` null: nobody knows
+ * where they are.
+ */
 export async function readBusyPlaces(
   db: Database,
   cityId: string,
@@ -137,7 +145,10 @@ export async function readBusyPlaces(
   }));
 }
 
-/** A clock that was ahead for a while must not stop the computings until its instants have come: by PostgreSQL's clock, and what clocks may differ (`databaseClock`). */
+/**
+ * A clock that was ahead for a while must not stop the computings until its instants have come: by
+ * PostgreSQL's clock, and what clocks may differ (`databaseClock`).
+ */
 const NOT_AHEAD = sql`at <= now() + interval '5 seconds'`;
 
 export type HealthRow = {
@@ -151,8 +162,10 @@ export type HealthRow = {
 export type NewestHealth = { at: number; states: Map<string | null, ZoneState> } | null;
 
 /**
- * Writes one computing of a city and what it tells, in one transaction; the computings of one city come one after another.
- * @param tell what to keep and to tell, seeing what was written last; null: nothing, since somebody wrote a newer one
+ * Writes one computing of a city and what it tells, in one transaction; the computings of one city come one
+ * after another.
+ * @param tell what to keep and to tell, seeing what was written last; null: nothing, since somebody wrote a
+ *   newer one
  * @returns what was written
  */
 export async function writeHealth(
@@ -211,7 +224,10 @@ export async function readStaleCities(
   return rows.map(({ id }) => id);
 }
 
-/** Forgets what was computed long ago: some of it, so that one statement takes no long time. @returns how many rows went */
+/**
+ * Forgets what was computed long ago: some of it, so that one statement takes no long time.
+ * @returns how many rows went
+ */
 export async function pruneHealth(db: Database, olderThanMs: number): Promise<number> {
   return db.$executeRaw`DELETE FROM zone_health WHERE id IN (
     SELECT id FROM zone_health WHERE at < now() - ${olderThanMs} * interval '1 millisecond' ORDER BY at LIMIT 10000)`;

@@ -23,7 +23,10 @@ const HEARING_MS = 15_000;
 const PAGE = 500;
 const DEFAULT_STREAMED_FIXES = 200_000;
 
-/** The live map in Redis: `drivers:geo` and shards, `drivers:seen`, a hash `driver:<id>` each, which ends two days after the last word of them, the stream `positions`. Every change is one script. */
+/**
+ * The live map in Redis: `drivers:geo` and shards, `drivers:seen`, a hash `driver:<id>` each, which ends two
+ * days after the last word of them, the stream `positions`. Every change is one script.
+ */
 export function createRedisDriverMap(
   redis: Redis,
   { freshFixMs, keyPrefix = '', maxStreamedFixes = DEFAULT_STREAMED_FIXES }: DriverMapOptions,

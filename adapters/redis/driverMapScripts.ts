@@ -1,11 +1,13 @@
 /**
- * The live map's changes, each one atomic in Redis. Every key is made from ARGV[1], the prefix of all keys, so the map lives on one Redis, not on a cluster.
- * Numbers that are kept are written as whole numbers, since Lua would round long ones on the way to text.
+ * The live map's changes, each one atomic in Redis. Every key is made from ARGV[1], the prefix of all keys,
+ * so the map lives on one Redis, not on a cluster. Numbers that are kept are written as whole numbers, since
+ * Lua would round long ones on the way to text.
  */
 
 /**
- * Makes the driver's membership follow from what is known of them; the one place that says who is on the map. Returns 1 for one who is new on `drivers:geo`.
- * What is known of a driver ends two days after the last word of them, longer than any setting looks back: whoever comes back is asked of PostgreSQL, as after a flush.
+ * Makes the driver's membership follow from what is known of them; the one place that says who is on the map.
+ * Returns 1 for one who is new on `drivers:geo`. What is known of a driver ends two days after the last word
+ * of them, longer than any setting looks back: whoever comes back is asked of PostgreSQL, as after a flush.
  */
 const PLACE = `
 local P = ARGV[1]
@@ -39,7 +41,10 @@ local function place(id, h, now, freshMs)
   return isNew and 1 or 0
 end`;
 
-/** ARGV: prefix, now, freshMs, id, city, availability, room, version, then '' or lat, lng, at, receivedAt of the last fix. Older versions are dropped. */
+/**
+ * ARGV: prefix, now, freshMs, id, city, availability, room, version, then '' or lat, lng, at, receivedAt of
+ * the last fix. Older versions are dropped.
+ */
 export const SYNC = `${PLACE}
 local now, freshMs, id, city = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local h = known(id)
@@ -56,8 +61,9 @@ end
 return place(id, known(id), now, freshMs)`;
 
 /**
- * ARGV: prefix, freshMs, maxFixes of the stream, maxAheadMs of a device's clock, then for each ping: id, receivedAt, how many fixes, and at, lat, lng, accuracy, speed,
- * heading of each fix. Returns one outcome a ping: -1 = driver not known, nothing kept.
+ * ARGV: prefix, freshMs, maxFixes of the stream, maxAheadMs of a device's clock, then for each ping: id,
+ * receivedAt, how many fixes, and at, lat, lng, accuracy, speed, heading of each fix. Returns one outcome a
+ * ping: -1 = driver not known, nothing kept.
  */
 export const RECORD_FIXES = `${PLACE}
 local freshMs, maxAheadMs = tonumber(ARGV[2]), tonumber(ARGV[4])
@@ -86,7 +92,10 @@ while i <= #ARGV do
 end
 return outcomes`;
 
-/** ARGV: prefix, now, freshMs, city, lng, lat, radiusMeters, limit. Reads twice the limit, so that a few stale ones do not hide fresh ones. */
+/**
+ * ARGV: prefix, now, freshMs, city, lng, lat, radiusMeters, limit. Reads twice the limit, so that a few stale
+ * ones do not hide fresh ones.
+ */
 export const NEAR = `
 local P, now, freshMs, limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[8])
 local around = redis.call('GEOSEARCH', P .. 'drivers:geo:' .. ARGV[4], 'FROMLONLAT', ARGV[5], ARGV[6], 'BYRADIUS', ARGV[7], 'm', 'ASC', 'COUNT', limit * 2, 'WITHDIST', 'WITHCOORD')

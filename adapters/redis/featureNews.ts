@@ -3,7 +3,9 @@ import { type FeatureLog, type FeatureNews } from '../../services/features/featu
 
 export const FEATURES_CHANNEL = 'features:changed';
 
-/** News by Redis' pub/sub, on a connection of its own that comes back by itself. That it is away is said once. */
+/**
+ * News by Redis' pub/sub, on a connection of its own that comes back by itself. That it is away is said once.
+ */
 export function createFeatureNews(redis: Redis, log: FeatureLog, channel = FEATURES_CHANNEL): FeatureNews {
   const listener = redis.duplicate({
     lazyConnect: true,

@@ -6,14 +6,18 @@ type Ping = { driverId: string; fixes: readonly Fix[]; receivedAt: number };
 type Outcome = 'unknown' | { cameOn: boolean };
 type Waiting = Ping & { tell: (outcome: Outcome) => void; fail: (error: unknown) => void };
 
-/** One script holds up all others at Redis, so it takes no more fixes than this, but for a single ping that brings more. */
+/**
+ * One script holds up all others at Redis, so it takes no more fixes than this, but for a single ping that
+ * brings more.
+ */
 const MOST_FIXES = 200;
 
 const outcomes = z.array(z.int());
 
 /**
- * Sends the pings that come in one turn of the event loop to Redis together: where thousands come in a second, most of what a ping costs is its way there and back
- * (docs/performance.md). Each ping gets its own outcome; where the call fails, all that went with it fail.
+ * Sends the pings that come in one turn of the event loop to Redis together: where thousands come in a
+ * second, most of what a ping costs is its way there and back (docs/performance.md). Each ping gets its own
+ * outcome; where the call fails, all that went with it fail.
  * @param record RECORD_FIXES with the pings' part of its arguments
  */
 export function gatherFixes(

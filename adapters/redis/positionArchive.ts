@@ -15,7 +15,10 @@ export type PositionArchiveOptions = {
   keyPrefix?: string;
 };
 
-/** One name for all workers: what a dead one left unacknowledged is taken up by any other. Doing a batch twice changes nothing. */
+/**
+ * One name for all workers: what a dead one left unacknowledged is taken up by any other. Doing a batch twice
+ * changes nothing.
+ */
 const CONSUMER = 'archive';
 const GROUP = 'archive';
 const BATCH = 1_000;
@@ -23,7 +26,10 @@ const EVERY_MS = 500;
 /** How often what was read but never acknowledged is looked for. */
 const LEFTOVERS_EVERY_MS = 60_000;
 
-/** Moves fixes from the stream `positions` into PostgreSQL, thinned, and keeps the drivers' last places there. At least once; a repeat adds nothing. */
+/**
+ * Moves fixes from the stream `positions` into PostgreSQL, thinned, and keeps the drivers' last places there.
+ * At least once; a repeat adds nothing.
+ */
 export class PositionArchive {
   private lastKept: LastKept = new Map();
   private readonly key: string;
@@ -68,7 +74,8 @@ export class PositionArchive {
         this.leftoversAt = 0;
         this.options.onError(error);
       }
-      await sleep(this.everyMs, undefined, { signal: this.stopped.signal }).catch(() => undefined); // aborted: stopped
+      // aborted: stopped
+      await sleep(this.everyMs, undefined, { signal: this.stopped.signal }).catch(() => undefined);
     }
   }
 
@@ -126,7 +133,10 @@ export class PositionArchive {
     return kept.length;
   }
 
-  /** Nobody else reads them, and where drivers were is not to be kept twice. What is gone but not acknowledged comes again empty, and is passed over. */
+  /**
+   * Nobody else reads them, and where drivers were is not to be kept twice. What is gone but not acknowledged
+   * comes again empty, and is passed over.
+   */
   private async forget(ids: readonly string[]): Promise<void> {
     await this.options.redis.xdel(this.key, ...ids);
     await this.options.redis.xack(this.key, GROUP, ...ids);

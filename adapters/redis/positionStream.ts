@@ -1,10 +1,16 @@
 import { z } from 'zod';
 import { type Fix } from '../../services/ports';
 
-/** One entry of the stream `positions`; fields null = trimmed away before it was archived, or archived already. */
+/**
+ * One entry of the stream `positions`; fields null = trimmed away before it was archived, or archived
+ * already.
+ */
 export type StreamEntry = { id: string; fields: Record<string, string> | null };
 
-/** A fix as the live map took it in; `isLive` = it moved the live place. Instants in epoch ms: `at` by the device's clock, `receivedAt` by ours. */
+/**
+ * A fix as the live map took it in; `isLive` = it moved the live place. Instants in epoch ms: `at` by the
+ * device's clock, `receivedAt` by ours.
+ */
 export type ReceivedFix = Fix & { driverId: string; receivedAt: number; isLive: boolean };
 
 const pairs = z
@@ -23,7 +29,10 @@ export function entriesOf(reply: unknown): StreamEntry[] {
   );
 }
 
-/** What a row can hold and no more: one entry that PostgreSQL refuses would hold up all that came with it, for ever. */
+/**
+ * What a row can hold and no more: one entry that PostgreSQL refuses would hold up all that came with it, for
+ * ever.
+ */
 const measured = z
   .string()
   .transform((text) => (text === '' ? null : Number(text)))
@@ -52,7 +61,9 @@ const fixFields = z
     isLive: live === '1',
   }));
 
-/** The fix in an entry; undefined for one that is trimmed away or not ours, which no repeat would make better. */
+/**
+ * The fix in an entry; undefined for one that is trimmed away or not ours, which no repeat would make better.
+ */
 export function fixOf(fields: StreamEntry['fields']): ReceivedFix | undefined {
   return fixFields.safeParse(fields).data;
 }

@@ -10,7 +10,9 @@ const EVERY_METERS = 50;
 /** Drivers remembered at the most. One who is forgotten has one fix more kept. */
 const MAX_REMEMBERED = 50_000;
 
-/** Which of these fixes, in the order they came, are kept as history. Late ones are measured by the same rule. */
+/**
+ * Which of these fixes, in the order they came, are kept as history. Late ones are measured by the same rule.
+ */
 export function thin(
   fixes: readonly ReceivedFix[],
   before: LastKept,

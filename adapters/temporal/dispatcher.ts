@@ -32,12 +32,16 @@ type Started = {
 
 /** How long one call to Temporal may take; the outbox tries again after. */
 const CALL_TIMEOUT_MS = 5_000;
-/** Two transactions at their slowest fit in without a heartbeat; who waits for a worker killed in mid-task waits this long (ADR 8). */
+/**
+ * Two transactions at their slowest fit in without a heartbeat; who waits for a worker killed in mid-task
+ * waits this long (ADR 8).
+ */
 const WORKFLOW_TASK_TIMEOUT_MS = 5_000;
 
 /**
- * Tells Temporal what the outbox says. Every news of a delivery starts its workflow where none runs, so that news never gets lost;
- * a delivery that is closed needs none. The workflow's id is made from the merchant's key, so that two retries meet the same run (spec 1).
+ * Tells Temporal what the outbox says. Every news of a delivery starts its workflow where none runs, so that
+ * news never gets lost; a delivery that is closed needs none. The workflow's id is made from the merchant's
+ * key, so that two retries meet the same run (spec 1).
  */
 export function createDispatcher(
   client: Client,

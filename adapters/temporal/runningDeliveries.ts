@@ -54,7 +54,10 @@ export function createNudge(
   };
 }
 
-/** Not `category=WorkflowTaskTimedOut`: workers that are killed, frozen or late let tasks time out, and such runs go on by themselves. */
+/**
+ * Not `category=WorkflowTaskTimedOut`: workers that are killed, frozen or late let tasks time out, and such
+ * runs go on by themselves.
+ */
 const TASK_FAILED = 'category=WorkflowTaskFailed';
 
 const INVALID_ARGUMENT = 3;

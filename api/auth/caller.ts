@@ -24,7 +24,10 @@ export function actorOf(caller: Caller): Actor {
   }
 }
 
-/** Whether what belongs to this city may be touched: ops within their cities, everybody else by what is theirs. */
+/**
+ * Whether what belongs to this city may be touched: ops within their cities, everybody else by what is
+ * theirs.
+ */
 export function coversCity(caller: Caller, cityId: string): boolean {
   return caller.role !== 'ops' || caller.cities === 'all' || caller.cities.includes(cityId);
 }

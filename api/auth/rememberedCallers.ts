@@ -1,13 +1,17 @@
 import type { Caller } from './caller';
 
-/** How long a token that was checked is taken without checking it again, in ms. Also how long a withdrawn key of the issuer goes on counting. */
+/**
+ * How long a token that was checked is taken without checking it again, in ms. Also how long a withdrawn key
+ * of the issuer goes on counting.
+ */
 export const REMEMBERED_MS = 60_000;
 /** A bound for a flood of tokens within that time. */
 const MOST_TOKENS = 10_000;
 
 /**
- * What valid tokens said, for a while and never beyond their end, so that not every ping of a driver costs the check of a signature.
- * What has had its time is forgotten with the next token that is kept: what stays is what one minute brought, not what a week did.
+ * What valid tokens said, for a while and never beyond their end, so that not every ping of a driver costs
+ * the check of a signature. What has had its time is forgotten with the next token that is kept: what stays
+ * is what one minute brought, not what a week did.
  */
 export class RememberedCallers {
   private readonly known = new Map<string, { caller: Caller; untilMs: number }>();
@@ -30,7 +34,10 @@ export class RememberedCallers {
     this.forget(nowMs);
   }
 
-  /** In the order in which they were kept, up to the first one that stays: who ended earlier behind it goes with it, within the minute. */
+  /**
+   * In the order in which they were kept, up to the first one that stays: who ended earlier behind it goes
+   * with it, within the minute.
+   */
   private forget(nowMs: number): void {
     for (const [token, { untilMs }] of this.known) {
       if (untilMs > nowMs && this.known.size <= MOST_TOKENS) return;

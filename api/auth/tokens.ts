@@ -14,7 +14,8 @@ export class TokenError extends Error {
 
 /**
  * Reads a bearer token; at once where it was read before.
- * @returns rejects with TokenError where it is not valid, with any other error where its issuer's keys cannot be fetched
+ * @returns rejects with TokenError where it is not valid, with any other error where its issuer's keys cannot
+ *   be fetched
  */
 export type TokenReader = (token: string) => Caller | Promise<Caller>;
 
@@ -30,7 +31,9 @@ const CLAIMS = z.discriminatedUnion('role', [
   z.object({ role: z.literal('customer'), sub: ID }),
 ]);
 
-/** Tokens of one issuer for one audience, with an end. Only algorithms that go with the kind of key are taken. */
+/**
+ * Tokens of one issuer for one audience, with an end. Only algorithms that go with the kind of key are taken.
+ */
 export function createTokenReader({ keys, issuer, audience }: AuthSettings): TokenReader {
   const expected = { issuer, audience, clockTolerance: 5, requiredClaims: ['exp', 'sub'] };
   const verify = keys.kind === 'local' ? localVerifier(keys.key, expected) : jwksVerifier(keys.url, expected);

@@ -55,7 +55,10 @@ export type Asking = {
   updateId: string;
   /** The row already holds the answer, as far as we know: it is asked first. */
   isSettled?: boolean;
-  /** The id under which the caller, who gave the wish a key, may have been answered before: where the row refuses it by now, the workflow may still know the first answer. */
+  /**
+   * The id under which the caller, who gave the wish a key, may have been answered before: where the row
+   * refuses it by now, the workflow may still know the first answer.
+   */
   firstAnswerUnder?: string | null;
 };
 
@@ -63,7 +66,10 @@ export type Asking = {
 export interface WorkflowUpdates {
   /** @param deadlineAt epoch ms */
   execute(workflowId: string, question: Question, updateId: string, deadlineAt: number): Promise<Answer>;
-  /** What was answered under this id by the workflow's newest run. Asks nobody anything: where there was no such update, it throws as where there is no such workflow. */
+  /**
+   * What was answered under this id by the workflow's newest run. Asks nobody anything: where there was no
+   * such update, it throws as where there is no such workflow.
+   */
   recall(workflowId: string, updateId: string, deadlineAt: number): Promise<Answer>;
 }
 
@@ -92,7 +98,9 @@ const answerSeconds = new Histogram({
   buckets: [0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 4, 8],
 });
 
-/** Asks workflows, and bears that they are busy, away, closed or gone (design: the way of one delivery, 5). */
+/**
+ * Asks workflows, and bears that they are busy, away, closed or gone (design: the way of one delivery, 5).
+ */
 export function createAnswers(deps: AnswersDeps): Answers {
   return {
     ask: async (asking) => {
@@ -236,7 +244,10 @@ async function askRow(
   }
 }
 
-/** The delivery is open, but nothing runs for it: never started yet, or terminated by hand. A run begins from the row. */
+/**
+ * The delivery is open, but nothing runs for it: never started yet, or terminated by hand. A run begins from
+ * the row.
+ */
 async function revive(
   { startDelivery, log }: AnswersDeps,
   { delivery: { deliveryId }, question }: Asking,
@@ -275,13 +286,21 @@ function backoffMs(attempt: number): number {
   return Math.min(800, 50 * 2 ** attempt) * (0.5 + Math.random() / 2);
 }
 
-/** What the server puts in place of an answer. `UnprocessedUpdate` comes although the handler ran, when many updates are in flight. */
+/**
+ * What the server puts in place of an answer. `UnprocessedUpdate` comes although the handler ran, when many
+ * updates are in flight.
+ */
 const SERVER_FAILURES = { over: 'AcceptedUpdateCompletedWorkflow', later: 'UnprocessedUpdate' } as const;
 
-/** gRPC statuses that say that the same call will not go better later: INVALID_ARGUMENT, PERMISSION_DENIED, UNIMPLEMENTED, UNAUTHENTICATED. */
+/**
+ * gRPC statuses that say that the same call will not go better later: INVALID_ARGUMENT, PERMISSION_DENIED,
+ * UNIMPLEMENTED, UNAUTHENTICATED.
+ */
 const HOPELESS: readonly number[] = [3, 7, 12, 16];
 
-/** `over`: no such run, or it ended; `later`: nobody knows, ask again; `fault`: not to be healed by asking. */
+/**
+ * `over`: no such run, or it ended; `later`: nobody knows, ask again; `fault`: not to be healed by asking.
+ */
 export function meaningOf(error: unknown): 'over' | 'later' | 'fault' {
   if (error instanceof WorkflowNotFoundError) return 'over';
   if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return 'later';
@@ -296,7 +315,10 @@ function meaningOfFailure(cause: unknown): 'over' | 'later' | 'fault' {
   return cause.type === SERVER_FAILURES.later || isUnknownToWorker(cause) ? 'later' : 'fault';
 }
 
-/** While a release is rolled out, a worker of the one before may not know the question yet. The SDK gives that no type. */
+/**
+ * While a release is rolled out, a worker of the one before may not know the question yet. The SDK gives that
+ * no type.
+ */
 function isUnknownToWorker({ message }: ApplicationFailure): boolean {
   return message.startsWith('No registered handler for update');
 }

@@ -7,7 +7,10 @@ import { replyTo } from '../views/outcome';
 
 export const noDelivery = (): Problem => new Problem('NOT_FOUND', 'there is no such delivery');
 
-/** One wish of one caller: by the key they give, so that their retry meets the first try; else each call is a wish of its own. */
+/**
+ * One wish of one caller: by the key they give, so that their retry meets the first try; else each call is a
+ * wish of its own.
+ */
 export function wishOf(
   { newId }: Pick<ApiDeps, 'newId'>,
   { caller, idempotencyKey }: Pick<Call<unknown, unknown, unknown>, 'caller' | 'idempotencyKey'>,

@@ -16,8 +16,9 @@ import {
 import type { Question, WorkflowUpdates } from './answers';
 
 /**
- * Connects with the first call, so that orders are taken while Temporal is away, and comes back within a second of it. Without the client's own retries: whoever
- * calls has a deadline and knows what may be sent again, and a retry that is pending when the connection closes would end the process.
+ * Connects with the first call, so that orders are taken while Temporal is away, and comes back within a
+ * second of it. Without the client's own retries: whoever calls has a deadline and knows what may be sent
+ * again, and a retry that is pending when the connection closes would end the process.
  */
 export function connectTemporal({
   address,

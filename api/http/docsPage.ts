@@ -23,7 +23,10 @@ const PAGE = `<!doctype html>
 
 const START = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#swagger-ui', deepLinking: true, validatorUrl: null });\n`;
 
-/** The page of docs, all of it served from here: nothing is fetched from elsewhere, and no script stands in the page itself. */
+/**
+ * The page of docs, all of it served from here: nothing is fetched from elsewhere, and no script stands in
+ * the page itself.
+ */
 export function docsRouter(document: object): Router {
   const router = Router();
   const text = JSON.stringify(document);

@@ -135,10 +135,8 @@ function read<S extends z.ZodType>(schema: S, given: unknown): z.output<S> {
 const MAX_ERRORS = 50;
 
 function fieldErrors({ issues }: z.ZodError): FieldError[] {
-  return issues
-    .slice(0, MAX_ERRORS)
-    .map(({ path, message }) => ({
-      path: path.map(String).join('.').slice(0, 200),
-      message: message.slice(0, 300),
-    }));
+  return issues.slice(0, MAX_ERRORS).map(({ path, message }) => ({
+    path: path.map(String).join('.').slice(0, 200),
+    message: message.slice(0, 300),
+  }));
 }

@@ -1,8 +1,14 @@
-/** Building blocks of requests and replies. Every text, number and list is bounded; unknown fields are refused by strict objects. */
+/**
+ * Building blocks of requests and replies. Every text, number and list is bounded; unknown fields are refused
+ * by strict objects.
+ */
 import { z } from 'zod';
 import { MAX_LATITUDE } from '../../domain/geo/places';
 
-/** PostgreSQL keeps no NUL, and JSON in UTF-8 no halves of characters; control characters have no place in names. */
+/**
+ * PostgreSQL keeps no NUL, and JSON in UTF-8 no halves of characters; control characters have no place in
+ * names.
+ */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u;
 const UNPRINTABLE_BUT_LINES = /[^\P{Cc}\n\r\t]|\p{Cs}/u;
 

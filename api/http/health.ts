@@ -9,7 +9,10 @@ const CHECK_TIMEOUT_MS = 2_000;
 
 type DependencyState = { state: 'up' | 'down'; ms: number };
 
-/** `/health`: the process lives. `/health/ready`: it can work, with the state of each dependency and feature. `/metrics` for Prometheus. */
+/**
+ * `/health`: the process lives. `/health/ready`: it can work, with the state of each dependency and feature.
+ * `/metrics` for Prometheus.
+ */
 export function healthRouter({
   readiness,
   features,

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 
 /**
- * Codes that say away, overloaded or crossed by another, but not wrong: of sockets, of PostgreSQL (connections, shutdown, cancelled by a time-out, deadlock),
- * of Prisma (not reachable, pool or transaction timed out, write conflict).
+ * Codes that say away, overloaded or crossed by another, but not wrong: of sockets, of PostgreSQL
+ * (connections, shutdown, cancelled by a time-out, deadlock), of Prisma (not reachable, pool or transaction
+ * timed out, write conflict).
  */
 const AWAY =
   /^(ECONN\w*|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|08\w{3}|57P0[1-3]|57014|53300|25P03|40001|40P01|P10\d\d|P2024|P2028|P2034)$/;
@@ -19,7 +20,10 @@ const OF_ADAPTER = z.object({ cause: z.object({ kind: z.string(), originalCode: 
 /** A raw query hides its database's error in here. */
 const ADAPTED = z.object({ meta: z.object({ driverAdapterError: OF_ADAPTER }) });
 
-/** Whether an error says that something the service depends on is away for now: then the same request may be sent again. */
+/**
+ * Whether an error says that something the service depends on is away for now: then the same request may be
+ * sent again.
+ */
 export function isOutage(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = CODED.safeParse(error).data?.code ?? '';

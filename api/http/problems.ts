@@ -1,10 +1,15 @@
 import type { AvailabilityRefusal } from '../../domain/driver/availabilityChange';
 import type { RefusalCode } from '../../domain/delivery/deliveryState';
 
-/** What a problem is about: its HTTP status, its title, and when it comes. docs/problems.md shows the same table. */
+/**
+ * What a problem is about: its HTTP status, its title, and when it comes. docs/problems.md shows the same
+ * table.
+ */
 type Kind = { status: number; title: string; when: string };
 
-/** Every refusal of the API, by its stable code (RFC 9457). Codes are never renamed: clients decide by them. */
+/**
+ * Every refusal of the API, by its stable code (RFC 9457). Codes are never renamed: clients decide by them.
+ */
 export const PROBLEMS = {
   MALFORMED_REQUEST: {
     status: 400,

@@ -10,13 +10,19 @@ export type LimitKind = 'general' | 'location' | 'availability';
 
 /** Counts requests by the minute, in Redis, so that all API processes count together (ADR 20). */
 export interface RateLimits {
-  /** At once where the process holds a share of what the caller may still send. @throws Problem TOO_MANY_REQUESTS */
+  /**
+   * At once where the process holds a share of what the caller may still send.
+   * @throws Problem TOO_MANY_REQUESTS
+   */
   spend(caller: Caller, kind: LimitKind): void | Promise<void>;
   /** A request without a valid token, from this address. @throws Problem TOO_MANY_REQUESTS */
   spendBadToken(ip: string): void | Promise<void>;
 }
 
-/** While Redis is away nothing is refused: being counted is no reason to stop work. The log says so, at most once in ten seconds. */
+/**
+ * While Redis is away nothing is refused: being counted is no reason to stop work. The log says so, at most
+ * once in ten seconds.
+ */
 export function createRateLimits(redis: Redis, limits: Limits, log: Logger, keyPrefix = ''): RateLimits {
   const warn = atMostEvery(10_000, (error: unknown) =>
     log.warn({ err: error }, 'rate limits are not counted: Redis is away'),
@@ -62,7 +68,9 @@ const MOST_OF_LIMIT = 1 / 20;
 /** Shares that ran out of time are cleared away when there are so many more. */
 const CLEAR_EVERY = 10_000;
 
-/** What this process may still let through for one key, until the minute that Redis counts is over (epoch ms). */
+/**
+ * What this process may still let through for one key, until the minute that Redis counts is over (epoch ms).
+ */
 type Share = { left: number; until: number };
 
 function createLimit(perMinute: number, limiter: RateLimiterRedis, warn: (error: unknown) => void): Limit {

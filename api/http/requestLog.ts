@@ -8,7 +8,9 @@ import { Histogram } from 'prom-client';
 const HEADER = 'x-correlation-id';
 const SANE = /^[\w.:-]{1,128}$/;
 
-/** Takes the correlation id of the caller where it is sane, else makes one, and gives it back in the answer. */
+/**
+ * Takes the correlation id of the caller where it is sane, else makes one, and gives it back in the answer.
+ */
 export function correlate(request: Request, response: Response, next: NextFunction): void {
   const given = request.get(HEADER);
   response.setHeader(HEADER, given !== undefined && SANE.test(given) ? given : randomUUID());
@@ -20,7 +22,10 @@ export function correlationIdOf(response: Pick<Response, 'getHeader'>): string {
   return String(response.getHeader(HEADER));
 }
 
-/** One line a request, without headers, bodies or query strings: they hold tokens and personal data. Pings and probes only at `debug`. */
+/**
+ * One line a request, without headers, bodies or query strings: they hold tokens and personal data. Pings and
+ * probes only at `debug`.
+ */
 export function requestLog(log: Logger): RequestHandler {
   const note = pinoHttp<Request, Response>({
     logger: log,

@@ -38,8 +38,9 @@ function methodsByPath(endpoints: readonly Endpoint[]): Map<string, string[]> {
 }
 
 /**
- * Who asks comes first: a body is not even read for somebody unknown. Mostly there is nothing to wait for but the body and the answer; each wait less is felt
- * where thousands of pings come in a second (docs/performance.md).
+ * Who asks comes first: a body is not even read for somebody unknown. Mostly there is nothing to wait for but
+ * the body and the answer; each wait less is felt where thousands of pings come in a second
+ * (docs/performance.md).
  */
 async function serve(
   deps: ServeDeps,

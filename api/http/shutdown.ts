@@ -5,8 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const LAST_CALL_MS = 250;
 
 /**
- * Takes no new connection, lets requests in flight finish for so long, then ends what is left. Connections that idle are closed,
- * and those that bring another request get its answer and are told not to come again.
+ * Takes no new connection, lets requests in flight finish for so long, then ends what is left. Connections
+ * that idle are closed, and those that bring another request get its answer and are told not to come again.
  */
 export async function stopServing(
   server: Server,

@@ -20,7 +20,10 @@ const COLUMNS = Prisma.sql`id, at, kind, city_id AS "cityId", delivery_id AS "de
   seller_order_id AS "sellerOrderId", actor_kind AS "actorKind", actor_id AS "actorId", from_state AS "fromState", to_state AS "toState", why,
   correlation_id AS "correlationId", device_at AS "deviceAt", detail, chain, prev_hash AS "prevHash", hash`;
 
-/** One page, newest first, and one row more where there are more. Each form of it reads one index in its order, of the months that may have what is asked for (ADR 11). */
+/**
+ * One page, newest first, and one row more where there are more. Each form of it reads one index in its
+ * order, of the months that may have what is asked for (ADR 11).
+ */
 export function listAuditEntries(
   db: PrismaClient,
   caller: Caller,
@@ -86,7 +89,10 @@ export type CaseRows = {
   assignments: Prisma.AssignmentGetPayload<object>[];
 };
 
-/** Whom a delivery was offered and given to, the newest of each, oldest first. The caller must have found the delivery. */
+/**
+ * Whom a delivery was offered and given to, the newest of each, oldest first. The caller must have found the
+ * delivery.
+ */
 export async function readCaseRows(db: PrismaClient, deliveryId: string): Promise<CaseRows> {
   const [offers, assignments] = await Promise.all([
     db.offer.findMany({

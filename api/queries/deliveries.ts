@@ -110,8 +110,8 @@ export async function findDelivery(
 }
 
 /**
- * What is needed to ask a delivery's workflow. `assignmentId`: the newest one, of a driver their own. `isSettled`: it is closed, or no more this driver's, so that the row
- * holds all that is left to be answered.
+ * What is needed to ask a delivery's workflow. `assignmentId`: the newest one, of a driver their own.
+ * `isSettled`: it is closed, or no more this driver's, so that the row holds all that is left to be answered.
  */
 export type AddressedDelivery = {
   id: string;
@@ -123,7 +123,8 @@ export type AddressedDelivery = {
 };
 
 /**
- * A driver may ask of a delivery that was theirs once: what they were told before they are told again; to see it, `findDelivery` asks for more.
+ * A driver may ask of a delivery that was theirs once: what they were told before they are told again; to see
+ * it, `findDelivery` asks for more.
  * @returns null where there is none for this caller
  */
 export async function addressDelivery(
@@ -201,7 +202,10 @@ export type DeliveryHistory = {
   driver: { id: string; name: string; vehicleKind: string } | null;
 };
 
-/** Reads what happened to a delivery. Drivers see their own part of it; merchants who has it, not who was asked or lost. */
+/**
+ * Reads what happened to a delivery. Drivers see their own part of it; merchants who has it, not who was
+ * asked or lost.
+ */
 export async function readHistory(
   db: PrismaClient,
   caller: Caller,
@@ -243,7 +247,10 @@ export async function readHistory(
   };
 }
 
-/** What happened, as far as it is the business of a shop: who was asked, who was lost, and how ops go about it is ours. */
+/**
+ * What happened, as far as it is the business of a shop: who was asked, who was lost, and how ops go about it
+ * is ours.
+ */
 const MERCHANT_KINDS = [
   'delivery_created',
   'delivery_moved',
@@ -251,7 +258,10 @@ const MERCHANT_KINDS = [
   'delivery_handed_over',
   'goods_taken_over',
 ];
-/** What happened to the delivery while nobody had it, and what happened with this driver; never what ops note about them. */
+/**
+ * What happened to the delivery while nobody had it, and what happened with this driver; never what ops note
+ * about them.
+ */
 const NOBODYS_KINDS = ['delivery_created', 'delivery_moved'];
 const DRIVER_KINDS = [
   'delivery_moved',
@@ -266,7 +276,10 @@ const DRIVER_KINDS = [
   'offer_withdrawn',
 ];
 
-/** The bound on time spares the partitions from before the delivery. Kinds are named, so that a new one is shown to nobody by chance. */
+/**
+ * The bound on time spares the partitions from before the delivery. Kinds are named, so that a new one is
+ * shown to nobody by chance.
+ */
 function timelineOf(caller: Caller, { id, createdAt }: DeliverySummaryRow): Prisma.AuditEntryWhereInput {
   return { deliveryId: id, at: { gte: createdAt }, ...shownTo(caller) };
 }

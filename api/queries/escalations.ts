@@ -55,8 +55,9 @@ const ESCALATION = {
 export type EscalationRow = Prisma.EscalationGetPayload<{ select: typeof ESCALATION }>;
 
 /**
- * One page, and one row more where there are more. What is not resolved comes as it is to be worked through, the highest level first and of those the oldest: these are
- * few, and an index holds them alone. What is resolved comes newest first.
+ * One page, and one row more where there are more. What is not resolved comes as it is to be worked through,
+ * the highest level first and of those the oldest: these are few, and an index holds them alone. What is
+ * resolved comes newest first.
  */
 export function listEscalations(
   db: PrismaClient,

@@ -7,7 +7,8 @@ export type PushSubscriptionAsked = { endpoint: string; p256dh: string; auth: st
 export const MAX_SUBSCRIPTIONS = 5;
 
 /**
- * Keeps a subscription of a driver who exists; the oldest go where there are too many. A browser is its last driver's: an endpoint that was another's is theirs now.
+ * Keeps a subscription of a driver who exists; the oldest go where there are too many. A browser is its last
+ * driver's: an endpoint that was another's is theirs now.
  * @returns how many the driver has
  */
 export function keepSubscription(
@@ -32,7 +33,8 @@ export function keepSubscription(
     });
     const tooMany = kept.slice(MAX_SUBSCRIPTIONS).map(({ id }) => id);
     if (tooMany.length > 0)
-      await tx.pushSubscription.deleteMany({ where: { id: { in: tooMany }, driverId } }); // not what became another's meanwhile
+      // not what became another's meanwhile
+      await tx.pushSubscription.deleteMany({ where: { id: { in: tooMany }, driverId } });
     return Math.min(kept.length, MAX_SUBSCRIPTIONS);
   });
 }

@@ -17,7 +17,10 @@ export const MAX_ZONES = 1_000;
 /** The most rows of one zone's history: more than a day by the minute. */
 export const MAX_HISTORY = 1_500;
 
-/** Each zone as of its city's newest computing, the worst first; of one city, or of all that ops may see. One of a clock that was ahead does not count until its time has come. */
+/**
+ * Each zone as of its city's newest computing, the worst first; of one city, or of all that ops may see. One
+ * of a clock that was ahead does not count until its time has come.
+ */
 export function latestHealth(
   db: PrismaClient,
   caller: Caller,
@@ -33,7 +36,10 @@ export function latestHealth(
     ORDER BY CASE h.state WHEN 'CRITICAL' THEN 0 WHEN 'STRAINED' THEN 1 ELSE 2 END, h.city_id, h.zone_id LIMIT ${MAX_ZONES}`;
 }
 
-/** How one zone fared from `since` to `until` (epoch ms), the newest first, and one row more where there are more. `zoneId` null: what lay in no zone of the city. */
+/**
+ * How one zone fared from `since` to `until` (epoch ms), the newest first, and one row more where there are
+ * more. `zoneId` null: what lay in no zone of the city.
+ */
 export function healthHistory(
   db: PrismaClient,
   place: { cityId: string; zoneId: string | null },

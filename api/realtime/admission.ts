@@ -17,7 +17,10 @@ export class Refusal extends Error {
   }
 }
 
-/** Lets a socket in by the token of its handshake, and notes who it is. @throws Refusal, or any error where the token could not be checked */
+/**
+ * Lets a socket in by the token of its handshake, and notes who it is.
+ * @throws Refusal, or any error where the token could not be checked
+ */
 export async function admit(
   io: GatewayServer,
   socket: GatewaySocket,

@@ -20,7 +20,10 @@ import { forAdapter } from './redisAdapter';
 import { sendState } from './state';
 
 export type Gateway = {
-  /** Disconnects everyone, who then come back to another process, and lets nobody in. Leaves the HTTP server to its owner. */
+  /**
+   * Disconnects everyone, who then come back to another process, and lets nobody in. Leaves the HTTP server
+   * to its owner.
+   */
   close(): Promise<void>;
 };
 
@@ -28,8 +31,9 @@ export type Gateway = {
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
- * Socket.IO for drivers, ops and merchants (spec 8): the token travels in the handshake's auth, rooms are joined here and nowhere else, and a driver is told their
- * state on every connect. Events come through Redis, so any number of API processes serve.
+ * Socket.IO for drivers, ops and merchants (spec 8): the token travels in the handshake's auth, rooms are
+ * joined here and nowhere else, and a driver is told their state on every connect. Events come through Redis,
+ * so any number of API processes serve.
  */
 export function attachGateway(httpServer: HttpServer, deps: GatewayDeps): Gateway {
   const limits = { ...GATEWAY_LIMITS, ...deps.limits };
@@ -70,7 +74,10 @@ export function attachGateway(httpServer: HttpServer, deps: GatewayDeps): Gatewa
   };
 }
 
-/** By closing the transport: after a refusal or a disconnect by the server, Socket.IO clients would not come back by themselves. */
+/**
+ * By closing the transport: after a refusal or a disconnect by the server, Socket.IO clients would not come
+ * back by themselves.
+ */
 function comeBackLater(socket: GatewaySocket): void {
   socket.conn.close();
 }
@@ -98,7 +105,8 @@ async function welcome(
 ): Promise<void> {
   const { admitted } = socket.data;
   await socket.join(tokenRoom(admitted.tokenHash));
-  if (hasTooMany(io, admitted.tokenHash, limits.connectionsPerToken + 1)) return void socket.disconnect(true); // several handshakes at once
+  // several handshakes at once
+  if (hasTooMany(io, admitted.tokenHash, limits.connectionsPerToken + 1)) return void socket.disconnect(true);
   if (isGone(socket)) return;
   count(socket, admitted);
   endAtExpiry(socket, admitted, deps.clock);

@@ -9,7 +9,10 @@ export type AdapterClient = Pick<Redis, 'on' | 'off'> & {
   unsubscribe(channels: string[]): void;
 };
 
-/** The adapter drops the promises of its calls: one that fails while Redis is away would end the process. Here the failure is said and no more. */
+/**
+ * The adapter drops the promises of its calls: one that fails while Redis is away would end the process. Here
+ * the failure is said and no more.
+ */
 export function forAdapter(redis: Redis, onError: (error: unknown) => void): AdapterClient {
   const quietly = (call: Promise<unknown>): void => void call.catch(onError);
   return {

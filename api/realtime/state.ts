@@ -6,8 +6,9 @@ import type { GatewaySocket } from './deps';
 const MAX_READS = 5;
 
 /**
- * Tells a driver's app all that it must know, as PostgreSQL says it. The socket is in its room already, so news may come while we read: then the state
- * could be older than them, and is read again. Apps of v1 know no STATE: they are told of each delivery as if it was just assigned.
+ * Tells a driver's app all that it must know, as PostgreSQL says it. The socket is in its room already, so
+ * news may come while we read: then the state could be older than them, and is read again. Apps of v1 know no
+ * STATE: they are told of each delivery as if it was just assigned.
  * @throws where PostgreSQL is away
  */
 export async function sendState(

@@ -40,11 +40,9 @@ const filters = z
       .regex(/^[a-z][a-z0-9_]{0,63}$/, 'must be a kind of entry, such as delivery_moved')
       .optional(),
     cityId: slug.optional(),
-    since: instant
-      .optional()
-      .meta({
-        description: `At or after. Without deliveryId, driverId or an order: ${MOST_DAYS} days before the end where it is missing, and no earlier`,
-      }),
+    since: instant.optional().meta({
+      description: `At or after. Without deliveryId, driverId or an order: ${MOST_DAYS} days before the end where it is missing, and no earlier`,
+    }),
     until: instant.optional().meta({ description: 'Before; now where it is missing' }),
     cursor: timedCursor.optional(),
     limit: limitTo(200, 50),

@@ -19,7 +19,9 @@ const v1Replies = {
   200: { description: 'As v1 knows it: the states of v2 show as OFFLINE', schema: v1AvailabilityView },
 };
 const common = { tag: 'availability', roles: ['driver', 'ops'], params: byId } as const;
-/** Each change is an entry of the audit trail, and may end offers: an app gone wild must not make thousands. */
+/**
+ * Each change is an entry of the audit trail, and may end offers: an app gone wild must not make thousands.
+ */
 const changing = { ...common, limit: 'availability' } as const;
 
 /** A driver's availability, asked by themselves or ops (spec 3). */

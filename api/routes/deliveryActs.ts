@@ -33,7 +33,10 @@ const ofDriver = [
 ] as const;
 const byOps = { tag: 'deliveries', roles: ['ops'], takesKey: true, params: byId, replies: outcome } as const;
 
-/** What ops do with a delivery where automation does not do it, and the one thing by which a driver gives one up (spec 4 and 5). */
+/**
+ * What ops do with a delivery where automation does not do it, and the one thing by which a driver gives one
+ * up (spec 4 and 5).
+ */
 export function deliveryActEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     post({
@@ -80,14 +83,9 @@ export function deliveryActEndpoints(deps: ApiDeps): Endpoint[] {
       path: '/v2/deliveries/:id/raise-pay',
       summary: 'Raise the pay of the driver, before the pickup',
       body: z.strictObject({
-        bonusCents: z
-          .int()
-          .min(1)
-          .max(MAX_BONUS_CENTS)
-          .meta({
-            description:
-              'The whole bonus from now on, what escalation added included; never less than before',
-          }),
+        bonusCents: z.int().min(1).max(MAX_BONUS_CENTS).meta({
+          description: 'The whole bonus from now on, what escalation added included; never less than before',
+        }),
         why,
       }),
       refusals: ['PAY_NOT_RAISED', 'ILLEGAL_TRANSITION', 'NOT_ANSWERED_IN_TIME'],
@@ -151,7 +149,10 @@ async function keepMeeting(
   return id;
 }
 
-/** By the driver's own assignment: the delivery is theirs no longer once they are rid of it, and a repeat must still find the first answer. */
+/**
+ * By the driver's own assignment: the delivery is theirs no longer once they are rid of it, and a repeat must
+ * still find the first answer.
+ */
 async function leave(
   deps: ApiDeps,
   call: Call<{ id: string }, unknown, z.output<typeof leaving>>,

@@ -32,13 +32,10 @@ const wish = z
   .strictObject({
     ...overrideFields,
     why: line(500),
-    after: changeId
-      .nullable()
-      .optional()
-      .meta({
-        description:
-          'The `lastChangeId` that this was made from; where another is the last by now it is refused. Left out: whatever came before',
-      }),
+    after: changeId.nullable().optional().meta({
+      description:
+        'The `lastChangeId` that this was made from; where another is the last by now it is refused. Left out: whatever came before',
+    }),
   })
   .meta({
     id: 'FeatureWish',
@@ -84,11 +81,9 @@ const evaluation = z
       .nullable()
       .meta({ description: 'Why not; null: it is on' }),
     reason: z.string().meta({ description: 'As OpenFeature names it' }),
-    draw: z
-      .int()
-      .meta({
-        description: 'What the key drew, 0 to 99: it is in the rollout where that is less than the percent',
-      }),
+    draw: z.int().meta({
+      description: 'What the key drew, 0 to 99: it is in the rollout where that is less than the percent',
+    }),
     rolloutPercent: percent,
   })
   .meta({ id: 'FeatureEvaluation' });

@@ -9,13 +9,10 @@ import { showHealth, showZoneHealth, zoneHealthListView, zoneHistoryView } from 
 
 const which = z.strictObject({
   cityId: slug.optional(),
-  fresh: z
-    .enum(['true', 'false'])
-    .default('false')
-    .meta({
-      description:
-        'Compute it now, in place of the newest of each minute; what is less than 5 s old is taken as it is',
-    }),
+  fresh: z.enum(['true', 'false']).default('false').meta({
+    description:
+      'Compute it now, in place of the newest of each minute; what is less than 5 s old is taken as it is',
+  }),
 });
 
 const DAY_MS = 24 * 3_600_000;

@@ -235,7 +235,10 @@ export function showCheck(
   };
 }
 
-/** All that is known of one delivery, to be handed on: the drivers are ids, the people at its ends are left out. */
+/**
+ * All that is known of one delivery, to be handed on: the drivers are ids, the people at its ends are left
+ * out.
+ */
 export function showCase(
   row: DeliverySummaryRow,
   { offers, assignments }: CaseRows,

@@ -42,12 +42,10 @@ const summaryFields = {
   distanceMeters: z.int(),
   searchAt: instantText,
   escalationLevel: z.int(),
-  escalatedAt: instantText
-    .nullable()
-    .meta({
-      description:
-        'When that level was reached, or its page and broadcast last came again; null but for ops, as the four that follow',
-    }),
+  escalatedAt: instantText.nullable().meta({
+    description:
+      'When that level was reached, or its page and broadcast last came again; null but for ops, as the four that follow',
+  }),
   broadcastSince: instantText
     .nullable()
     .meta({ description: 'Since when several drivers are asked at once; null: one by one' }),
@@ -287,7 +285,10 @@ function showEntry(entry: DeliveryHistory['timeline'][number], caller: Caller): 
   };
 }
 
-/** What ops write when they act by hand is for ops; so is whom we asked, who said no, and how a driver was lost. */
+/**
+ * What ops write when they act by hand is for ops; so is whom we asked, who said no, and how a driver was
+ * lost.
+ */
 function isWhyForAll({ kind, actorKind, fromState, toState }: DeliveryHistory['timeline'][number]): boolean {
   if (actorKind === 'ops') return false;
   return (

@@ -43,7 +43,10 @@ export const outcomeView = z
   ])
   .meta({ id: 'Outcome' });
 
-/** What a workflow, or the row in its place, answered. A refusal becomes a problem; that of a wrong state shows the state. */
+/**
+ * What a workflow, or the row in its place, answered. A refusal becomes a problem; that of a wrong state
+ * shows the state.
+ */
 export async function replyTo(
   read: Read,
   caller: Caller,

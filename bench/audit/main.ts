@@ -1,8 +1,9 @@
 /**
  * npm run bench:audit [-- --rows 10000000] [--times 200] [--skip-check]
- * Seeds a database of its own with so many audit entries over twelve months, asks each kind of query by the API's own function, with keys drawn anew each time, looks
- * at the plans, and lets the daily check go over its share. A table goes to stderr; stdout is one JSON line. The database is dropped at the end.
- * Exit code: 0 = each p99 under a second and no partition scanned whole, 1 = not so, 2 = wrong arguments.
+ * Seeds a database of its own with so many audit entries over twelve months, asks each kind of query by the
+ * API's own function, with keys drawn anew each time, looks at the plans, and lets the daily check go over
+ * its share. A table goes to stderr; stdout is one JSON line. The database is dropped at the end. Exit code:
+ * 0 = each p99 under a second and no partition scanned whole, 1 = not so, 2 = wrong arguments.
  */
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
@@ -155,7 +156,10 @@ async function wholeScans(db: Database, draw: QueryKind['draw']): Promise<string
   return filled.map(({ name }) => name);
 }
 
-/** The daily check with the last day's chains and a day's share of the rest. The seeded hashes are not right, so it finds as many problems as there are entries. */
+/**
+ * The daily check with the last day's chains and a day's share of the rest. The seeded hashes are not right,
+ * so it finds as many problems as there are entries.
+ */
 async function checkShare(
   db: Database,
   seed: Seed,

@@ -28,7 +28,10 @@ export const KEYS = `
   CREATE FUNCTION id_at(at timestamptz, salt text) RETURNS uuid LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' || substr(md5(salt), 1, 3) || '8' || substr(md5(salt), 4, 15))::uuid $$;`;
 
-/** Writes the rows month by month, in the order of their time, without the indexes that are made afterwards. Hashes are not those of the rows. */
+/**
+ * Writes the rows month by month, in the order of their time, without the indexes that are made afterwards.
+ * Hashes are not those of the rows.
+ */
 export async function seedEntries(owner: Client, seed: Seed, log: (line: string) => void): Promise<void> {
   await owner.query(KEYS);
   await owner.query(

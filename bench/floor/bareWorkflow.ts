@@ -22,8 +22,9 @@ const DRIVER = '00000000-0000-7000-8000-000000000000';
 type Waiting = { step: BareStep; answered: Trigger<BareStep> };
 
 /**
- * The history of a delivery whose first driver accepts, made of nothing: a local activity that does nothing for each transaction, the offer's timer, and the search
- * attributes that ops see, upserted at the same places as `workflows/delivery.ts` does.
+ * The history of a delivery whose first driver accepts, made of nothing: a local activity that does nothing
+ * for each transaction, the offer's timer, and the search attributes that ops see, upserted at the same
+ * places as `workflows/delivery.ts` does.
  */
 export async function bareDelivery(): Promise<string> {
   const inbox: Waiting[] = [];

@@ -1,4 +1,7 @@
-/** What the client of the bare workflow may know. The bare workflow is the floor under ours: as many events of each kind, and nothing that serves anybody. */
+/**
+ * What the client of the bare workflow may know. The bare workflow is the floor under ours: as many events of
+ * each kind, and nothing that serves anybody.
+ */
 import { defineUpdate } from '@temporalio/workflow';
 
 /** Its type, as the bundle exports it. */
@@ -10,7 +13,10 @@ export type BareStep = (typeof BARE_STEPS)[number];
 
 export const takeBareStep = defineUpdate<BareStep, [BareStep]>('takeBareStep');
 
-/** What the floor's worker tells its parent: that this run's first local activity is done. Stands for the offer at the driver's socket. */
+/**
+ * What the floor's worker tells its parent: that this run's first local activity is done. Stands for the
+ * offer at the driver's socket.
+ */
 export type Noted = { workflowId: string };
 /** And once: that it takes tasks. */
 export type FloorReady = { ready: true };

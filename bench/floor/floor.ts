@@ -15,7 +15,10 @@ export type BareRun = {
   take(step: BareStep): Promise<BareStep>;
 };
 
-/** The floor: a worker process of its own with the bare workflow, on a task queue of its own, and this process as its client. */
+/**
+ * The floor: a worker process of its own with the bare workflow, on a task queue of its own, and this process
+ * as its client.
+ */
 export type Floor = {
   /** The worker's. */
   readonly pid: number;
@@ -30,7 +33,11 @@ const GRACE_MS = 15_000;
 const WORKFLOW_TASK_TIMEOUT_MS = 5_000;
 const NEWS = z.union([z.object({ workflowId: z.string() }), z.object({ ready: z.literal(true) })]);
 
-/** Temporal where its own environment configuration says. @param env the whole environment of the worker. @throws Error where the worker does not get ready within a minute */
+/**
+ * Temporal where its own environment configuration says.
+ * @param env the whole environment of the worker.
+ * @throws Error where the worker does not get ready within a minute
+ */
 export async function openFloor(env: NodeJS.ProcessEnv, name: string): Promise<Floor> {
   const taskQueue = `bare-${name}`;
   const child = fork(join(__dirname, 'worker/main.js'), [taskQueue], {

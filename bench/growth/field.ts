@@ -20,7 +20,10 @@ export type Field = {
   offered(deliveryId: string): Promise<number>;
   /** Brings so many other drivers on duty around the slots, or sends the newest of them home. */
   haveOthers(count: number): Promise<void>;
-  /** Posts orders that nobody can take, until there are so many: the percentage given is ready in hours, the others are searched for now, far from every driver. */
+  /**
+   * Posts orders that nobody can take, until there are so many: the percentage given is ready in hours, the
+   * others are searched for now, far from every driver.
+   */
   haveWaiting(count: number, pendingPercent: number): Promise<void>;
   /** How many orders were posted so far. */
   ordered(): number;
@@ -31,7 +34,10 @@ const SLOTS = 8;
 const METERS_A_DEGREE = 111_195;
 /** Beyond what an escalated search reaches (22.5 km), so that slots and what waits do not meet. */
 const FAR_DEGREES = 1;
-/** Others stand within the first radius of a search (3 km), but in a later minute of travel than the slot's own driver. */
+/**
+ * Others stand within the first radius of a search (3 km), but in a later minute of travel than the slot's
+ * own driver.
+ */
 const OTHERS_FROM_METERS = 1_200;
 const OTHERS_TO_METERS = 2_900;
 const HOURS_AHEAD = 12;

@@ -1,10 +1,14 @@
 /**
- * npm run bench:growth [-- --drivers 100,1000,10000] [--deliveries 100,1000,10000] [--pending 90] [--probes 80] [--rate 2] [--settle 60]
- * Starts worker and API on the given PostgreSQL, Redis and Temporal, and lets first the free drivers of one city grow, then (these gone home) its open deliveries: real orders whose workflows
- * wait, `--pending` percent of them for a search that begins in hours, the others searched for in vain, with backoff and escalation. At each size it measures, after `--settle` seconds,
- * a stretch of just as long in which nobody does anything but wait (CPU, memory, events a second), then the latency of offers: from sending an order to the offer at the socket of a
- * free driver, `--probes` times at `--rate` a second. An axis of one size is not measured. A table goes to stderr; stdout is one JSON line. PostgreSQL and Temporal keep what was made.
- * Exit code: 0 = from the smallest size to the largest the offer's p50 and p99 grew by less than a fifth, and nothing faster than the sizes; 1 = not so; 2 = wrong arguments or settings.
+ * npm run bench:growth [-- --drivers 100,1000,10000] [--deliveries 100,1000,10000] [--pending 90] [--probes
+ * 80] [--rate 2] [--settle 60] Starts worker and API on the given PostgreSQL, Redis and Temporal, and lets
+ * first the free drivers of one city grow, then (these gone home) its open deliveries: real orders whose
+ * workflows wait, `--pending` percent of them for a search that begins in hours, the others searched for in
+ * vain, with backoff and escalation. At each size it measures, after `--settle` seconds, a stretch of just as
+ * long in which nobody does anything but wait (CPU, memory, events a second), then the latency of offers:
+ * from sending an order to the offer at the socket of a free driver, `--probes` times at `--rate` a second.
+ * An axis of one size is not measured. A table goes to stderr; stdout is one JSON line. PostgreSQL and
+ * Temporal keep what was made. Exit code: 0 = from the smallest size to the largest the offer's p50 and p99
+ * grew by less than a fifth, and nothing faster than the sizes; 1 = not so; 2 = wrong arguments or settings.
  */
 import { parseArgs } from 'node:util';
 import { Redis } from 'ioredis';
@@ -67,7 +71,10 @@ function sizesOf(name: string, text: string): number[] {
   return sizes;
 }
 
-/** Escalation as in life, and places that stay fresh without pings: what those cost is another bench. What the user has set stays as it is. */
+/**
+ * Escalation as in life, and places that stay fresh without pings: what those cost is another bench. What the
+ * user has set stays as it is.
+ */
 function growthEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return benchEnvironment({
     ENABLE_ESCALATION: 'true',
@@ -180,7 +187,11 @@ async function measured(
   return { axis, size, offerMs: await probe(field, { probes, rate }, signal), from, to };
 }
 
-/** Until each order's workflow has had its first look: orders are taken some times faster than workflows begin. @throws Error where that takes very long */
+/**
+ * Until each order's workflow has had its first look: orders are taken some times faster than workflows
+ * begin.
+ * @throws Error where that takes very long
+ */
 async function settled(field: Field, meters: MeterDeps, signal: AbortSignal): Promise<void> {
   const haveAllBegun = async (): Promise<true | undefined> =>
     (await readMeters(meters)).searches.count >= field.ordered() ? true : undefined;

@@ -16,7 +16,9 @@ export type Reading = {
   workerHeapBytes: number;
   postgresBytes: number;
   redisBytes: number;
-  /** Events of deliveries that the worker has run, and the seconds they took; of all kinds, and of searches. */
+  /**
+   * Events of deliveries that the worker has run, and the seconds they took; of all kinds, and of searches.
+   */
   events: Timed;
   searches: Timed;
   /** Transactions, and rows that were read by an index, in the service's database. */

@@ -8,7 +8,10 @@ const LATE_MS = 30_000;
 /** The first ones find cold caches: they are not counted. */
 const UNCOUNTED = 4;
 
-/** Posts orders at a rate (a second), one slot after the other, and cancels each when its offer came. @returns ms from sending the order to the offer at the driver's socket */
+/**
+ * Posts orders at a rate (a second), one slot after the other, and cancels each when its offer came.
+ * @returns ms from sending the order to the offer at the driver's socket
+ */
 export async function probe(
   field: Field,
   { probes, rate }: { probes: number; rate: number },

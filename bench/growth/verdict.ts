@@ -57,7 +57,10 @@ export function stepFigures({ axis, size, offerMs, from, to }: Step): StepFigure
   };
 }
 
-/** How one axis grew: ratios of the largest size to the smallest; what one delivery or driver more costs, in bytes. */
+/**
+ * How one axis grew: ratios of the largest size to the smallest; what one delivery or driver more costs, in
+ * bytes.
+ */
 export type AxisVerdict = {
   axis: Step['axis'];
   from: number;

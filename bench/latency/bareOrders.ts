@@ -7,8 +7,9 @@ import type { Sample } from './samples';
 const STEP_EVERY_MS = 500;
 
 /**
- * Bare workflows at the same times: started → its first local activity done, as its client hears; the accept's update sent → its answer. The rest of the updates follow,
- * so that the server has as much to do. Resolves when all have ended.
+ * Bare workflows at the same times: started → its first local activity done, as its client hears; the
+ * accept's update sent → its answer. The rest of the updates follow, so that the server has as much to do.
+ * Resolves when all have ended.
  */
 export async function runBare(
   floor: Floor,

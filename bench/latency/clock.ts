@@ -9,7 +9,11 @@ export function until(at: number): Promise<void> {
   return left <= 0 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, left));
 }
 
-/** Starts each at its time, however long the earlier ones take. Resolves when all are over. @param beginAt on this clock. @throws what one of them throws, then */
+/**
+ * Starts each at its time, however long the earlier ones take. Resolves when all are over.
+ * @param beginAt on this clock.
+ * @throws what one of them throws, then
+ */
 export async function startEach<T extends { atMs: number }>(
   arrivals: readonly T[],
   beginAt: number,

@@ -1,6 +1,6 @@
 /**
- * Keeps so many deliveries open: drivers wait before the door, and each order that comes beyond that number lets the one that waits longest hand over. So the orders set the
- * pace, and never the service.
+ * Keeps so many deliveries open: drivers wait before the door, and each order that comes beyond that number
+ * lets the one that waits longest hand over. So the orders set the pace, and never the service.
  */
 export class Door {
   private readonly waiting: (() => void)[] = [];

@@ -9,7 +9,10 @@ import { planArrivals } from './plan';
 import { type Percentiles, percentilesOf, timesOf, withoutWaits } from './samples';
 import type { Measured } from './verdict';
 
-/** A part of a run at one rate. `waited` of `offers` came after a search that found nobody, and are not in `measured`. `lagMs`: of this process. */
+/**
+ * A part of a run at one rate. `waited` of `offers` came after a search that found nobody, and are not in
+ * `measured`. `lagMs`: of this process.
+ */
 export type Part = {
   rate: number;
   orders: number;
@@ -83,7 +86,10 @@ export class Field {
     };
   }
 
-  /** Everybody hands over, one after the other: all at once would be a load of another kind. @returns what PostgreSQL has of all orders of the field, and what went wrong after it was timed */
+  /**
+   * Everybody hands over, one after the other: all at once would be a load of another kind.
+   * @returns what PostgreSQL has of all orders of the field, and what went wrong after it was timed
+   */
   async finish(): Promise<{
     posted: number;
     offered: number;

@@ -1,5 +1,6 @@
 /**
- * The highest whole rate at which it holds, where it holds at all rates below: by halves. @param probe runs at a rate, and says whether all goals hold
+ * The highest whole rate at which it holds, where it holds at all rates below: by halves. @param probe runs
+ * at a rate, and says whether all goals hold
  * @returns 0 where it does not even hold at the lowest
  */
 export async function highestRate(

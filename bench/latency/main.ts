@@ -1,10 +1,13 @@
 /**
- * npm run bench:latency [-- --rate 5] [--seconds 180] [--drivers 120] [--open 100] [--seed TEXT] [--find-rate]
- * Orders at so many a second, at times drawn beforehand, whatever the service does; so many deliveries open at any time, so that few drivers are free. From the time each
- * thing was meant for: order posted → offer at a driver's socket, accept posted → its answer, driver lost before the pickup → offer at another driver's socket. Before and
- * after it, at the same rate, the bare workflow: started → first local activity done, update → answer. --find-rate: the highest rate, 1 to 10, at which all goals
- * hold, by shorter runs. It starts worker and API itself on the given PostgreSQL, Redis and Temporal. A table goes to stderr; stdout is one JSON line.
- * Exit code: 0 = p99 of offers < 500 ms, of accepts < 300 ms, of reassignments < 2,000 ms, and every order was offered and delivered, 1 = not so, 2 = wrong arguments or settings.
+ * npm run bench:latency [-- --rate 5] [--seconds 180] [--drivers 120] [--open 100] [--seed TEXT]
+ * [--find-rate] Orders at so many a second, at times drawn beforehand, whatever the service does; so many
+ * deliveries open at any time, so that few drivers are free. From the time each thing was meant for: order
+ * posted → offer at a driver's socket, accept posted → its answer, driver lost before the pickup → offer at
+ * another driver's socket. Before and after it, at the same rate, the bare workflow: started → first local
+ * activity done, update → answer. --find-rate: the highest rate, 1 to 10, at which all goals hold, by shorter
+ * runs. It starts worker and API itself on the given PostgreSQL, Redis and Temporal. A table goes to stderr;
+ * stdout is one JSON line. Exit code: 0 = p99 of offers < 500 ms, of accepts < 300 ms, of reassignments <
+ * 2,000 ms, and every order was offered and delivered, 1 = not so, 2 = wrong arguments or settings.
  */
 import { parseArgs } from 'node:util';
 import { countOf, numberOf } from '../../simulator/kit/arguments';
@@ -34,7 +37,10 @@ type Options = {
 };
 
 const PATIENCE_MS = 60_000;
-/** Of the bare workflow, before ours and after; half of ours where that is shorter. And once more before, for nothing. */
+/**
+ * Of the bare workflow, before ours and after; half of ours where that is shorter. And once more before, for
+ * nothing.
+ */
 const FLOOR_SECONDS = 30;
 const WARM_UP_SECONDS = 5;
 const [LOWEST_RATE, HIGHEST_RATE, PROBE_SECONDS] = [1, 10, 40];

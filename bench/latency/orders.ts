@@ -4,12 +4,18 @@ import type { Door } from './door';
 import type { Arrival, Fate } from './plan';
 import type { Sample, Timed } from './samples';
 
-/** What came of one part of the run. `lagMs`: how late this process itself was, at each thing that it was to send. */
+/**
+ * What came of one part of the run. `lagMs`: how late this process itself was, at each thing that it was to
+ * send.
+ */
 export type OrdersRun = { deliveryIds: string[]; samples: Sample[]; lagMs: number[]; failures: string[] };
 
 export type OrdersOptions = {
   arrivals: readonly Arrival[];
-  /** From an accept to the end, in ms, where nothing takes time but what drivers do; they are at the door after half of it, and wait there. */
+  /**
+   * From an accept to the end, in ms, where nothing takes time but what drivers do; they are at the door
+   * after half of it, and wait there.
+   */
   lifeMs: number;
   signal: AbortSignal;
 };
@@ -35,7 +41,10 @@ export class Orders {
     private readonly door: Door,
   ) {}
 
-  /** Resolves when everything that is timed has been: each of these orders has the driver who carries it to the door. That goes on. */
+  /**
+   * Resolves when everything that is timed has been: each of these orders has the driver who carries it to
+   * the door. That goes on.
+   */
   async run({ arrivals, lifeMs, signal }: OrdersOptions): Promise<OrdersRun> {
     const run: OrdersRun = { deliveryIds: [], samples: [], lagMs: [], failures: [] };
     const start = async (arrival: Arrival, meantAt: number): Promise<void> => {

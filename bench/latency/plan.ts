@@ -15,8 +15,10 @@ export type Arrival = {
 const THINK_MS = { min: 500, max: 2_000 };
 
 /**
- * Customers know nothing of each other: the waits between orders are exponential. All is drawn beforehand, so that the service cannot slow down what it is measured by.
- * @param rate orders a second; @param lossShare of the orders lose their first driver, 0..1: one half gives up, the other goes off duty
+ * Customers know nothing of each other: the waits between orders are exponential. All is drawn beforehand, so
+ * that the service cannot slow down what it is measured by.
+ * @param rate orders a second; @param lossShare of the orders lose their first driver, 0..1: one half gives
+ *   up, the other goes off duty
  */
 export function planArrivals({
   rate,

@@ -1,6 +1,9 @@
 import { percentileOf } from '../../simulator/client/latencies';
 
-/** What is timed. Each counts from the time it was meant for, so that who sends late, or waits for an answer before sending again, hides nothing. All in ms. */
+/**
+ * What is timed. Each counts from the time it was meant for, so that who sends late, or waits for an answer
+ * before sending again, hides nothing. All in ms.
+ */
 export const TIMED = [
   /** The order was to be posted → its offer at a driver's socket. */
   'offer',
@@ -32,8 +35,10 @@ export function percentilesOf(values: readonly number[]): Percentiles {
 }
 
 /**
- * Offers made after a search that found nobody waited for a driver, not for us (as in the simulator's figures): they are left out, and counted.
- * @param rounds of each offer, by its id: how many searches before it found nobody. An offer that is not in there is unknown to PostgreSQL, and kept.
+ * Offers made after a search that found nobody waited for a driver, not for us (as in the simulator's
+ * figures): they are left out, and counted.
+ * @param rounds of each offer, by its id: how many searches before it found nobody. An offer that is not in
+ *   there is unknown to PostgreSQL, and kept.
  */
 export function withoutWaits(
   samples: readonly Sample[],

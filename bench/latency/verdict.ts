@@ -35,7 +35,10 @@ export function missedGoals(
   });
 }
 
-/** In words, whatever makes the run no good: goals that are missed, and conditions under which it was to be measured that did not hold. */
+/**
+ * In words, whatever makes the run no good: goals that are missed, and conditions under which it was to be
+ * measured that did not hold.
+ */
 export function problemsOf({
   measured,
   posted,

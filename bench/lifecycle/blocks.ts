@@ -22,11 +22,15 @@ export type BlockOptions = {
   signal: AbortSignal;
 };
 
-/** `done`: deliveries that ended while it was counted; `begun`: all of the block, warm-up and what ended after included. */
+/**
+ * `done`: deliveries that ended while it was counted; `begun`: all of the block, warm-up and what ended after
+ * included.
+ */
 export type Block = { done: number; begun: number; seconds: number; perSecond: number };
 
 /**
- * One side at work for a while, in a closed loop. Resolves when all that began has ended, so that nothing of it is left for the other side's block.
+ * One side at work for a while, in a closed loop. Resolves when all that began has ended, so that nothing of
+ * it is left for the other side's block.
  * @throws what `deliver` throws, when the rest has ended
  */
 export async function runBlock(

@@ -56,7 +56,9 @@ function added(a: number | null, b: number | null): number | null {
   return a === null || b === null ? null : a + b;
 }
 
-/** The processes of this run. Servers are found by the ports they listen at, where they are of this machine. */
+/**
+ * The processes of this run. Servers are found by the ports they listen at, where they are of this machine.
+ */
 export function pidsOf(
   { worker, api }: Service,
   floor: Floor,
@@ -79,7 +81,10 @@ function serverAt(url: string, usualPort: number): number | null {
   return LOCAL.includes(hostname) ? listenerAt(Number(port) || usualPort) : null;
 }
 
-/** CPU milliseconds, and what PostgreSQL did, to a tenth; null where it could not be read. `coresBusy`: by all of them together. */
+/**
+ * CPU milliseconds, and what PostgreSQL did, to a tenth; null where it could not be read. `coresBusy`: by all
+ * of them together.
+ */
 export type CostsADelivery = {
   cpuMs: CpuSeconds & { all: number | null };
   coresBusy: number | null;
@@ -104,8 +109,9 @@ function inMs(seconds: number | null, each: (total: number) => number | null): n
 }
 
 /**
- * CPU of a bare delivery by CPU of one of ours: what the ratio of the rates comes to where the CPU is what limits both. Other programs on the machine change it little. Of the
- * bare blocks only what serves the bare workflow counts, not what our processes use while they wait. null where it could not be read.
+ * CPU of a bare delivery by CPU of one of ours: what the ratio of the rates comes to where the CPU is what
+ * limits both. Other programs on the machine change it little. Of the bare blocks only what serves the bare
+ * workflow counts, not what our processes use while they wait. null where it could not be read.
  */
 export function cpuRatioOf(ours: CostsADelivery, bare: CostsADelivery): number | null {
   const serving = [bare.cpuMs.floor, bare.cpuMs.load, bare.cpuMs.temporal].reduce(added, 0);

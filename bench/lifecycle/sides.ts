@@ -9,7 +9,10 @@ export type KnownSide = Side & { workflowIds: string[] };
 
 const TO_THE_DOOR = ['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver'] as const;
 
-/** Through the API and the sockets, as shops and drivers do; nobody thinks or rides. @param deliveryIds filled with all that began */
+/**
+ * Through the API and the sockets, as shops and drivers do; nobody thinks or rides.
+ * @param deliveryIds filled with all that began
+ */
 export function ourSide(city: LoadCity, deliveryIds: string[]): KnownSide {
   const workflowIds: string[] = [];
   return {

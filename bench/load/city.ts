@@ -20,7 +20,10 @@ const DRIVERS_WITHIN_DEGREES = 0.012;
 const ORDERS_WITHIN_DEGREES = 0.008;
 const POSTED = z.object({ deliveryId: z.string() });
 
-/** A driver with the app of v2: a socket that hears, an app that shows offers, and requests over kept connections. */
+/**
+ * A driver with the app of v2: a socket that hears, an app that shows offers, and requests over kept
+ * connections.
+ */
 export class LoadDriver {
   constructor(
     readonly driverId: string,
@@ -156,7 +159,10 @@ export class LoadCity {
     return { ...POSTED.parse(await this.shop('POST', '/v2/deliveries', order)), sellerOrderId };
   }
 
-  /** The next offer of this delivery that nobody has taken from here. @throws Error where none comes within a minute */
+  /**
+   * The next offer of this delivery that nobody has taken from here.
+   * @throws Error where none comes within a minute
+   */
   offerOf(deliveryId: string): Promise<Heard> {
     const known = this.heard.get(deliveryId);
     if (known) {

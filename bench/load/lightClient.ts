@@ -3,7 +3,11 @@ import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import { pause } from '../../simulator/kit/pause';
 
-/** Sends a request as one caller. @returns the body of a success. @throws Refused for any other answer but 503, which is tried again */
+/**
+ * Sends a request as one caller.
+ * @returns the body of a success.
+ * @throws Refused for any other answer but 503, which is tried again
+ */
 export type Send = (method: 'POST' | 'GET', path: string, body?: object) => Promise<unknown>;
 
 /** An answer that is no success. `code` is the stable code of the problem. */
@@ -24,8 +28,8 @@ const PATIENCE_MS = 30_000;
 const FIRST_WAIT_MS = 100;
 
 /**
- * A client that costs next to nothing, as its CPU is charged to whom it measures: connections are kept, and nothing is checked. The simulator's own, by fetch and
- * openapi-fetch, takes five times as much.
+ * A client that costs next to nothing, as its CPU is charged to whom it measures: connections are kept, and
+ * nothing is checked. The simulator's own, by fetch and openapi-fetch, takes five times as much.
  */
 export class LightClient {
   retries = 0;

@@ -3,14 +3,20 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** What in a compiled file sends a statement: readings by hand, raw ones, writes of a transaction, and calls of Prisma's models. */
+/**
+ * What in a compiled file sends a statement: readings by hand, raw ones, writes of a transaction, and calls
+ * of Prisma's models.
+ */
 const SITE =
   /\.\$(?:query|execute)Raw(?:Unsafe)?\b|\bread\((?:\(0, _\w+\.\w+\)|_\w+\.\w+\.sql|\{)|\btx\.write\(|\b(?:db|tx|deps\.db)\.[a-z]\w*\.(?:find|count|create|update|upsert|delete|aggregate|groupBy)\w*\(/g;
 const FOLDERS = ['activities', 'api', 'worker'];
 /** Composition: they ask for a pulse and for the names of cities, and no more. */
 const NOT_LOADED = ['api/main.js', 'worker/main.js'];
 
-/** Says which places in the service's code send statements and were never come to while this ran; by V8's own count of what was executed. */
+/**
+ * Says which places in the service's code send statements and were never come to while this ran; by V8's own
+ * count of what was executed.
+ */
 export class CallSites {
   private readonly session = new Session();
 

@@ -3,9 +3,9 @@ import type { Endpoint } from '../../api/http/endpoint';
 import type { World } from './world';
 
 /**
- * One thing that the service does. `next` makes ready what it needs, and gives what is looked at. `most`: it goes through so
- * much that it is done no more often. `readsAll`: which growing tables (and their
- * partitions) it may read whole, and why.
+ * One thing that the service does. `next` makes ready what it needs, and gives what is looked at. `most`: it
+ * goes through so much that it is done no more often. `readsAll`: which growing tables (and their partitions)
+ * it may read whole, and why.
  */
 export type Call = {
   name: string;
@@ -44,7 +44,10 @@ export type Asked = {
   body?: unknown;
 };
 
-/** The endpoints of the API, asked without HTTP; it remembers which of them, and of their query parameters, were asked. */
+/**
+ * The endpoints of the API, asked without HTTP; it remembers which of them, and of their query parameters,
+ * were asked.
+ */
 export class ApiDoor {
   private readonly asked = new Set<string>();
 

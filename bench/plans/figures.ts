@@ -18,7 +18,10 @@ export type CallFigures = {
 
 type Measured = { statements: StatementFigures[]; times: number };
 
-/** So many times the plans are looked at before and after: with other ids, and once they are prepared, they may be others. PostgreSQL makes up its mind at the sixth time. */
+/**
+ * So many times the plans are looked at before and after: with other ids, and once they are prepared, they
+ * may be others. PostgreSQL makes up its mind at the sixth time.
+ */
 const PLANS = 3;
 const WARM = 6;
 

@@ -10,7 +10,10 @@ export async function hearDrivers({ map, clock }: Pick<World, 'map' | 'clock'>):
   await map.hear(clock() - HEARD_FOR_MS);
 }
 
-/** Puts all drivers on duty on a new map, heard of now; `but for a few`: one in a hundred long ago; `long ago`: all of them. The record's own times are made older. */
+/**
+ * Puts all drivers on duty on a new map, heard of now; `but for a few`: one in a hundred long ago; `long
+ * ago`: all of them. The record's own times are made older.
+ */
 export async function syncDrivers(
   { db, map, clock, redis, keyPrefix }: Pick<World, 'db' | 'map' | 'clock' | 'redis' | 'keyPrefix'>,
   heard: 'all' | 'but for a few' | 'long ago',

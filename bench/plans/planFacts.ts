@@ -35,7 +35,10 @@ export function readPlan(result: unknown): PlanNode {
   return explained.parse(result).rows[0]['QUERY PLAN'][0].Plan;
 }
 
-/** What is wrong with a plan, in words. `whole`: readings of a table that grows from end to end. `wasteful`: steps that threw away far more than they gave. */
+/**
+ * What is wrong with a plan, in words. `whole`: readings of a table that grows from end to end. `wasteful`:
+ * steps that threw away far more than they gave.
+ */
 export type PlanFacts = { whole: WholeRead[]; wasteful: string[] };
 export type WholeRead = { table: string; words: string };
 
@@ -51,8 +54,9 @@ const WASTED_ROWS = 1_000;
 const WASTED_RATIO = 10;
 
 /**
- * Looks at each step: one that reads half of a growing table or more, be it by an index, and steps that throw away a thousand rows and ten times what they give, be it
- * by a filter or by a sort of which only the first rows are taken. Rows are counted over all loops.
+ * Looks at each step: one that reads half of a growing table or more, be it by an index, and steps that throw
+ * away a thousand rows and ten times what they give, be it by a filter or by a sort of which only the first
+ * rows are taken. Rows are counted over all loops.
  */
 export function planFacts(plan: PlanNode, sizes: TableSizes): PlanFacts {
   const facts: PlanFacts = { whole: [], wasteful: [] };

@@ -20,7 +20,10 @@ const TRAIL_DAYS = 365;
 const FIXES_A_DELIVERY = 2;
 const FIX_DAYS = 30;
 
-/** Fills every table, in the order of time, and makes the indexes and foreign keys anew afterwards, which is some times faster. Hashes are not those of the entries. */
+/**
+ * Fills every table, in the order of time, and makes the indexes and foreign keys anew afterwards, which is
+ * some times faster. Hashes are not those of the entries.
+ */
 export async function seedAll(owner: Client, seed: Seed, log: (line: string) => void): Promise<void> {
   const restore = await withoutIndexes(owner);
   const days = Array.from(

@@ -2,7 +2,10 @@ import { performance } from 'node:perf_hooks';
 import { Client } from 'pg';
 import { type PlanFacts, planFacts, readPlan, type TableSizes } from './planFacts';
 
-/** One kind of statement of a call: its text, how long (ms) each took, and the facts of the plans that were looked at. */
+/**
+ * One kind of statement of a call: its text, how long (ms) each took, and the facts of the plans that were
+ * looked at.
+ */
 export type StatementFigures = { text: string; tookMs: number[]; facts: PlanFacts[] };
 
 /** Statements whose plan can be asked for. */
@@ -12,16 +15,21 @@ type Send = (client: Client, args: unknown[]) => unknown;
 type Asked = { text: string; values: readonly unknown[]; name: string };
 
 /**
- * Listens to all statements of this process, whoever sends them: so that the list of what is looked at is what is run, and cannot be out of date. While plans are looked at, each
- * statement is first explained on its own connection, in its own transaction, and what that changed is taken back: with its own parameters, and, where the connection keeps it
- * prepared, once more as it is, since a plan for all parameters may be another one.
+ * Listens to all statements of this process, whoever sends them: so that the list of what is looked at is
+ * what is run, and cannot be out of date. While plans are looked at, each statement is first explained on its
+ * own connection, in its own transaction, and what that changed is taken back: with its own parameters, and,
+ * where the connection keeps it prepared, once more as it is, since a plan for all parameters may be another
+ * one.
  */
 export class StatementWatch {
   private figures: Map<string, StatementFigures> | null = null;
   private planning = false;
   private readonly open = new WeakSet<Client>();
   private readonly prepared = new WeakMap<Client, Set<string>>();
-  /** While plans are looked at, the statements of a connection wait for each other: some are sent without waiting for answers. */
+  /**
+   * While plans are looked at, the statements of a connection wait for each other: some are sent without
+   * waiting for answers.
+   */
   private readonly turns = new WeakMap<Client, Promise<unknown>>();
   private readonly original: Send;
   /** Listens no longer. */

@@ -373,7 +373,10 @@ export function sweepCalls(site: Site, draw: Draw): Call[] {
   ]);
 }
 
-/** The daily check goes through the share of one day, by design (ADR 11): each of its pages is looked at, but it is asked once. */
+/**
+ * The daily check goes through the share of one day, by design (ADR 11): each of its pages is looked at, but
+ * it is asked once.
+ */
 export function auditCalls({ world: { db, clock } }: Site, draw: Draw): Call[] {
   const chains = createAuditChains(db);
   const check = createAuditCheck({

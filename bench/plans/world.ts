@@ -34,7 +34,10 @@ import { apiEndpoints } from '../../api/app';
 import type { ApiDeps } from '../../api/deps';
 import type { Settings } from '../../settings';
 
-/** All of the service that sends statements, put together as worker and API do it, but for Temporal: what a workflow would do with an update is done at once. */
+/**
+ * All of the service that sends statements, put together as worker and API do it, but for Temporal: what a
+ * workflow would do with an update is done at once.
+ */
 export type World = ReturnType<typeof createWorld>;
 
 /** A point of P-256, as VAPID has it. */

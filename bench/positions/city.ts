@@ -4,7 +4,10 @@ import { wanted } from '../../simulator/client/service';
 
 export const CENTER = { lat: 52.35, lng: 4.85 };
 
-/** A city of the bench's own, with drivers on duty and on the map. @throws Unexpected where the API refuses */
+/**
+ * A city of the bench's own, with drivers on duty and on the map.
+ * @throws Unexpected where the API refuses
+ */
 export async function openCity(
   connections: Connections,
   drivers: number,

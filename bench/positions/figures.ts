@@ -3,10 +3,16 @@ import type { LoadKind, LoadReport } from './protocol';
 
 export type Side = 'ours' | 'bare';
 
-/** What one side did in one block. `cpu` in seconds, of the server and of Redis; `cpuSeconds` that of the generator. */
+/**
+ * What one side did in one block. `cpu` in seconds, of the server and of Redis; `cpuSeconds` that of the
+ * generator.
+ */
 export type Block = LoadReport & { side: Side; kind: LoadKind; cpu: { server: number; redis: number } };
 
-/** CPU seconds per 1,000 requests. `generatorBusy`: the share of one core that the generator used; near 1 it would be what is measured. */
+/**
+ * CPU seconds per 1,000 requests. `generatorBusy`: the share of one core that the generator used; near 1 it
+ * would be what is measured.
+ */
 export type SideCost = {
   server: number;
   redis: number;
@@ -17,7 +23,10 @@ export type SideCost = {
   p99Ms: number;
 };
 
-/** Positions a second, medians of the blocks; `ratio` is the median of the pairs, which `pairs` shows the ends of. */
+/**
+ * Positions a second, medians of the blocks; `ratio` is the median of the pairs, which `pairs` shows the ends
+ * of.
+ */
 export type KindFigures = {
   ours: number;
   bare: number;

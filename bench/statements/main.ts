@@ -1,6 +1,7 @@
 /**
- * node --require dist/bench/statements/main.js PROGRAM, with STATEMENTS_FILE: counts the statements that the program sends to PostgreSQL, each a round trip, by their
- * text, and leaves the counts in that file as JSON when it ends. For profiles: it costs the program a little.
+ * node --require dist/bench/statements/main.js PROGRAM, with STATEMENTS_FILE: counts the statements that the
+ * program sends to PostgreSQL, each a round trip, by their text, and leaves the counts in that file as JSON
+ * when it ends. For profiles: it costs the program a little.
  */
 import { writeFileSync } from 'node:fs';
 import { Client } from 'pg';

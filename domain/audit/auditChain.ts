@@ -1,13 +1,19 @@
 import { type AuditRecord } from './auditRecord';
 
-/** An entry as it is stored: what it says, the chain it stands in, the hash it follows and its own, both in hex. `previous` null = the first of its chain. */
+/**
+ * An entry as it is stored: what it says, the chain it stands in, the hash it follows and its own, both in
+ * hex. `previous` null = the first of its chain.
+ */
 export type ChainedEntry = { record: AuditRecord; chain: string; previous: string | null; hash: string };
 
 /** What can be wrong with a chain (ADR 11). */
 export type AuditProblemKind =
   'CONTENT_DIFFERS' | 'LINK_MISSING' | 'TWO_FOLLOW' | 'HEAD_DIFFERS' | 'NO_ENTRIES' | 'NO_ROW';
 
-/** One thing wrong, by name. `entryId` null = it is about the chain as a whole; `cityId` null = nothing says where. */
+/**
+ * One thing wrong, by name. `entryId` null = it is about the chain as a whole; `cityId` null = nothing says
+ * where.
+ */
 export type AuditProblem = {
   chain: string;
   entryId: string | null;
@@ -16,7 +22,10 @@ export type AuditProblem = {
   detail: string;
 };
 
-/** What the row of a delivery or a driver says of its chain: the hash of its last entry in hex. Null = the row names none; undefined = there is no such row. */
+/**
+ * What the row of a delivery or a driver says of its chain: the hash of its last entry in hex. Null = the row
+ * names none; undefined = there is no such row.
+ */
 export type ChainHead = { hash: string | null; cityId: string } | undefined;
 
 /** A chain in its own order, whatever the clocks said, and what is wrong with it. */
@@ -39,8 +48,9 @@ export function chainNameOf({
 }
 
 /**
- * Follows a chain from its first entry to its head and names all that does not hang together: entries that are not what was hashed, that follow one that is not there
- * or that another follows too, and an end that is not the one its row names. What lies behind a gap is followed as well.
+ * Follows a chain from its first entry to its head and names all that does not hang together: entries that
+ * are not what was hashed, that follow one that is not there or that another follows too, and an end that is
+ * not the one its row names. What lies behind a gap is followed as well.
  * @param entries all that stand in the chain, in any order
  */
 export function followChain(
@@ -152,7 +162,10 @@ function linesOf(entries: readonly ChainedEntry[], isPreferred: (entry: ChainedE
   }
 }
 
-/** The entries that lead back from the one that the row names as the last: of two that claim one place, they are the rightful ones. */
+/**
+ * The entries that lead back from the one that the row names as the last: of two that claim one place, they
+ * are the rightful ones.
+ */
 function pathBack(entries: readonly ChainedEntry[], headHash: string | null): Set<ChainedEntry> {
   const byHash = new Map(entries.map((entry) => [entry.hash, entry]));
   const path = new Set<ChainedEntry>();
@@ -198,7 +211,10 @@ function headProblems(lines: readonly ChainedEntry[][], head: ChainHead, problem
   ];
 }
 
-/** How much of the trail a check looks at: each chain with an entry since then (epoch ms), and those whose names end with one of these digits. */
+/**
+ * How much of the trail a check looks at: each chain with an entry since then (epoch ms), and those whose
+ * names end with one of these digits.
+ */
 export type CheckScope = { since: number; lastDigits: readonly string[] };
 
 const DAY_MS = 86_400_000;
@@ -207,7 +223,8 @@ const DIGITS = '0123456789abcdef';
 const DIGITS_A_DAY = 2;
 
 /**
- * What a check that starts `now` looks at (ADR 11): what was touched since the last one that was finished, and this day's share of all the rest.
+ * What a check that starts `now` looks at (ADR 11): what was touched since the last one that was finished,
+ * and this day's share of all the rest.
  * @param checkedTo until when (epoch ms) the last finished one looked; null = there was none: then all of it
  */
 export function scopeOfCheck(now: number, checkedTo: number | null): CheckScope {

@@ -70,7 +70,9 @@ export type DispatchLimits = {
   pushesOffers: boolean;
 };
 
-/** Which features hold for this delivery at this moment, and, by driver, whether the states of v2 do (spec 7). */
+/**
+ * Which features hold for this delivery at this moment, and, by driver, whether the states of v2 do (spec 7).
+ */
 export type DispatchFeatures = {
   availabilityStates: (driverId: string) => boolean;
   escalation: boolean;
@@ -88,7 +90,8 @@ export type Occasion = {
 
 /**
  * One decision in the making: the truth as it will be, with the audit entries and messages that belong to it.
- * Each method is one thing that a dispatcher would call one thing; which of them apply is said in dispatch.ts.
+ * Each method is one thing that a dispatcher would call one thing; which of them apply is said in
+ * dispatch.ts.
  */
 export class Draft {
   readonly now: number;
@@ -121,7 +124,7 @@ export class Draft {
     };
   }
 
-  // ---- reading ----------------------------------------------------------------------------------------------------------------
+  // ---- reading ----
 
   get delivery(): DeliveryFacts {
     return this.truth.delivery;
@@ -180,7 +183,7 @@ export class Draft {
     return this.truth.drivers[driverId];
   }
 
-  // ---- the delivery -----------------------------------------------------------------------------------------------------------
+  // ---- the delivery ----
 
   setDelivery(set: Partial<DeliveryFacts>): void {
     this.truth = { ...this.truth, delivery: { ...this.delivery, ...set } };
@@ -229,7 +232,10 @@ export class Draft {
     this.takeUpQueue('RELEASED');
   }
 
-  /** Nobody has it: from level 2 on it stands in the queue for that, below a case that was about the driver is over. */
+  /**
+   * Nobody has it: from level 2 on it stands in the queue for that, below a case that was about the driver is
+   * over.
+   */
   private takeUpQueue(resolution: CaseResolution): void {
     if (this.delivery.escalationLevel >= 2 && this.features.escalation) this.enterQueue();
     else this.resolveCase(resolution);
@@ -237,7 +243,8 @@ export class Draft {
 
   private goBackToSearch(why: string): void {
     const { losses, clock, searchAt } = this.delivery;
-    const from = Math.max(this.now, searchAt); // what was assigned by hand long before its time is not searched for yet
+    // what was assigned by hand long before its time is not searched for yet
+    const from = Math.max(this.now, searchAt);
     this.move('SEARCHING', {
       why: `driver lost: ${why}`,
       driverId: null,
@@ -253,7 +260,10 @@ export class Draft {
     });
   }
 
-  /** The driver is gone before pickup, and automation must not choose another one: ops do, or say that it shall (spec 5). */
+  /**
+   * The driver is gone before pickup, and automation must not choose another one: ops do, or say that it
+   * shall (spec 5).
+   */
   loseDriverToOps(heldReason: HeldReason, why: string, lostDriverId: string): void {
     this.goBackToSearch(why);
     this.setDelivery({ heldReason, searchAgainAt: null });
@@ -287,7 +297,9 @@ export class Draft {
     });
   }
 
-  /** A person means this driver to have it, however they came by it: automation does not undo that (spec 5). */
+  /**
+   * A person means this driver to have it, however they came by it: automation does not undo that (spec 5).
+   */
   pin(assignment: AssignmentFacts, why: string): void {
     if (assignment.pinned) return;
     this.putAssignment({ ...assignment, pinned: true });
@@ -300,7 +312,10 @@ export class Draft {
     if (this.delivery.broadcastSince !== null) this.setDelivery({ broadcastSince: null });
   }
 
-  /** What a worker of an older release, which knows neither queue nor broadcast, left behind when somebody took the delivery. */
+  /**
+   * What a worker of an older release, which knows neither queue nor broadcast, left behind when somebody
+   * took the delivery.
+   */
   clearSearch(): void {
     const { heldReason, broadcastSince, lostAt } = this.delivery;
     if (heldReason !== null || broadcastSince !== null || lostAt !== null)
@@ -334,7 +349,10 @@ export class Draft {
     this.resolveCase('CLOSED');
   }
 
-  /** Ops hear of every change; the merchant of those that are news to them: who is asked, and who was lost, is our affair (spec 5). */
+  /**
+   * Ops hear of every change; the merchant of those that are news to them: who is asked, and who was lost, is
+   * our affair (spec 5).
+   */
   private tellOfDelivery(isNewsToMerchant: boolean): void {
     const { deliveryId, sellerOrderId, merchantId, cityId, status, driverId, reasonCode } = this.delivery;
     this.emits.push({
@@ -367,9 +385,12 @@ export class Draft {
     });
   }
 
-  // ---- escalation -------------------------------------------------------------------------------------------------------------
+  // ---- escalation ----
 
-  /** Raises the delivery to the highest level that is due, or lets page and broadcast come again; nothing where the feature is off (spec 4). */
+  /**
+   * Raises the delivery to the highest level that is due, or lets page and broadcast come again; nothing
+   * where the feature is off (spec 4).
+   */
   escalateIfDue(): void {
     if (!this.features.escalation) return;
     const { escalationLevel: reached, cityEscalationMinutes } = this.delivery;
@@ -386,7 +407,8 @@ export class Draft {
       { from: String(reached), to: String(escalationLevel) },
     );
     for (const effect of effectsOf(due, reached)) this.tellOfEffect(effect);
-    if (escalationLevel >= 2) this.enterQueue(); // a case that is there rises with the delivery; one that ops resolved meanwhile is opened anew
+    // a case that is there rises with the delivery; one that ops resolved meanwhile is opened anew
+    if (escalationLevel >= 2) this.enterQueue();
   }
 
   private enterQueue(): void {
@@ -395,7 +417,10 @@ export class Draft {
     this.openCase(heldReason ?? 'UNASSIGNED', heldReason === null ? null : (open?.driverId ?? null));
   }
 
-  /** Radius, pay and broadcast stand in the delivery's row, and the search goes by it; the queue is entered once for all. */
+  /**
+   * Radius, pay and broadcast stand in the delivery's row, and the search goes by it; the queue is entered
+   * once for all.
+   */
   private tellOfEffect(effect: EscalationEffect): void {
     switch (effect) {
       case 'WIDEN_RADIUS':
@@ -437,7 +462,7 @@ export class Draft {
     this.messages.push(deliveryNotice(this.delivery, { to, what: 'open', severity, title }, this.now));
   }
 
-  // ---- the support queue ------------------------------------------------------------------------------------------------------
+  // ---- the support queue ----
 
   /** Puts the delivery before ops; one that is there already says anew what is worse. */
   openCase(reason: CaseReason, driverId: string | null): void {
@@ -498,7 +523,7 @@ export class Draft {
     this.emits.push(caseEmit(supportCase, this.delivery, this.now));
   }
 
-  // ---- offers -----------------------------------------------------------------------------------------------------------------
+  // ---- offers ----
 
   /** Asks one driver, or those of one wave of a broadcast, and holds each until their offer ends. */
   makeOffers(chosen: readonly Chosen[], kind: OfferKind, ttlMs: number): void {
@@ -622,7 +647,7 @@ export class Draft {
     this.emits.push({ rooms: [opsRoom(this.delivery.cityId)], event: `offer_${state.toLowerCase()}`, body });
   }
 
-  // ---- assignments ------------------------------------------------------------------------------------------------------------
+  // ---- assignments ----
 
   /** Gives the delivery to a driver; the place that an accepted offer held becomes the assignment's. */
   assign(driverId: string, { way, offerId = null, why, reason }: Assigning): void {
@@ -689,14 +714,18 @@ export class Draft {
     this.tellOfDelivery(true);
   }
 
-  /** The goods go from who has them to another driver, at a meeting point or where they are: one assignment ends and the next begins (spec 5). */
+  /**
+   * The goods go from who has them to another driver, at a meeting point or where they are: one assignment
+   * ends and the next begins (spec 5).
+   */
   handOver(
     from: AssignmentFacts,
     driverId: string,
     { meeting, why }: { meeting: Meeting | null; why: Record<string, unknown> & { why: string } },
   ): void {
     const { status } = this.delivery;
-    this.endAssignment(from, 'HANDED_OVER', 'HANDED_OVER', 'DELIVERY_UNASSIGNED'); // what ops write is for the trail, not for the driver
+    // what ops write is for the trail, not for the driver
+    this.endAssignment(from, 'HANDED_OVER', 'HANDED_OVER', 'DELIVERY_UNASSIGNED');
     const assignment = this.beginAssignment(driverId, { way: 'HANDOVER', offerId: null, why, meeting });
     const set = { driverId, pinned: true, assignedAt: this.now };
     if (status === 'AT_DROPOFF') this.move('PICKED_UP', { ...set, why: 'handed over to another driver' });
@@ -793,7 +822,7 @@ export class Draft {
     this.answerCarrierCase();
   }
 
-  // ---- drivers ----------------------------------------------------------------------------------------------------------------
+  // ---- drivers ----
 
   private setDriver(driverId: string, set: Partial<DriverFacts>): void {
     const drivers = { ...this.truth.drivers, [driverId]: { ...this.driver(driverId), ...set } };
@@ -844,7 +873,10 @@ export class Draft {
     return true;
   }
 
-  /** Nothing more is to come to this driver: OFFLINE as soon as this work is over; offers and jobs of other deliveries are ended by them, who are told. */
+  /**
+   * Nothing more is to come to this driver: OFFLINE as soon as this work is over; offers and jobs of other
+   * deliveries are ended by them, who are told.
+   */
   endDuty(driverId: string): void {
     const isNews = this.changeAvailability(driverId, {
       kind: 'set',
@@ -877,7 +909,10 @@ type Assigning = {
   reason: string;
 };
 
-/** Asking and being refused is no news, nor is a driver who is lost: only that it takes longer is, and level 3 says so (spec 4 and 5). */
+/**
+ * Asking and being refused is no news, nor is a driver who is lost: only that it takes longer is, and level 3
+ * says so (spec 4 and 5).
+ */
 function isNewsToMerchant(from: DeliveryStatus, to: DeliveryStatus): boolean {
   return to !== 'OFFERED' && (to !== 'SEARCHING' || from === 'PENDING');
 }

@@ -17,7 +17,10 @@ export type Known = {
   searchRound: number;
   giveUpAt: number | null;
   escalationLevel: number;
-  /** When escalation acts next, and on which level; `level` null = page and broadcast come again. Null where it is off or the clock stands; absent in what older workers wrote. */
+  /**
+   * When escalation acts next, and on which level; `level` null = page and broadcast come again. Null where
+   * it is off or the clock stands; absent in what older workers wrote.
+   */
   escalation?: { at: number; level: number | null } | null;
   /** Why the search waits for ops; absent as above. */
   heldReason?: string | null;

@@ -32,7 +32,10 @@ export type DeliveryEvent =
   | { kind: 'lookForDriver'; search: SearchOutcome; freed: FreedDriver | null }
   | { kind: 'lapseOffer'; offerId: string }
   | { kind: 'giveUpSearch' }
-  /** A level is due, or page and broadcast are, while nobody is looked for: a driver is being asked, or the search waits for ops. */
+  /**
+   * A level is due, or page and broadcast are, while nobody is looked for: a driver is being asked, or the
+   * search waits for ops.
+   */
   | { kind: 'escalate' }
   | { kind: 'acceptOffer'; offerId: string; driverId: string }
   | { kind: 'rejectOffer'; offerId: string; driverId: string; reason: RejectReason }
@@ -62,7 +65,10 @@ export type DeliveryEvent =
   /** Look at the row again: something else changed it. */
   | { kind: 'readDelivery' };
 
-/** A hand-over as it is asked for: its meeting point is kept by the record, so that no place stands in a history. */
+/**
+ * A hand-over as it is asked for: its meeting point is kept by the record, so that no place stands in a
+ * history.
+ */
 export type AskedHandOver = Omit<Extract<DeliveryEvent, { kind: 'handOver' }>, 'meeting'> & {
   meetingId: string | null;
 };
@@ -71,7 +77,9 @@ export type AskedHandOver = Omit<Extract<DeliveryEvent, { kind: 'handOver' }>, '
 export type SearchOutcome = {
   /** Best first; more than one only where a wave of a broadcast is to go out. */
   chosen: readonly Chosen[];
-  /** Whether the look was for a wave of a broadcast, and whether the one that runs has asked all whom it may. */
+  /**
+   * Whether the look was for a wave of a broadcast, and whether the one that runs has asked all whom it may.
+   */
   isBroadcast: boolean;
   isBroadcastOver: boolean;
   /** Why nobody was chosen, where that says nothing about who is there. */
@@ -83,7 +91,10 @@ export type SearchOutcome = {
   exclusionEndsAt: number | null;
 };
 
-/** CONTENDED: others were taking all candidates at this very moment. MAP_AWAY: the live map gave no answer. NOT_MADE: nobody was to be looked for when the look was made. */
+/**
+ * CONTENDED: others were taking all candidates at this very moment. MAP_AWAY: the live map gave no answer.
+ * NOT_MADE: nobody was to be looked for when the look was made.
+ */
 export type Inconclusive = 'CONTENDED' | 'MAP_AWAY' | 'NOT_MADE';
 
 /** The driver who came free and woke this search, and which deliveries passed them on before. */
@@ -93,8 +104,9 @@ export type FreedDriver = { driverId: string; passed: readonly string[] };
 const CONTENDED_RETRY_MS = 1_000;
 
 /**
- * The one place that says what an event does to a delivery. Pure: the caller gives the truth (read under lock), the time and a new id,
- * and writes what comes back. A repeated event returns the answer of the first time and changes nothing.
+ * The one place that says what an event does to a delivery. Pure: the caller gives the truth (read under
+ * lock), the time and a new id, and writes what comes back. A repeated event returns the answer of the first
+ * time and changes nothing.
  */
 export function decide(truth: Truth, event: DeliveryEvent, occasion: Occasion): Decision {
   const draft = new Draft(truth, occasion);
@@ -150,14 +162,17 @@ function unknownEvent(event: never): never {
 const NOTED = { outcome: 'noted' } as const;
 const refuse = (refused: RefusalCode, detail: string): Refusal => ({ refused, detail });
 
-/** Before every event: an offer that another delivery's change withdrew leaves its own delivery OFFERED to nobody, which is a search. */
+/**
+ * Before every event: an offer that another delivery's change withdrew leaves its own delivery OFFERED to
+ * nobody, which is a search.
+ */
 function settle(draft: Draft): void {
   if (draft.delivery.status === 'OFFERED' && draft.liveOffers().length === 0)
     draft.searchAgain('offer withdrawn');
   if (draft.activeAssignment() && !isClosed(draft.delivery.status)) draft.clearSearch();
 }
 
-// ---- finding a driver ---------------------------------------------------------------------------------------------------------
+// ---- finding a driver ----
 
 /** What was chosen is held to the truth as it is now: who changed since the look is left out. */
 function search(
@@ -227,7 +242,7 @@ function giveUp(draft: Draft): Answer {
   return NOTED;
 }
 
-// ---- the driver's answer ------------------------------------------------------------------------------------------------------
+// ---- the driver's answer ----
 
 function accept(
   draft: Draft,
@@ -247,7 +262,9 @@ function accept(
   }
 }
 
-/** The order of events decides, not clocks: a live offer can be accepted however late the accept is (spec 2). */
+/**
+ * The order of events decides, not clocks: a live offer can be accepted however late the accept is (spec 2).
+ */
 function takeOffer(draft: Draft, offer: OfferFacts): Answer {
   const { availability, pending } = draft.driver(offer.driverId);
   const isOnDuty = availability === 'AVAILABLE' || availability === 'BUSY';
@@ -319,7 +336,7 @@ function escalate(draft: Draft): Answer {
   return NOTED;
 }
 
-// ---- carrying -----------------------------------------------------------------------------------------------------------------
+// ---- carrying ----
 
 function step(
   draft: Draft,
@@ -348,8 +365,9 @@ function step(
 const NOT_THE_CARRIER: Refusal = refuse('NOT_FOUND', 'this driver does not carry the delivery');
 
 /**
- * The assignment for which this actor speaks: a driver's own, also once the delivery went to another, since an app that has not heard its answer asks again and is to
- * be told the same (design: the row decides); for ops that of whoever carries it.
+ * The assignment for which this actor speaks: a driver's own, also once the delivery went to another, since
+ * an app that has not heard its answer asks again and is to be told the same (design: the row decides); for
+ * ops that of whoever carries it.
  */
 function spokenFor(draft: Draft, by: Actor): AssignmentFacts | undefined {
   return by.kind === 'driver' ? draft.newestAssignment(by.id) : draft.newestAssignment();
@@ -359,7 +377,10 @@ function isNewest(draft: Draft, { assignmentId }: AssignmentFacts): boolean {
   return draft.newestAssignment()?.assignmentId === assignmentId;
 }
 
-/** A driver whom the delivery lost carries nothing, though nobody came after them; how it stands with it is theirs no more. */
+/**
+ * A driver whom the delivery lost carries nothing, though nobody came after them; how it stands with it is
+ * theirs no more.
+ */
 function carries(draft: Draft, own: AssignmentFacts, by: Actor): boolean {
   return isNewest(draft, own) && (by.kind !== 'driver' || draft.delivery.driverId === by.id);
 }
@@ -409,7 +430,10 @@ function fail(draft: Draft, event: Extract<DeliveryEvent, { kind: 'failDelivery'
   return { outcome: 'moved', deliveryId: draft.delivery.deliveryId, status: to, at: draft.now };
 }
 
-/** The answer of the first time, where it failed for this reason in these hands. Once the goods are back at the shop, only who gives the key of the first time is told it (api/answers.ts). */
+/**
+ * The answer of the first time, where it failed for this reason in these hands. Once the goods are back at
+ * the shop, only who gives the key of the first time is told it (api/answers.ts).
+ */
 function failedBefore(
   draft: Draft,
   own: AssignmentFacts,
@@ -423,7 +447,7 @@ function failedBefore(
   return failed || returning ? { outcome: 'moved', deliveryId, status, at: statusSince } : undefined;
 }
 
-// ---- ending early, by hand, by loss -------------------------------------------------------------------------------------------
+// ---- ending early, by hand, by loss ----
 
 function cancel(draft: Draft, { reason }: Extract<DeliveryEvent, { kind: 'cancelDelivery' }>): Answer {
   const { delivery } = draft;
@@ -439,7 +463,10 @@ function cancel(draft: Draft, { reason }: Extract<DeliveryEvent, { kind: 'cancel
   return { outcome: 'moved', deliveryId: delivery.deliveryId, status: 'CANCELLED', at: draft.now };
 }
 
-/** By hand may be assigned: an AVAILABLE driver, or one ON_BREAK or PAUSED with override; live offers on both sides are withdrawn (spec 5). */
+/**
+ * By hand may be assigned: an AVAILABLE driver, or one ON_BREAK or PAUSED with override; live offers on both
+ * sides are withdrawn (spec 5).
+ */
 function assign(draft: Draft, event: Extract<DeliveryEvent, { kind: 'assignDriver' }>): Answer {
   const { delivery } = draft;
   const now = draft.activeAssignment();
@@ -503,7 +530,8 @@ function driverLeft(
     return NOTED;
   if (isNoticedLoss(why)) noticeLoss(draft, assignment, why);
   else if (isBeforePickup(draft.delivery.status)) lose(draft, assignment, why);
-  else askOps(draft, assignment, 'CARRIER_GAVE_UP'); // gone with the goods in hand, or before taking them over from another
+  // gone with the goods in hand, or before taking them over from another
+  else askOps(draft, assignment, 'CARRIER_GAVE_UP');
   return NOTED;
 }
 
@@ -519,7 +547,10 @@ function withdrawOffer(
   return true;
 }
 
-/** Before pickup: the search goes on, but not where a person chose the driver, nor where automatic reassignment is off; then ops are asked (spec 5). */
+/**
+ * Before pickup: the search goes on, but not where a person chose the driver, nor where automatic
+ * reassignment is off; then ops are asked (spec 5).
+ */
 function lose(draft: Draft, assignment: AssignmentFacts, why: string): void {
   draft.endAssignment(assignment, 'LOST', why, 'DELIVERY_UNASSIGNED');
   if (assignment.pinned) draft.loseDriverToOps('PINNED_DRIVER_LOST', why, assignment.driverId);
@@ -527,9 +558,13 @@ function lose(draft: Draft, assignment: AssignmentFacts, why: string): void {
   else draft.loseDriver(why);
 }
 
-/** We noticed it; nobody said so. Who has the goods keeps them, and who was assigned by hand keeps the delivery: ops are asked. */
+/**
+ * We noticed it; nobody said so. Who has the goods keeps them, and who was assigned by hand keeps the
+ * delivery: ops are asked.
+ */
 function noticeLoss(draft: Draft, assignment: AssignmentFacts, why: NoticedLoss): void {
-  if (isKnownToOps(draft.supportCase, assignment.driverId, why)) return; // by now they may look at something worse
+  // by now they may look at something worse
+  if (isKnownToOps(draft.supportCase, assignment.driverId, why)) return;
   if (why === 'NO_PROGRESS' && draft.delivery.status !== 'ASSIGNED') return; // by now they have arrived
   const isBefore = isBeforePickup(draft.delivery.status);
   if (isBefore && !assignment.pinned) return lose(draft, assignment, why);
@@ -567,7 +602,10 @@ function leave(
   return { outcome: 'released', deliveryId: draft.delivery.deliveryId, at: draft.now };
 }
 
-/** Ops free a driver of this job; even what was assigned by hand is searched for anew, since a person says so (spec 5). */
+/**
+ * Ops free a driver of this job; even what was assigned by hand is searched for anew, since a person says so
+ * (spec 5).
+ */
 function rescue(
   draft: Draft,
   { driverId, offerId, assignmentId, why }: Extract<DeliveryEvent, { kind: 'rescueDelivery' }>,
@@ -586,7 +624,8 @@ function rescue(
   if (!assignment) return withdrawnBefore(draft, { driverId, offerId });
   if (assignment.state !== 'ACTIVE') return leftBefore(draft, assignment);
   if (!isBeforePickup(status)) return toOps(draft, assignment, 'CARRIER_GAVE_UP');
-  draft.endAssignment(assignment, 'LOST', 'RESCUED', 'DELIVERY_UNASSIGNED'); // what ops write is for the trail, not for the driver
+  // what ops write is for the trail, not for the driver
+  draft.endAssignment(assignment, 'LOST', 'RESCUED', 'DELIVERY_UNASSIGNED');
   draft.loseDriver(`rescued: ${why}`);
   return { outcome: 'released', deliveryId, at: draft.now };
 }
@@ -640,9 +679,12 @@ function withdrawnBefore(
   return { outcome: 'released', deliveryId: draft.delivery.deliveryId, at: offer.endedAt ?? draft.now };
 }
 
-// ---- what ops do ----------------------------------------------------------------------------------------------------------------
+// ---- what ops do ----
 
-/** After pickup another driver takes the goods over, at a meeting point; by hand, so the same drivers may be named as for an assignment. */
+/**
+ * After pickup another driver takes the goods over, at a meeting point; by hand, so the same drivers may be
+ * named as for an assignment.
+ */
 function handOver(draft: Draft, event: Extract<DeliveryEvent, { kind: 'handOver' }>): Answer {
   const { status } = draft.delivery;
   const from = draft.activeAssignment();

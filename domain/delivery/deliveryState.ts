@@ -25,7 +25,10 @@ export type DeliveryFacts = {
   searchRound: number;
   clock: UnassignedClock;
   escalationLevel: ReachedLevel;
-  /** When that level was reached, or its page and broadcast last came again, and at how much unassigned time, in ms. */
+  /**
+   * When that level was reached, or its page and broadcast last came again, and at how much unassigned time,
+   * in ms.
+   */
   escalatedAt: number | null;
   escalatedAfterMs: number | null;
   /** Minutes until each level in this city; empty: the settings hold. */
@@ -72,7 +75,10 @@ export type AssignmentFacts = {
   meeting: Meeting | null;
 };
 
-/** One delivery with all that an event can touch: its live offers and the one the event names, its newest assignment, their drivers. */
+/**
+ * One delivery with all that an event can touch: its live offers and the one the event names, its newest
+ * assignment, their drivers.
+ */
 export type Truth = {
   delivery: DeliveryFacts;
   offers: readonly OfferFacts[];
@@ -96,7 +102,10 @@ export type Entry = {
   detail: Record<string, unknown> | null;
 };
 
-/** What is known of an offer or assignment that is about to be made, beside its driver: shown to the driver, kept for ops. */
+/**
+ * What is known of an offer or assignment that is about to be made, beside its driver: shown to the driver,
+ * kept for ops.
+ */
 export type Chosen = {
   driverId: string;
   /** Scores and exclusions: why this driver (spec 2). */
@@ -145,7 +154,10 @@ export function isRefusal(answer: Answer): answer is Refusal {
   return 'refused' in answer;
 }
 
-/** What an event leads to: the next truth, whole, and what is written and told with it. `next === truth` means that nothing changed. */
+/**
+ * What an event leads to: the next truth, whole, and what is written and told with it. `next === truth` means
+ * that nothing changed.
+ */
 export type Decision = {
   next: Truth;
   answer: Answer;

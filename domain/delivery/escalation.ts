@@ -13,13 +13,19 @@ export const ESCALATION_THRESHOLDS: EscalationThresholds = { 1: 300_000, 2: 900_
 /** Page and broadcast of level 3 come again every 10 minutes, in ms. spec 4. */
 export const ESCALATION_REPEAT_MS = 600_000;
 
-/** How long a delivery has been without a driver: what is added up, in ms, and since when (epoch ms) it runs; null = it stands still. spec 4. */
+/**
+ * How long a delivery has been without a driver: what is added up, in ms, and since when (epoch ms) it runs;
+ * null = it stands still. spec 4.
+ */
 export type UnassignedClock = { accumulatedMs: number; runningSince: number | null };
 
 /** A clock that never ran. */
 export const NEW_CLOCK: UnassignedClock = { accumulatedMs: 0, runningSince: null };
 
-/** The clock running from `now` (epoch ms) on: the search began, or the driver was lost. A running clock stays as it is. */
+/**
+ * The clock running from `now` (epoch ms) on: the search began, or the driver was lost. A running clock stays
+ * as it is.
+ */
 export function startClock(clock: UnassignedClock, now: number): UnassignedClock {
   return clock.runningSince === null ? { ...clock, runningSince: now } : clock;
 }
@@ -29,14 +35,20 @@ export function stopClock(clock: UnassignedClock, now: number): UnassignedClock 
   return { accumulatedMs: unassignedMs(clock, now), runningSince: null };
 }
 
-/** The unassigned time up to `now`, in ms. It never goes back, even where `now` is before the start (a clock that differs). */
+/**
+ * The unassigned time up to `now`, in ms. It never goes back, even where `now` is before the start (a clock
+ * that differs).
+ */
 export function unassignedMs(clock: UnassignedClock, now: number): number {
   return clock.runningSince === null
     ? clock.accumulatedMs
     : clock.accumulatedMs + Math.max(0, now - clock.runningSince);
 }
 
-/** The next level and when (epoch ms, perhaps past) it is due; null while the clock stands or when level 3 is reached. */
+/**
+ * The next level and when (epoch ms, perhaps past) it is due; null while the clock stands or when level 3 is
+ * reached.
+ */
 export function nextEscalation(
   clock: UnassignedClock,
   reached: ReachedLevel,
@@ -48,7 +60,10 @@ export function nextEscalation(
   return dueAt === null ? null : { level, dueAt };
 }
 
-/** The highest level above `reached` that is due by `now`, so that after a pause only that one comes (spec 4); null where none is or the clock stands. */
+/**
+ * The highest level above `reached` that is due by `now`, so that after a pause only that one comes (spec 4);
+ * null where none is or the clock stands.
+ */
 export function overdueLevel(
   clock: UnassignedClock,
   reached: ReachedLevel,
@@ -60,7 +75,10 @@ export function overdueLevel(
   return levelsAbove(reached).findLast((level) => thresholds[level] <= spent) ?? null;
 }
 
-/** When (epoch ms) page and broadcast come again after they came at `lastMs` of unassigned time; null below level 3 or while the clock stands. spec 4. */
+/**
+ * When (epoch ms) page and broadcast come again after they came at `lastMs` of unassigned time; null below
+ * level 3 or while the clock stands. spec 4.
+ */
 export function nextRepeatAt(
   clock: UnassignedClock,
   reached: ReachedLevel,
@@ -70,19 +88,28 @@ export function nextRepeatAt(
   return reached === 3 ? instantOf(clock, lastMs + everyMs) : null;
 }
 
-/** When (epoch ms) the search is given up with NO_DRIVER; null while the clock stands. `searchMaxMs` 0 = never (`SEARCH_MAX_MINUTES`). spec 1. */
+/**
+ * When (epoch ms) the search is given up with NO_DRIVER; null while the clock stands. `searchMaxMs` 0 = never
+ * (`SEARCH_MAX_MINUTES`). spec 1.
+ */
 export function giveUpAt(clock: UnassignedClock, searchMaxMs: number): number | null {
   return searchMaxMs === 0 ? null : instantOf(clock, searchMaxMs);
 }
 
-/** What escalation looks at: the clock, the level reached, and at how much unassigned time that was, or its page and broadcast last came again (ms). */
+/**
+ * What escalation looks at: the clock, the level reached, and at how much unassigned time that was, or its
+ * page and broadcast last came again (ms).
+ */
 export type Escalating = {
   clock: UnassignedClock;
   escalationLevel: ReachedLevel;
   escalatedAfterMs: number | null;
 };
 
-/** How escalation is set: ms, cents, how many drivers one wave of a broadcast asks, and how long a minute of business lasts, for what cities set in minutes. */
+/**
+ * How escalation is set: ms, cents, how many drivers one wave of a broadcast asks, and how long a minute of
+ * business lasts, for what cities set in minutes.
+ */
 export type EscalationLimits = {
   thresholds: EscalationThresholds;
   repeatMs: number;
@@ -100,7 +127,10 @@ export const ESCALATION_LIMITS: EscalationLimits = {
   minuteMs: 60_000,
 };
 
-/** Thresholds of a city that sets its own, in minutes, which last `minuteMs` each; else (empty) those of the settings. */
+/**
+ * Thresholds of a city that sets its own, in minutes, which last `minuteMs` each; else (empty) those of the
+ * settings.
+ */
 export function thresholdsOf(
   cityMinutes: readonly number[],
   minuteMs: number,
@@ -119,7 +149,10 @@ export function limitsIn(cityMinutes: readonly number[], limits: EscalationLimit
 /** A level that is to be reached, or page and broadcast that are to come once more. */
 export type DueEscalation = { kind: 'level'; level: EscalationLevel } | { kind: 'repeat' };
 
-/** What is due by `now`: the highest level above the one reached, or page and broadcast once more; null where nothing is. */
+/**
+ * What is due by `now`: the highest level above the one reached, or page and broadcast once more; null where
+ * nothing is.
+ */
 export function dueEscalation(
   state: Escalating,
   limits: EscalationLimits,
@@ -140,7 +173,10 @@ export type EscalatedState = {
   broadcastSince: number | null;
 };
 
-/** That part as it is once what is due by `now` was done; the same numbers where nothing is. The search goes by it in the very moment in which a level is reached. */
+/**
+ * That part as it is once what is due by `now` was done; the same numbers where nothing is. The search goes
+ * by it in the very moment in which a level is reached.
+ */
 export function stateAfterDue(
   state: Escalating & EscalatedState,
   limits: EscalationLimits,
@@ -175,7 +211,10 @@ export function effectsOf(due: DueEscalation, reached: ReachedLevel): readonly E
   return due.kind === 'level' ? effectsOnReaching(reached, due.level) : ESCALATION_EFFECTS[3].repeated;
 }
 
-/** When (epoch ms, perhaps past) escalation acts next if nobody is found; `level` null = page and broadcast come again. Null while the clock stands. */
+/**
+ * When (epoch ms, perhaps past) escalation acts next if nobody is found; `level` null = page and broadcast
+ * come again. Null while the clock stands.
+ */
 export function nextEscalationOf(
   state: Escalating,
   limits: EscalationLimits,
@@ -225,8 +264,9 @@ export const ESCALATION_EFFECTS: Readonly<
 };
 
 /**
- * What is to be done when a delivery goes from `reached` to `level`: the lasting effects of every level on the way, but of the telling and the
- * repeated ones only `level`'s own, so that a skipped level tells nobody late. spec 4 ("the highest overdue level comes once").
+ * What is to be done when a delivery goes from `reached` to `level`: the lasting effects of every level on
+ * the way, but of the telling and the repeated ones only `level`'s own, so that a skipped level tells nobody
+ * late. spec 4 ("the highest overdue level comes once").
  */
 export function effectsOnReaching(
   reached: ReachedLevel,

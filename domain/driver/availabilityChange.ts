@@ -31,13 +31,16 @@ type Draft = { change: Partial<DriverFacts>; why: AvailabilityReason; losesWork?
 type Outcome = Draft | { kind: 'refused'; code: AvailabilityRefusal; detail: string } | 'unchanged';
 
 /**
- * The one place where a driver's availability is decided (spec 3, ADR-025). `driver` is the locked row with its counts as they stand after the
- * transaction; counts are read, never changed. `now` is epoch ms. Never throws: what is not allowed is `refused` with a stable code.
+ * The one place where a driver's availability is decided (spec 3, ADR-025). `driver` is the locked row with
+ * its counts as they stand after the transaction; counts are read, never changed. `now` is epoch ms. Never
+ * throws: what is not allowed is `refused` with a stable code.
  *
- * Off duty (shift end, OFFLINE) with work in hand: work before pickup is lost at once; with work after pickup the driver stays BUSY, takes no new
- * job and goes off duty when the last work ends. Break and pause wait for the work's end, before and after pickup. The last wish counts: a new one
- * replaces what was pending, and asking for AVAILABLE (or the end of what is pending) drops it. While ON_BREAK a second break request is a repeat,
- * whatever its minutes. With the feature off, break and pause are refused and shift start and end act as AVAILABLE and OFFLINE.
+ * Off duty (shift end, OFFLINE) with work in hand: work before pickup is lost at once; with work after pickup
+ * the driver stays BUSY, takes no new job and goes off duty when the last work ends. Break and pause wait for
+ * the work's end, before and after pickup. The last wish counts: a new one replaces what was pending, and
+ * asking for AVAILABLE (or the end of what is pending) drops it. While ON_BREAK a second break request is a
+ * repeat, whatever its minutes. With the feature off, break and pause are refused and shift start and end act
+ * as AVAILABLE and OFFLINE.
  */
 export function decideAvailability(
   driver: DriverFacts,
@@ -104,7 +107,10 @@ function startShift({ shiftEndsAt }: Asked<'shiftStart'>, context: Context): Out
   return shiftEndsAt === null ? 'unchanged' : { change: { shiftEndsAt }, why: 'SHIFT_STARTED' };
 }
 
-/** To AVAILABLE, or BUSY where work is still in hand. `shiftEndsAt` undefined keeps the planned end unless it is past. */
+/**
+ * To AVAILABLE, or BUSY where work is still in hand. `shiftEndsAt` undefined keeps the planned end unless it
+ * is past.
+ */
 function comeOnDuty(
   why: AvailabilityReason,
   shiftEndsAt: number | undefined,
@@ -117,7 +123,10 @@ function comeOnDuty(
   return { change, why: wasOnDuty && driver.pending !== null ? 'CHANGE_WITHDRAWN' : why };
 }
 
-/** To SHIFT_ENDED or OFFLINE: at once, or as soon as work after pickup is done. Work before pickup is lost at once. */
+/**
+ * To SHIFT_ENDED or OFFLINE: at once, or as soon as work after pickup is done. Work before pickup is lost at
+ * once.
+ */
 function goOffDuty(wish: OffDuty, carrying: Carrying, { driver, now }: Context): Outcome {
   const losesWork = carrying === 'BEFORE_PICKUP' || carrying === 'BOTH';
   const mustFinish = driver.availability === 'BUSY' && (carrying === 'AFTER_PICKUP' || carrying === 'BOTH');
@@ -183,7 +192,10 @@ function fallSilent({ silentSince }: Asked<'silence'>, { driver, limits, now }: 
   return { change: OFFLINE, why: 'SILENT' };
 }
 
-/** Guarded on (state, until), not on the clock: the timer's clock and ours may differ by a little, and it rings once. */
+/**
+ * Guarded on (state, until), not on the clock: the timer's clock and ours may differ by a little, and it
+ * rings once.
+ */
 function endByTime({ state, until }: Asked<'timedEnd'>, { driver, limits, features, now }: Context): Outcome {
   if (driver.availability !== state || driver.availabilityUntil !== until) return 'unchanged';
   const onDuty =
@@ -202,7 +214,10 @@ function beginWork({ origin }: Asked<'workBegins'>, { driver }: Context): Outcom
   return { change: { ...AT_WORK, availability: 'BUSY' }, why: 'WORK_BEGAN' };
 }
 
-/** What was pending begins; else the driver is free, unless known to be silent for so long that the sweep would say OFFLINE. */
+/**
+ * What was pending begins; else the driver is free, unless known to be silent for so long that the sweep
+ * would say OFFLINE.
+ */
 function endWork({ driver, limits, features, now }: Context): Outcome {
   if (driver.availability !== 'BUSY' || driver.activeAssignments > 0) return 'unchanged';
   const wish = features.availabilityStates ? driver.pending : withoutStates(driver.pending);
@@ -211,7 +226,10 @@ function endWork({ driver, limits, features, now }: Context): Outcome {
   return { change: silent ? OFFLINE : { ...AT_WORK, availability: 'AVAILABLE' }, why: 'WORK_ENDED' };
 }
 
-/** Only who waits for work: whoever carries something showed that they are there. Without the v2 states there is no pause. */
+/**
+ * Only who waits for work: whoever carries something showed that they are there. Without the v2 states there
+ * is no pause.
+ */
 function restForLapses({ pauseMs }: Asked<'lapsedTooOften'>, { driver, features, now }: Context): Outcome {
   if (driver.availability !== 'AVAILABLE' || !features.availabilityStates) return 'unchanged';
   const change = {
@@ -235,7 +253,10 @@ function switchStatesOff({ driver, features }: Context): Outcome {
   };
 }
 
-/** What is pending as a driver without the v2 states knows it: no break, no pause, the shift's end as OFFLINE. spec 3 ("flag off"). */
+/**
+ * What is pending as a driver without the v2 states knows it: no break, no pause, the shift's end as OFFLINE.
+ * spec 3 ("flag off").
+ */
 function withoutStates(pending: PendingAvailability | null): PendingAvailability | null {
   if (pending === null) return null;
   return pending.kind === 'SHIFT_END' || pending.kind === 'OFFLINE' ? { kind: 'OFFLINE' } : null;
@@ -279,7 +300,9 @@ function beginning(wish: PendingAvailability, now: number): Draft {
   }
 }
 
-/** The decision that follows from a draft: unchanged where nothing differs, else with all that must follow. */
+/**
+ * The decision that follows from a draft: unchanged where nothing differs, else with all that must follow.
+ */
 function settle(driver: DriverFacts, { change, why, losesWork = false }: Draft): AvailabilityDecision {
   const next: DriverFacts = { ...driver, ...change };
   if (isSame(driver, next)) return { kind: 'unchanged' };

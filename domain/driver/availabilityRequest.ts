@@ -1,9 +1,15 @@
 import type { Availability, DriverFacts, TimedState } from './availabilityStates';
 
-/** What the driver has in hand: work before pickup is lost when its driver goes off duty, work after pickup waits to be finished. spec 3 and 5. */
+/**
+ * What the driver has in hand: work before pickup is lost when its driver goes off duty, work after pickup
+ * waits to be finished. spec 3 and 5.
+ */
 export type Carrying = 'NOTHING' | 'BEFORE_PICKUP' | 'AFTER_PICKUP' | 'BOTH';
 
-/** How work began. OFFER: the driver accepted; DIRECT: assigned without asking (v1 way); BY_HAND: by ops, with override also out of a break or pause. spec 5. */
+/**
+ * How work began. OFFER: the driver accepted; DIRECT: assigned without asking (v1 way); BY_HAND: by ops, with
+ * override also out of a break or pause. spec 5.
+ */
 export type WorkOrigin = 'OFFER' | 'DIRECT' | 'BY_HAND' | 'BY_HAND_OVERRIDE';
 
 /** What may be asked of a driver's availability, by driver, ops or the system. spec 3. */
@@ -16,7 +22,10 @@ export type AvailabilityRequest =
   | { kind: 'resume' }
   /** What v1 clients and `POST /drivers/:id/availability` send. */
   | { kind: 'set'; availability: 'AVAILABLE' | 'OFFLINE'; carrying: Carrying }
-  /** The presence sweep heard nothing since `silentSince`: the last fix, or the change to AVAILABLE where that is later. */
+  /**
+   * The presence sweep heard nothing since `silentSince`: the last fix, or the change to AVAILABLE where that
+   * is later.
+   */
   | { kind: 'silence'; silentSince: number }
   /** The timer of one timed state rang. */
   | { kind: 'timedEnd'; state: TimedState; until: number }
@@ -42,7 +51,10 @@ export type AvailabilityRefusal =
   | 'NOT_ON_BREAK'
   | 'NOT_PAUSED';
 
-/** What happened, for the audit trail. WORK_TO_FINISH_FIRST: what was asked for waits for the work's end; CHANGE_WITHDRAWN: what was waiting is no longer wanted. */
+/**
+ * What happened, for the audit trail. WORK_TO_FINISH_FIRST: what was asked for waits for the work's end;
+ * CHANGE_WITHDRAWN: what was waiting is no longer wanted.
+ */
 export type AvailabilityReason =
   | 'SHIFT_STARTED'
   | 'SHIFT_ENDED'
@@ -61,7 +73,10 @@ export type AvailabilityReason =
   | 'REPEATED_LAPSES'
   | 'STATES_SWITCHED_OFF';
 
-/** A change to be written, and what must follow it. `from` equals `to` where only what is pending, or the shift's end, changes. */
+/**
+ * A change to be written, and what must follow it. `from` equals `to` where only what is pending, or the
+ * shift's end, changes.
+ */
 export type AvailabilityChange = {
   kind: 'changed';
   next: DriverFacts;
@@ -74,7 +89,9 @@ export type AvailabilityChange = {
   withdrawsOffers: boolean;
   /** The driver's work before pickup is lost. */
   losesWork: boolean;
-  /** The timed state that is to end by itself at `until` (epoch ms); null = none, and an older timer is moot. */
+  /**
+   * The timed state that is to end by itself at `until` (epoch ms); null = none, and an older timer is moot.
+   */
   timer: { state: TimedState; until: number } | null;
 };
 

@@ -1,4 +1,7 @@
-/** A driver's states: AVAILABLE, BUSY and OFFLINE as in v1, the others since v2. spec 3, ADR-025. BUSY means: has work; the system alone sets it. */
+/**
+ * A driver's states: AVAILABLE, BUSY and OFFLINE as in v1, the others since v2. spec 3, ADR-025. BUSY means:
+ * has work; the system alone sets it.
+ */
 export type Availability = 'AVAILABLE' | 'BUSY' | 'OFFLINE' | 'ON_BREAK' | 'PAUSED' | 'SHIFT_ENDED';
 
 /** All states. */
@@ -14,7 +17,10 @@ export const AVAILABILITIES: readonly Availability[] = [
 /** The states that may end by themselves at `availabilityUntil`. */
 export type TimedState = 'ON_BREAK' | 'PAUSED';
 
-/** What was asked for during work and begins when the work ends; it bars new jobs until then. spec 3. Minutes count from that beginning. */
+/**
+ * What was asked for during work and begins when the work ends; it bars new jobs until then. spec 3. Minutes
+ * count from that beginning.
+ */
 export type PendingAvailability =
   | { kind: 'BREAK'; minutes: number; reason: string | null }
   | { kind: 'PAUSE'; minutes: number | null; reason: string | null }
@@ -37,7 +43,10 @@ export type DriverFacts = {
   activeAssignments: number;
   /** What the driver's app understands; null or 1 = v1. */
   offerVersion: number | null;
-  /** The planned end of the shift: it bars jobs whose pickup comes later; the driver ends the shift, not the clock. Null = open. */
+  /**
+   * The planned end of the shift: it bars jobs whose pickup comes later; the driver ends the shift, not the
+   * clock. Null = open.
+   */
   shiftEndsAt: number | null;
   lastFixAt: number | null;
   /** Offers that reached the app and lapsed, one after another, since the driver last answered one. */
@@ -55,7 +64,10 @@ export type AvailabilityLimits = {
   silentMs: number;
 };
 
-/** Breaks of 5 to 120 minutes, fresh for 60 s, OFFLINE after 10 minutes of silence (spec 3); a pause of set length at most 8 hours (ours). */
+/**
+ * Breaks of 5 to 120 minutes, fresh for 60 s, OFFLINE after 10 minutes of silence (spec 3); a pause of set
+ * length at most 8 hours (ours).
+ */
 export const AVAILABILITY_LIMITS: AvailabilityLimits = {
   breakMinMinutes: 5,
   breakMaxMinutes: 120,
@@ -75,7 +87,10 @@ export type AvailabilityTransition = {
   why: string;
 };
 
-/** Every legal change between two states; whatever is not here never happens. spec 3, ADR-025. docs/state-machine.md shows the same table. */
+/**
+ * Every legal change between two states; whatever is not here never happens. spec 3, ADR-025.
+ * docs/state-machine.md shows the same table.
+ */
 export const AVAILABILITY_TRANSITIONS: readonly AvailabilityTransition[] = [
   { from: 'OFFLINE', to: 'AVAILABLE', by: ['driver', 'ops'], why: 'starts the shift, or comes back' },
   {

@@ -1,4 +1,7 @@
-/** When a driver counts as lost, and what a driver may say who gives a delivery up (spec 5, ADR-026). Instants are epoch ms, distances metres. */
+/**
+ * When a driver counts as lost, and what a driver may say who gives a delivery up (spec 5, ADR-026). Instants
+ * are epoch ms, distances metres.
+ */
 
 /** Why a driver gives a delivery up. */
 export const LEAVE_REASONS = ['VEHICLE_BREAKDOWN', 'EMERGENCY', 'TOO_FAR', 'OTHER'] as const;
@@ -26,7 +29,9 @@ export type LossLimits = {
   progressMeters: number;
   /** Who is this near waits at the pickup. */
   arrivedMeters: number;
-  /** Where a greater share of a city's working drivers is silent at once, the fault is ours: alert instead. */
+  /**
+   * Where a greater share of a city's working drivers is silent at once, the fault is ours: alert instead.
+   */
   maxSilentShare: number;
 };
 
@@ -42,7 +47,9 @@ export const LOSS_LIMITS: LossLimits = {
 /** The way to the pickup as far as it was seen: how near the driver came, and when that last got better. */
 export type Progress = { nearestMeters: number | null; progressAt: number };
 
-/** The way after a look at the driver, who is `meters` from the pickup; the same object where nothing is new. */
+/**
+ * The way after a look at the driver, who is `meters` from the pickup; the same object where nothing is new.
+ */
 export function progressAfter(
   before: Progress,
   meters: number,
@@ -56,8 +63,9 @@ export function progressAfter(
 }
 
 /**
- * Whether a driver on the way to a pickup is to be taken for lost for making no way. Nobody must leave before they have to: the time counts from when they would have to be under way
- * to be there at `readyAt`, which takes `travelMs`.
+ * Whether a driver on the way to a pickup is to be taken for lost for making no way. Nobody must leave before
+ * they have to: the time counts from when they would have to be under way to be there at `readyAt`, which
+ * takes `travelMs`.
  */
 export function standsStill(
   { progressAt }: Progress,
@@ -66,7 +74,10 @@ export function standsStill(
   return now - Math.max(progressAt, readyAt - travelMs) >= limits.noProgressMs;
 }
 
-/** Whether a driver who was last heard of then is to be taken for lost; `heardSince` = since when we could hear anybody at all. */
+/**
+ * Whether a driver who was last heard of then is to be taken for lost; `heardSince` = since when we could
+ * hear anybody at all.
+ */
 export function fellSilent(
   lastHeardAt: number,
   heardSince: number,
@@ -76,7 +87,10 @@ export function fellSilent(
   return now - Math.max(lastHeardAt, heardSince) >= silentMs;
 }
 
-/** Whether so many silent ones of all who work in a city say that we are deaf, not they mute. A single one is never a crowd. */
+/**
+ * Whether so many silent ones of all who work in a city say that we are deaf, not they mute. A single one is
+ * never a crowd.
+ */
 export function isOurFault(silent: number, working: number, { maxSilentShare }: LossLimits): boolean {
   return silent > 1 && silent > working * maxSilentShare;
 }

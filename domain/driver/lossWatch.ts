@@ -1,4 +1,7 @@
-/** What one look at a driver on duty says: silent, standing still, heard again (spec 5, ADR 14). Pure; instants are epoch ms, distances metres. */
+/**
+ * What one look at a driver on duty says: silent, standing still, heard again (spec 5, ADR 14). Pure;
+ * instants are epoch ms, distances metres.
+ */
 
 import { type DeliveryStatus } from '../delivery/status';
 import {
@@ -13,7 +16,10 @@ import { distanceMeters, type Point, type TravelModel, travelMsFor } from '../ge
 import { type CaseReason, isAboutSilence, isKnownToOps } from '../support/supportCase';
 import { type VehicleKind } from './vehicles';
 
-/** A driver on duty with all they carry. `heardAt`: when they last gave a sign by our clock, a fix or a step; `place`: their newest fix; null = never, or nobody remembers. */
+/**
+ * A driver on duty with all they carry. `heardAt`: when they last gave a sign by our clock, a fix or a step;
+ * `place`: their newest fix; null = never, or nobody remembers.
+ */
 export type WatchedDriver = {
   driverId: string;
   cityId: string;
@@ -25,7 +31,10 @@ export type WatchedDriver = {
   jobs: readonly WatchedJob[];
 };
 
-/** One active assignment. `openCase`: what ops already look at for its delivery. `settledAt`: when ops last said of this driver that such a matter is settled. */
+/**
+ * One active assignment. `openCase`: what ops already look at for its delivery. `settledAt`: when ops last
+ * said of this driver that such a matter is settled.
+ */
 export type WatchedJob = {
   assignmentId: string;
   deliveryId: string;
@@ -97,7 +106,7 @@ function whyLost(
   return way && isStandingStill(driver, way, ways, watch) ? 'NO_PROGRESS' : null;
 }
 
-// ---- silence -----------------------------------------------------------------------------------------------------------------
+// ---- silence ----
 
 /** What ops called settled is not told again at once: the whole time begins anew. */
 function sinceOf({ startedAt, settledAt }: WatchedJob): number {
@@ -122,7 +131,7 @@ function isHeard({ heardAt }: WatchedDriver, { now, limits }: Watch): boolean {
   return heardAt !== null && now - heardAt < limits.silentMs;
 }
 
-// ---- the way to the pickup ---------------------------------------------------------------------------------------------------
+// ---- the way to the pickup ----
 
 type Way = { job: WatchedJob; meters: number; seenAt: number; next: Progress };
 
@@ -146,8 +155,8 @@ function wayOf({ place, jobs }: WatchedDriver, job: WatchedJob, { limits }: Watc
 }
 
 /**
- * Counted by what was seen: neither the time in which we were deaf nor the time since the last fix says that somebody stood still. Who has several pickups ahead
- * makes way as long as they come nearer to one.
+ * Counted by what was seen: neither the time in which we were deaf nor the time since the last fix says that
+ * somebody stood still. Who has several pickups ahead makes way as long as they come nearer to one.
  */
 function isStandingStill(
   { vehicle }: WatchedDriver,

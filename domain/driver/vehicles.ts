@@ -10,7 +10,10 @@ export const VEHICLE_KINDS: readonly VehicleKind[] = ['BICYCLE', 'MOPED', 'CAR',
 /** All parcel sizes, smallest first. */
 export const PARCEL_SIZES: readonly ParcelSize[] = ['SMALL', 'MEDIUM', 'LARGE', 'XLARGE'];
 
-/** Which sizes each vehicle carries. A bigger vehicle carries all that a smaller one does (the spec names no table; this one is ours). */
+/**
+ * Which sizes each vehicle carries. A bigger vehicle carries all that a smaller one does (the spec names no
+ * table; this one is ours).
+ */
 export const CARRIES: Readonly<Record<VehicleKind, readonly ParcelSize[]>> = {
   BICYCLE: ['SMALL', 'MEDIUM'],
   MOPED: ['SMALL', 'MEDIUM'],

@@ -1,11 +1,14 @@
 import type { FeatureSetting } from './rollout';
 
-/** The percent a rollout is to have reached from a day on, until a later step. `date` is a day in UTC, as `2026-12-01`; percent 0..100. */
+/**
+ * The percent a rollout is to have reached from a day on, until a later step. `date` is a day in UTC, as
+ * `2026-12-01`; percent 0..100.
+ */
 export type PlanStep = { date: string; percent: number };
 
 /**
- * What ops said of a feature at run time. Null: the environment's word holds (for `plan`: there is none). `cities` with nobody in it are all cities: what is to
- * hold nowhere is switched off. ADR 9.
+ * What ops said of a feature at run time. Null: the environment's word holds (for `plan`: there is none).
+ * `cities` with nobody in it are all cities: what is to hold nowhere is switched off. ADR 9.
  */
 export type FeatureOverride = {
   enabled: boolean | null;
@@ -17,7 +20,10 @@ export type FeatureOverride = {
 /** As if ops had never said anything. */
 export const NO_OVERRIDE: FeatureOverride = { enabled: null, percent: null, cities: null, plan: null };
 
-/** What holds: the word of ops over that of the environment, and a kill by the environment over everything. The plan changes nothing by itself. spec 7. */
+/**
+ * What holds: the word of ops over that of the environment, and a kill by the environment over everything.
+ * The plan changes nothing by itself. spec 7.
+ */
 export function effectiveSetting(
   environment: FeatureSetting,
   { enabled, percent, cities }: FeatureOverride,

@@ -23,7 +23,10 @@ export type FeatureSetting = {
   cities: readonly string[] | null;
 };
 
-/** Whom a decision is about: `key` is the delivery's id (for availability_states the driver's), `cityId` its city. spec 7. */
+/**
+ * Whom a decision is about: `key` is the delivery's id (for availability_states the driver's), `cityId` its
+ * city. spec 7.
+ */
 export type FeatureSubject = { cityId: string; key: string };
 
 /** On, or why not. The why is for logs (`driver_offers disabled`) and the audit trail. */
@@ -35,7 +38,10 @@ export function defaultRolloutPercent(feature: FeatureName): number {
   return feature === 'driver_offers' ? 0 : 100;
 }
 
-/** The state an `ENABLE_…` variable asks for: unset or empty = OFF, `true` = ON, literal `false` = KILLED, anything else null (a wrong setting). spec 7. */
+/**
+ * The state an `ENABLE_…` variable asks for: unset or empty = OFF, `true` = ON, literal `false` = KILLED,
+ * anything else null (a wrong setting). spec 7.
+ */
 export function featureStateOf(variable: string | undefined): FeatureState | null {
   switch (variable) {
     case undefined:
@@ -60,14 +66,17 @@ export function decideFeature(setting: FeatureSetting, subject: FeatureSubject):
   return { on: true };
 }
 
-/** True where the key's draw falls under `percent` (0..100). Raising the percent only ever adds keys. spec 7. */
+/**
+ * True where the key's draw falls under `percent` (0..100). Raising the percent only ever adds keys. spec 7.
+ */
 export function isInRollout(feature: FeatureName, key: string, percent: number): boolean {
   return rolloutDraw(feature, key) < percent;
 }
 
 /**
- * The number 0..99 a key drew for a feature. The same for ever, in every process and every version: changing it would move live deliveries in
- * and out of a rollout. Even for keys that differ in one digit; draws of two features are independent. spec 7.
+ * The number 0..99 a key drew for a feature. The same for ever, in every process and every version: changing
+ * it would move live deliveries in and out of a rollout. Even for keys that differ in one digit; draws of two
+ * features are independent. spec 7.
  */
 export function rolloutDraw(feature: FeatureName, key: string): number {
   return Math.floor((mixed(fnv1a(`${feature}:${key}`)) / 2 ** 32) * 100);

@@ -3,7 +3,10 @@ import type { VehicleKind } from '../driver/vehicles';
 /** A place on earth (WGS 84), in degrees: lat in −85.05112878..85.05112878, lng in −180..180. */
 export type Point = { lat: number; lng: number };
 
-/** How far from the equator a place may lie, in degrees: the limit of Redis GEOADD, so that every stored place can also be searched. */
+/**
+ * How far from the equator a place may lie, in degrees: the limit of Redis GEOADD, so that every stored place
+ * can also be searched.
+ */
 export const MAX_LATITUDE = 85.05112878;
 
 const MEAN_EARTH_RADIUS_METERS = 6_371_008.8;
@@ -13,7 +16,10 @@ export function isPoint(point: Point): boolean {
   return Math.abs(point.lat) <= MAX_LATITUDE && Math.abs(point.lng) <= 180;
 }
 
-/** The great-circle distance in metres (haversine; within 0.6 % of the true ellipsoid). Symmetric, never negative. */
+/**
+ * The great-circle distance in metres (haversine; within 0.6 % of the true ellipsoid). Symmetric, never
+ * negative.
+ */
 export function distanceMeters(from: Point, to: Point): number {
   const halfLat = radians(to.lat - from.lat) / 2;
   const halfLng = radians(to.lng - from.lng) / 2;
@@ -22,7 +28,10 @@ export function distanceMeters(from: Point, to: Point): number {
   return 2 * MEAN_EARTH_RADIUS_METERS * Math.asin(Math.sqrt(Math.min(1, h)));
 }
 
-/** How straight lines become travel times: roads are longer than the line by `detourFactor` (≥ 1), and each vehicle makes so many metres a minute (> 0). */
+/**
+ * How straight lines become travel times: roads are longer than the line by `detourFactor` (≥ 1), and each
+ * vehicle makes so many metres a minute (> 0).
+ */
 export type TravelModel = { detourFactor: number; metersPerMinute: Readonly<Record<VehicleKind, number>> };
 
 /** City speeds with stops and lights: 15, 24, 24 and 20 km/h over roads 1.3 times the straight line. */
@@ -31,7 +40,10 @@ export const TRAVEL_MODEL: TravelModel = {
   metersPerMinute: { BICYCLE: 250, MOPED: 400, CAR: 400, VAN: 333 },
 };
 
-/** The built-in estimate of a leg over this straight-line distance, in whole ms, rounded up. spec 9; ranking uses it where no cached time is known (spec 2). */
+/**
+ * The built-in estimate of a leg over this straight-line distance, in whole ms, rounded up. spec 9; ranking
+ * uses it where no cached time is known (spec 2).
+ */
 export function travelMsFor(
   straightMeters: number,
   vehicle: VehicleKind,

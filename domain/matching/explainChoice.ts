@@ -1,8 +1,9 @@
 import type { Excluded, Exclusion, Ranked, Score } from './ranking';
 
 /**
- * What is kept of a choice with its offer or assignment: how far around the pickup was looked, after how many fruitless rounds, how many drivers were there, and
- * the best of those who could be asked, best first, and some of those who could not.
+ * What is kept of a choice with its offer or assignment: how far around the pickup was looked, after how many
+ * fruitless rounds, how many drivers were there, and the best of those who could be asked, best first, and
+ * some of those who could not.
  */
 export type Choice = {
   radiusMeters: number;
@@ -12,10 +13,16 @@ export type Choice = {
   excluded: readonly Excluded[];
 };
 
-/** By what the choice ranked: scores, or v1's metres; and whether it asked one after another or several at once. */
+/**
+ * By what the choice ranked: scores, or v1's metres; and whether it asked one after another or several at
+ * once.
+ */
 export type ChoiceWay = 'SINGLE' | 'BROADCAST' | 'DIRECT';
 
-/** 'Why this driver?' in plain sentences (spec 2). Drivers are named by their ids alone, so that the words can be handed on. */
+/**
+ * 'Why this driver?' in plain sentences (spec 2). Drivers are named by their ids alone, so that the words can
+ * be handed on.
+ */
 export function explainChoice(
   { radiusMeters, round, looked, ranked, excluded }: Choice,
   driverId: string,

@@ -24,7 +24,10 @@ export type Candidate = {
   /** Since when the driver has had no work; null = has work. */
   idleSince: number | null;
   earningsTodayCents: number;
-  /** Offers this driver refused or let lapse lately, of any delivery; lapses while their connection was down do not count (spec 2). */
+  /**
+   * Offers this driver refused or let lapse lately, of any delivery; lapses while their connection was down
+   * do not count (spec 2).
+   */
   recentRejections: number;
   /** When this delivery's last offer to this driver lapsed. */
   lastLapseAt: number | null;
@@ -37,8 +40,9 @@ export type Candidate = {
 };
 
 /**
- * What is looked for. `payCents` and `level` (escalation, 0..3) are the delivery's now; `readyAt` is when the goods are. DIRECT is v1's way, offers off: the nearest in metres is
- * assigned without asking (spec 2), so, as in a BROADCAST (spec 4), lapses and rejections of earlier offers exclude nobody.
+ * What is looked for. `payCents` and `level` (escalation, 0..3) are the delivery's now; `readyAt` is when the
+ * goods are. DIRECT is v1's way, offers off: the nearest in metres is assigned without asking (spec 2), so,
+ * as in a BROADCAST (spec 4), lapses and rejections of earlier offers exclude nobody.
  */
 export type Wanted = {
   kind: OfferKind | 'DIRECT';
@@ -49,7 +53,10 @@ export type Wanted = {
   now: number;
 };
 
-/** What a search looks for now: nobody is asked with offers off, and none are asked at once with escalation off (spec 4 and 7). */
+/**
+ * What a search looks for now: nobody is asked with offers off, and none are asked at once with escalation
+ * off (spec 4 and 7).
+ */
 export function searchKind({
   offersOn,
   escalates,
@@ -63,7 +70,10 @@ export function searchKind({
   return escalates && broadcastSince !== null ? 'BROADCAST' : 'SINGLE';
 }
 
-/** Why a driver is not asked. `LAPSED_RECENTLY` comes last, so where it is given nothing else stands in the way. spec 2. */
+/**
+ * Why a driver is not asked. `LAPSED_RECENTLY` comes last, so where it is given nothing else stands in the
+ * way. spec 2.
+ */
 export type Exclusion =
   | 'LOST'
   | 'NOT_AVAILABLE'
@@ -96,7 +106,10 @@ export const RANKING_LIMITS: RankingLimits = {
   earningsBucketCents: 500,
 };
 
-/** What decided a driver's place, in the order in which it is compared (v1's way: the distance alone). Kept with the offer (spec 2, 'why this driver?'). */
+/**
+ * What decided a driver's place, in the order in which it is compared (v1's way: the distance alone). Kept
+ * with the offer (spec 2, 'why this driver?').
+ */
 export type Score = {
   travelBucket: number;
   recentRejections: number;
@@ -115,7 +128,10 @@ export type Excluded = { driverId: string; reason: Exclusion; until: number | nu
 /** The outcome of a choice: best first. Plain data, to be kept with the offer. */
 export type Ranking = { ranked: Ranked[]; excluded: Excluded[] };
 
-/** Sorts candidates into those who may be asked, best first, and those who may not. The same whatever the order they come in. spec 2. */
+/**
+ * Sorts candidates into those who may be asked, best first, and those who may not. The same whatever the
+ * order they come in. spec 2.
+ */
 export function rankCandidates(
   candidates: readonly Candidate[],
   wanted: Wanted,
@@ -150,7 +166,10 @@ export function exclusionOf(
   );
 }
 
-/** When (epoch ms) the first of these exclusions ends by itself, so that a search can be made just then; null where none does. */
+/**
+ * When (epoch ms) the first of these exclusions ends by itself, so that a search can be made just then; null
+ * where none does.
+ */
 export function nextExclusionEndsAt(excluded: readonly Excluded[]): number | null {
   const ends = excluded.flatMap(({ until }) => (until === null ? [] : [until]));
   return ends.length === 0 ? null : Math.min(...ends);
@@ -172,7 +191,10 @@ export type SearchLimits = {
   maxBackoffMs: number;
 };
 
-/** 3 km, ×1.5 a fruitless round, to 15 km; waits of 5 s to 2 min (spec 2). Level 1 searches one step beyond, 22.5 km at once (spec 4 says 'widens' only). */
+/**
+ * 3 km, ×1.5 a fruitless round, to 15 km; waits of 5 s to 2 min (spec 2). Level 1 searches one step beyond,
+ * 22.5 km at once (spec 4 says 'widens' only).
+ */
 export const SEARCH_LIMITS: SearchLimits = {
   startRadiusMeters: 3_000,
   radiusGrowth: 1.5,
@@ -182,7 +204,10 @@ export const SEARCH_LIMITS: SearchLimits = {
   maxBackoffMs: 120_000,
 };
 
-/** How far to look around the pickup after `round` fruitless rounds (0 = the first search), at escalation level 0..3, in whole metres. spec 2 and 4. */
+/**
+ * How far to look around the pickup after `round` fruitless rounds (0 = the first search), at escalation
+ * level 0..3, in whole metres. spec 2 and 4.
+ */
 export function searchRadiusMeters(
   round: number,
   level: number,
@@ -194,7 +219,10 @@ export function searchRadiusMeters(
   );
 }
 
-/** How long to wait after `round` fruitless rounds (1 = the first just found nobody), in ms: doubling up to the limit. spec 2. */
+/**
+ * How long to wait after `round` fruitless rounds (1 = the first just found nobody), in ms: doubling up to
+ * the limit. spec 2.
+ */
 export function searchBackoffMs(
   round: number,
   limits: Pick<SearchLimits, 'backoffMs' | 'maxBackoffMs'> = SEARCH_LIMITS,
@@ -259,7 +287,9 @@ function toRanked(
   return { driverId, offerVersion, score };
 }
 
-/** Nearest in time, then fewest refusals, least earned, longest idle; the rest only makes the order certain. */
+/**
+ * Nearest in time, then fewest refusals, least earned, longest idle; the rest only makes the order certain.
+ */
 function byScore({ score: a, driverId: idA }: Ranked, { score: b, driverId: idB }: Ranked): number {
   return (
     a.travelBucket - b.travelBucket ||

@@ -1,4 +1,7 @@
-/** What a driver is paid for. Whole minor units of the city's currency (cents), none negative. spec 11; an ADR-030 ledger keeps the same parts. */
+/**
+ * What a driver is paid for. Whole minor units of the city's currency (cents), none negative. spec 11; an
+ * ADR-030 ledger keeps the same parts.
+ */
 export type PayTariff = {
   baseCents: number;
   centsPerKm: number;
@@ -9,10 +12,16 @@ export type PayTariff = {
   waitCentsPerMinute: number;
 };
 
-/** The work to be paid: metres and ms, none negative; `bonusCents` is what escalation or ops put on top (spec 4). */
+/**
+ * The work to be paid: metres and ms, none negative; `bonusCents` is what escalation or ops put on top (spec
+ * 4).
+ */
 export type Work = { distanceMeters: number; travelMs: number; waitMs: number; bonusCents: number };
 
-/** The parts of a driver's pay and their sum, in whole cents: `totalCents` is exactly the sum of the five parts. */
+/**
+ * The parts of a driver's pay and their sum, in whole cents: `totalCents` is exactly the sum of the five
+ * parts.
+ */
 export type PayBreakdown = {
   baseCents: number;
   distanceCents: number;
@@ -22,7 +31,10 @@ export type PayBreakdown = {
   totalCents: number;
 };
 
-/** A tariff for a city that names none: 3.00 a job, 0.80 a kilometre, 0.10 a minute; waiting is paid 0.20 a minute after five. */
+/**
+ * A tariff for a city that names none: 3.00 a job, 0.80 a kilometre, 0.10 a minute; waiting is paid 0.20 a
+ * minute after five.
+ */
 export const DEFAULT_PAY_TARIFF: PayTariff = {
   baseCents: 300,
   centsPerKm: 80,
@@ -31,7 +43,10 @@ export const DEFAULT_PAY_TARIFF: PayTariff = {
   waitCentsPerMinute: 20,
 };
 
-/** The pay for this work. Each part is rounded by itself, half a cent up, so that the parts a driver sees add up to the total. */
+/**
+ * The pay for this work. Each part is rounded by itself, half a cent up, so that the parts a driver sees add
+ * up to the total.
+ */
 export function payFor(work: Work, tariff: PayTariff): PayBreakdown {
   const paidWaitMs = Math.max(0, work.waitMs - tariff.freeWaitMs);
   return withTotal({

@@ -2,7 +2,10 @@ import type { Availability } from '../driver/availability';
 import type { Actor } from '../delivery/status';
 import type { Notice } from './notice';
 
-/** What a change tells the world. Messages are written to the outbox with the change, and sent at least once (ADR on the outbox). */
+/**
+ * What a change tells the world. Messages are written to the outbox with the change, and sent at least once
+ * (ADR on the outbox).
+ */
 export type Message =
   | { kind: 'startDelivery'; deliveryId: string }
   /** A driver can no longer do what the delivery counts on: its offer or its assignment ends. */

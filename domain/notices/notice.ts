@@ -1,4 +1,7 @@
-/** What people are told who look at no screen of ours: support by chat, whoever is on call by pager, a driver on a closed app (spec 4). No personal data. */
+/**
+ * What people are told who look at no screen of ours: support by chat, whoever is on call by pager, a driver
+ * on a closed app (spec 4). No personal data.
+ */
 export type Notice = {
   to: NoticeAddressee;
   /** The same for all notices about one matter, so that a pager folds them and `resolved` ends them. */

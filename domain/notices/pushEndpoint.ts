@@ -1,4 +1,7 @@
-/** Names that lead to no push service of the public internet (RFC 6761, 6762, 7686, 8375, and what private networks call themselves). */
+/**
+ * Names that lead to no push service of the public internet (RFC 6761, 6762, 7686, 8375, and what private
+ * networks call themselves).
+ */
 const PRIVATE_ENDINGS = [
   'localhost',
   'local',
@@ -16,12 +19,15 @@ const PRIVATE_ENDINGS = [
   'alt',
 ];
 
-/** Labels of letters, digits and hyphens; the last one begins with a letter, so that no form of an IP address fits. */
+/**
+ * Labels of letters, digits and hyphens; the last one begins with a letter, so that no form of an IP address
+ * fits.
+ */
 const PUBLIC_NAME = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])$/;
 
 /**
- * Whether a driver may name this address as their push service: we shall call it, so it must not lead into our own network (spec 13). Where its name leads to is
- * looked at once more on calling it.
+ * Whether a driver may name this address as their push service: we shall call it, so it must not lead into
+ * our own network (spec 13). Where its name leads to is looked at once more on calling it.
  * @param allowLocal for tests and demo: this machine is taken too, also without TLS
  * @returns what is wrong with it, or null
  */

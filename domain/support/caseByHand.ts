@@ -1,4 +1,7 @@
-/** What is done with a case of the support queue beside its delivery's own events: ops take it on or call it done, or the driver whose silence it is about is heard again (spec 4 and 5). Instants are epoch ms. */
+/**
+ * What is done with a case of the support queue beside its delivery's own events: ops take it on or call it
+ * done, or the driver whose silence it is about is heard again (spec 4 and 5). Instants are epoch ms.
+ */
 
 import { caseEmit, caseEntry, resolvedCase, tellPagerItIsOver } from './caseNews';
 import { type Actor } from '../delivery/status';
@@ -19,7 +22,8 @@ export type CaseDecision =
 export type ByHand = { by: Actor; now: number };
 
 /**
- * Somebody takes the case on. Whoever did so first keeps it, so that two do not work on the same; one that got worse since is open again.
+ * Somebody takes the case on. Whoever did so first keeps it, so that two do not work on the same; one that
+ * got worse since is open again.
  * @param open null: it is resolved
  * @param isTakenOn somebody had it: whoever was told whose it is may ask again, however late
  */
@@ -42,7 +46,8 @@ export function acknowledgeCase(
 }
 
 /**
- * Ends a case that needs no event of the delivery to end. A search that waits for ops would wait for ever without its case: there ops decide what becomes of the delivery.
+ * Ends a case that needs no event of the delivery to end. A search that waits for ops would wait for ever
+ * without its case: there ops decide what becomes of the delivery.
  * @param open null: it is resolved
  */
 export function resolveCaseByHand(
@@ -51,7 +56,8 @@ export function resolveCaseByHand(
   { by, now, resolution, note }: ByHand & { resolution: HandResolution; note: string | null },
 ): CaseDecision {
   if (open === null || open.state === 'RESOLVED') return { kind: 'unchanged' };
-  if (resolution === 'HEARD_AGAIN' && !isAboutSilence(open.reason)) return { kind: 'unchanged' }; // it is about something worse by now
+  // it is about something worse by now
+  if (resolution === 'HEARD_AGAIN' && !isAboutSilence(open.reason)) return { kind: 'unchanged' };
   if (delivery.heldReason !== null) {
     return {
       kind: 'refused',

@@ -1,4 +1,7 @@
-/** What is written down and told of a case of the support queue, whether an event of its delivery changed it or a person (spec 4). Instants are epoch ms. */
+/**
+ * What is written down and told of a case of the support queue, whether an event of its delivery changed it
+ * or a person (spec 4). Instants are epoch ms.
+ */
 
 import { type Actor, nameOf } from '../delivery/status';
 import { type Emit, type Message, opsRoom } from '../notices/message';
@@ -68,7 +71,10 @@ export function tellPagerItIsOver(
     : [];
 }
 
-/** One notice about a delivery, to support's chat or to whoever is on call. All of one delivery are about one matter. */
+/**
+ * One notice about a delivery, to support's chat or to whoever is on call. All of one delivery are about one
+ * matter.
+ */
 export function deliveryNotice(
   { deliveryId, cityId, zoneId, status, escalationLevel, merchantId, sellerOrderId }: DeliveryFacts,
   { to, ...says }: { to: 'support' | 'pager' } & Pick<Notice, 'what' | 'severity' | 'title'>,

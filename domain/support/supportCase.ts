@@ -1,12 +1,16 @@
-/** A case of the support queue: one delivery that a person must look at (spec 4 and 5). At most one is open a delivery. */
+/**
+ * A case of the support queue: one delivery that a person must look at (spec 4 and 5). At most one is open a
+ * delivery.
+ */
 
 import type { ReachedLevel } from '../delivery/escalation';
 import type { NoticedLoss } from '../driver/loss';
 
 /**
- * Why ops must look. UNASSIGNED: nobody took it for so long that level 2 was reached. REASSIGNMENT_OFF, PINNED_DRIVER_LOST: a driver was lost, and the search waits
- * for ops. PINNED_…: a driver who was assigned by hand is silent or makes no way, and keeps the delivery till ops decide. CARRIER_…: who has the goods is silent, broke
- * down, or gave up.
+ * Why ops must look. UNASSIGNED: nobody took it for so long that level 2 was reached. REASSIGNMENT_OFF,
+ * PINNED_DRIVER_LOST: a driver was lost, and the search waits for ops. PINNED_…: a driver who was assigned by
+ * hand is silent or makes no way, and keeps the delivery till ops decide. CARRIER_…: who has the goods is
+ * silent, broke down, or gave up.
  */
 export const CASE_REASONS = [
   'UNASSIGNED',
@@ -54,7 +58,9 @@ export type CaseFacts = {
 /** Why the search for a driver waits for ops. */
 export type HeldReason = Extract<CaseReason, 'REASSIGNMENT_OFF' | 'PINNED_DRIVER_LOST'>;
 
-/** What is worse about a case now: a higher level, another reason or another driver; null where it is no news. */
+/**
+ * What is worse about a case now: a higher level, another reason or another driver; null where it is no news.
+ */
 export function risenCase(
   open: CaseFacts,
   { level, reason, driverId }: Pick<CaseFacts, 'level' | 'reason' | 'driverId'>,
@@ -93,7 +99,10 @@ export function isAboutSilence(reason: CaseReason): boolean {
   return reason === 'PINNED_DRIVER_SILENT' || reason === 'CARRIER_SILENT';
 }
 
-/** Whether ops look at this driver's silence or standing still already, or at something worse: to who broke down or gave up it adds nothing. */
+/**
+ * Whether ops look at this driver's silence or standing still already, or at something worse: to who broke
+ * down or gave up it adds nothing.
+ */
 export function isKnownToOps(
   open: Pick<CaseFacts, 'reason' | 'driverId'> | null,
   driverId: string,

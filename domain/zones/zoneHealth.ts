@@ -16,7 +16,10 @@ export type ZoneFigures = {
   searching: number;
   /** A driver has it: from ASSIGNED to the door, or on its way back. */
   carried: number;
-  /** AVAILABLE drivers whose fresh place lies in the zone; those who hold an offer are among them, as their delivery is among `searching`. */
+  /**
+   * AVAILABLE drivers whose fresh place lies in the zone; those who hold an offer are among them, as their
+   * delivery is among `searching`.
+   */
   freeDrivers: number;
   /** BUSY drivers by their last known place. */
   busyDrivers: number;
@@ -31,7 +34,10 @@ export type ZoneFigures = {
   openCases: number;
 };
 
-/** `answered` = accepted, rejected or lapsed; withdrawn offers do not count (spec 2). `rate` is a share from 0 to 1, null where nothing was answered. */
+/**
+ * `answered` = accepted, rejected or lapsed; withdrawn offers do not count (spec 2). `rate` is a share from 0
+ * to 1, null where nothing was answered.
+ */
 export type Acceptance = { accepted: number; answered: number; rate: number | null };
 
 /** Over how long acceptance is counted: 15 minutes. */
@@ -48,7 +54,10 @@ export type ZoneThresholds = {
   casesMany: number;
 };
 
-/** 5, 15 and 30 minutes (spec 4), acceptance under 70 % (spec 13), fewer than 5 answers say nothing (ours), over 50 unresolved cases (spec 13). */
+/**
+ * 5, 15 and 30 minutes (spec 4), acceptance under 70 % (spec 13), fewer than 5 answers say nothing (ours),
+ * over 50 unresolved cases (spec 13).
+ */
 export const ZONE_THRESHOLDS: ZoneThresholds = {
   waiting: ESCALATION_THRESHOLDS,
   acceptanceLow: 0.7,
@@ -76,7 +85,10 @@ type Rule = {
   words: (figures: ZoneFigures) => string;
 };
 
-/** Each rule is a line that trouble crosses in one direction only, so that more trouble never gives a better state. */
+/**
+ * Each rule is a line that trouble crosses in one direction only, so that more trouble never gives a better
+ * state.
+ */
 const RULES: Readonly<Record<ZoneReason, Rule>> = {
   LEVEL_3: {
     makes: 'CRITICAL',

@@ -1,7 +1,10 @@
 import { booleanPointInPolygon } from '@turf/boolean-point-in-polygon';
 import { isPoint, type Point } from '../geo/places';
 
-/** A GeoJSON geometry (RFC 7946): rings of [lng, lat], each closed, the first of a polygon its outline, the rest its holes. Must not cross the antimeridian. */
+/**
+ * A GeoJSON geometry (RFC 7946): rings of [lng, lat], each closed, the first of a polygon its outline, the
+ * rest its holes. Must not cross the antimeridian.
+ */
 export type ZoneArea =
   { type: 'Polygon'; coordinates: number[][][] } | { type: 'MultiPolygon'; coordinates: number[][][][] };
 
@@ -17,8 +20,9 @@ export function contains(area: ZoneArea, point: Point): boolean {
 }
 
 /**
- * The zone a place belongs to: of those that contain it the one of highest priority, then the smallest, then the first by id, so that every process
- * answers alike. Null in no zone; a city without zones is one zone (spec 9), which is the caller's to say.
+ * The zone a place belongs to: of those that contain it the one of highest priority, then the smallest, then
+ * the first by id, so that every process answers alike. Null in no zone; a city without zones is one zone
+ * (spec 9), which is the caller's to say.
  */
 export function zoneOf<Z extends Zone>(point: Point, zones: readonly Z[]): Z | null {
   const around = zones.filter((zone) => contains(zone.area, point));
@@ -26,7 +30,8 @@ export function zoneOf<Z extends Zone>(point: Point, zones: readonly Z[]): Z | n
 }
 
 /**
- * The same as `zoneOf` for many places: ranks the zones once and looks at an area only where its bounding box holds the place.
+ * The same as `zoneOf` for many places: ranks the zones once and looks at an area only where its bounding box
+ * holds the place.
  * @returns the zone of a place, null where it lies in none
  */
 export function zoneFinder<Z extends Zone>(zones: readonly Z[]): (point: Point) => Z | null {

@@ -8,7 +8,10 @@ const LOOKS = 20;
 /** For how long threads ran, and for how long they wanted to and had to wait for a processor; in ns. */
 type Times = { ran: number; waited: number };
 
-/** How crowded the machine is: how many times longer what our processes do takes than it would if they always ran when they want to. 1 where that is not told, as beside Linux. */
+/**
+ * How crowded the machine is: how many times longer what our processes do takes than it would if they always
+ * ran when they want to. 1 where that is not told, as beside Linux.
+ */
 export class Crowd {
   private before = new Map<string, Times>();
   private readonly lately: Times[] = [];

@@ -16,7 +16,9 @@ import {
 import { FaultyProxy } from './proxy';
 import type { Servers } from './servers';
 
-/** The proxies of a run: between each of our processes and each server, and between the clients and the APIs. */
+/**
+ * The proxies of a run: between each of our processes and each server, and between the clients and the APIs.
+ */
 export class Proxies {
   private constructor(
     readonly clients: FaultyProxy,
@@ -52,7 +54,10 @@ export class Proxies {
   }
 }
 
-/** Which faults are on, and when the last one ended. That the service was started is the first: all drivers come on duty at once. */
+/**
+ * Which faults are on, and when the last one ended. That the service was started is the first: all drivers
+ * come on duty at once.
+ */
 export class FaultClock {
   private on = 0;
   private lastEndedAt = Date.now();
@@ -84,7 +89,10 @@ export type FaultDeps = {
 /** What was done, from when to when (epoch ms); it ends when what was away is there again. */
 export type DoneFault = { kind: FaultKind; name: string; beganAt: number; endedAt: number };
 
-/** Does what is planned, each in its time. Resolves when all is over and everything is there again; @throws Error where something could not be done. */
+/**
+ * Does what is planned, each in its time. Resolves when all is over and everything is there again;
+ * @throws Error where something could not be done.
+ */
 export async function doFaults(
   plan: readonly PlannedFault[],
   deps: FaultDeps,

@@ -16,8 +16,10 @@ export type JudgeSettings = {
 
 const LOOK_EVERY_MS = 1_000;
 /**
- * A minute after the last fault all must be right, as promised. What goes wrong later has five seconds of a machine that lets our processes run whenever they want to; where they
- * have to wait for it, for the simulator, the servers and whatever else there is, so many times longer as they wait. The one second of normal work is measured where nothing else runs.
+ * A minute after the last fault all must be right, as promised. What goes wrong later has five seconds of a
+ * machine that lets our processes run whenever they want to; where they have to wait for it, for the
+ * simulator, the servers and whatever else there is, so many times longer as they wait. The one second of
+ * normal work is measured where nothing else runs.
  */
 const NORMAL_MS = 5_000;
 

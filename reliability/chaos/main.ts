@@ -1,7 +1,9 @@
 /**
  * npm run chaos [-- --seconds 300] [--seed TEXT] [--burst N] [--drivers 40] [--every 2] [--plan]
- * Plays the demo city on two workers and two APIs while processes, servers and connections are killed, frozen, restarted, cut, delayed and stalled, by a plan that is drawn from the
- * seed and shown first; then lets it come to rest, and judges it. scripts/chaos.mjs brings up PostgreSQL, Redis and Temporal, and holds them.
+ * Plays the demo city on two workers and two APIs while processes, servers and connections are killed,
+ * frozen, restarted, cut, delayed and stalled, by a plan that is drawn from the seed and shown first; then
+ * lets it come to rest, and judges it. scripts/chaos.mjs brings up PostgreSQL, Redis and Temporal, and holds
+ * them.
  *   --burst N   so many orders at once in the middle of it; without it, one seed in five has a burst of 100
  *   --plan      shows the plan, and does nothing
  * Progress goes to stderr; stdout is one JSON line.

@@ -24,20 +24,29 @@ const SAME = [
   'payCents',
   'rescueId',
 ] as const;
-/** An order is answered with the delivery as it is by then, an act on a case with the case: both go on, and only which one it is stays. */
+/**
+ * An order is answered with the delivery as it is by then, an act on a case with the case: both go on, and
+ * only which one it is stays.
+ */
 const SHOWN_AS_IT_IS = /^\/v2\/(deliveries|ops\/escalations\/[^/]+\/[a-z]+)$/;
 const SAME_OF_WHAT_GOES_ON = ['deliveryId'] as const;
 
 /**
- * Requests that mean the same however often and late they come: of one wish, by its key, or of one fact. A break or a shift asked for again half a minute later is another wish,
- * so those come twice at once only.
+ * Requests that mean the same however often and late they come: of one wish, by its key, or of one fact. A
+ * break or a shift asked for again half a minute later is another wish, so those come twice at once only.
  */
 const ONE_WISH = /^\/v2\/(deliveries|offers|ops\/(drivers|escalations))(\/|$)/;
 
-/** Sends requests twice at once, loses answers, and repeats requests when everybody has forgotten them; and looks at whether a repeat is answered as the first time. */
+/**
+ * Sends requests twice at once, loses answers, and repeats requests when everybody has forgotten them; and
+ * looks at whether a repeat is answered as the first time.
+ */
 export class Mishaps {
   readonly counts: Record<Exclude<Mishap, 'none'>, number> = { twice: 0, answerLost: 0, late: 0 };
-  /** Repeats that were answered otherwise than the first time: what was acknowledged must be so for good (invariant 2). */
+  /**
+   * Repeats that were answered otherwise than the first time: what was acknowledged must be so for good
+   * (invariant 2).
+   */
   readonly contradictions: Broken[] = [];
   private readonly repeats = new Set<Promise<void>>();
   /** What was answered and never heard, until it is asked for again. */

@@ -38,7 +38,10 @@ const GAP_MS = { min: 3_000, max: 12_000 };
 const TOGETHER: readonly number[] = [1, 1, 1, 1, 1, 1, 2, 2, 2, 3];
 /** Those done together begin within so long of each other. */
 const SPREAD_MS = 2_000;
-/** A process or server that was away is left alone for so long afterwards, so that it is there when the next fault hits it. */
+/**
+ * A process or server that was away is left alone for so long afterwards, so that it is there when the next
+ * fault hits it.
+ */
 const REST_MS = 4_000;
 /** One seed in so many has a burst without being asked for one. */
 const BURST_EVERY = 5;
@@ -49,7 +52,10 @@ const AWAY_MS = { min: 1_000, max: 8_000 };
 const DOWN_MS = { min: 0, max: 3_000 };
 const DELAY_MS = { min: 20, max: 500 };
 
-/** What is done how often: a card each, dealt so that every kind comes in a run of a few minutes. Kinds that say more than one thing have more cards. */
+/**
+ * What is done how often: a card each, dealt so that every kind comes in a run of a few minutes. Kinds that
+ * say more than one thing have more cards.
+ */
 const PACK = [
   'killWorker',
   'killWorker',
@@ -79,8 +85,8 @@ const PACK = [
 type Card = (typeof PACK)[number];
 
 /**
- * What is done to a run: the same for the same seed, seconds and burst. One after the other and together, but never twice at once to the same process, server or link, since the
- * second would hit nothing.
+ * What is done to a run: the same for the same seed, seconds and burst. One after the other and together, but
+ * never twice at once to the same process, server or link, since the second would hit nothing.
  */
 export function planOf({ seed, seconds, burst }: PlanOptions): PlannedFault[] {
   const random = randomFrom(`${seed}/faults`);

@@ -15,8 +15,9 @@ const LISTEN_TRIES = 100;
 const LISTEN_PAUSE_MS = 50;
 
 /**
- * A TCP proxy on 127.0.0.1 in which connections can be made to go wrong. With several servers behind it, it balances: each connection goes to the next one that takes it.
- * What goes wrong may overlap: each wrong is called off by itself.
+ * A TCP proxy on 127.0.0.1 in which connections can be made to go wrong. With several servers behind it, it
+ * balances: each connection goes to the next one that takes it. What goes wrong may overlap: each wrong is
+ * called off by itself.
  */
 export class FaultyProxy {
   private readonly weather: Weather = { delaysMs: [], stalls: 0 };
@@ -74,7 +75,10 @@ export class FaultyProxy {
     });
   }
 
-  /** Connections are taken, and nothing passes. What was said meanwhile passes afterwards. @returns what ends that */
+  /**
+   * Connections are taken, and nothing passes. What was said meanwhile passes afterwards.
+   * @returns what ends that
+   */
   stall(): () => Promise<void> {
     this.weather.stalls += 1;
     return onceOnly(async () => {
@@ -92,7 +96,10 @@ export class FaultyProxy {
     for (const { passages } of this.pairs) for (const passage of passages) passage.goOn();
   }
 
-  /** At the same port as before. Where another program's outgoing connection has it just now, again a moment later. */
+  /**
+   * At the same port as before. Where another program's outgoing connection has it just now, again a moment
+   * later.
+   */
   private async listen(): Promise<void> {
     for (let tries = 1; ; tries += 1) {
       const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => void this.take(client));

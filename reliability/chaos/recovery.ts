@@ -3,7 +3,10 @@ import type { DoneFault } from './faults';
 /** When the service was seen to work, from outside; epoch ms. */
 export type Signs = { offersAt: readonly number[]; acceptsAt: readonly number[] };
 
-/** By kind of fault: how often it was done, and the longest, in ms, from its end until a new offer had come to a driver and an accept had been acknowledged; null = that never came. */
+/**
+ * By kind of fault: how often it was done, and the longest, in ms, from its end until a new offer had come to
+ * a driver and an accept had been acknowledged; null = that never came.
+ */
 export type Recoveries = Record<string, { times: number; worstMs: number | null }>;
 
 export function recoveriesOf(done: readonly DoneFault[], signs: Signs): Recoveries {
@@ -26,7 +29,10 @@ function recoveryMs(endedAt: number, { offersAt, acceptsAt }: Signs): number | n
   return Number.isFinite(at) ? at - endedAt : null;
 }
 
-/** Watches answers on their way: when accepts were acknowledged, and which requests were answered 500, which says neither yes, no nor later. */
+/**
+ * Watches answers on their way: when accepts were acknowledged, and which requests were answered 500, which
+ * says neither yes, no nor later.
+ */
 export class AnswerWatch {
   readonly acceptsAt: number[] = [];
   readonly faults: string[] = [];

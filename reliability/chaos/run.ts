@@ -30,7 +30,10 @@ export type ChaosOptions = {
   plan: readonly PlannedFault[];
 };
 
-/** Where everything is: `env` is what our processes are started with, but for the addresses, which are those of the proxies. */
+/**
+ * Where everything is: `env` is what our processes are started with, but for the addresses, which are those
+ * of the proxies.
+ */
 export type ChaosParts = {
   settings: InspectorSettings;
   temporalAddress: string;
@@ -39,7 +42,10 @@ export type ChaosParts = {
   log: (line: string) => void;
 };
 
-/** What a run came to. `looks`: of the checker, and how many of them saw not all of the servers. `slowness`: how many times longer our processes took because they had to wait for a processor. */
+/**
+ * What a run came to. `looks`: of the checker, and how many of them saw not all of the servers. `slowness`:
+ * how many times longer our processes took because they had to wait for a processor.
+ */
 export type ChaosFigures = {
   faults: number;
   recoveries: Recoveries;
@@ -56,7 +62,10 @@ export type ChaosFigures = {
 };
 
 const PATIENCE_MS = 10 * 60_000;
-/** Longer than the service's own time-out for answers, and no longer than needed: who hangs on a frozen API moves on to the other. */
+/**
+ * Longer than the service's own time-out for answers, and no longer than needed: who hangs on a frozen API
+ * moves on to the other.
+ */
 const TRY_MS = 10_000;
 const PROGRESS_EVERY_MS = 10_000;
 const DESK_EVERY_MS = 1_000;
@@ -306,7 +315,10 @@ function diedByItself(how: string): Broken {
   return { invariant: 2, what: `a process ended by itself: ${how}`, deliveryId: null, driverId: null };
 }
 
-/** An outage is 503, safe to retry: after a 500 nobody knows whether to ask again (invariant 2 is what they would lose). */
+/**
+ * An outage is 503, safe to retry: after a 500 nobody knows whether to ask again (invariant 2 is what they
+ * would lose).
+ */
 function answeredByAFault(request: string): Broken {
   return { invariant: 2, what: `answered 500: ${request}`, deliveryId: null, driverId: null };
 }

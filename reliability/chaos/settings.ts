@@ -2,12 +2,18 @@ import type { Skew, Temper } from '../../simulator/demo/world';
 import type { Fate } from '../../simulator/people/driver';
 import { hostileEnvironment } from '../hostile/settings';
 
-/** Six minutes of business last one: offers wait, drivers fall silent and levels come within a run, and a frozen process is not yet half an hour of business. */
+/**
+ * Six minutes of business last one: offers wait, drivers fall silent and levels come within a run, and a
+ * frozen process is not yet half an hour of business.
+ */
 export const CHAOS_TIME_SCALE = 6;
 /** Sixty seconds of business, ten on the wall: who was cut off for some seconds can still answer. */
 const OFFER_SECONDS = 60;
 
-/** Five seconds on the wall, as in life, before a search that found nobody looks again: at the pace of the run, forty waiting deliveries would keep the machine busy with looking. */
+/**
+ * Five seconds on the wall, as in life, before a search that found nobody looks again: at the pace of the
+ * run, forty waiting deliveries would keep the machine busy with looking.
+ */
 const SEARCH_BACKOFF_SECONDS = 5 * CHAOS_TIME_SCALE;
 
 /** How much faster than in life drivers ride and shops pack. */

@@ -33,7 +33,10 @@ export type WhimDeps = {
 
 const EVERY_MS = { min: 2_000, max: 6_000 };
 const AWAY_MS = { min: 3_000, max: 15_000 };
-/** Orders from out of town wait for ops, who give them away after the third level; more than a few, or late ones, would be all that is left at the end. */
+/**
+ * Orders from out of town wait for ops, who give them away after the third level; more than a few, or late
+ * ones, would be all that is left at the end.
+ */
 const MOST_FAR = 3;
 const FAR_UNTIL_SHARE = 0.3;
 const FAR_IN_RUNS_OF_MS = 180_000;

@@ -12,8 +12,10 @@ import type { Snapshot } from './snapshot';
 import { type WaitingSettings, waitingSuspicions } from './waitingRules';
 
 /**
- * `env`: the environment of worker and API, or one like it: where PostgreSQL, Redis and Temporal are, and how the service is set. `cityIds`: only deliveries and drivers
- * of these; left out: all. `faultEndedAt`: when (epoch ms) the last fault ended; Infinity while one is on, -Infinity where there was none; left out: there is none.
+ * `env`: the environment of worker and API, or one like it: where PostgreSQL, Redis and Temporal are, and how
+ * the service is set. `cityIds`: only deliveries and drivers of these; left out: all. `faultEndedAt`: when
+ * (epoch ms) the last fault ended; Infinity while one is on, -Infinity where there was none; left out: there
+ * is none.
  */
 export type CheckerOptions = {
   env: NodeJS.ProcessEnv;
@@ -30,16 +32,21 @@ export type LookCounts = {
   withoutTemporal: number;
 };
 
-/** Holds the service to its invariants (design), by what PostgreSQL, Redis and Temporal say and by what clients were told. ADR 22. */
+/**
+ * Holds the service to its invariants (design), by what PostgreSQL, Redis and Temporal say and by what
+ * clients were told. ADR 22.
+ */
 export interface Checker {
   /**
-   * One look, about every second while everything runs and faults are on. A server that is away is left out, and counted. While another look is under way: nothing.
+   * One look, about every second while everything runs and faults are on. A server that is away is left out,
+   * and counted. While another look is under way: nothing.
    * @param at now, in epoch ms
    * @returns what was newly found broken
    */
   look(at: number): Promise<Broken[]>;
   /**
-   * The end of a run: waits until what is wrong has come right or was wrong for too long, and then reads all of the run.
+   * The end of a run: waits until what is wrong has come right or was wrong for too long, and then reads all
+   * of the run.
    * @returns all that was found broken in the whole run, once each
    * @throws Error where a fault is on, or a server is away
    */
@@ -53,7 +60,10 @@ const SETTLING_LOOK_MS = 250;
 /** A look that a loaded machine makes late is waited for. */
 const LAST_LOOK_MS = 30_000;
 
-/** @throws Error where one of the servers is away at the start; SettingsError where `env` is not one of the service */
+/**
+ * @throws Error where one of the servers is away at the start; SettingsError where `env` is not one of the
+ *   service
+ */
 export async function openChecker({
   env,
   cityIds,

@@ -1,4 +1,7 @@
-/** What must be so of one delivery whenever its rows are read in one snapshot. Pure; the races and the checker judge by the same rules. */
+/**
+ * What must be so of one delivery whenever its rows are read in one snapshot. Pure; the races and the checker
+ * judge by the same rules.
+ */
 import { DELIVERY_TRANSITIONS, type DeliveryStatus, STEPS } from '../../domain/delivery/status';
 import type { OfferKind } from '../../domain/delivery/offer';
 import type {
@@ -43,7 +46,10 @@ export function rowProblems(delivery: RecordedDelivery): Broken[] {
   ];
 }
 
-/** At most one driver is asked, or a broadcast runs; at most one has it; and its state says the same (invariant 1). */
+/**
+ * At most one driver is asked, or a broadcast runs; at most one has it; and its state says the same
+ * (invariant 1).
+ */
 export function holdProblems(
   { deliveryId, status, driverId }: Named,
   live: readonly LiveOffer[],
@@ -69,7 +75,10 @@ export function holdProblems(
   return problems;
 }
 
-/** It may be so for a moment, where another delivery's change withdrew the offer: then it is told, and searches. */
+/**
+ * It may be so for a moment, where another delivery's change withdrew the offer: then it is told, and
+ * searches.
+ */
 export function offeredToNobody({ deliveryId, status }: Named, live: number): Broken | null {
   return status === 'OFFERED' && live === 0
     ? say(deliveryId)(4, 'the delivery is OFFERED with 0 live offers')

@@ -1,4 +1,7 @@
-/** What must be so of one driver whenever their row is read in one snapshot with what they hold. Pure; the races and the checker judge by the same rules. */
+/**
+ * What must be so of one driver whenever their row is read in one snapshot with what they hold. Pure; the
+ * races and the checker judge by the same rules.
+ */
 import { AVAILABILITY_TRANSITIONS } from '../../domain/driver/availability';
 import type { RecordedDriver, RecordedMove } from '../../simulator/kit/record';
 import type { Broken, Invariant } from './broken';
@@ -10,7 +13,10 @@ const say =
   (driverId: string) =>
   (invariant: Invariant, what: string): Broken => ({ invariant, what, deliveryId: null, driverId });
 
-/** The counters are those of the rows, within capacity; one offer at a time; and who is BUSY has work, who is AVAILABLE none (invariant 1). */
+/**
+ * The counters are those of the rows, within capacity; one offer at a time; and who is BUSY has work, who is
+ * AVAILABLE none (invariant 1).
+ */
 export function countProblems(
   { driverId, availability, capacity, liveOffers, activeAssignments }: RecordedDriver,
   { live, active }: Held,
@@ -35,7 +41,9 @@ export function countProblems(
   return problems;
 }
 
-/** Off duty, or at rest, with work: so for a moment, until the delivery has been told that its driver left. */
+/**
+ * Off duty, or at rest, with work: so for a moment, until the delivery has been told that its driver left.
+ */
 export function workWithoutDuty({
   driverId,
   availability,
@@ -47,7 +55,10 @@ export function workWithoutDuty({
     : null;
 }
 
-/** Every change of availability has its entry, every entry its change (invariant 7). @param moves the entries of the driver's chain, in its order */
+/**
+ * Every change of availability has its entry, every entry its change (invariant 7).
+ * @param moves the entries of the driver's chain, in its order
+ */
 export function availabilityProblems(
   { driverId, availability }: Pick<RecordedDriver, 'driverId' | 'availability'>,
   moves: readonly Pick<RecordedMove, 'kind' | 'from' | 'to'>[],

@@ -1,4 +1,7 @@
-/** Invariant 5: the live map holds the AVAILABLE drivers with a fresh place and no others; beside it stand BUSY ones with room. Pure. */
+/**
+ * Invariant 5: the live map holds the AVAILABLE drivers with a fresh place and no others; beside it stand
+ * BUSY ones with room. Pure.
+ */
 import type { Suspicion } from './broken';
 import type { DutyDriver } from './snapshot';
 
@@ -14,16 +17,25 @@ export type MapPicture = {
 export type MapLimits = {
   /** A place older than this is not fresh. */
   freshFixMs: number;
-  /** So long one who fell silent may still stand on it: until the next sweep. Who reads the map leaves them out. */
+  /**
+   * So long one who fell silent may still stand on it: until the next sweep. Who reads the map leaves them
+   * out.
+   */
   staleGraceMs: number;
-  /** Whether `drivers` are all there are; else nobody knows whether who stands on the map of all cities may. */
+  /**
+   * Whether `drivers` are all there are; else nobody knows whether who stands on the map of all cities may.
+   */
   areAll: boolean;
 };
 
 /** The presence sweep comes every 15 s by the clock on the wall, and takes a moment. */
 export const STALE_GRACE_MS = 20_000;
 
-/** Where it differs from the record. @param drivers read before the picture; @param now when that was taken, in epoch ms */
+/**
+ * Where it differs from the record.
+ * @param drivers read before the picture;
+ * @param now when that was taken, in epoch ms
+ */
 export function mapSuspicions(
   drivers: readonly DutyDriver[],
   picture: MapPicture,

@@ -1,4 +1,6 @@
-/** The rules that one snapshot of PostgreSQL must keep, whatever is under way and whatever is broken. Pure. */
+/**
+ * The rules that one snapshot of PostgreSQL must keep, whatever is under way and whatever is broken. Pure.
+ */
 import type { Broken } from './broken';
 import { holdProblems } from './deliveryRules';
 import { countProblems } from './driverRules';

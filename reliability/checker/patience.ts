@@ -7,12 +7,15 @@ export type Bounds = { normalMs: number; afterFaultMs: number };
 export const DESIGN_BOUNDS: Bounds = { normalMs: 1_000, afterFaultMs: 60_000 };
 
 /**
- * Where simulator, service and servers share a few processors, what is a second late in normal work is late because of that: five seconds, there. A fault may be felt no longer
- * than anywhere.
+ * Where simulator, service and servers share a few processors, what is a second late in normal work is late
+ * because of that: five seconds, there. A fault may be felt no longer than anywhere.
  */
 export const SHARED_MACHINE_BOUNDS: Bounds = { ...DESIGN_BOUNDS, normalMs: 5_000 };
 
-/** Until when (epoch ms) a thing that went wrong at `since` must be right again. @param faultEndedAt when the last fault ended; Infinity while one is on, -Infinity where there was none */
+/**
+ * Until when (epoch ms) a thing that went wrong at `since` must be right again.
+ * @param faultEndedAt when the last fault ended; Infinity while one is on, -Infinity where there was none
+ */
 export function mustBeRightBy(
   since: number,
   faultEndedAt: number,
@@ -21,7 +24,10 @@ export function mustBeRightBy(
   return Math.max(since + normalMs, faultEndedAt + afterFaultMs);
 }
 
-/** Tells what stays wrong from what is only under way: the same thing must be seen wrong from when it began until after its bound, in every look between. */
+/**
+ * Tells what stays wrong from what is only under way: the same thing must be seen wrong from when it began
+ * until after its bound, in every look between.
+ */
 export class Patience {
   private seen = new Map<string, number>();
 

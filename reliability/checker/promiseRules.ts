@@ -1,10 +1,16 @@
-/** Invariant 2, and what clients were told of offers (6): what the service said must be so, and it must have said the same each time. Pure. */
+/**
+ * Invariant 2, and what clients were told of offers (6): what the service said must be so, and it must have
+ * said the same each time. Pure.
+ */
 import { type Acknowledged, lostAmong, type OfferWord } from '../../simulator/people/ledger';
 import type { RecordedDelivery } from '../../simulator/kit/record';
 import type { Broken } from './broken';
 import { groupedBy } from './momentRules';
 
-/** One answer to a request. `request` is the same for the request and its repeats; `answer` for answers that say the same. */
+/**
+ * One answer to a request. `request` is the same for the request and its repeats; `answer` for answers that
+ * say the same.
+ */
 export type GivenAnswer = {
   request: string;
   answer: string;

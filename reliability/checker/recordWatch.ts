@@ -27,7 +27,9 @@ const LATE_ENTRY_MS = 15 * 60_000;
 
 /** Reads PostgreSQL: all that is live at each look, and the whole of a delivery only when it changed. */
 export class RecordWatch {
-  /** Heads of audit trails as they were judged last, of the deliveries that were open then, and of drivers. */
+  /**
+   * Heads of audit trails as they were judged last, of the deliveries that were open then, and of drivers.
+   */
   private readonly judged = new Map<string, string | null>();
   private readonly judgedDrivers = new Map<string, string | null>();
 
@@ -81,7 +83,10 @@ export class RecordWatch {
     return rows;
   }
 
-  /** All deliveries of this run and those named, judged whole, some after others; and the whole trails of all drivers. */
+  /**
+   * All deliveries of this run and those named, judged whole, some after others; and the whole trails of all
+   * drivers.
+   */
   async judgeAll(named: readonly string[]): Promise<{ deliveries: RecordedDelivery[]; problems: Broken[] }> {
     const { rows } = await this.pool.query<{ id: string }>(OF_THE_RUN, [
       this.cityIds,
@@ -119,7 +124,9 @@ export class RecordWatch {
     return { problems, closed };
   }
 
-  /** Of drivers who changed, the newest entry: their trails grow for ever, and are followed whole at the end. */
+  /**
+   * Of drivers who changed, the newest entry: their trails grow for ever, and are followed whole at the end.
+   */
   private async judgeDrivers(client: PoolClient, drivers: readonly DutyDriver[]): Promise<Broken[]> {
     const changed = drivers.filter(
       ({ driverId, auditHash }) =>

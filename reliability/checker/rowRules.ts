@@ -1,4 +1,7 @@
-/** What must hold of PostgreSQL's rows whenever nobody writes (docs/adr); each query gives the ids of those for which it does not. */
+/**
+ * What must hold of PostgreSQL's rows whenever nobody writes (docs/adr); each query gives the ids of those
+ * for which it does not.
+ */
 export const ROW_RULES: readonly { says: string; broken: string }[] = [
   {
     says: 'counts as many live offers as it has',

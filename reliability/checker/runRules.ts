@@ -1,4 +1,7 @@
-/** Invariant 3: every open delivery has a running workflow, every closed workflow a closed delivery with the same result. Pure. */
+/**
+ * Invariant 3: every open delivery has a running workflow, every closed workflow a closed delivery with the
+ * same result. Pure.
+ */
 import type { DeliveryStatus } from '../../domain/delivery/status';
 import { deliveryWorkflowId } from '../../workflows/contract';
 import type { RunState, TroubledRun } from '../../simulator/kit/temporal';
@@ -6,7 +9,10 @@ import type { Suspicion } from './broken';
 
 type Order = { deliveryId: string; merchantId: string; sellerOrderId: string };
 
-/** Open deliveries whose run is not known to be running: to be asked for one by one, since what Temporal lists may be late. */
+/**
+ * Open deliveries whose run is not known to be running: to be asked for one by one, since what Temporal lists
+ * may be late.
+ */
 export function notListed<D extends Order>(open: readonly D[], running: ReadonlySet<string>): D[] {
   return open.filter((delivery) => !running.has(workflowIdOf(delivery)));
 }
@@ -36,7 +42,8 @@ export function closedSuspicions(
     case 'none':
       return [say(deliveryId, 'closed', `the delivery is ${status} and has no workflow`)];
     case 'broken':
-      // The sweep ends a run that cannot go on (ADR 8); its delivery may have been closed by the very task of which the cluster never heard.
+      // The sweep ends a run that cannot go on (ADR 8); its delivery may have been closed by the very task of
+      // which the cluster never heard.
       return run.state === 'TERMINATED'
         ? []
         : [say(deliveryId, 'closed', `the delivery is ${status}, and its workflow is ${run.state}`)];
@@ -47,7 +54,10 @@ export function closedSuspicions(
   }
 }
 
-/** Listed as running, although no open delivery wants them. @param known deliveries by the ids of their workflows, for names */
+/**
+ * Listed as running, although no open delivery wants them.
+ * @param known deliveries by the ids of their workflows, for names
+ */
 export function unwantedRuns(
   running: ReadonlySet<string>,
   open: readonly Order[],

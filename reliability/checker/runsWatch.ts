@@ -16,7 +16,10 @@ const CALLS_AT_ONCE = 8;
 /** So many single runs are asked for in one look; what is left, in the next. */
 const ASKED_AT_ONCE = 60;
 
-/** Reads Temporal: what it lists at each look, and single runs where that differs from the record, or a delivery was closed. */
+/**
+ * Reads Temporal: what it lists at each look, and single runs where that differs from the record, or a
+ * delivery was closed.
+ */
 export class RunsWatch {
   /** Closed deliveries whose runs are still to be seen closed. */
   private readonly closing = new Map<string, ClosedDelivery>();

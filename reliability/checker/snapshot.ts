@@ -103,7 +103,10 @@ const OPEN = `SELECT d.id AS "deliveryId", d.merchant_id AS "merchantId", d.sell
     EXISTS (SELECT FROM escalations e WHERE e.delivery_id = d.id AND e.state <> 'RESOLVED') AS "hasOpenCase", encode(d.audit_hash, 'hex') AS "auditHash"
   FROM deliveries d JOIN cities c ON c.id = d.city_id WHERE d.closed_at IS NULL AND ${inCities('d.city_id')}`;
 
-/** Notices to a driver's closed app are sent a moment later, when an open one would have shown the offer. In no order, which would read all that was ever sent. */
+/**
+ * Notices to a driver's closed app are sent a moment later, when an open one would have shown the offer. In
+ * no order, which would read all that was ever sent.
+ */
 const UNSENT = `SELECT id::text, kind, key, ${ms('created_at')} + CASE WHEN kind = 'notify' THEN 1500 ELSE 0 END AS "dueAt" FROM outbox WHERE sent_at IS NULL LIMIT 1000`;
 
 const CITIES = `SELECT id FROM cities WHERE ${inCities('id')}`;

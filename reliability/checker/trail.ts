@@ -1,4 +1,7 @@
-/** The audit trail as it is stored, with hashes that are computed here: the service's word is not taken for them. */
+/**
+ * The audit trail as it is stored, with hashes that are computed here: the service's word is not taken for
+ * them.
+ */
 import { createHash } from 'node:crypto';
 import { type AuditRecord, canonicalJson } from '../../domain/audit/auditRecord';
 import { type ChainedEntry, type FollowedChain, followChain } from '../../domain/audit/auditChain';
@@ -19,7 +22,10 @@ type StoredEntry = Omit<AuditRecord, 'actor' | 'chain'> & {
 /** A chain's name with what its row says of it: hash in hex. */
 export type Head = { chain: string; hash: string | null; cityId: string };
 
-/** These chains, each followed from its first entry to the one that its row names. The caller's transaction sees one moment. */
+/**
+ * These chains, each followed from its first entry to the one that its row names. The caller's transaction
+ * sees one moment.
+ */
 export async function readTrails(reader: Reader, heads: readonly Head[]): Promise<FollowedChain[]> {
   const { rows } = await reader.query<StoredEntry>(ENTRIES, [heads.map(({ chain }) => chain)]);
   const byChain = groupedBy(rows.map(chainedEntry), ({ chain }) => chain);
@@ -28,7 +34,10 @@ export async function readTrails(reader: Reader, heads: readonly Head[]): Promis
   );
 }
 
-/** Which of these drivers' chains lack the entry that their row names as the last; looked for among the entries since then (epoch ms). */
+/**
+ * Which of these drivers' chains lack the entry that their row names as the last; looked for among the
+ * entries since then (epoch ms).
+ */
 export async function readLastEntries(
   reader: Reader,
   heads: readonly Head[],
@@ -42,7 +51,9 @@ export async function readLastEntries(
   return new Map(rows.map(({ chain, kind, to }) => [chain, { kind, to }]));
 }
 
-/** Ends of these deliveries' offers that stand in the chains of others, whose drivers they were given by hand. */
+/**
+ * Ends of these deliveries' offers that stand in the chains of others, whose drivers they were given by hand.
+ */
 export async function readForeignEnds(
   reader: Reader,
   deliveryIds: readonly string[],

@@ -1,4 +1,7 @@
-/** Invariant 4: every open delivery is searched, offered, carried or escalated, and nothing waits for what does not come. Pure. */
+/**
+ * Invariant 4: every open delivery is searched, offered, carried or escalated, and nothing waits for what
+ * does not come. Pure.
+ */
 import { type DueEvent, knownOf, nextDeadline } from '../../domain/delivery/deadline';
 import { isBeforePickup } from '../../domain/delivery/status';
 import type { DispatchLimits } from '../../domain/delivery/changeSet';
@@ -17,13 +20,19 @@ import type {
   Unsent,
 } from './snapshot';
 
-/** How the service is set, as far as it says what comes when. `escalation`: as the environment sets the feature. */
+/**
+ * How the service is set, as far as it says what comes when. `escalation`: as the environment sets the
+ * feature.
+ */
 export type WaitingSettings = {
   limits: Pick<DispatchLimits, 'searchMaxMs' | 'escalation'> & { maxBackoffMs: number };
   escalation: FeatureSetting;
 };
 
-/** What waits for nothing, or for what should have come by now, as PostgreSQL says it. @param now when that was read, in epoch ms */
+/**
+ * What waits for nothing, or for what should have come by now, as PostgreSQL says it.
+ * @param now when that was read, in epoch ms
+ */
 export function waitingSuspicions(
   { open, offers, assignments, drivers, unsent, escalation }: Snapshot,
   settings: WaitingSettings,
@@ -114,7 +123,10 @@ function overdue(
   ];
 }
 
-/** A search comes again within the longest wait between two, or begins when its time comes: what is put off further is not being searched for. */
+/**
+ * A search comes again within the longest wait between two, or begins when its time comes: what is put off
+ * further is not being searched for.
+ */
 function notLookedFor(
   { deliveryId, status, searchAt, searchAgainAt, heldReason }: OpenDelivery,
   { settings: { limits }, now }: Occasion,
@@ -132,7 +144,10 @@ function notLookedFor(
     : [];
 }
 
-/** Who has it before pickup and went off duty is lost: the search goes on, or ops are asked. After pickup ops are asked as well, and the driver keeps it until they answer. */
+/**
+ * Who has it before pickup and went off duty is lost: the search goes on, or ops are asked. After pickup ops
+ * are asked as well, and the driver keeps it until they answer.
+ */
 function leftDelivery({ deliveryId, status }: OpenDelivery, driver: DutyDriver | undefined): Suspicion[] {
   if (!driver || !isBeforePickup(status) || isOnDuty(driver)) return [];
   return [

@@ -26,7 +26,11 @@ export class Watch {
     return this.checker.counts;
   }
 
-  /** Looks no more, and judges the whole run. @returns all that was found broken in it. @throws as `Checker.final` does */
+  /**
+   * Looks no more, and judges the whole run.
+   * @returns all that was found broken in it.
+   * @throws as `Checker.final` does
+   */
   async conclude(told: Told): Promise<Broken[]> {
     this.over.abort();
     await this.looking;

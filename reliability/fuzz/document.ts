@@ -1,6 +1,9 @@
 import { z } from 'zod';
 
-/** One answer that an operation may give. `codes`: of the problems that share a status; `schema`: of the body, where it is no problem. */
+/**
+ * One answer that an operation may give. `codes`: of the problems that share a status; `schema`: of the body,
+ * where it is no problem.
+ */
 export type ReplyRule = { contentType: string; codes: readonly string[]; schema: z.ZodType };
 
 export const METHODS = ['get', 'post', 'put'] as const;

@@ -1,6 +1,7 @@
 /**
- * Ids that the service makes are not known when requests are drawn, and other ones in each run. So requests name them by number, in the form of an id, and the number
- * is replaced when a request is sent: the same seed sends the same, whatever the ids are by then.
+ * Ids that the service makes are not known when requests are drawn, and other ones in each run. So requests
+ * name them by number, in the form of an id, and the number is replaced when a request is sent: the same seed
+ * sends the same, whatever the ids are by then.
  */
 
 /** How many there are of each kind, in the order of their numbers. */

@@ -1,10 +1,12 @@
 /**
  * npm run fuzz [-- --seconds 120] [--seed TEXT] [--lanes 4]
- * Sends requests made from the service's own OpenAPI document, right, nearly right and wrong in all ways that came to mind, to worker and API that it starts itself on
- * the given PostgreSQL, Redis and Temporal, while three small cities work; plays wild with sockets beside that; and looks afterwards whether the rows still go together.
- * Rules: no fault of ours (5xx, a lost connection); nothing that is not documented, status, code or body; nobody sees what is not theirs; nobody else's socket drops.
- * Stops at the first broken rule, with the smallest request found that breaks it as a line for curl. Progress goes to stderr; stdout is one JSON line.
- * Exit code: 0 = all rules held, 1 = not so, 2 = wrong arguments or settings.
+ * Sends requests made from the service's own OpenAPI document, right, nearly right and wrong in all ways that
+ * came to mind, to worker and API that it starts itself on the given PostgreSQL, Redis and Temporal, while
+ * three small cities work; plays wild with sockets beside that; and looks afterwards whether the rows still
+ * go together. Rules: no fault of ours (5xx, a lost connection); nothing that is not documented, status, code
+ * or body; nobody sees what is not theirs; nobody else's socket drops. Stops at the first broken rule, with
+ * the smallest request found that breaks it as a line for curl. Progress goes to stderr; stdout is one JSON
+ * line. Exit code: 0 = all rules held, 1 = not so, 2 = wrong arguments or settings.
  */
 import { parseArgs } from 'node:util';
 import { Pool } from 'pg';
@@ -49,7 +51,10 @@ function readOptions(args: string[]): Options {
   };
 }
 
-/** All features on, short thresholds so that all of it happens, and no limits that would answer in place of the service. */
+/**
+ * All features on, short thresholds so that all of it happens, and no limits that would answer in place of
+ * the service.
+ */
 function fuzzEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const limits = [
     'PER_MINUTE',
@@ -213,7 +218,10 @@ async function keepStirring(
   );
 }
 
-/** What does not hold once nobody writes any more. Offers and workflows are given time to come to an end of what they do. */
+/**
+ * What does not hold once nobody writes any more. Offers and workflows are given time to come to an end of
+ * what they do.
+ */
 async function settled(pool: Pool): Promise<string[]> {
   let broken: string[] = [];
   const allHold = async (): Promise<true | undefined> => {

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { z } from 'zod';
 
-/** Leaves that have broken parsers, databases and logs. Some are valid for some field, and then they get deep. */
+/**
+ * Leaves that have broken parsers, databases and logs. Some are valid for some field, and then they get deep.
+ */
 const ODD: readonly unknown[] = [
   '',
   ' ',
@@ -76,10 +78,15 @@ const WHOLE: Readonly<Record<string, readonly unknown[]>> = {
 
 type Inner = (part: unknown, field?: string) => fc.Arbitrary<unknown>;
 
-/** What exists, so that a request gets deeper than to its validation: by the name of the field that holds it. */
+/**
+ * What exists, so that a request gets deeper than to its validation: by the name of the field that holds it.
+ */
 export type Known = Readonly<Record<string, readonly string[]>>;
 
-/** Values of the shape that a schema asks for, most of them valid, some wrong in one place or two: what gets deeper than rubbish does. */
+/**
+ * Values of the shape that a schema asks for, most of them valid, some wrong in one place or two: what gets
+ * deeper than rubbish does.
+ */
 export function nearlyValid(schema: z.ZodType, known: Known): fc.Arbitrary<unknown> {
   const pool = [...ODD, ...Object.values(known).flat()];
   const inner: Inner = (part, field = '') => {

@@ -63,7 +63,10 @@ export function callersOf(parties: readonly Party[]): CallerKind[] {
   return [...own, { name: 'ops-of-all', role: 'ops', cities: '*' }, ...nobodies];
 }
 
-/** What stands in rows of each party, and who may be shown it: drivers and shops of a city work together, ops look after all of it. */
+/**
+ * What stands in rows of each party, and who may be shown it: drivers and shops of a city work together, ops
+ * look after all of it.
+ */
 export function secretsOf(parties: readonly Party[]): Secret[] {
   return parties.flatMap((party) => {
     const { name, drivers, orderSecret } = party;

@@ -4,7 +4,9 @@ import type { Operation } from './document';
 import { CURSOR, idNumbers, isIdKind } from './knownIds';
 import { type Known, nearlyValid } from './nearlyValid';
 
-/** A request before ids are put in. `method` and `path` may be none of the operation any more: then `isOdd`. */
+/**
+ * A request before ids are put in. `method` and `path` may be none of the operation any more: then `isOdd`.
+ */
 export type Sent = {
   caller: string;
   method: string;
@@ -103,7 +105,10 @@ export type Asking = { name: string; role: string };
 /** Names that exist, by the part of a path that they come after. */
 export type Names = Readonly<Record<'cities' | 'zones' | 'merchants' | 'features', readonly string[]>>;
 
-/** Requests to one operation: mostly of the form that its schemas ask for, some wrong in a place or two, some of no form at all. */
+/**
+ * Requests to one operation: mostly of the form that its schemas ask for, some wrong in a place or two, some
+ * of no form at all.
+ */
 export function requestsTo(
   operation: Operation,
   { callers, names }: { callers: readonly Asking[]; names: Names },

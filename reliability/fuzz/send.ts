@@ -15,7 +15,10 @@ const ANSWER_MS = 20_000;
 const TRIES = 6;
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
-/** The answer, after as many repeats as 503 with Retry-After asks for. Paths go out as they are, which `fetch` would tidy up. */
+/**
+ * The answer, after as many repeats as 503 with Retry-After asks for. Paths go out as they are, which `fetch`
+ * would tidy up.
+ */
 export async function ask(prepared: Prepared): Promise<Answer> {
   for (let left = TRIES; ; left -= 1) {
     const answer = await askOnce(prepared);

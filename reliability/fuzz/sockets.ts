@@ -66,7 +66,8 @@ const TOO_MANY_EVENTS = 200;
 const SETTLE_MS = 5_000;
 
 /**
- * Plays wild with connections until it is told to stop, while bystanders of each kind do nothing but listen: they must stay connected.
+ * Plays wild with connections until it is told to stop, while bystanders of each kind do nothing but listen:
+ * they must stay connected.
  * @param callers by name; those without a valid token must be refused, others not
  */
 export async function fuzzSockets({

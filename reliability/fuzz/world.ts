@@ -7,9 +7,15 @@ import type { DeskClient } from '../../simulator/client/deskClient';
 import { ID_PLACES } from './knownIds';
 import { isHidden, type Party } from './parties';
 
-/** Cities at work, so that there is something to be asked for: offers that live and lapse, deliveries in all states, cases. */
+/**
+ * Cities at work, so that there is something to be asked for: offers that live and lapse, deliveries in all
+ * states, cases.
+ */
 export type FuzzWorld = {
-  /** Undoes what the requests did to shifts, features and the like, posts orders, carries some on, and reads which ids there are now, in a fixed order of kinds. */
+  /**
+   * Undoes what the requests did to shifts, features and the like, posts orders, carries some on, and reads
+   * which ids there are now, in a fixed order of kinds.
+   */
   stir(): Promise<string[]>;
 };
 
@@ -126,7 +132,10 @@ const NEXT_STEP = new Map<DeliveryStatus, Step>([
   ['RETURNING', 'returnGoods'],
 ]);
 
-/** The support queue gets a case now and then: goods are with a driver who is rescued. And nobody's orders pile up. */
+/**
+ * The support queue gets a case now and then: goods are with a driver who is rescued. And nobody's orders
+ * pile up.
+ */
 async function lookAfter(desk: DeskClient, ops: OpsClient, pool: Pool, cityId: string): Promise<void> {
   const {
     rows: [carried],

@@ -3,7 +3,10 @@ import type { RecordedCase } from './record';
 import type { KillReport } from './killSwitches';
 import type { RecordedAssignment, RecordedDelivery, RecordedDriver } from '../../simulator/kit/record';
 
-/** What was seen of a bad evening, beside what any run is judged by. `noticed`: when the service knew that a driver is lost, epoch ms by assignment id. */
+/**
+ * What was seen of a bad evening, beside what any run is judged by. `noticed`: when the service knew that a
+ * driver is lost, epoch ms by assignment id.
+ */
 export type HostileWitness = {
   deliveries: readonly RecordedDelivery[];
   drivers: readonly RecordedDriver[];
@@ -13,7 +16,10 @@ export type HostileWitness = {
   kills: readonly KillReport[];
 };
 
-/** Shares are 0..1, times ms or, where they say so, seconds; null = nothing to count. `lossesCancelled`: cancelled by who ordered before another driver was found, and in no share. */
+/**
+ * Shares are 0..1, times ms or, where they say so, seconds; null = nothing to count. `lossesCancelled`:
+ * cancelled by who ordered before another driver was found, and in no share.
+ */
 export type HostileFigures = {
   deliveredShare: number | null;
   vanishedBeforePickup: number;
@@ -115,12 +121,17 @@ function missedGoals({ deliveredShare: delivered, reassignmentSuccess: success }
   ];
 }
 
-// ---- losses ------------------------------------------------------------------------------------------------------------------
+// ---- losses ----
 
-/** A driver lost before pickup. `offeredAfterMs`: from the notice of it to the next offer; null where that had to wait for ops, or for a driver. */
+/**
+ * A driver lost before pickup. `offeredAfterMs`: from the notice of it to the next offer; null where that had
+ * to wait for ops, or for a driver.
+ */
 export type Loss = { assignmentId: string; isReassigned: boolean; offeredAfterMs: number | null };
 
-/** Those of deliveries that somebody cancelled who may are left out, unless they had a driver again by then. */
+/**
+ * Those of deliveries that somebody cancelled who may are left out, unless they had a driver again by then.
+ */
 export function lossesOf({
   deliveries,
   cases,
@@ -175,9 +186,12 @@ function lossOf(
   };
 }
 
-// ---- nobody twice --------------------------------------------------------------------------------------------------------------
+// ---- nobody twice ----
 
-/** Events of different deliveries take their time before they have the driver's row: what overlaps by less is an order of writing, which the database guards. */
+/**
+ * Events of different deliveries take their time before they have the driver's row: what overlaps by less is
+ * an order of writing, which the database guards.
+ */
 const ROW_WAIT_MS = 1_500;
 
 type Span = { from: number; to: number };
@@ -217,7 +231,7 @@ function mostAtOnce(spans: readonly Span[]): number {
   );
 }
 
-// ---- escalation ----------------------------------------------------------------------------------------------------------------
+// ---- escalation ----
 
 /** Each level comes once a delivery (spec 4). */
 function reachedTwice(levels: readonly { deliveryId: string; to: string | null }[]): string[] {
@@ -238,7 +252,7 @@ function unexplained(cases: readonly RecordedCase[]): string[] {
   });
 }
 
-// ---- kill-switches -------------------------------------------------------------------------------------------------------------
+// ---- kill-switches ----
 
 function killProblems({ feature, offSeconds, onSeconds, problems }: KillReport): string[] {
   const late = (

@@ -2,7 +2,10 @@ import { Fleet } from '../../simulator/kit/fleet';
 import type { Inspection } from '../../simulator/kit/inspection';
 import { pause, poll } from '../../simulator/kit/pause';
 
-/** What may be done to a running system: kill -9 of a process, or all of Redis forgotten. `npm run chaos` does much more. */
+/**
+ * What may be done to a running system: kill -9 of a process, or all of Redis forgotten. `npm run chaos` does
+ * much more.
+ */
 export const HARMS = ['worker', 'api', 'redis'] as const;
 export type Harm = (typeof HARMS)[number];
 

@@ -17,7 +17,10 @@ import type { OpsDesk } from '../../simulator/people/opsDesk';
 import type { OrderFlow } from '../../simulator/people/orders';
 import { poll } from '../../simulator/kit/pause';
 
-/** One feature thrown off and on again in mid-run. Seconds count from the sending of the request to the effect as it was seen; null: none was. `more`: what else was measured. */
+/**
+ * One feature thrown off and on again in mid-run. Seconds count from the sending of the request to the effect
+ * as it was seen; null: none was. `more`: what else was measured.
+ */
 export type KillReport = {
   feature: FeatureName;
   offSeconds: number | null;
@@ -83,7 +86,7 @@ const KILLS: readonly (readonly [FeatureName, (deps: KillDeps) => Promise<Kill>]
   ['auto_reassignment', killReassignment],
 ];
 
-// ---- the four --------------------------------------------------------------------------------------------------------------------
+// ---- the four ----
 
 /** Off: the next choice of a driver is v1's. On: the next one is offered. */
 async function killOffers(deps: KillDeps): Promise<Kill> {
@@ -134,7 +137,10 @@ async function killStates(deps: KillDeps): Promise<Kill> {
   return { offSeconds, onSeconds, problems: [] };
 }
 
-/** Off: both processes know, no level is reached though one is due, and ops still assign by hand. On: the overdue level comes. */
+/**
+ * Off: both processes know, no level is reached though one is due, and ops still assign by hand. On: the
+ * overdue level comes.
+ */
 async function killEscalation(deps: KillDeps): Promise<Kill> {
   const {
     orders,
@@ -190,7 +196,7 @@ async function killReassignment(deps: KillDeps): Promise<Kill> {
   return { offSeconds, onSeconds: reassigned ? inSeconds(Date.now() - on.sentAt) : null, problems: [] };
 }
 
-// ---- what they are tried on --------------------------------------------------------------------------------------------------------
+// ---- what they are tried on ----
 
 async function someoneOnBreak({ drivers, client }: KillDeps): Promise<SimulatedDriver | undefined> {
   const driver = drivers.find(({ isFree, isV1 }) => isFree && !isV1);
@@ -218,7 +224,10 @@ function someoneOnTheWay(deps: KillDeps): Promise<OnTheWay | undefined> {
   return until(deps, CHANCE_WITHIN_MS, hurrying(deps, look));
 }
 
-/** Has drivers give their delivery up until one meets the fate that is waited for. @returns that delivery; undefined where none did */
+/**
+ * Has drivers give their delivery up until one meets the fate that is waited for.
+ * @returns that delivery; undefined where none did
+ */
 async function loseOneUntil(
   deps: KillDeps,
   first: OnTheWay | undefined,
@@ -249,7 +258,7 @@ function hurrying<T>({ orders }: KillDeps, look: () => Promise<T>): () => Promis
   };
 }
 
-// ---- switching and measuring -------------------------------------------------------------------------------------------------------
+// ---- switching and measuring ----
 
 const HEALTH = z.object({ features: z.record(z.string(), z.object({ state: z.string() })) });
 

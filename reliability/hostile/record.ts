@@ -23,7 +23,10 @@ export async function readCases(pool: Pool, deliveryIds: readonly string[]): Pro
   return rows;
 }
 
-/** When the service noticed that a driver is lost: as it put that news into the outbox; by assignment id. Drivers who say it themselves are not among them. */
+/**
+ * When the service noticed that a driver is lost: as it put that news into the outbox; by assignment id.
+ * Drivers who say it themselves are not among them.
+ */
 export async function readNoticedLosses(
   pool: Pool,
   deliveryIds: readonly string[],
@@ -90,7 +93,10 @@ export async function readEscalation(
   return rows[0] ?? { unassignedMs: 0, level: 0 };
 }
 
-/** What became of a delivery whose driver was lost after `since`: it waits for ops, or somebody else was asked or has it; undefined while neither is known. */
+/**
+ * What became of a delivery whose driver was lost after `since`: it waits for ops, or somebody else was asked
+ * or has it; undefined while neither is known.
+ */
 export async function readFate(
   pool: Pool,
   deliveryId: string,

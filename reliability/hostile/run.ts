@@ -18,7 +18,10 @@ type Log = (line: string) => void;
 
 const DESK_EVERY_MS = 500;
 
-/** A bad evening on worker and API of its own: drivers vanish, offers lapse, ops work the queue and throw every kill-switch; judged like any run, and by the goals of such an evening. */
+/**
+ * A bad evening on worker and API of its own: drivers vanish, offers lapse, ops work the queue and throw
+ * every kill-switch; judged like any run, and by the goals of such an evening.
+ */
 export async function judgeHostile(
   settings: InspectorSettings,
   inspection: Inspection,

@@ -4,7 +4,10 @@ import type { Fate } from '../../simulator/people/driver';
 /** A bad evening: ten minutes of business last one. */
 export const HOSTILE_TIME_SCALE = 10;
 
-/** Minutes of unassigned time until each level, closer together than by default, so that a run sees all three: 30, 60 and 90 s on the wall. */
+/**
+ * Minutes of unassigned time until each level, closer together than by default, so that a run sees all three:
+ * 30, 60 and 90 s on the wall.
+ */
 export const LEVEL_MINUTES = { 1: 5, 2: 10, 3: 15 } as const;
 
 /** How long, on the wall, until level 1. */
@@ -13,7 +16,10 @@ export const LEVEL_1_MS = (LEVEL_MINUTES[1] * 60_000) / HOSTILE_TIME_SCALE;
 /** Orders from out of town, which only ops can give to a driver; the last ones of those asked for. */
 export const FAR_ORDERS = 2;
 
-/** One of ten who accept is never heard again, and of three such ones one has the goods; two of ten offers lapse. At the doors all goes well: this is about drivers. */
+/**
+ * One of ten who accept is never heard again, and of three such ones one has the goods; two of ten offers
+ * lapse. At the doors all goes well: this is about drivers.
+ */
 export const HOSTILE_TEMPER: Temper = {
   odds: { breakAfterJob: 0.05, failAtDoor: 0 },
   answers: [
@@ -39,7 +45,10 @@ function times<T>(count: number, card: T): T[] {
   return Array.from({ length: count }, () => card);
 }
 
-/** The environment of worker and API on such an evening: all features on, and no limits that a hurried one would run into. What the user has set stays, but for the times. */
+/**
+ * The environment of worker and API on such an evening: all features on, and no limits that a hurried one
+ * would run into. What the user has set stays, but for the times.
+ */
 export function hostileEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return {
     ENABLE_DRIVER_OFFERS: 'true',

@@ -24,7 +24,10 @@ export type Answered =
 /** What the workflow says of itself: what it waits for, or what it ended with. */
 export type WorkflowWord = { running: true; known: Known } | { running: false; result: DeliveryStatus };
 
-/** All three witnesses of one race. Only the drivers of the race may hold work of its delivery, and none of another. */
+/**
+ * All three witnesses of one race. Only the drivers of the race may hold work of its delivery, and none of
+ * another.
+ */
 export type RaceRecord = {
   answers: readonly Answered[];
   delivery: RecordedDelivery;
@@ -32,7 +35,9 @@ export type RaceRecord = {
   workflow: WorkflowWord;
 };
 
-/** Where the witnesses contradict each other, or a rule of the product, in a sentence each. Empty = one truth. */
+/**
+ * Where the witnesses contradict each other, or a rule of the product, in a sentence each. Empty = one truth.
+ */
 export function contradictions(record: RaceRecord): string[] {
   return [
     ...record.answers.flatMap((answer) => answerProblems(answer, record)),
@@ -44,7 +49,7 @@ export function contradictions(record: RaceRecord): string[] {
   ];
 }
 
-// ---- the answers ---------------------------------------------------------------------------------------------------------------
+// ---- the answers ----
 
 function answerProblems(answer: Answered, { delivery, drivers }: RaceRecord): string[] {
   switch (answer.asked) {
@@ -123,7 +128,10 @@ function repeatProblems({ answers, delivery: { deliveryId } }: RaceRecord): stri
   return unlikeRepeats(given).map(({ what }) => what);
 }
 
-/** Each assignment from an offer has one accept that was answered, or that nobody heard the answer of; no two win. */
+/**
+ * Each assignment from an offer has one accept that was answered, or that nobody heard the answer of; no two
+ * win.
+ */
 function acceptProblems({ answers, delivery }: RaceRecord): string[] {
   const won = answers.filter((answer) => answer.asked === 'accept' && answer.status === 200);
   const winners = new Set(won.map((answer) => ('driverId' in answer ? answer.driverId : '')));
@@ -163,7 +171,7 @@ function acknowledgedIn({ answers, delivery: { deliveryId } }: RaceRecord): Ackn
   });
 }
 
-// ---- PostgreSQL ----------------------------------------------------------------------------------------------------------------
+// ---- PostgreSQL ----
 
 /** The witnesses had time to agree, so that what may be so for a moment must not be so either. */
 function recordProblems({ delivery, drivers }: RaceRecord): Broken[] {
@@ -184,7 +192,7 @@ function recordProblems({ delivery, drivers }: RaceRecord): Broken[] {
   ];
 }
 
-// ---- the workflow --------------------------------------------------------------------------------------------------------------
+// ---- the workflow ----
 
 const isLive = ({ state }: RecordedOffer): boolean => state === 'LIVE';
 

@@ -8,7 +8,10 @@ import { type RaceReport, type RunDeps, runRace } from './run';
 /** The worker, which is killed and started again. */
 export type Killable = { worker: ServiceProcess; startAgain: () => Promise<ServiceProcess> };
 
-/** `backP50Ms`: until the new worker was ready. `inTransaction`: kills that hit the worker while a transaction of it was open, waiting for a row that we held. */
+/**
+ * `backP50Ms`: until the new worker was ready. `inTransaction`: kills that hit the worker while a transaction
+ * of it was open, waiting for a row that we held.
+ */
 export type KillReport = RaceReport & { kills: number; inTransaction: number; backP50Ms: number | null };
 
 const SETTLE_MS = 30_000;
@@ -18,8 +21,9 @@ const CAUGHT_WITHIN_MS = 5_000;
 const KILLED_RACES = RACES.filter(({ offerTtlSeconds }) => offerTtlSeconds === null);
 
 /**
- * So many times: offers in all slots, the rows of most of their drivers held, all answers at once, and kill -9 of the worker as soon as its transactions
- * wait for those rows. Then it is started again, and each heat must come to one truth all the same.
+ * So many times: offers in all slots, the rows of most of their drivers held, all answers at once, and kill
+ * -9 of the worker as soon as its transactions wait for those rows. Then it is started again, and each heat
+ * must come to one truth all the same.
  */
 export async function runKills(
   deps: RunDeps,

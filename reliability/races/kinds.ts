@@ -7,13 +7,17 @@ import type { Field, RaceDriver, Slot } from './field';
 import type { Answered } from './judge';
 
 /**
- * Keeps a race open: where one side wins, the other gets a head start next time, until each wins about as often. Two acts that are as fast as each other need none;
- * a transaction against an answer that goes through the workflow needs some.
+ * Keeps a race open: where one side wins, the other gets a head start next time, until each wins about as
+ * often. Two acts that are as fast as each other need none; a transaction against an answer that goes through
+ * the workflow needs some.
  */
 export class Balance {
   private headStartMs = 0;
 
-  /** How many ms an act must wait so that an accept has as good a chance: positive for the accept's opponent, negative for the accept itself. */
+  /**
+   * How many ms an act must wait so that an accept has as good a chance: positive for the accept's opponent,
+   * negative for the accept itself.
+   */
   get opponentWaitsMs(): number {
     return this.headStartMs;
   }
@@ -25,7 +29,10 @@ export class Balance {
 
 const BALANCE_STEP_MS = 15;
 
-/** One delivery in one slot, and what the racers may do with it. Every method answers, also where the service does not. */
+/**
+ * One delivery in one slot, and what the racers may do with it. Every method answers, also where the service
+ * does not.
+ */
 export class Heat {
   constructor(
     readonly slot: Slot,
@@ -168,7 +175,10 @@ export const RACES: readonly Race[] = [
   },
 ];
 
-/** The first offer lapses; as soon as the second comes to the other driver, all accept all. Every other time the first one accepts while it lapses. */
+/**
+ * The first offer lapses; as soon as the second comes to the other driver, all accept all. Every other time
+ * the first one accepts while it lapses.
+ */
 async function twoDrivers(heat: Heat): Promise<Answered[]> {
   const { asked: first, other: second, offer: stale } = await heat.firstOffer();
   const early = heat.random.chance(0.5)

@@ -131,7 +131,10 @@ function orderOf({ cityId, pickup }: Slot, sellerOrderId: string) {
 
 const LOOK_EVERY_MS = 100;
 
-/** What still contradicts when the time to settle is over; empty as soon as all agree. @param state `closed`: the run must have ended, too */
+/**
+ * What still contradicts when the time to settle is over; empty as soon as all agree.
+ * @param state `closed`: the run must have ended, too
+ */
 async function judged(
   deps: RunDeps,
   { deliveryId, slot }: Heat,
@@ -156,7 +159,10 @@ async function judged(
   return problems;
 }
 
-/** The three witnesses; none of them stands still while the others are read, so a contradiction counts only if it stays. */
+/**
+ * The three witnesses; none of them stands still while the others are read, so a contradiction counts only if
+ * it stays.
+ */
 async function witnessed(
   inspection: Inspection,
   deliveryId: string,

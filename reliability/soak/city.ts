@@ -22,7 +22,10 @@ const VISITOR_EVERY_MS = 700;
 const RESCUE_EVERY_MS = 45_000;
 const ALL_ENDED_WITHIN_MS = 10 * 60_000;
 
-/** An ordinary day: most accept, some refuse, some let an offer lapse; one in sixty is not heard for a while after accepting. */
+/**
+ * An ordinary day: most accept, some refuse, some let an offer lapse; one in sixty is not heard for a while
+ * after accepting.
+ */
 const TEMPER: Temper = {
   odds: { breakAfterJob: 0.1, failAtDoor: 0.02 },
   answers: [
@@ -110,7 +113,10 @@ export class City {
     return settledFigures({ world: this.world, inspection, orders });
   }
 
-  /** Everybody goes home. Resolves when the last one has. Work ends first: a driver who still looks after the app and finds herself off duty would come back on. */
+  /**
+   * Everybody goes home. Resolves when the last one has. Work ends first: a driver who still looks after the
+   * app and finds herself off duty would come back on.
+   */
   async end(): Promise<void> {
     this.atWork.abort();
     await this.working;

@@ -57,7 +57,10 @@ export class Keys {
   }
 }
 
-/** Ids and what stands behind them make no kind: `driver:7f…` is `driver`, `limit:ops:ops:olga` is `limit.ops`. */
+/**
+ * Ids and what stands behind them make no kind: `driver:7f…` is `driver`, `limit:ops:ops:olga` is
+ * `limit.ops`.
+ */
 export function kindOf(key: string): string {
   const [first = key, second] = key.split(':');
   return first === 'limit' && second !== undefined ? `${first}.${second}` : first;

@@ -5,9 +5,12 @@ export type Reading = { at: number; value: number };
 
 /**
  * What a resource may do over a run.
- * - `level`: it belongs to what is going on now, so under a steady load what it comes down to must not rise on and on; `slack` and `slackShare` (of what it was) are let pass.
- * - `memory`: V8 and allocators take room lazily, so only the second half of the run counts, and a growth of `mbPerDay`, or of `noiseMb` in a run too short to tell more.
- * - `per`: it grows by design, and must take as much for each unit of the resource `per` at the end as in the beginning: at most `times` that, and `slack` more.
+ * - `level`: it belongs to what is going on now, so under a steady load what it comes down to must not rise
+ * on and on; `slack` and `slackShare` (of what it was) are let pass.
+ * - `memory`: V8 and allocators take room lazily, so only the second half of the run counts, and a growth of
+ * `mbPerDay`, or of `noiseMb` in a run too short to tell more.
+ * - `per`: it grows by design, and must take as much for each unit of the resource `per` at the end as in the
+ * beginning: at most `times` that, and `slack` more.
  * - `shown`: nothing is promised.
  */
 export type Bound =
@@ -17,8 +20,9 @@ export type Bound =
   | { kind: 'shown' };
 
 /**
- * `first` and `last`: what the resource came down to in the first and the last third of what was judged; of `per` resources what one unit took in each.
- * `perHour`: Theil–Sen slope of what was judged. `allowed`: the most that `last` may be above `first`; null where nothing is promised.
+ * `first` and `last`: what the resource came down to in the first and the last third of what was judged; of
+ * `per` resources what one unit took in each. `perHour`: Theil–Sen slope of what was judged. `allowed`: the
+ * most that `last` may be above `first`; null where nothing is promised.
  */
 export type Judgement = {
   kind: Bound['kind'];
@@ -41,8 +45,9 @@ const HOURS_A_DAY = 24;
 /** From the middle of the first third to the middle of the last one. */
 const BETWEEN_THIRDS = 2 / 3;
 /**
- * What is held does not come back: what a third of the readings comes down to shows it, and passes over peaks. Memory comes down where its collector was just there;
- * of other things a quarter may lie lower, since there may be little to do for a moment.
+ * What is held does not come back: what a third of the readings comes down to shows it, and passes over
+ * peaks. Memory comes down where its collector was just there; of other things a quarter may lie lower, since
+ * there may be little to do for a moment.
  */
 const FLOOR_PERCENT: Readonly<Record<Exclude<Bound['kind'], 'per'>, number>> = {
   level: 25,
@@ -58,7 +63,8 @@ const SLOPE_READINGS = 400;
 
 /**
  * Whether a resource leaks.
- * @param readings in order of time; @param per those of the resource that it grows by, for bounds of that kind
+ * @param readings in order of time; @param per those of the resource that it grows by, for bounds of that
+ *   kind
  * @param warmUpS readings before that are passed over
  */
 export function judge(
@@ -92,7 +98,8 @@ function judgeMemory(
   const [from, to] = spanOf(readings);
   const half = readings.filter(({ at }) => at >= (from + to) / 2);
   const judged = judgeRise(half, kind, () => Math.max(noiseMb, perDaySeen(half, mbPerDay)));
-  // A dip is as deep as the collector happened to dig: one that came early and deep makes no leak of a process that otherwise stays where it is.
+  // A dip is as deep as the collector happened to dig: one that came early and deep makes no leak of a
+  // process that otherwise stays where it is.
   const isDipOnly =
     perDaySeen(half, judged.perHour * HOURS_A_DAY) <= (judged.allowed ?? 0) * SHARE_BETWEEN_DIPS;
   return judged.verdict === 'leaks' && isDipOnly ? { ...judged, verdict: 'steady' } : judged;
@@ -104,7 +111,10 @@ function perDaySeen(readings: readonly Reading[], perDay: number): number {
   return ((perDay * (to - from)) / SECONDS_A_DAY) * BETWEEN_THIRDS;
 }
 
-/** It leaks where it came down to more and more, by more than allowed in all, and by a part of that in each step. */
+/**
+ * It leaks where it came down to more and more, by more than allowed in all, and by a part of that in each
+ * step.
+ */
 function judgeRise(
   readings: readonly Reading[],
   kind: 'level' | 'memory',
@@ -193,7 +203,10 @@ function spanOf(readings: readonly Reading[]): [number, number] {
   return [readings[0]?.at ?? 0, readings.at(-1)?.at ?? 0];
 }
 
-/** The median of the slopes between all pairs of readings (Theil–Sen): up to a quarter of them may be far off. 0 of fewer than two. */
+/**
+ * The median of the slopes between all pairs of readings (Theil–Sen): up to a quarter of them may be far off.
+ * 0 of fewer than two.
+ */
 export function slopePerHour(readings: readonly Reading[]): number {
   const every = Math.ceil(readings.length / SLOPE_READINGS);
   const some = readings.filter((_, index) => index % every === 0);

@@ -1,10 +1,15 @@
 /**
- * npm run soak [-- --minutes 30] [--drivers 60] [--every SECONDS] [--speed X] [--seed TEXT] [--sample SECONDS] [--csv FILE] [--programs FOLDER]
- * A steady load from the demo city on worker and API, which it starts itself on the given PostgreSQL, Redis and Temporal: orders, positions, breaks, refusals, lapses, cancels,
- * drivers who vanish for a while, sockets that come and go, ops who look and step in. Every so often it looks at what each process and server holds; then it judges by
- * leaks.ts and resources.ts whether anything grows that should not, whether all is back after the load, and whether the record, the workflows, the map and what was acknowledged agree.
- *   --every      mean pause between two orders (1 s); --speed: how many times faster than in life the drivers are (60)
- *   --sample     between two samples (10 s); each sixth one also collects all garbage of worker and API, to see what their heaps hold
+ * npm run soak [-- --minutes 30] [--drivers 60] [--every SECONDS] [--speed X] [--seed TEXT] [--sample
+ * SECONDS] [--csv FILE] [--programs FOLDER] A steady load from the demo city on worker and API, which it
+ * starts itself on the given PostgreSQL, Redis and Temporal: orders, positions, breaks, refusals, lapses,
+ * cancels, drivers who vanish for a while, sockets that come and go, ops who look and step in. Every so often
+ * it looks at what each process and server holds; then it judges by leaks.ts and resources.ts whether
+ * anything grows that should not, whether all is back after the load, and whether the record, the workflows,
+ * the map and what was acknowledged agree.
+ *   --every      mean pause between two orders (1 s); --speed: how many times faster than in life the drivers
+ * are (60)
+ *   --sample     between two samples (10 s); each sixth one also collects all garbage of worker and API, to
+ * see what their heaps hold
  *   --csv        writes all samples there
  *   --programs   where the compiled worker and API are, if not beside this: to soak others than these
  * A table goes to stderr; stdout is one JSON line.

@@ -1,10 +1,16 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** A process as the system knows it. `startedAt`: in ticks since the system began; with `pid` it names one process and no later one. */
+/**
+ * A process as the system knows it. `startedAt`: in ticks since the system began; with `pid` it names one
+ * process and no later one.
+ */
 export type Process = { pid: number; startedAt: number };
 
-/** What one or more processes hold. Memory in MB, `privateMb` without what others could share, as a database's buffers; CPU in s since they began. */
+/**
+ * What one or more processes hold. Memory in MB, `privateMb` without what others could share, as a database's
+ * buffers; CPU in s since they began.
+ */
 export type Holding = {
   memoryMb: number;
   privateMb: number;
@@ -22,8 +28,8 @@ const ESTABLISHED = '01';
 const PROC = '/proc';
 
 /**
- * Who listens on a port of this machine; undefined where nobody does, where it may not be seen, or where the system has no /proc.
- * A server's children hold its socket, too: it is their parent who is meant.
+ * Who listens on a port of this machine; undefined where nobody does, where it may not be seen, or where the
+ * system has no /proc. A server's children hold its socket, too: it is their parent who is meant.
  */
 export function listenerOn(port: number): Process | undefined {
   const inodes = new Set(socketsOf(port, LISTENS).map(({ inode }) => `socket:[${inode}]`));
@@ -33,7 +39,10 @@ export function listenerOn(port: number): Process | undefined {
   return parent && { pid: parent.pid, startedAt: parent.startedAt };
 }
 
-/** What a process and those that it started hold; undefined where it is gone. Shared memory is counted once, in the parts of those who share it. */
+/**
+ * What a process and those that it started hold; undefined where it is gone. Shared memory is counted once,
+ * in the parts of those who share it.
+ */
 export function holdingOf({ pid, startedAt }: Process): Holding | undefined {
   const all = stats();
   if (!all.some((each) => each.pid === pid && each.startedAt === startedAt)) return undefined;
@@ -60,7 +69,10 @@ function stats(): Stat[] {
   );
 }
 
-/** The fields behind the name, which may hold anything; the first of them is the third of proc(5). What a server's children took counts on when they are gone. */
+/**
+ * The fields behind the name, which may hold anything; the first of them is the third of proc(5). What a
+ * server's children took counts on when they are gone.
+ */
 function statOf(pid: number): Stat[] {
   const text = readable(() => readFileSync(join(PROC, String(pid), 'stat'), 'utf8'), '');
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');

@@ -12,7 +12,8 @@ const KEPT_TABLES = 'cities|zones|merchants|vehicles|drivers|feature_settings|pu
 
 /** What each resource may do, by the form of its name; the first that fits counts. */
 const BOUNDS: readonly (readonly [RegExp, Bound])[] = [
-  // Processes of ours. Of the heap in use a day may take 150 MB more, which a restart a week would bear; what the process holds is looser, since V8 gives back late.
+  // Processes of ours. Of the heap in use a day may take 150 MB more, which a restart a week would bear; what
+  // the process holds is looser, since V8 gives back late.
   [/^(worker|api)\.(heap|external)AfterGcMb$/, { kind: 'memory', mbPerDay: 150, noiseMb: 2 }],
   [/^(worker|api)\.privateMb$/, { kind: 'memory', mbPerDay: 600, noiseMb: 16 }],
   [/^(worker|api)\.(files|threads)$/, { kind: 'level', slack: 8, slackShare: 0.1 }],
@@ -22,7 +23,8 @@ const BOUNDS: readonly (readonly [RegExp, Bound])[] = [
   [/^api\.(sockets|connections)$/, { kind: 'level', slack: 8, slackShare: 0.1 }],
   // CPU for an order: a service that searches ever longer lists takes ever more.
   [/^(worker|api|postgres|redis)\.cpuS$/, { kind: 'per', per: ORDERS, times: 1.5, slack: 0.005 }],
-  // Servers. PostgreSQL's buffers fill up to what it was given, so only what each of its processes has for itself counts.
+  // Servers. PostgreSQL's buffers fill up to what it was given, so only what each of its processes has for
+  // itself counts.
   [/^postgres\.privateMb$/, { kind: 'memory', mbPerDay: 600, noiseMb: 16 }],
   [/^redis\.(privateMb|memory\.usedMb)$/, { kind: 'memory', mbPerDay: 100, noiseMb: 2 }],
   [/^postgres\.processes$/, { kind: 'level', slack: 4, slackShare: 0 }],
@@ -35,7 +37,9 @@ const BOUNDS: readonly (readonly [RegExp, Bound])[] = [
   [/^db\.rows\./, { kind: 'per', per: ORDERS, times: 1.3, slack: 0.05 }],
   [/^db\.mb\./, { kind: 'per', per: ORDERS, times: 1.3, slack: 0.0005 }],
   // Redis.
-  [/^redis\.keys\.limit\./, SHOWN], // one a caller, and each ends a minute after its first call; that none is without an end is looked at by itself
+  // one a caller, and each ends a minute after its first call; that none is without an end is looked at by
+  // itself
+  [/^redis\.keys\.limit\./, SHOWN],
   [/^redis\.keys\./, { kind: 'level', slack: 2, slackShare: 0 }],
   [/^redis\.clients$/, { kind: 'level', slack: 2, slackShare: 0 }],
   [/^redis\.stream\.positions$/, { kind: 'level', slack: 1_000, slackShare: 0.1 }],
@@ -70,7 +74,10 @@ export function judgeAll(samples: readonly Sample[], warmUpS: number): ReadonlyM
   );
 }
 
-/** Held by connections, requests or deliveries: all of it must be back once those are over. `slack`: what a process opened for itself meanwhile, once. */
+/**
+ * Held by connections, requests or deliveries: all of it must be back once those are over. `slack`: what a
+ * process opened for itself meanwhile, once.
+ */
 const BACK_TO: readonly (readonly [RegExp, number])[] = [
   [
     /^(api\.sockets|db\.outbox\.unsent|db\.deliveries\.open|db\.offers\.live|db\.drivers\.busy|temporal\.running\.deliveries)$/,

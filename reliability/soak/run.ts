@@ -14,7 +14,10 @@ import { notBack } from './resources';
 import { type Sample, under } from './sample';
 import { Sampler, type Urls } from './sampler';
 
-/** `thoroughEvery`: each so manyth sample also collects all garbage. `programs`: where worker and API are, if not beside this program. */
+/**
+ * `thoroughEvery`: each so manyth sample also collects all garbage. `programs`: where worker and API are, if
+ * not beside this program.
+ */
 export type SoakOptions = CityOptions & {
   minutes: number;
   sampleEveryMs: number;
@@ -22,7 +25,10 @@ export type SoakOptions = CityOptions & {
   programs?: string;
 };
 
-/** All that was seen. `broken`: in words, whatever must not be, but for leaks. `slowness`: as of a run of the chaos. */
+/**
+ * All that was seen. `broken`: in words, whatever must not be, but for leaks. `slowness`: as of a run of the
+ * chaos.
+ */
 export type Soaked = {
   samples: Sample[];
   orders: number;
@@ -65,7 +71,10 @@ export async function soak(
   }
 }
 
-/** Offers on for all, and no limits that a load from one address would run into. What the user has set stays as it is. */
+/**
+ * Offers on for all, and no limits that a load from one address would run into. What the user has set stays
+ * as it is.
+ */
 function soakEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return {
     ENABLE_DRIVER_OFFERS: 'true',
@@ -97,7 +106,8 @@ async function observed(
   const inspection = await Inspection.open(settings);
   const sampler = await Sampler.open(settings, urls);
   const crowd = new Crowd(() => pids);
-  // No fault is ever on; that all drivers come on duty at once counts as one that just ended, as it does in the chaos.
+  // No fault is ever on; that all drivers come on duty at once counts as one that just ended, as it does in
+  // the chaos.
   const judge = await Judge.open({ env, cityId: DEMO_CITY.cityId, clock: new FaultClock(), crowd, log });
   const over = new AbortController();
   try {
@@ -172,7 +182,10 @@ function glance(sample: Sample | undefined): string {
   return `${Math.round(sample?.at ?? 0)} s: ${shown.map((name) => `${name} ${Math.round(sample?.values[name] ?? NaN)}`).join(', ')}`;
 }
 
-/** What is held by connections, requests and deliveries comes back once those are over; some of it only when it has timed out. */
+/**
+ * What is held by connections, requests and deliveries comes back once those are over; some of it only when
+ * it has timed out.
+ */
 async function notBackInTime(sampler: Sampler, before: Sample, signal: AbortSignal): Promise<string[]> {
   let left: string[] = [];
   const isBack = async (): Promise<true | undefined> =>

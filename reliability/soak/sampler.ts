@@ -26,7 +26,10 @@ const COLLECTED_AFTER_MS = 400;
 const NAMES = ['worker', 'api', 'postgres', 'redis', 'temporal'] as const;
 type Name = (typeof NAMES)[number];
 
-/** Looks at everything that could leak: the processes of this machine, what they say of themselves, and what lies in PostgreSQL, Redis and Temporal. */
+/**
+ * Looks at everything that could leak: the processes of this machine, what they say of themselves, and what
+ * lies in PostgreSQL, Redis and Temporal.
+ */
 export class Sampler {
   private startedAt = performance.now();
 
@@ -67,7 +70,10 @@ export class Sampler {
     this.startedAt = performance.now();
   }
 
-  /** @param thorough also what takes longer: the heaps after a collection of all garbage, the histories of the schedules */
+  /**
+   * @param thorough also what takes longer: the heaps after a collection of all garbage, the histories of the
+   *   schedules
+   */
   async sample(thorough: boolean): Promise<Sample> {
     const at = (performance.now() - this.startedAt) / 1_000;
     const { tables, keys, runs } = this.parts;

@@ -67,7 +67,10 @@ export class Tables {
     };
   }
 
-  /** Partitions count as their table. Rows are what was put in less what was taken out, not the estimate of the planner. */
+  /**
+   * Partitions count as their table. Rows are what was put in less what was taken out, not the estimate of
+   * the planner.
+   */
   private async tables(): Promise<Table[]> {
     const { rows } = await this.pool.query<Table>(`
       SELECT coalesce(root.relname, s.relname) AS name, sum(s.n_tup_ins - s.n_tup_del)::float8 AS rows, sum(s.n_dead_tup)::float8 AS dead,

@@ -17,7 +17,10 @@ const STAY_MS = { min: 500, max: 8_000 };
 const HASTY_ODDS = 0.25;
 const HASTY_MS = 30;
 
-/** Screens that are opened and closed: ops, shops, drivers with a second phone, and somebody whose token is not worth anything. */
+/**
+ * Screens that are opened and closed: ops, shops, drivers with a second phone, and somebody whose token is
+ * not worth anything.
+ */
 export class Visitors {
   visits = 0;
   refused = 0;

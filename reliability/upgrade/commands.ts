@@ -10,7 +10,10 @@ const run = promisify(execFile);
 const FAILED = z.object({ code: z.number(), stdout: z.string(), stderr: z.string() });
 const MOST_OUTPUT = 10_000_000;
 
-/** Runs a Node program to its end. `said`: its last line on stdout, where that is JSON. @throws Error where it could not be run, or was killed */
+/**
+ * Runs a Node program to its end. `said`: its last line on stdout, where that is JSON.
+ * @throws Error where it could not be run, or was killed
+ */
 export async function command(
   path: string,
   args: readonly string[],

@@ -1,14 +1,20 @@
 import { WORKFLOWS } from '../../workflows/contract';
 import type { Run } from './runs';
 
-/** From `doneAt` on runs begin on this build; between `askedAt` and then, on it or on the one before. Epoch ms. */
+/**
+ * From `doneAt` on runs begin on this build; between `askedAt` and then, on it or on the one before. Epoch
+ * ms.
+ */
 export type Epoch = { build: string; askedAt: number; doneAt: number };
 
 export type RolloutFigures = {
   runs: number;
   deliveries: number;
   deliveriesByEpoch: number[];
-  /** Deliveries that were open when another build became the current one, and ended on the build that began them. */
+  /**
+   * Deliveries that were open when another build became the current one, and ended on the build that began
+   * them.
+   */
   crossed: number;
   failedTasks: number;
 };
@@ -17,7 +23,10 @@ export type RolloutFigures = {
 const FIRST_TASK_MS = 1_000;
 const GOOD_ENDS = ['COMPLETED', 'CONTINUED_AS_NEW', 'RUNNING'];
 
-/** Holds runs to what pinning promises: one build a run, the current one of its beginning, and no task that fails. Those from before the first epoch are left out. */
+/**
+ * Holds runs to what pinning promises: one build a run, the current one of its beginning, and no task that
+ * fails. Those from before the first epoch are left out.
+ */
 export function judgeRuns(
   all: readonly Run[],
   epochs: readonly Epoch[],

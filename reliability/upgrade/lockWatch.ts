@@ -2,7 +2,10 @@ import type { Pool } from 'pg';
 import { pause } from '../../simulator/kit/pause';
 
 const LOOK_EVERY_MS = 20;
-/** Locks of tables that reading and writing rows takes. Who waits for one of those waits for a change of the schema: nothing else is in their way. */
+/**
+ * Locks of tables that reading and writing rows takes. Who waits for one of those waits for a change of the
+ * schema: nothing else is in their way.
+ */
 const OF_ROWS = ['AccessShareLock', 'RowShareLock', 'RowExclusiveLock'];
 
 /** Looks every 20 ms how long anybody who reads or writes rows has waited for a table. */
@@ -18,7 +21,10 @@ export class LockWatch {
     this.watching.catch(() => undefined); // stop() tells of it
   }
 
-  /** @returns the longest such wait since the last time this was asked, in ms; of those that were shorter than a look, 0 */
+  /**
+   * @returns the longest such wait since the last time this was asked, in ms; of those that were shorter than
+   *   a look, 0
+   */
   take(): number {
     const longestMs = this.longestMs;
     this.longestMs = 0;

@@ -1,10 +1,12 @@
 /**
  * npm run upgrade [-- --orders-each 12] [--drivers N] [--every SECONDS] [--seed TEXT] [--only builds|schema]
- * Upgrades the service while a city is at work. Builds: a worker of this build and one of the next, whose workflows could not replay a run of this one; there, back, and
- * there again. Schema: on to the migrations of a release to come and back, also behind a long transaction, and what this release can do without away and again.
- * It starts worker and API itself on the given PostgreSQL, Redis and Temporal. Progress goes to stderr; stdout is one JSON line.
- * Exit code: 0 = nothing acknowledged was lost, no task failed, each run stayed on its build, nobody waited long for a table; 1 = not so, and what is broken is said;
- * 2 = wrong arguments or settings.
+ * Upgrades the service while a city is at work. Builds: a worker of this build and one of the next, whose
+ * workflows could not replay a run of this one; there, back, and there again. Schema: on to the migrations of
+ * a release to come and back, also behind a long transaction, and what this release can do without away and
+ * again. It starts worker and API itself on the given PostgreSQL, Redis and Temporal. Progress goes to
+ * stderr; stdout is one JSON line. Exit code: 0 = nothing acknowledged was lost, no task failed, each run
+ * stayed on its build, nobody waited long for a table; 1 = not so, and what is broken is said; 2 = wrong
+ * arguments or settings.
  */
 import { parseArgs } from 'node:util';
 import { machine, serverVersions } from '../../bench/machine';
@@ -90,7 +92,10 @@ function readOwnerUrl({ MIGRATE_DATABASE_URL: url }: NodeJS.ProcessEnv): string 
   return url;
 }
 
-/** All that a show wants switched on; what the user has set stays as it is. Without the deployment's name, workers have no versions. */
+/**
+ * All that a show wants switched on; what the user has set stays as it is. Without the deployment's name,
+ * workers have no versions.
+ */
 function unversionedEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return {
     ENABLE_DRIVER_OFFERS: 'true',
@@ -193,7 +198,10 @@ class Show {
     }
   }
 
-  /** The city at work for as long as `during` takes, and then until all has ended; judged by what was acknowledged. */
+  /**
+   * The city at work for as long as `during` takes, and then until all has ended; judged by what was
+   * acknowledged.
+   */
   private async played(what: 'builds' | 'schema', during: (run: Ready) => Promise<void>): Promise<Part> {
     const {
       settings,

@@ -34,7 +34,10 @@ ALTER TABLE "deliveries" DROP COLUMN "next_note";
   },
 ];
 
-/** Migrations of ours that the code of this release does without, for what it does while the demo is played. All others it needs, so they cannot be taken from it. */
+/**
+ * Migrations of ours that the code of this release does without, for what it does while the demo is played.
+ * All others it needs, so they cannot be taken from it.
+ */
 const DISPENSABLE = [
   '20261122120000_outbox_order',
   '20261123160000_meeting_points',

@@ -8,7 +8,10 @@ export type Build = { programs: string; bundle: string };
 /** Our own programs: this one stands among them. */
 export const THIS_BUILD: Build = buildIn(join(__dirname, '../..'));
 
-/** What stands in the place of the workflows' entry: each delivery waits a moment first, which no run of the build before could replay. */
+/**
+ * What stands in the place of the workflows' entry: each delivery waits a moment first, which no run of the
+ * build before could replay.
+ */
 const ALTERED = `
 const { sleep } = require('@temporalio/workflow');
 const before = require('./before');
@@ -16,8 +19,8 @@ module.exports = { ...before, delivery: async function delivery(input) { await s
 `;
 
 /**
- * The next release, as careless as can be: a copy of our compiled programs whose workflows do something more, without `patched`.
- * It lies in the project, where its packages are found.
+ * The next release, as careless as can be: a copy of our compiled programs whose workflows do something more,
+ * without `patched`. It lies in the project, where its packages are found.
  */
 export async function makeNextBuild(): Promise<Build & { remove(): void }> {
   const cache = join(THIS_BUILD.programs, '../.cache');

@@ -44,7 +44,8 @@ export class Rollout {
   ) {}
 
   /**
-   * What happens without versions: a run of this build on a worker of the next one fails its tasks. Then versions are switched on, and the run goes on, on this build.
+   * What happens without versions: a run of this build on a worker of the next one fails its tasks. Then
+   * versions are switched on, and the run goes on, on this build.
    * @param unversioned the same environment without a deployment's name
    */
   async begin(unversioned: NodeJS.ProcessEnv): Promise<void> {
@@ -124,7 +125,10 @@ export class Rollout {
     this.deps.log(`build ${current} is the current one${before === null ? '' : `, after ${before}`}`);
   }
 
-  /** The guard of those who have no versions: the same build is refused before it is rolled out, and this one is not. */
+  /**
+   * The guard of those who have no versions: the same build is refused before it is rolled out, and this one
+   * is not.
+   */
   private async checkNext(): Promise<void> {
     const [ours, theirs] = [
       await checkReplay(THIS_BUILD.programs, THIS_BUILD.bundle),
@@ -147,7 +151,10 @@ export class Rollout {
     await this.until(`${count} more orders`, async () => orders.placedCount >= wanted);
   }
 
-  /** A pinned run stays where it is also when it goes on as new, but for ours, which ask to begin on the current build. */
+  /**
+   * A pinned run stays where it is also when it goes on as new, but for ours, which ask to begin on the
+   * current build.
+   */
   private async goOnAsNew(): Promise<void> {
     const { window, quiet, log, signal } = this.deps;
     if (!this.long) return;

@@ -6,7 +6,10 @@ import { command } from './commands';
 import { LockWatch } from './lockWatch';
 import { dispensable, makeNextMigrations, type Migration, NEXT_MIGRATIONS } from './migrations';
 
-/** How drivers and shops fared while something was done. Milliseconds; null: nobody asked for anything meanwhile. */
+/**
+ * How drivers and shops fared while something was done. Milliseconds; null: nobody asked for anything
+ * meanwhile.
+ */
 export type Window = {
   what: string;
   tookMs: number;
@@ -23,7 +26,10 @@ export type SchemaDeps = {
   signal: AbortSignal;
 };
 
-/** The commands give up waiting for a table after 500 ms; whoever queued behind them may have come at their very beginning, and is seen a look later. */
+/**
+ * The commands give up waiting for a table after 500 ms; whoever queued behind them may have come at their
+ * very beginning, and is seen a look later.
+ */
 const LONGEST_LOCK_WAIT_MS = 1_000;
 const LOCK_TIMEOUT_MS = 500;
 const LOCK_NOT_AVAILABLE = '55P03';
@@ -37,7 +43,10 @@ const IN_VAIN = /a table is in use; once more/g;
 const REQUESTS = ['accept', 'step', 'order'] as const;
 const DATABASE_COMMAND = join(__dirname, '../../../scripts/database.mjs');
 
-/** The schema goes on to the next release and back, and pieces of this one away and again, while drivers accept and deliver. */
+/**
+ * The schema goes on to the next release and back, and pieces of this one away and again, while drivers
+ * accept and deliver.
+ */
 export class SchemaShow {
   readonly windows: Window[] = [];
   readonly problems: string[] = [];
@@ -115,7 +124,10 @@ export class SchemaShow {
     for (let left = NEXT_MIGRATIONS.length; left > 0; left -= 1) await this.database('down', migrationsDir);
   }
 
-  /** Somebody's report reads a table for seconds; the migration wants it for itself, and all who come after would have to wait for both. */
+  /**
+   * Somebody's report reads a table for seconds; the migration wants it for itself, and all who come after
+   * would have to wait for both.
+   */
   private async behindLongTransaction(migrationsDir: string): Promise<void> {
     const report = new Client({ connectionString: this.deps.ownerUrl });
     await report.connect();
@@ -134,7 +146,9 @@ export class SchemaShow {
     }
   }
 
-  /** Out of its turn, as no command would do it: in one transaction, and with the patience of the commands. */
+  /**
+   * Out of its turn, as no command would do it: in one transaction, and with the patience of the commands.
+   */
   private async run(migration: Migration, way: 'up' | 'down'): Promise<void> {
     const owner = new Client({
       connectionString: this.deps.ownerUrl,

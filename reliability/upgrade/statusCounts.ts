@@ -1,4 +1,7 @@
-/** How often the API answered so since it started, by its own metrics. 503 is safe to retry; anything else from 500 on is a fault. */
+/**
+ * How often the API answered so since it started, by its own metrics. 503 is safe to retry; anything else
+ * from 500 on is a fault.
+ */
 export type StatusCounts = { faults: number; tryAgain: number };
 
 const TRY_AGAIN = 503;

@@ -3,7 +3,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { dirname, join, relative } from 'node:path';
 import { cacheDir, projectDir } from './paths.mjs';
 
-/** One hash over the names and contents of files and folders (paths within the project; absent ones count as empty). */
+/**
+ * One hash over the names and contents of files and folders (paths within the project; absent ones count as
+ * empty).
+ */
 export function fingerprint(paths) {
   const hash = createHash('sha256');
   for (const file of paths.flatMap((path) => filesBelow(join(projectDir, path)))) {

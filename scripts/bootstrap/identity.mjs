@@ -1,5 +1,5 @@
-// A process id alone proves nothing: the system gives it to others later. Together with the moment the process started it
-// names one process for good, so nobody else's process is ever stopped.
+// A process id alone proves nothing: the system gives it to others later. Together with the moment the
+// process started it names one process for good, so nobody else's process is ever stopped.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
@@ -27,8 +27,8 @@ export function childrenOf(pid) {
 }
 
 /**
- * kill -9 to whoever is still in the process group that `leaderPid` led. Only for a leader that has just ended: while any of its group lives the system gives that id to
- * nobody else, later it may.
+ * kill -9 to whoever is still in the process group that `leaderPid` led. Only for a leader that has just
+ * ended: while any of its group lives the system gives that id to nobody else, later it may.
  */
 export function killGroupOf(leaderPid) {
   try {

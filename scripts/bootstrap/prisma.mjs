@@ -7,7 +7,10 @@ import { query, quoteIdentifier, quoteLiteral } from './postgres.mjs';
 export const prismaCli = join(modulesDir, 'prisma/build/index.js');
 const APP_GROUP = 'driver_service_app';
 
-/** Prisma's native engine is used where it has been installed; elsewhere its WebAssembly build, so that nothing is downloaded. */
+/**
+ * Prisma's native engine is used where it has been installed; elsewhere its WebAssembly build, so that
+ * nothing is downloaded.
+ */
 export function prismaEnvironment(env = process.env) {
   const withoutCalls = { ...env, CHECKPOINT_DISABLE: '1', PRISMA_HIDE_UPDATE_MESSAGE: '1' };
   if (env.PRISMA_SCHEMA_ENGINE_BINARY || hasNativeEngine()) return withoutCalls;
@@ -31,7 +34,10 @@ export async function applyMigrations(supervisor, ownerUrl) {
   );
 }
 
-/** Prisma goes on only when what failed is marked as undone. The transaction undid it; but an index that is built beside the writes stays, unfinished. */
+/**
+ * Prisma goes on only when what failed is marked as undone. The transaction undid it; but an index that is
+ * built beside the writes stays, unfinished.
+ */
 async function forgetFailed(ownerUrl) {
   const failed = await query(
     ownerUrl,

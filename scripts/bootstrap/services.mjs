@@ -14,8 +14,8 @@ const RESTART_WINDOW_MS = 60_000;
 const RESTART_PAUSE_MS = 500;
 
 /**
- * Starts both, waits until they are ready, and keeps them running: one that dies is started again, as in production. The
- * returned `failed` rejects when that helps no more.
+ * Starts both, waits until they are ready, and keeps them running: one that dies is started again, as in
+ * production. The returned `failed` rejects when that helps no more.
  */
 export async function startServices(supervisor, environment) {
   const worker = startWorker(supervisor, environment);
@@ -43,7 +43,10 @@ export function startApi(supervisor, env) {
   return startEntry(supervisor, { name: 'api', entry: 'dist/api/main.js', env });
 }
 
-/** Starts a compiled program with its output, line by line, under its name on stderr; or where `stdio` says, and with whoever hears what it says there. */
+/**
+ * Starts a compiled program with its output, line by line, under its name on stderr; or where `stdio` says,
+ * and with whoever hears what it says there.
+ */
 export function startEntry(supervisor, { name, entry, args = [], env, stdio, onMessage }) {
   const path = join(projectDir, entry);
   if (!existsSync(path)) throw new SetupError(`There is no ${entry}.`, 'Remove dist/ and start again.');

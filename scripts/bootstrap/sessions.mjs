@@ -1,5 +1,6 @@
-// Each command that starts processes (a session) keeps a folder of records while it lives: one for itself and one for each
-// process. A session that was killed leaves its folder behind, and the next command stops what it had started.
+// Each command that starts processes (a session) keeps a folder of records while it lives: one for itself and
+// one for each process. A session that was killed leaves its folder behind, and the next command stops what
+// it had started.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';

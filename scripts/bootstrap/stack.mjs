@@ -1,4 +1,5 @@
-// Which infrastructure a command runs on: the one that `npm start` keeps, or one of its own that leaves nothing behind.
+// Which infrastructure a command runs on: the one that `npm start` keeps, or one of its own that leaves
+// nothing behind.
 import { join } from 'node:path';
 import { build } from './build.mjs';
 import { startInfrastructure } from './infrastructure.mjs';
@@ -23,7 +24,10 @@ export function startKeptInfrastructure(supervisor) {
   });
 }
 
-/** On free ports, so that it runs beside `npm start`. `temporalLimits`: Temporal's own names and values, for what no run reaches by itself. */
+/**
+ * On free ports, so that it runs beside `npm start`. `temporalLimits`: Temporal's own names and values, for
+ * what no run reaches by itself.
+ */
 export async function startThrowawayInfrastructure(supervisor, { temporalLimits } = {}) {
   const [apiPort, workerHealthPort, postgresPort, redisPort, temporalPort, temporalUiPort] =
     await freePorts(6);

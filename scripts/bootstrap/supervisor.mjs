@@ -15,8 +15,8 @@ const PARENT_CHECK_MS = 250;
 const ORPHAN_MS = 5_000;
 
 /**
- * Runs `main(supervisor)` and ends this process with the code it returns. Everything started through the supervisor is stopped
- * first, the last started first.
+ * Runs `main(supervisor)` and ends this process with the code it returns. Everything started through the
+ * supervisor is stopped first, the last started first.
  */
 export async function supervise({ name, exclusiveDir }, main) {
   const supervisor = new Supervisor();
@@ -47,9 +47,9 @@ class Supervisor {
   }
 
   /**
-   * Starts a process in a process group of its own, so that Ctrl-C in the terminal reaches us alone and we stop the others in order.
-   * Its output goes to `logFile`, or line by line to `onLine`, or where `stdio` says. `onMessage(message, reply)` is told what it
-   * says on the channel that `stdio` opens as 'ipc'.
+   * Starts a process in a process group of its own, so that Ctrl-C in the terminal reaches us alone and we
+   * stop the others in order. Its output goes to `logFile`, or line by line to `onLine`, or where `stdio`
+   * says. `onMessage(message, reply)` is told what it says on the channel that `stdio` opens as 'ipc'.
    */
   start({
     name,
@@ -196,7 +196,10 @@ class RunningProcess {
   }
 }
 
-/** PostgreSQL's children go by themselves once their parent is gone; one that hangs would keep its data from the next start. */
+/**
+ * PostgreSQL's children go by themselves once their parent is gone; one that hangs would keep its data from
+ * the next start.
+ */
 async function endOrphan(pid, identity) {
   const deadlineMs = Date.now() + ORPHAN_MS;
   for (let isTold = false; processIdentity(pid) === identity; await sleep(20)) {
@@ -206,7 +209,10 @@ async function endOrphan(pid, identity) {
   }
 }
 
-/** npm passes a signal to the shell between it and us, and that shell dies of it without a word; then we are somebody else's child. */
+/**
+ * npm passes a signal to the shell between it and us, and that shell dies of it without a word; then we are
+ * somebody else's child.
+ */
 function onLostNpm(act) {
   if (!process.env.npm_lifecycle_event) return;
   const shell = process.ppid;

@@ -1,9 +1,13 @@
-// The columns by which the Temporal UI and the sweeps find deliveries. Workflows that set one which the server does not know fail.
+// The columns by which the Temporal UI and the sweeps find deliveries. Workflows that set one which the
+// server does not know fail.
 import { createRequire } from 'node:module';
 import { SetupError } from './log.mjs';
 import { waitUntil } from './waiting.mjs';
 
-/** Name to type, in the words of Temporal's command line. workflows/contract uses the same; a test compares them. */
+/**
+ * Name to type, in the words of Temporal's command line. workflows/contract uses the same; a test compares
+ * them.
+ */
 export const SEARCH_ATTRIBUTES = {
   DeliveryStatus: 'Keyword',
   City: 'Keyword',
@@ -22,7 +26,10 @@ const RETENTION_SECONDS = 7 * 24 * 60 * 60;
 // The gRPC status of that name.
 const ALREADY_EXISTS = 6;
 
-/** Registers what the cluster lacks, and waits until all are known. `env` holds Temporal's own environment variables. */
+/**
+ * Registers what the cluster lacks, and waits until all are known. `env` holds Temporal's own environment
+ * variables.
+ */
 export async function registerSearchAttributes(env) {
   const { connection, namespace } = await connectTemporal(env);
   try {

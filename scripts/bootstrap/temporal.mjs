@@ -8,7 +8,10 @@ import { waitUntil } from './waiting.mjs';
 const READY_TIMEOUT_MS = 60_000;
 const REMEDY = 'Set TEMPORAL_ADDRESS to a server that runs, or see the log.';
 
-/** Starts the dev server (the real server, SQLite, Web UI) on 127.0.0.1; `databaseFile` undefined keeps nothing; `limits`: its dynamic configuration. */
+/**
+ * Starts the dev server (the real server, SQLite, Web UI) on 127.0.0.1; `databaseFile` undefined keeps
+ * nothing; `limits`: its dynamic configuration.
+ */
 export async function startTemporal(supervisor, { port, uiPort, databaseFile, logFile, limits = {} }) {
   await requireFreePort(port, { usedFor: 'Temporal', variable: 'TEMPORAL_PORT' });
   await requireFreePort(uiPort, { usedFor: "Temporal's web UI", variable: 'TEMPORAL_UI_PORT' });

@@ -1,5 +1,5 @@
-// What tests that need more than our code run on: a PostgreSQL and a Redis of their own, and the paths of Temporal's servers,
-// which tests start themselves.
+// What tests that need more than our code run on: a PostgreSQL and a Redis of their own, and the paths of
+// Temporal's servers, which tests start themselves.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { logStep } from './log.mjs';

@@ -1,4 +1,5 @@
-// Reads one file out of a zip archive (a Python wheel is one). Enough of the format for that, so that no unzip tool is needed.
+// Reads one file out of a zip archive (a Python wheel is one). Enough of the format for that, so that no
+// unzip tool is needed.
 import { inflateRawSync } from 'node:zlib';
 
 const END_OF_DIRECTORY = 0x06054b50;

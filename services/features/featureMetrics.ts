@@ -1,7 +1,10 @@
 import { Counter, Gauge } from 'prom-client';
 import { type FeatureName, type FeatureSetting } from '../../domain/features/rollout';
 
-/** Metrics about features, in prom-client's default registry. What holds in this process; toggles are counted where ops asked for them. */
+/**
+ * Metrics about features, in prom-client's default registry. What holds in this process; toggles are counted
+ * where ops asked for them.
+ */
 
 const enabled = new Gauge({
   name: 'feature_flags_enabled',

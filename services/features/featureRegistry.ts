@@ -25,7 +25,9 @@ export type FeatureRow = FeatureOverride & {
   at: number;
 };
 
-/** A feature that decides otherwise than before. `by`: who asked for it; null where no change of ops holds. */
+/**
+ * A feature that decides otherwise than before. `by`: who asked for it; null where no change of ops holds.
+ */
 export type FeatureChange = {
   feature: FeatureName;
   before: FeatureSetting;
@@ -56,7 +58,10 @@ export type FeatureRegistryDeps = {
   pollMs?: number;
 };
 
-/** What holds in this process: the environment's word, and that of ops over it (ADR 9). Decisions are made in memory and wait for nobody. */
+/**
+ * What holds in this process: the environment's word, and that of ops over it (ADR 9). Decisions are made in
+ * memory and wait for nobody.
+ */
 export interface FeatureRegistry extends Features {
   isOn(feature: FeatureName, subject: FeatureSubject): boolean;
   /** @returns null where there is no such feature */
@@ -72,11 +77,13 @@ export interface FeatureRegistry extends Features {
   changedAt(feature: FeatureName): number;
   /** Calls the listener at each change of what holds. @returns how to end that */
   onChange(listener: (change: FeatureChange) => void): () => void;
-  /** How many rows were taken on so far: asked before a reading begins, it says what the reading must know of. */
+  /**
+   * How many rows were taken on so far: asked before a reading begins, it says what the reading must know of.
+   */
   taken(): number;
   /**
-   * Takes on what was written. Rows older than the known ones change nothing, unless the reading must know of those and does not: then the database was set back
-   * (a restored backup), and what it says now holds.
+   * Takes on what was written. Rows older than the known ones change nothing, unless the reading must know of
+   * those and does not: then the database was set back (a restored backup), and what it says now holds.
    * @param asOf `taken()` before the reading began
    */
   accept(rows: readonly FeatureRow[], asOf?: number): void;
@@ -89,7 +96,10 @@ const POLL_MS = 2_000;
 /** A database that says nothing for so long is away. */
 const READ_TIMEOUT_MS = 3_000;
 
-/** Features that change at run time. While PostgreSQL is away the last known settings hold; while Redis is, changes come by the poll. */
+/**
+ * Features that change at run time. While PostgreSQL is away the last known settings hold; while Redis is,
+ * changes come by the poll.
+ */
 export function createFeatureRegistry(deps: FeatureRegistryDeps): FeatureRegistry {
   const known = createKnownFeatures(deps);
   const reader = createReader(deps, known);
@@ -124,7 +134,7 @@ export function logFeatures(
   });
 }
 
-// ---- what is known -----------------------------------------------------------------------------------------------------------
+// ---- what is known ----
 
 /** `taken`: which one of the rows taken on its row was. */
 type Known = {
@@ -219,10 +229,13 @@ function takenOn(known: Known, row: FeatureRow, now: number): { next: Known; cha
   };
 }
 
-// ---- reading -----------------------------------------------------------------------------------------------------------------
+// ---- reading ----
 
 type Reader = {
-  /** Reads the settings once more, by a look that begins after the call. @returns whether they could be read */
+  /**
+   * Reads the settings once more, by a look that begins after the call.
+   * @returns whether they could be read
+   */
   refresh(): Promise<boolean>;
   /** Waits for what is under way. */
   settled(): Promise<unknown>;

@@ -50,8 +50,9 @@ export type FeatureAnswer =
   | { outcome: 'done'; changed: boolean; report: FeatureReport };
 
 /**
- * A change that ops ask for. `after`: the id of the last change that they had seen, null where there was none; where another is the last by now theirs is `overtaken`,
- * so that an old form does not undo a kill. Undefined: whatever came before.
+ * A change that ops ask for. `after`: the id of the last change that they had seen, null where there was
+ * none; where another is the last by now theirs is `overtaken`, so that an old form does not undo a kill.
+ * Undefined: whatever came before.
  */
 export type FeatureWish = FeatureOverride & { after?: string | null };
 
@@ -76,7 +77,10 @@ export type FeatureDesk = {
     by: { who: string; why: string },
     correlationId: string,
   ): Promise<FeatureAnswer>;
-  /** Whether a feature is on for a delivery (or driver), and why not. @returns null where there is no such feature */
+  /**
+   * Whether a feature is on for a delivery (or driver), and why not.
+   * @returns null where there is no such feature
+   */
   evaluate(feature: string, subject: FeatureSubject): Promise<FeatureEvaluation | null>;
 };
 

@@ -82,7 +82,10 @@ export function createMessageHandler({
   };
 }
 
-/** A newer process may put in what an older one does not know: it stays in the outbox until one that does takes it. */
+/**
+ * A newer process may put in what an older one does not know: it stays in the outbox until one that does
+ * takes it.
+ */
 function unknownMessage(message: never): never {
   throw new Error(`unknown outbox message ${JSON.stringify(message)}`);
 }

@@ -17,8 +17,9 @@ export type RelayLog = { warn(fields: object, text: string): void };
 export type Lane = { kinds: readonly Message['kind'][]; to?: NoticeAddressee['kind']; afterMs?: number };
 
 /**
- * Messages that go to Redis and those that go to Temporal travel in lanes of their own, so that one of them being away does not hold up the other;
- * so do those that need both, and each channel of notices: a chat that hangs delays no page (ADR on notices).
+ * Messages that go to Redis and those that go to Temporal travel in lanes of their own, so that one of them
+ * being away does not hold up the other; so do those that need both, and each channel of notices: a chat that
+ * hangs delays no page (ADR on notices).
  */
 export const LANES = {
   redis: { kinds: ['emit', 'syncDriver', 'letGo'] },
@@ -26,14 +27,15 @@ export const LANES = {
   both: { kinds: ['driverFree'] },
   support: { kinds: ['notify'], to: 'support' },
   pager: { kinds: ['notify'], to: 'pager' },
-  driver: { kinds: ['notify'], to: 'driver', afterMs: 1_500 }, // by then an app that is open has said that it shows the offer
+  // by then an app that is open has said that it shows the offer
+  driver: { kinds: ['notify'], to: 'driver', afterMs: 1_500 },
 } as const satisfies Record<string, Lane>;
 
 const BATCH = 100;
 
 /**
- * `batches`: the next batch is taken when the slowest of this one is done. `{ atOnce }`: nobody waits for another, up to so many at once; where all places were taken,
- * the next is taken when one gets free.
+ * `batches`: the next batch is taken when the slowest of this one is done. `{ atOnce }`: nobody waits for
+ * another, up to so many at once; where all places were taken, the next is taken when one gets free.
  */
 export type Pace = 'batches' | { atOnce: number };
 
@@ -50,8 +52,9 @@ export class NotBefore extends Error {
 }
 
 /**
- * Tells the world what lies in one lane of the outbox, whenever it is kicked: after a commit, and by the poll for what a dead process left behind (ADR on the outbox).
- * At least once: handlers must bear repeats. Any number of processes may relay side by side.
+ * Tells the world what lies in one lane of the outbox, whenever it is kicked: after a commit, and by the poll
+ * for what a dead process left behind (ADR on the outbox). At least once: handlers must bear repeats. Any
+ * number of processes may relay side by side.
  */
 export class OutboxRelay {
   private running: Promise<void> | null = null;
@@ -126,7 +129,9 @@ export class OutboxRelay {
     await this.outbox.markSent(sent.flat());
   }
 
-  /** What clients are told must not overtake what could not be told before; other news may come in any order. */
+  /**
+   * What clients are told must not overtake what could not be told before; other news may come in any order.
+   */
   private async sendInOrder(messages: Enqueued[]): Promise<bigint[]> {
     const sent: bigint[] = [];
     let isHeldBack = false;

@@ -54,11 +54,15 @@ export type ZoneHealthReport = {
 
 export type ZoneHealth = {
   /**
-   * Computes and keeps the health of every zone of one city, or of all where `cityId` is null. Two calls for the same at once share one computing.
+   * Computes and keeps the health of every zone of one city, or of all where `cityId` is null. Two calls for
+   * the same at once share one computing.
    * @throws where PostgreSQL or the live map is away: nothing was kept of the city that was looked at
    */
   compute(cityId: string | null): Promise<ZoneHealthReport>;
-  /** As `compute`, for these cities one after another, or all where null; but for what somebody computed less than 5 s ago. */
+  /**
+   * As `compute`, for these cities one after another, or all where null; but for what somebody computed less
+   * than 5 s ago.
+   */
   refresh(cityIds: readonly string[] | null): Promise<void>;
 };
 
@@ -98,7 +102,7 @@ async function computeZones(deps: ZoneHealthDeps, cityId: string | null): Promis
   return report;
 }
 
-// ---- counting ----------------------------------------------------------------------------------------------------------------
+// ---- counting ----
 
 type Counted = (Place & Partial<ZoneFigures>)[];
 
@@ -172,7 +176,7 @@ async function* busyPlaces({ db }: ZoneHealthDeps, cityId: string): AsyncGenerat
   }
 }
 
-// ---- judging and keeping -----------------------------------------------------------------------------------------------------
+// ---- judging and keeping ----
 
 async function keep(
   { db, waiting, timeScale, kick }: ZoneHealthDeps,
@@ -203,7 +207,10 @@ async function keep(
   return { rows, changed };
 }
 
-/** What lies in no zone has a row where there is such a thing, or was trouble last time; a city without zones is one zone (spec 9). */
+/**
+ * What lies in no zone has a row where there is such a thing, or was trouble last time; a city without zones
+ * is one zone (spec 9).
+ */
 function hasAPlace({ zoneId, figures }: HealthRow, { zones }: CityZones, newest: NewestHealth): boolean {
   return (
     zoneId !== null || zones.length === 0 || !isEmpty(figures) || (newest?.states.get(null) ?? 'OK') !== 'OK'

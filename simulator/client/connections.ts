@@ -26,7 +26,10 @@ export type Connections = {
   retries: () => number;
 };
 
-/** `patienceMs`: how long each request is tried again while the service is away; `tryTimeoutMs` and `send`: as those who retry take them. */
+/**
+ * `patienceMs`: how long each request is tried again while the service is away; `tryTimeoutMs` and `send`: as
+ * those who retry take them.
+ */
 export type ConnectOptions = Pick<RetryOptions, 'patienceMs' | 'tryTimeoutMs' | 'signal' | 'send'>;
 
 export function connect({ apiUrl, tokens }: SimulatorSettings, options: ConnectOptions): Connections {

@@ -8,7 +8,10 @@ import type { paths } from './apiTypes';
 import { done, open, outcome, type Transport } from './requests';
 import type { Outcome } from './service';
 
-/** A case of the support queue, as far as whoever works on it must know. `driverId`: whom it is about. Instants are epoch ms. */
+/**
+ * A case of the support queue, as far as whoever works on it must know. `driverId`: whom it is about.
+ * Instants are epoch ms.
+ */
 export type CaseView = {
   caseId: string;
   deliveryId: string;
@@ -41,7 +44,10 @@ export type WatchedDriver = {
 
 export type ByHand = { assignmentId: string; driverId: string };
 
-/** Ops at their desk: the support queue, deliveries by hand, drivers, features. Every method may throw ServiceAway, and may be repeated. */
+/**
+ * Ops at their desk: the support queue, deliveries by hand, drivers, features. Every method may throw
+ * ServiceAway, and may be repeated.
+ */
 export interface DeskClient {
   /** Cases that are not resolved, the most urgent first. */
   unresolved(cityId: string): Promise<Outcome<{ cases: CaseView[] }>>;

@@ -14,7 +14,10 @@ export type DriverNews =
   | { kind: 'state'; offers: OfferView[]; deliveryIds: string[] };
 
 export interface DriverSocket {
-  /** Connects and hears until it is closed; connects again by itself. Once closed, it may be told to listen anew. */
+  /**
+   * Connects and hears until it is closed; connects again by itself. Once closed, it may be told to listen
+   * anew.
+   */
   listen(hear: (news: DriverNews) => void): void;
   /** The app shows the offer. */
   offerSeen(offerId: string): void;
@@ -62,7 +65,10 @@ const MEETINGS = z
       ),
   );
 
-/** Where goods are to be taken over from other drivers, by delivery id, of what STATE says. @throws z.ZodError where it has not the form that was promised */
+/**
+ * Where goods are to be taken over from other drivers, by delivery id, of what STATE says.
+ * @throws z.ZodError where it has not the form that was promised
+ */
 export function meetingsOf(state: unknown): ReadonlyMap<string, Point> {
   return MEETINGS.parse(state);
 }
@@ -91,7 +97,10 @@ export function newsOf(event: string, body: unknown): DriverNews | null {
   return NEWS[event]?.parse(body) ?? null;
 }
 
-/** @param token the driver's; @param onProblem told of what cannot be understood, and of refused connections */
+/**
+ * @param token the driver's;
+ * @param onProblem told of what cannot be understood, and of refused connections
+ */
 export function connectDriver(
   apiUrl: string,
   token: string,

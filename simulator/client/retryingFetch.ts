@@ -24,8 +24,8 @@ const LONGEST_WAIT_MS = 2_000;
 const SAFE_TO_RETRY: readonly number[] = [429, 502, 503, 504];
 
 /**
- * Sends a request until it is answered: again after 429 and 503, and when the connection is lost. Every request to the service may be
- * repeated as it is; the answer is then that of the first time.
+ * Sends a request until it is answered: again after 429 and 503, and when the connection is lost. Every
+ * request to the service may be repeated as it is; the answer is then that of the first time.
  * @returns a fetch that throws ServiceAway once its patience is used up, or when it is called off
  */
 export function createRetryingFetch({
@@ -71,7 +71,10 @@ async function tryOnce(
   }
 }
 
-/** With all that it says: a connection may be lost between the first word and the last, and then there was no answer. */
+/**
+ * With all that it says: a connection may be lost between the first word and the last, and then there was no
+ * answer.
+ */
 async function whole(response: Response): Promise<Response> {
   const body = await response.arrayBuffer();
   return new Response(body.byteLength === 0 ? null : body, {

@@ -32,7 +32,10 @@ export type OfferView = {
   readyAt: number;
 };
 
-/** What an app shows after it was away. `meetings`: where goods are to be taken over from another driver, by delivery id. */
+/**
+ * What an app shows after it was away. `meetings`: where goods are to be taken over from another driver, by
+ * delivery id.
+ */
 export type DriverView = {
   availability: Availability;
   offers: OfferView[];
@@ -58,7 +61,10 @@ export interface DriverClient {
     reason: ReasonCode,
     goods: 'RETURN' | 'LOST',
   ): Promise<Outcome<{ status: DeliveryStatus }>>;
-  /** Gives a delivery up; the driver stays on duty. `isReleased`: false where they have the goods, and ops decide. */
+  /**
+   * Gives a delivery up; the driver stays on duty. `isReleased`: false where they have the goods, and ops
+   * decide.
+   */
   leave(
     deliveryId: string,
     reason: Extract<LeaveReason, 'TOO_FAR' | 'OTHER'>,

@@ -63,7 +63,10 @@ export class Demo {
   }
 }
 
-/** Waits until all that was placed has ended. @returns false where `deadlineAt` (epoch ms) or the signal came first */
+/**
+ * Waits until all that was placed has ended.
+ * @returns false where `deadlineAt` (epoch ms) or the signal came first
+ */
 export async function untilAllEnded(
   inspection: Inspection,
   deliveryIds: readonly string[],
@@ -75,7 +78,10 @@ export async function untilAllEnded(
   return (await poll(ended, { everyMs: 500, deadlineAt, signal })) === true;
 }
 
-/** The service promises that map, workflows and drivers agree with the record within a second in normal work, and within a minute after a crash. */
+/**
+ * The service promises that map, workflows and drivers agree with the record within a second in normal work,
+ * and within a minute after a crash.
+ */
 const SETTLED_WITHIN_MS = 60_000;
 
 /** What the run came to, as soon as all agree, or after a minute of disagreement. */

@@ -1,12 +1,15 @@
 /**
  * Plays the demo city on a running service.
  *   (no arguments)                 until it is stopped, as `npm start` does
- *   --deliveries N [--exit]        places N orders; with --exit it ends when all have ended, and judges the run
+ *   --deliveries N [--exit]        places N orders; with --exit it ends when all have ended, and judges the
+ * run
  *   --drivers N --seed TEXT --speed X --every SECONDS
- *   --hostile                      with --deliveries and --exit: starts worker and API itself; drivers vanish, offers lapse, ops work the queue and throw each kill-switch
- *   --harm worker,api,redis [--harm-every SECONDS]   with --exit: starts worker and API itself, and in turns kills them in mid-offer, or flushes Redis
- * Progress goes to stderr. With --exit figures go to stdout, the last line of it being one JSON object.
- * Exit code: 0 = all ended and every promise was kept (and every goal of a hostile evening), 1 = not so, 2 = wrong arguments or settings.
+ *   --hostile                      with --deliveries and --exit: starts worker and API itself; drivers
+ * vanish, offers lapse, ops work the queue and throw each kill-switch
+ *   --harm worker,api,redis [--harm-every SECONDS]   with --exit: starts worker and API itself, and in turns
+ * kills them in mid-offer, or flushes Redis Progress goes to stderr. With --exit figures go to stdout, the
+ * last line of it being one JSON object. Exit code: 0 = all ended and every promise was kept (and every goal
+ * of a hostile evening), 1 = not so, 2 = wrong arguments or settings.
  */
 import { readOptions, type Options } from './options';
 import type { CheckerOptions } from '../../reliability/checker/checker';

@@ -24,7 +24,10 @@ const ARGUMENTS = {
   hostile: { type: 'boolean', default: false },
 } as const;
 
-/** What holds where nothing else is said: a city to look at, one that is soon over, and a bad evening, in which enough drivers must be left when some vanish. */
+/**
+ * What holds where nothing else is said: a city to look at, one that is soon over, and a bad evening, in
+ * which enough drivers must be left when some vanish.
+ */
 const DEFAULTS = {
   endless: { drivers: '12', speed: '20', every: '4' },
   judged: { drivers: '12', speed: '120', every: '1.5' },

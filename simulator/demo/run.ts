@@ -79,10 +79,16 @@ export type JudgedRun = { figures: Record<string, number | string | null>; probl
 
 /** What a judged run has beside orders and drivers. */
 export type Beside = {
-  /** By which settings of the service its invariants are checked, each second and at the end; left out: only what was acknowledged is. */
+  /**
+   * By which settings of the service its invariants are checked, each second and at the end; left out: only
+   * what was acknowledged is.
+   */
   check?: CheckerOptions;
   temper?: Temper;
-  /** Begun with the drivers, and waited for once all orders are placed; the signal comes when the drivers go home. */
+  /**
+   * Begun with the drivers, and waited for once all orders are placed; the signal comes when the drivers go
+   * home.
+   */
   during?: (run: Ready, signal: AbortSignal) => Promise<void>;
   /** Waited for before the record is judged. */
   allEnded?: () => Promise<void>;
@@ -90,7 +96,9 @@ export type Beside = {
   judge?: (run: Ready) => Promise<JudgedRun>;
 };
 
-/** Plays so many deliveries, waits until all have ended, and holds the record against what was acknowledged. */
+/**
+ * Plays so many deliveries, waits until all have ended, and holds the record against what was acknowledged.
+ */
 export async function judgeDemo(
   settings: InspectorSettings,
   inspection: Inspection,

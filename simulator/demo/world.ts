@@ -42,7 +42,10 @@ export type DemoWorldOptions = {
   skew?: Skew;
 };
 
-/** How the drivers differ from those of the ordinary demo. What they answer, and what becomes of those who accept, is dealt to all of them from packs. */
+/**
+ * How the drivers differ from those of the ordinary demo. What they answer, and what becomes of those who
+ * accept, is dealt to all of them from packs.
+ */
 export type Temper = {
   odds: Pick<Odds, 'breakAfterJob' | 'failAtDoor'>;
   rhythm: Rhythm;
@@ -58,7 +61,10 @@ const THINK_MS = { min: 200, max: 1_500 };
 /** So that a second start finds the same drivers. */
 const DRIVER_IDS = '6f1dd4c5-0f5e-5c7f-9d3b-7a3c7c1c4b1a';
 
-/** Sets the city up by the API, as ops would; what is there already stays as it is. @throws Unexpected where the API refuses */
+/**
+ * Sets the city up by the API, as ops would; what is there already stays as it is.
+ * @throws Unexpected where the API refuses
+ */
 export async function buildDemoWorld({
   connections,
   drivers: count,

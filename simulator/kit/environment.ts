@@ -5,7 +5,10 @@ import type { TokenSettings } from '../client/tokens';
 /** Where the running system is, as the start scripts say it. */
 export type SimulatorSettings = { apiUrl: string; tokens: TokenSettings };
 
-/** The same with the parts behind the API, for those who check what it says, or start its processes themselves. */
+/**
+ * The same with the parts behind the API, for those who check what it says, or start its processes
+ * themselves.
+ */
 export type InspectorSettings = SimulatorSettings & { databaseUrl: string; redisUrl: string };
 
 const url = (meaning: string, ...protocols: string[]) =>

@@ -18,7 +18,10 @@ export type Witness = {
   histories: ReadonlyMap<string, { events: number; result: string }>;
 };
 
-/** What a run came to. Keys are what the last line of `npm run demo` shows; ms and counts; null = nothing to count. */
+/**
+ * What a run came to. Keys are what the last line of `npm run demo` shows; ms and counts; null = nothing to
+ * count.
+ */
 export type Figures = {
   deliveries: number;
   delivered: number;
@@ -110,8 +113,8 @@ function offerCounts(
 }
 
 /**
- * From the search's start, or the end of the last offer or assignment, to the offer at the driver's socket (spec 2). Offers made after a search that found nobody are
- * left out: they waited for a driver, not for us.
+ * From the search's start, or the end of the last offer or assignment, to the offer at the driver's socket
+ * (spec 2). Offers made after a search that found nobody are left out: they waited for a driver, not for us.
  */
 export function offerLatencies({
   deliveries,
@@ -148,7 +151,10 @@ function heldDrivers({ drivers, deliveries }: Witness): string[] {
     );
 }
 
-/** `drivers:geo` holds the AVAILABLE drivers with a fresh place and no others (spec 3). All drivers of a run send places. */
+/**
+ * `drivers:geo` holds the AVAILABLE drivers with a fresh place and no others (spec 3). All drivers of a run
+ * send places.
+ */
 function mapDifference({ drivers, onMap }: Witness): string[] {
   const shown = new Set(onMap);
   return drivers

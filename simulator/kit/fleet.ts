@@ -9,7 +9,10 @@ const AGAIN_AFTER_MS = 500;
 
 type Log = (line: string) => void;
 
-/** Our own processes, to be killed, frozen and started again. One that ends although nobody asked for it is started again, and counted. */
+/**
+ * Our own processes, to be killed, frozen and started again. One that ends although nobody asked for it is
+ * started again, and counted.
+ */
 export class Fleet {
   /** How each ended that nobody had asked to. */
   readonly endedByThemselves: string[] = [];
@@ -39,7 +42,10 @@ export class Fleet {
     return this.member(name).kill();
   }
 
-  /** Resolves when it is ready again. Where what it needs is away, it ends while it starts, and is started anew until it is there. */
+  /**
+   * Resolves when it is ready again. Where what it needs is away, it ends while it starts, and is started
+   * anew until it is there.
+   */
   startAgain(name: string): Promise<void> {
     return this.member(name).start();
   }

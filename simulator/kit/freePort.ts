@@ -1,12 +1,19 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
-/** Below the ports that systems give to outgoing connections (32768 and up on Linux, 49152 on others), which come and go by the second. */
+/**
+ * Below the ports that systems give to outgoing connections (32768 and up on Linux, 49152 on others), which
+ * come and go by the second.
+ */
 const FIRST = 20_000;
 const LAST = 31_999;
 const TRIES = 50;
 
-/** A port of 127.0.0.1 that nobody listens on now, and that no outgoing connection will take before it is used. @throws Error where none is found */
+/**
+ * A port of 127.0.0.1 that nobody listens on now, and that no outgoing connection will take before it is
+ * used.
+ * @throws Error where none is found
+ */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < TRIES; tries += 1) {
     const port = FIRST + Math.floor(Math.random() * (LAST - FIRST + 1));

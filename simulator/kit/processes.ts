@@ -33,7 +33,10 @@ const running = new Set<ChildProcess>();
 // Whoever started them stops them, also where this program ends by an error.
 process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
-/** `label` stands before what it says; `dist` is where another build of it is; `nodeOptions` are for node itself, as for a profile. */
+/**
+ * `label` stands before what it says; `dist` is where another build of it is; `nodeOptions` are for node
+ * itself, as for a profile.
+ */
 export type StartOptions = { label?: string; dist?: string; nodeOptions?: readonly string[] };
 
 /** Starts the compiled worker. `env` is its whole environment. */

@@ -5,7 +5,10 @@ import { Mistake } from './arguments';
 /** Progress and problems go to stderr, so that stdout carries only what was asked for. */
 export const log = (line: string): void => void process.stderr.write(`${line}\n`);
 
-/** Why the signal of a program is aborted. Whoever has nothing to say of half a run throws it on, by `signal.throwIfAborted()`. */
+/**
+ * Why the signal of a program is aborted. Whoever has nothing to say of half a run throws it on, by
+ * `signal.throwIfAborted()`.
+ */
 export class CalledOff extends Error {
   override name = 'CalledOff';
 }
@@ -13,8 +16,9 @@ export class CalledOff extends Error {
 const CALLED_OFF_CODE = 130;
 
 /**
- * Runs a program of the simulator and ends the process with the code it gives. The signal comes with the first SIGINT or SIGTERM.
- * Code 1: it failed; 2: wrong arguments, settings or files, said without a stack; 130: it was called off, and failed for that.
+ * Runs a program of the simulator and ends the process with the code it gives. The signal comes with the
+ * first SIGINT or SIGTERM. Code 1: it failed; 2: wrong arguments, settings or files, said without a stack;
+ * 130: it was called off, and failed for that.
  */
 export function runProgram(main: (signal: AbortSignal) => Promise<number>): void {
   // Hundreds of drivers listen to one signal.
@@ -40,7 +44,10 @@ export function runProgram(main: (signal: AbortSignal) => Promise<number>): void
   );
 }
 
-/** What was under way fails, also where nobody waits for it any more. That must not end the program before it has stopped what it started. */
+/**
+ * What was under way fails, also where nobody waits for it any more. That must not end the program before it
+ * has stopped what it started.
+ */
 function callOff(stop: AbortController): void {
   const passOver = (error: unknown): void => log(`called off: ${String(error)}`);
   process.on('uncaughtException', passOver);

@@ -7,7 +7,10 @@ export type Random = {
   chance(likelihood: number): boolean;
   /** One of them. @throws Error where there are none */
   pick<T>(from: readonly T[]): T;
-  /** A stream of its own for a part of the run: how often one part draws does not change what another one gets. */
+  /**
+   * A stream of its own for a part of the run: how often one part draws does not change what another one
+   * gets.
+   */
   stream(name: string): Random;
 };
 
@@ -27,7 +30,10 @@ export function randomFrom(seed: string): Random {
   };
 }
 
-/** Deals a pack in a random order, and again: shares come out right also where little is dealt. @throws Error where the pack is empty */
+/**
+ * Deals a pack in a random order, and again: shares come out right also where little is dealt.
+ * @throws Error where the pack is empty
+ */
 export function dealer<T>(pack: readonly T[], random: Random): () => T {
   let left: T[] = [];
   return () => {

@@ -24,16 +24,25 @@ export type RunWord =
 /** A run that cannot go on, or failed. `problem`: what Temporal says of it. */
 export type TroubledRun = { workflowId: string; runId: string; problem: string };
 
-/** A look into Temporal, for those who hold the service to its word. Every method throws where it does not answer in time. */
+/**
+ * A look into Temporal, for those who hold the service to its word. Every method throws where it does not
+ * answer in time.
+ */
 export type TemporalWindow = {
   word(order: OrderKey): Promise<RunWord>;
   /** The same without asking the workflow itself, which only a worker can answer for. */
   state(order: OrderKey): Promise<RunState>;
   /** How many events its history has. */
   events(order: OrderKey): Promise<number>;
-  /** Ids of the workflows of deliveries that run, as Temporal lists them: may be late. @param cityIds null = all */
+  /**
+   * Ids of the workflows of deliveries that run, as Temporal lists them: may be late.
+   * @param cityIds null = all
+   */
   running(cityIds: readonly string[] | null): Promise<Set<string>>;
-  /** Runs whose workflow task fails again and again, and those of deliveries and availability that failed since then (epoch ms). */
+  /**
+   * Runs whose workflow task fails again and again, and those of deliveries and availability that failed
+   * since then (epoch ms).
+   */
   troubled(since: number): Promise<TroubledRun[]>;
   close(): Promise<void>;
 };

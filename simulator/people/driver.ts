@@ -11,15 +11,20 @@ import { headingOf, placeOn, type Ride, rideOf } from './movement';
 import { pause, waitUntil } from '../kit/pause';
 import type { Random } from '../kit/random';
 
-/** How a driver answers and what may go wrong: likelihoods 0..1; what is left of accept and reject is ignoring. */
+/**
+ * How a driver answers and what may go wrong: likelihoods 0..1; what is left of accept and reject is
+ * ignoring.
+ */
 export type Odds = { accept: number; reject: number; breakAfterJob: number; failAtDoor: number };
 
 /** 80 of 100 offers are taken and 12 refused; 8 are ignored and expire. */
 export const DEMO_ODDS: Odds = { accept: 0.8, reject: 0.12, breakAfterJob: 0.1, failAtDoor: 0.02 };
 
 /**
- * `thinkMs`: how long an offer is looked at. `speed`: how many times faster than in life one rides, waits and rests; the service keeps its own time. `clockOffMs`: how far the
- * device's clock is ahead of ours; below 0 behind. `answer`: what they say to an offer, in place of the odds. `vanishing`: who vanishes after accepting; left out: nobody.
+ * `thinkMs`: how long an offer is looked at. `speed`: how many times faster than in life one rides, waits and
+ * rests; the service keeps its own time. `clockOffMs`: how far the device's clock is ahead of ours; below 0
+ * behind. `answer`: what they say to an offer, in place of the odds. `vanishing`: who vanishes after
+ * accepting; left out: nobody.
  */
 export type Manner = {
   odds: Odds;
@@ -36,10 +41,16 @@ export type Manner = {
 
 export type OfferAnswer = 'accept' | 'reject' | 'ignore';
 
-/** What becomes of one who accepts: they go on, or are not heard for a while, having accepted or having fetched the goods. */
+/**
+ * What becomes of one who accepts: they go on, or are not heard for a while, having accepted or having
+ * fetched the goods.
+ */
 export type Fate = 'goesOn' | 'vanishes' | 'vanishesWithGoods';
 
-/** How often the app speaks, in ms: a fix is taken every second and sent by so many while riding (`batch`), or every `idleMs`; and an app that heard nothing asks every `askMs`. */
+/**
+ * How often the app speaks, in ms: a fix is taken every second and sent by so many while riding (`batch`), or
+ * every `idleMs`; and an app that heard nothing asks every `askMs`.
+ */
 export type Rhythm = { batch: number; idleMs: number; askMs: number };
 
 export type DriverDeps = {
@@ -158,7 +169,10 @@ export class SimulatedDriver {
     return this.isAway ? null : this.toPickup;
   }
 
-  /** Works until the signal comes, and finishes nothing after that; whoever starts again with the same id goes on with what is in hand. */
+  /**
+   * Works until the signal comes, and finishes nothing after that; whoever starts again with the same id goes
+   * on with what is in hand.
+   */
   async work(signal: AbortSignal): Promise<void> {
     this.day = signal;
     await this.comeOnDuty();
@@ -175,7 +189,7 @@ export class SimulatedDriver {
     socket.listen((news) => this.hear(news, this.day));
   }
 
-  // ---- what others want of them -----------------------------------------------------------------------------------------------
+  // ---- what others want of them ----
 
   /** Asks for a break, which lasts until `endRest`. @returns false where the service refuses it */
   async rest(): Promise<boolean> {
@@ -190,7 +204,10 @@ export class SimulatedDriver {
     this.isResting = false;
   }
 
-  /** Goes off duty for so long, whatever is in hand, and comes back. @returns false where the service refuses it */
+  /**
+   * Goes off duty for so long, whatever is in hand, and comes back.
+   * @returns false where the service refuses it
+   */
   async goOffDuty(forMs: number): Promise<boolean> {
     this.isResting = true;
     const { ok } = await this.deps.client.goOffline();
@@ -200,7 +217,11 @@ export class SimulatedDriver {
     return ok;
   }
 
-  /** Gives up a delivery in hand, and stays on duty. @returns whether they are rid of it: not where the service refuses, nor with the goods in hand, when ops decide */
+  /**
+   * Gives up a delivery in hand, and stays on duty.
+   * @returns whether they are rid of it: not where the service refuses, nor with the goods in hand, when ops
+   *   decide
+   */
   async giveUp(deliveryId: string): Promise<boolean> {
     const { client, ledger, driverId } = this.deps;
     this.jobs.get(deliveryId)?.stop.abort();
@@ -211,7 +232,7 @@ export class SimulatedDriver {
     return true;
   }
 
-  // ---- hearing ----------------------------------------------------------------------------------------------------------------
+  // ---- hearing ----
 
   private hear(news: DriverNews, signal: AbortSignal): void {
     switch (news.kind) {
@@ -253,7 +274,7 @@ export class SimulatedDriver {
     this.deps.offerWords?.push({ offerId, deliveryId: null, driverId: this.deps.driverId, word, at });
   }
 
-  // ---- offers -----------------------------------------------------------------------------------------------------------------
+  // ---- offers ----
 
   private async consider(offer: OfferView, signal: AbortSignal): Promise<void> {
     const { socket, random, heard } = this.deps;
@@ -304,9 +325,12 @@ export class SimulatedDriver {
     ledger.add({ kind: 'rejected', deliveryId, offerId, driverId });
   }
 
-  // ---- vanishing --------------------------------------------------------------------------------------------------------------
+  // ---- vanishing ----
 
-  /** The phone is off: nothing is said or heard for a while. Then they come on duty anew, and learn what is left of their work. */
+  /**
+   * The phone is off: nothing is said or heard for a while. Then they come on duty anew, and learn what is
+   * left of their work.
+   */
   private async vanish(how: 'vanishedBeforePickup' | 'vanishedWithGoods', deliveryId: string): Promise<void> {
     const { socket, random, log, driverId } = this.deps;
     log(
@@ -329,7 +353,7 @@ export class SimulatedDriver {
     return this.isAway;
   }
 
-  // ---- jobs -------------------------------------------------------------------------------------------------------------------
+  // ---- jobs ----
 
   private takeJob(deliveryId: string, signal: AbortSignal): void {
     if (this.jobs.has(deliveryId) || signal.aborted || this.isAway) return;
@@ -435,7 +459,7 @@ export class SimulatedDriver {
     await client.endBreak();
   }
 
-  // ---- moving -----------------------------------------------------------------------------------------------------------------
+  // ---- moving ----
 
   private async rideTo(to: Point, signal: AbortSignal): Promise<boolean> {
     const ride = rideOf(
@@ -494,7 +518,7 @@ export class SimulatedDriver {
     return Date.now() + (this.manner.clockOffMs ?? 0);
   }
 
-  // ---- bearing with the service -----------------------------------------------------------------------------------------------
+  // ---- bearing with the service ----
 
   /** What goes wrong in the background is told, and does not end the driver's day. */
   private inBackground(work: Promise<void>): void {

@@ -1,7 +1,10 @@
 import type { DeliveryStatus, Step } from '../../domain/delivery/status';
 import type { RecordedAssignment, RecordedDelivery } from '../kit/record';
 
-/** A promise that the service gave: what it answered with success. It must be kept whatever dies afterwards (design, invariant 2). */
+/**
+ * A promise that the service gave: what it answered with success. It must be kept whatever dies afterwards
+ * (design, invariant 2).
+ */
 export type Acknowledged =
   | { kind: 'posted'; deliveryId: string; sellerOrderId: string }
   | { kind: 'accepted'; deliveryId: string; offerId: string; driverId: string; assignmentId: string }
@@ -32,7 +35,9 @@ export class Ledger {
   }
 }
 
-/** What was acknowledged but is not in the record, or not so: a sentence each. Empty = every promise was kept. */
+/**
+ * What was acknowledged but is not in the record, or not so: a sentence each. Empty = every promise was kept.
+ */
 export function lostAcknowledgements(
   acknowledged: readonly Acknowledged[],
   record: readonly RecordedDelivery[],
@@ -149,7 +154,10 @@ function isDone(step: Step, assignment: RecordedAssignment, status: DeliveryStat
   }
 }
 
-/** What a driver's app learnt of an offer: that it is live, by a question asked `at` (epoch ms), or at that time that it is over. */
+/**
+ * What a driver's app learnt of an offer: that it is live, by a question asked `at` (epoch ms), or at that
+ * time that it is over.
+ */
 export type OfferWord = {
   offerId: string;
   deliveryId: string | null;

@@ -15,7 +15,10 @@ export type DeskAct =
   | { kind: 'returnGoods' }
   | { kind: 'wait' };
 
-/** What they look at to decide. `free`: drivers who could be given work by hand, `carrierAt`: where who has the goods was seen last; `now` in epoch ms. */
+/**
+ * What they look at to decide. `free`: drivers who could be given work by hand, `carrierAt`: where who has
+ * the goods was seen last; `now` in epoch ms.
+ */
 export type DeskView = {
   open: CaseView;
   delivery: WatchedDelivery;

@@ -18,7 +18,10 @@ export type OrderPlan = {
   cancelOdds: number;
   /** How much faster than in life the goods get ready. */
   speed: number;
-  /** Whether the next order comes also while one before it is not yet answered: shops do not wait for each other. */
+  /**
+   * Whether the next order comes also while one before it is not yet answered: shops do not wait for each
+   * other.
+   */
   isOpenLoop?: boolean;
   /** Tells the orders of this run from those of others. */
   run: string;
@@ -65,7 +68,10 @@ export class OrderFlow {
     private readonly plan: OrderPlan,
   ) {}
 
-  /** Places orders at the set rate until all are placed, the shops close, or the signal comes; the cancels that belong to them included. */
+  /**
+   * Places orders at the set rate until all are placed, the shops close, or the signal comes; the cancels
+   * that belong to them included.
+   */
   async run(signal: AbortSignal): Promise<void> {
     const under: Promise<void>[] = [];
     for (let number = 0; this.plan.count === null || number < this.plan.count; number++) {

@@ -16,7 +16,10 @@ export type CourierDeps = {
   /** The day's clock, which runs from the first shift on. */
   clock: () => DayClock;
   rules: DayRules;
-  /** The order that became this delivery, and where it is fetched; waits where the order's own answer is still on its way. */
+  /**
+   * The order that became this delivery, and where it is fetched; waits where the order's own answer is still
+   * on its way.
+   */
   jobOf: (deliveryId: string) => Promise<{ order: DayOrder; restaurant: Place }>;
   pointOf: (place: Place) => Point;
   placeEveryMs: number;
@@ -28,10 +31,16 @@ export type CourierDeps = {
 /** One order carried: by the day's rules, from the minute at which the system assigned it. */
 export type Carried = { orderId: string; deliveryId: string; assignedMinute: number; times: JobTimes };
 
-/** Between this process's look at the clock and the assignment, in minutes of the day: a courier who might not be in time says no. */
+/**
+ * Between this process's look at the clock and the assignment, in minutes of the day: a courier who might not
+ * be in time says no.
+ */
 const ANSWER_MINUTES = 0.5;
 
-/** A courier of the day: accepts at once whatever can be picked up before the shift ends, and then rides by the day's rules. */
+/**
+ * A courier of the day: accepts at once whatever can be picked up before the shift ends, and then rides by
+ * the day's rules.
+ */
 export class Courier {
   readonly carried: Carried[] = [];
   /** Offers refused because the food would be picked up after the shift. */
@@ -61,7 +70,8 @@ export class Courier {
     const { clock, client, socket, rules } = this.deps;
     if (!(await waitUntil(clock().instantOf(this.courier.onMinute), signal))) return;
     await this.sendPlace(this.place);
-    // The service asks whether the pickup is reached before the shift ends; the day asks whether the food is taken over by then.
+    // The service asks whether the pickup is reached before the shift ends; the day asks whether the food is
+    // taken over by then.
     const lastArrivalMinute = this.courier.offMinute - rules.pickupServiceMinutes / 2;
     const started = await client.startShift(clock().instantOf(lastArrivalMinute));
     if (!started.ok)

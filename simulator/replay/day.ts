@@ -16,7 +16,10 @@ export type DayOrder = Place & {
 export type DayCourier = Place & { id: string; onMinute: number; offMinute: number };
 export type DayRestaurant = Place & { id: string };
 
-/** The rules of a day: speed in metres a minute, service times in minutes (half before and half after the moment that counts). */
+/**
+ * The rules of a day: speed in metres a minute, service times in minutes (half before and half after the
+ * moment that counts).
+ */
 export type DayRules = {
   metersPerMinute: number;
   pickupServiceMinutes: number;
@@ -32,7 +35,10 @@ export type Day = {
   restaurants: ReadonlyMap<string, DayRestaurant>;
 };
 
-/** A file of a day is missing or wrong. The message names the file, the line (1 = the header) and what is wrong. */
+/**
+ * A file of a day is missing or wrong. The message names the file, the line (1 = the header) and what is
+ * wrong.
+ */
 export class DayError extends Mistake {
   override name = 'DayError';
 

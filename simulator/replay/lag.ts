@@ -1,8 +1,9 @@
 import { percentileOf } from '../client/latencies';
 
 /**
- * How far what was done lies behind what was due, in ms of this machine. On a machine that keeps up it is a few ms; where it grows to a
- * minute of the day, orders come and couriers move at other times than the day says, and the plan shows the machine, not the dispatch.
+ * How far what was done lies behind what was due, in ms of this machine. On a machine that keeps up it is a
+ * few ms; where it grows to a minute of the day, orders come and couriers move at other times than the day
+ * says, and the plan shows the machine, not the dispatch.
  */
 export class Lag {
   private readonly samples = new Map<LagKind, number[]>();
@@ -28,19 +29,28 @@ export class Lag {
   }
 }
 
-/** order: posted after its placement; step: a courier's step after its time; offer: offered after the search could find the courier; timer: this process's own timers. */
+/**
+ * order: posted after its placement; step: a courier's step after its time; offer: offered after the search
+ * could find the courier; timer: this process's own timers.
+ */
 export type LagKind = 'order' | 'step' | 'offer' | 'timer';
 export const LAG_KINDS: readonly LagKind[] = ['order', 'step', 'offer', 'timer'];
 
 export type LagFigures = { count: number; p50Ms: number; p95Ms: number; maxMs: number };
 
-/** The plan means nothing once one in twenty of these is later than this, in minutes of the day: the data itself counts in whole minutes. */
+/**
+ * The plan means nothing once one in twenty of these is later than this, in minutes of the day: the data
+ * itself counts in whole minutes.
+ */
 export const LARGEST_LAG_MINUTES = 1;
 
 export type SpeedVerdict =
   { held: true } | { held: false; kind: LagKind; lagMinutes: number; highestSpeed: number };
 
-/** Whether the machine held the speed; if not, what lagged most, by how many minutes of the day, and a speed at which that lag would be harmless. */
+/**
+ * Whether the machine held the speed; if not, what lagged most, by how many minutes of the day, and a speed
+ * at which that lag would be harmless.
+ */
 export function judgeSpeed(lag: Lag, speed: number): SpeedVerdict {
   const worst = LAG_KINDS.map((kind) => ({ kind, p95Ms: lag.figures(kind)?.p95Ms ?? 0 })).reduce((a, b) =>
     b.p95Ms > a.p95Ms ? b : a,

@@ -1,8 +1,10 @@
 /**
  * npm run replay -- --day FOLDER --speed 60 --plan plan.csv [--until MINUTE]
- * Plays a day of the Meal Delivery Routing Problem set through worker and API, which it starts itself on the given PostgreSQL, Redis and Temporal, and
- * writes who was assigned what and when, for mdrp_evaluate.py. docs/replay.md says how. The last line of stdout is one JSON object.
- * Exit code: 0 = played; 1 = a promise of the service was broken, or it failed; 2 = wrong arguments, settings or files; 3 = the machine did not hold the speed.
+ * Plays a day of the Meal Delivery Routing Problem set through worker and API, which it starts itself on the
+ * given PostgreSQL, Redis and Temporal, and writes who was assigned what and when, for mdrp_evaluate.py.
+ * docs/replay.md says how. The last line of stdout is one JSON object. Exit code: 0 = played; 1 = a promise
+ * of the service was broken, or it failed; 2 = wrong arguments, settings or files; 3 = the machine did not
+ * hold the speed.
  */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -103,7 +105,9 @@ async function tellProgress(replay: Replay, signal: AbortSignal): Promise<void> 
   while (await pause(PROGRESS_EVERY_MS, signal)) log(replay.progress());
 }
 
-/** As the system really assigned them: what PostgreSQL says of the assignments that held, on the day's clock. */
+/**
+ * As the system really assigned them: what PostgreSQL says of the assignments that held, on the day's clock.
+ */
 function planOf({ clock, orderIds, courierIds }: Replay, deliveries: readonly RecordedDelivery[]): PlanRow[] {
   return deliveries.flatMap(({ deliveryId, assignments }) => {
     const held = assignments.find(({ state }) => state === 'ACTIVE' || state === 'COMPLETED');

@@ -1,4 +1,6 @@
-/** One assignment as the system really made it: when (minute of the day), to which courier, of which order. */
+/**
+ * One assignment as the system really made it: when (minute of the day), to which courier, of which order.
+ */
 export type PlanRow = { assignedMinute: number; courierId: string; orderId: string };
 
 /** The plan as mdrp_evaluate.py reads it, by time. */
@@ -12,7 +14,9 @@ export function planCsv(rows: readonly PlanRow[]): string {
   return ['assigned_at,courier,orders', ...lines, ''].join('\n');
 }
 
-/** As the plan tells it: rounded up to a hundredth, so that an assignment never comes before what caused it. */
+/**
+ * As the plan tells it: rounded up to a hundredth, so that an assignment never comes before what caused it.
+ */
 export function planMinute(minute: number): number {
   return Math.ceil(minute * 100) / 100;
 }

@@ -1,11 +1,17 @@
 import type { Point } from '../../domain/geo/places';
 import type { Place } from './day';
 
-/** The data names no city; its plane is laid around this point. Straight lines over a day's 15 km keep their length within 0.2 %. */
+/**
+ * The data names no city; its plane is laid around this point. Straight lines over a day's 15 km keep their
+ * length within 0.2 %.
+ */
 const BASE: Point = { lat: 41.88, lng: -87.63 };
 const METERS_PER_DEGREE = 111_195.08;
 
-/** Where on earth a place of the day's plane lies; x goes east, y north. @param middle the place that falls on the base point */
+/**
+ * Where on earth a place of the day's plane lies; x goes east, y north.
+ * @param middle the place that falls on the base point
+ */
 export function pointOf({ x, y }: Place, middle: Place): Point {
   const metersPerDegreeEast = METERS_PER_DEGREE * Math.cos((BASE.lat * Math.PI) / 180);
   return {

@@ -24,7 +24,10 @@ const PAY_CENTS = 1_000;
 const REGISTRATIONS_AT_ONCE = 8;
 const TIMER_EVERY_MS = 100;
 
-/** One day played through the running system: its shops, orders and couriers as real clients, on the day's clock. */
+/**
+ * One day played through the running system: its shops, orders and couriers as real clients, on the day's
+ * clock.
+ */
 export class Replay {
   readonly lag = new Lag();
   readonly ledger = new Ledger();
@@ -86,7 +89,7 @@ export class Replay {
     return `minute ${minute} of the day: ${this.placed} of ${this.deps.day.orders.length} orders placed, ${carried} accepted`;
   }
 
-  // ---- preparation ------------------------------------------------------------------------------------------------------------
+  // ---- preparation ----
 
   private async prepare(): Promise<MerchantClient> {
     const { connections, day } = this.deps;
@@ -166,7 +169,7 @@ export class Replay {
     );
   }
 
-  // ---- orders -----------------------------------------------------------------------------------------------------------------
+  // ---- orders ----
 
   private async placeOrders(merchant: MerchantClient, signal: AbortSignal): Promise<void> {
     const posting: Promise<void>[] = [];
@@ -228,7 +231,7 @@ export class Replay {
     return { order, restaurant: this.restaurantOf(order) };
   }
 
-  // ---- the end ----------------------------------------------------------------------------------------------------------------
+  // ---- the end ----
 
   private async untilMinute(signal: AbortSignal): Promise<ReplayEnd> {
     const { untilMinute } = this.options;

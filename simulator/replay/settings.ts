@@ -8,8 +8,9 @@ const LONGEST_PLACE_PAUSE_MS = 10_000;
 const ANSWER_SECONDS = 2;
 
 /**
- * The environment of worker and API for a replay: the day's own speed and no detours, all durations divided by `speed`, offers on for all, and no limits
- * that a hurried day would run into. What the user has set stays as it is.
+ * The environment of worker and API for a replay: the day's own speed and no detours, all durations divided
+ * by `speed`, offers on for all, and no limits that a hurried day would run into. What the user has set stays
+ * as it is.
  */
 export function serviceEnvironment(
   rules: DayRules,
@@ -29,7 +30,8 @@ export function serviceEnvironment(
     TRAVEL_DETOUR_FACTOR: '1',
     POSITION_FRESH_SECONDS: String(FRESH_SECONDS),
     POSITION_OFFLINE_MINUTES: '1440',
-    // A recorded day says where a courier set out and arrived, not the way between: nobody is lost for being silent or standing still.
+    // A recorded day says where a courier set out and arrived, not the way between: nobody is lost for being
+    // silent or standing still.
     LOST_AFTER_SILENCE_SECONDS: '86400',
     LOST_AFTER_NO_PROGRESS_MINUTES: '1440',
     OFFER_EXPIRATION_SECONDS: String(Math.min(3_600, Math.max(30, Math.ceil(ANSWER_SECONDS * speed)))),

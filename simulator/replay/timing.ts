@@ -1,6 +1,9 @@
 import type { DayOrder, DayRules, Place } from './day';
 
-/** Minutes of the day from a place to another: the straight line ÷ metres a minute, rounded up (the rule of the data set). */
+/**
+ * Minutes of the day from a place to another: the straight line ÷ metres a minute, rounded up (the rule of
+ * the data set).
+ */
 export function travelMinutes(from: Place, to: Place, { metersPerMinute }: DayRules): number {
   return Math.ceil(Math.hypot(from.x - to.x, from.y - to.y) / metersPerMinute);
 }
@@ -8,7 +11,10 @@ export function travelMinutes(from: Place, to: Place, { metersPerMinute }: DayRu
 /** Where a courier is and from which minute of the day they can leave. */
 export type CourierState = Place & { freeMinute: number };
 
-/** One job's moments, in minutes of the day. `arrive` and `atDoor` are when the courier gets there; `pick` and `drop` are the moments that count. */
+/**
+ * One job's moments, in minutes of the day. `arrive` and `atDoor` are when the courier gets there; `pick` and
+ * `drop` are the moments that count.
+ */
 export type JobTimes = {
   leave: number;
   arrive: number;
@@ -19,9 +25,10 @@ export type JobTimes = {
 };
 
 /**
- * When a courier who is told at `assignedMinute` picks the order up and brings it: they leave when told and free, half of each service time
- * lies before the moment that counts and half after it, and the food is not picked up before it is ready. The data set's rules, as
- * mdrp_evaluate.py has them: a pickup falls on a whole minute.
+ * When a courier who is told at `assignedMinute` picks the order up and brings it: they leave when told and
+ * free, half of each service time lies before the moment that counts and half after it, and the food is not
+ * picked up before it is ready. The data set's rules, as mdrp_evaluate.py has them: a pickup falls on a whole
+ * minute.
  */
 export function jobTimes(
   courier: CourierState,

@@ -1,4 +1,7 @@
-/** What a delivery's transaction must bear: parts that are away, attempts that come too late, events that cannot be, and cities full of held drivers. */
+/**
+ * What a delivery's transaction must bear: parts that are away, attempts that come too late, events that
+ * cannot be, and cities full of held drivers.
+ */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { v7 as newId } from 'uuid';
 import {
@@ -172,7 +175,8 @@ test('a search looks beyond the nearest fifty where all of those are held', asyn
   const cityId = await world.addCity();
   const held = await Promise.all(Array.from({ length: 60 }, () => world.addDriver({ cityId })));
   const free = await world.addDriver({ cityId, at: { lat: PICKUP.lat + 0.01, lng: PICKUP.lng } });
-  await world.db.driver.updateMany({ where: { id: { in: held } }, data: { availability: 'PAUSED' } }); // the map has not heard of it
+  // the map has not heard of it
+  await world.db.driver.updateMany({ where: { id: { in: held } }, data: { availability: 'PAUSED' } });
   const { deliveryId } = await world.addDelivery({ cityId });
   expect((await tell(deliveryId, LOOK)).known.offers).toMatchObject([{ driverId: free }]);
 });

@@ -1,4 +1,7 @@
-/** Many transactions at once on one database: nobody is held twice, every counter is right, and of two that contradict one another one wins (invariants 1, 2, 6). */
+/**
+ * Many transactions at once on one database: nobody is held twice, every counter is right, and of two that
+ * contradict one another one wins (invariants 1, 2, 6).
+ */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Told, WorkflowEvent } from '../../activities/delivery';
 import { createAvailability } from '../../services/availability';

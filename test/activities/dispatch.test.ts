@@ -1,4 +1,7 @@
-/** Each event of domain/dispatch.ts in its one transaction, on a real database: what it does, and that doing it again does nothing. */
+/**
+ * Each event of domain/dispatch.ts in its one transaction, on a real database: what it does, and that doing
+ * it again does nothing.
+ */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { WorkflowEvent } from '../../activities/delivery';
 import type { Step } from '../../domain/delivery/status';
@@ -75,7 +78,8 @@ describe('looking for a driver', () => {
 
   test('keeps with the offer why this driver, and why not the others', async () => {
     const scene = await Scene.set(world, [{}, {}, {}]);
-    await world.db.driver.update({ where: { id: scene.driver(1) }, data: { availability: 'ON_BREAK' } }); // the map does not know yet
+    // the map does not know yet
+    await world.db.driver.update({ where: { id: scene.driver(1) }, data: { availability: 'ON_BREAK' } });
     await scene.offered();
     const [offer] = await scene.offers();
     expect(offer?.choice).toMatchObject({
@@ -165,7 +169,10 @@ describe('looking for a driver', () => {
   });
 });
 
-/** Events whose repeat must give the first answer and change nothing: what comes before, the event, and what else may come between. */
+/**
+ * Events whose repeat must give the first answer and change nothing: what comes before, the event, and what
+ * else may come between.
+ */
 type Repeat = {
   name: string;
   before: (scene: Scene) => Promise<WorkflowEvent>;

@@ -1,4 +1,7 @@
-/** What each level does, what a loss leads to, and what lapses cost (spec 4 and 5), in the transactions that do it. */
+/**
+ * What each level does, what a loss leads to, and what lapses cost (spec 4 and 5), in the transactions that
+ * do it.
+ */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { v7 as newId } from 'uuid';
 import { createDeliveryActivities } from '../../activities/delivery';
@@ -160,9 +163,7 @@ describe('a level', () => {
 
 describe('a broadcast', () => {
   /** Level 3 is reached while these wait. */
-  async function broadcast(
-    drivers: number,
-  ): Promise<{
+  async function broadcast(drivers: number): Promise<{
     scene: DeliveryScene;
     after: (minutes: number) => number;
     wave: { offerId: string; driverId: string; expiresAt: number }[];
@@ -236,7 +237,8 @@ describe('a broadcast', () => {
       'pager critical: Level 3: no driver for 30 minutes',
       'pager critical: Level 3: no driver for 40 minutes',
     ]);
-    expect((await scene.emitted()).filter((each) => each.startsWith('delivery_delayed'))).toHaveLength(2); // merchant and customer are not told again
+    // merchant and customer are not told again
+    expect((await scene.emitted()).filter((each) => each.startsWith('delivery_delayed'))).toHaveLength(2);
   });
 
   test('waits for the single offer that is live, and follows it', async () => {
@@ -789,7 +791,8 @@ describe('a hand-over', () => {
       status: 'PICKED_UP',
     });
     expect(await scene.step('deliver', scene.driver())).toMatchObject({ refused: 'NOT_FOUND' });
-    expect(await scene.step('arriveAtDropoff', scene.driver())).toMatchObject({ outcome: 'moved' }); // a repeat of what they did; it moves nothing
+    // a repeat of what they did; it moves nothing
+    expect(await scene.step('arriveAtDropoff', scene.driver())).toMatchObject({ outcome: 'moved' });
     expect(await scene.row()).toMatchObject({ status: 'PICKED_UP', driverId: scene.driver(1) });
     for (const step of ['arriveAtDropoff', 'deliver'] as const)
       expect(await scene.step(step, scene.driver(1))).toMatchObject({ outcome: 'moved' });

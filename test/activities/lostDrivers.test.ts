@@ -1,4 +1,7 @@
-/** Who is lost, over real PostgreSQL, by a clock that the test sets ahead; what the outbox holds is told to the deliveries by hand. */
+/**
+ * Who is lost, over real PostgreSQL, by a clock that the test sets ahead; what the outbox holds is told to
+ * the deliveries by hand.
+ */
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createLostDrivers, type LostDriversReport } from '../../activities/sweeps/lostDrivers';
 import { citySilentShare, lossesNoticed, lossesWithheld } from '../../activities/sweeps/lossMetrics';
@@ -116,7 +119,8 @@ describe('a driver who falls silent', () => {
   it('before pickup is lost after three minutes, and the delivery is searched for without them', async () => {
     const scene = await accepted(1);
     const noticed = (await valueOf(lossesNoticed, { why: 'FELL_SILENT' })) ?? 0;
-    start = (await scene.assignments())[0]!.startedAt.getTime(); // silence counts from there, not from before the scene was set
+    // silence counts from there, not from before the scene was set
+    start = (await scene.assignments())[0]!.startedAt.getTime();
     await ping(scene.driver(1), 3 * MINUTE);
     expect(await sweepAfter(3 * MINUTE - 1_000)).toMatchObject({ watched: 2, silent: 0, told: 0 });
     expect(await sweepAfter(3 * MINUTE + 1_000)).toEqual({
@@ -403,7 +407,8 @@ describe('a driver who makes no way', () => {
     const scene = await onTheWay(new Date(start + 20 * MINUTE));
     for (const minutes of [1, 6, 11, 16, 21])
       expect(await standTill(scene, minutes * MINUTE)).toMatchObject({ told: 0 });
-    expect(await standTill(scene, 22 * MINUTE)).toMatchObject({ told: 1 }); // 3.6 minutes of way, and five of grace
+    // 3.6 minutes of way, and five of grace
+    expect(await standTill(scene, 22 * MINUTE)).toMatchObject({ told: 1 });
   });
 
   it('and was assigned by hand keeps the delivery: ops are asked, once', async () => {

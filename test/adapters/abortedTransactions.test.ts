@@ -36,7 +36,10 @@ async function everything(): Promise<unknown> {
   ]);
 }
 
-/** Waits until a transaction of the service stands before a lock, and kills its connection, as the end of its process would. */
+/**
+ * Waits until a transaction of the service stands before a lock, and kills its connection, as the end of its
+ * process would.
+ */
 async function killTheBlocked(): Promise<void> {
   const pid = await eventually('a transaction waits for our lock', async () => {
     const { rows } = await outsider.query<{ pid: number }>(

@@ -1,4 +1,7 @@
-/** The audit trail (ADR-028): what is stored can be proven, by itself, by whoever can read it; and the service cannot unwrite it. */
+/**
+ * The audit trail (ADR-028): what is stored can be proven, by itself, by whoever can read it; and the service
+ * cannot unwrite it.
+ */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
 import { v7 as newId } from 'uuid';
@@ -40,7 +43,10 @@ const tell = (deliveryId: string, event: WorkflowEvent) =>
     event,
   });
 
-/** A life that writes entries in each way there is: order, registration, shift, offer, rejection, loss, assignment by hand, steps, break. */
+/**
+ * A life that writes entries in each way there is: order, registration, shift, offer, rejection, loss,
+ * assignment by hand, steps, break.
+ */
 async function life(): Promise<{ deliveryId: string; drivers: [string, string] }> {
   const {
     db,

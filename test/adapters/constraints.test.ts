@@ -1,4 +1,7 @@
-/** The database enforces the invariants, not the code's good will: each is tried to be broken past all code (spec 2, invariant 1). */
+/**
+ * The database enforces the invariants, not the code's good will: each is tried to be broken past all code
+ * (spec 2, invariant 1).
+ */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { v7 as newId } from 'uuid';
 import { createDispatchWorld, type DispatchWorld } from '../support/dispatchWorld';
@@ -63,7 +66,8 @@ describe('PostgreSQL refuses', () => {
     } = await two();
     await offer(deliveries[0], driver);
     await expect(offer(deliveries[1], driver)).rejects.toThrow(UNIQUE);
-    await offer(deliveries[1], driver, { state: 'EXPIRED', endedAt: new Date() }); // one that is over takes no place
+    // one that is over takes no place
+    await offer(deliveries[1], driver, { state: 'EXPIRED', endedAt: new Date() });
   });
 
   test('a second live single offer of a delivery, while a broadcast may have many', async () => {

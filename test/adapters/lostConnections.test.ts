@@ -1,4 +1,7 @@
-/** A connection that PostgreSQL ends is no end of the process that had it, whatever that was about to do with it. */
+/**
+ * A connection that PostgreSQL ends is no end of the process that had it, whatever that was about to do with
+ * it.
+ */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
@@ -22,7 +25,8 @@ const escaped: unknown[] = [];
 const note = (error: unknown): void => void escaped.push(error);
 
 beforeEach(async () => {
-  // What a process hears in one breath that stood still, or had no time, while its server went: that it is connected, and that it is not.
+  // What a process hears in one breath that stood still, or had no time, while its server went: that it is
+  // connected, and that it is not.
   server = createServer((socket) => {
     socket.on('error', () => undefined);
     socket.once('data', () => socket.end(Buffer.concat([WELCOME, FAREWELL])));

@@ -1,4 +1,7 @@
-/** Each migration goes up, has a way back, and goes up again (spec 13); and the schema that Prisma knows is that of the database. */
+/**
+ * Each migration goes up, has a way back, and goes up again (spec 13); and the schema that Prisma knows is
+ * that of the database.
+ */
 import { execFile } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -154,7 +157,8 @@ describe('the commands', () => {
         const done = command(way);
         const longestMs = await longestInsertWait(done, () => report.query('COMMIT'));
         await done;
-        expect(longestMs).toBeLessThan(1_500); // 500 ms, and what a busy machine adds; without a time-out it would be all of the 4 s
+        // 500 ms, and what a busy machine adds; without a time-out it would be all of the 4 s
+        expect(longestMs).toBeLessThan(1_500);
       }
       expect((await client.query(`SELECT 1 FROM pg_index WHERE NOT indisvalid`)).rowCount).toBe(0);
       expect((await client.query(`SELECT 1 FROM pg_indexes WHERE indexname = 'xs'`)).rowCount).toBe(1);
@@ -165,7 +169,10 @@ describe('the commands', () => {
     }
   }, 120_000);
 
-  /** Asks for the lock of a write again and again, as the service would, while `done` is under way; `release` frees the table after 4 s. */
+  /**
+   * Asks for the lock of a write again and again, as the service would, while `done` is under way; `release`
+   * frees the table after 4 s.
+   */
   async function longestInsertWait(done: Promise<unknown>, release: () => Promise<unknown>): Promise<number> {
     const over = new AbortController();
     void done.catch(() => undefined).finally(() => over.abort());
@@ -181,7 +188,10 @@ describe('the commands', () => {
     return longestMs;
   }
 
-  /** What would have to be done to the database to make it what schema.prisma says. Prisma looks past partial indexes, checks, partitions and grants: the tests of the invariants hold those. */
+  /**
+   * What would have to be done to the database to make it what schema.prisma says. Prisma looks past partial
+   * indexes, checks, partitions and grants: the tests of the invariants hold those.
+   */
   async function differences(): Promise<string[]> {
     const { stdout } = await command(
       'prisma',

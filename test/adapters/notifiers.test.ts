@@ -1,4 +1,6 @@
-/** Each channel against a receiver on this machine: what it is sent, to the byte, and what its answers mean. */
+/**
+ * Each channel against a receiver on this machine: what it is sent, to the byte, and what its answers mean.
+ */
 import { createPublicKey, verify } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { v7 as newId } from 'uuid';
@@ -423,7 +425,8 @@ describe('web push', () => {
       'Web push: HTTP 500',
     );
     receiver.answer({ status: 201 }, { status: 413 });
-    expect(await webPush().notify(aboutOffer(driverId, await offered(await freed(driverId))))).toBe('sent'); // one app heard it
+    // one app heard it
+    expect(await webPush().notify(aboutOffer(driverId, await offered(await freed(driverId))))).toBe('sent');
     receiver.answer({ status: 413 }, { status: 413 });
     await expect(
       webPush().notify(aboutOffer(driverId, await offered(await freed(driverId)))),

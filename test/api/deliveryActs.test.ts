@@ -1,4 +1,7 @@
-/** What ops do by hand, and how a driver gives up: each act, its repeat, the states it does not go with, and who may not. */
+/**
+ * What ops do by hand, and how a driver gives up: each act, its repeat, the states it does not go with, and
+ * who may not.
+ */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { v7 as newId } from 'uuid';
 import type { Asking } from '../../api/commands/answers';

@@ -308,7 +308,8 @@ describe('a case', () => {
   });
 
   it('leaves the trail whole, whoever worked on it', async () => {
-    await world.db.escalation.deleteMany({ where: { delivery: { status: 'PENDING' } } }); // those that these tests put there past the code
+    // those that these tests put there past the code
+    await world.db.escalation.deleteMany({ where: { delivery: { status: 'PENDING' } } });
     expect(await brokenInvariants(world.db)).toEqual([]);
   });
 });

@@ -115,14 +115,12 @@ describe('a change', () => {
   });
 
   it('that is sent again is no new entry, whatever its reason and the order of its cities', async () => {
-    await world
-      .as(ops())
-      .put('/v2/cities/rome', {
-        name: 'Rome',
-        timezone: 'Europe/Rome',
-        currency: 'EUR',
-        center: { lat: 41.9, lng: 12.5 },
-      });
+    await world.as(ops()).put('/v2/cities/rome', {
+      name: 'Rome',
+      timezone: 'Europe/Rome',
+      currency: 'EUR',
+      center: { lat: 41.9, lng: 12.5 },
+    });
     const first = await put('driver_offers', { percent: 5, cities: ['rome', CITY] }).expect(200);
     const again = await put('driver_offers', { percent: 5, cities: [CITY, 'rome'], why: 'once more' }).expect(
       200,

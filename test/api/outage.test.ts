@@ -28,7 +28,9 @@ async function failureOf(work: Promise<unknown>): Promise<unknown> {
   throw new Error('it did not fail');
 }
 
-/** @param statementTimeoutMs short where a time-out is what is looked at, long where it would be an accident */
+/**
+ * @param statementTimeoutMs short where a time-out is what is looked at, long where it would be an accident
+ */
 async function withDatabase(
   url: string,
   act: (db: Database) => Promise<unknown>,

@@ -1,4 +1,7 @@
-/** Where a driver's app is told when it is closed: whose subscriptions they are, how many, and which addresses are taken. */
+/**
+ * Where a driver's app is told when it is closed: whose subscriptions they are, how many, and which addresses
+ * are taken.
+ */
 import { createECDH, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { v7 as newId } from 'uuid';

@@ -6,7 +6,10 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 const bootstrapDir = join(__dirname, '../../scripts/bootstrap');
 
-/** Runs a line of a module of scripts/bootstrap, `it` being the module, and returns what it printed or the message of its refusal. */
+/**
+ * Runs a line of a module of scripts/bootstrap, `it` being the module, and returns what it printed or the
+ * message of its refusal.
+ */
 function run(module: string, line: string, env: Record<string, string> = {}): string {
   const program = `import * as it from '${bootstrapDir}/${module}';
     try { console.log(JSON.stringify(await (async () => { ${line} })())); } catch (error) { console.log(error.message); }`;

@@ -1,4 +1,5 @@
-// A program as our scripts are: starts a process, says its id and that of the process which this one starts, and then ends as its argument says.
+// A program as our scripts are: starts a process, says its id and that of the process which this one starts,
+// and then ends as its argument says.
 import { supervise } from '../../scripts/bootstrap/supervisor.mjs';
 
 const [ending] = process.argv.slice(2);

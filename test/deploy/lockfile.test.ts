@@ -13,7 +13,8 @@ it('names every optional package, so that npm ci works on every platform', () =>
       .filter((name) => !isLocked(path, name))
       .map((name) => `${name}, for ${path}`),
   );
-  // npm leaves out what the registry cannot give just now: take a version of the package that is complete there.
+  // npm leaves out what the registry cannot give just now: take a version of the package that is complete
+  // there.
   expect(missing).toEqual([]);
 });
 

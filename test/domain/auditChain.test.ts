@@ -1,4 +1,7 @@
-/** A hash chain followed from its first entry to its head, and what is said of one that does not hang together (ADR 11). */
+/**
+ * A hash chain followed from its first entry to its head, and what is said of one that does not hang together
+ * (ADR 11).
+ */
 import { describe, expect, test } from '@jest/globals';
 import type { AuditRecord } from '../../domain/audit/auditRecord';
 import { type ChainedEntry, followChain, scopeOfCheck } from '../../domain/audit/auditChain';

@@ -71,7 +71,7 @@ const REQUESTS = {
 
 const BREAK: PendingAvailability = { kind: 'BREAK', minutes: 30, reason: 'lunch' };
 
-// ---- arbitrary drivers and requests: every state a row may be in --------------------------------------------------------------
+// ---- arbitrary drivers and requests: every state a row may be in ----
 
 const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: null });
 const reason = maybe(fc.constantFrom('lunch', 'fuel'));

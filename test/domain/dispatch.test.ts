@@ -1,6 +1,7 @@
 /**
- * The rules of dispatch under random events: two deliveries that want the same drivers, read and written as the store does it, so that a rule
- * which counts on more than the store reads fails here. After every event all invariants hold, and the same event again changes nothing.
+ * The rules of dispatch under random events: two deliveries that want the same drivers, read and written as
+ * the store does it, so that a rule which counts on more than the store reads fails here. After every event
+ * all invariants hold, and the same event again changes nothing.
  */
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
@@ -109,7 +110,10 @@ class World {
     return this.assignments[deliveryId].find(({ state }) => state === 'ACTIVE');
   }
 
-  /** As the store reads it: no offer, assignment or driver more. Frozen, since facts are never changed in place. */
+  /**
+   * As the store reads it: no offer, assignment or driver more. Frozen, since facts are never changed in
+   * place.
+   */
   read(deliveryId: DeliveryId, event: DeliveryEvent): Truth {
     const named = 'offerId' in event && event.offerId !== null ? this.offers.get(event.offerId) : undefined;
     const byHand =
@@ -258,7 +262,7 @@ function deepFreeze<T>(value: T): T {
   return Object.freeze(value);
 }
 
-// ---- what can happen ------------------------------------------------------------------------------------------------------------
+// ---- what can happen ----
 
 /** One thing that happens: to a delivery, to a driver, or time passing. `Nat`s choose among what there is. */
 type Happening =
@@ -314,7 +318,10 @@ const looking: fc.Arbitrary<Looking> = fc.record({
   lapseMs: fc.option(fc.integer({ min: -5_000, max: 5_000 })),
 });
 
-/** As the activities look around: only for a delivery that is searched for, and only who could be locked free is chosen. */
+/**
+ * As the activities look around: only for a delivery that is searched for, and only who could be locked free
+ * is chosen.
+ */
 function searchOf(
   world: World,
   on: DeliveryId,
@@ -420,16 +427,14 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   {
     weight: 2,
     arbitrary: event(
-      fc
-        .tuple(nat, fc.boolean(), fc.boolean())
-        .map(([index, override, meets]) => (world) => ({
-          kind: 'handOver',
-          driverId: driverId(world, index),
-          by: OPS,
-          override,
-          meeting: meets ? { point: { lat: 52, lng: 4 }, address: null } : null,
-          why: 'test',
-        })),
+      fc.tuple(nat, fc.boolean(), fc.boolean()).map(([index, override, meets]) => (world) => ({
+        kind: 'handOver',
+        driverId: driverId(world, index),
+        by: OPS,
+        override,
+        meeting: meets ? { point: { lat: 52, lng: 4 }, address: null } : null,
+        why: 'test',
+      })),
     ),
   },
   {
@@ -481,15 +486,13 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   {
     weight: 2,
     arbitrary: event(
-      fc
-        .constantFrom(...NOTICED_LOSSES)
-        .map((why) => (world, on) => ({
-          kind: 'releaseDriver',
-          driverId: world.active(on)?.driverId ?? 'none',
-          offerId: null,
-          assignmentId: world.active(on)?.assignmentId ?? null,
-          why,
-        })),
+      fc.constantFrom(...NOTICED_LOSSES).map((why) => (world, on) => ({
+        kind: 'releaseDriver',
+        driverId: world.active(on)?.driverId ?? 'none',
+        offerId: null,
+        assignmentId: world.active(on)?.assignmentId ?? null,
+        why,
+      })),
     ),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('shown' as const), index: nat }) },
@@ -511,15 +514,13 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   {
     weight: 2,
     arbitrary: event(
-      fc
-        .tuple(nat, fc.boolean())
-        .map(([index, override]) => (world) => ({
-          kind: 'assignDriver',
-          driverId: driverId(world, index),
-          by: OPS,
-          override,
-          why: 'test',
-        })),
+      fc.tuple(nat, fc.boolean()).map(([index, override]) => (world) => ({
+        kind: 'assignDriver',
+        driverId: driverId(world, index),
+        by: OPS,
+        override,
+        why: 'test',
+      })),
     ),
   },
   {
@@ -620,7 +621,7 @@ function requestOf(
   }
 }
 
-// ---- what must hold -------------------------------------------------------------------------------------------------------------
+// ---- what must hold ----
 
 /** Plain, since it is asked a million times. */
 function holds(isSo: boolean, rule: string): void {
@@ -643,7 +644,10 @@ function tell(world: World, on: DeliveryId, it: DeliveryEvent): void {
     world.answers.push({ deliveryId: on, event: it, answer: decision.answer });
 }
 
-/** A look around that finds nobody may do so again, and a later instant may be that of the next level; all else happens once. */
+/**
+ * A look around that finds nobody may do so again, and a later instant may be that of the next level; all
+ * else happens once.
+ */
 function checkRepeat(world: World, on: DeliveryId, it: DeliveryEvent, first: Answer): void {
   const repeated: DeliveryEvent =
     it.kind === 'lookForDriver' ? { ...it, search: { ...it.search, chosen: [] } } : it;
@@ -805,7 +809,10 @@ function checkDelivery(world: World, deliveryId: DeliveryId): void {
   );
 }
 
-/** As the workflow does: from deadline to deadline until the next one lies ahead. It must come to rest, and wait for something. */
+/**
+ * As the workflow does: from deadline to deadline until the next one lies ahead. It must come to rest, and
+ * wait for something.
+ */
 function actOnDeadlines(world: World, on: DeliveryId): void {
   tell(world, on, { kind: 'readDelivery' });
   for (let acts = 0; acts < 10; acts += 1) {

@@ -73,7 +73,8 @@ describe('a driver who makes no way', () => {
     const progress = { nearestMeters: 900, progressAt: NOW };
     const later = { ...asked, readyAt: NOW + 30 * MINUTE };
     expect(standsStill(progress, { ...later, now: NOW + 30 * MINUTE })).toBe(false);
-    expect(standsStill(progress, { ...later, now: NOW + 31 * MINUTE })).toBe(true); // four minutes' way, and five that they stood
+    // four minutes' way, and five that they stood
+    expect(standsStill(progress, { ...later, now: NOW + 31 * MINUTE })).toBe(true);
   });
 });
 

@@ -222,7 +222,8 @@ describe('the way to the pickup', () => {
       'NO_PROGRESS at 12',
       'NO_PROGRESS at 12.5',
     ]);
-    expect(follow(Array<number>(13).fill(1_000), { readyAt }, { timeScale: 10 })).toEqual([]); // 20 s of way: to leave after 9:40
+    // 20 s of way: to leave after 9:40
+    expect(follow(Array<number>(13).fill(1_000), { readyAt }, { timeScale: 10 })).toEqual([]);
   });
 
   it('is not looked at after the arrival', () => {

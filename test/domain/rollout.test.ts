@@ -53,7 +53,8 @@ describe('rolloutDraw', () => {
     expect(drawn).toEqual([53, 53, 67, 86]);
   });
 
-  // With 99 degrees of freedom chi-square exceeds 149 once in a thousand for truly even draws; these keys are fixed, so the test is too.
+  // With 99 degrees of freedom chi-square exceeds 149 once in a thousand for truly even draws; these keys are
+  // fixed, so the test is too.
   it.each([
     ['numbers', sequence((i) => String(i))],
     ['numbered orders', sequence((i) => `order-${i}`)],

@@ -1,4 +1,7 @@
-/** The checker on a service that stands still: what is broken on purpose in PostgreSQL, Redis or Temporal is named, with its invariant and whose it is. */
+/**
+ * The checker on a service that stands still: what is broken on purpose in PostgreSQL, Redis or Temporal is
+ * named, with its invariant and whose it is.
+ */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
 import type { Broken } from '../../reliability/checker/broken';
@@ -79,7 +82,10 @@ async function accepted(): Promise<Job> {
 type When = 'atOnce' | 'soon' | 'final';
 type Seeing = { told?: Told; faultEndedAt?: () => number };
 
-/** Breaks a copy of what is there, as only the owner of the tables can, and looks at it. @returns all that was found until then */
+/**
+ * Breaks a copy of what is there, as only the owner of the tables can, and looks at it.
+ * @returns all that was found until then
+ */
 async function see(
   harm: string,
   when: When,

@@ -1,4 +1,7 @@
-/** What is left when a process dies or Redis forgets: every acknowledged answer, and no driver held for ever (invariants 2, 3, 5). */
+/**
+ * What is left when a process dies or Redis forgets: every acknowledged answer, and no driver held for ever
+ * (invariants 2, 3, 5).
+ */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
 import { createRedisDriverMap } from '../../adapters/redis/driverMap';
@@ -165,7 +168,8 @@ describe('kill -9 of the API', () => {
     const accepting = driver.accept(offerId);
     await system.startAgain('api');
     const state = await driver.hears('STATE');
-    expect([offerId, undefined]).toContain((state.offer as { offerId?: string } | null)?.offerId); // none where the accept was there first
+    // none where the accept was there first
+    expect([offerId, undefined]).toContain((state.offer as { offerId?: string } | null)?.offerId);
     const accepted = await accepting;
     expect(accepted).toMatchObject({ ok: true });
     expect(await driver.accept(offerId)).toEqual(accepted);

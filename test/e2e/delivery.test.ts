@@ -1,4 +1,7 @@
-/** The way of one delivery through everything: HTTP and sockets, worker and API as processes, PostgreSQL, Redis, a real Temporal. */
+/**
+ * The way of one delivery through everything: HTTP and sockets, worker and API as processes, PostgreSQL,
+ * Redis, a real Temporal.
+ */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { WorkflowHandle } from '@temporalio/client';
 import { deliveryWorkflowId } from '../../workflows/contract';
@@ -86,7 +89,8 @@ describe('a delivery', () => {
         await handleOf(city, order).result();
         counts.push((await handleOf(city, order).fetchHistory()).events?.length ?? 0);
       }
-      const [, median] = counts.sort((a, b) => a - b); // a machine that stands still for seconds repeats a task, which costs three more
+      // a machine that stands still for seconds repeats a task, which costs three more
+      const [, median] = counts.sort((a, b) => a - b);
       expect(median).toBeLessThanOrEqual(42);
     }));
 
@@ -191,7 +195,8 @@ describe('a delivery', () => {
       const { deliveryId } = await city.order();
       await is(deliveryId, 'SEARCHING');
       const driver = await city.addDriver();
-      expect(await driver.accept(await driver.asked(deliveryId, 4_000))).toMatchObject({ ok: true }); // before the next search, five seconds after the first
+      // before the next search, five seconds after the first
+      expect(await driver.accept(await driver.asked(deliveryId, 4_000))).toMatchObject({ ok: true });
       await city.ops.cancel(deliveryId, 'OPS_CANCELLED');
     }));
 

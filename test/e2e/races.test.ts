@@ -1,4 +1,7 @@
-/** The races of `npm run races`, 25 of each kind and one kill of the worker in mid-transaction: one truth each time, in PostgreSQL, in the workflow and in the answers. */
+/**
+ * The races of `npm run races`, 25 of each kind and one kill of the worker in mid-transaction: one truth each
+ * time, in PostgreSQL, in the workflow and in the answers.
+ */
 import { expect, test } from '@jest/globals';
 import { historiesIn, replay } from '../replay/replay';
 import { partsForInstruments, runInstrument } from '../support/instrument';

@@ -1,4 +1,7 @@
-/** Whoever has seen enough presses Ctrl-C: a program that starts worker and API itself ends then, and both with it, without a word on what half a run came to. */
+/**
+ * Whoever has seen enough presses Ctrl-C: a program that starts worker and API itself ends then, and both
+ * with it, without a word on what half a run came to.
+ */
 import { expect, test } from '@jest/globals';
 import { callOffInstrument, partsForInstruments } from '../support/instrument';
 

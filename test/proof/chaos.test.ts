@@ -1,4 +1,7 @@
-/** The short form of `npm run chaos`: a minute of faults from a seed that has most kinds of them, on servers that it brings up itself, and nothing broken. */
+/**
+ * The short form of `npm run chaos`: a minute of faults from a seed that has most kinds of them, on servers
+ * that it brings up itself, and nothing broken.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -21,7 +24,8 @@ type Report = {
 
 let running: ChildProcess | undefined;
 afterEach(async () => {
-  if (running?.exitCode === null && running.kill('SIGTERM')) await once(running, 'exit'); // it stops what it started
+  // it stops what it started
+  if (running?.exitCode === null && running.kill('SIGTERM')) await once(running, 'exit');
 }, 60_000);
 
 async function chaos(...args: string[]): Promise<{ said: string; told: string; code: number | null }> {

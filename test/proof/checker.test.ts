@@ -1,4 +1,7 @@
-/** A deliberately broken build is caught: the same short demo on the service as it is, and on a build with three faults, each of one line or two. */
+/**
+ * A deliberately broken build is caught: the same short demo on the service as it is, and on a build with
+ * three faults, each of one line or two.
+ */
 import { setMaxListeners } from 'node:events';
 import { afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { type Broken } from '../../reliability/checker/broken';

@@ -1,4 +1,7 @@
-/** `npm run fuzz` for a short while with a fixed seed: no fault, nothing undocumented, nothing leaked, no socket dropped, all rows in order. That its judge finds each of them: test/simulator/fuzzJudge.test.ts. */
+/**
+ * `npm run fuzz` for a short while with a fixed seed: no fault, nothing undocumented, nothing leaked, no
+ * socket dropped, all rows in order. That its judge finds each of them: test/simulator/fuzzJudge.test.ts.
+ */
 import { expect, test } from '@jest/globals';
 import { partsForInstruments, runInstrument } from '../support/instrument';
 import { brokenInvariants } from '../support/invariants';
@@ -25,7 +28,8 @@ test('whatever is sent, by HTTP or by socket, the service answers as documented 
   const report = figures as Report;
   expect(report).toMatchObject({ broken: null, afterwards: [], sockets: { broken: [] } });
   expect(code).toBe(0);
-  // It went deep enough to count: many operations were done, each was refused something, sockets came, went and were turned away.
+  // It went deep enough to count: many operations were done, each was refused something, sockets came, went
+  // and were turned away.
   expect(report.refused).toBe(report.operations);
   expect(report.succeeded).toBeGreaterThan(report.operations / 3);
   expect(report.requests).toBeGreaterThan(report.operations * 5);

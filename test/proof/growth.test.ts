@@ -1,9 +1,15 @@
-/** The short form of `npm run bench:growth`: ten times as many open deliveries, and many more drivers, do not make offers wait, and what one of them holds does not grow with their number. */
+/**
+ * The short form of `npm run bench:growth`: ten times as many open deliveries, and many more drivers, do not
+ * make offers wait, and what one of them holds does not grow with their number.
+ */
 import { expect, test } from '@jest/globals';
 import type { AxisVerdict, StepFigures } from '../../bench/growth/verdict';
 import { partsForInstruments, runInstrument } from '../support/instrument';
 
-/** On a busy machine one measurement may be slow by chance: what grows with the number would be slower by far more. */
+/**
+ * On a busy machine one measurement may be slow by chance: what grows with the number would be slower by far
+ * more.
+ */
 const MOST_RATIO = 3;
 const MOST_BYTES_A_DELIVERY = 60_000;
 

@@ -1,9 +1,15 @@
-/** The short form of `npm run bench:latency`: everybody is served, and times are so many times the bare workflow's, with a wide margin, since others may use this machine. */
+/**
+ * The short form of `npm run bench:latency`: everybody is served, and times are so many times the bare
+ * workflow's, with a wide margin, since others may use this machine.
+ */
 import { expect, test } from '@jest/globals';
 import { partsForInstruments, runInstrument } from '../support/instrument';
 
 const KEEP_OPEN = 10;
-/** An offer is some ten statements and a message more than a bare start; a median of a few times that is sound, ten times is a defect. */
+/**
+ * An offer is some ten statements and a message more than a bare start; a median of a few times that is
+ * sound, ten times is a defect.
+ */
 const MOST_RATIO = 10;
 
 type Times = { count: number; p50: number };

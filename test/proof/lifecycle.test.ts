@@ -1,4 +1,7 @@
-/** The short form of `npm run bench:lifecycle`: counts, and a ratio with a wide margin, since others may use this machine. */
+/**
+ * The short form of `npm run bench:lifecycle`: counts, and a ratio with a wide margin, since others may use
+ * this machine.
+ */
 import { expect, test } from '@jest/globals';
 import { partsForInstruments, runInstrument } from '../support/instrument';
 

@@ -1,4 +1,7 @@
-/** The short form of `npm run bench:plans`: everything that API and worker send is looked at, and where an index is missing it shows. */
+/**
+ * The short form of `npm run bench:plans`: everything that API and worker send is looked at, and where an
+ * index is missing it shows.
+ */
 import { afterAll, expect, test } from '@jest/globals';
 import { requiredVariable } from '../support/database';
 import { runInstrument, stopInstruments } from '../support/instrument';

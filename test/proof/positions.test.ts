@@ -1,10 +1,16 @@
-/** `npm run bench:positions` for a short while: both sides are asked, nothing is refused, and the service is not far from the bare handler. */
+/**
+ * `npm run bench:positions` for a short while: both sides are asked, nothing is refused, and the service is
+ * not far from the bare handler.
+ */
 import { expect, test } from '@jest/globals';
 import { partsForInstruments, runInstrument } from '../support/instrument';
 
 const BENCH = 'bench/positions/main.js';
 const DRIVERS = 64;
-/** Of the processor's time that a position costs the bare handler, by that which it costs the service: others on the machine change it little. The bench's own goal, by the clock, is 0.7. */
+/**
+ * Of the processor's time that a position costs the bare handler, by that which it costs the service: others
+ * on the machine change it little. The bench's own goal, by the clock, is 0.7.
+ */
 const LEAST_SHARE = 0.4;
 
 type Kind = {

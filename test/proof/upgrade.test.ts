@@ -1,4 +1,7 @@
-/** The short form of `npm run upgrade`: two builds side by side with a roll-back, and migrations under traffic. Counts, and waits with a wide margin. */
+/**
+ * The short form of `npm run upgrade`: two builds side by side with a roll-back, and migrations under
+ * traffic. Counts, and waits with a wide margin.
+ */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { runInstrument, stopInstruments } from '../support/instrument';
 import { type LiveParts, openParts } from '../support/liveSystem';

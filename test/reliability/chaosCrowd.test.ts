@@ -6,7 +6,8 @@ const looked = async (pids: readonly number[]): Promise<Crowd> => {
   const [crowd, stop] = [new Crowd(() => pids), new AbortController()];
   const looking = crowd.keepLooking(stop.signal);
   const until = Date.now() + 2_300;
-  while (Date.now() < until) await new Promise((resolve) => setImmediate(resolve)); // busy, so that there is something to see
+  // busy, so that there is something to see
+  while (Date.now() < until) await new Promise((resolve) => setImmediate(resolve));
   stop.abort();
   await looking;
   return crowd;

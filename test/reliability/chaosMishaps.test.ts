@@ -10,7 +10,8 @@ const post = (url: string): Request =>
 /** What is drawn, over and over. */
 function always(draw: number): Random {
   const random = randomFrom('any');
-  return { ...random, next: () => draw, chance: () => true, between: (min) => min + 0.123 }; // fractions, as the real one draws
+  // fractions, as the real one draws
+  return { ...random, next: () => draw, chance: () => true, between: (min) => min + 0.123 };
 }
 const [TWICE, ANSWER_LOST, LATE, NONE] = [0.01, 0.05, 0.1, 0.9];
 

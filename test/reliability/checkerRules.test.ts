@@ -423,7 +423,8 @@ describe('workflows', () => {
   test('run while the delivery is open, and end with it', () => {
     expect(openSuspicions(searched, { kind: 'running' })).toEqual([]);
     expect(closedSuspicions(closed, { kind: 'ended', result: 'CANCELLED' })).toEqual([]);
-    expect(closedSuspicions(closed, { kind: 'broken', state: 'TERMINATED' })).toEqual([]); // by the sweep (ADR 8)
+    // by the sweep (ADR 8)
+    expect(closedSuspicions(closed, { kind: 'broken', state: 'TERMINATED' })).toEqual([]);
     expect(unwantedRuns(new Set(['delivery/m/o1']), [searched], new Map())).toEqual([]);
   });
 

@@ -1,4 +1,7 @@
-/** What must have been recorded of the release in package.json: every way to end, every word that a workflow takes, every reason that may be given. */
+/**
+ * What must have been recorded of the release in package.json: every way to end, every word that a workflow
+ * takes, every reason that may be given.
+ */
 import type { WorkflowEvent } from '../../activities/delivery';
 import { DELIVERY_TRANSITIONS, isClosed, REASON_CODES } from '../../domain/delivery/status';
 import { LEAVE_REASONS, NOTICED_LOSSES } from '../../domain/driver/loss';

@@ -29,7 +29,10 @@ export function sumOf(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** Of the release in package.json. What is there already stays: histories are only added. @returns whether it was written */
+/**
+ * Of the release in package.json. What is there already stays: histories are only added.
+ * @returns whether it was written
+ */
 export function writeHistory(
   { workflow, scenario }: Pick<HistoryFile, 'workflow' | 'scenario'>,
   { events }: RecordedHistory,
@@ -51,7 +54,10 @@ export function thisRelease(): string {
     .version;
 }
 
-/** Workers name themselves by process and host, in `identity` and in the name of their own task queue; failures say where in which file. */
+/**
+ * Workers name themselves by process and host, in `identity` and in the name of their own task queue;
+ * failures say where in which file.
+ */
 function withoutMachine(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutMachine);
   if (value === null || typeof value !== 'object') return value;

@@ -1,4 +1,7 @@
-/** Plays every scenario on a real server and replays what came of it. `npm run replay:record` keeps the histories for the releases to come. */
+/**
+ * Plays every scenario on a real server and replays what came of it. `npm run replay:record` keeps the
+ * histories for the releases to come.
+ */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { History } from '@temporalio/common/lib/proto-utils';
 import { createRealTemporalWorld, type RealTemporalWorld } from '../support/realTemporalWorld';

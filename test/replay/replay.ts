@@ -4,7 +4,10 @@ import { type RecordedHistory, toRecorded } from '../../worker/replayCheck/histo
 import { replay as replayAloud } from '../../worker/replayCheck/replay';
 import { quietTemporal } from '../support/quietTemporal';
 
-/** Runs histories through a bundle of workflows. @returns what went wrong, by the name given; empty where nothing did */
+/**
+ * Runs histories through a bundle of workflows.
+ * @returns what went wrong, by the name given; empty where nothing did
+ */
 export function replay(
   bundle: Pick<WorkerOptions, 'workflowBundle' | 'sinks'>,
   histories: Iterable<{ name: string; history: RecordedHistory }>,

@@ -1,4 +1,7 @@
-/** Each way in which a workflow can end, played on real parts: `npm run replay:record` keeps their histories, and a test plays them anew. */
+/**
+ * Each way in which a workflow can end, played on real parts: `npm run replay:record` keeps their histories,
+ * and a test plays them anew.
+ */
 import { WORKFLOWS } from '../../workflows/contract';
 import type { RealTemporalWorld } from '../support/realTemporalWorld';
 import { ESCALATION_LIMITS } from '../../domain/delivery/escalation';

@@ -1,4 +1,7 @@
-/** What scenarios have in common: a city of their own with drivers, and the ways in which a delivery is spoken to. */
+/**
+ * What scenarios have in common: a city of their own with drivers, and the ways in which a delivery is spoken
+ * to.
+ */
 import type { Actor, ReasonCode, Step } from '../../domain/delivery/status';
 import type { DispatchLimits } from '../../domain/delivery/changeSet';
 import type { LeaveReason } from '../../domain/driver/loss';

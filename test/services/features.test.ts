@@ -76,7 +76,10 @@ type Options = {
   db?: FreshDatabase['db'];
 };
 
-/** One process of the service, as far as features go. With no news and no poll that the test would live to see, unless it asks for them. */
+/**
+ * One process of the service, as far as features go. With no news and no poll that the test would live to
+ * see, unless it asks for them.
+ */
 async function newProcess({
   redis = world.redis.redis,
   pollMs = NEVER_MS,

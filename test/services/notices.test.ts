@@ -1,4 +1,7 @@
-/** Notices through the real outbox: tried again, in order, given up in time, and never in the way of dispatch or of one another. */
+/**
+ * Notices through the real outbox: tried again, in order, given up in time, and never in the way of dispatch
+ * or of one another.
+ */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { register } from 'prom-client';
 import { v7 as newId } from 'uuid';

@@ -1,4 +1,7 @@
-/** What a transaction put into the outbox reaches the world: at once, at least once, in order, whoever dies on the way. */
+/**
+ * What a transaction put into the outbox reaches the world: at once, at least once, in order, whoever dies on
+ * the way.
+ */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
 import { readerOf } from '../../adapters/postgres/database';
@@ -199,7 +202,8 @@ describe('a failure', () => {
       await timePasses(60_000);
     }
     const wanted = [200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000, 30_000, 30_000, 30_000];
-    waits.forEach((wait, index) => expect(Math.abs(wait - (wanted[index] ?? 0))).toBeLessThanOrEqual(1)); // rows hold whole ms
+    // rows hold whole ms
+    waits.forEach((wait, index) => expect(Math.abs(wait - (wanted[index] ?? 0))).toBeLessThanOrEqual(1));
   });
 
   test('of one key holds up no other, and of one lane not the other', async () => {
@@ -361,7 +365,8 @@ describe('several relays', () => {
 
   test('take over from one that died: not before its lease runs out, and then surely', async () => {
     await put('key', sync('a'));
-    expect(await takeDue(readerOf(database.db), EMITS, 10)).toHaveLength(1); // and its taker is never heard of again
+    // and its taker is never heard of again
+    expect(await takeDue(readerOf(database.db), EMITS, 10)).toHaveLength(1);
     await timePasses(9_000);
     const { relay: other, heard } = relay();
     other.start();

@@ -1,4 +1,7 @@
-/** The rescue of a driver over real PostgreSQL; what the outbox holds is told to the deliveries by hand, as the relay and their workflows do. */
+/**
+ * The rescue of a driver over real PostgreSQL; what the outbox holds is told to the deliveries by hand, as
+ * the relay and their workflows do.
+ */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createMessageHandler } from '../../services/outbox/outboxMessages';
 import type { Dispatcher } from '../../services/ports';
@@ -50,7 +53,10 @@ const messagesOf = async (...keys: string[]): Promise<string[]> =>
 
 type Laden = { driverId: string; carried: string; expected: string; offered: string; offerId: string };
 
-/** A driver alone in their city with room for three: one delivery picked up, one on the way to its pickup, one on offer. */
+/**
+ * A driver alone in their city with room for three: one delivery picked up, one on the way to its pickup, one
+ * on offer.
+ */
 async function laden(): Promise<Laden> {
   const cityId = await world.addCity();
   const driverId = await world.addDriver({ cityId, capacity: 3 });

@@ -1,4 +1,7 @@
-/** What ops do with the cases of the support queue, while their deliveries go on: one truth, one chain, one word to the pager. */
+/**
+ * What ops do with the cases of the support queue, while their deliveries go on: one truth, one chain, one
+ * word to the pager.
+ */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { WorkflowEvent } from '../../activities/delivery';
 import { createSupportCases, type SupportCases } from '../../services/supportCases';

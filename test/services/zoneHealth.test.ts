@@ -266,7 +266,8 @@ describe('a computing', () => {
     await world.db.city.update({ where: { id: CITY }, data: { escalationMinutes: [10, 20, 30] } });
     await addAnswer(id, 'ACCEPTED', 2);
     world.time.now += 1_000;
-    await healthWith(map, { timeScale: 10, waiting: { 1: 1, 2: 2, 3: 3 } }).compute(CITY); // a minute lasts 6 s, the window a minute and a half
+    // a minute lasts 6 s, the window a minute and a half
+    await healthWith(map, { timeScale: 10, waiting: { 1: 1, 2: 2, 3: 3 } }).compute(CITY);
     expect((await latest()).none).toMatchObject({
       state: 'CRITICAL',
       reasons: ['WAITING_VERY_LONG'],

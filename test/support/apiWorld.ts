@@ -1,6 +1,7 @@
 /**
- * The API over real PostgreSQL and Redis, with the real activities. Only Temporal is not there: what a workflow would do with an update, its one transaction,
- * is done at once in this process. Whatever the API answers is held to its documented schemas.
+ * The API over real PostgreSQL and Redis, with the real activities. Only Temporal is not there: what a
+ * workflow would do with an update, its one transaction, is done at once in this process. Whatever the API
+ * answers is held to its documented schemas.
  */
 import { createHmac } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
@@ -192,7 +193,10 @@ function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiD
   };
 }
 
-/** The desk of features over a registry that is alone in the world: nobody else tells it anything, and it reads only when it is asked. */
+/**
+ * The desk of features over a registry that is alone in the world: nobody else tells it anything, and it
+ * reads only when it is asked.
+ */
 export function createQuietFeatures(
   { db, deps: { kick } }: DispatchWorld,
   environment: readonly FeatureSetting[],

@@ -36,7 +36,10 @@ export async function readChains(db: Database): Promise<AuditChain[]> {
   return [...byChain].map(([chain, stored]) => follow(chain, stored));
 }
 
-/** What is wrong with the trail, in words: hashes that do not fit, entries that no chain reaches, heads that differ from the rows'. */
+/**
+ * What is wrong with the trail, in words: hashes that do not fit, entries that no chain reaches, heads that
+ * differ from the rows'.
+ */
 export async function auditProblems(db: Database): Promise<string[]> {
   const chains = await readChains(db);
   const heads = await db.$queryRaw<{ chain: string; head: Uint8Array | null }[]>(sql`

@@ -19,7 +19,10 @@ const TEMPLATE = 'driver_service_template';
 /** PostgreSQL's `object_in_use`: another file copies the template just now. */
 const IN_USE = '55006';
 
-/** Made in a fraction of a second; `poolSize` is that of `db`. `copyOf`: another one's url, to which nobody may be connected; left out: an empty one. */
+/**
+ * Made in a fraction of a second; `poolSize` is that of `db`. `copyOf`: another one's url, to which nobody
+ * may be connected; left out: an empty one.
+ */
 export async function freshDatabase({
   poolSize = 5,
   copyOf,

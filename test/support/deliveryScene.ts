@@ -1,4 +1,7 @@
-/** A delivery in a city with drivers of its own, told events one by one through the real activities on a real database. */
+/**
+ * A delivery in a city with drivers of its own, told events one by one through the real activities on a real
+ * database.
+ */
 import { expect } from '@jest/globals';
 import type { Told, WorkflowEvent } from '../../activities/delivery';
 import type { ReasonCode, Step } from '../../domain/delivery/status';

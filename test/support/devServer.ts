@@ -6,7 +6,10 @@ import { quietTemporal } from './quietTemporal';
 /** `dynamicConfig`: Temporal's own names and values, for limits that no test reaches by itself. */
 export type DevServerOptions = { dynamicConfig?: Readonly<Record<string, string>> };
 
-/** A real Temporal server of a test file's own, with our search attributes, on 127.0.0.1 and a free port. End it by `teardown()`. */
+/**
+ * A real Temporal server of a test file's own, with our search attributes, on 127.0.0.1 and a free port. End
+ * it by `teardown()`.
+ */
 export function startDevServer({
   dynamicConfig = {},
 }: DevServerOptions = {}): Promise<TestWorkflowEnvironment> {

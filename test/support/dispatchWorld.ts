@@ -1,4 +1,7 @@
-/** A world of its own for tests of dispatch: a fresh database with a city and a merchant, a map in memory, the real activities, the real outbox. */
+/**
+ * A world of its own for tests of dispatch: a fresh database with a city and a merchant, a map in memory, the
+ * real activities, the real outbox.
+ */
 import { v7 as newId } from 'uuid';
 import { createDeliveryStore } from '../../adapters/postgres/deliveryStore';
 import { createRelay, type Relay } from '../../adapters/postgres/relay';

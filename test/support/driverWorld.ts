@@ -1,4 +1,7 @@
-/** A world for tests about drivers outside the way of a delivery: a fresh database and a corner of Redis, a clock that stands, the outbox to look into. */
+/**
+ * A world for tests about drivers outside the way of a delivery: a fresh database and a corner of Redis, a
+ * clock that stands, the outbox to look into.
+ */
 import { v7 as newId } from 'uuid';
 import { createRedisDriverMap } from '../../adapters/redis/driverMap';
 import { type AvailabilityService, createAvailability } from '../../services/availability';

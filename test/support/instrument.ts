@@ -13,7 +13,8 @@ const DIST = join(__dirname, '../../dist');
 const running = new Set<ChildProcess>();
 
 /**
- * For the top of a test file: opens parts for its tests, and after them stops what they left running and closes the parts.
+ * For the top of a test file: opens parts for its tests, and after them stops what they left running and
+ * closes the parts.
  * @returns the parts, for the tests to ask for
  */
 export function partsForInstruments(): () => LiveParts {

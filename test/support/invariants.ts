@@ -4,7 +4,10 @@ import { pathProblems } from '../../reliability/checker/deliveryRules';
 import { ROW_RULES } from '../../reliability/checker/rowRules';
 import { auditProblems, readChains } from './auditTrail';
 
-/** What does not hold, a sentence each; empty = all is as it must be. Only for a moment in which nobody writes. */
+/**
+ * What does not hold, a sentence each; empty = all is as it must be. Only for a moment in which nobody
+ * writes.
+ */
 export async function brokenInvariants(db: Database): Promise<string[]> {
   const found = await Promise.all(
     ROW_RULES.map(async ({ says, broken }) =>
@@ -14,12 +17,16 @@ export async function brokenInvariants(db: Database): Promise<string[]> {
   return [...found.flat(), ...(await auditProblems(db)), ...(await untoldChanges(db))];
 }
 
-/** Every change of state has its audit entry, every entry its change (invariant 7). Read along the chains: their order is that of the transactions, whatever clocks say. */
+/**
+ * Every change of state has its audit entry, every entry its change (invariant 7). Read along the chains:
+ * their order is that of the transactions, whatever clocks say.
+ */
 async function untoldChanges(db: Database): Promise<string[]> {
   const chains = new Map((await readChains(db)).map((each) => [each.chain, each.entries]));
   const deliveries = await db.delivery.findMany({ select: { id: true, status: true } });
   const offers = await db.offer.findMany({ select: { id: true, state: true } });
-  const told = new Map<string, string[]>(); // an offer that another delivery ended has its end in that one's chain
+  // an offer that another delivery ended has its end in that one's chain
+  const told = new Map<string, string[]>();
   for (const { kind, detail } of [...chains.values()].flat()) {
     if (typeof detail?.offerId === 'string')
       told.set(detail.offerId, [...(told.get(detail.offerId) ?? []), kind]);

@@ -1,4 +1,7 @@
-/** The service as it is deployed: worker and API as processes of their own, from dist/, on a real Temporal, PostgreSQL and Redis of the test file's own. */
+/**
+ * The service as it is deployed: worker and API as processes of their own, from dist/, on a real Temporal,
+ * PostgreSQL and Redis of the test file's own.
+ */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
@@ -73,7 +76,10 @@ export async function openParts(server: DevServerOptions = {}): Promise<LivePart
 const DATABASES = Array.from({ length: 15 }, (_, index) => index + 1);
 const RESERVED_SECONDS = 600;
 
-/** One of Redis' databases, that no other test has: the service's keys have no prefix, and these tests flush them. */
+/**
+ * One of Redis' databases, that no other test has: the service's keys have no prefix, and these tests flush
+ * them.
+ */
 async function ownRedis(): Promise<{ url: string; client: Redis; close(): Promise<void> }> {
   const server = new Redis(requiredVariable('TEST_REDIS_URL'));
   for (const number of DATABASES) {

@@ -11,7 +11,10 @@ export type MemoryDriverMap = DriverMap & {
   flush(): void;
 };
 
-/** The live map without Redis; test/support/driverMapConformance.ts holds it to what the Redis adapter does. Membership is what was true when last placed, as there. */
+/**
+ * The live map without Redis; test/support/driverMapConformance.ts holds it to what the Redis adapter does.
+ * Membership is what was true when last placed, as there.
+ */
 export function createMemoryDriverMap({ freshFixMs }: { freshFixMs: number }): MemoryDriverMap {
   const known = new Map<string, MapEntry>();
   const parts = new Map<string, Set<string>>();

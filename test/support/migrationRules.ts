@@ -1,4 +1,7 @@
-/** What a migration may not do where the service is at work while it runs: lock a table that is in use for longer than a moment, or take away what older code needs. */
+/**
+ * What a migration may not do where the service is at work while it runs: lock a table that is in use for
+ * longer than a moment, or take away what older code needs.
+ */
 
 /** @param sql a migration @returns what is wrong, in words; empty where nothing is */
 export function unsafeIn(sql: string): string[] {

@@ -9,7 +9,8 @@ export function newBrowser(): Browser {
   return {
     keys: { p256dh: publicKey.toString('base64url'), auth: auth.toString('base64url') },
     read: (body) => {
-      // The header of aes128gcm: salt (16), record size (4), length of the key's id (1), which is the sender's public key.
+      // The header of aes128gcm: salt (16), record size (4), length of the key's id (1), which is the
+      // sender's public key.
       const [salt, senderKey, record] = [
         body.subarray(0, 16),
         body.subarray(21, 21 + body.readUInt8(20)),

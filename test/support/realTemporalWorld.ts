@@ -1,4 +1,7 @@
-/** A real Temporal server with a worker of the real workflows and activities, over a database of the test file's own. Time passes as it does. */
+/**
+ * A real Temporal server with a worker of the real workflows and activities, over a database of the test
+ * file's own. Time passes as it does.
+ */
 import { type TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import { v7 as newId } from 'uuid';

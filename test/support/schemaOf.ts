@@ -1,8 +1,8 @@
 import { type Client } from 'pg';
 
 /**
- * All that a schema consists of, a line each, in PostgreSQL's own words: what two databases must have in common to be the same to us.
- * Prisma's own list of migrations is left out.
+ * All that a schema consists of, a line each, in PostgreSQL's own words: what two databases must have in
+ * common to be the same to us. Prisma's own list of migrations is left out.
  */
 export async function schemaOf(client: Client): Promise<string[]> {
   const lines: string[] = [];

@@ -1,4 +1,7 @@
-/** A time-skipping Temporal with a worker of the real workflows and activities. Its clock is global, so these tests run one after another. */
+/**
+ * A time-skipping Temporal with a worker of the real workflows and activities. Its clock is global, so these
+ * tests run one after another.
+ */
 import { type Client } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
@@ -17,8 +20,9 @@ export type TemporalWorld = DispatchWorld & {
   /** All realtime events sent. */
   emits: Emit[];
   /**
-   * Lets time pass, from deadline to deadline of this delivery, and each time waits for the record to follow. The server skips time also while a
-   * workflow task is under way, which then times out; so it is told to sleep only while nothing is.
+   * Lets time pass, from deadline to deadline of this delivery, and each time waits for the record to follow.
+   * The server skips time also while a workflow task is under way, which then times out; so it is told to
+   * sleep only while nothing is.
    */
   pass(delivery: RunningDelivery, ms: number): Promise<void>;
   /** Ends what still runs, so that the next test's clock wakes nobody else. */
@@ -55,7 +59,8 @@ export async function createTemporalWorld(): Promise<TemporalWorld> {
   const emits: Emit[] = [];
   const dispatched: RunningDelivery[] = [];
   const { client } = env;
-  const dispatcher = createDispatcher(client, world.db, { workflowTaskTimeoutMs: 60_000 }); // a busy machine must not look like a dead worker
+  // a busy machine must not look like a dead worker
+  const dispatcher = createDispatcher(client, world.db, { workflowTaskTimeoutMs: 60_000 });
   const unexpected = (name: string) => async () => {
     throw new Error(`${name} is not part of this test`);
   };
@@ -123,7 +128,8 @@ export async function createTemporalWorld(): Promise<TemporalWorld> {
     },
     endAll: async () => {
       for (const { handle } of dispatched.splice(0)) {
-        // By an update, not by terminate: the test server's clock stands still after that. One that is carried has no timer and may stay.
+        // By an update, not by terminate: the test server's clock stands still after that. One that is
+        // carried has no timer and may stay.
         await handle
           .executeUpdate(cancelDelivery, {
             args: [{ by: { kind: 'ops', id: 'test' }, reason: 'OPS_CANCELLED', correlationId: 'test' }],

@@ -8,8 +8,9 @@ const require = createRequire(import.meta.url);
 const bundlePath = join(cacheDir, 'test-workflow-bundle.js');
 
 /**
- * Bundles the workflows once for all test files (test/support/workflowsUnderTest.ts hands them out). Workflows run in a sandbox that
- * jest's coverage does not reach; with `isInstrumented` they count for themselves what runs.
+ * Bundles the workflows once for all test files (test/support/workflowsUnderTest.ts hands them out).
+ * Workflows run in a sandbox that jest's coverage does not reach; with `isInstrumented` they count for
+ * themselves what runs.
  */
 export async function prepareWorkflowBundle(isInstrumented) {
   const change = changedSince(

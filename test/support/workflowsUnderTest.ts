@@ -1,6 +1,7 @@
 /**
- * The workflows for workers in tests: `Worker.create({ ...workflowsUnderTest(), … })`. With jest's --coverage, what runs in the
- * workflow sandbox counts; the counts are handed over when the test file ends, so import this at its top.
+ * The workflows for workers in tests: `Worker.create({ ...workflowsUnderTest(), … })`. With jest's
+ * --coverage, what runs in the workflow sandbox counts; the counts are handed over when the test file ends,
+ * so import this at its top.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,7 +29,8 @@ export function workflowsUnderTest(): Pick<WorkerOptions, 'workflowBundle' | 'si
 afterAll(() => {
   const counted = (globalThis as Counting).__coverage__;
   if (!counted) return;
-  // A file that this test also loaded outside the sandbox was compiled differently there; its counts cannot be added up.
+  // A file that this test also loaded outside the sandbox was compiled differently there; its counts cannot
+  // be added up.
   coverage.coverageMapsData = coverage.coverageMapsData.map((map) => withoutFiles(map, counted));
   coverage.mergeIntoGlobalCoverage();
   // It leaves objects of a class that jest, outside this sandbox, does not know as its own.

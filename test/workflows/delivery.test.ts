@@ -32,7 +32,10 @@ const offersOf = (deliveryId: string) =>
   world.db.offer.findMany({ where: { deliveryId }, orderBy: { createdAt: 'asc' } });
 const driverRow = (id: string) => world.db.driver.findUniqueOrThrow({ where: { id } });
 
-/** Waits for the record to be as wanted. Not by queries: on the test server each costs the history events that some tests count. */
+/**
+ * Waits for the record to be as wanted. Not by queries: on the test server each costs the history events that
+ * some tests count.
+ */
 async function until(
   delivery: Pick<RunningDelivery, 'deliveryId'>,
   isWanted: (status: string) => boolean,
@@ -224,7 +227,8 @@ describe('an offer', () => {
     ).toMatchObject({ refused: 'NOT_FOUND' });
   });
 
-  // At the very instant of the expiry: npm run races, on a real server. The test server breaks when a timer and an update meet.
+  // At the very instant of the expiry: npm run races, on a real server. The test server breaks when a timer
+  // and an update meet.
   test('accepted in its last second is accepted', async () => {
     const { near, dispatch } = await scene(NEAR);
     const delivery = await dispatch();

@@ -1,4 +1,7 @@
-/** An event that can never be done must not stand in the way of those behind it, nor an attempt that comes too late do what was done by another. */
+/**
+ * An event that can never be done must not stand in the way of those behind it, nor an attempt that comes too
+ * late do what was done by another.
+ */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import type { Answer } from '../../domain/delivery/deliveryState';
@@ -22,7 +25,9 @@ const cancel = ({ handle }: RunningDelivery): Promise<Answer> =>
 const eventsOf = async ({ handle }: RunningDelivery): Promise<number> =>
   (await handle.fetchHistory()).events?.length ?? 0;
 
-/** Start, one task with one transaction, one timer; then the timer, one task with one transaction, one timer. */
+/**
+ * Start, one task with one transaction, one timer; then the timer, one task with one transaction, one timer.
+ */
 const WAITING = 6;
 
 describe('an event that is impossible', () => {

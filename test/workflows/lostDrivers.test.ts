@@ -1,4 +1,7 @@
-/** Losses and rescues by the outbox and the deliveries' own workflows, and the sweep by its Schedule, on a real Temporal server. */
+/**
+ * Losses and rescues by the outbox and the deliveries' own workflows, and the sweep by its Schedule, on a
+ * real Temporal server.
+ */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createRescue } from '../../services/rescue';
 import { LOSS_LIMITS } from '../../domain/driver/loss';

@@ -1,4 +1,7 @@
-/** Every open delivery has a running workflow, and every running workflow an open delivery (invariant 3): the sweep that proves it, on a real Temporal server. */
+/**
+ * Every open delivery has a running workflow, and every running workflow an open delivery (invariant 3): the
+ * sweep that proves it, on a real Temporal server.
+ */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createNudge, createRunningDeliveries } from '../../adapters/temporal/runningDeliveries';
 import { Worker } from '@temporalio/worker';

@@ -1,7 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, isGrpcServiceError } from '@temporalio/client';
 
-/** `new`: never yet the current one. `draining`: no run begins on it any more, and some are still open. `drained`: none is. */
+/**
+ * `new`: never yet the current one. `draining`: no run begins on it any more, and some are still open.
+ * `drained`: none is.
+ */
 export type BuildState = 'new' | 'current' | 'ramping' | 'draining' | 'drained';
 
 /** One build of our workers, as Temporal knows it. `openRuns`: by visibility, so a moment late. */
@@ -44,7 +47,8 @@ export class Builds {
   }
 
   /**
-   * New runs begin on this build from now on; those of others stay where they are. Waits until a worker of it polls, and until the whole cluster knows.
+   * New runs begin on this build from now on; those of others stay where they are. Waits until a worker of it
+   * polls, and until the whole cluster knows.
    * @param buildId null: they begin on workers without versions again
    * @returns the build that was current before, null where there was none
    * @throws Error where that took longer than `waitMs`
@@ -101,7 +105,10 @@ export class Builds {
   }
 }
 
-/** Its workers may be stopped. The server's word counts, which comes some minutes late, so that runs that visibility has not seen yet are not left behind. */
+/**
+ * Its workers may be stopped. The server's word counts, which comes some minutes late, so that runs that
+ * visibility has not seen yet are not left behind.
+ */
 function mayGo({ state, openRuns }: Build): boolean {
   return (state === 'drained' || state === 'new') && openRuns === 0;
 }

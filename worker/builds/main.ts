@@ -1,11 +1,13 @@
 /**
- * npm run worker:builds -- list                                    the builds that Temporal knows, their states and open runs
- * npm run worker:builds -- set-current [--build ID] [--wait 120]   new runs begin on that build; without --build, on the one of this checkout or image
- *                                                                   --build none: on workers without versions again
- * npm run worker:builds -- drained [--build ID] [--wait 0]         may the workers of that build go; without --build, those of all but the current one
- * For workers with WORKER_DEPLOYMENT_NAME, which it needs too, beside Temporal's own variables. In an image: node dist/worker/builds/main.js …
- * --wait: for so many seconds, until workers of the build poll, or until its runs have ended. stdout is one JSON line.
- * Exit code: 0 = done, or they may go; 1 = not so; 2 = wrong arguments or settings.
+ * npm run worker:builds -- list                                    the builds that Temporal knows, their
+ * states and open runs npm run worker:builds -- set-current [--build ID] [--wait 120]   new runs begin on
+ * that build; without --build, on the one of this checkout or image
+ *                                                                   --build none: on workers without versions
+ * again npm run worker:builds -- drained [--build ID] [--wait 0]         may the workers of that build go;
+ * without --build, those of all but the current one For workers with WORKER_DEPLOYMENT_NAME, which it needs
+ * too, beside Temporal's own variables. In an image: node dist/worker/builds/main.js …
+ * --wait: for so many seconds, until workers of the build poll, or until its runs have ended. stdout is one
+ * JSON line. Exit code: 0 = done, or they may go; 1 = not so; 2 = wrong arguments or settings.
  */
 import { parseArgs } from 'node:util';
 import { Client, Connection } from '@temporalio/client';

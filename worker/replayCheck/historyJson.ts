@@ -1,6 +1,7 @@
 /**
- * Histories in Temporal's own JSON, as its command line and web UI write it. What `historyToJSON` of @temporalio/common does, which fails where npm put
- * two copies of protobufjs side by side, as it must here: grpc needs an older one, and theirs is not that of @temporalio/proto then.
+ * Histories in Temporal's own JSON, as its command line and web UI write it. What `historyToJSON` of
+ * @temporalio/common does, which fails where npm put two copies of protobufjs side by side, as it must here:
+ * grpc needs an older one, and theirs is not that of @temporalio/proto then.
  */
 import { createRequire } from 'node:module';
 import type { History } from '@temporalio/common/lib/proto-utils';

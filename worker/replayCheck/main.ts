@@ -1,8 +1,9 @@
 /**
  * npm run check:replay [-- --bundle FILE]
- * Do runs of older releases survive this change? Replays the recorded histories of all releases (test/replay/histories) on the workflows as they are, or on
- * those of a bundle of another build. Needs no server. Words go to stderr; stdout is one JSON line.
- * Exit code: 0 = all replay, 1 = not so: which, why and what to do is said, 2 = wrong arguments.
+ * Do runs of older releases survive this change? Replays the recorded histories of all releases
+ * (test/replay/histories) on the workflows as they are, or on those of a bundle of another build. Needs no
+ * server. Words go to stderr; stdout is one JSON line. Exit code: 0 = all replay, 1 = not so: which, why and
+ * what to do is said, 2 = wrong arguments.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,7 +1,10 @@
 import { Worker, type WorkerOptions } from '@temporalio/worker';
 import { type RecordedHistory, toReplayable } from './historyJson';
 
-/** Runs histories through a bundle of workflows. @returns what went wrong, by the name given; empty where nothing did */
+/**
+ * Runs histories through a bundle of workflows.
+ * @returns what went wrong, by the name given; empty where nothing did
+ */
 export async function replay(
   bundle: Pick<WorkerOptions, 'workflowBundle' | 'sinks'>,
   histories: Iterable<{ name: string; history: RecordedHistory }>,

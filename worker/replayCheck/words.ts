@@ -2,7 +2,10 @@ import type { HistoryFile } from './histories';
 
 export type Refused = { file: Pick<HistoryFile, 'workflow' | 'release' | 'scenario'>; error: Error };
 
-/** What a contributor needs to know of histories that do not replay: which, why, what it would do to runs that are open, and what to do. */
+/**
+ * What a contributor needs to know of histories that do not replay: which, why, what it would do to runs that
+ * are open, and what to do.
+ */
 export function explain(refused: readonly Refused[], total: number): string {
   if (refused.length === 0)
     return `All ${total} recorded histories replay on these workflows: a run that is open now would go on.`;
@@ -36,7 +39,10 @@ function byReason(refused: readonly Refused[]): string[] {
   ]);
 }
 
-/** The SDK wraps what went wrong; and its words speak of its own machines. Those that are not known here stay as they are. */
+/**
+ * The SDK wraps what went wrong; and its words speak of its own machines. Those that are not known here stay
+ * as they are.
+ */
 export function reasonOf({ message }: Error): string {
   const inner = /message: "((?:[^"\\]|\\.)*)"/.exec(message)?.[1]?.replaceAll('\\"', '"') ?? message;
   const words = inner

@@ -7,7 +7,10 @@ const { sweepOpenRows } = proxyActivities<{ sweepOpenRows: () => Promise<OpenRow
   retry: { maximumAttempts: 2 },
 });
 
-/** Every open delivery has a running workflow, and every running one an open delivery (invariant 3). Run by a Schedule. */
+/**
+ * Every open delivery has a running workflow, and every running one an open delivery (invariant 3). Run by a
+ * Schedule.
+ */
 export async function openRowsSweep(): Promise<OpenRowsReport> {
   return sweepOpenRows();
 }

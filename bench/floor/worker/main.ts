@@ -1,6 +1,8 @@
 /**
- * The worker of the bare workflow, started by a bench as a child of its own: node dist/bench/floor/worker/main.js TASK_QUEUE. Temporal where its own environment
- * configuration says. It tells its parent that it is ready, and of each run whose first local activity is done. It ends when it is told to, or when its parent is gone.
+ * The worker of the bare workflow, started by a bench as a child of its own: node
+ * dist/bench/floor/worker/main.js TASK_QUEUE. Temporal where its own environment configuration says. It tells
+ * its parent that it is ready, and of each run whose first local activity is done. It ends when it is told
+ * to, or when its parent is gone.
  */
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { loadClientConnectConfig } from '@temporalio/envconfig';

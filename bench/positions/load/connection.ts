@@ -6,8 +6,9 @@ const HEAD_END = '\r\n\r\n';
 type Waiting = { answer: (status: number) => void; fail: (error: Error) => void };
 
 /**
- * One kept-alive connection of HTTP/1.1, with a request at a time. Node's own client takes as much of a core as the service that it is to keep busy;
- * this one knows just what the two servers of the bench answer: heads with a content-length.
+ * One kept-alive connection of HTTP/1.1, with a request at a time. Node's own client takes as much of a core
+ * as the service that it is to keep busy; this one knows just what the two servers of the bench answer: heads
+ * with a content-length.
  */
 export class LoadConnection {
   private received = '';
@@ -31,7 +32,11 @@ export class LoadConnection {
     });
   }
 
-  /** Posts JSON of ASCII. @returns the status of the answer, once all of it is here @throws Error where the connection is lost or the answer has no length */
+  /**
+   * Posts JSON of ASCII.
+   * @returns the status of the answer, once all of it is here
+   * @throws Error where the connection is lost or the answer has no length
+   */
   post(path: string, token: string, body: string): Promise<number> {
     return new Promise((answer, fail) => {
       this.waiting = { answer, fail };

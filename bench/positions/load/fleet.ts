@@ -1,6 +1,8 @@
 import type { LoadKind } from '../protocol';
 
-/** A driver of the bench on the road; `at` is the instant of their last fix by their device's clock, epoch ms. */
+/**
+ * A driver of the bench on the road; `at` is the instant of their last fix by their device's clock, epoch ms.
+ */
 export type Rider = {
   driverId: string;
   token: string;
@@ -35,7 +37,10 @@ export function pathOf({ driverId }: Rider, kind: LoadKind): string {
   return kind === 'v1' ? `/drivers/${driverId}/location` : `/v2/drivers/${driverId}/location`;
 }
 
-/** The next ping, as the app would send it now. The driver rides on: device times rise, places follow from course and speed. */
+/**
+ * The next ping, as the app would send it now. The driver rides on: device times rise, places follow from
+ * course and speed.
+ */
 export function nextBody(rider: Rider, kind: LoadKind, now: number): string {
   switch (kind) {
     case 'v1':

@@ -1,6 +1,7 @@
 /**
- * A child of bench:positions: keeps a server busy with pings of moving drivers, over so many kept-alive connections with one request at a time each, and says how
- * many were answered. A process of its own, so that its work is not the server's.
+ * A child of bench:positions: keeps a server busy with pings of moving drivers, over so many kept-alive
+ * connections with one request at a time each, and says how many were answered. A process of its own, so that
+ * its work is not the server's.
  */
 import { performance } from 'node:perf_hooks';
 import { percentileOf } from '../../../simulator/client/latencies';

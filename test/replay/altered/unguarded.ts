@@ -1,4 +1,7 @@
-/** The delivery as somebody might change it without a thought for those that run: a timer more. Recorded histories must refuse it. */
+/**
+ * The delivery as somebody might change it without a thought for those that run: a timer more. Recorded
+ * histories must refuse it.
+ */
 import { sleep } from '@temporalio/workflow';
 import { delivery as asItIs } from '../../../workflows/delivery';
 import type { DeliveryInput } from '../../../workflows/contract';

@@ -1,5 +1,5 @@
 import { type Actor } from '../domain/delivery/status';
-import { type Known, knownOf } from '../domain/delivery/deadline';
+import { type DeliverySnapshot, snapshotOf } from '../domain/delivery/deadline';
 import {
   type AskedHandOver,
   decide,
@@ -7,7 +7,11 @@ import {
   type FreedDriver,
   type SearchOutcome,
 } from '../domain/delivery/decide';
-import { type DispatchFeatures, type DispatchLimits, type Occasion } from '../domain/delivery/changeSet';
+import {
+  type DispatchFeatures,
+  type DispatchLimits,
+  type DecisionContext,
+} from '../domain/delivery/changeSet';
 import { limitsIn, stateAfterDue } from '../domain/delivery/escalation';
 import { type TravelModel, travelMsFor } from '../domain/geo/places';
 import {
@@ -24,7 +28,7 @@ import {
   type Chosen,
   type Decision,
   type Meeting,
-  type Truth,
+  type DeliveryState,
 } from '../domain/delivery/deliveryState';
 import { countChanges, eventSeconds, observeReassignment, searchesWithoutMap } from './deliveryMetrics';
 import { ImpossibleEvent, possible } from '../services/impossibleEvent';
@@ -38,7 +42,7 @@ import {
   type Clock,
   type DriverMap,
   type Features,
-  type Kick,
+  type NotifyRelay,
   type NearDriver,
   type NewId,
 } from '../services/ports';
@@ -56,10 +60,10 @@ export type WorkflowEvent =
 export type EventInput = { deliveryId: string; correlationId: string; at: number; event: WorkflowEvent };
 
 /** The database's word after an event: what to wait for next, and the answer to whoever asked. */
-export type Told = { known: Known; answer: Answer };
+export type EventResult = { known: DeliverySnapshot; answer: Answer };
 
 /** One local activity an event, so that a history reads as a story. */
-export type DeliveryActivities = Record<WorkflowEvent['kind'], (input: EventInput) => Promise<Told>>;
+export type DeliveryActivities = Record<WorkflowEvent['kind'], (input: EventInput) => Promise<EventResult>>;
 
 export type DeliveryDeps = {
   store: DeliveryStore;
@@ -72,7 +76,7 @@ export type DeliveryDeps = {
   /** Divides travel times and the times that zones set, as TIME_SCALE does with all durations. */
   timeScale: number;
   /** Called after a commit: the outbox has news. */
-  kick: Kick;
+  notifyRelay: NotifyRelay;
   /**
    * Called as an attempt begins; what it returns says whether the workflow waits for that attempt no longer,
    * since it was slow or its process frozen. Then it writes nothing: another attempt is under way, and other
@@ -115,7 +119,7 @@ export function createDeliveryActivities(deps: DeliveryDeps): DeliveryActivities
 async function handle(
   deps: DeliveryDeps,
   { deliveryId, correlationId, at, event }: EventInput,
-): Promise<Told> {
+): Promise<EventResult> {
   // The workflow's time may be ahead (time skipping, clock skew) or behind (a repeat after an outage): the
   // later one is now.
   const now = Math.max(at, deps.clock());
@@ -123,15 +127,15 @@ async function handle(
   const isGivenUp = deps.beginAttempt?.() ?? (() => false);
   const look = event.kind === 'lookForDriver' ? await lookAround(deps, deliveryId, now) : null;
   const meeting = await meetingOf(deps.store, deliveryId, event);
-  let before: Truth | undefined;
-  const make = (truth: Truth, picked: readonly string[]): Decision => {
+  let before: DeliveryState | undefined;
+  const make = (state: DeliveryState, picked: readonly string[]): Decision => {
     if (isGivenUp()) throw new Error(`too late: the workflow has begun another attempt at ${event.kind}`);
-    before = truth;
+    before = state;
     return possible(() =>
       decide(
-        truth,
+        state,
         completed(event, { look, picked, ttlMs: offerTtlMs(deps, look), meeting }),
-        occasionOf(deps, truth, event, now),
+        contextOf(deps, state, event, now),
       ),
     );
   };
@@ -145,8 +149,8 @@ async function handle(
   stop();
   countChanges(decision.entries);
   if (before) observeReassignment(before, decision.next, now);
-  if (decision.messages.length > 0) deps.kick(decision.messages);
-  const known = knownOf(decision.next, deps.limits, featuresOf(deps, decision.next).escalation);
+  if (decision.messages.length > 0) deps.notifyRelay(decision.messages);
+  const known = snapshotOf(decision.next, deps.limits, featuresOf(deps, decision.next).escalation);
   return { known: dueBy(known, { now, at }), answer: decision.answer };
 }
 
@@ -154,7 +158,7 @@ async function handle(
  * What is due by our clock is due for the workflow, whose time stands a little behind: a timer of a few ms
  * takes up to a second.
  */
-function dueBy(known: Known, { now, at }: { now: number; at: number }): Known {
+function dueBy(known: DeliverySnapshot, { now, at }: { now: number; at: number }): DeliverySnapshot {
   const due = <T extends number | null>(instant: T): T | number =>
     instant !== null && instant <= now ? Math.min(instant, at) : instant;
   const escalation = known.escalation
@@ -192,33 +196,33 @@ export async function answerFromRow(
   deliveryId: string,
   event: Exclude<WorkflowEvent, { kind: 'lookForDriver' }>,
 ): Promise<Answer | null> {
-  const truth = await deps.store.look(deliveryId, { ...touchedBy(event), pickFrom: [], pickAtMost: 0 });
-  if (!truth) return { refused: 'NOT_FOUND', detail: 'no such delivery' };
+  const state = await deps.store.look(deliveryId, { ...touchedBy(event), pickFrom: [], pickAtMost: 0 });
+  if (!state) return { refused: 'NOT_FOUND', detail: 'no such delivery' };
   const asked =
     event.kind === 'handOver' ? { ...event, meeting: await meetingOf(deps.store, deliveryId, event) } : event;
-  const { next, answer } = decide(truth, asked, occasionOf(deps, truth, event, deps.clock()));
-  return next === truth ? answer : null;
+  const { next, answer } = decide(state, asked, contextOf(deps, state, event, deps.clock()));
+  return next === state ? answer : null;
 }
 
-function occasionOf(
+function contextOf(
   deps: Pick<DeliveryDeps, 'newId' | 'limits' | 'features'>,
-  truth: Truth,
+  state: DeliveryState,
   event: WorkflowEvent,
   now: number,
-): Occasion {
+): DecisionContext {
   return {
     now,
     newId: deps.newId,
     actor: actorOf(event),
     limits: deps.limits,
-    features: featuresOf(deps, truth),
+    features: featuresOf(deps, state),
   };
 }
 
 /** Flags are read at each event, so that a switch holds from the next one on (spec 7). */
 function featuresOf(
   { features }: Pick<DeliveryDeps, 'features'>,
-  { delivery: { cityId, deliveryId } }: Truth,
+  { delivery: { cityId, deliveryId } }: DeliveryState,
 ): DispatchFeatures {
   return {
     availabilityStates: (driverId) => features.isOn('availability_states', { cityId, key: driverId }),

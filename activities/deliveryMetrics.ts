@@ -1,6 +1,6 @@
 import { Counter, Histogram } from 'prom-client';
 import { isBeforePickup } from '../domain/delivery/status';
-import { type AssignmentFacts, type Entry, type Truth } from '../domain/delivery/deliveryState';
+import { type AssignmentFacts, type Entry, type DeliveryState } from '../domain/delivery/deliveryState';
 
 /** Metrics about deliveries, in prom-client's default registry. */
 
@@ -51,7 +51,7 @@ const reassignmentOfferSeconds = new Histogram({
  * What an event means for a delivery that loses, or lost, its driver (spec 5). Call after the commit; `now`
  * is epoch ms.
  */
-export function observeReassignment(before: Truth, next: Truth, now: number): void {
+export function observeReassignment(before: DeliveryState, next: DeliveryState, now: number): void {
   const [was, is] = [before.delivery, next.delivery];
   if (is.losses > was.losses) losses.inc({ cause: causeOf(next.assignments) });
   if (was.lostAt === null) return;

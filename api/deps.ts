@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import type { Clock, DriverStates, Fix, NewId, Read } from '../services/ports';
+import type { Clock, DriverStates, Position, NewId, Read } from '../services/ports';
 import type { FollowedChain } from '../domain/audit/auditChain';
 import type { Availability, PendingAvailability } from '../domain/driver/availability';
 import type { AvailabilityRefusal, AvailabilityRequest } from '../domain/driver/availabilityChange';
@@ -28,19 +28,19 @@ export type ApiDeps = {
   /** Rate limits are counted here. */
   redis: Redis;
   readToken: TokenReader;
-  orders: OrderDesk;
+  orders: OrderService;
   answers: Answers;
-  availability: AvailabilityDesk;
-  positions: PositionDesk;
+  availability: AvailabilityService;
+  positions: PositionService;
   registration: DriverRegistration;
-  zoneHealth: ZoneHealthDesk;
+  zoneHealth: ZoneHealthService;
   driverStates: Pick<DriverStates, 'read'>;
-  supportCases: SupportDesk;
-  rescue: RescueDesk;
-  audit: AuditDesk;
+  supportCases: SupportService;
+  rescue: RescueService;
+  audit: AuditService;
   /** `publicKey` null: web push is off. */
   push: { publicKey: string | null; allowLocal: boolean };
-  features: FeatureDesk;
+  features: FeatureService;
   readiness: Readiness;
   /** Before every key in Redis; tests that share one set it. */
   keyPrefix?: string;
@@ -59,13 +59,13 @@ export interface Readiness {
 }
 
 /** See activities/auditCheck.ts. */
-export interface AuditDesk {
+export interface AuditService {
   /** Follows a delivery's chain now: its entries in their order, and what is wrong with them. */
   check(deliveryId: string): Promise<FollowedChain>;
 }
 
 /** See activities/orders.ts. */
-export interface OrderDesk {
+export interface OrderService {
   takeOrder(order: OrderAsked, requestHash: string, correlationId: string, now: number): Promise<OrderTaken>;
 }
 
@@ -119,7 +119,7 @@ export type AvailabilityAnswer =
   | { outcome: 'done'; changed: boolean; state: AvailabilityState };
 
 /** See activities/availability.ts. */
-export interface AvailabilityDesk {
+export interface AvailabilityService {
   request(
     driverId: string,
     wish: AvailabilityWish,
@@ -147,7 +147,7 @@ export type RescueJob = {
 };
 
 /** See activities/rescue.ts. */
-export interface RescueDesk {
+export interface RescueService {
   /**
    * Takes the driver off duty and has every delivery told; a repeat under the key is the same rescue.
    * @returns null where there is no such driver
@@ -161,7 +161,7 @@ export interface RescueDesk {
 }
 
 /** See activities/supportCases.ts. */
-export interface SupportDesk {
+export interface SupportService {
   acknowledge(caseId: string, by: { by: Actor; correlationId: string }): Promise<CaseAnswer>;
   resolve(
     caseId: string,
@@ -170,8 +170,8 @@ export interface SupportDesk {
 }
 
 /** See activities/positions.ts. */
-export interface PositionDesk {
-  record(driverId: string, fixes: readonly Fix[]): Promise<'recorded' | 'notFound'>;
+export interface PositionService {
+  record(driverId: string, fixes: readonly Position[]): Promise<'recorded' | 'notFound'>;
 }
 
 export type NewDriver = {
@@ -185,7 +185,7 @@ export type NewDriver = {
 };
 
 /** See activities/zoneHealth.ts. */
-export interface ZoneHealthDesk {
+export interface ZoneHealthService {
   /**
    * Computes and keeps the health of every zone of these cities, or all where null; but for what was computed
    * less than 5 s ago.
@@ -232,7 +232,7 @@ export type FeatureEvaluation = {
 };
 
 /** See activities/featureDesk.ts. */
-export interface FeatureDesk {
+export interface FeatureService {
   /** What holds in this process. */
   effective(): readonly FeatureSetting[];
   list(): Promise<FeatureReport[]>;

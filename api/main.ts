@@ -22,17 +22,17 @@ import { createRedisDriverMap } from '../adapters/redis/driverMap';
 import { createRelay, type Relay } from '../adapters/postgres/relay';
 import { createSocketEmitter } from '../adapters/redis/socketEmitter';
 import { createDispatcher } from '../adapters/temporal/dispatcher';
-import { createAuditDesk } from '../services/auditChains';
+import { createAuditService } from '../services/auditChains';
 import { createAvailability } from '../services/availability';
 import { answerFromRow } from '../activities/delivery';
 import { createDriverStates } from '../services/driverStates';
-import { createFeatureDesk } from '../services/features/featureService';
+import { createFeatureService } from '../services/features/featureService';
 import { createFeatureRegistry, logFeatures } from '../services/features/featureRegistry';
 import { createLiveMap } from '../services/liveMap';
 import { createNotices } from '../services/notices';
 import { createOrders } from '../services/orders';
 import { createMessageHandler } from '../services/outbox/outboxMessages';
-import type { DriverMap, Kick } from '../services/ports';
+import type { DriverMap, NotifyRelay } from '../services/ports';
 import { createPositions } from '../services/positions';
 import { createRegistration } from '../services/registration';
 import { createRescue } from '../services/rescue';
@@ -49,7 +49,7 @@ import { connectTemporal, createWorkflowUpdates } from './commands/temporalUpdat
 import { createTokenReader } from './auth/tokens';
 
 /** That the API hears its drivers holds for three times as long. */
-const HEAR_EVERY_MS = 5_000;
+const REPORT_INGEST_UP_EVERY_MS = 5_000;
 const TEMPORAL_CHECK_MS = 1_500;
 
 async function main(): Promise<void> {
@@ -83,14 +83,21 @@ async function main(): Promise<void> {
   });
   await features.start();
   logFeatures(features, log);
-  const map = createRedisDriverMap(redis, { freshFixMs: settings.ranking.freshFixMs });
+  const map = createRedisDriverMap(redis, { freshPositionMs: settings.ranking.freshPositionMs });
   const relayHolder: { relay?: Relay } = {};
-  const kick: Kick = (messages) => relayHolder.relay?.kick(messages);
+  const notifyRelay: NotifyRelay = (messages) => relayHolder.relay?.notify(messages);
   const store = createDeliveryStore(postgres);
   const dispatcher = createDispatcher(client, db);
   const driverStates = createDriverStates({ db, clock });
   const readToken = createTokenReader(settings.auth);
-  const availability = createAvailability({ db, map, features, clock, limits: settings.availability, kick });
+  const availability = createAvailability({
+    db,
+    map,
+    features,
+    clock,
+    limits: settings.availability,
+    notifyRelay,
+  });
   const wake = createWake({ ...settings, db, map, store, dispatcher, clock, features });
   const liveMap = createLiveMap({ db, map, clock });
   const relay = createRelay(
@@ -99,7 +106,7 @@ async function main(): Promise<void> {
       dispatcher,
       emitter: createSocketEmitter(redis),
       syncDriver: (driverId) => liveMap.syncDriver(driverId),
-      letGo: (driverId, correlationId) => availability.letGo(driverId, correlationId),
+      releaseDriver: (driverId, correlationId) => availability.releaseDriver(driverId, correlationId),
       driverFree: (news) => wake.driverFree(news),
       notify: createNotices({
         notifiers: createNotifiers({ db, clock, log, settings: settings.notices }),
@@ -124,21 +131,21 @@ async function main(): Promise<void> {
       redis,
       readToken,
       driverStates,
-      features: createFeatureDesk({
+      features: createFeatureService({
         db,
         registry: features,
         news: featureNews,
         client: createFeatureClient(features),
         clock,
         log,
-        kick,
+        notifyRelay,
       }),
       orders: createOrders({
         store: createOrderStore(db),
         newId,
         searchLeadMs: settings.searchLeadMs,
         travel: settings.travel,
-        kick,
+        notifyRelay,
       }),
       answers: createAnswers({
         updates: createWorkflowUpdates(client),
@@ -149,20 +156,20 @@ async function main(): Promise<void> {
           answerFromRow({ store, limits: settings, features, clock, newId }, deliveryId, event),
       }),
       availability,
-      positions: createPositions({ db, map, clock, kick }),
+      positions: createPositions({ db, map, clock, notifyRelay }),
       registration: createRegistration(createDriverRegistry(db)),
-      supportCases: createSupportCases({ db, clock, kick }),
-      rescue: createRescue({ db, features, clock, newId, limits: settings.availability, kick }),
+      supportCases: createSupportCases({ db, clock, notifyRelay }),
+      rescue: createRescue({ db, features, clock, newId, limits: settings.availability, notifyRelay }),
       zoneHealth: createZoneHealth({
         db,
         map,
         clock,
-        freshFixMs: settings.ranking.freshFixMs,
+        freshPositionMs: settings.ranking.freshPositionMs,
         waiting: settings.escalation.thresholds,
         timeScale: settings.timeScale,
-        kick,
+        notifyRelay,
       }),
-      audit: createAuditDesk(createAuditChains(db, settings.database.statementTimeoutMs)),
+      audit: createAuditService(createAuditChains(db, settings.database.statementTimeoutMs)),
       push: {
         publicKey: settings.notices.webPush?.publicKey ?? null,
         allowLocal: settings.notices.allowLocalPush,
@@ -192,7 +199,7 @@ async function main(): Promise<void> {
     log,
     cityIds: async () => (await db.city.findMany({ select: { id: true } })).map(({ id }) => id),
   });
-  const hearing = keepHearing(map, log);
+  const reporting = keepReportingIngestUp(map, log);
   relay.start();
   await listen(server, settings.api);
   log.info({ address: server.address() }, 'listening');
@@ -201,7 +208,7 @@ async function main(): Promise<void> {
   progress.isStopping = true;
   log.info({ signal }, 'stopping: no new requests are taken');
   await stopServing(server, { graceMs: settings.api.shutdownGraceMs, closeSockets: () => gateway.close() });
-  clearInterval(hearing);
+  clearInterval(reporting);
   await Promise.all([relay.stop(), features.stop()]);
   await Promise.allSettled([db.$disconnect(), redis.quit(), connection.close()]);
   log.info('stopped');
@@ -219,13 +226,13 @@ function connectRedis(url: string, log: Logger): Redis {
 }
 
 /** Says, as long as this process takes pings, that silence is the drivers' own. */
-function keepHearing(map: DriverMap, log: Logger): NodeJS.Timeout {
-  const hear = (): void =>
+function keepReportingIngestUp(map: DriverMap, log: Logger): NodeJS.Timeout {
+  const report = (): void =>
     void map
-      .hear(Date.now())
+      .reportIngestUp(Date.now())
       .catch((err: unknown) => log.warn({ err }, 'it could not be said that drivers are heard'));
-  hear();
-  return setInterval(hear, HEAR_EVERY_MS);
+  report();
+  return setInterval(report, REPORT_INGEST_UP_EVERY_MS);
 }
 
 function listen(server: Server, { host, port }: { host: string; port: number }): Promise<void> {

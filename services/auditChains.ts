@@ -58,7 +58,7 @@ export interface AuditChains {
 const HASHES_A_TURN = 100;
 
 /** Follows one delivery's chain when somebody asks. */
-export function createAuditDesk(chains: Pick<AuditChains, 'readChains' | 'hashOf'>): {
+export function createAuditService(chains: Pick<AuditChains, 'readChains' | 'hashOf'>): {
   check(deliveryId: string): Promise<FollowedChain>;
 } {
   return {

@@ -24,12 +24,12 @@ import { type Clock, type DriverMap, type Features } from './ports';
 
 export type AvailabilityDeps = {
   db: Database;
-  map: Pick<DriverMap, 'look' | 'heardSince'>;
+  map: Pick<DriverMap, 'look' | 'ingestUpSince'>;
   features: Features;
   clock: Clock;
   limits: AvailabilityLimits;
   /** Called after a commit: the outbox has news. */
-  kick: () => void;
+  notifyRelay: () => void;
 };
 
 type WithoutCarrying<R> = R extends { carrying: Carrying } ? Omit<R, 'carrying'> : R;
@@ -78,7 +78,7 @@ export type AvailabilityService = {
    * Lets go of all that a driver who can work no more has in hand before pickup, or on offer, if they have
    * not come back since. May be repeated.
    */
-  letGo(driverId: string, correlationId: string): Promise<void>;
+  releaseDriver(driverId: string, correlationId: string): Promise<void>;
   /**
    * The timer of one timed state rang: ends that state and no other.
    * @returns the timed state that the driver is in after that, if any
@@ -94,15 +94,15 @@ export function createAvailability(deps: AvailabilityDeps): AvailabilityService 
       const [driver] = await readDrivers(readerOf(deps.db), [driverId]);
       return driver ? stateOf(driver.facts) : null;
     },
-    letGo: async (driverId, correlationId) => {
-      if (await deps.db.$transaction((tx) => letGo(tx, driverId, correlationId))) deps.kick();
+    releaseDriver: async (driverId, correlationId) => {
+      if (await deps.db.$transaction((tx) => releaseDriver(tx, driverId, correlationId))) deps.notifyRelay();
     },
     endTimedState: ({ state, until, ...rest }) => endTimedState(deps, { state, until }, rest),
   };
 }
 
 /** @returns whether there was anything to let go of */
-async function letGo(tx: Tx, driverId: string, correlationId: string): Promise<boolean> {
+async function releaseDriver(tx: Tx, driverId: string, correlationId: string): Promise<boolean> {
   const driver = await lockDriver(readerOf(tx), driverId);
   if (driver?.facts.availability !== 'OFFLINE' && driver?.facts.pending?.kind !== 'OFFLINE') return false;
   const { offers, assignments } = await readDriverWork(tx, driverId);
@@ -122,7 +122,7 @@ type Asking = { driverId: string; asked: AskedAvailability; by: Actor; correlati
 async function change(deps: AvailabilityDeps, asking: Asking): Promise<AvailabilityAnswer> {
   const heardAt = await lastHeard(deps, asking);
   const answer = await deps.db.$transaction((tx) => decideAndWrite(tx, deps, asking, heardAt));
-  if (answer.outcome === 'done' && answer.changed) deps.kick();
+  if (answer.outcome === 'done' && answer.changed) deps.notifyRelay();
   return answer;
 }
 
@@ -136,9 +136,9 @@ async function lastHeard(
 ): Promise<number | null> {
   if (asked.kind !== 'timedEnd' && asked.kind !== 'silence') return null;
   const now = clock();
-  const [[view], heardSince] = await Promise.all([map.look([driverId]), map.heardSince(now)]);
+  const [[view], ingestUpSince] = await Promise.all([map.look([driverId]), map.ingestUpSince(now)]);
   const heardAt = view?.entry?.lastFix?.receivedAt ?? null;
-  return now - heardSince < limits.freshFixMs ? now : heardAt;
+  return now - ingestUpSince < limits.freshPositionMs ? now : heardAt;
 }
 
 async function decideAndWrite(

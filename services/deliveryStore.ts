@@ -1,6 +1,6 @@
 import { type DeliveryStatus } from '../domain/delivery/status';
 import { type EscalatedState, type UnassignedClock } from '../domain/delivery/escalation';
-import { type Decision, type Meeting, type Truth } from '../domain/delivery/deliveryState';
+import { type Decision, type Meeting, type DeliveryState } from '../domain/delivery/deliveryState';
 import { type ParcelSize } from '../domain/driver/vehicles';
 import { type Point } from '../domain/geo/places';
 import { type Candidate } from '../domain/matching/ranking';
@@ -54,12 +54,12 @@ export interface DeliveryStore {
   change(
     deliveryId: string,
     touched: Touched,
-    make: (truth: Truth, picked: readonly string[]) => Decision,
+    make: (state: DeliveryState, picked: readonly string[]) => Decision,
     at: number,
     correlationId: string,
   ): Promise<Decision>;
   /** The truth without locks, in one snapshot. */
-  look(deliveryId: string, touched: Touched): Promise<Truth | undefined>;
+  look(deliveryId: string, touched: Touched): Promise<DeliveryState | undefined>;
   searchFacts(deliveryId: string): Promise<SearchFacts | undefined>;
   candidates(query: CandidateQuery): Promise<CandidateFacts[]>;
   /** Where goods of this delivery are to be handed over; it never changes. */

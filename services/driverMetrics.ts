@@ -13,12 +13,12 @@ export const mapRepairs = new Counter({
   labelNames: ['kind'] as const,
 });
 
-export const fixesReceived = new Counter({
+export const positionsReceived = new Counter({
   name: 'driver_fixes_received_total',
   help: 'Positions of drivers taken in',
 });
 
-export const fixesArchived = new Counter({
+export const positionsArchived = new Counter({
   name: 'driver_fixes_archived_total',
   help: 'Positions of drivers kept as history, after thinning',
 });

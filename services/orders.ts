@@ -5,7 +5,7 @@ import { distanceMeters, type Point, type TravelModel, travelMsFor } from '../do
 import { type Entry } from '../domain/delivery/deliveryState';
 import { type ParcelSize } from '../domain/driver/vehicles';
 import { type Zone, zoneOf } from '../domain/zones/zones';
-import { type Kick, type NewId } from './ports';
+import { type NotifyRelay, type NewId } from './ports';
 
 /** One end of the way. */
 export type OrderStop = {
@@ -88,7 +88,7 @@ export type OrderDeps = {
   searchLeadMs: number;
   travel: TravelModel;
   /** Called after a commit: the outbox has news. */
-  kick: Kick;
+  notifyRelay: NotifyRelay;
 };
 
 export type Orders = {
@@ -113,7 +113,7 @@ export function createOrders(deps: OrderDeps): Orders {
       const messages = messagesOf(delivery);
       const isWritten = await deps.store.insert(delivery, entryOf(delivery, order.by), messages);
       if (!isWritten) return takenMeanwhile(deps, order, requestHash);
-      deps.kick(messages);
+      deps.notifyRelay(messages);
       return { taken: 'new', deliveryId: delivery.deliveryId };
     },
   };

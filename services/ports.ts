@@ -19,7 +19,7 @@ export type NewId = () => string;
  * Tells the relay of this process what was committed just now: these messages; where none are named, any.
  * Returns at once.
  */
-export type Kick = (messages?: readonly Message[]) => void;
+export type NotifyRelay = (messages?: readonly Message[]) => void;
 
 /** A statement written by hand, with its parameters. */
 export type Statement = { readonly text: string; readonly values: readonly unknown[] };
@@ -40,7 +40,7 @@ export type NearDriver = { driverId: string; point: Point; distanceMeters: numbe
  * A known place: `at` by the device's clock, which orders places; `receivedAt` by ours, which says whether
  * they are fresh.
  */
-export type KnownFix = { point: Point; at: number; receivedAt: number };
+export type KnownPosition = { point: Point; at: number; receivedAt: number };
 
 /**
  * What the map must know of a driver. An entry with a lower version than the one kept is dropped. `lastFix`
@@ -52,11 +52,11 @@ export type MapEntry = {
   availability: Availability;
   hasRoom: boolean;
   version: number;
-  lastFix: KnownFix | null;
+  lastFix: KnownPosition | null;
 };
 
 /** One place of one driver, by the device's clock. */
-export type Fix = {
+export type Position = {
   point: Point;
   at: number;
   accuracyMeters: number | null;
@@ -103,9 +103,9 @@ export interface DriverMap {
    *   PostgreSQL and comes again
    * @throws RangeError for a place outside the bounds of `Point`; nothing was kept
    */
-  recordFixes(
+  recordPositions(
     driverId: string,
-    fixes: readonly Fix[],
+    fixes: readonly Position[],
     receivedAt: number,
   ): Promise<'unknown' | { cameOn: boolean }>;
   /** What the map says of these drivers, in their order. */
@@ -122,12 +122,12 @@ export interface DriverMap {
   /** Takes all who are not fresh at `now` off the map; they stay known. @returns how many */
   takeSilentOff(now: number): Promise<number>;
   /** Says that this service hears its drivers; to be repeated every few seconds while the API runs. */
-  hear(now: number): Promise<void>;
+  reportIngestUp(now: number): Promise<void>;
   /**
    * Since when (epoch ms) drivers could be heard without a gap; `now` where nobody listens: nobody is silent
    * while our own ears are shut.
    */
-  heardSince(now: number): Promise<number>;
+  ingestUpSince(now: number): Promise<number>;
 }
 
 /** What a driver's app is told on connecting. Instants in ISO. */

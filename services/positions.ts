@@ -2,16 +2,16 @@ import { v7 as newCorrelationId } from 'uuid';
 import { type Message } from '../domain/notices/message';
 import { type Database } from '../adapters/postgres/database';
 import { enqueue } from '../adapters/postgres/outbox';
-import { fixesReceived } from './driverMetrics';
+import { positionsReceived } from './driverMetrics';
 import { createLiveMap } from './liveMap';
-import { type Clock, type DriverMap, type Fix, type Kick } from './ports';
+import { type Clock, type DriverMap, type Position, type NotifyRelay } from './ports';
 
 export type PositionsDeps = {
   db: Database;
   map: DriverMap;
   clock: Clock;
   /** Called after a commit: the outbox has news. */
-  kick: Kick;
+  notifyRelay: NotifyRelay;
 };
 
 export type Positions = {
@@ -19,7 +19,7 @@ export type Positions = {
    * Takes in one ping, single or batch, in any order (spec 3).
    * @throws RangeError for a place or instant out of bounds; Redis away: its error
    */
-  record(driverId: string, fixes: readonly Fix[]): Promise<'recorded' | 'notFound'>;
+  record(driverId: string, fixes: readonly Position[]): Promise<'recorded' | 'notFound'>;
 };
 
 /**
@@ -32,10 +32,10 @@ export function createPositions(deps: PositionsDeps): Positions {
     record: async (driverId, fixes) => {
       if (fixes.length === 0) return 'recorded';
       const receivedAt = deps.clock();
-      const known = await deps.map.recordFixes(driverId, fixes, receivedAt);
+      const known = await deps.map.recordPositions(driverId, fixes, receivedAt);
       const recorded = known === 'unknown' ? await recordAfterSync(deps, driverId, fixes, receivedAt) : known;
       if (recorded === 'notFound') return 'notFound';
-      fixesReceived.inc(fixes.length);
+      positionsReceived.inc(fixes.length);
       if (recorded.cameOn) await wakeFor(deps, driverId);
       return 'recorded';
     },
@@ -48,7 +48,7 @@ const TRIES = 3;
 async function recordAfterSync(
   deps: PositionsDeps,
   driverId: string,
-  fixes: readonly Fix[],
+  fixes: readonly Position[],
   receivedAt: number,
 ): Promise<'notFound' | { cameOn: boolean }> {
   let cameOnBySync = false;
@@ -56,15 +56,15 @@ async function recordAfterSync(
     const synced = await createLiveMap(deps).syncDriver(driverId);
     if (synced === 'notFound') return 'notFound';
     cameOnBySync ||= synced.cameOn;
-    const recorded = await deps.map.recordFixes(driverId, fixes, receivedAt);
+    const recorded = await deps.map.recordPositions(driverId, fixes, receivedAt);
     if (recorded !== 'unknown') return { cameOn: recorded.cameOn || cameOnBySync };
   }
   throw new Error(`the map forgot driver ${driverId} ${TRIES} times`);
 }
 
 /** A driver who came on the map may be what a delivery waits for. */
-async function wakeFor({ db, kick }: PositionsDeps, driverId: string): Promise<void> {
+async function wakeFor({ db, notifyRelay }: PositionsDeps, driverId: string): Promise<void> {
   const messages: Message[] = [{ kind: 'driverFree', driverId, passed: [] }];
   await enqueue(db, driverId, newCorrelationId(), messages);
-  kick(messages);
+  notifyRelay(messages);
 }

@@ -26,7 +26,7 @@ export type RescueDeps = {
   newId: NewId;
   limits: AvailabilityLimits;
   /** Called after a commit: the outbox has news. */
-  kick: () => void;
+  notifyRelay: () => void;
 };
 
 /** Who rescues, and why. `key`: a repeat under it is the same rescue. */
@@ -51,7 +51,7 @@ export function createRescue(deps: RescueDeps): RescueService {
   return {
     begin: async (driverId, asked) => {
       const rescue = await deps.db.$transaction((tx) => beginOnce(tx, deps, driverId, asked));
-      if (rescue) deps.kick();
+      if (rescue) deps.notifyRelay();
       return rescue;
     },
     keepResults: (rescueId, results) =>

@@ -17,7 +17,7 @@ export type SupportCasesDeps = {
   db: Database;
   clock: Clock;
   /** Called after a commit: the outbox has news. */
-  kick: () => void;
+  notifyRelay: () => void;
 };
 
 /** A refusal is a value; `changed` false = it was so already, and nothing was written. */
@@ -61,13 +61,13 @@ type Case = { open: CaseFacts | null; isTakenOn: boolean; delivery: DeliveryFact
 type Decide = (found: Case) => CaseDecision;
 
 async function change(
-  { db, clock, kick }: SupportCasesDeps,
+  { db, clock, notifyRelay }: SupportCasesDeps,
   caseId: string,
   asked: Asked,
   decide: Decide,
 ): Promise<CaseAnswer> {
   const answer = await db.$transaction((tx) => decideAndWrite(tx, clock, caseId, asked, decide));
-  if (answer.outcome === 'done' && answer.changed) kick();
+  if (answer.outcome === 'done' && answer.changed) notifyRelay();
   return answer;
 }
 

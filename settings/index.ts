@@ -36,7 +36,7 @@ export type Settings = {
   loss: LossLimits;
   lapsePause: { afterLapses: number; pauseMs: number };
   /** How long the history of drivers' places is kept, in real ms whatever the time scale. */
-  fixesKeptMs: number;
+  positionsKeptMs: number;
   features: readonly FeatureSetting[];
   notices: NoticeSettings;
   /** Drivers whose app is closed are told of offers by web push. */
@@ -168,7 +168,7 @@ function servicePart(read: Read): Settings {
     search: searchPart(read, seconds),
     ranking: {
       ...RANKING_LIMITS,
-      freshFixMs: seconds(read(SERVICE.positionFreshSeconds)),
+      freshPositionMs: seconds(read(SERVICE.positionFreshSeconds)),
       lapseExclusionMs: minutes(read(SERVICE.lapseExclusionMinutes)),
       travelBucketMs: scaledMs(RANKING_LIMITS.travelBucketMs, timeScale),
     },
@@ -177,7 +177,7 @@ function servicePart(read: Read): Settings {
       breakMinMinutes: read(SERVICE.breakMinMinutes),
       breakMaxMinutes: read(SERVICE.breakMaxMinutes),
       pauseMaxMinutes: read(SERVICE.pauseMaxMinutes),
-      freshFixMs: seconds(read(SERVICE.positionFreshSeconds)),
+      freshPositionMs: seconds(read(SERVICE.positionFreshSeconds)),
       silentMs: minutes(read(SERVICE.positionOfflineMinutes)),
     },
     escalation: {
@@ -202,7 +202,7 @@ function servicePart(read: Read): Settings {
       afterLapses: read(SERVICE.lapsesBeforePause),
       pauseMs: minutes(read(SERVICE.lapsePauseMinutes)),
     },
-    fixesKeptMs: read(SERVICE.positionHistoryDays) * DAY_MS,
+    positionsKeptMs: read(SERVICE.positionHistoryDays) * DAY_MS,
     features: featuresPart(read),
     notices,
     pushesOffers: notices.webPush !== null,

@@ -27,7 +27,7 @@ import { createFeatureRegistry, logFeatures } from '../services/features/feature
 import { createLiveMap } from '../services/liveMap';
 import { createNotices } from '../services/notices';
 import { createMessageHandler } from '../services/outbox/outboxMessages';
-import { type Kick } from '../services/ports';
+import { type NotifyRelay } from '../services/ports';
 import { createPresence, switchStatesOffAtOnce } from '../activities/sweeps/presence';
 import { createWake } from '../services/wake';
 import { readSettings } from '../settings';
@@ -108,12 +108,19 @@ async function main(): Promise<void> {
     log,
   );
   const client = new Client({ connection, namespace: temporal.namespace });
-  const map = createRedisDriverMap(redis, { freshFixMs: settings.ranking.freshFixMs });
+  const map = createRedisDriverMap(redis, { freshPositionMs: settings.ranking.freshPositionMs });
   const relayHolder: { relay?: Relay } = {};
-  const kick: Kick = (messages) => relayHolder.relay?.kick(messages);
+  const notifyRelay: NotifyRelay = (messages) => relayHolder.relay?.notify(messages);
   const store = createDeliveryStore(postgres);
   const dispatcher = createDispatcher(client, db);
-  const availability = createAvailability({ db, map, features, clock, limits: settings.availability, kick });
+  const availability = createAvailability({
+    db,
+    map,
+    features,
+    clock,
+    limits: settings.availability,
+    notifyRelay,
+  });
   const presence = createPresence({
     db,
     map,
@@ -121,7 +128,7 @@ async function main(): Promise<void> {
     features,
     clock,
     limits: settings.availability,
-    kick,
+    notifyRelay,
   });
   switchStatesOffAtOnce(features, presence, log);
   const wake = createWake({ ...settings, db, map, store, dispatcher, clock, features });
@@ -132,7 +139,7 @@ async function main(): Promise<void> {
       dispatcher,
       emitter: createSocketEmitter(redis),
       syncDriver: (driverId) => liveMap.syncDriver(driverId),
-      letGo: (driverId, correlationId) => availability.letGo(driverId, correlationId),
+      releaseDriver: (driverId, correlationId) => availability.releaseDriver(driverId, correlationId),
       driverFree: (news) => wake.driverFree(news),
       notify: createNotices({
         notifiers: createNotifiers({ db, clock, log, settings: settings.notices }),
@@ -155,7 +162,7 @@ async function main(): Promise<void> {
     clock,
     settings,
     log,
-    kick,
+    notifyRelay,
   });
   const create = (): Promise<Worker> =>
     Worker.create({
@@ -174,7 +181,7 @@ async function main(): Promise<void> {
           limits: settings,
           travel: settings.travel,
           timeScale: settings.timeScale,
-          kick,
+          notifyRelay,
           beginAttempt,
         }),
         endTimedState: (end: Parameters<typeof availability.endTimedState>[0]) =>

@@ -8,7 +8,7 @@ import { createAuditChains } from '../adapters/postgres/auditChains';
 import type { Database } from '../adapters/postgres/database';
 import { createOpenRowsStore } from '../adapters/postgres/openRowsStore';
 import { pruneSent } from '../adapters/postgres/outbox';
-import { pruneFixes } from '../adapters/postgres/positionRows';
+import { prunePositions } from '../adapters/postgres/positionRows';
 import { createNudge, createRunningDeliveries } from '../adapters/temporal/runningDeliveries';
 import { createUnassignedRows } from '../adapters/postgres/unassignedRows';
 import { pruneHealth } from '../adapters/postgres/zoneHealthRows';
@@ -36,7 +36,7 @@ export type SweepsDeps = {
   clock: Clock;
   settings: Settings;
   log: Logger;
-  kick: () => void;
+  notifyRelay: () => void;
 };
 
 type SweepName =
@@ -50,27 +50,27 @@ type SweepName =
 
 /** By the names under which the workflows of workflows/sweeps/ call them. */
 export function createSweeps(deps: SweepsDeps): Record<SweepName, () => Promise<unknown>> {
-  const { db, map, presence, clock, settings, log, kick } = deps;
+  const { db, map, presence, clock, settings, log, notifyRelay } = deps;
   const { travel, timeScale } = settings;
   const zoneHealth = createZoneHealth({
     db,
     map,
     clock,
-    freshFixMs: settings.ranking.freshFixMs,
+    freshPositionMs: settings.ranking.freshPositionMs,
     waiting: settings.escalation.thresholds,
     timeScale,
-    kick,
+    notifyRelay,
   });
   const lost = createLostDrivers({
     db,
     map,
-    cases: createSupportCases({ db, clock, kick }),
+    cases: createSupportCases({ db, clock, notifyRelay }),
     clock,
     limits: settings.loss,
     travel,
     timeScale,
     log,
-    kick,
+    notifyRelay,
   });
   return {
     sweepPresence: () => presence.sweepPresence(),
@@ -83,8 +83,8 @@ export function createSweeps(deps: SweepsDeps): Record<SweepName, () => Promise<
       ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months),
       pruneSent: (olderThanMs) => pruneSent(db, olderThanMs),
       pruneHealth: (olderThanMs) => pruneHealth(db, olderThanMs),
-      pruneFixes: (olderThanMs) => pruneFixes(db, olderThanMs),
-      fixesKeptMs: settings.fixesKeptMs,
+      prunePositions: (olderThanMs) => prunePositions(db, olderThanMs),
+      positionsKeptMs: settings.positionsKeptMs,
       clock,
     }),
   };

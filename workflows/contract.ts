@@ -5,7 +5,7 @@
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { Availability } from '../domain/driver/availability';
-import type { Known } from '../domain/delivery/deadline';
+import type { DeliverySnapshot } from '../domain/delivery/deadline';
 import type { Actor, ReasonCode, Step } from '../domain/delivery/status';
 import type { LeaveReason } from '../domain/driver/loss';
 import type { RejectReason } from '../domain/delivery/offer';
@@ -120,7 +120,7 @@ export const driverCameFree = defineSignal<[DriverCameFree]>('driverCameFree');
 export type TimedStateChanged = Traced & { state: Availability; until: number };
 export const timedStateChanged = defineSignal<[TimedStateChanged]>('timedStateChanged');
 
-export const getKnown = defineQuery<Known>('getKnown');
+export const getSnapshot = defineQuery<DeliverySnapshot>('getKnown');
 
 export type DeliveryInput = Traced & { deliveryId: string };
 export type TimedAvailabilityInput = Traced & { driverId: string; state: Availability; until: number };

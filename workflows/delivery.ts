@@ -11,8 +11,8 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { DeliveryActivities, Told, WorkflowEvent } from '../activities/delivery';
-import { type Deadline, type Known, nextDeadline, waitingFor } from '../domain/delivery/deadline';
+import type { DeliveryActivities, EventResult, WorkflowEvent } from '../activities/delivery';
+import { type Deadline, type DeliverySnapshot, nextDeadline, waitingFor } from '../domain/delivery/deadline';
 import type { Answer } from '../domain/delivery/deliveryState';
 import {
   acceptOffer,
@@ -25,7 +25,7 @@ import {
   driverLeft,
   driverRescued,
   failDelivery,
-  getKnown,
+  getSnapshot,
   handOver,
   IMPOSSIBLE,
   leaveDelivery,
@@ -55,7 +55,7 @@ const MENDING_MS = 60_000;
 type Waiting = { event: WorkflowEvent; correlationId: string; answered?: Trigger<Answer> };
 
 /** Not yet read: the first event, a search, reads the row, whatever its state. */
-const UNREAD: Known = {
+const UNREAD: DeliverySnapshot = {
   status: 'PENDING',
   closed: false,
   driverId: null,
@@ -71,9 +71,12 @@ const UNREAD: Known = {
  * into the inbox and wait; this loop takes the next event, or the deadline that is due, runs its one
  * transaction, adopts the truth that comes back, and waits (design: the way of one delivery).
  */
-export async function delivery({ deliveryId, correlationId }: DeliveryInput): Promise<Known['status']> {
+export async function delivery({
+  deliveryId,
+  correlationId,
+}: DeliveryInput): Promise<DeliverySnapshot['status']> {
   const inbox: Waiting[] = [];
-  let known = UNREAD;
+  let snapshot = UNREAD;
   let shownWords = '';
   let notDueBefore = 0;
 
@@ -84,7 +87,7 @@ export async function delivery({ deliveryId, correlationId }: DeliveryInput): Pr
     inbox.push({ event, correlationId: traced.correlationId, answered });
     return answered;
   };
-  const whileOpen = { validator: (_asked: Traced) => refuseWhenClosed(known) };
+  const whileOpen = { validator: (_asked: Traced) => refuseWhenClosed(snapshot) };
   setHandler(
     acceptOffer,
     ({ offerId, driverId, ...traced }) => ask({ kind: 'acceptOffer', offerId, driverId }, traced),
@@ -155,36 +158,36 @@ export async function delivery({ deliveryId, correlationId }: DeliveryInput): Pr
   setHandler(driverCameFree, ({ driverId, passed, ...traced }) =>
     put({ kind: 'lookForDriver', freed: { driverId, passed } }, traced),
   );
-  setHandler(getKnown, () => known);
+  setHandler(getSnapshot, () => snapshot);
 
-  while (!known.closed) {
-    const due = postponed(nextDeadline(known), notDueBefore);
+  while (!snapshot.closed) {
+    const due = postponed(nextDeadline(snapshot), notDueBefore);
     if (inbox.length === 0 && Date.now() < (due?.at ?? Infinity)) {
       await somethingHappens(inbox, due);
       continue;
     }
     // The row first, whatever waits: which of both comes first must not depend on how a killed worker's tasks
     // are cut when they are replayed.
-    const news = known === UNREAD ? undefined : inbox.shift();
+    const news = snapshot === UNREAD ? undefined : inbox.shift();
     const next = news ?? ofDeadline(due, correlationId);
-    const told = await tellOrRefuse(deliveryId, next);
-    if (told) {
-      showChange(known, told.known);
-      known = told.known;
-      const words = waitingFor(known);
+    const result = await tellOrRefuse(deliveryId, next);
+    if (result) {
+      showChange(snapshot, result.known);
+      snapshot = result.known;
+      const words = waitingFor(snapshot);
       if (words !== shownWords) setCurrentDetails((shownWords = words));
-      next.answered?.resolve(told.answer);
+      next.answered?.resolve(result.answer);
     } else if (!news) {
       notDueBefore = Date.now() + MENDING_MS;
-      if (known === UNREAD) known = { ...UNREAD }; // it was tried: what waits in the inbox has its turn
+      if (snapshot === UNREAD) snapshot = { ...UNREAD }; // it was tried: what waits in the inbox has its turn
     }
-    if (isTimeToContinue(inbox, known)) await goOnAsNew({ deliveryId, correlationId });
+    if (isTimeToContinue(inbox, snapshot)) await goOnAsNew({ deliveryId, correlationId });
   }
   await answerTheLate(inbox, deliveryId);
-  return known.status;
+  return snapshot.status;
 }
 
-function refuseWhenClosed({ closed, status }: Known): void {
+function refuseWhenClosed({ closed, status }: DeliverySnapshot): void {
   if (closed) throw ApplicationFailure.nonRetryable(`the delivery is ${status}`, CLOSED);
 }
 
@@ -213,7 +216,7 @@ function ofDeadline(due: Deadline | undefined, correlationId: string): Waiting {
 async function tellOrRefuse(
   deliveryId: string,
   { event, correlationId, answered }: Waiting,
-): Promise<Told | undefined> {
+): Promise<EventResult | undefined> {
   try {
     return await database[event.kind]({ deliveryId, correlationId, at: Date.now(), event });
   } catch (error) {
@@ -233,29 +236,34 @@ function isImpossible(error: unknown): boolean {
  * Search attributes change with the states that ops look for; the two arrivals stay in the record, to save an
  * event each.
  */
-function showChange(before: Known, after: Known): void {
-  const shown = (known: Known) => JSON.stringify(attributesOf(known).map(({ value }) => value));
+function showChange(before: DeliverySnapshot, after: DeliverySnapshot): void {
+  const shown = (snapshot: DeliverySnapshot) =>
+    JSON.stringify(attributesOf(snapshot).map(({ value }) => value));
   if (before === UNREAD ? after.status !== 'PENDING' : shown(before) !== shown(after))
     upsertSearchAttributes(attributesOf(after));
 }
 
-function attributesOf(known: Known) {
+function attributesOf(snapshot: DeliverySnapshot) {
   const { deliveryStatus, driverId, offerExpiresAt, escalationLevel } = searchAttributes;
-  const offer = known.offers[0];
-  const asked = known.offers.length === 1 ? offer?.driverId : undefined; // of a broadcast no one is the one
+  const offer = snapshot.offers[0];
+  const asked = snapshot.offers.length === 1 ? offer?.driverId : undefined; // of a broadcast no one is the one
   const status =
-    known.status === 'AT_PICKUP' ? 'ASSIGNED' : known.status === 'AT_DROPOFF' ? 'PICKED_UP' : known.status;
+    snapshot.status === 'AT_PICKUP'
+      ? 'ASSIGNED'
+      : snapshot.status === 'AT_DROPOFF'
+        ? 'PICKED_UP'
+        : snapshot.status;
   return [
     { key: deliveryStatus, value: status },
-    { key: driverId, value: known.driverId ?? asked ?? null },
+    { key: driverId, value: snapshot.driverId ?? asked ?? null },
     { key: offerExpiresAt, value: offer ? new Date(offer.expiresAt) : null },
-    { key: escalationLevel, value: known.escalationLevel },
+    { key: escalationLevel, value: snapshot.escalationLevel },
   ];
 }
 
 /** Only when the server suggests it, and never while somebody waits for an answer. */
-function isTimeToContinue(inbox: readonly Waiting[], known: Known): boolean {
-  return workflowInfo().continueAsNewSuggested && inbox.length === 0 && !known.closed;
+function isTimeToContinue(inbox: readonly Waiting[], snapshot: DeliverySnapshot): boolean {
+  return workflowInfo().continueAsNewSuggested && inbox.length === 0 && !snapshot.closed;
 }
 
 /**
@@ -270,8 +278,8 @@ async function goOnAsNew(input: DeliveryInput): Promise<void> {
 /** Who asked while the last event was under way is answered from the row, as they would be after the end. */
 async function answerTheLate(inbox: Waiting[], deliveryId: string): Promise<void> {
   for (let late = inbox.shift(); late; late = inbox.shift()) {
-    const told = await tellOrRefuse(deliveryId, late);
-    if (told) late.answered?.resolve(told.answer);
+    const result = await tellOrRefuse(deliveryId, late);
+    if (result) late.answered?.resolve(result.answer);
   }
   await condition(allHandlersFinished);
 }

@@ -12,7 +12,7 @@ import { type SupportCases } from '../../services/supportCases';
 
 export type LostDriversDeps = {
   db: Database;
-  map: Pick<DriverMap, 'look' | 'heardSince'>;
+  map: Pick<DriverMap, 'look' | 'ingestUpSince'>;
   cases: Pick<SupportCases, 'resolve'>;
   clock: Clock;
   limits: LossLimits;
@@ -21,7 +21,7 @@ export type LostDriversDeps = {
   timeScale: number;
   log: { warn(fields: object, text: string): void };
   /** Called after a commit: the outbox has news. */
-  kick: () => void;
+  notifyRelay: () => void;
 };
 
 /**
@@ -53,7 +53,7 @@ const SWEEP: Actor = { kind: 'system', id: 'lost-drivers-sweep' };
 export function createLostDrivers(deps: LostDriversDeps): LostDrivers {
   return {
     sweepLostDrivers: async () => {
-      const { cities, silenceOver, isDeaf } = await watchAll(deps);
+      const { cities, silenceOver, isIngestDown } = await watchAll(deps);
       const all = [...cities];
       const faulty = all.filter(([, { silent, knownSilent, working }]) =>
         isOurFault(silent - knownSilent, working - knownSilent, deps.limits),
@@ -64,7 +64,7 @@ export function createLostDrivers(deps: LostDriversDeps): LostDrivers {
         deps,
         all.filter(([cityId]) => !silentCities.includes(cityId)).flatMap(([, { losses }]) => losses),
       );
-      await tellOfSilence(deps, cities, silentCities, { canEnd: !isDeaf });
+      await tellOfSilence(deps, cities, silentCities, { canEnd: !isIngestDown });
       const heardAgain = await resolveCases(deps, silenceOver);
       const sum = (of: 'working' | 'silent'): number => all.reduce((total, [, city]) => total + city[of], 0);
       return { watched: sum('working'), silent: sum('silent'), told, withheld, heardAgain, silentCities };
@@ -83,9 +83,9 @@ type Cities = ReadonlyMap<string, City>;
 
 async function watchAll(
   deps: LostDriversDeps,
-): Promise<{ cities: Cities; silenceOver: string[]; isDeaf: boolean }> {
+): Promise<{ cities: Cities; silenceOver: string[]; isIngestDown: boolean }> {
   const now = deps.clock();
-  const watch = { ...deps, now, heardSince: await deps.map.heardSince(now) };
+  const watch = { ...deps, now, ingestUpSince: await deps.map.ingestUpSince(now) };
   const cities = new Map<string, City>();
   const silenceOver: string[] = [];
   for await (const page of dutyPages(deps)) {
@@ -98,7 +98,7 @@ async function watchAll(
     silenceOver.push(...seen.flatMap(({ heardAgain }) => heardAgain));
   }
   showSilentShares(new Map([...cities].map(([cityId, { working, silent }]) => [cityId, silent / working])));
-  return { cities, silenceOver, isDeaf: now - watch.heardSince < deps.limits.silentMs };
+  return { cities, silenceOver, isIngestDown: now - watch.ingestUpSince < deps.limits.silentMs };
 }
 
 async function* dutyPages({ db, map }: LostDriversDeps): AsyncGenerator<WatchedDriver[]> {
@@ -164,19 +164,19 @@ function withhold({ log }: LostDriversDeps, faulty: readonly (readonly [string, 
   return faulty.reduce((total, [, { losses }]) => total + losses.length, 0);
 }
 
-async function tell({ db, kick }: LostDriversDeps, losses: readonly SeenLoss[]): Promise<number> {
+async function tell({ db, notifyRelay }: LostDriversDeps, losses: readonly SeenLoss[]): Promise<number> {
   const told = await tellOfLosses(db, losses);
   for (const { why } of told) lossesNoticed.inc({ why });
-  if (told.length > 0) kick();
+  if (told.length > 0) notifyRelay();
   return told.length;
 }
 
 /**
- * The pager hears of a city's silence when it begins and when it is over; while we are deaf to all it is not
+ * The pager hears of a city's silence when it begins and when it is over; while ingest is down it is not
  * over.
  */
 async function tellOfSilence(
-  { db, clock, kick }: LostDriversDeps,
+  { db, clock, notifyRelay }: LostDriversDeps,
   cities: Cities,
   silentCities: readonly string[],
   { canEnd }: { canEnd: boolean },
@@ -186,7 +186,7 @@ async function tellOfSilence(
     ...news.began.map((cityId) => notice(cityId, 'open', cities, at)),
     ...news.ended.map((cityId) => notice(cityId, 'resolved', cities, at)),
   ]);
-  if (began.length + ended.length > 0) kick();
+  if (began.length + ended.length > 0) notifyRelay();
 }
 
 function notice(cityId: string, what: 'open' | 'resolved', cities: Cities, at: number): Message {

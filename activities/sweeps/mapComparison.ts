@@ -9,7 +9,7 @@ export type Difference = 'missing' | 'extra' | 'outdated';
  * `staleGraceMs`: one who just fell silent may stand on the map for so long; the map's own readers leave them
  * out meanwhile.
  */
-export type Comparison = { now: number; freshFixMs: number; staleGraceMs: number };
+export type Comparison = { now: number; freshPositionMs: number; staleGraceMs: number };
 
 /**
  * What the map should show of a driver of whom PostgreSQL says `entry`; null = as it is. `view` must be read
@@ -21,9 +21,9 @@ export function differenceOf(entry: MapEntry, view: MapView, comparison: Compari
   const isFree = entry.availability === 'AVAILABLE';
   const isSpare = entry.availability === 'BUSY' && entry.hasRoom;
   const { all, city, busy } = view.on;
-  if (silentMs <= comparison.freshFixMs && ((isFree && !(all && city)) || (isSpare && !busy)))
+  if (silentMs <= comparison.freshPositionMs && ((isFree && !(all && city)) || (isSpare && !busy)))
     return 'missing';
-  const mayStand = silentMs <= comparison.freshFixMs + comparison.staleGraceMs;
+  const mayStand = silentMs <= comparison.freshPositionMs + comparison.staleGraceMs;
   if (((all || city) && !(isFree && mayStand)) || (busy && !(isSpare && mayStand))) return 'extra';
   return isOutdated(entry, view.entry) ? 'outdated' : null;
 }

@@ -31,9 +31,9 @@ export type PresenceDeps = {
   availability: Pick<AvailabilityService, 'request'>;
   features: Features;
   clock: Clock;
-  limits: Pick<AvailabilityLimits, 'freshFixMs' | 'silentMs'>;
+  limits: Pick<AvailabilityLimits, 'freshPositionMs' | 'silentMs'>;
   /** Called after a commit: the outbox has news. */
-  kick: () => void;
+  notifyRelay: () => void;
 };
 
 /** What one sweep found and set right. */
@@ -150,25 +150,25 @@ async function ask(
 type Seen = { row: DutyRow; view: MapView };
 
 async function sweepOnDuty(deps: PresenceDeps): Promise<{ wentOffline: number; repaired: number }> {
-  const heardSince = await deps.map.heardSince(deps.clock());
+  const ingestUpSince = await deps.map.ingestUpSince(deps.clock());
   let [wentOffline, repaired] = [0, 0];
   for await (const page of dutyPages(deps)) {
     for (const seen of page) {
-      if (await endSilent(deps, seen, heardSince)) wentOffline++;
+      if (await endSilent(deps, seen, ingestUpSince)) wentOffline++;
       else if (await repair(deps, seen)) repaired++;
     }
   }
   return { wentOffline, repaired: repaired + (await clearParts(deps)) };
 }
 
-/** Counted from when we could hear at all: nobody is lost while our own ears were shut. */
+/** Counted from when we could hear at all: nobody is lost while ingest was down. */
 async function endSilent(
   deps: PresenceDeps,
   { row: { entry, idleSince }, view }: Seen,
-  heardSince: number,
+  ingestUpSince: number,
 ): Promise<boolean> {
   if (entry.availability !== 'AVAILABLE') return false;
-  const silentSince = Math.max(heardSince, idleSince ?? 0, lastHeard(entry, view) ?? 0);
+  const silentSince = Math.max(ingestUpSince, idleSince ?? 0, lastHeard(entry, view) ?? 0);
   return (
     deps.clock() - silentSince >= deps.limits.silentMs &&
     ask(deps, entry.driverId, { kind: 'silence', silentSince })
@@ -183,7 +183,7 @@ async function repair(deps: PresenceDeps, { row: { entry }, view }: Seen): Promi
 }
 
 async function putRight(
-  { db, map, clock, kick }: PresenceDeps,
+  { db, map, clock, notifyRelay }: PresenceDeps,
   entry: MapEntry,
   difference: Difference,
 ): Promise<void> {
@@ -193,7 +193,7 @@ async function putRight(
   await enqueue(db, entry.driverId, newCorrelationId(), [
     { kind: 'driverFree', driverId: entry.driverId, passed: [] },
   ]);
-  kick();
+  notifyRelay();
 }
 
 /** The other way round: who stands on the map without being on duty. @returns how many stood there */
@@ -241,8 +241,8 @@ async function findDifferences(deps: PresenceDeps): Promise<MapDifference> {
   return { missing: found.missing, extra: [...new Set(found.extra)] };
 }
 
-function comparisonOf({ clock, limits: { freshFixMs } }: PresenceDeps): Comparison {
-  return { now: clock(), freshFixMs, staleGraceMs: STALE_GRACE_MS };
+function comparisonOf({ clock, limits: { freshPositionMs } }: PresenceDeps): Comparison {
+  return { now: clock(), freshPositionMs, staleGraceMs: STALE_GRACE_MS };
 }
 
 /**

@@ -4,7 +4,7 @@ export type UpkeepReport = {
   partitionsMade: number;
   messagesForgotten: number;
   healthForgotten: number;
-  fixesForgotten: number;
+  positionsForgotten: number;
 };
 
 export type UpkeepDeps = {
@@ -17,9 +17,9 @@ export type UpkeepDeps = {
   pruneSent: (olderThanMs: number) => Promise<number>;
   /** The same for the health of zones. */
   pruneHealth: (olderThanMs: number) => Promise<number>;
-  /** The same for the history of places, which is kept for `fixesKeptMs`. */
-  pruneFixes: (olderThanMs: number) => Promise<number>;
-  fixesKeptMs: number;
+  /** The same for the history of places, which is kept for `positionsKeptMs`. */
+  prunePositions: (olderThanMs: number) => Promise<number>;
+  positionsKeptMs: number;
   clock: Clock;
 };
 
@@ -33,20 +33,20 @@ export function createUpkeep({
   ensureAuditPartitions,
   pruneSent,
   pruneHealth,
-  pruneFixes,
-  fixesKeptMs,
+  prunePositions,
+  positionsKeptMs,
   clock,
 }: UpkeepDeps): () => Promise<UpkeepReport> {
   return async () => {
     // first: a partition that cannot be made must not let the outbox grow
     const messagesForgotten = await pruneAll(pruneSent, SENT_KEPT_MS);
     const healthForgotten = await pruneAll(pruneHealth, HEALTH_KEPT_MS);
-    const fixesForgotten = await pruneAll(pruneFixes, fixesKeptMs);
+    const positionsForgotten = await pruneAll(prunePositions, positionsKeptMs);
     return {
       partitionsMade: await ensureAuditPartitions(new Date(clock()), MONTHS_AHEAD),
       messagesForgotten,
       healthForgotten,
-      fixesForgotten,
+      positionsForgotten,
     };
   };
 }

@@ -1,6 +1,6 @@
 import { type DeliveryStatus } from '../../domain/delivery/status';
 import { type Point } from '../../domain/geo/places';
-import { type Truth } from '../../domain/delivery/deliveryState';
+import { type DeliveryState } from '../../domain/delivery/deliveryState';
 import { type ParcelSize } from '../../domain/driver/vehicles';
 import { type DeliveryStore, type SearchFacts, type Touched } from '../../services/deliveryStore';
 import { ImpossibleEvent } from '../../services/impossibleEvent';
@@ -40,10 +40,10 @@ export function createDeliveryStore(postgres: Postgres): DeliveryStore {
     change: (deliveryId, touched, make, at, correlationId) =>
       refusingImpossible(
         inTransaction(postgres, async (tx) => {
-          const { truth, heads, picked } = await readTruth(tx.read, deliveryId, touched);
-          const decision = make(truth, picked);
-          if (decision.next !== truth || decision.messages.length > 0)
-            writeDecision(tx, truth, decision, heads, at, correlationId);
+          const { state, heads, picked } = await readTruth(tx.read, deliveryId, touched);
+          const decision = make(state, picked);
+          if (decision.next !== state || decision.messages.length > 0)
+            writeDecision(tx, state, decision, heads, at, correlationId);
           return decision;
         }),
       ),
@@ -79,7 +79,7 @@ async function readTruth(
   read: Read,
   deliveryId: string,
   { offerIds, driverIds, pickFrom, pickAtMost }: Touched,
-): Promise<{ truth: Truth; heads: AuditHeads; picked: string[] }> {
+): Promise<{ state: DeliveryState; heads: AuditHeads; picked: string[] }> {
   const [delivery, involved, picked, offers, assignments, supportCase] = await Promise.all([
     readDelivery(read, deliveryId, 'lock'),
     lockDriversOf(read, deliveryId, driverIds),
@@ -90,7 +90,7 @@ async function readTruth(
   ]);
   if (!delivery) throw new ImpossibleEvent(`delivery ${deliveryId} has no row`);
   const drivers = [...involved, ...picked];
-  const truth: Truth = {
+  const state: DeliveryState = {
     delivery: delivery.facts,
     offers,
     assignments,
@@ -98,7 +98,7 @@ async function readTruth(
     drivers: Object.fromEntries(drivers.map(({ facts }) => [facts.driverId, facts])),
   };
   return {
-    truth,
+    state,
     heads: headsOf(delivery.auditHash, drivers),
     picked: picked.map(({ facts }) => facts.driverId),
   };
@@ -115,7 +115,7 @@ async function lookAtTruth(
   db: Database,
   deliveryId: string,
   { offerIds, driverIds }: Touched,
-): Promise<Truth | undefined> {
+): Promise<DeliveryState | undefined> {
   return db.$transaction(
     async (tx) => {
       const read = readerOf(tx);

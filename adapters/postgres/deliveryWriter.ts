@@ -5,7 +5,7 @@ import {
   type AssignmentFacts,
   type Decision,
   type DeliveryFacts,
-  type Truth,
+  type DeliveryState,
 } from '../../domain/delivery/deliveryState';
 import { possible } from '../../services/impossibleEvent';
 import { chainEntries, type ChainHeads, ENTRY_ROWS, INSERT_ENTRIES } from './audit';
@@ -25,7 +25,7 @@ export type AuditHeads = {
  */
 export function writeDecision(
   tx: Transaction,
-  before: Truth,
+  before: DeliveryState,
   decision: Decision,
   heads: AuditHeads,
   at: number,
@@ -57,7 +57,7 @@ function isReplaced(
 
 /** The parameters of the statement, in their order. */
 function rowsOf(
-  before: Truth,
+  before: DeliveryState,
   decision: Decision,
   heads: AuditHeads,
   at: number,
@@ -161,7 +161,7 @@ function deliveryRow(delivery: DeliveryFacts, { deliveryHash }: ChainHeads): obj
 }
 
 /** Facts are never changed in place, so a row that is the same object is the same row. */
-function changedOffers(before: Truth, next: Truth): OfferFacts[] {
+function changedOffers(before: DeliveryState, next: DeliveryState): OfferFacts[] {
   return next.offers.filter((offer) =>
     before.offers.some((old) => old.offerId === offer.offerId && old !== offer),
   );
@@ -171,7 +171,7 @@ function endedOffer({ offerId, state, endedAt, endReason }: OfferFacts): object 
   return { id: offerId, state, ended_at: iso(endedAt), end_reason: endReason };
 }
 
-function changedAssignments(before: Truth, next: Truth): AssignmentFacts[] {
+function changedAssignments(before: DeliveryState, next: DeliveryState): AssignmentFacts[] {
   return next.assignments.filter((assignment) =>
     before.assignments.some((old) => old.assignmentId === assignment.assignmentId && old !== assignment),
   );
@@ -202,7 +202,7 @@ function assignmentRow({
 }
 
 function changedDrivers(
-  before: Truth,
+  before: DeliveryState,
   { next, entries }: Decision,
   { driverHashes }: ChainHeads,
   at: number,
@@ -217,7 +217,7 @@ function changedDrivers(
 }
 
 /** What the driver is due by this decision: the pay of what was completed. */
-function earnedNow(before: Truth, next: Truth, driverId: string): number {
+function earnedNow(before: DeliveryState, next: DeliveryState, driverId: string): number {
   return changedAssignments(before, next)
     .filter((assignment) => assignment.driverId === driverId && assignment.state === 'COMPLETED')
     .reduce((sum, { payCents }) => sum + payCents, 0);
@@ -285,7 +285,7 @@ function newAssignments({ next, newAssignment }: Decision): object[] {
   ];
 }
 
-function changedCases(before: Truth, { supportCase }: Truth): object[] {
+function changedCases(before: DeliveryState, { supportCase }: DeliveryState): object[] {
   return supportCase !== null &&
     supportCase !== before.supportCase &&
     supportCase.caseId === before.supportCase?.caseId
@@ -293,7 +293,10 @@ function changedCases(before: Truth, { supportCase }: Truth): object[] {
     : [];
 }
 
-function newCases(before: Truth, { delivery: { deliveryId, cityId, zoneId }, supportCase }: Truth): object[] {
+function newCases(
+  before: DeliveryState,
+  { delivery: { deliveryId, cityId, zoneId }, supportCase }: DeliveryState,
+): object[] {
   if (supportCase === null || supportCase.caseId === before.supportCase?.caseId) return [];
   return [{ ...caseRow(supportCase), delivery_id: deliveryId, city_id: cityId, zone_id: zoneId }];
 }

@@ -7,7 +7,7 @@ import { type Database, sql, type Tx } from './database';
 export type Enqueued = { id: bigint; key: string; correlationId: string; attempts: number; message: Message };
 
 /**
- * Puts messages into the outbox, in the transaction of the change that they tell of. Call the relay's `kick`
+ * Puts messages into the outbox, in the transaction of the change that they tell of. Call the relay's `notifyRelay`
  * after the commit.
  */
 export async function enqueue(

@@ -1,8 +1,8 @@
 import { type Database } from './database';
-import { type ReceivedFix } from '../redis/positionStream';
+import { type ReceivedPosition } from '../redis/positionStream';
 
 /** Adds fixes to the history; one of the same driver and device time is there already and stays. */
-export async function insertFixes(db: Database, fixes: readonly ReceivedFix[]): Promise<void> {
+export async function insertPositions(db: Database, fixes: readonly ReceivedPosition[]): Promise<void> {
   if (fixes.length === 0) return;
   await db.$executeRaw`
     INSERT INTO position_fixes (driver_id, at, received_at, lat, lng, accuracy_meters, speed_mps, heading_degrees)
@@ -16,7 +16,7 @@ export async function insertFixes(db: Database, fixes: readonly ReceivedFix[]): 
  * in, so the oldest are found without an index on time.
  * @returns how many rows went
  */
-export async function pruneFixes(db: Database, olderThanMs: number): Promise<number> {
+export async function prunePositions(db: Database, olderThanMs: number): Promise<number> {
   return db.$executeRaw`DELETE FROM position_fixes WHERE id IN (
     SELECT id FROM (SELECT id, received_at FROM position_fixes ORDER BY id LIMIT 10000) oldest WHERE received_at < now() - ${olderThanMs} * interval '1 millisecond')`;
 }
@@ -27,7 +27,10 @@ export async function pruneFixes(db: Database, olderThanMs: number): Promise<num
  * nor lock in another order than it does.
  * @returns the fixes of those who were passed over, for the caller to come again
  */
-export async function updateLastPlaces(db: Database, fixes: readonly ReceivedFix[]): Promise<ReceivedFix[]> {
+export async function updateLastPlaces(
+  db: Database,
+  fixes: readonly ReceivedPosition[],
+): Promise<ReceivedPosition[]> {
   if (fixes.length === 0) return [];
   const newest = new Map(fixes.map((fix) => [fix.driverId, fix]));
   const passed = await db.$queryRaw<{ id: string }[]>`
@@ -51,7 +54,7 @@ function fixRow({
   accuracyMeters,
   speedMps,
   headingDegrees,
-}: ReceivedFix): object {
+}: ReceivedPosition): object {
   return {
     driver_id: driverId,
     at: new Date(at).toISOString(),

@@ -7,12 +7,12 @@ import {
   OutboxRelay,
   type RelayLog,
 } from '../../services/outbox/outboxRelay';
-import { type Kick } from '../../services/ports';
+import { type NotifyRelay } from '../../services/ports';
 import { poolReader, type Postgres } from './database';
 import { type Due, markSent, putBack, takeDue, whatIsDue } from './outbox';
 
-/** `kick`: only the lanes of these messages are looked at; all, where none are named. */
-export type Relay = { start(): void; kick: Kick; stop(): Promise<void> };
+/** `notify`: only the lanes of these messages are looked at; all, where none are named. */
+export type Relay = { start(): void; notify: NotifyRelay; stop(): Promise<void> };
 
 const POLL_MS = 500;
 /** Calls to one channel that one process may have open. */
@@ -39,16 +39,16 @@ export function createRelay(postgres: Postgres, handle: MessageHandler, log: Rel
       lane.to === undefined ? 'batches' : { atOnce: NOTICES_AT_ONCE[lane.to] },
     ),
   }));
-  const kick = (isMeant: (lane: Lane) => boolean): void =>
-    lanes.filter(({ lane }) => isMeant(lane)).forEach(({ relay }) => relay.kick());
+  const notifyLanes = (isMeant: (lane: Lane) => boolean): void =>
+    lanes.filter(({ lane }) => isMeant(lane)).forEach(({ relay }) => relay.notify());
   const poll = new Poll(async () => {
     const due = await whatIsDue(read);
-    kick((lane) => due.some((each) => isOf(lane, each)));
+    notifyLanes((lane) => due.some((each) => isOf(lane, each)));
   }, log);
   return {
     start: () => poll.start(),
     // Notices are found by the poll: dispatch does not pay for three more looks a commit.
-    kick: (messages) => kick((lane) => isKickedBy(lane, messages)),
+    notify: (messages) => notifyLanes((lane) => isKickedBy(lane, messages)),
     stop: async () => {
       await poll.stop();
       await Promise.all(lanes.map(({ relay }) => relay.stop()));

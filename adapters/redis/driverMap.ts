@@ -3,23 +3,23 @@ import { type Redis } from 'ioredis';
 import { z } from 'zod';
 import { AVAILABILITIES } from '../../domain/driver/availability';
 import { isPoint } from '../../domain/geo/places';
-import type { DriverMap, Fix, MapEntry, MapPart, MapView, NearDriver } from '../../services/ports';
+import type { DriverMap, Position, MapEntry, MapPart, MapView, NearDriver } from '../../services/ports';
 import * as scripts from './driverMapScripts';
-import { gatherFixes } from './fixGathering';
+import { gatherPositions } from './positionGathering';
 
 export type DriverMapOptions = {
   /** A driver heard of longer ago is off the map. */
-  freshFixMs: number;
+  freshPositionMs: number;
   /** Before every key; tests that share a Redis set it. */
   keyPrefix?: string;
   /** About how many fixes the stream keeps for the archive. */
-  maxStreamedFixes?: number;
+  maxStreamedPositions?: number;
 };
 
 /** A device's clock further ahead than this is wrong: its fixes count as of when we got them. */
 const MAX_CLOCK_AHEAD_MS = 60_000;
-/** `hear` holds for so long; its caller comes every few seconds. */
-const HEARING_MS = 15_000;
+/** `reportIngestUp` holds for so long; its caller comes every few seconds. */
+const INGEST_UP_MS = 15_000;
 const PAGE = 500;
 const DEFAULT_STREAMED_FIXES = 200_000;
 
@@ -29,22 +29,22 @@ const DEFAULT_STREAMED_FIXES = 200_000;
  */
 export function createRedisDriverMap(
   redis: Redis,
-  { freshFixMs, keyPrefix = '', maxStreamedFixes = DEFAULT_STREAMED_FIXES }: DriverMapOptions,
+  { freshPositionMs, keyPrefix = '', maxStreamedPositions = DEFAULT_STREAMED_FIXES }: DriverMapOptions,
 ): DriverMap {
   const run = (script: string, ...args: (string | number)[]) =>
     runScript(redis, script, [keyPrefix, ...args]);
-  const record = gatherFixes((pings) =>
-    run(scripts.RECORD_FIXES, freshFixMs, maxStreamedFixes, MAX_CLOCK_AHEAD_MS, ...pings),
+  const record = gatherPositions((pings) =>
+    run(scripts.RECORD_FIXES, freshPositionMs, maxStreamedPositions, MAX_CLOCK_AHEAD_MS, ...pings),
   );
   return {
     near: async ({ cityId, point, radiusMeters, limit, now }) =>
       nearRows.parse(
-        await run(scripts.NEAR, now, freshFixMs, cityId, point.lng, point.lat, radiusMeters, limit),
+        await run(scripts.NEAR, now, freshPositionMs, cityId, point.lng, point.lat, radiusMeters, limit),
       ),
     sync: async (entry, now) => ({
-      cameOn: (await run(scripts.SYNC, now, freshFixMs, ...entryArgs(entry))) === 1,
+      cameOn: (await run(scripts.SYNC, now, freshPositionMs, ...entryArgs(entry))) === 1,
     }),
-    recordFixes: async (driverId, fixes, receivedAt) => {
+    recordPositions: async (driverId, fixes, receivedAt) => {
       requirePoints(fixes);
       return record({ driverId, fixes, receivedAt });
     },
@@ -60,11 +60,11 @@ export function createRedisDriverMap(
     takeSilentOff: async (now) => {
       let taken = 0;
       for (let page = PAGE; page === PAGE; taken += page)
-        page = z.number().parse(await run(scripts.TAKE_SILENT_OFF, now, freshFixMs, PAGE));
+        page = z.number().parse(await run(scripts.TAKE_SILENT_OFF, now, freshPositionMs, PAGE));
       return taken;
     },
-    hear: async (now) => void (await run(scripts.HEAR, now, HEARING_MS)),
-    heardSince: async (now) => Number((await run(scripts.HEARD_SINCE)) ?? now),
+    reportIngestUp: async (now) => void (await run(scripts.REPORT_INGEST_UP, now, INGEST_UP_MS)),
+    ingestUpSince: async (now) => Number((await run(scripts.INGEST_UP_SINCE)) ?? now),
   };
 }
 
@@ -81,7 +81,7 @@ export function keyOf(part: MapPart): string {
 }
 
 /** Redis would stop half-way through a script at a place that it cannot hold. @throws RangeError */
-function requirePoints(fixes: readonly Fix[]): void {
+function requirePoints(fixes: readonly Position[]): void {
   if (!fixes.every(({ point, at }) => isPoint(point) && Number.isSafeInteger(at)))
     throw new RangeError('a fix lies outside the bounds of a place or of time');
 }

@@ -61,7 +61,7 @@ end
 return place(id, known(id), now, freshMs)`;
 
 /**
- * ARGV: prefix, freshMs, maxFixes of the stream, maxAheadMs of a device's clock, then for each ping: id,
+ * ARGV: prefix, freshMs, maxPositions of the stream, maxAheadMs of a device's clock, then for each ping: id,
  * receivedAt, how many fixes, and at, lat, lng, accuracy, speed, heading of each fix. Returns one outcome a
  * ping: -1 = driver not known, nothing kept.
  */
@@ -137,13 +137,13 @@ end
 return #silent`;
 
 /** ARGV: prefix, now, how long one word holds in ms. A gap between two words begins a new hearing. */
-export const HEAR = `
+export const REPORT_INGEST_UP = `
 local P = ARGV[1]
 if redis.call('EXISTS', P .. 'presence:ears') == 0 then redis.call('SET', P .. 'presence:since', ARGV[2]) end
 redis.call('SET', P .. 'presence:ears', '1', 'PX', ARGV[3])
 return 1`;
 
 /** ARGV: prefix. False where nobody listens. */
-export const HEARD_SINCE = `
+export const INGEST_UP_SINCE = `
 if redis.call('EXISTS', ARGV[1] .. 'presence:ears') == 0 then return false end
 return redis.call('GET', ARGV[1] .. 'presence:since')`;

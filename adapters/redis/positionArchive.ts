@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Redis } from 'ioredis';
-import { fixesArchived } from '../../services/driverMetrics';
+import { positionsArchived } from '../../services/driverMetrics';
 import { type Database } from '../postgres/database';
-import { insertFixes, updateLastPlaces } from '../postgres/positionRows';
-import { entriesOf, fixOf, type ReceivedFix, type StreamEntry } from './positionStream';
+import { insertPositions, updateLastPlaces } from '../postgres/positionRows';
+import { entriesOf, positionOf, type ReceivedPosition, type StreamEntry } from './positionStream';
 import { type LastKept, thin } from './positionThinning';
 
 export type PositionArchiveOptions = {
@@ -38,7 +38,7 @@ export class PositionArchive {
   private readonly stopped = new AbortController();
   private leftoversAt = 0;
   /** Places of drivers whose rows were held by others when it was their turn. */
-  private owed: ReceivedFix[] = [];
+  private owed: ReceivedPosition[] = [];
 
   constructor(private readonly options: PositionArchiveOptions) {
     this.key = `${options.keyPrefix ?? ''}positions`;
@@ -120,16 +120,16 @@ export class PositionArchive {
   }
 
   private async keep(entries: readonly StreamEntry[]): Promise<number> {
-    const fixes = entries.flatMap(({ fields }) => fixOf(fields) ?? []);
+    const fixes = entries.flatMap(({ fields }) => positionOf(fields) ?? []);
     const { kept, lastKept } = thin(fixes, this.lastKept);
-    await insertFixes(this.options.db, kept);
+    await insertPositions(this.options.db, kept);
     this.owed = await updateLastPlaces(this.options.db, [
       ...this.owed,
       ...kept.filter(({ isLive }) => isLive),
     ]);
     await this.forget(entries.map(({ id }) => id));
     this.lastKept = lastKept; // only now: a batch that failed comes again
-    fixesArchived.inc(kept.length);
+    positionsArchived.inc(kept.length);
     return kept.length;
   }
 

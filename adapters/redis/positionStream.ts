@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Fix } from '../../services/ports';
+import { type Position } from '../../services/ports';
 
 /**
  * One entry of the stream `positions`; fields null = trimmed away before it was archived, or archived
@@ -11,7 +11,7 @@ export type StreamEntry = { id: string; fields: Record<string, string> | null };
  * A fix as the live map took it in; `isLive` = it moved the live place. Instants in epoch ms: `at` by the
  * device's clock, `receivedAt` by ours.
  */
-export type ReceivedFix = Fix & { driverId: string; receivedAt: number; isLive: boolean };
+export type ReceivedPosition = Position & { driverId: string; receivedAt: number; isLive: boolean };
 
 const pairs = z
   .array(z.string())
@@ -50,7 +50,7 @@ const fixFields = z
     heading: measured,
     live: z.enum(['0', '1']),
   })
-  .transform(({ driver, at, received, lat, lng, accuracy, speed, heading, live }): ReceivedFix => ({
+  .transform(({ driver, at, received, lat, lng, accuracy, speed, heading, live }): ReceivedPosition => ({
     driverId: driver,
     at,
     receivedAt: received,
@@ -64,6 +64,6 @@ const fixFields = z
 /**
  * The fix in an entry; undefined for one that is trimmed away or not ours, which no repeat would make better.
  */
-export function fixOf(fields: StreamEntry['fields']): ReceivedFix | undefined {
+export function positionOf(fields: StreamEntry['fields']): ReceivedPosition | undefined {
   return fixFields.safeParse(fields).data;
 }

@@ -1,5 +1,5 @@
 import { distanceMeters, type Point } from '../../domain/geo/places';
-import { type ReceivedFix } from './positionStream';
+import { type ReceivedPosition } from './positionStream';
 
 /** The last fix kept of each driver; the least lately kept come first. */
 export type LastKept = ReadonlyMap<string, { point: Point; at: number }>;
@@ -14,9 +14,9 @@ const MAX_REMEMBERED = 50_000;
  * Which of these fixes, in the order they came, are kept as history. Late ones are measured by the same rule.
  */
 export function thin(
-  fixes: readonly ReceivedFix[],
+  fixes: readonly ReceivedPosition[],
   before: LastKept,
-): { kept: ReceivedFix[]; lastKept: LastKept } {
+): { kept: ReceivedPosition[]; lastKept: LastKept } {
   const lastKept = new Map(before);
   const kept = fixes.filter((fix) => {
     const last = lastKept.get(fix.driverId);

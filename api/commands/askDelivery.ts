@@ -11,7 +11,7 @@ export const noDelivery = (): Problem => new Problem('NOT_FOUND', 'there is no s
  * One wish of one caller: by the key they give, so that their retry meets the first try; else each call is a
  * wish of its own.
  */
-export function wishOf(
+export function idempotencyScope(
   { newId }: Pick<ApiDeps, 'newId'>,
   { caller, idempotencyKey }: Pick<Call<unknown, unknown, unknown>, 'caller' | 'idempotencyKey'>,
 ): string {

@@ -5,7 +5,7 @@ import { DELIVERY_STATUSES, REASON_CODES, type ReasonCode, type Step } from '../
 import { PARCEL_SIZES } from '../../domain/driver/vehicles';
 import { updateIds } from '../../workflows/contract';
 import type { Question } from '../commands/answers';
-import { askDelivery, noDelivery, wishOf } from '../commands/askDelivery';
+import { askDelivery, noDelivery, idempotencyScope } from '../commands/askDelivery';
 import { actorOf, type Caller, coversCity } from '../auth/caller';
 import type { ApiDeps, OrderAsked } from '../deps';
 import { type Call, type Endpoint, get, NOTHING, post, type Reply } from '../http/endpoint';
@@ -197,7 +197,7 @@ export function deliveryEndpoints(deps: ApiDeps): Endpoint[] {
           kind: 'cancelDelivery',
           args: { by: actorOf(caller), reason: cancelReason(caller, call.body.reason), correlationId },
         };
-        return askDelivery(deps, call, question, ({ id }) => `cancel/${id}/${wishOf(deps, call)}`);
+        return askDelivery(deps, call, question, ({ id }) => `cancel/${id}/${idempotencyScope(deps, call)}`);
       },
     }),
     post({
@@ -223,7 +223,7 @@ export function deliveryEndpoints(deps: ApiDeps): Endpoint[] {
         return askDelivery(deps, call, { kind: 'takeStep', args }, (asked) =>
           call.idempotencyKey === null
             ? updateIds.step(args, asked)
-            : `step/${asked.id}/${wishOf(deps, call)}`,
+            : `step/${asked.id}/${idempotencyScope(deps, call)}`,
         );
       },
     }),
@@ -248,7 +248,7 @@ export function deliveryEndpoints(deps: ApiDeps): Endpoint[] {
           deps,
           call,
           { kind: 'failDelivery', args: { ...body, by: actorOf(caller), correlationId } },
-          ({ id }) => `fail/${id}/${wishOf(deps, call)}`,
+          ({ id }) => `fail/${id}/${idempotencyScope(deps, call)}`,
         );
       },
     }),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { LEAVE_REASONS } from '../../domain/driver/loss';
 import { updateIds } from '../../workflows/contract';
-import { askDelivery, noDelivery, wishOf } from '../commands/askDelivery';
+import { askDelivery, noDelivery, idempotencyScope } from '../commands/askDelivery';
 import { actorOf, type Caller } from '../auth/caller';
 import type { ApiDeps } from '../deps';
 import { type Call, type Endpoint, post, type Reply } from '../http/endpoint';
@@ -51,7 +51,7 @@ export function deliveryActEndpoints(deps: ApiDeps): Endpoint[] {
           deps,
           call,
           { kind: 'assignDriver', args: { ...call.body, ...by(call) } },
-          ({ id }) => `assign/${id}/${wishOf(deps, call)}`,
+          ({ id }) => `assign/${id}/${idempotencyScope(deps, call)}`,
         );
       },
     }),
@@ -74,7 +74,7 @@ export function deliveryActEndpoints(deps: ApiDeps): Endpoint[] {
           deps,
           call,
           { kind: 'handOver', args: { ...body, meetingId, ...by(call) } },
-          ({ id }) => `handOver/${id}/${wishOf(deps, call)}`,
+          ({ id }) => `handOver/${id}/${idempotencyScope(deps, call)}`,
         );
       },
     }),
@@ -94,7 +94,7 @@ export function deliveryActEndpoints(deps: ApiDeps): Endpoint[] {
           deps,
           call,
           { kind: 'raisePay', args: { ...call.body, ...by(call) } },
-          ({ id }) => `raisePay/${id}/${wishOf(deps, call)}`,
+          ({ id }) => `raisePay/${id}/${idempotencyScope(deps, call)}`,
         ),
     }),
     post({
@@ -108,7 +108,7 @@ export function deliveryActEndpoints(deps: ApiDeps): Endpoint[] {
           deps,
           call,
           { kind: 'resumeSearch', args: { ...call.body, ...by(call) } },
-          ({ id }) => `resumeSearch/${id}/${wishOf(deps, call)}`,
+          ({ id }) => `resumeSearch/${id}/${idempotencyScope(deps, call)}`,
         ),
     }),
     post({
@@ -166,12 +166,13 @@ async function leave(
   const carried = caller.role === 'driver' ? await findCarried(deps.db, caller.driverId, params.id) : null;
   if (!carried) throw noDelivery();
   const { assignmentId, driverId, isOver, isPickedUp, delivery } = carried;
-  const named = call.idempotencyKey === null ? null : `leave/${delivery.deliveryId}/${wishOf(deps, call)}`;
+  const named =
+    call.idempotencyKey === null ? null : `leave/${delivery.deliveryId}/${idempotencyScope(deps, call)}`;
   // With the goods in hand it is said anew each time: ops may have settled the first case long ago.
   const nameless =
     isOver || !isPickedUp
       ? updateIds.leave(assignmentId)
-      : `${updateIds.leave(assignmentId)}/${wishOf(deps, call)}`;
+      : `${updateIds.leave(assignmentId)}/${idempotencyScope(deps, call)}`;
   const answer = await deps.answers.ask({
     delivery,
     question: { kind: 'leaveDelivery', args: { driverId, assignmentId, reason, correlationId } },

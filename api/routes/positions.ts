@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Fix } from '../../services/ports';
+import type { Position } from '../../services/ports';
 import type { Caller } from '../auth/caller';
 import type { ApiDeps } from '../deps';
 import { type Endpoint, post, type Reply } from '../http/endpoint';
@@ -65,12 +65,12 @@ export function positionEndpoints(deps: ApiDeps): Endpoint[] {
       summary: 'Send my place, or many places',
       body: z.union([fix, batch]),
       handle: ({ caller, params, body }) =>
-        record(deps, caller, params.id, ('fixes' in body ? body.fixes : [body]).map(fixOf)),
+        record(deps, caller, params.id, ('fixes' in body ? body.fixes : [body]).map(positionOf)),
     }),
   ];
 }
 
-function fixOf({ lat: north, lng: east, ...rest }: z.output<typeof fix>): Fix {
+function positionOf({ lat: north, lng: east, ...rest }: z.output<typeof fix>): Position {
   return { point: { lat: north, lng: east }, ...rest };
 }
 
@@ -79,7 +79,7 @@ async function record(
   { positions }: ApiDeps,
   caller: Caller,
   driverId: string,
-  fixes: readonly Fix[],
+  fixes: readonly Position[],
 ): Promise<Reply> {
   const isTheirs = caller.role === 'driver' && caller.driverId === driverId;
   if (!isTheirs || (await positions.record(driverId, fixes)) === 'notFound')

@@ -153,7 +153,7 @@ async function comeOnDuty(
     await ops.putDriver({ driverId, cityId, name: 'Grower', vehicle: 'CAR', offerVersion: 2 }),
   );
   const driver = await connections.driver(driverId);
-  wanted('a place', await driver.sendFixes([{ point, at: Date.now() }]));
+  wanted('a place', await driver.sendPositions([{ point, at: Date.now() }]));
   wanted('the shift', await driver.startShift(null));
   return { driverId, driver };
 }

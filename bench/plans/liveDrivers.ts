@@ -1,13 +1,13 @@
 import type { World } from './world';
 
-/** Nobody is silent while our own ears were shut: they have been open for so long. */
+/** Nobody is silent while ingest was down: they have been open for so long. */
 const HEARD_FOR_MS = 3_600_000;
 const SILENT_FOR_MS = 3_000_000;
 const AT_ONCE = 500;
 
 /** Says that the service has heard its drivers all the while. */
 export async function hearDrivers({ map, clock }: Pick<World, 'map' | 'clock'>): Promise<void> {
-  await map.hear(clock() - HEARD_FOR_MS);
+  await map.reportIngestUp(clock() - HEARD_FOR_MS);
 }
 
 /**

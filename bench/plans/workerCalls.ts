@@ -14,7 +14,7 @@ import {
   whatIsDue,
 } from '../../adapters/postgres/outbox';
 import { PositionArchive } from '../../adapters/redis/positionArchive';
-import { pruneFixes } from '../../adapters/postgres/positionRows';
+import { prunePositions } from '../../adapters/postgres/positionRows';
 import { createUnassignedRows } from '../../adapters/postgres/unassignedRows';
 import { createWebPushNotifier } from '../../adapters/notify/webPushNotifier';
 import { pruneHealth, readLatestHealth } from '../../adapters/postgres/zoneHealthRows';
@@ -218,7 +218,7 @@ export function driverCalls(site: Site, draw: Draw): Call[] {
     callAfter(
       'letGo',
       async () => draw.one('offDuty').id,
-      (driverId) => availability.letGo(driverId, 'plans'),
+      (driverId) => availability.releaseDriver(driverId, 'plans'),
     ),
     callAfter(
       'endTimedState',
@@ -237,7 +237,7 @@ export function driverCalls(site: Site, draw: Draw): Call[] {
           headingDegrees: null,
         };
         for (let count = 0; count < 200; count += 1)
-          await map.recordFixes(draw.one('busy').id, [fix], clock());
+          await map.recordPositions(draw.one('busy').id, [fix], clock());
       },
       () => archive.archiveAll(),
     ),
@@ -250,7 +250,7 @@ const some = (calls: Call[]): Call[] => calls.map((each) => ({ ...each, most: 5 
 /** The sweeps, whole, and what the metrics ask. */
 export function sweepCalls(site: Site, draw: Draw): Call[] {
   const { world } = site;
-  const { db, map, clock, settings, kick, features } = world;
+  const { db, map, clock, settings, notifyRelay, features } = world;
   const presence = createPresence({
     db,
     map,
@@ -258,27 +258,27 @@ export function sweepCalls(site: Site, draw: Draw): Call[] {
     features,
     clock,
     limits: settings.availability,
-    kick,
+    notifyRelay,
   });
   const lost = createLostDrivers({
     db,
     map,
-    cases: createSupportCases({ db, clock, kick }),
+    cases: createSupportCases({ db, clock, notifyRelay }),
     clock,
     limits: settings.loss,
     travel: settings.travel,
     timeScale: 1,
     log: quiet,
-    kick,
+    notifyRelay,
   });
   const zones = createZoneHealth({
     db,
     map,
     clock,
-    freshFixMs: settings.ranking.freshFixMs,
+    freshPositionMs: settings.ranking.freshPositionMs,
     waiting: settings.escalation.thresholds,
     timeScale: 1,
-    kick,
+    notifyRelay,
   });
   const rows = createOpenRowsStore(db);
   const openRows = createOpenRowsSweep({
@@ -314,8 +314,8 @@ export function sweepCalls(site: Site, draw: Draw): Call[] {
     ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months),
     pruneSent: (olderThanMs) => pruneSent(db, olderThanMs),
     pruneHealth: (olderThanMs) => pruneHealth(db, olderThanMs),
-    pruneFixes: (olderThanMs) => pruneFixes(db, olderThanMs),
-    fixesKeptMs: settings.fixesKeptMs,
+    prunePositions: (olderThanMs) => prunePositions(db, olderThanMs),
+    positionsKeptMs: settings.positionsKeptMs,
     clock,
   });
   return some([

@@ -12,7 +12,7 @@ import { createFeatureClient } from '../../adapters/openfeature/featureClient';
 import { createOrderStore } from '../../adapters/postgres/orderStore';
 import { createRedisDriverMap } from '../../adapters/redis/driverMap';
 import { createDispatcher } from '../../adapters/temporal/dispatcher';
-import { createAuditDesk } from '../../services/auditChains';
+import { createAuditService } from '../../services/auditChains';
 import { createAvailability } from '../../services/availability';
 import {
   answerFromRow,
@@ -21,7 +21,7 @@ import {
   type EventInput,
 } from '../../activities/delivery';
 import { createDriverStates } from '../../services/driverStates';
-import { createFeatureDesk } from '../../services/features/featureService';
+import { createFeatureService } from '../../services/features/featureService';
 import { createFeatureRegistry } from '../../services/features/featureRegistry';
 import { createOrders } from '../../services/orders';
 import { createPositions } from '../../services/positions';
@@ -59,8 +59,8 @@ export function createWorld({
 }) {
   const { db } = postgres;
   const read = poolReader(postgres);
-  const [clock, kick] = [Date.now, () => {}];
-  const map = createRedisDriverMap(redis, { freshFixMs: settings.ranking.freshFixMs, keyPrefix });
+  const [clock, notifyRelay] = [Date.now, () => {}];
+  const map = createRedisDriverMap(redis, { freshPositionMs: settings.ranking.freshPositionMs, keyPrefix });
   const names = settings.features.map(({ feature }) => feature);
   const features = createFeatureRegistry({
     environment: settings.features,
@@ -79,9 +79,16 @@ export function createWorld({
     limits: settings,
     travel: settings.travel,
     timeScale: settings.timeScale,
-    kick,
+    notifyRelay,
   });
-  const availability = createAvailability({ db, map, features, clock, limits: settings.availability, kick });
+  const availability = createAvailability({
+    db,
+    map,
+    features,
+    clock,
+    limits: settings.availability,
+    notifyRelay,
+  });
   // Never connected: only deliveries that are over are asked about, and of those Temporal hears nothing.
   const client = new Client({ connection: Connection.lazy({ address: '127.0.0.1:1' }) });
   const dispatcher = createDispatcher(client, db);
@@ -113,7 +120,7 @@ export function createWorld({
       newId,
       searchLeadMs: settings.searchLeadMs,
       travel: settings.travel,
-      kick,
+      notifyRelay,
     }),
     answers: createAnswers({
       updates: updatesInProcess(db, activities),
@@ -123,30 +130,30 @@ export function createWorld({
       answerFromRow: answered,
     }),
     availability,
-    positions: createPositions({ db, map, clock, kick }),
+    positions: createPositions({ db, map, clock, notifyRelay }),
     registration: createRegistration(createDriverRegistry(db)),
-    supportCases: createSupportCases({ db, clock, kick }),
-    rescue: createRescue({ db, features, clock, newId, limits: settings.availability, kick }),
+    supportCases: createSupportCases({ db, clock, notifyRelay }),
+    rescue: createRescue({ db, features, clock, newId, limits: settings.availability, notifyRelay }),
     zoneHealth: createZoneHealth({
       db,
       map,
       clock,
-      freshFixMs: settings.ranking.freshFixMs,
+      freshPositionMs: settings.ranking.freshPositionMs,
       waiting: settings.escalation.thresholds,
       timeScale: 1,
-      kick,
+      notifyRelay,
     }),
     push: { publicKey: PUSH_KEY, allowLocal: false },
     driverStates,
-    audit: createAuditDesk(createAuditChains(db, settings.database.statementTimeoutMs)),
-    features: createFeatureDesk({
+    audit: createAuditService(createAuditChains(db, settings.database.statementTimeoutMs)),
+    features: createFeatureService({
       db,
       registry: features,
       news: NO_NEWS,
       client: createFeatureClient(features, randomUUID()),
       clock,
       log: quiet,
-      kick,
+      notifyRelay,
     }),
     readiness: { dependencies: [], isStopping: () => false },
   };
@@ -157,7 +164,7 @@ export function createWorld({
     keyPrefix,
     settings,
     clock,
-    kick,
+    notifyRelay,
     map,
     features,
     store,

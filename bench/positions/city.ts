@@ -28,7 +28,7 @@ export async function openCity(
         await ops.putDriver({ driverId, cityId, name: 'Rider', vehicle: 'CAR', offerVersion: 2 }),
       );
       const client = await connections.driver(driverId);
-      wanted('a place', await client.sendFixes([{ point: CENTER, at: Date.now() - 10_000 }]));
+      wanted('a place', await client.sendPositions([{ point: CENTER, at: Date.now() - 10_000 }]));
       wanted('the shift', await client.startShift(null));
       open.push({ driverId, token: await connections.login({ role: 'driver', driverId }) });
     }

@@ -51,7 +51,7 @@ import {
   type Meeting,
   type NewAssignment,
   type NewOffer,
-  type Truth,
+  type DeliveryState,
 } from './deliveryState';
 
 /** Limits of dispatch, from the settings. Durations in ms. */
@@ -80,7 +80,7 @@ export type DispatchFeatures = {
 };
 
 /** When, by whom and within which limits an event happens; and where the ids of what it makes come from. */
-export type Occasion = {
+export type DecisionContext = {
   now: number;
   newId: () => string;
   actor: Actor;
@@ -93,10 +93,10 @@ export type Occasion = {
  * Each method is one thing that a dispatcher would call one thing; which of them apply is said in
  * dispatch.ts.
  */
-export class Draft {
+export class ChangeSet {
   readonly now: number;
   readonly limits: DispatchLimits;
-  private truth: Truth;
+  private state: DeliveryState;
   private readonly newOffers: NewOffer[] = [];
   private newAssignment: NewAssignment | null = null;
   private readonly entries: Entry[] = [];
@@ -104,18 +104,18 @@ export class Draft {
   private readonly messages: Message[] = [];
 
   constructor(
-    private readonly before: Truth,
-    private readonly occasion: Occasion,
+    private readonly before: DeliveryState,
+    private readonly context: DecisionContext,
   ) {
-    this.truth = before;
-    this.now = occasion.now;
-    this.limits = occasion.limits;
+    this.state = before;
+    this.now = context.now;
+    this.limits = context.limits;
   }
 
   decision(answer: Answer): Decision {
     const emits: Message[] = this.emits.length > 0 ? [{ kind: 'emit', emits: this.emits }] : [];
     return {
-      next: this.truth,
+      next: this.state,
       answer,
       newOffers: this.newOffers,
       newAssignment: this.newAssignment,
@@ -127,27 +127,27 @@ export class Draft {
   // ---- reading ----
 
   get delivery(): DeliveryFacts {
-    return this.truth.delivery;
+    return this.state.delivery;
   }
 
   offer(offerId: string): OfferFacts | undefined {
-    return this.truth.offers.find((offer) => offer.offerId === offerId);
+    return this.state.offers.find((offer) => offer.offerId === offerId);
   }
 
   /** The delivery's own live offers. */
   liveOffers(): OfferFacts[] {
-    return this.truth.offers.filter(
+    return this.state.offers.filter(
       ({ state, deliveryId }) => state === 'LIVE' && deliveryId === this.delivery.deliveryId,
     );
   }
 
   /** A driver's live offers, of any delivery. */
   liveOffersOf(driverId: string): OfferFacts[] {
-    return this.truth.offers.filter((offer) => offer.state === 'LIVE' && offer.driverId === driverId);
+    return this.state.offers.filter((offer) => offer.state === 'LIVE' && offer.driverId === driverId);
   }
 
   get supportCase(): CaseFacts | null {
-    return this.truth.supportCase;
+    return this.state.supportCase;
   }
 
   /** Whether automation may look for another driver where one was lost. */
@@ -156,16 +156,16 @@ export class Draft {
   }
 
   assignments(): readonly AssignmentFacts[] {
-    return this.truth.assignments;
+    return this.state.assignments;
   }
 
   activeAssignment(): AssignmentFacts | undefined {
-    return this.truth.assignments.find(({ state }) => state === 'ACTIVE');
+    return this.state.assignments.find(({ state }) => state === 'ACTIVE');
   }
 
   /** @param driverId of this driver only; left out: of whoever has it, or had it last */
   newestAssignment(driverId?: string): AssignmentFacts | undefined {
-    const theirs = this.truth.assignments.filter(
+    const theirs = this.state.assignments.filter(
       (each) => driverId === undefined || each.driverId === driverId,
     );
     return (
@@ -180,13 +180,13 @@ export class Draft {
   }
 
   driverOrNone(driverId: string): DriverFacts | undefined {
-    return this.truth.drivers[driverId];
+    return this.state.drivers[driverId];
   }
 
   // ---- the delivery ----
 
   setDelivery(set: Partial<DeliveryFacts>): void {
-    this.truth = { ...this.truth, delivery: { ...this.delivery, ...set } };
+    this.state = { ...this.state, delivery: { ...this.delivery, ...set } };
   }
 
   /** One legal step of the state machine, with its entry and its news. */
@@ -201,7 +201,7 @@ export class Draft {
       kind: 'delivery_moved',
       chain: 'delivery',
       driverId: this.delivery.driverId ?? carriedBy,
-      actor: this.occasion.actor,
+      actor: this.context.actor,
       from,
       to,
       why,
@@ -320,7 +320,7 @@ export class Draft {
     const { heldReason, broadcastSince, lostAt } = this.delivery;
     if (heldReason !== null || broadcastSince !== null || lostAt !== null)
       this.setDelivery({ heldReason: null, broadcastSince: null, lostAt: null });
-    const { supportCase } = this.truth;
+    const { supportCase } = this.state;
     if (supportCase && !isAboutCarrier(supportCase.reason)) this.resolveCase('ASSIGNED');
   }
 
@@ -363,7 +363,7 @@ export class Draft {
   }
 
   private get features(): DispatchFeatures {
-    return this.occasion.features;
+    return this.context.features;
   }
 
   /** An entry for what changes no state. */
@@ -377,7 +377,7 @@ export class Draft {
       kind,
       chain: 'delivery',
       driverId: this.delivery.driverId,
-      actor: this.occasion.actor,
+      actor: this.context.actor,
       ...between,
       why,
       deviceAt: null,
@@ -467,7 +467,7 @@ export class Draft {
   /** Puts the delivery before ops; one that is there already says anew what is worse. */
   openCase(reason: CaseReason, driverId: string | null): void {
     const { escalationLevel: level } = this.delivery;
-    const open = this.truth.supportCase;
+    const open = this.state.supportCase;
     const next = this.caseFor({ level, reason, driverId });
     if (next === null) return;
     this.putCase(next, next.caseId === open?.caseId ? 'case_risen' : 'case_opened', open?.state ?? null);
@@ -476,7 +476,7 @@ export class Draft {
 
   /** At most one is open a delivery: one that this very event resolved is the same one again. */
   private caseFor(now: Pick<CaseFacts, 'level' | 'reason' | 'driverId'>): CaseFacts | null {
-    const open = this.truth.supportCase;
+    const open = this.state.supportCase;
     if (open?.state !== 'RESOLVED')
       return open ? risenCase(open, now, this.now) : this.newCase(now.reason, now.driverId);
     const wasOpen = this.before.supportCase?.caseId === open.caseId;
@@ -495,7 +495,7 @@ export class Draft {
 
   private newCase(reason: CaseReason, driverId: string | null): CaseFacts {
     return {
-      caseId: this.occasion.newId(),
+      caseId: this.context.newId(),
       level: this.delivery.escalationLevel,
       state: 'OPEN',
       reason,
@@ -510,16 +510,16 @@ export class Draft {
 
   /** What ops were to look at is over. */
   resolveCase(resolution: CaseResolution): void {
-    const open = this.truth.supportCase;
+    const open = this.state.supportCase;
     if (open === null || open.state === 'RESOLVED') return;
-    const resolved = resolvedCase(open, resolution, this.occasion.actor, this.now);
+    const resolved = resolvedCase(open, resolution, this.context.actor, this.now);
     this.putCase(resolved, 'case_resolved', open.state);
     this.messages.push(...tellPagerItIsOver(resolved, this.delivery, this.now));
   }
 
   private putCase(supportCase: CaseFacts, kind: string, from: CaseFacts['state'] | null): void {
-    this.truth = { ...this.truth, supportCase };
-    this.entries.push(caseEntry(kind, from, supportCase, this.delivery, this.occasion.actor));
+    this.state = { ...this.state, supportCase };
+    this.entries.push(caseEntry(kind, from, supportCase, this.delivery, this.context.actor));
     this.emits.push(caseEmit(supportCase, this.delivery, this.now));
   }
 
@@ -535,7 +535,7 @@ export class Draft {
   }
 
   private makeOffer(chosen: Chosen, kind: OfferKind, expiresAt: number): void {
-    const offerId = this.occasion.newId();
+    const offerId = this.context.newId();
     const { deliveryId, searchRound: round, payCents, bonusCents, escalationLevel, cityId } = this.delivery;
     const offer: OfferFacts = {
       offerId,
@@ -552,7 +552,7 @@ export class Draft {
       endedAt: null,
       endReason: null,
     };
-    this.truth = { ...this.truth, offers: [...this.truth.offers, offer] };
+    this.state = { ...this.state, offers: [...this.state.offers, offer] };
     this.newOffers.push({ offerId, kind, chosen });
     this.setDriver(chosen.driverId, { liveOffers: this.driver(chosen.driverId).liveOffers + 1 });
     this.note('offer_created', offer);
@@ -606,9 +606,9 @@ export class Draft {
   /** Ends a live offer and lets its driver go, whichever delivery it belongs to. */
   endOffer(offer: OfferFacts, state: Exclude<OfferState, 'LIVE'>, endReason: OfferEnd): void {
     const ended = endOffer(offer, state, endReason, this.now);
-    this.truth = {
-      ...this.truth,
-      offers: this.truth.offers.map((each) => (each.offerId === offer.offerId ? ended : each)),
+    this.state = {
+      ...this.state,
+      offers: this.state.offers.map((each) => (each.offerId === offer.offerId ? ended : each)),
     };
     this.setDriver(offer.driverId, { liveOffers: this.driver(offer.driverId).liveOffers - 1 });
     this.note(`offer_${state.toLowerCase()}`, ended);
@@ -626,7 +626,7 @@ export class Draft {
       kind,
       chain: 'delivery',
       driverId,
-      actor: this.occasion.actor,
+      actor: this.context.actor,
       from: state === 'LIVE' ? null : 'LIVE',
       to: state,
       why: endReason,
@@ -682,7 +682,7 @@ export class Draft {
     const { payCents, bonusCents } = this.delivery;
     const isByHand = way === 'MANUAL' || way === 'HANDOVER';
     const assignment: AssignmentFacts = {
-      assignmentId: this.occasion.newId(),
+      assignmentId: this.context.newId(),
       driverId,
       offerId,
       way,
@@ -697,7 +697,7 @@ export class Draft {
       endReason: null,
       meeting,
     };
-    this.truth = { ...this.truth, assignments: [...this.truth.assignments, assignment] };
+    this.state = { ...this.state, assignments: [...this.state.assignments, assignment] };
     this.newAssignment = { assignmentId: assignment.assignmentId, why };
     this.setDriver(driverId, { activeAssignments: this.driver(driverId).activeAssignments + 1 });
     this.changeAvailability(driverId, {
@@ -748,7 +748,7 @@ export class Draft {
       kind: 'goods_taken_over',
       chain: 'delivery',
       driverId: assignment.driverId,
-      actor: this.occasion.actor,
+      actor: this.context.actor,
       from: null,
       to: null,
       why: null,
@@ -760,7 +760,7 @@ export class Draft {
 
   /** Ops asked what becomes of the goods; this is the answer. */
   answerCarrierCase(): void {
-    const { supportCase } = this.truth;
+    const { supportCase } = this.state;
     if (supportCase && isAboutCarrier(supportCase.reason)) this.resolveCase('STEP_TAKEN');
   }
 
@@ -801,9 +801,9 @@ export class Draft {
 
   private putAssignment(assignment: AssignmentFacts): void {
     const { assignmentId } = assignment;
-    this.truth = {
-      ...this.truth,
-      assignments: this.truth.assignments.map((each) =>
+    this.state = {
+      ...this.state,
+      assignments: this.state.assignments.map((each) =>
         each.assignmentId === assignmentId ? assignment : each,
       ),
     };
@@ -825,13 +825,13 @@ export class Draft {
   // ---- drivers ----
 
   private setDriver(driverId: string, set: Partial<DriverFacts>): void {
-    const drivers = { ...this.truth.drivers, [driverId]: { ...this.driver(driverId), ...set } };
-    this.truth = { ...this.truth, drivers };
+    const drivers = { ...this.state.drivers, [driverId]: { ...this.driver(driverId), ...set } };
+    this.state = { ...this.state, drivers };
   }
 
   /** @returns whether the driver's availability, or what is pending of it, changed */
   private changeAvailability(driverId: string, request: AvailabilityRequest): boolean {
-    const { actor } = this.occasion;
+    const { actor } = this.context;
     const decision: AvailabilityDecision = decideAvailability(
       this.driver(driverId),
       request,

@@ -8,7 +8,7 @@ import { type DeliveryFacts } from './deliveryState';
  * What the workflow must know to wait for the right thing: the database's word, renewed by every event.
  * Plain JSON without personal data; instants in epoch ms.
  */
-export type Known = {
+export type DeliverySnapshot = {
   status: DeliveryStatus;
   closed: boolean;
   driverId: string | null;
@@ -54,11 +54,11 @@ export type Awaiting = {
 };
 
 /** @param escalates whether the feature holds for this delivery now */
-export function knownOf(
+export function snapshotOf(
   { delivery, offers }: Awaiting,
   limits: Pick<DispatchLimits, 'searchMaxMs' | 'escalation'>,
   escalates: boolean,
-): Known {
+): DeliverySnapshot {
   const searching =
     (delivery.status === 'PENDING' || delivery.status === 'SEARCHING') && delivery.heldReason === null;
   return {
@@ -80,25 +80,25 @@ export function knownOf(
 }
 
 /** The next thing that happens if nobody does anything; nothing while a driver carries the delivery. */
-export function nextDeadline(known: Known): Deadline | undefined {
-  if (known.closed) return undefined;
-  const due: Deadline[] = known.offers.map(({ offerId, driverId, expiresAt }) => ({
+export function nextDeadline(snapshot: DeliverySnapshot): Deadline | undefined {
+  if (snapshot.closed) return undefined;
+  const due: Deadline[] = snapshot.offers.map(({ offerId, driverId, expiresAt }) => ({
     at: expiresAt,
     event: { kind: 'lapseOffer', offerId },
     why:
-      known.offers.length > 1
-        ? `the broadcast to ${known.offers.length} drivers lapses`
+      snapshot.offers.length > 1
+        ? `the broadcast to ${snapshot.offers.length} drivers lapses`
         : `offer to driver ${driverId} lapses`,
   }));
-  if (known.giveUpAt !== null)
-    due.push({ at: known.giveUpAt, event: { kind: 'giveUpSearch' }, why: 'give up: nobody was found' });
-  if (known.searchAgainAt !== null)
-    due.push({ at: known.searchAgainAt, event: { kind: 'lookForDriver' }, why: searchWords(known) });
-  if (known.escalation)
+  if (snapshot.giveUpAt !== null)
+    due.push({ at: snapshot.giveUpAt, event: { kind: 'giveUpSearch' }, why: 'give up: nobody was found' });
+  if (snapshot.searchAgainAt !== null)
+    due.push({ at: snapshot.searchAgainAt, event: { kind: 'lookForDriver' }, why: searchWords(snapshot) });
+  if (snapshot.escalation)
     due.push({
-      at: known.escalation.at,
-      event: { kind: isLookedFor(known) ? 'lookForDriver' : 'escalate' },
-      why: escalationWords(known.escalation.level),
+      at: snapshot.escalation.at,
+      event: { kind: isLookedFor(snapshot) ? 'lookForDriver' : 'escalate' },
+      why: escalationWords(snapshot.escalation.level),
     });
   return due.reduce<Deadline | undefined>(
     (first, next) => (first && first.at <= next.at ? first : next),
@@ -107,7 +107,7 @@ export function nextDeadline(known: Known): Deadline | undefined {
 }
 
 /** While somebody is looked for, a new level is a new look: farther, for more pay, or to many at once. */
-function isLookedFor({ status, searchAgainAt }: Known): boolean {
+function isLookedFor({ status, searchAgainAt }: DeliverySnapshot): boolean {
   return status === 'SEARCHING' && searchAgainAt !== null;
 }
 
@@ -115,20 +115,20 @@ function escalationWords(level: number | null): string {
   return level === null ? 'page and broadcast come again' : `escalation to level ${level}`;
 }
 
-function searchWords({ status, searchRound }: Known): string {
+function searchWords({ status, searchRound }: DeliverySnapshot): string {
   if (status === 'PENDING') return 'the search for a driver begins';
   return searchRound === 0 ? 'look for a driver' : `look for a driver again, after ${searchRound} in vain`;
 }
 
 /** In plain words for ops who look at a run: what it waits for. No personal data. */
-export function waitingFor(known: Known): string {
-  const deadline = nextDeadline(known);
-  if (known.heldReason) {
+export function waitingFor(snapshot: DeliverySnapshot): string {
+  const deadline = nextDeadline(snapshot);
+  if (snapshot.heldReason) {
     const until = deadline ? `, or until ${new Date(deadline.at).toISOString()}, then: ${deadline.why}` : '';
-    return `${known.status}: waiting for ops (${known.heldReason}), who assign a driver or let the search go on${until}`;
+    return `${snapshot.status}: waiting for ops (${snapshot.heldReason}), who assign a driver or let the search go on${until}`;
   }
   if (deadline)
-    return `${known.status}: waiting for an answer or until ${new Date(deadline.at).toISOString()}, then: ${deadline.why}`;
-  if (known.closed) return `${known.status}: over`;
-  return `${known.status}: waiting for driver ${known.driverId ?? 'nobody'} to take the next step`;
+    return `${snapshot.status}: waiting for an answer or until ${new Date(deadline.at).toISOString()}, then: ${deadline.why}`;
+  if (snapshot.closed) return `${snapshot.status}: over`;
+  return `${snapshot.status}: waiting for driver ${snapshot.driverId ?? 'nobody'} to take the next step`;
 }

@@ -11,7 +11,7 @@ import {
   type Step,
   STEPS,
 } from './status';
-import { Draft, type Occasion } from './changeSet';
+import { ChangeSet, type DecisionContext } from './changeSet';
 import { endsDuty, isNoticedLoss, type LeaveReason, type NoticedLoss } from '../driver/loss';
 import { type OfferFacts, type RejectReason } from './offer';
 import { answersOffers, searchBackoffMs } from '../matching/ranking';
@@ -24,7 +24,7 @@ import {
   type Meeting,
   type Refusal,
   type RefusalCode,
-  type Truth,
+  type DeliveryState,
 } from './deliveryState';
 
 /** What can happen to a delivery. Keys are business facts, so that a repeat finds what the first time did. */
@@ -108,46 +108,46 @@ const CONTENDED_RETRY_MS = 1_000;
  * lock), the time and a new id, and writes what comes back. A repeated event returns the answer of the first
  * time and changes nothing.
  */
-export function decide(truth: Truth, event: DeliveryEvent, occasion: Occasion): Decision {
-  const draft = new Draft(truth, occasion);
-  settle(draft);
-  return draft.decision(apply(draft, event));
+export function decide(state: DeliveryState, event: DeliveryEvent, context: DecisionContext): Decision {
+  const changes = new ChangeSet(state, context);
+  settle(changes);
+  return changes.decision(apply(changes, event));
 }
 
-function apply(draft: Draft, event: DeliveryEvent): Answer {
+function apply(changes: ChangeSet, event: DeliveryEvent): Answer {
   switch (event.kind) {
     case 'lookForDriver':
-      return search(draft, event);
+      return search(changes, event);
     case 'lapseOffer':
-      return lapse(draft, event.offerId);
+      return lapse(changes, event.offerId);
     case 'giveUpSearch':
-      return giveUp(draft);
+      return giveUp(changes);
     case 'escalate':
-      return escalate(draft);
+      return escalate(changes);
     case 'acceptOffer':
-      return accept(draft, event);
+      return accept(changes, event);
     case 'rejectOffer':
-      return reject(draft, event);
+      return reject(changes, event);
     case 'takeStep':
-      return step(draft, event);
+      return step(changes, event);
     case 'failDelivery':
-      return fail(draft, event);
+      return fail(changes, event);
     case 'cancelDelivery':
-      return cancel(draft, event);
+      return cancel(changes, event);
     case 'assignDriver':
-      return assign(draft, event);
+      return assign(changes, event);
     case 'handOver':
-      return handOver(draft, event);
+      return handOver(changes, event);
     case 'leaveDelivery':
-      return leave(draft, event);
+      return leave(changes, event);
     case 'rescueDelivery':
-      return rescue(draft, event);
+      return rescue(changes, event);
     case 'raisePay':
-      return raisePay(draft, event);
+      return raisePay(changes, event);
     case 'resumeSearch':
-      return resumeSearch(draft, event);
+      return resumeSearch(changes, event);
     case 'releaseDriver':
-      return driverLeft(draft, event);
+      return driverLeft(changes, event);
     case 'readDelivery':
       return { outcome: 'noted' };
     default:
@@ -166,38 +166,39 @@ const refuse = (refused: RefusalCode, detail: string): Refusal => ({ refused, de
  * Before every event: an offer that another delivery's change withdrew leaves its own delivery OFFERED to
  * nobody, which is a search.
  */
-function settle(draft: Draft): void {
-  if (draft.delivery.status === 'OFFERED' && draft.liveOffers().length === 0)
-    draft.searchAgain('offer withdrawn');
-  if (draft.activeAssignment() && !isClosed(draft.delivery.status)) draft.clearSearch();
+function settle(changes: ChangeSet): void {
+  if (changes.delivery.status === 'OFFERED' && changes.liveOffers().length === 0)
+    changes.searchAgain('offer withdrawn');
+  if (changes.activeAssignment() && !isClosed(changes.delivery.status)) changes.clearSearch();
 }
 
 // ---- finding a driver ----
 
 /** What was chosen is held to the truth as it is now: who changed since the look is left out. */
 function search(
-  draft: Draft,
+  changes: ChangeSet,
   { search: { chosen, ...outcome }, freed }: Extract<DeliveryEvent, { kind: 'lookForDriver' }>,
 ): Answer {
-  if (freed && !chosen.some(({ driverId }) => driverId === freed.driverId)) draft.passOn(freed);
-  if (draft.delivery.status === 'PENDING' && draft.delivery.searchAt <= draft.now) draft.beginSearch();
-  if (draft.delivery.status !== 'SEARCHING') return NOTED;
-  draft.escalateIfDue();
-  if (draft.delivery.heldReason !== null) return NOTED;
-  if (outcome.isBroadcastOver) draft.endBroadcast();
-  const free = chosen.filter(({ driverId }) => takesWork(draft.driver(driverId)));
+  if (freed && !chosen.some(({ driverId }) => driverId === freed.driverId)) changes.passOn(freed);
+  if (changes.delivery.status === 'PENDING' && changes.delivery.searchAt <= changes.now)
+    changes.beginSearch();
+  if (changes.delivery.status !== 'SEARCHING') return NOTED;
+  changes.escalateIfDue();
+  if (changes.delivery.heldReason !== null) return NOTED;
+  if (outcome.isBroadcastOver) changes.endBroadcast();
+  const free = chosen.filter(({ driverId }) => takesWork(changes.driver(driverId)));
   const best = free[0];
-  if (!best) return nobodyFound(draft, { ...outcome, isWoken: freed !== null });
-  if (!outcome.offersOn || !answersOffers(draft.driver(best.driverId).offerVersion)) {
-    draft.assign(best.driverId, { way: 'V1', why: best.why, reason: 'nearest driver, without asking' });
-  } else if (outcome.isBroadcast && draft.delivery.broadcastSince !== null) {
-    draft.makeOffers(
-      free.filter(({ driverId }) => answersOffers(draft.driver(driverId).offerVersion)),
+  if (!best) return nobodyFound(changes, { ...outcome, isWoken: freed !== null });
+  if (!outcome.offersOn || !answersOffers(changes.driver(best.driverId).offerVersion)) {
+    changes.assign(best.driverId, { way: 'V1', why: best.why, reason: 'nearest driver, without asking' });
+  } else if (outcome.isBroadcast && changes.delivery.broadcastSince !== null) {
+    changes.makeOffers(
+      free.filter(({ driverId }) => answersOffers(changes.driver(driverId).offerVersion)),
       'BROADCAST',
       outcome.ttlMs,
     );
   } else {
-    draft.makeOffers([best], 'SINGLE', outcome.ttlMs);
+    changes.makeOffers([best], 'SINGLE', outcome.ttlMs);
   }
   return NOTED;
 }
@@ -205,30 +206,30 @@ function search(
 type Vain = Pick<SearchOutcome, 'inconclusive' | 'exclusionEndsAt'> & { isWoken: boolean };
 
 /** Nobody now: look again after the backoff, or when an exclusion ends before that. */
-function nobodyFound(draft: Draft, { inconclusive, exclusionEndsAt, isWoken }: Vain): Answer {
+function nobodyFound(changes: ChangeSet, { inconclusive, exclusionEndsAt, isWoken }: Vain): Answer {
   const {
     now,
     limits,
     delivery: { searchRound, searchAgainAt: plannedAt },
-  } = draft;
-  if (inconclusive !== null) return lookAgainSoon(draft, inconclusive);
+  } = changes;
+  if (inconclusive !== null) return lookAgainSoon(changes, inconclusive);
   // A wake in vain is no round of the delivery's own: many of them must not put its next search off.
   if (isWoken && plannedAt !== null && plannedAt > now) return NOTED;
   const backoffAt = now + searchBackoffMs(searchRound + 1, limits.search);
   const searchAgainAt =
     exclusionEndsAt !== null && exclusionEndsAt > now ? Math.min(backoffAt, exclusionEndsAt) : backoffAt;
-  draft.setDelivery({ searchRound: searchRound + 1, searchAgainAt });
+  changes.setDelivery({ searchRound: searchRound + 1, searchAgainAt });
   return NOTED;
 }
 
 /** No round is counted: the radius grows only where all in it were looked at. */
-function lookAgainSoon(draft: Draft, inconclusive: Inconclusive): Answer {
+function lookAgainSoon(changes: ChangeSet, inconclusive: Inconclusive): Answer {
   switch (inconclusive) {
     case 'CONTENDED':
-      draft.setDelivery({ searchAgainAt: draft.now + CONTENDED_RETRY_MS });
+      changes.setDelivery({ searchAgainAt: changes.now + CONTENDED_RETRY_MS });
       break;
     case 'MAP_AWAY':
-      draft.setDelivery({ searchAgainAt: draft.now + draft.limits.search.backoffMs });
+      changes.setDelivery({ searchAgainAt: changes.now + changes.limits.search.backoffMs });
       break;
     case 'NOT_MADE':
       break; // it is searched for since this very event, which has set the time
@@ -236,25 +237,25 @@ function lookAgainSoon(draft: Draft, inconclusive: Inconclusive): Answer {
   return NOTED;
 }
 
-function giveUp(draft: Draft): Answer {
-  if (draft.delivery.status !== 'SEARCHING') return NOTED;
-  draft.close('CANCELLED', 'NO_DRIVER', 'nobody was found in time');
+function giveUp(changes: ChangeSet): Answer {
+  if (changes.delivery.status !== 'SEARCHING') return NOTED;
+  changes.close('CANCELLED', 'NO_DRIVER', 'nobody was found in time');
   return NOTED;
 }
 
 // ---- the driver's answer ----
 
 function accept(
-  draft: Draft,
+  changes: ChangeSet,
   { offerId, driverId }: Extract<DeliveryEvent, { kind: 'acceptOffer' }>,
 ): Answer {
-  const offer = draft.offer(offerId);
+  const offer = changes.offer(offerId);
   if (!offer || offer.driverId !== driverId) return refuse('NOT_FOUND', 'no such offer to this driver');
   switch (offer.state) {
     case 'LIVE':
-      return takeOffer(draft, offer);
+      return takeOffer(changes, offer);
     case 'ACCEPTED':
-      return acceptedAnswer(draft, offer);
+      return acceptedAnswer(changes, offer);
     case 'REJECTED':
       return refuse('ALREADY_ANSWERED', 'the offer was rejected before');
     default:
@@ -265,23 +266,28 @@ function accept(
 /**
  * The order of events decides, not clocks: a live offer can be accepted however late the accept is (spec 2).
  */
-function takeOffer(draft: Draft, offer: OfferFacts): Answer {
-  const { availability, pending } = draft.driver(offer.driverId);
+function takeOffer(changes: ChangeSet, offer: OfferFacts): Answer {
+  const { availability, pending } = changes.driver(offer.driverId);
   const isOnDuty = availability === 'AVAILABLE' || availability === 'BUSY';
   if (!isOnDuty || pending !== null) {
-    draft.endOffer(offer, 'WITHDRAWN', 'DRIVER_LEFT');
-    draft.searchAgain('driver left before accepting');
+    changes.endOffer(offer, 'WITHDRAWN', 'DRIVER_LEFT');
+    changes.searchAgain('driver left before accepting');
     return refuse('OFFER_WITHDRAWN', 'the driver is no longer available');
   }
-  draft.endOffer(offer, 'ACCEPTED', 'ACCEPTED');
-  draft.clearLapses(offer.driverId);
-  for (const other of draft.liveOffers()) draft.endOffer(other, 'WITHDRAWN', 'TAKEN_BY_ANOTHER');
-  draft.assign(offer.driverId, { way: 'OFFER', offerId: offer.offerId, why: null, reason: 'offer accepted' });
-  return acceptedAnswer(draft, offer);
+  changes.endOffer(offer, 'ACCEPTED', 'ACCEPTED');
+  changes.clearLapses(offer.driverId);
+  for (const other of changes.liveOffers()) changes.endOffer(other, 'WITHDRAWN', 'TAKEN_BY_ANOTHER');
+  changes.assign(offer.driverId, {
+    way: 'OFFER',
+    offerId: offer.offerId,
+    why: null,
+    reason: 'offer accepted',
+  });
+  return acceptedAnswer(changes, offer);
 }
 
-function acceptedAnswer(draft: Draft, { offerId, deliveryId }: OfferFacts): Answer {
-  const assignment = draft.assignments().find((each) => each.offerId === offerId);
+function acceptedAnswer(changes: ChangeSet, { offerId, deliveryId }: OfferFacts): Answer {
+  const assignment = changes.assignments().find((each) => each.offerId === offerId);
   if (!assignment) throw new Error(`offer ${offerId} was accepted but has no assignment`);
   return {
     outcome: 'accepted',
@@ -299,20 +305,20 @@ function overAnswer(offer: OfferFacts): Answer {
 }
 
 function reject(
-  draft: Draft,
+  changes: ChangeSet,
   { offerId, driverId, reason }: Extract<DeliveryEvent, { kind: 'rejectOffer' }>,
 ): Answer {
-  const offer = draft.offer(offerId);
+  const offer = changes.offer(offerId);
   if (!offer || offer.driverId !== driverId) return refuse('NOT_FOUND', 'no such offer to this driver');
   switch (offer.state) {
     case 'LIVE': {
-      draft.endOffer(offer, 'REJECTED', reason);
-      draft.clearLapses(offer.driverId);
-      draft.searchAgain('offer rejected');
-      return { outcome: 'rejected', deliveryId: offer.deliveryId, offerId, at: draft.now };
+      changes.endOffer(offer, 'REJECTED', reason);
+      changes.clearLapses(offer.driverId);
+      changes.searchAgain('offer rejected');
+      return { outcome: 'rejected', deliveryId: offer.deliveryId, offerId, at: changes.now };
     }
     case 'REJECTED':
-      return { outcome: 'rejected', deliveryId: offer.deliveryId, offerId, at: offer.endedAt ?? draft.now };
+      return { outcome: 'rejected', deliveryId: offer.deliveryId, offerId, at: offer.endedAt ?? changes.now };
     case 'ACCEPTED':
       return refuse('ALREADY_ANSWERED', 'the offer was accepted before');
     default:
@@ -321,45 +327,45 @@ function reject(
 }
 
 /** The deadline of an offer. An offer never ends before its expiry unless answered or withdrawn. */
-function lapse(draft: Draft, offerId: string): Answer {
-  const offer = draft.offer(offerId);
-  if (!offer || offer.state !== 'LIVE' || draft.now < offer.expiresAt) return NOTED;
-  for (const due of draft.liveOffers().filter(({ expiresAt }) => expiresAt <= draft.now))
-    draft.lapseOffer(due); // a broadcast's wave lapses as one
-  draft.searchAgain('offer expired');
+function lapse(changes: ChangeSet, offerId: string): Answer {
+  const offer = changes.offer(offerId);
+  if (!offer || offer.state !== 'LIVE' || changes.now < offer.expiresAt) return NOTED;
+  for (const due of changes.liveOffers().filter(({ expiresAt }) => expiresAt <= changes.now))
+    changes.lapseOffer(due); // a broadcast's wave lapses as one
+  changes.searchAgain('offer expired');
   return NOTED;
 }
 
 /** While somebody is looked for, the search itself does it. */
-function escalate(draft: Draft): Answer {
-  draft.escalateIfDue();
+function escalate(changes: ChangeSet): Answer {
+  changes.escalateIfDue();
   return NOTED;
 }
 
 // ---- carrying ----
 
 function step(
-  draft: Draft,
+  changes: ChangeSet,
   { step: name, by, deviceAt }: Extract<DeliveryEvent, { kind: 'takeStep' }>,
 ): Answer {
-  const own = spokenFor(draft, by);
+  const own = spokenFor(changes, by);
   const { from, to } = STEPS[name];
   const moved = (at: number): Answer => ({
     outcome: 'moved',
-    deliveryId: draft.delivery.deliveryId,
+    deliveryId: changes.delivery.deliveryId,
     status: to,
     at,
   });
-  const doneAt = own ? stepDoneAt(draft, own, name) : null;
+  const doneAt = own ? stepDoneAt(changes, own, name) : null;
   if (doneAt !== null) return moved(doneAt);
-  if (!own || !carries(draft, own, by)) return NOT_THE_CARRIER;
-  if (name === 'pickUp' && own.way === 'HANDOVER' && draft.delivery.status === 'PICKED_UP') {
-    draft.takeGoodsOver(own, deviceAt);
-    return moved(draft.now);
+  if (!own || !carries(changes, own, by)) return NOT_THE_CARRIER;
+  if (name === 'pickUp' && own.way === 'HANDOVER' && changes.delivery.status === 'PICKED_UP') {
+    changes.takeGoodsOver(own, deviceAt);
+    return moved(changes.now);
   }
-  if (draft.delivery.status !== from) return illegal(draft, name);
-  draft.takeStep(own, name, deviceAt);
-  return moved(draft.now);
+  if (changes.delivery.status !== from) return illegal(changes, name);
+  changes.takeStep(own, name, deviceAt);
+  return moved(changes.now);
 }
 
 const NOT_THE_CARRIER: Refusal = refuse('NOT_FOUND', 'this driver does not carry the delivery');
@@ -369,23 +375,23 @@ const NOT_THE_CARRIER: Refusal = refuse('NOT_FOUND', 'this driver does not carry
  * an app that has not heard its answer asks again and is to be told the same (design: the row decides); for
  * ops that of whoever carries it.
  */
-function spokenFor(draft: Draft, by: Actor): AssignmentFacts | undefined {
-  return by.kind === 'driver' ? draft.newestAssignment(by.id) : draft.newestAssignment();
+function spokenFor(changes: ChangeSet, by: Actor): AssignmentFacts | undefined {
+  return by.kind === 'driver' ? changes.newestAssignment(by.id) : changes.newestAssignment();
 }
 
-function isNewest(draft: Draft, { assignmentId }: AssignmentFacts): boolean {
-  return draft.newestAssignment()?.assignmentId === assignmentId;
+function isNewest(changes: ChangeSet, { assignmentId }: AssignmentFacts): boolean {
+  return changes.newestAssignment()?.assignmentId === assignmentId;
 }
 
 /**
  * A driver whom the delivery lost carries nothing, though nobody came after them; how it stands with it is
  * theirs no more.
  */
-function carries(draft: Draft, own: AssignmentFacts, by: Actor): boolean {
-  return isNewest(draft, own) && (by.kind !== 'driver' || draft.delivery.driverId === by.id);
+function carries(changes: ChangeSet, own: AssignmentFacts, by: Actor): boolean {
+  return isNewest(changes, own) && (by.kind !== 'driver' || changes.delivery.driverId === by.id);
 }
 
-function stepDoneAt(draft: Draft, own: AssignmentFacts, name: Step): number | null {
+function stepDoneAt(changes: ChangeSet, own: AssignmentFacts, name: Step): number | null {
   switch (name) {
     case 'arriveAtPickup':
       return own.atPickupAt;
@@ -394,40 +400,40 @@ function stepDoneAt(draft: Draft, own: AssignmentFacts, name: Step): number | nu
     case 'arriveAtDropoff':
       return own.atDropoffAt;
     case 'deliver':
-      return closedAsBy(draft, 'DELIVERED', own);
+      return closedAsBy(changes, 'DELIVERED', own);
     case 'returnGoods':
-      return closedAsBy(draft, 'RETURNED', own);
+      return closedAsBy(changes, 'RETURNED', own);
   }
 }
 
-function closedAsBy(draft: Draft, status: DeliveryStatus, own: AssignmentFacts): number | null {
-  return draft.delivery.status === status && isNewest(draft, own) ? draft.delivery.closedAt : null;
+function closedAsBy(changes: ChangeSet, status: DeliveryStatus, own: AssignmentFacts): number | null {
+  return changes.delivery.status === status && isNewest(changes, own) ? changes.delivery.closedAt : null;
 }
 
-function illegal(draft: Draft, act: string): Refusal {
-  return refuse('ILLEGAL_TRANSITION', `cannot ${act}: the delivery is ${draft.delivery.status}`);
+function illegal(changes: ChangeSet, act: string): Refusal {
+  return refuse('ILLEGAL_TRANSITION', `cannot ${act}: the delivery is ${changes.delivery.status}`);
 }
 
-function fail(draft: Draft, event: Extract<DeliveryEvent, { kind: 'failDelivery' }>): Answer {
+function fail(changes: ChangeSet, event: Extract<DeliveryEvent, { kind: 'failDelivery' }>): Answer {
   const { by, reason, goods } = event;
-  const own = spokenFor(draft, by);
-  const before = own && failedBefore(draft, own, event);
+  const own = spokenFor(changes, by);
+  const before = own && failedBefore(changes, own, event);
   if (before) return before;
-  if (!own || !carries(draft, own, by)) return NOT_THE_CARRIER;
-  const { status } = draft.delivery;
+  if (!own || !carries(changes, own, by)) return NOT_THE_CARRIER;
+  const { status } = changes.delivery;
   const to: DeliveryStatus =
-    goods === 'RETURN' && draft.delivery.pickedUpAt !== null ? 'RETURNING' : 'FAILED';
-  if (!canMove(status, to)) return illegal(draft, 'fail');
+    goods === 'RETURN' && changes.delivery.pickedUpAt !== null ? 'RETURNING' : 'FAILED';
+  if (!canMove(status, to)) return illegal(changes, 'fail');
   const allowed: readonly ReasonCode[] = status === 'AT_PICKUP' ? PICKUP_FAILURES : DROPOFF_FAILURES;
   if (!allowed.includes(reason))
     return refuse('REASON_NOT_ALLOWED', `${reason} is no reason to fail in ${status}`);
   if (to === 'RETURNING') {
-    draft.move(to, { reasonCode: reason, why: reason });
-    draft.answerCarrierCase();
+    changes.move(to, { reasonCode: reason, why: reason });
+    changes.answerCarrierCase();
   } else {
-    draft.close('FAILED', reason, `failed: ${reason}`);
+    changes.close('FAILED', reason, `failed: ${reason}`);
   }
-  return { outcome: 'moved', deliveryId: draft.delivery.deliveryId, status: to, at: draft.now };
+  return { outcome: 'moved', deliveryId: changes.delivery.deliveryId, status: to, at: changes.now };
 }
 
 /**
@@ -435,13 +441,13 @@ function fail(draft: Draft, event: Extract<DeliveryEvent, { kind: 'failDelivery'
  * the shop, only who gives the key of the first time is told it (api/answers.ts).
  */
 function failedBefore(
-  draft: Draft,
+  changes: ChangeSet,
   own: AssignmentFacts,
   { by, reason, goods }: Extract<DeliveryEvent, { kind: 'failDelivery' }>,
 ): Answer | undefined {
-  const { deliveryId, status, statusSince, reasonCode } = draft.delivery;
+  const { deliveryId, status, statusSince, reasonCode } = changes.delivery;
   if (reasonCode !== reason) return undefined;
-  const failed = status === 'FAILED' && carries(draft, own, by);
+  const failed = status === 'FAILED' && carries(changes, own, by);
   const returning =
     status === 'RETURNING' && goods === 'RETURN' && (own.endedAt === null || own.endedAt >= statusSince);
   return failed || returning ? { outcome: 'moved', deliveryId, status, at: statusSince } : undefined;
@@ -449,59 +455,62 @@ function failedBefore(
 
 // ---- ending early, by hand, by loss ----
 
-function cancel(draft: Draft, { reason }: Extract<DeliveryEvent, { kind: 'cancelDelivery' }>): Answer {
-  const { delivery } = draft;
+function cancel(changes: ChangeSet, { reason }: Extract<DeliveryEvent, { kind: 'cancelDelivery' }>): Answer {
+  const { delivery } = changes;
   if (delivery.status === 'CANCELLED')
     return {
       outcome: 'moved',
       deliveryId: delivery.deliveryId,
       status: 'CANCELLED',
-      at: delivery.closedAt ?? draft.now,
+      at: delivery.closedAt ?? changes.now,
     };
-  if (!canMove(delivery.status, 'CANCELLED')) return illegal(draft, 'cancel');
-  draft.close('CANCELLED', reason, `cancelled: ${reason}`);
-  return { outcome: 'moved', deliveryId: delivery.deliveryId, status: 'CANCELLED', at: draft.now };
+  if (!canMove(delivery.status, 'CANCELLED')) return illegal(changes, 'cancel');
+  changes.close('CANCELLED', reason, `cancelled: ${reason}`);
+  return { outcome: 'moved', deliveryId: delivery.deliveryId, status: 'CANCELLED', at: changes.now };
 }
 
 /**
  * By hand may be assigned: an AVAILABLE driver, or one ON_BREAK or PAUSED with override; live offers on both
  * sides are withdrawn (spec 5).
  */
-function assign(draft: Draft, event: Extract<DeliveryEvent, { kind: 'assignDriver' }>): Answer {
-  const { delivery } = draft;
-  const now = draft.activeAssignment();
+function assign(changes: ChangeSet, event: Extract<DeliveryEvent, { kind: 'assignDriver' }>): Answer {
+  const { delivery } = changes;
+  const now = changes.activeAssignment();
   if (now?.driverId === event.driverId) {
-    draft.pin(now, event.why);
-    return assignedAnswer(draft, now);
+    changes.pin(now, event.why);
+    return assignedAnswer(changes, now);
   }
-  if (!isBeforePickup(delivery.status)) return illegal(draft, 'assign');
-  const refused = whyNotByHand(draft, event);
+  if (!isBeforePickup(delivery.status)) return illegal(changes, 'assign');
+  const refused = whyNotByHand(changes, event);
   if (refused) return refused;
-  if (now) draft.endAssignment(now, 'CANCELLED', 'assigned to another by hand', 'DELIVERY_UNASSIGNED');
-  for (const offer of draft.liveOffers()) draft.endOffer(offer, 'WITHDRAWN', 'ASSIGNED_BY_HAND');
-  for (const offer of draft.liveOffersOf(event.driverId))
-    draft.endOffer(offer, 'WITHDRAWN', 'DRIVER_ASSIGNED_BY_HAND');
-  draft.assign(event.driverId, {
+  if (now) changes.endAssignment(now, 'CANCELLED', 'assigned to another by hand', 'DELIVERY_UNASSIGNED');
+  for (const offer of changes.liveOffers()) changes.endOffer(offer, 'WITHDRAWN', 'ASSIGNED_BY_HAND');
+  for (const offer of changes.liveOffersOf(event.driverId))
+    changes.endOffer(offer, 'WITHDRAWN', 'DRIVER_ASSIGNED_BY_HAND');
+  changes.assign(event.driverId, {
     way: 'MANUAL',
     why: { byHand: event.by.id, why: event.why },
     reason: event.why,
   });
-  const made = draft.activeAssignment();
+  const made = changes.activeAssignment();
   if (!made) throw new Error('an assignment by hand left no active assignment');
-  return assignedAnswer(draft, made);
+  return assignedAnswer(changes, made);
 }
 
-function assignedAnswer({ delivery }: Draft, { driverId, assignmentId, startedAt }: AssignmentFacts): Answer {
+function assignedAnswer(
+  { delivery }: ChangeSet,
+  { driverId, assignmentId, startedAt }: AssignmentFacts,
+): Answer {
   return { outcome: 'assigned', deliveryId: delivery.deliveryId, driverId, assignmentId, at: startedAt };
 }
 
 function whyNotByHand(
-  draft: Draft,
+  changes: ChangeSet,
   { driverId, override }: Extract<DeliveryEvent, { kind: 'assignDriver' | 'handOver' }>,
 ): Refusal | undefined {
-  const driver = draft.driverOrNone(driverId);
+  const driver = changes.driverOrNone(driverId);
   if (!driver) return refuse('NOT_FOUND', 'no such driver');
-  if (driver.cityId !== draft.delivery.cityId)
+  if (driver.cityId !== changes.delivery.cityId)
     return refuse('DRIVER_IN_OTHER_CITY', `the driver works in ${driver.cityId}`);
   if (driver.availability === 'OFFLINE' || driver.availability === 'SHIFT_ENDED')
     return refuse('DRIVER_OFF_DUTY', `the driver is ${driver.availability}`);
@@ -521,29 +530,29 @@ function whyNotByHand(
 
 /** Which live thing is meant is said by its id, so that late or doubled news cannot end a newer one. */
 function driverLeft(
-  draft: Draft,
+  changes: ChangeSet,
   { driverId, offerId, assignmentId, why }: Extract<DeliveryEvent, { kind: 'releaseDriver' }>,
 ): Answer {
-  withdrawOffer(draft, { driverId, offerId }, `driver left: ${why}`);
-  const assignment = draft.activeAssignment();
-  if (!assignment || assignment.assignmentId !== assignmentId || isClosed(draft.delivery.status))
+  withdrawOffer(changes, { driverId, offerId }, `driver left: ${why}`);
+  const assignment = changes.activeAssignment();
+  if (!assignment || assignment.assignmentId !== assignmentId || isClosed(changes.delivery.status))
     return NOTED;
-  if (isNoticedLoss(why)) noticeLoss(draft, assignment, why);
-  else if (isBeforePickup(draft.delivery.status)) lose(draft, assignment, why);
+  if (isNoticedLoss(why)) noticeLoss(changes, assignment, why);
+  else if (isBeforePickup(changes.delivery.status)) lose(changes, assignment, why);
   // gone with the goods in hand, or before taking them over from another
-  else askOps(draft, assignment, 'CARRIER_GAVE_UP');
+  else askOps(changes, assignment, 'CARRIER_GAVE_UP');
   return NOTED;
 }
 
 function withdrawOffer(
-  draft: Draft,
+  changes: ChangeSet,
   { driverId, offerId }: { driverId: string; offerId: string | null },
   why: string,
 ): boolean {
-  const offer = offerId === null ? undefined : draft.offer(offerId);
+  const offer = offerId === null ? undefined : changes.offer(offerId);
   if (offer?.state !== 'LIVE' || offer.driverId !== driverId) return false;
-  draft.endOffer(offer, 'WITHDRAWN', 'DRIVER_LEFT');
-  draft.searchAgain(why);
+  changes.endOffer(offer, 'WITHDRAWN', 'DRIVER_LEFT');
+  changes.searchAgain(why);
   return true;
 }
 
@@ -551,25 +560,25 @@ function withdrawOffer(
  * Before pickup: the search goes on, but not where a person chose the driver, nor where automatic
  * reassignment is off; then ops are asked (spec 5).
  */
-function lose(draft: Draft, assignment: AssignmentFacts, why: string): void {
-  draft.endAssignment(assignment, 'LOST', why, 'DELIVERY_UNASSIGNED');
-  if (assignment.pinned) draft.loseDriverToOps('PINNED_DRIVER_LOST', why, assignment.driverId);
-  else if (!draft.reassigns) draft.loseDriverToOps('REASSIGNMENT_OFF', why, assignment.driverId);
-  else draft.loseDriver(why);
+function lose(changes: ChangeSet, assignment: AssignmentFacts, why: string): void {
+  changes.endAssignment(assignment, 'LOST', why, 'DELIVERY_UNASSIGNED');
+  if (assignment.pinned) changes.loseDriverToOps('PINNED_DRIVER_LOST', why, assignment.driverId);
+  else if (!changes.reassigns) changes.loseDriverToOps('REASSIGNMENT_OFF', why, assignment.driverId);
+  else changes.loseDriver(why);
 }
 
 /**
  * We noticed it; nobody said so. Who has the goods keeps them, and who was assigned by hand keeps the
  * delivery: ops are asked.
  */
-function noticeLoss(draft: Draft, assignment: AssignmentFacts, why: NoticedLoss): void {
+function noticeLoss(changes: ChangeSet, assignment: AssignmentFacts, why: NoticedLoss): void {
   // by now they may look at something worse
-  if (isKnownToOps(draft.supportCase, assignment.driverId, why)) return;
-  if (why === 'NO_PROGRESS' && draft.delivery.status !== 'ASSIGNED') return; // by now they have arrived
-  const isBefore = isBeforePickup(draft.delivery.status);
-  if (isBefore && !assignment.pinned) return lose(draft, assignment, why);
+  if (isKnownToOps(changes.supportCase, assignment.driverId, why)) return;
+  if (why === 'NO_PROGRESS' && changes.delivery.status !== 'ASSIGNED') return; // by now they have arrived
+  const isBefore = isBeforePickup(changes.delivery.status);
+  if (isBefore && !assignment.pinned) return lose(changes, assignment, why);
   const reason = noticedReason(why, isBefore);
-  if (reason !== null) draft.openCase(reason, assignment.driverId);
+  if (reason !== null) changes.openCase(reason, assignment.driverId);
 }
 
 function noticedReason(why: NoticedLoss, isBefore: boolean): CaseReason | null {
@@ -583,23 +592,23 @@ function noticedReason(why: NoticedLoss, isBefore: boolean): CaseReason | null {
 
 /** A driver gives the delivery up. */
 function leave(
-  draft: Draft,
+  changes: ChangeSet,
   { driverId, assignmentId, reason }: Extract<DeliveryEvent, { kind: 'leaveDelivery' }>,
 ): Answer {
-  const assignment = draft
+  const assignment = changes
     .assignments()
     .find((each) => each.assignmentId === assignmentId && each.driverId === driverId);
   if (!assignment) return refuse('NOT_FOUND', 'this driver does not carry the delivery');
-  if (assignment.state !== 'ACTIVE') return leftBefore(draft, assignment);
-  if (endsDuty(reason)) draft.endDuty(driverId);
-  if (!isBeforePickup(draft.delivery.status))
+  if (assignment.state !== 'ACTIVE') return leftBefore(changes, assignment);
+  if (endsDuty(reason)) changes.endDuty(driverId);
+  if (!isBeforePickup(changes.delivery.status))
     return toOps(
-      draft,
+      changes,
       assignment,
       reason === 'VEHICLE_BREAKDOWN' ? 'CARRIER_BROKE_DOWN' : 'CARRIER_GAVE_UP',
     );
-  lose(draft, assignment, reason);
-  return { outcome: 'released', deliveryId: draft.delivery.deliveryId, at: draft.now };
+  lose(changes, assignment, reason);
+  return { outcome: 'released', deliveryId: changes.delivery.deliveryId, at: changes.now };
 }
 
 /**
@@ -607,76 +616,76 @@ function leave(
  * (spec 5).
  */
 function rescue(
-  draft: Draft,
+  changes: ChangeSet,
   { driverId, offerId, assignmentId, why }: Extract<DeliveryEvent, { kind: 'rescueDelivery' }>,
 ): Answer {
-  const { deliveryId, status } = draft.delivery;
-  if (withdrawOffer(draft, { driverId, offerId }, `rescued: ${why}`))
-    return { outcome: 'released', deliveryId, at: draft.now };
+  const { deliveryId, status } = changes.delivery;
+  if (withdrawOffer(changes, { driverId, offerId }, `rescued: ${why}`))
+    return { outcome: 'released', deliveryId, at: changes.now };
   // An offer that was accepted meanwhile is a job now.
-  const assignment = draft
+  const assignment = changes
     .assignments()
     .find(
       (each) =>
         each.driverId === driverId &&
         (each.assignmentId === assignmentId || (offerId !== null && each.offerId === offerId)),
     );
-  if (!assignment) return withdrawnBefore(draft, { driverId, offerId });
-  if (assignment.state !== 'ACTIVE') return leftBefore(draft, assignment);
-  if (!isBeforePickup(status)) return toOps(draft, assignment, 'CARRIER_GAVE_UP');
+  if (!assignment) return withdrawnBefore(changes, { driverId, offerId });
+  if (assignment.state !== 'ACTIVE') return leftBefore(changes, assignment);
+  if (!isBeforePickup(status)) return toOps(changes, assignment, 'CARRIER_GAVE_UP');
   // what ops write is for the trail, not for the driver
-  draft.endAssignment(assignment, 'LOST', 'RESCUED', 'DELIVERY_UNASSIGNED');
-  draft.loseDriver(`rescued: ${why}`);
-  return { outcome: 'released', deliveryId, at: draft.now };
+  changes.endAssignment(assignment, 'LOST', 'RESCUED', 'DELIVERY_UNASSIGNED');
+  changes.loseDriver(`rescued: ${why}`);
+  return { outcome: 'released', deliveryId, at: changes.now };
 }
 
 /** What a driver said first stays: other words for the same are no news. */
 function askOps(
-  draft: Draft,
+  changes: ChangeSet,
   { driverId }: AssignmentFacts,
   reason: 'CARRIER_BROKE_DOWN' | 'CARRIER_GAVE_UP',
 ): void {
-  const open = draft.supportCase;
+  const open = changes.supportCase;
   const isSaid =
     open?.driverId === driverId &&
     (open.reason === 'CARRIER_BROKE_DOWN' || open.reason === 'CARRIER_GAVE_UP') &&
     open.state !== 'RESOLVED';
-  if (!isSaid) draft.openCase(reason, driverId);
+  if (!isSaid) changes.openCase(reason, driverId);
 }
 
 function toOps(
-  draft: Draft,
+  changes: ChangeSet,
   assignment: AssignmentFacts,
   reason: 'CARRIER_BROKE_DOWN' | 'CARRIER_GAVE_UP',
 ): Answer {
-  askOps(draft, assignment, reason);
-  return { outcome: 'escalated', deliveryId: draft.delivery.deliveryId };
+  askOps(changes, assignment, reason);
+  return { outcome: 'escalated', deliveryId: changes.delivery.deliveryId };
 }
 
 /** A repeat, or too late: the answer is that of what ended it. */
-function leftBefore(draft: Draft, { state, endedAt }: AssignmentFacts): Answer {
-  const { deliveryId } = draft.delivery;
+function leftBefore(changes: ChangeSet, { state, endedAt }: AssignmentFacts): Answer {
+  const { deliveryId } = changes.delivery;
   switch (state) {
     case 'LOST':
-      return { outcome: 'released', deliveryId, at: endedAt ?? draft.now };
+      return { outcome: 'released', deliveryId, at: endedAt ?? changes.now };
     case 'HANDED_OVER':
       return { outcome: 'escalated', deliveryId };
     case 'ACTIVE':
     case 'COMPLETED':
     case 'CANCELLED':
     case 'FAILED':
-      return illegal(draft, 'give it up');
+      return illegal(changes, 'give it up');
   }
 }
 
 function withdrawnBefore(
-  draft: Draft,
+  changes: ChangeSet,
   { driverId, offerId }: { driverId: string; offerId: string | null },
 ): Answer {
-  const offer = offerId === null ? undefined : draft.offer(offerId);
+  const offer = offerId === null ? undefined : changes.offer(offerId);
   if (!offer || offer.driverId !== driverId)
     return refuse('NOT_FOUND', 'this driver has neither offer nor job here');
-  return { outcome: 'released', deliveryId: draft.delivery.deliveryId, at: offer.endedAt ?? draft.now };
+  return { outcome: 'released', deliveryId: changes.delivery.deliveryId, at: offer.endedAt ?? changes.now };
 }
 
 // ---- what ops do ----
@@ -685,40 +694,43 @@ function withdrawnBefore(
  * After pickup another driver takes the goods over, at a meeting point; by hand, so the same drivers may be
  * named as for an assignment.
  */
-function handOver(draft: Draft, event: Extract<DeliveryEvent, { kind: 'handOver' }>): Answer {
-  const { status } = draft.delivery;
-  const from = draft.activeAssignment();
-  if (from?.driverId === event.driverId && from.way === 'HANDOVER') return assignedAnswer(draft, from);
-  if (isClosed(status)) return illegal(draft, 'hand over');
+function handOver(changes: ChangeSet, event: Extract<DeliveryEvent, { kind: 'handOver' }>): Answer {
+  const { status } = changes.delivery;
+  const from = changes.activeAssignment();
+  if (from?.driverId === event.driverId && from.way === 'HANDOVER') return assignedAnswer(changes, from);
+  if (isClosed(status)) return illegal(changes, 'hand over');
   if (!from || isBeforePickup(status))
     return refuse('NOT_PICKED_UP', 'nobody has the goods yet: assign the other driver in place of this one');
   if (from.driverId === event.driverId)
     return refuse('DRIVER_HAS_NO_ROOM', 'this driver has the goods already');
-  const refused = whyNotByHand(draft, event);
+  const refused = whyNotByHand(changes, event);
   if (refused) return refused;
-  for (const offer of draft.liveOffersOf(event.driverId))
-    draft.endOffer(offer, 'WITHDRAWN', 'DRIVER_ASSIGNED_BY_HAND');
-  draft.handOver(from, event.driverId, {
+  for (const offer of changes.liveOffersOf(event.driverId))
+    changes.endOffer(offer, 'WITHDRAWN', 'DRIVER_ASSIGNED_BY_HAND');
+  changes.handOver(from, event.driverId, {
     meeting: event.meeting,
     why: { byHand: event.by.id, why: event.why },
   });
-  const made = draft.activeAssignment();
+  const made = changes.activeAssignment();
   if (!made) throw new Error('a hand-over left no active assignment');
-  return assignedAnswer(draft, made);
+  return assignedAnswer(changes, made);
 }
 
 /** By its new height, not by how much, so that a repeat raises nothing. */
-function raisePay(draft: Draft, { bonusCents, why }: Extract<DeliveryEvent, { kind: 'raisePay' }>): Answer {
-  const { deliveryId, status, payCents, bonusCents: now } = draft.delivery;
-  if (!isBeforePickup(status)) return illegal(draft, 'raise the pay');
+function raisePay(
+  changes: ChangeSet,
+  { bonusCents, why }: Extract<DeliveryEvent, { kind: 'raisePay' }>,
+): Answer {
+  const { deliveryId, status, payCents, bonusCents: now } = changes.delivery;
+  if (!isBeforePickup(status)) return illegal(changes, 'raise the pay');
   if (bonusCents < now) return refuse('PAY_NOT_RAISED', `the bonus is ${now} cents already`);
-  if (bonusCents > now) draft.raisePay(bonusCents, why);
+  if (bonusCents > now) changes.raisePay(bonusCents, why);
   return { outcome: 'payRaised', deliveryId, payCents: payCents + bonusCents };
 }
 
-function resumeSearch(draft: Draft, { why }: Extract<DeliveryEvent, { kind: 'resumeSearch' }>): Answer {
-  const { deliveryId, status, heldReason } = draft.delivery;
-  if (status !== 'SEARCHING') return illegal(draft, 'look for a driver');
-  if (heldReason !== null) draft.resumeSearch(why);
+function resumeSearch(changes: ChangeSet, { why }: Extract<DeliveryEvent, { kind: 'resumeSearch' }>): Answer {
+  const { deliveryId, status, heldReason } = changes.delivery;
+  if (status !== 'SEARCHING') return illegal(changes, 'look for a driver');
+  if (heldReason !== null) changes.resumeSearch(why);
   return { outcome: 'searching', deliveryId };
 }

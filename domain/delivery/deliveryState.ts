@@ -79,7 +79,7 @@ export type AssignmentFacts = {
  * One delivery with all that an event can touch: its live offers and the one the event names, its newest
  * assignment, their drivers.
  */
-export type Truth = {
+export type DeliveryState = {
   delivery: DeliveryFacts;
   offers: readonly OfferFacts[];
   assignments: readonly AssignmentFacts[];
@@ -159,7 +159,7 @@ export function isRefusal(answer: Answer): answer is Refusal {
  * that nothing changed.
  */
 export type Decision = {
-  next: Truth;
+  next: DeliveryState;
   answer: Answer;
   newOffers: readonly NewOffer[];
   newAssignment: NewAssignment | null;

@@ -27,8 +27,8 @@ type Context = {
   now: number;
 };
 /** What a driver comes to be: the fields that change, why, and whether work before pickup is left behind. */
-type Draft = { change: Partial<DriverFacts>; why: AvailabilityReason; losesWork?: boolean };
-type Outcome = Draft | { kind: 'refused'; code: AvailabilityRefusal; detail: string } | 'unchanged';
+type ChangeSet = { change: Partial<DriverFacts>; why: AvailabilityReason; losesWork?: boolean };
+type Outcome = ChangeSet | { kind: 'refused'; code: AvailabilityRefusal; detail: string } | 'unchanged';
 
 /**
  * The one place where a driver's availability is decided (spec 3, ADR-025). `driver` is the locked row with
@@ -269,7 +269,7 @@ const AT_WORK = { availabilityUntil: null, availabilityReason: null, pending: nu
 const OFFLINE = { ...AT_WORK, availability: 'OFFLINE' } as const;
 
 /** A wish come true at `now`. */
-function beginning(wish: PendingAvailability, now: number): Draft {
+function beginning(wish: PendingAvailability, now: number): ChangeSet {
   const untilAfter = (minutes: number | null): number | null =>
     minutes === null ? null : now + minutes * 60_000;
   switch (wish.kind) {
@@ -303,7 +303,7 @@ function beginning(wish: PendingAvailability, now: number): Draft {
 /**
  * The decision that follows from a draft: unchanged where nothing differs, else with all that must follow.
  */
-function settle(driver: DriverFacts, { change, why, losesWork = false }: Draft): AvailabilityDecision {
+function settle(driver: DriverFacts, { change, why, losesWork = false }: ChangeSet): AvailabilityDecision {
   const next: DriverFacts = { ...driver, ...change };
   if (isSame(driver, next)) return { kind: 'unchanged' };
   const [from, to] = [driver.availability, next.availability];

@@ -59,7 +59,7 @@ export type AvailabilityLimits = {
   breakMaxMinutes: number;
   pauseMaxMinutes: number;
   /** A position older than this is not fresh: off the map. */
-  freshFixMs: number;
+  freshPositionMs: number;
   /** An AVAILABLE driver silent this long goes OFFLINE. */
   silentMs: number;
 };
@@ -72,7 +72,7 @@ export const AVAILABILITY_LIMITS: AvailabilityLimits = {
   breakMinMinutes: 5,
   breakMaxMinutes: 120,
   pauseMaxMinutes: 480,
-  freshFixMs: 60_000,
+  freshPositionMs: 60_000,
   silentMs: 600_000,
 };
 
@@ -210,13 +210,13 @@ export function v1Availability(availability: Availability): 'AVAILABLE' | 'BUSY'
   }
 }
 
-/** True for a position new enough to be on the map: at most `freshFixMs` old at `now` (epoch ms). spec 3. */
+/** True for a position new enough to be on the map: at most `freshPositionMs` old at `now` (epoch ms). spec 3. */
 export function isFresh(
   lastFixAt: number | null,
-  limits: Pick<AvailabilityLimits, 'freshFixMs'>,
+  limits: Pick<AvailabilityLimits, 'freshPositionMs'>,
   now: number,
 ): boolean {
-  return lastFixAt !== null && now - lastFixAt <= limits.freshFixMs;
+  return lastFixAt !== null && now - lastFixAt <= limits.freshPositionMs;
 }
 
 /** True for a driver who may be given a further job: on duty, nothing pending, room left. spec 2 and 3. */

@@ -75,16 +75,16 @@ export function standsStill(
 }
 
 /**
- * Whether a driver who was last heard of then is to be taken for lost; `heardSince` = since when we could
+ * Whether a driver who was last heard of then is to be taken for lost; `ingestUpSince` = since when we could
  * hear anybody at all.
  */
 export function fellSilent(
   lastHeardAt: number,
-  heardSince: number,
+  ingestUpSince: number,
   now: number,
   { silentMs }: LossLimits,
 ): boolean {
-  return now - Math.max(lastHeardAt, heardSince) >= silentMs;
+  return now - Math.max(lastHeardAt, ingestUpSince) >= silentMs;
 }
 
 /**

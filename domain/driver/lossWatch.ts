@@ -47,10 +47,10 @@ export type WatchedJob = {
   openCase: { caseId: string; reason: CaseReason; driverId: string | null } | null;
 };
 
-/** `heardSince`: since when anybody could be heard without a gap. Travel times are divided by `timeScale`. */
+/** `ingestUpSince`: since when anybody could be heard without a gap. Travel times are divided by `timeScale`. */
 export type Watch = {
   now: number;
-  heardSince: number;
+  ingestUpSince: number;
   limits: LossLimits;
   travel: TravelModel;
   timeScale: number;
@@ -117,9 +117,9 @@ function sinceOf({ startedAt, settledAt }: WatchedJob): number {
 function isSilentSince(
   { heardAt }: WatchedDriver,
   since: number,
-  { now, heardSince, limits }: Watch,
+  { now, ingestUpSince, limits }: Watch,
 ): boolean {
-  return fellSilent(Math.max(heardAt ?? since, since), heardSince, now, limits);
+  return fellSilent(Math.max(heardAt ?? since, since), ingestUpSince, now, limits);
 }
 
 function beganAt({ jobs, idleSince }: WatchedDriver): number {
@@ -162,9 +162,9 @@ function isStandingStill(
   { vehicle }: WatchedDriver,
   { job, meters, seenAt, next }: Way,
   ways: readonly Way[],
-  { heardSince, limits, travel, timeScale }: Watch,
+  { ingestUpSince, limits, travel, timeScale }: Watch,
 ): boolean {
-  const progressAt = Math.max(heardSince, sinceOf(job), ...ways.map((way) => way.next.progressAt));
+  const progressAt = Math.max(ingestUpSince, sinceOf(job), ...ways.map((way) => way.next.progressAt));
   return standsStill(
     { ...next, progressAt },
     { now: seenAt, readyAt: job.readyAt, travelMs: travelMsFor(meters, vehicle, travel) / timeScale, limits },

@@ -90,7 +90,7 @@ export type Exclusion =
 
 /** Settings of a wanted. Durations in ms; a bucket of 0 compares exactly. */
 export type RankingLimits = {
-  freshFixMs: number;
+  freshPositionMs: number;
   lapseExclusionMs: number;
   /** Times to pickup within the same bucket count as equal, so that the next criteria can speak. */
   travelBucketMs: number;
@@ -100,7 +100,7 @@ export type RankingLimits = {
 
 /** Fresh = 60 s (spec 3); a lapse excludes for 5 minutes (spec 2); buckets of a minute and of 5.00. */
 export const RANKING_LIMITS: RankingLimits = {
-  freshFixMs: 60_000,
+  freshPositionMs: 60_000,
   lapseExclusionMs: 300_000,
   travelBucketMs: 60_000,
   earningsBucketCents: 500,
@@ -249,7 +249,7 @@ function timeExclusion(
   { now, readyAt }: Wanted,
   limits: RankingLimits,
 ): Exclusion | null {
-  if (candidate.fixAt === null || now - candidate.fixAt > limits.freshFixMs) return 'STALE_POSITION';
+  if (candidate.fixAt === null || now - candidate.fixAt > limits.freshPositionMs) return 'STALE_POSITION';
   const pickupAt = Math.max(now + candidate.travelMs, readyAt);
   if (candidate.shiftEndsAt !== null && pickupAt >= candidate.shiftEndsAt) return 'SHIFT_ENDS_BEFORE_PICKUP';
   return null;

@@ -73,13 +73,13 @@ export function resolveCaseByHand(
   });
 }
 
-type Told = ByHand & { kind: string; detail: Record<string, unknown> };
+type EventResult = ByHand & { kind: string; detail: Record<string, unknown> };
 
 function changed(
   before: CaseFacts,
   next: CaseFacts,
   delivery: DeliveryFacts,
-  { kind, by, now, detail }: Told,
+  { kind, by, now, detail }: EventResult,
 ): CaseDecision {
   const entry = caseEntry(kind, before.state, next, delivery, by);
   const pager = next.state === 'RESOLVED' ? tellPagerItIsOver(next, delivery, now) : [];

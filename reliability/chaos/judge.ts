@@ -3,14 +3,14 @@ import { type Checker, type LookCounts, openChecker } from '../checker/checker';
 import { type Bounds, DESIGN_BOUNDS } from '../checker/patience';
 import type { Acknowledged } from '../../simulator/people/ledger';
 import { pause } from '../../simulator/kit/pause';
-import type { Crowd } from './crowd';
+import type { CpuContention } from './cpuContention';
 import type { FaultClock } from './faults';
 
 export type JudgeSettings = {
   env: NodeJS.ProcessEnv;
   cityId: string;
   clock: FaultClock;
-  crowd: Crowd;
+  cpuContention: CpuContention;
   log: (line: string) => void;
 };
 
@@ -30,11 +30,11 @@ export class Judge {
     private readonly log: JudgeSettings['log'],
   ) {}
 
-  static async open({ env, cityId, clock, crowd, log }: JudgeSettings): Promise<Judge> {
+  static async open({ env, cityId, clock, cpuContention, log }: JudgeSettings): Promise<Judge> {
     const bounds: Bounds = {
       afterFaultMs: DESIGN_BOUNDS.afterFaultMs,
       get normalMs() {
-        return NORMAL_MS * crowd.slowness;
+        return NORMAL_MS * cpuContention.slowness;
       },
     };
     return new Judge(await openChecker({ env, cityIds: [cityId], faultEndedAt: clock.endedAt, bounds }), log);

@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import { createServer, connect, type Server, type Socket } from 'node:net';
 import { freePort } from '../../simulator/kit/freePort';
-import { Passage, type Weather } from './passage';
+import { ProxyPipe, type Weather } from './proxyPipe';
 
 /** A server on 127.0.0.1 behind a proxy. */
 export type Upstream = { port: number };
 
 /** A connection through the proxy. */
-type Pair = { client: Socket; server: Socket; passages: readonly Passage[] };
+type Pair = { client: Socket; server: Socket; passages: readonly ProxyPipe[] };
 
 /** How long a server may take to take a connection before the next one is tried. */
 const CONNECT_MS = 2_000;
@@ -93,7 +93,7 @@ export class FaultyProxy {
   }
 
   private goOn(): void {
-    for (const { passages } of this.pairs) for (const passage of passages) passage.goOn();
+    for (const { passages } of this.pairs) for (const proxyPipe of passages) proxyPipe.goOn();
   }
 
   /**
@@ -152,7 +152,7 @@ export class FaultyProxy {
     const pair: Pair = {
       client,
       server,
-      passages: [new Passage(client, server, this.weather), new Passage(server, client, this.weather)],
+      passages: [new ProxyPipe(client, server, this.weather), new ProxyPipe(server, client, this.weather)],
     };
     this.pairs.add(pair);
     for (const [socket, other] of [
@@ -160,7 +160,7 @@ export class FaultyProxy {
       [server, client],
     ] as const) {
       socket.on('error', () => undefined); // told by 'close'
-      // One that ends in order is passed on by its passage, behind its last word.
+      // One that ends in order is passed on by its proxyPipe, behind its last word.
       socket.once('close', (hadError) => {
         if (hadError) other.resetAndDestroy();
         if (client.closed && server.closed) this.pairs.delete(pair);

@@ -9,18 +9,18 @@ import type { InspectorSettings } from '../../simulator/kit/environment';
 import { Fleet, type MemberSetup } from '../../simulator/kit/fleet';
 import { freePort } from '../../simulator/kit/freePort';
 import { Inspection } from '../../simulator/kit/inspection';
-import { OpsDesk } from '../../simulator/people/opsDesk';
+import { SimulatedOps } from '../../simulator/people/simulatedOps';
 import { pause } from '../../simulator/kit/pause';
 import { randomFrom } from '../../simulator/kit/random';
-import { Crowd } from './crowd';
+import { CpuContention } from './cpuContention';
 import { doFaults, type DoneFault, FaultClock, Proxies } from './faults';
 import { Judge } from './judge';
-import { Mishaps } from './mishaps';
+import { RequestFaults } from './requestFaults';
 import { MEMBERS, type MemberName, type PlannedFault } from './plan';
 import { AnswerWatch, type Recoveries, recoveriesOf } from './recovery';
 import type { Servers } from './servers';
 import { CHAOS_SKEW, CHAOS_SPEED, CHAOS_TEMPER, chaosEnvironment } from './settings';
-import { type Whim, Whims } from './whims';
+import { type Whim, HumanActions } from './humanActions';
 
 export type ChaosOptions = {
   seed: string;
@@ -52,8 +52,8 @@ export type ChaosFigures = {
   deliveries: Record<string, number | string | null>;
   acknowledgements: number;
   retries: number;
-  mishaps: Record<string, number>;
-  whims: Record<Whim, number>;
+  requestFaults: Record<string, number>;
+  humanActions: Record<Whim, number>;
   endedByThemselves: readonly string[];
   looks: Readonly<LookCounts>;
   broken: readonly Broken[];
@@ -94,18 +94,23 @@ export async function runChaos(
     throw error;
   });
   const clock = new FaultClock();
-  const crowd = new Crowd(() => fleet.pids);
+  const cpuContention = new CpuContention(() => fleet.pids);
   const judge = await Judge.open({
     env: chaosEnvironment(parts.env),
     cityId: DEMO_CITY.cityId,
     clock,
-    crowd,
+    cpuContention,
     log: parts.log,
   });
   try {
-    return await new ChaosRun(options, parts, { proxies, inspection, fleet, clock, crowd, judge }).play(
-      signal,
-    );
+    return await new ChaosRun(options, parts, {
+      proxies,
+      inspection,
+      fleet,
+      clock,
+      cpuContention,
+      judge,
+    }).play(signal);
   } finally {
     await judge.close();
     await fleet.stop();
@@ -145,7 +150,7 @@ type Stage = {
   inspection: Inspection;
   fleet: Fleet;
   clock: FaultClock;
-  crowd: Crowd;
+  cpuContention: CpuContention;
   judge: Judge;
 };
 
@@ -159,14 +164,14 @@ class ChaosRun {
   async play(signal: AbortSignal): Promise<ChaosFigures> {
     const { seed, drivers, everyMs, seconds } = this.options;
     const { log, settings } = this.parts;
-    const { inspection, fleet, judge, crowd } = this.stage;
+    const { inspection, fleet, judge, cpuContention } = this.stage;
     const random = randomFrom(seed);
     const answers = new AnswerWatch();
-    const mishaps = new Mishaps(random.stream('mishaps'), signal, answers.send);
+    const requestFaults = new RequestFaults(random.stream('requestFaults'), signal, answers.send);
     const apiUrl = `http://127.0.0.1:${this.stage.proxies.clients.port}`;
     const connections = connect(
       { ...settings, apiUrl },
-      { patienceMs: PATIENCE_MS, tryTimeoutMs: TRY_MS, signal, send: mishaps.send },
+      { patienceMs: PATIENCE_MS, tryTimeoutMs: TRY_MS, signal, send: requestFaults.send },
     );
     const world = await buildDemoWorld({
       connections,
@@ -192,18 +197,18 @@ class ChaosRun {
     const working = AbortSignal.any([signal, home.signal]);
     const crew = demo.startDrivers(working);
     void judge.keepLooking(working);
-    void crowd.keepLooking(working);
+    void cpuContention.keepLooking(working);
     void demo.tellProgress(PROGRESS_EVERY_MS, working);
     log(
       `the city is ready: ${drivers} drivers, an order every ${everyMs / 1_000} s; faults for ${seconds} s`,
     );
 
-    const { done, whims } = await this.doHarm(demo, world, connections, working, signal);
+    const { done, humanActions } = await this.doHarm(demo, world, connections, working, signal);
     signal.throwIfAborted();
     const calmAt = Date.now();
     log('no more faults, no more orders: waiting for what is open');
-    mishaps.end();
-    await mishaps.ended();
+    requestFaults.end();
+    await requestFaults.ended();
     await untilAllEnded(
       inspection,
       demo.orders.placed.map(({ deliveryId }) => deliveryId),
@@ -223,15 +228,15 @@ class ChaosRun {
       deliveries: figures,
       acknowledgements: world.ledger.all().length,
       retries: connections.retries(),
-      mishaps: mishaps.counts,
-      whims: whims.counts,
+      requestFaults: requestFaults.counts,
+      humanActions: humanActions.counts,
       endedByThemselves: fleet.endedByThemselves,
       looks: judge.counts,
       drainSeconds,
-      slowness: { mean: rounded(crowd.mean), worst: rounded(crowd.worst) },
+      slowness: { mean: rounded(cpuContention.mean), worst: rounded(cpuContention.worst) },
       broken: [
         ...broken,
-        ...mishaps.contradictions,
+        ...requestFaults.contradictions,
         ...(await this.unended(demo)),
         ...fleet.endedByThemselves.map(diedByItself),
         ...answers.faults.map(answeredByAFault),
@@ -253,14 +258,14 @@ class ChaosRun {
       }));
   }
 
-  /** Orders, people's whims and faults, until the faults' time is over and everything is there again. */
+  /** Orders, people's humanActions and faults, until the faults' time is over and everything is there again. */
   private async doHarm(
     demo: Demo,
     world: DemoWorld,
     connections: Connections,
     working: AbortSignal,
     signal: AbortSignal,
-  ): Promise<{ done: DoneFault[]; whims: Whims }> {
+  ): Promise<{ done: DoneFault[]; humanActions: HumanActions }> {
     const {
       options: { plan, seconds, seed },
       parts: { servers, log },
@@ -269,10 +274,10 @@ class ChaosRun {
     const peace = new AbortController();
     const untilPeace = AbortSignal.any([signal, peace.signal]);
     const client = await connections.desk('olga');
-    const desk = new OpsDesk({ client, cityId: DEMO_CITY.cityId, ledger: world.ledger, log });
+    const desk = new SimulatedOps({ client, cityId: DEMO_CITY.cityId, ledger: world.ledger, log });
     void desk.work(DESK_EVERY_MS, working);
-    const whims = new Whims({
-      random: randomFrom(`${seed}/whims`),
+    const humanActions = new HumanActions({
+      random: randomFrom(`${seed}/humanActions`),
       drivers: world.drivers,
       orders: demo.orders,
       desk,
@@ -280,7 +285,7 @@ class ChaosRun {
       lengthMs: seconds * 1_000,
       log,
     });
-    const whimming = whims.run(untilPeace);
+    const whimming = humanActions.run(untilPeace);
     const ordering = demo.orders.run(untilPeace);
     const [done] = await Promise.all([
       doFaults(
@@ -300,7 +305,7 @@ class ChaosRun {
     ]);
     peace.abort();
     await Promise.all([whimming, ordering]);
-    return { done, whims };
+    return { done, humanActions };
   }
 
   private async flush(): Promise<void> {

@@ -171,14 +171,19 @@ class ThreeWitnesses implements Checker {
       map,
       areAll,
       settings: {
-        ranking: { freshFixMs },
+        ranking: { freshPositionMs },
       },
     } = this.parts;
     const picture = await map.read(
       cityIds,
       drivers.map(({ driverId }) => driverId),
     );
-    return mapSuspicions(drivers, picture, { freshFixMs, staleGraceMs: STALE_GRACE_MS, areAll }, Date.now());
+    return mapSuspicions(
+      drivers,
+      picture,
+      { freshPositionMs, staleGraceMs: STALE_GRACE_MS, areAll },
+      Date.now(),
+    );
   }
 
   private async tried<T>(

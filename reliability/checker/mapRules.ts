@@ -16,7 +16,7 @@ export type MapPicture = {
 
 export type MapLimits = {
   /** A place older than this is not fresh. */
-  freshFixMs: number;
+  freshPositionMs: number;
   /**
    * So long one who fell silent may still stand on it: until the next sweep. Who reads the map leaves them
    * out.
@@ -66,7 +66,7 @@ export function mapSuspicions(
 function driverSuspicions(
   driver: DutyDriver,
   picture: MapPicture,
-  { freshFixMs, staleGraceMs }: MapLimits,
+  { freshPositionMs, staleGraceMs }: MapLimits,
   now: number,
 ): Suspicion[] {
   const { driverId, cityId, availability, version } = driver;
@@ -80,7 +80,7 @@ function driverSuspicions(
   const isFree = availability === 'AVAILABLE';
   const say = (part: string, how: 'on' | 'not on'): Suspicion => ({
     invariant: 5,
-    what: `the driver is ${availability}${isSpare ? ' with room' : ''}${silentMs > freshFixMs ? ' and silent' : ''}, and ${how} ${part}`,
+    what: `the driver is ${availability}${isSpare ? ' with room' : ''}${silentMs > freshPositionMs ? ' and silent' : ''}, and ${how} ${part}`,
     deliveryId: null,
     driverId,
     key: `${driverId} ${version} ${how} ${part}`,
@@ -102,7 +102,7 @@ function driverSuspicions(
     })),
   ];
   return parts.flatMap(({ name, isOn, must, may }) => {
-    if (isOn && !(may && silentMs <= freshFixMs + staleGraceMs)) return [say(name, 'on')];
-    return !isOn && must && silentMs <= freshFixMs ? [say(name, 'not on')] : [];
+    if (isOn && !(may && silentMs <= freshPositionMs + staleGraceMs)) return [say(name, 'on')];
+    return !isOn && must && silentMs <= freshPositionMs ? [say(name, 'not on')] : [];
   });
 }

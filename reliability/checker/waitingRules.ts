@@ -2,7 +2,7 @@
  * Invariant 4: every open delivery is searched, offered, carried or escalated, and nothing waits for what
  * does not come. Pure.
  */
-import { type DueEvent, knownOf, nextDeadline } from '../../domain/delivery/deadline';
+import { type DueEvent, snapshotOf, nextDeadline } from '../../domain/delivery/deadline';
 import { isBeforePickup } from '../../domain/delivery/status';
 import type { DispatchLimits } from '../../domain/delivery/changeSet';
 import { effectiveSetting } from '../../domain/features/featureOverride';
@@ -64,12 +64,12 @@ type Around = {
   assignments: readonly ActiveAssignment[];
   driverOf: ReadonlyMap<string, DutyDriver>;
 };
-type Occasion = { settings: WaitingSettings; escalation: EscalationSwitch | null; now: number };
+type DecisionContext = { settings: WaitingSettings; escalation: EscalationSwitch | null; now: number };
 
 function deliverySuspicions(
   delivery: OpenDelivery,
   { offers, assignments, driverOf }: Around,
-  occasion: Occasion,
+  context: DecisionContext,
 ): Suspicion[] {
   const say = suspicionOf(delivery.deliveryId);
   const nobody = offeredToNobody(delivery, offers.length);
@@ -78,7 +78,7 @@ function deliverySuspicions(
     return assignments.flatMap(({ driverId }) => leftDelivery(delivery, driverOf.get(driverId)));
   if (delivery.heldReason !== null && !delivery.hasOpenCase)
     return [say('held', `the search waits for ops (${delivery.heldReason}), who have no case of it`)];
-  return [...overdue(delivery, offers, occasion), ...notLookedFor(delivery, occasion)];
+  return [...overdue(delivery, offers, context), ...notLookedFor(delivery, context)];
 }
 
 const INVARIANT_OF: Readonly<Record<DueEvent['kind'], Invariant>> = {
@@ -92,13 +92,13 @@ const INVARIANT_OF: Readonly<Record<DueEvent['kind'], Invariant>> = {
 function overdue(
   delivery: OpenDelivery,
   offers: readonly LiveOffer[],
-  { settings: { limits, escalation }, escalation: switched, now }: Occasion,
+  { settings: { limits, escalation }, escalation: switched, now }: DecisionContext,
 ): Suspicion[] {
   const say = suspicionOf(delivery.deliveryId);
   const setting = switched ? effectiveSetting(escalation, switched) : escalation;
   const escalates = decideFeature(setting, { cityId: delivery.cityId, key: delivery.deliveryId }).on;
   const deadline = nextDeadline(
-    knownOf(
+    snapshotOf(
       { delivery, offers: offers.map((offer) => ({ ...offer, state: 'LIVE' as const })) },
       limits,
       escalates,
@@ -129,7 +129,7 @@ function overdue(
  */
 function notLookedFor(
   { deliveryId, status, searchAt, searchAgainAt, heldReason }: OpenDelivery,
-  { settings: { limits }, now }: Occasion,
+  { settings: { limits }, now }: DecisionContext,
 ): Suspicion[] {
   const latest = Math.max(now + limits.maxBackoffMs, searchAt);
   const isPutOff =

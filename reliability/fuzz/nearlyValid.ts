@@ -81,13 +81,13 @@ type Inner = (part: unknown, field?: string) => fc.Arbitrary<unknown>;
 /**
  * What exists, so that a request gets deeper than to its validation: by the name of the field that holds it.
  */
-export type Known = Readonly<Record<string, readonly string[]>>;
+export type DeliverySnapshot = Readonly<Record<string, readonly string[]>>;
 
 /**
  * Values of the shape that a schema asks for, most of them valid, some wrong in one place or two: what gets
  * deeper than rubbish does.
  */
-export function nearlyValid(schema: z.ZodType, known: Known): fc.Arbitrary<unknown> {
+export function nearlyValid(schema: z.ZodType, known: DeliverySnapshot): fc.Arbitrary<unknown> {
   const pool = [...ODD, ...Object.values(known).flat()];
   const inner: Inner = (part, field = '') => {
     const [named, whole] = [known[field] ?? [], WHOLE[field] ?? []];

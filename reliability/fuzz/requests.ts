@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { z } from 'zod';
 import type { Operation } from './document';
 import { CURSOR, idNumbers, isIdKind } from './knownIds';
-import { type Known, nearlyValid } from './nearlyValid';
+import { type DeliverySnapshot, nearlyValid } from './nearlyValid';
 
 /**
  * A request before ids are put in. `method` and `path` may be none of the operation any more: then `isOdd`.
@@ -176,7 +176,7 @@ function param(
   { path }: Operation,
   name: string,
   schema: z.ZodType,
-  { known, names }: { known: Known; names: Names },
+  { known, names }: { known: DeliverySnapshot; names: Names },
 ): fc.Arbitrary<Param> {
   const any = nearlyValid(schema, known).map((value) => ({ text: textOf(value) }));
   const parts = path.split('/');
@@ -195,7 +195,7 @@ function isNamed(kind: string, names: Names): kind is keyof Names {
 }
 
 /** Without a place to go on from, mostly: a wrong one hides all that is behind it. */
-function queries(schema: z.ZodObject, known: Known): fc.Arbitrary<string> {
+function queries(schema: z.ZodObject, known: DeliverySnapshot): fc.Arbitrary<string> {
   const others = Object.fromEntries(Object.entries(schema.shape).filter(([name]) => name !== 'cursor'));
   return fc
     .oneof(
@@ -205,7 +205,7 @@ function queries(schema: z.ZodObject, known: Known): fc.Arbitrary<string> {
     .map(queryOf);
 }
 
-function bodies({ body }: Operation, known: Known): fc.Arbitrary<string | null> {
+function bodies({ body }: Operation, known: DeliverySnapshot): fc.Arbitrary<string | null> {
   const odd = fc.oneof(
     fc.constantFrom(...ODD_BODIES),
     fc.string({ unit: 'binary', maxLength: 50 }),

@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import type { DeliveryStatus, Step } from '../../domain/delivery/status';
 import type { Connections } from '../../simulator/client/connections';
 import { type OpsClient, Unexpected, wanted } from '../../simulator/client/service';
-import type { DeskClient } from '../../simulator/client/deskClient';
+import type { SupportClient } from '../../simulator/client/supportClient';
 import { ID_PLACES } from './knownIds';
 import { isHidden, type Party } from './parties';
 
@@ -76,7 +76,7 @@ async function setUp(ops: OpsClient, { name, cityId, merchantId, center, drivers
 /** What a request made impossible is passed over: the rest goes on. */
 async function work(
   connections: Connections,
-  { ops, desk, pool }: { ops: OpsClient; desk: DeskClient; pool: Pool },
+  { ops, desk, pool }: { ops: OpsClient; desk: SupportClient; pool: Pool },
   party: Party,
   sellerOrderId: string,
 ): Promise<void> {
@@ -85,7 +85,7 @@ async function work(
   await ops.putCity({ cityId, name: party.name, timezone: 'UTC', currency: 'EUR', center });
   for (const { driverId, isV1 } of drivers) {
     const client = await (isV1 ? connections.v1Driver(driverId) : connections.driver(driverId));
-    await client.sendFixes([{ point: center, at: Date.now() }]);
+    await client.sendPositions([{ point: center, at: Date.now() }]);
     await client.startShift(null);
   }
   const shop = await connections.merchant(merchantId);
@@ -136,7 +136,7 @@ const NEXT_STEP = new Map<DeliveryStatus, Step>([
  * The support queue gets a case now and then: goods are with a driver who is rescued. And nobody's orders
  * pile up.
  */
-async function lookAfter(desk: DeskClient, ops: OpsClient, pool: Pool, cityId: string): Promise<void> {
+async function lookAfter(desk: SupportClient, ops: OpsClient, pool: Pool, cityId: string): Promise<void> {
   const {
     rows: [carried],
   } = await pool.query<{ driver_id: string; queued: boolean }>(

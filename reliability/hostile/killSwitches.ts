@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { FeatureName } from '../../domain/features/rollout';
-import type { DeskClient } from '../../simulator/client/deskClient';
+import type { SupportClient } from '../../simulator/client/supportClient';
 import { wanted } from '../../simulator/client/service';
 import type { SimulatedDriver } from '../../simulator/people/driver';
 import {
@@ -13,7 +13,7 @@ import {
 } from './record';
 import { LEVEL_1_MS } from './settings';
 import type { Inspection } from '../../simulator/kit/inspection';
-import type { OpsDesk } from '../../simulator/people/opsDesk';
+import type { SimulatedOps } from '../../simulator/people/simulatedOps';
 import type { OrderFlow } from '../../simulator/people/orders';
 import { poll } from '../../simulator/kit/pause';
 
@@ -30,8 +30,8 @@ export type KillReport = {
 };
 
 export type KillDeps = {
-  client: DeskClient;
-  desk: Pick<OpsDesk, 'sawCase' | 'gave' | 'assignNearest'>;
+  client: SupportClient;
+  desk: Pick<SimulatedOps, 'sawCase' | 'gave' | 'assignNearest'>;
   inspection: Pick<Inspection, 'pool' | 'liveOffers' | 'isOnMap'>;
   orders: Pick<OrderFlow, 'placedCount' | 'hurry' | 'placeFar'>;
   drivers: readonly SimulatedDriver[];

@@ -8,7 +8,7 @@ import { readCases, readNoticedLosses } from './record';
 import { FAR_ORDERS, HOSTILE_TEMPER, HOSTILE_TIME_SCALE, hostileEnvironment, LEVEL_1_MS } from './settings';
 import type { Inspection } from '../../simulator/kit/inspection';
 import { type KillReport, throwAll } from './killSwitches';
-import { OpsDesk } from '../../simulator/people/opsDesk';
+import { SimulatedOps } from '../../simulator/people/simulatedOps';
 import { startApi, startWorker } from '../../simulator/kit/processes';
 
 /** `env`: what worker and API are started with, but for what makes the evening a bad one. */
@@ -63,7 +63,7 @@ export async function judgeHostile(
 /** What ops do on such an evening, and what it came to. */
 class Evening {
   private kills: readonly KillReport[] = [];
-  private desk: OpsDesk | undefined;
+  private desk: SimulatedOps | undefined;
 
   constructor(
     private readonly inspection: Inspection,
@@ -78,7 +78,7 @@ class Evening {
   ): Promise<void> {
     const { inspection, healthUrls, log } = this;
     const client = await connections.desk('olga');
-    const desk = new OpsDesk({ client, cityId: DEMO_CITY.cityId, ledger, log });
+    const desk = new SimulatedOps({ client, cityId: DEMO_CITY.cityId, ledger, log });
     this.desk = desk;
     void desk.work(DESK_EVERY_MS, signal);
     this.kills = await throwAll({ client, desk, inspection, orders, drivers, healthUrls, log, signal });

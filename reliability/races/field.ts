@@ -32,7 +32,7 @@ export class RaceDriver {
   }
 
   async sendPlace(): Promise<void> {
-    wanted('a place', await this.client.sendFixes([{ point: this.place, at: Date.now() }]));
+    wanted('a place', await this.client.sendPositions([{ point: this.place, at: Date.now() }]));
   }
 
   /** Back on duty, whatever the race before left. */

@@ -1,4 +1,4 @@
-import type { Known } from '../../domain/delivery/deadline';
+import type { DeliverySnapshot } from '../../domain/delivery/deadline';
 import { type DeliveryStatus, isClosed } from '../../domain/delivery/status';
 import type { OfferState } from '../../domain/delivery/offer';
 import type { Broken } from '../checker/broken';
@@ -22,7 +22,8 @@ export type Answered =
   | { asked: 'goOffline'; driverId: string; status: number; code: string | null };
 
 /** What the workflow says of itself: what it waits for, or what it ended with. */
-export type WorkflowWord = { running: true; known: Known } | { running: false; result: DeliveryStatus };
+export type WorkflowWord =
+  { running: true; known: DeliverySnapshot } | { running: false; result: DeliveryStatus };
 
 /**
  * All three witnesses of one race. Only the drivers of the race may hold work of its delivery, and none of

@@ -1,11 +1,11 @@
 import type { Connections } from '../../simulator/client/connections';
-import type { DeskClient } from '../../simulator/client/deskClient';
+import type { SupportClient } from '../../simulator/client/supportClient';
 import { Demo, settledFigures, untilAllEnded } from '../../simulator/demo/demo';
 import { DEMO_CITY } from '../../simulator/demo/city';
 import { buildDemoWorld, type DemoWorld, type Temper } from '../../simulator/demo/world';
 import type { Inspection } from '../../simulator/kit/inspection';
 import type { Acknowledged } from '../../simulator/people/ledger';
-import { OpsDesk } from '../../simulator/people/opsDesk';
+import { SimulatedOps } from '../../simulator/people/simulatedOps';
 import { pause } from '../../simulator/kit/pause';
 import { type Random, randomFrom } from '../../simulator/kit/random';
 import type { Values } from './sample';
@@ -50,7 +50,7 @@ export class City {
     private readonly world: DemoWorld,
     private readonly demo: Demo,
     private readonly visitors: Visitors,
-    private readonly desk: DeskClient,
+    private readonly desk: SupportClient,
     private readonly random: Random,
     private readonly log: (line: string) => void,
   ) {}
@@ -79,7 +79,7 @@ export class City {
   open(): void {
     const { signal } = this.atWork;
     void this.demo.tellProgress(PROGRESS_EVERY_MS, signal);
-    const desk = new OpsDesk({
+    const desk = new SimulatedOps({
       client: this.desk,
       cityId: DEMO_CITY.cityId,
       ledger: this.world.ledger,

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Crowd } from '../chaos/crowd';
+import { CpuContention } from '../chaos/cpuContention';
 import { FaultClock } from '../chaos/faults';
 import { Judge } from '../chaos/judge';
 import { sentenceOf } from '../checker/broken';
@@ -105,17 +105,23 @@ async function observed(
 ): Promise<Soaked> {
   const inspection = await Inspection.open(settings);
   const sampler = await Sampler.open(settings, urls);
-  const crowd = new Crowd(() => pids);
+  const cpuContention = new CpuContention(() => pids);
   // No fault is ever on; that all drivers come on duty at once counts as one that just ended, as it does in
   // the chaos.
-  const judge = await Judge.open({ env, cityId: DEMO_CITY.cityId, clock: new FaultClock(), crowd, log });
+  const judge = await Judge.open({
+    env,
+    cityId: DEMO_CITY.cityId,
+    clock: new FaultClock(),
+    cpuContention,
+    log,
+  });
   const over = new AbortController();
   try {
     const city = await City.build(connect(settings, { patienceMs: PATIENCE_MS, signal }), options, log);
     await pause(BEFORE_MS, signal);
     const before = await sampler.sample(true);
     const untilOver = AbortSignal.any([signal, over.signal]);
-    const looking = Promise.all([crowd.keepLooking(untilOver), judge.keepLooking(untilOver)]);
+    const looking = Promise.all([cpuContention.keepLooking(untilOver), judge.keepLooking(untilOver)]);
     const samples = await sampledLoad(city, sampler, options, log, signal);
     signal.throwIfAborted();
     log(`the load is over; waiting for what is in hand`);
@@ -132,7 +138,7 @@ async function observed(
       orders: city.counts().orders ?? 0,
       figures,
       broken,
-      slowness: { mean: crowd.mean, worst: crowd.worst },
+      slowness: { mean: cpuContention.mean, worst: cpuContention.worst },
     };
   } finally {
     over.abort();

@@ -137,7 +137,7 @@ export function logFeatures(
 // ---- what is known ----
 
 /** `taken`: which one of the rows taken on its row was. */
-type Known = {
+type DeliverySnapshot = {
   environment: FeatureSetting;
   rowId: bigint;
   taken: number;
@@ -153,7 +153,7 @@ function createKnownFeatures({
   log,
 }: Pick<FeatureRegistryDeps, 'environment' | 'clock' | 'log'>): KnownFeatures {
   const startedAt = clock();
-  const byName = new Map<string, Known>(
+  const byName = new Map<string, DeliverySnapshot>(
     environment.map((setting) => [
       setting.feature,
       { environment: setting, rowId: -1n, taken: 0, override: NO_OVERRIDE, setting, changedAt: startedAt },
@@ -218,7 +218,11 @@ function newestOfEach(rows: readonly FeatureRow[]): FeatureRow[] {
   return [...byFeature.values()];
 }
 
-function takenOn(known: Known, row: FeatureRow, now: number): { next: Known; change: FeatureChange | null } {
+function takenOn(
+  known: DeliverySnapshot,
+  row: FeatureRow,
+  now: number,
+): { next: DeliverySnapshot; change: FeatureChange | null } {
   const setting = effectiveSetting(known.environment, row);
   const next = { ...known, rowId: row.id, override: row };
   if (isSameSetting(known.setting, setting)) return { next, change: null };

@@ -22,7 +22,7 @@ import { countToggle } from './featureMetrics';
 import { type FeatureLog, type FeatureNews, type FeatureRegistry, type FeatureRow } from './featureRegistry';
 import { type Clock } from '../ports';
 
-export type FeatureDeskDeps = {
+export type FeatureServiceDeps = {
   db: Database;
   registry: FeatureRegistry;
   news: Pick<FeatureNews, 'tell'>;
@@ -30,7 +30,7 @@ export type FeatureDeskDeps = {
   clock: Clock;
   log: Pick<FeatureLog, 'warn'>;
   /** Called after a commit: the outbox has news. */
-  kick: () => void;
+  notifyRelay: () => void;
 };
 
 /** A feature as ops see it. `plannedPercent` is for today; `history` the last changes, newest first. */
@@ -66,7 +66,7 @@ export type FeatureEvaluation = {
 };
 
 /** Features as ops see and change them (spec 7, ADR 9). */
-export type FeatureDesk = {
+export type FeatureService = {
   /** What holds in this process. */
   effective(): readonly FeatureSetting[];
   list(): Promise<FeatureReport[]>;
@@ -87,7 +87,7 @@ export type FeatureDesk = {
 /** Changes that are shown of each feature. */
 const HISTORY = 20;
 
-export function createFeatureDesk(deps: FeatureDeskDeps): FeatureDesk {
+export function createFeatureService(deps: FeatureServiceDeps): FeatureService {
   return {
     effective: () => deps.registry.effective(),
     list: async () => {
@@ -115,7 +115,7 @@ type Asked = {
   correlationId: string;
 };
 
-async function put(deps: FeatureDeskDeps, name: string, asked: Asked): Promise<FeatureAnswer> {
+async function put(deps: FeatureServiceDeps, name: string, asked: Asked): Promise<FeatureAnswer> {
   const environment = deps.registry.environment(name);
   if (environment === null) return { outcome: 'notFound' };
   const { feature, state } = environment;
@@ -174,7 +174,7 @@ async function messageOf(tx: Tx, { feature, enabled, percent, cities }: FeatureR
 
 /** This process knows at once, the others by the news. */
 function spread(
-  { registry, news, log, kick }: FeatureDeskDeps,
+  { registry, news, log, notifyRelay }: FeatureServiceDeps,
   environment: FeatureSetting,
   before: FeatureOverride,
   row: FeatureRow,
@@ -188,14 +188,14 @@ function spread(
         'a change of a feature could not be told: the others find it by their poll',
       ),
     );
-  kick();
+  notifyRelay();
   const [was, is] = [before, row].map((override) => effectiveSetting(environment, override).state === 'ON');
   if (was !== is) countToggle(row.feature, is === true ? 'enabled' : 'disabled');
 }
 
 /** What PostgreSQL says now also holds here from now on. */
 async function readReported(
-  { db, registry }: FeatureDeskDeps,
+  { db, registry }: FeatureServiceDeps,
   features: readonly FeatureName[],
 ): Promise<FeatureRow[]> {
   const asOf = registry.taken();
@@ -205,7 +205,7 @@ async function readReported(
 }
 
 function reportOf(
-  { registry, clock }: FeatureDeskDeps,
+  { registry, clock }: FeatureServiceDeps,
   feature: FeatureName,
   history: readonly FeatureRow[],
 ): FeatureReport | null {
@@ -223,7 +223,7 @@ function reportOf(
 }
 
 async function evaluate(
-  { client, registry }: FeatureDeskDeps,
+  { client, registry }: FeatureServiceDeps,
   feature: string,
   { cityId, key }: FeatureSubject,
 ): Promise<FeatureEvaluation | null> {

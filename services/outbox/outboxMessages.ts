@@ -10,7 +10,7 @@ export type MessageDeps = {
   /** Makes the live map say what PostgreSQL says of this driver. */
   syncDriver: (driverId: string) => Promise<unknown>;
   /** Ends what a driver who can work no more has in hand or on offer. */
-  letGo: (driverId: string, correlationId: string) => Promise<unknown>;
+  releaseDriver: (driverId: string, correlationId: string) => Promise<unknown>;
   /** Wakes the most urgent waiting delivery in a driver's reach. */
   driverFree: (news: {
     driverId: string;
@@ -25,7 +25,7 @@ export function createMessageHandler({
   dispatcher,
   emitter,
   syncDriver,
-  letGo,
+  releaseDriver,
   driverFree,
   notify,
 }: MessageDeps): MessageHandler {
@@ -62,7 +62,7 @@ export function createMessageHandler({
       case 'driverFree':
         return void (await driverFree({ driverId: message.driverId, passed: message.passed, correlationId }));
       case 'letGo':
-        return void (await letGo(message.driverId, correlationId));
+        return void (await releaseDriver(message.driverId, correlationId));
       case 'syncDriver':
         return void (await syncDriver(message.driverId));
       case 'endAvailabilityLater':

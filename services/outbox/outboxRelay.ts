@@ -72,12 +72,12 @@ export class OutboxRelay {
   ) {}
 
   /** Call after a commit that put messages in. Returns at once. */
-  kick(): void {
+  notify(): void {
     if (this.stopped) return;
     this.again = true;
     this.running ??= this.drain().finally(() => {
       this.running = null;
-      if (this.again) this.kick(); // kicked after the last look, before this line
+      if (this.again) this.notify(); // kicked after the last look, before this line
     });
   }
 
@@ -116,7 +116,7 @@ export class OutboxRelay {
       )
       .finally(() => {
         this.apart.delete(sending);
-        if (this.wasFull) this.kick();
+        if (this.wasFull) this.notify();
       });
     this.apart.add(sending);
   }

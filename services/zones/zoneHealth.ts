@@ -34,13 +34,13 @@ export type ZoneHealthDeps = {
   map: Pick<DriverMap, 'members' | 'look'>;
   clock: Clock;
   /** A driver heard of longer ago is not on the map, whatever it says. */
-  freshFixMs: number;
+  freshPositionMs: number;
   /** Of the settings; cities may set their own. */
   waiting: EscalationThresholds;
   /** Durations of business that are not in the settings are divided by it. */
   timeScale: number;
   /** Called after a commit: the outbox has news. */
-  kick: () => void;
+  notifyRelay: () => void;
 };
 
 /** What one computing came to. */
@@ -147,7 +147,7 @@ async function figuresOf(
 
 /** Where the city's AVAILABLE drivers are, each once, by the live map. */
 async function* freePlaces(
-  { map, freshFixMs }: ZoneHealthDeps,
+  { map, freshPositionMs }: ZoneHealthDeps,
   cityId: string,
   at: number,
 ): AsyncGenerator<Point> {
@@ -160,7 +160,11 @@ async function* freePlaces(
     const fresh = [...new Set(page.driverIds)].filter((driverId) => !seen.has(driverId));
     for (const { driverId, entry } of await map.look(fresh)) {
       seen.add(driverId);
-      if (entry?.availability === 'AVAILABLE' && entry.lastFix && at - entry.lastFix.receivedAt <= freshFixMs)
+      if (
+        entry?.availability === 'AVAILABLE' &&
+        entry.lastFix &&
+        at - entry.lastFix.receivedAt <= freshPositionMs
+      )
         yield entry.lastFix.point;
     }
     cursor = page.next;
@@ -179,7 +183,7 @@ async function* busyPlaces({ db }: ZoneHealthDeps, cityId: string): AsyncGenerat
 // ---- judging and keeping ----
 
 async function keep(
-  { db, waiting, timeScale, kick }: ZoneHealthDeps,
+  { db, waiting, timeScale, notifyRelay }: ZoneHealthDeps,
   city: CityZones,
   at: number,
   figures: FiguresByZone,
@@ -203,7 +207,7 @@ async function keep(
     changed = emits.length;
     return { rows: kept, messages: emits.length === 0 ? [] : [{ kind: 'emit', emits }] };
   });
-  if (changed > 0) kick();
+  if (changed > 0) notifyRelay();
   return { rows, changed };
 }
 

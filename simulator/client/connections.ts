@@ -1,5 +1,5 @@
 import type { SimulatorSettings } from '../kit/environment';
-import { createDeskClient, type DeskClient } from './deskClient';
+import { createSupportClient, type SupportClient } from './supportClient';
 import {
   createDriverClient,
   createMerchantClient,
@@ -21,7 +21,7 @@ export type Connections = {
   /** Ops of all cities. */
   ops(name: string): Promise<OpsClient>;
   /** The same, who work by hand. */
-  desk(name: string): Promise<DeskClient>;
+  desk(name: string): Promise<SupportClient>;
   /** How often a request had to be sent again. */
   retries: () => number;
 };
@@ -48,7 +48,7 @@ export function connect({ apiUrl, tokens }: SimulatorSettings, options: ConnectO
     ops: async (name) =>
       createOpsClient({ apiUrl, token: await login({ role: 'ops', name, cities: '*' }), send }),
     desk: async (name) =>
-      createDeskClient({ apiUrl, token: await login({ role: 'ops', name, cities: '*' }), send }),
+      createSupportClient({ apiUrl, token: await login({ role: 'ops', name, cities: '*' }), send }),
     retries: () => retries,
   };
 }

@@ -8,7 +8,7 @@ import type {
   DriverClient,
   DriverSetup,
   DriverView,
-  Fix,
+  Position,
   MerchantClient,
   NewOrder,
   OpsClient,
@@ -92,7 +92,7 @@ export function createDriverClient(transport: Transport, driverId: string): Driv
       done(await api.POST('/v2/drivers/{id}/availability/break', { params, body: { minutes } })),
     endBreak: async () =>
       done(await api.POST('/v2/drivers/{id}/availability/break/end', { params, body: {} })),
-    sendFixes: async (fixes) =>
+    sendPositions: async (fixes) =>
       done(await api.POST('/v2/drivers/{id}/location', { params, body: { fixes: fixes.map(fixBody) } })),
     accept: async (id) =>
       outcome(await api.POST('/v2/offers/{id}/accept', { params: { path: { id } }, body: {} }), assignmentOf),
@@ -136,7 +136,7 @@ export function createV1DriverClient(transport: Transport, driverId: string): Dr
     startShift: () => set('AVAILABLE'),
     endShift: () => set('OFFLINE'),
     goOffline: () => set('OFFLINE'),
-    sendFixes: async (fixes) => {
+    sendPositions: async (fixes) => {
       let last: Outcome<object> = { ok: true };
       for (const { point, at } of fixes)
         last = done(await api.POST('/drivers/{id}/location', { params, body: { ...point, timestamp: at } }));
@@ -145,7 +145,7 @@ export function createV1DriverClient(transport: Transport, driverId: string): Dr
   };
 }
 
-function fixBody({ point, at, speedMps, headingDegrees }: Fix) {
+function fixBody({ point, at, speedMps, headingDegrees }: Position) {
   return { ...point, at: iso(at), speedMps: speedMps ?? null, headingDegrees: headingDegrees ?? null };
 }
 

@@ -11,7 +11,7 @@ import type { ParcelSize, VehicleKind } from '../../domain/driver/vehicles';
 export type Refused = { ok: false; status: number; code: string; detail: string };
 export type Outcome<T> = ({ ok: true } & T) | Refused;
 
-export type Fix = { point: Point; at: number; speedMps?: number; headingDegrees?: number };
+export type Position = { point: Point; at: number; speedMps?: number; headingDegrees?: number };
 
 /** One delivery, as far as whoever works on it must know. */
 export type DeliveryView = {
@@ -52,7 +52,7 @@ export interface DriverClient {
   goOffline(): Promise<Outcome<object>>;
   startBreak(minutes: number): Promise<Outcome<object>>;
   endBreak(): Promise<Outcome<object>>;
-  sendFixes(fixes: readonly Fix[]): Promise<Outcome<object>>;
+  sendPositions(fixes: readonly Position[]): Promise<Outcome<object>>;
   accept(offerId: string): Promise<Outcome<{ assignmentId: string; at: number }>>;
   reject(offerId: string, reason: RejectReason): Promise<Outcome<object>>;
   step(deliveryId: string, step: Step, deviceAt: number): Promise<Outcome<{ status: DeliveryStatus }>>;

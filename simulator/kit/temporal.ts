@@ -1,9 +1,9 @@
 import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { z } from 'zod';
-import type { Known } from '../../domain/delivery/deadline';
+import type { DeliverySnapshot } from '../../domain/delivery/deadline';
 import { DELIVERY_STATUSES, type DeliveryStatus } from '../../domain/delivery/status';
-import { deliveryWorkflowId, getKnown, searchAttributes, WORKFLOWS } from '../../workflows/contract';
+import { deliveryWorkflowId, getSnapshot, searchAttributes, WORKFLOWS } from '../../workflows/contract';
 
 /** An order, by which its workflow is found. */
 export type OrderKey = { merchantId: string; sellerOrderId: string };
@@ -18,7 +18,7 @@ export type RunState =
 /** What Temporal says of a delivery's run. `silent`: it runs, but nobody can say what it knows. */
 export type RunWord =
   | Exclude<RunState, { kind: 'running' }>
-  | { kind: 'running'; known: Known }
+  | { kind: 'running'; known: DeliverySnapshot }
   | { kind: 'silent'; why: string };
 
 /** A run that cannot go on, or failed. `problem`: what Temporal says of it. */
@@ -101,7 +101,7 @@ async function stateOf(handle: Handle): Promise<RunState> {
 async function wordOf(handle: Handle): Promise<RunWord> {
   try {
     const state = await stateOf(handle);
-    return state.kind === 'running' ? { kind: 'running', known: await handle.query(getKnown) } : state;
+    return state.kind === 'running' ? { kind: 'running', known: await handle.query(getSnapshot) } : state;
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return { kind: 'none' };
     return {

@@ -4,7 +4,7 @@ import type { Point } from '../../domain/geo/places';
 import type { VehicleKind } from '../../domain/driver/vehicles';
 import type { DriverNews, DriverSocket } from '../client/driverSocket';
 import type { Latencies } from '../client/latencies';
-import type { DeliveryView, DriverClient, Fix, OfferView, Outcome } from '../client/service';
+import type { DeliveryView, DriverClient, Position, OfferView, Outcome } from '../client/service';
 import { ServiceAway } from '../client/retryingFetch';
 import type { Ledger, OfferWord } from './ledger';
 import { headingOf, placeOn, type Ride, rideOf } from './movement';
@@ -183,7 +183,7 @@ export class SimulatedDriver {
 
   private async comeOnDuty(): Promise<void> {
     const { client, socket, log, driverId } = this.deps;
-    await client.sendFixes([{ point: this.place, at: this.deviceTime() }]);
+    await client.sendPositions([{ point: this.place, at: this.deviceTime() }]);
     const started = await client.startShift(null);
     if (!started.ok) log(`driver ${driverId} cannot start: ${started.code}`);
     socket.listen((news) => this.hear(news, this.day));
@@ -488,7 +488,7 @@ export class SimulatedDriver {
   }
 
   private async keepSendingPlaces(signal: AbortSignal): Promise<void> {
-    let batch: Fix[] = [];
+    let batch: Position[] = [];
     let lastSentAt = 0;
     while (await pause(FIX_EVERY_MS, signal)) {
       if (this.ride) batch.push(this.fix());
@@ -499,14 +499,14 @@ export class SimulatedDriver {
       const fixes = batch.length > 0 ? batch : [this.fix()];
       batch = [];
       lastSentAt = Date.now();
-      const taken = await this.unlessAway(this.deps.client.sendFixes(fixes), signal);
+      const taken = await this.unlessAway(this.deps.client.sendPositions(fixes), signal);
       if (taken?.ok === false)
         this.deps.log(`driver ${this.deps.driverId}: places were refused: ${taken.code}: ${taken.detail}`);
     }
   }
 
   /** The phone shows the speed as in life: the service believes in none that no courier can have. */
-  private fix(): Fix {
+  private fix(): Position {
     const { ride } = this;
     const fix = { point: this.placeNow(), at: this.deviceTime() };
     return ride

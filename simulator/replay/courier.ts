@@ -193,7 +193,9 @@ export class Courier {
   }
 
   private async sendPlace(place: Place): Promise<void> {
-    const answer = await this.deps.client.sendFixes([{ point: this.deps.pointOf(place), at: Date.now() }]);
+    const answer = await this.deps.client.sendPositions([
+      { point: this.deps.pointOf(place), at: Date.now() },
+    ]);
     if (!answer.ok)
       this.deps.log(`courier ${this.courier.id}: a place was refused: ${answer.code} ${answer.detail}`);
   }

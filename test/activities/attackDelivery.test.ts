@@ -7,7 +7,7 @@ import { v7 as newId } from 'uuid';
 import {
   createDeliveryActivities,
   type DeliveryDeps,
-  type Told,
+  type EventResult,
   type WorkflowEvent,
 } from '../../activities/delivery';
 import { ImpossibleEvent } from '../../services/impossibleEvent';
@@ -33,9 +33,9 @@ afterAll(() => world.close());
 
 const tellBy =
   (deps: DeliveryDeps) =>
-  (deliveryId: string, event: WorkflowEvent): Promise<Told> =>
+  (deliveryId: string, event: WorkflowEvent): Promise<EventResult> =>
     createDeliveryActivities(deps)[event.kind]({ deliveryId, correlationId: 'test', at: Date.now(), event });
-const tell = (deliveryId: string, event: WorkflowEvent): Promise<Told> =>
+const tell = (deliveryId: string, event: WorkflowEvent): Promise<EventResult> =>
   tellBy(world.deps)(deliveryId, event);
 const row = (id: string) => world.db.delivery.findUniqueOrThrow({ where: { id } });
 const driverRow = (id: string) => world.db.driver.findUniqueOrThrow({ where: { id } });

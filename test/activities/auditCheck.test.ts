@@ -11,7 +11,7 @@ import { auditLagMs, createAuditChains, lastFinishedCheck } from '../../adapters
 import { createDriverRegistry } from '../../adapters/postgres/driverRegistry';
 import { createOrderStore } from '../../adapters/postgres/orderStore';
 import { type AuditCheckDeps, createAuditCheck } from '../../activities/sweeps/auditCheck';
-import { type AuditCheckReport, createAuditDesk } from '../../services/auditChains';
+import { type AuditCheckReport, createAuditService } from '../../services/auditChains';
 import { createAvailability } from '../../services/availability';
 import { createOrders } from '../../services/orders';
 import { createRegistration } from '../../services/registration';
@@ -41,7 +41,7 @@ afterAll(async () => {
 async function order(): Promise<string> {
   const {
     db,
-    deps: { kick },
+    deps: { notifyRelay },
   } = world;
   const place = {
     address: 'Prinsengracht 1',
@@ -55,7 +55,7 @@ async function order(): Promise<string> {
     newId,
     searchLeadMs: 0,
     travel: TRAVEL_MODEL,
-    kick,
+    notifyRelay,
   }).takeOrder(
     {
       merchantId: MERCHANT,
@@ -116,7 +116,7 @@ async function tell(deliveryId: string, times: number): Promise<void> {
 async function trail(): Promise<{ deliveryId: string; chain: string; ids: string[] }> {
   const deliveryId = await order();
   await tell(deliveryId, 5);
-  const { entries } = await createAuditDesk(createAuditChains(world.db)).check(deliveryId);
+  const { entries } = await createAuditService(createAuditChains(world.db)).check(deliveryId);
   return { deliveryId, chain: `delivery/${deliveryId}`, ids: entries.map(({ record }) => record.id) };
 }
 
@@ -172,7 +172,7 @@ describe('a trail that nobody touched', () => {
       entries: BigInt(entries),
       problems: { count: 0, named: [] },
     });
-    expect(await createAuditDesk(createAuditChains(world.db)).check(deliveryId)).toMatchObject({
+    expect(await createAuditService(createAuditChains(world.db)).check(deliveryId)).toMatchObject({
       problems: [],
     });
   });
@@ -181,7 +181,7 @@ describe('a trail that nobody touched', () => {
     const {
       db,
       map,
-      deps: { features, limits, kick },
+      deps: { features, limits, notifyRelay },
     } = world;
     const availability = createAvailability({
       db,
@@ -189,7 +189,7 @@ describe('a trail that nobody touched', () => {
       features,
       clock: Date.now,
       limits: limits.availability,
-      kick,
+      notifyRelay,
     });
     const registration = createRegistration(createDriverRegistry(db));
     const driverId = newId();
@@ -292,7 +292,7 @@ describe('a trail that a superuser changed', () => {
     await owner.query(...deed(ids));
     const wanted = expected(ids).map(([kind, entryId]) => [kind, entryId ?? null]);
     expect(await said(chain)).toEqual(wanted);
-    const asked = await createAuditDesk(createAuditChains(world.db)).check(deliveryId);
+    const asked = await createAuditService(createAuditChains(world.db)).check(deliveryId);
     expect(asked.problems.map(({ kind, entryId }) => [kind, entryId])).toEqual(wanted);
     await owner.query(`DELETE FROM audit_entries WHERE id = ANY($1::uuid[])`, [ids]);
     await forget(chain);
@@ -510,7 +510,7 @@ describe('a chain that is very long', () => {
       }
     };
     const others = other();
-    await createAuditDesk(chains).check(deliveryId);
+    await createAuditService(chains).check(deliveryId);
     await check({ chains });
     turn.goesOn = false;
     await others;

@@ -3,7 +3,7 @@
  * contradict one another one wins (invariants 1, 2, 6).
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Told, WorkflowEvent } from '../../activities/delivery';
+import type { EventResult, WorkflowEvent } from '../../activities/delivery';
 import { createAvailability } from '../../services/availability';
 import { type Answer, isRefusal } from '../../domain/delivery/deliveryState';
 import { createDispatchWorld, type DispatchWorld, PICKUP } from '../support/dispatchWorld';
@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-const tell = (deliveryId: string, event: WorkflowEvent, at = Date.now()): Promise<Told> =>
+const tell = (deliveryId: string, event: WorkflowEvent, at = Date.now()): Promise<EventResult> =>
   world.activities[event.kind]({ deliveryId, correlationId: 'test', at, event });
 const answerOf = async (deliveryId: string, event: WorkflowEvent): Promise<Answer> =>
   (await tell(deliveryId, event)).answer;
@@ -57,9 +57,9 @@ const statusesIn = async (cityId: string): Promise<Record<string, number>> => {
 describe('fifty deliveries that search at once for ten drivers', () => {
   test('hold each driver once, and the rest go on searching', async () => {
     const { cityId, drivers, deliveries } = await field({ drivers: 10, deliveries: 50 });
-    const told = await Promise.all(deliveries.map((deliveryId) => tell(deliveryId, LOOK)));
+    const result = await Promise.all(deliveries.map((deliveryId) => tell(deliveryId, LOOK)));
     for (let round = 0; round < 5 && (await statusesIn(cityId)).OFFERED !== 10; round += 1) {
-      for (const { known } of told) expect(known.status).not.toBe('PENDING');
+      for (const { known } of result) expect(known.status).not.toBe('PENDING');
       await Promise.all(deliveries.map((deliveryId) => tell(deliveryId, LOOK)));
     }
     expect(await statusesIn(cityId)).toEqual({ OFFERED: 10, SEARCHING: 40 });
@@ -200,7 +200,7 @@ describe('one offer, and all that can happen to it at once', () => {
     const {
       db,
       map,
-      deps: { features, limits, kick },
+      deps: { features, limits, notifyRelay },
     } = world;
     const availability = createAvailability({
       db,
@@ -208,7 +208,7 @@ describe('one offer, and all that can happen to it at once', () => {
       features,
       clock: Date.now,
       limits: limits.availability,
-      kick,
+      notifyRelay,
     });
     const ends = { accepted: 0, refused: 0 };
     for (let turn = 0; turn < 24; turn += 1) {

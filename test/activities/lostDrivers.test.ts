@@ -22,11 +22,11 @@ const AWAY: Point = { lat: PICKUP.lat + 0.01, lng: PICKUP.lng };
 let world: DispatchWorld;
 let start: number;
 /** The clock of the sweep, since when it hears drivers, and what it warned of. */
-let sweeper: { now: number; heardSince: number; warnings: string[]; kicks: number };
+let sweeper: { now: number; ingestUpSince: number; warnings: string[]; kicks: number };
 beforeEach(async () => {
   world = await createDispatchWorld();
   start = Date.now();
-  sweeper = { now: start, heardSince: start - 60 * MINUTE, warnings: [], kicks: 0 };
+  sweeper = { now: start, ingestUpSince: start - 60 * MINUTE, warnings: [], kicks: 0 };
 });
 afterEach(() => world.close());
 
@@ -36,14 +36,14 @@ async function sweepAfter(ms: number): Promise<LostDriversReport> {
   const clock = () => sweeper.now;
   const { sweepLostDrivers } = createLostDrivers({
     db: world.db,
-    map: { look: world.map.look, heardSince: async () => sweeper.heardSince },
-    cases: createSupportCases({ db: world.db, clock, kick: () => {} }),
+    map: { look: world.map.look, ingestUpSince: async () => sweeper.ingestUpSince },
+    cases: createSupportCases({ db: world.db, clock, notifyRelay: () => {} }),
     clock,
     limits: LOSS_LIMITS,
     travel: TRAVEL_MODEL,
     timeScale: 1,
     log: { warn: (_fields, text) => void sweeper.warnings.push(text) },
-    kick: () => void sweeper.kicks++,
+    notifyRelay: () => void sweeper.kicks++,
   });
   return sweepLostDrivers();
 }
@@ -51,7 +51,7 @@ async function sweepAfter(ms: number): Promise<LostDriversReport> {
 /** One fix, so long after the start. */
 async function ping(driverId: string, ms: number, point: Point = PICKUP): Promise<void> {
   const at = start + ms;
-  await world.map.recordFixes(
+  await world.map.recordPositions(
     driverId,
     [{ point, at, accuracyMeters: 8, speedMps: null, headingDegrees: null }],
     at,
@@ -213,7 +213,7 @@ describe('a driver who falls silent', () => {
     await sweepAfter(4 * MINUTE);
     await relay();
     const [{ id = '' } = {}] = await scene.cases();
-    await createSupportCases({ db: world.db, clock: () => sweeper.now, kick: () => {} }).resolve(id, {
+    await createSupportCases({ db: world.db, clock: () => sweeper.now, notifyRelay: () => {} }).resolve(id, {
       by: OPS,
       resolution: 'BY_OPS',
       note: 'their battery is flat',
@@ -246,9 +246,9 @@ describe('a driver who falls silent', () => {
 });
 
 describe('nobody is lost', () => {
-  it('while our ears were shut, nor in the three minutes after', async () => {
+  it('while ingest was down, nor in the three minutes after', async () => {
     await accepted();
-    sweeper.heardSince = start + 20 * MINUTE;
+    sweeper.ingestUpSince = start + 20 * MINUTE;
     expect(await sweepAfter(20 * MINUTE)).toMatchObject({ silent: 0, told: 0 });
     expect(await sweepAfter(23 * MINUTE - 1)).toMatchObject({ silent: 0, told: 0 });
     expect(await sweepAfter(23 * MINUTE)).toMatchObject({ silent: 1, told: 1 });
@@ -301,10 +301,10 @@ describe('nobody is lost', () => {
       await Promise.all([sweepAfter(4 * MINUTE + 15_000), sweepAfter(4 * MINUTE + 15_000)]),
     ).toMatchObject([{ withheld: 1 }, { withheld: 1 }]);
     expect(await take('notify')).toEqual([]);
-    sweeper.heardSince = start + 4 * MINUTE + 20_000; // deaf to all: then it is not over
+    sweeper.ingestUpSince = start + 4 * MINUTE + 20_000; // deaf to all: then it is not over
     expect(await sweepAfter(4 * MINUTE + 30_000)).toMatchObject({ silent: 0 });
     expect(await take('notify')).toEqual([]);
-    sweeper.heardSince = start - 60 * MINUTE;
+    sweeper.ingestUpSince = start - 60 * MINUTE;
     await Promise.all([ping6(5 * MINUTE), ping(scene.driver(7), 5 * MINUTE)]);
     expect(await sweepAfter(5 * MINUTE)).toMatchObject({ withheld: 0, silentCities: [] });
     expect(await take('notify')).toMatchObject([

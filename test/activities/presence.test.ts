@@ -16,7 +16,7 @@ afterAll(() => world.close());
 beforeEach(async () => {
   world.time.now = START;
   world.switches.availabilityStates = true;
-  await world.map.hear(START);
+  await world.map.reportIngestUp(START);
 });
 afterEach(async () => {
   await world.redis.flush();
@@ -39,7 +39,7 @@ async function onMap(): Promise<string> {
 /** Ends all entries of the map as if Redis had lost them, while the service goes on listening. */
 async function loseMap(): Promise<void> {
   await world.redis.flush();
-  await world.map.hear(world.time.now);
+  await world.map.reportIngestUp(world.time.now);
 }
 async function valueOf(metric: typeof timedEndFailures | typeof mapRepairs): Promise<number> {
   return (await metric.get()).values.reduce((sum: number, { value }: { value: number }) => sum + value, 0);
@@ -95,9 +95,9 @@ describe('a sweep over silence', () => {
     world.time.now = START + 20 * MINUTE;
     await world.redis.redis.del(key('presence:ears'));
     expect(await sweep()).toMatchObject({ wentOffline: 0 });
-    await world.map.hear(world.time.now);
+    await world.map.reportIngestUp(world.time.now);
     world.time.now += 10 * MINUTE - 1;
-    await world.map.hear(world.time.now);
+    await world.map.reportIngestUp(world.time.now);
     expect(await sweep()).toMatchObject({ wentOffline: 0 });
     world.time.now += 1;
     expect(await sweep()).toMatchObject({ wentOffline: 1 });

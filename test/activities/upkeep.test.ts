@@ -4,7 +4,7 @@ import { Client } from 'pg';
 import { v7 as newId } from 'uuid';
 import { ensureAuditPartitions, writeEntries } from '../../adapters/postgres/audit';
 import { enqueue, pruneSent } from '../../adapters/postgres/outbox';
-import { pruneFixes } from '../../adapters/postgres/positionRows';
+import { prunePositions } from '../../adapters/postgres/positionRows';
 import { pruneHealth } from '../../adapters/postgres/zoneHealthRows';
 import { createUpkeep } from '../../activities/sweeps/upkeep';
 import type { Entry } from '../../domain/delivery/deliveryState';
@@ -138,15 +138,15 @@ describe('the sweep', () => {
       ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months),
       pruneSent: (olderThanMs) => pruneSent(db, olderThanMs),
       pruneHealth: (olderThanMs) => pruneHealth(db, olderThanMs),
-      pruneFixes: (olderThanMs) => pruneFixes(db, olderThanMs),
-      fixesKeptMs: 30 * 24 * HOUR_MS,
+      prunePositions: (olderThanMs) => prunePositions(db, olderThanMs),
+      positionsKeptMs: 30 * 24 * HOUR_MS,
       clock: () => Date.UTC(2050, 10, 30),
     });
     expect(await keepUp()).toEqual({
       partitionsMade: 3,
       messagesForgotten: 1,
       healthForgotten: 1,
-      fixesForgotten: 2,
+      positionsForgotten: 2,
     });
     expect((await db.positionFix.findMany({ orderBy: { id: 'asc' } })).map(({ lat }) => lat)).toEqual([
       52, 53,

@@ -1,7 +1,7 @@
 /** A worker or a connection that dies in mid-transaction leaves no trace, and the repeat does it once. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
-import type { Told, WorkflowEvent } from '../../activities/delivery';
+import type { EventResult, WorkflowEvent } from '../../activities/delivery';
 import { createDispatchWorld, type DispatchWorld } from '../support/dispatchWorld';
 import { eventually } from '../support/eventually';
 import { brokenInvariants } from '../support/invariants';
@@ -21,7 +21,7 @@ afterAll(async () => {
   await world.close();
 });
 
-const tell = (deliveryId: string, event: WorkflowEvent): Promise<Told> =>
+const tell = (deliveryId: string, event: WorkflowEvent): Promise<EventResult> =>
   world.activities[event.kind]({ deliveryId, correlationId: 'test', at: Date.now(), event });
 
 async function everything(): Promise<unknown> {

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
 import { connectDatabase, type Database, readerOf } from '../../adapters/postgres/database';
-import { fixOf } from '../../adapters/redis/positionStream';
+import { positionOf } from '../../adapters/redis/positionStream';
 import { takeDue } from '../../adapters/postgres/outbox';
 import { createUpkeep } from '../../activities/sweeps/upkeep';
 import { freshDatabase, type FreshDatabase } from '../support/database';
@@ -41,19 +41,19 @@ describe('the outbox', () => {
         ensureAuditPartitions: async () => 0,
         pruneSent,
         pruneHealth,
-        pruneFixes: async () => 0,
-        fixesKeptMs: 1,
+        prunePositions: async () => 0,
+        positionsKeptMs: 1,
         clock,
       })(),
-    ).toEqual({ partitionsMade: 0, messagesForgotten: 20_007, healthForgotten: 0, fixesForgotten: 0 });
+    ).toEqual({ partitionsMade: 0, messagesForgotten: 20_007, healthForgotten: 0, positionsForgotten: 0 });
     goes.push(5, 0);
     await expect(
       createUpkeep({
         ensureAuditPartitions: () => Promise.reject(new Error('no partition')),
         pruneSent,
         pruneHealth,
-        pruneFixes: async () => 0,
-        fixesKeptMs: 1,
+        prunePositions: async () => 0,
+        positionsKeptMs: 1,
         clock,
       })(),
     ).rejects.toThrow('no partition');
@@ -143,11 +143,11 @@ describe('a fix in the stream', () => {
     ['speed', 'fast'],
     ['accuracy', '1e400'],
   ])('that no row can hold is passed over, and holds up no other: %s %s', (name, text) => {
-    expect(fixOf({ ...fields, [name]: text })).toBeUndefined();
+    expect(positionOf({ ...fields, [name]: text })).toBeUndefined();
   });
 
   test('is read as it was written', () => {
-    expect(fixOf({ ...fields, speed: '3.5' })).toMatchObject({
+    expect(positionOf({ ...fields, speed: '3.5' })).toMatchObject({
       at: 1_700_000_000_000,
       speedMps: 3.5,
       accuracyMeters: null,

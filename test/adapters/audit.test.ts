@@ -51,11 +51,18 @@ async function life(): Promise<{ deliveryId: string; drivers: [string, string] }
   const {
     db,
     map,
-    deps: { features, limits, kick },
+    deps: { features, limits, notifyRelay },
   } = world;
   const clock = Date.now;
   const cityId = await world.addCity();
-  const availability = createAvailability({ db, map, features, clock, limits: limits.availability, kick });
+  const availability = createAvailability({
+    db,
+    map,
+    features,
+    clock,
+    limits: limits.availability,
+    notifyRelay,
+  });
   const registration = createRegistration(createDriverRegistry(db));
   const drivers: [string, string] = [newId(), newId()];
   for (const driverId of drivers) {
@@ -100,7 +107,7 @@ async function life(): Promise<{ deliveryId: string; drivers: [string, string] }
     newId,
     searchLeadMs: 0,
     travel: TRAVEL_MODEL,
-    kick,
+    notifyRelay,
   }).takeOrder(order, 'hash', newId(), clock());
   if (!('taken' in taken)) throw new Error(taken.detail);
   const { deliveryId } = taken;

@@ -5,10 +5,10 @@ import { createMemoryDriverMap } from '../support/memoryDriverMap';
 
 describeDriverMap('in Redis', async () => {
   const { redis, keyPrefix, flush, close } = await freshRedis();
-  return { map: createRedisDriverMap(redis, { freshFixMs: FRESH_MS, keyPrefix }), flush, close };
+  return { map: createRedisDriverMap(redis, { freshPositionMs: FRESH_MS, keyPrefix }), flush, close };
 });
 
 describeDriverMap('in memory', async () => {
-  const map = createMemoryDriverMap({ freshFixMs: FRESH_MS });
+  const map = createMemoryDriverMap({ freshPositionMs: FRESH_MS });
   return { map, flush: async () => map.flush(), close: async () => {} };
 });

@@ -13,7 +13,7 @@ import {
   type DriverFacts,
   takesWork,
 } from '../../domain/driver/availability';
-import { knownOf, nextDeadline } from '../../domain/delivery/deadline';
+import { snapshotOf, nextDeadline } from '../../domain/delivery/deadline';
 import {
   canMove,
   DELIVERY_STATUSES,
@@ -49,7 +49,7 @@ import {
   type Decision,
   type DeliveryFacts,
   isRefusal,
-  type Truth,
+  type DeliveryState,
 } from '../../domain/delivery/deliveryState';
 
 const START = 1_700_000_000_000;
@@ -114,7 +114,7 @@ class World {
    * As the store reads it: no offer, assignment or driver more. Frozen, since facts are never changed in
    * place.
    */
-  read(deliveryId: DeliveryId, event: DeliveryEvent): Truth {
+  read(deliveryId: DeliveryId, event: DeliveryEvent): DeliveryState {
     const named = 'offerId' in event && event.offerId !== null ? this.offers.get(event.offerId) : undefined;
     const byHand =
       event.kind === 'assignDriver' || event.kind === 'handOver'
@@ -146,12 +146,12 @@ class World {
     });
   }
 
-  tell(deliveryId: DeliveryId, event: DeliveryEvent): { truth: Truth; decision: Decision } {
+  tell(deliveryId: DeliveryId, event: DeliveryEvent): { state: DeliveryState; decision: Decision } {
     this.log.push(
       `${this.now - START} ms, ${deliveryId} is ${this.deliveries[deliveryId].status}: ${JSON.stringify(event)}`,
     );
-    const truth = this.read(deliveryId, event);
-    const decision = decide(truth, event, {
+    const state = this.read(deliveryId, event);
+    const decision = decide(state, event, {
       now: this.now,
       newId: () => `id-${this.ids++}`,
       actor: 'by' in event ? event.by : SYSTEM,
@@ -159,12 +159,12 @@ class World {
       features: this.features,
     });
     this.write(deliveryId, decision.next);
-    return { truth, decision };
+    return { state, decision };
   }
 
   private write(
     deliveryId: DeliveryId,
-    { delivery, offers, assignments, drivers, supportCase }: Truth,
+    { delivery, offers, assignments, drivers, supportCase }: DeliveryState,
   ): void {
     if (supportCase)
       this.cases[deliveryId] = [
@@ -631,11 +631,11 @@ function holds(isSo: boolean, rule: string): void {
 /** Tells an event, then the same again, as a worker does that died before it could say that it was done. */
 function tell(world: World, on: DeliveryId, it: DeliveryEvent): void {
   const before = new Map(world.offers);
-  const { truth, decision } = world.tell(on, it);
+  const { state, decision } = world.tell(on, it);
   seen
     .add(`${it.kind} → ${isRefusal(decision.answer) ? decision.answer.refused : decision.answer.outcome}`)
     .add(decision.next.delivery.status);
-  checkDecision(truth, decision, world.now);
+  checkDecision(state, decision, world.now);
   checkOffersEndOnce(before, world);
   checkInvariants(world, on);
   const isSearched = world.deliveries[on].status === 'SEARCHING' || world.deliveries[on].status === 'PENDING';
@@ -653,10 +653,10 @@ function checkRepeat(world: World, on: DeliveryId, it: DeliveryEvent, first: Ans
     it.kind === 'lookForDriver' ? { ...it, search: { ...it.search, chosen: [] } } : it;
   world.now += it.kind === 'escalate' ? 0 : 1;
   const {
-    truth,
+    state,
     decision: { next, entries, messages, answer },
   } = world.tell(on, repeated);
-  holds(next === truth && entries.length === 0, `a repeated ${it.kind} changes nothing`);
+  holds(next === state && entries.length === 0, `a repeated ${it.kind} changes nothing`);
   holds(
     messages.every(({ kind }) => kind === 'driverFree'),
     `a repeated ${it.kind} tells nothing anew`,
@@ -682,7 +682,7 @@ function repeatLate(world: World, index: number): void {
 }
 
 function checkDecision(
-  { delivery: was }: Truth,
+  { delivery: was }: DeliveryState,
   { next, newOffers, newAssignment, entries }: Decision,
   now: number,
 ): void {
@@ -816,7 +816,7 @@ function checkDelivery(world: World, deliveryId: DeliveryId): void {
 function actOnDeadlines(world: World, on: DeliveryId): void {
   tell(world, on, { kind: 'readDelivery' });
   for (let acts = 0; acts < 10; acts += 1) {
-    const known = knownOf(world.read(on, { kind: 'readDelivery' }), LIMITS, world.features.escalation);
+    const known = snapshotOf(world.read(on, { kind: 'readDelivery' }), LIMITS, world.features.escalation);
     const due = nextDeadline(known);
     if (!due)
       return holds(

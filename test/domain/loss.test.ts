@@ -82,7 +82,7 @@ describe('silence', () => {
   it.each([
     ['just in time', 179_999, 0, false],
     ['too long', 180_000, 0, true],
-    ['while our own ears were shut', 600_000, 590_000, false],
+    ['while ingest was down', 600_000, 590_000, false],
   ])('%s', (_case, silentMs, deafMs, lost) => {
     expect(fellSilent(NOW - silentMs, NOW - silentMs + deafMs, NOW, LOSS_LIMITS)).toBe(lost);
   });

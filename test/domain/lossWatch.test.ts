@@ -39,7 +39,7 @@ function driver(change: Partial<WatchedDriver> = {}): WatchedDriver {
 
 const watch = (now: number, change: Partial<Watch> = {}): Watch => ({
   now,
-  heardSince: START - 60 * MINUTE,
+  ingestUpSince: START - 60 * MINUTE,
   limits: LOSS_LIMITS,
   travel: TRAVEL_MODEL,
   timeScale: 1,
@@ -74,7 +74,7 @@ describe('a driver with work', () => {
     const never = driver({ heardAt: null, place: null, jobs: [job({ startedAt: START + MINUTE })] });
     expect(causes(never, watch(START + SILENT))).toEqual([]);
     expect(causes(never, watch(START + MINUTE + SILENT))).toEqual(['FELL_SILENT']);
-    expect(causes(never, watch(START + MINUTE + SILENT, { heardSince: START + 2 * MINUTE }))).toEqual([]);
+    expect(causes(never, watch(START + MINUTE + SILENT, { ingestUpSince: START + 2 * MINUTE }))).toEqual([]);
   });
 
   it('with two jobs is lost for the older one first', () => {
@@ -155,7 +155,7 @@ describe('a case about silence', () => {
   ): string[] =>
     watchDriver(
       driver({ heardAt, place: null, jobs: [job({ openCase: caseOf(reason, driverId) })] }),
-      watch(now, { heardSince: now }),
+      watch(now, { ingestUpSince: now }),
     ).heardAgain;
 
   it('is over once its driver is heard, and not when we only begin to listen', () => {
@@ -231,8 +231,8 @@ describe('the way to the pickup', () => {
       expect(follow(Array<number>(8).fill(1_000), { status })).toEqual([]);
   });
 
-  it('is not seen while we are deaf', () =>
-    expect(follow(Array<number>(8).fill(1_000), {}, { heardSince: START + 3 * MINUTE })).toEqual([]));
+  it('is not seen while ingest is down', () =>
+    expect(follow(Array<number>(8).fill(1_000), {}, { ingestUpSince: START + 3 * MINUTE })).toEqual([]));
 
   it('is not seen by who does not say where they are', () => {
     const quiet = driver({

@@ -128,7 +128,7 @@ describe('rankCandidates', () => {
           expect(each).toMatchObject({ lost: false, leavesAfterWork: false, liveOffers: 0 });
           expect(['AVAILABLE', 'BUSY']).toContain(each.availability);
           expect(each.room).toBeGreaterThan(0);
-          expect(NOW - (each.fixAt ?? 0)).toBeLessThanOrEqual(RANKING_LIMITS.freshFixMs);
+          expect(NOW - (each.fixAt ?? 0)).toBeLessThanOrEqual(RANKING_LIMITS.freshPositionMs);
         }
       }),
     );

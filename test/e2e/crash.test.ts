@@ -207,7 +207,7 @@ describe('kill -9 of the API', () => {
 describe('the live map', () => {
   const difference = (): Promise<MapDifference> => {
     const { db, redis } = system.parts;
-    const map = createRedisDriverMap(redis, { freshFixMs: AVAILABILITY_LIMITS.freshFixMs });
+    const map = createRedisDriverMap(redis, { freshPositionMs: AVAILABILITY_LIMITS.freshPositionMs });
     const never = async (): Promise<never> => {
       throw new Error('only a look');
     };
@@ -218,7 +218,7 @@ describe('the live map', () => {
       features: { isOn: () => true },
       clock: Date.now,
       limits: AVAILABILITY_LIMITS,
-      kick: () => {},
+      notifyRelay: () => {},
     }).mapDifference();
   };
   const mapIsRight = (): Promise<true> =>

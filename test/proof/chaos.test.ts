@@ -19,7 +19,7 @@ type Report = {
   acknowledgements: number;
   looks: { looks: number };
   deliveries: { deliveries: number; delivered: number; open: number };
-  mishaps: { twice: number; answerLost: number; late: number };
+  requestFaults: { twice: number; answerLost: number; late: number };
 };
 
 let running: ChildProcess | undefined;
@@ -74,5 +74,7 @@ test('nothing is broken after faults of many kinds', async () => {
   expect(report.deliveries.delivered).toBeGreaterThan(10);
   expect(report.acknowledgements).toBeGreaterThan(60);
   expect(report.looks.looks).toBeGreaterThan(20);
-  expect(Math.min(report.mishaps.twice, report.mishaps.answerLost, report.mishaps.late)).toBeGreaterThan(0);
+  expect(
+    Math.min(report.requestFaults.twice, report.requestFaults.answerLost, report.requestFaults.late),
+  ).toBeGreaterThan(0);
 }, 480_000);

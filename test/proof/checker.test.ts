@@ -18,9 +18,9 @@ import { type LiveParts, LOCAL_KEY, openParts } from '../support/liveSystem';
 /** An offer whose id ends with an even number is answered as accepted, and the row stays as it was. */
 const LOST_ACCEPT: Alteration = {
   file: 'domain/delivery/decide.js',
-  from: 'return draft.decision(apply(draft, event));',
-  to: `const answer = apply(draft, event);
-    return (event.kind === 'acceptOffer' && parseInt(event.offerId.at(-1), 16) % 2 === 0 ? new _draft.Draft(truth, occasion) : draft).decision(answer);`,
+  from: 'return changes.decision(apply(changes, event));',
+  to: `const answer = apply(changes, event);
+    return (event.kind === 'acceptOffer' && parseInt(event.offerId.at(-1), 16) % 2 === 0 ? new _draft.ChangeSet(truth, context) : changes).decision(answer);`,
 };
 /** The arrival at the pickup has no entry in the audit trail. */
 const UNTOLD_ARRIVAL: Alteration = {

@@ -297,7 +297,7 @@ describe('what each delivery waits for', () => {
 });
 
 describe('the map', () => {
-  const LIMITS = { freshFixMs: 60_000, staleGraceMs: 20_000, areAll: true };
+  const LIMITS = { freshPositionMs: 60_000, staleGraceMs: 20_000, areAll: true };
   const spare: DutyDriver = { ...busy, driverId: 'f', capacity: 2 };
   const drivers = [free, asked, busy, spare];
   const PICTURE: MapPicture = {

@@ -36,8 +36,8 @@ describe('the settings of a bad evening', () => {
   });
 
   test('who is there shows it often enough to count as there; who vanishes stays away long enough to be lost', () => {
-    expect(HOSTILE_TEMPER.rhythm.idleMs).toBeLessThan(settings.ranking.freshFixMs / 2);
-    expect(HOSTILE_TEMPER.rhythm.batch * 1_000).toBeLessThan(settings.ranking.freshFixMs / 2);
+    expect(HOSTILE_TEMPER.rhythm.idleMs).toBeLessThan(settings.ranking.freshPositionMs / 2);
+    expect(HOSTILE_TEMPER.rhythm.batch * 1_000).toBeLessThan(settings.ranking.freshPositionMs / 2);
     expect(HOSTILE_TEMPER.awayMs.min).toBeGreaterThan(2 * settings.loss.silentMs);
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Known } from '../../domain/delivery/deadline';
+import type { DeliverySnapshot } from '../../domain/delivery/deadline';
 import { type Answered, contradictions, type RaceRecord } from '../../reliability/races/judge';
 import type {
   RecordedAssignment,
@@ -69,7 +69,7 @@ const ASSIGNED: RecordedDelivery = {
     moved('OFFERED', 'ASSIGNED'),
   ],
 };
-const KNOWN: Known = {
+const KNOWN: DeliverySnapshot = {
   status: 'ASSIGNED',
   closed: false,
   driverId: 'a',

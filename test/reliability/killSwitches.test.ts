@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { Pool } from 'pg';
-import type { DeskClient } from '../../simulator/client/deskClient';
+import type { SupportClient } from '../../simulator/client/supportClient';
 import { stateIn, throwAll } from '../../reliability/hostile/killSwitches';
 
 describe('what a process says of a feature', () => {
@@ -27,7 +27,7 @@ const unasked = (): Promise<never> => Promise.reject(new Error('nobody asks for 
 
 test('a drill that fails says why, and every switch is put back', async () => {
   const put: [string, boolean][] = [];
-  const client: DeskClient = {
+  const client: SupportClient = {
     unresolved: unasked,
     acknowledge: unasked,
     delivery: unasked,

@@ -266,15 +266,15 @@ describe('a driver who can work no more', () => {
       world.db
         .$executeRaw`UPDATE drivers SET availability = ${availability}, pending = ${pending === null ? null : JSON.stringify(pending)}::jsonb WHERE id = ${driverId}::uuid`;
     await setPending('BUSY', { kind: 'OFFLINE' });
-    await world.availability.letGo(driverId, CORRELATION);
+    await world.availability.releaseDriver(driverId, CORRELATION);
     expect(await world.takeMessages()).toEqual([
       { kind: 'driverLeft', deliveryId, driverId, assignmentId, why: 'WENT_OFFLINE' },
     ]);
     await world.db.delivery.update({ where: { id: deliveryId }, data: { pickedUpAt: new Date(START) } });
-    await world.availability.letGo(driverId, CORRELATION);
+    await world.availability.releaseDriver(driverId, CORRELATION);
     await world.db.delivery.update({ where: { id: deliveryId }, data: { pickedUpAt: null } });
     await setPending('BUSY', null); // came back
-    await world.availability.letGo(driverId, CORRELATION);
+    await world.availability.releaseDriver(driverId, CORRELATION);
     expect(await world.takeMessages()).toEqual([]);
   });
 });
@@ -288,7 +288,7 @@ describe('the end of a timed state', () => {
   async function afterBreak(heardAgoMs: number | null): Promise<string> {
     const driverId = await world.addDriver();
     await ask(driverId, BREAK);
-    await world.map.hear(START);
+    await world.map.reportIngestUp(START);
     world.time.now = until - (heardAgoMs ?? 0);
     if (heardAgoMs !== null) await world.ping(driverId);
     world.time.now = until;

@@ -10,7 +10,7 @@ import { readFeatureRows } from '../../adapters/postgres/featureRows';
 import { createFeatureClient } from '../../adapters/openfeature/featureClient';
 import { createAvailability } from '../../services/availability';
 import { createDeliveryActivities } from '../../activities/delivery';
-import { createFeatureDesk, type FeatureDesk } from '../../services/features/featureService';
+import { createFeatureService, type FeatureService } from '../../services/features/featureService';
 import {
   createFeatureRegistry,
   type FeatureChange,
@@ -65,7 +65,7 @@ afterEach(async () => {
 
 type Process = {
   registry: FeatureRegistry;
-  desk: FeatureDesk;
+  desk: FeatureService;
   lines: { level: string; text: string; fields: object }[];
 };
 type Options = {
@@ -98,14 +98,14 @@ async function newProcess({
   running.push(registry);
   await registry.start();
   logFeatures(registry, log);
-  const desk = createFeatureDesk({
+  const desk = createFeatureService({
     db,
     registry,
     news,
     client: createFeatureClient(registry, newId()),
     clock: Date.now,
     log,
-    kick: () => {},
+    notifyRelay: () => {},
   });
   return { registry, desk, lines };
 }
@@ -610,7 +610,7 @@ describe('a kill', () => {
         features: registry,
         clock,
         limits: AVAILABILITY_LIMITS,
-        kick: () => {},
+        notifyRelay: () => {},
       });
       switchStatesOffAtOnce(
         registry,
@@ -621,7 +621,7 @@ describe('a kill', () => {
           features: registry,
           clock,
           limits: AVAILABILITY_LIMITS,
-          kick: () => {},
+          notifyRelay: () => {},
         }),
         {
           warn: (_fields, text) => {

@@ -115,7 +115,7 @@ function relay(
       dispatcher,
       emitter: { emit: hear('emit') },
       syncDriver: hear('syncDriver'),
-      letGo: hear('letGo'),
+      releaseDriver: hear('letGo'),
       driverFree: hear('driverFree'),
       notify,
     }),
@@ -312,7 +312,7 @@ describe('a channel that hangs', () => {
       page('urgent'),
       push('offer'),
     );
-    own.kick();
+    own.notify();
     await eventually('dispatch goes on', async () => heard.length === 2);
     const dispatchedMs = Date.now() - startedAt;
     await eventually('the page is out', async () => pager.received.length === 1);

@@ -65,10 +65,10 @@ const timePasses = (ms: number): Promise<unknown> =>
 const EMITS = ['emit', 'syncDriver'] as const;
 
 describe('a message', () => {
-  test('is sent at once after a kick, without waiting for the poll', async () => {
+  test('is sent at once after a notifyRelay, without waiting for the poll', async () => {
     const { relay: kicked, heard } = relay(); // never started: it does not poll
     await put('key', told('a'));
-    kicked.kick();
+    kicked.notify();
     await eventually('it is sent', async () => heard.includes('a'));
   });
 
@@ -89,7 +89,7 @@ describe('a message', () => {
     );
     relays.push(own);
     await put('key', sync('a'));
-    own.kick();
+    own.notify();
     await allSent();
     expect(seen).toEqual(['correlation']);
     expect(await rowOf('a')).toMatchObject({ attempts: 1, lastError: null });
@@ -104,15 +104,15 @@ describe('a message', () => {
       }),
     ).rejects.toThrow('the change failed');
     await put('key', told('after'));
-    own.kick();
+    own.notify();
     await allSent();
     expect(heard).toEqual(['after']);
   });
 
-  test('of more than a batch is sent by one kick', async () => {
+  test('of more than a batch is sent by one notifyRelay', async () => {
     const { relay: own, heard } = relay();
     await put('key', ...Array.from({ length: 250 }, (_, index) => told(String(index))));
-    own.kick();
+    own.notify();
     await allSent();
     expect(heard).toEqual(Array.from({ length: 250 }, (_, index) => String(index)));
   });
@@ -127,7 +127,7 @@ describe('order', () => {
     const { relay: own, heard } = relay((name) => (name === 'a1' ? slow.a : Promise.resolve()));
     await put('a', told('a1'), told('a2'));
     await put('b', told('b1'), told('b2'));
-    own.kick();
+    own.notify();
     await eventually('the other key is through', async () => heard.length === 2);
     expect(heard).toEqual(['b1', 'b2']);
     slow.release();
@@ -141,7 +141,7 @@ describe('order', () => {
       if (isAway && name === 'offered') throw new Error('Redis is away');
     });
     await put('key', told('offered'), told('withdrawn'), sync('driver'));
-    own.kick();
+    own.notify();
     await eventually('what may go has gone', async () => (await unsent()) === 2);
     await put('key', told('offered to the next'));
     isAway = false;
@@ -176,7 +176,7 @@ describe('a failure', () => {
       if (failures-- > 0) throw new Error('Temporal is away');
     });
     await put('key', sync('a'));
-    own.kick();
+    own.notify();
     await eventually('it was put back', async () => (await rowOf('a')).lastError === 'Temporal is away');
     own.start();
     await allSent();
@@ -212,7 +212,7 @@ describe('a failure', () => {
     });
     await put('bad', told('bad'));
     await put('good', told('good'), start('d'));
-    own.kick();
+    own.notify();
     await eventually('only the bad one is left', async () => (await unsent()) === 1);
     expect(heard).toHaveLength(2);
   });
@@ -231,7 +231,7 @@ describe('a failure', () => {
     expect(heard).toEqual(['a']);
   });
 
-  test('of the database while messages are taken costs nothing but the next kick', async () => {
+  test('of the database while messages are taken costs nothing but the next notifyRelay', async () => {
     let [isAway, warned] = [true, 0];
     const heard: string[] = [];
     const own = new OutboxRelay(
@@ -247,10 +247,10 @@ describe('a failure', () => {
       { warn: () => void (warned += 1) },
     );
     await put('key', told('a'));
-    own.kick();
+    own.notify();
     await eventually('it fails', async () => warned > 0);
     isAway = false;
-    own.kick();
+    own.notify();
     await allSent();
     expect(heard).toEqual(['a']);
     await own.stop();
@@ -315,7 +315,7 @@ describe('a lane where nobody waits for another', () => {
     const { own, heard } = lane(5);
     const names = Array.from({ length: 23 }, (_, index) => `driver-${index}`);
     await put('key', ...names.map(sync));
-    own.kick();
+    own.notify();
     await allSent();
     expect([...heard].sort()).toEqual([...names].sort());
   });
@@ -329,7 +329,7 @@ describe('a lane where nobody waits for another', () => {
         }),
     );
     await put('key', sync('a'), sync('b'), sync('c'));
-    own.kick();
+    own.notify();
     await eventually('two are under way', async () => held.length === 2);
     expect(taken).toEqual([2]);
     held[0]?.();
@@ -343,7 +343,7 @@ describe('a lane where nobody waits for another', () => {
   test('does not look again after a take that left nothing', async () => {
     const { own, taken } = lane(5);
     await put('key', sync('a'), sync('b'));
-    own.kick();
+    own.notify();
     await allSent();
     await own.stop();
     expect(taken).toEqual([2]);
@@ -356,7 +356,7 @@ describe('several relays', () => {
     const names = Array.from({ length: 600 }, (_, index) => String(index));
     for (let from = 0; from < names.length; from += 20) {
       await put(`key-${from % 7}`, ...names.slice(from, from + 20).map(sync));
-      three.forEach((each) => each.relay.kick());
+      three.forEach((each) => each.relay.notify());
     }
     three.forEach((each) => each.relay.start());
     await allSent();
@@ -370,7 +370,7 @@ describe('several relays', () => {
     await timePasses(9_000);
     const { relay: other, heard } = relay();
     other.start();
-    other.kick();
+    other.notify();
     expect(await takeDue(readerOf(database.db), EMITS, 10)).toEqual([]);
     expect(heard).toEqual([]);
     await timePasses(1_100);
@@ -391,14 +391,14 @@ describe('stopping', () => {
     });
     await put('key', sync('slow'));
     own.start();
-    own.kick();
+    own.notify();
     await eventually('it is under way', async () => (await rowOf('slow')).attempts === 1);
     let isStopped = false;
     const stopped = own.stop().then(() => {
       isStopped = true;
     });
     await put('key', sync('late'));
-    own.kick();
+    own.notify();
     expect(isStopped).toBe(false);
     release();
     await stopped;

@@ -3,7 +3,7 @@ import { v7 as newId } from 'uuid';
 import { connectDatabase } from '../../adapters/postgres/database';
 import { PositionArchive } from '../../adapters/redis/positionArchive';
 import { thin } from '../../adapters/redis/positionThinning';
-import type { ReceivedFix } from '../../adapters/redis/positionStream';
+import type { ReceivedPosition } from '../../adapters/redis/positionStream';
 import { createPositions } from '../../services/positions';
 import { createDriverWorld, CITY, type DriverWorld, PLACE, START } from '../support/driverWorld';
 
@@ -59,7 +59,7 @@ describe('a ping', () => {
       db: nowhere,
       map: world.map,
       clock: () => START + 1_000,
-      kick: () => {
+      notifyRelay: () => {
         throw new Error('nothing was enqueued');
       },
     });
@@ -317,7 +317,7 @@ async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
 }
 
 describe('thinning', () => {
-  const fix = (driverId: string, at: number, point = PLACE): ReceivedFix => ({
+  const fix = (driverId: string, at: number, point = PLACE): ReceivedPosition => ({
     driverId,
     at,
     receivedAt: at,

@@ -28,7 +28,7 @@ beforeAll(async () => {
     clock: Date.now,
     newId,
     limits: AVAILABILITY_LIMITS,
-    kick: () => void kicks++,
+    notifyRelay: () => void kicks++,
   });
 });
 afterAll(() => world.close());
@@ -121,7 +121,7 @@ async function relay(times = 1): Promise<void> {
     dispatcher,
     emitter: { emit: unexpected },
     syncDriver: unexpected,
-    letGo: unexpected,
+    releaseDriver: unexpected,
     driverFree: unexpected,
     notify: unexpected,
   });

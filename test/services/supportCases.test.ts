@@ -23,7 +23,7 @@ beforeAll(async () => {
   cases = createSupportCases({
     db: world.db,
     clock: Date.now,
-    kick: () => {
+    notifyRelay: () => {
       kicks += 1;
     },
   });

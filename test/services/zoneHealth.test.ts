@@ -39,7 +39,7 @@ let map: DriverMap;
 let health: ZoneHealth;
 beforeEach(async () => {
   world = await createDriverWorld();
-  map = createMemoryDriverMap({ freshFixMs: AVAILABILITY_LIMITS.freshFixMs });
+  map = createMemoryDriverMap({ freshPositionMs: AVAILABILITY_LIMITS.freshPositionMs });
   health = healthWith(map);
 });
 afterEach(() => world.close());
@@ -52,10 +52,10 @@ function healthWith(
     db: world.db,
     map: on,
     clock: () => world.time.now,
-    freshFixMs: AVAILABILITY_LIMITS.freshFixMs,
+    freshPositionMs: AVAILABILITY_LIMITS.freshPositionMs,
     waiting: ESCALATION_THRESHOLDS,
     timeScale: 1,
-    kick: () => void world.kicks.count++,
+    notifyRelay: () => void world.kicks.count++,
     ...change,
   });
 }
@@ -230,7 +230,7 @@ describe('a computing', () => {
 
   it('leaves out drivers who fell silent, whatever the map says', async () => {
     await addDriver(WEST);
-    world.time.now += AVAILABILITY_LIMITS.freshFixMs + 1;
+    world.time.now += AVAILABILITY_LIMITS.freshPositionMs + 1;
     await addDriver(WEST);
     await health.compute(CITY);
     expect((await latest()).none?.figures.freeDrivers).toBe(1);

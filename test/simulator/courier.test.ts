@@ -38,7 +38,7 @@ function service(
     goOffline: () => note('offline'),
     startBreak: () => note('break'),
     endBreak: () => note('breakEnd'),
-    sendFixes: async () => done,
+    sendPositions: async () => done,
     accept: async (offerId) => {
       await note(`accept ${offerId}`);
       return { ok: true, assignmentId: `s-${offerId}`, at: Date.now() };

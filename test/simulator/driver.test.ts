@@ -50,7 +50,7 @@ function service({
     goOffline: async () => note('offline'),
     startBreak: async () => note('break'),
     endBreak: async () => note('breakEnd'),
-    sendFixes: async () => done,
+    sendPositions: async () => done,
     accept: async () => {
       state.status = 'ASSIGNED';
       note('accept');
@@ -379,7 +379,7 @@ describe('a simulated driver', () => {
   test('shows a place while riding that a service can believe, however fast the ride is played', async () => {
     const world = service({ ends: 'never', firstNews: [OFFER] });
     const speeds: number[] = [];
-    world.client.sendFixes = async (fixes) => {
+    world.client.sendPositions = async (fixes) => {
       speeds.push(...fixes.flatMap(({ speedMps }) => speedMps ?? []));
       if (speeds.length > 0) world.over.abort();
       return done;

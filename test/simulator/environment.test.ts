@@ -93,7 +93,7 @@ describe('the environment of a replay', () => {
   test('couriers show their place often enough to stay on the map, at any speed', () => {
     for (const speed of [0.1, 1, 60, 600, 1_000]) {
       const { ranking } = readSettings(serviceEnvironment(rules, speed, ENV));
-      expect(placePauseMs(speed)).toBeLessThan(ranking.freshFixMs / 2);
+      expect(placePauseMs(speed)).toBeLessThan(ranking.freshPositionMs / 2);
     }
   });
 });

@@ -15,11 +15,11 @@ import { createDriverRegistry } from '../../adapters/postgres/driverRegistry';
 import { createFeatureClient } from '../../adapters/openfeature/featureClient';
 import { createOrderStore } from '../../adapters/postgres/orderStore';
 import { createRedisDriverMap } from '../../adapters/redis/driverMap';
-import { createAuditDesk } from '../../services/auditChains';
+import { createAuditService } from '../../services/auditChains';
 import { createAvailability } from '../../services/availability';
 import { answerFromRow } from '../../activities/delivery';
 import { createDriverStates } from '../../services/driverStates';
-import { createFeatureDesk, type FeatureDesk } from '../../services/features/featureService';
+import { createFeatureService, type FeatureService } from '../../services/features/featureService';
 import { createFeatureRegistry } from '../../services/features/featureRegistry';
 import { createOrders } from '../../services/orders';
 import { createPositions } from '../../services/positions';
@@ -122,11 +122,14 @@ function urlOf(server: Server): string {
 function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiDeps {
   const {
     db,
-    deps: { kick, features, store, limits },
+    deps: { notifyRelay, features, store, limits },
   } = world;
   const log = pino({ level: 'silent' });
   const clock = Date.now;
-  const map = createRedisDriverMap(redis, { freshFixMs: AVAILABILITY_LIMITS.freshFixMs, keyPrefix });
+  const map = createRedisDriverMap(redis, {
+    freshPositionMs: AVAILABILITY_LIMITS.freshPositionMs,
+    keyPrefix,
+  });
   return {
     settings: {
       api: { host: '127.0.0.1', port: 0, trustedProxies: 0, shutdownGraceMs: 1_000, answerTimeoutMs: 2_000 },
@@ -153,7 +156,7 @@ function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiD
       newId,
       searchLeadMs: 600_000,
       travel: TRAVEL_MODEL,
-      kick,
+      notifyRelay,
     }),
     answers: createAnswers({
       updates: updatesInProcess(world),
@@ -163,23 +166,23 @@ function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiD
       answerFromRow: (deliveryId, event) =>
         answerFromRow({ store, limits, features, clock, newId }, deliveryId, event),
     }),
-    availability: createAvailability({ db, map, features, clock, limits: AVAILABILITY_LIMITS, kick }),
-    positions: createPositions({ db, map, clock, kick }),
+    availability: createAvailability({ db, map, features, clock, limits: AVAILABILITY_LIMITS, notifyRelay }),
+    positions: createPositions({ db, map, clock, notifyRelay }),
     registration: createRegistration(createDriverRegistry(db)),
-    supportCases: createSupportCases({ db, clock, kick }),
-    rescue: createRescue({ db, features, clock, newId, limits: AVAILABILITY_LIMITS, kick }),
+    supportCases: createSupportCases({ db, clock, notifyRelay }),
+    rescue: createRescue({ db, features, clock, newId, limits: AVAILABILITY_LIMITS, notifyRelay }),
     zoneHealth: createZoneHealth({
       db,
       map,
       clock,
-      freshFixMs: AVAILABILITY_LIMITS.freshFixMs,
+      freshPositionMs: AVAILABILITY_LIMITS.freshPositionMs,
       waiting: ESCALATION_THRESHOLDS,
       timeScale: 1,
-      kick,
+      notifyRelay,
     }),
     push: { publicKey: PUSH_KEY, allowLocal: false },
     driverStates: createDriverStates({ db, clock }),
-    audit: createAuditDesk(createAuditChains(db)),
+    audit: createAuditService(createAuditChains(db)),
     features: createQuietFeatures(world, [
       { feature: 'driver_offers', state: 'ON', rolloutPercent: 100, cities: null },
     ]),
@@ -198,9 +201,9 @@ function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiD
  * reads only when it is asked.
  */
 export function createQuietFeatures(
-  { db, deps: { kick } }: DispatchWorld,
+  { db, deps: { notifyRelay } }: DispatchWorld,
   environment: readonly FeatureSetting[],
-): FeatureDesk {
+): FeatureService {
   const log = { info: () => {}, warn: () => {} };
   const news = { listen: () => {}, tell: async () => {}, stop: async () => {} };
   const registry = createFeatureRegistry({
@@ -210,14 +213,14 @@ export function createQuietFeatures(
     clock: Date.now,
     log,
   });
-  return createFeatureDesk({
+  return createFeatureService({
     db,
     registry,
     news,
     client: createFeatureClient(registry, newId()),
     clock: Date.now,
     log,
-    kick,
+    notifyRelay,
   });
 }
 

@@ -3,7 +3,7 @@
  * database.
  */
 import { expect } from '@jest/globals';
-import type { Told, WorkflowEvent } from '../../activities/delivery';
+import type { EventResult, WorkflowEvent } from '../../activities/delivery';
 import type { ReasonCode, Step } from '../../domain/delivery/status';
 import type { Notice } from '../../domain/notices/notice';
 import type { Answer } from '../../domain/delivery/deliveryState';
@@ -44,7 +44,7 @@ export class DeliveryScene {
     return this.drivers[index] ?? NOBODY;
   }
 
-  tell(event: WorkflowEvent, at = Date.now()): Promise<Told> {
+  tell(event: WorkflowEvent, at = Date.now()): Promise<EventResult> {
     return this.world.activities[event.kind]({
       deliveryId: this.deliveryId,
       correlationId: 'test',
@@ -57,7 +57,7 @@ export class DeliveryScene {
     return (await this.tell(event, at)).answer;
   }
 
-  search(at?: number): Promise<Told> {
+  search(at?: number): Promise<EventResult> {
     return this.tell({ kind: 'lookForDriver', freed: null }, at);
   }
 

@@ -26,8 +26,8 @@ const FOR_EVER_MS = Number.MAX_SAFE_INTEGER / 4;
 
 export const TEST_LIMITS: DispatchLimits = {
   search: { ...SEARCH_LIMITS, maxBackoffMs: 150_000 },
-  ranking: { ...RANKING_LIMITS, freshFixMs: FOR_EVER_MS },
-  availability: { ...AVAILABILITY_LIMITS, freshFixMs: FOR_EVER_MS, silentMs: FOR_EVER_MS },
+  ranking: { ...RANKING_LIMITS, freshPositionMs: FOR_EVER_MS },
+  availability: { ...AVAILABILITY_LIMITS, freshPositionMs: FOR_EVER_MS, silentMs: FOR_EVER_MS },
   offerTtlMs: 30_000,
   searchMaxMs: 120 * 60_000,
   escalation: ESCALATION_LIMITS,
@@ -86,7 +86,7 @@ export async function createDispatchWorld(): Promise<DispatchWorld> {
   };
   await addCity(CITY);
   await db.merchant.create({ data: { id: MERCHANT, name: 'The Bakery' } });
-  const map = createMemoryDriverMap({ freshFixMs: FOR_EVER_MS });
+  const map = createMemoryDriverMap({ freshPositionMs: FOR_EVER_MS });
   const switches = { driverOffers: true, availabilityStates: true, escalation: true, autoReassignment: true };
   const relays: Relay[] = [];
   const deps: DeliveryDeps = {
@@ -98,7 +98,7 @@ export async function createDispatchWorld(): Promise<DispatchWorld> {
     limits: TEST_LIMITS,
     travel: TRAVEL_MODEL,
     timeScale: 1,
-    kick: (messages) => relays.forEach((relay) => relay.kick(messages)),
+    notifyRelay: (messages) => relays.forEach((relay) => relay.notify(messages)),
   };
   const stopRelays = () => Promise.all(relays.splice(0).map((relay) => relay.stop()));
   return {

@@ -1,6 +1,6 @@
 import { afterAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { v7 as newId } from 'uuid';
-import type { DriverMap, Fix, MapEntry, MapPart } from '../../services/ports';
+import type { DriverMap, Position, MapEntry, MapPart } from '../../services/ports';
 
 /** A map under test that forgets everything on `flush`. Fresh means: heard of within 60 s. */
 export type MapUnderTest = { map: DriverMap; flush: () => Promise<void>; close: () => Promise<void> };
@@ -31,7 +31,7 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
     lastFix: null,
     ...set,
   });
-  const fixAt = (at: number, point = CENTER): Fix => ({
+  const fixAt = (at: number, point = CENTER): Position => ({
     point,
     at,
     accuracyMeters: 5,
@@ -47,20 +47,20 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
   const onMap = async (set: Partial<MapEntry> = {}, point = CENTER): Promise<MapEntry> => {
     const entry = entryOf(set);
     await map.sync(entry, NOW);
-    await map.recordFixes(entry.driverId, [fixAt(NOW, point)], NOW);
+    await map.recordPositions(entry.driverId, [fixAt(NOW, point)], NOW);
     return entry;
   };
 
   describe(`the map of drivers, ${name}`, () => {
     test('asks for PostgreSQL before it takes a fix of a driver it does not know', async () => {
-      expect(await map.recordFixes(newId(), [fixAt(NOW)], NOW)).toBe('unknown');
+      expect(await map.recordPositions(newId(), [fixAt(NOW)], NOW)).toBe('unknown');
     });
 
     test('shows an AVAILABLE driver from the first fix on, and says so once', async () => {
       const entry = entryOf();
       expect(await map.sync(entry, NOW)).toEqual({ cameOn: false });
-      expect(await map.recordFixes(entry.driverId, [fixAt(NOW)], NOW)).toEqual({ cameOn: true });
-      expect(await map.recordFixes(entry.driverId, [fixAt(NOW + 1)], NOW + 1)).toEqual({ cameOn: false });
+      expect(await map.recordPositions(entry.driverId, [fixAt(NOW)], NOW)).toEqual({ cameOn: true });
+      expect(await map.recordPositions(entry.driverId, [fixAt(NOW + 1)], NOW + 1)).toEqual({ cameOn: false });
       expect(await idsNear()).toEqual([entry.driverId]);
     });
 
@@ -99,7 +99,7 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
       const entry = await onMap({ version: 5 });
       await map.sync({ ...entry, availability: 'OFFLINE', version: 7 }, NOW);
       await map.sync({ ...entry, availability: 'AVAILABLE', version: 6 }, NOW);
-      await map.recordFixes(entry.driverId, [fixAt(NOW + 1)], NOW + 1);
+      await map.recordPositions(entry.driverId, [fixAt(NOW + 1)], NOW + 1);
       expect(await idsNear(NOW + 1)).toEqual([]);
     });
 
@@ -118,7 +118,7 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
       await Promise.all(
         shuffled.flatMap((each, i) => [
           map.sync(each, NOW),
-          map.recordFixes(entry.driverId, [fixAt(NOW + i)], NOW + i),
+          map.recordPositions(entry.driverId, [fixAt(NOW + i)], NOW + i),
         ]),
       );
       expect((await map.look([entry.driverId]))[0]).toMatchObject({
@@ -175,19 +175,19 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
     test('takes the silent off, and has them back with their next fix', async () => {
       const silent = await onMap();
       const heard = await onMap();
-      await map.recordFixes(heard.driverId, [fixAt(NOW + 50_000)], NOW + 50_000);
+      await map.recordPositions(heard.driverId, [fixAt(NOW + 50_000)], NOW + 50_000);
       expect(await map.takeSilentOff(NOW + FRESH_MS + 1)).toBe(1);
       expect(await members(ALL)).toEqual([heard.driverId]);
       expect(await members({ kind: 'city', cityId: 'ams' })).toEqual([heard.driverId]);
       expect(await map.takeSilentOff(NOW + FRESH_MS + 1)).toBe(0);
-      expect(await map.recordFixes(silent.driverId, [fixAt(NOW + 70_000)], NOW + 70_000)).toEqual({
+      expect(await map.recordPositions(silent.driverId, [fixAt(NOW + 70_000)], NOW + 70_000)).toEqual({
         cameOn: true,
       });
     });
 
     test('never moves back for a fix that comes late, but has heard of the driver', async () => {
       const entry = await onMap({}, east(10));
-      await map.recordFixes(entry.driverId, [fixAt(NOW - 30_000, east(1))], NOW + 40_000);
+      await map.recordPositions(entry.driverId, [fixAt(NOW - 30_000, east(1))], NOW + 40_000);
       const [view] = await map.look([entry.driverId]);
       expect(view?.entry?.lastFix).toEqual({ point: east(10), at: NOW, receivedAt: NOW + 40_000 });
     });
@@ -195,7 +195,7 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
     test('takes the newest of a batch in any order', async () => {
       const entry = entryOf();
       await map.sync(entry, NOW);
-      await map.recordFixes(
+      await map.recordPositions(
         entry.driverId,
         [fixAt(NOW - 2_000, east(2)), fixAt(NOW, east(3)), fixAt(NOW - 1_000, east(1))],
         NOW,
@@ -210,16 +210,16 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
     test('takes a clock that is far ahead for our own, so that it cannot hold the place for hours', async () => {
       const entry = entryOf();
       await map.sync(entry, NOW);
-      await map.recordFixes(entry.driverId, [fixAt(NOW + 3_600_000, east(1))], NOW);
+      await map.recordPositions(entry.driverId, [fixAt(NOW + 3_600_000, east(1))], NOW);
       expect((await map.look([entry.driverId]))[0]?.entry?.lastFix?.at).toBe(NOW);
-      await map.recordFixes(entry.driverId, [fixAt(NOW + 5_000, east(2))], NOW + 5_000);
+      await map.recordPositions(entry.driverId, [fixAt(NOW + 5_000, east(2))], NOW + 5_000);
       expect((await map.look([entry.driverId]))[0]?.entry?.lastFix?.point).toEqual(east(2));
     });
 
     test('lets a clock be a minute ahead', async () => {
       const entry = entryOf();
       await map.sync(entry, NOW);
-      await map.recordFixes(entry.driverId, [fixAt(NOW + 60_000)], NOW);
+      await map.recordPositions(entry.driverId, [fixAt(NOW + 60_000)], NOW);
       expect((await map.look([entry.driverId]))[0]?.entry?.lastFix?.at).toBe(NOW + 60_000);
     });
 
@@ -230,7 +230,7 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
     ])('refuses a place that is none: %j', async (point) => {
       const entry = await onMap();
       await expect(
-        map.recordFixes(entry.driverId, [fixAt(NOW + 1), fixAt(NOW + 2, point)], NOW + 2),
+        map.recordPositions(entry.driverId, [fixAt(NOW + 1), fixAt(NOW + 2, point)], NOW + 2),
       ).rejects.toThrow(RangeError);
       expect((await map.look([entry.driverId]))[0]?.entry?.lastFix?.at).toBe(NOW);
     });
@@ -240,7 +240,7 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
       const entry = entryOf({ lastFix });
       expect(await map.sync(entry, NOW)).toEqual({ cameOn: true });
       expect((await map.look([entry.driverId]))[0]?.entry?.lastFix).toEqual(lastFix);
-      await map.recordFixes(entry.driverId, [fixAt(NOW, east(5))], NOW);
+      await map.recordPositions(entry.driverId, [fixAt(NOW, east(5))], NOW);
       await map.sync(entry, NOW);
       expect((await map.look([entry.driverId]))[0]?.entry?.lastFix).toEqual({
         point: east(5),
@@ -279,19 +279,19 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
     test('forgets all when flushed: then every driver is unknown', async () => {
       const entry = await onMap();
       await (await opened).flush();
-      expect(await map.recordFixes(entry.driverId, [fixAt(NOW + 1)], NOW + 1)).toBe('unknown');
+      expect(await map.recordPositions(entry.driverId, [fixAt(NOW + 1)], NOW + 1)).toBe('unknown');
       expect(await idsNear()).toEqual([]);
     });
 
     test('cannot say who is silent while nobody listens, and counts from when listening began', async () => {
-      expect(await map.heardSince(NOW)).toBe(NOW);
-      await map.hear(NOW);
-      await map.hear(NOW + 5_000);
-      expect(await map.heardSince(NOW + 6_000)).toBe(NOW);
+      expect(await map.ingestUpSince(NOW)).toBe(NOW);
+      await map.reportIngestUp(NOW);
+      await map.reportIngestUp(NOW + 5_000);
+      expect(await map.ingestUpSince(NOW + 6_000)).toBe(NOW);
       await (await opened).flush();
-      expect(await map.heardSince(NOW + 7_000)).toBe(NOW + 7_000);
-      await map.hear(NOW + 8_000);
-      expect(await map.heardSince(NOW + 9_000)).toBe(NOW + 8_000);
+      expect(await map.ingestUpSince(NOW + 7_000)).toBe(NOW + 7_000);
+      await map.reportIngestUp(NOW + 8_000);
+      expect(await map.ingestUpSince(NOW + 9_000)).toBe(NOW + 8_000);
     });
   });
 }

@@ -78,7 +78,7 @@ export async function createDriverWorld(): Promise<DriverWorld> {
   });
   await db.merchant.create({ data: { id: 'bakery', name: 'The Bakery' } });
   const map = createRedisDriverMap(redis.redis, {
-    freshFixMs: AVAILABILITY_LIMITS.freshFixMs,
+    freshPositionMs: AVAILABILITY_LIMITS.freshPositionMs,
     keyPrefix: redis.keyPrefix,
   });
   const time = { now: START };
@@ -88,9 +88,16 @@ export async function createDriverWorld(): Promise<DriverWorld> {
     isOn: (feature) => feature === 'availability_states' && switches.availabilityStates,
   };
   const kicks = { count: 0 };
-  const kick = (): void => void kicks.count++;
-  const availability = createAvailability({ db, map, features, clock, limits: AVAILABILITY_LIMITS, kick });
-  const positions = createPositions({ db, map, clock, kick });
+  const notifyRelay = (): void => void kicks.count++;
+  const availability = createAvailability({
+    db,
+    map,
+    features,
+    clock,
+    limits: AVAILABILITY_LIMITS,
+    notifyRelay,
+  });
+  const positions = createPositions({ db, map, clock, notifyRelay });
   return {
     ...database,
     redis,
@@ -100,7 +107,15 @@ export async function createDriverWorld(): Promise<DriverWorld> {
     kicks,
     availability,
     positions,
-    presence: createPresence({ db, map, availability, features, clock, limits: AVAILABILITY_LIMITS, kick }),
+    presence: createPresence({
+      db,
+      map,
+      availability,
+      features,
+      clock,
+      limits: AVAILABILITY_LIMITS,
+      notifyRelay,
+    }),
     addDriver: (driver) => addDriver(db, driver),
     addDelivery: (delivery) => addDelivery(db, delivery),
     ping: (driverId, point = PLACE, deviceAt = time.now) =>

@@ -52,7 +52,7 @@ export class LiveDriver {
   }
 
   async sendPlace(): Promise<void> {
-    wanted('a place', await this.client.sendFixes([{ point: this.place, at: Date.now() }]));
+    wanted('a place', await this.client.sendPositions([{ point: this.place, at: Date.now() }]));
   }
 
   /** Waits for an event that is about this. @returns its body */

@@ -1,12 +1,12 @@
-import type { DriverMap, Fix, MapEntry, MapPart, MapView, NearDriver } from '../../services/ports';
+import type { DriverMap, Position, MapEntry, MapPart, MapView, NearDriver } from '../../services/ports';
 import { distanceMeters, isPoint } from '../../domain/geo/places';
 
 const MAX_CLOCK_AHEAD_MS = 60_000;
-const HEARING_MS = 15_000;
+const INGEST_UP_MS = 15_000;
 
 export type MemoryDriverMap = DriverMap & {
   /** All fixes taken, in the order they came. */
-  readonly history: readonly { driverId: string; fix: Fix; live: boolean }[];
+  readonly history: readonly { driverId: string; fix: Position; live: boolean }[];
   /** Loses everything, as a flushed Redis does. */
   flush(): void;
 };
@@ -15,11 +15,11 @@ export type MemoryDriverMap = DriverMap & {
  * The live map without Redis; test/support/driverMapConformance.ts holds it to what the Redis adapter does.
  * Membership is what was true when last placed, as there.
  */
-export function createMemoryDriverMap({ freshFixMs }: { freshFixMs: number }): MemoryDriverMap {
+export function createMemoryDriverMap({ freshPositionMs }: { freshPositionMs: number }): MemoryDriverMap {
   const known = new Map<string, MapEntry>();
   const parts = new Map<string, Set<string>>();
-  const history: { driverId: string; fix: Fix; live: boolean }[] = [];
-  let hearing = { until: 0, since: 0 };
+  const history: { driverId: string; fix: Position; live: boolean }[] = [];
+  let ingest = { until: 0, since: 0 };
 
   const part = (of: MapPart): Set<string> => {
     const key = of.kind === 'all' ? 'all' : `${of.kind}:${of.cityId}`;
@@ -28,7 +28,7 @@ export function createMemoryDriverMap({ freshFixMs }: { freshFixMs: number }): M
     return members;
   };
   const isFresh = ({ lastFix }: MapEntry, now: number): boolean =>
-    lastFix !== null && now - lastFix.receivedAt <= freshFixMs;
+    lastFix !== null && now - lastFix.receivedAt <= freshPositionMs;
   const leave = (driverId: string, cityId: string): void => {
     for (const each of [{ kind: 'all' }, { kind: 'city', cityId }, { kind: 'busy', cityId }] as const)
       part(each).delete(driverId);
@@ -51,7 +51,7 @@ export function createMemoryDriverMap({ freshFixMs }: { freshFixMs: number }): M
     flush: () => {
       known.clear();
       parts.clear();
-      hearing = { until: 0, since: 0 };
+      ingest = { until: 0, since: 0 };
     },
     near: async ({ cityId, point, radiusMeters, limit, now }) => {
       const around = [...part({ kind: 'city', cityId })].flatMap((driverId): NearDriver[] => {
@@ -80,7 +80,7 @@ export function createMemoryDriverMap({ freshFixMs }: { freshFixMs: number }): M
       }
       return { cameOn: place({ ...entry, lastFix: newerFix(before?.lastFix ?? null, entry.lastFix) }, now) };
     },
-    recordFixes: async (driverId, fixes, receivedAt) => {
+    recordPositions: async (driverId, fixes, receivedAt) => {
       if (!fixes.every(({ point, at }) => isPoint(point) && Number.isSafeInteger(at)))
         throw new RangeError('a fix lies outside the bounds of a place or of time');
       const entry = known.get(driverId);
@@ -118,14 +118,14 @@ export function createMemoryDriverMap({ freshFixMs }: { freshFixMs: number }): M
       for (const entry of silent) place(entry, now);
       return silent.length;
     },
-    hear: async (now) => {
-      hearing = { until: now + HEARING_MS, since: now < hearing.until ? hearing.since : now };
+    reportIngestUp: async (now) => {
+      ingest = { until: now + INGEST_UP_MS, since: now < ingest.until ? ingest.since : now };
     },
-    heardSince: async (now) => (now < hearing.until ? hearing.since : now),
+    ingestUpSince: async (now) => (now < ingest.until ? ingest.since : now),
   };
 }
 
-/** The place by the device's clock, the hearing by ours: each the newer of both. */
+/** The place by the device's clock, the ingest by ours: each the newer of both. */
 function newerFix(a: MapEntry['lastFix'], b: MapEntry['lastFix']): MapEntry['lastFix'] {
   if (a === null || b === null) return a ?? b;
   return { ...(b.at > a.at ? b : a), receivedAt: Math.max(a.receivedAt, b.receivedAt) };

@@ -13,7 +13,7 @@ import { createRunningDeliveries } from '../../adapters/temporal/runningDeliveri
 import { createDispatcher } from '../../adapters/temporal/dispatcher';
 import { createAuditCheck } from '../../activities/sweeps/auditCheck';
 import { type AvailabilityService, createAvailability } from '../../services/availability';
-import type { DeliveryActivities, EventInput, Told } from '../../activities/delivery';
+import type { DeliveryActivities, EventInput, EventResult } from '../../activities/delivery';
 import { createLiveMap } from '../../services/liveMap';
 import { createLostDrivers } from '../../activities/sweeps/lostDrivers';
 import { createOpenRowsSweep } from '../../activities/sweeps/openRows';
@@ -108,14 +108,21 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
   const {
     db,
     map,
-    deps: { features, store, limits, travel, timeScale, kick },
+    deps: { features, store, limits, travel, timeScale, notifyRelay },
   } = world;
   const clock: Clock = Date.now;
   const sweepClock = { aheadMs: 0 };
   const outage = { transactionsLeft: 0 };
   const emits: Emit[] = [];
   const dispatcher = createDispatcher(client, db);
-  const availability = createAvailability({ db, map, features, clock, limits: limits.availability, kick });
+  const availability = createAvailability({
+    db,
+    map,
+    features,
+    clock,
+    limits: limits.availability,
+    notifyRelay,
+  });
   const presence = createPresence({
     db,
     map,
@@ -123,7 +130,7 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
     features,
     clock,
     limits: limits.availability,
-    kick,
+    notifyRelay,
   });
   const wake = createWake({
     db,
@@ -162,37 +169,37 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
     ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months),
     pruneSent: (olderThanMs) => pruneSent(db, olderThanMs),
     pruneHealth: async () => 0,
-    pruneFixes: async () => 0,
-    fixesKeptMs: 1,
+    prunePositions: async () => 0,
+    positionsKeptMs: 1,
     clock,
   });
   const handle = createMessageHandler({
     dispatcher,
     emitter: { emit: async (event) => void emits.push(event) },
     syncDriver: createLiveMap({ db, map, clock }).syncDriver,
-    letGo: (driverId, correlationId) => availability.letGo(driverId, correlationId),
+    releaseDriver: (driverId, correlationId) => availability.releaseDriver(driverId, correlationId),
     driverFree: wake.driverFree,
     notify: async () => {},
   });
   const { sweepLostDrivers } = createLostDrivers({
     db,
-    map: { look: map.look, heardSince: async () => 0 },
-    cases: createSupportCases({ db, clock, kick }),
+    map: { look: map.look, ingestUpSince: async () => 0 },
+    cases: createSupportCases({ db, clock, notifyRelay }),
     clock: () => Date.now() + sweepClock.aheadMs,
     limits: LOSS_LIMITS,
     travel,
     timeScale,
     log: { warn: () => {} },
-    kick,
+    notifyRelay,
   });
   const zoneHealth = createZoneHealth({
     db,
     map,
     clock,
-    freshFixMs: limits.ranking.freshFixMs,
+    freshPositionMs: limits.ranking.freshPositionMs,
     waiting: ESCALATION_THRESHOLDS,
     timeScale,
-    kick,
+    notifyRelay,
   });
   const sweepZoneHealth = (): Promise<ZoneHealthReport> => zoneHealth.compute(null);
   const verifyAudit = createAuditCheck({
@@ -217,7 +224,7 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
 }
 
 function failingIn(outage: RealTemporalWorld['outage'], activities: DeliveryActivities): DeliveryActivities {
-  const store = (input: EventInput): Promise<Told> => {
+  const store = (input: EventInput): Promise<EventResult> => {
     if (outage.transactionsLeft-- > 0) throw new Error('the database is away');
     return activities[input.event.kind](input);
   };

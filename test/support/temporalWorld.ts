@@ -7,7 +7,7 @@ import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import { createDispatcher } from '../../adapters/temporal/dispatcher';
 import { createMessageHandler } from '../../services/outbox/outboxMessages';
-import { knownOf, nextDeadline } from '../../domain/delivery/deadline';
+import { snapshotOf, nextDeadline } from '../../domain/delivery/deadline';
 import type { Emit } from '../../domain/notices/message';
 import { cancelDelivery, deliveryWorkflowId, TASK_QUEUE } from '../../workflows/contract';
 import { requiredVariable } from './database';
@@ -82,7 +82,7 @@ export async function createTemporalWorld(): Promise<TemporalWorld> {
       dispatcher,
       emitter: { emit: async (event) => void emits.push(event) },
       syncDriver: async () => {},
-      letGo: async () => {},
+      releaseDriver: async () => {},
       driverFree: async () => {},
       notify: async () => {},
     }),
@@ -95,7 +95,7 @@ export async function createTemporalWorld(): Promise<TemporalWorld> {
       pickAtMost: 0,
     });
     if (!truth) throw new Error(`delivery ${deliveryId} has no row`);
-    return nextDeadline(knownOf(truth, world.deps.limits, world.switches.escalation))?.at;
+    return nextDeadline(snapshotOf(truth, world.deps.limits, world.switches.escalation))?.at;
   };
   const settle = async (delivery: RunningDelivery): Promise<number> => {
     for (let tries = 0; tries < 1_000; tries += 1) {

@@ -8,7 +8,7 @@ import {
   cancelDelivery,
   driverLeft,
   failDelivery,
-  getKnown,
+  getSnapshot,
   rejectOffer,
   takeStep,
 } from '../../workflows/contract';
@@ -154,7 +154,7 @@ describe('a delivery whose first news comes with its start', () => {
     const { dispatch } = await scene(NEAR);
     const { deliveryId, handle } = await dispatch({ news: 'first' });
     await until({ deliveryId }, (status) => status === 'OFFERED');
-    await handle.query(getKnown); // answered once the first task, and with it its markers, is in the history
+    await handle.query(getSnapshot); // answered once the first task, and with it its markers, is in the history
     const { events } = await handle.fetchHistory();
     const markers = (events ?? []).flatMap(
       ({ markerRecordedEventAttributes: marker }) => marker?.details?.['data']?.payloads ?? [],
@@ -434,7 +434,7 @@ describe('with nobody free', () => {
     const now = await world.env.currentTimeMs();
     const delivery = await dispatch({ searchAt: new Date(now + 3_600_000) });
     await world.pass(delivery, 59 * MINUTE);
-    expect((await delivery.handle.query(getKnown)).status).toBe('PENDING');
+    expect((await delivery.handle.query(getSnapshot)).status).toBe('PENDING');
     await world.pass(delivery, 1 * MINUTE + 5_000);
     await offered(delivery);
   });

@@ -49,12 +49,16 @@ const offeredTo = ({ deliveryId }: RunningDelivery, driverId: string): Promise<t
 function rescue(driverId: string): Promise<unknown> {
   const {
     db,
-    deps: { features, newId, kick, limits },
+    deps: { features, newId, notifyRelay, limits },
   } = world;
-  return createRescue({ db, features, newId, kick, clock: Date.now, limits: limits.availability }).begin(
-    driverId,
-    { key: 'key', by: OPS, why: 'accident', correlationId },
-  );
+  return createRescue({
+    db,
+    features,
+    newId,
+    notifyRelay,
+    clock: Date.now,
+    limits: limits.availability,
+  }).begin(driverId, { key: 'key', by: OPS, why: 'accident', correlationId });
 }
 
 describe('a rescue of which nobody asks any more', () => {
@@ -97,7 +101,7 @@ describe('the sweep of lost drivers', () => {
   test('has a delivery searched for without the driver who fell silent', async () => {
     const { delivery, other } = await accepted();
     world.sweepClock.aheadMs = 2 * LOSS_LIMITS.silentMs;
-    await world.map.recordFixes(
+    await world.map.recordPositions(
       other,
       [{ point: PICKUP, at: Date.now(), accuracyMeters: 8, speedMps: null, headingDegrees: null }],
       Date.now() + world.sweepClock.aheadMs,

@@ -6,13 +6,13 @@
 import express, { type Request, type Response } from 'express';
 import { Redis } from 'ioredis';
 
-type SentFix = Record<string, unknown> & { lat: number; lng: number };
+type SentPosition = Record<string, unknown> & { lat: number; lng: number };
 
 const [redisUrl = ''] = process.argv.slice(2);
 const redis = new Redis(redisUrl, { enableAutoPipelining: true });
 
 /** The live place, who was heard of when, and each fix as history: what the service keeps, too. */
-async function keep(driverId: string, fixes: readonly SentFix[]): Promise<void> {
+async function keep(driverId: string, fixes: readonly SentPosition[]): Promise<void> {
   const last = fixes.at(-1);
   if (!last) return;
   const now = Date.now();
@@ -47,7 +47,7 @@ async function keep(driverId: string, fixes: readonly SentFix[]): Promise<void> 
 }
 
 async function answer(
-  request: Request<{ id: string }, unknown, SentFix & { fixes?: SentFix[] }>,
+  request: Request<{ id: string }, unknown, SentPosition & { fixes?: SentPosition[] }>,
   response: Response,
 ): Promise<void> {
   const fixes = request.body.fixes ?? [request.body];

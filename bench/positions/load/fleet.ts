@@ -48,19 +48,19 @@ export function nextBody(rider: Rider, kind: LoadKind, now: number): string {
       return `{"lat":${rider.lat.toFixed(6)},"lng":${rider.lng.toFixed(6)},"timestamp":"${new Date(rider.at).toISOString()}"}`;
     case 'single':
       rideTo(rider, Math.max(now, rider.at + 1));
-      return fixOf(rider);
+      return positionOf(rider);
     case 'batch': {
       const stepMs = Math.max(1, Math.floor((now - rider.at) / FIXES_A_BATCH));
       const fixes = Array.from({ length: FIXES_A_BATCH }, () => {
         rideTo(rider, rider.at + stepMs);
-        return fixOf(rider);
+        return positionOf(rider);
       });
       return `{"fixes":[${fixes.join()}]}`;
     }
   }
 }
 
-function fixOf({ lat, lng, at, heading }: Rider): string {
+function positionOf({ lat, lng, at, heading }: Rider): string {
   return `{"lat":${lat.toFixed(6)},"lng":${lng.toFixed(6)},"at":"${new Date(at).toISOString()}","accuracyMeters":8.5,"speedMps":${SPEED_MPS},"headingDegrees":${heading.toFixed(1)}}`;
 }
 

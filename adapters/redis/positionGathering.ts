@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import type { Fix } from '../../services/ports';
+import type { Position } from '../../services/ports';
 
 /** One ping of one driver; `receivedAt` by our clock, epoch ms. */
-type Ping = { driverId: string; fixes: readonly Fix[]; receivedAt: number };
+type Ping = { driverId: string; fixes: readonly Position[]; receivedAt: number };
 type Outcome = 'unknown' | { cameOn: boolean };
 type Waiting = Ping & { tell: (outcome: Outcome) => void; fail: (error: unknown) => void };
 
@@ -20,7 +20,7 @@ const outcomes = z.array(z.int());
  * outcome; where the call fails, all that went with it fail.
  * @param record RECORD_FIXES with the pings' part of its arguments
  */
-export function gatherFixes(
+export function gatherPositions(
   record: (pings: (string | number)[]) => Promise<unknown>,
 ): (ping: Ping) => Promise<Outcome> {
   let waiting: Waiting[] = [];
@@ -67,6 +67,6 @@ function pingArgs({ driverId, fixes, receivedAt }: Ping): (string | number)[] {
   return [driverId, receivedAt, fixes.length, ...fixes.flatMap(fixArgs)];
 }
 
-function fixArgs({ at, point, accuracyMeters, speedMps, headingDegrees }: Fix): (string | number)[] {
+function fixArgs({ at, point, accuracyMeters, speedMps, headingDegrees }: Position): (string | number)[] {
   return [at, point.lat, point.lng, accuracyMeters ?? '', speedMps ?? '', headingDegrees ?? ''];
 }

@@ -3,7 +3,7 @@ import { pause } from '../../simulator/kit/pause';
 import type { Random } from '../../simulator/kit/random';
 
 /** What happens to a request between a client and the service, beside what proxies do. */
-export type Mishap = 'twice' | 'answerLost' | 'late' | 'none';
+export type RequestFault = 'twice' | 'answerLost' | 'late' | 'none';
 
 type Send = (request: Request) => Promise<Response>;
 
@@ -41,8 +41,8 @@ const ONE_WISH = /^\/v2\/(deliveries|offers|ops\/(drivers|escalations))(\/|$)/;
  * Sends requests twice at once, loses answers, and repeats requests when everybody has forgotten them; and
  * looks at whether a repeat is answered as the first time.
  */
-export class Mishaps {
-  readonly counts: Record<Exclude<Mishap, 'none'>, number> = { twice: 0, answerLost: 0, late: 0 };
+export class RequestFaults {
+  readonly counts: Record<Exclude<RequestFault, 'none'>, number> = { twice: 0, answerLost: 0, late: 0 };
   /**
    * Repeats that were answered otherwise than the first time: what was acknowledged must be so for good
    * (invariant 2).
@@ -82,7 +82,7 @@ export class Mishaps {
     return this.loseAnswer(answer);
   };
 
-  private async sendAs(drawn: Mishap, request: Request): Promise<Response> {
+  private async sendAs(drawn: RequestFault, request: Request): Promise<Response> {
     switch (drawn) {
       case 'none':
         return this.sendOnce(request);
@@ -95,7 +95,7 @@ export class Mishaps {
     }
   }
 
-  private draw(request: Request): Mishap {
+  private draw(request: Request): RequestFault {
     const draw = this.random.next();
     if (this.isOver || request.method === 'GET') return 'none';
     if (draw < ODDS.twice) return 'twice';

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { gatherFixes } from '../../adapters/redis/fixGathering';
-import type { Fix } from '../../services/ports';
+import { gatherPositions } from '../../adapters/redis/positionGathering';
+import type { Position } from '../../services/ports';
 
 const NOW = Date.UTC(2026, 0, 31, 12);
-const fixes = (count: number): Fix[] =>
+const fixes = (count: number): Position[] =>
   Array.from({ length: count }, (_, at) => ({
     at: NOW + at,
     point: { lat: 52, lng: 4 },
@@ -33,7 +33,7 @@ function recorder(...answers: (unknown[] | Error)[]): {
 describe('pings of one turn', () => {
   test('go to Redis in one call, and each gets its own outcome', async () => {
     const { record, calls } = recorder([0, -1, 1]);
-    const send = gatherFixes(record);
+    const send = gatherPositions(record);
     expect(await Promise.all([send(ping('a')), send(ping('b', 2)), send(ping('c'))])).toEqual([
       { cameOn: false },
       'unknown',
@@ -80,7 +80,7 @@ describe('pings of one turn', () => {
 
   test('are divided where they have too many fixes for one call', async () => {
     const { record, calls } = recorder([0, 0], [1], [0]);
-    const send = gatherFixes(record);
+    const send = gatherPositions(record);
     await Promise.all([send(ping('a', 100)), send(ping('b', 100)), send(ping('c', 500)), send(ping('d'))]);
     expect(calls.map((args) => args.filter((arg) => /^[a-d]$/.test(String(arg))).join(''))).toEqual([
       'ab',
@@ -91,7 +91,7 @@ describe('pings of one turn', () => {
 
   test('fail together where the call fails, and the next turn begins anew', async () => {
     const { record } = recorder(new Error('Redis is away'), [0]);
-    const send = gatherFixes(record);
+    const send = gatherPositions(record);
     expect(
       (await Promise.allSettled([send(ping('a')), send(ping('b'))])).map(({ status }) => status),
     ).toEqual(['rejected', 'rejected']);
@@ -99,7 +99,7 @@ describe('pings of one turn', () => {
   });
 
   test('fail where Redis answers for others', async () => {
-    const send = gatherFixes(recorder([0, 0]).record);
+    const send = gatherPositions(recorder([0, 0]).record);
     await expect(send(ping('a'))).rejects.toThrow();
   });
 });

@@ -12,7 +12,7 @@ type Times = { ran: number; waited: number };
  * How crowded the machine is: how many times longer what our processes do takes than it would if they always
  * ran when they want to. 1 where that is not told, as beside Linux.
  */
-export class Crowd {
+export class CpuContention {
   private before = new Map<string, Times>();
   private readonly lately: Times[] = [];
   private readonly all: Times = { ran: 0, waited: 0 };

@@ -1,12 +1,12 @@
 import { distanceMeters, type Point } from '../../domain/geo/places';
 import type { CaseReason } from '../../domain/support/supportCase';
-import type { CaseView, DeskClient, WatchedDelivery, WatchedDriver } from '../client/deskClient';
+import type { CaseView, SupportClient, WatchedDelivery, WatchedDriver } from '../client/supportClient';
 import type { Outcome } from '../client/service';
 import type { Ledger } from './ledger';
 import { pause } from '../kit/pause';
 
 /** What a person at the desk does about a case. */
-export type DeskAct =
+export type SupportAct =
   | { kind: 'assign'; driverId: string }
   | { kind: 'handOver'; driverId: string; meeting: Point }
   | { kind: 'raisePay'; bonusCents: number }
@@ -19,7 +19,7 @@ export type DeskAct =
  * What they look at to decide. `free`: drivers who could be given work by hand, `carrierAt`: where who has
  * the goods was seen last; `now` in epoch ms.
  */
-export type DeskView = {
+export type SupportView = {
   open: CaseView;
   delivery: WatchedDelivery;
   free: readonly FreeDriver[];
@@ -38,7 +38,7 @@ const SEEN_WITHIN_MS = 15_000;
 export const RETURN_AFTER_MS = 60_000;
 
 /** What to do about a case, by its reason (spec 4 and 5). */
-export function decideCase(view: DeskView): DeskAct {
+export function decideCase(view: SupportView): SupportAct {
   const {
     open: { reason },
     delivery: { carrierId },
@@ -65,7 +65,7 @@ function findDriver({
   delivery: { pickup, bonusCents },
   free,
   hasRaised,
-}: DeskView): DeskAct {
+}: SupportView): SupportAct {
   if (level < 3)
     return hasRaised ? { kind: 'wait' } : { kind: 'raisePay', bonusCents: bonusCents + RAISE_CENTS };
   const driver = nearest(free, pickup);
@@ -79,7 +79,7 @@ function saveGoods({
   free,
   carrierAt,
   now,
-}: DeskView): DeskAct {
+}: SupportView): SupportAct {
   const meeting = carrierAt ?? pickup;
   const driver = nearest(
     free.filter(({ driverId }) => driverId !== carrierId),
@@ -102,10 +102,15 @@ export function freeOf(drivers: readonly WatchedDriver[], now: number): FreeDriv
   );
 }
 
-export type OpsDeskDeps = { client: DeskClient; cityId: string; ledger: Ledger; log: (line: string) => void };
+export type SimulatedOpsDeps = {
+  client: SupportClient;
+  cityId: string;
+  ledger: Ledger;
+  log: (line: string) => void;
+};
 
 /** A person of ops who works the support queue: a real client of the API, and nothing else. */
-export class OpsDesk {
+export class SimulatedOps {
   readonly counts = {
     acknowledged: 0,
     assigned: 0,
@@ -119,7 +124,7 @@ export class OpsDesk {
   private readonly seen = new Map<string, number>();
   private readonly given = new Set<string>();
 
-  constructor(private readonly deps: OpsDeskDeps) {}
+  constructor(private readonly deps: SimulatedOpsDeps) {}
 
   /** When (epoch ms) a case of this reason was first on the screen; undefined: never. */
   sawCase(deliveryId: string, reason: CaseReason): number | undefined {
@@ -173,7 +178,7 @@ export class OpsDesk {
   private async lookAround(
     { reason }: CaseView,
     { carrierId }: WatchedDelivery,
-  ): Promise<Pick<DeskView, 'free' | 'carrierAt'>> {
+  ): Promise<Pick<SupportView, 'free' | 'carrierAt'>> {
     const carrier =
       carrierId !== null && reason.startsWith('CARRIER') ? await this.deps.client.driver(carrierId) : null;
     return { free: await this.freeDrivers(), carrierAt: carrier?.ok ? (carrier.seen?.place ?? null) : null };
@@ -184,7 +189,7 @@ export class OpsDesk {
     return answer.ok ? freeOf(answer.drivers, Date.now()) : [];
   }
 
-  private async act({ deliveryId, reason }: CaseView, act: DeskAct): Promise<void> {
+  private async act({ deliveryId, reason }: CaseView, act: SupportAct): Promise<void> {
     const { client } = this.deps;
     switch (act.kind) {
       case 'wait':

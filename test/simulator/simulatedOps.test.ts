@@ -1,14 +1,19 @@
 import { describe, expect, test } from '@jest/globals';
-import type { CaseView, DeskClient, WatchedDelivery, WatchedDriver } from '../../simulator/client/deskClient';
+import type {
+  CaseView,
+  SupportClient,
+  WatchedDelivery,
+  WatchedDriver,
+} from '../../simulator/client/supportClient';
 import { Ledger } from '../../simulator/people/ledger';
 import {
   decideCase,
-  type DeskView,
+  type SupportView,
   freeOf,
-  OpsDesk,
+  SimulatedOps,
   RAISE_CENTS,
   RETURN_AFTER_MS,
-} from '../../simulator/people/opsDesk';
+} from '../../simulator/people/simulatedOps';
 
 const SHOP = { lat: 52.36, lng: 4.9 };
 const NEAR = { driverId: 'near', place: { lat: 52.361, lng: 4.9 } };
@@ -32,7 +37,7 @@ const DELIVERY: WatchedDelivery = {
   bonusCents: 200,
   level: 2,
 };
-const VIEW: DeskView = {
+const VIEW: SupportView = {
   open: OPEN,
   delivery: DELIVERY,
   free: [FAR, NEAR],
@@ -40,7 +45,7 @@ const VIEW: DeskView = {
   hasRaised: false,
   now: 2_000,
 };
-const CARRIED: DeskView = {
+const CARRIED: SupportView = {
   ...VIEW,
   open: { ...OPEN, level: 0, reason: 'CARRIER_SILENT', driverId: 'x' },
   delivery: { ...DELIVERY, status: 'PICKED_UP', carrierId: 'x' },
@@ -135,7 +140,7 @@ describe('the desk', () => {
   const refused = { ok: false, status: 409, code: 'DRIVER_HAS_NO_ROOM', detail: '' } as const;
 
   /** A service with one case, which is over at the second look. */
-  function desk(view: Pick<DeskView, 'open' | 'delivery'>, answers: Partial<DeskClient> = {}) {
+  function desk(view: Pick<SupportView, 'open' | 'delivery'>, answers: Partial<SupportClient> = {}) {
     const [ledger, log, asked]: [Ledger, string[], string[]] = [new Ledger(), [], []];
     const evening = new AbortController();
     const note = async (what: string) => {
@@ -154,7 +159,7 @@ describe('the desk', () => {
       driverId,
     });
     let looks = 0;
-    const client: DeskClient = {
+    const client: SupportClient = {
       unresolved: async () => {
         looks += 1;
         if (looks > 1) evening.abort();
@@ -174,7 +179,7 @@ describe('the desk', () => {
       ...answers,
     };
     return {
-      desk: new OpsDesk({ client, cityId: 'c', ledger, log: (line) => void log.push(line) }),
+      desk: new SimulatedOps({ client, cityId: 'c', ledger, log: (line) => void log.push(line) }),
       evening,
       asked,
       ledger,

@@ -7,7 +7,7 @@ export type Weather = { delaysMs: number[]; stalls: number };
 const MOST_WAITING = 256 * 1_024;
 
 /** One direction of a connection: what comes from `from` goes to `to`, in order, when the weather lets it. */
-export class Passage {
+export class ProxyPipe {
   /** null: the end. */
   private readonly queue: { chunk: Buffer | null; arrivedAt: number }[] = [];
   private waitingBytes = 0;

@@ -1,6 +1,6 @@
-import type { DeskClient } from '../../simulator/client/deskClient';
+import type { SupportClient } from '../../simulator/client/supportClient';
 import type { SimulatedDriver } from '../../simulator/people/driver';
-import type { OpsDesk } from '../../simulator/people/opsDesk';
+import type { SimulatedOps } from '../../simulator/people/simulatedOps';
 import type { OrderFlow } from '../../simulator/people/orders';
 import { pause } from '../../simulator/kit/pause';
 import type { Random } from '../../simulator/kit/random';
@@ -25,8 +25,8 @@ export type WhimDeps = {
   random: Random;
   drivers: readonly SimulatedDriver[];
   orders: OrderFlow;
-  desk: OpsDesk;
-  client: DeskClient;
+  desk: SimulatedOps;
+  client: SupportClient;
   lengthMs: number;
   log: (line: string) => void;
 };
@@ -44,7 +44,7 @@ const FAR_IN_RUNS_OF_MS = 180_000;
 const AMONG = 10;
 
 /** Drivers who leave, rest and give up, and ops who act by hand, at a rate of their own. */
-export class Whims {
+export class HumanActions {
   readonly counts: Record<Whim, number> = {
     givesUp: 0,
     goesOffDuty: 0,
@@ -72,23 +72,23 @@ export class Whims {
   async run(signal: AbortSignal): Promise<void> {
     const { random, log } = this.deps;
     while (await pause(random.between(EVERY_MS.min, EVERY_MS.max), signal)) {
-      const whim = random.pick(WHIMS);
-      this.follow(whim, random.next()).then(
-        (done) => void (this.counts[whim] += done ? 1 : 0),
+      const humanAction = random.pick(WHIMS);
+      this.follow(humanAction, random.next()).then(
+        (done) => void (this.counts[humanAction] += done ? 1 : 0),
         (error: unknown) => {
-          if (!signal.aborted || !(error instanceof ServiceAway)) log(`${whim}: ${String(error)}`);
+          if (!signal.aborted || !(error instanceof ServiceAway)) log(`${humanAction}: ${String(error)}`);
         },
       );
     }
   }
 
   /** @param draw 0..1, which of those whom it may concern; @returns whether it came to that */
-  private async follow(whim: Whim, draw: number): Promise<boolean> {
+  private async follow(humanAction: Whim, draw: number): Promise<boolean> {
     const { drivers, orders, desk, client, random } = this.deps;
     const oneOf = <T>(all: readonly T[]): T | undefined => all[Math.floor(draw * all.length)];
     const awayMs = random.between(AWAY_MS.min, AWAY_MS.max);
     const order = oneOf(orders.placed.slice(-AMONG));
-    switch (whim) {
+    switch (humanAction) {
       case 'givesUp': {
         const driver = oneOf(drivers.filter(({ onTheWayTo, isV1 }) => onTheWayTo !== null && !isV1));
         const deliveryId = driver?.onTheWayTo ?? null;

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
-import { type Answered, contradictionOf, Mishaps } from '../../reliability/chaos/mishaps';
+import { type Answered, contradictionOf, RequestFaults } from '../../reliability/chaos/requestFaults';
 import { type Random, randomFrom } from '../../simulator/kit/random';
 
 const BASE = 'http://127.0.0.1:1';
@@ -40,15 +40,15 @@ afterEach(() => void jest.useRealTimers());
 describe('a request that changes something', () => {
   test('is sent as it is where nothing is drawn', async () => {
     const { send, sent } = serviceOf(OK);
-    expect((await new Mishaps(always(NONE), forEver, send).send(post(ACCEPT))).status).toBe(200);
+    expect((await new RequestFaults(always(NONE), forEver, send).send(post(ACCEPT))).status).toBe(200);
     expect(sent).toEqual(['POST /v2/offers/o1/accept {"a":1}']);
   });
 
   test('is sent twice at once; where the two answers differ in what they promise, that is a contradiction', async () => {
-    const same = new Mishaps(always(TWICE), forEver, serviceOf(OK).send);
+    const same = new RequestFaults(always(TWICE), forEver, serviceOf(OK).send);
     expect(await (await same.send(post(ACCEPT))).json()).toEqual(OK.body);
     expect(same).toMatchObject({ counts: { twice: 1 }, contradictions: [] });
-    const other = new Mishaps(
+    const other = new RequestFaults(
       always(TWICE),
       forEver,
       serviceOf(OK, { status: 200, body: { outcome: 'accepted', assignmentId: 'a2' } }).send,
@@ -63,60 +63,64 @@ describe('a request that changes something', () => {
       [OK, refused],
       [refused, OK],
     ]) {
-      const mishaps = new Mishaps(always(TWICE), forEver, serviceOf(...answers).send);
-      await mishaps.send(post(ACCEPT));
-      expect(mishaps.contradictions).toHaveLength(1);
+      const requestFaults = new RequestFaults(always(TWICE), forEver, serviceOf(...answers).send);
+      await requestFaults.send(post(ACCEPT));
+      expect(requestFaults.contradictions).toHaveLength(1);
     }
   });
 
   test('loses its answer: whoever asked is told so, and the service has heard it', async () => {
     const { send, sent } = serviceOf(OK);
-    await expect(new Mishaps(always(ANSWER_LOST), forEver, send).send(post(ACCEPT))).rejects.toThrow('lost');
+    await expect(new RequestFaults(always(ANSWER_LOST), forEver, send).send(post(ACCEPT))).rejects.toThrow(
+      'lost',
+    );
     expect(sent).toHaveLength(1);
   });
 
   test('is asked for again after a lost answer; another answer than the lost one is a contradiction', async () => {
     const draws = [ANSWER_LOST, NONE];
     const random: Random = { ...always(NONE), next: () => draws.shift() ?? NONE };
-    const mishaps = new Mishaps(
+    const requestFaults = new RequestFaults(
       random,
       forEver,
       serviceOf(OK, { status: 404, body: { code: 'NOT_FOUND' } }).send,
     );
-    await expect(mishaps.send(post(ACCEPT))).rejects.toThrow('lost');
-    expect((await mishaps.send(post(ACCEPT))).status).toBe(404);
-    expect(mishaps.contradictions).toMatchObject([{ what: expect.stringContaining('after a lost answer') }]);
-    await mishaps.send(post(ACCEPT));
-    expect(mishaps.contradictions).toHaveLength(1);
+    await expect(requestFaults.send(post(ACCEPT))).rejects.toThrow('lost');
+    expect((await requestFaults.send(post(ACCEPT))).status).toBe(404);
+    expect(requestFaults.contradictions).toMatchObject([
+      { what: expect.stringContaining('after a lost answer') },
+    ]);
+    await requestFaults.send(post(ACCEPT));
+    expect(requestFaults.contradictions).toHaveLength(1);
   });
 
   test('is repeated late, word for word; another answer is a contradiction', async () => {
     jest.useFakeTimers({ doNotFake: ['setImmediate', 'queueMicrotask', 'nextTick'] });
     const { send, sent } = serviceOf(OK, { status: 404, body: { code: 'NOT_FOUND' } });
-    const mishaps = new Mishaps(always(LATE), forEver, send);
-    await mishaps.send(post(ACCEPT));
+    const requestFaults = new RequestFaults(always(LATE), forEver, send);
+    await requestFaults.send(post(ACCEPT));
     await jest.advanceTimersByTimeAsync(4_900);
     expect(sent).toHaveLength(1);
-    expect(mishaps.counts.late).toBe(0); // counted when it happens, so that the count says what was tried
+    expect(requestFaults.counts.late).toBe(0); // counted when it happens, so that the count says what was tried
     await jest.advanceTimersByTimeAsync(200);
-    await mishaps.ended();
+    await requestFaults.ended();
     expect(sent).toEqual(['POST /v2/offers/o1/accept {"a":1}', 'POST /v2/offers/o1/accept {"a":1}']);
-    expect(mishaps.counts.late).toBe(1);
-    expect(mishaps.contradictions).toMatchObject([{ what: expect.stringContaining('NOT_FOUND') }]);
+    expect(requestFaults.counts.late).toBe(1);
+    expect(requestFaults.contradictions).toMatchObject([{ what: expect.stringContaining('NOT_FOUND') }]);
   });
 
   test.each(['/v2/deliveries', '/v2/ops/escalations/c1/acknowledge'])(
     'to %s is answered with what it is about as that is by then: another driver is no contradiction, another delivery is',
     async (path) => {
       const begun = { status: 201, body: { deliveryId: 'd1', driverId: null } };
-      const later = new Mishaps(
+      const later = new RequestFaults(
         always(TWICE),
         forEver,
         serviceOf(begun, { status: 200, body: { deliveryId: 'd1', driverId: 'x' } }).send,
       );
       await later.send(post(`${BASE}${path}`));
       expect(later.contradictions).toEqual([]);
-      const other = new Mishaps(
+      const other = new RequestFaults(
         always(TWICE),
         forEver,
         serviceOf(begun, { status: 200, body: { deliveryId: 'd2', driverId: null } }).send,
@@ -136,15 +140,15 @@ describe('a request that changes something', () => {
 
   test('is not repeated late where it would be another wish then, nor anything once that is over', async () => {
     const { send, sent } = serviceOf(OK);
-    const mishaps = new Mishaps(always(LATE), forEver, send);
-    await mishaps.send(post(`${BASE}/drivers/d1/availability/break`));
-    const over = new Mishaps(always(TWICE), forEver, send);
+    const requestFaults = new RequestFaults(always(LATE), forEver, send);
+    await requestFaults.send(post(`${BASE}/drivers/d1/availability/break`));
+    const over = new RequestFaults(always(TWICE), forEver, send);
     over.end();
     await over.send(post(ACCEPT));
-    await new Mishaps(always(TWICE), forEver, send).send(new Request(`${BASE}/v2/me`));
-    await mishaps.ended();
+    await new RequestFaults(always(TWICE), forEver, send).send(new Request(`${BASE}/v2/me`));
+    await requestFaults.ended();
     expect(sent).toHaveLength(3);
-    expect(mishaps.counts.late).toBe(0);
+    expect(requestFaults.counts.late).toBe(0);
   });
 });
 

@@ -1,22 +1,22 @@
 import { existsSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
-import { Crowd } from '../../reliability/chaos/crowd';
+import { CpuContention } from '../../reliability/chaos/cpuContention';
 
-const looked = async (pids: readonly number[]): Promise<Crowd> => {
-  const [crowd, stop] = [new Crowd(() => pids), new AbortController()];
-  const looking = crowd.keepLooking(stop.signal);
+const looked = async (pids: readonly number[]): Promise<CpuContention> => {
+  const [cpuContention, stop] = [new CpuContention(() => pids), new AbortController()];
+  const looking = cpuContention.keepLooking(stop.signal);
   const until = Date.now() + 2_300;
   // busy, so that there is something to see
   while (Date.now() < until) await new Promise((resolve) => setImmediate(resolve));
   stop.abort();
   await looking;
-  return crowd;
+  return cpuContention;
 };
 
 test('who runs has run, and may have waited for it', async () => {
-  const crowd = await looked([process.pid]);
-  expect(crowd.mean).toBeGreaterThan(existsSync('/proc/self/schedstat') ? 1 : 0.99);
-  expect(crowd.worst).toBeGreaterThanOrEqual(crowd.slowness);
+  const cpuContention = await looked([process.pid]);
+  expect(cpuContention.mean).toBeGreaterThan(existsSync('/proc/self/schedstat') ? 1 : 0.99);
+  expect(cpuContention.worst).toBeGreaterThanOrEqual(cpuContention.slowness);
 });
 
 test('of those who are gone, or of nobody, nothing is said: they are as fast as can be', async () => {

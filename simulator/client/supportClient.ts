@@ -48,7 +48,7 @@ export type ByHand = { assignmentId: string; driverId: string };
  * Ops at their desk: the support queue, deliveries by hand, drivers, features. Every method may throw
  * ServiceAway, and may be repeated.
  */
-export interface DeskClient {
+export interface SupportClient {
   /** Cases that are not resolved, the most urgent first. */
   unresolved(cityId: string): Promise<Outcome<{ cases: CaseView[] }>>;
   acknowledge(caseId: string): Promise<Outcome<object>>;
@@ -137,7 +137,7 @@ function byHandOf(body: OutcomeBody): ByHand {
 }
 
 /** Ops of all cities who work by hand. */
-export function createDeskClient(transport: Transport): DeskClient {
+export function createSupportClient(transport: Transport): SupportClient {
   const api = open(transport);
   const of = (id: string) => ({ params: { path: { id } } });
   // One key for the wish: the retries below each call are the same wish.

@@ -483,9 +483,9 @@ describe('the case of a delivery', () => {
       /^delivery,2026-11-01T10:00:00\.000Z,d,,,,,,PENDING,,,'\+1,"\{""sellerOrderId"":""o"",/,
     );
     expect(rest).toEqual([
-      `entry,2026-11-01T10:00:00.000Z,e,result,ops,'@olga,,,,"'=HYPERLINK(""http://x"")\nnext line",,'-2,"{""a"":1}",,ff,CONTENT_DIFFERS: differs`,
+      `entry,2026-11-01T10:00:00.000Z,e,told,ops,'@olga,,,,"'=HYPERLINK(""http://x"")\nnext line",,'-2,"{""a"":1}",,ff,CONTENT_DIFFERS: differs`,
       // a line that is not held together by quotes would begin with a formula
-      'entry,2026-11-01T10:00:00.000Z,f,result,ops,"a\r=1",,,,"late\n=HYPERLINK(1)",,c,,ff,fe,',
+      'entry,2026-11-01T10:00:00.000Z,f,told,ops,"a\r=1",,,,"late\n=HYPERLINK(1)",,c,,ff,fe,',
       'problem,,d,,,,,,,,,,,,,NO_ROW: none',
       'trail,,d,,,,,,NOT_VERIFIED,entries: 2; older ones left out: 0,,,,,,',
       '',

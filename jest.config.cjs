@@ -16,6 +16,7 @@ const ESM_ONLY = [
   'openapi-typescript-helpers',
   '@asteasolutions/zod-to-openapi',
   'openapi3-ts',
+  'p-timeout',
 ];
 const NOT_A_PROJECT = ['support'];
 

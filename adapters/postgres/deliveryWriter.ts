@@ -12,16 +12,45 @@ import { chainEntries, type ChainHeads, ENTRY_ROWS, INSERT_ENTRIES } from './aud
 import { INSERT_MESSAGES, MESSAGE_ROWS, messageRows } from './outbox';
 import { type Transaction } from './transaction';
 
-/** What was read with the truth, beyond what the domain looks at. */
+/** What was read with the state, beyond what the domain looks at. */
 export type AuditHeads = {
   deliveryHash: Uint8Array | null;
   driverHashes: Readonly<Record<string, Uint8Array | null>>;
 };
 
+/** The tables that a decision writes, and in each the rows that change or are new. */
+type Rows = {
+  delivery: object[];
+  offers: object[];
+  assignments: object[];
+  drivers: object[];
+  cases: object[];
+  newOffers: object[];
+  newAssignments: object[];
+  newCases: object[];
+  entries: object[];
+  messages: object[];
+};
+
+const NO_ROWS: Rows = {
+  delivery: [],
+  offers: [],
+  assignments: [],
+  drivers: [],
+  cases: [],
+  newOffers: [],
+  newAssignments: [],
+  newCases: [],
+  entries: [],
+  messages: [],
+};
+
 /**
- * Writes a decision: the rows that differ from the truth before, then the new ones, with audit entries and
- * messages. The rows were locked when the truth was read. By one statement, unless rows of one table end and
- * others begin: then by the same one twice, so that the unique indexes never see both at once.
+ * Writes a decision: the rows that differ from the state before, then the new ones, with audit entries and
+ * messages. The rows were locked when the state was read. One statement writes all of it, unless a row of a
+ * table ends and another begins: then the same statement is sent twice, so that the unique indexes never see
+ * both at once.
+ * @throws ImpossibleEvent where the decision holds what no row can
  */
 export function writeDecision(
   tx: Transaction,
@@ -31,40 +60,38 @@ export function writeDecision(
   at: number,
   correlationId: string,
 ): void {
-  const { ends, begins } = possible(() => rowsOf(before, decision, heads, at, correlationId));
-  const write = (rows: readonly object[][]): void =>
+  const rows = possible(() => rowsOf(before, decision, heads, at, correlationId));
+  const { newOffers, newAssignments, newCases, entries, messages, ...changed } = rows;
+  const begun = { newOffers, newAssignments, newCases, entries, messages };
+  const write = (each: Rows): void =>
     tx.write(
       CHANGES,
-      rows.map((each) => JSON.stringify(each)),
+      PARAMETERS.map((name) => JSON.stringify(each[name])),
     );
-  if (!isReplaced(ends, begins)) return write([...ends, ...begins]);
-  write([...ends, ...begins.map(() => [])]);
-  write([...ends.map(() => []), ...begins]);
+  if (!isReplaced(rows)) return write(rows);
+  write({ ...NO_ROWS, ...changed });
+  write({ ...NO_ROWS, ...begun });
 }
 
-/** Rows of the tables that both end and begin: offers, assignments, cases. */
-function isReplaced(
-  [, offers = [], assignments = [], , cases = []]: object[][],
-  [newOffers = [], newAssignments = [], , , newCases = []]: object[][],
-): boolean {
+/** Whether a row of one table ends while another of it begins. */
+function isReplaced(rows: Rows): boolean {
   const pairs = [
-    [offers, newOffers],
-    [assignments, newAssignments],
-    [cases, newCases],
+    [rows.offers, rows.newOffers],
+    [rows.assignments, rows.newAssignments],
+    [rows.cases, rows.newCases],
   ] as const;
   return pairs.some(([ending, beginning]) => ending.length > 0 && beginning.length > 0);
 }
 
-/** The parameters of the statement, in their order. */
 function rowsOf(
   before: DeliveryState,
   decision: Decision,
   heads: AuditHeads,
   at: number,
   correlationId: string,
-): { ends: object[][]; begins: object[][] } {
-  const { delivery } = decision.next;
-  const { deliveryId, cityId, merchantId, sellerOrderId } = delivery;
+): Rows {
+  const { next } = decision;
+  const { deliveryId, cityId, merchantId, sellerOrderId } = next.delivery;
   const { rows: entries, heads: after } = chainEntries(
     { cityId, deliveryId, merchantId, sellerOrderId, ...heads },
     decision.entries,
@@ -72,24 +99,43 @@ function rowsOf(
     correlationId,
   );
   return {
-    ends: [
-      [deliveryRow(delivery, after)],
-      changedOffers(before, decision.next).map(endedOffer),
-      changedAssignments(before, decision.next).map(assignmentRow),
-      changedDrivers(before, decision, after, at),
-      changedCases(before, decision.next),
-    ],
-    begins: [
-      newOffers(decision),
-      newAssignments(decision),
-      entries,
-      messageRows(deliveryId, correlationId, decision.messages),
-      newCases(before, decision.next),
-    ],
+    delivery: [deliveryRow(next.delivery, after)],
+    offers: changedOffers(before, next).map(endedOffer),
+    assignments: changedAssignments(before, next).map(assignmentRow),
+    drivers: changedDrivers(before, decision, after, at),
+    cases: changedCases(before, next),
+    newOffers: newOffers(decision),
+    newAssignments: newAssignments(decision),
+    newCases: newCases(before, next),
+    entries,
+    messages: messageRows(deliveryId, correlationId, decision.messages),
   };
 }
 
-// Rows of the parameters are typed by the tables themselves, so that a column's type is said in one place.
+/** The statement's parameters, $1 first. */
+const PARAMETERS = [
+  'delivery',
+  'offers',
+  'assignments',
+  'drivers',
+  'cases',
+  'newOffers',
+  'newAssignments',
+  'newCases',
+  'entries',
+  'messages',
+] as const satisfies readonly (keyof Rows)[];
+
+/** `$n` of the rows of this name. */
+function parameter(name: (typeof PARAMETERS)[number]): string {
+  return `$${PARAMETERS.indexOf(name) + 1}`;
+}
+
+/** The rows of this name as rows of a table, which gives their columns their types. */
+function recordset(table: string, name: (typeof PARAMETERS)[number]): string {
+  return `jsonb_populate_recordset(null::${table}, ${parameter(name)}::jsonb)`;
+}
+
 const CHANGES = `
   WITH d AS (
     UPDATE deliveries SET status = new.status, status_changed_at = new.status_changed_at, reason_code = new.reason_code,
@@ -97,18 +143,18 @@ const CHANGES = `
       escalation_level = new.escalation_level, driver_id = new.driver_id, pinned = new.pinned, bonus_cents = new.bonus_cents, assigned_at = new.assigned_at,
       picked_up_at = new.picked_up_at, closed_at = new.closed_at, audit_hash = new.audit_hash, escalated_at = new.escalated_at, escalated_after_ms = new.escalated_after_ms,
       broadcast_since = new.broadcast_since, held_reason = new.held_reason, lost_at = new.lost_at, losses = new.losses, delayed_since = new.delayed_since
-    FROM jsonb_populate_recordset(null::deliveries, $1::jsonb) AS new WHERE deliveries.id = new.id
+    FROM ${recordset('deliveries', 'delivery')} AS new WHERE deliveries.id = new.id
   ), o AS (
     UPDATE offers SET state = new.state, ended_at = new.ended_at, end_reason = new.end_reason
-    FROM jsonb_populate_recordset(null::offers, $2::jsonb) AS new WHERE offers.id = new.id
+    FROM ${recordset('offers', 'offers')} AS new WHERE offers.id = new.id
   ), a AS (
     UPDATE assignments SET state = new.state, at_pickup_at = new.at_pickup_at, picked_up_at = new.picked_up_at, at_dropoff_at = new.at_dropoff_at,
       ended_at = new.ended_at, end_reason = new.end_reason, pay_cents = new.pay_cents, pinned = new.pinned
-    FROM jsonb_populate_recordset(null::assignments, $3::jsonb) AS new WHERE assignments.id = new.id
+    FROM ${recordset('assignments', 'assignments')} AS new WHERE assignments.id = new.id
   ), c AS (
     UPDATE escalations SET level = new.level, state = new.state, reason = new.reason, driver_id = new.driver_id, rose_at = new.rose_at, resolved_at = new.resolved_at,
       resolved_by = new.resolved_by, resolution = new.resolution
-    FROM jsonb_populate_recordset(null::escalations, $5::jsonb) AS new WHERE escalations.id = new.id
+    FROM ${recordset('escalations', 'cases')} AS new WHERE escalations.id = new.id
   ), dr AS (
     UPDATE drivers SET live_offers = new.live_offers, active_assignments = new.active_assignments, availability = new.availability,
       availability_until = new.availability_until, availability_reason = new.availability_reason, pending = new.pending, shift_ends_at = new.shift_ends_at,
@@ -116,21 +162,21 @@ const CHANGES = `
       idle_since = CASE WHEN new.availability <> 'AVAILABLE' THEN NULL WHEN drivers.availability = 'AVAILABLE' THEN drivers.idle_since ELSE new.idle_since END,
       earned_today_cents = new.earned_today_cents + CASE WHEN drivers.earned_on = new.earned_on THEN drivers.earned_today_cents ELSE 0 END,
       earned_on = new.earned_on, lapses_in_row = new.lapses_in_row
-    FROM jsonb_populate_recordset(null::drivers, $4::jsonb) AS new WHERE drivers.id = new.id
+    FROM ${recordset('drivers', 'drivers')} AS new WHERE drivers.id = new.id
   ), new_o AS (
     INSERT INTO offers (id, delivery_id, driver_id, kind, state, round, pay_cents, escalation_level, payload, choice, created_at, expires_at)
     SELECT id, delivery_id, driver_id, kind, state, round, pay_cents, escalation_level, payload, choice, created_at, expires_at
-    FROM jsonb_populate_recordset(null::offers, $6::jsonb)
+    FROM ${recordset('offers', 'newOffers')}
   ), new_a AS (
     INSERT INTO assignments (id, delivery_id, driver_id, offer_id, way, state, pinned, pay_cents, started_at, choice, meeting_lat, meeting_lng, meeting_address)
     SELECT id, delivery_id, driver_id, offer_id, way, state, pinned, pay_cents, started_at, choice, meeting_lat, meeting_lng, meeting_address
-    FROM jsonb_populate_recordset(null::assignments, $7::jsonb)
+    FROM ${recordset('assignments', 'newAssignments')}
   ), new_c AS (
     INSERT INTO escalations (id, delivery_id, city_id, zone_id, level, state, reason, driver_id, opened_at, rose_at, resolved_at, resolved_by, resolution)
     SELECT id, delivery_id, city_id, zone_id, level, state, reason, driver_id, opened_at, rose_at, resolved_at, resolved_by, resolution
-    FROM jsonb_populate_recordset(null::escalations, $10::jsonb)
-  ), e AS (${INSERT_ENTRIES} FROM ${ENTRY_ROWS('$8')})
-  ${INSERT_MESSAGES} FROM ${MESSAGE_ROWS('$9')}`;
+    FROM ${recordset('escalations', 'newCases')}
+  ), e AS (${INSERT_ENTRIES} FROM ${ENTRY_ROWS(parameter('entries'))})
+  ${INSERT_MESSAGES} FROM ${MESSAGE_ROWS(parameter('messages'))}`;
 
 function deliveryRow(delivery: DeliveryFacts, { deliveryHash }: ChainHeads): object {
   return {

@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
 import { type Redis } from 'ioredis';
 import { z } from 'zod';
 import { AVAILABILITIES } from '../../domain/driver/availability';
 import { isPoint } from '../../domain/geo/places';
 import type { DriverMap, Position, MapEntry, MapPart, MapView, NearDriver } from '../../services/ports';
-import * as scripts from './driverMapScripts';
+import { defineDriverMapCommands } from './driverMapCommands';
 import { gatherPositions } from './positionGathering';
 
 export type DriverMapOptions = {
@@ -31,25 +30,33 @@ export function createRedisDriverMap(
   redis: Redis,
   { freshPositionMs, keyPrefix = '', maxStreamedPositions = DEFAULT_STREAMED_FIXES }: DriverMapOptions,
 ): DriverMap {
-  const run = (script: string, ...args: (string | number)[]) =>
-    runScript(redis, script, [keyPrefix, ...args]);
+  defineDriverMapCommands(redis);
   const record = gatherPositions((pings) =>
-    run(scripts.RECORD_FIXES, freshPositionMs, maxStreamedPositions, MAX_CLOCK_AHEAD_MS, ...pings),
+    redis.mapRecord(keyPrefix, freshPositionMs, maxStreamedPositions, MAX_CLOCK_AHEAD_MS, ...pings),
   );
   return {
     near: async ({ cityId, point, radiusMeters, limit, now }) =>
       nearRows.parse(
-        await run(scripts.NEAR, now, freshPositionMs, cityId, point.lng, point.lat, radiusMeters, limit),
+        await redis.mapNear(
+          keyPrefix,
+          now,
+          freshPositionMs,
+          cityId,
+          point.lng,
+          point.lat,
+          radiusMeters,
+          limit,
+        ),
       ),
     sync: async (entry, now) => ({
-      cameOn: (await run(scripts.SYNC, now, freshPositionMs, ...entryArgs(entry))) === 1,
+      cameOn: (await redis.mapSync(keyPrefix, now, freshPositionMs, ...entryArgs(entry))) === 1,
     }),
     recordPositions: async (driverId, fixes, receivedAt) => {
       requirePoints(fixes);
       return record({ driverId, fixes, receivedAt });
     },
     look: async (driverIds) =>
-      driverIds.length === 0 ? [] : viewsOf(driverIds, await run(scripts.LOOK, ...driverIds)),
+      driverIds.length === 0 ? [] : viewsOf(driverIds, await redis.mapLook(keyPrefix, ...driverIds)),
     members: async (part, cursor) => {
       const [next, found] = await redis.zscan(keyPrefix + keyOf(part), cursor, 'COUNT', PAGE);
       return { driverIds: found.filter((_, index) => index % 2 === 0), next: next === '0' ? null : next };
@@ -60,11 +67,11 @@ export function createRedisDriverMap(
     takeSilentOff: async (now) => {
       let taken = 0;
       for (let page = PAGE; page === PAGE; taken += page)
-        page = z.number().parse(await run(scripts.TAKE_SILENT_OFF, now, freshPositionMs, PAGE));
+        page = z.number().parse(await redis.mapTakeSilentOff(keyPrefix, now, freshPositionMs, PAGE));
       return taken;
     },
-    reportIngestUp: async (now) => void (await run(scripts.REPORT_INGEST_UP, now, INGEST_UP_MS)),
-    ingestUpSince: async (now) => Number((await run(scripts.INGEST_UP_SINCE)) ?? now),
+    reportIngestUp: async (now) => void (await redis.mapReportIngestUp(keyPrefix, now, INGEST_UP_MS)),
+    ingestUpSince: async (now) => Number((await redis.mapIngestUpSince(keyPrefix)) ?? now),
   };
 }
 
@@ -84,20 +91,6 @@ export function keyOf(part: MapPart): string {
 function requirePoints(fixes: readonly Position[]): void {
   if (!fixes.every(({ point, at }) => isPoint(point) && Number.isSafeInteger(at)))
     throw new RangeError('a fix lies outside the bounds of a place or of time');
-}
-
-const digests = new Map<string, string>();
-
-/** By its digest; in full only where Redis has not seen it, or lost it. */
-async function runScript(redis: Redis, script: string, args: (string | number)[]): Promise<unknown> {
-  const digest = digests.get(script) ?? createHash('sha1').update(script).digest('hex');
-  digests.set(script, digest);
-  try {
-    return await redis.evalsha(digest, 0, ...args);
-  } catch (error) {
-    if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-    return redis.eval(script, 0, ...args);
-  }
 }
 
 function entryArgs({

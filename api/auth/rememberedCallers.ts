@@ -1,47 +1,54 @@
+import { LRUCache } from 'lru-cache';
 import type { Caller } from './caller';
 
 /**
- * How long a token that was checked is taken without checking it again, in ms. Also how long a withdrawn key
- * of the issuer goes on counting.
+ * How long a verified token is accepted without another verification, in ms. A key that the issuer withdraws
+ * counts for this long, too.
  */
 export const REMEMBERED_MS = 60_000;
-/** A bound for a flood of tokens within that time. */
-const MOST_TOKENS = 10_000;
+/** Bounds memory under a flood of different tokens: the least recently used ones are verified again. */
+const MAX_TOKENS = 10_000;
 
 /**
- * What valid tokens said, for a while and never beyond their end, so that not every ping of a driver costs
- * the check of a signature. What has had its time is forgotten with the next token that is kept: what stays
- * is what one minute brought, not what a week did.
+ * Callers of verified tokens, for a minute and never beyond the token's own expiry, so that not every ping of
+ * a driver costs the check of a signature.
  */
 export class RememberedCallers {
-  private readonly known = new Map<string, { caller: Caller; untilMs: number }>();
+  private readonly callers: LRUCache<string, Caller>;
+  private purgedAtMs: number;
 
-  /** How many tokens are kept, also those whose time is over but which nobody has forgotten yet. */
+  /** @param nowMs epoch ms */
+  constructor(private readonly nowMs: () => number = Date.now) {
+    this.purgedAtMs = nowMs();
+    this.callers = new LRUCache({
+      max: MAX_TOKENS,
+      ttl: REMEMBERED_MS,
+      ttlResolution: 0,
+      perf: { now: nowMs },
+    });
+  }
+
+  /** How many tokens are kept, expired ones included until they are purged. */
   get size(): number {
-    return this.known.size;
+    return this.callers.size;
   }
 
-  /** Who the token's holder is, if it was kept and has not ended. */
-  recall(token: string, nowMs: number): Caller | undefined {
-    const before = this.known.get(token);
-    return before && before.untilMs > nowMs ? before.caller : undefined;
+  /** The caller of a token that was verified within the last minute and has not expired. */
+  recall(token: string): Caller | undefined {
+    return this.callers.get(token);
   }
 
-  /** @param expiresAtMs when the token itself ends */
-  keep(token: string, caller: Caller, expiresAtMs: number, nowMs: number): void {
-    this.known.delete(token);
-    this.known.set(token, { caller, untilMs: Math.min(expiresAtMs, nowMs + REMEMBERED_MS) });
-    this.forget(nowMs);
+  /** @param expiresInMs time until the token itself expires */
+  keep(token: string, caller: Caller, expiresInMs: number): void {
+    if (expiresInMs <= 0) return;
+    this.purgeOnceAMinute();
+    this.callers.set(token, caller, { ttl: Math.min(expiresInMs, REMEMBERED_MS) });
   }
 
-  /**
-   * In the order in which they were kept, up to the first one that stays: who ended earlier behind it goes
-   * with it, within the minute.
-   */
-  private forget(nowMs: number): void {
-    for (const [token, { untilMs }] of this.known) {
-      if (untilMs > nowMs && this.known.size <= MOST_TOKENS) return;
-      this.known.delete(token);
-    }
+  /** What nobody asks for again would stay until the cache is full; each purge costs a look at every token. */
+  private purgeOnceAMinute(): void {
+    if (this.nowMs() - this.purgedAtMs < REMEMBERED_MS) return;
+    this.purgedAtMs = this.nowMs();
+    this.callers.purgeStale();
   }
 }

@@ -51,10 +51,10 @@ function remembering(read: (token: string) => Promise<ReadOut>): TokenReader {
   const remembered = new RememberedCallers();
   const readAnew = async (token: string): Promise<Caller> => {
     const { caller, expiresAtMs } = await read(token);
-    remembered.keep(token, caller, expiresAtMs, Date.now());
+    remembered.keep(token, caller, expiresAtMs - Date.now());
     return caller;
   };
-  return (token) => remembered.recall(token, Date.now()) ?? readAnew(token);
+  return (token) => remembered.recall(token) ?? readAnew(token);
 }
 
 type Expected = { issuer: string; audience: string; clockTolerance: number; requiredClaims: string[] };

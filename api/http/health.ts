@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Response, Router } from 'express';
+import pTimeout from 'p-timeout';
 import { register } from 'prom-client';
 import type { ApiDeps, Dependency } from '../deps';
 
@@ -52,18 +52,11 @@ export function healthRouter({
 
 async function stateOf({ check }: Dependency, onDown: (error: unknown) => void): Promise<DependencyState> {
   const begun = performance.now();
-  const stop = new AbortController();
-  const tooLate = sleep(CHECK_TIMEOUT_MS, undefined, { signal: stop.signal }).then(() =>
-    Promise.reject(new Error('no answer in time')),
-  );
   try {
-    await Promise.race([check(), tooLate]);
+    await pTimeout(check(), { milliseconds: CHECK_TIMEOUT_MS, message: 'no answer in time' });
     return { state: 'up', ms: Math.round(performance.now() - begun) };
   } catch (error) {
     onDown(error);
     return { state: 'down', ms: Math.round(performance.now() - begun) };
-  } finally {
-    stop.abort();
-    tooLate.catch(() => undefined);
   }
 }

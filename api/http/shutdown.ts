@@ -1,5 +1,5 @@
 import type { Server } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
+import pTimeout from 'p-timeout';
 
 /** While stopping, a connection whose request was answered may bring another one for so long. */
 const LAST_CALL_MS = 250;
@@ -15,11 +15,9 @@ export async function stopServing(
   server.keepAliveTimeout = LAST_CALL_MS;
   server.prependListener('request', (_request, response) => response.setHeader('connection', 'close'));
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  const inTime = new AbortController();
-  const late = sleep(graceMs, undefined, { signal: inTime.signal }).catch(() => undefined);
+  const closedInTime = pTimeout(closed, { milliseconds: graceMs, fallback: () => undefined });
   await closeSockets();
-  await Promise.race([closed, late]);
-  inTime.abort();
+  await closedInTime;
   server.closeAllConnections();
   await closed;
 }

@@ -19,7 +19,8 @@ import { type InspectorSettings, readInspectorSettings } from '../../simulator/k
 import { pause, poll } from '../../simulator/kit/pause';
 import { log, runProgram } from '../../simulator/kit/program';
 import { Closing } from '../closing';
-import { listenerAt, type Pids } from '../cpu';
+import { type Pids } from '../cpu';
+import { listenerOn } from '../../simulator/kit/processTable';
 import { machine, serverVersions } from '../machine';
 import { benchEnvironment, type Service, startService, stopService } from '../service';
 import { type Field, openField } from './field';
@@ -128,7 +129,7 @@ function pidsOf(
   temporalAddress: string,
 ): Pids {
   const at = (url: string, otherwise: number): number | null =>
-    listenerAt(Number(new URL(url).port || otherwise));
+    listenerOn(Number(new URL(url).port || otherwise))?.pid ?? null;
   return {
     worker: worker.pid,
     api: api.pid,

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Client } from 'pg';
+import { type Metrics, readMetrics } from '../../simulator/kit/metricsText';
 import { type CpuSeconds, cpuSecondsOf, type Pids } from '../cpu';
 import { privateBytesOf } from '../memory';
 
@@ -38,7 +39,7 @@ export async function readMeters({ workerUrl, pids, db, redis, clock }: MeterDep
       rows: [row],
     },
   ] = await Promise.all([
-    scrape(workerUrl),
+    readMetrics(workerUrl, 20_000),
     redis.info('memory'),
     db.query<{ bytes: string; transactions: string; rows: string }>(`
       SELECT pg_database_size(datname) AS bytes, xact_commit + xact_rollback AS transactions, tup_fetched AS rows FROM pg_stat_database WHERE datname = current_database()`),
@@ -54,40 +55,19 @@ export async function readMeters({ workerUrl, pids, db, redis, clock }: MeterDep
       postgres: memory('postgres'),
       redis: memory('redis'),
     },
-    workerHeapBytes: sumOf(worker, 'nodejs_heap_size_used_bytes'),
+    workerHeapBytes: worker.sum('nodejs_heap_size_used_bytes') ?? 0,
     postgresBytes: Number(row?.bytes),
     redisBytes: Number(/^used_memory:(\d+)/m.exec(info)?.[1] ?? NaN),
-    events: timed(worker, 'dispatch_event_seconds', () => true),
-    searches: timed(worker, 'dispatch_event_seconds', (labels) => labels.includes('event="lookForDriver"')),
+    events: timed(worker, 'dispatch_event_seconds'),
+    searches: timed(worker, 'dispatch_event_seconds', { event: 'lookForDriver' }),
     transactions: Number(row?.transactions),
     rowsRead: Number(row?.rows),
   };
 }
 
-type Sample = { name: string; labels: string; value: number };
-
-async function scrape(url: string): Promise<Sample[]> {
-  const answer = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(20_000) });
-  return samplesOf(await answer.text());
-}
-
-/** The samples of a text in Prometheus' format, without its comments. */
-export function samplesOf(text: string): Sample[] {
-  return [...text.matchAll(/^([a-zA-Z_:][\w:]*)(\{[^\n]*\})? (\S+)$/gm)].map(
-    ([, name = '', labels = '', value]) => ({ name, labels, value: Number(value) }),
-  );
-}
-
-function sumOf(
-  samples: readonly Sample[],
-  wanted: string,
-  isMeant: (labels: string) => boolean = () => true,
-): number {
-  return samples
-    .filter(({ name, labels }) => name === wanted && isMeant(labels))
-    .reduce((sum, { value }) => sum + value, 0);
-}
-
-function timed(samples: readonly Sample[], name: string, isMeant: (labels: string) => boolean): Timed {
-  return { count: sumOf(samples, `${name}_count`, isMeant), seconds: sumOf(samples, `${name}_sum`, isMeant) };
+function timed(metrics: Metrics, name: string, labels: Record<string, string> = {}): Timed {
+  return {
+    count: metrics.sum(`${name}_count`, labels) ?? 0,
+    seconds: metrics.sum(`${name}_sum`, labels) ?? 0,
+  };
 }

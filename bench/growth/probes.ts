@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import pTimeout from 'p-timeout';
 import { wanted } from '../../simulator/client/service';
 import { pause } from '../../simulator/kit/pause';
 import type { Field, Slot } from './field';
@@ -36,8 +37,10 @@ async function probeSlot(field: Field, slot: Slot): Promise<number> {
   const { merchant } = field;
   const begun = performance.now();
   const { deliveryId } = wanted('an order', await merchant.post(slot.order()));
-  const late = pause(LATE_MS).then(() => begun + LATE_MS);
-  const at = await Promise.race([field.offered(deliveryId), late]);
+  const at = await pTimeout(field.offered(deliveryId), {
+    milliseconds: LATE_MS,
+    fallback: () => begun + LATE_MS,
+  });
   wanted('to cancel', await merchant.cancel(deliveryId, 'MERCHANT_CANCELLED'));
   return at - begun;
 }

@@ -1,4 +1,5 @@
-import { type CpuSeconds, cpuBetween, cpuSecondsOf, listenerAt, ofEach, type Pids } from '../cpu';
+import { type CpuSeconds, cpuBetween, cpuSecondsOf, ofEach, type Pids } from '../cpu';
+import { listenerOn } from '../../simulator/kit/processTable';
 import type { Floor } from '../floor/floor';
 import type { DatabaseCounts, DatabaseWindow } from '../postgres';
 import type { Service } from '../service';
@@ -78,7 +79,7 @@ export function pidsOf(
 function serverAt(url: string, usualPort: number): number | null {
   if (!URL.canParse(url)) return null;
   const { hostname, port } = new URL(url);
-  return LOCAL.includes(hostname) ? listenerAt(Number(port) || usualPort) : null;
+  return LOCAL.includes(hostname) ? (listenerOn(Number(port) || usualPort)?.pid ?? null) : null;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis';
+import { readMetrics } from '../../simulator/kit/metricsText';
 import type { Side } from './figures';
 
 /** CPU seconds used since the start of each process. */
@@ -37,8 +38,9 @@ export function openCpuMeter({
 }
 
 async function apiCpuSeconds(apiUrl: string): Promise<number> {
-  const text = await (await fetch(`${apiUrl}/metrics`)).text();
-  return numberIn(text, /^process_cpu_seconds_total ([\d.e+-]+)$/m);
+  const seconds = (await readMetrics(apiUrl)).sum('process_cpu_seconds_total');
+  if (seconds === undefined) throw new Error('the API does not say how much CPU it used');
+  return seconds;
 }
 
 function redisCpuSeconds(info: string): number {

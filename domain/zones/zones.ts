@@ -1,4 +1,7 @@
+import { area as squareMeters } from '@turf/area';
+import { bbox } from '@turf/bbox';
 import { booleanPointInPolygon } from '@turf/boolean-point-in-polygon';
+import findIntersections from 'sweepline-intersections';
 import { isPoint, type Point } from '../geo/places';
 
 /**
@@ -40,9 +43,9 @@ export function zoneFinder<Z extends Zone>(zones: readonly Z[]): (point: Point) 
     ranked.find(({ zone, box }) => isInBox(box, point) && contains(zone.area, point))?.zone ?? null;
 }
 
-/** The area's size in square metres, holes taken away; good to about a percent at the size of a city. */
+/** The size of an area in square metres on a sphere, without its holes. */
 export function zoneSquareMeters(area: ZoneArea): number {
-  return polygonsOf(area).reduce((sum, polygon) => sum + polygonSquareMeters(polygon), 0);
+  return squareMeters(area);
 }
 
 /** What is wrong with an area that came from outside, in plain words; null where nothing is. */
@@ -57,7 +60,8 @@ export function zoneProblem(area: ZoneArea): string | null {
     const problem = ringProblem(ring);
     if (problem !== null) return problem;
   }
-  return zoneSquareMeters(area) > 0 ? null : 'an area must not be empty';
+  if (polygons.some(([outline = []]) => isOnOneLine(outline))) return 'an area must not be empty';
+  return polygons.some(crossesItself) ? 'the border of an area must not cross or touch itself' : null;
 }
 
 function byRank(a: Zone, b: Zone): number {
@@ -68,20 +72,15 @@ function byRank(a: Zone, b: Zone): number {
   );
 }
 
-type Box = { west: number; south: number; east: number; north: number };
+/** An area has no height, so its box has four sides. */
+type Box = readonly [west: number, south: number, east: number, north: number];
 
 function boxOf(area: ZoneArea): Box {
-  const box: Box = { west: Infinity, south: Infinity, east: -Infinity, north: -Infinity };
-  for (const [lng = 0, lat = 0] of polygonsOf(area).flat(2)) {
-    box.west = Math.min(box.west, lng);
-    box.east = Math.max(box.east, lng);
-    box.south = Math.min(box.south, lat);
-    box.north = Math.max(box.north, lat);
-  }
-  return box;
+  const [west, south, east, north] = bbox(area);
+  return [west, south, east, north];
 }
 
-function isInBox({ west, south, east, north }: Box, { lat, lng }: Point): boolean {
+function isInBox([west, south, east, north]: Box, { lat, lng }: Point): boolean {
   return lng >= west && lng <= east && lat >= south && lat <= north;
 }
 
@@ -106,23 +105,20 @@ function isPosition(position: number[]): boolean {
   return lng !== undefined && lat !== undefined && isPoint({ lat, lng });
 }
 
-function polygonSquareMeters(polygon: number[][][]): number {
-  const [outline = 0, ...holes] = polygon.map(ringSquareMeters);
-  return holes.reduce((left, hole) => left - hole, outline);
+/** Such a ring has no inside. */
+function isOnOneLine(ring: number[][]): boolean {
+  const [lng0 = 0, lat0 = 0] = ring[0] ?? [];
+  const offsets = ring.map(([lng = 0, lat = 0]) => ({ x: lng - lng0, y: lat - lat0 }));
+  const far = offsets.find(({ x, y }) => x !== 0 || y !== 0);
+  return !far || offsets.every(({ x, y }) => far.x * y === far.y * x);
 }
 
-/** The shoelace formula on a plane that touches the earth at the ring's first point. */
-function ringSquareMeters(ring: number[][]): number {
-  const metersPerDegree = 111_195;
-  const [lng0 = 0, lat0 = 0] = ring[0] ?? [];
-  const shrink = Math.cos((lat0 * Math.PI) / 180);
-  const flat = ring.map(([lng = 0, lat = 0]) => ({
-    x: (lng - lng0) * metersPerDegree * shrink,
-    y: (lat - lat0) * metersPerDegree,
-  }));
-  const doubled = flat.reduce((sum, a, i) => {
-    const b = flat[(i + 1) % flat.length] ?? a;
-    return sum + a.x * b.y - b.x * a.y;
-  }, 0);
-  return Math.abs(doubled) / 2;
+/** By a sweep over all edges: milliseconds for the most points that an area may have. */
+function crossesItself(coordinates: number[][][]): boolean {
+  return (
+    findIntersections(
+      { type: 'Feature', properties: null, geometry: { type: 'Polygon', coordinates } },
+      false,
+    ).length > 0
+  );
 }

@@ -1,7 +1,8 @@
+import pTimeout from 'p-timeout';
 import { Latencies } from '../../simulator/client/latencies';
 import { wanted } from '../../simulator/client/service';
 import type { Inspection } from '../../simulator/kit/inspection';
-import { pause, poll } from '../../simulator/kit/pause';
+import { poll } from '../../simulator/kit/pause';
 import type { Random } from '../../simulator/kit/random';
 import { readDeliveries, readDrivers } from '../../simulator/kit/record';
 import type { Field, Slot } from './field';
@@ -110,10 +111,8 @@ async function runHeat(
 }
 
 /** @returns null where an offer or an answer did not come in time */
-async function raced(heat: Heat, { race }: RunOptions): Promise<Answered[] | null> {
-  const over = new AbortController();
-  const late = pause(RACED_WITHIN_MS, over.signal).then(() => null);
-  return Promise.race([race.run(heat), late]).finally(() => over.abort());
+function raced(heat: Heat, { race }: RunOptions): Promise<Answered[] | null> {
+  return pTimeout(race.run(heat), { milliseconds: RACED_WITHIN_MS, fallback: () => null });
 }
 
 function orderOf({ cityId, pickup }: Slot, sellerOrderId: string) {

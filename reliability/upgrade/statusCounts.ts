@@ -1,3 +1,5 @@
+import { metricsOf } from '../../simulator/kit/metricsText';
+
 /**
  * How often the API answered so since it started, by its own metrics. 503 is safe to retry; anything else
  * from 500 on is a fault.
@@ -8,9 +10,9 @@ const TRY_AGAIN = 503;
 
 /** @param metrics in Prometheus' text format */
 export function statusCounts(metrics: string): StatusCounts {
-  const counted = [
-    ...metrics.matchAll(/^http_request_duration_seconds_count\{[^}]*status="(\d+)"[^}]*\} (\d+)/gm),
-  ].map(([, status, count]) => ({ status: Number(status), count: Number(count) }));
+  const counted = metricsOf(metrics)
+    .samples.filter(({ name }) => name === 'http_request_duration_seconds_count')
+    .map(({ labels, value }) => ({ status: Number(labels.status), count: value }));
   const sum = (is: (status: number) => boolean): number =>
     counted.filter(({ status }) => is(status)).reduce((total, { count }) => total + count, 0);
   return {

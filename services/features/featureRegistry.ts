@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import pTimeout from 'p-timeout';
 import {
   effectiveSetting,
   type FeatureOverride,
@@ -279,16 +280,6 @@ function createReader(
   };
 }
 
-async function inTime<T>(reading: Promise<T>): Promise<T> {
-  const stop = new AbortController();
-  const tooLate = sleep(READ_TIMEOUT_MS, undefined, { signal: stop.signal }).then(() =>
-    Promise.reject(new Error('no answer in time')),
-  );
-  try {
-    return await Promise.race([reading, tooLate]);
-  } finally {
-    stop.abort();
-    tooLate.catch(() => undefined);
-    reading.catch(() => undefined);
-  }
+function inTime<T>(reading: Promise<T>): Promise<T> {
+  return pTimeout(reading, { milliseconds: READ_TIMEOUT_MS, message: 'no answer in time' });
 }

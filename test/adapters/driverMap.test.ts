@@ -1,6 +1,8 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Redis } from 'ioredis';
 import { createRedisDriverMap } from '../../adapters/redis/driverMap';
 import { describeDriverMap, FRESH_MS } from '../support/driverMapConformance';
-import { freshRedis } from '../support/freshRedis';
+import { type FreshRedis, freshRedis } from '../support/freshRedis';
 import { createMemoryDriverMap } from '../support/memoryDriverMap';
 
 describeDriverMap('in Redis', async () => {
@@ -12,3 +14,25 @@ describeDriverMap('in memory', async () => {
   const map = createMemoryDriverMap({ freshPositionMs: FRESH_MS });
   return { map, flush: async () => map.flush(), close: async () => {} };
 });
+
+let fresh: FreshRedis;
+beforeAll(async () => void (fresh = await freshRedis()));
+afterAll(() => fresh.close());
+
+/** As a failover to a replica, or SCRIPT FLUSH by hand, leaves it: the client still counts its scripts as loaded. */
+test.each([true, false])(
+  'the live map works on after Redis has lost its scripts, with pipelining %s',
+  async (enableAutoPipelining) => {
+    const redis = new Redis(fresh.url, { enableAutoPipelining });
+    const map = createRedisDriverMap(redis, { freshPositionMs: FRESH_MS, keyPrefix: fresh.keyPrefix });
+    await map.reportIngestUp(1_000);
+    await fresh.redis.script('FLUSH');
+    const answers = await Promise.all([
+      map.reportIngestUp(2_000),
+      map.ingestUpSince(2_000),
+      map.look(['nobody']),
+    ]);
+    expect(answers[1]).toBe(1_000);
+    await redis.quit();
+  },
+);

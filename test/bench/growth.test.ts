@@ -1,5 +1,4 @@
 import { describe, expect, test } from '@jest/globals';
-import { samplesOf } from '../../bench/growth/meters';
 import { axisVerdict, type StepFigures } from '../../bench/growth/verdict';
 
 const NOTHING = { worker: null, api: null, temporal: null, postgres: null, redis: null };
@@ -71,15 +70,4 @@ describe('how an axis grew', () => {
     expect(axisVerdict([step(100, { p50: null }), step(200, {})])).toBeNull();
     expect(axisVerdict([step(100, { workerMb: null }), step(200, {})])?.bytesEach.worker).toBeNull();
   });
-});
-
-test('metrics are read with their labels, without comments', () => {
-  expect(
-    samplesOf(
-      '# HELP a_total words\n# TYPE a_total counter\na_total{event="x",le="+Inf"} 3\nb_bytes 1.5e+6\n',
-    ),
-  ).toEqual([
-    { name: 'a_total', labels: '{event="x",le="+Inf"}', value: 3 },
-    { name: 'b_bytes', labels: '', value: 1_500_000 },
-  ]);
 });

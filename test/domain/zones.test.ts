@@ -21,6 +21,7 @@ const ring = ({ west, south, east, north }: Box): number[][] => [
   [west, south],
 ];
 const polygon = (...boxes: Box[]): ZoneArea => ({ type: 'Polygon', coordinates: boxes.map(ring) });
+const polygonRings = (...boxes: Box[]): number[][][] => boxes.map(ring);
 const multi = (...boxes: Box[]): ZoneArea => ({
   type: 'MultiPolygon',
   coordinates: boxes.map((box) => [ring(box)]),
@@ -195,6 +196,56 @@ describe('zoneProblem', () => {
       },
     ],
     ['must be [lng, lat]', { type: 'Polygon', coordinates: [[[0, 0], [1], [1, 1], [0, 0]]] }],
+    [
+      'must not cross or touch itself',
+      {
+        type: 'Polygon',
+        coordinates: [
+          [
+            [0, 0],
+            [4, 4],
+            [4, 0],
+            [0, 3],
+            [0, 0],
+          ],
+        ],
+      },
+    ],
+    [
+      'must not cross or touch itself',
+      {
+        type: 'Polygon',
+        coordinates: [
+          [
+            [0, 0],
+            [4, 0],
+            [4, 4],
+            [2, 0],
+            [0, 4],
+            [0, 0],
+          ],
+        ],
+      },
+    ],
+    ['must not cross or touch itself', polygon(INNER, { ...INNER, east: INNER.east + 1 })],
+    [
+      'must not cross or touch itself',
+      {
+        type: 'MultiPolygon',
+        coordinates: [
+          polygonRings(CITY),
+          [
+            [
+              [0, 0],
+              [4, 4],
+              [4, 0],
+              [0, 3],
+              [0, 0],
+            ],
+          ],
+        ],
+      },
+    ],
     [
       'must not be empty',
       {

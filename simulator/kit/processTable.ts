@@ -20,7 +20,8 @@ export type Holding = {
   processes: number;
 };
 
-type Stat = { pid: number; parent: number; cpuTicks: number; threads: number; startedAt: number };
+/** One process at one moment. `cpuS`: in the kernel and out of it, with its children that have ended. */
+type Stat = { pid: number; parent: number; cpuS: number; threads: number; startedAt: number };
 
 const TICKS_A_SECOND = 100;
 const LISTENS = '0A';
@@ -46,16 +47,23 @@ export function listenerOn(port: number): Process | undefined {
 export function holdingOf({ pid, startedAt }: Process): Holding | undefined {
   const all = stats();
   if (!all.some((each) => each.pid === pid && each.startedAt === startedAt)) return undefined;
-  const family = all.filter((each) => each.pid === pid || each.parent === pid);
+  const family = withChildren(pid, all);
   const sum = (of: (each: Stat) => number): number => family.reduce((total, each) => total + of(each), 0);
   return {
     memoryMb: sum((each) => memoryMbOf(each.pid, 'Pss')),
     privateMb: sum((each) => memoryMbOf(each.pid, 'Pss_Anon')),
     files: sum((each) => filesOf(each.pid).length),
     threads: sum(({ threads }) => threads),
-    cpuS: sum(({ cpuTicks }) => cpuTicks) / TICKS_A_SECOND,
+    cpuS: sum(({ cpuS }) => cpuS),
     processes: family.length,
   };
+}
+
+/** A process and those that it started; none where it is gone or where the system has no /proc. */
+export function withChildren(pid: number, all: readonly Stat[] = stats()): readonly Stat[] {
+  return all.some((each) => each.pid === pid)
+    ? all.filter((each) => each.pid === pid || each.parent === pid)
+    : [];
 }
 
 /** Connections that a server on this port has. */
@@ -63,7 +71,8 @@ export function connectionsTo(port: number): number {
   return socketsOf(port, ESTABLISHED).length;
 }
 
-function stats(): Stat[] {
+/** Every process of this machine that may be seen. */
+export function stats(): Stat[] {
   return readable(() => readdirSync(PROC), []).flatMap((name) =>
     /^\d+$/.test(name) ? statOf(Number(name)) : [],
   );
@@ -84,7 +93,7 @@ function statOf(pid: number): Stat[] {
         {
           pid,
           parent: field(4),
-          cpuTicks: field(14) + field(15) + ofThoseGone,
+          cpuS: (field(14) + field(15) + ofThoseGone) / TICKS_A_SECOND,
           threads: field(20),
           startedAt: field(22),
         },

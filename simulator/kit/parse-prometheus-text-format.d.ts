@@ -1,0 +1,9 @@
+/** The package carries no types. Of its families we read those without a type: plain samples. */
+declare module 'parse-prometheus-text-format' {
+  type Family = {
+    name: string;
+    metrics: readonly { value?: string; labels?: Readonly<Record<string, string>> }[];
+  };
+  function parsePrometheusTextFormat(text: string): readonly Family[];
+  export = parsePrometheusTextFormat;
+}

@@ -70,9 +70,11 @@ function subscriptionsToTell(
   offerId: string | null,
 ): Promise<Subscription[]> {
   return db.$queryRaw<Subscription[]>`
-    SELECT s.id::text, s.endpoint, s.p256dh, s.auth, o.expires_at AS "expiresAt" FROM push_subscriptions s LEFT JOIN offers o ON o.id = ${offerId}::uuid
+    SELECT s.id::text, s.endpoint, s.p256dh, s.auth, o.expires_at AS "expiresAt" FROM push_subscriptions s
+      LEFT JOIN offers o ON o.id = ${offerId}::uuid
     WHERE s.driver_id = ${driverId}::uuid AND (${offerId}::text IS NULL
-      OR o.driver_id = s.driver_id AND o.state = 'LIVE' AND o.reached_at IS NULL AND o.expires_at > ${new Date(clock())})`;
+      OR o.driver_id = s.driver_id AND o.state = 'LIVE' AND o.reached_at IS NULL
+        AND o.expires_at > ${new Date(clock())})`;
 }
 
 type Way = Omit<WebPushDeps, 'timeoutMs' | 'lookup'> & Required<Pick<WebPushDeps, 'timeoutMs' | 'lookup'>>;

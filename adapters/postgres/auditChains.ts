@@ -25,8 +25,10 @@ export function createAuditChains(db: Database, statementMs = CHECK_STATEMENT_MS
     dueChains: ({ since, lastDigits }, after, limit) =>
       atOneMoment(
         (tx) => tx.$queryRaw<{ chain: string; entries: number }[]>`
-      SELECT due.chain, (SELECT count(*)::int FROM audit_entries e WHERE e.chain = due.chain) AS entries FROM (
-        SELECT chain FROM audit_entries WHERE chain > ${after} AND (at >= ${new Date(since)} OR right(chain, 1) = ANY(${[...lastDigits]}::text[]))
+      SELECT due.chain, (SELECT count(*)::int FROM audit_entries e WHERE e.chain = due.chain) AS entries
+        FROM (
+        SELECT chain FROM audit_entries WHERE chain > ${after}
+          AND (at >= ${new Date(since)} OR right(chain, 1) = ANY(${[...lastDigits]}::text[]))
         GROUP BY chain ORDER BY chain LIMIT ${limit}) due
       ORDER BY due.chain`,
       ),
@@ -58,7 +60,8 @@ export function createAuditChains(db: Database, statementMs = CHECK_STATEMENT_MS
         const table = kind === 'delivery' ? 'deliveries' : 'drivers';
         const rows = await tx.$queryRawUnsafe<{ id: string; has: boolean }[]>(
           `
-        SELECT r.id, NOT (created_at >= $2 OR right(r.id::text, 1) = ANY($3::text[])) OR EXISTS (SELECT FROM audit_entries e WHERE e.chain = $4 || '/' || r.id) AS has
+        SELECT r.id, NOT (created_at >= $2 OR right(r.id::text, 1) = ANY($3::text[]))
+          OR EXISTS (SELECT FROM audit_entries e WHERE e.chain = $4 || '/' || r.id) AS has
         FROM ${table} r WHERE r.id > $1::uuid ORDER BY r.id LIMIT ${ROWS_AT_ONCE}`,
           after,
           new Date(since),
@@ -127,8 +130,10 @@ type HeadRow = { chain: string; city_id: string; head: Uint8Array | null };
 
 async function readHeads(tx: Tx, names: readonly string[]): Promise<Map<string, ChainHead>> {
   const rows = await tx.$queryRaw<HeadRow[]>`
-    SELECT 'delivery/' || id AS chain, city_id, audit_hash AS head FROM deliveries WHERE id = ANY(${idsOf(names, 'delivery')}::uuid[])
-    UNION ALL SELECT 'driver/' || id, city_id, audit_hash FROM drivers WHERE id = ANY(${idsOf(names, 'driver')}::uuid[])`;
+    SELECT 'delivery/' || id AS chain, city_id, audit_hash AS head FROM deliveries
+      WHERE id = ANY(${idsOf(names, 'delivery')}::uuid[])
+    UNION ALL SELECT 'driver/' || id, city_id, audit_hash FROM drivers
+      WHERE id = ANY(${idsOf(names, 'driver')}::uuid[])`;
   return new Map(
     rows.map(({ chain, city_id: cityId, head }) => [
       chain,
@@ -201,7 +206,8 @@ const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 /** What the last check that was finished came to; null where there was none. */
 export async function lastFinishedCheck(db: Database): Promise<FinishedCheck | null> {
   const [row] = await db.$queryRaw<{ finished_at: Date; problem_count: number }[]>`
-    SELECT finished_at, (problems ->> 'count')::int AS problem_count FROM audit_checks WHERE finished_at IS NOT NULL ORDER BY started_at DESC LIMIT 1`;
+    SELECT finished_at, (problems ->> 'count')::int AS problem_count FROM audit_checks
+      WHERE finished_at IS NOT NULL ORDER BY started_at DESC LIMIT 1`;
   return row ? { finishedAt: msOf(row.finished_at), problemCount: row.problem_count } : null;
 }
 
@@ -212,6 +218,7 @@ export async function lastFinishedCheck(db: Database): Promise<FinishedCheck | n
 export async function auditLagMs(db: Database): Promise<number> {
   const [row] = await db.$queryRaw<{ lag_ms: number | null }[]>`
     SELECT (extract(epoch FROM now() - min(d.status_changed_at)) * 1000)::float8 AS lag_ms FROM deliveries d
-    WHERE d.closed_at IS NULL AND NOT EXISTS (SELECT FROM audit_entries e WHERE e.delivery_id = d.id AND e.at >= d.status_changed_at)`;
+    WHERE d.closed_at IS NULL AND NOT EXISTS (SELECT FROM audit_entries e WHERE e.delivery_id = d.id
+      AND e.at >= d.status_changed_at)`;
   return Math.max(0, row?.lag_ms ?? 0);
 }

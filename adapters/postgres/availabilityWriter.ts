@@ -21,10 +21,13 @@ export async function writeAvailability(
   const head = await writeEntry(tx, { facts, auditHash }, change, trace);
   const { driverId, availability, availabilityUntil, availabilityReason, pending, shiftEndsAt } = change.next;
   const written = await tx.$executeRaw`
-    UPDATE drivers SET availability = ${availability}, availability_until = ${dateOf(availabilityUntil)}, availability_reason = ${availabilityReason},
-      pending = ${pending === null ? null : JSON.stringify(pending)}::jsonb, shift_ends_at = ${dateOf(shiftEndsAt)}, audit_hash = ${head},
+    UPDATE drivers SET availability = ${availability}, availability_until = ${dateOf(availabilityUntil)},
+      availability_reason = ${availabilityReason},
+      pending = ${pending === null ? null : JSON.stringify(pending)}::jsonb,
+        shift_ends_at = ${dateOf(shiftEndsAt)}, audit_hash = ${head},
       availability_version = availability_version + 1,
-      idle_since = CASE WHEN ${availability} <> 'AVAILABLE' THEN NULL WHEN availability = 'AVAILABLE' THEN idle_since ELSE ${new Date(trace.at)}::timestamptz END
+      idle_since = CASE WHEN ${availability} <> 'AVAILABLE' THEN NULL WHEN availability = 'AVAILABLE'
+        THEN idle_since ELSE ${new Date(trace.at)}::timestamptz END
     WHERE id = ${driverId}::uuid AND availability = ${change.from}`;
   if (written !== 1) throw new Error(`driver ${driverId} was not ${change.from} although locked`);
 }

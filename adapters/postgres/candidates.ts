@@ -38,17 +38,24 @@ export async function readCandidates(
 ): Promise<CandidateFacts[]> {
   if (driverIds.length === 0) return [];
   const rows = await read<Row>(sql`
-    SELECT d.id, d.availability, d.pending, d.vehicle_kind, d.capacity, d.live_offers, d.active_assignments, d.offer_version, d.shift_ends_at, d.idle_since,
+    SELECT d.id, d.availability, d.pending, d.vehicle_kind, d.capacity, d.live_offers, d.active_assignments,
+      d.offer_version, d.shift_ends_at, d.idle_since,
       CASE WHEN d.earned_on = ${iso(now)}::date THEN d.earned_today_cents ELSE 0 END AS earned_today_cents,
-      (SELECT count(*)::int FROM offers o WHERE o.driver_id = d.id AND o.created_at > ${iso(now - HISTORY_MS)}::timestamptz
-         AND (o.state = 'REJECTED' OR (o.state = 'EXPIRED' AND o.reached_at IS NOT NULL))) AS recent_rejections,
-      (SELECT max(o.ended_at) FROM offers o WHERE o.delivery_id = ${deliveryId}::uuid AND o.driver_id = d.id AND o.state = 'EXPIRED') AS last_lapse_at,
+      (SELECT count(*)::int FROM offers o WHERE o.driver_id = d.id
+        AND o.created_at > ${iso(now - HISTORY_MS)}::timestamptz
+         AND (o.state = 'REJECTED' OR (o.state = 'EXPIRED'
+           AND o.reached_at IS NOT NULL))) AS recent_rejections,
+      (SELECT max(o.ended_at) FROM offers o WHERE o.delivery_id = ${deliveryId}::uuid AND o.driver_id = d.id
+        AND o.state = 'EXPIRED') AS last_lapse_at,
       rejected.pay_cents AS rejected_pay_cents, rejected.escalation_level AS rejected_level,
-      EXISTS (SELECT FROM assignments a WHERE a.delivery_id = ${deliveryId}::uuid AND a.driver_id = d.id AND a.state = 'LOST') AS lost,
-      EXISTS (SELECT FROM offers o WHERE o.delivery_id = ${deliveryId}::uuid AND o.driver_id = d.id AND o.kind = 'BROADCAST'
+      EXISTS (SELECT FROM assignments a WHERE a.delivery_id = ${deliveryId}::uuid AND a.driver_id = d.id
+        AND a.state = 'LOST') AS lost,
+      EXISTS (SELECT FROM offers o WHERE o.delivery_id = ${deliveryId}::uuid AND o.driver_id = d.id
+        AND o.kind = 'BROADCAST'
         AND o.created_at >= ${broadcastSince === null ? null : iso(broadcastSince)}::timestamptz) AS asked_by_broadcast
     FROM drivers d
-    LEFT JOIN LATERAL (SELECT o.pay_cents, o.escalation_level FROM offers o WHERE o.delivery_id = ${deliveryId}::uuid AND o.driver_id = d.id AND o.state = 'REJECTED'
+    LEFT JOIN LATERAL (SELECT o.pay_cents, o.escalation_level FROM offers o
+      WHERE o.delivery_id = ${deliveryId}::uuid AND o.driver_id = d.id AND o.state = 'REJECTED'
       ORDER BY o.ended_at DESC LIMIT 1) AS rejected ON true
     WHERE d.id = ANY(${[...driverIds]}::uuid[])`);
   return rows.map(candidateFacts);

@@ -65,7 +65,8 @@ type DeliveryRow = {
 export type ReadDelivery = { facts: DeliveryFacts; auditHash: Uint8Array | null };
 
 const DELIVERY_COLUMNS = sql`id, merchant_id, seller_order_id, city_id, zone_id, status, status_changed_at, reason_code, ready_at, search_at, search_again_at,
-  search_round, unassigned_ms, unassigned_since, escalation_level, driver_id, pinned, pay_cents, bonus_cents, assigned_at, picked_up_at, closed_at, audit_hash,
+  search_round, unassigned_ms, unassigned_since, escalation_level, driver_id, pinned, pay_cents, bonus_cents,
+    assigned_at, picked_up_at, closed_at, audit_hash,
   escalated_at, escalated_after_ms, broadcast_since, held_reason, lost_at, losses, delayed_since,
   (SELECT escalation_minutes FROM cities WHERE cities.id = deliveries.city_id) AS city_escalation_minutes`;
 
@@ -199,9 +200,12 @@ export async function lockFirstFree(
 ): Promise<ReadDriver[]> {
   if (driverIds.length === 0 || atMost === 0) return [];
   const rows = await read<DriverRow>(sql`
-    SELECT ${DRIVER_COLUMNS} FROM unnest(${[...driverIds]}::uuid[]) WITH ORDINALITY AS ranked(id, place) JOIN drivers ON drivers.id = ranked.id
-    WHERE availability IN ('AVAILABLE', 'BUSY') AND pending IS NULL AND live_offers = 0 AND live_offers + active_assignments < capacity
-      AND EXISTS (SELECT FROM deliveries d WHERE d.id = ${deliveryId}::uuid AND d.status IN ('PENDING', 'SEARCHING') AND d.held_reason IS NULL)
+    SELECT ${DRIVER_COLUMNS} FROM unnest(${[...driverIds]}::uuid[]) WITH ORDINALITY AS ranked(id, place)
+      JOIN drivers ON drivers.id = ranked.id
+    WHERE availability IN ('AVAILABLE', 'BUSY') AND pending IS NULL AND live_offers = 0
+      AND live_offers + active_assignments < capacity
+      AND EXISTS (SELECT FROM deliveries d WHERE d.id = ${deliveryId}::uuid
+        AND d.status IN ('PENDING', 'SEARCHING') AND d.held_reason IS NULL)
     ORDER BY place LIMIT ${atMost} FOR UPDATE OF drivers SKIP LOCKED`);
   return rows.map(readDriverOf);
 }
@@ -296,7 +300,8 @@ type AssignmentRow = {
 /** All assignments of a delivery, the oldest first. */
 export async function readAssignments(read: Read, deliveryId: string): Promise<AssignmentFacts[]> {
   const rows = await read<AssignmentRow>(sql`
-    SELECT id, driver_id, offer_id, way, state, pinned, pay_cents, started_at, at_pickup_at, picked_up_at, at_dropoff_at, ended_at, end_reason,
+    SELECT id, driver_id, offer_id, way, state, pinned, pay_cents, started_at, at_pickup_at, picked_up_at,
+      at_dropoff_at, ended_at, end_reason,
       meeting_lat, meeting_lng, meeting_address
     FROM assignments WHERE delivery_id = ${deliveryId}::uuid ORDER BY started_at, id`);
   return rows.map((row) => ({

@@ -174,9 +174,12 @@ type SearchRow = {
 
 async function readSearchFacts(read: Read, deliveryId: string): Promise<SearchFacts | undefined> {
   const [row] = await read<SearchRow>(sql`
-    SELECT d.unassigned_ms, d.unassigned_since, d.escalated_at, d.escalated_after_ms, d.broadcast_since, d.held_reason, c.escalation_minutes AS city_escalation_minutes,
-      d.status, d.search_at, d.city_id, d.parcel_size, d.search_round, d.escalation_level, d.pay_cents, d.bonus_cents, d.currency, d.distance_meters,
-      d.ready_at, z.offer_ttl_seconds, m.name AS merchant_name, p.address AS pickup_address, p.lat AS pickup_lat, p.lng AS pickup_lng, p.notes AS pickup_notes,
+    SELECT d.unassigned_ms, d.unassigned_since, d.escalated_at, d.escalated_after_ms, d.broadcast_since,
+      d.held_reason, c.escalation_minutes AS city_escalation_minutes,
+      d.status, d.search_at, d.city_id, d.parcel_size, d.search_round, d.escalation_level, d.pay_cents,
+        d.bonus_cents, d.currency, d.distance_meters,
+      d.ready_at, z.offer_ttl_seconds, m.name AS merchant_name, p.address AS pickup_address,
+        p.lat AS pickup_lat, p.lng AS pickup_lng, p.notes AS pickup_notes,
       o.address AS dropoff_address, o.lat AS dropoff_lat, o.lng AS dropoff_lng
     FROM deliveries d
     JOIN merchants m ON m.id = d.merchant_id

@@ -138,42 +138,59 @@ function recordset(table: string, name: (typeof PARAMETERS)[number]): string {
 
 const CHANGES = `
   WITH d AS (
-    UPDATE deliveries SET status = new.status, status_changed_at = new.status_changed_at, reason_code = new.reason_code,
-      search_again_at = new.search_again_at, search_round = new.search_round, unassigned_ms = new.unassigned_ms, unassigned_since = new.unassigned_since,
-      escalation_level = new.escalation_level, driver_id = new.driver_id, pinned = new.pinned, bonus_cents = new.bonus_cents, assigned_at = new.assigned_at,
-      picked_up_at = new.picked_up_at, closed_at = new.closed_at, audit_hash = new.audit_hash, escalated_at = new.escalated_at, escalated_after_ms = new.escalated_after_ms,
-      broadcast_since = new.broadcast_since, held_reason = new.held_reason, lost_at = new.lost_at, losses = new.losses, delayed_since = new.delayed_since
+    UPDATE deliveries SET status = new.status, status_changed_at = new.status_changed_at,
+      reason_code = new.reason_code,
+      search_again_at = new.search_again_at, search_round = new.search_round,
+        unassigned_ms = new.unassigned_ms, unassigned_since = new.unassigned_since,
+      escalation_level = new.escalation_level, driver_id = new.driver_id, pinned = new.pinned,
+        bonus_cents = new.bonus_cents, assigned_at = new.assigned_at,
+      picked_up_at = new.picked_up_at, closed_at = new.closed_at, audit_hash = new.audit_hash,
+        escalated_at = new.escalated_at, escalated_after_ms = new.escalated_after_ms,
+      broadcast_since = new.broadcast_since, held_reason = new.held_reason, lost_at = new.lost_at,
+        losses = new.losses, delayed_since = new.delayed_since
     FROM ${recordset('deliveries', 'delivery')} AS new WHERE deliveries.id = new.id
   ), o AS (
     UPDATE offers SET state = new.state, ended_at = new.ended_at, end_reason = new.end_reason
     FROM ${recordset('offers', 'offers')} AS new WHERE offers.id = new.id
   ), a AS (
-    UPDATE assignments SET state = new.state, at_pickup_at = new.at_pickup_at, picked_up_at = new.picked_up_at, at_dropoff_at = new.at_dropoff_at,
+    UPDATE assignments SET state = new.state, at_pickup_at = new.at_pickup_at,
+      picked_up_at = new.picked_up_at, at_dropoff_at = new.at_dropoff_at,
       ended_at = new.ended_at, end_reason = new.end_reason, pay_cents = new.pay_cents, pinned = new.pinned
     FROM ${recordset('assignments', 'assignments')} AS new WHERE assignments.id = new.id
   ), c AS (
-    UPDATE escalations SET level = new.level, state = new.state, reason = new.reason, driver_id = new.driver_id, rose_at = new.rose_at, resolved_at = new.resolved_at,
+    UPDATE escalations SET level = new.level, state = new.state, reason = new.reason,
+      driver_id = new.driver_id, rose_at = new.rose_at, resolved_at = new.resolved_at,
       resolved_by = new.resolved_by, resolution = new.resolution
     FROM ${recordset('escalations', 'cases')} AS new WHERE escalations.id = new.id
   ), dr AS (
-    UPDATE drivers SET live_offers = new.live_offers, active_assignments = new.active_assignments, availability = new.availability,
-      availability_until = new.availability_until, availability_reason = new.availability_reason, pending = new.pending, shift_ends_at = new.shift_ends_at,
+    UPDATE drivers SET live_offers = new.live_offers, active_assignments = new.active_assignments,
+      availability = new.availability,
+      availability_until = new.availability_until, availability_reason = new.availability_reason,
+        pending = new.pending, shift_ends_at = new.shift_ends_at,
       availability_version = drivers.availability_version + 1, audit_hash = new.audit_hash,
-      idle_since = CASE WHEN new.availability <> 'AVAILABLE' THEN NULL WHEN drivers.availability = 'AVAILABLE' THEN drivers.idle_since ELSE new.idle_since END,
-      earned_today_cents = new.earned_today_cents + CASE WHEN drivers.earned_on = new.earned_on THEN drivers.earned_today_cents ELSE 0 END,
+      idle_since = CASE WHEN new.availability <> 'AVAILABLE' THEN NULL
+        WHEN drivers.availability = 'AVAILABLE' THEN drivers.idle_since ELSE new.idle_since END,
+      earned_today_cents = new.earned_today_cents + CASE WHEN drivers.earned_on = new.earned_on
+        THEN drivers.earned_today_cents ELSE 0 END,
       earned_on = new.earned_on, lapses_in_row = new.lapses_in_row
     FROM ${recordset('drivers', 'drivers')} AS new WHERE drivers.id = new.id
   ), new_o AS (
-    INSERT INTO offers (id, delivery_id, driver_id, kind, state, round, pay_cents, escalation_level, payload, choice, created_at, expires_at)
-    SELECT id, delivery_id, driver_id, kind, state, round, pay_cents, escalation_level, payload, choice, created_at, expires_at
+    INSERT INTO offers (id, delivery_id, driver_id, kind, state, round, pay_cents, escalation_level, payload,
+      choice, created_at, expires_at)
+    SELECT id, delivery_id, driver_id, kind, state, round, pay_cents, escalation_level, payload, choice,
+      created_at, expires_at
     FROM ${recordset('offers', 'newOffers')}
   ), new_a AS (
-    INSERT INTO assignments (id, delivery_id, driver_id, offer_id, way, state, pinned, pay_cents, started_at, choice, meeting_lat, meeting_lng, meeting_address)
-    SELECT id, delivery_id, driver_id, offer_id, way, state, pinned, pay_cents, started_at, choice, meeting_lat, meeting_lng, meeting_address
+    INSERT INTO assignments (id, delivery_id, driver_id, offer_id, way, state, pinned, pay_cents, started_at,
+      choice, meeting_lat, meeting_lng, meeting_address)
+    SELECT id, delivery_id, driver_id, offer_id, way, state, pinned, pay_cents, started_at, choice,
+      meeting_lat, meeting_lng, meeting_address
     FROM ${recordset('assignments', 'newAssignments')}
   ), new_c AS (
-    INSERT INTO escalations (id, delivery_id, city_id, zone_id, level, state, reason, driver_id, opened_at, rose_at, resolved_at, resolved_by, resolution)
-    SELECT id, delivery_id, city_id, zone_id, level, state, reason, driver_id, opened_at, rose_at, resolved_at, resolved_by, resolution
+    INSERT INTO escalations (id, delivery_id, city_id, zone_id, level, state, reason, driver_id, opened_at,
+      rose_at, resolved_at, resolved_by, resolution)
+    SELECT id, delivery_id, city_id, zone_id, level, state, reason, driver_id, opened_at, rose_at,
+      resolved_at, resolved_by, resolution
     FROM ${recordset('escalations', 'newCases')}
   ), e AS (${INSERT_ENTRIES} FROM ${ENTRY_ROWS(parameter('entries'))})
   ${INSERT_MESSAGES} FROM ${MESSAGE_ROWS(parameter('messages'))}`;

@@ -54,13 +54,16 @@ function driverRow(
 // One statement, so one transaction and one trip.
 const INSERT = `
   WITH d AS (
-    INSERT INTO drivers (id, city_id, name, phone, vehicle_kind, offer_version, capacity, created_at, audit_hash)
-    SELECT id, city_id, name, phone, vehicle_kind, offer_version, capacity, created_at, audit_hash FROM jsonb_populate_recordset(null::drivers, $1::jsonb)
+    INSERT INTO drivers (id, city_id, name, phone, vehicle_kind, offer_version, capacity, created_at,
+      audit_hash)
+    SELECT id, city_id, name, phone, vehicle_kind, offer_version, capacity, created_at, audit_hash
+      FROM jsonb_populate_recordset(null::drivers, $1::jsonb)
     ON CONFLICT (id) DO NOTHING
     RETURNING id
   ), v AS (
     INSERT INTO vehicles (id, driver_id, kind, created_at)
-    SELECT vehicle.id, vehicle.driver_id, vehicle.kind, vehicle.created_at FROM jsonb_populate_recordset(null::vehicles, $2::jsonb) AS vehicle WHERE EXISTS (SELECT FROM d)
+    SELECT vehicle.id, vehicle.driver_id, vehicle.kind, vehicle.created_at
+      FROM jsonb_populate_recordset(null::vehicles, $2::jsonb) AS vehicle WHERE EXISTS (SELECT FROM d)
   ), e AS (
     ${INSERT_ENTRIES} FROM ${ENTRY_ROWS('$3')} WHERE EXISTS (SELECT FROM d)
   )

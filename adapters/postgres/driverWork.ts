@@ -14,9 +14,11 @@ export async function readDriverWork(tx: Tx, driverId: string): Promise<DriverWo
   const rows = await tx.$queryRaw<
     { id: string; delivery_id: string; is_offer: boolean; is_picked_up: boolean }[]
   >`
-    SELECT id, delivery_id, true AS is_offer, false AS is_picked_up FROM offers WHERE driver_id = ${driverId}::uuid AND state = 'LIVE'
+    SELECT id, delivery_id, true AS is_offer, false AS is_picked_up FROM offers
+      WHERE driver_id = ${driverId}::uuid AND state = 'LIVE'
     UNION ALL
-    SELECT a.id, a.delivery_id, false, d.picked_up_at IS NOT NULL FROM assignments a JOIN deliveries d ON d.id = a.delivery_id WHERE a.driver_id = ${driverId}::uuid AND a.state = 'ACTIVE'`;
+    SELECT a.id, a.delivery_id, false, d.picked_up_at IS NOT NULL FROM assignments a JOIN deliveries d
+      ON d.id = a.delivery_id WHERE a.driver_id = ${driverId}::uuid AND a.state = 'ACTIVE'`;
   return {
     offers: rows
       .filter((row) => row.is_offer)

@@ -38,7 +38,8 @@ export async function readFeatureRows(
   const rows = await db.$queryRaw<Row[]>`
     SELECT newest.id, newest.name, enabled, percent, cities, plan, who, why, created_at
     FROM unnest(${[...features]}::text[]) WITH ORDINALITY AS asked(feature, position)
-    CROSS JOIN LATERAL (SELECT * FROM feature_settings WHERE name = asked.feature ORDER BY id DESC LIMIT ${limit}) newest
+    CROSS JOIN LATERAL (SELECT * FROM feature_settings WHERE name = asked.feature ORDER BY id DESC
+      LIMIT ${limit}) newest
     ORDER BY asked.position, newest.id DESC`;
   return rows.map(featureRow);
 }
@@ -56,7 +57,8 @@ export async function writeFeatureRow(
 ): Promise<FeatureRow> {
   const [row] = await tx.$queryRaw<Row[]>`
     INSERT INTO feature_settings (name, enabled, percent, cities, plan, who, why)
-    VALUES (${feature}, ${enabled}::boolean, ${percent}::int, ${cities}::text[], ${plan && JSON.stringify(plan)}::jsonb, ${who}, ${why})
+    VALUES (${feature}, ${enabled}::boolean, ${percent}::int, ${cities}::text[],
+      ${plan && JSON.stringify(plan)}::jsonb, ${who}, ${why})
     RETURNING id, name, enabled, percent, cities, plan, who, why, created_at`;
   if (row === undefined) throw new Error('a feature was written and is not there');
   return featureRow(row);
@@ -65,7 +67,8 @@ export async function writeFeatureRow(
 /** Those of the cities that do not exist. */
 export async function unknownCities(db: Tx, cityIds: readonly string[]): Promise<string[]> {
   const rows = await db.$queryRaw<{ id: string }[]>`
-    SELECT asked.id FROM unnest(${[...cityIds]}::text[]) AS asked(id) WHERE NOT EXISTS (SELECT FROM cities WHERE cities.id = asked.id) ORDER BY asked.id`;
+    SELECT asked.id FROM unnest(${[...cityIds]}::text[]) AS asked(id)
+      WHERE NOT EXISTS (SELECT FROM cities WHERE cities.id = asked.id) ORDER BY asked.id`;
   return rows.map(({ id }) => id);
 }
 

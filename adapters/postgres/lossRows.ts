@@ -47,12 +47,17 @@ export async function readWatched(
   const after = afterId === null ? sql`` : sql`AND id > ${afterId}::uuid`;
   const rows = await db.$queryRaw<Row[]>`
     SELECT dr.id, dr.city_id, dr.vehicle_kind, dr.idle_since, dr.last_lat, dr.last_lng, dr.last_fix_at,
-      a.id AS assignment_id, a.delivery_id, d.status, a.started_at, d.ready_at, s.lat, s.lng, a.nearest_meters, a.progress_at,
-      GREATEST(a.at_pickup_at, a.picked_up_at, a.at_dropoff_at, CASE WHEN d.status = 'RETURNING' THEN d.status_changed_at END) AS stepped_at,
-      (SELECT max(resolved_at) FROM escalations WHERE delivery_id = a.delivery_id AND driver_id = dr.id AND resolution = 'BY_OPS') AS settled_at,
+      a.id AS assignment_id, a.delivery_id, d.status, a.started_at, d.ready_at, s.lat, s.lng,
+        a.nearest_meters, a.progress_at,
+      GREATEST(a.at_pickup_at, a.picked_up_at, a.at_dropoff_at, CASE WHEN d.status = 'RETURNING'
+        THEN d.status_changed_at END) AS stepped_at,
+      (SELECT max(resolved_at) FROM escalations WHERE delivery_id = a.delivery_id AND driver_id = dr.id
+        AND resolution = 'BY_OPS') AS settled_at,
       e.id AS case_id, e.reason AS case_reason, e.driver_id AS case_driver_id
-    FROM (SELECT * FROM drivers WHERE (availability IN ('AVAILABLE', 'BUSY') OR active_assignments > 0) ${after} ORDER BY id LIMIT ${limit}) dr
-    LEFT JOIN (assignments a JOIN deliveries d ON d.id = a.delivery_id JOIN stops s ON s.delivery_id = d.id AND s.kind = 'PICKUP') ON a.driver_id = dr.id AND a.state = 'ACTIVE'
+    FROM (SELECT * FROM drivers WHERE (availability IN ('AVAILABLE', 'BUSY')
+      OR active_assignments > 0) ${after} ORDER BY id LIMIT ${limit}) dr
+    LEFT JOIN (assignments a JOIN deliveries d ON d.id = a.delivery_id JOIN stops s ON s.delivery_id = d.id
+      AND s.kind = 'PICKUP') ON a.driver_id = dr.id AND a.state = 'ACTIVE'
     LEFT JOIN escalations e ON e.delivery_id = a.delivery_id AND e.state <> 'RESOLVED'
     ORDER BY dr.id, a.started_at`;
   const drivers = new Map<string, WatchedDriver & { jobs: WatchedJob[] }>();
@@ -129,7 +134,8 @@ export async function writeProgress(
   }));
   await db.$executeRaw`
     UPDATE assignments SET nearest_meters = news.nearest_meters, progress_at = news.progress_at
-    FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS news(id uuid, nearest_meters int, progress_at timestamptz)
+    FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS news(id uuid, nearest_meters int,
+      progress_at timestamptz)
     WHERE assignments.id = news.id AND state = 'ACTIVE'`;
 }
 
@@ -151,11 +157,13 @@ export async function keepSilence(
       silent.length === 0
         ? []
         : await tx.$queryRaw<{ id: string }[]>`
-      UPDATE cities SET silent_since = ${new Date(at)} WHERE id = ANY(${[...silent]}) AND silent_since IS NULL RETURNING id`;
+      UPDATE cities SET silent_since = ${new Date(at)} WHERE id = ANY(${[...silent]})
+        AND silent_since IS NULL RETURNING id`;
     const ended = !canEnd
       ? []
       : await tx.$queryRaw<{ id: string }[]>`
-      UPDATE cities SET silent_since = NULL WHERE silent_since IS NOT NULL AND id <> ALL(${[...silent]}) RETURNING id`;
+      UPDATE cities SET silent_since = NULL WHERE silent_since IS NOT NULL AND id <> ALL(${[...silent]})
+        RETURNING id`;
     const news = { began: began.map(({ id }) => id), ended: ended.map(({ id }) => id) };
     await enqueue(tx, 'lost-drivers', newCorrelationId(), tell(news));
     return news;
@@ -172,7 +180,8 @@ export async function tellOfLosses(db: Database, losses: readonly SeenLoss[]): P
   return db.$transaction(async (tx) => {
     const waiting = await tx.$queryRaw<{ assignmentId: string }[]>`
       SELECT payload->>'assignmentId' AS "assignmentId" FROM outbox
-      WHERE key = ANY(${losses.map(({ deliveryId }) => deliveryId)}) AND sent_at IS NULL AND kind = 'driverLeft'`;
+      WHERE key = ANY(${losses.map(({ deliveryId }) => deliveryId)}) AND sent_at IS NULL
+        AND kind = 'driverLeft'`;
     const told = new Set(waiting.map(({ assignmentId }) => assignmentId));
     const news = losses.filter(({ assignmentId }) => !told.has(assignmentId));
     for (const loss of news)

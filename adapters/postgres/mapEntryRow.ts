@@ -41,7 +41,8 @@ export async function readMapEntries(read: Read, driverIds: readonly string[]): 
 export async function readOnDuty(db: Database, afterId: string | null, limit: number): Promise<DutyRow[]> {
   const after = afterId === null ? sql`` : sql`AND id > ${afterId}::uuid`;
   const rows = await db.$queryRaw<Row[]>`
-    SELECT ${COLUMNS} FROM drivers WHERE availability IN ('AVAILABLE', 'BUSY') ${after} ORDER BY id LIMIT ${limit}`;
+    SELECT ${COLUMNS} FROM drivers WHERE availability IN ('AVAILABLE', 'BUSY') ${after} ORDER BY id
+      LIMIT ${limit}`;
   return rows.map(dutyRow);
 }
 

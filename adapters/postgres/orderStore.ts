@@ -17,9 +17,12 @@ export function createOrderStore(db: Database): OrderStore {
   return {
     context: async ({ merchantId, sellerOrderId, cityId }) => {
       const [row] = await read<ContextRow>(sql`
-        SELECT (SELECT jsonb_build_object('deliveryId', id, 'requestHash', request_hash) FROM deliveries WHERE merchant_id = ${merchantId} AND seller_order_id = ${sellerOrderId}) AS known,
-          (SELECT currency FROM cities WHERE id = ${cityId}) AS currency, EXISTS (SELECT FROM merchants WHERE id = ${merchantId}) AS "merchantExists",
-          (SELECT jsonb_agg(jsonb_build_object('id', id, 'polygon', polygon, 'priority', priority)) FROM zones WHERE city_id = ${cityId}) AS zones`);
+        SELECT (SELECT jsonb_build_object('deliveryId', id, 'requestHash', request_hash) FROM deliveries
+          WHERE merchant_id = ${merchantId} AND seller_order_id = ${sellerOrderId}) AS known,
+          (SELECT currency FROM cities WHERE id = ${cityId}) AS currency,
+            EXISTS (SELECT FROM merchants WHERE id = ${merchantId}) AS "merchantExists",
+          (SELECT jsonb_agg(jsonb_build_object('id', id, 'polygon', polygon, 'priority', priority))
+            FROM zones WHERE city_id = ${cityId}) AS zones`);
       if (!row) throw new Error('a SELECT without FROM gave no row');
       const { known, currency, merchantExists, zones } = row;
       return {
@@ -61,16 +64,21 @@ export function createOrderStore(db: Database): OrderStore {
 // the delivery was.
 const INSERT = `
   WITH d AS (
-    INSERT INTO deliveries (id, merchant_id, seller_order_id, request_hash, city_id, zone_id, status, status_changed_at, parcel_size, ready_at, window_from,
-      window_to, currency, fee_cents, pay_cents, distance_meters, search_at, correlation_id, audit_hash, created_at)
-    SELECT id, merchant_id, seller_order_id, request_hash, city_id, zone_id, status, status_changed_at, parcel_size, ready_at, window_from,
-      window_to, currency, fee_cents, pay_cents, distance_meters, search_at, correlation_id, audit_hash, created_at
+    INSERT INTO deliveries (id, merchant_id, seller_order_id, request_hash, city_id, zone_id, status,
+      status_changed_at, parcel_size, ready_at, window_from,
+      window_to, currency, fee_cents, pay_cents, distance_meters, search_at, correlation_id, audit_hash,
+        created_at)
+    SELECT id, merchant_id, seller_order_id, request_hash, city_id, zone_id, status, status_changed_at,
+      parcel_size, ready_at, window_from,
+      window_to, currency, fee_cents, pay_cents, distance_meters, search_at, correlation_id, audit_hash,
+        created_at
     FROM jsonb_populate_recordset(null::deliveries, $1::jsonb)
     ON CONFLICT (merchant_id, seller_order_id) DO NOTHING
     RETURNING id
   ), s AS (
     INSERT INTO stops (id, delivery_id, kind, address, lat, lng, contact_name, contact_phone, notes)
-    SELECT stop.id, stop.delivery_id, stop.kind, stop.address, stop.lat, stop.lng, stop.contact_name, stop.contact_phone, stop.notes
+    SELECT stop.id, stop.delivery_id, stop.kind, stop.address, stop.lat, stop.lng, stop.contact_name,
+      stop.contact_phone, stop.notes
     FROM jsonb_populate_recordset(null::stops, $2::jsonb) AS stop WHERE EXISTS (SELECT FROM d)
   ), e AS (
     ${INSERT_ENTRIES} FROM ${ENTRY_ROWS('$3')} WHERE EXISTS (SELECT FROM d)

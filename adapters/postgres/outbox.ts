@@ -84,12 +84,17 @@ export async function takeDue(
   const taken = await read<Omit<Enqueued, 'id'> & { id: bigint | string }>(sql`
     UPDATE outbox SET next_at = now() + ${LEASE_MS} * interval '1 millisecond', attempts = attempts + 1
     WHERE id = ANY(ARRAY(
-      SELECT id FROM outbox due WHERE sent_at IS NULL AND next_at <= now() + ${ROUNDING} AND kind = ANY(${[...kinds]}) AND NOT (kind = 'emit' AND EXISTS (
-        SELECT FROM outbox earlier WHERE earlier.key = due.key AND earlier.id < due.id AND earlier.kind = 'emit' AND earlier.sent_at IS NULL AND earlier.next_at > now() + ${ROUNDING}))
-        AND (kind <> 'notify' OR payload #>> '{notice,to,kind}' = ${to} AND created_at <= now() - ${afterMs} * interval '1 millisecond' AND NOT EXISTS (
-        SELECT FROM outbox earlier WHERE earlier.key = due.key AND earlier.id < due.id AND earlier.kind = 'notify' AND earlier.sent_at IS NULL))
+      SELECT id FROM outbox due WHERE sent_at IS NULL AND next_at <= now() + ${ROUNDING}
+        AND kind = ANY(${[...kinds]}) AND NOT (kind = 'emit' AND EXISTS (
+        SELECT FROM outbox earlier WHERE earlier.key = due.key AND earlier.id < due.id
+          AND earlier.kind = 'emit' AND earlier.sent_at IS NULL AND earlier.next_at > now() + ${ROUNDING}))
+        AND (kind <> 'notify' OR payload #>> '{notice,to,kind}' = ${to}
+          AND created_at <= now() - ${afterMs} * interval '1 millisecond' AND NOT EXISTS (
+        SELECT FROM outbox earlier WHERE earlier.key = due.key AND earlier.id < due.id
+          AND earlier.kind = 'notify' AND earlier.sent_at IS NULL))
       ORDER BY next_at, id LIMIT ${limit} FOR UPDATE SKIP LOCKED))
-    RETURNING id, key, correlation_id AS "correlationId", attempts, jsonb_build_object('kind', kind) || payload AS message`);
+    RETURNING id, key, correlation_id AS "correlationId", attempts,
+      jsonb_build_object('kind', kind) || payload AS message`);
   return taken.map((each) => ({ ...each, id: BigInt(each.id) })).sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
@@ -124,12 +129,14 @@ export async function putBack(
 /** Age in ms of the oldest message not yet sent, and how many there are. */
 export async function outboxBacklog(db: Database): Promise<{ unsent: number; oldestMs: number }> {
   const [row] = await db.$queryRaw<{ unsent: number; oldestMs: number }[]>`
-    SELECT count(*)::int AS unsent, coalesce(extract(epoch FROM now() - min(created_at)) * 1000, 0)::float8 AS "oldestMs" FROM outbox WHERE sent_at IS NULL`;
+    SELECT count(*)::int AS unsent, coalesce(extract(epoch FROM now() - min(created_at)) * 1000,
+      0)::float8 AS "oldestMs" FROM outbox WHERE sent_at IS NULL`;
   return row ?? { unsent: 0, oldestMs: 0 };
 }
 
 /** Forgets what was sent long ago. @returns how many rows went */
 export async function pruneSent(db: Database, olderThanMs: number): Promise<number> {
   return db.$executeRaw`DELETE FROM outbox WHERE id IN (
-    SELECT id FROM outbox WHERE sent_at < now() - ${olderThanMs} * interval '1 millisecond' ORDER BY sent_at LIMIT 10000)`;
+    SELECT id FROM outbox WHERE sent_at < now() - ${olderThanMs} * interval '1 millisecond' ORDER BY sent_at
+      LIMIT 10000)`;
 }

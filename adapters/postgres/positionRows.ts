@@ -5,7 +5,8 @@ import { type ReceivedPosition } from '../redis/positionStream';
 export async function insertPositions(db: Database, fixes: readonly ReceivedPosition[]): Promise<void> {
   if (fixes.length === 0) return;
   await db.$executeRaw`
-    INSERT INTO position_fixes (driver_id, at, received_at, lat, lng, accuracy_meters, speed_mps, heading_degrees)
+    INSERT INTO position_fixes (driver_id, at, received_at, lat, lng, accuracy_meters, speed_mps,
+      heading_degrees)
     SELECT driver_id, at, received_at, lat, lng, accuracy_meters, speed_mps, heading_degrees
     FROM jsonb_populate_recordset(null::position_fixes, ${JSON.stringify(fixes.map(fixRow))}::jsonb)
     ON CONFLICT (driver_id, at) DO NOTHING`;
@@ -18,7 +19,8 @@ export async function insertPositions(db: Database, fixes: readonly ReceivedPosi
  */
 export async function prunePositions(db: Database, olderThanMs: number): Promise<number> {
   return db.$executeRaw`DELETE FROM position_fixes WHERE id IN (
-    SELECT id FROM (SELECT id, received_at FROM position_fixes ORDER BY id LIMIT 10000) oldest WHERE received_at < now() - ${olderThanMs} * interval '1 millisecond')`;
+    SELECT id FROM (SELECT id, received_at FROM position_fixes ORDER BY id LIMIT 10000) oldest
+      WHERE received_at < now() - ${olderThanMs} * interval '1 millisecond')`;
 }
 
 /**
@@ -34,11 +36,14 @@ export async function updateLastPlaces(
   if (fixes.length === 0) return [];
   const newest = new Map(fixes.map((fix) => [fix.driverId, fix]));
   const passed = await db.$queryRaw<{ id: string }[]>`
-    WITH new AS (SELECT * FROM jsonb_populate_recordset(null::position_fixes, ${JSON.stringify([...newest.values()].map(fixRow))}::jsonb)),
-    due AS (SELECT d.id FROM drivers d JOIN new ON new.driver_id = d.id WHERE d.last_fix_at IS NULL OR d.last_fix_at < new.received_at),
+    WITH new AS (SELECT * FROM jsonb_populate_recordset(null::position_fixes,
+      ${JSON.stringify([...newest.values()].map(fixRow))}::jsonb)),
+    due AS (SELECT d.id FROM drivers d JOIN new ON new.driver_id = d.id WHERE d.last_fix_at IS NULL
+      OR d.last_fix_at < new.received_at),
     held AS (
       SELECT d.id FROM drivers d JOIN new ON new.driver_id = d.id
-      WHERE d.last_fix_at IS NULL OR d.last_fix_at < new.received_at ORDER BY d.id FOR NO KEY UPDATE OF d SKIP LOCKED),
+      WHERE d.last_fix_at IS NULL OR d.last_fix_at < new.received_at ORDER BY d.id
+        FOR NO KEY UPDATE OF d SKIP LOCKED),
     moved AS (
       UPDATE drivers SET last_lat = new.lat, last_lng = new.lng, last_fix_at = new.received_at
       FROM new JOIN held ON held.id = new.driver_id WHERE drivers.id = held.id)

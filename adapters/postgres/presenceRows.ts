@@ -9,7 +9,8 @@ export async function readOverdue(
 ): Promise<{ driverId: string; state: TimedState; until: number }[]> {
   const rows = await db.$queryRaw<{ id: string; availability: TimedState; availability_until: Date }[]>`
     SELECT id, availability, availability_until FROM drivers
-    WHERE availability_until < ${new Date(before)} AND availability IN ('ON_BREAK', 'PAUSED') ORDER BY availability_until LIMIT ${limit}`;
+    WHERE availability_until < ${new Date(before)} AND availability IN ('ON_BREAK', 'PAUSED')
+      ORDER BY availability_until LIMIT ${limit}`;
   return rows.map((row) => ({
     driverId: row.id,
     state: row.availability,
@@ -26,7 +27,8 @@ export async function readInStatesOfV2(
   const after = afterId === null ? sql`` : sql`AND id > ${afterId}::uuid`;
   return db.$queryRaw<{ driverId: string; cityId: string }[]>`
     SELECT id AS "driverId", city_id AS "cityId" FROM drivers
-    WHERE (availability IN ('ON_BREAK', 'PAUSED', 'SHIFT_ENDED') OR pending->>'kind' <> 'OFFLINE') ${after} ORDER BY id LIMIT ${limit}`;
+    WHERE (availability IN ('ON_BREAK', 'PAUSED', 'SHIFT_ENDED') OR pending->>'kind' <> 'OFFLINE') ${after}
+      ORDER BY id LIMIT ${limit}`;
 }
 
 export async function readCityIds(db: Tx): Promise<string[]> {

@@ -17,7 +17,8 @@ export function createUnassignedRows(db: Database): UnassignedRows {
     unassigned: async ({ afterId, limit }) => {
       const after = afterId === null ? sql`` : sql`AND d.id > ${afterId}::uuid`;
       const rows = await db.$queryRaw<Row[]>`
-        SELECT d.id, d.city_id, d.unassigned_ms, d.unassigned_since, d.escalation_level, d.escalated_after_ms, c.escalation_minutes
+        SELECT d.id, d.city_id, d.unassigned_ms, d.unassigned_since, d.escalation_level, d.escalated_after_ms,
+          c.escalation_minutes
         FROM deliveries d JOIN cities c ON c.id = d.city_id
         WHERE d.closed_at IS NULL AND d.unassigned_since IS NOT NULL ${after} ORDER BY d.id LIMIT ${limit}`;
       return rows.map(unassignedRow);

@@ -24,9 +24,12 @@ export async function readWaiting(
     (Omit<WaitingDelivery, 'pickup' | 'readyAt' | 'broadcastSince'> &
       Point & { readyAt: Date; broadcastSince: Date | null })[]
   >`
-    SELECT d.id AS "deliveryId", s.lat, s.lng, d.search_round AS round, d.escalation_level AS level, d.parcel_size AS "parcelSize", d.pay_cents + d.bonus_cents AS "payCents", d.ready_at AS "readyAt", d.broadcast_since AS "broadcastSince"
+    SELECT d.id AS "deliveryId", s.lat, s.lng, d.search_round AS round, d.escalation_level AS level,
+      d.parcel_size AS "parcelSize", d.pay_cents + d.bonus_cents AS "payCents", d.ready_at AS "readyAt",
+      d.broadcast_since AS "broadcastSince"
     FROM deliveries d JOIN stops s ON s.delivery_id = d.id AND s.kind = 'PICKUP'
-    WHERE d.city_id = ${cityId} AND d.status = 'SEARCHING' AND d.held_reason IS NULL ORDER BY d.escalation_level DESC, d.search_at, d.id LIMIT ${limit} OFFSET ${offset}`;
+    WHERE d.city_id = ${cityId} AND d.status = 'SEARCHING' AND d.held_reason IS NULL
+      ORDER BY d.escalation_level DESC, d.search_at, d.id LIMIT ${limit} OFFSET ${offset}`;
   return rows.map(({ lat, lng, readyAt, broadcastSince, ...row }) => ({
     ...row,
     pickup: { lat, lng },

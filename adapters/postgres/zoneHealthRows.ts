@@ -64,7 +64,8 @@ export async function countDeliveries(
   const rows = await db.$queryRaw<DeliveryCount[]>`
     SELECT city_id AS "cityId", zone_id AS "zoneId", count(*)::int AS "openDeliveries",
       count(*) FILTER (WHERE searching)::int AS searching, count(*) FILTER (WHERE carried)::int AS carried,
-      coalesce(percentile_disc(0.5) WITHIN GROUP (ORDER BY waited) FILTER (WHERE searching), 0)::float8 AS "waitingP50Ms",
+      coalesce(percentile_disc(0.5) WITHIN GROUP (ORDER BY waited) FILTER (WHERE searching),
+        0)::float8 AS "waitingP50Ms",
       coalesce(max(waited) FILTER (WHERE searching), 0)::float8 AS "waitingMaxMs",
       count(*) FILTER (WHERE searching AND escalation_level = 1)::int AS level1,
       count(*) FILTER (WHERE searching AND escalation_level = 2)::int AS level2,
@@ -72,7 +73,8 @@ export async function countDeliveries(
     FROM (
       SELECT city_id, zone_id, escalation_level, status IN ('SEARCHING', 'OFFERED') AS searching,
         status IN ('ASSIGNED', 'AT_PICKUP', 'PICKED_UP', 'AT_DROPOFF', 'RETURNING') AS carried,
-        unassigned_ms + greatest(0, round(extract(epoch FROM ${new Date(at)}::timestamptz - unassigned_since) * 1000)) AS waited
+        unassigned_ms + greatest(0, round(extract(epoch
+          FROM ${new Date(at)}::timestamptz - unassigned_since) * 1000)) AS waited
       FROM deliveries WHERE closed_at IS NULL ${ofCity(cityId, sql`city_id`)}) AS open
     GROUP BY city_id, zone_id`;
   return rows.map(({ level1, level2, level3, ...rest }) => ({
@@ -94,9 +96,11 @@ export async function countAnswers(
   cityId: string | null,
 ): Promise<CountedAnswers[]> {
   const rows = await db.$queryRaw<(Place & { accepted: number; answered: number })[]>`
-    SELECT d.city_id AS "cityId", d.zone_id AS "zoneId", count(*) FILTER (WHERE o.state = 'ACCEPTED')::int AS accepted, count(*)::int AS answered
+    SELECT d.city_id AS "cityId", d.zone_id AS "zoneId",
+      count(*) FILTER (WHERE o.state = 'ACCEPTED')::int AS accepted, count(*)::int AS answered
     FROM offers o JOIN deliveries d ON d.id = o.delivery_id
-    WHERE o.id >= ${firstIdAt(since - OLDEST_OFFER_MS)}::uuid AND o.ended_at > ${new Date(since)} AND o.state IN ('ACCEPTED', 'REJECTED', 'EXPIRED')
+    WHERE o.id >= ${firstIdAt(since - OLDEST_OFFER_MS)}::uuid AND o.ended_at > ${new Date(since)}
+      AND o.state IN ('ACCEPTED', 'REJECTED', 'EXPIRED')
       ${ofCity(cityId, sql`d.city_id`)}
     GROUP BY d.city_id, d.zone_id`;
   return rows.map(({ accepted, answered, ...place }) => ({
@@ -116,7 +120,8 @@ export async function countCases(db: Database, cityId: string | null): Promise<C
   return db.$queryRaw<CountedCases[]>`
     SELECT d.city_id AS "cityId", d.zone_id AS "zoneId", count(*)::int AS "openCases"
     FROM escalations e JOIN deliveries d ON d.id = e.delivery_id
-    WHERE e.state IN ('OPEN', 'ACKNOWLEDGED') ${ofCity(cityId, sql`e.city_id`)} GROUP BY d.city_id, d.zone_id`;
+    WHERE e.state IN ('OPEN', 'ACKNOWLEDGED') ${ofCity(cityId, sql`e.city_id`)} GROUP BY d.city_id,
+      d.zone_id`;
 }
 
 function ofCity(cityId: string | null, column: typeof empty): typeof empty {
@@ -195,7 +200,8 @@ export async function writeHealth(
 async function readNewest(tx: Tx, cityId: string): Promise<NewestHealth> {
   const rows = await tx.$queryRaw<{ zoneId: string | null; state: ZoneState; at: Date }[]>`
     SELECT zone_id AS "zoneId", state, at FROM zone_health
-    WHERE city_id = ${cityId} AND at = (SELECT max(at) FROM zone_health WHERE city_id = ${cityId} AND ${NOT_AHEAD})`;
+    WHERE city_id = ${cityId} AND at = (SELECT max(at) FROM zone_health WHERE city_id = ${cityId}
+      AND ${NOT_AHEAD})`;
   const [first] = rows;
   return first === undefined
     ? null
@@ -208,7 +214,8 @@ export type LatestHealth = Place & { state: ZoneState; figures: ZoneFigures };
 export async function readLatestHealth(db: Database, since: number): Promise<LatestHealth[]> {
   return db.$queryRaw<LatestHealth[]>`
     SELECT h.city_id AS "cityId", h.zone_id AS "zoneId", h.state, h.figures
-    FROM cities c CROSS JOIN LATERAL (SELECT at FROM zone_health WHERE city_id = c.id AND at > ${new Date(since)} AND ${NOT_AHEAD} ORDER BY at DESC LIMIT 1) newest
+    FROM cities c CROSS JOIN LATERAL (SELECT at FROM zone_health WHERE city_id = c.id
+      AND at > ${new Date(since)} AND ${NOT_AHEAD} ORDER BY at DESC LIMIT 1) newest
     JOIN zone_health h ON h.city_id = c.id AND h.at = newest.at`;
 }
 
@@ -220,7 +227,8 @@ export async function readStaleCities(
 ): Promise<string[]> {
   const rows = await db.$queryRaw<{ id: string }[]>`
     SELECT id FROM cities c WHERE (${cityIds === null} OR id = ANY(${[...(cityIds ?? [])]}::text[]))
-      AND NOT EXISTS (SELECT FROM zone_health WHERE city_id = c.id AND at > ${new Date(since)} AND ${NOT_AHEAD}) ORDER BY id`;
+      AND NOT EXISTS (SELECT FROM zone_health WHERE city_id = c.id AND at > ${new Date(since)}
+        AND ${NOT_AHEAD}) ORDER BY id`;
   return rows.map(({ id }) => id);
 }
 
@@ -230,5 +238,6 @@ export async function readStaleCities(
  */
 export async function pruneHealth(db: Database, olderThanMs: number): Promise<number> {
   return db.$executeRaw`DELETE FROM zone_health WHERE id IN (
-    SELECT id FROM zone_health WHERE at < now() - ${olderThanMs} * interval '1 millisecond' ORDER BY at LIMIT 10000)`;
+    SELECT id FROM zone_health WHERE at < now() - ${olderThanMs} * interval '1 millisecond' ORDER BY at
+      LIMIT 10000)`;
 }

@@ -50,7 +50,8 @@ export function createDispatcher(
 ): Dispatcher {
   const open = async (deliveryId: string): Promise<Started | null> => {
     const [delivery] = await readerOf(db)<Started>(sql`
-      SELECT id, merchant_id AS "merchantId", seller_order_id AS "sellerOrderId", city_id AS "cityId", zone_id AS "zoneId", status
+      SELECT id, merchant_id AS "merchantId", seller_order_id AS "sellerOrderId", city_id AS "cityId",
+        zone_id AS "zoneId", status
       FROM deliveries WHERE id = ${deliveryId}::uuid AND closed_at IS NULL`);
     return delivery ?? null;
   };

@@ -113,7 +113,8 @@ async function seedAll(
     rows: [facts],
   } = await owner.query<{ version: string; bytes: string; rows: string }>(`
     SELECT current_setting('server_version') AS version, (SELECT count(*) FROM audit_entries) AS rows,
-      (SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits WHERE inhparent = 'audit_entries'::regclass) AS bytes`);
+      (SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits
+        WHERE inhparent = 'audit_entries'::regclass) AS bytes`);
   log(`${facts?.rows} rows in ${seedSeconds} s, ${Math.round(Number(facts?.bytes) / 1e6)} MB with indexes`);
   return { seedSeconds, version: facts?.version ?? '', bytes: Number(facts?.bytes) };
 }

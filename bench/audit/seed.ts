@@ -24,9 +24,11 @@ export const monthOf = ({ firstMonth }: Seed, month: number): Date =>
 
 /** Keys are made from their numbers, so that queries can name ones that exist. */
 export const KEYS = `
-  CREATE FUNCTION key_of(what text, n bigint) RETURNS uuid LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT md5(what || n)::uuid $$;
+  CREATE FUNCTION key_of(what text, n bigint) RETURNS uuid LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT md5(what || n)::uuid $$;
   CREATE FUNCTION id_at(at timestamptz, salt text) RETURNS uuid LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' || substr(md5(salt), 1, 3) || '8' || substr(md5(salt), 4, 15))::uuid $$;`;
+    SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' || substr(md5(salt), 1,
+      3) || '8' || substr(md5(salt), 4, 15))::uuid $$;`;
 
 /**
  * Writes the rows month by month, in the order of their time, without the indexes that are made afterwards.
@@ -39,7 +41,8 @@ export async function seedEntries(owner: Client, seed: Seed, log: (line: string)
   );
   await owner.query('SELECT ensure_audit_partitions($1::date, $2::int)', [seed.firstMonth, seed.months]);
   const { rows: indexes } = await owner.query<{ name: string; definition: string }>(`
-    SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition FROM pg_index WHERE indrelid = 'audit_entries'::regclass AND NOT indisprimary`);
+    SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition FROM pg_index
+      WHERE indrelid = 'audit_entries'::regclass AND NOT indisprimary`);
   for (const { name } of indexes) await owner.query(`DROP INDEX ${name}`);
   for (let month = 0; month < seed.months; month += 1) {
     await owner.query(monthQuery(seed, month));
@@ -65,23 +68,34 @@ function monthQuery(seed: Seed, month: number): string {
     `('${from}'::timestamptz + ('${to}'::timestamptz - '${from}'::timestamptz) * ((${n} - ${first})::float8 / ${last - first + 1}))`;
   return `
     WITH entry AS (
-      SELECT date_trunc('milliseconds', least(${spread('k', firstDelivery, lastDelivery)} + j * interval '3 minutes', '${to}'::timestamptz - interval '1 millisecond')) AS at,
-        'delivery' AS chained, key_of('delivery', k) AS delivery_id, CASE WHEN j >= 3 THEN key_of('driver', (k * 7919) % ${DRIVERS}) END AS driver_id,
+      SELECT date_trunc('milliseconds',
+        least(${spread('k', firstDelivery, lastDelivery)} + j * interval '3 minutes',
+        '${to}'::timestamptz - interval '1 millisecond')) AS at,
+        'delivery' AS chained, key_of('delivery', k) AS delivery_id, CASE WHEN j >= 3
+          THEN key_of('driver', (k * 7919) % ${DRIVERS}) END AS driver_id,
         'merchant-' || k % ${MERCHANTS} AS merchant_id, 'order-' || k AS seller_order_id, j, k,
-        (ARRAY['delivery_created', 'delivery_moved', 'offer_made', 'offer_accepted', 'delivery_moved', 'delivery_moved', 'delivery_moved', 'delivery_moved', 'offer_made', 'delivery_moved'])[j + 1] AS kind
+        (ARRAY['delivery_created', 'delivery_moved', 'offer_made', 'offer_accepted', 'delivery_moved',
+          'delivery_moved', 'delivery_moved', 'delivery_moved', 'offer_made',
+          'delivery_moved'])[j + 1] AS kind
       FROM generate_series(${firstDelivery}::bigint, ${lastDelivery}) k, generate_series(0, 9) j
       UNION ALL
-      SELECT date_trunc('milliseconds', ${spread('k', firstChange, lastChange)}), 'driver', NULL, key_of('driver', (k * 6007) % ${DRIVERS}), NULL, NULL, 3, k, 'availability_changed'
+      SELECT date_trunc('milliseconds', ${spread('k', firstChange, lastChange)}), 'driver', NULL,
+        key_of('driver', (k * 6007) % ${DRIVERS}), NULL, NULL, 3, k, 'availability_changed'
       FROM generate_series(${firstChange}::bigint, ${lastChange}) k)
-    INSERT INTO audit_entries (id, at, kind, city_id, delivery_id, driver_id, merchant_id, seller_order_id, actor_kind, actor_id, from_state, to_state, why, correlation_id, detail, chain, prev_hash, hash)
+    INSERT INTO audit_entries (id, at, kind, city_id, delivery_id, driver_id, merchant_id, seller_order_id,
+      actor_kind, actor_id, from_state, to_state, why, correlation_id, detail, chain, prev_hash, hash)
     SELECT id_at(at, chained || k || '/' || j), at, kind,
       -- A few cities have most of the work.
       'city-' || floor(${CITIES} * power((k * 7919 % 1000) / 1000.0, 2)),
       delivery_id, driver_id, merchant_id, seller_order_id,
-      CASE WHEN j = 0 THEN 'merchant' WHEN k % 50 = 0 THEN 'ops' WHEN driver_id IS NULL THEN 'system' ELSE 'driver' END,
-      CASE WHEN j = 0 THEN merchant_id WHEN k % 50 = 0 THEN 'ops-' || k % ${OPS * 50} / 50 WHEN driver_id IS NULL THEN 'search' ELSE driver_id::text END,
-      'ASSIGNED', 'AT_PICKUP', 'arriveAtPickup', md5('request' || k), jsonb_build_object('payCents', 700 + k % 300, 'round', j),
+      CASE WHEN j = 0 THEN 'merchant' WHEN k % 50 = 0 THEN 'ops' WHEN driver_id IS NULL THEN 'system'
+        ELSE 'driver' END,
+      CASE WHEN j = 0 THEN merchant_id WHEN k % 50 = 0 THEN 'ops-' || k % ${OPS * 50} / 50
+        WHEN driver_id IS NULL THEN 'search' ELSE driver_id::text END,
+      'ASSIGNED', 'AT_PICKUP', 'arriveAtPickup', md5('request' || k),
+        jsonb_build_object('payCents', 700 + k % 300, 'round', j),
       CASE chained WHEN 'delivery' THEN 'delivery/' || delivery_id ELSE 'driver/' || driver_id END,
-      CASE WHEN j > 0 THEN sha256((chained || k || '/' || j - 1)::bytea) END, sha256((chained || k || '/' || j)::bytea)
+      CASE WHEN j > 0 THEN sha256((chained || k || '/' || j - 1)::bytea) END,
+        sha256((chained || k || '/' || j)::bytea)
     FROM entry ORDER BY at`;
 }

@@ -42,7 +42,8 @@ export async function readMeters({ workerUrl, pids, db, redis, clock }: MeterDep
     readMetrics(workerUrl, 20_000),
     redis.info('memory'),
     db.query<{ bytes: string; transactions: string; rows: string }>(`
-      SELECT pg_database_size(datname) AS bytes, xact_commit + xact_rollback AS transactions, tup_fetched AS rows FROM pg_stat_database WHERE datname = current_database()`),
+      SELECT pg_database_size(datname) AS bytes, xact_commit + xact_rollback AS transactions,
+        tup_fetched AS rows FROM pg_stat_database WHERE datname = current_database()`),
   ]);
   const memory = (part: Part): number | null => privateBytesOf(pids[part]);
   return {

@@ -28,7 +28,8 @@ const open = (status: string, and = 'true'): string =>
 const offers = (
   condition: string,
 ): string => `SELECT o.id, delivery_id AS "deliveryId", o.driver_id AS "driverId", city_id AS "cityId", zone_id AS "zoneId", merchant_id AS "merchantId", seller_order_id AS "sellerOrderId"
-  FROM offers o JOIN deliveries d ON d.id = o.delivery_id WHERE state = 'LIVE' AND ${condition} ORDER BY md5(o.id::text) LIMIT 1000`;
+  FROM offers o JOIN deliveries d ON d.id = o.delivery_id WHERE state = 'LIVE' AND ${condition}
+    ORDER BY md5(o.id::text) LIMIT 1000`;
 const onDuty = (availability: string): string =>
   `SELECT ${OF_DRIVER} FROM drivers WHERE availability = '${availability}' AND pending IS NULL AND live_offers = 0 ORDER BY md5(id::text) LIMIT 1000`;
 

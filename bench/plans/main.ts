@@ -168,7 +168,8 @@ const NOT_GROWING = [
 async function growingTables(owner: Client): Promise<Map<string, number>> {
   const { rows } = await owner.query<{ name: string; rows: number }>(
     `
-    SELECT relname AS name, reltuples::float8 AS rows FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname <> ALL($1)`,
+    SELECT relname AS name, reltuples::float8 AS rows FROM pg_class WHERE relkind = 'r'
+      AND relnamespace = 'public'::regnamespace AND relname <> ALL($1)`,
     [NOT_GROWING],
   );
   return new Map(rows.map(({ name, rows: count }) => [name, count]));

@@ -87,20 +87,27 @@ export const ms = (column: string): string => `(extract(epoch FROM ${column}) * 
 const inCities = (column: string): string => `($1::text[] IS NULL OR ${column} = ANY($1::text[]))`;
 
 const DRIVERS = `SELECT id AS "driverId", availability, capacity, live_offers AS "liveOffers", active_assignments AS "activeAssignments", city_id AS "cityId",
-    pending IS NOT NULL AS "hasWish", availability_version::float8 AS version, ${ms('last_fix_at')} AS "fixAt", encode(audit_hash, 'hex') AS "auditHash"
+    pending IS NOT NULL AS "hasWish", availability_version::float8 AS version,
+      ${ms('last_fix_at')} AS "fixAt", encode(audit_hash, 'hex') AS "auditHash"
   FROM drivers WHERE ${inCities('city_id')}`;
 
 const OFFERS = `SELECT o.id AS "offerId", o.delivery_id AS "deliveryId", o.driver_id AS "driverId", o.kind, ${ms('o.created_at')} AS "createdAt", ${ms('o.expires_at')} AS "expiresAt"
-  FROM offers o JOIN deliveries d ON d.id = o.delivery_id WHERE o.state = 'LIVE' AND ${inCities('d.city_id')}`;
+  FROM offers o JOIN deliveries d ON d.id = o.delivery_id WHERE o.state = 'LIVE'
+    AND ${inCities('d.city_id')}`;
 
 const ASSIGNMENTS = `SELECT a.id AS "assignmentId", a.delivery_id AS "deliveryId", a.driver_id AS "driverId"
-  FROM assignments a JOIN deliveries d ON d.id = a.delivery_id WHERE a.state = 'ACTIVE' AND ${inCities('d.city_id')}`;
+  FROM assignments a JOIN deliveries d ON d.id = a.delivery_id WHERE a.state = 'ACTIVE'
+    AND ${inCities('d.city_id')}`;
 
 const OPEN = `SELECT d.id AS "deliveryId", d.merchant_id AS "merchantId", d.seller_order_id AS "sellerOrderId", d.city_id AS "cityId", d.status, d.driver_id AS "driverId",
-    ${ms('d.search_at')} AS "searchAt", ${ms('d.search_again_at')} AS "searchAgainAt", d.search_round AS "searchRound", d.held_reason AS "heldReason",
-    jsonb_build_object('accumulatedMs', d.unassigned_ms, 'runningSince', ${ms('d.unassigned_since')}) AS clock,
-    d.escalation_level AS "escalationLevel", d.escalated_after_ms::float8 AS "escalatedAfterMs", c.escalation_minutes AS "cityEscalationMinutes",
-    EXISTS (SELECT FROM escalations e WHERE e.delivery_id = d.id AND e.state <> 'RESOLVED') AS "hasOpenCase", encode(d.audit_hash, 'hex') AS "auditHash"
+    ${ms('d.search_at')} AS "searchAt", ${ms('d.search_again_at')} AS "searchAgainAt",
+      d.search_round AS "searchRound", d.held_reason AS "heldReason",
+    jsonb_build_object('accumulatedMs', d.unassigned_ms, 'runningSince',
+      ${ms('d.unassigned_since')}) AS clock,
+    d.escalation_level AS "escalationLevel", d.escalated_after_ms::float8 AS "escalatedAfterMs",
+      c.escalation_minutes AS "cityEscalationMinutes",
+    EXISTS (SELECT FROM escalations e WHERE e.delivery_id = d.id AND e.state <> 'RESOLVED') AS "hasOpenCase",
+      encode(d.audit_hash, 'hex') AS "auditHash"
   FROM deliveries d JOIN cities c ON c.id = d.city_id WHERE d.closed_at IS NULL AND ${inCities('d.city_id')}`;
 
 /**

@@ -171,7 +171,8 @@ async function readIds(pool: Pool, parties: readonly Party[]): Promise<string[]>
     ),
     read(
       `(SELECT id FROM deliveries WHERE city_id = ANY($1) AND closed_at IS NULL ORDER BY status = 'SEARCHING', created_at DESC LIMIT $2 - 4)
-      UNION ALL (SELECT id FROM deliveries WHERE city_id = ANY($1) AND closed_at IS NOT NULL ORDER BY closed_at DESC LIMIT 4)`,
+      UNION ALL (SELECT id FROM deliveries WHERE city_id = ANY($1) AND closed_at IS NOT NULL
+        ORDER BY closed_at DESC LIMIT 4)`,
       ID_PLACES.deliveries,
     ),
     read(

@@ -105,7 +105,8 @@ export async function readFate(
   const { rows } = await pool.query<{ held: boolean; reassigned: boolean }>(
     `SELECT EXISTS (SELECT FROM escalations WHERE delivery_id = $1::uuid AND reason = 'REASSIGNMENT_OFF' AND opened_at >= to_timestamp($2 / 1000.0)) AS held,
       EXISTS (SELECT FROM offers WHERE delivery_id = $1::uuid AND created_at >= to_timestamp($2 / 1000.0))
-        OR EXISTS (SELECT FROM assignments WHERE delivery_id = $1::uuid AND started_at >= to_timestamp($2 / 1000.0)) AS reassigned`,
+        OR EXISTS (SELECT FROM assignments WHERE delivery_id = $1::uuid
+          AND started_at >= to_timestamp($2 / 1000.0)) AS reassigned`,
     [deliveryId, since],
   );
   return rows[0]?.held ? 'held' : rows[0]?.reassigned ? 'reassigned' : undefined;

@@ -57,8 +57,10 @@ export class Tables {
     const {
       rows: [row],
     } = await this.pool.query<{ unsent: number; open: number; live: number; busy: number }>(`SELECT
-      (SELECT count(*) FROM outbox WHERE sent_at IS NULL)::int AS unsent, (SELECT count(*) FROM deliveries WHERE closed_at IS NULL)::int AS open,
-      (SELECT count(*) FROM offers WHERE state = 'LIVE')::int AS live, (SELECT count(*) FROM drivers WHERE live_offers + active_assignments > 0)::int AS busy`);
+      (SELECT count(*) FROM outbox WHERE sent_at IS NULL)::int AS unsent,
+        (SELECT count(*) FROM deliveries WHERE closed_at IS NULL)::int AS open,
+      (SELECT count(*) FROM offers WHERE state = 'LIVE')::int AS live,
+        (SELECT count(*) FROM drivers WHERE live_offers + active_assignments > 0)::int AS busy`);
     return {
       'outbox.unsent': row?.unsent ?? 0,
       'deliveries.open': row?.open ?? 0,
@@ -73,9 +75,11 @@ export class Tables {
    */
   private async tables(): Promise<Table[]> {
     const { rows } = await this.pool.query<Table>(`
-      SELECT coalesce(root.relname, s.relname) AS name, sum(s.n_tup_ins - s.n_tup_del)::float8 AS rows, sum(s.n_dead_tup)::float8 AS dead,
+      SELECT coalesce(root.relname, s.relname) AS name, sum(s.n_tup_ins - s.n_tup_del)::float8 AS rows,
+        sum(s.n_dead_tup)::float8 AS dead,
         sum(pg_total_relation_size(s.relid))::float8 / ${MB} AS mb
-      FROM pg_stat_user_tables s LEFT JOIN pg_class root ON root.oid = pg_partition_root(s.relid) AND root.oid <> s.relid
+      FROM pg_stat_user_tables s LEFT JOIN pg_class root ON root.oid = pg_partition_root(s.relid)
+        AND root.oid <> s.relid
       WHERE s.schemaname = 'public' AND s.relname NOT LIKE '\\_prisma%' GROUP BY 1 ORDER BY 1`);
     return rows;
   }

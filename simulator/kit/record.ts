@@ -83,23 +83,29 @@ export async function readDrivers(pool: Reader, driverIds: readonly string[]): P
 const ms = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`;
 
 const OFFERS = `(SELECT coalesce(jsonb_agg(jsonb_build_object(
-    'offerId', o.id, 'driverId', o.driver_id, 'kind', o.kind, 'state', o.state, 'round', o.round, 'createdAt', ${ms('o.created_at')}, 'expiresAt', ${ms('o.expires_at')},
+    'offerId', o.id, 'driverId', o.driver_id, 'kind', o.kind, 'state', o.state, 'round', o.round, 'createdAt',
+      ${ms('o.created_at')}, 'expiresAt', ${ms('o.expires_at')},
     'endedAt', ${ms('o.ended_at')}, 'endReason', o.end_reason) ORDER BY o.created_at, o.id), '[]')
   FROM offers o WHERE o.delivery_id = d.id)`;
 
 const ASSIGNMENTS = `(SELECT coalesce(jsonb_agg(jsonb_build_object(
-    'assignmentId', a.id, 'driverId', a.driver_id, 'offerId', a.offer_id, 'way', a.way, 'state', a.state, 'startedAt', ${ms('a.started_at')},
-    'atPickupAt', ${ms('a.at_pickup_at')}, 'pickedUpAt', ${ms('a.picked_up_at')}, 'atDropoffAt', ${ms('a.at_dropoff_at')}, 'endedAt', ${ms('a.ended_at')},
+    'assignmentId', a.id, 'driverId', a.driver_id, 'offerId', a.offer_id, 'way', a.way, 'state', a.state,
+      'startedAt', ${ms('a.started_at')},
+    'atPickupAt', ${ms('a.at_pickup_at')}, 'pickedUpAt', ${ms('a.picked_up_at')}, 'atDropoffAt',
+      ${ms('a.at_dropoff_at')}, 'endedAt', ${ms('a.ended_at')},
     'round', (a.choice->>'round')::int) ORDER BY a.started_at, a.id), '[]')
   FROM assignments a WHERE a.delivery_id = d.id)`;
 
 const MOVES = `(SELECT coalesce(jsonb_agg(jsonb_build_object(
-    'kind', e.kind, 'from', e.from_state, 'to', e.to_state, 'driverId', e.driver_id, 'offerId', e.detail->>'offerId') ORDER BY e.at, e.id), '[]')
+    'kind', e.kind, 'from', e.from_state, 'to', e.to_state, 'driverId', e.driver_id, 'offerId',
+      e.detail->>'offerId') ORDER BY e.at, e.id), '[]')
   FROM audit_entries e WHERE e.delivery_id = d.id AND e.chain = 'delivery/' || d.id)`;
 
 const DELIVERIES = `SELECT jsonb_build_object(
-    'deliveryId', d.id, 'merchantId', d.merchant_id, 'sellerOrderId', d.seller_order_id, 'cityId', d.city_id, 'status', d.status,
-    'reasonCode', d.reason_code, 'driverId', d.driver_id, 'createdAt', ${ms('d.created_at')}, 'readyAt', ${ms('d.ready_at')}, 'searchAt', ${ms('d.search_at')},
+    'deliveryId', d.id, 'merchantId', d.merchant_id, 'sellerOrderId', d.seller_order_id, 'cityId', d.city_id,
+      'status', d.status,
+    'reasonCode', d.reason_code, 'driverId', d.driver_id, 'createdAt', ${ms('d.created_at')}, 'readyAt',
+      ${ms('d.ready_at')}, 'searchAt', ${ms('d.search_at')},
     'assignedAt', ${ms('d.assigned_at')}, 'closedAt', ${ms('d.closed_at')},
     'offers', ${OFFERS}, 'assignments', ${ASSIGNMENTS}, 'moves', ${MOVES}) AS delivery
   FROM deliveries d WHERE d.id = ANY($1::uuid[])`;

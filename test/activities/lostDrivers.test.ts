@@ -424,7 +424,8 @@ describe('a driver who makes no way', () => {
 it('a sweep goes through all pages of drivers', async () => {
   const cityId = await world.addCity();
   await world.db.$executeRaw`
-    INSERT INTO drivers (id, city_id, name, vehicle_kind, availability, last_fix_at) SELECT gen_random_uuid(), ${cityId}, 'Sam', 'CAR', 'AVAILABLE', now() FROM generate_series(1, 1000)`;
+    INSERT INTO drivers (id, city_id, name, vehicle_kind, availability, last_fix_at) SELECT gen_random_uuid(),
+      ${cityId}, 'Sam', 'CAR', 'AVAILABLE', now() FROM generate_series(1, 1000)`;
   expect(await sweepAfter(MINUTE)).toMatchObject({ watched: 1_000, silent: 0 });
   expect(await sweepAfter(10 * MINUTE)).toMatchObject({
     watched: 1_000,

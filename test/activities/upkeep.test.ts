@@ -114,7 +114,8 @@ describe('the sweep', () => {
       { kind: 'syncDriver', driverId: 'unsent' },
     ]);
     const sentAt = (driverId: string, hoursAgo: number) => db.$executeRaw`
-      UPDATE outbox SET sent_at = ${new Date(Date.now() - hoursAgo * HOUR_MS)} WHERE payload->>'driverId' = ${driverId}`;
+      UPDATE outbox SET sent_at = ${new Date(Date.now() - hoursAgo * HOUR_MS)}
+        WHERE payload->>'driverId' = ${driverId}`;
     await sentAt('old', 25);
     await sentAt('young', 23);
     await db.$executeRaw`UPDATE outbox SET created_at = now() - interval '3 days' WHERE payload->>'driverId' = 'unsent'`;

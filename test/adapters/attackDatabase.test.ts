@@ -23,7 +23,8 @@ describe('the outbox', () => {
   test('is still read within a statement’s time when 30,000 messages wait after an outage', async () => {
     await database.db.$executeRaw`
       INSERT INTO outbox (kind, key, payload, correlation_id, next_at)
-      SELECT 'emit', 'key-' || (n / 10), '{"emits": []}', 'test', now() + (n % 30 - 1) * interval '1 second' FROM generate_series(1, 30000) AS n`;
+      SELECT 'emit', 'key-' || (n / 10), '{"emits": []}', 'test', now() + (n % 30 - 1) * interval '1 second'
+        FROM generate_series(1, 30000) AS n`;
     expect(await takeDue(readerOf(db), ['emit', 'syncDriver'], 100)).toHaveLength(100);
   });
 
@@ -67,7 +68,8 @@ describe('the login of the service', () => {
     await service.connect();
     try {
       await service.query(`CREATE FUNCTION pg_temp.spy(said pg_catalog.text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
-        IF current_user <> session_user THEN RAISE EXCEPTION 'called with the rights of %', current_user; END IF; RETURN true; END $$`);
+        IF current_user <> session_user THEN RAISE EXCEPTION 'called with the rights of %',
+          current_user; END IF; RETURN true; END $$`);
       await service.query('CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (pg_temp.spy(VALUE))');
       const { rows } = await service.query<{ made: number }>(
         `SELECT ensure_audit_partitions('2077-01-01'::date, 1) AS made`,
@@ -106,7 +108,8 @@ describe('a server that keeps its own local time', () => {
         },
       });
       await local.$executeRaw`INSERT INTO cities (id, name, timezone, currency, center_lat, center_lng, created_at) SELECT 'byRow', name, timezone, currency, center_lat, center_lng, created_at
-        FROM jsonb_populate_record((SELECT cities FROM cities), ${JSON.stringify({ created_at: NOON.toISOString() })}::jsonb)`;
+        FROM jsonb_populate_record((SELECT cities FROM cities),
+          ${JSON.stringify({ created_at: NOON.toISOString() })}::jsonb)`;
       expect((await local.city.findMany()).map(({ createdAt }) => createdAt)).toEqual([NOON, NOON]);
       expect(
         await local.$queryRaw`SELECT created_at AS at, created_at::date::text AS day, created_at = ${NOON} AS same FROM cities LIMIT 1`,

@@ -43,7 +43,8 @@ export async function readChains(db: Database): Promise<AuditChain[]> {
 export async function auditProblems(db: Database): Promise<string[]> {
   const chains = await readChains(db);
   const heads = await db.$queryRaw<{ chain: string; head: Uint8Array | null }[]>(sql`
-    SELECT 'delivery/' || id AS chain, audit_hash AS head FROM deliveries UNION ALL SELECT 'driver/' || id, audit_hash FROM drivers`);
+    SELECT 'delivery/' || id AS chain, audit_hash AS head FROM deliveries UNION ALL SELECT 'driver/' || id,
+      audit_hash FROM drivers`);
   const headOf = new Map(heads.map(({ chain, head }) => [chain, head === null ? 'none' : hex(head)]));
   const reached = new Set(chains.map(({ chain }) => chain));
   return [

@@ -88,7 +88,7 @@ export function fellSilent(
 }
 
 /**
- * Whether so many silent ones of all who work in a city say that we are deaf, not they mute. A single one is
+ * Whether so many silent ones of all who work in a city say that ingest is down, not that they are silent. A single one is
  * never a crowd.
  */
 export function isOurFault(silent: number, working: number, { maxSilentShare }: LossLimits): boolean {

@@ -155,7 +155,7 @@ function wayOf({ place, jobs }: WatchedDriver, job: WatchedJob, { limits }: Watc
 }
 
 /**
- * Counted by what was seen: neither the time in which we were deaf nor the time since the last fix says that
+ * Counted by what was seen: neither the time in which ingest was down nor the time since the last fix says that
  * somebody stood still. Who has several pickups ahead makes way as long as they come nearer to one.
  */
 function isStandingStill(

@@ -7,7 +7,7 @@ import type { Random } from '../../simulator/kit/random';
 import { ServiceAway } from '../../simulator/client/retryingFetch';
 
 /** What people do in the middle of it all. */
-const WHIMS = [
+const HUMAN_ACTIONS = [
   'givesUp',
   'givesUp',
   'goesOffDuty',
@@ -19,7 +19,7 @@ const WHIMS = [
   'isPaidMore',
   'isOrderedFar',
 ] as const;
-export type Whim = (typeof WHIMS)[number];
+export type HumanAction = (typeof HUMAN_ACTIONS)[number];
 
 export type WhimDeps = {
   random: Random;
@@ -45,7 +45,7 @@ const AMONG = 10;
 
 /** Drivers who leave, rest and give up, and ops who act by hand, at a rate of their own. */
 export class HumanActions {
-  readonly counts: Record<Whim, number> = {
+  readonly counts: Record<HumanAction, number> = {
     givesUp: 0,
     goesOffDuty: 0,
     rests: 0,
@@ -72,7 +72,7 @@ export class HumanActions {
   async run(signal: AbortSignal): Promise<void> {
     const { random, log } = this.deps;
     while (await pause(random.between(EVERY_MS.min, EVERY_MS.max), signal)) {
-      const humanAction = random.pick(WHIMS);
+      const humanAction = random.pick(HUMAN_ACTIONS);
       this.follow(humanAction, random.next()).then(
         (done) => void (this.counts[humanAction] += done ? 1 : 0),
         (error: unknown) => {
@@ -83,7 +83,7 @@ export class HumanActions {
   }
 
   /** @param draw 0..1, which of those whom it may concern; @returns whether it came to that */
-  private async follow(humanAction: Whim, draw: number): Promise<boolean> {
+  private async follow(humanAction: HumanAction, draw: number): Promise<boolean> {
     const { drivers, orders, desk, client, random } = this.deps;
     const oneOf = <T>(all: readonly T[]): T | undefined => all[Math.floor(draw * all.length)];
     const awayMs = random.between(AWAY_MS.min, AWAY_MS.max);

@@ -20,7 +20,7 @@ import { MEMBERS, type MemberName, type PlannedFault } from './plan';
 import { AnswerWatch, type Recoveries, recoveriesOf } from './recovery';
 import type { Servers } from './servers';
 import { CHAOS_SKEW, CHAOS_SPEED, CHAOS_TEMPER, chaosEnvironment } from './settings';
-import { type Whim, HumanActions } from './humanActions';
+import { type HumanAction, HumanActions } from './humanActions';
 
 export type ChaosOptions = {
   seed: string;
@@ -53,7 +53,7 @@ export type ChaosFigures = {
   acknowledgements: number;
   retries: number;
   requestFaults: Record<string, number>;
-  humanActions: Record<Whim, number>;
+  humanActions: Record<HumanAction, number>;
   endedByThemselves: readonly string[];
   looks: Readonly<LookCounts>;
   broken: readonly Broken[];

@@ -52,7 +52,7 @@ export class NotBefore extends Error {
 }
 
 /**
- * Tells the world what lies in one lane of the outbox, whenever it is kicked: after a commit, and by the poll
+ * Tells the world what lies in one lane of the outbox, whenever it is notified: after a commit, and by the poll
  * for what a dead process left behind (ADR on the outbox). At least once: handlers must bear repeats. Any
  * number of processes may relay side by side.
  */
@@ -77,7 +77,7 @@ export class OutboxRelay {
     this.again = true;
     this.running ??= this.drain().finally(() => {
       this.running = null;
-      if (this.again) this.notify(); // kicked after the last look, before this line
+      if (this.again) this.notify(); // notified after the last look, before this line
     });
   }
 

@@ -22,11 +22,11 @@ const AWAY: Point = { lat: PICKUP.lat + 0.01, lng: PICKUP.lng };
 let world: DispatchWorld;
 let start: number;
 /** The clock of the sweep, since when it hears drivers, and what it warned of. */
-let sweeper: { now: number; ingestUpSince: number; warnings: string[]; kicks: number };
+let sweeper: { now: number; ingestUpSince: number; warnings: string[]; relayCalls: number };
 beforeEach(async () => {
   world = await createDispatchWorld();
   start = Date.now();
-  sweeper = { now: start, ingestUpSince: start - 60 * MINUTE, warnings: [], kicks: 0 };
+  sweeper = { now: start, ingestUpSince: start - 60 * MINUTE, warnings: [], relayCalls: 0 };
 });
 afterEach(() => world.close());
 
@@ -43,7 +43,7 @@ async function sweepAfter(ms: number): Promise<LostDriversReport> {
     travel: TRAVEL_MODEL,
     timeScale: 1,
     log: { warn: (_fields, text) => void sweeper.warnings.push(text) },
-    notifyRelay: () => void sweeper.kicks++,
+    notifyRelay: () => void sweeper.relayCalls++,
   });
   return sweepLostDrivers();
 }
@@ -131,7 +131,7 @@ describe('a driver who falls silent', () => {
       heardAgain: 0,
       silentCities: [],
     });
-    expect(sweeper.kicks).toBe(1);
+    expect(sweeper.relayCalls).toBe(1);
     expect(await valueOf(lossesNoticed, { why: 'FELL_SILENT' })).toBe(noticed + 1);
     await relay();
     expect(await scene.row()).toMatchObject({ status: 'SEARCHING', driverId: null, losses: 1 });
@@ -301,7 +301,7 @@ describe('nobody is lost', () => {
       await Promise.all([sweepAfter(4 * MINUTE + 15_000), sweepAfter(4 * MINUTE + 15_000)]),
     ).toMatchObject([{ withheld: 1 }, { withheld: 1 }]);
     expect(await take('notify')).toEqual([]);
-    sweeper.ingestUpSince = start + 4 * MINUTE + 20_000; // deaf to all: then it is not over
+    sweeper.ingestUpSince = start + 4 * MINUTE + 20_000; // ingest was down: then it is not over
     expect(await sweepAfter(4 * MINUTE + 30_000)).toMatchObject({ silent: 0 });
     expect(await take('notify')).toEqual([]);
     sweeper.ingestUpSince = start - 60 * MINUTE;
@@ -347,7 +347,7 @@ describe('nobody is lost', () => {
     expect(await sweepAfter(7 * MINUTE)).toMatchObject({ silent: 3, told: 1, withheld: 0, silentCities: [] });
   });
 
-  it('where the one who works alone is silent, the city is not taken for deaf', async () => {
+  it('where the one who works alone is silent, the city is not taken for silent', async () => {
     await accepted();
     expect(await sweepAfter(4 * MINUTE)).toMatchObject({ watched: 1, silent: 1, told: 1, withheld: 0 });
   });

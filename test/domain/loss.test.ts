@@ -95,7 +95,7 @@ describe('silence', () => {
     [30, 100, false],
     [31, 100, true],
     [2, 2, true],
-  ])('of %s of %s who work says that we are deaf: %s', (silent, working, ours) => {
+  ])('of %s of %s who work says that ingest is down: %s', (silent, working, ours) => {
     expect(isOurFault(silent, working, LOSS_LIMITS)).toBe(ours);
   });
 });

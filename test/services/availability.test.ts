@@ -72,7 +72,7 @@ async function offered(): Promise<{ driverId: string; deliveryId: string; offerI
 describe('a request of a free driver', () => {
   test('starts a shift: row, audit, news and map entry in one transaction', async () => {
     const driverId = await world.addDriver({ availability: 'OFFLINE' });
-    const kicks = world.kicks.count;
+    const relayCalls = world.relayCalls.count;
     const answer = await ask(driverId, { kind: 'shiftStart', shiftEndsAt: null });
     expect(answer).toMatchObject({
       outcome: 'done',
@@ -120,7 +120,7 @@ describe('a request of a free driver', () => {
       { kind: 'syncDriver', driverId },
       { kind: 'driverFree', driverId, passed: [] },
     ]);
-    expect(world.kicks.count).toBe(kicks + 1);
+    expect(world.relayCalls.count).toBe(relayCalls + 1);
   });
 
   test('chains the entries of one driver by hash', async () => {

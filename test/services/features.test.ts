@@ -144,7 +144,7 @@ const listening = (count: number) =>
 
 describe('a change by ops', () => {
   test('is known to another process by the news within the goal of the spec', async () => {
-    const [here, there, deaf] = [
+    const [here, there, cutOff] = [
       await newProcess(),
       await newProcess(),
       await newProcess({ redis: awayRedis() }),
@@ -160,7 +160,11 @@ describe('a change by ops', () => {
       by: BY,
     });
     expect(performance.now() - beganAt).toBeLessThan(GOAL_MS);
-    expect([here, there, deaf].map((process) => isOn(process, 'driver_offers'))).toEqual([true, true, false]);
+    expect([here, there, cutOff].map((process) => isOn(process, 'driver_offers'))).toEqual([
+      true,
+      true,
+      false,
+    ]);
   });
 
   test('is known within the goal of the spec where Redis is away, by the poll; that is said once', async () => {

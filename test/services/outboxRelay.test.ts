@@ -66,13 +66,13 @@ const EMITS = ['emit', 'syncDriver'] as const;
 
 describe('a message', () => {
   test('is sent at once after a notifyRelay, without waiting for the poll', async () => {
-    const { relay: kicked, heard } = relay(); // never started: it does not poll
+    const { relay: idle, heard } = relay(); // never started: it does not poll
     await put('key', told('a'));
-    kicked.notify();
+    idle.notify();
     await eventually('it is sent', async () => heard.includes('a'));
   });
 
-  test('is found by the poll where nobody kicked', async () => {
+  test('is found by the poll where nobody notified the relay', async () => {
     const { relay: polling, heard } = relay();
     polling.start();
     await put('key', told('a'), start('d'));

@@ -15,7 +15,7 @@ import { brokenInvariants } from '../support/invariants';
 
 let world: DispatchWorld;
 let rescue: RescueService;
-let kicks = 0;
+let relayCalls = 0;
 beforeAll(async () => {
   world = await createDispatchWorld();
   const {
@@ -28,7 +28,7 @@ beforeAll(async () => {
     clock: Date.now,
     newId,
     limits: AVAILABILITY_LIMITS,
-    notifyRelay: () => void kicks++,
+    notifyRelay: () => void relayCalls++,
   });
 });
 afterAll(() => world.close());
@@ -134,9 +134,9 @@ async function relay(times = 1): Promise<void> {
 describe('a rescue', () => {
   it('writes down every job, takes the driver off duty, and has each delivery told', async () => {
     const { driverId, carried, expected, offered, offerId } = await laden();
-    kicks = 0;
+    relayCalls = 0;
     const begun = await rescue.begin(driverId, asked());
-    expect(kicks).toBe(1);
+    expect(relayCalls).toBe(1);
     const [{ id: carries = '' } = {}] = await world.db.assignment.findMany({
       where: { deliveryId: carried },
     });

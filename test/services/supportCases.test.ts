@@ -17,14 +17,14 @@ const MINUTE_MS = 60_000;
 
 let world: DispatchWorld;
 let cases: SupportCases;
-let kicks = 0;
+let relayCalls = 0;
 beforeAll(async () => {
   world = await createDispatchWorld();
   cases = createSupportCases({
     db: world.db,
     clock: Date.now,
     notifyRelay: () => {
-      kicks += 1;
+      relayCalls += 1;
     },
   });
 });
@@ -72,9 +72,9 @@ async function caseOf(scene: Scene): Promise<string> {
 describe('a case that somebody takes on', () => {
   test('is theirs, with an entry in the delivery’s chain and news for ops', async () => {
     const { scene, caseId } = await unassigned(15);
-    const before = kicks;
+    const before = relayCalls;
     expect(await cases.acknowledge(caseId, by())).toEqual({ outcome: 'done', changed: true });
-    expect(kicks).toBe(before + 1);
+    expect(relayCalls).toBe(before + 1);
     expect(await scene.cases()).toMatchObject([
       {
         state: 'ACKNOWLEDGED',

@@ -55,7 +55,7 @@ function healthWith(
     freshPositionMs: AVAILABILITY_LIMITS.freshPositionMs,
     waiting: ESCALATION_THRESHOLDS,
     timeScale: 1,
-    notifyRelay: () => void world.kicks.count++,
+    notifyRelay: () => void world.relayCalls.count++,
     ...change,
   });
 }
@@ -304,7 +304,7 @@ describe('a computing', () => {
         ],
       },
     ]);
-    expect(world.kicks.count).toBe(1);
+    expect(world.relayCalls.count).toBe(1);
     world.time.now += MINUTE;
     await health.compute(CITY);
     expect(await world.takeMessages()).toEqual([]);

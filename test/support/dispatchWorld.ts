@@ -51,7 +51,7 @@ export type DispatchWorld = FreshDatabase & {
     escalation: boolean;
     autoReassignment: boolean;
   };
-  /** Relays the outbox to a handler; kicked by the activities. */
+  /** Relays the outbox to a handler; notified by the activities. */
   relayTo(handle: MessageHandler): { stop(): Promise<void> };
   /** A city of a test's own, so that no other test's deliveries want its drivers. */
   addCity(): Promise<string>;

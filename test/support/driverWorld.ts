@@ -40,7 +40,7 @@ export type DriverWorld = FreshDatabase & {
   positions: Positions;
   presence: Presence;
   /** How often the relay was told of news. */
-  kicks: { count: number };
+  relayCalls: { count: number };
   addDriver(driver?: NewDriver): Promise<string>;
   addDelivery(delivery?: NewDelivery): Promise<string>;
   /** One ping from here, at the world's time. */
@@ -87,8 +87,8 @@ export async function createDriverWorld(): Promise<DriverWorld> {
   const features: Features = {
     isOn: (feature) => feature === 'availability_states' && switches.availabilityStates,
   };
-  const kicks = { count: 0 };
-  const notifyRelay = (): void => void kicks.count++;
+  const relayCalls = { count: 0 };
+  const notifyRelay = (): void => void relayCalls.count++;
   const availability = createAvailability({
     db,
     map,
@@ -104,7 +104,7 @@ export async function createDriverWorld(): Promise<DriverWorld> {
     map,
     time,
     switches,
-    kicks,
+    relayCalls,
     availability,
     positions,
     presence: createPresence({

@@ -1,7 +1,7 @@
 import { type NoticeLog } from '../../services/notices';
 import { type Notifier } from '../../services/ports';
 
-/** Where no channel is set up: a line in the log, so that nothing is told to nobody. */
+/** Writes notices to the log where no channel is configured, so that none gets lost in silence. */
 export function createLogNotifier(log: NoticeLog, level: keyof NoticeLog): Notifier {
   return {
     channel: 'log',

@@ -1,13 +1,12 @@
 import { NoticeRefused } from '../../services/notices';
 import { NotBefore } from '../../services/outbox/outboxRelay';
 
-/** The longest that a Retry-After is believed. */
+/** The longest Retry-After that is honoured. */
 const MAX_REST_MS = 600_000;
 
 /**
- * Posts JSON to the address of a channel. Neither address nor body comes up in an error: they may hold
- * secrets.
- * @param who how the channel is called in errors
+ * Posts JSON to a channel. Errors name neither the URL nor the body: both may hold secrets.
+ * @param who the channel's name in errors
  * @throws as Notifier.notify
  */
 export async function postJson(who: string, url: string, body: unknown, timeoutMs: number): Promise<void> {
@@ -20,13 +19,13 @@ export async function postJson(who: string, url: string, body: unknown, timeoutM
   }).catch((error: unknown) => {
     throw new Error(`${who}: ${reasonOf(error)}`);
   });
-  void response.body?.cancel().catch(() => {}); // what it says beside the status is not read
+  void response.body?.cancel().catch(() => {}); // only the status is read
   requireTaken(who, response.status, response.headers.get('retry-after'));
 }
 
 /**
- * What a status of HTTP means for a notice: 408, 429 and 5xx are tried again, other refusals are not.
- * @param retryAfter as in the header; seconds are understood, dates are not
+ * Maps an HTTP status to what becomes of a notice: 408, 429 and 5xx are retried, other errors are final.
+ * @param retryAfter the header's value; seconds are understood, dates are ignored
  */
 export function requireTaken(who: string, status: number, retryAfter: string | null): void {
   if (status >= 200 && status < 300) return;
@@ -37,8 +36,8 @@ export function requireTaken(who: string, status: number, retryAfter: string | n
 }
 
 /**
- * Why a call got no answer, in one word: `TimeoutError`, `ECONNREFUSED`. Nothing else of the error is shown:
- * it may name the address.
+ * Why a call failed, in one word: `TimeoutError`, `ECONNREFUSED`. The rest of the error stays hidden: it may
+ * name the URL.
  */
 export function reasonOf(error: unknown): string {
   const words = [

@@ -6,10 +6,10 @@ import { createPagerDutyNotifier } from './pagerDutyNotifier';
 import { createSlackNotifier } from './slackNotifier';
 import { createWebPushNotifier } from './webPushNotifier';
 
-/** Drivers have their app; where it is closed and push is off, there is no way to them. */
+/** Drivers are told in their app. Where the app is closed and web push is off, there is no other channel. */
 const NOBODY: Notifier = { channel: 'web_push', notify: async () => 'not_needed' };
 
-/** The channels that the settings name, and the log for support and pager where they name none. */
+/** The configured channels; the log stands in for support and pager where none is configured. */
 export function createNotifiers({
   db,
   clock,

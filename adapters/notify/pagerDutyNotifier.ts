@@ -9,8 +9,8 @@ export type PagerDutyDeps = { url: string; routingKey: string; publicUrl: string
 const MAX_SUMMARY = 1_024;
 
 /**
- * To whoever is on call, by PagerDuty's Events API v2. Notices about one matter are one incident, which
- * `resolved` ends.
+ * Pages whoever is on call through PagerDuty's Events API v2. Notices with the same key are one incident, and
+ * `resolved` closes it.
  */
 export function createPagerDutyNotifier({
   url,

@@ -1,7 +1,7 @@
 import { lookup as lookUp } from 'node:dns';
 import { BlockList, isIPv4, type LookupFunction } from 'node:net';
 
-/** What is not the public internet (IANA's registries of special addresses). */
+/** Address ranges that are not public, by IANA's registries of special-purpose addresses. */
 const SPECIAL = new BlockList();
 for (const [net, prefix] of [
   ['0.0.0.0', 8],
@@ -22,7 +22,7 @@ for (const [net, prefix] of [
 ] as const)
   SPECIAL.addSubnet(net, prefix, 'ipv4');
 
-/** Of IPv6 only the global unicast addresses are public, and of those not the ones that stand for others. */
+/** Of IPv6, only global unicast addresses are public, and of those none that embed another address. */
 const GLOBAL = new BlockList();
 GLOBAL.addSubnet('2000::', 3, 'ipv6');
 for (const [net, prefix] of [
@@ -33,15 +33,15 @@ for (const [net, prefix] of [
 ] as const)
   SPECIAL.addSubnet(net, prefix, 'ipv6');
 
-/** Whether this IP address is one of the public internet. */
+/** Whether an IP address is public. */
 export function isPublicAddress(address: string): boolean {
   if (isIPv4(address)) return !SPECIAL.check(address, 'ipv4');
   return GLOBAL.check(address, 'ipv6') && !SPECIAL.check(address, 'ipv6');
 }
 
 /**
- * Asks the DNS, and fails with ENOTPUBLIC where any of the addresses is none of the public internet: a name
- * must not lead into our own network.
+ * Resolves a name, and fails with ENOTPUBLIC where any of its addresses is not public: a name must not lead
+ * into our own network.
  */
 export const publicLookup: LookupFunction = (hostname, options, callback) => {
   lookUp(hostname, { ...options, all: true }, (error, addresses) => {

@@ -5,11 +5,11 @@ import { postJson } from './noticeHttp';
 
 export type SlackDeps = { url: string; publicUrl: string | null; timeoutMs?: number };
 
-/** Together with the link they stay under Slack's limit for a section, 3,000. */
+/** With the link, this stays under Slack's limit of 3,000 characters a section. */
 const MAX_TITLE = 300;
 const MAX_TEXT = 2_000;
 
-/** To a chat by an incoming webhook of Slack, or what understands the same (Mattermost, Rocket.Chat). */
+/** Posts to a chat through an incoming webhook of Slack or a compatible service (Mattermost, Rocket.Chat). */
 export function createSlackNotifier({ url, publicUrl, timeoutMs = NOTICE_TIMEOUT_MS }: SlackDeps): Notifier {
   return {
     channel: 'slack',
@@ -20,7 +20,7 @@ export function createSlackNotifier({ url, publicUrl, timeoutMs = NOTICE_TIMEOUT
   };
 }
 
-/** `text` is for notifications and for what shows no blocks. */
+/** `text` is the fallback for notifications and clients without blocks. */
 function slackBody(
   { what, severity, title, text, link, cityId, facts }: Notice,
   publicUrl: string | null,
@@ -47,8 +47,8 @@ function slackBody(
 }
 
 /**
- * `verbatim`: addresses and names that came with an order, such as `@here` in its number, become no links and
- * call nobody.
+ * `verbatim`: names and addresses from an order, such as `@here` in an order number, become neither links nor
+ * mentions.
  */
 function textOf(text: string): Record<string, unknown> {
   return { type: 'mrkdwn', verbatim: true, text };
@@ -58,7 +58,7 @@ function linkText(link: string, publicUrl: string | null): string {
   return publicUrl === null ? escaped(link) : `<${escaped(`${publicUrl}${link}`)}|Open>`;
 }
 
-/** Whole characters only: a body with half of one is refused, and so would never be heard. */
+/** Cuts at whole characters only: Slack refuses a body with half a character. */
 function cut(text: string, maxLength: number): string {
   let kept = '';
   for (const character of text) {
@@ -69,7 +69,7 @@ function cut(text: string, maxLength: number): string {
   return kept;
 }
 
-/** The three characters that have a meaning in Slack's text. */
+/** Escapes the three characters that have a meaning in Slack's text. */
 function escaped(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

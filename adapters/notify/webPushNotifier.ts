@@ -18,18 +18,18 @@ export type WebPushDeps = {
   clock: Clock;
   log: NoticeLog;
   timeoutMs?: number;
-  /** How names become addresses; refuses private ones. */
+  /** Resolves host names, and refuses private addresses. */
   lookup?: LookupFunction;
 };
 
 type Subscription = { id: string; endpoint: string; p256dh: string; auth: string; expiresAt: Date | null };
 
-/** How long a push service keeps what is not about an offer. */
+/** How long a push service keeps a message that is not about an offer. */
 const DEFAULT_TTL_SECONDS = 3_600;
 
 /**
- * To all apps of a driver, by the push services of their browsers (RFC 8030, 8188, 8291, 8292). An offer that
- * its driver has seen, or that is over, is not told.
+ * Pushes to every subscription of a driver through the push services of their browsers (RFC 8030, 8188, 8291,
+ * 8292). An offer that was seen, or is over, is not pushed.
  */
 export function createWebPushNotifier({
   timeoutMs = NOTICE_TIMEOUT_MS,
@@ -63,7 +63,7 @@ function settled(sent: Promise<NoticeOutcome>): Promise<NoticeOutcome | Error> {
   return sent.catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))));
 }
 
-/** None where the offer was seen in an app that is open, or is over. */
+/** No subscriptions where the offer was seen in an open app, or is over. */
 function subscriptionsToTell(
   { db, clock }: Pick<WebPushDeps, 'db' | 'clock'>,
   driverId: string,
@@ -98,7 +98,7 @@ async function push(
       vapidDetails: way.vapid,
       TTL: Math.max(0, ttlSeconds),
       urgency: 'high',
-      // a repeat takes the place of what was not shown yet
+      // a repeat replaces a message that was not shown yet
       ...(offerId === null ? {} : { topic: offerId.replaceAll('-', '') }),
     },
   );
@@ -109,14 +109,15 @@ async function push(
 }
 
 /**
- * What the app's service worker is given; it shows one notification an `offerId`, however often it is told.
+ * The payload for the app's service worker. It shows one notification for each `offerId`, however often it
+ * receives it.
  */
 function payloadOf({ title, text, link }: Notice, offerId: string | null, publicUrl: string | null): string {
   const url = link === null ? null : `${publicUrl ?? ''}${link}`;
   return JSON.stringify({ title, body: text, url, ...(offerId === null ? {} : { offerId }) });
 }
 
-/** The browser took its subscription back, or it never was one. */
+/** The push service no longer knows the subscription. */
 async function forget(
   { id }: Subscription,
   why: string,
@@ -127,7 +128,7 @@ async function forget(
   return 'not_needed';
 }
 
-/** Follows no redirect, and calls no private address. */
+/** Follows no redirects and connects to no private address. */
 function post(
   endpoint: string,
   headers: OutgoingHttpHeaders,
@@ -141,7 +142,7 @@ function post(
       endpoint,
       { method: 'POST', headers, signal: AbortSignal.timeout(timeoutMs), ...(isLocal ? {} : { lookup }) },
       (response) => {
-        response.on('error', () => {}).resume(); // what it says beside the status is not read
+        response.on('error', () => {}).resume(); // only the status is read
         resolve({ status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'] ?? null });
       },
     );

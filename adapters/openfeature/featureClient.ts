@@ -15,10 +15,10 @@ import { type FeatureRegistry } from '../../services/features/featureRegistry';
 type Source = Pick<FeatureRegistry, 'decide' | 'onChange'>;
 
 /**
- * Our features by the OpenFeature standard: `client.getBooleanDetails('driver_offers', false, { targetingKey:
- * deliveryId, cityId })`. The same rule decides as for `Features.isOn` (domain/rollout.ts); what holds comes
- * from the registry, in memory.
- * @param domain the SDK keeps its providers by domain for the whole process
+ * Our features through the OpenFeature standard: `client.getBooleanDetails('driver_offers', false, {
+ * targetingKey: deliveryId, cityId })`. The rule is that of `Features.isOn` (domain/features/rollout.ts), and
+ * the settings come from the registry, in memory.
+ * @param domain the SDK keeps one provider for each domain in the whole process
  */
 export function createFeatureClient(source: Source, domain = 'driver-service'): Client {
   OpenFeature.setProvider(domain, createProvider(source));

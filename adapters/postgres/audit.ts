@@ -6,8 +6,8 @@ import { type Entry } from '../../domain/delivery/deliveryState';
 import { type Database, type Tx } from './database';
 
 /**
- * Whose change is recorded. The rows of the delivery and of the drivers named must be locked by the caller:
- * the chains' heads stand in them.
+ * The subject of audit entries. The caller must hold locks on the rows of the delivery and of these drivers:
+ * the heads of their hash chains are stored there.
  */
 export type AuditSubject = {
   cityId: string;
@@ -18,13 +18,16 @@ export type AuditSubject = {
   driverHashes: Readonly<Record<string, Uint8Array | null>>;
 };
 
-/** The new heads of the chains, for the caller to write into the locked rows. */
+/** New heads of the chains, for the caller to write into the locked rows. */
 export type ChainHeads = { deliveryHash: Uint8Array | null; driverHashes: Record<string, Uint8Array | null> };
 
-/** An entry as it stands in the table: instants in ISO, hashes in hex. */
+/** An entry as the table stores it: instants as ISO text, hashes as hex. */
 export type AuditRow = Record<string, unknown>;
 
-/** Hashes entries into their chains. Pure but for the ids; `writeEntries` writes what it returns. */
+/**
+ * Adds the hashes that link entries into their chains. Pure but for the ids. `writeEntries` writes the
+ * result.
+ */
 export function chainEntries(
   subject: AuditSubject,
   entries: readonly Entry[],
@@ -54,7 +57,7 @@ export function chainEntries(
   return { rows, heads };
 }
 
-/** SHA-256 over the previous hash of the chain and all that the record says. */
+/** SHA-256 over the previous hash of the chain and the whole record. */
 export function hashOf(previous: Uint8Array | null, record: AuditRecord): Uint8Array {
   return createHash('sha256')
     .update(previous ?? '')
@@ -62,7 +65,7 @@ export function hashOf(previous: Uint8Array | null, record: AuditRecord): Uint8A
     .digest();
 }
 
-/** Writes entries and returns the new heads of their chains; the caller writes those into the locked rows. */
+/** Writes entries. @returns the new heads of their chains, for the caller to write into the locked rows */
 export async function writeEntries(
   tx: Tx,
   subject: AuditSubject,
@@ -79,10 +82,13 @@ export async function writeEntries(
 const COLUMNS = `id, at, kind, city_id, delivery_id, driver_id, merchant_id, seller_order_id, actor_kind, actor_id, from_state, to_state, why,
   correlation_id, device_at, detail, chain`;
 
-/** The INSERT without its rows, so that it can be one part of a larger statement. */
+/** The INSERT without its rows, for use inside a larger statement. */
 export const INSERT_ENTRIES = `INSERT INTO audit_entries (${COLUMNS}, prev_hash, hash) SELECT ${COLUMNS}, decode(prev_hash, 'hex'), decode(hash, 'hex')`;
 
-/** The rows of a JSON array, given as the parameter or expression named. */
+/**
+ * The rows of a JSON array.
+ * @param json the parameter or expression that holds it
+ */
 export const ENTRY_ROWS = (
   json: string,
 ): string => `jsonb_to_recordset(${json}::jsonb) AS entry(id uuid, at timestamptz, kind text, city_id text, delivery_id uuid,
@@ -123,8 +129,10 @@ const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const iso = (at: number): string => new Date(at).toISOString();
 
 /**
- * Makes what is missing of so many months' partitions, the month of `from` first.
- * @returns how many it made
+ * Creates the missing monthly partitions.
+ * @param from the first month
+ * @param months how many months, the first included
+ * @returns how many it created
  */
 export async function ensureAuditPartitions(db: Database, from: Date, months: number): Promise<number> {
   const [row] = await db.$queryRaw<

@@ -5,23 +5,22 @@ import { type AuditChains, type FinishedCheck, type StoredChain } from '../../se
 import { hashOf } from './audit';
 import { type Database, msOf, type Tx } from './database';
 
-/** A check is in no hurry, and none of the deliveries' transactions waits for it. */
+/** The daily check may take long: no delivery waits for it. */
 const CHECK_STATEMENT_MS = 60_000;
-/** The longest that one chain may be walked; some ten thousand entries a second are. */
+/** The longest time for one chain; it passes some ten thousand entries a second. */
 const WALK_MS = 3_600_000;
 const WALKED_AT_ONCE = 2_000;
 
-/** So many rows are looked at in one statement for whether they have entries. */
+/** How many rows one statement searches for missing entries. */
 const ROWS_AT_ONCE = 2_000;
 
 /**
- * @param statementMs the longest that one statement may take: long for the daily check, as short as any other
- *   where somebody waits for the answer
+ * @param statementMs the statement timeout: long for the daily check, as short as usual where a caller waits
  */
 export function createAuditChains(db: Database, statementMs = CHECK_STATEMENT_MS): AuditChains {
   const atOneMoment = snapshots(db, statementMs);
   return {
-    // In the order of the index by chain, so that a page begins where the one before ended.
+    // In the order of the index on chain, so that each page begins where the last one ended.
     dueChains: ({ since, lastDigits }, after, limit) =>
       atOneMoment(
         (tx) => tx.$queryRaw<{ chain: string; entries: number }[]>`
@@ -109,8 +108,8 @@ export function createAuditChains(db: Database, statementMs = CHECK_STATEMENT_MS
 }
 
 /**
- * All statements see the same moment, so that a change under way is seen either whole or not at all: an entry
- * and the head that names it are written together.
+ * One snapshot for all statements, so that a change in progress is seen whole or not at all: an entry and the
+ * head that names it are written together.
  */
 function snapshots(
   db: Database,
@@ -144,7 +143,7 @@ async function readHeads(tx: Tx, names: readonly string[]): Promise<Map<string, 
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** A chain of a name that no row can have has no row. */
+/** A chain whose name cannot belong to a row has no row. */
 function idsOf(names: readonly string[], kind: 'delivery' | 'driver'): string[] {
   return names
     .filter((name) => name.startsWith(`${kind}/`))
@@ -203,7 +202,7 @@ function chainedEntry(row: StoredEntry): ChainedEntry {
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
-/** What the last check that was finished came to; null where there was none. */
+/** The result of the last finished check; null where there was none. */
 export async function lastFinishedCheck(db: Database): Promise<FinishedCheck | null> {
   const [row] = await db.$queryRaw<{ finished_at: Date; problem_count: number }[]>`
     SELECT finished_at, (problems ->> 'count')::int AS problem_count FROM audit_checks
@@ -212,8 +211,8 @@ export async function lastFinishedCheck(db: Database): Promise<FinishedCheck | n
 }
 
 /**
- * For how long (ms) the oldest change of an open delivery's state has stood without an entry that tells of
- * it; 0 where each has one. Entries are written with their change, so anything else is a bug.
+ * For how long, in ms, the newest state of an open delivery has had no audit entry; 0 where each has one.
+ * Entries are written with their change, so anything else is a bug.
  */
 export async function auditLagMs(db: Database): Promise<number> {
   const [row] = await db.$queryRaw<{ lag_ms: number | null }[]>`

@@ -5,12 +5,12 @@ import { writeEntries } from './audit';
 import { type Tx } from './database';
 import { type ReadDriver } from './deliveryRow';
 
-/** Who changed a driver's availability, when (epoch ms), and on whose request. */
+/** Who changed a driver's availability, when (epoch ms), and under which correlation id. */
 export type ChangeTrace = { by: Actor; at: number; correlationId: string };
 
 /**
- * Writes the change of a locked driver, with its entry in the driver's chain; the version rises, so that the
- * map refuses older news.
+ * Writes a change of a locked driver, with its entry in the driver's audit chain. The version rises, so that
+ * the live map refuses older updates.
  */
 export async function writeAvailability(
   tx: Tx,

@@ -5,7 +5,7 @@ import { type CandidateFacts, type CandidateQuery } from '../../services/deliver
 import { type Read } from '../../services/ports';
 import { msOf, sql } from './database';
 
-/** How far back refusals and lapses weigh on a driver's rank. */
+/** How far back rejections and lapses count in a driver's rank. */
 const HISTORY_MS = 8 * 3_600_000;
 
 type Row = {
@@ -29,8 +29,8 @@ type Row = {
 };
 
 /**
- * What PostgreSQL knows of drivers near a pickup, with their history with this delivery. A lapse while the
- * app was not reached does not count (spec 2).
+ * The facts of drivers near a pickup, with their history with this delivery. A lapse of an offer that never
+ * reached the app does not count (docs/behaviour.md, Offers).
  */
 export async function readCandidates(
   read: Read,

@@ -5,37 +5,34 @@ import { Prisma, PrismaClient } from '../../prisma/client/client';
 import { type Read, type Statement } from '../../services/ports';
 
 export type Database = PrismaClient;
-/** What a transaction gives: the client without the means to open another. */
+/** What a transaction offers: the client without the means to open another one. */
 export type Tx = Prisma.TransactionClient;
 export const { sql, join, empty } = Prisma;
 export type DatabaseOptions = {
-  /** Connections at the most. */
+  /** The size of the pool. */
   poolSize: number;
-  /** A statement that takes longer is ended by the server. */
+  /** The server cancels a statement that takes longer. */
   statementTimeoutMs: number;
   /** Shown in pg_stat_activity. */
   applicationName: string;
   /**
-   * Whether connections keep statements prepared (ADR 26): not behind a pooler that knows none. True where it
-   * is left out.
+   * Whether connections keep prepared statements (ADR 26). Turn it off behind a pooler in transaction mode.
+   * Default: true.
    */
   prepares?: boolean;
 };
 
-/**
- * One pool of connections, used by Prisma and by the transactions of transaction.ts; `db.$disconnect()` ends
- * it for both.
- */
+/** One pool of connections, shared by Prisma and by transaction.ts. `db.$disconnect()` closes it for both. */
 export type Postgres = {
   db: Database;
   pool: Pool;
-  /** Under what name a connection keeps a statement prepared; the empty one: it does not. */
+  /** The name under which a connection prepares a statement; empty: it is not prepared. */
   nameOf: (text: string) => string;
 };
 
 /**
- * A pool of connections. A transaction left open by a frozen process is ended by the server after twice the
- * statement timeout, so that it holds nobody. Sessions keep UTC, whatever the server keeps: the driver
+ * Opens a pool of connections. The server ends a transaction that a frozen process left open after twice the
+ * statement timeout, so that its locks block nobody. Sessions use UTC whatever the server uses: the driver
  * adapter writes and reads instants without their offset.
  */
 export function connectPostgres(
@@ -53,11 +50,10 @@ export function connectPostgres(
     options: '-c TimeZone=UTC',
     pipeline: true,
   });
-  // an idle connection that dies is replaced by the next who needs one; whoever used it is told by their
-  // query
+  // The pool replaces an idle connection that dies. Whoever was using it learns of it from their query.
   pool.on('error', () => undefined);
-  // Also one that dies between two listeners, as on its way from the pool to who asked for it: an error that
-  // nobody hears would end the process.
+  // A connection may also die on its way from the pool to its user: an error without a listener would end the
+  // process.
   pool.on('connect', (client) => client.on('error', () => undefined));
   const nameOf = prepares ? statementNames() : () => '';
   const adapter = new PrismaPg(pool, {
@@ -73,8 +69,8 @@ export function connectPostgres(
 }
 
 /**
- * Reads by statements prepared once a connection, each on whichever is free: for what happens often. Numbers
- * of eight bytes come as text.
+ * Reads with prepared statements, each on any free connection: for what happens often. Eight-byte numbers
+ * come as text.
  */
 export function poolReader({ pool, nameOf }: Pick<Postgres, 'pool' | 'nameOf'>): Read {
   return async <R extends Record<string, unknown>>({ text, values }: Statement) =>
@@ -84,27 +80,27 @@ export function poolReader({ pool, nameOf }: Pick<Postgres, 'pool' | 'nameOf'>):
 const poolReaders = new WeakMap<Tx, Read>();
 
 /**
- * Reads on the connections of this client, past Prisma, which takes four times as long; in a transaction of
- * it, through it, with numbers of eight bytes as bigint.
+ * Reads on this client's connections without Prisma's query engine, which takes four times as long. Inside a
+ * transaction it reads in that transaction, and eight-byte numbers come as bigint.
  */
 export function readerOf(db: Tx): Read {
   return poolReaders.get(db) ?? (({ text, values }) => db.$queryRawUnsafe(text, ...values));
 }
 
-/** For those who need no transactions of their own. */
+/** Reads outside a transaction. */
 export function connectDatabase(url: string, options: DatabaseOptions): Database {
   return connectPostgres(url, options).db;
 }
 
 /**
- * Statements that one connection keeps prepared; some change their text with the length of a list, and
- * PostgreSQL keeps each until the connection ends.
+ * The most statements that one connection keeps prepared. The text of some changes with the length of a list,
+ * and PostgreSQL keeps each until the connection closes.
  */
 const MOST_PREPARED = 300;
 
 /**
- * A name for each text, by which a connection prepares it once; the empty one for those beyond the first
- * `most`.
+ * Gives each statement text a name, under which a connection prepares it once.
+ * @param most beyond so many texts the name is empty, and the statement is not prepared
  */
 export function statementNames(most = MOST_PREPARED): Postgres['nameOf'] {
   const names = new Map<string, string>();
@@ -117,16 +113,14 @@ export function statementNames(most = MOST_PREPARED): Postgres['nameOf'] {
   };
 }
 
-/** Timestamps come as Date from raw queries; the domain counts in epoch ms. */
+/** Raw queries give instants as Date; the domain counts in epoch ms. */
 export function msOf(date: Date): number;
 export function msOf(date: Date | null): number | null;
 export function msOf(date: Date | null): number | null {
   return date === null ? null : date.getTime();
 }
 
-/**
- * Counts of ms are small enough for a double. Prisma gives them as bigint, a transaction of our own as text.
- */
+/** Counts of ms fit into a double. Prisma gives them as bigint, our own transactions as text. */
 export function numberOf(count: bigint | string | null): number | null {
   return count === null ? null : Number(count);
 }
@@ -137,7 +131,7 @@ const ofPrisma = z.object({
   }),
 });
 
-/** What PostgreSQL calls the error (SQLSTATE); undefined where it is none of PostgreSQL's. */
+/** The SQLSTATE of an error from PostgreSQL; undefined for any other error. */
 export function sqlStateOf(error: unknown): string | undefined {
   return error instanceof DatabaseError
     ? error.code

@@ -2,14 +2,14 @@ import { type Clock } from '../../services/ports';
 import { type Database } from './database';
 
 /**
- * Offers are counted by the clocks of workers, and rows by PostgreSQL's: further apart than this, drivers
- * would lose or win time (ADR 8 counts in seconds).
+ * The largest clock difference that is accepted. Workers time offers by their own clocks, PostgreSQL its rows
+ * by its own: a larger difference would cost drivers time to answer, or give them some.
  */
 const MAX_SKEW_MS = 1_000;
 
 /**
- * How far this process's clock is ahead of PostgreSQL's, in ms (negative = behind), and how sure that is:
- * half of the time that asking took.
+ * How far this process's clock is ahead of PostgreSQL's, in ms (negative: behind), and the uncertainty, which
+ * is half of the round trip.
  */
 export async function clockSkew(db: Database, clock: Clock): Promise<{ skewMs: number; sureToMs: number }> {
   const askedAt = clock();
@@ -20,7 +20,7 @@ export async function clockSkew(db: Database, clock: Clock): Promise<{ skewMs: n
   return { skewMs: Math.round(askedAt + sureToMs - (row?.now ?? NaN)), sureToMs };
 }
 
-/** @throws Error where the clocks differ for sure by more than a second */
+/** @throws Error where the clocks differ by more than a second beyond doubt */
 export async function requireSameTime(db: Database, clock: Clock): Promise<void> {
   const { skewMs, sureToMs } = await clockSkew(db, clock);
   if (Math.abs(skewMs) - sureToMs > MAX_SKEW_MS)

@@ -23,8 +23,8 @@ import { type Read } from '../../services/ports';
 import { join, msOf, numberOf, sql } from './database';
 
 /**
- * Rows as PostgreSQL gives them, and the facts that the domain makes of them. The checks of the schema hold
- * the texts to the unions.
+ * Rows as PostgreSQL returns them, and their translation into the facts of the domain. Check constraints hold
+ * text columns to the values of the unions.
  */
 
 type DeliveryRow = {
@@ -61,7 +61,7 @@ type DeliveryRow = {
   city_escalation_minutes: number[];
 };
 
-/** One delivery's row, with the head of its audit chain. */
+/** A delivery's row, with the head of its audit chain. */
 export type ReadDelivery = { facts: DeliveryFacts; auditHash: Uint8Array | null };
 
 const DELIVERY_COLUMNS = sql`id, merchant_id, seller_order_id, city_id, zone_id, status, status_changed_at, reason_code, ready_at, search_at, search_again_at,
@@ -70,7 +70,7 @@ const DELIVERY_COLUMNS = sql`id, merchant_id, seller_order_id, city_id, zone_id,
   escalated_at, escalated_after_ms, broadcast_since, held_reason, lost_at, losses, delayed_since,
   (SELECT escalation_minutes FROM cities WHERE cities.id = deliveries.city_id) AS city_escalation_minutes`;
 
-/** Reads a delivery, and locks its row where asked to. @returns undefined where there is none */
+/** Reads a delivery, and locks its row on request. @returns undefined where there is none */
 export async function readDelivery(
   read: Read,
   deliveryId: string,
@@ -162,8 +162,8 @@ function readDriverOf(row: DriverRow): ReadDriver {
 }
 
 /**
- * Locks the drivers of a delivery's live offers and active assignment, and those named besides, in the order
- * of their ids.
+ * Locks the drivers of a delivery's live offers and active assignment, and the drivers named, in the order of
+ * their ids.
  */
 export async function lockDriversOf(
   read: Read,
@@ -188,9 +188,9 @@ export async function lockDriver(read: Read, driverId: string): Promise<ReadDriv
 }
 
 /**
- * Locks the first `atMost` of these drivers, best first, who may be given work and whom no other transaction
- * holds just now: making an offer waits for nobody. None where the delivery, whose row must be locked, looks
- * for nobody.
+ * Locks the first `atMost` of these drivers, best first, that may take work and that no other transaction
+ * holds: making an offer waits for no lock. Locks none where the delivery, whose row the caller has locked,
+ * needs no driver.
  */
 export async function lockFirstFree(
   read: Read,
@@ -234,7 +234,7 @@ type OfferRow = {
   end_reason: OfferEnd | null;
 };
 
-/** Without what was shown and why: those are large, and no event looks at them. */
+/** Leaves out the payload and the reasons of the choice: both are large, and no event needs them. */
 const OFFER_COLUMNS = sql`id, delivery_id, driver_id, kind, state, round, pay_cents, escalation_level, created_at, expires_at, reached_at, ended_at, end_reason`;
 
 /** The live offers of a delivery and of the drivers named, and the offers named. */
@@ -297,7 +297,7 @@ type AssignmentRow = {
   meeting_address: string | null;
 };
 
-/** All assignments of a delivery, the oldest first. */
+/** All assignments of a delivery, oldest first. */
 export async function readAssignments(read: Read, deliveryId: string): Promise<AssignmentFacts[]> {
   const rows = await read<AssignmentRow>(sql`
     SELECT id, driver_id, offer_id, way, state, pinned, pay_cents, started_at, at_pickup_at, picked_up_at,
@@ -338,7 +338,7 @@ type CaseRow = {
   resolution: CaseResolution | null;
 };
 
-/** The one case of a delivery that is not resolved. */
+/** The open case of a delivery; there is at most one. */
 export async function readOpenCase(read: Read, deliveryId: string): Promise<CaseFacts | null> {
   const [row] = await read<CaseRow>(sql`
     SELECT id, level, state, reason, driver_id, opened_at, rose_at, resolved_at, resolved_by, resolution

@@ -30,8 +30,8 @@ import { type AuditHeads, writeDecision } from './deliveryWriter';
 import { inTransaction } from './transaction';
 
 /**
- * The delivery's rows in PostgreSQL. Locks in one order everywhere: the delivery, its drivers by id, then
- * offers and assignments.
+ * The rows of deliveries in PostgreSQL. Locks are taken in the same order everywhere: the delivery, its
+ * drivers by id, then offers and assignments.
  */
 export function createDeliveryStore(postgres: Postgres): DeliveryStore {
   const { db } = postgres;
@@ -58,8 +58,8 @@ export function createDeliveryStore(postgres: Postgres): DeliveryStore {
 }
 
 /**
- * Data that PostgreSQL cannot hold (class 22), rows that break its constraints (class 23): it would say so
- * each time.
+ * Data that PostgreSQL cannot store (class 22), or rows that violate its constraints (class 23): a retry
+ * would fail the same way.
  */
 async function refusingImpossible<T>(change: Promise<T>): Promise<T> {
   try {
@@ -72,8 +72,8 @@ async function refusingImpossible<T>(change: Promise<T>): Promise<T> {
 }
 
 /**
- * All in one round trip. Each statement sees what was committed when it began, so what is read behind the
- * locks is the truth.
+ * Reads everything in one round trip. Each statement sees what was committed when it began, so what is read
+ * after taking the locks is current.
  */
 async function readTruth(
   read: Read,

@@ -12,13 +12,13 @@ import { chainEntries, type ChainHeads, ENTRY_ROWS, INSERT_ENTRIES } from './aud
 import { INSERT_MESSAGES, MESSAGE_ROWS, messageRows } from './outbox';
 import { type Transaction } from './transaction';
 
-/** What was read with the state, beyond what the domain looks at. */
+/** The heads of the audit chains that were read with the state. */
 export type AuditHeads = {
   deliveryHash: Uint8Array | null;
   driverHashes: Readonly<Record<string, Uint8Array | null>>;
 };
 
-/** The tables that a decision writes, and in each the rows that change or are new. */
+/** The rows that a decision changes or adds, by table. */
 type Rows = {
   delivery: object[];
   offers: object[];
@@ -73,7 +73,7 @@ export function writeDecision(
   write({ ...NO_ROWS, ...begun });
 }
 
-/** Whether a row of one table ends while another of it begins. */
+/** Whether a row of one table ends while another row of it begins. */
 function isReplaced(rows: Rows): boolean {
   const pairs = [
     [rows.offers, rows.newOffers],
@@ -112,7 +112,7 @@ function rowsOf(
   };
 }
 
-/** The statement's parameters, $1 first. */
+/** The statement's parameters in order, $1 first. */
 const PARAMETERS = [
   'delivery',
   'offers',
@@ -126,12 +126,12 @@ const PARAMETERS = [
   'messages',
 ] as const satisfies readonly (keyof Rows)[];
 
-/** `$n` of the rows of this name. */
+/** The placeholder of these rows: `$n`. */
 function parameter(name: (typeof PARAMETERS)[number]): string {
   return `$${PARAMETERS.indexOf(name) + 1}`;
 }
 
-/** The rows of this name as rows of a table, which gives their columns their types. */
+/** These rows as rows of a table, which gives the columns their types. */
 function recordset(table: string, name: (typeof PARAMETERS)[number]): string {
   return `jsonb_populate_recordset(null::${table}, ${parameter(name)}::jsonb)`;
 }
@@ -223,7 +223,7 @@ function deliveryRow(delivery: DeliveryFacts, { deliveryHash }: ChainHeads): obj
   };
 }
 
-/** Facts are never changed in place, so a row that is the same object is the same row. */
+/** Facts are immutable: the same object is the same row. */
 function changedOffers(before: DeliveryState, next: DeliveryState): OfferFacts[] {
   return next.offers.filter((offer) =>
     before.offers.some((old) => old.offerId === offer.offerId && old !== offer),
@@ -279,7 +279,7 @@ function changedDrivers(
     }));
 }
 
-/** What the driver is due by this decision: the pay of what was completed. */
+/** What the driver earned by this decision: the pay of the assignments that it completed. */
 function earnedNow(before: DeliveryState, next: DeliveryState, driverId: string): number {
   return changedAssignments(before, next)
     .filter((assignment) => assignment.driverId === driverId && assignment.state === 'COMPLETED')
@@ -396,7 +396,7 @@ function iso(at: number | null): string | null {
   return at === null ? null : new Date(at).toISOString();
 }
 
-/** PostgreSQL's own notation of bytes, which jsonb_populate_recordset reads. */
+/** PostgreSQL's hex notation of bytes, which jsonb_populate_recordset reads. */
 function bytea(bytes: Uint8Array | null): string | null {
   return bytes === null ? null : `\\x${Buffer.from(bytes).toString('hex')}`;
 }

@@ -3,7 +3,7 @@ import { type DriverRegistry, type NewDriver } from '../../services/registration
 import { chainEntries, ENTRY_ROWS, INSERT_ENTRIES } from './audit';
 import { type Database } from './database';
 
-/** Drivers in PostgreSQL, as they are registered. */
+/** Registers drivers in PostgreSQL. */
 export function createDriverRegistry(db: Database): DriverRegistry {
   return {
     cityExists: async (id) => (await db.city.count({ where: { id } })) === 1,
@@ -51,7 +51,7 @@ function driverRow(
   };
 }
 
-// One statement, so one transaction and one trip.
+// One statement: one transaction and one round trip.
 const INSERT = `
   WITH d AS (
     INSERT INTO drivers (id, city_id, name, phone, vehicle_kind, offer_version, capacity, created_at,

@@ -5,7 +5,7 @@ import { type Tx } from './database';
 
 type OfferRow = { id: string; delivery_id: string; expires_at: Date; payload: Record<string, unknown> };
 
-/** The driver's one live offer, shaped as DELIVERY_OFFERED_V2 says it. */
+/** The driver's live offer, in the shape of the body of DELIVERY_OFFERED_V2. */
 export async function readLiveOffer(tx: Tx, driverId: string): Promise<DriverState['offer']> {
   const [row] = await tx.$queryRaw<
     OfferRow[]
@@ -30,7 +30,7 @@ type CarriedRow = {
   stops: DriverStop[];
 };
 
-/** What the driver carries, or is on the way to pick up or take over, the oldest first. */
+/** The driver's active jobs, oldest first. */
 export async function readCarried(tx: Tx, driverId: string): Promise<DriverState['deliveries']> {
   const rows = await tx.$queryRaw<CarriedRow[]>`
     SELECT a.delivery_id, a.id AS assignment_id, a.way, d.status,

@@ -1,14 +1,15 @@
 import { type Tx } from './database';
 
-/** What a driver has in hand or on offer, each with its delivery. */
+/** A live offer or active assignment of a driver, with its delivery. */
 export type DriverWork = {
   offers: { offerId: string; deliveryId: string }[];
   assignments: { assignmentId: string; deliveryId: string; isPickedUp: boolean }[];
 };
 
 /**
- * The driver's live offers and active assignments; picked up is what the delivery says, also where the driver
- * is still to take the goods over from another. Their number cannot change while the driver's row is locked.
+ * The driver's live offers and active assignments. `isPickedUp` is the delivery's, also where the driver
+ * still has to take the goods over from another one. Their number cannot change while the driver's row is
+ * locked.
  */
 export async function readDriverWork(tx: Tx, driverId: string): Promise<DriverWork> {
   const rows = await tx.$queryRaw<

@@ -16,19 +16,16 @@ type Row = {
   created_at: Date;
 };
 
-/**
- * In an emergency rows are written by hand: a plan that is none must not keep the rest of its row from
- * holding.
- */
+/** In an emergency rows are written by hand: an invalid plan must not disable the rest of its row. */
 const PLAN = z
   .array(z.object({ date: z.iso.date(), percent: z.int().min(0).max(100) }))
   .nullable()
   .catch(null);
 
 /**
- * The newest rows of each feature named, newest first. Statements by hand, since Prisma cannot tell an array
- * that is null from one that is empty.
- * @param limit rows a feature
+ * The newest rows of each feature, newest first. Written by hand: Prisma cannot tell a null array from an
+ * empty one.
+ * @param limit rows for each feature
  */
 export async function readFeatureRows(
   db: Tx,
@@ -44,7 +41,7 @@ export async function readFeatureRows(
   return rows.map(featureRow);
 }
 
-/** The changes of one feature come one after another, until the end of the transaction. */
+/** Serialises the changes of one feature until the end of the transaction. */
 export async function lockFeature(tx: Tx, feature: FeatureName): Promise<void> {
   await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtext(${`feature/${feature}`}))`;
 }
@@ -64,7 +61,7 @@ export async function writeFeatureRow(
   return featureRow(row);
 }
 
-/** Those of the cities that do not exist. */
+/** Those of these cities that do not exist. */
 export async function unknownCities(db: Tx, cityIds: readonly string[]): Promise<string[]> {
   const rows = await db.$queryRaw<{ id: string }[]>`
     SELECT asked.id FROM unnest(${[...cityIds]}::text[]) AS asked(id)

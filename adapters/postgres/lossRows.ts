@@ -36,8 +36,9 @@ type JobRow = {
 };
 
 /**
- * A page of the drivers on duty, or with work, in the order of their ids, after the one named; each with
- * their active assignments. Places are as the rows know them: thinned and late.
+ * A page of the drivers on duty or with work, by id, each with their active assignments. Positions are those
+ * of PostgreSQL: thinned, and late.
+ * @param afterId the last id of the page before
  */
 export async function readWatched(
   db: Database,
@@ -119,8 +120,8 @@ function jobOf(row: JobRow): WatchedJob {
 }
 
 /**
- * Keeps how near drivers came to their pickups, all in one statement; of assignments that ended meanwhile
- * nothing is kept.
+ * Stores how close drivers have come to their pickups, in one statement. Assignments that ended meanwhile are
+ * skipped.
  */
 export async function writeProgress(
   db: Database,
@@ -139,12 +140,12 @@ export async function writeProgress(
     WHERE assignments.id = news.id AND state = 'ACTIVE'`;
 }
 
-/** Which cities' silence began and ended; the same silence begins once, whoever saw it. */
+/** Cities whose silence began or ended. A silence begins once, whoever notices it. */
 type SilenceNews = { began: string[]; ended: string[] };
 
 /**
- * Keeps which cities are silent since `at` (epoch ms), and what is told of it, in one transaction.
- * @param canEnd false: nobody can say of the other cities that they are heard again
+ * Stores which cities are silent since `at` (epoch ms), and enqueues what is told of it, in one transaction.
+ * @param canEnd false: whether the other cities are heard again is unknown
  */
 export async function keepSilence(
   db: Database,
@@ -171,9 +172,9 @@ export async function keepSilence(
 }
 
 /**
- * Puts what the deliveries must hear into the outbox; while an earlier news of the same assignment lies there
- * unsent, no other is put in.
- * @returns those that were
+ * Enqueues losses for their deliveries. While an earlier message about the same assignment is unsent, no
+ * other is added.
+ * @returns the losses that were enqueued
  */
 export async function tellOfLosses(db: Database, losses: readonly SeenLoss[]): Promise<SeenLoss[]> {
   if (losses.length === 0) return [];

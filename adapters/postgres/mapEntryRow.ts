@@ -3,7 +3,7 @@ import { type Availability } from '../../domain/driver/availability';
 import { type MapEntry, type Read } from '../../services/ports';
 import { type Database, msOf, sql } from './database';
 
-/** What the map must say of a driver, and since when they are AVAILABLE without work. */
+/** A driver's entry for the live map, and since when they are AVAILABLE without work. */
 export type DutyRow = { entry: MapEntry; idleSince: number | null };
 
 type Row = {
@@ -20,16 +20,13 @@ type Row = {
 };
 
 /**
- * last_fix_at is when we received the place; the newest place of the history says the device's time, so that
- * late places stay late after Redis was lost.
+ * last_fix_at is the time of receipt. The newest position of the history gives the device's time, so that
+ * late positions stay late after Redis was lost.
  */
 const COLUMNS = sql`id, city_id, availability, pending IS NULL AND live_offers + active_assignments < capacity AS has_room, availability_version, idle_since,
   last_lat, last_lng, last_fix_at, (SELECT max(at) FROM position_fixes WHERE driver_id = drivers.id) AS newest_at`;
 
-/**
- * These drivers, as the map must show them; who does not exist is left out, as are ids that none of ours can
- * be.
- */
+/** The map entries of these drivers. Unknown and malformed ids are left out. */
 export async function readMapEntries(read: Read, driverIds: readonly string[]): Promise<MapEntry[]> {
   const rows = await read<Row>(
     sql`SELECT ${COLUMNS} FROM drivers WHERE id = ANY(${driverIds.filter((id) => isUuid(id))}::uuid[])`,
@@ -37,7 +34,10 @@ export async function readMapEntries(read: Read, driverIds: readonly string[]): 
   return rows.map((row) => dutyRow(row).entry);
 }
 
-/** A page of the drivers on duty (AVAILABLE or BUSY) in the order of their ids, after the one named. */
+/**
+ * A page of the drivers on duty (AVAILABLE or BUSY), by id.
+ * @param afterId the last id of the page before
+ */
 export async function readOnDuty(db: Database, afterId: string | null, limit: number): Promise<DutyRow[]> {
   const after = afterId === null ? sql`` : sql`AND id > ${afterId}::uuid`;
   const rows = await db.$queryRaw<Row[]>`

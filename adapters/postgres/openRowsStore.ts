@@ -41,8 +41,8 @@ export function createOpenRowsStore(db: Database): OpenRowsStore {
         ORDER BY d.id LIMIT ${limit}`;
       return rows.map(openRow);
     },
-    // Reads what is live, and every driver's counters once: an index of those would make each offer dearer,
-    // since it writes them.
+    // Reads live rows, and every driver's counters once: an index on those would make each offer dearer,
+    // since it updates them.
     wrongHolds: async () => {
       const rows = await db.$queryRaw<{ id: string }[]>`
         WITH held AS (

@@ -11,7 +11,7 @@ type ContextRow = Omit<OrderContext, 'city'> & {
   zones: { id: string; polygon: unknown; priority: number }[] | null;
 };
 
-/** Orders in PostgreSQL. */
+/** Stores orders in PostgreSQL. */
 export function createOrderStore(db: Database): OrderStore {
   const read = readerOf(db);
   return {
@@ -60,8 +60,8 @@ export function createOrderStore(db: Database): OrderStore {
   };
 }
 
-// One statement, so one transaction and one trip. The rows that belong to a delivery are written only where
-// the delivery was.
+// One statement: one transaction and one round trip. The rows that belong to a delivery are written only
+// where the delivery was.
 const INSERT = `
   WITH d AS (
     INSERT INTO deliveries (id, merchant_id, seller_order_id, request_hash, city_id, zone_id, status,
@@ -141,7 +141,7 @@ const AREA: z.ZodType<ZoneArea> = z.discriminatedUnion('type', [
   z.object({ type: z.literal('MultiPolygon'), coordinates: z.array(z.array(z.array(position))) }),
 ]);
 
-/** Written through the API, which checks it; read as data all the same. */
+/** The API validates polygons; what the row holds is parsed all the same. */
 export function areaOf(polygon: unknown): ZoneArea {
   return AREA.parse(polygon);
 }

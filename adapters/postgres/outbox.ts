@@ -3,12 +3,12 @@ import { type Notice, type NoticeAddressee } from '../../domain/notices/notice';
 import { type Read } from '../../services/ports';
 import { type Database, sql, type Tx } from './database';
 
-/** A message as it lies in the outbox. */
+/** A message in the outbox. */
 export type Enqueued = { id: bigint; key: string; correlationId: string; attempts: number; message: Message };
 
 /**
- * Puts messages into the outbox, in the transaction of the change that they tell of. Call the relay's `notifyRelay`
- * after the commit.
+ * Adds messages to the outbox, in the transaction of the change that they report. Call `notifyRelay` after
+ * the commit.
  */
 export async function enqueue(
   tx: Tx,
@@ -40,39 +40,38 @@ export function messageRows(
 }
 
 /**
- * Of one matter each addressee hears one notice after another: `resolved` must not overtake the `open` that
- * could not be sent yet.
+ * Notices about one matter reach an addressee in order: `resolved` must not overtake an `open` that could not
+ * be sent yet.
  */
 function noticeKey({ to, about }: Notice): string {
   return `${to.kind}/${about}`;
 }
 
-/** The INSERT without its rows, so that it can be one part of a larger statement. */
+/** The INSERT without its rows, for use inside a larger statement. */
 export const INSERT_MESSAGES =
   'INSERT INTO outbox (kind, key, payload, correlation_id) SELECT kind, key, payload, correlation_id';
 export const MESSAGE_ROWS = (json: string): string =>
   `jsonb_to_recordset(${json}::jsonb) AS message(kind text, key text, payload jsonb, correlation_id text)`;
 
-/** A message is sent again when its sender said nothing for this long: the sender died. */
+/** A message whose relay has been silent for this long is sent again: the relay died. */
 const LEASE_MS = 10_000;
 
 /**
- * Rows hold whole ms, rounded: what was put in at this very moment may lie up to half of one ahead, and would
- * wait for the next poll.
+ * Rows hold whole ms, rounded: a message of this instant may lie up to half a ms ahead, and would wait for
+ * the next poll.
  */
 const ROUNDING = sql`interval '1 millisecond'`;
 
 type NoticesDue = { to?: NoticeAddressee['kind']; afterMs?: number };
 
 /**
- * Takes up to `limit` messages of these kinds that are due. Taken ones are leased, not locked: no transaction
- * stays open while they are sent, and those of a dead or frozen process come back when the lease runs out.
- * What clients are told of one key waits for what they are to be told before it, whoever sends that; only two
- * processes that take at the same instant may overtake each other. Of the notices of one key only the oldest
- * is ever taken. The ids are an ARRAY, which PostgreSQL looks for once: a subquery under IN it may run again
- * for every row, each run skips what the runs before locked, and all that is due would be taken whatever the
- * limit.
- * @param notices which of them, and from what age on
+ * Takes up to `limit` due messages of these kinds. They are leased, not locked: no transaction stays open
+ * while they are sent, and the messages of a dead or frozen process come back when the lease runs out. Events
+ * of one key wait for the earlier ones of that key, whichever process sends them; only two processes that
+ * take messages at the same instant may swap their order. Of the notices of one key only the oldest is taken.
+ * The ids are an ARRAY, which PostgreSQL computes once: it may run a subquery under IN again for every row,
+ * each run skips what the runs before locked, and the limit would not hold.
+ * @param notices which notices, and from which age on
  */
 export async function takeDue(
   read: Read,
@@ -98,10 +97,10 @@ export async function takeDue(
   return taken.map((each) => ({ ...each, id: BigInt(each.id) })).sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** Something is due of this kind; of notices, to this addressee. */
+/** What is due: a kind of message, and of notices the addressee. */
 export type Due = { kind: Message['kind']; to: NoticeAddressee['kind'] | null };
 
-/** What kinds of messages are due, for the poll: it takes nothing. */
+/** Which kinds are due, for the poll. Takes nothing. */
 export function whatIsDue(read: Read): Promise<Due[]> {
   return read<Due>(
     sql`SELECT DISTINCT kind, payload #>> '{notice,to,kind}' AS "to" FROM outbox WHERE sent_at IS NULL AND next_at <= now() + ${ROUNDING}`,
@@ -115,7 +114,7 @@ export async function markSent(read: Read, ids: readonly bigint[]): Promise<void
   );
 }
 
-/** Doubling from 100 ms to 30 s: a message is never given up. */
+/** Doubles from 100 ms to 30 s. A message is never given up. */
 export async function putBack(
   db: Tx,
   { id, attempts }: Enqueued,
@@ -126,7 +125,7 @@ export async function putBack(
   await db.$executeRaw`UPDATE outbox SET next_at = now() + ${delayMs} * interval '1 millisecond', last_error = ${error.slice(0, 500)} WHERE id = ${id}`;
 }
 
-/** Age in ms of the oldest message not yet sent, and how many there are. */
+/** The number of unsent messages, and the age of the oldest in ms. */
 export async function outboxBacklog(db: Database): Promise<{ unsent: number; oldestMs: number }> {
   const [row] = await db.$queryRaw<{ unsent: number; oldestMs: number }[]>`
     SELECT count(*)::int AS unsent, coalesce(extract(epoch FROM now() - min(created_at)) * 1000,
@@ -134,7 +133,7 @@ export async function outboxBacklog(db: Database): Promise<{ unsent: number; old
   return row ?? { unsent: 0, oldestMs: 0 };
 }
 
-/** Forgets what was sent long ago. @returns how many rows went */
+/** Deletes messages that were sent long ago. @returns how many */
 export async function pruneSent(db: Database, olderThanMs: number): Promise<number> {
   return db.$executeRaw`DELETE FROM outbox WHERE id IN (
     SELECT id FROM outbox WHERE sent_at < now() - ${olderThanMs} * interval '1 millisecond' ORDER BY sent_at

@@ -1,7 +1,7 @@
 import { type Database } from './database';
 import { type ReceivedPosition } from '../redis/positionStream';
 
-/** Adds fixes to the history; one of the same driver and device time is there already and stays. */
+/** Adds positions to the history. One with the same driver and device time is there already, and stays. */
 export async function insertPositions(db: Database, fixes: readonly ReceivedPosition[]): Promise<void> {
   if (fixes.length === 0) return;
   await db.$executeRaw`
@@ -13,9 +13,9 @@ export async function insertPositions(db: Database, fixes: readonly ReceivedPosi
 }
 
 /**
- * Forgets what came in long ago: some of it, so that one statement takes no long time. Ids rise as fixes come
- * in, so the oldest are found without an index on time.
- * @returns how many rows went
+ * Deletes old positions, a limited number in one statement. Ids rise with the time of receipt, so the oldest
+ * are found without an index on time.
+ * @returns how many
  */
 export async function prunePositions(db: Database, olderThanMs: number): Promise<number> {
   return db.$executeRaw`DELETE FROM position_fixes WHERE id IN (
@@ -24,10 +24,10 @@ export async function prunePositions(db: Database, olderThanMs: number): Promise
 }
 
 /**
- * Renews the drivers' last known places, never backwards. This is no change of availability, so their version
- * stays. A row that a transaction holds just now is passed over: the archive must neither wait for a dispatch
- * nor lock in another order than it does.
- * @returns the fixes of those who were passed over, for the caller to come again
+ * Updates the drivers' last known positions, never backwards. Their availability version stays, since their
+ * availability does. Rows that a transaction holds are skipped: the archive must neither wait for a dispatch
+ * nor lock in another order.
+ * @returns the positions of skipped drivers, to be retried
  */
 export async function updateLastPlaces(
   db: Database,

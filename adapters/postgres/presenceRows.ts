@@ -1,7 +1,7 @@
 import { type TimedState } from '../../domain/driver/availability';
 import { type Database, msOf, sql, type Tx } from './database';
 
-/** Breaks and pauses that should have ended before `before` (epoch ms), the longest overdue first. */
+/** Timed states that should have ended before `before` (epoch ms), the longest overdue first. */
 export async function readOverdue(
   db: Database,
   before: number,
@@ -18,7 +18,7 @@ export async function readOverdue(
   }));
 }
 
-/** A page of the drivers in a state of v2, or with one to come, in the order of their ids. */
+/** A page of the drivers in a v2 state, or with one pending, by id. */
 export async function readInStatesOfV2(
   db: Database,
   afterId: string | null,

@@ -11,18 +11,18 @@ import { type NotifyRelay } from '../../services/ports';
 import { poolReader, type Postgres } from './database';
 import { type Due, markSent, putBack, takeDue, whatIsDue } from './outbox';
 
-/** `notify`: only the lanes of these messages are looked at; all, where none are named. */
+/** `notify` wakes the lanes of these messages; all lanes where none are given. */
 export type Relay = { start(): void; notify: NotifyRelay; stop(): Promise<void> };
 
 const POLL_MS = 500;
-/** Calls to one channel that one process may have open. */
+/** The most open calls to one channel in one process. */
 const NOTICES_AT_ONCE: Readonly<Record<NoticeAddressee['kind'], number>> = {
   support: 5,
   pager: 10,
   driver: 50,
 };
 
-/** The outbox of this database, relayed lane by lane. */
+/** Relays the outbox of this database, lane by lane. */
 export function createRelay(postgres: Postgres, handle: MessageHandler, log: RelayLog): Relay {
   const { db } = postgres;
   const read = poolReader(postgres);
@@ -47,7 +47,7 @@ export function createRelay(postgres: Postgres, handle: MessageHandler, log: Rel
   }, log);
   return {
     start: () => poll.start(),
-    // Notices are found by the poll: dispatch does not pay for three more looks a commit.
+    // Notices are left to the poll: a commit does not pay for three more queries.
     notify: (messages) => notifyLanes((lane) => isKickedBy(lane, messages)),
     stop: async () => {
       await poll.stop();
@@ -64,7 +64,7 @@ function isOf({ kinds, to }: Lane, due: Due): boolean {
   return kinds.includes(due.kind) && (to === undefined || to === due.to);
 }
 
-/** One cheap look for all lanes, and only those that have something due take it. */
+/** One cheap query for all lanes; only lanes with something due take messages. */
 class Poll {
   private timer: NodeJS.Timeout | null = null;
   private looking: Promise<void> | null = null;
@@ -85,7 +85,7 @@ class Poll {
     await this.looking;
   }
 
-  /** A database that is away is looked for again by the next poll. */
+  /** Where the database is away, the next poll looks again. */
   private async lookOnce(): Promise<void> {
     try {
       await this.look();

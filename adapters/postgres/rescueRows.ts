@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { type Tx } from './database';
 
-/** What became of a job: `released`, `escalated`, or the code of a refusal; `at` in epoch ms. */
+/** The outcome of a job: `released`, `escalated`, or a refusal code; `at` in epoch ms. */
 export type RescueResult = { outcome: string; at: number | null };
 
 /**
- * One live offer or active assignment that the driver had; `result` null: its delivery has not answered yet.
+ * A live offer or active assignment that the driver had. `result` null: its delivery has not answered yet.
  */
 export type RescueJob = {
   deliveryId: string;
@@ -24,7 +24,7 @@ const jobs = z.array(
   }),
 );
 
-/** @returns null where no rescue of the driver has this key */
+/** @returns null where the driver has no rescue with this key */
 export async function readRescue(tx: Tx, driverId: string, key: string): Promise<Rescue | null> {
   const row = await tx.rescue.findUnique({ where: { driverId_key: { driverId, key } } });
   return row && { rescueId: row.id, driverId, jobs: jobs.parse(row.jobs) };
@@ -49,7 +49,7 @@ export async function writeRescue(
 }
 
 /**
- * Reads the jobs under lock, and writes what becomes of them.
+ * Reads the jobs under lock and writes their results.
  * @returns the jobs as written; empty where there is no such rescue
  */
 export async function changeJobs(

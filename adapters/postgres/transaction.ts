@@ -3,29 +3,29 @@ import { type Read, type Statement } from '../../services/ports';
 import { type Postgres } from './database';
 
 /**
- * One transaction on a connection of its own. Statements go out at once, one behind the other, and are
- * answered in their order: those that need not wait for each other's answers cost one round trip together.
+ * A transaction on one connection. Statements are sent at once, one behind the other, and answered in order:
+ * those that need no earlier answer cost one round trip together.
  */
 export type Transaction = {
   read: Read;
   /**
-   * A statement whose rows nobody needs; it goes out together with the COMMIT. Where it fails, the whole
-   * transaction does.
+   * A statement whose rows are not needed. It is sent together with the COMMIT; where it fails, the
+   * transaction fails.
    */
   write(text: string, values: readonly string[]): void;
 };
 
 /**
- * A connection on which nothing is answered for so many statement timeouts is given up: the server would have
- * ended the statement long since.
+ * A connection that does not answer within so many statement timeouts is dropped: the server would have
+ * cancelled the statement long before.
  */
 const SILENT_TIMEOUTS = 3;
 
 /**
- * Runs `work` in a transaction, read committed, and commits (ADR 26). BEGIN goes out with the first
+ * Runs `work` in a transaction (read committed) and commits it (ADR 26). BEGIN is sent with the first
  * statement, COMMIT with the last writes.
- * @throws what `work` throws, or the first statement that failed; then nothing was written. Where the
- *   connection was lost on COMMIT nobody knows.
+ * @throws what `work` throws, or the error of the first statement that failed: then nothing was written.
+ *   Where the connection is lost during COMMIT, the outcome is unknown.
  */
 export async function inTransaction<T>(
   { pool, nameOf }: Pick<Postgres, 'pool' | 'nameOf'>,
@@ -62,7 +62,7 @@ async function begunAndCommitted<T>(
       query_timeout: silentMs,
     };
     const answered = client.query<R>(query);
-    answered.catch(() => undefined); // all are awaited below, where the first to fail is told
+    answered.catch(() => undefined); // all are awaited below, where the first error is thrown
     sent.push(answered);
     return answered;
   };
@@ -70,7 +70,7 @@ async function begunAndCommitted<T>(
   const result = await work({
     read: async <R extends Record<string, unknown>>({ text, values }: Statement) => {
       const answered = send<R>(text, values);
-      await begun; // what is read outside of a transaction is held by no lock
+      await begun; // without a transaction, the locks of a read would hold nothing
       return (await answered).rows;
     },
     write: (text, values) => void send(text, values),
@@ -82,7 +82,7 @@ async function begunAndCommitted<T>(
   return result;
 }
 
-/** A connection that cannot even roll back is closed, and the server does it. */
+/** A connection that cannot roll back is closed, which makes the server do it. */
 async function rollback(client: PoolClient): Promise<void> {
   try {
     await client.query('ROLLBACK');

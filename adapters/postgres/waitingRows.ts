@@ -3,7 +3,7 @@ import { type Point } from '../../domain/geo/places';
 import { type ParcelSize } from '../../domain/driver/vehicles';
 import { type Database, msOf } from './database';
 
-/** A delivery that is looking for a driver; pay in cents with the bonus, as an offer would show it. */
+/** A delivery that is looking for a driver. `payCents` includes the bonus, as an offer would show it. */
 export type WaitingDelivery = {
   deliveryId: string;
   pickup: Point;

@@ -14,7 +14,7 @@ import { enqueue } from './outbox';
 
 export type CityZones = { cityId: string; escalationMinutes: number[]; zones: Zone[] };
 
-/** Where something was counted; `zoneId` null: in no zone of the city. */
+/** The place of a count; `zoneId` null: in none of the city's zones. */
 export type Place = { cityId: string; zoneId: string | null };
 export type CountedDeliveries = Place &
   Pick<
@@ -24,7 +24,7 @@ export type CountedDeliveries = Place &
 export type CountedAnswers = Place & { acceptance15m: Acceptance };
 export type CountedCases = Place & { openCases: number };
 
-/** Cities with their zones; one city, or all where `cityId` is null. */
+/** Cities with their zones: one city, or all where `cityId` is null. */
 export async function readCityZones(db: Database, cityId: string | null): Promise<CityZones[]> {
   const cities = await db.city.findMany({
     where: cityId === null ? {} : { id: cityId },
@@ -54,7 +54,8 @@ type DeliveryCount = Place & {
 };
 
 /**
- * Open deliveries by zone, their waiting as of `at` (epoch ms). Reads the open ones only, by their own index.
+ * Open deliveries by zone, and for how long they have waited at `at` (epoch ms). Reads open deliveries only,
+ * by their partial index.
  */
 export async function countDeliveries(
   db: Database,
@@ -84,8 +85,8 @@ export async function countDeliveries(
 }
 
 /**
- * An offer lives for an hour at the most, and its id is made within the hour of its row: so ids of version 7
- * bound the search, and `ended_at` needs no index.
+ * An offer lives for an hour at most, and its id is created within the hour of its row: so version 7 ids
+ * bound the scan, and `ended_at` needs no index.
  */
 const OLDEST_OFFER_MS = 2 * 3_600_000;
 
@@ -109,13 +110,13 @@ export async function countAnswers(
   }));
 }
 
-/** The least UUID of version 7 of an instant. */
+/** The smallest version 7 UUID of an instant. */
 function firstIdAt(at: number): string {
   const hex = Math.max(0, Math.floor(at)).toString(16).padStart(12, '0');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-7000-8000-000000000000`;
 }
 
-/** Cases that nobody has resolved, by the zone of their delivery. */
+/** Unresolved cases, by the zone of their delivery. */
 export async function countCases(db: Database, cityId: string | null): Promise<CountedCases[]> {
   return db.$queryRaw<CountedCases[]>`
     SELECT d.city_id AS "cityId", d.zone_id AS "zoneId", count(*)::int AS "openCases"
@@ -129,8 +130,8 @@ function ofCity(cityId: string | null, column: typeof empty): typeof empty {
 }
 
 /**
- * A page of a city's BUSY drivers in the order of their ids, after the one named. `point` null: nobody knows
- * where they are.
+ * A page of a city's BUSY drivers, by id. `point` null: their position is unknown.
+ * @param afterId the last id of the page before
  */
 export async function readBusyPlaces(
   db: Database,
@@ -151,8 +152,8 @@ export async function readBusyPlaces(
 }
 
 /**
- * A clock that was ahead for a while must not stop the computings until its instants have come: by
- * PostgreSQL's clock, and what clocks may differ (`databaseClock`).
+ * Figures from a clock that was ahead must not block newer ones until their time has come. Compares with
+ * PostgreSQL's clock, plus the difference that clocks may have (`databaseClock`).
  */
 const NOT_AHEAD = sql`at <= now() + interval '5 seconds'`;
 
@@ -163,14 +164,14 @@ export type HealthRow = {
   figures: ZoneFigures;
 };
 
-/** The rows of the city's newest computing, and when (epoch ms) that was; null where there is none. */
+/** The newest figures of a city, and their time (epoch ms); null where there are none. */
 export type NewestHealth = { at: number; states: Map<string | null, ZoneState> } | null;
 
 /**
- * Writes one computing of a city and what it tells, in one transaction; the computings of one city come one
- * after another.
- * @param tell what to keep and to tell, seeing what was written last; null: nothing, since somebody wrote a
- *   newer one
+ * Writes the figures of one city and the messages about them, in one transaction. Writers of the same city
+ * wait for each other.
+ * @param tell what to store and report, given the newest figures; null: nothing, since newer figures were
+ *   written meanwhile
  * @returns what was written
  */
 export async function writeHealth(
@@ -210,7 +211,7 @@ async function readNewest(tx: Tx, cityId: string): Promise<NewestHealth> {
 
 export type LatestHealth = Place & { state: ZoneState; figures: ZoneFigures };
 
-/** The newest rows of each city that was looked at after `since` (epoch ms). */
+/** The newest figures of each city that were computed after `since` (epoch ms). */
 export async function readLatestHealth(db: Database, since: number): Promise<LatestHealth[]> {
   return db.$queryRaw<LatestHealth[]>`
     SELECT h.city_id AS "cityId", h.zone_id AS "zoneId", h.state, h.figures
@@ -219,7 +220,7 @@ export async function readLatestHealth(db: Database, since: number): Promise<Lat
     JOIN zone_health h ON h.city_id = c.id AND h.at = newest.at`;
 }
 
-/** Those of these cities (null: of all) that were not looked at after `since` (epoch ms). */
+/** Those of these cities (null: of all) without figures after `since` (epoch ms). */
 export async function readStaleCities(
   db: Database,
   cityIds: readonly string[] | null,
@@ -232,10 +233,7 @@ export async function readStaleCities(
   return rows.map(({ id }) => id);
 }
 
-/**
- * Forgets what was computed long ago: some of it, so that one statement takes no long time.
- * @returns how many rows went
- */
+/** Deletes old figures, a limited number in one statement. @returns how many rows */
 export async function pruneHealth(db: Database, olderThanMs: number): Promise<number> {
   return db.$executeRaw`DELETE FROM zone_health WHERE id IN (
     SELECT id FROM zone_health WHERE at < now() - ${olderThanMs} * interval '1 millisecond' ORDER BY at

@@ -7,24 +7,25 @@ import { defineDriverMapCommands } from './driverMapCommands';
 import { gatherPositions } from './positionGathering';
 
 export type DriverMapOptions = {
-  /** A driver heard of longer ago is off the map. */
+  /** A driver without a position for longer than this is off the map. */
   freshPositionMs: number;
-  /** Before every key; tests that share a Redis set it. */
+  /** Prefix of every key, for tests that share a Redis. */
   keyPrefix?: string;
-  /** About how many fixes the stream keeps for the archive. */
+  /** About how many positions the stream keeps for the archive. */
   maxStreamedPositions?: number;
 };
 
-/** A device's clock further ahead than this is wrong: its fixes count as of when we got them. */
+/** A device clock further ahead than this is wrong: its positions count as of their receipt. */
 const MAX_CLOCK_AHEAD_MS = 60_000;
-/** `reportIngestUp` holds for so long; its caller comes every few seconds. */
+/** How long one `reportIngestUp` holds; it is repeated every few seconds. */
 const INGEST_UP_MS = 15_000;
 const PAGE = 500;
 const DEFAULT_STREAMED_FIXES = 200_000;
 
 /**
- * The live map in Redis: `drivers:geo` and shards, `drivers:seen`, a hash `driver:<id>` each, which ends two
- * days after the last word of them, the stream `positions`. Every change is one script.
+ * The live map in Redis: the geo set `drivers:geo` and its shards, the sorted set `drivers:seen`, a hash
+ * `driver:<id>` for each driver that expires two days after its last update, and the stream `positions`.
+ * Every change is one script.
  */
 export function createRedisDriverMap(
   redis: Redis,
@@ -75,7 +76,7 @@ export function createRedisDriverMap(
   };
 }
 
-/** The key of a part, without prefix. */
+/** The key of a part, without the prefix. */
 export function keyOf(part: MapPart): string {
   switch (part.kind) {
     case 'all':
@@ -87,7 +88,7 @@ export function keyOf(part: MapPart): string {
   }
 }
 
-/** Redis would stop half-way through a script at a place that it cannot hold. @throws RangeError */
+/** A script would stop half-way at a position that Redis cannot store. @throws RangeError */
 function requirePoints(fixes: readonly Position[]): void {
   if (!fixes.every(({ point, at }) => isPoint(point) && Number.isSafeInteger(at)))
     throw new RangeError('a fix lies outside the bounds of a place or of time');

@@ -9,7 +9,7 @@ import {
   TAKE_SILENT_OFF,
 } from './driverMapScripts';
 
-/** What each takes behind the prefix of all keys, and gives, is said in driverMapScripts.ts. */
+/** The arguments of each script behind the prefix, and its reply: see driverMapScripts.ts. */
 type ScriptArguments = [keyPrefix: string, ...args: (string | number)[]];
 
 declare module 'ioredis' {
@@ -34,7 +34,10 @@ const SCRIPTS = {
   mapIngestUpSince: INGEST_UP_SINCE,
 } as const;
 
-/** Makes the scripts of the live map commands of this client: sent by digest, in full where Redis lost them. */
+/**
+ * Registers the live map's scripts as commands of this client. ioredis sends them by digest, and in full
+ * where Redis does not have them.
+ */
 export function defineDriverMapCommands(redis: Redis): void {
   for (const [name, lua] of Object.entries(SCRIPTS)) redis.defineCommand(name, { lua, numberOfKeys: 0 });
 }

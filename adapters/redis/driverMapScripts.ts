@@ -1,13 +1,13 @@
 /**
- * The live map's changes, each one atomic in Redis. Every key is made from ARGV[1], the prefix of all keys,
- * so the map lives on one Redis, not on a cluster. Numbers that are kept are written as whole numbers, since
- * Lua would round long ones on the way to text.
+ * The scripts of the live map; each is atomic. All keys are built from ARGV[1], the key prefix, so the map
+ * needs a single Redis, not a cluster. Numbers are stored as whole numbers: Lua would round long ones when it
+ * turns them into text.
  */
 
 /**
- * Makes the driver's membership follow from what is known of them; the one place that says who is on the map.
- * Returns 1 for one who is new on `drivers:geo`. What is known of a driver ends two days after the last word
- * of them, longer than any setting looks back: whoever comes back is asked of PostgreSQL, as after a flush.
+ * Derives a driver's membership of the sets from their hash; the only place that decides who is on the map.
+ * Returns 1 for a driver who is new on `drivers:geo`. The hash expires two days after its last update, longer
+ * than any setting looks back: for a driver who returns later PostgreSQL is asked, as after a flush.
  */
 const PLACE = `
 local P = ARGV[1]
@@ -43,7 +43,7 @@ end`;
 
 /**
  * ARGV: prefix, now, freshMs, id, city, availability, room, version, then '' or lat, lng, at, receivedAt of
- * the last fix. Older versions are dropped.
+ * the last position. Older versions are dropped.
  */
 export const SYNC = `${PLACE}
 local now, freshMs, id, city = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5]
@@ -61,9 +61,9 @@ end
 return place(id, known(id), now, freshMs)`;
 
 /**
- * ARGV: prefix, freshMs, maxPositions of the stream, maxAheadMs of a device's clock, then for each ping: id,
- * receivedAt, how many fixes, and at, lat, lng, accuracy, speed, heading of each fix. Returns one outcome a
- * ping: -1 = driver not known, nothing kept.
+ * ARGV: prefix, freshMs, maximum length of the stream, maxAheadMs of a device's clock, then for each ping:
+ * id, receivedAt, number of positions, and at, lat, lng, accuracy, speed, heading of each. Returns one
+ * outcome for each ping; -1: the driver is unknown and nothing was stored.
  */
 export const RECORD_FIXES = `${PLACE}
 local freshMs, maxAheadMs = tonumber(ARGV[2]), tonumber(ARGV[4])
@@ -94,7 +94,7 @@ return outcomes`;
 
 /**
  * ARGV: prefix, now, freshMs, city, lng, lat, radiusMeters, limit. Reads twice the limit, so that a few stale
- * ones do not hide fresh ones.
+ * drivers do not hide fresh ones.
  */
 export const NEAR = `
 local P, now, freshMs, limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[8])
@@ -136,14 +136,17 @@ for _, id in ipairs(silent) do
 end
 return #silent`;
 
-/** ARGV: prefix, now, how long one word holds in ms. A gap between two words begins a new hearing. */
+/**
+ * ARGV: prefix, now, how long one report holds in ms. After a gap between two reports ingest counts as up
+ * from the later one on.
+ */
 export const REPORT_INGEST_UP = `
 local P = ARGV[1]
 if redis.call('EXISTS', P .. 'presence:ears') == 0 then redis.call('SET', P .. 'presence:since', ARGV[2]) end
 redis.call('SET', P .. 'presence:ears', '1', 'PX', ARGV[3])
 return 1`;
 
-/** ARGV: prefix. False where nobody listens. */
+/** ARGV: prefix. False where ingest is down. */
 export const INGEST_UP_SINCE = `
 if redis.call('EXISTS', ARGV[1] .. 'presence:ears') == 0 then return false end
 return redis.call('GET', ARGV[1] .. 'presence:since')`;

@@ -4,7 +4,8 @@ import { type FeatureLog, type FeatureNews } from '../../services/features/featu
 export const FEATURES_CHANNEL = 'features:changed';
 
 /**
- * News by Redis' pub/sub, on a connection of its own that comes back by itself. That it is away is said once.
+ * Announces feature changes through Redis pub/sub, on a connection of its own that reconnects by itself. An
+ * outage is logged once.
  */
 export function createFeatureNews(redis: Redis, log: FeatureLog, channel = FEATURES_CHANNEL): FeatureNews {
   const listener = redis.duplicate({
@@ -22,12 +23,12 @@ export function createFeatureNews(redis: Redis, log: FeatureLog, channel = FEATU
         isAway = true;
       };
       listener.on('error', (error) => lost({ err: error }));
-      listener.on('close', () => lost({})); // a connection that is ended in good order is no error
+      listener.on('close', () => lost({})); // a connection that is closed on purpose is no error
       listener.on('ready', () => {
         if (!isAway) return;
         isAway = false;
         log.info({}, 'Redis tells news of features again');
-        onNews(); // some may have been missed
+        onNews(); // a message may have been missed
       });
       listener.on('message', onNews);
       listener.subscribe(channel).catch((error: unknown) => {

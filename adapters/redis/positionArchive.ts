@@ -10,25 +10,25 @@ export type PositionArchiveOptions = {
   redis: Redis;
   db: Database;
   onError: (error: unknown) => void;
-  /** Between two rounds; a round takes all there is. */
+  /** Pause between two rounds. A round takes everything there is. */
   everyMs?: number;
   keyPrefix?: string;
 };
 
 /**
- * One name for all workers: what a dead one left unacknowledged is taken up by any other. Doing a batch twice
- * changes nothing.
+ * One consumer name for all workers: any worker takes over what a dead one left unacknowledged. A batch may
+ * be processed twice without effect.
  */
 const CONSUMER = 'archive';
 const GROUP = 'archive';
 const BATCH = 1_000;
 const EVERY_MS = 500;
-/** How often what was read but never acknowledged is looked for. */
+/** How often entries that were read but never acknowledged are looked for. */
 const LEFTOVERS_EVERY_MS = 60_000;
 
 /**
- * Moves fixes from the stream `positions` into PostgreSQL, thinned, and keeps the drivers' last places there.
- * At least once; a repeat adds nothing.
+ * Moves positions from the stream `positions` into PostgreSQL, thinned, and updates the drivers' last known
+ * positions there. At least once; a repeat adds nothing.
  */
 export class PositionArchive {
   private lastKept: LastKept = new Map();
@@ -37,7 +37,7 @@ export class PositionArchive {
   private running: Promise<void> | null = null;
   private readonly stopped = new AbortController();
   private leftoversAt = 0;
-  /** Places of drivers whose rows were held by others when it was their turn. */
+  /** Positions of drivers whose rows were locked when it was their turn. */
   private owed: ReceivedPosition[] = [];
 
   constructor(private readonly options: PositionArchiveOptions) {
@@ -49,13 +49,13 @@ export class PositionArchive {
     this.running ??= this.loop();
   }
 
-  /** Ends the batch under way, and stops. */
+  /** Finishes the current batch, and stops. */
   async stop(): Promise<void> {
     this.stopped.abort();
     await this.running;
   }
 
-  /** One round: takes all that is there. @returns how many fixes were kept */
+  /** Processes everything in the stream. @returns how many positions were stored */
   async archiveAll(): Promise<number> {
     if (Date.now() >= this.leftoversAt) {
       await this.drain('0');
@@ -74,12 +74,12 @@ export class PositionArchive {
         this.leftoversAt = 0;
         this.options.onError(error);
       }
-      // aborted: stopped
+      // aborted by stop()
       await sleep(this.everyMs, undefined, { signal: this.stopped.signal }).catch(() => undefined);
     }
   }
 
-  /** @param from `>` = what nobody read yet, `0` = what was read and not acknowledged */
+  /** @param from `>`: entries that were never read; `0`: entries that were read and not acknowledged */
   private async drain(from: '>' | '0'): Promise<number> {
     let kept = 0;
     while (!this.stopped.signal.aborted) {
@@ -110,7 +110,7 @@ export class PositionArchive {
     }
   }
 
-  /** Before the first fix, and again after Redis was flushed. */
+  /** Needed before the first position, and again after Redis was flushed. */
   private async makeGroup(): Promise<void> {
     try {
       await this.options.redis.xgroup('CREATE', this.key, GROUP, '0', 'MKSTREAM');
@@ -128,14 +128,14 @@ export class PositionArchive {
       ...kept.filter(({ isLive }) => isLive),
     ]);
     await this.forget(entries.map(({ id }) => id));
-    this.lastKept = lastKept; // only now: a batch that failed comes again
+    this.lastKept = lastKept; // only now: a batch that failed is processed again
     positionsArchived.inc(kept.length);
     return kept.length;
   }
 
   /**
-   * Nobody else reads them, and where drivers were is not to be kept twice. What is gone but not acknowledged
-   * comes again empty, and is passed over.
+   * Deletes archived entries: there is no other reader, and positions should not be kept twice. An entry that
+   * was deleted but not acknowledged comes again without fields, and is skipped.
    */
   private async forget(ids: readonly string[]): Promise<void> {
     await this.options.redis.xdel(this.key, ...ids);

@@ -7,18 +7,18 @@ type Outcome = 'unknown' | { cameOn: boolean };
 type Waiting = Ping & { tell: (outcome: Outcome) => void; fail: (error: unknown) => void };
 
 /**
- * One script holds up all others at Redis, so it takes no more fixes than this, but for a single ping that
- * brings more.
+ * The most positions in one call of the script, which blocks all others in Redis. A single ping may bring
+ * more.
  */
 const MOST_FIXES = 200;
 
 const outcomes = z.array(z.int());
 
 /**
- * Sends the pings that come in one turn of the event loop to Redis together: where thousands come in a
- * second, most of what a ping costs is its way there and back (docs/performance.md). Each ping gets its own
- * outcome; where the call fails, all that went with it fail.
- * @param record RECORD_FIXES with the pings' part of its arguments
+ * Sends the pings of one turn of the event loop to Redis together: at thousands of pings a second the round
+ * trip is most of their cost (docs/performance.md). Each ping gets its own outcome; where the call fails, all
+ * its pings fail.
+ * @param record calls RECORD_FIXES with the part of its arguments that belongs to the pings
  */
 export function gatherPositions(
   record: (pings: (string | number)[]) => Promise<unknown>,
@@ -48,7 +48,7 @@ async function send(
   }
 }
 
-/** In their order. */
+/** In the order of the pings. */
 function groupsOf(pings: readonly Waiting[]): Waiting[][] {
   const groups: Waiting[][] = [];
   let room = 0;

@@ -2,14 +2,14 @@ import { z } from 'zod';
 import { type Position } from '../../services/ports';
 
 /**
- * One entry of the stream `positions`; fields null = trimmed away before it was archived, or archived
+ * An entry of the stream `positions`. `fields` null: it was trimmed before it was archived, or is archived
  * already.
  */
 export type StreamEntry = { id: string; fields: Record<string, string> | null };
 
 /**
- * A fix as the live map took it in; `isLive` = it moved the live place. Instants in epoch ms: `at` by the
- * device's clock, `receivedAt` by ours.
+ * A position as the live map received it. `isLive`: it moved the live position. Instants in epoch ms: `at` by
+ * the device's clock, `receivedAt` by ours.
  */
 export type ReceivedPosition = Position & { driverId: string; receivedAt: number; isLive: boolean };
 
@@ -22,17 +22,14 @@ const streamReply = z
   .array(z.tuple([z.string(), z.array(z.tuple([z.string(), pairs.nullable()]))]))
   .nullable();
 
-/** The entries of the one stream that was read. */
+/** The entries of the one stream in a reply. */
 export function entriesOf(reply: unknown): StreamEntry[] {
   return (streamReply.parse(reply) ?? []).flatMap(([, entries]) =>
     entries.map(([id, fields]) => ({ id, fields })),
   );
 }
 
-/**
- * What a row can hold and no more: one entry that PostgreSQL refuses would hold up all that came with it, for
- * ever.
- */
+/** What a row can hold: one entry that PostgreSQL refuses would block its whole batch for ever. */
 const measured = z
   .string()
   .transform((text) => (text === '' ? null : Number(text)))
@@ -62,7 +59,8 @@ const fixFields = z
   }));
 
 /**
- * The fix in an entry; undefined for one that is trimmed away or not ours, which no repeat would make better.
+ * The position in an entry; undefined for an entry that was trimmed or is malformed, which no retry would
+ * mend.
  */
 export function positionOf(fields: StreamEntry['fields']): ReceivedPosition | undefined {
   return fixFields.safeParse(fields).data;

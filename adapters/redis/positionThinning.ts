@@ -1,18 +1,16 @@
 import { distanceMeters, type Point } from '../../domain/geo/places';
 import { type ReceivedPosition } from './positionStream';
 
-/** The last fix kept of each driver; the least lately kept come first. */
+/** The last stored position of each driver, the least recently stored first. */
 export type LastKept = ReadonlyMap<string, { point: Point; at: number }>;
 
-/** History holds one fix of a driver in so long, or in so far. */
+/** The history holds one position of a driver within this time and distance. */
 const EVERY_MS = 10_000;
 const EVERY_METERS = 50;
-/** Drivers remembered at the most. One who is forgotten has one fix more kept. */
+/** The most drivers remembered. A driver who is forgotten gets one more position stored. */
 const MAX_REMEMBERED = 50_000;
 
-/**
- * Which of these fixes, in the order they came, are kept as history. Late ones are measured by the same rule.
- */
+/** Selects the positions that the history keeps, in their order. Late ones are measured by the same rule. */
 export function thin(
   fixes: readonly ReceivedPosition[],
   before: LastKept,

@@ -30,18 +30,18 @@ type Started = {
   status: string;
 };
 
-/** How long one call to Temporal may take; the outbox tries again after. */
+/** Time limit of one call to Temporal; the outbox retries. */
 const CALL_TIMEOUT_MS = 5_000;
 /**
- * Two transactions at their slowest fit in without a heartbeat; who waits for a worker killed in mid-task
- * waits this long (ADR 8).
+ * Leaves room for two transactions at their slowest without a heartbeat. Clients of a worker that was killed
+ * in mid-task wait this long (ADR 8).
  */
 const WORKFLOW_TASK_TIMEOUT_MS = 5_000;
 
 /**
- * Tells Temporal what the outbox says. Every news of a delivery starts its workflow where none runs, so that
- * news never gets lost; a delivery that is closed needs none. The workflow's id is made from the merchant's
- * key, so that two retries meet the same run (spec 1).
+ * Passes the outbox's messages on to Temporal. Every message about an open delivery starts its workflow where
+ * none runs, so that none gets lost. The workflow id is made from the merchant's key, so that two retries
+ * meet the same run (docs/behaviour.md, Deliveries).
  */
 export function createDispatcher(
   client: Client,
@@ -150,7 +150,7 @@ function attributesOf({
   ];
 }
 
-/** A run that ended well needs no news: its delivery is closed, or about to show so. */
+/** A completed run needs no message: its delivery is closed, or will show so at once. */
 async function unlessOver(call: Promise<unknown>): Promise<void> {
   try {
     await call;

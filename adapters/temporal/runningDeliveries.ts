@@ -2,7 +2,7 @@ import { type Client, isGrpcServiceError, ServiceError, WorkflowNotFoundError } 
 import { offerWithdrawn, WORKFLOWS } from '../../workflows/contract';
 import { type RunningDeliveries } from '../../activities/sweeps/openRows';
 
-/** Running delivery workflows, as the cluster knows them. */
+/** The running delivery workflows, by the cluster's visibility store. */
 export function createRunningDeliveries(client: Client): RunningDeliveries {
   return {
     list: async function* () {
@@ -38,7 +38,10 @@ export function createRunningDeliveries(client: Client): RunningDeliveries {
   };
 }
 
-/** Makes a running delivery read its row again; one that ended since visibility saw it needs no news. */
+/**
+ * Makes a running delivery read its row again. A run that has ended since visibility listed it needs no
+ * message.
+ */
 export function createNudge(
   client: Client,
   newCorrelationId: () => string,
@@ -55,14 +58,14 @@ export function createNudge(
 }
 
 /**
- * Not `category=WorkflowTaskTimedOut`: workers that are killed, frozen or late let tasks time out, and such
- * runs go on by themselves.
+ * Not `category=WorkflowTaskTimedOut`: tasks time out where workers are killed, frozen or late, and such runs
+ * go on by themselves.
  */
 const TASK_FAILED = 'category=WorkflowTaskFailed';
 
 const INVALID_ARGUMENT = 3;
 
-/** Servers older than 1.30 report no such problems. */
+/** Servers before 1.30 do not report these problems. */
 function isUnknownAttribute(error: unknown): boolean {
   const cause = error instanceof ServiceError ? error.cause : error;
   return isGrpcServiceError(cause) && Number(cause.code) === INVALID_ARGUMENT;

@@ -2,8 +2,8 @@ import { cancellationSignal } from '@temporalio/activity';
 import { ATTEMPT_MS } from '../workflows/contract';
 
 /**
- * To be called in an activity, as it begins. What it returns says whether the attempt is given up: Temporal
- * said so, or our own watch does, since a process that was frozen hears of it late.
+ * Call it at the start of an activity. The returned function says whether the attempt is given up: Temporal
+ * cancelled it, or its time is over, of which a process that was frozen learns late.
  */
 export function beginAttempt(): () => boolean {
   const begunAt = performance.now();

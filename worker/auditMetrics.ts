@@ -8,7 +8,7 @@ const verified = new Counter({
   help: 'Audit entries whose hash was computed anew by the daily checks',
 });
 
-/** Each problem is an error of its own: somebody changed what nobody may change. */
+/** Logs each problem as an error: somebody changed what must not change. */
 export function observeAuditCheck(
   { checkId, chains, entries, problemCount, named }: AuditCheckReport,
   log: Pick<Logger, 'error' | 'info'>,
@@ -22,8 +22,8 @@ export function observeAuditCheck(
 }
 
 /**
- * What the last check came to, and how far the trail lags behind; read when somebody looks, so that a worker
- * that just started says it too.
+ * Exposes the result of the last check and the lag of the audit trail. Both are read at each scrape, so that
+ * a worker that has just started reports them too.
  */
 export function observeAudit(
   read: { lastCheck: () => Promise<FinishedCheck | null>; lagMs: () => Promise<number> },
@@ -33,7 +33,7 @@ export function observeAudit(
   readGauge(
     {
       name: 'audit_check_problems',
-      help: 'Problems that the last finished check of the audit trail found; anything but 0 is tampering or a bug',
+      help: 'Problems found by the last finished audit check; anything but 0 is tampering or a bug',
       log,
     },
     async () => (await lastCheck())?.problemCount ?? 0,
@@ -49,7 +49,7 @@ export function observeAudit(
   readGauge(
     {
       name: 'audit_lag_seconds',
-      help: 'Age of the oldest change of an open delivery’s state that no audit entry tells of; 0 by construction, as both are written together',
+      help: 'Age of the oldest state of an open delivery without an audit entry; 0 as both are written together',
       log,
     },
     async () => (await read.lagMs()) / 1_000,

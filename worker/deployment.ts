@@ -4,28 +4,28 @@ import { join } from 'node:path';
 import type { WorkerOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
 
-/** The workflows as the build made them. */
+/** The bundle of workflows that the build made. */
 export const BUNDLE_PATH = join(__dirname, '../workflow-bundle.js');
 
 const SOURCE_MAP = /\n\/\/# sourceMappingURL=\S*\s*$/;
 const HASH_CHARACTERS = 16;
 
 /**
- * Which build of the workflows this is: a hash of their code, the same wherever it was built. What only
- * activities change is no new build.
+ * The build id: a hash of the workflow bundle, the same wherever it was built. A change of activities alone
+ * makes no new build.
  */
 export function buildIdOf(bundle: string): string {
   return createHash('sha256').update(bundle.replace(SOURCE_MAP, '')).digest('hex').slice(0, HASH_CHARACTERS);
 }
 
-/** The build of the bundle at `path`. @throws Error where there is none */
+/** The build id of the bundle at `path`. @throws Error where there is none */
 export function readBuildId(path: string = BUNDLE_PATH): string {
   return buildIdOf(readFileSync(path, 'utf8'));
 }
 
 /**
- * What tells Temporal which build a worker is of. Empty without a name: then any worker goes on with any run,
- * and changes are made behind `patched` (ADR 23).
+ * The worker's deployment version for Temporal. Without a deployment name it is empty: then any worker
+ * continues any run, and workflow changes go behind `patched` (ADR 23).
  */
 export function deploymentOf(
   { deploymentName }: { deploymentName: string | null },

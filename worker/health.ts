@@ -8,17 +8,15 @@ export type HealthDeps = {
   host: string;
   port: number;
   log: Logger;
-  /** One a dependency; rejects while it is away. */
+  /** One check for each dependency; it rejects while the dependency is away. */
   checks: Readonly<Record<string, () => Promise<void>>>;
-  /** What holds in this process. */
+  /** The feature settings in this process. */
   features: () => readonly FeatureSetting[];
 };
 
 const CHECK_TIMEOUT_MS = 2_000;
 
-/**
- * `/health` says that the process lives, `/health/ready` whether it can work, `/metrics` what it measured.
- */
+/** Serves `/health` (the process is alive), `/health/ready` (it can work) and `/metrics`. */
 export async function startHealthServer({
   host,
   port,

@@ -44,12 +44,12 @@ import { installTemporalLog } from './temporalLog';
 import { whenTemporalAnswers } from './whenTemporalAnswers';
 import { observeZones } from './zoneMetrics';
 
-/** A Redis that answers nothing for so long is gone, and its connection with it. */
+/** A Redis connection that is silent for this long is closed. */
 const SILENT_SOCKET_MS = 5_000;
-/** Zones are looked at each minute; figures older than this are not shown as if they were of now. */
+/** Zones are computed every minute; older figures than these are not exposed as current. */
 const ZONES_SHOWN_MS = 180_000;
 
-/** How often it is looked who is lost. */
+/** How often lost drivers are looked for. */
 const LOST_DRIVERS_MS = 15_000;
 
 async function main(): Promise<void> {
@@ -64,7 +64,7 @@ async function main(): Promise<void> {
     applicationName: 'driver-service worker',
   });
   const { db } = postgres;
-  // Half an attempt of a transaction: a search must not hold up who cancels while Redis hangs.
+  // Half an attempt of a transaction: a search must not hold up a cancel while Redis hangs.
   const redis = new Redis(settings.redis.url, {
     maxRetriesPerRequest: 2,
     commandTimeout: ATTEMPT_MS / 2,
@@ -200,7 +200,7 @@ async function main(): Promise<void> {
         settings.worker.activityPollers,
         settings.worker.activitySlots,
       ),
-      stickyQueueScheduleToStartTimeout: '2s', // whoever waits for a killed worker waits this long
+      stickyQueueScheduleToStartTimeout: '2s', // clients of a killed worker wait this long
       shutdownGraceTime: '10s',
     });
   const worker = (running.worker = await whenTemporalAnswers(create, log));
@@ -222,7 +222,7 @@ async function main(): Promise<void> {
   archive.start();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopOnce(worker));
 
-  await worker.run(); // ends when told to stop and no task is under way
+  await worker.run(); // ends after a signal to stop, when no task is in progress
   log.info('stopping: no task is under way');
   await Promise.all([archive.stop(), relay.stop(), features.stop(), health.close()]);
   await Promise.all([db.$disconnect(), redis.quit(), connection.close()]);
@@ -238,5 +238,5 @@ main().catch((error: unknown) => {
     `${error instanceof Error ? (error.name === 'SettingsError' ? error.message : error.stack) : String(error)}\n`,
   );
   process.exitCode = 1;
-  setTimeout(() => process.exit(1), 1_000).unref(); // pools that are open must not keep a failed start alive
+  setTimeout(() => process.exit(1), 1_000).unref(); // open pools must not keep a failed start alive
 });

@@ -19,9 +19,7 @@ const wrongHolds = new Gauge({
   help: 'Drivers whose counters differ from their offers and assignments; anything but 0 is a bug',
 });
 
-/**
- * What the sweep found goes to the metrics; what it had to repair also to the log, since something broke it.
- */
+/** Counts what the sweep found, and logs what it had to repair, since something broke it. */
 export function observeOpenRows(report: OpenRowsReport, log: Logger): void {
   openDeliveries.set(report.openRows);
   runningWorkflows.set(report.running);
@@ -51,7 +49,7 @@ const casesUnresolved = new Gauge({
   help: 'Cases of the support queue that are not resolved, at the last check',
 });
 
-/** What the check of escalation found. A miss is a fault: a timer did not do what it is there for. */
+/** Counts what the escalation check found. A miss is a fault: a timer did not fire. */
 export function observeEscalation(report: EscalationReport, log: Logger): void {
   escalationsDue.set(report.due);
   escalationMissRatio.set(report.due === 0 ? 0 : report.missed / report.due);
@@ -60,7 +58,7 @@ export function observeEscalation(report: EscalationReport, log: Logger): void {
   if (report.missed > 0) log.warn(report, 'deliveries were below their level of escalation');
 }
 
-/** How far the outbox lags behind; read when somebody looks. */
+/** Exposes the lag of the outbox, read at each scrape. */
 export function observeOutbox(
   read: () => Promise<{ unsent: number; oldestMs: number }>,
   log: Pick<Logger, 'warn'>,

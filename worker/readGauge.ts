@@ -1,8 +1,8 @@
 import { Gauge } from 'prom-client';
 
 /**
- * A gauge that is read when somebody looks. While what it is read from is away it shows NaN and says so in
- * the log: the other metrics are wanted most just then.
+ * A gauge that is read at each scrape. While its source is away it reads NaN and logs why: the other metrics
+ * are needed most at such a time.
  */
 export function readGauge(
   { name, help, log }: { name: string; help: string; log: { warn(fields: object, text: string): void } },
@@ -22,7 +22,7 @@ export function readGauge(
   });
 }
 
-/** Gauges are collected at the same moment: one reading serves them all. */
+/** Shares one read between gauges that are collected at the same moment. */
 export function sharedWhileRunning<T>(read: () => Promise<T>): () => Promise<T> {
   let running: Promise<T> | null = null;
   return () => (running ??= read().finally(() => (running = null)));

@@ -9,31 +9,31 @@ import { TASK_QUEUE, WORKFLOWS } from '../workflows/contract';
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 const DAY_MS = 24 * 60 * MINUTE_MS;
-/** The slowest of them tries three times for five minutes. */
+/** The slowest sweep tries three times for five minutes. */
 const SWEPT_WITHIN_MS = 20 * MINUTE_MS;
 
 type Sweep = {
   scheduleId: string;
   workflowType: (typeof WORKFLOWS)[keyof typeof WORKFLOWS];
   everyMs: number;
-  /** How long after the beginning of an interval, counted from midnight UTC. */
+  /** Offset from the start of an interval, counted from midnight UTC. */
   offsetMs?: number;
-  /** How late one that was missed may still be run. */
+  /** How late a missed run may still start. */
   catchupMs?: number;
   /**
-   * A run that takes longer is ended: one that nobody can go on with, as its build is gone, must not keep the
-   * next from starting.
+   * A longer run is ended: one that no worker can continue, because its build is gone, must not block the
+   * next.
    */
   withinMs?: number;
   says: string;
 };
 
-/** Intervals that settings say, in ms. */
+/** Intervals from the settings, in ms. */
 export type SweepTimes = { escalationCheckMs: number; lostDriversMs: number };
 
 /**
- * The sweeps and how often they run. They prove the invariants and repair what a bug or a lost Redis broke
- * (design: sweeps).
+ * The sweeps and their intervals. They prove the invariants and repair what a bug or a lost Redis broke
+ * (docs/architecture.md).
  */
 const sweepsOf = ({ escalationCheckMs, lostDriversMs }: SweepTimes): readonly Sweep[] => [
   {
@@ -72,7 +72,7 @@ const sweepsOf = ({ escalationCheckMs, lostDriversMs }: SweepTimes): readonly Sw
     everyMs: 60 * SECOND_MS,
     says: 'how every zone fares',
   },
-  // At 03:17 UTC, when little else is to be done; where nobody was there to do it, later that day.
+  // At 03:17 UTC, a quiet hour; later that day where no worker was up.
   {
     scheduleId: 'audit-sweep',
     workflowType: WORKFLOWS.auditSweep,
@@ -84,10 +84,7 @@ const sweepsOf = ({ escalationCheckMs, lostDriversMs }: SweepTimes): readonly Sw
   },
 ];
 
-/**
- * Creates the Schedules, or makes those of an older version say what this one says. Any worker may do it at
- * any time.
- */
+/** Creates the Schedules, or updates those of an older version. Any worker may call it at any time. */
 export async function ensureSchedules(client: Client, times: SweepTimes): Promise<void> {
   for (const sweep of sweepsOf(times)) await ensure(client, optionsOf(sweep));
 }

@@ -1,4 +1,4 @@
-/** The activities of the Schedules, composed: each proves an invariant and repairs what broke it. */
+/** Composes the activities of the Schedules. Each proves an invariant and repairs what broke it. */
 import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
@@ -48,7 +48,7 @@ type SweepName =
   | 'verifyAudit'
   | 'keepUp';
 
-/** By the names under which the workflows of workflows/sweeps/ call them. */
+/** By the names under which the workflows in workflows/sweeps/ call them. */
 export function createSweeps(deps: SweepsDeps): Record<SweepName, () => Promise<unknown>> {
   const { db, map, presence, clock, settings, log, notifyRelay } = deps;
   const { travel, timeScale } = settings;
@@ -128,7 +128,7 @@ function auditCheck({ db, clock, log }: SweepsDeps) {
     onReport: (report) => observeAuditCheck(report, log),
     beat: (progress) => {
       heartbeat(progress);
-      cancellationSignal().throwIfAborted(); // a worker that is told to stop leaves the rest to another
+      cancellationSignal().throwIfAborted(); // a worker that is told to stop leaves the rest to another one
     },
   });
 }

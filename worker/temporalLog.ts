@@ -2,8 +2,8 @@ import { DefaultLogger, type LogEntry, type LogLevel, Runtime } from '@temporali
 import type { Logger } from 'pino';
 
 /**
- * Temporal's own log lines in ours, so that a process has one log of one form. Before any worker or
- * connection is made.
+ * Sends Temporal's log lines to our log, so that a process has one log in one format. Call it before any
+ * worker or connection is created.
  */
 export function installTemporalLog(log: Logger): void {
   Runtime.install({
@@ -11,18 +11,18 @@ export function installTemporalLog(log: Logger): void {
   });
 }
 
-/** Writes what Temporal logs into ours. */
+/** Writes Temporal's log entries into our log. */
 export function temporalLines(log: Logger): (entry: Pick<LogEntry, 'level' | 'message' | 'meta'>) => void {
   const lines = log.child({ source: 'temporal' });
   return ({ level, message, meta }) => writers[level](lines, named(meta ?? {}), message);
 }
 
-/** Ours shows an error, its cause and its stack only under the name `err`. */
+/** Our log serialises an error, its cause and its stack only under the name `err`. */
 function named({ error, ...rest }: Readonly<Record<string, unknown>>): object {
   return error === undefined ? rest : { ...rest, err: error };
 }
 
-/** A worker's state and the like are details for us: what Temporal calls info is debug. */
+/** The state of a worker and the like are details for us: Temporal's info is our debug. */
 const writers: Record<LogLevel, (log: Logger, meta: object, message: string) => void> = {
   TRACE: (log, meta, message) => log.trace(meta, message),
   DEBUG: (log, meta, message) => log.debug(meta, message),

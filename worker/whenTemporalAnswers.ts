@@ -5,13 +5,12 @@ import type { Logger } from 'pino';
 
 const AGAIN_AFTER_MS = 1_000;
 
-/** gRPC statuses of a cluster that is away: DEADLINE_EXCEEDED, UNAVAILABLE. */
+/** The gRPC statuses of an absent cluster: DEADLINE_EXCEEDED, UNAVAILABLE. */
 const AWAY: readonly number[] = [4, 14];
 
 /**
- * What a worker needs of Temporal before it can begin. A cluster that is away is waited for: a worker that
- * ended in place of that would be started again ever more rarely by whoever runs it, and be missing when the
- * cluster is back.
+ * Retries what a worker needs from Temporal at its start until the cluster answers. A worker that exited
+ * instead would be restarted with growing delays, and be missing when the cluster is back.
  * @throws what `ask` throws where the cluster did answer
  */
 export async function whenTemporalAnswers<T>(

@@ -8,9 +8,9 @@ type Warn = { warn: (facts: object, line: string) => void };
 const NO_ZONE = 'none';
 
 /**
- * How every zone fares, as last computed. Read when somebody looks, so that all workers say the same
- * whichever of them computed it, and a zone that vanished is not shown.
- * @param read the newest rows of each city that was looked at lately
+ * Exposes the newest health of every zone. It is read from PostgreSQL at each scrape, so that all workers
+ * report the same whichever computed it, and a deleted zone disappears.
+ * @param read the newest rows of each city that was computed lately
  */
 export function observeZones(read: () => Promise<LatestHealth[]>, log: Warn): void {
   const latest = sharedWhileRunning(() =>
@@ -89,7 +89,7 @@ function ofLevels(latest: () => Promise<LatestHealth[]>): void {
 function ofAll(latest: () => Promise<LatestHealth[]>): void {
   new Gauge({
     name: 'driver_offer_acceptance_ratio',
-    help: 'Accepted of the answered offers of the last 15 minutes, in all cities; NaN where none was answered',
+    help: 'Share of accepted offers among those answered in the last 15 minutes; NaN where none was answered',
     async collect() {
       const rates = (await latest()).map(({ figures }) => figures.acceptance15m);
       const sum = (of: 'accepted' | 'answered'): number => rates.reduce((total, rate) => total + rate[of], 0);

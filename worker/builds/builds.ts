@@ -2,15 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, isGrpcServiceError } from '@temporalio/client';
 
 /**
- * `new`: never yet the current one. `draining`: no run begins on it any more, and some are still open.
- * `drained`: none is.
+ * `new`: was never current. `draining`: no run starts on it any more, and some are still open. `drained`:
+ * none is open.
  */
 export type BuildState = 'new' | 'current' | 'ramping' | 'draining' | 'drained';
 
-/** One build of our workers, as Temporal knows it. `openRuns`: by visibility, so a moment late. */
+/** A build of our workers, as Temporal knows it. `openRuns` comes from visibility, so it is a moment late. */
 export type Build = { buildId: string; state: BuildState; openRuns: number };
 
-/** Temporal's WorkerDeploymentVersionStatus by its number. */
+/** Temporal's WorkerDeploymentVersionStatus by number. */
 const STATES: Readonly<Record<number, BuildState>> = {
   1: 'new',
   2: 'current',
@@ -19,20 +19,20 @@ const STATES: Readonly<Record<number, BuildState>> = {
   5: 'drained',
   6: 'new',
 };
-/** Temporal's RoutingConfigUpdateState while not all of its servers know. */
+/** Temporal's RoutingConfigUpdateState while some of its servers do not know the change. */
 const ROUTING = 1;
 const LOOK_EVERY_MS = 500;
-/** gRPC codes: no such deployment or build yet; and no worker of it polls, or not all task queues. */
+/** gRPC codes: no such deployment or build yet; no worker of it polls, or not on all task queues. */
 const NOT_YET = [5, 9];
 
-/** What Temporal knows of the workers that poll under one deployment name. */
+/** The builds whose workers poll under one deployment name. */
 export class Builds {
   constructor(
     private readonly client: Client,
     private readonly deploymentName: string,
   ) {}
 
-  /** All builds that are known, the current one first. Empty where no worker has polled under this name. */
+  /** All known builds, the current one first. Empty where no worker has polled under this name. */
   async list(): Promise<Build[]> {
     const { workerDeploymentInfo: info } = (await this.describe()) ?? {};
     const builds = (info?.versionSummaries ?? []).map(
@@ -47,11 +47,11 @@ export class Builds {
   }
 
   /**
-   * New runs begin on this build from now on; those of others stay where they are. Waits until a worker of it
-   * polls, and until the whole cluster knows.
-   * @param buildId null: they begin on workers without versions again
+   * Makes this build current: new runs start on it, and runs on other builds stay there. Waits until one of
+   * its workers polls and the whole cluster knows.
+   * @param buildId null: new runs start on workers without versions
    * @returns the build that was current before, null where there was none
-   * @throws Error where that took longer than `waitMs`
+   * @throws Error where it took longer than `waitMs`
    */
   async setCurrent(buildId: string | null, waitMs: number): Promise<string | null> {
     const deadlineAt = Date.now() + waitMs;
@@ -76,7 +76,7 @@ export class Builds {
     return answer.previousDeploymentVersion?.buildId ?? null;
   }
 
-  /** Waits up to `waitMs` for builds to have no open runs. @returns those that still have */
+  /** Waits up to `waitMs` until these builds have no open runs. @returns those that still have some */
   async notDrained(isMeant: (build: Build) => boolean, waitMs: number): Promise<Build[]> {
     const deadlineAt = Date.now() + waitMs;
     for (;;) {
@@ -106,8 +106,8 @@ export class Builds {
 }
 
 /**
- * Its workers may be stopped. The server's word counts, which comes some minutes late, so that runs that
- * visibility has not seen yet are not left behind.
+ * Whether the workers of a build may stop. The server's status counts, though it comes some minutes late:
+ * visibility may not list the newest runs yet.
  */
 function mayGo({ state, openRuns }: Build): boolean {
   return (state === 'drained' || state === 'new') && openRuns === 0;

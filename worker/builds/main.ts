@@ -1,13 +1,15 @@
 /**
- * npm run worker:builds -- list                                    the builds that Temporal knows, their
- * states and open runs npm run worker:builds -- set-current [--build ID] [--wait 120]   new runs begin on
- * that build; without --build, on the one of this checkout or image
- *                                                                   --build none: on workers without versions
- * again npm run worker:builds -- drained [--build ID] [--wait 0]         may the workers of that build go;
- * without --build, those of all but the current one For workers with WORKER_DEPLOYMENT_NAME, which it needs
- * too, beside Temporal's own variables. In an image: node dist/worker/builds/main.js …
- * --wait: for so many seconds, until workers of the build poll, or until its runs have ended. stdout is one
- * JSON line. Exit code: 0 = done, or they may go; 1 = not so; 2 = wrong arguments or settings.
+ * The builds of the worker under WORKER_DEPLOYMENT_NAME, which it needs beside Temporal's own variables:
+ *
+ *   list                                  known builds, their states and open runs
+ *   set-current [--build ID] [--wait 120] new runs start on that build; default: the build of this checkout or
+ *                                         image; `--build none`: on workers without versions again
+ *   drained [--build ID] [--wait 0]       whether the workers of that build may stop; default: of all builds
+ *                                         but the current one
+ *
+ * --wait is in seconds: until workers of the build poll, or until its runs have ended. In an image: `node
+ * dist/worker/builds/main.js …`. The last line of stdout is JSON. Exit code: 0 = done, or they may stop; 1 = not
+ * so; 2 = wrong arguments or settings.
  */
 import { parseArgs } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
@@ -17,7 +19,7 @@ import { SERVICE_VARIABLES } from '../../settings/variables';
 import { readBuildId } from '../deployment';
 import { Builds } from './builds';
 
-/** What whoever typed the command can put right. */
+/** An error that the operator can put right. */
 class Mistake extends Error {}
 
 type Options = { command: 'list' | 'set-current' | 'drained'; build: string | undefined; waitMs: number };

@@ -7,7 +7,7 @@ export type HistoryFile = { workflow: string; release: string; scenario: string;
 
 const NAME = /^(?<release>\d+\.\d+\.\d+)-(?<scenario>[a-z0-9-]+)\.json$/;
 
-/** All that are below `folder`. @throws Error where one is not named as it must be */
+/** All histories below `folder`. @throws Error for a file whose name does not fit */
 export function historyFiles(folder: string): HistoryFile[] {
   const workflows = readdirSync(folder).filter((name) => statSync(join(folder, name)).isDirectory());
   return workflows.flatMap((workflow) =>

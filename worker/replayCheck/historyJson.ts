@@ -1,14 +1,14 @@
 /**
- * Histories in Temporal's own JSON, as its command line and web UI write it. What `historyToJSON` of
- * @temporalio/common does, which fails where npm put two copies of protobufjs side by side, as it must here:
- * grpc needs an older one, and theirs is not that of @temporalio/proto then.
+ * Histories in Temporal's JSON format, as its CLI and web UI export them. `historyToJSON` of
+ * @temporalio/common would do the same, but fails where npm installs two copies of protobufjs, as it does
+ * here: grpc needs an older one.
  */
 import { createRequire } from 'node:module';
 import type { History } from '@temporalio/common/lib/proto-utils';
 import { z } from 'zod';
 
 const RECORDED = z.object({ events: z.array(z.record(z.string(), z.unknown())) });
-/** A history as it stands in a file. */
+/** A history as a file holds it. */
 export type RecordedHistory = z.infer<typeof RECORDED>;
 
 type HistoryType = { fromObject(history: History): History };
@@ -19,7 +19,7 @@ type ProtoJson = {
   fromJson: (type: HistoryType, json: unknown, options: { ignoreUnknownFields: boolean }) => unknown;
 };
 
-/** What comes from packages without types of their own. @throws ZodError where it is nothing */
+/** Validates what packages without types return. @throws ZodError */
 const taken = <T>(from: unknown): T =>
   z.custom<T>((value) => typeof value === 'object' && value !== null).parse(from);
 
@@ -39,7 +39,7 @@ export function readRecorded(json: unknown): RecordedHistory {
   return RECORDED.parse(json);
 }
 
-/** What the SDK replays. Fields that a newer server added are passed over. */
+/** What the SDK replays. Fields of newer servers are skipped. */
 export function toReplayable(recorded: RecordedHistory): History {
   return taken(fromJson(historyType, recorded, { ignoreUnknownFields: true }));
 }

@@ -2,8 +2,8 @@ import { Worker, type WorkerOptions } from '@temporalio/worker';
 import { type RecordedHistory, toReplayable } from './historyJson';
 
 /**
- * Runs histories through a bundle of workflows.
- * @returns what went wrong, by the name given; empty where nothing did
+ * Replays histories against a workflow bundle.
+ * @returns the errors by history name; empty where all replay
  */
 export async function replay(
   bundle: Pick<WorkerOptions, 'workflowBundle' | 'sinks'>,

@@ -3,8 +3,8 @@ import type { HistoryFile } from './histories';
 export type Refused = { file: Pick<HistoryFile, 'workflow' | 'release' | 'scenario'>; error: Error };
 
 /**
- * What a contributor needs to know of histories that do not replay: which, why, what it would do to runs that
- * are open, and what to do.
+ * Explains to a contributor which histories do not replay, why, what that would do to open runs, and what to
+ * do.
  */
 export function explain(refused: readonly Refused[], total: number): string {
   if (refused.length === 0)
@@ -14,14 +14,16 @@ export function explain(refused: readonly Refused[], total: number): string {
     '',
     ...byReason(refused),
     '',
-    'What it means: a run of such a release that is open when this is rolled out, at the same point of its life, would fail its next task again and again.',
+    'What it means: an open run of such a release that has come to the same point would fail its next workflow',
+    'task again and again once this is rolled out.',
     'What to do: leave what runs have done already as it was, and put what is new behind `patched`:',
     "    if (patched('what-changed')) { /* the new way */ } else { /* the old way, as it stood */ }",
-    'Recorded histories are never changed to fit. See docs/upgrading.md, “Changing a workflow”, and https://docs.temporal.io/develop/typescript/versioning',
+    'Never change recorded histories to fit. See docs/upgrading.md, “Changing a workflow”, and',
+    'https://docs.temporal.io/develop/typescript/versioning',
   ].join('\n');
 }
 
-/** Most changes trip all histories for the same reason, which is said once. */
+/** Most changes break all histories for the same reason, which is said once. */
 function byReason(refused: readonly Refused[]): string[] {
   const groups = new Map<string, Map<string, string[]>>();
   for (const {
@@ -39,10 +41,7 @@ function byReason(refused: readonly Refused[]): string[] {
   ]);
 }
 
-/**
- * The SDK wraps what went wrong; and its words speak of its own machines. Those that are not known here stay
- * as they are.
- */
+/** Puts the SDK's error into words of the workflow. Unknown errors stay as they are. */
 export function reasonOf({ message }: Error): string {
   const inner = /message: "((?:[^"\\]|\\.)*)"/.exec(message)?.[1]?.replaceAll('\\"', '"') ?? message;
   const words = inner

@@ -1,4 +1,4 @@
-// npm run chaos -- --seconds 300 --seed N [--burst N] …   what reliability/chaos/main.ts says
+// npm run verify -- chaos --seconds 300 --seed N [--burst N] …   what reliability/chaos/main.ts says
 // Brings up PostgreSQL, Redis and Temporal of its own and runs the compiled program on them. That starts (and
 // kills) worker and API itself, and has the servers stopped, killed and started again by what it says on the
 // channel between us: { id, server, act: 'stop' | 'kill' | 'start' | 'forget' }, answered with { id, error?

@@ -1,4 +1,4 @@
-// npm run db:generate | db:migrate | db:down, and npm run prisma -- ARGUMENTS… for all else that Prisma can
+// npm run db -- generate | migrate | down, and npm run db -- prisma ARGUMENTS… for all else that Prisma can
 // do. The database is MIGRATE_DATABASE_URL, DATABASE_URL, or else the one that `npm start` keeps, started for
 // as long as this takes.
 import { join } from 'node:path';

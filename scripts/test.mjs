@@ -16,7 +16,16 @@ import {
   testEnvironmentFile,
 } from './bootstrap/test-infrastructure.mjs';
 
-const WITHOUT_SERVERS = ['domain', 'deploy', 'settings', 'bootstrap'];
+const WITHOUT_SERVERS = [
+  'domain',
+  'deploy',
+  'settings',
+  'bootstrap',
+  'repository',
+  'simulator',
+  'reliability',
+  'bench',
+];
 // These measure time on the whole system, so nothing else runs beside them; and they count for no coverage.
 const ALONE = ['e2e', 'proof'];
 const LONG = ['proof'];

@@ -1,4 +1,4 @@
-// npm run upgrade: upgrades the service under traffic, see reliability/upgrade/main.ts. Like scripts/run.mjs
+// npm run verify -- upgrade: upgrades the service under traffic, see reliability/upgrade/main.ts. Like scripts/run.mjs
 // --infra-only, on a Temporal that notices within seconds, not minutes, that nothing is left on an old build,
 // and that suggests early to go on as new.
 import { startEntry } from './bootstrap/services.mjs';

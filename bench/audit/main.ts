@@ -1,9 +1,10 @@
 /**
- * npm run bench:audit [-- --rows 10000000] [--times 200] [--skip-check]
- * Seeds a database of its own with so many audit entries over twelve months, asks each kind of query by the
- * API's own function, with keys drawn anew each time, looks at the plans, and lets the daily check go over
- * its share. A table goes to stderr; stdout is one JSON line. The database is dropped at the end. Exit code:
- * 0 = each p99 under a second and no partition scanned whole, 1 = not so, 2 = wrong arguments.
+ * npm run bench -- audit [--rows 10000000] [--times 200] [--skip-check]
+ *
+ * Seeds a database of its own with audit entries over twelve months. Runs every kind of query through the API's
+ * own functions, each time with other keys, inspects the plans, and runs the daily check over its share. The
+ * database is dropped at the end. A table goes to stderr, one line of JSON to stdout.
+ * Exit code: 0 = every p99 under a second and no partition scanned whole, 1 = not so, 2 = wrong arguments.
  */
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
@@ -54,7 +55,7 @@ function readOptions(args: string[]): { rows: number; times: number; isChecking:
 
 function urlOf(variable: string, database: string | null): string {
   const given = process.env[variable];
-  if (given === undefined) throw new Mistake(`${variable} is not set: run it by npm run bench:audit`);
+  if (given === undefined) throw new Mistake(`${variable} is not set: run it by npm run bench -- audit`);
   const url = new URL(given);
   if (database !== null) url.pathname = `/${database}`;
   return url.href;

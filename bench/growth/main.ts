@@ -1,14 +1,16 @@
 /**
- * npm run bench:growth [-- --drivers 100,1000,10000] [--deliveries 100,1000,10000] [--pending 90] [--probes
- * 80] [--rate 2] [--settle 60] Starts worker and API on the given PostgreSQL, Redis and Temporal, and lets
- * first the free drivers of one city grow, then (these gone home) its open deliveries: real orders whose
- * workflows wait, `--pending` percent of them for a search that begins in hours, the others searched for in
- * vain, with backoff and escalation. At each size it measures, after `--settle` seconds, a stretch of just as
- * long in which nobody does anything but wait (CPU, memory, events a second), then the latency of offers:
- * from sending an order to the offer at the socket of a free driver, `--probes` times at `--rate` a second.
- * An axis of one size is not measured. A table goes to stderr; stdout is one JSON line. PostgreSQL and
- * Temporal keep what was made. Exit code: 0 = from the smallest size to the largest the offer's p50 and p99
- * grew by less than a fifth, and nothing faster than the sizes; 1 = not so; 2 = wrong arguments or settings.
+ * npm run bench -- growth [--drivers 100,1000,10000] [--deliveries 100,1000,10000] [--pending 90] [--probes 80]
+ *                         [--rate 2] [--settle 60]
+ *
+ * Starts worker and API on the given PostgreSQL, Redis and Temporal. First the number of free drivers of one
+ * city grows, then, with those off duty, the number of its open deliveries: real orders whose workflows wait,
+ * `--pending` percent of them for a search that begins in hours, the others in vain, with backoff and
+ * escalation. At each size it waits `--settle` seconds, measures a stretch of the same length in which nothing
+ * happens but waiting (CPU, memory, events a second), then the latency of offers, from sending an order to the
+ * offer at the socket of a free driver, `--probes` times at `--rate` a second. An axis with one size is not
+ * measured. PostgreSQL and Temporal keep the data. A table goes to stderr, one line of JSON to stdout.
+ * Exit code: 0 = from the smallest size to the largest, p50 and p99 of offers grew by less than a fifth and
+ * nothing grew faster than the sizes; 1 = not so; 2 = wrong arguments or settings.
  */
 import { parseArgs } from 'node:util';
 import { Redis } from 'ioredis';

@@ -1,13 +1,15 @@
 /**
- * npm run bench:latency [-- --rate 5] [--seconds 180] [--drivers 120] [--open 100] [--seed TEXT]
- * [--find-rate] Orders at so many a second, at times drawn beforehand, whatever the service does; so many
- * deliveries open at any time, so that few drivers are free. From the time each thing was meant for: order
- * posted → offer at a driver's socket, accept posted → its answer, driver lost before the pickup → offer at
- * another driver's socket. Before and after it, at the same rate, the bare workflow: started → first local
- * activity done, update → answer. --find-rate: the highest rate, 1 to 10, at which all goals hold, by shorter
- * runs. It starts worker and API itself on the given PostgreSQL, Redis and Temporal. A table goes to stderr;
- * stdout is one JSON line. Exit code: 0 = p99 of offers < 500 ms, of accepts < 300 ms, of reassignments <
- * 2,000 ms, and every order was offered and delivered, 1 = not so, 2 = wrong arguments or settings.
+ * npm run bench -- latency [--rate 5] [--seconds 180] [--drivers 120] [--open 100] [--seed TEXT] [--find-rate]
+ *
+ * Places orders at a fixed rate, at times drawn beforehand, whatever the service does (an open loop), with a
+ * fixed number of open deliveries, so that few drivers are free. Measures from the intended time: order posted
+ * to offer at a driver's socket; accept posted to its answer; driver lost before pickup to offer at another
+ * driver's socket. Before and after, at the same rate, the bare workflow: started to first local activity done,
+ * update to answer. `--find-rate` searches the highest rate from 1 to 10 at which all goals hold, by shorter
+ * runs. Starts worker and API on the given PostgreSQL, Redis and Temporal. A table goes to stderr, one line of
+ * JSON to stdout.
+ * Exit code: 0 = p99 of offers < 500 ms, of accepts < 300 ms, of reassignments < 2,000 ms, and every order was
+ * offered and delivered; 1 = not so; 2 = wrong arguments or settings.
  */
 import { parseArgs } from 'node:util';
 import { countOf, numberOf } from '../../simulator/kit/arguments';

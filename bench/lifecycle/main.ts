@@ -1,12 +1,13 @@
 /**
- * npm run bench:lifecycle [-- --seconds 10] [--blocks 5] [--at-once 12] [--least-ratio 0.8] [--profile DIR]
- * Whole deliveries a second, through API and sockets, beside a bare workflow with the same history and
- * nothing else on the same Temporal server: a block of ours, a block of the bare one, and so on, so many of
- * each, so many seconds each beside a warm-up, and a pair before that counts for nothing. Both in a closed
- * loop with the same number under way. It starts worker and API itself on the given PostgreSQL, Redis and
- * Temporal. --profile leaves CPU profiles of worker and API in a folder. A table goes to stderr; stdout is
- * one JSON line. Exit code: 0 = ours / bare is at least 0.8 and all was delivered at ≤ 42 events, 1 = not so,
- * 2 = wrong arguments or settings.
+ * npm run bench -- lifecycle [--seconds 10] [--blocks 5] [--at-once 12] [--least-ratio 0.8] [--profile DIR]
+ *
+ * Whole deliveries a second through API and sockets, beside a bare workflow with the same history and nothing
+ * else on the same Temporal server: in turns a block of ours and a block of the bare workflow, after a warm-up
+ * and one pair that is not counted. Both run in a closed loop with the same number in progress. Starts worker
+ * and API on the given PostgreSQL, Redis and Temporal. `--profile` writes CPU profiles of both to a folder. A
+ * table goes to stderr, one line of JSON to stdout.
+ * Exit code: 0 = ours / bare is at least 0.8 and every delivery took at most 42 events, 1 = not so, 2 = wrong
+ * arguments or settings.
  */
 import { parseArgs } from 'node:util';
 import { countOf, numberOf } from '../../simulator/kit/arguments';

@@ -1,15 +1,20 @@
 /**
- * npm run bench:plans [-- --deliveries 1000000] [--times 100] [--as-if-large] [--without INDEX]… [--only
- * TEXT] Seeds a database of its own with so many deliveries over a year, one in a hundred of them open, and
- * all that belongs to them; then does all that API and worker do with PostgreSQL, by their own functions,
- * with ids drawn anew each time: listens to each statement, looks at its plan as it was run (EXPLAIN
- * ANALYZE), and times it. What in the code sends statements and was not come to, be it an endpoint, one of
- * its query parameters, or a place in the code, is said and fails the run. `--as-if-large` plans without
- * sequential scans where there is any other way: PostgreSQL rightly reads a small table whole, and this shows
- * what it would do with a large one. `--without` drops an index beforehand: to see what it is there for.
- * `--only` does what has the text in its name, and says nothing of what was left out. A table goes to stderr;
- * stdout is one JSON line. The database is dropped at the end. Exit code: 0 = no growing table read whole,
- * each p99 under a second, nothing left out; 1 = not so; 2 = wrong arguments.
+ * npm run bench -- plans [--deliveries 1000000] [--times 100] [--as-if-large] [--without INDEX]… [--only TEXT]
+ *
+ * Seeds a database of its own with deliveries over a year, one in a hundred of them open, and everything that
+ * belongs to them. Then does everything that API and worker do with PostgreSQL, through their own functions and
+ * with other ids each time: records each statement, inspects its plan as it was run (EXPLAIN ANALYZE), and times
+ * it. Code that sends statements and was not reached (an endpoint, a query parameter, a place in the code) is
+ * listed and fails the run. The database is dropped at the end. A table goes to stderr, one line of JSON to
+ * stdout.
+ *
+ *   --as-if-large   plan without sequential scans where there is another way: PostgreSQL rightly reads a small
+ *                   table whole, and this shows what it would do with a large one
+ *   --without       drop an index first, to see what it is for
+ *   --only          do what has this text in its name, and do not list what was left out
+ *
+ * Exit code: 0 = no growing table read whole, every p99 under a second, nothing left out; 1 = not so; 2 = wrong
+ * arguments.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -61,7 +66,7 @@ function readOptions(args: string[]): Options {
 
 function variable(name: string): string {
   const given = process.env[name];
-  if (given === undefined) throw new Mistake(`${name} is not set: run it by npm run bench:plans`);
+  if (given === undefined) throw new Mistake(`${name} is not set: run it by npm run bench -- plans`);
   return given;
 }
 

@@ -1,11 +1,13 @@
 /**
- * npm run bench:positions [-- --pairs 6] [--seconds 4] [--drivers 500] [--connections 32] [--only
- * v1|single|batch] How many positions a second one API process takes by HTTP: one fix a request (to the
- * address of v1, and to that of v2), and batches of 20, beside a bare Express handler in a process of its own
- * that writes the same to the same Redis. Both are asked in turns, in blocks of so many seconds, by the same
- * generator over as many kept-alive connections. A table goes to stderr; stdout is one JSON line. Exit code:
- * 0 = of each kind the median of the pairs is at least 0.7 of the bare handler and nothing was refused, 1 =
- * not so, 2 = wrong arguments or settings.
+ * npm run bench -- positions [--pairs 6] [--seconds 4] [--drivers 500] [--connections 32]
+ *                            [--only v1|single|batch]
+ *
+ * How many positions a second one API process takes over HTTP: one a request (v1 and v2 address) and batches of
+ * 20, beside a bare Express handler in a process of its own that writes the same to the same Redis. Both are
+ * loaded in turns by the same generator over as many kept-alive connections. A table goes to stderr, one line of
+ * JSON to stdout.
+ * Exit code: 0 = for each kind the median of the pairs is at least 0.7 of the bare handler and nothing was
+ * refused, 1 = not so, 2 = wrong arguments or settings.
  */
 import { parseArgs } from 'node:util';
 import { countOf, Mistake, numberOf } from '../../simulator/kit/arguments';

@@ -1,12 +1,14 @@
 /**
- * npm run chaos [-- --seconds 300] [--seed TEXT] [--burst N] [--drivers 40] [--every 2] [--plan]
- * Plays the demo city on two workers and two APIs while processes, servers and connections are killed,
- * frozen, restarted, cut, delayed and stalled, by a plan that is drawn from the seed and shown first; then
- * lets it come to rest, and judges it. scripts/chaos.mjs brings up PostgreSQL, Redis and Temporal, and holds
- * them.
- *   --burst N   so many orders at once in the middle of it; without it, one seed in five has a burst of 100
- *   --plan      shows the plan, and does nothing
- * Progress goes to stderr; stdout is one JSON line.
+ * npm run verify -- chaos [--seconds 300] [--seed TEXT] [--burst N] [--drivers 40] [--every 2] [--plan]
+ *
+ * Plays the demo city on two workers and two APIs while processes, servers and connections are killed, frozen,
+ * restarted, cut, delayed and stalled, by a plan that is drawn from the seed and printed first. Then lets the
+ * city come to rest, and judges it. scripts/chaos.mjs starts PostgreSQL, Redis and Temporal and controls them.
+ *
+ *   --burst N   this many orders at once in the middle; without it, one seed in five has a burst of 100
+ *   --plan      prints the plan and does nothing
+ *
+ * Progress goes to stderr, one line of JSON to stdout.
  * Exit code: 0 = nothing is broken, 1 = something is, or the run failed, 2 = wrong arguments or settings.
  */
 import { parseArgs } from 'node:util';
@@ -54,7 +56,7 @@ async function main(signal: AbortSignal): Promise<number> {
   }
   const temporalAddress = process.env.TEMPORAL_ADDRESS;
   if (temporalAddress === undefined || process.send === undefined)
-    throw new Mistake('this runs by npm run chaos, which holds the servers');
+    throw new Mistake('this runs by npm run verify -- chaos, which holds the servers');
   const settings = readInspectorSettings({ API_URL: 'http://127.0.0.1', ...process.env });
   const versions = await serverVersions(settings);
   const startedAt = Date.now();

@@ -21,7 +21,7 @@ const ANSWER = z.object({ id: z.number(), error: z.string().optional() });
 
 /** @throws Error where nobody holds the other end */
 export function serversOf(channel: Channel): Servers {
-  if (!channel.send) throw new Error('nobody holds the servers: run it by npm run chaos');
+  if (!channel.send) throw new Error('nobody holds the servers: run it by npm run verify -- chaos');
   const waiting = new Map<number, (error: string | undefined) => void>();
   channel.on('message', (message) => {
     const { id, error } = ANSWER.parse(message);

@@ -1,12 +1,13 @@
 /**
- * npm run fuzz [-- --seconds 120] [--seed TEXT] [--lanes 4]
- * Sends requests made from the service's own OpenAPI document, right, nearly right and wrong in all ways that
- * came to mind, to worker and API that it starts itself on the given PostgreSQL, Redis and Temporal, while
- * three small cities work; plays wild with sockets beside that; and looks afterwards whether the rows still
- * go together. Rules: no fault of ours (5xx, a lost connection); nothing that is not documented, status, code
- * or body; nobody sees what is not theirs; nobody else's socket drops. Stops at the first broken rule, with
- * the smallest request found that breaks it as a line for curl. Progress goes to stderr; stdout is one JSON
- * line. Exit code: 0 = all rules held, 1 = not so, 2 = wrong arguments or settings.
+ * npm run verify -- fuzz [--seconds 120] [--seed TEXT] [--lanes 4]
+ *
+ * Sends requests made from the service's own OpenAPI document, valid, nearly valid and invalid, to a worker and
+ * an API that it starts on the given PostgreSQL, Redis and Temporal, while three small cities work. Sends
+ * malformed socket traffic beside that, and checks the rows afterwards. Rules: no fault of ours (5xx, a lost
+ * connection); no undocumented status, code or body; nobody sees what is not theirs; no other socket drops.
+ * Stops at the first broken rule, with the smallest request that breaks it as a line for curl. Progress goes to
+ * stderr, one line of JSON to stdout.
+ * Exit code: 0 = all rules held, 1 = not so, 2 = wrong arguments or settings.
  */
 import { parseArgs } from 'node:util';
 import { Pool } from 'pg';

@@ -3,7 +3,7 @@ import type { Inspection } from '../../simulator/kit/inspection';
 import { pause, poll } from '../../simulator/kit/pause';
 
 /**
- * What may be done to a running system: kill -9 of a process, or all of Redis forgotten. `npm run chaos` does
+ * What may be done to a running system: kill -9 of a process, or all of Redis forgotten. `npm run verify -- chaos` does
  * much more.
  */
 export const HARMS = ['worker', 'api', 'redis'] as const;

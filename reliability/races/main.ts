@@ -1,9 +1,11 @@
 /**
- * npm run races [-- --times 500] [--only NAME] [--slots N] [--seed TEXT] [--kill-worker [--kills N]]
- * Lets answers race against each other through worker and API, which it starts itself on the given
- * PostgreSQL, Redis and Temporal, and holds PostgreSQL, the workflow and the HTTP answers against each other
- * after each race. A table goes to stderr; stdout is one JSON line. Exit code: 0 = one truth each time, 1 =
- * not so, with the list of what is broken, 2 = wrong arguments or settings.
+ * npm run verify -- races [--times 500] [--only NAME] [--slots N] [--seed TEXT] [--kill-worker [--kills N]]
+ *
+ * Races answers against each other through a worker and an API that it starts on the given PostgreSQL, Redis and
+ * Temporal. After each race it compares PostgreSQL, the workflow and the HTTP answers. A table goes to stderr,
+ * one line of JSON to stdout.
+ * Exit code: 0 = all agree each time; 1 = not so, with the list of what is broken; 2 = wrong arguments or
+ * settings.
  */
 import { parseArgs } from 'node:util';
 import { countOf, Mistake } from '../../simulator/kit/arguments';

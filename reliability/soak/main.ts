@@ -1,18 +1,21 @@
 /**
- * npm run soak [-- --minutes 30] [--drivers 60] [--every SECONDS] [--speed X] [--seed TEXT] [--sample
- * SECONDS] [--csv FILE] [--programs FOLDER] A steady load from the demo city on worker and API, which it
- * starts itself on the given PostgreSQL, Redis and Temporal: orders, positions, breaks, refusals, lapses,
- * cancels, drivers who vanish for a while, sockets that come and go, ops who look and step in. Every so often
- * it looks at what each process and server holds; then it judges by leaks.ts and resources.ts whether
- * anything grows that should not, whether all is back after the load, and whether the record, the workflows,
- * the map and what was acknowledged agree.
- *   --every      mean pause between two orders (1 s); --speed: how many times faster than in life the drivers
- * are (60)
- *   --sample     between two samples (10 s); each sixth one also collects all garbage of worker and API, to
- * see what their heaps hold
- *   --csv        writes all samples there
- *   --programs   where the compiled worker and API are, if not beside this: to soak others than these
- * A table goes to stderr; stdout is one JSON line.
+ * npm run verify -- soak [--minutes 30] [--drivers 60] [--every SECONDS] [--speed X] [--seed TEXT]
+ *                        [--sample SECONDS] [--csv FILE] [--programs FOLDER]
+ *
+ * A steady load from the demo city on a worker and an API that it starts on the given PostgreSQL, Redis and
+ * Temporal: orders, positions, breaks, rejections, lapses, cancels, drivers who vanish for a while, sockets that
+ * come and go, ops who look and step in. It samples what each process and server holds. Then leaks.ts and
+ * resources.ts judge whether anything grows that should not, whether everything is released after the load, and
+ * whether the record, the workflows, the live map and what was acknowledged agree.
+ *
+ *   --every      mean pause between two orders (1 s)
+ *   --speed      how many times faster than in life the drivers are (60)
+ *   --sample     seconds between two samples (10); every sixth also collects the garbage of worker and API, to
+ *                see what their heaps hold
+ *   --csv        writes all samples to this file
+ *   --programs   where the compiled worker and API are, to soak others than these
+ *
+ * A table goes to stderr, one line of JSON to stdout.
  * Exit code: 0 = nothing leaks and nothing is broken, 1 = not so, 2 = wrong arguments or settings.
  */
 import { parseArgs } from 'node:util';

@@ -80,7 +80,7 @@ export async function isDrained(
 
 const REPLAYED = z.object({ build: z.string(), histories: z.number(), refused: z.array(z.string()) });
 
-/** `check:replay` on a build's bundle. @returns its id, and how many of the recorded histories it refuses */
+/** `verify -- histories` on a build's bundle. @returns its id, and how many of the recorded histories it refuses */
 export async function checkReplay(
   programs: string,
   bundle: string,
@@ -90,7 +90,7 @@ export async function checkReplay(
     ['--bundle', bundle],
     {},
   );
-  if (code > 1) throw new Error(`check:replay ended with ${code}: ${words}`);
+  if (code > 1) throw new Error(`the replay check ended with ${code}: ${words}`);
   const { build, histories, refused } = REPLAYED.parse(said);
   return { code, build, histories, refused: refused.length };
 }

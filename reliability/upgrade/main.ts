@@ -1,12 +1,14 @@
 /**
- * npm run upgrade [-- --orders-each 12] [--drivers N] [--every SECONDS] [--seed TEXT] [--only builds|schema]
- * Upgrades the service while a city is at work. Builds: a worker of this build and one of the next, whose
- * workflows could not replay a run of this one; there, back, and there again. Schema: on to the migrations of
- * a release to come and back, also behind a long transaction, and what this release can do without away and
- * again. It starts worker and API itself on the given PostgreSQL, Redis and Temporal. Progress goes to
- * stderr; stdout is one JSON line. Exit code: 0 = nothing acknowledged was lost, no task failed, each run
- * stayed on its build, nobody waited long for a table; 1 = not so, and what is broken is said; 2 = wrong
- * arguments or settings.
+ * npm run verify -- upgrade [--orders-each 12] [--drivers N] [--every SECONDS] [--seed TEXT]
+ *                           [--only builds|schema]
+ *
+ * Upgrades the service while a city is at work, on the given PostgreSQL, Redis and Temporal; it starts worker
+ * and API itself. Builds: a worker of this build and one of the next, whose workflows cannot replay a run of
+ * this one; forward, back, and forward again. Schema: up to the migrations of a coming release and back, also
+ * behind a long transaction, and down and up again with what this release can do without. Progress goes to
+ * stderr, one line of JSON to stdout.
+ * Exit code: 0 = nothing acknowledged was lost, no task failed, each run stayed on its build, nobody waited long
+ * for a table; 1 = not so, with what is broken; 2 = wrong arguments or settings.
  */
 import { parseArgs } from 'node:util';
 import { machine, serverVersions } from '../../bench/machine';

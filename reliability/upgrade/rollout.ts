@@ -139,10 +139,10 @@ export class Rollout {
       historiesRefused: ours.refused,
       historiesRefusedOfNext: theirs.refused,
     });
-    if (ours.code !== 0) this.problems.push(`check:replay refuses this build: ${ours.refused} histories`);
+    if (ours.code !== 0) this.problems.push(`the replay check refuses this build: ${ours.refused} histories`);
     if (theirs.code !== 1 || theirs.refused === 0)
       this.problems.push(
-        'check:replay lets the next build pass, whose workflows no run of this one could replay',
+        'the replay check lets the next build pass, whose workflows no run of this one could replay',
       );
   }
 

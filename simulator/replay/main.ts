@@ -1,10 +1,11 @@
 /**
  * npm run replay -- --day FOLDER --speed 60 --plan plan.csv [--until MINUTE]
- * Plays a day of the Meal Delivery Routing Problem set through worker and API, which it starts itself on the
- * given PostgreSQL, Redis and Temporal, and writes who was assigned what and when, for mdrp_evaluate.py.
- * docs/replay.md says how. The last line of stdout is one JSON object. Exit code: 0 = played; 1 = a promise
- * of the service was broken, or it failed; 2 = wrong arguments, settings or files; 3 = the machine did not
- * hold the speed.
+ *
+ * Plays a day of the Meal Delivery Routing Problem set through a worker and an API that it starts on the given
+ * PostgreSQL, Redis and Temporal, and writes who was assigned what and when, for mdrp_evaluate.py; see
+ * docs/replay.md. The last line of stdout is JSON.
+ * Exit code: 0 = played; 1 = a promise of the service was broken, or it failed; 2 = wrong arguments, settings or
+ * files; 3 = the machine did not hold the speed.
  */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';

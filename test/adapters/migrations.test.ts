@@ -114,7 +114,7 @@ describe('the commands', () => {
       env: { ...process.env, MIGRATE_DATABASE_URL: database.ownerUrl },
     });
 
-  test('npm run db:migrate and npm run db:down do it, and remember', async () => {
+  test('npm run db -- migrate and npm run db -- down do it, and remember', async () => {
     const applied = async (): Promise<string[]> =>
       (
         await client.query<{ migration_name: string }>(
@@ -131,7 +131,7 @@ describe('the commands', () => {
     expect(await schemaOf(client)).toEqual(migrated);
   }, 60_000);
 
-  test('npm run db:migrate and db:down wait for no table for long, so that nobody queues behind them, and do it once the table is free', async () => {
+  test('npm run db -- migrate and down wait for no table for long, so that nobody queues behind them, and do it once the table is free', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'migrations-'));
     cpSync(MIGRATIONS, dir, { recursive: true });
     const added = {

@@ -1,5 +1,5 @@
 /**
- * The races of `npm run races`, 25 of each kind and one kill of the worker in mid-transaction: one truth each
+ * The races of `npm run verify -- races`, 25 of each kind and one kill of the worker in mid-transaction: one truth each
  * time, in PostgreSQL, in the workflow and in the answers.
  */
 import { expect, test } from '@jest/globals';

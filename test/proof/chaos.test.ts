@@ -1,5 +1,5 @@
 /**
- * The short form of `npm run chaos`: a minute of faults from a seed that has most kinds of them, on servers
+ * The short form of `npm run verify -- chaos`: a minute of faults from a seed that has most kinds of them, on servers
  * that it brings up itself, and nothing broken.
  */
 import { type ChildProcess, spawn } from 'node:child_process';

@@ -1,5 +1,5 @@
 /**
- * `npm run fuzz` for a short while with a fixed seed: no fault, nothing undocumented, nothing leaked, no
+ * `npm run verify -- fuzz` for a short while with a fixed seed: no fault, nothing undocumented, nothing leaked, no
  * socket dropped, all rows in order. That its judge finds each of them: test/simulator/fuzzJudge.test.ts.
  */
 import { expect, test } from '@jest/globals';

@@ -1,5 +1,5 @@
 /**
- * The short form of `npm run bench:growth`: ten times as many open deliveries, and many more drivers, do not
+ * The short form of `npm run bench -- growth`: ten times as many open deliveries, and many more drivers, do not
  * make offers wait, and what one of them holds does not grow with their number.
  */
 import { expect, test } from '@jest/globals';

@@ -1,5 +1,5 @@
 /**
- * The short form of `npm run bench:latency`: everybody is served, and times are so many times the bare
+ * The short form of `npm run bench -- latency`: everybody is served, and times are so many times the bare
  * workflow's, with a wide margin, since others may use this machine.
  */
 import { expect, test } from '@jest/globals';

@@ -1,5 +1,5 @@
 /**
- * The short form of `npm run bench:lifecycle`: counts, and a ratio with a wide margin, since others may use
+ * The short form of `npm run bench -- lifecycle`: counts, and a ratio with a wide margin, since others may use
  * this machine.
  */
 import { expect, test } from '@jest/globals';

@@ -1,5 +1,5 @@
 /**
- * The short form of `npm run bench:plans`: everything that API and worker send is looked at, and where an
+ * The short form of `npm run bench -- plans`: everything that API and worker send is looked at, and where an
  * index is missing it shows.
  */
 import { afterAll, expect, test } from '@jest/globals';

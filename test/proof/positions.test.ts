@@ -1,5 +1,5 @@
 /**
- * `npm run bench:positions` for a short while: both sides are asked, nothing is refused, and the service is
+ * `npm run bench -- positions` for a short while: both sides are asked, nothing is refused, and the service is
  * not far from the bare handler.
  */
 import { expect, test } from '@jest/globals';

@@ -1,5 +1,5 @@
 /**
- * The short form of `npm run upgrade`: two builds side by side with a roll-back, and migrations under
+ * The short form of `npm run verify -- upgrade`: two builds side by side with a roll-back, and migrations under
  * traffic. Counts, and waits with a wide margin.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';

@@ -1,6 +1,6 @@
 /**
  * Today's workflows, held to what those of all releases did: a delivery that runs while the service is
- * upgraded must go on (npm run check:replay). Needs no server.
+ * upgraded must go on (npm run verify -- histories). Needs no server.
  */
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
@@ -27,7 +27,7 @@ describe('recorded histories', () => {
     expect(await replay(workflowsUnderTest(), recorded(FILES))).toEqual({});
   }, 120_000);
 
-  test('are there of this release for every scenario, by `npm run replay:record`', () => {
+  test('are there of this release for every scenario, by `npm run verify -- record`', () => {
     const kept = new Set(OF_THIS_RELEASE.map(({ workflow, scenario }) => `${workflow}/${scenario}`));
     expect(
       SCENARIOS.map(({ workflow, name }) => `${workflow}/${name}`).filter((name) => !kept.has(name)),

@@ -1,5 +1,5 @@
 /**
- * Plays every scenario on a real server and replays what came of it. `npm run replay:record` keeps the
+ * Plays every scenario on a real server and replays what came of it. `npm run verify -- record` keeps the
  * histories for the releases to come.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';

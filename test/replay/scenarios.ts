@@ -1,5 +1,5 @@
 /**
- * Each way in which a workflow can end, played on real parts: `npm run replay:record` keeps their histories,
+ * Each way in which a workflow can end, played on real parts: `npm run verify -- record` keeps their histories,
  * and a test plays them anew.
  */
 import { WORKFLOWS } from '../../workflows/contract';

@@ -1,4 +1,4 @@
-/** What `npm run check:replay` says, and that it ends as it must: run as it is run, on what is compiled. */
+/** What `npm run verify -- histories` says, and that it ends as it must: run as it is run, on what is compiled. */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -56,7 +56,7 @@ describe('a history that does not replay', () => {
   });
 });
 
-describe('npm run check:replay', () => {
+describe('npm run verify -- histories', () => {
   const check = (...args: string[]) =>
     promisify(execFile)(process.execPath, ['scripts/built.mjs', 'dist/worker/replayCheck/main.js', ...args], {
       cwd: join(__dirname, '../..'),

@@ -227,7 +227,7 @@ describe('an offer', () => {
     ).toMatchObject({ refused: 'NOT_FOUND' });
   });
 
-  // At the very instant of the expiry: npm run races, on a real server. The test server breaks when a timer
+  // At the very instant of the expiry: npm run verify -- races, on a real server. The test server breaks when a timer
   // and an update meet.
   test('accepted in its last second is accepted', async () => {
     const { near, dispatch } = await scene(NEAR);

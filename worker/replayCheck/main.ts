@@ -1,9 +1,10 @@
 /**
- * npm run check:replay [-- --bundle FILE]
- * Do runs of older releases survive this change? Replays the recorded histories of all releases
- * (test/replay/histories) on the workflows as they are, or on those of a bundle of another build. Needs no
- * server. Words go to stderr; stdout is one JSON line. Exit code: 0 = all replay, 1 = not so: which, why and
- * what to do is said, 2 = wrong arguments.
+ * npm run verify -- histories [--bundle FILE]
+ *
+ * Do open runs of older releases survive this change? Replays the recorded histories of all releases
+ * (test/replay/histories) on the workflows of this checkout, or on those of another bundle. Needs no server.
+ * Explanations go to stderr, one line of JSON to stdout.
+ * Exit code: 0 = all replay; 1 = not so, with which, why and what to do; 2 = wrong arguments.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

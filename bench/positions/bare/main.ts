@@ -1,5 +1,5 @@
 /**
- * The floor of bench:positions: what Express and Redis alone can do. Takes the same pings under the same
+ * The floor of bench -- positions: what Express and Redis alone can do. Takes the same pings under the same
  * addresses as the service, parses them, keeps them by one pipeline without a look at what is in them or who
  * sends them, and answers the same.
  */

@@ -1,5 +1,5 @@
 /**
- * A child of bench:positions: keeps a server busy with pings of moving drivers, over so many kept-alive
+ * A child of bench -- positions: keeps a server busy with pings of moving drivers, over so many kept-alive
  * connections with one request at a time each, and says how many were answered. A process of its own, so that
  * its work is not the server's.
  */

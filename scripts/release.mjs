@@ -1,0 +1,79 @@
+// npm run release -- VERSION [--dry-run]: bumps the version, dates the changelog, commits and tags. Pushes nothing.
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+
+const VERSION = /^(\d+)\.(\d+)\.(\d+)$/;
+const UNRELEASED = '## [Unreleased]';
+
+/** What keeps `next` from following `current`; null where nothing does. */
+export function versionProblem(current, next) {
+  if (!VERSION.test(next ?? '')) return `${next ?? 'nothing'} is not a version of the form 2.2.0`;
+  const [before, after] = [current, next].map((version) => version.split('.').map(Number));
+  const differing = after.findIndex((part, index) => part !== before[index]);
+  return differing >= 0 && after[differing] > before[differing] ? null : `${next} does not follow ${current}`;
+}
+
+/**
+ * Moves what is unreleased under the version.
+ * @throws Error where nothing is unreleased
+ */
+export function datedChangelog(changelog, version, date) {
+  const start = changelog.indexOf(UNRELEASED);
+  if (start < 0) throw new Error(`CHANGELOG.md has no part "${UNRELEASED}"`);
+  const rest = changelog.slice(start + UNRELEASED.length);
+  const end = rest.search(/^## \[/m);
+  if (rest.slice(0, end < 0 ? undefined : end).trim() === '')
+    throw new Error('CHANGELOG.md: nothing is unreleased');
+  return `${changelog.slice(0, start)}${UNRELEASED}\n\n## [${version}] - ${date}${rest}`;
+}
+
+/** The text of package.json or package-lock.json with another version of this package. */
+export function withVersion(text, version) {
+  const json = JSON.parse(text);
+  json.version = version;
+  if (json.packages?.['']) json.packages[''].version = version;
+  return `${JSON.stringify(json, null, 2)}\n`;
+}
+
+/** @param folder the checkout @returns the subject of the commit, or what it would be */
+export function release(folder, version, { isDryRun, date }) {
+  const git = (...args) => execFileSync('git', args, { cwd: folder, encoding: 'utf8' }).trim();
+  const read = (file) => readFileSync(resolve(folder, file), 'utf8');
+  const problem = versionProblem(JSON.parse(read('package.json')).version, version);
+  if (problem) throw new Error(problem);
+  if (git('status', '--porcelain') !== '') throw new Error('there are changes that are not committed');
+  if (git('tag', '--list', `v${version}`) !== '') throw new Error(`there is a tag v${version} already`);
+  const files = {
+    'CHANGELOG.md': datedChangelog(read('CHANGELOG.md'), version, date),
+    'package.json': withVersion(read('package.json'), version),
+    'package-lock.json': withVersion(read('package-lock.json'), version),
+  };
+  const subject = `release: ${version}`;
+  if (isDryRun) return subject;
+  for (const [file, text] of Object.entries(files)) writeFileSync(resolve(folder, file), text);
+  git('commit', '--quiet', '--message', subject, '--', ...Object.keys(files));
+  git('tag', '--annotate', '--message', subject, `v${version}`);
+  return subject;
+}
+
+if (import.meta.filename === process.argv[1]) {
+  const args = process.argv.slice(2);
+  const isDryRun = args.includes('--dry-run');
+  try {
+    const date = new Date().toISOString().slice(0, 10);
+    const subject = release(
+      process.cwd(),
+      args.find((arg) => !arg.startsWith('--')),
+      { isDryRun, date },
+    );
+    console.log(
+      isDryRun
+        ? `would commit and tag "${subject}"`
+        : `committed and tagged "${subject}"; push it with its tag`,
+    );
+  } catch (error) {
+    console.error(error.message);
+    process.exitCode = 1;
+  }
+}

@@ -26,7 +26,8 @@ const SAFE_TO_RETRY: readonly number[] = [429, 502, 503, 504];
 /**
  * Sends a request until it is answered: again after 429 and 503, and when the connection is lost. Every
  * request to the service may be repeated as it is; the answer is then that of the first time.
- * @returns a fetch that throws ServiceAway once its patience is used up, or when it is called off
+ * @returns a fetch that throws ServiceAway once its patience is used up, or when it is called off: then with
+ *   the signal's reason as its cause
  */
 export function createRetryingFetch({
   patienceMs,
@@ -43,7 +44,9 @@ export function createRetryingFetch({
       const why = 'response' in tried ? `status ${tried.response.status}` : tried.lost;
       const nextWaitMs = 'response' in tried ? await waitAskedFor(tried.response, waitMs) : waitMs;
       if (Date.now() + nextWaitMs > giveUpAt || !(await pause(nextWaitMs, signal)))
-        throw new ServiceAway(`${request.method} ${new URL(request.url).pathname}: ${why}`);
+        throw new ServiceAway(`${request.method} ${new URL(request.url).pathname}: ${why}`, {
+          cause: signal?.aborted ? signal.reason : undefined,
+        });
       onRetry?.(why);
     }
   };

@@ -29,7 +29,7 @@ export function runProgram(main: (signal: AbortSignal) => Promise<number>): void
     (code) => process.exit(code),
     (error: unknown) => {
       if (stop.signal.aborted) {
-        log(`called off${error instanceof CalledOff ? '' : `: ${String(error)}`}`);
+        log(`called off${isCalledOff(error) ? '' : `: ${String(error)}`}`);
         process.exit(CALLED_OFF_CODE);
       }
       log(
@@ -53,6 +53,11 @@ function callOff(stop: AbortController): void {
   process.on('uncaughtException', passOver);
   process.on('unhandledRejection', passOver);
   stop.abort(new CalledOff('called off'));
+}
+
+/** The signal's own error, or one that a request met because of it. */
+function isCalledOff(error: unknown): boolean {
+  return error instanceof CalledOff || (error instanceof Error && error.cause instanceof CalledOff);
 }
 
 /** What whoever typed the command can put right. parseArgs throws TypeErrors with a code. */

@@ -20,7 +20,7 @@ const LOST_ACCEPT: Alteration = {
   file: 'domain/delivery/decide.js',
   from: 'return changes.decision(apply(changes, event));',
   to: `const answer = apply(changes, event);
-    return (event.kind === 'acceptOffer' && parseInt(event.offerId.at(-1), 16) % 2 === 0 ? new _draft.ChangeSet(truth, context) : changes).decision(answer);`,
+    return (event.kind === 'acceptOffer' && parseInt(event.offerId.at(-1), 16) % 2 === 0 ? new _changeSet.ChangeSet(state, context) : changes).decision(answer);`,
 };
 /** The arrival at the pickup has no entry in the audit trail. */
 const UNTOLD_ARRIVAL: Alteration = {

@@ -2,27 +2,22 @@ import { type Actor } from '../domain/delivery/status';
 import { type DeliverySnapshot, snapshotOf } from '../domain/delivery/deadline';
 import {
   type AskedHandOver,
-  decide,
   type DeliveryEvent,
   type FreedDriver,
   type SearchOutcome,
-} from '../domain/delivery/decide';
+} from '../domain/delivery/events';
+import { decide } from '../domain/delivery/decide';
 import {
   type DispatchFeatures,
   type DispatchLimits,
   type DecisionContext,
-} from '../domain/delivery/changeSet';
+} from '../domain/delivery/decisionContext';
 import { limitsIn, stateAfterDue } from '../domain/delivery/escalation';
 import { type TravelModel, travelMsFor } from '../domain/geo/places';
-import {
-  type Candidate,
-  nextExclusionEndsAt,
-  rankCandidates,
-  type Ranking,
-  searchKind,
-  searchRadiusMeters,
-  type Wanted,
-} from '../domain/matching/ranking';
+import { type Candidate, type Wanted } from '../domain/matching/candidate';
+import { nextExclusionEndsAt } from '../domain/matching/exclusion';
+import { rankCandidates, type Ranking } from '../domain/matching/ranking';
+import { searchKind, searchRadiusMeters } from '../domain/matching/searchPlan';
 import {
   type Answer,
   type Chosen,

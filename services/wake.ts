@@ -1,11 +1,7 @@
 import { distanceMeters, type Point, type TravelModel, travelMsFor } from '../domain/geo/places';
-import {
-  exclusionOf,
-  type RankingLimits,
-  searchKind,
-  type SearchLimits,
-  searchRadiusMeters,
-} from '../domain/matching/ranking';
+import { exclusionOf } from '../domain/matching/exclusion';
+import { type RankingLimits } from '../domain/matching/candidate';
+import { searchKind, type SearchLimits, searchRadiusMeters } from '../domain/matching/searchPlan';
 import { type Database } from '../adapters/postgres/database';
 import { readWaiting, type WaitingDelivery } from '../adapters/postgres/waitingRows';
 import { type CandidateFacts, type DeliveryStore } from './deliveryStore';

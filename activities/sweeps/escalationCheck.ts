@@ -4,8 +4,8 @@ import {
   type EscalationLimits,
   limitsIn,
   nextEscalationOf,
-  unassignedMs,
 } from '../../domain/delivery/escalation';
+import { unassignedMs } from '../../domain/delivery/unassignedClock';
 import { type FeatureRegistry } from '../../services/features/featureRegistry';
 import { type Clock, type Features } from '../../services/ports';
 

@@ -8,7 +8,7 @@ import {
 } from '@temporalio/client';
 import { Histogram } from 'prom-client';
 import type { Logger } from 'pino';
-import { type AskedHandOver, type DeliveryEvent } from '../../domain/delivery/decide';
+import { type AskedHandOver, type DeliveryEvent } from '../../domain/delivery/events';
 import { type Answer, isRefusal } from '../../domain/delivery/deliveryState';
 import {
   type AcceptOffer,

@@ -1,5 +1,5 @@
 import type { DriverStates } from '../../services/ports';
-import { answersOffers } from '../../domain/matching/ranking';
+import { answersOffers } from '../../domain/matching/candidate';
 import type { GatewaySocket } from './deps';
 
 /** A state that news overtook is read again, so often at the most. */

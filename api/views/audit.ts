@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { AuditProblem, ChainedEntry, FollowedChain } from '../../domain/audit/auditChain';
 import { type ChoiceWay, explainChoice, isExclusion } from '../../domain/matching/explainChoice';
-import type { Exclusion } from '../../domain/matching/ranking';
+import type { Exclusion } from '../../domain/matching/exclusion';
 import type { Caller } from '../auth/caller';
 import { instantText, iso } from '../http/fields';
 import type { AuditCheckRow, AuditEntryRow, CaseRows } from '../queries/audit';

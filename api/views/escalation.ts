@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { unassignedMs } from '../../domain/delivery/escalation';
+import { unassignedMs } from '../../domain/delivery/unassignedClock';
 import { CASE_REASONS, CASE_RESOLUTIONS, CASE_STATES } from '../../domain/support/supportCase';
 import { instantText, iso } from '../http/fields';
 import type { EscalationRow } from '../queries/escalations';

@@ -1,12 +1,13 @@
 import { type DeliveryStatus, isClosed } from './status';
-import type { DispatchLimits } from './changeSet';
-import { giveUpAt, limitsIn, nextEscalationOf } from './escalation';
+import type { DispatchLimits } from './decisionContext';
+import { limitsIn, nextEscalationOf } from './escalation';
 import { type OfferFacts } from './offer';
 import { type DeliveryFacts } from './deliveryState';
+import { giveUpAt } from './unassignedClock';
 
 /**
- * What the workflow must know to wait for the right thing: the database's word, renewed by every event.
- * Plain JSON without personal data; instants in epoch ms.
+ * What a workflow knows of its delivery: as much of the row as decides what it waits for, renewed by every
+ * event. Plain JSON without personal data; instants are epoch ms. ADR 2.
  */
 export type DeliverySnapshot = {
   status: DeliveryStatus;
@@ -18,24 +19,25 @@ export type DeliverySnapshot = {
   giveUpAt: number | null;
   escalationLevel: number;
   /**
-   * When escalation acts next, and on which level; `level` null = page and broadcast come again. Null where
-   * it is off or the clock stands; absent in what older workers wrote.
+   * When escalation acts next, and to which level; `level` null = page and broadcast are repeated. Null while
+   * the feature is off or the clock is stopped; absent in histories of older releases.
    */
   escalation?: { at: number; level: number | null } | null;
-  /** Why the search waits for ops; absent as above. */
+  /** Why the search waits for ops; absent in histories of older releases. */
   heldReason?: string | null;
 };
 
-/** What happens by itself when its time comes. */
+/** What happens to a delivery by itself. */
 export type DueEvent =
   | { kind: 'lookForDriver' }
   | { kind: 'lapseOffer'; offerId: string }
   | { kind: 'giveUpSearch' }
   | { kind: 'escalate' };
 
+/** What is due next, when (epoch ms, perhaps past), and why in words for the Temporal UI. */
 export type Deadline = { at: number; event: DueEvent; why: string };
 
-/** The part of a delivery's truth on which it depends what it waits for. */
+/** The part of a delivery's state that decides what it waits for. */
 export type Awaiting = {
   delivery: Pick<
     DeliveryFacts,
@@ -53,7 +55,10 @@ export type Awaiting = {
   offers: readonly Pick<OfferFacts, 'offerId' | 'driverId' | 'expiresAt' | 'state'>[];
 };
 
-/** @param escalates whether the feature holds for this delivery now */
+/**
+ * What the workflow is told of the delivery.
+ * @param escalates whether escalation is on for this delivery now
+ */
 export function snapshotOf(
   { delivery, offers }: Awaiting,
   limits: Pick<DispatchLimits, 'searchMaxMs' | 'escalation'>,
@@ -79,7 +84,7 @@ export function snapshotOf(
   };
 }
 
-/** The next thing that happens if nobody does anything; nothing while a driver carries the delivery. */
+/** What happens next if nobody does anything; undefined = nothing, as while a driver carries the delivery. */
 export function nextDeadline(snapshot: DeliverySnapshot): Deadline | undefined {
   if (snapshot.closed) return undefined;
   const due: Deadline[] = snapshot.offers.map(({ offerId, driverId, expiresAt }) => ({
@@ -106,7 +111,7 @@ export function nextDeadline(snapshot: DeliverySnapshot): Deadline | undefined {
   );
 }
 
-/** While somebody is looked for, a new level is a new look: farther, for more pay, or to many at once. */
+/** While a search runs, a new level is a new search: farther, for more pay, or a broadcast. ADR 15. */
 function isLookedFor({ status, searchAgainAt }: DeliverySnapshot): boolean {
   return status === 'SEARCHING' && searchAgainAt !== null;
 }
@@ -120,15 +125,19 @@ function searchWords({ status, searchRound }: DeliverySnapshot): string {
   return searchRound === 0 ? 'look for a driver' : `look for a driver again, after ${searchRound} in vain`;
 }
 
-/** In plain words for ops who look at a run: what it waits for. No personal data. */
+/** What a run waits for, in words for ops who look at it in the Temporal UI. No personal data. */
 export function waitingFor(snapshot: DeliverySnapshot): string {
+  return `${snapshot.status}: ${waitWords(snapshot)}`;
+}
+
+function waitWords(snapshot: DeliverySnapshot): string {
   const deadline = nextDeadline(snapshot);
+  const until = deadline && `until ${new Date(deadline.at).toISOString()}, then: ${deadline.why}`;
   if (snapshot.heldReason) {
-    const until = deadline ? `, or until ${new Date(deadline.at).toISOString()}, then: ${deadline.why}` : '';
-    return `${snapshot.status}: waiting for ops (${snapshot.heldReason}), who assign a driver or let the search go on${until}`;
+    const held = `waiting for ops (${snapshot.heldReason}), who assign a driver or let the search go on`;
+    return until ? `${held}, or ${until}` : held;
   }
-  if (deadline)
-    return `${snapshot.status}: waiting for an answer or until ${new Date(deadline.at).toISOString()}, then: ${deadline.why}`;
-  if (snapshot.closed) return `${snapshot.status}: over`;
-  return `${snapshot.status}: waiting for driver ${snapshot.driverId ?? 'nobody'} to take the next step`;
+  if (until) return `waiting for an answer or ${until}`;
+  if (snapshot.closed) return 'over';
+  return `waiting for driver ${snapshot.driverId ?? 'nobody'} to take the next step`;
 }

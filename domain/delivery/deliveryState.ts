@@ -1,12 +1,13 @@
 import { type DriverFacts } from '../driver/availability';
 import { type Actor, type DeliveryStatus, type ReasonCode } from './status';
-import { type ReachedLevel, type UnassignedClock } from './escalation';
+import { type ReachedLevel } from './escalation';
 import { type Message } from '../notices/message';
 import { type OfferFacts, type OfferKind } from './offer';
 import { type Point } from '../geo/places';
 import { type CaseFacts, type HeldReason } from '../support/supportCase';
+import { type UnassignedClock } from './unassignedClock';
 
-/** What PostgreSQL says of one delivery, read under lock. Instants are epoch ms, money is in cents. */
+/** One delivery as its row in PostgreSQL has it. Instants are epoch ms, money is in cents. */
 export type DeliveryFacts = {
   deliveryId: string;
   merchantId: string;
@@ -19,28 +20,27 @@ export type DeliveryFacts = {
   readyAt: number;
   /** When the search begins. */
   searchAt: number;
-  /** When to look for a driver next; null while nobody is looked for. */
+  /** When the next search is due; null while there is none. */
   searchAgainAt: number | null;
   /** Fruitless searches since the last offer or assignment. */
   searchRound: number;
   clock: UnassignedClock;
   escalationLevel: ReachedLevel;
   /**
-   * When that level was reached, or its page and broadcast last came again, and at how much unassigned time,
-   * in ms.
+   * When that level was reached, or its page and broadcast were last repeated; and the unassigned ms then.
    */
   escalatedAt: number | null;
   escalatedAfterMs: number | null;
-  /** Minutes until each level in this city; empty: the settings hold. */
+  /** Minutes until each level in this city; empty = the settings hold. */
   cityEscalationMinutes: readonly number[];
-  /** Since when the broadcast runs whose waves go out now; null: drivers are asked one by one. */
+  /** Since when a broadcast runs, wave after wave; null = drivers are asked one at a time. */
   broadcastSince: number | null;
-  /** Why the search waits for ops. */
+  /** Why the search waits for ops; null = it does not. */
   heldReason: HeldReason | null;
-  /** The last loss of a driver that was not made good yet, and how many losses there were. */
+  /** When the driver was lost, until there is another one; and how many drivers were lost. */
   lostAt: number | null;
   losses: number;
-  /** Since when merchant and customer know that it will be late. */
+  /** When merchant or customer were first told that it will be late. */
   delayedSince: number | null;
   driverId: string | null;
   pinned: boolean;
@@ -51,12 +51,14 @@ export type DeliveryFacts = {
   closedAt: number | null;
 };
 
+/** How a driver got the delivery. V1: assigned without being asked. */
 export type AssignmentWay = 'OFFER' | 'V1' | 'MANUAL' | 'HANDOVER';
 export type AssignmentState = 'ACTIVE' | 'COMPLETED' | 'LOST' | 'CANCELLED' | 'FAILED' | 'HANDED_OVER';
 
-/** Where one driver hands the goods over to another. */
+/** Where one driver hands the goods over to another. docs/behaviour.md, Reassignment. */
 export type Meeting = { point: Point; address: string | null };
 
+/** One driver's turn with the delivery. Instants are epoch ms. */
 export type AssignmentFacts = {
   assignmentId: string;
   driverId: string;
@@ -71,27 +73,27 @@ export type AssignmentFacts = {
   atDropoffAt: number | null;
   endedAt: number | null;
   endReason: string | null;
-  /** Where the goods are to be taken over from another driver; null: at the pickup. */
+  /** Where the driver takes the goods over from another one; null = at the pickup, or where they are. */
   meeting: Meeting | null;
 };
 
 /**
- * One delivery with all that an event can touch: its live offers and the one the event names, its newest
- * assignment, their drivers.
+ * One delivery with everything that an event can touch, read under lock: live offers and the offer the event
+ * names, assignments, the drivers of these, and the open case.
  */
 export type DeliveryState = {
   delivery: DeliveryFacts;
   offers: readonly OfferFacts[];
   assignments: readonly AssignmentFacts[];
   drivers: Readonly<Record<string, DriverFacts>>;
-  /** The one case that is not resolved. */
+  /** The one case that is not resolved; null = there is none. */
   supportCase: CaseFacts | null;
 };
 
-/** One line of the audit trail; the writer adds ids, places and hashes. */
+/** One entry of the audit trail; the writer adds id, place and hash. docs/behaviour.md, Audit trail. */
 export type Entry = {
   kind: string;
-  /** Whose hash chain the entry stands in. */
+  /** Whose hash chain the entry is added to. */
   chain: 'delivery' | 'driver';
   driverId: string | null;
   actor: Actor;
@@ -102,24 +104,22 @@ export type Entry = {
   detail: Record<string, unknown> | null;
 };
 
-/**
- * What is known of an offer or assignment that is about to be made, beside its driver: shown to the driver,
- * kept for ops.
- */
+/** A driver whom a search chose, with what is kept for ops and what the driver is shown. */
 export type Chosen = {
   driverId: string;
-  /** Scores and exclusions: why this driver (spec 2). */
+  /** Scores and exclusions, which explain the choice. docs/behaviour.md, Offers. */
   why: Record<string, unknown>;
   /** What the driver is shown: pay, both stops, distance, ready time. */
   payload: Record<string, unknown>;
 };
 
-/** New rows that come with a decision, beyond the facts the domain keeps. */
+/** Offers and assignments that a decision adds, with what their rows hold beyond the facts. */
 export type NewOffer = { offerId: string; kind: OfferKind; chosen: Chosen };
 export type NewAssignment = { assignmentId: string; why: Record<string, unknown> | null };
 
-/** A refusal is a value: a stable code, and words for a person. */
+/** A refusal is a value: a stable code for programs, and a detail for people. */
 export type Refusal = { refused: RefusalCode; detail: string };
+/** The codes of docs/problems.md that a delivery refuses an event with. */
 export type RefusalCode =
   | 'NOT_FOUND'
   | 'OFFER_EXPIRED'
@@ -134,29 +134,43 @@ export type RefusalCode =
   | 'DRIVER_IN_OTHER_CITY'
   | 'REASON_NOT_ALLOWED';
 
+/**
+ * What the sender of an event is told. `at` is when it happened first (epoch ms), so a repeat gets the same.
+ */
 export type Answer =
   | Refusal
   | { outcome: 'accepted'; deliveryId: string; offerId: string; assignmentId: string; at: number }
   | { outcome: 'rejected'; deliveryId: string; offerId: string; at: number }
   | { outcome: 'moved'; deliveryId: string; status: DeliveryStatus; at: number }
   | { outcome: 'assigned'; deliveryId: string; driverId: string; assignmentId: string; at: number }
-  /** The driver is rid of it; the delivery is searched for again, or waits for ops. */
+  /** The driver is free of it: the search goes on, or waits for ops. */
   | { outcome: 'released'; deliveryId: string; at: number }
   /** The driver has the goods: ops decide what becomes of them. */
   | { outcome: 'escalated'; deliveryId: string }
-  /** What the driver gets now, bonus included. */
+  /** The driver's pay from now on, with the bonus. */
   | { outcome: 'payRaised'; deliveryId: string; payCents: number }
   | { outcome: 'searching'; deliveryId: string }
-  /** The event asked nothing: a deadline, or news. */
+  /** The event asks for no answer: a deadline, or news. */
   | { outcome: 'noted' };
+
+export const NOTED = { outcome: 'noted' } as const satisfies Answer;
+
+export function refuse(refused: RefusalCode, detail: string): Refusal {
+  return { refused, detail };
+}
+
+/** The refusal of an act that the delivery's status does not allow, such as `cancel` after pickup. */
+export function illegalMove({ status }: Pick<DeliveryFacts, 'status'>, act: string): Refusal {
+  return refuse('ILLEGAL_TRANSITION', `cannot ${act}: the delivery is ${status}`);
+}
 
 export function isRefusal(answer: Answer): answer is Refusal {
   return 'refused' in answer;
 }
 
 /**
- * What an event leads to: the next truth, whole, and what is written and told with it. `next === truth` means
- * that nothing changed.
+ * What an event leads to: the whole state after it, and what is written and sent in the same transaction.
+ * Where `next` is the object that was read, nothing changed.
  */
 export type Decision = {
   next: DeliveryState;

@@ -1,53 +1,72 @@
-/** How far a delivery without a driver has been escalated. spec 4, ADR-027. */
+/**
+ * The levels to which a delivery without a driver is escalated: when each is due, and what it does.
+ * docs/behaviour.md, Escalation; founding ADR-027.
+ */
+
+import { clockShowsAt, type UnassignedClock, unassignedMs } from './unassignedClock';
+
+/** How far a delivery without a driver has been escalated. */
 export type EscalationLevel = 1 | 2 | 3;
 
 /** 0 = not yet. */
 export type ReachedLevel = 0 | EscalationLevel;
 
+// ---- limits ----
+
 /** After how much unassigned time each level is due, in ms, rising. */
 export type EscalationThresholds = Readonly<Record<EscalationLevel, number>>;
 
-/** 5, 15 and 30 minutes (`ESCALATION_LEVEL_1|2|3_THRESHOLD_MINUTES`). spec 4. */
+/** 5, 15 and 30 minutes (`ESCALATION_LEVEL_1|2|3_THRESHOLD_MINUTES`). */
 export const ESCALATION_THRESHOLDS: EscalationThresholds = { 1: 300_000, 2: 900_000, 3: 1_800_000 };
 
-/** Page and broadcast of level 3 come again every 10 minutes, in ms. spec 4. */
+/** Page and broadcast of level 3 are repeated every 10 minutes, in ms. */
 export const ESCALATION_REPEAT_MS = 600_000;
 
 /**
- * How long a delivery has been without a driver: what is added up, in ms, and since when (epoch ms) it runs;
- * null = it stands still. spec 4.
+ * Settings of escalation: `bonusCents` is what level 2 adds to the pay, `waveSize` how many drivers one wave
+ * of a broadcast asks, `minuteMs` how long a minute lasts that a city sets.
  */
-export type UnassignedClock = { accumulatedMs: number; runningSince: number | null };
+export type EscalationLimits = {
+  thresholds: EscalationThresholds;
+  repeatMs: number;
+  bonusCents: number;
+  waveSize: number;
+  minuteMs: number;
+};
 
-/** A clock that never ran. */
-export const NEW_CLOCK: UnassignedClock = { accumulatedMs: 0, runningSince: null };
+/** Level 2 adds 2.00 to the pay; a wave asks at most 8 drivers. */
+export const ESCALATION_LIMITS: EscalationLimits = {
+  thresholds: ESCALATION_THRESHOLDS,
+  repeatMs: ESCALATION_REPEAT_MS,
+  bonusCents: 200,
+  waveSize: 8,
+  minuteMs: 60_000,
+};
 
 /**
- * The clock running from `now` (epoch ms) on: the search began, or the driver was lost. A running clock stays
- * as it is.
+ * The thresholds of a city.
+ * @param cityMinutes the city's own, in minutes of `minuteMs` each; empty = `defaults` hold
  */
-export function startClock(clock: UnassignedClock, now: number): UnassignedClock {
-  return clock.runningSince === null ? { ...clock, runningSince: now } : clock;
+export function thresholdsOf(
+  cityMinutes: readonly number[],
+  minuteMs: number,
+  defaults: EscalationThresholds,
+): EscalationThresholds {
+  const [first, second, third] = cityMinutes.map((minutes) => minutes * minuteMs);
+  if (first === undefined || second === undefined || third === undefined) return defaults;
+  return { 1: first, 2: second, 3: third };
 }
 
-/** The clock standing still: a driver has the delivery, or it is closed. A standing clock stays as it is. */
-export function stopClock(clock: UnassignedClock, now: number): UnassignedClock {
-  return { accumulatedMs: unassignedMs(clock, now), runningSince: null };
+/** The limits of escalation in a city. */
+export function limitsIn(cityMinutes: readonly number[], limits: EscalationLimits): EscalationLimits {
+  return { ...limits, thresholds: thresholdsOf(cityMinutes, limits.minuteMs, limits.thresholds) };
 }
+
+// ---- when a level is due ----
 
 /**
- * The unassigned time up to `now`, in ms. It never goes back, even where `now` is before the start (a clock
- * that differs).
- */
-export function unassignedMs(clock: UnassignedClock, now: number): number {
-  return clock.runningSince === null
-    ? clock.accumulatedMs
-    : clock.accumulatedMs + Math.max(0, now - clock.runningSince);
-}
-
-/**
- * The next level and when (epoch ms, perhaps past) it is due; null while the clock stands or when level 3 is
- * reached.
+ * The next level and when (epoch ms, perhaps past) it is due; null while the clock is stopped, or once level
+ * 3 is reached.
  */
 export function nextEscalation(
   clock: UnassignedClock,
@@ -56,13 +75,13 @@ export function nextEscalation(
 ): { level: EscalationLevel; dueAt: number } | null {
   const level = levelsAbove(reached)[0];
   if (level === undefined) return null;
-  const dueAt = instantOf(clock, thresholds[level]);
+  const dueAt = clockShowsAt(clock, thresholds[level]);
   return dueAt === null ? null : { level, dueAt };
 }
 
 /**
- * The highest level above `reached` that is due by `now`, so that after a pause only that one comes (spec 4);
- * null where none is or the clock stands.
+ * The highest level above `reached` that is due by `now`; null where none is, or while the clock is stopped.
+ * After an outage only that level is reached, not those below it.
  */
 export function overdueLevel(
   clock: UnassignedClock,
@@ -76,8 +95,8 @@ export function overdueLevel(
 }
 
 /**
- * When (epoch ms) page and broadcast come again after they came at `lastMs` of unassigned time; null below
- * level 3 or while the clock stands. spec 4.
+ * When (epoch ms) page and broadcast are repeated, after they were last sent at `lastMs` of unassigned time;
+ * null below level 3, or while the clock is stopped.
  */
 export function nextRepeatAt(
   clock: UnassignedClock,
@@ -85,20 +104,12 @@ export function nextRepeatAt(
   lastMs: number,
   everyMs: number = ESCALATION_REPEAT_MS,
 ): number | null {
-  return reached === 3 ? instantOf(clock, lastMs + everyMs) : null;
+  return reached === 3 ? clockShowsAt(clock, lastMs + everyMs) : null;
 }
 
 /**
- * When (epoch ms) the search is given up with NO_DRIVER; null while the clock stands. `searchMaxMs` 0 = never
- * (`SEARCH_MAX_MINUTES`). spec 1.
- */
-export function giveUpAt(clock: UnassignedClock, searchMaxMs: number): number | null {
-  return searchMaxMs === 0 ? null : instantOf(clock, searchMaxMs);
-}
-
-/**
- * What escalation looks at: the clock, the level reached, and at how much unassigned time that was, or its
- * page and broadcast last came again (ms).
+ * What escalation depends on. `escalatedAfterMs`: the unassigned time at which the level was reached, or its
+ * page and broadcast were last repeated; null = never.
  */
 export type Escalating = {
   clock: UnassignedClock;
@@ -106,53 +117,10 @@ export type Escalating = {
   escalatedAfterMs: number | null;
 };
 
-/**
- * How escalation is set: ms, cents, how many drivers one wave of a broadcast asks, and how long a minute of
- * business lasts, for what cities set in minutes.
- */
-export type EscalationLimits = {
-  thresholds: EscalationThresholds;
-  repeatMs: number;
-  bonusCents: number;
-  waveSize: number;
-  minuteMs: number;
-};
-
-/** 2.00 more pay at level 2 (ours), waves of at most 8 drivers (spec 4). */
-export const ESCALATION_LIMITS: EscalationLimits = {
-  thresholds: ESCALATION_THRESHOLDS,
-  repeatMs: ESCALATION_REPEAT_MS,
-  bonusCents: 200,
-  waveSize: 8,
-  minuteMs: 60_000,
-};
-
-/**
- * Thresholds of a city that sets its own, in minutes, which last `minuteMs` each; else (empty) those of the
- * settings.
- */
-export function thresholdsOf(
-  cityMinutes: readonly number[],
-  minuteMs: number,
-  set: EscalationThresholds,
-): EscalationThresholds {
-  const [first, second, third] = cityMinutes.map((minutes) => minutes * minuteMs);
-  if (first === undefined || second === undefined || third === undefined) return set;
-  return { 1: first, 2: second, 3: third };
-}
-
-/** The limits of escalation in a city. */
-export function limitsIn(cityMinutes: readonly number[], limits: EscalationLimits): EscalationLimits {
-  return { ...limits, thresholds: thresholdsOf(cityMinutes, limits.minuteMs, limits.thresholds) };
-}
-
-/** A level that is to be reached, or page and broadcast that are to come once more. */
+/** A level that is to be reached, or page and broadcast that are to be repeated. */
 export type DueEscalation = { kind: 'level'; level: EscalationLevel } | { kind: 'repeat' };
 
-/**
- * What is due by `now`: the highest level above the one reached, or page and broadcast once more; null where
- * nothing is.
- */
+/** What is due by `now`: the highest level above the one reached, or a repeat; null = nothing. */
 export function dueEscalation(
   state: Escalating,
   limits: EscalationLimits,
@@ -164,56 +132,9 @@ export function dueEscalation(
   return repeatAt !== null && repeatAt <= now ? { kind: 'repeat' } : null;
 }
 
-/** The part of a delivery's row that escalation changes; bonus in cents. */
-export type EscalatedState = {
-  escalationLevel: ReachedLevel;
-  escalatedAt: number | null;
-  escalatedAfterMs: number | null;
-  bonusCents: number;
-  broadcastSince: number | null;
-};
-
 /**
- * That part as it is once what is due by `now` was done; the same numbers where nothing is. The search goes
- * by it in the very moment in which a level is reached.
- */
-export function stateAfterDue(
-  state: Escalating & EscalatedState,
-  limits: EscalationLimits,
-  now: number,
-): EscalatedState {
-  const due = dueEscalation(state, limits, now);
-  if (due !== null) return stateAfter(due, state, limits, now);
-  const { escalationLevel, escalatedAt, escalatedAfterMs, bonusCents, broadcastSince } = state;
-  return { escalationLevel, escalatedAt, escalatedAfterMs, bonusCents, broadcastSince };
-}
-
-/** That part as it is once `due` was done. */
-export function stateAfter(
-  due: DueEscalation,
-  state: Escalating & EscalatedState,
-  limits: EscalationLimits,
-  now: number,
-): EscalatedState {
-  const { escalationLevel: reached, bonusCents, broadcastSince } = state;
-  const effects = effectsOf(due, reached);
-  return {
-    escalationLevel: due.kind === 'level' ? due.level : reached,
-    escalatedAt: now,
-    escalatedAfterMs: unassignedMs(state.clock, now),
-    bonusCents: bonusCents + (effects.includes('RAISE_PAY') ? limits.bonusCents : 0),
-    broadcastSince: effects.includes('BROADCAST_OFFER') ? now : broadcastSince,
-  };
-}
-
-/** What is to be done for what is due. */
-export function effectsOf(due: DueEscalation, reached: ReachedLevel): readonly EscalationEffect[] {
-  return due.kind === 'level' ? effectsOnReaching(reached, due.level) : ESCALATION_EFFECTS[3].repeated;
-}
-
-/**
- * When (epoch ms, perhaps past) escalation acts next if nobody is found; `level` null = page and broadcast
- * come again. Null while the clock stands.
+ * When (epoch ms, perhaps past) something is due next if nobody is found; `level` null = a repeat of page and
+ * broadcast. Null while the clock is stopped.
  */
 export function nextEscalationOf(
   state: Escalating,
@@ -232,7 +153,15 @@ function repeatAtOf(
   return nextRepeatAt(clock, escalationLevel, escalatedAfterMs ?? thresholds[3], repeatMs);
 }
 
-/** One thing a level does. Lasting ones change the delivery and stay; the others are said once. */
+const LEVELS: readonly EscalationLevel[] = [1, 2, 3];
+
+function levelsAbove(reached: ReachedLevel): readonly EscalationLevel[] {
+  return LEVELS.filter((level) => level > reached);
+}
+
+// ---- what a level does ----
+
+/** One effect of a level. */
 export type EscalationEffect =
   | 'WIDEN_RADIUS'
   | 'TELL_OPS'
@@ -243,7 +172,7 @@ export type EscalationEffect =
   | 'TELL_CUSTOMER'
   | 'TELL_MERCHANT';
 
-/** What each level does, and of that what stays and what comes again. spec 4. */
+/** By level: effects that last, those that happen once, and those that are repeated. */
 export const ESCALATION_EFFECTS: Readonly<
   Record<
     EscalationLevel,
@@ -264,9 +193,8 @@ export const ESCALATION_EFFECTS: Readonly<
 };
 
 /**
- * What is to be done when a delivery goes from `reached` to `level`: the lasting effects of every level on
- * the way, but of the telling and the repeated ones only `level`'s own, so that a skipped level tells nobody
- * late. spec 4 ("the highest overdue level comes once").
+ * The effects of going from `reached` to `level`: the lasting ones of every level on the way, but only
+ * `level`'s own notices, so that nobody is told of a skipped level late.
  */
 export function effectsOnReaching(
   reached: ReachedLevel,
@@ -278,13 +206,49 @@ export function effectsOnReaching(
   return [...lasting, ...ESCALATION_EFFECTS[level].told, ...ESCALATION_EFFECTS[level].repeated];
 }
 
-const LEVELS: readonly EscalationLevel[] = [1, 2, 3];
-
-function levelsAbove(reached: ReachedLevel): readonly EscalationLevel[] {
-  return LEVELS.filter((level) => level > reached);
+/** The effects of what is due. */
+export function effectsOf(due: DueEscalation, reached: ReachedLevel): readonly EscalationEffect[] {
+  return due.kind === 'level' ? effectsOnReaching(reached, due.level) : ESCALATION_EFFECTS[3].repeated;
 }
 
-/** When the clock shows `unassigned` ms, as epoch ms; null while it stands. */
-function instantOf(clock: UnassignedClock, unassigned: number): number | null {
-  return clock.runningSince === null ? null : clock.runningSince + unassigned - clock.accumulatedMs;
+/** The part of a delivery that escalation changes. Instants are epoch ms. */
+export type EscalatedState = {
+  escalationLevel: ReachedLevel;
+  escalatedAt: number | null;
+  escalatedAfterMs: number | null;
+  bonusCents: number;
+  broadcastSince: number | null;
+};
+
+/** That part once `due` is done. */
+export function stateAfter(
+  due: DueEscalation,
+  state: Escalating & EscalatedState,
+  limits: EscalationLimits,
+  now: number,
+): EscalatedState {
+  const { escalationLevel: reached, bonusCents, broadcastSince } = state;
+  const effects = effectsOf(due, reached);
+  return {
+    escalationLevel: due.kind === 'level' ? due.level : reached,
+    escalatedAt: now,
+    escalatedAfterMs: unassignedMs(state.clock, now),
+    bonusCents: bonusCents + (effects.includes('RAISE_PAY') ? limits.bonusCents : 0),
+    broadcastSince: effects.includes('BROADCAST_OFFER') ? now : broadcastSince,
+  };
+}
+
+/**
+ * That part once everything due by `now` is done. A search plans with it, so that it goes by the new level at
+ * the moment that level is reached. ADR 15.
+ */
+export function stateAfterDue(
+  state: Escalating & EscalatedState,
+  limits: EscalationLimits,
+  now: number,
+): EscalatedState {
+  const due = dueEscalation(state, limits, now);
+  if (due !== null) return stateAfter(due, state, limits, now);
+  const { escalationLevel, escalatedAt, escalatedAfterMs, bonusCents, broadcastSince } = state;
+  return { escalationLevel, escalatedAt, escalatedAfterMs, bonusCents, broadcastSince };
 }

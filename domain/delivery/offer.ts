@@ -1,15 +1,18 @@
-/** An offer asks one driver to take one delivery, and holds that driver until it ends (ADR-024, spec 2). */
+/**
+ * An offer asks one driver to take one delivery, and holds that driver until it ends.
+ * docs/behaviour.md, Offers; founding ADR-024.
+ */
 
 import type { ReachedLevel } from './escalation';
 
 export type OfferState = 'LIVE' | 'ACCEPTED' | 'REJECTED' | 'EXPIRED' | 'WITHDRAWN';
 export type OfferKind = 'SINGLE' | 'BROADCAST';
 
-/** Why a driver says no. */
+/** Why a driver rejects an offer. */
 export const REJECT_REASONS = ['TOO_FAR', 'PAY_TOO_LOW', 'VEHICLE', 'AREA', 'BUSY', 'OTHER'] as const;
 export type RejectReason = (typeof REJECT_REASONS)[number];
 
-/** Why an offer ended without its driver's word. */
+/** Why an offer ended. */
 export type OfferEnd =
   | RejectReason
   | 'ACCEPTED'
@@ -20,6 +23,7 @@ export type OfferEnd =
   | 'DRIVER_ASSIGNED_BY_HAND'
   | 'TAKEN_BY_ANOTHER';
 
+/** Instants are epoch ms, `payCents` with the bonus at that time. */
 export type OfferFacts = {
   offerId: string;
   deliveryId: string;
@@ -31,13 +35,13 @@ export type OfferFacts = {
   escalationLevel: ReachedLevel;
   createdAt: number;
   expiresAt: number;
-  /** When the driver's app said that it shows the offer; null: it never reached one. */
+  /** When the driver's app reported that it shows the offer; null = it reached no app. */
   reachedAt: number | null;
   endedAt: number | null;
   endReason: OfferEnd | null;
 };
 
-/** An offer ends exactly once; ended ones are returned as they are. */
+/** The offer as it is once it has ended. An offer ends once: one that has ended is returned as it is. */
 export function endOffer(
   offer: OfferFacts,
   state: Exclude<OfferState, 'LIVE'>,
@@ -49,7 +53,7 @@ export function endOffer(
 }
 
 /**
- * Accepted ÷ (accepted + rejected + expired); withdrawn offers do not count (spec 2).
+ * Accepted ÷ (accepted + rejected + expired); withdrawn offers do not count. docs/behaviour.md, Offers.
  * @returns a share from 0 to 1, or null where nothing was answered
  */
 export function acceptanceRate(states: readonly OfferState[]): number | null {

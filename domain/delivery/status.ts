@@ -1,4 +1,4 @@
-/** The states of a delivery and the one table of its legal moves (spec 1). Instants are epoch ms. */
+/** The statuses of a delivery and the table of its legal moves. docs/behaviour.md, Deliveries. */
 
 export const DELIVERY_STATUSES = [
   'PENDING',
@@ -16,7 +16,7 @@ export const DELIVERY_STATUSES = [
 ] as const;
 export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
 
-/** Why a delivery ended otherwise than at the door, or lost its driver. */
+/** Why a delivery was cancelled, failed, or goes back. */
 export const REASON_CODES = [
   'MERCHANT_CANCELLED',
   'CUSTOMER_CANCELLED',
@@ -50,17 +50,17 @@ export const DROPOFF_FAILURES = [
   'OTHER',
 ] as const satisfies readonly ReasonCode[];
 
-/** Who asks for a change. A system actor's id names the rule, for example `offer-lapse`. */
+/** Who causes a change. The id of a system actor names the rule, for example `offer-lapse`. */
 export type Actor = { kind: 'driver' | 'ops' | 'merchant' | 'customer' | 'system'; id: string };
 
-/** As rows name an actor: `ops/olga`. */
+/** An actor as rows name them: `ops/olga`. */
 export function nameOf({ kind, id }: Actor): string {
   return `${kind}/${id}`;
 }
 
 export type Transition = { from: DeliveryStatus; to: DeliveryStatus; by: string };
 
-/** Every legal move of a delivery. What is not here is refused with 409 and the current state. */
+/** Every legal move of a delivery. Any other is refused with 409 and the current status. */
 export const DELIVERY_TRANSITIONS: readonly Transition[] = [
   { from: 'PENDING', to: 'SEARCHING', by: 'search begins' },
   { from: 'PENDING', to: 'ASSIGNED', by: 'assigned by hand' },
@@ -92,22 +92,22 @@ export const DELIVERY_TRANSITIONS: readonly Transition[] = [
 
 const legal = new Set(DELIVERY_TRANSITIONS.map(({ from, to }) => `${from}>${to}`));
 
-/** Whether a delivery may move from one state to another. */
+/** Whether a delivery may move from one status to another. */
 export function canMove(from: DeliveryStatus, to: DeliveryStatus): boolean {
   return legal.has(`${from}>${to}`);
 }
 
-/** Over for good: no event changes it any more. */
+/** Whether the delivery is over: no event changes it any more. */
 export function isClosed(status: DeliveryStatus): boolean {
   return status === 'DELIVERED' || status === 'CANCELLED' || status === 'FAILED' || status === 'RETURNED';
 }
 
-/** Nobody has the goods yet: it can still be cancelled or go to another driver. */
+/** Whether the goods are still at the shop: the delivery can be cancelled, or go to another driver. */
 export function isBeforePickup(status: DeliveryStatus): boolean {
   return canMove(status, 'CANCELLED');
 }
 
-/** The carrier's steps, each with the one state it leaves and the one it leads to. */
+/** The carrier's steps, each with the status it leaves and the status it leads to. */
 export const STEPS = {
   arriveAtPickup: { from: 'ASSIGNED', to: 'AT_PICKUP' },
   pickUp: { from: 'AT_PICKUP', to: 'PICKED_UP' },
@@ -117,7 +117,7 @@ export const STEPS = {
 } as const satisfies Record<string, { from: DeliveryStatus; to: DeliveryStatus }>;
 export type Step = keyof typeof STEPS;
 
-/** States that cannot be reached from PENDING by the table; empty, or the table is wrong. */
+/** Statuses that the table does not reach from PENDING: none, or the table is wrong. */
 export function unreachableStatuses(): DeliveryStatus[] {
   const reached = new Set<DeliveryStatus>(['PENDING']);
   for (const status of reached) {

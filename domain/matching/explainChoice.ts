@@ -1,9 +1,9 @@
-import type { Excluded, Exclusion, Ranked, Score } from './ranking';
+import type { Excluded, Exclusion } from './exclusion';
+import type { Ranked, Score } from './ranking';
 
 /**
- * What is kept of a choice with its offer or assignment: how far around the pickup was looked, after how many
- * fruitless rounds, how many drivers were there, and the best of those who could be asked, best first, and
- * some of those who could not.
+ * What is kept of a choice with its offer or assignment: the radius, the number of fruitless rounds before,
+ * how many drivers were there, the best of those who could be asked, best first, and some who could not.
  */
 export type Choice = {
   radiusMeters: number;
@@ -13,15 +13,12 @@ export type Choice = {
   excluded: readonly Excluded[];
 };
 
-/**
- * By what the choice ranked: scores, or v1's metres; and whether it asked one after another or several at
- * once.
- */
+/** How the choice was made: one driver asked by score, several asked at once, or the nearest assigned. */
 export type ChoiceWay = 'SINGLE' | 'BROADCAST' | 'DIRECT';
 
 /**
- * 'Why this driver?' in plain sentences (spec 2). Drivers are named by their ids alone, so that the words can
- * be handed on.
+ * 'Why this driver?' in sentences for ops. Drivers appear by id only, so that the text can be passed on.
+ * docs/behaviour.md, Offers.
  */
 export function explainChoice(
   { radiusMeters, round, looked, ranked, excluded }: Choice,
@@ -29,9 +26,10 @@ export function explainChoice(
   way: ChoiceWay,
 ): string[] {
   const isWhole = ranked.length + excluded.length >= looked;
-  const within = `${counted(looked, 'driver')} within ${kilometers(radiusMeters)} of the pickup, after ${counted(round, 'fruitless round')}`;
+  const within = `${counted(looked, 'driver')} within ${kilometers(radiusMeters)} of the pickup`;
+  const after = `after ${counted(round, 'fruitless round')}`;
   return [
-    `${within}: ${isWhole ? '' : 'at least '}${ranked.length} could be asked.`,
+    `${within}, ${after}: ${isWhole ? '' : 'at least '}${ranked.length} could be asked.`,
     ...placeOf(ranked, driverId, way),
     ...Object.entries(byReason(excluded)).map(([words, ids]) => `Not asked, ${words}: ${ids.join(', ')}.`),
   ];
@@ -55,21 +53,25 @@ function placeOf(ranked: readonly Ranked[], driverId: string, way: ChoiceWay): s
 }
 
 function scoreWords({ travelMs, distanceMeters, recentRejections, idleMs }: Score): string {
-  return `${minutes(travelMs)} to the pickup, ${kilometers(distanceMeters)} away, ${counted(recentRejections, 'recent refusal')}, idle for ${minutes(idleMs)}`;
+  const way = `${minutes(travelMs)} to the pickup, ${kilometers(distanceMeters)} away`;
+  return `${way}, ${counted(recentRejections, 'recent refusal')}, idle for ${minutes(idleMs)}`;
 }
 
-/** The first thing compared in which the two differ, in the order of the ranking. */
+/** The first criterion of the ranking in which the two differ. */
 function comparison(a: Score, b: Score, way: ChoiceWay): string {
-  if (way === 'DIRECT')
-    return `is farther away: ${kilometers(b.distanceMeters)} against ${kilometers(a.distanceMeters)}`;
+  const compared = (words: string, amountOf: (score: Score) => string | number): string =>
+    `${words}: ${amountOf(b)} against ${amountOf(a)}`;
+  if (way === 'DIRECT') return compared('is farther away', (score) => kilometers(score.distanceMeters));
   if (a.travelBucket !== b.travelBucket)
-    return `takes longer to the pickup: ${minutes(b.travelMs)} against ${minutes(a.travelMs)}`;
+    return compared('takes longer to the pickup', (score) => minutes(score.travelMs));
   if (a.recentRejections !== b.recentRejections)
-    return `is as near in time, but has refused more lately: ${b.recentRejections} against ${a.recentRejections}`;
+    return compared('is as near in time, but has refused more lately', (score) => score.recentRejections);
   if (a.earningsBucket !== b.earningsBucket)
     return 'is as near in time and has refused as little, but has earned more today';
   if (a.idleMs !== b.idleMs)
-    return `is equal in all else, but has been idle for less time: ${minutes(b.idleMs)} against ${minutes(a.idleMs)}`;
+    return compared('is equal in all else, but has been idle for less time', (score) =>
+      minutes(score.idleMs),
+    );
   return 'is equal in all that counts; the exact time to the pickup decided, or the id';
 }
 
@@ -88,7 +90,7 @@ const EXCLUSION_WORDS: Readonly<Record<Exclusion, string>> = {
   LAPSED_RECENTLY: 'since they let it lapse lately',
 };
 
-/** Whether a text that was kept is an exclusion that this version knows. */
+/** Whether a text from the database is an exclusion that this release knows. */
 export function isExclusion(text: string): text is Exclusion {
   return Object.hasOwn(EXCLUSION_WORDS, text);
 }

@@ -1,7 +1,8 @@
 /** What PostgreSQL says at one moment, read past the service. Instants are epoch ms. */
 import type { PoolClient } from 'pg';
 import type { DeliveryStatus } from '../../domain/delivery/status';
-import type { ReachedLevel, UnassignedClock } from '../../domain/delivery/escalation';
+import type { ReachedLevel } from '../../domain/delivery/escalation';
+import type { UnassignedClock } from '../../domain/delivery/unassignedClock';
 import type { OfferKind } from '../../domain/delivery/offer';
 import type { HeldReason } from '../../domain/support/supportCase';
 import type { RecordedDriver } from '../../simulator/kit/record';

@@ -4,7 +4,7 @@
  */
 import { type DueEvent, snapshotOf, nextDeadline } from '../../domain/delivery/deadline';
 import { isBeforePickup } from '../../domain/delivery/status';
-import type { DispatchLimits } from '../../domain/delivery/changeSet';
+import type { DispatchLimits } from '../../domain/delivery/decisionContext';
 import { effectiveSetting } from '../../domain/features/featureOverride';
 import { decideFeature, type FeatureSetting } from '../../domain/features/rollout';
 import type { Invariant, Suspicion } from './broken';

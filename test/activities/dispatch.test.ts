@@ -1,5 +1,5 @@
 /**
- * Each event of domain/dispatch.ts in its one transaction, on a real database: what it does, and that doing
+ * Each event of domain/delivery in its one transaction, on a real database: what it does, and that doing
  * it again does nothing.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';

@@ -26,22 +26,15 @@ import {
   type Step,
 } from '../../domain/delivery/status';
 import { canonicalJson } from '../../domain/audit/auditRecord';
-import {
-  decide,
-  type DeliveryEvent,
-  type Inconclusive,
-  type SearchOutcome,
-} from '../../domain/delivery/decide';
-import type { DispatchFeatures, DispatchLimits } from '../../domain/delivery/changeSet';
-import {
-  ESCALATION_LIMITS,
-  type EscalatedState,
-  NEW_CLOCK,
-  stateAfterDue,
-} from '../../domain/delivery/escalation';
+import { decide } from '../../domain/delivery/decide';
+import { type DeliveryEvent, type Inconclusive, type SearchOutcome } from '../../domain/delivery/events';
+import type { DispatchFeatures, DispatchLimits } from '../../domain/delivery/decisionContext';
+import { ESCALATION_LIMITS, type EscalatedState, stateAfterDue } from '../../domain/delivery/escalation';
+import { NEW_CLOCK } from '../../domain/delivery/unassignedClock';
 import { LEAVE_REASONS, NOTICED_LOSSES } from '../../domain/driver/loss';
 import type { OfferFacts } from '../../domain/delivery/offer';
-import { RANKING_LIMITS, SEARCH_LIMITS } from '../../domain/matching/ranking';
+import { RANKING_LIMITS } from '../../domain/matching/candidate';
+import { SEARCH_LIMITS } from '../../domain/matching/searchPlan';
 import { type CaseFacts } from '../../domain/support/supportCase';
 import {
   type Answer,

@@ -5,20 +5,22 @@ import {
   effectsOnReaching,
   ESCALATION_LIMITS,
   ESCALATION_THRESHOLDS,
-  giveUpAt,
   limitsIn,
-  NEW_CLOCK,
   nextEscalation,
   nextEscalationOf,
   nextRepeatAt,
   overdueLevel,
-  startClock,
   stateAfterDue,
+  type ReachedLevel,
+} from '../../domain/delivery/escalation';
+import {
+  giveUpAt,
+  NEW_CLOCK,
+  startClock,
   stopClock,
   unassignedMs,
-  type ReachedLevel,
   type UnassignedClock,
-} from '../../domain/delivery/escalation';
+} from '../../domain/delivery/unassignedClock';
 
 const MINUTE = 60_000;
 const START = 1_700_000_000_000;

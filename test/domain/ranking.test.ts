@@ -1,18 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { AVAILABILITIES } from '../../domain/driver/availability';
-import {
-  answersOffers,
-  exclusionOf,
-  nextExclusionEndsAt,
-  rankCandidates,
-  RANKING_LIMITS,
-  SEARCH_LIMITS,
-  searchBackoffMs,
-  searchRadiusMeters,
-  type Candidate,
-  type Wanted,
-} from '../../domain/matching/ranking';
+import { answersOffers, RANKING_LIMITS, type Candidate, type Wanted } from '../../domain/matching/candidate';
+import { exclusionOf, nextExclusionEndsAt } from '../../domain/matching/exclusion';
+import { rankCandidates } from '../../domain/matching/ranking';
+import { SEARCH_LIMITS, searchBackoffMs, searchRadiusMeters } from '../../domain/matching/searchPlan';
 import { PARCEL_SIZES, VEHICLE_KINDS } from '../../domain/driver/vehicles';
 
 const NOW = 1_700_000_000_000;

@@ -20,13 +20,14 @@ const LOST_ACCEPT: Alteration = {
   file: 'domain/delivery/decide.js',
   from: 'return changes.decision(apply(changes, event));',
   to: `const answer = apply(changes, event);
-    return (event.kind === 'acceptOffer' && parseInt(event.offerId.at(-1), 16) % 2 === 0 ? new _changeSet.ChangeSet(state, context) : changes).decision(answer);`,
+    const isLost = event.kind === 'acceptOffer' && parseInt(event.offerId.at(-1), 16) % 2 === 0;
+    return (isLost ? new _changeSet.ChangeSet(state, context) : changes).decision(answer);`,
 };
 /** The arrival at the pickup has no entry in the audit trail. */
 const UNTOLD_ARRIVAL: Alteration = {
-  file: 'domain/delivery/changeSet.js',
-  from: `this.entries.push({\n            kind: 'delivery_moved',`,
-  to: `if (to !== 'AT_PICKUP') this.entries.push({\n            kind: 'delivery_moved',`,
+  file: 'domain/delivery/changes/changeSet.js',
+  from: `this.note('delivery_moved', {`,
+  to: `if (to !== 'AT_PICKUP') this.note('delivery_moved', {`,
 };
 /** Who is not AVAILABLE any more stays on the map of all cities. */
 const CROWDED_MAP: Alteration = {

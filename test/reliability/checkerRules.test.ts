@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { ESCALATION_LIMITS, NEW_CLOCK } from '../../domain/delivery/escalation';
-import { SEARCH_LIMITS } from '../../domain/matching/ranking';
+import { ESCALATION_LIMITS } from '../../domain/delivery/escalation';
+import { NEW_CLOCK } from '../../domain/delivery/unassignedClock';
+import { SEARCH_LIMITS } from '../../domain/matching/searchPlan';
 import type { Broken, Suspicion } from '../../reliability/checker/broken';
 import { rowProblems, trailProblems } from '../../reliability/checker/deliveryRules';
 import { availabilityProblems, countProblems, workWithoutDuty } from '../../reliability/checker/driverRules';

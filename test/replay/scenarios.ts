@@ -7,7 +7,7 @@ import type { RealTemporalWorld } from '../support/realTemporalWorld';
 import { ESCALATION_LIMITS } from '../../domain/delivery/escalation';
 import { LEAVE_REASONS, NOTICED_LOSSES } from '../../domain/driver/loss';
 import { REJECT_REASONS } from '../../domain/delivery/offer';
-import { SEARCH_LIMITS } from '../../domain/matching/ranking';
+import { SEARCH_LIMITS } from '../../domain/matching/searchPlan';
 import { Stage } from './stage';
 
 export type Scenario = {

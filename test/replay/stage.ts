@@ -3,7 +3,7 @@
  * to.
  */
 import type { Actor, ReasonCode, Step } from '../../domain/delivery/status';
-import type { DispatchLimits } from '../../domain/delivery/changeSet';
+import type { DispatchLimits } from '../../domain/delivery/decisionContext';
 import type { LeaveReason } from '../../domain/driver/loss';
 import type { RejectReason } from '../../domain/delivery/offer';
 import type { Answer } from '../../domain/delivery/deliveryState';

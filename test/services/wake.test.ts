@@ -3,7 +3,8 @@ import { v7 as newId } from 'uuid';
 import { createDeliveryStore } from '../../adapters/postgres/deliveryStore';
 import { createWake, MAX_HOPS, type Wake } from '../../services/wake';
 import { TRAVEL_MODEL } from '../../domain/geo/places';
-import { RANKING_LIMITS, SEARCH_LIMITS } from '../../domain/matching/ranking';
+import { RANKING_LIMITS } from '../../domain/matching/candidate';
+import { SEARCH_LIMITS } from '../../domain/matching/searchPlan';
 import { createDriverWorld, type DriverWorld, MINUTE, PLACE, START } from '../support/driverWorld';
 
 let world: DriverWorld;

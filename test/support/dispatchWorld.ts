@@ -13,11 +13,12 @@ import {
 import type { MessageHandler } from '../../services/outbox/outboxRelay';
 import type { Features } from '../../services/ports';
 import { AVAILABILITY_LIMITS, type Availability } from '../../domain/driver/availability';
-import type { DispatchLimits } from '../../domain/delivery/changeSet';
+import type { DispatchLimits } from '../../domain/delivery/decisionContext';
 import type { Point } from '../../domain/geo/places';
 import { TRAVEL_MODEL } from '../../domain/geo/places';
 import { ESCALATION_LIMITS } from '../../domain/delivery/escalation';
-import { RANKING_LIMITS, SEARCH_LIMITS } from '../../domain/matching/ranking';
+import { RANKING_LIMITS } from '../../domain/matching/candidate';
+import { SEARCH_LIMITS } from '../../domain/matching/searchPlan';
 import { freshDatabase, type FreshDatabase } from './database';
 import { createMemoryDriverMap, type MemoryDriverMap } from './memoryDriverMap';
 

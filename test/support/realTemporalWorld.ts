@@ -26,7 +26,7 @@ import { createSupportCases } from '../../services/supportCases';
 import { createUpkeep } from '../../activities/sweeps/upkeep';
 import { createWake } from '../../services/wake';
 import { createZoneHealth, type ZoneHealthReport } from '../../services/zones/zoneHealth';
-import type { DispatchLimits } from '../../domain/delivery/changeSet';
+import type { DispatchLimits } from '../../domain/delivery/decisionContext';
 import { ESCALATION_THRESHOLDS } from '../../domain/delivery/escalation';
 import { LOSS_LIMITS } from '../../domain/driver/loss';
 import type { Emit } from '../../domain/notices/message';

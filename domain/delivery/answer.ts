@@ -1,0 +1,122 @@
+/** How a driver's offer ends: accepted, rejected, or lapsed without an answer. docs/behaviour.md, Offers. */
+
+import { assign } from './changes/assignments';
+import { type ChangeSet } from './changes/changeSet';
+import { changeAvailability } from './changes/drivers';
+import { endLiveOffer } from './changes/offers';
+import { type Answer, NOTED, refuse, type Refusal } from './deliveryState';
+import { type EventOf } from './events';
+import { type OfferFacts } from './offer';
+import { searchAgain } from './search';
+
+/**
+ * The first accept of a live offer gets the delivery. A repeat gets the same answer. The order of events
+ * decides, not the clock: a live offer can be accepted even after its expiry.
+ */
+export function acceptOffer(changes: ChangeSet, { offerId, driverId }: EventOf<'acceptOffer'>): Answer {
+  const offer = changes.offer(offerId);
+  if (!offer || offer.driverId !== driverId) return NO_SUCH_OFFER;
+  switch (offer.state) {
+    case 'LIVE':
+      return isOnDuty(changes, driverId) ? takeOffer(changes, offer) : driverHasLeft(changes, offer);
+    case 'ACCEPTED':
+      return acceptedAnswer(changes, offer);
+    case 'REJECTED':
+      return refuse('ALREADY_ANSWERED', 'the offer was rejected before');
+    default:
+      return overAnswer(offer);
+  }
+}
+
+function takeOffer(changes: ChangeSet, offer: OfferFacts): Answer {
+  const { offerId, driverId } = offer;
+  endLiveOffer(changes, offer, 'ACCEPTED', 'ACCEPTED');
+  clearLapses(changes, driverId);
+  for (const other of changes.liveOffers()) endLiveOffer(changes, other, 'WITHDRAWN', 'TAKEN_BY_ANOTHER');
+  assign(changes, driverId, { way: 'OFFER', offerId, why: null, reason: 'offer accepted' });
+  return acceptedAnswer(changes, offer);
+}
+
+function driverHasLeft(changes: ChangeSet, offer: OfferFacts): Answer {
+  endLiveOffer(changes, offer, 'WITHDRAWN', 'DRIVER_LEFT');
+  searchAgain(changes, 'driver left before accepting');
+  return refuse('OFFER_WITHDRAWN', 'the driver is no longer available');
+}
+
+function isOnDuty(changes: ChangeSet, driverId: string): boolean {
+  const { availability, pending } = changes.driver(driverId);
+  return (availability === 'AVAILABLE' || availability === 'BUSY') && pending === null;
+}
+
+/** @throws where the accepted offer has no assignment */
+function acceptedAnswer(changes: ChangeSet, { offerId, deliveryId }: OfferFacts): Answer {
+  const assignment = changes.assignments().find((each) => each.offerId === offerId);
+  if (!assignment) throw new Error(`offer ${offerId} was accepted but has no assignment`);
+  const { assignmentId, startedAt } = assignment;
+  return { outcome: 'accepted', deliveryId, offerId, assignmentId, at: startedAt };
+}
+
+/** The next driver is asked at once. A repeat gets the same answer, with the time of the first. */
+export function rejectOffer(
+  changes: ChangeSet,
+  { offerId, driverId, reason }: EventOf<'rejectOffer'>,
+): Answer {
+  const offer = changes.offer(offerId);
+  if (!offer || offer.driverId !== driverId) return NO_SUCH_OFFER;
+  switch (offer.state) {
+    case 'LIVE':
+      endLiveOffer(changes, offer, 'REJECTED', reason);
+      clearLapses(changes, driverId);
+      searchAgain(changes, 'offer rejected');
+      return rejectedAnswer(offer, changes.now);
+    case 'REJECTED':
+      return rejectedAnswer(offer, offer.endedAt ?? changes.now);
+    case 'ACCEPTED':
+      return refuse('ALREADY_ANSWERED', 'the offer was accepted before');
+    default:
+      return overAnswer(offer);
+  }
+}
+
+function rejectedAnswer({ deliveryId, offerId }: OfferFacts, at: number): Answer {
+  return { outcome: 'rejected', deliveryId, offerId, at };
+}
+
+/** An offer is over at its expiry, never before. The offers of one wave of a broadcast lapse together. */
+export function lapseOffer(changes: ChangeSet, { offerId }: EventOf<'lapseOffer'>): Answer {
+  const offer = changes.offer(offerId);
+  if (!offer || offer.state !== 'LIVE' || changes.now < offer.expiresAt) return NOTED;
+  for (const due of changes.liveOffers().filter(({ expiresAt }) => expiresAt <= changes.now))
+    expire(changes, due);
+  searchAgain(changes, 'offer expired');
+  return NOTED;
+}
+
+/** A lapse counts against the driver only if the offer reached their app. ADR 13. */
+function expire(changes: ChangeSet, offer: OfferFacts): void {
+  endLiveOffer(changes, offer, 'EXPIRED', 'LAPSED');
+  if (offer.reachedAt === null) return;
+  const { driverId } = offer;
+  const lapsesInRow = changes.driver(driverId).lapsesInRow + 1;
+  const isPaused = pauseIfLapsedTooOften(changes, driverId, lapsesInRow);
+  changes.setDriver(driverId, { lapsesInRow: isPaused ? 0 : lapsesInRow });
+}
+
+function pauseIfLapsedTooOften(changes: ChangeSet, driverId: string, lapsesInRow: number): boolean {
+  const { afterLapses, pauseMs } = changes.limits.lapsePause;
+  if (afterLapses <= 0 || lapsesInRow < afterLapses) return false;
+  return changeAvailability(changes, driverId, { kind: 'lapsedTooOften', pauseMs });
+}
+
+/** An answer shows that the driver is there. */
+function clearLapses(changes: ChangeSet, driverId: string): void {
+  if (changes.driver(driverId).lapsesInRow > 0) changes.setDriver(driverId, { lapsesInRow: 0 });
+}
+
+const NO_SUCH_OFFER = refuse('NOT_FOUND', 'no such offer to this driver');
+
+function overAnswer({ state }: OfferFacts): Refusal {
+  return state === 'EXPIRED'
+    ? refuse('OFFER_EXPIRED', 'the offer expired')
+    : refuse('OFFER_WITHDRAWN', 'the offer was withdrawn');
+}

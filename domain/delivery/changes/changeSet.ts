@@ -1,0 +1,240 @@
+import { type DriverFacts } from '../../driver/availability';
+import { type Emit, merchantRoom, type Message, opsRoom } from '../../notices/message';
+import { type CaseFacts } from '../../support/supportCase';
+import { type DecisionContext, type DispatchFeatures, type DispatchLimits } from '../decisionContext';
+import {
+  type Answer,
+  type AssignmentFacts,
+  type Chosen,
+  type Decision,
+  type DeliveryFacts,
+  type DeliveryState,
+  type Entry,
+  type NewAssignment,
+  type NewOffer,
+} from '../deliveryState';
+import { type OfferFacts } from '../offer';
+import { type Actor, canMove, type DeliveryStatus } from '../status';
+
+/**
+ * One decision in the making: the delivery's state as it will be, and the audit entries, realtime events and
+ * messages to be written with it, in the order in which rules add them. It knows no rule.
+ */
+export class ChangeSet {
+  private state: DeliveryState;
+  private readonly newOffers: NewOffer[] = [];
+  private newAssignment: NewAssignment | null = null;
+  private readonly entries: Entry[] = [];
+  private readonly emits: Emit[] = [];
+  private readonly messages: Message[] = [];
+
+  /** @param before the state as it was read; it is never modified */
+  constructor(
+    readonly before: DeliveryState,
+    private readonly context: DecisionContext,
+  ) {
+    this.state = before;
+  }
+
+  /** Everything so far, with the answer. Realtime events become one message, ahead of the others. */
+  decision(answer: Answer): Decision {
+    const emits: Message[] = this.emits.length > 0 ? [{ kind: 'emit', emits: this.emits }] : [];
+    return {
+      next: this.state,
+      answer,
+      newOffers: this.newOffers,
+      newAssignment: this.newAssignment,
+      entries: this.entries,
+      messages: [...emits, ...this.messages],
+    };
+  }
+
+  // ---- the context ----
+
+  get now(): number {
+    return this.context.now;
+  }
+
+  get actor(): Actor {
+    return this.context.actor;
+  }
+
+  get limits(): DispatchLimits {
+    return this.context.limits;
+  }
+
+  get features(): DispatchFeatures {
+    return this.context.features;
+  }
+
+  newId(): string {
+    return this.context.newId();
+  }
+
+  // ---- the state, with the changes made so far ----
+
+  get delivery(): DeliveryFacts {
+    return this.state.delivery;
+  }
+
+  offer(offerId: string): OfferFacts | undefined {
+    return this.state.offers.find((offer) => offer.offerId === offerId);
+  }
+
+  /** The delivery's own live offers. */
+  liveOffers(): OfferFacts[] {
+    const { deliveryId } = this.delivery;
+    return this.state.offers.filter((offer) => offer.state === 'LIVE' && offer.deliveryId === deliveryId);
+  }
+
+  /** A driver's live offers, of any delivery. */
+  liveOffersOf(driverId: string): OfferFacts[] {
+    return this.state.offers.filter((offer) => offer.state === 'LIVE' && offer.driverId === driverId);
+  }
+
+  assignments(): readonly AssignmentFacts[] {
+    return this.state.assignments;
+  }
+
+  activeAssignment(): AssignmentFacts | undefined {
+    return this.state.assignments.find(({ state }) => state === 'ACTIVE');
+  }
+
+  /**
+   * The active assignment, or else the last one.
+   * @param driverId of this driver only; absent = of any driver
+   */
+  newestAssignment(driverId?: string): AssignmentFacts | undefined {
+    const theirs = this.state.assignments.filter(
+      (each) => driverId === undefined || each.driverId === driverId,
+    );
+    return (
+      theirs.find(({ state }) => state === 'ACTIVE') ?? theirs.sort((a, b) => b.startedAt - a.startedAt)[0]
+    );
+  }
+
+  /** @throws where the driver was not read with the delivery */
+  driver(driverId: string): DriverFacts {
+    const driver = this.driverOrNone(driverId);
+    if (!driver) throw new Error(`driver ${driverId} was not read with the delivery`);
+    return driver;
+  }
+
+  driverOrNone(driverId: string): DriverFacts | undefined {
+    return this.state.drivers[driverId];
+  }
+
+  get supportCase(): CaseFacts | null {
+    return this.state.supportCase;
+  }
+
+  // ---- changing the state ----
+
+  setDelivery(set: Partial<DeliveryFacts>): void {
+    this.state = { ...this.state, delivery: { ...this.delivery, ...set } };
+  }
+
+  addOffer(offer: OfferFacts, chosen: Chosen): void {
+    this.state = { ...this.state, offers: [...this.state.offers, offer] };
+    this.newOffers.push({ offerId: offer.offerId, kind: offer.kind, chosen });
+  }
+
+  putOffer(offer: OfferFacts): void {
+    const { offerId } = offer;
+    const offers = this.state.offers.map((each) => (each.offerId === offerId ? offer : each));
+    this.state = { ...this.state, offers };
+  }
+
+  /** @param why what is kept of how the driver was chosen; null = the offer keeps it */
+  addAssignment(assignment: AssignmentFacts, why: NewAssignment['why']): void {
+    this.state = { ...this.state, assignments: [...this.state.assignments, assignment] };
+    this.newAssignment = { assignmentId: assignment.assignmentId, why };
+  }
+
+  putAssignment(assignment: AssignmentFacts): void {
+    const { assignmentId } = assignment;
+    const assignments = this.state.assignments.map((each) =>
+      each.assignmentId === assignmentId ? assignment : each,
+    );
+    this.state = { ...this.state, assignments };
+  }
+
+  /** @throws where the driver was not read with the delivery */
+  setDriver(driverId: string, set: Partial<DriverFacts>): void {
+    const drivers = { ...this.state.drivers, [driverId]: { ...this.driver(driverId), ...set } };
+    this.state = { ...this.state, drivers };
+  }
+
+  putCase(supportCase: CaseFacts): void {
+    this.state = { ...this.state, supportCase };
+  }
+
+  /**
+   * Moves the delivery to another status, with its audit entry and its realtime event.
+   * @throws where the move is not in the table (docs/behaviour.md, Deliveries)
+   */
+  move(
+    to: DeliveryStatus,
+    { why, deviceAt = null, ...set }: Partial<DeliveryFacts> & { why: string; deviceAt?: number | null },
+  ): void {
+    const { status: from, driverId: carriedBy } = this.delivery;
+    if (!canMove(from, to)) throw new Error(`no move from ${from} to ${to}`);
+    this.setDelivery({ ...set, status: to, statusSince: this.now });
+    const driverId = this.delivery.driverId ?? carriedBy;
+    this.note('delivery_moved', { driverId, from, to, why, deviceAt });
+    this.announceDelivery({ toMerchant: isNewsToMerchant(from, to) });
+  }
+
+  // ---- what is written and sent with it ----
+
+  /** Adds an audit entry to the delivery's chain, about its driver where `facts` name no other. */
+  note(kind: string, facts: Partial<Omit<Entry, 'kind' | 'actor'>> = {}): void {
+    this.entries.push({
+      kind,
+      chain: 'delivery',
+      driverId: this.delivery.driverId,
+      actor: this.actor,
+      from: null,
+      to: null,
+      why: null,
+      deviceAt: null,
+      detail: null,
+      ...facts,
+    });
+  }
+
+  noteEntry(entry: Entry): void {
+    this.entries.push(entry);
+  }
+
+  emit(emit: Emit): void {
+    this.emits.push(emit);
+  }
+
+  send(...messages: readonly Message[]): void {
+    this.messages.push(...messages);
+  }
+
+  /** Tells ops of the delivery's state, and its merchant where it is news to them. */
+  announceDelivery({ toMerchant }: { toMerchant: boolean }): void {
+    const { deliveryId, sellerOrderId, merchantId, cityId, status, driverId, reasonCode } = this.delivery;
+    this.emit({
+      rooms: [opsRoom(cityId), ...(toMerchant ? [merchantRoom(merchantId)] : [])],
+      event: 'delivery_changed',
+      body: { deliveryId, sellerOrderId, status, driverId, reasonCode, at: iso(this.now) },
+    });
+  }
+}
+
+/**
+ * Merchants are not told of offers and their ends, nor that a driver was lost: escalation tells them when the
+ * delivery is late. docs/behaviour.md, Escalation.
+ */
+function isNewsToMerchant(from: DeliveryStatus, to: DeliveryStatus): boolean {
+  return to !== 'OFFERED' && (to !== 'SEARCHING' || from === 'PENDING');
+}
+
+/** An instant (epoch ms) as events and audit entries show it. */
+export function iso(at: number): string {
+  return new Date(at).toISOString();
+}

@@ -1,0 +1,52 @@
+/** Changes to offers that several rules make. docs/behaviour.md, Offers. */
+
+import { driverRoom, opsRoom } from '../../notices/message';
+import { endOffer, type OfferEnd, type OfferFacts, type OfferState } from '../offer';
+import { type ChangeSet, iso } from './changeSet';
+import { countOffer, announceRoom } from './drivers';
+
+/** Ends a live offer and frees the place it held with its driver, whichever delivery the offer is of. */
+export function endLiveOffer(
+  changes: ChangeSet,
+  offer: OfferFacts,
+  state: Exclude<OfferState, 'LIVE'>,
+  endReason: OfferEnd,
+): void {
+  const { offerId, deliveryId, driverId } = offer;
+  const ended = endOffer(offer, state, endReason, changes.now);
+  changes.putOffer(ended);
+  countOffer(changes, driverId, -1);
+  noteOffer(changes, `offer_${state.toLowerCase()}`, ended);
+  announceEnd(changes, ended);
+  if (deliveryId !== changes.delivery.deliveryId)
+    changes.send({ kind: 'offerWithdrawn', deliveryId, offerId });
+  const isTaken = state === 'ACCEPTED' || endReason === 'DRIVER_ASSIGNED_BY_HAND';
+  if (!isTaken) announceRoom(changes, driverId);
+}
+
+/** Adds the audit entry of an offer that was made or that ended. */
+export function noteOffer(
+  changes: ChangeSet,
+  kind: string,
+  { offerId, driverId, deliveryId, payCents, expiresAt, endReason, state }: OfferFacts,
+): void {
+  const ofDelivery = deliveryId === changes.delivery.deliveryId ? {} : { ofDelivery: deliveryId };
+  changes.note(kind, {
+    driverId,
+    from: state === 'LIVE' ? null : 'LIVE',
+    to: state,
+    why: endReason,
+    detail: { offerId, payCents, expiresAt: iso(expiresAt), ...ofDelivery },
+  });
+}
+
+/** Drivers hear of ends that are not their own answers; ops hear of all. */
+function announceEnd(
+  changes: ChangeSet,
+  { offerId, deliveryId, driverId, state, endReason }: OfferFacts,
+): void {
+  const body = { offerId, deliveryId, driverId, state, reason: endReason, at: iso(changes.now) };
+  if (state === 'WITHDRAWN' || state === 'EXPIRED')
+    changes.emit({ rooms: [driverRoom(driverId)], event: `OFFER_${state}`, body });
+  changes.emit({ rooms: [opsRoom(changes.delivery.cityId)], event: `offer_${state.toLowerCase()}`, body });
+}

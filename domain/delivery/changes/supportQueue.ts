@@ -1,0 +1,114 @@
+/** Changes to the delivery's case in the support queue. docs/behaviour.md, Escalation. */
+
+import { type NoticeSeverity } from '../../notices/notice';
+import { caseEmit, caseEntry, deliveryNotice, resolvedCase, tellPagerItIsOver } from '../../support/caseNews';
+import {
+  type CaseFacts,
+  type CaseReason,
+  type CaseResolution,
+  isAboutCarrier,
+  risenCase,
+} from '../../support/supportCase';
+import { type ChangeSet } from './changeSet';
+
+/**
+ * Opens a case for the delivery and tells support. An open case becomes worse instead; where nothing is worse
+ * about it, nothing happens.
+ * @param driverId whom the case is about; null = no driver
+ */
+export function openCase(changes: ChangeSet, reason: CaseReason, driverId: string | null): void {
+  const { escalationLevel: level } = changes.delivery;
+  const open = changes.supportCase;
+  const next = caseFor(changes, { level, reason, driverId });
+  if (next === null) return;
+  putCase(changes, next, next.caseId === open?.caseId ? 'case_risen' : 'case_opened', open?.state ?? null);
+  notifyStaff(changes, 'support', 'error', caseTitle(reason, level));
+}
+
+type Urgency = Pick<CaseFacts, 'level' | 'reason' | 'driverId'>;
+
+/** A delivery has at most one open case. One that this same event resolved is opened again. */
+function caseFor(changes: ChangeSet, urgency: Urgency): CaseFacts | null {
+  const open = changes.supportCase;
+  if (open === null) return newCase(changes, urgency);
+  if (open.state !== 'RESOLVED') return risenCase(open, urgency, changes.now);
+  const wasOpen = changes.before.supportCase?.caseId === open.caseId;
+  return wasOpen ? reopened(open, urgency, changes.now) : newCase(changes, urgency);
+}
+
+const UNRESOLVED = { resolvedAt: null, resolvedBy: null, resolution: null } as const;
+
+function reopened(open: CaseFacts, urgency: Urgency, now: number): CaseFacts {
+  return { ...open, ...urgency, state: 'OPEN', roseAt: now, ...UNRESOLVED };
+}
+
+function newCase(changes: ChangeSet, { level, reason, driverId }: Urgency): CaseFacts {
+  return {
+    caseId: changes.newId(),
+    level,
+    state: 'OPEN',
+    reason,
+    driverId,
+    openedAt: changes.now,
+    roseAt: changes.now,
+    ...UNRESOLVED,
+  };
+}
+
+/** Resolves the open case, if there is one. */
+export function resolveCase(changes: ChangeSet, resolution: CaseResolution): void {
+  const open = changes.supportCase;
+  if (open === null || open.state === 'RESOLVED') return;
+  const resolved = resolvedCase(open, resolution, changes.actor, changes.now);
+  putCase(changes, resolved, 'case_resolved', open.state);
+  changes.send(...tellPagerItIsOver(resolved, changes.delivery, changes.now));
+}
+
+/** Resolves a case that asked what becomes of the goods: the carrier's step is the answer. */
+export function resolveCarrierCase(changes: ChangeSet): void {
+  const { supportCase } = changes;
+  if (supportCase && isAboutCarrier(supportCase.reason)) resolveCase(changes, 'STEP_TAKEN');
+}
+
+function putCase(
+  changes: ChangeSet,
+  supportCase: CaseFacts,
+  kind: string,
+  from: CaseFacts['state'] | null,
+): void {
+  const { delivery, actor, now } = changes;
+  changes.putCase(supportCase);
+  changes.noteEntry(caseEntry(kind, from, supportCase, delivery, actor));
+  changes.emit(caseEmit(supportCase, delivery, now));
+}
+
+/** Opens a notice about the delivery in support's chat, or with whoever is on call. */
+export function notifyStaff(
+  changes: ChangeSet,
+  to: 'support' | 'pager',
+  severity: NoticeSeverity,
+  title: string,
+): void {
+  changes.send(deliveryNotice(changes.delivery, { to, what: 'open', severity, title }, changes.now));
+}
+
+function caseTitle(reason: CaseReason, level: number): string {
+  switch (reason) {
+    case 'UNASSIGNED':
+      return `Support queue: no driver found, level ${level}`;
+    case 'REASSIGNMENT_OFF':
+      return 'Support queue: the driver was lost, and automatic reassignment is off';
+    case 'PINNED_DRIVER_LOST':
+      return 'Support queue: the driver who was assigned by hand was lost';
+    case 'PINNED_DRIVER_SILENT':
+      return 'Support queue: the driver who was assigned by hand is silent';
+    case 'PINNED_DRIVER_STANDS_STILL':
+      return 'Support queue: the driver who was assigned by hand makes no way to the pickup';
+    case 'CARRIER_SILENT':
+      return 'Support queue: the driver who is to deliver is silent';
+    case 'CARRIER_BROKE_DOWN':
+      return 'Support queue: the driver who has the goods broke down';
+    case 'CARRIER_GAVE_UP':
+      return 'Support queue: the driver who has the goods gives them up';
+  }
+}

@@ -1,0 +1,42 @@
+import { type AvailabilityLimits } from '../driver/availability';
+import { type RankingLimits } from '../matching/candidate';
+import { type SearchLimits } from '../matching/searchPlan';
+import { type EscalationLimits } from './escalation';
+import { type Actor } from './status';
+
+/** Limits of dispatch, from the settings. Durations in ms. */
+export type DispatchLimits = {
+  search: SearchLimits;
+  ranking: RankingLimits;
+  availability: AvailabilityLimits;
+  /** How long an offer is live where its zone sets nothing else. */
+  offerTtlMs: number;
+  /**
+   * How long a delivery is searched for before it is cancelled; 0 = for ever. docs/behaviour.md, Deliveries.
+   */
+  searchMaxMs: number;
+  escalation: EscalationLimits;
+  /** After `afterLapses` lapses in a row a driver is paused for `pauseMs`; 0 lapses = never. ADR 13. */
+  lapsePause: { afterLapses: number; pauseMs: number };
+  /** Whether drivers can be reached by web push while their app is closed. docs/behaviour.md, Realtime. */
+  pushesOffers: boolean;
+};
+
+/**
+ * The features that are on for this delivery now. `availabilityStates` is drawn by driver, so it is asked for
+ * each driver id. docs/behaviour.md, Features.
+ */
+export type DispatchFeatures = {
+  availabilityStates: (driverId: string) => boolean;
+  escalation: boolean;
+  autoReassignment: boolean;
+};
+
+/** When an event happens (`now` in epoch ms), who causes it, what limits hold, and the source of new ids. */
+export type DecisionContext = {
+  now: number;
+  newId: () => string;
+  actor: Actor;
+  limits: DispatchLimits;
+  features: DispatchFeatures;
+};

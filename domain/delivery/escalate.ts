@@ -1,0 +1,93 @@
+/**
+ * A delivery without a driver is escalated: its level rises, people are told, and it enters the support
+ * queue. When a level is due, and its effects, stand in escalation.ts. docs/behaviour.md, Escalation.
+ */
+
+import { merchantRoom, trackingRoom } from '../notices/message';
+import { type CaseResolution } from '../support/supportCase';
+import { type ChangeSet, iso } from './changes/changeSet';
+import { notifyStaff, openCase, resolveCase } from './changes/supportQueue';
+import { type Answer, NOTED } from './deliveryState';
+import { dueEscalation, effectsOf, type EscalationEffect, limitsIn, stateAfter } from './escalation';
+import { unassignedMs } from './unassignedClock';
+
+/** A level is due while no search runs; a search escalates by itself. */
+export function escalate(changes: ChangeSet): Answer {
+  escalateIfDue(changes);
+  return NOTED;
+}
+
+/**
+ * Raises the delivery to the highest level that is due, or repeats page and broadcast; nothing where none is
+ * due, or while the feature is off.
+ */
+export function escalateIfDue(changes: ChangeSet): void {
+  if (!changes.features.escalation) return;
+  const { delivery: before, now } = changes;
+  const limits = limitsIn(before.cityEscalationMinutes, changes.limits.escalation);
+  const due = dueEscalation(before, limits, now);
+  if (due === null) return;
+  changes.setDelivery(stateAfter(due, before, limits, now));
+  const { clock, escalationLevel, bonusCents } = changes.delivery;
+  changes.note(due.kind === 'level' ? 'escalated' : 'escalation_repeated', {
+    from: String(before.escalationLevel),
+    to: String(escalationLevel),
+    detail: { unassignedMs: unassignedMs(clock, now), bonusCents },
+  });
+  for (const effect of effectsOf(due, before.escalationLevel)) tell(changes, effect);
+  if (escalationLevel >= 2) enterQueue(changes);
+}
+
+/**
+ * Tells people of an effect. Radius, pay and broadcast are in the delivery's state, which the search reads;
+ * the support queue is entered once for all effects.
+ */
+function tell(changes: ChangeSet, effect: EscalationEffect): void {
+  const { deliveryId, merchantId } = changes.delivery;
+  switch (effect) {
+    case 'WIDEN_RADIUS':
+    case 'RAISE_PAY':
+    case 'ENTER_SUPPORT_QUEUE':
+    case 'BROADCAST_OFFER':
+      return;
+    case 'TELL_OPS':
+      return notifyStaff(changes, 'support', 'warning', unassignedTitle(changes));
+    case 'PAGE_SUPPORT_MANAGER':
+      return notifyStaff(changes, 'pager', 'critical', unassignedTitle(changes));
+    case 'TELL_CUSTOMER':
+      return announceDelay(changes, trackingRoom(deliveryId));
+    case 'TELL_MERCHANT':
+      return announceDelay(changes, merchantRoom(merchantId));
+  }
+}
+
+function announceDelay(changes: ChangeSet, room: string): void {
+  const { deliveryId, sellerOrderId, delayedSince } = changes.delivery;
+  changes.setDelivery({ delayedSince: delayedSince ?? changes.now });
+  const body = { deliveryId, sellerOrderId, at: iso(changes.now) };
+  changes.emit({ rooms: [room], event: 'delivery_delayed', body });
+}
+
+function unassignedTitle({ delivery, limits, now }: ChangeSet): string {
+  const minutes = Math.round(unassignedMs(delivery.clock, now) / limits.escalation.minuteMs);
+  return `Level ${delivery.escalationLevel}: no driver for ${minutes} minutes`;
+}
+
+/**
+ * Opens the delivery's case, or makes it worse. A case that ops resolved in the meantime is followed by a new
+ * one.
+ */
+function enterQueue(changes: ChangeSet): void {
+  const { heldReason } = changes.delivery;
+  const open = changes.supportCase?.state === 'RESOLVED' ? null : changes.supportCase;
+  openCase(changes, heldReason ?? 'UNASSIGNED', heldReason === null ? null : (open?.driverId ?? null));
+}
+
+/**
+ * The queue, once a delivery goes back to searching: from level 2 on it needs a driver, which is a case of
+ * its own; below that a case that was about the last driver is over.
+ */
+export function requeue(changes: ChangeSet, resolution: CaseResolution): void {
+  if (changes.delivery.escalationLevel >= 2 && changes.features.escalation) enterQueue(changes);
+  else resolveCase(changes, resolution);
+}

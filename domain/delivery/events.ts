@@ -1,0 +1,81 @@
+import { type LeaveReason } from '../driver/loss';
+import { type Chosen, type Meeting } from './deliveryState';
+import { type RejectReason } from './offer';
+import { type Actor, type ReasonCode, type Step } from './status';
+
+/**
+ * What can happen to a delivery. Events name what they mean by business keys (offer, assignment, step), so a
+ * repeated event finds what the first one did. ADR 2.
+ */
+export type DeliveryEvent =
+  /** A search is due, or a driver came free and woke it. */
+  | { kind: 'lookForDriver'; search: SearchOutcome; freed: FreedDriver | null }
+  | { kind: 'lapseOffer'; offerId: string }
+  | { kind: 'giveUpSearch' }
+  /** A level, or another page and broadcast, is due while no search runs: an offer is live, or ops decide. */
+  | { kind: 'escalate' }
+  | { kind: 'acceptOffer'; offerId: string; driverId: string }
+  | { kind: 'rejectOffer'; offerId: string; driverId: string; reason: RejectReason }
+  | { kind: 'takeStep'; step: Step; by: Actor; deviceAt: number | null }
+  | { kind: 'failDelivery'; by: Actor; reason: ReasonCode; goods: 'RETURN' | 'LOST' }
+  | { kind: 'cancelDelivery'; by: Actor; reason: ReasonCode }
+  | { kind: 'assignDriver'; driverId: string; by: Actor; override: boolean; why: string }
+  | { kind: 'handOver'; driverId: string; by: Actor; override: boolean; meeting: Meeting | null; why: string }
+  | { kind: 'leaveDelivery'; driverId: string; assignmentId: string; reason: LeaveReason }
+  | {
+      kind: 'rescueDelivery';
+      driverId: string;
+      offerId: string | null;
+      assignmentId: string | null;
+      by: Actor;
+      why: string;
+    }
+  /** `bonusCents` is the new bonus in all, not the difference. */
+  | { kind: 'raisePay'; bonusCents: number; by: Actor; why: string }
+  | { kind: 'resumeSearch'; by: Actor; why: string }
+  /** The driver can no longer do the offer or the assignment that is named. */
+  | {
+      kind: 'releaseDriver';
+      driverId: string;
+      offerId: string | null;
+      assignmentId: string | null;
+      why: string;
+    }
+  /** Something else changed the row: read it again. */
+  | { kind: 'readDelivery' };
+
+/** The event of one kind. */
+export type EventOf<K extends DeliveryEvent['kind']> = Extract<DeliveryEvent, { kind: K }>;
+
+/**
+ * A hand-over as it is requested. The meeting point itself stays in the database, so that no place appears in
+ * a workflow history.
+ */
+export type AskedHandOver = Omit<EventOf<'handOver'>, 'meeting'> & { meetingId: string | null };
+
+/** The result of a search: the best drivers who could be locked, or why there are none. */
+export type SearchOutcome = {
+  /** Best first. More than one only for a wave of a broadcast. */
+  chosen: readonly Chosen[];
+  /** Whether the search was for a wave of a broadcast. */
+  isBroadcast: boolean;
+  /** Whether the running broadcast has asked every driver it may ask. */
+  isBroadcastOver: boolean;
+  /** Why nobody was chosen, where that does not mean that nobody is there. */
+  inconclusive: Inconclusive | null;
+  /** Whether drivers are asked at all. If not, the nearest one is assigned, as in v1. */
+  offersOn: boolean;
+  /** How long the offers of this search are live, in ms. */
+  ttlMs: number;
+  /** When (epoch ms) the first exclusion ends by itself; null = none does. */
+  exclusionEndsAt: number | null;
+};
+
+/**
+ * CONTENDED: others were taking every candidate at that moment. MAP_AWAY: the live map gave no answer.
+ * NOT_MADE: the delivery was not being searched for when the search would have been made.
+ */
+export type Inconclusive = 'CONTENDED' | 'MAP_AWAY' | 'NOT_MADE';
+
+/** The driver who came free and woke this search, and the deliveries that were woken before and passed. */
+export type FreedDriver = { driverId: string; passed: readonly string[] };

@@ -1,0 +1,196 @@
+/**
+ * What ops do by hand: assign a driver, hand the goods over to another one, raise the pay, let the search go
+ * on; and cancellation, which merchants and customers may do too. docs/behaviour.md, Reassignment.
+ */
+
+import { type DriverFacts } from '../driver/availability';
+import { driverRoom } from '../notices/message';
+import { announceAssignment, assign, beginAssignment, endAssignment } from './changes/assignments';
+import { type ChangeSet, iso } from './changes/changeSet';
+import { close } from './changes/closing';
+import { endLiveOffer } from './changes/offers';
+import { resolveCase } from './changes/supportQueue';
+import { type Answer, type AssignmentFacts, illegalMove, refuse, type Refusal } from './deliveryState';
+import { requeue } from './escalate';
+import { type EventOf } from './events';
+import { canMove, isBeforePickup, isClosed } from './status';
+
+// ---- assigning by hand ----
+
+/**
+ * Ops assign a driver before pickup, in place of whoever has it. Live offers of the delivery and of the
+ * driver are withdrawn. Automation does not undo the assignment: it is pinned, also where the driver has the
+ * delivery already.
+ */
+export function assignDriver(changes: ChangeSet, event: EventOf<'assignDriver'>): Answer {
+  const { driverId, by, why } = event;
+  const present = changes.activeAssignment();
+  if (present?.driverId === driverId) {
+    pin(changes, present, why);
+    return assignedAnswer(changes, present);
+  }
+  if (!isBeforePickup(changes.delivery.status)) return illegalMove(changes.delivery, 'assign');
+  const refused = refusalByHand(changes, event);
+  if (refused) return refused;
+  if (present)
+    endAssignment(changes, present, 'CANCELLED', 'assigned to another by hand', 'DELIVERY_UNASSIGNED');
+  for (const offer of changes.liveOffers()) endLiveOffer(changes, offer, 'WITHDRAWN', 'ASSIGNED_BY_HAND');
+  withdrawOffersOf(changes, driverId);
+  const assigning = { way: 'MANUAL', why: { byHand: by.id, why }, reason: why } as const;
+  return assignedAnswer(changes, assign(changes, driverId, assigning));
+}
+
+function pin(changes: ChangeSet, assignment: AssignmentFacts, why: string): void {
+  if (assignment.pinned) return;
+  changes.putAssignment({ ...assignment, pinned: true });
+  changes.setDelivery({ pinned: true });
+  changes.note('assignment_pinned', { why });
+}
+
+function withdrawOffersOf(changes: ChangeSet, driverId: string): void {
+  for (const offer of changes.liveOffersOf(driverId))
+    endLiveOffer(changes, offer, 'WITHDRAWN', 'DRIVER_ASSIGNED_BY_HAND');
+}
+
+function assignedAnswer(
+  { delivery: { deliveryId } }: ChangeSet,
+  { driverId, assignmentId, startedAt }: AssignmentFacts,
+): Answer {
+  return { outcome: 'assigned', deliveryId, driverId, assignmentId, at: startedAt };
+}
+
+/** Why this driver may not be chosen by hand; undefined = they may. */
+function refusalByHand(
+  changes: ChangeSet,
+  { driverId, override }: EventOf<'assignDriver' | 'handOver'>,
+): Refusal | undefined {
+  const driver = changes.driverOrNone(driverId);
+  if (!driver) return refuse('NOT_FOUND', 'no such driver');
+  if (driver.cityId !== changes.delivery.cityId)
+    return refuse('DRIVER_IN_OTHER_CITY', `the driver works in ${driver.cityId}`);
+  return refusalOffDuty(driver) ?? refusalAtRest(driver, override) ?? refusalForRoom(driver);
+}
+
+function refusalOffDuty({ availability, pending }: DriverFacts): Refusal | undefined {
+  if (availability === 'OFFLINE' || availability === 'SHIFT_ENDED')
+    return refuse('DRIVER_OFF_DUTY', `the driver is ${availability}`);
+  if (pending?.kind === 'OFFLINE' || pending?.kind === 'SHIFT_END')
+    return refuse('DRIVER_OFF_DUTY', 'the driver goes off duty when the present work ends');
+  return undefined;
+}
+
+function refusalAtRest({ availability, pending }: DriverFacts, override: boolean): Refusal | undefined {
+  const rests = availability === 'ON_BREAK' || availability === 'PAUSED' || pending !== null;
+  if (!rests || override) return undefined;
+  const detail = `the driver is ${availability}, or about to rest; set override to end that`;
+  return refuse('DRIVER_ON_BREAK', detail);
+}
+
+function refusalForRoom({ activeAssignments, capacity }: DriverFacts): Refusal | undefined {
+  if (activeAssignments < capacity) return undefined;
+  return refuse('DRIVER_HAS_NO_ROOM', 'the driver carries as much as they can');
+}
+
+// ---- handing over ----
+
+/**
+ * After pickup another driver takes the goods over, at a meeting point or where they are. The same drivers
+ * may be chosen as for an assignment by hand.
+ */
+export function handOver(changes: ChangeSet, event: EventOf<'handOver'>): Answer {
+  const { driverId } = event;
+  const { status } = changes.delivery;
+  const from = changes.activeAssignment();
+  if (from?.driverId === driverId && from.way === 'HANDOVER') return assignedAnswer(changes, from);
+  if (isClosed(status)) return illegalMove(changes.delivery, 'hand over');
+  if (!from || isBeforePickup(status))
+    return refuse('NOT_PICKED_UP', 'nobody has the goods yet: assign the other driver in place of this one');
+  if (from.driverId === driverId) return refuse('DRIVER_HAS_NO_ROOM', 'this driver has the goods already');
+  const refused = refusalByHand(changes, event);
+  if (refused) return refused;
+  withdrawOffersOf(changes, driverId);
+  return assignedAnswer(changes, passGoods(changes, from, event));
+}
+
+/** One assignment ends and the next begins. A delivery AT_DROPOFF goes back to PICKED_UP. */
+function passGoods(
+  changes: ChangeSet,
+  from: AssignmentFacts,
+  { driverId, by, meeting, why }: EventOf<'handOver'>,
+): AssignmentFacts {
+  const { status } = changes.delivery;
+  // What ops write goes into the audit trail, not to the driver.
+  endAssignment(changes, from, 'HANDED_OVER', 'HANDED_OVER', 'DELIVERY_UNASSIGNED');
+  const kept = { byHand: by.id, why };
+  const made = beginAssignment(changes, driverId, { way: 'HANDOVER', offerId: null, why: kept, meeting });
+  const set = { driverId, pinned: true, assignedAt: changes.now };
+  if (status === 'AT_DROPOFF') changes.move('PICKED_UP', { ...set, why: 'handed over to another driver' });
+  else changes.setDelivery(set);
+  changes.note('delivery_handed_over', {
+    from: status,
+    to: changes.delivery.status,
+    why,
+    detail: { from: from.driverId, to: driverId, meeting: meeting?.point ?? null },
+  });
+  if (status !== 'AT_DROPOFF') changes.announceDelivery({ toMerchant: true });
+  announceAssignment(changes, made);
+  resolveCase(changes, 'HANDED_OVER');
+  return made;
+}
+
+// ---- pay, search, cancellation ----
+
+/**
+ * The event names the new bonus, not the difference, so a repeat raises nothing.
+ * docs/behaviour.md, Escalation.
+ */
+export function raisePay(changes: ChangeSet, { bonusCents, why }: EventOf<'raisePay'>): Answer {
+  const { deliveryId, status, payCents, bonusCents: present } = changes.delivery;
+  if (!isBeforePickup(status)) return illegalMove(changes.delivery, 'raise the pay');
+  if (bonusCents < present) return refuse('PAY_NOT_RAISED', `the bonus is ${present} cents already`);
+  if (bonusCents > present) raiseBonus(changes, bonusCents, why);
+  return { outcome: 'payRaised', deliveryId, payCents: payCents + bonusCents };
+}
+
+/** A search looks again at once: drivers who rejected the delivery may be asked again at the new pay. */
+function raiseBonus(changes: ChangeSet, bonusCents: number, why: string): void {
+  const { status, heldReason, payCents } = changes.delivery;
+  const isSearched = status === 'SEARCHING' && heldReason === null;
+  changes.setDelivery({ bonusCents, ...(isSearched ? { searchAgainAt: changes.now } : {}) });
+  changes.note('pay_raised', { why, detail: { bonusCents } });
+  const active = changes.activeAssignment();
+  if (active) payMore(changes, active, payCents + bonusCents);
+}
+
+function payMore(changes: ChangeSet, assignment: AssignmentFacts, payCents: number): void {
+  const { driverId } = assignment;
+  const { deliveryId } = changes.delivery;
+  changes.putAssignment({ ...assignment, payCents });
+  changes.emit({
+    rooms: [driverRoom(driverId)],
+    event: 'PAY_RAISED',
+    body: { deliveryId, driverId, payCents, at: iso(changes.now) },
+  });
+}
+
+/** Ops let a search go on that waits for them; nothing changes where it does not wait. */
+export function resumeSearch(changes: ChangeSet, { why }: EventOf<'resumeSearch'>): Answer {
+  const { deliveryId, status, heldReason, searchAt } = changes.delivery;
+  if (status !== 'SEARCHING') return illegalMove(changes.delivery, 'look for a driver');
+  if (heldReason !== null) {
+    changes.setDelivery({ heldReason: null, searchAgainAt: Math.max(changes.now, searchAt) });
+    changes.note('search_resumed', { why });
+    requeue(changes, 'SEARCH_RESUMED');
+  }
+  return { outcome: 'searching', deliveryId };
+}
+
+/** A delivery can be cancelled before pickup. A repeat gets the time of the first, whatever its reason. */
+export function cancelDelivery(changes: ChangeSet, { reason }: EventOf<'cancelDelivery'>): Answer {
+  const { deliveryId, status, closedAt } = changes.delivery;
+  const cancelledAt = (at: number): Answer => ({ outcome: 'moved', deliveryId, status: 'CANCELLED', at });
+  if (status === 'CANCELLED') return cancelledAt(closedAt ?? changes.now);
+  if (!canMove(status, 'CANCELLED')) return illegalMove(changes.delivery, 'cancel');
+  close(changes, 'CANCELLED', reason, `cancelled: ${reason}`);
+  return cancelledAt(changes.now);
+}

@@ -1,0 +1,222 @@
+/**
+ * The search for a driver: it begins, finds somebody to ask or to assign, waits and looks again, or is given
+ * up. docs/behaviour.md, Offers.
+ */
+
+import { takesWork } from '../driver/availability';
+import { answersOffers } from '../matching/candidate';
+import { searchBackoffMs } from '../matching/searchPlan';
+import { driverRoom, opsRoom } from '../notices/message';
+import { isAboutCarrier } from '../support/supportCase';
+import { assign } from './changes/assignments';
+import { type ChangeSet, iso } from './changes/changeSet';
+import { close } from './changes/closing';
+import { countOffer } from './changes/drivers';
+import { noteOffer } from './changes/offers';
+import { resolveCase } from './changes/supportQueue';
+import { type Answer, type Chosen, NOTED } from './deliveryState';
+import { escalateIfDue } from './escalate';
+import { type EventOf, type FreedDriver, type Inconclusive, type SearchOutcome } from './events';
+import { type OfferFacts, type OfferKind } from './offer';
+import { isClosed } from './status';
+import { startClock } from './unassignedClock';
+
+/**
+ * A search was made without a lock. Its result is held against the state as it is now: drivers who have been
+ * taken since are left out.
+ */
+export function lookForDriver(changes: ChangeSet, { search, freed }: EventOf<'lookForDriver'>): Answer {
+  if (freed && !search.chosen.some(({ driverId }) => driverId === freed.driverId)) passOn(changes, freed);
+  beginIfDue(changes);
+  if (changes.delivery.status !== 'SEARCHING') return NOTED;
+  escalateIfDue(changes);
+  if (changes.delivery.heldReason !== null) return NOTED;
+  if (search.isBroadcastOver) endBroadcast(changes);
+  const free = search.chosen.filter(({ driverId }) => takesWork(changes.driver(driverId)));
+  const best = free[0];
+  if (best) askOrAssign(changes, { best, free }, search);
+  else nobodyFound(changes, search, { isWoken: freed !== null });
+  return NOTED;
+}
+
+/** Nobody was found for `SEARCH_MAX_MINUTES`. docs/behaviour.md, Deliveries. */
+export function giveUpSearch(changes: ChangeSet): Answer {
+  if (changes.delivery.status === 'SEARCHING')
+    close(changes, 'CANCELLED', 'NO_DRIVER', 'nobody was found in time');
+  return NOTED;
+}
+
+/** Searches for the next driver at once, unless other drivers of a broadcast may still accept. */
+export function searchAgain(changes: ChangeSet, why: string): void {
+  if (changes.liveOffers().length > 0) return;
+  changes.move('SEARCHING', { why, searchAgainAt: changes.now, searchRound: 0 });
+}
+
+/**
+ * Runs before every rule. A delivery whose offer was withdrawn by another delivery's change is still OFFERED,
+ * to nobody: its search goes on. What belongs to a search is cleared while a driver has the delivery.
+ */
+export function settleSearch(changes: ChangeSet): void {
+  if (changes.delivery.status === 'OFFERED' && changes.liveOffers().length === 0)
+    searchAgain(changes, 'offer withdrawn');
+  if (changes.activeAssignment() && !isClosed(changes.delivery.status)) clearSearch(changes);
+}
+
+/** Workers of a release before hold and broadcast assign a delivery without clearing them. */
+function clearSearch(changes: ChangeSet): void {
+  const { heldReason, broadcastSince, lostAt } = changes.delivery;
+  if (heldReason !== null || broadcastSince !== null || lostAt !== null)
+    changes.setDelivery({ heldReason: null, broadcastSince: null, lostAt: null });
+  const { supportCase } = changes;
+  if (supportCase && !isAboutCarrier(supportCase.reason)) resolveCase(changes, 'ASSIGNED');
+}
+
+// ---- before the result ----
+
+/** The driver who woke this search is not taken by it: the next delivery that waits gets the chance. */
+function passOn(changes: ChangeSet, { driverId, passed }: FreedDriver): void {
+  const { deliveryId } = changes.delivery;
+  changes.send({ kind: 'driverFree', driverId, passed: [...new Set([...passed, deliveryId])] });
+}
+
+/** The search begins at `searchAt`, and the unassigned clock with it. docs/behaviour.md, Deliveries. */
+function beginIfDue(changes: ChangeSet): void {
+  const {
+    now,
+    delivery: { status, searchAt, clock },
+  } = changes;
+  if (status !== 'PENDING' || searchAt > now) return;
+  const why = 'the search begins';
+  changes.move('SEARCHING', { why, searchAgainAt: now, searchRound: 0, clock: startClock(clock, now) });
+}
+
+/** From here on drivers are asked one at a time, until escalation starts the next broadcast. */
+function endBroadcast(changes: ChangeSet): void {
+  if (changes.delivery.broadcastSince !== null) changes.setDelivery({ broadcastSince: null });
+}
+
+// ---- somebody was found ----
+
+/**
+ * Where offers are off, or the best driver's app answers none, the driver is assigned without being asked, as
+ * in v1. A wave of a broadcast asks all who answer offers, any other search the best driver alone.
+ */
+function askOrAssign(
+  changes: ChangeSet,
+  { best, free }: { best: Chosen; free: readonly Chosen[] },
+  { offersOn, isBroadcast, ttlMs }: SearchOutcome,
+): void {
+  const canAnswer = ({ driverId }: Chosen): boolean => answersOffers(changes.driver(driverId).offerVersion);
+  if (!offersOn || !canAnswer(best))
+    assign(changes, best.driverId, { way: 'V1', why: best.why, reason: 'nearest driver, without asking' });
+  else if (isBroadcast && changes.delivery.broadcastSince !== null)
+    makeOffers(changes, free.filter(canAnswer), 'BROADCAST', ttlMs);
+  else makeOffers(changes, [best], 'SINGLE', ttlMs);
+}
+
+/** Asks these drivers. Each is held by their offer until it ends. */
+function makeOffers(changes: ChangeSet, chosen: readonly Chosen[], kind: OfferKind, ttlMs: number): void {
+  for (const each of chosen) makeOffer(changes, each, kind, ttlMs);
+  const why = kind === 'SINGLE' ? 'offer made' : `broadcast to ${chosen.length}`;
+  changes.move('OFFERED', { why, searchAgainAt: null });
+}
+
+function makeOffer(changes: ChangeSet, chosen: Chosen, kind: OfferKind, ttlMs: number): void {
+  const offer = newOffer(changes, chosen.driverId, kind, ttlMs);
+  changes.addOffer(offer, chosen);
+  countOffer(changes, chosen.driverId, 1);
+  noteOffer(changes, 'offer_created', offer);
+  announceOffer(changes, offer, chosen);
+  if (changes.limits.pushesOffers) pushOffer(changes, offer);
+}
+
+function newOffer(changes: ChangeSet, driverId: string, kind: OfferKind, ttlMs: number): OfferFacts {
+  const { delivery, now } = changes;
+  return {
+    offerId: changes.newId(),
+    deliveryId: delivery.deliveryId,
+    driverId,
+    kind,
+    state: 'LIVE',
+    round: delivery.searchRound,
+    payCents: delivery.payCents + delivery.bonusCents,
+    escalationLevel: delivery.escalationLevel,
+    createdAt: now,
+    expiresAt: now + ttlMs,
+    reachedAt: null,
+    endedAt: null,
+    endReason: null,
+  };
+}
+
+function announceOffer(changes: ChangeSet, offer: OfferFacts, { payload }: Chosen): void {
+  const { offerId, deliveryId, driverId, kind } = offer;
+  const body = { offerId, deliveryId, driverId, expiresAt: iso(offer.expiresAt) };
+  changes.emit({
+    rooms: [driverRoom(driverId)],
+    event: 'DELIVERY_OFFERED_V2',
+    body: { ...body, offerPayload: payload },
+  });
+  changes.emit({
+    rooms: [opsRoom(changes.delivery.cityId)],
+    event: 'offer_created',
+    body: { ...body, kind },
+  });
+}
+
+/** Web push for a closed app: it is sent only if no app has shown the offer shortly after. ADR 10. */
+function pushOffer(changes: ChangeSet, { offerId, driverId, payCents }: OfferFacts): void {
+  changes.send({
+    kind: 'notify',
+    notice: {
+      to: { kind: 'driver', driverId },
+      about: `offer/${offerId}`,
+      what: 'open',
+      severity: 'info',
+      title: 'New delivery',
+      text: `Pay: ${(payCents / 100).toFixed(2)}`,
+      link: `/offers/${offerId}`,
+      cityId: changes.delivery.cityId,
+      facts: { offerId },
+      at: changes.now,
+    },
+  });
+}
+
+// ---- nobody was found ----
+
+/** The next search comes after the backoff, or when the first exclusion ends if that is sooner. */
+function nobodyFound(
+  changes: ChangeSet,
+  { inconclusive, exclusionEndsAt }: SearchOutcome,
+  { isWoken }: { isWoken: boolean },
+): void {
+  if (inconclusive !== null) return retrySoon(changes, inconclusive);
+  const { now, limits, delivery } = changes;
+  const { searchAgainAt: plannedAt } = delivery;
+  // A search that was only woken counts as no round: many wakes must not put the next search off.
+  if (isWoken && plannedAt !== null && plannedAt > now) return;
+  const searchRound = delivery.searchRound + 1;
+  const backoffAt = now + searchBackoffMs(searchRound, limits.search);
+  const isSooner = exclusionEndsAt !== null && exclusionEndsAt > now;
+  changes.setDelivery({
+    searchRound,
+    searchAgainAt: isSooner ? Math.min(backoffAt, exclusionEndsAt) : backoffAt,
+  });
+}
+
+/** The wait after a search that lost every candidate to other deliveries at that moment. */
+const CONTENDED_RETRY_MS = 1_000;
+
+/** Counts no round: the radius grows only after a search that looked at everybody within it. */
+function retrySoon(changes: ChangeSet, inconclusive: Inconclusive): void {
+  const { now, limits } = changes;
+  switch (inconclusive) {
+    case 'CONTENDED':
+      return changes.setDelivery({ searchAgainAt: now + CONTENDED_RETRY_MS });
+    case 'MAP_AWAY':
+      return changes.setDelivery({ searchAgainAt: now + limits.search.backoffMs });
+    case 'NOT_MADE':
+      return; // This event started the search, and has set its time.
+  }
+}

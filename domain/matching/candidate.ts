@@ -1,0 +1,81 @@
+/** Who may be chosen for a delivery, and what a choice compares. docs/behaviour.md, Offers. */
+
+import type { OfferKind } from '../delivery/offer';
+import type { Availability } from '../driver/availability';
+import type { ParcelSize, VehicleKind } from '../driver/vehicles';
+
+/**
+ * One driver near a pickup, with everything that a choice may look at. Instants are epoch ms, durations ms.
+ */
+export type Candidate = {
+  driverId: string;
+  availability: Availability;
+  /** A break, pause or end is pending: no new jobs until the present work ends. */
+  leavesAfterWork: boolean;
+  vehicle: VehicleKind;
+  /** Capacity less live offers and active assignments. */
+  room: number;
+  liveOffers: number;
+  /** What the driver's app understands; null or 1 = v1, which is assigned without being asked. */
+  offerVersion: number | null;
+  /** The time of the last known position. */
+  fixAt: number | null;
+  distanceMeters: number;
+  /** Time to the pickup, cached or estimated. */
+  travelMs: number;
+  /** The planned end of the shift; null = open. */
+  shiftEndsAt: number | null;
+  /** Since when the driver has had no work; null = has work. */
+  idleSince: number | null;
+  earningsTodayCents: number;
+  /**
+   * Offers of any delivery that this driver rejected or let lapse lately. A lapse while the driver was not
+   * connected does not count.
+   */
+  recentRejections: number;
+  /** When this delivery's last offer to this driver lapsed. */
+  lastLapseAt: number | null;
+  /** What this delivery paid, and its escalation level, when this driver last rejected it. */
+  rejected: { payCents: number; level: number } | null;
+  /** This driver lost this delivery before. */
+  lost: boolean;
+  /** The broadcast that runs for this delivery has asked this driver. */
+  askedByBroadcast: boolean;
+};
+
+/**
+ * What a driver is wanted for. `payCents` and `level` (escalation, 0..3) are the delivery's present ones;
+ * `readyAt` is when the goods are ready. DIRECT is the v1 way, with offers off: the nearest driver by metres
+ * is assigned without being asked. As in a BROADCAST, earlier lapses and rejections exclude nobody then.
+ */
+export type Wanted = {
+  kind: OfferKind | 'DIRECT';
+  parcelSize: ParcelSize;
+  payCents: number;
+  level: number;
+  readyAt: number;
+  now: number;
+};
+
+/** Settings of a choice. Durations in ms; a bucket of 0 compares exactly. */
+export type RankingLimits = {
+  freshPositionMs: number;
+  lapseExclusionMs: number;
+  /** Times to the pickup within one bucket count as equal, so that the next criterion decides. */
+  travelBucketMs: number;
+  /** The same for the earnings of the day, in cents. */
+  earningsBucketCents: number;
+};
+
+/** Positions are fresh for 60 s; a lapse excludes for 5 minutes; buckets of one minute and of 5.00. */
+export const RANKING_LIMITS: RankingLimits = {
+  freshPositionMs: 60_000,
+  lapseExclusionMs: 300_000,
+  travelBucketMs: 60_000,
+  earningsBucketCents: 500,
+};
+
+/** Whether a driver's app answers offers. Drivers with older apps are assigned without being asked. */
+export function answersOffers(offerVersion: number | null): boolean {
+  return offerVersion !== null && offerVersion >= 2;
+}

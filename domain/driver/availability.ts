@@ -1,6 +1,6 @@
 /**
- * A driver's availability (spec 3, ADR-025): the states and their table, and the one place where a change is
- * decided.
+ * A driver's availability: its states with the table of changes, and the one place where a change is decided.
+ * docs/behaviour.md, Availability; founding ADR-025.
  */
 export * from './availabilityChange';
 export * from './availabilityStates';

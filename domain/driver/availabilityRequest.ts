@@ -1,18 +1,20 @@
 import type { Availability, DriverFacts, TimedState } from './availabilityStates';
 
 /**
- * What the driver has in hand: work before pickup is lost when its driver goes off duty, work after pickup
- * waits to be finished. spec 3 and 5.
+ * What the driver has in hand. A driver who goes off duty loses work before pickup, and finishes work after
+ * pickup first. docs/behaviour.md, Availability.
  */
 export type Carrying = 'NOTHING' | 'BEFORE_PICKUP' | 'AFTER_PICKUP' | 'BOTH';
 
 /**
- * How work began. OFFER: the driver accepted; DIRECT: assigned without asking (v1 way); BY_HAND: by ops, with
- * override also out of a break or pause. spec 5.
+ * How work began. OFFER: the driver accepted. DIRECT: assigned without being asked, as in v1. BY_HAND:
+ * assigned by ops, with override even during a break or pause. docs/behaviour.md, Reassignment.
  */
 export type WorkOrigin = 'OFFER' | 'DIRECT' | 'BY_HAND' | 'BY_HAND_OVERRIDE';
 
-/** What may be asked of a driver's availability, by driver, ops or the system. spec 3. */
+/**
+ * What drivers, ops and the system may request of a driver's availability. docs/behaviour.md, Availability.
+ */
 export type AvailabilityRequest =
   | { kind: 'shiftStart'; shiftEndsAt: number | null }
   | { kind: 'shiftEnd'; carrying: Carrying }
@@ -20,20 +22,19 @@ export type AvailabilityRequest =
   | { kind: 'breakEnd' }
   | { kind: 'pause'; minutes: number | null; reason: string | null }
   | { kind: 'resume' }
-  /** What v1 clients and `POST /drivers/:id/availability` send. */
+  /** What v1 clients send, by `POST /drivers/:id/availability`. */
   | { kind: 'set'; availability: 'AVAILABLE' | 'OFFLINE'; carrying: Carrying }
   /**
-   * The presence sweep heard nothing since `silentSince`: the last fix, or the change to AVAILABLE where that
-   * is later.
+   * The presence sweep found the driver silent since the last fix, or since AVAILABLE where that is later.
    */
   | { kind: 'silence'; silentSince: number }
-  /** The timer of one timed state rang. */
+  /** The timer of a timed state fired. */
   | { kind: 'timedEnd'; state: TimedState; until: number }
-  /** To be asked after the assignment was counted in. */
+  /** Requested once the assignment is counted. */
   | { kind: 'workBegins'; origin: WorkOrigin }
-  /** To be asked after the assignment was counted out. */
+  /** Requested once the assignment is no longer counted. */
   | { kind: 'workEnds' }
-  /** Offers that reached the app lapsed again and again: a pause of so many ms (spec 3, ADR 13). */
+  /** Offers that reached the app lapsed again and again: a pause of `pauseMs`. ADR 13. */
   | { kind: 'lapsedTooOften'; pauseMs: number }
   /** The feature `availability_states` was switched off. */
   | { kind: 'statesKilled' };
@@ -41,7 +42,7 @@ export type AvailabilityRequest =
 /** Whether the feature `availability_states` is on for this driver. */
 export type AvailabilityFeatures = { availabilityStates: boolean };
 
-/** Stable codes of refusals, as the API shows them. */
+/** Stable codes of refusals, as docs/problems.md lists them. */
 export type AvailabilityRefusal =
   | 'FEATURE_OFF'
   | 'INVALID_DURATION'
@@ -52,8 +53,8 @@ export type AvailabilityRefusal =
   | 'NOT_PAUSED';
 
 /**
- * What happened, for the audit trail. WORK_TO_FINISH_FIRST: what was asked for waits for the work's end;
- * CHANGE_WITHDRAWN: what was waiting is no longer wanted.
+ * What happened, for the audit trail. WORK_TO_FINISH_FIRST: the request is pending until the work ends.
+ * CHANGE_WITHDRAWN: what was pending is dropped.
  */
 export type AvailabilityReason =
   | 'SHIFT_STARTED'
@@ -74,8 +75,8 @@ export type AvailabilityReason =
   | 'STATES_SWITCHED_OFF';
 
 /**
- * A change to be written, and what must follow it. `from` equals `to` where only what is pending, or the
- * shift's end, changes.
+ * A change to be written, and what must follow it. `from` equals `to` where only what is pending changes, or
+ * the planned end of the shift.
  */
 export type AvailabilityChange = {
   kind: 'changed';
@@ -83,18 +84,18 @@ export type AvailabilityChange = {
   from: Availability;
   to: Availability;
   why: AvailabilityReason;
-  /** The driver came free: one waiting delivery in reach is to be woken. */
+  /** The driver came free: one waiting delivery nearby is to be woken. */
   wakes: boolean;
   /** The driver's live offers are to be withdrawn. */
   withdrawsOffers: boolean;
   /** The driver's work before pickup is lost. */
   losesWork: boolean;
   /**
-   * The timed state that is to end by itself at `until` (epoch ms); null = none, and an older timer is moot.
+   * The timed state that ends by itself at `until` (epoch ms); null = none, and an older timer has no effect.
    */
   timer: { state: TimedState; until: number } | null;
 };
 
-/** The outcome of a request; a repeat of the same request is `unchanged`. */
+/** The outcome of a request. A repeated request is `unchanged`. */
 export type AvailabilityDecision =
   { kind: 'refused'; code: AvailabilityRefusal; detail: string } | { kind: 'unchanged' } | AvailabilityChange;

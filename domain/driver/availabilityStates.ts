@@ -1,6 +1,6 @@
 /**
- * A driver's states: AVAILABLE, BUSY and OFFLINE as in v1, the others since v2. spec 3, ADR-025. BUSY means:
- * has work; the system alone sets it.
+ * A driver's states: AVAILABLE, BUSY and OFFLINE as in v1, the others since v2. BUSY means that the driver
+ * has work; only the system sets it. docs/behaviour.md, Availability; founding ADR-025.
  */
 export type Availability = 'AVAILABLE' | 'BUSY' | 'OFFLINE' | 'ON_BREAK' | 'PAUSED' | 'SHIFT_ENDED';
 
@@ -14,12 +14,12 @@ export const AVAILABILITIES: readonly Availability[] = [
   'SHIFT_ENDED',
 ];
 
-/** The states that may end by themselves at `availabilityUntil`. */
+/** The states that can end by themselves, at `availabilityUntil`. */
 export type TimedState = 'ON_BREAK' | 'PAUSED';
 
 /**
- * What was asked for during work and begins when the work ends; it bars new jobs until then. spec 3. Minutes
- * count from that beginning.
+ * What was requested during work and begins when the work ends. Until then it bars new jobs. `minutes` count
+ * from its beginning.
  */
 export type PendingAvailability =
   | { kind: 'BREAK'; minutes: number; reason: string | null }
@@ -27,29 +27,29 @@ export type PendingAvailability =
   | { kind: 'SHIFT_END' }
   | { kind: 'OFFLINE' };
 
-/** A driver's row, as far as availability looks at it. Instants are epoch ms. */
+/** The part of a driver's row that availability depends on. Instants are epoch ms. */
 export type DriverFacts = {
   driverId: string;
   cityId: string;
   availability: Availability;
   /** When the timed state ends; null = not timed. */
   availabilityUntil: number | null;
-  /** The driver's own words for a break or pause. */
+  /** The driver's own words for the break or pause. */
   availabilityReason: string | null;
   pending: PendingAvailability | null;
-  /** Live offers + active assignments stay at or under this (1 at first). */
+  /** The most live offers and active assignments together; 1 at first. */
   capacity: number;
   liveOffers: number;
   activeAssignments: number;
   /** What the driver's app understands; null or 1 = v1. */
   offerVersion: number | null;
   /**
-   * The planned end of the shift: it bars jobs whose pickup comes later; the driver ends the shift, not the
-   * clock. Null = open.
+   * The planned end of the shift; null = open. It bars jobs whose pickup comes later, and ends nothing
+   * itself.
    */
   shiftEndsAt: number | null;
   lastFixAt: number | null;
-  /** Offers that reached the app and lapsed, one after another, since the driver last answered one. */
+  /** How many offers that reached the app lapsed since the driver last answered one. */
   lapsesInRow: number;
 };
 
@@ -65,8 +65,7 @@ export type AvailabilityLimits = {
 };
 
 /**
- * Breaks of 5 to 120 minutes, fresh for 60 s, OFFLINE after 10 minutes of silence (spec 3); a pause of set
- * length at most 8 hours (ours).
+ * Breaks of 5 to 120 minutes, pauses of up to 8 hours; fresh for 60 s, OFFLINE after 10 minutes of silence.
  */
 export const AVAILABILITY_LIMITS: AvailabilityLimits = {
   breakMinMinutes: 5,
@@ -79,7 +78,7 @@ export const AVAILABILITY_LIMITS: AvailabilityLimits = {
 /** Who may cause a change. */
 export type AvailabilityActor = 'driver' | 'ops' | 'system';
 
-/** One legal change of state: by whom, and in a dispatcher's words on what. */
+/** One legal change of state: who may cause it, and what does, in a dispatcher's words. */
 export type AvailabilityTransition = {
   from: Availability;
   to: Availability;
@@ -87,10 +86,7 @@ export type AvailabilityTransition = {
   why: string;
 };
 
-/**
- * Every legal change between two states; whatever is not here never happens. spec 3, ADR-025.
- * docs/state-machine.md shows the same table.
- */
+/** Every legal change between two states. docs/state-machine.md shows the same table. */
 export const AVAILABILITY_TRANSITIONS: readonly AvailabilityTransition[] = [
   { from: 'OFFLINE', to: 'AVAILABLE', by: ['driver', 'ops'], why: 'starts the shift, or comes back' },
   {
@@ -187,7 +183,7 @@ export function canChange(from: Availability, to: Availability): boolean {
   return legal.has(`${from}>${to}`);
 }
 
-/** States that cannot be reached from OFFLINE by the table; empty, or the table is wrong. */
+/** States that the table does not reach from OFFLINE: none, or the table is wrong. */
 export function unreachableAvailabilities(): Availability[] {
   const reached = new Set<Availability>(['OFFLINE']);
   for (const state of reached) {
@@ -196,7 +192,7 @@ export function unreachableAvailabilities(): Availability[] {
   return AVAILABILITIES.filter((state) => !reached.has(state));
 }
 
-/** A state as v1 clients know it: the states of v2 show as OFFLINE. spec 3. */
+/** A state as v1 clients see it: the states of v2 show as OFFLINE. docs/behaviour.md, Availability. */
 export function v1Availability(availability: Availability): 'AVAILABLE' | 'BUSY' | 'OFFLINE' {
   switch (availability) {
     case 'AVAILABLE':
@@ -210,7 +206,7 @@ export function v1Availability(availability: Availability): 'AVAILABLE' | 'BUSY'
   }
 }
 
-/** True for a position new enough to be on the map: at most `freshPositionMs` old at `now` (epoch ms). spec 3. */
+/** Whether a position is new enough for the live map: at most `freshPositionMs` old at `now` (epoch ms). */
 export function isFresh(
   lastFixAt: number | null,
   limits: Pick<AvailabilityLimits, 'freshPositionMs'>,
@@ -219,7 +215,7 @@ export function isFresh(
   return lastFixAt !== null && now - lastFixAt <= limits.freshPositionMs;
 }
 
-/** True for a driver who may be given a further job: on duty, nothing pending, room left. spec 2 and 3. */
+/** Whether a driver can get another job: on duty, nothing pending, room left. docs/behaviour.md, Offers. */
 export function takesWork(driver: DriverFacts): boolean {
   const onDuty = driver.availability === 'AVAILABLE' || driver.availability === 'BUSY';
   return onDuty && driver.pending === null && driver.liveOffers + driver.activeAssignments < driver.capacity;

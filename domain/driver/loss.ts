@@ -1,13 +1,15 @@
 /**
- * When a driver counts as lost, and what a driver may say who gives a delivery up (spec 5, ADR-026). Instants
- * are epoch ms, distances metres.
+ * When a driver counts as lost, and the reasons for which a driver gives a delivery up. Instants are epoch
+ * ms, distances metres. docs/behaviour.md, Reassignment; founding ADR-026.
  */
 
 /** Why a driver gives a delivery up. */
 export const LEAVE_REASONS = ['VEHICLE_BREAKDOWN', 'EMERGENCY', 'TOO_FAR', 'OTHER'] as const;
 export type LeaveReason = (typeof LEAVE_REASONS)[number];
 
-/** Losses that no person asked for: what was assigned by hand stays, and ops are asked. */
+/**
+ * Losses that the service noticed and nobody reported. What was assigned by hand stays, and ops are asked.
+ */
 export const NOTICED_LOSSES = ['FELL_SILENT', 'NO_PROGRESS'] as const;
 export type NoticedLoss = (typeof NOTICED_LOSSES)[number];
 
@@ -15,27 +17,26 @@ export function isNoticedLoss(why: string): why is NoticedLoss {
   return NOTICED_LOSSES.some((each) => each === why);
 }
 
-/** After a breakdown or an emergency nothing new can be taken on. */
+/** Whether a driver who leaves for this reason can take no other work. */
 export function endsDuty(reason: LeaveReason): boolean {
   return reason === 'VEHICLE_BREAKDOWN' || reason === 'EMERGENCY';
 }
 
+/** Settings of loss. Durations in ms. */
 export type LossLimits = {
   /** A driver with work who is silent this long is lost. */
   silentMs: number;
-  /** Who makes no way towards the pickup for this long is lost. */
+  /** A driver who comes no nearer to the pickup for this long is lost. */
   noProgressMs: number;
-  /** Coming nearer by less is no way made. */
+  /** Coming nearer by less does not count. */
   progressMeters: number;
-  /** Who is this near waits at the pickup. */
+  /** A driver this near waits at the pickup. */
   arrivedMeters: number;
-  /**
-   * Where a greater share of a city's working drivers is silent at once, the fault is ours: alert instead.
-   */
+  /** A greater share of a city's working drivers silent at once is our own fault: alert instead. */
   maxSilentShare: number;
 };
 
-/** 180 s, 5 minutes, 30 % (spec 5); 100 m and 150 m are ours: what a city's positions can tell apart. */
+/** 180 s, 5 minutes, 30 %; 100 m and 150 m are what positions in a city can tell apart. */
 export const LOSS_LIMITS: LossLimits = {
   silentMs: 180_000,
   noProgressMs: 300_000,
@@ -44,12 +45,10 @@ export const LOSS_LIMITS: LossLimits = {
   maxSilentShare: 0.3,
 };
 
-/** The way to the pickup as far as it was seen: how near the driver came, and when that last got better. */
+/** Progress towards the pickup: how near the driver was seen, and when that last improved. */
 export type Progress = { nearestMeters: number | null; progressAt: number };
 
-/**
- * The way after a look at the driver, who is `meters` from the pickup; the same object where nothing is new.
- */
+/** Progress after the driver was seen `meters` from the pickup; the same object where nothing improved. */
 export function progressAfter(
   before: Progress,
   meters: number,
@@ -63,9 +62,8 @@ export function progressAfter(
 }
 
 /**
- * Whether a driver on the way to a pickup is to be taken for lost for making no way. Nobody must leave before
- * they have to: the time counts from when they would have to be under way to be there at `readyAt`, which
- * takes `travelMs`.
+ * Whether a driver on the way to a pickup is lost for lack of progress. Nobody has to leave early: time
+ * counts only from `readyAt` less `travelMs`, when the driver must leave to arrive in time.
  */
 export function standsStill(
   { progressAt }: Progress,
@@ -75,8 +73,8 @@ export function standsStill(
 }
 
 /**
- * Whether a driver who was last heard of then is to be taken for lost; `ingestUpSince` = since when we could
- * hear anybody at all.
+ * Whether a driver who was last heard at `lastHeardAt` is lost. `ingestUpSince`: since when positions have
+ * been received without a gap. ADR 14.
  */
 export function fellSilent(
   lastHeardAt: number,
@@ -88,8 +86,8 @@ export function fellSilent(
 }
 
 /**
- * Whether so many silent ones of all who work in a city say that ingest is down, not that they are silent. A single one is
- * never a crowd.
+ * Whether so many of a city's working drivers are silent at once that ingest must be down. One silent driver
+ * never means that.
  */
 export function isOurFault(silent: number, working: number, { maxSilentShare }: LossLimits): boolean {
   return silent > 1 && silent > working * maxSilentShare;

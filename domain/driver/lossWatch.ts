@@ -1,6 +1,6 @@
 /**
- * What one look at a driver on duty says: silent, standing still, heard again (spec 5, ADR 14). Pure;
- * instants are epoch ms, distances metres.
+ * What the lost-driver sweep concludes about one driver on duty: silent, without progress, heard again.
+ * Instants are epoch ms, distances metres. docs/behaviour.md, Reassignment; ADR 14.
  */
 
 import { type DeliveryStatus } from '../delivery/status';
@@ -17,8 +17,8 @@ import { type CaseReason, isAboutSilence, isKnownToOps } from '../support/suppor
 import { type VehicleKind } from './vehicles';
 
 /**
- * A driver on duty with all they carry. `heardAt`: when they last gave a sign by our clock, a fix or a step;
- * `place`: their newest fix; null = never, or nobody remembers.
+ * A driver on duty with all their jobs. `heardAt`: when the service last received a position or a step of
+ * theirs; `place`: their newest position; null = never, or not known any more.
  */
 export type WatchedDriver = {
   driverId: string;
@@ -26,14 +26,14 @@ export type WatchedDriver = {
   vehicle: VehicleKind;
   heardAt: number | null;
   place: { point: Point; receivedAt: number } | null;
-  /** Since when they are AVAILABLE without work. */
+  /** Since when they have been AVAILABLE without work. */
   idleSince: number | null;
   jobs: readonly WatchedJob[];
 };
 
 /**
- * One active assignment. `openCase`: what ops already look at for its delivery. `settledAt`: when ops last
- * said of this driver that such a matter is settled.
+ * One active assignment. `openCase`: the open case of its delivery. `settledAt`: when ops last resolved a
+ * case about this driver.
  */
 export type WatchedJob = {
   assignmentId: string;
@@ -47,7 +47,9 @@ export type WatchedJob = {
   openCase: { caseId: string; reason: CaseReason; driverId: string | null } | null;
 };
 
-/** `ingestUpSince`: since when anybody could be heard without a gap. Travel times are divided by `timeScale`. */
+/**
+ * `ingestUpSince`: since when positions have been received without a gap. `timeScale` divides travel times.
+ */
 export type Watch = {
   now: number;
   ingestUpSince: number;
@@ -56,20 +58,22 @@ export type Watch = {
   timeScale: number;
 };
 
-/** A driver who is to be taken for lost, for one of their jobs. */
+/** A driver who is lost for one of their jobs. */
 export type SeenLoss = { driverId: string; deliveryId: string; assignmentId: string; why: NoticedLoss };
 
+/** What was concluded about one driver. */
 export type Seen = {
   isSilent: boolean;
-  /** Ops look at the silence already: it says nothing of our own ears. */
+  /** Ops have a case about the silence already, so it does not suggest that ingest is down. */
   isKnownSilent: boolean;
   losses: SeenLoss[];
-  /** What is new about the ways to the pickups. */
+  /** Progress to be written. */
   progress: { assignmentId: string; progress: Progress }[];
-  /** Cases that were about the driver's silence, which is over. */
+  /** Open cases about the driver's silence, which is over. */
   heardAgain: string[];
 };
 
+/** Looks at one driver. Pure. */
 export function watchDriver(driver: WatchedDriver, watch: Watch): Seen {
   const ways = driver.jobs.flatMap((job) => wayOf(driver, job, watch));
   const casesOfSilence = driver.jobs.flatMap(({ openCase }) =>
@@ -108,12 +112,12 @@ function whyLost(
 
 // ---- silence ----
 
-/** What ops called settled is not told again at once: the whole time begins anew. */
+/** A case that ops resolved is not opened again at once: the time starts over. */
 function sinceOf({ startedAt, settledAt }: WatchedJob): number {
   return Math.max(startedAt, settledAt ?? startedAt);
 }
 
-/** Whoever was given work has the whole time from then on: they may have been quiet before. */
+/** The time starts with the work: the driver may have been silent before. */
 function isSilentSince(
   { heardAt }: WatchedDriver,
   since: number,
@@ -126,7 +130,7 @@ function beganAt({ jobs, idleSince }: WatchedDriver): number {
   return jobs.length > 0 ? Math.min(...jobs.map(sinceOf)) : (idleSince ?? 0);
 }
 
-/** Really heard: that our ears were shut is no word of the driver's. */
+/** Heard within the limit, whether ingest was up or not. */
 function isHeard({ heardAt }: WatchedDriver, { now, limits }: Watch): boolean {
   return heardAt !== null && now - heardAt < limits.silentMs;
 }
@@ -140,7 +144,7 @@ function wayOf({ place, jobs }: WatchedDriver, job: WatchedJob, { limits }: Watc
   const meters = distanceMeters(place.point, job.pickup);
   const seenAt = place.receivedAt;
   const at = Math.max(seenAt, job.progress.progressAt);
-  // What else they have in hand may come first: the way is counted anew when that is done.
+  // Other work in hand may come first: progress starts over when that is done.
   const isNext = jobs.every(({ status }) => status === 'ASSIGNED');
   return [
     {
@@ -155,8 +159,8 @@ function wayOf({ place, jobs }: WatchedDriver, job: WatchedJob, { limits }: Watc
 }
 
 /**
- * Counted by what was seen: neither the time in which ingest was down nor the time since the last fix says that
- * somebody stood still. Who has several pickups ahead makes way as long as they come nearer to one.
+ * Counted by positions received: neither time in which ingest was down nor time since the last position
+ * counts. With several pickups ahead, coming nearer to one of them is enough.
  */
 function isStandingStill(
   { vehicle }: WatchedDriver,

@@ -1,7 +1,7 @@
-/** What a driver rides or drives. spec 2 ("right vehicle"). */
+/** What a driver rides or drives. */
 export type VehicleKind = 'BICYCLE' | 'MOPED' | 'CAR' | 'VAN';
 
-/** How big a parcel is. spec 1 ("parcel size"). */
+/** How big a parcel is. */
 export type ParcelSize = 'SMALL' | 'MEDIUM' | 'LARGE' | 'XLARGE';
 
 /** All vehicle kinds, smallest first. */
@@ -10,10 +10,7 @@ export const VEHICLE_KINDS: readonly VehicleKind[] = ['BICYCLE', 'MOPED', 'CAR',
 /** All parcel sizes, smallest first. */
 export const PARCEL_SIZES: readonly ParcelSize[] = ['SMALL', 'MEDIUM', 'LARGE', 'XLARGE'];
 
-/**
- * Which sizes each vehicle carries. A bigger vehicle carries all that a smaller one does (the spec names no
- * table; this one is ours).
- */
+/** Which sizes each vehicle carries. A bigger vehicle carries everything that a smaller one does. */
 export const CARRIES: Readonly<Record<VehicleKind, readonly ParcelSize[]>> = {
   BICYCLE: ['SMALL', 'MEDIUM'],
   MOPED: ['SMALL', 'MEDIUM'],
@@ -21,7 +18,7 @@ export const CARRIES: Readonly<Record<VehicleKind, readonly ParcelSize[]>> = {
   VAN: ['SMALL', 'MEDIUM', 'LARGE', 'XLARGE'],
 };
 
-/** True where a vehicle of this kind may carry a parcel of this size. spec 2. */
+/** Whether a vehicle of this kind carries a parcel of this size. docs/behaviour.md, Offers. */
 export function carries(vehicle: VehicleKind, parcel: ParcelSize): boolean {
   return CARRIES[vehicle].includes(parcel);
 }

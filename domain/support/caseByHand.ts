@@ -1,6 +1,7 @@
 /**
- * What is done with a case of the support queue beside its delivery's own events: ops take it on or call it
- * done, or the driver whose silence it is about is heard again (spec 4 and 5). Instants are epoch ms.
+ * Changes to a case of the support queue other than by its delivery's events: ops acknowledge or resolve it,
+ * or the driver whose silence it is about is heard again. Instants are epoch ms.
+ * docs/behaviour.md, Escalation.
  */
 
 import { caseEmit, caseEntry, resolvedCase, tellPagerItIsOver } from './caseNews';
@@ -9,23 +10,22 @@ import { type Message } from '../notices/message';
 import { type CaseFacts, type CaseResolution, isAboutSilence } from './supportCase';
 import { type DeliveryFacts, type Entry } from '../delivery/deliveryState';
 
-/** BY_OPS: a person looked at it. HEARD_AGAIN: who was silent is not any more. */
+/** BY_OPS: ops resolved it. HEARD_AGAIN: the driver is silent no longer. */
 export type HandResolution = Extract<CaseResolution, 'BY_OPS' | 'HEARD_AGAIN'>;
 
-/** A refusal is a value. `unchanged`: it was so already, or there is nothing to do. */
+/** A refusal is a value. `unchanged`: a repeat, or nothing to do. */
 export type CaseDecision =
   | { kind: 'refused'; code: 'CASE_RESOLVED' | 'CASE_NEEDS_DECISION'; detail: string }
   | { kind: 'unchanged' }
   | { kind: 'changed'; next: CaseFacts; entry: Entry; messages: readonly Message[] };
 
-/** Who decides, and when. */
+/** Who decides, and when (epoch ms). */
 export type ByHand = { by: Actor; now: number };
 
 /**
- * Somebody takes the case on. Whoever did so first keeps it, so that two do not work on the same; one that
- * got worse since is open again.
- * @param open null: it is resolved
- * @param isTakenOn somebody had it: whoever was told whose it is may ask again, however late
+ * Ops acknowledge the case. The first to do so keeps it; one that became worse since is open again.
+ * @param open null = it is resolved
+ * @param isTakenOn somebody acknowledged it before, so a late repeat is no error
  */
 export function acknowledgeCase(
   open: CaseFacts | null,
@@ -46,9 +46,9 @@ export function acknowledgeCase(
 }
 
 /**
- * Ends a case that needs no event of the delivery to end. A search that waits for ops would wait for ever
- * without its case: there ops decide what becomes of the delivery.
- * @param open null: it is resolved
+ * Resolves the case. Refused while the search waits for ops, who must decide about the delivery: without its
+ * case the search would wait for ever.
+ * @param open null = it is resolved
  */
 export function resolveCaseByHand(
   open: CaseFacts | null,
@@ -56,7 +56,7 @@ export function resolveCaseByHand(
   { by, now, resolution, note }: ByHand & { resolution: HandResolution; note: string | null },
 ): CaseDecision {
   if (open === null || open.state === 'RESOLVED') return { kind: 'unchanged' };
-  // it is about something worse by now
+  // The case has become about something worse.
   if (resolution === 'HEARD_AGAIN' && !isAboutSilence(open.reason)) return { kind: 'unchanged' };
   if (delivery.heldReason !== null) {
     return {

@@ -1,6 +1,6 @@
 /**
- * What is written down and told of a case of the support queue, whether an event of its delivery changed it
- * or a person (spec 4). Instants are epoch ms.
+ * What is written and sent when a case of the support queue changes, whether by an event of its delivery or
+ * by a person. Instants are epoch ms. docs/behaviour.md, Escalation.
  */
 
 import { type Actor, nameOf } from '../delivery/status';
@@ -9,12 +9,15 @@ import { type Notice } from '../notices/notice';
 import { type CaseFacts, type CaseResolution, type CaseState } from './supportCase';
 import { type DeliveryFacts, type Entry } from '../delivery/deliveryState';
 
-/** The case as it is once it is over. */
+/** The case once it is resolved. */
 export function resolvedCase(open: CaseFacts, resolution: CaseResolution, by: Actor, now: number): CaseFacts {
   return { ...open, state: 'RESOLVED', resolvedAt: now, resolvedBy: nameOf(by), resolution };
 }
 
-/** The entry of a case that is now as given. @param from its state before; null: there was no such case */
+/**
+ * The audit entry of a changed case.
+ * @param from the state of the case before; null = there was no such case
+ */
 export function caseEntry(
   kind: string,
   from: CaseState | null,
@@ -35,7 +38,7 @@ export function caseEntry(
   };
 }
 
-/** Ops' screens hear of every change of the queue. */
+/** The realtime event of a changed case, for ops. */
 export function caseEmit(
   { caseId, level, state, reason, driverId, resolution }: CaseFacts,
   { deliveryId, cityId }: DeliveryFacts,
@@ -54,7 +57,7 @@ export function caseEmit(
   return { rooms: [opsRoom(cityId)], event: 'escalation_changed', body };
 }
 
-/** Level 3 paged somebody: the pager is told that it is over; of other cases it never heard. */
+/** Level 3 paged somebody, so the pager is told that it is over. It never heard of other cases. */
 export function tellPagerItIsOver(
   { level, resolution }: CaseFacts,
   delivery: DeliveryFacts,
@@ -72,7 +75,7 @@ export function tellPagerItIsOver(
 }
 
 /**
- * One notice about a delivery, to support's chat or to whoever is on call. All of one delivery are about one
+ * A notice about a delivery, to support's chat or the pager. All notices of one delivery are about one
  * matter.
  */
 export function deliveryNotice(

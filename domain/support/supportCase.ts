@@ -1,16 +1,16 @@
 /**
- * A case of the support queue: one delivery that a person must look at (spec 4 and 5). At most one is open a
- * delivery.
+ * A case of the support queue: a delivery that a person must look at. A delivery has at most one open case.
+ * docs/behaviour.md, Escalation.
  */
 
 import type { ReachedLevel } from '../delivery/escalation';
 import type { NoticedLoss } from '../driver/loss';
 
 /**
- * Why ops must look. UNASSIGNED: nobody took it for so long that level 2 was reached. REASSIGNMENT_OFF,
- * PINNED_DRIVER_LOST: a driver was lost, and the search waits for ops. PINNED_…: a driver who was assigned by
- * hand is silent or makes no way, and keeps the delivery till ops decide. CARRIER_…: who has the goods is
- * silent, broke down, or gave up.
+ * Why ops must look. UNASSIGNED: level 2 was reached without a driver. REASSIGNMENT_OFF, PINNED_DRIVER_LOST:
+ * the driver was lost, and the search waits for ops. PINNED_DRIVER_SILENT, PINNED_DRIVER_STANDS_STILL: a
+ * driver who was assigned by hand keeps the delivery until ops decide. CARRIER_…: the driver who has the
+ * goods is silent, broke down, or gave up.
  */
 export const CASE_REASONS = [
   'UNASSIGNED',
@@ -40,7 +40,7 @@ export const CASE_RESOLUTIONS = [
 ] as const;
 export type CaseResolution = (typeof CASE_RESOLUTIONS)[number];
 
-/** Instants in epoch ms. `level` 0: not for the time it took. `driverId`: whom it is about. */
+/** Instants are epoch ms. `level` 0: it is not about waiting. `driverId`: whom it is about; null = nobody. */
 export type CaseFacts = {
   caseId: string;
   level: ReachedLevel;
@@ -48,7 +48,7 @@ export type CaseFacts = {
   reason: CaseReason;
   driverId: string | null;
   openedAt: number;
-  /** When it last got worse. */
+  /** When it was opened, or last became worse. */
   roseAt: number;
   resolvedAt: number | null;
   resolvedBy: string | null;
@@ -59,7 +59,7 @@ export type CaseFacts = {
 export type HeldReason = Extract<CaseReason, 'REASSIGNMENT_OFF' | 'PINNED_DRIVER_LOST'>;
 
 /**
- * What is worse about a case now: a higher level, another reason or another driver; null where it is no news.
+ * The case made worse by a higher level, another reason or another driver; null where none of these is new.
  */
 export function risenCase(
   open: CaseFacts,
@@ -78,7 +78,7 @@ export function risenCase(
   };
 }
 
-/** Cases that the carrier's next step, or their next word, answers. */
+/** Whether the carrier's next step resolves such a case. */
 export function isAboutCarrier(reason: CaseReason): boolean {
   switch (reason) {
     case 'PINNED_DRIVER_SILENT':
@@ -94,15 +94,12 @@ export function isAboutCarrier(reason: CaseReason): boolean {
   }
 }
 
-/** Cases that are over once the driver is heard again. */
+/** Whether such a case is over once the driver is heard again. */
 export function isAboutSilence(reason: CaseReason): boolean {
   return reason === 'PINNED_DRIVER_SILENT' || reason === 'CARRIER_SILENT';
 }
 
-/**
- * Whether ops look at this driver's silence or standing still already, or at something worse: to who broke
- * down or gave up it adds nothing.
- */
+/** Whether the open case covers this loss of this driver already, or something worse than it. */
 export function isKnownToOps(
   open: Pick<CaseFacts, 'reason' | 'driverId'> | null,
   driverId: string,

@@ -1,10 +1,12 @@
 /** The sweeps run by Schedules of Temporal, which every worker makes as it starts. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { Worker } from '@temporalio/worker';
 import { ensureSchedules } from '../../worker/schedules';
 import { WORKFLOWS } from '../../workflows/contract';
 import { startDevServer } from '../support/devServer';
 import { eventually } from '../support/eventually';
+import { workflowsUnderTest } from '../support/workflowsUnderTest';
 
 const TIMES = { escalationCheckMs: 120_000, lostDriversMs: 15_000 };
 
@@ -51,5 +53,39 @@ describe('the schedules', () => {
     expect(nextActionTimes.length).toBeGreaterThan(1);
     for (const at of nextActionTimes) expect(at.toISOString()).toMatch(/T03:17:00\.000Z$/);
     expect(policies.catchupWindow).toBe(12 * 3_600_000);
+  });
+
+  test('hand a pass of the open-rows sweep what the pass before left', async () => {
+    const [scheduleId, taskQueue] = ['left-by-the-last', 'left-by-the-last'];
+    const left = { rowsAfterId: '0190', runsStartedUntil: 5 };
+    const taken: unknown[] = [];
+    const worker = await Worker.create({
+      ...workflowsUnderTest(),
+      connection: env.nativeConnection,
+      namespace: env.client.options.namespace,
+      taskQueue,
+      activities: {
+        sweepOpenRows: async (progress: unknown) => {
+          taken.push(progress);
+          return { progress: left };
+        },
+      },
+    });
+    const schedule = await env.client.schedule.create({
+      scheduleId,
+      spec: {},
+      action: { type: 'startWorkflow', workflowType: WORKFLOWS.openRowsSweep, taskQueue },
+    });
+    await worker.runUntil(async () => {
+      for (const passes of [1, 2]) {
+        await schedule.trigger();
+        await eventually('the pass is over', async () => {
+          const { info } = await schedule.describe();
+          return info.recentActions.length === passes && info.runningActions.length === 0;
+        });
+      }
+    });
+    await schedule.delete();
+    expect(taken).toEqual([undefined, left]);
   });
 });

@@ -1,5 +1,5 @@
 // Applies prisma/migrations and takes them back. The list of what is applied is Prisma's own table, kept as
-// Prisma keeps it, so that either knows what the other has done (ADR 32).
+// Prisma keeps it, so that its commands and ours know what the other has done (ADR 32).
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { waitUntil } from './waiting.mjs';
 const PRISMA_LOCK_KEY = 72_707_369;
 const TURN_TIMEOUT_MS = 600_000;
 const CONCURRENT_INDEX = /CREATE (?:UNIQUE )?INDEX CONCURRENTLY (?:IF NOT EXISTS )?"?(\w+)"?/i;
-const IN_PRISMAS_WORDS = `CREATE TABLE _prisma_migrations (
+const CREATE_LIST = `CREATE TABLE _prisma_migrations (
   id VARCHAR(36) PRIMARY KEY NOT NULL,
   checksum VARCHAR(64) NOT NULL,
   finished_at TIMESTAMPTZ,
@@ -25,24 +25,33 @@ const IN_PRISMAS_WORDS = `CREATE TABLE _prisma_migrations (
 )`;
 
 /**
- * Applies what is not applied yet, in the order of the names. Returns those names.
- * @throws SetupError where a migration fails, was edited since it was applied, or was left half done by Prisma
+ * Applies what is not applied yet, in the order of the names, and returns these names.
+ * @throws SetupError where a migration fails, was edited since it was applied, or was left unfinished by Prisma
  */
 export function applyMigrations(url) {
-  return takingTurns(url, async (database) => {
-    const pending = await pendingMigrations(database);
-    for (const migration of pending)
-      await run(database, { ...migration, path: pathOf(migration.name), record: recordApplied(migration) });
+  return inTurn(url, async (database) => {
+    const applied = await appliedMigrations(database);
+    const migrations = readMigrations();
+    migrations.forEach((migration) => requireUnedited(migration, applied));
+    const pending = migrations.filter(({ name }) => !applied.some((row) => row.name === name));
+    for (const { name, path, sql } of pending) {
+      const record = [
+        `INSERT INTO _prisma_migrations (id, migration_name, checksum, started_at, finished_at, applied_steps_count)
+         VALUES ($1, $2, $3, now(), clock_timestamp(), 1)`,
+        [randomUUID(), name, sha256(sql)],
+      ];
+      await run(database, { path, sql, record });
+    }
     return pending.map(({ name }) => name);
   });
 }
 
-/** Runs down.sql of the newest applied migration and forgets that migration. Returns its name. */
+/** Runs down.sql of the newest applied migration, forgets that migration, and returns its name. */
 export function revertNewestMigration(url) {
-  return takingTurns(url, async (database) => {
-    const name = (await appliedMigrations(database)).map((row) => row.name).at(-1);
+  return inTurn(url, async (database) => {
+    const name = (await appliedMigrations(database)).at(-1)?.name;
     if (!name) return undefined;
-    const path = pathOf(name, 'down.sql');
+    const path = join(migrationsDir, name, 'down.sql');
     if (!existsSync(path)) throw new SetupError(`Migration ${name} has no way back.`, `Write ${path}.`);
     const record = ['DELETE FROM _prisma_migrations WHERE migration_name = $1', [name]];
     await run(database, { path, sql: readFileSync(path, 'utf8'), record });
@@ -50,12 +59,12 @@ export function revertNewestMigration(url) {
   });
 }
 
-/** On a connection of its own, whose end gives the turn back, too. */
-async function takingTurns(url, act) {
+/** Only one process at a time changes a schema; the end of its connection gives the turn to the next one. */
+async function inTurn(url, act) {
   const database = await connectPostgres(url);
   try {
-    // Asked for again and again: one that waits for the lock holds a snapshot, for which CREATE INDEX
-    // CONCURRENTLY of the one that has it would wait.
+    // Asked for again and again: one that waits for the lock holds a snapshot, for which a CREATE INDEX
+    // CONCURRENTLY of the one that has the lock would wait.
     await waitUntil(() => takeTurn(database), { timeoutMs: TURN_TIMEOUT_MS, intervalMs: 200 });
     await database.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`);
     return await act(database);
@@ -73,69 +82,64 @@ async function takeTurn(database) {
   );
 }
 
-async function pendingMigrations(database) {
-  const applied = await appliedMigrations(database);
-  const names = readdirSync(migrationsDir, { withFileTypes: true })
+function readMigrations() {
+  return readdirSync(migrationsDir, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
-    .map(({ name }) => name)
-    .sort();
-  const migrations = names.map((name) => ({ name, sql: readFileSync(pathOf(name), 'utf8') }));
-  for (const row of applied) requireSame(row, migrations.find(({ name }) => name === row.name));
-  const isPending = ({ name }) => !applied.some((row) => row.name === name);
-  return migrations.filter(isPending);
+    .map(({ name }) => ({ name, path: join(migrationsDir, name, 'migration.sql') }))
+    .map((migration) => ({ ...migration, sql: readFileSync(migration.path, 'utf8') }))
+    .sort((one, other) => (one.name < other.name ? -1 : 1));
 }
 
-/** Name and checksum of each, in the order of the names; makes the list where there is none. */
+/** Name and checksum of each, the newest last. Makes the list where there is none. */
 async function appliedMigrations(database) {
-  const { rows: tables } = await database.query(
-    `SELECT relname AS name FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = current_schema()::regnamespace`,
-  );
-  if (!tables.some(({ name }) => name === '_prisma_migrations')) {
-    if (tables.length > 0)
-      throw new SetupError(
-        `The database holds tables that are not ours: ${tables.map(({ name }) => name).join(', ')}.`,
-        'Name an empty database, or mark what is there: npm run db -- prisma migrate resolve --applied NAME',
-      );
-    await database.query(IN_PRISMAS_WORDS);
-  }
+  await makeList(database);
   const { rows } = await database.query(
-    `SELECT migration_name AS name, checksum, logs, finished_at IS NOT NULL AS is_finished FROM _prisma_migrations
+    `SELECT migration_name AS name, checksum, logs, finished_at FROM _prisma_migrations
      WHERE rolled_back_at IS NULL ORDER BY migration_name COLLATE "C"`,
   );
-  const unfinished = rows.find((row) => !row.is_finished);
+  const unfinished = rows.find(({ finished_at }) => finished_at === null);
   if (!unfinished) return rows;
   const { name, logs } = unfinished;
   throw new SetupError(
     `Prisma began migration ${name} and did not finish it: ${logs ?? 'it was interrupted'}`,
-    `See whether its changes are there, then: npm run db -- prisma migrate resolve --applied ${name} (or --rolled-back)`,
+    `See whether its changes are there, then: npm run db -- prisma migrate resolve --applied ${name}
+    (or --rolled-back ${name})`,
   );
 }
 
-/** A migration that is not in the folder is of a newer release, whose way back is still to be gone. */
-function requireSame({ name, checksum }, migration) {
-  if (!migration) return;
-  const { sql } = migration;
-  const lineEnds = [sql, sql.replaceAll('\r\n', '\n'), sql.replaceAll(/\r?\n/g, '\r\n')];
-  if (lineEnds.some((text) => sha256(text) === checksum)) return;
+async function makeList(database) {
+  const { rows } = await database.query(
+    `SELECT tablename AS name FROM pg_tables WHERE schemaname = current_schema() ORDER BY 1`,
+  );
+  const names = rows.map(({ name }) => name);
+  if (names.includes('_prisma_migrations')) return;
+  if (names.length === 0) return database.query(CREATE_LIST);
+  throw new SetupError(
+    `The database has tables that no migration has made: ${names.join(', ')}.`,
+    'Use an empty one, or say what is there: npm run db -- prisma migrate resolve --applied NAME',
+  );
+}
+
+/** Line ends are as the checkout has them, and count for nothing. */
+function requireUnedited({ name, path, sql }, applied) {
+  const row = applied.find((each) => each.name === name);
+  const readings = [sql, sql.replaceAll('\r\n', '\n'), sql.replaceAll(/\r?\n/g, '\r\n')];
+  if (!row || readings.some((text) => sha256(text) === row.checksum)) return;
   throw new SetupError(
     `Migration ${name} was edited after it had been applied.`,
-    `Put ${pathOf(name)} back, and make the change a migration of its own. Where only comments differ: UPDATE _prisma_migrations SET checksum = '${sha256(sql)}' WHERE migration_name = '${name}'`,
+    `Put ${path} back, and write a new migration. If only comments differ:
+    UPDATE _prisma_migrations SET checksum = '${sha256(sql)}' WHERE migration_name = '${name}'`,
   );
 }
 
-function recordApplied({ name, sql }) {
-  return [
-    `INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at, finished_at, applied_steps_count)
-     VALUES ($1, $2, $3, statement_timestamp(), statement_timestamp(), 1)`,
-    [randomUUID(), sha256(sql), name],
-  ];
-}
-
-/** The script and its record, both or neither; what a lock stopped is tried again (locks.mjs). */
+/** The script and its record, both or neither. */
 async function run(database, { path, sql, record }) {
-  const isConcurrent = /\bCONCURRENTLY\b/i.test(withoutComments(sql));
+  const bare = sql.replaceAll(/--.*$/gm, '');
+  const attempt = /\bCONCURRENTLY\b/i.test(bare)
+    ? () => runAlone(database, { sql, record, index: CONCURRENT_INDEX.exec(bare)?.[1] })
+    : () => runInTransaction(database, { sql, record });
   try {
-    await untilLocked(path, () => (isConcurrent ? runBare : runInTransaction)(database, sql, record));
+    await untilLocked(path, attempt);
   } catch (error) {
     if (error instanceof SetupError) throw error;
     const line = error.position ? `:${sql.slice(0, Number(error.position)).split('\n').length}` : '';
@@ -146,36 +150,29 @@ async function run(database, { path, sql, record }) {
   }
 }
 
-async function runInTransaction(database, sql, record) {
+async function runInTransaction(database, { sql, record }) {
   await database.query('BEGIN');
   try {
     await database.query(sql);
     await database.query(...record);
     await database.query('COMMIT');
   } catch (error) {
-    await database.query('ROLLBACK');
+    // A lost connection has rolled it back already, and its error is not what went wrong first.
+    await database.query('ROLLBACK').catch(() => undefined);
     throw error;
   }
 }
 
-/** CONCURRENTLY is possible in no transaction, and a try that failed leaves an index that is not valid. */
-async function runBare(database, sql, record) {
-  const index = CONCURRENT_INDEX.exec(withoutComments(sql))?.[1];
-  const isInvalid = 'SELECT FROM pg_index WHERE indexrelid = to_regclass($1) AND NOT indisvalid';
-  if (index && (await database.query(isInvalid, [quoteIdentifier(index)])).rowCount > 0)
-    await database.query(`DROP INDEX CONCURRENTLY ${quoteIdentifier(index)}`);
+/** CONCURRENTLY is possible in no transaction; a try that broke off has left an index that is not valid. */
+async function runAlone(database, { sql, record, index }) {
+  const name = index && quoteIdentifier(index);
+  const broken = 'SELECT FROM pg_index WHERE indexrelid = to_regclass($1) AND NOT indisvalid';
+  if (name && (await database.query(broken, [name])).rowCount > 0)
+    await database.query(`DROP INDEX CONCURRENTLY ${name}`);
   await database.query(sql);
   await database.query(...record);
 }
 
-function withoutComments(sql) {
-  return sql.replaceAll(/--.*$/gm, '');
-}
-
 function sha256(text) {
   return createHash('sha256').update(text).digest('hex');
-}
-
-function pathOf(name, file = 'migration.sql') {
-  return join(migrationsDir, name, file);
 }

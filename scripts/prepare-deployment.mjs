@@ -9,7 +9,7 @@ import { registerNamespace, registerSearchAttributes } from './bootstrap/tempora
 import { readSettings } from './bootstrap/settings.mjs';
 import { supervise } from './bootstrap/supervisor.mjs';
 
-await supervise({ name: 'prepare-deployment' }, async (supervisor) => {
+await supervise({ name: 'prepare-deployment' }, async () => {
   requireNode();
   const { databaseUrl, migrateDatabaseUrl } = readSettings();
   if (!databaseUrl || !migrateDatabaseUrl) {

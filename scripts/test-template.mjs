@@ -9,7 +9,7 @@ import { supervise } from './bootstrap/supervisor.mjs';
 const TEMPLATE = 'driver_service_template';
 const LOCK_KEY = 20_261_122;
 
-await supervise({ name: 'test-template' }, async (supervisor) => {
+await supervise({ name: 'test-template' }, async () => {
   const serverUrl = process.env.TEST_DATABASE_URL;
   const migrations = fingerprint(['prisma/migrations']);
   const server = await connectPostgres(serverUrl);

@@ -21,7 +21,8 @@ export async function untilLocked(what, change) {
       if (Date.now() > deadlineMs) {
         throw new SetupError(
           `${what}: a table stayed locked for ${PATIENCE_MS / 1_000} s.`,
-          "Long transactions are in the way: SELECT * FROM pg_stat_activity WHERE xact_start < now() - interval '10 s'. Nothing was changed.",
+          `Nothing was changed. Long transactions are in the way:
+    SELECT * FROM pg_stat_activity WHERE xact_start < now() - interval '10 s'`,
         );
       }
       logStep(`${what}: a table is in use; once more`);

@@ -62,7 +62,8 @@ function edit(name: string, change: (sql: string) => string): void {
 
 async function listed(): Promise<Listed[]> {
   const { rows } = await client.query<Listed>(
-    `SELECT migration_name AS name, finished_at IS NOT NULL AS "isFinished", rolled_back_at IS NOT NULL AS "isRolledBack"
+    `SELECT migration_name AS name, finished_at IS NOT NULL AS "isFinished",
+       rolled_back_at IS NOT NULL AS "isRolledBack"
      FROM _prisma_migrations ORDER BY migration_name, started_at`,
   );
   return rows;
@@ -71,7 +72,7 @@ async function listed(): Promise<Listed[]> {
 const applied = (name: string): Listed => ({ name, isFinished: true, isRolledBack: false });
 
 describe('two starters at the same instant', () => {
-  test('apply each migration once; the later one waits, and holds up no index that is built beside the writes', async () => {
+  test('apply each migration once; who waits holds up no index built CONCURRENTLY', async () => {
     const added = ['29990101000001_slow', '29990101000002_index'];
     write(added[0] ?? '', 'SELECT pg_sleep(2); CREATE TABLE "slow" ("x" int);');
     write(added[1] ?? '', 'CREATE INDEX CONCURRENTLY "xs" ON "slow" ("x");');

@@ -10,7 +10,6 @@ const WIDE_PAGES_LEFT = new Set([
   'docs/glossary.md',
   'docs/notifications.md',
   'docs/operations.md',
-  'docs/performance.md',
   'docs/problems.md',
   'docs/reliability.md',
   'docs/replay.md',

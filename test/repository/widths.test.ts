@@ -11,7 +11,6 @@ const WIDE_PAGES_LEFT = new Set([
   'docs/notifications.md',
   'docs/operations.md',
   'docs/problems.md',
-  'docs/reliability.md',
   'docs/replay.md',
   'docs/settings.md',
   'docs/state-machine.md',

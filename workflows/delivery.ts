@@ -268,7 +268,7 @@ function isTimeToContinue(inbox: readonly Waiting[], snapshot: DeliverySnapshot)
 
 /**
  * Where workers are versioned, on the current build: a run begins from its row, so it need not be one that
- * can replay this one (ADR 23).
+ * can replay this one (ADR 21).
  */
 async function goOnAsNew(input: DeliveryInput): Promise<void> {
   await condition(allHandlersFinished);

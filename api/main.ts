@@ -24,7 +24,7 @@ import { createSocketEmitter } from '../adapters/redis/socketEmitter';
 import { createDispatcher } from '../adapters/temporal/dispatcher';
 import { createAuditService } from '../services/auditChains';
 import { createAvailability } from '../services/availability';
-import { answerFromRow } from '../activities/delivery';
+import { answerFromRow } from '../services/deliveries/deliveryEvents';
 import { createDriverStates } from '../services/driverStates';
 import { createFeatureService } from '../services/features/featureService';
 import { createFeatureRegistry, logFeatures } from '../services/features/featureRegistry';

@@ -11,7 +11,9 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { DeliveryActivities, EventResult, WorkflowEvent } from '../activities/delivery';
+import type { DeliveryActivities } from '../activities/delivery';
+import type { IncomingEvent } from '../domain/delivery/events';
+import type { EventResult } from '../services/deliveries/deliveryEvents';
 import { type Deadline, type DeliverySnapshot, nextDeadline, waitingFor } from '../domain/delivery/deadline';
 import type { Answer } from '../domain/delivery/deliveryState';
 import {
@@ -52,7 +54,7 @@ const database = proxyLocalActivities<DeliveryActivities>({
  */
 const MENDING_MS = 60_000;
 
-type Waiting = { event: WorkflowEvent; correlationId: string; answered?: Trigger<Answer> };
+type Waiting = { event: IncomingEvent; correlationId: string; answered?: Trigger<Answer> };
 
 /** Not yet read: the first event, a search, reads the row, whatever its state. */
 const UNREAD: DeliverySnapshot = {
@@ -80,9 +82,9 @@ export async function delivery({
   let shownWords = '';
   let notDueBefore = 0;
 
-  const put = (event: WorkflowEvent, traced: Traced): void =>
+  const put = (event: IncomingEvent, traced: Traced): void =>
     void inbox.push({ event, correlationId: traced.correlationId });
-  const ask = async (event: WorkflowEvent, traced: Traced): Promise<Answer> => {
+  const ask = async (event: IncomingEvent, traced: Traced): Promise<Answer> => {
     const answered = new Trigger<Answer>();
     inbox.push({ event, correlationId: traced.correlationId, answered });
     return answered;
@@ -203,7 +205,7 @@ async function somethingHappens(inbox: readonly Waiting[], due: Deadline | undef
 
 function ofDeadline(due: Deadline | undefined, correlationId: string): Waiting {
   if (!due) throw new Error('neither news nor a deadline woke the delivery');
-  const event: WorkflowEvent =
+  const event: IncomingEvent =
     due.event.kind === 'lookForDriver' ? { kind: 'lookForDriver', freed: null } : due.event;
   return { event, correlationId };
 }

@@ -8,7 +8,7 @@ import {
 } from '@temporalio/client';
 import { Histogram } from 'prom-client';
 import type { Logger } from 'pino';
-import { type AskedHandOver, type DeliveryEvent } from '../../domain/delivery/events';
+import { type CommandEvent } from '../../domain/delivery/events';
 import { type Answer, isRefusal } from '../../domain/delivery/deliveryState';
 import {
   type AcceptOffer,
@@ -42,8 +42,7 @@ export type Question =
   | { kind: 'resumeSearch'; args: ResumeSearch };
 
 /** The same as an event, as the row is asked. */
-export type AskedEvent =
-  Exclude<Extract<DeliveryEvent, { kind: Question['kind'] }>, { kind: 'handOver' }> | AskedHandOver;
+export type AskedEvent = CommandEvent;
 
 /** Whose workflow is asked. */
 export type AskedDelivery = { deliveryId: string; merchantId: string; sellerOrderId: string };

@@ -14,12 +14,8 @@ import { createRedisDriverMap } from '../../adapters/redis/driverMap';
 import { createDispatcher } from '../../adapters/temporal/dispatcher';
 import { createAuditService } from '../../services/auditChains';
 import { createAvailability } from '../../services/availability';
-import {
-  answerFromRow,
-  createDeliveryActivities,
-  type DeliveryActivities,
-  type EventInput,
-} from '../../activities/delivery';
+import { createDeliveryActivities, type DeliveryActivities } from '../../activities/delivery';
+import { answerFromRow, type EventInput } from '../../services/deliveries/deliveryEvents';
 import { createDriverStates } from '../../services/driverStates';
 import { createFeatureService } from '../../services/features/featureService';
 import { createFeatureRegistry } from '../../services/features/featureRegistry';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client } from '@temporalio/client';
 import { pino } from 'pino';
 import { v7 as newId } from 'uuid';
-import { answerFromRow } from '../../activities/delivery';
+import { answerFromRow } from '../../services/deliveries/deliveryEvents';
 import { createDispatcher } from '../../adapters/temporal/dispatcher';
 import { type Answers, createAnswers, type Question } from '../../api/commands/answers';
 import { connectTemporal, createWorkflowUpdates } from '../../api/commands/temporalUpdates';

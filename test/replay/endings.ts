@@ -2,7 +2,7 @@
  * What must have been recorded of the release in package.json: every way to end, every word that a workflow
  * takes, every reason that may be given.
  */
-import type { WorkflowEvent } from '../../activities/delivery';
+import type { IncomingEvent } from '../../domain/delivery/events';
 import { DELIVERY_TRANSITIONS, isClosed, REASON_CODES } from '../../domain/delivery/status';
 import { LEAVE_REASONS, NOTICED_LOSSES } from '../../domain/driver/loss';
 import { REJECT_REASONS } from '../../domain/delivery/offer';
@@ -29,7 +29,7 @@ export function mustBeShown(): string[] {
 }
 
 /** A kind of event that is missing here does not compile. */
-const EVENTS: Record<WorkflowEvent['kind'], true> = {
+const EVENTS: Record<IncomingEvent['kind'], true> = {
   lookForDriver: true,
   lapseOffer: true,
   giveUpSearch: true,

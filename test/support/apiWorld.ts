@@ -17,7 +17,7 @@ import { createOrderStore } from '../../adapters/postgres/orderStore';
 import { createRedisDriverMap } from '../../adapters/redis/driverMap';
 import { createAuditService } from '../../services/auditChains';
 import { createAvailability } from '../../services/availability';
-import { answerFromRow } from '../../activities/delivery';
+import { answerFromRow } from '../../services/deliveries/deliveryEvents';
 import { createDriverStates } from '../../services/driverStates';
 import { createFeatureService, type FeatureService } from '../../services/features/featureService';
 import { createFeatureRegistry } from '../../services/features/featureRegistry';

@@ -1,34 +1,25 @@
-import { type IncomingEvent } from '../domain/delivery/events';
+import { AUTOMATIC_EVENTS, type IncomingEvent } from '../domain/delivery/events';
 import {
   type DeliveryDeps,
   type EventInput,
   type EventResult,
   handleEvent,
 } from '../services/deliveries/deliveryEvents';
+import { COMMANDS } from '../workflows/contract';
 
 /** One local activity for each kind of event, so that a history reads as a story. */
 export type DeliveryActivities = Record<IncomingEvent['kind'], (input: EventInput) => Promise<EventResult>>;
 
-/** The activities of the delivery workflow. */
+/** The activities of the delivery workflow: one for each command, and for each event that nobody asks for. */
 export function createDeliveryActivities(deps: DeliveryDeps): DeliveryActivities {
-  const run = (input: EventInput) => handleEvent(deps, input);
-  return {
-    lookForDriver: run,
-    lapseOffer: run,
-    giveUpSearch: run,
-    acceptOffer: run,
-    rejectOffer: run,
-    takeStep: run,
-    failDelivery: run,
-    cancelDelivery: run,
-    assignDriver: run,
-    releaseDriver: run,
-    readDelivery: run,
-    escalate: run,
-    handOver: run,
-    leaveDelivery: run,
-    rescueDelivery: run,
-    raisePay: run,
-    resumeSearch: run,
-  };
+  const run = (input: EventInput): Promise<EventResult> => handleEvent(deps, input);
+  return { ...sameForEach(AUTOMATIC_EVENTS, run), ...sameForEach(COMMANDS, run) };
+}
+
+function sameForEach<Name extends string, Value>(
+  names: Record<Name, unknown>,
+  value: Value,
+): Record<Name, Value>;
+function sameForEach(names: object, value: unknown): object {
+  return Object.fromEntries(Object.keys(names).map((name) => [name, value]));
 }

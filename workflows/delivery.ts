@@ -17,27 +17,18 @@ import type { EventResult } from '../services/deliveries/deliveryEvents';
 import { type Deadline, type DeliverySnapshot, nextDeadline, waitingFor } from '../domain/delivery/deadline';
 import type { Answer } from '../domain/delivery/deliveryState';
 import {
-  acceptOffer,
-  assignDriver,
   ATTEMPT_MS,
-  cancelDelivery,
   CLOSED,
+  COMMANDS,
+  type CommandMap,
   type DeliveryInput,
   driverCameFree,
   driverLeft,
   driverRescued,
-  failDelivery,
   getSnapshot,
-  handOver,
   IMPOSSIBLE,
-  leaveDelivery,
   offerWithdrawn,
-  raisePay,
-  rejectOffer,
-  rescueDelivery,
-  resumeSearch,
   searchAttributes,
-  takeStep,
   type Traced,
 } from './contract';
 
@@ -68,15 +59,20 @@ const UNREAD: DeliverySnapshot = {
   escalationLevel: 0,
 };
 
+/** The life of one delivery, from its row in the database to its last state. */
+export function delivery(input: DeliveryInput): Promise<DeliverySnapshot['status']> {
+  return runDelivery(input, COMMANDS);
+}
+
 /**
- * The life of one delivery, from its row in the database to its last state. One writer: handlers only put
- * into the inbox and wait; this loop takes the next event, or the deadline that is due, runs its one
- * transaction, adopts the truth that comes back, and waits (design: the way of one delivery).
+ * A delivery that takes these commands. One writer: handlers only put into the inbox and wait; this loop takes
+ * the next event, or the deadline that is due, runs its one transaction, adopts the snapshot that comes back,
+ * and waits. docs/architecture.md, The way of one delivery.
  */
-export async function delivery({
-  deliveryId,
-  correlationId,
-}: DeliveryInput): Promise<DeliverySnapshot['status']> {
+export async function runDelivery(
+  { deliveryId, correlationId }: DeliveryInput,
+  commands: CommandMap,
+): Promise<DeliverySnapshot['status']> {
   const inbox: Waiting[] = [];
   let snapshot = UNREAD;
   let shownWords = '';
@@ -89,67 +85,11 @@ export async function delivery({
     inbox.push({ event, correlationId: traced.correlationId, answered });
     return answered;
   };
-  const whileOpen = { validator: (_asked: Traced) => refuseWhenClosed(snapshot) };
-  setHandler(
-    acceptOffer,
-    ({ offerId, driverId, ...traced }) => ask({ kind: 'acceptOffer', offerId, driverId }, traced),
-    whileOpen,
-  );
-  setHandler(
-    rejectOffer,
-    ({ offerId, driverId, reason, ...traced }) =>
-      ask({ kind: 'rejectOffer', offerId, driverId, reason }, traced),
-    whileOpen,
-  );
-  setHandler(
-    takeStep,
-    ({ step, by, deviceAt, ...traced }) => ask({ kind: 'takeStep', step, by, deviceAt }, traced),
-    whileOpen,
-  );
-  setHandler(
-    failDelivery,
-    ({ by, reason, goods, ...traced }) => ask({ kind: 'failDelivery', by, reason, goods }, traced),
-    whileOpen,
-  );
-  setHandler(
-    cancelDelivery,
-    ({ by, reason, ...traced }) => ask({ kind: 'cancelDelivery', by, reason }, traced),
-    whileOpen,
-  );
-  setHandler(
-    assignDriver,
-    ({ driverId, by, override, why, ...traced }) =>
-      ask({ kind: 'assignDriver', driverId, by, override, why }, traced),
-    whileOpen,
-  );
-  setHandler(
-    handOver,
-    ({ driverId, by, override, meetingId, why, ...traced }) =>
-      ask({ kind: 'handOver', driverId, by, override, meetingId, why }, traced),
-    whileOpen,
-  );
-  setHandler(
-    leaveDelivery,
-    ({ driverId, assignmentId, reason, ...traced }) =>
-      ask({ kind: 'leaveDelivery', driverId, assignmentId, reason }, traced),
-    whileOpen,
-  );
-  setHandler(
-    rescueDelivery,
-    ({ driverId, offerId, assignmentId, by, why, ...traced }) =>
-      ask({ kind: 'rescueDelivery', driverId, offerId, assignmentId, by, why }, traced),
-    whileOpen,
-  );
-  setHandler(
-    raisePay,
-    ({ bonusCents, by, why, ...traced }) => ask({ kind: 'raisePay', bonusCents, by, why }, traced),
-    whileOpen,
-  );
-  setHandler(
-    resumeSearch,
-    ({ by, why, ...traced }) => ask({ kind: 'resumeSearch', by, why }, traced),
-    whileOpen,
-  );
+  const validator = (_payload: Traced): void => refuseWhenClosed(snapshot);
+  // Commands that came before the run began are put into the inbox as their handlers are registered: the order
+  // of the map is part of what a history must find again.
+  for (const command of Object.values(commands))
+    setHandler(command.update, (payload) => ask(command.eventOf(payload), payload), { validator });
   setHandler(driverLeft, ({ driverId, offerId, assignmentId, why, ...traced }) =>
     put({ kind: 'releaseDriver', driverId, offerId, assignmentId, why }, traced),
   );

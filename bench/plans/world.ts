@@ -25,7 +25,7 @@ import { createRegistration } from '../../services/registration';
 import { createRescue } from '../../services/rescue';
 import { createSupportCases } from '../../services/supportCases';
 import { createZoneHealth } from '../../services/zones/zoneHealth';
-import { createAnswers, eventOf, type WorkflowUpdates } from '../../api/commands/answers';
+import { createCommandSender, type WorkflowUpdates } from '../../api/commands/commandSender';
 import { apiEndpoints } from '../../api/app';
 import type { ApiDeps } from '../../api/deps';
 import type { Settings } from '../../settings';
@@ -118,7 +118,7 @@ export function createWorld({
       travel: settings.travel,
       notifyRelay,
     }),
-    answers: createAnswers({
+    commands: createCommandSender({
       updates: updatesInProcess(db, activities),
       timeoutMs: 8_000,
       log: pino({ level: 'silent' }),
@@ -178,13 +178,13 @@ export function createWorld({
 /** The transaction of the update's event, as the workflow's one writer runs it. */
 function updatesInProcess(db: Database, activities: DeliveryActivities): WorkflowUpdates {
   return {
-    execute: async (workflowId, question) => {
+    execute: async (workflowId, { command, payload }) => {
       const [, merchantId = '', sellerOrderId = ''] = workflowId.split('/').map(decodeURIComponent);
       const { id: deliveryId } = await db.delivery.findUniqueOrThrow({
         where: { merchantId_sellerOrderId: { merchantId, sellerOrderId } },
         select: { id: true },
       });
-      return (await runEvent(activities, { deliveryId, event: eventOf(question) })).answer;
+      return (await runEvent(activities, { deliveryId, event: command.eventOf(payload) })).answer;
     },
     recall: () => Promise.reject(new Error('no update is remembered here')),
   };

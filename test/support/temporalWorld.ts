@@ -9,7 +9,7 @@ import { createDispatcher } from '../../adapters/temporal/dispatcher';
 import { createMessageHandler } from '../../services/outbox/outboxMessages';
 import { snapshotOf, nextDeadline } from '../../domain/delivery/deadline';
 import type { Emit } from '../../domain/notices/message';
-import { cancelDelivery, deliveryWorkflowId, TASK_QUEUE } from '../../workflows/contract';
+import { COMMANDS, deliveryWorkflowId, TASK_QUEUE } from '../../workflows/contract';
 import { requiredVariable } from './database';
 import { createDispatchWorld, type DispatchWorld, MERCHANT, type NewDelivery } from './dispatchWorld';
 import { workflowsUnderTest } from './workflowsUnderTest';
@@ -131,7 +131,7 @@ export async function createTemporalWorld(): Promise<TemporalWorld> {
         // By an update, not by terminate: the test server's clock stands still after that. One that is
         // carried has no timer and may stay.
         await handle
-          .executeUpdate(cancelDelivery, {
+          .executeUpdate(COMMANDS.cancelDelivery.update, {
             args: [{ by: { kind: 'ops', id: 'test' }, reason: 'OPS_CANCELLED', correlationId: 'test' }],
           })
           .catch(() => undefined);

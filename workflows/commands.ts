@@ -68,29 +68,19 @@ export const COMMANDS = {
     ({ offerId, driverId }: RejectOffer, _: void) => `reject/${offerId}/${driverId}`,
   ),
   takeStep: command('takeStep', stepId),
-  failDelivery: command('failDelivery', (_: FailDelivery, request: CommandRequest) =>
-    onceFor('fail', request),
-  ),
-  cancelDelivery: command('cancelDelivery', (_: CancelDelivery, request: CommandRequest) =>
-    onceFor('cancel', request),
-  ),
-  assignDriver: command('assignDriver', (_: AssignDriver, request: CommandRequest) =>
-    onceFor('assign', request),
-  ),
-  handOver: command('handOver', (_: HandOver, request: CommandRequest) => onceFor('handOver', request)),
+  failDelivery: command('failDelivery', byRequest<FailDelivery>('fail')),
+  cancelDelivery: command('cancelDelivery', byRequest<CancelDelivery>('cancel')),
+  assignDriver: command('assignDriver', byRequest<AssignDriver>('assign')),
+  handOver: command('handOver', byRequest<HandOver>('handOver')),
   leaveDelivery: command('leaveDelivery', leaveId),
   rescueDelivery: command(
     'rescueDelivery',
     (_: RescueDelivery, { rescueId, deliveryId }: { rescueId: string; deliveryId: string }) =>
       `rescue/${rescueId}/${deliveryId}`,
   ),
-  raisePay: command('raisePay', (_: RaisePay, request: CommandRequest) => onceFor('raisePay', request)),
-  resumeSearch: command('resumeSearch', (_: ResumeSearch, request: CommandRequest) =>
-    onceFor('resumeSearch', request),
-  ),
+  raisePay: command('raisePay', byRequest<RaisePay>('raisePay')),
+  resumeSearch: command('resumeSearch', byRequest<ResumeSearch>('resumeSearch')),
 } satisfies CommandMap;
-
-export type CommandName = keyof typeof COMMANDS;
 
 function command<Name extends string, Payload extends Traced, Context>(
   name: Name,
@@ -105,7 +95,11 @@ function command<Name extends string, Payload extends Traced, Context>(
 }
 
 /** The same request again is the same command. */
-function onceFor(verb: string, { deliveryId, scope }: CommandRequest): string {
+function byRequest<Payload extends Traced>(verb: string) {
+  return (_: Payload, request: CommandRequest): string => requestId(verb, request);
+}
+
+function requestId(verb: string, { deliveryId, scope }: CommandRequest): string {
   return `${verb}/${deliveryId}/${scope}`;
 }
 
@@ -118,7 +112,7 @@ function stepId(
   { assignmentId, status, ...request }: CommandRequest & { assignmentId: string | null; status: string },
 ): string {
   return request.hasKey
-    ? onceFor('step', request)
+    ? requestId('step', request)
     : `step/${step}/${assignmentId ?? 'none'}/${status}/${by.kind}`;
 }
 
@@ -127,6 +121,6 @@ function leaveId(
   { assignmentId }: LeaveDelivery,
   { hasGoods, ...request }: CommandRequest & { hasGoods: boolean },
 ): string {
-  if (request.hasKey) return onceFor('leave', request);
+  if (request.hasKey) return requestId('leave', request);
   return hasGoods ? `leave/${assignmentId}/${request.scope}` : `leave/${assignmentId}`;
 }

@@ -4,7 +4,7 @@
  */
 import { type Client } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { Worker } from '@temporalio/worker';
+import { Worker, type WorkerOptions } from '@temporalio/worker';
 import { createDispatcher } from '../../adapters/temporal/dispatcher';
 import { createMessageHandler } from '../../services/outbox/outboxMessages';
 import { snapshotOf, nextDeadline } from '../../domain/delivery/deadline';
@@ -47,7 +47,10 @@ const ATTRIBUTES = {
   MerchantId: 2,
 } as const;
 
-export async function createTemporalWorld(): Promise<TemporalWorld> {
+/** @param workflows those of the service, where nothing else is given */
+export async function createTemporalWorld({
+  workflows = workflowsUnderTest(),
+}: { workflows?: Pick<WorkerOptions, 'workflowBundle' | 'sinks'> } = {}): Promise<TemporalWorld> {
   const world = await createDispatchWorld();
   const env = await TestWorkflowEnvironment.createTimeSkipping({
     server: { executable: { type: 'existing-path', path: requiredVariable('TEST_TEMPORAL_TEST_SERVER') } },
@@ -65,7 +68,7 @@ export async function createTemporalWorld(): Promise<TemporalWorld> {
     throw new Error(`${name} is not part of this test`);
   };
   const worker = await Worker.create({
-    ...workflowsUnderTest(),
+    ...workflows,
     connection: env.nativeConnection,
     namespace: env.namespace,
     taskQueue: TASK_QUEUE,

@@ -67,7 +67,7 @@ export function delivery(input: DeliveryInput): Promise<DeliverySnapshot['status
 /**
  * A delivery that takes these commands. One writer: handlers only put into the inbox and wait; this loop takes
  * the next event, or the deadline that is due, runs its one transaction, adopts the snapshot that comes back,
- * and waits. docs/architecture.md, The way of one delivery.
+ * and waits (docs/architecture.md#the-way-of-one-delivery).
  */
 export async function runDelivery(
   { deliveryId, correlationId }: DeliveryInput,

@@ -75,7 +75,7 @@ const answerSeconds = new Histogram({
 
 /**
  * Sends commands to the workflows of deliveries, which may be busy, away, closed or gone.
- * docs/architecture.md, The way of one delivery.
+ * docs/architecture.md#the-way-of-one-delivery, step 5.
  */
 export function createCommandSender(deps: CommandSenderDeps): CommandSender {
   return {

@@ -136,7 +136,7 @@ function contextOf(
   };
 }
 
-/** Flags are read at each event, so that a switch holds from the next one on. docs/behaviour.md, Features. */
+/** Flags are read at each event, so that a switch holds from the next one on (docs/behaviour.md#features). */
 function featuresOf(
   { features }: Pick<RowDeps, 'features'>,
   { delivery: { cityId, deliveryId } }: DeliveryState,

@@ -16,6 +16,7 @@ export function createDeliveryActivities(deps: DeliveryDeps): DeliveryActivities
   return { ...sameForEach(AUTOMATIC_EVENTS, run), ...sameForEach(COMMANDS, run) };
 }
 
+/** `Object.fromEntries` with the names in its type. */
 function sameForEach<Name extends string, Value>(
   names: Record<Name, unknown>,
   value: Value,

@@ -12,7 +12,7 @@ import type { FeatureSetting, FeatureSubject } from '../domain/features/rollout'
 import type { ParcelSize, VehicleKind } from '../domain/driver/vehicles';
 import type { PrismaClient } from '../prisma/client/client';
 import type { ApiSettings } from '../settings';
-import type { Answers } from './commands/answers';
+import type { CommandSender } from './commands/commandSender';
 import type { TokenReader } from './auth/tokens';
 
 /** What the API needs from outside. `main.ts` and the tests give it; no route builds a client of its own. */
@@ -29,7 +29,7 @@ export type ApiDeps = {
   redis: Redis;
   readToken: TokenReader;
   orders: OrderService;
-  answers: Answers;
+  commands: CommandSender;
   availability: AvailabilityService;
   positions: PositionService;
   registration: DriverRegistration;
@@ -231,7 +231,7 @@ export type FeatureEvaluation = {
   rolloutPercent: number;
 };
 
-/** See activities/featureDesk.ts. */
+/** See services/features/featureService.ts. */
 export interface FeatureService {
   /** What holds in this process. */
   effective(): readonly FeatureSetting[];

@@ -1,5 +1,5 @@
 // Applies prisma/migrations and takes them back. The list of what is applied is Prisma's own table, kept as
-// Prisma keeps it, so that its commands and ours know what the other has done (ADR 32).
+// Prisma keeps it, so that its commands and ours know what the other has done (ADR 27).
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -40,7 +40,7 @@ afterAll(async () => {
 });
 beforeEach(() => client.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public'));
 
-/** Databases have applied these as they are, and refuse another text (ADR 32). A release adds its own. */
+/** Databases have applied these as they are, and refuse another text (ADR 27). A release adds its own. */
 const RELEASED: Readonly<Record<string, string>> = {
   '20261122090000_foundation': 'aacea11dcae9a713e8ea19e3c6f6436fb5623a873b5de6d9de7cad9fa7692e97',
   '20261122120000_outbox_order': '1149f2ea0b4773d85aeb682e7abc51dcf9583ff1a27b2adc8712149aa1bac642',

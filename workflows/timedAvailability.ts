@@ -2,7 +2,7 @@ import { condition, proxyLocalActivities, setCurrentDetails, setHandler } from '
 import type { TimedEnd } from '../services/availability';
 import { type TimedAvailabilityInput, timedStateChanged } from './contract';
 
-/** What this workflow needs of activities/availability.ts. */
+/** What this workflow needs of services/availability.ts. */
 export type TimedAvailabilityActivities = {
   /** @returns the timed state the driver is in afterwards, if any */
   endTimedState(end: TimedAvailabilityInput): Promise<TimedEnd | null>;

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { type Answer, isRefusal } from '../../domain/delivery/deliveryState';
 import { actorOf } from '../auth/caller';
-import type { ApiDeps, RescueJob, RescueResult } from '../deps';
+import type { RescueJob, RescueResult } from '../../services/rescue';
+import type { ApiDeps } from '../deps';
 import { type Call, type Endpoint, post, type Reply } from '../http/endpoint';
 import { instantText, iso, line, uuid } from '../http/fields';
 import { Problem } from '../http/problems';

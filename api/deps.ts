@@ -1,22 +1,29 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import type { AuditService } from '../services/auditChains';
-import type { AvailabilityService } from '../services/availability';
+import type { Services } from '../services/compose';
 import type { FeatureService } from '../services/features/featureService';
-import type { Orders } from '../services/orders';
-import type { Clock, DriverStates, NewId, Read } from '../services/ports';
-import type { Positions } from '../services/positions';
-import type { Registration } from '../services/registration';
-import type { RescueService } from '../services/rescue';
-import type { SupportCases } from '../services/supportCases';
-import type { ZoneHealth } from '../services/zones/zoneHealth';
+import type { Clock, DependencyChecks, DriverStates, NewId, Read } from '../services/ports';
 import type { PrismaClient } from '../prisma/client/client';
 import type { ApiSettings } from '../settings';
 import type { Answers } from './commands/answers';
 import type { TokenReader } from './auth/tokens';
 
+/** The services that routes call. */
+type CalledServices = Pick<
+  Services,
+  | 'orders'
+  | 'availability'
+  | 'positions'
+  | 'registration'
+  | 'zoneHealth'
+  | 'supportCases'
+  | 'rescue'
+  | 'audit'
+>;
+
 /** What the API needs from outside. `main.ts` and the tests give it; no route builds a client of its own. */
-export type ApiDeps = {
+export type ApiDeps = CalledServices & {
+  driverStates: Pick<DriverStates, 'read'>;
   settings: Pick<ApiSettings, 'api' | 'rateLimits'>;
   log: Logger;
   clock: Clock;
@@ -28,16 +35,7 @@ export type ApiDeps = {
   /** Rate limits are counted here. */
   redis: Redis;
   readToken: TokenReader;
-  orders: Orders;
   answers: Answers;
-  availability: Pick<AvailabilityService, 'request' | 'read'>;
-  positions: Positions;
-  registration: Registration;
-  zoneHealth: Pick<ZoneHealth, 'refresh'>;
-  driverStates: Pick<DriverStates, 'read'>;
-  supportCases: SupportCases;
-  rescue: RescueService;
-  audit: AuditService;
   /** `publicKey` null: web push is off. */
   push: { publicKey: string | null; allowLocal: boolean };
   features: FeatureService;
@@ -48,12 +46,9 @@ export type ApiDeps = {
   checkReplies?: boolean;
 };
 
-/** One thing the service cannot work without. `check` rejects while it is away. */
-export type Dependency = { name: string; check: () => Promise<unknown> };
-
 /** Whether this process takes requests. */
 export interface Readiness {
-  dependencies: readonly Dependency[];
+  checks: DependencyChecks;
   /** True from the moment the process was told to stop. */
   isStopping: () => boolean;
 }

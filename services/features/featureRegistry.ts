@@ -15,7 +15,7 @@ import {
   type FeatureSubject,
 } from '../../domain/features/rollout';
 import { showFeature } from './featureMetrics';
-import { type Clock, type Features } from '../ports';
+import { type Clock, type Features, type Log } from '../ports';
 
 /** What ops said of a feature, when and why. A higher id came later. `at` in epoch ms. */
 export type FeatureRow = FeatureOverride & {
@@ -43,11 +43,6 @@ export interface FeatureNews {
   stop(): Promise<void>;
 }
 
-export type FeatureLog = {
-  info(fields: object, text: string): void;
-  warn(fields: object, text: string): void;
-};
-
 export type FeatureRegistryDeps = {
   /** The features there are, as the environment set them at the start. */
   environment: readonly FeatureSetting[];
@@ -55,7 +50,7 @@ export type FeatureRegistryDeps = {
   readRows: () => Promise<readonly FeatureRow[]>;
   news: FeatureNews;
   clock: Clock;
-  log: FeatureLog;
+  log: Pick<Log, 'info' | 'warn'>;
   pollMs?: number;
 };
 
@@ -123,7 +118,7 @@ export function createFeatureRegistry(deps: FeatureRegistryDeps): FeatureRegistr
 /** Says in the log which features are off, and from then on each change: `driver_offers disabled`. */
 export function logFeatures(
   features: Pick<FeatureRegistry, 'effective' | 'onChange'>,
-  log: Pick<FeatureLog, 'info'>,
+  log: Pick<Log, 'info'>,
 ): void {
   for (const { feature, state } of features.effective())
     if (state !== 'ON') log.info({ feature, why: state }, `${feature} disabled`);

@@ -16,7 +16,7 @@ import { createFeatureNews } from '../adapters/redis/featureNews';
 import { composeRelayedServices, startFeatures } from '../services/compose';
 import { createFeatureService } from '../services/features/featureService';
 import type { DriverMap } from '../services/ports';
-import { readApiSettings } from '../settings';
+import { readApiSettings, startFailure } from '../settings';
 import { readTemporalSettings } from '../settings/temporal';
 import { createAnswers } from './commands/answers';
 import { createApp } from './app';
@@ -175,9 +175,7 @@ function toldToStop(): Promise<NodeJS.Signals> {
 main().then(
   () => process.exit(0), // whatever a library left open must not keep a stopped process alive
   (error: unknown) => {
-    process.stderr.write(
-      `${error instanceof Error ? (error.name === 'SettingsError' ? error.message : error.stack) : String(error)}\n`,
-    );
+    process.stderr.write(`${startFailure(error)}\n`);
     process.exit(1);
   },
 );

@@ -17,9 +17,9 @@ import { readLatestHealth } from '../adapters/postgres/zoneHealthRows';
 import { createFeatureNews } from '../adapters/redis/featureNews';
 import { PositionArchive } from '../adapters/redis/positionArchive';
 import { composeRelayedServices, startFeatures } from '../services/compose';
-import { readSettings } from '../settings';
+import { readSettings, startFailure } from '../settings';
 import { readTemporalSettings } from '../settings/temporal';
-import { ATTEMPT_MS, TASK_QUEUE } from '../workflows/contract';
+import { ATTEMPT_MS, TASK_QUEUE, type TimedAvailabilityInput } from '../workflows/contract';
 import { beginAttempt } from './attempts';
 import { observeAudit } from './auditMetrics';
 import { BUNDLE_PATH, deploymentOf } from './deployment';
@@ -142,8 +142,7 @@ async function main(): Promise<void> {
           notifyRelay,
           beginAttempt,
         }),
-        endTimedState: (end: Parameters<typeof availability.endTimedState>[0]) =>
-          availability.endTimedState(end),
+        endTimedState: (end: TimedAvailabilityInput) => availability.endTimedState(end),
         ...sweeps,
       },
       maxCachedWorkflows: settings.worker.maxCachedWorkflows,
@@ -192,9 +191,7 @@ function stopOnce(worker: Worker): void {
 }
 
 main().catch((error: unknown) => {
-  process.stderr.write(
-    `${error instanceof Error ? (error.name === 'SettingsError' ? error.message : error.stack) : String(error)}\n`,
-  );
+  process.stderr.write(`${startFailure(error)}\n`);
   process.exitCode = 1;
   setTimeout(() => process.exit(1), 1_000).unref(); // open pools must not keep a failed start alive
 });

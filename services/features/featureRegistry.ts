@@ -133,7 +133,7 @@ export function logFeatures(
 // ---- what is known ----
 
 /** `taken`: which one of the rows taken on its row was. */
-type DeliverySnapshot = {
+type KnownFeature = {
   environment: FeatureSetting;
   rowId: bigint;
   taken: number;
@@ -149,7 +149,7 @@ function createKnownFeatures({
   log,
 }: Pick<FeatureRegistryDeps, 'environment' | 'clock' | 'log'>): KnownFeatures {
   const startedAt = clock();
-  const byName = new Map<string, DeliverySnapshot>(
+  const byName = new Map<string, KnownFeature>(
     environment.map((setting) => [
       setting.feature,
       { environment: setting, rowId: -1n, taken: 0, override: NO_OVERRIDE, setting, changedAt: startedAt },
@@ -215,10 +215,10 @@ function newestOfEach(rows: readonly FeatureRow[]): FeatureRow[] {
 }
 
 function takenOn(
-  known: DeliverySnapshot,
+  known: KnownFeature,
   row: FeatureRow,
   now: number,
-): { next: DeliverySnapshot; change: FeatureChange | null } {
+): { next: KnownFeature; change: FeatureChange | null } {
   const setting = effectiveSetting(known.environment, row);
   const next = { ...known, rowId: row.id, override: row };
   if (isSameSetting(known.setting, setting)) return { next, change: null };

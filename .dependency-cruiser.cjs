@@ -121,7 +121,7 @@ module.exports = {
     {
       name: 'only-roots-compose',
       comment:
-        'Services and adapters are handed in: who composes them is a program, a test or a bench (ADR 29).',
+        'Services and adapters are handed in: who composes them is a program, a test or a bench (ADR 27).',
       severity: 'error',
       from: { path: '^(domain|workflows|activities|services|adapters|api|settings)/', pathNot: ROOTS },
       to: { path: '^(services|adapters)/compose\\.ts$', dependencyTypesNot: ['type-only'] },

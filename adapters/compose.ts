@@ -23,7 +23,7 @@ export type Adapters = {
   notifiers: Notifiers;
 };
 
-/** The ports of the services over the clients of one process (ADR 29). */
+/** The ports of the services over the clients of one process (ADR 27). */
 export function composeAdapters({
   db,
   redis,

@@ -5,7 +5,7 @@ import type { FeatureService } from '../services/features/featureService';
 import type { Clock, DependencyChecks, DriverStates, NewId, Read } from '../services/ports';
 import type { PrismaClient } from '../prisma/client/client';
 import type { ApiSettings } from '../settings';
-import type { Answers } from './commands/answers';
+import type { CommandSender } from './commands/commandSender';
 import type { TokenReader } from './auth/tokens';
 
 /** The services that routes call. */
@@ -35,7 +35,7 @@ export type ApiDeps = CalledServices & {
   /** Rate limits are counted here. */
   redis: Redis;
   readToken: TokenReader;
-  answers: Answers;
+  commands: CommandSender;
   /** `publicKey` null: web push is off. */
   push: { publicKey: string | null; allowLocal: boolean };
   features: FeatureService;

@@ -8,7 +8,7 @@ import { Redis } from 'ioredis';
 import { type Logger, pino } from 'pino';
 import { collectDefaultMetrics } from 'prom-client';
 import { v7 as newId } from 'uuid';
-import { answerFromRow } from '../activities/delivery';
+import { answerFromRow } from '../services/deliveries/deliveryEvents';
 import { commonChecks, composeAdapters } from '../adapters/compose';
 import { createFeatureClient } from '../adapters/openfeature/featureClient';
 import { connectPostgres, poolReader } from '../adapters/postgres/database';
@@ -18,11 +18,11 @@ import { createFeatureService } from '../services/features/featureService';
 import type { DriverMap } from '../services/ports';
 import { readApiSettings, startFailure } from '../settings';
 import { readTemporalSettings } from '../settings/temporal';
-import { createAnswers } from './commands/answers';
+import { createCommandSender } from './commands/commandSender';
 import { createApp } from './app';
 import { attachGateway } from './realtime/gateway';
 import { stopServing } from './http/shutdown';
-import { connectTemporal, createWorkflowUpdates } from './commands/temporalUpdates';
+import { connectTemporal, createWorkflowUpdates } from './commands/workflowUpdates';
 import { createTokenReader } from './auth/tokens';
 
 /** That the API hears its drivers holds for three times as long. */
@@ -83,7 +83,7 @@ async function main(): Promise<void> {
         log,
         notifyRelay,
       }),
-      answers: createAnswers({
+      commands: createCommandSender({
         updates: createWorkflowUpdates(client),
         timeoutMs: settings.api.answerTimeoutMs,
         log,

@@ -1,5 +1,5 @@
 /**
- * The services of one process, put together once for API, worker, tests and benches (ADR 29). Nothing here
+ * The services of one process, put together once for API, worker, tests and benches (ADR 27). Nothing here
  * opens a connection or reads the environment: the ports come in, the services come out.
  */
 import { createAuditChains } from '../adapters/postgres/auditChains';
@@ -12,7 +12,7 @@ import { createRelay, type Relay } from '../adapters/postgres/relay';
 import { type FeatureSetting } from '../domain/features/rollout';
 import { type AuditService, createAuditService } from './auditChains';
 import { type AvailabilityDeps, type AvailabilityService, createAvailability } from './availability';
-import { type DeliveryStore } from './deliveryStore';
+import { type DeliveryStore } from './deliveries/deliveryStore';
 import { createDriverStates } from './driverStates';
 import {
   createFeatureRegistry,

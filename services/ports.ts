@@ -131,7 +131,7 @@ export interface DriverMap {
   reportIngestUp(now: number): Promise<void>;
   /**
    * Since when (epoch ms) drivers could be heard without a gap; `now` where nobody listens: nobody is silent
-   * while our own ears are shut.
+   * while ingest is down.
    */
   ingestUpSince(now: number): Promise<number>;
 }

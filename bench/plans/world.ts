@@ -9,15 +9,11 @@ import { createFeatureClient } from '../../adapters/openfeature/featureClient';
 import { createRedisDriverMap } from '../../adapters/redis/driverMap';
 import { createDispatcher } from '../../adapters/temporal/dispatcher';
 import { composeServices } from '../../services/compose';
-import {
-  answerFromRow,
-  createDeliveryActivities,
-  type DeliveryActivities,
-  type EventInput,
-} from '../../activities/delivery';
+import { createDeliveryActivities, type DeliveryActivities } from '../../activities/delivery';
+import { answerFromRow, type EventInput } from '../../services/deliveries/deliveryEvents';
 import { createFeatureService } from '../../services/features/featureService';
 import { createFeatureRegistry } from '../../services/features/featureRegistry';
-import { createAnswers, eventOf, type WorkflowUpdates } from '../../api/commands/answers';
+import { createCommandSender, type WorkflowUpdates } from '../../api/commands/commandSender';
 import { apiEndpoints } from '../../api/app';
 import type { ApiDeps } from '../../api/deps';
 import type { Settings } from '../../settings';
@@ -105,7 +101,7 @@ export function createWorld({
     redis,
     keyPrefix,
     readToken: () => Promise.reject(new Error('nobody comes by HTTP')),
-    answers: createAnswers({
+    commands: createCommandSender({
       updates: updatesInProcess(db, activities),
       timeoutMs: 8_000,
       log: pino({ level: 'silent' }),
@@ -148,13 +144,13 @@ export function createWorld({
 /** The transaction of the update's event, as the workflow's one writer runs it. */
 function updatesInProcess(db: Database, activities: DeliveryActivities): WorkflowUpdates {
   return {
-    execute: async (workflowId, question) => {
+    execute: async (workflowId, { command, payload }) => {
       const [, merchantId = '', sellerOrderId = ''] = workflowId.split('/').map(decodeURIComponent);
       const { id: deliveryId } = await db.delivery.findUniqueOrThrow({
         where: { merchantId_sellerOrderId: { merchantId, sellerOrderId } },
         select: { id: true },
       });
-      return (await runEvent(activities, { deliveryId, event: eventOf(question) })).answer;
+      return (await runEvent(activities, { deliveryId, event: command.eventOf(payload) })).answer;
     },
     recall: () => Promise.reject(new Error('no update is remembered here')),
   };

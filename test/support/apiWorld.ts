@@ -13,10 +13,10 @@ import { readerOf } from '../../adapters/postgres/database';
 import { createFeatureClient } from '../../adapters/openfeature/featureClient';
 import { createRedisDriverMap } from '../../adapters/redis/driverMap';
 import { composeServices } from '../../services/compose';
-import { answerFromRow } from '../../activities/delivery';
+import { answerFromRow } from '../../services/deliveries/deliveryEvents';
 import { createFeatureService, type FeatureService } from '../../services/features/featureService';
 import { createFeatureRegistry } from '../../services/features/featureRegistry';
-import { createAnswers, eventOf, type WorkflowUpdates } from '../../api/commands/answers';
+import { createCommandSender, type WorkflowUpdates } from '../../api/commands/commandSender';
 import { createApp } from '../../api/app';
 import type { ApiDeps } from '../../api/deps';
 import { createTokenReader } from '../../api/auth/tokens';
@@ -159,7 +159,7 @@ function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiD
     keyPrefix,
     checkReplies: true,
     readToken: createTokenReader(AUTH),
-    answers: createAnswers({
+    commands: createCommandSender({
       updates: updatesInProcess(world),
       timeoutMs: 2_000,
       log,
@@ -209,18 +209,15 @@ export function createQuietFeatures(
 /** The transaction of the update's event, as the workflow's one writer runs it. */
 export function updatesInProcess({ db, activities }: DispatchWorld): WorkflowUpdates {
   return {
-    execute: async (workflowId, question) => {
+    execute: async (workflowId, { command, payload }) => {
       const [, merchantId = '', sellerOrderId = ''] = workflowId.split('/').map(decodeURIComponent);
       const { id: deliveryId } = await db.delivery.findUniqueOrThrow({
         where: { merchantId_sellerOrderId: { merchantId, sellerOrderId } },
       });
-      const told = await activities[question.kind]({
-        deliveryId,
-        correlationId: question.args.correlationId,
-        at: Date.now(),
-        event: eventOf(question),
-      });
-      return told.answer;
+      const event = command.eventOf(payload);
+      const { correlationId } = payload;
+      const result = await activities[event.kind]({ deliveryId, correlationId, at: Date.now(), event });
+      return result.answer;
     },
     recall: async (workflowId) => {
       throw new WorkflowNotFoundError('no update is remembered here', workflowId, undefined);

@@ -97,6 +97,12 @@ export class SettingsError extends Error {
   }
 }
 
+/** What a start that failed says: wrong settings speak for themselves, anything else needs its stack. */
+export function startFailure(error: unknown): string {
+  if (error instanceof SettingsError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
 /**
  * The settings of a worker.
  * @throws SettingsError

@@ -6,7 +6,8 @@ import { PARCEL_SIZES } from '../../domain/driver/vehicles';
 import { COMMANDS } from '../../workflows/contract';
 import { noDelivery, sendCommand, tracedBy } from '../commands/sendCommand';
 import { actorOf, type Caller, coversCity } from '../auth/caller';
-import type { ApiDeps, OrderAsked } from '../deps';
+import type { Order } from '../../services/orders';
+import type { ApiDeps } from '../deps';
 import { type Call, type Endpoint, get, NOTHING, post, type Reply } from '../http/endpoint';
 import {
   cents,
@@ -239,7 +240,7 @@ async function takeOrder(
 ): Promise<Reply> {
   const merchantId = merchantOf(caller, body.merchantId);
   if (!coversCity(caller, body.cityId)) throw new Problem('UNKNOWN_CITY', `there is no city ${body.cityId}`);
-  const asked: OrderAsked = { ...body, merchantId, by: actorOf(caller) };
+  const asked: Order = { ...body, merchantId, by: actorOf(caller) };
   const taken = await deps.orders.takeOrder(
     asked,
     hashOf({ ...body, merchantId }),

@@ -13,6 +13,7 @@ import type { ParcelSize, VehicleKind } from '../domain/driver/vehicles';
 import type { PrismaClient } from '../prisma/client/client';
 import type { ApiSettings } from '../settings';
 import type { Answers } from './commands/answers';
+import type { TokenSigner } from './auth/localTokens';
 import type { TokenReader } from './auth/tokens';
 
 /** What the API needs from outside. `main.ts` and the tests give it; no route builds a client of its own. */
@@ -28,6 +29,8 @@ export type ApiDeps = {
   /** Rate limits are counted here. */
   redis: Redis;
   readToken: TokenReader;
+  /** Only where `npm start` plays the demo: the page of docs signs people of the demo in. */
+  signDemoToken?: TokenSigner | null;
   orders: OrderService;
   answers: Answers;
   availability: AvailabilityService;

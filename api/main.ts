@@ -46,6 +46,7 @@ import { createApp } from './app';
 import { attachGateway } from './realtime/gateway';
 import { stopServing } from './http/shutdown';
 import { connectTemporal, createWorkflowUpdates } from './commands/temporalUpdates';
+import { createLocalSigner } from './auth/localTokens';
 import { createTokenReader } from './auth/tokens';
 
 /** That the API hears its drivers holds for three times as long. */
@@ -130,6 +131,7 @@ async function main(): Promise<void> {
       read: poolReader(postgres),
       redis,
       readToken,
+      signDemoToken: settings.demoSignIn ? createLocalSigner(settings.auth) : null,
       driverStates,
       features: createFeatureService({
         db,

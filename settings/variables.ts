@@ -401,6 +401,12 @@ export const API_VARIABLES = {
     32,
     'the key of tokens signed with HS256, for demo and tests; this or JWT_JWKS_URL',
   ),
+  demoSignIn: choice(
+    'DEMO_SIGN_IN',
+    'false',
+    ['true', 'false'],
+    'set by `npm start` alone: the page of API docs signs anybody on this machine in as any person of the demo; refused with JWT_JWKS_URL, TRUSTED_PROXIES, or an API_HOST that other machines reach',
+  ),
   issuer: word('JWT_ISSUER', 'driver-service', 'the `iss` that a token must have'),
   audience: word('JWT_AUDIENCE', 'driver-service', 'the `aud` that a token must have'),
   perMinute: whole('RATE_LIMIT_PER_MINUTE', 600, PER_MINUTE, 'requests a minute of one driver or customer'),

@@ -12,7 +12,7 @@ type DemoPerson = TokenHolder & { name: string };
 
 type DemoDeps = Pick<ApiDeps, 'db' | 'log'> & { signToken: TokenSigner };
 
-const OPS: DemoPerson = { role: 'ops', id: 'demo-ops', name: 'Ops' };
+const OPS: DemoPerson = { role: 'ops', id: 'demo-ops', name: 'Ops of all cities' };
 const MOST_OF_A_ROLE = 40;
 
 const asked = z.strictObject({

@@ -24,7 +24,9 @@ function groupOf([role, title], people) {
   group.setAttribute('aria-label', title);
   const label = document.createElement('span');
   label.textContent = title;
-  group.append(label, ...people.filter((person) => person.role === role).map(buttonOf));
+  const buttons = document.createElement('div');
+  buttons.append(...people.filter((person) => person.role === role).map(buttonOf));
+  group.append(label, buttons);
   return group;
 }
 
@@ -65,8 +67,9 @@ export const DEMO_STYLE = `#demo-sign-in {
   color: #3b4151;
 }
 #demo-sign-in h2 { margin: 0 0 8px; font-size: 18px; }
-#demo-sign-in [role='group'] { display: flex; flex-wrap: wrap; gap: 8px; align-items: center; margin: 8px 0; }
-#demo-sign-in [role='group'] span { flex: 0 0 84px; font-size: 14px; font-weight: 600; }
+#demo-sign-in [role='group'] { display: grid; grid-template-columns: 84px 1fr; margin: 8px 0; }
+#demo-sign-in [role='group'] span { font-size: 14px; font-weight: 600; line-height: 36px; }
+#demo-sign-in [role='group'] div { display: flex; flex-wrap: wrap; gap: 8px; }
 #demo-sign-in button {
   min-height: 36px;
   padding: 6px 12px;
@@ -82,4 +85,7 @@ export const DEMO_STYLE = `#demo-sign-in {
 #demo-sign-in button:focus-visible { outline: 3px solid #4990e2; outline-offset: 1px; }
 #demo-sign-in button[aria-pressed='true'] { border-color: #1f6f54; background: #1f6f54; color: #fff; }
 #demo-sign-in p { min-height: 20px; margin: 12px 0 0; font-size: 14px; line-height: 20px; overflow-wrap: anywhere; }
+@media (max-width: 640px) {
+  #demo-sign-in [role='group'] { grid-template-columns: 1fr; }
+}
 `;

@@ -36,7 +36,19 @@ const DEMO_PAGE = pageOf({
 });
 
 const START = `SwaggerUIBundle(${JSON.stringify(DOCS_OPTIONS)});\n`;
-const STYLE = 'body { margin: 0; }\n';
+/** On a phone, cells of a table stand one below the other: side by side, each is a few letters wide. */
+const STYLE = `body { margin: 0; }
+@media (max-width: 640px) {
+  .swagger-ui table.responses-table > :is(thead, tbody) > tr,
+  .swagger-ui table.responses-table > tbody > tr > td,
+  .swagger-ui table.parameters > tbody > tr,
+  .swagger-ui table.parameters > tbody > tr > td { display: block; width: auto; min-width: 0; padding: 4px 0; }
+  .swagger-ui table.parameters > thead,
+  .swagger-ui table.responses-table > thead,
+  .swagger-ui .response-col_links { display: none !important; }
+  .swagger-ui .opblock-summary-description { padding: 4px 10px; }
+}
+`;
 
 /**
  * The page of docs, all of it served from here: nothing is fetched from elsewhere, and no script stands in

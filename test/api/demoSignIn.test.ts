@@ -51,7 +51,7 @@ describe('signing in from the page of docs', () => {
     const people: unknown = JSON.parse((await ask('/docs/demo/people')).text);
     expect(people).toEqual(
       expect.arrayContaining([
-        { role: 'ops', id: 'demo-ops', name: 'Ops' },
+        { role: 'ops', id: 'demo-ops', name: 'Ops of all cities' },
         { role: 'merchant', id: MERCHANT, name: expect.any(String) },
         { role: 'driver', id: NORA, name: 'Nora <b>S.</b>' },
       ]),

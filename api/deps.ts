@@ -12,7 +12,7 @@ import type { FeatureSetting, FeatureSubject } from '../domain/features/rollout'
 import type { ParcelSize, VehicleKind } from '../domain/driver/vehicles';
 import type { PrismaClient } from '../prisma/client/client';
 import type { ApiSettings } from '../settings';
-import type { Answers } from './commands/answers';
+import type { CommandSender } from './commands/commandSender';
 import type { TokenSigner } from './auth/localTokens';
 import type { TokenReader } from './auth/tokens';
 
@@ -32,7 +32,7 @@ export type ApiDeps = {
   /** Only where `npm start` plays the demo: the page of docs signs people of the demo in. */
   signDemoToken?: TokenSigner | null;
   orders: OrderService;
-  answers: Answers;
+  commands: CommandSender;
   availability: AvailabilityService;
   positions: PositionService;
   registration: DriverRegistration;
@@ -234,7 +234,7 @@ export type FeatureEvaluation = {
   rolloutPercent: number;
 };
 
-/** See activities/featureDesk.ts. */
+/** See services/features/featureService.ts. */
 export interface FeatureService {
   /** What holds in this process. */
   effective(): readonly FeatureSetting[];

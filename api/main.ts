@@ -24,7 +24,7 @@ import { createSocketEmitter } from '../adapters/redis/socketEmitter';
 import { createDispatcher } from '../adapters/temporal/dispatcher';
 import { createAuditService } from '../services/auditChains';
 import { createAvailability } from '../services/availability';
-import { answerFromRow } from '../activities/delivery';
+import { answerFromRow } from '../services/deliveries/deliveryEvents';
 import { createDriverStates } from '../services/driverStates';
 import { createFeatureService } from '../services/features/featureService';
 import { createFeatureRegistry, logFeatures } from '../services/features/featureRegistry';
@@ -41,11 +41,11 @@ import { createWake } from '../services/wake';
 import { createZoneHealth } from '../services/zones/zoneHealth';
 import { readApiSettings } from '../settings';
 import { readTemporalSettings } from '../settings/temporal';
-import { createAnswers } from './commands/answers';
+import { createCommandSender } from './commands/commandSender';
 import { createApp } from './app';
 import { attachGateway } from './realtime/gateway';
 import { stopServing } from './http/shutdown';
-import { connectTemporal, createWorkflowUpdates } from './commands/temporalUpdates';
+import { connectTemporal, createWorkflowUpdates } from './commands/workflowUpdates';
 import { createLocalSigner } from './auth/localTokens';
 import { createTokenReader } from './auth/tokens';
 
@@ -149,7 +149,7 @@ async function main(): Promise<void> {
         travel: settings.travel,
         notifyRelay,
       }),
-      answers: createAnswers({
+      commands: createCommandSender({
         updates: createWorkflowUpdates(client),
         timeoutMs: settings.api.answerTimeoutMs,
         log,

@@ -43,9 +43,10 @@ function untilStopped(environment) {
 }
 
 function announce(environment) {
+  const signIn = environment.DEMO_SIGN_IN === 'true' ? '  (sign in there with one click)' : '';
   logStep(`ready
 
-          API docs     ${environment.API_URL}/docs${environment.DEMO_SIGN_IN === 'true' ? '  (sign in there with one click)' : ''}
+          API docs     ${environment.API_URL}/docs${signIn}
           A token      npm run token
           Health       ${environment.API_URL}/health
           Temporal UI  ${environment.TEMPORAL_UI_URL ?? `that of ${environment.TEMPORAL_ADDRESS}`}

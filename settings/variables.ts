@@ -405,7 +405,7 @@ export const API_VARIABLES = {
     'DEMO_SIGN_IN',
     'false',
     ['true', 'false'],
-    'set by `npm start` alone: the page of API docs signs anybody on this machine in as any person of the demo; refused with JWT_JWKS_URL, TRUSTED_PROXIES, or an API_HOST that other machines reach',
+    'only `npm start` sets it: the page of API docs signs in whoever uses this machine (ADR 27)',
   ),
   issuer: word('JWT_ISSUER', 'driver-service', 'the `iss` that a token must have'),
   audience: word('JWT_AUDIENCE', 'driver-service', 'the `aud` that a token must have'),

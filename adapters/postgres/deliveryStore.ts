@@ -2,7 +2,7 @@ import { type DeliveryStatus } from '../../domain/delivery/status';
 import { type Point } from '../../domain/geo/places';
 import { type DeliveryState } from '../../domain/delivery/deliveryState';
 import { type ParcelSize } from '../../domain/driver/vehicles';
-import { type DeliveryStore, type SearchFacts, type Touched } from '../../services/deliveryStore';
+import { type DeliveryStore, type SearchFacts, type Touched } from '../../services/deliveries/deliveryStore';
 import { ImpossibleEvent } from '../../services/impossibleEvent';
 import { type Read } from '../../services/ports';
 import { readCandidates } from './candidates';

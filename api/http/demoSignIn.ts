@@ -21,7 +21,7 @@ const asked = z.strictObject({
 });
 
 /**
- * Signing in as a person of the demo (docs/adr/0031-demo-sign-in.md). Whoever is not on this machine finds
+ * Signing in as a person of the demo (docs/adr/0027-demo-sign-in.md). Whoever is not on this machine finds
  * nothing here.
  */
 export function demoSignInRouter({ db, log, signToken }: DemoDeps): Router {

@@ -14,12 +14,8 @@ import { createRedisDriverMap } from '../../adapters/redis/driverMap';
 import { createDispatcher } from '../../adapters/temporal/dispatcher';
 import { createAuditService } from '../../services/auditChains';
 import { createAvailability } from '../../services/availability';
-import {
-  answerFromRow,
-  createDeliveryActivities,
-  type DeliveryActivities,
-  type EventInput,
-} from '../../activities/delivery';
+import { createDeliveryActivities, type DeliveryActivities } from '../../activities/delivery';
+import { answerFromRow, type EventInput } from '../../services/deliveries/deliveryEvents';
 import { createDriverStates } from '../../services/driverStates';
 import { createFeatureService } from '../../services/features/featureService';
 import { createFeatureRegistry } from '../../services/features/featureRegistry';
@@ -29,7 +25,7 @@ import { createRegistration } from '../../services/registration';
 import { createRescue } from '../../services/rescue';
 import { createSupportCases } from '../../services/supportCases';
 import { createZoneHealth } from '../../services/zones/zoneHealth';
-import { createAnswers, eventOf, type WorkflowUpdates } from '../../api/commands/answers';
+import { createCommandSender, type WorkflowUpdates } from '../../api/commands/commandSender';
 import { apiEndpoints } from '../../api/app';
 import type { ApiDeps } from '../../api/deps';
 import type { Settings } from '../../settings';
@@ -122,7 +118,7 @@ export function createWorld({
       travel: settings.travel,
       notifyRelay,
     }),
-    answers: createAnswers({
+    commands: createCommandSender({
       updates: updatesInProcess(db, activities),
       timeoutMs: 8_000,
       log: pino({ level: 'silent' }),
@@ -182,13 +178,13 @@ export function createWorld({
 /** The transaction of the update's event, as the workflow's one writer runs it. */
 function updatesInProcess(db: Database, activities: DeliveryActivities): WorkflowUpdates {
   return {
-    execute: async (workflowId, question) => {
+    execute: async (workflowId, { command, payload }) => {
       const [, merchantId = '', sellerOrderId = ''] = workflowId.split('/').map(decodeURIComponent);
       const { id: deliveryId } = await db.delivery.findUniqueOrThrow({
         where: { merchantId_sellerOrderId: { merchantId, sellerOrderId } },
         select: { id: true },
       });
-      return (await runEvent(activities, { deliveryId, event: eventOf(question) })).answer;
+      return (await runEvent(activities, { deliveryId, event: command.eventOf(payload) })).answer;
     },
     recall: () => Promise.reject(new Error('no update is remembered here')),
   };

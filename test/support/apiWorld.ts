@@ -17,7 +17,7 @@ import { createOrderStore } from '../../adapters/postgres/orderStore';
 import { createRedisDriverMap } from '../../adapters/redis/driverMap';
 import { createAuditService } from '../../services/auditChains';
 import { createAvailability } from '../../services/availability';
-import { answerFromRow } from '../../activities/delivery';
+import { answerFromRow } from '../../services/deliveries/deliveryEvents';
 import { createDriverStates } from '../../services/driverStates';
 import { createFeatureService, type FeatureService } from '../../services/features/featureService';
 import { createFeatureRegistry } from '../../services/features/featureRegistry';
@@ -27,7 +27,7 @@ import { createRegistration } from '../../services/registration';
 import { createRescue } from '../../services/rescue';
 import { createSupportCases } from '../../services/supportCases';
 import { createZoneHealth } from '../../services/zones/zoneHealth';
-import { createAnswers, eventOf, type WorkflowUpdates } from '../../api/commands/answers';
+import { createCommandSender, type WorkflowUpdates } from '../../api/commands/commandSender';
 import { createApp } from '../../api/app';
 import type { ApiDeps } from '../../api/deps';
 import { createTokenReader } from '../../api/auth/tokens';
@@ -158,7 +158,7 @@ function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiD
       travel: TRAVEL_MODEL,
       notifyRelay,
     }),
-    answers: createAnswers({
+    commands: createCommandSender({
       updates: updatesInProcess(world),
       timeoutMs: 2_000,
       log,
@@ -227,18 +227,15 @@ export function createQuietFeatures(
 /** The transaction of the update's event, as the workflow's one writer runs it. */
 export function updatesInProcess({ db, activities }: DispatchWorld): WorkflowUpdates {
   return {
-    execute: async (workflowId, question) => {
+    execute: async (workflowId, { command, payload }) => {
       const [, merchantId = '', sellerOrderId = ''] = workflowId.split('/').map(decodeURIComponent);
       const { id: deliveryId } = await db.delivery.findUniqueOrThrow({
         where: { merchantId_sellerOrderId: { merchantId, sellerOrderId } },
       });
-      const told = await activities[question.kind]({
-        deliveryId,
-        correlationId: question.args.correlationId,
-        at: Date.now(),
-        event: eventOf(question),
-      });
-      return told.answer;
+      const event = command.eventOf(payload);
+      const { correlationId } = payload;
+      const result = await activities[event.kind]({ deliveryId, correlationId, at: Date.now(), event });
+      return result.answer;
     },
     recall: async (workflowId) => {
       throw new WorkflowNotFoundError('no update is remembered here', workflowId, undefined);

@@ -13,7 +13,8 @@ import { createRunningDeliveries } from '../../adapters/temporal/runningDeliveri
 import { createDispatcher } from '../../adapters/temporal/dispatcher';
 import { createAuditCheck } from '../../activities/sweeps/auditCheck';
 import { type AvailabilityService, createAvailability } from '../../services/availability';
-import type { DeliveryActivities, EventInput, EventResult } from '../../activities/delivery';
+import type { DeliveryActivities } from '../../activities/delivery';
+import type { EventInput, EventResult } from '../../services/deliveries/deliveryEvents';
 import { createLiveMap } from '../../services/liveMap';
 import { createLostDrivers } from '../../activities/sweeps/lostDrivers';
 import { createOpenRowsSweep } from '../../activities/sweeps/openRows';

@@ -6,6 +6,7 @@ import type { Clock, DependencyChecks, DriverStates, NewId, Read } from '../serv
 import type { PrismaClient } from '../prisma/client/client';
 import type { ApiSettings } from '../settings';
 import type { CommandSender } from './commands/commandSender';
+import type { TokenSigner } from './auth/localTokens';
 import type { TokenReader } from './auth/tokens';
 
 /** The services that routes call. */
@@ -35,6 +36,8 @@ export type ApiDeps = CalledServices & {
   /** Rate limits are counted here. */
   redis: Redis;
   readToken: TokenReader;
+  /** Only where `npm start` plays the demo: the page of docs signs people of the demo in. */
+  signDemoToken?: TokenSigner | null;
   commands: CommandSender;
   /** `publicKey` null: web push is off. */
   push: { publicKey: string | null; allowLocal: boolean };

@@ -23,6 +23,7 @@ import { createApp } from './app';
 import { attachGateway } from './realtime/gateway';
 import { stopServing } from './http/shutdown';
 import { connectTemporal, createWorkflowUpdates } from './commands/workflowUpdates';
+import { createLocalSigner } from './auth/localTokens';
 import { createTokenReader } from './auth/tokens';
 
 /** That the API hears its drivers holds for three times as long. */
@@ -74,6 +75,7 @@ async function main(): Promise<void> {
       read: poolReader(postgres),
       redis,
       readToken,
+      signDemoToken: settings.demoSignIn ? createLocalSigner(settings.auth) : null,
       features: createFeatureService({
         db,
         registry: features,

@@ -68,6 +68,8 @@ export type ApiSettings = Settings & {
     answerTimeoutMs: number;
   };
   auth: AuthSettings;
+  /** The page of API docs hands out tokens of demo people; never where `auth` has an issuer's keys. */
+  demoSignIn: boolean;
   rateLimits: RateLimits;
 };
 
@@ -321,6 +323,7 @@ function apiPart(read: Read): Omit<ApiSettings, keyof Settings> {
       answerTimeoutMs: read(API.answerTimeoutMs),
     },
     auth: { keys: keysPart(read), issuer: read(API.issuer), audience: read(API.audience) },
+    demoSignIn: read(API.demoSignIn) === 'true',
     rateLimits: {
       perMinute: read(API.perMinute),
       merchantPerMinute: read(API.merchantPerMinute),

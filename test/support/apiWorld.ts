@@ -27,7 +27,7 @@ import type { AuthSettings } from '../../settings';
 import { createDispatchWorld, type DispatchWorld } from './dispatchWorld';
 import { freshRedis, type FreshRedis } from './freshRedis';
 
-const KEY = 'a key for tests only, of over 32 bytes';
+export const KEY = 'a key for tests only, of over 32 bytes';
 export const AUTH: AuthSettings = {
   keys: { kind: 'local', key: KEY },
   issuer: 'tests',

@@ -3,14 +3,14 @@ import type { SupportClient } from '../client/supportClient';
 import { pause } from '../kit/pause';
 import type { SimulatedDriver } from '../people/driver';
 import type { Roster } from '../people/roster';
-import { Workday } from '../people/workday';
+import { type Worker, Workday } from '../people/workday';
 
 export type BalanceDeps = {
   demand: Demand;
   speed: number;
   cityId: string;
   roster: Roster;
-  drivers: readonly SimulatedDriver[];
+  drivers: readonly (Worker & Pick<SimulatedDriver, 'driverId' | 'isOnDuty'>)[];
   desk: Pick<SupportClient, 'backlog'>;
   log: (line: string) => void;
 };

@@ -34,15 +34,20 @@ const BREAK_MS = { min: 2 * MINUTE_MS, max: 3 * MINUTE_MS };
 const LATE_MS = { min: 0, max: 2 * MINUTE_MS };
 
 export function rosterOf({ drivers, random, takesBreaks }: RosterOptions): Roster {
+  const drawn = new Map<string, Absence[]>();
+  const absencesIn = (driver: number, cycle: number, endsAt: number): Absence[] => {
+    const name = `driver ${driver} cycle ${cycle}`;
+    const absences = drawn.get(name) ?? absencesOf(endsAt, random.stream(name));
+    drawn.set(name, absences);
+    return absences;
+  };
   const dutyAt = (driver: number, clockMs: number): Duty => {
     const firstEnd = (SHIFT_MS * (driver + 1)) / drivers;
     const lastEnded = Math.floor((clockMs - firstEnd) / CYCLE_MS);
     // Breaks belong to the end of the shift after them.
     const absences = [lastEnded, lastEnded + 1]
       .filter((cycle) => cycle >= 0)
-      .flatMap((cycle) =>
-        absencesOf(firstEnd + cycle * CYCLE_MS, random.stream(`driver ${driver} cycle ${cycle}`)),
-      );
+      .flatMap((cycle) => absencesIn(driver, cycle, firstEnd + cycle * CYCLE_MS));
     const now = absences.find(({ from, until }) => from > 0 && from <= clockMs && clockMs < until);
     return now === undefined || (now.duty === 'onBreak' && !takesBreaks(driver)) ? 'onDuty' : now.duty;
   };

@@ -26,9 +26,17 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const COUNTED_EVERY_MS = 10_000;
 const OFFER_MS = 30_000;
+/** A lapse excludes for so long; a refusal until the first escalation, which comes as late. */
+const EXCLUDED_MS = 5 * MINUTE_MS;
 
-/** `heldUntil`: there is an offer for it. `refusedBy`: these are not asked again. */
-type Order = { shop: Point; door: Point; readyAt: number; heldUntil: number; refusedBy: Set<number> };
+/** `heldUntil`: there is an offer for it. `notAgainUntil`: when drivers who did not want it may be asked again. */
+type Order = {
+  shop: Point;
+  door: Point;
+  readyAt: number;
+  heldUntil: number;
+  notAgainUntil: Map<number, number>;
+};
 type Driver = { number: number; place: Point; metersPerSecond: number; busyUntil: number };
 
 /**
@@ -47,10 +55,9 @@ export function playCity({ seed, drivers: count, speed, minutes, backlog = 0, ra
   const looks: Look[] = [];
   const orders = random.stream('orders');
   let pauses = 0;
-  let counted = 0;
+  let [counted, driversOnDuty] = [0, 0];
   for (let clockMs = 0; clockMs <= minutes * MINUTE_MS; clockMs += TICK_MS) {
-    if (clockMs % COUNTED_EVERY_MS === 0) counted = city.waiting;
-    const driversOnDuty = roster.onDutyAt(clockMs);
+    if (clockMs % COUNTED_EVERY_MS === 0) [counted, driversOnDuty] = [city.waiting, roster.onDutyAt(clockMs)];
     pauses -= (rate({ clockMs, driversOnDuty, waiting: counted }) * TICK_MS) / HOUR_MS;
     for (; pauses <= 0; pauses += drawPauses(orders)) city.order(clockMs);
     city.assign(clockMs);
@@ -90,18 +97,19 @@ class CityModel {
       door: pointIn(random.pick(DEMO_ZONES), random),
       readyAt: clockMs + (random.between(READY_MINUTES.min, READY_MINUTES.max) * MINUTE_MS) / speed,
       heldUntil: 0,
-      refusedBy: new Set(),
+      notAgainUntil: new Map(),
     });
   }
 
   assign(clockMs: number): void {
+    if (this.orders.length === 0) return;
     const onDuty = this.drivers.filter(
       ({ number, busyUntil }) => busyUntil <= clockMs && this.roster.dutyAt(number, clockMs) === 'onDuty',
     );
     for (const order of this.orders.filter(({ heldUntil }) => heldUntil <= clockMs)) {
       const free = onDuty.filter(({ busyUntil }) => busyUntil <= clockMs);
       if (free.length === 0) return;
-      const driver = nearest(free, order);
+      const driver = nearest(free, order, clockMs);
       if (driver) this.offer(order, driver, clockMs);
     }
   }
@@ -112,7 +120,7 @@ class CityModel {
     if (demoDriver(driver.number).isV1) return this.carry(order, driver, clockMs);
     if (draw < DEMO_ODDS.accept) return this.carry(order, driver, answeredAt);
     const until = draw < DEMO_ODDS.accept + DEMO_ODDS.reject ? answeredAt : clockMs + OFFER_MS;
-    order.refusedBy.add(driver.number);
+    order.notAgainUntil.set(driver.number, until + EXCLUDED_MS);
     order.heldUntil = until;
     driver.busyUntil = until;
   }
@@ -129,10 +137,14 @@ class CityModel {
   }
 }
 
-function nearest(free: readonly Driver[], { shop, refusedBy }: Order): Driver | undefined {
+function nearest(
+  free: readonly Driver[],
+  { shop, notAgainUntil }: Order,
+  clockMs: number,
+): Driver | undefined {
   const metersTo = ({ place }: Driver): number => distanceMeters(place, shop);
   return free
-    .filter(({ number }) => !refusedBy.has(number))
+    .filter(({ number }) => (notAgainUntil.get(number) ?? 0) <= clockMs)
     .reduce<Driver | undefined>(
       (best, each) => (best && metersTo(best) <= metersTo(each) ? best : each),
       undefined,

@@ -86,7 +86,7 @@ export type AvailabilityService = {
   endTimedState(end: TimedEnd & { driverId: string; correlationId: string }): Promise<TimedEnd | null>;
 };
 
-/** Availability of drivers outside the way of a delivery (spec 3, ADR-025). */
+/** Availability of drivers outside the way of a delivery (docs/behaviour.md#availability). */
 export function createAvailability(deps: AvailabilityDeps): AvailabilityService {
   return {
     request: (driverId, asked, by, correlationId) => change(deps, { driverId, asked, by, correlationId }),

@@ -69,7 +69,7 @@ const UNREAD: DeliverySnapshot = {
 /**
  * The life of one delivery, from its row in the database to its last state. One writer: handlers only put
  * into the inbox and wait; this loop takes the next event, or the deadline that is due, runs its one
- * transaction, adopts the truth that comes back, and waits (design: the way of one delivery).
+ * transaction, adopts the truth that comes back, and waits (docs/architecture.md#the-way-of-one-delivery).
  */
 export async function delivery({
   deliveryId,

@@ -69,7 +69,7 @@ export function playCity({ seed, drivers: count, speed, minutes, backlog = 0, ra
 
 class CityModel {
   delivered = 0;
-  private orders: Order[] = [];
+  private readonly orders: Order[] = [];
   private readonly drivers: Driver[];
 
   constructor(

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { deliveriesPerDriverHour, ordersPerHour, phaseAt, waitingBound } from '../../simulator/demo/demand';
-import { type Look, type ModelOptions, playCity } from '../support/cityModel';
+import { type CitySample, type ModelOptions, playCity } from '../support/cityModel';
 
 const DRIVERS = 12;
 const SPEED = 20;
@@ -13,16 +13,17 @@ const balanced =
   (speed: number): ModelOptions['rate'] =>
   (city) =>
     ordersPerHour('balanced', city, speed);
-const playAll = (options: Omit<ModelOptions, 'seed'>): Look[][] =>
+const playAll = (options: Omit<ModelOptions, 'seed'>): CitySample[][] =>
   SEEDS.map((seed) => playCity({ ...options, seed }));
-const meanOf = (looks: readonly Look[], what: 'waiting' | 'driversOnDuty'): number =>
+const meanOf = (looks: readonly CitySample[], what: 'waiting' | 'driversOnDuty'): number =>
   looks.reduce((sum, look) => sum + look[what], 0) / looks.length;
-const hourOf = (runs: readonly Look[][], number: 1 | 2): Look[] =>
+const hourOf = (runs: readonly CitySample[][], number: 1 | 2): CitySample[] =>
   runs.flat().filter(({ clockMs }) => Math.ceil(clockMs / 3_600_000) === number);
-const longest = (runs: readonly Look[][]): number => Math.max(...runs.flat().map(({ waiting }) => waiting));
+const longest = (runs: readonly CitySample[][]): number =>
+  Math.max(...runs.flat().map(({ waiting }) => waiting));
 
 /** The second hour has no longer queues than the first, but for chance, and none is ever long. */
-function expectBalance(runs: readonly Look[][], drivers: number): void {
+function expectBalance(runs: readonly CitySample[][], drivers: number): void {
   expect(meanOf(hourOf(runs, 2), 'waiting')).toBeLessThanOrEqual(meanOf(hourOf(runs, 1), 'waiting') + 0.25);
   expect(longest(runs)).toBeLessThanOrEqual(waitingBound(drivers) + 2);
 }
@@ -46,7 +47,7 @@ describe('two hours of the demo city', () => {
   });
 
   test('a seed plays the same hours again', () => {
-    const play = (seed: string): Look[] => playCity({ ...CITY, seed, rate: balanced(SPEED) });
+    const play = (seed: string): CitySample[] => playCity({ ...CITY, seed, rate: balanced(SPEED) });
     expect(play('again')).toEqual(play('again'));
     expect(play('again')).not.toEqual(play('other'));
   });

@@ -8,7 +8,7 @@ import { drawPauses, pointIn, READY_MINUTES } from '../../simulator/people/order
 import { type Roster, rosterOf } from '../../simulator/people/roster';
 
 /** What a look at the city gives, once a minute of its clock. */
-export type Look = { clockMs: number; waiting: number; driversOnDuty: number; delivered: number };
+export type CitySample = { clockMs: number; waiting: number; driversOnDuty: number; delivered: number };
 
 export type ModelOptions = {
   seed: string;
@@ -43,7 +43,14 @@ type Driver = { number: number; place: Point; metersPerSecond: number; busyUntil
  * The demo city without a service: the same shops, doors, drivers, roster, speeds and odds, and the nearest
  * free driver is asked, the oldest order first. Hours take milliseconds.
  */
-export function playCity({ seed, drivers: count, speed, minutes, backlog = 0, rate }: ModelOptions): Look[] {
+export function playCity({
+  seed,
+  drivers: count,
+  speed,
+  minutes,
+  backlog = 0,
+  rate,
+}: ModelOptions): CitySample[] {
   const random = randomFrom(seed);
   const roster = rosterOf({
     drivers: count,
@@ -52,7 +59,7 @@ export function playCity({ seed, drivers: count, speed, minutes, backlog = 0, ra
   });
   const city = new CityModel(random.stream('city'), roster, count, speed);
   for (let order = 0; order < backlog; order++) city.order(0);
-  const looks: Look[] = [];
+  const looks: CitySample[] = [];
   const orders = random.stream('orders');
   let pauses = 0;
   let [counted, driversOnDuty] = [0, 0];

@@ -20,7 +20,9 @@ export class DatabaseWindow {
   /** Up to a second old: that is how often sessions tell. */
   async counts(): Promise<DatabaseCounts> {
     const { rows } = await this.pool.query(`
-      SELECT xact_commit + xact_rollback AS transactions, tup_inserted + tup_updated + tup_deleted AS rows_written FROM pg_stat_database WHERE datname = current_database()`);
+      SELECT xact_commit + xact_rollback AS transactions,
+        tup_inserted + tup_updated + tup_deleted AS rows_written
+      FROM pg_stat_database WHERE datname = current_database()`);
     const { transactions, rows_written: rowsWritten } = COUNTS.parse(rows[0]);
     return { transactions, rowsWritten };
   }

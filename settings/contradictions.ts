@@ -63,9 +63,8 @@ function halfPushKeys(env: Environment): string[] {
   );
   const missing = names.filter((name) => env[name] === undefined);
   if (missing.length === 0 || missing.length === names.length) return [];
-  return [
-    `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set; allowed: all of ${names.join(', ')}, or none of them`,
-  ];
+  const verb = missing.length === 1 ? 'is' : 'are';
+  return [`${missing.join(' and ')} ${verb} not set; allowed: all of ${names.join(', ')}, or none of them`];
 }
 
 function valueOf<T>(env: Environment, { name, schema }: Variable<T>): T | undefined {

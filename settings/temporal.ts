@@ -20,7 +20,8 @@ export function readTemporalSettings(environment: Environment): TemporalSettings
   const { connectionOptions, namespace = 'default' } = load(env);
   if (!connectionOptions.address) {
     throw new SettingsError([
-      'TEMPORAL_ADDRESS is not set; allowed: host:port, or a profile of a Temporal configuration file that names an address',
+      'TEMPORAL_ADDRESS is not set; ' +
+        'allowed: host:port, or a profile of a Temporal configuration file that names an address',
     ]);
   }
   return { connectionOptions, namespace };

@@ -192,9 +192,8 @@ async function checkShare(
     onReport: () => {},
   })();
   const seconds = Math.round((performance.now() - begun) / 1_000);
-  log(
-    `the daily check: ${entries} entries of ${chains} chains in ${seconds} s, at most ${Math.round(mostMemory / 1e6)} MB`,
-  );
+  const memoryMb = Math.round(mostMemory / 1e6);
+  log(`the daily check: ${entries} entries of ${chains} chains in ${seconds} s, at most ${memoryMb} MB`);
   return {
     seconds,
     chains,

@@ -37,7 +37,8 @@ export const KEYS = `
 export async function seedEntries(owner: Client, seed: Seed, log: (line: string) => void): Promise<void> {
   await owner.query(KEYS);
   await owner.query(
-    `INSERT INTO cities (id, name, timezone, currency, center_lat, center_lng) SELECT 'city-' || n, 'City', 'UTC', 'EUR', 0, 0 FROM generate_series(0, ${CITIES - 1}) n`,
+    `INSERT INTO cities (id, name, timezone, currency, center_lat, center_lng)
+      SELECT 'city-' || n, 'City', 'UTC', 'EUR', 0, 0 FROM generate_series(0, ${CITIES - 1}) n`,
   );
   await owner.query('SELECT ensure_audit_partitions($1::date, $2::int)', [seed.firstMonth, seed.months]);
   const { rows: indexes } = await owner.query<{ name: string; definition: string }>(`
@@ -65,7 +66,8 @@ function monthQuery(seed: Seed, month: number): string {
   const [firstDelivery, lastDelivery] = part(deliveriesOf(seed));
   const [firstChange, lastChange] = part(seed.rows - deliveriesOf(seed) * 10);
   const spread = (n: string, first: number, last: number): string =>
-    `('${from}'::timestamptz + ('${to}'::timestamptz - '${from}'::timestamptz) * ((${n} - ${first})::float8 / ${last - first + 1}))`;
+    `('${from}'::timestamptz + ('${to}'::timestamptz - '${from}'::timestamptz)
+      * ((${n} - ${first})::float8 / ${last - first + 1}))`;
   return `
     WITH entry AS (
       SELECT date_trunc('milliseconds',

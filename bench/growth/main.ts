@@ -223,8 +223,13 @@ function conclude(steps: readonly StepFigures[], about: object): number {
 }
 
 function words({ axis, from, to, offerP50Ratio, offerP99Ratio, bytesEach, faster }: AxisVerdict): string {
-  const each = `one more costs worker ${bytesEach.worker ?? '?'} B, Temporal ${bytesEach.temporal ?? '?'} B, PostgreSQL ${bytesEach.postgres} B, Redis ${bytesEach.redis} B`;
-  return `${from} to ${to} ${axis}: an offer takes ${offerP50Ratio} times as long at p50, ${offerP99Ratio} times at p99; ${each}${faster.length > 0 ? `; faster than that grew: ${faster.join(', ')}` : ''}`;
+  const { worker = '?', temporal = '?', postgres, redis } = bytesEach;
+  const parts = [
+    `${from} to ${to} ${axis}: offer latency ×${offerP50Ratio} at p50, ×${offerP99Ratio} at p99`,
+    `bytes for one more: worker ${worker}, Temporal ${temporal}, PostgreSQL ${postgres}, Redis ${redis}`,
+    ...(faster.length > 0 ? [`grew faster than that: ${faster.join(', ')}`] : []),
+  ];
+  return parts.join('; ');
 }
 
 function table(steps: readonly StepFigures[]): string {

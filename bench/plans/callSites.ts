@@ -3,12 +3,17 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/**
- * What in a compiled file sends a statement: readings by hand, raw ones, writes of a transaction, and calls
- * of Prisma's models.
- */
-const SITE =
-  /\.\$(?:query|execute)Raw(?:Unsafe)?\b|\bread\((?:\(0, _\w+\.\w+\)|_\w+\.\w+\.sql|\{)|\btx\.write\(|\b(?:db|tx|deps\.db)\.[a-z]\w*\.(?:find|count|create|update|upsert|delete|aggregate|groupBy)\w*\(/g;
+/** The calls in a compiled file that send a statement. */
+const STATEMENT_CALLS: readonly RegExp[] = [
+  // Prisma's raw queries.
+  /\.\$(?:query|execute)Raw(?:Unsafe)?\b/,
+  // `read(sql…)` and the writes of a transaction.
+  /\bread\((?:\(0, _\w+\.\w+\)|_\w+\.\w+\.sql|\{)/,
+  /\btx\.write\(/,
+  // Calls of Prisma's models.
+  /\b(?:db|tx|deps\.db)\.[a-z]\w*\.(?:find|count|create|update|upsert|delete|aggregate|groupBy)\w*\(/,
+];
+const SITE = new RegExp(STATEMENT_CALLS.map(({ source }) => source).join('|'), 'g');
 const FOLDERS = ['activities', 'adapters', 'api', 'services', 'worker'];
 /** Composition: they ask for a pulse and for the names of cities, and no more. */
 const NOT_LOADED = ['api/main.js', 'worker/main.js'];

@@ -21,7 +21,10 @@ export async function syncDrivers(
   const now = clock();
   const known = await redis.keys(`${keyPrefix}*`);
   if (known.length > 0) await redis.unlink(...known);
-  await db.$executeRaw`UPDATE drivers SET last_fix_at = ${new Date(now - SILENT_FOR_MS)}, idle_since = least(idle_since, ${new Date(now - SILENT_FOR_MS)}) WHERE availability IN ('AVAILABLE', 'BUSY')`;
+  await db.$executeRaw`UPDATE drivers
+    SET last_fix_at = ${new Date(now - SILENT_FOR_MS)},
+      idle_since = least(idle_since, ${new Date(now - SILENT_FOR_MS)})
+    WHERE availability IN ('AVAILABLE', 'BUSY')`;
   const rows = await db.driver.findMany({
     where: { availability: { in: ['AVAILABLE', 'BUSY'] } },
     select: {

@@ -126,12 +126,15 @@ async function judge(
   log(table(figures));
   for (const each of failed) log(`failed: ${each}`);
   for (const each of leftOut) log(`left out: ${each}`);
+  const statements = new Set(figures.flatMap(({ texts }) => texts)).size;
+  log(`${figures.length} calls, ${statements} kinds of statements from ${all} call sites`);
   log(
-    `${figures.length} calls, ${new Set(figures.flatMap(({ texts }) => texts)).size} kinds of statements from ${all} places in the code; ${whole.length} read a growing table whole, ${slow.length} were slow, ${leftOut.length} left out`,
+    `${whole.length} scan a growing table whole, ${slow.length} were slow, ${leftOut.length} were left out`,
   );
-  process.stdout.write(
-    `${JSON.stringify({ deliveries, open: openOf(seed), times, asIfLarge, without, only, ...machine(), ...seeded, places: all, whole, slow, failed, leftOut, calls: figures.map(({ texts, ...each }) => ({ ...each, statements: texts.length })) })}\n`,
-  );
+  const options = { deliveries, open: openOf(seed), times, asIfLarge, without, only };
+  const calls = figures.map(({ texts, ...each }) => ({ ...each, statements: texts.length }));
+  const results = { places: all, whole, slow, failed, leftOut, calls };
+  process.stdout.write(`${JSON.stringify({ ...options, ...machine(), ...seeded, ...results })}\n`);
   return whole.length + slow.length + failed.length + leftOut.length === 0 ? 0 : 1;
 }
 

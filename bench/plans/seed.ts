@@ -93,7 +93,8 @@ function deliveriesPlan(seed: Seed): string {
       SELECT k, k % ${driversOf(seed)} AS n,
         date_trunc('milliseconds', CASE WHEN k > ${total - open}
           THEN ${now} - interval '3 hours' * ((${total} - k) / ${open}::float8)
-          ELSE ${now} - interval '${TRAIL_DAYS} days' + (interval '${TRAIL_DAYS} days' - interval '4 hours') * (k / ${total}::float8) END) AS created_at,
+          ELSE ${now} - interval '${TRAIL_DAYS} days'
+            + (interval '${TRAIL_DAYS} days' - interval '4 hours') * (k / ${total}::float8) END) AS created_at,
         CASE WHEN k > ${total - open} THEN (ARRAY['PENDING', 'PENDING', 'PENDING', 'PENDING', 'SEARCHING',
           'SEARCHING', 'SEARCHING', 'SEARCHING', 'OFFERED', 'ASSIGNED', 'ASSIGNED', 'ASSIGNED', 'ASSIGNED',
             'AT_PICKUP', 'AT_PICKUP', 'PICKED_UP', 'PICKED_UP', 'PICKED_UP', 'AT_DROPOFF',
@@ -113,12 +114,16 @@ const POLYGON = (
     (4, 4.9 + 0.07 * ${zone}, 40.1 + ${city} * 0.5),
       (5, 4.9 + 0.07 * ${zone}, 39.9 + ${city} * 0.5)) AS corner(place, lng, lat))))`;
 
-const FIGURES = `'{"openDeliveries":120,"searching":30,"carried":70,"freeDrivers":25,"busyDrivers":70,"waitingP50Ms":60000,"waitingMaxMs":400000,
-  "acceptance15m":{"accepted":40,"answered":50,"rate":0.8},"escalationsByLevel":{"1":3,"2":1,"3":0},"openCases":2}'::jsonb`;
+const FIGURES = `'{"openDeliveries":120,"searching":30,"carried":70,"freeDrivers":25,"busyDrivers":70,
+  "waitingP50Ms":60000,"waitingMaxMs":400000,"acceptance15m":{"accepted":40,"answered":50,"rate":0.8},
+  "escalationsByLevel":{"1":3,"2":1,"3":0},"openCases":2}'::jsonb`;
 
-const OFFER = `INSERT INTO offers (id, delivery_id, driver_id, state, round, pay_cents, payload, choice, created_at, expires_at, reached_at, ended_at, end_reason)`;
-const PAYLOAD = `jsonb_build_object('payCents', 700, 'pickup', jsonb_build_object('address', 'Start ' || k), 'dropoff', jsonb_build_object('address', 'Finish ' || k))`;
-const CHOICE = `jsonb_build_object('kind', 'SINGLE', 'round', 1, 'radiusMeters', 3000, 'ranked', jsonb_build_array(jsonb_build_object('driverId', driver, 'score', k % 100)), 'excluded', '[]'::jsonb)`;
+const OFFER = `INSERT INTO offers (id, delivery_id, driver_id, state, round, pay_cents, payload, choice,
+  created_at, expires_at, reached_at, ended_at, end_reason)`;
+const PAYLOAD = `jsonb_build_object('payCents', 700, 'pickup', jsonb_build_object('address', 'Start ' || k),
+  'dropoff', jsonb_build_object('address', 'Finish ' || k))`;
+const CHOICE = `jsonb_build_object('kind', 'SINGLE', 'round', 1, 'radiusMeters', 3000, 'ranked',
+  jsonb_build_array(jsonb_build_object('driverId', driver, 'score', k % 100)), 'excluded', '[]'::jsonb)`;
 
 /** Each table and the statement that fills it, in their order. */
 function statementsOf(seed: Seed): [what: string, statement: string][] {
@@ -131,11 +136,14 @@ function statementsOf(seed: Seed): [what: string, statement: string][] {
     ['functions', FUNCTIONS],
     [
       'cities',
-      `INSERT INTO cities (id, name, timezone, currency, center_lat, center_lng) SELECT 'city-' || n, 'City', 'UTC', 'EUR', 40 + n * 0.5, 5 FROM generate_series(0, ${CITIES - 1}) n`,
+      `INSERT INTO cities (id, name, timezone, currency, center_lat, center_lng)
+        SELECT 'city-' || n, 'City', 'UTC', 'EUR', 40 + n * 0.5, 5 FROM generate_series(0, ${CITIES - 1}) n`,
     ],
     [
       'zones',
-      `INSERT INTO zones (id, city_id, name, polygon) SELECT 'zone-' || c || '-' || z, 'city-' || c, 'Zone', ${POLYGON('c', 'z')} FROM generate_series(0, ${CITIES - 1}) c, generate_series(0, ${ZONES_A_CITY - 1}) z`,
+      `INSERT INTO zones (id, city_id, name, polygon)
+        SELECT 'zone-' || c || '-' || z, 'city-' || c, 'Zone', ${POLYGON('c', 'z')}
+        FROM generate_series(0, ${CITIES - 1}) c, generate_series(0, ${ZONES_A_CITY - 1}) z`,
     ],
     [
       'merchants',
@@ -167,7 +175,8 @@ function statementsOf(seed: Seed): [what: string, statement: string][] {
     ],
     [
       'vehicles',
-      `INSERT INTO vehicles (id, driver_id, kind) SELECT key_of('vehicle', n), key_of('driver', n), 'CAR' FROM generate_series(0, ${drivers - 1}) n`,
+      `INSERT INTO vehicles (id, driver_id, kind) SELECT key_of('vehicle', n), key_of('driver', n), 'CAR'
+        FROM generate_series(0, ${drivers - 1}) n`,
     ],
     [
       'deliveries',
@@ -226,7 +235,10 @@ function statementsOf(seed: Seed): [what: string, statement: string][] {
         700, ${PAYLOAD}, ${CHOICE}, created_at + interval '2 minutes', created_at + interval '150 seconds',
         created_at + interval '121 seconds',
         created_at + interval '130 seconds', 'ACCEPTED' FROM seed_plan WHERE has_driver;
-      ${OFFER} SELECT id_at(${now}, 'live' || k), id, driver, 'LIVE', 1, 700, ${PAYLOAD}, ${CHOICE}, ${now} - interval '10 minutes', ${now} + CASE WHEN k % 40 = 8 THEN interval '-9 minutes' ELSE interval '50 minutes' END, NULL, NULL, NULL FROM seed_plan WHERE status = 'OFFERED'`,
+      ${OFFER} SELECT id_at(${now}, 'live' || k), id, driver, 'LIVE', 1, 700, ${PAYLOAD}, ${CHOICE},
+        ${now} - interval '10 minutes',
+        ${now} + CASE WHEN k % 40 = 8 THEN interval '-9 minutes' ELSE interval '50 minutes' END,
+        NULL, NULL, NULL FROM seed_plan WHERE status = 'OFFERED'`,
     ],
     [
       'assignments',
@@ -299,7 +311,8 @@ function statementsOf(seed: Seed): [what: string, statement: string][] {
         'delivery_moved', 'body', '{}'::jsonb)))
           WHEN 'syncDriver' THEN jsonb_build_object('driverId', driver) ELSE '{}' END, md5('request' || k), 1,
             at, at, CASE WHEN k > ${seed.deliveries} - 40 THEN NULL ELSE at + interval '20 milliseconds' END
-      FROM (SELECT k, id, driver, ${now} - interval '1 day' * ((${seed.deliveries} - k) / ${recent}::float8) AS at FROM seed_plan WHERE k > ${seed.deliveries} - ${recent}) AS recent
+      FROM (SELECT k, id, driver, ${now} - interval '1 day' * ((${seed.deliveries} - k) / ${recent}::float8) AS at
+        FROM seed_plan WHERE k > ${seed.deliveries} - ${recent}) AS recent
         CROSS JOIN (VALUES ('startDelivery'), ('emit'), ('syncDriver')) AS kinds(kind) ORDER BY at`,
     ],
     [
@@ -308,7 +321,9 @@ function statementsOf(seed: Seed): [what: string, statement: string][] {
       INSERT INTO position_fixes (driver_id, at, received_at, lat, lng, accuracy_meters)
       SELECT key_of('driver', n), at, at, lat_of(n), lng_of(n), 10
       FROM (SELECT k % ${drivers} AS n,
-        date_trunc('milliseconds', ${now} - interval '${FIX_DAYS} days' * (1 - k / ${seed.deliveries * FIXES_A_DELIVERY}::float8)) AS at FROM generate_series(1::bigint, ${seed.deliveries * FIXES_A_DELIVERY}) k) AS fixes`,
+        date_trunc('milliseconds', ${now} - interval '${FIX_DAYS} days'
+          * (1 - k / ${seed.deliveries * FIXES_A_DELIVERY}::float8)) AS at
+        FROM generate_series(1::bigint, ${seed.deliveries * FIXES_A_DELIVERY}) k) AS fixes`,
     ],
     [
       'zone_health',
@@ -321,7 +336,9 @@ function statementsOf(seed: Seed): [what: string, statement: string][] {
     ],
     [
       'rescues',
-      `INSERT INTO rescues (id, driver_id, key, by_id, why, jobs) SELECT key_of('rescue', n), key_of('driver', n), 'olga/' || n, 'olga', 'ill', '[]' FROM generate_series(0, ${Math.ceil(drivers / 50)}) n`,
+      `INSERT INTO rescues (id, driver_id, key, by_id, why, jobs)
+        SELECT key_of('rescue', n), key_of('driver', n), 'olga/' || n, 'olga', 'ill', '[]'
+        FROM generate_series(0, ${Math.ceil(drivers / 50)}) n`,
     ],
     [
       'push_subscriptions',
@@ -332,15 +349,21 @@ function statementsOf(seed: Seed): [what: string, statement: string][] {
     ],
     [
       'meeting_points',
-      `INSERT INTO meeting_points (id, delivery_id, lat, lng, by_id) SELECT key_of('meeting', k), id, lat_of(k), lng_of(k), 'olga' FROM seed_plan WHERE k % 1000 = 0 OR (status = 'PICKED_UP' AND k % 20 = 16 AND k > ${seed.deliveries - open})`,
+      `INSERT INTO meeting_points (id, delivery_id, lat, lng, by_id)
+        SELECT key_of('meeting', k), id, lat_of(k), lng_of(k), 'olga' FROM seed_plan
+        WHERE k % 1000 = 0 OR (status = 'PICKED_UP' AND k % 20 = 16 AND k > ${seed.deliveries - open})`,
     ],
     [
       'feature_settings',
-      `INSERT INTO feature_settings (name, enabled, who, why) SELECT (ARRAY['driver_offers', 'escalation'])[n % 2 + 1], NULL, 'olga', 'a test' FROM generate_series(1, 400) n`,
+      `INSERT INTO feature_settings (name, enabled, who, why)
+        SELECT (ARRAY['driver_offers', 'escalation'])[n % 2 + 1], NULL, 'olga', 'a test'
+        FROM generate_series(1, 400) n`,
     ],
     [
       'audit_checks',
-      `INSERT INTO audit_checks (started_at, finished_at, checked_to, problems) SELECT at, at + interval '5 minutes', at, '{"count":0,"named":[]}' FROM (SELECT ${now} - n * interval '1 day' AS at FROM generate_series(0, 364) n) AS days`,
+      `INSERT INTO audit_checks (started_at, finished_at, checked_to, problems)
+        SELECT at, at + interval '5 minutes', at, '{"count":0,"named":[]}'
+        FROM (SELECT ${now} - n * interval '1 day' AS at FROM generate_series(0, 364) n) AS days`,
     ],
     ['no more', 'DROP TABLE seed_plan'],
   ];

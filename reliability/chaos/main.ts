@@ -80,10 +80,10 @@ function conclude(
   on: object,
 ): number {
   const { broken, recoveries } = figures;
-  for (const [name, { times, worstMs }] of Object.entries(recoveries))
-    log(
-      `  ${name.padEnd(24)} ${String(times).padStart(3)} times, working again after at most ${worstMs === null ? '(never)' : `${worstMs} ms`}`,
-    );
+  for (const [name, { times, worstMs }] of Object.entries(recoveries)) {
+    const recovered = worstMs === null ? 'not recovered' : `recovered after at most ${worstMs} ms`;
+    log(`  ${name.padEnd(24)} ${String(times).padStart(3)} times, ${recovered}`);
+  }
   for (const problem of broken) log(`broken: ${sentenceOf(problem)}`);
   const kinds: Record<string, number> = {};
   for (const { fault } of plan) kinds[nameOf(fault)] = (kinds[nameOf(fault)] ?? 0) + 1;

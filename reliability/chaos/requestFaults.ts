@@ -213,5 +213,6 @@ export function contradictionOf(path: string, first: Answered, again: Answered):
 }
 
 function wordsOf({ status, body }: Answered): string {
-  return `${status} ${SAME.flatMap((field) => (body?.[field] === undefined ? [] : [`${field} ${JSON.stringify(body[field])}`])).join(' ')}`;
+  const fields = SAME.filter((field) => body?.[field] !== undefined);
+  return [status, ...fields.map((field) => `${field} ${JSON.stringify(body?.[field])}`)].join(' ');
 }

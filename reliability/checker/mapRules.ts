@@ -78,9 +78,10 @@ function driverSuspicions(
   // An offer takes the room for moments, and the hold reads it from the row.
   const isSpare = mayHaveMore && driver.liveOffers + driver.activeAssignments < driver.capacity;
   const isFree = availability === 'AVAILABLE';
+  const silence = silentMs > freshPositionMs ? ' and silent' : '';
   const say = (part: string, how: 'on' | 'not on'): Suspicion => ({
     invariant: 5,
-    what: `the driver is ${availability}${isSpare ? ' with room' : ''}${silentMs > freshPositionMs ? ' and silent' : ''}, and ${how} ${part}`,
+    what: `the driver is ${availability}${isSpare ? ' with room' : ''}${silence}, and ${how} ${part}`,
     deliveryId: null,
     driverId,
     key: `${driverId} ${version} ${how} ${part}`,

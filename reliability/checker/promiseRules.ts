@@ -65,12 +65,10 @@ function orderProblems(acknowledged: readonly Acknowledged[], record: readonly R
     ...twice.map(([key, deliveries]) =>
       say(`order ${key} has ${deliveries.length} deliveries`, deliveries[0]?.deliveryId ?? null),
     ),
-    ...answeredTwice.map(([key, answers]) =>
-      say(
-        `order ${key} was acknowledged as ${[...new Set(answers.map(({ deliveryId }) => deliveryId))].join(' and as ')}`,
-        answers[0]?.deliveryId ?? null,
-      ),
-    ),
+    ...answeredTwice.map(([key, answers]) => {
+      const deliveryIds = [...new Set(answers.map(({ deliveryId }) => deliveryId))];
+      return say(`order ${key} was acknowledged as ${deliveryIds.join(' and as ')}`, deliveryIds[0] ?? null);
+    }),
   ];
 }
 

@@ -240,7 +240,11 @@ function headOf({
 }
 
 const IN_CITIES = '($1::text[] IS NULL OR city_id = ANY($1::text[]))';
-const HEADS = `SELECT 'delivery/' || id AS chain, encode(audit_hash, 'hex') AS hash, city_id AS "cityId" FROM deliveries WHERE id = ANY($1::uuid[])`;
-const DRIVER_HEADS = `SELECT id AS "driverId", city_id AS "cityId", availability, encode(audit_hash, 'hex') AS "auditHash" FROM drivers WHERE id = ANY($1::uuid[])`;
-const OF_THE_RUN = `SELECT id FROM deliveries WHERE ${IN_CITIES} AND (created_at >= $2 OR closed_at IS NULL OR closed_at >= $2) UNION SELECT unnest($3::uuid[])`;
-const CLOSED = `SELECT id AS "deliveryId", merchant_id AS "merchantId", seller_order_id AS "sellerOrderId", status FROM deliveries WHERE ${IN_CITIES} AND closed_at >= $2`;
+const HEADS = `SELECT 'delivery/' || id AS chain, encode(audit_hash, 'hex') AS hash, city_id AS "cityId"
+  FROM deliveries WHERE id = ANY($1::uuid[])`;
+const DRIVER_HEADS = `SELECT id AS "driverId", city_id AS "cityId", availability,
+  encode(audit_hash, 'hex') AS "auditHash" FROM drivers WHERE id = ANY($1::uuid[])`;
+const OF_THE_RUN = `SELECT id FROM deliveries WHERE ${IN_CITIES}
+  AND (created_at >= $2 OR closed_at IS NULL OR closed_at >= $2) UNION SELECT unnest($3::uuid[])`;
+const CLOSED = `SELECT id AS "deliveryId", merchant_id AS "merchantId", seller_order_id AS "sellerOrderId", status
+  FROM deliveries WHERE ${IN_CITIES} AND closed_at >= $2`;

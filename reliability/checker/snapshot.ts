@@ -87,12 +87,14 @@ export async function readSnapshot(client: PoolClient, cityIds: readonly string[
 export const ms = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`;
 const inCities = (column: string): string => `($1::text[] IS NULL OR ${column} = ANY($1::text[]))`;
 
-const DRIVERS = `SELECT id AS "driverId", availability, capacity, live_offers AS "liveOffers", active_assignments AS "activeAssignments", city_id AS "cityId",
+const DRIVERS = `SELECT id AS "driverId", availability, capacity, live_offers AS "liveOffers",
+  active_assignments AS "activeAssignments", city_id AS "cityId",
     pending IS NOT NULL AS "hasWish", availability_version::float8 AS version,
       ${ms('last_fix_at')} AS "fixAt", encode(audit_hash, 'hex') AS "auditHash"
   FROM drivers WHERE ${inCities('city_id')}`;
 
-const OFFERS = `SELECT o.id AS "offerId", o.delivery_id AS "deliveryId", o.driver_id AS "driverId", o.kind, ${ms('o.created_at')} AS "createdAt", ${ms('o.expires_at')} AS "expiresAt"
+const OFFERS = `SELECT o.id AS "offerId", o.delivery_id AS "deliveryId", o.driver_id AS "driverId", o.kind,
+  ${ms('o.created_at')} AS "createdAt", ${ms('o.expires_at')} AS "expiresAt"
   FROM offers o JOIN deliveries d ON d.id = o.delivery_id WHERE o.state = 'LIVE'
     AND ${inCities('d.city_id')}`;
 
@@ -100,7 +102,8 @@ const ASSIGNMENTS = `SELECT a.id AS "assignmentId", a.delivery_id AS "deliveryId
   FROM assignments a JOIN deliveries d ON d.id = a.delivery_id WHERE a.state = 'ACTIVE'
     AND ${inCities('d.city_id')}`;
 
-const OPEN = `SELECT d.id AS "deliveryId", d.merchant_id AS "merchantId", d.seller_order_id AS "sellerOrderId", d.city_id AS "cityId", d.status, d.driver_id AS "driverId",
+const OPEN = `SELECT d.id AS "deliveryId", d.merchant_id AS "merchantId", d.seller_order_id AS "sellerOrderId",
+  d.city_id AS "cityId", d.status, d.driver_id AS "driverId",
     ${ms('d.search_at')} AS "searchAt", ${ms('d.search_again_at')} AS "searchAgainAt",
       d.search_round AS "searchRound", d.held_reason AS "heldReason",
     jsonb_build_object('accumulatedMs', d.unassigned_ms, 'runningSince',
@@ -115,8 +118,11 @@ const OPEN = `SELECT d.id AS "deliveryId", d.merchant_id AS "merchantId", d.sell
  * Notices to a driver's closed app are sent a moment later, when an open one would have shown the offer. In
  * no order, which would read all that was ever sent.
  */
-const UNSENT = `SELECT id::text, kind, key, ${ms('created_at')} + CASE WHEN kind = 'notify' THEN 1500 ELSE 0 END AS "dueAt" FROM outbox WHERE sent_at IS NULL LIMIT 1000`;
+const UNSENT = `SELECT id::text, kind, key,
+  ${ms('created_at')} + CASE WHEN kind = 'notify' THEN 1500 ELSE 0 END AS "dueAt"
+  FROM outbox WHERE sent_at IS NULL LIMIT 1000`;
 
 const CITIES = `SELECT id FROM cities WHERE ${inCities('id')}`;
 
-const ESCALATION = `SELECT enabled, percent, cities, NULL AS plan, ${ms('created_at')} AS at FROM feature_settings WHERE name = 'escalation' ORDER BY id DESC LIMIT 1`;
+const ESCALATION = `SELECT enabled, percent, cities, NULL AS plan, ${ms('created_at')} AS at
+  FROM feature_settings WHERE name = 'escalation' ORDER BY id DESC LIMIT 1`;

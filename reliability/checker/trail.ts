@@ -107,7 +107,8 @@ function chainedEntry({ actorKind, actorId, chain, previous, hash, ...said }: St
   };
 }
 
-const ENTRIES = `SELECT id, ${ms('at')} AS at, kind, city_id AS "cityId", delivery_id AS "deliveryId", driver_id AS "driverId", merchant_id AS "merchantId",
+const ENTRIES = `SELECT id, ${ms('at')} AS at, kind, city_id AS "cityId", delivery_id AS "deliveryId",
+  driver_id AS "driverId", merchant_id AS "merchantId",
     seller_order_id AS "sellerOrderId", actor_kind AS "actorKind", actor_id AS "actorId",
       from_state AS "from", to_state AS "to", why, correlation_id AS "correlationId",
     ${ms('device_at')} AS "deviceAt", detail, chain, encode(prev_hash, 'hex') AS previous,
@@ -117,7 +118,8 @@ const ENTRIES = `SELECT id, ${ms('at')} AS at, kind, city_id AS "cityId", delive
 const LAST = `SELECT e.chain, e.kind, e.to_state AS "to" FROM unnest($1::text[], $2::text[]) AS named(chain, hash)
   JOIN audit_entries e ON e.chain = named.chain AND e.at >= $3 AND e.hash = decode(named.hash, 'hex')`;
 
-const FOREIGN_ENDS = `SELECT o.delivery_id AS "deliveryId", e.kind, e.from_state AS "from", e.to_state AS "to", e.driver_id AS "driverId", o.id AS "offerId"
+const FOREIGN_ENDS = `SELECT o.delivery_id AS "deliveryId", e.kind, e.from_state AS "from", e.to_state AS "to",
+  e.driver_id AS "driverId", o.id AS "offerId"
   FROM offers o JOIN audit_entries e ON e.driver_id = o.driver_id AND e.at = o.ended_at
     AND e.detail->>'offerId' = o.id::text AND e.chain <> 'delivery/' || o.delivery_id
   WHERE o.delivery_id = ANY($1::uuid[]) AND o.end_reason = 'DRIVER_ASSIGNED_BY_HAND'`;

@@ -110,7 +110,8 @@ async function carryOn(connections: Connections, pool: Pool, cityId: string): Pr
   const {
     rows: [offer],
   } = await pool.query<{ id: string; driver_id: string }>(
-    `SELECT o.id, o.driver_id FROM offers o JOIN deliveries d ON d.id = o.delivery_id WHERE o.state = 'LIVE' AND d.city_id = $1 ORDER BY o.created_at, o.id LIMIT 1`,
+    `SELECT o.id, o.driver_id FROM offers o JOIN deliveries d ON d.id = o.delivery_id
+      WHERE o.state = 'LIVE' AND d.city_id = $1 ORDER BY o.created_at, o.id LIMIT 1`,
     [cityId],
   );
   if (offer) await (await connections.driver(offer.driver_id)).accept(offer.id);
@@ -140,7 +141,8 @@ async function lookAfter(desk: SupportClient, ops: OpsClient, pool: Pool, cityId
   const {
     rows: [carried],
   } = await pool.query<{ driver_id: string; queued: boolean }>(
-    `SELECT driver_id, EXISTS (SELECT FROM escalations e WHERE e.city_id = $1 AND e.state <> 'RESOLVED') AS queued FROM deliveries
+    `SELECT driver_id, EXISTS (SELECT FROM escalations e WHERE e.city_id = $1 AND e.state <> 'RESOLVED') AS queued
+      FROM deliveries
       WHERE city_id = $1 AND status IN ('PICKED_UP', 'AT_DROPOFF') ORDER BY id LIMIT 1`,
     [cityId],
   );
@@ -166,11 +168,13 @@ async function readIds(pool: Pool, parties: readonly Party[]): Promise<string[]>
     .flatMap((party) => party.drivers.map(({ driverId }) => driverId));
   const rest = await Promise.all([
     read(
-      `SELECT o.id FROM offers o JOIN deliveries d ON d.id = o.delivery_id WHERE d.city_id = ANY($1) ORDER BY o.state <> 'LIVE', o.created_at DESC LIMIT $2`,
+      `SELECT o.id FROM offers o JOIN deliveries d ON d.id = o.delivery_id WHERE d.city_id = ANY($1)
+        ORDER BY o.state <> 'LIVE', o.created_at DESC LIMIT $2`,
       ID_PLACES.offers,
     ),
     read(
-      `(SELECT id FROM deliveries WHERE city_id = ANY($1) AND closed_at IS NULL ORDER BY status = 'SEARCHING', created_at DESC LIMIT $2 - 4)
+      `(SELECT id FROM deliveries WHERE city_id = ANY($1) AND closed_at IS NULL
+        ORDER BY status = 'SEARCHING', created_at DESC LIMIT $2 - 4)
       UNION ALL (SELECT id FROM deliveries WHERE city_id = ANY($1) AND closed_at IS NOT NULL
         ORDER BY closed_at DESC LIMIT 4)`,
       ID_PLACES.deliveries,

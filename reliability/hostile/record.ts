@@ -16,7 +16,8 @@ export type RecordedCase = {
 /** The cases of these deliveries, the oldest first. */
 export async function readCases(pool: Pool, deliveryIds: readonly string[]): Promise<RecordedCase[]> {
   const { rows } = await pool.query<RecordedCase>(
-    `SELECT id AS "caseId", delivery_id AS "deliveryId", level, state, reason, ${ms('opened_at')} AS "openedAt", ${ms('resolved_at')} AS "resolvedAt", resolution
+    `SELECT id AS "caseId", delivery_id AS "deliveryId", level, state, reason, ${ms('opened_at')} AS "openedAt",
+      ${ms('resolved_at')} AS "resolvedAt", resolution
      FROM escalations WHERE delivery_id = ANY($1::uuid[]) ORDER BY opened_at, id`,
     [[...deliveryIds]],
   );
@@ -43,7 +44,8 @@ export async function readNoticedLosses(
 export async function assignedDirectly(pool: Pool, since: number): Promise<number> {
   return countOf(
     pool,
-    "SELECT count(*)::int AS count FROM assignments WHERE way = 'V1' AND choice->>'kind' = 'DIRECT' AND started_at >= to_timestamp($1 / 1000.0)",
+    `SELECT count(*)::int AS count FROM assignments
+      WHERE way = 'V1' AND choice->>'kind' = 'DIRECT' AND started_at >= to_timestamp($1 / 1000.0)`,
     [since],
   );
 }
@@ -55,7 +57,8 @@ export async function offersMade(
 ): Promise<number> {
   return countOf(
     pool,
-    'SELECT count(*)::int AS count FROM offers WHERE created_at > to_timestamp($1 / 1000.0) AND created_at < to_timestamp($2 / 1000.0)',
+    `SELECT count(*)::int AS count FROM offers
+      WHERE created_at > to_timestamp($1 / 1000.0) AND created_at < to_timestamp($2 / 1000.0)`,
     [since, until],
   );
 }
@@ -64,7 +67,9 @@ export async function offersMade(
 export async function acceptedAfter(pool: Pool, at: number): Promise<number> {
   return countOf(
     pool,
-    "SELECT count(*)::int AS count FROM offers WHERE created_at <= to_timestamp($1 / 1000.0) AND ended_at > to_timestamp($1 / 1000.0) AND state = 'ACCEPTED'",
+    `SELECT count(*)::int AS count FROM offers
+      WHERE created_at <= to_timestamp($1 / 1000.0) AND ended_at > to_timestamp($1 / 1000.0)
+      AND state = 'ACCEPTED'`,
     [at],
   );
 }
@@ -76,7 +81,8 @@ export async function levelsReached(
 ): Promise<number> {
   return countOf(
     pool,
-    "SELECT count(*)::int AS count FROM audit_entries WHERE kind = 'escalated' AND at > to_timestamp($1 / 1000.0) AND at < to_timestamp($2 / 1000.0)",
+    `SELECT count(*)::int AS count FROM audit_entries
+      WHERE kind = 'escalated' AND at > to_timestamp($1 / 1000.0) AND at < to_timestamp($2 / 1000.0)`,
     [since, until],
   );
 }
@@ -87,7 +93,8 @@ export async function readEscalation(
   deliveryId: string,
 ): Promise<{ unassignedMs: number; level: number }> {
   const { rows } = await pool.query<{ unassignedMs: number; level: number }>(
-    `SELECT (unassigned_ms + coalesce(${ms('now()')} - ${ms('unassigned_since')}, 0))::float8 AS "unassignedMs", escalation_level AS level FROM deliveries WHERE id = $1::uuid`,
+    `SELECT (unassigned_ms + coalesce(${ms('now()')} - ${ms('unassigned_since')}, 0))::float8 AS "unassignedMs",
+      escalation_level AS level FROM deliveries WHERE id = $1::uuid`,
     [deliveryId],
   );
   return rows[0] ?? { unassignedMs: 0, level: 0 };
@@ -103,7 +110,8 @@ export async function readFate(
   since: number,
 ): Promise<'held' | 'reassigned' | undefined> {
   const { rows } = await pool.query<{ held: boolean; reassigned: boolean }>(
-    `SELECT EXISTS (SELECT FROM escalations WHERE delivery_id = $1::uuid AND reason = 'REASSIGNMENT_OFF' AND opened_at >= to_timestamp($2 / 1000.0)) AS held,
+    `SELECT EXISTS (SELECT FROM escalations WHERE delivery_id = $1::uuid AND reason = 'REASSIGNMENT_OFF'
+      AND opened_at >= to_timestamp($2 / 1000.0)) AS held,
       EXISTS (SELECT FROM offers WHERE delivery_id = $1::uuid AND created_at >= to_timestamp($2 / 1000.0))
         OR EXISTS (SELECT FROM assignments WHERE delivery_id = $1::uuid
           AND started_at >= to_timestamp($2 / 1000.0)) AS reassigned`,

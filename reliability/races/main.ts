@@ -133,9 +133,8 @@ function conclude(reports: readonly RaceReport[], { seed }: Options): number {
   log(table(reports));
   for (const problem of broken.slice(0, MOST_BROKEN_SHOWN)) log(`broken: ${problem}`);
   if (broken.length > MOST_BROKEN_SHOWN) log(`… and ${broken.length - MOST_BROKEN_SHOWN} more`);
-  process.stdout.write(
-    `${JSON.stringify({ seed, races: reports.map((report) => ({ ...report, broken: report.broken.length })), broken: broken.length })}\n`,
-  );
+  const races = reports.map((report) => ({ ...report, broken: report.broken.length }));
+  process.stdout.write(`${JSON.stringify({ seed, races, broken: broken.length })}\n`);
   return broken.length === 0 ? 0 : 1;
 }
 

@@ -79,10 +79,8 @@ export function judgeAll(samples: readonly Sample[], warmUpS: number): ReadonlyM
  * process opened for itself meanwhile, once.
  */
 const BACK_TO: readonly (readonly [RegExp, number])[] = [
-  [
-    /^(api\.sockets|db\.outbox\.unsent|db\.deliveries\.open|db\.offers\.live|db\.drivers\.busy|temporal\.running\.deliveries)$/,
-    0,
-  ],
+  [/^(api\.sockets|temporal\.running\.deliveries)$/, 0],
+  [/^db\.(outbox\.unsent|deliveries\.open|offers\.live|drivers\.busy)$/, 0],
   [/^(worker|api)\.(files|handles|timers)$/, 12],
   [/^api\.connections$/, 4],
   [/^redis\.(clients|keys\.forever)$/, 2],

@@ -185,7 +185,8 @@ function glance(sample: Sample | undefined): string {
     'db.deliveries.open',
     'db.outbox.unsent',
   ];
-  return `${Math.round(sample?.at ?? 0)} s: ${shown.map((name) => `${name} ${Math.round(sample?.values[name] ?? NaN)}`).join(', ')}`;
+  const values = shown.map((name) => `${name} ${Math.round(sample?.values[name] ?? NaN)}`);
+  return `${Math.round(sample?.at ?? 0)} s: ${values.join(', ')}`;
 }
 
 /**

@@ -83,7 +83,8 @@ export class Runs {
   private async countEnded(): Promise<void> {
     const until = new Date();
     const from = new Date(this.lookedUntil.getTime() - OVERLAP_MS);
-    const query = `WorkflowType = '${WORKFLOWS.delivery}' AND CloseTime BETWEEN '${from.toISOString()}' AND '${until.toISOString()}'`;
+    const closed = `CloseTime BETWEEN '${from.toISOString()}' AND '${until.toISOString()}'`;
+    const query = `WorkflowType = '${WORKFLOWS.delivery}' AND ${closed}`;
     const seen = new Set<string>();
     for await (const { runId, historyLength } of this.client.workflow.list({ query, pageSize: 1_000 })) {
       seen.add(runId);

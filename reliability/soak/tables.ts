@@ -43,7 +43,8 @@ export class Tables {
 
   private async connections(): Promise<Values> {
     const { rows } = await this.pool.query<{ name: string; count: number }>(
-      'SELECT application_name AS name, count(*)::int AS count FROM pg_stat_activity WHERE datname = current_database() GROUP BY 1',
+      `SELECT application_name AS name, count(*)::int AS count FROM pg_stat_activity
+        WHERE datname = current_database() GROUP BY 1`,
     );
     return Object.fromEntries(
       Object.entries(SHOWN_APPLICATIONS).map(([name, short]) => [

@@ -42,7 +42,8 @@ export class LockWatch {
       const {
         rows: [row],
       } = await this.pool.query<{ ms: number | null }>(
-        `SELECT (extract(epoch FROM max(clock_timestamp() - waitstart)) * 1000)::float8 AS ms FROM pg_locks WHERE NOT granted AND locktype = 'relation' AND mode = ANY($1)`,
+        `SELECT (extract(epoch FROM max(clock_timestamp() - waitstart)) * 1000)::float8 AS ms FROM pg_locks
+          WHERE NOT granted AND locktype = 'relation' AND mode = ANY($1)`,
         [OF_ROWS],
       );
       this.longestMs = Math.max(this.longestMs, row?.ms ?? 0);

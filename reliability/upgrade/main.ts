@@ -242,9 +242,8 @@ function conclude(parts: readonly Part[], about: object): number {
   const problems = parts.flatMap((part) => part.problems);
   for (const problem of problems.slice(0, MOST_SHOWN)) log(`broken: ${problem}`);
   if (problems.length > MOST_SHOWN) log(`… and ${problems.length - MOST_SHOWN} more`);
-  process.stdout.write(
-    `${JSON.stringify({ ...Object.fromEntries(parts.flatMap(({ figures }) => Object.entries(figures))), broken: problems.length, ...about })}\n`,
-  );
+  const figures = Object.fromEntries(parts.flatMap((part) => Object.entries(part.figures)));
+  process.stdout.write(`${JSON.stringify({ ...figures, broken: problems.length, ...about })}\n`);
   return problems.length === 0 ? 0 : 1;
 }
 

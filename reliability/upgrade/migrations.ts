@@ -14,7 +14,8 @@ ALTER TABLE "offers" ADD COLUMN "next_weight" INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE "drivers" ADD COLUMN "next_rank" INTEGER;
 CREATE TABLE "next_things" ("id" UUID NOT NULL, "delivery_id" UUID NOT NULL,
   CONSTRAINT "next_things_pkey" PRIMARY KEY ("id"));
-ALTER TABLE "next_things" ADD CONSTRAINT "next_things_delivery_id_fkey" FOREIGN KEY ("delivery_id") REFERENCES "deliveries"("id");
+ALTER TABLE "next_things" ADD CONSTRAINT "next_things_delivery_id_fkey"
+  FOREIGN KEY ("delivery_id") REFERENCES "deliveries"("id");
 ALTER TABLE "offers" ADD CONSTRAINT "next_weight_bounds" CHECK ("next_weight" >= 0) NOT VALID;
 `,
     down: `DROP TABLE "next_things";

@@ -15,7 +15,8 @@ export const THIS_BUILD: Build = buildIn(join(__dirname, '../..'));
 const ALTERED = `
 const { sleep } = require('@temporalio/workflow');
 const before = require('./before');
-module.exports = { ...before, delivery: async function delivery(input) { await sleep(1); return before.delivery(input); } };
+async function delivery(input) { await sleep(1); return before.delivery(input); }
+module.exports = { ...before, delivery };
 `;
 
 /**

@@ -101,9 +101,8 @@ export class SchemaShow {
       longestLockWaitMs: watch.take(),
     };
     this.windows.push(window);
-    this.deps.log(
-      `schema: ${what}: ${tookMs} ms; ${asked.length} requests, the longest ${window.longestRequestMs ?? '-'} ms; the longest wait for a table ${window.longestLockWaitMs} ms`,
-    );
+    const longest = `longest request ${window.longestRequestMs ?? '-'} ms, lock wait ${window.longestLockWaitMs} ms`;
+    this.deps.log(`schema: ${what}: ${tookMs} ms; ${asked.length} requests; ${longest}`);
     if (window.longestLockWaitMs > LONGEST_LOCK_WAIT_MS)
       this.problems.push(`${what}: somebody waited ${window.longestLockWaitMs} ms for a table`);
   }

@@ -43,7 +43,8 @@ async function everything(): Promise<unknown> {
 async function killTheBlocked(): Promise<void> {
   const pid = await eventually('a transaction waits for our lock', async () => {
     const { rows } = await outsider.query<{ pid: number }>(
-      `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND pid <> pg_backend_pid()`,
+      `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+        AND pid <> pg_backend_pid()`,
     );
     return rows[0]?.pid;
   });

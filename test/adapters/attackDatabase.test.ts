@@ -67,7 +67,8 @@ describe('the login of the service', () => {
     const service = new Client({ connectionString: database.url });
     await service.connect();
     try {
-      await service.query(`CREATE FUNCTION pg_temp.spy(said pg_catalog.text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+      await service.query(`CREATE FUNCTION pg_temp.spy(said pg_catalog.text) RETURNS boolean
+        LANGUAGE plpgsql AS $$ BEGIN
         IF current_user <> session_user THEN RAISE EXCEPTION 'called with the rights of %',
           current_user; END IF; RETURN true; END $$`);
       await service.query('CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (pg_temp.spy(VALUE))');
@@ -107,12 +108,14 @@ describe('a server that keeps its own local time', () => {
           createdAt: NOON,
         },
       });
-      await local.$executeRaw`INSERT INTO cities (id, name, timezone, currency, center_lat, center_lng, created_at) SELECT 'byRow', name, timezone, currency, center_lat, center_lng, created_at
+      await local.$executeRaw`INSERT INTO cities (id, name, timezone, currency, center_lat, center_lng, created_at)
+        SELECT 'byRow', name, timezone, currency, center_lat, center_lng, created_at
         FROM jsonb_populate_record((SELECT cities FROM cities),
           ${JSON.stringify({ created_at: NOON.toISOString() })}::jsonb)`;
       expect((await local.city.findMany()).map(({ createdAt }) => createdAt)).toEqual([NOON, NOON]);
       expect(
-        await local.$queryRaw`SELECT created_at AS at, created_at::date::text AS day, created_at = ${NOON} AS same FROM cities LIMIT 1`,
+        await local.$queryRaw`SELECT created_at AS at, created_at::date::text AS day, created_at = ${NOON} AS same
+          FROM cities LIMIT 1`,
       ).toEqual([{ at: NOON, day: '2026-01-01', same: true }]);
       const { rows } = await owner.query<{ created_at: Date }>('SELECT created_at FROM cities');
       expect(rows.map((row) => row.created_at)).toEqual([NOON, NOON]);

@@ -225,7 +225,9 @@ describe('a trail that was changed', () => {
     'another detail': `UPDATE audit_entries SET detail = '{"payCents": 1}' WHERE id = $1`,
     'another driver': `UPDATE audit_entries SET driver_id = gen_random_uuid() WHERE id = $1`,
     'an entry less': `DELETE FROM audit_entries WHERE id = $1`,
-    'an entry more': `INSERT INTO audit_entries SELECT (jsonb_populate_record(e, jsonb_build_object('id', gen_random_uuid()))).* FROM audit_entries e WHERE id = $1`,
+    'an entry more': `INSERT INTO audit_entries
+      SELECT (jsonb_populate_record(e, jsonb_build_object('id', gen_random_uuid()))).* FROM audit_entries e
+      WHERE id = $1`,
   };
 
   test.each(Object.entries(DEEDS))('is found: %s', async (_name, deed) => {

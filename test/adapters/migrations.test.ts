@@ -97,7 +97,8 @@ describe('a migration that runs while the service is at work', () => {
   test.each([
     'CREATE INDEX CONCURRENTLY "a" ON "offers" ("x"); -- why',
     'ALTER TABLE "offers" ADD COLUMN "x" INTEGER NOT NULL DEFAULT 0, ADD COLUMN "y" TEXT;',
-    'CREATE TABLE "t" ("x" int NOT NULL); CREATE INDEX "i" ON "t" ("x"); ALTER TABLE "t" ADD CONSTRAINT "f" FOREIGN KEY ("x") REFERENCES "offers" ("id");',
+    'CREATE TABLE "t" ("x" int NOT NULL); CREATE INDEX "i" ON "t" ("x"); ' +
+      'ALTER TABLE "t" ADD CONSTRAINT "f" FOREIGN KEY ("x") REFERENCES "offers" ("id");',
     'ALTER TABLE "offers" ADD CONSTRAINT "c" CHECK ("x" > 0) NOT VALID;',
     "COMMENT ON TABLE offers IS 'we DROP COLUMN nothing; ever';",
     'ALTER TABLE offers VALIDATE CONSTRAINT c;',

@@ -68,7 +68,11 @@ describe('Slack', () => {
             text: {
               type: 'mrkdwn',
               verbatim: true,
-              text: '*Warning: No driver for order 42*\nUnassigned for 15 minutes.\n<https://dispatch.example/ops/deliveries/42|Open>',
+              text: [
+                '*Warning: No driver for order 42*',
+                'Unassigned for 15 minutes.',
+                '<https://dispatch.example/ops/deliveries/42|Open>',
+              ].join('\n'),
             },
           },
           {

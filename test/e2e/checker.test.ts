@@ -52,7 +52,8 @@ beforeAll(async () => {
     'the workflow is closed',
     async () => (await workflow.getHandle(workflowIdOf(delivered)).describe()).status.name === 'COMPLETED',
   );
-  await db.$executeRaw`UPDATE deliveries SET search_again_at = now() + interval '2 minutes' WHERE id = ${searched.deliveryId}::uuid`;
+  await db.$executeRaw`UPDATE deliveries SET search_again_at = now() + interval '2 minutes'
+    WHERE id = ${searched.deliveryId}::uuid`;
   await db.$executeRaw`UPDATE outbox SET sent_at = now() WHERE sent_at IS NULL`;
   await db.$disconnect();
 }, 120_000);
@@ -188,7 +189,8 @@ describe('is named at once, whatever faults are on', () => {
       'a second active assignment',
       {
         breaks: () => `DROP INDEX one_active_assignment_a_delivery;
-        INSERT INTO assignments (id, delivery_id, driver_id, way, pay_cents, started_at) VALUES (gen_random_uuid(), '${carried.deliveryId}', '${resting.driverId}', 'MANUAL', 500, now())`,
+        INSERT INTO assignments (id, delivery_id, driver_id, way, pay_cents, started_at)
+          VALUES (gen_random_uuid(), '${carried.deliveryId}', '${resting.driverId}', 'MANUAL', 500, now())`,
         invariant: 1,
         what: '2 active assignments',
         deliveryId: () => carried.deliveryId,
@@ -198,7 +200,9 @@ describe('is named at once, whatever faults are on', () => {
       'a second live offer of a driver',
       {
         breaks: () =>
-          `DROP INDEX one_live_offer_a_driver; ALTER TABLE drivers DROP CONSTRAINT driver_holds_no_more_than_capacity; ${newOffer(searched.deliveryId, offered.driver.driverId)}`,
+          `DROP INDEX one_live_offer_a_driver;
+            ALTER TABLE drivers DROP CONSTRAINT driver_holds_no_more_than_capacity;
+            ${newOffer(searched.deliveryId, offered.driver.driverId)}`,
         invariant: 1,
         what: 'has 2 live offers',
         driverId: () => offered.driver.driverId,
@@ -227,7 +231,8 @@ describe('is named at once, whatever faults are on', () => {
       'more than a driver can hold',
       {
         breaks: () =>
-          `ALTER TABLE drivers DROP CONSTRAINT driver_holds_no_more_than_capacity; ${newOffer(searched.deliveryId, carried.driver.driverId)}`,
+          `ALTER TABLE drivers DROP CONSTRAINT driver_holds_no_more_than_capacity;
+            ${newOffer(searched.deliveryId, carried.driver.driverId)}`,
         invariant: 1,
         what: 'holds more than their capacity of 1',
         driverId: () => carried.driver.driverId,
@@ -255,7 +260,8 @@ describe('is named at once, whatever faults are on', () => {
       'a delivery that nobody carries',
       {
         breaks: () =>
-          `UPDATE assignments SET state = 'LOST', ended_at = now() WHERE delivery_id = '${carried.deliveryId}'; ${ofDriver(carried.driver, 'active_assignments = 0')}`,
+          `UPDATE assignments SET state = 'LOST', ended_at = now() WHERE delivery_id = '${carried.deliveryId}';
+            ${ofDriver(carried.driver, 'active_assignments = 0')}`,
         invariant: 1,
         what: 'AT_PICKUP with 0 active assignments',
         deliveryId: () => carried.deliveryId,
@@ -282,9 +288,11 @@ describe('is named at once, whatever faults are on', () => {
     [
       'an offer that ended twice',
       {
-        breaks:
-          () => `INSERT INTO audit_entries SELECT gen_random_uuid(), at, 'offer_expired', city_id, delivery_id, driver_id, merchant_id, seller_order_id, actor_kind, actor_id, from_state,
-        to_state, why, correlation_id, device_at, detail, chain, prev_hash, hash FROM audit_entries WHERE chain = 'delivery/${carried.deliveryId}' AND kind = 'offer_accepted'`,
+        breaks: () => `INSERT INTO audit_entries
+            SELECT gen_random_uuid(), at, 'offer_expired', city_id, delivery_id, driver_id, merchant_id,
+            seller_order_id, actor_kind, actor_id, from_state,
+            to_state, why, correlation_id, device_at, detail, chain, prev_hash, hash
+            FROM audit_entries WHERE chain = 'delivery/${carried.deliveryId}' AND kind = 'offer_accepted'`,
         invariant: 6,
         what: 'is ACCEPTED; its audit entries are [',
         deliveryId: () => carried.deliveryId,
@@ -304,7 +312,8 @@ describe('is named at once, whatever faults are on', () => {
       'an audit entry that was altered',
       {
         breaks: () =>
-          `UPDATE audit_entries SET why = 'something else' WHERE chain = 'delivery/${carried.deliveryId}' AND to_state = 'AT_PICKUP'`,
+          `UPDATE audit_entries SET why = 'something else'
+            WHERE chain = 'delivery/${carried.deliveryId}' AND to_state = 'AT_PICKUP'`,
         invariant: 7,
         what: 'CONTENT_DIFFERS',
         deliveryId: () => carried.deliveryId,
@@ -365,7 +374,8 @@ describe('is named when it stays so', () => {
       'a delivery offered to nobody',
       {
         breaks: () =>
-          `UPDATE offers SET state = 'WITHDRAWN', ended_at = now() WHERE id = '${offered.offerId}'; ${ofDriver(offered.driver, 'live_offers = 0')}`,
+          `UPDATE offers SET state = 'WITHDRAWN', ended_at = now() WHERE id = '${offered.offerId}';
+            ${ofDriver(offered.driver, 'live_offers = 0')}`,
         invariant: 4,
         what: 'OFFERED with 0 live offers',
         deliveryId: () => offered.deliveryId,
@@ -375,7 +385,8 @@ describe('is named when it stays so', () => {
       'an offer past its time',
       {
         breaks: () =>
-          `UPDATE offers SET created_at = now() - interval '1 minute', expires_at = now() - interval '5 seconds' WHERE id = '${offered.offerId}'`,
+          `UPDATE offers SET created_at = now() - interval '1 minute', expires_at = now() - interval '5 seconds'
+            WHERE id = '${offered.offerId}'`,
         invariant: 6,
         what: 'lapses',
         deliveryId: () => offered.deliveryId,
@@ -404,7 +415,8 @@ describe('is named when it stays so', () => {
       'a message that nobody sends',
       {
         breaks: () =>
-          `INSERT INTO outbox (kind, key, payload, correlation_id) VALUES ('startDelivery', '${searched.deliveryId}', '{}', 'test')`,
+          `INSERT INTO outbox (kind, key, payload, correlation_id)
+            VALUES ('startDelivery', '${searched.deliveryId}', '{}', 'test')`,
         invariant: 4,
         what: '(startDelivery of',
         deliveryId: () => searched.deliveryId,
@@ -477,7 +489,8 @@ describe('is named at the end', () => {
   });
 
   test('a delivery that was delivered, and is not any more', async () => {
-    const harm = `UPDATE assignments SET state = 'FAILED' WHERE delivery_id = '${delivered.deliveryId}'; ${ofDelivery(delivered.deliveryId, `status = 'FAILED'`)}`;
+    const harm = `UPDATE assignments SET state = 'FAILED' WHERE delivery_id = '${delivered.deliveryId}';
+      ${ofDelivery(delivered.deliveryId, `status = 'FAILED'`)}`;
     const {
       deliveryId,
       driver: { driverId },

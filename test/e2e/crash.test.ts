@@ -107,7 +107,8 @@ describe('kill -9 of the worker', () => {
     const accepting = driver.accept(offerId);
     await eventually('a transaction of the worker waits for the row that we hold', async () => {
       const { rows } = await outsider.query(
-        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE '%worker' AND wait_event_type = 'Lock'`,
+        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE '%worker'
+          AND wait_event_type = 'Lock'`,
       );
       return rows.length > 0;
     });

@@ -141,7 +141,8 @@ describe('a request of the fuzz', () => {
         body: 'é\u0000\n',
       }),
     ).toBe(
-      `curl -i --path-as-is -g -X POST 'http://127.0.0.1:1/a' -H 'a: it'\\''s' -H 'b;' --data-binary $'\\xc3\\xa9\\x00\\x0a'`,
+      `curl -i --path-as-is -g -X POST 'http://127.0.0.1:1/a' -H 'a: it'\\''s' -H 'b;' ` +
+        `--data-binary $'\\xc3\\xa9\\x00\\x0a'`,
     );
   });
 });

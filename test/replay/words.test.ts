@@ -11,7 +11,8 @@ import { explain, reasonOf } from '../../worker/replayCheck/words';
 const file = { workflow: 'delivery', release: '2.0.0', scenario: 'failed-at-pickup' };
 const inner = (message: string): Error =>
   new Error(
-    `Replay failed. Details: Workflow activation completion failed: Failure { failure: Some(Failure { message: "${message}", source: "" }) }`,
+    'Replay failed. Details: Workflow activation completion failed: ' +
+      `Failure { failure: Some(Failure { message: "${message}", source: "" }) }`,
   );
 
 describe('a history that does not replay', () => {

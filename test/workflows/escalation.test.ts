@@ -233,8 +233,10 @@ describe('the check', () => {
     await until(delivery, 1);
     expect(await check()).toMatchObject({ due: 0, missed: 0 });
     // Behind the workflow's back: it waits for a level that is due long since.
-    await world.db
-      .$executeRaw`UPDATE deliveries SET unassigned_since = unassigned_since - interval '20 minutes', search_again_at = search_again_at + interval '1 hour' WHERE id = ${delivery.deliveryId}::uuid`;
+    await world.db.$executeRaw`UPDATE deliveries
+        SET unassigned_since = unassigned_since - interval '20 minutes',
+          search_again_at = search_again_at + interval '1 hour'
+        WHERE id = ${delivery.deliveryId}::uuid`;
     expect(await check()).toMatchObject({ due: 1, missed: 1 });
     await eventually('the level is reached', async () => (await levelOf(delivery)) >= 2);
     expect(await levelOf(delivery)).toBe(2);

@@ -40,10 +40,14 @@ export class LoadConnection {
   post(path: string, token: string, body: string): Promise<number> {
     return new Promise((answer, fail) => {
       this.waiting = { answer, fail };
-      this.socket.write(
-        `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer ${token}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
-        'latin1',
-      );
+      const head = [
+        `POST ${path} HTTP/1.1`,
+        'host: 127.0.0.1',
+        `authorization: Bearer ${token}`,
+        'content-type: application/json',
+        `content-length: ${body.length}`,
+      ];
+      this.socket.write(`${head.join('\r\n')}${HEAD_END}${body}`, 'latin1');
     });
   }
 

@@ -45,7 +45,7 @@ export function nextBody(rider: Rider, kind: LoadKind, now: number): string {
   switch (kind) {
     case 'v1':
       rideTo(rider, Math.max(now, rider.at + 1));
-      return `{"lat":${rider.lat.toFixed(6)},"lng":${rider.lng.toFixed(6)},"timestamp":"${new Date(rider.at).toISOString()}"}`;
+      return `{${placeOf(rider)},"timestamp":"${new Date(rider.at).toISOString()}"}`;
     case 'single':
       rideTo(rider, Math.max(now, rider.at + 1));
       return positionOf(rider);
@@ -60,8 +60,14 @@ export function nextBody(rider: Rider, kind: LoadKind, now: number): string {
   }
 }
 
-function positionOf({ lat, lng, at, heading }: Rider): string {
-  return `{"lat":${lat.toFixed(6)},"lng":${lng.toFixed(6)},"at":"${new Date(at).toISOString()}","accuracyMeters":8.5,"speedMps":${SPEED_MPS},"headingDegrees":${heading.toFixed(1)}}`;
+function positionOf(rider: Rider): string {
+  const at = `"at":"${new Date(rider.at).toISOString()}"`;
+  const motion = `"accuracyMeters":8.5,"speedMps":${SPEED_MPS},"headingDegrees":${rider.heading.toFixed(1)}`;
+  return `{${placeOf(rider)},${at},${motion}}`;
+}
+
+function placeOf({ lat, lng }: Rider): string {
+  return `"lat":${lat.toFixed(6)},"lng":${lng.toFixed(6)}`;
 }
 
 function rideTo(rider: Rider, at: number): void {

@@ -4,12 +4,12 @@
  */
 export const ROW_RULES: readonly { says: string; broken: string }[] = [
   {
-    says: 'counts as many live offers as it has',
+    says: 'counts exactly its live offers',
     broken: `SELECT id FROM drivers d
       WHERE live_offers <> (SELECT count(*) FROM offers WHERE driver_id = d.id AND state = 'LIVE')`,
   },
   {
-    says: 'counts as many active assignments as it has',
+    says: 'counts exactly its active assignments',
     broken: `SELECT id FROM drivers d
       WHERE active_assignments <> (SELECT count(*) FROM assignments WHERE driver_id = d.id AND state = 'ACTIVE')`,
   },
@@ -38,22 +38,22 @@ export const ROW_RULES: readonly { says: string; broken: string }[] = [
       WHERE (state = 'ACCEPTED') <> EXISTS (SELECT FROM assignments WHERE offer_id = o.id AND driver_id = o.driver_id)`,
   },
   {
-    says: 'did not expire before its time',
+    says: 'did not end before its expiry',
     broken: `SELECT id FROM offers WHERE state = 'EXPIRED' AND ended_at < expires_at`,
   },
   {
-    says: 'waits for a search, an answer or a step, or stands in the support queue',
+    says: 'waits for a search, an answer or a step, or is in the support queue',
     broken: `SELECT id FROM deliveries WHERE status = 'SEARCHING'
       AND (search_again_at IS NULL) <> (held_reason IS NOT NULL)`,
   },
   {
-    says: 'stands in the support queue while its search waits for ops',
+    says: 'is in the support queue while its search waits for ops',
     broken: `SELECT id FROM deliveries d
       WHERE held_reason IS NOT NULL
         AND NOT EXISTS (SELECT FROM escalations WHERE delivery_id = d.id AND state <> 'RESOLVED')`,
   },
   {
-    says: 'is over, and in no queue',
+    says: 'has left the support queue once it is closed',
     broken: `SELECT id FROM deliveries d
       WHERE closed_at IS NOT NULL
         AND EXISTS (SELECT FROM escalations WHERE delivery_id = d.id AND state <> 'RESOLVED')`,

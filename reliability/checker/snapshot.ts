@@ -1,4 +1,4 @@
-/** What PostgreSQL says at one moment, read past the service. Instants are epoch ms. */
+/** One snapshot of PostgreSQL, read directly and not through the service. Instants are epoch ms. */
 import type { PoolClient } from 'pg';
 import type { DeliveryStatus } from '../../domain/delivery/status';
 import type { ReachedLevel } from '../../domain/delivery/escalation';
@@ -7,7 +7,7 @@ import type { OfferKind } from '../../domain/delivery/offer';
 import type { HeldReason } from '../../domain/support/supportCase';
 import type { RecordedDriver } from '../../simulator/kit/record';
 
-/** A delivery that is not closed. `auditHash`: the head of its audit trail, which each change moves. */
+/** A delivery that is not closed. `auditHash`: the head of its audit trail, which every change moves. */
 export type OpenDelivery = {
   deliveryId: string;
   merchantId: string;
@@ -37,19 +37,22 @@ export type LiveOffer = {
 };
 export type ActiveAssignment = { assignmentId: string; deliveryId: string; driverId: string };
 
-/** `version` rises with each change. `fixAt`: when a place was last received, as far as the record knows. */
+/**
+ * `version` rises with each change. `fixAt`: when the last position was received, as far as the database
+ * knows.
+ */
 export type DutyDriver = RecordedDriver & {
   cityId: string;
-  hasWish: boolean;
+  hasPendingChange: boolean;
   version: number;
   fixAt: number | null;
   auditHash: string | null;
 };
 
-/** A message of the outbox that was not sent yet. `dueAt`: when it was first to be sent. */
+/** An outbox message that has not been sent. `dueAt`: when it was first due. */
 export type Unsent = { id: string; kind: string; key: string; dueAt: number };
 
-/** What ops said of escalation last, at run time. */
+/** The last change of the escalation switch at run time. */
 export type EscalationSwitch = {
   enabled: boolean | null;
   percent: number | null;
@@ -68,7 +71,7 @@ export type Snapshot = {
   escalation: EscalationSwitch | null;
 };
 
-/** @param cityIds null = all. The caller's transaction sees one moment */
+/** @param cityIds null = all. The caller's transaction provides the snapshot */
 export async function readSnapshot(client: PoolClient, cityIds: readonly string[] | null): Promise<Snapshot> {
   const ask = async <T extends object>(statement: string): Promise<T[]> =>
     (await client.query<T>(statement, [cityIds && [...cityIds]])).rows;
@@ -89,7 +92,7 @@ const inCities = (column: string): string => `($1::text[] IS NULL OR ${column} =
 
 const DRIVERS = `SELECT id AS "driverId", availability, capacity, live_offers AS "liveOffers",
   active_assignments AS "activeAssignments", city_id AS "cityId",
-    pending IS NOT NULL AS "hasWish", availability_version::float8 AS version,
+    pending IS NOT NULL AS "hasPendingChange", availability_version::float8 AS version,
       ${ms('last_fix_at')} AS "fixAt", encode(audit_hash, 'hex') AS "auditHash"
   FROM drivers WHERE ${inCities('city_id')}`;
 
@@ -115,8 +118,8 @@ const OPEN = `SELECT d.id AS "deliveryId", d.merchant_id AS "merchantId", d.sell
   FROM deliveries d JOIN cities c ON c.id = d.city_id WHERE d.closed_at IS NULL AND ${inCities('d.city_id')}`;
 
 /**
- * Notices to a driver's closed app are sent a moment later, when an open one would have shown the offer. In
- * no order, which would read all that was ever sent.
+ * Push notices wait a moment in case the open app shows the offer itself. Unordered: an ORDER BY would read
+ * every message ever sent.
  */
 const UNSENT = `SELECT id::text, kind, key,
   ${ms('created_at')} + CASE WHEN kind = 'notify' THEN 1500 ELSE 0 END AS "dueAt"

@@ -1,7 +1,10 @@
 import type { Pool } from 'pg';
 import type { CaseReason, CaseResolution, CaseState } from '../../domain/support/supportCase';
 
-/** What PostgreSQL says of a bad evening beside the deliveries themselves. Instants are epoch ms. */
+/**
+ * What PostgreSQL records of a run under hostile conditions, in addition to the deliveries. Instants are
+ * epoch ms.
+ */
 export type RecordedCase = {
   caseId: string;
   deliveryId: string;
@@ -13,7 +16,7 @@ export type RecordedCase = {
   resolution: CaseResolution | null;
 };
 
-/** The cases of these deliveries, the oldest first. */
+/** The cases of these deliveries, oldest first. */
 export async function readCases(pool: Pool, deliveryIds: readonly string[]): Promise<RecordedCase[]> {
   const { rows } = await pool.query<RecordedCase>(
     `SELECT id AS "caseId", delivery_id AS "deliveryId", level, state, reason, ${ms('opened_at')} AS "openedAt",
@@ -25,8 +28,8 @@ export async function readCases(pool: Pool, deliveryIds: readonly string[]): Pro
 }
 
 /**
- * When the service noticed that a driver is lost: as it put that news into the outbox; by assignment id.
- * Drivers who say it themselves are not among them.
+ * When the service detected each lost driver, by assignment id: the time it wrote the outbox message.
+ * Excludes drivers who reported it themselves.
  */
 export async function readNoticedLosses(
   pool: Pool,
@@ -40,7 +43,7 @@ export async function readNoticedLosses(
   return new Map(rows.map(({ assignmentId, at }) => [assignmentId, at]));
 }
 
-/** What was assigned the way of v1 since then, because offers were off. */
+/** Assignments since then without an offer, as in v1, because offers were off. */
 export async function assignedDirectly(pool: Pool, since: number): Promise<number> {
   return countOf(
     pool,
@@ -50,7 +53,7 @@ export async function assignedDirectly(pool: Pool, since: number): Promise<numbe
   );
 }
 
-/** Offers made after `since` and, where that is given, before `until`. */
+/** Offers made after `since` and before `until`, where that is given. */
 export async function offersMade(
   pool: Pool,
   { since, until = FAR_AHEAD }: { since: number; until?: number },
@@ -74,7 +77,7 @@ export async function acceptedAfter(pool: Pool, at: number): Promise<number> {
   );
 }
 
-/** Levels reached after `since` and before `until`, by any delivery. */
+/** Levels reached by any delivery after `since` and before `until`. */
 export async function levelsReached(
   pool: Pool,
   { since, until }: { since: number; until: number },
@@ -87,7 +90,7 @@ export async function levelsReached(
   );
 }
 
-/** How long nobody has had a delivery, in ms, and the level it is on. */
+/** The unassigned time of a delivery in ms, and its level. */
 export async function readEscalation(
   pool: Pool,
   deliveryId: string,
@@ -101,8 +104,8 @@ export async function readEscalation(
 }
 
 /**
- * What became of a delivery whose driver was lost after `since`: it waits for ops, or somebody else was asked
- * or has it; undefined while neither is known.
+ * The outcome of a delivery whose driver was lost after `since`: it waits for ops, or another driver was
+ * offered it or has it; undefined while neither holds.
  */
 export async function readFate(
   pool: Pool,

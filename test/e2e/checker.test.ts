@@ -4,9 +4,9 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
-import type { Broken } from '../../reliability/checker/broken';
+import type { Violation } from '../../reliability/checker/violation';
 import { openChecker } from '../../reliability/checker/checker';
-import type { Told } from '../../reliability/checker/promiseRules';
+import type { ClientObservations } from '../../reliability/checker/promiseRules';
 import { deliveryWorkflowId } from '../../workflows/contract';
 import { freshDatabase } from '../support/database';
 import { eventually } from '../support/eventually';
@@ -81,7 +81,7 @@ async function accepted(): Promise<Job> {
 
 /** `soon`: the second of two looks, two seconds apart. `final`: what is known at the end. */
 type When = 'atOnce' | 'soon' | 'final';
-type Seeing = { told?: Told; faultEndedAt?: () => number };
+type Seeing = { told?: ClientObservations; faultEndedAt?: () => number };
 
 /**
  * Breaks a copy of what is there, as only the owner of the tables can, and looks at it.
@@ -91,7 +91,7 @@ async function see(
   harm: string,
   when: When,
   { told = { acknowledged: [] }, faultEndedAt }: Seeing = {},
-): Promise<Broken[]> {
+): Promise<Violation[]> {
   const copy = await freshDatabase({ copyOf: system.parts.url });
   const owner = new Client({ connectionString: copy.ownerUrl });
   await owner.connect();
@@ -140,7 +140,7 @@ const names = async ({ breaks, invariant, what, deliveryId, driverId }: Harm, wh
 
 describe('nothing is broken', () => {
   test('while nothing is', async () => {
-    const told: Told = {
+    const told: ClientObservations = {
       acknowledged: [
         { kind: 'posted', ...delivered },
         { kind: 'posted', ...searched },
@@ -178,7 +178,7 @@ describe('nothing is broken', () => {
     const checker = await openChecker({ env: { ...system.parts.env, DATABASE_URL: copy.url } });
     await copy.close();
     expect(await checker.look(Date.now())).toEqual([]);
-    expect(checker.counts).toMatchObject({ looks: 1, withoutPostgres: 1 });
+    expect(checker.counts).toMatchObject({ checks: 1, withoutPostgres: 1 });
     await checker.close();
   });
 });
@@ -234,7 +234,7 @@ describe('is named at once, whatever faults are on', () => {
           `ALTER TABLE drivers DROP CONSTRAINT driver_holds_no_more_than_capacity;
             ${newOffer(searched.deliveryId, carried.driver.driverId)}`,
         invariant: 1,
-        what: 'holds more than their capacity of 1',
+        what: 'exceeds their capacity of 1',
         driverId: () => carried.driver.driverId,
       },
     ],
@@ -243,7 +243,7 @@ describe('is named at once, whatever faults are on', () => {
       {
         breaks: () => ofDriver(offered.driver, 'live_offers = 0'),
         invariant: 1,
-        what: 'counts 0 live offers, the rows 1',
+        what: 'counts 0 live offers; the rows: 1',
         driverId: () => offered.driver.driverId,
       },
     ],
@@ -347,7 +347,7 @@ describe('is named when it stays so', () => {
       {
         breaks: () => ofDelivery(searched.deliveryId, `search_again_at = now() + interval '1 hour'`),
         invariant: 4,
-        what: 'not looked for until',
+        what: 'its next search is only at',
         deliveryId: () => searched.deliveryId,
       },
     ],
@@ -357,7 +357,7 @@ describe('is named when it stays so', () => {
         breaks: () =>
           ofDelivery(searched.deliveryId, `search_again_at = NULL, held_reason = 'PINNED_DRIVER_LOST'`),
         invariant: 4,
-        what: 'ops (PINNED_DRIVER_LOST), who have no case of it',
+        what: 'ops (PINNED_DRIVER_LOST), but has no open case',
         deliveryId: () => searched.deliveryId,
       },
     ],
@@ -407,7 +407,7 @@ describe('is named when it stays so', () => {
       {
         breaks: () => ofDriver(offered.driver, `availability = 'ON_BREAK'`),
         invariant: 6,
-        what: 'is LIVE, and its driver is ON_BREAK',
+        what: 'is LIVE, but its driver is ON_BREAK',
         deliveryId: () => offered.deliveryId,
       },
     ],
@@ -424,7 +424,7 @@ describe('is named when it stays so', () => {
     ],
     [
       'a closed delivery whose workflow runs on',
-      { breaks: () => closedBehindItsBack(), invariant: 3, what: 'no open delivery wants it' },
+      { breaks: () => closedBehindItsBack(), invariant: 3, what: 'without an open delivery' },
     ],
     [
       'an open delivery without a workflow',
@@ -460,7 +460,8 @@ const closedBehindItsBack = (): string =>
   ofDelivery(searched.deliveryId, `status = 'CANCELLED', closed_at = now(), search_again_at = NULL`);
 
 describe('is named at the end', () => {
-  const finally_ = (harm: string, told?: Told): Promise<Broken[]> => see(harm, 'final', { told });
+  const finally_ = (harm: string, told?: ClientObservations): Promise<Violation[]> =>
+    see(harm, 'final', { told });
 
   test('an accept that was acknowledged and is not in the record', async () => {
     const {
@@ -468,7 +469,7 @@ describe('is named at the end', () => {
       offerId,
       driver: { driverId },
     } = carried;
-    const told: Told = {
+    const told: ClientObservations = {
       acknowledged: [{ kind: 'accepted', deliveryId, offerId, driverId, assignmentId: searched.deliveryId }],
     };
     expect(await finally_(NOTHING, told)).toEqual([
@@ -524,7 +525,7 @@ describe('is named at the end', () => {
     expect(broken).toContainEqual(
       expect.objectContaining({
         invariant: 7,
-        what: 'the audit trail changes from AVAILABLE after it came to OFFLINE',
+        what: 'the audit trail changes from AVAILABLE, but the last state was OFFLINE',
         driverId,
       }),
     );
@@ -537,7 +538,7 @@ describe('is named in Temporal', () => {
     expect(await see(NOTHING, 'soon')).toEqual([
       expect.objectContaining({
         invariant: 3,
-        what: 'the delivery is open, and its workflow is TERMINATED',
+        what: 'the delivery is open, but its workflow is TERMINATED',
         deliveryId: searched.deliveryId,
       }),
     ]);

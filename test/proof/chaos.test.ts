@@ -17,7 +17,7 @@ type Report = {
   broken: { what: string }[];
   endedByThemselves: string[];
   acknowledgements: number;
-  looks: { looks: number };
+  checks: { checks: number };
   deliveries: { deliveries: number; delivered: number; open: number };
   requestFaults: { twice: number; answerLost: number; late: number };
 };
@@ -73,7 +73,7 @@ test('nothing is broken after faults of many kinds', async () => {
   expect(report.deliveries).toMatchObject({ open: 0 });
   expect(report.deliveries.delivered).toBeGreaterThan(10);
   expect(report.acknowledgements).toBeGreaterThan(60);
-  expect(report.looks.looks).toBeGreaterThan(20);
+  expect(report.checks.checks).toBeGreaterThan(20);
   expect(
     Math.min(report.requestFaults.twice, report.requestFaults.answerLost, report.requestFaults.late),
   ).toBeGreaterThan(0);

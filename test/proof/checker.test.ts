@@ -4,7 +4,7 @@
  */
 import { setMaxListeners } from 'node:events';
 import { afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { type Broken } from '../../reliability/checker/broken';
+import { type Violation } from '../../reliability/checker/violation';
 import { Watch } from '../../reliability/checker/watch';
 import { connect } from '../../simulator/client/connections';
 import { Demo } from '../../simulator/demo/demo';
@@ -59,7 +59,7 @@ afterEach(async () => {
 }, 60_000);
 
 /** Plays the demo on worker and API of that build, with a look each second. @returns what was found broken */
-async function play(dist?: string): Promise<Broken[]> {
+async function play(dist?: string): Promise<Violation[]> {
   const env = { ...parts.env, OFFER_EXPIRATION_SECONDS: '5' };
   const services: ServiceProcess[] = await Promise.all([startWorker(env, { dist }), startApi(env, { dist })]);
   const over = new AbortController();
@@ -74,7 +74,7 @@ async function play(dist?: string): Promise<Broken[]> {
   }
 }
 
-async function judged(watch: Watch, signal: AbortSignal): Promise<Broken[]> {
+async function judged(watch: Watch, signal: AbortSignal): Promise<Violation[]> {
   const random = randomFrom('checker');
   const settings = {
     apiUrl: parts.apiUrl,
@@ -108,7 +108,7 @@ async function ended(signal: AbortSignal): Promise<void> {
   await poll(none, { everyMs: 200, deadlineAt: Date.now() + ENDED_WITHIN_MS, signal });
 }
 
-const found = (broken: readonly Broken[], invariant: Broken['invariant'], what: string): Broken[] =>
+const found = (broken: readonly Violation[], invariant: Violation['invariant'], what: string): Violation[] =>
   broken.filter((each) => each.invariant === invariant && each.what.includes(what));
 
 test('nothing is broken in the service as it is', async () => {

@@ -4,7 +4,7 @@ import { CpuContention } from '../../reliability/chaos/cpuContention';
 
 const looked = async (pids: readonly number[]): Promise<CpuContention> => {
   const [cpuContention, stop] = [new CpuContention(() => pids), new AbortController()];
-  const looking = cpuContention.keepLooking(stop.signal);
+  const looking = cpuContention.keepSampling(stop.signal);
   const until = Date.now() + 2_300;
   // busy, so that there is something to see
   while (Date.now() < until) await new Promise((resolve) => setImmediate(resolve));

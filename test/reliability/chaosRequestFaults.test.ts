@@ -72,7 +72,7 @@ describe('a request that changes something', () => {
   test('loses its answer: whoever asked is told so, and the service has heard it', async () => {
     const { send, sent } = serviceOf(OK);
     await expect(new RequestFaults(always(ANSWER_LOST), forEver, send).send(post(ACCEPT))).rejects.toThrow(
-      'lost',
+      'dropped',
     );
     expect(sent).toHaveLength(1);
   });
@@ -85,7 +85,7 @@ describe('a request that changes something', () => {
       forEver,
       serviceOf(OK, { status: 404, body: { code: 'NOT_FOUND' } }).send,
     );
-    await expect(requestFaults.send(post(ACCEPT))).rejects.toThrow('lost');
+    await expect(requestFaults.send(post(ACCEPT))).rejects.toThrow('dropped');
     expect((await requestFaults.send(post(ACCEPT))).status).toBe(404);
     expect(requestFaults.contradictions).toMatchObject([
       { what: expect.stringContaining('after a lost answer') },

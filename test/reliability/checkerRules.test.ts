@@ -2,25 +2,25 @@ import { describe, expect, test } from '@jest/globals';
 import { ESCALATION_LIMITS } from '../../domain/delivery/escalation';
 import { NEW_CLOCK } from '../../domain/delivery/unassignedClock';
 import { SEARCH_LIMITS } from '../../domain/matching/searchPlan';
-import type { Broken, Suspicion } from '../../reliability/checker/broken';
+import type { Violation, PendingViolation } from '../../reliability/checker/violation';
 import { rowProblems, trailProblems } from '../../reliability/checker/deliveryRules';
 import { availabilityProblems, countProblems, workWithoutDuty } from '../../reliability/checker/driverRules';
-import { type MapPicture, mapSuspicions } from '../../reliability/checker/mapRules';
+import { type MapPicture, mapViolations } from '../../reliability/checker/mapRules';
 import { momentProblems } from '../../reliability/checker/momentRules';
-import { promiseProblems, type Told } from '../../reliability/checker/promiseRules';
+import { promiseProblems, type ClientObservations } from '../../reliability/checker/promiseRules';
 import {
-  closedSuspicions,
+  closedViolations,
   notListed,
-  openSuspicions,
-  troubledSuspicions,
+  openViolations,
+  troubledViolations,
   unwantedRuns,
 } from '../../reliability/checker/runRules';
 import type { DutyDriver, OpenDelivery, Snapshot } from '../../reliability/checker/snapshot';
-import { type WaitingSettings, waitingSuspicions } from '../../reliability/checker/waitingRules';
+import { type WaitingSettings, waitingViolations } from '../../reliability/checker/waitingRules';
 import type { RecordedDelivery, RecordedMove } from '../../simulator/kit/record';
 
 const NOW = 1_000_000;
-const wordsOf = (found: readonly Broken[]): string =>
+const wordsOf = (found: readonly Violation[]): string =>
   found
     .map(
       ({ invariant, what, deliveryId, driverId }) =>
@@ -35,7 +35,7 @@ const free: DutyDriver = {
   capacity: 1,
   liveOffers: 0,
   activeAssignments: 0,
-  hasWish: false,
+  hasPendingChange: false,
   version: 3,
   fixAt: NOW - 5_000,
   auditHash: 'ff',
@@ -131,23 +131,23 @@ describe('who holds what, at any moment', () => {
     [
       'another driver than the delivery says',
       { assignments: [{ ...job, driverId: 'a' }] },
-      '1 d3 a the delivery is with driver e, its assignment with a',
+      "1 d3 a the delivery's driver is e, its assignment's is a",
     ],
     ['nobody who has it', { assignments: [] }, '1 d3 - the delivery is ASSIGNED with 0 active assignments'],
     [
       'a driver held by what is over',
       { open: [searched, offered] },
-      '1 d3 e the delivery is closed, and a driver is held by it',
+      '1 d3 e the delivery is closed but still has a driver',
     ],
     [
       'a counter that is too high',
       { drivers: [{ ...free, liveOffers: 1 }, asked, busy] },
-      '1 - a driver a counts 1 live offers, the rows 0',
+      '1 - a driver a counts 1 live offers; the rows: 0',
     ],
     [
       'more than fits',
       { drivers: [free, asked, { ...busy, liveOffers: 1 }] },
-      '1 - e driver e holds more than their capacity of 1',
+      '1 - e driver e exceeds their capacity of 1',
     ],
     [
       'work in hand, and AVAILABLE',
@@ -163,8 +163,8 @@ const WAITING: WaitingSettings = {
   limits: { searchMaxMs: 7_200_000, escalation: ESCALATION_LIMITS, maxBackoffMs: SEARCH_LIMITS.maxBackoffMs },
   escalation: { feature: 'escalation', state: 'ON', rolloutPercent: 100, cities: null },
 };
-const waiting = (change: Partial<Snapshot>, settings = WAITING): Suspicion[] =>
-  waitingSuspicions({ ...GOOD, ...change }, settings, NOW);
+const waiting = (change: Partial<Snapshot>, settings = WAITING): PendingViolation[] =>
+  waitingViolations({ ...GOOD, ...change }, settings, NOW);
 
 describe('what each delivery waits for', () => {
   test('will come', () => {
@@ -213,7 +213,7 @@ describe('what each delivery waits for', () => {
     [
       'a search that is put off',
       { open: [{ ...searched, searchAgainAt: NOW + SEARCH_LIMITS.maxBackoffMs + 1 }] },
-      '4 d1 - the delivery is SEARCHING, and not looked for until',
+      '4 d1 - the delivery is SEARCHING, but its next search is only at',
     ],
     [
       'an escalation that is overdue',
@@ -237,7 +237,7 @@ describe('what each delivery waits for', () => {
     [
       'ops who do not know',
       { open: [{ ...searched, searchAgainAt: null, heldReason: 'PINNED_DRIVER_LOST' }] },
-      '4 d1 - the search waits for ops (PINNED_DRIVER_LOST), who have no case of it',
+      '4 d1 - the search waits for ops (PINNED_DRIVER_LOST), but has no open case',
     ],
     ['an offer to nobody', { offers: [] }, '4 d2 - the delivery is OFFERED with 0 live offers'],
     [
@@ -248,12 +248,12 @@ describe('what each delivery waits for', () => {
     [
       'an offer of a driver who left',
       { drivers: [free, { ...asked, availability: 'OFFLINE' }, busy] },
-      '6 d2 b offer o is LIVE, and its driver is OFFLINE',
+      '6 d2 b offer o is LIVE, but its driver is OFFLINE',
     ],
     [
       'an offer of a driver who is about to',
-      { drivers: [free, { ...asked, hasWish: true }, busy] },
-      '6 d2 b offer o is LIVE, and its driver is AVAILABLE, and about to leave',
+      { drivers: [free, { ...asked, hasPendingChange: true }, busy] },
+      '6 d2 b offer o is LIVE, but its driver is AVAILABLE, and about to go off duty',
     ],
     [
       'a driver who left before pickup',
@@ -263,7 +263,7 @@ describe('what each delivery waits for', () => {
     [
       'a message that nobody sends',
       { unsent: [{ id: '7', kind: 'startDelivery', key: 'd1', dueAt: NOW - 2_000 }] },
-      '4 d1 - message 7 (startDelivery of d1) lies in the outbox',
+      '4 d1 - message 7 (startDelivery of d1) has been in the outbox',
     ],
   ])('but for %s', (_, change, problem) => {
     expect(wordsOf(waiting(change))).toContain(problem);
@@ -314,7 +314,7 @@ describe('the map', () => {
     known: new Map([['a', { version: 3, heardAt: NOW - 5_000 }]]),
   };
   const look = (change: Partial<MapPicture>, of = drivers): string =>
-    wordsOf(mapSuspicions(of, { ...PICTURE, ...change }, LIMITS, NOW));
+    wordsOf(mapViolations(of, { ...PICTURE, ...change }, LIMITS, NOW));
   const silent = (ms: number): DutyDriver[] => [{ ...free, fixAt: NOW - ms }, asked, busy, spare];
   const unheard = { known: new Map() };
 
@@ -335,7 +335,7 @@ describe('the map', () => {
 
   test('may show drivers of other cities than those that are looked at', () => {
     expect(
-      mapSuspicions(
+      mapViolations(
         drivers,
         { ...PICTURE, all: new Set(['a', 'b', 'x']) },
         { ...LIMITS, areAll: false },
@@ -400,7 +400,7 @@ describe('the map', () => {
       'one with room who is missing',
       { busy: new Map([['c', new Set()]]) },
       drivers,
-      '5 - f the driver is BUSY with room, and not on drivers:geo:busy:c',
+      '5 - f the driver is BUSY with spare capacity, and not on drivers:geo:busy:c',
     ],
     [
       'one without room',
@@ -408,7 +408,12 @@ describe('the map', () => {
       drivers,
       '5 - e the driver is BUSY, and on drivers:geo:busy:c',
     ],
-    ['a stranger', { all: new Set(['a', 'b', 'x']) }, drivers, '5 - x nobody knows who stands on the map'],
+    [
+      'a stranger',
+      { all: new Set(['a', 'b', 'x']) },
+      drivers,
+      '5 - x no driver row exists for an entry of the map',
+    ],
   ])('but for %s', (_, change, of, problem) => {
     expect(look(change, of)).toContain(problem);
   });
@@ -422,55 +427,55 @@ describe('workflows', () => {
   });
 
   test('run while the delivery is open, and end with it', () => {
-    expect(openSuspicions(searched, { kind: 'running' })).toEqual([]);
-    expect(closedSuspicions(closed, { kind: 'ended', result: 'CANCELLED' })).toEqual([]);
+    expect(openViolations(searched, { kind: 'running' })).toEqual([]);
+    expect(closedViolations(closed, { kind: 'ended', result: 'CANCELLED' })).toEqual([]);
     // by the sweep (ADR 8)
-    expect(closedSuspicions(closed, { kind: 'broken', state: 'TERMINATED' })).toEqual([]);
+    expect(closedViolations(closed, { kind: 'broken', state: 'TERMINATED' })).toEqual([]);
     expect(unwantedRuns(new Set(['delivery/m/o1']), [searched], new Map())).toEqual([]);
   });
 
-  test.each<[string, Suspicion[], string]>([
-    ['none', openSuspicions(searched, { kind: 'none' }), '3 d1 - the delivery is open and has no workflow'],
+  test.each<[string, PendingViolation[], string]>([
+    ['none', openViolations(searched, { kind: 'none' }), '3 d1 - the delivery is open and has no workflow'],
     [
       'one that ended',
-      openSuspicions(searched, { kind: 'ended', result: 'CANCELLED' }),
-      '3 d1 - the delivery is open, and its workflow ended with CANCELLED',
+      openViolations(searched, { kind: 'ended', result: 'CANCELLED' }),
+      '3 d1 - the delivery is open, but its workflow ended with CANCELLED',
     ],
     [
       'one that was terminated',
-      openSuspicions(searched, { kind: 'broken', state: 'TERMINATED' }),
-      '3 d1 - the delivery is open, and its workflow is TERMINATED',
+      openViolations(searched, { kind: 'broken', state: 'TERMINATED' }),
+      '3 d1 - the delivery is open, but its workflow is TERMINATED',
     ],
     [
       'one that runs on',
-      closedSuspicions(closed, { kind: 'running' }),
-      '3 d1 - the delivery is CANCELLED, and its workflow runs on',
+      closedViolations(closed, { kind: 'running' }),
+      '3 d1 - the delivery is CANCELLED, but its workflow is still running',
     ],
     [
       'none of a closed one',
-      closedSuspicions(closed, { kind: 'none' }),
+      closedViolations(closed, { kind: 'none' }),
       '3 d1 - the delivery is CANCELLED and has no workflow',
     ],
     [
       'one that timed out',
-      closedSuspicions(closed, { kind: 'broken', state: 'TIMED_OUT' }),
-      '3 d1 - the delivery is CANCELLED, and its workflow is TIMED_OUT',
+      closedViolations(closed, { kind: 'broken', state: 'TIMED_OUT' }),
+      '3 d1 - the delivery is CANCELLED, but its workflow is TIMED_OUT',
     ],
     [
       'another result',
-      closedSuspicions(closed, { kind: 'ended', result: 'FAILED' }),
-      '3 d1 - the delivery is CANCELLED, and its workflow ended with FAILED',
+      closedViolations(closed, { kind: 'ended', result: 'FAILED' }),
+      '3 d1 - the delivery is CANCELLED, but its workflow ended with FAILED',
     ],
     [
       'one that nobody wants',
       unwantedRuns(new Set(['delivery/m/o1']), [], new Map([['delivery/m/o1', 'd1']])).map(
         ({ suspicion }) => suspicion,
       ),
-      '3 d1 - workflow delivery/m/o1 runs, and no open delivery wants it',
+      '3 d1 - workflow delivery/m/o1 is running without an open delivery',
     ],
     [
       'one that is stuck',
-      troubledSuspicions([{ workflowId: 'delivery/m/o1', runId: 'r', problem: 'is stuck' }], new Map()),
+      troubledViolations([{ workflowId: 'delivery/m/o1', runId: 'r', problem: 'is stuck' }], new Map()),
       '3 - - workflow delivery/m/o1: is stuck',
     ],
   ])('but for %s', (_, found, problem) => {
@@ -551,12 +556,12 @@ describe('a delivery and its trail', () => {
     [
       'a step twice',
       { moves: [...DONE.moves, moved('ASSIGNED', 'AT_PICKUP', 'a')] },
-      '2 d1 a the driver came to AT_PICKUP 2 times, and had the delivery 1 times',
+      '2 d1 a the driver reported AT_PICKUP 2 times over 1 assignments',
     ],
     [
       'an illegal move',
       { moves: DONE.moves.map((each) => (each.to === 'OFFERED' ? moved('SEARCHING', 'PICKED_UP') : each)) },
-      '7 d1 - the audit trail moves from SEARCHING to PICKED_UP, which is no legal move',
+      '7 d1 - the audit trail moves from SEARCHING to PICKED_UP, an illegal move',
     ],
     [
       'a trail that says nothing',
@@ -604,10 +609,10 @@ describe('a driver and their trail', () => {
     const judge = (trail: typeof TRAIL): string =>
       wordsOf(availabilityProblems({ driverId: 'a', availability: 'ON_BREAK' }, trail));
     expect(judge(TRAIL.filter(({ to }) => to !== 'AVAILABLE'))).toContain(
-      '7 - a the audit trail changes from AVAILABLE after it came to OFFLINE',
+      '7 - a the audit trail changes from AVAILABLE, but the last state was OFFLINE',
     );
     expect(judge([registered, changed('OFFLINE', 'ON_BREAK')])).toBe(
-      '7 - a the audit trail changes from OFFLINE to ON_BREAK, which is no legal change',
+      '7 - a the audit trail changes from OFFLINE to ON_BREAK, an illegal change',
     );
     expect(judge(TRAIL.slice(0, -1))).toBe('7 - a the audit trail ends with BUSY, the driver is ON_BREAK');
     expect(workWithoutDuty({ ...busy, availability: 'OFFLINE' })).toMatchObject({
@@ -641,7 +646,7 @@ describe('what clients were told', () => {
   });
 
   test('is so', () => {
-    const told: Told = {
+    const told: ClientObservations = {
       acknowledged: [posted, posted, accepted, accepted],
       answers: [said('200 s1'), said('200 s1')],
       offers: [word('live', 10), word('over', 20), word('live', 20)],
@@ -649,7 +654,7 @@ describe('what clients were told', () => {
     expect(promiseProblems(told, [DONE])).toEqual([]);
   });
 
-  test.each<[string, Told, readonly RecordedDelivery[], string]>([
+  test.each<[string, ClientObservations, readonly RecordedDelivery[], string]>([
     [
       'an accept that is lost',
       { acknowledged: [accepted] },
@@ -690,7 +695,7 @@ describe('what clients were told', () => {
       'an offer that lives on',
       { acknowledged: [], offers: [word('over', 20), word('live', 21)] },
       [DONE],
-      '6 d1 a offer o1 was shown as live to its driver, who had been told that it is over',
+      '6 d1 a offer o1 was shown as live after its driver had been told that it is over',
     ],
   ])('but for %s', (_, told, record, problem) => {
     expect(wordsOf(promiseProblems(told, record))).toContain(problem);

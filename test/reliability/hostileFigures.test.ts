@@ -6,7 +6,7 @@ import {
   lossesOf,
 } from '../../reliability/hostile/figures';
 import type { RecordedCase } from '../../reliability/hostile/record';
-import type { KillReport } from '../../reliability/hostile/killSwitches';
+import type { SwitchReport } from '../../reliability/hostile/killSwitches';
 import type { RecordedAssignment, RecordedDelivery, RecordedOffer } from '../../simulator/kit/record';
 
 const assignment = (
@@ -70,7 +70,7 @@ const LOST: RecordedDelivery = {
   assignments: [assignment('s1', 'a', 1_000, 20_000, 'LOST'), assignment('s2', 'b', 20_800, 60_000)],
   moves: [move('escalated', '1')],
 };
-const kill = (set: Partial<KillReport> = {}): KillReport => ({
+const kill = (set: Partial<SwitchReport> = {}): SwitchReport => ({
   feature: 'driver_offers',
   offSeconds: 0.4,
   onSeconds: 0.7,
@@ -140,15 +140,11 @@ describe('the figures of a bad evening', () => {
   });
 
   test.each<[string, Partial<HostileWitness>, string]>([
-    [
-      'too few arrived',
-      { deliveries: [{ ...LOST, status: 'RETURNED' }] },
-      'only 0 of the deliveries arrived',
-    ],
+    ['too few arrived', { deliveries: [{ ...LOST, status: 'RETURNED' }] }, 'delivered share 0'],
     [
       'one that was lost for good',
       { deliveries: [{ ...LOST, assignments: LOST.assignments.slice(0, 1) }] },
-      'only 0 of the lost deliveries got a driver again',
+      'reassigned share 0',
     ],
     [
       'two drivers at once',
@@ -163,7 +159,7 @@ describe('the figures of a bad evening', () => {
           },
         ],
       },
-      'delivery d1 was with two drivers at once',
+      'delivery d1 had two drivers at once',
     ],
     [
       'a level that came twice',
@@ -178,13 +174,13 @@ describe('the figures of a bad evening', () => {
     [
       'a case that ended nobody knows how',
       { cases: [aCase({ resolution: null })] },
-      'case c1 was resolved, nobody knows how',
+      'case c1 was resolved without a resolution',
     ],
     ['a slow switch', { kills: [kill({ offSeconds: 5 })] }, 'driver_offers off took 5 s'],
     [
       'a switch without effect',
       { kills: [kill({ onSeconds: null })] },
-      'driver_offers on: no effect was seen',
+      'driver_offers on: no effect was observed',
     ],
     [
       'what a switch let through',

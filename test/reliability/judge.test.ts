@@ -193,7 +193,7 @@ describe('a contradiction is found', () => {
       withAnswers(acceptedByA, { ...acceptedByA, asked: 'reject', status: 500, code: 'INTERNAL' }),
       'was answered with 500 INTERNAL',
     ],
-    ['an accept nobody made', withAnswers(), 'offer oA is ACCEPTED, but nobody accepted it'],
+    ['an accept nobody made', withAnswers(), 'offer oA is ACCEPTED without an accept request'],
     [
       'an acknowledged accept that is lost',
       withDelivery({ assignments: [] }),
@@ -202,7 +202,7 @@ describe('a contradiction is found', () => {
     [
       'an acknowledged cancel that is lost',
       withAnswers(acceptedByA, { asked: 'cancel', status: 200, code: null }),
-      'the cancel was answered with 200, but the delivery is ASSIGNED',
+      'the cancel was answered 200, but the delivery is ASSIGNED',
     ],
     [
       'a driver who is not as offline as told',
@@ -228,7 +228,7 @@ describe('a contradiction is found', () => {
     [
       'a delivery with the wrong driver',
       withDelivery({ driverId: 'b' }),
-      'the delivery is with driver b, its assignment with a',
+      "the delivery's driver is b, its assignment's is a",
     ],
     [
       'a delivery carried by nobody',
@@ -248,17 +248,17 @@ describe('a contradiction is found', () => {
     [
       'a driver held for ever',
       { ...TRUTH, drivers: [busyA, { ...freeB, liveOffers: 1 }] },
-      'driver b counts 1 live offers, the rows 0',
+      'driver b counts 1 live offers; the rows: 0',
     ],
     [
       'a driver let go too early',
       { ...TRUTH, drivers: [{ ...busyA, activeAssignments: 0, availability: 'AVAILABLE' }, freeB] },
-      'driver a counts 0 active assignments, the rows 1',
+      'driver a counts 0 active assignments; the rows: 1',
     ],
     [
       'a driver over capacity',
       { ...TRUTH, drivers: [{ ...busyA, liveOffers: 1 }, freeB] },
-      'more than their capacity',
+      'exceeds their capacity',
     ],
     [
       'a driver who is free with work',
@@ -299,7 +299,7 @@ describe('a contradiction is found', () => {
     [
       'a gap in the trail',
       withDelivery({ moves: ASSIGNED.moves.filter(({ to }) => to !== 'OFFERED') }),
-      'the audit trail moves from OFFERED after it came to SEARCHING',
+      'the audit trail moves from OFFERED, but the last state was SEARCHING',
     ],
     [
       'an offer accepted twice in the trail',

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { Pool } from 'pg';
 import type { SupportClient } from '../../simulator/client/supportClient';
-import { stateIn, throwAll } from '../../reliability/hostile/killSwitches';
+import { stateIn, toggleAll } from '../../reliability/hostile/killSwitches';
 
 describe('what a process says of a feature', () => {
   const health = {
@@ -54,7 +54,7 @@ test('a drill that fails says why, and every switch is put back', async () => {
     placeFar: async () => ({ deliveryId: 'd', sellerOrderId: 'x', sentAt: 0 }),
   };
   const stop = AbortSignal.abort(); // nobody is waited for
-  const reports = await throwAll({
+  const reports = await toggleAll({
     client,
     inspection,
     orders,

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { kindOf } from '../../reliability/soak/keys';
 import { metricsOf } from '../../simulator/kit/metricsText';
 import { holdingOf, listenerOn } from '../../simulator/kit/processTable';
-import { boundOf, judgeAll, notBack, ORDERS } from '../../reliability/soak/resources';
+import { boundOf, judgeAll, unreleased, ORDERS } from '../../reliability/soak/resources';
 import type { Sample } from '../../reliability/soak/sample';
 
 describe('metrics', () => {
@@ -119,16 +119,16 @@ describe('a run', () => {
       values: { 'api.sockets': 0, 'api.timers': 40, 'db.outbox.unsent': 0, 'worker.heapMb': 60 },
     };
     expect(
-      notBack(before, {
+      unreleased(before, {
         at: 60,
         values: { 'api.sockets': 0, 'api.timers': 45, 'db.outbox.unsent': 0, 'worker.heapMb': 90 },
       }),
     ).toEqual([]);
     expect(
-      notBack(before, { at: 60, values: { 'api.sockets': 1, 'api.timers': 99, 'db.outbox.unsent': 0 } }),
+      unreleased(before, { at: 60, values: { 'api.sockets': 1, 'api.timers': 99, 'db.outbox.unsent': 0 } }),
     ).toEqual([
-      'api.sockets did not come back after the load: 1 are left, of 0 before it',
-      'api.timers did not come back after the load: 99 are left, of 40 before it',
+      'api.sockets was not released after the load: 1 left, 0 before it',
+      'api.timers was not released after the load: 99 left, 40 before it',
     ]);
   });
 });

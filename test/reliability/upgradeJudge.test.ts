@@ -50,7 +50,7 @@ describe('runs beside two builds', () => {
 
   test('show nothing where none began in the time of a build, or none was open when it changed', () => {
     expect(judgeRuns([CROSSED], EPOCHS).problems).toEqual([
-      expect.stringMatching(/no delivery began in the time of build 2/),
+      expect.stringMatching(/no delivery began while build 2 was current/),
     ]);
     expect(judgeRuns([run({}), LATER], EPOCHS).problems).toEqual([
       expect.stringMatching(/no delivery was open/),

@@ -2,10 +2,10 @@ import { randomInt } from 'node:crypto';
 import type { Client } from 'pg';
 import { CITIES } from './seed';
 
-/** Ids that exist, drawn anew each time. */
+/** Random existing ids. */
 export type Draw = {
   city(): string;
-  /** The name of a list, and one of it. Lists go round. */
+  /** A random row of the named list. Lists are cyclic. */
   one(of: Listed): Row;
 };
 
@@ -66,7 +66,7 @@ const LISTS = {
     WHERE driver_id IS NOT NULL AND state <> 'RESOLVED' AND reason = 'CARRIER_SILENT' LIMIT 1000`,
 } as const;
 
-/** @throws Error, on drawing, where the seed has none of a list */
+/** @throws Error, on drawing, where the seed left a list empty */
 export async function createDraw(owner: Client): Promise<Draw> {
   const lists = new Map<string, Row[]>();
   for (const [name, query] of Object.entries(LISTS)) lists.set(name, (await owner.query<Row>(query)).rows);

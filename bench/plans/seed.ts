@@ -4,25 +4,25 @@ import type { Client } from 'pg';
 export type Seed = { deliveries: number; now: number };
 
 export const CITIES = 20;
-const ZONES_A_CITY = 3;
+const ZONES_PER_CITY = 3;
 const MERCHANTS = 500;
 /** Keys repeat after so many: so a delivery and the driver of its number are in one city. */
 const CYCLE = 1_000;
 
-/** One in a hundred is open: in every state, the oldest for three hours. */
+/** One delivery in a hundred is open: in every state, the oldest for three hours. */
 export const openOf = ({ deliveries }: Seed): number => Math.max(200, Math.floor(deliveries / 100));
-/** Each open delivery has a driver of its number, and four times as many are off duty. */
+/** Each open delivery has its own driver, and four times as many drivers are off duty. */
 export const driversOf = (seed: Seed): number =>
   Math.max(4 * CYCLE, Math.ceil((openOf(seed) * 5) / CYCLE) * CYCLE);
 
-/** Rows a delivery or driver; what a table is made of. */
+/** Rows per delivery or driver. */
 const TRAIL_DAYS = 365;
-const FIXES_A_DELIVERY = 2;
+const POSITIONS_PER_DELIVERY = 2;
 const FIX_DAYS = 30;
 
 /**
- * Fills every table, in the order of time, and makes the indexes and foreign keys anew afterwards, which is
- * some times faster. Hashes are not those of the entries.
+ * Fills every table in time order, and recreates the indexes and foreign keys afterwards, which is several
+ * times faster. Hashes are invalid.
  */
 export async function seedAll(owner: Client, seed: Seed, log: (line: string) => void): Promise<void> {
   const restore = await withoutIndexes(owner);
@@ -37,11 +37,11 @@ export async function seedAll(owner: Client, seed: Seed, log: (line: string) => 
   }
   await owner.query(`SET maintenance_work_mem = '512MB'`);
   for (const statement of restore) await owner.query(statement);
-  log('made the indexes');
+  log('created the indexes');
   await owner.query('VACUUM (ANALYZE)');
 }
 
-/** @returns the statements that make again what was dropped */
+/** @returns the statements that recreate what was dropped */
 async function withoutIndexes(owner: Client): Promise<string[]> {
   const { rows: keys } = await owner.query<{ drop: string; make: string }>(`
     SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) AS drop,
@@ -77,7 +77,7 @@ const FUNCTIONS = `
   CREATE FUNCTION lng_of(n bigint) RETURNS float8 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT 5 + ((n * 2833 % 991) / 991.0 - 0.5) * 0.09 $$`;
 
-/** What happens to each delivery, in a table of its own that the others are made from. */
+/** The life of each delivery, in a table that the others are derived from. */
 function deliveriesPlan(seed: Seed): string {
   const [total, open] = [seed.deliveries, openOf(seed)];
   const now = `'${new Date(seed.now).toISOString()}'::timestamptz`;
@@ -125,11 +125,11 @@ const PAYLOAD = `jsonb_build_object('payCents', 700, 'pickup', jsonb_build_objec
 const CHOICE = `jsonb_build_object('kind', 'SINGLE', 'round', 1, 'radiusMeters', 3000, 'ranked',
   jsonb_build_array(jsonb_build_object('driverId', driver, 'score', k % 100)), 'excluded', '[]'::jsonb)`;
 
-/** Each table and the statement that fills it, in their order. */
+/** Each table and the statement that fills it, in order. */
 function statementsOf(seed: Seed): [what: string, statement: string][] {
   const [drivers, open] = [driversOf(seed), openOf(seed)];
   const now = `'${new Date(seed.now).toISOString()}'::timestamptz`;
-  // What was told of a day's deliveries is kept; of a small seed, enough that it matters how it is read.
+  // Messages of a day's deliveries are kept; in a small seed, enough that the plan matters.
   const recent = Math.max(5_000, Math.ceil(seed.deliveries / 20));
   const minutesApart = Math.max(1, Math.round(1_000_000 / seed.deliveries));
   return [
@@ -143,7 +143,7 @@ function statementsOf(seed: Seed): [what: string, statement: string][] {
       'zones',
       `INSERT INTO zones (id, city_id, name, polygon)
         SELECT 'zone-' || c || '-' || z, 'city-' || c, 'Zone', ${POLYGON('c', 'z')}
-        FROM generate_series(0, ${CITIES - 1}) c, generate_series(0, ${ZONES_A_CITY - 1}) z`,
+        FROM generate_series(0, ${CITIES - 1}) c, generate_series(0, ${ZONES_PER_CITY - 1}) z`,
     ],
     [
       'merchants',
@@ -188,7 +188,7 @@ function statementsOf(seed: Seed): [what: string, statement: string][] {
           escalated_after_ms, held_reason, driver_id, assigned_at, picked_up_at, closed_at, correlation_id,
           audit_hash, created_at)
       SELECT id, 'merchant-' || merchant_of(k), 'order-' || k, md5('request' || k), 'city-' || city_of(k),
-        'zone-' || city_of(k) || '-' || k % ${ZONES_A_CITY}, status, changed_at,
+        'zone-' || city_of(k) || '-' || k % ${ZONES_PER_CITY}, status, changed_at,
         CASE status WHEN 'CANCELLED' THEN 'NO_DRIVER' WHEN 'FAILED' THEN 'REFUSED' WHEN 'RETURNED'
           THEN 'NOT_AT_HOME' WHEN 'RETURNING' THEN 'NOT_AT_HOME' END,
         (ARRAY['SMALL', 'SMALL', 'MEDIUM', 'LARGE'])[k % 4 + 1], created_at + interval '15 minutes', 'EUR',
@@ -265,7 +265,7 @@ function statementsOf(seed: Seed): [what: string, statement: string][] {
       INSERT INTO escalations (id, delivery_id, city_id, zone_id, level, state, reason, driver_id, opened_at,
         rose_at, acknowledged_at, acknowledged_by, resolved_at, resolved_by, resolution)
       SELECT id_at(created_at + interval '16 minutes', 'case' || k), id, 'city-' || city_of(k),
-        'zone-' || city_of(k) || '-' || k % ${ZONES_A_CITY}, CASE WHEN k % 40 = 5 THEN 0 ELSE 2 + k % 2 END,
+        'zone-' || city_of(k) || '-' || k % ${ZONES_PER_CITY}, CASE WHEN k % 40 = 5 THEN 0 ELSE 2 + k % 2 END,
         CASE WHEN is_closed THEN 'RESOLVED' WHEN k % 40 = 4 THEN 'OPEN' WHEN k % 40 = 5 THEN 'OPEN'
           ELSE 'ACKNOWLEDGED' END, CASE WHEN NOT is_closed AND k % 40 = 5 THEN 'REASSIGNMENT_OFF'
           WHEN has_driver AND k % 99 = 0 THEN 'CARRIER_SILENT' ELSE 'UNASSIGNED' END,
@@ -322,17 +322,17 @@ function statementsOf(seed: Seed): [what: string, statement: string][] {
       SELECT key_of('driver', n), at, at, lat_of(n), lng_of(n), 10
       FROM (SELECT k % ${drivers} AS n,
         date_trunc('milliseconds', ${now} - interval '${FIX_DAYS} days'
-          * (1 - k / ${seed.deliveries * FIXES_A_DELIVERY}::float8)) AS at
-        FROM generate_series(1::bigint, ${seed.deliveries * FIXES_A_DELIVERY}) k) AS fixes`,
+          * (1 - k / ${seed.deliveries * POSITIONS_PER_DELIVERY}::float8)) AS at
+        FROM generate_series(1::bigint, ${seed.deliveries * POSITIONS_PER_DELIVERY}) k) AS fixes`,
     ],
     [
       'zone_health',
       `
       INSERT INTO zone_health (city_id, zone_id, at, state, reasons, figures)
-      SELECT 'city-' || c, CASE WHEN z < ${ZONES_A_CITY} THEN 'zone-' || c || '-' || z END,
+      SELECT 'city-' || c, CASE WHEN z < ${ZONES_PER_CITY} THEN 'zone-' || c || '-' || z END,
         ${now} - m * interval '${minutesApart} minutes', 'OK', '{}', ${FIGURES}
       FROM generate_series(0, ${Math.floor((7 * 1_440) / minutesApart)}) m,
-        generate_series(0, ${CITIES - 1}) c, generate_series(0, ${ZONES_A_CITY}) z ORDER BY m DESC`,
+        generate_series(0, ${CITIES - 1}) c, generate_series(0, ${ZONES_PER_CITY}) z ORDER BY m DESC`,
     ],
     [
       'rescues',

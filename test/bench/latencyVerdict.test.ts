@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { Door } from '../../bench/latency/door';
+import { HandoverGate } from '../../bench/latency/handoverGate';
 import { highestRate } from '../../bench/latency/findRate';
 import { planArrivals } from '../../bench/latency/plan';
 import { percentilesOf, type Sample, timesOf, withoutWaits } from '../../bench/latency/samples';
@@ -37,7 +37,7 @@ describe('the judge of latency', () => {
     ],
     ['an order that was never offered', { offered: 899 }, /1 of 900 orders were never offered/],
     ['an order that was not delivered', { delivered: 898 }, /2 of 900 orders were not delivered/],
-    ['too few open deliveries', { openMin: 99 }, /only 99/],
+    ['too few open deliveries', { openMin: 99 }, /was 99/],
     ['offers that mostly waited for a driver', { waited: 500 }, /500 of 990 offers waited/],
     ['what went wrong', { failures: ['accept: 409'] }, /accept: 409/],
   ])('names %s', (_what, bad, words) => expect(problemsOf({ ...GOOD, ...bad }).join('\n')).toMatch(words));
@@ -106,39 +106,39 @@ describe('the plan', () => {
   });
 });
 
-describe('the door', () => {
+describe('the gate', () => {
   const flush = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
   test('lets one hand over for each order beyond what is to stay open', async () => {
-    const door = new Door(2);
+    const gate = new HandoverGate(2);
     const handedOver: string[] = [];
     for (const name of ['a', 'b', 'c']) {
-      door.enter();
-      if (name !== 'c') void door.wait().then(() => handedOver.push(name));
+      gate.enter();
+      if (name !== 'c') void gate.wait().then(() => handedOver.push(name));
     }
     await flush();
     expect(handedOver).toEqual(['a']);
-    door.leave({ wasLet: true });
-    expect(door.openSince()).toEqual({ min: 0, max: 3 });
-    door.enter();
+    gate.leave({ wasReleased: true });
+    expect(gate.openSince()).toEqual({ min: 0, max: 3 });
+    gate.enter();
     await flush();
     expect(handedOver).toEqual(['a', 'b']);
-    door.leave({ wasLet: true });
-    expect(door.openSince()).toEqual({ min: 2, max: 3 });
+    gate.leave({ wasReleased: true });
+    expect(gate.openSince()).toEqual({ min: 2, max: 3 });
   });
 
   test('is open for who comes late although they may', async () => {
-    const door = new Door(1);
-    door.enter();
-    door.enter();
-    await expect(door.wait()).resolves.toBeUndefined();
+    const gate = new HandoverGate(1);
+    gate.enter();
+    gate.enter();
+    await expect(gate.wait()).resolves.toBeUndefined();
   });
 
   test('lets one more where it is told to, whatever is open', async () => {
-    const door = new Door(5);
-    door.enter();
-    const waiting = door.wait();
-    door.letOne();
+    const gate = new HandoverGate(5);
+    gate.enter();
+    const waiting = gate.wait();
+    gate.releaseOne();
     await expect(waiting).resolves.toBeUndefined();
   });
 });

@@ -93,7 +93,7 @@ const CASES = Object.keys(EVENTS).flatMap((event) =>
   Object.keys(MOMENTS).map((moment) => [event, moment] as const),
 );
 
-describe('a transaction that dies', () => {
+describe('an aborted transaction', () => {
   test.each(CASES)('%s, %s', async (eventName, moment) => {
     const cityId = await world.addCity();
     const driverId = await world.addDriver({ cityId });

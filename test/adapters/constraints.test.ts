@@ -92,7 +92,7 @@ describe('PostgreSQL refuses', () => {
     await assignment(delivery, drivers[1], { state: 'LOST', endedAt: new Date() });
   });
 
-  test('both of two that race for one place', async () => {
+  test('the second of two concurrent inserts for one place', async () => {
     const {
       deliveries,
       drivers: [driver],
@@ -130,14 +130,14 @@ describe('PostgreSQL refuses', () => {
     );
   });
 
-  test('a delivery that is searched for and has a driver', async () => {
+  test('a delivery that is SEARCHING and has a driver', async () => {
     const [{ deliveryId }, driverId] = [await world.addDelivery(), await world.addDriver()];
     await expect(world.db.delivery.update({ where: { id: deliveryId }, data: { driverId } })).rejects.toThrow(
       /check constraint/i,
     );
   });
 
-  test('an offer that is over without an end, or has an end and lives, or expires before it was made', async () => {
+  test('an ended offer without an end time, a live offer with one, and an expiry before the creation', async () => {
     const {
       deliveries: [delivery],
       drivers: [driver],
@@ -150,7 +150,7 @@ describe('PostgreSQL refuses', () => {
     );
   });
 
-  test('an assignment that is over without an end, or has an end and is active', async () => {
+  test('an ended assignment without an end time, and an active one with one', async () => {
     const {
       deliveries: [delivery],
       drivers: [driver],
@@ -159,12 +159,12 @@ describe('PostgreSQL refuses', () => {
     await expect(assignment(delivery, driver, { endedAt: new Date() })).rejects.toThrow(/check constraint/i);
   });
 
-  test('a second delivery for one key of a merchant', async () => {
+  test('a second delivery for one merchant and order id', async () => {
     const { sellerOrderId } = await world.addDelivery();
     await expect(world.addDelivery({ sellerOrderId })).rejects.toThrow(UNIQUE);
   });
 
-  test('rows that point to nothing, and to remove what others point to', async () => {
+  test('rows with dangling references, and deletes of referenced rows', async () => {
     const {
       deliveries: [delivery],
       drivers: [driver],

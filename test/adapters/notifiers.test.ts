@@ -50,7 +50,7 @@ describe('Slack', () => {
       ...more,
     });
 
-  test('is posted a text and blocks, with a link', async () => {
+  test('receives text and blocks with a link', async () => {
     expect(await slack().notify(notice())).toBe('sent');
     expect(receiver.received).toEqual([
       expect.objectContaining({
@@ -86,7 +86,7 @@ describe('Slack', () => {
     ]);
   });
 
-  test('is told of the end, without a link where there is none', async () => {
+  test('receives the resolution, without a link where there is none', async () => {
     await slack().notify(notice({ what: 'resolved', link: null, facts: {}, text: '' }));
     expect(receiver.bodies()).toEqual([
       {
@@ -102,7 +102,7 @@ describe('Slack', () => {
     ]);
   });
 
-  test('is given no markup that came with a text, and no more than it takes', async () => {
+  test('receives escaped markup and truncated text', async () => {
     await slack({ publicUrl: null }).notify(
       notice({ title: '<!channel> A & B', text: `<@U1> ${'x'.repeat(5_000)}`, facts: { why: '<a>' } }),
     );
@@ -117,7 +117,7 @@ describe('Slack', () => {
     expect(body.blocks[1].elements[0].text).toBe('city: testville | why: &lt;a&gt;');
   });
 
-  test('is given whole characters only: with half of one the whole body would be refused, for good', async () => {
+  test('receives whole characters only, since half a surrogate pair would be refused', async () => {
     for (const title of [`${'x'.repeat(299)}😀`, `${'x'.repeat(298)}<!channel>`])
       await slack().notify(notice({ title }));
     const texts = (receiver.bodies() as { text: string }[]).map(({ text }) => text);
@@ -134,7 +134,7 @@ describe('PagerDuty', () => {
       ...more,
     });
 
-  test('is posted an event that opens an incident', async () => {
+  test('receives an event that triggers an incident', async () => {
     receiver.answer({ status: 202 });
     expect(await pagerDuty().notify(notice({ to: { kind: 'pager' }, severity: 'critical' }))).toBe('sent');
     expect(receiver.received).toEqual([
@@ -164,14 +164,14 @@ describe('PagerDuty', () => {
     ]);
   });
 
-  test('is posted the event that ends it, by the same key', async () => {
+  test('receives an event that resolves it, with the same key', async () => {
     await pagerDuty().notify(notice({ to: { kind: 'pager' }, what: 'resolved' }));
     expect(receiver.bodies()).toEqual([
       { routing_key: 'k'.repeat(32), dedup_key: 'delivery/42', event_action: 'resolve' },
     ]);
   });
 
-  test('is shown the path where no address stands before it', async () => {
+  test('receives the bare path where no base address is set', async () => {
     await pagerDuty({ publicUrl: null }).notify(notice({ to: { kind: 'pager' } }));
     expect(receiver.bodies()).toEqual([
       expect.objectContaining({
@@ -184,7 +184,7 @@ describe('PagerDuty', () => {
   });
 });
 
-describe('an answer', () => {
+describe('a response', () => {
   const slack = (timeoutMs?: number): Notifier =>
     createSlackNotifier({ url: `${receiver.url}/services/secret`, publicUrl: null, timeoutMs });
   const failure = async (notifier: Notifier): Promise<Error> => {
@@ -196,19 +196,19 @@ describe('an answer', () => {
     throw new Error('it was taken');
   };
 
-  test.each([400, 401, 403, 404, 410, 301, 302])('%i means: never', async (status) => {
+  test.each([400, 401, 403, 404, 410, 301, 302])('%i is not retried', async (status) => {
     receiver.answer({ status, headers: { location: `${receiver.url}/elsewhere` } });
     expect(await failure(slack())).toBeInstanceOf(NoticeRefused);
     expect(receiver.received).toHaveLength(1);
   });
 
-  test.each([408, 429, 500, 502, 503])('%i means: again', async (status) => {
+  test.each([408, 429, 500, 502, 503])('%i is retried', async (status) => {
     receiver.answer({ status });
     const error = await failure(slack());
     expect([error.name, error.message]).toEqual(['Error', `Slack: HTTP ${status}`]);
   });
 
-  test('with Retry-After means: not before', async () => {
+  test('with Retry-After delays the retry', async () => {
     receiver.answer(
       { status: 429, headers: { 'retry-after': '7' } },
       { status: 503, headers: { 'retry-after': '999999' } },
@@ -219,12 +219,12 @@ describe('an answer', () => {
     expect(await failure(slack())).not.toBeInstanceOf(NotBefore);
   });
 
-  test('that never comes is not waited for, and tells no secret', async () => {
+  test('that never arrives times out without revealing a secret', async () => {
     receiver.answer('hang');
     expect(String(await failure(slack(100)))).toBe('Error: Slack: TimeoutError');
   });
 
-  test('of nobody tells no secret', async () => {
+  test('from an unreachable host reveals no secret', async () => {
     const notifier = createPagerDutyNotifier({
       url: 'http://127.0.0.1:1/secret',
       routingKey: 'secret',
@@ -307,7 +307,7 @@ describe('web push', () => {
       facts: { offerId },
     });
 
-  test('reaches the browser, which alone can read it', async () => {
+  test('reaches the browser, which alone can decrypt it', async () => {
     const {
       driverId,
       browsers: [browser],
@@ -340,7 +340,7 @@ describe('web push', () => {
     );
   });
 
-  test('is signed by the service, for that push service only', async () => {
+  test('is signed by the service for that push service only', async () => {
     const { driverId } = await subscribed();
     await webPush().notify(aboutOffer(driverId, await offered(driverId)));
     const [, header = '', claims = '', signature = ''] =
@@ -369,14 +369,14 @@ describe('web push', () => {
     ).toBe(true);
   });
 
-  test('goes to every app of the driver, and to no other driver’s', async () => {
+  test('goes to every app of the driver and to no other driver', async () => {
     const { driverId } = await subscribed([`${receiver.url}/phone`, `${receiver.url}/tablet`]);
     await subscribed();
     await webPush().notify(aboutOffer(driverId, await offered(driverId)));
     expect(receiver.received.map(({ path }) => path).sort()).toEqual(['/phone', '/tablet']);
   });
 
-  test('of something else than an offer waits for an hour, with a path where no address stands before it', async () => {
+  test('without an offer has a TTL of an hour, and the bare path where no base address is set', async () => {
     const {
       driverId,
       browsers: [browser],
@@ -405,7 +405,7 @@ describe('web push', () => {
     expect(receiver.received).toEqual([]);
   });
 
-  test('is not sent for another’s offer, nor to whom nobody subscribed', async () => {
+  test('is not sent for another driver’s offer or without a subscription', async () => {
     const [{ driverId }, other] = [await subscribed(), await world.addDriver()];
     expect(await webPush().notify(aboutOffer(driverId, await offered(other)))).toBe('not_needed');
     expect(await webPush().notify(aboutOffer(other, await offered(await world.addDriver())))).toBe(
@@ -414,7 +414,7 @@ describe('web push', () => {
     expect(receiver.received).toEqual([]);
   });
 
-  test.each([404, 410])('forgets a subscription that is gone (%i), and keeps the others', async (status) => {
+  test.each([404, 410])('removes a subscription on %i and keeps the others', async (status) => {
     const { driverId, left } = await subscribed([`${receiver.url}/gone-${status}`]);
     receiver.answer({ status });
     expect(await webPush().notify(aboutOffer(driverId, await offered(driverId)))).toBe('not_needed');
@@ -422,7 +422,7 @@ describe('web push', () => {
     expect(lines).toContainEqual(expect.objectContaining({ why: `HTTP ${status}` }));
   });
 
-  test('keeps a subscription whose service is in trouble, and tries again', async () => {
+  test('keeps a subscription on a server error and retries', async () => {
     const { driverId, left } = await subscribed([`${receiver.url}/troubled-a`, `${receiver.url}/troubled-b`]);
     receiver.answer({ status: 201 }, { status: 500 });
     await expect(webPush().notify(aboutOffer(driverId, await offered(driverId)))).rejects.toThrow(
@@ -442,7 +442,7 @@ describe('web push', () => {
     expect(await left()).toHaveLength(2);
   });
 
-  test('calls no address that is not allowed, and none that its name hides', async () => {
+  test('never calls a private address, even behind a host name', async () => {
     const { driverId, left } = await subscribed([`${receiver.url}/local`]);
     const offerId = await offered(driverId);
     await webPush({ allowLocal: false }).notify(aboutOffer(driverId, offerId));
@@ -501,9 +501,9 @@ describe('addresses', () => {
     '2002:a00:1::1',
     '2001::1',
     '3fff::1',
-  ])('%s is not', (address) => expect(isPublicAddress(address)).toBe(false));
+  ])('%s is not public', (address) => expect(isPublicAddress(address)).toBe(false));
 
-  test('that a name leads to are looked at before they are called', async () => {
+  test('resolved from a host name are checked before the call', async () => {
     const found = (options: object) =>
       new Promise((resolve) => {
         publicLookup('localhost', options, (error, address) => resolve(error?.code ?? address));
@@ -513,14 +513,14 @@ describe('addresses', () => {
   });
 });
 
-describe('the log', () => {
+describe('the log notifier', () => {
   const written: { level: string; fields: object; text: string }[] = [];
   const write = (level: string) => (fields: object, text: string) =>
     void written.push({ level, fields, text });
   const log: NoticeLog = { info: write('info'), warn: write('warn'), error: write('error') };
   afterEach(() => void written.splice(0));
 
-  test('has a line a notice where no channel is set up', async () => {
+  test('writes one line per notice where no channel is configured', async () => {
     await createLogNotifier(log, 'warn').notify(notice());
     expect(written).toEqual([
       {
@@ -531,7 +531,7 @@ describe('the log', () => {
     ]);
   });
 
-  test('takes what is not set up, and the channels what is', async () => {
+  test('receives what has no channel; configured channels receive the rest', async () => {
     const settings = {
       slackUrl: null,
       pagerDuty: { url: receiver.url, routingKey: null },

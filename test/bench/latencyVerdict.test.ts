@@ -19,8 +19,8 @@ const GOOD: Judged = {
   failures: [],
 };
 
-describe('the judge of latency', () => {
-  test('lets good figures pass', () => expect(problemsOf(GOOD)).toEqual([]));
+describe('the latency verdict', () => {
+  test('passes good figures', () => expect(problemsOf(GOOD)).toEqual([]));
 
   test.each<[string, Partial<Judged>, RegExp]>([
     ['slow offers', { measured: { ...GOOD.measured, offer: times(500) } }, /offer: p99 500 ms/],
@@ -31,7 +31,7 @@ describe('the judge of latency', () => {
       /reassignment: p99 2000 ms/,
     ],
     [
-      'reassignments that never happened',
+      'missing reassignments',
       { measured: { ...GOOD.measured, reassignment: times(null) } },
       /no reassignment was measured/,
     ],
@@ -40,13 +40,13 @@ describe('the judge of latency', () => {
     ['too few open deliveries', { openMin: 99 }, /was 99/],
     ['offers that mostly waited for a driver', { waited: 500 }, /500 of 990 offers waited/],
     ['what went wrong', { failures: ['accept: 409'] }, /accept: 409/],
-  ])('names %s', (_what, bad, words) => expect(problemsOf({ ...GOOD, ...bad }).join('\n')).toMatch(words));
+  ])('reports %s', (_what, bad, words) => expect(problemsOf({ ...GOOD, ...bad }).join('\n')).toMatch(words));
 });
 
 describe('samples', () => {
   const sample = (timed: Sample['timed'], ms: number, offerId: string): Sample => ({ timed, ms, offerId });
 
-  test('leave out offers after a search that found nobody, but not their accepts', () => {
+  test('exclude offers after a search that found nobody, but not their accepts', () => {
     const samples = [
       sample('offer', 10, 'a'),
       sample('offer', 9_000, 'b'),
@@ -69,10 +69,10 @@ describe('samples', () => {
     }).toEqual({ waited: 2, offers: [10], accepts: [20], reassignments: [] });
   });
 
-  test('keep an offer that PostgreSQL does not know', () =>
+  test('include an offer that PostgreSQL does not know', () =>
     expect(withoutWaits([sample('offer', 10, 'x')], new Map()).kept).toHaveLength(1));
 
-  test('have percentiles by nearest rank', () => {
+  test('have nearest-rank percentiles', () => {
     expect(percentilesOf(Array.from({ length: 100 }, (_, at) => at + 1))).toEqual({
       count: 100,
       p50: 50,
@@ -84,16 +84,16 @@ describe('samples', () => {
   });
 });
 
-describe('the plan', () => {
+describe('the load plan', () => {
   const plan = (seed: string) =>
     planArrivals({ rate: 5, seconds: 400, lossShare: 0.12, random: randomFrom(seed) });
 
-  test('is the same for the same seed, and fixed beforehand', () => {
+  test('is deterministic for a seed', () => {
     expect(plan('a')).toEqual(plan('a'));
     expect(plan('a')).not.toEqual(plan('b'));
   });
 
-  test('has the rate that was asked for, in its order, and the share of losses of both kinds', () => {
+  test('has the requested rate, ordered arrivals, and the share of losses of both kinds', () => {
     const arrivals = plan('a');
     expect(arrivals.length).toBeGreaterThan(1_850);
     expect(arrivals.length).toBeLessThan(2_150);
@@ -106,10 +106,10 @@ describe('the plan', () => {
   });
 });
 
-describe('the gate', () => {
+describe('the handover gate', () => {
   const flush = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-  test('lets one hand over for each order beyond what is to stay open', async () => {
+  test('releases one delivery for each order above the target', async () => {
     const gate = new HandoverGate(2);
     const handedOver: string[] = [];
     for (const name of ['a', 'b', 'c']) {
@@ -127,14 +127,14 @@ describe('the gate', () => {
     expect(gate.openSince()).toEqual({ min: 2, max: 3 });
   });
 
-  test('is open for who comes late although they may', async () => {
+  test('is open for a driver who was released before arriving', async () => {
     const gate = new HandoverGate(1);
     gate.enter();
     gate.enter();
     await expect(gate.wait()).resolves.toBeUndefined();
   });
 
-  test('lets one more where it is told to, whatever is open', async () => {
+  test('releases one more on request, whatever the number of open deliveries', async () => {
     const gate = new HandoverGate(5);
     gate.enter();
     const waiting = gate.wait();

@@ -834,7 +834,7 @@ function actOnDeadlines(world: World, on: DeliveryId): void {
 const seen = new Set<string>();
 
 describe('any events in any order', () => {
-  it('keep every invariant, throw never, and do nothing when they are repeated', () => {
+  it('keep every invariant, never throw, and are idempotent', () => {
     fc.assert(
       fc.property(fleet, fc.array(happening, { maxLength: 80, size: 'max' }), (drivers, happenings) => {
         const world = new World(drivers);
@@ -892,7 +892,7 @@ describe('a search', () => {
     exclusionEndsAt: null,
   };
 
-  it('waits longer and looks further after each round in vain', () => {
+  it('backs off and widens after each fruitless round', () => {
     const world = new World([{}]);
     expect(told(world, { kind: 'lookForDriver', search: vain, freed: null })).toMatchObject({
       searchRound: 1,
@@ -904,7 +904,7 @@ describe('a search', () => {
     });
   });
 
-  it('that was woken in vain leaves the next one where it was planned', () => {
+  it('that was woken in vain keeps the time of the next one', () => {
     const world = new World([{}]);
     const planned = told(world, { kind: 'lookForDriver', search: vain, freed: null });
     world.now += 4_000;
@@ -923,7 +923,7 @@ describe('a search', () => {
     ).toMatchObject({ searchRound: 0, searchAgainAt: START + waitMs });
   });
 
-  it('is made at once where the offer was withdrawn while somebody looked around', () => {
+  it('runs at once where the offer was withdrawn during candidate look-up', () => {
     const world = new World([{}]);
     const chosen = [{ driverId: 'driver-0', why: {}, payload: {} }];
     told(world, { kind: 'lookForDriver', search: { ...vain, chosen }, freed: null });

@@ -138,8 +138,8 @@ const names = async ({ breaks, invariant, what, deliveryId, driverId }: Harm, wh
   );
 };
 
-describe('nothing is broken', () => {
-  test('while nothing is', async () => {
+describe('no violation is reported', () => {
+  test('in normal operation', async () => {
     const told: ClientObservations = {
       acknowledged: [
         { kind: 'posted', ...delivered },
@@ -165,7 +165,7 @@ describe('nothing is broken', () => {
     expect(await see(NOTHING, 'final', { told })).toEqual([]);
   });
 
-  test('while something is late, and a fault is on', async () => {
+  test('for a delay while a fault is active', async () => {
     expect(
       await see(ofDelivery(searched.deliveryId, `search_again_at = now() - interval '10 seconds'`), 'soon', {
         faultEndedAt: () => Infinity,
@@ -173,7 +173,7 @@ describe('nothing is broken', () => {
     ).toEqual([]);
   });
 
-  test('by a PostgreSQL that is away: that look is left out, and counted', async () => {
+  test('while PostgreSQL is unavailable: the check is skipped and counted', async () => {
     const copy = await freshDatabase({ copyOf: system.parts.url });
     const checker = await openChecker({ env: { ...system.parts.env, DATABASE_URL: copy.url } });
     await copy.close();
@@ -183,7 +183,7 @@ describe('nothing is broken', () => {
   });
 });
 
-describe('is named at once, whatever faults are on', () => {
+describe('is reported at once, during faults as well', () => {
   test.each<[string, Harm]>([
     [
       'a second active assignment',
@@ -228,7 +228,7 @@ describe('is named at once, whatever faults are on', () => {
       },
     ],
     [
-      'more than a driver can hold',
+      'a driver above capacity',
       {
         breaks: () =>
           `ALTER TABLE drivers DROP CONSTRAINT driver_holds_no_more_than_capacity;
@@ -248,7 +248,7 @@ describe('is named at once, whatever faults are on', () => {
       },
     ],
     [
-      'a driver BUSY with nothing',
+      'a BUSY driver without work',
       {
         breaks: () => ofDriver(resting, `availability = 'BUSY'`),
         invariant: 1,
@@ -257,7 +257,7 @@ describe('is named at once, whatever faults are on', () => {
       },
     ],
     [
-      'a delivery that nobody carries',
+      'a carried delivery without a driver',
       {
         breaks: () =>
           `UPDATE assignments SET state = 'LOST', ended_at = now() WHERE delivery_id = '${carried.deliveryId}';
@@ -331,7 +331,7 @@ describe('is named at once, whatever faults are on', () => {
   ])('%s', async (_, harm) => names(harm, 'atOnce'));
 });
 
-describe('is named when it stays so', () => {
+describe('is reported where it lasts', () => {
   test.each<[string, Harm]>([
     [
       'a search that is overdue',
@@ -343,7 +343,7 @@ describe('is named when it stays so', () => {
       },
     ],
     [
-      'a search that was put off',
+      'a search that is scheduled too late',
       {
         breaks: () => ofDelivery(searched.deliveryId, `search_again_at = now() + interval '1 hour'`),
         invariant: 4,
@@ -352,7 +352,7 @@ describe('is named when it stays so', () => {
       },
     ],
     [
-      'a search that waits for ops, who do not know',
+      'a search that waits for ops without a case',
       {
         breaks: () =>
           ofDelivery(searched.deliveryId, `search_again_at = NULL, held_reason = 'PINNED_DRIVER_LOST'`),
@@ -371,7 +371,7 @@ describe('is named when it stays so', () => {
       },
     ],
     [
-      'a delivery offered to nobody',
+      'an OFFERED delivery without an offer',
       {
         breaks: () =>
           `UPDATE offers SET state = 'WITHDRAWN', ended_at = now() WHERE id = '${offered.offerId}';
@@ -382,7 +382,7 @@ describe('is named when it stays so', () => {
       },
     ],
     [
-      'an offer past its time',
+      'an expired offer that is still live',
       {
         breaks: () =>
           `UPDATE offers SET created_at = now() - interval '1 minute', expires_at = now() - interval '5 seconds'
@@ -393,7 +393,7 @@ describe('is named when it stays so', () => {
       },
     ],
     [
-      'a driver who left with a delivery',
+      'a driver who went off duty with a delivery',
       {
         breaks: () => ofDriver(carried.driver, `availability = 'OFFLINE'`),
         invariant: 4,
@@ -403,7 +403,7 @@ describe('is named when it stays so', () => {
       },
     ],
     [
-      'a driver who left with an offer',
+      'a driver on a break with a live offer',
       {
         breaks: () => ofDriver(offered.driver, `availability = 'ON_BREAK'`),
         invariant: 6,
@@ -412,7 +412,7 @@ describe('is named when it stays so', () => {
       },
     ],
     [
-      'a message that nobody sends',
+      'an overdue message',
       {
         breaks: () =>
           `INSERT INTO outbox (kind, key, payload, correlation_id)
@@ -423,7 +423,7 @@ describe('is named when it stays so', () => {
       },
     ],
     [
-      'a closed delivery whose workflow runs on',
+      'a closed delivery whose workflow is still running',
       { breaks: () => closedBehindItsBack(), invariant: 3, what: 'without an open delivery' },
     ],
     [
@@ -436,7 +436,7 @@ describe('is named when it stays so', () => {
       },
     ],
     [
-      'a driver who should stand on the map',
+      'a driver missing from the map',
       {
         breaks: () => ofDriver(delivered.driver, `availability = 'AVAILABLE', last_fix_at = now()`),
         invariant: 5,
@@ -445,7 +445,7 @@ describe('is named when it stays so', () => {
       },
     ],
     [
-      'a driver who should not',
+      'a driver wrongly on the map',
       {
         breaks: () => ofDriver(resting, `availability = 'OFFLINE'`),
         invariant: 5,
@@ -459,11 +459,11 @@ describe('is named when it stays so', () => {
 const closedBehindItsBack = (): string =>
   ofDelivery(searched.deliveryId, `status = 'CANCELLED', closed_at = now(), search_again_at = NULL`);
 
-describe('is named at the end', () => {
+describe('is reported at the end', () => {
   const finally_ = (harm: string, told?: ClientObservations): Promise<Violation[]> =>
     see(harm, 'final', { told });
 
-  test('an accept that was acknowledged and is not in the record', async () => {
+  test('an acknowledged accept without a row', async () => {
     const {
       deliveryId,
       offerId,
@@ -482,14 +482,14 @@ describe('is named at the end', () => {
     ]);
   });
 
-  test('an order that was taken and is not in the record', async () => {
+  test('an acknowledged order without a row', async () => {
     const deliveryId = resting.driverId; // no delivery's
     expect(
       await finally_(NOTHING, { acknowledged: [{ kind: 'posted', deliveryId, sellerOrderId: 'lost' }] }),
     ).toContainEqual(expect.objectContaining({ invariant: 2, deliveryId }));
   });
 
-  test('a delivery that was delivered, and is not any more', async () => {
+  test('a delivery that is no longer DELIVERED', async () => {
     const harm = `UPDATE assignments SET state = 'FAILED' WHERE delivery_id = '${delivered.deliveryId}';
       ${ofDelivery(delivered.deliveryId, `status = 'FAILED'`)}`;
     const {
@@ -514,7 +514,7 @@ describe('is named at the end', () => {
     );
   });
 
-  test('an entry that is missing in the middle of a driver’s trail', async () => {
+  test('a missing entry in the middle of a driver’s audit trail', async () => {
     const { driverId } = carried.driver;
     const broken = await finally_(
       `DELETE FROM audit_entries WHERE chain = 'driver/${driverId}' AND to_state = 'AVAILABLE'`,
@@ -532,8 +532,8 @@ describe('is named at the end', () => {
   });
 });
 
-describe('is named in Temporal', () => {
-  test('a workflow that was terminated', async () => {
+describe('is reported for Temporal', () => {
+  test('a terminated workflow', async () => {
     await system.parts.temporal.client.workflow.getHandle(workflowIdOf(searched)).terminate('for the test');
     expect(await see(NOTHING, 'soon')).toEqual([
       expect.objectContaining({

@@ -35,7 +35,7 @@ async function chaos(...args: string[]): Promise<{ said: string; told: string; c
   return { said: said.trim().split('\n').at(-1) ?? '', told, code: program.exitCode };
 }
 
-test('the same seed gives the same plan twice', async () => {
+test('the same seed gives the same plan', async () => {
   const [first, second] = [
     await chaos('--seed', SEED, '--seconds', '300', '--plan'),
     await chaos('--seed', SEED, '--seconds', '300', '--plan'),
@@ -44,14 +44,14 @@ test('the same seed gives the same plan twice', async () => {
   expect((JSON.parse(first.said) as { plan: unknown[] }).plan.length).toBeGreaterThan(25);
 }, 60_000);
 
-test('arguments that make no sense are refused', async () => {
+test('invalid arguments are refused', async () => {
   expect(await chaos('--seconds', '1', '--plan')).toMatchObject({
     code: 2,
     told: expect.stringContaining('--seconds must be a whole number from 20'),
   });
 }, 60_000);
 
-test('nothing is broken after faults of many kinds', async () => {
+test('no invariant is violated after faults of many kinds', async () => {
   const { said, told, code } = await chaos(
     '--seed',
     SEED,

@@ -111,11 +111,11 @@ async function ended(signal: AbortSignal): Promise<void> {
 const found = (broken: readonly Violation[], invariant: Violation['invariant'], what: string): Violation[] =>
   broken.filter((each) => each.invariant === invariant && each.what.includes(what));
 
-test('nothing is broken in the service as it is', async () => {
+test('the unmodified service has no violation', async () => {
   expect(await play()).toEqual([]);
 }, 90_000);
 
-test('each fault of a broken build is found, with whose it is', async () => {
+test('each fault of a broken build is reported, with the delivery or driver', async () => {
   const { dist, remove } = alteredBuild([LOST_ACCEPT, UNTOLD_ARRIVAL, CROWDED_MAP, LAZY_SWEEP]);
   try {
     const broken = await play(dist);

@@ -15,7 +15,7 @@ const MOST_BYTES_A_DELIVERY = 60_000;
 
 const parts = partsForInstruments();
 
-test('the offer takes no longer among more open deliveries and more drivers, and each of them holds little', async () => {
+test('offer latency and the cost of one more stay flat as deliveries and drivers grow', async () => {
   const { figures, complaints: log } = await runInstrument(
     'bench/growth/main.js',
     ['--drivers', '20,300', '--deliveries', '20,200', '--probes', '24', '--rate', '6', '--settle', '2'],

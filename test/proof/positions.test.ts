@@ -23,7 +23,7 @@ type Kind = {
 
 const parts = partsForInstruments();
 
-test('a position costs the service not much more than it costs Express and Redis alone', async () => {
+test('a position costs little more than with Express and Redis alone', async () => {
   const { figures } = await runInstrument(
     BENCH,
     ['--pairs', '3', '--seconds', '1', '--drivers', String(DRIVERS)],
@@ -42,6 +42,6 @@ test('a position costs the service not much more than it costs Express and Redis
   expect(await parts().redis.xlen('positions')).toBeGreaterThan(1_000);
 }, 150_000);
 
-test('wrong arguments are said and end with code 2', async () => {
+test('invalid arguments are reported and end with code 2', async () => {
   await expect(runInstrument(BENCH, ['--pairs', '0'], parts().env)).rejects.toThrow('ended with 2');
 }, 30_000);

@@ -40,7 +40,7 @@ async function soak(
   };
 }
 
-test('a short time of the city: nothing is broken, nothing is lost, and all that was held is back', async () => {
+test('a short soak has no violation, no loss and no leak', async () => {
   const { code, report, complaints } = await soak(
     '--minutes',
     '0.4',
@@ -78,7 +78,7 @@ test('a short time of the city: nothing is broken, nothing is lost, and all that
   expect(await brokenInvariants(parts().db)).toEqual([]);
 }, 180_000);
 
-test('an API that keeps a timer for each socket that ever was is found out', async () => {
+test('an API that leaks a timer per socket is detected', async () => {
   leaky = mkdtempSync(LEAKY);
   cpSync(DIST, leaky, { recursive: true });
   const file = join(leaky, 'api/realtime/gateway.js');

@@ -93,8 +93,8 @@ const WITNESS: HostileWitness = {
   kills: [kill()],
 };
 
-describe('the figures of a bad evening', () => {
-  test('of a good one', () => {
+describe('the figures of a hostile run', () => {
+  test('are correct for a good run', () => {
     expect(hostileFiguresOf(WITNESS)).toEqual({
       problems: [],
       figures: {
@@ -122,7 +122,7 @@ describe('the figures of a bad evening', () => {
     });
   });
 
-  test('what the customer cancelled is not the service’s failing', () => {
+  test('exclude deliveries that the customer cancelled', () => {
     const cancelled = {
       ...LOST,
       deliveryId: 'd2',
@@ -142,7 +142,7 @@ describe('the figures of a bad evening', () => {
   test.each<[string, Partial<HostileWitness>, string]>([
     ['too few arrived', { deliveries: [{ ...LOST, status: 'RETURNED' }] }, 'delivered share 0'],
     [
-      'one that was lost for good',
+      'a lost delivery that was not reassigned',
       { deliveries: [{ ...LOST, assignments: LOST.assignments.slice(0, 1) }] },
       'reassigned share 0',
     ],
@@ -162,7 +162,7 @@ describe('the figures of a bad evening', () => {
       'delivery d1 had two drivers at once',
     ],
     [
-      'a level that came twice',
+      'a level reached twice',
       { deliveries: [{ ...LOST, moves: [move('escalated', '1'), move('escalated', '1')] }] },
       'delivery d1 reached level 1 twice',
     ],
@@ -172,7 +172,7 @@ describe('the figures of a bad evening', () => {
       'case c1 is open without a reason',
     ],
     [
-      'a case that ended nobody knows how',
+      'a case without a resolution',
       { cases: [aCase({ resolution: null })] },
       'case c1 was resolved without a resolution',
     ],
@@ -183,15 +183,15 @@ describe('the figures of a bad evening', () => {
       'driver_offers on: no effect was observed',
     ],
     [
-      'what a switch let through',
+      'offers made while off',
       { kills: [kill({ problems: ['2 offers were made while off'] })] },
       'driver_offers: 2 offers were made while off',
     ],
-  ])('%s is a problem', (_, change, problem) => {
+  ])('report %s', (_, change, problem) => {
     expect(hostileFiguresOf({ ...WITNESS, ...change }).problems.join('\n')).toContain(problem);
   });
 
-  test('a case may be open at the end, with its reason', () => {
+  test('accept a case that is open at the end, with its reason', () => {
     const { figures, problems } = hostileFiguresOf({
       ...WITNESS,
       cases: [aCase({}), aCase({ caseId: 'c2', state: 'OPEN', reason: 'UNASSIGNED', resolution: null })],
@@ -207,14 +207,14 @@ describe('the figures of a bad evening', () => {
 });
 
 describe('losses', () => {
-  test('count from the notice, or from the loss where the driver said so', () => {
+  test('count from the detection, or from the driver’s own report', () => {
     expect(lossesOf(WITNESS)).toEqual([{ assignmentId: 's1', isReassigned: true, offeredAfterMs: 500 }]);
     expect(lossesOf({ ...WITNESS, noticed: new Map() })).toEqual([
       { assignmentId: 's1', isReassigned: true, offeredAfterMs: 300 },
     ]);
   });
 
-  test('what had to wait for a driver, or for ops, says nothing about how fast the service is', () => {
+  test('exclude those that waited for a driver or for ops', () => {
     const waited = { ...LOST, offers: [offer('a', 500), offer('b', 20_300, 2)] };
     expect(lossesOf({ ...WITNESS, deliveries: [waited] })).toMatchObject([
       { isReassigned: true, offeredAfterMs: null },
@@ -235,7 +235,7 @@ describe('losses', () => {
     ]);
   });
 
-  test('of a delivery that the customer cancelled meanwhile none is counted', () => {
+  test('exclude those of deliveries that the customer cancelled meanwhile', () => {
     const cancelled: RecordedDelivery = {
       ...LOST,
       status: 'CANCELLED',
@@ -252,7 +252,7 @@ describe('losses', () => {
   });
 });
 
-describe('nobody twice', () => {
+describe('double assignment', () => {
   const of = (first: RecordedAssignment, second: RecordedAssignment): string[] =>
     assignedTwice({
       ...WITNESS,
@@ -262,13 +262,13 @@ describe('nobody twice', () => {
       ],
     });
 
-  test('a driver with more than they may have at once is found', () => {
+  test('of a driver above capacity is found', () => {
     expect(of(assignment('s1', 'a', 0, 20_000), assignment('s2', 'a', 10_000, null))).toEqual([
       'driver a had more than 1 deliveries at once',
     ]);
   });
 
-  test('one after the other is no double, also where the second was written first', () => {
+  test('is not reported for assignments one after the other, even where the second was written first', () => {
     expect(of(assignment('s1', 'a', 0, 20_000), assignment('s2', 'a', 20_000, 40_000))).toEqual([]);
     expect(of(assignment('s1', 'a', 0, 20_000), assignment('s2', 'a', 19_000, 40_000))).toEqual([]);
   });

@@ -3,14 +3,14 @@ import { Pool } from 'pg';
 import type { SupportClient } from '../../simulator/client/supportClient';
 import { stateIn, toggleAll } from '../../reliability/hostile/killSwitches';
 
-describe('what a process says of a feature', () => {
+describe('the feature state in a health response', () => {
   const health = {
     status: 'ready',
     dependencies: {},
     features: { driver_offers: { state: 'OFF', rolloutPercent: 100, cities: null } },
   };
 
-  test('is read from its health', () => {
+  test('is read', () => {
     expect(stateIn(health, 'driver_offers')).toBe('OFF');
   });
 
@@ -18,14 +18,14 @@ describe('what a process says of a feature', () => {
     ['another feature', { features: {} }],
     ['no features', { status: 'live' }],
     ['nothing', null],
-  ])('%s: it says nothing', (_, answer) => {
+  ])('%s: it is undefined', (_, answer) => {
     expect(stateIn(answer, 'driver_offers')).toBeUndefined();
   });
 });
 
 const unasked = (): Promise<never> => Promise.reject(new Error('nobody asks for this here'));
 
-test('a drill that fails says why, and every switch is put back', async () => {
+test('a failed drill reports why, and every switch is restored', async () => {
   const put: [string, boolean][] = [];
   const client: SupportClient = {
     unresolved: unasked,

@@ -36,7 +36,7 @@ describe('a history that does not replay', () => {
     expect(reasonOf(error)).toBe(words);
   });
 
-  test('is told with its release, what it means and what to do', () => {
+  test('is reported with its release, its meaning and the next step', () => {
     const words = explain(
       [
         {
@@ -52,7 +52,7 @@ describe('a history that does not replay', () => {
     expect(words).toMatch(/docs\/upgrading\.md/);
   });
 
-  test('is not spoken of where there is none', () => {
+  test('is not mentioned where there is none', () => {
     expect(explain([], 63)).toMatch(/^All 63 recorded histories replay/);
   });
 });
@@ -79,12 +79,12 @@ describe('npm run verify -- histories', () => {
     }
   };
 
-  test('ends with 0 for the workflows as they are', async () => {
+  test('ends with 0 for the current workflows', async () => {
     const { code, stdout } = await check();
     expect({ code, ...(JSON.parse(stdout) as object) }).toMatchObject({ code: 0, refused: [] });
   }, 120_000);
 
-  test('ends with 1 for a workflow that was changed without a thought, and says which history of which release', async () => {
+  test('ends with 1 for an incompatible workflow, and names history and release', async () => {
     await altered('unguarded', async (bundle) => {
       const { code, stderr } = await check('--bundle', bundle);
       expect(code).toBe(1);
@@ -94,7 +94,7 @@ describe('npm run verify -- histories', () => {
     });
   }, 120_000);
 
-  test('ends with 2 for a bundle that there is not', async () => {
+  test('ends with 2 for a missing bundle', async () => {
     expect((await check('--bundle', join(tmpdir(), 'no-such-bundle.js'))).code).toBe(2);
   }, 120_000);
 });

@@ -96,8 +96,8 @@ async function check(): Promise<EscalationReport> {
   })();
 }
 
-describe('while nobody is found', () => {
-  test('each level comes at its time and no sooner, and half an hour of it costs at most 100 events', async () => {
+describe('without a driver', () => {
+  test('each level comes at its time and no sooner, and half an hour costs at most 100 events', async () => {
     const { delivery } = await waiting();
     for (const [level, minutes] of [
       [1, 5],
@@ -114,7 +114,7 @@ describe('while nobody is found', () => {
     expect(await row(delivery)).toMatchObject({ bonusCents: 200, delayedSince: expect.any(Date) });
   });
 
-  test('page and broadcast come again every ten minutes, until the search is given up', async () => {
+  test('page and broadcast repeat every ten minutes, until the search is given up', async () => {
     const { delivery } = await waiting();
     await until(delivery, 51);
     expect(
@@ -128,7 +128,7 @@ describe('while nobody is found', () => {
   });
 });
 
-describe('a driver who is found', () => {
+describe('a found driver', () => {
   test.each([
     [2, 0, null],
     [8, 1, null],
@@ -145,7 +145,7 @@ describe('a driver who is found', () => {
     expect((await caseOf(delivery))?.state ?? null).toBe(state);
   });
 
-  test('of a broadcast is one, though two accept at once', async () => {
+  test('of a broadcast is one, although two accept at once', async () => {
     const { delivery, addDriver } = await waiting();
     await until(delivery, 29.9);
     for (const cityMeters of [0, 1, 2])
@@ -162,8 +162,8 @@ describe('a driver who is found', () => {
   });
 });
 
-describe('the clock', () => {
-  test('stands while a driver has it, and goes on over a reassignment', async () => {
+describe('the unassigned clock', () => {
+  test('stops while a driver has the delivery, and resumes after a loss', async () => {
     const { delivery, addDriver } = await waiting();
     await until(delivery, 4);
     await addDriver();
@@ -183,7 +183,7 @@ describe('the clock', () => {
     expect(await levelOf(delivery)).toBe(2);
   });
 
-  test('goes on while the lost driver was the last choice of a person, and pages in its time', async () => {
+  test('runs after the loss of a pinned driver, and pages in time', async () => {
     const { delivery, addDriver } = await waiting();
     const driverId = await addDriver();
     await delivery.handle.executeUpdate(assignDriver, {
@@ -203,8 +203,8 @@ describe('the clock', () => {
   });
 });
 
-describe('switched off in mid-wait', () => {
-  test('nothing escalates, manual assignment works, and on again only the highest overdue level comes', async () => {
+describe('switched off during the wait', () => {
+  test('nothing escalates, ops can assign by hand, and on again only the highest overdue level comes', async () => {
     const { delivery, addDriver } = await waiting();
     await until(delivery, 6);
     expect(await levelOf(delivery)).toBe(1);
@@ -227,8 +227,8 @@ describe('switched off in mid-wait', () => {
   });
 });
 
-describe('the check', () => {
-  test('finds a delivery whose timer was sabotaged, and repairs it', async () => {
+describe('the escalation check', () => {
+  test('finds and repairs a delivery whose timer was sabotaged', async () => {
     const { delivery } = await waiting();
     await until(delivery, 1);
     expect(await check()).toMatchObject({ due: 0, missed: 0 });

@@ -61,7 +61,7 @@ function rescue(driverId: string): Promise<unknown> {
   }).begin(driverId, { key: 'key', by: OPS, why: 'accident', correlationId });
 }
 
-describe('a rescue of which nobody asks any more', () => {
+describe('a rescue whose caller is gone', () => {
   test('frees the job before pickup, and the next driver is asked', async () => {
     const { delivery, driverId, other } = await accepted();
     await rescue(driverId);
@@ -71,7 +71,7 @@ describe('a rescue of which nobody asks any more', () => {
     ]);
   });
 
-  test('puts the goods in hand before ops', async () => {
+  test('opens a case for goods in hand', async () => {
     const { delivery, driverId } = await accepted();
     for (const step of ['arriveAtPickup', 'pickUp'] as const)
       await delivery.handle.executeUpdate(takeStep, {
@@ -88,7 +88,7 @@ describe('a rescue of which nobody asks any more', () => {
     await is(delivery, { status: 'PICKED_UP', driverId });
   });
 
-  test('begins the workflow again where it was terminated', async () => {
+  test('restarts a terminated workflow', async () => {
     const { delivery, driverId, other } = await accepted();
     await delivery.handle.terminate('by mistake');
     await rescue(driverId);
@@ -97,8 +97,8 @@ describe('a rescue of which nobody asks any more', () => {
   });
 });
 
-describe('the sweep of lost drivers', () => {
-  test('has a delivery searched for without the driver who fell silent', async () => {
+describe('the lost-driver sweep', () => {
+  test('has a delivery searched for again without the silent driver', async () => {
     const { delivery, other } = await accepted();
     world.sweepClock.aheadMs = 2 * LOSS_LIMITS.silentMs;
     await world.map.recordPositions(

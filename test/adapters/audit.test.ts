@@ -259,9 +259,9 @@ describe('the service’s login', () => {
     ['empty', 'TRUNCATE audit_entries'],
     ['drop', 'DROP TABLE audit_entries'],
     ['alter', 'ALTER TABLE audit_entries ADD COLUMN excuse text'],
-    ['detach the parts of', 'ALTER TABLE audit_entries DETACH PARTITION audit_entries_default'],
-    ['change the parts of', `UPDATE audit_entries_default SET why = 'nothing'`],
-    ['remove the parts of', 'DELETE FROM audit_entries_default'],
+    ['detach a partition of', 'ALTER TABLE audit_entries DETACH PARTITION audit_entries_default'],
+    ['update a partition of', `UPDATE audit_entries_default SET why = 'nothing'`],
+    ['delete from a partition of', 'DELETE FROM audit_entries_default'],
     [
       'insert directly into a partition of',
       `INSERT INTO audit_entries_default SELECT * FROM audit_entries LIMIT 1`,

@@ -102,9 +102,9 @@ describe('PostgreSQL refuses', () => {
   });
 
   test.each([
-    ['more than the capacity', { liveOffers: 1, activeAssignments: 1 }],
-    ['fewer than none', { liveOffers: -1 }],
-    ['a capacity of none', { capacity: 0 }],
+    ['work above capacity', { liveOffers: 1, activeAssignments: 1 }],
+    ['negative counters', { liveOffers: -1 }],
+    ['a capacity of 0', { capacity: 0 }],
     ['an unknown availability', { availability: 'ASLEEP' }],
     ['an unknown vehicle', { vehicleKind: 'ROCKET' }],
     ['a place off the globe', { lastLat: 91, lastLng: 0 }],
@@ -115,14 +115,14 @@ describe('PostgreSQL refuses', () => {
 
   test.each([
     ['of an unknown state', { status: 'LOST_IN_SPACE' }],
-    ['that is over without an end', { status: 'CANCELLED' }],
-    ['that has an end and is not over', { closedAt: new Date() }],
-    ['that is carried by nobody', { status: 'ASSIGNED' }],
+    ['that is closed without an end time', { status: 'CANCELLED' }],
+    ['that has an end time and is not closed', { closedAt: new Date() }],
+    ['that is carried without a driver', { status: 'ASSIGNED' }],
     ['with negative pay', { payCents: -1 }],
     ['with an unknown parcel', { parcelSize: 'HUGE' }],
     ['whose window ends before it begins', { windowFrom: new Date(2_000), windowTo: new Date(1_000) }],
-    ['of a fourth level', { escalationLevel: 4 }],
-    ['with a negative clock', { unassignedMs: -1 }],
+    ['at a fourth escalation level', { escalationLevel: 4 }],
+    ['with a negative unassigned time', { unassignedMs: -1 }],
   ])('a delivery %s', async (_what, data) => {
     const { deliveryId } = await world.addDelivery();
     await expect(world.db.delivery.update({ where: { id: deliveryId }, data })).rejects.toThrow(

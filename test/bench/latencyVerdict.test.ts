@@ -39,7 +39,7 @@ describe('the latency verdict', () => {
     ['an order that was not delivered', { delivered: 898 }, /2 of 900 orders were not delivered/],
     ['too few open deliveries', { openMin: 99 }, /was 99/],
     ['offers that mostly waited for a driver', { waited: 500 }, /500 of 990 offers waited/],
-    ['what went wrong', { failures: ['accept: 409'] }, /accept: 409/],
+    ['failures', { failures: ['accept: 409'] }, /accept: 409/],
   ])('reports %s', (_what, bad, words) => expect(problemsOf({ ...GOOD, ...bad }).join('\n')).toMatch(words));
 });
 

@@ -17,7 +17,7 @@ describe('the lifecycle verdict', () => {
   test('passes good figures', () => expect(problemsOf(GOOD)).toEqual([]));
 
   test.each<[string, Partial<Evidence>, RegExp]>([
-    ['a ratio below what is asked for', { ratio: 0.79 }, /ratio is 0\.790/],
+    ['a ratio below the goal', { ratio: 0.79 }, /ratio is 0\.790/],
     ['no ratio at all', { ratio: null }, /no ratio/],
     ['a delivery that was not delivered', { delivered: 99 }, /100 deliveries began, 99/],
     [

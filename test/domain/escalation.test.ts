@@ -202,26 +202,16 @@ describe('the due effects', () => {
 
   it.each([
     ['nothing before the first level', at(0, since(0, 0)), 5 * MINUTE - 1, null],
-    [
-      'the level whose time it is',
-      at(0, since(0, 0)),
-      5 * MINUTE,
-      { kind: 'the level that is due', level: 1 },
-    ],
-    [
-      'only the highest of several',
-      at(0, since(0, 0)),
-      31 * MINUTE,
-      { kind: 'only the highest of several due levels', level: 3 },
-    ],
-    ['nothing while the clock stands', at(0, since(60 * MINUTE, null)), 90 * MINUTE, null],
+    ['the level that is due', at(0, since(0, 0)), 5 * MINUTE, { kind: 'level', level: 1 }],
+    ['only the highest of several due levels', at(0, since(0, 0)), 31 * MINUTE, { kind: 'level', level: 3 }],
+    ['nothing while the clock is stopped', at(0, since(60 * MINUTE, null)), 90 * MINUTE, null],
     [
       'page and broadcast, ten minutes later',
       at(3, since(0, 0), 30 * MINUTE),
       40 * MINUTE,
       { kind: 'repeat' },
     ],
-    ['not sooner', at(3, since(0, 0), 30 * MINUTE), 40 * MINUTE - 1, null],
+    ['nothing sooner', at(3, since(0, 0), 30 * MINUTE), 40 * MINUTE - 1, null],
   ] as const)('%s', (_case, state, now, due) => {
     expect(dueEscalation(state, ESCALATION_LIMITS, now)).toEqual(due);
   });

@@ -232,7 +232,7 @@ describe('exclusions', () => {
   });
 
   it.each<[string, Partial<Candidate>, Partial<Wanted>]>([
-    ['a busy driver with room', { availability: 'BUSY' }, {}],
+    ['a busy driver with spare capacity', { availability: 'BUSY' }, {}],
     ['a position just fresh', { fixAt: NOW - 60_000 }, {}],
     ['a shift that ends just after the pickup', { shiftEndsAt: NOW + 4 * MINUTE + 1 }, {}],
     ['a lapse five minutes old', { lastLapseAt: NOW - 5 * MINUTE }, {}],
@@ -241,7 +241,7 @@ describe('exclusions', () => {
     ['a rejection, in a broadcast', { rejected: { payCents: 500, level: 0 } }, { kind: 'BROADCAST' }],
     ['a lapse, in a broadcast', { lastLapseAt: NOW }, { kind: 'BROADCAST' }],
     ['a rejection, where no offers are made', { rejected: { payCents: 500, level: 0 } }, { kind: 'DIRECT' }],
-    ['an old app, which is assigned without asking', { offerVersion: null }, {}],
+    ['an old app, which is assigned without an offer', { offerVersion: null }, {}],
   ])('do not exclude by %s', (_, driver, search) => {
     expect(exclusionOf(candidate(driver), wanted(search))).toBeNull();
   });

@@ -133,7 +133,7 @@ describe('offers and assignments at any moment', () => {
       { assignments: [{ ...job, driverId: 'a' }] },
       "1 d3 a the delivery's driver is e, its assignment's is a",
     ],
-    ['nobody who has it', { assignments: [] }, '1 d3 - the delivery is ASSIGNED with 0 active assignments'],
+    ['no driver', { assignments: [] }, '1 d3 - the delivery is ASSIGNED with 0 active assignments'],
     [
       'a driver of a closed delivery',
       { open: [searched, offered] },
@@ -239,7 +239,7 @@ describe('the next event of each delivery', () => {
       { open: [{ ...searched, searchAgainAt: null, heldReason: 'PINNED_DRIVER_LOST' }] },
       '4 d1 - the search waits for ops (PINNED_DRIVER_LOST), but has no open case',
     ],
-    ['an offer to nobody', { offers: [] }, '4 d2 - the delivery is OFFERED with 0 live offers'],
+    ['no live offer', { offers: [] }, '4 d2 - the delivery is OFFERED with 0 live offers'],
     [
       'an expired offer that is still live',
       { offers: [{ ...offer, expiresAt: NOW - 1 }] },

@@ -140,7 +140,7 @@ describe('the figures of a hostile run', () => {
   });
 
   test.each<[string, Partial<HostileWitness>, string]>([
-    ['too few arrived', { deliveries: [{ ...LOST, status: 'RETURNED' }] }, 'delivered share 0'],
+    ['too few delivered orders', { deliveries: [{ ...LOST, status: 'RETURNED' }] }, 'delivered share 0'],
     [
       'a lost delivery that was not reassigned',
       { deliveries: [{ ...LOST, assignments: LOST.assignments.slice(0, 1) }] },

@@ -193,7 +193,7 @@ describe('a contradiction is found', () => {
       withAnswers(acceptedByA, { ...acceptedByA, asked: 'reject', status: 500, code: 'INTERNAL' }),
       'was answered with 500 INTERNAL',
     ],
-    ['an accept nobody made', withAnswers(), 'offer oA is ACCEPTED without an accept request'],
+    ['an accepted offer without an accept', withAnswers(), 'offer oA is ACCEPTED without an accept request'],
     ['a lost acknowledged accept', withDelivery({ assignments: [] }), 'assignment s1 is not in the record'],
     [
       'a lost acknowledged cancel',

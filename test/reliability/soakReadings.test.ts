@@ -90,7 +90,7 @@ describe('a run', () => {
   test.each([
     ['timers', { 'api.timers': 1 / 30 }],
     ['a heap', { 'worker.heapAfterGcMb': 1 / 100 }],
-    ['news that are not sent', { 'db.outbox.unsent': 1 / 30 }],
+    ['unsent messages', { 'db.outbox.unsent': 1 / 30 }],
     ['keys', { 'redis.keys.driver': 1 / 120 }],
     ['connections', { 'db.connections.api': 1 / 60 }],
     ['files', { 'worker.files': 1 / 60 }],

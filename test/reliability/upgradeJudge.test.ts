@@ -31,7 +31,7 @@ describe('runs beside two builds', () => {
 
   test.each([
     ['a task failed', { failedTasks: 2 }, /2 of its tasks failed/],
-    ['two builds had it', { builds: ['old', 'new'] }, /builds old and new had it/],
+    ['a run changed its build', { builds: ['old', 'new'] }, /builds old and new had it/],
     ['it is pinned to nothing', { pinnedTo: null }, /pinned to nothing/],
     ['it began on the wrong build', { pinnedTo: 'new', builds: ['new'] }, /not on the current build old/],
     ['it did not end well', { status: 'TERMINATED' }, /it is TERMINATED/],

@@ -2,8 +2,8 @@ import type { Environment, Variable } from './variable';
 import { API_VARIABLES as API, SERVICE_VARIABLES as SERVICE } from './variables';
 
 /**
- * What two variables say together that cannot be. Those that are wrong by themselves are passed over: they
- * have their own message.
+ * Invalid combinations of variables. Variables that are invalid by themselves have their own message and are
+ * skipped here.
  */
 export function serviceContradictions(env: Environment): string[] {
   return [
@@ -24,7 +24,7 @@ export function serviceContradictions(env: Environment): string[] {
   ];
 }
 
-/** Tokens come from one place. */
+/** Exactly one source of token keys is set. */
 export function apiContradictions(env: Environment): string[] {
   const { jwksUrl, localKey } = API;
   const set = [jwksUrl, localKey].filter(({ name }) => env[name] !== undefined);

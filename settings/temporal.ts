@@ -7,8 +7,8 @@ export type TemporalSettings = Omit<ReturnType<typeof loadClientConnectConfig>, 
 };
 
 /**
- * How to reach Temporal, by its own variables (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, `TEMPORAL_API_KEY`,
- * `TEMPORAL_TLS_…`) or configuration file.
+ * The connection to Temporal, from its own variables (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`,
+ * `TEMPORAL_API_KEY`, `TEMPORAL_TLS_…`) or its configuration file.
  * @throws SettingsError
  */
 export function readTemporalSettings(environment: Environment): TemporalSettings {

@@ -1,4 +1,4 @@
-// Who may import whom: docs/architecture.md, "Layers".
+// Who may import whom: docs/architecture.md#layers.
 const OURS =
   '^(domain|workflows|activities|services|adapters|worker|api|settings|simulator|reliability|bench|prisma|test)/';
 const ROOTS = ['^(worker|api)/main\\.ts$', '^(simulator|reliability|bench|worker)/.*/main\\.ts$'];

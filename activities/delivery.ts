@@ -214,7 +214,7 @@ function contextOf(
   };
 }
 
-/** Flags are read at each event, so that a switch holds from the next one on (spec 7). */
+/** Flags are read at each event, so that a switch holds from the next one on (docs/behaviour.md#features). */
 function featuresOf(
   { features }: Pick<DeliveryDeps, 'features'>,
   { delivery: { cityId, deliveryId } }: DeliveryState,

@@ -48,8 +48,8 @@ const reassignmentOfferSeconds = new Histogram({
 });
 
 /**
- * What an event means for a delivery that loses, or lost, its driver (spec 5). Call after the commit; `now`
- * is epoch ms.
+ * What an event means for a delivery that loses, or lost, its driver (docs/behaviour.md#reassignment). Call
+ * after the commit; `now` is epoch ms.
  */
 export function observeReassignment(before: DeliveryState, next: DeliveryState, now: number): void {
   const [was, is] = [before.delivery, next.delivery];

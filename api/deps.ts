@@ -231,7 +231,7 @@ export type FeatureEvaluation = {
   rolloutPercent: number;
 };
 
-/** See activities/featureDesk.ts. */
+/** See services/features/featureService.ts. */
 export interface FeatureService {
   /** What holds in this process. */
   effective(): readonly FeatureSetting[];

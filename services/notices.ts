@@ -11,7 +11,7 @@ export const NOTICE_TIMEOUT_MS = 5_000;
 
 /**
  * The end of a matter is tried for so long: without it an incident stays open for ever at a pager, or in the
- * minds of a chat (ADR on notices).
+ * minds of a chat (ADR 10).
  */
 const RESOLVED_MAX_AGE_MS = 24 * 3_600_000;
 

@@ -125,7 +125,7 @@ export interface DriverMap {
   reportIngestUp(now: number): Promise<void>;
   /**
    * Since when (epoch ms) drivers could be heard without a gap; `now` where nobody listens: nobody is silent
-   * while our own ears are shut.
+   * while ingest is down.
    */
   ingestUpSince(now: number): Promise<number>;
 }
@@ -194,8 +194,8 @@ export interface Emitter {
 }
 
 /**
- * Tells one addressee who looks at no screen of ours (spec 4): a chat, a pager, a driver's closed app. A
- * notice may come twice.
+ * Tells one addressee who looks at no screen of ours (docs/behaviour.md#escalation): a chat, a pager, a
+ * driver's closed app. A notice may come twice.
  */
 export interface Notifier {
   /** The name of the channel in metrics and log. */
@@ -230,7 +230,7 @@ export type NoticeSettings = {
 /** Who we are to push services (RFC 8292): keys of P-256 in base64url, and a mailto: or https: address. */
 export type VapidKeys = { publicKey: string; privateKey: string; subject: string };
 
-/** Which features hold, for a delivery or a driver (spec 7). */
+/** Which features hold, for a delivery or a driver (docs/behaviour.md#features). */
 export interface Features {
   isOn(
     feature: 'driver_offers' | 'availability_states' | 'escalation' | 'auto_reassignment',

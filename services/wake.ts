@@ -34,7 +34,7 @@ export type Wake = {
 
 /**
  * A free driver is passed on by so many deliveries at most: each refusal wakes the next, never all of them
- * (spec 2).
+ * (docs/behaviour.md#offers).
  */
 export const MAX_HOPS = 5;
 /** Waiting deliveries read at once, and how many such pages. */

@@ -69,7 +69,7 @@ const UNREAD: DeliverySnapshot = {
 /**
  * The life of one delivery, from its row in the database to its last state. One writer: handlers only put
  * into the inbox and wait; this loop takes the next event, or the deadline that is due, runs its one
- * transaction, adopts the truth that comes back, and waits (design: the way of one delivery).
+ * transaction, adopts the truth that comes back, and waits (docs/architecture.md#the-way-of-one-delivery).
  */
 export async function delivery({
   deliveryId,
@@ -268,7 +268,7 @@ function isTimeToContinue(inbox: readonly Waiting[], snapshot: DeliverySnapshot)
 
 /**
  * Where workers are versioned, on the current build: a run begins from its row, so it need not be one that
- * can replay this one (ADR 23).
+ * can replay this one (ADR 21).
  */
 async function goOnAsNew(input: DeliveryInput): Promise<void> {
   await condition(allHandlersFinished);

@@ -51,7 +51,7 @@ const GRACE_MS = 30_000;
 /**
  * Timers in the workflows are the mechanism of escalation; this proves that they work: it finds every
  * delivery that is not on the level it must be on, makes its run look at the row, which then does what is
- * due, and counts how many were missed (spec 4).
+ * due, and counts how many were missed (docs/behaviour.md#escalation).
  */
 export function createEscalationCheck(deps: EscalationCheckDeps): () => Promise<EscalationReport> {
   return async () => {

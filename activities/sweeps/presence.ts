@@ -120,7 +120,9 @@ async function endOverdue(deps: PresenceDeps): Promise<number> {
   return ended;
 }
 
-/** Where the feature is off, drivers know AVAILABLE, BUSY and OFFLINE only (spec 3). */
+/**
+ * Where the feature is off, drivers know AVAILABLE, BUSY and OFFLINE only (docs/behaviour.md#availability).
+ */
 async function switchStatesOff(deps: PresenceDeps): Promise<number> {
   let switched = 0;
   for await (const page of pages(

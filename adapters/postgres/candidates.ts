@@ -30,7 +30,7 @@ type Row = {
 
 /**
  * The facts of drivers near a pickup, with their history with this delivery. A lapse of an offer that never
- * reached the app does not count (docs/behaviour.md, Offers).
+ * reached the app does not count (docs/behaviour.md#offers).
  */
 export async function readCandidates(
   read: Read,

@@ -99,7 +99,8 @@ const answerSeconds = new Histogram({
 });
 
 /**
- * Asks workflows, and bears that they are busy, away, closed or gone (design: the way of one delivery, 5).
+ * Asks workflows, and bears that they are busy, away, closed or gone
+ * (docs/architecture.md#the-way-of-one-delivery, step 5).
  */
 export function createAnswers(deps: AnswersDeps): Answers {
   return {

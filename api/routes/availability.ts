@@ -24,7 +24,7 @@ const common = { tag: 'availability', roles: ['driver', 'ops'], params: byId } a
  */
 const changing = { ...common, limit: 'availability' } as const;
 
-/** A driver's availability, asked by themselves or ops (spec 3). */
+/** A driver's availability, asked by themselves or ops (docs/behaviour.md#availability). */
 export function availabilityEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     get({

@@ -122,7 +122,7 @@ const outcome = {
   200: { description: 'The outcome; a repeat gets that of the first time', schema: outcomeView },
 };
 
-/** Orders become deliveries, are read, carried and cancelled (spec 1). */
+/** Orders become deliveries, are read, carried and cancelled (docs/behaviour.md#deliveries). */
 export function deliveryEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     post({

@@ -35,7 +35,7 @@ const byOps = { tag: 'deliveries', roles: ['ops'], takesKey: true, params: byId,
 
 /**
  * What ops do with a delivery where automation does not do it, and the one thing by which a driver gives one
- * up (spec 4 and 5).
+ * up (docs/behaviour.md#escalation, docs/behaviour.md#reassignment).
  */
 export function deliveryActEndpoints(deps: ApiDeps): Endpoint[] {
   return [

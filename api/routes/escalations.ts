@@ -45,7 +45,7 @@ const byId = z.strictObject({ id: uuid });
 const ofOps = { tag: 'escalations', roles: ['ops'] } as const;
 const oneCase = { ...ofOps, params: byId } as const;
 
-/** The support queue: deliveries that a person must look at (spec 4). */
+/** The support queue: deliveries that a person must look at (docs/behaviour.md#escalation). */
 export function escalationEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     get({

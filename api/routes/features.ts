@@ -97,7 +97,7 @@ const subject = z.strictObject({
 });
 const common = { tag: 'features', roles: ['ops'] } as const;
 
-/** Features at run time: read by all ops, changed by ops of all cities (spec 7). */
+/** Features at run time: read by all ops, changed by ops of all cities (docs/behaviour.md#features). */
 export function featureEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     get({

@@ -43,7 +43,7 @@ const mineView = z
 
 const RECENT = 20;
 
-/** A driver's offers and answers (spec 2). */
+/** A driver's offers and answers (docs/behaviour.md#offers). */
 export function offerEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     get({

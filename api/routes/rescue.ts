@@ -38,7 +38,7 @@ const rescueView = z
   })
   .meta({ id: 'Rescue' });
 
-/** Ops free a driver of all they have in hand (spec 5). */
+/** Ops free a driver of all they have in hand (docs/behaviour.md#reassignment). */
 export function rescueEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     post({

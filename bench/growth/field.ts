@@ -60,7 +60,7 @@ export async function openField(
   );
   wanted('the shop', await ops.putMerchant({ merchantId, name: 'Shop of growth' }));
   const merchant = await connections.merchant(merchantId);
-  const inbox = new OfferInbox();
+  const listener = new OfferListener();
   const sockets = await Promise.all(
     Array.from({ length: SLOTS }, async (_, index) => {
       const { driverId } = await comeOnDuty(connections, ops, cityId, {
@@ -72,7 +72,7 @@ export async function openField(
         await connections.login({ role: 'driver', driverId }),
         onProblem,
       );
-      socket.listen((news) => inbox.hear(news));
+      socket.listen((news) => listener.take(news));
       return socket;
     }),
   );
@@ -93,7 +93,7 @@ export async function openField(
       pickup: placeOf(index),
       order: () => orderAt(placeOf(index), null),
     })),
-    offered: (deliveryId) => inbox.offered(deliveryId),
+    offered: (deliveryId) => listener.offered(deliveryId),
     haveOthers: async (count) => {
       const leaving = others.splice(count);
       await inTurns(leaving, async (driver) => void wanted('going offline', await driver.goOffline()));
@@ -172,11 +172,11 @@ async function inTurns<T>(items: readonly T[], act: (item: T) => Promise<void>):
 }
 
 /** Collects offers from all sockets; an offer may arrive before it is asked for. */
-class OfferInbox {
+class OfferListener {
   private readonly heardAt = new Map<string, number>();
   private readonly waiting = new Map<string, (at: number) => void>();
 
-  hear(news: DriverNews): void {
+  take(news: DriverNews): void {
     if (news.kind !== 'offered') return;
     const { deliveryId } = news.offer;
     if (this.heardAt.has(deliveryId)) return;

@@ -4,7 +4,7 @@ import type { Notice } from './notice';
 
 /**
  * What a change tells the world. Messages are written to the outbox with the change, and sent at least once
- * (ADR on the outbox).
+ * (ADR 3).
  */
 export type Message =
   | { kind: 'startDelivery'; deliveryId: string }
@@ -40,7 +40,7 @@ export type Message =
   /** One notice to one addressee, so that a pager that is away does not make the chat hear it twice. */
   | { kind: 'notify'; notice: Notice };
 
-/** One event for everyone in the rooms named (spec 8). */
+/** One event for everyone in the rooms named (docs/behaviour.md#realtime). */
 export type Emit = { rooms: string[]; event: string; body: Record<string, unknown> };
 
 export const driverRoom = (driverId: string): string => `driver:${driverId}`;

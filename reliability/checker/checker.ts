@@ -5,7 +5,7 @@ import type { Violation, PendingViolation } from './violation';
 import { type MapReader, openMapReader } from './mapReader';
 import { mapViolations, STALE_GRACE_MS } from './mapRules';
 import { type Bounds, DESIGN_BOUNDS, mustBeRightBy, Patience } from './patience';
-import { promiseProblems, type ClientObservations } from './promiseRules';
+import { promiseProblems, type ClientAnswers } from './promiseRules';
 import { RecordWatch } from './recordWatch';
 import { RunsWatch } from './runsWatch';
 import type { Snapshot } from './snapshot';
@@ -33,7 +33,7 @@ export type CheckCounts = {
 
 /**
  * Holds the service to its invariants (design), by what PostgreSQL, Redis and Temporal say and by what
- * clients were told. ADR 22.
+ * clients were told. ADR 20.
  */
 export interface Checker {
   /**
@@ -49,7 +49,7 @@ export interface Checker {
    * @returns all violations of the run, once each
    * @throws Error while a fault is active, or where a server is unavailable
    */
-  final(told: ClientObservations): Promise<Violation[]>;
+  final(told: ClientAnswers): Promise<Violation[]>;
   readonly counts: Readonly<CheckCounts>;
   close(): Promise<void>;
 }
@@ -121,7 +121,7 @@ class ThreeWitnesses implements Checker {
     }
   }
 
-  async final(told: ClientObservations): Promise<Violation[]> {
+  async final(told: ClientAnswers): Promise<Violation[]> {
     this.parts.runs.expectClosed(await this.parts.record.closed());
     await this.settle();
     const { deliveries, problems } = await this.parts.record.judgeAll([

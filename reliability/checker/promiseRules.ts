@@ -19,14 +19,14 @@ export type GivenAnswer = {
 };
 
 /** Everything that clients observed in a run. */
-export type ClientObservations = {
+export type ClientAnswers = {
   acknowledged: readonly Acknowledged[];
   answers?: readonly GivenAnswer[];
   offers?: readonly OfferWord[];
 };
 
 export function promiseProblems(
-  { acknowledged, answers = [], offers = [] }: ClientObservations,
+  { acknowledged, answers = [], offers = [] }: ClientAnswers,
   record: readonly RecordedDelivery[],
 ): Violation[] {
   return [

@@ -1,7 +1,7 @@
 import { pause } from '../../simulator/kit/pause';
 import { type Violation, sentenceOf } from './violation';
 import { type Checker, type CheckerOptions, type CheckCounts, openChecker } from './checker';
-import type { ClientObservations } from './promiseRules';
+import type { ClientAnswers } from './promiseRules';
 
 const LOOK_EVERY_MS = 1_000;
 
@@ -31,7 +31,7 @@ export class Watch {
    * @returns all its violations
    * @throws as `Checker.final` does
    */
-  async conclude(told: ClientObservations): Promise<Violation[]> {
+  async conclude(told: ClientAnswers): Promise<Violation[]> {
     this.over.abort();
     await this.looking;
     return this.checker.final(told);

@@ -65,7 +65,7 @@ export type FeatureEvaluation = {
   rolloutPercent: number;
 };
 
-/** Features as ops see and change them (spec 7, ADR 9). */
+/** Features as ops see and change them (docs/behaviour.md#features, ADR 9). */
 export type FeatureService = {
   /** What holds in this process. */
   effective(): readonly FeatureSetting[];

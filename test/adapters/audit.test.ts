@@ -1,6 +1,6 @@
 /**
- * The audit trail (ADR-028): what is stored can be proven, by itself, by whoever can read it; and the service
- * cannot unwrite it.
+ * The audit trail (docs/behaviour.md#audit-trail): what is stored can be proven, by itself, by whoever can
+ * read it; and the service cannot unwrite it.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';

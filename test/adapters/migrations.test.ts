@@ -1,6 +1,6 @@
 /**
- * Each migration goes up, has a way back, and goes up again (spec 13); and the schema that Prisma knows is
- * that of the database.
+ * Each migration goes up, has a way back, and goes up again (docs/behaviour.md#operations); and the schema
+ * that Prisma knows is that of the database.
  */
 import { execFile } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

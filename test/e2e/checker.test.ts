@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
 import type { Violation } from '../../reliability/checker/violation';
 import { openChecker } from '../../reliability/checker/checker';
-import type { ClientObservations } from '../../reliability/checker/promiseRules';
+import type { ClientAnswers } from '../../reliability/checker/promiseRules';
 import { deliveryWorkflowId } from '../../workflows/contract';
 import { freshDatabase } from '../support/database';
 import { eventually } from '../support/eventually';
@@ -81,7 +81,7 @@ async function accepted(): Promise<Job> {
 
 /** `soon`: the second of two looks, two seconds apart. `final`: what is known at the end. */
 type When = 'atOnce' | 'soon' | 'final';
-type Seeing = { told?: ClientObservations; faultEndedAt?: () => number };
+type Seeing = { told?: ClientAnswers; faultEndedAt?: () => number };
 
 /**
  * Breaks a copy of what is there, as only the owner of the tables can, and looks at it.
@@ -140,7 +140,7 @@ const names = async ({ breaks, invariant, what, deliveryId, driverId }: Harm, wh
 
 describe('no violation is reported', () => {
   test('in normal operation', async () => {
-    const told: ClientObservations = {
+    const told: ClientAnswers = {
       acknowledged: [
         { kind: 'posted', ...delivered },
         { kind: 'posted', ...searched },
@@ -460,8 +460,7 @@ const closedBehindItsBack = (): string =>
   ofDelivery(searched.deliveryId, `status = 'CANCELLED', closed_at = now(), search_again_at = NULL`);
 
 describe('is reported at the end', () => {
-  const finally_ = (harm: string, told?: ClientObservations): Promise<Violation[]> =>
-    see(harm, 'final', { told });
+  const finally_ = (harm: string, told?: ClientAnswers): Promise<Violation[]> => see(harm, 'final', { told });
 
   test('an acknowledged accept without a row', async () => {
     const {
@@ -469,7 +468,7 @@ describe('is reported at the end', () => {
       offerId,
       driver: { driverId },
     } = carried;
-    const told: ClientObservations = {
+    const told: ClientAnswers = {
       acknowledged: [{ kind: 'accepted', deliveryId, offerId, driverId, assignmentId: searched.deliveryId }],
     };
     expect(await finally_(NOTHING, told)).toEqual([

@@ -7,7 +7,7 @@ import { rowProblems, trailProblems } from '../../reliability/checker/deliveryRu
 import { availabilityProblems, countProblems, workWithoutDuty } from '../../reliability/checker/driverRules';
 import { type MapPicture, mapViolations } from '../../reliability/checker/mapRules';
 import { momentProblems } from '../../reliability/checker/momentRules';
-import { promiseProblems, type ClientObservations } from '../../reliability/checker/promiseRules';
+import { promiseProblems, type ClientAnswers } from '../../reliability/checker/promiseRules';
 import {
   closedViolations,
   notListed,
@@ -642,7 +642,7 @@ describe('responses to clients', () => {
   });
 
   test('are consistent', () => {
-    const told: ClientObservations = {
+    const told: ClientAnswers = {
       acknowledged: [posted, posted, accepted, accepted],
       answers: [said('200 s1'), said('200 s1')],
       offers: [word('live', 10), word('over', 20), word('live', 20)],
@@ -650,7 +650,7 @@ describe('responses to clients', () => {
     expect(promiseProblems(told, [DONE])).toEqual([]);
   });
 
-  test.each<[string, ClientObservations, readonly RecordedDelivery[], string]>([
+  test.each<[string, ClientAnswers, readonly RecordedDelivery[], string]>([
     [
       'a lost accept',
       { acknowledged: [accepted] },

@@ -11,7 +11,7 @@ const NEEDED = {
 const KEY = 'a-key-of-at-least-thirty-two-bytes';
 
 describe('settings', () => {
-  it('have the defaults of the spec where the environment names only what has none', () => {
+  it('have the defaults of docs/settings.md where the environment names only what has none', () => {
     const settings = readApiSettings({ ...NEEDED, JWT_LOCAL_KEY: KEY });
     expect(settings).toMatchObject({
       offerTtlMs: 30_000,

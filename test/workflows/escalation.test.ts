@@ -1,4 +1,4 @@
-/** Levels as deadlines of the workflow (spec 4), on a server that skips time. */
+/** Levels as deadlines of the workflow (docs/behaviour.md#escalation), on a server that skips time. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { createUnassignedRows } from '../../adapters/postgres/unassignedRows';
 import { createEscalationCheck, type EscalationReport } from '../../activities/sweeps/escalationCheck';

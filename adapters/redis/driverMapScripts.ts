@@ -1,13 +1,13 @@
 /**
- * The scripts of the live map; each is atomic. All keys are built from ARGV[1], the key prefix, so the map
- * needs a single Redis, not a cluster. Numbers are stored as whole numbers: Lua would round long ones when it
- * turns them into text.
+ * The Lua scripts of the live map; each is atomic. All keys are built from ARGV[1], the key prefix, so the
+ * map needs a single Redis, not a cluster. Numbers are formatted as integers: Lua's own conversion rounds
+ * long ones.
  */
 
 /**
- * Derives a driver's membership of the sets from their hash; the only place that decides who is on the map.
+ * Updates a driver's membership in the sets from their hash; the only place that decides who is on the map.
  * Returns 1 for a driver who is new on `drivers:geo`. The hash expires two days after its last update, longer
- * than any setting looks back: for a driver who returns later PostgreSQL is asked, as after a flush.
+ * than any setting looks back. For a driver who returns later PostgreSQL is read, as after a flush.
  */
 const PLACE = `
 local P = ARGV[1]
@@ -101,8 +101,8 @@ end
 return outcomes`;
 
 /**
- * ARGV: prefix, now, freshMs, city, lng, lat, radiusMeters, limit. Reads twice the limit, so that a few stale
- * drivers do not hide fresh ones.
+ * ARGV: prefix, now, freshMs, city, lng, lat, radiusMeters, limit. Reads twice the limit, so that stale
+ * drivers do not displace fresh ones.
  */
 export const NEAR = `
 local P, now, freshMs, limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[8])
@@ -150,8 +150,8 @@ end
 return #silent`;
 
 /**
- * ARGV: prefix, now, how long one report holds in ms. After a gap between two reports ingest counts as up
- * from the later one on.
+ * ARGV: prefix, now, TTL of one report in ms. After a gap between two reports ingest counts as up from the
+ * later one on.
  */
 export const REPORT_INGEST_UP = `
 local P = ARGV[1]

@@ -1,4 +1,4 @@
-/** What the database must bear: a backlog after an outage, and a service that was taken over. */
+/** The database under a backlog after an outage, and with a compromised service login. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
 import { connectDatabase, type Database, readerOf } from '../../adapters/postgres/database';

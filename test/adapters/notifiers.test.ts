@@ -1,6 +1,4 @@
-/**
- * Each channel against a receiver on this machine: what it is sent, to the byte, and what its answers mean.
- */
+/** Each channel against a local receiver: the exact requests, and the effect of each response. */
 import { createPublicKey, verify } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { v7 as newId } from 'uuid';
@@ -459,7 +457,7 @@ describe('web push', () => {
     expect(asked).toEqual(['push.service.com']);
   });
 
-  /** One live offer a driver. */
+  /** One live offer per driver. */
   async function freed(driverId: string): Promise<string> {
     await world.db.offer.updateMany({
       where: { driverId, state: 'LIVE' },

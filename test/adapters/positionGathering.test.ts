@@ -13,7 +13,7 @@ const fixes = (count: number): Position[] =>
   }));
 const ping = (driverId: string, count = 1) => ({ driverId, fixes: fixes(count), receivedAt: NOW });
 
-/** Answers with the outcomes given, call by call, and keeps what it was called with. */
+/** Returns the given outcomes call by call, and records the calls. */
 function recorder(...answers: (unknown[] | Error)[]): {
   record: (pings: (string | number)[]) => Promise<unknown>;
   calls: (string | number)[][];

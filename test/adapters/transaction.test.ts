@@ -1,4 +1,4 @@
-/** Transactions whose statements go out without waiting for each other: all of them, or none. */
+/** Transactions with pipelined statements are atomic. */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
@@ -11,7 +11,7 @@ import { eventually } from '../support/eventually';
 const ADD = `INSERT INTO merchants (id, name) VALUES ($1, $2)`;
 
 let database: FreshDatabase;
-/** Stands beside the service: locks what its transaction needs. */
+/** A second connection that locks the rows a transaction needs. */
 let outsider: Client;
 beforeAll(async () => {
   database = await freshDatabase({ poolSize: 2 });

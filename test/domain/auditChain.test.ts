@@ -68,7 +68,7 @@ describe('a chain', () => {
         entryId: 'b',
         cityId: 'rome',
         kind: 'CONTENT_DIFFERS',
-        detail: expect.stringContaining('does not say what was hashed'),
+        detail: expect.stringContaining('content differs from what was hashed'),
       },
     ]);
   });

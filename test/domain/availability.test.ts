@@ -48,7 +48,7 @@ const onBreak = (given: Partial<DriverFacts> = {}): DriverFacts =>
 const decide = (facts: DriverFacts, request: AvailabilityRequest, features = ON): AvailabilityDecision =>
   decideAvailability(facts, request, LIMITS, features, NOW);
 
-/** The change that must come. */
+/** The expected change. */
 function changed(facts: DriverFacts, request: AvailabilityRequest, features = ON): AvailabilityChange {
   const decision = decide(facts, request, features);
   if (decision.kind !== 'changed') throw new Error(`not changed: ${JSON.stringify(decision)}`);

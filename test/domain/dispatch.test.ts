@@ -69,7 +69,7 @@ const DELIVERIES = ['left', 'right'] as const;
 type DeliveryId = (typeof DELIVERIES)[number];
 type News = { driverId: string; offerId: string | null; assignmentId: string | null; deliveryId: DeliveryId };
 
-/** What PostgreSQL would hold, and the news that lie in the outbox. */
+/** The state that PostgreSQL would hold, with the pending outbox messages. */
 class World {
   now = START;
   readonly deliveries: Record<DeliveryId, DeliveryFacts>;
@@ -79,7 +79,7 @@ class World {
   features: DispatchFeatures = { ...FEATURES };
   readonly drivers = new Map<string, DriverFacts>();
   readonly news: News[] = [];
-  /** What was answered first, by event. */
+  /** The first answer to each event. */
   readonly answers: { deliveryId: DeliveryId; event: DeliveryEvent; answer: Answer }[] = [];
   readonly log: string[] = [];
   private ids = 0;
@@ -257,7 +257,7 @@ function deepFreeze<T>(value: T): T {
 
 // ---- what can happen ----
 
-/** One thing that happens: to a delivery, to a driver, or time passing. `Nat`s choose among what there is. */
+/** One step: of a delivery, of a driver, or time passing. Each `Nat` chooses among what exists. */
 type Happening =
   | { kind: 'time'; ms: number }
   | { kind: 'driver'; driver: number; request: 'offline' | 'online' | 'break' | 'breakEnd' | 'shiftEnd' }
@@ -561,7 +561,7 @@ const fleet = fc.array(
   { minLength: 1, maxLength: 4 },
 );
 
-/** Lets it happen. */
+/** Applies a step. */
 function happen(world: World, it: Happening): void {
   switch (it.kind) {
     case 'time':
@@ -616,7 +616,7 @@ function requestOf(
 
 // ---- what must hold ----
 
-/** Plain, since it is asked a million times. */
+/** A plain check, since it runs a million times. */
 function holds(isSo: boolean, rule: string): void {
   if (!isSo) throw new Error(`not so: ${rule}`);
 }
@@ -660,7 +660,7 @@ function checkRepeat(world: World, on: DeliveryId, it: DeliveryEvent, first: Ans
   holds(isSame, `a repeated ${it.kind} is answered ${canonicalJson(first)}, not ${canonicalJson(answer)}`);
 }
 
-/** However late: what was acknowledged stays so. */
+/** Acknowledged results never change. */
 function repeatLate(world: World, index: number): void {
   const asked = pick(world.answers, index);
   if (!asked) return;
@@ -830,7 +830,7 @@ function actOnDeadlines(world: World, on: DeliveryId): void {
   throw new Error(`${on} is ${world.deliveries[on].status} and finds no rest`);
 }
 
-/** What came about in all runs, so that a generator which reaches nothing is found out. */
+/** Counts outcomes over all runs, to detect a generator that reaches nothing. */
 const seen = new Set<string>();
 
 describe('any events in any order', () => {

@@ -27,10 +27,10 @@ const START = 1_700_000_000_000;
 const reached = fc.constantFrom<ReachedLevel>(0, 1, 2, 3);
 const span = fc.nat(60 * MINUTE);
 
-/** A search that is interrupted: [unassigned, with a driver] in turn, each in ms. */
+/** An interrupted search: alternating times unassigned and with a driver, in ms. */
 const story = fc.array(fc.tuple(span, span), { maxLength: 8 });
 
-/** The clock after such a story, and the time then. */
+/** The clock after that history, and the time then. */
 function play(spans: readonly (readonly [number, number])[]): { clock: UnassignedClock; now: number } {
   return spans.reduce(
     ({ clock, now }, [searching, carried]) => ({

@@ -4,7 +4,7 @@ import {
   endsDuty,
   fellSilent,
   isNoticedLoss,
-  isOurFault,
+  isIngestOutage,
   LOSS_LIMITS,
   type Progress,
   progressAfter,
@@ -96,7 +96,7 @@ describe('silence', () => {
     [31, 100, true],
     [2, 2, true],
   ])('of %s of %s working drivers counts as an ingest outage: %s', (silent, working, ours) => {
-    expect(isOurFault(silent, working, LOSS_LIMITS)).toBe(ours);
+    expect(isIngestOutage(silent, working, LOSS_LIMITS)).toBe(ours);
   });
 });
 

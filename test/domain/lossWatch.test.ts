@@ -8,7 +8,7 @@ const START = 1_700_000_000_000;
 const MINUTE = 60_000;
 const SILENT = LOSS_LIMITS.silentMs;
 const PICKUP: Point = { lat: 52.37, lng: 4.89 };
-/** So many metres north of the pickup. */
+/** This many metres north of the pickup. */
 const away = (meters: number): Point => ({ lat: PICKUP.lat + meters / 111_195, lng: PICKUP.lng });
 
 const job = (change: Partial<WatchedJob> = {}): WatchedJob => ({

@@ -21,7 +21,7 @@ const setting = (given: Partial<FeatureSetting>): FeatureSetting => ({
   ...given,
 });
 
-/** How many of the keys fall on each of the 100 numbers. */
+/** The number of keys for each of the 100 numbers. */
 function spread(keys: string[]): number[] {
   const counts = new Array<number>(100).fill(0);
   for (const key of keys) {

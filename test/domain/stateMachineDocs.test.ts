@@ -6,7 +6,7 @@ import { DELIVERY_STATUSES, DELIVERY_TRANSITIONS, isClosed } from '../../domain/
 
 const document = readFileSync(join(__dirname, '../../docs/state-machine.md'), 'utf8');
 
-/** What stands in the document between a marker and its end. */
+/** The text of the document between a marker and its end. */
 function section(name: string): string {
   const [, after] = document.split(`<!-- ${name} -->\n`);
   const [inside, rest] = (after ?? '').split(`\n<!-- /${name} -->`);
@@ -32,7 +32,7 @@ const diagram = (
     '```',
   ].join('\n');
 
-// A difference below is mended by putting the expected text into the document.
+// Fix a difference below by copying the expected text into the document.
 describe('docs/state-machine.md', () => {
   it('lists exactly the legal moves of a delivery', () => {
     expect(section('delivery-table')).toBe(

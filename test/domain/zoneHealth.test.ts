@@ -15,7 +15,7 @@ import {
 } from '../../domain/zones/zoneHealth';
 
 const MINUTE = 60_000;
-/** A quiet zone: some work, more drivers than work. */
+/** A calm zone: some work, and more drivers than work. */
 const QUIET: ZoneFigures = {
   ...NO_FIGURES,
   openDeliveries: 6,
@@ -127,7 +127,7 @@ const figures: fc.Arbitrary<ZoneFigures> = fc
   })
   .map((rest) => ({ ...rest, openDeliveries: rest.searching + rest.carried }));
 
-/** One more trouble, of every kind. */
+/** One change for the worse, of every kind. */
 const TROUBLES: Readonly<Record<string, (before: ZoneFigures) => ZoneFigures>> = {
   'one more to search for': (before) => ({
     ...before,

@@ -1,6 +1,6 @@
 /**
- * The checker on a service that stands still: what is broken on purpose in PostgreSQL, Redis or Temporal is
- * named, with its invariant and whose it is.
+ * The checker on a stopped service: it reports each violation injected into PostgreSQL, Redis or Temporal,
+ * with its invariant and its delivery or driver.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
@@ -79,7 +79,7 @@ async function accepted(): Promise<Job> {
   return { ...job, assignmentId: answer.assignmentId };
 }
 
-/** `soon`: the second of two looks, two seconds apart. `final`: what is known at the end. */
+/** `soon`: the second of two checks, two seconds apart. `final`: the final check. */
 type When = 'atOnce' | 'soon' | 'final';
 type Seeing = { told?: ClientAnswers; faultEndedAt?: () => number };
 

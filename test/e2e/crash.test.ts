@@ -1,5 +1,5 @@
 /**
- * What is left when a process dies or Redis forgets: every acknowledged answer, and no driver held for ever
+ * After a process dies or Redis is flushed, every acknowledged result holds, and no driver stays held
  * (invariants 2, 3, 5).
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
@@ -55,7 +55,7 @@ afterEach(async () => {
   }
 });
 
-/** A driver of one test's own, in the place where all are: whoever else is there is off duty. */
+/** A driver for one test, in the common place; all other drivers there are off duty. */
 async function onDuty(count = 1): Promise<LiveDriver[]> {
   const drivers: LiveDriver[] = [];
   for (let index = 0; index < count; index += 1)

@@ -1,6 +1,6 @@
 /**
- * The way of one delivery through everything: HTTP and sockets, worker and API as processes, PostgreSQL,
- * Redis, a real Temporal.
+ * One delivery end to end: HTTP and sockets, worker and API as processes, PostgreSQL, Redis, and a real
+ * Temporal.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { WorkflowHandle } from '@temporalio/client';

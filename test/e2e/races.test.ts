@@ -1,6 +1,6 @@
 /**
- * The races of `npm run verify -- races`, 25 of each kind and one kill of the worker in mid-transaction: one truth each
- * time, in PostgreSQL, in the workflow and in the answers.
+ * `npm run verify -- races` with 25 races of each kind and one kill of the worker during transactions:
+ * PostgreSQL, workflow and responses agree each time.
  */
 import { expect, test } from '@jest/globals';
 import { historiesIn, replay } from '../replay/replay';

@@ -1,6 +1,6 @@
 /**
- * The short form of `npm run verify -- chaos`: a minute of faults from a seed that has most kinds of them, on servers
- * that it brings up itself, and nothing broken.
+ * A short `npm run verify -- chaos`: a minute of faults on its own servers, from a seed with most kinds of
+ * faults, without a violation.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,6 +1,6 @@
 /**
- * The short form of `npm run bench -- lifecycle`: counts, and a ratio with a wide margin, since others may use
- * this machine.
+ * A short `npm run bench -- lifecycle`: event counts, and a ratio with a wide margin, since other programs
+ * may use this machine.
  */
 import { expect, test } from '@jest/globals';
 import { partsForInstruments, runInstrument } from '../support/instrument';

@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- positions` for a short while: both sides are asked, nothing is refused, and the service is
- * not far from the bare handler.
+ * A short `npm run bench -- positions`: both sides are loaded, no request is refused, and the service is
+ * close to the bare handler.
  */
 import { expect, test } from '@jest/globals';
 import { partsForInstruments, runInstrument } from '../support/instrument';

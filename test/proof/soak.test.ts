@@ -1,7 +1,6 @@
 /**
- * The soak, a short one: the demo city for 24 s on worker and API as they are, and on an API that forgets one
- * line and so keeps a timer for each socket that ever was. What is held comes back after the load, or the
- * soak says so. Trends need longer runs: `npm run verify -- soak`.
+ * A short soak: the demo city for 24 s on the unmodified worker and API, and on an API that leaks a timer per
+ * socket. Unreleased resources are reported. Trends need longer runs: `npm run verify -- soak`.
  */
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * The short form of `npm run verify -- upgrade`: two builds side by side with a roll-back, and migrations under
- * traffic. Counts, and waits with a wide margin.
+ * A short `npm run verify -- upgrade`: two builds side by side with a rollback, and migrations under load.
+ * Event counts, and waits with a wide margin.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { runInstrument, stopInstruments } from '../support/instrument';

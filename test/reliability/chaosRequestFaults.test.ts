@@ -7,7 +7,7 @@ const ACCEPT = `${BASE}/v2/offers/o1/accept`;
 const post = (url: string): Request =>
   new Request(url, { method: 'POST', body: '{"a":1}', headers: { 'content-type': 'application/json' } });
 
-/** What is drawn, over and over. */
+/** The drawn numbers, repeated. */
 function always(draw: number): Random {
   const random = randomFrom('any');
   // fractions, as the real one draws
@@ -15,7 +15,10 @@ function always(draw: number): Random {
 }
 const [TWICE, ANSWER_LOST, LATE, NONE] = [0.01, 0.05, 0.1, 0.9];
 
-/** A service that answers in turn. @returns with what it was sent */
+/**
+ * A service with these responses in turn.
+ * @returns it, and the requests it received
+ */
 function serviceOf(...answers: { status: number; body: object }[]): {
   send: (request: Request) => Promise<Response>;
   sent: string[];

@@ -8,7 +8,7 @@ afterEach(async () => {
   for (const each of open.splice(0).reverse()) await each.close();
 });
 
-/** A server that says what it hears, behind its name. */
+/** A server that echoes its input after its name. */
 async function echo(name = ''): Promise<{ port: number; server: Server; sockets: Socket[] }> {
   const sockets: Socket[] = [];
   const server = createServer({ allowHalfOpen: true }, (socket) => {

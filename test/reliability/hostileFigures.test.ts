@@ -52,7 +52,7 @@ const aCase = (set: Partial<RecordedCase>): RecordedCase => ({
   ...set,
 });
 
-/** Lost by a after 20 s, then carried by b. */
+/** Lost by driver a after 20 s, then carried by driver b. */
 const LOST: RecordedDelivery = {
   deliveryId: 'd1',
   merchantId: 'm',

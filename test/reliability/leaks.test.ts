@@ -8,7 +8,7 @@ const PER: Bound = { kind: 'per', per: 'orders', times: 1.3, slack: 0.05 };
 const WARM_UP_S = 300;
 const EVERY_S = 10;
 
-/** Half an hour, a reading every 10 s. */
+/** Half an hour with a reading every 10 s. */
 const series = (valueAt: (at: number, index: number) => number): Reading[] =>
   Array.from({ length: 180 }, (_, index) => ({
     at: index * EVERY_S,
@@ -16,7 +16,7 @@ const series = (valueAt: (at: number, index: number) => number): Reading[] =>
   }));
 const verdictOf = (readings: readonly Reading[], bound: Bound, per: readonly Reading[] = []): string =>
   judge(readings, bound, { warmUpS: WARM_UP_S, per }).verdict;
-/** 180 numbers from 0 to 1, any whatever. */
+/** 180 arbitrary numbers from 0 to 1. */
 const noise = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 180, maxLength: 180 });
 
 describe('a level resource', () => {

@@ -1,6 +1,6 @@
 /**
- * Today's workflows, held to what those of all releases did: a delivery that runs while the service is
- * upgraded must go on (npm run verify -- histories). Needs no server.
+ * Today's workflows replay the histories of all releases: a delivery that is running during an upgrade must
+ * continue (npm run verify -- histories). Needs no server.
  */
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';

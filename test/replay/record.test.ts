@@ -1,6 +1,6 @@
 /**
- * Plays every scenario on a real server and replays what came of it. `npm run verify -- record` keeps the
- * histories for the releases to come.
+ * Runs every scenario on a real server and replays the recorded history. `npm run verify -- record` keeps the
+ * histories for later releases.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { History } from '@temporalio/common/lib/proto-utils';
@@ -13,7 +13,7 @@ import { Stage } from './stage';
 
 const isRecording = process.env.RECORD_HISTORIES === 'true';
 
-/** Holds a history to today's workflows, and keeps it where it is to be kept. */
+/** Replays a history on today's workflows, and stores it where requested. */
 async function judge(
   { workflow, scenario }: { workflow: string; scenario: string },
   fetched: History,

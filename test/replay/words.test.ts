@@ -1,4 +1,4 @@
-/** What `npm run verify -- histories` says, and that it ends as it must: run as it is run, on what is compiled. */
+/** The output and exit codes of `npm run verify -- histories`, run from the compiled programs. */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

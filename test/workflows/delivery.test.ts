@@ -33,8 +33,8 @@ const offersOf = (deliveryId: string) =>
 const driverRow = (id: string) => world.db.driver.findUniqueOrThrow({ where: { id } });
 
 /**
- * Waits for the record to be as wanted. Not by queries: on the test server each costs the history events that
- * some tests count.
+ * Waits for a row to match. Not by queries to the workflow: on the test server each adds history events,
+ * which some tests count.
  */
 async function until(
   delivery: Pick<RunningDelivery, 'deliveryId'>,
@@ -55,7 +55,7 @@ async function offered(delivery: RunningDelivery): Promise<{ offerId: string; dr
   return { offerId, driverId };
 }
 
-/** Waits for a live offer to this very driver. */
+/** Waits for a live offer to this driver. */
 async function untilOffered(delivery: RunningDelivery, driverId: string): Promise<void> {
   for (let tries = 0; tries < 500; tries += 1) {
     if (
@@ -88,7 +88,7 @@ type Scene = {
   dispatch: (delivery?: NewDelivery & { news?: 'first' }) => Promise<RunningDelivery>;
 };
 
-/** A city of the test's own with these drivers: other tests' deliveries do not want them. */
+/** A city for one test with these drivers, so that other tests' deliveries do not use them. */
 async function scene(...wanted: NewDriver[]): Promise<Scene> {
   const cityId = await world.addCity();
   const drivers: string[] = [];

@@ -39,7 +39,7 @@ const jobOf = async ({ deliveryId }: RunningDelivery): Promise<string> =>
 const liveOffers = ({ deliveryId }: RunningDelivery) =>
   world.db.offer.findMany({ where: { deliveryId, state: 'LIVE' } });
 
-/** A delivery in a city of its own where nobody is, whose search has begun. */
+/** A delivery in its own city without drivers, whose search has begun. */
 async function waiting(): Promise<{
   delivery: RunningDelivery;
   addDriver: (driver?: NewDriver) => Promise<string>;
@@ -51,7 +51,7 @@ async function waiting(): Promise<{
   return { delivery, addDriver: (driver = {}) => world.addDriver({ ...driver, cityId }) };
 }
 
-/** Lets time pass to so many minutes of unassigned time. */
+/** Skips time until this many minutes of unassigned time. */
 async function until(delivery: RunningDelivery, minutes: number): Promise<void> {
   const { unassignedMs, unassignedSince } = await row(delivery);
   const now = await world.env.currentTimeMs();
@@ -64,7 +64,7 @@ const accept = (
   { id: offerId, driverId }: { id: string; driverId: string },
 ): Promise<Answer> => handle.executeUpdate(acceptOffer, { args: [{ offerId, driverId, correlationId }] });
 
-/** Lets time pass to the next search, which asks somebody. */
+/** Skips time until the next search, which finds a driver. */
 async function offered(delivery: RunningDelivery): Promise<{ id: string; driverId: string }> {
   for (let seconds = 0; seconds <= 150; seconds += 10) {
     const [offer] = await liveOffers(delivery);

@@ -1,6 +1,6 @@
 /**
- * An event that can never be done must not stand in the way of those behind it, nor an attempt that comes too
- * late do what was done by another.
+ * An event that always fails must not block later events, and an attempt after its time-out must not undo
+ * newer work.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { WorkflowUpdateFailedError } from '@temporalio/client';

@@ -1,6 +1,6 @@
 /**
- * Losses and rescues by the outbox and the deliveries' own workflows, and the sweep by its Schedule, on a
- * real Temporal server.
+ * Losses and rescues through the outbox and the delivery workflows, and the sweep by its Schedule, on a real
+ * Temporal server.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createRescue } from '../../services/rescue';
@@ -27,7 +27,7 @@ const is = ({ deliveryId }: RunningDelivery, where: object): Promise<true> =>
     async () => (await world.db.delivery.count({ where: { id: deliveryId, ...where } })) === 1,
   );
 
-/** A delivery that its driver has accepted, in a city where another one is free. */
+/** A delivery accepted by its driver, in a city with another free driver. */
 async function accepted(): Promise<{ delivery: RunningDelivery; driverId: string; other: string }> {
   const cityId = await world.addCity();
   const driverId = await world.addDriver({ cityId });

@@ -1,6 +1,6 @@
 /**
- * Every open delivery has a running workflow, and every running workflow an open delivery (invariant 3): the
- * sweep that proves it, on a real Temporal server.
+ * The sweep that keeps invariant 3, on a real Temporal server: every open delivery has a running workflow,
+ * and every running workflow an open delivery.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createNudge, createRunningDeliveries } from '../../adapters/temporal/runningDeliveries';
@@ -35,7 +35,7 @@ const is = ({ deliveryId }: RunningDelivery, status: string): Promise<true> =>
     `the delivery is ${status}`,
     async () => (await world.db.delivery.count({ where: { id: deliveryId, status } })) === 1,
   );
-/** What Temporal lists is some moments late. */
+/** Visibility lags by a moment. */
 const isListed = async ({ handle: { workflowId } }: RunningDelivery): Promise<boolean> =>
   (await world.env.client.workflow.count(`WorkflowId = '${workflowId}' AND ExecutionStatus = 'Running'`))
     .count > 0;

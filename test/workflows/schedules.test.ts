@@ -1,4 +1,4 @@
-/** The sweeps run by Schedules of Temporal, which every worker makes as it starts. */
+/** Sweeps run by Temporal Schedules, which every worker creates at its start. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { ensureSchedules } from '../../worker/schedules';

@@ -15,7 +15,7 @@ let world: DriverWorld;
 let env: TestWorkflowEnvironment;
 let dispatcher: Dispatcher;
 let stopWorker: () => Promise<void>;
-/** The ends that were asked for, in order, and how to make the next ones fail. */
+/** The requested ends, in order, and a way to make the next ones fail. */
 const asked: (TimedEnd & { driverId: string })[] = [];
 let failures = 0;
 

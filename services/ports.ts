@@ -1,5 +1,5 @@
 /**
- * What the activities need from outside. The two `main.ts` and the tests give them; nothing here knows
+ * What services and activities need from outside. The two `main.ts` and the tests give them; nothing here knows
  * Prisma, Redis or Temporal.
  */
 import type { Availability, PendingAvailability } from '../domain/driver/availability';
@@ -20,6 +20,12 @@ export type NewId = () => string;
  * Returns at once.
  */
 export type NotifyRelay = (messages?: readonly Message[]) => void;
+
+/** Where a process says what it did and what went wrong. A logger of pino is one. */
+export type Log = Record<'info' | 'warn' | 'error', (fields: object, text: string) => void>;
+
+/** One check for each thing that a process cannot work without; it rejects while that is away. */
+export type DependencyChecks = Readonly<Record<string, () => Promise<unknown>>>;
 
 /** A statement written by hand, with its parameters. */
 export type Statement = { readonly text: string; readonly values: readonly unknown[] };

@@ -406,6 +406,12 @@ export const API_VARIABLES = {
     32,
     'the HS256 key of tokens for demo and tests; this or JWT_JWKS_URL',
   ),
+  demoSignIn: choice(
+    'DEMO_SIGN_IN',
+    'false',
+    ['true', 'false'],
+    'lets the API docs page sign in demo users on this machine; only `npm start` sets it (ADR 29)',
+  ),
   issuer: word('JWT_ISSUER', 'driver-service', 'the `iss` that a token must have'),
   audience: word('JWT_AUDIENCE', 'driver-service', 'the `aud` that a token must have'),
   perMinute: whole('RATE_LIMIT_PER_MINUTE', 600, PER_MINUTE, 'requests a minute of one driver or customer'),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { AVAILABILITIES } from '../../domain/driver/availability';
 import { VEHICLE_KINDS } from '../../domain/driver/vehicles';
-import type { AvailabilityState } from '../deps';
+import type { AvailabilityState } from '../../services/availability';
 import { instantText, iso, point } from '../http/fields';
 import type { DriverRow } from '../queries/drivers';
 import { DELIVERY_STATUS } from './delivery';
@@ -94,7 +94,7 @@ const carriedStop = z
       'In the order of the way. HANDOVER: where the goods are taken over from another driver. Leave out kinds that you do not know: there may be more',
   });
 
-/** As `DriverState` of activities/ports.ts. */
+/** As `DriverState` of services/ports.ts. */
 export const driverStateView = z
   .strictObject({
     driverId: z.uuid(),

@@ -3,7 +3,8 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
-import type { EventResult, WorkflowEvent } from '../../activities/delivery';
+import type { IncomingEvent } from '../../domain/delivery/events';
+import type { EventResult } from '../../services/deliveries/deliveryEvents';
 import { createDispatchWorld, type DispatchWorld } from '../support/dispatchWorld';
 import { eventually } from '../support/eventually';
 import { brokenInvariants } from '../support/invariants';
@@ -23,7 +24,7 @@ afterAll(async () => {
   await world.close();
 });
 
-const tell = (deliveryId: string, event: WorkflowEvent): Promise<EventResult> =>
+const tell = (deliveryId: string, event: IncomingEvent): Promise<EventResult> =>
   world.activities[event.kind]({ deliveryId, correlationId: 'test', at: Date.now(), event });
 
 async function everything(): Promise<unknown> {
@@ -64,7 +65,7 @@ const MOMENTS = {
 } as const;
 
 /** Events with many writes, and their preconditions. */
-const EVENTS: Readonly<Record<string, (deliveryId: string, driverId: string) => Promise<WorkflowEvent>>> = {
+const EVENTS: Readonly<Record<string, (deliveryId: string, driverId: string) => Promise<IncomingEvent>>> = {
   'making an offer': async () => ({ kind: 'lookForDriver', freed: null }),
   'an accept': async (deliveryId, driverId) => ({
     kind: 'acceptOffer',

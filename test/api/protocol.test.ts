@@ -16,15 +16,12 @@ beforeAll(async () => {
   world = await createApiWorld(({ readiness }) => ({
     readiness: {
       isStopping: () => isStopping,
-      dependencies: [
-        ...readiness.dependencies,
-        {
-          name: 'temporal',
-          check: async () => {
-            if (isTemporalAway) throw new Error('away');
-          },
+      checks: {
+        ...readiness.checks,
+        temporal: async () => {
+          if (isTemporalAway) throw new Error('away');
         },
-      ],
+      },
     },
   }));
 });

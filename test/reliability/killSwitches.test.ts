@@ -33,6 +33,7 @@ test('a failed drill reports why, and every switch is restored', async () => {
     delivery: unasked,
     driver: unasked,
     availableDrivers: unasked,
+    backlog: unasked,
     assign: unasked,
     handOver: unasked,
     raisePay: unasked,

@@ -1,6 +1,6 @@
 import { Counter, Histogram } from 'prom-client';
-import { isBeforePickup } from '../domain/delivery/status';
-import { type AssignmentFacts, type Entry, type DeliveryState } from '../domain/delivery/deliveryState';
+import { isBeforePickup } from '../../domain/delivery/status';
+import { type AssignmentFacts, type Entry, type DeliveryState } from '../../domain/delivery/deliveryState';
 
 /** Metrics about deliveries, in prom-client's default registry. */
 

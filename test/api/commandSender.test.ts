@@ -7,20 +7,19 @@ import {
 } from '@temporalio/client';
 import { pino } from 'pino';
 import {
-  type Answers,
-  type AskedEvent,
-  createAnswers,
-  eventOf,
-  type Question,
+  type CommandSender,
+  createCommandSender,
   type WorkflowUpdates,
-} from '../../api/commands/answers';
+} from '../../api/commands/commandSender';
 import type { Answer } from '../../domain/delivery/deliveryState';
+import type { CommandEvent } from '../../domain/delivery/events';
+import { COMMANDS } from '../../workflows/contract';
 
 const ACCEPTED: Answer = { outcome: 'accepted', deliveryId: 'd', offerId: 'o', assignmentId: 'a', at: 1 };
-const QUESTION: Question = { kind: 'acceptOffer', args: { offerId: 'o', driverId: 'r', correlationId: 'c' } };
-const ASKING = {
+const SENDING = {
   delivery: { deliveryId: 'd', merchantId: 'bakery & sons', sellerOrderId: 'order/1' },
-  question: QUESTION,
+  command: COMMANDS.acceptOffer,
+  payload: { offerId: 'o', driverId: 'r', correlationId: 'c' },
   updateId: 'accept/o/r',
 };
 
@@ -36,10 +35,10 @@ const failed = (type: string): WorkflowUpdateFailedError =>
 const tooLate = new WorkflowUpdateRPCTimeoutOrCancelledError('too late');
 
 type World = {
-  answers: Answers;
+  commands: CommandSender;
   asked: { workflowId: string; updateId: string }[];
   recalled: string[];
-  rowAsked: AskedEvent[];
+  rowAsked: CommandEvent[];
   started: string[];
 };
 
@@ -48,7 +47,7 @@ function world(
   says: (Error | Answer)[],
   { row = null, timeoutMs = 5_000 }: { row?: Answer | null | Error; timeoutMs?: number } = {},
 ): World {
-  const seen: Omit<World, 'answers'> = { asked: [], recalled: [], rowAsked: [], started: [] };
+  const seen: Omit<World, 'commands'> = { asked: [], recalled: [], rowAsked: [], started: [] };
   const say = (times: number): Answer => {
     const said = says[Math.min(times, says.length) - 1];
     if (said === undefined) throw new Error('asked, with nothing to say');
@@ -57,11 +56,11 @@ function world(
   };
   const updates: WorkflowUpdates = {
     recall: async (_workflowId, updateId) => say(seen.recalled.push(updateId)),
-    execute: async (workflowId, _question, updateId) => {
+    execute: async (workflowId, { updateId }) => {
       return say(seen.asked.push({ workflowId, updateId }));
     },
   };
-  const answers = createAnswers({
+  const commands = createCommandSender({
     updates,
     timeoutMs,
     log: pino({ level: 'silent' }),
@@ -72,19 +71,19 @@ function world(
       return row;
     },
   });
-  return { answers, ...seen };
+  return { commands, ...seen };
 }
 
 describe('the answer of a workflow', () => {
   it('comes as it was given, a refusal as a value', async () => {
     const refused: Answer = { refused: 'OFFER_EXPIRED', detail: 'the offer expired' };
-    expect(await world([ACCEPTED]).answers.ask(ASKING)).toEqual(ACCEPTED);
-    expect(await world([refused]).answers.ask(ASKING)).toEqual(refused);
+    expect(await world([ACCEPTED]).commands.send(SENDING)).toEqual(ACCEPTED);
+    expect(await world([refused]).commands.send(SENDING)).toEqual(refused);
   });
 
   it('is asked for under the id made from merchant and key', async () => {
-    const { answers, asked } = world([ACCEPTED]);
-    await answers.ask(ASKING);
+    const { commands, asked } = world([ACCEPTED]);
+    await commands.send(SENDING);
     expect(asked).toEqual([{ workflowId: 'delivery/bakery%20%26%20sons/order%2F1', updateId: 'accept/o/r' }]);
   });
 
@@ -96,8 +95,8 @@ describe('the answer of a workflow', () => {
     ['a time-out of the call', tooLate],
     ['an update that the server says was not processed', failed('UnprocessedUpdate')],
   ])('after %s is asked for again under the same id', async (_what, error) => {
-    const { answers, asked } = world([error, error, ACCEPTED]);
-    expect(await answers.ask(ASKING)).toEqual(ACCEPTED);
+    const { commands, asked } = world([error, error, ACCEPTED]);
+    expect(await commands.send(SENDING)).toEqual(ACCEPTED);
     expect(asked.map(({ updateId }) => updateId)).toEqual(['accept/o/r', 'accept/o/r', 'accept/o/r']);
   });
 
@@ -106,34 +105,34 @@ describe('the answer of a workflow', () => {
     ['a delivery that is closed', failed('CLOSED')],
     ['a workflow that ended with the update in hand', failed('AcceptedUpdateCompletedWorkflow')],
   ])('where there is %s is the row’s', async (_what, error) => {
-    const { answers, asked, rowAsked, started } = world([error], { row: ACCEPTED });
-    expect(await answers.ask(ASKING)).toEqual(ACCEPTED);
+    const { commands, asked, rowAsked, started } = world([error], { row: ACCEPTED });
+    expect(await commands.send(SENDING)).toEqual(ACCEPTED);
     expect(asked).toHaveLength(1);
     expect(rowAsked).toEqual([{ kind: 'acceptOffer', offerId: 'o', driverId: 'r' }]);
     expect(started).toEqual([]);
   });
 
   it('of an open delivery without a workflow comes after that was started', async () => {
-    const { answers, started } = world([new WorkflowNotFoundError('not found', 'w', undefined), ACCEPTED], {
+    const { commands, started } = world([new WorkflowNotFoundError('not found', 'w', undefined), ACCEPTED], {
       row: null,
     });
-    expect(await answers.ask(ASKING)).toEqual(ACCEPTED);
+    expect(await commands.send(SENDING)).toEqual(ACCEPTED);
     expect(started).toEqual(['d']);
   });
 
   it('is taken from the row at once where it is known to lie there', async () => {
-    const { answers, asked } = world([grpc(14)], { row: ACCEPTED });
-    expect(await answers.ask({ ...ASKING, isSettled: true })).toEqual(ACCEPTED);
+    const { commands, asked } = world([grpc(14)], { row: ACCEPTED });
+    expect(await commands.send({ ...SENDING, isSettled: true })).toEqual(ACCEPTED);
     expect(asked).toEqual([]);
   });
 
   describe('to a wish with a key that the row refuses by now', () => {
     const REFUSED: Answer = { refused: 'ILLEGAL_TRANSITION', detail: 'the delivery is DELIVERED' };
-    const REPEATED = { ...ASKING, isSettled: true, firstAnswerUnder: 'key-1' };
+    const REPEATED = { ...SENDING, isSettled: true, firstAnswerUnder: 'key-1' };
 
     it('is the first one, which is looked up and asked of nobody', async () => {
-      const { answers, asked, recalled } = world([grpc(14), ACCEPTED], { row: REFUSED });
-      expect(await answers.ask(REPEATED)).toEqual(ACCEPTED);
+      const { commands, asked, recalled } = world([grpc(14), ACCEPTED], { row: REFUSED });
+      expect(await commands.send(REPEATED)).toEqual(ACCEPTED);
       expect([recalled, asked]).toEqual([['key-1', 'key-1'], []]);
     });
 
@@ -142,20 +141,20 @@ describe('the answer of a workflow', () => {
       ['the first one was a fault', failed('ImpossibleEvent')],
       ['it was too late then, too', failed('CLOSED')],
     ])('is the refusal where %s', async (_what, error) => {
-      const { answers, asked } = world([error], { row: REFUSED });
-      expect(await answers.ask(REPEATED)).toEqual(REFUSED);
+      const { commands, asked } = world([error], { row: REFUSED });
+      expect(await commands.send(REPEATED)).toEqual(REFUSED);
       expect(asked).toEqual([]);
     });
 
     it('is 503 while nobody can know', async () => {
       await expect(
-        world([grpc(14)], { row: REFUSED, timeoutMs: 200 }).answers.ask(REPEATED),
+        world([grpc(14)], { row: REFUSED, timeoutMs: 200 }).commands.send(REPEATED),
       ).rejects.toMatchObject({ code: 'NOT_ANSWERED_IN_TIME' });
     });
 
     it('is the refusal at once where it has no key', async () => {
-      const { answers, recalled } = world([ACCEPTED], { row: REFUSED });
-      expect(await answers.ask({ ...REPEATED, firstAnswerUnder: null })).toEqual(REFUSED);
+      const { commands, recalled } = world([ACCEPTED], { row: REFUSED });
+      expect(await commands.send({ ...REPEATED, firstAnswerUnder: null })).toEqual(REFUSED);
       expect(recalled).toEqual([]);
     });
   });
@@ -165,7 +164,7 @@ describe('the answer of a workflow', () => {
     ['gone, and the database away', failed('CLOSED'), new Error('away')],
   ])('that does not come in time, Temporal being %s, is 503, safe to retry', async (_what, error, row) => {
     const begun = Date.now();
-    const asking = world([error], { timeoutMs: 200, row }).answers.ask(ASKING);
+    const asking = world([error], { timeoutMs: 200, row }).commands.send(SENDING);
     await expect(asking).rejects.toMatchObject({
       code: 'NOT_ANSWERED_IN_TIME',
       status: 503,
@@ -176,14 +175,14 @@ describe('the answer of a workflow', () => {
   });
 
   it('is not waited for beyond the time, even if the call never ends', async () => {
-    const answers = createAnswers({
+    const commands = createCommandSender({
       updates: { execute: () => new Promise(() => {}), recall: () => new Promise(() => {}) },
       timeoutMs: 50,
       log: pino({ level: 'silent' }),
       startDelivery: async () => {},
       answerFromRow: async () => null,
     });
-    await expect(answers.ask(ASKING)).rejects.toMatchObject({ code: 'NOT_ANSWERED_IN_TIME' });
+    await expect(commands.send(SENDING)).rejects.toMatchObject({ code: 'NOT_ANSWERED_IN_TIME' });
   });
 
   it.each([
@@ -191,26 +190,8 @@ describe('the answer of a workflow', () => {
     ['a call that is not allowed', grpc(7)],
     ['a fault of ours', new TypeError('oops')],
   ])('that is %s is not asked for again', async (_what, error) => {
-    const { answers, asked } = world([error]);
-    await expect(answers.ask(ASKING)).rejects.toBe(error);
+    const { commands, asked } = world([error]);
+    await expect(commands.send(SENDING)).rejects.toBe(error);
     expect(asked).toHaveLength(1);
-  });
-});
-
-describe('a question to the row', () => {
-  const by = { kind: 'ops', id: 'olga' } as const;
-  const questions: Question[] = [
-    QUESTION,
-    { kind: 'rejectOffer', args: { offerId: 'o', driverId: 'r', reason: 'TOO_FAR', correlationId: 'c' } },
-    { kind: 'takeStep', args: { step: 'pickUp', by, deviceAt: 1, correlationId: 'c' } },
-    { kind: 'failDelivery', args: { by, reason: 'DAMAGED', goods: 'LOST', correlationId: 'c' } },
-    { kind: 'cancelDelivery', args: { by, reason: 'OPS_CANCELLED', correlationId: 'c' } },
-    {
-      kind: 'assignDriver',
-      args: { driverId: 'r', by, override: true, why: 'asked for', correlationId: 'c' },
-    },
-  ];
-  it.each(questions)('of kind $kind says the same as the update', (question) => {
-    expect({ ...eventOf(question), correlationId: 'c' }).toEqual({ kind: question.kind, ...question.args });
   });
 });

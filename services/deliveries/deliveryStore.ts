@@ -1,10 +1,10 @@
-import { type DeliveryStatus } from '../domain/delivery/status';
-import { type EscalatedState } from '../domain/delivery/escalation';
-import { type UnassignedClock } from '../domain/delivery/unassignedClock';
-import { type Decision, type Meeting, type DeliveryState } from '../domain/delivery/deliveryState';
-import { type ParcelSize } from '../domain/driver/vehicles';
-import { type Point } from '../domain/geo/places';
-import { type Candidate } from '../domain/matching/candidate';
+import { type DeliveryStatus } from '../../domain/delivery/status';
+import { type EscalatedState } from '../../domain/delivery/escalation';
+import { type UnassignedClock } from '../../domain/delivery/unassignedClock';
+import { type Decision, type Meeting, type DeliveryState } from '../../domain/delivery/deliveryState';
+import { type ParcelSize } from '../../domain/driver/vehicles';
+import { type Point } from '../../domain/geo/places';
+import { type Candidate } from '../../domain/matching/candidate';
 
 /**
  * Rows that an event can touch besides the delivery's own live ones; `pickFrom` are drivers to choose from,

@@ -9,7 +9,7 @@ import { prepareProgram } from './bootstrap/stack.mjs';
 import { supervise } from './bootstrap/supervisor.mjs';
 
 const TYPES_FILE = 'simulator/client/apiTypes.ts';
-const HEADER = "/** Made from the API's own schemas by `npm run api:types`; not to be changed by hand. */\n";
+const HEADER = "/** Generated from the API's schemas by `npm run api:types`; do not edit. */\n";
 
 await supervise({ name: 'api-types' }, async (supervisor) => {
   await prepareProgram(supervisor);
@@ -17,7 +17,7 @@ await supervise({ name: 'api-types' }, async (supervisor) => {
   const types = await apiTypes();
   if (process.argv.includes('--check')) {
     if (readFileSync(path, 'utf8') === types) return 0;
-    throw new SetupError(`${TYPES_FILE} is not what the API says.`, 'Run: npm run api:types');
+    throw new SetupError(`${TYPES_FILE} does not match the API's schemas.`, 'Run: npm run api:types');
   }
   writeFileSync(path, types);
   logStep(`wrote ${TYPES_FILE}`);
@@ -29,8 +29,8 @@ async function apiTypes() {
   const { apiEndpoints } = require('../dist/api/app.js');
   const { openApiDocument } = require('../dist/api/http/openapi.js');
   const { default: openapiTS, astToString } = await import('openapi-typescript');
-  // Endpoints are described without a look at what they need to answer.
+  // The endpoints are described without their dependencies.
   const document = openApiDocument(apiEndpoints({}));
-  // What has a default may be left out of a request.
+  // A request may leave out fields that have a default.
   return HEADER + astToString(await openapiTS(document, { defaultNonNullable: false }));
 }

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 const SITE =
   /\.\$(?:query|execute)Raw(?:Unsafe)?\b|\bread\((?:\(0, _\w+\.\w+\)|_\w+\.\w+\.sql|\{)|\btx\.write\(|\b(?:db|tx|deps\.db)\.[a-z]\w*\.(?:find|count|create|update|upsert|delete|aggregate|groupBy)\w*\(/g;
 const FOLDERS = ['activities', 'adapters', 'api', 'services', 'worker'];
-/** Composition: they ask for a pulse and for the names of cities, and no more. */
+/** Programs: of their own they ask for the names of cities, and no more. */
 const NOT_LOADED = ['api/main.js', 'worker/main.js'];
 
 /**

@@ -1,6 +1,8 @@
 import { dirname } from 'node:path';
 import express, { Router } from 'express';
 import helmet from 'helmet';
+import type { AsyncApiDocument } from '../realtime/asyncapi';
+import { eventsRouter } from './eventsPage';
 
 /** By its folder: the package itself would load all that browsers need. */
 const ASSETS = dirname(require.resolve('swagger-ui-dist/package.json'));
@@ -14,6 +16,10 @@ const PAGE = `<!doctype html>
   <link rel="icon" href="/docs/assets/favicon-32x32.png">
 </head>
 <body>
+  <p>
+    <a href="/openapi.json">openapi.json</a> ·
+    <a href="/docs/events">Realtime events</a> · <a href="/asyncapi.json">asyncapi.json</a>
+  </p>
   <div id="swagger-ui"></div>
   <script src="/docs/assets/swagger-ui-bundle.js"></script>
   <script src="/docs/start.js"></script>
@@ -24,16 +30,17 @@ const PAGE = `<!doctype html>
 const START = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#swagger-ui', deepLinking: true, validatorUrl: null });\n`;
 
 /**
- * The page of docs, all of it served from here: nothing is fetched from elsewhere, and no script stands in
+ * The pages of docs, all of it served from here: nothing is fetched from elsewhere, and no script stands in
  * the page itself.
  */
-export function docsRouter(document: object): Router {
+export function docsRouter(openApi: object, asyncApi: AsyncApiDocument): Router {
   const router = Router();
-  const text = JSON.stringify(document);
+  const text = JSON.stringify(openApi);
   router.get('/openapi.json', (_request, response) => void response.type('application/json').send(text));
   router.use('/docs', helmet.contentSecurityPolicy({ useDefaults: false, directives: DOCS_POLICY }));
   router.get('/docs', (_request, response) => void response.type('html').send(PAGE));
   router.get('/docs/start.js', (_request, response) => void response.type('js').send(START));
+  router.use(eventsRouter(asyncApi));
   router.use('/docs/assets', express.static(ASSETS, { index: false, maxAge: '1d' }));
   return router;
 }

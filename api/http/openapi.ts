@@ -45,6 +45,7 @@ export function openApiDocument(endpoints: readonly Endpoint[]): Document {
     registry.registerPath({ ...routeOf(endpoint), security: [{ [bearer.name]: [] }] });
   return new OpenApiGeneratorV31(registry.definitions).generateDocument({
     openapi: '3.1.0',
+    externalDocs: { url: '/docs/events', description: 'Realtime events (AsyncAPI: /asyncapi.json)' },
     info: {
       title: 'driver-service',
       version: '2.1.0',

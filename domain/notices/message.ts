@@ -1,6 +1,7 @@
 import type { Availability } from '../driver/availability';
 import type { Actor } from '../delivery/status';
 import type { Notice } from './notice';
+import type { EventBody, EventName } from './realtimeEvents';
 
 /**
  * What a change tells the world. Messages are written to the outbox with the change, and sent at least once
@@ -40,8 +41,10 @@ export type Message =
   /** One notice to one addressee, so that a pager that is away does not make the chat hear it twice. */
   | { kind: 'notify'; notice: Notice };
 
-/** One event for everyone in the rooms named (spec 8). */
-export type Emit = { rooms: string[]; event: string; body: Record<string, unknown> };
+/** One event for everyone in the rooms named. docs/behaviour.md, Realtime. */
+export type Emit = {
+  [E in EventName]: { rooms: string[]; event: E; body: EventBody<E> };
+}[EventName];
 
 export const driverRoom = (driverId: string): string => `driver:${driverId}`;
 export const opsRoom = (cityId: string): string => `ops:${cityId}`;

@@ -1,0 +1,166 @@
+import { OpenApiGeneratorV31, OpenAPIRegistry } from '@asteasolutions/zod-to-openapi';
+import type { z } from 'zod';
+import {
+  type Audience,
+  AUDIENCES,
+  CLIENT_MESSAGES,
+  REALTIME_EVENTS,
+} from '../../domain/notices/realtimeEvents';
+
+/** A schema in JSON, as far as the pages of docs read it. */
+export type JsonSchema = {
+  $ref?: string;
+  description?: string;
+  type?: string | string[];
+  properties?: Record<string, JsonSchema>;
+  items?: JsonSchema;
+  anyOf?: JsonSchema[];
+  oneOf?: JsonSchema[];
+  allOf?: JsonSchema[];
+  enum?: unknown[];
+  const?: unknown;
+  format?: string;
+};
+
+type Reference = { $ref: string };
+type Message = { name: string; summary: string; contentType: 'application/json'; payload: Reference };
+type Channel = { address: '/'; title: string; description: string; messages: Record<string, Reference> };
+type Operation = {
+  action: 'send' | 'receive';
+  channel: Reference;
+  summary: string;
+  messages: Reference[];
+  reply?: { channel: Reference; messages: Reference[] };
+};
+
+export type AsyncApiDocument = {
+  asyncapi: '3.0.0';
+  info: { title: string; version: string; description: string };
+  defaultContentType: 'application/json';
+  channels: Record<string, Channel>;
+  operations: Record<string, Operation>;
+  components: {
+    messages: Record<string, Message>;
+    schemas: Record<string, JsonSchema>;
+    securitySchemes: Record<
+      string,
+      { type: 'http'; scheme: 'bearer'; bearerFormat: 'JWT'; description: string }
+    >;
+  };
+};
+
+const DESCRIPTION =
+  'What the service says over Socket.IO, in the namespace `/`. The token travels as `auth.token` of the handshake; its role decides which of the channels below a socket is in. An event may come twice. A client that is away misses events: drivers are sent STATE on every connection, others read what they show again over HTTP. Later versions may add events; leave out those that you do not know.';
+
+/** The description of realtime events (AsyncAPI 3), made from the schemas that type what is sent. */
+export function asyncApiDocument(): AsyncApiDocument {
+  const events = Object.entries(REALTIME_EVENTS);
+  const messages = Object.entries(CLIENT_MESSAGES);
+  const { schemas, refOf } = registered([
+    ...events.map(([, { body }]) => body),
+    ...messages.flatMap(([, { body, reply }]) => [body, reply]),
+  ]);
+  const message = (name: string, summary: string, body: z.ZodType): Message => ({
+    name,
+    summary,
+    contentType: 'application/json',
+    payload: refOf(body),
+  });
+  return {
+    asyncapi: '3.0.0',
+    info: { title: 'driver-service realtime', version: '2.1.0', description: DESCRIPTION },
+    defaultContentType: 'application/json',
+    channels: Object.fromEntries(AUDIENCES.map((audience) => [audience, channelOf(audience)])),
+    operations: Object.fromEntries(AUDIENCES.flatMap((audience) => Object.entries(operationsOf(audience)))),
+    components: {
+      messages: Object.fromEntries([
+        ...events.map(([name, { summary, body }]) => [name, message(name, summary, body)]),
+        ...messages.flatMap(([name, { summary, body, reply }]) => [
+          [name, message(name, summary, body)],
+          [replyTo(name), message(replyTo(name), `The acknowledgement of ${name}`, reply)],
+        ]),
+      ]),
+      schemas,
+      securitySchemes: {
+        token: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description: 'As `auth.token` of the Socket.IO handshake',
+        },
+      },
+    },
+  };
+}
+
+/** Schemas as the OpenAPI document would show them; each has an id. */
+function registered(bodies: readonly z.ZodType[]): {
+  schemas: Record<string, JsonSchema>;
+  refOf: (body: z.ZodType) => Reference;
+} {
+  const ids = new Map<z.ZodType, string>();
+  for (const body of bodies) ids.set(body, body.meta()?.id ?? '');
+  const registry = new OpenAPIRegistry();
+  for (const [body, id] of ids) registry.register(id, body);
+  const { components } = new OpenApiGeneratorV31(registry.definitions).generateComponents();
+  return {
+    schemas: Object.fromEntries(Object.entries(components?.schemas ?? {})),
+    refOf: (body) => ({ $ref: `#/components/schemas/${ids.get(body) ?? ''}` }),
+  };
+}
+
+function channelOf(audience: Audience): Channel {
+  const names = [...eventsTo(audience), ...messagesFrom(audience).flatMap(([name]) => [name, replyTo(name)])];
+  return {
+    address: '/',
+    title: `Events for ${nameOf(audience)}`,
+    description: CHANNELS[audience],
+    messages: Object.fromEntries(names.map((name) => [name, { $ref: `#/components/messages/${name}` }])),
+  };
+}
+
+const nameOf = (audience: Audience): string => (audience === 'ops' ? 'ops' : `a ${audience}`);
+
+const CHANNELS: Record<Audience, string> = {
+  driver: 'Sockets with the token of a driver: what concerns this driver.',
+  ops: 'Sockets with a token of ops: what happens in the cities of the token.',
+  merchant: 'Sockets with the token of a merchant: news of its deliveries.',
+};
+
+/** Events that this audience hears. */
+function eventsTo(audience: Audience): string[] {
+  return Object.entries(REALTIME_EVENTS).flatMap(([name, { to }]) =>
+    to.some((each) => each === audience) ? [name] : [],
+  );
+}
+
+function messagesFrom(audience: Audience): [name: string, summary: string][] {
+  return Object.entries(CLIENT_MESSAGES).flatMap(([name, { from, summary }]) =>
+    from.some((each) => each === audience) ? [[name, summary]] : [],
+  );
+}
+
+/** Socket.IO acknowledges a message without a name of its own. */
+const replyTo = (name: string): string => `${name}_ACK`;
+
+function operationsOf(audience: Audience): Record<string, Operation> {
+  const channel = { $ref: `#/channels/${audience}` };
+  const inChannel = (name: string): Reference => ({ $ref: `${channel.$ref}/messages/${name}` });
+  const sends: Operation = {
+    action: 'send',
+    channel,
+    summary: `Events for ${nameOf(audience)}`,
+    messages: eventsTo(audience).map(inChannel),
+  };
+  const receives = messagesFrom(audience).map(([name, summary]): [string, Operation] => [
+    `receive_${name}_from_${audience}`,
+    {
+      action: 'receive',
+      channel,
+      summary,
+      messages: [inChannel(name)],
+      reply: { channel, messages: [inChannel(replyTo(name))] },
+    },
+  ]);
+  return { [`send_to_${audience}`]: sends, ...Object.fromEntries(receives) };
+}

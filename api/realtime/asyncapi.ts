@@ -1,4 +1,4 @@
-import { OpenApiGeneratorV31, OpenAPIRegistry } from '@asteasolutions/zod-to-openapi';
+import { OpenApiGeneratorV31 } from '@asteasolutions/zod-to-openapi';
 import type { z } from 'zod';
 import {
   type Audience,
@@ -56,10 +56,6 @@ const DESCRIPTION =
 export function asyncApiDocument(): AsyncApiDocument {
   const events = Object.entries(REALTIME_EVENTS);
   const messages = Object.entries(CLIENT_MESSAGES);
-  const { schemas, refOf } = registered([
-    ...events.map(([, { body }]) => body),
-    ...messages.flatMap(([, { body, reply }]) => [body, reply]),
-  ]);
   const message = (name: string, summary: string, body: z.ZodType): Message => ({
     name,
     summary,
@@ -80,7 +76,10 @@ export function asyncApiDocument(): AsyncApiDocument {
           [replyTo(name), message(replyTo(name), `The acknowledgement of ${name}`, reply)],
         ]),
       ]),
-      schemas,
+      schemas: schemasOf([
+        ...events.map(([, { body }]) => body),
+        ...messages.flatMap(([, { body, reply }]) => [body, reply]),
+      ]),
       securitySchemes: {
         token: {
           type: 'http',
@@ -93,20 +92,18 @@ export function asyncApiDocument(): AsyncApiDocument {
   };
 }
 
-/** Schemas as the OpenAPI document would show them; each has an id. */
-function registered(bodies: readonly z.ZodType[]): {
-  schemas: Record<string, JsonSchema>;
-  refOf: (body: z.ZodType) => Reference;
-} {
-  const ids = new Map<z.ZodType, string>();
-  for (const body of bodies) ids.set(body, body.meta()?.id ?? '');
-  const registry = new OpenAPIRegistry();
-  for (const [body, id] of ids) registry.register(id, body);
-  const { components } = new OpenApiGeneratorV31(registry.definitions).generateComponents();
-  return {
-    schemas: Object.fromEntries(Object.entries(components?.schemas ?? {})),
-    refOf: (body) => ({ $ref: `#/components/schemas/${ids.get(body) ?? ''}` }),
-  };
+/** These schemas and those that they name, each under its id, as the OpenAPI document shows schemas. */
+function schemasOf(bodies: readonly z.ZodType[]): Record<string, JsonSchema> {
+  const definitions = [...new Set(bodies)].map((schema) => ({ type: 'schema' as const, schema }));
+  const { components } = new OpenApiGeneratorV31(definitions).generateComponents();
+  return Object.fromEntries(Object.entries(components?.schemas ?? {}));
+}
+
+/** @throws where the schema has no id */
+function refOf(body: z.ZodType): Reference {
+  const id = body.meta()?.id;
+  if (id === undefined) throw new Error('the body of an event needs a schema with an id');
+  return { $ref: `#/components/schemas/${id}` };
 }
 
 function channelOf(audience: Audience): Channel {

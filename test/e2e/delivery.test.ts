@@ -3,10 +3,13 @@
  * Redis, a real Temporal.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { WorkflowHandle } from '@temporalio/client';
+import { ScheduleOverlapPolicy, type WorkflowHandle } from '@temporalio/client';
 import { deliveryWorkflowId } from '../../workflows/contract';
+import type { AsyncApiDocument } from '../../api/realtime/asyncapi';
+import { type Audience, AUDIENCES } from '../../domain/notices/realtimeEvents';
 import { payloadsOf } from '../replay/historyFiles';
 import { toRecorded } from '../../worker/replayCheck/historyJson';
+import { EventContract } from '../support/eventContract';
 import { eventually } from '../support/eventually';
 import { brokenInvariants } from '../support/invariants';
 import { type LiveCity, LiveSystem, northOf } from '../support/liveSystem';
@@ -264,6 +267,57 @@ describe('ops who look into Temporal', () => {
       });
       await city.ops.cancel(order.deliveryId, 'OPS_CANCELLED');
     }));
+});
+
+describe('whoever listens', () => {
+  test('is told of what ops do by hand, and of what waits for too long', () =>
+    inCity({}, async (city) => {
+      const desk = await system.connections.desk('olga');
+      const [first, second] = [await city.addDriver(), await city.addDriver({ at: northOf(400) })];
+      const { deliveryId } = await city.order();
+      const offerId = await first.asked(deliveryId);
+      expect(await first.shows(offerId)).toEqual({ noted: true });
+      await first.accept(offerId);
+      expect(await desk.raisePay(deliveryId, 300, 'rain')).toMatchObject({ ok: true });
+      await first.hears('PAY_RAISED', { deliveryId });
+      await first.go(deliveryId, 'arriveAtPickup', 'pickUp');
+      const to = { driverId: second.driverId, meeting: northOf(100) };
+      expect(await desk.handOver(deliveryId, to, 'a flat tyre')).toMatchObject({ ok: true });
+      await second.hears('DELIVERY_ASSIGNED_V2', { deliveryId, way: 'HANDOVER' });
+      expect(await desk.putFeature('escalation', true, 'for all')).toMatchObject({ ok: true });
+      await second.client.goOffline();
+
+      const late = await city.order({ sellerOrderId: 'late' });
+      await first.client.goOffline();
+      await is(late.deliveryId, 'SEARCHING');
+      await system.parts.db.$executeRaw`
+        UPDATE deliveries SET unassigned_ms = 31 * 60000 WHERE id = ${late.deliveryId}::uuid`;
+      const { schedule } = system.parts.temporal.client;
+      for (const id of ['escalation-sweep', 'zone-health-sweep'])
+        await schedule.getHandle(id).trigger(ScheduleOverlapPolicy.BUFFER_ONE);
+      await heard('merchant', 'delivery_delayed', late.deliveryId);
+      await heard('ops', 'escalation_changed', late.deliveryId);
+      await heard('ops', 'zone_health_changed', city.cityId);
+      await heard('ops', 'FEATURE_CHANGED', 'escalation');
+      await city.ops.cancel(late.deliveryId, 'NO_DRIVER');
+    }));
+
+  const heard = (audience: Audience, event: string, about: string): Promise<true> =>
+    eventually(`${audience} hear ${event}`, async () =>
+      system.heard[audience].some(
+        (each) => each.event === event && JSON.stringify(each.body).includes(about),
+      ),
+    );
+
+  test('hears what /asyncapi.json says and nothing else, and all of it comes in these tests', async () => {
+    const answer = await fetch(`${system.parts.apiUrl}/asyncapi.json`);
+    const contract = new EventContract((await answer.json()) as AsyncApiDocument);
+    for (const audience of AUDIENCES) {
+      expect(contract.violations(audience, system.heard[audience])).toEqual([]);
+      const events = new Set(system.heard[audience].map(({ event }) => event));
+      expect(contract.events(audience).filter((event) => !events.has(event))).toEqual([]);
+    }
+  });
 });
 
 test('after all that every invariant holds', async () => {

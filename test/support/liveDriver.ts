@@ -7,7 +7,7 @@ import { type DriverClient, type OpsClient, wanted } from '../../simulator/clien
 import { eventually } from './eventually';
 
 /** One event as it came over the socket. */
-export type Heard = { event: string; body: Record<string, unknown> };
+type Heard = { event: string; body: Record<string, unknown> };
 
 /** A driver with a real app: HTTP to answer, a socket to hear. */
 export class LiveDriver {
@@ -30,6 +30,7 @@ export class LiveDriver {
       offerVersion,
       name,
     }: { cityId: string; at: Point; offerVersion: number | null; name: string },
+    record: (event: string, body: unknown) => void,
   ): Promise<LiveDriver> {
     const driverId = newId();
     wanted('a driver', await ops.putDriver({ driverId, cityId, name, vehicle: 'CAR', offerVersion }));
@@ -44,7 +45,10 @@ export class LiveDriver {
       reconnectionDelayMax: 500,
     });
     const driver = new LiveDriver(driverId, client, socket, at);
-    socket.onAny((event: string, body: Record<string, unknown>) => void driver.heard.push({ event, body }));
+    socket.onAny((event: string, body: Record<string, unknown>) => {
+      driver.heard.push({ event, body });
+      record(event, body);
+    });
     await driver.sendPlace();
     wanted('the shift', await client.startShift(null));
     await driver.hears('STATE');
@@ -74,6 +78,11 @@ export class LiveDriver {
   /** The offer of this delivery. @returns its id */
   async asked(deliveryId: string, withinMs?: number): Promise<string> {
     return String((await this.hears('DELIVERY_OFFERED_V2', { deliveryId }, withinMs)).offerId);
+  }
+
+  /** The app says that it shows the offer. @returns the acknowledgement */
+  async shows(offerId: string): Promise<unknown> {
+    return this.socket.emitWithAck('OFFER_SEEN', { offerId });
   }
 
   accept(offerId: string): ReturnType<DriverClient['accept']> {

@@ -2,13 +2,12 @@
  * What the activities need from outside. The two `main.ts` and the tests give them; nothing here knows
  * Prisma, Redis or Temporal.
  */
-import type { Availability, PendingAvailability } from '../domain/driver/availability';
-import type { Actor, DeliveryStatus } from '../domain/delivery/status';
+import type { Availability } from '../domain/driver/availability';
+import type { Actor } from '../domain/delivery/status';
 import type { Emit, Message } from '../domain/notices/message';
 import type { Notice } from '../domain/notices/notice';
 import type { DriverState } from '../domain/notices/realtimeEvents';
 import type { Point } from '../domain/geo/places';
-import type { AssignmentWay } from '../domain/delivery/deliveryState';
 
 /** The time by this process's clock, epoch ms. */
 export type Clock = () => number;

@@ -54,14 +54,6 @@ const DESCRIPTION =
 
 /** The description of realtime events (AsyncAPI 3), made from the schemas that type what is sent. */
 export function asyncApiDocument(): AsyncApiDocument {
-  const events = Object.entries(REALTIME_EVENTS);
-  const messages = Object.entries(CLIENT_MESSAGES);
-  const message = (name: string, summary: string, body: z.ZodType): Message => ({
-    name,
-    summary,
-    contentType: 'application/json',
-    payload: refOf(body),
-  });
   return {
     asyncapi: '3.0.0',
     info: { title: 'driver-service realtime', version: '2.1.0', description: DESCRIPTION },
@@ -69,16 +61,10 @@ export function asyncApiDocument(): AsyncApiDocument {
     channels: Object.fromEntries(AUDIENCES.map((audience) => [audience, channelOf(audience)])),
     operations: Object.fromEntries(AUDIENCES.flatMap((audience) => Object.entries(operationsOf(audience)))),
     components: {
-      messages: Object.fromEntries([
-        ...events.map(([name, { summary, body }]) => [name, message(name, summary, body)]),
-        ...messages.flatMap(([name, { summary, body, reply }]) => [
-          [name, message(name, summary, body)],
-          [replyTo(name), message(replyTo(name), `The acknowledgement of ${name}`, reply)],
-        ]),
-      ]),
+      messages: messageComponents(),
       schemas: schemasOf([
-        ...events.map(([, { body }]) => body),
-        ...messages.flatMap(([, { body, reply }]) => [body, reply]),
+        ...Object.values(REALTIME_EVENTS).map(({ body }) => body),
+        ...Object.values(CLIENT_MESSAGES).flatMap(({ body, reply }) => [body, reply]),
       ]),
       securitySchemes: {
         token: {
@@ -90,6 +76,21 @@ export function asyncApiDocument(): AsyncApiDocument {
       },
     },
   };
+}
+
+function messageComponents(): Record<string, Message> {
+  const shown = [
+    ...Object.entries(REALTIME_EVENTS).map(([name, { summary, body }]) => messageOf(name, summary, body)),
+    ...Object.entries(CLIENT_MESSAGES).flatMap(([name, { summary, body, reply }]) => [
+      messageOf(name, summary, body),
+      messageOf(replyTo(name), `The acknowledgement of ${name}`, reply),
+    ]),
+  ];
+  return Object.fromEntries(shown.map((message) => [message.name, message]));
+}
+
+function messageOf(name: string, summary: string, body: z.ZodType): Message {
+  return { name, summary, contentType: 'application/json', payload: refOf(body) };
 }
 
 /** These schemas and those that they name, each under its id, as the OpenAPI document shows schemas. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import asyncApi3 from '@asyncapi/specs/schemas/3.0.0.json';
 import { Ajv } from 'ajv';
-import formats from 'ajv-formats';
+import addFormats from 'ajv-formats';
 import { asyncApiDocument } from '../../api/realtime/asyncapi';
 import { AUDIENCES, REALTIME_EVENTS } from '../../domain/notices/realtimeEvents';
 import { EventContract } from '../support/eventContract';
@@ -13,7 +13,7 @@ const contract = new EventContract(document);
 describe('the AsyncAPI document', () => {
   it('is one of AsyncAPI 3.0', () => {
     // The schema of AsyncAPI brings draft 7 with it.
-    const ajv = formats.default(new Ajv({ strict: false, meta: false, validateSchema: false }));
+    const ajv = addFormats(new Ajv({ strict: false, meta: false, validateSchema: false }));
     const validate = ajv.compile(asyncApi3);
     validate(document);
     expect(validate.errors).toBeNull();

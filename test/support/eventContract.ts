@@ -1,5 +1,5 @@
 import { Ajv } from 'ajv';
-import formats from 'ajv-formats';
+import addFormats from 'ajv-formats';
 import type { AsyncApiDocument } from '../../api/realtime/asyncapi';
 import type { Audience } from '../../domain/notices/realtimeEvents';
 
@@ -8,7 +8,7 @@ export type Heard = { event: string; body: unknown };
 
 /** Holds what comes over sockets to an AsyncAPI document. */
 export class EventContract {
-  private readonly ajv = formats.default(new Ajv({ strict: false, allErrors: true }));
+  private readonly ajv = addFormats(new Ajv({ strict: false, allErrors: true }));
 
   constructor(private readonly document: AsyncApiDocument) {
     this.ajv.addSchema({ $id: 'asyncapi', ...document });

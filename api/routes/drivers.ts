@@ -52,6 +52,7 @@ export function driverEndpoints(deps: ApiDeps): Endpoint[] {
       roles: ['ops'],
       params: NOTHING,
       body: newDriver,
+      repeatNeeds: 'driverId',
       replies: {
         201: { description: 'Registered, OFFLINE', schema: driverView },
         200: { description: 'Registered before, the same', schema: driverView },

@@ -64,6 +64,7 @@ async function eventTypes({ info, channels, operations, components }) {
         ({ action: each, channel }) => each === action && channel.$ref === `#/channels/${audience}`,
       );
       const lines = own.flatMap((operation) => operation.messages.map((message) => show(operation, message)));
+      if (lines.length === 0) return `    ${audience}: Record<never, never>;\n`;
       return `    ${audience}: {\n${lines.map((line) => `        ${line};\n`).join('')}    };\n`;
     });
   const event = (_operation, message) => `${nameIn(message.$ref)}: ${typeOf(message)}`;

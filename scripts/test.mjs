@@ -22,6 +22,7 @@ const WITHOUT_SERVERS = [
   'settings',
   'bootstrap',
   'repository',
+  'client',
   'simulator',
   'reliability',
   'bench',

@@ -44,7 +44,7 @@ type Common = {
   /** Takes the header Idempotency-Key. */
   takesKey?: boolean;
   /**
-     * The same POST again changes nothing more: by its key, or by what it says. Where
+   * The same POST again changes nothing more: by its key, or by what it says. Where
    * that takes a field of the body which may be left out, its name.
    */
   repeatNeeds?: string;

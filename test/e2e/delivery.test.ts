@@ -12,6 +12,7 @@ import { toRecorded } from '../../worker/replayCheck/historyJson';
 import { EventContract } from '../support/eventContract';
 import { eventually } from '../support/eventually';
 import { brokenInvariants } from '../support/invariants';
+import { readmeExamples, runExample } from '../support/readmeExamples';
 import { type LiveCity, LiveSystem, northOf } from '../support/liveSystem';
 
 const TO_THE_DOOR = ['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver'] as const;
@@ -266,6 +267,54 @@ describe('ops who look into Temporal', () => {
         currentDetails: `ASSIGNED: waiting for driver ${driver.driverId} to take the next step`,
       });
       await city.ops.cancel(order.deliveryId, 'OPS_CANCELLED');
+    }));
+});
+
+describe('the examples of the client’s README', () => {
+  const examples = readmeExamples();
+  const example = (heading: string): string => examples.get(heading) ?? '';
+
+  test('are all run here', () => {
+    expect([...examples.keys()]).toEqual(['Requests', 'Refusals', 'Retries and time-outs', 'Events']);
+  });
+
+  test('post and cancel orders as a shop, and are told why something is refused', () =>
+    inCity({}, async (city) => {
+      const merchant = { role: 'merchant', merchantId: city.merchantId } as const;
+      const environment = {
+        API_URL: system.parts.apiUrl,
+        MERCHANT_TOKEN: await system.connections.login(merchant),
+        CITY_ID: city.cityId,
+        DELIVERY_ID: (await city.order()).deliveryId,
+      };
+      const [posted, refused, cancelled] = await Promise.all(
+        ['Requests', 'Refusals', 'Retries and time-outs'].map((heading) =>
+          runExample(example(heading), environment),
+        ),
+      );
+      expect(posted).toEqual([expect.stringMatching(/^delivery .+ is (PENDING|SEARCHING)$/)]);
+      expect(refused).toEqual([expect.stringMatching(/^\/problems\/not-found: /)]);
+      expect(cancelled?.[0]).toMatch(/^cancelled {/);
+      await is(environment.DELIVERY_ID, 'CANCELLED');
+    }));
+
+  test('accept an offer as a driver', () =>
+    inCity({}, async (city) => {
+      const { driverId } = await city.addDriver();
+      const environment = {
+        API_URL: system.parts.apiUrl,
+        DRIVER_TOKEN: await system.connections.login({ role: 'driver', driverId }),
+      };
+      let order: Promise<{ deliveryId: string }> | undefined;
+      const lines = await runExample(example('Events'), environment, (line) => {
+        if (line === 'I am AVAILABLE') order = city.order();
+      });
+      expect(lines).toEqual([
+        'I am AVAILABLE',
+        expect.stringMatching(/^\d+ cents, to Secret Lane 1$/),
+        'accepted',
+      ]);
+      await is((await order)?.deliveryId ?? '', 'ASSIGNED');
     }));
 });
 

@@ -1,4 +1,4 @@
-import { io, type Socket } from 'socket.io-client';
+import { connectEvents, type EventSocket } from '@driver-service/api-client';
 import { v7 as newId } from 'uuid';
 import type { Step } from '../../domain/delivery/status';
 import type { Point } from '../../domain/geo/places';
@@ -16,7 +16,7 @@ export class LiveDriver {
   private constructor(
     readonly driverId: string,
     readonly client: DriverClient,
-    private readonly socket: Socket,
+    private readonly socket: EventSocket<'driver'>,
     private readonly place: Point,
   ) {}
 
@@ -38,12 +38,7 @@ export class LiveDriver {
       ? connections.v1Driver(driverId)
       : connections.driver(driverId));
     const token = await connections.login({ role: 'driver', driverId });
-    const socket = io(connections.apiUrl, {
-      auth: { token },
-      transports: ['websocket'],
-      reconnectionDelay: 100,
-      reconnectionDelayMax: 500,
-    });
+    const socket = connectEvents<'driver'>({ baseUrl: connections.apiUrl, token });
     const driver = new LiveDriver(driverId, client, socket, at);
     socket.onAny((event: string, body: Record<string, unknown>) => {
       driver.heard.push({ event, body });

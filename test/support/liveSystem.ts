@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Redis } from 'ioredis';
-import { io, type Socket } from 'socket.io-client';
+import { connectEvents } from '@driver-service/api-client';
 import { v7 as newId } from 'uuid';
 import { connect, type Connections } from '../../simulator/client/connections';
 import type { Holder } from '../../simulator/client/tokens';
@@ -242,9 +242,9 @@ export class LiveSystem {
   }
 
   /** Records what this one hears. */
-  private async watch(audience: 'ops' | 'merchant', holder: Holder): Promise<Socket> {
+  private async watch(audience: 'ops' | 'merchant', holder: Holder): Promise<{ disconnect(): unknown }> {
     const token = await this.connections.login(holder);
-    const socket = io(this.parts.apiUrl, { auth: { token }, transports: ['websocket'], forceNew: true });
+    const socket = connectEvents({ baseUrl: this.parts.apiUrl, token });
     socket.onAny((event: string, body: unknown) => void this.heard[audience].push({ event, body }));
     await new Promise<void>((resolve) => socket.once('connect', resolve));
     return socket;

@@ -339,8 +339,6 @@ export interface MessagesByAudience {
     driver: {
         OFFER_SEEN: (body: components["schemas"]["OfferSeen"], acknowledge: (reply: components["schemas"]["Noted"]) => void) => void;
     };
-    ops: {
-    };
-    merchant: {
-    };
+    ops: Record<never, never>;
+    merchant: Record<never, never>;
 }

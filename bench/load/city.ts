@@ -7,7 +7,7 @@ import type { Connections } from '../../simulator/client/connections';
 import { connectDriver, type DriverNews, type DriverSocket } from '../../simulator/client/driverSocket';
 import { wanted } from '../../simulator/client/service';
 import type { Random } from '../../simulator/kit/random';
-import { LightClient, type Send } from './lightClient';
+import { type BodyOf, LightClient, type Send } from './lightClient';
 
 /** An offer as it came to a driver's socket, at `heardAt` (of this process' performance clock, ms). */
 export type Heard = { driver: LoadDriver; offerId: string; deliveryId: string; heardAt: number };
@@ -47,20 +47,26 @@ export class LoadDriver {
   async sendPlace(): Promise<void> {
     await this.send('POST', `/v2/drivers/${this.driverId}/location`, {
       fixes: [{ ...this.place, at: new Date().toISOString(), speedMps: null, headingDegrees: null }],
-    });
+    } satisfies BodyOf<'/v2/drivers/{id}/location'>);
   }
 
   async startShift(): Promise<void> {
-    await this.send('POST', `/v2/drivers/${this.driverId}/availability/shift/start`, { shiftEndsAt: null });
+    await this.send('POST', `/v2/drivers/${this.driverId}/availability/shift/start`, {
+      shiftEndsAt: null,
+    } satisfies BodyOf<'/v2/drivers/{id}/availability/shift/start'>);
   }
 
   async goOffline(): Promise<void> {
-    await this.send('POST', `/v2/drivers/${this.driverId}/availability`, { availability: 'OFFLINE' });
+    await this.send('POST', `/v2/drivers/${this.driverId}/availability`, {
+      availability: 'OFFLINE',
+    } satisfies BodyOf<'/v2/drivers/{id}/availability'>);
   }
 
   /** Gives a delivery up before its pickup, and stays on duty. */
   async leave(deliveryId: string): Promise<void> {
-    await this.send('POST', `/v2/deliveries/${deliveryId}/leave`, { reason: 'TOO_FAR' });
+    await this.send('POST', `/v2/deliveries/${deliveryId}/leave`, {
+      reason: 'TOO_FAR',
+    } satisfies BodyOf<'/v2/deliveries/{id}/leave'>);
   }
 
   async accept(offerId: string): Promise<void> {
@@ -71,7 +77,7 @@ export class LoadDriver {
     await this.send('POST', `/v2/deliveries/${deliveryId}/steps`, {
       step,
       deviceAt: new Date().toISOString(),
-    });
+    } satisfies BodyOf<'/v2/deliveries/{id}/steps'>);
   }
 }
 

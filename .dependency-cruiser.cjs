@@ -1,4 +1,4 @@
-// Who may import whom: docs/architecture.md, "Layers".
+// Who may import whom: docs/architecture.md#layers.
 const OURS =
   '^(domain|workflows|activities|services|adapters|worker|api|settings|simulator|reliability|bench|prisma|packages|test)/';
 const ROOTS = ['^(worker|api)/main\\.ts$', '^(simulator|reliability|bench|worker)/.*/main\\.ts$'];
@@ -119,6 +119,14 @@ module.exports = {
       severity: 'error',
       from: { path: '^(domain|workflows|api|settings)/', pathNot: ROOTS },
       to: { path: '^adapters/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'only-roots-compose',
+      comment:
+        'Services and adapters are handed in: who composes them is a program, a test or a bench (ADR 28).',
+      severity: 'error',
+      from: { path: '^(domain|workflows|activities|services|adapters|api|settings)/', pathNot: ROOTS },
+      to: { path: '^(services|adapters)/compose\\.ts$', dependencyTypesNot: ['type-only'] },
     },
     { name: 'nothing-imports-tests', severity: 'error', from: { pathNot: '^test/' }, to: { path: '^test/' } },
   ],

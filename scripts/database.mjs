@@ -6,9 +6,9 @@ import { generatePrismaClient } from './bootstrap/build.mjs';
 import { startEmbeddedPostgres } from './bootstrap/infrastructure.mjs';
 import { installPackages, requireNode } from './bootstrap/install.mjs';
 import { logStep, SetupError } from './bootstrap/log.mjs';
-import { revertNewestMigration } from './bootstrap/migrate-down.mjs';
+import { applyMigrations, revertNewestMigration } from './bootstrap/migrations.mjs';
 import { dataDir, projectDir } from './bootstrap/paths.mjs';
-import { applyMigrations, prismaCli, prismaEnvironment } from './bootstrap/prisma.mjs';
+import { prismaCli, prismaEnvironment } from './bootstrap/prisma.mjs';
 import { keptSecrets } from './bootstrap/secrets.mjs';
 import { readSettings } from './bootstrap/settings.mjs';
 import { supervise } from './bootstrap/supervisor.mjs';
@@ -29,8 +29,8 @@ await supervise({ name: 'database', exclusiveDir: isEmbedded ? dataDir : undefin
 });
 
 async function migrate(supervisor) {
-  await applyMigrations(supervisor, await ownerUrl(supervisor));
-  logStep('the database is up to date');
+  const names = await applyMigrations(await ownerUrl(supervisor));
+  logStep(names.length > 0 ? `applied ${names.join(', ')}` : 'the database is up to date');
 }
 
 async function down(supervisor) {

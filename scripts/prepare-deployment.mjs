@@ -3,12 +3,13 @@
 // DATABASE_URL (the login to make) and Temporal's own variables.
 import { requireNode } from './bootstrap/install.mjs';
 import { logStep, SetupError } from './bootstrap/log.mjs';
-import { applyMigrations, createAppLogin } from './bootstrap/prisma.mjs';
+import { applyMigrations } from './bootstrap/migrations.mjs';
+import { createAppLogin } from './bootstrap/prisma.mjs';
 import { registerNamespace, registerSearchAttributes } from './bootstrap/temporal-namespace.mjs';
 import { readSettings } from './bootstrap/settings.mjs';
 import { supervise } from './bootstrap/supervisor.mjs';
 
-await supervise({ name: 'prepare-deployment' }, async (supervisor) => {
+await supervise({ name: 'prepare-deployment' }, async () => {
   requireNode();
   const { databaseUrl, migrateDatabaseUrl } = readSettings();
   if (!databaseUrl || !migrateDatabaseUrl) {
@@ -18,7 +19,7 @@ await supervise({ name: 'prepare-deployment' }, async (supervisor) => {
     );
   }
   logStep('applying database migrations');
-  await applyMigrations(supervisor, migrateDatabaseUrl);
+  await applyMigrations(migrateDatabaseUrl);
   await createLoginOf(databaseUrl, migrateDatabaseUrl);
   logStep('registering search attributes with Temporal');
   await registerNamespace(process.env);

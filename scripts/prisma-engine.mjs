@@ -8,7 +8,8 @@ import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { bindMigrationAwareSqlAdapterFactory, ColumnTypeEnum } from '@prisma/driver-adapter-utils';
-import pg from 'pg';
+import { query } from './bootstrap/postgres.mjs';
+import { createDatabaseIfMissing } from './bootstrap/prisma.mjs';
 
 const PANIC_OR_FAILURE = 4466;
 const PRISMA_ERRORS = { '3D000': 'P1003', '28P01': 'P1000' };
@@ -31,49 +32,27 @@ function optionValues(name) {
   return argv.flatMap((arg, index) => (arg === name ? [argv[index + 1]] : []));
 }
 
-/** Prisma's URLs name a schema, which PostgreSQL's own clients do not know. */
-function connectionOf({ url } = JSON.parse(optionValues('--datasource')[0] ?? '{}')) {
-  if (!url) return { connectionString: 'postgresql://127.0.0.1:1/none', schema: undefined };
-  const plain = new URL(url);
-  const schema = plain.searchParams.get('schema') ?? undefined;
-  plain.searchParams.delete('schema');
-  return { connectionString: plain.href, schema };
+function databaseUrl() {
+  return JSON.parse(optionValues('--datasource')[0] ?? '{}').url ?? 'postgresql://127.0.0.1:1/none';
 }
 
-function withDatabase(connectionString, database) {
-  const url = new URL(connectionString);
-  url.pathname = `/${encodeURIComponent(database)}`;
+function withDatabase(name) {
+  const url = new URL(databaseUrl());
+  url.pathname = `/${encodeURIComponent(name)}`;
   return url.href;
 }
 
 async function runCommand(command) {
-  const { connectionString } = connectionOf();
-  const database = decodeURIComponent(new URL(connectionString).pathname.slice(1));
+  const database = decodeURIComponent(new URL(databaseUrl()).pathname.slice(1));
   try {
-    if (command === 'create-database') {
-      await queryOnce(
-        withDatabase(connectionString, 'postgres'),
-        `CREATE DATABASE ${pg.escapeIdentifier(database)}`,
-      );
-    } else {
-      await queryOnce(connectionString, 'SELECT 1');
-    }
+    if (command === 'create-database') await createDatabaseIfMissing(withDatabase('postgres'), database);
+    else await query(databaseUrl(), 'SELECT 1');
   } catch (error) {
     const fields = { error_code: PRISMA_ERRORS[error.code] ?? UNREACHABLE, message: error.message };
     process.stderr.write(
       `\n${JSON.stringify({ level: 'ERROR', target: 'schema_engine::logger', fields })}\n`,
     );
     process.exitCode = 1;
-  }
-}
-
-async function queryOnce(connectionString, sql) {
-  const client = new pg.Client({ connectionString });
-  await client.connect();
-  try {
-    await client.query(sql);
-  } finally {
-    await client.end();
   }
 }
 
@@ -87,9 +66,7 @@ async function serve() {
     if (!method) continue;
     try {
       engine ??= await startEngine();
-      const result = await (method === 'getDatabaseVersion'
-        ? engine.version(params)
-        : engine[method](params));
+      const result = await engine[method === 'getDatabaseVersion' ? 'version' : method](params);
       if (method === 'diff' && result?.stdout) {
         printed += 1;
         send({ id: printed, method: 'print', params: { content: result.stdout } });
@@ -137,21 +114,18 @@ async function loadWebAssembly() {
 }
 
 function adapterFactory() {
-  const { connectionString, schema } = connectionOf();
-  const factory = new PrismaPg({ connectionString }, { schema });
+  const factory = new PrismaPg({ connectionString: databaseUrl() });
   const connect = factory.connect.bind(factory);
   factory.connect = async () => completeAdapter(await connect());
-  factory.connectToShadowDb = async () => connectToShadow(await factory.connect(), connectionString, schema);
+  factory.connectToShadowDb = async () => connectToShadow(await factory.connect());
   return factory;
 }
 
 /** A scratch database in which Prisma replays the migrations, to compare them with the schema. */
-async function connectToShadow(admin, connectionString, schema) {
+async function connectToShadow(admin) {
   const database = `prisma_migrate_shadow_db_${randomUUID()}`;
   await admin.executeScript(`CREATE DATABASE "${database}"`);
-  const shadow = completeAdapter(
-    await new PrismaPg({ connectionString: withDatabase(connectionString, database) }, { schema }).connect(),
-  );
+  const shadow = completeAdapter(await new PrismaPg({ connectionString: withDatabase(database) }).connect());
   const dispose = shadow.dispose.bind(shadow);
   shadow.dispose = async () => {
     await dispose();

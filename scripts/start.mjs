@@ -13,16 +13,27 @@ const options = new Set(process.argv.slice(2));
 await supervise({ name: 'start', exclusiveDir: dataDir }, async (supervisor) => {
   const isInfraOnly = options.has('--infra-only');
   await prepareProgram(supervisor);
-  const environment = await startKeptInfrastructure(supervisor);
-  if (isInfraOnly) return untilStopped(environment);
+  const infrastructure = await startKeptInfrastructure(supervisor);
+  if (isInfraOnly) return untilStopped(infrastructure);
+  const hasDemo = Boolean(infrastructure.JWT_LOCAL_KEY) && !options.has('--no-simulator');
+  const environment = { ...infrastructure, DEMO_SIGN_IN: String(hasDemo && isOnlyHere(process.env)) };
   logStep('starting worker and API');
   const services = await startServices(supervisor, environment);
   announce(environment);
   if (!environment.JWT_LOCAL_KEY)
     logWarning('no demo city: with JWT_JWKS_URL, the simulator cannot make tokens');
-  else if (!options.has('--no-simulator')) startSimulator(supervisor, environment);
+  else if (hasDemo) startSimulator(supervisor, environment);
   return services.failed;
 });
+
+/**
+ * Whether nobody but this machine reaches the API, and nothing but the demo is in its database: then the page of
+ * API docs signs anybody in as a person of the demo.
+ */
+function isOnlyHere({ API_HOST: host, TRUSTED_PROXIES: proxies, DATABASE_URL: ownDatabase }) {
+  const isLoopback = !host || ['127.0.0.1', '::1', 'localhost'].includes(host);
+  return isLoopback && !Number(proxies) && !ownDatabase;
+}
 
 function untilStopped(environment) {
   for (const name of ['DATABASE_URL', 'MIGRATE_DATABASE_URL', 'REDIS_URL', 'TEMPORAL_ADDRESS'])
@@ -32,9 +43,11 @@ function untilStopped(environment) {
 }
 
 function announce(environment) {
+  const signIn = environment.DEMO_SIGN_IN === 'true' ? '  (sign in there with one click)' : '';
   logStep(`ready
 
-          API docs     ${environment.API_URL}/docs
+          API docs     ${environment.API_URL}/docs${signIn}
+          A token      npm run token
           Health       ${environment.API_URL}/health
           Temporal UI  ${environment.TEMPORAL_UI_URL ?? `that of ${environment.TEMPORAL_ADDRESS}`}
           Data, logs   ${dataDir}

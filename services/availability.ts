@@ -86,7 +86,7 @@ export type AvailabilityService = {
   endTimedState(end: TimedEnd & { driverId: string; correlationId: string }): Promise<TimedEnd | null>;
 };
 
-/** Availability of drivers outside the way of a delivery (spec 3, ADR-025). */
+/** Availability of drivers outside the way of a delivery (docs/behaviour.md#availability). */
 export function createAvailability(deps: AvailabilityDeps): AvailabilityService {
   return {
     request: (driverId, asked, by, correlationId) => change(deps, { driverId, asked, by, correlationId }),
@@ -128,7 +128,7 @@ async function change(deps: AvailabilityDeps, asking: Asking): Promise<Availabil
 
 /**
  * The row knows places only thinned and late, so where silence counts the map is asked as well. Nobody is
- * silent while our own ears are shut.
+ * silent while ingest is down.
  */
 async function lastHeard(
   { map, clock, limits }: AvailabilityDeps,

@@ -94,7 +94,7 @@ export type OrderDeps = {
 export type Orders = {
   /**
    * Takes an order: the row is the promise, so this works while Temporal is away. `requestHash` tells a retry
-   * from another order under the same key (spec 1). `now` in epoch ms.
+   * from another order under the same key (docs/behaviour.md#deliveries). `now` in epoch ms.
    */
   takeOrder(order: Order, requestHash: string, correlationId: string, now: number): Promise<Taken>;
 };

@@ -1,5 +1,5 @@
 /**
- * What the activities need from outside. The two `main.ts` and the tests give them; nothing here knows
+ * What services and activities need from outside. The two `main.ts` and the tests give them; nothing here knows
  * Prisma, Redis or Temporal.
  */
 import type { Availability } from '../domain/driver/availability';
@@ -20,6 +20,12 @@ export type NewId = () => string;
  * Returns at once.
  */
 export type NotifyRelay = (messages?: readonly Message[]) => void;
+
+/** Where a process says what it did and what went wrong. A logger of pino is one. */
+export type Log = Record<'info' | 'warn' | 'error', (fields: object, text: string) => void>;
+
+/** One check for each thing that a process cannot work without; it rejects while that is away. */
+export type DependencyChecks = Readonly<Record<string, () => Promise<unknown>>>;
 
 /** A statement written by hand, with its parameters. */
 export type Statement = { readonly text: string; readonly values: readonly unknown[] };
@@ -125,7 +131,7 @@ export interface DriverMap {
   reportIngestUp(now: number): Promise<void>;
   /**
    * Since when (epoch ms) drivers could be heard without a gap; `now` where nobody listens: nobody is silent
-   * while our own ears are shut.
+   * while ingest is down.
    */
   ingestUpSince(now: number): Promise<number>;
 }
@@ -151,8 +157,8 @@ export interface Emitter {
 }
 
 /**
- * Tells one addressee who looks at no screen of ours (spec 4): a chat, a pager, a driver's closed app. A
- * notice may come twice.
+ * Tells one addressee who looks at no screen of ours (docs/behaviour.md#escalation): a chat, a pager, a
+ * driver's closed app. A notice may come twice.
  */
 export interface Notifier {
   /** The name of the channel in metrics and log. */
@@ -187,7 +193,7 @@ export type NoticeSettings = {
 /** Who we are to push services (RFC 8292): keys of P-256 in base64url, and a mailto: or https: address. */
 export type VapidKeys = { publicKey: string; privateKey: string; subject: string };
 
-/** Which features hold, for a delivery or a driver (spec 7). */
+/** Which features hold, for a delivery or a driver (docs/behaviour.md#features). */
 export interface Features {
   isOn(
     feature: 'driver_offers' | 'availability_states' | 'escalation' | 'auto_reassignment',

@@ -16,7 +16,7 @@ export type PositionsDeps = {
 
 export type Positions = {
   /**
-   * Takes in one ping, single or batch, in any order (spec 3).
+   * Takes in one ping, single or batch, in any order (docs/behaviour.md#positions).
    * @throws RangeError for a place or instant out of bounds; Redis away: its error
    */
   record(driverId: string, fixes: readonly Position[]): Promise<'recorded' | 'notFound'>;

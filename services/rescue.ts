@@ -19,6 +19,8 @@ import {
 import { newsOf } from './availability';
 import { type Clock, type Features, type NewId } from './ports';
 
+export type { RescueJob, RescueResult };
+
 export type RescueDeps = {
   db: Database;
   features: Features;
@@ -32,7 +34,7 @@ export type RescueDeps = {
 /** Who rescues, and why. `key`: a repeat under it is the same rescue. */
 export type RescueAsked = { key: string; by: Actor; why: string; correlationId: string };
 
-/** One action of ops that frees every job of a driver (spec 5, ADR 14). */
+/** One action of ops that frees every job of a driver (docs/behaviour.md#reassignment, ADR 14). */
 export type RescueService = {
   /**
    * Takes the driver off duty and writes down what they had in hand; every delivery is told by the outbox, so

@@ -27,8 +27,8 @@ export type CaseAnswer =
   | { outcome: 'done'; changed: boolean };
 
 /**
- * What is done with the cases of the support queue beside their deliveries' own events (spec 4). Each is one
- * transaction; a repeat changes nothing.
+ * What is done with the cases of the support queue beside their deliveries' own events
+ * (docs/behaviour.md#escalation). Each is one transaction; a repeat changes nothing.
  */
 export type SupportCases = {
   /** Somebody takes the case on; who did so first keeps it. */

@@ -4,7 +4,7 @@ import { type RankingLimits } from '../domain/matching/candidate';
 import { searchKind, type SearchLimits, searchRadiusMeters } from '../domain/matching/searchPlan';
 import { type Database } from '../adapters/postgres/database';
 import { readWaiting, type WaitingDelivery } from '../adapters/postgres/waitingRows';
-import { type CandidateFacts, type DeliveryStore } from './deliveryStore';
+import { type CandidateFacts, type DeliveryStore } from './deliveries/deliveryStore';
 import { createLiveMap } from './liveMap';
 import { type Clock, type Dispatcher, type DriverMap, type Features } from './ports';
 
@@ -34,7 +34,7 @@ export type Wake = {
 
 /**
  * A free driver is passed on by so many deliveries at most: each refusal wakes the next, never all of them
- * (spec 2).
+ * (docs/behaviour.md#offers).
  */
 export const MAX_HOPS = 5;
 /** Waiting deliveries read at once, and how many such pages. */

@@ -24,13 +24,32 @@ export function serviceContradictions(env: Environment): string[] {
   ];
 }
 
-/** Tokens come from one place. */
+/** Tokens come from one place, and those of the demo go to this machine only. */
 export function apiContradictions(env: Environment): string[] {
+  return [...tokenSources(env), ...exposedDemo(env)];
+}
+
+function tokenSources(env: Environment): string[] {
   const { jwksUrl, localKey } = API;
   const set = [jwksUrl, localKey].filter(({ name }) => env[name] !== undefined);
   if (set.length === 1) return [];
   const wrong = set.length === 0 ? 'are both not set' : 'are both set';
   return [`${jwksUrl.name} and ${localKey.name} ${wrong}; allowed: exactly one of them`];
+}
+
+/** Names of this machine that no other one reaches. */
+const LOOPBACK = ['127.0.0.1', '::1', 'localhost'];
+
+function exposedDemo(env: Environment): string[] {
+  const { demoSignIn, jwksUrl, host, trustedProxies } = API;
+  if (valueOf(env, demoSignIn) !== 'true') return [];
+  const [address, proxies] = [valueOf(env, host) ?? '', valueOf(env, trustedProxies) ?? 0];
+  const because = [
+    ...(env[jwksUrl.name] === undefined ? [] : [`${jwksUrl.name} is set`]),
+    ...(LOOPBACK.includes(address) ? [] : [`${host.name} is ${JSON.stringify(address)}`]),
+    ...(proxies === 0 ? [] : [`${trustedProxies.name} is ${proxies}`]),
+  ];
+  return because.map((reason) => `${demoSignIn.name} is true and ${reason}; allowed: only one of them`);
 }
 
 function rising(

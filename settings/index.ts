@@ -68,6 +68,8 @@ export type ApiSettings = Settings & {
     answerTimeoutMs: number;
   };
   auth: AuthSettings;
+  /** The page of API docs hands out tokens of demo people; never where `auth` has an issuer's keys. */
+  demoSignIn: boolean;
   rateLimits: RateLimits;
 };
 
@@ -95,6 +97,12 @@ export class SettingsError extends Error {
   constructor(readonly problems: readonly string[]) {
     super(['The settings are not right:', ...problems.map((problem) => `  ${problem}`)].join('\n'));
   }
+}
+
+/** What a start that failed says: wrong settings speak for themselves, anything else needs its stack. */
+export function startFailure(error: unknown): string {
+  if (error instanceof SettingsError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 /**
@@ -315,6 +323,7 @@ function apiPart(read: Read): Omit<ApiSettings, keyof Settings> {
       answerTimeoutMs: read(API.answerTimeoutMs),
     },
     auth: { keys: keysPart(read), issuer: read(API.issuer), audience: read(API.audience) },
+    demoSignIn: read(API.demoSignIn) === 'true',
     rateLimits: {
       perMinute: read(API.perMinute),
       merchantPerMinute: read(API.merchantPerMinute),

@@ -90,7 +90,7 @@ export function choice<const T extends string>(
   );
 }
 
-/** Unset = off and switchable, `true` = on, literal `false` = killed (spec 7). */
+/** Unset = off and switchable, `true` = on, literal `false` = killed (docs/behaviour.md#features). */
 export function featureSwitch(name: string, meaning: string): Variable<FeatureState> {
   return variable<FeatureState>(
     {

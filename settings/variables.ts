@@ -401,6 +401,12 @@ export const API_VARIABLES = {
     32,
     'the key of tokens signed with HS256, for demo and tests; this or JWT_JWKS_URL',
   ),
+  demoSignIn: choice(
+    'DEMO_SIGN_IN',
+    'false',
+    ['true', 'false'],
+    'only `npm start` sets it: the page of API docs signs in whoever uses this machine (ADR 29)',
+  ),
   issuer: word('JWT_ISSUER', 'driver-service', 'the `iss` that a token must have'),
   audience: word('JWT_AUDIENCE', 'driver-service', 'the `aud` that a token must have'),
   perMinute: whole('RATE_LIMIT_PER_MINUTE', 600, PER_MINUTE, 'requests a minute of one driver or customer'),

@@ -33,7 +33,7 @@ export type SweepTimes = { escalationCheckMs: number; lostDriversMs: number };
 
 /**
  * The sweeps and their intervals. They prove the invariants and repair what a bug or a lost Redis broke
- * (docs/architecture.md).
+ * (docs/architecture.md#why-timers-and-why-sweeps).
  */
 const sweepsOf = ({ escalationCheckMs, lostDriversMs }: SweepTimes): readonly Sweep[] => [
   {

@@ -7,7 +7,7 @@ import {
 } from '../../domain/delivery/escalation';
 import { unassignedMs } from '../../domain/delivery/unassignedClock';
 import { type FeatureRegistry } from '../../services/features/featureRegistry';
-import { type Clock, type Features } from '../../services/ports';
+import { type Clock, type Features, type Log } from '../../services/ports';
 
 /** A delivery that nobody has, as far as escalation looks at it. */
 export type UnassignedRow = Escalating & {
@@ -51,7 +51,7 @@ const GRACE_MS = 30_000;
 /**
  * Timers in the workflows are the mechanism of escalation; this proves that they work: it finds every
  * delivery that is not on the level it must be on, makes its run look at the row, which then does what is
- * due, and counts how many were missed (spec 4).
+ * due, and counts how many were missed (docs/behaviour.md#escalation).
  */
 export function createEscalationCheck(deps: EscalationCheckDeps): () => Promise<EscalationReport> {
   return async () => {
@@ -85,7 +85,7 @@ export function createEscalationCheck(deps: EscalationCheckDeps): () => Promise<
 export function escalateAtOnce(
   { onChange }: Pick<FeatureRegistry, 'onChange'>,
   deps: Omit<EscalationCheckDeps, 'heartbeat' | 'onReport' | 'switchedAt' | 'graceMs'>,
-  log: { warn(fields: object, text: string): void },
+  log: Pick<Log, 'warn'>,
 ): void {
   const checkNow = createEscalationCheck({
     ...deps,

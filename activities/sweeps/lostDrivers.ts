@@ -7,7 +7,7 @@ import { type TravelModel } from '../../domain/geo/places';
 import { type Database } from '../../adapters/postgres/database';
 import { keepSilence, readWatched, tellOfLosses, writeProgress } from '../../adapters/postgres/lossRows';
 import { lossesNoticed, lossesWithheld, showSilentShares } from './lossMetrics';
-import { type Clock, type DriverMap, type MapView } from '../../services/ports';
+import { type Clock, type DriverMap, type Log, type MapView } from '../../services/ports';
 import { type SupportCases } from '../../services/supportCases';
 
 export type LostDriversDeps = {
@@ -19,7 +19,7 @@ export type LostDriversDeps = {
   travel: TravelModel;
   /** Divides travel times, as TIME_SCALE does with all durations. */
   timeScale: number;
-  log: { warn(fields: object, text: string): void };
+  log: Pick<Log, 'warn'>;
   /** Called after a commit: the outbox has news. */
   notifyRelay: () => void;
 };

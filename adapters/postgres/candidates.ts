@@ -1,7 +1,7 @@
 import { type Availability, type PendingAvailability } from '../../domain/driver/availability';
 import { type ReachedLevel } from '../../domain/delivery/escalation';
 import { type VehicleKind } from '../../domain/driver/vehicles';
-import { type CandidateFacts, type CandidateQuery } from '../../services/deliveryStore';
+import { type CandidateFacts, type CandidateQuery } from '../../services/deliveries/deliveryStore';
 import { type Read } from '../../services/ports';
 import { msOf, sql } from './database';
 
@@ -30,7 +30,7 @@ type Row = {
 
 /**
  * The facts of drivers near a pickup, with their history with this delivery. A lapse of an offer that never
- * reached the app does not count (docs/behaviour.md, Offers).
+ * reached the app does not count (docs/behaviour.md#offers).
  */
 export async function readCandidates(
   read: Read,

@@ -41,7 +41,7 @@ const WORKFLOW_TASK_TIMEOUT_MS = 5_000;
 /**
  * Passes the outbox's messages on to Temporal. Every message about an open delivery starts its workflow where
  * none runs, so that none gets lost. The workflow id is made from the merchant's key, so that two retries
- * meet the same run (docs/behaviour.md, Deliveries).
+ * meet the same run (docs/behaviour.md#deliveries).
  */
 export function createDispatcher(
   client: Client,

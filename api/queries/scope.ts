@@ -1,7 +1,10 @@
 import { Prisma } from '../../prisma/client/client';
 import type { Caller } from '../auth/caller';
 
-/** What a caller may see, as a part of every query: what belongs to another is not found (spec 13). */
+/**
+ * What a caller may see, as a part of every query: what belongs to another is not found
+ * (docs/behaviour.md#access).
+ */
 export function deliveriesOf(caller: Caller): Prisma.DeliveryWhereInput {
   switch (caller.role) {
     case 'driver':

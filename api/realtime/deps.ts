@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { DefaultEventsMap, Server, Socket } from 'socket.io';
 import type { EventBody, EventName, MessageName } from '../../domain/notices/realtimeEvents';
-import type { Clock, DriverStates } from '../../services/ports';
+import type { Clock, DriverStates, Log } from '../../services/ports';
 import type { Caller } from '../auth/caller';
 import type { TokenReader } from '../auth/tokens';
 
@@ -22,7 +22,7 @@ export type GatewayDeps = {
   /** All cities, for ops who see all of them. */
   cityIds: () => Promise<readonly string[]>;
   clock: Clock;
-  log: { warn(fields: object, text: string): void };
+  log: Pick<Log, 'warn'>;
   limits?: Partial<GatewayLimits>;
   /** Before the names of Redis channels; tests that share a Redis set it. */
   channelPrefix?: string;

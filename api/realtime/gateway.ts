@@ -31,9 +31,9 @@ export type Gateway = {
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
- * Socket.IO for drivers, ops and merchants (spec 8): the token travels in the handshake's auth, rooms are
- * joined here and nowhere else, and a driver is told their state on every connect. Events come through Redis,
- * so any number of API processes serve.
+ * Socket.IO for drivers, ops and merchants (docs/behaviour.md#realtime): the token travels in the handshake's
+ * auth, rooms are joined here and nowhere else, and a driver is told their state on every connect. Events
+ * come through Redis, so any number of API processes serve.
  */
 export function attachGateway(httpServer: HttpServer, deps: GatewayDeps): Gateway {
   const limits = { ...GATEWAY_LIMITS, ...deps.limits };

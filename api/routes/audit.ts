@@ -63,7 +63,7 @@ const filters = z
 const byId = z.strictObject({ id: uuid });
 const ofCase = { tag: 'audit', roles: ['ops'], params: byId, query: NOTHING } as const;
 
-/** The audit trail for ops: asked, proven, handed on (spec 6). */
+/** The audit trail for ops: asked, proven, handed on (docs/behaviour.md#audit-trail). */
 export function auditEndpoints(deps: ApiDeps): Endpoint[] {
   const { db, read, audit, clock, log } = deps;
   return [

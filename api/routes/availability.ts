@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { v1Availability } from '../../domain/driver/availability';
 import { actorOf, type Caller } from '../auth/caller';
-import type { ApiDeps, AvailabilityState, AvailabilityWish } from '../deps';
+import type { AskedAvailability, AvailabilityState } from '../../services/availability';
+import type { ApiDeps } from '../deps';
 import { type Call, type Endpoint, get, NOTHING, post, type Reply } from '../http/endpoint';
 import { instant, line, uuid } from '../http/fields';
 import { Problem } from '../http/problems';
@@ -24,7 +25,7 @@ const common = { tag: 'availability', roles: ['driver', 'ops'], params: byId } a
  */
 const changing = { ...common, limit: 'availability' } as const;
 
-/** A driver's availability, asked by themselves or ops (spec 3). */
+/** A driver's availability, asked by themselves or ops (docs/behaviour.md#availability). */
 export function availabilityEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     get({
@@ -139,14 +140,14 @@ type OfDriver = Pick<Call<{ id: string }, unknown, unknown>, 'params' | 'caller'
 
 const noDriver = (): Problem => new Problem('NOT_FOUND', 'there is no such driver');
 
-async function wish(deps: ApiDeps, call: OfDriver, asked: AvailabilityWish): Promise<Reply> {
+async function wish(deps: ApiDeps, call: OfDriver, asked: AskedAvailability): Promise<Reply> {
   return { status: 200, body: showAvailability(await request(deps, call, asked)) };
 }
 
 async function request(
   deps: ApiDeps,
   { params, caller, correlationId }: OfDriver,
-  asked: AvailabilityWish,
+  asked: AskedAvailability,
 ): Promise<AvailabilityState> {
   await refuseOthers(deps, caller, params.id);
   const answer = await deps.availability.request(params.id, asked, actorOf(caller), correlationId);

@@ -86,7 +86,7 @@ const page = z.strictObject({
 });
 const everybody = ['driver', 'ops', 'merchant', 'customer'] as const;
 
-/** Cities and their zones: read by all, drawn by ops (spec 9). */
+/** Cities and their zones: read by all, drawn by ops (docs/behaviour.md#zones). */
 export function cityEndpoints({ db }: ApiDeps): Endpoint[] {
   return [
     get({

@@ -40,7 +40,10 @@ const replies = {
 };
 const common = { tag: 'positions', roles: ['driver'], params: byId, limit: 'location', replies } as const;
 
-/** Where drivers are: the same under both addresses, and never a matter for Temporal (spec 3). */
+/**
+ * Where drivers are: the same under both addresses, and never a matter for Temporal
+ * (docs/behaviour.md#positions).
+ */
 export function positionEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     post({

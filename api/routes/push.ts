@@ -26,7 +26,7 @@ const kept = z
   .strictObject({ subscriptions: z.int().min(0).max(MAX_SUBSCRIPTIONS) })
   .meta({ id: 'PushSubscriptions' });
 
-/** Where a driver's app is told when it is closed (spec 8): RFC 8030, RFC 8291. */
+/** Where a driver's app is told when it is closed (docs/behaviour.md#realtime): RFC 8030, RFC 8291. */
 export function pushEndpoints({ db, push, newId }: ApiDeps): Endpoint[] {
   return [
     get({

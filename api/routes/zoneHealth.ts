@@ -30,7 +30,7 @@ const historyReply = {
   },
 };
 
-/** How every zone fares (spec 10). */
+/** How every zone fares (docs/behaviour.md#zones). */
 export function zoneHealthEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     get({

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { VEHICLE_KINDS } from '../../domain/driver/vehicles';
 import { availability, pendingAvailability } from '../../domain/notices/wireFields';
-import type { AvailabilityState } from '../deps';
+import type { AvailabilityState } from '../../services/availability';
 import { instantText, iso, point } from '../http/fields';
 import type { DriverRow } from '../queries/drivers';
 

@@ -57,7 +57,7 @@ export async function openField(
   );
   wanted('the shop', await ops.putMerchant({ merchantId, name: 'Shop of growth' }));
   const merchant = await connections.merchant(merchantId);
-  const ears = new Ears();
+  const listener = new OfferListener();
   const sockets = await Promise.all(
     Array.from({ length: SLOTS }, async (_, index) => {
       const { driverId } = await comeOnDuty(connections, ops, cityId, {
@@ -69,7 +69,7 @@ export async function openField(
         await connections.login({ role: 'driver', driverId }),
         onProblem,
       );
-      socket.listen((news) => ears.hear(news));
+      socket.listen((news) => listener.take(news));
       return socket;
     }),
   );
@@ -90,7 +90,7 @@ export async function openField(
       pickup: placeOf(index),
       order: () => orderAt(placeOf(index), null),
     })),
-    offered: (deliveryId) => ears.offered(deliveryId),
+    offered: (deliveryId) => listener.offered(deliveryId),
     haveOthers: async (count) => {
       const leaving = others.splice(count);
       await inTurns(leaving, async (driver) => void wanted('to go home', await driver.goOffline()));
@@ -169,11 +169,11 @@ async function inTurns<T>(items: readonly T[], act: (item: T) => Promise<void>):
 }
 
 /** Hears offers on all sockets; one may come before anybody asks for it. */
-class Ears {
+class OfferListener {
   private readonly heardAt = new Map<string, number>();
   private readonly waiting = new Map<string, (at: number) => void>();
 
-  hear(news: DriverNews): void {
+  take(news: DriverNews): void {
     if (news.kind !== 'offered') return;
     const { deliveryId } = news.offer;
     if (this.heardAt.has(deliveryId)) return;

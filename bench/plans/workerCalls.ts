@@ -20,15 +20,11 @@ import { createWebPushNotifier } from '../../adapters/notify/webPushNotifier';
 import { pruneHealth, readLatestHealth } from '../../adapters/postgres/zoneHealthRows';
 import { createAuditCheck } from '../../activities/sweeps/auditCheck';
 import { createEscalationCheck } from '../../activities/sweeps/escalationCheck';
-import { createLiveMap } from '../../services/liveMap';
 import { createLostDrivers } from '../../activities/sweeps/lostDrivers';
 import { createOpenRowsSweep } from '../../activities/sweeps/openRows';
 import { type Lane, LANES } from '../../services/outbox/outboxRelay';
 import { createPresence } from '../../activities/sweeps/presence';
-import { createSupportCases } from '../../services/supportCases';
 import { createUpkeep } from '../../activities/sweeps/upkeep';
-import { createWake } from '../../services/wake';
-import { createZoneHealth } from '../../services/zones/zoneHealth';
 import { deliveryWorkflowId } from '../../workflows/contract';
 import { type Call, call, callAfter, type Site } from './calls';
 import type { Draw } from './draw';
@@ -42,7 +38,14 @@ const nothing = (): void => {};
 /** Each event of a delivery that no person asks for. */
 export function eventCalls(site: Site, draw: Draw): Call[] {
   const {
-    world: { activities, answered, driverStates, dispatcher, db, clock },
+    world: {
+      activities,
+      answered,
+      services: { driverStates },
+      dispatcher,
+      db,
+      clock,
+    },
   } = site;
   const push = createWebPushNotifier({
     db,
@@ -186,16 +189,8 @@ export function outboxCalls({ world: { db, read } }: Site): Call[] {
 /** Drivers' times, places and the free ones who wake deliveries. */
 export function driverCalls(site: Site, draw: Draw): Call[] {
   const { world } = site;
-  const { db, map, clock, availability, settings, redis, keyPrefix } = world;
-  const wake = createWake({
-    ...settings,
-    db,
-    map,
-    store: world.store,
-    dispatcher: { wake: async () => {} },
-    clock,
-    features: world.features,
-  });
+  const { db, map, clock, redis, keyPrefix } = world;
+  const { availability, liveMap, wake } = world.services;
   const archive = new PositionArchive({
     redis,
     db,
@@ -213,7 +208,7 @@ export function driverCalls(site: Site, draw: Draw): Call[] {
     callAfter(
       'syncDriver',
       async () => draw.one('busy').id,
-      (driverId) => createLiveMap(world).syncDriver(driverId),
+      (driverId) => liveMap.syncDriver(driverId),
     ),
     callAfter(
       'letGo',
@@ -254,7 +249,7 @@ export function sweepCalls(site: Site, draw: Draw): Call[] {
   const presence = createPresence({
     db,
     map,
-    availability: world.availability,
+    availability: world.services.availability,
     features,
     clock,
     limits: settings.availability,
@@ -263,21 +258,12 @@ export function sweepCalls(site: Site, draw: Draw): Call[] {
   const lost = createLostDrivers({
     db,
     map,
-    cases: createSupportCases({ db, clock, notifyRelay }),
+    cases: world.services.supportCases,
     clock,
     limits: settings.loss,
     travel: settings.travel,
     timeScale: 1,
     log: quiet,
-    notifyRelay,
-  });
-  const zones = createZoneHealth({
-    db,
-    map,
-    clock,
-    freshPositionMs: settings.ranking.freshPositionMs,
-    waiting: settings.escalation.thresholds,
-    timeScale: 1,
     notifyRelay,
   });
   const rows = createOpenRowsStore(db);
@@ -348,7 +334,7 @@ export function sweepCalls(site: Site, draw: Draw): Call[] {
       },
       () => lost.sweepLostDrivers(),
     ),
-    call('sweep of zones', () => zones.compute(null)),
+    call('sweep of zones', () => world.services.zoneHealth.compute(null)),
     {
       readsAll: {
         tables: ['drivers'],

@@ -1,4 +1,4 @@
-/** How a driver's offer ends: accepted, rejected, or lapsed without an answer. docs/behaviour.md, Offers. */
+/** How a driver's offer ends: accepted, rejected, or lapsed without an answer. docs/behaviour.md#offers. */
 
 import { assign } from './changes/assignments';
 import { type ChangeSet } from './changes/changeSet';

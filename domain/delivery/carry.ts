@@ -1,6 +1,6 @@
 /**
  * The way of the goods: the carrier's steps from pickup to dropoff or back, and failure.
- * docs/behaviour.md, Deliveries.
+ * docs/behaviour.md#deliveries.
  */
 
 import { type ChangeSet } from './changes/changeSet';

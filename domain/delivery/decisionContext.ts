@@ -12,19 +12,19 @@ export type DispatchLimits = {
   /** How long an offer is live where its zone sets nothing else. */
   offerTtlMs: number;
   /**
-   * How long a delivery is searched for before it is cancelled; 0 = for ever. docs/behaviour.md, Deliveries.
+   * How long a delivery is searched for before it is cancelled; 0 = for ever. docs/behaviour.md#deliveries.
    */
   searchMaxMs: number;
   escalation: EscalationLimits;
   /** After `afterLapses` lapses in a row a driver is paused for `pauseMs`; 0 lapses = never. ADR 13. */
   lapsePause: { afterLapses: number; pauseMs: number };
-  /** Whether drivers can be reached by web push while their app is closed. docs/behaviour.md, Realtime. */
+  /** Whether drivers can be reached by web push while their app is closed. docs/behaviour.md#realtime. */
   pushesOffers: boolean;
 };
 
 /**
  * The features that are on for this delivery now. `availabilityStates` is drawn by driver, so it is asked for
- * each driver id. docs/behaviour.md, Features.
+ * each driver id. docs/behaviour.md#features.
  */
 export type DispatchFeatures = {
   availabilityStates: (driverId: string) => boolean;

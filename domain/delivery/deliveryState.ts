@@ -56,7 +56,7 @@ export type DeliveryFacts = {
 export type AssignmentWay = 'OFFER' | 'V1' | 'MANUAL' | 'HANDOVER';
 export type AssignmentState = 'ACTIVE' | 'COMPLETED' | 'LOST' | 'CANCELLED' | 'FAILED' | 'HANDED_OVER';
 
-/** Where one driver hands the goods over to another. docs/behaviour.md, Reassignment. */
+/** Where one driver hands the goods over to another. docs/behaviour.md#reassignment. */
 export type Meeting = { point: Point; address: string | null };
 
 /** One driver's turn with the delivery. Instants are epoch ms. */
@@ -91,7 +91,7 @@ export type DeliveryState = {
   supportCase: CaseFacts | null;
 };
 
-/** One entry of the audit trail; the writer adds id, place and hash. docs/behaviour.md, Audit trail. */
+/** One entry of the audit trail; the writer adds id, place and hash. docs/behaviour.md#audit-trail. */
 export type Entry = {
   kind: string;
   /** Whose hash chain the entry is added to. */
@@ -108,7 +108,7 @@ export type Entry = {
 /** A driver whom a search chose, with what is kept for ops and what the driver is shown. */
 export type Chosen = {
   driverId: string;
-  /** Scores and exclusions, which explain the choice. docs/behaviour.md, Offers. */
+  /** Scores and exclusions, which explain the choice. docs/behaviour.md#offers. */
   why: Record<string, unknown>;
   /** What the driver is shown: pay, both stops, distance, ready time. */
   payload: OfferPayload;

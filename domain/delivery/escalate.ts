@@ -1,6 +1,6 @@
 /**
  * A delivery without a driver is escalated: its level rises, people are told, and it enters the support
- * queue. When a level is due, and its effects, stand in escalation.ts. docs/behaviour.md, Escalation.
+ * queue. When a level is due, and its effects, stand in escalation.ts. docs/behaviour.md#escalation.
  */
 
 import { merchantRoom, trackingRoom } from '../notices/message';

@@ -1,6 +1,6 @@
 /**
  * The levels to which a delivery without a driver is escalated: when each is due, and what it does.
- * docs/behaviour.md, Escalation; founding ADR-027.
+ * docs/behaviour.md#escalation; founding ADR-027.
  */
 
 import { clockShowsAt, type UnassignedClock, unassignedMs } from './unassignedClock';

@@ -1,6 +1,6 @@
 /**
  * What ops do by hand: assign a driver, hand the goods over to another one, raise the pay, let the search go
- * on; and cancellation, which merchants and customers may do too. docs/behaviour.md, Reassignment.
+ * on; and cancellation, which merchants and customers may do too. docs/behaviour.md#reassignment.
  */
 
 import { type DriverFacts } from '../driver/availability';
@@ -142,7 +142,7 @@ function passGoods(
 
 /**
  * The event names the new bonus, not the difference, so a repeat raises nothing.
- * docs/behaviour.md, Escalation.
+ * docs/behaviour.md#escalation.
  */
 export function raisePay(changes: ChangeSet, { bonusCents, why }: EventOf<'raisePay'>): Answer {
   const { deliveryId, status, payCents, bonusCents: present } = changes.delivery;

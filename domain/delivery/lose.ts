@@ -1,7 +1,7 @@
 /**
  * A delivery loses its driver: they give it up, can no longer do it, are noticed to be lost, or are freed of
  * it by ops. Before pickup the search goes on; after it ops decide about the goods.
- * docs/behaviour.md, Reassignment.
+ * docs/behaviour.md#reassignment.
  */
 
 import { endsDuty, isNoticedLoss, type NoticedLoss } from '../driver/loss';

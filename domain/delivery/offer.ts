@@ -1,6 +1,6 @@
 /**
  * An offer asks one driver to take one delivery, and holds that driver until it ends.
- * docs/behaviour.md, Offers; founding ADR-024.
+ * docs/behaviour.md#offers; founding ADR-024.
  */
 
 import type { ReachedLevel } from './escalation';
@@ -53,7 +53,7 @@ export function endOffer(
 }
 
 /**
- * Accepted ÷ (accepted + rejected + expired); withdrawn offers do not count. docs/behaviour.md, Offers.
+ * Accepted ÷ (accepted + rejected + expired); withdrawn offers do not count. docs/behaviour.md#offers.
  * @returns a share from 0 to 1, or null where nothing was answered
  */
 export function acceptanceRate(states: readonly OfferState[]): number | null {

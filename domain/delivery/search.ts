@@ -1,6 +1,6 @@
 /**
  * The search for a driver: it begins, finds somebody to ask or to assign, waits and looks again, or is given
- * up. docs/behaviour.md, Offers.
+ * up. docs/behaviour.md#offers.
  */
 
 import { takesWork } from '../driver/availability';
@@ -39,7 +39,7 @@ export function lookForDriver(changes: ChangeSet, { search, freed }: EventOf<'lo
   return NOTED;
 }
 
-/** Nobody was found for `SEARCH_MAX_MINUTES`. docs/behaviour.md, Deliveries. */
+/** Nobody was found for `SEARCH_MAX_MINUTES`. docs/behaviour.md#deliveries. */
 export function giveUpSearch(changes: ChangeSet): Answer {
   if (changes.delivery.status === 'SEARCHING')
     close(changes, 'CANCELLED', 'NO_DRIVER', 'nobody was found in time');
@@ -79,7 +79,7 @@ function passOn(changes: ChangeSet, { driverId, passed }: FreedDriver): void {
   changes.send({ kind: 'driverFree', driverId, passed: [...new Set([...passed, deliveryId])] });
 }
 
-/** The search begins at `searchAt`, and the unassigned clock with it. docs/behaviour.md, Deliveries. */
+/** The search begins at `searchAt`, and the unassigned clock with it. docs/behaviour.md#deliveries. */
 function beginIfDue(changes: ChangeSet): void {
   const {
     now,

@@ -1,4 +1,4 @@
-/** The statuses of a delivery and the table of its legal moves. docs/behaviour.md, Deliveries. */
+/** The statuses of a delivery and the table of its legal moves. docs/behaviour.md#deliveries. */
 
 export const DELIVERY_STATUSES = [
   'PENDING',

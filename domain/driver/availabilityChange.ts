@@ -19,7 +19,7 @@ import { beginWork, endWork } from './work';
 export type * from './availabilityRequest';
 
 /**
- * The one place where a driver's availability is decided. docs/behaviour.md, Availability; founding ADR-025.
+ * The one place where a driver's availability is decided. docs/behaviour.md#availability; founding ADR-025.
  * Never throws: what is not allowed is `refused` with a stable code.
  * A driver who goes off duty (shift end, OFFLINE) loses work before pickup at once, and finishes work after
  * pickup first: they stay BUSY until then and get no new job. Break and pause wait for any work's end. The

@@ -75,7 +75,7 @@ function timed(
 
 /**
  * What is pending, for a driver without the states of v2: no break and no pause, and the end of the shift as
- * OFFLINE. docs/behaviour.md, Availability.
+ * OFFLINE. docs/behaviour.md#availability.
  */
 export function withoutStates(pending: PendingAvailability | null): PendingAvailability | null {
   if (pending === null) return null;

@@ -2,18 +2,18 @@ import type { Availability, DriverFacts, TimedState } from './availabilityStates
 
 /**
  * What the driver has in hand. A driver who goes off duty loses work before pickup, and finishes work after
- * pickup first. docs/behaviour.md, Availability.
+ * pickup first. docs/behaviour.md#availability.
  */
 export type Carrying = 'NOTHING' | 'BEFORE_PICKUP' | 'AFTER_PICKUP' | 'BOTH';
 
 /**
  * How work began. OFFER: the driver accepted. DIRECT: assigned without being asked, as in v1. BY_HAND:
- * assigned by ops, with override even during a break or pause. docs/behaviour.md, Reassignment.
+ * assigned by ops, with override even during a break or pause. docs/behaviour.md#reassignment.
  */
 export type WorkOrigin = 'OFFER' | 'DIRECT' | 'BY_HAND' | 'BY_HAND_OVERRIDE';
 
 /**
- * What drivers, ops and the system may request of a driver's availability. docs/behaviour.md, Availability.
+ * What drivers, ops and the system may request of a driver's availability. docs/behaviour.md#availability.
  */
 export type AvailabilityRequest =
   | { kind: 'shiftStart'; shiftEndsAt: number | null }

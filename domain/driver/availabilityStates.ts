@@ -1,6 +1,6 @@
 /**
  * A driver's states: AVAILABLE, BUSY and OFFLINE as in v1, the others since v2. BUSY means that the driver
- * has work; only the system sets it. docs/behaviour.md, Availability; founding ADR-025.
+ * has work; only the system sets it. docs/behaviour.md#availability; founding ADR-025.
  */
 export type Availability = 'AVAILABLE' | 'BUSY' | 'OFFLINE' | 'ON_BREAK' | 'PAUSED' | 'SHIFT_ENDED';
 
@@ -192,7 +192,7 @@ export function unreachableAvailabilities(): Availability[] {
   return AVAILABILITIES.filter((state) => !reached.has(state));
 }
 
-/** A state as v1 clients see it: the states of v2 show as OFFLINE. docs/behaviour.md, Availability. */
+/** A state as v1 clients see it: the states of v2 show as OFFLINE. docs/behaviour.md#availability. */
 export function v1Availability(availability: Availability): 'AVAILABLE' | 'BUSY' | 'OFFLINE' {
   switch (availability) {
     case 'AVAILABLE':
@@ -215,7 +215,7 @@ export function isFresh(
   return lastFixAt !== null && now - lastFixAt <= limits.freshPositionMs;
 }
 
-/** Whether a driver can get another job: on duty, nothing pending, room left. docs/behaviour.md, Offers. */
+/** Whether a driver can get another job: on duty, nothing pending, room left. docs/behaviour.md#offers. */
 export function takesWork(driver: DriverFacts): boolean {
   const onDuty = driver.availability === 'AVAILABLE' || driver.availability === 'BUSY';
   return onDuty && driver.pending === null && driver.liveOffers + driver.activeAssignments < driver.capacity;

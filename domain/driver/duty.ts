@@ -1,4 +1,4 @@
-/** Going on and off duty: shifts, AVAILABLE and OFFLINE, silence. docs/behaviour.md, Availability. */
+/** Going on and off duty: shifts, AVAILABLE and OFFLINE, silence. docs/behaviour.md#availability. */
 
 import {
   type Asked,

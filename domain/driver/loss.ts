@@ -1,6 +1,6 @@
 /**
  * When a driver counts as lost, and the reasons for which a driver gives a delivery up. Instants are epoch
- * ms, distances metres. docs/behaviour.md, Reassignment; founding ADR-026.
+ * ms, distances metres. docs/behaviour.md#reassignment; founding ADR-026.
  */
 
 /** Why a driver gives a delivery up. */

@@ -1,6 +1,6 @@
 /**
  * What the lost-driver sweep concludes about one driver on duty: silent, without progress, heard again.
- * Instants are epoch ms, distances metres. docs/behaviour.md, Reassignment; ADR 14.
+ * Instants are epoch ms, distances metres. docs/behaviour.md#reassignment; ADR 14.
  */
 
 import { type DeliveryStatus } from '../delivery/status';

@@ -1,4 +1,4 @@
-/** Breaks and pauses. docs/behaviour.md, Availability. */
+/** Breaks and pauses. docs/behaviour.md#availability. */
 
 import {
   type Asked,

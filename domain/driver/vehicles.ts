@@ -18,7 +18,7 @@ export const CARRIES: Readonly<Record<VehicleKind, readonly ParcelSize[]>> = {
   VAN: ['SMALL', 'MEDIUM', 'LARGE', 'XLARGE'],
 };
 
-/** Whether a vehicle of this kind carries a parcel of this size. docs/behaviour.md, Offers. */
+/** Whether a vehicle of this kind carries a parcel of this size. docs/behaviour.md#offers. */
 export function carries(vehicle: VehicleKind, parcel: ParcelSize): boolean {
   return CARRIES[vehicle].includes(parcel);
 }

@@ -1,4 +1,4 @@
-/** Work begins and ends: BUSY is set by the system alone. docs/behaviour.md, Availability. */
+/** Work begins and ends: BUSY is set by the system alone. docs/behaviour.md#availability. */
 
 import {
   type Asked,

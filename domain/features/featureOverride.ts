@@ -22,7 +22,7 @@ export const NO_OVERRIDE: FeatureOverride = { enabled: null, percent: null, citi
 
 /**
  * What holds: the word of ops over that of the environment, and a kill by the environment over everything.
- * The plan changes nothing by itself. spec 7.
+ * The plan changes nothing by itself. docs/behaviour.md#features.
  */
 export function effectiveSetting(
   environment: FeatureSetting,

@@ -1,8 +1,10 @@
-/** Every feature that can be switched. spec 7. */
+/** Features, their settings and their rollout. docs/behaviour.md#features. */
+
+/** Every feature that can be switched. */
 export type FeatureName =
   'driver_offers' | 'availability_states' | 'escalation' | 'auto_reassignment' | 'eta' | 'batch_matching';
 
-/** All features, in the order of their names in the spec. */
+/** All features, in a fixed order. */
 export const FEATURES: readonly FeatureName[] = [
   'driver_offers',
   'availability_states',
@@ -12,7 +14,7 @@ export const FEATURES: readonly FeatureName[] = [
   'batch_matching',
 ];
 
-/** OFF: off, but ops may switch it on. ON: on. KILLED: off, and nothing overrides it. spec 7. */
+/** OFF: off, but ops may switch it on. ON: on. KILLED: off, and nothing overrides it. */
 export type FeatureState = 'OFF' | 'ON' | 'KILLED';
 
 /** One feature's setting. `rolloutPercent` 0..100; `cities` null = all cities, else only these city ids. */
@@ -25,7 +27,7 @@ export type FeatureSetting = {
 
 /**
  * Whom a decision is about: `key` is the delivery's id (for availability_states the driver's), `cityId` its
- * city. spec 7.
+ * city.
  */
 export type FeatureSubject = { cityId: string; key: string };
 
@@ -33,14 +35,14 @@ export type FeatureSubject = { cityId: string; key: string };
 export type FeatureDecision =
   { on: true } | { on: false; why: 'KILLED' | 'OFF' | 'CITY_NOT_LISTED' | 'OUTSIDE_ROLLOUT' };
 
-/** The percent where none is set: driver offers start with nobody, the others with all. spec 7. */
+/** The percent where none is set: driver offers start with nobody, the others with all. */
 export function defaultRolloutPercent(feature: FeatureName): number {
   return feature === 'driver_offers' ? 0 : 100;
 }
 
 /**
  * The state an `ENABLE_…` variable asks for: unset or empty = OFF, `true` = ON, literal `false` = KILLED,
- * anything else null (a wrong setting). spec 7.
+ * anything else null (a wrong setting).
  */
 export function featureStateOf(variable: string | undefined): FeatureState | null {
   switch (variable) {
@@ -56,7 +58,7 @@ export function featureStateOf(variable: string | undefined): FeatureState | nul
   }
 }
 
-/** Whether the feature is on for this subject. spec 7. */
+/** Whether the feature is on for this subject. */
 export function decideFeature(setting: FeatureSetting, subject: FeatureSubject): FeatureDecision {
   if (setting.state !== 'ON') return { on: false, why: setting.state };
   if (setting.cities !== null && !setting.cities.includes(subject.cityId))
@@ -66,9 +68,7 @@ export function decideFeature(setting: FeatureSetting, subject: FeatureSubject):
   return { on: true };
 }
 
-/**
- * True where the key's draw falls under `percent` (0..100). Raising the percent only ever adds keys. spec 7.
- */
+/** True where the key's draw falls under `percent` (0..100). Raising the percent only ever adds keys. */
 export function isInRollout(feature: FeatureName, key: string, percent: number): boolean {
   return rolloutDraw(feature, key) < percent;
 }
@@ -76,7 +76,7 @@ export function isInRollout(feature: FeatureName, key: string, percent: number):
 /**
  * The number 0..99 a key drew for a feature. The same for ever, in every process and every version: changing
  * it would move live deliveries in and out of a rollout. Even for keys that differ in one digit; draws of two
- * features are independent. spec 7.
+ * features are independent.
  */
 export function rolloutDraw(feature: FeatureName, key: string): number {
   return Math.floor((mixed(fnv1a(`${feature}:${key}`)) / 2 ** 32) * 100);

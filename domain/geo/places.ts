@@ -41,8 +41,8 @@ export const TRAVEL_MODEL: TravelModel = {
 };
 
 /**
- * The built-in estimate of a leg over this straight-line distance, in whole ms, rounded up. spec 9; ranking
- * uses it where no cached time is known (spec 2).
+ * The built-in estimate of a leg over this straight-line distance, in whole ms, rounded up. Ranking
+ * uses it where no cached time is known (docs/behaviour.md#offers).
  */
 export function travelMsFor(
   straightMeters: number,

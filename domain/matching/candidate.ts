@@ -1,4 +1,4 @@
-/** Who may be chosen for a delivery, and what a choice compares. docs/behaviour.md, Offers. */
+/** Who may be chosen for a delivery, and what a choice compares. docs/behaviour.md#offers. */
 
 import type { OfferKind } from '../delivery/offer';
 import type { Availability } from '../driver/availability';

@@ -1,4 +1,4 @@
-/** Why a driver is not asked for a delivery. docs/behaviour.md, Offers. */
+/** Why a driver is not asked for a delivery. docs/behaviour.md#offers. */
 
 import { carries } from '../driver/vehicles';
 import { answersOffers, type Candidate, RANKING_LIMITS, type RankingLimits, type Wanted } from './candidate';

@@ -18,7 +18,7 @@ export type ChoiceWay = 'SINGLE' | 'BROADCAST' | 'DIRECT';
 
 /**
  * 'Why this driver?' in sentences for ops. Drivers appear by id only, so that the text can be passed on.
- * docs/behaviour.md, Offers.
+ * docs/behaviour.md#offers.
  */
 export function explainChoice(
   { radiusMeters, round, looked, ranked, excluded }: Choice,

@@ -1,4 +1,4 @@
-/** In which order drivers are asked for a delivery. docs/behaviour.md, Offers. */
+/** In which order drivers are asked for a delivery. docs/behaviour.md#offers. */
 
 import { type Candidate, RANKING_LIMITS, type RankingLimits, type Wanted } from './candidate';
 import { type Excluded, exclusionOf, toExcluded } from './exclusion';

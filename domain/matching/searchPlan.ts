@@ -1,6 +1,6 @@
 /**
  * How a search for a driver is made: in which way, how far, and how long after the last.
- * docs/behaviour.md, Offers.
+ * docs/behaviour.md#offers.
  */
 
 import type { Wanted } from './candidate';
@@ -18,7 +18,7 @@ export type SearchLimits = {
 
 /**
  * From 3 km, half as much again after each fruitless round, to 15 km; waits of 5 s to 2 minutes. From level 1
- * on 22.5 km at once, one step beyond (docs/behaviour.md, Escalation).
+ * on 22.5 km at once, one step beyond (docs/behaviour.md#escalation).
  */
 export const SEARCH_LIMITS: SearchLimits = {
   startRadiusMeters: 3_000,
@@ -31,7 +31,7 @@ export const SEARCH_LIMITS: SearchLimits = {
 
 /**
  * What a search looks for: with offers off a driver to assign, during a broadcast a wave of drivers to ask,
- * else one driver to ask. docs/behaviour.md, Escalation.
+ * else one driver to ask. docs/behaviour.md#escalation.
  * @param escalates whether escalation is on: with it off there is no broadcast
  */
 export function searchKind({

@@ -1,6 +1,6 @@
 /**
- * What a driver is paid for. Whole minor units of the city's currency (cents), none negative. spec 11; an
- * ADR-030 ledger keeps the same parts.
+ * What a driver is paid for. Whole minor units of the city's currency (cents), none negative.
+ * docs/behaviour.md#deliveries; a ledger of costs (founding ADR-030) would keep the same parts.
  */
 export type PayTariff = {
   baseCents: number;
@@ -13,8 +13,8 @@ export type PayTariff = {
 };
 
 /**
- * The work to be paid: metres and ms, none negative; `bonusCents` is what escalation or ops put on top (spec
- * 4).
+ * The work to be paid: metres and ms, none negative; `bonusCents` is what escalation or ops put on top
+ * (docs/behaviour.md#escalation).
  */
 export type Work = { distanceMeters: number; travelMs: number; waitMs: number; bonusCents: number };
 
@@ -58,7 +58,10 @@ export function payFor(work: Work, tariff: PayTariff): PayBreakdown {
   });
 }
 
-/** The same pay with this much more bonus, in whole cents (spec 4: level 2 and ops raise the pay). */
+/**
+ * The same pay with this much more bonus, in whole cents (docs/behaviour.md#escalation: level 2 and ops raise
+ * the pay).
+ */
 export function withBonus(pay: PayBreakdown, extraCents: number): PayBreakdown {
   return withTotal({ ...pay, bonusCents: pay.bonusCents + extraCents });
 }

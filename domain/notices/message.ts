@@ -5,7 +5,7 @@ import type { EventBody, EventName } from './realtimeEvents';
 
 /**
  * What a change tells the world. Messages are written to the outbox with the change, and sent at least once
- * (ADR on the outbox).
+ * (ADR 3).
  */
 export type Message =
   | { kind: 'startDelivery'; deliveryId: string }
@@ -41,7 +41,7 @@ export type Message =
   /** One notice to one addressee, so that a pager that is away does not make the chat hear it twice. */
   | { kind: 'notify'; notice: Notice };
 
-/** One event for everyone in the rooms named. docs/behaviour.md, Realtime. */
+/** One event for everyone in the rooms named (docs/behaviour.md#realtime). */
 export type Emit = {
   [E in EventName]: { rooms: string[]; event: E; body: EventBody<E> };
 }[EventName];

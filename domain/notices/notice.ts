@@ -1,6 +1,6 @@
 /**
  * What people are told who look at no screen of ours: support by chat, whoever is on call by pager, a driver
- * on a closed app (spec 4). No personal data.
+ * on a closed app (docs/behaviour.md#escalation). No personal data.
  */
 export type Notice = {
   to: NoticeAddressee;

@@ -27,7 +27,8 @@ const PUBLIC_NAME = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9
 
 /**
  * Whether a driver may name this address as their push service: we shall call it, so it must not lead into
- * our own network (spec 13). Where its name leads to is looked at once more on calling it.
+ * our own network (docs/notifications.md#web-push). Where its name leads to is looked at once more on calling
+ * it.
  * @param allowLocal for tests and demo: this machine is taken too, also without TLS
  * @returns what is wrong with it, or null
  */

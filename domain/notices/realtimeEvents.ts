@@ -1,6 +1,6 @@
 /**
  * Every event that goes over a socket: its audience and the schema of its body. Types of emits, the document at
- * /asyncapi.json and the client's types are made from these. Names are never changed. docs/behaviour.md, Realtime.
+ * /asyncapi.json and the client's types are made from these. Names are never changed (docs/behaviour.md#realtime).
  */
 
 import { z } from 'zod';

@@ -1,7 +1,7 @@
 /**
  * Changes to a case of the support queue other than by its delivery's events: ops acknowledge or resolve it,
  * or the driver whose silence it is about is heard again. Instants are epoch ms.
- * docs/behaviour.md, Escalation.
+ * docs/behaviour.md#escalation.
  */
 
 import { caseEmit, caseEntry, resolvedCase, tellPagerItIsOver } from './caseNews';

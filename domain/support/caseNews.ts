@@ -1,6 +1,6 @@
 /**
  * What is written and sent when a case of the support queue changes, whether by an event of its delivery or
- * by a person. Instants are epoch ms. docs/behaviour.md, Escalation.
+ * by a person. Instants are epoch ms. docs/behaviour.md#escalation.
  */
 
 import { type Actor, nameOf } from '../delivery/status';

@@ -1,6 +1,6 @@
 /**
  * A case of the support queue: a delivery that a person must look at. A delivery has at most one open case.
- * docs/behaviour.md, Escalation.
+ * docs/behaviour.md#escalation.
  */
 
 import type { ReachedLevel } from '../delivery/escalation';

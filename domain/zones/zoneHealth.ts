@@ -1,4 +1,7 @@
-/** How a zone fares: enough free drivers for what is searched for, or trouble (spec 10). Durations are ms. */
+/**
+ * How a zone fares: enough free drivers for what is searched for, or trouble (docs/behaviour.md#zones).
+ * Durations are ms.
+ */
 import {
   ESCALATION_THRESHOLDS,
   type EscalationLevel,
@@ -35,8 +38,8 @@ export type ZoneFigures = {
 };
 
 /**
- * `answered` = accepted, rejected or lapsed; withdrawn offers do not count (spec 2). `rate` is a share from 0
- * to 1, null where nothing was answered.
+ * `answered` = accepted, rejected or lapsed; withdrawn offers do not count (docs/behaviour.md#offers). `rate`
+ * is a share from 0 to 1, null where nothing was answered.
  */
 export type Acceptance = { accepted: number; answered: number; rate: number | null };
 
@@ -55,8 +58,8 @@ export type ZoneThresholds = {
 };
 
 /**
- * 5, 15 and 30 minutes (spec 4), acceptance under 70 % (spec 13), fewer than 5 answers say nothing (ours),
- * over 50 unresolved cases (spec 13).
+ * 5, 15 and 30 minutes (docs/behaviour.md#escalation), acceptance under 70 %, fewer than 5 answers say
+ * nothing, over 50 unresolved cases (docs/behaviour.md#zones).
  */
 export const ZONE_THRESHOLDS: ZoneThresholds = {
   waiting: ESCALATION_THRESHOLDS,
@@ -138,7 +141,10 @@ const RULES: Readonly<Record<ZoneReason, Rule>> = {
   },
 };
 
-/** The state of a zone and all that holds against it, the worst first; no reasons = OK. spec 10, ADR 12. */
+/**
+ * The state of a zone and all that holds against it, the worst first; no reasons = OK.
+ * docs/behaviour.md#zones, ADR 12.
+ */
 export function judgeZone(
   figures: ZoneFigures,
   thresholds: ZoneThresholds = ZONE_THRESHOLDS,

@@ -11,7 +11,7 @@ import { isPoint, type Point } from '../geo/places';
 export type ZoneArea =
   { type: 'Polygon'; coordinates: number[][][] } | { type: 'MultiPolygon'; coordinates: number[][][][] };
 
-/** A part of a city. spec 9. Where zones overlap the higher `priority` wins. */
+/** A part of a city. docs/behaviour.md#zones. Where zones overlap the higher `priority` wins. */
 export type Zone = { zoneId: string; area: ZoneArea; priority: number };
 
 /** The most points one zone may have, so that finding a zone stays cheap. */
@@ -25,7 +25,7 @@ export function contains(area: ZoneArea, point: Point): boolean {
 /**
  * The zone a place belongs to: of those that contain it the one of highest priority, then the smallest, then
  * the first by id, so that every process answers alike. Null in no zone; a city without zones is one zone
- * (spec 9), which is the caller's to say.
+ * (docs/behaviour.md#zones), which is the caller's to say.
  */
 export function zoneOf<Z extends Zone>(point: Point, zones: readonly Z[]): Z | null {
   const around = zones.filter((zone) => contains(zone.area, point));

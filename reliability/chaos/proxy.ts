@@ -7,7 +7,7 @@ import { ProxyPipe, type Weather } from './proxyPipe';
 export type Upstream = { port: number };
 
 /** A connection through the proxy. */
-type Pair = { client: Socket; server: Socket; passages: readonly ProxyPipe[] };
+type Pair = { client: Socket; server: Socket; pipes: readonly ProxyPipe[] };
 
 /** How long a server may take to take a connection before the next one is tried. */
 const CONNECT_MS = 2_000;
@@ -93,7 +93,7 @@ export class FaultyProxy {
   }
 
   private goOn(): void {
-    for (const { passages } of this.pairs) for (const proxyPipe of passages) proxyPipe.goOn();
+    for (const { pipes } of this.pairs) for (const proxyPipe of pipes) proxyPipe.goOn();
   }
 
   /**
@@ -152,7 +152,7 @@ export class FaultyProxy {
     const pair: Pair = {
       client,
       server,
-      passages: [new ProxyPipe(client, server, this.weather), new ProxyPipe(server, client, this.weather)],
+      pipes: [new ProxyPipe(client, server, this.weather), new ProxyPipe(server, client, this.weather)],
     };
     this.pairs.add(pair);
     for (const [socket, other] of [

@@ -5,7 +5,7 @@ import type { Broken, Suspicion } from './broken';
 import { type MapReader, openMapReader } from './mapReader';
 import { mapSuspicions, STALE_GRACE_MS } from './mapRules';
 import { type Bounds, DESIGN_BOUNDS, mustBeRightBy, Patience } from './patience';
-import { promiseProblems, type Told } from './promiseRules';
+import { promiseProblems, type ClientAnswers } from './promiseRules';
 import { RecordWatch } from './recordWatch';
 import { RunsWatch } from './runsWatch';
 import type { Snapshot } from './snapshot';
@@ -34,7 +34,7 @@ export type LookCounts = {
 
 /**
  * Holds the service to its invariants (design), by what PostgreSQL, Redis and Temporal say and by what
- * clients were told. ADR 22.
+ * clients were told. ADR 20.
  */
 export interface Checker {
   /**
@@ -50,7 +50,7 @@ export interface Checker {
    * @returns all that was found broken in the whole run, once each
    * @throws Error where a fault is on, or a server is away
    */
-  final(told: Told): Promise<Broken[]>;
+  final(told: ClientAnswers): Promise<Broken[]>;
   readonly counts: Readonly<LookCounts>;
   close(): Promise<void>;
 }
@@ -125,7 +125,7 @@ class ThreeWitnesses implements Checker {
     }
   }
 
-  async final(told: Told): Promise<Broken[]> {
+  async final(told: ClientAnswers): Promise<Broken[]> {
     this.parts.runs.expectClosed(await this.parts.record.closed());
     await this.settle();
     const { deliveries, problems } = await this.parts.record.judgeAll([

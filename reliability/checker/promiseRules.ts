@@ -19,14 +19,14 @@ export type GivenAnswer = {
 };
 
 /** All that clients were told in a run. */
-export type Told = {
+export type ClientAnswers = {
   acknowledged: readonly Acknowledged[];
   answers?: readonly GivenAnswer[];
   offers?: readonly OfferWord[];
 };
 
 export function promiseProblems(
-  { acknowledged, answers = [], offers = [] }: Told,
+  { acknowledged, answers = [], offers = [] }: ClientAnswers,
   record: readonly RecordedDelivery[],
 ): Broken[] {
   return [

@@ -1,7 +1,7 @@
 import { pause } from '../../simulator/kit/pause';
 import { type Broken, sentenceOf } from './broken';
 import { type Checker, type CheckerOptions, type LookCounts, openChecker } from './checker';
-import type { Told } from './promiseRules';
+import type { ClientAnswers } from './promiseRules';
 
 const LOOK_EVERY_MS = 1_000;
 
@@ -31,7 +31,7 @@ export class Watch {
    * @returns all that was found broken in it.
    * @throws as `Checker.final` does
    */
-  async conclude(told: Told): Promise<Broken[]> {
+  async conclude(told: ClientAnswers): Promise<Broken[]> {
     this.over.abort();
     await this.looking;
     return this.checker.final(told);

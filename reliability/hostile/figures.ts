@@ -233,7 +233,7 @@ function mostAtOnce(spans: readonly Span[]): number {
 
 // ---- escalation ----
 
-/** Each level comes once a delivery (spec 4). */
+/** Each level comes once a delivery (docs/behaviour.md#escalation). */
 function reachedTwice(levels: readonly { deliveryId: string; to: string | null }[]): string[] {
   const seen = new Set<string>();
   return levels.flatMap(({ deliveryId, to }) => {

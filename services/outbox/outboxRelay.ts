@@ -1,6 +1,7 @@
 import { type Message } from '../../domain/notices/message';
 import { type NoticeAddressee } from '../../domain/notices/notice';
 import { type Enqueued } from '../../adapters/postgres/outbox';
+import { type Log } from '../ports';
 
 /** What the relay needs of the outbox table; see adapters/outbox.ts. */
 export interface Outbox {
@@ -11,7 +12,6 @@ export interface Outbox {
 }
 
 export type MessageHandler = (message: Message, correlationId: string) => Promise<void>;
-export type RelayLog = { warn(fields: object, text: string): void };
 
 /** The messages of one lane. `to`: notices only, of this addressee, and not before they are so old. */
 export type Lane = { kinds: readonly Message['kind'][]; to?: NoticeAddressee['kind']; afterMs?: number };
@@ -19,7 +19,7 @@ export type Lane = { kinds: readonly Message['kind'][]; to?: NoticeAddressee['ki
 /**
  * Messages that go to Redis and those that go to Temporal travel in lanes of their own, so that one of them
  * being away does not hold up the other; so do those that need both, and each channel of notices: a chat that
- * hangs delays no page (ADR on notices).
+ * hangs delays no page (ADR 10).
  */
 export const LANES = {
   redis: { kinds: ['emit', 'syncDriver', 'letGo'] },
@@ -53,7 +53,7 @@ export class NotBefore extends Error {
 
 /**
  * Tells the world what lies in one lane of the outbox, whenever it is notified: after a commit, and by the poll
- * for what a dead process left behind (ADR on the outbox). At least once: handlers must bear repeats. Any
+ * for what a dead process left behind (ADR 3). At least once: handlers must bear repeats. Any
  * number of processes may relay side by side.
  */
 export class OutboxRelay {
@@ -67,7 +67,7 @@ export class OutboxRelay {
   constructor(
     private readonly outbox: Outbox,
     private readonly handle: MessageHandler,
-    private readonly log: RelayLog,
+    private readonly log: Pick<Log, 'warn'>,
     private readonly pace: Pace = 'batches',
   ) {}
 

@@ -213,7 +213,7 @@ async function keep(
 
 /**
  * What lies in no zone has a row where there is such a thing, or was trouble last time; a city without zones
- * is one zone (spec 9).
+ * is one zone (docs/behaviour.md#zones).
  */
 function hasAPlace({ zoneId, figures }: HealthRow, { zones }: CityZones, newest: NewestHealth): boolean {
   return (

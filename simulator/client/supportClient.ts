@@ -55,6 +55,8 @@ export interface SupportClient {
   driver(driverId: string): Promise<Outcome<WatchedDriver>>;
   /** The AVAILABLE ones. */
   availableDrivers(cityId: string): Promise<Outcome<{ drivers: WatchedDriver[] }>>;
+  /** How many deliveries of the city are without a driver now: searched for or offered. */
+  backlog(cityId: string): Promise<Outcome<{ waiting: number }>>;
   assign(deliveryId: string, driverId: string, why: string): Promise<Outcome<ByHand>>;
   handOver(
     deliveryId: string,
@@ -155,6 +157,11 @@ export function createSupportClient(transport: Transport): SupportClient {
           params: { query: { cityId, availability: 'AVAILABLE', limit: ALL } },
         }),
         ({ drivers }) => ({ drivers: drivers.map(driverOf) }),
+      ),
+    backlog: async (cityId) =>
+      outcome(
+        await api.GET('/v2/ops/zones/health', { params: { query: { cityId, fresh: 'true' } } }),
+        ({ zones }) => ({ waiting: zones.reduce((sum, { figures }) => sum + figures.searching, 0) }),
       ),
     assign: async (id, driverId, why) =>
       outcome(await api.POST('/v2/deliveries/{id}/assign', { ...of(id), body: { driverId, why } }), byHandOf),

@@ -114,7 +114,8 @@ function offerCounts(
 
 /**
  * From the search's start, or the end of the last offer or assignment, to the offer at the driver's socket
- * (spec 2). Offers made after a search that found nobody are left out: they waited for a driver, not for us.
+ * (docs/behaviour.md#offers). Offers made after a search that found nobody are left out: they waited for a
+ * driver, not for us.
  */
 export function offerLatencies({
   deliveries,
@@ -152,8 +153,8 @@ function heldDrivers({ drivers, deliveries }: Witness): string[] {
 }
 
 /**
- * `drivers:geo` holds the AVAILABLE drivers with a fresh place and no others (spec 3). All drivers of a run
- * send places.
+ * `drivers:geo` holds the AVAILABLE drivers with a fresh place and no others (docs/behaviour.md#positions).
+ * All drivers of a run send places.
  */
 function mapDifference({ drivers, onMap }: Witness): string[] {
   const shown = new Set(onMap);

@@ -37,7 +37,7 @@ const SEEN_WITHIN_MS = 15_000;
 /** After so long without anybody who could take the goods over, they go back. */
 export const RETURN_AFTER_MS = 60_000;
 
-/** What to do about a case, by its reason (spec 4 and 5). */
+/** What to do about a case, by its reason (docs/behaviour.md#escalation, docs/behaviour.md#reassignment). */
 export function decideCase(view: SupportView): SupportAct {
   const {
     open: { reason },

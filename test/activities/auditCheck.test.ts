@@ -1,6 +1,6 @@
 /**
- * The daily check of the audit trail (spec 6, ADR 11), on a real PostgreSQL, against one who may do
- * everything to it but break SHA-256.
+ * The daily check of the audit trail (docs/behaviour.md#audit-trail, ADR 11), on a real PostgreSQL, against
+ * one who may do everything to it but break SHA-256.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';

@@ -1,6 +1,6 @@
 /**
- * What each level does, what a loss leads to, and what lapses cost (spec 4 and 5), in the transactions that
- * do it.
+ * What each level does, what a loss leads to, and what lapses cost (docs/behaviour.md#escalation,
+ * docs/behaviour.md#reassignment), in the transactions that do it.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { v7 as newId } from 'uuid';

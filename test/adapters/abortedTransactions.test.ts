@@ -1,7 +1,8 @@
 /** A worker or a connection that dies in mid-transaction leaves no trace, and the repeat does it once. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
-import type { EventResult, WorkflowEvent } from '../../activities/delivery';
+import type { IncomingEvent } from '../../domain/delivery/events';
+import type { EventResult } from '../../services/deliveries/deliveryEvents';
 import { createDispatchWorld, type DispatchWorld } from '../support/dispatchWorld';
 import { eventually } from '../support/eventually';
 import { brokenInvariants } from '../support/invariants';
@@ -21,7 +22,7 @@ afterAll(async () => {
   await world.close();
 });
 
-const tell = (deliveryId: string, event: WorkflowEvent): Promise<EventResult> =>
+const tell = (deliveryId: string, event: IncomingEvent): Promise<EventResult> =>
   world.activities[event.kind]({ deliveryId, correlationId: 'test', at: Date.now(), event });
 
 async function everything(): Promise<unknown> {
@@ -61,7 +62,7 @@ const MOMENTS = {
 } as const;
 
 /** Events with much to write, each with what has to be so before. */
-const EVENTS: Readonly<Record<string, (deliveryId: string, driverId: string) => Promise<WorkflowEvent>>> = {
+const EVENTS: Readonly<Record<string, (deliveryId: string, driverId: string) => Promise<IncomingEvent>>> = {
   'making an offer': async () => ({ kind: 'lookForDriver', freed: null }),
   'an accept': async (deliveryId, driverId) => ({
     kind: 'acceptOffer',

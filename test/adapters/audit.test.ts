@@ -1,6 +1,6 @@
 /**
- * The audit trail (ADR-028): what is stored can be proven, by itself, by whoever can read it; and the service
- * cannot unwrite it.
+ * The audit trail (docs/behaviour.md#audit-trail): what is stored can be proven, by itself, by whoever can
+ * read it; and the service cannot unwrite it.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
@@ -9,7 +9,7 @@ import { chainEntries, writeEntries } from '../../adapters/postgres/audit';
 import { createDriverRegistry } from '../../adapters/postgres/driverRegistry';
 import { createOrderStore } from '../../adapters/postgres/orderStore';
 import { createAvailability } from '../../services/availability';
-import type { WorkflowEvent } from '../../activities/delivery';
+import type { IncomingEvent } from '../../domain/delivery/events';
 import { createOrders } from '../../services/orders';
 import { createRegistration } from '../../services/registration';
 import { canMove, type DeliveryStatus } from '../../domain/delivery/status';
@@ -35,7 +35,7 @@ afterAll(async () => {
   await world.close();
 });
 
-const tell = (deliveryId: string, event: WorkflowEvent) =>
+const tell = (deliveryId: string, event: IncomingEvent) =>
   world.activities[event.kind]({
     deliveryId,
     correlationId: 'the-one-of-the-request',

@@ -1,6 +1,6 @@
 /**
  * The database enforces the invariants, not the code's good will: each is tried to be broken past all code
- * (spec 2, invariant 1).
+ * (docs/behaviour.md#offers, invariant 1).
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { v7 as newId } from 'uuid';

@@ -11,9 +11,9 @@ import { createPagerDutyNotifier } from '../../adapters/notify/pagerDutyNotifier
 import { isPublicAddress, publicLookup } from '../../adapters/notify/publicLookup';
 import { createSlackNotifier } from '../../adapters/notify/slackNotifier';
 import { createWebPushNotifier, type WebPushDeps } from '../../adapters/notify/webPushNotifier';
-import { type NoticeLog, NoticeRefused } from '../../services/notices';
+import { NoticeRefused } from '../../services/notices';
 import { NotBefore } from '../../services/outbox/outboxRelay';
-import type { Notifier } from '../../services/ports';
+import type { Log, Notifier } from '../../services/ports';
 import type { Notice } from '../../domain/notices/notice';
 import { createDispatchWorld, type DispatchWorld } from '../support/dispatchWorld';
 import { newBrowser } from '../support/pushedPayload';
@@ -233,7 +233,7 @@ describe('an answer', () => {
 describe('web push', () => {
   const vapid = { ...generateVAPIDKeys(), subject: 'mailto:ops@dispatch.example' };
   const lines: object[] = [];
-  const log: NoticeLog = {
+  const log: Log = {
     info: (fields) => void lines.push(fields),
     warn: (fields) => void lines.push(fields),
     error: (fields) => void lines.push(fields),
@@ -513,7 +513,7 @@ describe('the log', () => {
   const written: { level: string; fields: object; text: string }[] = [];
   const write = (level: string) => (fields: object, text: string) =>
     void written.push({ level, fields, text });
-  const log: NoticeLog = { info: write('info'), warn: write('warn'), error: write('error') };
+  const log: Log = { info: write('info'), warn: write('warn'), error: write('error') };
   afterEach(() => void written.splice(0));
 
   test('has a line a notice where no channel is set up', async () => {

@@ -1,4 +1,6 @@
-/** The audit trail for ops: asked by what is known, paged, proven, handed on (spec 6). */
+/**
+ * The audit trail for ops: asked by what is known, paged, proven, handed on (docs/behaviour.md#audit-trail).
+ */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { parse } from 'csv-parse/sync';
 import { Client } from 'pg';

@@ -16,15 +16,12 @@ beforeAll(async () => {
   world = await createApiWorld(({ readiness }) => ({
     readiness: {
       isStopping: () => isStopping,
-      dependencies: [
-        ...readiness.dependencies,
-        {
-          name: 'temporal',
-          check: async () => {
-            if (isTemporalAway) throw new Error('away');
-          },
+      checks: {
+        ...readiness.checks,
+        temporal: async () => {
+          if (isTemporalAway) throw new Error('away');
         },
-      ],
+      },
     },
   }));
 });
@@ -289,7 +286,8 @@ describe('docs', () => {
   it('show every realtime event, with links that lead somewhere', async () => {
     const { body } = await world.as().get('/asyncapi.json').expect(200);
     const { text } = await world.as().get('/docs/events').expect(200);
-    for (const name of Object.keys(body.components.messages as object)) expect(text).toContain(`<code>${name}</code>`);
+    for (const name of Object.keys(body.components.messages as object))
+      expect(text).toContain(`<code>${name}</code>`);
     for (const [, id] of text.matchAll(/href="#([^"]+)"/g)) expect(text).toContain(`id="${id}"`);
   });
 

@@ -265,6 +265,7 @@ type Happening =
   | { kind: 'news'; index: number }
   | { kind: 'again'; index: number }
   | { kind: 'due'; delivery: DeliveryId }
+  | { kind: 'lapse'; delivery: DeliveryId }
   | { kind: 'flags'; features: DispatchFeatures }
   /** The driver's app shows the offer. */
   | { kind: 'shown'; index: number }
@@ -555,6 +556,7 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('news' as const), index: nat }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('again' as const), index: nat }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('due' as const), delivery }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('lapse' as const), delivery }) },
 );
 
 const fleet = fc.array(
@@ -579,6 +581,8 @@ function happen(world: World, it: Happening): void {
       return repeatLate(world, it.index);
     case 'due':
       return actOnDeadlines(world, it.delivery);
+    case 'lapse':
+      return lapseOnTime(world, it.delivery);
     case 'flags':
       world.features = it.features;
       return;
@@ -593,6 +597,14 @@ function happen(world: World, it: Happening): void {
     case 'event':
       return tell(world, it.delivery, it.event(world));
   }
+}
+
+/** As the offer's timer does it. By chance alone, hardly any offer is answered after it has expired. */
+function lapseOnTime(world: World, on: DeliveryId): void {
+  const [offer] = world.live(on);
+  if (!offer) return;
+  world.now = Math.max(world.now, offer.expiresAt);
+  tell(world, on, { kind: 'lapseOffer', offerId: offer.offerId });
 }
 
 function requestOf(

@@ -1,4 +1,4 @@
-/** 'Why this driver?' in plain sentences (spec 2 and 6). */
+/** 'Why this driver?' in plain sentences (docs/behaviour.md#offers, docs/behaviour.md#audit-trail). */
 import { describe, expect, test } from '@jest/globals';
 import { explainChoice, isExclusion } from '../../domain/matching/explainChoice';
 import type { Ranked, Score } from '../../domain/matching/ranking';

@@ -83,8 +83,8 @@ describe('silence', () => {
     ['just in time', 179_999, 0, false],
     ['too long', 180_000, 0, true],
     ['while ingest was down', 600_000, 590_000, false],
-  ])('%s', (_case, silentMs, deafMs, lost) => {
-    expect(fellSilent(NOW - silentMs, NOW - silentMs + deafMs, NOW, LOSS_LIMITS)).toBe(lost);
+  ])('%s', (_case, silentMs, ingestDownMs, lost) => {
+    expect(fellSilent(NOW - silentMs, NOW - silentMs + ingestDownMs, NOW, LOSS_LIMITS)).toBe(lost);
   });
 
   it.each([

@@ -114,7 +114,7 @@ describe('what ops look at already', () => {
     },
   );
 
-  it('as silence says nothing of our ears; as another matter it does', () => {
+  it('as silence while ingest is down says nothing; as another matter it does', () => {
     const known = (reason: (typeof CASE_REASONS)[number], now: number): boolean =>
       watchDriver(driver({ jobs: [job({ openCase: caseOf(reason) })] }), watch(now)).isKnownSilent;
     for (const reason of CASE_REASONS) expect(known(reason, START + SILENT)).toBe(reason.endsWith('_SILENT'));

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
 import type { Broken } from '../../reliability/checker/broken';
 import { openChecker } from '../../reliability/checker/checker';
-import type { Told } from '../../reliability/checker/promiseRules';
+import type { ClientAnswers } from '../../reliability/checker/promiseRules';
 import { deliveryWorkflowId } from '../../workflows/contract';
 import { freshDatabase } from '../support/database';
 import { eventually } from '../support/eventually';
@@ -80,7 +80,7 @@ async function accepted(): Promise<Job> {
 
 /** `soon`: the second of two looks, two seconds apart. `final`: what is known at the end. */
 type When = 'atOnce' | 'soon' | 'final';
-type Seeing = { told?: Told; faultEndedAt?: () => number };
+type Seeing = { told?: ClientAnswers; faultEndedAt?: () => number };
 
 /**
  * Breaks a copy of what is there, as only the owner of the tables can, and looks at it.
@@ -139,7 +139,7 @@ const names = async ({ breaks, invariant, what, deliveryId, driverId }: Harm, wh
 
 describe('nothing is broken', () => {
   test('while nothing is', async () => {
-    const told: Told = {
+    const told: ClientAnswers = {
       acknowledged: [
         { kind: 'posted', ...delivered },
         { kind: 'posted', ...searched },
@@ -448,7 +448,7 @@ const closedBehindItsBack = (): string =>
   ofDelivery(searched.deliveryId, `status = 'CANCELLED', closed_at = now(), search_again_at = NULL`);
 
 describe('is named at the end', () => {
-  const finally_ = (harm: string, told?: Told): Promise<Broken[]> => see(harm, 'final', { told });
+  const finally_ = (harm: string, told?: ClientAnswers): Promise<Broken[]> => see(harm, 'final', { told });
 
   test('an accept that was acknowledged and is not in the record', async () => {
     const {
@@ -456,7 +456,7 @@ describe('is named at the end', () => {
       offerId,
       driver: { driverId },
     } = carried;
-    const told: Told = {
+    const told: ClientAnswers = {
       acknowledged: [{ kind: 'accepted', deliveryId, offerId, driverId, assignmentId: searched.deliveryId }],
     };
     expect(await finally_(NOTHING, told)).toEqual([

@@ -18,7 +18,7 @@ import { type LiveCity, LiveSystem, northOf } from '../support/liveSystem';
 import { workflowsUnderTest } from '../support/workflowsUnderTest';
 
 const TO_THE_DOOR = ['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver'] as const;
-/** What the design promises after a crash or a lost Redis. */
+/** What docs/architecture.md#invariants promises after a crash or a lost Redis. */
 const REPAIRED_WITHIN_MS = 60_000;
 
 let system: LiveSystem;

@@ -7,7 +7,7 @@ import { rowProblems, trailProblems } from '../../reliability/checker/deliveryRu
 import { availabilityProblems, countProblems, workWithoutDuty } from '../../reliability/checker/driverRules';
 import { type MapPicture, mapSuspicions } from '../../reliability/checker/mapRules';
 import { momentProblems } from '../../reliability/checker/momentRules';
-import { promiseProblems, type Told } from '../../reliability/checker/promiseRules';
+import { promiseProblems, type ClientAnswers } from '../../reliability/checker/promiseRules';
 import {
   closedSuspicions,
   notListed,
@@ -641,7 +641,7 @@ describe('what clients were told', () => {
   });
 
   test('is so', () => {
-    const told: Told = {
+    const told: ClientAnswers = {
       acknowledged: [posted, posted, accepted, accepted],
       answers: [said('200 s1'), said('200 s1')],
       offers: [word('live', 10), word('over', 20), word('live', 20)],
@@ -649,7 +649,7 @@ describe('what clients were told', () => {
     expect(promiseProblems(told, [DONE])).toEqual([]);
   });
 
-  test.each<[string, Told, readonly RecordedDelivery[], string]>([
+  test.each<[string, ClientAnswers, readonly RecordedDelivery[], string]>([
     [
       'an accept that is lost',
       { acknowledged: [accepted] },

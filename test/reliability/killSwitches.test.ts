@@ -33,6 +33,7 @@ test('a drill that fails says why, and every switch is put back', async () => {
     delivery: unasked,
     driver: unasked,
     availableDrivers: unasked,
+    backlog: unasked,
     assign: unasked,
     handOver: unasked,
     raisePay: unasked,

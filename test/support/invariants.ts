@@ -1,4 +1,7 @@
-/** The invariants of design.md, read from PostgreSQL past all code that should keep them. */
+/**
+ * The invariants of docs/architecture.md#invariants, read from PostgreSQL past all code that should keep
+ * them.
+ */
 import { type Database } from '../../adapters/postgres/database';
 import { pathProblems } from '../../reliability/checker/deliveryRules';
 import { ROW_RULES } from '../../reliability/checker/rowRules';

@@ -2,16 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import type { Step } from '../../domain/delivery/status';
 import type { Answer } from '../../domain/delivery/deliveryState';
-import {
-  acceptOffer,
-  assignDriver,
-  cancelDelivery,
-  driverLeft,
-  failDelivery,
-  getSnapshot,
-  rejectOffer,
-  takeStep,
-} from '../../workflows/contract';
+import { COMMANDS, driverLeft, getSnapshot } from '../../workflows/contract';
 import { type NewDelivery, type NewDriver, PICKUP } from '../support/dispatchWorld';
 import { eventually } from '../support/eventually';
 import { createTemporalWorld, type RunningDelivery, type TemporalWorld } from '../support/temporalWorld';
@@ -70,14 +61,17 @@ async function untilOffered(delivery: RunningDelivery, driverId: string): Promis
 const accept = (
   { handle }: RunningDelivery,
   { offerId, driverId }: { offerId: string; driverId: string },
-): Promise<Answer> => handle.executeUpdate(acceptOffer, { args: [{ offerId, driverId, correlationId }] });
+): Promise<Answer> =>
+  handle.executeUpdate(COMMANDS.acceptOffer.update, { args: [{ offerId, driverId, correlationId }] });
 const reject = (
   { handle }: RunningDelivery,
   { offerId, driverId }: { offerId: string; driverId: string },
 ): Promise<Answer> =>
-  handle.executeUpdate(rejectOffer, { args: [{ offerId, driverId, reason: 'TOO_FAR', correlationId }] });
+  handle.executeUpdate(COMMANDS.rejectOffer.update, {
+    args: [{ offerId, driverId, reason: 'TOO_FAR', correlationId }],
+  });
 const go = ({ handle }: RunningDelivery, driverId: string, step: Step): Promise<Answer> =>
-  handle.executeUpdate(takeStep, {
+  handle.executeUpdate(COMMANDS.takeStep.update, {
     args: [{ step, by: { kind: 'driver', id: driverId }, deviceAt: null, correlationId }],
   });
 
@@ -196,7 +190,7 @@ describe('an offer', () => {
     expect(await offersOf(delivery.deliveryId)).toHaveLength(2);
     await world.pass(delivery, 1 * MINUTE);
     expect((await offersOf(delivery.deliveryId)).map(({ driverId }) => driverId)).toEqual([near, far, near]);
-    await delivery.handle.executeUpdate(cancelDelivery, {
+    await delivery.handle.executeUpdate(COMMANDS.cancelDelivery.update, {
       args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }],
     });
   });
@@ -320,7 +314,9 @@ describe('a driver who leaves', () => {
 
 describe('cancelling', () => {
   const cancel = ({ handle }: RunningDelivery): Promise<Answer> =>
-    handle.executeUpdate(cancelDelivery, { args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }] });
+    handle.executeUpdate(COMMANDS.cancelDelivery.update, {
+      args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }],
+    });
 
   test('retracts the live offer at once and frees its driver', async () => {
     const { near: driverId, dispatch } = await scene(NEAR);
@@ -412,7 +408,7 @@ describe('with nobody free', () => {
       Number(event.eventTime?.seconds) - Number(events?.[0]?.eventTime?.seconds);
     expect(events?.filter((event) => secondsIn(event) < 30 * 60).length).toBeLessThanOrEqual(100);
     expect((await row(delivery.deliveryId)).searchRound).toBeGreaterThan(10);
-    await delivery.handle.executeUpdate(cancelDelivery, {
+    await delivery.handle.executeUpdate(COMMANDS.cancelDelivery.update, {
       args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }],
     });
   });
@@ -442,7 +438,7 @@ describe('with nobody free', () => {
 
 describe('by hand', () => {
   const assign = ({ handle }: RunningDelivery, driverId: string, override = false): Promise<Answer> =>
-    handle.executeUpdate(assignDriver, {
+    handle.executeUpdate(COMMANDS.assignDriver.update, {
       args: [{ driverId, by: OPS, override, why: 'they are next door', correlationId }],
     });
 
@@ -486,7 +482,7 @@ describe('failing', () => {
     reason: 'NOT_AT_HOME' | 'MERCHANT_CLOSED',
     goods: 'RETURN' | 'LOST',
   ): Promise<Answer> =>
-    handle.executeUpdate(failDelivery, {
+    handle.executeUpdate(COMMANDS.failDelivery.update, {
       args: [{ by: { kind: 'driver', id: driverId }, reason, goods, correlationId }],
     });
 

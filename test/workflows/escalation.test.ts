@@ -1,16 +1,9 @@
-/** Levels as deadlines of the workflow (spec 4), on a server that skips time. */
+/** Levels as deadlines of the workflow (docs/behaviour.md#escalation), on a server that skips time. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { createUnassignedRows } from '../../adapters/postgres/unassignedRows';
 import { createEscalationCheck, type EscalationReport } from '../../activities/sweeps/escalationCheck';
 import type { Answer } from '../../domain/delivery/deliveryState';
-import {
-  acceptOffer,
-  assignDriver,
-  cancelDelivery,
-  deliveryWorkflowId,
-  leaveDelivery,
-  offerWithdrawn,
-} from '../../workflows/contract';
+import { COMMANDS, deliveryWorkflowId, offerWithdrawn } from '../../workflows/contract';
 import { type NewDriver, TEST_LIMITS } from '../support/dispatchWorld';
 import { eventually } from '../support/eventually';
 import { createTemporalWorld, type RunningDelivery, type TemporalWorld } from '../support/temporalWorld';
@@ -62,7 +55,8 @@ async function until(delivery: RunningDelivery, minutes: number): Promise<void> 
 const accept = (
   { handle }: RunningDelivery,
   { id: offerId, driverId }: { id: string; driverId: string },
-): Promise<Answer> => handle.executeUpdate(acceptOffer, { args: [{ offerId, driverId, correlationId }] });
+): Promise<Answer> =>
+  handle.executeUpdate(COMMANDS.acceptOffer.update, { args: [{ offerId, driverId, correlationId }] });
 
 /** Lets time pass to the next search, which asks somebody. */
 async function offered(delivery: RunningDelivery): Promise<{ id: string; driverId: string }> {
@@ -172,7 +166,7 @@ describe('the clock', () => {
     await world.env.sleep(60 * MINUTE);
     expect(await levelOf(delivery)).toBe((await row(delivery)).unassignedMs >= 300_000n ? 1 : 0);
     const level = await levelOf(delivery);
-    await delivery.handle.executeUpdate(leaveDelivery, {
+    await delivery.handle.executeUpdate(COMMANDS.leaveDelivery.update, {
       args: [
         { driverId: offer.driverId, assignmentId: await jobOf(delivery), reason: 'OTHER', correlationId },
       ],
@@ -186,10 +180,10 @@ describe('the clock', () => {
   test('goes on while the lost driver was the last choice of a person, and pages in its time', async () => {
     const { delivery, addDriver } = await waiting();
     const driverId = await addDriver();
-    await delivery.handle.executeUpdate(assignDriver, {
+    await delivery.handle.executeUpdate(COMMANDS.assignDriver.update, {
       args: [{ driverId, by: OPS, override: false, why: 'test', correlationId }],
     });
-    await delivery.handle.executeUpdate(leaveDelivery, {
+    await delivery.handle.executeUpdate(COMMANDS.leaveDelivery.update, {
       args: [{ driverId, assignmentId: await jobOf(delivery), reason: 'OTHER', correlationId }],
     });
     expect(await row(delivery)).toMatchObject({ status: 'SEARCHING', heldReason: 'PINNED_DRIVER_LOST' });
@@ -220,7 +214,7 @@ describe('switched off in mid-wait', () => {
     ).toBe(2);
     const driverId = await addDriver();
     expect(
-      await delivery.handle.executeUpdate(assignDriver, {
+      await delivery.handle.executeUpdate(COMMANDS.assignDriver.update, {
         args: [{ driverId, by: OPS, override: false, why: 'test', correlationId }],
       }),
     ).toMatchObject({ outcome: 'assigned' });
@@ -239,7 +233,7 @@ describe('the check', () => {
     await eventually('the level is reached', async () => (await levelOf(delivery)) >= 2);
     expect(await levelOf(delivery)).toBe(2);
     expect(await check()).toMatchObject({ due: 1, missed: 0 });
-    await delivery.handle.executeUpdate(cancelDelivery, {
+    await delivery.handle.executeUpdate(COMMANDS.cancelDelivery.update, {
       args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }],
     });
   });

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import type { Answer } from '../../domain/delivery/deliveryState';
 import { beginAttempt } from '../../worker/attempts';
-import { assignDriver, ATTEMPT_MS, cancelDelivery, driverLeft } from '../../workflows/contract';
+import { ATTEMPT_MS, COMMANDS, driverLeft } from '../../workflows/contract';
 import { eventually } from '../support/eventually';
 import { createRealTemporalWorld, type RealTemporalWorld } from '../support/realTemporalWorld';
 import type { RunningDelivery } from '../support/temporalWorld';
@@ -21,7 +21,9 @@ beforeAll(async () => {
 afterAll(() => world.close());
 
 const cancel = ({ handle }: RunningDelivery): Promise<Answer> =>
-  handle.executeUpdate(cancelDelivery, { args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }] });
+  handle.executeUpdate(COMMANDS.cancelDelivery.update, {
+    args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }],
+  });
 const eventsOf = async ({ handle }: RunningDelivery): Promise<number> =>
   (await handle.fetchHistory()).events?.length ?? 0;
 
@@ -33,7 +35,7 @@ const WAITING = 6;
 describe('an event that is impossible', () => {
   test('is refused to who asked; the delivery hears the next one', async () => {
     const delivery = await world.dispatch({ cityId: await world.addCity() });
-    const asked = delivery.handle.executeUpdate(assignDriver, {
+    const asked = delivery.handle.executeUpdate(COMMANDS.assignDriver.update, {
       args: [{ driverId: 'not-an-id', by: OPS, override: false, why: 'typed by hand', correlationId }],
     });
     await expect(asked).rejects.toBeInstanceOf(WorkflowUpdateFailedError);

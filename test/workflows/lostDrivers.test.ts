@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createRescue } from '../../services/rescue';
 import { LOSS_LIMITS } from '../../domain/driver/loss';
-import { acceptOffer, takeStep, TASK_QUEUE, WORKFLOWS } from '../../workflows/contract';
+import { COMMANDS, TASK_QUEUE, WORKFLOWS } from '../../workflows/contract';
 import { PICKUP } from '../support/dispatchWorld';
 import { eventually } from '../support/eventually';
 import { brokenInvariants } from '../support/invariants';
@@ -36,7 +36,9 @@ async function accepted(): Promise<{ delivery: RunningDelivery; driverId: string
   const { id: offerId } = await world.db.offer.findFirstOrThrow({
     where: { deliveryId: delivery.deliveryId },
   });
-  await delivery.handle.executeUpdate(acceptOffer, { args: [{ offerId, driverId, correlationId }] });
+  await delivery.handle.executeUpdate(COMMANDS.acceptOffer.update, {
+    args: [{ offerId, driverId, correlationId }],
+  });
   return { delivery, driverId, other: await world.addDriver({ cityId }) };
 }
 
@@ -74,7 +76,7 @@ describe('a rescue of which nobody asks any more', () => {
   test('puts the goods in hand before ops', async () => {
     const { delivery, driverId } = await accepted();
     for (const step of ['arriveAtPickup', 'pickUp'] as const)
-      await delivery.handle.executeUpdate(takeStep, {
+      await delivery.handle.executeUpdate(COMMANDS.takeStep.update, {
         args: [{ step, by: { kind: 'driver', id: driverId }, deviceAt: null, correlationId }],
       });
     await rescue(driverId);

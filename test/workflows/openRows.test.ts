@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createNudge, createRunningDeliveries } from '../../adapters/temporal/runningDeliveries';
 import { Worker } from '@temporalio/worker';
 import { createOpenRowsSweep, type OpenRow, type OpenRowsReport } from '../../activities/sweeps/openRows';
-import { acceptOffer, cancelDelivery, takeStep, TASK_QUEUE, WORKFLOWS } from '../../workflows/contract';
+import { COMMANDS, TASK_QUEUE, WORKFLOWS } from '../../workflows/contract';
 import { eventually } from '../support/eventually';
 import { createRealTemporalWorld, type RealTemporalWorld } from '../support/realTemporalWorld';
 import type { RunningDelivery } from '../support/temporalWorld';
@@ -47,7 +47,9 @@ const runs = ({ handle }: RunningDelivery): Promise<true> =>
     async () => (await handle.describe().catch(() => undefined))?.status.name === 'RUNNING',
   );
 const cancel = ({ handle }: RunningDelivery): Promise<unknown> =>
-  handle.executeUpdate(cancelDelivery, { args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }] });
+  handle.executeUpdate(COMMANDS.cancelDelivery.update, {
+    args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }],
+  });
 const runIdOf = async ({ handle }: RunningDelivery): Promise<string> => (await handle.describe()).runId;
 
 async function offered(): Promise<{ delivery: RunningDelivery; offerId: string; driverId: string }> {
@@ -69,13 +71,15 @@ describe('the sweep of open rows', () => {
     expect(await sweep()).toMatchObject({ restarted: 1, orphaned: 0, holdsWrong: 0 });
     await runs(delivery);
     expect(
-      await delivery.handle.executeUpdate(acceptOffer, { args: [{ offerId, driverId, correlationId }] }),
+      await delivery.handle.executeUpdate(COMMANDS.acceptOffer.update, {
+        args: [{ offerId, driverId, correlationId }],
+      }),
     ).toMatchObject({ outcome: 'accepted' });
     await delivery.handle.terminate('once more');
     await notListed(delivery);
     expect(await sweep()).toMatchObject({ restarted: 1 });
     for (const step of ['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver'] as const) {
-      await delivery.handle.executeUpdate(takeStep, {
+      await delivery.handle.executeUpdate(COMMANDS.takeStep.update, {
         args: [{ step, by: { kind: 'driver', id: driverId }, deviceAt: null, correlationId }],
       });
     }

@@ -8,7 +8,7 @@ const { verifyAudit } = proxyActivities<{ verifyAudit: () => Promise<Omit<AuditC
   retry: { initialInterval: '10s', maximumAttempts: 10 },
 });
 
-/** Proves the audit trail's chains (spec 6, ADR 11). Run by a Schedule once a day. */
+/** Proves the audit trail's chains (docs/behaviour.md#audit-trail, ADR 11). Run by a Schedule once a day. */
 export async function auditSweep(): Promise<Omit<AuditCheckReport, 'named'>> {
   return verifyAudit();
 }

@@ -7,7 +7,10 @@ const { checkEscalation } = proxyActivities<{ checkEscalation: () => Promise<Esc
   retry: { maximumAttempts: 2 },
 });
 
-/** Every delivery that nobody has is on the level that its time says (spec 4). Run by a Schedule. */
+/**
+ * Every delivery that nobody has is on the level that its time says (docs/behaviour.md#escalation). Run by a
+ * Schedule.
+ */
 export async function escalationSweep(): Promise<EscalationReport> {
   return checkEscalation();
 }

@@ -104,7 +104,7 @@ export function endAssignment(
   changes.emit({ rooms: [driverRoom(driverId)], event, body });
 }
 
-/** Tells the driver of a new assignment. docs/behaviour.md, Realtime. */
+/** Tells the driver of a new assignment. docs/behaviour.md#realtime. */
 export function announceAssignment(
   changes: ChangeSet,
   { assignmentId, driverId, way, meeting }: AssignmentFacts,

@@ -171,7 +171,7 @@ export class ChangeSet {
 
   /**
    * Moves the delivery to another status, with its audit entry and its realtime event.
-   * @throws where the move is not in the table (docs/behaviour.md, Deliveries)
+   * @throws where the move is not in the table (docs/behaviour.md#deliveries)
    */
   move(
     to: DeliveryStatus,
@@ -228,7 +228,7 @@ export class ChangeSet {
 
 /**
  * Merchants are not told of offers and their ends, nor that a driver was lost: escalation tells them when the
- * delivery is late. docs/behaviour.md, Escalation.
+ * delivery is late. docs/behaviour.md#escalation.
  */
 function isNewsToMerchant(from: DeliveryStatus, to: DeliveryStatus): boolean {
   return to !== 'OFFERED' && (to !== 'SEARCHING' || from === 'PENDING');

@@ -1,4 +1,4 @@
-/** How every delivery is closed, whichever rule closes it. docs/behaviour.md, Deliveries. */
+/** How every delivery is closed, whichever rule closes it. docs/behaviour.md#deliveries. */
 
 import { type AssignmentState } from '../deliveryState';
 import { type DeliveryStatus, isClosed, type ReasonCode } from '../status';

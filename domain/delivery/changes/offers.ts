@@ -1,4 +1,4 @@
-/** Changes to offers that several rules make. docs/behaviour.md, Offers. */
+/** Changes to offers that several rules make. docs/behaviour.md#offers. */
 
 import { driverRoom, opsRoom } from '../../notices/message';
 import { type EventName } from '../../notices/realtimeEvents';

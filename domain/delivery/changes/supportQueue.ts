@@ -1,4 +1,4 @@
-/** Changes to the delivery's case in the support queue. docs/behaviour.md, Escalation. */
+/** Changes to the delivery's case in the support queue. docs/behaviour.md#escalation. */
 
 import { type NoticeSeverity } from '../../notices/notice';
 import { caseEmit, caseEntry, deliveryNotice, resolvedCase, tellPagerItIsOver } from '../../support/caseNews';

@@ -2,12 +2,12 @@
  * What services and activities need from outside. The two `main.ts` and the tests give them; nothing here knows
  * Prisma, Redis or Temporal.
  */
-import type { Availability, PendingAvailability } from '../domain/driver/availability';
-import type { Actor, DeliveryStatus } from '../domain/delivery/status';
+import type { Availability } from '../domain/driver/availability';
+import type { Actor } from '../domain/delivery/status';
 import type { Emit, Message } from '../domain/notices/message';
 import type { Notice } from '../domain/notices/notice';
+import type { DriverState } from '../domain/notices/realtimeEvents';
 import type { Point } from '../domain/geo/places';
-import type { AssignmentWay } from '../domain/delivery/deliveryState';
 
 /** The time by this process's clock, epoch ms. */
 export type Clock = () => number;
@@ -136,52 +136,9 @@ export interface DriverMap {
   ingestUpSince(now: number): Promise<number>;
 }
 
-/** What a driver's app is told on connecting. Instants in ISO. */
-export type DriverState = {
-  driverId: string;
-  offerVersion: number | null;
-  availability: {
-    availability: Availability;
-    until: string | null;
-    reason: string | null;
-    pending: PendingAvailability | null;
-  };
-  /** The live offer, shaped as the body of DELIVERY_OFFERED_V2. */
-  offer: {
-    offerId: string;
-    deliveryId: string;
-    driverId: string;
-    expiresAt: string;
-    offerPayload: Record<string, unknown>;
-  } | null;
-  /**
-   * `way` HANDOVER: the goods are taken over from another driver; where they meet stands first among the
-   * stops until that is done.
-   */
-  deliveries: {
-    deliveryId: string;
-    assignmentId: string;
-    way: AssignmentWay;
-    status: DeliveryStatus;
-    stops: DriverStop[];
-  }[];
-};
-
-/** One stop of a delivery, for its carrier. Apps leave out kinds that they do not know. */
-export type DriverStop =
-  | {
-      kind: 'PICKUP' | 'DROPOFF';
-      address: string;
-      point: Point;
-      contactName: string | null;
-      contactPhone: string | null;
-      notes: string | null;
-    }
-  | { kind: 'HANDOVER'; address: string | null; point: Point };
-
 /** What the realtime gateway reads and writes. */
 export interface DriverStates {
-  /** @returns null where there is no such driver */
+  /** What a driver's app is told on connecting. @returns null where there is no such driver */
   read(driverId: string): Promise<DriverState | null>;
   /**
    * Notes that the driver's app showed the offer; only the driver's own, only the first time.

@@ -78,7 +78,8 @@ export class HumanActions {
       this.follow(humanAction, random.next()).then(
         (done) => void (this.counts[humanAction] += done ? 1 : 0),
         (error: unknown) => {
-          if (!signal.aborted || !(error instanceof ServiceUnavailableError)) log(`${humanAction}: ${String(error)}`);
+          if (!signal.aborted || !(error instanceof ServiceUnavailableError))
+            log(`${humanAction}: ${String(error)}`);
         },
       );
     }

@@ -13,8 +13,7 @@ import { createRunningDeliveries } from '../../adapters/temporal/runningDeliveri
 import { createDispatcher } from '../../adapters/temporal/dispatcher';
 import { createAuditCheck } from '../../activities/sweeps/auditCheck';
 import { type AvailabilityService, createAvailability } from '../../services/availability';
-import type { DeliveryActivities } from '../../activities/delivery';
-import type { EventInput, EventResult } from '../../services/deliveries/deliveryEvents';
+import { activitiesRunBy, type DeliveryActivities } from '../../activities/delivery';
 import { createLiveMap } from '../../services/liveMap';
 import { createLostDrivers } from '../../activities/sweeps/lostDrivers';
 import { createOpenRowsSweep } from '../../activities/sweeps/openRows';
@@ -225,27 +224,8 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
 }
 
 function failingIn(outage: RealTemporalWorld['outage'], activities: DeliveryActivities): DeliveryActivities {
-  const store = (input: EventInput): Promise<EventResult> => {
+  return activitiesRunBy((input) => {
     if (outage.transactionsLeft-- > 0) throw new Error('the database is away');
     return activities[input.event.kind](input);
-  };
-  return {
-    lookForDriver: store,
-    lapseOffer: store,
-    giveUpSearch: store,
-    acceptOffer: store,
-    rejectOffer: store,
-    takeStep: store,
-    failDelivery: store,
-    cancelDelivery: store,
-    assignDriver: store,
-    releaseDriver: store,
-    readDelivery: store,
-    escalate: store,
-    handOver: store,
-    leaveDelivery: store,
-    rescueDelivery: store,
-    raisePay: store,
-    resumeSearch: store,
-  };
+  });
 }

@@ -9,7 +9,7 @@ import { prepareProgram } from './bootstrap/stack.mjs';
 import { supervise } from './bootstrap/supervisor.mjs';
 
 const FOLDER = 'packages/api-client/src/generated';
-const HEADER = "/** Made from the API's own schemas by `npm run api:types`; not to be changed by hand. */\n";
+const HEADER = "/** Generated from the API's schemas by `npm run api:types`; do not edit. */\n";
 
 await supervise({ name: 'api-types' }, async (supervisor) => {
   await prepareProgram(supervisor);
@@ -17,7 +17,7 @@ await supervise({ name: 'api-types' }, async (supervisor) => {
   const paths = Object.keys(files).map((name) => join(projectDir, FOLDER, name));
   if (process.argv.includes('--check')) {
     if (Object.values(files).every((text, index) => readFileSync(paths[index], 'utf8') === text)) return 0;
-    throw new SetupError(`${FOLDER} is not what the API says.`, 'Run: npm run api:types');
+    throw new SetupError(`${FOLDER} does not match the API's schemas.`, 'Run: npm run api:types');
   }
   mkdirSync(join(projectDir, FOLDER), { recursive: true });
   Object.values(files).forEach((text, index) => writeFileSync(paths[index], text));
@@ -30,7 +30,7 @@ async function generatedFiles() {
   const { apiEndpoints } = require('../dist/api/app.js');
   const { openApiDocument } = require('../dist/api/http/openapi.js');
   const { asyncApiDocument } = require('../dist/api/realtime/asyncapi.js');
-  // Endpoints are described without a look at what they need to answer.
+  // The endpoints are described without their dependencies.
   const openApi = openApiDocument(apiEndpoints({}));
   return {
     'api.ts': HEADER + (await typesOf(openApi)),
@@ -41,7 +41,7 @@ async function generatedFiles() {
 
 async function typesOf(document) {
   const { default: openapiTS, astToString } = await import('openapi-typescript');
-  // What has a default may be left out of a request.
+  // A request may leave out fields that have a default.
   return astToString(await openapiTS(document, { defaultNonNullable: false }));
 }
 
@@ -68,12 +68,15 @@ async function eventTypes({ info, channels, operations, components }) {
       return `    ${audience}: {\n${lines.map((line) => `        ${line};\n`).join('')}    };\n`;
     });
   const event = (_operation, message) => `${nameIn(message.$ref)}: ${typeOf(message)}`;
-  const said = ({ reply }, message) =>
-    `${nameIn(message.$ref)}: (body: ${typeOf(message)}, acknowledge: (reply: ${typeOf(reply.messages[0])}) => void) => void`;
+  const said = ({ reply }, message) => {
+    const acknowledge = `(reply: ${typeOf(reply.messages[0])}) => void`;
+    return `${nameIn(message.$ref)}: (body: ${typeOf(message)}, acknowledge: ${acknowledge}) => void`;
+  };
+  const listed = (name, lines) => `export interface ${name} {\n${lines.join('')}}\n`;
   return [
     types,
-    `/** The bodies of events, by who hears them. */\nexport interface EventsByAudience {\n${members('send', event).join('')}}\n`,
-    `/** What each may say. */\nexport interface MessagesByAudience {\n${members('receive', said).join('')}}\n`,
+    `/** The bodies of events, by audience. */\n${listed('EventsByAudience', members('send', event))}`,
+    `/** What clients of each audience may send. */\n${listed('MessagesByAudience', members('receive', said))}`,
   ].join('');
 }
 

@@ -1,6 +1,6 @@
-// npm run db -- generate | migrate | down, and npm run db -- prisma ARGUMENTS… for all else that Prisma can
-// do. The database is MIGRATE_DATABASE_URL, DATABASE_URL, or else the one that `npm start` keeps, started for
-// as long as this takes.
+// npm run db -- generate | migrate | down, or npm run db -- prisma ARGUMENTS… for any other Prisma command.
+// The database is MIGRATE_DATABASE_URL, or DATABASE_URL, or else the one of `npm start`, which is started
+// meanwhile.
 import { join } from 'node:path';
 import { generatePrismaClient } from './bootstrap/build.mjs';
 import { startEmbeddedPostgres } from './bootstrap/infrastructure.mjs';
@@ -35,7 +35,7 @@ async function migrate(supervisor) {
 
 async function down(supervisor) {
   const name = await revertNewestMigration(await ownerUrl(supervisor));
-  logStep(name ? `went back before ${name}` : 'no migration is applied');
+  logStep(name ? `reverted ${name}` : 'no migration is applied');
 }
 
 async function prisma(supervisor) {

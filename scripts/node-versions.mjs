@@ -1,5 +1,5 @@
-// node scripts/node-versions.mjs [20.19 22 24]: `npm run check` and the unit tests on each of these Node versions,
-// which come from npm's packages of Node's binaries and are kept in the cache folder.
+// node scripts/node-versions.mjs [20.19 22 24]: runs `npm run check` and the unit tests on each of these Node
+// versions. They come from the npm packages of Node's binaries and are cached.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
@@ -29,7 +29,7 @@ function passes(version) {
   );
 }
 
-/** Downloads the newest release of this line unless it is in the cache. */
+/** Downloads the newest release of this version unless it is cached. */
 function binaryOf(version) {
   const folder = join(cacheDir, `node-${version}`);
   const node = join(

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// Stands in for Prisma's native schema engine, which is a download: Prisma's own WebAssembly build of it,
-// which is an npm package, behind the same interface (JSON-RPC, a line each, on stdin and stdout). Prisma
-// runs it by PRISMA_SCHEMA_ENGINE_BINARY.
+// Replaces Prisma's native schema engine, a binary download, with its WebAssembly build, an npm package,
+// behind the same interface (JSON-RPC, one message a line, on stdin and stdout). Prisma runs it through
+// PRISMA_SCHEMA_ENGINE_BINARY.
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -15,7 +15,7 @@ const PANIC_OR_FAILURE = 4466;
 const PRISMA_ERRORS = { '3D000': 'P1003', '28P01': 'P1000' };
 const UNREACHABLE = 'P1001';
 
-// Types of PostgreSQL's catalogue that the adapter does not know, and those that they can be read as.
+// Types of PostgreSQL's catalogue that the adapter does not support, and the types to read them as.
 const CHAR_TYPE = 18;
 const READABLE_TYPES = { [CHAR_TYPE]: 25 /* "char" as text */, 1003: 1009 /* name[] as text[] */ };
 
@@ -62,7 +62,7 @@ async function serve() {
   for await (const line of createInterface({ input: process.stdin })) {
     if (!line.trim()) continue;
     const { id, method, params } = JSON.parse(line);
-    // What has no method answers one of our prints.
+    // A message without a method answers one of our prints.
     if (!method) continue;
     try {
       engine ??= await startEngine();
@@ -121,7 +121,7 @@ function adapterFactory() {
   return factory;
 }
 
-/** A scratch database in which Prisma replays the migrations, to compare them with the schema. */
+/** A scratch database in which Prisma replays the migrations to compare them with the schema. */
 async function connectToShadow(admin) {
   const database = `prisma_migrate_shadow_db_${randomUUID()}`;
   await admin.executeScript(`CREATE DATABASE "${database}"`);
@@ -135,11 +135,11 @@ async function connectToShadow(admin) {
   return shadow;
 }
 
-/** Gives an adapter (or a transaction of one) what migrations need and the service itself does not. */
+/** Adds to an adapter (or a transaction of it) what only migrations need. */
 function completeAdapter(adapter) {
   readCatalogueTypes(adapter);
-  // The adapter cuts scripts at every semicolon, also within comments and function bodies; PostgreSQL takes
-  // them whole.
+  // The adapter splits scripts at every semicolon, even within comments and function bodies. PostgreSQL
+  // accepts whole scripts.
   adapter.executeScript = async (script) => {
     await adapter.client.query(script).catch((error) => adapter.onError(error));
   };

@@ -1,7 +1,7 @@
-// npm start: the whole service on this machine, with a demo city that plays until Ctrl-C. Started again, it
-// goes on where it was.
-//   --infra-only     PostgreSQL, Redis and Temporal alone
-//   --no-simulator   the service without the demo city
+// npm start: runs the whole service on this machine with a demo city until Ctrl-C. Started again, it
+// continues with the same data.
+//   --infra-only     PostgreSQL, Redis and Temporal only
+//   --no-simulator   without the demo city
 import { logStep, logWarning } from './bootstrap/log.mjs';
 import { dataDir } from './bootstrap/paths.mjs';
 import { startEntry, startServices } from './bootstrap/services.mjs';
@@ -21,7 +21,7 @@ await supervise({ name: 'start', exclusiveDir: dataDir }, async (supervisor) => 
   const services = await startServices(supervisor, environment);
   announce(environment);
   if (!environment.JWT_LOCAL_KEY)
-    logWarning('no demo city: with JWT_JWKS_URL, the simulator cannot make tokens');
+    logWarning('no demo city: with JWT_JWKS_URL the simulator cannot create tokens');
   else if (hasDemo) startSimulator(supervisor, environment);
   return services.failed;
 });
@@ -56,11 +56,11 @@ function announce(environment) {
 `);
 }
 
-/** The service goes on when its demo ends. */
+/** The service keeps running when its demo ends. */
 function startSimulator(supervisor, env) {
   const simulator = startEntry(supervisor, { name: 'simulator', entry: 'dist/simulator/demo/main.js', env });
   void simulator.exited.then(({ code, signal }) => {
     if (!supervisor.signal.aborted)
-      logWarning(`the simulator ended (${signal ?? `exit code ${code}`}); the service goes on`);
+      logWarning(`the simulator ended (${signal ?? `exit code ${code}`}); the service keeps running`);
   });
 }

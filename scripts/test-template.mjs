@@ -1,5 +1,5 @@
-// Makes the database that test files copy (CREATE DATABASE … TEMPLATE driver_service_template), or makes it
-// anew when the migrations have changed. Run by jest's global set-up; needs TEST_DATABASE_URL.
+// Creates the database that test files copy (CREATE DATABASE … TEMPLATE driver_service_template), or
+// recreates it when the migrations have changed. Run by jest's global set-up; needs TEST_DATABASE_URL.
 import { fingerprint } from './bootstrap/fingerprint.mjs';
 import { applyMigrations } from './bootstrap/migrations.mjs';
 import { connectPostgres, quoteLiteral } from './bootstrap/postgres.mjs';
@@ -14,7 +14,7 @@ await supervise({ name: 'test-template' }, async () => {
   const migrations = fingerprint(['prisma/migrations']);
   const server = await connectPostgres(serverUrl);
   try {
-    // Two test runs on one server take turns.
+    // Concurrent test runs on one server wait for each other.
     await server.query('SELECT pg_advisory_lock($1)', [LOCK_KEY]);
     if ((await builtFrom(server)) === migrations) return;
     await server.query(`DROP DATABASE IF EXISTS ${TEMPLATE} WITH (FORCE)`);

@@ -2,8 +2,8 @@ import type { Environment, Variable } from './variable';
 import { API_VARIABLES as API, SERVICE_VARIABLES as SERVICE } from './variables';
 
 /**
- * What two variables say together that cannot be. Those that are wrong by themselves are passed over: they
- * have their own message.
+ * Invalid combinations of variables. Variables that are invalid by themselves have their own message and are
+ * skipped here.
  */
 export function serviceContradictions(env: Environment): string[] {
   return [
@@ -24,7 +24,7 @@ export function serviceContradictions(env: Environment): string[] {
   ];
 }
 
-/** Tokens come from one place, and those of the demo go to this machine only. */
+/** Exactly one source of token keys is set, and demo tokens are issued on this machine only. */
 export function apiContradictions(env: Environment): string[] {
   return [...tokenSources(env), ...exposedDemo(env)];
 }
@@ -82,9 +82,8 @@ function halfPushKeys(env: Environment): string[] {
   );
   const missing = names.filter((name) => env[name] === undefined);
   if (missing.length === 0 || missing.length === names.length) return [];
-  return [
-    `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set; allowed: all of ${names.join(', ')}, or none of them`,
-  ];
+  const verb = missing.length === 1 ? 'is' : 'are';
+  return [`${missing.join(' and ')} ${verb} not set; allowed: all of ${names.join(', ')}, or none of them`];
 }
 
 function valueOf<T>(env: Environment, { name, schema }: Variable<T>): T | undefined {

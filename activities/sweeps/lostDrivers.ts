@@ -1,6 +1,6 @@
 import { v7 as newCorrelationId } from 'uuid';
 import { type Actor } from '../../domain/delivery/status';
-import { isOurFault, type LossLimits } from '../../domain/driver/loss';
+import { isIngestOutage, type LossLimits } from '../../domain/driver/loss';
 import { type Seen, type SeenLoss, watchDriver, type WatchedDriver } from '../../domain/driver/lossWatch';
 import { type Message } from '../../domain/notices/message';
 import { type TravelModel } from '../../domain/geo/places';
@@ -56,7 +56,7 @@ export function createLostDrivers(deps: LostDriversDeps): LostDrivers {
       const { cities, silenceOver, isIngestDown } = await watchAll(deps);
       const all = [...cities];
       const faulty = all.filter(([, { silent, knownSilent, working }]) =>
-        isOurFault(silent - knownSilent, working - knownSilent, deps.limits),
+        isIngestOutage(silent - knownSilent, working - knownSilent, deps.limits),
       );
       const silentCities = faulty.map(([cityId]) => cityId);
       const withheld = withhold(deps, faulty);

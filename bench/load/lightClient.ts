@@ -13,12 +13,12 @@ export type BodyOf<P extends keyof paths> = paths[P] extends {
 
 /**
  * Sends a request as one caller.
- * @returns the body of a success.
- * @throws Refused for any other answer but 503, which is tried again
+ * @returns the body of a success
+ * @throws Refused for any other answer except 503, which is retried
  */
 export type Send = (method: 'POST' | 'GET', path: string, body?: object) => Promise<unknown>;
 
-/** An answer that is no success. `code` is the stable code of the problem. */
+/** An error response. `code` is the stable problem code. */
 export class Refused extends Error {
   override name = 'Refused';
   constructor(
@@ -36,8 +36,8 @@ const PATIENCE_MS = 30_000;
 const FIRST_WAIT_MS = 100;
 
 /**
- * A client that costs next to nothing, as its CPU is charged to whom it measures: connections are kept, and
- * nothing is checked. packages/api-client takes five times as much. The bodies have its types.
+ * A client with minimal CPU cost, since its CPU counts in the measurement: connections are kept alive, and
+ * responses are not validated. packages/api-client takes five times as much; the request bodies have its types.
  */
 export class LightClient {
   retries = 0;

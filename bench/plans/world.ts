@@ -19,12 +19,12 @@ import type { ApiDeps } from '../../api/deps';
 import type { Settings } from '../../settings';
 
 /**
- * All of the service that sends statements, put together as worker and API do it, but for Temporal: what a
- * workflow would do with an update is done at once.
+ * Every part of the service that sends statements, composed as in worker and API, except for Temporal: the
+ * work of an update runs at once.
  */
 export type World = ReturnType<typeof createWorld>;
 
-/** A point of P-256, as VAPID has it. */
+/** A P-256 point, as in VAPID. */
 const PUSH_KEY = 'BDd3_hVL9fZi9Ybo2UUzA284WG5FZR30_95YeZJsiApwXKpNcF1rRPF3foIiBHXRdJI2Qhumhf6_LFTeZaNndIo';
 const quiet = { info: () => {}, warn: () => {}, error: () => {} };
 const NO_NEWS = { listen: () => {}, tell: async () => {}, stop: async () => {} };
@@ -91,7 +91,7 @@ export function createWorld({
         locationPerMinute: 1,
         availabilityPerMinute: 1,
         badTokenPerMinute: 1,
-      }, // counted in Redis by the router, which is not here
+      }, // counted in Redis by the router, which this bench does not run
     },
     log: pino({ level: 'silent' }),
     clock,
@@ -100,7 +100,7 @@ export function createWorld({
     read,
     redis,
     keyPrefix,
-    readToken: () => Promise.reject(new Error('nobody comes by HTTP')),
+    readToken: () => Promise.reject(new Error('no HTTP requests here')),
     commands: createCommandSender({
       updates: updatesInProcess(db, activities),
       timeoutMs: 8_000,
@@ -141,7 +141,7 @@ export function createWorld({
   };
 }
 
-/** The transaction of the update's event, as the workflow's one writer runs it. */
+/** Runs the transaction of an update's event, as the delivery's workflow does. */
 function updatesInProcess(db: Database, activities: DeliveryActivities): WorkflowUpdates {
   return {
     execute: async (workflowId, { command, payload }) => {
@@ -152,11 +152,11 @@ function updatesInProcess(db: Database, activities: DeliveryActivities): Workflo
       });
       return (await runEvent(activities, { deliveryId, event: command.eventOf(payload) })).answer;
     },
-    recall: () => Promise.reject(new Error('no update is remembered here')),
+    recall: () => Promise.reject(new Error('updates are not stored here')),
   };
 }
 
-/** One event of a delivery, now. */
+/** Runs one event of a delivery now. */
 export function runEvent(
   activities: DeliveryActivities,
   { deliveryId, event }: Pick<EventInput, 'deliveryId' | 'event'>,

@@ -1,4 +1,5 @@
 // Tokens of the demo: whose they are, and how they are signed.
+import { createSecretKey } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { SignJWT } from 'jose';
@@ -38,7 +39,7 @@ export function readHolder([role, ...words]) {
 
 /** @throws SetupError where tokens come from an issuer, or there is no local key */
 export function localSigner(env = process.env) {
-  const key = new TextEncoder().encode(localKey(readSettings(env)));
+  const key = createSecretKey(localKey(readSettings(env)), 'utf8');
   return (holder) =>
     new SignJWT(claimsOf(holder))
       .setProtectedHeader({ alg: 'HS256' })

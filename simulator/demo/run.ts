@@ -1,4 +1,4 @@
-import { sentenceOf } from '../../reliability/checker/broken';
+import { sentenceOf } from '../../reliability/checker/violation';
 import type { CheckerOptions } from '../../reliability/checker/checker';
 import { Watch } from '../../reliability/checker/watch';
 import { connect, type Connections } from '../client/connections';

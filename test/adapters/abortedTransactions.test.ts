@@ -1,4 +1,6 @@
-/** A worker or a connection that dies in mid-transaction leaves no trace, and the repeat does it once. */
+/**
+ * A worker or connection that dies during a transaction leaves no trace, and the repeat commits exactly once.
+ */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
 import type { IncomingEvent } from '../../domain/delivery/events';
@@ -10,7 +12,7 @@ import { brokenInvariants } from '../support/invariants';
 const OPS = { kind: 'ops', id: 'olga' } as const;
 
 let world: DispatchWorld;
-/** Stands beside the service: locks what its transaction needs, and ends its connection. */
+/** A second connection that locks the rows a transaction needs and kills the service's connection. */
 let outsider: Client;
 beforeAll(async () => {
   world = await createDispatchWorld();
@@ -44,14 +46,15 @@ async function everything(): Promise<unknown> {
 async function killTheBlocked(): Promise<void> {
   const pid = await eventually('a transaction waits for our lock', async () => {
     const { rows } = await outsider.query<{ pid: number }>(
-      `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND pid <> pg_backend_pid()`,
+      `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+        AND pid <> pg_backend_pid()`,
     );
     return rows[0]?.pid;
   });
   await outsider.query('SELECT pg_terminate_backend($1)', [pid]);
 }
 
-/** Where the transaction is when it dies: before its first write, between its writes, before its last. */
+/** When the transaction dies: before its first write, between writes, or before its last. */
 const MOMENTS = {
   'while it waits for the delivery': (deliveryId: string) =>
     `SELECT FROM deliveries WHERE id = '${deliveryId}' FOR UPDATE`,
@@ -61,7 +64,7 @@ const MOMENTS = {
   'before its entries are in the trail': () => 'LOCK TABLE audit_entries IN SHARE ROW EXCLUSIVE MODE',
 } as const;
 
-/** Events with much to write, each with what has to be so before. */
+/** Events with many writes, and their preconditions. */
 const EVENTS: Readonly<Record<string, (deliveryId: string, driverId: string) => Promise<IncomingEvent>>> = {
   'making an offer': async () => ({ kind: 'lookForDriver', freed: null }),
   'an accept': async (deliveryId, driverId) => ({
@@ -93,7 +96,7 @@ const CASES = Object.keys(EVENTS).flatMap((event) =>
   Object.keys(MOMENTS).map((moment) => [event, moment] as const),
 );
 
-describe('a transaction that dies', () => {
+describe('an aborted transaction', () => {
   test.each(CASES)('%s, %s', async (eventName, moment) => {
     const cityId = await world.addCity();
     const driverId = await world.addDriver({ cityId });

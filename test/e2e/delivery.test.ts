@@ -1,6 +1,6 @@
 /**
- * The way of one delivery through everything: HTTP and sockets, worker and API as processes, PostgreSQL,
- * Redis, a real Temporal.
+ * One delivery end to end: HTTP and sockets, worker and API as processes, PostgreSQL, Redis, and a real
+ * Temporal.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ScheduleOverlapPolicy, type WorkflowHandle } from '@temporalio/client';
@@ -46,7 +46,7 @@ const is = (deliveryId: string, status: string): Promise<true> =>
   eventually(`the delivery is ${status}`, async () => (await row(deliveryId)).status === status);
 
 describe('a delivery', () => {
-  test('whose first driver accepts goes to the door', () =>
+  test('is delivered by the first driver, who accepts', () =>
     inCity({}, async (city) => {
       const driver = await city.addDriver();
       const order = await city.order();
@@ -82,7 +82,7 @@ describe('a delivery', () => {
       });
     }));
 
-  test('whose first driver accepts costs at most 42 events', () =>
+  test('costs at most 42 events where the first driver accepts', () =>
     inCity({}, async (city) => {
       const driver = await city.addDriver();
       const counts: number[] = [];
@@ -98,7 +98,7 @@ describe('a delivery', () => {
       expect(median).toBeLessThanOrEqual(42);
     }));
 
-  test('that is rejected and then left to lapse goes to the third driver, and each is told the truth', () =>
+  test('that is rejected and then expires goes to the third driver, and each gets correct events', () =>
     inCity({ offerTtlSeconds: 2 }, async (city) => {
       const [first, second, third] = [
         await city.addDriver(),
@@ -131,7 +131,7 @@ describe('a delivery', () => {
       await is(deliveryId, 'DELIVERED');
     }));
 
-  test('of a driver with the app of v1 is theirs at once, and told in the words of v1', () =>
+  test('is assigned to a driver with the v1 app at once, with v1 events', () =>
     inCity({}, async (city) => {
       const driver = await city.addDriver({ offerVersion: null });
       const { deliveryId } = await city.order();
@@ -149,7 +149,7 @@ describe('a delivery', () => {
       await is(deliveryId, 'DELIVERED');
     }));
 
-  test('that is cancelled takes its offer back at once, and sends the courier on the way home', () =>
+  test('that is cancelled withdraws its offer at once, and releases the driver who was on the way', () =>
     inCity({}, async (city) => {
       const driver = await city.addDriver();
       const offered = await city.order();
@@ -172,7 +172,7 @@ describe('a delivery', () => {
       expect(await handleOf(city, carried).result()).toBe('CANCELLED');
     }));
 
-  test('whose driver goes offline with the offer, and then before the pickup, goes to the next each time', () =>
+  test('goes to the next driver when its driver goes offline, during the offer and before pickup', () =>
     inCity({}, async (city) => {
       const [first, second] = [await city.addDriver(), await city.addDriver({ at: northOf(400) })];
       const { deliveryId } = await city.order();
@@ -194,7 +194,7 @@ describe('a delivery', () => {
       await is(deliveryId, 'DELIVERED');
     }));
 
-  test('that finds nobody is offered to the driver who comes on duty', () =>
+  test('that found nobody is offered to a driver who comes on duty', () =>
     inCity({}, async (city) => {
       const { deliveryId } = await city.order();
       await is(deliveryId, 'SEARCHING');
@@ -204,7 +204,7 @@ describe('a delivery', () => {
       await city.ops.cancel(deliveryId, 'OPS_CANCELLED');
     }));
 
-  test('is one, however often and at once its order is posted', () =>
+  test('is created once, however often and concurrently its order is posted', () =>
     inCity({}, async (city) => {
       const posted = await Promise.all(
         Array.from({ length: 8 }, () => city.order({ sellerOrderId: 'the-same' })),
@@ -215,8 +215,8 @@ describe('a delivery', () => {
     }));
 });
 
-describe('ops who look into Temporal', () => {
-  test('find a running delivery by state, city, shop and driver, and read in words what it waits for', () =>
+describe('ops in the Temporal UI', () => {
+  test('find a delivery by state, city, merchant and driver, and read what it waits for', () =>
     inCity({}, async (city) => {
       const { temporal } = system.parts;
       const driver = await city.addDriver();
@@ -369,6 +369,6 @@ describe('whoever listens', () => {
   });
 });
 
-test('after all that every invariant holds', async () => {
+test('every invariant holds after all that', async () => {
   expect(await brokenInvariants(system.parts.db)).toEqual([]);
 });

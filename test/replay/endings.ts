@@ -1,7 +1,4 @@
-/**
- * What must have been recorded of the release in package.json: every way to end, every word that a workflow
- * takes, every reason that may be given.
- */
+/** The required coverage of the histories of the current release: every ending, every event, every reason. */
 import { AUTOMATIC_EVENTS } from '../../domain/delivery/events';
 import { DELIVERY_TRANSITIONS, isClosed, REASON_CODES } from '../../domain/delivery/status';
 import { LEAVE_REASONS, NOTICED_LOSSES } from '../../domain/driver/loss';
@@ -10,7 +7,7 @@ import * as contract from '../../workflows/contract';
 import type { RecordedHistory } from '../../worker/replayCheck/historyJson';
 import { payloadsOf } from './historyFiles';
 
-/** One line for each thing that a history must show, in the words of `shownBy`. */
+/** One line for each thing that a history must contain, as `shownBy` names it. */
 export function mustBeShown(): string[] {
   return [
     ...DELIVERY_TRANSITIONS.filter(({ to }) => isClosed(to)).map(({ from, to }) => `end ${from} > ${to}`),
@@ -36,7 +33,7 @@ function isSignal(each: unknown): each is { type: 'signal'; name: string } {
 type Result = { known?: { status: string; closed: boolean } };
 type Said = { reason?: string; why?: string };
 
-/** What a history shows, in the same words. */
+/** What a history contains, in the same form. */
 export function shownBy({ events }: RecordedHistory): string[] {
   const did = events.flatMap(({ markerRecordedEventAttributes: marker }) => (marker ? [doneBy(marker)] : []));
   const asked = events.flatMap((event) => heardIn(event));

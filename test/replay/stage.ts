@@ -1,7 +1,4 @@
-/**
- * What scenarios have in common: a city of their own with drivers, and the ways in which a delivery is spoken
- * to.
- */
+/** The common parts of scenarios: a city with drivers, and the ways to send events to a delivery. */
 import type { Actor, ReasonCode, Step } from '../../domain/delivery/status';
 import type { DispatchLimits } from '../../domain/delivery/decisionContext';
 import type { LeaveReason } from '../../domain/driver/loss';
@@ -25,7 +22,7 @@ const OPS: Actor = { kind: 'ops', id: 'olga' };
 
 export type LiveOffer = { offerId: string; driverId: string };
 
-/** One scenario's own city: other scenarios' deliveries do not want its drivers. */
+/** The city of one scenario, so that deliveries of other scenarios do not use its drivers. */
 export class Stage {
   private constructor(
     readonly world: RealTemporalWorld,
@@ -66,7 +63,7 @@ export class Stage {
     return this.world.dispatch({ ...delivery, cityId: this.cityId });
   }
 
-  /** Waits for the record, not by queries. */
+  /** Waits for a row, without queries to the workflow. */
   is({ deliveryId }: RunningDelivery, wanted: string): Promise<true> {
     return eventually(
       `the delivery is ${wanted}`,
@@ -186,7 +183,7 @@ export class Stage {
     return this.world.addDriver({ cityId: this.cityId, at: this.world.standard.pickup });
   }
 
-  /** Waits for the level in the record. */
+  /** Waits for the level in the row. */
   reaches({ deliveryId }: RunningDelivery, level: number): Promise<true> {
     return eventually(
       `level ${level} is reached`,

@@ -11,7 +11,7 @@ const GIVEN_UP: readonly { name: RegExp; instead: string; left: number }[] = [
   { name: /\bDraft\b/, instead: 'ChangeSet', left: 0 },
   { name: /\b(type|class|interface) Told\b/, instead: 'EventResult or ClientAnswers', left: 0 },
   { name: /\b(type|class|interface) Known\b/, instead: 'DeliverySnapshot', left: 0 },
-  { name: /\b(type|class|interface) Look\b/, instead: 'SearchResult', left: 1 },
+  { name: /\b(type|class|interface) Look\b/, instead: 'SearchResult', left: 0 },
   { name: /[a-z]Desk\b|\bDesk[A-Z]/, instead: '…Service', left: 0 },
   { name: /\bkick(s|ed|ing)?\b/i, instead: 'notifyRelay', left: 0 },
   // The outbox keeps messages of the kind 'letGo'.

@@ -3,7 +3,7 @@ import { writtenFiles } from './files';
 import { tooWide } from './widths';
 
 /** Wide lines of code that are still to be broken. It may only get smaller; at 0 it can go. */
-const WIDE_LINES_OF_CODE_LEFT = 243;
+const WIDE_LINES_OF_CODE_LEFT = 240;
 
 test('no line of prose is wider than 120 columns, but for tables and addresses', () => {
   const pages = writtenFiles(/\.md$/);

@@ -7,8 +7,8 @@ import { straightSpeed } from '../../simulator/people/movement';
 import { drawPauses, pointIn, READY_MINUTES } from '../../simulator/people/orders';
 import { type Roster, rosterOf } from '../../simulator/people/roster';
 
-/** What a look at the city gives, once a minute of its clock. */
-export type Look = { clockMs: number; waiting: number; driversOnDuty: number; delivered: number };
+/** The city at one instant; taken once a minute of its clock. */
+export type CitySample = { clockMs: number; waiting: number; driversOnDuty: number; delivered: number };
 
 export type ModelOptions = {
   seed: string;
@@ -43,7 +43,14 @@ type Driver = { number: number; place: Point; metersPerSecond: number; busyUntil
  * The demo city without a service: the same shops, doors, drivers, roster, speeds and odds, and the nearest
  * free driver is asked, the oldest order first. Hours take milliseconds.
  */
-export function playCity({ seed, drivers: count, speed, minutes, backlog = 0, rate }: ModelOptions): Look[] {
+export function playCity({
+  seed,
+  drivers: count,
+  speed,
+  minutes,
+  backlog = 0,
+  rate,
+}: ModelOptions): CitySample[] {
   const random = randomFrom(seed);
   const roster = rosterOf({
     drivers: count,
@@ -52,7 +59,7 @@ export function playCity({ seed, drivers: count, speed, minutes, backlog = 0, ra
   });
   const city = new CityModel(random.stream('city'), roster, count, speed);
   for (let order = 0; order < backlog; order++) city.order(0);
-  const looks: Look[] = [];
+  const samples: CitySample[] = [];
   const orders = random.stream('orders');
   let pauses = 0;
   let [counted, driversOnDuty] = [0, 0];
@@ -62,9 +69,9 @@ export function playCity({ seed, drivers: count, speed, minutes, backlog = 0, ra
     for (; pauses <= 0; pauses += drawPauses(orders)) city.order(clockMs);
     city.assign(clockMs);
     if (clockMs % MINUTE_MS === 0)
-      looks.push({ clockMs, waiting: city.waiting, driversOnDuty, delivered: city.delivered });
+      samples.push({ clockMs, waiting: city.waiting, driversOnDuty, delivered: city.delivered });
   }
-  return looks;
+  return samples;
 }
 
 class CityModel {

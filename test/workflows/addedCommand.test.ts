@@ -33,7 +33,7 @@ beforeAll(async () => {
 afterEach(() => world.endAll());
 afterAll(() => world.close());
 
-test('a command that is added to a copy of the map is taken by the worker, and answered after the end too', async () => {
+test('a command added to a copy of the map reaches the worker, and its result the caller', async () => {
   const sellerOrderId = newId();
   const { deliveryId, handle } = await world.dispatch({
     sellerOrderId,

@@ -41,7 +41,7 @@ export function noteOffer(
   });
 }
 
-/** Drivers hear of ends that are not their own answers; ops hear of all. */
+/** Drivers are told of ends other than their own answers; ops are told of all. */
 function announceEnd(
   changes: ChangeSet,
   { offerId, deliveryId, driverId, state, endReason }: OfferFacts,

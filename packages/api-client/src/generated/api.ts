@@ -1,4 +1,4 @@
-/** Made from the API's own schemas by `npm run api:types`; not to be changed by hand. */
+/** Generated from the API's schemas by `npm run api:types`; do not edit. */
 export interface paths {
     "/drivers/{id}/location": {
         parameters: {

@@ -1,4 +1,4 @@
-/** Made from the API's own schemas by `npm run api:types`; not to be changed by hand. */
+/** Generated from the API's schemas by `npm run api:types`; do not edit. */
 /** What makes a POST repeatable: this header, the request itself, or this field of its body. */
 export const POST_IDEMPOTENCY: Readonly<Record<string, string>> = {
     "/drivers/{id}/location": "request",

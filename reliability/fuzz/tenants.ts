@@ -2,8 +2,8 @@ import { v5 as uuidFrom } from 'uuid';
 import type { Point } from '../../domain/geo/places';
 import type { Secret } from './judge';
 
-/** One city with a shop, drivers and ops of its own. What is in it is nobody's business but theirs. */
-export type Party = {
+/** One tenant: a city with its own merchant, drivers and ops. Its data is visible to nobody else. */
+export type Tenant = {
   name: string;
   cityId: string;
   merchantId: string;
@@ -14,11 +14,14 @@ export type Party = {
 
 const DRIVER_IDS = '3d8a7a0e-51e6-5b53-9a53-2a6f0f3b9c11';
 const NAMES = ['amber', 'birch', 'cedar'] as const;
-/** Its ids are never sent by anybody but itself: where one of them shows, it was leaked, and not repeated. */
+/**
+ * No request contains an id of this tenant unless it is its own: where one appears, it was leaked and not
+ * echoed.
+ */
 const HIDDEN = 'cedar';
 const DRIVERS_EACH = 3;
 
-/** Who may ask. Everything is known of their rights beforehand: which secrets they may be shown. */
+/** A caller, with known rights: the secrets they may see. */
 export type CallerKind = { name: string } & (
   | { role: 'driver'; driverId: string }
   | { role: 'merchant'; merchantId: string }
@@ -26,8 +29,11 @@ export type CallerKind = { name: string } & (
   | { role: 'nobody'; token: 'none' | 'garbage' | 'foreign' | 'expired' | 'customer' }
 );
 
-/** The same for the same seed. @param mark what makes secrets and ids of this run its own */
-export function partiesOf(mark: string): Party[] {
+/**
+ * Deterministic for a seed.
+ * @param mark makes secrets and ids unique to this run
+ */
+export function tenantsOf(mark: string): Tenant[] {
   return NAMES.map((name, at) => ({
     name,
     cityId: `fuzz-${name}`,
@@ -42,14 +48,14 @@ export function partiesOf(mark: string): Party[] {
   }));
 }
 
-export function isHidden({ name }: Party): boolean {
+export function isHidden({ name }: Tenant): boolean {
   return name === HIDDEN;
 }
 
-/** Those of the parties whose ids are known, ops of all cities, and some who are nobody. */
-export function callersOf(parties: readonly Party[]): CallerKind[] {
-  const own = parties
-    .filter((party) => !isHidden(party))
+/** Callers of the tenants whose ids are known, ops of all cities, and callers without rights. */
+export function callersOf(tenants: readonly Tenant[]): CallerKind[] {
+  const own = tenants
+    .filter((tenant) => !isHidden(tenant))
     .flatMap(({ name, cityId, merchantId, drivers }): CallerKind[] => [
       ...drivers.map(
         ({ driverId }, index) => ({ name: `driver-${name}-${index}`, role: 'driver', driverId }) as const,
@@ -64,14 +70,14 @@ export function callersOf(parties: readonly Party[]): CallerKind[] {
 }
 
 /**
- * What stands in rows of each party, and who may be shown it: drivers and shops of a city work together, ops
- * look after all of it.
+ * Secret values in the rows of each tenant, and who may see them. Drivers and merchants of a city share
+ * deliveries; ops see everything.
  */
-export function secretsOf(parties: readonly Party[]): Secret[] {
-  return parties.flatMap((party) => {
-    const { name, drivers, orderSecret } = party;
+export function secretsOf(tenants: readonly Tenant[]): Secret[] {
+  return tenants.flatMap((tenant) => {
+    const { name, drivers, orderSecret } = tenant;
     const watching = [`merchant-${name}`, `ops-${name}`, 'ops-of-all'];
-    const ids = isHidden(party)
+    const ids = isHidden(tenant)
       ? drivers.map(({ driverId }) => ({ text: driverId, seenBy: new Set(['ops-of-all']) }))
       : [];
     return [

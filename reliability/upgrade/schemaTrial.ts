@@ -6,10 +6,7 @@ import { command } from './commands';
 import { LockWatch } from './lockWatch';
 import { dispensable, makeNextMigrations, type Migration, NEXT_MIGRATIONS } from './migrations';
 
-/**
- * How drivers and shops fared while something was done. Milliseconds; null: nobody asked for anything
- * meanwhile.
- */
+/** How requests fared during one operation. Milliseconds; null: there were no requests. */
 export type Window = {
   what: string;
   tookMs: number;
@@ -27,30 +24,30 @@ export type SchemaDeps = {
 };
 
 /**
- * The commands give up waiting for a table after 500 ms; whoever queued behind them may have come at their
- * very beginning, and is seen a look later.
+ * Migrations give up on a table lock after 500 ms. A request may queue behind them from the start, and is
+ * seen one sample later.
  */
 const LONGEST_LOCK_WAIT_MS = 1_000;
 const LOCK_TIMEOUT_MS = 500;
 const LOCK_NOT_AVAILABLE = '55P03';
 const PATIENCE_MS = 60_000;
-/** A request that was under way when something ended is counted to it. */
+/** A request still in progress at the end of an operation counts for it. */
 const SETTLE_MS = 1_000;
 const FLOOR_MS = 6_000;
-/** Longer than the command needs until it comes to the first table. */
+/** Longer than the command takes to reach the first table. */
 const LONG_TRANSACTION_MS = 10_000;
 const IN_VAIN = /a table is in use; once more/g;
 const REQUESTS = ['accept', 'step', 'order'] as const;
 const DATABASE_COMMAND = join(__dirname, '../../../scripts/database.mjs');
 
 /**
- * The schema goes on to the next release and back, and pieces of this one away and again, while drivers
- * accept and deliver.
+ * Migrates the schema to the next release and back, and reverts and reapplies parts of this one, while
+ * drivers accept and deliver.
  */
-export class SchemaShow {
+export class SchemaTrial {
   readonly windows: Window[] = [];
   readonly problems: string[] = [];
-  /** How often a migration gave up, let everybody pass, and came again. */
+  /** How often a migration gave up its lock attempt and retried. */
   private triesInVain = 0;
 
   constructor(
@@ -69,12 +66,12 @@ export class SchemaShow {
     watch.start();
     try {
       await this.during('nothing, for comparison', watch, async () => void (await pause(FLOOR_MS, signal)));
-      await this.during('the next release’s migrations', watch, () => this.database('migrate', next.dir));
-      await this.during('their way back', watch, () => this.back(next.dir));
-      await this.during('the same behind a long transaction', watch, () =>
+      await this.during('migrating to the next release', watch, () => this.database('migrate', next.dir));
+      await this.during('reverting it', watch, () => this.back(next.dir));
+      await this.during('migrating behind a long transaction', watch, () =>
         this.behindLongTransaction(next.dir),
       );
-      await this.during('their way back, once more', watch, () => this.back(next.dir));
+      await this.during('reverting it again', watch, () => this.back(next.dir));
       for (const migration of dispensable()) {
         await this.during(`${migration.name}, down`, watch, () => this.run(migration, 'down'));
         await this.during(`${migration.name}, up`, watch, () => this.run(migration, 'up'));
@@ -101,14 +98,13 @@ export class SchemaShow {
       longestLockWaitMs: watch.take(),
     };
     this.windows.push(window);
-    this.deps.log(
-      `schema: ${what}: ${tookMs} ms; ${asked.length} requests, the longest ${window.longestRequestMs ?? '-'} ms; the longest wait for a table ${window.longestLockWaitMs} ms`,
-    );
+    const longest = `longest request ${window.longestRequestMs ?? '-'} ms, lock wait ${window.longestLockWaitMs} ms`;
+    this.deps.log(`schema: ${what}: ${tookMs} ms; ${asked.length} requests; ${longest}`);
     if (window.longestLockWaitMs > LONGEST_LOCK_WAIT_MS)
-      this.problems.push(`${what}: somebody waited ${window.longestLockWaitMs} ms for a table`);
+      this.problems.push(`${what}: a session waited ${window.longestLockWaitMs} ms for a table lock`);
   }
 
-  /** As whoever runs the service does it. */
+  /** Runs the operator's command. */
   private async database(name: 'migrate' | 'down', migrationsDir: string): Promise<void> {
     const { env, ownerUrl } = this.deps;
     const { code, words } = await command(DATABASE_COMMAND, [name], {
@@ -125,8 +121,8 @@ export class SchemaShow {
   }
 
   /**
-   * Somebody's report reads a table for seconds; the migration wants it for itself, and all who come after
-   * would have to wait for both.
+   * A report reads a table for seconds. The migration needs an exclusive lock on it, and later sessions would
+   * queue behind both.
    */
   private async behindLongTransaction(migrationsDir: string): Promise<void> {
     const report = new Client({ connectionString: this.deps.ownerUrl });
@@ -138,16 +134,15 @@ export class SchemaShow {
       const before = this.triesInVain;
       await this.database('migrate', migrationsDir).finally(() => reading);
       if (this.triesInVain === before)
-        this.problems.push(
-          'no migration had to wait for the long transaction, so that nothing is shown of it',
-        );
+        this.problems.push('no migration had to wait for the long transaction: nothing was tested');
     } finally {
       await report.end();
     }
   }
 
   /**
-   * Out of its turn, as no command would do it: in one transaction, and with the patience of the commands.
+   * Runs one migration out of order, which no command does: in one transaction, with the lock time-out of the
+   * commands.
    */
   private async run(migration: Migration, way: 'up' | 'down'): Promise<void> {
     const owner = new Client({

@@ -1,10 +1,10 @@
 /**
- * Keeps so many deliveries open: drivers wait before the door, and each order that comes beyond that number
- * lets the one that waits longest hand over. So the orders set the pace, and never the service.
+ * Keeps the number of open deliveries constant: drivers wait at the dropoff, and each order above the number
+ * releases the driver who has waited longest. Orders set the pace, not the service.
  */
-export class Door {
+export class HandoverGate {
   private readonly waiting: (() => void)[] = [];
-  /** Of those who may hand over but have not come to the door yet. */
+  /** Releases granted to drivers who have not arrived yet. */
   private owed = 0;
   private handingOver = 0;
   private openNow = 0;
@@ -12,20 +12,20 @@ export class Door {
 
   constructor(private readonly keepOpen: number) {}
 
-  /** How many were open at the least and at the most since the last call. */
+  /** The minimum and maximum of open deliveries since the last call. */
   openSince(): { min: number; max: number } {
     const { seen } = this;
     this.seen = { min: this.openNow, max: this.openNow };
     return seen;
   }
 
-  /** An order is posted. */
+  /** An order was placed. */
   enter(): void {
     this.count(1);
-    if (this.openNow - this.handingOver > this.keepOpen) this.letOne();
+    if (this.openNow - this.handingOver > this.keepOpen) this.releaseOne();
   }
 
-  /** Resolves when this one may hand over. */
+  /** Resolves when this driver may hand over. */
   wait(): Promise<void> {
     if (this.owed > 0) {
       this.owed -= 1;
@@ -34,14 +34,14 @@ export class Door {
     return new Promise((resolve) => this.waiting.push(resolve));
   }
 
-  /** It has ended; `wasLet` false: not by way of the door. */
-  leave({ wasLet }: { wasLet: boolean }): void {
+  /** The delivery has ended; `wasReleased` false: without passing the gate. */
+  leave({ wasReleased }: { wasReleased: boolean }): void {
     this.count(-1);
-    if (wasLet && this.handingOver > 0) this.handingOver -= 1;
+    if (wasReleased && this.handingOver > 0) this.handingOver -= 1;
   }
 
-  /** One more may hand over, whatever is open. */
-  letOne(): void {
+  /** Releases one driver, however many deliveries are open. */
+  releaseOne(): void {
     this.handingOver += 1;
     const next = this.waiting.shift();
     if (next) next();

@@ -1,6 +1,7 @@
 // Who may import whom: docs/architecture.md#layers.
 const OURS =
-  '^(domain|workflows|activities|services|adapters|worker|api|settings|simulator|reliability|bench|prisma|packages|test)/';
+  '^(domain|workflows|activities|services|adapters|worker|api|settings|simulator|reliability|bench|prisma|' +
+  'packages|test)/';
 const ROOTS = ['^(worker|api)/main\\.ts$', '^(simulator|reliability|bench|worker)/.*/main\\.ts$'];
 const CLIENT = '^packages/api-client/';
 const CONTRACT = '^workflows/contract\\.ts$';

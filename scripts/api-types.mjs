@@ -30,7 +30,7 @@ async function generatedFiles() {
   const { apiEndpoints } = require('../dist/api/app.js');
   const { openApiDocument } = require('../dist/api/http/openapi.js');
   const { asyncApiDocument } = require('../dist/api/realtime/asyncapi.js');
-  // Endpoints are described without a look at what they need to answer.
+  // The endpoints are described without their dependencies.
   const openApi = openApiDocument(apiEndpoints({}));
   return {
     'api.ts': HEADER + (await typesOf(openApi)),
@@ -41,7 +41,7 @@ async function generatedFiles() {
 
 async function typesOf(document) {
   const { default: openapiTS, astToString } = await import('openapi-typescript');
-  // What has a default may be left out of a request.
+  // A request may leave out fields that have a default.
   return astToString(await openapiTS(document, { defaultNonNullable: false }));
 }
 
@@ -68,12 +68,15 @@ async function eventTypes({ info, channels, operations, components }) {
       return `    ${audience}: {\n${lines.map((line) => `        ${line};\n`).join('')}    };\n`;
     });
   const event = (_operation, message) => `${nameIn(message.$ref)}: ${typeOf(message)}`;
-  const said = ({ reply }, message) =>
-    `${nameIn(message.$ref)}: (body: ${typeOf(message)}, acknowledge: (reply: ${typeOf(reply.messages[0])}) => void) => void`;
+  const said = ({ reply }, message) => {
+    const acknowledge = `(reply: ${typeOf(reply.messages[0])}) => void`;
+    return `${nameIn(message.$ref)}: (body: ${typeOf(message)}, acknowledge: ${acknowledge}) => void`;
+  };
+  const listed = (name, lines) => `export interface ${name} {\n${lines.join('')}}\n`;
   return [
     types,
-    `/** The bodies of events, by who hears them. */\nexport interface EventsByAudience {\n${members('send', event).join('')}}\n`,
-    `/** What each may say. */\nexport interface MessagesByAudience {\n${members('receive', said).join('')}}\n`,
+    `/** The bodies of events, by audience. */\n${listed('EventsByAudience', members('send', event))}`,
+    `/** What clients of each audience may send. */\n${listed('MessagesByAudience', members('receive', said))}`,
   ].join('');
 }
 

@@ -49,8 +49,13 @@ export type AsyncApiDocument = {
   };
 };
 
-const DESCRIPTION =
-  'What the service says over Socket.IO, in the namespace `/`. The token travels as `auth.token` of the handshake; its role decides which of the channels below a socket is in. An event may come twice. A client that is away misses events: drivers are sent STATE on every connection, others read what they show again over HTTP. Later versions may add events; leave out those that you do not know.';
+const DESCRIPTION = [
+  'What the service sends over Socket.IO, in the namespace `/`.',
+  'The token travels as `auth.token` of the handshake; its role decides which channel a socket is in.',
+  'An event may come twice. A client that is away misses events: drivers are sent STATE on every connection,',
+  'others read what they show again over HTTP.',
+  'Later versions may add events; leave out those that you do not know.',
+].join(' ');
 
 /** The description of realtime events (AsyncAPI 3), made from the schemas that type what is sent. */
 export function asyncApiDocument(): AsyncApiDocument {

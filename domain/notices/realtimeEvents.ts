@@ -80,7 +80,8 @@ const carriedStop = z
   .meta({
     id: 'CarriedStop',
     description:
-      'In the order of the way. HANDOVER: where the goods are taken over from another driver. Leave out kinds that you do not know: there may be more',
+      'In the order of the way. HANDOVER: where the goods are taken over from another driver. ' +
+      'Leave out kinds that you do not know: there may be more',
   });
 
 const driverState = z.strictObject({

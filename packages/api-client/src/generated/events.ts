@@ -301,7 +301,7 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export type operations = Record<string, never>;
-/** The bodies of events, by who hears them. */
+/** The bodies of events, by audience. */
 export interface EventsByAudience {
     driver: {
         STATE: components["schemas"]["State"];
@@ -334,7 +334,7 @@ export interface EventsByAudience {
         delivery_delayed: components["schemas"]["DeliveryDelayed"];
     };
 }
-/** What each may say. */
+/** What clients of each audience may send. */
 export interface MessagesByAudience {
     driver: {
         OFFER_SEEN: (body: components["schemas"]["OfferSeen"], acknowledge: (reply: components["schemas"]["Noted"]) => void) => void;

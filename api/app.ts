@@ -1,6 +1,7 @@
-import express, { type Express } from 'express';
+import express, { type Express, type Router } from 'express';
 import helmet from 'helmet';
 import type { ApiDeps } from './deps';
+import { demoSignInRouter } from './http/demoSignIn';
 import { docsRouter } from './http/docsPage';
 import type { Endpoint } from './http/endpoint';
 import { healthRouter } from './http/health';
@@ -8,6 +9,7 @@ import { openApiDocument } from './http/openapi';
 import { Problem } from './http/problems';
 import { createRateLimits } from './http/rateLimits';
 import { correlate, measure, requestLog } from './http/requestLog';
+import { asyncApiDocument } from './realtime/asyncapi';
 import { auditEndpoints } from './routes/audit';
 import { availabilityEndpoints } from './routes/availability';
 import { cityEndpoints } from './routes/cities';
@@ -64,11 +66,15 @@ export function createApp(deps: ApiDeps): Express {
   app.use(
     endpointRouter({ ...deps, rateLimits }, endpoints),
     healthRouter(deps),
-    docsRouter(openApiDocument(endpoints)),
+    docsRouter(openApiDocument(endpoints), asyncApiDocument(), demoSignIn(deps)),
   );
   app.use(measure('none'), () => {
     throw new Problem('NO_SUCH_ROUTE', 'no route has this path');
   });
   app.use(problemHandler(deps));
   return app;
+}
+
+function demoSignIn({ db, log, signDemoToken }: ApiDeps): Router | null {
+  return signDemoToken ? demoSignInRouter({ db, log, signToken: signDemoToken }) : null;
 }

@@ -8,44 +8,22 @@ import { Redis } from 'ioredis';
 import { type Logger, pino } from 'pino';
 import { collectDefaultMetrics } from 'prom-client';
 import { v7 as newId } from 'uuid';
-import { createAuditChains } from '../adapters/postgres/auditChains';
-import { connectPostgres, poolReader } from '../adapters/postgres/database';
-import { requireSameTime } from '../adapters/postgres/databaseClock';
-import { createDeliveryStore } from '../adapters/postgres/deliveryStore';
-import { createDriverRegistry } from '../adapters/postgres/driverRegistry';
-import { createNotifiers } from '../adapters/notify/notifiers';
-import { createFeatureNews } from '../adapters/redis/featureNews';
-import { readFeatureRows } from '../adapters/postgres/featureRows';
+import { answerFromRow } from '../services/deliveries/deliveryEvents';
+import { commonChecks, composeAdapters } from '../adapters/compose';
 import { createFeatureClient } from '../adapters/openfeature/featureClient';
-import { createOrderStore } from '../adapters/postgres/orderStore';
-import { createRedisDriverMap } from '../adapters/redis/driverMap';
-import { createRelay, type Relay } from '../adapters/postgres/relay';
-import { createSocketEmitter } from '../adapters/redis/socketEmitter';
-import { createDispatcher } from '../adapters/temporal/dispatcher';
-import { createAuditService } from '../services/auditChains';
-import { createAvailability } from '../services/availability';
-import { answerFromRow } from '../activities/delivery';
-import { createDriverStates } from '../services/driverStates';
+import { connectPostgres, poolReader } from '../adapters/postgres/database';
+import { createFeatureNews } from '../adapters/redis/featureNews';
+import { composeRelayedServices, startFeatures } from '../services/compose';
 import { createFeatureService } from '../services/features/featureService';
-import { createFeatureRegistry, logFeatures } from '../services/features/featureRegistry';
-import { createLiveMap } from '../services/liveMap';
-import { createNotices } from '../services/notices';
-import { createOrders } from '../services/orders';
-import { createMessageHandler } from '../services/outbox/outboxMessages';
-import type { DriverMap, NotifyRelay } from '../services/ports';
-import { createPositions } from '../services/positions';
-import { createRegistration } from '../services/registration';
-import { createRescue } from '../services/rescue';
-import { createSupportCases } from '../services/supportCases';
-import { createWake } from '../services/wake';
-import { createZoneHealth } from '../services/zones/zoneHealth';
-import { readApiSettings } from '../settings';
+import type { DriverMap } from '../services/ports';
+import { readApiSettings, startFailure } from '../settings';
 import { readTemporalSettings } from '../settings/temporal';
-import { createAnswers } from './commands/answers';
+import { createCommandSender } from './commands/commandSender';
 import { createApp } from './app';
 import { attachGateway } from './realtime/gateway';
 import { stopServing } from './http/shutdown';
-import { connectTemporal, createWorkflowUpdates } from './commands/temporalUpdates';
+import { connectTemporal, createWorkflowUpdates } from './commands/workflowUpdates';
+import { createLocalSigner } from './auth/localTokens';
 import { createTokenReader } from './auth/tokens';
 
 /** That the API hears its drivers holds for three times as long. */
@@ -68,60 +46,27 @@ async function main(): Promise<void> {
   const client = new Client({ connection, namespace: temporal.namespace });
 
   const clock = Date.now;
-  const featureNews = createFeatureNews(redis, log);
-  const features = createFeatureRegistry({
-    environment: settings.features,
-    news: featureNews,
-    clock,
-    log,
-    readRows: () =>
-      readFeatureRows(
-        db,
-        settings.features.map(({ feature }) => feature),
-        1,
-      ),
-  });
-  await features.start();
-  logFeatures(features, log);
-  const map = createRedisDriverMap(redis, { freshPositionMs: settings.ranking.freshPositionMs });
-  const relayHolder: { relay?: Relay } = {};
-  const notifyRelay: NotifyRelay = (messages) => relayHolder.relay?.notify(messages);
-  const store = createDeliveryStore(postgres);
-  const dispatcher = createDispatcher(client, db);
-  const driverStates = createDriverStates({ db, clock });
-  const readToken = createTokenReader(settings.auth);
-  const availability = createAvailability({
-    db,
-    map,
-    features,
-    clock,
-    limits: settings.availability,
-    notifyRelay,
-  });
-  const wake = createWake({ ...settings, db, map, store, dispatcher, clock, features });
-  const liveMap = createLiveMap({ db, map, clock });
-  const relay = createRelay(
+  const news = createFeatureNews(redis, log);
+  const features = await startFeatures({ db, news, environment: settings.features, clock, log });
+  const adapters = composeAdapters({ db, redis, client, settings, clock, log });
+  const { services, relay } = composeRelayedServices({
+    ...adapters,
     postgres,
-    createMessageHandler({
-      dispatcher,
-      emitter: createSocketEmitter(redis),
-      syncDriver: (driverId) => liveMap.syncDriver(driverId),
-      releaseDriver: (driverId, correlationId) => availability.releaseDriver(driverId, correlationId),
-      driverFree: (news) => wake.driverFree(news),
-      notify: createNotices({
-        notifiers: createNotifiers({ db, clock, log, settings: settings.notices }),
-        clock,
-        log,
-        maxAgeMs: settings.notices.maxAgeMs,
-      }),
-    }),
+    features,
+    settings,
+    clock,
+    newId,
     log,
-  );
-  relayHolder.relay = relay;
+  });
+  const { map, dispatcher } = adapters;
+  const { store, driverStates } = services;
+  const notifyRelay = relay.notify;
+  const readToken = createTokenReader(settings.auth);
 
   const progress = { isStopping: false };
   const server = createServer(
     createApp({
+      ...services,
       settings,
       log,
       clock,
@@ -130,24 +75,17 @@ async function main(): Promise<void> {
       read: poolReader(postgres),
       redis,
       readToken,
-      driverStates,
+      signDemoToken: settings.demoSignIn ? createLocalSigner(settings.auth) : null,
       features: createFeatureService({
         db,
         registry: features,
-        news: featureNews,
+        news,
         client: createFeatureClient(features),
         clock,
         log,
         notifyRelay,
       }),
-      orders: createOrders({
-        store: createOrderStore(db),
-        newId,
-        searchLeadMs: settings.searchLeadMs,
-        travel: settings.travel,
-        notifyRelay,
-      }),
-      answers: createAnswers({
+      commands: createCommandSender({
         updates: createWorkflowUpdates(client),
         timeoutMs: settings.api.answerTimeoutMs,
         log,
@@ -155,39 +93,19 @@ async function main(): Promise<void> {
         answerFromRow: (deliveryId, event) =>
           answerFromRow({ store, limits: settings, features, clock, newId }, deliveryId, event),
       }),
-      availability,
-      positions: createPositions({ db, map, clock, notifyRelay }),
-      registration: createRegistration(createDriverRegistry(db)),
-      supportCases: createSupportCases({ db, clock, notifyRelay }),
-      rescue: createRescue({ db, features, clock, newId, limits: settings.availability, notifyRelay }),
-      zoneHealth: createZoneHealth({
-        db,
-        map,
-        clock,
-        freshPositionMs: settings.ranking.freshPositionMs,
-        waiting: settings.escalation.thresholds,
-        timeScale: settings.timeScale,
-        notifyRelay,
-      }),
-      audit: createAuditService(createAuditChains(db, settings.database.statementTimeoutMs)),
       push: {
         publicKey: settings.notices.webPush?.publicKey ?? null,
         allowLocal: settings.notices.allowLocalPush,
       },
       readiness: {
         isStopping: () => progress.isStopping,
-        dependencies: [
-          { name: 'postgres', check: () => db.$queryRaw`SELECT 1` },
-          { name: 'redis', check: () => redis.ping() },
-          { name: 'clock', check: () => requireSameTime(db, clock) },
-          {
-            name: 'temporal',
-            check: () =>
-              connection.withDeadline(Date.now() + TEMPORAL_CHECK_MS, () =>
-                connection.workflowService.getSystemInfo({}),
-              ),
-          },
-        ],
+        checks: {
+          ...commonChecks({ db, redis, clock }),
+          temporal: () =>
+            connection.withDeadline(Date.now() + TEMPORAL_CHECK_MS, () =>
+              connection.workflowService.getSystemInfo({}),
+            ),
+        },
       },
     }),
   );
@@ -259,9 +177,7 @@ function toldToStop(): Promise<NodeJS.Signals> {
 main().then(
   () => process.exit(0), // whatever a library left open must not keep a stopped process alive
   (error: unknown) => {
-    process.stderr.write(
-      `${error instanceof Error ? (error.name === 'SettingsError' ? error.message : error.stack) : String(error)}\n`,
-    );
+    process.stderr.write(`${startFailure(error)}\n`);
     process.exit(1);
   },
 );

@@ -1,14 +1,17 @@
-/** What was opened, to be closed in the opposite order, whatever happens in between. */
+/** Resources that are closed in reverse order, also after a failure. */
 export class Closing {
   private readonly acts: (() => Promise<void>)[] = [];
 
-  /** @returns what was opened */
+  /** @returns the opened resource */
   after<T>(opened: T, close: (opened: T) => Promise<void> | void): T {
     this.acts.push(async () => close(opened));
     return opened;
   }
 
-  /** Closes all, also where one of them fails. @throws what the first that failed threw */
+  /**
+   * Closes all, even where one fails.
+   * @throws the first error
+   */
   async all(): Promise<void> {
     const failures: unknown[] = [];
     for (let act = this.acts.pop(); act; act = this.acts.pop())

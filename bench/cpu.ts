@@ -3,11 +3,11 @@ import { stats, withChildren } from '../simulator/kit/processTable';
 /** The processes that share the work of a run. */
 export const PROCESSES = ['worker', 'api', 'floor', 'load', 'temporal', 'postgres', 'redis'] as const;
 type Process = (typeof PROCESSES)[number];
-/** null: not known, or not of this machine. */
+/** null: unknown, or not on this machine. */
 export type Pids = Readonly<Record<Process, number | null>>;
 /**
- * CPU seconds that each has used since it began, in the kernel and out of it, its children's included; null
- * where that cannot be read.
+ * CPU seconds that each process and its children have used since the start, user and system; null where it
+ * cannot be read.
  */
 export type CpuSeconds = Readonly<Record<Process, number | null>>;
 
@@ -16,7 +16,7 @@ export function cpuSecondsOf(pids: Pids): CpuSeconds {
   return ofEach((name) => usedBy(pids[name], all));
 }
 
-/** What was used between two looks. */
+/** The difference between two readings. */
 export function cpuBetween(before: CpuSeconds, after: CpuSeconds): CpuSeconds {
   return ofEach((name) => {
     const [from, to] = [before[name], after[name]];
@@ -24,7 +24,7 @@ export function cpuBetween(before: CpuSeconds, after: CpuSeconds): CpuSeconds {
   });
 }
 
-/** By a rule for each process. */
+/** Applies a function to each process. */
 export function ofEach(valueOf: (name: Process) => number | null): CpuSeconds {
   return {
     worker: valueOf('worker'),
@@ -39,7 +39,7 @@ export function ofEach(valueOf: (name: Process) => number | null): CpuSeconds {
 
 function usedBy(pid: number | null, all: ReturnType<typeof stats>): number | null {
   if (pid === null) return null;
-  // The floor's worker, and our own, are children of the load.
+  // The floor's worker and our own are children of the load process.
   const counted = pid === process.pid ? all.filter((each) => each.pid === pid) : withChildren(pid, all);
   return counted.length === 0 ? null : counted.reduce((sum, { cpuS }) => sum + cpuS, 0);
 }

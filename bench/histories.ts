@@ -7,8 +7,7 @@ import { medianOf } from '../simulator/client/latencies';
 import { PROJECT_DIR } from './machine';
 
 /**
- * How many events a history has of each kind, as its attributes are called: workflowTaskScheduled,
- * markerRecorded …
+ * The number of events of each kind in a history, by attribute name: workflowTaskScheduled, markerRecorded …
  */
 export type EventCounts = Readonly<Record<string, number>>;
 
@@ -16,12 +15,12 @@ const RECORDED = join(PROJECT_DIR, 'test/replay/histories/delivery/2.1.0-deliver
 const HISTORY = z.object({ events: z.array(z.record(z.string(), z.unknown())) });
 const SUFFIX = 'EventAttributes';
 
-/** The recorded history of a delivery whose first driver accepts. */
+/** The event counts of the recorded history of a delivery whose first driver accepts. */
 export function recordedCounts(): EventCounts {
   return countsOf(HISTORY.parse(JSON.parse(readFileSync(RECORDED, 'utf8'))).events);
 }
 
-/** Reads histories of runs that have ended. */
+/** Reads histories of closed runs. */
 export async function readCounts(workflowIds: readonly string[]): Promise<EventCounts[]> {
   const { connectionOptions, namespace } = loadClientConnectConfig();
   const connection = await Connection.connect(connectionOptions);
@@ -48,7 +47,7 @@ function countsOf(events: readonly object[]): EventCounts {
   return counts;
 }
 
-/** The median of each kind: under load a task is now and then repeated, which costs three events more. */
+/** The median of each kind: under load a task is occasionally repeated, which costs three more events. */
 export function medianCounts(counts: readonly EventCounts[]): EventCounts {
   const kinds = new Set(counts.flatMap((each) => Object.keys(each)));
   return Object.fromEntries(
@@ -60,7 +59,7 @@ export function totalOf(counts: EventCounts): number {
   return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
-/** In words: the kinds of which the two differ by more than `most`. */
+/** The kinds whose counts differ by more than `most`, in words. */
 export function differences(a: EventCounts, b: EventCounts, most: number): string[] {
   const kinds = [...new Set([...Object.keys(a), ...Object.keys(b)])].sort();
   return kinds

@@ -7,13 +7,13 @@ import { Redis } from 'ioredis';
 import { Client } from 'pg';
 import { z } from 'zod';
 
-/** What a figure was measured on. Each instrument ends its JSON line with it. */
+/** The machine that a figure was measured on. Each bench adds it to its JSON line. */
 export type Machine = { cpu: string; cpus: number; memoryGb: number; node: string; service: string };
 export type Versions = { postgres: string; redis: string; temporal: string };
 
 const PACKAGE = z.object({ version: z.string() });
 
-/** This machine, its Node, and the release of this service. */
+/** This machine, its Node.js, and the release of this service. */
 export function machine(): Machine {
   return {
     cpu: cpus()[0]?.model ?? 'unknown',
@@ -25,7 +25,7 @@ export function machine(): Machine {
 }
 
 /**
- * The servers that answer at these addresses; Temporal where its own environment configuration says.
+ * The versions of the servers at these addresses; Temporal by its own environment configuration.
  * @throws Error where one does not answer
  */
 export async function serverVersions({
@@ -43,7 +43,7 @@ export async function serverVersions({
   return { postgres, redis, temporal };
 }
 
-/** The folder of the project, whether this runs compiled or not. */
+/** The project folder, whether this runs compiled or not. */
 export const PROJECT_DIR = __dirname.split(/[\\/]/).includes('dist')
   ? join(__dirname, '../..')
   : join(__dirname, '..');

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { withChildren } from '../simulator/kit/processTable';
 
-/** Linux gives memory in pages of this size on the machines that we know. */
+/** The page size of Linux on the supported machines. */
 const PAGE_BYTES = 4_096;
 
 /**
- * What a process and its children hold for themselves, in bytes: without what they share, as PostgreSQL's do
- * their buffers.
- * @returns null where that cannot be read: no such process, or no Linux
+ * The private memory of a process and its children, in bytes, without shared memory such as PostgreSQL's
+ * buffers.
+ * @returns null where it cannot be read: no such process, or not Linux
  */
 export function privateBytesOf(pid: number | null): number | null {
   if (pid === null) return null;
@@ -24,6 +24,6 @@ function textOf(file: string): string | null {
   try {
     return readFileSync(file, 'utf8');
   } catch {
-    return null; // gone meanwhile
+    return null; // exited meanwhile
   }
 }

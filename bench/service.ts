@@ -4,7 +4,7 @@ import { type ServiceProcess, startApi, type StartOptions, startWorker } from '.
 
 export type Service = { worker: ServiceProcess; api: ServiceProcess };
 
-/** Offers on for all, and no limits that a bench would run into. What the user has set stays as it is. */
+/** Offers on, and no rate limits. User settings are kept. */
 export function benchEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return {
     ENABLE_DRIVER_OFFERS: 'true',
@@ -22,9 +22,10 @@ export function benchEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 }
 
 /**
- * Worker and API, compiled, ready. @param profileDir where each leaves a folder when it ends: a CPU profile
- * of each thread, and how often it sent which statement; null: none
- * @throws Error where one does not get ready
+ * Starts the compiled worker and API, and waits until they are ready.
+ * @param profileDir where each process writes, on exit, a CPU profile of each thread and its statement
+ * counts; null: no profiles
+ * @throws Error where one does not become ready
  */
 export async function startService(env: NodeJS.ProcessEnv, profileDir: string | null): Promise<Service> {
   const [worker, api] = await Promise.all([
@@ -41,7 +42,7 @@ export async function startService(env: NodeJS.ProcessEnv, profileDir: string | 
   }
 }
 
-/** The environment, and how node is started. */
+/** The environment, and the Node.js options. */
 function profiled(
   env: NodeJS.ProcessEnv,
   profileDir: string | null,

@@ -1,4 +1,5 @@
-// npm run build: dist/ from the sources. The other commands do it themselves when sources have changed.
+// npm run build: builds dist/ from the sources. The other commands do so themselves when sources have
+// changed.
 import { supervise } from './bootstrap/supervisor.mjs';
 import { prepareProgram } from './bootstrap/stack.mjs';
 

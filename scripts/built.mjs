@@ -1,5 +1,5 @@
 // node scripts/built.mjs ENTRY ARGUMENTS…: installs and builds what is missing, then runs a compiled program
-// as it is, with our environment and no servers.
+// with our environment and without servers.
 import { startEntry } from './bootstrap/services.mjs';
 import { prepareProgram } from './bootstrap/stack.mjs';
 import { supervise } from './bootstrap/supervisor.mjs';

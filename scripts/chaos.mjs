@@ -1,8 +1,7 @@
-// npm run verify -- chaos --seconds 300 --seed N [--burst N] …   what reliability/chaos/main.ts says
-// Brings up PostgreSQL, Redis and Temporal of its own and runs the compiled program on them. That starts (and
-// kills) worker and API itself, and has the servers stopped, killed and started again by what it says on the
-// channel between us: { id, server, act: 'stop' | 'kill' | 'start' | 'forget' }, answered with { id, error?
-// }.
+// npm run verify -- chaos --seconds 300 --seed N [--burst N] …   runs reliability/chaos/main.ts
+// Starts its own PostgreSQL, Redis and Temporal and runs the compiled program on them. The program starts (and
+// kills) worker and API. It controls the servers by messages on the IPC channel:
+// { id, server, act: 'stop' | 'kill' | 'start' | 'forget' }, answered with { id, error? }.
 import { startCrashableInfrastructure } from './bootstrap/crashable.mjs';
 import { logStep } from './bootstrap/log.mjs';
 import { startEntry } from './bootstrap/services.mjs';

@@ -1,5 +1,5 @@
-// npm run check: types, lint, layers, dead code, the simulator's types of the API. All of them run, also when
-// one fails.
+// npm run check: types, lint, layers, dead code, and the client types of the API. Every check runs, even
+// after a failure.
 import { join, resolve } from 'node:path';
 import { generatePrismaClient } from './bootstrap/build.mjs';
 import { installPackages, requireNode } from './bootstrap/install.mjs';

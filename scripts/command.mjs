@@ -1,40 +1,49 @@
-// npm run bench -- NAME ARGUMENTS…    one measurement
-// npm run verify -- NAME ARGUMENTS…   one attack on the service, or one proof
-// Without a name, or with an unknown one, it lists the names and ends with 2.
+// npm run bench -- NAME ARGUMENTS…    one benchmark
+// npm run verify -- NAME ARGUMENTS…   one reliability test or proof
+// Without a name, or with an unknown one, lists the names and exits with 2.
 const onServers = (entry) => ['run.mjs', '--infra-only', entry];
 const alone = (entry) => ['built.mjs', entry];
 
-/** What each name does, the script and arguments behind it, and the variables that it sets. */
+/** The description of each name, its script and arguments, and the variables that it sets. */
 const GROUPS = {
   bench: {
     lifecycle: [
-      'whole deliveries a second, beside a bare workflow',
+      'deliveries a second, compared with a bare workflow',
       onServers('dist/bench/lifecycle/main.js'),
     ],
     latency: [
-      'offers, accepts and reassignments under an open load',
+      'latency of offers, accepts and reassignments, in an open loop',
       onServers('dist/bench/latency/main.js'),
     ],
-    growth: ['the same with 100 to 10,000 drivers and deliveries', onServers('dist/bench/growth/main.js')],
-    positions: ['positions a second, beside a bare handler', onServers('dist/bench/positions/main.js')],
-    plans: ['the plan of every statement on a million deliveries', onServers('dist/bench/plans/main.js')],
+    growth: [
+      'offer latency with 100 to 10,000 drivers and deliveries',
+      onServers('dist/bench/growth/main.js'),
+    ],
+    positions: [
+      'positions a second, compared with a bare handler',
+      onServers('dist/bench/positions/main.js'),
+    ],
+    plans: [
+      'the query plan of every statement with a million deliveries',
+      onServers('dist/bench/plans/main.js'),
+    ],
     audit: [
-      'queries and the daily check on ten million audit entries',
+      'audit queries and the daily check with ten million entries',
       onServers('dist/bench/audit/main.js'),
     ],
   },
   verify: {
-    chaos: ['kills, freezes and cuts while a city works', ['chaos.mjs']],
-    races: ['answers at the same instant', onServers('dist/reliability/races/main.js')],
-    soak: ['a steady load, and everything that could leak', onServers('dist/reliability/soak/main.js')],
-    fuzz: ['requests of all kinds from our own OpenAPI', onServers('dist/reliability/fuzz/main.js')],
-    upgrade: ['two builds side by side, and the schema up and down', ['upgrade.mjs']],
+    chaos: ['an operating city while processes and connections fail', ['chaos.mjs']],
+    races: ['competing requests at the same instant', onServers('dist/reliability/races/main.js')],
+    soak: ['resource leaks under a steady load', onServers('dist/reliability/soak/main.js')],
+    fuzz: ['requests generated from the OpenAPI document', onServers('dist/reliability/fuzz/main.js')],
+    upgrade: ['two builds side by side, and schema migrations under load', ['upgrade.mjs']],
     histories: [
-      'recorded histories on the workflows of this checkout',
+      'recorded histories replayed on the workflows of this checkout',
       alone('dist/worker/replayCheck/main.js'),
     ],
     record: [
-      'the histories of this release, kept for the replays of later ones',
+      'records the histories of this release, for replay by later ones',
       ['test.mjs', '--projects', 'replay', '--testPathPatterns=replay/record'],
       { RECORD_HISTORIES: 'true' },
     ],

@@ -1,12 +1,13 @@
-// node scripts/commit-subjects.mjs RANGE: the subjects of these commits are "area: what", of at most 72 columns.
+// node scripts/commit-subjects.mjs RANGE: checks that commit subjects have the form "area: what" and at most
+// 72 columns.
 import { execFileSync } from 'node:child_process';
 
 const MAX_COLUMNS = 72;
 const FORM = /^[a-z][a-z0-9/-]*: \S/;
-/** Made by git itself. */
+/** Subjects written by git itself. */
 const BY_GIT = /^(Merge|Revert) /;
 
-/** What is wrong with a subject; null where nothing is. */
+/** The problem of a subject; null where there is none. */
 export function subjectProblem(subject) {
   if (BY_GIT.test(subject)) return null;
   if ([...subject].length > MAX_COLUMNS)

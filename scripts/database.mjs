@@ -1,14 +1,14 @@
-// npm run db -- generate | migrate | down, and npm run db -- prisma ARGUMENTS… for all else that Prisma can
-// do. The database is MIGRATE_DATABASE_URL, DATABASE_URL, or else the one that `npm start` keeps, started for
-// as long as this takes.
+// npm run db -- generate | migrate | down, or npm run db -- prisma ARGUMENTS… for any other Prisma command.
+// The database is MIGRATE_DATABASE_URL, or DATABASE_URL, or else the one of `npm start`, which is started
+// meanwhile.
 import { join } from 'node:path';
 import { generatePrismaClient } from './bootstrap/build.mjs';
 import { startEmbeddedPostgres } from './bootstrap/infrastructure.mjs';
 import { installPackages, requireNode } from './bootstrap/install.mjs';
 import { logStep, SetupError } from './bootstrap/log.mjs';
-import { revertNewestMigration } from './bootstrap/migrate-down.mjs';
+import { applyMigrations, revertNewestMigration } from './bootstrap/migrations.mjs';
 import { dataDir, projectDir } from './bootstrap/paths.mjs';
-import { applyMigrations, prismaCli, prismaEnvironment } from './bootstrap/prisma.mjs';
+import { prismaCli, prismaEnvironment } from './bootstrap/prisma.mjs';
 import { keptSecrets } from './bootstrap/secrets.mjs';
 import { readSettings } from './bootstrap/settings.mjs';
 import { supervise } from './bootstrap/supervisor.mjs';
@@ -29,13 +29,13 @@ await supervise({ name: 'database', exclusiveDir: isEmbedded ? dataDir : undefin
 });
 
 async function migrate(supervisor) {
-  await applyMigrations(supervisor, await ownerUrl(supervisor));
-  logStep('the database is up to date');
+  const names = await applyMigrations(await ownerUrl(supervisor));
+  logStep(names.length > 0 ? `applied ${names.join(', ')}` : 'the database is up to date');
 }
 
 async function down(supervisor) {
   const name = await revertNewestMigration(await ownerUrl(supervisor));
-  logStep(name ? `went back before ${name}` : 'no migration is applied');
+  logStep(name ? `reverted ${name}` : 'no migration is applied');
 }
 
 async function prisma(supervisor) {

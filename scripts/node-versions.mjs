@@ -1,18 +1,24 @@
-// node scripts/node-versions.mjs [20.19 22 24]: `npm run check` and the unit tests on each of these Node versions,
-// which come from npm's packages of Node's binaries and are kept in the cache folder.
+// node scripts/node-versions.mjs [20.19 22 24]: runs `npm run check` and the unit tests on each of these Node
+// versions. They come from the npm packages of Node's binaries and are cached.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { cacheDir, projectDir } from './bootstrap/paths.mjs';
 
 const SUPPORTED = ['20.19', '22', '24'];
-const STEPS = [['scripts/check.mjs'], ['scripts/test.mjs', '--projects', 'domain,settings,deploy,bootstrap']];
+const STEPS = ['check', 'test:unit'].map(argumentsOf);
 const PACKAGE = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`;
 
 const asked = process.argv.slice(2);
 const failed = (asked.length > 0 ? asked : SUPPORTED).filter((version) => !passes(version));
 console.error(failed.length === 0 ? 'All versions pass.' : `Failed: Node ${failed.join(', ')}`);
 process.exitCode = failed.length === 0 ? 0 : 1;
+
+/** What the npm script gives to `node`. */
+function argumentsOf(script) {
+  const { scripts } = JSON.parse(readFileSync(join(projectDir, 'package.json'), 'utf8'));
+  return scripts[script].split(' ').slice(1);
+}
 
 function passes(version) {
   const node = binaryOf(version);
@@ -23,7 +29,7 @@ function passes(version) {
   );
 }
 
-/** Downloads the newest release of this line unless it is in the cache. */
+/** Downloads the newest release of this version unless it is cached. */
 function binaryOf(version) {
   const folder = join(cacheDir, `node-${version}`);
   const node = join(

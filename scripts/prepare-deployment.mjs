@@ -1,14 +1,15 @@
-// What has to be there before worker and API of a deployment start: migrations, the service's login,
-// Temporal's namespace and search attributes. Safe to repeat. Needs MIGRATE_DATABASE_URL (the owner),
-// DATABASE_URL (the login to make) and Temporal's own variables.
+// Prepares a deployment before worker and API start: migrations, the service's login, Temporal's namespace
+// and search attributes. Safe to repeat. Needs MIGRATE_DATABASE_URL (the owner), DATABASE_URL (the login to
+// create) and Temporal's own variables.
 import { requireNode } from './bootstrap/install.mjs';
 import { logStep, SetupError } from './bootstrap/log.mjs';
-import { applyMigrations, createAppLogin } from './bootstrap/prisma.mjs';
+import { applyMigrations } from './bootstrap/migrations.mjs';
+import { createAppLogin } from './bootstrap/prisma.mjs';
 import { registerNamespace, registerSearchAttributes } from './bootstrap/temporal-namespace.mjs';
 import { readSettings } from './bootstrap/settings.mjs';
 import { supervise } from './bootstrap/supervisor.mjs';
 
-await supervise({ name: 'prepare-deployment' }, async (supervisor) => {
+await supervise({ name: 'prepare-deployment' }, async () => {
   requireNode();
   const { databaseUrl, migrateDatabaseUrl } = readSettings();
   if (!databaseUrl || !migrateDatabaseUrl) {
@@ -18,7 +19,7 @@ await supervise({ name: 'prepare-deployment' }, async (supervisor) => {
     );
   }
   logStep('applying database migrations');
-  await applyMigrations(supervisor, migrateDatabaseUrl);
+  await applyMigrations(migrateDatabaseUrl);
   await createLoginOf(databaseUrl, migrateDatabaseUrl);
   logStep('registering search attributes with Temporal');
   await registerNamespace(process.env);
@@ -26,7 +27,7 @@ await supervise({ name: 'prepare-deployment' }, async (supervisor) => {
   logStep('prepared');
 });
 
-/** One login for both is allowed; it is there, then. */
+/** Owner and service may share one login, which then exists already. */
 async function createLoginOf(databaseUrl, ownerUrl) {
   const login = new URL(databaseUrl);
   if (login.username === new URL(ownerUrl).username) return;

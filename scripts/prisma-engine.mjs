@@ -1,20 +1,21 @@
 #!/usr/bin/env node
-// Stands in for Prisma's native schema engine, which is a download: Prisma's own WebAssembly build of it,
-// which is an npm package, behind the same interface (JSON-RPC, a line each, on stdin and stdout). Prisma
-// runs it by PRISMA_SCHEMA_ENGINE_BINARY.
+// Replaces Prisma's native schema engine, a binary download, with its WebAssembly build, an npm package,
+// behind the same interface (JSON-RPC, one message a line, on stdin and stdout). Prisma runs it through
+// PRISMA_SCHEMA_ENGINE_BINARY.
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { bindMigrationAwareSqlAdapterFactory, ColumnTypeEnum } from '@prisma/driver-adapter-utils';
-import pg from 'pg';
+import { query } from './bootstrap/postgres.mjs';
+import { createDatabaseIfMissing } from './bootstrap/prisma.mjs';
 
 const PANIC_OR_FAILURE = 4466;
 const PRISMA_ERRORS = { '3D000': 'P1003', '28P01': 'P1000' };
 const UNREACHABLE = 'P1001';
 
-// Types of PostgreSQL's catalogue that the adapter does not know, and those that they can be read as.
+// Types of PostgreSQL's catalogue that the adapter does not support, and the types to read them as.
 const CHAR_TYPE = 18;
 const READABLE_TYPES = { [CHAR_TYPE]: 25 /* "char" as text */, 1003: 1009 /* name[] as text[] */ };
 
@@ -31,33 +32,21 @@ function optionValues(name) {
   return argv.flatMap((arg, index) => (arg === name ? [argv[index + 1]] : []));
 }
 
-/** Prisma's URLs name a schema, which PostgreSQL's own clients do not know. */
-function connectionOf({ url } = JSON.parse(optionValues('--datasource')[0] ?? '{}')) {
-  if (!url) return { connectionString: 'postgresql://127.0.0.1:1/none', schema: undefined };
-  const plain = new URL(url);
-  const schema = plain.searchParams.get('schema') ?? undefined;
-  plain.searchParams.delete('schema');
-  return { connectionString: plain.href, schema };
+function databaseUrl() {
+  return JSON.parse(optionValues('--datasource')[0] ?? '{}').url ?? 'postgresql://127.0.0.1:1/none';
 }
 
-function withDatabase(connectionString, database) {
-  const url = new URL(connectionString);
-  url.pathname = `/${encodeURIComponent(database)}`;
+function withDatabase(name) {
+  const url = new URL(databaseUrl());
+  url.pathname = `/${encodeURIComponent(name)}`;
   return url.href;
 }
 
 async function runCommand(command) {
-  const { connectionString } = connectionOf();
-  const database = decodeURIComponent(new URL(connectionString).pathname.slice(1));
+  const database = decodeURIComponent(new URL(databaseUrl()).pathname.slice(1));
   try {
-    if (command === 'create-database') {
-      await queryOnce(
-        withDatabase(connectionString, 'postgres'),
-        `CREATE DATABASE ${pg.escapeIdentifier(database)}`,
-      );
-    } else {
-      await queryOnce(connectionString, 'SELECT 1');
-    }
+    if (command === 'create-database') await createDatabaseIfMissing(withDatabase('postgres'), database);
+    else await query(databaseUrl(), 'SELECT 1');
   } catch (error) {
     const fields = { error_code: PRISMA_ERRORS[error.code] ?? UNREACHABLE, message: error.message };
     process.stderr.write(
@@ -67,29 +56,17 @@ async function runCommand(command) {
   }
 }
 
-async function queryOnce(connectionString, sql) {
-  const client = new pg.Client({ connectionString });
-  await client.connect();
-  try {
-    await client.query(sql);
-  } finally {
-    await client.end();
-  }
-}
-
 async function serve() {
   let engine;
   let printed = 0;
   for await (const line of createInterface({ input: process.stdin })) {
     if (!line.trim()) continue;
     const { id, method, params } = JSON.parse(line);
-    // What has no method answers one of our prints.
+    // A message without a method answers one of our prints.
     if (!method) continue;
     try {
       engine ??= await startEngine();
-      const result = await (method === 'getDatabaseVersion'
-        ? engine.version(params)
-        : engine[method](params));
+      const result = await engine[method === 'getDatabaseVersion' ? 'version' : method](params);
       if (method === 'diff' && result?.stdout) {
         printed += 1;
         send({ id: printed, method: 'print', params: { content: result.stdout } });
@@ -137,21 +114,18 @@ async function loadWebAssembly() {
 }
 
 function adapterFactory() {
-  const { connectionString, schema } = connectionOf();
-  const factory = new PrismaPg({ connectionString }, { schema });
+  const factory = new PrismaPg({ connectionString: databaseUrl() });
   const connect = factory.connect.bind(factory);
   factory.connect = async () => completeAdapter(await connect());
-  factory.connectToShadowDb = async () => connectToShadow(await factory.connect(), connectionString, schema);
+  factory.connectToShadowDb = async () => connectToShadow(await factory.connect());
   return factory;
 }
 
-/** A scratch database in which Prisma replays the migrations, to compare them with the schema. */
-async function connectToShadow(admin, connectionString, schema) {
+/** A scratch database in which Prisma replays the migrations to compare them with the schema. */
+async function connectToShadow(admin) {
   const database = `prisma_migrate_shadow_db_${randomUUID()}`;
   await admin.executeScript(`CREATE DATABASE "${database}"`);
-  const shadow = completeAdapter(
-    await new PrismaPg({ connectionString: withDatabase(connectionString, database) }, { schema }).connect(),
-  );
+  const shadow = completeAdapter(await new PrismaPg({ connectionString: withDatabase(database) }).connect());
   const dispose = shadow.dispose.bind(shadow);
   shadow.dispose = async () => {
     await dispose();
@@ -161,11 +135,11 @@ async function connectToShadow(admin, connectionString, schema) {
   return shadow;
 }
 
-/** Gives an adapter (or a transaction of one) what migrations need and the service itself does not. */
+/** Adds to an adapter (or a transaction of it) what only migrations need. */
 function completeAdapter(adapter) {
   readCatalogueTypes(adapter);
-  // The adapter cuts scripts at every semicolon, also within comments and function bodies; PostgreSQL takes
-  // them whole.
+  // The adapter splits scripts at every semicolon, even within comments and function bodies. PostgreSQL
+  // accepts whole scripts.
   adapter.executeScript = async (script) => {
     await adapter.client.query(script).catch((error) => adapter.onError(error));
   };

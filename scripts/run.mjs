@@ -1,12 +1,11 @@
 // node scripts/run.mjs [--infra-only] [--keep] ENTRY ARGUMENTS…
-// Brings up the service on servers of its own, runs a compiled program on it, stops all, and ends with that
-// program's exit code. The program's stdout is ours. It finds the parts by environment variables:
+// Starts the service on its own servers, runs a compiled program on it, stops everything, and exits with the
+// program's exit code. The program's stdout is passed through. Its environment names the parts:
 // DATABASE_URL (the service's login), MIGRATE_DATABASE_URL (the owner), REDIS_URL, TEMPORAL_ADDRESS,
 // TEMPORAL_NAMESPACE, API_URL, API_PORT, JWT_LOCAL_KEY.
-//   --infra-only   without worker and API: the program starts (and kills) dist/worker/main.js and
-// dist/api/main.js itself;
-//                  so it is where the program's own arguments have --hostile or --harm
-//   --keep         on the data of `npm start`
+//   --infra-only   without worker and API, which the program starts (and kills) itself;
+//                  implied where the program's own arguments contain --hostile or --harm
+//   --keep         uses the data of `npm start`
 import { logStep } from './bootstrap/log.mjs';
 import { dataDir } from './bootstrap/paths.mjs';
 import { startEntry, startServices } from './bootstrap/services.mjs';

@@ -1,8 +1,9 @@
-// npm test                         everything but test/proof: checks, then all tests on servers of their own;
-// last line `N passed, N failed` node scripts/test.mjs --proof    that too: short forms of the benches, of
-// chaos, soak, upgrade and fuzz. What CI runs npm test -- test/api -t accept   what jest is told, on such
-// servers node scripts/test.mjs --projects domain,api     those folders of test/ node scripts/test.mjs
-// --infra    only the servers, until Ctrl-C; `npx jest …` in other terminals then uses them
+// npm test                         every test except test/proof: checks, then all tests on their own servers;
+//                                  the last line is `N passed, N failed`
+// node scripts/test.mjs --proof    includes test/proof (short runs of benches, chaos, soak, upgrade, fuzz), as in CI
+// npm test -- test/api -t accept   passes its arguments to jest, with those servers
+// node scripts/test.mjs --projects domain,api     only these folders of test/
+// node scripts/test.mjs --infra    only the servers, until Ctrl-C; `npx jest …` in another terminal uses them
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, generatePrismaClient } from './bootstrap/build.mjs';
@@ -22,11 +23,12 @@ const WITHOUT_SERVERS = [
   'settings',
   'bootstrap',
   'repository',
+  'client',
   'simulator',
   'reliability',
   'bench',
 ];
-// These measure time on the whole system, so nothing else runs beside them; and they count for no coverage.
+// These measure time on the whole system, so nothing else runs beside them. They are excluded from coverage.
 const ALONE = ['e2e', 'proof'];
 const LONG = ['proof'];
 const JEST_RESULTS = join(cacheDir, 'jest-results.json');
@@ -89,7 +91,7 @@ async function runEverything(supervisor) {
   ];
 }
 
-/** Counts as one test. */
+/** The check counts as one test. */
 async function runCheck(supervisor) {
   logStep('checking types, lint, layers and dead code');
   const { code } = await supervisor.start({
@@ -116,7 +118,7 @@ async function runJest(supervisor, environment, args) {
     ],
     cwd: projectDir,
     env: { ...process.env, ...environment },
-    // With --json, jest's report to people goes to stderr, and its stdout repeats the results file.
+    // With --json, jest's readable report goes to stderr, and its stdout repeats the results file.
     stdio: ['ignore', 'ignore', 'inherit'],
   }).exited;
   return countResults(code);
@@ -130,11 +132,11 @@ function countResults(exitCode) {
     return { passed: 0, failed: 1 };
   }
   const failed = results.numFailedTests + results.numRuntimeErrorTestSuites;
-  // Coverage below its threshold fails no test, only the run.
+  // Coverage below its threshold fails the run, but no test.
   return { passed: results.numPassedTests, failed: exitCode !== 0 && failed === 0 ? 1 : failed };
 }
 
-/** Also a run that ends before its tests says so in this form. */
+/** Printed in this form even when a run ends before its tests. */
 function printTotals(results = [{ passed: 0, failed: 1 }]) {
   const sum = (key) => results.reduce((total, result) => total + result[key], 0);
   console.log(`${sum('passed')} passed, ${sum('failed')} failed`);

@@ -1,6 +1,6 @@
-// npm run verify -- upgrade: upgrades the service under traffic, see reliability/upgrade/main.ts. Like scripts/run.mjs
-// --infra-only, on a Temporal that notices within seconds, not minutes, that nothing is left on an old build,
-// and that suggests early to go on as new.
+// npm run verify -- upgrade: upgrades the service under load, see reliability/upgrade/main.ts. Like
+// scripts/run.mjs --infra-only, with a Temporal that detects a drained build within seconds and suggests
+// continue-as-new early.
 import { startEntry } from './bootstrap/services.mjs';
 import { prepareProgram, startThrowawayInfrastructure } from './bootstrap/stack.mjs';
 import { supervise } from './bootstrap/supervisor.mjs';

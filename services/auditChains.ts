@@ -57,10 +57,13 @@ export interface AuditChains {
 /** Some milliseconds of computing: a worker that checks goes on dispatching, and an API answering. */
 const HASHES_A_TURN = 100;
 
-/** Follows one delivery's chain when somebody asks. */
-export function createAuditService(chains: Pick<AuditChains, 'readChains' | 'hashOf'>): {
+export type AuditService = {
+  /** Follows a delivery's chain now: its entries in their order, and what is wrong with them. */
   check(deliveryId: string): Promise<FollowedChain>;
-} {
+};
+
+/** Follows one delivery's chain when somebody asks. */
+export function createAuditService(chains: Pick<AuditChains, 'readChains' | 'hashOf'>): AuditService {
   return {
     check: async (deliveryId) => {
       const name = `delivery/${deliveryId}`;

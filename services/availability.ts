@@ -128,7 +128,7 @@ async function change(deps: AvailabilityDeps, asking: Asking): Promise<Availabil
 
 /**
  * The row knows places only thinned and late, so where silence counts the map is asked as well. Nobody is
- * silent while our own ears are shut.
+ * silent while ingest is down.
  */
 async function lastHeard(
   { map, clock, limits }: AvailabilityDeps,

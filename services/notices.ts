@@ -1,7 +1,7 @@
 import { type Notice, type NoticeAddressee } from '../domain/notices/notice';
 import { notifications, notificationSeconds, notificationsGivenUp } from './noticeMetrics';
 import { NotBefore } from './outbox/outboxRelay';
-import { type Clock, type NoticeOutcome, type Notifier } from './ports';
+import { type Clock, type Log, type NoticeOutcome, type Notifier } from './ports';
 
 /**
  * How long one call to a channel may take; under the lease of the outbox, so that no other process sends the
@@ -20,9 +20,8 @@ export class NoticeRefused extends Error {
   override name = 'NoticeRefused';
 }
 
-export type NoticeLog = Record<'info' | 'warn' | 'error', (fields: object, text: string) => void>;
 export type Notifiers = Readonly<Record<NoticeAddressee['kind'], Notifier>>;
-export type NoticeDeps = { notifiers: Notifiers; clock: Clock; maxAgeMs: number; log: NoticeLog };
+export type NoticeDeps = { notifiers: Notifiers; clock: Clock; maxAgeMs: number; log: Log };
 
 /**
  * Sends each notice by the channel of its addressee. One that is too old, or never taken, is given up with a
@@ -49,7 +48,7 @@ function longestMs({ what, to }: Notice, maxAgeMs: number): number {
   return what === 'resolved' && to.kind !== 'driver' ? Math.max(RESOLVED_MAX_AGE_MS, maxAgeMs) : maxAgeMs;
 }
 
-function giveUp({ to, about, what, title, at }: Notice, { channel }: Notifier, log: NoticeLog): void {
+function giveUp({ to, about, what, title, at }: Notice, { channel }: Notifier, log: Log): void {
   notificationsGivenUp.inc({ channel });
   log.error(
     { channel, to: to.kind, about, what, title, at: new Date(at).toISOString() },
@@ -57,7 +56,7 @@ function giveUp({ to, about, what, title, at }: Notice, { channel }: Notifier, l
   );
 }
 
-async function attempt(notice: Notice, notifier: Notifier, log: NoticeLog): Promise<void> {
+async function attempt(notice: Notice, notifier: Notifier, log: Log): Promise<void> {
   const { channel } = notifier;
   const stop = notificationSeconds.startTimer({ channel });
   try {

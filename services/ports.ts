@@ -1,13 +1,13 @@
 /**
- * What the activities need from outside. The two `main.ts` and the tests give them; nothing here knows
+ * What services and activities need from outside. The two `main.ts` and the tests give them; nothing here knows
  * Prisma, Redis or Temporal.
  */
-import type { Availability, PendingAvailability } from '../domain/driver/availability';
-import type { Actor, DeliveryStatus } from '../domain/delivery/status';
+import type { Availability } from '../domain/driver/availability';
+import type { Actor } from '../domain/delivery/status';
 import type { Emit, Message } from '../domain/notices/message';
 import type { Notice } from '../domain/notices/notice';
+import type { DriverState } from '../domain/notices/realtimeEvents';
 import type { Point } from '../domain/geo/places';
-import type { AssignmentWay } from '../domain/delivery/deliveryState';
 
 /** The time by this process's clock, epoch ms. */
 export type Clock = () => number;
@@ -20,6 +20,12 @@ export type NewId = () => string;
  * Returns at once.
  */
 export type NotifyRelay = (messages?: readonly Message[]) => void;
+
+/** Where a process says what it did and what went wrong. A logger of pino is one. */
+export type Log = Record<'info' | 'warn' | 'error', (fields: object, text: string) => void>;
+
+/** One check for each thing that a process cannot work without; it rejects while that is away. */
+export type DependencyChecks = Readonly<Record<string, () => Promise<unknown>>>;
 
 /** A statement written by hand, with its parameters. */
 export type Statement = { readonly text: string; readonly values: readonly unknown[] };
@@ -125,57 +131,14 @@ export interface DriverMap {
   reportIngestUp(now: number): Promise<void>;
   /**
    * Since when (epoch ms) drivers could be heard without a gap; `now` where nobody listens: nobody is silent
-   * while our own ears are shut.
+   * while ingest is down.
    */
   ingestUpSince(now: number): Promise<number>;
 }
 
-/** What a driver's app is told on connecting. Instants in ISO. */
-export type DriverState = {
-  driverId: string;
-  offerVersion: number | null;
-  availability: {
-    availability: Availability;
-    until: string | null;
-    reason: string | null;
-    pending: PendingAvailability | null;
-  };
-  /** The live offer, shaped as the body of DELIVERY_OFFERED_V2. */
-  offer: {
-    offerId: string;
-    deliveryId: string;
-    driverId: string;
-    expiresAt: string;
-    offerPayload: Record<string, unknown>;
-  } | null;
-  /**
-   * `way` HANDOVER: the goods are taken over from another driver; where they meet stands first among the
-   * stops until that is done.
-   */
-  deliveries: {
-    deliveryId: string;
-    assignmentId: string;
-    way: AssignmentWay;
-    status: DeliveryStatus;
-    stops: DriverStop[];
-  }[];
-};
-
-/** One stop of a delivery, for its carrier. Apps leave out kinds that they do not know. */
-export type DriverStop =
-  | {
-      kind: 'PICKUP' | 'DROPOFF';
-      address: string;
-      point: Point;
-      contactName: string | null;
-      contactPhone: string | null;
-      notes: string | null;
-    }
-  | { kind: 'HANDOVER'; address: string | null; point: Point };
-
 /** What the realtime gateway reads and writes. */
 export interface DriverStates {
-  /** @returns null where there is no such driver */
+  /** What a driver's app is told on connecting. @returns null where there is no such driver */
   read(driverId: string): Promise<DriverState | null>;
   /**
    * Notes that the driver's app showed the offer; only the driver's own, only the first time.

@@ -19,6 +19,8 @@ import {
 import { newsOf } from './availability';
 import { type Clock, type Features, type NewId } from './ports';
 
+export type { RescueJob, RescueResult };
+
 export type RescueDeps = {
   db: Database;
   features: Features;

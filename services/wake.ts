@@ -4,7 +4,7 @@ import { type RankingLimits } from '../domain/matching/candidate';
 import { searchKind, type SearchLimits, searchRadiusMeters } from '../domain/matching/searchPlan';
 import { type Database } from '../adapters/postgres/database';
 import { readWaiting, type WaitingDelivery } from '../adapters/postgres/waitingRows';
-import { type CandidateFacts, type DeliveryStore } from './deliveryStore';
+import { type CandidateFacts, type DeliveryStore } from './deliveries/deliveryStore';
 import { createLiveMap } from './liveMap';
 import { type Clock, type Dispatcher, type DriverMap, type Features } from './ports';
 

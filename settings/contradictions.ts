@@ -2,8 +2,8 @@ import type { Environment, Variable } from './variable';
 import { API_VARIABLES as API, SERVICE_VARIABLES as SERVICE } from './variables';
 
 /**
- * What two variables say together that cannot be. Those that are wrong by themselves are passed over: they
- * have their own message.
+ * Invalid combinations of variables. Variables that are invalid by themselves have their own message and are
+ * skipped here.
  */
 export function serviceContradictions(env: Environment): string[] {
   return [
@@ -24,13 +24,32 @@ export function serviceContradictions(env: Environment): string[] {
   ];
 }
 
-/** Tokens come from one place. */
+/** Exactly one source of token keys is set, and demo tokens are issued on this machine only. */
 export function apiContradictions(env: Environment): string[] {
+  return [...tokenSources(env), ...exposedDemo(env)];
+}
+
+function tokenSources(env: Environment): string[] {
   const { jwksUrl, localKey } = API;
   const set = [jwksUrl, localKey].filter(({ name }) => env[name] !== undefined);
   if (set.length === 1) return [];
   const wrong = set.length === 0 ? 'are both not set' : 'are both set';
   return [`${jwksUrl.name} and ${localKey.name} ${wrong}; allowed: exactly one of them`];
+}
+
+/** Names of this machine that no other one reaches. */
+const LOOPBACK = ['127.0.0.1', '::1', 'localhost'];
+
+function exposedDemo(env: Environment): string[] {
+  const { demoSignIn, jwksUrl, host, trustedProxies } = API;
+  if (valueOf(env, demoSignIn) !== 'true') return [];
+  const [address, proxies] = [valueOf(env, host) ?? '', valueOf(env, trustedProxies) ?? 0];
+  const because = [
+    ...(env[jwksUrl.name] === undefined ? [] : [`${jwksUrl.name} is set`]),
+    ...(LOOPBACK.includes(address) ? [] : [`${host.name} is ${JSON.stringify(address)}`]),
+    ...(proxies === 0 ? [] : [`${trustedProxies.name} is ${proxies}`]),
+  ];
+  return because.map((reason) => `${demoSignIn.name} is true and ${reason}; allowed: only one of them`);
 }
 
 function rising(
@@ -63,9 +82,8 @@ function halfPushKeys(env: Environment): string[] {
   );
   const missing = names.filter((name) => env[name] === undefined);
   if (missing.length === 0 || missing.length === names.length) return [];
-  return [
-    `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set; allowed: all of ${names.join(', ')}, or none of them`,
-  ];
+  const verb = missing.length === 1 ? 'is' : 'are';
+  return [`${missing.join(' and ')} ${verb} not set; allowed: all of ${names.join(', ')}, or none of them`];
 }
 
 function valueOf<T>(env: Environment, { name, schema }: Variable<T>): T | undefined {

@@ -1,6 +1,6 @@
 /**
- * The one place where the environment is read. A wrong or missing value stops the start with a message that
- * names the variable, what is wrong and what is allowed: all problems at once, and no secret in any of them.
+ * The only place that reads the environment. An invalid or missing value stops the start. The message names
+ * every such variable, the problem and the allowed values, and contains no secret.
  */
 import type { NoticeSettings, VapidKeys } from '../services/ports';
 import type { AvailabilityLimits } from '../domain/driver/availability';
@@ -15,37 +15,37 @@ import type { Environment, Variable } from './variable';
 import { API_VARIABLES as API, SERVICE_VARIABLES as SERVICE } from './variables';
 
 /**
- * What worker and API both need. Durations of business are ms, already divided by TIME_SCALE; those of
- * plumbing are not.
+ * Settings of both worker and API. Durations of business events are in ms and already divided by TIME_SCALE;
+ * technical time-outs are not divided.
  */
 export type Settings = {
   database: { url: string; poolSize: number; statementTimeoutMs: number; prepares: boolean };
   redis: { url: string };
   log: { level: string };
   timeScale: number;
-  /** How long an offer waits for its answer where its zone sets nothing else. */
+  /** How long an offer waits for an answer where its zone sets nothing else. */
   offerTtlMs: number;
   searchLeadMs: number;
-  /** 0 = never given up. */
+  /** 0 = unlimited. */
   searchMaxMs: number;
   search: SearchLimits;
   ranking: RankingLimits;
-  /** Of a real day: who counts travel times divides them by `timeScale`. */
+  /** In real time: divide travel times by `timeScale`. */
   travel: TravelModel;
   availability: AvailabilityLimits;
   escalation: EscalationLimits & { checkEveryMs: number };
   loss: LossLimits;
   lapsePause: { afterLapses: number; pauseMs: number };
-  /** How long the history of drivers' places is kept, in real ms whatever the time scale. */
+  /** How long position history is kept, in real ms whatever the time scale. */
   positionsKeptMs: number;
   features: readonly FeatureSetting[];
   notices: NoticeSettings;
-  /** Drivers whose app is closed are told of offers by web push. */
+  /** Whether drivers with a closed app get offers by web push. */
   pushesOffers: boolean;
   worker: WorkerSettings;
 };
 
-/** How a worker is tuned. `deploymentName` null: worker versioning is off. */
+/** Tuning of a worker. `deploymentName` null: worker versioning is off. */
 export type WorkerSettings = {
   healthHost: string;
   healthPort: number;
@@ -58,7 +58,7 @@ export type WorkerSettings = {
   deploymentName: string | null;
 };
 
-/** What the API needs beside that. */
+/** Settings of the API only. */
 export type ApiSettings = Settings & {
   api: {
     host: string;
@@ -68,10 +68,12 @@ export type ApiSettings = Settings & {
     answerTimeoutMs: number;
   };
   auth: AuthSettings;
+  /** The page of API docs hands out tokens of demo people; never where `auth` has an issuer's keys. */
+  demoSignIn: boolean;
   rateLimits: RateLimits;
 };
 
-/** Where tokens come from: the issuer's public keys, or one key for demo and tests. */
+/** How tokens are verified: by the issuer's public keys, or by one key for demo and tests. */
 export type AuthSettings = {
   keys: { kind: 'jwks'; url: string } | { kind: 'local'; key: string };
   issuer: string;
@@ -88,13 +90,19 @@ export type RateLimits = {
   badTokenPerMinute: number;
 };
 
-/** The environment does not say what a start needs. The message lists every problem, one a line. */
+/** Invalid settings. The message lists every problem, one per line. */
 export class SettingsError extends Error {
   override name = 'SettingsError';
 
   constructor(readonly problems: readonly string[]) {
-    super(['The settings are not right:', ...problems.map((problem) => `  ${problem}`)].join('\n'));
+    super(['The settings are invalid:', ...problems.map((problem) => `  ${problem}`)].join('\n'));
   }
+}
+
+/** What a start that failed says: wrong settings speak for themselves, anything else needs its stack. */
+export function startFailure(error: unknown): string {
+  if (error instanceof SettingsError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 /**
@@ -111,7 +119,7 @@ export function readSettings(environment: Environment): Settings {
 }
 
 /**
- * The settings of the API: those of a worker, and where it listens, whose tokens it takes, and its limits.
+ * The settings of the API: those of a worker, its address, token verification and rate limits.
  * @throws SettingsError
  */
 export function readApiSettings(environment: Environment): ApiSettings {
@@ -131,7 +139,7 @@ const reader =
   ({ name, schema }) =>
     schema.parse(env[name]);
 
-/** Compose files and charts set what is not wanted to the empty text. */
+/** Compose files and charts set an unused variable to the empty string. */
 function withoutEmpty(env: Environment): Environment {
   return Object.fromEntries(Object.entries(env).filter(([, text]) => text !== ''));
 }
@@ -211,7 +219,7 @@ function servicePart(read: Read): Settings {
   };
 }
 
-/** Never 0 where it was not: that has a meaning of its own. */
+/** Never rounds down to 0, which has a meaning of its own. */
 function scaledMs(ms: number, timeScale: number): number {
   return ms === 0 ? 0 : Math.max(1, Math.round(ms / timeScale));
 }
@@ -268,7 +276,7 @@ function featuresPart(read: Read): FeatureSetting[] {
   ];
 }
 
-/** Calls go out by the clock on the wall, so no duration is divided. */
+/** Calls to notice channels happen in real time, so no duration is divided. */
 function noticesPart(read: Read): NoticeSettings {
   return {
     slackUrl: read(SERVICE.slackWebhookUrl),
@@ -315,6 +323,7 @@ function apiPart(read: Read): Omit<ApiSettings, keyof Settings> {
       answerTimeoutMs: read(API.answerTimeoutMs),
     },
     auth: { keys: keysPart(read), issuer: read(API.issuer), audience: read(API.audience) },
+    demoSignIn: read(API.demoSignIn) === 'true',
     rateLimits: {
       perMinute: read(API.perMinute),
       merchantPerMinute: read(API.merchantPerMinute),

@@ -1,7 +1,7 @@
 import type { Variable } from './variable';
 import { API_VARIABLES, SERVICE_VARIABLES } from './variables';
 
-/** The tables of docs/settings.md, as the schemas have it; a test compares both. */
+/** The tables of docs/settings.md, generated from the schemas; a test compares them. */
 export function settingsTables(): string {
   return [
     '## Worker and API',

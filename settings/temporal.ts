@@ -7,8 +7,8 @@ export type TemporalSettings = Omit<ReturnType<typeof loadClientConnectConfig>, 
 };
 
 /**
- * How to reach Temporal, by its own variables (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, `TEMPORAL_API_KEY`,
- * `TEMPORAL_TLS_…`) or configuration file.
+ * The connection to Temporal, from its own variables (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`,
+ * `TEMPORAL_API_KEY`, `TEMPORAL_TLS_…`) or its configuration file.
  * @throws SettingsError
  */
 export function readTemporalSettings(environment: Environment): TemporalSettings {
@@ -20,7 +20,8 @@ export function readTemporalSettings(environment: Environment): TemporalSettings
   const { connectionOptions, namespace = 'default' } = load(env);
   if (!connectionOptions.address) {
     throw new SettingsError([
-      'TEMPORAL_ADDRESS is not set; allowed: host:port, or a profile of a Temporal configuration file that names an address',
+      'TEMPORAL_ADDRESS is not set; ' +
+        'allowed: host:port, or a profile of a Temporal configuration file that names an address',
     ]);
   }
   return { connectionOptions, namespace };

@@ -1,17 +1,17 @@
 import { z } from 'zod';
 import { type FeatureState, featureStateOf } from '../domain/features/rollout';
 
-/** Variables by name, as `process.env` gives them. */
+/** Variables by name, as in `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** One environment variable: how it is read, and what is said of it in messages and in docs/settings.md. */
+/** One environment variable: its schema, and its description for messages and docs/settings.md. */
 export type Variable<T> = {
   name: string;
-  /** Takes the raw text, or undefined where it is unset. Its issues never show a secret's value. */
+  /** Parses the raw text, or undefined where it is unset. Its issues never contain the value of a secret. */
   schema: z.ZodType<T, string | undefined>;
-  /** What may stand in it, in words. */
+  /** The allowed values, in words. */
   allowed: string;
-  /** What holds where it is unset; null = nothing. */
+  /** The value where it is unset; null = none. */
   fallback: string | null;
   meaning: string;
 };
@@ -20,7 +20,7 @@ type Words = Pick<Variable<unknown>, 'name' | 'allowed' | 'fallback' | 'meaning'
 type Reading<T> = { value: T } | { wrong: string };
 type Bounds = { min: number; max: number };
 
-/** Unset, the fallback is read in the text's place; where there is none, `unset` holds. */
+/** Where it is unset, parses the fallback, or returns `unset` where there is no fallback. */
 function variable<T>(words: Words, read: (text: string) => Reading<T>, unset: Reading<T>): Variable<T> {
   const schema = z
     .string()
@@ -41,7 +41,7 @@ function variable<T>(words: Words, read: (text: string) => Reading<T>, unset: Re
 const MISSING = { wrong: 'is not set' } as const;
 const NONE = { value: null } as const;
 
-/** A whole number within bounds, both included. */
+/** An integer within inclusive bounds. */
 export function whole(name: string, fallback: number, bounds: Bounds, meaning: string): Variable<number> {
   return variable(
     { name, allowed: wholeWords(bounds), fallback: String(fallback), meaning },
@@ -50,7 +50,7 @@ export function whole(name: string, fallback: number, bounds: Bounds, meaning: s
   );
 }
 
-/** A whole number within bounds that may be unset. */
+/** An integer within inclusive bounds; may be unset. */
 export function optionalWhole(name: string, bounds: Bounds, meaning: string): Variable<number | null> {
   return variable<number | null>(
     { name, allowed: wholeWords(bounds), fallback: null, meaning },
@@ -59,7 +59,7 @@ export function optionalWhole(name: string, bounds: Bounds, meaning: string): Va
   );
 }
 
-/** A number within bounds, both included, written with a point. */
+/** A number within inclusive bounds, with a decimal point. */
 export function decimal(
   name: string,
   fallback: number,
@@ -76,7 +76,7 @@ export function decimal(
   );
 }
 
-/** One of a few words. */
+/** One of several values. */
 export function choice<const T extends string>(
   name: string,
   fallback: T,
@@ -116,12 +116,12 @@ export function word(name: string, fallback: string, meaning: string): Variable<
   );
 }
 
-/** Ids divided by commas; unset = null, which stands for all. */
+/** Ids separated by commas; unset = null, which means all. */
 export function optionalIds(name: string, meaning: string): Variable<readonly string[] | null> {
   return variable<readonly string[] | null>(
     {
       name,
-      allowed: 'ids of lower case letters, digits and hyphens, divided by commas',
+      allowed: 'ids of lower case letters, digits and hyphens, separated by commas',
       fallback: null,
       meaning,
     },
@@ -133,29 +133,30 @@ export function optionalIds(name: string, meaning: string): Variable<readonly st
   );
 }
 
-/** An address that may hold a password, so it is never shown. */
+/** A URL that may contain a password, so its value is never shown. */
 export function secretUrl(name: string, protocols: readonly string[], meaning: string): Variable<string> {
   return variable<string>(
     { name, allowed: urlWords(protocols), fallback: null, meaning },
     (text) =>
-      isUrl(text, protocols) ? { value: text } : { wrong: 'is no such address (its value is not shown)' },
+      isUrl(text, protocols) ? { value: text } : { wrong: 'is not such an address (its value is not shown)' },
     MISSING,
   );
 }
 
 /**
- * An address that may hold a secret, so it is never shown, and that may be unset. Without TLS only where it
- * is on this machine.
+ * A URL that may contain a secret, so its value is never shown; may be unset. Plain HTTP is allowed only for
+ * this machine.
  */
 export function optionalSecretUrl(name: string, meaning: string): Variable<string | null> {
   return variable<string | null>(
     { name, allowed: SAFE_URL_WORDS, fallback: null, meaning },
-    (text) => (isSafeUrl(text) ? { value: text } : { wrong: 'is no such address (its value is not shown)' }),
+    (text) =>
+      isSafeUrl(text) ? { value: text } : { wrong: 'is not such an address (its value is not shown)' },
     NONE,
   );
 }
 
-/** An address without secrets. Without TLS only where it is on this machine. */
+/** A URL without secrets. Plain HTTP is allowed only for this machine. */
 export function safeUrl(name: string, fallback: string, meaning: string): Variable<string> {
   return variable<string>(
     { name, allowed: SAFE_URL_WORDS, fallback, meaning },
@@ -164,14 +165,17 @@ export function safeUrl(name: string, fallback: string, meaning: string): Variab
   );
 }
 
-/** Text of a set form that may be unset. @param isSecret its value is never shown */
+/**
+ * Text of a given pattern; may be unset.
+ * @param isSecret never show its value
+ */
 export function optionalText(
   name: string,
   { pattern, allowed, isSecret }: { pattern: RegExp; allowed: string; isSecret: boolean },
   meaning: string,
 ): Variable<string | null> {
   const wrong = (text: string): { wrong: string } =>
-    isSecret ? { wrong: 'has not the right form (its value is not shown)' } : wrongValue(text);
+    isSecret ? { wrong: 'has the wrong format (its value is not shown)' } : wrongValue(text);
   return variable<string | null>(
     { name, allowed, fallback: null, meaning },
     (text) => (pattern.test(text) ? { value: text } : wrong(text)),
@@ -179,7 +183,7 @@ export function optionalText(
   );
 }
 
-/** An address without secrets that may be unset. */
+/** A URL without secrets; may be unset. */
 export function optionalUrl(
   name: string,
   protocols: readonly string[],
@@ -192,7 +196,7 @@ export function optionalUrl(
   );
 }
 
-/** A secret key of at least so many bytes that may be unset. */
+/** A secret key of at least this many bytes; may be unset. */
 export function optionalKey(name: string, minBytes: number, meaning: string): Variable<string | null> {
   return variable<string | null>(
     { name, allowed: `at least ${minBytes} bytes`, fallback: null, meaning },

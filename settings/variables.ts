@@ -23,49 +23,49 @@ const METERS = { min: 100, max: 200_000 };
 const MINUTES_OF_A_DAY = { min: 1, max: 1_440 };
 const PER_MINUTE = { min: 1, max: 10_000_000 };
 
-/** What worker and API both read. Times are those of a real day; TIME_SCALE divides them. */
+/** Variables of both worker and API. Times are real times; TIME_SCALE divides them. */
 export const SERVICE_VARIABLES = {
   databaseUrl: secretUrl(
     'DATABASE_URL',
     ['postgresql:', 'postgres:'],
-    'PostgreSQL, by the login of the service (it owns no table)',
+    'PostgreSQL, with the login of the service (which owns no table)',
   ),
   databasePoolSize: whole(
     'DATABASE_POOL_SIZE',
     10,
     { min: 1, max: 500 },
-    'connections to PostgreSQL of one process',
+    'PostgreSQL connections of one process',
   ),
   databaseStatementTimeoutMs: whole(
     'DATABASE_STATEMENT_TIMEOUT_MS',
     1_000,
     { min: 50, max: 600_000 },
-    'the longest one statement may run; less than a local activity may',
+    'time-out of one statement; shorter than that of a local activity',
   ),
   databasePrepares: choice(
     'DATABASE_PREPARED_STATEMENTS',
     'true',
     ['true', 'false'],
-    'connections keep statements prepared; false behind a pooler that hands out connections by transaction and knows no prepared statements',
+    'use prepared statements; false behind a transaction-mode pooler without support for them',
   ),
   redisUrl: secretUrl('REDIS_URL', ['redis:', 'rediss:'], 'Redis: the live map, realtime rooms, rate limits'),
   logLevel: choice(
     'LOG_LEVEL',
     'info',
     ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
-    'the least severe log line that is written',
+    'the lowest severity that is logged',
   ),
   timeScale: decimal(
     'TIME_SCALE',
     1,
     { min: 0.1, max: 1_000 },
-    'for replays: every duration of business is divided by it',
+    'divides every duration of business events, for replays and the demo',
   ),
 
   offerExpirationSeconds: optionalWhole(
     'OFFER_EXPIRATION_SECONDS',
     { min: 1, max: 3_600 },
-    'how long an offer waits for its answer where its zone sets nothing else; 30 where neither this nor its alias is set',
+    'how long an offer waits for an answer, unless its zone sets a time; 30 where this and its alias are unset',
   ),
   driverOffersTimeoutSeconds: optionalWhole(
     'DRIVER_OFFERS_TIMEOUT_SECONDS',
@@ -82,25 +82,25 @@ export const SERVICE_VARIABLES = {
     'SEARCH_MAX_MINUTES',
     120,
     { min: 0, max: 10_080 },
-    'a search that found nobody for so long ends with NO_DRIVER; 0 = never',
+    'a search without a driver for this long ends with NO_DRIVER; 0 = never',
   ),
   searchRadiusMeters: whole(
     'SEARCH_RADIUS_METERS',
     3_000,
     METERS,
-    'how far around the pickup the first search looks',
+    'the radius of the first search around the pickup',
   ),
   searchRadiusFactor: decimal(
     'SEARCH_RADIUS_FACTOR',
     1.5,
     { min: 1, max: 10 },
-    'how much each fruitless round widens that',
+    'the factor by which each fruitless round widens the radius',
   ),
   searchRadiusMaxMeters: whole(
     'SEARCH_RADIUS_MAX_METERS',
     15_000,
     METERS,
-    'the widest radius before escalation',
+    'the largest radius before escalation',
   ),
   searchRadiusEscalatedMeters: whole(
     'SEARCH_RADIUS_ESCALATED_METERS',
@@ -118,35 +118,40 @@ export const SERVICE_VARIABLES = {
     'SEARCH_BACKOFF_MAX_SECONDS',
     150,
     { min: 1, max: 3_600 },
-    'the longest such wait',
+    'the longest wait between searches',
   ),
   lapseExclusionMinutes: whole(
     'LAPSE_EXCLUSION_MINUTES',
     5,
     { min: 0, max: 1_440 },
-    'a driver who let an offer lapse is not asked for that delivery for so long',
+    'how long a driver who let an offer lapse gets no other offer of that delivery',
   ),
   bicycleSpeed: whole(
     'DRIVER_SPEED_BICYCLE_METERS_PER_MINUTE',
     250,
     SPEED,
-    'how fast a bicycle gets along, for estimates',
+    'speed of a bicycle, for travel estimates',
   ),
-  mopedSpeed: whole('DRIVER_SPEED_MOPED_METERS_PER_MINUTE', 400, SPEED, 'the same for a moped'),
-  carSpeed: whole('DRIVER_SPEED_CAR_METERS_PER_MINUTE', 400, SPEED, 'the same for a car'),
-  vanSpeed: whole('DRIVER_SPEED_VAN_METERS_PER_MINUTE', 333, SPEED, 'the same for a van'),
+  mopedSpeed: whole(
+    'DRIVER_SPEED_MOPED_METERS_PER_MINUTE',
+    400,
+    SPEED,
+    'speed of a moped, for travel estimates',
+  ),
+  carSpeed: whole('DRIVER_SPEED_CAR_METERS_PER_MINUTE', 400, SPEED, 'speed of a car, for travel estimates'),
+  vanSpeed: whole('DRIVER_SPEED_VAN_METERS_PER_MINUTE', 333, SPEED, 'speed of a van, for travel estimates'),
   travelDetourFactor: decimal(
     'TRAVEL_DETOUR_FACTOR',
     1.3,
     { min: 1, max: 5 },
-    'how much longer roads are than straight lines, for estimates',
+    'ratio of road length to straight line, for travel estimates',
   ),
 
   positionFreshSeconds: whole(
     'POSITION_FRESH_SECONDS',
     60,
     { min: 5, max: 3_600 },
-    'an AVAILABLE driver silent for longer is off the map',
+    'an AVAILABLE driver silent for longer leaves the live map',
   ),
   positionOfflineMinutes: whole(
     'POSITION_OFFLINE_MINUTES',
@@ -158,7 +163,7 @@ export const SERVICE_VARIABLES = {
     'POSITION_HISTORY_DAYS',
     30,
     { min: 1, max: 3_650 },
-    'how long it is kept where drivers were',
+    'how long position history is kept',
   ),
   breakMinMinutes: whole('BREAK_MIN_DURATION_MINUTES', 5, MINUTES_OF_A_DAY, 'the shortest break'),
   breakMaxMinutes: whole('BREAK_MAX_DURATION_MINUTES', 120, MINUTES_OF_A_DAY, 'the longest break'),
@@ -166,7 +171,7 @@ export const SERVICE_VARIABLES = {
     'PAUSE_MAX_DURATION_MINUTES',
     480,
     MINUTES_OF_A_DAY,
-    'the longest pause of set length',
+    'the longest pause with an end',
   ),
 
   escalationLevel1Minutes: whole(
@@ -191,7 +196,7 @@ export const SERVICE_VARIABLES = {
     'ESCALATION_REPEAT_MINUTES',
     10,
     MINUTES_OF_A_DAY,
-    'page and broadcast of level 3 come again after so long',
+    'the interval at which level 3 repeats page and broadcast',
   ),
   escalationBonusCents: whole(
     'ESCALATION_BONUS_CENTS',
@@ -203,7 +208,7 @@ export const SERVICE_VARIABLES = {
     'ESCALATION_BROADCAST_SIZE',
     8,
     { min: 1, max: 8 },
-    'how many drivers one wave of a broadcast asks',
+    'the number of drivers in one wave of a broadcast',
   ),
   escalationCheckMinutes: whole(
     'ESCALATION_CHECK_INTERVAL_MINUTES',
@@ -216,36 +221,36 @@ export const SERVICE_VARIABLES = {
     'LOST_AFTER_SILENCE_SECONDS',
     180,
     { min: 10, max: 86_400 },
-    'a driver with work who is silent for so long is lost',
+    'a driver with work who is silent for this long is lost',
   ),
   lostNoProgressMinutes: whole(
     'LOST_AFTER_NO_PROGRESS_MINUTES',
     5,
     MINUTES_OF_A_DAY,
-    'so is one who makes no way to the pickup for so long',
+    'a driver without progress to the pickup for this long is lost',
   ),
   lostMaxSilentPercent: whole(
     'LOST_MAX_SILENT_PERCENT',
     30,
     { min: 1, max: 100 },
-    'where more of a city’s working drivers are silent at once, nobody is lost: there is an alert instead',
+    'where a greater share of a city’s working drivers is silent at once, an alert replaces the losses',
   ),
   lapsesBeforePause: whole(
     'LAPSES_BEFORE_PAUSE',
     0,
     { min: 0, max: 100 },
-    'a driver who let so many offers in a row lapse, though their app showed them, is paused; 0 = never',
+    'a driver who lets this many offers in a row lapse that their app showed is paused; 0 = never',
   ),
   lapsePauseMinutes: whole(
     'LAPSE_PAUSE_MINUTES',
     15,
     MINUTES_OF_A_DAY,
-    'how long that pause lasts, unless the driver comes back before',
+    'how long that pause lasts, unless the driver resumes earlier',
   ),
 
   enableDriverOffers: featureSwitch(
     'ENABLE_DRIVER_OFFERS',
-    'offers to drivers; without them the nearest driver is assigned unasked',
+    'offers to drivers; without them the nearest driver is assigned without an offer',
   ),
   driverOffersRollout: featureRollout('driver_offers', 'deliveries'),
   driverOffersCities: featureCities('driver_offers'),
@@ -260,14 +265,14 @@ export const SERVICE_VARIABLES = {
   escalationCities: featureCities('escalation'),
   enableAutoReassignment: featureSwitch(
     'ENABLE_AUTO_REASSIGNMENT',
-    'a new driver is looked for where one was lost',
+    'automatic search for a new driver after a loss',
   ),
   autoReassignmentRollout: featureRollout('auto_reassignment', 'deliveries'),
   autoReassignmentCities: featureCities('auto_reassignment'),
 
   slackWebhookUrl: optionalSecretUrl(
     'SLACK_WEBHOOK_URL',
-    'the incoming webhook of support’s chat; unset: the log',
+    'the incoming webhook of support’s chat; unset: notices go to the log',
   ),
   pagerDutyRoutingKey: optionalKey(
     'PAGERDUTY_ROUTING_KEY',
@@ -277,17 +282,17 @@ export const SERVICE_VARIABLES = {
   pagerDutyUrl: safeUrl(
     'PAGERDUTY_URL',
     'https://events.pagerduty.com/v2/enqueue',
-    'where events for PagerDuty are posted',
+    'the address of PagerDuty’s Events API',
   ),
   webPushPublicKey: optionalText(
     'WEB_PUSH_VAPID_PUBLIC_KEY',
     { pattern: /^[\w-]{87}$/, allowed: '65 bytes in base64url', isSecret: false },
-    'the public key of web push, which apps subscribe with; all three or none',
+    'the public VAPID key, with which apps subscribe to web push; all three or none',
   ),
   webPushPrivateKey: optionalText(
     'WEB_PUSH_VAPID_PRIVATE_KEY',
     { pattern: /^[\w-]{43}$/, allowed: '32 bytes in base64url', isSecret: true },
-    'the private key that goes with it',
+    'the private VAPID key',
   ),
   webPushSubject: optionalText(
     'WEB_PUSH_VAPID_SUBJECT',
@@ -296,24 +301,24 @@ export const SERVICE_VARIABLES = {
       allowed: 'a mailto: or https: address',
       isSecret: false,
     },
-    'where push services reach who sends',
+    'the contact address for push services',
   ),
   webPushAllowLocal: choice(
     'WEB_PUSH_ALLOW_LOCAL',
     'false',
     ['true', 'false'],
-    'for tests and demo: push services on this machine are taken too, also without TLS',
+    'for tests and demo: allow push services on this machine, also without TLS',
   ),
   publicUrl: optionalUrl(
     'PUBLIC_URL',
     ['https:', 'http:'],
-    'before the paths of links in notices; unset: the paths alone are shown',
+    'the base address of links in notices; unset: links are bare paths',
   ),
   notificationMaxAgeMinutes: whole(
     'NOTIFICATION_MAX_AGE_MINUTES',
     60,
     MINUTES_OF_A_DAY,
-    'a notice that could not be sent for so long is given up',
+    'how long a notice is retried',
   ),
 
   workerHealthHost: word(
@@ -321,42 +326,42 @@ export const SERVICE_VARIABLES = {
     '127.0.0.1',
     'the address on which a worker answers /health, /health/ready and /metrics',
   ),
-  workerHealthPort: whole('WORKER_HEALTH_PORT', 3_002, PORT, 'the port of that address; 0 = any free one'),
+  workerHealthPort: whole(
+    'WORKER_HEALTH_PORT',
+    3_002,
+    PORT,
+    'the port of the worker’s health endpoint; 0 = any free one',
+  ),
   workerMaxCachedWorkflows: whole(
     'WORKER_MAX_CACHED_WORKFLOWS',
     1_000,
     { min: 0, max: 100_000 },
-    'workflows that a worker keeps in memory',
+    'the number of workflows in a worker’s sticky cache',
   ),
   workerWorkflowTaskSlots: whole(
     'WORKER_WORKFLOW_TASK_SLOTS',
     40,
     { min: 2, max: 10_000 },
-    'workflow tasks that a worker runs at once',
+    'concurrent workflow tasks of a worker',
   ),
   workerLocalActivitySlots: whole(
     'WORKER_LOCAL_ACTIVITY_SLOTS',
     40,
     SLOTS,
-    'local activities (transactions) that a worker runs at once',
+    'concurrent local activities (transactions) of a worker',
   ),
-  workerActivitySlots: whole(
-    'WORKER_ACTIVITY_SLOTS',
-    20,
-    SLOTS,
-    'other activities that a worker runs at once',
-  ),
+  workerActivitySlots: whole('WORKER_ACTIVITY_SLOTS', 20, SLOTS, 'other concurrent activities of a worker'),
   workerWorkflowTaskPollers: whole(
     'WORKER_WORKFLOW_TASK_POLLERS',
     10,
     { min: 2, max: 1_000 },
-    'polls for workflow tasks that a worker has open at once; never more than it has slots',
+    'concurrent polls for workflow tasks; at most the number of slots',
   ),
   workerActivityPollers: whole(
     'WORKER_ACTIVITY_POLLERS',
     10,
     { min: 1, max: 1_000 },
-    'polls for other activities that a worker has open at once; never more than it has slots',
+    'concurrent polls for other activities; at most the number of slots',
   ),
   workerDeploymentName: optionalText(
     'WORKER_DEPLOYMENT_NAME',
@@ -365,11 +370,11 @@ export const SERVICE_VARIABLES = {
       allowed: 'up to 63 lower case letters, digits and hyphens, a letter first',
       isSecret: false,
     },
-    'switches worker versioning on, under this name: a run stays on the build that began it (docs/upgrading.md); unset: off',
+    'the deployment name for worker versioning: a run stays on its build (docs/upgrading.md); unset: off',
   ),
 };
 
-/** What the API reads beside them. */
+/** Variables of the API only. */
 export const API_VARIABLES = {
   host: word('API_HOST', '127.0.0.1', 'the address the API listens on'),
   port: whole('API_PORT', 3_001, PORT, 'the port the API listens on; 0 = any free one'),
@@ -377,29 +382,35 @@ export const API_VARIABLES = {
     'TRUSTED_PROXIES',
     0,
     { min: 0, max: 10 },
-    'how many reverse proxies stand before the API: so many hops of X-Forwarded-For are believed',
+    'the number of reverse proxies in front of the API, whose X-Forwarded-For entries are trusted',
   ),
   shutdownGraceSeconds: whole(
     'SHUTDOWN_GRACE_SECONDS',
     10,
     { min: 0, max: 300 },
-    'how long requests in flight may take once the process is told to stop',
+    'how long requests in progress may take during shutdown',
   ),
   answerTimeoutMs: whole(
     'ANSWER_TIMEOUT_MS',
     8_000,
     { min: 100, max: 60_000 },
-    'after so long without the answer of a workflow: 503, safe to retry',
+    'time-out for a workflow’s answer; then 503, which is safe to retry',
   ),
   jwksUrl: optionalUrl(
     'JWT_JWKS_URL',
     ['https:', 'http:'],
-    'where the public keys of the issuer of tokens are; this or JWT_LOCAL_KEY',
+    'the address of the token issuer’s public keys; this or JWT_LOCAL_KEY',
   ),
   localKey: optionalKey(
     'JWT_LOCAL_KEY',
     32,
-    'the key of tokens signed with HS256, for demo and tests; this or JWT_JWKS_URL',
+    'the HS256 key of tokens for demo and tests; this or JWT_JWKS_URL',
+  ),
+  demoSignIn: choice(
+    'DEMO_SIGN_IN',
+    'false',
+    ['true', 'false'],
+    'lets the API docs page sign in demo users on this machine; only `npm start` sets it (ADR 29)',
   ),
   issuer: word('JWT_ISSUER', 'driver-service', 'the `iss` that a token must have'),
   audience: word('JWT_AUDIENCE', 'driver-service', 'the `aud` that a token must have'),
@@ -420,13 +431,13 @@ export const API_VARIABLES = {
     'RATE_LIMIT_LOCATION_PER_MINUTE',
     300,
     PER_MINUTE,
-    'location pings a minute of one driver, counted apart',
+    'location pings a minute of one driver, counted separately',
   ),
   availabilityPerMinute: whole(
     'RATE_LIMIT_AVAILABILITY_PER_MINUTE',
     30,
     PER_MINUTE,
-    'changes of availability a minute of one driver, counted apart',
+    'availability changes a minute of one driver, counted separately',
   ),
   badTokenPerMinute: whole(
     'RATE_LIMIT_BAD_TOKEN_PER_MINUTE',

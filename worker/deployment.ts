@@ -25,7 +25,7 @@ export function readBuildId(path: string = BUNDLE_PATH): string {
 
 /**
  * The worker's deployment version for Temporal. Without a deployment name it is empty: then any worker
- * continues any run, and workflow changes go behind `patched` (ADR 23).
+ * continues any run, and workflow changes go behind `patched` (ADR 21).
  */
 export function deploymentOf(
   { deploymentName }: { deploymentName: string | null },

@@ -3,13 +3,13 @@ import pTimeout from 'p-timeout';
 import type { Logger } from 'pino';
 import { register } from 'prom-client';
 import type { FeatureSetting } from '../domain/features/rollout';
+import type { DependencyChecks } from '../services/ports';
 
 export type HealthDeps = {
   host: string;
   port: number;
   log: Logger;
-  /** One check for each dependency; it rejects while the dependency is away. */
-  checks: Readonly<Record<string, () => Promise<void>>>;
+  checks: DependencyChecks;
   /** The feature settings in this process. */
   features: () => readonly FeatureSetting[];
 };
@@ -74,7 +74,7 @@ async function answer(
   });
 }
 
-async function stateOf(check: () => Promise<void>): Promise<string> {
+async function stateOf(check: DependencyChecks[string]): Promise<string> {
   try {
     await pTimeout(check(), { milliseconds: CHECK_TIMEOUT_MS, message: 'no answer in time' });
     return 'ok';

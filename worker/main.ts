@@ -7,32 +7,19 @@ import Redis from 'ioredis';
 import pino from 'pino';
 import { collectDefaultMetrics } from 'prom-client';
 import { v7 as newId } from 'uuid';
+import { createDeliveryActivities } from '../activities/delivery';
+import { createPresence, switchStatesOffAtOnce } from '../activities/sweeps/presence';
+import { commonChecks, composeAdapters } from '../adapters/compose';
 import { auditLagMs, lastFinishedCheck } from '../adapters/postgres/auditChains';
 import { connectPostgres } from '../adapters/postgres/database';
-import { requireSameTime } from '../adapters/postgres/databaseClock';
-import { createDeliveryStore } from '../adapters/postgres/deliveryStore';
-import { createFeatureNews } from '../adapters/redis/featureNews';
-import { readFeatureRows } from '../adapters/postgres/featureRows';
-import { createNotifiers } from '../adapters/notify/notifiers';
 import { outboxBacklog } from '../adapters/postgres/outbox';
-import { PositionArchive } from '../adapters/redis/positionArchive';
-import { createRedisDriverMap } from '../adapters/redis/driverMap';
-import { createRelay, type Relay } from '../adapters/postgres/relay';
-import { createSocketEmitter } from '../adapters/redis/socketEmitter';
-import { createDispatcher } from '../adapters/temporal/dispatcher';
 import { readLatestHealth } from '../adapters/postgres/zoneHealthRows';
-import { createAvailability } from '../services/availability';
-import { createDeliveryActivities } from '../activities/delivery';
-import { createFeatureRegistry, logFeatures } from '../services/features/featureRegistry';
-import { createLiveMap } from '../services/liveMap';
-import { createNotices } from '../services/notices';
-import { createMessageHandler } from '../services/outbox/outboxMessages';
-import { type NotifyRelay } from '../services/ports';
-import { createPresence, switchStatesOffAtOnce } from '../activities/sweeps/presence';
-import { createWake } from '../services/wake';
-import { readSettings } from '../settings';
+import { createFeatureNews } from '../adapters/redis/featureNews';
+import { PositionArchive } from '../adapters/redis/positionArchive';
+import { composeRelayedServices, startFeatures } from '../services/compose';
+import { readSettings, startFailure } from '../settings';
 import { readTemporalSettings } from '../settings/temporal';
-import { ATTEMPT_MS, TASK_QUEUE } from '../workflows/contract';
+import { ATTEMPT_MS, TASK_QUEUE, type TimedAvailabilityInput } from '../workflows/contract';
 import { beginAttempt } from './attempts';
 import { observeAudit } from './auditMetrics';
 import { BUNDLE_PATH, deploymentOf } from './deployment';
@@ -73,20 +60,13 @@ async function main(): Promise<void> {
   });
   redis.on('error', (error) => log.warn({ err: error }, 'Redis'));
   const clock = Date.now;
-  const features = createFeatureRegistry({
-    environment: settings.features,
+  const features = await startFeatures({
+    db,
     news: createFeatureNews(redis, log),
+    environment: settings.features,
     clock,
     log,
-    readRows: () =>
-      readFeatureRows(
-        db,
-        settings.features.map(({ feature }) => feature),
-        1,
-      ),
   });
-  await features.start();
-  logFeatures(features, log);
   const running: { worker?: Worker } = {};
   const health = await startHealthServer({
     host: settings.worker.healthHost,
@@ -94,9 +74,7 @@ async function main(): Promise<void> {
     log,
     features: () => features.effective(),
     checks: {
-      postgres: async () => void (await db.$queryRaw`SELECT 1`),
-      redis: async () => void (await redis.ping()),
-      clock: () => requireSameTime(db, clock),
+      ...commonChecks({ db, redis, clock }),
       temporal: async () => {
         if (running.worker?.getState() !== 'RUNNING')
           throw new Error(`the worker is ${running.worker?.getState() ?? 'waiting for it'}`);
@@ -108,19 +86,19 @@ async function main(): Promise<void> {
     log,
   );
   const client = new Client({ connection, namespace: temporal.namespace });
-  const map = createRedisDriverMap(redis, { freshPositionMs: settings.ranking.freshPositionMs });
-  const relayHolder: { relay?: Relay } = {};
-  const notifyRelay: NotifyRelay = (messages) => relayHolder.relay?.notify(messages);
-  const store = createDeliveryStore(postgres);
-  const dispatcher = createDispatcher(client, db);
-  const availability = createAvailability({
-    db,
-    map,
+  const adapters = composeAdapters({ db, redis, client, settings, clock, log });
+  const { services, relay } = composeRelayedServices({
+    ...adapters,
+    postgres,
     features,
+    settings,
     clock,
-    limits: settings.availability,
-    notifyRelay,
+    newId,
+    log,
   });
+  const { map, dispatcher } = adapters;
+  const { store, availability } = services;
+  const notifyRelay = relay.notify;
   const presence = createPresence({
     db,
     map,
@@ -131,27 +109,6 @@ async function main(): Promise<void> {
     notifyRelay,
   });
   switchStatesOffAtOnce(features, presence, log);
-  const wake = createWake({ ...settings, db, map, store, dispatcher, clock, features });
-  const liveMap = createLiveMap({ db, map, clock });
-  const relay = createRelay(
-    postgres,
-    createMessageHandler({
-      dispatcher,
-      emitter: createSocketEmitter(redis),
-      syncDriver: (driverId) => liveMap.syncDriver(driverId),
-      releaseDriver: (driverId, correlationId) => availability.releaseDriver(driverId, correlationId),
-      driverFree: (news) => wake.driverFree(news),
-      notify: createNotices({
-        notifiers: createNotifiers({ db, clock, log, settings: settings.notices }),
-        clock,
-        log,
-        maxAgeMs: settings.notices.maxAgeMs,
-      }),
-    }),
-    log,
-  );
-  relayHolder.relay = relay;
-
   const sweeps = createSweeps({
     db,
     map,
@@ -159,6 +116,7 @@ async function main(): Promise<void> {
     dispatcher,
     features,
     presence,
+    services,
     clock,
     settings,
     log,
@@ -184,8 +142,7 @@ async function main(): Promise<void> {
           notifyRelay,
           beginAttempt,
         }),
-        endTimedState: (end: Parameters<typeof availability.endTimedState>[0]) =>
-          availability.endTimedState(end),
+        endTimedState: (end: TimedAvailabilityInput) => availability.endTimedState(end),
         ...sweeps,
       },
       maxCachedWorkflows: settings.worker.maxCachedWorkflows,
@@ -234,9 +191,7 @@ function stopOnce(worker: Worker): void {
 }
 
 main().catch((error: unknown) => {
-  process.stderr.write(
-    `${error instanceof Error ? (error.name === 'SettingsError' ? error.message : error.stack) : String(error)}\n`,
-  );
+  process.stderr.write(`${startFailure(error)}\n`);
   process.exitCode = 1;
   setTimeout(() => process.exit(1), 1_000).unref(); // open pools must not keep a failed start alive
 });

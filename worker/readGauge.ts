@@ -1,11 +1,12 @@
 import { Gauge } from 'prom-client';
+import type { Log } from '../services/ports';
 
 /**
  * A gauge that is read at each scrape. While its source is away it reads NaN and logs why: the other metrics
  * are needed most at such a time.
  */
 export function readGauge(
-  { name, help, log }: { name: string; help: string; log: { warn(fields: object, text: string): void } },
+  { name, help, log }: { name: string; help: string; log: Pick<Log, 'warn'> },
   read: () => Promise<number>,
 ): void {
   new Gauge({

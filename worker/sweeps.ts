@@ -14,14 +14,13 @@ import { createUnassignedRows } from '../adapters/postgres/unassignedRows';
 import { pruneHealth } from '../adapters/postgres/zoneHealthRows';
 import { createAuditCheck } from '../activities/sweeps/auditCheck';
 import { createEscalationCheck, escalateAtOnce } from '../activities/sweeps/escalationCheck';
+import type { Services } from '../services/compose';
 import type { FeatureRegistry } from '../services/features/featureRegistry';
 import { createLostDrivers } from '../activities/sweeps/lostDrivers';
 import { createOpenRowsSweep } from '../activities/sweeps/openRows';
 import type { Clock, Dispatcher, DriverMap } from '../services/ports';
 import type { PresenceActivities } from '../activities/sweeps/presence';
-import { createSupportCases } from '../services/supportCases';
 import { createUpkeep } from '../activities/sweeps/upkeep';
-import { createZoneHealth } from '../services/zones/zoneHealth';
 import type { Settings } from '../settings';
 import { observeAuditCheck } from './auditMetrics';
 import { observeEscalation, observeOpenRows } from './metrics';
@@ -33,6 +32,7 @@ export type SweepsDeps = {
   dispatcher: Dispatcher;
   features: FeatureRegistry;
   presence: PresenceActivities;
+  services: Pick<Services, 'supportCases' | 'zoneHealth'>;
   clock: Clock;
   settings: Settings;
   log: Logger;
@@ -50,21 +50,12 @@ type SweepName =
 
 /** By the names under which the workflows in workflows/sweeps/ call them. */
 export function createSweeps(deps: SweepsDeps): Record<SweepName, () => Promise<unknown>> {
-  const { db, map, presence, clock, settings, log, notifyRelay } = deps;
+  const { db, map, presence, services, clock, settings, log, notifyRelay } = deps;
   const { travel, timeScale } = settings;
-  const zoneHealth = createZoneHealth({
-    db,
-    map,
-    clock,
-    freshPositionMs: settings.ranking.freshPositionMs,
-    waiting: settings.escalation.thresholds,
-    timeScale,
-    notifyRelay,
-  });
   const lost = createLostDrivers({
     db,
     map,
-    cases: createSupportCases({ db, clock, notifyRelay }),
+    cases: services.supportCases,
     clock,
     limits: settings.loss,
     travel,
@@ -77,7 +68,7 @@ export function createSweeps(deps: SweepsDeps): Record<SweepName, () => Promise<
     sweepOpenRows: openRowsSweep(deps),
     checkEscalation: escalationCheck(deps),
     sweepLostDrivers: () => lost.sweepLostDrivers(),
-    sweepZoneHealth: () => zoneHealth.compute(null),
+    sweepZoneHealth: () => services.zoneHealth.compute(null),
     verifyAudit: auditCheck(deps),
     keepUp: createUpkeep({
       ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months),

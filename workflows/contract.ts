@@ -3,13 +3,12 @@
  * attributes. Payloads are plain JSON: ids, unions, numbers, instants in epoch ms. No personal data.
  */
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
-import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import { defineQuery, defineSignal } from '@temporalio/workflow';
 import type { Availability } from '../domain/driver/availability';
 import type { DeliverySnapshot } from '../domain/delivery/deadline';
-import type { Actor, ReasonCode, Step } from '../domain/delivery/status';
-import type { LeaveReason } from '../domain/driver/loss';
-import type { RejectReason } from '../domain/delivery/offer';
-import type { Answer } from '../domain/delivery/deliveryState';
+import type { RescueDelivery, Traced } from './commands';
+
+export * from './commands';
 
 export const TASK_QUEUE = 'dispatch';
 
@@ -46,61 +45,6 @@ export function orderOfWorkflowId(
 export function availabilityWorkflowId(driverId: string): string {
   return `availability/${driverId}`;
 }
-
-/** What every event carries beside its own fields, for the audit trail. */
-export type Traced = { correlationId: string };
-
-export type AcceptOffer = Traced & { offerId: string; driverId: string };
-export type RejectOffer = Traced & { offerId: string; driverId: string; reason: RejectReason };
-export type TakeStep = Traced & { step: Step; by: Actor; deviceAt: number | null };
-export type FailDelivery = Traced & { by: Actor; reason: ReasonCode; goods: 'RETURN' | 'LOST' };
-export type CancelDelivery = Traced & { by: Actor; reason: ReasonCode };
-export type AssignDriver = Traced & { driverId: string; by: Actor; override: boolean; why: string };
-export type HandOver = Traced & {
-  driverId: string;
-  by: Actor;
-  override: boolean;
-  meetingId: string | null;
-  why: string;
-};
-export type LeaveDelivery = Traced & { driverId: string; assignmentId: string; reason: LeaveReason };
-export type RescueDelivery = Traced & {
-  driverId: string;
-  offerId: string | null;
-  assignmentId: string | null;
-  by: Actor;
-  why: string;
-};
-export type RaisePay = Traced & { bonusCents: number; by: Actor; why: string };
-export type ResumeSearch = Traced & { by: Actor; why: string };
-
-/** A refusal comes back as a value of Answer; the update itself fails only where the delivery is closed. */
-export const acceptOffer = defineUpdate<Answer, [AcceptOffer]>('acceptOffer');
-export const rejectOffer = defineUpdate<Answer, [RejectOffer]>('rejectOffer');
-export const takeStep = defineUpdate<Answer, [TakeStep]>('takeStep');
-export const failDelivery = defineUpdate<Answer, [FailDelivery]>('failDelivery');
-export const cancelDelivery = defineUpdate<Answer, [CancelDelivery]>('cancelDelivery');
-export const assignDriver = defineUpdate<Answer, [AssignDriver]>('assignDriver');
-export const handOver = defineUpdate<Answer, [HandOver]>('handOver');
-export const leaveDelivery = defineUpdate<Answer, [LeaveDelivery]>('leaveDelivery');
-export const rescueDelivery = defineUpdate<Answer, [RescueDelivery]>('rescueDelivery');
-export const raisePay = defineUpdate<Answer, [RaisePay]>('raisePay');
-export const resumeSearch = defineUpdate<Answer, [ResumeSearch]>('resumeSearch');
-
-/** Update ids are business facts: a client's retry meets the first try. */
-export const updateIds = {
-  accept: ({ offerId, driverId }: AcceptOffer): string => `accept/${offerId}/${driverId}`,
-  reject: ({ offerId, driverId }: RejectOffer): string => `reject/${offerId}/${driverId}`,
-  leave: (assignmentId: string): string => `leave/${assignmentId}`,
-  /**
-   * With the state it was asked in: a step refused as too early must not be refused for ever under the same
-   * id.
-   */
-  step: (
-    { step, by }: TakeStep,
-    { assignmentId, status }: { assignmentId: string | null; status: string },
-  ): string => `step/${step}/${assignmentId ?? 'none'}/${status}/${by.kind}`,
-};
 
 export type DriverLeft = Traced & {
   driverId: string;

@@ -11,31 +11,24 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { DeliveryActivities, EventResult, WorkflowEvent } from '../activities/delivery';
+import type { DeliveryActivities } from '../activities/delivery';
+import type { IncomingEvent } from '../domain/delivery/events';
+import type { EventResult } from '../services/deliveries/deliveryEvents';
 import { type Deadline, type DeliverySnapshot, nextDeadline, waitingFor } from '../domain/delivery/deadline';
 import type { Answer } from '../domain/delivery/deliveryState';
 import {
-  acceptOffer,
-  assignDriver,
   ATTEMPT_MS,
-  cancelDelivery,
   CLOSED,
+  COMMANDS,
+  type CommandMap,
   type DeliveryInput,
   driverCameFree,
   driverLeft,
   driverRescued,
-  failDelivery,
   getSnapshot,
-  handOver,
   IMPOSSIBLE,
-  leaveDelivery,
   offerWithdrawn,
-  raisePay,
-  rejectOffer,
-  rescueDelivery,
-  resumeSearch,
   searchAttributes,
-  takeStep,
   type Traced,
 } from './contract';
 
@@ -52,7 +45,7 @@ const database = proxyLocalActivities<DeliveryActivities>({
  */
 const MENDING_MS = 60_000;
 
-type Waiting = { event: WorkflowEvent; correlationId: string; answered?: Trigger<Answer> };
+type Waiting = { event: IncomingEvent; correlationId: string; answered?: Trigger<Answer> };
 
 /** Not yet read: the first event, a search, reads the row, whatever its state. */
 const UNREAD: DeliverySnapshot = {
@@ -66,88 +59,37 @@ const UNREAD: DeliverySnapshot = {
   escalationLevel: 0,
 };
 
+/** The life of one delivery, from its row in the database to its last state. */
+export function delivery(input: DeliveryInput): Promise<DeliverySnapshot['status']> {
+  return runDelivery(input, COMMANDS);
+}
+
 /**
- * The life of one delivery, from its row in the database to its last state. One writer: handlers only put
- * into the inbox and wait; this loop takes the next event, or the deadline that is due, runs its one
- * transaction, adopts the truth that comes back, and waits (docs/architecture.md#the-way-of-one-delivery).
+ * A delivery that takes these commands. One writer: handlers only put into the inbox and wait; this loop takes
+ * the next event, or the deadline that is due, runs its one transaction, adopts the snapshot that comes back,
+ * and waits (docs/architecture.md#the-way-of-one-delivery).
  */
-export async function delivery({
-  deliveryId,
-  correlationId,
-}: DeliveryInput): Promise<DeliverySnapshot['status']> {
+export async function runDelivery(
+  { deliveryId, correlationId }: DeliveryInput,
+  commands: CommandMap,
+): Promise<DeliverySnapshot['status']> {
   const inbox: Waiting[] = [];
   let snapshot = UNREAD;
   let shownWords = '';
   let notDueBefore = 0;
 
-  const put = (event: WorkflowEvent, traced: Traced): void =>
+  const put = (event: IncomingEvent, traced: Traced): void =>
     void inbox.push({ event, correlationId: traced.correlationId });
-  const ask = async (event: WorkflowEvent, traced: Traced): Promise<Answer> => {
+  const ask = async (event: IncomingEvent, traced: Traced): Promise<Answer> => {
     const answered = new Trigger<Answer>();
     inbox.push({ event, correlationId: traced.correlationId, answered });
     return answered;
   };
-  const whileOpen = { validator: (_asked: Traced) => refuseWhenClosed(snapshot) };
-  setHandler(
-    acceptOffer,
-    ({ offerId, driverId, ...traced }) => ask({ kind: 'acceptOffer', offerId, driverId }, traced),
-    whileOpen,
-  );
-  setHandler(
-    rejectOffer,
-    ({ offerId, driverId, reason, ...traced }) =>
-      ask({ kind: 'rejectOffer', offerId, driverId, reason }, traced),
-    whileOpen,
-  );
-  setHandler(
-    takeStep,
-    ({ step, by, deviceAt, ...traced }) => ask({ kind: 'takeStep', step, by, deviceAt }, traced),
-    whileOpen,
-  );
-  setHandler(
-    failDelivery,
-    ({ by, reason, goods, ...traced }) => ask({ kind: 'failDelivery', by, reason, goods }, traced),
-    whileOpen,
-  );
-  setHandler(
-    cancelDelivery,
-    ({ by, reason, ...traced }) => ask({ kind: 'cancelDelivery', by, reason }, traced),
-    whileOpen,
-  );
-  setHandler(
-    assignDriver,
-    ({ driverId, by, override, why, ...traced }) =>
-      ask({ kind: 'assignDriver', driverId, by, override, why }, traced),
-    whileOpen,
-  );
-  setHandler(
-    handOver,
-    ({ driverId, by, override, meetingId, why, ...traced }) =>
-      ask({ kind: 'handOver', driverId, by, override, meetingId, why }, traced),
-    whileOpen,
-  );
-  setHandler(
-    leaveDelivery,
-    ({ driverId, assignmentId, reason, ...traced }) =>
-      ask({ kind: 'leaveDelivery', driverId, assignmentId, reason }, traced),
-    whileOpen,
-  );
-  setHandler(
-    rescueDelivery,
-    ({ driverId, offerId, assignmentId, by, why, ...traced }) =>
-      ask({ kind: 'rescueDelivery', driverId, offerId, assignmentId, by, why }, traced),
-    whileOpen,
-  );
-  setHandler(
-    raisePay,
-    ({ bonusCents, by, why, ...traced }) => ask({ kind: 'raisePay', bonusCents, by, why }, traced),
-    whileOpen,
-  );
-  setHandler(
-    resumeSearch,
-    ({ by, why, ...traced }) => ask({ kind: 'resumeSearch', by, why }, traced),
-    whileOpen,
-  );
+  const validator = (_payload: Traced): void => refuseWhenClosed(snapshot);
+  // Commands that came before the run began are put into the inbox as their handlers are registered: the order
+  // of the map is part of what a history must find again.
+  for (const command of Object.values(commands))
+    setHandler(command.update, (payload) => ask(command.eventOf(payload), payload), { validator });
   setHandler(driverLeft, ({ driverId, offerId, assignmentId, why, ...traced }) =>
     put({ kind: 'releaseDriver', driverId, offerId, assignmentId, why }, traced),
   );
@@ -203,7 +145,7 @@ async function somethingHappens(inbox: readonly Waiting[], due: Deadline | undef
 
 function ofDeadline(due: Deadline | undefined, correlationId: string): Waiting {
   if (!due) throw new Error('neither news nor a deadline woke the delivery');
-  const event: WorkflowEvent =
+  const event: IncomingEvent =
     due.event.kind === 'lookForDriver' ? { kind: 'lookForDriver', freed: null } : due.event;
   return { event, correlationId };
 }
@@ -268,7 +210,7 @@ function isTimeToContinue(inbox: readonly Waiting[], snapshot: DeliverySnapshot)
 
 /**
  * Where workers are versioned, on the current build: a run begins from its row, so it need not be one that
- * can replay this one (ADR 23).
+ * can replay this one (ADR 21).
  */
 async function goOnAsNew(input: DeliveryInput): Promise<void> {
   await condition(allHandlersFinished);

@@ -1,14 +1,8 @@
 import { condition, proxyLocalActivities, setCurrentDetails, setHandler } from '@temporalio/workflow';
-import type { TimedEnd } from '../services/availability';
+import type { AvailabilityService, TimedEnd } from '../services/availability';
 import { type TimedAvailabilityInput, timedStateChanged } from './contract';
 
-/** What this workflow needs of activities/availability.ts. */
-export type TimedAvailabilityActivities = {
-  /** @returns the timed state the driver is in afterwards, if any */
-  endTimedState(end: TimedAvailabilityInput): Promise<TimedEnd | null>;
-};
-
-const database = proxyLocalActivities<TimedAvailabilityActivities>({
+const database = proxyLocalActivities<Pick<AvailabilityService, 'endTimedState'>>({
   // well under the workflow task's 5 s, so that a slow transaction never heartbeats one
   startToCloseTimeout: '1400ms',
   localRetryThreshold: '50ms', // each further try waits on a timer, not in a held task (ADR 8)

@@ -7,7 +7,7 @@ import {
 } from '../../domain/delivery/escalation';
 import { unassignedMs } from '../../domain/delivery/unassignedClock';
 import { type FeatureRegistry } from '../../services/features/featureRegistry';
-import { type Clock, type Features } from '../../services/ports';
+import { type Clock, type Features, type Log } from '../../services/ports';
 
 /** A delivery that nobody has, as far as escalation looks at it. */
 export type UnassignedRow = Escalating & {
@@ -85,7 +85,7 @@ export function createEscalationCheck(deps: EscalationCheckDeps): () => Promise<
 export function escalateAtOnce(
   { onChange }: Pick<FeatureRegistry, 'onChange'>,
   deps: Omit<EscalationCheckDeps, 'heartbeat' | 'onReport' | 'switchedAt' | 'graceMs'>,
-  log: { warn(fields: object, text: string): void },
+  log: Pick<Log, 'warn'>,
 ): void {
   const checkNow = createEscalationCheck({
     ...deps,

@@ -1,13 +1,13 @@
 import { v7 as newCorrelationId } from 'uuid';
 import { type Actor } from '../../domain/delivery/status';
-import { isOurFault, type LossLimits } from '../../domain/driver/loss';
+import { isIngestOutage, type LossLimits } from '../../domain/driver/loss';
 import { type Seen, type SeenLoss, watchDriver, type WatchedDriver } from '../../domain/driver/lossWatch';
 import { type Message } from '../../domain/notices/message';
 import { type TravelModel } from '../../domain/geo/places';
 import { type Database } from '../../adapters/postgres/database';
 import { keepSilence, readWatched, tellOfLosses, writeProgress } from '../../adapters/postgres/lossRows';
 import { lossesNoticed, lossesWithheld, showSilentShares } from './lossMetrics';
-import { type Clock, type DriverMap, type MapView } from '../../services/ports';
+import { type Clock, type DriverMap, type Log, type MapView } from '../../services/ports';
 import { type SupportCases } from '../../services/supportCases';
 
 export type LostDriversDeps = {
@@ -19,7 +19,7 @@ export type LostDriversDeps = {
   travel: TravelModel;
   /** Divides travel times, as TIME_SCALE does with all durations. */
   timeScale: number;
-  log: { warn(fields: object, text: string): void };
+  log: Pick<Log, 'warn'>;
   /** Called after a commit: the outbox has news. */
   notifyRelay: () => void;
 };
@@ -56,7 +56,7 @@ export function createLostDrivers(deps: LostDriversDeps): LostDrivers {
       const { cities, silenceOver, isIngestDown } = await watchAll(deps);
       const all = [...cities];
       const faulty = all.filter(([, { silent, knownSilent, working }]) =>
-        isOurFault(silent - knownSilent, working - knownSilent, deps.limits),
+        isIngestOutage(silent - knownSilent, working - knownSilent, deps.limits),
       );
       const silentCities = faulty.map(([cityId]) => cityId);
       const withheld = withhold(deps, faulty);

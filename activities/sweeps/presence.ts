@@ -7,7 +7,7 @@ import { enqueue } from '../../adapters/postgres/outbox';
 import { readCityIds, readInStatesOfV2, readOverdue } from '../../adapters/postgres/presenceRows';
 import { type AskedAvailability, type AvailabilityService } from '../../services/availability';
 import { mapRepairs, timedEndFailures } from '../../services/driverMetrics';
-import { type FeatureLog, type FeatureRegistry } from '../../services/features/featureRegistry';
+import { type FeatureRegistry } from '../../services/features/featureRegistry';
 import {
   belongsIn,
   type Comparison,
@@ -18,6 +18,7 @@ import {
 } from './mapComparison';
 import {
   type Clock,
+  type Log,
   type DriverMap,
   type Features,
   type MapEntry,
@@ -93,7 +94,7 @@ export function createPresence(deps: PresenceDeps): Presence {
 export function switchStatesOffAtOnce(
   { onChange }: Pick<FeatureRegistry, 'onChange'>,
   presence: Pick<Presence, 'switchStatesOff'>,
-  log: Pick<FeatureLog, 'warn'>,
+  log: Pick<Log, 'warn'>,
 ): void {
   onChange(({ feature }) => {
     if (feature !== 'availability_states') return;

@@ -1,8 +1,7 @@
-import { type NoticeLog } from '../../services/notices';
-import { type Notifier } from '../../services/ports';
+import { type Log, type Notifier } from '../../services/ports';
 
 /** Writes notices to the log where no channel is configured, so that none gets lost in silence. */
-export function createLogNotifier(log: NoticeLog, level: keyof NoticeLog): Notifier {
+export function createLogNotifier(log: Log, level: keyof Log): Notifier {
   return {
     channel: 'log',
     notify: async ({ to, at, ...notice }) => {

@@ -1,5 +1,5 @@
-import { type NoticeLog, type Notifiers } from '../../services/notices';
-import { type Clock, type NoticeSettings, type Notifier } from '../../services/ports';
+import { type Notifiers } from '../../services/notices';
+import { type Clock, type Log, type NoticeSettings, type Notifier } from '../../services/ports';
 import { type Database } from '../postgres/database';
 import { createLogNotifier } from './logNotifier';
 import { createPagerDutyNotifier } from './pagerDutyNotifier';
@@ -18,7 +18,7 @@ export function createNotifiers({
 }: {
   db: Database;
   clock: Clock;
-  log: NoticeLog;
+  log: Log;
   settings: NoticeSettings;
 }): Notifiers {
   const {

@@ -4,8 +4,14 @@ import { type LookupFunction } from 'node:net';
 import { generateRequestDetails } from 'web-push';
 import { type Notice } from '../../domain/notices/notice';
 import { isLocalPush, pushEndpointProblem } from '../../domain/notices/pushEndpoint';
-import { type NoticeLog, NOTICE_TIMEOUT_MS, NoticeRefused } from '../../services/notices';
-import { type Clock, type NoticeOutcome, type Notifier, type VapidKeys } from '../../services/ports';
+import { NOTICE_TIMEOUT_MS, NoticeRefused } from '../../services/notices';
+import {
+  type Clock,
+  type Log,
+  type NoticeOutcome,
+  type Notifier,
+  type VapidKeys,
+} from '../../services/ports';
 import { type Database } from '../postgres/database';
 import { reasonOf, requireTaken } from './noticeHttp';
 import { publicLookup } from './publicLookup';
@@ -16,7 +22,7 @@ export type WebPushDeps = {
   publicUrl: string | null;
   allowLocal: boolean;
   clock: Clock;
-  log: NoticeLog;
+  log: Log;
   timeoutMs?: number;
   /** Resolves host names, and refuses private addresses. */
   lookup?: LookupFunction;

@@ -18,7 +18,7 @@ export type AuditSubject = {
   driverHashes: Readonly<Record<string, Uint8Array | null>>;
 };
 
-/** New heads of the chains, for the caller to write into the locked rows. */
+/** Heads of the chains: as they were read with the locked rows, or new ones for the caller to write there. */
 export type ChainHeads = { deliveryHash: Uint8Array | null; driverHashes: Record<string, Uint8Array | null> };
 
 /** An entry as the table stores it: instants as ISO text, hashes as hex. */

@@ -1,7 +1,7 @@
 import { type Availability, type PendingAvailability } from '../../domain/driver/availability';
 import { type ReachedLevel } from '../../domain/delivery/escalation';
 import { type VehicleKind } from '../../domain/driver/vehicles';
-import { type CandidateFacts, type CandidateQuery } from '../../services/deliveryStore';
+import { type CandidateFacts, type CandidateQuery } from '../../services/deliveries/deliveryStore';
 import { type Read } from '../../services/ports';
 import { msOf, sql } from './database';
 

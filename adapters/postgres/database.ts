@@ -16,7 +16,7 @@ export type DatabaseOptions = {
   /** Shown in pg_stat_activity. */
   applicationName: string;
   /**
-   * Whether connections keep prepared statements (ADR 26). Turn it off behind a pooler in transaction mode.
+   * Whether connections keep prepared statements (ADR 24). Turn it off behind a pooler in transaction mode.
    * Default: true.
    */
   prepares?: boolean;

@@ -2,9 +2,10 @@ import { type DeliveryStatus } from '../../domain/delivery/status';
 import { type Point } from '../../domain/geo/places';
 import { type DeliveryState } from '../../domain/delivery/deliveryState';
 import { type ParcelSize } from '../../domain/driver/vehicles';
-import { type DeliveryStore, type SearchFacts, type Touched } from '../../services/deliveryStore';
+import { type DeliveryStore, type SearchFacts, type Touched } from '../../services/deliveries/deliveryStore';
 import { ImpossibleEvent } from '../../services/impossibleEvent';
 import { type Read } from '../../services/ports';
+import { type ChainHeads } from './audit';
 import { readCandidates } from './candidates';
 import {
   type Database,
@@ -26,7 +27,7 @@ import {
   readOffers,
   readOpenCase,
 } from './deliveryRow';
-import { type AuditHeads, writeDecision } from './deliveryWriter';
+import { writeDecision } from './deliveryWriter';
 import { inTransaction } from './transaction';
 
 /**
@@ -79,7 +80,7 @@ async function readTruth(
   read: Read,
   deliveryId: string,
   { offerIds, driverIds, pickFrom, pickAtMost }: Touched,
-): Promise<{ state: DeliveryState; heads: AuditHeads; picked: string[] }> {
+): Promise<{ state: DeliveryState; heads: ChainHeads; picked: string[] }> {
   const [delivery, involved, picked, offers, assignments, supportCase] = await Promise.all([
     readDelivery(read, deliveryId, 'lock'),
     lockDriversOf(read, deliveryId, driverIds),
@@ -104,7 +105,7 @@ async function readTruth(
   };
 }
 
-function headsOf(deliveryHash: Uint8Array | null, drivers: readonly ReadDriver[]): AuditHeads {
+function headsOf(deliveryHash: Uint8Array | null, drivers: readonly ReadDriver[]): ChainHeads {
   return {
     deliveryHash,
     driverHashes: Object.fromEntries(drivers.map(({ facts, auditHash }) => [facts.driverId, auditHash])),

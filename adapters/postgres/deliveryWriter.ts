@@ -12,12 +12,6 @@ import { chainEntries, type ChainHeads, ENTRY_ROWS, INSERT_ENTRIES } from './aud
 import { INSERT_MESSAGES, MESSAGE_ROWS, messageRows } from './outbox';
 import { type Transaction } from './transaction';
 
-/** The heads of the audit chains that were read with the state. */
-export type AuditHeads = {
-  deliveryHash: Uint8Array | null;
-  driverHashes: Readonly<Record<string, Uint8Array | null>>;
-};
-
 /** The rows that a decision changes or adds, by table. */
 type Rows = {
   delivery: object[];
@@ -56,7 +50,7 @@ export function writeDecision(
   tx: Transaction,
   before: DeliveryState,
   decision: Decision,
-  heads: AuditHeads,
+  heads: ChainHeads,
   at: number,
   correlationId: string,
 ): void {
@@ -86,7 +80,7 @@ function isReplaced(rows: Rows): boolean {
 function rowsOf(
   before: DeliveryState,
   decision: Decision,
-  heads: AuditHeads,
+  heads: ChainHeads,
   at: number,
   correlationId: string,
 ): Rows {

@@ -1,13 +1,7 @@
 import { type Message } from '../../domain/notices/message';
 import { type NoticeAddressee } from '../../domain/notices/notice';
-import {
-  type Lane,
-  LANES,
-  type MessageHandler,
-  OutboxRelay,
-  type RelayLog,
-} from '../../services/outbox/outboxRelay';
-import { type NotifyRelay } from '../../services/ports';
+import { type Lane, LANES, type MessageHandler, OutboxRelay } from '../../services/outbox/outboxRelay';
+import { type Log, type NotifyRelay } from '../../services/ports';
 import { poolReader, type Postgres } from './database';
 import { type Due, markSent, putBack, takeDue, whatIsDue } from './outbox';
 
@@ -23,7 +17,7 @@ const NOTICES_AT_ONCE: Readonly<Record<NoticeAddressee['kind'], number>> = {
 };
 
 /** Relays the outbox of this database, lane by lane. */
-export function createRelay(postgres: Postgres, handle: MessageHandler, log: RelayLog): Relay {
+export function createRelay(postgres: Postgres, handle: MessageHandler, log: Pick<Log, 'warn'>): Relay {
   const { db } = postgres;
   const read = poolReader(postgres);
   const lanes = Object.values<Lane>(LANES).map((lane) => ({
@@ -71,7 +65,7 @@ class Poll {
 
   constructor(
     private readonly look: () => Promise<void>,
-    private readonly log: RelayLog,
+    private readonly log: Pick<Log, 'warn'>,
   ) {}
 
   start(): void {

@@ -22,7 +22,7 @@ export type Transaction = {
 const SILENT_TIMEOUTS = 3;
 
 /**
- * Runs `work` in a transaction (read committed) and commits it (ADR 26). BEGIN is sent with the first
+ * Runs `work` in a transaction (read committed) and commits it (ADR 24). BEGIN is sent with the first
  * statement, COMMIT with the last writes.
  * @throws what `work` throws, or the error of the first statement that failed: then nothing was written.
  *   Where the connection is lost during COMMIT, the outcome is unknown.

@@ -1,13 +1,13 @@
 /**
- * The scripts of the live map; each is atomic. All keys are built from ARGV[1], the key prefix, so the map
- * needs a single Redis, not a cluster. Numbers are stored as whole numbers: Lua would round long ones when it
- * turns them into text.
+ * The Lua scripts of the live map; each is atomic. All keys are built from ARGV[1], the key prefix, so the
+ * map needs a single Redis, not a cluster. Numbers are formatted as integers: Lua's own conversion rounds
+ * long ones.
  */
 
 /**
- * Derives a driver's membership of the sets from their hash; the only place that decides who is on the map.
+ * Updates a driver's membership in the sets from their hash; the only place that decides who is on the map.
  * Returns 1 for a driver who is new on `drivers:geo`. The hash expires two days after its last update, longer
- * than any setting looks back: for a driver who returns later PostgreSQL is asked, as after a flush.
+ * than any setting looks back. For a driver who returns later PostgreSQL is read, as after a flush.
  */
 const PLACE = `
 local P = ARGV[1]
@@ -37,7 +37,11 @@ local function place(id, h, now, freshMs)
   else
     redis.call('ZREM', P .. 'drivers:geo:busy:' .. city, id)
   end
-  if free or busy then redis.call('ZADD', P .. 'drivers:seen', seen, id) else redis.call('ZREM', P .. 'drivers:seen', id) end
+  if free or busy then
+    redis.call('ZADD', P .. 'drivers:seen', seen, id)
+  else
+    redis.call('ZREM', P .. 'drivers:seen', id)
+  end
   return isNew and 1 or 0
 end`;
 
@@ -55,7 +59,9 @@ if h[1] and h[1] ~= city then
 end
 keep(id, 'city', city, 'availability', ARGV[6], 'room', ARGV[7], 'version', ARGV[8])
 if ARGV[9] ~= '' then
-  if not h[7] or tonumber(ARGV[11]) > tonumber(h[7]) then keep(id, 'lat', ARGV[9], 'lng', ARGV[10], 'at', ARGV[11]) end
+  if not h[7] or tonumber(ARGV[11]) > tonumber(h[7]) then
+    keep(id, 'lat', ARGV[9], 'lng', ARGV[10], 'at', ARGV[11])
+  end
   if not h[6] or tonumber(ARGV[12]) > tonumber(h[6]) then keep(id, 'seen', ARGV[12]) end
 end
 return place(id, known(id), now, freshMs)`;
@@ -77,8 +83,10 @@ local function record(id, received, first, last)
     if at > receivedAt + maxAheadMs then at = receivedAt end
     local live = at >= newest
     if live then newest, h[4], h[5] = at, ARGV[i + 1], ARGV[i + 2] end
-    redis.call('XADD', P .. 'positions', 'MAXLEN', '~', ARGV[3], '*', 'driver', id, 'at', whole(at), 'received', received,
-      'lat', ARGV[i + 1], 'lng', ARGV[i + 2], 'accuracy', ARGV[i + 3], 'speed', ARGV[i + 4], 'heading', ARGV[i + 5], 'live', live and '1' or '0')
+    redis.call('XADD', P .. 'positions', 'MAXLEN', '~', ARGV[3], '*',
+      'driver', id, 'at', whole(at), 'received', received,
+      'lat', ARGV[i + 1], 'lng', ARGV[i + 2], 'accuracy', ARGV[i + 3],
+      'speed', ARGV[i + 4], 'heading', ARGV[i + 5], 'live', live and '1' or '0')
   end
   if not h[6] or receivedAt > tonumber(h[6]) then h[6] = received end
   keep(id, 'lat', h[4], 'lng', h[5], 'at', whole(newest), 'seen', h[6])
@@ -93,18 +101,21 @@ end
 return outcomes`;
 
 /**
- * ARGV: prefix, now, freshMs, city, lng, lat, radiusMeters, limit. Reads twice the limit, so that a few stale
- * drivers do not hide fresh ones.
+ * ARGV: prefix, now, freshMs, city, lng, lat, radiusMeters, limit. Reads twice the limit, so that stale
+ * drivers do not displace fresh ones.
  */
 export const NEAR = `
 local P, now, freshMs, limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[8])
-local around = redis.call('GEOSEARCH', P .. 'drivers:geo:' .. ARGV[4], 'FROMLONLAT', ARGV[5], ARGV[6], 'BYRADIUS', ARGV[7], 'm', 'ASC', 'COUNT', limit * 2, 'WITHDIST', 'WITHCOORD')
+local around = redis.call('GEOSEARCH', P .. 'drivers:geo:' .. ARGV[4], 'FROMLONLAT', ARGV[5], ARGV[6],
+  'BYRADIUS', ARGV[7], 'm', 'ASC', 'COUNT', limit * 2, 'WITHDIST', 'WITHCOORD')
 if #around == 0 then return {} end
 local ids, near = {}, {}
 for i, found in ipairs(around) do ids[i] = found[1] end
 local seen = redis.call('ZMSCORE', P .. 'drivers:seen', unpack(ids))
 for i, found in ipairs(around) do
-  if seen[i] and now - tonumber(seen[i]) <= freshMs and #near < limit then table.insert(near, { found[1], found[2], found[3][1], found[3][2], seen[i] }) end
+  if seen[i] and now - tonumber(seen[i]) <= freshMs and #near < limit then
+    table.insert(near, { found[1], found[2], found[3][1], found[3][2], seen[i] })
+  end
 end
 return near`;
 
@@ -113,7 +124,8 @@ export const LOOK = `
 local P, views = ARGV[1], {}
 for i = 2, #ARGV do
   local id = ARGV[i]
-  local h = redis.call('HMGET', P .. 'driver:' .. id, 'city', 'availability', 'room', 'version', 'lat', 'lng', 'at', 'seen')
+  local h = redis.call('HMGET', P .. 'driver:' .. id,
+    'city', 'availability', 'room', 'version', 'lat', 'lng', 'at', 'seen')
   local city = h[1] or ''
   local function on(part) return redis.call('ZSCORE', P .. 'drivers:geo' .. part, id) and '1' or '0' end
   for f = 1, 8 do h[f] = h[f] or '' end
@@ -125,7 +137,8 @@ return views`;
 /** ARGV: prefix, now, freshMs, limit. */
 export const TAKE_SILENT_OFF = `${PLACE}
 local now, freshMs = tonumber(ARGV[2]), tonumber(ARGV[3])
-local silent = redis.call('ZRANGE', P .. 'drivers:seen', '-inf', '(' .. whole(now - freshMs), 'BYSCORE', 'LIMIT', 0, ARGV[4])
+local silent = redis.call('ZRANGE', P .. 'drivers:seen', '-inf', '(' .. whole(now - freshMs),
+  'BYSCORE', 'LIMIT', 0, ARGV[4])
 for _, id in ipairs(silent) do
   if redis.call('EXISTS', P .. 'driver:' .. id) == 1 then
     place(id, known(id), now, freshMs)
@@ -137,8 +150,8 @@ end
 return #silent`;
 
 /**
- * ARGV: prefix, now, how long one report holds in ms. After a gap between two reports ingest counts as up
- * from the later one on.
+ * ARGV: prefix, now, TTL of one report in ms. After a gap between two reports ingest counts as up from the
+ * later one on.
  */
 export const REPORT_INGEST_UP = `
 local P = ARGV[1]

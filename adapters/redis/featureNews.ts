@@ -1,5 +1,6 @@
 import { type Redis } from 'ioredis';
-import { type FeatureLog, type FeatureNews } from '../../services/features/featureRegistry';
+import { type FeatureNews } from '../../services/features/featureRegistry';
+import { type Log } from '../../services/ports';
 
 export const FEATURES_CHANNEL = 'features:changed';
 
@@ -7,7 +8,11 @@ export const FEATURES_CHANNEL = 'features:changed';
  * Announces feature changes through Redis pub/sub, on a connection of its own that reconnects by itself. An
  * outage is logged once.
  */
-export function createFeatureNews(redis: Redis, log: FeatureLog, channel = FEATURES_CHANNEL): FeatureNews {
+export function createFeatureNews(
+  redis: Redis,
+  log: Pick<Log, 'info' | 'warn'>,
+  channel = FEATURES_CHANNEL,
+): FeatureNews {
   const listener = redis.duplicate({
     lazyConnect: true,
     maxRetriesPerRequest: null,

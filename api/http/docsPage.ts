@@ -1,39 +1,78 @@
 import { dirname } from 'node:path';
 import express, { Router } from 'express';
 import helmet from 'helmet';
+import type { AsyncApiDocument } from '../realtime/asyncapi';
+import { eventsRouter } from './eventsPage';
+import { isFromThisMachine } from './demoSignIn';
+import { DOCS_OPTIONS } from './docsOptions';
 
 /** By its folder: the package itself would load all that browsers need. */
 const ASSETS = dirname(require.resolve('swagger-ui-dist/package.json'));
 
-const PAGE = `<!doctype html>
+type PageParts = { styles: readonly string[]; before: string; script: string };
+
+/** With a width of its own, as phones else show a page that is drawn for a desk. */
+const pageOf = ({ styles, before, script }: PageParts): string => `<!doctype html>
 <html lang="en">
 <head>
   <meta charset="utf-8">
+  <meta name="viewport" content="width=device-width, initial-scale=1">
   <title>driver-service: API</title>
-  <link rel="stylesheet" href="/docs/assets/swagger-ui.css">
+${styles.map((href) => `  <link rel="stylesheet" href="${href}">`).join('\n')}
   <link rel="icon" href="/docs/assets/favicon-32x32.png">
 </head>
 <body>
-  <div id="swagger-ui"></div>
+  <p>
+    <a href="/openapi.json">openapi.json</a> ·
+    <a href="/docs/events">Realtime events</a> · <a href="/asyncapi.json">asyncapi.json</a>
+  </p>
+${before}  <div id="swagger-ui"></div>
   <script src="/docs/assets/swagger-ui-bundle.js"></script>
-  <script src="/docs/start.js"></script>
+  <script src="${script}"></script>
 </body>
 </html>
 `;
 
-const START = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#swagger-ui', deepLinking: true, validatorUrl: null });\n`;
+const STYLES = ['/docs/assets/swagger-ui.css', '/docs/page.css'];
+const PAGE = pageOf({ styles: STYLES, before: '', script: '/docs/start.js' });
+const DEMO_PAGE = pageOf({
+  styles: [...STYLES, '/docs/demo/sign-in.css'],
+  before: '  <section id="demo-sign-in" hidden></section>\n',
+  script: '/docs/demo/sign-in.js',
+});
+
+const START = `SwaggerUIBundle(${JSON.stringify(DOCS_OPTIONS)});\n`;
+/** On a phone, cells of a table stand one below the other: side by side, each is a few letters wide. */
+const STYLE = `body { margin: 0; }
+@media (max-width: 640px) {
+  .swagger-ui table.responses-table > :is(thead, tbody) > tr,
+  .swagger-ui table.responses-table > tbody > tr > td,
+  .swagger-ui table.parameters > tbody > tr,
+  .swagger-ui table.parameters > tbody > tr > td { display: block; width: auto; min-width: 0; padding: 4px 0; }
+  .swagger-ui table.parameters > thead,
+  .swagger-ui table.responses-table > thead,
+  .swagger-ui .response-col_links { display: none !important; }
+  .swagger-ui .opblock-summary-description { padding: 4px 10px; }
+}
+`;
 
 /**
- * The page of docs, all of it served from here: nothing is fetched from elsewhere, and no script stands in
+ * The pages of docs, all of it served from here: nothing is fetched from elsewhere, and no script stands in
  * the page itself.
+ * @param demo how people of the demo are signed in from the page; null anywhere else
  */
-export function docsRouter(document: object): Router {
+export function docsRouter(openApi: object, asyncApi: AsyncApiDocument, demo: Router | null): Router {
   const router = Router();
-  const text = JSON.stringify(document);
+  const text = JSON.stringify(openApi);
   router.get('/openapi.json', (_request, response) => void response.type('application/json').send(text));
   router.use('/docs', helmet.contentSecurityPolicy({ useDefaults: false, directives: DOCS_POLICY }));
-  router.get('/docs', (_request, response) => void response.type('html').send(PAGE));
+  router.get('/docs', (request, response) => {
+    response.type('html').send(demo && isFromThisMachine(request) ? DEMO_PAGE : PAGE);
+  });
+  if (demo) router.use('/docs/demo', demo);
   router.get('/docs/start.js', (_request, response) => void response.type('js').send(START));
+  router.use(eventsRouter(asyncApi));
+  router.get('/docs/page.css', (_request, response) => void response.type('css').send(STYLE));
   router.use('/docs/assets', express.static(ASSETS, { index: false, maxAge: '1d' }));
   return router;
 }

@@ -2,7 +2,8 @@ import { performance } from 'node:perf_hooks';
 import { type Response, Router } from 'express';
 import pTimeout from 'p-timeout';
 import { register } from 'prom-client';
-import type { ApiDeps, Dependency } from '../deps';
+import type { DependencyChecks } from '../../services/ports';
+import type { ApiDeps } from '../deps';
 
 /** Something that does not say that it is well in this time is taken for down. */
 const CHECK_TIMEOUT_MS = 2_000;
@@ -22,12 +23,9 @@ export function healthRouter({
   router.get('/health', (_request, response: Response) => void response.json({ status: 'live' }));
   router.get('/health/ready', async (_request, response: Response) => {
     const entries = await Promise.all(
-      readiness.dependencies.map(
-        async (each) =>
-          [
-            each.name,
-            await stateOf(each, (error) => log.warn({ err: error }, `${each.name} is down`)),
-          ] as const,
+      Object.entries(readiness.checks).map(
+        async ([name, check]) =>
+          [name, await stateOf(check, (error) => log.warn({ err: error }, `${name} is down`))] as const,
       ),
     );
     const isReady = !readiness.isStopping() && entries.every(([, { state }]) => state === 'up');
@@ -50,7 +48,10 @@ export function healthRouter({
   return router;
 }
 
-async function stateOf({ check }: Dependency, onDown: (error: unknown) => void): Promise<DependencyState> {
+async function stateOf(
+  check: DependencyChecks[string],
+  onDown: (error: unknown) => void,
+): Promise<DependencyState> {
   const begun = performance.now();
   try {
     await pTimeout(check(), { milliseconds: CHECK_TIMEOUT_MS, message: 'no answer in time' });

@@ -8,7 +8,7 @@ import { Problem } from './problems';
 /** What is counted together. `availability` is a limit of drivers alone: ops change that of many. */
 export type LimitKind = 'general' | 'location' | 'availability';
 
-/** Counts requests by the minute, in Redis, so that all API processes count together (ADR 20). */
+/** Counts requests by the minute, in Redis, so that all API processes count together (ADR 18). */
 export interface RateLimits {
   /**
    * At once where the process holds a share of what the caller may still send.

@@ -1,14 +1,18 @@
 import type { Redis } from 'ioredis';
 import type { DefaultEventsMap, Server, Socket } from 'socket.io';
-import type { Clock, DriverStates } from '../../services/ports';
+import type { EventBody, EventName, MessageName } from '../../domain/notices/realtimeEvents';
+import type { Clock, DriverStates, Log } from '../../services/ports';
 import type { Caller } from '../auth/caller';
 import type { TokenReader } from '../auth/tokens';
 
 /** Who is on a socket, and until when (epoch ms) their token holds. */
 export type Admitted = { caller: Caller; tokenHash: string; expiresAt: number };
 type Data = { admitted: Admitted };
-export type GatewayServer = Server<DefaultEventsMap, DefaultEventsMap, DefaultEventsMap, Data>;
-export type GatewaySocket = Socket<DefaultEventsMap, DefaultEventsMap, DefaultEventsMap, Data>;
+/** What clients say is checked where it is heard. */
+type Messages = Record<MessageName, (body: unknown, acknowledge: unknown) => void>;
+type Events = { [E in EventName]: (body: EventBody<E>) => void };
+export type GatewayServer = Server<Messages, Events, DefaultEventsMap, Data>;
+export type GatewaySocket = Socket<Messages, Events, DefaultEventsMap, Data>;
 
 export type GatewayDeps = {
   /** For publishing; a second connection for subscribing is made of it. */
@@ -18,7 +22,7 @@ export type GatewayDeps = {
   /** All cities, for ops who see all of them. */
   cityIds: () => Promise<readonly string[]>;
   clock: Clock;
-  log: { warn(fields: object, text: string): void };
+  log: Pick<Log, 'warn'>;
   limits?: Partial<GatewayLimits>;
   /** Before the names of Redis channels; tests that share a Redis set it. */
   channelPrefix?: string;

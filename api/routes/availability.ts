@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { v1Availability } from '../../domain/driver/availability';
 import { actorOf, type Caller } from '../auth/caller';
-import type { ApiDeps, AvailabilityState, AvailabilityWish } from '../deps';
+import type { AskedAvailability, AvailabilityState } from '../../services/availability';
+import type { ApiDeps } from '../deps';
 import { type Call, type Endpoint, get, NOTHING, post, type Reply } from '../http/endpoint';
 import { instant, line, uuid } from '../http/fields';
 import { Problem } from '../http/problems';
@@ -139,14 +140,14 @@ type OfDriver = Pick<Call<{ id: string }, unknown, unknown>, 'params' | 'caller'
 
 const noDriver = (): Problem => new Problem('NOT_FOUND', 'there is no such driver');
 
-async function wish(deps: ApiDeps, call: OfDriver, asked: AvailabilityWish): Promise<Reply> {
+async function wish(deps: ApiDeps, call: OfDriver, asked: AskedAvailability): Promise<Reply> {
   return { status: 200, body: showAvailability(await request(deps, call, asked)) };
 }
 
 async function request(
   deps: ApiDeps,
   { params, caller, correlationId }: OfDriver,
-  asked: AvailabilityWish,
+  asked: AskedAvailability,
 ): Promise<AvailabilityState> {
   await refuseOthers(deps, caller, params.id);
   const answer = await deps.availability.request(params.id, asked, actorOf(caller), correlationId);

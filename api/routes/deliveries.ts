@@ -3,11 +3,11 @@ import { z } from 'zod';
 import { canonicalJson } from '../../domain/audit/auditRecord';
 import { DELIVERY_STATUSES, REASON_CODES, type ReasonCode, type Step } from '../../domain/delivery/status';
 import { PARCEL_SIZES } from '../../domain/driver/vehicles';
-import { updateIds } from '../../workflows/contract';
-import type { Question } from '../commands/answers';
-import { askDelivery, noDelivery, idempotencyScope } from '../commands/askDelivery';
+import { COMMANDS } from '../../workflows/contract';
+import { noDelivery, sendCommand, tracedBy } from '../commands/sendCommand';
 import { actorOf, type Caller, coversCity } from '../auth/caller';
-import type { ApiDeps, OrderAsked } from '../deps';
+import type { Order } from '../../services/orders';
+import type { ApiDeps } from '../deps';
 import { type Call, type Endpoint, get, NOTHING, post, type Reply } from '../http/endpoint';
 import {
   cents,
@@ -192,12 +192,8 @@ export function deliveryEndpoints(deps: ApiDeps): Endpoint[] {
       replies: outcome,
       refusals: ['ILLEGAL_TRANSITION', 'REASON_NOT_ALLOWED', 'NOT_ANSWERED_IN_TIME'],
       handle: async (call) => {
-        const { correlationId, caller } = call;
-        const question: Question = {
-          kind: 'cancelDelivery',
-          args: { by: actorOf(caller), reason: cancelReason(caller, call.body.reason), correlationId },
-        };
-        return askDelivery(deps, call, question, ({ id }) => `cancel/${id}/${idempotencyScope(deps, call)}`);
+        const reason = cancelReason(call.caller, call.body.reason);
+        return sendCommand(deps, call, COMMANDS.cancelDelivery, { ...tracedBy(call), reason });
       },
     }),
     post({
@@ -216,16 +212,7 @@ export function deliveryEndpoints(deps: ApiDeps): Endpoint[] {
       }),
       replies: outcome,
       refusals: ['ILLEGAL_TRANSITION', 'NOT_ANSWERED_IN_TIME'],
-      handle: async (call) => {
-        const { correlationId, caller, body } = call;
-        const args = { step: body.step, by: actorOf(caller), deviceAt: body.deviceAt, correlationId };
-        // By its key a repeat, however late, is the same step; without one it is the next of that name.
-        return askDelivery(deps, call, { kind: 'takeStep', args }, (asked) =>
-          call.idempotencyKey === null
-            ? updateIds.step(args, asked)
-            : `step/${asked.id}/${idempotencyScope(deps, call)}`,
-        );
-      },
+      handle: (call) => sendCommand(deps, call, COMMANDS.takeStep, { ...call.body, ...tracedBy(call) }),
     }),
     post({
       path: '/v2/deliveries/:id/fail',
@@ -242,15 +229,7 @@ export function deliveryEndpoints(deps: ApiDeps): Endpoint[] {
       }),
       replies: outcome,
       refusals: ['ILLEGAL_TRANSITION', 'REASON_NOT_ALLOWED', 'NOT_ANSWERED_IN_TIME'],
-      handle: async (call) => {
-        const { correlationId, caller, body } = call;
-        return askDelivery(
-          deps,
-          call,
-          { kind: 'failDelivery', args: { ...body, by: actorOf(caller), correlationId } },
-          ({ id }) => `fail/${id}/${idempotencyScope(deps, call)}`,
-        );
-      },
+      handle: (call) => sendCommand(deps, call, COMMANDS.failDelivery, { ...call.body, ...tracedBy(call) }),
     }),
   ];
 }
@@ -261,7 +240,7 @@ async function takeOrder(
 ): Promise<Reply> {
   const merchantId = merchantOf(caller, body.merchantId);
   if (!coversCity(caller, body.cityId)) throw new Problem('UNKNOWN_CITY', `there is no city ${body.cityId}`);
-  const asked: OrderAsked = { ...body, merchantId, by: actorOf(caller) };
+  const asked: Order = { ...body, merchantId, by: actorOf(caller) };
   const taken = await deps.orders.takeOrder(
     asked,
     hashOf({ ...body, merchantId }),

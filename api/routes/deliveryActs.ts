@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { LEAVE_REASONS } from '../../domain/driver/loss';
-import { updateIds } from '../../workflows/contract';
-import { askDelivery, noDelivery, idempotencyScope } from '../commands/askDelivery';
-import { actorOf, type Caller } from '../auth/caller';
+import { COMMANDS } from '../../workflows/contract';
+import { noDelivery, requestOf, sendCommand, tracedBy } from '../commands/sendCommand';
+import type { Caller } from '../auth/caller';
 import type { ApiDeps } from '../deps';
 import { type Call, type Endpoint, post, type Reply } from '../http/endpoint';
 import { line, point, uuid } from '../http/fields';
@@ -47,12 +47,7 @@ export function deliveryActEndpoints(deps: ApiDeps): Endpoint[] {
       refusals: ['ILLEGAL_TRANSITION', ...ofDriver, 'NOT_ANSWERED_IN_TIME'],
       handle: async (call) => {
         await requireDriver(deps, call.caller, call.body.driverId);
-        return askDelivery(
-          deps,
-          call,
-          { kind: 'assignDriver', args: { ...call.body, ...by(call) } },
-          ({ id }) => `assign/${id}/${idempotencyScope(deps, call)}`,
-        );
+        return sendCommand(deps, call, COMMANDS.assignDriver, { ...call.body, ...tracedBy(call) });
       },
     }),
     post({
@@ -70,12 +65,7 @@ export function deliveryActEndpoints(deps: ApiDeps): Endpoint[] {
         await requireDriver(deps, call.caller, call.body.driverId);
         const { meeting: where, ...body } = call.body;
         const meetingId = where && (await keepMeeting(deps, call, where));
-        return askDelivery(
-          deps,
-          call,
-          { kind: 'handOver', args: { ...body, meetingId, ...by(call) } },
-          ({ id }) => `handOver/${id}/${idempotencyScope(deps, call)}`,
-        );
+        return sendCommand(deps, call, COMMANDS.handOver, { ...body, meetingId, ...tracedBy(call) });
       },
     }),
     post({
@@ -89,13 +79,7 @@ export function deliveryActEndpoints(deps: ApiDeps): Endpoint[] {
         why,
       }),
       refusals: ['PAY_NOT_RAISED', 'ILLEGAL_TRANSITION', 'NOT_ANSWERED_IN_TIME'],
-      handle: (call) =>
-        askDelivery(
-          deps,
-          call,
-          { kind: 'raisePay', args: { ...call.body, ...by(call) } },
-          ({ id }) => `raisePay/${id}/${idempotencyScope(deps, call)}`,
-        ),
+      handle: (call) => sendCommand(deps, call, COMMANDS.raisePay, { ...call.body, ...tracedBy(call) }),
     }),
     post({
       ...byOps,
@@ -103,13 +87,7 @@ export function deliveryActEndpoints(deps: ApiDeps): Endpoint[] {
       summary: 'Let automation look for a driver again, where the search waits for ops',
       body: z.strictObject({ why }),
       refusals: ['ILLEGAL_TRANSITION', 'NOT_ANSWERED_IN_TIME'],
-      handle: (call) =>
-        askDelivery(
-          deps,
-          call,
-          { kind: 'resumeSearch', args: { ...call.body, ...by(call) } },
-          ({ id }) => `resumeSearch/${id}/${idempotencyScope(deps, call)}`,
-        ),
+      handle: (call) => sendCommand(deps, call, COMMANDS.resumeSearch, { ...call.body, ...tracedBy(call) }),
     }),
     post({
       path: '/v2/deliveries/:id/leave',
@@ -124,11 +102,6 @@ export function deliveryActEndpoints(deps: ApiDeps): Endpoint[] {
       handle: (call) => leave(deps, call),
     }),
   ];
-}
-
-/** Who acts, and the trace of it. */
-function by({ caller, correlationId }: Pick<Call<unknown, unknown, unknown>, 'caller' | 'correlationId'>) {
-  return { by: actorOf(caller), correlationId };
 }
 
 async function requireDriver({ db }: ApiDeps, caller: Caller, driverId: string): Promise<void> {
@@ -166,19 +139,16 @@ async function leave(
   const carried = caller.role === 'driver' ? await findCarried(deps.db, caller.driverId, params.id) : null;
   if (!carried) throw noDelivery();
   const { assignmentId, driverId, isOver, isPickedUp, delivery } = carried;
-  const named =
-    call.idempotencyKey === null ? null : `leave/${delivery.deliveryId}/${idempotencyScope(deps, call)}`;
-  // With the goods in hand it is said anew each time: ops may have settled the first case long ago.
-  const nameless =
-    isOver || !isPickedUp
-      ? updateIds.leave(assignmentId)
-      : `${updateIds.leave(assignmentId)}/${idempotencyScope(deps, call)}`;
-  const answer = await deps.answers.ask({
+  const payload = { driverId, assignmentId, reason, correlationId };
+  const request = requestOf(deps, call, delivery.deliveryId);
+  const updateId = COMMANDS.leaveDelivery.updateId(payload, { ...request, hasGoods: isPickedUp && !isOver });
+  const answer = await deps.commands.send({
     delivery,
-    question: { kind: 'leaveDelivery', args: { driverId, assignmentId, reason, correlationId } },
-    updateId: named ?? nameless,
+    command: COMMANDS.leaveDelivery,
+    payload,
+    updateId,
     isSettled: isOver,
-    firstAnswerUnder: named,
+    firstAnswerUnder: request.hasKey ? updateId : null,
   });
   return replyTo(deps.read, caller, delivery.deliveryId, answer);
 }

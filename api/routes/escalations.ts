@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { CASE_REASONS, CASE_STATES } from '../../domain/support/supportCase';
 import { actorOf } from '../auth/caller';
-import type { ApiDeps, CaseAnswer } from '../deps';
+import type { CaseAnswer } from '../../services/supportCases';
+import type { ApiDeps } from '../deps';
 import { type Call, type Endpoint, get, NOTHING, post, type Reply } from '../http/endpoint';
 import { instant, iso, limit, line, slug, uuid } from '../http/fields';
 import { Problem } from '../http/problems';

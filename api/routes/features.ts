@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { FeatureSetting } from '../../domain/features/rollout';
-import type { ApiDeps, FeatureReport } from '../deps';
+import type { FeatureReport } from '../../services/features/featureService';
+import type { ApiDeps } from '../deps';
 import { type Call, type Endpoint, get, NOTHING, put, type Reply } from '../http/endpoint';
 import { instantText, iso, line, slug, uuid } from '../http/fields';
 import { Problem } from '../http/problems';

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import type { Read } from '../../services/ports';
 import { REJECT_REASONS } from '../../domain/delivery/offer';
 import { Prisma } from '../../prisma/client/client';
-import { updateIds } from '../../workflows/contract';
-import type { Question } from '../commands/answers';
+import { COMMANDS, type Traced } from '../../workflows/contract';
+import type { Sending } from '../commands/commandSender';
 import type { Caller } from '../auth/caller';
 import type { ApiDeps } from '../deps';
 import { type Endpoint, get, NOTHING, post, type Reply } from '../http/endpoint';
@@ -66,8 +66,9 @@ export function offerEndpoints(deps: ApiDeps): Endpoint[] {
       replies: outcome,
       refusals,
       handle: async ({ caller, params, correlationId }) => {
-        const args = { offerId: params.id, driverId: driverOf(caller), correlationId };
-        return answer(deps, caller, { kind: 'acceptOffer', args }, updateIds.accept(args));
+        const payload = { offerId: params.id, driverId: driverOf(caller), correlationId };
+        const updateId = COMMANDS.acceptOffer.updateId(payload);
+        return answer(deps, caller, { command: COMMANDS.acceptOffer, payload, updateId });
       },
     }),
     post({
@@ -80,8 +81,14 @@ export function offerEndpoints(deps: ApiDeps): Endpoint[] {
       replies: outcome,
       refusals,
       handle: async ({ caller, params, body, correlationId }) => {
-        const args = { offerId: params.id, driverId: driverOf(caller), reason: body.reason, correlationId };
-        return answer(deps, caller, { kind: 'rejectOffer', args }, updateIds.reject(args));
+        const payload = {
+          offerId: params.id,
+          driverId: driverOf(caller),
+          reason: body.reason,
+          correlationId,
+        };
+        const updateId = COMMANDS.rejectOffer.updateId(payload);
+        return answer(deps, caller, { command: COMMANDS.rejectOffer, payload, updateId });
       },
     }),
   ];
@@ -92,17 +99,17 @@ function driverOf(caller: Caller): string {
   return caller.driverId;
 }
 
-async function answer(
+type OfferAnswer = Traced & { offerId: string; driverId: string };
+
+async function answer<Payload extends OfferAnswer>(
   deps: ApiDeps,
   caller: Caller,
-  question: Extract<Question, { kind: 'acceptOffer' | 'rejectOffer' }>,
-  updateId: string,
+  sent: Pick<Sending<Payload>, 'command' | 'payload' | 'updateId'>,
 ): Promise<Reply> {
-  const { offerId, driverId } = question.args;
-  const offer = await addressOffer(deps.read, { offerId, driverId });
+  const offer = await addressOffer(deps.read, sent.payload);
   if (!offer) throw new Problem('NOT_FOUND', 'there is no such offer');
   const { isLive, ...delivery } = offer;
-  const given = await deps.answers.ask({ delivery, question, updateId, isSettled: !isLive });
+  const given = await deps.commands.send({ ...sent, delivery, isSettled: !isLive });
   return replyTo(deps.read, caller, delivery.deliveryId, given);
 }
 

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { type Answer, isRefusal } from '../../domain/delivery/deliveryState';
+import { COMMANDS } from '../../workflows/contract';
 import { actorOf } from '../auth/caller';
-import type { ApiDeps, RescueJob, RescueResult } from '../deps';
+import type { RescueJob, RescueResult } from '../../services/rescue';
+import type { ApiDeps } from '../deps';
 import { type Call, type Endpoint, post, type Reply } from '../http/endpoint';
 import { instantText, iso, line, uuid } from '../http/fields';
 import { Problem } from '../http/problems';
@@ -100,17 +102,15 @@ async function resultOf(
     const delivery = await addressDelivery(deps.read, caller, deliveryId);
     if (!delivery) return { outcome: 'NOT_FOUND', at: null };
     const { merchantId, sellerOrderId, isSettled } = delivery;
-    return shown(
-      await deps.answers.ask({
-        delivery: { deliveryId, merchantId, sellerOrderId },
-        updateId: `rescue/${rescueId}/${deliveryId}`,
-        isSettled,
-        question: {
-          kind: 'rescueDelivery',
-          args: { driverId, offerId, assignmentId, by: actorOf(caller), why, correlationId },
-        },
-      }),
-    );
+    const payload = { driverId, offerId, assignmentId, by: actorOf(caller), why, correlationId };
+    const answer = await deps.commands.send({
+      delivery: { deliveryId, merchantId, sellerOrderId },
+      command: COMMANDS.rescueDelivery,
+      payload,
+      updateId: COMMANDS.rescueDelivery.updateId(payload, { rescueId, deliveryId }),
+      isSettled,
+    });
+    return shown(answer);
   } catch (error) {
     const isLate = error instanceof Problem && error.code === NO_ANSWER;
     if (!isLate)

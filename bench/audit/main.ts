@@ -22,7 +22,7 @@ import { type QueryKind, queryKinds } from './queries';
 import { monthOf, type Seed, seedEntries, seedOf } from './seed';
 
 const DATABASE = 'audit_bench';
-const MOST_P99_MS = 1_000;
+const MAX_P99_MS = 1_000;
 const DAY_MS = 86_400_000;
 
 type Figures = {
@@ -55,7 +55,7 @@ function readOptions(args: string[]): { rows: number; times: number; isChecking:
 
 function urlOf(variable: string, database: string | null): string {
   const given = process.env[variable];
-  if (given === undefined) throw new Mistake(`${variable} is not set: run it by npm run bench -- audit`);
+  if (given === undefined) throw new Mistake(`${variable} is not set: run this with npm run bench -- audit`);
   const url = new URL(given);
   if (database !== null) url.pathname = `/${database}`;
   return url.href;
@@ -86,7 +86,7 @@ async function main(signal: AbortSignal): Promise<number> {
     process.stdout.write(
       `${JSON.stringify({ rows, ...machine(), postgres: version, bytes, seedSeconds, check, queries: figures })}\n`,
     );
-    return figures.every(({ p99Ms, scans }) => p99Ms < MOST_P99_MS && scans.length === 0) ? 0 : 1;
+    return figures.every(({ p99Ms, scans }) => p99Ms < MAX_P99_MS && scans.length === 0) ? 0 : 1;
   } finally {
     await db.$disconnect();
     await onServer(template, (server) => server.query(`DROP DATABASE IF EXISTS ${DATABASE} WITH (FORCE)`));
@@ -120,7 +120,7 @@ async function seedAll(
   return { seedSeconds, version: facts?.version ?? '', bytes: Number(facts?.bytes) };
 }
 
-/** One at a time, from the question to the rows in this process. */
+/** Runs queries one at a time; the time ends when the rows are in this process. */
 async function measure(db: Database, { name, draw }: QueryKind, times: number): Promise<Figures> {
   const took: number[] = [];
   let rows = 0;
@@ -143,7 +143,7 @@ async function measure(db: Database, { name, draw }: QueryKind, times: number): 
   };
 }
 
-/** The partitions with rows that the plan reads from end to end: there must be none. */
+/** The partitions that the plan scans in full, although they have rows: there must be none. */
 async function wholeScans(db: Database, draw: QueryKind['draw']): Promise<string[]> {
   const { caller, filters, page } = draw();
   const plan = JSON.stringify(
@@ -159,8 +159,8 @@ async function wholeScans(db: Database, draw: QueryKind['draw']): Promise<string
 }
 
 /**
- * The daily check with the last day's chains and a day's share of the rest. The seeded hashes are not right,
- * so it finds as many problems as there are entries.
+ * The daily check over the last day's chains and a day's share of the rest. Seeded hashes are invalid, so it
+ * reports one problem per entry.
  */
 async function checkShare(
   db: Database,
@@ -192,9 +192,8 @@ async function checkShare(
     onReport: () => {},
   })();
   const seconds = Math.round((performance.now() - begun) / 1_000);
-  log(
-    `the daily check: ${entries} entries of ${chains} chains in ${seconds} s, at most ${Math.round(mostMemory / 1e6)} MB`,
-  );
+  const memoryMb = Math.round(mostMemory / 1e6);
+  log(`the daily check: ${entries} entries of ${chains} chains in ${seconds} s, at most ${memoryMb} MB`);
   return {
     seconds,
     chains,

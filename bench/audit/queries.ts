@@ -11,13 +11,13 @@ const DAY_MS = 86_400_000;
 const EVERYWHERE: Caller = { role: 'ops', subject: 'bench', cities: 'all' };
 const LIMIT = 50;
 
-/** As `key_of` of the seed. */
+/** The same as the seed's `key_of`. */
 function keyOf(what: string, n: number): string {
   const hex = createHash('md5').update(`${what}${n}`).digest('hex');
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }
 
-/** Each way in which the API lets the trail be asked, with keys drawn anew each time. */
+/** Each way the API can query the trail, with new random keys each time. */
 export function queryKinds(seed: Seed): QueryKind[] {
   const [start, end] = [monthOf(seed, 0).getTime(), monthOf(seed, seed.months).getTime()];
   const deliveryNumber = (): number => randomInt(1, Math.max(2, deliveriesOf(seed)));
@@ -35,7 +35,7 @@ export function queryKinds(seed: Seed): QueryKind[] {
   return [
     { name: 'delivery', draw: () => ask({ deliveryId: keyOf('delivery', deliveryNumber()) }) },
     { name: 'driver', draw: () => ask({ driverId: driverId() }) },
-    { name: 'driver, a page on', draw: () => ask({ driverId: driverId() }, { after: place(month().until) }) },
+    { name: 'driver, next page', draw: () => ask({ driverId: driverId() }, { after: place(month().until) }) },
     { name: 'driver and kind', draw: () => ask({ driverId: driverId(), kind: 'availability_changed' }) },
     {
       name: 'order',
@@ -59,17 +59,17 @@ export function queryKinds(seed: Seed): QueryKind[] {
     { name: 'kind', draw: () => ask({ kind: 'offer_accepted', ...month() }) },
     { name: 'kind and city', draw: () => ask({ kind: 'offer_accepted', cityId: city(), ...month() }) },
     {
-      name: 'kind and a city without it',
+      name: 'kind, and a city without entries of it',
       draw: () => ask({ kind: 'offer_accepted', cityId: 'nowhere', ...month() }),
     },
     {
-      name: 'kind and actor that do not meet',
+      name: 'kind and actor without common entries',
       draw: () => ask({ kind: 'availability_changed', actor: { kind: 'system', id: 'search' }, ...month() }),
     },
     { name: 'city and time', draw: () => ask({ cityId: city(), ...month() }) },
     { name: 'time', draw: () => ask(month()) },
     {
-      name: 'time, three cities, a page on',
+      name: 'time, three cities, next page',
       draw: () => {
         const { since, until } = month();
         return ask(

@@ -1,16 +1,16 @@
 import type { Client } from 'pg';
 
-/** What is seeded: so many rows over the twelve months before `endsAt` (epoch ms), the last month's end. */
+/** The seed: this many rows over the twelve months before `endsAt` (epoch ms), the end of the last month. */
 export type Seed = { rows: number; firstMonth: Date; months: number };
 
 export const DRIVERS = 100_000;
 export const CITIES = 40;
 export const MERCHANTS = 500;
 const OPS = 200;
-/** Six rows of ten are of deliveries, ten each; the rest is of drivers. */
+/** Six in ten rows belong to deliveries, ten each; the rest to drivers. */
 export const deliveriesOf = ({ rows }: Seed): number => Math.floor((rows * 0.6) / 10);
 
-/** The twelve whole months before this one. */
+/** The twelve full months before this one. */
 export function seedOf(rows: number, now: Date): Seed {
   return {
     rows,
@@ -22,7 +22,7 @@ export function seedOf(rows: number, now: Date): Seed {
 export const monthOf = ({ firstMonth }: Seed, month: number): Date =>
   new Date(Date.UTC(firstMonth.getUTCFullYear(), firstMonth.getUTCMonth() + month, 1));
 
-/** Keys are made from their numbers, so that queries can name ones that exist. */
+/** Keys derive from numbers, so that queries can name existing keys. */
 export const KEYS = `
   CREATE FUNCTION key_of(what text, n bigint) RETURNS uuid LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT md5(what || n)::uuid $$;
@@ -30,14 +30,12 @@ export const KEYS = `
     SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' || substr(md5(salt), 1,
       3) || '8' || substr(md5(salt), 4, 15))::uuid $$;`;
 
-/**
- * Writes the rows month by month, in the order of their time, without the indexes that are made afterwards.
- * Hashes are not those of the rows.
- */
+/** Writes the rows month by month in time order; indexes are created afterwards. Hashes are invalid. */
 export async function seedEntries(owner: Client, seed: Seed, log: (line: string) => void): Promise<void> {
   await owner.query(KEYS);
   await owner.query(
-    `INSERT INTO cities (id, name, timezone, currency, center_lat, center_lng) SELECT 'city-' || n, 'City', 'UTC', 'EUR', 0, 0 FROM generate_series(0, ${CITIES - 1}) n`,
+    `INSERT INTO cities (id, name, timezone, currency, center_lat, center_lng)
+      SELECT 'city-' || n, 'City', 'UTC', 'EUR', 0, 0 FROM generate_series(0, ${CITIES - 1}) n`,
   );
   await owner.query('SELECT ensure_audit_partitions($1::date, $2::int)', [seed.firstMonth, seed.months]);
   const { rows: indexes } = await owner.query<{ name: string; definition: string }>(`
@@ -65,7 +63,8 @@ function monthQuery(seed: Seed, month: number): string {
   const [firstDelivery, lastDelivery] = part(deliveriesOf(seed));
   const [firstChange, lastChange] = part(seed.rows - deliveriesOf(seed) * 10);
   const spread = (n: string, first: number, last: number): string =>
-    `('${from}'::timestamptz + ('${to}'::timestamptz - '${from}'::timestamptz) * ((${n} - ${first})::float8 / ${last - first + 1}))`;
+    `('${from}'::timestamptz + ('${to}'::timestamptz - '${from}'::timestamptz)
+      * ((${n} - ${first})::float8 / ${last - first + 1}))`;
   return `
     WITH entry AS (
       SELECT date_trunc('milliseconds',

@@ -22,9 +22,9 @@ const DRIVER = '00000000-0000-7000-8000-000000000000';
 type Waiting = { step: BareStep; answered: Trigger<BareStep> };
 
 /**
- * The history of a delivery whose first driver accepts, made of nothing: a local activity that does nothing
- * for each transaction, the offer's timer, and the search attributes that ops see, upserted at the same
- * places as `workflows/delivery.ts` does.
+ * The same history as a delivery whose first driver accepts, without any logic: an empty local activity for
+ * each transaction, the offer timer, and search attributes upserted at the same points as in
+ * `workflows/delivery.ts`.
  */
 export async function bareDelivery(): Promise<string> {
   const inbox: Waiting[] = [];
@@ -36,7 +36,7 @@ export async function bareDelivery(): Promise<string> {
   await nothing.beginBare({ workflowId: workflowInfo().workflowId });
   show('OFFERED', true);
   const hasNews = () => inbox.length > 0;
-  await condition(hasNews, OFFER_MS, { summary: 'the offer lapses' });
+  await condition(hasNews, OFFER_MS, { summary: 'the offer expires' });
   for (let isOver = false; !isOver;) {
     await condition(hasNews);
     for (let next = inbox.shift(); next; next = inbox.shift()) {

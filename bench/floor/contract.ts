@@ -1,6 +1,6 @@
 /**
- * What the client of the bare workflow may know. The bare workflow is the floor under ours: as many events of
- * each kind, and nothing that serves anybody.
+ * The contract of the bare workflow, for its client. The bare workflow is the performance floor: the same
+ * number of events of each kind as ours, without any logic.
  */
 import { defineUpdate } from '@temporalio/workflow';
 
@@ -14,9 +14,9 @@ export type BareStep = (typeof BARE_STEPS)[number];
 export const takeBareStep = defineUpdate<BareStep, [BareStep]>('takeBareStep');
 
 /**
- * What the floor's worker tells its parent: that this run's first local activity is done. Stands for the
- * offer at the driver's socket.
+ * A message from the floor's worker to its parent: the first local activity of this run is done. It
+ * corresponds to the offer at the driver's socket.
  */
 export type Noted = { workflowId: string };
-/** And once: that it takes tasks. */
+/** Sent once: the worker polls for tasks. */
 export type FloorReady = { ready: true };

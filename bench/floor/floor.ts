@@ -7,36 +7,36 @@ import { z } from 'zod';
 import { searchAttributes } from '../../workflows/contract';
 import { BARE_DELIVERY, type BareStep, takeBareStep } from './contract';
 
-/** A bare workflow that runs. */
+/** A running bare workflow. */
 export type BareRun = {
-  /** Resolves when its first local activity is done, as this process hears it. */
+  /** Resolves when its first local activity is done, as observed by this process. */
   noted: Promise<void>;
-  /** Resolves with the answer. */
+  /** Resolves with the update's result. */
   take(step: BareStep): Promise<BareStep>;
 };
 
 /**
- * The floor: a worker process of its own with the bare workflow, on a task queue of its own, and this process
- * as its client.
+ * The performance floor: a worker process with the bare workflow on its own task queue, and this process as
+ * its client.
  */
 export type Floor = {
-  /** The worker's. */
+  /** The process id of the worker. */
   readonly pid: number;
-  /** Resolves when Temporal has taken it. */
+  /** Resolves when Temporal has accepted the start. */
   start(workflowId: string): Promise<BareRun>;
   close(): Promise<void>;
 };
 
 const READY_MS = 60_000;
 const GRACE_MS = 15_000;
-/** As our own dispatcher's. */
+/** The same as for our own delivery workflow. */
 const WORKFLOW_TASK_TIMEOUT_MS = 5_000;
 const NEWS = z.union([z.object({ workflowId: z.string() }), z.object({ ready: z.literal(true) })]);
 
 /**
- * Temporal where its own environment configuration says.
- * @param env the whole environment of the worker.
- * @throws Error where the worker does not get ready within a minute
+ * Connects by Temporal's own environment configuration.
+ * @param env the whole environment of the worker
+ * @throws Error where the worker is not ready within a minute
  */
 export async function openFloor(env: NodeJS.ProcessEnv, name: string): Promise<Floor> {
   const taskQueue = `bare-${name}`;
@@ -56,9 +56,7 @@ export async function openFloor(env: NodeJS.ProcessEnv, name: string): Promise<F
       waiting.get(news.workflowId)?.();
       waiting.delete(news.workflowId);
     });
-    void gone.then(() =>
-      reject(new Error('the worker of the bare workflow ended; its last lines above say why')),
-    );
+    void gone.then(() => reject(new Error('the worker of the bare workflow exited; see its output above')));
     setTimeout(
       () => reject(new Error(`the worker of the bare workflow was not ready within ${READY_MS / 1_000} s`)),
       READY_MS,
@@ -91,7 +89,7 @@ function runOf(handle: WorkflowHandle, noted: Promise<void>): BareRun {
   };
 }
 
-/** With the attributes and words that one of ours starts with. */
+/** With the search attributes and summaries that our own workflow starts with. */
 function startOptions(workflowId: string, taskQueue: string) {
   return {
     workflowId,
@@ -106,6 +104,6 @@ function startOptions(workflowId: string, taskQueue: string) {
       { key: searchAttributes.zone, value: 'bare-all' },
     ],
     staticSummary: `bare delivery ${workflowId}`,
-    staticDetails: 'The floor under a delivery: nothing is done.',
+    staticDetails: 'The performance floor of a delivery: no work.',
   };
 }

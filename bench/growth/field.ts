@@ -10,40 +10,43 @@ import {
   wanted,
 } from '../../simulator/client/service';
 
-/** A place with a driver of its own who is free, and whom each offer of this place reaches. */
+/** A place with a free driver of its own, who receives each offer of this place. */
 export type Slot = { pickup: Point; order(): NewOrder };
 
 export type Field = {
   merchant: MerchantClient;
   slots: readonly Slot[];
-  /** Resolves at the instant (performance.now()) at which an offer of this delivery came to a socket. */
+  /** Resolves with the time (performance.now()) at which an offer of this delivery reached a socket. */
   offered(deliveryId: string): Promise<number>;
-  /** Brings so many other drivers on duty around the slots, or sends the newest of them home. */
+  /** Brings this many other drivers on duty around the slots, or takes the newest of them off duty. */
   haveOthers(count: number): Promise<void>;
   /**
-   * Posts orders that nobody can take, until there are so many: the percentage given is ready in hours, the
-   * others are searched for now, far from every driver.
+   * Places orders that no driver can take, until there are this many: the given percentage is ready in hours,
+   * the others are searched for now, far from every driver.
    */
   haveWaiting(count: number, pendingPercent: number): Promise<void>;
-  /** How many orders were posted so far. */
+  /** How many orders were placed so far. */
   ordered(): number;
   close: () => void;
 };
 
 const SLOTS = 8;
 const METERS_A_DEGREE = 111_195;
-/** Beyond what an escalated search reaches (22.5 km), so that slots and what waits do not meet. */
+/** Beyond the radius of an escalated search (22.5 km), so that slots and waiting orders do not interact. */
 const FAR_DEGREES = 1;
 /**
- * Others stand within the first radius of a search (3 km), but in a later minute of travel than the slot's
- * own driver.
+ * Other drivers stand within the first search radius (3 km), but at a longer travel time than the slot's own
+ * driver.
  */
 const OTHERS_FROM_METERS = 1_200;
 const OTHERS_TO_METERS = 2_900;
 const HOURS_AHEAD = 12;
 const AT_ONCE = 16;
 
-/** Sets a city up by the API, with a slot's drivers on duty. @throws Unexpected */
+/**
+ * Creates a city through the API, with a driver on duty in each slot.
+ * @throws Unexpected
+ */
 export async function openField(
   connections: Connections,
   onProblem: (problem: string) => void,
@@ -57,7 +60,7 @@ export async function openField(
   );
   wanted('the shop', await ops.putMerchant({ merchantId, name: 'Shop of growth' }));
   const merchant = await connections.merchant(merchantId);
-  const ears = new Ears();
+  const listener = new OfferListener();
   const sockets = await Promise.all(
     Array.from({ length: SLOTS }, async (_, index) => {
       const { driverId } = await comeOnDuty(connections, ops, cityId, {
@@ -69,7 +72,7 @@ export async function openField(
         await connections.login({ role: 'driver', driverId }),
         onProblem,
       );
-      socket.listen((news) => ears.hear(news));
+      socket.listen((news) => listener.take(news));
       return socket;
     }),
   );
@@ -90,10 +93,10 @@ export async function openField(
       pickup: placeOf(index),
       order: () => orderAt(placeOf(index), null),
     })),
-    offered: (deliveryId) => ears.offered(deliveryId),
+    offered: (deliveryId) => listener.offered(deliveryId),
     haveOthers: async (count) => {
       const leaving = others.splice(count);
-      await inTurns(leaving, async (driver) => void wanted('to go home', await driver.goOffline()));
+      await inTurns(leaving, async (driver) => void wanted('going offline', await driver.goOffline()));
       const coming = Array.from(
         { length: Math.max(0, count - others.length) },
         (_, index) => others.length + index,
@@ -127,7 +130,7 @@ export async function openField(
 
 const placeOf = (slot: number): Point => ({ lat: 50 + slot * 0.06, lng: 5 });
 
-/** Spread evenly over the ring around a slot. */
+/** Spread evenly over a ring around a slot. */
 function otherPlace(index: number): Point {
   const { lat, lng } = placeOf(index % SLOTS);
   const share = (index * 0.618_034) % 1;
@@ -158,7 +161,7 @@ async function comeOnDuty(
   return { driverId, driver };
 }
 
-/** Acts on all, some at once, in order. */
+/** Runs the action for all items in order, some concurrently. */
 async function inTurns<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
   const left = [...items];
   await Promise.all(
@@ -168,12 +171,12 @@ async function inTurns<T>(items: readonly T[], act: (item: T) => Promise<void>):
   );
 }
 
-/** Hears offers on all sockets; one may come before anybody asks for it. */
-class Ears {
+/** Collects offers from all sockets; an offer may arrive before it is asked for. */
+class OfferListener {
   private readonly heardAt = new Map<string, number>();
   private readonly waiting = new Map<string, (at: number) => void>();
 
-  hear(news: DriverNews): void {
+  take(news: DriverNews): void {
     if (news.kind !== 'offered') return;
     const { deliveryId } = news.offer;
     if (this.heardAt.has(deliveryId)) return;

@@ -1,16 +1,20 @@
 /**
  * npm run bench -- growth [--drivers 100,1000,10000] [--deliveries 100,1000,10000] [--pending 90] [--probes 80]
- *                         [--rate 2] [--settle 60]
+ *                        [--rate 2] [--settle 60]
  *
- * Starts worker and API on the given PostgreSQL, Redis and Temporal. First the number of free drivers of one
- * city grows, then, with those off duty, the number of its open deliveries: real orders whose workflows wait,
- * `--pending` percent of them for a search that begins in hours, the others in vain, with backoff and
- * escalation. At each size it waits `--settle` seconds, measures a stretch of the same length in which nothing
- * happens but waiting (CPU, memory, events a second), then the latency of offers, from sending an order to the
- * offer at the socket of a free driver, `--probes` times at `--rate` a second. An axis with one size is not
- * measured. PostgreSQL and Temporal keep the data. A table goes to stderr, one line of JSON to stdout.
- * Exit code: 0 = from the smallest size to the largest, p50 and p99 of offers grew by less than a fifth and
- * nothing grew faster than the sizes; 1 = not so; 2 = wrong arguments or settings.
+ * Starts worker and API on the given PostgreSQL, Redis and Temporal. First grows the number of free drivers
+ * of one city. Then, with those drivers off duty, grows the number of its open deliveries. These are real
+ * orders with waiting workflows: `--pending` percent wait for a search that begins in hours, the others
+ * search in vain, with backoff and escalation.
+ *
+ * At each size it waits `--settle` seconds and measures an idle interval of the same length (CPU, memory,
+ * events a second). Then it measures offer latency, from sending an order to the offer at the socket of a
+ * free driver, `--probes` times at `--rate` a second. An axis with one size is not measured. PostgreSQL and
+ * Temporal keep the data.
+ *
+ * A table goes to stderr, one line of JSON to stdout.
+ * Exit code: 0 = from the smallest to the largest size, p50 and p99 of offers grew by less than a fifth and
+ * no cost grew faster than the size; 1 = a goal was missed; 2 = invalid arguments or settings.
  */
 import { parseArgs } from 'node:util';
 import { Redis } from 'ioredis';
@@ -39,9 +43,9 @@ type Options = {
   settleSeconds: number;
 };
 
-const MOST_RATIO = 1.2;
+const MAX_RATIO = 1.2;
 const PATIENCE_MS = 60_000;
-/** Processes that were just started are slower than they will ever be. */
+/** New processes are slower than warm ones. */
 const WARM_UP_PROBES = 24;
 const SETTLED_WITHIN_MS = 1_800_000;
 
@@ -75,8 +79,8 @@ function sizesOf(name: string, text: string): number[] {
 }
 
 /**
- * Escalation as in life, and places that stay fresh without pings: what those cost is another bench. What the
- * user has set stays as it is.
+ * Escalation as in production, and positions that stay fresh without pings, whose cost another bench
+ * measures. User settings are kept.
  */
 function growthEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return benchEnvironment({
@@ -143,7 +147,7 @@ function pidsOf(
   };
 }
 
-/** Drivers first: what waits cannot be sent home as they can. */
+/** Drivers first: drivers can go off duty again, waiting deliveries cannot. */
 async function grow(
   field: Field,
   meters: MeterDeps,
@@ -161,13 +165,13 @@ async function grow(
   await probe(field, { probes: WARM_UP_PROBES, rate: options.rate }, signal);
   await field.haveWaiting(deliveries[0] ?? 0, pendingPercent);
   for (const size of drivers) {
-    log(`until ${size} drivers are on duty`);
+    log(`bringing ${size} drivers on duty`);
     await field.haveOthers(size);
     if (drivers.length > 1) await measure('drivers', size);
   }
   await field.haveOthers(drivers[0] ?? 0);
   for (const size of deliveries) {
-    log(`until ${size} deliveries are open`);
+    log(`opening ${size} deliveries`);
     await field.haveWaiting(size, pendingPercent);
     if (deliveries.length > 1) await measure('deliveries', size);
   }
@@ -191,9 +195,9 @@ async function measured(
 }
 
 /**
- * Until each order's workflow has had its first look: orders are taken some times faster than workflows
- * begin.
- * @throws Error where that takes very long
+ * Waits until each order's workflow has completed its first search: the API accepts orders faster than
+ * workflows start.
+ * @throws Error after a very long time
  */
 async function settled(field: Field, meters: MeterDeps, signal: AbortSignal): Promise<void> {
   const haveAllBegun = async (): Promise<true | undefined> =>
@@ -204,7 +208,7 @@ async function settled(field: Field, meters: MeterDeps, signal: AbortSignal): Pr
     signal,
   });
   if (!done && !signal.aborted)
-    throw new Error(`not every workflow had begun within ${SETTLED_WITHIN_MS / 1_000} s`);
+    throw new Error(`not every workflow started within ${SETTLED_WITHIN_MS / 1_000} s`);
 }
 
 function conclude(steps: readonly StepFigures[], about: object): number {
@@ -216,15 +220,20 @@ function conclude(steps: readonly StepFigures[], about: object): number {
   process.stdout.write(`${JSON.stringify({ ...about, steps, verdicts })}\n`);
   return verdicts.every(
     ({ offerP50Ratio, offerP99Ratio, faster }) =>
-      offerP50Ratio < MOST_RATIO && offerP99Ratio < MOST_RATIO && faster.length === 0,
+      offerP50Ratio < MAX_RATIO && offerP99Ratio < MAX_RATIO && faster.length === 0,
   )
     ? 0
     : 1;
 }
 
 function words({ axis, from, to, offerP50Ratio, offerP99Ratio, bytesEach, faster }: AxisVerdict): string {
-  const each = `one more costs worker ${bytesEach.worker ?? '?'} B, Temporal ${bytesEach.temporal ?? '?'} B, PostgreSQL ${bytesEach.postgres} B, Redis ${bytesEach.redis} B`;
-  return `${from} to ${to} ${axis}: an offer takes ${offerP50Ratio} times as long at p50, ${offerP99Ratio} times at p99; ${each}${faster.length > 0 ? `; faster than that grew: ${faster.join(', ')}` : ''}`;
+  const { worker = '?', temporal = '?', postgres, redis } = bytesEach;
+  const parts = [
+    `${from} to ${to} ${axis}: offer latency ×${offerP50Ratio} at p50, ×${offerP99Ratio} at p99`,
+    `bytes for one more: worker ${worker}, Temporal ${temporal}, PostgreSQL ${postgres}, Redis ${redis}`,
+    ...(faster.length > 0 ? [`grew faster than that: ${faster.join(', ')}`] : []),
+  ];
+  return parts.join('; ');
 }
 
 function table(steps: readonly StepFigures[]): string {

@@ -7,22 +7,20 @@ import { privateBytesOf } from '../memory';
 export const PARTS = ['worker', 'api', 'temporal', 'postgres', 'redis'] as const;
 export type Part = (typeof PARTS)[number];
 
-/** What the parts have used so far, and hold now; null where this system does not say. */
+/** The resources that each part has used so far, and holds now; null where it cannot be read. */
 export type Reading = {
   /** Epoch ms. */
   at: number;
   cpuSeconds: CpuSeconds;
   memoryBytes: Readonly<Record<Part, number | null>>;
-  /** Of the worker's main thread, as Node counts it. */
+  /** Of the worker's main thread, as Node reports it. */
   workerHeapBytes: number;
   postgresBytes: number;
   redisBytes: number;
-  /**
-   * Events of deliveries that the worker has run, and the seconds they took; of all kinds, and of searches.
-   */
+  /** Delivery events that the worker has processed, and their total seconds; all kinds, and searches. */
   events: Timed;
   searches: Timed;
-  /** Transactions, and rows that were read by an index, in the service's database. */
+  /** Transactions, and rows read through an index, in the service's database. */
   transactions: number;
   rowsRead: number;
 };
@@ -30,7 +28,7 @@ export type Timed = { count: number; seconds: number };
 
 export type MeterDeps = { workerUrl: string; pids: Pids; db: Client; redis: Redis; clock: () => number };
 
-/** Reads all meters at once. PostgreSQL's own are up to a second old. */
+/** Reads all meters at once. PostgreSQL's counters are up to a second old. */
 export async function readMeters({ workerUrl, pids, db, redis, clock }: MeterDeps): Promise<Reading> {
   const [
     worker,

@@ -4,13 +4,13 @@ import { wanted } from '../../simulator/client/service';
 import { pause } from '../../simulator/kit/pause';
 import type { Field, Slot } from './field';
 
-/** An offer that does not come in this time counts as having taken it. */
+/** An offer that does not arrive within this time counts with this latency. */
 const LATE_MS = 30_000;
-/** The first ones find cold caches: they are not counted. */
+/** The first probes hit cold caches and are not counted. */
 const UNCOUNTED = 4;
 
 /**
- * Posts orders at a rate (a second), one slot after the other, and cancels each when its offer came.
+ * Places orders at a rate (per second), round-robin over the slots, and cancels each once its offer arrived.
  * @returns ms from sending the order to the offer at the driver's socket
  */
 export async function probe(
@@ -41,6 +41,6 @@ async function probeSlot(field: Field, slot: Slot): Promise<number> {
     milliseconds: LATE_MS,
     fallback: () => begun + LATE_MS,
   });
-  wanted('to cancel', await merchant.cancel(deliveryId, 'MERCHANT_CANCELLED'));
+  wanted('cancelling', await merchant.cancel(deliveryId, 'MERCHANT_CANCELLED'));
   return at - begun;
 }

@@ -1,17 +1,17 @@
 import { percentileOf } from '../../simulator/client/latencies';
 import { type Part, PARTS, type Reading } from './meters';
 
-/** What was measured at one size. */
+/** The measurement at one size. */
 export type Step = {
   axis: 'drivers' | 'deliveries';
   size: number;
   offerMs: readonly number[];
-  /** Of a stretch of time in which nobody did anything but wait. */
+  /** An idle interval. */
   from: Reading;
   to: Reading;
 };
 
-/** A step in figures. CPU is a share of one core. */
+/** The figures of one size. CPU is a share of one core. */
 export type StepFigures = {
   axis: Step['axis'];
   size: number;
@@ -58,8 +58,8 @@ export function stepFigures({ axis, size, offerMs, from, to }: Step): StepFigure
 }
 
 /**
- * How one axis grew: ratios of the largest size to the smallest; what one delivery or driver more costs, in
- * bytes.
+ * How one axis scaled: ratios of the largest size to the smallest, and the cost of one more delivery or
+ * driver, in bytes.
  */
 export type AxisVerdict = {
   axis: Step['axis'];
@@ -68,13 +68,13 @@ export type AxisVerdict = {
   offerP50Ratio: number;
   offerP99Ratio: number;
   bytesEach: { worker: number | null; temporal: number | null; postgres: number; redis: number };
-  /** What grew faster than the sizes did, in words. */
+  /** Costs that grew faster than the size, in words. */
   faster: string[];
 };
 
-/** From the second step on a unit may cost so much more than in the step before: measuring is not exact. */
+/** The tolerated growth of a unit cost from one size to the next: measurements vary. */
 const FASTER = 1.5;
-/** A part's memory goes up and down by this by itself. */
+/** Memory varies by this much without load. */
 const NOISE_MB = 30;
 
 /** @returns null where an axis has fewer than two sizes, or offers were not measured */
@@ -117,7 +117,7 @@ const GROWING: Readonly<Record<string, (step: StepFigures) => number | null>> = 
   'size of Redis': ({ redisMb }) => redisMb,
 };
 
-/** Whether a unit of the last step cost more than one of those before. */
+/** Whether the unit cost at the last size exceeds that at an earlier one. */
 function growsFaster(steps: readonly StepFigures[], of: (step: StepFigures) => number | null): boolean {
   const [before, middle, last] = steps.slice(-3);
   if (!before || !middle || !last) return false;

@@ -7,9 +7,9 @@ import type { Sample } from './samples';
 const STEP_EVERY_MS = 500;
 
 /**
- * Bare workflows at the same times: started → its first local activity done, as its client hears; the
- * accept's update sent → its answer. The rest of the updates follow, so that the server has as much to do.
- * Resolves when all have ended.
+ * Runs bare workflows on the same schedule. Measures from the start to the end of the first local activity,
+ * as observed by the client, and from sending the accept update to its result. The remaining updates follow,
+ * to load the server equally. Resolves when all have ended.
  */
 export async function runBare(
   floor: Floor,

@@ -1,18 +1,18 @@
 import { performance } from 'node:perf_hooks';
 
-/** ms of this process' steady clock. */
+/** Milliseconds of this process's monotonic clock. */
 export const now = (): number => performance.now();
 
-/** Waits until then; at once where that is past. */
+/** Waits until then; returns at once where it has passed. */
 export function until(at: number): Promise<void> {
   const left = at - now();
   return left <= 0 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, left));
 }
 
 /**
- * Starts each at its time, however long the earlier ones take. Resolves when all are over.
- * @param beginAt on this clock.
- * @throws what one of them throws, then
+ * Starts each item at its time, whether earlier ones have finished or not. Resolves when all have finished.
+ * @param beginAt on this clock
+ * @throws the first error, after all have been started
  */
 export async function startEach<T extends { atMs: number }>(
   arrivals: readonly T[],
@@ -26,7 +26,7 @@ export async function startEach<T extends { atMs: number }>(
     await until(meantAt);
     if (signal.aborted) break;
     const started = start(arrival, meantAt);
-    started.catch(() => undefined); // it is thrown below, when all have been started
+    started.catch(() => undefined); // rethrown below, when all have been started
     running.push(started);
   }
   await Promise.all(running);

@@ -2,16 +2,16 @@ import type { Connections } from '../../simulator/client/connections';
 import { pause } from '../../simulator/kit/pause';
 import type { Random } from '../../simulator/kit/random';
 import { LoadCity } from '../load/city';
-import type { DatabaseWindow } from '../postgres';
-import { Door } from './door';
+import type { DatabaseReader } from '../postgres';
+import { HandoverGate } from './handoverGate';
 import { Orders } from './orders';
 import { planArrivals } from './plan';
 import { type Percentiles, percentilesOf, timesOf, withoutWaits } from './samples';
 import type { Measured } from './verdict';
 
 /**
- * A part of a run at one rate. `waited` of `offers` came after a search that found nobody, and are not in
- * `measured`. `lagMs`: of this process.
+ * A part of a run at one rate. `waited` of `offers` came after a search that found nobody; they are excluded
+ * from `measured`. `lagMs`: the lag of this process.
  */
 export type Part = {
   rate: number;
@@ -26,14 +26,14 @@ export type Part = {
 
 export type FieldOptions = { drivers: number; keepOpen: number; random: Random };
 
-/** Of all orders: enough to be counted, few enough not to be the rule. */
+/** Share of all orders: enough for a sample, few enough to be the exception. */
 const LOSS_SHARE = 0.12;
 const PLACES_EVERY_MS = 20_000;
 const HAND_OVER_EVERY_MS = 200;
-/** Slow rates would make lives of minutes. */
+/** Low rates would otherwise make deliveries last minutes. */
 const LONGEST_LIFE_MS = 60_000;
 
-/** A city with its orders, over as many parts as one likes. */
+/** A city with its orders, over any number of parts. */
 export class Field {
   private readonly over = new AbortController();
   private readonly deliveryIds: string[] = [];
@@ -41,28 +41,28 @@ export class Field {
 
   private constructor(
     private readonly city: LoadCity,
-    private readonly window: DatabaseWindow,
-    private readonly door: Door,
+    private readonly window: DatabaseReader,
+    private readonly gate: HandoverGate,
     private readonly orders: Orders,
     private readonly options: FieldOptions,
   ) {}
 
-  static async open(connections: Connections, window: DatabaseWindow, options: FieldOptions): Promise<Field> {
+  static async open(connections: Connections, window: DatabaseReader, options: FieldOptions): Promise<Field> {
     const city = await LoadCity.open(connections, {
       name: 'latency',
       drivers: options.drivers,
       random: options.random.stream('city'),
     });
-    const door = new Door(options.keepOpen);
-    const field = new Field(city, window, door, new Orders(city, door), options);
+    const gate = new HandoverGate(options.keepOpen);
+    const field = new Field(city, window, gate, new Orders(city, gate), options);
     void field.keepPlaces();
     return field;
   }
 
-  /** So many orders that enough are open. Nothing of it is measured. */
+  /** Places orders until enough are open. Nothing is measured. */
   async fill(rate: number, signal: AbortSignal): Promise<void> {
     await this.run(rate, { orders: this.options.keepOpen + 1 }, signal);
-    this.door.openSince();
+    this.gate.openSince();
   }
 
   async measure(rate: number, seconds: number, signal: AbortSignal): Promise<Part> {
@@ -80,15 +80,15 @@ export class Field {
       measured,
       offers,
       waited,
-      open: this.door.openSince(),
+      open: this.gate.openSince(),
       lagMs: percentilesOf(lagMs),
       failures,
     };
   }
 
   /**
-   * Everybody hands over, one after the other: all at once would be a load of another kind.
-   * @returns what PostgreSQL has of all orders of the field, and what went wrong after it was timed
+   * Completes all deliveries one after the other; all at once would be a different load.
+   * @returns PostgreSQL's record of all orders of the field, and failures after the measurement
    */
   async finish(): Promise<{
     posted: number;
@@ -100,7 +100,7 @@ export class Field {
     const ended = this.orders.ended();
     const isOver = new AbortController();
     void ended.then(() => isOver.abort());
-    while (await pause(HAND_OVER_EVERY_MS, isOver.signal)) this.door.letOne();
+    while (await pause(HAND_OVER_EVERY_MS, isOver.signal)) this.gate.releaseOne();
     const failures = await ended;
     const [offered, delivered] = [
       await this.window.offered(this.deliveryIds),
@@ -138,7 +138,7 @@ export class Field {
     return run;
   }
 
-  /** One driver after the other, so that it is no burst. */
+  /** One driver after the other, to avoid a burst. */
   private async keepPlaces(): Promise<void> {
     const { drivers } = this.city;
     for (let turn = 0; await pause(PLACES_EVERY_MS / drivers.length, this.over.signal); turn += 1) {

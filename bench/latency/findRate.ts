@@ -1,7 +1,7 @@
 /**
- * The highest whole rate at which it holds, where it holds at all rates below: by halves. @param probe runs
- * at a rate, and says whether all goals hold
- * @returns 0 where it does not even hold at the lowest
+ * Binary search for the highest integer rate at which all goals hold, assuming they hold at all lower rates.
+ * @param probe runs at a rate and returns whether all goals hold
+ * @returns 0 where the goals fail at the lowest rate
  */
 export async function highestRate(
   probe: (rate: number) => Promise<boolean>,

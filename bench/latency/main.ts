@@ -1,15 +1,18 @@
 /**
- * npm run bench -- latency [--rate 5] [--seconds 180] [--drivers 120] [--open 100] [--seed TEXT] [--find-rate]
+ * npm run bench -- latency [--rate 5] [--seconds 180] [--drivers 120] [--open 100] [--seed TEXT]
+ *                          [--find-rate]
  *
- * Places orders at a fixed rate, at times drawn beforehand, whatever the service does (an open loop), with a
- * fixed number of open deliveries, so that few drivers are free. Measures from the intended time: order posted
- * to offer at a driver's socket; accept posted to its answer; driver lost before pickup to offer at another
- * driver's socket. Before and after, at the same rate, the bare workflow: started to first local activity done,
- * update to answer. `--find-rate` searches the highest rate from 1 to 10 at which all goals hold, by shorter
- * runs. Starts worker and API on the given PostgreSQL, Redis and Temporal. A table goes to stderr, one line of
- * JSON to stdout.
- * Exit code: 0 = p99 of offers < 500 ms, of accepts < 300 ms, of reassignments < 2,000 ms, and every order was
- * offered and delivered; 1 = not so; 2 = wrong arguments or settings.
+ * Places orders at a fixed rate in an open loop: times are drawn beforehand and do not depend on the service.
+ * The number of open deliveries is constant, so that few drivers are free. Latencies count from the intended
+ * time: order sent to offer at a driver's socket; accept sent to its answer; driver lost before pickup to
+ * offer at another driver's socket. Before and after, the bare workflow runs at the same rate: start to first
+ * local activity, update to result. Starts worker and API on the given PostgreSQL, Redis and Temporal.
+ *
+ *   --find-rate   searches for the highest rate from 1 to 10 at which all goals hold, by shorter runs
+ *
+ * A table goes to stderr, one line of JSON to stdout.
+ * Exit code: 0 = p99 of offers < 500 ms, of accepts < 300 ms, of reassignments < 2,000 ms, and every order
+ * was offered and delivered; 1 = a goal was missed; 2 = invalid arguments or settings.
  */
 import { parseArgs } from 'node:util';
 import { countOf, numberOf } from '../../simulator/kit/arguments';
@@ -20,7 +23,7 @@ import { type Random, randomFrom } from '../../simulator/kit/random';
 import { Closing } from '../closing';
 import { type Floor, openFloor } from '../floor/floor';
 import { machine, serverVersions } from '../machine';
-import { DatabaseWindow } from '../postgres';
+import { DatabaseReader } from '../postgres';
 import { benchEnvironment, startService, stopService } from '../service';
 import { runBare } from './bareOrders';
 import { Field, type Part } from './field';
@@ -40,8 +43,8 @@ type Options = {
 
 const PATIENCE_MS = 60_000;
 /**
- * Of the bare workflow, before ours and after; half of ours where that is shorter. And once more before, for
- * nothing.
+ * Length of each run of the bare workflow, before and after ours; at most half of ours. An uncounted warm-up
+ * run comes first.
  */
 const FLOOR_SECONDS = 30;
 const WARM_UP_SECONDS = 5;
@@ -99,7 +102,7 @@ async function open(
   const floor = opened.after(await openFloor(env, `latency-${Date.now().toString(36)}`), (each) =>
     each.close(),
   );
-  const window = opened.after(new DatabaseWindow(settings.databaseUrl), (each) => each.close());
+  const window = opened.after(new DatabaseReader(settings.databaseUrl), (each) => each.close());
   const field = opened.after(
     await Field.open(connect(settings, { patienceMs: PATIENCE_MS, signal }), window, {
       drivers,
@@ -197,9 +200,7 @@ async function findRate(
   const rate = await highestRate(probe, { lowest: LOWEST_RATE, highest: HIGHEST_RATE });
   const end = await field.finish();
   log(
-    rate === 0
-      ? `the goals hold not even at ${LOWEST_RATE} a second`
-      : `the goals hold up to ${rate} a second`,
+    rate === 0 ? `the goals fail even at ${LOWEST_RATE} a second` : `the goals hold up to ${rate} a second`,
   );
   process.stdout.write(
     `${JSON.stringify({
@@ -219,7 +220,7 @@ async function findRate(
 
 type Bare = { offer: Percentiles; accept: Percentiles };
 
-/** How many times the bare workflow's time ours takes. */
+/** Our latency as a multiple of the bare workflow's. */
 function ratios(ours: Percentiles, bare: Percentiles): Record<'p50' | 'p95' | 'p99', number | null> {
   const ratio = (a: number | null, b: number | null): number | null =>
     a === null || b === null || b === 0 ? null : Math.round((a / b) * 100) / 100;

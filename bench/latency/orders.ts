@@ -1,20 +1,17 @@
 import type { LoadCity, LoadDriver } from '../load/city';
 import { now, startEach, until } from './clock';
-import type { Door } from './door';
+import type { HandoverGate } from './handoverGate';
 import type { Arrival, Fate } from './plan';
 import type { Sample, Timed } from './samples';
 
-/**
- * What came of one part of the run. `lagMs`: how late this process itself was, at each thing that it was to
- * send.
- */
+/** The result of one part of a run. `lagMs`: how late this process sent each request. */
 export type OrdersRun = { deliveryIds: string[]; samples: Sample[]; lagMs: number[]; failures: string[] };
 
 export type OrdersOptions = {
   arrivals: readonly Arrival[];
   /**
-   * From an accept to the end, in ms, where nothing takes time but what drivers do; they are at the door
-   * after half of it, and wait there.
+   * The time from an accept to the delivery's end, in ms, counting only what drivers do; they reach the
+   * dropoff after half of it and wait there.
    */
   lifeMs: number;
   signal: AbortSignal;
@@ -22,7 +19,7 @@ export type OrdersOptions = {
 
 type Taken = { driver: LoadDriver; deliveryId: string; acceptedAt: number };
 
-/** Shares of the life: when a driver is lost, and when steps are taken. */
+/** Shares of that time: when a driver is lost, and when steps are reported. */
 const LOST_AFTER = 0.1;
 const STEPS = [
   ['arriveAtPickup', 0.2],
@@ -31,28 +28,28 @@ const STEPS = [
 ] as const;
 const BACK_ON_DUTY_MS = 5_000;
 
-/** Posts orders at their times, and lets drivers answer and work at theirs. */
+/** Places orders on schedule; drivers answer and work on schedule. */
 export class Orders {
   private readonly carried = new Set<Promise<void>>();
   private readonly lateFailures: string[] = [];
 
   constructor(
     private readonly city: LoadCity,
-    private readonly door: Door,
+    private readonly gate: HandoverGate,
   ) {}
 
   /**
-   * Resolves when everything that is timed has been: each of these orders has the driver who carries it to
-   * the door. That goes on.
+   * Resolves when every timed event has happened: each order has the driver who carries it to the dropoff.
+   * Deliveries then continue.
    */
   async run({ arrivals, lifeMs, signal }: OrdersOptions): Promise<OrdersRun> {
     const run: OrdersRun = { deliveryIds: [], samples: [], lagMs: [], failures: [] };
     const start = async (arrival: Arrival, meantAt: number): Promise<void> => {
-      this.door.enter();
+      this.gate.enter();
       try {
         this.inBackground(this.carry(await this.findDriver(arrival, meantAt, lifeMs, run), lifeMs));
       } catch (error) {
-        this.door.leave({ wasLet: false });
+        this.gate.leave({ wasReleased: false });
         run.failures.push(wordsOf(error));
       }
     };
@@ -60,13 +57,16 @@ export class Orders {
     return run;
   }
 
-  /** Resolves when all that is carried has been delivered. @returns what went wrong on the way */
+  /**
+   * Resolves when every carried order has been delivered.
+   * @returns the failures meanwhile
+   */
   async ended(): Promise<string[]> {
     while (this.carried.size > 0) await Promise.all(this.carried);
     return this.lateFailures;
   }
 
-  /** From the posting to the driver who stays. */
+  /** From placing the order to the driver who keeps it. */
   private async findDriver(
     { fate, thinkMs: [think, thinkAgain] }: Arrival,
     meantAt: number,
@@ -81,11 +81,11 @@ export class Orders {
     const lostAt = taken.acceptedAt + LOST_AFTER * lifeMs;
     await until(lostAt);
     run.lagMs.push(now() - lostAt);
-    this.inBackground(this.lose(taken, fate)); // the answer is not waited for: the next offer may be quicker
+    this.inBackground(this.lose(taken, fate)); // not awaited: the next offer may arrive before the answer
     return this.takeUp(deliveryId, { timed: 'reassignment', since: lostAt, thinkMs: thinkAgain }, run);
   }
 
-  /** The offer comes, is looked at, and accepted. */
+  /** The offer arrives, the driver looks at it and accepts. */
   private async takeUp(
     deliveryId: string,
     { timed, since, thinkMs }: { timed: Timed; since: number; thinkMs: number },
@@ -115,9 +115,9 @@ export class Orders {
       await until(acceptedAt + after * lifeMs);
       await driver.step(deliveryId, step);
     }
-    await this.door.wait();
+    await this.gate.wait();
     await driver.step(deliveryId, 'deliver');
-    this.door.leave({ wasLet: true });
+    this.gate.leave({ wasReleased: true });
   }
 
   private inBackground(work: Promise<void>): void {

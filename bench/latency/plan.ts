@@ -1,24 +1,24 @@
 import type { Random } from '../../simulator/kit/random';
 
-/** How an assignment ends before its pickup, if it does: the driver gives it up, or goes off duty. */
+/** How an assignment ends before pickup, if it does: the driver gives it up, or goes off duty. */
 export type Fate = 'delivers' | 'leaves' | 'goesOffline';
 
-/** One order as it is planned, before anything runs. */
+/** One planned order, drawn before the run. */
 export type Arrival = {
-  /** From the beginning of its part of the run, in ms. */
+  /** From the start of its part of the run, in ms. */
   atMs: number;
   fate: Fate;
-  /** How long a driver looks at an offer, in ms: the first, and the one after a loss. */
+  /** How long a driver looks at an offer, in ms: the first offer, and the one after a loss. */
   thinkMs: readonly [number, number];
 };
 
 const THINK_MS = { min: 500, max: 2_000 };
 
 /**
- * Customers know nothing of each other: the waits between orders are exponential. All is drawn beforehand, so
- * that the service cannot slow down what it is measured by.
- * @param rate orders a second; @param lossShare of the orders lose their first driver, 0..1: one half gives
- *   up, the other goes off duty
+ * Orders arrive independently, so intervals are exponential. All are drawn beforehand, so that the service
+ * cannot slow down its own load.
+ * @param rate orders per second
+ * @param lossShare share of orders that lose their first driver, 0..1: half give up, half go off duty
  */
 export function planArrivals({
   rate,

@@ -1,20 +1,17 @@
 import { percentileOf } from '../../simulator/client/latencies';
 
-/**
- * What is timed. Each counts from the time it was meant for, so that who sends late, or waits for an answer
- * before sending again, hides nothing. All in ms.
- */
+/** The measured latencies, in ms. Each counts from the intended time, which avoids coordinated omission. */
 export const TIMED = [
-  /** The order was to be posted → its offer at a driver's socket. */
+  /** Intended time of the order → its offer at a driver's socket. */
   'offer',
-  /** The accept was to be posted → its answer. */
+  /** Intended time of the accept → its answer. */
   'accept',
-  /** The driver was to be lost → the next offer at another driver's socket. */
+  /** Intended time of the loss → the next offer at another driver's socket. */
   'reassignment',
 ] as const;
 export type Timed = (typeof TIMED)[number];
 
-/** `offerId`: the one that came; of accepts the one that was answered. */
+/** `offerId`: the offer that arrived; for accepts the one that was answered. */
 export type Sample = { timed: Timed; ms: number; offerId: string };
 
 export type Percentiles = {
@@ -25,7 +22,7 @@ export type Percentiles = {
   max: number | null;
 };
 
-/** To a tenth of a ms; null of none. */
+/** Rounded to a tenth of a ms; null without values. */
 export function percentilesOf(values: readonly number[]): Percentiles {
   const at = (percent: number): number | null => {
     const value = percentileOf(values, percent);
@@ -35,10 +32,10 @@ export function percentilesOf(values: readonly number[]): Percentiles {
 }
 
 /**
- * Offers made after a search that found nobody waited for a driver, not for us (as in the simulator's
- * figures): they are left out, and counted.
- * @param rounds of each offer, by its id: how many searches before it found nobody. An offer that is not in
- *   there is unknown to PostgreSQL, and kept.
+ * An offer after a search that found nobody waited for a free driver, not for the service (as in the
+ * simulator's figures). Such offers are excluded and counted.
+ * @param rounds by offer id, the number of searches before it that found nobody. An offer missing from it is
+ * unknown to PostgreSQL, and kept.
  */
 export function withoutWaits(
   samples: readonly Sample[],

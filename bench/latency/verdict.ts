@@ -1,29 +1,29 @@
 import { type Percentiles, type Timed, TIMED } from './samples';
 
-/** What p99 may be, in ms. */
+/** The goals for p99, in ms. */
 export const GOALS_MS: Readonly<Record<Timed, number>> = { offer: 500, accept: 300, reassignment: 2_000 };
 
 export type Measured = Readonly<Record<Timed, Percentiles>>;
 
 export type Judged = {
   measured: Measured;
-  /** How many orders were posted, how many of them were ever offered, and how many were delivered. */
+  /** How many orders were placed, offered and delivered. */
   posted: number;
   offered: number;
   delivered: number;
-  /** Open deliveries, at the least, and how many there were to be. */
+  /** The minimum of open deliveries, and the intended number. */
   openMin: number;
   keepOpen: number;
-  /** Offers that came after a search that found nobody, and all. */
+  /** Offers after a search that found nobody, and all offers. */
   waited: number;
   offers: number;
   failures: readonly string[];
 };
 
-/** Where more of the offers had to wait for a driver, what is left is no fair picture. */
-const MOST_WAITED_SHARE = 0.1;
+/** Above this share of waiting offers, the remaining ones are not representative. */
+const MAX_WAITED_SHARE = 0.1;
 
-/** Which p99 are not below their goals, in words. Nothing measured is no success. */
+/** The goals that p99 missed, in words. A missing measurement counts as missed. */
 export function missedGoals(
   measured: Measured,
   goalsMs: Readonly<Record<Timed, number>> = GOALS_MS,
@@ -36,8 +36,8 @@ export function missedGoals(
 }
 
 /**
- * In words, whatever makes the run no good: goals that are missed, and conditions under which it was to be
- * measured that did not hold.
+ * The reasons why the run does not count, in words: missed goals, and conditions of the measurement that did
+ * not hold.
  */
 export function problemsOf({
   measured,
@@ -53,8 +53,8 @@ export function problemsOf({
   const problems = missedGoals(measured);
   if (offered < posted) problems.push(`${posted - offered} of ${posted} orders were never offered`);
   if (delivered < posted) problems.push(`${posted - delivered} of ${posted} orders were not delivered`);
-  if (openMin < keepOpen) problems.push(`only ${openMin} deliveries were open at the least, not ${keepOpen}`);
-  if (waited > MOST_WAITED_SHARE * offers)
-    problems.push(`${waited} of ${offers} offers waited for a driver: there are too few`);
+  if (openMin < keepOpen) problems.push(`the minimum of open deliveries was ${openMin}, not ${keepOpen}`);
+  if (waited > MAX_WAITED_SHARE * offers)
+    problems.push(`${waited} of ${offers} offers waited for a driver: too few drivers`);
   return [...problems, ...failures];
 }

@@ -1,37 +1,34 @@
 import { performance } from 'node:perf_hooks';
 import { pause } from '../../simulator/kit/pause';
 
-/** One of the two that are compared. */
+/** One of the two sides of the comparison. */
 export type Side = {
   name: string;
-  /** Before the block's clock runs. */
+  /** Runs before the clock of the block starts. */
   prepare(): Promise<void>;
   /** One delivery, from its order to its end. */
   deliver(): Promise<void>;
 };
 
 export type BlockOptions = {
-  /** Deliveries under way at the same time: as one ends the next begins. */
+  /** Concurrent deliveries: as one ends, the next begins. */
   atOnce: number;
-  /** Not counted, in ms. */
+  /** Warm-up in ms, not counted. */
   warmUpMs: number;
-  /** Counted, in ms. */
+  /** Measured interval in ms. */
   countedMs: number;
-  /** Called when counting begins, and when it ends. */
+  /** Called at the start and the end of the measured interval. */
   onEdge: (edge: 'begin' | 'end') => Promise<void>;
   signal: AbortSignal;
 };
 
-/**
- * `done`: deliveries that ended while it was counted; `begun`: all of the block, warm-up and what ended after
- * included.
- */
+/** `done`: deliveries that ended within the measured interval; `begun`: all deliveries of the block. */
 export type Block = { done: number; begun: number; seconds: number; perSecond: number };
 
 /**
- * One side at work for a while, in a closed loop. Resolves when all that began has ended, so that nothing of
- * it is left for the other side's block.
- * @throws what `deliver` throws, when the rest has ended
+ * Runs one side for a while in a closed loop. Resolves when every delivery that began has ended, so that none
+ * overlaps the other side's block.
+ * @throws the error of `deliver`, after the others have ended
  */
 export async function runBlock(
   side: Side,

@@ -1,10 +1,10 @@
 import { type CpuSeconds, cpuBetween, cpuSecondsOf, ofEach, type Pids } from '../cpu';
 import { listenerOn } from '../../simulator/kit/processTable';
 import type { Floor } from '../floor/floor';
-import type { DatabaseCounts, DatabaseWindow } from '../postgres';
+import type { DatabaseCounts, DatabaseReader } from '../postgres';
 import type { Service } from '../service';
 
-/** What the counted parts of one side's blocks used. */
+/** Resources used in the measured intervals of one side. */
 export type Costs = { deliveries: number; seconds: number; cpu: CpuSeconds; database: DatabaseCounts };
 
 const NOTHING: Costs = {
@@ -15,13 +15,13 @@ const NOTHING: Costs = {
 };
 const LOCAL = ['127.0.0.1', 'localhost', '[::1]'];
 
-/** Adds up what each side's blocks use, between their edges. */
+/** Adds up the resources of each side's blocks, within their measured intervals. */
 export class CostMeter {
   private readonly sums = new Map<string, Costs>();
   private begun: { cpu: CpuSeconds; database: DatabaseCounts } | null = null;
 
   constructor(
-    private readonly window: DatabaseWindow,
+    private readonly window: DatabaseReader,
     private readonly pids: Pids,
   ) {}
 
@@ -29,7 +29,7 @@ export class CostMeter {
     this.begun = { database: await this.window.counts(), cpu: cpuSecondsOf(this.pids) };
   }
 
-  /** @returns a function that takes what the block came to */
+  /** @returns a function that takes the result of the block */
   async end(side: string): Promise<(block: { done: number; seconds: number }) => void> {
     const [cpu, database, begun] = [cpuSecondsOf(this.pids), await this.window.counts(), this.begun];
     if (!begun) throw new Error('the block has no beginning');
@@ -57,9 +57,7 @@ function added(a: number | null, b: number | null): number | null {
   return a === null || b === null ? null : a + b;
 }
 
-/**
- * The processes of this run. Servers are found by the ports they listen at, where they are of this machine.
- */
+/** The processes of this run. Servers are found by their listening ports, where they run on this machine. */
 export function pidsOf(
   { worker, api }: Service,
   floor: Floor,
@@ -83,17 +81,17 @@ function serverAt(url: string, usualPort: number): number | null {
 }
 
 /**
- * CPU milliseconds, and what PostgreSQL did, to a tenth; null where it could not be read. `coresBusy`: by all
- * of them together.
+ * CPU milliseconds and PostgreSQL counters per delivery, to a tenth; null where unreadable. `coresBusy`: of
+ * all processes together.
  */
-export type CostsADelivery = {
+export type CostsPerDelivery = {
   cpuMs: CpuSeconds & { all: number | null };
   coresBusy: number | null;
   transactions: number | null;
   rowsWritten: number | null;
 };
 
-export function costsADelivery({ deliveries, seconds, cpu, database }: Costs): CostsADelivery {
+export function costsADelivery({ deliveries, seconds, cpu, database }: Costs): CostsPerDelivery {
   const each = (total: number): number | null =>
     deliveries === 0 ? null : Math.round((total / deliveries) * 10) / 10;
   const all = Object.values(cpu).reduce(added, 0);
@@ -110,11 +108,11 @@ function inMs(seconds: number | null, each: (total: number) => number | null): n
 }
 
 /**
- * CPU of a bare delivery by CPU of one of ours: what the ratio of the rates comes to where the CPU is what
- * limits both. Other programs on the machine change it little. Of the bare blocks only what serves the bare
- * workflow counts, not what our processes use while they wait. null where it could not be read.
+ * CPU of a bare delivery divided by CPU of one of ours: the ratio of the rates where CPU limits both. Other
+ * programs on the machine hardly affect it. The bare side counts only the processes that serve the bare
+ * workflow, not ours, which idle meanwhile. null where unreadable.
  */
-export function cpuRatioOf(ours: CostsADelivery, bare: CostsADelivery): number | null {
+export function cpuRatioOf(ours: CostsPerDelivery, bare: CostsPerDelivery): number | null {
   const serving = [bare.cpuMs.floor, bare.cpuMs.load, bare.cpuMs.temporal].reduce(added, 0);
   return serving === null || ours.cpuMs.all === null || ours.cpuMs.all === 0
     ? null

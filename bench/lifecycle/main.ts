@@ -1,13 +1,16 @@
 /**
  * npm run bench -- lifecycle [--seconds 10] [--blocks 5] [--at-once 12] [--least-ratio 0.8] [--profile DIR]
  *
- * Whole deliveries a second through API and sockets, beside a bare workflow with the same history and nothing
- * else on the same Temporal server: in turns a block of ours and a block of the bare workflow, after a warm-up
- * and one pair that is not counted. Both run in a closed loop with the same number in progress. Starts worker
- * and API on the given PostgreSQL, Redis and Temporal. `--profile` writes CPU profiles of both to a folder. A
- * table goes to stderr, one line of JSON to stdout.
- * Exit code: 0 = ours / bare is at least 0.8 and every delivery took at most 42 events, 1 = not so, 2 = wrong
- * arguments or settings.
+ * Throughput in deliveries a second through API and sockets, compared with a bare workflow with the same
+ * history on the same Temporal server. Blocks of both sides alternate, after a warm-up and one uncounted
+ * pair. Both run in a closed loop with the same concurrency. Starts worker and API on the given PostgreSQL,
+ * Redis and Temporal.
+ *
+ *   --profile   writes CPU profiles of worker and API to this folder
+ *
+ * A table goes to stderr, one line of JSON to stdout.
+ * Exit code: 0 = ours / bare is at least 0.8 and every delivery took at most 42 events, 1 = a goal was
+ * missed, 2 = invalid arguments or settings.
  */
 import { parseArgs } from 'node:util';
 import { countOf, numberOf } from '../../simulator/kit/arguments';
@@ -22,10 +25,10 @@ import { medianCounts, readCounts, recordedCounts, totalOf } from '../histories'
 import { LoadCity } from '../load/city';
 import type { LightClient } from '../load/lightClient';
 import { machine, serverVersions, type Versions } from '../machine';
-import { DatabaseWindow } from '../postgres';
+import { DatabaseReader } from '../postgres';
 import { benchEnvironment, startService, stopService } from '../service';
 import { type Block, runBlock } from './blocks';
-import { CostMeter, type CostsADelivery, costsADelivery, cpuRatioOf, pidsOf } from './costs';
+import { CostMeter, type CostsPerDelivery, costsADelivery, cpuRatioOf, pidsOf } from './costs';
 import { bareSide, type KnownSide, ourSide } from './sides';
 import { LEAST_RATIO, type Pair, problemsOf, ratiosOf } from './verdict';
 
@@ -39,9 +42,9 @@ type Options = {
 
 const WARM_UP_MS = 2_000;
 const PATIENCE_MS = 60_000;
-/** So that there is always a free one near by. */
-const DRIVERS_A_DELIVERY = 2;
-/** Histories are read of so many runs of each side, spread over the run. */
+/** Enough that a driver near by is always free. */
+const DRIVERS_PER_DELIVERY = 2;
+/** The number of runs of each side, spread over the bench, whose histories are read. */
 const HISTORIES_READ = 30;
 
 function readOptions(args: string[]): Options {
@@ -82,7 +85,7 @@ type Run = {
   sides: { ours: KnownSide; bare: KnownSide };
   deliveryIds: string[];
   meter: CostMeter;
-  window: DatabaseWindow;
+  window: DatabaseReader;
   client: LightClient;
 };
 
@@ -100,12 +103,12 @@ async function open(
   const city = opened.after(
     await LoadCity.open(connections, {
       name: 'lifecycle',
-      drivers: DRIVERS_A_DELIVERY * atOnce,
+      drivers: DRIVERS_PER_DELIVERY * atOnce,
       random: randomFrom(name),
     }),
     (each) => each.close(),
   );
-  const window = opened.after(new DatabaseWindow(settings.databaseUrl), (each) => each.close());
+  const window = opened.after(new DatabaseReader(settings.databaseUrl), (each) => each.close());
   const deliveryIds: string[] = [];
   const meter = new CostMeter(
     window,
@@ -137,16 +140,15 @@ async function measurePairs(
   };
   for (let number = 1; number <= blocks; number += 1) {
     const [ours, bare] = [await measure(run.sides.ours), await measure(run.sides.bare)];
-    if (signal.aborted) break; // a block cut short is no measurement
+    if (signal.aborted) break; // an interrupted block does not count
     pairs.push({ ours: ours.perSecond, bare: bare.perSecond });
-    log(
-      `pair ${number} of ${blocks}: ours ${ours.perSecond.toFixed(2)}/s, bare ${bare.perSecond.toFixed(2)}/s, ratio ${(ours.perSecond / bare.perSecond).toFixed(3)}`,
-    );
+    const rates = `ours ${ours.perSecond.toFixed(2)}/s, bare ${bare.perSecond.toFixed(2)}/s`;
+    log(`pair ${number} of ${blocks}: ${rates}, ratio ${(ours.perSecond / bare.perSecond).toFixed(3)}`);
   }
   return pairs;
 }
 
-/** A pair that counts for nothing: code that has not run is not yet compiled. */
+/** An uncounted pair: the JIT compiler has not seen the code yet. */
 async function warmUp(
   { sides }: Run,
   { atOnce, countedMs }: Pick<Options, 'atOnce' | 'countedMs'>,
@@ -206,24 +208,24 @@ async function conclude(
   return problems.length === 0 ? 0 : 1;
 }
 
-/** So many of them, from all parts of the run. */
+/** This many ids, spread over the whole run. */
 function spread(workflowIds: readonly string[]): string[] {
   const every = Math.max(1, Math.ceil(workflowIds.length / HISTORIES_READ));
   return workflowIds.filter((_, at) => at % every === 0);
 }
 
-/** To a thousandth. */
+/** Rounded to a thousandth. */
 function rounded(value: number | null): number | null {
   return value === null ? null : Math.round(value * 1_000) / 1_000;
 }
 
-function table({ ours, bare }: Record<'ours' | 'bare', CostsADelivery>): string {
+function table({ ours, bare }: Record<'ours' | 'bare', CostsPerDelivery>): string {
   const row = (cells: readonly (string | number | null)[]): string =>
     cells.map((cell, at) => (at === 0 ? String(cell).padEnd(24) : String(cell ?? '-').padStart(9))).join('');
   const names = [...PROCESSES, 'all' as const];
   return [
     '',
-    row(['CPU ms a delivery', 'ours', 'bare']),
+    row(['CPU ms per delivery', 'ours', 'bare']),
     ...names.map((name) => row([name, ours.cpuMs[name], bare.cpuMs[name]])),
     row(['cores busy', ours.coresBusy, bare.coresBusy]),
     row(['transactions', ours.transactions, bare.transactions]),

@@ -4,14 +4,14 @@ import type { LoadCity } from '../load/city';
 import { deliveryWorkflowId } from '../../workflows/contract';
 import type { Side } from './blocks';
 
-/** A side that can say which runs it made. */
+/** A side that lists its runs. */
 export type KnownSide = Side & { workflowIds: string[] };
 
 const TO_THE_DOOR = ['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver'] as const;
 
 /**
- * Through the API and the sockets, as shops and drivers do; nobody thinks or rides.
- * @param deliveryIds filled with all that began
+ * Our side: through API and sockets, as merchants and drivers do, without think or travel time.
+ * @param deliveryIds receives the ids of all deliveries
  */
 export function ourSide(city: LoadCity, deliveryIds: string[]): KnownSide {
   const workflowIds: string[] = [];

@@ -1,23 +1,23 @@
 import { medianOf } from '../../simulator/client/latencies';
 import { differences, type EventCounts, totalOf } from '../histories';
 
-/** One block of ours and the block of the bare workflow that came after it; deliveries a second. */
+/** One block of ours and the following block of the bare workflow; deliveries per second. */
 export type Pair = { ours: number; bare: number };
 
 export type Ratios = {
-  /** Deliveries a second, the median over the blocks. */
+  /** Deliveries per second, the median over the blocks. */
   ours: number | null;
   bare: number | null;
-  /** The one by the other. */
+  /** Ours divided by bare. */
   ratio: number | null;
-  /** Pair by pair. */
+  /** Ratios of the pairs. */
   pairRatios: { median: number | null; min: number | null; max: number | null };
 };
 
-/** What the whole service must reach of the bare workflow. */
+/** The goal for the ratio of the whole service to the bare workflow. */
 export const LEAST_RATIO = 0.8;
-/** Histories of which the kinds differ by more are not comparable. */
-const MOST_DIFFERENCE = 2;
+/** The largest difference in event counts at which histories are comparable. */
+const MAX_DIFFERENCE = 2;
 
 export function ratiosOf(pairs: readonly Pair[]): Ratios {
   const [ours, bare] = [medianOf(pairs.map((pair) => pair.ours)), medianOf(pairs.map((pair) => pair.bare))];
@@ -37,28 +37,28 @@ export function ratiosOf(pairs: readonly Pair[]): Ratios {
 export type Evidence = {
   ratio: number | null;
   leastRatio: number;
-  /** Events of each kind: of ours and of the bare workflow in this run, and of the recorded history. */
+  /** Event counts by kind: ours and the bare workflow's in this run, and the recorded history's. */
   events: { ours: EventCounts; bare: EventCounts; recorded: EventCounts };
-  /** Deliveries that began in our blocks, and those that PostgreSQL has as DELIVERED. */
+  /** Deliveries begun in our blocks, and those DELIVERED in PostgreSQL. */
   begun: number;
   delivered: number;
 };
 
-const MOST_EVENTS = 42;
+const MAX_EVENTS = 42;
 
-/** In words, whatever keeps the goals from holding, or the figures from being a comparison at all. */
+/** The missed goals, and the reasons why the figures are not comparable, in words. */
 export function problemsOf({ ratio, leastRatio, events, begun, delivered }: Evidence): string[] {
   const problems: string[] = [];
   if (ratio === null)
     problems.push(
-      'there is no ratio: no pair of blocks was measured, or no bare workflow ended while it was counted',
+      'there is no ratio: no pair was measured, or no bare workflow ended within the measured interval',
     );
   else if (ratio < leastRatio) problems.push(`the ratio is ${ratio.toFixed(3)}, below ${leastRatio}`);
   if (delivered !== begun) problems.push(`${begun} deliveries began, ${delivered} were delivered`);
-  if (totalOf(events.ours) > MOST_EVENTS)
-    problems.push(`a delivery costs ${totalOf(events.ours)} events, more than ${MOST_EVENTS}`);
+  if (totalOf(events.ours) > MAX_EVENTS)
+    problems.push(`a delivery costs ${totalOf(events.ours)} events, more than ${MAX_EVENTS}`);
   const compare = (what: string, a: EventCounts, b: EventCounts): string[] =>
-    differences(a, b, MOST_DIFFERENCE).map((difference) => `${what}: ${difference}`);
+    differences(a, b, MAX_DIFFERENCE).map((difference) => `${what}: ${difference}`);
   return [
     ...problems,
     ...compare('events of ours and of the bare workflow', events.ours, events.bare),

@@ -7,23 +7,20 @@ import type { Connections } from '../../simulator/client/connections';
 import { connectDriver, type DriverNews, type DriverSocket } from '../../simulator/client/driverSocket';
 import { wanted } from '../../simulator/client/service';
 import type { Random } from '../../simulator/kit/random';
-import { LightClient, type Send } from './lightClient';
+import { type BodyOf, LightClient, type Send } from './lightClient';
 
-/** An offer as it came to a driver's socket, at `heardAt` (of this process' performance clock, ms). */
-export type Heard = { driver: LoadDriver; offerId: string; deliveryId: string; heardAt: number };
+/** An offer that arrived at a driver's socket at `heardAt` (this process's performance clock, ms). */
+export type ReceivedOffer = { driver: LoadDriver; offerId: string; deliveryId: string; heardAt: number };
 
-/** How long one waits for an offer before that counts as a failure. */
+/** How long to wait for an offer before it counts as a failure. */
 const OFFER_WITHIN_MS = 60_000;
 const CENTER: Point = { lat: 52.37, lng: 4.89 };
-/** Every driver is near enough to be asked in the first round, and no order out of anybody's reach. */
+/** Every driver is within the first search radius of every order. */
 const DRIVERS_WITHIN_DEGREES = 0.012;
 const ORDERS_WITHIN_DEGREES = 0.008;
 const POSTED = z.object({ deliveryId: z.string() });
 
-/**
- * A driver with the app of v2: a socket that hears, an app that shows offers, and requests over kept
- * connections.
- */
+/** A driver with the v2 app: a socket that receives events, and requests over keep-alive connections. */
 export class LoadDriver {
   constructor(
     readonly driverId: string,
@@ -47,20 +44,26 @@ export class LoadDriver {
   async sendPlace(): Promise<void> {
     await this.send('POST', `/v2/drivers/${this.driverId}/location`, {
       fixes: [{ ...this.place, at: new Date().toISOString(), speedMps: null, headingDegrees: null }],
-    });
+    } satisfies BodyOf<'/v2/drivers/{id}/location'>);
   }
 
   async startShift(): Promise<void> {
-    await this.send('POST', `/v2/drivers/${this.driverId}/availability/shift/start`, { shiftEndsAt: null });
+    await this.send('POST', `/v2/drivers/${this.driverId}/availability/shift/start`, {
+      shiftEndsAt: null,
+    } satisfies BodyOf<'/v2/drivers/{id}/availability/shift/start'>);
   }
 
   async goOffline(): Promise<void> {
-    await this.send('POST', `/v2/drivers/${this.driverId}/availability`, { availability: 'OFFLINE' });
+    await this.send('POST', `/v2/drivers/${this.driverId}/availability`, {
+      availability: 'OFFLINE',
+    } satisfies BodyOf<'/v2/drivers/{id}/availability'>);
   }
 
-  /** Gives a delivery up before its pickup, and stays on duty. */
+  /** Gives up a delivery before pickup, and stays on duty. */
   async leave(deliveryId: string): Promise<void> {
-    await this.send('POST', `/v2/deliveries/${deliveryId}/leave`, { reason: 'TOO_FAR' });
+    await this.send('POST', `/v2/deliveries/${deliveryId}/leave`, {
+      reason: 'TOO_FAR',
+    } satisfies BodyOf<'/v2/deliveries/{id}/leave'>);
   }
 
   async accept(offerId: string): Promise<void> {
@@ -71,16 +74,16 @@ export class LoadDriver {
     await this.send('POST', `/v2/deliveries/${deliveryId}/steps`, {
       step,
       deviceAt: new Date().toISOString(),
-    });
+    } satisfies BodyOf<'/v2/deliveries/{id}/steps'>);
   }
 }
 
 export type CityOptions = { name: string; drivers: number; random: Random };
 
-/** A city of a bench's own: one zone, one shop, and drivers on duty who hear. */
+/** A city for a bench: one zone, one merchant, and connected drivers on duty. */
 export class LoadCity {
-  private readonly heard = new Map<string, Heard>();
-  private readonly waiting = new Map<string, (heard: Heard) => void>();
+  private readonly heard = new Map<string, ReceivedOffer>();
+  private readonly waiting = new Map<string, (heard: ReceivedOffer) => void>();
   private orders = 0;
 
   private constructor(
@@ -92,7 +95,10 @@ export class LoadCity {
     private readonly random: Random,
   ) {}
 
-  /** Sets it up by the API. @throws Unexpected, Refused */
+  /**
+   * Creates it through the API.
+   * @throws Unexpected, Refused
+   */
   static async open(
     connections: Connections,
     { name, drivers: count, random }: CityOptions,
@@ -134,12 +140,12 @@ export class LoadCity {
     return city;
   }
 
-  /** Everybody says where they are, so that they stay to be found for another minute. */
+  /** Sends a position for every driver, so that they stay fresh for another minute. */
   async sendPlaces(): Promise<void> {
     await Promise.all(this.drivers.map((driver) => driver.sendPlace()));
   }
 
-  /** @returns the order's name, and the delivery that it became */
+  /** @returns the merchant's order id, and the delivery that was created */
   async post(): Promise<{ deliveryId: string; sellerOrderId: string }> {
     this.orders += 1;
     const sellerOrderId = `order-${this.orders}`;
@@ -160,10 +166,10 @@ export class LoadCity {
   }
 
   /**
-   * The next offer of this delivery that nobody has taken from here.
-   * @throws Error where none comes within a minute
+   * The next offer of this delivery that was not returned before.
+   * @throws Error where none arrives within a minute
    */
-  offerOf(deliveryId: string): Promise<Heard> {
+  offerOf(deliveryId: string): Promise<ReceivedOffer> {
     const known = this.heard.get(deliveryId);
     if (known) {
       this.heard.delete(deliveryId);
@@ -202,7 +208,7 @@ export class LoadCity {
     });
   }
 
-  private hear(heard: Heard): void {
+  private hear(heard: ReceivedOffer): void {
     heard.driver.seen(heard.offerId);
     const tell = this.waiting.get(heard.deliveryId);
     if (tell) tell(heard);

@@ -1,16 +1,24 @@
+import type { paths } from '@driver-service/api-client';
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import { pause } from '../../simulator/kit/pause';
 
+/** The body of a POST, as the API describes it. */
+export type BodyOf<P extends keyof paths> = paths[P] extends {
+  post: { requestBody?: { content: { 'application/json': infer B } } };
+}
+  ? B
+  : never;
+
 /**
  * Sends a request as one caller.
- * @returns the body of a success.
- * @throws Refused for any other answer but 503, which is tried again
+ * @returns the body of a success
+ * @throws Refused for any other answer except 503, which is retried
  */
 export type Send = (method: 'POST' | 'GET', path: string, body?: object) => Promise<unknown>;
 
-/** An answer that is no success. `code` is the stable code of the problem. */
+/** An error response. `code` is the stable problem code. */
 export class Refused extends Error {
   override name = 'Refused';
   constructor(
@@ -28,8 +36,9 @@ const PATIENCE_MS = 30_000;
 const FIRST_WAIT_MS = 100;
 
 /**
- * A client that costs next to nothing, as its CPU is charged to whom it measures: connections are kept, and
- * nothing is checked. The simulator's own, by fetch and openapi-fetch, takes five times as much.
+ * A client with minimal CPU cost, since its CPU counts in the measurement: connections are kept alive, and
+ * responses are not validated. packages/api-client takes five times as much. The bodies have
+ * its types.
  */
 export class LightClient {
   retries = 0;

@@ -3,9 +3,9 @@ import type { Endpoint } from '../../api/http/endpoint';
 import type { World } from './world';
 
 /**
- * One thing that the service does. `next` makes ready what it needs, and gives what is looked at. `most`: it
- * goes through so much that it is done no more often. `readsAll`: which growing tables (and their partitions)
- * it may read whole, and why.
+ * One operation of the service. `next` prepares its input and returns the measured function. `most`: the most
+ * repetitions, for expensive operations. `readsAll`: the growing tables (with their partitions) that it may
+ * scan, and why.
  */
 export type Call = {
   name: string;
@@ -44,16 +44,16 @@ export type Asked = {
   body?: unknown;
 };
 
-/**
- * The endpoints of the API, asked without HTTP; it remembers which of them, and of their query parameters,
- * were asked.
- */
-export class ApiDoor {
+/** The API's endpoints, called without HTTP. It records which endpoints and query parameters were called. */
+export class ApiCaller {
   private readonly asked = new Set<string>();
 
   constructor(private readonly endpoints: readonly Endpoint[]) {}
 
-  /** @param route as `GET /v2/deliveries/:id`. @throws Problem where it is refused */
+  /**
+   * @param route as `GET /v2/deliveries/:id`.
+   * @throws Problem where it is refused
+   */
   async ask(
     route: string,
     { as: caller = OPS, params = {}, query = {}, body = {} }: Asked = {},
@@ -73,7 +73,7 @@ export class ApiDoor {
     return typeof answer === 'object' && answer !== null ? { ...answer } : {};
   }
 
-  /** Endpoints, and query parameters of them, that nobody asked. */
+  /** Endpoints and query parameters that were never called. */
   missed(): string[] {
     return this.endpoints
       .flatMap((each) => [
@@ -86,7 +86,7 @@ export class ApiDoor {
 
 const nameOf = ({ method, path }: Endpoint): string => `${method.toUpperCase()} ${path}`;
 
-/** @throws Error where the answer has no such text */
+/** @throws Error where the response has no such text */
 export function textOf(answer: Record<string, unknown>, field: string): string {
   const value = answer[field];
   if (typeof value !== 'string')
@@ -94,4 +94,4 @@ export function textOf(answer: Record<string, unknown>, field: string): string {
   return value;
 }
 
-export type Site = { world: World; door: ApiDoor };
+export type Site = { world: World; api: ApiCaller };

@@ -3,7 +3,7 @@ import type { Call } from './calls';
 import type { WholeRead } from './planFacts';
 import type { StatementFigures, StatementWatch } from './statements';
 
-/** How the slowest kind of statement of a call fared, and what is wrong with the plans of all of them. */
+/** The figures of the slowest kind of statement of a call, and the problems in the plans of all of them. */
 export type CallFigures = {
   call: string;
   times: number;
@@ -19,13 +19,16 @@ export type CallFigures = {
 type Measured = { statements: StatementFigures[]; times: number };
 
 /**
- * So many times the plans are looked at before and after: with other ids, and once they are prepared, they
- * may be others. PostgreSQL makes up its mind at the sixth time.
+ * How many times plans are inspected before and after the timing: with other ids, and once statements are
+ * prepared, plans may differ. PostgreSQL switches to a generic plan at the sixth execution.
  */
 const PLANS = 3;
 const WARM = 6;
 
-/** Looks at the plans of a call, times it, and looks at the plans once more. @throws what the call throws */
+/**
+ * Inspects the plans of a call, times it, and inspects the plans again.
+ * @throws what the call throws
+ */
 export async function measure(watch: StatementWatch, call: Call, wanted: number): Promise<Measured> {
   const times = Math.min(wanted, call.most ?? wanted);
   const statements: StatementFigures[] = [];

@@ -1,18 +1,18 @@
 import type { World } from './world';
 
-/** Nobody is silent while ingest was down: they have been open for so long. */
+/** A driver counts as silent only for time in which ingest was up; here it has been up for this long. */
 const HEARD_FOR_MS = 3_600_000;
 const SILENT_FOR_MS = 3_000_000;
 const AT_ONCE = 500;
 
-/** Says that the service has heard its drivers all the while. */
-export async function hearDrivers({ map, clock }: Pick<World, 'map' | 'clock'>): Promise<void> {
+/** Marks ingest as up for the whole time. */
+export async function markIngestUp({ map, clock }: Pick<World, 'map' | 'clock'>): Promise<void> {
   await map.reportIngestUp(clock() - HEARD_FOR_MS);
 }
 
 /**
- * Puts all drivers on duty on a new map, heard of now; `but for a few`: one in a hundred long ago; `long
- * ago`: all of them. The record's own times are made older.
+ * Puts all drivers on duty on a new map, heard from just now. `but for a few`: one in a hundred was heard
+ * from long ago; `long ago`: all of them. Times in the database are moved back.
  */
 export async function syncDrivers(
   { db, map, clock, redis, keyPrefix }: Pick<World, 'db' | 'map' | 'clock' | 'redis' | 'keyPrefix'>,
@@ -21,7 +21,10 @@ export async function syncDrivers(
   const now = clock();
   const known = await redis.keys(`${keyPrefix}*`);
   if (known.length > 0) await redis.unlink(...known);
-  await db.$executeRaw`UPDATE drivers SET last_fix_at = ${new Date(now - SILENT_FOR_MS)}, idle_since = least(idle_since, ${new Date(now - SILENT_FOR_MS)}) WHERE availability IN ('AVAILABLE', 'BUSY')`;
+  await db.$executeRaw`UPDATE drivers
+    SET last_fix_at = ${new Date(now - SILENT_FOR_MS)},
+      idle_since = least(idle_since, ${new Date(now - SILENT_FOR_MS)})
+    WHERE availability IN ('AVAILABLE', 'BUSY')`;
   const rows = await db.driver.findMany({
     where: { availability: { in: ['AVAILABLE', 'BUSY'] } },
     select: {

@@ -1,20 +1,20 @@
 /**
- * npm run bench -- plans [--deliveries 1000000] [--times 100] [--as-if-large] [--without INDEX]… [--only TEXT]
+ * npm run bench -- plans [--deliveries 1000000] [--times 100] [--as-if-large] [--without INDEX]…
+ *                        [--only TEXT]
  *
- * Seeds a database of its own with deliveries over a year, one in a hundred of them open, and everything that
- * belongs to them. Then does everything that API and worker do with PostgreSQL, through their own functions and
- * with other ids each time: records each statement, inspects its plan as it was run (EXPLAIN ANALYZE), and times
- * it. Code that sends statements and was not reached (an endpoint, a query parameter, a place in the code) is
- * listed and fails the run. The database is dropped at the end. A table goes to stderr, one line of JSON to
- * stdout.
+ * Seeds its own database with deliveries over a year, one in a hundred of them open, and all related rows.
+ * Then runs every operation of API and worker on PostgreSQL, through their own functions and with other ids
+ * each time. It records each statement, inspects its executed plan (EXPLAIN ANALYZE), and times it. Code that
+ * sends statements but was not reached (an endpoint, a query parameter, a call site) is listed and fails the
+ * run. The database is dropped at the end. A table goes to stderr, one line of JSON to stdout.
  *
- *   --as-if-large   plan without sequential scans where there is another way: PostgreSQL rightly reads a small
- *                   table whole, and this shows what it would do with a large one
+ *   --as-if-large   plan without sequential scans where there is an alternative: PostgreSQL rightly scans a small
+ *                   table, and this shows the plan for a large one
  *   --without       drop an index first, to see what it is for
- *   --only          do what has this text in its name, and do not list what was left out
+ *   --only          run operations with this text in their name, and do not list unreached code
  *
- * Exit code: 0 = no growing table read whole, every p99 under a second, nothing left out; 1 = not so; 2 = wrong
- * arguments.
+ * Exit code: 0 = no growing table scanned whole, every p99 under a second, no code unreached; 1 = a goal was
+ * missed; 2 = invalid arguments.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -25,11 +25,11 @@ import { readSettings } from '../../settings';
 import { countOf, Mistake } from '../../simulator/kit/arguments';
 import { log, runProgram } from '../../simulator/kit/program';
 import { machine } from '../machine';
-import { ApiDoor, type Call } from './calls';
+import { ApiCaller, type Call } from './calls';
 import { CallSites } from './callSites';
 import { createDraw, type Draw } from './draw';
 import { type CallFigures, figuresOf, measure, table } from './figures';
-import { hearDrivers, syncDrivers } from './liveDrivers';
+import { markIngestUp, syncDrivers } from './liveDrivers';
 import { readCalls } from './reads';
 import { openOf, type Seed, seedAll } from './seed';
 import { StatementWatch } from './statements';
@@ -39,7 +39,7 @@ import { writeCalls } from './writes';
 
 const DATABASE = 'plans_bench';
 const KEYS = 'plans-bench:';
-const MOST_P99_MS = 1_000;
+const MAX_P99_MS = 1_000;
 
 type Options = { deliveries: number; times: number; asIfLarge: boolean; without: string[]; only: string };
 
@@ -66,7 +66,7 @@ function readOptions(args: string[]): Options {
 
 function variable(name: string): string {
   const given = process.env[name];
-  if (given === undefined) throw new Mistake(`${name} is not set: run it by npm run bench -- plans`);
+  if (given === undefined) throw new Mistake(`${name} is not set: run this with npm run bench -- plans`);
   return given;
 }
 
@@ -121,17 +121,20 @@ async function judge(
   watch.stop();
   const { all, missed: missedSites } = await sites.missed();
   const leftOut = only === '' ? [...missed, ...missedSites] : [];
-  const slow = figures.filter(({ p99Ms }) => p99Ms > MOST_P99_MS).map(({ call }) => call);
+  const slow = figures.filter(({ p99Ms }) => p99Ms > MAX_P99_MS).map(({ call }) => call);
   const whole = figures.filter((each) => each.whole.length > 0).map(({ call }) => call);
   log(table(figures));
   for (const each of failed) log(`failed: ${each}`);
   for (const each of leftOut) log(`left out: ${each}`);
+  const statements = new Set(figures.flatMap(({ texts }) => texts)).size;
+  log(`${figures.length} calls, ${statements} kinds of statements from ${all} call sites`);
   log(
-    `${figures.length} calls, ${new Set(figures.flatMap(({ texts }) => texts)).size} kinds of statements from ${all} places in the code; ${whole.length} read a growing table whole, ${slow.length} were slow, ${leftOut.length} left out`,
+    `${whole.length} scan a growing table whole, ${slow.length} were slow, ${leftOut.length} were left out`,
   );
-  process.stdout.write(
-    `${JSON.stringify({ deliveries, open: openOf(seed), times, asIfLarge, without, only, ...machine(), ...seeded, places: all, whole, slow, failed, leftOut, calls: figures.map(({ texts, ...each }) => ({ ...each, statements: texts.length })) })}\n`,
-  );
+  const options = { deliveries, open: openOf(seed), times, asIfLarge, without, only };
+  const calls = figures.map(({ texts, ...each }) => ({ ...each, statements: texts.length }));
+  const results = { places: all, whole, slow, failed, leftOut, calls };
+  process.stdout.write(`${JSON.stringify({ ...options, ...machine(), ...seeded, ...results })}\n`);
   return whole.length + slow.length + failed.length + leftOut.length === 0 ? 0 : 1;
 }
 
@@ -160,7 +163,7 @@ async function seedDatabase(
   };
 }
 
-/** All but what somebody draws by hand, or once a day. */
+/** Tables that only people extend by hand, or that grow by a row a day. */
 const NOT_GROWING = [
   'cities',
   'zones',
@@ -186,7 +189,7 @@ async function measureAll(
   { draw, times, only }: { draw: Draw } & Pick<Options, 'times' | 'only'>,
   signal: AbortSignal,
 ): Promise<{ figures: CallFigures[]; missed: string[]; failed: string[] }> {
-  // As in production but for the age that places may have: a run takes longer than they are fresh.
+  // As in production, except that positions stay fresh for longer than the run takes.
   const settings = readSettings({
     DATABASE_URL: urlOf('DATABASE_URL', DATABASE),
     REDIS_URL: variable('REDIS_URL'),
@@ -197,18 +200,18 @@ async function measureAll(
     ENABLE_ESCALATION: 'true',
     ENABLE_AUTO_REASSIGNMENT: 'true',
   });
-  // A statement that takes too long is to be seen, not ended.
+  // A slow statement must be reported, not cancelled.
   const postgres = connectPostgres(settings.database.url, {
     poolSize: 4,
     statementTimeoutMs: 60_000,
     applicationName: 'plans bench',
   });
   const world = createWorld({ postgres, redis, settings, keyPrefix: KEYS });
-  const door = new ApiDoor(world.endpoints);
-  const site = { world, door };
+  const api = new ApiCaller(world.endpoints);
+  const site = { world, api };
   try {
     await syncDrivers(world, 'all');
-    await hearDrivers(world);
+    await markIngestUp(world);
     const calls: Call[] = [
       ...readCalls(site, draw),
       ...outboxCalls(site),
@@ -227,7 +230,7 @@ async function measureAll(
         (error: unknown) => failed.push(`${each.name}: ${String(error)}`),
       );
     }
-    return { figures, missed: door.missed(), failed };
+    return { figures, missed: api.missed(), failed };
   } finally {
     await postgres.db.$disconnect();
   }

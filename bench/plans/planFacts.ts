@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** One step of a plan as EXPLAIN (ANALYZE, FORMAT JSON) says it; what is not read here is left out. */
+/** One node of a plan from EXPLAIN (ANALYZE, FORMAT JSON), reduced to the fields used here. */
 export type PlanNode = {
   'Node Type': string;
   'Actual Rows': number;
@@ -30,33 +30,36 @@ const explained = z.object({
   rows: z.tuple([z.object({ 'QUERY PLAN': z.tuple([z.object({ Plan: node })]) })]),
 });
 
-/** @param result what pg gives for EXPLAIN (FORMAT JSON). @throws ZodError where it is no plan */
+/**
+ * @param result what pg returns for EXPLAIN (FORMAT JSON).
+ * @throws ZodError where it is not a plan
+ */
 export function readPlan(result: unknown): PlanNode {
   return explained.parse(result).rows[0]['QUERY PLAN'][0].Plan;
 }
 
 /**
- * What is wrong with a plan, in words. `whole`: readings of a table that grows from end to end. `wasteful`:
- * steps that threw away far more than they gave.
+ * The problems of a plan, in words. `whole`: full scans of growing tables. `wasteful`: nodes that discard far
+ * more rows than they return.
  */
 export type PlanFacts = { whole: WholeRead[]; wasteful: string[] };
 export type WholeRead = { table: string; words: string };
 
-/** How many rows each table has that grows with the work; a partition counts as a table. */
+/** The row counts of tables that grow with the work; each partition counts as a table. */
 export type TableSizes = ReadonlyMap<string, number>;
 
-/** As much of a table as this is taken for all of it, whatever way it was read. */
+/** A read of at least this share of a table counts as a full scan, whatever the scan method. */
 const WHOLE_SHARE = 0.5;
-/** In a table of fewer rows it does not matter how it is read: PostgreSQL rightly reads it all. */
+/** In smaller tables the scan method does not matter: PostgreSQL rightly scans them. */
 const SMALL_ROWS = 2_000;
-/** A step that threw away fewer rows than this is cheap, whatever it gave. */
+/** A node that discards fewer rows than this is cheap. */
 const WASTED_ROWS = 1_000;
 const WASTED_RATIO = 10;
 
 /**
- * Looks at each step: one that reads half of a growing table or more, be it by an index, and steps that throw
- * away a thousand rows and ten times what they give, be it by a filter or by a sort of which only the first
- * rows are taken. Rows are counted over all loops.
+ * Inspects each node. Reports reads of at least half of a growing table, even through an index. Reports nodes
+ * that discard a thousand rows and ten times what they return, by a filter or by a sort with a limit. Rows
+ * are counted over all loops.
  */
 export function planFacts(plan: PlanNode, sizes: TableSizes): PlanFacts {
   const facts: PlanFacts = { whole: [], wasteful: [] };
@@ -88,7 +91,7 @@ function visit(plan: PlanNode, look: (node: PlanNode) => void): void {
 
 const isIndexScan = (each: PlanNode): boolean =>
   ['Index Scan', 'Index Only Scan', 'Bitmap Heap Scan'].includes(each['Node Type']);
-/** Workers share one reading of a table: each is a loop of it. */
+/** Parallel workers share one scan of a table: each is a loop of it. */
 const loopsOf = (each: PlanNode): number =>
   each['Node Type'].startsWith('Parallel') ? 1 : each['Actual Loops'];
 const givenBy = (each: PlanNode): number => each['Actual Rows'] * each['Actual Loops'];

@@ -1,26 +1,26 @@
 import { type Call, call, callAfter, driver, merchant, opsOf, type Site, textOf } from './calls';
 import type { Draw } from './draw';
 
-/** Each way in which the API can be asked what there is. */
-export function readCalls({ door, world }: Site, draw: Draw): Call[] {
+/** Every read of the API. */
+export function readCalls({ api, world }: Site, draw: Draw): Call[] {
   const list = (
     name: string,
     route: string,
     query: () => Record<string, string>,
     as?: () => ReturnType<typeof merchant>,
-  ): Call => call(`${route} ${name}`.trim(), () => door.ask(route, { query: query(), as: as?.() }));
+  ): Call => call(`${route} ${name}`.trim(), () => api.ask(route, { query: query(), as: as?.() }));
   const byId = (route: string, id: () => string, as?: () => ReturnType<typeof merchant>): Call =>
-    call(route, () => door.ask(route, { params: { id: id() }, as: as?.() }));
+    call(route, () => api.ask(route, { params: { id: id() }, as: as?.() }));
   const cursorOf = async (route: string, query: Record<string, string>): Promise<string> =>
-    textOf(await door.ask(route, { query: { limit: '10', ...query } }), 'nextCursor');
+    textOf(await api.ask(route, { query: { limit: '10', ...query } }), 'nextCursor');
   const page = (name: string, route: string, query: () => Record<string, string>): Call =>
     callAfter(
-      `${route} ${name}, a page on`.replace(' ,', ','),
+      `${route} ${name}, next page`.replace(' ,', ','),
       async () => {
         const asked = query();
         return { ...asked, cursor: await cursorOf(route, asked) };
       },
-      (asked) => door.ask(route, { query: asked }),
+      (asked) => api.ask(route, { query: asked }),
     );
   const day = (ago: number): string => new Date(world.clock() - ago * 86_400_000).toISOString();
   const deliveries = 'GET /v2/deliveries';
@@ -33,7 +33,7 @@ export function readCalls({ door, world }: Site, draw: Draw): Call[] {
     page('all', deliveries, () => ({})),
     list('of three cities', deliveries, () => ({}), threeCities),
     list('by state', deliveries, () => ({ status: 'SEARCHING' })),
-    list('by a state that is over', deliveries, () => ({ status: 'RETURNED' })),
+    list('by a closed state', deliveries, () => ({ status: 'RETURNED' })),
     list('by state of three cities', deliveries, () => ({ status: 'FAILED' }), threeCities),
     list('by city', deliveries, () => ({ cityId: draw.city() })),
     list('by city and state', deliveries, () => ({ cityId: draw.city(), status: 'PENDING' })),
@@ -57,7 +57,7 @@ export function readCalls({ door, world }: Site, draw: Draw): Call[] {
       return { merchantId, sellerOrderId };
     }),
     list('by order', deliveries, () => ({ sellerOrderId: draw.one('closed').sellerOrderId })),
-    list('by order that is not', deliveries, () => ({ sellerOrderId: 'order-of-nobody' })),
+    list('by an unknown order', deliveries, () => ({ sellerOrderId: 'order-of-nobody' })),
     list('since', deliveries, () => ({ since: day(1), limit: '100' })),
     list('since, by state', deliveries, () => ({ since: day(30), status: 'CANCELLED' })),
     list('since, by driver', deliveries, () => ({ since: day(30), driverId: draw.one('closed').driverId })),
@@ -95,13 +95,12 @@ export function readCalls({ door, world }: Site, draw: Draw): Call[] {
     callAfter(
       'GET /v2/deliveries/:id as merchant',
       async () => draw.one('closed'),
-      ({ id, merchantId }) =>
-        door.ask('GET /v2/deliveries/:id', { params: { id }, as: merchant(merchantId) }),
+      ({ id, merchantId }) => api.ask('GET /v2/deliveries/:id', { params: { id }, as: merchant(merchantId) }),
     ),
     callAfter(
       'GET /v2/deliveries/:id as driver',
       async () => draw.one('closed'),
-      ({ id, driverId }) => door.ask('GET /v2/deliveries/:id', { params: { id }, as: driver(driverId) }),
+      ({ id, driverId }) => api.ask('GET /v2/deliveries/:id', { params: { id }, as: driver(driverId) }),
     ),
 
     list('all', drivers, () => ({})),
@@ -109,24 +108,24 @@ export function readCalls({ door, world }: Site, draw: Draw): Call[] {
     list('of three cities', drivers, () => ({}), threeCities),
     list('by city', drivers, () => ({ cityId: draw.city() })),
     list('by availability', drivers, () => ({ availability: 'AVAILABLE' })),
-    list('by an availability of few', drivers, () => ({ availability: 'PAUSED' })),
+    list('by a rare availability', drivers, () => ({ availability: 'PAUSED' })),
     list('by city and availability', drivers, () => ({ cityId: draw.city(), availability: 'BUSY' })),
     page('by availability', drivers, () => ({ availability: 'BUSY' })),
     byId('GET /v2/drivers/:id', () => draw.one('busy').id),
     byId('GET /v2/drivers/:id/state', () => draw.one('busy').id),
-    call('GET /v2/me', () => door.ask('GET /v2/me', { as: driver(draw.one('liveOffers').driverId) })),
+    call('GET /v2/me', () => api.ask('GET /v2/me', { as: driver(draw.one('liveOffers').driverId) })),
     byId('GET /v2/drivers/:id/availability', () => draw.one('busy').id),
     byId('GET /drivers/:id/availability', () => draw.one('busy').id),
     call('GET /v2/offers/mine', () =>
-      door.ask('GET /v2/offers/mine', { as: driver(draw.one('busy').driverId) }),
+      api.ask('GET /v2/offers/mine', { as: driver(draw.one('busy').driverId) }),
     ),
-    call('GET /v2/push-key', () => door.ask('GET /v2/push-key', { as: driver(draw.one('busy').driverId) })),
+    call('GET /v2/push-key', () => api.ask('GET /v2/push-key', { as: driver(draw.one('busy').driverId) })),
 
     list('', 'GET /v2/cities', () => ({ limit: '10' })),
     page('', 'GET /v2/cities', () => ({})),
     byId('GET /v2/cities/:id/zones', () => draw.city()),
-    call('GET /v2/cities/:id/zones, a page on', () =>
-      door.ask('GET /v2/cities/:id/zones', {
+    call('GET /v2/cities/:id/zones, next page', () =>
+      api.ask('GET /v2/cities/:id/zones', {
         params: { id: 'city-3' },
         query: { cursor: 'zone-3-0', limit: '2' },
       }),
@@ -157,7 +156,7 @@ export function readCalls({ door, world }: Site, draw: Draw): Call[] {
 
     list('', 'GET /v2/ops/features', () => ({})),
     call('GET /v2/ops/features/:name/evaluation', () =>
-      door.ask('GET /v2/ops/features/:name/evaluation', {
+      api.ask('GET /v2/ops/features/:name/evaluation', {
         params: { name: 'driver_offers' },
         query: { cityId: draw.city(), key: draw.one('closed').id },
       }),
@@ -166,13 +165,13 @@ export function readCalls({ door, world }: Site, draw: Draw): Call[] {
     list('of one city', 'GET /v2/ops/zones/health', () => ({ cityId: draw.city() })),
     list('fresh', 'GET /v2/ops/zones/health', () => ({ cityId: draw.city(), fresh: 'true' })),
     call('GET /v2/ops/zones/:id/health/history', () =>
-      door.ask('GET /v2/ops/zones/:id/health/history', {
+      api.ask('GET /v2/ops/zones/:id/health/history', {
         params: { id: `zone-${draw.city().slice(5)}-1` },
         query: { since: day(2), until: day(1) },
       }),
     ),
     call('GET /v2/ops/cities/:id/health/history', () =>
-      door.ask('GET /v2/ops/cities/:id/health/history', {
+      api.ask('GET /v2/ops/cities/:id/health/history', {
         params: { id: draw.city() },
         query: { since: day(2), until: day(1) },
       }),
@@ -193,7 +192,7 @@ export function readCalls({ door, world }: Site, draw: Draw): Call[] {
     byId('GET /v2/ops/deliveries/:id/case', () => draw.one('closed').id),
     byId('GET /v2/ops/deliveries/:id/case.csv', () => draw.one('closed').id),
     call('POST /v2/ops/audit/checks', () =>
-      door.ask('POST /v2/ops/audit/checks', { body: { deliveryId: draw.one('closed').id } }),
+      api.ask('POST /v2/ops/audit/checks', { body: { deliveryId: draw.one('closed').id } }),
     ),
   ];
 }

@@ -4,25 +4,25 @@ import type { Client } from 'pg';
 export type Seed = { deliveries: number; now: number };
 
 export const CITIES = 20;
-const ZONES_A_CITY = 3;
+const ZONES_PER_CITY = 3;
 const MERCHANTS = 500;
 /** Keys repeat after so many: so a delivery and the driver of its number are in one city. */
 const CYCLE = 1_000;
 
-/** One in a hundred is open: in every state, the oldest for three hours. */
+/** One delivery in a hundred is open: in every state, the oldest for three hours. */
 export const openOf = ({ deliveries }: Seed): number => Math.max(200, Math.floor(deliveries / 100));
-/** Each open delivery has a driver of its number, and four times as many are off duty. */
+/** Each open delivery has its own driver, and four times as many drivers are off duty. */
 export const driversOf = (seed: Seed): number =>
   Math.max(4 * CYCLE, Math.ceil((openOf(seed) * 5) / CYCLE) * CYCLE);
 
-/** Rows a delivery or driver; what a table is made of. */
+/** Rows per delivery or driver. */
 const TRAIL_DAYS = 365;
-const FIXES_A_DELIVERY = 2;
+const POSITIONS_PER_DELIVERY = 2;
 const FIX_DAYS = 30;
 
 /**
- * Fills every table, in the order of time, and makes the indexes and foreign keys anew afterwards, which is
- * some times faster. Hashes are not those of the entries.
+ * Fills every table in time order, and recreates the indexes and foreign keys afterwards, which is several
+ * times faster. Hashes are invalid.
  */
 export async function seedAll(owner: Client, seed: Seed, log: (line: string) => void): Promise<void> {
   const restore = await withoutIndexes(owner);
@@ -37,11 +37,11 @@ export async function seedAll(owner: Client, seed: Seed, log: (line: string) => 
   }
   await owner.query(`SET maintenance_work_mem = '512MB'`);
   for (const statement of restore) await owner.query(statement);
-  log('made the indexes');
+  log('created the indexes');
   await owner.query('VACUUM (ANALYZE)');
 }
 
-/** @returns the statements that make again what was dropped */
+/** @returns the statements that recreate what was dropped */
 async function withoutIndexes(owner: Client): Promise<string[]> {
   const { rows: keys } = await owner.query<{ drop: string; make: string }>(`
     SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) AS drop,
@@ -77,7 +77,7 @@ const FUNCTIONS = `
   CREATE FUNCTION lng_of(n bigint) RETURNS float8 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT 5 + ((n * 2833 % 991) / 991.0 - 0.5) * 0.09 $$`;
 
-/** What happens to each delivery, in a table of its own that the others are made from. */
+/** The life of each delivery, in a table that the others are derived from. */
 function deliveriesPlan(seed: Seed): string {
   const [total, open] = [seed.deliveries, openOf(seed)];
   const now = `'${new Date(seed.now).toISOString()}'::timestamptz`;
@@ -93,7 +93,8 @@ function deliveriesPlan(seed: Seed): string {
       SELECT k, k % ${driversOf(seed)} AS n,
         date_trunc('milliseconds', CASE WHEN k > ${total - open}
           THEN ${now} - interval '3 hours' * ((${total} - k) / ${open}::float8)
-          ELSE ${now} - interval '${TRAIL_DAYS} days' + (interval '${TRAIL_DAYS} days' - interval '4 hours') * (k / ${total}::float8) END) AS created_at,
+          ELSE ${now} - interval '${TRAIL_DAYS} days'
+            + (interval '${TRAIL_DAYS} days' - interval '4 hours') * (k / ${total}::float8) END) AS created_at,
         CASE WHEN k > ${total - open} THEN (ARRAY['PENDING', 'PENDING', 'PENDING', 'PENDING', 'SEARCHING',
           'SEARCHING', 'SEARCHING', 'SEARCHING', 'OFFERED', 'ASSIGNED', 'ASSIGNED', 'ASSIGNED', 'ASSIGNED',
             'AT_PICKUP', 'AT_PICKUP', 'PICKED_UP', 'PICKED_UP', 'PICKED_UP', 'AT_DROPOFF',
@@ -113,29 +114,36 @@ const POLYGON = (
     (4, 4.9 + 0.07 * ${zone}, 40.1 + ${city} * 0.5),
       (5, 4.9 + 0.07 * ${zone}, 39.9 + ${city} * 0.5)) AS corner(place, lng, lat))))`;
 
-const FIGURES = `'{"openDeliveries":120,"searching":30,"carried":70,"freeDrivers":25,"busyDrivers":70,"waitingP50Ms":60000,"waitingMaxMs":400000,
-  "acceptance15m":{"accepted":40,"answered":50,"rate":0.8},"escalationsByLevel":{"1":3,"2":1,"3":0},"openCases":2}'::jsonb`;
+const FIGURES = `'{"openDeliveries":120,"searching":30,"carried":70,"freeDrivers":25,"busyDrivers":70,
+  "waitingP50Ms":60000,"waitingMaxMs":400000,"acceptance15m":{"accepted":40,"answered":50,"rate":0.8},
+  "escalationsByLevel":{"1":3,"2":1,"3":0},"openCases":2}'::jsonb`;
 
-const OFFER = `INSERT INTO offers (id, delivery_id, driver_id, state, round, pay_cents, payload, choice, created_at, expires_at, reached_at, ended_at, end_reason)`;
-const PAYLOAD = `jsonb_build_object('payCents', 700, 'pickup', jsonb_build_object('address', 'Start ' || k), 'dropoff', jsonb_build_object('address', 'Finish ' || k))`;
-const CHOICE = `jsonb_build_object('kind', 'SINGLE', 'round', 1, 'radiusMeters', 3000, 'ranked', jsonb_build_array(jsonb_build_object('driverId', driver, 'score', k % 100)), 'excluded', '[]'::jsonb)`;
+const OFFER = `INSERT INTO offers (id, delivery_id, driver_id, state, round, pay_cents, payload, choice,
+  created_at, expires_at, reached_at, ended_at, end_reason)`;
+const PAYLOAD = `jsonb_build_object('payCents', 700, 'pickup', jsonb_build_object('address', 'Start ' || k),
+  'dropoff', jsonb_build_object('address', 'Finish ' || k))`;
+const CHOICE = `jsonb_build_object('kind', 'SINGLE', 'round', 1, 'radiusMeters', 3000, 'ranked',
+  jsonb_build_array(jsonb_build_object('driverId', driver, 'score', k % 100)), 'excluded', '[]'::jsonb)`;
 
-/** Each table and the statement that fills it, in their order. */
+/** Each table and the statement that fills it, in order. */
 function statementsOf(seed: Seed): [what: string, statement: string][] {
   const [drivers, open] = [driversOf(seed), openOf(seed)];
   const now = `'${new Date(seed.now).toISOString()}'::timestamptz`;
-  // What was told of a day's deliveries is kept; of a small seed, enough that it matters how it is read.
+  // Messages of a day's deliveries are kept; in a small seed, enough that the plan matters.
   const recent = Math.max(5_000, Math.ceil(seed.deliveries / 20));
   const minutesApart = Math.max(1, Math.round(1_000_000 / seed.deliveries));
   return [
     ['functions', FUNCTIONS],
     [
       'cities',
-      `INSERT INTO cities (id, name, timezone, currency, center_lat, center_lng) SELECT 'city-' || n, 'City', 'UTC', 'EUR', 40 + n * 0.5, 5 FROM generate_series(0, ${CITIES - 1}) n`,
+      `INSERT INTO cities (id, name, timezone, currency, center_lat, center_lng)
+        SELECT 'city-' || n, 'City', 'UTC', 'EUR', 40 + n * 0.5, 5 FROM generate_series(0, ${CITIES - 1}) n`,
     ],
     [
       'zones',
-      `INSERT INTO zones (id, city_id, name, polygon) SELECT 'zone-' || c || '-' || z, 'city-' || c, 'Zone', ${POLYGON('c', 'z')} FROM generate_series(0, ${CITIES - 1}) c, generate_series(0, ${ZONES_A_CITY - 1}) z`,
+      `INSERT INTO zones (id, city_id, name, polygon)
+        SELECT 'zone-' || c || '-' || z, 'city-' || c, 'Zone', ${POLYGON('c', 'z')}
+        FROM generate_series(0, ${CITIES - 1}) c, generate_series(0, ${ZONES_PER_CITY - 1}) z`,
     ],
     [
       'merchants',
@@ -167,7 +175,8 @@ function statementsOf(seed: Seed): [what: string, statement: string][] {
     ],
     [
       'vehicles',
-      `INSERT INTO vehicles (id, driver_id, kind) SELECT key_of('vehicle', n), key_of('driver', n), 'CAR' FROM generate_series(0, ${drivers - 1}) n`,
+      `INSERT INTO vehicles (id, driver_id, kind) SELECT key_of('vehicle', n), key_of('driver', n), 'CAR'
+        FROM generate_series(0, ${drivers - 1}) n`,
     ],
     [
       'deliveries',
@@ -179,7 +188,7 @@ function statementsOf(seed: Seed): [what: string, statement: string][] {
           escalated_after_ms, held_reason, driver_id, assigned_at, picked_up_at, closed_at, correlation_id,
           audit_hash, created_at)
       SELECT id, 'merchant-' || merchant_of(k), 'order-' || k, md5('request' || k), 'city-' || city_of(k),
-        'zone-' || city_of(k) || '-' || k % ${ZONES_A_CITY}, status, changed_at,
+        'zone-' || city_of(k) || '-' || k % ${ZONES_PER_CITY}, status, changed_at,
         CASE status WHEN 'CANCELLED' THEN 'NO_DRIVER' WHEN 'FAILED' THEN 'REFUSED' WHEN 'RETURNED'
           THEN 'NOT_AT_HOME' WHEN 'RETURNING' THEN 'NOT_AT_HOME' END,
         (ARRAY['SMALL', 'SMALL', 'MEDIUM', 'LARGE'])[k % 4 + 1], created_at + interval '15 minutes', 'EUR',
@@ -226,7 +235,10 @@ function statementsOf(seed: Seed): [what: string, statement: string][] {
         700, ${PAYLOAD}, ${CHOICE}, created_at + interval '2 minutes', created_at + interval '150 seconds',
         created_at + interval '121 seconds',
         created_at + interval '130 seconds', 'ACCEPTED' FROM seed_plan WHERE has_driver;
-      ${OFFER} SELECT id_at(${now}, 'live' || k), id, driver, 'LIVE', 1, 700, ${PAYLOAD}, ${CHOICE}, ${now} - interval '10 minutes', ${now} + CASE WHEN k % 40 = 8 THEN interval '-9 minutes' ELSE interval '50 minutes' END, NULL, NULL, NULL FROM seed_plan WHERE status = 'OFFERED'`,
+      ${OFFER} SELECT id_at(${now}, 'live' || k), id, driver, 'LIVE', 1, 700, ${PAYLOAD}, ${CHOICE},
+        ${now} - interval '10 minutes',
+        ${now} + CASE WHEN k % 40 = 8 THEN interval '-9 minutes' ELSE interval '50 minutes' END,
+        NULL, NULL, NULL FROM seed_plan WHERE status = 'OFFERED'`,
     ],
     [
       'assignments',
@@ -253,7 +265,7 @@ function statementsOf(seed: Seed): [what: string, statement: string][] {
       INSERT INTO escalations (id, delivery_id, city_id, zone_id, level, state, reason, driver_id, opened_at,
         rose_at, acknowledged_at, acknowledged_by, resolved_at, resolved_by, resolution)
       SELECT id_at(created_at + interval '16 minutes', 'case' || k), id, 'city-' || city_of(k),
-        'zone-' || city_of(k) || '-' || k % ${ZONES_A_CITY}, CASE WHEN k % 40 = 5 THEN 0 ELSE 2 + k % 2 END,
+        'zone-' || city_of(k) || '-' || k % ${ZONES_PER_CITY}, CASE WHEN k % 40 = 5 THEN 0 ELSE 2 + k % 2 END,
         CASE WHEN is_closed THEN 'RESOLVED' WHEN k % 40 = 4 THEN 'OPEN' WHEN k % 40 = 5 THEN 'OPEN'
           ELSE 'ACKNOWLEDGED' END, CASE WHEN NOT is_closed AND k % 40 = 5 THEN 'REASSIGNMENT_OFF'
           WHEN has_driver AND k % 99 = 0 THEN 'CARRIER_SILENT' ELSE 'UNASSIGNED' END,
@@ -299,7 +311,8 @@ function statementsOf(seed: Seed): [what: string, statement: string][] {
         'delivery_moved', 'body', '{}'::jsonb)))
           WHEN 'syncDriver' THEN jsonb_build_object('driverId', driver) ELSE '{}' END, md5('request' || k), 1,
             at, at, CASE WHEN k > ${seed.deliveries} - 40 THEN NULL ELSE at + interval '20 milliseconds' END
-      FROM (SELECT k, id, driver, ${now} - interval '1 day' * ((${seed.deliveries} - k) / ${recent}::float8) AS at FROM seed_plan WHERE k > ${seed.deliveries} - ${recent}) AS recent
+      FROM (SELECT k, id, driver, ${now} - interval '1 day' * ((${seed.deliveries} - k) / ${recent}::float8) AS at
+        FROM seed_plan WHERE k > ${seed.deliveries} - ${recent}) AS recent
         CROSS JOIN (VALUES ('startDelivery'), ('emit'), ('syncDriver')) AS kinds(kind) ORDER BY at`,
     ],
     [
@@ -308,20 +321,24 @@ function statementsOf(seed: Seed): [what: string, statement: string][] {
       INSERT INTO position_fixes (driver_id, at, received_at, lat, lng, accuracy_meters)
       SELECT key_of('driver', n), at, at, lat_of(n), lng_of(n), 10
       FROM (SELECT k % ${drivers} AS n,
-        date_trunc('milliseconds', ${now} - interval '${FIX_DAYS} days' * (1 - k / ${seed.deliveries * FIXES_A_DELIVERY}::float8)) AS at FROM generate_series(1::bigint, ${seed.deliveries * FIXES_A_DELIVERY}) k) AS fixes`,
+        date_trunc('milliseconds', ${now} - interval '${FIX_DAYS} days'
+          * (1 - k / ${seed.deliveries * POSITIONS_PER_DELIVERY}::float8)) AS at
+        FROM generate_series(1::bigint, ${seed.deliveries * POSITIONS_PER_DELIVERY}) k) AS fixes`,
     ],
     [
       'zone_health',
       `
       INSERT INTO zone_health (city_id, zone_id, at, state, reasons, figures)
-      SELECT 'city-' || c, CASE WHEN z < ${ZONES_A_CITY} THEN 'zone-' || c || '-' || z END,
+      SELECT 'city-' || c, CASE WHEN z < ${ZONES_PER_CITY} THEN 'zone-' || c || '-' || z END,
         ${now} - m * interval '${minutesApart} minutes', 'OK', '{}', ${FIGURES}
       FROM generate_series(0, ${Math.floor((7 * 1_440) / minutesApart)}) m,
-        generate_series(0, ${CITIES - 1}) c, generate_series(0, ${ZONES_A_CITY}) z ORDER BY m DESC`,
+        generate_series(0, ${CITIES - 1}) c, generate_series(0, ${ZONES_PER_CITY}) z ORDER BY m DESC`,
     ],
     [
       'rescues',
-      `INSERT INTO rescues (id, driver_id, key, by_id, why, jobs) SELECT key_of('rescue', n), key_of('driver', n), 'olga/' || n, 'olga', 'ill', '[]' FROM generate_series(0, ${Math.ceil(drivers / 50)}) n`,
+      `INSERT INTO rescues (id, driver_id, key, by_id, why, jobs)
+        SELECT key_of('rescue', n), key_of('driver', n), 'olga/' || n, 'olga', 'ill', '[]'
+        FROM generate_series(0, ${Math.ceil(drivers / 50)}) n`,
     ],
     [
       'push_subscriptions',
@@ -332,15 +349,21 @@ function statementsOf(seed: Seed): [what: string, statement: string][] {
     ],
     [
       'meeting_points',
-      `INSERT INTO meeting_points (id, delivery_id, lat, lng, by_id) SELECT key_of('meeting', k), id, lat_of(k), lng_of(k), 'olga' FROM seed_plan WHERE k % 1000 = 0 OR (status = 'PICKED_UP' AND k % 20 = 16 AND k > ${seed.deliveries - open})`,
+      `INSERT INTO meeting_points (id, delivery_id, lat, lng, by_id)
+        SELECT key_of('meeting', k), id, lat_of(k), lng_of(k), 'olga' FROM seed_plan
+        WHERE k % 1000 = 0 OR (status = 'PICKED_UP' AND k % 20 = 16 AND k > ${seed.deliveries - open})`,
     ],
     [
       'feature_settings',
-      `INSERT INTO feature_settings (name, enabled, who, why) SELECT (ARRAY['driver_offers', 'escalation'])[n % 2 + 1], NULL, 'olga', 'a test' FROM generate_series(1, 400) n`,
+      `INSERT INTO feature_settings (name, enabled, who, why)
+        SELECT (ARRAY['driver_offers', 'escalation'])[n % 2 + 1], NULL, 'olga', 'a test'
+        FROM generate_series(1, 400) n`,
     ],
     [
       'audit_checks',
-      `INSERT INTO audit_checks (started_at, finished_at, checked_to, problems) SELECT at, at + interval '5 minutes', at, '{"count":0,"named":[]}' FROM (SELECT ${now} - n * interval '1 day' AS at FROM generate_series(0, 364) n) AS days`,
+      `INSERT INTO audit_checks (started_at, finished_at, checked_to, problems)
+        SELECT at, at + interval '5 minutes', at, '{"count":0,"named":[]}'
+        FROM (SELECT ${now} - n * interval '1 day' AS at FROM generate_series(0, 364) n) AS days`,
     ],
     ['no more', 'DROP TABLE seed_plan'],
   ];

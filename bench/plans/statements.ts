@@ -3,23 +3,22 @@ import { Client } from 'pg';
 import { type PlanFacts, planFacts, readPlan, type TableSizes } from './planFacts';
 
 /**
- * One kind of statement of a call: its text, how long (ms) each took, and the facts of the plans that were
- * looked at.
+ * One kind of statement of a call: its text, the duration of each execution in ms, and the facts of its
+ * plans.
  */
 export type StatementFigures = { text: string; tookMs: number[]; facts: PlanFacts[] };
 
-/** Statements whose plan can be asked for. */
+/** Statements that EXPLAIN accepts. */
 const PLANNED = /^\s*(SELECT|INSERT|UPDATE|DELETE|WITH|DECLARE)\b/i;
 
 type Send = (client: Client, args: unknown[]) => unknown;
 type Asked = { text: string; values: readonly unknown[]; name: string };
 
 /**
- * Listens to all statements of this process, whoever sends them: so that the list of what is looked at is
- * what is run, and cannot be out of date. While plans are looked at, each statement is first explained on its
- * own connection, in its own transaction, and what that changed is taken back: with its own parameters, and,
- * where the connection keeps it prepared, once more as it is, since a plan for all parameters may be another
- * one.
+ * Intercepts all statements of this process, whoever sends them, so that the inspected statements are exactly
+ * those that run. In plan mode each statement is first explained on its own connection and in its own
+ * transaction, and its changes are rolled back: with its own parameters, and, where the connection keeps it
+ * prepared, also as a prepared statement, whose generic plan may differ.
  */
 export class StatementWatch {
   private figures: Map<string, StatementFigures> | null = null;
@@ -27,27 +26,27 @@ export class StatementWatch {
   private readonly open = new WeakSet<Client>();
   private readonly prepared = new WeakMap<Client, Set<string>>();
   /**
-   * While plans are looked at, the statements of a connection wait for each other: some are sent without
-   * waiting for answers.
+   * In plan mode, statements of one connection run one after the other, although some are sent without
+   * waiting.
    */
   private readonly turns = new WeakMap<Client, Promise<unknown>>();
   private readonly original: Send;
-  /** Listens no longer. */
+  /** Stops intercepting. */
   readonly stop: () => void;
 
   constructor(private readonly sizes: TableSizes) {
     const original: unknown = Reflect.get(Client.prototype, 'query');
-    if (typeof original !== 'function') throw new Error('pg has no query any more');
+    if (typeof original !== 'function') throw new Error('pg.Client has no method query');
     this.original = (client, args): unknown => Reflect.apply(original, client, args);
     const pass = this.pass.bind(this);
-    // The one place that every statement passes, also those of Prisma's adapter.
+    // The one place that every statement passes, those of Prisma's adapter included.
     Reflect.set(Client.prototype, 'query', function (this: Client, ...args: unknown[]): unknown {
       return pass(this, args);
     });
     this.stop = () => void Reflect.set(Client.prototype, 'query', original);
   }
 
-  /** @returns what the act sent to PostgreSQL */
+  /** @returns the statements that the function sent */
   async during(mode: 'time' | 'plan', act: () => Promise<unknown>): Promise<StatementFigures[]> {
     const figures = new Map<string, StatementFigures>();
     [this.figures, this.planning] = [figures, mode === 'plan'];
@@ -106,7 +105,7 @@ export class StatementWatch {
     return this.sent(client, asked, args);
   }
 
-  /** Statements that differ only in how many parameters a list has are one. */
+  /** Statements that differ only in the number of list parameters count as one kind. */
   private figuresOf(text: string): StatementFigures | undefined {
     if (!PLANNED.test(text)) return undefined;
     const kind = text
@@ -151,7 +150,7 @@ export class StatementWatch {
   }
 }
 
-/** `query` takes a text and values, or an object with both and perhaps a name. */
+/** `query` takes a text and values, or an object with both and an optional name. */
 function askedOf([first, second]: unknown[]): Asked | null {
   if (typeof first === 'string')
     return { text: first, values: Array.isArray(second) ? second : [], name: '' };
@@ -164,7 +163,10 @@ function askedOf([first, second]: unknown[]): Asked | null {
   };
 }
 
-/** A parameter as EXECUTE takes it. @throws Error for a kind that no statement of ours has */
+/**
+ * A parameter as EXECUTE takes it.
+ * @throws Error for a type that no statement of ours uses
+ */
 function literal(value: unknown): string {
   if (value === null || value === undefined) return 'NULL';
   if (value instanceof Date) return quoted(value.toISOString());

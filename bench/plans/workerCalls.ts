@@ -1,7 +1,7 @@
 import { v7 as newId } from 'uuid';
+import { commonChecks } from '../../adapters/compose';
 import { auditLagMs, createAuditChains, lastFinishedCheck } from '../../adapters/postgres/auditChains';
 import { ensureAuditPartitions } from '../../adapters/postgres/audit';
-import { requireSameTime } from '../../adapters/postgres/databaseClock';
 import { readFeatureRows } from '../../adapters/postgres/featureRows';
 import { createOpenRowsStore } from '../../adapters/postgres/openRowsStore';
 import {
@@ -20,29 +20,32 @@ import { createWebPushNotifier } from '../../adapters/notify/webPushNotifier';
 import { pruneHealth, readLatestHealth } from '../../adapters/postgres/zoneHealthRows';
 import { createAuditCheck } from '../../activities/sweeps/auditCheck';
 import { createEscalationCheck } from '../../activities/sweeps/escalationCheck';
-import { createLiveMap } from '../../services/liveMap';
 import { createLostDrivers } from '../../activities/sweeps/lostDrivers';
 import { createOpenRowsSweep } from '../../activities/sweeps/openRows';
 import { type Lane, LANES } from '../../services/outbox/outboxRelay';
 import { createPresence } from '../../activities/sweeps/presence';
-import { createSupportCases } from '../../services/supportCases';
 import { createUpkeep } from '../../activities/sweeps/upkeep';
-import { createWake } from '../../services/wake';
-import { createZoneHealth } from '../../services/zones/zoneHealth';
 import { deliveryWorkflowId } from '../../workflows/contract';
 import { type Call, call, callAfter, type Site } from './calls';
 import type { Draw } from './draw';
-import { hearDrivers, syncDrivers } from './liveDrivers';
+import { markIngestUp, syncDrivers } from './liveDrivers';
 import { runEvent } from './world';
 import { posted } from './writes';
 
 const quiet = { info: () => {}, warn: () => {}, error: () => {} };
 const nothing = (): void => {};
 
-/** Each event of a delivery that no person asks for. */
+/** Each event of a delivery that no person triggers. */
 export function eventCalls(site: Site, draw: Draw): Call[] {
   const {
-    world: { activities, answered, driverStates, dispatcher, db, clock },
+    world: {
+      activities,
+      answered,
+      services: { driverStates },
+      dispatcher,
+      db,
+      clock,
+    },
   } = site;
   const push = createWebPushNotifier({
     db,
@@ -63,7 +66,7 @@ export function eventCalls(site: Site, draw: Draw): Call[] {
   } as const;
   return [
     callAfter(
-      'lookForDriver, somebody is near',
+      'lookForDriver, a driver is near',
       () => posted(site, draw.one('free').cityId),
       (deliveryId) => runEvent(activities, { deliveryId, event: { kind: 'lookForDriver', freed: null } }),
     ),
@@ -119,7 +122,7 @@ export function eventCalls(site: Site, draw: Draw): Call[] {
         }),
     ),
     callAfter(
-      'an answer from the row',
+      'the answer to an offer, from its row',
       async () => draw.one('closed').id,
       (deliveryId) =>
         answered(deliveryId, {
@@ -129,7 +132,7 @@ export function eventCalls(site: Site, draw: Draw): Call[] {
         }),
     ),
     callAfter(
-      'whom to push an offer to',
+      'push subscriptions for an offer',
       async () => draw.one('liveOffers'),
       ({ id: offerId, driverId }) =>
         push.notify({ ...pushed, to: { kind: 'driver', driverId }, facts: { offerId }, at: clock() }),
@@ -140,14 +143,14 @@ export function eventCalls(site: Site, draw: Draw): Call[] {
       ({ id, driverId }) => driverStates.offerSeen(id, driverId),
     ),
     callAfter(
-      'news of a delivery that is over',
+      'event of a closed delivery',
       async () => draw.one('closed').id,
       (deliveryId) => dispatcher.startDelivery(deliveryId, 'plans'),
     ),
   ];
 }
 
-/** What the outbox asks, lane by lane. */
+/** The outbox queries, by lane. */
 export function outboxCalls({ world: { db, read } }: Site): Call[] {
   const lanes = Object.entries<Lane>(LANES).map(([name, lane]) =>
     call(`outbox, take: ${name}`, () => takeDue(read, lane.kinds, 100, lane)),
@@ -160,7 +163,7 @@ export function outboxCalls({ world: { db, read } }: Site): Call[] {
     return takeDue(read, kinds, limit);
   };
   return [
-    call('outbox, what is due', () => whatIsDue(read)),
+    call('outbox, due messages', () => whatIsDue(read)),
     ...lanes,
     call('outbox, backlog', () => outboxBacklog(db)),
     callAfter(
@@ -179,23 +182,15 @@ export function outboxCalls({ world: { db, read } }: Site): Call[] {
           taken.map(({ id }) => id),
         ),
     ),
-    call('outbox, forget a day', () => pruneSent(db, 86_400_000)),
+    call('outbox, prune a day', () => pruneSent(db, 86_400_000)),
   ];
 }
 
-/** Drivers' times, places and the free ones who wake deliveries. */
+/** Drivers' times, positions, and free drivers who wake deliveries. */
 export function driverCalls(site: Site, draw: Draw): Call[] {
   const { world } = site;
-  const { db, map, clock, availability, settings, redis, keyPrefix } = world;
-  const wake = createWake({
-    ...settings,
-    db,
-    map,
-    store: world.store,
-    dispatcher: { wake: async () => {} },
-    clock,
-    features: world.features,
-  });
+  const { db, map, clock, redis, keyPrefix } = world;
+  const { availability, liveMap, wake } = world.services;
   const archive = new PositionArchive({
     redis,
     db,
@@ -213,7 +208,7 @@ export function driverCalls(site: Site, draw: Draw): Call[] {
     callAfter(
       'syncDriver',
       async () => draw.one('busy').id,
-      (driverId) => createLiveMap(world).syncDriver(driverId),
+      (driverId) => liveMap.syncDriver(driverId),
     ),
     callAfter(
       'letGo',
@@ -227,7 +222,7 @@ export function driverCalls(site: Site, draw: Draw): Call[] {
         availability.endTimedState({ driverId, state: 'ON_BREAK', until: clock(), correlationId: 'plans' }),
     ),
     callAfter(
-      'positions into the archive',
+      'archiving positions',
       async () => {
         const fix = {
           at: clock(),
@@ -244,17 +239,17 @@ export function driverCalls(site: Site, draw: Draw): Call[] {
   ];
 }
 
-/** A sweep goes through all pages of what it looks at: a few of them are many statements. */
+/** A sweep reads all pages of its tables, so a few runs make many statements. */
 const some = (calls: Call[]): Call[] => calls.map((each) => ({ ...each, most: 5 }));
 
-/** The sweeps, whole, and what the metrics ask. */
+/** The sweeps and the metrics queries. */
 export function sweepCalls(site: Site, draw: Draw): Call[] {
   const { world } = site;
   const { db, map, clock, settings, notifyRelay, features } = world;
   const presence = createPresence({
     db,
     map,
-    availability: world.availability,
+    availability: world.services.availability,
     features,
     clock,
     limits: settings.availability,
@@ -263,21 +258,12 @@ export function sweepCalls(site: Site, draw: Draw): Call[] {
   const lost = createLostDrivers({
     db,
     map,
-    cases: createSupportCases({ db, clock, notifyRelay }),
+    cases: world.services.supportCases,
     clock,
     limits: settings.loss,
     travel: settings.travel,
     timeScale: 1,
     log: quiet,
-    notifyRelay,
-  });
-  const zones = createZoneHealth({
-    db,
-    map,
-    clock,
-    freshPositionMs: settings.ranking.freshPositionMs,
-    waiting: settings.escalation.thresholds,
-    timeScale: 1,
     notifyRelay,
   });
   const rows = createOpenRowsStore(db);
@@ -323,14 +309,14 @@ export function sweepCalls(site: Site, draw: Draw): Call[] {
   return some([
     callAfter(
       'sweep of presence',
-      () => hearDrivers(world),
+      () => markIngestUp(world),
       () => presence.sweepPresence(),
     ),
     callAfter(
       'sweep of lost drivers',
       async () => {
         await syncDrivers(world, 'but for a few');
-        await hearDrivers(world);
+        await markIngestUp(world);
       },
       () => lost.sweepLostDrivers(),
     ),
@@ -338,29 +324,29 @@ export function sweepCalls(site: Site, draw: Draw): Call[] {
       'sweep of lost drivers, all silent',
       async () => {
         await syncDrivers(world, 'long ago');
-        await hearDrivers(world);
+        await markIngestUp(world);
       },
       () => lost.sweepLostDrivers(),
     ),
     callAfter(
-      'sweep of lost drivers, all heard again',
+      'sweep of lost drivers, all heard from again',
       async () => {
         await syncDrivers(world, 'all');
-        await hearDrivers(world);
+        await markIngestUp(world);
       },
       () => lost.sweepLostDrivers(),
     ),
-    call('sweep of zones', () => zones.compute(null)),
+    call('sweep of zones', () => world.services.zoneHealth.compute(null)),
     {
       readsAll: {
         tables: ['drivers'],
-        why: 'it compares the counters of all with what they hold; an index of those would make each offer dearer',
+        why: 'it compares every counter with the rows; an index would slow down each offer',
       },
       ...call('sweep of open rows', () => openRows()),
     },
     call('check of escalation', () => escalation()),
     call('upkeep', () => upkeep()),
-    call('metrics: lag of the audit', () => auditLagMs(db)),
+    call('metrics: audit lag', () => auditLagMs(db)),
     call('metrics: last check', () => lastFinishedCheck(db)),
     call('metrics: zones', () => readLatestHealth(db, clock() - 180_000)),
     call('metrics: backlog', () => outboxBacklog(db)),
@@ -371,7 +357,7 @@ export function sweepCalls(site: Site, draw: Draw): Call[] {
         1,
       ),
     ),
-    call('clock', () => requireSameTime(db, clock)),
+    ...Object.entries(commonChecks(world)).map(([name, check]) => call(`check of ${name}`, check)),
   ]);
 }
 
@@ -409,8 +395,6 @@ export function auditCalls({ world: { db, clock } }: Site, draw: Draw): Call[] {
         () => check(),
       ),
     },
-    call('walk along one chain', () =>
-      chains.walkChain(`delivery/${draw.one('closed').id}`, async () => true),
-    ),
+    call('one chain in order', () => chains.walkChain(`delivery/${draw.one('closed').id}`, async () => true)),
   ];
 }

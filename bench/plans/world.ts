@@ -3,44 +3,28 @@ import { Client, Connection } from '@temporalio/client';
 import type { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { v7 as newId } from 'uuid';
-import { createAuditChains } from '../../adapters/postgres/auditChains';
 import { type Database, poolReader, type Postgres } from '../../adapters/postgres/database';
-import { createDeliveryStore } from '../../adapters/postgres/deliveryStore';
-import { createDriverRegistry } from '../../adapters/postgres/driverRegistry';
 import { readFeatureRows } from '../../adapters/postgres/featureRows';
 import { createFeatureClient } from '../../adapters/openfeature/featureClient';
-import { createOrderStore } from '../../adapters/postgres/orderStore';
 import { createRedisDriverMap } from '../../adapters/redis/driverMap';
 import { createDispatcher } from '../../adapters/temporal/dispatcher';
-import { createAuditService } from '../../services/auditChains';
-import { createAvailability } from '../../services/availability';
-import {
-  answerFromRow,
-  createDeliveryActivities,
-  type DeliveryActivities,
-  type EventInput,
-} from '../../activities/delivery';
-import { createDriverStates } from '../../services/driverStates';
+import { composeServices } from '../../services/compose';
+import { createDeliveryActivities, type DeliveryActivities } from '../../activities/delivery';
+import { answerFromRow, type EventInput } from '../../services/deliveries/deliveryEvents';
 import { createFeatureService } from '../../services/features/featureService';
 import { createFeatureRegistry } from '../../services/features/featureRegistry';
-import { createOrders } from '../../services/orders';
-import { createPositions } from '../../services/positions';
-import { createRegistration } from '../../services/registration';
-import { createRescue } from '../../services/rescue';
-import { createSupportCases } from '../../services/supportCases';
-import { createZoneHealth } from '../../services/zones/zoneHealth';
-import { createAnswers, eventOf, type WorkflowUpdates } from '../../api/commands/answers';
+import { createCommandSender, type WorkflowUpdates } from '../../api/commands/commandSender';
 import { apiEndpoints } from '../../api/app';
 import type { ApiDeps } from '../../api/deps';
 import type { Settings } from '../../settings';
 
 /**
- * All of the service that sends statements, put together as worker and API do it, but for Temporal: what a
- * workflow would do with an update is done at once.
+ * Every part of the service that sends statements, composed as in worker and API, except for Temporal: the
+ * work of an update runs at once.
  */
 export type World = ReturnType<typeof createWorld>;
 
-/** A point of P-256, as VAPID has it. */
+/** A P-256 point, as in VAPID. */
 const PUSH_KEY = 'BDd3_hVL9fZi9Ybo2UUzA284WG5FZR30_95YeZJsiApwXKpNcF1rRPF3foIiBHXRdJI2Qhumhf6_LFTeZaNndIo';
 const quiet = { info: () => {}, warn: () => {}, error: () => {} };
 const NO_NEWS = { listen: () => {}, tell: async () => {}, stop: async () => {} };
@@ -69,7 +53,20 @@ export function createWorld({
     clock,
     log: quiet,
   });
-  const store = createDeliveryStore(postgres);
+  // Never connected: only deliveries that are over are asked about, and of those Temporal hears nothing.
+  const client = new Client({ connection: Connection.lazy({ address: '127.0.0.1:1' }) });
+  const dispatcher = createDispatcher(client, db);
+  const services = composeServices({
+    postgres,
+    map,
+    features,
+    dispatcher: { wake: async () => {} },
+    settings,
+    clock,
+    newId,
+    notifyRelay,
+  });
+  const { store } = services;
   const activities = createDeliveryActivities({
     store,
     map,
@@ -81,21 +78,10 @@ export function createWorld({
     timeScale: settings.timeScale,
     notifyRelay,
   });
-  const availability = createAvailability({
-    db,
-    map,
-    features,
-    clock,
-    limits: settings.availability,
-    notifyRelay,
-  });
-  // Never connected: only deliveries that are over are asked about, and of those Temporal hears nothing.
-  const client = new Client({ connection: Connection.lazy({ address: '127.0.0.1:1' }) });
-  const dispatcher = createDispatcher(client, db);
-  const driverStates = createDriverStates({ db, clock });
   const answered = (deliveryId: string, event: Parameters<typeof answerFromRow>[2]) =>
     answerFromRow({ store, limits: settings, features, clock, newId }, deliveryId, event);
   const deps: ApiDeps = {
+    ...services,
     settings: {
       api: { host: '127.0.0.1', port: 0, trustedProxies: 0, shutdownGraceMs: 1_000, answerTimeoutMs: 8_000 },
       rateLimits: {
@@ -105,7 +91,7 @@ export function createWorld({
         locationPerMinute: 1,
         availabilityPerMinute: 1,
         badTokenPerMinute: 1,
-      }, // counted in Redis by the router, which is not here
+      }, // counted in Redis by the router, which this bench does not run
     },
     log: pino({ level: 'silent' }),
     clock,
@@ -114,38 +100,15 @@ export function createWorld({
     read,
     redis,
     keyPrefix,
-    readToken: () => Promise.reject(new Error('nobody comes by HTTP')),
-    orders: createOrders({
-      store: createOrderStore(db),
-      newId,
-      searchLeadMs: settings.searchLeadMs,
-      travel: settings.travel,
-      notifyRelay,
-    }),
-    answers: createAnswers({
+    readToken: () => Promise.reject(new Error('no HTTP requests here')),
+    commands: createCommandSender({
       updates: updatesInProcess(db, activities),
       timeoutMs: 8_000,
       log: pino({ level: 'silent' }),
       startDelivery: async () => {},
       answerFromRow: answered,
     }),
-    availability,
-    positions: createPositions({ db, map, clock, notifyRelay }),
-    registration: createRegistration(createDriverRegistry(db)),
-    supportCases: createSupportCases({ db, clock, notifyRelay }),
-    rescue: createRescue({ db, features, clock, newId, limits: settings.availability, notifyRelay }),
-    zoneHealth: createZoneHealth({
-      db,
-      map,
-      clock,
-      freshPositionMs: settings.ranking.freshPositionMs,
-      waiting: settings.escalation.thresholds,
-      timeScale: 1,
-      notifyRelay,
-    }),
     push: { publicKey: PUSH_KEY, allowLocal: false },
-    driverStates,
-    audit: createAuditService(createAuditChains(db, settings.database.statementTimeoutMs)),
     features: createFeatureService({
       db,
       registry: features,
@@ -155,7 +118,7 @@ export function createWorld({
       log: quiet,
       notifyRelay,
     }),
-    readiness: { dependencies: [], isStopping: () => false },
+    readiness: { checks: {}, isStopping: () => false },
   };
   return {
     db,
@@ -167,34 +130,33 @@ export function createWorld({
     notifyRelay,
     map,
     features,
+    services,
     store,
     activities,
-    availability,
     client,
     dispatcher,
-    driverStates,
     answered,
     deps,
     endpoints: apiEndpoints(deps),
   };
 }
 
-/** The transaction of the update's event, as the workflow's one writer runs it. */
+/** Runs the transaction of an update's event, as the delivery's workflow does. */
 function updatesInProcess(db: Database, activities: DeliveryActivities): WorkflowUpdates {
   return {
-    execute: async (workflowId, question) => {
+    execute: async (workflowId, { command, payload }) => {
       const [, merchantId = '', sellerOrderId = ''] = workflowId.split('/').map(decodeURIComponent);
       const { id: deliveryId } = await db.delivery.findUniqueOrThrow({
         where: { merchantId_sellerOrderId: { merchantId, sellerOrderId } },
         select: { id: true },
       });
-      return (await runEvent(activities, { deliveryId, event: eventOf(question) })).answer;
+      return (await runEvent(activities, { deliveryId, event: command.eventOf(payload) })).answer;
     },
-    recall: () => Promise.reject(new Error('no update is remembered here')),
+    recall: () => Promise.reject(new Error('updates are not stored here')),
   };
 }
 
-/** One event of a delivery, now. */
+/** Runs one event of a delivery now. */
 export function runEvent(
   activities: DeliveryActivities,
   { deliveryId, event }: Pick<EventInput, 'deliveryId' | 'event'>,

@@ -3,7 +3,7 @@ import { type Call, call, callAfter, driver, merchant, OPS, type Site, textOf } 
 import type { Draw, Row } from './draw';
 import { runEvent } from './world';
 
-/** A public key of P-256 and a secret, as browsers give them. */
+/** A P-256 public key and a secret, as browsers send them. */
 const KEYS = {
   p256dh: 'BDd3_hVL9fZi9Ybo2UUzA284WG5FZR30_95YeZJsiApwXKpNcF1rRPF3foIiBHXRdJI2Qhumhf6_LFTeZaNndIo',
   auth: 'AAAAAAAAAAAAAAAAAAAAAA',
@@ -21,7 +21,7 @@ const SQUARE = {
   ],
 };
 
-/** An order somewhere in a city, as its shop posts it. */
+/** An order in a city, as its merchant sends it. */
 export function newOrder(cityId: string): Record<string, unknown> {
   const lat = 40 + Number(cityId.slice(5)) * 0.5 + (Math.random() - 0.5) * 0.05;
   const stop = (address: string, north: number) => ({
@@ -38,9 +38,9 @@ export function newOrder(cityId: string): Record<string, unknown> {
   };
 }
 
-/** Each thing that drivers, shops and ops do by the API. */
+/** Every write of drivers, merchants and ops through the API. */
 export function writeCalls(site: Site, draw: Draw): Call[] {
-  const { door } = site;
+  const { api } = site;
   const act = (
     route: string,
     of: () => Row,
@@ -51,7 +51,7 @@ export function writeCalls(site: Site, draw: Draw): Call[] {
     callAfter(
       `${route}${name}`,
       async () => of(),
-      (row) => door.ask(route, { params: { id: row.id }, body: body(row), as: as(row) }),
+      (row) => api.ask(route, { params: { id: row.id }, body: body(row), as: as(row) }),
     );
   const own = ({ driverId }: Row) => driver(driverId);
   const step = (of: 'assigned' | 'atPickup' | 'pickedUp' | 'atDropoff' | 'returning', steps: string): Call =>
@@ -59,7 +59,7 @@ export function writeCalls(site: Site, draw: Draw): Call[] {
       `POST /v2/deliveries/:id/steps ${steps}`,
       async () => draw.one(of),
       (row) =>
-        door.ask('POST /v2/deliveries/:id/steps', {
+        api.ask('POST /v2/deliveries/:id/steps', {
           params: { id: row.id },
           body: { step: steps },
           as: own(row),
@@ -69,11 +69,11 @@ export function writeCalls(site: Site, draw: Draw): Call[] {
     callAfter(
       route,
       () => withFreeDriver(site, of),
-      ({ id, driverId }) => door.ask(route, { params: { id }, body: { driverId, why: 'bench', ...body } }),
+      ({ id, driverId }) => api.ask(route, { params: { id }, body: { driverId, why: 'bench', ...body } }),
     );
   const comingOn = async (): Promise<Row> => {
     const row = draw.one('offDuty');
-    await door.ask('POST /v2/drivers/:id/availability', {
+    await api.ask('POST /v2/drivers/:id/availability', {
       params: { id: row.id },
       body: { availability: 'AVAILABLE' },
       as: own(row),
@@ -93,7 +93,7 @@ export function writeCalls(site: Site, draw: Draw): Call[] {
     ),
     call('POST /v2/deliveries', () => {
       const cityId = draw.city();
-      return door.ask('POST /v2/deliveries', {
+      return api.ask('POST /v2/deliveries', {
         body: newOrder(cityId),
         as: merchant(draw.one('closed').merchantId),
       });
@@ -102,22 +102,22 @@ export function writeCalls(site: Site, draw: Draw): Call[] {
       'POST /v2/deliveries again',
       async () => {
         const [body, as] = [newOrder(draw.city()), merchant(draw.one('closed').merchantId)];
-        await door.ask('POST /v2/deliveries', { body, as });
+        await api.ask('POST /v2/deliveries', { body, as });
         return { body, as };
       },
-      (again) => door.ask('POST /v2/deliveries', again),
+      (again) => api.ask('POST /v2/deliveries', again),
     ),
     callAfter(
       'POST /v2/offers/:id/accept',
       () => offered(site, draw),
       ({ offerId, driverId }) =>
-        door.ask('POST /v2/offers/:id/accept', { params: { id: offerId }, as: driver(driverId) }),
+        api.ask('POST /v2/offers/:id/accept', { params: { id: offerId }, as: driver(driverId) }),
     ),
     callAfter(
       'POST /v2/offers/:id/reject',
       () => offered(site, draw),
       ({ offerId, driverId }) =>
-        door.ask('POST /v2/offers/:id/reject', {
+        api.ask('POST /v2/offers/:id/reject', {
           params: { id: offerId },
           body: { reason: 'TOO_FAR' },
           as: driver(driverId),
@@ -131,7 +131,7 @@ export function writeCalls(site: Site, draw: Draw): Call[] {
     callAfter(
       'POST /v2/deliveries/:id/cancel',
       () => posted(site, draw.city()),
-      (id) => door.ask('POST /v2/deliveries/:id/cancel', { params: { id }, as: merchant('merchant-0') }),
+      (id) => api.ask('POST /v2/deliveries/:id/cancel', { params: { id }, as: merchant('merchant-0') }),
     ),
     act(
       'POST /v2/deliveries/:id/fail',
@@ -142,7 +142,7 @@ export function writeCalls(site: Site, draw: Draw): Call[] {
       'POST /v2/deliveries/:id/raise-pay',
       () => posted(site, draw.city()),
       (id) =>
-        door.ask('POST /v2/deliveries/:id/raise-pay', {
+        api.ask('POST /v2/deliveries/:id/raise-pay', {
           params: { id },
           body: { bonusCents: 500, why: 'bench' },
         }),
@@ -173,7 +173,7 @@ export function writeCalls(site: Site, draw: Draw): Call[] {
       'POST /v2/ops/drivers/:id/rescue',
       async () => draw.one('assigned'),
       ({ driverId }) =>
-        door.ask('POST /v2/ops/drivers/:id/rescue', { params: { id: driverId }, body: { why: 'bench' } }),
+        api.ask('POST /v2/ops/drivers/:id/rescue', { params: { id: driverId }, body: { why: 'bench' } }),
     ),
 
     ...['/drivers/:id/location', '/v2/drivers/:id/location'].map((path) =>
@@ -189,7 +189,7 @@ export function writeCalls(site: Site, draw: Draw): Call[] {
       ),
     ),
     call('POST /v2/drivers', () =>
-      door.ask('POST /v2/drivers', {
+      api.ask('POST /v2/drivers', {
         body: { cityId: draw.city(), name: 'Bench', vehicleKind: 'CAR', offerVersion: 2 },
       }),
     ),
@@ -203,10 +203,10 @@ export function writeCalls(site: Site, draw: Draw): Call[] {
           vehicleKind: 'CAR',
           offerVersion: 2,
         };
-        await door.ask('POST /v2/drivers', { body });
+        await api.ask('POST /v2/drivers', { body });
         return body;
       },
-      (body) => door.ask('POST /v2/drivers', { body }),
+      (body) => api.ask('POST /v2/drivers', { body }),
     ),
     ...['/drivers/:id/availability', '/v2/drivers/:id/availability'].flatMap((path) => [
       act(
@@ -228,7 +228,7 @@ export function writeCalls(site: Site, draw: Draw): Call[] {
         own,
       ),
       callAfter(`POST ${path}/break`, comingOn, (row) =>
-        door.ask(`POST ${path}/break`, { params: { id: row.id }, body: { minutes: 15 }, as: own(row) }),
+        api.ask(`POST ${path}/break`, { params: { id: row.id }, body: { minutes: 15 }, as: own(row) }),
       ),
       act(
         `POST ${path}/break/end`,
@@ -240,47 +240,47 @@ export function writeCalls(site: Site, draw: Draw): Call[] {
     ...['/drivers/:id/availability', '/v2/drivers/:id/availability'].map((path) =>
       callAfter(`POST ${path}/pause and /resume`, comingOn, async (row) => {
         for (const verb of ['pause', 'resume'])
-          await door.ask(`POST ${path}/${verb}`, { params: { id: row.id }, as: own(row) });
+          await api.ask(`POST ${path}/${verb}`, { params: { id: row.id }, as: own(row) });
       }),
     ),
     call('PUT /v2/cities/:id', () =>
-      door.ask('PUT /v2/cities/:id', {
+      api.ask('PUT /v2/cities/:id', {
         params: { id: `new-${randomInt(20)}` },
         body: { name: 'New', timezone: 'UTC', currency: 'EUR', center: { lat: 52, lng: 4 } },
       }),
     ),
     call('PUT /v2/cities/:id again', () =>
-      door.ask('PUT /v2/cities/:id', {
+      api.ask('PUT /v2/cities/:id', {
         params: { id: draw.city() },
         body: { name: 'City', timezone: 'UTC', currency: 'EUR', center: { lat: 40, lng: 5 } },
       }),
     ),
     call('PUT /v2/cities/:id/zones/:zoneId', () =>
-      door.ask('PUT /v2/cities/:id/zones/:zoneId', {
+      api.ask('PUT /v2/cities/:id/zones/:zoneId', {
         params: { id: 'city-19', zoneId: `new-${randomInt(20)}` },
         body: { name: 'New', area: SQUARE },
       }),
     ),
     call('POST /v2/merchants', () =>
-      door.ask('POST /v2/merchants', { body: { merchantId: randomUUID(), name: 'New' } }),
+      api.ask('POST /v2/merchants', { body: { merchantId: randomUUID(), name: 'New' } }),
     ),
     call('POST /v2/merchants again', () =>
-      door.ask('POST /v2/merchants', { body: { merchantId: 'merchant-1', name: 'Shop' } }),
+      api.ask('POST /v2/merchants', { body: { merchantId: 'merchant-1', name: 'Shop' } }),
     ),
     call('PUT /v2/drivers/:id/push-subscription', () => {
       const { id } = draw.one('busy');
-      return door.ask('PUT /v2/drivers/:id/push-subscription', {
+      return api.ask('PUT /v2/drivers/:id/push-subscription', {
         params: { id },
         as: driver(id),
         body: { endpoint: `https://push.example.com/${randomUUID()}`, keys: KEYS },
       });
     }),
     callAfter(
-      'PUT /v2/drivers/:id/push-subscription, one too many',
+      'PUT /v2/drivers/:id/push-subscription, over the limit',
       async () => {
         const { id } = draw.one('busy');
         const put = () =>
-          door.ask('PUT /v2/drivers/:id/push-subscription', {
+          api.ask('PUT /v2/drivers/:id/push-subscription', {
             params: { id },
             as: driver(id),
             body: { endpoint: `https://push.example.com/${randomUUID()}`, keys: KEYS },
@@ -292,14 +292,14 @@ export function writeCalls(site: Site, draw: Draw): Call[] {
     ),
     call('POST /v2/drivers/:id/push-subscription/remove', () => {
       const { id } = draw.one('busy');
-      return door.ask('POST /v2/drivers/:id/push-subscription/remove', {
+      return api.ask('POST /v2/drivers/:id/push-subscription/remove', {
         params: { id },
         as: driver(id),
         body: { endpoint: 'https://push.example.com/gone' },
       });
     }),
     call('PUT /v2/ops/features/:name', () =>
-      door.ask('PUT /v2/ops/features/:name', {
+      api.ask('PUT /v2/ops/features/:name', {
         params: { name: 'escalation' },
         body: { enabled: true, percent: randomInt(101), cities: [draw.city()], plan: null, why: 'bench' },
       }),
@@ -307,7 +307,10 @@ export function writeCalls(site: Site, draw: Draw): Call[] {
   ];
 }
 
-/** One of the deliveries, and a driver of its city who is free. @throws Error where there is none */
+/**
+ * A delivery of a list, with a free driver of its city.
+ * @throws Error where there is none
+ */
 async function withFreeDriver(
   { world: { db } }: Site,
   of: () => Promise<Pick<Row, 'id' | 'cityId'>>,
@@ -320,10 +323,13 @@ async function withFreeDriver(
     });
     if (free) return { id, driverId: free.id };
   }
-  throw new Error('nobody is free anywhere');
+  throw new Error('no driver is free in any city');
 }
 
-/** A new order whose driver is being asked. @throws Error where nobody was found a few times */
+/**
+ * A new order with a live offer.
+ * @throws Error where several searches found nobody
+ */
 async function offered(site: Site, draw: Draw): Promise<{ offerId: string; driverId: string }> {
   const {
     world: { activities, db },
@@ -337,13 +343,13 @@ async function offered(site: Site, draw: Draw): Promise<{ offerId: string; drive
     });
     if (offer) return { offerId: offer.id, driverId: offer.driverId };
   }
-  throw new Error('nobody is free anywhere');
+  throw new Error('no driver is free in any city');
 }
 
 /** The id of a new delivery of a city. */
-export async function posted({ door }: Site, cityId: string): Promise<string> {
+export async function posted({ api }: Site, cityId: string): Promise<string> {
   return textOf(
-    await door.ask('POST /v2/deliveries', { body: { ...newOrder(cityId), merchantId: 'merchant-0' } }),
+    await api.ask('POST /v2/deliveries', { body: { ...newOrder(cityId), merchantId: 'merchant-0' } }),
     'deliveryId',
   );
 }

@@ -5,7 +5,7 @@ import { wanted } from '../../simulator/client/service';
 export const CENTER = { lat: 52.35, lng: 4.85 };
 
 /**
- * A city of the bench's own, with drivers on duty and on the map.
+ * Creates a city for the bench, with drivers on duty and on the map.
  * @throws Unexpected where the API refuses
  */
 export async function openCity(

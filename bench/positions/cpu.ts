@@ -2,17 +2,17 @@ import { Redis } from 'ioredis';
 import { readMetrics } from '../../simulator/kit/metricsText';
 import type { Side } from './figures';
 
-/** CPU seconds used since the start of each process. */
+/** CPU seconds since the start of each process. */
 export type CpuReading = { ours: number; bare: number; redis: number };
 
 export type CpuMeter = {
   read(): Promise<CpuReading>;
-  /** What the server of this side and Redis used between two readings, in seconds. */
+  /** The CPU of this side's server and of Redis between two readings, in seconds. */
   since(before: CpuReading, after: CpuReading, side: Side): { server: number; redis: number };
   close(): void;
 };
 
-/** By the words of the processes themselves: /metrics of the API, INFO of Redis. */
+/** Reads the processes' own figures: /metrics of the API, INFO of Redis. */
 export function openCpuMeter({
   apiUrl,
   redisUrl,
@@ -39,7 +39,7 @@ export function openCpuMeter({
 
 async function apiCpuSeconds(apiUrl: string): Promise<number> {
   const seconds = (await readMetrics(apiUrl)).sum('process_cpu_seconds_total');
-  if (seconds === undefined) throw new Error('the API does not say how much CPU it used');
+  if (seconds === undefined) throw new Error('the API reports no CPU time');
   return seconds;
 }
 
@@ -50,6 +50,6 @@ function redisCpuSeconds(info: string): number {
 function numberIn(text: string, pattern: RegExp): number {
   const [, found] = pattern.exec(text) ?? [];
   if (found === undefined)
-    throw new Error(`a process does not say how much CPU it used: ${pattern.source} is not in its answer`);
+    throw new Error(`a process reports no CPU time: ${pattern.source} is missing from its answer`);
   return Number(found);
 }

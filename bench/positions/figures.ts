@@ -4,14 +4,14 @@ import type { LoadKind, LoadReport } from './protocol';
 export type Side = 'ours' | 'bare';
 
 /**
- * What one side did in one block. `cpu` in seconds, of the server and of Redis; `cpuSeconds` that of the
- * generator.
+ * The result of one side in one block. `cpu` in seconds, of the server and of Redis; `cpuSeconds`: of the
+ * load generator.
  */
 export type Block = LoadReport & { side: Side; kind: LoadKind; cpu: { server: number; redis: number } };
 
 /**
- * CPU seconds per 1,000 requests. `generatorBusy`: the share of one core that the generator used; near 1 it
- * would be what is measured.
+ * CPU seconds per 1,000 requests. `generatorBusy`: the share of one core that the load generator used; near 1
+ * the generator would be the bottleneck.
  */
 export type SideCost = {
   server: number;
@@ -24,8 +24,7 @@ export type SideCost = {
 };
 
 /**
- * Positions a second, medians of the blocks; `ratio` is the median of the pairs, which `pairs` shows the ends
- * of.
+ * Positions per second, medians of the blocks; `ratio` is the median over the pairs, and `pairs` their range.
  */
 export type KindFigures = {
   ours: number;
@@ -36,7 +35,7 @@ export type KindFigures = {
   per1000: Record<Side, SideCost>;
 };
 
-/** By kind of load, those that were asked for. */
+/** By kind of load, for the kinds that were run. */
 export type Figures = Partial<Record<LoadKind, KindFigures>>;
 
 export function figuresOf(blocks: readonly Block[], kinds: readonly LoadKind[]): Figures {

@@ -2,12 +2,13 @@
  * npm run bench -- positions [--pairs 6] [--seconds 4] [--drivers 500] [--connections 32]
  *                            [--only v1|single|batch]
  *
- * How many positions a second one API process takes over HTTP: one a request (v1 and v2 address) and batches of
- * 20, beside a bare Express handler in a process of its own that writes the same to the same Redis. Both are
- * loaded in turns by the same generator over as many kept-alive connections. A table goes to stderr, one line of
- * JSON to stdout.
- * Exit code: 0 = for each kind the median of the pairs is at least 0.7 of the bare handler and nothing was
- * refused, 1 = not so, 2 = wrong arguments or settings.
+ * How many positions a second one API process accepts over HTTP: one per request (v1 and v2 path) and batches
+ * of 20. Compared with a bare Express handler in its own process that writes the same to the same Redis. The
+ * same load generator loads both in turns over as many keep-alive connections.
+ *
+ * A table goes to stderr, one line of JSON to stdout.
+ * Exit code: 0 = for each kind the median over the pairs is at least 0.7 of the bare handler and no request
+ * was refused, 1 = a goal was missed, 2 = invalid arguments or settings.
  */
 import { parseArgs } from 'node:util';
 import { countOf, Mistake, numberOf } from '../../simulator/kit/arguments';
@@ -25,7 +26,7 @@ import { LOAD_KINDS, type LoadKind } from './protocol';
 const GOAL = 0.7;
 const WARM_UP_SECONDS = 2;
 const PATIENCE_MS = 30_000;
-const BARE_WRITES = 'one pipeline: GEOADD, HSET and ZADD of the last fix, XADD of each';
+const BARE_WRITES = 'one pipeline: GEOADD, HSET and ZADD of the last position, XADD of each';
 
 type Options = {
   pairs: number;
@@ -59,7 +60,7 @@ function readOptions(args: string[]): Options {
   };
 }
 
-/** Limits that no driver runs into, though each ping is counted. */
+/** Rate limits beyond the load, though each ping is counted. */
 function benchEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return {
     LOG_LEVEL: 'warn',
@@ -83,7 +84,7 @@ async function main(signal: AbortSignal): Promise<number> {
   });
   try {
     await api.ready();
-    log(`${options.drivers} drivers come on duty`);
+    log(`${options.drivers} drivers are coming on duty`);
     const drivers = await openCity(connect(settings, { patienceMs: PATIENCE_MS, signal }), options.drivers);
     children.ride({ drivers, center: CENTER, connections: options.connections });
     const ports: Record<Side, number> = { ours: Number(new URL(api.url).port), bare: children.barePort };
@@ -100,7 +101,7 @@ async function main(signal: AbortSignal): Promise<number> {
   }
 }
 
-/** In turns, so that whatever else the machine does meets both. */
+/** Sides alternate, so that other load on the machine affects both. */
 async function runAll(
   run: (side: Side, kind: LoadKind, seconds: number) => Promise<Block>,
   { pairs, seconds, kinds }: Options,

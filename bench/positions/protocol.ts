@@ -3,7 +3,7 @@ import { z } from 'zod';
 /** What main.ts and its two children tell each other, by Node's own channel between parent and child. */
 
 export const LOAD_KINDS = ['v1', 'single', 'batch'] as const;
-/** One fix to the address of v1; one to that of v2; twenty at once to that of v2. */
+/** One position to the v1 path; one to the v2 path; twenty at once to the v2 path. */
 export type LoadKind = (typeof LOAD_KINDS)[number];
 
 export const loadOrder = z.discriminatedUnion('order', [
@@ -17,7 +17,7 @@ export const loadOrder = z.discriminatedUnion('order', [
 ]);
 export type LoadOrder = z.output<typeof loadOrder>;
 
-/** What came of one order to send. `refused`: answers other than 200. */
+/** The result of one load order. `refused`: answers other than 200. */
 export const loadReport = z.object({
   requests: z.int(),
   positions: z.int(),
@@ -29,5 +29,5 @@ export const loadReport = z.object({
 });
 export type LoadReport = z.output<typeof loadReport>;
 
-/** The bare server's only words: where it listens; and, asked anything, how much CPU it used so far. */
-export const bareWord = z.object({ port: z.int(), cpuSeconds: z.number() });
+/** The messages of the bare server: its port, and on request its CPU time so far. */
+export const bareMessage = z.object({ port: z.int(), cpuSeconds: z.number() });

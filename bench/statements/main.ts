@@ -1,7 +1,7 @@
 /**
- * node --require dist/bench/statements/main.js PROGRAM, with STATEMENTS_FILE: counts the statements that the
- * program sends to PostgreSQL, each a round trip, by their text, and leaves the counts in that file as JSON
- * when it ends. For profiles: it costs the program a little.
+ * node --require dist/bench/statements/main.js PROGRAM, with STATEMENTS_FILE set: counts the statements that
+ * the program sends to PostgreSQL, each a round trip, by text. Writes the counts to that file as JSON on
+ * exit. Used for profiles; the overhead is small.
  */
 import { writeFileSync } from 'node:fs';
 import { Client } from 'pg';
@@ -17,7 +17,7 @@ function textOf(asked: unknown): string {
 }
 
 const original: unknown = Reflect.get(Client.prototype, 'query');
-if (typeof original !== 'function') throw new Error('the driver of PostgreSQL has no query to count');
+if (typeof original !== 'function') throw new Error('pg.Client has no method query');
 Reflect.set(Client.prototype, 'query', function query(this: Client, ...args: unknown[]): unknown {
   const text = textOf(args[0]).replace(/\s+/g, ' ').trim();
   counts.set(text, (counts.get(text) ?? 0) + 1);

@@ -1,8 +1,8 @@
 import { type AuditRecord } from './auditRecord';
 
 /**
- * An entry as it is stored: what it says, the chain it stands in, the hash it follows and its own, both in
- * hex. `previous` null = the first of its chain.
+ * A stored entry: its content, its chain, the hash of the previous entry and its own, both in hex. `previous`
+ * null = first of its chain.
  */
 export type ChainedEntry = { record: AuditRecord; chain: string; previous: string | null; hash: string };
 
@@ -11,8 +11,7 @@ export type AuditProblemKind =
   'CONTENT_DIFFERS' | 'LINK_MISSING' | 'TWO_FOLLOW' | 'HEAD_DIFFERS' | 'NO_ENTRIES' | 'NO_ROW';
 
 /**
- * One thing wrong, by name. `entryId` null = it is about the chain as a whole; `cityId` null = nothing says
- * where.
+ * One problem of a chain. `entryId` null = it concerns the whole chain; `cityId` null = the city is unknown.
  */
 export type AuditProblem = {
   chain: string;
@@ -23,19 +22,19 @@ export type AuditProblem = {
 };
 
 /**
- * What the row of a delivery or a driver says of its chain: the hash of its last entry in hex. Null = the row
- * names none; undefined = there is no such row.
+ * The head of a chain as the row of its delivery or driver stores it: the hash of the last entry in hex. Null
+ * = the row names no entry; undefined = there is no row.
  */
 export type ChainHead = { hash: string | null; cityId: string } | undefined;
 
-/** A chain in its own order, whatever the clocks said, and what is wrong with it. */
+/** A chain in hash order, whatever the clocks said, and its problems. */
 export type FollowedChain = {
   chain: string;
   entries: readonly ChainedEntry[];
   problems: readonly AuditProblem[];
 };
 
-/** The hash of an entry in hex, given the one before it: SHA-256 in production. */
+/** The hash of an entry in hex, from the previous hash and the record: SHA-256 in production. */
 export type HashOf = (previous: string | null, record: AuditRecord) => string;
 
 /** `delivery/<id>` or `driver/<id>`. */
@@ -48,10 +47,10 @@ export function chainNameOf({
 }
 
 /**
- * Follows a chain from its first entry to its head and names all that does not hang together: entries that
- * are not what was hashed, that follow one that is not there or that another follows too, and an end that is
- * not the one its row names. What lies behind a gap is followed as well.
- * @param entries all that stand in the chain, in any order
+ * Follows a chain from its first entry to its head and reports every break: changed content, a missing
+ * predecessor, a fork, and an end that differs from the row's head. Entries behind a gap are followed as
+ * well.
+ * @param entries all entries of the chain, in any order
  */
 export function followChain(
   chain: string,
@@ -85,22 +84,18 @@ export function followChain(
     problems: [
       ...inOrder
         .filter((entry) => isAsHashed.get(entry) !== true)
-        .map((entry) =>
-          problem('CONTENT_DIFFERS', entry, 'the entry does not say what was hashed when it was written'),
-        ),
+        .map((entry) => problem('CONTENT_DIFFERS', entry, 'the content differs from what was hashed')),
       ...inOrder
         .filter((entry) => entry.chain !== chainNameOf(entry.record))
         .map((entry) =>
           problem('CONTENT_DIFFERS', entry, `the entry is one of ${chainNameOf(entry.record)}`),
         ),
-      ...gaps.map((entry) => problem('LINK_MISSING', entry, 'the entry that this one follows is not there')),
+      ...gaps.map((entry) => problem('LINK_MISSING', entry, 'the previous entry is missing')),
       ...forks.map((entry) =>
         problem(
           'TWO_FOLLOW',
           entry,
-          entry.previous === null
-            ? 'another entry begins the chain too'
-            : 'another entry follows the same one',
+          entry.previous === null ? 'a second entry begins the chain' : 'a second entry follows the same one',
         ),
       ),
       ...headProblems(lines, head, problem),
@@ -111,9 +106,9 @@ export function followChain(
 type Lines = {
   /** Runs of entries that follow one another. */
   lines: ChainedEntry[][];
-  /** First entries of lines that branch off another. */
+  /** First entries of forks. */
   forks: ChainedEntry[];
-  /** First entries of lines whose predecessor is nowhere. */
+  /** First entries of lines whose predecessor is missing. */
   gaps: ChainedEntry[];
 };
 
@@ -151,7 +146,7 @@ function linesOf(entries: readonly ChainedEntry[], isPreferred: (entry: ChainedE
     found.forks.push(other);
     follow(other);
   }
-  // What branches off a line, and then what only leads round in a circle.
+  // Forks first, and then cycles.
   for (;;) {
     const rest = ordered.filter((entry) => !seen.has(entry));
     const forks = rest.filter(({ previous }) => previous !== null && reached.has(previous));
@@ -162,10 +157,7 @@ function linesOf(entries: readonly ChainedEntry[], isPreferred: (entry: ChainedE
   }
 }
 
-/**
- * The entries that lead back from the one that the row names as the last: of two that claim one place, they
- * are the rightful ones.
- */
+/** The entries on the path back from the head: of two entries in one place, these are the valid ones. */
 function pathBack(entries: readonly ChainedEntry[], headHash: string | null): Set<ChainedEntry> {
   const byHash = new Map(entries.map((entry) => [entry.hash, entry]));
   const path = new Set<ChainedEntry>();
@@ -184,11 +176,11 @@ function byTime({ record: a }: ChainedEntry, { record: b }: ChainedEntry): numbe
 
 type Say = (kind: AuditProblemKind, entry: ChainedEntry | null, detail: string) => AuditProblem;
 
-/** The last entry of the chain is the one its row names, which no deletion of newest entries survives. */
+/** Checks that the chain ends at the head of its row, which reveals a deletion of the newest entries. */
 function headProblems(lines: readonly ChainedEntry[][], head: ChainHead, problem: Say): AuditProblem[] {
   const ends = lines.flatMap((line) => line.at(-1) ?? []);
   const last = ends.at(-1) ?? null;
-  if (head === undefined) return [problem('NO_ROW', last, 'there is no row of what the chain tells of')];
+  if (head === undefined) return [problem('NO_ROW', last, 'the delivery or driver of the chain has no row')];
   if (last === null)
     return [
       problem(
@@ -206,26 +198,27 @@ function headProblems(lines: readonly ChainedEntry[][], head: ChainHead, problem
       last,
       named
         ? `the row names entry ${named.record.id} as the last one`
-        : 'the entry that the row names as the last one is not there',
+        : 'the last entry that the row names is missing',
     ),
   ];
 }
 
 /**
- * How much of the trail a check looks at: each chain with an entry since then (epoch ms), and those whose
- * names end with one of these digits.
+ * The scope of a check: chains with an entry since then (epoch ms), and chains whose names end with one of
+ * these digits.
  */
 export type CheckScope = { since: number; lastDigits: readonly string[] };
 
 const DAY_MS = 86_400_000;
 const DIGITS = '0123456789abcdef';
-/** So many of the sixteen last digits of ids are looked at a day: the whole trail in eight days. */
+/** How many of the sixteen last digits are checked each day: the whole trail within eight days. */
 const DIGITS_A_DAY = 2;
 
 /**
- * What a check that starts `now` looks at (ADR 11): what was touched since the last one that was finished,
- * and this day's share of all the rest.
- * @param checkedTo until when (epoch ms) the last finished one looked; null = there was none: then all of it
+ * The scope of a check that starts `now`: what changed since the last finished check, and one day's share of
+ * the rest. ADR 11.
+ * @param checkedTo the end (epoch ms) of the last finished check; null = there was none, so everything is
+ * checked
  */
 export function scopeOfCheck(now: number, checkedTo: number | null): CheckScope {
   const first = (Math.floor(now / DAY_MS) * DIGITS_A_DAY) % DIGITS.length;

@@ -1,6 +1,6 @@
 import { type Entry } from '../delivery/deliveryState';
 
-/** What the hash of an entry covers, beside the hash before it: all that it says. Instants are epoch ms. */
+/** The content that the hash of an entry covers, together with the previous hash. Instants are epoch ms. */
 export type AuditRecord = Entry & {
   id: string;
   at: number;
@@ -11,7 +11,10 @@ export type AuditRecord = Entry & {
   correlationId: string;
 };
 
-/** One text for one record, whatever the order of its keys: PostgreSQL's jsonb keeps none. */
+/**
+ * The same text for equal records, whatever the order of their keys: PostgreSQL's jsonb does not keep key
+ * order.
+ */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (value === null || typeof value !== 'object') return JSON.stringify(value ?? null);

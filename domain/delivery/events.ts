@@ -48,10 +48,47 @@ export type DeliveryEvent =
 export type EventOf<K extends DeliveryEvent['kind']> = Extract<DeliveryEvent, { kind: K }>;
 
 /**
- * A hand-over as it is requested. The meeting point itself stays in the database, so that no place appears in
- * a workflow history.
+ * An event as it comes in, before what its rule needs is looked up: who is near, where a hand-over is to be.
+ * The meeting point itself stays in the database, so that no place appears in a workflow history.
  */
-export type AskedHandOver = Omit<EventOf<'handOver'>, 'meeting'> & { meetingId: string | null };
+export type IncomingEvent =
+  | Exclude<DeliveryEvent, { kind: 'lookForDriver' | 'handOver' }>
+  | Omit<EventOf<'lookForDriver'>, 'search'>
+  | (Omit<EventOf<'handOver'>, 'meeting'> & { meetingId: string | null });
+
+/** Events that nobody asks for, each with the part of the service that causes it. */
+export const AUTOMATIC_EVENTS = {
+  lookForDriver: 'search',
+  lapseOffer: 'offer-lapse',
+  giveUpSearch: 'search-limit',
+  escalate: 'escalation',
+  releaseDriver: 'driver-left',
+  readDelivery: 'repair',
+} as const satisfies Partial<Record<DeliveryEvent['kind'], string>>;
+
+export type AutomaticKind = keyof typeof AUTOMATIC_EVENTS;
+
+/** An event that somebody asks for, and gets an answer to. */
+export type CommandEvent = Exclude<IncomingEvent, { kind: AutomaticKind }>;
+
+/** Who causes it: whoever is named, or the part of the service that does it without being asked. */
+export function actorOf(event: IncomingEvent): Actor {
+  if (isAutomatic(event)) return { kind: 'system', id: AUTOMATIC_EVENTS[event.kind] };
+  return 'by' in event ? event.by : { kind: 'driver', id: event.driverId };
+}
+
+function isAutomatic(event: IncomingEvent): event is Exclude<IncomingEvent, CommandEvent> {
+  return event.kind in AUTOMATIC_EVENTS;
+}
+
+/** Offers and drivers whose rows its rule reads, besides those that the delivery has. */
+export function rowsNamedBy(event: IncomingEvent): { offerIds: string[]; driverIds: string[] } {
+  const isGivenTo = event.kind === 'assignDriver' || event.kind === 'handOver';
+  return {
+    offerIds: 'offerId' in event && event.offerId !== null ? [event.offerId] : [],
+    driverIds: isGivenTo ? [event.driverId] : [],
+  };
+}
 
 /** The result of a search: the best drivers who could be locked, or why there are none. */
 export type SearchOutcome = {

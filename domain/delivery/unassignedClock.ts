@@ -1,6 +1,6 @@
 /**
  * The unassigned clock: for how long a delivery has been searched for, all its searches together. It runs
- * while nobody has the delivery. docs/behaviour.md, Escalation.
+ * while nobody has the delivery. docs/behaviour.md#escalation.
  */
 
 /** The time added up so far, in ms, and since when (epoch ms) the clock runs; null = it is stopped. */
@@ -35,7 +35,7 @@ export function clockShowsAt(clock: UnassignedClock, unassigned: number): number
 
 /**
  * When (epoch ms) the search is given up with NO_DRIVER; null while the clock is stopped. `searchMaxMs` 0 =
- * never (`SEARCH_MAX_MINUTES`). docs/behaviour.md, Deliveries.
+ * never (`SEARCH_MAX_MINUTES`). docs/behaviour.md#deliveries.
  */
 export function giveUpAt(clock: UnassignedClock, searchMaxMs: number): number | null {
   return searchMaxMs === 0 ? null : clockShowsAt(clock, searchMaxMs);

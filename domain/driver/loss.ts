@@ -89,6 +89,6 @@ export function fellSilent(
  * Whether so many of a city's working drivers are silent at once that ingest must be down. One silent driver
  * never means that.
  */
-export function isOurFault(silent: number, working: number, { maxSilentShare }: LossLimits): boolean {
+export function isIngestOutage(silent: number, working: number, { maxSilentShare }: LossLimits): boolean {
   return silent > 1 && silent > working * maxSilentShare;
 }

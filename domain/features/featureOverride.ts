@@ -1,14 +1,14 @@
 import type { FeatureSetting } from './rollout';
 
 /**
- * The percent a rollout is to have reached from a day on, until a later step. `date` is a day in UTC, as
+ * The planned percentage of a rollout from a day on, until the next step. `date` is a day in UTC, as
  * `2026-12-01`; percent 0..100.
  */
 export type PlanStep = { date: string; percent: number };
 
 /**
- * What ops said of a feature at run time. Null: the environment's word holds (for `plan`: there is none).
- * `cities` with nobody in it are all cities: what is to hold nowhere is switched off. ADR 9.
+ * The setting of a feature by ops at run time. Null: the environment decides (for `plan`: there is none). An
+ * empty `cities` means all cities: to stop a feature everywhere, switch it off. ADR 9.
  */
 export type FeatureOverride = {
   enabled: boolean | null;
@@ -17,12 +17,12 @@ export type FeatureOverride = {
   plan: readonly PlanStep[] | null;
 };
 
-/** As if ops had never said anything. */
+/** No setting by ops. */
 export const NO_OVERRIDE: FeatureOverride = { enabled: null, percent: null, cities: null, plan: null };
 
 /**
- * What holds: the word of ops over that of the environment, and a kill by the environment over everything.
- * The plan changes nothing by itself. docs/behaviour.md#features.
+ * The effective setting: ops override the environment, except where the environment killed the feature. The
+ * plan changes nothing by itself. docs/behaviour.md#features.
  */
 export function effectiveSetting(
   environment: FeatureSetting,
@@ -36,7 +36,7 @@ export function effectiveSetting(
   };
 }
 
-/** The same override with its cities named once and in order, and its plan by date. */
+/** The same override with unique, sorted cities and a plan sorted by date. */
 export function ordered({ enabled, percent, cities, plan }: FeatureOverride): FeatureOverride {
   return {
     enabled,
@@ -54,7 +54,7 @@ export function isSameOverride(one: FeatureOverride, other: FeatureOverride): bo
   return JSON.stringify(ordered(one)) === JSON.stringify(ordered(other));
 }
 
-/** Whether two settings of one feature decide alike for everybody. */
+/** Whether two settings of one feature decide alike for every subject. */
 export function isSameSetting(one: FeatureSetting, other: FeatureSetting): boolean {
   return (
     one.state === other.state &&
@@ -69,7 +69,7 @@ function isSameList(one: readonly string[] | null, other: readonly string[] | nu
 }
 
 /**
- * The percent that the plan wants at an instant.
+ * The planned percentage at an instant.
  * @param at epoch ms
  * @returns null without a plan, and before its first day
  */

@@ -26,7 +26,7 @@ export type FeatureSetting = {
 };
 
 /**
- * Whom a decision is about: `key` is the delivery's id (for availability_states the driver's), `cityId` its
+ * The subject of a decision: `key` is the delivery's id (for availability_states the driver's), `cityId` its
  * city.
  */
 export type FeatureSubject = { cityId: string; key: string };
@@ -74,9 +74,9 @@ export function isInRollout(feature: FeatureName, key: string, percent: number):
 }
 
 /**
- * The number 0..99 a key drew for a feature. The same for ever, in every process and every version: changing
- * it would move live deliveries in and out of a rollout. Even for keys that differ in one digit; draws of two
- * features are independent.
+ * The number 0..99 that a key draws for a feature. It never changes between processes or versions: a change
+ * would move live deliveries in and out of a rollout. Evenly distributed, also for keys that differ in one
+ * digit; draws of two features are independent.
  */
 export function rolloutDraw(feature: FeatureName, key: string): number {
   return Math.floor((mixed(fnv1a(`${feature}:${key}`)) / 2 ** 32) * 100);
@@ -89,7 +89,7 @@ function fnv1a(text: string): number {
   return hash;
 }
 
-/** MurmurHash3's finaliser: FNV alone leaves the high bits of like keys alike. */
+/** MurmurHash3's finaliser: FNV alone leaves the high bits of similar keys similar. */
 function mixed(hash: number): number {
   let h = hash;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);

@@ -4,8 +4,8 @@ import type { VehicleKind } from '../driver/vehicles';
 export type Point = { lat: number; lng: number };
 
 /**
- * How far from the equator a place may lie, in degrees: the limit of Redis GEOADD, so that every stored place
- * can also be searched.
+ * The largest distance from the equator, in degrees: the limit of Redis GEOADD, so that every stored place
+ * can be searched.
  */
 export const MAX_LATITUDE = 85.05112878;
 
@@ -29,8 +29,8 @@ export function distanceMeters(from: Point, to: Point): number {
 }
 
 /**
- * How straight lines become travel times: roads are longer than the line by `detourFactor` (≥ 1), and each
- * vehicle makes so many metres a minute (> 0).
+ * Converts straight lines to travel times: roads are longer by `detourFactor` (≥ 1), and each vehicle has a
+ * speed in metres a minute (> 0).
  */
 export type TravelModel = { detourFactor: number; metersPerMinute: Readonly<Record<VehicleKind, number>> };
 

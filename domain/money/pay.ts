@@ -6,9 +6,9 @@ export type PayTariff = {
   baseCents: number;
   centsPerKm: number;
   centsPerMinute: number;
-  /** Waiting at a stop is free for this long, in ms, … */
+  /** Waiting time at a stop that is not paid, in ms. */
   freeWaitMs: number;
-  /** … and paid by the minute after that. */
+  /** Pay for each further minute of waiting. */
   waitCentsPerMinute: number;
 };
 
@@ -32,8 +32,8 @@ export type PayBreakdown = {
 };
 
 /**
- * A tariff for a city that names none: 3.00 a job, 0.80 a kilometre, 0.10 a minute; waiting is paid 0.20 a
- * minute after five.
+ * The default tariff of a city: 3.00 a job, 0.80 a kilometre, 0.10 a minute; waiting pays 0.20 a minute after
+ * five.
  */
 export const DEFAULT_PAY_TARIFF: PayTariff = {
   baseCents: 300,
@@ -44,8 +44,8 @@ export const DEFAULT_PAY_TARIFF: PayTariff = {
 };
 
 /**
- * The pay for this work. Each part is rounded by itself, half a cent up, so that the parts a driver sees add
- * up to the total.
+ * The pay for this work. Each part is rounded separately, half a cent up, so that the parts add up to the
+ * total.
  */
 export function payFor(work: Work, tariff: PayTariff): PayBreakdown {
   const paidWaitMs = Math.max(0, work.waitMs - tariff.freeWaitMs);
@@ -66,7 +66,7 @@ export function withBonus(pay: PayBreakdown, extraCents: number): PayBreakdown {
   return withTotal({ ...pay, bonusCents: pay.bonusCents + extraCents });
 }
 
-/** True for what may be kept as money: a whole number of minor units that a double holds exactly. */
+/** Whether a number is a valid amount: an integer of minor units that a double represents exactly. */
 export function isCents(amount: number): boolean {
   return Number.isSafeInteger(amount);
 }

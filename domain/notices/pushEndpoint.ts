@@ -1,7 +1,4 @@
-/**
- * Names that lead to no push service of the public internet (RFC 6761, 6762, 7686, 8375, and what private
- * networks call themselves).
- */
+/** Domains that are not on the public internet (RFC 6761, 6762, 7686, 8375, and common private names). */
 const PRIVATE_ENDINGS = [
   'localhost',
   'local',
@@ -20,17 +17,16 @@ const PRIVATE_ENDINGS = [
 ];
 
 /**
- * Labels of letters, digits and hyphens; the last one begins with a letter, so that no form of an IP address
- * fits.
+ * Labels of letters, digits and hyphens; the last one begins with a letter, which excludes every form of IP
+ * address.
  */
 const PUBLIC_NAME = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])$/;
 
 /**
- * Whether a driver may name this address as their push service: we shall call it, so it must not lead into
- * our own network (docs/notifications.md#web-push). Where its name leads to is looked at once more on calling
- * it.
- * @param allowLocal for tests and demo: this machine is taken too, also without TLS
- * @returns what is wrong with it, or null
+ * Checks the address of a driver's push service: the service will call it, so it must not point into our own
+ * network (docs/notifications.md#web-push). Its resolved addresses are checked again before each call.
+ * @param allowLocal for tests and demo: also allow this machine, and plain HTTP
+ * @returns the problem, or null
  */
 export function pushEndpointProblem(
   endpoint: string,

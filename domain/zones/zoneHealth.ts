@@ -1,6 +1,5 @@
 /**
- * How a zone fares: enough free drivers for what is searched for, or trouble (docs/behaviour.md#zones).
- * Durations are ms.
+ * The health of a zone: whether free drivers cover the searches (docs/behaviour.md#zones). Durations are ms.
  */
 import {
   ESCALATION_THRESHOLDS,
@@ -11,29 +10,29 @@ import {
 export const ZONE_STATES = ['OK', 'STRAINED', 'CRITICAL'] as const;
 export type ZoneState = (typeof ZONE_STATES)[number];
 
-/** What was counted of one zone at one instant. */
+/** The figures of one zone at one instant. */
 export type ZoneFigures = {
-  /** Not closed: searched for, carried, or ready later. */
+  /** Open deliveries: searching, carried, or ready later. */
   openDeliveries: number;
   /** Without a driver: SEARCHING or OFFERED. */
   searching: number;
-  /** A driver has it: from ASSIGNED to the door, or on its way back. */
+  /** With a driver: from ASSIGNED to the dropoff or the return. */
   carried: number;
   /**
-   * AVAILABLE drivers whose fresh place lies in the zone; those who hold an offer are among them, as their
-   * delivery is among `searching`.
+   * AVAILABLE drivers with a fresh position in the zone, including those with a live offer (its delivery
+   * counts in `searching`).
    */
   freeDrivers: number;
-  /** BUSY drivers by their last known place. */
+  /** BUSY drivers, by their last position. */
   busyDrivers: number;
-  /** Unassigned time of what is searched for now; 0 where nothing is. */
+  /** Unassigned time of deliveries being searched; 0 where there are none. */
   waitingP50Ms: number;
   waitingMaxMs: number;
   /** Of the offers that ended within the window. */
   acceptance15m: Acceptance;
-  /** Deliveries searched for now, by the level they have reached. */
+  /** Deliveries being searched, by escalation level. */
   escalationsByLevel: Readonly<Record<EscalationLevel, number>>;
-  /** Cases of the support queue that nobody has resolved. */
+  /** Unresolved cases of the support queue. */
   openCases: number;
 };
 
@@ -43,15 +42,15 @@ export type ZoneFigures = {
  */
 export type Acceptance = { accepted: number; answered: number; rate: number | null };
 
-/** Over how long acceptance is counted: 15 minutes. */
+/** The window of the acceptance rate: 15 minutes. */
 export const ACCEPTANCE_WINDOW_MS = 900_000;
 
 export type ZoneThresholds = {
-  /** Waiting from level 1 on is long, from level 3 on very long. */
+  /** Waiting is long from the level 1 threshold on, and very long from level 3 on. */
   waiting: EscalationThresholds;
-  /** A rate below is low. */
+  /** A rate below it is low. */
   acceptanceLow: number;
-  /** Fewer answers say nothing about acceptance. */
+  /** With fewer answers the rate is not judged. */
   acceptanceMinAnswers: number;
   /** More open cases are too many. */
   casesMany: number;
@@ -68,7 +67,7 @@ export const ZONE_THRESHOLDS: ZoneThresholds = {
   casesMany: 50,
 };
 
-/** Stable codes, the worst first. */
+/** Stable codes, worst first. */
 export const ZONE_REASONS = [
   'LEVEL_3',
   'WAITING_VERY_LONG',
@@ -88,10 +87,7 @@ type Rule = {
   words: (figures: ZoneFigures) => string;
 };
 
-/**
- * Each rule is a line that trouble crosses in one direction only, so that more trouble never gives a better
- * state.
- */
+/** Each rule is monotonic: worse figures never give a better state. */
 const RULES: Readonly<Record<ZoneReason, Rule>> = {
   LEVEL_3: {
     makes: 'CRITICAL',
@@ -141,10 +137,7 @@ const RULES: Readonly<Record<ZoneReason, Rule>> = {
   },
 };
 
-/**
- * The state of a zone and all that holds against it, the worst first; no reasons = OK.
- * docs/behaviour.md#zones, ADR 12.
- */
+/** The state of a zone and its reasons, worst first; no reasons = OK. docs/behaviour.md#zones, ADR 12. */
 export function judgeZone(
   figures: ZoneFigures,
   thresholds: ZoneThresholds = ZONE_THRESHOLDS,
@@ -154,7 +147,7 @@ export function judgeZone(
   return { state: worst === undefined ? 'OK' : RULES[worst].makes, reasons };
 }
 
-/** A reason in words, one short line. */
+/** A reason in one short line. */
 export function wordsOf(reason: ZoneReason, figures: ZoneFigures): string {
   return RULES[reason].words(figures);
 }
@@ -163,7 +156,7 @@ export function acceptanceOf(accepted: number, answered: number): Acceptance {
   return { accepted, answered, rate: answered === 0 ? null : accepted / answered };
 }
 
-/** A zone of which there is nothing to say. */
+/** The figures of an empty zone. */
 export const NO_FIGURES: ZoneFigures = {
   openDeliveries: 0,
   searching: 0,
@@ -177,7 +170,7 @@ export const NO_FIGURES: ZoneFigures = {
   openCases: 0,
 };
 
-/** True where there is nothing at all: no delivery, driver, answer or case. */
+/** Whether a zone is empty: no delivery, driver, answer or case. */
 export function isEmpty({
   openDeliveries,
   freeDrivers,

@@ -5,8 +5,8 @@ import findIntersections from 'sweepline-intersections';
 import { isPoint, type Point } from '../geo/places';
 
 /**
- * A GeoJSON geometry (RFC 7946): rings of [lng, lat], each closed, the first of a polygon its outline, the
- * rest its holes. Must not cross the antimeridian.
+ * A GeoJSON geometry (RFC 7946): closed rings of [lng, lat]; the first ring of a polygon is its outline, the
+ * others its holes. Must not cross the antimeridian.
  */
 export type ZoneArea =
   { type: 'Polygon'; coordinates: number[][][] } | { type: 'MultiPolygon'; coordinates: number[][][][] };
@@ -14,18 +14,18 @@ export type ZoneArea =
 /** A part of a city. docs/behaviour.md#zones. Where zones overlap the higher `priority` wins. */
 export type Zone = { zoneId: string; area: ZoneArea; priority: number };
 
-/** The most points one zone may have, so that finding a zone stays cheap. */
+/** The most points of one zone, to bound the cost of a look-up. */
 export const MAX_ZONE_POINTS = 10_000;
 
-/** True where the point lies in the area or on its border, and in none of its holes. */
+/** Whether the point lies in the area or on its border, and in none of its holes. */
 export function contains(area: ZoneArea, point: Point): boolean {
   return booleanPointInPolygon([point.lng, point.lat], area);
 }
 
 /**
- * The zone a place belongs to: of those that contain it the one of highest priority, then the smallest, then
- * the first by id, so that every process answers alike. Null in no zone; a city without zones is one zone
- * (docs/behaviour.md#zones), which is the caller's to say.
+ * The zone of a place: among those that contain it the one of highest priority, then the smallest, then the
+ * first by id, so that every process agrees. Null outside all zones; the caller treats a city without zones
+ * as one zone (docs/behaviour.md#zones).
  */
 export function zoneOf<Z extends Zone>(point: Point, zones: readonly Z[]): Z | null {
   const around = zones.filter((zone) => contains(zone.area, point));
@@ -33,9 +33,8 @@ export function zoneOf<Z extends Zone>(point: Point, zones: readonly Z[]): Z | n
 }
 
 /**
- * The same as `zoneOf` for many places: ranks the zones once and looks at an area only where its bounding box
- * holds the place.
- * @returns the zone of a place, null where it lies in none
+ * The same as `zoneOf` for many places: sorts the zones once and checks bounding boxes first.
+ * @returns the zone of a place, null outside all zones
  */
 export function zoneFinder<Z extends Zone>(zones: readonly Z[]): (point: Point) => Z | null {
   const ranked = [...zones].sort(byRank).map((zone) => ({ zone, box: boxOf(zone.area) }));
@@ -43,12 +42,12 @@ export function zoneFinder<Z extends Zone>(zones: readonly Z[]): (point: Point) 
     ranked.find(({ zone, box }) => isInBox(box, point) && contains(zone.area, point))?.zone ?? null;
 }
 
-/** The size of an area in square metres on a sphere, without its holes. */
+/** The area in square metres on a sphere, without holes. */
 export function zoneSquareMeters(area: ZoneArea): number {
   return squareMeters(area);
 }
 
-/** What is wrong with an area that came from outside, in plain words; null where nothing is. */
+/** The problem of an area from outside, in words; null where there is none. */
 export function zoneProblem(area: ZoneArea): string | null {
   const polygons = polygonsOf(area);
   if (polygons.length === 0 || polygons.some((polygon) => polygon.length === 0))
@@ -72,7 +71,7 @@ function byRank(a: Zone, b: Zone): number {
   );
 }
 
-/** An area has no height, so its box has four sides. */
+/** Areas have no altitude, so the box has four sides. */
 type Box = readonly [west: number, south: number, east: number, north: number];
 
 function boxOf(area: ZoneArea): Box {
@@ -105,7 +104,7 @@ function isPosition(position: number[]): boolean {
   return lng !== undefined && lat !== undefined && isPoint({ lat, lng });
 }
 
-/** Such a ring has no inside. */
+/** Such a ring encloses no area. */
 function isOnOneLine(ring: number[][]): boolean {
   const [lng0 = 0, lat0 = 0] = ring[0] ?? [];
   const offsets = ring.map(([lng = 0, lat = 0]) => ({ x: lng - lng0, y: lat - lat0 }));
@@ -113,7 +112,7 @@ function isOnOneLine(ring: number[][]): boolean {
   return !far || offsets.every(({ x, y }) => far.x * y === far.y * x);
 }
 
-/** By a sweep over all edges: milliseconds for the most points that an area may have. */
+/** A sweep-line test: milliseconds for the largest area. */
 function crossesItself(coordinates: number[][][]): boolean {
   return (
     findIntersections(

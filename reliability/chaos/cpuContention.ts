@@ -2,15 +2,15 @@ import { readdir, readFile } from 'node:fs/promises';
 import { pause } from '../../simulator/kit/pause';
 
 const EVERY_MS = 1_000;
-/** Over so many looks. */
-const LOOKS = 20;
+/** Samples in the moving window. */
+const WINDOW_SAMPLES = 20;
 
-/** For how long threads ran, and for how long they wanted to and had to wait for a processor; in ns. */
+/** CPU time of threads, in ns: how long they ran, and how long they were runnable but waited for a CPU. */
 type Times = { ran: number; waited: number };
 
 /**
- * How crowded the machine is: how many times longer what our processes do takes than it would if they always
- * ran when they want to. 1 where that is not told, as beside Linux.
+ * CPU contention: how many times longer our processes take than on an idle machine. 1 where the kernel does
+ * not report it (only Linux does).
  */
 export class CpuContention {
   private before = new Map<string, Times>();
@@ -21,18 +21,18 @@ export class CpuContention {
   /** @param pidsOf the processes that run now */
   constructor(private readonly pidsOf: () => readonly number[]) {}
 
-  /** In the last twenty seconds. */
+  /** Over the last twenty seconds. */
   get slowness(): number {
     return slownessOf(sumOf(this.lately));
   }
 
-  /** In all of the run. */
+  /** Over the whole run. */
   get mean(): number {
     return slownessOf(this.all);
   }
 
-  /** Looks each second until the signal. */
-  async keepLooking(signal: AbortSignal): Promise<void> {
+  /** Samples every second until the signal. */
+  async keepSampling(signal: AbortSignal): Promise<void> {
     while (await pause(EVERY_MS, signal)) await this.look();
   }
 
@@ -45,7 +45,7 @@ export class CpuContention {
     this.before = now;
     const latest = sumOf(passed);
     this.lately.push(latest);
-    if (this.lately.length > LOOKS) this.lately.shift();
+    if (this.lately.length > WINDOW_SAMPLES) this.lately.shift();
     this.all.ran += latest.ran;
     this.all.waited += latest.waited;
     this.worst = Math.max(this.worst, this.slowness);
@@ -63,7 +63,7 @@ function slownessOf({ ran, waited }: Times): number {
   return ran === 0 ? 1 : (ran + waited) / ran;
 }
 
-/** Of a process that is gone: none. */
+/** Empty for a process that has exited. */
 async function threadTimes(pid: number): Promise<[string, Times][]> {
   const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
   return (

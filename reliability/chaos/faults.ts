@@ -17,7 +17,8 @@ import { FaultyProxy } from './proxy';
 import type { Servers } from './servers';
 
 /**
- * The proxies of a run: between each of our processes and each server, and between the clients and the APIs.
+ * The proxies of a run: one between each of our processes and each server, and one between the clients and
+ * the APIs.
  */
 export class Proxies {
   private constructor(
@@ -25,7 +26,10 @@ export class Proxies {
     private readonly links: ReadonlyMap<string, FaultyProxy>,
   ) {}
 
-  /** @param apiPorts where the APIs will listen; @param serverPorts where the servers do */
+  /**
+   * @param apiPorts the ports the APIs will listen on
+   * @param serverPorts the ports of the servers
+   */
   static async open(
     apiPorts: readonly number[],
     serverPorts: Readonly<Record<ServerName, number>>,
@@ -37,7 +41,7 @@ export class Proxies {
     return new Proxies(await FaultyProxy.open(apiPorts.map((port) => ({ port }))), links);
   }
 
-  /** The port at which one of ours finds a server. */
+  /** The port through which one of our processes reaches a server. */
   portOf(from: MemberName, to: ServerName): number {
     return this.of({ from, to }).port;
   }
@@ -55,8 +59,8 @@ export class Proxies {
 }
 
 /**
- * Which faults are on, and when the last one ended. That the service was started is the first: all drivers
- * come on duty at once.
+ * Counts active faults and remembers when the last one ended. The start of the service counts as the first
+ * fault, because all drivers come on duty at once.
  */
 export class FaultClock {
   private on = 0;
@@ -71,7 +75,7 @@ export class FaultClock {
     this.lastEndedAt = Date.now();
   }
 
-  /** Epoch ms; Infinity while one is on. */
+  /** Epoch ms; Infinity while a fault is active. */
   readonly endedAt = (): number => (this.on > 0 ? Infinity : this.lastEndedAt);
 }
 
@@ -80,18 +84,18 @@ export type FaultDeps = {
   servers: Servers;
   proxies: Proxies;
   clock: FaultClock;
-  /** All that Redis keeps is gone. */
+  /** Deletes everything in Redis. */
   flush: () => Promise<void>;
   burst: (orders: number) => Promise<void>;
   log: (line: string) => void;
 };
 
-/** What was done, from when to when (epoch ms); it ends when what was away is there again. */
+/** A completed fault, with its interval (epoch ms). It ends when the affected part serves again. */
 export type DoneFault = { kind: FaultKind; name: string; beganAt: number; endedAt: number };
 
 /**
- * Does what is planned, each in its time. Resolves when all is over and everything is there again;
- * @throws Error where something could not be done.
+ * Runs the planned faults on schedule. Resolves when all faults have ended and every part serves again.
+ * @throws Error where a fault could not be injected
  */
 export async function doFaults(
   plan: readonly PlannedFault[],

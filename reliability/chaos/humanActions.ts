@@ -4,9 +4,9 @@ import type { SimulatedOps } from '../../simulator/people/simulatedOps';
 import type { OrderFlow } from '../../simulator/people/orders';
 import { pause } from '../../simulator/kit/pause';
 import type { Random } from '../../simulator/kit/random';
-import { ServiceAway } from '../../simulator/client/retryingFetch';
+import { ServiceUnavailableError } from '@driver-service/api-client';
 
-/** What people do in the middle of it all. */
+/** Actions by drivers and ops that run alongside the faults. */
 const HUMAN_ACTIONS = [
   'givesUp',
   'givesUp',
@@ -21,7 +21,7 @@ const HUMAN_ACTIONS = [
 ] as const;
 export type HumanAction = (typeof HUMAN_ACTIONS)[number];
 
-export type WhimDeps = {
+export type HumanActionDeps = {
   random: Random;
   drivers: readonly SimulatedDriver[];
   orders: OrderFlow;
@@ -34,16 +34,18 @@ export type WhimDeps = {
 const EVERY_MS = { min: 2_000, max: 6_000 };
 const AWAY_MS = { min: 3_000, max: 15_000 };
 /**
- * Orders from out of town wait for ops, who give them away after the third level; more than a few, or late
- * ones, would be all that is left at the end.
+ * Out-of-town orders wait for ops, who assign them after level 3. The limit keeps such orders from being the
+ * only ones left at the end.
  */
-const MOST_FAR = 3;
+const MAX_FAR = 3;
 const FAR_UNTIL_SHARE = 0.3;
 const FAR_IN_RUNS_OF_MS = 180_000;
-/** Of the newest orders. */
+/** Chosen among this many of the newest orders. */
 const AMONG = 10;
 
-/** Drivers who leave, rest and give up, and ops who act by hand, at a rate of their own. */
+/**
+ * Drivers who leave, take breaks and give up deliveries, and ops who intervene by hand, at a configured rate.
+ */
 export class HumanActions {
   readonly counts: Record<HumanAction, number> = {
     givesUp: 0,
@@ -57,18 +59,18 @@ export class HumanActions {
   private readonly startedAt = Date.now();
   private far = 0;
 
-  constructor(private readonly deps: WhimDeps) {}
+  constructor(private readonly deps: HumanActionDeps) {}
 
   private get mayOrderFar(): boolean {
     const { lengthMs } = this.deps;
     return (
-      this.far < MOST_FAR &&
+      this.far < MAX_FAR &&
       lengthMs >= FAR_IN_RUNS_OF_MS &&
       Date.now() - this.startedAt < lengthMs * FAR_UNTIL_SHARE
     );
   }
 
-  /** Until the signal. */
+  /** Runs until the signal. */
   async run(signal: AbortSignal): Promise<void> {
     const { random, log } = this.deps;
     while (await pause(random.between(EVERY_MS.min, EVERY_MS.max), signal)) {
@@ -76,13 +78,17 @@ export class HumanActions {
       this.follow(humanAction, random.next()).then(
         (done) => void (this.counts[humanAction] += done ? 1 : 0),
         (error: unknown) => {
-          if (!signal.aborted || !(error instanceof ServiceAway)) log(`${humanAction}: ${String(error)}`);
+          if (!signal.aborted || !(error instanceof ServiceUnavailableError))
+            log(`${humanAction}: ${String(error)}`);
         },
       );
     }
   }
 
-  /** @param draw 0..1, which of those whom it may concern; @returns whether it came to that */
+  /**
+   * @param draw 0..1, picks the subject of the action
+   * @returns whether there was a subject to act on
+   */
   private async follow(humanAction: HumanAction, draw: number): Promise<boolean> {
     const { drivers, orders, desk, client, random } = this.deps;
     const oneOf = <T>(all: readonly T[]): T | undefined => all[Math.floor(draw * all.length)];
@@ -100,14 +106,12 @@ export class HumanActions {
         return this.rest(oneOf(drivers.filter(({ isFree, isV1 }) => isFree && !isV1)), awayMs);
       case 'isRescued': {
         const driver = oneOf(drivers.filter(({ onTheWayTo }) => onTheWayTo !== null));
-        return (
-          driver !== undefined && (await client.rescue(driver.driverId, 'ops take their work off them')).ok
-        );
+        return driver !== undefined && (await client.rescue(driver.driverId, 'ops release the driver')).ok;
       }
       case 'isAssigned':
-        return order !== undefined && desk.assignNearest(order.deliveryId, 'ops will not wait');
+        return order !== undefined && desk.assignNearest(order.deliveryId, 'ops assign the nearest driver');
       case 'isPaidMore':
-        return order !== undefined && (await client.raisePay(order.deliveryId, 150, 'ops pay more')).ok;
+        return order !== undefined && (await client.raisePay(order.deliveryId, 150, 'ops raise the pay')).ok;
       case 'isOrderedFar':
         if (!this.mayOrderFar) return false;
         this.far += 1;

@@ -1,5 +1,5 @@
-import { type Broken, sentenceOf } from '../checker/broken';
-import { type Checker, type LookCounts, openChecker } from '../checker/checker';
+import { type Violation, sentenceOf } from '../checker/violation';
+import { type Checker, type CheckCounts, openChecker } from '../checker/checker';
 import { type Bounds, DESIGN_BOUNDS } from '../checker/patience';
 import type { Acknowledged } from '../../simulator/people/ledger';
 import { pause } from '../../simulator/kit/pause';
@@ -16,14 +16,13 @@ export type JudgeSettings = {
 
 const LOOK_EVERY_MS = 1_000;
 /**
- * A minute after the last fault all must be right, as promised. What goes wrong later has five seconds of a
- * machine that lets our processes run whenever they want to; where they have to wait for it, for the
- * simulator, the servers and whatever else there is, so many times longer as they wait. The one second of
- * normal work is measured where nothing else runs.
+ * All invariants must hold again within a minute of the last fault. A later violation has five seconds to
+ * clear, multiplied by the CPU contention that our processes see. The one-second bound of normal operation is
+ * measured only on an otherwise idle machine.
  */
 const NORMAL_MS = 5_000;
 
-/** Holds the service to its invariants while faults are on, and at the end. */
+/** Checks the invariants while faults are active, and once more at the end. */
 export class Judge {
   private constructor(
     private readonly checker: Checker,
@@ -40,19 +39,19 @@ export class Judge {
     return new Judge(await openChecker({ env, cityIds: [cityId], faultEndedAt: clock.endedAt, bounds }), log);
   }
 
-  get counts(): Readonly<LookCounts> {
+  get counts(): Readonly<CheckCounts> {
     return this.checker.counts;
   }
 
-  /** A look each second until the signal. What is found is told at once. */
-  async keepLooking(signal: AbortSignal): Promise<void> {
+  /** Runs a check every second until the signal, and logs each violation at once. */
+  async keepChecking(signal: AbortSignal): Promise<void> {
     while (await pause(LOOK_EVERY_MS, signal)) {
       for (const broken of await this.checker.look(Date.now())) this.log(`broken: ${sentenceOf(broken)}`);
     }
   }
 
-  /** @returns all that was found broken in the whole run */
-  conclude(acknowledged: readonly Acknowledged[]): Promise<Broken[]> {
+  /** @returns all violations of the whole run */
+  conclude(acknowledged: readonly Acknowledged[]): Promise<Violation[]> {
     return this.checker.final({ acknowledged });
   }
 

@@ -1,19 +1,20 @@
 /**
  * npm run verify -- chaos [--seconds 300] [--seed TEXT] [--burst N] [--drivers 40] [--every 2] [--plan]
  *
- * Plays the demo city on two workers and two APIs while processes, servers and connections are killed, frozen,
- * restarted, cut, delayed and stalled, by a plan that is drawn from the seed and printed first. Then lets the
- * city come to rest, and judges it. scripts/chaos.mjs starts PostgreSQL, Redis and Temporal and controls them.
+ * Runs the demo city on two workers and two APIs while processes, servers and connections are killed, frozen,
+ * restarted, cut, delayed and stalled. The seed determines the plan, which is printed first. Afterwards the
+ * open deliveries finish, and the run is judged. scripts/chaos.mjs starts and controls PostgreSQL, Redis and
+ * Temporal.
  *
- *   --burst N   this many orders at once in the middle; without it, one seed in five has a burst of 100
- *   --plan      prints the plan and does nothing
+ *   --burst N   places N orders at once in the middle; by default one seed in five has a burst of 100
+ *   --plan      prints the plan and exits
  *
  * Progress goes to stderr, one line of JSON to stdout.
- * Exit code: 0 = nothing is broken, 1 = something is, or the run failed, 2 = wrong arguments or settings.
+ * Exit code: 0 = no violation, 1 = a violation, or the run failed, 2 = invalid arguments or settings.
  */
 import { parseArgs } from 'node:util';
 import { machine, serverVersions } from '../../bench/machine';
-import { sentenceOf } from '../checker/broken';
+import { sentenceOf } from '../checker/violation';
 import { countOf, Mistake, numberOf } from '../../simulator/kit/arguments';
 import { readInspectorSettings } from '../../simulator/kit/environment';
 import { log, runProgram } from '../../simulator/kit/program';
@@ -56,7 +57,7 @@ async function main(signal: AbortSignal): Promise<number> {
   }
   const temporalAddress = process.env.TEMPORAL_ADDRESS;
   if (temporalAddress === undefined || process.send === undefined)
-    throw new Mistake('this runs by npm run verify -- chaos, which holds the servers');
+    throw new Mistake('run this with npm run verify -- chaos, which starts the servers');
   const settings = readInspectorSettings({ API_URL: 'http://127.0.0.1', ...process.env });
   const versions = await serverVersions(settings);
   const startedAt = Date.now();
@@ -80,10 +81,10 @@ function conclude(
   on: object,
 ): number {
   const { broken, recoveries } = figures;
-  for (const [name, { times, worstMs }] of Object.entries(recoveries))
-    log(
-      `  ${name.padEnd(24)} ${String(times).padStart(3)} times, working again after at most ${worstMs === null ? '(never)' : `${worstMs} ms`}`,
-    );
+  for (const [name, { times, worstMs }] of Object.entries(recoveries)) {
+    const recovered = worstMs === null ? 'not recovered' : `recovered after at most ${worstMs} ms`;
+    log(`  ${name.padEnd(24)} ${String(times).padStart(3)} times, ${recovered}`);
+  }
   for (const problem of broken) log(`broken: ${sentenceOf(problem)}`);
   const kinds: Record<string, number> = {};
   for (const { fault } of plan) kinds[nameOf(fault)] = (kinds[nameOf(fault)] ?? 0) + 1;

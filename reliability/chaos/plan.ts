@@ -1,21 +1,23 @@
 import { dealer, type Random, randomFrom } from '../../simulator/kit/random';
 
-/** Our processes: two of each, so that one may be away. */
+/** Our processes: two of each, so that one of them may be down. */
 export const MEMBERS = ['worker-1', 'worker-2', 'api-1', 'api-2'] as const;
 export type MemberName = (typeof MEMBERS)[number];
 
 export const SERVERS = ['postgres', 'redis', 'temporal'] as const;
 export type ServerName = (typeof SERVERS)[number];
 
-/** A way that can be cut: between one of our processes and a server, or between the clients and the APIs. */
+/**
+ * A connection path that can be cut: from one of our processes to a server, or from the clients to the APIs.
+ */
 export type Link = { from: MemberName; to: ServerName } | 'clients';
 
-/** What can be done. Times in ms; `downMs`: how long it stays away before it is started again. */
+/** The faults. Times in ms. `downMs`: how long the target stays down before it is restarted. */
 export type Fault =
   | { kind: 'kill'; member: MemberName; downMs: number }
   | { kind: 'freeze'; member: MemberName; forMs: number }
   | { kind: 'restart' | 'killServer'; server: ServerName; downMs: number }
-  /** Redis comes back, and knows nothing any more. */
+  /** Redis restarts with an empty data set. */
   | { kind: 'restartEmpty'; downMs: number }
   | { kind: 'flush' }
   | { kind: 'cut'; links: readonly Link[] }
@@ -25,25 +27,22 @@ export type Fault =
 
 export type FaultKind = Fault['kind'];
 
-/** A fault and when it begins, in ms from the start of the faults' time. */
+/** A fault, and when it begins, in ms after fault injection starts. */
 export type PlannedFault = { atMs: number; fault: Fault };
 
 export type PlanOptions = { seed: string; seconds: number; burst: number | null };
 
-/** The first fault comes when orders are under way, and the last one ends within the faults' time. */
+/** The first fault comes when orders are under way. The last one ends before fault injection stops. */
 const FIRST_AT_MS = 8_000;
-/** Between two times at which something is done. */
+/** The interval between two rounds of faults. */
 const GAP_MS = { min: 3_000, max: 12_000 };
-/** How many things are done at such a time. */
+/** How many faults one round has. */
 const TOGETHER: readonly number[] = [1, 1, 1, 1, 1, 1, 2, 2, 2, 3];
-/** Those done together begin within so long of each other. */
+/** The faults of one round begin within this interval. */
 const SPREAD_MS = 2_000;
-/**
- * A process or server that was away is left alone for so long afterwards, so that it is there when the next
- * fault hits it.
- */
+/** The recovery time of a process or server between two faults, so that the next fault finds it running. */
 const REST_MS = 4_000;
-/** One seed in so many has a burst without being asked for one. */
+/** One seed in this many has a burst by default. */
 const BURST_EVERY = 5;
 const BURST_ORDERS = 100;
 
@@ -53,10 +52,10 @@ const DOWN_MS = { min: 0, max: 3_000 };
 const DELAY_MS = { min: 20, max: 500 };
 
 /**
- * What is done how often: a card each, dealt so that every kind comes in a run of a few minutes. Kinds that
- * say more than one thing have more cards.
+ * The kinds of faults with their weights: the plan deals one card per fault. Every kind comes up in a run of
+ * a few minutes. Kinds that cover several cases have more cards.
  */
-const PACK = [
+const DECK = [
   'killWorker',
   'killWorker',
   'killApi',
@@ -82,15 +81,15 @@ const PACK = [
   'stall',
   'stall',
 ] as const;
-type Card = (typeof PACK)[number];
+type Card = (typeof DECK)[number];
 
 /**
- * What is done to a run: the same for the same seed, seconds and burst. One after the other and together, but
- * never twice at once to the same process, server or link, since the second would hit nothing.
+ * The fault plan: deterministic for the same seed, seconds and burst. Faults may overlap, but never on the
+ * same process, server or link, since the second would have no effect.
  */
 export function planOf({ seed, seconds, burst }: PlanOptions): PlannedFault[] {
   const random = randomFrom(`${seed}/faults`);
-  const deal = dealer(PACK, random.stream('kinds'));
+  const deal = dealer(DECK, random.stream('kinds'));
   const endMs = seconds * 1_000;
   const busyUntil = new Map<string, number>();
   const planned: PlannedFault[] = [];
@@ -107,7 +106,7 @@ export function planOf({ seed, seconds, burst }: PlanOptions): PlannedFault[] {
   return [...planned, ...burstOf(randomFrom(`${seed}/burst`), burst, endMs)].sort((a, b) => a.atMs - b.atMs);
 }
 
-/** Asked for, or drawn. */
+/** The burst that was requested, or one drawn from the seed. */
 function burstOf(random: Random, asked: number | null, endMs: number): PlannedFault[] {
   const isDrawn = random.chance(1 / BURST_EVERY);
   const orders = asked ?? (isDrawn ? BURST_ORDERS : 0);
@@ -116,7 +115,7 @@ function burstOf(random: Random, asked: number | null, endMs: number): PlannedFa
     : [{ atMs: Math.round(random.between(0.2, 0.6) * endMs), fault: { kind: 'burst', orders } }];
 }
 
-/** How long a fault lasts by itself, in ms. */
+/** How long a fault lasts, in ms. */
 export function lengthOf(fault: Fault): number {
   switch (fault.kind) {
     case 'kill':
@@ -136,7 +135,7 @@ export function lengthOf(fault: Fault): number {
   }
 }
 
-/** What a figure is counted under. */
+/** The name under which recoveries of this fault are reported. */
 export function nameOf(fault: Fault): string {
   switch (fault.kind) {
     case 'kill':
@@ -160,7 +159,7 @@ export function nameOf(fault: Fault): string {
   }
 }
 
-/** A line for people: when, what, how long. */
+/** One log line: when, what, how long. */
 export function wordsOf({ atMs, fault }: PlannedFault): string {
   const lasting = lengthOf(fault) > 0 ? ` for ${(lengthOf(fault) / 1_000).toFixed(1)} s` : '';
   return `${(atMs / 1_000).toFixed(1).padStart(6)} s  ${nameOf(fault)}${detailOf(fault)}${lasting}`;
@@ -242,7 +241,7 @@ const SERVER_OF = {
   killTemporal: 'temporal',
 } as const;
 
-/** To one server, of one of our processes or of all; or the clients'. */
+/** Links to one server, from one of our processes or from all; or the link of the clients. */
 function linksOf(random: Random): Link[] {
   const to = random.pick([...SERVERS, 'clients'] as const);
   const isOfAll = random.chance(0.5);
@@ -251,7 +250,7 @@ function linksOf(random: Random): Link[] {
   return (isOfAll ? MEMBERS : [from]).map((member) => ({ from: member, to }));
 }
 
-/** What a fault occupies. */
+/** The processes, servers and links that a fault occupies. */
 function touched(fault: Fault): string[] {
   switch (fault.kind) {
     case 'kill':

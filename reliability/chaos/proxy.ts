@@ -1,26 +1,25 @@
 import { once } from 'node:events';
 import { createServer, connect, type Server, type Socket } from 'node:net';
 import { freePort } from '../../simulator/kit/freePort';
-import { ProxyPipe, type Weather } from './proxyPipe';
+import { ProxyPipe, type PipeFaults } from './proxyPipe';
 
 /** A server on 127.0.0.1 behind a proxy. */
 export type Upstream = { port: number };
 
 /** A connection through the proxy. */
-type Pair = { client: Socket; server: Socket; passages: readonly ProxyPipe[] };
+type Pair = { client: Socket; server: Socket; pipes: readonly ProxyPipe[] };
 
-/** How long a server may take to take a connection before the next one is tried. */
+/** The connect time-out, after which the next server is tried. */
 const CONNECT_MS = 2_000;
 const LISTEN_TRIES = 100;
 const LISTEN_PAUSE_MS = 50;
 
 /**
- * A TCP proxy on 127.0.0.1 in which connections can be made to go wrong. With several servers behind it, it
- * balances: each connection goes to the next one that takes it. What goes wrong may overlap: each wrong is
- * called off by itself.
+ * A TCP proxy on 127.0.0.1 that injects connection faults. With several upstreams it balances the load: each
+ * connection goes to the next upstream that accepts it. Faults may overlap; each is removed separately.
  */
 export class FaultyProxy {
-  private readonly weather: Weather = { delaysMs: [], stalls: 0 };
+  private readonly faults: PipeFaults = { delaysMs: [], stalls: 0 };
   private readonly pairs = new Set<Pair>();
   private readonly waiting = new Set<Socket>();
   private refusals = 0;
@@ -45,7 +44,10 @@ export class FaultyProxy {
     return this.pairs.size + this.waiting.size;
   }
 
-  /** Each connection is reset, in mid-word where there is one. @returns how many there were */
+  /**
+   * Resets every connection, even in the middle of a message.
+   * @returns how many there were
+   */
   cut(): number {
     const cut = this.connections;
     for (const socket of [
@@ -56,7 +58,10 @@ export class FaultyProxy {
     return cut;
   }
 
-  /** Cuts all, and nobody listens. @returns what ends that */
+  /**
+   * Resets every connection and stops listening.
+   * @returns a function that ends the fault
+   */
   async refuse(): Promise<() => Promise<void>> {
     this.refusals += 1;
     if (this.refusals === 1) await this.stopListening();
@@ -66,23 +71,26 @@ export class FaultyProxy {
     });
   }
 
-  /** Each word, in both directions, comes so much later; several delays add up. @returns what ends that */
+  /**
+   * Delays each chunk in both directions; several delays add up.
+   * @returns a function that ends the fault
+   */
   delay(ms: number): () => Promise<void> {
-    this.weather.delaysMs.push(ms);
+    this.faults.delaysMs.push(ms);
     return onceOnly(async () => {
-      this.weather.delaysMs.splice(this.weather.delaysMs.indexOf(ms), 1);
+      this.faults.delaysMs.splice(this.faults.delaysMs.indexOf(ms), 1);
       this.goOn();
     });
   }
 
   /**
-   * Connections are taken, and nothing passes. What was said meanwhile passes afterwards.
-   * @returns what ends that
+   * Accepts connections but forwards nothing. Data that arrives meanwhile is forwarded afterwards.
+   * @returns a function that ends the fault
    */
   stall(): () => Promise<void> {
-    this.weather.stalls += 1;
+    this.faults.stalls += 1;
     return onceOnly(async () => {
-      this.weather.stalls -= 1;
+      this.faults.stalls -= 1;
       this.goOn();
     });
   }
@@ -93,12 +101,12 @@ export class FaultyProxy {
   }
 
   private goOn(): void {
-    for (const { passages } of this.pairs) for (const proxyPipe of passages) proxyPipe.goOn();
+    for (const { pipes } of this.pairs) for (const proxyPipe of pipes) proxyPipe.goOn();
   }
 
   /**
-   * At the same port as before. Where another program's outgoing connection has it just now, again a moment
-   * later.
+   * Listens on the same port as before. Retries where another program's outgoing connection has just taken
+   * the port.
    */
   private async listen(): Promise<void> {
     for (let tries = 1; ; tries += 1) {
@@ -125,7 +133,7 @@ export class FaultyProxy {
 
   private async take(client: Socket): Promise<void> {
     this.waiting.add(client);
-    client.on('error', () => client.destroy()); // told by 'close', which is what is acted on
+    client.on('error', () => client.destroy()); // 'close' follows and is handled
     client.once('close', () => this.waiting.delete(client));
     const server = await this.reach(client);
     this.waiting.delete(client);
@@ -137,7 +145,7 @@ export class FaultyProxy {
     this.join(client, server);
   }
 
-  /** The next server that takes a connection; none where no one does. */
+  /** The next upstream that accepts a connection, or undefined where none does. */
   private async reach(client: Socket): Promise<Socket | undefined> {
     const first = this.turn++;
     for (let tried = 0; tried < this.upstreams.length && !client.destroyed; tried += 1) {
@@ -152,15 +160,15 @@ export class FaultyProxy {
     const pair: Pair = {
       client,
       server,
-      passages: [new ProxyPipe(client, server, this.weather), new ProxyPipe(server, client, this.weather)],
+      pipes: [new ProxyPipe(client, server, this.faults), new ProxyPipe(server, client, this.faults)],
     };
     this.pairs.add(pair);
     for (const [socket, other] of [
       [client, server],
       [server, client],
     ] as const) {
-      socket.on('error', () => undefined); // told by 'close'
-      // One that ends in order is passed on by its proxyPipe, behind its last word.
+      socket.on('error', () => undefined); // 'close' follows and is handled
+      // A regular end is forwarded by the pipe, after the last data.
       socket.once('close', (hadError) => {
         if (hadError) other.resetAndDestroy();
         if (client.closed && server.closed) this.pairs.delete(pair);

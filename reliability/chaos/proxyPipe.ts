@@ -1,14 +1,14 @@
 import type { Socket } from 'node:net';
 
-/** What holds for all connections of a proxy now. */
-export type Weather = { delaysMs: number[]; stalls: number };
+/** The faults that apply to all connections of a proxy now. */
+export type PipeFaults = { delaysMs: number[]; stalls: number };
 
-/** So many bytes wait at the most; whoever says more waits, as with a full network. */
-const MOST_WAITING = 256 * 1_024;
+/** The most bytes that are buffered. Beyond it the sender gets back-pressure, as on a congested network. */
+const MAX_WAITING = 256 * 1_024;
 
-/** One direction of a connection: what comes from `from` goes to `to`, in order, when the weather lets it. */
+/** One direction of a connection: forwards data in order, as the active faults allow. */
 export class ProxyPipe {
-  /** null: the end. */
+  /** null: the end of the stream. */
   private readonly queue: { chunk: Buffer | null; arrivedAt: number }[] = [];
   private waitingBytes = 0;
   private isFull = false;
@@ -17,7 +17,7 @@ export class ProxyPipe {
   constructor(
     private readonly from: Socket,
     private readonly to: Socket,
-    private readonly weather: Weather,
+    private readonly faults: PipeFaults,
   ) {
     from.on('data', (chunk: Buffer) => this.take(chunk));
     from.once('end', () => this.take(null));
@@ -28,10 +28,10 @@ export class ProxyPipe {
     to.once('close', () => this.drop());
   }
 
-  /** Passes on what may pass now; the rest when its time comes. */
+  /** Forwards what may pass now, and schedules the rest. */
   goOn(): void {
     clearTimeout(this.timer);
-    for (let next = this.queue[0]; next && !this.isFull && this.weather.stalls === 0; next = this.queue[0]) {
+    for (let next = this.queue[0]; next && !this.isFull && this.faults.stalls === 0; next = this.queue[0]) {
       const inMs = next.arrivedAt + this.delayMs() - Date.now();
       if (inMs > 0) {
         this.timer = setTimeout(() => this.goOn(), inMs);
@@ -46,7 +46,7 @@ export class ProxyPipe {
     if (this.to.destroyed) return;
     this.queue.push({ chunk, arrivedAt: Date.now() });
     this.waitingBytes += chunk?.length ?? 0;
-    if (this.waitingBytes >= MOST_WAITING) this.from.pause();
+    if (this.waitingBytes >= MAX_WAITING) this.from.pause();
     this.goOn();
   }
 
@@ -55,14 +55,14 @@ export class ProxyPipe {
     if (chunk === null) return void this.to.end();
     this.waitingBytes -= chunk.length;
     if (!this.to.write(chunk)) this.isFull = true;
-    if (this.waitingBytes < MOST_WAITING) this.from.resume();
+    if (this.waitingBytes < MAX_WAITING) this.from.resume();
   }
 
   private delayMs(): number {
-    return this.weather.delaysMs.reduce((sum, ms) => sum + ms, 0);
+    return this.faults.delaysMs.reduce((sum, ms) => sum + ms, 0);
   }
 
-  /** Nobody is left to hear it: what still comes is read, so that its end is seen. */
+  /** The receiver is gone. Reads and discards what still comes, so that the end of the stream is seen. */
   private drop(): void {
     clearTimeout(this.timer);
     this.queue.length = 0;

@@ -1,15 +1,16 @@
 import type { DoneFault } from './faults';
 
 /** When the service was seen to work, from outside; epoch ms. */
-export type Signs = { offersAt: readonly number[]; acceptsAt: readonly number[] };
+export type RecoverySigns = { offersAt: readonly number[]; acceptsAt: readonly number[] };
 
 /**
- * By kind of fault: how often it was done, and the longest, in ms, from its end until a new offer had come to
- * a driver and an accept had been acknowledged; null = that never came.
+ * By kind of fault: how often it was injected, and the longest recovery time in ms. Recovery is the time from
+ * the end of the fault until a new offer has reached a driver and an accept has been acknowledged. null = the
+ * service did not recover.
  */
 export type Recoveries = Record<string, { times: number; worstMs: number | null }>;
 
-export function recoveriesOf(done: readonly DoneFault[], signs: Signs): Recoveries {
+export function recoveriesOf(done: readonly DoneFault[], signs: RecoverySigns): Recoveries {
   const found: Recoveries = {};
   for (const { name, kind, endedAt } of done) {
     if (kind === 'burst') continue;
@@ -21,7 +22,7 @@ export function recoveriesOf(done: readonly DoneFault[], signs: Signs): Recoveri
   return Object.fromEntries(Object.entries(found).sort(([a], [b]) => a.localeCompare(b)));
 }
 
-function recoveryMs(endedAt: number, { offersAt, acceptsAt }: Signs): number | null {
+function recoveryMs(endedAt: number, { offersAt, acceptsAt }: RecoverySigns): number | null {
   const [offer, accept] = [offersAt, acceptsAt].map((times) =>
     Math.min(...times.filter((at) => at >= endedAt)),
   );
@@ -30,8 +31,8 @@ function recoveryMs(endedAt: number, { offersAt, acceptsAt }: Signs): number | n
 }
 
 /**
- * Watches answers on their way: when accepts were acknowledged, and which requests were answered 500, which
- * says neither yes, no nor later.
+ * Observes responses: when accepts were acknowledged, and which requests were answered 500. A 500 leaves the
+ * outcome unknown.
  */
 export class AnswerWatch {
   readonly acceptsAt: number[] = [];

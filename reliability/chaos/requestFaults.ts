@@ -1,20 +1,20 @@
-import type { Broken } from '../checker/broken';
+import type { Violation } from '../checker/violation';
 import { pause } from '../../simulator/kit/pause';
 import type { Random } from '../../simulator/kit/random';
 
-/** What happens to a request between a client and the service, beside what proxies do. */
+/** Faults between a client and the service, in addition to those of the proxies. */
 export type RequestFault = 'twice' | 'answerLost' | 'late' | 'none';
 
 type Send = (request: Request) => Promise<Response>;
 
-/** How often, 0..1, of requests that change something. */
+/** Probability, 0..1, for requests that change state. */
 const ODDS = { twice: 0.04, answerLost: 0.04, late: 0.06 } as const;
 const LATE_MS = { min: 5_000, max: 30_000 };
 /** Longer than the service's own time-out for answers. */
 const TRY_MS = 12_000;
 
-/** What a repeat must be answered with as the first time. */
-const SAME = [
+/** The fields that a repeated request must return unchanged. */
+const STABLE_FIELDS = [
   'outcome',
   'status',
   'deliveryId',
@@ -25,31 +25,29 @@ const SAME = [
   'rescueId',
 ] as const;
 /**
- * An order is answered with the delivery as it is by then, an act on a case with the case: both go on, and
- * only which one it is stays.
+ * Responses that show the current state of a delivery or case: between two requests it may change, and only
+ * its identity must stay the same.
  */
-const SHOWN_AS_IT_IS = /^\/v2\/(deliveries|ops\/escalations\/[^/]+\/[a-z]+)$/;
-const SAME_OF_WHAT_GOES_ON = ['deliveryId'] as const;
+const CURRENT_STATE_ROUTES = /^\/v2\/(deliveries|ops\/escalations\/[^/]+\/[a-z]+)$/;
+const IDENTITY_FIELDS = ['deliveryId'] as const;
 
 /**
- * Requests that mean the same however often and late they come: of one wish, by its key, or of one fact. A
- * break or a shift asked for again half a minute later is another wish, so those come twice at once only.
+ * Requests that are idempotent for any length of time, by an idempotency key or by the resource they name. A
+ * break or a shift requested again half a minute later is a new request, so those are only duplicated at
+ * once.
  */
-const ONE_WISH = /^\/v2\/(deliveries|offers|ops\/(drivers|escalations))(\/|$)/;
+const IDEMPOTENT_ROUTES = /^\/v2\/(deliveries|offers|ops\/(drivers|escalations))(\/|$)/;
 
 /**
- * Sends requests twice at once, loses answers, and repeats requests when everybody has forgotten them; and
- * looks at whether a repeat is answered as the first time.
+ * Duplicates requests, drops responses, and repeats requests after a long delay. Checks that each repeat is
+ * answered like the first request.
  */
 export class RequestFaults {
   readonly counts: Record<Exclude<RequestFault, 'none'>, number> = { twice: 0, answerLost: 0, late: 0 };
-  /**
-   * Repeats that were answered otherwise than the first time: what was acknowledged must be so for good
-   * (invariant 2).
-   */
-  readonly contradictions: Broken[] = [];
+  /** Repeats that were answered differently from the first request (invariant 2). */
+  readonly contradictions: Violation[] = [];
   private readonly repeats = new Set<Promise<void>>();
-  /** What was answered and never heard, until it is asked for again. */
+  /** Responses that were dropped, until the client asks again. */
   private readonly lost = new Map<string, Response>();
   private isOver = false;
 
@@ -59,20 +57,20 @@ export class RequestFaults {
     private readonly sendOnce: Send = fetch,
   ) {}
 
-  /** No more of it; what was to be repeated late is repeated in its time. */
+  /** Stops injecting faults. Late repeats that are already scheduled are still sent. */
   end(): void {
     this.isOver = true;
   }
 
-  /** Resolves when nothing is left to be repeated. */
+  /** Resolves when no repeat is left. */
   async ended(): Promise<void> {
     await Promise.all(this.repeats);
   }
 
   readonly send: Send = async (request) => {
     const drawn = this.draw(request);
-    if (!isOneWish(request)) return this.sendAs(drawn, request);
-    const wish = await wordsOfWish(request);
+    if (!isIdempotent(request)) return this.sendAs(drawn, request);
+    const wish = await requestKey(request);
     const answer = await this.sendAs(drawn === 'answerLost' ? 'none' : drawn, request.clone());
     const unheard = this.lost.get(wish);
     this.lost.delete(wish);
@@ -100,7 +98,7 @@ export class RequestFaults {
     if (this.isOver || request.method === 'GET') return 'none';
     if (draw < ODDS.twice) return 'twice';
     if (draw < ODDS.twice + ODDS.answerLost) return 'answerLost';
-    return draw < ODDS.twice + ODDS.answerLost + ODDS.late && isOneWish(request) ? 'late' : 'none';
+    return draw < ODDS.twice + ODDS.answerLost + ODDS.late && isIdempotent(request) ? 'late' : 'none';
   }
 
   private async sendTwice(request: Request): Promise<Response> {
@@ -119,7 +117,7 @@ export class RequestFaults {
   private async loseAnswer(answer: Response): Promise<never> {
     this.counts.answerLost += 1;
     await answer.arrayBuffer();
-    throw new Error('the answer was lost, on purpose');
+    throw new Error('the response was dropped by a fault');
   }
 
   private async sendAndRepeat(request: Request): Promise<Response> {
@@ -138,7 +136,7 @@ export class RequestFaults {
     return answer;
   }
 
-  /** One try: whether it is heard is a matter of chance. */
+  /** Sends the request again later. It may be dropped like any other. */
   private async repeatLater(request: Request, first: Response, afterMs: number): Promise<void> {
     if (!(await pause(afterMs, this.signal))) return;
     this.counts.late += 1;
@@ -167,12 +165,12 @@ export class RequestFaults {
   }
 }
 
-function isOneWish({ method, url }: Request): boolean {
-  return method !== 'GET' && ONE_WISH.test(new URL(url).pathname);
+function isIdempotent({ method, url }: Request): boolean {
+  return method !== 'GET' && IDEMPOTENT_ROUTES.test(new URL(url).pathname);
 }
 
-/** Whoever asks in these words asks for the same. */
-async function wordsOfWish(request: Request): Promise<string> {
+/** Identifies a request: the same text means the same request. */
+async function requestKey(request: Request): Promise<string> {
   const { method, url, headers } = request;
   return [
     method,
@@ -183,7 +181,7 @@ async function wordsOfWish(request: Request): Promise<string> {
   ].join('\n');
 }
 
-/** What was answered; `body` null where it could not be read. */
+/** A response; `body` is null where it could not be read. */
 export type Answered = { status: number; body: Record<string, unknown> | null };
 
 async function answerOf(response: Response): Promise<Answered> {
@@ -196,9 +194,9 @@ function isRecord(body: unknown): body is Record<string, unknown> {
 }
 
 /**
- * What was acknowledged is acknowledged again, and in the same words.
- * @param path of the request, which was sent twice
- * @returns null where it is so, or where the service was away
+ * Compares the responses of a request and its repeat.
+ * @param path of the request
+ * @returns the difference; null where there is none, or where the service was unavailable
  */
 export function contradictionOf(path: string, first: Answered, again: Answered): string | null {
   const isOk = ({ status }: Answered): boolean => status >= 200 && status < 300;
@@ -206,12 +204,13 @@ export function contradictionOf(path: string, first: Answered, again: Answered):
   if (isAway(first) || isAway(again) || !isOk(first)) return null;
   if (!isOk(again))
     return `first ${wordsOf(first)}, then ${again.status} ${JSON.stringify(again.body?.code)}`;
-  const same: readonly string[] = SHOWN_AS_IT_IS.test(path) ? SAME_OF_WHAT_GOES_ON : SAME;
+  const same: readonly string[] = CURRENT_STATE_ROUTES.test(path) ? IDENTITY_FIELDS : STABLE_FIELDS;
   return same.some((field) => first.body?.[field] !== again.body?.[field])
     ? `first ${wordsOf(first)}, then ${wordsOf(again)}`
     : null;
 }
 
 function wordsOf({ status, body }: Answered): string {
-  return `${status} ${SAME.flatMap((field) => (body?.[field] === undefined ? [] : [`${field} ${JSON.stringify(body[field])}`])).join(' ')}`;
+  const fields = STABLE_FIELDS.filter((field) => body?.[field] !== undefined);
+  return [status, ...fields.map((field) => `${field} ${JSON.stringify(body?.[field])}`)].join(' ');
 }

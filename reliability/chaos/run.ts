@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
-import type { Broken } from '../checker/broken';
-import type { LookCounts } from '../checker/checker';
+import type { Violation } from '../checker/violation';
+import type { CheckCounts } from '../checker/checker';
 import { connect, type Connections } from '../../simulator/client/connections';
 import { Demo, settledFigures, untilAllEnded } from '../../simulator/demo/demo';
 import { DEMO_CITY } from '../../simulator/demo/city';
@@ -31,8 +31,8 @@ export type ChaosOptions = {
 };
 
 /**
- * Where everything is: `env` is what our processes are started with, but for the addresses, which are those
- * of the proxies.
+ * The parts of a run. `env`: the environment of our processes, except for the addresses, which are those of
+ * the proxies.
  */
 export type ChaosParts = {
   settings: InspectorSettings;
@@ -43,8 +43,8 @@ export type ChaosParts = {
 };
 
 /**
- * What a run came to. `looks`: of the checker, and how many of them saw not all of the servers. `slowness`:
- * how many times longer our processes took because they had to wait for a processor.
+ * The results of a run. `checks`: the number of checks, and how many of them missed a server. `slowness`: the
+ * CPU contention.
  */
 export type ChaosFigures = {
   faults: number;
@@ -55,25 +55,25 @@ export type ChaosFigures = {
   requestFaults: Record<string, number>;
   humanActions: Record<HumanAction, number>;
   endedByThemselves: readonly string[];
-  looks: Readonly<LookCounts>;
-  broken: readonly Broken[];
+  checks: Readonly<CheckCounts>;
+  broken: readonly Violation[];
   drainSeconds: number;
   slowness: { mean: number; worst: number };
 };
 
 const PATIENCE_MS = 10 * 60_000;
 /**
- * Longer than the service's own time-out for answers, and no longer than needed: who hangs on a frozen API
- * moves on to the other.
+ * Longer than the service's own time-out for answers, and no longer than needed: a client of a frozen API
+ * then switches to the other one.
  */
 const TRY_MS = 10_000;
 const PROGRESS_EVERY_MS = 10_000;
 const DESK_EVERY_MS = 1_000;
-/** After the last fault and the last order. */
+/** The time for open deliveries to finish after the last fault and the last order. */
 const ALL_ENDED_WITHIN_MS = 5 * 60_000;
 const CANCEL_ODDS = 0.05;
 
-/** Plays the demo city under faults, lets it come to rest, and judges it. */
+/** Runs the demo city under faults, lets open deliveries finish, and checks the invariants. */
 export async function runChaos(
   options: ChaosOptions,
   parts: ChaosParts,
@@ -196,8 +196,8 @@ class ChaosRun {
     const home = new AbortController();
     const working = AbortSignal.any([signal, home.signal]);
     const crew = demo.startDrivers(working);
-    void judge.keepLooking(working);
-    void cpuContention.keepLooking(working);
+    void judge.keepChecking(working);
+    void cpuContention.keepSampling(working);
     void demo.tellProgress(PROGRESS_EVERY_MS, working);
     log(
       `the city is ready: ${drivers} drivers, an order every ${everyMs / 1_000} s; faults for ${seconds} s`,
@@ -205,8 +205,8 @@ class ChaosRun {
 
     const { done, humanActions } = await this.doHarm(demo, world, connections, working, signal);
     signal.throwIfAborted();
-    const calmAt = Date.now();
-    log('no more faults, no more orders: waiting for what is open');
+    const faultsEndedAt = Date.now();
+    log('faults and orders have stopped; waiting for open deliveries');
     requestFaults.end();
     await requestFaults.ended();
     await untilAllEnded(
@@ -218,7 +218,7 @@ class ChaosRun {
     const broken = await judge.conclude(world.ledger.all());
     const { figures, problems } = await settledFigures({ world, inspection, orders: demo.orders });
     for (const problem of problems) log(`also: ${problem}`);
-    const drainSeconds = Math.round((Date.now() - calmAt) / 1_000);
+    const drainSeconds = Math.round((Date.now() - faultsEndedAt) / 1_000);
     home.abort();
     await crew;
     await world.endShifts();
@@ -231,7 +231,7 @@ class ChaosRun {
       requestFaults: requestFaults.counts,
       humanActions: humanActions.counts,
       endedByThemselves: fleet.endedByThemselves,
-      looks: judge.counts,
+      checks: judge.counts,
       drainSeconds,
       slowness: { mean: rounded(cpuContention.mean), worst: rounded(cpuContention.worst) },
       broken: [
@@ -244,21 +244,21 @@ class ChaosRun {
     };
   }
 
-  /** What has not ended in all that time waits for nothing (invariant 4). */
-  private async unended({ orders }: Demo): Promise<Broken[]> {
+  /** A delivery still open after this time is stuck (invariant 4). */
+  private async unended({ orders }: Demo): Promise<Violation[]> {
     const deliveryIds = orders.placed.map(({ deliveryId }) => deliveryId);
     const { deliveries } = await this.stage.inspection.witness({ deliveryIds, driverIds: [] });
     return deliveries
       .filter(({ closedAt }) => closedAt === null)
       .map(({ deliveryId, status, driverId }) => ({
         invariant: 4,
-        what: `it has not ended ${ALL_ENDED_WITHIN_MS / 60_000} minutes after the last fault: ${status}`,
+        what: `still ${status} ${ALL_ENDED_WITHIN_MS / 60_000} minutes after the last fault`,
         deliveryId,
         driverId,
       }));
   }
 
-  /** Orders, people's humanActions and faults, until the faults' time is over and everything is there again. */
+  /** Runs orders, human actions and faults until fault injection ends and every part serves again. */
   private async doHarm(
     demo: Demo,
     world: DemoWorld,
@@ -271,8 +271,8 @@ class ChaosRun {
       parts: { servers, log },
       stage: { fleet, proxies, clock },
     } = this;
-    const peace = new AbortController();
-    const untilPeace = AbortSignal.any([signal, peace.signal]);
+    const faultsOver = new AbortController();
+    const untilFaultsEnd = AbortSignal.any([signal, faultsOver.signal]);
     const client = await connections.desk('olga');
     const desk = new SimulatedOps({ client, cityId: DEMO_CITY.cityId, ledger: world.ledger, log });
     void desk.work(DESK_EVERY_MS, working);
@@ -285,8 +285,8 @@ class ChaosRun {
       lengthMs: seconds * 1_000,
       log,
     });
-    const whimming = humanActions.run(untilPeace);
-    const ordering = demo.orders.run(untilPeace);
+    const acting = humanActions.run(untilFaultsEnd);
+    const ordering = demo.orders.run(untilFaultsEnd);
     const [done] = await Promise.all([
       doFaults(
         plan,
@@ -303,28 +303,28 @@ class ChaosRun {
       ),
       pause(seconds * 1_000, signal),
     ]);
-    peace.abort();
-    await Promise.all([whimming, ordering]);
+    faultsOver.abort();
+    await Promise.all([acting, ordering]);
     return { done, humanActions };
   }
 
   private async flush(): Promise<void> {
     const redis = new Redis(this.parts.settings.redisUrl, { maxRetriesPerRequest: 1 });
-    redis.on('error', () => undefined); // told by the command
+    redis.on('error', () => undefined); // the command reports it
     await redis.flushall().finally(() => redis.disconnect());
   }
 }
 
-/** Whatever was done to what it needs: it is to bear that (invariant 2 is what may be lost with it). */
-function diedByItself(how: string): Broken {
-  return { invariant: 2, what: `a process ended by itself: ${how}`, deliveryId: null, driverId: null };
+/** A process must survive the loss of its servers (invariant 2 would be at risk). */
+function diedByItself(how: string): Violation {
+  return { invariant: 2, what: `a process exited unexpectedly: ${how}`, deliveryId: null, driverId: null };
 }
 
 /**
- * An outage is 503, safe to retry: after a 500 nobody knows whether to ask again (invariant 2 is what they
- * would lose).
+ * An outage must be answered 503, which is safe to retry. After a 500 the client does not know the outcome
+ * (invariant 2 would be at risk).
  */
-function answeredByAFault(request: string): Broken {
+function answeredByAFault(request: string): Violation {
   return { invariant: 2, what: `answered 500: ${request}`, deliveryId: null, driverId: null };
 }
 

@@ -1,16 +1,19 @@
 import { z } from 'zod';
 import type { ServerName } from './plan';
 
-/** What may be done to a server: `forget` takes away what it keeps, while it is down. */
+/** An operation on a server. `forget` deletes its data while it is down. */
 export type ServerAct = 'stop' | 'kill' | 'start' | 'forget';
 
-/** The servers of a run, in the hands of whoever started them. */
+/** Control over the servers of a run, held by the program that started them. */
 export type Servers = {
-  /** Resolves when it is done: gone for good, or serving again. @throws Error where it cannot be done */
+  /**
+   * Resolves when the server is down, or serves again.
+   * @throws Error where the operation fails
+   */
   act(server: ServerName, act: ServerAct): Promise<void>;
 };
 
-/** The channel to whoever started this program, as `process` has it. */
+/** The IPC channel to the parent program, as `process` provides it. */
 export type Channel = {
   send?(message: unknown): unknown;
   on(event: 'message', listener: (message: unknown) => void): unknown;
@@ -19,9 +22,10 @@ export type Channel = {
 
 const ANSWER = z.object({ id: z.number(), error: z.string().optional() });
 
-/** @throws Error where nobody holds the other end */
+/** @throws Error where there is no parent to control the servers */
 export function serversOf(channel: Channel): Servers {
-  if (!channel.send) throw new Error('nobody holds the servers: run it by npm run verify -- chaos');
+  if (!channel.send)
+    throw new Error('no parent process controls the servers: run this with npm run verify -- chaos');
   const waiting = new Map<number, (error: string | undefined) => void>();
   channel.on('message', (message) => {
     const { id, error } = ANSWER.parse(message);

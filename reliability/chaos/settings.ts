@@ -3,23 +3,26 @@ import type { Fate } from '../../simulator/people/driver';
 import { hostileEnvironment } from '../hostile/settings';
 
 /**
- * Six minutes of business last one: offers wait, drivers fall silent and levels come within a run, and a
- * frozen process is not yet half an hour of business.
+ * One minute of the run is six minutes of business time. Offers expire, drivers fall silent and levels are
+ * reached within a run, and a freeze stays under half an hour of business time.
  */
 export const CHAOS_TIME_SCALE = 6;
-/** Sixty seconds of business, ten on the wall: who was cut off for some seconds can still answer. */
+/**
+ * Sixty seconds of business time, ten seconds of real time: a driver who was cut off for some seconds can
+ * still answer.
+ */
 const OFFER_SECONDS = 60;
 
 /**
- * Five seconds on the wall, as in life, before a search that found nobody looks again: at the pace of the
- * run, forty waiting deliveries would keep the machine busy with looking.
+ * Five seconds of real time between searches that found nobody, as in production. At the pace of the run,
+ * forty waiting deliveries would keep the machine busy with searches.
  */
 const SEARCH_BACKOFF_SECONDS = 5 * CHAOS_TIME_SCALE;
 
-/** How much faster than in life drivers ride and shops pack. */
+/** How much faster than in reality drivers ride and shops pack. */
 export const CHAOS_SPEED = 120;
 
-/** One of ten who accept is never heard again for a while, and one offer in ten lapses. */
+/** One in ten drivers who accept goes silent for a while, and one in ten offers expires. */
 export const CHAOS_TEMPER: Temper = {
   odds: { breakAfterJob: 0.05, failAtDoor: 0.02 },
   answers: [
@@ -35,16 +38,16 @@ export const CHAOS_TEMPER: Temper = {
     'ignore',
   ],
   fates: [...times<Fate>(27, 'goesOn'), 'vanishes', 'vanishes', 'vanishesWithGoods'],
-  // A place counts as fresh for 10 s.
+  // A position counts as fresh for 10 s.
   rhythm: { batch: 2, idleMs: 3_000, askMs: 4_000 },
-  // Past the 30 s after which they are lost.
+  // Longer than the 30 s after which a driver counts as lost.
   awayMs: { min: 35_000, max: 60_000 },
 };
 
 /** One device in four has a clock that is minutes off. */
 export const CHAOS_SKEW: Skew = { every: 4, mostMs: 600_000 };
 
-/** The environment of worker and API: what a bad evening has, at the pace of this run. */
+/** The environment of worker and API: settings of a busy evening, at the pace of this run. */
 export function chaosEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return {
     ...hostileEnvironment(given),

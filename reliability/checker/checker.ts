@@ -1,21 +1,20 @@
 import { readSettings, type Settings } from '../../settings';
 import { pause } from '../../simulator/kit/pause';
 import { openTemporal, type TemporalWindow } from '../../simulator/kit/temporal';
-import type { Broken, Suspicion } from './broken';
+import type { Violation, PendingViolation } from './violation';
 import { type MapReader, openMapReader } from './mapReader';
-import { mapSuspicions, STALE_GRACE_MS } from './mapRules';
+import { mapViolations, STALE_GRACE_MS } from './mapRules';
 import { type Bounds, DESIGN_BOUNDS, mustBeRightBy, Patience } from './patience';
-import { promiseProblems, type Told } from './promiseRules';
+import { promiseProblems, type ClientAnswers } from './promiseRules';
 import { RecordWatch } from './recordWatch';
 import { RunsWatch } from './runsWatch';
 import type { Snapshot } from './snapshot';
-import { type WaitingSettings, waitingSuspicions } from './waitingRules';
+import { type WaitingSettings, waitingViolations } from './waitingRules';
 
 /**
- * `env`: the environment of worker and API, or one like it: where PostgreSQL, Redis and Temporal are, and how
- * the service is set. `cityIds`: only deliveries and drivers of these; left out: all. `faultEndedAt`: when
- * (epoch ms) the last fault ended; Infinity while one is on, -Infinity where there was none; left out: there
- * is none.
+ * `env`: the environment of worker and API, or an equivalent one. `cityIds`: check only deliveries and
+ * drivers of these cities; absent: all. `faultEndedAt`: when (epoch ms) the last fault ended; Infinity while
+ * one is active, -Infinity where there was none; absent: no faults.
  */
 export type CheckerOptions = {
   env: NodeJS.ProcessEnv;
@@ -24,9 +23,9 @@ export type CheckerOptions = {
   bounds?: Bounds;
 };
 
-/** How many looks there were, and how many saw no PostgreSQL (and so nothing), no Redis, no Temporal. */
-export type LookCounts = {
-  looks: number;
+/** How many checks ran, and how many of them missed PostgreSQL (and so everything), Redis or Temporal. */
+export type CheckCounts = {
+  checks: number;
   withoutPostgres: number;
   withoutRedis: number;
   withoutTemporal: number;
@@ -34,36 +33,33 @@ export type LookCounts = {
 
 /**
  * Holds the service to its invariants (design), by what PostgreSQL, Redis and Temporal say and by what
- * clients were told. ADR 22.
+ * clients were told. ADR 20.
  */
 export interface Checker {
   /**
-   * One look, about every second while everything runs and faults are on. A server that is away is left out,
-   * and counted. While another look is under way: nothing.
+   * One check, run about every second during normal operation and faults. An unavailable server is skipped
+   * and counted. Does nothing while another check is running.
    * @param at now, in epoch ms
-   * @returns what was newly found broken
+   * @returns new violations
    */
-  look(at: number): Promise<Broken[]>;
+  look(at: number): Promise<Violation[]>;
   /**
-   * The end of a run: waits until what is wrong has come right or was wrong for too long, and then reads all
-   * of the run.
-   * @returns all that was found broken in the whole run, once each
-   * @throws Error where a fault is on, or a server is away
+   * Ends a run: waits until every pending violation has cleared or exceeded its bound, then reads the whole
+   * run.
+   * @returns all violations of the run, once each
+   * @throws Error while a fault is active, or where a server is unavailable
    */
-  final(told: Told): Promise<Broken[]>;
-  readonly counts: Readonly<LookCounts>;
+  final(told: ClientAnswers): Promise<Violation[]>;
+  readonly counts: Readonly<CheckCounts>;
   close(): Promise<void>;
 }
 
 const CALL_TIMEOUT_MS = 5_000;
 const SETTLING_LOOK_MS = 250;
-/** A look that a loaded machine makes late is waited for. */
+/** The final check may take longer on a loaded machine. */
 const LAST_LOOK_MS = 30_000;
 
-/**
- * @throws Error where one of the servers is away at the start; SettingsError where `env` is not one of the
- *   service
- */
+/** @throws Error where a server is unavailable at the start; SettingsError where `env` is invalid */
 export async function openChecker({
   env,
   cityIds,
@@ -103,11 +99,11 @@ type Parts = {
 };
 
 class ThreeWitnesses implements Checker {
-  readonly counts: LookCounts = { looks: 0, withoutPostgres: 0, withoutRedis: 0, withoutTemporal: 0 };
-  private readonly found = new Map<string, Broken>();
+  readonly counts: CheckCounts = { checks: 0, withoutPostgres: 0, withoutRedis: 0, withoutTemporal: 0 };
+  private readonly found = new Map<string, Violation>();
   private readonly patience: Record<'record' | 'map' | 'runs', Patience>;
   private isLooking = false;
-  /** What kept the last look from seeing all three; null: it saw them. */
+  /** Why the last check missed a server; null: it reached all three. */
   private missed: unknown = 'not looked yet';
 
   constructor(private readonly parts: Parts) {
@@ -115,7 +111,7 @@ class ThreeWitnesses implements Checker {
     this.patience = { record: new Patience(bounds), map: new Patience(bounds), runs: new Patience(bounds) };
   }
 
-  async look(at: number): Promise<Broken[]> {
+  async look(at: number): Promise<Violation[]> {
     if (this.isLooking) return [];
     this.isLooking = true;
     try {
@@ -125,7 +121,7 @@ class ThreeWitnesses implements Checker {
     }
   }
 
-  async final(told: Told): Promise<Broken[]> {
+  async final(told: ClientAnswers): Promise<Violation[]> {
     this.parts.runs.expectClosed(await this.parts.record.closed());
     await this.settle();
     const { deliveries, problems } = await this.parts.record.judgeAll([
@@ -141,9 +137,9 @@ class ThreeWitnesses implements Checker {
     await Promise.all([record.close(), temporal.close()]);
   }
 
-  private async lookAtAll(at: number): Promise<Broken[]> {
+  private async lookAtAll(at: number): Promise<Violation[]> {
     const { record, runs, faultEndedAt } = this.parts;
-    this.counts.looks += 1;
+    this.counts.checks += 1;
     this.missed = null;
     const seen = await this.tried('withoutPostgres', () => record.look());
     if (seen === null) return [];
@@ -152,12 +148,12 @@ class ThreeWitnesses implements Checker {
       this.tried('withoutRedis', () => this.lookAtMap(seen.snapshot)),
       this.tried('withoutTemporal', () => runs.look(seen.snapshot.open)),
     ]);
-    // Only now: a fault may have begun meanwhile.
+    // Read only now: a fault may have begun meanwhile.
     const ended = faultEndedAt();
     return [
       ...seen.problems,
       ...this.patience.record.judge(
-        waitingSuspicions(seen.snapshot, waitingSettingsOf(this.parts.settings), at),
+        waitingViolations(seen.snapshot, waitingSettingsOf(this.parts.settings), at),
         at,
         ended,
       ),
@@ -166,7 +162,7 @@ class ThreeWitnesses implements Checker {
     ];
   }
 
-  private async lookAtMap({ cityIds, drivers }: Snapshot): Promise<Suspicion[]> {
+  private async lookAtMap({ cityIds, drivers }: Snapshot): Promise<PendingViolation[]> {
     const {
       map,
       areAll,
@@ -178,7 +174,7 @@ class ThreeWitnesses implements Checker {
       cityIds,
       drivers.map(({ driverId }) => driverId),
     );
-    return mapSuspicions(
+    return mapViolations(
       drivers,
       picture,
       { freshPositionMs, staleGraceMs: STALE_GRACE_MS, areAll },
@@ -187,7 +183,7 @@ class ThreeWitnesses implements Checker {
   }
 
   private async tried<T>(
-    count: Exclude<keyof LookCounts, 'looks'>,
+    count: Exclude<keyof CheckCounts, 'checks'>,
     look: () => Promise<T>,
   ): Promise<T | null> {
     try {
@@ -199,8 +195,8 @@ class ThreeWitnesses implements Checker {
     }
   }
 
-  /** @returns those that are new */
-  private noted(broken: readonly Broken[]): Broken[] {
+  /** @returns the violations that are new */
+  private noted(broken: readonly Violation[]): Violation[] {
     return broken.filter((each) => {
       const key = JSON.stringify(each);
       if (this.found.has(key)) return false;
@@ -212,7 +208,7 @@ class ThreeWitnesses implements Checker {
   private async settle(): Promise<void> {
     const { faultEndedAt, bounds, runs } = this.parts;
     const decidedBy = mustBeRightBy(Date.now(), faultEndedAt(), bounds);
-    if (decidedBy === Infinity) throw new Error('a fault is on: nothing can be said of how the run ended');
+    if (decidedBy === Infinity) throw new Error('a fault is active: the run cannot be judged');
     for (;;) {
       const at = Date.now();
       await this.look(at);
@@ -220,7 +216,7 @@ class ThreeWitnesses implements Checker {
       const isSettled = record.pending + map.pending + ofRuns.pending + runs.toBeSeen === 0;
       if (this.missed === null && (isSettled || at > decidedBy + SETTLING_LOOK_MS)) return;
       if (at > decidedBy + LAST_LOOK_MS)
-        throw new Error('PostgreSQL, Redis or Temporal is away: nothing can be said of how the run ended', {
+        throw new Error('PostgreSQL, Redis or Temporal is unavailable: the run cannot be judged', {
           cause: this.missed,
         });
       await pause(SETTLING_LOOK_MS);

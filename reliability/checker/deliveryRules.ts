@@ -1,6 +1,6 @@
 /**
- * What must be so of one delivery whenever its rows are read in one snapshot. Pure; the races and the checker
- * judge by the same rules.
+ * Rules for one delivery, whenever its rows are read in one snapshot. Pure. Used by the race tests and the
+ * checker.
  */
 import { DELIVERY_TRANSITIONS, type DeliveryStatus, STEPS } from '../../domain/delivery/status';
 import type { OfferKind } from '../../domain/delivery/offer';
@@ -10,7 +10,7 @@ import type {
   RecordedMove,
   RecordedOffer,
 } from '../../simulator/kit/record';
-import type { Broken, Invariant } from './broken';
+import type { Violation, Invariant } from './violation';
 
 /** States in which a driver has the delivery. */
 export const CARRIED: readonly DeliveryStatus[] = [
@@ -30,15 +30,15 @@ type ActiveAssignment = { driverId: string };
 
 const say =
   (deliveryId: string) =>
-  (invariant: Invariant, what: string, driverId: string | null = null): Broken => ({
+  (invariant: Invariant, what: string, driverId: string | null = null): Violation => ({
     invariant,
     what,
     deliveryId,
     driverId,
   });
 
-/** All rules of its rows: who holds it, and how its offers and assignments ended. */
-export function rowProblems(delivery: RecordedDelivery): Broken[] {
+/** All rules for its rows: offers, assignments, and how they ended. */
+export function rowProblems(delivery: RecordedDelivery): Violation[] {
   return [
     ...holdProblems(delivery, delivery.offers.filter(isLive), delivery.assignments.filter(isActive)),
     ...offerProblems(delivery),
@@ -47,16 +47,16 @@ export function rowProblems(delivery: RecordedDelivery): Broken[] {
 }
 
 /**
- * At most one driver is asked, or a broadcast runs; at most one has it; and its state says the same
- * (invariant 1).
+ * A delivery has at most one live single offer or one broadcast, and at most one active assignment. Its
+ * status agrees with them (invariant 1).
  */
 export function holdProblems(
   { deliveryId, status, driverId }: Named,
   live: readonly LiveOffer[],
   active: readonly ActiveAssignment[],
-): Broken[] {
+): Violation[] {
   const broken = say(deliveryId);
-  const problems: Broken[] = [];
+  const problems: Violation[] = [];
   if (live.length > 1 && live.some(({ kind }) => kind === 'SINGLE'))
     problems.push(broken(1, `${live.length} live offers that are not one broadcast`));
   if (active.length > 1) problems.push(broken(1, `${active.length} active assignments`));
@@ -68,7 +68,7 @@ export function holdProblems(
     problems.push(
       broken(
         1,
-        `the delivery is with driver ${driverId ?? 'nobody'}, its assignment with ${active[0].driverId}`,
+        `the delivery's driver is ${driverId ?? 'none'}, its assignment's is ${active[0].driverId}`,
         active[0].driverId,
       ),
     );
@@ -76,18 +76,18 @@ export function holdProblems(
 }
 
 /**
- * It may be so for a moment, where another delivery's change withdrew the offer: then it is told, and
+ * Allowed briefly where another delivery's change withdrew the offer: the delivery is signalled, and
  * searches.
  */
-export function offeredToNobody({ deliveryId, status }: Named, live: number): Broken | null {
+export function offeredToNobody({ deliveryId, status }: Named, live: number): Violation | null {
   return status === 'OFFERED' && live === 0
     ? say(deliveryId)(4, 'the delivery is OFFERED with 0 live offers')
     : null;
 }
 
-function offerProblems({ deliveryId, offers, assignments }: RecordedDelivery): Broken[] {
+function offerProblems({ deliveryId, offers, assignments }: RecordedDelivery): Violation[] {
   const broken = say(deliveryId);
-  return offers.flatMap(({ offerId, driverId, state, expiresAt, endedAt }): Broken[] => {
+  return offers.flatMap(({ offerId, driverId, state, expiresAt, endedAt }): Violation[] => {
     const made = assignments.filter((assignment) => assignment.offerId === offerId);
     if ((endedAt === null) !== (state === 'LIVE'))
       return [
@@ -113,8 +113,8 @@ function offerProblems({ deliveryId, offers, assignments }: RecordedDelivery): B
 
 const STEP_MOVES = new Set(Object.values(STEPS).map(({ from, to }) => `${from}>${to}`));
 
-/** Each driver does each step once for each time that they got the delivery (invariant 2). */
-function stepProblems({ deliveryId, assignments, moves }: RecordedDelivery): Broken[] {
+/** A driver reports each step once per assignment (invariant 2). */
+function stepProblems({ deliveryId, assignments, moves }: RecordedDelivery): Violation[] {
   const done = new Map<string, { count: number; driverId: string; to: string }>();
   for (const { kind, from, to, driverId } of moves) {
     if (
@@ -134,29 +134,30 @@ function stepProblems({ deliveryId, assignments, moves }: RecordedDelivery): Bro
     .map(({ count, driverId, to }) =>
       say(deliveryId)(
         2,
-        `the driver came to ${to} ${count} times, and had the delivery ${timesOf(driverId)} times`,
+        `the driver reported ${to} ${count} times over ${timesOf(driverId)} assignments`,
         driverId,
       ),
     );
 }
 
 /**
- * Every change has its entry, every entry its change (invariant 7), and an offer ends once (invariant 6).
- * @param delivery with its entries in their order, and those in which other deliveries ended its offers
+ * Every change has its audit entry and every entry its change (invariant 7). An offer ends once (invariant
+ * 6).
+ * @param delivery with its entries in order, and those in which other deliveries ended its offers
  */
 export function trailProblems({
   deliveryId,
   status,
   offers,
   moves,
-}: Pick<RecordedDelivery, 'deliveryId' | 'status' | 'offers' | 'moves'>): Broken[] {
+}: Pick<RecordedDelivery, 'deliveryId' | 'status' | 'offers' | 'moves'>): Violation[] {
   return [
     ...pathProblems(moves, status).map((what) => say(deliveryId)(7, what)),
     ...offers.flatMap((offer) => offerEntryProblems(deliveryId, offer, moves)),
   ];
 }
 
-/** From PENDING to the state of its row, without a gap, by legal moves. */
+/** The moves lead from PENDING to the status of the row without a gap, and each is legal. */
 export function pathProblems(
   moves: readonly Pick<RecordedMove, 'kind' | 'from' | 'to'>[],
   status: string,
@@ -164,9 +165,10 @@ export function pathProblems(
   const problems: string[] = [];
   let at: string = 'PENDING';
   for (const { from, to } of moves.filter(({ kind }) => kind === 'delivery_moved')) {
-    if (from !== at) problems.push(`the audit trail moves from ${from ?? 'nothing'} after it came to ${at}`);
+    if (from !== at)
+      problems.push(`the audit trail moves from ${from ?? 'nothing'}, but the last state was ${at}`);
     else if (!isLegal(from, to))
-      problems.push(`the audit trail moves from ${from} to ${to ?? 'nothing'}, which is no legal move`);
+      problems.push(`the audit trail moves from ${from} to ${to ?? 'nothing'}, an illegal move`);
     at = to ?? 'nothing';
   }
   return at === status
@@ -182,7 +184,7 @@ function offerEntryProblems(
   deliveryId: string,
   { offerId, driverId, state }: RecordedOffer,
   moves: readonly RecordedMove[],
-): Broken[] {
+): Violation[] {
   const entries = moves.filter((move) => move.offerId === offerId).map(({ kind }) => kind);
   const wanted = state === 'LIVE' ? ['offer_created'] : ['offer_created', `offer_${state.toLowerCase()}`];
   if (entries.join() === wanted.join()) return [];

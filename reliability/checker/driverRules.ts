@@ -1,37 +1,37 @@
 /**
- * What must be so of one driver whenever their row is read in one snapshot with what they hold. Pure; the
- * races and the checker judge by the same rules.
+ * Rules for one driver, whenever their row is read in one snapshot with their offers and assignments. Pure.
+ * Used by the race tests and the checker.
  */
 import { AVAILABILITY_TRANSITIONS } from '../../domain/driver/availability';
 import type { RecordedDriver, RecordedMove } from '../../simulator/kit/record';
-import type { Broken, Invariant } from './broken';
+import type { Violation, Invariant } from './violation';
 
-/** What the rows of offers and assignments say of a driver. */
+/** The offers and assignments of a driver, counted from their rows. */
 export type Held = { live: number; active: number };
 
 const say =
   (driverId: string) =>
-  (invariant: Invariant, what: string): Broken => ({ invariant, what, deliveryId: null, driverId });
+  (invariant: Invariant, what: string): Violation => ({ invariant, what, deliveryId: null, driverId });
 
 /**
- * The counters are those of the rows, within capacity; one offer at a time; and who is BUSY has work, who is
- * AVAILABLE none (invariant 1).
+ * The counters equal the rows and stay within capacity. A driver has at most one live offer. BUSY drivers
+ * have work; AVAILABLE drivers have none (invariant 1).
  */
 export function countProblems(
   { driverId, availability, capacity, liveOffers, activeAssignments }: RecordedDriver,
   { live, active }: Held,
-): Broken[] {
+): Violation[] {
   const broken = say(driverId);
-  const problems: Broken[] = [];
+  const problems: Violation[] = [];
   if (live > 1) problems.push(broken(1, `driver ${driverId} has ${live} live offers`));
   if (liveOffers !== live)
-    problems.push(broken(1, `driver ${driverId} counts ${liveOffers} live offers, the rows ${live}`));
+    problems.push(broken(1, `driver ${driverId} counts ${liveOffers} live offers; the rows: ${live}`));
   if (activeAssignments !== active)
     problems.push(
-      broken(1, `driver ${driverId} counts ${activeAssignments} active assignments, the rows ${active}`),
+      broken(1, `driver ${driverId} counts ${activeAssignments} active assignments; the rows: ${active}`),
     );
   if (Math.max(live + active, liveOffers + activeAssignments) > capacity)
-    problems.push(broken(1, `driver ${driverId} holds more than their capacity of ${capacity}`));
+    problems.push(broken(1, `driver ${driverId} exceeds their capacity of ${capacity}`));
   const isAsCounted =
     availability === 'BUSY' ? activeAssignments > 0 : availability !== 'AVAILABLE' || activeAssignments === 0;
   if (!isAsCounted)
@@ -42,13 +42,14 @@ export function countProblems(
 }
 
 /**
- * Off duty, or at rest, with work: so for a moment, until the delivery has been told that its driver left.
+ * Off duty or on a break, but with work. Allowed briefly, until the delivery is signalled that its driver
+ * left.
  */
 export function workWithoutDuty({
   driverId,
   availability,
   activeAssignments,
-}: RecordedDriver): Broken | null {
+}: RecordedDriver): Violation | null {
   const isOff = availability !== 'BUSY' && availability !== 'AVAILABLE';
   return isOff && activeAssignments > 0
     ? say(driverId)(4, `driver ${driverId} is ${availability} with ${activeAssignments} active assignments`)
@@ -56,14 +57,14 @@ export function workWithoutDuty({
 }
 
 /**
- * Every change of availability has its entry, every entry its change (invariant 7).
- * @param moves the entries of the driver's chain, in its order
+ * Every change of availability has its audit entry and every entry its change (invariant 7).
+ * @param moves the entries of the driver's chain, in order
  */
 export function availabilityProblems(
   { driverId, availability }: Pick<RecordedDriver, 'driverId' | 'availability'>,
   moves: readonly Pick<RecordedMove, 'kind' | 'from' | 'to'>[],
-): Broken[] {
-  const problems: Broken[] = [];
+): Violation[] {
+  const problems: Violation[] = [];
   let at: string | null = null;
   for (const { kind, from, to } of moves) {
     if (kind !== 'availability_changed' && kind !== 'driver_registered') continue;
@@ -71,15 +72,12 @@ export function availabilityProblems(
       problems.push(
         say(driverId)(
           7,
-          `the audit trail changes from ${from ?? 'nothing'} after it came to ${at ?? 'nothing'}`,
+          `the audit trail changes from ${from ?? 'nothing'}, but the last state was ${at ?? 'nothing'}`,
         ),
       );
     if (from !== null && from !== to && !isLegal(from, to))
       problems.push(
-        say(driverId)(
-          7,
-          `the audit trail changes from ${from} to ${to ?? 'nothing'}, which is no legal change`,
-        ),
+        say(driverId)(7, `the audit trail changes from ${from} to ${to ?? 'nothing'}, an illegal change`),
       );
     at = to;
   }

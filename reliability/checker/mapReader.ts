@@ -1,14 +1,14 @@
 import { Redis } from 'ioredis';
 import type { MapPicture } from './mapRules';
 
-/** A look into Redis. */
+/** Reads the live map from Redis. */
 export type MapReader = {
   /** @throws Error where it does not answer in time */
   read(cityIds: readonly string[], driverIds: readonly string[]): Promise<MapPicture>;
   close(): void;
 };
 
-/** @param timeoutMs how long one command may take */
+/** @param timeoutMs of one command */
 export function openMapReader(redisUrl: string, timeoutMs: number): MapReader {
   const redis = new Redis(redisUrl, {
     commandTimeout: timeoutMs,
@@ -18,7 +18,7 @@ export function openMapReader(redisUrl: string, timeoutMs: number): MapReader {
     retryStrategy: () => 200,
     enableAutoPipelining: true,
   });
-  // It is killed on purpose; who asks it hears so.
+  // Redis is killed on purpose; the command reports the error.
   redis.on('error', () => undefined);
   return {
     read: async (cityIds, driverIds) => {
@@ -26,7 +26,7 @@ export function openMapReader(redisUrl: string, timeoutMs: number): MapReader {
         new Set(await redis.zrange(`drivers:geo${part}`, '0', '-1'));
       const shards = (prefix: string) =>
         Promise.all(cityIds.map(async (cityId) => [cityId, await members(`${prefix}:${cityId}`)] as const));
-      // The sets before what is known of each driver: whoever changes between is known by the newer version.
+      // The sets are read before the hashes: a driver who changes in between has a newer version.
       const [all, free, busy] = await Promise.all([members(''), shards(''), shards(':busy')]);
       const known = await Promise.all(
         driverIds.map(async (id) => [id, await redis.hmget(`driver:${id}`, 'version', 'seen')] as const),

@@ -1,47 +1,45 @@
 /**
- * Invariant 5: the live map holds the AVAILABLE drivers with a fresh place and no others; beside it stand
- * BUSY ones with room. Pure.
+ * Invariant 5: `drivers:geo` holds exactly the AVAILABLE drivers with a fresh position. A separate set holds
+ * BUSY drivers with spare capacity. Pure.
  */
-import type { Suspicion } from './broken';
+import type { PendingViolation } from './violation';
 import type { DutyDriver } from './snapshot';
 
-/** What Redis says. `free`, `busy`: the shards of each city. */
+/** The content of Redis. `free`, `busy`: the set of each city. */
 export type MapPicture = {
   all: ReadonlySet<string>;
   free: ReadonlyMap<string, ReadonlySet<string>>;
   busy: ReadonlyMap<string, ReadonlySet<string>>;
-  /** What it knows of drivers: of which change of their row, and when they were last heard (epoch ms). */
+  /** The version of each driver's row that it knows, and when the driver was last heard from (epoch ms). */
   known: ReadonlyMap<string, { version: number; heardAt: number | null }>;
 };
 
 export type MapLimits = {
-  /** A place older than this is not fresh. */
+  /** A position older than this is not fresh. */
   freshPositionMs: number;
   /**
-   * So long one who fell silent may still stand on it: until the next sweep. Who reads the map leaves them
-   * out.
+   * How long a silent driver may stay on the map, until the next sweep. Readers of the map skip stale
+   * drivers.
    */
   staleGraceMs: number;
-  /**
-   * Whether `drivers` are all there are; else nobody knows whether who stands on the map of all cities may.
-   */
+  /** Whether `drivers` are all drivers there are; otherwise the map of all cities cannot be checked. */
   areAll: boolean;
 };
 
-/** The presence sweep comes every 15 s by the clock on the wall, and takes a moment. */
+/** The presence sweep runs every 15 s of real time; the rest is for its own duration. */
 export const STALE_GRACE_MS = 20_000;
 
 /**
- * Where it differs from the record.
- * @param drivers read before the picture;
- * @param now when that was taken, in epoch ms
+ * Differences between the map and the database.
+ * @param drivers read before the map
+ * @param now when the map was read, in epoch ms
  */
-export function mapSuspicions(
+export function mapViolations(
   drivers: readonly DutyDriver[],
   picture: MapPicture,
   limits: MapLimits,
   now: number,
-): Suspicion[] {
+): PendingViolation[] {
   const known = new Set(drivers.map(({ driverId }) => driverId));
   const shown = new Set(
     [...(limits.areAll ? [picture.all] : []), ...picture.free.values(), ...picture.busy.values()].flatMap(
@@ -49,12 +47,12 @@ export function mapSuspicions(
     ),
   );
   return [
-    ...drivers.flatMap((driver) => driverSuspicions(driver, picture, limits, now)),
+    ...drivers.flatMap((driver) => driverViolations(driver, picture, limits, now)),
     ...[...shown]
       .filter((id) => !known.has(id))
-      .map((id): Suspicion => ({
+      .map((id): PendingViolation => ({
         invariant: 5,
-        what: 'nobody knows who stands on the map',
+        what: 'no driver row exists for an entry of the map',
         deliveryId: null,
         driverId: id,
         key: `stranger ${id}`,
@@ -63,24 +61,25 @@ export function mapSuspicions(
   ];
 }
 
-function driverSuspicions(
+function driverViolations(
   driver: DutyDriver,
   picture: MapPicture,
   { freshPositionMs, staleGraceMs }: MapLimits,
   now: number,
-): Suspicion[] {
+): PendingViolation[] {
   const { driverId, cityId, availability, version } = driver;
   const shown = picture.known.get(driverId);
-  if (shown && shown.version > version) return []; // it changed since the record was read
+  if (shown && shown.version > version) return []; // it changed after the row was read
   const silentMs = now - Math.max(driver.fixAt ?? -Infinity, shown?.heardAt ?? -Infinity);
   const mayHaveMore =
-    availability === 'BUSY' && !driver.hasWish && driver.activeAssignments < driver.capacity;
-  // An offer takes the room for moments, and the hold reads it from the row.
+    availability === 'BUSY' && !driver.hasPendingChange && driver.activeAssignments < driver.capacity;
+  // An offer takes capacity only briefly, and placing one reads it from the row.
   const isSpare = mayHaveMore && driver.liveOffers + driver.activeAssignments < driver.capacity;
   const isFree = availability === 'AVAILABLE';
-  const say = (part: string, how: 'on' | 'not on'): Suspicion => ({
+  const silence = silentMs > freshPositionMs ? ' and silent' : '';
+  const say = (part: string, how: 'on' | 'not on'): PendingViolation => ({
     invariant: 5,
-    what: `the driver is ${availability}${isSpare ? ' with room' : ''}${silentMs > freshPositionMs ? ' and silent' : ''}, and ${how} ${part}`,
+    what: `the driver is ${availability}${isSpare ? ' with spare capacity' : ''}${silence}, and ${how} ${part}`,
     deliveryId: null,
     driverId,
     key: `${driverId} ${version} ${how} ${part}`,

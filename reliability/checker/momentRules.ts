@@ -1,13 +1,11 @@
-/**
- * The rules that one snapshot of PostgreSQL must keep, whatever is under way and whatever is broken. Pure.
- */
-import type { Broken } from './broken';
+/** Rules that hold in every snapshot of PostgreSQL, whatever is in progress or has failed. Pure. */
+import type { Violation } from './violation';
 import { holdProblems } from './deliveryRules';
 import { countProblems } from './driverRules';
 import type { Snapshot } from './snapshot';
 
-/** Who holds what: of deliveries and of drivers (invariant 1). */
-export function momentProblems({ drivers, offers, assignments, open }: Snapshot): Broken[] {
+/** Offers and assignments of deliveries and drivers (invariant 1). */
+export function momentProblems({ drivers, offers, assignments, open }: Snapshot): Violation[] {
   const offersOf = groupedBy(offers, ({ deliveryId }) => deliveryId);
   const assignmentsOf = groupedBy(assignments, ({ deliveryId }) => deliveryId);
   const openIds = new Set(open.map(({ deliveryId }) => deliveryId));
@@ -22,9 +20,9 @@ export function momentProblems({ drivers, offers, assignments, open }: Snapshot)
         assignmentsOf.get(delivery.deliveryId) ?? [],
       ),
     ),
-    ...held.map(({ deliveryId, driverId }): Broken => ({
+    ...held.map(({ deliveryId, driverId }): Violation => ({
       invariant: 1,
-      what: 'the delivery is closed, and a driver is held by it',
+      what: 'the delivery is closed but still has a driver',
       deliveryId,
       driverId,
     })),
@@ -37,7 +35,7 @@ export function momentProblems({ drivers, offers, assignments, open }: Snapshot)
   ];
 }
 
-/** In the order in which they come. */
+/** Groups keep the order of their elements. */
 export function groupedBy<T>(all: readonly T[], keyOf: (each: T) => string): Map<string, T[]> {
   const groups = new Map<string, T[]>();
   for (const each of all) {

@@ -1,20 +1,23 @@
-import type { Broken, Suspicion } from './broken';
+import type { Violation, PendingViolation } from './violation';
 
-/** How long what must hold soon may be wrong, in ms: in normal work, and after the end of a fault. */
+/** How long a violation may last, in ms: in normal operation, and after the end of a fault. */
 export type Bounds = { normalMs: number; afterFaultMs: number };
 
-/** Design, invariants 3 and 5: within a second in normal work, within a minute after a crash. */
+/**
+ * docs/architecture.md, invariants 3 and 5: within a second in normal operation, within a minute after a
+ * crash.
+ */
 export const DESIGN_BOUNDS: Bounds = { normalMs: 1_000, afterFaultMs: 60_000 };
 
 /**
- * Where simulator, service and servers share a few processors, what is a second late in normal work is late
- * because of that: five seconds, there. A fault may be felt no longer than anywhere.
+ * Where simulator, service and servers share a few CPUs, contention alone can delay a change by a second;
+ * hence five. The bound after a fault stays the same.
  */
 export const SHARED_MACHINE_BOUNDS: Bounds = { ...DESIGN_BOUNDS, normalMs: 5_000 };
 
 /**
- * Until when (epoch ms) a thing that went wrong at `since` must be right again.
- * @param faultEndedAt when the last fault ended; Infinity while one is on, -Infinity where there was none
+ * The deadline (epoch ms) by which a violation that began at `since` must clear.
+ * @param faultEndedAt when the last fault ended; Infinity while one is active, -Infinity where there was none
  */
 export function mustBeRightBy(
   since: number,
@@ -25,29 +28,29 @@ export function mustBeRightBy(
 }
 
 /**
- * Tells what stays wrong from what is only under way: the same thing must be seen wrong from when it began
- * until after its bound, in every look between.
+ * Separates lasting violations from transient ones. A violation lasts when every check sees it from its
+ * beginning until after its bound.
  */
 export class Patience {
   private seen = new Map<string, number>();
 
   constructor(private readonly bounds: Bounds) {}
 
-  /** How many things are wrong, and may still come right. */
+  /** How many violations may still clear. */
   get pending(): number {
     return this.seen.size;
   }
 
   /**
-   * @param suspicions all that is wrong at this look; what is not among them any more has come right
-   * @param at when the look began, in epoch ms
-   * @returns what was wrong for too long
+   * @param pendingViolations all pending violations that this check sees; those missing from it have cleared
+   * @param at when the check began, in epoch ms
+   * @returns the violations that exceeded their bound
    */
-  judge(suspicions: readonly Suspicion[], at: number, faultEndedAt: number): Broken[] {
+  judge(pendingViolations: readonly PendingViolation[], at: number, faultEndedAt: number): Violation[] {
     const before = this.seen;
     this.seen = new Map();
-    const broken: Broken[] = [];
-    for (const { key, since, ...what } of suspicions) {
+    const broken: Violation[] = [];
+    for (const { key, since, ...what } of pendingViolations) {
       const first = Math.min(before.get(key) ?? at, since ?? at);
       if (at > mustBeRightBy(first, faultEndedAt, this.bounds)) broken.push(what);
       else this.seen.set(key, first);

@@ -1,15 +1,15 @@
 /**
- * Invariant 2, and what clients were told of offers (6): what the service said must be so, and it must have
- * said the same each time. Pure.
+ * Invariant 2, and what clients were told about offers (invariant 6): acknowledged results hold, and repeats
+ * get the same answer. Pure.
  */
 import { type Acknowledged, lostAmong, type OfferWord } from '../../simulator/people/ledger';
 import type { RecordedDelivery } from '../../simulator/kit/record';
-import type { Broken } from './broken';
+import type { Violation } from './violation';
 import { groupedBy } from './momentRules';
 
 /**
- * One answer to a request. `request` is the same for the request and its repeats; `answer` for answers that
- * say the same.
+ * One response to a request. `request` identifies a request and its repeats; `answer` is equal for responses
+ * that say the same.
  */
 export type GivenAnswer = {
   request: string;
@@ -18,19 +18,19 @@ export type GivenAnswer = {
   driverId: string | null;
 };
 
-/** All that clients were told in a run. */
-export type Told = {
+/** Everything that clients observed in a run. */
+export type ClientAnswers = {
   acknowledged: readonly Acknowledged[];
   answers?: readonly GivenAnswer[];
   offers?: readonly OfferWord[];
 };
 
 export function promiseProblems(
-  { acknowledged, answers = [], offers = [] }: Told,
+  { acknowledged, answers = [], offers = [] }: ClientAnswers,
   record: readonly RecordedDelivery[],
-): Broken[] {
+): Violation[] {
   return [
-    ...lostAmong(acknowledged, record).map(({ promise, problem }): Broken => ({
+    ...lostAmong(acknowledged, record).map(({ promise, problem }): Violation => ({
       invariant: 2,
       what: `${promise.kind} was acknowledged: ${problem}`,
       deliveryId: promise.deliveryId,
@@ -43,8 +43,11 @@ export function promiseProblems(
   ];
 }
 
-/** One key of a shop is one delivery, whoever asks, and however often. */
-function orderProblems(acknowledged: readonly Acknowledged[], record: readonly RecordedDelivery[]): Broken[] {
+/** One order key of a merchant identifies one delivery, whoever sends it and however often. */
+function orderProblems(
+  acknowledged: readonly Acknowledged[],
+  record: readonly RecordedDelivery[],
+): Violation[] {
   const rows = groupedBy(record, ({ merchantId, sellerOrderId }) => `${merchantId}/${sellerOrderId}`);
   const twice = [...rows].filter(([, deliveries]) => deliveries.length > 1);
   const merchantOf = new Map(record.map(({ deliveryId, merchantId }) => [deliveryId, merchantId]));
@@ -55,7 +58,7 @@ function orderProblems(acknowledged: readonly Acknowledged[], record: readonly R
   const answeredTwice = [...posted].filter(
     ([, answers]) => new Set(answers.map(({ deliveryId }) => deliveryId)).size > 1,
   );
-  const say = (what: string, deliveryId: string | null): Broken => ({
+  const say = (what: string, deliveryId: string | null): Violation => ({
     invariant: 2,
     what,
     deliveryId,
@@ -65,22 +68,20 @@ function orderProblems(acknowledged: readonly Acknowledged[], record: readonly R
     ...twice.map(([key, deliveries]) =>
       say(`order ${key} has ${deliveries.length} deliveries`, deliveries[0]?.deliveryId ?? null),
     ),
-    ...answeredTwice.map(([key, answers]) =>
-      say(
-        `order ${key} was acknowledged as ${[...new Set(answers.map(({ deliveryId }) => deliveryId))].join(' and as ')}`,
-        answers[0]?.deliveryId ?? null,
-      ),
-    ),
+    ...answeredTwice.map(([key, answers]) => {
+      const deliveryIds = [...new Set(answers.map(({ deliveryId }) => deliveryId))];
+      return say(`order ${key} was acknowledged as ${deliveryIds.join(' and as ')}`, deliveryIds[0] ?? null);
+    }),
   ];
 }
 
-/** One offer makes one assignment, however often its accept is asked for. */
-function acceptProblems(acknowledged: readonly Acknowledged[]): Broken[] {
+/** One offer makes at most one assignment, however often it is accepted. */
+function acceptProblems(acknowledged: readonly Acknowledged[]): Violation[] {
   const accepts = groupedBy(
     acknowledged.filter((each) => each.kind === 'accepted'),
     ({ offerId }) => offerId,
   );
-  return [...accepts].flatMap(([offerId, answers]): Broken[] => {
+  return [...accepts].flatMap(([offerId, answers]): Violation[] => {
     const made = [...new Set(answers.map(({ assignmentId }) => assignmentId))];
     const [first] = answers;
     return made.length < 2 || !first
@@ -96,10 +97,10 @@ function acceptProblems(acknowledged: readonly Acknowledged[]): Broken[] {
   });
 }
 
-/** A repeat gets the answer of the first time. */
-export function unlikeRepeats(answers: readonly GivenAnswer[]): Broken[] {
+/** A repeat gets the same answer as the first request. */
+export function unlikeRepeats(answers: readonly GivenAnswer[]): Violation[] {
   const first = new Map<string, string>();
-  const problems: Broken[] = [];
+  const problems: Violation[] = [];
   for (const { request, answer, deliveryId, driverId } of answers) {
     const before = first.get(request);
     if (before === undefined) first.set(request, answer);
@@ -114,8 +115,8 @@ export function unlikeRepeats(answers: readonly GivenAnswer[]): Broken[] {
   return problems;
 }
 
-/** Who knows that an offer is over, and asks after that, must not be told that it is live. */
-function offerWordProblems(words: readonly OfferWord[]): Broken[] {
+/** A driver who was told that an offer is over must not see it as live later. */
+function offerWordProblems(words: readonly OfferWord[]): Violation[] {
   const overAt = new Map<string, number>();
   const keyOf = ({ offerId, driverId }: OfferWord): string => `${offerId} ${driverId}`;
   for (const each of words)
@@ -124,7 +125,7 @@ function offerWordProblems(words: readonly OfferWord[]): Broken[] {
     .filter((each) => each.word === 'live' && each.at > (overAt.get(keyOf(each)) ?? Infinity))
     .map(({ offerId, deliveryId, driverId }) => ({
       invariant: 6,
-      what: `offer ${offerId} was shown as live to its driver, who had been told that it is over`,
+      what: `offer ${offerId} was shown as live after its driver had been told that it is over`,
       deliveryId,
       driverId,
     }));

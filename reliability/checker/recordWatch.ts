@@ -1,17 +1,17 @@
 import { Pool, type PoolClient } from 'pg';
 import { type Reader, readDeliveries, type RecordedDelivery } from '../../simulator/kit/record';
-import type { Broken } from './broken';
+import type { Violation } from './violation';
 import { rowProblems, trailProblems } from './deliveryRules';
 import { availabilityProblems } from './driverRules';
 import { momentProblems } from './momentRules';
 import { type DutyDriver, ms, readSnapshot, type Snapshot } from './snapshot';
 import { chainProblems, type Head, movesOf, readForeignEnds, readLastEntries, readTrails } from './trail';
 
-/** A delivery that is over, and whose workflow must be. */
+/** A closed delivery; its workflow must be closed too. */
 export type ClosedDelivery = Pick<RecordedDelivery, 'deliveryId' | 'merchantId' | 'sellerOrderId' | 'status'>;
 
-/** What one look at PostgreSQL came to. `closed`: deliveries that were open at the look before. */
-export type RecordLook = { snapshot: Snapshot; problems: Broken[]; closed: ClosedDelivery[] };
+/** The result of one check of PostgreSQL. `closed`: deliveries that were open at the check before. */
+export type RecordCheck = { snapshot: Snapshot; problems: Violation[]; closed: ClosedDelivery[] };
 
 export type RecordWatchOptions = {
   databaseUrl: string;
@@ -19,17 +19,15 @@ export type RecordWatchOptions = {
   timeoutMs: number;
 };
 
-/** So many deliveries that changed are judged in one look; what is left, in the next. */
+/** The most changed deliveries that one check judges; the rest follow in the next check. */
 const JUDGED_AT_ONCE = 300;
 const DRIVERS_AT_ONCE = 20;
-/** An entry may be written so long after the time it bears: its writer waited for a row, or stood still. */
+/** How long after its timestamp an entry may be written: its writer waited for a row lock or was frozen. */
 const LATE_ENTRY_MS = 15 * 60_000;
 
-/** Reads PostgreSQL: all that is live at each look, and the whole of a delivery only when it changed. */
+/** Reads PostgreSQL: all live rows at each check, and the full history of a delivery only when it changed. */
 export class RecordWatch {
-  /**
-   * Heads of audit trails as they were judged last, of the deliveries that were open then, and of drivers.
-   */
+  /** The heads of the audit trails at their last check, for deliveries open then and for drivers. */
   private readonly judged = new Map<string, string | null>();
   private readonly judgedDrivers = new Map<string, string | null>();
 
@@ -48,9 +46,9 @@ export class RecordWatch {
       statement_timeout: timeoutMs,
       application_name: 'checker',
     });
-    // A server that is killed on purpose takes idle connections with it; the next look gets a new one.
+    // A server that is killed on purpose closes idle connections; the next check opens a new one.
     pool.on('error', () => undefined);
-    // So does one that is in use: the query that waits is told.
+    // It closes connections in use as well; the waiting query reports it.
     pool.on('connect', (client) => client.on('error', () => undefined));
     const { rows } = await pool.query<{ now: number }>(`SELECT ${ms('now()')} AS now`);
     return new RecordWatch(pool, cityIds, rows[0]?.now ?? 0);
@@ -61,7 +59,7 @@ export class RecordWatch {
   }
 
   /** @throws Error where PostgreSQL does not answer in time */
-  async look(): Promise<RecordLook> {
+  async look(): Promise<RecordCheck> {
     return this.atOneMoment(async (client) => {
       const snapshot = await readSnapshot(client, this.cityIds);
       const { problems, closed } = await this.judgeChanged(client, snapshot);
@@ -77,23 +75,25 @@ export class RecordWatch {
     });
   }
 
-  /** Deliveries of this run, and those named, that are closed. */
+  /** Closed deliveries of this run, and those named. */
   async closed(): Promise<ClosedDelivery[]> {
     const { rows } = await this.pool.query<ClosedDelivery>(CLOSED, [this.cityIds, new Date(this.since)]);
     return rows;
   }
 
   /**
-   * All deliveries of this run and those named, judged whole, some after others; and the whole trails of all
-   * drivers.
+   * Judges the full history of all deliveries of this run and those named, in batches, and the audit trails
+   * of all drivers.
    */
-  async judgeAll(named: readonly string[]): Promise<{ deliveries: RecordedDelivery[]; problems: Broken[] }> {
+  async judgeAll(
+    named: readonly string[],
+  ): Promise<{ deliveries: RecordedDelivery[]; problems: Violation[] }> {
     const { rows } = await this.pool.query<{ id: string }>(OF_THE_RUN, [
       this.cityIds,
       new Date(this.since),
       [...named],
     ]);
-    const all: { deliveries: RecordedDelivery[]; problems: Broken[] } = { deliveries: [], problems: [] };
+    const all: { deliveries: RecordedDelivery[]; problems: Violation[] } = { deliveries: [], problems: [] };
     for (let from = 0; from < rows.length; from += JUDGED_AT_ONCE) {
       const page = rows.slice(from, from + JUDGED_AT_ONCE).map(({ id }) => id);
       const { deliveries, problems } = await this.atOneMoment((client) => judge(client, page));
@@ -107,7 +107,7 @@ export class RecordWatch {
   private async judgeChanged(
     client: PoolClient,
     { open }: Snapshot,
-  ): Promise<{ problems: Broken[]; closed: ClosedDelivery[] }> {
+  ): Promise<{ problems: Violation[]; closed: ClosedDelivery[] }> {
     const heads = new Map(open.map(({ deliveryId, auditHash }) => [deliveryId, auditHash]));
     const gone = [...this.judged.keys()].filter((id) => !heads.has(id));
     const changed = [...heads]
@@ -125,22 +125,23 @@ export class RecordWatch {
   }
 
   /**
-   * Of drivers who changed, the newest entry: their trails grow for ever, and are followed whole at the end.
+   * Checks only the newest entry of drivers who changed: their trails grow without bound, and are read in
+   * full at the end.
    */
-  private async judgeDrivers(client: PoolClient, drivers: readonly DutyDriver[]): Promise<Broken[]> {
+  private async judgeDrivers(client: PoolClient, drivers: readonly DutyDriver[]): Promise<Violation[]> {
     const changed = drivers.filter(
       ({ driverId, auditHash }) =>
         this.judgedDrivers.has(driverId) && this.judgedDrivers.get(driverId) !== auditHash,
     );
     const last = await readLastEntries(client, changed.map(headOf), Date.now() - LATE_ENTRY_MS);
     for (const { driverId, auditHash } of drivers) this.judgedDrivers.set(driverId, auditHash);
-    return changed.flatMap((driver): Broken[] => {
+    return changed.flatMap((driver): Violation[] => {
       const entry = last.get(`driver/${driver.driverId}`);
       if (entry) return availabilityProblems(driver, [{ ...entry, from: null }]);
       return [
         {
           invariant: 7,
-          what: 'the entry that the row names as the last one is not there',
+          what: 'the last audit entry that the row names is missing',
           deliveryId: null,
           driverId: driver.driverId,
         },
@@ -148,12 +149,12 @@ export class RecordWatch {
     });
   }
 
-  private async judgeDriverTrails(): Promise<Broken[]> {
+  private async judgeDriverTrails(): Promise<Violation[]> {
     const { rows } = await this.pool.query<{ id: string }>(
       'SELECT id FROM drivers WHERE $1::text[] IS NULL OR city_id = ANY($1::text[])',
       [this.cityIds],
     );
-    const problems: Broken[] = [];
+    const problems: Violation[] = [];
     for (let from = 0; from < rows.length; from += DRIVERS_AT_ONCE) {
       const page = rows.slice(from, from + DRIVERS_AT_ONCE).map(({ id }) => id);
       problems.push(...(await this.atOneMoment((client) => judgeDriverPage(client, page))));
@@ -161,7 +162,7 @@ export class RecordWatch {
     return problems;
   }
 
-  /** All statements see the same moment. */
+  /** All statements read the same snapshot. */
   private async atOneMoment<T>(read: (client: PoolClient) => Promise<T>): Promise<T> {
     const client = await this.pool.connect();
     try {
@@ -180,7 +181,7 @@ export class RecordWatch {
 async function judge(
   client: Reader,
   deliveryIds: readonly string[],
-): Promise<{ deliveries: RecordedDelivery[]; problems: Broken[] }> {
+): Promise<{ deliveries: RecordedDelivery[]; problems: Violation[] }> {
   if (deliveryIds.length === 0) return { deliveries: [], problems: [] };
   const stored = await readDeliveries(client, deliveryIds);
   const { rows: heads } = await client.query<Head>(HEADS, [[...deliveryIds]]);
@@ -197,9 +198,9 @@ async function judge(
   const found = new Set(deliveries.map(({ deliveryId }) => deliveryId));
   const missing = deliveryIds
     .filter((id) => !found.has(id))
-    .map((deliveryId): Broken => ({
+    .map((deliveryId): Violation => ({
       invariant: 2,
-      what: 'the delivery is not in the record',
+      what: 'the delivery has no row',
       deliveryId,
       driverId: null,
     }));
@@ -220,7 +221,7 @@ type DriverHead = {
   auditHash: string | null;
 };
 
-async function judgeDriverPage(client: Reader, driverIds: readonly string[]): Promise<Broken[]> {
+async function judgeDriverPage(client: Reader, driverIds: readonly string[]): Promise<Violation[]> {
   const { rows: drivers } = await client.query<DriverHead>(DRIVER_HEADS, [[...driverIds]]);
   const trails = new Map(
     (await readTrails(client, drivers.map(headOf))).map((trail) => [trail.chain, trail]),
@@ -240,7 +241,11 @@ function headOf({
 }
 
 const IN_CITIES = '($1::text[] IS NULL OR city_id = ANY($1::text[]))';
-const HEADS = `SELECT 'delivery/' || id AS chain, encode(audit_hash, 'hex') AS hash, city_id AS "cityId" FROM deliveries WHERE id = ANY($1::uuid[])`;
-const DRIVER_HEADS = `SELECT id AS "driverId", city_id AS "cityId", availability, encode(audit_hash, 'hex') AS "auditHash" FROM drivers WHERE id = ANY($1::uuid[])`;
-const OF_THE_RUN = `SELECT id FROM deliveries WHERE ${IN_CITIES} AND (created_at >= $2 OR closed_at IS NULL OR closed_at >= $2) UNION SELECT unnest($3::uuid[])`;
-const CLOSED = `SELECT id AS "deliveryId", merchant_id AS "merchantId", seller_order_id AS "sellerOrderId", status FROM deliveries WHERE ${IN_CITIES} AND closed_at >= $2`;
+const HEADS = `SELECT 'delivery/' || id AS chain, encode(audit_hash, 'hex') AS hash, city_id AS "cityId"
+  FROM deliveries WHERE id = ANY($1::uuid[])`;
+const DRIVER_HEADS = `SELECT id AS "driverId", city_id AS "cityId", availability,
+  encode(audit_hash, 'hex') AS "auditHash" FROM drivers WHERE id = ANY($1::uuid[])`;
+const OF_THE_RUN = `SELECT id FROM deliveries WHERE ${IN_CITIES}
+  AND (created_at >= $2 OR closed_at IS NULL OR closed_at >= $2) UNION SELECT unnest($3::uuid[])`;
+const CLOSED = `SELECT id AS "deliveryId", merchant_id AS "merchantId", seller_order_id AS "sellerOrderId", status
+  FROM deliveries WHERE ${IN_CITIES} AND closed_at >= $2`;

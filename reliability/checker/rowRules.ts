@@ -4,12 +4,14 @@
  */
 export const ROW_RULES: readonly { says: string; broken: string }[] = [
   {
-    says: 'counts as many live offers as it has',
-    broken: `SELECT id FROM drivers d WHERE live_offers <> (SELECT count(*) FROM offers WHERE driver_id = d.id AND state = 'LIVE')`,
+    says: 'counts exactly its live offers',
+    broken: `SELECT id FROM drivers d
+      WHERE live_offers <> (SELECT count(*) FROM offers WHERE driver_id = d.id AND state = 'LIVE')`,
   },
   {
-    says: 'counts as many active assignments as it has',
-    broken: `SELECT id FROM drivers d WHERE active_assignments <> (SELECT count(*) FROM assignments WHERE driver_id = d.id AND state = 'ACTIVE')`,
+    says: 'counts exactly its active assignments',
+    broken: `SELECT id FROM drivers d
+      WHERE active_assignments <> (SELECT count(*) FROM assignments WHERE driver_id = d.id AND state = 'ACTIVE')`,
   },
   {
     says: 'holds no more than its capacity',
@@ -21,36 +23,45 @@ export const ROW_RULES: readonly { says: string; broken: string }[] = [
   },
   {
     says: 'has a live offer exactly while it is OFFERED',
-    broken: `SELECT id FROM deliveries d WHERE (status = 'OFFERED') <> EXISTS (SELECT FROM offers WHERE delivery_id = d.id AND state = 'LIVE')`,
+    broken: `SELECT id FROM deliveries d
+      WHERE (status = 'OFFERED') <> EXISTS (SELECT FROM offers WHERE delivery_id = d.id AND state = 'LIVE')`,
   },
   {
     says: 'has an active assignment of its own driver exactly while it is carried',
-    broken: `SELECT id FROM deliveries d WHERE (status IN ('ASSIGNED', 'AT_PICKUP', 'PICKED_UP', 'AT_DROPOFF', 'RETURNING'))
+    broken: `SELECT id FROM deliveries d
+      WHERE (status IN ('ASSIGNED', 'AT_PICKUP', 'PICKED_UP', 'AT_DROPOFF', 'RETURNING'))
       <> EXISTS (SELECT FROM assignments WHERE delivery_id = d.id AND state = 'ACTIVE' AND driver_id = d.driver_id)`,
   },
   {
     says: 'is assigned for its accepted offer',
-    broken: `SELECT id FROM offers o WHERE (state = 'ACCEPTED') <> EXISTS (SELECT FROM assignments WHERE offer_id = o.id AND driver_id = o.driver_id)`,
+    broken: `SELECT id FROM offers o
+      WHERE (state = 'ACCEPTED') <> EXISTS (SELECT FROM assignments WHERE offer_id = o.id AND driver_id = o.driver_id)`,
   },
   {
-    says: 'did not expire before its time',
+    says: 'did not end before its expiry',
     broken: `SELECT id FROM offers WHERE state = 'EXPIRED' AND ended_at < expires_at`,
   },
   {
-    says: 'waits for a search, an answer or a step, or stands in the support queue',
-    broken: `SELECT id FROM deliveries WHERE status = 'SEARCHING' AND (search_again_at IS NULL) <> (held_reason IS NOT NULL)`,
+    says: 'waits for a search, an answer or a step, or is in the support queue',
+    broken: `SELECT id FROM deliveries WHERE status = 'SEARCHING'
+      AND (search_again_at IS NULL) <> (held_reason IS NOT NULL)`,
   },
   {
-    says: 'stands in the support queue while its search waits for ops',
-    broken: `SELECT id FROM deliveries d WHERE held_reason IS NOT NULL AND NOT EXISTS (SELECT FROM escalations WHERE delivery_id = d.id AND state <> 'RESOLVED')`,
+    says: 'is in the support queue while its search waits for ops',
+    broken: `SELECT id FROM deliveries d
+      WHERE held_reason IS NOT NULL
+        AND NOT EXISTS (SELECT FROM escalations WHERE delivery_id = d.id AND state <> 'RESOLVED')`,
   },
   {
-    says: 'is over, and in no queue',
-    broken: `SELECT id FROM deliveries d WHERE closed_at IS NOT NULL AND EXISTS (SELECT FROM escalations WHERE delivery_id = d.id AND state <> 'RESOLVED')`,
+    says: 'has left the support queue once it is closed',
+    broken: `SELECT id FROM deliveries d
+      WHERE closed_at IS NOT NULL
+        AND EXISTS (SELECT FROM escalations WHERE delivery_id = d.id AND state <> 'RESOLVED')`,
   },
   {
     says: 'has no single offer beside a broadcast',
-    broken: `SELECT delivery_id AS id FROM offers WHERE state = 'LIVE' GROUP BY delivery_id HAVING count(*) > 1 AND bool_or(kind = 'SINGLE')`,
+    broken: `SELECT delivery_id AS id FROM offers WHERE state = 'LIVE'
+      GROUP BY delivery_id HAVING count(*) > 1 AND bool_or(kind = 'SINGLE')`,
   },
   {
     says: 'counts unassigned time exactly while nobody has it',

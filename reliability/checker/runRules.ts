@@ -1,44 +1,44 @@
 /**
- * Invariant 3: every open delivery has a running workflow, every closed workflow a closed delivery with the
- * same result. Pure.
+ * Invariant 3: every open delivery has a running workflow, and every closed workflow a closed delivery with
+ * the same result. Pure.
  */
 import type { DeliveryStatus } from '../../domain/delivery/status';
 import { deliveryWorkflowId } from '../../workflows/contract';
 import type { RunState, TroubledRun } from '../../simulator/kit/temporal';
-import type { Suspicion } from './broken';
+import type { PendingViolation } from './violation';
 
 type Order = { deliveryId: string; merchantId: string; sellerOrderId: string };
 
 /**
- * Open deliveries whose run is not known to be running: to be asked for one by one, since what Temporal lists
- * may be late.
+ * Open deliveries whose workflow is not listed as running. They are described one by one, because Temporal's
+ * visibility is eventually consistent.
  */
 export function notListed<D extends Order>(open: readonly D[], running: ReadonlySet<string>): D[] {
   return open.filter((delivery) => !running.has(workflowIdOf(delivery)));
 }
 
-/** @param run the newest one of an open delivery */
-export function openSuspicions({ deliveryId }: Order, run: RunState): Suspicion[] {
+/** @param run the newest run of an open delivery */
+export function openViolations({ deliveryId }: Order, run: RunState): PendingViolation[] {
   switch (run.kind) {
     case 'running':
       return [];
     case 'none':
       return [say(deliveryId, 'open', 'the delivery is open and has no workflow')];
     case 'ended':
-      return [say(deliveryId, 'open', `the delivery is open, and its workflow ended with ${run.result}`)];
+      return [say(deliveryId, 'open', `the delivery is open, but its workflow ended with ${run.result}`)];
     case 'broken':
-      return [say(deliveryId, 'open', `the delivery is open, and its workflow is ${run.state}`)];
+      return [say(deliveryId, 'open', `the delivery is open, but its workflow is ${run.state}`)];
   }
 }
 
-/** @param run the newest one of a delivery that is closed */
-export function closedSuspicions(
+/** @param run the newest run of a closed delivery */
+export function closedViolations(
   { deliveryId, status }: Order & { status: DeliveryStatus },
   run: RunState,
-): Suspicion[] {
+): PendingViolation[] {
   switch (run.kind) {
     case 'running':
-      return [say(deliveryId, 'closed', `the delivery is ${status}, and its workflow runs on`)];
+      return [say(deliveryId, 'closed', `the delivery is ${status}, but its workflow is still running`)];
     case 'none':
       return [say(deliveryId, 'closed', `the delivery is ${status} and has no workflow`)];
     case 'broken':
@@ -46,23 +46,23 @@ export function closedSuspicions(
       // which the cluster never heard.
       return run.state === 'TERMINATED'
         ? []
-        : [say(deliveryId, 'closed', `the delivery is ${status}, and its workflow is ${run.state}`)];
+        : [say(deliveryId, 'closed', `the delivery is ${status}, but its workflow is ${run.state}`)];
     case 'ended':
       return run.result === status
         ? []
-        : [say(deliveryId, 'closed', `the delivery is ${status}, and its workflow ended with ${run.result}`)];
+        : [say(deliveryId, 'closed', `the delivery is ${status}, but its workflow ended with ${run.result}`)];
   }
 }
 
 /**
- * Listed as running, although no open delivery wants them.
- * @param known deliveries by the ids of their workflows, for names
+ * Runs that are listed as running but have no open delivery.
+ * @param known deliveries by workflow id, for the report
  */
 export function unwantedRuns(
   running: ReadonlySet<string>,
   open: readonly Order[],
   known: ReadonlyMap<string, string>,
-): { workflowId: string; suspicion: Suspicion }[] {
+): { workflowId: string; suspicion: PendingViolation }[] {
   const wanted = new Set(open.map(workflowIdOf));
   return [...running]
     .filter((id) => !wanted.has(id))
@@ -71,15 +71,15 @@ export function unwantedRuns(
       suspicion: say(
         known.get(workflowId) ?? null,
         `unwanted ${workflowId}`,
-        `workflow ${workflowId} runs, and no open delivery wants it`,
+        `workflow ${workflowId} is running without an open delivery`,
       ),
     }));
 }
 
-export function troubledSuspicions(
+export function troubledViolations(
   troubled: readonly TroubledRun[],
   known: ReadonlyMap<string, string>,
-): Suspicion[] {
+): PendingViolation[] {
   return troubled.map(({ workflowId, runId, problem }) =>
     say(known.get(workflowId) ?? null, `troubled ${runId}`, `workflow ${workflowId}: ${problem}`),
   );
@@ -92,6 +92,6 @@ export function workflowIdOf({
   return deliveryWorkflowId(merchantId, sellerOrderId);
 }
 
-function say(deliveryId: string | null, key: string, what: string): Suspicion {
+function say(deliveryId: string | null, key: string, what: string): PendingViolation {
   return { invariant: 3, what, deliveryId, driverId: null, key: `${deliveryId ?? ''} ${key}`, since: null };
 }

@@ -1,4 +1,4 @@
-/** What PostgreSQL says at one moment, read past the service. Instants are epoch ms. */
+/** One snapshot of PostgreSQL, read directly and not through the service. Instants are epoch ms. */
 import type { PoolClient } from 'pg';
 import type { DeliveryStatus } from '../../domain/delivery/status';
 import type { ReachedLevel } from '../../domain/delivery/escalation';
@@ -7,7 +7,7 @@ import type { OfferKind } from '../../domain/delivery/offer';
 import type { HeldReason } from '../../domain/support/supportCase';
 import type { RecordedDriver } from '../../simulator/kit/record';
 
-/** A delivery that is not closed. `auditHash`: the head of its audit trail, which each change moves. */
+/** A delivery that is not closed. `auditHash`: the head of its audit trail, which every change moves. */
 export type OpenDelivery = {
   deliveryId: string;
   merchantId: string;
@@ -37,19 +37,22 @@ export type LiveOffer = {
 };
 export type ActiveAssignment = { assignmentId: string; deliveryId: string; driverId: string };
 
-/** `version` rises with each change. `fixAt`: when a place was last received, as far as the record knows. */
+/**
+ * `version` rises with each change. `fixAt`: when the last position was received, as far as the database
+ * knows.
+ */
 export type DutyDriver = RecordedDriver & {
   cityId: string;
-  hasWish: boolean;
+  hasPendingChange: boolean;
   version: number;
   fixAt: number | null;
   auditHash: string | null;
 };
 
-/** A message of the outbox that was not sent yet. `dueAt`: when it was first to be sent. */
+/** An outbox message that has not been sent. `dueAt`: when it was first due. */
 export type Unsent = { id: string; kind: string; key: string; dueAt: number };
 
-/** What ops said of escalation last, at run time. */
+/** The last change of the escalation switch at run time. */
 export type EscalationSwitch = {
   enabled: boolean | null;
   percent: number | null;
@@ -68,7 +71,7 @@ export type Snapshot = {
   escalation: EscalationSwitch | null;
 };
 
-/** @param cityIds null = all. The caller's transaction sees one moment */
+/** @param cityIds null = all. The caller's transaction provides the snapshot */
 export async function readSnapshot(client: PoolClient, cityIds: readonly string[] | null): Promise<Snapshot> {
   const ask = async <T extends object>(statement: string): Promise<T[]> =>
     (await client.query<T>(statement, [cityIds && [...cityIds]])).rows;
@@ -87,12 +90,14 @@ export async function readSnapshot(client: PoolClient, cityIds: readonly string[
 export const ms = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`;
 const inCities = (column: string): string => `($1::text[] IS NULL OR ${column} = ANY($1::text[]))`;
 
-const DRIVERS = `SELECT id AS "driverId", availability, capacity, live_offers AS "liveOffers", active_assignments AS "activeAssignments", city_id AS "cityId",
-    pending IS NOT NULL AS "hasWish", availability_version::float8 AS version,
+const DRIVERS = `SELECT id AS "driverId", availability, capacity, live_offers AS "liveOffers",
+  active_assignments AS "activeAssignments", city_id AS "cityId",
+    pending IS NOT NULL AS "hasPendingChange", availability_version::float8 AS version,
       ${ms('last_fix_at')} AS "fixAt", encode(audit_hash, 'hex') AS "auditHash"
   FROM drivers WHERE ${inCities('city_id')}`;
 
-const OFFERS = `SELECT o.id AS "offerId", o.delivery_id AS "deliveryId", o.driver_id AS "driverId", o.kind, ${ms('o.created_at')} AS "createdAt", ${ms('o.expires_at')} AS "expiresAt"
+const OFFERS = `SELECT o.id AS "offerId", o.delivery_id AS "deliveryId", o.driver_id AS "driverId", o.kind,
+  ${ms('o.created_at')} AS "createdAt", ${ms('o.expires_at')} AS "expiresAt"
   FROM offers o JOIN deliveries d ON d.id = o.delivery_id WHERE o.state = 'LIVE'
     AND ${inCities('d.city_id')}`;
 
@@ -100,7 +105,8 @@ const ASSIGNMENTS = `SELECT a.id AS "assignmentId", a.delivery_id AS "deliveryId
   FROM assignments a JOIN deliveries d ON d.id = a.delivery_id WHERE a.state = 'ACTIVE'
     AND ${inCities('d.city_id')}`;
 
-const OPEN = `SELECT d.id AS "deliveryId", d.merchant_id AS "merchantId", d.seller_order_id AS "sellerOrderId", d.city_id AS "cityId", d.status, d.driver_id AS "driverId",
+const OPEN = `SELECT d.id AS "deliveryId", d.merchant_id AS "merchantId", d.seller_order_id AS "sellerOrderId",
+  d.city_id AS "cityId", d.status, d.driver_id AS "driverId",
     ${ms('d.search_at')} AS "searchAt", ${ms('d.search_again_at')} AS "searchAgainAt",
       d.search_round AS "searchRound", d.held_reason AS "heldReason",
     jsonb_build_object('accumulatedMs', d.unassigned_ms, 'runningSince',
@@ -112,11 +118,14 @@ const OPEN = `SELECT d.id AS "deliveryId", d.merchant_id AS "merchantId", d.sell
   FROM deliveries d JOIN cities c ON c.id = d.city_id WHERE d.closed_at IS NULL AND ${inCities('d.city_id')}`;
 
 /**
- * Notices to a driver's closed app are sent a moment later, when an open one would have shown the offer. In
- * no order, which would read all that was ever sent.
+ * Push notices wait a moment in case the open app shows the offer itself. Unordered: an ORDER BY would read
+ * every message ever sent.
  */
-const UNSENT = `SELECT id::text, kind, key, ${ms('created_at')} + CASE WHEN kind = 'notify' THEN 1500 ELSE 0 END AS "dueAt" FROM outbox WHERE sent_at IS NULL LIMIT 1000`;
+const UNSENT = `SELECT id::text, kind, key,
+  ${ms('created_at')} + CASE WHEN kind = 'notify' THEN 1500 ELSE 0 END AS "dueAt"
+  FROM outbox WHERE sent_at IS NULL LIMIT 1000`;
 
 const CITIES = `SELECT id FROM cities WHERE ${inCities('id')}`;
 
-const ESCALATION = `SELECT enabled, percent, cities, NULL AS plan, ${ms('created_at')} AS at FROM feature_settings WHERE name = 'escalation' ORDER BY id DESC LIMIT 1`;
+const ESCALATION = `SELECT enabled, percent, cities, NULL AS plan, ${ms('created_at')} AS at
+  FROM feature_settings WHERE name = 'escalation' ORDER BY id DESC LIMIT 1`;

@@ -1,14 +1,11 @@
-/**
- * The audit trail as it is stored, with hashes that are computed here: the service's word is not taken for
- * them.
- */
+/** The stored audit trail. Hashes are recomputed here, independently of the service. */
 import { createHash } from 'node:crypto';
 import { type AuditRecord, canonicalJson } from '../../domain/audit/auditRecord';
 import { type ChainedEntry, type FollowedChain, followChain } from '../../domain/audit/auditChain';
 import type { Actor } from '../../domain/delivery/status';
 import type { Reader, RecordedMove } from '../../simulator/kit/record';
 import { groupedBy } from './momentRules';
-import type { Broken } from './broken';
+import type { Violation } from './violation';
 import { ms } from './snapshot';
 
 type StoredEntry = Omit<AuditRecord, 'actor' | 'chain'> & {
@@ -19,12 +16,12 @@ type StoredEntry = Omit<AuditRecord, 'actor' | 'chain'> & {
   hash: string;
 };
 
-/** A chain's name with what its row says of it: hash in hex. */
+/** The name of a chain and what its row stores of it; the hash in hex. */
 export type Head = { chain: string; hash: string | null; cityId: string };
 
 /**
- * These chains, each followed from its first entry to the one that its row names. The caller's transaction
- * sees one moment.
+ * Reads these chains, each from its first entry to the head that its row names. The caller's transaction
+ * provides the snapshot.
  */
 export async function readTrails(reader: Reader, heads: readonly Head[]): Promise<FollowedChain[]> {
   const { rows } = await reader.query<StoredEntry>(ENTRIES, [heads.map(({ chain }) => chain)]);
@@ -35,8 +32,8 @@ export async function readTrails(reader: Reader, heads: readonly Head[]): Promis
 }
 
 /**
- * Which of these drivers' chains lack the entry that their row names as the last; looked for among the
- * entries since then (epoch ms).
+ * Drivers whose chain lacks the entry that their row names as the last. Searches the entries since then
+ * (epoch ms).
  */
 export async function readLastEntries(
   reader: Reader,
@@ -52,7 +49,8 @@ export async function readLastEntries(
 }
 
 /**
- * Ends of these deliveries' offers that stand in the chains of others, whose drivers they were given by hand.
+ * Ends of these deliveries' offers that are recorded in the chains of other deliveries, because ops assigned
+ * the driver there.
  */
 export async function readForeignEnds(
   reader: Reader,
@@ -64,7 +62,7 @@ export async function readForeignEnds(
   return groupedBy(rows, ({ deliveryId }) => deliveryId);
 }
 
-/** The entries in the order of their chain. */
+/** The entries in chain order. */
 export function movesOf({ entries }: FollowedChain): RecordedMove[] {
   return entries.map(({ record: { kind, from, to, driverId, detail } }) => ({
     kind,
@@ -75,8 +73,8 @@ export function movesOf({ entries }: FollowedChain): RecordedMove[] {
   }));
 }
 
-/** What does not hang together (invariant 7). */
-export function chainProblems({ chain, problems }: FollowedChain): Broken[] {
+/** Broken links of the chain (invariant 7). */
+export function chainProblems({ chain, problems }: FollowedChain): Violation[] {
   const [kind, id = null] = chain.split('/');
   return problems.map(({ kind: problem, entryId, detail }) => ({
     invariant: 7,
@@ -107,7 +105,8 @@ function chainedEntry({ actorKind, actorId, chain, previous, hash, ...said }: St
   };
 }
 
-const ENTRIES = `SELECT id, ${ms('at')} AS at, kind, city_id AS "cityId", delivery_id AS "deliveryId", driver_id AS "driverId", merchant_id AS "merchantId",
+const ENTRIES = `SELECT id, ${ms('at')} AS at, kind, city_id AS "cityId", delivery_id AS "deliveryId",
+  driver_id AS "driverId", merchant_id AS "merchantId",
     seller_order_id AS "sellerOrderId", actor_kind AS "actorKind", actor_id AS "actorId",
       from_state AS "from", to_state AS "to", why, correlation_id AS "correlationId",
     ${ms('device_at')} AS "deviceAt", detail, chain, encode(prev_hash, 'hex') AS previous,
@@ -117,7 +116,8 @@ const ENTRIES = `SELECT id, ${ms('at')} AS at, kind, city_id AS "cityId", delive
 const LAST = `SELECT e.chain, e.kind, e.to_state AS "to" FROM unnest($1::text[], $2::text[]) AS named(chain, hash)
   JOIN audit_entries e ON e.chain = named.chain AND e.at >= $3 AND e.hash = decode(named.hash, 'hex')`;
 
-const FOREIGN_ENDS = `SELECT o.delivery_id AS "deliveryId", e.kind, e.from_state AS "from", e.to_state AS "to", e.driver_id AS "driverId", o.id AS "offerId"
+const FOREIGN_ENDS = `SELECT o.delivery_id AS "deliveryId", e.kind, e.from_state AS "from", e.to_state AS "to",
+  e.driver_id AS "driverId", o.id AS "offerId"
   FROM offers o JOIN audit_entries e ON e.driver_id = o.driver_id AND e.at = o.ended_at
     AND e.detail->>'offerId' = o.id::text AND e.chain <> 'delivery/' || o.delivery_id
   WHERE o.delivery_id = ANY($1::uuid[]) AND o.end_reason = 'DRIVER_ASSIGNED_BY_HAND'`;

@@ -1,13 +1,10 @@
-/**
- * Invariant 4: every open delivery is searched, offered, carried or escalated, and nothing waits for what
- * does not come. Pure.
- */
+/** Invariant 4: every open delivery is searched, offered, carried or escalated, and none is stuck. Pure. */
 import { type DueEvent, snapshotOf, nextDeadline } from '../../domain/delivery/deadline';
 import { isBeforePickup } from '../../domain/delivery/status';
 import type { DispatchLimits } from '../../domain/delivery/decisionContext';
 import { effectiveSetting } from '../../domain/features/featureOverride';
 import { decideFeature, type FeatureSetting } from '../../domain/features/rollout';
-import type { Invariant, Suspicion } from './broken';
+import type { Invariant, PendingViolation } from './violation';
 import { CARRIED, offeredToNobody } from './deliveryRules';
 import { groupedBy } from './momentRules';
 import type {
@@ -20,31 +17,28 @@ import type {
   Unsent,
 } from './snapshot';
 
-/**
- * How the service is set, as far as it says what comes when. `escalation`: as the environment sets the
- * feature.
- */
+/** The settings that determine deadlines. `escalation`: the default of the feature. */
 export type WaitingSettings = {
   limits: Pick<DispatchLimits, 'searchMaxMs' | 'escalation'> & { maxBackoffMs: number };
   escalation: FeatureSetting;
 };
 
 /**
- * What waits for nothing, or for what should have come by now, as PostgreSQL says it.
- * @param now when that was read, in epoch ms
+ * Deliveries and messages in PostgreSQL that are stuck or overdue.
+ * @param now when the snapshot was read, in epoch ms
  */
-export function waitingSuspicions(
+export function waitingViolations(
   { open, offers, assignments, drivers, unsent, escalation }: Snapshot,
   settings: WaitingSettings,
   now: number,
-): Suspicion[] {
+): PendingViolation[] {
   const offersOf = groupedBy(offers, ({ deliveryId }) => deliveryId);
   const assignmentsOf = groupedBy(assignments, ({ deliveryId }) => deliveryId);
   const driverOf = new Map(drivers.map((driver) => [driver.driverId, driver]));
   const deliveries = new Set(open.map(({ deliveryId }) => deliveryId));
   return [
     ...open.flatMap((delivery) =>
-      deliverySuspicions(
+      deliveryViolations(
         delivery,
         {
           offers: offersOf.get(delivery.deliveryId) ?? [],
@@ -55,7 +49,7 @@ export function waitingSuspicions(
       ),
     ),
     ...offers.flatMap((offer) => leftOffer(offer, driverOf.get(offer.driverId))),
-    ...unsent.map((message) => unsentSuspicion(message, deliveries)),
+    ...unsent.map((message) => unsentViolation(message, deliveries)),
   ];
 }
 
@@ -66,18 +60,18 @@ type Around = {
 };
 type DecisionContext = { settings: WaitingSettings; escalation: EscalationSwitch | null; now: number };
 
-function deliverySuspicions(
+function deliveryViolations(
   delivery: OpenDelivery,
   { offers, assignments, driverOf }: Around,
   context: DecisionContext,
-): Suspicion[] {
-  const say = suspicionOf(delivery.deliveryId);
+): PendingViolation[] {
+  const say = pendingViolationOf(delivery.deliveryId);
   const nobody = offeredToNobody(delivery, offers.length);
   if (nobody) return [{ ...nobody, key: `offered to nobody ${delivery.deliveryId}`, since: null }];
   if (CARRIED.includes(delivery.status))
     return assignments.flatMap(({ driverId }) => leftDelivery(delivery, driverOf.get(driverId)));
   if (delivery.heldReason !== null && !delivery.hasOpenCase)
-    return [say('held', `the search waits for ops (${delivery.heldReason}), who have no case of it`)];
+    return [say('held', `the search waits for ops (${delivery.heldReason}), but has no open case`)];
   return [...overdue(delivery, offers, context), ...notLookedFor(delivery, context)];
 }
 
@@ -88,13 +82,13 @@ const INVARIANT_OF: Readonly<Record<DueEvent['kind'], Invariant>> = {
   escalate: 4,
 };
 
-/** The next thing that happens by itself should have happened, or there is none. */
+/** The next deadline has passed, or there is none. */
 function overdue(
   delivery: OpenDelivery,
   offers: readonly LiveOffer[],
   { settings: { limits, escalation }, escalation: switched, now }: DecisionContext,
-): Suspicion[] {
-  const say = suspicionOf(delivery.deliveryId);
+): PendingViolation[] {
+  const say = pendingViolationOf(delivery.deliveryId);
   const setting = switched ? effectiveSetting(escalation, switched) : escalation;
   const escalates = decideFeature(setting, { cityId: delivery.cityId, key: delivery.deliveryId }).on;
   const deadline = nextDeadline(
@@ -106,9 +100,9 @@ function overdue(
   );
   if (!deadline)
     return delivery.heldReason === null
-      ? [say('nothing', `the delivery is ${delivery.status} and waits for nothing`)]
+      ? [say('nothing', `the delivery is ${delivery.status} and has no next deadline`)]
       : [];
-  // What was overdue when a switch was thrown is due from then on.
+  // What was overdue when a switch changed counts from that change on.
   const since = Math.max(deadline.at, switched?.at ?? -Infinity);
   if (since > now) return [];
   return [
@@ -124,34 +118,36 @@ function overdue(
 }
 
 /**
- * A search comes again within the longest wait between two, or begins when its time comes: what is put off
- * further is not being searched for.
+ * A search repeats within the longest backoff, or begins at its start time. A later search counts as none.
  */
 function notLookedFor(
   { deliveryId, status, searchAt, searchAgainAt, heldReason }: OpenDelivery,
   { settings: { limits }, now }: DecisionContext,
-): Suspicion[] {
+): PendingViolation[] {
   const latest = Math.max(now + limits.maxBackoffMs, searchAt);
   const isPutOff =
     status === 'SEARCHING' && heldReason === null && searchAgainAt !== null && searchAgainAt > latest;
   return isPutOff
     ? [
-        suspicionOf(deliveryId)(
+        pendingViolationOf(deliveryId)(
           'put off',
-          `the delivery is SEARCHING, and not looked for until ${iso(searchAgainAt)}`,
+          `the delivery is SEARCHING, but its next search is only at ${iso(searchAgainAt)}`,
         ),
       ]
     : [];
 }
 
 /**
- * Who has it before pickup and went off duty is lost: the search goes on, or ops are asked. After pickup ops
- * are asked as well, and the driver keeps it until they answer.
+ * A driver who goes off duty before pickup loses the delivery: the search resumes, or ops get a case. After
+ * pickup ops get a case, and the driver keeps the delivery until they decide.
  */
-function leftDelivery({ deliveryId, status }: OpenDelivery, driver: DutyDriver | undefined): Suspicion[] {
+function leftDelivery(
+  { deliveryId, status }: OpenDelivery,
+  driver: DutyDriver | undefined,
+): PendingViolation[] {
   if (!driver || !isBeforePickup(status) || isOnDuty(driver)) return [];
   return [
-    suspicionOf(deliveryId, driver.driverId)(
+    pendingViolationOf(deliveryId, driver.driverId)(
       'left',
       `the delivery is ${status} with driver ${driver.driverId}, who is ${driver.availability}`,
     ),
@@ -161,14 +157,16 @@ function leftDelivery({ deliveryId, status }: OpenDelivery, driver: DutyDriver |
 function leftOffer(
   { offerId, deliveryId, driverId }: LiveOffer,
   driver: DutyDriver | undefined,
-): Suspicion[] {
-  if (!driver || (isOnDuty(driver) && !driver.hasWish)) return [];
-  const state = driver.hasWish ? `${driver.availability}, and about to leave` : driver.availability;
+): PendingViolation[] {
+  if (!driver || (isOnDuty(driver) && !driver.hasPendingChange)) return [];
+  const state = driver.hasPendingChange
+    ? `${driver.availability}, and about to go off duty`
+    : driver.availability;
   return [
     {
-      ...suspicionOf(deliveryId, driverId)(
+      ...pendingViolationOf(deliveryId, driverId)(
         `left offer ${offerId}`,
-        `offer ${offerId} is LIVE, and its driver is ${state}`,
+        `offer ${offerId} is LIVE, but its driver is ${state}`,
       ),
       invariant: 6,
     },
@@ -179,21 +177,24 @@ function isOnDuty({ availability }: DutyDriver): boolean {
   return availability === 'AVAILABLE' || availability === 'BUSY';
 }
 
-function unsentSuspicion({ id, kind, key, dueAt }: Unsent, deliveries: ReadonlySet<string>): Suspicion {
+function unsentViolation(
+  { id, kind, key, dueAt }: Unsent,
+  deliveries: ReadonlySet<string>,
+): PendingViolation {
   const deliveryId = deliveries.has(key) ? key : null;
   return {
-    ...suspicionOf(deliveryId)(
+    ...pendingViolationOf(deliveryId)(
       `unsent ${id}`,
-      `message ${id} (${kind} of ${key}) lies in the outbox since ${iso(dueAt)}`,
+      `message ${id} (${kind} of ${key}) has been in the outbox since ${iso(dueAt)}`,
     ),
     since: dueAt,
   };
 }
 
-function suspicionOf(
+function pendingViolationOf(
   deliveryId: string | null,
   driverId: string | null = null,
-): (key: string, what: string) => Suspicion {
+): (key: string, what: string) => PendingViolation {
   return (key, what) => ({
     invariant: 4,
     what,

@@ -1,11 +1,11 @@
 import { pause } from '../../simulator/kit/pause';
-import { type Broken, sentenceOf } from './broken';
-import { type Checker, type CheckerOptions, type LookCounts, openChecker } from './checker';
-import type { Told } from './promiseRules';
+import { type Violation, sentenceOf } from './violation';
+import { type Checker, type CheckerOptions, type CheckCounts, openChecker } from './checker';
+import type { ClientAnswers } from './promiseRules';
 
 const LOOK_EVERY_MS = 1_000;
 
-/** A checker that looks each second by itself. What it finds is told to `log` at once. */
+/** A checker that runs every second and logs each violation at once. */
 export class Watch {
   private readonly over = new AbortController();
   private readonly looking: Promise<void>;
@@ -14,7 +14,7 @@ export class Watch {
     private readonly checker: Checker,
     log: (line: string) => void,
   ) {
-    this.looking = this.keepLooking(log);
+    this.looking = this.keepChecking(log);
   }
 
   /** @throws as `openChecker` does */
@@ -22,16 +22,16 @@ export class Watch {
     return new Watch(await openChecker(options), log);
   }
 
-  get counts(): Readonly<LookCounts> {
+  get counts(): Readonly<CheckCounts> {
     return this.checker.counts;
   }
 
   /**
-   * Looks no more, and judges the whole run.
-   * @returns all that was found broken in it.
+   * Stops the checks and judges the whole run.
+   * @returns all its violations
    * @throws as `Checker.final` does
    */
-  async conclude(told: Told): Promise<Broken[]> {
+  async conclude(told: ClientAnswers): Promise<Violation[]> {
     this.over.abort();
     await this.looking;
     return this.checker.final(told);
@@ -43,7 +43,7 @@ export class Watch {
     await this.checker.close();
   }
 
-  private async keepLooking(log: (line: string) => void): Promise<void> {
+  private async keepChecking(log: (line: string) => void): Promise<void> {
     while (await pause(LOOK_EVERY_MS, this.over.signal)) {
       for (const broken of await this.checker.look(Date.now())) log(`broken: ${sentenceOf(broken)}`);
     }

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 /**
- * One answer that an operation may give. `codes`: of the problems that share a status; `schema`: of the body,
- * where it is no problem.
+ * One documented response of an operation. `codes`: the problem codes that share a status; `schema`: of a
+ * body that is not a problem.
  */
 export type ReplyRule = { contentType: string; codes: readonly string[]; schema: z.ZodType };
 
@@ -18,9 +18,9 @@ export type Operation = {
   params: Readonly<Record<string, z.ZodType>>;
   query: z.ZodObject;
   takesKey: boolean;
-  /** Who may ask, as its description says: `For: driver, ops.` */
+  /** The roles that may call it, from its description: `For: driver, ops.` */
   roles: readonly string[];
-  /** Null: it takes no body. */
+  /** null: it takes no body. */
   body: z.ZodType | null;
   replies: ReadonlyMap<number, ReplyRule>;
 };
@@ -45,9 +45,12 @@ type Described = z.output<typeof operation>;
 
 const PROBLEM = 'application/problem+json';
 
-/** @param text /openapi.json @throws z.ZodError where it has not the form that OpenAPI 3.1 prescribes */
+/**
+ * @param text /openapi.json
+ * @throws z.ZodError where it is not a valid OpenAPI 3.1 document
+ */
 export function readOperations(text: string): Operation[] {
-  // Schemas of OpenAPI 3.1 are JSON Schema, but for where the named ones stand.
+  // Schemas of OpenAPI 3.1 are JSON Schema; only the location of named schemas differs.
   const { paths, components } = document.parse(
     JSON.parse(text.replaceAll('#/components/schemas/', '#/$defs/')),
   );

@@ -1,13 +1,16 @@
 /**
  * npm run verify -- fuzz [--seconds 120] [--seed TEXT] [--lanes 4]
  *
- * Sends requests made from the service's own OpenAPI document, valid, nearly valid and invalid, to a worker and
- * an API that it starts on the given PostgreSQL, Redis and Temporal, while three small cities work. Sends
- * malformed socket traffic beside that, and checks the rows afterwards. Rules: no fault of ours (5xx, a lost
- * connection); no undocumented status, code or body; nobody sees what is not theirs; no other socket drops.
- * Stops at the first broken rule, with the smallest request that breaks it as a line for curl. Progress goes to
- * stderr, one line of JSON to stdout.
- * Exit code: 0 = all rules held, 1 = not so, 2 = wrong arguments or settings.
+ * Generates requests from the service's OpenAPI document: valid, nearly valid and invalid ones. Sends them to
+ * a worker and an API that it starts on the given PostgreSQL, Redis and Temporal, while three small cities
+ * operate. Also sends malformed socket traffic, and checks the rows afterwards.
+ *
+ * Rules: no server error (5xx or a lost connection); no undocumented status, code or body; no access to data
+ * of another tenant; no other socket is disconnected. Stops at the first violation, and prints the smallest
+ * failing request as a curl command.
+ *
+ * Progress goes to stderr, one line of JSON to stdout.
+ * Exit code: 0 = no violation, 1 = a violation, 2 = invalid arguments or settings.
  */
 import { parseArgs } from 'node:util';
 import { Pool } from 'pg';
@@ -21,8 +24,8 @@ import { log, runProgram } from '../../simulator/kit/program';
 import { randomFrom } from '../../simulator/kit/random';
 import { ROW_RULES } from '../checker/rowRules';
 import { type Operation, readOperations } from './document';
-import { callersOf, isHidden, partiesOf, secretsOf } from './parties';
-import { type Broken, fuzzOperation, type FuzzDeps, type HttpFigures } from './run';
+import { callersOf, isHidden, tenantsOf, secretsOf } from './tenants';
+import { type FailingRequest, fuzzOperation, type FuzzDeps, type HttpFigures } from './run';
 import { fuzzSockets, type SocketCaller, type SocketFigures } from './sockets';
 import { tokenOf } from './tokens';
 import { openWorld } from './world';
@@ -30,9 +33,9 @@ import { openWorld } from './world';
 type Options = { seconds: number; seed: string; lanes: number };
 
 const PATIENCE_MS = 30_000;
-/** Requests to one operation, then it is the next one's turn. */
+/** Requests to one operation before the next one is chosen. */
 const REQUESTS_AT_A_TIME = 8;
-const STIR_EVERY_MS = 1_000;
+const REFRESH_EVERY_MS = 1_000;
 const SETTLE_MS = 20_000;
 
 function readOptions(args: string[]): Options {
@@ -52,10 +55,7 @@ function readOptions(args: string[]): Options {
   };
 }
 
-/**
- * All features on, short thresholds so that all of it happens, and no limits that would answer in place of
- * the service.
- */
+/** All features on, short thresholds so that every state is reached, and no rate limits. */
 function fuzzEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const limits = [
     'PER_MINUTE',
@@ -92,7 +92,7 @@ async function main(signal: AbortSignal): Promise<number> {
     const ill = (
       await Promise.all(
         [api, worker].map(async ({ name, url }) =>
-          (await isWell(url)) ? [] : [`the ${name} is not ready afterwards`],
+          (await isWell(url)) ? [] : [`the ${name} is not ready after the run`],
         ),
       )
     ).flat();
@@ -104,7 +104,7 @@ async function main(signal: AbortSignal): Promise<number> {
 }
 
 type Found = {
-  broken: Broken | null;
+  broken: FailingRequest | null;
   http: HttpFigures;
   sockets: SocketFigures;
   operations: readonly Operation[];
@@ -116,11 +116,11 @@ async function fuzz(
   { seconds, seed, lanes }: Options,
   signal: AbortSignal,
 ): Promise<Found> {
-  const parties = partiesOf(seed);
+  const tenants = tenantsOf(seed);
   const connections = connect(settings, { patienceMs: PATIENCE_MS, signal });
-  const world = await openWorld({ connections, pool, parties });
+  const world = await openWorld({ connections, pool, tenants });
   const callers = await Promise.all(
-    callersOf(parties).map(async (caller) => ({
+    callersOf(tenants).map(async (caller) => ({
       ...caller,
       token: await tokenOf(caller, connections.login, settings.tokens),
     })),
@@ -133,13 +133,13 @@ async function fuzz(
     succeeded: new Set(),
     refused: new Set(),
   };
-  const known = parties.filter((party) => !isHidden(party));
+  const known = tenants.filter((tenant) => !isHidden(tenant));
   const deps: FuzzDeps = {
     apiUrl: settings.apiUrl,
     callers,
-    secrets: secretsOf(parties),
+    secrets: secretsOf(tenants),
     figures: http,
-    known: { ids: await world.stir(), cursor: 'none' },
+    known: { ids: await world.refresh(), cursor: 'none' },
     names: {
       cities: known.map(({ cityId }) => cityId),
       zones: known.map(({ name }) => `zone-${name}`),
@@ -166,23 +166,23 @@ async function fuzz(
     signal: over.signal,
   });
   log(`${operations.length} operations, ${callers.length} callers, seed ${seed}`);
-  const stirring = keepStirring(deps, () => world.stir(), over.signal);
+  const refreshing = keepRefreshing(deps, () => world.refresh(), over.signal);
   const broken = await fuzzInLanes(deps, operations, { seed, lanes, until, signal: over.signal });
   over.abort();
-  const [sockets] = await Promise.all([playing, stirring]);
+  const [sockets] = await Promise.all([playing, refreshing]);
   return { broken, http, sockets, operations };
 }
 
 const FEATURES = ['driver_offers', 'availability_states', 'escalation', 'auto_reassignment'];
 const BYSTANDERS: readonly string[] = ['driver-amber-0', 'merchant-birch', 'ops-of-all'];
 
-/** What an operation is sent depends on the seed, its name and the round alone, whatever the lanes do. */
+/** The requests to an operation depend only on the seed, its name and the round, and not on other lanes. */
 async function fuzzInLanes(
   deps: FuzzDeps,
   operations: readonly Operation[],
   { seed, lanes, until, signal }: { seed: string; lanes: number; until: number; signal: AbortSignal },
-): Promise<Broken | null> {
-  let [next, broken]: [number, Broken | null] = [0, null];
+): Promise<FailingRequest | null> {
+  let [next, broken]: [number, FailingRequest | null] = [0, null];
   const lane = async (): Promise<void> => {
     while (Date.now() < until && !signal.aborted && broken === null) {
       const [operation, round] = [operations[next % operations.length], Math.floor(next / operations.length)];
@@ -204,25 +204,22 @@ function numberFrom(seed: string): number {
   return Math.floor(randomFrom(seed).next() * 2 ** 31);
 }
 
-async function keepStirring(
+async function keepRefreshing(
   { known }: FuzzDeps,
-  stir: () => Promise<string[]>,
+  refresh: () => Promise<string[]>,
   signal: AbortSignal,
 ): Promise<void> {
   await poll(
     async () => {
       if (signal.aborted) return true;
-      known.ids = await stir();
+      known.ids = await refresh();
       return undefined;
     },
-    { everyMs: STIR_EVERY_MS, deadlineAt: Infinity, signal },
+    { everyMs: REFRESH_EVERY_MS, deadlineAt: Infinity, signal },
   );
 }
 
-/**
- * What does not hold once nobody writes any more. Offers and workflows are given time to come to an end of
- * what they do.
- */
+/** Checks the invariants once writing has stopped. Offers and workflows get time to finish. */
 async function settled(pool: Pool): Promise<string[]> {
   let broken: string[] = [];
   const allHold = async (): Promise<true | undefined> => {

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { z } from 'zod';
 
 /**
- * Leaves that have broken parsers, databases and logs. Some are valid for some field, and then they get deep.
+ * Values that have broken parsers, databases and logs. Some of them are valid for some fields and get past
+ * validation.
  */
 const ODD: readonly unknown[] = [
   '',
@@ -67,7 +68,7 @@ const HOLE = [
   [4.9, 52.37],
   [4.89, 52.36],
 ];
-/** By field, what is never come to by drawing its parts: a ring is closed. */
+/** Complete values by field, for shapes that random parts never form: a ring must be closed. */
 const WHOLE: Readonly<Record<string, readonly unknown[]>> = {
   area: [
     { type: 'Polygon', coordinates: [RING] },
@@ -78,16 +79,13 @@ const WHOLE: Readonly<Record<string, readonly unknown[]>> = {
 
 type Inner = (part: unknown, field?: string) => fc.Arbitrary<unknown>;
 
-/**
- * What exists, so that a request gets deeper than to its validation: by the name of the field that holds it.
- */
-export type DeliverySnapshot = Readonly<Record<string, readonly string[]>>;
+/** Existing values by field name, so that a request gets past validation. */
+export type KnownValues = Readonly<Record<string, readonly string[]>>;
 
 /**
- * Values of the shape that a schema asks for, most of them valid, some wrong in one place or two: what gets
- * deeper than rubbish does.
+ * Values for a schema: most are valid, some have one or two errors. They reach deeper code than random input.
  */
-export function nearlyValid(schema: z.ZodType, known: DeliverySnapshot): fc.Arbitrary<unknown> {
+export function nearlyValid(schema: z.ZodType, known: KnownValues): fc.Arbitrary<unknown> {
   const pool = [...ODD, ...Object.values(known).flat()];
   const inner: Inner = (part, field = '') => {
     const [named, whole] = [known[field] ?? [], WHOLE[field] ?? []];
@@ -121,7 +119,7 @@ function leaves(schema: unknown, pool: readonly unknown[]): fc.Arbitrary<unknown
     : fc.oneof({ weight: 8, arbitrary: fc.constantFrom(...tame) }, { weight: 1, arbitrary: any });
 }
 
-/** What rules that no schema shows have nothing against, mostly. */
+/** Whether rules beyond the schema mostly accept the value. */
 function isTame(leaf: unknown): boolean {
   return typeof leaf !== 'string' || (leaf.length <= 40 && /^[ -~]*$/.test(leaf) && leaf.trim() !== '');
 }

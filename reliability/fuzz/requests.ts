@@ -2,10 +2,11 @@ import fc from 'fast-check';
 import { z } from 'zod';
 import type { Operation } from './document';
 import { CURSOR, idNumbers, isIdKind } from './knownIds';
-import { type DeliverySnapshot, nearlyValid } from './nearlyValid';
+import { type KnownValues, nearlyValid } from './nearlyValid';
 
 /**
- * A request before ids are put in. `method` and `path` may be none of the operation any more: then `isOdd`.
+ * A request before placeholders are replaced. With `isOdd`, `method` and `path` may not be those of the
+ * operation.
  */
 export type Sent = {
   caller: string;
@@ -13,9 +14,9 @@ export type Sent = {
   path: string;
   isOdd: boolean;
   headers: Readonly<Record<string, string>>;
-  /** Null: none. */
+  /** null: no body. */
   body: string | null;
-  /** So often at the same instant. */
+  /** How often it is sent at the same instant. */
   times: number;
 };
 
@@ -99,16 +100,13 @@ const ODD_BODIES: readonly string[] = [
   `{${Array.from({ length: 5_000 }, (_, n) => `"k${n}":${n}`).join()}}`,
 ];
 
-/** Who may ask, by the name of their role. */
+/** A caller, by the name of their role. */
 export type Asking = { name: string; role: string };
 
-/** Names that exist, by the part of a path that they come after. */
+/** Existing names, by the path segment that they follow. */
 export type Names = Readonly<Record<'cities' | 'zones' | 'merchants' | 'features', readonly string[]>>;
 
-/**
- * Requests to one operation: mostly of the form that its schemas ask for, some wrong in a place or two, some
- * of no form at all.
- */
+/** Requests to one operation: mostly valid, some with one or two errors, some malformed. */
 export function requestsTo(
   operation: Operation,
   { callers, names }: { callers: readonly Asking[]; names: Names },
@@ -158,7 +156,7 @@ function mostly<T>(usual: fc.Arbitrary<T>, odd: fc.Arbitrary<T>): fc.Arbitrary<T
   return fc.oneof({ weight: 14, arbitrary: usual }, { weight: 1, arbitrary: odd });
 }
 
-/** Mostly those whose role may. */
+/** Mostly callers whose role is allowed. */
 function whoAsks({ roles }: Operation, callers: readonly Asking[]): fc.Arbitrary<string> {
   const named = (of: readonly Asking[]): fc.Arbitrary<string> =>
     fc.constantFrom(...of.map(({ name }) => name));
@@ -168,7 +166,7 @@ function whoAsks({ roles }: Operation, callers: readonly Asking[]): fc.Arbitrary
     : fc.oneof({ weight: 8, arbitrary: named(fitting) }, { weight: 1, arbitrary: named(callers) });
 }
 
-/** `raw`: not to be encoded. */
+/** `raw`: sent without encoding. */
 type Param = { text: string } | { raw: string };
 
 /** Mostly an id of the kind that the path names before it: `/v2/offers/{id}`. */
@@ -176,7 +174,7 @@ function param(
   { path }: Operation,
   name: string,
   schema: z.ZodType,
-  { known, names }: { known: DeliverySnapshot; names: Names },
+  { known, names }: { known: KnownValues; names: Names },
 ): fc.Arbitrary<Param> {
   const any = nearlyValid(schema, known).map((value) => ({ text: textOf(value) }));
   const parts = path.split('/');
@@ -194,8 +192,8 @@ function isNamed(kind: string, names: Names): kind is keyof Names {
   return kind in names;
 }
 
-/** Without a place to go on from, mostly: a wrong one hides all that is behind it. */
-function queries(schema: z.ZodObject, known: DeliverySnapshot): fc.Arbitrary<string> {
+/** Mostly without a cursor: an invalid cursor would hide everything after it. */
+function queries(schema: z.ZodObject, known: KnownValues): fc.Arbitrary<string> {
   const others = Object.fromEntries(Object.entries(schema.shape).filter(([name]) => name !== 'cursor'));
   return fc
     .oneof(
@@ -205,7 +203,7 @@ function queries(schema: z.ZodObject, known: DeliverySnapshot): fc.Arbitrary<str
     .map(queryOf);
 }
 
-function bodies({ body }: Operation, known: DeliverySnapshot): fc.Arbitrary<string | null> {
+function bodies({ body }: Operation, known: KnownValues): fc.Arbitrary<string | null> {
   const odd = fc.oneof(
     fc.constantFrom(...ODD_BODIES),
     fc.string({ unit: 'binary', maxLength: 50 }),
@@ -262,7 +260,7 @@ function pathPart(value: Param): string {
   return 'raw' in value ? value.raw : encode(value.text);
 }
 
-/** Whether the path still leads to this operation: each parameter is one part of it, and can be decoded. */
+/** Whether the path still routes to this operation: each parameter is one segment and decodes. */
 function isRouted({ path }: Operation, filled: string): boolean {
   const [wanted, given] = [path.split('/'), filled.split('/')];
   return (
@@ -272,7 +270,7 @@ function isRouted({ path }: Operation, filled: string): boolean {
   );
 }
 
-/** Things of JSON may carry a key `toString`, and then have no text of their own. */
+/** A JSON object may have a key `toString` and then no text form. */
 function textOf(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
@@ -286,7 +284,7 @@ function queryOf(value: unknown): string {
     .join('&');
 }
 
-/** Halves of characters cannot be sent in an address. */
+/** Lone surrogates cannot be sent in a URL. */
 function encode(text: string): string {
   return encodeURIComponent(text.replaceAll(/\p{Cs}/gu, ''));
 }

@@ -5,7 +5,7 @@ import { withIds } from './knownIds';
 import { type Asking, type Names, requestsTo, type Sent } from './requests';
 import { ask, curlOf, type Prepared } from './send';
 
-/** What a run works with; ids and cursor are those of the moment. */
+/** The environment of a run; ids and cursor are the current ones. */
 export type FuzzDeps = {
   apiUrl: string;
   callers: readonly (Asking & { token: string | null })[];
@@ -23,8 +23,8 @@ export type HttpFigures = {
   refused: Set<string>;
 };
 
-/** The first rule that did not hold, with the smallest request found that breaks it. */
-export type Broken = {
+/** The first violation, with the smallest request that causes it. */
+export type FailingRequest = {
   operation: string;
   rules: string[];
   caller: string;
@@ -33,12 +33,15 @@ export type Broken = {
   path: string | null;
 };
 
-/** Sends so many requests to one operation. @returns null where all went as documented */
+/**
+ * Sends this many requests to one operation.
+ * @returns null where there was no violation
+ */
 export async function fuzzOperation(
   deps: FuzzDeps,
   operation: Operation,
   { seed, times, until }: { seed: number; times: number; until: number },
-): Promise<Broken | null> {
+): Promise<FailingRequest | null> {
   let last: { rules: string[]; sent: Sent; curl: string } | null = null;
   const property = fc.asyncProperty(requestsTo(operation, deps), async (sent) => {
     if (Date.now() > until) return true;
@@ -87,7 +90,7 @@ function prepare(
   };
 }
 
-/** Node's client sends the bytes of Latin-1 in headers, and no others. */
+/** Node's HTTP client sends only Latin-1 bytes in headers. */
 function sendable(value: string): string {
   return value.replaceAll(/[^\t\x20-\x7e\x80-\xff]/g, '');
 }

@@ -2,7 +2,7 @@ import { Agent, request } from 'node:http';
 import { pause } from '../../simulator/kit/pause';
 import type { Answer } from './judge';
 
-/** A request with ids and token in it, as it goes out. */
+/** A request with ids and token filled in, ready to send. */
 export type Prepared = {
   method: string;
   url: string;
@@ -11,13 +11,13 @@ export type Prepared = {
 };
 
 const ANSWER_MS = 20_000;
-/** 503 says that the same may be sent again: so often it is. */
+/** The number of attempts when the service answers 503. */
 const TRIES = 6;
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
 /**
- * The answer, after as many repeats as 503 with Retry-After asks for. Paths go out as they are, which `fetch`
- * would tidy up.
+ * The response, after retries on 503 as Retry-After asks. Paths are sent unchanged; `fetch` would normalise
+ * them.
  */
 export async function ask(prepared: Prepared): Promise<Answer> {
   for (let left = TRIES; ; left -= 1) {
@@ -58,7 +58,7 @@ function askOnce({ method, url, headers, body }: Prepared): Promise<Answer> {
         response.on('error', (error) => resolve({ lost: error.message }));
       },
     );
-    asked.on('timeout', () => asked.destroy(new Error(`nothing came within ${ANSWER_MS / 1_000} s`)));
+    asked.on('timeout', () => asked.destroy(new Error(`no response within ${ANSWER_MS / 1_000} s`)));
     asked.on('error', (error) => resolve({ lost: error.message }));
     asked.end(bytes ?? undefined);
   });
@@ -70,7 +70,7 @@ function textsOf(headers: NodeJS.Dict<string | string[]>): Record<string, string
   );
 }
 
-/** The same for a shell. */
+/** The request as a curl command. */
 export function curlOf({ method, url, headers, body }: Prepared): string {
   const quoted = (text: string): string =>
     /^[ -~]*$/.test(text)

@@ -3,7 +3,7 @@ import { pause, poll } from '../../simulator/kit/pause';
 import type { Random } from '../../simulator/kit/random';
 import type { Secret } from './judge';
 
-/** `isAdmitted`: their token is one to be let in with; only drivers have something to say. */
+/** `isAdmitted`: the token is valid for a socket. Only drivers send events. */
 export type SocketCaller = { name: string; token: string | null; isAdmitted: boolean; isDriver: boolean };
 
 export type SocketFigures = {
@@ -32,7 +32,7 @@ const EVENTS = [
   '\u0000',
   '😀',
 ];
-/** What no client library would send: packets of Engine.IO and Socket.IO that lie about themselves. */
+/** Malformed Engine.IO and Socket.IO packets that no client library sends. */
 const RAW_PACKETS = [
   '4',
   '42',
@@ -66,9 +66,9 @@ const TOO_MANY_EVENTS = 200;
 const SETTLE_MS = 5_000;
 
 /**
- * Plays wild with connections until it is told to stop, while bystanders of each kind do nothing but listen:
- * they must stay connected.
- * @param callers by name; those without a valid token must be refused, others not
+ * Opens and abuses connections until the signal, while listeners of each kind stay idle and must stay
+ * connected.
+ * @param callers by name; those without a valid token must be refused, the others admitted
  */
 export async function fuzzSockets({
   apiUrl,
@@ -93,7 +93,7 @@ export async function fuzzSockets({
       const text = JSON.stringify([body]);
       for (const secret of secrets)
         if (!secret.seenBy.has(name) && text.includes(secret.text))
-          figures.broken.push(`${name} heard ${event} with what is not theirs: ${secret.text}`);
+          figures.broken.push(`${name} received ${event} with data of another tenant: ${secret.text}`);
     });
   const watched = bystanders.map((each) => bystand(apiUrl, each, listen, figures));
   while (!signal.aborted && figures.broken.length === 0) {
@@ -117,7 +117,7 @@ export async function fuzzSockets({
         deadlineAt: Date.now() + SETTLE_MS,
       });
   for (const { name, socket } of watched)
-    if (!socket.connected) figures.broken.push(`${name}, who only listened, is not connected at the end`);
+    if (!socket.connected) figures.broken.push(`the idle listener ${name} is not connected at the end`);
   for (const { socket } of watched) socket.disconnect();
   return figures;
 }
@@ -135,16 +135,16 @@ function bystand(
     (reason) =>
       void (
         reason === 'io client disconnect' ||
-        figures.broken.push(`${name}, who only listened, was disconnected: ${reason}`)
+        figures.broken.push(`the idle listener ${name} was disconnected: ${reason}`)
       ),
   );
   socket.on('connect_error', ({ message }) =>
-    figures.broken.push(`${name}, who only listens, could not connect: ${message}`),
+    figures.broken.push(`the idle listener ${name} could not connect: ${message}`),
   );
   return { name, socket };
 }
 
-/** A good token stays as it is; a missing one is missing in one way or another. */
+/** A valid token is kept; a missing one is left out in various ways. */
 function authOf(token: string | null, random: Random): Record<string, unknown> {
   return token === null
     ? random.pick<Record<string, unknown>>([
@@ -176,11 +176,11 @@ async function visit(
         ? came.isTransport
         : REFUSALS.includes(came.code) && (!isAdmitted || came.code === 'TOO_MANY_CONNECTIONS');
     if (!isExpected)
-      figures.broken.push(`${name} was refused, and not as documented: ${JSON.stringify(came)}`);
+      figures.broken.push(`${name} was refused in an undocumented way: ${JSON.stringify(came)}`);
     return;
   }
   figures.connected += 1;
-  if (!isAdmitted) return void figures.broken.push(`${name} was let in without a valid token`);
+  if (!isAdmitted) return void figures.broken.push(`${name} was admitted without a valid token`);
   await random.pick([odd, odd, odd, raw, raw, flood, tooLong])(socket, { figures, random, ids, isDriver });
   if (!socket.connected) figures.dropped += 1;
 }
@@ -197,7 +197,7 @@ function connected(socket: Socket): Promise<'connected' | Refused> {
   });
 }
 
-/** Events with odd names and payloads; OFFER_SEEN of a driver must be answered whatever it carries. */
+/** Events with odd names and payloads. OFFER_SEEN of a driver must be acknowledged whatever its payload. */
 async function odd(socket: Socket, { figures, random, ids, isDriver }: Wild): Promise<void> {
   for (let left = 5; left > 0 && socket.connected; left -= 1) {
     const [event, payload] = [random.pick(EVENTS), payloadOf(random, ids())];
@@ -248,7 +248,7 @@ function payloadOf(random: Random, ids: readonly string[]): unknown {
 
 async function raw(socket: Socket, { figures, random }: Visit): Promise<void> {
   figures.sent += 1;
-  // The engine below: what is written here no Socket.IO client would send.
+  // Written to the transport directly: no Socket.IO client sends this.
   socket.io.engine.write(random.pick(RAW_PACKETS).replace(/^4/, ''));
   socket.io.engine.transport.send([
     { type: 'message', data: random.pick(RAW_PACKETS), options: { compress: false } },
@@ -264,7 +264,7 @@ async function flood(socket: Socket, { figures, random, ids }: Visit): Promise<v
     everyMs: 20,
     deadlineAt: Date.now() + SETTLE_MS,
   });
-  if (!isDropped) figures.broken.push(`${TOO_MANY_EVENTS} events at once, and still connected`);
+  if (!isDropped) figures.broken.push(`${TOO_MANY_EVENTS} events at once did not disconnect the socket`);
 }
 
 async function tooLong(socket: Socket, { figures }: Visit): Promise<void> {
@@ -274,5 +274,5 @@ async function tooLong(socket: Socket, { figures }: Visit): Promise<void> {
     everyMs: 20,
     deadlineAt: Date.now() + SETTLE_MS,
   });
-  if (!isDropped) figures.broken.push(`a message of ${TOO_LONG} bytes, and still connected`);
+  if (!isDropped) figures.broken.push(`a message of ${TOO_LONG} bytes did not disconnect the socket`);
 }

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Login, TokenSettings } from '../../simulator/client/tokens';
 import { createLogin } from '../../simulator/client/tokens';
-import type { CallerKind } from './parties';
+import type { CallerKind } from './tenants';
 
-// jose comes as an ES module only; the import is made once.
+// jose is an ES module only; it is imported once.
 const jose = import('jose');
 
 /** The token of each caller; null where they send none. */

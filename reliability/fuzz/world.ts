@@ -5,48 +5,48 @@ import type { Connections } from '../../simulator/client/connections';
 import { type OpsClient, Unexpected, wanted } from '../../simulator/client/service';
 import type { SupportClient } from '../../simulator/client/supportClient';
 import { ID_PLACES } from './knownIds';
-import { isHidden, type Party } from './parties';
+import { isHidden, type Tenant } from './tenants';
 
 /**
- * Cities at work, so that there is something to be asked for: offers that live and lapse, deliveries in all
- * states, cases.
+ * Operating cities that give requests something to act on: live and expired offers, deliveries in all states,
+ * cases.
  */
 export type FuzzWorld = {
   /**
-   * Undoes what the requests did to shifts, features and the like, posts orders, carries some on, and reads
-   * which ids there are now, in a fixed order of kinds.
+   * Resets shifts, features and other state that requests changed, places orders, advances some deliveries,
+   * and reads the current ids in a fixed order of kinds.
    */
-  stir(): Promise<string[]>;
+  refresh(): Promise<string[]>;
 };
 
 const FEATURES = ['driver_offers', 'availability_states', 'escalation', 'auto_reassignment'] as const;
 
-/** @throws Unexpected where the API refuses what is right */
+/** @throws Unexpected where the API refuses a valid request */
 export async function openWorld({
   connections,
   pool,
-  parties,
+  tenants,
 }: {
   connections: Connections;
   pool: Pool;
-  parties: readonly Party[];
+  tenants: readonly Tenant[];
 }): Promise<FuzzWorld> {
   const [ops, desk] = [await connections.ops('fuzz-setup'), await connections.desk('fuzz-setup')];
-  for (const party of parties) await setUp(ops, party);
+  for (const tenant of tenants) await setUp(ops, tenant);
   let order = 0;
   return {
-    stir: async () => {
-      for (const feature of FEATURES) await desk.putFeature(feature, true, 'the fuzz goes on');
+    refresh: async () => {
+      for (const feature of FEATURES) await desk.putFeature(feature, true, 'reset by the fuzz run');
       await Promise.all(
-        parties.map((party) => work(connections, { ops, desk, pool }, party, `${party.name}-${order}`)),
+        tenants.map((tenant) => work(connections, { ops, desk, pool }, tenant, `${tenant.name}-${order}`)),
       );
       order += 1;
-      return readIds(pool, parties);
+      return readIds(pool, tenants);
     },
   };
 }
 
-async function setUp(ops: OpsClient, { name, cityId, merchantId, center, drivers }: Party): Promise<void> {
+async function setUp(ops: OpsClient, { name, cityId, merchantId, center, drivers }: Tenant): Promise<void> {
   wanted('a city', await ops.putCity({ cityId, name, timezone: 'UTC', currency: 'EUR', center }));
   const [south, west, north, east] = [center.lat - 0.5, center.lng - 0.5, center.lat + 0.5, center.lng + 0.5];
   wanted(
@@ -73,16 +73,16 @@ async function setUp(ops: OpsClient, { name, cityId, merchantId, center, drivers
     );
 }
 
-/** What a request made impossible is passed over: the rest goes on. */
+/** Steps that an earlier request made impossible are skipped. */
 async function work(
   connections: Connections,
   { ops, desk, pool }: { ops: OpsClient; desk: SupportClient; pool: Pool },
-  party: Party,
+  tenant: Tenant,
   sellerOrderId: string,
 ): Promise<void> {
-  const { cityId, merchantId, center, drivers, orderSecret } = party;
-  // A request may have moved the city's currency, or its zone.
-  await ops.putCity({ cityId, name: party.name, timezone: 'UTC', currency: 'EUR', center });
+  const { cityId, merchantId, center, drivers, orderSecret } = tenant;
+  // A request may have changed the city's currency or moved its zone.
+  await ops.putCity({ cityId, name: tenant.name, timezone: 'UTC', currency: 'EUR', center });
   for (const { driverId, isV1 } of drivers) {
     const client = await (isV1 ? connections.v1Driver(driverId) : connections.driver(driverId));
     await client.sendPositions([{ point: center, at: Date.now() }]);
@@ -101,16 +101,19 @@ async function work(
     feeCents: 500,
   });
   if (!posted.ok) throw new Unexpected(`an order: ${posted.code} ${posted.detail}`);
-  await carryOn(connections, pool, cityId);
-  await lookAfter(desk, ops, pool, cityId);
+  await advanceDeliveries(connections, pool, cityId);
+  await maintainQueue(desk, ops, pool, cityId);
 }
 
-/** Drivers take one offer, and go one step on with what they carry: so there are deliveries in all states. */
-async function carryOn(connections: Connections, pool: Pool, cityId: string): Promise<void> {
+/**
+ * Drivers accept one offer and advance their delivery by one step, so that deliveries in all states exist.
+ */
+async function advanceDeliveries(connections: Connections, pool: Pool, cityId: string): Promise<void> {
   const {
     rows: [offer],
   } = await pool.query<{ id: string; driver_id: string }>(
-    `SELECT o.id, o.driver_id FROM offers o JOIN deliveries d ON d.id = o.delivery_id WHERE o.state = 'LIVE' AND d.city_id = $1 ORDER BY o.created_at, o.id LIMIT 1`,
+    `SELECT o.id, o.driver_id FROM offers o JOIN deliveries d ON d.id = o.delivery_id
+      WHERE o.state = 'LIVE' AND d.city_id = $1 ORDER BY o.created_at, o.id LIMIT 1`,
     [cityId],
   );
   if (offer) await (await connections.driver(offer.driver_id)).accept(offer.id);
@@ -133,44 +136,46 @@ const NEXT_STEP = new Map<DeliveryStatus, Step>([
 ]);
 
 /**
- * The support queue gets a case now and then: goods are with a driver who is rescued. And nobody's orders
- * pile up.
+ * Rescues a driver now and then, so that the support queue has cases, and cancels orders that would pile up.
  */
-async function lookAfter(desk: SupportClient, ops: OpsClient, pool: Pool, cityId: string): Promise<void> {
+async function maintainQueue(desk: SupportClient, ops: OpsClient, pool: Pool, cityId: string): Promise<void> {
   const {
     rows: [carried],
   } = await pool.query<{ driver_id: string; queued: boolean }>(
-    `SELECT driver_id, EXISTS (SELECT FROM escalations e WHERE e.city_id = $1 AND e.state <> 'RESOLVED') AS queued FROM deliveries
+    `SELECT driver_id, EXISTS (SELECT FROM escalations e WHERE e.city_id = $1 AND e.state <> 'RESOLVED') AS queued
+      FROM deliveries
       WHERE city_id = $1 AND status IN ('PICKED_UP', 'AT_DROPOFF') ORDER BY id LIMIT 1`,
     [cityId],
   );
-  if (carried?.queued === false) await desk.rescue(carried.driver_id, 'the fuzz wants a case');
+  if (carried?.queued === false) await desk.rescue(carried.driver_id, 'opens a case for the fuzz run');
   const { rows: tooMany } = await pool.query<{ id: string }>(
     `SELECT id FROM deliveries WHERE city_id = $1 AND closed_at IS NULL ORDER BY created_at DESC OFFSET $2`,
-    [cityId, MOST_OPEN],
+    [cityId, MAX_OPEN],
   );
   for (const { id } of tooMany) await ops.cancel(id, 'OPS_CANCELLED');
 }
 
-const MOST_OPEN = 10;
+const MAX_OPEN = 10;
 
-/** Kinds have fixed places: number 9 is an offer in each run. What is over stands beside what lives. */
-async function readIds(pool: Pool, parties: readonly Party[]): Promise<string[]> {
-  const cities = parties.filter((party) => !isHidden(party)).map(({ cityId }) => cityId);
+/** Kinds have fixed places: number 9 is an offer in every run. Closed rows are included. */
+async function readIds(pool: Pool, tenants: readonly Tenant[]): Promise<string[]> {
+  const cities = tenants.filter((tenant) => !isHidden(tenant)).map(({ cityId }) => cityId);
   const read = async (query: string, places: number): Promise<string[]> => {
     const { rows } = await pool.query<{ id: string }>(query, [cities, places]);
     return Array.from({ length: places }, (_, at) => rows[at % Math.max(1, rows.length)]?.id ?? newUuid());
   };
-  const drivers = parties
-    .filter((party) => !isHidden(party))
-    .flatMap((party) => party.drivers.map(({ driverId }) => driverId));
+  const drivers = tenants
+    .filter((tenant) => !isHidden(tenant))
+    .flatMap((tenant) => tenant.drivers.map(({ driverId }) => driverId));
   const rest = await Promise.all([
     read(
-      `SELECT o.id FROM offers o JOIN deliveries d ON d.id = o.delivery_id WHERE d.city_id = ANY($1) ORDER BY o.state <> 'LIVE', o.created_at DESC LIMIT $2`,
+      `SELECT o.id FROM offers o JOIN deliveries d ON d.id = o.delivery_id WHERE d.city_id = ANY($1)
+        ORDER BY o.state <> 'LIVE', o.created_at DESC LIMIT $2`,
       ID_PLACES.offers,
     ),
     read(
-      `(SELECT id FROM deliveries WHERE city_id = ANY($1) AND closed_at IS NULL ORDER BY status = 'SEARCHING', created_at DESC LIMIT $2 - 4)
+      `(SELECT id FROM deliveries WHERE city_id = ANY($1) AND closed_at IS NULL
+        ORDER BY status = 'SEARCHING', created_at DESC LIMIT $2 - 4)
       UNION ALL (SELECT id FROM deliveries WHERE city_id = ANY($1) AND closed_at IS NOT NULL
         ORDER BY closed_at DESC LIMIT 4)`,
       ID_PLACES.deliveries,

@@ -1,11 +1,11 @@
 import { percentileOf } from '../../simulator/client/latencies';
 import type { RecordedCase } from './record';
-import type { KillReport } from './killSwitches';
+import type { SwitchReport } from './killSwitches';
 import type { RecordedAssignment, RecordedDelivery, RecordedDriver } from '../../simulator/kit/record';
 
 /**
- * What was seen of a bad evening, beside what any run is judged by. `noticed`: when the service knew that a
- * driver is lost, epoch ms by assignment id.
+ * Observations of a run with hostile conditions, in addition to those of any run. `noticed`: when the service
+ * detected that a driver was lost, epoch ms by assignment id.
  */
 export type HostileWitness = {
   deliveries: readonly RecordedDelivery[];
@@ -13,12 +13,12 @@ export type HostileWitness = {
   cases: readonly RecordedCase[];
   noticed: ReadonlyMap<string, number>;
   vanished: { beforePickup: number; withGoods: number };
-  kills: readonly KillReport[];
+  kills: readonly SwitchReport[];
 };
 
 /**
- * Shares are 0..1, times ms or, where they say so, seconds; null = nothing to count. `lossesCancelled`:
- * cancelled by who ordered before another driver was found, and in no share.
+ * Shares are 0..1, times ms, or seconds where the name says so; null = no data. `lossesCancelled`: cancelled
+ * by the merchant or customer before another driver was found; excluded from all shares.
  */
 export type HostileFigures = {
   deliveredShare: number | null;
@@ -40,15 +40,15 @@ export type HostileFigures = {
   openCaseReasons: string;
 };
 
-/** The goals of a bad evening. */
+/** The goals under hostile conditions. */
 const DELIVERED_SHARE = 0.95;
 const REASSIGNMENT_SUCCESS = 0.9;
 const KILL_WITHIN_SECONDS = 5;
 
-/** Cancelled by those who ordered: not the service's failing. */
+/** Cancelled by the merchant or the customer, which is no failure of the service. */
 const WISHED: readonly string[] = ['MERCHANT_CANCELLED', 'CUSTOMER_CANCELLED'];
 
-/** @returns the figures, and in words every goal that was missed */
+/** @returns the figures, and every goal that was missed, in words */
 export function hostileFiguresOf(witness: HostileWitness): {
   figures: HostileFigures & Record<string, number | string | null>;
   problems: string[];
@@ -98,7 +98,7 @@ export function hostileFiguresOf(witness: HostileWitness): {
   return { figures: { ...figures, ...killFigures(kills) }, problems };
 }
 
-/** Of those that nobody cancelled who may. */
+/** Excludes deliveries cancelled by merchant or customer. */
 function deliveredShare(deliveries: readonly RecordedDelivery[]): number | null {
   const wanted = deliveries.filter(
     ({ status, reasonCode }) => status !== 'CANCELLED' || !WISHED.includes(reasonCode ?? ''),
@@ -114,24 +114,22 @@ function missedGoals({ deliveredShare: delivered, reassignmentSuccess: success }
   return [
     ...(delivered !== null && delivered >= DELIVERED_SHARE
       ? []
-      : [`only ${delivered ?? 0} of the deliveries arrived; the goal is ${DELIVERED_SHARE}`]),
+      : [`delivered share ${delivered ?? 0}; the goal is ${DELIVERED_SHARE}`]),
     ...(success === null || success >= REASSIGNMENT_SUCCESS
       ? []
-      : [`only ${success} of the lost deliveries got a driver again; the goal is ${REASSIGNMENT_SUCCESS}`]),
+      : [`reassigned share ${success}; the goal is ${REASSIGNMENT_SUCCESS}`]),
   ];
 }
 
 // ---- losses ----
 
 /**
- * A driver lost before pickup. `offeredAfterMs`: from the notice of it to the next offer; null where that had
- * to wait for ops, or for a driver.
+ * A driver lost before pickup. `offeredAfterMs`: from the detection to the next offer; null where the
+ * delivery had to wait for ops or for a free driver.
  */
 export type Loss = { assignmentId: string; isReassigned: boolean; offeredAfterMs: number | null };
 
-/**
- * Those of deliveries that somebody cancelled who may are left out, unless they had a driver again by then.
- */
+/** Excludes deliveries cancelled by merchant or customer before they were reassigned. */
 export function lossesOf({
   deliveries,
   cases,
@@ -189,14 +187,14 @@ function lossOf(
 // ---- nobody twice ----
 
 /**
- * Events of different deliveries take their time before they have the driver's row: what overlaps by less is
- * an order of writing, which the database guards.
+ * Events of different deliveries may wait for the same driver's row. Shorter overlaps are a matter of write
+ * order, which the database guards.
  */
 const ROW_WAIT_MS = 1_500;
 
 type Span = { from: number; to: number };
 
-/** Deliveries that two drivers had at once, and drivers who had more than they may. */
+/** Deliveries with two drivers at once, and drivers above their capacity. */
 export function assignedTwice({
   deliveries,
   drivers,
@@ -207,7 +205,7 @@ export function assignedTwice({
   });
   const two = deliveries
     .filter(({ assignments }) => mostAtOnce(assignments.map(spanOf)) > 1)
-    .map(({ deliveryId }) => `delivery ${deliveryId} was with two drivers at once`);
+    .map(({ deliveryId }) => `delivery ${deliveryId} had two drivers at once`);
   const over = drivers.filter(({ driverId, capacity }) => {
     const spans = deliveries.flatMap(({ assignments }) =>
       assignments.filter((each) => each.driverId === driverId).map(spanOf),
@@ -222,7 +220,7 @@ export function assignedTwice({
   ];
 }
 
-/** What ends when another begins does not overlap with it. */
+/** Intervals that only touch do not overlap. */
 function mostAtOnce(spans: readonly Span[]): number {
   const real = spans.filter(({ from, to }) => to > from);
   return Math.max(
@@ -247,21 +245,21 @@ function reachedTwice(levels: readonly { deliveryId: string; to: string | null }
 function unexplained(cases: readonly RecordedCase[]): string[] {
   return cases.flatMap(({ caseId, state, reason, resolution }) => {
     if (state === 'RESOLVED')
-      return resolution === null ? [`case ${caseId} was resolved, nobody knows how`] : [];
+      return resolution === null ? [`case ${caseId} was resolved without a resolution`] : [];
     return reason === null ? [`case ${caseId} is open without a reason`] : [];
   });
 }
 
 // ---- kill-switches ----
 
-function killProblems({ feature, offSeconds, onSeconds, problems }: KillReport): string[] {
+function killProblems({ feature, offSeconds, onSeconds, problems }: SwitchReport): string[] {
   const late = (
     [
       ['off', offSeconds],
       ['on', onSeconds],
     ] as const
   ).flatMap(([way, seconds]) => {
-    if (seconds === null) return [`${feature} ${way}: no effect was seen`];
+    if (seconds === null) return [`${feature} ${way}: no effect was observed`];
     return seconds < KILL_WITHIN_SECONDS
       ? []
       : [`${feature} ${way} took ${seconds} s; the goal is less than ${KILL_WITHIN_SECONDS} s`];
@@ -270,7 +268,7 @@ function killProblems({ feature, offSeconds, onSeconds, problems }: KillReport):
 }
 
 /** `driver_offers` becomes driverOffersOffSeconds and driverOffersOnSeconds. */
-function killFigures(kills: readonly KillReport[]): Record<string, number | null> {
+function killFigures(kills: readonly SwitchReport[]): Record<string, number | null> {
   return Object.fromEntries(
     kills.flatMap(({ feature, offSeconds, onSeconds, more }) => {
       const name = feature.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());

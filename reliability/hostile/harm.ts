@@ -3,8 +3,7 @@ import type { Inspection } from '../../simulator/kit/inspection';
 import { pause, poll } from '../../simulator/kit/pause';
 
 /**
- * What may be done to a running system: kill -9 of a process, or all of Redis forgotten. `npm run verify -- chaos` does
- * much more.
+ * Faults of this run: kill -9 of a process, or a flush of Redis. `npm run verify -- chaos` injects many more.
  */
 export const HARMS = ['worker', 'api', 'redis'] as const;
 export type Harm = (typeof HARMS)[number];
@@ -18,10 +17,10 @@ export type HarmOptions = {
 
 const OFFER_WITHIN_MS = 10_000;
 
-/** Worker and API started by us, so that they can be killed in mid-offer and started again, in turns. */
+/** Worker and API, killed in turn while an offer is live and started again. */
 export class HarmedService {
   readonly done: Record<Harm, number> = { worker: 0, api: 0, redis: 0 };
-  /** When (epoch ms) what was harmed last was back; Infinity while it is not, -Infinity before. */
+  /** When (epoch ms) the last fault ended; Infinity while one is active, -Infinity before the first. */
   harmedUntil = -Infinity;
 
   private constructor(
@@ -48,7 +47,7 @@ export class HarmedService {
     await this.fleet.stop();
   }
 
-  /** Does one harm after the other, each while an offer is live, until the signal. */
+  /** Injects one fault after the other, each while an offer is live, until the signal. */
   async keepHarming(inspection: Inspection, signal: AbortSignal): Promise<void> {
     const { harms, everyMs, log } = this.options;
     for (let turn = 0; harms.length > 0 && (await pause(everyMs, signal)); turn++) {

@@ -18,10 +18,10 @@ import type { OrderFlow } from '../../simulator/people/orders';
 import { poll } from '../../simulator/kit/pause';
 
 /**
- * One feature thrown off and on again in mid-run. Seconds count from the sending of the request to the effect
- * as it was seen; null: none was. `more`: what else was measured.
+ * One feature switched off and on again during the run. Seconds count from the request to the observed
+ * effect; null: no effect was observed. `more`: other measurements.
  */
-export type KillReport = {
+export type SwitchReport = {
   feature: FeatureName;
   offSeconds: number | null;
   onSeconds: number | null;
@@ -35,7 +35,7 @@ export type KillDeps = {
   inspection: Pick<Inspection, 'pool' | 'liveOffers' | 'isOnMap'>;
   orders: Pick<OrderFlow, 'placedCount' | 'hurry' | 'placeFar'>;
   drivers: readonly SimulatedDriver[];
-  /** Of worker and API, before `/health`. */
+  /** Of worker and API, without `/health`. */
   healthUrls: readonly string[];
   log: (line: string) => void;
   signal: AbortSignal;
@@ -43,19 +43,19 @@ export type KillDeps = {
 
 const LOOK_EVERY_MS = 50;
 const EFFECT_WITHIN_MS = 30_000;
-/** For who or what a switch is to be tried on. */
+/** How long to wait for a subject that a switch can be tried on. */
 const CHANCE_WITHIN_MS = 60_000;
-/** Before that the evening has not begun. */
+/** The run has warmed up after this many orders. */
 const WARM_AFTER_ORDERS = 6;
 const HURRY_EVERY_MS = 1_000;
-/** So many are assigned unasked before offers come back. */
+/** How many deliveries are assigned directly before offers are switched on again. */
 const DIRECT_WANTED = 2;
-/** A level is overdue by so much before escalation comes back. */
+/** How long a level is overdue before escalation is switched on again. */
 const OVERDUE_MS = 3_000;
 
-/** Throws each switch in turn, and puts it back. What goes wrong with one is in its report. */
-export async function throwAll(deps: KillDeps): Promise<KillReport[]> {
-  const reports: KillReport[] = [];
+/** Switches each feature off and on in turn. A failure is part of its report. */
+export async function toggleAll(deps: KillDeps): Promise<SwitchReport[]> {
+  const reports: SwitchReport[] = [];
   await until(deps, CHANCE_WITHIN_MS, async () => deps.orders.placedCount >= WARM_AFTER_ORDERS);
   for (const [feature, kill] of KILLS) {
     const report = await kill(deps).catch((error: unknown) => putBack(deps, feature, error));
@@ -73,11 +73,11 @@ async function putBack({ client }: KillDeps, feature: FeatureName, error: unknow
   return {
     offSeconds: null,
     onSeconds: null,
-    problems: [String(error), ...(back ? [] : ['it could not be put back'])],
+    problems: [String(error), ...(back ? [] : ['the feature could not be switched on again'])],
   };
 }
 
-type Kill = Omit<KillReport, 'feature' | 'more'> & { more?: Record<string, number> };
+type Kill = Omit<SwitchReport, 'feature' | 'more'> & { more?: Record<string, number> };
 
 const KILLS: readonly (readonly [FeatureName, (deps: KillDeps) => Promise<Kill>])[] = [
   ['driver_offers', killOffers],
@@ -88,12 +88,12 @@ const KILLS: readonly (readonly [FeatureName, (deps: KillDeps) => Promise<Kill>]
 
 // ---- the four ----
 
-/** Off: the next choice of a driver is v1's. On: the next one is offered. */
+/** Off: the next driver is assigned directly, as in v1. On: the next driver gets an offer. */
 async function killOffers(deps: KillDeps): Promise<Kill> {
   const {
     inspection: { pool },
   } = deps;
-  // With an offer out, so that it is seen what becomes of it.
+  // Switched off while an offer is live, to see what happens to it.
   await until(deps, CHANCE_WITHIN_MS, async () => (await deps.inspection.liveOffers()) > 0);
   const off = await turn(deps, 'driver_offers', false);
   const direct = (): Promise<number> => assignedDirectly(pool, off.sentAt);
@@ -115,13 +115,18 @@ async function killOffers(deps: KillDeps): Promise<Kill> {
     hurrying(deps, async () => (await offersMade(pool, { since: on.sentAt })) > 0),
   );
   const more = { directWhileOff: await direct(), acceptedWhileOff: await acceptedAfter(pool, off.knownAt) };
-  return { offSeconds, onSeconds, more, problems: made > 0 ? [`${made} offers were made while off`] : [] };
+  return {
+    offSeconds,
+    onSeconds,
+    more,
+    problems: made > 0 ? [`${made} offers were made while the feature was off`] : [],
+  };
 }
 
-/** Off: who was ON_BREAK is OFFLINE, and not on the map. On: a break can be taken again. */
+/** Off: a driver ON_BREAK becomes OFFLINE and leaves the map. On: a break can be taken again. */
 async function killStates(deps: KillDeps): Promise<Kill> {
-  const resting = await until(deps, CHANCE_WITHIN_MS, () => someoneOnBreak(deps));
-  if (!resting) return { offSeconds: null, onSeconds: null, problems: ['nobody could be sent on a break'] };
+  const resting = await until(deps, CHANCE_WITHIN_MS, () => driverOnBreak(deps));
+  if (!resting) return { offSeconds: null, onSeconds: null, problems: ['no driver could take a break'] };
   const { driverId } = resting;
   const off = await turn(deps, 'availability_states', false);
   const offSeconds = await secondsUntil(
@@ -138,8 +143,8 @@ async function killStates(deps: KillDeps): Promise<Kill> {
 }
 
 /**
- * Off: both processes know, no level is reached though one is due, and ops still assign by hand. On: the
- * overdue level comes.
+ * Off: both processes have switched, no level is reached although one is due, and ops can still assign by
+ * hand. On: the overdue level is reached.
  */
 async function killEscalation(deps: KillDeps): Promise<Kill> {
   const {
@@ -152,7 +157,7 @@ async function killEscalation(deps: KillDeps): Promise<Kill> {
   const off = await turn(deps, 'escalation', false);
   const handAt = Date.now();
   const manualSeconds = await secondsUntil(deps, handAt, () =>
-    desk.assignNearest(byHand.deliveryId, 'nobody is near, and escalation is off'),
+    desk.assignNearest(byHand.deliveryId, 'no driver is near, and escalation is off'),
   );
   const overdue = await until(
     deps,
@@ -171,16 +176,16 @@ async function killEscalation(deps: KillDeps): Promise<Kill> {
     onSeconds,
     more: manualSeconds === null ? {} : { manualWhileEscalationOffSeconds: manualSeconds },
     problems: [
-      ...(overdue ? [] : ['no level came due while off']),
-      ...(reached > 0 ? [`${reached} levels were reached while off`] : []),
-      ...(manualSeconds === null ? ['nobody could be assigned by hand meanwhile'] : []),
+      ...(overdue ? [] : ['no level came due while the feature was off']),
+      ...(reached > 0 ? [`${reached} levels were reached while the feature was off`] : []),
+      ...(manualSeconds === null ? ['no driver could be assigned by hand meanwhile'] : []),
     ],
   };
 }
 
-/** Off: a delivery that loses its driver comes before ops. On: another driver is looked for at once. */
+/** Off: a delivery that loses its driver opens a case for ops. On: the search resumes at once. */
 async function killReassignment(deps: KillDeps): Promise<Kill> {
-  const first = await someoneOnTheWay(deps);
+  const first = await driverWithDelivery(deps);
   const off = await turn(deps, 'auto_reassignment', false);
   const held = await loseOneUntil(deps, first, 'held');
   const offSeconds = held
@@ -190,7 +195,7 @@ async function killReassignment(deps: KillDeps): Promise<Kill> {
         async () => deps.desk.sawCase(held, 'REASSIGNMENT_OFF') !== undefined,
       )
     : null;
-  const second = await someoneOnTheWay(deps);
+  const second = await driverWithDelivery(deps);
   const on = await turn(deps, 'auto_reassignment', true);
   const reassigned = await loseOneUntil(deps, second, 'reassigned');
   return { offSeconds, onSeconds: reassigned ? inSeconds(Date.now() - on.sentAt) : null, problems: [] };
@@ -198,12 +203,12 @@ async function killReassignment(deps: KillDeps): Promise<Kill> {
 
 // ---- what they are tried on ----
 
-async function someoneOnBreak({ drivers, client }: KillDeps): Promise<SimulatedDriver | undefined> {
+async function driverOnBreak({ drivers, client }: KillDeps): Promise<SimulatedDriver | undefined> {
   const driver = drivers.find(({ isFree, isV1 }) => isFree && !isV1);
   if (!driver || !(await driver.rest())) return undefined;
   const { availability } = wanted('reading a driver', await client.driver(driver.driverId));
   if (availability === 'ON_BREAK') return driver;
-  await driver.endRest(); // an offer was faster
+  await driver.endRest(); // an offer came first
   return undefined;
 }
 
@@ -211,10 +216,10 @@ async function availabilityOf({ client }: KillDeps, driverId: string): Promise<s
   return wanted('reading a driver', await client.driver(driverId)).availability;
 }
 
-type OnTheWay = { driver: SimulatedDriver; deliveryId: string };
+type CarriedDelivery = { driver: SimulatedDriver; deliveryId: string };
 
-function someoneOnTheWay(deps: KillDeps): Promise<OnTheWay | undefined> {
-  const look = async (): Promise<OnTheWay | undefined> => {
+function driverWithDelivery(deps: KillDeps): Promise<CarriedDelivery | undefined> {
+  const look = async (): Promise<CarriedDelivery | undefined> => {
     for (const driver of deps.drivers) {
       const deliveryId = driver.onTheWayTo;
       if (deliveryId !== null && !driver.isV1 && !deps.desk.gave(deliveryId)) return { driver, deliveryId };
@@ -225,16 +230,16 @@ function someoneOnTheWay(deps: KillDeps): Promise<OnTheWay | undefined> {
 }
 
 /**
- * Has drivers give their delivery up until one meets the fate that is waited for.
+ * Has drivers give up deliveries until one reaches the expected outcome.
  * @returns that delivery; undefined where none did
  */
 async function loseOneUntil(
   deps: KillDeps,
-  first: OnTheWay | undefined,
+  first: CarriedDelivery | undefined,
   fate: 'held' | 'reassigned',
 ): Promise<string | undefined> {
   const deadlineAt = Date.now() + EFFECT_WITHIN_MS;
-  for (let next = first; next && Date.now() < deadlineAt; next = await someoneOnTheWay(deps)) {
+  for (let next = first; next && Date.now() < deadlineAt; next = await driverWithDelivery(deps)) {
     const { driver, deliveryId } = next;
     const since = Date.now();
     if (driver.onTheWayTo !== deliveryId || !(await driver.giveUp(deliveryId))) continue;
@@ -246,7 +251,7 @@ async function loseOneUntil(
   return undefined;
 }
 
-/** A look that makes new orders come fast, since somebody waits for one. */
+/** Polls, and speeds up new orders meanwhile. */
 function hurrying<T>({ orders }: KillDeps, look: () => Promise<T>): () => Promise<T> {
   let hurriedAt = 0;
   return () => {
@@ -262,10 +267,10 @@ function hurrying<T>({ orders }: KillDeps, look: () => Promise<T>): () => Promis
 
 const HEALTH = z.object({ features: z.record(z.string(), z.object({ state: z.string() })) });
 
-/** When the request was sent, and when worker and API showed it; epoch ms. */
-type Turned = { sentAt: number; knownAt: number };
+/** When the request was sent, and when worker and API reported it; epoch ms. */
+type SwitchTimes = { sentAt: number; knownAt: number };
 
-async function turn(deps: KillDeps, feature: FeatureName, enabled: boolean): Promise<Turned> {
+async function turn(deps: KillDeps, feature: FeatureName, enabled: boolean): Promise<SwitchTimes> {
   const sentAt = Date.now();
   wanted(
     `switching ${feature}`,
@@ -278,7 +283,7 @@ async function turn(deps: KillDeps, feature: FeatureName, enabled: boolean): Pro
   const isKnown = await until(deps, EFFECT_WITHIN_MS, async () =>
     (await Promise.all(deps.healthUrls.map((url) => isShown(url, feature, enabled)))).every((shown) => shown),
   );
-  if (!isKnown) throw new Error(`not every process knows that it is ${enabled ? 'on' : 'off'}`);
+  if (!isKnown) throw new Error(`not every process reports the feature ${enabled ? 'on' : 'off'}`);
   return { sentAt, knownAt: Date.now() };
 }
 
@@ -289,13 +294,13 @@ async function isShown(url: string, feature: FeatureName, enabled: boolean): Pro
   return stateIn(answer, feature) === (enabled ? 'ON' : 'OFF');
 }
 
-/** What a process says of a feature; undefined where it says nothing. */
+/** The state of a feature that a process reports; undefined where it reports none. */
 export function stateIn(health: unknown, feature: FeatureName): string | undefined {
   const read = HEALTH.safeParse(health);
   return read.success ? read.data.features[feature]?.state : undefined;
 }
 
-/** @returns undefined where it never came */
+/** @returns undefined where the condition never held */
 function until<T>(
   { signal }: KillDeps,
   withinMs: number,
@@ -308,7 +313,7 @@ function until<T>(
   });
 }
 
-/** @returns null where it never came */
+/** @returns null where the condition never held */
 async function secondsUntil(
   deps: KillDeps,
   since: number,

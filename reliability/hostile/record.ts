@@ -1,7 +1,10 @@
 import type { Pool } from 'pg';
 import type { CaseReason, CaseResolution, CaseState } from '../../domain/support/supportCase';
 
-/** What PostgreSQL says of a bad evening beside the deliveries themselves. Instants are epoch ms. */
+/**
+ * What PostgreSQL records of a run under hostile conditions, in addition to the deliveries. Instants are
+ * epoch ms.
+ */
 export type RecordedCase = {
   caseId: string;
   deliveryId: string;
@@ -13,10 +16,11 @@ export type RecordedCase = {
   resolution: CaseResolution | null;
 };
 
-/** The cases of these deliveries, the oldest first. */
+/** The cases of these deliveries, oldest first. */
 export async function readCases(pool: Pool, deliveryIds: readonly string[]): Promise<RecordedCase[]> {
   const { rows } = await pool.query<RecordedCase>(
-    `SELECT id AS "caseId", delivery_id AS "deliveryId", level, state, reason, ${ms('opened_at')} AS "openedAt", ${ms('resolved_at')} AS "resolvedAt", resolution
+    `SELECT id AS "caseId", delivery_id AS "deliveryId", level, state, reason, ${ms('opened_at')} AS "openedAt",
+      ${ms('resolved_at')} AS "resolvedAt", resolution
      FROM escalations WHERE delivery_id = ANY($1::uuid[]) ORDER BY opened_at, id`,
     [[...deliveryIds]],
   );
@@ -24,8 +28,8 @@ export async function readCases(pool: Pool, deliveryIds: readonly string[]): Pro
 }
 
 /**
- * When the service noticed that a driver is lost: as it put that news into the outbox; by assignment id.
- * Drivers who say it themselves are not among them.
+ * When the service detected each lost driver, by assignment id: the time it wrote the outbox message.
+ * Excludes drivers who reported it themselves.
  */
 export async function readNoticedLosses(
   pool: Pool,
@@ -39,23 +43,25 @@ export async function readNoticedLosses(
   return new Map(rows.map(({ assignmentId, at }) => [assignmentId, at]));
 }
 
-/** What was assigned the way of v1 since then, because offers were off. */
+/** Assignments since then without an offer, as in v1, because offers were off. */
 export async function assignedDirectly(pool: Pool, since: number): Promise<number> {
   return countOf(
     pool,
-    "SELECT count(*)::int AS count FROM assignments WHERE way = 'V1' AND choice->>'kind' = 'DIRECT' AND started_at >= to_timestamp($1 / 1000.0)",
+    `SELECT count(*)::int AS count FROM assignments
+      WHERE way = 'V1' AND choice->>'kind' = 'DIRECT' AND started_at >= to_timestamp($1 / 1000.0)`,
     [since],
   );
 }
 
-/** Offers made after `since` and, where that is given, before `until`. */
+/** Offers made after `since` and before `until`, where that is given. */
 export async function offersMade(
   pool: Pool,
   { since, until = FAR_AHEAD }: { since: number; until?: number },
 ): Promise<number> {
   return countOf(
     pool,
-    'SELECT count(*)::int AS count FROM offers WHERE created_at > to_timestamp($1 / 1000.0) AND created_at < to_timestamp($2 / 1000.0)',
+    `SELECT count(*)::int AS count FROM offers
+      WHERE created_at > to_timestamp($1 / 1000.0) AND created_at < to_timestamp($2 / 1000.0)`,
     [since, until],
   );
 }
@@ -64,38 +70,42 @@ export async function offersMade(
 export async function acceptedAfter(pool: Pool, at: number): Promise<number> {
   return countOf(
     pool,
-    "SELECT count(*)::int AS count FROM offers WHERE created_at <= to_timestamp($1 / 1000.0) AND ended_at > to_timestamp($1 / 1000.0) AND state = 'ACCEPTED'",
+    `SELECT count(*)::int AS count FROM offers
+      WHERE created_at <= to_timestamp($1 / 1000.0) AND ended_at > to_timestamp($1 / 1000.0)
+      AND state = 'ACCEPTED'`,
     [at],
   );
 }
 
-/** Levels reached after `since` and before `until`, by any delivery. */
+/** Levels reached by any delivery after `since` and before `until`. */
 export async function levelsReached(
   pool: Pool,
   { since, until }: { since: number; until: number },
 ): Promise<number> {
   return countOf(
     pool,
-    "SELECT count(*)::int AS count FROM audit_entries WHERE kind = 'escalated' AND at > to_timestamp($1 / 1000.0) AND at < to_timestamp($2 / 1000.0)",
+    `SELECT count(*)::int AS count FROM audit_entries
+      WHERE kind = 'escalated' AND at > to_timestamp($1 / 1000.0) AND at < to_timestamp($2 / 1000.0)`,
     [since, until],
   );
 }
 
-/** How long nobody has had a delivery, in ms, and the level it is on. */
+/** The unassigned time of a delivery in ms, and its level. */
 export async function readEscalation(
   pool: Pool,
   deliveryId: string,
 ): Promise<{ unassignedMs: number; level: number }> {
   const { rows } = await pool.query<{ unassignedMs: number; level: number }>(
-    `SELECT (unassigned_ms + coalesce(${ms('now()')} - ${ms('unassigned_since')}, 0))::float8 AS "unassignedMs", escalation_level AS level FROM deliveries WHERE id = $1::uuid`,
+    `SELECT (unassigned_ms + coalesce(${ms('now()')} - ${ms('unassigned_since')}, 0))::float8 AS "unassignedMs",
+      escalation_level AS level FROM deliveries WHERE id = $1::uuid`,
     [deliveryId],
   );
   return rows[0] ?? { unassignedMs: 0, level: 0 };
 }
 
 /**
- * What became of a delivery whose driver was lost after `since`: it waits for ops, or somebody else was asked
- * or has it; undefined while neither is known.
+ * The outcome of a delivery whose driver was lost after `since`: it waits for ops, or another driver was
+ * offered it or has it; undefined while neither holds.
  */
 export async function readFate(
   pool: Pool,
@@ -103,7 +113,8 @@ export async function readFate(
   since: number,
 ): Promise<'held' | 'reassigned' | undefined> {
   const { rows } = await pool.query<{ held: boolean; reassigned: boolean }>(
-    `SELECT EXISTS (SELECT FROM escalations WHERE delivery_id = $1::uuid AND reason = 'REASSIGNMENT_OFF' AND opened_at >= to_timestamp($2 / 1000.0)) AS held,
+    `SELECT EXISTS (SELECT FROM escalations WHERE delivery_id = $1::uuid AND reason = 'REASSIGNMENT_OFF'
+      AND opened_at >= to_timestamp($2 / 1000.0)) AS held,
       EXISTS (SELECT FROM offers WHERE delivery_id = $1::uuid AND created_at >= to_timestamp($2 / 1000.0))
         OR EXISTS (SELECT FROM assignments WHERE delivery_id = $1::uuid
           AND started_at >= to_timestamp($2 / 1000.0)) AS reassigned`,

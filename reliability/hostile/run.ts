@@ -7,11 +7,11 @@ import { hostileFiguresOf } from './figures';
 import { readCases, readNoticedLosses } from './record';
 import { FAR_ORDERS, HOSTILE_TEMPER, HOSTILE_TIME_SCALE, hostileEnvironment, LEVEL_1_MS } from './settings';
 import type { Inspection } from '../../simulator/kit/inspection';
-import { type KillReport, throwAll } from './killSwitches';
+import { type SwitchReport, toggleAll } from './killSwitches';
 import { SimulatedOps } from '../../simulator/people/simulatedOps';
 import { startApi, startWorker } from '../../simulator/kit/processes';
 
-/** `env`: what worker and API are started with, but for what makes the evening a bad one. */
+/** `env`: the environment of worker and API, except for the hostile conditions. */
 export type HostileOptions = DemoOptions & { deliveries: number; env: NodeJS.ProcessEnv };
 
 type Log = (line: string) => void;
@@ -19,8 +19,8 @@ type Log = (line: string) => void;
 const DESK_EVERY_MS = 500;
 
 /**
- * A bad evening on worker and API of its own: drivers vanish, offers lapse, ops work the queue and throw
- * every kill-switch; judged like any run, and by the goals of such an evening.
+ * Hostile conditions on its own worker and API: drivers disappear, offers expire, ops work the support queue
+ * and operate every kill switch. Judged like any run, and by additional goals.
  */
 export async function judgeHostile(
   settings: InspectorSettings,
@@ -60,9 +60,9 @@ export async function judgeHostile(
   }
 }
 
-/** What ops do on such an evening, and what it came to. */
+/** The actions of ops during the run, and their results. */
 class Evening {
-  private kills: readonly KillReport[] = [];
+  private kills: readonly SwitchReport[] = [];
   private desk: SimulatedOps | undefined;
 
   constructor(
@@ -71,7 +71,7 @@ class Evening {
     private readonly log: Log,
   ) {}
 
-  /** Resolves when every switch was thrown and put back; the desk is worked at until the signal. */
+  /** Resolves when every switch was operated; the support queue is worked until the signal. */
   async play(
     { demo: { orders }, world: { ledger, drivers }, connections }: Ready,
     signal: AbortSignal,
@@ -81,7 +81,7 @@ class Evening {
     const desk = new SimulatedOps({ client, cityId: DEMO_CITY.cityId, ledger, log });
     this.desk = desk;
     void desk.work(DESK_EVERY_MS, signal);
-    this.kills = await throwAll({ client, desk, inspection, orders, drivers, healthUrls, log, signal });
+    this.kills = await toggleAll({ client, desk, inspection, orders, drivers, healthUrls, log, signal });
   }
 
   async judge({ demo: { orders }, world: { drivers, driverIds } }: Ready): Promise<JudgedRun> {

@@ -1,24 +1,24 @@
 import type { Temper } from '../../simulator/demo/world';
 import type { Fate } from '../../simulator/people/driver';
 
-/** A bad evening: ten minutes of business last one. */
+/** One minute of the run is ten minutes of business time. */
 export const HOSTILE_TIME_SCALE = 10;
 
 /**
- * Minutes of unassigned time until each level, closer together than by default, so that a run sees all three:
- * 30, 60 and 90 s on the wall.
+ * Minutes of unassigned time until each level. Shorter than the defaults, so that a run reaches all three:
+ * 30, 60 and 90 s of real time.
  */
 export const LEVEL_MINUTES = { 1: 5, 2: 10, 3: 15 } as const;
 
-/** How long, on the wall, until level 1. */
+/** Real time until level 1. */
 export const LEVEL_1_MS = (LEVEL_MINUTES[1] * 60_000) / HOSTILE_TIME_SCALE;
 
-/** Orders from out of town, which only ops can give to a driver; the last ones of those asked for. */
+/** Out-of-town orders, which only ops can assign; they come last. */
 export const FAR_ORDERS = 2;
 
 /**
- * One of ten who accept is never heard again, and of three such ones one has the goods; two of ten offers
- * lapse. At the doors all goes well: this is about drivers.
+ * One in ten drivers who accept goes silent for good; one third of those have the goods. Two in ten offers
+ * expire. No customer is absent: this run tests the loss of drivers.
  */
 export const HOSTILE_TEMPER: Temper = {
   odds: { breakAfterJob: 0.05, failAtDoor: 0 },
@@ -35,9 +35,9 @@ export const HOSTILE_TEMPER: Temper = {
     'ignore',
   ],
   fates: [...times<Fate>(27, 'goesOn'), 'vanishes', 'vanishes', 'vanishesWithGoods'],
-  // A place counts as fresh for 6 s, and nobody is to be lost who only waits.
+  // A position counts as fresh for 6 s, and an idle driver must not be lost.
   rhythm: { batch: 2, idleMs: 2_000, askMs: 3_000 },
-  // Well past the 18 s after which they are lost.
+  // Well beyond the 18 s after which a driver counts as lost.
   awayMs: { min: 50_000, max: 80_000 },
 };
 
@@ -46,8 +46,8 @@ function times<T>(count: number, card: T): T[] {
 }
 
 /**
- * The environment of worker and API on such an evening: all features on, and no limits that a hurried one
- * would run into. What the user has set stays, but for the times.
+ * The environment of worker and API for this run: all features on, no rate limits. User settings are kept,
+ * except for the time-outs.
  */
 export function hostileEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return {

@@ -11,7 +11,7 @@ import {
 } from '../../simulator/client/service';
 import { pause } from '../../simulator/kit/pause';
 
-/** A driver of a race, with the offers that came to them. */
+/** A driver in a race, with the offers they received. */
 export class RaceDriver {
   private readonly offers = new Map<string, OfferView>();
   private waiting: { deliveryId: string; tell: (offer: OfferView) => void }[] = [];
@@ -35,18 +35,18 @@ export class RaceDriver {
     wanted('a place', await this.client.sendPositions([{ point: this.place, at: Date.now() }]));
   }
 
-  /** Back on duty, whatever the race before left. */
+  /** Back on duty, whatever the previous race left. */
   async comeOnDuty(): Promise<void> {
     wanted('the shift', await this.client.startShift(null));
   }
 
-  /** The offer of this delivery to this driver, now or when it comes. */
+  /** The offer of this delivery to this driver, now or when it arrives. */
   offerOf(deliveryId: string): Promise<OfferView> {
     const known = this.offers.get(deliveryId);
     return known ? Promise.resolve(known) : new Promise((tell) => this.waiting.push({ deliveryId, tell }));
   }
 
-  /** What came for a delivery that is over is forgotten. */
+  /** Drops offers of a closed delivery. */
   forget(deliveryId: string): void {
     this.offers.delete(deliveryId);
     this.waiting = this.waiting.filter((each) => each.deliveryId !== deliveryId);
@@ -63,10 +63,10 @@ export class RaceDriver {
   }
 }
 
-/** A place with two drivers of its own, too far from all others to meet them: the near one is asked first. */
+/** A place with two drivers of its own, far from all other slots. The near driver gets the first offer. */
 export type Slot = { index: number; cityId: string; pickup: Point; near: RaceDriver; far: RaceDriver };
 
-/** A city for one kind of race. */
+/** The city of one kind of race. */
 export type Field = {
   cityId: string;
   slots: readonly Slot[];
@@ -79,13 +79,16 @@ export type Field = {
 export type FieldOptions = { name: string; slots: number; offerTtlSeconds: number | null };
 
 const DEGREES_APART = 0.6;
-const SLOTS_A_ROW = 10;
+const SLOTS_PER_ROW = 10;
 const NEAR_METERS = 100;
 const FAR_METERS = 1_500;
 const METERS_PER_DEGREE = 111_195;
 const PLACE_EVERY_MS = 15_000;
 
-/** Sets a field up by the API. @throws Unexpected */
+/**
+ * Creates a field through the API.
+ * @throws Unexpected
+ */
 export async function openField(
   connections: Connections,
   { name, slots: count, offerTtlSeconds }: FieldOptions,
@@ -129,14 +132,14 @@ export async function openField(
 
 function pickupOf(index: number): Point {
   return {
-    lat: 10 + Math.floor(index / SLOTS_A_ROW) * DEGREES_APART,
-    lng: 10 + (index % SLOTS_A_ROW) * DEGREES_APART,
+    lat: 10 + Math.floor(index / SLOTS_PER_ROW) * DEGREES_APART,
+    lng: 10 + (index % SLOTS_PER_ROW) * DEGREES_APART,
   };
 }
 
 function wholeField(count: number): [number, number][] {
-  const [south, west, east] = [9.5, 9.5, 10 + SLOTS_A_ROW * DEGREES_APART];
-  const north = 10 + Math.ceil(count / SLOTS_A_ROW) * DEGREES_APART;
+  const [south, west, east] = [9.5, 9.5, 10 + SLOTS_PER_ROW * DEGREES_APART];
+  const north = 10 + Math.ceil(count / SLOTS_PER_ROW) * DEGREES_APART;
   return [
     [west, south],
     [east, south],

@@ -1,14 +1,14 @@
 import type { DeliverySnapshot } from '../../domain/delivery/deadline';
 import { type DeliveryStatus, isClosed } from '../../domain/delivery/status';
 import type { OfferState } from '../../domain/delivery/offer';
-import type { Broken } from '../checker/broken';
+import type { Violation } from '../checker/violation';
 import { offeredToNobody, rowProblems, trailProblems } from '../checker/deliveryRules';
 import { countProblems, workWithoutDuty } from '../checker/driverRules';
 import { unlikeRepeats } from '../checker/promiseRules';
 import { type Acknowledged, lostAcknowledgements } from '../../simulator/people/ledger';
 import type { RecordedDelivery, RecordedDriver, RecordedOffer } from '../../simulator/kit/record';
 
-/** One request of a race and its answer. `code` is the problem's code where it was refused. */
+/** One request of a race and its response. `code`: the problem code of a refusal. */
 export type Answered =
   | {
       asked: 'accept' | 'reject';
@@ -21,24 +21,22 @@ export type Answered =
   | { asked: 'cancel'; status: number; code: string | null }
   | { asked: 'goOffline'; driverId: string; status: number; code: string | null };
 
-/** What the workflow says of itself: what it waits for, or what it ended with. */
-export type WorkflowWord =
+/** The state that the workflow reports: its snapshot, or its result. */
+export type WorkflowState =
   { running: true; known: DeliverySnapshot } | { running: false; result: DeliveryStatus };
 
 /**
- * All three witnesses of one race. Only the drivers of the race may hold work of its delivery, and none of
- * another.
+ * The three sources for one race: responses, rows and workflow. Only drivers of the race may have its
+ * delivery, and they have no other work.
  */
 export type RaceRecord = {
   answers: readonly Answered[];
   delivery: RecordedDelivery;
   drivers: readonly RecordedDriver[];
-  workflow: WorkflowWord;
+  workflow: WorkflowState;
 };
 
-/**
- * Where the witnesses contradict each other, or a rule of the product, in a sentence each. Empty = one truth.
- */
+/** Contradictions between the sources, or with a rule of the product. Empty = consistent. */
 export function contradictions(record: RaceRecord): string[] {
   return [
     ...record.answers.flatMap((answer) => answerProblems(answer, record)),
@@ -66,7 +64,7 @@ function answerProblems(answer: Answered, { delivery, drivers }: RaceRecord): st
   }
 }
 
-/** What each refusal says must be so in the record; a code that is not here must not come. */
+/** The offer states that each refusal implies; a code that is missing here must not occur. */
 const OFFER_STATE_OF: Readonly<Record<string, readonly OfferState[]>> = {
   OFFER_EXPIRED: ['EXPIRED'],
   OFFER_WITHDRAWN: ['WITHDRAWN'],
@@ -78,7 +76,7 @@ function offerAnswerProblems(
   delivery: RecordedDelivery,
 ): string[] {
   const offer = delivery.offers.find((each) => each.offerId === offerId);
-  if (!offer) return [`offer ${offerId} is not in the record`];
+  if (!offer) return [`offer ${offerId} has no row`];
   if (status === 404)
     return offer.driverId === driverId
       ? [`driver ${driverId} was told that their own offer ${offerId} does not exist`]
@@ -104,7 +102,7 @@ function cancelProblems(
   if (status === 200)
     return delivery.status === 'CANCELLED'
       ? []
-      : [`the cancel was answered with 200, but the delivery is ${delivery.status}`];
+      : [`the cancel was answered 200, but the delivery is ${delivery.status}`];
   return status === 409 && code === 'ILLEGAL_TRANSITION' && delivery.status !== 'CANCELLED'
     ? []
     : [`the cancel was answered with ${status} ${code ?? ''}; the delivery is ${delivery.status}`];
@@ -113,10 +111,10 @@ function cancelProblems(
 function offlineProblems(driver: RecordedDriver | undefined): string[] {
   return driver?.availability === 'OFFLINE'
     ? []
-    : [`the driver was told that they are offline, but is ${driver?.availability ?? 'not in the record'}`];
+    : [`the driver was told that they are offline, but is ${driver?.availability ?? 'missing'}`];
 }
 
-/** A repeat gets the answer of the first time. */
+/** A repeat gets the same answer as the first request. */
 function repeatProblems({ answers, delivery: { deliveryId } }: RaceRecord): string[] {
   const given = answers.map(({ status, code, ...request }) => ({
     request:
@@ -129,10 +127,7 @@ function repeatProblems({ answers, delivery: { deliveryId } }: RaceRecord): stri
   return unlikeRepeats(given).map(({ what }) => what);
 }
 
-/**
- * Each assignment from an offer has one accept that was answered, or that nobody heard the answer of; no two
- * win.
- */
+/** Each assignment from an offer has exactly one accept, whose answer was received or lost. */
 function acceptProblems({ answers, delivery }: RaceRecord): string[] {
   const won = answers.filter((answer) => answer.asked === 'accept' && answer.status === 200);
   const winners = new Set(won.map((answer) => ('driverId' in answer ? answer.driverId : '')));
@@ -144,7 +139,7 @@ function acceptProblems({ answers, delivery }: RaceRecord): string[] {
   const unasked = delivery.offers.filter(({ offerId, state }) => state === 'ACCEPTED' && !asked.has(offerId));
   return [
     ...problems,
-    ...unasked.map(({ offerId }) => `offer ${offerId} is ACCEPTED, but nobody accepted it`),
+    ...unasked.map(({ offerId }) => `offer ${offerId} is ACCEPTED without an accept request`),
   ];
 }
 
@@ -174,8 +169,8 @@ function acknowledgedIn({ answers, delivery: { deliveryId } }: RaceRecord): Ackn
 
 // ---- PostgreSQL ----
 
-/** The witnesses had time to agree, so that what may be so for a moment must not be so either. */
-function recordProblems({ delivery, drivers }: RaceRecord): Broken[] {
+/** The sources had time to converge, so transient differences count as well. */
+function recordProblems({ delivery, drivers }: RaceRecord): Violation[] {
   const live = delivery.offers.filter(isLive);
   const active = delivery.assignments.filter(({ state }) => state === 'ACTIVE');
   const count = (held: readonly { driverId: string }[], driverId: string): number =>

@@ -5,25 +5,25 @@ import type { ServiceProcess } from '../../simulator/kit/processes';
 import { type Heat, type Race, RACES } from './kinds';
 import { type RaceReport, type RunDeps, runRace } from './run';
 
-/** The worker, which is killed and started again. */
+/** The worker, which is killed and restarted. */
 export type Killable = { worker: ServiceProcess; startAgain: () => Promise<ServiceProcess> };
 
 /**
- * `backP50Ms`: until the new worker was ready. `inTransaction`: kills that hit the worker while a transaction
- * of it was open, waiting for a row that we held.
+ * `backP50Ms`: until the new worker was ready. `inTransaction`: kills that interrupted an open transaction of
+ * the worker.
  */
 export type KillReport = RaceReport & { kills: number; inTransaction: number; backP50Ms: number | null };
 
 const SETTLE_MS = 30_000;
 const GATHER_MS = 20_000;
 const CAUGHT_WITHIN_MS = 5_000;
-/** Those whose first offer waits long enough for all to be ready. */
+/** Races whose first offer lives long enough for all slots to be ready. */
 const KILLED_RACES = RACES.filter(({ offerTtlSeconds }) => offerTtlSeconds === null);
 
 /**
- * So many times: offers in all slots, the rows of most of their drivers held, all answers at once, and kill
- * -9 of the worker as soon as its transactions wait for those rows. Then it is started again, and each heat
- * must come to one truth all the same.
+ * Each round: makes offers in all slots, locks the rows of most drivers, sends all answers at once, and kills
+ * the worker with kill -9 once its transactions wait for those rows. Then it restarts the worker, and every
+ * heat must end consistently.
  */
 export async function runKills(
   deps: RunDeps,
@@ -95,12 +95,12 @@ function raceOf(slotIndex: number): Race {
   return race;
 }
 
-/** Going offline needs the driver's row in the API, whose transactions are not what is to be caught. */
+/** Going offline takes the driver's row in the API, whose transactions this test must not hold up. */
 function isHeld(slotIndex: number): boolean {
   return raceOf(slotIndex).name !== 'against-offline';
 }
 
-/** @returns 1 where a transaction of the worker was open when it was killed, else 0 */
+/** @returns 1 where the kill interrupted an open transaction of the worker, else 0 */
 async function killInTransaction(
   { inspection: { pool } }: RunDeps,
   worker: ServiceProcess,
@@ -131,7 +131,7 @@ async function hold(holder: PoolClient, driverIds: readonly string[]): Promise<v
   ]);
 }
 
-/** @returns true where a transaction of the worker waits for a row */
+/** @returns true where a transaction of the worker waits for a row lock */
 async function waitingInWorker(pool: Pool): Promise<true | undefined> {
   const { rows } = await pool.query<{
     waiting: number;

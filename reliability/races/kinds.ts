@@ -1,22 +1,21 @@
 import type { OfferView, Outcome } from '../../simulator/client/service';
 import type { Latencies } from '../../simulator/client/latencies';
-import { ServiceAway } from '../../simulator/client/retryingFetch';
+import { ServiceUnavailableError } from '@driver-service/api-client';
 import { pause, waitUntil } from '../../simulator/kit/pause';
 import type { Random } from '../../simulator/kit/random';
 import type { Field, RaceDriver, Slot } from './field';
 import type { Answered } from './judge';
 
 /**
- * Keeps a race open: where one side wins, the other gets a head start next time, until each wins about as
- * often. Two acts that are as fast as each other need none; a transaction against an answer that goes through
- * the workflow needs some.
+ * Balances a race: the side that won waits a little longer next time, until each wins about as often. Two
+ * direct transactions need no delay; a transaction against an answer through the workflow needs some.
  */
 export class Balance {
   private headStartMs = 0;
 
   /**
-   * How many ms an act must wait so that an accept has as good a chance: positive for the accept's opponent,
-   * negative for the accept itself.
+   * The delay in ms that gives both sides an equal chance: positive for the accept's opponent, negative for
+   * the accept.
    */
   get opponentWaitsMs(): number {
     return this.headStartMs;
@@ -30,8 +29,8 @@ export class Balance {
 const BALANCE_STEP_MS = 15;
 
 /**
- * One delivery in one slot, and what the racers may do with it. Every method answers, also where the service
- * does not.
+ * One delivery in one slot, and the requests of its racers. Every method returns a result, even where the
+ * service does not respond.
  */
 export class Heat {
   constructor(
@@ -43,7 +42,7 @@ export class Heat {
     private readonly latencies: Latencies,
   ) {}
 
-  /** The next offer of this delivery to one of the two. */
+  /** The first offer of this delivery to either driver. */
   async firstOffer(): Promise<{ asked: RaceDriver; other: RaceDriver; offer: OfferView }> {
     const { near, far } = this.slot;
     return Promise.race([
@@ -85,7 +84,7 @@ export class Heat {
     };
   }
 
-  /** Both at once: which of them gets to the service first is drawn, within a few ms. */
+  /** Sends both at once. Their order is random, within a few ms. */
   async atOnce(...acts: (() => Promise<Answered>)[]): Promise<Answered[]> {
     return Promise.all(
       acts.map(async (act) => {
@@ -95,7 +94,7 @@ export class Heat {
     );
   }
 
-  /** An accept and what would undo it, at about the moment at which either may win. */
+  /** Sends an accept and a competing request at about the moment when either may win. */
   async against(
     driver: RaceDriver,
     offer: OfferView,
@@ -121,7 +120,7 @@ async function answered<T>(ask: () => Promise<Outcome<T>>): Promise<Outcome<T>> 
   try {
     return await ask();
   } catch (error) {
-    if (!(error instanceof ServiceAway)) throw error;
+    if (!(error instanceof ServiceUnavailableError)) throw error;
     return { ok: false, status: 0, code: 'NO_ANSWER', detail: error.message };
   }
 }
@@ -137,26 +136,26 @@ export type Race = {
   name: RaceName;
   words: string;
   offerTtlSeconds: number | null;
-  /** Tells the orders of this run of it from those of others; else the name does. */
+  /** Marks the orders of this race; its name by default. */
   prefix?: string;
   run: (heat: Heat) => Promise<Answered[]>;
 };
 
-/** The shortest that a zone can set, so that races against the expiry need not wait long. */
+/** The shortest expiry that a zone allows, so that races against expiry are fast. */
 const SHORT_TTL_SECONDS = 1;
 const EXPIRY_SPREAD_MS = 25;
 
-/** Issue 3, 'Must show'. */
+/** The races that every release must pass. */
 export const RACES: readonly Race[] = [
   {
     name: 'two-drivers',
-    words: 'accept by two drivers: a stale offer, the live one, and the live one of the other',
+    words: 'accepts by two drivers: an expired offer, the live one, and the other driver’s live one',
     offerTtlSeconds: SHORT_TTL_SECONDS,
     run: twoDrivers,
   },
   {
     name: 'one-driver-twice',
-    words: 'accept by one driver twice at once, now and then with a reject between',
+    words: 'two accepts by one driver at once, sometimes with a reject between',
     offerTtlSeconds: null,
     run: oneDriverTwice,
   },
@@ -176,8 +175,8 @@ export const RACES: readonly Race[] = [
 ];
 
 /**
- * The first offer lapses; as soon as the second comes to the other driver, all accept all. Every other time
- * the first one accepts while it lapses.
+ * The first offer expires. When the second reaches the other driver, both drivers accept both. Every other
+ * time the first driver accepts during the expiry.
  */
 async function twoDrivers(heat: Heat): Promise<Answered[]> {
   const { asked: first, other: second, offer: stale } = await heat.firstOffer();

@@ -1,11 +1,10 @@
 /**
  * npm run verify -- races [--times 500] [--only NAME] [--slots N] [--seed TEXT] [--kill-worker [--kills N]]
  *
- * Races answers against each other through a worker and an API that it starts on the given PostgreSQL, Redis and
- * Temporal. After each race it compares PostgreSQL, the workflow and the HTTP answers. A table goes to stderr,
- * one line of JSON to stdout.
- * Exit code: 0 = all agree each time; 1 = not so, with the list of what is broken; 2 = wrong arguments or
- * settings.
+ * Races competing requests through a worker and an API that it starts on the given PostgreSQL, Redis and
+ * Temporal. After each race it compares PostgreSQL, the workflow and the HTTP responses. A table goes to
+ * stderr, one line of JSON to stdout.
+ * Exit code: 0 = all consistent; 1 = a contradiction, listed on stderr; 2 = invalid arguments or settings.
  */
 import { parseArgs } from 'node:util';
 import { countOf, Mistake } from '../../simulator/kit/arguments';
@@ -24,7 +23,7 @@ type Options = { times: number; slots: number; races: readonly Race[]; kills: nu
 
 const PATIENCE_MS = 60_000;
 const SETTLE_MS = 5_000;
-const MOST_BROKEN_SHOWN = 50;
+const MAX_BROKEN_SHOWN = 50;
 
 function readOptions(args: string[]): Options {
   const { values } = parseArgs({
@@ -51,7 +50,7 @@ function readOptions(args: string[]): Options {
   };
 }
 
-/** Offers on for all, and no limits that a race would run into. What the user has set stays as it is. */
+/** Offers on, and no rate limits. User settings are kept. */
 function raceEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return {
     ENABLE_DRIVER_OFFERS: 'true',
@@ -120,7 +119,7 @@ async function runKilled(
   { kills, slots }: Options,
   killable: { worker: ServiceProcess; startAgain: () => Promise<ServiceProcess> },
 ) {
-  log(`${kills} times the worker killed in mid-transaction, ${slots} deliveries each`);
+  log(`${kills} kills of the worker in mid-transaction, with ${slots} deliveries each`);
   const field = await openField(connections, { name: 'worker-killed', slots, offerTtlSeconds: null });
   const killed = await runKills({ inspection, random, field }, killable, kills);
   field.close();
@@ -131,11 +130,10 @@ async function runKilled(
 function conclude(reports: readonly RaceReport[], { seed }: Options): number {
   const broken = reports.flatMap((report) => report.broken);
   log(table(reports));
-  for (const problem of broken.slice(0, MOST_BROKEN_SHOWN)) log(`broken: ${problem}`);
-  if (broken.length > MOST_BROKEN_SHOWN) log(`… and ${broken.length - MOST_BROKEN_SHOWN} more`);
-  process.stdout.write(
-    `${JSON.stringify({ seed, races: reports.map((report) => ({ ...report, broken: report.broken.length })), broken: broken.length })}\n`,
-  );
+  for (const problem of broken.slice(0, MAX_BROKEN_SHOWN)) log(`broken: ${problem}`);
+  if (broken.length > MAX_BROKEN_SHOWN) log(`… and ${broken.length - MAX_BROKEN_SHOWN} more`);
+  const races = reports.map((report) => ({ ...report, broken: report.broken.length }));
+  process.stdout.write(`${JSON.stringify({ seed, races, broken: broken.length })}\n`);
   return broken.length === 0 ? 0 : 1;
 }
 

@@ -6,10 +6,10 @@ import { poll } from '../../simulator/kit/pause';
 import type { Random } from '../../simulator/kit/random';
 import { readDeliveries, readDrivers } from '../../simulator/kit/record';
 import type { Field, Slot } from './field';
-import { type Answered, contradictions, type RaceRecord, type WorkflowWord } from './judge';
+import { type Answered, contradictions, type RaceRecord, type WorkflowState } from './judge';
 import { Balance, Heat, type Race } from './kinds';
 
-/** How the heats of one race went. `broken`: what was not one truth, in words. */
+/** The results of one race. `broken`: the contradictions, in words. */
 export type RaceReport = {
   race: string;
   times: number;
@@ -25,14 +25,14 @@ export type RunDeps = { inspection: Inspection; random: Random; field: Field };
 export type RunOptions = {
   race: Race;
   times: number;
-  /** How long the three witnesses may take to agree, in ms. */
+  /** How long the three sources may take to agree, in ms. */
   settleMs: number;
 };
 
-/** Offers and answers of one heat, a worker that is killed and starts again included. */
+/** The time limit of one heat, a worker restart included. */
 const RACED_WITHIN_MS = 90_000;
 
-/** Runs a race so many times, in all slots at once. */
+/** Runs a race this many times, in all slots at once. */
 export async function runRace(deps: RunDeps, options: RunOptions): Promise<RaceReport> {
   const startedAt = Date.now();
   const latencies = new Latencies();
@@ -96,7 +96,7 @@ async function runHeat(
   const answers = await raced(heat, options);
   const afterRace = answers
     ? await judged(deps, heat, answers, options.settleMs)
-    : [`no offer, or no answer, came within ${RACED_WITHIN_MS / 1_000} s`];
+    : [`no offer or no answer within ${RACED_WITHIN_MS / 1_000} s`];
   const closing = await field.ops.cancel(deliveryId, 'OPS_CANCELLED');
   const afterEnd =
     answers && afterRace.length === 0 ? await judged(deps, heat, answers, options.settleMs, 'closed') : [];
@@ -110,7 +110,7 @@ async function runHeat(
   };
 }
 
-/** @returns null where an offer or an answer did not come in time */
+/** @returns null where an offer or an answer did not arrive in time */
 function raced(heat: Heat, { race }: RunOptions): Promise<Answered[] | null> {
   return pTimeout(race.run(heat), { milliseconds: RACED_WITHIN_MS, fallback: () => null });
 }
@@ -131,8 +131,8 @@ function orderOf({ cityId, pickup }: Slot, sellerOrderId: string) {
 const LOOK_EVERY_MS = 100;
 
 /**
- * What still contradicts when the time to settle is over; empty as soon as all agree.
- * @param state `closed`: the run must have ended, too
+ * The contradictions left when the settle time is over; empty as soon as all agree.
+ * @param state `closed`: the run must have ended as well
  */
 async function judged(
   deps: RunDeps,
@@ -149,7 +149,9 @@ async function judged(
       answers,
     );
     if ('missing' in record) return [record.missing];
-    return state === 'closed' && record.workflow.running ? ['the workflow runs on'] : contradictions(record);
+    return state === 'closed' && record.workflow.running
+      ? ['the workflow is still running']
+      : contradictions(record);
   };
   let problems: string[] = [];
   const agreed = async (): Promise<true | undefined> =>
@@ -158,10 +160,7 @@ async function judged(
   return problems;
 }
 
-/**
- * The three witnesses; none of them stands still while the others are read, so a contradiction counts only if
- * it stays.
- */
+/** Reads the three sources. They change while they are read, so only a lasting contradiction counts. */
 async function witnessed(
   inspection: Inspection,
   deliveryId: string,
@@ -169,7 +168,7 @@ async function witnessed(
   answers: readonly Answered[],
 ): Promise<RaceRecord | { missing: string }> {
   const [delivery] = await readDeliveries(inspection.pool, [deliveryId]);
-  if (!delivery) return { missing: 'the delivery is not in the record' };
+  if (!delivery) return { missing: 'the delivery has no row' };
   const [drivers, workflow] = await Promise.all([
     readDrivers(inspection.pool, driverIds),
     workflowWord(inspection, delivery),
@@ -180,7 +179,7 @@ async function witnessed(
 async function workflowWord(
   inspection: Inspection,
   order: { merchantId: string; sellerOrderId: string },
-): Promise<WorkflowWord | { missing: string }> {
+): Promise<WorkflowState | { missing: string }> {
   const word = await inspection.temporal.word(order);
   switch (word.kind) {
     case 'running':
@@ -192,6 +191,6 @@ async function workflowWord(
     case 'none':
       return { missing: 'there is no workflow' };
     case 'silent':
-      return { missing: `the workflow says nothing: ${word.why}` };
+      return { missing: `the workflow does not answer: ${word.why}` };
   }
 }

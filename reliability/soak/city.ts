@@ -11,20 +11,20 @@ import { type Random, randomFrom } from '../../simulator/kit/random';
 import type { Values } from './sample';
 import { Visitors } from './visitors';
 
-/** `everyMs`: mean pause between two orders. */
+/** `everyMs`: the mean interval between orders. */
 export type CityOptions = { drivers: number; everyMs: number; seed: string; speed: number };
 
 const CANCEL_ODDS = 0.04;
 const PROGRESS_EVERY_MS = 30_000;
 const DESK_EVERY_MS = 5_000;
 const VISITOR_EVERY_MS = 700;
-/** Ops take a driver off duty, whatever they hold. */
+/** Ops rescue a driver at this interval, whatever work they have. */
 const RESCUE_EVERY_MS = 45_000;
 const ALL_ENDED_WITHIN_MS = 10 * 60_000;
 
 /**
- * An ordinary day: most accept, some refuse, some let an offer lapse; one in sixty is not heard for a while
- * after accepting.
+ * Normal behaviour: most drivers accept, some reject, some let an offer expire; one in sixty goes silent for
+ * a while after accepting.
  */
 const TEMPER: Temper = {
   odds: { breakAfterJob: 0.1, failAtDoor: 0.02 },
@@ -41,7 +41,7 @@ const TEMPER: Temper = {
   awayMs: { min: 10_000, max: 40_000 },
 };
 
-/** The demo city under a steady load, with people who come and go. */
+/** The demo city under a steady load, with clients that come and go. */
 export class City {
   private readonly atWork = new AbortController();
   private working: Promise<unknown> | undefined;
@@ -75,7 +75,7 @@ export class City {
     return new City(world, demo, visitors, await connections.desk('olga'), random.stream('desk'), log);
   }
 
-  /** Drivers come on duty, and ops to their desk, and all stay until `end`. */
+  /** Brings drivers and ops on duty, until `end`. */
   open(): void {
     const { signal } = this.atWork;
     void this.demo.tellProgress(PROGRESS_EVERY_MS, signal);
@@ -93,12 +93,15 @@ export class City {
     ]);
   }
 
-  /** Places orders until the signal, the cancels that belong to them included. */
+  /** Places orders until the signal, with their cancellations. */
   order(signal: AbortSignal): Promise<void> {
     return this.demo.orders.run(signal);
   }
 
-  /** Waits until all that was placed has ended. @returns figures, and in words whatever must not be */
+  /**
+   * Waits until every order has ended.
+   * @returns figures, and the violations in words
+   */
   async settle(
     inspection: Inspection,
     signal: AbortSignal,
@@ -114,8 +117,8 @@ export class City {
   }
 
   /**
-   * Everybody goes home. Resolves when the last one has. Work ends first: a driver who still looks after the
-   * app and finds herself off duty would come back on.
+   * Sends everybody off duty. Resolves when all have left. Stops their work first: a driver whose app is
+   * still active would come back on duty.
    */
   async end(): Promise<void> {
     this.atWork.abort();

@@ -1,8 +1,8 @@
 /**
- * Loaded before the worker's and the API's own code in a soak: at SIGWINCH the process collects all garbage,
- * so that what its heap then holds is in use. Nothing else of them is changed, and a process without this
- * passes over that signal (at SIGUSR2 Temporal's SDK would end the worker). Threads of workflows hear no
- * signals; their memory shows in that of the process.
+ * Preloaded into worker and API by the soak: on SIGWINCH the process runs a full garbage collection, so that
+ * its heap holds only live objects. A process without this module ignores SIGWINCH. (SIGUSR2 is not usable:
+ * Temporal's SDK stops the worker on it.) Workflow threads do not receive signals; their memory counts in
+ * that of the process.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';

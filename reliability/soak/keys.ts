@@ -5,7 +5,7 @@ const MB = 1_048_576;
 const PAGE = 1_000;
 const STREAM = 'positions';
 
-/** What Redis holds, read by a connection of its own. */
+/** The keys in Redis, read through its own connection. */
 export class Keys {
   private readonly redis: Redis;
 
@@ -17,7 +17,7 @@ export class Keys {
     this.redis.disconnect();
   }
 
-  /** Of this run of the server: another one after a restart. */
+  /** The run id of the server; it changes with a restart. */
   async runId(): Promise<string> {
     return fact(await this.redis.info('server'), 'run_id');
   }
@@ -41,7 +41,7 @@ export class Keys {
     };
   }
 
-  /** How many keys there are of each kind, and how many of all have no end. */
+  /** The number of keys of each kind, and of keys without expiry. */
   private async kinds(): Promise<[Map<string, number>, number]> {
     const counts = new Map<string, number>();
     let forever = 0;
@@ -58,8 +58,7 @@ export class Keys {
 }
 
 /**
- * Ids and what stands behind them make no kind: `driver:7f…` is `driver`, `limit:ops:ops:olga` is
- * `limit.ops`.
+ * The kind of a key is its name without ids: `driver:7f…` is `driver`, `limit:ops:ops:olga` is `limit.ops`.
  */
 export function kindOf(key: string): string {
   const [first = key, second] = key.split(':');

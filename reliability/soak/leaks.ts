@@ -1,17 +1,17 @@
 import { medianOf, percentileOf } from '../../simulator/client/latencies';
 
-/** One value of a resource. `at`: s since the load began. */
+/** One value of a resource. `at`: seconds since the load began. */
 export type Reading = { at: number; value: number };
 
 /**
- * What a resource may do over a run.
- * - `level`: it belongs to what is going on now, so under a steady load what it comes down to must not rise
- * on and on; `slack` and `slackShare` (of what it was) are let pass.
- * - `memory`: V8 and allocators take room lazily, so only the second half of the run counts, and a growth of
- * `mbPerDay`, or of `noiseMb` in a run too short to tell more.
- * - `per`: it grows by design, and must take as much for each unit of the resource `per` at the end as in the
- * beginning: at most `times` that, and `slack` more.
- * - `shown`: nothing is promised.
+ * How a resource may grow over a run.
+ * - `level`: bound to current work, so under a steady load its floor must not rise; `slack` and `slackShare`
+ * (of the first floor) are tolerated.
+ * - `memory`: V8 and allocators reserve memory lazily, so only the second half of the run counts; `mbPerDay`
+ * is tolerated, and `noiseMb` in a run too short to tell.
+ * - `per`: grows by design with the resource `per`; the amount for each unit at the end is at most `times`
+ * that at the start, plus `slack`.
+ * - `shown`: reported without a bound.
  */
 export type Bound =
   | { kind: 'level'; slack: number; slackShare: number }
@@ -20,9 +20,9 @@ export type Bound =
   | { kind: 'shown' };
 
 /**
- * `first` and `last`: what the resource came down to in the first and the last third of what was judged; of
- * `per` resources what one unit took in each. `perHour`: Theil–Sen slope of what was judged. `allowed`: the
- * most that `last` may be above `first`; null where nothing is promised.
+ * `first` and `last`: the floor in the first and last third of the judged readings; for `per` resources, the
+ * amount for each unit. `perHour`: the Theil–Sen slope. `allowed`: the most that `last` may exceed `first`;
+ * null where there is no bound.
  */
 export type Judgement = {
   kind: Bound['kind'];
@@ -33,39 +33,39 @@ export type Judgement = {
   verdict: 'steady' | 'leaks' | 'shown' | 'too few readings';
 };
 
-/** Below this there is no telling a rise from chance … */
+/** With fewer readings a rise cannot be told from chance. */
 const FEWEST_READINGS = 9;
-/** … and in less than this none from the rest of a warm-up. */
+/** In a shorter time a rise cannot be told from the warm-up. */
 const SHORTEST_S = 120;
-/** The same, of what is counted in a third of a run. */
+/** The fewest units in a third of a run, for `per` resources. */
 const FEWEST_UNITS = 100;
-const SECONDS_A_DAY = 86_400;
-const SECONDS_AN_HOUR = 3_600;
-const HOURS_A_DAY = 24;
-/** From the middle of the first third to the middle of the last one. */
+const SECONDS_PER_DAY = 86_400;
+const SECONDS_PER_HOUR = 3_600;
+const HOURS_PER_DAY = 24;
+/** From the middle of the first third to the middle of the last. */
 const BETWEEN_THIRDS = 2 / 3;
 /**
- * What is held does not come back: what a third of the readings comes down to shows it, and passes over
- * peaks. Memory comes down where its collector was just there; of other things a quarter may lie lower, since
- * there may be little to do for a moment.
+ * A leak never comes back, so it shows in the floor of the readings, which ignores peaks. For memory the
+ * floor is the minimum, just after a collection. For other resources it is the lower quartile, since work may
+ * pause for a moment.
  */
 const FLOOR_PERCENT: Readonly<Record<Exclude<Bound['kind'], 'per'>, number>> = {
   level: 25,
   memory: 0,
   shown: 25,
 };
-/** Whoever rises on and on did a part of it in each step; a pool that filled once did not. */
+/** A leak rises in each step by at least this share of the total; a pool that fills once does not. */
 const SHARE_OF_EACH_STEP = 1 / 4;
-/** … and memory rose by a part of it between its dips as well, by the slope of all readings. */
+/** A memory leak also rises between the minima by at least this share, by the slope of all readings. */
 const SHARE_BETWEEN_DIPS = 1 / 2;
-/** Of longer series so many readings make the slope. */
+/** The most readings that the slope uses; longer series are thinned. */
 const SLOPE_READINGS = 400;
 
 /**
- * Whether a resource leaks.
- * @param readings in order of time; @param per those of the resource that it grows by, for bounds of that
- *   kind
- * @param warmUpS readings before that are passed over
+ * Judges whether a resource leaks.
+ * @param readings in order of time
+ * @param per the readings of the resource that it grows with, for bounds of kind `per`
+ * @param warmUpS earlier readings are ignored
  */
 export function judge(
   readings: readonly Reading[],
@@ -98,23 +98,19 @@ function judgeMemory(
   const [from, to] = spanOf(readings);
   const half = readings.filter(({ at }) => at >= (from + to) / 2);
   const judged = judgeRise(half, kind, () => Math.max(noiseMb, perDaySeen(half, mbPerDay)));
-  // A dip is as deep as the collector happened to dig: one that came early and deep makes no leak of a
-  // process that otherwise stays where it is.
+  // The depth of a minimum depends on when the collector ran: an early deep one is no evidence of a leak.
   const isDipOnly =
-    perDaySeen(half, judged.perHour * HOURS_A_DAY) <= (judged.allowed ?? 0) * SHARE_BETWEEN_DIPS;
+    perDaySeen(half, judged.perHour * HOURS_PER_DAY) <= (judged.allowed ?? 0) * SHARE_BETWEEN_DIPS;
   return judged.verdict === 'leaks' && isDipOnly ? { ...judged, verdict: 'steady' } : judged;
 }
 
-/** What so much a day comes to between the thirds of these readings. */
+/** The growth that is allowed between the thirds of these readings, from a rate per day. */
 function perDaySeen(readings: readonly Reading[], perDay: number): number {
   const [from, to] = spanOf(readings);
-  return ((perDay * (to - from)) / SECONDS_A_DAY) * BETWEEN_THIRDS;
+  return ((perDay * (to - from)) / SECONDS_PER_DAY) * BETWEEN_THIRDS;
 }
 
-/**
- * It leaks where it came down to more and more, by more than allowed in all, and by a part of that in each
- * step.
- */
+/** A leak: the floor rises by more than allowed in total, and by a share of that in each step. */
 function judgeRise(
   readings: readonly Reading[],
   kind: 'level' | 'memory',
@@ -172,7 +168,7 @@ function judgePer(
   };
 }
 
-/** What was added over these readings, for each unit. */
+/** The increase over these readings for each unit. */
 function rateOf(pairs: readonly { value: number; units: number }[]): { rate: number; units: number } {
   const [begin, end] = [pairs[0], pairs.at(-1)];
   const units = begin && end ? end.units - begin.units : 0;
@@ -193,7 +189,10 @@ function floorsOf(
   return { first, middle, last };
 }
 
-/** Three equal parts of the readings. @param shared how many readings a part has in common with the next */
+/**
+ * Three equal parts of the readings.
+ * @param shared how many readings a part shares with the next
+ */
 function thirdsOf<T>(readings: readonly T[], shared: number): T[][] {
   const cut = (third: number): number => Math.round((third * readings.length) / 3);
   return [0, 1, 2].map((third) => readings.slice(cut(third), cut(third + 1) + shared));
@@ -204,8 +203,8 @@ function spanOf(readings: readonly Reading[]): [number, number] {
 }
 
 /**
- * The median of the slopes between all pairs of readings (Theil–Sen): up to a quarter of them may be far off.
- * 0 of fewer than two.
+ * The median slope between all pairs of readings (Theil–Sen), robust against a quarter of outliers. 0 for
+ * fewer than two readings.
  */
 export function slopePerHour(readings: readonly Reading[]): number {
   const every = Math.ceil(readings.length / SLOPE_READINGS);
@@ -213,5 +212,5 @@ export function slopePerHour(readings: readonly Reading[]): number {
   const slopes = some.flatMap((a, index) =>
     some.slice(index + 1).flatMap((b) => (b.at > a.at ? [(b.value - a.value) / (b.at - a.at)] : [])),
   );
-  return (medianOf(slopes) ?? 0) * SECONDS_AN_HOUR;
+  return (medianOf(slopes) ?? 0) * SECONDS_PER_HOUR;
 }

@@ -2,21 +2,21 @@
  * npm run verify -- soak [--minutes 30] [--drivers 60] [--every SECONDS] [--speed X] [--seed TEXT]
  *                        [--sample SECONDS] [--csv FILE] [--programs FOLDER]
  *
- * A steady load from the demo city on a worker and an API that it starts on the given PostgreSQL, Redis and
- * Temporal: orders, positions, breaks, rejections, lapses, cancels, drivers who vanish for a while, sockets that
- * come and go, ops who look and step in. It samples what each process and server holds. Then leaks.ts and
- * resources.ts judge whether anything grows that should not, whether everything is released after the load, and
- * whether the record, the workflows, the live map and what was acknowledged agree.
+ * Runs a steady load of the demo city on a worker and an API that it starts on the given PostgreSQL, Redis
+ * and Temporal: orders, positions, breaks, rejections, expiries, cancellations, drivers who go silent for a
+ * while, sockets that come and go, ops who intervene. It samples the resources of each process and server.
+ * Then leaks.ts and resources.ts judge whether any of them leaks, whether all are released after the load,
+ * and whether PostgreSQL, workflows, live map and acknowledged results agree.
  *
- *   --every      mean pause between two orders (1 s)
- *   --speed      how many times faster than in life the drivers are (60)
- *   --sample     seconds between two samples (10); every sixth also collects the garbage of worker and API, to
- *                see what their heaps hold
+ *   --every      mean interval between orders (1 s)
+ *   --speed      how many times faster than in reality the drivers are (60)
+ *   --sample     seconds between samples (10); every sixth also runs a garbage collection in worker and API,
+ *                to measure their live heap
  *   --csv        writes all samples to this file
- *   --programs   where the compiled worker and API are, to soak others than these
+ *   --programs   the folder of the compiled worker and API, to test another build
  *
  * A table goes to stderr, one line of JSON to stdout.
- * Exit code: 0 = nothing leaks and nothing is broken, 1 = not so, 2 = wrong arguments or settings.
+ * Exit code: 0 = no leak and no violation, 1 = a leak or a violation, 2 = invalid arguments or settings.
  */
 import { parseArgs } from 'node:util';
 import { machine, serverVersions } from '../../bench/machine';
@@ -29,9 +29,9 @@ import { soak, type SoakOptions } from './run';
 
 const SECONDS = { min: 0.1, max: 3_600 };
 const THOROUGH_EVERY = 6;
-/** A sixth of the run, but five minutes at the most. */
+/** A sixth of the run, at most five minutes. */
 const LONGEST_WARM_UP_S = 300;
-const MOST_BROKEN_SHOWN = 50;
+const MAX_BROKEN_SHOWN = 50;
 
 function readOptions(args: string[]): SoakOptions & { csv: string | undefined } {
   const { values } = parseArgs({
@@ -76,7 +76,7 @@ async function main(signal: AbortSignal): Promise<number> {
   const leaks = [...judged].flatMap(([name, { verdict }]) => (verdict === 'leaks' ? [name] : []));
   log(tableOf(judged));
   for (const name of leaks) log(`leaks: ${name}`);
-  for (const problem of broken.slice(0, MOST_BROKEN_SHOWN)) log(`broken: ${problem}`);
+  for (const problem of broken.slice(0, MAX_BROKEN_SHOWN)) log(`broken: ${problem}`);
   const { minutes, drivers, everyMs, speed, seed } = options;
   process.stdout.write(
     `${JSON.stringify({

@@ -3,7 +3,7 @@ import { stringify } from 'csv-stringify/sync';
 import type { Judgement } from './leaks';
 import { namesOf, type Sample } from './sample';
 
-/** In the order of the table: what leaks comes first. */
+/** The order of the table: leaks come first. */
 const ORDER: Readonly<Record<Judgement['verdict'], number>> = {
   leaks: 0,
   'too few readings': 1,
@@ -11,7 +11,7 @@ const ORDER: Readonly<Record<Judgement['verdict'], number>> = {
   shown: 3,
 };
 
-/** One line a resource, for people. */
+/** One line for each resource. */
 export function tableOf(judged: ReadonlyMap<string, Judgement>): string {
   const row = (cells: readonly string[]): string =>
     cells.map((cell, at) => (at === 0 ? cell.padEnd(36) : cell.padStart(13))).join('');
@@ -30,13 +30,13 @@ export function tableOf(judged: ReadonlyMap<string, Judgement>): string {
     );
   return [
     '',
-    row(['resource', 'kind', 'first', 'last', 'an hour', 'may grow', 'verdict']),
+    row(['resource', 'kind', 'first', 'last', 'per hour', 'allowed', 'verdict']),
     ...lines,
     '',
   ].join('\n');
 }
 
-/** The same for the line of JSON. */
+/** The same as JSON. */
 export function resourcesOf(judged: ReadonlyMap<string, Judgement>): Record<string, object> {
   const rounded = (value: number | null): number | null =>
     value === null || !Number.isFinite(value) ? null : Number(value.toPrecision(4));
@@ -55,7 +55,7 @@ export function resourcesOf(judged: ReadonlyMap<string, Judgement>): Record<stri
   );
 }
 
-/** One line a sample, one column a resource. */
+/** One line for each sample, one column for each resource. */
 export function writeCsv(file: string, samples: readonly Sample[]): void {
   const names = namesOf(samples);
   const rows = samples.map(({ at, values }) => [at.toFixed(1), ...names.map((name) => values[name] ?? '')]);

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { CpuContention } from '../chaos/cpuContention';
 import { FaultClock } from '../chaos/faults';
 import { Judge } from '../chaos/judge';
-import { sentenceOf } from '../checker/broken';
+import { sentenceOf } from '../checker/violation';
 import { connect } from '../../simulator/client/connections';
 import { DEMO_CITY } from '../../simulator/demo/city';
 import type { InspectorSettings } from '../../simulator/kit/environment';
@@ -10,13 +10,13 @@ import { Inspection } from '../../simulator/kit/inspection';
 import { pause, poll } from '../../simulator/kit/pause';
 import { startApi, startWorker } from '../../simulator/kit/processes';
 import { City, type CityOptions } from './city';
-import { notBack } from './resources';
+import { unreleased } from './resources';
 import { type Sample, under } from './sample';
 import { Sampler, type Urls } from './sampler';
 
 /**
- * `thoroughEvery`: each so manyth sample also collects all garbage. `programs`: where worker and API are, if
- * not beside this program.
+ * `thoroughEvery`: every n-th sample includes a garbage collection. `programs`: the folder of worker and API;
+ * by default those of this build.
  */
 export type SoakOptions = CityOptions & {
   minutes: number;
@@ -25,11 +25,8 @@ export type SoakOptions = CityOptions & {
   programs?: string;
 };
 
-/**
- * All that was seen. `broken`: in words, whatever must not be, but for leaks. `slowness`: as of a run of the
- * chaos.
- */
-export type Soaked = {
+/** The results of a soak. `broken`: violations in words, without leaks. `slowness`: the CPU contention. */
+export type SoakResult = {
   samples: Sample[];
   orders: number;
   figures: object;
@@ -40,19 +37,19 @@ export type Soaked = {
 type Log = (line: string) => void;
 
 const PATIENCE_MS = 60_000;
-/** A process that has just started still opens what it needs. */
+/** Time for a new process to open what it needs. */
 const BEFORE_MS = 3_000;
-/** Connections kept alive end within this. */
-const BACK_WITHIN_MS = 15_000;
+/** Idle keep-alive connections close within this time. */
+const RELEASED_WITHIN_MS = 15_000;
 
-/** Worker and API of their own, the city at work on them for so long, and all of it looked at meanwhile. */
+/** Runs the city on its own worker and API for the given time, and samples the resources. */
 export async function soak(
   settings: InspectorSettings,
   options: SoakOptions,
   env: NodeJS.ProcessEnv,
   log: Log,
   signal: AbortSignal,
-): Promise<Soaked> {
+): Promise<SoakResult> {
   const start = [
     soakEnvironment(env),
     { nodeOptions: ['--require', COLLECTOR], dist: options.programs },
@@ -71,10 +68,7 @@ export async function soak(
   }
 }
 
-/**
- * Offers on for all, and no limits that a load from one address would run into. What the user has set stays
- * as it is.
- */
+/** Offers on, and no rate limits, which a load from one address would hit. User settings are kept. */
 function soakEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return {
     ENABLE_DRIVER_OFFERS: 'true',
@@ -92,7 +86,7 @@ function soakEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   };
 }
 
-/** Loaded into worker and API before their own code. */
+/** Preloaded into worker and API. */
 const COLLECTOR = join(__dirname, 'collectOnSignal.js');
 
 type Running = { settings: InspectorSettings; env: NodeJS.ProcessEnv; urls: Urls; pids: readonly number[] };
@@ -102,12 +96,12 @@ async function observed(
   options: SoakOptions,
   log: Log,
   signal: AbortSignal,
-): Promise<Soaked> {
+): Promise<SoakResult> {
   const inspection = await Inspection.open(settings);
   const sampler = await Sampler.open(settings, urls);
   const cpuContention = new CpuContention(() => pids);
-  // No fault is ever on; that all drivers come on duty at once counts as one that just ended, as it does in
-  // the chaos.
+  // This run injects no faults. All drivers come on duty at once at the start, which counts as a fault that
+  // just ended, as in the chaos run.
   const judge = await Judge.open({
     env,
     cityId: DEMO_CITY.cityId,
@@ -121,17 +115,17 @@ async function observed(
     await pause(BEFORE_MS, signal);
     const before = await sampler.sample(true);
     const untilOver = AbortSignal.any([signal, over.signal]);
-    const looking = Promise.all([cpuContention.keepLooking(untilOver), judge.keepLooking(untilOver)]);
+    const looking = Promise.all([cpuContention.keepSampling(untilOver), judge.keepChecking(untilOver)]);
     const samples = await sampledLoad(city, sampler, options, log, signal);
     signal.throwIfAborted();
-    log(`the load is over; waiting for what is in hand`);
+    log(`the load is over; waiting for open deliveries`);
     const { figures, problems } = await city.settle(inspection, signal);
     signal.throwIfAborted();
     await city.end();
     over.abort();
     await looking;
     const invariants = (await judge.conclude(city.acknowledged())).map(sentenceOf);
-    const restless = await notBackInTime(sampler, before, signal);
+    const restless = await unreleasedInTime(sampler, before, signal);
     const broken = [...problems, ...invariants, ...restless, ...(await sampler.startedAnew())];
     return {
       samples: [before, ...samples],
@@ -146,7 +140,7 @@ async function observed(
   }
 }
 
-/** @returns the samples that were taken while orders came */
+/** @returns the samples taken while orders came in */
 async function sampledLoad(
   city: City,
   sampler: Sampler,
@@ -164,15 +158,15 @@ async function sampledLoad(
   while (Date.now() < endsAt && (await pause(sampleEveryMs, signal))) {
     const { at, values } = await sampler.sample(samples.length % thoroughEvery === 0);
     samples.push({ at, values: { ...under('load', city.counts()), ...values } });
-    if (samples.length % thoroughEvery === 0) log(glance(samples.at(-1)));
+    if (samples.length % thoroughEvery === 0) log(summaryLine(samples.at(-1)));
   }
   over.abort();
   await orders;
   return samples;
 }
 
-/** A line for people. */
-function glance(sample: Sample | undefined): string {
+/** A summary for the log. */
+function summaryLine(sample: Sample | undefined): string {
   const shown = [
     'load.orders',
     'worker.memoryMb',
@@ -185,17 +179,18 @@ function glance(sample: Sample | undefined): string {
     'db.deliveries.open',
     'db.outbox.unsent',
   ];
-  return `${Math.round(sample?.at ?? 0)} s: ${shown.map((name) => `${name} ${Math.round(sample?.values[name] ?? NaN)}`).join(', ')}`;
+  const values = shown.map((name) => `${name} ${Math.round(sample?.values[name] ?? NaN)}`);
+  return `${Math.round(sample?.at ?? 0)} s: ${values.join(', ')}`;
 }
 
 /**
- * What is held by connections, requests and deliveries comes back once those are over; some of it only when
- * it has timed out.
+ * Waits until resources held by connections, requests and deliveries are released; some only after a
+ * time-out.
  */
-async function notBackInTime(sampler: Sampler, before: Sample, signal: AbortSignal): Promise<string[]> {
+async function unreleasedInTime(sampler: Sampler, before: Sample, signal: AbortSignal): Promise<string[]> {
   let left: string[] = [];
   const isBack = async (): Promise<true | undefined> =>
-    (left = notBack(before, await sampler.sample(false))).length === 0 ? true : undefined;
-  await poll(isBack, { everyMs: 1_000, deadlineAt: Date.now() + BACK_WITHIN_MS, signal });
+    (left = unreleased(before, await sampler.sample(false))).length === 0 ? true : undefined;
+  await poll(isBack, { everyMs: 1_000, deadlineAt: Date.now() + RELEASED_WITHIN_MS, signal });
   return left;
 }

@@ -6,11 +6,11 @@ import type { Values } from './sample';
 const DESCRIBED_AT_ONCE = 20;
 const SCHEDULER = 'temporal-sys-scheduler:';
 
-/** What Temporal holds. */
+/** The workflow runs in Temporal. */
 export class Runs {
   private readonly ended = { runs: 0, events: 0, longest: 0 };
   private lookedUntil = new Date();
-  /** Visibility may show an end a little late: those already counted, of the last look. */
+  /** Visibility is eventually consistent: the runs that the last sample counted already. */
   private counted = new Set<string>();
 
   private constructor(
@@ -18,7 +18,7 @@ export class Runs {
     private readonly client: Client,
   ) {}
 
-  /** By Temporal's own environment configuration, as the worker does. */
+  /** Connects by Temporal's own environment configuration, as the worker does. */
   static async open(): Promise<Runs> {
     const { connectionOptions, namespace } = loadClientConnectConfig();
     const connection = await Connection.connect(connectionOptions);
@@ -47,7 +47,7 @@ export class Runs {
     };
   }
 
-  /** Longest history of the schedules' own workflows. */
+  /** The longest history of the schedules' own workflows. */
   async readSchedules(): Promise<Values> {
     let [count, longest] = [0, 0];
     for await (const { scheduleId } of this.client.schedule.list()) {
@@ -62,7 +62,7 @@ export class Runs {
       .count;
   }
 
-  /** Of some that are open. */
+  /** The longest history of some open runs. */
   private async longestOpen(): Promise<number> {
     const query = `WorkflowType = '${WORKFLOWS.delivery}' AND ExecutionStatus = 'Running'`;
     let [longest, looked] = [0, 0];
@@ -79,11 +79,12 @@ export class Runs {
     return longest;
   }
 
-  /** Those that ended since the last look, and what they took. */
+  /** Counts the runs closed since the last sample, with their histories. */
   private async countEnded(): Promise<void> {
     const until = new Date();
     const from = new Date(this.lookedUntil.getTime() - OVERLAP_MS);
-    const query = `WorkflowType = '${WORKFLOWS.delivery}' AND CloseTime BETWEEN '${from.toISOString()}' AND '${until.toISOString()}'`;
+    const closed = `CloseTime BETWEEN '${from.toISOString()}' AND '${until.toISOString()}'`;
+    const query = `WorkflowType = '${WORKFLOWS.delivery}' AND ${closed}`;
     const seen = new Set<string>();
     for await (const { runId, historyLength } of this.client.workflow.list({ query, pageSize: 1_000 })) {
       seen.add(runId);

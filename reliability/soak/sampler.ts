@@ -9,7 +9,7 @@ import { Runs } from './runs';
 import { type Sample, under, type Values } from './sample';
 import { Tables } from './tables';
 
-/** Where worker and API say their metrics. */
+/** The metrics endpoints of worker and API. */
 export type Urls = { worker: string; api: string };
 
 const MB = 1_048_576;
@@ -20,15 +20,15 @@ const DEFAULT_PORTS: Readonly<Record<string, number>> = {
   'redis:': 6379,
   'rediss:': 6379,
 };
-/** A collection of all garbage takes some 100 ms. */
+/** A full garbage collection takes about 100 ms. */
 const COLLECTED_AFTER_MS = 400;
 
 const NAMES = ['worker', 'api', 'postgres', 'redis', 'temporal'] as const;
 type Name = (typeof NAMES)[number];
 
 /**
- * Looks at everything that could leak: the processes of this machine, what they say of themselves, and what
- * lies in PostgreSQL, Redis and Temporal.
+ * Samples everything that could leak: the local processes, their metrics, and the contents of PostgreSQL,
+ * Redis and Temporal.
  */
 export class Sampler {
   private startedAt = performance.now();
@@ -65,14 +65,13 @@ export class Sampler {
     await Promise.all([this.parts.tables.close(), this.parts.runs.close()]);
   }
 
-  /** From now on samples say how long ago this was. */
+  /** Sets the zero of the samples' time. */
   begin(): void {
     this.startedAt = performance.now();
   }
 
   /**
-   * @param thorough also what takes longer: the heaps after a collection of all garbage, the histories of the
-   *   schedules
+   * @param thorough also the slow values: heaps after a full garbage collection, histories of the schedules
    */
   async sample(thorough: boolean): Promise<Sample> {
     const at = (performance.now() - this.startedAt) / 1_000;
@@ -95,11 +94,11 @@ export class Sampler {
     };
   }
 
-  /** What is not the process or server that it was when this was opened: a sentence each. */
+  /** The processes and servers that restarted since this sampler was opened, one sentence each. */
   async startedAnew(): Promise<string[]> {
     const now = await identitiesOf(this.parts, this.urls);
     return NAMED.flatMap((name, index) =>
-      now[index] === this.identities[index] ? [] : [`${name} was started anew during the run`],
+      now[index] === this.identities[index] ? [] : [`${name} was restarted during the run`],
     );
   }
 
@@ -117,7 +116,7 @@ export class Sampler {
     ]);
   }
 
-  /** Of worker and API: what they say of themselves. */
+  /** The metrics of worker and API. */
   private async ownWords(name: 'worker' | 'api'): Promise<Values> {
     const metrics = await readMetrics(this.urls[name]);
     const read = (metric: string, labels: Record<string, string> = {}, per = 1): number | undefined => {
@@ -177,7 +176,7 @@ function known(values: Readonly<Record<string, number | undefined>>): Values {
   );
 }
 
-/** Only those of this machine can be looked into. */
+/** Only local processes can be inspected. */
 function processAt(url: string): Process[] {
   const process = LOOPBACK.includes(new URL(url).hostname) ? listenerOn(portOf(url)) : undefined;
   return process ? [process] : [];

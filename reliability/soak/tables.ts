@@ -2,12 +2,12 @@ import { Pool } from 'pg';
 import type { Values } from './sample';
 
 const MB = 1_048_576;
-/** Of the service and of this program; the rest are of Temporal or strangers. */
+/** The applications of the service; other connections belong to this program, Temporal or others. */
 const SHOWN_APPLICATIONS = { 'driver-service worker': 'worker', 'driver-service api': 'api' } as const;
 
 type Table = { name: string; rows: number; dead: number; mb: number };
 
-/** What PostgreSQL holds, read by a connection of its own. */
+/** The contents of PostgreSQL, read through its own connection. */
 export class Tables {
   private readonly pool: Pool;
 
@@ -20,7 +20,7 @@ export class Tables {
     return this.pool.end();
   }
 
-  /** Since when the server runs: another one after a restart. */
+  /** When the server started; it changes with a restart. */
   async startedAt(): Promise<string> {
     const {
       rows: [row],
@@ -43,7 +43,8 @@ export class Tables {
 
   private async connections(): Promise<Values> {
     const { rows } = await this.pool.query<{ name: string; count: number }>(
-      'SELECT application_name AS name, count(*)::int AS count FROM pg_stat_activity WHERE datname = current_database() GROUP BY 1',
+      `SELECT application_name AS name, count(*)::int AS count FROM pg_stat_activity
+        WHERE datname = current_database() GROUP BY 1`,
     );
     return Object.fromEntries(
       Object.entries(SHOWN_APPLICATIONS).map(([name, short]) => [
@@ -69,10 +70,7 @@ export class Tables {
     };
   }
 
-  /**
-   * Partitions count as their table. Rows are what was put in less what was taken out, not the estimate of
-   * the planner.
-   */
+  /** Partitions count as their table. Rows are inserts minus deletes, not the planner's estimate. */
   private async tables(): Promise<Table[]> {
     const { rows } = await this.pool.query<Table>(`
       SELECT coalesce(root.relname, s.relname) AS name, sum(s.n_tup_ins - s.n_tup_del)::float8 AS rows,

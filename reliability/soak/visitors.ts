@@ -1,4 +1,4 @@
-import { io } from 'socket.io-client';
+import { connectEvents } from '@driver-service/api-client';
 import type { Connections } from '../../simulator/client/connections';
 import type { Holder } from '../../simulator/client/tokens';
 import { DEMO_CITY, DEMO_SHOPS } from '../../simulator/demo/city';
@@ -12,14 +12,14 @@ export type VisitorsDeps = {
   log: (line: string) => void;
 };
 
-/** How long somebody looks, in ms. One in four goes while the server still lets them in. */
+/** How long a visitor stays, in ms. One in four leaves while the server is still authenticating them. */
 const STAY_MS = { min: 500, max: 8_000 };
 const HASTY_ODDS = 0.25;
 const HASTY_MS = 30;
 
 /**
- * Screens that are opened and closed: ops, shops, drivers with a second phone, and somebody whose token is
- * not worth anything.
+ * Sockets that open and close: ops screens, merchants, drivers with a second device, and clients with an
+ * invalid token.
  */
 export class Visitors {
   visits = 0;
@@ -28,7 +28,7 @@ export class Visitors {
 
   constructor(private readonly deps: VisitorsDeps) {}
 
-  /** Somebody comes each `everyMs`, until the signal. Resolves when all have gone. */
+  /** Adds a visitor every `everyMs` until the signal. Resolves when all have left. */
   async come(everyMs: number, signal: AbortSignal): Promise<void> {
     while (await pause(everyMs, signal)) {
       const visit = this.visit(signal).catch(
@@ -74,17 +74,15 @@ export class Visitors {
 
   private async look(holder: Holder, forMs: number, signal: AbortSignal): Promise<void> {
     const { connections } = this.deps;
-    const socket = io(connections.apiUrl, {
-      auth: { token: await connections.login(holder) },
-      transports: ['websocket'],
-      forceNew: true,
-      reconnection: false,
-    });
+    const socket = connectEvents({ baseUrl: connections.apiUrl, token: await connections.login(holder) });
     await pause(forMs, signal);
     socket.disconnect();
   }
 
-  /** What such a screen asks for first. @returns whether it was answered */
+  /**
+   * The first request of such a screen.
+   * @returns whether it succeeded
+   */
   private async read(holder: Holder): Promise<boolean> {
     const { connections } = this.deps;
     if (holder.role !== 'ops') return true;
@@ -94,12 +92,7 @@ export class Visitors {
   }
 
   private async knock(): Promise<void> {
-    const socket = io(this.deps.connections.apiUrl, {
-      auth: { token: 'nothing' },
-      transports: ['websocket'],
-      forceNew: true,
-      reconnection: false,
-    });
+    const socket = connectEvents({ baseUrl: this.deps.connections.apiUrl, token: 'nothing' });
     const answer = await fetch(`${this.deps.connections.apiUrl}/v2/me`, {
       headers: { authorization: 'Bearer nothing' },
       signal: AbortSignal.timeout(5_000),

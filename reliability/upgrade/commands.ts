@@ -3,16 +3,16 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 
-/** The commands that whoever runs the service has, run as they are. */
+/** The operator's commands, run as they are. */
 export type Answered = { code: number; said: unknown; words: string };
 
 const run = promisify(execFile);
 const FAILED = z.object({ code: z.number(), stdout: z.string(), stderr: z.string() });
-const MOST_OUTPUT = 10_000_000;
+const MAX_OUTPUT = 10_000_000;
 
 /**
  * Runs a Node program to its end. `said`: its last line on stdout, where that is JSON.
- * @throws Error where it could not be run, or was killed
+ * @throws Error where it could not be started, or was killed
  */
 export async function command(
   path: string,
@@ -21,7 +21,7 @@ export async function command(
 ): Promise<Answered> {
   const { code, stdout, stderr } = await run(process.execPath, ['--enable-source-maps', path, ...args], {
     env,
-    maxBuffer: MOST_OUTPUT,
+    maxBuffer: MAX_OUTPUT,
   }).then(
     (done) => ({ code: 0, ...done }),
     (error: unknown) => {
@@ -44,9 +44,9 @@ function jsonOf(line: string): unknown {
 const CURRENT = z.object({ current: z.string().nullable(), before: z.string().nullable() });
 
 /**
- * `worker:builds set-current`, of the build whose programs these are, or of `build`.
- * @returns both builds; null: workers without versions
- * @throws Error with its words where it failed
+ * `worker:builds set-current` for `build`, or for the build of these programs.
+ * @returns both builds; null: workers without versioning
+ * @throws Error with the command's output where it failed
  */
 export async function setCurrent(
   programs: string,
@@ -58,11 +58,11 @@ export async function setCurrent(
     ['set-current', ...(build === undefined ? [] : ['--build', build])],
     env,
   );
-  if (code !== 0) throw new Error(`worker:builds set-current ended with ${code}: ${words}`);
+  if (code !== 0) throw new Error(`worker:builds set-current exited with ${code}: ${words}`);
   return CURRENT.parse(said);
 }
 
-/** `worker:builds drained`: whether nothing is open on that build any more, after so many seconds at most. */
+/** `worker:builds drained`: whether the build has no open run left, waiting at most this many seconds. */
 export async function isDrained(
   programs: string,
   buildId: string,
@@ -74,13 +74,16 @@ export async function isDrained(
     ['drained', '--build', buildId, '--wait', String(waitSeconds)],
     env,
   );
-  if (code > 1) throw new Error(`worker:builds drained ended with ${code}: ${words}`);
+  if (code > 1) throw new Error(`worker:builds drained exited with ${code}: ${words}`);
   return code === 0;
 }
 
 const REPLAYED = z.object({ build: z.string(), histories: z.number(), refused: z.array(z.string()) });
 
-/** `verify -- histories` on a build's bundle. @returns its id, and how many of the recorded histories it refuses */
+/**
+ * `verify -- histories` on a build's bundle.
+ * @returns its id, and how many of the recorded histories fail to replay
+ */
 export async function checkReplay(
   programs: string,
   bundle: string,
@@ -90,7 +93,7 @@ export async function checkReplay(
     ['--bundle', bundle],
     {},
   );
-  if (code > 1) throw new Error(`the replay check ended with ${code}: ${words}`);
+  if (code > 1) throw new Error(`the replay check exited with ${code}: ${words}`);
   const { build, histories, refused } = REPLAYED.parse(said);
   return { code, build, histories, refused: refused.length };
 }

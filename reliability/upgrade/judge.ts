@@ -2,8 +2,8 @@ import { WORKFLOWS } from '../../workflows/contract';
 import type { Run } from './runs';
 
 /**
- * From `doneAt` on runs begin on this build; between `askedAt` and then, on it or on the one before. Epoch
- * ms.
+ * The period of a current build. Runs that begin after `doneAt` start on it; between `askedAt` and `doneAt`
+ * on it or the build before. Epoch ms.
  */
 export type Epoch = { build: string; askedAt: number; doneAt: number };
 
@@ -11,21 +11,18 @@ export type RolloutFigures = {
   runs: number;
   deliveries: number;
   deliveriesByEpoch: number[];
-  /**
-   * Deliveries that were open when another build became the current one, and ended on the build that began
-   * them.
-   */
+  /** Deliveries that were open when the current build changed, and ended on the build that they began on. */
   crossed: number;
   failedTasks: number;
 };
 
-/** A run's first task may come so much later than the run. */
+/** How long after its start the first task of a run may come. */
 const FIRST_TASK_MS = 1_000;
 const GOOD_ENDS = ['COMPLETED', 'CONTINUED_AS_NEW', 'RUNNING'];
 
 /**
- * Holds runs to what pinning promises: one build a run, the current one of its beginning, and no task that
- * fails. Those from before the first epoch are left out.
+ * Checks pinning: each run stays on one build, the current one at its start, and no task fails. Runs from
+ * before the first period are ignored.
  */
 export function judgeRuns(
   all: readonly Run[],
@@ -46,13 +43,9 @@ export function judgeRuns(
   };
   const unseen = [
     ...deliveriesByEpoch.flatMap((count, index) =>
-      count === 0
-        ? [`no delivery began in the time of build ${index + 1}, so that nothing is shown of it`]
-        : [],
+      count === 0 ? [`no delivery began while build ${index + 1} was current: nothing was tested`] : [],
     ),
-    ...(crossed.length === 0
-      ? ['no delivery was open while builds changed, so that nothing is shown of it']
-      : []),
+    ...(crossed.length === 0 ? ['no delivery was open when the build changed: nothing was tested'] : []),
   ];
   return { figures, problems: [...runs.flatMap((run) => problemsOf(run, epochs)), ...unseen] };
 }
@@ -64,7 +57,7 @@ function problemsOf(run: Run, epochs: readonly Epoch[]): string[] {
     ...(failedTasks > 0 ? [`${failedTasks} of its tasks failed`] : []),
     ...(builds.length > 1 ? [`builds ${builds.join(' and ')} had it`] : []),
     ...(builds.length > 0 && (pinnedTo === null || !builds.includes(pinnedTo))
-      ? [`it is pinned to ${pinnedTo ?? 'nothing'}, and ran on ${builds.join(', ')}`]
+      ? [`it is pinned to ${pinnedTo ?? 'nothing'}, but ran on ${builds.join(', ')}`]
       : []),
     ...(wanted !== undefined && builds.length > 0 && !builds.includes(wanted)
       ? [`it began on ${builds.join(', ')}, not on the current build ${wanted}`]
@@ -74,7 +67,10 @@ function problemsOf(run: Run, epochs: readonly Epoch[]): string[] {
   return problems.map((problem) => `run of ${workflowId}: ${problem}`);
 }
 
-/** Whose time a run began in. @returns undefined where it may be of either */
+/**
+ * The period a run began in.
+ * @returns undefined where it may be either of two
+ */
 function epochOf({ startedAt }: Run, epochs: readonly Epoch[]): number | undefined {
   const index = epochs.findIndex(
     ({ doneAt }, at) =>

@@ -3,12 +3,12 @@ import { pause } from '../../simulator/kit/pause';
 
 const LOOK_EVERY_MS = 20;
 /**
- * Locks of tables that reading and writing rows takes. Who waits for one of those waits for a change of the
- * schema: nothing else is in their way.
+ * Table locks that reading and writing rows takes. A session that waits for one of them waits for a schema
+ * change.
  */
 const OF_ROWS = ['AccessShareLock', 'RowShareLock', 'RowExclusiveLock'];
 
-/** Looks every 20 ms how long anybody who reads or writes rows has waited for a table. */
+/** Samples every 20 ms how long readers and writers have waited for a table lock. */
 export class LockWatch {
   private longestMs = 0;
   private readonly over = new AbortController();
@@ -18,20 +18,17 @@ export class LockWatch {
 
   start(): void {
     this.watching = this.watch();
-    this.watching.catch(() => undefined); // stop() tells of it
+    this.watching.catch(() => undefined); // stop() reports it
   }
 
-  /**
-   * @returns the longest such wait since the last time this was asked, in ms; of those that were shorter than
-   *   a look, 0
-   */
+  /** @returns the longest wait since the last call, in ms; 0 for waits between two samples */
   take(): number {
     const longestMs = this.longestMs;
     this.longestMs = 0;
     return Math.round(longestMs);
   }
 
-  /** @throws Error where it could not look */
+  /** @throws Error where sampling failed */
   async stop(): Promise<void> {
     this.over.abort();
     await this.watching;
@@ -42,7 +39,8 @@ export class LockWatch {
       const {
         rows: [row],
       } = await this.pool.query<{ ms: number | null }>(
-        `SELECT (extract(epoch FROM max(clock_timestamp() - waitstart)) * 1000)::float8 AS ms FROM pg_locks WHERE NOT granted AND locktype = 'relation' AND mode = ANY($1)`,
+        `SELECT (extract(epoch FROM max(clock_timestamp() - waitstart)) * 1000)::float8 AS ms FROM pg_locks
+          WHERE NOT granted AND locktype = 'relation' AND mode = ANY($1)`,
         [OF_ROWS],
       );
       this.longestMs = Math.max(this.longestMs, row?.ms ?? 0);

@@ -2,13 +2,16 @@
  * npm run verify -- upgrade [--orders-each 12] [--drivers N] [--every SECONDS] [--seed TEXT]
  *                           [--only builds|schema]
  *
- * Upgrades the service while a city is at work, on the given PostgreSQL, Redis and Temporal; it starts worker
- * and API itself. Builds: a worker of this build and one of the next, whose workflows cannot replay a run of
- * this one; forward, back, and forward again. Schema: up to the migrations of a coming release and back, also
- * behind a long transaction, and down and up again with what this release can do without. Progress goes to
- * stderr, one line of JSON to stdout.
- * Exit code: 0 = nothing acknowledged was lost, no task failed, each run stayed on its build, nobody waited long
- * for a table; 1 = not so, with what is broken; 2 = wrong arguments or settings.
+ * Upgrades the service while a city operates. It starts worker and API itself on the given PostgreSQL, Redis
+ * and Temporal.
+ * Builds: a worker of this build and one of the next build, whose workflows cannot replay a run of this one.
+ * The current build goes forward, back, and forward again.
+ * Schema: the migrations of a future release go up and down, also behind a long transaction. Then dispensable
+ * migrations of this release go down and up again.
+ *
+ * Progress goes to stderr, one line of JSON to stdout.
+ * Exit code: 0 = no acknowledged result was lost, no task failed, each run stayed on its build, no session
+ * waited long for a table; 1 = a violation, listed on stderr; 2 = invalid arguments or settings.
  */
 import { parseArgs } from 'node:util';
 import { machine, serverVersions } from '../../bench/machine';
@@ -24,11 +27,11 @@ import { judgeRuns } from './judge';
 import { makeNextBuild } from './nextBuild';
 import { QuietCity } from './quietCity';
 import { Rollout } from './rollout';
-import { RunWindow } from './runs';
-import { SchemaShow } from './schemaShow';
+import { RunReader } from './runs';
+import { SchemaTrial } from './schemaTrial';
 import { readStatusCounts } from './statusCounts';
 
-/** `ordersEach`: so many come at least in the time of each build. */
+/** `ordersEach`: the fewest orders during the period of each build. */
 type Options = {
   ordersEach: number;
   drivers: number;
@@ -41,9 +44,9 @@ type Part = { figures: object; problems: readonly string[] };
 const DEPLOYMENT = 'upgrade-show';
 const PATIENCE_MS = 60_000;
 const DRAIN_SECONDS = 300;
-const MOST_SHOWN = 50;
+const MAX_SHOWN = 50;
 const SPEED = 120;
-/** Nobody takes a break: its timer would hold a build for the five minutes of the shortest one. */
+/** No driver takes a break: its timer would keep a build in use for at least five minutes. */
 const TEMPER: Temper = {
   odds: { breakAfterJob: 0, failAtDoor: 0.02 },
   rhythm: { batch: 3, idleMs: 10_000, askMs: 15_000 },
@@ -95,8 +98,8 @@ function readOwnerUrl({ MIGRATE_DATABASE_URL: url }: NodeJS.ProcessEnv): string 
 }
 
 /**
- * All that a show wants switched on; what the user has set stays as it is. Without the deployment's name,
- * workers have no versions.
+ * All features that this run needs are on; user settings are kept. Without a deployment name, workers are
+ * unversioned.
  */
 function unversionedEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return {
@@ -134,7 +137,7 @@ async function main(signal: AbortSignal): Promise<number> {
   }
 }
 
-type ShowDeps = {
+type SchemaTrialDeps = {
   settings: InspectorSettings;
   inspection: Inspection;
   options: Options;
@@ -144,7 +147,7 @@ type ShowDeps = {
 };
 
 class Show {
-  constructor(private readonly deps: ShowDeps) {}
+  constructor(private readonly deps: SchemaTrialDeps) {}
 
   async builds(): Promise<Part[]> {
     const {
@@ -153,7 +156,7 @@ class Show {
       options: { ordersEach },
       signal,
     } = this.deps;
-    const [window, next] = await Promise.all([RunWindow.open(), makeNextBuild()]);
+    const [window, next] = await Promise.all([RunReader.open(), makeNextBuild()]);
     const quiet = await QuietCity.open(connect(settings, { patienceMs: PATIENCE_MS, signal }));
     const rollout = new Rollout(
       { window, quiet, next, env: { ...env, WORKER_DEPLOYMENT_NAME: DEPLOYMENT }, log, signal },
@@ -188,9 +191,9 @@ class Show {
     const worker: ServiceProcess = await startWorker(env);
     try {
       await worker.ready();
-      let shown: Part = { figures: {}, problems: ['the schema was not changed'] };
+      let shown: Part = { figures: {}, problems: ['the schema change did not run'] };
       const city = await this.played('schema', async ({ world: { latencies } }) => {
-        const show = new SchemaShow({ pool, ownerUrl, env, log, signal }, latencies);
+        const show = new SchemaTrial({ pool, ownerUrl, env, log, signal }, latencies);
         await show.play();
         shown = show;
       });
@@ -201,8 +204,7 @@ class Show {
   }
 
   /**
-   * The city at work for as long as `during` takes, and then until all has ended; judged by what was
-   * acknowledged.
+   * Runs the city during `during`, and then until all deliveries have ended; checks the acknowledged results.
    */
   private async played(what: 'builds' | 'schema', during: (run: Ready) => Promise<void>): Promise<Part> {
     const {
@@ -233,18 +235,17 @@ class Show {
           tryAgain: after.tryAgain - before.tryAgain,
         },
       },
-      problems: [...problems, ...(faults > 0 ? [`${faults} requests were answered 5xx, but not 503`] : [])],
+      problems: [...problems, ...(faults > 0 ? [`${faults} requests were answered 5xx other than 503`] : [])],
     };
   }
 }
 
 function conclude(parts: readonly Part[], about: object): number {
   const problems = parts.flatMap((part) => part.problems);
-  for (const problem of problems.slice(0, MOST_SHOWN)) log(`broken: ${problem}`);
-  if (problems.length > MOST_SHOWN) log(`… and ${problems.length - MOST_SHOWN} more`);
-  process.stdout.write(
-    `${JSON.stringify({ ...Object.fromEntries(parts.flatMap(({ figures }) => Object.entries(figures))), broken: problems.length, ...about })}\n`,
-  );
+  for (const problem of problems.slice(0, MAX_SHOWN)) log(`broken: ${problem}`);
+  if (problems.length > MAX_SHOWN) log(`… and ${problems.length - MAX_SHOWN} more`);
+  const figures = Object.fromEntries(parts.flatMap((part) => Object.entries(part.figures)));
+  process.stdout.write(`${JSON.stringify({ ...figures, broken: problems.length, ...about })}\n`);
   return problems.length === 0 ? 0 : 1;
 }
 

@@ -2,10 +2,10 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** What a release brings: each part is one transaction, or one statement that may not be in one. */
+/** A migration of a release: one transaction, or one statement that cannot run in a transaction. */
 export type Migration = { name: string; up: string; down: string };
 
-/** A release to come, with each kind of change that a release may make, all of them additions. */
+/** The migrations of a future release: one of each kind of additive change. */
 export const NEXT_MIGRATIONS: readonly Migration[] = [
   {
     name: '20991231000001_next_release',
@@ -14,7 +14,8 @@ ALTER TABLE "offers" ADD COLUMN "next_weight" INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE "drivers" ADD COLUMN "next_rank" INTEGER;
 CREATE TABLE "next_things" ("id" UUID NOT NULL, "delivery_id" UUID NOT NULL,
   CONSTRAINT "next_things_pkey" PRIMARY KEY ("id"));
-ALTER TABLE "next_things" ADD CONSTRAINT "next_things_delivery_id_fkey" FOREIGN KEY ("delivery_id") REFERENCES "deliveries"("id");
+ALTER TABLE "next_things" ADD CONSTRAINT "next_things_delivery_id_fkey"
+  FOREIGN KEY ("delivery_id") REFERENCES "deliveries"("id");
 ALTER TABLE "offers" ADD CONSTRAINT "next_weight_bounds" CHECK ("next_weight" >= 0) NOT VALID;
 `,
     down: `DROP TABLE "next_things";
@@ -35,17 +36,14 @@ ALTER TABLE "deliveries" DROP COLUMN "next_note";
   },
 ];
 
-/**
- * Migrations of ours that the code of this release does without, for what it does while the demo is played.
- * All others it needs, so they cannot be taken from it.
- */
+/** Migrations that the code of this release does not need for the demo. The others cannot be reverted. */
 const DISPENSABLE = [
   '20261122120000_outbox_order',
   '20261123160000_meeting_points',
   '20261125020000_growing_tables',
 ];
 
-/** The folder of our own migrations: this program stands in dist/. */
+/** The folder of our migrations; this program runs from dist/. */
 const OURS = join(__dirname, '../../../prisma/migrations');
 
 export function dispensable(): Migration[] {
@@ -56,7 +54,7 @@ export function dispensable(): Migration[] {
   }));
 }
 
-/** A folder with our migrations and those of the release to come, for `MIGRATIONS_DIR`. */
+/** A folder with our migrations and those of the future release, for `MIGRATIONS_DIR`. */
 export function makeNextMigrations(): { dir: string; remove(): void } {
   const dir = mkdtempSync(join(tmpdir(), 'driver-service-migrations-'));
   cpSync(OURS, dir, { recursive: true });

@@ -5,22 +5,23 @@ import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 /** The compiled programs of one build. */
 export type Build = { programs: string; bundle: string };
 
-/** Our own programs: this one stands among them. */
+/** This build. */
 export const THIS_BUILD: Build = buildIn(join(__dirname, '../..'));
 
 /**
- * What stands in the place of the workflows' entry: each delivery waits a moment first, which no run of the
- * build before could replay.
+ * Replaces the workflows' entry: each delivery sleeps first, so that runs of the previous build cannot
+ * replay.
  */
 const ALTERED = `
 const { sleep } = require('@temporalio/workflow');
 const before = require('./before');
-module.exports = { ...before, delivery: async function delivery(input) { await sleep(1); return before.delivery(input); } };
+async function delivery(input) { await sleep(1); return before.delivery(input); }
+module.exports = { ...before, delivery };
 `;
 
 /**
- * The next release, as careless as can be: a copy of our compiled programs whose workflows do something more,
- * without `patched`. It lies in the project, where its packages are found.
+ * The next release with an incompatible change: a copy of our compiled programs whose workflows do more,
+ * without `patched`. It is created inside the project so that packages resolve.
  */
 export async function makeNextBuild(): Promise<Build & { remove(): void }> {
   const cache = join(THIS_BUILD.programs, '../.cache');

@@ -7,7 +7,7 @@ export type QuietOrder = { deliveryId: string; workflowId: string };
 
 const CITY = { name: 'Quiet', timezone: 'UTC', currency: 'EUR', center: { lat: 60, lng: 5 } };
 
-/** A city with a shop and without drivers: what is ordered there is searched for until it is cancelled. */
+/** A city with a merchant but no drivers: its orders are searched for until they are cancelled. */
 export class QuietCity {
   private constructor(
     private readonly ids: { cityId: string; merchantId: string },

@@ -6,10 +6,10 @@ import { checkReplay, isDrained, setCurrent } from './commands';
 import type { Epoch } from './judge';
 import { type Build, THIS_BUILD } from './nextBuild';
 import type { QuietCity, QuietOrder } from './quietCity';
-import type { RunWindow } from './runs';
+import type { RunReader } from './runs';
 
 export type RolloutDeps = {
-  window: RunWindow;
+  window: RunReader;
   quiet: QuietCity;
   next: Build;
   env: NodeJS.ProcessEnv;
@@ -18,18 +18,18 @@ export type RolloutDeps = {
 };
 
 export type RolloutOptions = {
-  /** Orders that must come in the time of each build. */
+  /** The fewest orders during the period of each build. */
   ordersEach: number;
-  /** How long runs of the old build may take to end, in seconds. */
+  /** How long open runs of the old build may take to end, in seconds. */
   drainSeconds: number;
 };
 
 const SEEN_WITHIN_MS = 90_000;
-/** Signals that a history is made long by, where the server then suggests to go on as new. */
-const MOST_PINGS = 60;
+/** Signals that lengthen a history until the server suggests continue-as-new. */
+const MAX_PINGS = 60;
 const PING_EVERY_MS = 200;
 
-/** Two builds side by side: to the next one, back, and there again, until nothing is left on the old one. */
+/** Two builds side by side: forward, back and forward again, until the old build has no open run left. */
 export class Rollout {
   readonly epochs: Epoch[] = [];
   readonly figures: Record<string, number | boolean> = {};
@@ -44,9 +44,9 @@ export class Rollout {
   ) {}
 
   /**
-   * What happens without versions: a run of this build on a worker of the next one fails its tasks. Then
-   * versions are switched on, and the run goes on, on this build.
-   * @param unversioned the same environment without a deployment's name
+   * Without versioning, a run of this build fails its tasks on a worker of the next one. After versioning is
+   * switched on, the run continues on this build.
+   * @param unversioned the same environment without a deployment name
    */
   async begin(unversioned: NodeJS.ProcessEnv): Promise<void> {
     const { window, quiet, next, env, log } = this.deps;
@@ -59,11 +59,11 @@ export class Rollout {
     await before.stop();
     const careless = await this.running(next, unversioned);
     await this.until(
-      'the failure of a task on the next build',
+      'the task failure on the next build',
       async () => (await window.run(order.workflowId)).failedTasks > 0,
     );
     await careless.stop();
-    log('without versions, a run of this build fails on the next one; versions are switched on now');
+    log('without versioning, a run of this build fails on the next one; switching versioning on');
     this.worker = await this.running(THIS_BUILD, env);
     await this.makeCurrent(THIS_BUILD);
     await quiet.cancel(order);
@@ -75,13 +75,13 @@ export class Rollout {
     this.long = await quiet.order('goes-on-as-new');
   }
 
-  /** While orders come and drivers work. */
+  /** Runs while orders come in and drivers work. */
   async play(orders: OrderFlow): Promise<void> {
     const { next, env, log } = this.deps;
     const { ordersEach } = this.options;
     await Promise.all([this.checkNext(), this.moreOrders(orders, ordersEach)]);
     this.nextWorker = await this.running(next, env);
-    log('a worker of the next build polls, and gets nothing yet');
+    log('a worker of the next build polls, but gets no tasks yet');
     await this.moreOrders(orders, 2);
     await this.makeCurrent(next);
     await this.moreOrders(orders, ordersEach);
@@ -94,7 +94,7 @@ export class Rollout {
     await this.moreOrders(orders, 2);
   }
 
-  /** Versions are switched off again: what begins from now on begins on workers without them. */
+  /** Switches versioning off again: new runs begin on unversioned workers. */
   async end(): Promise<void> {
     await setCurrent(this.deps.next.programs, this.deps.env, 'none');
   }
@@ -126,8 +126,8 @@ export class Rollout {
   }
 
   /**
-   * The guard of those who have no versions: the same build is refused before it is rolled out, and this one
-   * is not.
+   * The replay check, which protects unversioned deployments: it refuses the incompatible build and accepts
+   * this one.
    */
   private async checkNext(): Promise<void> {
     const [ours, theirs] = [
@@ -139,11 +139,10 @@ export class Rollout {
       historiesRefused: ours.refused,
       historiesRefusedOfNext: theirs.refused,
     });
-    if (ours.code !== 0) this.problems.push(`the replay check refuses this build: ${ours.refused} histories`);
+    if (ours.code !== 0)
+      this.problems.push(`the replay check refuses this build: ${ours.refused} histories fail`);
     if (theirs.code !== 1 || theirs.refused === 0)
-      this.problems.push(
-        'the replay check lets the next build pass, whose workflows no run of this one could replay',
-      );
+      this.problems.push('the replay check accepts the next build, which cannot replay runs of this one');
   }
 
   private async moreOrders(orders: OrderFlow, count: number): Promise<void> {
@@ -152,8 +151,8 @@ export class Rollout {
   }
 
   /**
-   * A pinned run stays where it is also when it goes on as new, but for ours, which ask to begin on the
-   * current build.
+   * Continue-as-new keeps a pinned run on its build by default. Our workflows ask to move to the current
+   * build.
    */
   private async goOnAsNew(): Promise<void> {
     const { window, quiet, log, signal } = this.deps;
@@ -163,27 +162,25 @@ export class Rollout {
     const begun = await window.run(workflowId);
     for (
       let pings = 0;
-      pings < MOST_PINGS && (await window.run(workflowId)).startedAt === begun.startedAt;
+      pings < MAX_PINGS && (await window.run(workflowId)).startedAt === begun.startedAt;
       pings += 1
     ) {
       await window.client.workflow
         .getHandle(workflowId)
         .signal(offerWithdrawn, { offerId: '', correlationId: 'upgrade' });
-      await pause(PING_EVERY_MS, signal); // a run goes on as new when nothing waits for it
+      await pause(PING_EVERY_MS, signal); // a run continues as new once its inbox is empty
     }
     await this.until(
-      'the first task after going on as new',
+      'the first task after continue-as-new',
       async () => (await window.run(workflowId)).builds.length > 0,
     );
     const after = await window.run(workflowId);
     await quiet.cancel(this.long);
-    log(
-      `a run that went on as new did so from build ${begun.pinnedTo ?? 'none'} to ${after.pinnedTo ?? 'none'}`,
-    );
+    log(`a run continued as new from build ${begun.pinnedTo ?? 'none'} to ${after.pinnedTo ?? 'none'}`);
     this.figures.wentOnAsNewOnCurrent =
       after.startedAt !== begun.startedAt && after.pinnedTo === current && begun.pinnedTo !== current;
     if (!this.figures.wentOnAsNewOnCurrent)
-      this.problems.push('a run that should go on as new on the current build did not');
+      this.problems.push('continue-as-new did not move the run to the current build');
   }
 
   private async drain(): Promise<void> {
@@ -200,7 +197,7 @@ export class Rollout {
     log(`build ${old} is drained; its worker is stopped`);
   }
 
-  /** @throws Error where it does not come about */
+  /** @throws Error where the condition does not come true in time */
   private async until(what: string, came: () => Promise<boolean>): Promise<void> {
     const seen = await poll(async () => ((await came()) ? true : undefined), {
       everyMs: 100,

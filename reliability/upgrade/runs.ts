@@ -8,30 +8,30 @@ export type Run = {
   startedAt: number;
   endedAt: number | null;
   status: string;
-  /** By description: what it is pinned to; null: to nothing. */
+  /** From its description: the build it is pinned to; null: none. */
   pinnedTo: string | null;
-  /** By history: the builds whose workers completed its tasks; `none` for one without. */
+  /** From its history: the builds whose workers completed its tasks; `none` for an unversioned worker. */
   builds: readonly string[];
-  /** Tasks that failed, but for those that had to be done again as news came while they were under way. */
+  /** Failed tasks, without those repeated because a new event arrived meanwhile. */
   failedTasks: number;
 };
 
 const PINNED = 1;
-/** WorkflowTaskFailedCause: nothing is wrong with the workflow. */
+/** A WorkflowTaskFailedCause that does not indicate a workflow error. */
 const UNHANDLED_COMMAND = 1;
 const AT_ONCE = 8;
 
-/** Looks at runs, by Temporal's own environment configuration. */
-export class RunWindow {
+/** Reads runs, by Temporal's own environment configuration. */
+export class RunReader {
   private constructor(
     private readonly connection: Connection,
     readonly client: Client,
   ) {}
 
-  static async open(): Promise<RunWindow> {
+  static async open(): Promise<RunReader> {
     const { connectionOptions, namespace } = loadClientConnectConfig();
     const connection = await Connection.connect(connectionOptions);
-    return new RunWindow(connection, new Client({ connection, namespace }));
+    return new RunReader(connection, new Client({ connection, namespace }));
   }
 
   close(): Promise<void> {
@@ -51,7 +51,7 @@ export class RunWindow {
     return runs.sort((a, b) => a.startedAt - b.startedAt);
   }
 
-  /** The newest run of a workflow, where no other is named. */
+  /** The run with this id, or else the newest run of the workflow. */
   async run(workflowId: string, runId?: string): Promise<Run> {
     const handle = this.client.workflow.getHandle(workflowId, runId);
     const [{ raw, ...shown }, { events }] = await Promise.all([handle.describe(), handle.fetchHistory()]);

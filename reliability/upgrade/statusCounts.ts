@@ -1,8 +1,8 @@
 import { metricsOf } from '../../simulator/kit/metricsText';
 
 /**
- * How often the API answered so since it started, by its own metrics. 503 is safe to retry; anything else
- * from 500 on is a fault.
+ * Responses of the API since it started, from its own metrics. 503 is safe to retry; any other 5xx is a
+ * server error.
  */
 export type StatusCounts = { faults: number; tryAgain: number };
 

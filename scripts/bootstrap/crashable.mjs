@@ -3,9 +3,10 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { withoutUsersTemporal } from './infrastructure.mjs';
 import { logStep } from './log.mjs';
+import { applyMigrations } from './migrations.mjs';
 import { freePorts } from './ports.mjs';
 import { startPostgres } from './postgres.mjs';
-import { applyMigrations, createAppLogin, createDatabaseIfMissing } from './prisma.mjs';
+import { createAppLogin, createDatabaseIfMissing } from './prisma.mjs';
 import { startRedis } from './redis.mjs';
 import { makeSecrets } from './secrets.mjs';
 import { startTemporal } from './temporal.mjs';
@@ -48,7 +49,7 @@ export async function startCrashableInfrastructure(supervisor) {
   ]);
   const { urlOf } = postgres.started;
   await createDatabaseIfMissing(urlOf('postgres'), DATABASE);
-  await applyMigrations(supervisor, urlOf(DATABASE));
+  await applyMigrations(urlOf(DATABASE));
   await createAppLogin(urlOf(DATABASE), { user: APP_LOGIN, password: secrets.appPassword });
   const environment = {
     ...process.env,

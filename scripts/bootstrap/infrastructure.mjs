@@ -2,8 +2,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { logStep, SetupError } from './log.mjs';
+import { applyMigrations } from './migrations.mjs';
 import { requireFreePort, tryConnect } from './ports.mjs';
-import { applyMigrations, createAppLogin, createDatabaseIfMissing } from './prisma.mjs';
+import { createAppLogin, createDatabaseIfMissing } from './prisma.mjs';
 import { query, startPostgres } from './postgres.mjs';
 import { startRedis } from './redis.mjs';
 import { registerSearchAttributes } from './temporal-namespace.mjs';
@@ -67,7 +68,7 @@ async function prepareDatabase(supervisor, settings, secrets, place) {
         secrets,
       );
   logStep('applying database migrations');
-  await applyMigrations(supervisor, urls.MIGRATE_DATABASE_URL);
+  await applyMigrations(urls.MIGRATE_DATABASE_URL);
   if (!settings.databaseUrl)
     await createAppLogin(urls.MIGRATE_DATABASE_URL, { user: APP_LOGIN, password: secrets.appPassword });
   return urls;

@@ -1,7 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { untilLocked, withLockTimeout } from './locks.mjs';
-import { migrationsDir, modulesDir, projectDir } from './paths.mjs';
+import { modulesDir, projectDir } from './paths.mjs';
 import { query, quoteIdentifier, quoteLiteral } from './postgres.mjs';
 
 export const prismaCli = join(modulesDir, 'prisma/build/index.js');
@@ -15,41 +14,6 @@ export function prismaEnvironment(env = process.env) {
   const withoutCalls = { ...env, CHECKPOINT_DISABLE: '1', PRISMA_HIDE_UPDATE_MESSAGE: '1' };
   if (env.PRISMA_SCHEMA_ENGINE_BINARY || hasNativeEngine()) return withoutCalls;
   return { ...withoutCalls, PRISMA_SCHEMA_ENGINE_BINARY: join(projectDir, 'scripts/prisma-engine.mjs') };
-}
-
-/** Each migration is one transaction, or one statement; what a lock stopped is tried again (locks.mjs). */
-export async function applyMigrations(supervisor, ownerUrl) {
-  await untilLocked(
-    'prisma migrate deploy',
-    () =>
-      supervisor.run({
-        name: 'prisma migrate deploy',
-        command: process.execPath,
-        args: [prismaCli, 'migrate', 'deploy'],
-        cwd: projectDir,
-        env: { ...prismaEnvironment(), MIGRATE_DATABASE_URL: withLockTimeout(ownerUrl) },
-        remedy: 'The database is as the last migration that succeeded has left it.',
-      }),
-    () => forgetFailed(ownerUrl),
-  );
-}
-
-/**
- * Prisma goes on only when what failed is marked as undone. The transaction undid it; but an index that is
- * built beside the writes stays, unfinished.
- */
-async function forgetFailed(ownerUrl) {
-  const failed = await query(
-    ownerUrl,
-    'UPDATE _prisma_migrations SET rolled_back_at = now() WHERE finished_at IS NULL AND rolled_back_at IS NULL RETURNING migration_name AS name',
-  );
-  for (const { name } of failed) {
-    const path = join(migrationsDir, name, 'migration.sql');
-    const index = existsSync(path)
-      ? /CREATE (?:UNIQUE )?INDEX CONCURRENTLY "?(\w+)"?/.exec(readFileSync(path, 'utf8'))?.[1]
-      : undefined;
-    if (index) await query(ownerUrl, `DROP INDEX CONCURRENTLY IF EXISTS ${quoteIdentifier(index)}`);
-  }
 }
 
 /** The service's own login: it owns nothing, and may do what the migrations have granted to its group. */

@@ -15,7 +15,7 @@ import {
   type FeatureSubject,
 } from '../../domain/features/rollout';
 import { showFeature } from './featureMetrics';
-import { type Clock, type Features } from '../ports';
+import { type Clock, type Features, type Log } from '../ports';
 
 /** What ops said of a feature, when and why. A higher id came later. `at` in epoch ms. */
 export type FeatureRow = FeatureOverride & {
@@ -43,11 +43,6 @@ export interface FeatureNews {
   stop(): Promise<void>;
 }
 
-export type FeatureLog = {
-  info(fields: object, text: string): void;
-  warn(fields: object, text: string): void;
-};
-
 export type FeatureRegistryDeps = {
   /** The features there are, as the environment set them at the start. */
   environment: readonly FeatureSetting[];
@@ -55,7 +50,7 @@ export type FeatureRegistryDeps = {
   readRows: () => Promise<readonly FeatureRow[]>;
   news: FeatureNews;
   clock: Clock;
-  log: FeatureLog;
+  log: Pick<Log, 'info' | 'warn'>;
   pollMs?: number;
 };
 
@@ -123,7 +118,7 @@ export function createFeatureRegistry(deps: FeatureRegistryDeps): FeatureRegistr
 /** Says in the log which features are off, and from then on each change: `driver_offers disabled`. */
 export function logFeatures(
   features: Pick<FeatureRegistry, 'effective' | 'onChange'>,
-  log: Pick<FeatureLog, 'info'>,
+  log: Pick<Log, 'info'>,
 ): void {
   for (const { feature, state } of features.effective())
     if (state !== 'ON') log.info({ feature, why: state }, `${feature} disabled`);
@@ -138,7 +133,7 @@ export function logFeatures(
 // ---- what is known ----
 
 /** `taken`: which one of the rows taken on its row was. */
-type DeliverySnapshot = {
+type KnownFeature = {
   environment: FeatureSetting;
   rowId: bigint;
   taken: number;
@@ -154,7 +149,7 @@ function createKnownFeatures({
   log,
 }: Pick<FeatureRegistryDeps, 'environment' | 'clock' | 'log'>): KnownFeatures {
   const startedAt = clock();
-  const byName = new Map<string, DeliverySnapshot>(
+  const byName = new Map<string, KnownFeature>(
     environment.map((setting) => [
       setting.feature,
       { environment: setting, rowId: -1n, taken: 0, override: NO_OVERRIDE, setting, changedAt: startedAt },
@@ -220,10 +215,10 @@ function newestOfEach(rows: readonly FeatureRow[]): FeatureRow[] {
 }
 
 function takenOn(
-  known: DeliverySnapshot,
+  known: KnownFeature,
   row: FeatureRow,
   now: number,
-): { next: DeliverySnapshot; change: FeatureChange | null } {
+): { next: KnownFeature; change: FeatureChange | null } {
   const setting = effectiveSetting(known.environment, row);
   const next = { ...known, rowId: row.id, override: row };
   if (isSameSetting(known.setting, setting)) return { next, change: null };

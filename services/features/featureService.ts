@@ -19,8 +19,8 @@ import {
 import { enqueue } from '../../adapters/postgres/outbox';
 import { readCityIds } from '../../adapters/postgres/presenceRows';
 import { countToggle } from './featureMetrics';
-import { type FeatureLog, type FeatureNews, type FeatureRegistry, type FeatureRow } from './featureRegistry';
-import { type Clock } from '../ports';
+import { type FeatureNews, type FeatureRegistry, type FeatureRow } from './featureRegistry';
+import { type Clock, type Log } from '../ports';
 
 export type FeatureServiceDeps = {
   db: Database;
@@ -28,7 +28,7 @@ export type FeatureServiceDeps = {
   news: Pick<FeatureNews, 'tell'>;
   client: Pick<Client, 'getBooleanDetails'>;
   clock: Clock;
-  log: Pick<FeatureLog, 'warn'>;
+  log: Pick<Log, 'warn'>;
   /** Called after a commit: the outbox has news. */
   notifyRelay: () => void;
 };

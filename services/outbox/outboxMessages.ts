@@ -17,7 +17,7 @@ export type MessageDeps = {
     passed: readonly string[];
     correlationId: string;
   }) => Promise<unknown>;
-  /** Tells those who look at no screen of ours; see activities/notices.ts. */
+  /** Tells those who look at no screen of ours; see services/notices.ts. */
   notify: (notice: Notice) => Promise<unknown>;
 };
 

@@ -1,6 +1,7 @@
 import { type Message } from '../../domain/notices/message';
 import { type NoticeAddressee } from '../../domain/notices/notice';
 import { type Enqueued } from '../../adapters/postgres/outbox';
+import { type Log } from '../ports';
 
 /** What the relay needs of the outbox table; see adapters/outbox.ts. */
 export interface Outbox {
@@ -11,7 +12,6 @@ export interface Outbox {
 }
 
 export type MessageHandler = (message: Message, correlationId: string) => Promise<void>;
-export type RelayLog = { warn(fields: object, text: string): void };
 
 /** The messages of one lane. `to`: notices only, of this addressee, and not before they are so old. */
 export type Lane = { kinds: readonly Message['kind'][]; to?: NoticeAddressee['kind']; afterMs?: number };
@@ -67,7 +67,7 @@ export class OutboxRelay {
   constructor(
     private readonly outbox: Outbox,
     private readonly handle: MessageHandler,
-    private readonly log: RelayLog,
+    private readonly log: Pick<Log, 'warn'>,
     private readonly pace: Pace = 'batches',
   ) {}
 

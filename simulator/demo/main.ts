@@ -1,9 +1,11 @@
 /**
  * Plays the demo city on a running service.
- *   (no arguments)                 until it is stopped, as `npm start` does
+ *   (no arguments)                 until it is stopped, as `npm start` does: orders follow the drivers
+ *   --rush                         the same on a bad evening: three times more orders than can be carried
  *   --deliveries N [--exit]        places N orders; with --exit it ends when all have ended, and judges the
  * run
- *   --drivers N --seed TEXT --speed X --every SECONDS
+ *   --drivers N --seed TEXT --speed X
+ *   --every SECONDS                orders at this mean pause, whatever the drivers do
  *   --hostile                      with --deliveries and --exit: starts worker and API itself; drivers
  * vanish, offers lapse, ops work the queue and throw each kill-switch
  *   --harm worker,api,redis [--harm-every SECONDS]   with --exit: starts worker and API itself, and in turns
@@ -14,7 +16,8 @@
 import { readOptions, type Options } from './options';
 import type { CheckerOptions } from '../../reliability/checker/checker';
 import { SHARED_MACHINE_BOUNDS } from '../../reliability/checker/patience';
-import { judgeDemo, type JudgedRun, playDemo } from './run';
+import { playDemo } from './play';
+import { judgeDemo, type JudgedRun } from './run';
 import { type InspectorSettings, readInspectorSettings, readSimulatorSettings } from '../kit/environment';
 import { HarmedService } from '../../reliability/hostile/harm';
 import { judgeHostile } from '../../reliability/hostile/run';

@@ -1,11 +1,14 @@
 import { parseArgs } from 'node:util';
 import { countOf, Mistake, numberOf } from '../kit/arguments';
+import type { Demand } from './demand';
 import type { DemoOptions } from './run';
 import { type Harm, HARMS } from '../../reliability/hostile/harm';
 import { FAR_ORDERS } from '../../reliability/hostile/settings';
 
 /** What the demo was asked for on the command line. */
 export type Options = DemoOptions & {
+  /** What an endless city is asked to carry; null: orders come at `everyMs`. */
+  demand: Demand | null;
   exit: boolean;
   harms: readonly Harm[];
   harmEveryMs: number;
@@ -22,6 +25,7 @@ const ARGUMENTS = {
   harm: { type: 'string' },
   'harm-every': { type: 'string', default: '5' },
   hostile: { type: 'boolean', default: false },
+  rush: { type: 'boolean', default: false },
 } as const;
 
 /**
@@ -48,6 +52,8 @@ export function readOptions(args: string[]): Options {
     throw new Mistake('--hostile needs --deliveries and --exit: it is there to be judged');
   if (values.hostile && values.harm !== undefined)
     throw new Mistake('--hostile and --harm exclude each other');
+  if (values.rush && (values.deliveries !== undefined || values.every !== undefined))
+    throw new Mistake('--rush sets the orders itself: it goes with neither --deliveries nor --every');
   const otherwise =
     DEFAULTS[values.hostile ? 'hostile' : values.deliveries === undefined ? 'endless' : 'judged'];
   const fewest = values.hostile ? HOSTILE_ORDERS + FAR_ORDERS : 1;
@@ -59,6 +65,7 @@ export function readOptions(args: string[]): Options {
         : countOf('--deliveries', values.deliveries, { min: fewest, max: 100_000 }),
     exit: values.exit,
     hostile: values.hostile,
+    demand: demandOf(values),
     seed: values.seed ?? String(Date.now()),
     harms: harmsOf(values.harm),
     drivers: countOf('--drivers', values.drivers ?? otherwise.drivers, { min: 1, max: 1_000 }),
@@ -66,6 +73,20 @@ export function readOptions(args: string[]): Options {
     everyMs: numberOf('--every', values.every ?? otherwise.every, seconds) * 1_000,
     harmEveryMs: numberOf('--harm-every', values['harm-every'], seconds) * 1_000,
   };
+}
+
+/** With a number of orders, or a pause between them, that is the plan. */
+function demandOf({
+  rush,
+  deliveries,
+  every,
+}: {
+  rush: boolean;
+  deliveries?: string;
+  every?: string;
+}): Demand | null {
+  if (rush) return 'rush';
+  return deliveries === undefined && every === undefined ? 'balanced' : null;
 }
 
 function harmsOf(text: string | undefined): Harm[] {

@@ -1,13 +1,13 @@
-import { sentenceOf } from '../../reliability/checker/broken';
+import { sentenceOf } from '../../reliability/checker/violation';
 import type { CheckerOptions } from '../../reliability/checker/checker';
 import { Watch } from '../../reliability/checker/watch';
 import { connect, type Connections } from '../client/connections';
 import { Demo, settledFigures, untilAllEnded } from './demo';
-import { buildDemoWorld, type DemoWorld, type Temper } from './world';
+import { buildDemoWorld, type DemoWorld, type DemoWorldOptions } from './world';
 import type { InspectorSettings, SimulatorSettings } from '../kit/environment';
 import type { Inspection } from '../kit/inspection';
-import { pause } from '../kit/pause';
-import { randomFrom } from '../kit/random';
+import { type Random, randomFrom } from '../kit/random';
+import type { OrderPlan } from '../people/orders';
 
 /** `deliveries` null = without end. `everyMs`: mean pause between two orders. */
 export type DemoOptions = {
@@ -18,8 +18,7 @@ export type DemoOptions = {
   everyMs: number;
 };
 
-const PROGRESS_EVERY_MS = 10_000;
-const FORGET_EVERY_MS = 10 * 60_000;
+export const PROGRESS_EVERY_MS = 10_000;
 /** A service that is killed and started again is waited for. */
 const PATIENCE_MS = 10 * 60_000;
 /** After the last order was placed. */
@@ -29,49 +28,30 @@ const CANCEL_ODDS = 0.04;
 type Log = (line: string) => void;
 export type Ready = { demo: Demo; world: DemoWorld; connections: Connections };
 
-async function setUp(
+export type CitySetUp = { world: DemoWorld; connections: Connections; random: Random };
+
+/** Connects and sets the city up; nobody works yet. */
+export async function setUpDemo(
   settings: SimulatorSettings,
-  { drivers, seed, speed, deliveries, everyMs }: DemoOptions,
+  { drivers, seed, speed }: DemoOptions,
   log: Log,
   signal: AbortSignal,
-  temper?: Temper,
-): Promise<Ready> {
+  manner: Pick<DemoWorldOptions, 'temper' | 'odds'>,
+): Promise<CitySetUp> {
   const random = randomFrom(seed);
   const connections = connect(settings, { patienceMs: PATIENCE_MS, signal });
-  const world = await buildDemoWorld({ connections, drivers, speed, random, log, temper });
+  const world = await buildDemoWorld({ connections, drivers, speed, random, log, ...manner });
   log(`the demo city is ready: ${drivers} drivers, seed ${seed}`);
-  const plan = {
-    everyMs,
-    count: deliveries,
-    cancelOdds: CANCEL_ODDS,
-    speed,
-    run: `demo-${Date.now().toString(36)}`,
-  };
-  return { demo: new Demo({ world, random, log }, plan), world, connections };
+  return { world, connections, random };
 }
 
-/** Until the signal; what is in hand then is gone on with at the next start. */
-export async function playDemo(
-  settings: SimulatorSettings,
-  options: DemoOptions,
-  log: Log,
-  signal: AbortSignal,
-): Promise<void> {
-  const { demo } = await setUp(settings, options, log, signal);
-  const drivers = demo.startDrivers(signal);
-  void demo.tellProgress(PROGRESS_EVERY_MS, signal);
-  void demo.keepForgetting(FORGET_EVERY_MS, signal);
-  await keepOrdering(demo, log, signal);
-  await drivers;
-}
-
-/** A service that was away for longer than a shop's patience gets orders again when it is back. */
-async function keepOrdering(demo: Demo, log: Log, signal: AbortSignal): Promise<void> {
-  const failed = async (error: unknown): Promise<boolean> => {
-    if (!signal.aborted) log(`an order could not be placed: ${String(error)}`);
-    return pause(PROGRESS_EVERY_MS, signal);
-  };
-  while (await demo.orders.run(signal).then(() => false, failed));
+/** @param everyMs in place of that of the options */
+export function orderPlanOf(
+  { deliveries, speed, everyMs: steadyMs }: DemoOptions,
+  everyMs: OrderPlan['everyMs'] = steadyMs,
+): OrderPlan {
+  const run = `demo-${Date.now().toString(36)}`;
+  return { everyMs, count: deliveries, cancelOdds: CANCEL_ODDS, speed, run };
 }
 
 /** What a judged run came to; `problems` empty = all ended and every promise was kept. */
@@ -84,7 +64,7 @@ export type Beside = {
    * what was acknowledged is.
    */
   check?: CheckerOptions;
-  temper?: Temper;
+  temper?: DemoWorldOptions['temper'];
   /**
    * Begun with the drivers, and waited for once all orders are placed; the signal comes when the drivers go
    * home.
@@ -108,7 +88,10 @@ export async function judgeDemo(
   beside: Beside = {},
 ): Promise<JudgedRun> {
   const startedAt = Date.now();
-  const run = await setUp(settings, options, log, signal, beside.temper);
+  const { world, connections, random } = await setUpDemo(settings, options, log, signal, {
+    temper: beside.temper,
+  });
+  const run = { demo: new Demo({ world, random, log }, orderPlanOf(options)), world, connections };
   const watch = beside.check && (await Watch.begin(beside.check, log));
   try {
     const { figures, problems } = await judged(run, { watch, inspection, signal }, beside);

@@ -38,6 +38,8 @@ export type DemoWorldOptions = {
   speed: number;
   random: Random;
   log: (line: string) => void;
+  /** What drivers answer, where no `temper` says otherwise. */
+  odds?: Odds;
   temper?: Temper;
   skew?: Skew;
 };
@@ -57,7 +59,7 @@ export type Temper = {
 /** Every so manyth driver has a device whose clock is up to so far off, ahead or behind. */
 export type Skew = { every: number; mostMs: number };
 
-const THINK_MS = { min: 200, max: 1_500 };
+export const THINK_MS = { min: 200, max: 1_500 };
 /** So that a second start finds the same drivers. */
 const DRIVER_IDS = '6f1dd4c5-0f5e-5c7f-9d3b-7a3c7c1c4b1a';
 
@@ -71,6 +73,7 @@ export async function buildDemoWorld({
   speed,
   random,
   log,
+  odds = DEMO_ODDS,
   temper,
   skew,
 }: DemoWorldOptions): Promise<DemoWorld> {
@@ -96,7 +99,7 @@ export async function buildDemoWorld({
       const driver = new SimulatedDriver(
         { driverId, client, socket, random: own, ledger, latencies, heard, log, offerWords },
         {
-          odds: DEMO_ODDS,
+          odds,
           vehicle,
           isV1,
           home: pointIn(own.pick(DEMO_ZONES), own),

@@ -5,9 +5,9 @@ import type { VehicleKind } from '../../domain/driver/vehicles';
 import type { DriverNews, DriverSocket } from '../client/driverSocket';
 import type { Latencies } from '../client/latencies';
 import type { DeliveryView, DriverClient, Position, OfferView, Outcome } from '../client/service';
-import { ServiceAway } from '../client/retryingFetch';
+import { ServiceUnavailableError } from '@driver-service/api-client';
 import type { Ledger, OfferWord } from './ledger';
-import { headingOf, placeOn, type Ride, rideOf } from './movement';
+import { headingOf, METERS_PER_SECOND, placeOn, type Ride, rideOf, straightSpeed } from './movement';
 import { pause, waitUntil } from '../kit/pause';
 import type { Random } from '../kit/random';
 
@@ -87,15 +87,8 @@ export type DriverCounts = {
   gaveUp: number;
 };
 
-const METERS_PER_SECOND: Readonly<Record<VehicleKind, number>> = {
-  BICYCLE: 4.2,
-  MOPED: 6.7,
-  CAR: 6.7,
-  VAN: 5.6,
-};
-/** Streets are longer than lines. */
-const DETOUR = 1.3;
-const HANDOVER_SECONDS = 90;
+/** In life, at a shop and at a door. */
+export const HANDOVER_SECONDS = 90;
 const FIX_EVERY_MS = 1_000;
 /** Events are sent at most once, so the app asks now and then. */
 const DEMO_RHYTHM: Rhythm = { batch: 3, idleMs: 10_000, askMs: 15_000 };
@@ -130,6 +123,7 @@ export class SimulatedDriver {
   private toPickup: string | null = null;
   private isAway = false;
   private isResting = false;
+  private isAtHome = false;
   private day = new AbortController().signal;
   private readonly rhythm: Rhythm;
 
@@ -159,9 +153,19 @@ export class SimulatedDriver {
     return this.jobs.size > 0;
   }
 
+  /** Whether goods are still to be fetched for a delivery in hand. */
+  get hasToFetch(): boolean {
+    return [...this.jobs.keys()].some((deliveryId) => !this.fetched.has(deliveryId));
+  }
+
+  /** Here, and neither at home nor on a break. */
+  get isOnDuty(): boolean {
+    return !this.isAway && !this.isResting && !this.isAtHome;
+  }
+
   /** Here, with nothing in hand and nothing on offer. */
   get isFree(): boolean {
-    return !this.isAway && !this.isResting && this.jobs.size === 0 && this.liveOffers.size === 0;
+    return this.isOnDuty && this.jobs.size === 0 && this.liveOffers.size === 0;
   }
 
   /** The delivery whose goods they are on the way to fetch; null: none. */
@@ -182,11 +186,16 @@ export class SimulatedDriver {
   }
 
   private async comeOnDuty(): Promise<void> {
-    const { client, socket, log, driverId } = this.deps;
+    await this.startShift();
+    this.deps.socket.listen((news) => this.hear(news, this.day));
+  }
+
+  private async startShift(): Promise<boolean> {
+    const { client, log, driverId } = this.deps;
     await client.sendPositions([{ point: this.place, at: this.deviceTime() }]);
     const started = await client.startShift(null);
     if (!started.ok) log(`driver ${driverId} cannot start: ${started.code}`);
-    socket.listen((news) => this.hear(news, this.day));
+    return started.ok;
   }
 
   // ---- what others want of them ----
@@ -215,6 +224,21 @@ export class SimulatedDriver {
     this.isResting = false;
     if (ok && !this.day.aborted) await this.deps.client.startShift(null);
     return ok;
+  }
+
+  /**
+   * Ends the shift and stays silent until `comeBack`. Goods in hand are delivered first.
+   * @returns false where the service refuses it
+   */
+  async goHome(): Promise<boolean> {
+    this.isAtHome = (await this.deps.client.endShift()).ok;
+    return this.isAtHome;
+  }
+
+  /** A new shift. @returns false where the service refuses it */
+  async comeBack(): Promise<boolean> {
+    this.isAtHome = !(await this.startShift());
+    return !this.isAtHome;
   }
 
   /**
@@ -462,12 +486,8 @@ export class SimulatedDriver {
   // ---- moving ----
 
   private async rideTo(to: Point, signal: AbortSignal): Promise<boolean> {
-    const ride = rideOf(
-      this.place,
-      to,
-      Date.now(),
-      (METERS_PER_SECOND[this.manner.vehicle] * this.manner.speed) / DETOUR,
-    );
+    const { vehicle, speed } = this.manner;
+    const ride = rideOf(this.place, to, Date.now(), straightSpeed(vehicle, speed));
     this.ride = ride;
     const arrived = await waitUntil(ride.arrivesAt, signal);
     this.stopRiding();
@@ -495,7 +515,7 @@ export class SimulatedDriver {
       const isDue = this.ride
         ? batch.length >= this.rhythm.batch
         : Date.now() - lastSentAt >= this.rhythm.idleMs;
-      if (!isDue || this.isAway) continue;
+      if (!isDue || this.isAway || (this.isAtHome && !this.isCarrying)) continue;
       const fixes = batch.length > 0 ? batch : [this.fix()];
       batch = [];
       lastSentAt = Date.now();
@@ -532,7 +552,7 @@ export class SimulatedDriver {
     try {
       return await asking;
     } catch (error) {
-      if (!(error instanceof ServiceAway)) throw error;
+      if (!(error instanceof ServiceUnavailableError)) throw error;
       if (!signal.aborted) this.deps.log(`driver ${this.deps.driverId}: ${error.message}`);
       return undefined;
     }

@@ -10,8 +10,8 @@ import { pause } from '../kit/pause';
 import type { Random } from '../kit/random';
 
 export type OrderPlan = {
-  /** Mean pause between two orders, in ms. */
-  everyMs: number;
+  /** Mean pause between two orders, in ms: the same for the whole run, or as it is now; Infinity: none. */
+  everyMs: number | (() => number);
   /** How many there are in all; null = until it is stopped. */
   count: number | null;
   /** How many of them are cancelled soon after, 0..1. */
@@ -38,7 +38,9 @@ export type OrderDeps = {
 /** An order that was taken: which delivery it became, and when it was sent (epoch ms). */
 export type PlacedOrder = { deliveryId: string; sellerOrderId: string; sentAt: number };
 
-const READY_MINUTES = { min: 0, max: 8 };
+export const READY_MINUTES = { min: 0, max: 8 };
+/** How often a rate that changes is looked at. */
+const LOOK_EVERY_MS = 1_000;
 const CANCEL_AFTER_MS = { min: 500, max: 6_000 };
 /** Maarssen: over 23 km from every place in the city's zones, which is farther than any search goes. */
 export const FAR_DEPOT = { address: 'Industrieweg 4, Maarssen', point: { lat: 52.139, lng: 5.041 } } as const;
@@ -60,6 +62,7 @@ export class OrderFlow {
   /** All, or since the last `forget`. */
   placed: PlacedOrder[] = [];
   placedCount = 0;
+  private begun = 0;
   private hurrying = new AbortController();
   private isClosed = false;
 
@@ -70,16 +73,17 @@ export class OrderFlow {
 
   /**
    * Places orders at the set rate until all are placed, the shops close, or the signal comes; the cancels
-   * that belong to them included.
+   * that belong to them included. Called again after a failure, it goes on with the next order.
    */
   async run(signal: AbortSignal): Promise<void> {
     const under: Promise<void>[] = [];
-    for (let number = 0; this.plan.count === null || number < this.plan.count; number++) {
-      // Waiting times between independent customers are exponential; three times the mean is long enough.
-      const waitMs = Math.min(3, -Math.log(1 - this.deps.random.next())) * this.plan.everyMs;
-      if (number > 0) await pause(waitMs, AbortSignal.any([signal, this.hurrying.signal]));
+    while (this.plan.count === null || this.begun < this.plan.count) {
+      const number = this.begun;
+      const pauses = drawPauses(this.deps.random);
+      if (number > 0) await this.waitFor(pauses, AbortSignal.any([signal, this.hurrying.signal]));
       if (signal.aborted || this.isClosed) break;
       this.hurrying = new AbortController();
+      this.begun += 1;
       const placing = this.place(number);
       const isCancelled = this.deps.random.chance(this.plan.cancelOdds);
       const dealtWith = placing.then((placed) =>
@@ -90,6 +94,18 @@ export class OrderFlow {
       if (!this.plan.isOpenLoop) await placing;
     }
     await Promise.all(under);
+  }
+
+  /** Waits for so many mean pauses, whatever the mean becomes meanwhile. */
+  private async waitFor(pauses: number, signal: AbortSignal): Promise<void> {
+    const { everyMs } = this.plan;
+    if (typeof everyMs === 'number') return void (await pause(pauses * everyMs, signal));
+    for (let left = pauses; left > 0;) {
+      const meanMs = everyMs();
+      const waitMs = Math.min(LOOK_EVERY_MS, left * meanMs);
+      if (!(await pause(waitMs, signal))) return;
+      left = waitMs < LOOK_EVERY_MS ? 0 : left - waitMs / meanMs;
+    }
   }
 
   /** The next order of the plan comes now. */
@@ -179,6 +195,14 @@ export class OrderFlow {
     if (answer.ok) ledger.add({ kind: 'cancelled', deliveryId });
     else this.deps.log(`order ${deliveryId} could not be cancelled any more: ${answer.code}`);
   }
+}
+
+/**
+ * The pause until the next order, in mean pauses. Those between independent customers are exponential; three
+ * times the mean is long enough.
+ */
+export function drawPauses(random: Random): number {
+  return Math.min(3, -Math.log(1 - random.next()));
 }
 
 /** Nothing that only a van carries: one van among the drivers may refuse. */

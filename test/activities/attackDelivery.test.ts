@@ -4,20 +4,17 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { v7 as newId } from 'uuid';
-import {
-  createDeliveryActivities,
-  type DeliveryDeps,
-  type EventResult,
-  type WorkflowEvent,
-} from '../../activities/delivery';
+import { createDeliveryActivities } from '../../activities/delivery';
+import type { IncomingEvent } from '../../domain/delivery/events';
+import type { DeliveryDeps, EventResult } from '../../services/deliveries/deliveryEvents';
 import { ImpossibleEvent } from '../../services/impossibleEvent';
 import { createDispatchWorld, type DispatchWorld, PICKUP } from '../support/dispatchWorld';
 import { brokenInvariants } from '../support/invariants';
 
 const OPS = { kind: 'ops', id: 'olga' } as const;
-const LOOK: WorkflowEvent = { kind: 'lookForDriver', freed: null };
-const CANCEL: WorkflowEvent = { kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' };
-const byHand = (driverId: string, why = 'test'): WorkflowEvent => ({
+const LOOK: IncomingEvent = { kind: 'lookForDriver', freed: null };
+const CANCEL: IncomingEvent = { kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' };
+const byHand = (driverId: string, why = 'test'): IncomingEvent => ({
   kind: 'assignDriver',
   driverId,
   by: OPS,
@@ -33,9 +30,9 @@ afterAll(() => world.close());
 
 const tellBy =
   (deps: DeliveryDeps) =>
-  (deliveryId: string, event: WorkflowEvent): Promise<EventResult> =>
+  (deliveryId: string, event: IncomingEvent): Promise<EventResult> =>
     createDeliveryActivities(deps)[event.kind]({ deliveryId, correlationId: 'test', at: Date.now(), event });
-const tell = (deliveryId: string, event: WorkflowEvent): Promise<EventResult> =>
+const tell = (deliveryId: string, event: IncomingEvent): Promise<EventResult> =>
   tellBy(world.deps)(deliveryId, event);
 const row = (id: string) => world.db.delivery.findUniqueOrThrow({ where: { id } });
 const driverRow = (id: string) => world.db.driver.findUniqueOrThrow({ where: { id } });

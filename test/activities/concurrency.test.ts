@@ -3,15 +3,16 @@
  * contradict one another one wins (invariants 1, 2, 6).
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { EventResult, WorkflowEvent } from '../../activities/delivery';
+import type { IncomingEvent } from '../../domain/delivery/events';
+import type { EventResult } from '../../services/deliveries/deliveryEvents';
 import { createAvailability } from '../../services/availability';
 import { type Answer, isRefusal } from '../../domain/delivery/deliveryState';
 import { createDispatchWorld, type DispatchWorld, PICKUP } from '../support/dispatchWorld';
 import { brokenInvariants } from '../support/invariants';
 
 const OPS = { kind: 'ops', id: 'olga' } as const;
-const LOOK: WorkflowEvent = { kind: 'lookForDriver', freed: null };
-const CANCEL: WorkflowEvent = { kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' };
+const LOOK: IncomingEvent = { kind: 'lookForDriver', freed: null };
+const CANCEL: IncomingEvent = { kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' };
 
 let world: DispatchWorld;
 beforeAll(async () => {
@@ -19,9 +20,9 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-const tell = (deliveryId: string, event: WorkflowEvent, at = Date.now()): Promise<EventResult> =>
+const tell = (deliveryId: string, event: IncomingEvent, at = Date.now()): Promise<EventResult> =>
   world.activities[event.kind]({ deliveryId, correlationId: 'test', at, event });
-const answerOf = async (deliveryId: string, event: WorkflowEvent): Promise<Answer> =>
+const answerOf = async (deliveryId: string, event: IncomingEvent): Promise<Answer> =>
   (await tell(deliveryId, event)).answer;
 const times = <T>(count: number, make: (index: number) => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: count }, (_, index) => make(index)));
@@ -144,7 +145,7 @@ describe('one offer, and all that can happen to it at once', () => {
         cancel: CANCEL,
         leave: { kind: 'releaseDriver', driverId, offerId, assignmentId: null, why: 'went offline' },
         reject: { kind: 'rejectOffer', offerId, driverId, reason: 'OTHER' },
-      } as const satisfies Record<string, WorkflowEvent>;
+      } as const satisfies Record<string, IncomingEvent>;
       const answers = Object.fromEntries(
         await Promise.all(
           shuffled(Object.entries(events), turn).map(
@@ -174,8 +175,8 @@ describe('one offer, and all that can happen to it at once', () => {
     for (let turn = 0; turn < 24; turn += 1) {
       const { deliveryId, offerId, driverId } = await offered();
       const { expiresAt } = await world.db.offer.findUniqueOrThrow({ where: { id: offerId } });
-      const lapse: WorkflowEvent = { kind: 'lapseOffer', offerId };
-      const accept: WorkflowEvent = { kind: 'acceptOffer', offerId, driverId };
+      const lapse: IncomingEvent = { kind: 'lapseOffer', offerId };
+      const accept: IncomingEvent = { kind: 'acceptOffer', offerId, driverId };
       const [answered] = await Promise.all(
         turn % 2 === 0
           ? [tell(deliveryId, accept, expiresAt.getTime()), tell(deliveryId, lapse, expiresAt.getTime())]
@@ -280,7 +281,7 @@ describe('one offer, and all that can happen to it at once', () => {
         (await tell(left, LOOK)).known.offers[0]?.driverId ?? '',
         (await tell(right, LOOK)).known.offers[0]?.driverId ?? '',
       ];
-      const byHand = (driverId: string): WorkflowEvent => ({
+      const byHand = (driverId: string): IncomingEvent => ({
         kind: 'assignDriver',
         driverId,
         by: OPS,
@@ -314,7 +315,7 @@ describe('a busy city, its events in any order', () => {
     deliveryId: string,
     drivers: readonly string[],
     random: () => number,
-  ): Promise<WorkflowEvent> {
+  ): Promise<IncomingEvent> {
     const pick = <T>(things: readonly T[]): T => things[Math.floor(random() * things.length)]!;
     const [offer] = await world.db.offer.findMany({
       where: { deliveryId },
@@ -329,7 +330,7 @@ describe('a busy city, its events in any order', () => {
     const driverId = offer?.driverId ?? assignment?.driverId ?? pick(drivers);
     const offerId = offer?.id ?? '00000000-0000-7000-8000-000000000000';
     const by = { kind: 'driver', id: assignment?.driverId ?? driverId } as const;
-    return pick<WorkflowEvent>([
+    return pick<IncomingEvent>([
       LOOK,
       LOOK,
       LOOK,

@@ -3,7 +3,7 @@
  * it again does nothing.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import type { WorkflowEvent } from '../../activities/delivery';
+import type { IncomingEvent } from '../../domain/delivery/events';
 import type { Step } from '../../domain/delivery/status';
 import type { Answer } from '../../domain/delivery/deliveryState';
 import { DeliveryScene as Scene, NOBODY } from '../support/deliveryScene';
@@ -175,14 +175,14 @@ describe('looking for a driver', () => {
  */
 type Repeat = {
   name: string;
-  before: (scene: Scene) => Promise<WorkflowEvent>;
+  before: (scene: Scene) => Promise<IncomingEvent>;
   drivers?: NewDriver[];
   afterMs?: number;
   between?: (scene: Scene) => Promise<unknown>;
   first: object;
 };
 
-const stepEvent = (scene: Scene, step: Step): WorkflowEvent => ({
+const stepEvent = (scene: Scene, step: Step): IncomingEvent => ({
   kind: 'takeStep',
   step,
   by: { kind: 'driver', id: scene.driver() },
@@ -734,7 +734,7 @@ describe('carrying', () => {
       data: { earnedOn: new Date(later(-86_400_000)), earnedTodayCents: 9_999 },
     });
     const { deliveryId } = await world.addDelivery({ cityId: scene.cityId });
-    const tell = (event: WorkflowEvent) =>
+    const tell = (event: IncomingEvent) =>
       world.activities[event.kind]({ deliveryId, correlationId: 'test', at: Date.now(), event });
     const {
       known: {

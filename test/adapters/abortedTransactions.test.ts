@@ -1,7 +1,10 @@
-/** A worker or a connection that dies in mid-transaction leaves no trace, and the repeat does it once. */
+/**
+ * A worker or connection that dies during a transaction leaves no trace, and the repeat commits exactly once.
+ */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
-import type { EventResult, WorkflowEvent } from '../../activities/delivery';
+import type { IncomingEvent } from '../../domain/delivery/events';
+import type { EventResult } from '../../services/deliveries/deliveryEvents';
 import { createDispatchWorld, type DispatchWorld } from '../support/dispatchWorld';
 import { eventually } from '../support/eventually';
 import { brokenInvariants } from '../support/invariants';
@@ -9,7 +12,7 @@ import { brokenInvariants } from '../support/invariants';
 const OPS = { kind: 'ops', id: 'olga' } as const;
 
 let world: DispatchWorld;
-/** Stands beside the service: locks what its transaction needs, and ends its connection. */
+/** A second connection that locks the rows a transaction needs and kills the service's connection. */
 let outsider: Client;
 beforeAll(async () => {
   world = await createDispatchWorld();
@@ -21,7 +24,7 @@ afterAll(async () => {
   await world.close();
 });
 
-const tell = (deliveryId: string, event: WorkflowEvent): Promise<EventResult> =>
+const tell = (deliveryId: string, event: IncomingEvent): Promise<EventResult> =>
   world.activities[event.kind]({ deliveryId, correlationId: 'test', at: Date.now(), event });
 
 async function everything(): Promise<unknown> {
@@ -43,14 +46,15 @@ async function everything(): Promise<unknown> {
 async function killTheBlocked(): Promise<void> {
   const pid = await eventually('a transaction waits for our lock', async () => {
     const { rows } = await outsider.query<{ pid: number }>(
-      `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND pid <> pg_backend_pid()`,
+      `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+        AND pid <> pg_backend_pid()`,
     );
     return rows[0]?.pid;
   });
   await outsider.query('SELECT pg_terminate_backend($1)', [pid]);
 }
 
-/** Where the transaction is when it dies: before its first write, between its writes, before its last. */
+/** When the transaction dies: before its first write, between writes, or before its last. */
 const MOMENTS = {
   'while it waits for the delivery': (deliveryId: string) =>
     `SELECT FROM deliveries WHERE id = '${deliveryId}' FOR UPDATE`,
@@ -60,8 +64,8 @@ const MOMENTS = {
   'before its entries are in the trail': () => 'LOCK TABLE audit_entries IN SHARE ROW EXCLUSIVE MODE',
 } as const;
 
-/** Events with much to write, each with what has to be so before. */
-const EVENTS: Readonly<Record<string, (deliveryId: string, driverId: string) => Promise<WorkflowEvent>>> = {
+/** Events with many writes, and their preconditions. */
+const EVENTS: Readonly<Record<string, (deliveryId: string, driverId: string) => Promise<IncomingEvent>>> = {
   'making an offer': async () => ({ kind: 'lookForDriver', freed: null }),
   'an accept': async (deliveryId, driverId) => ({
     kind: 'acceptOffer',
@@ -92,7 +96,7 @@ const CASES = Object.keys(EVENTS).flatMap((event) =>
   Object.keys(MOMENTS).map((moment) => [event, moment] as const),
 );
 
-describe('a transaction that dies', () => {
+describe('an aborted transaction', () => {
   test.each(CASES)('%s, %s', async (eventName, moment) => {
     const cityId = await world.addCity();
     const driverId = await world.addDriver({ cityId });

@@ -1,4 +1,4 @@
-/** What the database must bear: a backlog after an outage, and a service that was taken over. */
+/** The database under a backlog after an outage, and with a compromised service login. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
 import { connectDatabase, type Database, readerOf } from '../../adapters/postgres/database';
@@ -20,7 +20,7 @@ afterAll(async () => {
 });
 
 describe('the outbox', () => {
-  test('is still read within a statement’s time when 30,000 messages wait after an outage', async () => {
+  test('is read within the statement time-out with 30,000 messages waiting after an outage', async () => {
     await database.db.$executeRaw`
       INSERT INTO outbox (kind, key, payload, correlation_id, next_at)
       SELECT 'emit', 'key-' || (n / 10), '{"emits": []}', 'test', now() + (n % 30 - 1) * interval '1 second'
@@ -28,7 +28,7 @@ describe('the outbox', () => {
     expect(await takeDue(readerOf(db), ['emit', 'syncDriver'], 100)).toHaveLength(100);
   });
 
-  test('forgets all that it may forget, however much, and even where no partition can be made', async () => {
+  test('prunes every expired message, in any number, even where no partition can be created', async () => {
     const goes = [10_000, 10_000, 7, 0];
     const forgotten: number[] = [];
     const pruneSent = async (): Promise<number> => {
@@ -62,12 +62,13 @@ describe('the outbox', () => {
   });
 });
 
-describe('the login of the service', () => {
-  test('cannot make the one function that has its owner’s rights do something else', async () => {
+describe('the service’s login', () => {
+  test('cannot abuse the one function that runs with its owner’s rights', async () => {
     const service = new Client({ connectionString: database.url });
     await service.connect();
     try {
-      await service.query(`CREATE FUNCTION pg_temp.spy(said pg_catalog.text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+      await service.query(`CREATE FUNCTION pg_temp.spy(said pg_catalog.text) RETURNS boolean
+        LANGUAGE plpgsql AS $$ BEGIN
         IF current_user <> session_user THEN RAISE EXCEPTION 'called with the rights of %',
           current_user; END IF; RETURN true; END $$`);
       await service.query('CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (pg_temp.spy(VALUE))');
@@ -81,10 +82,10 @@ describe('the login of the service', () => {
   });
 });
 
-describe('a server that keeps its own local time', () => {
+describe('a server in another time zone', () => {
   const NOON = new Date('2026-01-01T12:00:00.000Z');
 
-  test('changes no instant on its way in or out', async () => {
+  test('stores and returns instants unchanged', async () => {
     const owner = new Client({ connectionString: database.ownerUrl });
     await owner.connect();
     await owner.query(
@@ -107,12 +108,14 @@ describe('a server that keeps its own local time', () => {
           createdAt: NOON,
         },
       });
-      await local.$executeRaw`INSERT INTO cities (id, name, timezone, currency, center_lat, center_lng, created_at) SELECT 'byRow', name, timezone, currency, center_lat, center_lng, created_at
+      await local.$executeRaw`INSERT INTO cities (id, name, timezone, currency, center_lat, center_lng, created_at)
+        SELECT 'byRow', name, timezone, currency, center_lat, center_lng, created_at
         FROM jsonb_populate_record((SELECT cities FROM cities),
           ${JSON.stringify({ created_at: NOON.toISOString() })}::jsonb)`;
       expect((await local.city.findMany()).map(({ createdAt }) => createdAt)).toEqual([NOON, NOON]);
       expect(
-        await local.$queryRaw`SELECT created_at AS at, created_at::date::text AS day, created_at = ${NOON} AS same FROM cities LIMIT 1`,
+        await local.$queryRaw`SELECT created_at AS at, created_at::date::text AS day, created_at = ${NOON} AS same
+          FROM cities LIMIT 1`,
       ).toEqual([{ at: NOON, day: '2026-01-01', same: true }]);
       const { rows } = await owner.query<{ created_at: Date }>('SELECT created_at FROM cities');
       expect(rows.map((row) => row.created_at)).toEqual([NOON, NOON]);
@@ -123,7 +126,7 @@ describe('a server that keeps its own local time', () => {
   });
 });
 
-describe('a fix in the stream', () => {
+describe('a position in the stream', () => {
   const fields = {
     driver: '01900000-0000-7000-8000-000000000000',
     at: '1700000000000',

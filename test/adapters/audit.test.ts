@@ -9,7 +9,7 @@ import { chainEntries, writeEntries } from '../../adapters/postgres/audit';
 import { createDriverRegistry } from '../../adapters/postgres/driverRegistry';
 import { createOrderStore } from '../../adapters/postgres/orderStore';
 import { createAvailability } from '../../services/availability';
-import type { WorkflowEvent } from '../../activities/delivery';
+import type { IncomingEvent } from '../../domain/delivery/events';
 import { createOrders } from '../../services/orders';
 import { createRegistration } from '../../services/registration';
 import { canMove, type DeliveryStatus } from '../../domain/delivery/status';
@@ -35,7 +35,7 @@ afterAll(async () => {
   await world.close();
 });
 
-const tell = (deliveryId: string, event: WorkflowEvent) =>
+const tell = (deliveryId: string, event: IncomingEvent) =>
   world.activities[event.kind]({
     deliveryId,
     correlationId: 'the-one-of-the-request',
@@ -153,8 +153,8 @@ async function life(): Promise<{ deliveryId: string; drivers: [string, string] }
   return { deliveryId, drivers };
 }
 
-describe('the trail of a whole life', () => {
-  test('is proven from what is stored: each hash fits its entry, each entry hangs on the one before, each head is the row’s', async () => {
+describe('the audit trail of a complete delivery', () => {
+  test('is valid: each hash matches its entry, each link its predecessor, each head its row', async () => {
     const { deliveryId, drivers } = await life();
     const chains = await readChains(world.db);
     expect(await auditProblems(world.db)).toEqual([]);
@@ -164,7 +164,7 @@ describe('the trail of a whole life', () => {
     expect(lengths.every((length) => length >= 4)).toBe(true);
   });
 
-  test('tells each change of state, in legal steps, from the first to the last, and no other', async () => {
+  test('contains each state change exactly once, as legal moves from first to last', async () => {
     const { deliveryId } = await life();
     const entries =
       (await readChains(world.db)).find(({ chain }) => chain === `delivery/${deliveryId}`)?.entries ?? [];
@@ -191,7 +191,7 @@ describe('the trail of a whole life', () => {
     expect(await brokenInvariants(world.db)).toEqual([]);
   });
 
-  test('says who, on whose request, and when by the device', async () => {
+  test('records actor, correlation id and device time', async () => {
     const { deliveryId, drivers } = await life();
     const entries =
       (await readChains(world.db)).find(({ chain }) => chain === `delivery/${deliveryId}`)?.entries ?? [];
@@ -216,7 +216,7 @@ describe('the trail of a whole life', () => {
   });
 });
 
-describe('a trail that was changed', () => {
+describe('a tampered audit trail', () => {
   const DEEDS: Readonly<Record<string, string>> = {
     'another reason': `UPDATE audit_entries SET why = 'nothing happened' WHERE id = $1`,
     'another actor': `UPDATE audit_entries SET actor_id = 'somebody' WHERE id = $1`,
@@ -225,10 +225,12 @@ describe('a trail that was changed', () => {
     'another detail': `UPDATE audit_entries SET detail = '{"payCents": 1}' WHERE id = $1`,
     'another driver': `UPDATE audit_entries SET driver_id = gen_random_uuid() WHERE id = $1`,
     'an entry less': `DELETE FROM audit_entries WHERE id = $1`,
-    'an entry more': `INSERT INTO audit_entries SELECT (jsonb_populate_record(e, jsonb_build_object('id', gen_random_uuid()))).* FROM audit_entries e WHERE id = $1`,
+    'an entry more': `INSERT INTO audit_entries
+      SELECT (jsonb_populate_record(e, jsonb_build_object('id', gen_random_uuid()))).* FROM audit_entries e
+      WHERE id = $1`,
   };
 
-  test.each(Object.entries(DEEDS))('is found: %s', async (_name, deed) => {
+  test.each(Object.entries(DEEDS))('is detected: %s', async (_name, deed) => {
     const { deliveryId } = await life();
     const chain = `delivery/${deliveryId}`;
     const { entries } = (await readChains(world.db)).find((each) => each.chain === chain) ?? { entries: [] };
@@ -240,7 +242,7 @@ describe('a trail that was changed', () => {
     await owner.query('UPDATE deliveries SET audit_hash = NULL WHERE id = $1', [deliveryId]);
   });
 
-  test('is found where its end was cut off', async () => {
+  test('is detected where its end was cut off', async () => {
     const { deliveryId } = await life();
     const chain = `delivery/${deliveryId}`;
     await owner.query('DELETE FROM audit_entries WHERE chain = $1 AND to_state = $2', [chain, 'DELIVERED']);
@@ -250,25 +252,25 @@ describe('a trail that was changed', () => {
   });
 });
 
-describe('the login of the service', () => {
+describe('the service’s login', () => {
   test.each([
     ['change', `UPDATE audit_entries SET why = 'nothing'`],
     ['remove', 'DELETE FROM audit_entries'],
     ['empty', 'TRUNCATE audit_entries'],
     ['drop', 'DROP TABLE audit_entries'],
     ['alter', 'ALTER TABLE audit_entries ADD COLUMN excuse text'],
-    ['detach the parts of', 'ALTER TABLE audit_entries DETACH PARTITION audit_entries_default'],
-    ['change the parts of', `UPDATE audit_entries_default SET why = 'nothing'`],
-    ['remove the parts of', 'DELETE FROM audit_entries_default'],
+    ['detach a partition of', 'ALTER TABLE audit_entries DETACH PARTITION audit_entries_default'],
+    ['update a partition of', `UPDATE audit_entries_default SET why = 'nothing'`],
+    ['delete from a partition of', 'DELETE FROM audit_entries_default'],
     [
-      'write past the whole into the parts of',
+      'insert directly into a partition of',
       `INSERT INTO audit_entries_default SELECT * FROM audit_entries LIMIT 1`,
     ],
   ])('cannot %s the trail', async (_deed, statement) => {
     await expect(world.db.$executeRawUnsafe(statement)).rejects.toThrow(/permission denied|must be owner/);
   });
 
-  test('cannot change the parts by month either', async () => {
+  test('cannot change the monthly partitions either', async () => {
     const parts = await world.db.$queryRaw<
       { name: string }[]
     >`SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = 'audit_entries'::regclass`;
@@ -286,7 +288,7 @@ describe('the login of the service', () => {
   });
 });
 
-describe('what a record says', () => {
+describe('an audit record', () => {
   const subject = {
     cityId: CITY,
     deliveryId: newId(),
@@ -315,7 +317,7 @@ describe('what a record says', () => {
     },
   };
 
-  test('comes back from jsonb as it was hashed, whatever its numbers, keys and letters', async () => {
+  test('survives jsonb unchanged, whatever its numbers, keys and characters', async () => {
     await world.db.$transaction((tx) =>
       writeEntries(tx, subject, [entry, { ...entry, detail: null }], DEVICE_AT + 1, 'correlation'),
     );
@@ -331,7 +333,7 @@ describe('what a record says', () => {
     });
   });
 
-  test('is refused where it belongs into a driver’s chain and names none', () => {
+  test('is refused where it belongs to a driver’s chain but names no driver', () => {
     expect(() => chainEntries(subject, [{ ...entry, chain: 'driver' }], 0, 'correlation')).toThrow(
       'names no driver',
     );

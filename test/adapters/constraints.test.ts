@@ -92,7 +92,7 @@ describe('PostgreSQL refuses', () => {
     await assignment(delivery, drivers[1], { state: 'LOST', endedAt: new Date() });
   });
 
-  test('both of two that race for one place', async () => {
+  test('the second of two concurrent inserts for one place', async () => {
     const {
       deliveries,
       drivers: [driver],
@@ -102,9 +102,9 @@ describe('PostgreSQL refuses', () => {
   });
 
   test.each([
-    ['more than the capacity', { liveOffers: 1, activeAssignments: 1 }],
-    ['fewer than none', { liveOffers: -1 }],
-    ['a capacity of none', { capacity: 0 }],
+    ['work above capacity', { liveOffers: 1, activeAssignments: 1 }],
+    ['negative counters', { liveOffers: -1 }],
+    ['a capacity of 0', { capacity: 0 }],
     ['an unknown availability', { availability: 'ASLEEP' }],
     ['an unknown vehicle', { vehicleKind: 'ROCKET' }],
     ['a place off the globe', { lastLat: 91, lastLng: 0 }],
@@ -115,14 +115,14 @@ describe('PostgreSQL refuses', () => {
 
   test.each([
     ['of an unknown state', { status: 'LOST_IN_SPACE' }],
-    ['that is over without an end', { status: 'CANCELLED' }],
-    ['that has an end and is not over', { closedAt: new Date() }],
-    ['that is carried by nobody', { status: 'ASSIGNED' }],
+    ['that is closed without an end time', { status: 'CANCELLED' }],
+    ['that has an end time and is not closed', { closedAt: new Date() }],
+    ['that is carried without a driver', { status: 'ASSIGNED' }],
     ['with negative pay', { payCents: -1 }],
     ['with an unknown parcel', { parcelSize: 'HUGE' }],
     ['whose window ends before it begins', { windowFrom: new Date(2_000), windowTo: new Date(1_000) }],
-    ['of a fourth level', { escalationLevel: 4 }],
-    ['with a negative clock', { unassignedMs: -1 }],
+    ['at a fourth escalation level', { escalationLevel: 4 }],
+    ['with a negative unassigned time', { unassignedMs: -1 }],
   ])('a delivery %s', async (_what, data) => {
     const { deliveryId } = await world.addDelivery();
     await expect(world.db.delivery.update({ where: { id: deliveryId }, data })).rejects.toThrow(
@@ -130,14 +130,14 @@ describe('PostgreSQL refuses', () => {
     );
   });
 
-  test('a delivery that is searched for and has a driver', async () => {
+  test('a delivery that is SEARCHING and has a driver', async () => {
     const [{ deliveryId }, driverId] = [await world.addDelivery(), await world.addDriver()];
     await expect(world.db.delivery.update({ where: { id: deliveryId }, data: { driverId } })).rejects.toThrow(
       /check constraint/i,
     );
   });
 
-  test('an offer that is over without an end, or has an end and lives, or expires before it was made', async () => {
+  test('an ended offer without an end time, a live offer with one, and an expiry before the creation', async () => {
     const {
       deliveries: [delivery],
       drivers: [driver],
@@ -150,7 +150,7 @@ describe('PostgreSQL refuses', () => {
     );
   });
 
-  test('an assignment that is over without an end, or has an end and is active', async () => {
+  test('an ended assignment without an end time, and an active one with one', async () => {
     const {
       deliveries: [delivery],
       drivers: [driver],
@@ -159,12 +159,12 @@ describe('PostgreSQL refuses', () => {
     await expect(assignment(delivery, driver, { endedAt: new Date() })).rejects.toThrow(/check constraint/i);
   });
 
-  test('a second delivery for one key of a merchant', async () => {
+  test('a second delivery for one merchant and order id', async () => {
     const { sellerOrderId } = await world.addDelivery();
     await expect(world.addDelivery({ sellerOrderId })).rejects.toThrow(UNIQUE);
   });
 
-  test('rows that point to nothing, and to remove what others point to', async () => {
+  test('rows with dangling references, and deletes of referenced rows', async () => {
     const {
       deliveries: [delivery],
       drivers: [driver],

@@ -17,7 +17,7 @@ test.each([
 });
 
 test.each([[5_000], [-5_000]])(
-  'a clock that is %s ms off is not ready to work, and says by how much',
+  'a clock that is %s ms off fails readiness and reports the skew',
   async (offMs) => {
     const clock = () => Date.now() + offMs;
     const { skewMs, sureToMs } = await clockSkew(database.db, clock);

@@ -21,7 +21,7 @@ afterAll(() => fresh.close());
 
 /** As a failover to a replica, or SCRIPT FLUSH by hand, leaves it: the client still counts its scripts as loaded. */
 test.each([true, false])(
-  'the live map works on after Redis has lost its scripts, with pipelining %s',
+  'the live map recovers after Redis lost its scripts, with pipelining %s',
   async (enableAutoPipelining) => {
     const redis = new Redis(fresh.url, { enableAutoPipelining });
     const map = createRedisDriverMap(redis, { freshPositionMs: FRESH_MS, keyPrefix: fresh.keyPrefix });

@@ -1,13 +1,10 @@
-/**
- * A connection that PostgreSQL ends is no end of the process that had it, whatever that was about to do with
- * it.
- */
+/** A connection closed by PostgreSQL never ends the process, whatever it was about to do. */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { connectPostgres, type Postgres } from '../../adapters/postgres/database';
 
-/** A message of PostgreSQL: its kind, its length, what it says. */
+/** A PostgreSQL protocol message: type, length, body. */
 function message(kind: string, body: Buffer): Buffer {
   const length = Buffer.alloc(4);
   length.writeInt32BE(body.length + 4);
@@ -46,12 +43,12 @@ afterEach(async () => {
   server.close();
 });
 
-test('that goes as soon as it is made: a transaction is told, and nothing escapes', async () => {
+test('a transaction on a connection lost at once fails without an unhandled error', async () => {
   await expect(postgres.db.$transaction(async (tx) => tx.$queryRaw`SELECT 1`)).rejects.toThrow();
   expect(escaped).toEqual([]);
 });
 
-test('that goes as soon as it is made: a statement is told, and nothing escapes', async () => {
+test('a statement on a connection lost at once fails without an unhandled error', async () => {
   await expect(postgres.db.$queryRaw`SELECT 1`).rejects.toThrow();
   await expect(
     postgres.pool.connect().then(async (client) => {

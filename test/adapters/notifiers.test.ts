@@ -1,6 +1,4 @@
-/**
- * Each channel against a receiver on this machine: what it is sent, to the byte, and what its answers mean.
- */
+/** Each channel against a local receiver: the exact requests, and the effect of each response. */
 import { createPublicKey, verify } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { v7 as newId } from 'uuid';
@@ -11,9 +9,9 @@ import { createPagerDutyNotifier } from '../../adapters/notify/pagerDutyNotifier
 import { isPublicAddress, publicLookup } from '../../adapters/notify/publicLookup';
 import { createSlackNotifier } from '../../adapters/notify/slackNotifier';
 import { createWebPushNotifier, type WebPushDeps } from '../../adapters/notify/webPushNotifier';
-import { type NoticeLog, NoticeRefused } from '../../services/notices';
+import { NoticeRefused } from '../../services/notices';
 import { NotBefore } from '../../services/outbox/outboxRelay';
-import type { Notifier } from '../../services/ports';
+import type { Log, Notifier } from '../../services/ports';
 import type { Notice } from '../../domain/notices/notice';
 import { createDispatchWorld, type DispatchWorld } from '../support/dispatchWorld';
 import { newBrowser } from '../support/pushedPayload';
@@ -50,7 +48,7 @@ describe('Slack', () => {
       ...more,
     });
 
-  test('is posted a text and blocks, with a link', async () => {
+  test('receives text and blocks with a link', async () => {
     expect(await slack().notify(notice())).toBe('sent');
     expect(receiver.received).toEqual([
       expect.objectContaining({
@@ -68,7 +66,11 @@ describe('Slack', () => {
             text: {
               type: 'mrkdwn',
               verbatim: true,
-              text: '*Warning: No driver for order 42*\nUnassigned for 15 minutes.\n<https://dispatch.example/ops/deliveries/42|Open>',
+              text: [
+                '*Warning: No driver for order 42*',
+                'Unassigned for 15 minutes.',
+                '<https://dispatch.example/ops/deliveries/42|Open>',
+              ].join('\n'),
             },
           },
           {
@@ -82,7 +84,7 @@ describe('Slack', () => {
     ]);
   });
 
-  test('is told of the end, without a link where there is none', async () => {
+  test('receives the resolution, without a link where there is none', async () => {
     await slack().notify(notice({ what: 'resolved', link: null, facts: {}, text: '' }));
     expect(receiver.bodies()).toEqual([
       {
@@ -98,7 +100,7 @@ describe('Slack', () => {
     ]);
   });
 
-  test('is given no markup that came with a text, and no more than it takes', async () => {
+  test('receives escaped markup and truncated text', async () => {
     await slack({ publicUrl: null }).notify(
       notice({ title: '<!channel> A & B', text: `<@U1> ${'x'.repeat(5_000)}`, facts: { why: '<a>' } }),
     );
@@ -113,7 +115,7 @@ describe('Slack', () => {
     expect(body.blocks[1].elements[0].text).toBe('city: testville | why: &lt;a&gt;');
   });
 
-  test('is given whole characters only: with half of one the whole body would be refused, for good', async () => {
+  test('receives whole characters only, since half a surrogate pair would be refused', async () => {
     for (const title of [`${'x'.repeat(299)}😀`, `${'x'.repeat(298)}<!channel>`])
       await slack().notify(notice({ title }));
     const texts = (receiver.bodies() as { text: string }[]).map(({ text }) => text);
@@ -130,7 +132,7 @@ describe('PagerDuty', () => {
       ...more,
     });
 
-  test('is posted an event that opens an incident', async () => {
+  test('receives an event that triggers an incident', async () => {
     receiver.answer({ status: 202 });
     expect(await pagerDuty().notify(notice({ to: { kind: 'pager' }, severity: 'critical' }))).toBe('sent');
     expect(receiver.received).toEqual([
@@ -160,14 +162,14 @@ describe('PagerDuty', () => {
     ]);
   });
 
-  test('is posted the event that ends it, by the same key', async () => {
+  test('receives an event that resolves it, with the same key', async () => {
     await pagerDuty().notify(notice({ to: { kind: 'pager' }, what: 'resolved' }));
     expect(receiver.bodies()).toEqual([
       { routing_key: 'k'.repeat(32), dedup_key: 'delivery/42', event_action: 'resolve' },
     ]);
   });
 
-  test('is shown the path where no address stands before it', async () => {
+  test('receives the bare path where no base address is set', async () => {
     await pagerDuty({ publicUrl: null }).notify(notice({ to: { kind: 'pager' } }));
     expect(receiver.bodies()).toEqual([
       expect.objectContaining({
@@ -180,7 +182,7 @@ describe('PagerDuty', () => {
   });
 });
 
-describe('an answer', () => {
+describe('a response', () => {
   const slack = (timeoutMs?: number): Notifier =>
     createSlackNotifier({ url: `${receiver.url}/services/secret`, publicUrl: null, timeoutMs });
   const failure = async (notifier: Notifier): Promise<Error> => {
@@ -192,19 +194,19 @@ describe('an answer', () => {
     throw new Error('it was taken');
   };
 
-  test.each([400, 401, 403, 404, 410, 301, 302])('%i means: never', async (status) => {
+  test.each([400, 401, 403, 404, 410, 301, 302])('%i is not retried', async (status) => {
     receiver.answer({ status, headers: { location: `${receiver.url}/elsewhere` } });
     expect(await failure(slack())).toBeInstanceOf(NoticeRefused);
     expect(receiver.received).toHaveLength(1);
   });
 
-  test.each([408, 429, 500, 502, 503])('%i means: again', async (status) => {
+  test.each([408, 429, 500, 502, 503])('%i is retried', async (status) => {
     receiver.answer({ status });
     const error = await failure(slack());
     expect([error.name, error.message]).toEqual(['Error', `Slack: HTTP ${status}`]);
   });
 
-  test('with Retry-After means: not before', async () => {
+  test('with Retry-After delays the retry', async () => {
     receiver.answer(
       { status: 429, headers: { 'retry-after': '7' } },
       { status: 503, headers: { 'retry-after': '999999' } },
@@ -215,12 +217,12 @@ describe('an answer', () => {
     expect(await failure(slack())).not.toBeInstanceOf(NotBefore);
   });
 
-  test('that never comes is not waited for, and tells no secret', async () => {
+  test('that never arrives times out without revealing a secret', async () => {
     receiver.answer('hang');
     expect(String(await failure(slack(100)))).toBe('Error: Slack: TimeoutError');
   });
 
-  test('of nobody tells no secret', async () => {
+  test('from an unreachable host reveals no secret', async () => {
     const notifier = createPagerDutyNotifier({
       url: 'http://127.0.0.1:1/secret',
       routingKey: 'secret',
@@ -233,7 +235,7 @@ describe('an answer', () => {
 describe('web push', () => {
   const vapid = { ...generateVAPIDKeys(), subject: 'mailto:ops@dispatch.example' };
   const lines: object[] = [];
-  const log: NoticeLog = {
+  const log: Log = {
     info: (fields) => void lines.push(fields),
     warn: (fields) => void lines.push(fields),
     error: (fields) => void lines.push(fields),
@@ -303,7 +305,7 @@ describe('web push', () => {
       facts: { offerId },
     });
 
-  test('reaches the browser, which alone can read it', async () => {
+  test('reaches the browser, which alone can decrypt it', async () => {
     const {
       driverId,
       browsers: [browser],
@@ -336,7 +338,7 @@ describe('web push', () => {
     );
   });
 
-  test('is signed by the service, for that push service only', async () => {
+  test('is signed by the service for that push service only', async () => {
     const { driverId } = await subscribed();
     await webPush().notify(aboutOffer(driverId, await offered(driverId)));
     const [, header = '', claims = '', signature = ''] =
@@ -365,14 +367,14 @@ describe('web push', () => {
     ).toBe(true);
   });
 
-  test('goes to every app of the driver, and to no other driver’s', async () => {
+  test('goes to every app of the driver and to no other driver', async () => {
     const { driverId } = await subscribed([`${receiver.url}/phone`, `${receiver.url}/tablet`]);
     await subscribed();
     await webPush().notify(aboutOffer(driverId, await offered(driverId)));
     expect(receiver.received.map(({ path }) => path).sort()).toEqual(['/phone', '/tablet']);
   });
 
-  test('of something else than an offer waits for an hour, with a path where no address stands before it', async () => {
+  test('without an offer has a TTL of an hour, and the bare path where no base address is set', async () => {
     const {
       driverId,
       browsers: [browser],
@@ -401,7 +403,7 @@ describe('web push', () => {
     expect(receiver.received).toEqual([]);
   });
 
-  test('is not sent for another’s offer, nor to whom nobody subscribed', async () => {
+  test('is not sent for another driver’s offer or without a subscription', async () => {
     const [{ driverId }, other] = [await subscribed(), await world.addDriver()];
     expect(await webPush().notify(aboutOffer(driverId, await offered(other)))).toBe('not_needed');
     expect(await webPush().notify(aboutOffer(other, await offered(await world.addDriver())))).toBe(
@@ -410,7 +412,7 @@ describe('web push', () => {
     expect(receiver.received).toEqual([]);
   });
 
-  test.each([404, 410])('forgets a subscription that is gone (%i), and keeps the others', async (status) => {
+  test.each([404, 410])('removes a subscription on %i and keeps the others', async (status) => {
     const { driverId, left } = await subscribed([`${receiver.url}/gone-${status}`]);
     receiver.answer({ status });
     expect(await webPush().notify(aboutOffer(driverId, await offered(driverId)))).toBe('not_needed');
@@ -418,7 +420,7 @@ describe('web push', () => {
     expect(lines).toContainEqual(expect.objectContaining({ why: `HTTP ${status}` }));
   });
 
-  test('keeps a subscription whose service is in trouble, and tries again', async () => {
+  test('keeps a subscription on a server error and retries', async () => {
     const { driverId, left } = await subscribed([`${receiver.url}/troubled-a`, `${receiver.url}/troubled-b`]);
     receiver.answer({ status: 201 }, { status: 500 });
     await expect(webPush().notify(aboutOffer(driverId, await offered(driverId)))).rejects.toThrow(
@@ -438,7 +440,7 @@ describe('web push', () => {
     expect(await left()).toHaveLength(2);
   });
 
-  test('calls no address that is not allowed, and none that its name hides', async () => {
+  test('never calls a private address, even behind a host name', async () => {
     const { driverId, left } = await subscribed([`${receiver.url}/local`]);
     const offerId = await offered(driverId);
     await webPush({ allowLocal: false }).notify(aboutOffer(driverId, offerId));
@@ -455,7 +457,7 @@ describe('web push', () => {
     expect(asked).toEqual(['push.service.com']);
   });
 
-  /** One live offer a driver. */
+  /** One live offer per driver. */
   async function freed(driverId: string): Promise<string> {
     await world.db.offer.updateMany({
       where: { driverId, state: 'LIVE' },
@@ -497,9 +499,9 @@ describe('addresses', () => {
     '2002:a00:1::1',
     '2001::1',
     '3fff::1',
-  ])('%s is not', (address) => expect(isPublicAddress(address)).toBe(false));
+  ])('%s is not public', (address) => expect(isPublicAddress(address)).toBe(false));
 
-  test('that a name leads to are looked at before they are called', async () => {
+  test('resolved from a host name are checked before the call', async () => {
     const found = (options: object) =>
       new Promise((resolve) => {
         publicLookup('localhost', options, (error, address) => resolve(error?.code ?? address));
@@ -509,14 +511,14 @@ describe('addresses', () => {
   });
 });
 
-describe('the log', () => {
+describe('the log notifier', () => {
   const written: { level: string; fields: object; text: string }[] = [];
   const write = (level: string) => (fields: object, text: string) =>
     void written.push({ level, fields, text });
-  const log: NoticeLog = { info: write('info'), warn: write('warn'), error: write('error') };
+  const log: Log = { info: write('info'), warn: write('warn'), error: write('error') };
   afterEach(() => void written.splice(0));
 
-  test('has a line a notice where no channel is set up', async () => {
+  test('writes one line per notice where no channel is configured', async () => {
     await createLogNotifier(log, 'warn').notify(notice());
     expect(written).toEqual([
       {
@@ -527,7 +529,7 @@ describe('the log', () => {
     ]);
   });
 
-  test('takes what is not set up, and the channels what is', async () => {
+  test('receives what has no channel; configured channels receive the rest', async () => {
     const settings = {
       slackUrl: null,
       pagerDuty: { url: receiver.url, routingKey: null },

@@ -13,7 +13,7 @@ const fixes = (count: number): Position[] =>
   }));
 const ping = (driverId: string, count = 1) => ({ driverId, fixes: fixes(count), receivedAt: NOW });
 
-/** Answers with the outcomes given, call by call, and keeps what it was called with. */
+/** Returns the given outcomes call by call, and records the calls. */
 function recorder(...answers: (unknown[] | Error)[]): {
   record: (pings: (string | number)[]) => Promise<unknown>;
   calls: (string | number)[][];
@@ -30,7 +30,7 @@ function recorder(...answers: (unknown[] | Error)[]): {
   };
 }
 
-describe('pings of one turn', () => {
+describe('pings of one event-loop turn', () => {
   test('go to Redis in one call, and each gets its own outcome', async () => {
     const { record, calls } = recorder([0, -1, 1]);
     const send = gatherPositions(record);
@@ -78,7 +78,7 @@ describe('pings of one turn', () => {
     ]);
   });
 
-  test('are divided where they have too many fixes for one call', async () => {
+  test('are split where they have too many positions for one call', async () => {
     const { record, calls } = recorder([0, 0], [1], [0]);
     const send = gatherPositions(record);
     await Promise.all([send(ping('a', 100)), send(ping('b', 100)), send(ping('c', 500)), send(ping('d'))]);
@@ -89,7 +89,7 @@ describe('pings of one turn', () => {
     ]);
   });
 
-  test('fail together where the call fails, and the next turn begins anew', async () => {
+  test('fail together where the call fails, and the next turn starts afresh', async () => {
     const { record } = recorder(new Error('Redis is away'), [0]);
     const send = gatherPositions(record);
     expect(
@@ -98,7 +98,7 @@ describe('pings of one turn', () => {
     expect(await send(ping('a'))).toEqual({ cameOn: false });
   });
 
-  test('fail where Redis answers for others', async () => {
+  test('fail where Redis returns the wrong number of outcomes', async () => {
     const send = gatherPositions(recorder([0, 0]).record);
     await expect(send(ping('a'))).rejects.toThrow();
   });

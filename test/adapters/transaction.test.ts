@@ -1,4 +1,4 @@
-/** Transactions whose statements go out without waiting for each other: all of them, or none. */
+/** Transactions with pipelined statements are atomic. */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
@@ -11,7 +11,7 @@ import { eventually } from '../support/eventually';
 const ADD = `INSERT INTO merchants (id, name) VALUES ($1, $2)`;
 
 let database: FreshDatabase;
-/** Stands beside the service: locks what its transaction needs. */
+/** A second connection that locks the rows a transaction needs. */
 let outsider: Client;
 beforeAll(async () => {
   database = await freshDatabase({ poolSize: 2 });
@@ -31,7 +31,7 @@ const count = ({ read }: Transaction): Promise<{ n: number }[]> =>
   read<{ n: number }>(sql`SELECT count(*)::int AS n FROM merchants`);
 
 describe('a transaction', () => {
-  test('writes all, and gives what its work returns', async () => {
+  test('commits all writes and returns the result of its function', async () => {
     const told = await run(async (tx) => {
       const [row] = await count(tx);
       tx.write(ADD, ['a', 'Anna']);
@@ -42,7 +42,7 @@ describe('a transaction', () => {
     expect(await merchants()).toEqual(['a', 'b']);
   });
 
-  test('writes nothing where one of its writes is refused, and says which error that was', async () => {
+  test('rolls back where a write is refused, and reports the error', async () => {
     const failing = run(async (tx) => {
       tx.write(ADD, ['a', 'Anna']);
       tx.write(ADD, ['a', 'Anna again']);
@@ -52,7 +52,7 @@ describe('a transaction', () => {
     expect(await merchants()).toEqual([]);
   });
 
-  test('writes nothing where its work fails after a write, and holds nobody up', async () => {
+  test('rolls back and releases its locks where its function fails after a write', async () => {
     const failing = run(async (tx) => {
       await tx.read(sql`SELECT id FROM cities FOR UPDATE`);
       tx.write(ADD, ['a', 'Anna']);
@@ -66,7 +66,7 @@ describe('a transaction', () => {
     expect(rows).toHaveLength(0);
   });
 
-  test('writes nothing where one of its reads fails', async () => {
+  test('rolls back where a read fails', async () => {
     const failing = run(async ({ read, write }) => {
       write(ADD, ['a', 'Anna']);
       await read(sql`SELECT 1 / 0 AS nothing`);
@@ -75,7 +75,7 @@ describe('a transaction', () => {
     expect(await merchants()).toEqual([]);
   });
 
-  test('sees behind a lock what was committed while it waited for it, though all was sent at once', async () => {
+  test('reads what was committed while it waited for a lock, although statements are pipelined', async () => {
     await outsider.query(ADD, ['a', 'Anna']);
     await outsider.query('BEGIN');
     await outsider.query(`SELECT FROM merchants WHERE id = 'a' FOR UPDATE`);
@@ -94,7 +94,7 @@ describe('a transaction', () => {
     expect(row?.n).toBe(2);
   });
 
-  test('whose connection is killed writes nothing, and the next has another connection', async () => {
+  test('rolls back when its connection is killed, and the next one gets another connection', async () => {
     const failing = run(async (tx) => {
       const [session] = await tx.read<{ pid: number }>(sql`SELECT pg_backend_pid() AS pid`);
       await outsider.query('SELECT pg_terminate_backend($1)', [session?.pid]);
@@ -106,7 +106,7 @@ describe('a transaction', () => {
   });
 });
 
-describe('behind a network that swallows everything', () => {
+describe('on a network that drops all packets', () => {
   let server: Server;
   const sockets = new Set<Socket>();
   const swallowing = { now: false };
@@ -126,7 +126,7 @@ describe('behind a network that swallows everything', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  test('a transaction gives its connection up after a while, and the pool is not used up', async () => {
+  test('a transaction releases its connection after a time-out, and the pool is not exhausted', async () => {
     const address = server.address();
     if (address === null || typeof address === 'string') throw new Error('no port');
     const url = new URL(database.url);
@@ -148,14 +148,14 @@ describe('behind a network that swallows everything', () => {
   });
 });
 
-describe('a statement’s name', () => {
-  test('is the same for the same text, another for another, and none once there are too many', () => {
+describe('a prepared statement’s name', () => {
+  test('is equal for equal texts, different for others, and absent above the limit', () => {
     const nameOf = statementNames(2);
     expect([nameOf('SELECT 1'), nameOf('SELECT 2'), nameOf('SELECT 1')]).toEqual(['s0', 's1', 's0']);
     expect([nameOf('SELECT 3'), nameOf('SELECT 2')]).toEqual(['', 's1']);
   });
 
-  test('is used by Prisma and by transactions alike, so that a connection prepares each text once', async () => {
+  test('is shared by Prisma and transactions, so that a connection prepares each text once', async () => {
     const { db, postgres } = database;
     for (let time = 0; time < 3; time += 1) {
       await db.$queryRaw`SELECT ${'a'}::text AS letter`;

@@ -516,7 +516,7 @@ describe('a check', () => {
           entryId: id,
           cityId: CITY,
           kind: 'CONTENT_DIFFERS',
-          detail: 'the entry does not say what was hashed when it was written',
+          detail: 'the content differs from what was hashed',
         },
       ],
     });

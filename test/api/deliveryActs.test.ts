@@ -4,20 +4,19 @@
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { v7 as newId } from 'uuid';
-import type { Asking } from '../../api/commands/answers';
 import { type ApiWorld, type Claims, createApiWorld, driver, merchant, ops } from '../support/apiWorld';
 import { DeliveryScene as Scene } from '../support/deliveryScene';
 import { MERCHANT } from '../support/dispatchWorld';
 import { brokenInvariants } from '../support/invariants';
 
 let world: ApiWorld;
-const asked: Asking[] = [];
+const asked: { updateId: string }[] = [];
 beforeAll(async () => {
-  world = await createApiWorld(({ answers }) => ({
-    answers: {
-      ask: (asking) => {
-        asked.push(asking);
-        return answers.ask(asking);
+  world = await createApiWorld(({ commands }) => ({
+    commands: {
+      send: (sending) => {
+        asked.push(sending);
+        return commands.send(sending);
       },
     },
   }));

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { v7 as newId } from 'uuid';
-import { createAnswers } from '../../api/commands/answers';
+import { createCommandSender } from '../../api/commands/commandSender';
 import { type ApiWorld, createApiWorld, driver, merchant, ops, updatesInProcess } from '../support/apiWorld';
 import { CITY } from '../support/dispatchWorld';
 import { brokenInvariants } from '../support/invariants';
@@ -16,21 +16,22 @@ beforeAll(async () => {
   world = await createApiWorld((standard, dispatch) => {
     const updates = updatesInProcess(dispatch);
     return {
-      answers: createAnswers({
+      commands: createCommandSender({
         timeoutMs: 2_000,
         log: standard.log,
         startDelivery: async () => {},
         answerFromRow: async () => null,
         updates: {
           ...updates,
-          execute: async (workflowId, question, updateId, deadlineAt) => {
+          execute: async (workflowId, update, deadlineAt) => {
+            const { updateId } = update;
             asking.updateIds.push(updateId);
             asking.most = Math.max(asking.most, ++asking.now);
             const deliveryId = updateId.split('/').at(-1) ?? '';
             try {
               if (broken.has(deliveryId)) throw new Error('a fault of ours');
               if (away.has(deliveryId)) await new Promise(() => {});
-              return await updates.execute(workflowId, question, updateId, deadlineAt);
+              return await updates.execute(workflowId, update, deadlineAt);
             } finally {
               asking.now--;
             }

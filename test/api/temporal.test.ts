@@ -2,11 +2,12 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client } from '@temporalio/client';
 import { pino } from 'pino';
 import { v7 as newId } from 'uuid';
-import { answerFromRow } from '../../activities/delivery';
 import { createDispatcher } from '../../adapters/temporal/dispatcher';
-import { type Answers, createAnswers, type Question } from '../../api/commands/answers';
-import { connectTemporal, createWorkflowUpdates } from '../../api/commands/temporalUpdates';
+import { type CommandSender, createCommandSender, type SentCommand } from '../../api/commands/commandSender';
+import { connectTemporal, createWorkflowUpdates } from '../../api/commands/workflowUpdates';
 import type { Step } from '../../domain/delivery/status';
+import { answerFromRow } from '../../services/deliveries/deliveryEvents';
+import { COMMANDS, type Traced } from '../../workflows/contract';
 import { createTemporalWorld, type TemporalWorld } from '../support/temporalWorld';
 import { MERCHANT } from '../support/dispatchWorld';
 
@@ -17,9 +18,9 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => world.close());
 
-function answersThrough(client: Client, timeoutMs = 8_000): Answers {
+function senderThrough(client: Client, timeoutMs = 8_000): CommandSender {
   const { store, limits, features, clock } = world.deps;
-  return createAnswers({
+  return createCommandSender({
     updates: createWorkflowUpdates(client),
     timeoutMs,
     log: pino({ level: 'silent' }),
@@ -32,10 +33,8 @@ function answersThrough(client: Client, timeoutMs = 8_000): Answers {
 const cancel = (deliveryId: string, sellerOrderId: string, updateId = newId()) => ({
   delivery: { deliveryId, merchantId: MERCHANT, sellerOrderId },
   updateId,
-  question: {
-    kind: 'cancelDelivery',
-    args: { by: { kind: 'ops', id: 'olga' }, reason: 'OPS_CANCELLED', correlationId: 'test' },
-  } as const,
+  command: COMMANDS.cancelDelivery,
+  payload: { by: { kind: 'ops', id: 'olga' }, reason: 'OPS_CANCELLED', correlationId: 'test' } as const,
 });
 
 describe('asking a real Temporal', () => {
@@ -44,17 +43,17 @@ describe('asking a real Temporal', () => {
       searchAt: new Date(Date.now() + 3_600_000),
     });
     await createDispatcher(world.client, world.db).startDelivery(deliveryId, 'test');
-    const answers = answersThrough(world.client);
-    const first = await answers.ask(cancel(deliveryId, sellerOrderId));
+    const commands = senderThrough(world.client);
+    const first = await commands.send(cancel(deliveryId, sellerOrderId));
     expect(first).toMatchObject({ outcome: 'moved', status: 'CANCELLED' });
-    expect(await answers.ask(cancel(deliveryId, sellerOrderId))).toEqual(first);
+    expect(await commands.send(cancel(deliveryId, sellerOrderId))).toEqual(first);
   });
 
   it('starts the workflow of an open delivery that has none', async () => {
     const { deliveryId, sellerOrderId } = await world.addDelivery({
       searchAt: new Date(Date.now() + 3_600_000),
     });
-    expect(await answersThrough(world.client).ask(cancel(deliveryId, sellerOrderId))).toMatchObject({
+    expect(await senderThrough(world.client).send(cancel(deliveryId, sellerOrderId))).toMatchObject({
       outcome: 'moved',
       status: 'CANCELLED',
     });
@@ -67,19 +66,27 @@ describe('asking a real Temporal', () => {
       cityId,
       searchAt: new Date(Date.now() + 3_600_000),
     });
-    const answers = answersThrough(world.client);
+    const commands = senderThrough(world.client);
     const by = { kind: 'ops', id: 'olga' } as const;
-    const ask = (question: Question, updateId = newId()) =>
-      answers.ask({ delivery: { deliveryId, merchantId: MERCHANT, sellerOrderId }, updateId, question });
+    const ask = <P extends Traced>(command: SentCommand<P>, payload: NoInfer<P>, updateId = newId()) =>
+      commands.send({
+        delivery: { deliveryId, merchantId: MERCHANT, sellerOrderId },
+        command,
+        payload,
+        updateId,
+      });
     const step = (name: Step) =>
-      ask({ kind: 'takeStep', args: { step: name, by, deviceAt: null, correlationId: 'test' } });
+      ask(COMMANDS.takeStep, { step: name, by, deviceAt: null, correlationId: 'test' });
+    expect(await ask(COMMANDS.raisePay, { bonusCents: 300, by, why: 'rain', correlationId: 'test' })).toEqual(
+      { outcome: 'payRaised', deliveryId, payCents: 1_000 },
+    );
     expect(
-      await ask({ kind: 'raisePay', args: { bonusCents: 300, by, why: 'rain', correlationId: 'test' } }),
-    ).toEqual({ outcome: 'payRaised', deliveryId, payCents: 1_000 });
-    expect(
-      await ask({
-        kind: 'assignDriver',
-        args: { driverId: one, by, override: false, why: 'near', correlationId: 'test' },
+      await ask(COMMANDS.assignDriver, {
+        driverId: one,
+        by,
+        override: false,
+        why: 'near',
+        correlationId: 'test',
       }),
     ).toMatchObject({ outcome: 'assigned', driverId: one });
     for (const name of ['arriveAtPickup', 'pickUp'] as const)
@@ -92,29 +99,28 @@ describe('asking a real Temporal', () => {
       why: 'flat tyre',
       correlationId: 'test',
     };
-    const handed = await ask({ kind: 'handOver', args }, 'hand-1');
+    const handed = await ask(COMMANDS.handOver, args, 'hand-1');
     if (!('outcome' in handed) || handed.outcome !== 'assigned')
       throw new Error(`not handed over: ${JSON.stringify(handed)}`);
     expect(handed.driverId).toBe(two);
-    expect(await ask({ kind: 'handOver', args }, 'hand-1')).toEqual(handed);
+    expect(await ask(COMMANDS.handOver, args, 'hand-1')).toEqual(handed);
     expect(
-      await ask({
-        kind: 'leaveDelivery',
-        args: {
-          driverId: two,
-          assignmentId: handed.assignmentId,
-          reason: 'EMERGENCY',
-          correlationId: 'test',
-        },
+      await ask(COMMANDS.leaveDelivery, {
+        driverId: two,
+        assignmentId: handed.assignmentId,
+        reason: 'EMERGENCY',
+        correlationId: 'test',
       }),
     ).toMatchObject({ outcome: 'escalated' });
+    expect(await ask(COMMANDS.resumeSearch, { by, why: 'go on', correlationId: 'test' })).toMatchObject({
+      refused: 'ILLEGAL_TRANSITION',
+    });
     expect(
-      await ask({ kind: 'resumeSearch', args: { by, why: 'go on', correlationId: 'test' } }),
-    ).toMatchObject({ refused: 'ILLEGAL_TRANSITION' });
-    expect(
-      await ask({
-        kind: 'failDelivery',
-        args: { by, reason: 'VEHICLE_BREAKDOWN', goods: 'LOST', correlationId: 'test' },
+      await ask(COMMANDS.failDelivery, {
+        by,
+        reason: 'VEHICLE_BREAKDOWN',
+        goods: 'LOST',
+        correlationId: 'test',
       }),
     ).toMatchObject({ outcome: 'moved', status: 'FAILED' });
   });
@@ -126,32 +132,39 @@ describe('asking a real Temporal', () => {
       cityId,
       searchAt: new Date(Date.now() + 3_600_000),
     });
-    const answers = answersThrough(world.client);
+    const commands = senderThrough(world.client);
     const by = { kind: 'ops', id: 'olga' } as const;
-    const ask = (question: Question, updateId: string, isSettled = false) =>
-      answers.ask({
+    const ask = <P extends Traced>(
+      command: SentCommand<P>,
+      payload: NoInfer<P>,
+      { updateId, isSettled = false }: { updateId: string; isSettled?: boolean },
+    ) =>
+      commands.send({
         delivery: { deliveryId, merchantId: MERCHANT, sellerOrderId },
         updateId,
-        question,
+        command,
+        payload,
         isSettled,
         firstAnswerUnder: updateId,
       });
-    const assign: Question = {
-      kind: 'assignDriver',
-      args: { driverId, by, override: false, why: 'near', correlationId: 'test' },
-    };
-    const first = await ask(assign, 'assign-1');
+    const assign = (updateId: string, isSettled = false) =>
+      ask(
+        COMMANDS.assignDriver,
+        { driverId, by, override: false, why: 'near', correlationId: 'test' },
+        { updateId, isSettled },
+      );
+    const first = await assign('assign-1');
     expect(first).toMatchObject({ outcome: 'assigned', driverId });
     for (const step of ['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver'] as const)
-      await ask({ kind: 'takeStep', args: { step, by, deviceAt: null, correlationId: 'test' } }, step);
-    expect(await ask(assign, 'assign-1', true)).toEqual(first);
-    expect(await ask(assign, 'assign-2', true)).toMatchObject({ refused: 'ILLEGAL_TRANSITION' });
+      await ask(COMMANDS.takeStep, { step, by, deviceAt: null, correlationId: 'test' }, { updateId: step });
+    expect(await assign('assign-1', true)).toEqual(first);
+    expect(await assign('assign-2', true)).toMatchObject({ refused: 'ILLEGAL_TRANSITION' });
   });
 
   it('that is away gives 503 in time', async () => {
     const connection = connectTemporal({ address: '127.0.0.1:1' });
     const begun = Date.now();
-    const asking = answersThrough(new Client({ connection }), 500).ask(cancel(newId(), 'away'));
+    const asking = senderThrough(new Client({ connection }), 500).send(cancel(newId(), 'away'));
     await expect(asking).rejects.toMatchObject({ code: 'NOT_ANSWERED_IN_TIME' });
     expect(Date.now() - begun).toBeLessThan(2_000);
     await connection.close();

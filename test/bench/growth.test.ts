@@ -31,8 +31,8 @@ function step(
   };
 }
 
-describe('how an axis grew', () => {
-  test('is the ratio of the largest size to the smallest, and what one more costs', () => {
+describe('the growth of an axis', () => {
+  test('is the ratio of the largest size to the smallest, and the cost of one more', () => {
     expect(
       axisVerdict([
         step(100, {}),
@@ -50,7 +50,7 @@ describe('how an axis grew', () => {
     });
   });
 
-  test('is faster than the size where one of the last costs more than one of the first', () => {
+  test('is faster than the size where a unit costs more at the last size than before', () => {
     const quadratic = [
       step(100, { workerMb: 300 }),
       step(1_000, { workerMb: 340 }),
@@ -65,7 +65,7 @@ describe('how an axis grew', () => {
     expect(axisVerdict(linear)?.faster).toEqual([]);
   });
 
-  test('is not known of one size, or where no offer was measured; and what the system does not say is left out', () => {
+  test('is unknown for one size or without measured offers; unreadable figures are left out', () => {
     expect(axisVerdict([step(100, {})])).toBeNull();
     expect(axisVerdict([step(100, { p50: null }), step(200, {})])).toBeNull();
     expect(axisVerdict([step(100, { workerMb: null }), step(200, {})])?.bytesEach.worker).toBeNull();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { Door } from '../../bench/latency/door';
+import { HandoverGate } from '../../bench/latency/handoverGate';
 import { highestRate } from '../../bench/latency/findRate';
 import { planArrivals } from '../../bench/latency/plan';
 import { percentilesOf, type Sample, timesOf, withoutWaits } from '../../bench/latency/samples';
@@ -19,8 +19,8 @@ const GOOD: Judged = {
   failures: [],
 };
 
-describe('the judge of latency', () => {
-  test('lets good figures pass', () => expect(problemsOf(GOOD)).toEqual([]));
+describe('the latency verdict', () => {
+  test('passes good figures', () => expect(problemsOf(GOOD)).toEqual([]));
 
   test.each<[string, Partial<Judged>, RegExp]>([
     ['slow offers', { measured: { ...GOOD.measured, offer: times(500) } }, /offer: p99 500 ms/],
@@ -31,22 +31,22 @@ describe('the judge of latency', () => {
       /reassignment: p99 2000 ms/,
     ],
     [
-      'reassignments that never happened',
+      'missing reassignments',
       { measured: { ...GOOD.measured, reassignment: times(null) } },
       /no reassignment was measured/,
     ],
     ['an order that was never offered', { offered: 899 }, /1 of 900 orders were never offered/],
     ['an order that was not delivered', { delivered: 898 }, /2 of 900 orders were not delivered/],
-    ['too few open deliveries', { openMin: 99 }, /only 99/],
+    ['too few open deliveries', { openMin: 99 }, /was 99/],
     ['offers that mostly waited for a driver', { waited: 500 }, /500 of 990 offers waited/],
-    ['what went wrong', { failures: ['accept: 409'] }, /accept: 409/],
-  ])('names %s', (_what, bad, words) => expect(problemsOf({ ...GOOD, ...bad }).join('\n')).toMatch(words));
+    ['failures', { failures: ['accept: 409'] }, /accept: 409/],
+  ])('reports %s', (_what, bad, words) => expect(problemsOf({ ...GOOD, ...bad }).join('\n')).toMatch(words));
 });
 
 describe('samples', () => {
   const sample = (timed: Sample['timed'], ms: number, offerId: string): Sample => ({ timed, ms, offerId });
 
-  test('leave out offers after a search that found nobody, but not their accepts', () => {
+  test('exclude offers after a search that found nobody, but not their accepts', () => {
     const samples = [
       sample('offer', 10, 'a'),
       sample('offer', 9_000, 'b'),
@@ -69,10 +69,10 @@ describe('samples', () => {
     }).toEqual({ waited: 2, offers: [10], accepts: [20], reassignments: [] });
   });
 
-  test('keep an offer that PostgreSQL does not know', () =>
+  test('include an offer that PostgreSQL does not know', () =>
     expect(withoutWaits([sample('offer', 10, 'x')], new Map()).kept).toHaveLength(1));
 
-  test('have percentiles by nearest rank', () => {
+  test('have nearest-rank percentiles', () => {
     expect(percentilesOf(Array.from({ length: 100 }, (_, at) => at + 1))).toEqual({
       count: 100,
       p50: 50,
@@ -84,16 +84,16 @@ describe('samples', () => {
   });
 });
 
-describe('the plan', () => {
+describe('the load plan', () => {
   const plan = (seed: string) =>
     planArrivals({ rate: 5, seconds: 400, lossShare: 0.12, random: randomFrom(seed) });
 
-  test('is the same for the same seed, and fixed beforehand', () => {
+  test('is deterministic for a seed', () => {
     expect(plan('a')).toEqual(plan('a'));
     expect(plan('a')).not.toEqual(plan('b'));
   });
 
-  test('has the rate that was asked for, in its order, and the share of losses of both kinds', () => {
+  test('has the requested rate, ordered arrivals, and the share of losses of both kinds', () => {
     const arrivals = plan('a');
     expect(arrivals.length).toBeGreaterThan(1_850);
     expect(arrivals.length).toBeLessThan(2_150);
@@ -106,39 +106,39 @@ describe('the plan', () => {
   });
 });
 
-describe('the door', () => {
+describe('the handover gate', () => {
   const flush = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-  test('lets one hand over for each order beyond what is to stay open', async () => {
-    const door = new Door(2);
+  test('releases one delivery for each order above the target', async () => {
+    const gate = new HandoverGate(2);
     const handedOver: string[] = [];
     for (const name of ['a', 'b', 'c']) {
-      door.enter();
-      if (name !== 'c') void door.wait().then(() => handedOver.push(name));
+      gate.enter();
+      if (name !== 'c') void gate.wait().then(() => handedOver.push(name));
     }
     await flush();
     expect(handedOver).toEqual(['a']);
-    door.leave({ wasLet: true });
-    expect(door.openSince()).toEqual({ min: 0, max: 3 });
-    door.enter();
+    gate.leave({ wasReleased: true });
+    expect(gate.openSince()).toEqual({ min: 0, max: 3 });
+    gate.enter();
     await flush();
     expect(handedOver).toEqual(['a', 'b']);
-    door.leave({ wasLet: true });
-    expect(door.openSince()).toEqual({ min: 2, max: 3 });
+    gate.leave({ wasReleased: true });
+    expect(gate.openSince()).toEqual({ min: 2, max: 3 });
   });
 
-  test('is open for who comes late although they may', async () => {
-    const door = new Door(1);
-    door.enter();
-    door.enter();
-    await expect(door.wait()).resolves.toBeUndefined();
+  test('is open for a driver who was released before arriving', async () => {
+    const gate = new HandoverGate(1);
+    gate.enter();
+    gate.enter();
+    await expect(gate.wait()).resolves.toBeUndefined();
   });
 
-  test('lets one more where it is told to, whatever is open', async () => {
-    const door = new Door(5);
-    door.enter();
-    const waiting = door.wait();
-    door.letOne();
+  test('releases one more on request, whatever the number of open deliveries', async () => {
+    const gate = new HandoverGate(5);
+    gate.enter();
+    const waiting = gate.wait();
+    gate.releaseOne();
     await expect(waiting).resolves.toBeUndefined();
   });
 });

@@ -13,15 +13,15 @@ const GOOD: Evidence = {
   delivered: 100,
 };
 
-describe('the judge of whole deliveries', () => {
-  test('lets good figures pass', () => expect(problemsOf(GOOD)).toEqual([]));
+describe('the lifecycle verdict', () => {
+  test('passes good figures', () => expect(problemsOf(GOOD)).toEqual([]));
 
   test.each<[string, Partial<Evidence>, RegExp]>([
-    ['a ratio below what is asked for', { ratio: 0.79 }, /ratio is 0\.790/],
+    ['a ratio below the goal', { ratio: 0.79 }, /ratio is 0\.790/],
     ['no ratio at all', { ratio: null }, /no ratio/],
     ['a delivery that was not delivered', { delivered: 99 }, /100 deliveries began, 99/],
     [
-      'more events than are allowed',
+      'more events than allowed',
       { events: { ...GOOD.events, ours: { ...recorded, markerRecorded: 8 } } },
       /44 events/,
     ],
@@ -35,11 +35,11 @@ describe('the judge of whole deliveries', () => {
       { events: { ...GOOD.events, bare: { ...recorded, upsertWorkflowSearchAttributes: 0 } } },
       /upsertWorkflowSearchAttributes/,
     ],
-  ])('names %s', (_what, bad, words) => expect(problemsOf({ ...GOOD, ...bad }).join('\n')).toMatch(words));
+  ])('reports %s', (_what, bad, words) => expect(problemsOf({ ...GOOD, ...bad }).join('\n')).toMatch(words));
 });
 
-describe('figures of blocks', () => {
-  test('are the ratio of the medians, and that of each pair', () => {
+describe('the figures of blocks', () => {
+  test('are the ratio of the medians, and the ratio of each pair', () => {
     const { ours, bare, ratio, pairRatios } = ratiosOf([
       { ours: 8, bare: 10 },
       { ours: 9, bare: 9 },
@@ -49,9 +49,9 @@ describe('figures of blocks', () => {
     expect(pairRatios).toEqual({ median: 0.8, min: 0.25, max: 1 });
   });
 
-  test('are none where no pair was measured', () => expect(ratiosOf([]).ratio).toBeNull());
+  test('are empty where no pair was measured', () => expect(ratiosOf([]).ratio).toBeNull());
 
-  test('of CPU leave out what our own processes use while the bare workflow runs', () => {
+  test('of CPU exclude our own processes while the bare workflow runs', () => {
     const cpu = (worker: number, floor: number) =>
       costsADelivery({
         deliveries: 10,
@@ -62,7 +62,7 @@ describe('figures of blocks', () => {
     expect(cpuRatioOf(cpu(1.5, 0), cpu(0.7, 0.5))).toBeCloseTo(0.5);
   });
 
-  test('of CPU are unknown where one process cannot be read', () => {
+  test('of CPU are unknown where a process cannot be read', () => {
     const { cpuMs } = costsADelivery({
       deliveries: 1,
       seconds: 1,
@@ -82,7 +82,7 @@ describe('a block', () => {
     signal: new AbortController().signal,
   };
 
-  test('keeps so many under way, and leaves none behind', async () => {
+  test('keeps its concurrency and leaves no delivery open', async () => {
     let [underWay, most] = [0, 0];
     const side: Side = {
       name: 'counted',
@@ -110,7 +110,7 @@ describe('a block', () => {
 });
 
 describe('histories', () => {
-  test('the recorded delivery has the 42 events that are the limit, in six workflow tasks', () => {
+  test('of the recorded delivery have 42 events, the limit, in six workflow tasks', () => {
     expect(totalOf(recorded)).toBe(42);
     expect(recorded.workflowTaskCompleted).toBe(6);
   });

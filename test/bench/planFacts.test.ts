@@ -14,8 +14,8 @@ const node = (type: string, rest: Partial<PlanNode> = {}): PlanNode => ({
 });
 const wholeOf = (plan: PlanNode): string[] => planFacts(plan, SIZES).whole.map(({ table }) => table);
 
-describe('a growing table is read whole', () => {
-  test('by a sequential scan, however deep it stands in the plan', () => {
+describe('a full scan of a growing table is found', () => {
+  test('for a sequential scan at any depth of the plan', () => {
     expect(
       wholeOf(
         node('Limit', {
@@ -29,7 +29,7 @@ describe('a growing table is read whole', () => {
     ).toEqual(['deliveries']);
   });
 
-  test('by workers who share it', () => {
+  test('for a parallel scan', () => {
     expect(
       wholeOf(
         node('Parallel Seq Scan', {
@@ -41,7 +41,7 @@ describe('a growing table is read whole', () => {
     ).toEqual(['deliveries']);
   });
 
-  test('by an index that is walked from end to end', () => {
+  test('for a scan of a whole index', () => {
     expect(
       wholeOf(
         node('Index Scan', {
@@ -53,7 +53,7 @@ describe('a growing table is read whole', () => {
     ).toEqual(['offers']);
   });
 
-  test('but not where a limit ends the scan soon, the table is small, or many look-ups add up to it', () => {
+  test('but not for a scan cut short by a limit, a small table, or many look-ups', () => {
     expect(wholeOf(node('Limit', { Plans: [node('Seq Scan', { 'Relation Name': 'deliveries' })] }))).toEqual(
       [],
     );
@@ -69,13 +69,13 @@ describe('a growing table is read whole', () => {
     ).toEqual([]);
   });
 
-  test('and what is no growing table may be', () => {
+  test('but not for a table that does not grow', () => {
     expect(wholeOf(node('Seq Scan', { 'Relation Name': 'cities', 'Actual Rows': 5_000 }))).toEqual([]);
   });
 });
 
-describe('a step is wasteful', () => {
-  test('where its filter throws away a thousand rows and ten times what it gives', () => {
+describe('a wasteful node is found', () => {
+  test('where its filter discards a thousand rows and ten times what it returns', () => {
     expect(
       planFacts(node('Index Scan', { 'Relation Name': 'deliveries', 'Rows Removed by Filter': 5_000 }), SIZES)
         .wasteful,
@@ -102,7 +102,7 @@ describe('a step is wasteful', () => {
     ).toEqual(['Sort throws away 19990 rows for 10']);
   });
 
-  test('where a join throws away what it put together', () => {
+  test('where a join discards what it produced', () => {
     expect(planFacts(node('Nested Loop', { 'Rows Removed by Join Filter': 8_000 }), SIZES).wasteful).toEqual([
       'Nested Loop throws away 8000 rows for 10',
     ]);

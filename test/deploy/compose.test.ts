@@ -70,6 +70,12 @@ describe('the environment, with its defaults', () => {
     expect(() => readApiSettings(environmentOf('api', { JWT_LOCAL_KEY: LOCAL_KEY }))).not.toThrow();
   });
 
+  it('signs nobody in as a person of the demo', () => {
+    const files = ['docker-compose.yml', 'ops/docker/api.Dockerfile'];
+    expect(files.filter((file) => readProjectFile(file).includes('DEMO_SIGN_IN'))).toEqual([]);
+    expect(readApiSettings(environmentOf('api', { JWT_LOCAL_KEY: LOCAL_KEY })).demoSignIn).toBe(false);
+  });
+
   it('is not enough for the API without one', () => {
     expect(() => readApiSettings(environmentOf('api'))).toThrow(/JWT_LOCAL_KEY/);
   });

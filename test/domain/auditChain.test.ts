@@ -53,13 +53,13 @@ describe('a chain', () => {
   const whole = chain('a', 'b', 'c', 'd');
   const [a, b, c, d] = whole as [ChainedEntry, ChainedEntry, ChainedEntry, ChainedEntry];
 
-  test('that nobody touched hangs together, in the order of its hashes, however it is read', () => {
+  test('is valid where it was not changed, in whatever order its entries are read', () => {
     const { entries, problems } = follow([c, a, d, b], headOf(whole));
     expect(problems).toEqual([]);
     expect(entries.map(({ record: { id } }) => id)).toEqual(['a', 'b', 'c', 'd']);
   });
 
-  test('with an entry that says something else names it, and its place', () => {
+  test('with changed content is reported, with the entry', () => {
     expect(
       follow([a, { ...b, record: { ...b.record, why: 'not so' } }, c, d], headOf(whole)).problems,
     ).toEqual([
@@ -68,12 +68,12 @@ describe('a chain', () => {
         entryId: 'b',
         cityId: 'rome',
         kind: 'CONTENT_DIFFERS',
-        detail: expect.stringContaining('does not say what was hashed'),
+        detail: expect.stringContaining('content differs from what was hashed'),
       },
     ]);
   });
 
-  test('whose altered entry was hashed anew lacks what the next one follows', () => {
+  test('with a rehashed entry is reported at the next entry', () => {
     const said = { ...b.record, why: 'not so' };
     expect(found([a, { ...b, record: said, hash: hashOf(a.hash, said) }, c, d], headOf(whole))).toEqual([
       ['LINK_MISSING', 'c'],
@@ -84,14 +84,14 @@ describe('a chain', () => {
     ]);
   });
 
-  test('that lacks its first, a middle or its last entry says where', () => {
+  test('that lacks its first, a middle or its last entry is reported at the gap', () => {
     expect(found([b, c, d], headOf(whole))).toEqual([['LINK_MISSING', 'b']]);
     expect(found([a, b, d], headOf(whole))).toEqual([['LINK_MISSING', 'd']]);
     expect(found([a, b, c], headOf(whole))).toEqual([['HEAD_DIFFERS', 'c']]);
     expect(follow([a, d, b], headOf(whole)).entries.map(({ record: { id } }) => id)).toEqual(['a', 'b', 'd']);
   });
 
-  test('with two entries that changed places names both', () => {
+  test('with two swapped entries is reported at both', () => {
     const swapped = [a, { ...b, record: c.record }, { ...c, record: b.record }, d];
     expect(found(swapped, headOf(whole))).toEqual([
       ['CONTENT_DIFFERS', 'c'],
@@ -99,7 +99,7 @@ describe('a chain', () => {
     ]);
   });
 
-  test('with an entry put in beside another names the one that is not as it was hashed', () => {
+  test('with an inserted fork is reported at the inserted entry', () => {
     expect(found([...whole, { ...b, record: { ...b.record, id: 'x' } }], headOf(whole))).toEqual([
       ['CONTENT_DIFFERS', 'x'],
       ['TWO_FOLLOW', 'x'],
@@ -113,7 +113,7 @@ describe('a chain', () => {
     ).toEqual([['TWO_FOLLOW', 'y']]);
   });
 
-  test('that goes on after what its row names says which one is named', () => {
+  test('that continues past the head of its row is reported at the extra entry', () => {
     expect(follow(whole, headOf([a, b])).problems).toEqual([
       expect.objectContaining({
         kind: 'HEAD_DIFFERS',
@@ -124,7 +124,7 @@ describe('a chain', () => {
     expect(found(whole, { hash: null, cityId: 'rome' })).toEqual([['HEAD_DIFFERS', 'd']]);
   });
 
-  test('without entries, or without a row, is named as a whole', () => {
+  test('without entries or without a row is reported as a whole', () => {
     expect(found([], { hash: 'gone', cityId: 'rome' })).toEqual([['NO_ENTRIES', null]]);
     expect(found([], { hash: null, cityId: 'rome' })).toEqual([['NO_ENTRIES', null]]);
     expect(followChain(CHAIN, whole, undefined, hashOf).problems).toMatchObject([
@@ -132,14 +132,14 @@ describe('a chain', () => {
     ]);
   });
 
-  test('with an entry of another chain in it says whose that is', () => {
+  test('with an entry of another chain is reported with that chain', () => {
     const strange = { ...d, record: { ...d.record, deliveryId: 'other' } };
     expect(follow([a, b, c, strange], headOf(whole)).problems).toContainEqual(
       expect.objectContaining({ entryId: 'd', detail: 'the entry is one of delivery/other' }),
     );
   });
 
-  test('that leads round in a circle comes to an end', () => {
+  test('that forms a cycle terminates', () => {
     expect(found([{ ...a, previous: d.hash }, b, c, d], headOf(whole)).map(([kind]) => kind)).toEqual([
       'CONTENT_DIFFERS',
       'LINK_MISSING',
@@ -148,15 +148,15 @@ describe('a chain', () => {
   });
 });
 
-describe('what a check looks at', () => {
+describe('the scope of a check', () => {
   const DAY = 86_400_000;
 
-  test('is all the first time, then what was touched since and a share of the rest', () => {
+  test('is everything at first, then what changed since and a share of the rest', () => {
     expect(scopeOfCheck(100 * DAY, null).since).toBe(0);
     expect(scopeOfCheck(100 * DAY, 99 * DAY)).toEqual({ since: 99 * DAY, lastDigits: ['8', '9'] });
   });
 
-  test('comes round to every chain in eight days', () => {
+  test('covers every chain within eight days', () => {
     const digits = Array.from(
       { length: 8 },
       (_, day) => scopeOfCheck((20_000 + day) * DAY + 5, 0).lastDigits,

@@ -48,7 +48,7 @@ const onBreak = (given: Partial<DriverFacts> = {}): DriverFacts =>
 const decide = (facts: DriverFacts, request: AvailabilityRequest, features = ON): AvailabilityDecision =>
   decideAvailability(facts, request, LIMITS, features, NOW);
 
-/** The change that must come. */
+/** The expected change. */
 function changed(facts: DriverFacts, request: AvailabilityRequest, features = ON): AvailabilityChange {
   const decision = decide(facts, request, features);
   if (decision.kind !== 'changed') throw new Error(`not changed: ${JSON.stringify(decision)}`);
@@ -172,32 +172,32 @@ function everyChange(
   );
 }
 
-describe('the table of availability', () => {
-  it('reaches every state from OFFLINE', () => {
+describe('the availability transitions', () => {
+  it('reach every state from OFFLINE', () => {
     expect(unreachableAvailabilities()).toEqual([]);
   });
 
-  it('lets a driver get out of every state again', () => {
+  it('lead out of every state', () => {
     for (const state of AVAILABILITIES)
       expect(AVAILABILITY_TRANSITIONS.some(({ from }) => from === state)).toBe(true);
   });
 
-  it('names each change once, and somebody who may cause it', () => {
+  it('list each change once, with its allowed actors', () => {
     const names = AVAILABILITY_TRANSITIONS.map(({ from, to }) => `${from} > ${to}`);
     expect(new Set(names).size).toBe(names.length);
     expect(AVAILABILITY_TRANSITIONS.filter(({ by, from, to }) => by.length === 0 || from === to)).toEqual([]);
   });
 
-  it('lets nobody but the system and ops make a free driver busy', () => {
+  it('let only the system and ops make an available driver busy', () => {
     const toBusy = AVAILABILITY_TRANSITIONS.filter(({ from, to }) => from === 'AVAILABLE' && to === 'BUSY');
     expect(toBusy.flatMap(({ by }) => by)).toEqual(['system', 'ops']);
   });
 
-  it('holds every change that is ever decided', () => {
+  it('include every change that a rule makes', () => {
     everyChange(({ from, to }) => expect(from === to || canChange(from, to)).toBe(true));
   });
 
-  it('holds no change that is never decided', () => {
+  it('include no change that no rule makes', () => {
     const seen = new Set<string>();
     for (const sample of fc.sample(fc.tuple(anyDriver, anyRequest, features), { numRuns: 60_000, seed: 7 })) {
       const decision = decideAvailability(sample[0], sample[1], LIMITS, sample[2], NOW);
@@ -211,14 +211,14 @@ describe('the table of availability', () => {
 });
 
 describe('every change', () => {
-  it('is made once: the same request again changes nothing', () => {
+  it('is idempotent', () => {
     everyChange(({ next }, before, request, on) => {
       const again = decide(next, request, on ? ON : OFF);
       expect(again.kind).not.toBe('changed');
     });
   });
 
-  it('counts nothing and touches nobody else', () => {
+  it('changes no counters and no other driver', () => {
     everyChange(({ next }, before) => {
       const { driverId, cityId, capacity, liveOffers, activeAssignments, offerVersion, lastFixAt } = before;
       expect(next).toMatchObject({
@@ -233,7 +233,7 @@ describe('every change', () => {
     });
   });
 
-  it('leaves plans to busy drivers and times to timed states', () => {
+  it('leaves pending changes only to busy drivers and end times only to timed states', () => {
     everyChange(({ next, timer }) => {
       if (next.availability !== 'BUSY') expect(next.pending).toBeNull();
       if (next.availability !== 'ON_BREAK' && next.availability !== 'PAUSED')
@@ -242,13 +242,13 @@ describe('every change', () => {
     });
   });
 
-  it('wakes only by a driver who takes work', () => {
+  it('wakes deliveries only for a driver who can take work', () => {
     everyChange(({ next, wakes }) => {
       if (wakes) expect(takesWork(next)).toBe(true);
     });
   });
 
-  it('takes live offers back from whoever leaves AVAILABLE, goes off duty or plans to leave', () => {
+  it('withdraws live offers from a driver who leaves AVAILABLE, goes off duty or plans to leave', () => {
     everyChange(({ next, from, to, withdrawsOffers }, before) => {
       const rests = to !== 'AVAILABLE' && to !== 'BUSY';
       const leaves =
@@ -257,7 +257,7 @@ describe('every change', () => {
     });
   });
 
-  it('loses work before pickup to those who go off duty, and to no others', () => {
+  it('takes work before pickup only from drivers who go off duty', () => {
     everyChange(({ next, losesWork }, before, request) => {
       const inHand =
         'carrying' in request && (request.carrying === 'BEFORE_PICKUP' || request.carrying === 'BOTH');
@@ -290,13 +290,13 @@ describe('coming on duty', () => {
     });
   });
 
-  it('leads back to the work in hand where that is not yet taken away', () => {
+  it('returns to current work that was not yet taken away', () => {
     expect(
       changed(driver({ availability: 'OFFLINE', activeAssignments: 1 }), REQUESTS.available),
     ).toMatchObject({ to: 'BUSY', wakes: false });
   });
 
-  it('keeps the planned end of the shift and forgets one that is past', () => {
+  it('keeps the planned end of the shift and drops one in the past', () => {
     const end = NOW + 60 * MINUTE;
     const start = (planned: number | null, shiftEndsAt: number | null) =>
       changed(driver({ availability: 'OFFLINE', shiftEndsAt: planned }), { kind: 'shiftStart', shiftEndsAt })
@@ -309,7 +309,7 @@ describe('coming on duty', () => {
     ]);
   });
 
-  it('refuses a shift that is over before it began', () => {
+  it('refuses a shift that ends in the past', () => {
     expect(
       decide(driver({ availability: 'OFFLINE' }), { kind: 'shiftStart', shiftEndsAt: NOW }),
     ).toMatchObject({ kind: 'refused', code: 'INVALID_SHIFT_END' });
@@ -327,7 +327,7 @@ describe('coming on duty', () => {
 });
 
 describe('going off duty', () => {
-  it('takes the live offer back', () => {
+  it('withdraws the live offer', () => {
     for (const request of [REQUESTS.offline, REQUESTS.shiftEnd, REQUESTS.break, REQUESTS.pause]) {
       expect(changed(driver({ liveOffers: 1 }), request)).toMatchObject({
         withdrawsOffers: true,
@@ -336,7 +336,7 @@ describe('going off duty', () => {
     }
   });
 
-  it.each(['shiftEnd', 'set'] as const)('loses the work before pickup at once (%s)', (kind) => {
+  it.each(['shiftEnd', 'set'] as const)('takes work before pickup away at once (%s)', (kind) => {
     const request: AvailabilityRequest =
       kind === 'set'
         ? { kind, availability: 'OFFLINE', carrying: 'BEFORE_PICKUP' }
@@ -348,7 +348,7 @@ describe('going off duty', () => {
     });
   });
 
-  it.each(['shiftEnd', 'set'] as const)('waits for the door after pickup (%s)', (kind) => {
+  it.each(['shiftEnd', 'set'] as const)('waits for the dropoff after pickup (%s)', (kind) => {
     const request: AvailabilityRequest =
       kind === 'set'
         ? { kind, availability: 'OFFLINE', carrying: 'AFTER_PICKUP' }
@@ -361,7 +361,7 @@ describe('going off duty', () => {
     });
   });
 
-  it('loses one job and finishes the other where the driver has both', () => {
+  it('with two jobs takes away the one before pickup and finishes the other', () => {
     const change = changed(busy({ capacity: 3, activeAssignments: 2 }), {
       kind: 'shiftEnd',
       carrying: 'BOTH',
@@ -369,13 +369,13 @@ describe('going off duty', () => {
     expect(change).toMatchObject({ to: 'BUSY', losesWork: true, next: { pending: { kind: 'SHIFT_END' } } });
   });
 
-  it('forgets the planned end with the shift', () => {
+  it('clears the planned end of the shift', () => {
     expect(changed(driver({ shiftEndsAt: NOW + MINUTE }), REQUESTS.shiftEnd).next.shiftEndsAt).toBeNull();
   });
 });
 
 describe('a break', () => {
-  it('begins at once, has an end, and a timer for it', () => {
+  it('begins at once, with an end time and a timer', () => {
     const { next, timer } = changed(driver(), REQUESTS.break);
     expect(next).toMatchObject({
       availability: 'ON_BREAK',
@@ -396,7 +396,7 @@ describe('a break', () => {
     expect(changed(driver(), { kind: 'breakStart', minutes, reason: null }).to).toBe('ON_BREAK');
   });
 
-  it('asked for at work bars new jobs and begins when the work ends, at its full length', () => {
+  it('requested during work bars new jobs and begins after the work, at full length', () => {
     const { next, ...change } = changed(busy({ capacity: 2, liveOffers: 1 }), REQUESTS.break);
     expect(change).toMatchObject({ to: 'BUSY', withdrawsOffers: true, losesWork: false, timer: null });
     expect(takesWork(next)).toBe(false);
@@ -419,14 +419,14 @@ describe('a break', () => {
     expect(decide(busy({ capacity: 2, pending: BREAK }), REQUESTS.workEnds)).toEqual({ kind: 'unchanged' });
   });
 
-  it('is not for drivers off duty', () => {
+  it('is refused for drivers off duty', () => {
     for (const availability of ['OFFLINE', 'SHIFT_ENDED'] as const) {
       expect(decide(driver({ availability }), REQUESTS.break)).toMatchObject({ code: 'DRIVER_OFF_DUTY' });
       expect(decide(driver({ availability }), REQUESTS.breakEnd)).toMatchObject({ code: 'DRIVER_OFF_DUTY' });
     }
   });
 
-  it('ends early when its driver says so, and wakes a waiting delivery', () => {
+  it('ends early on the driver’s request and wakes a waiting delivery', () => {
     expect(changed(onBreak(), REQUESTS.breakEnd)).toMatchObject({
       to: 'AVAILABLE',
       why: 'BREAK_ENDED',
@@ -439,14 +439,14 @@ describe('a break', () => {
     });
   });
 
-  it('that still waits is withdrawn by its end, by resuming or coming online, but not by the end of a pause', () => {
+  it('that is pending is withdrawn by its end, by resuming or coming online, but not by the end of a pause', () => {
     const withdrawn = { from: 'BUSY', to: 'BUSY', why: 'CHANGE_WITHDRAWN', next: { pending: null } };
     expect(changed(busy({ pending: BREAK }), REQUESTS.breakEnd)).toMatchObject(withdrawn);
     expect(changed(busy({ pending: BREAK }), REQUESTS.available)).toMatchObject(withdrawn);
     expect(decide(busy({ pending: BREAK }), REQUESTS.resume)).toEqual({ kind: 'unchanged' });
   });
 
-  it('that still waits gives way to the last wish', () => {
+  it('that is pending is replaced by a later request', () => {
     expect(
       changed(busy({ pending: BREAK }), { kind: 'breakStart', minutes: 45, reason: 'lunch' }).next.pending,
     ).toEqual({ ...BREAK, minutes: 45 });
@@ -461,7 +461,7 @@ describe('a break', () => {
 });
 
 describe('a pause', () => {
-  it('has no end, or the one asked for', () => {
+  it('has no end, or the requested one', () => {
     expect(changed(driver(), REQUESTS.pause)).toMatchObject({ to: 'PAUSED', timer: null });
     expect(changed(driver(), { kind: 'pause', minutes: 10, reason: 'fuel' })).toMatchObject({
       timer: { state: 'PAUSED', until: NOW + 10 * MINUTE },
@@ -471,7 +471,7 @@ describe('a pause', () => {
     });
   });
 
-  it('ends when its driver resumes, and no break can be resumed from', () => {
+  it('ends when its driver resumes; a break does not', () => {
     expect(changed(driver({ availability: 'PAUSED' }), REQUESTS.resume)).toMatchObject({
       to: 'AVAILABLE',
       why: 'RESUMED',
@@ -480,7 +480,7 @@ describe('a pause', () => {
     expect(decide(onBreak(), REQUESTS.resume)).toMatchObject({ code: 'NOT_PAUSED' });
   });
 
-  it('turns into a break and back', () => {
+  it('can change to a break and back', () => {
     expect(changed(driver({ availability: 'PAUSED' }), REQUESTS.break).to).toBe('ON_BREAK');
     expect(changed(onBreak(), REQUESTS.pause)).toMatchObject({ to: 'PAUSED', timer: null });
   });
@@ -498,7 +498,7 @@ describe('the end of a timed state', () => {
     expect(changed(onBreak({ lastFixAt: null }), rings).to).toBe('OFFLINE');
   });
 
-  it('passes over a state that was left, or was entered anew with another end', () => {
+  it('is ignored for a state that was left, or entered anew with another end', () => {
     expect(decide(driver(), rings)).toEqual({ kind: 'unchanged' });
     expect(decide(onBreak({ availabilityUntil: NOW + MINUTE }), rings)).toEqual({ kind: 'unchanged' });
     expect(decide(driver({ availability: 'PAUSED', availabilityUntil: NOW }), rings)).toEqual({
@@ -512,14 +512,14 @@ describe('the end of a timed state', () => {
     );
   });
 
-  it('leads back to work that is still in hand, fresh or not', () => {
+  it('returns to open work, with or without a fresh position', () => {
     expect(changed(onBreak({ activeAssignments: 1, lastFixAt: null }), rings)).toMatchObject({
       to: 'BUSY',
       wakes: false,
     });
   });
 
-  it('restores nobody once the states are switched off', () => {
+  it('restores no driver after the states were switched off', () => {
     expect(changed(onBreak(), rings, OFF).to).toBe('OFFLINE');
   });
 });
@@ -527,7 +527,7 @@ describe('the end of a timed state', () => {
 describe('silence', () => {
   const heardAt = (ago: number): AvailabilityRequest => ({ kind: 'silence', silentSince: NOW - ago });
 
-  it('of ten minutes takes an available driver offline and the live offer back', () => {
+  it('of ten minutes takes an available driver offline and withdraws the live offer', () => {
     const silent = driver({ lastFixAt: NOW - 10 * MINUTE, liveOffers: 1 });
     expect(changed(silent, heardAt(10 * MINUTE))).toMatchObject({
       to: 'OFFLINE',
@@ -537,11 +537,11 @@ describe('silence', () => {
     expect(decide(silent, heardAt(10 * MINUTE - 1))).toEqual({ kind: 'unchanged' });
   });
 
-  it('is broken by a position that came in since', () => {
+  it('is ended by a new position', () => {
     expect(decide(driver({ lastFixAt: NOW - 1_000 }), heardAt(10 * MINUTE))).toEqual({ kind: 'unchanged' });
   });
 
-  it('leaves all who are not waiting for work as they are', () => {
+  it('changes no driver in another state', () => {
     for (const availability of ['BUSY', 'OFFLINE', 'ON_BREAK', 'PAUSED', 'SHIFT_ENDED'] as const) {
       expect(decide(driver({ availability, lastFixAt: null }), heardAt(60 * MINUTE))).toEqual({
         kind: 'unchanged',
@@ -551,7 +551,7 @@ describe('silence', () => {
 });
 
 describe('work', () => {
-  it('makes a driver busy and, when it ends, free again', () => {
+  it('makes a driver busy, and available when it ends', () => {
     const { next, to } = changed(driver({ activeAssignments: 1 }), REQUESTS.workBegins);
     expect(to).toBe('BUSY');
     expect(changed({ ...next, activeAssignments: 0 }, REQUESTS.workEnds)).toMatchObject({
@@ -561,7 +561,7 @@ describe('work', () => {
     });
   });
 
-  it('given by hand takes back the live offer of another delivery', () => {
+  it('assigned by hand withdraws the live offer of another delivery', () => {
     expect(
       changed(driver({ liveOffers: 1, activeAssignments: 1 }), { kind: 'workBegins', origin: 'BY_HAND' })
         .withdrawsOffers,
@@ -580,7 +580,7 @@ describe('work', () => {
     });
   });
 
-  it('is never given to a driver off duty, nor without override to one who is about to leave', () => {
+  it('is never assigned to a driver off duty, or without override to one who is about to leave', () => {
     for (const availability of ['OFFLINE', 'SHIFT_ENDED'] as const) {
       expect(
         decide(driver({ availability }), { kind: 'workBegins', origin: 'BY_HAND_OVERRIDE' }),
@@ -599,7 +599,7 @@ describe('work', () => {
     expect(changed(busy({ activeAssignments: 0, lastFixAt: null }), REQUESTS.workEnds).to).toBe('AVAILABLE');
   });
 
-  it('that ends after its driver went offline brings nobody back', () => {
+  it('that ends after its driver went offline leaves them offline', () => {
     expect(decide(driver({ availability: 'OFFLINE' }), REQUESTS.workEnds)).toEqual({ kind: 'unchanged' });
   });
 });
@@ -635,7 +635,7 @@ describe('without the feature', () => {
     }
   });
 
-  it('a break that waits is dropped, and a shift end that waits becomes OFFLINE', () => {
+  it('a pending break is dropped, and a pending shift end becomes OFFLINE', () => {
     const left = (wish: PendingAvailability) =>
       changed(busy({ pending: wish }), REQUESTS.statesKilled, OFF).next.pending;
     expect([left(BREAK), left({ kind: 'SHIFT_END' })]).toEqual([null, { kind: 'OFFLINE' }]);
@@ -644,12 +644,12 @@ describe('without the feature', () => {
     );
   });
 
-  it('late news that it was switched off harms nobody once it is on again', () => {
+  it('a late switch-off event changes nothing once the feature is on again', () => {
     expect(decide(onBreak(), REQUESTS.statesKilled, ON)).toEqual({ kind: 'unchanged' });
   });
 });
 
-describe('small questions', () => {
+describe('derived values', () => {
   it('v1 clients see the new states as OFFLINE', () => {
     expect(AVAILABILITIES.map(v1Availability)).toEqual([
       'AVAILABLE',

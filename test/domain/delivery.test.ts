@@ -23,7 +23,7 @@ describe('the states of a delivery', () => {
     }
   });
 
-  test('each have a move at most once to another', () => {
+  test('each have at most one move to each other state', () => {
     const moves = DELIVERY_TRANSITIONS.map(({ from, to }) => `${from}>${to}`);
     expect(new Set(moves).size).toBe(moves.length);
   });
@@ -38,7 +38,7 @@ describe('the states of a delivery', () => {
     ]);
   });
 
-  test('are moved by the steps as the table says', () => {
+  test('are moved by the steps as the table defines', () => {
     for (const step of Object.keys(STEPS) as Step[])
       expect(canMove(STEPS[step].from, STEPS[step].to)).toBe(true);
   });
@@ -61,7 +61,7 @@ describe('an offer', () => {
     endReason: null,
   };
 
-  test('ends once: what ends it later changes nothing', () => {
+  test('ends once: a later end changes nothing', () => {
     const ended = endOffer(offer, 'REJECTED', 'TOO_FAR', 5);
     expect(ended).toMatchObject({ state: 'REJECTED', endReason: 'TOO_FAR', endedAt: 5 });
     expect(endOffer(ended, 'EXPIRED', 'LAPSED', 9)).toBe(ended);
@@ -73,11 +73,11 @@ describe('the acceptance rate', () => {
     expect(acceptanceRate(['ACCEPTED', 'ACCEPTED', 'REJECTED', 'EXPIRED'])).toBe(0.5);
   });
 
-  test('is unknown where nothing was answered', () => {
+  test('is unknown without answers', () => {
     expect(acceptanceRate(['LIVE', 'WITHDRAWN'])).toBeNull();
   });
 
-  test('is not changed by withdrawn and live offers', () => {
+  test('ignores withdrawn and live offers', () => {
     const states = fc.array(
       fc.constantFrom<OfferState>('ACCEPTED', 'REJECTED', 'EXPIRED', 'WITHDRAWN', 'LIVE'),
     );

@@ -44,6 +44,7 @@ import {
   isRefusal,
   type DeliveryState,
 } from '../../domain/delivery/deliveryState';
+import { OFFER_PAYLOAD } from '../support/offerPayload';
 
 const START = 1_700_000_000_000;
 const MINUTE = 60_000;
@@ -69,7 +70,7 @@ const DELIVERIES = ['left', 'right'] as const;
 type DeliveryId = (typeof DELIVERIES)[number];
 type News = { driverId: string; offerId: string | null; assignmentId: string | null; deliveryId: DeliveryId };
 
-/** What PostgreSQL would hold, and the news that lie in the outbox. */
+/** The state that PostgreSQL would hold, with the pending outbox messages. */
 class World {
   now = START;
   readonly deliveries: Record<DeliveryId, DeliveryFacts>;
@@ -79,7 +80,7 @@ class World {
   features: DispatchFeatures = { ...FEATURES };
   readonly drivers = new Map<string, DriverFacts>();
   readonly news: News[] = [];
-  /** What was answered first, by event. */
+  /** The first answer to each event. */
   readonly answers: { deliveryId: DeliveryId; event: DeliveryEvent; answer: Answer }[] = [];
   readonly log: string[] = [];
   private ids = 0;
@@ -257,13 +258,14 @@ function deepFreeze<T>(value: T): T {
 
 // ---- what can happen ----
 
-/** One thing that happens: to a delivery, to a driver, or time passing. `Nat`s choose among what there is. */
+/** One step: of a delivery, of a driver, or time passing. Each `Nat` chooses among what exists. */
 type Happening =
   | { kind: 'time'; ms: number }
   | { kind: 'driver'; driver: number; request: 'offline' | 'online' | 'break' | 'breakEnd' | 'shiftEnd' }
   | { kind: 'news'; index: number }
   | { kind: 'again'; index: number }
   | { kind: 'due'; delivery: DeliveryId }
+  | { kind: 'lapse'; delivery: DeliveryId }
   | { kind: 'flags'; features: DispatchFeatures }
   /** The driver's app shows the offer. */
   | { kind: 'shown'; index: number }
@@ -332,7 +334,7 @@ function searchOf(
         ? [first]
         : [];
   return {
-    chosen: chosen.map((each) => ({ driverId: each.driverId, why: {}, payload: {} })),
+    chosen: chosen.map((each) => ({ driverId: each.driverId, why: {}, payload: OFFER_PAYLOAD })),
     isBroadcast,
     isBroadcastOver: isBroadcast && wave === 3,
     inconclusive: isSearched ? (first ? null : vain) : 'NOT_MADE',
@@ -554,6 +556,7 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('news' as const), index: nat }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('again' as const), index: nat }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('due' as const), delivery }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('lapse' as const), delivery }) },
 );
 
 const fleet = fc.array(
@@ -561,7 +564,7 @@ const fleet = fc.array(
   { minLength: 1, maxLength: 4 },
 );
 
-/** Lets it happen. */
+/** Applies a step. */
 function happen(world: World, it: Happening): void {
   switch (it.kind) {
     case 'time':
@@ -578,6 +581,8 @@ function happen(world: World, it: Happening): void {
       return repeatLate(world, it.index);
     case 'due':
       return actOnDeadlines(world, it.delivery);
+    case 'lapse':
+      return lapseOnTime(world, it.delivery);
     case 'flags':
       world.features = it.features;
       return;
@@ -592,6 +597,14 @@ function happen(world: World, it: Happening): void {
     case 'event':
       return tell(world, it.delivery, it.event(world));
   }
+}
+
+/** As the offer's timer does it. By chance alone, hardly any offer is answered after it has expired. */
+function lapseOnTime(world: World, on: DeliveryId): void {
+  const [offer] = world.live(on);
+  if (!offer) return;
+  world.now = Math.max(world.now, offer.expiresAt);
+  tell(world, on, { kind: 'lapseOffer', offerId: offer.offerId });
 }
 
 function requestOf(
@@ -616,7 +629,7 @@ function requestOf(
 
 // ---- what must hold ----
 
-/** Plain, since it is asked a million times. */
+/** A plain check, since it runs a million times. */
 function holds(isSo: boolean, rule: string): void {
   if (!isSo) throw new Error(`not so: ${rule}`);
 }
@@ -660,7 +673,7 @@ function checkRepeat(world: World, on: DeliveryId, it: DeliveryEvent, first: Ans
   holds(isSame, `a repeated ${it.kind} is answered ${canonicalJson(first)}, not ${canonicalJson(answer)}`);
 }
 
-/** However late: what was acknowledged stays so. */
+/** Acknowledged results never change. */
 function repeatLate(world: World, index: number): void {
   const asked = pick(world.answers, index);
   if (!asked) return;
@@ -830,11 +843,11 @@ function actOnDeadlines(world: World, on: DeliveryId): void {
   throw new Error(`${on} is ${world.deliveries[on].status} and finds no rest`);
 }
 
-/** What came about in all runs, so that a generator which reaches nothing is found out. */
+/** Counts outcomes over all runs, to detect a generator that reaches nothing. */
 const seen = new Set<string>();
 
 describe('any events in any order', () => {
-  it('keep every invariant, throw never, and do nothing when they are repeated', () => {
+  it('keep every invariant, never throw, and are idempotent', () => {
     fc.assert(
       fc.property(fleet, fc.array(happening, { maxLength: 80, size: 'max' }), (drivers, happenings) => {
         const world = new World(drivers);
@@ -892,7 +905,7 @@ describe('a search', () => {
     exclusionEndsAt: null,
   };
 
-  it('waits longer and looks further after each round in vain', () => {
+  it('backs off and widens after each fruitless round', () => {
     const world = new World([{}]);
     expect(told(world, { kind: 'lookForDriver', search: vain, freed: null })).toMatchObject({
       searchRound: 1,
@@ -904,7 +917,7 @@ describe('a search', () => {
     });
   });
 
-  it('that was woken in vain leaves the next one where it was planned', () => {
+  it('that was woken in vain keeps the time of the next one', () => {
     const world = new World([{}]);
     const planned = told(world, { kind: 'lookForDriver', search: vain, freed: null });
     world.now += 4_000;
@@ -923,9 +936,9 @@ describe('a search', () => {
     ).toMatchObject({ searchRound: 0, searchAgainAt: START + waitMs });
   });
 
-  it('is made at once where the offer was withdrawn while somebody looked around', () => {
+  it('runs at once where the offer was withdrawn during candidate look-up', () => {
     const world = new World([{}]);
-    const chosen = [{ driverId: 'driver-0', why: {}, payload: {} }];
+    const chosen = [{ driverId: 'driver-0', why: {}, payload: OFFER_PAYLOAD }];
     told(world, { kind: 'lookForDriver', search: { ...vain, chosen }, freed: null });
     world.tell('right', {
       kind: 'assignDriver',

@@ -27,10 +27,10 @@ const START = 1_700_000_000_000;
 const reached = fc.constantFrom<ReachedLevel>(0, 1, 2, 3);
 const span = fc.nat(60 * MINUTE);
 
-/** A search that is interrupted: [unassigned, with a driver] in turn, each in ms. */
+/** An interrupted search: alternating times unassigned and with a driver, in ms. */
 const story = fc.array(fc.tuple(span, span), { maxLength: 8 });
 
-/** The clock after such a story, and the time then. */
+/** The clock after that history, and the time then. */
 function play(spans: readonly (readonly [number, number])[]): { clock: UnassignedClock; now: number } {
   return spans.reduce(
     ({ clock, now }, [searching, carried]) => ({
@@ -42,7 +42,7 @@ function play(spans: readonly (readonly [number, number])[]): { clock: Unassigne
 }
 
 describe('the unassigned clock', () => {
-  it('counts the time without a driver and no other', () => {
+  it('counts only time without a driver', () => {
     fc.assert(
       fc.property(story, (spans) => {
         const { clock, now } = play(spans);
@@ -51,7 +51,7 @@ describe('the unassigned clock', () => {
     );
   });
 
-  it('is started and stopped twice as if once', () => {
+  it('ignores a second start or stop', () => {
     fc.assert(
       fc.property(story, span, span, (spans, later, muchLater) => {
         const { clock, now } = play(spans);
@@ -63,7 +63,7 @@ describe('the unassigned clock', () => {
     );
   });
 
-  it('does not go back for a caller whose clock is behind', () => {
+  it('does not run backwards for a caller whose clock is behind', () => {
     expect(unassignedMs(startClock(NEW_CLOCK, START), START - 5_000)).toBe(0);
   });
 });
@@ -77,14 +77,14 @@ describe('nextEscalation', () => {
     expect(nextEscalation(clock, 3, ESCALATION_THRESHOLDS)).toBeNull();
   });
 
-  it('waits while a driver has the delivery, and goes on after a loss with the time that was left', () => {
+  it('stops while a driver has the delivery, and resumes after a loss', () => {
     const assigned = stopClock(startClock(NEW_CLOCK, START), START + 4 * MINUTE);
     expect(nextEscalation(assigned, 0, ESCALATION_THRESHOLDS)).toBeNull();
     const lost = startClock(assigned, START + 60 * MINUTE);
     expect(nextEscalation(lost, 0, ESCALATION_THRESHOLDS)).toEqual({ level: 1, dueAt: START + 61 * MINUTE });
   });
 
-  it('is due exactly when the clock shows its threshold', () => {
+  it('is due exactly when the clock reaches its threshold', () => {
     fc.assert(
       fc.property(story, reached, (spans, level) => {
         const { clock, now } = play(spans);
@@ -132,7 +132,7 @@ describe('overdueLevel', () => {
 });
 
 describe('effectsOnReaching', () => {
-  it('does what each level says', () => {
+  it('returns the effects of each level', () => {
     expect(effectsOnReaching(0, 1)).toEqual(['WIDEN_RADIUS', 'TELL_OPS']);
     expect(effectsOnReaching(1, 2)).toEqual(['ENTER_SUPPORT_QUEUE', 'RAISE_PAY']);
     expect(effectsOnReaching(2, 3)).toEqual([
@@ -143,7 +143,7 @@ describe('effectsOnReaching', () => {
     ]);
   });
 
-  it('keeps the lasting effects of levels that were skipped, and tells none of their news', () => {
+  it('keeps the lasting effects of skipped levels, without their notices', () => {
     expect(effectsOnReaching(0, 3)).toEqual([
       'WIDEN_RADIUS',
       'ENTER_SUPPORT_QUEUE',
@@ -158,14 +158,14 @@ describe('effectsOnReaching', () => {
 });
 
 describe('nextRepeatAt', () => {
-  it('pages and broadcasts every 10 minutes at level 3, while nobody has the delivery', () => {
+  it('pages and broadcasts every 10 minutes at level 3, while the delivery has no driver', () => {
     const running = startClock(NEW_CLOCK, START);
     expect(nextRepeatAt(running, 3, 30 * MINUTE)).toBe(START + 40 * MINUTE);
     expect(nextRepeatAt(running, 2, 30 * MINUTE)).toBeNull();
     expect(nextRepeatAt(stopClock(running, START), 3, 30 * MINUTE)).toBeNull();
   });
 
-  it('counts unassigned time only: a loss after an hour in good hands pages nobody at once', () => {
+  it('counts unassigned time only: a loss after an hour with a driver pages nobody at once', () => {
     const lost = startClock(
       stopClock(startClock(NEW_CLOCK, START), START + 31 * MINUTE),
       START + 91 * MINUTE,
@@ -183,13 +183,13 @@ describe('giveUpAt', () => {
     expect(giveUpAt(lost, 120 * MINUTE)).toBe(START + 220 * MINUTE);
   });
 
-  it('never comes where the setting is 0, nor while a driver has the delivery', () => {
+  it('never comes where the setting is 0 or a driver has the delivery', () => {
     expect(giveUpAt(startClock(NEW_CLOCK, START), 0)).toBeNull();
     expect(giveUpAt(NEW_CLOCK, 120 * MINUTE)).toBeNull();
   });
 });
 
-describe('what is due', () => {
+describe('the due effects', () => {
   const since = (accumulatedMs: number, runningSince: number | null) => ({ accumulatedMs, runningSince });
   const at = (escalationLevel: ReachedLevel, clock: UnassignedClock, escalatedAt: number | null = null) => ({
     clock,
@@ -202,21 +202,21 @@ describe('what is due', () => {
 
   it.each([
     ['nothing before the first level', at(0, since(0, 0)), 5 * MINUTE - 1, null],
-    ['the level whose time it is', at(0, since(0, 0)), 5 * MINUTE, { kind: 'level', level: 1 }],
-    ['only the highest of several', at(0, since(0, 0)), 31 * MINUTE, { kind: 'level', level: 3 }],
-    ['nothing while the clock stands', at(0, since(60 * MINUTE, null)), 90 * MINUTE, null],
+    ['the level that is due', at(0, since(0, 0)), 5 * MINUTE, { kind: 'level', level: 1 }],
+    ['only the highest of several due levels', at(0, since(0, 0)), 31 * MINUTE, { kind: 'level', level: 3 }],
+    ['nothing while the clock is stopped', at(0, since(60 * MINUTE, null)), 90 * MINUTE, null],
     [
       'page and broadcast, ten minutes later',
       at(3, since(0, 0), 30 * MINUTE),
       40 * MINUTE,
       { kind: 'repeat' },
     ],
-    ['not sooner', at(3, since(0, 0), 30 * MINUTE), 40 * MINUTE - 1, null],
+    ['nothing sooner', at(3, since(0, 0), 30 * MINUTE), 40 * MINUTE - 1, null],
   ] as const)('%s', (_case, state, now, due) => {
     expect(dueEscalation(state, ESCALATION_LIMITS, now)).toEqual(due);
   });
 
-  it('is due exactly when the next one was said to come', () => {
+  it('are due exactly at the announced time', () => {
     fc.assert(
       fc.property(
         fc.constantFrom<ReachedLevel>(0, 1, 2, 3),
@@ -236,7 +236,7 @@ describe('what is due', () => {
     );
   });
 
-  it('is done by being written down: the same instant asks for nothing more', () => {
+  it('are recorded, so that the same instant returns none again', () => {
     fc.assert(
       fc.property(fc.constantFrom<ReachedLevel>(0, 1, 2, 3), fc.nat(200 * MINUTE), (level, now) => {
         const state = at(level, since(0, 0), 0);
@@ -247,7 +247,7 @@ describe('what is due', () => {
     );
   });
 
-  it('raises the pay once, and starts a broadcast at level 3 and each time it comes again', () => {
+  it('raise the pay once, and start a broadcast at level 3 and at each repetition', () => {
     const at2 = stateAfterDue(at(0, since(0, 0)), ESCALATION_LIMITS, 15 * MINUTE);
     expect(at2).toEqual({
       escalationLevel: 2,
@@ -274,7 +274,7 @@ describe('what is due', () => {
     });
   });
 
-  it('goes by the minutes of the city, where it sets them', () => {
+  it('use the minutes of the city where it sets them', () => {
     expect(limitsIn([2, 4, 6], ESCALATION_LIMITS).thresholds).toEqual({
       1: 2 * MINUTE,
       2: 4 * MINUTE,

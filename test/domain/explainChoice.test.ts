@@ -26,8 +26,8 @@ const choice = (...order: Ranked[]) => ({
   excluded: [],
 });
 
-describe('why this driver', () => {
-  test('is told by where was looked, their place, what the next one lacked, and why others were not asked', () => {
+describe('the explanation of a choice', () => {
+  test('names the radius, the driver’s place, the runner-up’s disadvantage, and the exclusions', () => {
     const excluded = [
       { driverId: 'tom', reason: 'NO_ROOM', until: null },
       { driverId: 'uma', reason: 'STALE_POSITION', until: null },
@@ -69,13 +69,13 @@ describe('why this driver', () => {
     ],
     ['is equal in all else, but has been idle for less time: 3 min against 12 min', { idleMs: 3 * MINUTE }],
     ['is equal in all that counts; the exact time to the pickup decided, or the id', {}],
-  ])('the next one %s', (words, change) => {
+  ])('the runner-up %s', (words, change) => {
     expect(explainChoice(choice(ranked('kim'), ranked('lee', change)), 'kim', 'SINGLE')).toContain(
       `Number 2, driver lee, ${words}.`,
     );
   });
 
-  test('who was not first says that those before could not be held; by broadcast nobody was passed over', () => {
+  test('for a driver not ranked first says that those before could not be held; a broadcast skips nobody', () => {
     const three = choice(ranked('kim'), ranked('lee'), ranked('max'));
     expect(explainChoice(three, 'max', 'SINGLE')[1]).toMatch(
       /^Driver max was number 3: .* The 2 before could not be held at that moment\.$/,
@@ -86,7 +86,7 @@ describe('why this driver', () => {
     expect(explainChoice(three, 'max', 'BROADCAST')[1]).toMatch(/idle for 12 min\.$/);
   });
 
-  test('in v1’s way counts metres alone', () => {
+  test('of a v1 assignment names the distance only', () => {
     expect(
       explainChoice(
         choice(ranked('kim'), ranked('lee', { distanceMeters: 2_000, travelBucket: 1 })),
@@ -96,14 +96,14 @@ describe('why this driver', () => {
     ).toContain('Number 2, driver lee, is farther away: 2.0 km against 1.2 km.');
   });
 
-  test('says so where only the best were kept, or the driver is not among them', () => {
+  test('says where only the best were kept, or the driver is not among them', () => {
     expect(explainChoice({ ...choice(ranked('kim')), looked: 40 }, 'zoe', 'SINGLE')).toEqual([
       '40 drivers within 3.0 km of the pickup, after 0 fruitless rounds: at least 1 could be asked.',
       'Driver zoe is not among those whose scores were kept.',
     ]);
   });
 
-  test('knows which words are exclusions', () => {
+  test('lists the exclusion reasons', () => {
     expect(['NO_ROOM', 'toString', 'TOO_TALL'].map(isExclusion)).toEqual([true, false, false]);
   });
 });

@@ -34,8 +34,8 @@ const setting: fc.Arbitrary<FeatureSetting> = fc.record({
 
 const OFF: FeatureSetting = { feature: 'driver_offers', state: 'OFF', rolloutPercent: 0, cities: ['berlin'] };
 
-describe('what holds', () => {
-  it('is the word of ops over that of the environment', () => {
+describe('the effective feature setting', () => {
+  it('is that of ops over that of the environment', () => {
     expect(effectiveSetting(OFF, { enabled: true, percent: 25, cities: ['paris'], plan: null })).toEqual({
       feature: 'driver_offers',
       state: 'ON',
@@ -45,7 +45,7 @@ describe('what holds', () => {
     expect(effectiveSetting({ ...OFF, state: 'ON' }, { ...NO_OVERRIDE, enabled: false })).toEqual(OFF);
   });
 
-  it('is the word of the environment wherever ops said nothing', () => {
+  it('is that of the environment where ops set nothing', () => {
     fc.assert(
       fc.property(setting, plan, (environment, planned) => {
         expect(effectiveSetting(environment, { ...NO_OVERRIDE, plan: planned })).toEqual(environment);
@@ -53,12 +53,12 @@ describe('what holds', () => {
     );
   });
 
-  it('is all cities where ops name none, and those of the environment where ops say nothing of cities', () => {
+  it('covers all cities where ops name none, and those of the environment where ops leave cities unset', () => {
     expect(effectiveSetting(OFF, { ...NO_OVERRIDE, cities: [] }).cities).toBeNull();
     expect(effectiveSetting(OFF, NO_OVERRIDE).cities).toEqual(['berlin']);
   });
 
-  it('is off for all where the environment killed it, whatever ops say', () => {
+  it('is off for all where the environment killed the feature', () => {
     fc.assert(
       fc.property(setting, override, fc.string(), (environment, wish, key) => {
         const holds = effectiveSetting({ ...environment, state: 'KILLED' }, wish);
@@ -67,7 +67,7 @@ describe('what holds', () => {
     );
   });
 
-  it('keeps everybody in the rollout whom a smaller percent of ops held already', () => {
+  it('keeps every key in the rollout when ops raise the percentage', () => {
     fc.assert(
       fc.property(setting, percent, percent, fc.uuid(), (environment, a, b, key) => {
         const [low, high] = a < b ? [a, b] : [b, a];
@@ -83,7 +83,7 @@ describe('what holds', () => {
 });
 
 describe('two overrides', () => {
-  it('are the same whatever the order of their cities and of their plan', () => {
+  it('are equal whatever the order of their cities and plan', () => {
     fc.assert(
       fc.property(override, (one) => {
         const turned = {
@@ -97,7 +97,7 @@ describe('two overrides', () => {
     );
   });
 
-  it('differ where one names no city and the other says nothing of cities', () => {
+  it('differ between no cities and unset cities', () => {
     expect(isSameOverride({ ...NO_OVERRIDE, cities: [] }, NO_OVERRIDE)).toBe(false);
   });
 });
@@ -132,7 +132,7 @@ describe('a plan', () => {
     expect(plannedPercent(steps, Date.parse(at))).toBe(wanted);
   });
 
-  it('that is none wants nothing', () => {
+  it('without steps wants nothing', () => {
     expect(plannedPercent(null, Date.UTC(2026, 11, 1))).toBeNull();
     expect(plannedPercent([], Date.UTC(2026, 11, 1))).toBeNull();
   });

@@ -4,7 +4,7 @@ import {
   endsDuty,
   fellSilent,
   isNoticedLoss,
-  isOurFault,
+  isIngestOutage,
   LOSS_LIMITS,
   type Progress,
   progressAfter,
@@ -14,10 +14,10 @@ import {
 const MINUTE = 60_000;
 const NOW = 1_700_000_000_000;
 
-describe('the way to a pickup', () => {
+describe('progress towards a pickup', () => {
   const start: Progress = { nearestMeters: null, progressAt: NOW };
 
-  it('begins with the first look, whatever the distance', () => {
+  it('begins with the first position, at any distance', () => {
     expect(progressAfter(start, 2_000.4, NOW + MINUTE, LOSS_LIMITS)).toEqual({
       nearestMeters: 2_000,
       progressAt: NOW,
@@ -36,12 +36,12 @@ describe('the way to a pickup', () => {
     else expect(seen).toEqual(after);
   });
 
-  it('goes on to count while the driver waits at the pickup', () => {
+  it('continues while the driver waits at the pickup', () => {
     const at = progressAfter({ nearestMeters: 40, progressAt: NOW }, 60, NOW + MINUTE, LOSS_LIMITS);
     expect(at).toEqual({ nearestMeters: 40, progressAt: NOW + MINUTE });
   });
 
-  it('never gets longer, and its time never goes back', () => {
+  it('never increases the distance and never goes back in time', () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(fc.integer({ min: 0, max: 20_000 }), fc.integer({ min: 1, max: 60_000 }))),
@@ -60,7 +60,7 @@ describe('the way to a pickup', () => {
   });
 });
 
-describe('a driver who makes no way', () => {
+describe('a driver without progress', () => {
   const asked = { readyAt: NOW, travelMs: 4 * MINUTE, limits: LOSS_LIMITS };
 
   it('is lost after five minutes, and not before', () => {
@@ -69,7 +69,7 @@ describe('a driver who makes no way', () => {
     expect(standsStill(progress, { ...asked, now: NOW + 5 * MINUTE })).toBe(true);
   });
 
-  it('need not leave before they must to be there when the goods are ready', () => {
+  it('need not leave before the time required to be there when the order is ready', () => {
     const progress = { nearestMeters: 900, progressAt: NOW };
     const later = { ...asked, readyAt: NOW + 30 * MINUTE };
     expect(standsStill(progress, { ...later, now: NOW + 30 * MINUTE })).toBe(false);
@@ -83,8 +83,8 @@ describe('silence', () => {
     ['just in time', 179_999, 0, false],
     ['too long', 180_000, 0, true],
     ['while ingest was down', 600_000, 590_000, false],
-  ])('%s', (_case, silentMs, deafMs, lost) => {
-    expect(fellSilent(NOW - silentMs, NOW - silentMs + deafMs, NOW, LOSS_LIMITS)).toBe(lost);
+  ])('%s', (_case, silentMs, ingestDownMs, lost) => {
+    expect(fellSilent(NOW - silentMs, NOW - silentMs + ingestDownMs, NOW, LOSS_LIMITS)).toBe(lost);
   });
 
   it.each([
@@ -95,13 +95,13 @@ describe('silence', () => {
     [30, 100, false],
     [31, 100, true],
     [2, 2, true],
-  ])('of %s of %s who work says that ingest is down: %s', (silent, working, ours) => {
-    expect(isOurFault(silent, working, LOSS_LIMITS)).toBe(ours);
+  ])('of %s of %s working drivers counts as an ingest outage: %s', (silent, working, ours) => {
+    expect(isIngestOutage(silent, working, LOSS_LIMITS)).toBe(ours);
   });
 });
 
-describe('reasons', () => {
-  it('a breakdown and an emergency end the duty, the others do not', () => {
+describe('loss reasons', () => {
+  it('a breakdown and an emergency end the shift, the others do not', () => {
     expect([
       endsDuty('VEHICLE_BREAKDOWN'),
       endsDuty('EMERGENCY'),
@@ -110,7 +110,7 @@ describe('reasons', () => {
     ]).toEqual([true, true, false, false]);
   });
 
-  it('only what nobody said is a noticed loss', () => {
+  it('only an unreported loss is a detected one', () => {
     expect([
       isNoticedLoss('FELL_SILENT'),
       isNoticedLoss('NO_PROGRESS'),

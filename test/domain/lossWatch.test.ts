@@ -8,7 +8,7 @@ const START = 1_700_000_000_000;
 const MINUTE = 60_000;
 const SILENT = LOSS_LIMITS.silentMs;
 const PICKUP: Point = { lat: 52.37, lng: 4.89 };
-/** So many metres north of the pickup. */
+/** This many metres north of the pickup. */
 const away = (meters: number): Point => ({ lat: PICKUP.lat + meters / 111_195, lng: PICKUP.lng });
 
 const job = (change: Partial<WatchedJob> = {}): WatchedJob => ({
@@ -70,7 +70,7 @@ describe('a driver with work', () => {
     },
   );
 
-  it('has three minutes from the assignment on, and from when we could hear anybody', () => {
+  it('counts silence from the assignment and from the time ingest came up', () => {
     const never = driver({ heardAt: null, place: null, jobs: [job({ startedAt: START + MINUTE })] });
     expect(causes(never, watch(START + SILENT))).toEqual([]);
     expect(causes(never, watch(START + MINUTE + SILENT))).toEqual(['FELL_SILENT']);
@@ -87,7 +87,7 @@ describe('a driver with work', () => {
   });
 });
 
-it('a driver without work is silent, and not lost', () => {
+it('a driver without work is silent, but not lost', () => {
   expect(watchDriver(driver({ jobs: [] }), watch(START + SILENT))).toMatchObject({
     isSilent: true,
     losses: [],
@@ -97,31 +97,31 @@ it('a driver without work is silent, and not lost', () => {
   ).toMatchObject({ isSilent: false });
 });
 
-describe('what ops look at already', () => {
+describe('an open case of the delivery', () => {
   const silent = (openCase: WatchedJob['openCase']): string[] =>
     causes(driver({ jobs: [job({ openCase })] }), watch(START + SILENT));
   it.each(['CARRIER_SILENT', 'PINNED_DRIVER_SILENT', 'CARRIER_BROKE_DOWN', 'CARRIER_GAVE_UP'] as const)(
-    'as %s is not told again',
+    'about %s is not reported again',
     (reason) => {
       expect(silent(caseOf(reason))).toEqual([]);
     },
   );
 
   it.each(['UNASSIGNED', 'PINNED_DRIVER_STANDS_STILL', 'REASSIGNMENT_OFF', 'PINNED_DRIVER_LOST'] as const)(
-    'as %s leaves silence to be told',
+    'about %s does not suppress silence',
     (reason) => {
       expect(silent(caseOf(reason))).toEqual(['FELL_SILENT']);
     },
   );
 
-  it('as silence says nothing of our ears; as another matter it does', () => {
+  it('about silence is no sign of an ingest outage; about another matter it leaves the driver countable', () => {
     const known = (reason: (typeof CASE_REASONS)[number], now: number): boolean =>
       watchDriver(driver({ jobs: [job({ openCase: caseOf(reason) })] }), watch(now)).isKnownSilent;
     for (const reason of CASE_REASONS) expect(known(reason, START + SILENT)).toBe(reason.endsWith('_SILENT'));
     expect(known('CARRIER_SILENT', START + SILENT - 1)).toBe(false);
   });
 
-  it('and called settled comes back only after the whole time', () => {
+  it('that was resolved reopens only after the whole time', () => {
     const settled = driver({ jobs: [job({ settledAt: START + MINUTE })] });
     expect(watchDriver(settled, watch(START + SILENT))).toMatchObject({ isSilent: false, losses: [] });
     expect(causes(settled, watch(START + MINUTE + SILENT))).toEqual(['FELL_SILENT']);
@@ -134,10 +134,10 @@ describe('what ops look at already', () => {
     expect(still(7)).toEqual(['NO_PROGRESS']);
   });
 
-  it('of another driver leaves this one to be told', () =>
+  it('about another driver does not suppress this loss', () =>
     expect(silent(caseOf('CARRIER_SILENT', 'other'))).toEqual(['FELL_SILENT']));
 
-  it('as standing still is not told again, and not over with a fix from the same place', () => {
+  it('about standing still is not repeated, and not resolved by a position at the same place', () => {
     const still = driver({
       heardAt: START + 6 * MINUTE,
       jobs: [job({ openCase: caseOf('PINNED_DRIVER_STANDS_STILL') })],
@@ -158,7 +158,7 @@ describe('a case about silence', () => {
       watch(now, { ingestUpSince: now }),
     ).heardAgain;
 
-  it('is over once its driver is heard, and not when we only begin to listen', () => {
+  it('is resolved once the driver is heard from, and not when ingest comes up', () => {
     for (const reason of ['CARRIER_SILENT', 'PINNED_DRIVER_SILENT'] as const) {
       expect(heard(START + 10 * MINUTE, reason, START + 10 * MINUTE)).toEqual(['case']);
       expect(heard(START, reason, START + 10 * MINUTE)).toEqual([]);
@@ -166,14 +166,14 @@ describe('a case about silence', () => {
     }
   });
 
-  it('of another driver, or about something else, stays', () => {
+  it('about another driver or another matter stays open', () => {
     expect(heard(START, 'CARRIER_SILENT', START, 'other')).toEqual([]);
     for (const reason of CASE_REASONS.filter((each) => !each.endsWith('_SILENT')))
       expect(heard(START, reason, START)).toEqual([]);
   });
 });
 
-describe('the way to the pickup', () => {
+describe('progress towards the pickup', () => {
   /** Looks every half minute at a driver who is so many metres away, minute by minute; the causes seen. */
   function follow(
     places: readonly number[],
@@ -198,7 +198,7 @@ describe('the way to the pickup', () => {
     return seen;
   }
 
-  it('counts from the assignment: who never moves is lost after five minutes', () => {
+  it('counts from the assignment: a driver who never moves is lost after five minutes', () => {
     expect(follow([1_000, 1_000, 1_000, 1_000, 1_000])).toEqual([]);
     expect(follow([1_000, 1_000, 1_000, 1_000, 1_000, 1_000])).toEqual([
       'NO_PROGRESS at 5',
@@ -206,16 +206,16 @@ describe('the way to the pickup', () => {
     ]);
   });
 
-  it('is made by coming nearer by a hundred metres, not by wobbling or driving around', () => {
+  it('means coming a hundred metres nearer, not wobbling or circling', () => {
     expect(follow([1_000, 950, 899, 899, 850, 899, 899])).toEqual([]);
     expect(follow([1_000, 950, 950, 950, 1_500, 1_400])).toEqual(['NO_PROGRESS at 5', 'NO_PROGRESS at 5.5']);
   });
 
-  it('is over near the pickup: who waits there stands still rightly', () => {
+  it('is not required near the pickup, where drivers wait', () => {
     expect(follow([400, 140, 149, 140, 140, 140, 140, 140, 140, 140])).toEqual([]);
   });
 
-  it('need not begin before one must leave to be there when the goods are ready', () => {
+  it('is not required before the time to leave', () => {
     const readyAt = START + 10 * MINUTE; // 1 km is 3.25 minutes by car: to leave after 6:45
     expect(follow(Array<number>(11).fill(1_000), { readyAt })).toEqual([]);
     expect(follow(Array<number>(13).fill(1_000), { readyAt })).toEqual([
@@ -226,15 +226,15 @@ describe('the way to the pickup', () => {
     expect(follow(Array<number>(13).fill(1_000), { readyAt }, { timeScale: 10 })).toEqual([]);
   });
 
-  it('is not looked at after the arrival', () => {
+  it('is not watched after the arrival', () => {
     for (const status of ['AT_PICKUP', 'PICKED_UP', 'AT_DROPOFF', 'RETURNING'] as const)
       expect(follow(Array<number>(8).fill(1_000), { status })).toEqual([]);
   });
 
-  it('is not seen while ingest is down', () =>
+  it('is not judged while ingest is down', () =>
     expect(follow(Array<number>(8).fill(1_000), {}, { ingestUpSince: START + 3 * MINUTE })).toEqual([]));
 
-  it('is not seen by who does not say where they are', () => {
+  it('is not judged for a silent driver', () => {
     const quiet = driver({
       heardAt: START + 4 * MINUTE,
       place: { point: away(1_000), receivedAt: START + 4 * MINUTE },
@@ -245,7 +245,7 @@ describe('the way to the pickup', () => {
     );
   });
 
-  it('waits for what else the driver carries, and counts anew after that', () => {
+  it('is not required during other work, and counts anew after it', () => {
     const now = START + 10 * MINUTE;
     const fix = { heardAt: now, place: { point: away(1_000), receivedAt: now } };
     const seen = watchDriver(
@@ -258,7 +258,7 @@ describe('the way to the pickup', () => {
     });
   });
 
-  it('is made by coming nearer to one of several pickups', () => {
+  it('towards one of several pickups is enough', () => {
     const now = START + 10 * MINUTE;
     const fix = { heardAt: now, place: { point: away(1_000), receivedAt: now } };
     const [here, there] = [
@@ -273,7 +273,7 @@ describe('the way to the pickup', () => {
     expect(causes(driver({ ...fix, jobs: [here] }), watch(now))).toEqual(['NO_PROGRESS']);
   });
 
-  it('says nothing new where nothing is', () => {
+  it('reports nothing without a change', () => {
     const known = job({ progress: { nearestMeters: 1_000, progressAt: START } });
     expect(
       watchDriver(driver({ heardAt: START + MINUTE, jobs: [known] }), watch(START + MINUTE)).progress,

@@ -26,7 +26,7 @@ const work: fc.Arbitrary<Work> = fc.record({
 });
 
 describe('payFor', () => {
-  it('pays base, distance, time, wait and bonus', () => {
+  it('adds base, distance, time, wait and bonus', () => {
     const pay = payFor(
       { distanceMeters: 4_250, travelMs: 930_000, waitMs: 390_000, bonusCents: 150 },
       DEFAULT_PAY_TARIFF,
@@ -41,7 +41,7 @@ describe('payFor', () => {
     });
   });
 
-  it('keeps whole cents only, in parts that add up to the total', () => {
+  it('returns whole cents, in parts that add up to the total', () => {
     fc.assert(
       fc.property(work, tariff, (given, rates) => {
         const { totalCents, ...parts } = payFor(given, rates);
@@ -84,7 +84,7 @@ describe('payFor', () => {
 });
 
 describe('withBonus', () => {
-  it('raises bonus and total by the same, and nothing else', () => {
+  it('raises bonus and total by the same amount, and nothing else', () => {
     fc.assert(
       fc.property(work, tariff, cents, (given, rates, extra) => {
         const pay = payFor(given, rates);
@@ -99,7 +99,7 @@ describe('withBonus', () => {
 });
 
 describe('isCents', () => {
-  it('refuses what is not whole or not exact', () => {
+  it('refuses fractions and inexact integers', () => {
     expect([0, -5, 12_345].every(isCents)).toBe(true);
     expect([0.5, NaN, Infinity, 2 ** 53].some(isCents)).toBe(false);
   });

@@ -16,14 +16,14 @@ const point: fc.Arbitrary<Point> = fc.record({ lat: degrees(MAX_LATITUDE), lng: 
 const vehicle = fc.constantFrom(...VEHICLE_KINDS);
 
 describe('distanceMeters', () => {
-  it('knows the way from Berlin to Paris', () => {
+  it('measures Berlin to Paris', () => {
     expect(distanceMeters({ lat: 52.52, lng: 13.405 }, { lat: 48.8566, lng: 2.3522 }) / 1000).toBeCloseTo(
       877.5,
       0,
     );
   });
 
-  it('is the same both ways, nothing to oneself, and never more than half around the earth', () => {
+  it('is symmetric, zero to the same place, and at most half the circumference of the earth', () => {
     fc.assert(
       fc.property(point, point, (a, b) => {
         const meters = distanceMeters(a, b);
@@ -36,7 +36,7 @@ describe('distanceMeters', () => {
   });
 
   // Within a metre: between opposite ends of the earth rounding is worth some 10 cm.
-  it('never gets shorter by a detour', () => {
+  it('satisfies the triangle inequality', () => {
     fc.assert(
       fc.property(point, point, point, (a, b, c) => {
         expect(distanceMeters(a, c)).toBeLessThanOrEqual(distanceMeters(a, b) + distanceMeters(b, c) + 1);
@@ -50,7 +50,7 @@ describe('distanceMeters', () => {
 });
 
 describe('isPoint', () => {
-  it('takes every place on the map and nothing beyond', () => {
+  it('accepts every place on the map and nothing beyond', () => {
     fc.assert(fc.property(point, (place) => expect(isPoint(place)).toBe(true)));
     for (const lat of [85.06, -90, NaN, Infinity]) expect(isPoint({ lat, lng: 0 })).toBe(false);
     for (const lng of [180.01, -181, NaN, -Infinity]) expect(isPoint({ lat: 0, lng })).toBe(false);
@@ -58,7 +58,7 @@ describe('isPoint', () => {
 });
 
 describe('travel estimate', () => {
-  it('is whole, never negative, and grows with the distance', () => {
+  it('is an integer, never negative, and grows with the distance', () => {
     fc.assert(
       fc.property(fc.nat(50_000), fc.nat(50_000), vehicle, (a, b, kind) => {
         const [short, long] = a < b ? [a, b] : [b, a];
@@ -69,11 +69,11 @@ describe('travel estimate', () => {
     );
   });
 
-  it('takes a car over a kilometre of line, 1.3 of road, in 3 minutes and a quarter', () => {
+  it('is 3 minutes and a quarter by car for a kilometre of straight line, 1.3 of road', () => {
     expect(travelMsFor(1_000, 'CAR')).toBe(195_000);
   });
 
-  it('follows the model it is given', () => {
+  it('follows the given model', () => {
     const straight = { detourFactor: 1, metersPerMinute: { ...TRAVEL_MODEL.metersPerMinute, BICYCLE: 320 } };
     const [from, to] = [
       { lat: 0, lng: 0 },
@@ -86,14 +86,14 @@ describe('travel estimate', () => {
 });
 
 describe('vehicles', () => {
-  it('carry all that a smaller one carries', () => {
+  it('carry everything that a smaller one carries', () => {
     VEHICLE_KINDS.slice(1).forEach((kind, i) => {
       const smaller = VEHICLE_KINDS[i] ?? kind;
       expect(CARRIES[kind]).toEqual(expect.arrayContaining([...CARRIES[smaller]]));
     });
   });
 
-  it('leave no parcel size without a vehicle', () => {
+  it('exist for every parcel size', () => {
     expect(PARCEL_SIZES.filter((size) => !VEHICLE_KINDS.some((kind) => carries(kind, size)))).toEqual([]);
     expect(carries('BICYCLE', 'LARGE')).toBe(false);
     expect(carries('VAN', 'XLARGE')).toBe(true);

@@ -90,7 +90,7 @@ describe('rankCandidates', () => {
     );
   });
 
-  it('gives the same in whatever order the candidates come', () => {
+  it('does not depend on the order of the candidates', () => {
     const shuffled = crowd.chain((all) =>
       fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length })),
     );
@@ -101,7 +101,7 @@ describe('rankCandidates', () => {
     );
   });
 
-  it('never ranks a driver who reaches the pickup a whole bucket later above another', () => {
+  it('never ranks a driver who arrives a whole bucket later above another', () => {
     fc.assert(
       fc.property(crowd, anyWanted, (candidates, search) => {
         const buckets = rankCandidates(candidates, { ...search, kind: 'SINGLE' }).ranked.map(
@@ -112,7 +112,7 @@ describe('rankCandidates', () => {
     );
   });
 
-  it('asks nobody who is off duty, held, full, too small for the parcel, off the map, or lost before', () => {
+  it('excludes drivers who are off duty, held, full, too small for the parcel, off the map, or lost before', () => {
     fc.assert(
       fc.property(crowd, anyWanted, (candidates, search) => {
         const asked = new Set(rankCandidates(candidates, search).ranked.map(({ driverId }) => driverId));
@@ -129,7 +129,7 @@ describe('rankCandidates', () => {
   const order = (...candidates: Candidate[]) =>
     rankCandidates(candidates, wanted()).ranked.map(({ driverId }) => driverId);
 
-  it('prefers the nearer in time', () => {
+  it('prefers the shorter travel time', () => {
     expect(
       order(
         candidate({ driverId: 'far', travelMs: 9 * MINUTE }),
@@ -138,7 +138,7 @@ describe('rankCandidates', () => {
     ).toEqual(['near', 'far']);
   });
 
-  it('prefers within the same minute the one who refused less, then who earned less, then who waited longer', () => {
+  it('prefers within the same minute fewer refusals, then lower earnings, then a longer wait', () => {
     const refuser = candidate({ driverId: 'refuser', travelMs: 3 * MINUTE, recentRejections: 2 });
     const rich = candidate({ driverId: 'rich', travelMs: 3 * MINUTE + 10_000, earningsTodayCents: 9_000 });
     const fresh = candidate({ driverId: 'fresh', travelMs: 3 * MINUTE + 20_000, idleSince: NOW - MINUTE });
@@ -146,12 +146,12 @@ describe('rankCandidates', () => {
     expect(order(refuser, rich, fresh, idle)).toEqual(['idle', 'fresh', 'rich', 'refuser']);
   });
 
-  it('takes small differences in earnings for none', () => {
+  it('treats small differences in earnings as equal', () => {
     const bit = candidate({ driverId: 'a bit more', earningsTodayCents: 499, idleSince: NOW - 30 * MINUTE });
     expect(order(candidate({ driverId: 'nothing' }), bit)).toEqual(['a bit more', 'nothing']);
   });
 
-  it('takes the sooner one where all else in the minute is equal', () => {
+  it('prefers the earlier arrival where all else in the minute is equal', () => {
     expect(
       order(
         candidate({ driverId: 'a', travelMs: 4 * MINUTE + 30_000 }),
@@ -160,11 +160,11 @@ describe('rankCandidates', () => {
     ).toEqual(['b', 'a']);
   });
 
-  it('decides between equals by their id', () => {
+  it('breaks ties by id', () => {
     expect(order(candidate({ driverId: 'b' }), candidate({ driverId: 'a' }))).toEqual(['a', 'b']);
   });
 
-  it('takes the nearest in metres where nobody is asked, as v1 did', () => {
+  it('ranks by distance where no offers are made, as v1 did', () => {
     const near = candidate({
       driverId: 'near',
       distanceMeters: 500,
@@ -179,7 +179,7 @@ describe('rankCandidates', () => {
     expect(direct.ranked.map(({ driverId }) => driverId)).toEqual(['near', 'far']);
   });
 
-  it('keeps what decided, as plain data', () => {
+  it('keeps the deciding values as plain data', () => {
     const ranking = rankCandidates([candidate({ recentRejections: 1, earningsTodayCents: 1_250 })], wanted());
     expect(ranking).toEqual({
       ranked: [
@@ -232,7 +232,7 @@ describe('exclusions', () => {
   });
 
   it.each<[string, Partial<Candidate>, Partial<Wanted>]>([
-    ['a busy driver with room', { availability: 'BUSY' }, {}],
+    ['a busy driver with spare capacity', { availability: 'BUSY' }, {}],
     ['a position just fresh', { fixAt: NOW - 60_000 }, {}],
     ['a shift that ends just after the pickup', { shiftEndsAt: NOW + 4 * MINUTE + 1 }, {}],
     ['a lapse five minutes old', { lastLapseAt: NOW - 5 * MINUTE }, {}],
@@ -240,17 +240,13 @@ describe('exclusions', () => {
     ['a rejection before the escalation rose', { rejected: { payCents: 500, level: 0 } }, { level: 1 }],
     ['a rejection, in a broadcast', { rejected: { payCents: 500, level: 0 } }, { kind: 'BROADCAST' }],
     ['a lapse, in a broadcast', { lastLapseAt: NOW }, { kind: 'BROADCAST' }],
-    [
-      'a rejection, where nobody is asked any more',
-      { rejected: { payCents: 500, level: 0 } },
-      { kind: 'DIRECT' },
-    ],
-    ['an old app, which is assigned without asking', { offerVersion: null }, {}],
+    ['a rejection, where no offers are made', { rejected: { payCents: 500, level: 0 } }, { kind: 'DIRECT' }],
+    ['an old app, which is assigned without an offer', { offerVersion: null }, {}],
   ])('do not exclude by %s', (_, driver, search) => {
     expect(exclusionOf(candidate(driver), wanted(search))).toBeNull();
   });
 
-  it('end by themselves only for lapses, and say when', () => {
+  it('expire only for offers that lapsed, and say when', () => {
     const { excluded } = rankCandidates(
       [
         candidate({ driverId: 'a', lastLapseAt: NOW - MINUTE }),
@@ -264,7 +260,7 @@ describe('exclusions', () => {
     expect(nextExclusionEndsAt([])).toBeNull();
   });
 
-  it('are over at the very instant they say', () => {
+  it('end at the very instant they name', () => {
     fc.assert(
       fc.property(crowd, anyWanted, (candidates, search) => {
         const endsAt = nextExclusionEndsAt(rankCandidates(candidates, search).excluded);
@@ -282,23 +278,23 @@ describe('exclusions', () => {
 });
 
 describe('a search', () => {
-  it('starts at 3 km and widens by half a fruitless round up to 15 km', () => {
+  it('starts at 3 km and widens by half each fruitless round up to 15 km', () => {
     expect([0, 1, 2, 3, 4, 50, 5_000].map((round) => searchRadiusMeters(round, 0))).toEqual([
       3_000, 4_500, 6_750, 10_125, 15_000, 15_000, 15_000,
     ]);
   });
 
-  it('looks further from escalation level 1 on', () => {
+  it('has a wider radius from escalation level 1 on', () => {
     expect([1, 2, 3].map((level) => searchRadiusMeters(0, level))).toEqual([22_500, 22_500, 22_500]);
   });
 
-  it('waits 5 s after the first fruitless round and twice as long after each more, up to 2 min', () => {
+  it('waits 5 s after the first fruitless round and twice as long after each further one, up to 2 min', () => {
     expect([1, 2, 3, 4, 5, 6, 5_000].map((round) => searchBackoffMs(round))).toEqual([
       5_000, 10_000, 20_000, 40_000, 80_000, 120_000, 120_000,
     ]);
   });
 
-  it('never narrows and never hurries as rounds go by', () => {
+  it('never narrows or speeds up as rounds go by', () => {
     fc.assert(
       fc.property(fc.nat(3_000), fc.nat(3), (round, level) => {
         expect(searchRadiusMeters(round + 1, level)).toBeGreaterThanOrEqual(searchRadiusMeters(round, level));
@@ -310,7 +306,7 @@ describe('a search', () => {
 });
 
 describe('answersOffers', () => {
-  it('holds for apps of version 2 and later only', () => {
+  it('is true for apps of version 2 and later only', () => {
     expect([null, 0, 1, 2, 3].map(answersOffers)).toEqual([false, false, false, true, true]);
   });
 });

@@ -21,7 +21,7 @@ const setting = (given: Partial<FeatureSetting>): FeatureSetting => ({
   ...given,
 });
 
-/** How many of the keys fall on each of the 100 numbers. */
+/** The number of keys for each of the 100 numbers. */
 function spread(keys: string[]): number[] {
   const counts = new Array<number>(100).fill(0);
   for (const key of keys) {
@@ -36,7 +36,7 @@ const chiSquare = (counts: number[], expected: number): number =>
 const sequence = (name: (i: number) => string): string[] => Array.from({ length: 20_000 }, (_, i) => name(i));
 
 describe('rolloutDraw', () => {
-  it('draws a whole number from 0 to 99, the same each time', () => {
+  it('returns an integer from 0 to 99, the same each time', () => {
     fc.assert(
       fc.property(feature, fc.string({ unit: 'binary' }), (name, key) => {
         const draw = rolloutDraw(name, key);
@@ -46,7 +46,7 @@ describe('rolloutDraw', () => {
     );
   });
 
-  it('keeps what was drawn in earlier versions, else live deliveries would move in and out of a rollout', () => {
+  it('returns the same as in earlier versions, so that live deliveries stay in or out of a rollout', () => {
     const drawn = ['delivery-1', 'delivery-2', 'delivery-3', '018f2b6e-7c1d-7b1a-9d2e-2f6f5a1c0001'].map(
       (key) => rolloutDraw('driver_offers', key),
     );
@@ -64,7 +64,7 @@ describe('rolloutDraw', () => {
     expect(chiSquare(spread(keys), 200)).toBeLessThan(149);
   });
 
-  it('draws each feature by itself', () => {
+  it('differs between features', () => {
     const keys = sequence((i) => `order-${i}`);
     const inBoth = keys.filter(
       (key) => isInRollout('driver_offers', key, 50) && isInRollout('escalation', key, 50),
@@ -83,7 +83,7 @@ describe('isInRollout', () => {
     );
   });
 
-  it('holds nobody at 0 and everybody at 100', () => {
+  it('includes nobody at 0 and everybody at 100', () => {
     fc.assert(
       fc.property(feature, fc.string(), (name, key) => {
         expect(isInRollout(name, key, 0)).toBe(false);
@@ -96,12 +96,12 @@ describe('isInRollout', () => {
 describe('decideFeature', () => {
   const subject = { cityId: 'berlin', key: 'delivery-1' };
 
-  it('is on for those in the rollout, in every city where none is named', () => {
+  it('is on for keys in the rollout, in every city where none is named', () => {
     expect(decideFeature(setting({}), subject)).toEqual({ on: true });
     expect(decideFeature(setting({ cities: ['berlin'] }), subject)).toEqual({ on: true });
   });
 
-  it('says why it is off', () => {
+  it('gives the reason why it is off', () => {
     expect(decideFeature(setting({ state: 'KILLED' }), subject)).toEqual({ on: false, why: 'KILLED' });
     expect(decideFeature(setting({ state: 'OFF' }), subject)).toEqual({ on: false, why: 'OFF' });
     expect(decideFeature(setting({ cities: [] }), subject)).toEqual({ on: false, why: 'CITY_NOT_LISTED' });

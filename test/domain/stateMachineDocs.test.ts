@@ -6,7 +6,7 @@ import { DELIVERY_STATUSES, DELIVERY_TRANSITIONS, isClosed } from '../../domain/
 
 const document = readFileSync(join(__dirname, '../../docs/state-machine.md'), 'utf8');
 
-/** What stands in the document between a marker and its end. */
+/** The text of the document between a marker and its end. */
 function section(name: string): string {
   const [, after] = document.split(`<!-- ${name} -->\n`);
   const [inside, rest] = (after ?? '').split(`\n<!-- /${name} -->`);
@@ -32,9 +32,9 @@ const diagram = (
     '```',
   ].join('\n');
 
-// A difference below is mended by putting the expected text into the document.
+// Fix a difference below by copying the expected text into the document.
 describe('docs/state-machine.md', () => {
-  it('shows every legal move of a delivery and no other', () => {
+  it('lists exactly the legal moves of a delivery', () => {
     expect(section('delivery-table')).toBe(
       table(
         ['from', 'to', 'by'],
@@ -49,7 +49,7 @@ describe('docs/state-machine.md', () => {
     );
   });
 
-  it('shows every legal change of availability and no other', () => {
+  it('lists exactly the legal changes of availability', () => {
     expect(section('availability-table')).toBe(
       table(
         ['from', 'to', 'by', 'when'],
@@ -62,7 +62,7 @@ describe('docs/state-machine.md', () => {
     expect(section('availability-diagram')).toBe(diagram('OFFLINE', [], AVAILABILITY_TRANSITIONS));
   });
 
-  it('speaks of no state that does not exist', () => {
+  it('names only existing states', () => {
     const known = new Set<string>([...DELIVERY_STATUSES, ...AVAILABILITIES]);
     const drawn = [
       ...section('delivery-diagram').matchAll(/[A-Z_]{4,}/g),

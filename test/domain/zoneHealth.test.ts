@@ -15,7 +15,7 @@ import {
 } from '../../domain/zones/zoneHealth';
 
 const MINUTE = 60_000;
-/** A quiet zone: some work, more drivers than work. */
+/** A calm zone: some work, and more drivers than work. */
 const QUIET: ZoneFigures = {
   ...NO_FIGURES,
   openDeliveries: 6,
@@ -35,10 +35,10 @@ describe('a zone', () => {
   it.each<[string, Partial<ZoneFigures>, ZoneState, ZoneReason[]]>([
     ['with more free drivers than searches is ok', {}, 'OK', []],
     ['with as many free drivers as searches is ok', { searching: 3 }, 'OK', []],
-    ['where nothing is searched for needs no free driver', { searching: 0, freeDrivers: 0 }, 'OK', []],
+    ['without searches needs no free driver', { searching: 0, freeDrivers: 0 }, 'OK', []],
     ['with more searches than free drivers is strained', { searching: 4 }, 'STRAINED', ['DRIVERS_SHORT']],
     [
-      'with searches and nobody free is critical',
+      'with searches and no free driver is critical',
       { searching: 1, freeDrivers: 0 },
       'CRITICAL',
       ['NO_FREE_DRIVERS'],
@@ -56,11 +56,11 @@ describe('a zone', () => {
       'STRAINED',
       ['ACCEPTANCE_LOW'],
     ],
-    ['with four answers says nothing about acceptance', { acceptance15m: acceptanceOf(0, 4) }, 'OK', []],
+    ['with four answers is not judged by acceptance', { acceptance15m: acceptanceOf(0, 4) }, 'OK', []],
     ['with 50 open cases is ok', { openCases: 50 }, 'OK', []],
     ['with 51 open cases is strained', { openCases: 51 }, 'STRAINED', ['CASES_MANY']],
     [
-      'names all that is wrong, the worst first',
+      'names all reasons, the worst first',
       {
         searching: 9,
         freeDrivers: 0,
@@ -101,7 +101,7 @@ describe('a zone', () => {
     ['WAITING_LONG', 'one has waited 40 s for a driver'],
     ['DRIVERS_SHORT', '2 deliveries searched for, drivers free: 3'],
     ['ACCEPTANCE_LOW', '9 of 10 offers were accepted'],
-  ])('says %s in words', (reason, words) => {
+  ])('describes %s', (reason, words) => {
     expect(wordsOf(reason, { ...QUIET, ...atLevel(3) })).toBe(words);
   });
 });
@@ -127,7 +127,7 @@ const figures: fc.Arbitrary<ZoneFigures> = fc
   })
   .map((rest) => ({ ...rest, openDeliveries: rest.searching + rest.carried }));
 
-/** One more trouble, of every kind. */
+/** One change for the worse, of every kind. */
 const TROUBLES: Readonly<Record<string, (before: ZoneFigures) => ZoneFigures>> = {
   'one more to search for': (before) => ({
     ...before,
@@ -151,8 +151,8 @@ const TROUBLES: Readonly<Record<string, (before: ZoneFigures) => ZoneFigures>> =
   'one more open case': (before) => ({ ...before, openCases: before.openCases + 1 }),
 };
 
-describe('whatever the figures', () => {
-  it.each(Object.entries(TROUBLES))('%s never gives a better state', (_what, add) => {
+describe('for any figures', () => {
+  it.each(Object.entries(TROUBLES))('%s never improve the state', (_what, add) => {
     fc.assert(
       fc.property(figures, (before) => {
         const rank = (of: ZoneFigures): number => ZONE_STATES.indexOf(judgeZone(of).state);
@@ -161,7 +161,7 @@ describe('whatever the figures', () => {
     );
   });
 
-  it('a zone is ok just where nothing holds against it, and every reason has words', () => {
+  it('a zone is OK exactly where it has no reasons, and every reason has a description', () => {
     fc.assert(
       fc.property(figures, (of) => {
         const { state, reasons } = judgeZone(of);

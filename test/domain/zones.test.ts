@@ -56,13 +56,13 @@ describe('contains', () => {
     );
   });
 
-  it('holds the border and leaves out the hole', () => {
+  it('includes the border and excludes holes', () => {
     expect(contains(polygon(CITY), { lat: 52, lng: 13.5 })).toBe(true);
     expect(contains(polygon(CITY, INNER), CENTRE)).toBe(false);
     expect(contains(polygon(CITY, INNER), EDGE)).toBe(true);
   });
 
-  it('holds every part of a multipolygon and nothing between', () => {
+  it('includes every part of a multipolygon and nothing between', () => {
     const parts = multi({ west: 13, south: 52, east: 13.2, north: 52.2 }, INNER);
     expect([CENTRE, EDGE, { lat: 52.3, lng: 13.3 }].map((place) => contains(parts, place))).toEqual([
       true,
@@ -73,24 +73,24 @@ describe('contains', () => {
 });
 
 describe('zoneOf', () => {
-  it('gives the smaller of two zones that both hold the place', () => {
+  it('returns the smaller of two zones that contain the place', () => {
     const zones = [zone('city', polygon(CITY)), zone('inner', polygon(INNER))];
     expect(zoneOf(CENTRE, zones)?.zoneId).toBe('inner');
     expect(zoneOf(EDGE, zones)?.zoneId).toBe('city');
   });
 
-  it('gives the zone of higher priority, whatever its size', () => {
+  it('returns the zone of higher priority, whatever its size', () => {
     expect(zoneOf(CENTRE, [zone('inner', polygon(INNER)), zone('city', polygon(CITY), 1)])?.zoneId).toBe(
       'city',
     );
   });
 
-  it('gives null outside of all zones and in a city without zones', () => {
+  it('returns null outside all zones and in a city without zones', () => {
     expect(zoneOf({ lat: 0, lng: 0 }, [zone('city', polygon(CITY))])).toBeNull();
     expect(zoneOf(CENTRE, [])).toBeNull();
   });
 
-  it('gives the same zone in whatever order they are listed, and one that holds the place', () => {
+  it('does not depend on the order of the zones, and returns one that contains the place', () => {
     const zones = fc
       .array(fc.tuple(box, fc.integer({ min: 0, max: 2 })), { maxLength: 6 })
       .map((all) => all.map(([area, priority], i) => zone(`z${i}`, polygon(area), priority)));
@@ -104,7 +104,7 @@ describe('zoneOf', () => {
     );
   });
 
-  it('puts a place on a common border into exactly one of two equal zones', () => {
+  it('assigns a place on a common border to exactly one of two equal zones', () => {
     const twins = [
       zone('west', polygon({ ...CITY, east: 13.5 })),
       zone('east', polygon({ ...CITY, west: 13.5 })),
@@ -114,7 +114,7 @@ describe('zoneOf', () => {
 });
 
 describe('zoneFinder', () => {
-  it('finds what zoneOf finds', () => {
+  it('returns the same zone as zoneOf', () => {
     const area = fc.oneof(
       box.map((each) => polygon(each)),
       fc.array(box, { minLength: 1, maxLength: 3 }).map((boxes) => multi(...boxes)),
@@ -137,7 +137,7 @@ describe('zoneSquareMeters', () => {
     expect(Math.abs(square / 12_364e6 - 1)).toBeLessThan(0.01);
   });
 
-  it('takes holes away and adds parts up', () => {
+  it('subtracts holes and adds parts', () => {
     const whole = zoneSquareMeters(polygon(CITY));
     const hole = zoneSquareMeters(polygon(INNER));
     expect(zoneSquareMeters(polygon(CITY, INNER))).toBeCloseTo(whole - hole, 0);
@@ -146,7 +146,7 @@ describe('zoneSquareMeters', () => {
 });
 
 describe('zoneProblem', () => {
-  it('finds none in areas that are sound', () => {
+  it('accepts valid areas', () => {
     fc.assert(fc.property(box, (given) => expect(zoneProblem(polygon(given))).toBeNull()));
     expect(zoneProblem(multi(CITY, INNER))).toBeNull();
   });
@@ -264,7 +264,7 @@ describe('zoneProblem', () => {
       'at most 10000 points',
       { type: 'Polygon', coordinates: [Array.from({ length: MAX_ZONE_POINTS + 1 }, () => [0, 0])] },
     ],
-  ])('says that an area needs "%s"', (words, area) => {
+  ])('requires of an area: "%s"', (words, area) => {
     expect(zoneProblem(area)).toContain(words);
   });
 });

@@ -1,12 +1,12 @@
 /**
- * The checker on a service that stands still: what is broken on purpose in PostgreSQL, Redis or Temporal is
- * named, with its invariant and whose it is.
+ * The checker on a stopped service: it reports each violation injected into PostgreSQL, Redis or Temporal,
+ * with its invariant and its delivery or driver.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
-import type { Broken } from '../../reliability/checker/broken';
+import type { Violation } from '../../reliability/checker/violation';
 import { openChecker } from '../../reliability/checker/checker';
-import type { Told } from '../../reliability/checker/promiseRules';
+import type { ClientAnswers } from '../../reliability/checker/promiseRules';
 import { deliveryWorkflowId } from '../../workflows/contract';
 import { freshDatabase } from '../support/database';
 import { eventually } from '../support/eventually';
@@ -52,7 +52,8 @@ beforeAll(async () => {
     'the workflow is closed',
     async () => (await workflow.getHandle(workflowIdOf(delivered)).describe()).status.name === 'COMPLETED',
   );
-  await db.$executeRaw`UPDATE deliveries SET search_again_at = now() + interval '2 minutes' WHERE id = ${searched.deliveryId}::uuid`;
+  await db.$executeRaw`UPDATE deliveries SET search_again_at = now() + interval '2 minutes'
+    WHERE id = ${searched.deliveryId}::uuid`;
   await db.$executeRaw`UPDATE outbox SET sent_at = now() WHERE sent_at IS NULL`;
   await db.$disconnect();
 }, 120_000);
@@ -78,9 +79,9 @@ async function accepted(): Promise<Job> {
   return { ...job, assignmentId: answer.assignmentId };
 }
 
-/** `soon`: the second of two looks, two seconds apart. `final`: what is known at the end. */
+/** `soon`: the second of two checks, two seconds apart. `final`: the final check. */
 type When = 'atOnce' | 'soon' | 'final';
-type Seeing = { told?: Told; faultEndedAt?: () => number };
+type Seeing = { told?: ClientAnswers; faultEndedAt?: () => number };
 
 /**
  * Breaks a copy of what is there, as only the owner of the tables can, and looks at it.
@@ -90,7 +91,7 @@ async function see(
   harm: string,
   when: When,
   { told = { acknowledged: [] }, faultEndedAt }: Seeing = {},
-): Promise<Broken[]> {
+): Promise<Violation[]> {
   const copy = await freshDatabase({ copyOf: system.parts.url });
   const owner = new Client({ connectionString: copy.ownerUrl });
   await owner.connect();
@@ -137,9 +138,9 @@ const names = async ({ breaks, invariant, what, deliveryId, driverId }: Harm, wh
   );
 };
 
-describe('nothing is broken', () => {
-  test('while nothing is', async () => {
-    const told: Told = {
+describe('no violation is reported', () => {
+  test('in normal operation', async () => {
+    const told: ClientAnswers = {
       acknowledged: [
         { kind: 'posted', ...delivered },
         { kind: 'posted', ...searched },
@@ -164,7 +165,7 @@ describe('nothing is broken', () => {
     expect(await see(NOTHING, 'final', { told })).toEqual([]);
   });
 
-  test('while something is late, and a fault is on', async () => {
+  test('for a delay while a fault is active', async () => {
     expect(
       await see(ofDelivery(searched.deliveryId, `search_again_at = now() - interval '10 seconds'`), 'soon', {
         faultEndedAt: () => Infinity,
@@ -172,23 +173,24 @@ describe('nothing is broken', () => {
     ).toEqual([]);
   });
 
-  test('by a PostgreSQL that is away: that look is left out, and counted', async () => {
+  test('while PostgreSQL is unavailable: the check is skipped and counted', async () => {
     const copy = await freshDatabase({ copyOf: system.parts.url });
     const checker = await openChecker({ env: { ...system.parts.env, DATABASE_URL: copy.url } });
     await copy.close();
     expect(await checker.look(Date.now())).toEqual([]);
-    expect(checker.counts).toMatchObject({ looks: 1, withoutPostgres: 1 });
+    expect(checker.counts).toMatchObject({ checks: 1, withoutPostgres: 1 });
     await checker.close();
   });
 });
 
-describe('is named at once, whatever faults are on', () => {
+describe('is reported at once, during faults as well', () => {
   test.each<[string, Harm]>([
     [
       'a second active assignment',
       {
         breaks: () => `DROP INDEX one_active_assignment_a_delivery;
-        INSERT INTO assignments (id, delivery_id, driver_id, way, pay_cents, started_at) VALUES (gen_random_uuid(), '${carried.deliveryId}', '${resting.driverId}', 'MANUAL', 500, now())`,
+        INSERT INTO assignments (id, delivery_id, driver_id, way, pay_cents, started_at)
+          VALUES (gen_random_uuid(), '${carried.deliveryId}', '${resting.driverId}', 'MANUAL', 500, now())`,
         invariant: 1,
         what: '2 active assignments',
         deliveryId: () => carried.deliveryId,
@@ -198,7 +200,9 @@ describe('is named at once, whatever faults are on', () => {
       'a second live offer of a driver',
       {
         breaks: () =>
-          `DROP INDEX one_live_offer_a_driver; ALTER TABLE drivers DROP CONSTRAINT driver_holds_no_more_than_capacity; ${newOffer(searched.deliveryId, offered.driver.driverId)}`,
+          `DROP INDEX one_live_offer_a_driver;
+            ALTER TABLE drivers DROP CONSTRAINT driver_holds_no_more_than_capacity;
+            ${newOffer(searched.deliveryId, offered.driver.driverId)}`,
         invariant: 1,
         what: 'has 2 live offers',
         driverId: () => offered.driver.driverId,
@@ -224,12 +228,13 @@ describe('is named at once, whatever faults are on', () => {
       },
     ],
     [
-      'more than a driver can hold',
+      'a driver above capacity',
       {
         breaks: () =>
-          `ALTER TABLE drivers DROP CONSTRAINT driver_holds_no_more_than_capacity; ${newOffer(searched.deliveryId, carried.driver.driverId)}`,
+          `ALTER TABLE drivers DROP CONSTRAINT driver_holds_no_more_than_capacity;
+            ${newOffer(searched.deliveryId, carried.driver.driverId)}`,
         invariant: 1,
-        what: 'holds more than their capacity of 1',
+        what: 'exceeds their capacity of 1',
         driverId: () => carried.driver.driverId,
       },
     ],
@@ -238,12 +243,12 @@ describe('is named at once, whatever faults are on', () => {
       {
         breaks: () => ofDriver(offered.driver, 'live_offers = 0'),
         invariant: 1,
-        what: 'counts 0 live offers, the rows 1',
+        what: 'counts 0 live offers; the rows: 1',
         driverId: () => offered.driver.driverId,
       },
     ],
     [
-      'a driver BUSY with nothing',
+      'a BUSY driver without work',
       {
         breaks: () => ofDriver(resting, `availability = 'BUSY'`),
         invariant: 1,
@@ -252,10 +257,11 @@ describe('is named at once, whatever faults are on', () => {
       },
     ],
     [
-      'a delivery that nobody carries',
+      'a carried delivery without a driver',
       {
         breaks: () =>
-          `UPDATE assignments SET state = 'LOST', ended_at = now() WHERE delivery_id = '${carried.deliveryId}'; ${ofDriver(carried.driver, 'active_assignments = 0')}`,
+          `UPDATE assignments SET state = 'LOST', ended_at = now() WHERE delivery_id = '${carried.deliveryId}';
+            ${ofDriver(carried.driver, 'active_assignments = 0')}`,
         invariant: 1,
         what: 'AT_PICKUP with 0 active assignments',
         deliveryId: () => carried.deliveryId,
@@ -282,9 +288,11 @@ describe('is named at once, whatever faults are on', () => {
     [
       'an offer that ended twice',
       {
-        breaks:
-          () => `INSERT INTO audit_entries SELECT gen_random_uuid(), at, 'offer_expired', city_id, delivery_id, driver_id, merchant_id, seller_order_id, actor_kind, actor_id, from_state,
-        to_state, why, correlation_id, device_at, detail, chain, prev_hash, hash FROM audit_entries WHERE chain = 'delivery/${carried.deliveryId}' AND kind = 'offer_accepted'`,
+        breaks: () => `INSERT INTO audit_entries
+            SELECT gen_random_uuid(), at, 'offer_expired', city_id, delivery_id, driver_id, merchant_id,
+            seller_order_id, actor_kind, actor_id, from_state,
+            to_state, why, correlation_id, device_at, detail, chain, prev_hash, hash
+            FROM audit_entries WHERE chain = 'delivery/${carried.deliveryId}' AND kind = 'offer_accepted'`,
         invariant: 6,
         what: 'is ACCEPTED; its audit entries are [',
         deliveryId: () => carried.deliveryId,
@@ -304,7 +312,8 @@ describe('is named at once, whatever faults are on', () => {
       'an audit entry that was altered',
       {
         breaks: () =>
-          `UPDATE audit_entries SET why = 'something else' WHERE chain = 'delivery/${carried.deliveryId}' AND to_state = 'AT_PICKUP'`,
+          `UPDATE audit_entries SET why = 'something else'
+            WHERE chain = 'delivery/${carried.deliveryId}' AND to_state = 'AT_PICKUP'`,
         invariant: 7,
         what: 'CONTENT_DIFFERS',
         deliveryId: () => carried.deliveryId,
@@ -322,7 +331,7 @@ describe('is named at once, whatever faults are on', () => {
   ])('%s', async (_, harm) => names(harm, 'atOnce'));
 });
 
-describe('is named when it stays so', () => {
+describe('is reported where it lasts', () => {
   test.each<[string, Harm]>([
     [
       'a search that is overdue',
@@ -334,21 +343,21 @@ describe('is named when it stays so', () => {
       },
     ],
     [
-      'a search that was put off',
+      'a search that is scheduled too late',
       {
         breaks: () => ofDelivery(searched.deliveryId, `search_again_at = now() + interval '1 hour'`),
         invariant: 4,
-        what: 'not looked for until',
+        what: 'its next search is only at',
         deliveryId: () => searched.deliveryId,
       },
     ],
     [
-      'a search that waits for ops, who do not know',
+      'a search that waits for ops without a case',
       {
         breaks: () =>
           ofDelivery(searched.deliveryId, `search_again_at = NULL, held_reason = 'PINNED_DRIVER_LOST'`),
         invariant: 4,
-        what: 'ops (PINNED_DRIVER_LOST), who have no case of it',
+        what: 'ops (PINNED_DRIVER_LOST), but has no open case',
         deliveryId: () => searched.deliveryId,
       },
     ],
@@ -362,27 +371,29 @@ describe('is named when it stays so', () => {
       },
     ],
     [
-      'a delivery offered to nobody',
+      'an OFFERED delivery without an offer',
       {
         breaks: () =>
-          `UPDATE offers SET state = 'WITHDRAWN', ended_at = now() WHERE id = '${offered.offerId}'; ${ofDriver(offered.driver, 'live_offers = 0')}`,
+          `UPDATE offers SET state = 'WITHDRAWN', ended_at = now() WHERE id = '${offered.offerId}';
+            ${ofDriver(offered.driver, 'live_offers = 0')}`,
         invariant: 4,
         what: 'OFFERED with 0 live offers',
         deliveryId: () => offered.deliveryId,
       },
     ],
     [
-      'an offer past its time',
+      'an expired offer that is still live',
       {
         breaks: () =>
-          `UPDATE offers SET created_at = now() - interval '1 minute', expires_at = now() - interval '5 seconds' WHERE id = '${offered.offerId}'`,
+          `UPDATE offers SET created_at = now() - interval '1 minute', expires_at = now() - interval '5 seconds'
+            WHERE id = '${offered.offerId}'`,
         invariant: 6,
         what: 'lapses',
         deliveryId: () => offered.deliveryId,
       },
     ],
     [
-      'a driver who left with a delivery',
+      'a driver who went off duty with a delivery',
       {
         breaks: () => ofDriver(carried.driver, `availability = 'OFFLINE'`),
         invariant: 4,
@@ -392,27 +403,28 @@ describe('is named when it stays so', () => {
       },
     ],
     [
-      'a driver who left with an offer',
+      'a driver on a break with a live offer',
       {
         breaks: () => ofDriver(offered.driver, `availability = 'ON_BREAK'`),
         invariant: 6,
-        what: 'is LIVE, and its driver is ON_BREAK',
+        what: 'is LIVE, but its driver is ON_BREAK',
         deliveryId: () => offered.deliveryId,
       },
     ],
     [
-      'a message that nobody sends',
+      'an overdue message',
       {
         breaks: () =>
-          `INSERT INTO outbox (kind, key, payload, correlation_id) VALUES ('startDelivery', '${searched.deliveryId}', '{}', 'test')`,
+          `INSERT INTO outbox (kind, key, payload, correlation_id)
+            VALUES ('startDelivery', '${searched.deliveryId}', '{}', 'test')`,
         invariant: 4,
         what: '(startDelivery of',
         deliveryId: () => searched.deliveryId,
       },
     ],
     [
-      'a closed delivery whose workflow runs on',
-      { breaks: () => closedBehindItsBack(), invariant: 3, what: 'no open delivery wants it' },
+      'a closed delivery whose workflow is still running',
+      { breaks: () => closedBehindItsBack(), invariant: 3, what: 'without an open delivery' },
     ],
     [
       'an open delivery without a workflow',
@@ -424,7 +436,7 @@ describe('is named when it stays so', () => {
       },
     ],
     [
-      'a driver who should stand on the map',
+      'a driver missing from the map',
       {
         breaks: () => ofDriver(delivered.driver, `availability = 'AVAILABLE', last_fix_at = now()`),
         invariant: 5,
@@ -433,7 +445,7 @@ describe('is named when it stays so', () => {
       },
     ],
     [
-      'a driver who should not',
+      'a driver wrongly on the map',
       {
         breaks: () => ofDriver(resting, `availability = 'OFFLINE'`),
         invariant: 5,
@@ -447,16 +459,16 @@ describe('is named when it stays so', () => {
 const closedBehindItsBack = (): string =>
   ofDelivery(searched.deliveryId, `status = 'CANCELLED', closed_at = now(), search_again_at = NULL`);
 
-describe('is named at the end', () => {
-  const finally_ = (harm: string, told?: Told): Promise<Broken[]> => see(harm, 'final', { told });
+describe('is reported at the end', () => {
+  const finally_ = (harm: string, told?: ClientAnswers): Promise<Violation[]> => see(harm, 'final', { told });
 
-  test('an accept that was acknowledged and is not in the record', async () => {
+  test('an acknowledged accept without a row', async () => {
     const {
       deliveryId,
       offerId,
       driver: { driverId },
     } = carried;
-    const told: Told = {
+    const told: ClientAnswers = {
       acknowledged: [{ kind: 'accepted', deliveryId, offerId, driverId, assignmentId: searched.deliveryId }],
     };
     expect(await finally_(NOTHING, told)).toEqual([
@@ -469,15 +481,16 @@ describe('is named at the end', () => {
     ]);
   });
 
-  test('an order that was taken and is not in the record', async () => {
+  test('an acknowledged order without a row', async () => {
     const deliveryId = resting.driverId; // no delivery's
     expect(
       await finally_(NOTHING, { acknowledged: [{ kind: 'posted', deliveryId, sellerOrderId: 'lost' }] }),
     ).toContainEqual(expect.objectContaining({ invariant: 2, deliveryId }));
   });
 
-  test('a delivery that was delivered, and is not any more', async () => {
-    const harm = `UPDATE assignments SET state = 'FAILED' WHERE delivery_id = '${delivered.deliveryId}'; ${ofDelivery(delivered.deliveryId, `status = 'FAILED'`)}`;
+  test('a delivery that is no longer DELIVERED', async () => {
+    const harm = `UPDATE assignments SET state = 'FAILED' WHERE delivery_id = '${delivered.deliveryId}';
+      ${ofDelivery(delivered.deliveryId, `status = 'FAILED'`)}`;
     const {
       deliveryId,
       driver: { driverId },
@@ -500,7 +513,7 @@ describe('is named at the end', () => {
     );
   });
 
-  test('an entry that is missing in the middle of a driver’s trail', async () => {
+  test('a missing entry in the middle of a driver’s audit trail', async () => {
     const { driverId } = carried.driver;
     const broken = await finally_(
       `DELETE FROM audit_entries WHERE chain = 'driver/${driverId}' AND to_state = 'AVAILABLE'`,
@@ -511,20 +524,20 @@ describe('is named at the end', () => {
     expect(broken).toContainEqual(
       expect.objectContaining({
         invariant: 7,
-        what: 'the audit trail changes from AVAILABLE after it came to OFFLINE',
+        what: 'the audit trail changes from AVAILABLE, but the last state was OFFLINE',
         driverId,
       }),
     );
   });
 });
 
-describe('is named in Temporal', () => {
-  test('a workflow that was terminated', async () => {
+describe('is reported for Temporal', () => {
+  test('a terminated workflow', async () => {
     await system.parts.temporal.client.workflow.getHandle(workflowIdOf(searched)).terminate('for the test');
     expect(await see(NOTHING, 'soon')).toEqual([
       expect.objectContaining({
         invariant: 3,
-        what: 'the delivery is open, and its workflow is TERMINATED',
+        what: 'the delivery is open, but its workflow is TERMINATED',
         deliveryId: searched.deliveryId,
       }),
     ]);

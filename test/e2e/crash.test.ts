@@ -1,5 +1,5 @@
 /**
- * What is left when a process dies or Redis forgets: every acknowledged answer, and no driver held for ever
+ * After a process dies or Redis is flushed, every acknowledged result holds, and no driver stays held
  * (invariants 2, 3, 5).
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
@@ -55,7 +55,7 @@ afterEach(async () => {
   }
 });
 
-/** A driver of one test's own, in the place where all are: whoever else is there is off duty. */
+/** A driver for one test, in the common place; all other drivers there are off duty. */
 async function onDuty(count = 1): Promise<LiveDriver[]> {
   const drivers: LiveDriver[] = [];
   for (let index = 0; index < count; index += 1)
@@ -67,7 +67,7 @@ const goHome = (drivers: readonly LiveDriver[]): Promise<unknown> =>
   Promise.all(drivers.map(({ client }) => client.goOffline()));
 
 describe('kill -9 of the worker', () => {
-  test('in mid-offer: who accepts while it is away is answered when it is back', async () => {
+  test('during an offer: an accept meanwhile is answered after the restart', async () => {
     const [driver] = (await onDuty()) as [LiveDriver];
     const { deliveryId } = await city.order();
     const offerId = await driver.asked(deliveryId);
@@ -81,7 +81,7 @@ describe('kill -9 of the worker', () => {
     await goHome([driver]);
   }, 90_000);
 
-  test('right after an accept was acknowledged: it holds, and asked again it is the same', async () => {
+  test('right after an acknowledged accept: the accept holds, and a repeat gets the same answer', async () => {
     const [driver] = (await onDuty()) as [LiveDriver];
     const { deliveryId } = await city.order();
     const offerId = await driver.asked(deliveryId);
@@ -96,7 +96,7 @@ describe('kill -9 of the worker', () => {
     await goHome([driver]);
   }, 90_000);
 
-  test('in mid-transaction: what was not committed is done once by the next', async () => {
+  test('during a transaction: the next worker commits the rolled-back work exactly once', async () => {
     const [driver] = (await onDuty()) as [LiveDriver];
     const { deliveryId } = await city.order();
     const offerId = await driver.asked(deliveryId);
@@ -107,7 +107,8 @@ describe('kill -9 of the worker', () => {
     const accepting = driver.accept(offerId);
     await eventually('a transaction of the worker waits for the row that we hold', async () => {
       const { rows } = await outsider.query(
-        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE '%worker' AND wait_event_type = 'Lock'`,
+        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE '%worker'
+          AND wait_event_type = 'Lock'`,
       );
       return rows.length > 0;
     });
@@ -125,7 +126,7 @@ describe('kill -9 of the worker', () => {
     await goHome([driver]);
   }, 90_000);
 
-  test('while orders come in: each is taken, and finds its driver afterwards', async () => {
+  test('while orders come in: each is accepted and finds its driver after the restart', async () => {
     await system.kill('worker');
     const { deliveryId } = await city.order();
     expect(await row(deliveryId)).toMatchObject({ status: 'PENDING' });
@@ -138,8 +139,8 @@ describe('kill -9 of the worker', () => {
   }, 90_000);
 });
 
-describe('a worker that starts while Temporal is away', () => {
-  test('lives, says that it cannot work yet, and works when Temporal is back', async () => {
+describe('a worker that starts while Temporal is unavailable', () => {
+  test('stays up, reports not ready, and works when Temporal is back', async () => {
     const { env, temporal } = system.parts;
     const proxy = await FaultyProxy.open([{ port: Number(temporal.address.split(':')[1]) }]);
     const comeBack = await proxy.refuse();
@@ -159,7 +160,7 @@ describe('a worker that starts while Temporal is away', () => {
 });
 
 describe('kill -9 of the API', () => {
-  test('in mid-offer: the driver comes back, is told of the offer again, and accepts it', async () => {
+  test('during an offer: the driver reconnects, receives the offer again and accepts it', async () => {
     const [driver] = (await onDuty()) as [LiveDriver];
     const { deliveryId } = await city.order();
     const offerId = await driver.asked(deliveryId);
@@ -178,7 +179,7 @@ describe('kill -9 of the API', () => {
     await goHome([driver]);
   }, 90_000);
 
-  test('with answers under way: each is given once, whichever try brought it', async () => {
+  test('with requests in progress: each takes effect once, whichever try succeeds', async () => {
     const drivers = await onDuty(4);
     const orders = await Promise.all(drivers.map(() => city.order()));
     const taken = await Promise.all(
@@ -251,7 +252,7 @@ describe('the live map', () => {
         })) === drivers.length,
     );
 
-  test('that Redis forgot is right again within a minute, without a word from the drivers', async () => {
+  test('is restored within a minute after a Redis flush, without new positions', async () => {
     const drivers = await onDuty(5);
     await drivers[0]?.client.startBreak(15);
     await drivers[1]?.client.goOffline();
@@ -264,7 +265,7 @@ describe('the live map', () => {
     await goHome(drivers);
   }, 120_000);
 
-  test('that Redis forgot has every driver again who says where they are', async () => {
+  test('has every driver again after a Redis flush once they send a position', async () => {
     const drivers = await onDuty(3);
     await system.parts.redis.flushdb(); // perhaps before PostgreSQL knew where they are
     await Promise.all(drivers.map((driver) => driver.sendPlace()));
@@ -272,7 +273,7 @@ describe('the live map', () => {
     await goHome(drivers);
   }, 60_000);
 
-  test('is right within a minute after kill -9 of the API amid changes', async () => {
+  test('is correct within a minute after kill -9 of the API during changes', async () => {
     const drivers = await onDuty(6);
     const changing = drivers.map(async ({ client }, index) => {
       for (let turn = 0; turn < 6; turn += 1) {
@@ -298,7 +299,7 @@ describe('the live map', () => {
   }, 150_000);
 });
 
-test('every history of these deliveries replays, though workers died in the middle of them', async () => {
+test('every history of these deliveries replays, although workers were killed', async () => {
   expect(
     await replay(
       workflowsUnderTest(),

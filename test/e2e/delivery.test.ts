@@ -1,14 +1,18 @@
 /**
- * The way of one delivery through everything: HTTP and sockets, worker and API as processes, PostgreSQL,
- * Redis, a real Temporal.
+ * One delivery end to end: HTTP and sockets, worker and API as processes, PostgreSQL, Redis, and a real
+ * Temporal.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { WorkflowHandle } from '@temporalio/client';
+import { ScheduleOverlapPolicy, type WorkflowHandle } from '@temporalio/client';
 import { deliveryWorkflowId } from '../../workflows/contract';
+import type { AsyncApiDocument } from '../../api/realtime/asyncapi';
+import { type Audience, AUDIENCES } from '../../domain/notices/realtimeEvents';
 import { payloadsOf } from '../replay/historyFiles';
 import { toRecorded } from '../../worker/replayCheck/historyJson';
+import { EventContract } from '../support/eventContract';
 import { eventually } from '../support/eventually';
 import { brokenInvariants } from '../support/invariants';
+import { readmeExamples, runExample } from '../support/readmeExamples';
 import { type LiveCity, LiveSystem, northOf } from '../support/liveSystem';
 
 const TO_THE_DOOR = ['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver'] as const;
@@ -42,7 +46,7 @@ const is = (deliveryId: string, status: string): Promise<true> =>
   eventually(`the delivery is ${status}`, async () => (await row(deliveryId)).status === status);
 
 describe('a delivery', () => {
-  test('whose first driver accepts goes to the door', () =>
+  test('is delivered by the first driver, who accepts', () =>
     inCity({}, async (city) => {
       const driver = await city.addDriver();
       const order = await city.order();
@@ -78,7 +82,7 @@ describe('a delivery', () => {
       });
     }));
 
-  test('whose first driver accepts costs at most 42 events', () =>
+  test('costs at most 42 events where the first driver accepts', () =>
     inCity({}, async (city) => {
       const driver = await city.addDriver();
       const counts: number[] = [];
@@ -94,7 +98,7 @@ describe('a delivery', () => {
       expect(median).toBeLessThanOrEqual(42);
     }));
 
-  test('that is rejected and then left to lapse goes to the third driver, and each is told the truth', () =>
+  test('that is rejected and then expires goes to the third driver, and each gets correct events', () =>
     inCity({ offerTtlSeconds: 2 }, async (city) => {
       const [first, second, third] = [
         await city.addDriver(),
@@ -127,7 +131,7 @@ describe('a delivery', () => {
       await is(deliveryId, 'DELIVERED');
     }));
 
-  test('of a driver with the app of v1 is theirs at once, and told in the words of v1', () =>
+  test('is assigned to a driver with the v1 app at once, with v1 events', () =>
     inCity({}, async (city) => {
       const driver = await city.addDriver({ offerVersion: null });
       const { deliveryId } = await city.order();
@@ -145,7 +149,7 @@ describe('a delivery', () => {
       await is(deliveryId, 'DELIVERED');
     }));
 
-  test('that is cancelled takes its offer back at once, and sends the courier on the way home', () =>
+  test('that is cancelled withdraws its offer at once, and releases the driver who was on the way', () =>
     inCity({}, async (city) => {
       const driver = await city.addDriver();
       const offered = await city.order();
@@ -168,7 +172,7 @@ describe('a delivery', () => {
       expect(await handleOf(city, carried).result()).toBe('CANCELLED');
     }));
 
-  test('whose driver goes offline with the offer, and then before the pickup, goes to the next each time', () =>
+  test('goes to the next driver when its driver goes offline, during the offer and before pickup', () =>
     inCity({}, async (city) => {
       const [first, second] = [await city.addDriver(), await city.addDriver({ at: northOf(400) })];
       const { deliveryId } = await city.order();
@@ -190,7 +194,7 @@ describe('a delivery', () => {
       await is(deliveryId, 'DELIVERED');
     }));
 
-  test('that finds nobody is offered to the driver who comes on duty', () =>
+  test('that found nobody is offered to a driver who comes on duty', () =>
     inCity({}, async (city) => {
       const { deliveryId } = await city.order();
       await is(deliveryId, 'SEARCHING');
@@ -200,7 +204,7 @@ describe('a delivery', () => {
       await city.ops.cancel(deliveryId, 'OPS_CANCELLED');
     }));
 
-  test('is one, however often and at once its order is posted', () =>
+  test('is created once, however often and concurrently its order is posted', () =>
     inCity({}, async (city) => {
       const posted = await Promise.all(
         Array.from({ length: 8 }, () => city.order({ sellerOrderId: 'the-same' })),
@@ -211,8 +215,8 @@ describe('a delivery', () => {
     }));
 });
 
-describe('ops who look into Temporal', () => {
-  test('find a running delivery by state, city, shop and driver, and read in words what it waits for', () =>
+describe('ops in the Temporal UI', () => {
+  test('find a delivery by state, city, merchant and driver, and read what it waits for', () =>
     inCity({}, async (city) => {
       const { temporal } = system.parts;
       const driver = await city.addDriver();
@@ -264,6 +268,105 @@ describe('ops who look into Temporal', () => {
       });
       await city.ops.cancel(order.deliveryId, 'OPS_CANCELLED');
     }));
+});
+
+describe('the examples of the client’s README', () => {
+  const examples = readmeExamples();
+  const example = (heading: string): string => examples.get(heading) ?? '';
+
+  test('are all run here', () => {
+    expect([...examples.keys()]).toEqual(['Requests', 'Refusals', 'Retries and time-outs', 'Events']);
+  });
+
+  test('post and cancel orders as a shop, and are told why something is refused', () =>
+    inCity({}, async (city) => {
+      const merchant = { role: 'merchant', merchantId: city.merchantId } as const;
+      const environment = {
+        API_URL: system.parts.apiUrl,
+        MERCHANT_TOKEN: await system.connections.login(merchant),
+        CITY_ID: city.cityId,
+        DELIVERY_ID: (await city.order()).deliveryId,
+      };
+      const [posted, refused, cancelled] = await Promise.all(
+        ['Requests', 'Refusals', 'Retries and time-outs'].map((heading) =>
+          runExample(example(heading), environment),
+        ),
+      );
+      expect(posted).toEqual([expect.stringMatching(/^delivery .+ is (PENDING|SEARCHING)$/)]);
+      expect(refused).toEqual([expect.stringMatching(/^\/problems\/not-found: /)]);
+      expect(cancelled?.[0]).toMatch(/^cancelled {/);
+      await is(environment.DELIVERY_ID, 'CANCELLED');
+    }));
+
+  test('accept an offer as a driver', () =>
+    inCity({}, async (city) => {
+      const { driverId } = await city.addDriver();
+      const environment = {
+        API_URL: system.parts.apiUrl,
+        DRIVER_TOKEN: await system.connections.login({ role: 'driver', driverId }),
+      };
+      let order: Promise<{ deliveryId: string }> | undefined;
+      const lines = await runExample(example('Events'), environment, (line) => {
+        if (line === 'I am AVAILABLE') order = city.order();
+      });
+      expect(lines).toEqual([
+        'I am AVAILABLE',
+        expect.stringMatching(/^\d+ cents, to Secret Lane 1$/),
+        'accepted',
+      ]);
+      await is((await order)?.deliveryId ?? '', 'ASSIGNED');
+    }));
+});
+
+describe('whoever listens', () => {
+  test('is told of what ops do by hand, and of what waits for too long', () =>
+    inCity({}, async (city) => {
+      const desk = await system.connections.desk('olga');
+      const [first, second] = [await city.addDriver(), await city.addDriver({ at: northOf(400) })];
+      const { deliveryId } = await city.order();
+      const offerId = await first.asked(deliveryId);
+      expect(await first.shows(offerId)).toEqual({ noted: true });
+      await first.accept(offerId);
+      expect(await desk.raisePay(deliveryId, 300, 'rain')).toMatchObject({ ok: true });
+      await first.hears('PAY_RAISED', { deliveryId });
+      await first.go(deliveryId, 'arriveAtPickup', 'pickUp');
+      const to = { driverId: second.driverId, meeting: northOf(100) };
+      expect(await desk.handOver(deliveryId, to, 'a flat tyre')).toMatchObject({ ok: true });
+      await second.hears('DELIVERY_ASSIGNED_V2', { deliveryId, way: 'HANDOVER' });
+      expect(await desk.putFeature('escalation', true, 'for all')).toMatchObject({ ok: true });
+      await second.client.goOffline();
+
+      const late = await city.order({ sellerOrderId: 'late' });
+      await first.client.goOffline();
+      await is(late.deliveryId, 'SEARCHING');
+      await system.parts.db.$executeRaw`
+        UPDATE deliveries SET unassigned_ms = 31 * 60000 WHERE id = ${late.deliveryId}::uuid`;
+      const { schedule } = system.parts.temporal.client;
+      for (const id of ['escalation-sweep', 'zone-health-sweep'])
+        await schedule.getHandle(id).trigger(ScheduleOverlapPolicy.BUFFER_ONE);
+      await heard('merchant', 'delivery_delayed', late.deliveryId);
+      await heard('ops', 'escalation_changed', late.deliveryId);
+      await heard('ops', 'zone_health_changed', city.cityId);
+      await heard('ops', 'FEATURE_CHANGED', 'escalation');
+      await city.ops.cancel(late.deliveryId, 'NO_DRIVER');
+    }));
+
+  const heard = (audience: Audience, event: string, about: string): Promise<true> =>
+    eventually(`${audience} hear ${event}`, async () =>
+      system.heard[audience].some(
+        (each) => each.event === event && JSON.stringify(each.body).includes(about),
+      ),
+    );
+
+  test('hears what /asyncapi.json says and nothing else, and all of it comes in these tests', async () => {
+    const answer = await fetch(`${system.parts.apiUrl}/asyncapi.json`);
+    const contract = new EventContract((await answer.json()) as AsyncApiDocument);
+    for (const audience of AUDIENCES) {
+      expect(contract.violations(audience, system.heard[audience])).toEqual([]);
+      const events = new Set(system.heard[audience].map(({ event }) => event));
+      expect(contract.events(audience).filter((event) => !events.has(event))).toEqual([]);
+    }
+  });
 });
 
 test('after all that every invariant holds', async () => {

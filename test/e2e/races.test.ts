@@ -1,6 +1,6 @@
 /**
- * The races of `npm run verify -- races`, 25 of each kind and one kill of the worker in mid-transaction: one truth each
- * time, in PostgreSQL, in the workflow and in the answers.
+ * `npm run verify -- races` with 25 races of each kind and one kill of the worker during transactions:
+ * PostgreSQL, workflow and responses agree each time.
  */
 import { expect, test } from '@jest/globals';
 import { historiesIn, replay } from '../replay/replay';
@@ -19,7 +19,7 @@ type Report = {
 
 const parts = partsForInstruments();
 
-test('no answer contradicts another, the record or the workflow', async () => {
+test('no response contradicts another one, the rows or the workflow', async () => {
   const { figures, complaints, code } = await runInstrument(
     'reliability/races/main.js',
     ['--times', String(TIMES), '--slots', String(SLOTS), '--kill-worker', '--kills', '1'],
@@ -36,7 +36,7 @@ test('no answer contradicts another, the record or the workflow', async () => {
   expect(await brokenInvariants(parts().db)).toEqual([]);
 }, 420_000);
 
-test('every history of the races in which the worker was killed replays', async () => {
+test('every history of the races with a killed worker replays', async () => {
   const killed = await historiesIn(parts().temporal.client, `City STARTS_WITH 'races-worker-killed-'`);
   expect(killed.length).toBeGreaterThanOrEqual(SLOTS);
   expect(await replay(workflowsUnderTest(), killed)).toEqual({});

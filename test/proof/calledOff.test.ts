@@ -1,11 +1,11 @@
 /**
- * Whoever has seen enough presses Ctrl-C: a program that starts worker and API itself ends then, and both
- * with it, without a word on what half a run came to.
+ * Ctrl-C ends a program that started worker and API, and ends both with it, without a verdict on the
+ * interrupted run.
  */
 import { expect, test } from '@jest/globals';
 import { callOffInstrument, partsForInstruments } from '../support/instrument';
 
-/** Far below the half minute after which the command kills it. */
+/** Well below the thirty seconds after which the command kills the program. */
 const SOON_MS = 15_000;
 
 const parts = partsForInstruments();

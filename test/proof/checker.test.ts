@@ -1,10 +1,10 @@
 /**
- * A deliberately broken build is caught: the same short demo on the service as it is, and on a build with
- * three faults, each of one line or two.
+ * The checker detects a broken build: the same short demo runs on the unmodified service, and on a build with
+ * three small faults.
  */
 import { setMaxListeners } from 'node:events';
 import { afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { type Broken } from '../../reliability/checker/broken';
+import { type Violation } from '../../reliability/checker/violation';
 import { Watch } from '../../reliability/checker/watch';
 import { connect } from '../../simulator/client/connections';
 import { Demo } from '../../simulator/demo/demo';
@@ -15,7 +15,7 @@ import { randomFrom } from '../../simulator/kit/random';
 import { type Alteration, alteredBuild } from '../support/alteredBuild';
 import { type LiveParts, LOCAL_KEY, openParts } from '../support/liveSystem';
 
-/** An offer whose id ends with an even number is answered as accepted, and the row stays as it was. */
+/** Fault: an offer whose id ends with an even number is answered as accepted, but its row is not changed. */
 const LOST_ACCEPT: Alteration = {
   file: 'domain/delivery/decide.js',
   from: 'return changes.decision(apply(changes, event));',
@@ -23,20 +23,20 @@ const LOST_ACCEPT: Alteration = {
     const isLost = event.kind === 'acceptOffer' && parseInt(event.offerId.at(-1), 16) % 2 === 0;
     return (isLost ? new _changeSet.ChangeSet(state, context) : changes).decision(answer);`,
 };
-/** The arrival at the pickup has no entry in the audit trail. */
+/** Fault: the arrival at the pickup has no audit entry. */
 const UNTOLD_ARRIVAL: Alteration = {
   file: 'domain/delivery/changes/changeSet.js',
   from: `this.note('delivery_moved', {`,
   to: `if (to !== 'AT_PICKUP') this.note('delivery_moved', {`,
 };
-/** Who is not AVAILABLE any more stays on the map of all cities. */
+/** Fault: a driver who is no longer AVAILABLE stays on the map of all cities. */
 const CROWDED_MAP: Alteration = {
   file: 'adapters/redis/driverMapScripts.js',
   from: `    redis.call('ZREM', P .. 'drivers:geo', id)\n    redis.call('ZREM', P .. 'drivers:geo:' .. city, id)\n`,
   to: `    redis.call('ZREM', P .. 'drivers:geo:' .. city, id)\n`,
 };
 
-/** And the sweep, which would take them off within 15 s, finds them and does nothing. */
+/** And the sweep, which would remove them within 15 s, does nothing. */
 const LAZY_SWEEP: Alteration = {
   file: 'adapters/redis/driverMap.js',
   from: 'if (driverIds.length > 0) await redis.zrem(',
@@ -58,8 +58,11 @@ afterEach(async () => {
   await parts.close();
 }, 60_000);
 
-/** Plays the demo on worker and API of that build, with a look each second. @returns what was found broken */
-async function play(dist?: string): Promise<Broken[]> {
+/**
+ * Runs the demo on worker and API of that build, with a check every second.
+ * @returns the violations
+ */
+async function play(dist?: string): Promise<Violation[]> {
   const env = { ...parts.env, OFFER_EXPIRATION_SECONDS: '5' };
   const services: ServiceProcess[] = await Promise.all([startWorker(env, { dist }), startApi(env, { dist })]);
   const over = new AbortController();
@@ -74,7 +77,7 @@ async function play(dist?: string): Promise<Broken[]> {
   }
 }
 
-async function judged(watch: Watch, signal: AbortSignal): Promise<Broken[]> {
+async function judged(watch: Watch, signal: AbortSignal): Promise<Violation[]> {
   const random = randomFrom('checker');
   const settings = {
     apiUrl: parts.apiUrl,
@@ -101,21 +104,21 @@ async function judged(watch: Watch, signal: AbortSignal): Promise<Broken[]> {
   return watch.conclude({ acknowledged: world.ledger.all(), offers: world.offerWords });
 }
 
-/** Resolves when all have ended, or have had long enough. */
+/** Resolves when all have ended, or when the time is up. */
 async function ended(signal: AbortSignal): Promise<void> {
   const none = async (): Promise<true | undefined> =>
     (await parts.db.delivery.count({ where: { closedAt: null } })) === 0 ? true : undefined;
   await poll(none, { everyMs: 200, deadlineAt: Date.now() + ENDED_WITHIN_MS, signal });
 }
 
-const found = (broken: readonly Broken[], invariant: Broken['invariant'], what: string): Broken[] =>
+const found = (broken: readonly Violation[], invariant: Violation['invariant'], what: string): Violation[] =>
   broken.filter((each) => each.invariant === invariant && each.what.includes(what));
 
-test('nothing is broken in the service as it is', async () => {
+test('the unmodified service has no violation', async () => {
   expect(await play()).toEqual([]);
 }, 90_000);
 
-test('each fault of a broken build is found, with whose it is', async () => {
+test('each fault of a broken build is reported, with the delivery or driver', async () => {
   const { dist, remove } = alteredBuild([LOST_ACCEPT, UNTOLD_ARRIVAL, CROWDED_MAP, LAZY_SWEEP]);
   try {
     const broken = await play(dist);

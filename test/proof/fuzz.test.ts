@@ -18,7 +18,7 @@ type Report = {
 
 const parts = partsForInstruments();
 
-test('whatever is sent, by HTTP or by socket, the service answers as documented and shows nobody what is not theirs', async () => {
+test('every response is as documented, and no caller sees data of another tenant', async () => {
   const { figures, complaints, code } = await runInstrument(
     'reliability/fuzz/main.js',
     ['--seconds', '30', '--seed', 'proof'],

@@ -1,21 +1,18 @@
 /**
- * The short form of `npm run bench -- growth`: ten times as many open deliveries, and many more drivers, do not
- * make offers wait, and what one of them holds does not grow with their number.
+ * A short `npm run bench -- growth`: ten times as many open deliveries, and many more drivers, do not slow
+ * down offers, and the cost of each does not grow.
  */
 import { expect, test } from '@jest/globals';
 import type { AxisVerdict, StepFigures } from '../../bench/growth/verdict';
 import { partsForInstruments, runInstrument } from '../support/instrument';
 
-/**
- * On a busy machine one measurement may be slow by chance: what grows with the number would be slower by far
- * more.
- */
+/** One measurement may be slow by chance on a busy machine; a real defect would be far slower. */
 const MOST_RATIO = 3;
 const MOST_BYTES_A_DELIVERY = 60_000;
 
 const parts = partsForInstruments();
 
-test('the offer takes no longer among more open deliveries and more drivers, and each of them holds little', async () => {
+test('offer latency and the cost of one more stay flat as deliveries and drivers grow', async () => {
   const { figures, complaints: log } = await runInstrument(
     'bench/growth/main.js',
     ['--drivers', '20,300', '--deliveries', '20,200', '--probes', '24', '--rate', '6', '--settle', '2'],

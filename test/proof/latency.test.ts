@@ -1,14 +1,14 @@
 /**
- * The short form of `npm run bench -- latency`: everybody is served, and times are so many times the bare
- * workflow's, with a wide margin, since others may use this machine.
+ * A short `npm run bench -- latency`: every order is delivered, and latency stays within a wide multiple of
+ * the bare workflow's, since other programs may use this machine.
  */
 import { expect, test } from '@jest/globals';
 import { partsForInstruments, runInstrument } from '../support/instrument';
 
 const KEEP_OPEN = 10;
 /**
- * An offer is some ten statements and a message more than a bare start; a median of a few times that is
- * sound, ten times is a defect.
+ * An offer is about ten statements and a message more than a bare start. A small multiple is sound; ten times
+ * is a defect.
  */
 const MOST_RATIO = 10;
 
@@ -28,7 +28,7 @@ type Figures = {
 
 const parts = partsForInstruments();
 
-test('every order is offered and delivered, and offers and answers are not many times slower than the bare workflow', async () => {
+test('every order is offered and delivered, at a latency close to the bare workflow’s', async () => {
   const args = [
     '--rate',
     '1',

@@ -1,6 +1,6 @@
 /**
- * The short form of `npm run bench -- lifecycle`: counts, and a ratio with a wide margin, since others may use
- * this machine.
+ * A short `npm run bench -- lifecycle`: event counts, and a ratio with a wide margin, since other programs
+ * may use this machine.
  */
 import { expect, test } from '@jest/globals';
 import { partsForInstruments, runInstrument } from '../support/instrument';
@@ -9,7 +9,7 @@ const LEAST_RATIO = 0.3;
 
 const parts = partsForInstruments();
 
-test('whole deliveries keep up with a bare workflow of the same history, and none is lost', async () => {
+test('throughput keeps up with a bare workflow of the same history, and no delivery is lost', async () => {
   const { figures, complaints, code } = await runInstrument(
     'bench/lifecycle/main.js',
     ['--seconds', '4', '--blocks', '2', '--at-once', '8', '--least-ratio', String(LEAST_RATIO)],
@@ -27,7 +27,7 @@ test('whole deliveries keep up with a bare workflow of the same history, and non
   expect(figures.delivered).toBe(figures.begun);
 }, 180_000);
 
-test('a ratio that is not reached ends with code 1', async () => {
+test('a ratio below the goal ends with code 1', async () => {
   const { figures, code } = await runInstrument(
     'bench/lifecycle/main.js',
     ['--seconds', '3', '--blocks', '1', '--at-once', '4', '--least-ratio', '10'],

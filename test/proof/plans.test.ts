@@ -1,6 +1,6 @@
 /**
- * The short form of `npm run bench -- plans`: everything that API and worker send is looked at, and where an
- * index is missing it shows.
+ * A short `npm run bench -- plans`: every statement of API and worker is inspected, and a missing index is
+ * reported.
  */
 import { afterAll, expect, test } from '@jest/globals';
 import { requiredVariable } from '../support/database';

@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- positions` for a short while: both sides are asked, nothing is refused, and the service is
- * not far from the bare handler.
+ * A short `npm run bench -- positions`: both sides are loaded, no request is refused, and the service is
+ * close to the bare handler.
  */
 import { expect, test } from '@jest/globals';
 import { partsForInstruments, runInstrument } from '../support/instrument';
@@ -23,7 +23,7 @@ type Kind = {
 
 const parts = partsForInstruments();
 
-test('a position costs the service not much more than it costs Express and Redis alone', async () => {
+test('a position costs little more than with Express and Redis alone', async () => {
   const { figures } = await runInstrument(
     BENCH,
     ['--pairs', '3', '--seconds', '1', '--drivers', String(DRIVERS)],
@@ -42,6 +42,6 @@ test('a position costs the service not much more than it costs Express and Redis
   expect(await parts().redis.xlen('positions')).toBeGreaterThan(1_000);
 }, 150_000);
 
-test('wrong arguments are said and end with code 2', async () => {
+test('invalid arguments are reported and end with code 2', async () => {
   await expect(runInstrument(BENCH, ['--pairs', '0'], parts().env)).rejects.toThrow('ended with 2');
 }, 30_000);

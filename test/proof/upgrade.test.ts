@@ -1,6 +1,6 @@
 /**
- * The short form of `npm run verify -- upgrade`: two builds side by side with a roll-back, and migrations under
- * traffic. Counts, and waits with a wide margin.
+ * A short `npm run verify -- upgrade`: two builds side by side with a rollback, and migrations under load.
+ * Event counts, and waits with a wide margin.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { runInstrument, stopInstruments } from '../support/instrument';
@@ -29,7 +29,7 @@ const upgrade = (...args: string[]) =>
     { ...parts.env, MIGRATE_DATABASE_URL: parts.ownerUrl },
   );
 
-test('every run stays on the build that began it, there, back and there again, until nothing is left on the old one', async () => {
+test('every run stays on its build through roll-forward, rollback and a second roll-forward', async () => {
   const { figures, complaints, code } = await upgrade('--only', 'builds', '--orders-each', '8');
   expect({ code, broken: figures.broken, complaints }).toEqual({
     code: 0,
@@ -47,7 +47,7 @@ test('every run stays on the build that began it, there, back and there again, u
   expect(again).toEqual([first, second]);
 }, 300_000);
 
-test('the schema goes on to the next release and back while drivers accept and deliver, and nobody waits long for a table', async () => {
+test('the schema migrates forward and back under load, without long lock waits', async () => {
   const { figures, complaints, code } = await upgrade('--only', 'schema');
   expect({ code, broken: figures.broken, complaints }).toEqual({
     code: 0,

@@ -8,12 +8,12 @@ const bursts = (plan: readonly PlannedFault[]): PlannedFault[] =>
   plan.filter(({ fault }) => fault.kind === 'burst');
 
 describe('the plan of a seed', () => {
-  test('is the same twice, and another one for another seed', () => {
+  test('is deterministic, and differs from that of another seed', () => {
     for (const seed of SEEDS) expect(five(seed)).toEqual(five(seed));
     expect(new Set(SEEDS.map((seed) => JSON.stringify(five(seed)))).size).toBe(SEEDS.length);
   });
 
-  test('is this one, for ever: a report names its seed', () => {
+  test('never changes between releases, since reports name seeds', () => {
     expect(five('1').slice(0, 6).map(wordsOf)).toEqual([
       '   9.2 s  kill worker (worker-1) for 0.7 s',
       '   9.7 s  refuse temporal (worker-1, worker-2, api-1, api-2) for 6.4 s',
@@ -24,14 +24,14 @@ describe('the plan of a seed', () => {
     ]);
   });
 
-  test('has every fault begin in order and end within its time', () => {
+  test('has faults in order, each within the run', () => {
     for (const plan of SEEDS.map((seed) => five(seed))) {
       expect(plan.map(({ atMs }) => atMs)).toEqual(plan.map(({ atMs }) => atMs).sort((a, b) => a - b));
       for (const { atMs, fault } of plan) expect(atMs + lengthOf(fault)).toBeLessThanOrEqual(300_000);
     }
   });
 
-  test('has faults one after another and together, some thirty in five minutes', () => {
+  test('has sequential and overlapping faults, about thirty in five minutes', () => {
     for (const plan of SEEDS.map((seed) => five(seed))) {
       expect(plan.length).toBeGreaterThan(25);
       expect(
@@ -42,7 +42,7 @@ describe('the plan of a seed', () => {
     }
   });
 
-  test('hits nothing twice at once: a process that is killed is not frozen too', () => {
+  test('never hits the same target twice at once: a killed process is not frozen as well', () => {
     for (const plan of SEEDS.map((seed) => five(seed))) {
       const members = plan.flatMap(({ atMs, fault }) =>
         'member' in fault ? [{ atMs, untilMs: atMs + lengthOf(fault), member: fault.member }] : [],
@@ -54,7 +54,7 @@ describe('the plan of a seed', () => {
     }
   });
 
-  test('has nearly every kind of fault in five minutes, and in thirty seeds all of them', () => {
+  test('has nearly every kind of fault in five minutes, and all of them in thirty seeds', () => {
     const all = new Set(SEEDS.flatMap((seed) => five(seed).map(({ fault }) => nameOf(fault))));
     for (const link of ['postgres', 'redis', 'temporal', 'clients'])
       for (const kind of ['cut', 'refuse', 'stall', 'delay']) expect(all).toContain(`${kind} ${link}`);
@@ -78,7 +78,7 @@ describe('the plan of a seed', () => {
       expect(new Set(five(seed).map(({ fault }) => fault.kind)).size).toBeGreaterThanOrEqual(8);
   });
 
-  test('has a burst where one is asked for, and for some seeds anyway, with the same faults beside it', () => {
+  test('has a burst on request, and for some seeds by default, with the same other faults', () => {
     expect(bursts(five('3', 100))).toMatchObject([{ fault: { kind: 'burst', orders: 100 } }]);
     expect(bursts(five('3', 0))).toEqual([]);
     const drawn = SEEDS.filter((seed) => bursts(five(seed)).length > 0);

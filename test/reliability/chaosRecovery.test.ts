@@ -9,7 +9,7 @@ const fault = (name: string, endedAt: number): DoneFault => ({
   endedAt,
 });
 
-test('the service works again when a new offer has come and an accept was acknowledged; the longest of a kind counts', () => {
+test('recovery lasts until a new offer and an acknowledged accept; the longest of a kind counts', () => {
   const signs = { offersAt: [90, 150, 1_200], acceptsAt: [95, 400, 1_300] };
   expect(
     recoveriesOf([fault('flush redis', 100), fault('flush redis', 1_000), fault('cut clients', 140)], signs),
@@ -19,20 +19,20 @@ test('the service works again when a new offer has come and an accept was acknow
   });
 });
 
-test('where that never came, it never worked again, however soon it did another time', () => {
+test('a missing recovery counts as none, even where another one of the kind was fast', () => {
   const signs = { offersAt: [110, 2_100], acceptsAt: [120] };
   expect(recoveriesOf([fault('flush redis', 2_000), fault('flush redis', 100)], signs)).toEqual({
     'flush redis': { times: 2, worstMs: null },
   });
 });
 
-test('a burst is no outage, and is left out', () => {
+test('a burst is not a fault, and is left out', () => {
   expect(recoveriesOf([{ ...fault('burst', 100), kind: 'burst' }], { offersAt: [], acceptsAt: [] })).toEqual(
     {},
   );
 });
 
-test('an accept counts when it was acknowledged; a refused one, or another answer, does not; an answer 500 is noted', async () => {
+test('only acknowledged accepts count, and a 500 is recorded', async () => {
   const answers = [200, 409, 200, 500];
   const watch = new AnswerWatch(async () => new Response('{}', { status: answers.shift() }));
   for (const path of ['offers/o1/accept', 'offers/o2/accept', 'offers/o3/reject', 'offers/o4/accept'])

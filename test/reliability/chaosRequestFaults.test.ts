@@ -7,7 +7,7 @@ const ACCEPT = `${BASE}/v2/offers/o1/accept`;
 const post = (url: string): Request =>
   new Request(url, { method: 'POST', body: '{"a":1}', headers: { 'content-type': 'application/json' } });
 
-/** What is drawn, over and over. */
+/** The drawn numbers, repeated. */
 function always(draw: number): Random {
   const random = randomFrom('any');
   // fractions, as the real one draws
@@ -15,7 +15,10 @@ function always(draw: number): Random {
 }
 const [TWICE, ANSWER_LOST, LATE, NONE] = [0.01, 0.05, 0.1, 0.9];
 
-/** A service that answers in turn. @returns with what it was sent */
+/**
+ * A service with these responses in turn.
+ * @returns it, and the requests it received
+ */
 function serviceOf(...answers: { status: number; body: object }[]): {
   send: (request: Request) => Promise<Response>;
   sent: string[];
@@ -37,14 +40,14 @@ const forEver = new AbortController().signal;
 
 afterEach(() => void jest.useRealTimers());
 
-describe('a request that changes something', () => {
-  test('is sent as it is where nothing is drawn', async () => {
+describe('a request that changes state', () => {
+  test('is sent unchanged without a fault', async () => {
     const { send, sent } = serviceOf(OK);
     expect((await new RequestFaults(always(NONE), forEver, send).send(post(ACCEPT))).status).toBe(200);
     expect(sent).toEqual(['POST /v2/offers/o1/accept {"a":1}']);
   });
 
-  test('is sent twice at once; where the two answers differ in what they promise, that is a contradiction', async () => {
+  test('is duplicated; differing responses are a contradiction', async () => {
     const same = new RequestFaults(always(TWICE), forEver, serviceOf(OK).send);
     expect(await (await same.send(post(ACCEPT))).json()).toEqual(OK.body);
     expect(same).toMatchObject({ counts: { twice: 1 }, contradictions: [] });
@@ -57,7 +60,7 @@ describe('a request that changes something', () => {
     expect(other.contradictions).toMatchObject([{ invariant: 2, what: expect.stringContaining('"a1"') }]);
   });
 
-  test('is refused one time and taken the other: a contradiction, whichever comes first', async () => {
+  test('is a contradiction where one of two copies is refused, whichever comes first', async () => {
     const refused = { status: 409, body: { code: 'OFFER_EXPIRED' } };
     for (const answers of [
       [OK, refused],
@@ -69,15 +72,15 @@ describe('a request that changes something', () => {
     }
   });
 
-  test('loses its answer: whoever asked is told so, and the service has heard it', async () => {
+  test('loses its response: the client gets an error, and the service has processed it', async () => {
     const { send, sent } = serviceOf(OK);
     await expect(new RequestFaults(always(ANSWER_LOST), forEver, send).send(post(ACCEPT))).rejects.toThrow(
-      'lost',
+      'dropped',
     );
     expect(sent).toHaveLength(1);
   });
 
-  test('is asked for again after a lost answer; another answer than the lost one is a contradiction', async () => {
+  test('is retried after a lost response; a different response is a contradiction', async () => {
     const draws = [ANSWER_LOST, NONE];
     const random: Random = { ...always(NONE), next: () => draws.shift() ?? NONE };
     const requestFaults = new RequestFaults(
@@ -85,7 +88,7 @@ describe('a request that changes something', () => {
       forEver,
       serviceOf(OK, { status: 404, body: { code: 'NOT_FOUND' } }).send,
     );
-    await expect(requestFaults.send(post(ACCEPT))).rejects.toThrow('lost');
+    await expect(requestFaults.send(post(ACCEPT))).rejects.toThrow('dropped');
     expect((await requestFaults.send(post(ACCEPT))).status).toBe(404);
     expect(requestFaults.contradictions).toMatchObject([
       { what: expect.stringContaining('after a lost answer') },
@@ -94,7 +97,7 @@ describe('a request that changes something', () => {
     expect(requestFaults.contradictions).toHaveLength(1);
   });
 
-  test('is repeated late, word for word; another answer is a contradiction', async () => {
+  test('is repeated late and unchanged; a different response is a contradiction', async () => {
     jest.useFakeTimers({ doNotFake: ['setImmediate', 'queueMicrotask', 'nextTick'] });
     const { send, sent } = serviceOf(OK, { status: 404, body: { code: 'NOT_FOUND' } });
     const requestFaults = new RequestFaults(always(LATE), forEver, send);
@@ -110,7 +113,7 @@ describe('a request that changes something', () => {
   });
 
   test.each(['/v2/deliveries', '/v2/ops/escalations/c1/acknowledge'])(
-    'to %s is answered with what it is about as that is by then: another driver is no contradiction, another delivery is',
+    'to %s returns the current state: another driver is no contradiction, another id is one',
     async (path) => {
       const begun = { status: 201, body: { deliveryId: 'd1', driverId: null } };
       const later = new RequestFaults(
@@ -130,7 +133,7 @@ describe('a request that changes something', () => {
     },
   );
 
-  test('about what a delivery was told is held to the driver, too', () => {
+  test('that reports a step must also keep its driver', () => {
     const assigned = (driverId: string): Answered => ({
       status: 200,
       body: { outcome: 'assigned', deliveryId: 'd1', driverId },
@@ -138,7 +141,7 @@ describe('a request that changes something', () => {
     expect(contradictionOf('/v2/deliveries/d1/assign', assigned('x'), assigned('y'))).toContain('"y"');
   });
 
-  test('is not repeated late where it would be another wish then, nor anything once that is over', async () => {
+  test('is not repeated late where that would be a new request, or after the faults have ended', async () => {
     const { send, sent } = serviceOf(OK);
     const requestFaults = new RequestFaults(always(LATE), forEver, send);
     await requestFaults.send(post(`${BASE}/drivers/d1/availability/break`));
@@ -152,7 +155,7 @@ describe('a request that changes something', () => {
   });
 });
 
-test('a service that is away contradicts nothing, nor does one that refused the first time', () => {
+test('an unavailable service is no contradiction, nor is a first request that was refused', () => {
   const ok: Answered = { status: 200, body: { deliveryId: 'd1', status: 'OFFERED' } };
   expect(
     contradictionOf('/v2/offers/o1/accept', ok, { status: 503, body: { code: 'UNAVAILABLE' } }),

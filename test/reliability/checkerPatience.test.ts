@@ -1,9 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
-import { type Broken, sentenceOf, type Suspicion } from '../../reliability/checker/broken';
+import { type Violation, sentenceOf, type PendingViolation } from '../../reliability/checker/violation';
 import { DESIGN_BOUNDS, mustBeRightBy, Patience } from '../../reliability/checker/patience';
 
-const MISSING: Broken = { invariant: 5, what: 'not on the map', deliveryId: null, driverId: 'a' };
-const suspicion = (key: string, since: number | null = null): Suspicion => ({ ...MISSING, key, since });
+const MISSING: Violation = { invariant: 5, what: 'not on the map', deliveryId: null, driverId: 'a' };
+const suspicion = (key: string, since: number | null = null): PendingViolation => ({
+  ...MISSING,
+  key,
+  since,
+});
 const NO_FAULT = -Infinity;
 const FAULT_ON = Infinity;
 

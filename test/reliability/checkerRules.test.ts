@@ -2,25 +2,25 @@ import { describe, expect, test } from '@jest/globals';
 import { ESCALATION_LIMITS } from '../../domain/delivery/escalation';
 import { NEW_CLOCK } from '../../domain/delivery/unassignedClock';
 import { SEARCH_LIMITS } from '../../domain/matching/searchPlan';
-import type { Broken, Suspicion } from '../../reliability/checker/broken';
+import type { Violation, PendingViolation } from '../../reliability/checker/violation';
 import { rowProblems, trailProblems } from '../../reliability/checker/deliveryRules';
 import { availabilityProblems, countProblems, workWithoutDuty } from '../../reliability/checker/driverRules';
-import { type MapPicture, mapSuspicions } from '../../reliability/checker/mapRules';
+import { type MapPicture, mapViolations } from '../../reliability/checker/mapRules';
 import { momentProblems } from '../../reliability/checker/momentRules';
-import { promiseProblems, type Told } from '../../reliability/checker/promiseRules';
+import { promiseProblems, type ClientAnswers } from '../../reliability/checker/promiseRules';
 import {
-  closedSuspicions,
+  closedViolations,
   notListed,
-  openSuspicions,
-  troubledSuspicions,
+  openViolations,
+  troubledViolations,
   unwantedRuns,
 } from '../../reliability/checker/runRules';
 import type { DutyDriver, OpenDelivery, Snapshot } from '../../reliability/checker/snapshot';
-import { type WaitingSettings, waitingSuspicions } from '../../reliability/checker/waitingRules';
+import { type WaitingSettings, waitingViolations } from '../../reliability/checker/waitingRules';
 import type { RecordedDelivery, RecordedMove } from '../../simulator/kit/record';
 
 const NOW = 1_000_000;
-const wordsOf = (found: readonly Broken[]): string =>
+const wordsOf = (found: readonly Violation[]): string =>
   found
     .map(
       ({ invariant, what, deliveryId, driverId }) =>
@@ -35,7 +35,7 @@ const free: DutyDriver = {
   capacity: 1,
   liveOffers: 0,
   activeAssignments: 0,
-  hasWish: false,
+  hasPendingChange: false,
   version: 3,
   fixAt: NOW - 5_000,
   auditHash: 'ff',
@@ -95,8 +95,8 @@ const GOOD: Snapshot = {
   escalation: null,
 };
 
-describe('who holds what, at any moment', () => {
-  test('is as it should be', () => {
+describe('offers and assignments at any moment', () => {
+  test('are consistent', () => {
     expect(momentProblems(GOOD)).toEqual([]);
     const wave = [offer, { ...offer, offerId: 'p', driverId: 'a' }].map((each) => ({
       ...each,
@@ -124,37 +124,37 @@ describe('who holds what, at any moment', () => {
       '1 - b driver b has 2 live offers',
     ],
     [
-      'two who have one delivery',
+      'two drivers of one delivery',
       { assignments: [job, { ...job, assignmentId: 't', driverId: 'a' }] },
       '1 d3 - 2 active assignments',
     ],
     [
-      'another driver than the delivery says',
+      'another driver than in the delivery’s row',
       { assignments: [{ ...job, driverId: 'a' }] },
-      '1 d3 a the delivery is with driver e, its assignment with a',
+      "1 d3 a the delivery's driver is e, its assignment's is a",
     ],
-    ['nobody who has it', { assignments: [] }, '1 d3 - the delivery is ASSIGNED with 0 active assignments'],
+    ['no driver', { assignments: [] }, '1 d3 - the delivery is ASSIGNED with 0 active assignments'],
     [
-      'a driver held by what is over',
+      'a driver of a closed delivery',
       { open: [searched, offered] },
-      '1 d3 e the delivery is closed, and a driver is held by it',
+      '1 d3 e the delivery is closed but still has a driver',
     ],
     [
       'a counter that is too high',
       { drivers: [{ ...free, liveOffers: 1 }, asked, busy] },
-      '1 - a driver a counts 1 live offers, the rows 0',
+      '1 - a driver a counts 1 live offers; the rows: 0',
     ],
     [
-      'more than fits',
+      'a driver above capacity',
       { drivers: [free, asked, { ...busy, liveOffers: 1 }] },
-      '1 - e driver e holds more than their capacity of 1',
+      '1 - e driver e exceeds their capacity of 1',
     ],
     [
-      'work in hand, and AVAILABLE',
+      'an AVAILABLE driver with work',
       { drivers: [free, asked, { ...busy, availability: 'AVAILABLE' }] },
       '1 - e driver e is AVAILABLE with 1 active assignments',
     ],
-  ])('but for %s', (_, change, problem) => {
+  ])('except for %s', (_, change, problem) => {
     expect(wordsOf(momentProblems({ ...GOOD, ...change }))).toContain(problem);
   });
 });
@@ -163,11 +163,11 @@ const WAITING: WaitingSettings = {
   limits: { searchMaxMs: 7_200_000, escalation: ESCALATION_LIMITS, maxBackoffMs: SEARCH_LIMITS.maxBackoffMs },
   escalation: { feature: 'escalation', state: 'ON', rolloutPercent: 100, cities: null },
 };
-const waiting = (change: Partial<Snapshot>, settings = WAITING): Suspicion[] =>
-  waitingSuspicions({ ...GOOD, ...change }, settings, NOW);
+const waiting = (change: Partial<Snapshot>, settings = WAITING): PendingViolation[] =>
+  waitingViolations({ ...GOOD, ...change }, settings, NOW);
 
-describe('what each delivery waits for', () => {
-  test('will come', () => {
+describe('the next event of each delivery', () => {
+  test('is still to come', () => {
     expect(waiting({})).toEqual([]);
     const later = {
       ...searched,
@@ -211,9 +211,9 @@ describe('what each delivery waits for', () => {
       '4 d1 - the delivery is PENDING; due since',
     ],
     [
-      'a search that is put off',
+      'a search that is scheduled too late',
       { open: [{ ...searched, searchAgainAt: NOW + SEARCH_LIMITS.maxBackoffMs + 1 }] },
-      '4 d1 - the delivery is SEARCHING, and not looked for until',
+      '4 d1 - the delivery is SEARCHING, but its next search is only at',
     ],
     [
       'an escalation that is overdue',
@@ -221,7 +221,7 @@ describe('what each delivery waits for', () => {
       'escalation to level 1',
     ],
     [
-      'a search that nobody gives up',
+      'a search past its end',
       {
         open: [
           {
@@ -235,41 +235,41 @@ describe('what each delivery waits for', () => {
       'give up: nobody was found',
     ],
     [
-      'ops who do not know',
+      'a wait for ops without a case',
       { open: [{ ...searched, searchAgainAt: null, heldReason: 'PINNED_DRIVER_LOST' }] },
-      '4 d1 - the search waits for ops (PINNED_DRIVER_LOST), who have no case of it',
+      '4 d1 - the search waits for ops (PINNED_DRIVER_LOST), but has no open case',
     ],
-    ['an offer to nobody', { offers: [] }, '4 d2 - the delivery is OFFERED with 0 live offers'],
+    ['no live offer', { offers: [] }, '4 d2 - the delivery is OFFERED with 0 live offers'],
     [
-      'an offer past its time',
+      'an expired offer that is still live',
       { offers: [{ ...offer, expiresAt: NOW - 1 }] },
       '6 d2 - the delivery is OFFERED; due since',
     ],
     [
-      'an offer of a driver who left',
+      'an offer of a driver off duty',
       { drivers: [free, { ...asked, availability: 'OFFLINE' }, busy] },
-      '6 d2 b offer o is LIVE, and its driver is OFFLINE',
+      '6 d2 b offer o is LIVE, but its driver is OFFLINE',
     ],
     [
-      'an offer of a driver who is about to',
-      { drivers: [free, { ...asked, hasWish: true }, busy] },
-      '6 d2 b offer o is LIVE, and its driver is AVAILABLE, and about to leave',
+      'an offer of a driver who is about to go off duty',
+      { drivers: [free, { ...asked, hasPendingChange: true }, busy] },
+      '6 d2 b offer o is LIVE, but its driver is AVAILABLE, and about to go off duty',
     ],
     [
-      'a driver who left before pickup',
+      'a driver who went off duty before pickup',
       { drivers: [free, asked, { ...busy, availability: 'SHIFT_ENDED' }] },
       '4 d3 e the delivery is ASSIGNED with driver e, who is SHIFT_ENDED',
     ],
     [
-      'a message that nobody sends',
+      'an overdue message',
       { unsent: [{ id: '7', kind: 'startDelivery', key: 'd1', dueAt: NOW - 2_000 }] },
-      '4 d1 - message 7 (startDelivery of d1) lies in the outbox',
+      '4 d1 - message 7 (startDelivery of d1) has been in the outbox',
     ],
-  ])('but for %s', (_, change, problem) => {
+  ])('except for %s', (_, change, problem) => {
     expect(wordsOf(waiting(change))).toContain(problem);
   });
 
-  test('after pickup the driver keeps it, whatever their state, until ops say', () => {
+  test('after pickup is with the driver, whatever their state, until ops decide', () => {
     expect(
       waiting({
         open: [searched, offered, { ...carried, status: 'PICKED_UP' }],
@@ -278,7 +278,7 @@ describe('what each delivery waits for', () => {
     ).toEqual([]);
   });
 
-  test('is no escalation where the feature is off, and is due from when it was switched on', () => {
+  test('is no escalation while the feature is off, and counts from when it was switched on', () => {
     const open = [{ ...searched, clock: { accumulatedMs: 300_000, runningSince: NOW - 1_000 } }];
     const switched = (enabled: boolean) => ({
       enabled,
@@ -297,7 +297,7 @@ describe('what each delivery waits for', () => {
   });
 });
 
-describe('the map', () => {
+describe('the live map', () => {
   const LIMITS = { freshPositionMs: 60_000, staleGraceMs: 20_000, areAll: true };
   const spare: DutyDriver = { ...busy, driverId: 'f', capacity: 2 };
   const drivers = [free, asked, busy, spare];
@@ -314,11 +314,11 @@ describe('the map', () => {
     known: new Map([['a', { version: 3, heardAt: NOW - 5_000 }]]),
   };
   const look = (change: Partial<MapPicture>, of = drivers): string =>
-    wordsOf(mapSuspicions(of, { ...PICTURE, ...change }, LIMITS, NOW));
+    wordsOf(mapViolations(of, { ...PICTURE, ...change }, LIMITS, NOW));
   const silent = (ms: number): DutyDriver[] => [{ ...free, fixAt: NOW - ms }, asked, busy, spare];
   const unheard = { known: new Map() };
 
-  test('shows the AVAILABLE, and beside them the BUSY with room', () => {
+  test('has the AVAILABLE drivers, and separately the BUSY ones with spare capacity', () => {
     expect(look({})).toBe('');
     expect(look(unheard, silent(79_999))).toBe(''); // until the next sweep
     expect(
@@ -326,16 +326,16 @@ describe('the map', () => {
     ).toBe('');
   });
 
-  test('may go on to show who has room but for an offer', () => {
+  test('may keep a driver whose only spare capacity holds an offer', () => {
     expect(look({}, [free, asked, busy, { ...spare, liveOffers: 1 }])).toBe('');
     expect(
       look({ busy: new Map([['c', new Set()]]) }, [free, asked, busy, { ...spare, liveOffers: 1 }]),
     ).toBe('');
   });
 
-  test('may show drivers of other cities than those that are looked at', () => {
+  test('may have drivers of cities that are not checked', () => {
     expect(
-      mapSuspicions(
+      mapViolations(
         drivers,
         { ...PICTURE, all: new Set(['a', 'b', 'x']) },
         { ...LIMITS, areAll: false },
@@ -344,7 +344,7 @@ describe('the map', () => {
     ).toEqual([]);
   });
 
-  test('is believed where it knows a newer change than the record', () => {
+  test('may be newer than the row', () => {
     expect(
       look({
         all: new Set(['b']),
@@ -356,37 +356,37 @@ describe('the map', () => {
 
   test.each<[string, Partial<MapPicture>, DutyDriver[], string]>([
     [
-      'one who is missing',
+      'a missing driver',
       { all: new Set(['b']) },
       drivers,
       '5 - a the driver is AVAILABLE, and not on drivers:geo',
     ],
     [
-      'one who is missing in the city',
+      'a driver missing in their city',
       { free: new Map([['c', new Set(['b'])]]) },
       drivers,
       '5 - a the driver is AVAILABLE, and not on drivers:geo:c',
     ],
     [
-      'one who is heard by the map alone',
+      'a driver heard of by the map alone',
       { all: new Set(['b']), known: new Map([['a', { version: 3, heardAt: NOW }]]) },
       silent(90_000),
       '5 - a the driver is AVAILABLE, and not on drivers:geo',
     ],
     [
-      'one who is OFFLINE',
+      'an OFFLINE driver',
       {},
       [{ ...free, availability: 'OFFLINE' }, asked, busy, spare],
       '5 - a the driver is OFFLINE, and on drivers:geo',
     ],
     [
-      'one who fell silent',
+      'a silent driver',
       unheard,
       silent(80_001),
       '5 - a the driver is AVAILABLE and silent, and on drivers:geo',
     ],
     [
-      'one in another city',
+      'a driver in another city',
       {
         free: new Map([
           ['c', new Set(['a', 'b'])],
@@ -397,19 +397,24 @@ describe('the map', () => {
       '5 - a the driver is AVAILABLE, and on drivers:geo:far',
     ],
     [
-      'one with room who is missing',
+      'a missing driver with spare capacity',
       { busy: new Map([['c', new Set()]]) },
       drivers,
-      '5 - f the driver is BUSY with room, and not on drivers:geo:busy:c',
+      '5 - f the driver is BUSY with spare capacity, and not on drivers:geo:busy:c',
     ],
     [
-      'one without room',
+      'a driver without spare capacity',
       { busy: new Map([['c', new Set(['e', 'f'])]]) },
       drivers,
       '5 - e the driver is BUSY, and on drivers:geo:busy:c',
     ],
-    ['a stranger', { all: new Set(['a', 'b', 'x']) }, drivers, '5 - x nobody knows who stands on the map'],
-  ])('but for %s', (_, change, of, problem) => {
+    [
+      'an unknown driver',
+      { all: new Set(['a', 'b', 'x']) },
+      drivers,
+      '5 - x no driver row exists for an entry of the map',
+    ],
+  ])('except for %s', (_, change, of, problem) => {
     expect(look(change, of)).toContain(problem);
   });
 });
@@ -417,63 +422,63 @@ describe('the map', () => {
 describe('workflows', () => {
   const closed = { ...searched, status: 'CANCELLED' } as const;
 
-  test('are asked for where they are not listed', () => {
+  test('are described one by one where they are not listed', () => {
     expect(notListed([searched, offered], new Set(['delivery/m/o2']))).toEqual([searched]);
   });
 
-  test('run while the delivery is open, and end with it', () => {
-    expect(openSuspicions(searched, { kind: 'running' })).toEqual([]);
-    expect(closedSuspicions(closed, { kind: 'ended', result: 'CANCELLED' })).toEqual([]);
+  test('run while the delivery is open, and close with it', () => {
+    expect(openViolations(searched, { kind: 'running' })).toEqual([]);
+    expect(closedViolations(closed, { kind: 'ended', result: 'CANCELLED' })).toEqual([]);
     // by the sweep (ADR 8)
-    expect(closedSuspicions(closed, { kind: 'broken', state: 'TERMINATED' })).toEqual([]);
+    expect(closedViolations(closed, { kind: 'broken', state: 'TERMINATED' })).toEqual([]);
     expect(unwantedRuns(new Set(['delivery/m/o1']), [searched], new Map())).toEqual([]);
   });
 
-  test.each<[string, Suspicion[], string]>([
-    ['none', openSuspicions(searched, { kind: 'none' }), '3 d1 - the delivery is open and has no workflow'],
+  test.each<[string, PendingViolation[], string]>([
+    ['none', openViolations(searched, { kind: 'none' }), '3 d1 - the delivery is open and has no workflow'],
     [
-      'one that ended',
-      openSuspicions(searched, { kind: 'ended', result: 'CANCELLED' }),
-      '3 d1 - the delivery is open, and its workflow ended with CANCELLED',
+      'a closed workflow',
+      openViolations(searched, { kind: 'ended', result: 'CANCELLED' }),
+      '3 d1 - the delivery is open, but its workflow ended with CANCELLED',
     ],
     [
-      'one that was terminated',
-      openSuspicions(searched, { kind: 'broken', state: 'TERMINATED' }),
-      '3 d1 - the delivery is open, and its workflow is TERMINATED',
+      'a terminated workflow',
+      openViolations(searched, { kind: 'broken', state: 'TERMINATED' }),
+      '3 d1 - the delivery is open, but its workflow is TERMINATED',
     ],
     [
-      'one that runs on',
-      closedSuspicions(closed, { kind: 'running' }),
-      '3 d1 - the delivery is CANCELLED, and its workflow runs on',
+      'a workflow that is still running',
+      closedViolations(closed, { kind: 'running' }),
+      '3 d1 - the delivery is CANCELLED, but its workflow is still running',
     ],
     [
-      'none of a closed one',
-      closedSuspicions(closed, { kind: 'none' }),
+      'no workflow of a closed delivery',
+      closedViolations(closed, { kind: 'none' }),
       '3 d1 - the delivery is CANCELLED and has no workflow',
     ],
     [
-      'one that timed out',
-      closedSuspicions(closed, { kind: 'broken', state: 'TIMED_OUT' }),
-      '3 d1 - the delivery is CANCELLED, and its workflow is TIMED_OUT',
+      'a workflow that timed out',
+      closedViolations(closed, { kind: 'broken', state: 'TIMED_OUT' }),
+      '3 d1 - the delivery is CANCELLED, but its workflow is TIMED_OUT',
     ],
     [
       'another result',
-      closedSuspicions(closed, { kind: 'ended', result: 'FAILED' }),
-      '3 d1 - the delivery is CANCELLED, and its workflow ended with FAILED',
+      closedViolations(closed, { kind: 'ended', result: 'FAILED' }),
+      '3 d1 - the delivery is CANCELLED, but its workflow ended with FAILED',
     ],
     [
-      'one that nobody wants',
+      'a run without an open delivery',
       unwantedRuns(new Set(['delivery/m/o1']), [], new Map([['delivery/m/o1', 'd1']])).map(
         ({ suspicion }) => suspicion,
       ),
-      '3 d1 - workflow delivery/m/o1 runs, and no open delivery wants it',
+      '3 d1 - workflow delivery/m/o1 is running without an open delivery',
     ],
     [
-      'one that is stuck',
-      troubledSuspicions([{ workflowId: 'delivery/m/o1', runId: 'r', problem: 'is stuck' }], new Map()),
+      'a stuck workflow',
+      troubledViolations([{ workflowId: 'delivery/m/o1', runId: 'r', problem: 'is stuck' }], new Map()),
       '3 - - workflow delivery/m/o1: is stuck',
     ],
-  ])('but for %s', (_, found, problem) => {
+  ])('except for %s', (_, found, problem) => {
     expect(wordsOf(found)).toBe(problem);
   });
 });
@@ -539,51 +544,47 @@ const DONE: RecordedDelivery = {
   ],
 };
 
-describe('a delivery and its trail', () => {
+describe('a delivery and its audit trail', () => {
   const judge = (change: Partial<RecordedDelivery>): string =>
     wordsOf([...rowProblems({ ...DONE, ...change }), ...trailProblems({ ...DONE, ...change })]);
 
-  test('tell the same', () => {
+  test('agree', () => {
     expect(judge({})).toBe('');
   });
 
   test.each<[string, Partial<RecordedDelivery>, string]>([
     [
-      'a step twice',
+      'a repeated step',
       { moves: [...DONE.moves, moved('ASSIGNED', 'AT_PICKUP', 'a')] },
-      '2 d1 a the driver came to AT_PICKUP 2 times, and had the delivery 1 times',
+      '2 d1 a the driver reported AT_PICKUP 2 times over 1 assignments',
     ],
     [
       'an illegal move',
       { moves: DONE.moves.map((each) => (each.to === 'OFFERED' ? moved('SEARCHING', 'PICKED_UP') : each)) },
-      '7 d1 - the audit trail moves from SEARCHING to PICKED_UP, which is no legal move',
+      '7 d1 - the audit trail moves from SEARCHING to PICKED_UP, an illegal move',
     ],
-    [
-      'a trail that says nothing',
-      { moves: [] },
-      '7 d1 - the audit trail ends with PENDING, the delivery is DELIVERED',
-    ],
+    ['an empty trail', { moves: [] }, '7 d1 - the audit trail ends with PENDING, the delivery is DELIVERED'],
     [
       'an offer that ended twice',
       { moves: [...DONE.moves, noted('offer_expired')] },
       '6 d1 a offer o1 is ACCEPTED; its audit entries are [offer_created, offer_accepted, offer_expired]',
     ],
     [
-      'an offer without a word',
+      'an offer without entries',
       { moves: DONE.moves.filter(({ offerId }) => offerId === null) },
       '7 d1 a offer o1 is ACCEPTED; its audit entries are []',
     ],
     [
-      'an offer that is live and has ended',
+      'a live offer with an end',
       { offers: DONE.offers.map((each) => ({ ...each, state: 'LIVE' as const })) },
       '6 d1 a offer o1 is LIVE, and has ended',
     ],
-  ])('but for %s', (_, change, problem) => {
+  ])('except for %s', (_, change, problem) => {
     expect(judge(change)).toContain(problem);
   });
 });
 
-describe('a driver and their trail', () => {
+describe('a driver and their audit trail', () => {
   const registered = { kind: 'driver_registered', from: null, to: 'OFFLINE' };
   const changed = (from: string, to: string) => ({ kind: 'availability_changed', from, to });
   const TRAIL = [
@@ -594,20 +595,20 @@ describe('a driver and their trail', () => {
     changed('BUSY', 'ON_BREAK'),
   ];
 
-  test('tell the same', () => {
+  test('agree', () => {
     expect(availabilityProblems({ driverId: 'a', availability: 'ON_BREAK' }, TRAIL)).toEqual([]);
     expect(countProblems(busy, { live: 0, active: 1 })).toEqual([]);
     expect(workWithoutDuty(busy)).toBeNull();
   });
 
-  test('but for a gap, an illegal change, another end, and work without duty', () => {
+  test('except for a gap, an illegal change, another end, and work while off duty', () => {
     const judge = (trail: typeof TRAIL): string =>
       wordsOf(availabilityProblems({ driverId: 'a', availability: 'ON_BREAK' }, trail));
     expect(judge(TRAIL.filter(({ to }) => to !== 'AVAILABLE'))).toContain(
-      '7 - a the audit trail changes from AVAILABLE after it came to OFFLINE',
+      '7 - a the audit trail changes from AVAILABLE, but the last state was OFFLINE',
     );
     expect(judge([registered, changed('OFFLINE', 'ON_BREAK')])).toBe(
-      '7 - a the audit trail changes from OFFLINE to ON_BREAK, which is no legal change',
+      '7 - a the audit trail changes from OFFLINE to ON_BREAK, an illegal change',
     );
     expect(judge(TRAIL.slice(0, -1))).toBe('7 - a the audit trail ends with BUSY, the driver is ON_BREAK');
     expect(workWithoutDuty({ ...busy, availability: 'OFFLINE' })).toMatchObject({
@@ -617,7 +618,7 @@ describe('a driver and their trail', () => {
   });
 });
 
-describe('what clients were told', () => {
+describe('responses to clients', () => {
   const accepted = {
     kind: 'accepted',
     deliveryId: 'd1',
@@ -640,8 +641,8 @@ describe('what clients were told', () => {
     at,
   });
 
-  test('is so', () => {
-    const told: Told = {
+  test('are consistent', () => {
+    const told: ClientAnswers = {
       acknowledged: [posted, posted, accepted, accepted],
       answers: [said('200 s1'), said('200 s1')],
       offers: [word('live', 10), word('over', 20), word('live', 20)],
@@ -649,50 +650,50 @@ describe('what clients were told', () => {
     expect(promiseProblems(told, [DONE])).toEqual([]);
   });
 
-  test.each<[string, Told, readonly RecordedDelivery[], string]>([
+  test.each<[string, ClientAnswers, readonly RecordedDelivery[], string]>([
     [
-      'an accept that is lost',
+      'a lost accept',
       { acknowledged: [accepted] },
       [{ ...DONE, assignments: [] }],
       '2 d1 a accepted was acknowledged: assignment s1 is not in the record',
     ],
     [
-      'an order that is lost',
+      'a lost order',
       { acknowledged: [posted] },
       [],
       '2 d1 - posted was acknowledged: the delivery is not in the record',
     ],
     [
-      'an order that became two',
+      'an order with two deliveries',
       { acknowledged: [] },
       [DONE, { ...DONE, deliveryId: 'd2' }],
       '2 d1 - order m/o1 has 2 deliveries',
     ],
     [
-      'an order that was told two names',
+      'an order acknowledged with two ids',
       { acknowledged: [posted, { ...posted, deliveryId: 'd2' }] },
       [DONE, { ...DONE, deliveryId: 'd2' }],
       '2 d1 - order m/o1 was acknowledged as d1 and as d2',
     ],
     [
-      'one accept with two jobs',
+      'an accept with two assignments',
       { acknowledged: [accepted, { ...accepted, assignmentId: 's2' }] },
       [DONE],
       '2 d1 a the accept of offer o1 was acknowledged as s1 and as s2',
     ],
     [
-      'two answers to one question',
+      'two answers to one request',
       { acknowledged: [], answers: [said('200 s1'), said('409')] },
       [DONE],
       '2 d1 a accept of o1 by a was answered with "200 s1" and with "409"',
     ],
     [
-      'an offer that lives on',
+      'an ended offer shown as live',
       { acknowledged: [], offers: [word('over', 20), word('live', 21)] },
       [DONE],
-      '6 d1 a offer o1 was shown as live to its driver, who had been told that it is over',
+      '6 d1 a offer o1 was shown as live after its driver had been told that it is over',
     ],
-  ])('but for %s', (_, told, record, problem) => {
+  ])('except for %s', (_, told, record, problem) => {
     expect(wordsOf(promiseProblems(told, record))).toContain(problem);
   });
 });

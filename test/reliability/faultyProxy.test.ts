@@ -8,7 +8,7 @@ afterEach(async () => {
   for (const each of open.splice(0).reverse()) await each.close();
 });
 
-/** A server that says what it hears, behind its name. */
+/** A server that echoes its input after its name. */
 async function echo(name = ''): Promise<{ port: number; server: Server; sockets: Socket[] }> {
   const sockets: Socket[] = [];
   const server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -61,7 +61,7 @@ async function call(port: number): Promise<Caller> {
   return { socket, heard: () => heard, hears, closed };
 }
 
-test('what is said passes in both directions, and an end in order passes behind the last word', async () => {
+test('data passes in both directions, and a regular end follows the last data', async () => {
   const { port } = await echo();
   const proxy = await proxyTo(port);
   const caller = await call(proxy.port);
@@ -74,7 +74,7 @@ test('what is said passes in both directions, and an end in order passes behind 
   expect(proxy.connections).toBe(0);
 });
 
-test('a cut resets every connection on both sides, and the next one is taken', async () => {
+test('a cut resets every connection on both sides, and the next one is accepted', async () => {
   const { port, sockets } = await echo();
   const proxy = await proxyTo(port);
   const callers = await Promise.all([call(proxy.port), call(proxy.port)]);
@@ -92,7 +92,7 @@ test('a cut resets every connection on both sides, and the next one is taken', a
   await again.hears('again');
 });
 
-test('while it refuses, nobody is connected; afterwards they are, at the same port', async () => {
+test('no client connects while it refuses; afterwards they do, at the same port', async () => {
   const { port } = await echo();
   const proxy = await proxyTo(port);
   const before = await call(proxy.port);
@@ -110,7 +110,7 @@ test('while it refuses, nobody is connected; afterwards they are, at the same po
   await after.hears('hello');
 });
 
-test('a delay holds back each word in both directions, in order; once it ends, what waits passes at once', async () => {
+test('a delay holds data back in both directions, in order; when it ends, queued data passes at once', async () => {
   const { port } = await echo();
   const proxy = await proxyTo(port);
   const caller = await call(proxy.port);
@@ -129,7 +129,7 @@ test('a delay holds back each word in both directions, in order; once it ends, w
   expect(caller.heard()).toBe('abcd');
 });
 
-test('while it stalls, connections are taken and nothing passes; what was said passes afterwards', async () => {
+test('a stall accepts connections but forwards nothing; queued data passes afterwards', async () => {
   const { port, sockets } = await echo();
   const proxy = await proxyTo(port);
   const before = await call(proxy.port);
@@ -151,7 +151,7 @@ test('while it stalls, connections are taken and nothing passes; what was said p
   expect(sockets.length).toBe(3);
 });
 
-test('with several servers behind it connections are spread; who is away is passed over', async () => {
+test('connections are balanced over the upstreams, and an unavailable one is skipped', async () => {
   const [one, two] = await Promise.all([echo('1'), echo('2')]);
   const proxy = await proxyTo(one.port, two.port);
   const answers = async (times: number): Promise<string> => {
@@ -171,7 +171,7 @@ test('with several servers behind it connections are spread; who is away is pass
   expect(await answers(3)).toBe('2x,2x,2x');
 });
 
-test('where no server is there, the caller is reset; so is one whose server is reset in mid-word', async () => {
+test('the client is reset where no upstream is available or the upstream resets', async () => {
   const server = await echo();
   const proxy = await proxyTo(server.port);
   const caller = await call(proxy.port);

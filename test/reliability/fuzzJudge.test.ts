@@ -53,8 +53,8 @@ const broken = (
   { operation = OPERATION, caller = 'driver' }: { operation?: Operation | null; caller?: string } = {},
 ) => judge({ operation, sent: { caller }, answer: given, secrets: SECRETS });
 
-describe('the judge of the fuzz', () => {
-  it('has nothing against what is as documented', () => {
+describe('the judge of responses', () => {
+  it('accepts documented responses', () => {
     expect(broken(answer(200, { name: 'Kim' }))).toEqual([]);
     expect(broken(answer(404, problem(404, 'NOT_FOUND')))).toEqual([]);
     expect(broken(answer(200, { name: 'Secret-Sam' }), { caller: 'ops' })).toEqual([]);
@@ -63,11 +63,7 @@ describe('the judge of the fuzz', () => {
   });
 
   it.each([
-    [
-      'a fault of the service, though 500 is documented',
-      answer(500, problem(500, 'INTERNAL')),
-      /a fault of the service/,
-    ],
+    ['a server error, even where 500 is documented', answer(500, problem(500, 'INTERNAL')), /a server error/],
     ['no answer', { lost: 'socket hang up' }, /no answer: socket hang up/],
     ['an undocumented success', answer(204, {}), /status 204 is not documented/],
     [
@@ -81,18 +77,18 @@ describe('the judge of the fuzz', () => {
       /PUSH_OFF is not documented for status 404/,
     ],
     [
-      'a refusal that is no problem',
+      'an error that is not a problem document',
       answer(404, { error: 'no' }, { 'content-type': 'application/json' }),
-      /that is no problem but application\/json/,
+      /that is not a problem document but application\/json/,
     ],
-    ['a problem without its members', answer(404, { code: 'NOT_FOUND' }), /without what each one has/],
+    ['a problem without required fields', answer(404, { code: 'NOT_FOUND' }), /without the required fields/],
     [
-      'a type of its own',
+      'an unknown problem type',
       answer(404, problem(404, 'NOT_FOUND', { type: '/problems/missing' })),
-      /does not go with the code/,
+      /does not match the code/,
     ],
     [
-      'a status in the body that is not that of the answer',
+      'a status in the body that differs from the response',
       answer(404, problem(400, 'NOT_FOUND')),
       /the problem says 400, the answer 404/,
     ],
@@ -102,37 +98,41 @@ describe('the judge of the fuzz', () => {
       /correlation id/,
     ],
     ['503 without Retry-After', answer(503, problem(503, 'UNAVAILABLE')), /503 without Retry-After/],
-    ['a body with a field too many', answer(200, { name: 'Kim', phone: '1' }), /not as documented/],
-    ['a body without a field', answer(200, {}), /not as documented/],
-    ['a body that is no JSON', { ...answer(200, {}), text: '{' }, /not JSON/],
-    ['a body of another kind', answer(200, { name: 'Kim' }, { 'content-type': 'text/html' }), /text\/html/],
+    ['a body with an extra field', answer(200, { name: 'Kim', phone: '1' }), /does not match its schema/],
+    ['a body with a missing field', answer(200, {}), /does not match its schema/],
+    ['a body that is not JSON', { ...answer(200, {}), text: '{' }, /not JSON/],
     [
-      'what is not theirs, in a success',
-      answer(200, { name: 'Secret-Sam' }),
-      /driver is shown what is not theirs/,
+      'a body of another content type',
+      answer(200, { name: 'Kim' }, { 'content-type': 'text/html' }),
+      /text\/html/,
     ],
     [
-      'what is not theirs, in a refusal',
+      'data of another tenant in a success',
+      answer(200, { name: 'Secret-Sam' }),
+      /driver is shown data of another tenant/,
+    ],
+    [
+      'data of another tenant in an error',
       answer(404, problem(404, 'NOT_FOUND', { detail: 'of Secret-Sam' })),
-      /driver is shown what is not theirs/,
+      /driver is shown data of another tenant/,
     ],
   ] as [string, Answer, RegExp][])('finds %s', (_what, given, words) => {
     expect(broken(given).join()).toMatch(words);
   });
 
-  it('finds a success of what no document names', () => {
-    expect(broken(answer(200, {}), { operation: null }).join()).toMatch(/not documented at all/);
+  it('reports a success of an undocumented operation', () => {
+    expect(broken(answer(200, {}), { operation: null }).join()).toMatch(/undocumented operation/);
   });
 });
 
-describe('a request of the fuzz', () => {
-  it('has the ids of the moment in the places of their numbers', () => {
+describe('a fuzz request', () => {
+  it('has current ids in place of placeholders', () => {
     expect(withIds(`/things/${idNumber(1)}?after=${idNumber(7)}`, { ids: ['a', 'b'], cursor: 'c' })).toBe(
       `/things/b?after=${idNumber(7)}`,
     );
   });
 
-  it('is shown as a line for curl that a shell reads as it was sent', () => {
+  it('is printed as a curl command that a shell sends unchanged', () => {
     expect(
       curlOf({
         method: 'POST',
@@ -141,13 +141,14 @@ describe('a request of the fuzz', () => {
         body: 'é\u0000\n',
       }),
     ).toBe(
-      `curl -i --path-as-is -g -X POST 'http://127.0.0.1:1/a' -H 'a: it'\\''s' -H 'b;' --data-binary $'\\xc3\\xa9\\x00\\x0a'`,
+      `curl -i --path-as-is -g -X POST 'http://127.0.0.1:1/a' -H 'a: it'\\''s' -H 'b;' ` +
+        `--data-binary $'\\xc3\\xa9\\x00\\x0a'`,
     );
   });
 });
 
-describe('the document of the service', () => {
-  it('is read with the schemas and codes that it names', () => {
+describe('the OpenAPI document', () => {
+  it('is read with its schemas and codes', () => {
     const schemas = {
       Thing: {
         type: 'object',

@@ -6,7 +6,7 @@ import {
   lossesOf,
 } from '../../reliability/hostile/figures';
 import type { RecordedCase } from '../../reliability/hostile/record';
-import type { KillReport } from '../../reliability/hostile/killSwitches';
+import type { SwitchReport } from '../../reliability/hostile/killSwitches';
 import type { RecordedAssignment, RecordedDelivery, RecordedOffer } from '../../simulator/kit/record';
 
 const assignment = (
@@ -52,7 +52,7 @@ const aCase = (set: Partial<RecordedCase>): RecordedCase => ({
   ...set,
 });
 
-/** Lost by a after 20 s, then carried by b. */
+/** Lost by driver a after 20 s, then carried by driver b. */
 const LOST: RecordedDelivery = {
   deliveryId: 'd1',
   merchantId: 'm',
@@ -70,7 +70,7 @@ const LOST: RecordedDelivery = {
   assignments: [assignment('s1', 'a', 1_000, 20_000, 'LOST'), assignment('s2', 'b', 20_800, 60_000)],
   moves: [move('escalated', '1')],
 };
-const kill = (set: Partial<KillReport> = {}): KillReport => ({
+const kill = (set: Partial<SwitchReport> = {}): SwitchReport => ({
   feature: 'driver_offers',
   offSeconds: 0.4,
   onSeconds: 0.7,
@@ -93,8 +93,8 @@ const WITNESS: HostileWitness = {
   kills: [kill()],
 };
 
-describe('the figures of a bad evening', () => {
-  test('of a good one', () => {
+describe('the figures of a hostile run', () => {
+  test('are correct for a good run', () => {
     expect(hostileFiguresOf(WITNESS)).toEqual({
       problems: [],
       figures: {
@@ -122,7 +122,7 @@ describe('the figures of a bad evening', () => {
     });
   });
 
-  test('what the customer cancelled is not the service’s failing', () => {
+  test('exclude deliveries that the customer cancelled', () => {
     const cancelled = {
       ...LOST,
       deliveryId: 'd2',
@@ -140,15 +140,11 @@ describe('the figures of a bad evening', () => {
   });
 
   test.each<[string, Partial<HostileWitness>, string]>([
+    ['too few delivered orders', { deliveries: [{ ...LOST, status: 'RETURNED' }] }, 'delivered share 0'],
     [
-      'too few arrived',
-      { deliveries: [{ ...LOST, status: 'RETURNED' }] },
-      'only 0 of the deliveries arrived',
-    ],
-    [
-      'one that was lost for good',
+      'a lost delivery that was not reassigned',
       { deliveries: [{ ...LOST, assignments: LOST.assignments.slice(0, 1) }] },
-      'only 0 of the lost deliveries got a driver again',
+      'reassigned share 0',
     ],
     [
       'two drivers at once',
@@ -163,10 +159,10 @@ describe('the figures of a bad evening', () => {
           },
         ],
       },
-      'delivery d1 was with two drivers at once',
+      'delivery d1 had two drivers at once',
     ],
     [
-      'a level that came twice',
+      'a level reached twice',
       { deliveries: [{ ...LOST, moves: [move('escalated', '1'), move('escalated', '1')] }] },
       'delivery d1 reached level 1 twice',
     ],
@@ -176,26 +172,26 @@ describe('the figures of a bad evening', () => {
       'case c1 is open without a reason',
     ],
     [
-      'a case that ended nobody knows how',
+      'a case without a resolution',
       { cases: [aCase({ resolution: null })] },
-      'case c1 was resolved, nobody knows how',
+      'case c1 was resolved without a resolution',
     ],
     ['a slow switch', { kills: [kill({ offSeconds: 5 })] }, 'driver_offers off took 5 s'],
     [
       'a switch without effect',
       { kills: [kill({ onSeconds: null })] },
-      'driver_offers on: no effect was seen',
+      'driver_offers on: no effect was observed',
     ],
     [
-      'what a switch let through',
+      'offers made while off',
       { kills: [kill({ problems: ['2 offers were made while off'] })] },
       'driver_offers: 2 offers were made while off',
     ],
-  ])('%s is a problem', (_, change, problem) => {
+  ])('report %s', (_, change, problem) => {
     expect(hostileFiguresOf({ ...WITNESS, ...change }).problems.join('\n')).toContain(problem);
   });
 
-  test('a case may be open at the end, with its reason', () => {
+  test('accept a case that is open at the end, with its reason', () => {
     const { figures, problems } = hostileFiguresOf({
       ...WITNESS,
       cases: [aCase({}), aCase({ caseId: 'c2', state: 'OPEN', reason: 'UNASSIGNED', resolution: null })],
@@ -211,14 +207,14 @@ describe('the figures of a bad evening', () => {
 });
 
 describe('losses', () => {
-  test('count from the notice, or from the loss where the driver said so', () => {
+  test('count from the detection, or from the driver’s own report', () => {
     expect(lossesOf(WITNESS)).toEqual([{ assignmentId: 's1', isReassigned: true, offeredAfterMs: 500 }]);
     expect(lossesOf({ ...WITNESS, noticed: new Map() })).toEqual([
       { assignmentId: 's1', isReassigned: true, offeredAfterMs: 300 },
     ]);
   });
 
-  test('what had to wait for a driver, or for ops, says nothing about how fast the service is', () => {
+  test('exclude those that waited for a driver or for ops', () => {
     const waited = { ...LOST, offers: [offer('a', 500), offer('b', 20_300, 2)] };
     expect(lossesOf({ ...WITNESS, deliveries: [waited] })).toMatchObject([
       { isReassigned: true, offeredAfterMs: null },
@@ -239,7 +235,7 @@ describe('losses', () => {
     ]);
   });
 
-  test('of a delivery that the customer cancelled meanwhile none is counted', () => {
+  test('exclude those of deliveries that the customer cancelled meanwhile', () => {
     const cancelled: RecordedDelivery = {
       ...LOST,
       status: 'CANCELLED',
@@ -256,7 +252,7 @@ describe('losses', () => {
   });
 });
 
-describe('nobody twice', () => {
+describe('double assignment', () => {
   const of = (first: RecordedAssignment, second: RecordedAssignment): string[] =>
     assignedTwice({
       ...WITNESS,
@@ -266,13 +262,13 @@ describe('nobody twice', () => {
       ],
     });
 
-  test('a driver with more than they may have at once is found', () => {
+  test('of a driver above capacity is found', () => {
     expect(of(assignment('s1', 'a', 0, 20_000), assignment('s2', 'a', 10_000, null))).toEqual([
       'driver a had more than 1 deliveries at once',
     ]);
   });
 
-  test('one after the other is no double, also where the second was written first', () => {
+  test('is not reported for assignments one after the other, even where the second was written first', () => {
     expect(of(assignment('s1', 'a', 0, 20_000), assignment('s2', 'a', 20_000, 40_000))).toEqual([]);
     expect(of(assignment('s1', 'a', 0, 20_000), assignment('s2', 'a', 19_000, 40_000))).toEqual([]);
   });

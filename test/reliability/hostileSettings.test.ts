@@ -16,8 +16,8 @@ const ENV = {
 };
 const settings = readSettings(hostileEnvironment(ENV));
 
-describe('the settings of a bad evening', () => {
-  test('are understood by the service, all features on', () => {
+describe('the settings of a hostile run', () => {
+  test('are valid for the service, with all features on', () => {
     expect(settings.timeScale).toBe(HOSTILE_TIME_SCALE);
     expect(settings.escalation.thresholds).toEqual({ 1: LEVEL_1_MS, 2: 2 * LEVEL_1_MS, 3: 3 * LEVEL_1_MS });
     expect(settings.features.map(({ state, rolloutPercent }) => `${state} ${rolloutPercent}`)).toEqual([
@@ -28,27 +28,27 @@ describe('the settings of a bad evening', () => {
     ]);
   });
 
-  test('leave to the user what they have set, but for the times', () => {
+  test('keep user settings, except for the time-outs', () => {
     expect(hostileEnvironment({ ...ENV, LAPSES_BEFORE_PAUSE: '0', TIME_SCALE: '3' })).toMatchObject({
       LAPSES_BEFORE_PAUSE: '0',
       TIME_SCALE: String(HOSTILE_TIME_SCALE),
     });
   });
 
-  test('who is there shows it often enough to count as there; who vanishes stays away long enough to be lost', () => {
+  test('keep active drivers fresh, and silent drivers silent long enough to be lost', () => {
     expect(HOSTILE_TEMPER.rhythm.idleMs).toBeLessThan(settings.ranking.freshPositionMs / 2);
     expect(HOSTILE_TEMPER.rhythm.batch * 1_000).toBeLessThan(settings.ranking.freshPositionMs / 2);
     expect(HOSTILE_TEMPER.awayMs.min).toBeGreaterThan(2 * settings.loss.silentMs);
   });
 
-  test('20 of 100 offers lapse, and 10 of 100 who accept vanish', () => {
+  test('let 20 of 100 offers expire, and 10 of 100 drivers who accept go silent', () => {
     const { answers, fates } = HOSTILE_TEMPER;
     expect(answers.filter((answer) => answer === 'ignore').length / answers.length).toBe(0.2);
     expect(fates.filter((fate) => fate !== 'goesOn').length / fates.length).toBe(0.1);
     expect(new Set(fates)).toEqual(new Set(['goesOn', 'vanishes', 'vanishesWithGoods']));
   });
 
-  test('no search reaches the depot out of town', () => {
+  test('keep out-of-town orders out of reach of every search', () => {
     const corners = DEMO_ZONES.flatMap(({ ring }) => ring.map(([lng, lat]) => ({ lat, lng })));
     expect(Math.min(...corners.map((corner) => distanceMeters(corner, FAR_DEPOT.point)))).toBeGreaterThan(
       settings.search.escalatedRadiusMeters,

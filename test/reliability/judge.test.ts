@@ -122,7 +122,7 @@ const withDelivery = (change: Partial<RecordedDelivery>): RaceRecord => ({
 });
 const withAnswers = (...answers: Answered[]): RaceRecord => ({ ...TRUTH, answers });
 
-describe('one truth', () => {
+describe('consistent records', () => {
   test('an accepted offer', () => {
     expect(contradictions(TRUTH)).toEqual([]);
   });
@@ -174,38 +174,34 @@ describe('a contradiction is found', () => {
       'and with "200  s2"',
     ],
     [
-      'a refusal of what was accepted',
+      'a refusal of an accepted offer',
       withAnswers(refusedTo('a', 409, 'OFFER_WITHDRAWN')),
       'was answered with 409 OFFER_WITHDRAWN, but the offer is ACCEPTED',
     ],
     [
-      'an answer to a stranger',
+      'an answer to another driver',
       withAnswers(acceptedByA, refusedTo('b', 409, 'ALREADY_ANSWERED')),
       'for offer oA of driver a',
     ],
     [
-      'an own offer denied',
+      'a driver’s own offer reported as unknown',
       withAnswers(refusedTo('a', 404, 'NOT_FOUND')),
       'their own offer oA does not exist',
     ],
     [
-      'an error of the service',
+      'a server error',
       withAnswers(acceptedByA, { ...acceptedByA, asked: 'reject', status: 500, code: 'INTERNAL' }),
       'was answered with 500 INTERNAL',
     ],
-    ['an accept nobody made', withAnswers(), 'offer oA is ACCEPTED, but nobody accepted it'],
+    ['an accepted offer without an accept', withAnswers(), 'offer oA is ACCEPTED without an accept request'],
+    ['a lost acknowledged accept', withDelivery({ assignments: [] }), 'assignment s1 is not in the record'],
     [
-      'an acknowledged accept that is lost',
-      withDelivery({ assignments: [] }),
-      'assignment s1 is not in the record',
-    ],
-    [
-      'an acknowledged cancel that is lost',
+      'a lost acknowledged cancel',
       withAnswers(acceptedByA, { asked: 'cancel', status: 200, code: null }),
-      'the cancel was answered with 200, but the delivery is ASSIGNED',
+      'the cancel was answered 200, but the delivery is ASSIGNED',
     ],
     [
-      'a driver who is not as offline as told',
+      'a driver who was told OFFLINE but is not',
       withAnswers(acceptedByA, { asked: 'goOffline', driverId: 'a', status: 200, code: null }),
       'told that they are offline, but is BUSY',
     ],
@@ -228,15 +224,15 @@ describe('a contradiction is found', () => {
     [
       'a delivery with the wrong driver',
       withDelivery({ driverId: 'b' }),
-      'the delivery is with driver b, its assignment with a',
+      "the delivery's driver is b, its assignment's is a",
     ],
     [
-      'a delivery carried by nobody',
+      'a carried delivery without a driver',
       withDelivery({ assignments: [{ ...workOfA, state: 'LOST', endedAt: 30 }] }),
       'the delivery is ASSIGNED with 0 active assignments',
     ],
     [
-      'an offer that ended before its time',
+      'an offer that ended before its expiry',
       withDelivery({ offers: [{ ...offerA, state: 'EXPIRED' }] }),
       'expired 20 ms before its time',
     ],
@@ -246,32 +242,32 @@ describe('a contradiction is found', () => {
       'is EXPIRED, but has an assignment',
     ],
     [
-      'a driver held for ever',
+      'a driver whose offer count is never released',
       { ...TRUTH, drivers: [busyA, { ...freeB, liveOffers: 1 }] },
-      'driver b counts 1 live offers, the rows 0',
+      'driver b counts 1 live offers; the rows: 0',
     ],
     [
-      'a driver let go too early',
+      'a driver released too early',
       { ...TRUTH, drivers: [{ ...busyA, activeAssignments: 0, availability: 'AVAILABLE' }, freeB] },
-      'driver a counts 0 active assignments, the rows 1',
+      'driver a counts 0 active assignments; the rows: 1',
     ],
     [
       'a driver over capacity',
       { ...TRUTH, drivers: [{ ...busyA, liveOffers: 1 }, freeB] },
-      'more than their capacity',
+      'exceeds their capacity',
     ],
     [
-      'a driver who is free with work',
+      'an AVAILABLE driver with work',
       { ...TRUTH, drivers: [{ ...busyA, availability: 'AVAILABLE' }, freeB] },
       'driver a is AVAILABLE with 1 active assignments',
     ],
     [
-      'a workflow behind its row',
+      'a workflow that lags behind its row',
       { ...TRUTH, workflow: { running: true, known: { ...KNOWN, status: 'OFFERED' } } },
       'the workflow knows OFFERED, the delivery is ASSIGNED',
     ],
     [
-      'a workflow that waits for an offer that is over',
+      'a workflow that waits for an ended offer',
       {
         ...TRUTH,
         workflow: {
@@ -299,7 +295,7 @@ describe('a contradiction is found', () => {
     [
       'a gap in the trail',
       withDelivery({ moves: ASSIGNED.moves.filter(({ to }) => to !== 'OFFERED') }),
-      'the audit trail moves from OFFERED after it came to SEARCHING',
+      'the audit trail moves from OFFERED, but the last state was SEARCHING',
     ],
     [
       'an offer accepted twice in the trail',

@@ -1,16 +1,16 @@
 import { describe, expect, test } from '@jest/globals';
 import { Pool } from 'pg';
 import type { SupportClient } from '../../simulator/client/supportClient';
-import { stateIn, throwAll } from '../../reliability/hostile/killSwitches';
+import { stateIn, toggleAll } from '../../reliability/hostile/killSwitches';
 
-describe('what a process says of a feature', () => {
+describe('the feature state in a health response', () => {
   const health = {
     status: 'ready',
     dependencies: {},
     features: { driver_offers: { state: 'OFF', rolloutPercent: 100, cities: null } },
   };
 
-  test('is read from its health', () => {
+  test('is read', () => {
     expect(stateIn(health, 'driver_offers')).toBe('OFF');
   });
 
@@ -18,14 +18,14 @@ describe('what a process says of a feature', () => {
     ['another feature', { features: {} }],
     ['no features', { status: 'live' }],
     ['nothing', null],
-  ])('%s: it says nothing', (_, answer) => {
+  ])('%s: it is undefined', (_, answer) => {
     expect(stateIn(answer, 'driver_offers')).toBeUndefined();
   });
 });
 
 const unasked = (): Promise<never> => Promise.reject(new Error('nobody asks for this here'));
 
-test('a drill that fails says why, and every switch is put back', async () => {
+test('a failed drill reports why, and every switch is restored', async () => {
   const put: [string, boolean][] = [];
   const client: SupportClient = {
     unresolved: unasked,
@@ -33,6 +33,7 @@ test('a drill that fails says why, and every switch is put back', async () => {
     delivery: unasked,
     driver: unasked,
     availableDrivers: unasked,
+    backlog: unasked,
     assign: unasked,
     handOver: unasked,
     raisePay: unasked,
@@ -54,7 +55,7 @@ test('a drill that fails says why, and every switch is put back', async () => {
     placeFar: async () => ({ deliveryId: 'd', sellerOrderId: 'x', sentAt: 0 }),
   };
   const stop = AbortSignal.abort(); // nobody is waited for
-  const reports = await throwAll({
+  const reports = await toggleAll({
     client,
     inspection,
     orders,

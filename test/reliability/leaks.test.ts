@@ -8,7 +8,7 @@ const PER: Bound = { kind: 'per', per: 'orders', times: 1.3, slack: 0.05 };
 const WARM_UP_S = 300;
 const EVERY_S = 10;
 
-/** Half an hour, a reading every 10 s. */
+/** Half an hour with a reading every 10 s. */
 const series = (valueAt: (at: number, index: number) => number): Reading[] =>
   Array.from({ length: 180 }, (_, index) => ({
     at: index * EVERY_S,
@@ -16,11 +16,11 @@ const series = (valueAt: (at: number, index: number) => number): Reading[] =>
   }));
 const verdictOf = (readings: readonly Reading[], bound: Bound, per: readonly Reading[] = []): string =>
   judge(readings, bound, { warmUpS: WARM_UP_S, per }).verdict;
-/** 180 numbers from 0 to 1, any whatever. */
+/** 180 arbitrary numbers from 0 to 1. */
 const noise = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 180, maxLength: 180 });
 
 describe('a level resource', () => {
-  test('that rises on and on leaks', () => {
+  test('that rises steadily leaks', () => {
     expect(
       verdictOf(
         series((at) => 40 + at / 60),
@@ -29,7 +29,7 @@ describe('a level resource', () => {
     ).toBe('leaks');
   });
 
-  test('however it is shaken, noise within the slack is no leak', () => {
+  test('does not leak with noise within the slack', () => {
     fc.assert(
       fc.property(noise, fc.integer({ min: 0, max: 10_000 }), (shakes, base) => {
         expect(
@@ -42,7 +42,7 @@ describe('a level resource', () => {
     );
   });
 
-  test('a leak well above noise and slack is seen, whatever the noise', () => {
+  test('leaks where the rise is well above noise and slack', () => {
     fc.assert(
       fc.property(
         noise,
@@ -62,7 +62,7 @@ describe('a level resource', () => {
     );
   });
 
-  test('peaks are no leak, however high and many in the end: what it comes down to counts', () => {
+  test('does not leak with peaks, however high and late: the floor counts', () => {
     expect(
       verdictOf(
         series((at, index) => (at > 900 && index % 3 !== 0 && index % 7 !== 0 ? 4_000 : 40)),
@@ -71,7 +71,7 @@ describe('a level resource', () => {
     ).toBe('steady');
   });
 
-  test('a warm-up is none, and a pool that fills once is none', () => {
+  test('does not leak in a warm-up, or for a pool that fills once', () => {
     expect(
       verdictOf(
         series((at) => Math.min(at, WARM_UP_S)),
@@ -86,7 +86,7 @@ describe('a level resource', () => {
     ).toBe('steady');
   });
 
-  test('one that falls is none', () => {
+  test('does not leak where it falls', () => {
     expect(
       verdictOf(
         series((at) => 4_000 - at),
@@ -95,7 +95,7 @@ describe('a level resource', () => {
     ).toBe('steady');
   });
 
-  test('may differ by a share of what it was', () => {
+  test('may rise by a share of its level', () => {
     const bound: Bound = { kind: 'level', slack: 0, slackShare: 0.2 };
     expect(
       verdictOf(
@@ -111,11 +111,11 @@ describe('a level resource', () => {
     ).toBe('leaks');
   });
 
-  test('of which there are few readings is not judged, and not said to be well', () => {
+  test('with few readings is not judged, and not called steady', () => {
     expect(verdictOf(series((at) => at).slice(0, 35), LEVEL)).toBe('too few readings');
   });
 
-  test('of less than two minutes is not either: a pool that still fills looks the same', () => {
+  test('of less than two minutes is not judged: a filling pool looks the same', () => {
     const everySecond = (seconds: number): Reading[] =>
       Array.from({ length: seconds }, (_, at) => ({ at, value: at }));
     expect(judge(everySecond(110), LEVEL, { warmUpS: 0 }).verdict).toBe('too few readings');
@@ -126,7 +126,7 @@ describe('a level resource', () => {
 describe('memory', () => {
   const day = 86_400;
 
-  test('that grows faster than its bound leaks, and just below it does not', () => {
+  test('leaks above its bound, and not just below it', () => {
     expect(
       verdictOf(
         series((at) => 90 + (at * 1_200) / day),
@@ -141,7 +141,7 @@ describe('memory', () => {
     ).toBe('steady');
   });
 
-  test('in a long run is held to its bound, not to the noise that a short one cannot tell from it', () => {
+  test('in a long run is judged by its bound, not by the noise allowance of a short run', () => {
     const hours = (mbPerDay: number): Reading[] =>
       Array.from({ length: 720 }, (_, minute) => ({
         at: minute * 60,
@@ -160,7 +160,7 @@ describe('memory', () => {
     ).toBe('steady');
   });
 
-  test('that a collector takes back is steady, wherever the saw is cut, if it comes to each third once', () => {
+  test('that a collector releases is steady wherever the run is cut, with one collection in each third', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 25 }), fc.integer({ min: 0, max: 200 }), (period, height) => {
         expect(
@@ -173,7 +173,7 @@ describe('memory', () => {
     );
   });
 
-  test('that once dips deep, and then less deep, is steady where it stays as it is between the dips', () => {
+  test('with one deep minimum and shallower ones after it is steady where the rest stays level', () => {
     const dips = new Map([
       [110, 40],
       [130, 60],
@@ -187,7 +187,7 @@ describe('memory', () => {
     ).toBe('steady');
   });
 
-  test('leaks under a saw, too', () => {
+  test('leaks under a sawtooth as well', () => {
     expect(
       verdictOf(
         series((at, index) => 80 + at / 60 + 10 * (index % 6)),
@@ -197,10 +197,10 @@ describe('memory', () => {
   });
 });
 
-describe('what grows with the deliveries', () => {
+describe('a resource that grows with deliveries', () => {
   const orders = series((at) => at);
 
-  test('by as much each time is steady, also where the deliveries come unevenly', () => {
+  test('by a constant amount is steady, also with uneven deliveries', () => {
     const uneven = series((at) => at + 20 * Math.sin(at / 100));
     expect(
       verdictOf(
@@ -211,7 +211,7 @@ describe('what grows with the deliveries', () => {
     ).toBe('steady');
   });
 
-  test('by more and more leaks', () => {
+  test('by a rising amount leaks', () => {
     expect(
       verdictOf(
         series((at) => 20 * at + (at * at) / 100),
@@ -221,7 +221,7 @@ describe('what grows with the deliveries', () => {
     ).toBe('leaks');
   });
 
-  test('by less and less does not', () => {
+  test('by a falling amount does not leak', () => {
     expect(
       verdictOf(
         series((at) => 400 * Math.sqrt(at)),
@@ -231,7 +231,7 @@ describe('what grows with the deliveries', () => {
     ).toBe('steady');
   });
 
-  test('where there were none, or only a few, nothing is said', () => {
+  test('with few or no deliveries is not judged', () => {
     expect(
       verdictOf(
         series((at) => at),
@@ -250,11 +250,11 @@ describe('what grows with the deliveries', () => {
 });
 
 describe('the slope', () => {
-  test('is that of the line, though one reading in five is far off', () => {
+  test('is that of the line, although one reading in five is an outlier', () => {
     expect(slopePerHour(series((at, index) => (index % 5 === 0 ? 1e6 : at / 60)))).toBeCloseTo(60, 0);
   });
 
-  test('of fewer than two readings is none', () => {
+  test('of fewer than two readings is 0', () => {
     expect(slopePerHour([{ at: 3, value: 9 }])).toBe(0);
     expect(slopePerHour([])).toBe(0);
   });

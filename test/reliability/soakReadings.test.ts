@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { kindOf } from '../../reliability/soak/keys';
 import { metricsOf } from '../../simulator/kit/metricsText';
 import { holdingOf, listenerOn } from '../../simulator/kit/processTable';
-import { boundOf, judgeAll, notBack, ORDERS } from '../../reliability/soak/resources';
+import { boundOf, judgeAll, unreleased, ORDERS } from '../../reliability/soak/resources';
 import type { Sample } from '../../reliability/soak/sample';
 
 describe('metrics', () => {
@@ -21,7 +21,7 @@ describe('metrics', () => {
     ].join('\n'),
   );
 
-  test('are summed over the labels that are not asked for', () => {
+  test('are summed over labels that are not selected', () => {
     expect(metrics.sum('sockets')).toBe(7);
     expect(metrics.sum('sockets', { role: 'ops' })).toBe(4);
     expect(metrics.sum('sockets', { city: 'a "b", c' })).toBe(4);
@@ -29,13 +29,13 @@ describe('metrics', () => {
     expect(metrics.count).toBe(4);
   });
 
-  test('that are not there are not 0', () => {
+  test('that are missing are not 0', () => {
     expect(metrics.sum('sockets', { role: 'merchant' })).toBeUndefined();
     expect(metrics.sum('heap')).toBeUndefined();
   });
 });
 
-describe('keys of Redis', () => {
+describe('keys in Redis', () => {
   test.each([
     ['driver:6f1d', 'driver'],
     ['drivers:geo:busy:amsterdam', 'drivers'],
@@ -45,8 +45,8 @@ describe('keys of Redis', () => {
   ])('%s is of kind %s', (key, kind) => expect(kindOf(key)).toBe(kind));
 });
 
-describe('the table of processes', () => {
-  test('knows who listens on a port, and what they hold', async () => {
+describe('the process table', () => {
+  test('finds the process that listens on a port, and its open files', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
@@ -83,52 +83,52 @@ describe('a run', () => {
     'temporal.memoryMb': 100 + at,
   });
 
-  test('in which all stays as it should leaks nothing', () => {
+  test('with level resources has no leak', () => {
     expect(leaksOf(run(WELL))).toEqual([]);
   });
 
   test.each([
     ['timers', { 'api.timers': 1 / 30 }],
     ['a heap', { 'worker.heapAfterGcMb': 1 / 100 }],
-    ['news that are not sent', { 'db.outbox.unsent': 1 / 30 }],
+    ['unsent messages', { 'db.outbox.unsent': 1 / 30 }],
     ['keys', { 'redis.keys.driver': 1 / 120 }],
     ['connections', { 'db.connections.api': 1 / 60 }],
     ['files', { 'worker.files': 1 / 60 }],
     ['workflows', { 'temporal.running.deliveries': 1 / 30 }],
-  ])('is told which %s leak', (_what, perSecond) => {
+  ])('reports a leak of %s', (_what, perSecond) => {
     const [[name, rise] = ['', 0]] = Object.entries(perSecond);
     expect(leaksOf(run((at) => ({ ...WELL(at), [name]: (WELL(at)[name] ?? 10) + rise * at })))).toEqual([
       name,
     ]);
   });
 
-  test('is told that a delivery writes ever more', () => {
+  test('reports rising writes per delivery', () => {
     expect(
       leaksOf(run((at) => ({ ...WELL(at), 'db.rows.audit_entries': 21 * at + (at * at) / 100 }))),
     ).toEqual(['db.rows.audit_entries']);
   });
 
-  test('promises nothing of what it has no rule for', () => {
+  test('sets no bound for unknown resources', () => {
     expect(boundOf('temporal.memoryMb').kind).toBe('shown');
     expect(boundOf('load.orders').kind).toBe('shown');
   });
 
-  test('is over when what was held is back', () => {
+  test('ends when all resources are released', () => {
     const before: Sample = {
       at: -3,
       values: { 'api.sockets': 0, 'api.timers': 40, 'db.outbox.unsent': 0, 'worker.heapMb': 60 },
     };
     expect(
-      notBack(before, {
+      unreleased(before, {
         at: 60,
         values: { 'api.sockets': 0, 'api.timers': 45, 'db.outbox.unsent': 0, 'worker.heapMb': 90 },
       }),
     ).toEqual([]);
     expect(
-      notBack(before, { at: 60, values: { 'api.sockets': 1, 'api.timers': 99, 'db.outbox.unsent': 0 } }),
+      unreleased(before, { at: 60, values: { 'api.sockets': 1, 'api.timers': 99, 'db.outbox.unsent': 0 } }),
     ).toEqual([
-      'api.sockets did not come back after the load: 1 are left, of 0 before it',
-      'api.timers did not come back after the load: 99 are left, of 40 before it',
+      'api.sockets was not released after the load: 1 left, 0 before it',
+      'api.timers was not released after the load: 99 left, 40 before it',
     ]);
   });
 });

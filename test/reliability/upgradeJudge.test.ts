@@ -22,7 +22,7 @@ const CROSSED = run({ endedAt: 30_000 });
 const LATER = run({ startedAt: 25_000, endedAt: 26_000, pinnedTo: 'new', builds: ['new'] });
 
 describe('runs beside two builds', () => {
-  test('are right where each stayed on the build that was current when it began', () => {
+  test('pass where each stayed on the build that was current at its start', () => {
     expect(judgeRuns([CROSSED, LATER], EPOCHS)).toEqual({
       figures: { runs: 2, deliveries: 2, deliveriesByEpoch: [1, 1], crossed: 1, failedTasks: 0 },
       problems: [],
@@ -31,16 +31,16 @@ describe('runs beside two builds', () => {
 
   test.each([
     ['a task failed', { failedTasks: 2 }, /2 of its tasks failed/],
-    ['two builds had it', { builds: ['old', 'new'] }, /builds old and new had it/],
+    ['a run changed its build', { builds: ['old', 'new'] }, /builds old and new had it/],
     ['it is pinned to nothing', { pinnedTo: null }, /pinned to nothing/],
     ['it began on the wrong build', { pinnedTo: 'new', builds: ['new'] }, /not on the current build old/],
     ['it did not end well', { status: 'TERMINATED' }, /it is TERMINATED/],
-  ])('are wrong where %s', (_what, changes, problem) => {
+  ])('fail where %s', (_what, changes, problem) => {
     const { problems } = judgeRuns([CROSSED, LATER, run(changes)], EPOCHS);
     expect(problems).toEqual([expect.stringMatching(problem)]);
   });
 
-  test('may be of either build where they began while it was changed', () => {
+  test('may be on either build where they began during the change', () => {
     for (const build of ['old', 'new'])
       expect(
         judgeRuns([CROSSED, LATER, run({ startedAt: 20_500, pinnedTo: build, builds: [build] })], EPOCHS)
@@ -48,16 +48,16 @@ describe('runs beside two builds', () => {
       ).toEqual([]);
   });
 
-  test('show nothing where none began in the time of a build, or none was open when it changed', () => {
+  test('test nothing where none began on a build, or none was open at the change', () => {
     expect(judgeRuns([CROSSED], EPOCHS).problems).toEqual([
-      expect.stringMatching(/no delivery began in the time of build 2/),
+      expect.stringMatching(/no delivery began while build 2 was current/),
     ]);
     expect(judgeRuns([run({}), LATER], EPOCHS).problems).toEqual([
       expect.stringMatching(/no delivery was open/),
     ]);
   });
 
-  test('from before versions are not looked at', () => {
+  test('from before versioning are ignored', () => {
     expect(
       judgeRuns(
         [CROSSED, LATER, run({ startedAt: 500, pinnedTo: null, builds: ['none', 'old'], failedTasks: 1 })],
@@ -67,7 +67,7 @@ describe('runs beside two builds', () => {
   });
 });
 
-test('answers are counted by status: a 503 is no fault, any other 5xx is', () => {
+test('a 503 counts as retryable, any other 5xx as a server error', () => {
   const metrics = [500, 502, 503, 200, 404].map(
     (status, index) =>
       `http_request_duration_seconds_count{method="GET",route="/x",status="${status}"} ${index + 1}`,

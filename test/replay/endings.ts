@@ -1,8 +1,5 @@
-/**
- * What must have been recorded of the release in package.json: every way to end, every word that a workflow
- * takes, every reason that may be given.
- */
-import type { WorkflowEvent } from '../../activities/delivery';
+/** The required coverage of the histories of the current release: every ending, every event, every reason. */
+import { AUTOMATIC_EVENTS } from '../../domain/delivery/events';
 import { DELIVERY_TRANSITIONS, isClosed, REASON_CODES } from '../../domain/delivery/status';
 import { LEAVE_REASONS, NOTICED_LOSSES } from '../../domain/driver/loss';
 import { REJECT_REASONS } from '../../domain/delivery/offer';
@@ -10,17 +7,16 @@ import * as contract from '../../workflows/contract';
 import type { RecordedHistory } from '../../worker/replayCheck/historyJson';
 import { payloadsOf } from './historyFiles';
 
-/** One line for each thing that a history must show, in the words of `shownBy`. */
+/** One line for each thing that a history must contain, as `shownBy` names it. */
 export function mustBeShown(): string[] {
   return [
     ...DELIVERY_TRANSITIONS.filter(({ to }) => isClosed(to)).map(({ from, to }) => `end ${from} > ${to}`),
     'end SEARCHING > CANCELLED: nobody was found',
     'end continued as new',
     'end none: it runs',
-    ...Object.keys(EVENTS).map((kind) => `event ${kind}`),
-    ...Object.values<unknown>(contract).flatMap((each) =>
-      isAsked(each) ? [`${each.type} ${each.name}`] : [],
-    ),
+    ...[...Object.keys(AUTOMATIC_EVENTS), ...Object.keys(contract.COMMANDS)].map((kind) => `event ${kind}`),
+    ...Object.values(contract.COMMANDS).map(({ name }) => `update ${name}`),
+    ...Object.values<unknown>(contract).flatMap((each) => (isSignal(each) ? [`signal ${each.name}`] : [])),
     ...REASON_CODES.map((reason) => `reason ${reason}`),
     ...REJECT_REASONS.map((reason) => `rejectOffer ${reason}`),
     ...LEAVE_REASONS.map((reason) => `leaveDelivery ${reason}`),
@@ -28,43 +24,16 @@ export function mustBeShown(): string[] {
   ];
 }
 
-/** A kind of event that is missing here does not compile. */
-const EVENTS: Record<WorkflowEvent['kind'], true> = {
-  lookForDriver: true,
-  lapseOffer: true,
-  giveUpSearch: true,
-  acceptOffer: true,
-  rejectOffer: true,
-  takeStep: true,
-  failDelivery: true,
-  cancelDelivery: true,
-  assignDriver: true,
-  releaseDriver: true,
-  readDelivery: true,
-  escalate: true,
-  handOver: true,
-  leaveDelivery: true,
-  rescueDelivery: true,
-  raisePay: true,
-  resumeSearch: true,
-};
-
-type Asked = { type: 'update' | 'signal'; name: string };
-
-function isAsked(each: unknown): each is Asked {
+function isSignal(each: unknown): each is { type: 'signal'; name: string } {
   return (
-    typeof each === 'object' &&
-    each !== null &&
-    'type' in each &&
-    'name' in each &&
-    (each.type === 'update' || each.type === 'signal')
+    typeof each === 'object' && each !== null && 'type' in each && 'name' in each && each.type === 'signal'
   );
 }
 
 type Result = { known?: { status: string; closed: boolean } };
 type Said = { reason?: string; why?: string };
 
-/** What a history shows, in the same words. */
+/** What a history contains, in the same form. */
 export function shownBy({ events }: RecordedHistory): string[] {
   const did = events.flatMap(({ markerRecordedEventAttributes: marker }) => (marker ? [doneBy(marker)] : []));
   const asked = events.flatMap((event) => heardIn(event));

@@ -1,6 +1,6 @@
 /**
- * Today's workflows, held to what those of all releases did: a delivery that runs while the service is
- * upgraded must go on (npm run verify -- histories). Needs no server.
+ * Today's workflows replay the histories of all releases: a delivery that is running during an upgrade must
+ * continue (npm run verify -- histories). Needs no server.
  */
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
@@ -23,29 +23,29 @@ const OF_THIS_RELEASE = FILES.filter(({ release }) => release === thisRelease())
 const deliveries = FILES.filter(({ workflow }) => workflow === WORKFLOWS.delivery);
 
 describe('recorded histories', () => {
-  test('all replay on the workflows as they are', async () => {
+  test('all replay on the current workflows', async () => {
     expect(await replay(workflowsUnderTest(), recorded(FILES))).toEqual({});
   }, 120_000);
 
-  test('are there of this release for every scenario, by `npm run verify -- record`', () => {
+  test('exist for every scenario of this release, as `npm run verify -- record` writes them', () => {
     const kept = new Set(OF_THIS_RELEASE.map(({ workflow, scenario }) => `${workflow}/${scenario}`));
     expect(
       SCENARIOS.map(({ workflow, name }) => `${workflow}/${name}`).filter((name) => !kept.has(name)),
     ).toEqual([]);
   });
 
-  test('are there of this release for every workflow', () => {
+  test('exist for every workflow of this release', () => {
     expect(new Set(OF_THIS_RELEASE.map(({ workflow }) => workflow))).toEqual(
       new Set(Object.values(WORKFLOWS)),
     );
   });
 
-  test('show of this release every way to end, every event, everything that may be asked, and every reason', () => {
+  test('of this release cover every ending, event, query and reason', () => {
     const shown = new Set(OF_THIS_RELEASE.flatMap((file) => shownBy(readHistory(file))));
     expect(mustBeShown().filter((each) => !shown.has(each))).toEqual([]);
   });
 
-  test('are those that were recorded: none was changed, and none is gone', () => {
+  test('match their checksums, and none is missing', () => {
     expect(new Map(FILES.map((file) => [`${nameOf(file)}.json`, sumOf(readText(file))]))).toEqual(
       recordedSums(),
     );
@@ -74,13 +74,13 @@ describe('a change of the workflow', () => {
     }),
   });
 
-  test('that those who run would trip over is found by every delivery’s history', async () => {
+  test('that breaks running workflows is found by every delivery’s history', async () => {
     const wrong = await replay(await bundleOf('unguarded'), recorded(deliveries));
     expect(Object.keys(wrong).sort()).toEqual(deliveries.map(nameOf).sort());
     for (const error of Object.values(wrong)) expect(error).toBeInstanceOf(DeterminismViolationError);
   }, 120_000);
 
-  test('that is made behind `patched` is borne by all', async () => {
+  test('behind `patched` passes with every history', async () => {
     expect(await replay(await bundleOf('guarded'), recorded(deliveries))).toEqual({});
   }, 120_000);
 });

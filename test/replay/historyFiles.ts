@@ -1,4 +1,4 @@
-/** Where recorded histories are kept, and what may stand in them. */
+/** The files of recorded histories, and their permitted content. */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,12 +9,12 @@ import { type RecordedHistory, toRecorded } from '../../worker/replayCheck/histo
 export const FOLDER = join(__dirname, 'histories');
 const HASH_LENGTH = 64;
 
-/** A history as it may be kept: without who ran it and where. */
+/** A history without identities, host names and paths. */
 export function recordable(history: History): RecordedHistory {
   return withoutMachine(toRecorded(history)) as RecordedHistory;
 }
 
-/** What was recorded of each release, and that nobody has changed it since. In the form of `sha256sum`. */
+/** The checksums of all histories, in the format of `sha256sum`. */
 const SUMS = join(FOLDER, 'SHA256SUMS');
 
 /** By file, relative to the folder. */

@@ -1,6 +1,6 @@
 /**
- * Plays every scenario on a real server and replays what came of it. `npm run verify -- record` keeps the
- * histories for the releases to come.
+ * Runs every scenario on a real server and replays the recorded history. `npm run verify -- record` keeps the
+ * histories for later releases.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { History } from '@temporalio/common/lib/proto-utils';
@@ -13,7 +13,7 @@ import { Stage } from './stage';
 
 const isRecording = process.env.RECORD_HISTORIES === 'true';
 
-/** Holds a history to today's workflows, and keeps it where it is to be kept. */
+/** Replays a history on today's workflows, and stores it where requested. */
 async function judge(
   { workflow, scenario }: { workflow: string; scenario: string },
   fetched: History,
@@ -23,7 +23,7 @@ async function judge(
   if (isRecording) writeHistory({ workflow, scenario }, history);
 }
 
-describe('a scenario as it is played today', () => {
+describe('a scenario recorded today', () => {
   let world: RealTemporalWorld;
   beforeAll(async () => {
     world = await createRealTemporalWorld();
@@ -42,7 +42,7 @@ describe('a scenario as it is played today', () => {
   );
 });
 
-describe('where the server suggests to go on as new', () => {
+describe('where the server suggests continue-as-new', () => {
   let world: RealTemporalWorld;
   beforeAll(async () => {
     world = await createRealTemporalWorld({
@@ -51,7 +51,7 @@ describe('where the server suggests to go on as new', () => {
   }, 60_000);
   afterAll(() => world.close());
 
-  test('a delivery does, loses nothing, and each of its runs replays', async () => {
+  test('a delivery continues as new, loses nothing, and each of its runs replays', async () => {
     const { client } = world.env;
     const stage = await Stage.set(world, [2]);
     const { delivery, driverId } = await stage.accepted();

@@ -5,8 +5,8 @@ import { replay as replayAloud } from '../../worker/replayCheck/replay';
 import { quietTemporal } from '../support/quietTemporal';
 
 /**
- * Runs histories through a bundle of workflows.
- * @returns what went wrong, by the name given; empty where nothing did
+ * Replays histories on a workflow bundle.
+ * @returns the failures by history name; empty where there are none
  */
 export function replay(
   bundle: Pick<WorkerOptions, 'workflowBundle' | 'sinks'>,

@@ -1,6 +1,6 @@
 /**
- * Each way in which a workflow can end, played on real parts: `npm run verify -- record` keeps their histories,
- * and a test plays them anew.
+ * One scenario for each way in which a workflow can end, run on real parts: `npm run verify -- record` keeps
+ * their histories, and a test runs them again.
  */
 import { WORKFLOWS } from '../../workflows/contract';
 import type { RealTemporalWorld } from '../support/realTemporalWorld';
@@ -13,13 +13,13 @@ import { Stage } from './stage';
 export type Scenario = {
   workflow: (typeof WORKFLOWS)[keyof typeof WORKFLOWS];
   name: string;
-  /** The apps of its drivers, the nearest first. */
+  /** The offer versions of its drivers' apps, the nearest driver first. */
   drivers: readonly (number | null)[];
-  /** @returns the id of the workflow, which has come as far as the scenario goes */
+  /** @returns the id of the workflow, at the end of the scenario */
   play(stage: Stage): Promise<string>;
 };
 
-/** Sets the scene and plays. */
+/** Sets up a city and runs the scenario. */
 export async function play({ drivers, play: act }: Scenario, world: RealTemporalWorld): Promise<string> {
   return act(await Stage.set(world, drivers));
 }

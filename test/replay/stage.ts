@@ -1,28 +1,15 @@
-/**
- * What scenarios have in common: a city of their own with drivers, and the ways in which a delivery is spoken
- * to.
- */
+/** The common parts of scenarios: a city with drivers, and the ways to send events to a delivery. */
 import type { Actor, ReasonCode, Step } from '../../domain/delivery/status';
 import type { DispatchLimits } from '../../domain/delivery/decisionContext';
 import type { LeaveReason } from '../../domain/driver/loss';
 import type { RejectReason } from '../../domain/delivery/offer';
 import type { Answer } from '../../domain/delivery/deliveryState';
 import {
-  acceptOffer,
-  assignDriver,
   availabilityWorkflowId,
-  cancelDelivery,
+  COMMANDS,
   driverLeft,
   driverRescued,
-  failDelivery,
-  handOver,
-  leaveDelivery,
-  raisePay,
-  rejectOffer,
-  rescueDelivery,
-  resumeSearch,
   TASK_QUEUE,
-  takeStep,
   type WORKFLOWS,
 } from '../../workflows/contract';
 import type { NewDelivery } from '../support/dispatchWorld';
@@ -35,7 +22,7 @@ const OPS: Actor = { kind: 'ops', id: 'olga' };
 
 export type LiveOffer = { offerId: string; driverId: string };
 
-/** One scenario's own city: other scenarios' deliveries do not want its drivers. */
+/** The city of one scenario, so that deliveries of other scenarios do not use its drivers. */
 export class Stage {
   private constructor(
     readonly world: RealTemporalWorld,
@@ -76,7 +63,7 @@ export class Stage {
     return this.world.dispatch({ ...delivery, cityId: this.cityId });
   }
 
-  /** Waits for the record, not by queries. */
+  /** Waits for a row, without queries to the workflow. */
   is({ deliveryId }: RunningDelivery, wanted: string): Promise<true> {
     return eventually(
       `the delivery is ${wanted}`,
@@ -99,16 +86,16 @@ export class Stage {
   }
 
   accept({ handle }: RunningDelivery, offer: LiveOffer): Promise<Answer> {
-    return handle.executeUpdate(acceptOffer, { args: [{ ...offer, correlationId }] });
+    return handle.executeUpdate(COMMANDS.acceptOffer.update, { args: [{ ...offer, correlationId }] });
   }
 
   reject({ handle }: RunningDelivery, offer: LiveOffer, reason: RejectReason = 'TOO_FAR'): Promise<Answer> {
-    return handle.executeUpdate(rejectOffer, { args: [{ ...offer, reason, correlationId }] });
+    return handle.executeUpdate(COMMANDS.rejectOffer.update, { args: [{ ...offer, reason, correlationId }] });
   }
 
   async steps({ handle }: RunningDelivery, driverId: string, ...steps: Step[]): Promise<void> {
     for (const step of steps)
-      await handle.executeUpdate(takeStep, {
+      await handle.executeUpdate(COMMANDS.takeStep.update, {
         args: [{ step, by: { kind: 'driver', id: driverId }, deviceAt: null, correlationId }],
       });
   }
@@ -119,17 +106,19 @@ export class Stage {
     reason: ReasonCode,
     goods: 'RETURN' | 'LOST',
   ): Promise<Answer> {
-    return handle.executeUpdate(failDelivery, {
+    return handle.executeUpdate(COMMANDS.failDelivery.update, {
       args: [{ by: { kind: 'driver', id: driverId }, reason, goods, correlationId }],
     });
   }
 
   cancel({ handle }: RunningDelivery, reason: ReasonCode = 'OPS_CANCELLED'): Promise<Answer> {
-    return handle.executeUpdate(cancelDelivery, { args: [{ by: OPS, reason, correlationId }] });
+    return handle.executeUpdate(COMMANDS.cancelDelivery.update, {
+      args: [{ by: OPS, reason, correlationId }],
+    });
   }
 
   assign({ handle }: RunningDelivery, driverId: string): Promise<Answer> {
-    return handle.executeUpdate(assignDriver, {
+    return handle.executeUpdate(COMMANDS.assignDriver.update, {
       args: [{ driverId, by: OPS, override: false, why: 'they are next door', correlationId }],
     });
   }
@@ -142,19 +131,25 @@ export class Stage {
     const { id: assignmentId } = await this.world.db.assignment.findFirstOrThrow({
       where: { deliveryId, driverId, state: 'ACTIVE' },
     });
-    return handle.executeUpdate(leaveDelivery, { args: [{ driverId, assignmentId, reason, correlationId }] });
+    return handle.executeUpdate(COMMANDS.leaveDelivery.update, {
+      args: [{ driverId, assignmentId, reason, correlationId }],
+    });
   }
 
   resume({ handle }: RunningDelivery): Promise<Answer> {
-    return handle.executeUpdate(resumeSearch, { args: [{ by: OPS, why: 'anybody will do', correlationId }] });
+    return handle.executeUpdate(COMMANDS.resumeSearch.update, {
+      args: [{ by: OPS, why: 'anybody will do', correlationId }],
+    });
   }
 
   raisePay({ handle }: RunningDelivery, bonusCents: number): Promise<Answer> {
-    return handle.executeUpdate(raisePay, { args: [{ bonusCents, by: OPS, why: 'rain', correlationId }] });
+    return handle.executeUpdate(COMMANDS.raisePay.update, {
+      args: [{ bonusCents, by: OPS, why: 'rain', correlationId }],
+    });
   }
 
   handOver({ handle }: RunningDelivery, driverId: string): Promise<Answer> {
-    return handle.executeUpdate(handOver, {
+    return handle.executeUpdate(COMMANDS.handOver.update, {
       args: [{ driverId, by: OPS, override: false, meetingId: null, why: 'flat tyre', correlationId }],
     });
   }
@@ -178,7 +173,7 @@ export class Stage {
     const { id: assignmentId } = await this.world.db.assignment.findFirstOrThrow({
       where: { deliveryId, driverId, state: 'ACTIVE' },
     });
-    return handle.executeUpdate(rescueDelivery, {
+    return handle.executeUpdate(COMMANDS.rescueDelivery.update, {
       args: [{ driverId, offerId: null, assignmentId, by: OPS, why: 'accident', correlationId }],
     });
   }
@@ -188,7 +183,7 @@ export class Stage {
     return this.world.addDriver({ cityId: this.cityId, at: this.world.standard.pickup });
   }
 
-  /** Waits for the level in the record. */
+  /** Waits for the level in the row. */
   reaches({ deliveryId }: RunningDelivery, level: number): Promise<true> {
     return eventually(
       `level ${level} is reached`,

@@ -1,4 +1,4 @@
-/** What `npm run verify -- histories` says, and that it ends as it must: run as it is run, on what is compiled. */
+/** The output and exit codes of `npm run verify -- histories`, run from the compiled programs. */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,8 @@ import { explain, reasonOf } from '../../worker/replayCheck/words';
 const file = { workflow: 'delivery', release: '2.0.0', scenario: 'failed-at-pickup' };
 const inner = (message: string): Error =>
   new Error(
-    `Replay failed. Details: Workflow activation completion failed: Failure { failure: Some(Failure { message: "${message}", source: "" }) }`,
+    'Replay failed. Details: Workflow activation completion failed: ' +
+      `Failure { failure: Some(Failure { message: "${message}", source: "" }) }`,
   );
 
 describe('a history that does not replay', () => {
@@ -35,7 +36,7 @@ describe('a history that does not replay', () => {
     expect(reasonOf(error)).toBe(words);
   });
 
-  test('is told with its release, what it means and what to do', () => {
+  test('is reported with its release, its meaning and the next step', () => {
     const words = explain(
       [
         {
@@ -51,7 +52,7 @@ describe('a history that does not replay', () => {
     expect(words).toMatch(/docs\/upgrading\.md/);
   });
 
-  test('is not spoken of where there is none', () => {
+  test('is not mentioned where there is none', () => {
     expect(explain([], 63)).toMatch(/^All 63 recorded histories replay/);
   });
 });
@@ -78,12 +79,12 @@ describe('npm run verify -- histories', () => {
     }
   };
 
-  test('ends with 0 for the workflows as they are', async () => {
+  test('ends with 0 for the current workflows', async () => {
     const { code, stdout } = await check();
     expect({ code, ...(JSON.parse(stdout) as object) }).toMatchObject({ code: 0, refused: [] });
   }, 120_000);
 
-  test('ends with 1 for a workflow that was changed without a thought, and says which history of which release', async () => {
+  test('ends with 1 for an incompatible workflow, and names history and release', async () => {
     await altered('unguarded', async (bundle) => {
       const { code, stderr } = await check('--bundle', bundle);
       expect(code).toBe(1);
@@ -93,7 +94,7 @@ describe('npm run verify -- histories', () => {
     });
   }, 120_000);
 
-  test('ends with 2 for a bundle that there is not', async () => {
+  test('ends with 2 for a missing bundle', async () => {
     expect((await check('--bundle', join(tmpdir(), 'no-such-bundle.js'))).code).toBe(2);
   }, 120_000);
 });

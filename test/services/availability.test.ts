@@ -322,7 +322,7 @@ describe('the end of a timed state', () => {
     expect(await world.row(driverId)).toMatchObject({ availability: 'OFFLINE' });
   });
 
-  test('takes nobody for silent while our own ears are shut', async () => {
+  test('takes nobody for silent while ingest is down', async () => {
     const driverId = await afterBreak(null);
     await world.redis.flush();
     await end(driverId, until);

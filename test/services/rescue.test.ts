@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createMessageHandler } from '../../services/outbox/outboxMessages';
 import type { Dispatcher } from '../../services/ports';
 import { createRescue, type RescueAsked, type RescueService } from '../../services/rescue';
-import type { WorkflowEvent } from '../../activities/delivery';
+import type { IncomingEvent } from '../../domain/delivery/events';
 import { AVAILABILITY_LIMITS } from '../../domain/driver/availability';
 import type { Message } from '../../domain/notices/message';
 import { createDispatchWorld, type DispatchWorld } from '../support/dispatchWorld';
@@ -41,7 +41,7 @@ const asked = (change: Partial<RescueAsked> = {}): RescueAsked => ({
   correlationId: 'call-7',
   ...change,
 });
-const tell = (deliveryId: string, event: WorkflowEvent) =>
+const tell = (deliveryId: string, event: IncomingEvent) =>
   world.activities[event.kind]({ deliveryId, correlationId: 'test', at: Date.now(), event });
 const statusOf = async (deliveryId: string) =>
   (await world.db.delivery.findUniqueOrThrow({ where: { id: deliveryId } })).status;

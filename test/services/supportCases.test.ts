@@ -3,7 +3,7 @@
  * word to the pager.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import type { WorkflowEvent } from '../../activities/delivery';
+import type { IncomingEvent } from '../../domain/delivery/events';
 import { createSupportCases, type SupportCases } from '../../services/supportCases';
 import type { Notice } from '../../domain/notices/notice';
 import { DeliveryScene as Scene, NOBODY } from '../support/deliveryScene';
@@ -244,7 +244,7 @@ describe('all at once', () => {
       const { scene, caseId } = await carried('FELL_SILENT');
       const driverId = scene.driver();
       const assignmentId = await scene.jobOf(driverId);
-      const step: WorkflowEvent = {
+      const step: IncomingEvent = {
         kind: 'takeStep',
         step: 'arriveAtDropoff',
         by: { kind: 'driver', id: driverId },

@@ -53,11 +53,11 @@ describe('settings of notices', () => {
       WEB_PUSH_VAPID_SUBJECT: 'ops@dispatch.example',
     });
     expect(problems).toEqual([
-      'SLACK_WEBHOOK_URL is no such address (its value is not shown); allowed: an address that begins with https://, or http:// on 127.0.0.1 or localhost',
+      'SLACK_WEBHOOK_URL is not such an address (its value is not shown); allowed: an address that begins with https://, or http:// on 127.0.0.1 or localhost',
       'PAGERDUTY_ROUTING_KEY has only 9 bytes (its value is not shown); allowed: at least 32 bytes',
       'PAGERDUTY_URL is "http://pager.example/"; allowed: an address that begins with https://, or http:// on 127.0.0.1 or localhost',
       'WEB_PUSH_VAPID_PUBLIC_KEY is "short"; allowed: 65 bytes in base64url',
-      'WEB_PUSH_VAPID_PRIVATE_KEY has not the right form (its value is not shown); allowed: 32 bytes in base64url',
+      'WEB_PUSH_VAPID_PRIVATE_KEY has the wrong format (its value is not shown); allowed: 32 bytes in base64url',
       'WEB_PUSH_VAPID_SUBJECT is "ops@dispatch.example"; allowed: a mailto: or https: address',
     ]);
   });

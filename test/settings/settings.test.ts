@@ -24,6 +24,7 @@ describe('settings', () => {
       api: { host: '127.0.0.1', port: 3_001, shutdownGraceMs: 10_000, answerTimeoutMs: 8_000 },
       worker: { healthPort: 3_002 },
       auth: { keys: { kind: 'local', key: KEY }, issuer: 'driver-service' },
+      demoSignIn: false,
     });
   });
 
@@ -147,6 +148,20 @@ describe('wrong settings', () => {
     expect(problemsOf({ ...NEEDED, JWT_LOCAL_KEY: KEY, JWT_JWKS_URL: 'https://id.example/keys' })).toEqual([
       'JWT_JWKS_URL and JWT_LOCAL_KEY are both set; allowed: exactly one of them',
     ]);
+  });
+
+  it.each([
+    [{ JWT_JWKS_URL: 'https://id.example/keys', JWT_LOCAL_KEY: undefined }, 'JWT_JWKS_URL is set'],
+    [{ API_HOST: '0.0.0.0' }, 'API_HOST is "0.0.0.0"'],
+    [{ API_HOST: 'dispatch.example' }, 'API_HOST is "dispatch.example"'],
+    [{ TRUSTED_PROXIES: '1' }, 'TRUSTED_PROXIES is 1'],
+  ])('are a demo that others than this machine could sign in to: %j', (env, reason) => {
+    const demo = { ...NEEDED, JWT_LOCAL_KEY: KEY, DEMO_SIGN_IN: 'true' };
+    expect(problemsOf({ ...demo, ...env })).toEqual([
+      `DEMO_SIGN_IN is true and ${reason}; allowed: only one of them`,
+    ]);
+    expect(readApiSettings({ ...demo, API_HOST: '127.0.0.1' }).demoSignIn).toBe(true);
+    expect(problemsOf({ ...demo, ...env, DEMO_SIGN_IN: 'false' })).toEqual([]);
   });
 
   it('are escalation levels that do not rise', () => {

@@ -12,6 +12,7 @@ describe('what the demo is asked for', () => {
       everyMs: 4_000,
       exit: false,
       hostile: false,
+      demand: 'balanced',
       harms: [],
       harmEveryMs: 5_000,
     });
@@ -25,6 +26,7 @@ describe('what the demo is asked for', () => {
       everyMs: 1_500,
       exit: true,
       hostile: false,
+      demand: null,
     });
   });
 
@@ -40,6 +42,19 @@ describe('what the demo is asked for', () => {
     expect(
       readOptions(['--deliveries', '60', '--hostile', '--exit', '--drivers', '30', '--every', '2']),
     ).toMatchObject({ drivers: 30, everyMs: 2_000 });
+  });
+
+  test('a rush, without end', () => {
+    expect(readOptions(['--rush'])).toMatchObject({
+      deliveries: null,
+      demand: 'rush',
+      drivers: 12,
+      speed: 20,
+    });
+  });
+
+  test('a steady pause between orders, whatever the drivers do', () => {
+    expect(readOptions(['--every', '4'])).toMatchObject({ deliveries: null, demand: null, everyMs: 4_000 });
   });
 
   test('harms in turns', () => {
@@ -65,6 +80,8 @@ describe('what the demo is asked for', () => {
       ['--hostile', '--deliveries', '10', '--exit'],
       '--deliveries must be a whole number from 42',
     ],
+    ['a rush with a pace', ['--rush', '--every', '2'], '--rush sets the orders itself'],
+    ['a rush with a number', ['--rush', '--deliveries', '20', '--exit'], '--rush sets the orders itself'],
     ['harm that nobody judges', ['--harm', 'api'], '--harm needs --exit'],
     [
       'an unknown harm',

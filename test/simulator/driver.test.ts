@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import type { DeliveryStatus, Step } from '../../domain/delivery/status';
 import { STEPS } from '../../domain/delivery/status';
 import type { DriverNews, DriverSocket } from '../../simulator/client/driverSocket';
@@ -412,5 +412,60 @@ describe('a simulated driver', () => {
     await driver.endRest();
     expect(world.asked).toEqual(['break', 'start']);
     expect(driver.isFree).toBe(true);
+  });
+
+  test('goes home in silence, and comes back with a place and a new shift', async () => {
+    const world = service({ ends: 'never', firstNews: [] });
+    world.client.sendPositions = async () => {
+      world.asked.push('place');
+      return done;
+    };
+    const { driver } = driverOf(world);
+    const askedIn = async (ms: number): Promise<string[]> => {
+      world.asked.length = 0;
+      await jest.advanceTimersByTimeAsync(ms);
+      return [...world.asked];
+    };
+    jest.useFakeTimers();
+    try {
+      const working = driver.work(world.over.signal);
+      expect(await askedIn(60_000)).toEqual(expect.arrayContaining(['start', 'place']));
+      expect(await driver.goHome()).toBe(true);
+      expect(driver.isOnDuty).toBe(false);
+      expect(await askedIn(60_000)).toEqual([]);
+      expect(await driver.comeBack()).toBe(true);
+      expect(driver.isOnDuty).toBe(true);
+      expect(world.asked).toEqual(['place', 'start']);
+      expect(new Set(await askedIn(60_000))).toEqual(new Set(['place']));
+      world.over.abort();
+      await working;
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
+  test('stays on duty where the service does not let them go', async () => {
+    const { driver } = driverOf({
+      ...service({ ends: 'never', firstNews: [] }),
+      client: { ...service({ ends: 'never', firstNews: [] }).client, endShift: async () => refused },
+    });
+    expect(await driver.goHome()).toBe(false);
+    expect(driver.isOnDuty).toBe(true);
+  });
+
+  test('has to fetch what is in hand until the goods are', async () => {
+    const world = service({ ends: 'never', firstNews: [OFFER] });
+    const seen: boolean[] = [];
+    const { step } = world.client;
+    const { driver } = driverOf(world);
+    world.client.step = async (deliveryId, what, at) => {
+      seen.push(driver.hasToFetch);
+      if (what === 'deliver') world.over.abort();
+      return step(deliveryId, what, at);
+    };
+    expect(driver.hasToFetch).toBe(false);
+    await driver.work(world.over.signal);
+    // Arriving and fetching; then arriving at the door and handing over.
+    expect(seen).toEqual([true, true, false, false]);
   });
 });

@@ -169,6 +169,7 @@ describe('the desk', () => {
       delivery: async () => ({ ok: true, ...view.delivery }),
       driver: async () => ({ ok: true, ...driver }),
       availableDrivers: async () => ({ ok: true, drivers: [driver] }),
+      backlog: async () => ({ ok: true, waiting: 1 }),
       assign: (deliveryId, driverId) => byHand('assign', deliveryId, driverId),
       handOver: (deliveryId, { driverId }) => byHand('handOver', deliveryId, driverId),
       raisePay: (deliveryId, bonusCents) => note(`raisePay ${deliveryId} ${bonusCents}`),

@@ -9,37 +9,25 @@ import { WorkflowNotFoundError } from '@temporalio/common';
 import { pino } from 'pino';
 import request from 'supertest';
 import { v7 as newId } from 'uuid';
-import { createAuditChains } from '../../adapters/postgres/auditChains';
 import { readerOf } from '../../adapters/postgres/database';
-import { createDriverRegistry } from '../../adapters/postgres/driverRegistry';
 import { createFeatureClient } from '../../adapters/openfeature/featureClient';
-import { createOrderStore } from '../../adapters/postgres/orderStore';
 import { createRedisDriverMap } from '../../adapters/redis/driverMap';
-import { createAuditService } from '../../services/auditChains';
-import { createAvailability } from '../../services/availability';
-import { answerFromRow } from '../../activities/delivery';
-import { createDriverStates } from '../../services/driverStates';
+import { composeServices } from '../../services/compose';
+import { answerFromRow } from '../../services/deliveries/deliveryEvents';
 import { createFeatureService, type FeatureService } from '../../services/features/featureService';
 import { createFeatureRegistry } from '../../services/features/featureRegistry';
-import { createOrders } from '../../services/orders';
-import { createPositions } from '../../services/positions';
-import { createRegistration } from '../../services/registration';
-import { createRescue } from '../../services/rescue';
-import { createSupportCases } from '../../services/supportCases';
-import { createZoneHealth } from '../../services/zones/zoneHealth';
-import { createAnswers, eventOf, type WorkflowUpdates } from '../../api/commands/answers';
+import { createCommandSender, type WorkflowUpdates } from '../../api/commands/commandSender';
 import { createApp } from '../../api/app';
 import type { ApiDeps } from '../../api/deps';
 import { createTokenReader } from '../../api/auth/tokens';
 import { AVAILABILITY_LIMITS } from '../../domain/driver/availability';
-import { ESCALATION_THRESHOLDS } from '../../domain/delivery/escalation';
-import { TRAVEL_MODEL } from '../../domain/geo/places';
+import { RANKING_LIMITS } from '../../domain/matching/candidate';
 import type { FeatureSetting } from '../../domain/features/rollout';
 import type { AuthSettings } from '../../settings';
 import { createDispatchWorld, type DispatchWorld } from './dispatchWorld';
 import { freshRedis, type FreshRedis } from './freshRedis';
 
-const KEY = 'a key for tests only, of over 32 bytes';
+export const KEY = 'a key for tests only, of over 32 bytes';
 export const AUTH: AuthSettings = {
   keys: { kind: 'local', key: KEY },
   issuer: 'tests',
@@ -122,7 +110,8 @@ function urlOf(server: Server): string {
 function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiDeps {
   const {
     db,
-    deps: { notifyRelay, features, store, limits },
+    postgres,
+    deps: { notifyRelay, features, store, limits, travel, timeScale },
   } = world;
   const log = pino({ level: 'silent' });
   const clock = Date.now;
@@ -130,7 +119,26 @@ function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiD
     freshPositionMs: AVAILABILITY_LIMITS.freshPositionMs,
     keyPrefix,
   });
+  const services = composeServices({
+    postgres,
+    map,
+    features,
+    dispatcher: { wake: async () => {} },
+    settings: {
+      ...limits,
+      availability: AVAILABILITY_LIMITS,
+      ranking: RANKING_LIMITS,
+      travel,
+      timeScale,
+      searchLeadMs: 600_000,
+      database: { statementTimeoutMs: 5_000 },
+    },
+    clock,
+    newId,
+    notifyRelay,
+  });
   return {
+    ...services,
     settings: {
       api: { host: '127.0.0.1', port: 0, trustedProxies: 0, shutdownGraceMs: 1_000, answerTimeoutMs: 2_000 },
       rateLimits: {
@@ -151,14 +159,7 @@ function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiD
     keyPrefix,
     checkReplies: true,
     readToken: createTokenReader(AUTH),
-    orders: createOrders({
-      store: createOrderStore(db),
-      newId,
-      searchLeadMs: 600_000,
-      travel: TRAVEL_MODEL,
-      notifyRelay,
-    }),
-    answers: createAnswers({
+    commands: createCommandSender({
       updates: updatesInProcess(world),
       timeoutMs: 2_000,
       log,
@@ -166,31 +167,12 @@ function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiD
       answerFromRow: (deliveryId, event) =>
         answerFromRow({ store, limits, features, clock, newId }, deliveryId, event),
     }),
-    availability: createAvailability({ db, map, features, clock, limits: AVAILABILITY_LIMITS, notifyRelay }),
-    positions: createPositions({ db, map, clock, notifyRelay }),
-    registration: createRegistration(createDriverRegistry(db)),
-    supportCases: createSupportCases({ db, clock, notifyRelay }),
-    rescue: createRescue({ db, features, clock, newId, limits: AVAILABILITY_LIMITS, notifyRelay }),
-    zoneHealth: createZoneHealth({
-      db,
-      map,
-      clock,
-      freshPositionMs: AVAILABILITY_LIMITS.freshPositionMs,
-      waiting: ESCALATION_THRESHOLDS,
-      timeScale: 1,
-      notifyRelay,
-    }),
     push: { publicKey: PUSH_KEY, allowLocal: false },
-    driverStates: createDriverStates({ db, clock }),
-    audit: createAuditService(createAuditChains(db)),
     features: createQuietFeatures(world, [
       { feature: 'driver_offers', state: 'ON', rolloutPercent: 100, cities: null },
     ]),
     readiness: {
-      dependencies: [
-        { name: 'postgres', check: () => db.$queryRaw`SELECT 1` },
-        { name: 'redis', check: () => redis.ping() },
-      ],
+      checks: { postgres: () => db.$queryRaw`SELECT 1`, redis: () => redis.ping() },
       isStopping: () => false,
     },
   };
@@ -227,18 +209,15 @@ export function createQuietFeatures(
 /** The transaction of the update's event, as the workflow's one writer runs it. */
 export function updatesInProcess({ db, activities }: DispatchWorld): WorkflowUpdates {
   return {
-    execute: async (workflowId, question) => {
+    execute: async (workflowId, { command, payload }) => {
       const [, merchantId = '', sellerOrderId = ''] = workflowId.split('/').map(decodeURIComponent);
       const { id: deliveryId } = await db.delivery.findUniqueOrThrow({
         where: { merchantId_sellerOrderId: { merchantId, sellerOrderId } },
       });
-      const told = await activities[question.kind]({
-        deliveryId,
-        correlationId: question.args.correlationId,
-        at: Date.now(),
-        event: eventOf(question),
-      });
-      return told.answer;
+      const event = command.eventOf(payload);
+      const { correlationId } = payload;
+      const result = await activities[event.kind]({ deliveryId, correlationId, at: Date.now(), event });
+      return result.answer;
     },
     recall: async (workflowId) => {
       throw new WorkflowNotFoundError('no update is remembered here', workflowId, undefined);

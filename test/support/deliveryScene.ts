@@ -3,7 +3,8 @@
  * database.
  */
 import { expect } from '@jest/globals';
-import type { EventResult, WorkflowEvent } from '../../activities/delivery';
+import type { IncomingEvent } from '../../domain/delivery/events';
+import type { EventResult } from '../../services/deliveries/deliveryEvents';
 import type { ReasonCode, Step } from '../../domain/delivery/status';
 import type { Notice } from '../../domain/notices/notice';
 import type { Answer } from '../../domain/delivery/deliveryState';
@@ -44,7 +45,7 @@ export class DeliveryScene {
     return this.drivers[index] ?? NOBODY;
   }
 
-  tell(event: WorkflowEvent, at = Date.now()): Promise<EventResult> {
+  tell(event: IncomingEvent, at = Date.now()): Promise<EventResult> {
     return this.world.activities[event.kind]({
       deliveryId: this.deliveryId,
       correlationId: 'test',
@@ -53,7 +54,7 @@ export class DeliveryScene {
     });
   }
 
-  async answer(event: WorkflowEvent, at?: number): Promise<Answer> {
+  async answer(event: IncomingEvent, at?: number): Promise<Answer> {
     return (await this.tell(event, at)).answer;
   }
 
@@ -89,7 +90,7 @@ export class DeliveryScene {
     for (const step of steps) expect(await this.step(step)).toMatchObject({ outcome: 'moved' });
   }
 
-  fail(reason: ReasonCode, goods: 'RETURN' | 'LOST' = 'RETURN'): WorkflowEvent {
+  fail(reason: ReasonCode, goods: 'RETURN' | 'LOST' = 'RETURN'): IncomingEvent {
     return { kind: 'failDelivery', by: { kind: 'driver', id: this.driver() }, reason, goods };
   }
 

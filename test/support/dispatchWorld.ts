@@ -5,11 +5,8 @@
 import { v7 as newId } from 'uuid';
 import { createDeliveryStore } from '../../adapters/postgres/deliveryStore';
 import { createRelay, type Relay } from '../../adapters/postgres/relay';
-import {
-  createDeliveryActivities,
-  type DeliveryActivities,
-  type DeliveryDeps,
-} from '../../activities/delivery';
+import { createDeliveryActivities, type DeliveryActivities } from '../../activities/delivery';
+import type { DeliveryDeps } from '../../services/deliveries/deliveryEvents';
 import type { MessageHandler } from '../../services/outbox/outboxRelay';
 import type { Features } from '../../services/ports';
 import { AVAILABILITY_LIMITS, type Availability } from '../../domain/driver/availability';

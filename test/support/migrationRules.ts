@@ -49,6 +49,12 @@ const RULES: readonly { is: RegExp; but?: RegExp; words: string }[] = [
     words: 'an index of a table in use is built CONCURRENTLY, or nothing can be written to it meanwhile',
   },
   {
+    is: /^CREATE (UNIQUE )?INDEX CONCURRENTLY/i,
+    but: /IF NOT EXISTS/i,
+    words:
+      'an index is built CONCURRENTLY IF NOT EXISTS: it may be there, built by hand or by a start that was killed',
+  },
+  {
     is: /ADD CONSTRAINT .*(CHECK|FOREIGN KEY)/i,
     but: /NOT VALID/i,
     words:

@@ -12,22 +12,18 @@ import { pruneSent } from '../../adapters/postgres/outbox';
 import { createRunningDeliveries } from '../../adapters/temporal/runningDeliveries';
 import { createDispatcher } from '../../adapters/temporal/dispatcher';
 import { createAuditCheck } from '../../activities/sweeps/auditCheck';
-import { type AvailabilityService, createAvailability } from '../../services/availability';
-import type { DeliveryActivities, EventInput, EventResult } from '../../activities/delivery';
-import { createLiveMap } from '../../services/liveMap';
+import { activitiesRunBy, type DeliveryActivities } from '../../activities/delivery';
+import type { AvailabilityService } from '../../services/availability';
+import { composeMessageHandler, composeServices } from '../../services/compose';
 import { createLostDrivers } from '../../activities/sweeps/lostDrivers';
 import { createOpenRowsSweep } from '../../activities/sweeps/openRows';
-import { createMessageHandler } from '../../services/outbox/outboxMessages';
 import type { Clock, Dispatcher } from '../../services/ports';
 import { createPresence } from '../../activities/sweeps/presence';
 import { createUnassignedRows } from '../../adapters/postgres/unassignedRows';
 import { createEscalationCheck } from '../../activities/sweeps/escalationCheck';
-import { createSupportCases } from '../../services/supportCases';
 import { createUpkeep } from '../../activities/sweeps/upkeep';
-import { createWake } from '../../services/wake';
-import { createZoneHealth, type ZoneHealthReport } from '../../services/zones/zoneHealth';
+import type { ZoneHealthReport } from '../../services/zones/zoneHealth';
 import type { DispatchLimits } from '../../domain/delivery/decisionContext';
-import { ESCALATION_THRESHOLDS } from '../../domain/delivery/escalation';
 import { LOSS_LIMITS } from '../../domain/driver/loss';
 import type { Emit } from '../../domain/notices/message';
 import type { Point } from '../../domain/geo/places';
@@ -107,22 +103,32 @@ export async function createRealTemporalWorld(options: DevServerOptions = {}): P
 function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
   const {
     db,
+    postgres,
     map,
-    deps: { features, store, limits, travel, timeScale, notifyRelay },
+    deps: { features, limits, travel, timeScale, notifyRelay },
   } = world;
   const clock: Clock = Date.now;
   const sweepClock = { aheadMs: 0 };
   const outage = { transactionsLeft: 0 };
   const emits: Emit[] = [];
   const dispatcher = createDispatcher(client, db);
-  const availability = createAvailability({
-    db,
+  const services = composeServices({
+    postgres,
     map,
     features,
+    dispatcher,
+    settings: {
+      ...limits,
+      travel,
+      timeScale,
+      searchLeadMs: 600_000,
+      database: { statementTimeoutMs: 5_000 },
+    },
     clock,
-    limits: limits.availability,
+    newId,
     notifyRelay,
   });
+  const { availability, zoneHealth } = services;
   const presence = createPresence({
     db,
     map,
@@ -131,18 +137,6 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
     clock,
     limits: limits.availability,
     notifyRelay,
-  });
-  const wake = createWake({
-    db,
-    map,
-    store,
-    dispatcher,
-    clock,
-    features: world.deps.features,
-    search: limits.search,
-    ranking: limits.ranking,
-    travel,
-    timeScale,
   });
   const sweepOpenRows = createOpenRowsSweep({
     store: createOpenRowsStore(db),
@@ -173,32 +167,20 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
     positionsKeptMs: 1,
     clock,
   });
-  const handle = createMessageHandler({
+  const handle = composeMessageHandler(services, {
     dispatcher,
     emitter: { emit: async (event) => void emits.push(event) },
-    syncDriver: createLiveMap({ db, map, clock }).syncDriver,
-    releaseDriver: (driverId, correlationId) => availability.releaseDriver(driverId, correlationId),
-    driverFree: wake.driverFree,
     notify: async () => {},
   });
   const { sweepLostDrivers } = createLostDrivers({
     db,
     map: { look: map.look, ingestUpSince: async () => 0 },
-    cases: createSupportCases({ db, clock, notifyRelay }),
+    cases: services.supportCases,
     clock: () => Date.now() + sweepClock.aheadMs,
     limits: LOSS_LIMITS,
     travel,
     timeScale,
     log: { warn: () => {} },
-    notifyRelay,
-  });
-  const zoneHealth = createZoneHealth({
-    db,
-    map,
-    clock,
-    freshPositionMs: limits.ranking.freshPositionMs,
-    waiting: ESCALATION_THRESHOLDS,
-    timeScale,
     notifyRelay,
   });
   const sweepZoneHealth = (): Promise<ZoneHealthReport> => zoneHealth.compute(null);
@@ -224,27 +206,8 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
 }
 
 function failingIn(outage: RealTemporalWorld['outage'], activities: DeliveryActivities): DeliveryActivities {
-  const store = (input: EventInput): Promise<EventResult> => {
+  return activitiesRunBy((input) => {
     if (outage.transactionsLeft-- > 0) throw new Error('the database is away');
     return activities[input.event.kind](input);
-  };
-  return {
-    lookForDriver: store,
-    lapseOffer: store,
-    giveUpSearch: store,
-    acceptOffer: store,
-    rejectOffer: store,
-    takeStep: store,
-    failDelivery: store,
-    cancelDelivery: store,
-    assignDriver: store,
-    releaseDriver: store,
-    readDelivery: store,
-    escalate: store,
-    handOver: store,
-    leaveDelivery: store,
-    rescueDelivery: store,
-    raisePay: store,
-    resumeSearch: store,
-  };
+  });
 }

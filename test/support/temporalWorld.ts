@@ -4,12 +4,12 @@
  */
 import { type Client } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { Worker } from '@temporalio/worker';
+import { Worker, type WorkerOptions } from '@temporalio/worker';
 import { createDispatcher } from '../../adapters/temporal/dispatcher';
 import { createMessageHandler } from '../../services/outbox/outboxMessages';
 import { snapshotOf, nextDeadline } from '../../domain/delivery/deadline';
 import type { Emit } from '../../domain/notices/message';
-import { cancelDelivery, deliveryWorkflowId, TASK_QUEUE } from '../../workflows/contract';
+import { COMMANDS, deliveryWorkflowId, TASK_QUEUE } from '../../workflows/contract';
 import { requiredVariable } from './database';
 import { createDispatchWorld, type DispatchWorld, MERCHANT, type NewDelivery } from './dispatchWorld';
 import { workflowsUnderTest } from './workflowsUnderTest';
@@ -47,7 +47,10 @@ const ATTRIBUTES = {
   MerchantId: 2,
 } as const;
 
-export async function createTemporalWorld(): Promise<TemporalWorld> {
+/** @param workflows those of the service, where nothing else is given */
+export async function createTemporalWorld({
+  workflows = workflowsUnderTest(),
+}: { workflows?: Pick<WorkerOptions, 'workflowBundle' | 'sinks'> } = {}): Promise<TemporalWorld> {
   const world = await createDispatchWorld();
   const env = await TestWorkflowEnvironment.createTimeSkipping({
     server: { executable: { type: 'existing-path', path: requiredVariable('TEST_TEMPORAL_TEST_SERVER') } },
@@ -65,7 +68,7 @@ export async function createTemporalWorld(): Promise<TemporalWorld> {
     throw new Error(`${name} is not part of this test`);
   };
   const worker = await Worker.create({
-    ...workflowsUnderTest(),
+    ...workflows,
     connection: env.nativeConnection,
     namespace: env.namespace,
     taskQueue: TASK_QUEUE,
@@ -131,7 +134,7 @@ export async function createTemporalWorld(): Promise<TemporalWorld> {
         // By an update, not by terminate: the test server's clock stands still after that. One that is
         // carried has no timer and may stay.
         await handle
-          .executeUpdate(cancelDelivery, {
+          .executeUpdate(COMMANDS.cancelDelivery.update, {
             args: [{ by: { kind: 'ops', id: 'test' }, reason: 'OPS_CANCELLED', correlationId: 'test' }],
           })
           .catch(() => undefined);

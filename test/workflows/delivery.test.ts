@@ -2,16 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import type { Step } from '../../domain/delivery/status';
 import type { Answer } from '../../domain/delivery/deliveryState';
-import {
-  acceptOffer,
-  assignDriver,
-  cancelDelivery,
-  driverLeft,
-  failDelivery,
-  getSnapshot,
-  rejectOffer,
-  takeStep,
-} from '../../workflows/contract';
+import { COMMANDS, driverLeft, getSnapshot } from '../../workflows/contract';
 import { type NewDelivery, type NewDriver, PICKUP } from '../support/dispatchWorld';
 import { eventually } from '../support/eventually';
 import { createTemporalWorld, type RunningDelivery, type TemporalWorld } from '../support/temporalWorld';
@@ -33,8 +24,8 @@ const offersOf = (deliveryId: string) =>
 const driverRow = (id: string) => world.db.driver.findUniqueOrThrow({ where: { id } });
 
 /**
- * Waits for the record to be as wanted. Not by queries: on the test server each costs the history events that
- * some tests count.
+ * Waits for a row to match. Not by queries to the workflow: on the test server each adds history events,
+ * which some tests count.
  */
 async function until(
   delivery: Pick<RunningDelivery, 'deliveryId'>,
@@ -55,7 +46,7 @@ async function offered(delivery: RunningDelivery): Promise<{ offerId: string; dr
   return { offerId, driverId };
 }
 
-/** Waits for a live offer to this very driver. */
+/** Waits for a live offer to this driver. */
 async function untilOffered(delivery: RunningDelivery, driverId: string): Promise<void> {
   for (let tries = 0; tries < 500; tries += 1) {
     if (
@@ -70,14 +61,17 @@ async function untilOffered(delivery: RunningDelivery, driverId: string): Promis
 const accept = (
   { handle }: RunningDelivery,
   { offerId, driverId }: { offerId: string; driverId: string },
-): Promise<Answer> => handle.executeUpdate(acceptOffer, { args: [{ offerId, driverId, correlationId }] });
+): Promise<Answer> =>
+  handle.executeUpdate(COMMANDS.acceptOffer.update, { args: [{ offerId, driverId, correlationId }] });
 const reject = (
   { handle }: RunningDelivery,
   { offerId, driverId }: { offerId: string; driverId: string },
 ): Promise<Answer> =>
-  handle.executeUpdate(rejectOffer, { args: [{ offerId, driverId, reason: 'TOO_FAR', correlationId }] });
+  handle.executeUpdate(COMMANDS.rejectOffer.update, {
+    args: [{ offerId, driverId, reason: 'TOO_FAR', correlationId }],
+  });
 const go = ({ handle }: RunningDelivery, driverId: string, step: Step): Promise<Answer> =>
-  handle.executeUpdate(takeStep, {
+  handle.executeUpdate(COMMANDS.takeStep.update, {
     args: [{ step, by: { kind: 'driver', id: driverId }, deviceAt: null, correlationId }],
   });
 
@@ -88,7 +82,7 @@ type Scene = {
   dispatch: (delivery?: NewDelivery & { news?: 'first' }) => Promise<RunningDelivery>;
 };
 
-/** A city of the test's own with these drivers: other tests' deliveries do not want them. */
+/** A city for one test with these drivers, so that other tests' deliveries do not use them. */
 async function scene(...wanted: NewDriver[]): Promise<Scene> {
   const cityId = await world.addCity();
   const drivers: string[] = [];
@@ -105,7 +99,7 @@ const NEAR = { at: PICKUP };
 const FAR = { at: { lat: PICKUP.lat + 0.02, lng: PICKUP.lng } };
 
 describe('a delivery whose first driver accepts', () => {
-  test('goes to the door, costs at most 42 events, and leaves its driver free', async () => {
+  test('is delivered, costs at most 42 events, and leaves its driver free', async () => {
     const { near: driverId, dispatch } = await scene(NEAR);
     const delivery = await dispatch();
     const offer = await offered(delivery);
@@ -130,7 +124,7 @@ describe('a delivery whose first driver accepts', () => {
     expect(events?.length).toBeLessThanOrEqual(42);
   });
 
-  test('has an audit entry for each change of state, chained', async () => {
+  test('has a chained audit entry for each change of state', async () => {
     const { dispatch } = await scene(NEAR);
     const delivery = await dispatch();
     await accept(delivery, await offered(delivery));
@@ -149,8 +143,8 @@ describe('a delivery whose first driver accepts', () => {
   });
 });
 
-describe('a delivery whose first news comes with its start', () => {
-  test('reads its row before the news, as a replay after a crash would', async () => {
+describe('a delivery whose first event comes with its start', () => {
+  test('reads its row before the event, as a replay after a crash would', async () => {
     const { dispatch } = await scene(NEAR);
     const { deliveryId, handle } = await dispatch({ news: 'first' });
     await until({ deliveryId }, (status) => status === 'OFFERED');
@@ -175,7 +169,7 @@ describe('an offer', () => {
     expect(await driverRow(near)).toMatchObject({ availability: 'AVAILABLE', liveOffers: 0 });
   });
 
-  test('is not over before its time', async () => {
+  test('does not end before its expiry', async () => {
     const { near: driverId, dispatch } = await scene(NEAR);
     const delivery = await dispatch();
     await offered(delivery);
@@ -183,7 +177,7 @@ describe('an offer', () => {
     expect((await offered(delivery)).driverId).toBe(driverId);
   });
 
-  test('that is rejected goes to the next driver, and to the first again only when a level is reached', async () => {
+  test('that is rejected goes to the next driver, and returns to the first only when a level is reached', async () => {
     const { near, far, dispatch } = await scene(NEAR, FAR);
     const delivery = await dispatch();
     const first = await offered(delivery);
@@ -196,12 +190,12 @@ describe('an offer', () => {
     expect(await offersOf(delivery.deliveryId)).toHaveLength(2);
     await world.pass(delivery, 1 * MINUTE);
     expect((await offersOf(delivery.deliveryId)).map(({ driverId }) => driverId)).toEqual([near, far, near]);
-    await delivery.handle.executeUpdate(cancelDelivery, {
+    await delivery.handle.executeUpdate(COMMANDS.cancelDelivery.update, {
       args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }],
     });
   });
 
-  test('accepted twice by one driver has one outcome, told twice', async () => {
+  test('accepted twice by one driver has one outcome, returned twice', async () => {
     const { dispatch } = await scene(NEAR);
     const delivery = await dispatch();
     const offer = await offered(delivery);
@@ -218,7 +212,7 @@ describe('an offer', () => {
     expect(await accept(delivery, offer)).toMatchObject({ refused: 'ALREADY_ANSWERED' });
   });
 
-  test('of somebody else cannot be accepted', async () => {
+  test('of another driver cannot be accepted', async () => {
     const { dispatch } = await scene(NEAR);
     const delivery = await dispatch();
     const { offerId } = await offered(delivery);
@@ -238,7 +232,7 @@ describe('an offer', () => {
     expect(await driverRow(near)).toMatchObject({ liveOffers: 0, activeAssignments: 1 });
   });
 
-  test('accepted after its expiry is answered OFFER_EXPIRED, and its driver is held by nothing', async () => {
+  test('accepted after its expiry is answered OFFER_EXPIRED, and holds no driver', async () => {
     const { near, dispatch } = await scene(NEAR);
     const delivery = await dispatch();
     const offer = await offered(delivery);
@@ -247,7 +241,7 @@ describe('an offer', () => {
     expect(await driverRow(near)).toMatchObject({ liveOffers: 0, activeAssignments: 0 });
   });
 
-  test('of two drivers one after another leaves the second the only one who can accept', async () => {
+  test('that expired can only be accepted by the next driver', async () => {
     const { dispatch } = await scene(NEAR, FAR);
     const delivery = await dispatch();
     const first = await offered(delivery);
@@ -260,7 +254,7 @@ describe('an offer', () => {
   });
 });
 
-describe('a driver who leaves', () => {
+describe('a driver who goes off duty', () => {
   const leave = async (
     delivery: RunningDelivery,
     news: { driverId: string; offerId: string | null; assignmentId: string | null },
@@ -283,7 +277,7 @@ describe('a driver who leaves', () => {
     expect(await accept(delivery, offer)).toMatchObject({ refused: 'OFFER_WITHDRAWN' });
   });
 
-  test('before their accept arrives is told OFFER_WITHDRAWN', async () => {
+  test('before their accept arrives gets OFFER_WITHDRAWN', async () => {
     const { near: driverId, dispatch } = await scene(NEAR);
     const delivery = await dispatch();
     const offer = await offered(delivery);
@@ -292,7 +286,7 @@ describe('a driver who leaves', () => {
     expect(await driverRow(driverId)).toMatchObject({ liveOffers: 0, activeAssignments: 0 });
   });
 
-  test('before pickup loses the delivery, which is searched for again and never offered to them', async () => {
+  test('before pickup loses the delivery, which is searched for again and not offered to them', async () => {
     const { near, far, dispatch } = await scene(NEAR, FAR);
     const delivery = await dispatch();
     const offer = await offered(delivery);
@@ -320,9 +314,11 @@ describe('a driver who leaves', () => {
 
 describe('cancelling', () => {
   const cancel = ({ handle }: RunningDelivery): Promise<Answer> =>
-    handle.executeUpdate(cancelDelivery, { args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }] });
+    handle.executeUpdate(COMMANDS.cancelDelivery.update, {
+      args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }],
+    });
 
-  test('retracts the live offer at once and frees its driver', async () => {
+  test('withdraws the live offer at once and frees its driver', async () => {
     const { near: driverId, dispatch } = await scene(NEAR);
     const delivery = await dispatch();
     await offered(delivery);
@@ -332,7 +328,7 @@ describe('cancelling', () => {
     expect(await driverRow(driverId)).toMatchObject({ availability: 'AVAILABLE', liveOffers: 0 });
   });
 
-  test('against an accept has one outcome that both are told', async () => {
+  test('against an accept has one outcome that both receive', async () => {
     const { near: driverId, dispatch } = await scene(NEAR);
     const delivery = await dispatch();
     const offer = await offered(delivery);
@@ -347,7 +343,7 @@ describe('cancelling', () => {
     });
   });
 
-  test('after pickup is refused with the present state', async () => {
+  test('after pickup is refused with the current state', async () => {
     const { near: driverId, dispatch } = await scene(NEAR);
     const delivery = await dispatch();
     await accept(delivery, await offered(delivery));
@@ -360,8 +356,8 @@ describe('cancelling', () => {
   });
 });
 
-describe('the v1 ways', () => {
-  test('with offers off the nearest driver is assigned without being asked', async () => {
+describe('v1 behaviour', () => {
+  test('with offers off the nearest driver is assigned without an offer', async () => {
     const { far: near, dispatch } = await scene(FAR, NEAR);
     world.switches.driverOffers = false;
     const delivery = await dispatch();
@@ -382,7 +378,7 @@ describe('the v1 ways', () => {
   });
 
   test.each([null, 1])(
-    'a driver whose app has offerVersion %s is assigned without being asked, even with offers on',
+    'a driver whose app has offerVersion %s is assigned without an offer, even with offers on',
     async (offerVersion) => {
       const { near: driverId, dispatch } = await scene({ offerVersion });
       const delivery = await dispatch();
@@ -391,7 +387,7 @@ describe('the v1 ways', () => {
     },
   );
 
-  test('offers that live when the flag goes off can still be accepted', async () => {
+  test('live offers can still be accepted after the feature is switched off', async () => {
     const { dispatch } = await scene(NEAR);
     const delivery = await dispatch();
     const offer = await offered(delivery);
@@ -401,7 +397,7 @@ describe('the v1 ways', () => {
   });
 });
 
-describe('with nobody free', () => {
+describe('without free drivers', () => {
   test('half an hour costs at most 100 events', async () => {
     const { dispatch } = await scene();
     const delivery = await dispatch();
@@ -412,12 +408,12 @@ describe('with nobody free', () => {
       Number(event.eventTime?.seconds) - Number(events?.[0]?.eventTime?.seconds);
     expect(events?.filter((event) => secondsIn(event) < 30 * 60).length).toBeLessThanOrEqual(100);
     expect((await row(delivery.deliveryId)).searchRound).toBeGreaterThan(10);
-    await delivery.handle.executeUpdate(cancelDelivery, {
+    await delivery.handle.executeUpdate(COMMANDS.cancelDelivery.update, {
       args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }],
     });
   });
 
-  test('two hours end it with NO_DRIVER', async () => {
+  test('the delivery ends with NO_DRIVER after two hours', async () => {
     const { dispatch } = await scene();
     const delivery = await dispatch();
     await until(delivery, (status) => status === 'SEARCHING');
@@ -442,11 +438,11 @@ describe('with nobody free', () => {
 
 describe('by hand', () => {
   const assign = ({ handle }: RunningDelivery, driverId: string, override = false): Promise<Answer> =>
-    handle.executeUpdate(assignDriver, {
+    handle.executeUpdate(COMMANDS.assignDriver.update, {
       args: [{ driverId, by: OPS, override, why: 'they are next door', correlationId }],
     });
 
-  test('a driver is assigned, pinned, and live offers on both sides are withdrawn', async () => {
+  test('a driver is assigned and pinned, and live offers on both sides are withdrawn', async () => {
     const { near, dispatch } = await scene(NEAR);
     const first = await dispatch();
     await offered(first);
@@ -465,7 +461,7 @@ describe('by hand', () => {
     });
   });
 
-  test('off duty is refused, on a break needs override', async () => {
+  test('a driver off duty is refused, and a driver on a break needs override', async () => {
     const {
       near: off,
       far: resting,
@@ -479,18 +475,18 @@ describe('by hand', () => {
   });
 });
 
-describe('failing', () => {
+describe('a failure', () => {
   const fail = (
     { handle }: RunningDelivery,
     driverId: string,
     reason: 'NOT_AT_HOME' | 'MERCHANT_CLOSED',
     goods: 'RETURN' | 'LOST',
   ): Promise<Answer> =>
-    handle.executeUpdate(failDelivery, {
+    handle.executeUpdate(COMMANDS.failDelivery.update, {
       args: [{ by: { kind: 'driver', id: driverId }, reason, goods, correlationId }],
     });
 
-  test('at the pickup ends the delivery with the reason', async () => {
+  test('at the pickup closes the delivery with the reason', async () => {
     const { near: driverId, dispatch } = await scene(NEAR);
     const delivery = await dispatch();
     await accept(delivery, await offered(delivery));
@@ -503,7 +499,7 @@ describe('failing', () => {
     expect(await driverRow(driverId)).toMatchObject({ availability: 'AVAILABLE', activeAssignments: 0 });
   });
 
-  test('at the door sends the goods back, and ends when they are back', async () => {
+  test('at the dropoff returns the goods, and closes the delivery when they are back', async () => {
     const { near: driverId, dispatch } = await scene(NEAR);
     const delivery = await dispatch();
     await accept(delivery, await offered(delivery));

@@ -3,14 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { createUnassignedRows } from '../../adapters/postgres/unassignedRows';
 import { createEscalationCheck, type EscalationReport } from '../../activities/sweeps/escalationCheck';
 import type { Answer } from '../../domain/delivery/deliveryState';
-import {
-  acceptOffer,
-  assignDriver,
-  cancelDelivery,
-  deliveryWorkflowId,
-  leaveDelivery,
-  offerWithdrawn,
-} from '../../workflows/contract';
+import { COMMANDS, deliveryWorkflowId, offerWithdrawn } from '../../workflows/contract';
 import { type NewDriver, TEST_LIMITS } from '../support/dispatchWorld';
 import { eventually } from '../support/eventually';
 import { createTemporalWorld, type RunningDelivery, type TemporalWorld } from '../support/temporalWorld';
@@ -39,7 +32,7 @@ const jobOf = async ({ deliveryId }: RunningDelivery): Promise<string> =>
 const liveOffers = ({ deliveryId }: RunningDelivery) =>
   world.db.offer.findMany({ where: { deliveryId, state: 'LIVE' } });
 
-/** A delivery in a city of its own where nobody is, whose search has begun. */
+/** A delivery in its own city without drivers, whose search has begun. */
 async function waiting(): Promise<{
   delivery: RunningDelivery;
   addDriver: (driver?: NewDriver) => Promise<string>;
@@ -51,7 +44,7 @@ async function waiting(): Promise<{
   return { delivery, addDriver: (driver = {}) => world.addDriver({ ...driver, cityId }) };
 }
 
-/** Lets time pass to so many minutes of unassigned time. */
+/** Skips time until this many minutes of unassigned time. */
 async function until(delivery: RunningDelivery, minutes: number): Promise<void> {
   const { unassignedMs, unassignedSince } = await row(delivery);
   const now = await world.env.currentTimeMs();
@@ -62,9 +55,10 @@ async function until(delivery: RunningDelivery, minutes: number): Promise<void> 
 const accept = (
   { handle }: RunningDelivery,
   { id: offerId, driverId }: { id: string; driverId: string },
-): Promise<Answer> => handle.executeUpdate(acceptOffer, { args: [{ offerId, driverId, correlationId }] });
+): Promise<Answer> =>
+  handle.executeUpdate(COMMANDS.acceptOffer.update, { args: [{ offerId, driverId, correlationId }] });
 
-/** Lets time pass to the next search, which asks somebody. */
+/** Skips time until the next search, which finds a driver. */
 async function offered(delivery: RunningDelivery): Promise<{ id: string; driverId: string }> {
   for (let seconds = 0; seconds <= 150; seconds += 10) {
     const [offer] = await liveOffers(delivery);
@@ -96,8 +90,8 @@ async function check(): Promise<EscalationReport> {
   })();
 }
 
-describe('while nobody is found', () => {
-  test('each level comes at its time and no sooner, and half an hour of it costs at most 100 events', async () => {
+describe('without a driver', () => {
+  test('each level comes at its time and no sooner, and half an hour costs at most 100 events', async () => {
     const { delivery } = await waiting();
     for (const [level, minutes] of [
       [1, 5],
@@ -114,7 +108,7 @@ describe('while nobody is found', () => {
     expect(await row(delivery)).toMatchObject({ bonusCents: 200, delayedSince: expect.any(Date) });
   });
 
-  test('page and broadcast come again every ten minutes, until the search is given up', async () => {
+  test('page and broadcast repeat every ten minutes, until the search is given up', async () => {
     const { delivery } = await waiting();
     await until(delivery, 51);
     expect(
@@ -128,7 +122,7 @@ describe('while nobody is found', () => {
   });
 });
 
-describe('a driver who is found', () => {
+describe('a found driver', () => {
   test.each([
     [2, 0, null],
     [8, 1, null],
@@ -145,7 +139,7 @@ describe('a driver who is found', () => {
     expect((await caseOf(delivery))?.state ?? null).toBe(state);
   });
 
-  test('of a broadcast is one, though two accept at once', async () => {
+  test('of a broadcast is one, although two accept at once', async () => {
     const { delivery, addDriver } = await waiting();
     await until(delivery, 29.9);
     for (const cityMeters of [0, 1, 2])
@@ -162,8 +156,8 @@ describe('a driver who is found', () => {
   });
 });
 
-describe('the clock', () => {
-  test('stands while a driver has it, and goes on over a reassignment', async () => {
+describe('the unassigned clock', () => {
+  test('stops while a driver has the delivery, and resumes after a loss', async () => {
     const { delivery, addDriver } = await waiting();
     await until(delivery, 4);
     await addDriver();
@@ -172,7 +166,7 @@ describe('the clock', () => {
     await world.env.sleep(60 * MINUTE);
     expect(await levelOf(delivery)).toBe((await row(delivery)).unassignedMs >= 300_000n ? 1 : 0);
     const level = await levelOf(delivery);
-    await delivery.handle.executeUpdate(leaveDelivery, {
+    await delivery.handle.executeUpdate(COMMANDS.leaveDelivery.update, {
       args: [
         { driverId: offer.driverId, assignmentId: await jobOf(delivery), reason: 'OTHER', correlationId },
       ],
@@ -183,13 +177,13 @@ describe('the clock', () => {
     expect(await levelOf(delivery)).toBe(2);
   });
 
-  test('goes on while the lost driver was the last choice of a person, and pages in its time', async () => {
+  test('runs after the loss of a pinned driver, and pages in time', async () => {
     const { delivery, addDriver } = await waiting();
     const driverId = await addDriver();
-    await delivery.handle.executeUpdate(assignDriver, {
+    await delivery.handle.executeUpdate(COMMANDS.assignDriver.update, {
       args: [{ driverId, by: OPS, override: false, why: 'test', correlationId }],
     });
-    await delivery.handle.executeUpdate(leaveDelivery, {
+    await delivery.handle.executeUpdate(COMMANDS.leaveDelivery.update, {
       args: [{ driverId, assignmentId: await jobOf(delivery), reason: 'OTHER', correlationId }],
     });
     expect(await row(delivery)).toMatchObject({ status: 'SEARCHING', heldReason: 'PINNED_DRIVER_LOST' });
@@ -203,8 +197,8 @@ describe('the clock', () => {
   });
 });
 
-describe('switched off in mid-wait', () => {
-  test('nothing escalates, manual assignment works, and on again only the highest overdue level comes', async () => {
+describe('switched off during the wait', () => {
+  test('nothing escalates, ops can assign by hand, and on again only the highest overdue level comes', async () => {
     const { delivery, addDriver } = await waiting();
     await until(delivery, 6);
     expect(await levelOf(delivery)).toBe(1);
@@ -220,26 +214,28 @@ describe('switched off in mid-wait', () => {
     ).toBe(2);
     const driverId = await addDriver();
     expect(
-      await delivery.handle.executeUpdate(assignDriver, {
+      await delivery.handle.executeUpdate(COMMANDS.assignDriver.update, {
         args: [{ driverId, by: OPS, override: false, why: 'test', correlationId }],
       }),
     ).toMatchObject({ outcome: 'assigned' });
   });
 });
 
-describe('the check', () => {
-  test('finds a delivery whose timer was sabotaged, and repairs it', async () => {
+describe('the escalation check', () => {
+  test('finds and repairs a delivery whose timer was sabotaged', async () => {
     const { delivery } = await waiting();
     await until(delivery, 1);
     expect(await check()).toMatchObject({ due: 0, missed: 0 });
     // Behind the workflow's back: it waits for a level that is due long since.
-    await world.db
-      .$executeRaw`UPDATE deliveries SET unassigned_since = unassigned_since - interval '20 minutes', search_again_at = search_again_at + interval '1 hour' WHERE id = ${delivery.deliveryId}::uuid`;
+    await world.db.$executeRaw`UPDATE deliveries
+        SET unassigned_since = unassigned_since - interval '20 minutes',
+          search_again_at = search_again_at + interval '1 hour'
+        WHERE id = ${delivery.deliveryId}::uuid`;
     expect(await check()).toMatchObject({ due: 1, missed: 1 });
     await eventually('the level is reached', async () => (await levelOf(delivery)) >= 2);
     expect(await levelOf(delivery)).toBe(2);
     expect(await check()).toMatchObject({ due: 1, missed: 0 });
-    await delivery.handle.executeUpdate(cancelDelivery, {
+    await delivery.handle.executeUpdate(COMMANDS.cancelDelivery.update, {
       args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }],
     });
   });

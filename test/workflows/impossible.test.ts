@@ -1,12 +1,12 @@
 /**
- * An event that can never be done must not stand in the way of those behind it, nor an attempt that comes too
- * late do what was done by another.
+ * An event that always fails must not block later events, and an attempt after its time-out must not undo
+ * newer work.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import type { Answer } from '../../domain/delivery/deliveryState';
 import { beginAttempt } from '../../worker/attempts';
-import { assignDriver, ATTEMPT_MS, cancelDelivery, driverLeft } from '../../workflows/contract';
+import { ATTEMPT_MS, COMMANDS, driverLeft } from '../../workflows/contract';
 import { eventually } from '../support/eventually';
 import { createRealTemporalWorld, type RealTemporalWorld } from '../support/realTemporalWorld';
 import type { RunningDelivery } from '../support/temporalWorld';
@@ -21,7 +21,9 @@ beforeAll(async () => {
 afterAll(() => world.close());
 
 const cancel = ({ handle }: RunningDelivery): Promise<Answer> =>
-  handle.executeUpdate(cancelDelivery, { args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }] });
+  handle.executeUpdate(COMMANDS.cancelDelivery.update, {
+    args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }],
+  });
 const eventsOf = async ({ handle }: RunningDelivery): Promise<number> =>
   (await handle.fetchHistory()).events?.length ?? 0;
 
@@ -30,10 +32,10 @@ const eventsOf = async ({ handle }: RunningDelivery): Promise<number> =>
  */
 const WAITING = 6;
 
-describe('an event that is impossible', () => {
-  test('is refused to who asked; the delivery hears the next one', async () => {
+describe('an event that always fails', () => {
+  test('is refused to its caller, and the delivery processes the next one', async () => {
     const delivery = await world.dispatch({ cityId: await world.addCity() });
-    const asked = delivery.handle.executeUpdate(assignDriver, {
+    const asked = delivery.handle.executeUpdate(COMMANDS.assignDriver.update, {
       args: [{ driverId: 'not-an-id', by: OPS, override: false, why: 'typed by hand', correlationId }],
     });
     await expect(asked).rejects.toBeInstanceOf(WorkflowUpdateFailedError);
@@ -41,7 +43,7 @@ describe('an event that is impossible', () => {
     expect(await delivery.handle.result()).toBe('CANCELLED');
   });
 
-  test('is left out where nobody asked', async () => {
+  test('is dropped where it has no caller', async () => {
     const delivery = await world.dispatch({ cityId: await world.addCity() });
     await delivery.handle.signal(driverLeft, {
       driverId: 'nobody',
@@ -53,7 +55,7 @@ describe('an event that is impossible', () => {
     expect(await cancel(delivery)).toMatchObject({ status: 'CANCELLED' });
   });
 
-  test('and due by itself is not tried without end, and who cancels is heard', async () => {
+  test('and is due by itself is not retried for ever, and a cancel is processed', async () => {
     const delivery = await world.dispatch({
       cityId: await world.addCity(),
       searchAt: new Date(Date.now() + 3_000),
@@ -67,15 +69,15 @@ describe('an event that is impossible', () => {
   });
 });
 
-test('a delivery whose first look is impossible hears its inbox all the same', async () => {
+test('a delivery whose first search always fails still processes its inbox', async () => {
   const delivery = world.runningOf(await world.addDelivery({ cityId: await world.addCity() }));
   await world.db.stop.deleteMany({ where: { deliveryId: delivery.deliveryId } });
   await world.dispatcher.signalOfferWithdrawn(delivery.deliveryId, { offerId: '', correlationId });
   expect(await cancel(delivery)).toMatchObject({ status: 'CANCELLED' });
 });
 
-describe('an attempt that the workflow waits for no longer', () => {
-  test('writes nothing behind its back: a search whose look around took too long makes no offer', async () => {
+describe('an attempt after its time-out', () => {
+  test('writes nothing: a search whose candidate look-up took too long makes no offer', async () => {
     const cityId = await world.addCity();
     await world.addDriver({ cityId });
     const { near } = world.deps.map;

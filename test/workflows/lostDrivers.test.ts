@@ -1,11 +1,11 @@
 /**
- * Losses and rescues by the outbox and the deliveries' own workflows, and the sweep by its Schedule, on a
- * real Temporal server.
+ * Losses and rescues through the outbox and the delivery workflows, and the sweep by its Schedule, on a real
+ * Temporal server.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createRescue } from '../../services/rescue';
 import { LOSS_LIMITS } from '../../domain/driver/loss';
-import { acceptOffer, takeStep, TASK_QUEUE, WORKFLOWS } from '../../workflows/contract';
+import { COMMANDS, TASK_QUEUE, WORKFLOWS } from '../../workflows/contract';
 import { PICKUP } from '../support/dispatchWorld';
 import { eventually } from '../support/eventually';
 import { brokenInvariants } from '../support/invariants';
@@ -27,7 +27,7 @@ const is = ({ deliveryId }: RunningDelivery, where: object): Promise<true> =>
     async () => (await world.db.delivery.count({ where: { id: deliveryId, ...where } })) === 1,
   );
 
-/** A delivery that its driver has accepted, in a city where another one is free. */
+/** A delivery accepted by its driver, in a city with another free driver. */
 async function accepted(): Promise<{ delivery: RunningDelivery; driverId: string; other: string }> {
   const cityId = await world.addCity();
   const driverId = await world.addDriver({ cityId });
@@ -36,7 +36,9 @@ async function accepted(): Promise<{ delivery: RunningDelivery; driverId: string
   const { id: offerId } = await world.db.offer.findFirstOrThrow({
     where: { deliveryId: delivery.deliveryId },
   });
-  await delivery.handle.executeUpdate(acceptOffer, { args: [{ offerId, driverId, correlationId }] });
+  await delivery.handle.executeUpdate(COMMANDS.acceptOffer.update, {
+    args: [{ offerId, driverId, correlationId }],
+  });
   return { delivery, driverId, other: await world.addDriver({ cityId }) };
 }
 
@@ -61,7 +63,7 @@ function rescue(driverId: string): Promise<unknown> {
   }).begin(driverId, { key: 'key', by: OPS, why: 'accident', correlationId });
 }
 
-describe('a rescue of which nobody asks any more', () => {
+describe('a rescue whose caller is gone', () => {
   test('frees the job before pickup, and the next driver is asked', async () => {
     const { delivery, driverId, other } = await accepted();
     await rescue(driverId);
@@ -71,10 +73,10 @@ describe('a rescue of which nobody asks any more', () => {
     ]);
   });
 
-  test('puts the goods in hand before ops', async () => {
+  test('opens a case for goods in hand', async () => {
     const { delivery, driverId } = await accepted();
     for (const step of ['arriveAtPickup', 'pickUp'] as const)
-      await delivery.handle.executeUpdate(takeStep, {
+      await delivery.handle.executeUpdate(COMMANDS.takeStep.update, {
         args: [{ step, by: { kind: 'driver', id: driverId }, deviceAt: null, correlationId }],
       });
     await rescue(driverId);
@@ -88,7 +90,7 @@ describe('a rescue of which nobody asks any more', () => {
     await is(delivery, { status: 'PICKED_UP', driverId });
   });
 
-  test('begins the workflow again where it was terminated', async () => {
+  test('restarts a terminated workflow', async () => {
     const { delivery, driverId, other } = await accepted();
     await delivery.handle.terminate('by mistake');
     await rescue(driverId);
@@ -97,8 +99,8 @@ describe('a rescue of which nobody asks any more', () => {
   });
 });
 
-describe('the sweep of lost drivers', () => {
-  test('has a delivery searched for without the driver who fell silent', async () => {
+describe('the lost-driver sweep', () => {
+  test('has a delivery searched for again without the silent driver', async () => {
     const { delivery, other } = await accepted();
     world.sweepClock.aheadMs = 2 * LOSS_LIMITS.silentMs;
     await world.map.recordPositions(

@@ -1,12 +1,12 @@
 /**
- * Every open delivery has a running workflow, and every running workflow an open delivery (invariant 3): the
- * sweep that proves it, on a real Temporal server.
+ * The sweep that keeps invariant 3, on a real Temporal server: every open delivery has a running workflow,
+ * and every running workflow an open delivery.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createNudge, createRunningDeliveries } from '../../adapters/temporal/runningDeliveries';
 import { Worker } from '@temporalio/worker';
 import { createOpenRowsSweep, type OpenRow, type OpenRowsReport } from '../../activities/sweeps/openRows';
-import { acceptOffer, cancelDelivery, takeStep, TASK_QUEUE, WORKFLOWS } from '../../workflows/contract';
+import { COMMANDS, TASK_QUEUE, WORKFLOWS } from '../../workflows/contract';
 import { eventually } from '../support/eventually';
 import { createRealTemporalWorld, type RealTemporalWorld } from '../support/realTemporalWorld';
 import type { RunningDelivery } from '../support/temporalWorld';
@@ -35,7 +35,7 @@ const is = ({ deliveryId }: RunningDelivery, status: string): Promise<true> =>
     `the delivery is ${status}`,
     async () => (await world.db.delivery.count({ where: { id: deliveryId, status } })) === 1,
   );
-/** What Temporal lists is some moments late. */
+/** Visibility lags by a moment. */
 const isListed = async ({ handle: { workflowId } }: RunningDelivery): Promise<boolean> =>
   (await world.env.client.workflow.count(`WorkflowId = '${workflowId}' AND ExecutionStatus = 'Running'`))
     .count > 0;
@@ -47,7 +47,9 @@ const runs = ({ handle }: RunningDelivery): Promise<true> =>
     async () => (await handle.describe().catch(() => undefined))?.status.name === 'RUNNING',
   );
 const cancel = ({ handle }: RunningDelivery): Promise<unknown> =>
-  handle.executeUpdate(cancelDelivery, { args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }] });
+  handle.executeUpdate(COMMANDS.cancelDelivery.update, {
+    args: [{ by: OPS, reason: 'OPS_CANCELLED', correlationId }],
+  });
 const runIdOf = async ({ handle }: RunningDelivery): Promise<string> => (await handle.describe()).runId;
 
 async function offered(): Promise<{ delivery: RunningDelivery; offerId: string; driverId: string }> {
@@ -61,28 +63,30 @@ async function offered(): Promise<{ delivery: RunningDelivery; offerId: string; 
   return { delivery, offerId, driverId };
 }
 
-describe('the sweep of open rows', () => {
-  test('starts a delivery again whose workflow was terminated, from its row: the live offer is still accepted, the steps go on', async () => {
+describe('the open-rows sweep', () => {
+  test('restarts a delivery whose workflow was terminated: the live offer can be accepted, steps follow', async () => {
     const { delivery, offerId, driverId } = await offered();
     await delivery.handle.terminate('by mistake');
     await notListed(delivery);
     expect(await sweep()).toMatchObject({ restarted: 1, orphaned: 0, holdsWrong: 0 });
     await runs(delivery);
     expect(
-      await delivery.handle.executeUpdate(acceptOffer, { args: [{ offerId, driverId, correlationId }] }),
+      await delivery.handle.executeUpdate(COMMANDS.acceptOffer.update, {
+        args: [{ offerId, driverId, correlationId }],
+      }),
     ).toMatchObject({ outcome: 'accepted' });
     await delivery.handle.terminate('once more');
     await notListed(delivery);
     expect(await sweep()).toMatchObject({ restarted: 1 });
     for (const step of ['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver'] as const) {
-      await delivery.handle.executeUpdate(takeStep, {
+      await delivery.handle.executeUpdate(COMMANDS.takeStep.update, {
         args: [{ step, by: { kind: 'driver', id: driverId }, deviceAt: null, correlationId }],
       });
     }
     expect(await delivery.handle.result()).toBe('DELIVERED');
   });
 
-  test('starts what has a row and never had a workflow', async () => {
+  test('starts a workflow for a row that never had one', async () => {
     const delivery = world.runningOf(await world.addDelivery({ cityId: await world.addCity() }));
     expect(await sweep()).toMatchObject({ restarted: 1 });
     await is(delivery, 'SEARCHING');
@@ -107,7 +111,9 @@ describe('the sweep of open rows', () => {
     expect(await sweep()).toMatchObject({ restarted: 1 });
     await runs(delivery);
     expect(
-      await delivery.handle.executeUpdate(acceptOffer, { args: [{ offerId, driverId, correlationId }] }),
+      await delivery.handle.executeUpdate(COMMANDS.acceptOffer.update, {
+        args: [{ offerId, driverId, correlationId }],
+      }),
     ).toMatchObject({ outcome: 'accepted' });
     await cancel(delivery);
   });
@@ -151,7 +157,7 @@ describe('the sweep of open rows', () => {
     await cancel(running);
   });
 
-  test('leaves to the outbox what has only just begun', async () => {
+  test('leaves new deliveries to the outbox', async () => {
     world.sweepClock.aheadMs = 0;
     const delivery = world.runningOf(await world.addDelivery({ cityId: await world.addCity() }));
     expect(await sweep()).toMatchObject({ openRows: 0, restarted: 0 });
@@ -161,7 +167,7 @@ describe('the sweep of open rows', () => {
     await cancel(delivery);
   });
 
-  test('ends a run whose delivery was closed past it', async () => {
+  test('ends a run whose delivery was closed in the database', async () => {
     const { delivery, offerId, driverId } = await offered();
     await world.db.$transaction([
       world.db.offer.update({ where: { id: offerId }, data: { state: 'WITHDRAWN', endedAt: new Date() } }),
@@ -203,14 +209,14 @@ describe('the sweep of open rows', () => {
     await cancel(delivery);
   });
 
-  test('needs not reach a run that ended since it was seen', async () => {
+  test('tolerates a run that ended after it was listed', async () => {
     const delivery = await world.dispatch({ cityId: await world.addCity() });
     await cancel(delivery);
     await delivery.handle.result();
     await createNudge(world.env.client, () => 'test')(delivery.workflowId);
   });
 
-  test('counts drivers whose counters are not what the rows say', async () => {
+  test('counts drivers whose counters differ from their rows', async () => {
     const driverId = await world.addDriver({ cityId: await world.addCity() });
     await world.db.driver.update({ where: { id: driverId }, data: { liveOffers: 1 } });
     expect(await sweep()).toMatchObject({ holdsWrong: 1 });
@@ -218,7 +224,7 @@ describe('the sweep of open rows', () => {
     expect(await sweep()).toMatchObject({ holdsWrong: 0 });
   });
 
-  test('counts drivers who hold an offer that their counters do not say', async () => {
+  test('counts drivers with an offer that their counters omit', async () => {
     const { delivery, driverId } = await offered();
     await world.db.driver.update({ where: { id: driverId }, data: { liveOffers: 0 } });
     expect(await sweep()).toMatchObject({ holdsWrong: 1 });
@@ -227,7 +233,7 @@ describe('the sweep of open rows', () => {
     await cancel(delivery);
   });
 
-  test('ends a run whose workflow task fails again and again, and starts the delivery again from its row', async () => {
+  test('ends a run whose workflow task keeps failing, and restarts the delivery from its row', async () => {
     const { deliveryId, sellerOrderId } = await world.addDelivery({ cityId: await world.addCity() });
     const delivery = world.runningOf({ deliveryId, sellerOrderId });
     const broken = await Worker.create({
@@ -254,7 +260,7 @@ describe('the sweep of open rows', () => {
   }, 90_000);
 });
 
-test('a run whose tasks only time out is not ended: it goes on when its worker does', async () => {
+test('a run whose tasks only time out is not ended, and continues with its worker', async () => {
   const { client } = world.env;
   const {
     workflowService,

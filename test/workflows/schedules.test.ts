@@ -1,4 +1,4 @@
-/** The sweeps run by Schedules of Temporal, which every worker makes as it starts. */
+/** Sweeps run by Temporal Schedules, which every worker creates at its start. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => env.teardown());
 
 describe('the schedules', () => {
-  test('are one a sweep, however many workers make them', async () => {
+  test('are one per sweep, however many workers create them', async () => {
     await Promise.all([ensureSchedules(env.client, TIMES), ensureSchedules(env.client, TIMES)]);
     await ensureSchedules(env.client, TIMES);
     const listed = await eventually('they are listed', async () => {
@@ -30,7 +30,7 @@ describe('the schedules', () => {
     expect(new Set(listed).size).toBe(listed.length);
   });
 
-  test('end a run that nobody goes on with, so that it keeps no other from starting', async () => {
+  test('end an abandoned run, so that it blocks no other', async () => {
     await ensureSchedules(env.client, TIMES);
     const limits = new Map<string, unknown>();
     for (const scheduleId of ['presence-sweep', 'audit-sweep']) {

@@ -15,7 +15,7 @@ let world: DriverWorld;
 let env: TestWorkflowEnvironment;
 let dispatcher: Dispatcher;
 let stopWorker: () => Promise<void>;
-/** The ends that were asked for, in order, and how to make the next ones fail. */
+/** The requested ends, in order, and a way to make the next ones fail. */
 const asked: (TimedEnd & { driverId: string })[] = [];
 let failures = 0;
 
@@ -96,7 +96,7 @@ describe('a timed state', () => {
     expect(await world.row(driverId)).toMatchObject({ availability: 'AVAILABLE', availabilityUntil: null });
   });
 
-  test('says in words what it waits for, without a word about the person', async () => {
+  test('describes what it waits for, without personal data', async () => {
     const driverId = await world.addDriver();
     const { until } = await rest(driverId, 'pause', 30);
     const words = await handleOf(driverId).query<string>('__temporal_workflow_metadata').then(JSON.stringify);
@@ -105,7 +105,7 @@ describe('a timed state', () => {
     await handleOf(driverId).result();
   });
 
-  test('that was ended by hand is left alone when its time comes', async () => {
+  test('that was ended by hand is left alone at its end time', async () => {
     const driverId = await world.addDriver();
     await rest(driverId, 'breakStart', 10);
     await ask(driverId, 'breakEnd');
@@ -114,7 +114,7 @@ describe('a timed state', () => {
     expect((await world.row(driverId)).availabilityVersion).toBe(2n);
   });
 
-  test('that follows another is waited for by the same run, whether it is longer', async () => {
+  test('that follows another, longer one is waited for by the same run', async () => {
     const driverId = await world.addDriver();
     const short = await rest(driverId, 'breakStart', 5);
     await ask(driverId, 'breakEnd');
@@ -125,7 +125,7 @@ describe('a timed state', () => {
     expect(await world.row(driverId)).toMatchObject({ availability: 'AVAILABLE' });
   });
 
-  test('that follows another is waited for by the same run, or shorter', async () => {
+  test('that follows another, shorter one is waited for by the same run', async () => {
     const driverId = await world.addDriver();
     await rest(driverId, 'breakStart', 60);
     await ask(driverId, 'breakEnd');
@@ -134,7 +134,7 @@ describe('a timed state', () => {
     expect(asked).toEqual([short]);
   });
 
-  test('is not lost to news that is old or doubled', async () => {
+  test('is not lost to stale or duplicate events', async () => {
     const driverId = await world.addDriver();
     const old = await rest(driverId, 'breakStart', 5);
     await ask(driverId, 'breakEnd');
@@ -145,7 +145,7 @@ describe('a timed state', () => {
     expect(await world.row(driverId)).toMatchObject({ availability: 'AVAILABLE' });
   });
 
-  test('can be timed again after its run is over', async () => {
+  test('can be timed again after its run has closed', async () => {
     const driverId = await world.addDriver();
     await rest(driverId, 'breakStart', 5);
     await handleOf(driverId).result();
@@ -154,7 +154,7 @@ describe('a timed state', () => {
     expect(asked.at(-1)).toEqual(again);
   });
 
-  test('ends late rather than never while the database is away', async () => {
+  test('ends late rather than never while the database is unavailable', async () => {
     const driverId = await world.addDriver();
     failures = 2;
     const timer = await rest(driverId, 'breakStart', 5);

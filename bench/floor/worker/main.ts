@@ -1,21 +1,21 @@
 /**
- * The worker of the bare workflow, started by a bench as a child of its own: node
- * dist/bench/floor/worker/main.js TASK_QUEUE. Temporal where its own environment configuration says. It tells
- * its parent that it is ready, and of each run whose first local activity is done. It ends when it is told
- * to, or when its parent is gone.
+ * The worker of the bare workflow, started by a bench as a child process: node
+ * dist/bench/floor/worker/main.js TASK_QUEUE. Connects by Temporal's own environment configuration. It tells
+ * its parent when it is ready, and when the first local activity of a run is done. It ends on request, or
+ * when its parent exits.
  */
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { BareStep, FloorReady, Noted } from '../contract';
 
-/** Local activities that do nothing. */
+/** Empty local activities. */
 export type BareActivities = {
-  /** The first one, which the parent hears of. */
+  /** The first one, reported to the parent. */
   beginBare(of: Noted): Promise<null>;
   stepBare(of: { step: BareStep }): Promise<null>;
 };
 
-/** As those of our own worker. */
+/** The same as for our own worker. */
 const SLOTS = {
   maxCachedWorkflows: 1_000,
   maxConcurrentWorkflowTaskExecutions: 40,

@@ -1,7 +1,7 @@
 /**
- * The floor of bench -- positions: what Express and Redis alone can do. Takes the same pings under the same
- * addresses as the service, parses them, keeps them by one pipeline without a look at what is in them or who
- * sends them, and answers the same.
+ * The performance floor of bench -- positions: Express and Redis alone. Takes the same pings at the same
+ * paths as the service, parses them, stores them in one pipeline without validation or authentication, and
+ * answers the same.
  */
 import express, { type Request, type Response } from 'express';
 import { Redis } from 'ioredis';
@@ -11,7 +11,7 @@ type SentPosition = Record<string, unknown> & { lat: number; lng: number };
 const [redisUrl = ''] = process.argv.slice(2);
 const redis = new Redis(redisUrl, { enableAutoPipelining: true });
 
-/** The live place, who was heard of when, and each fix as history: what the service keeps, too. */
+/** The live position, the last-seen time, and each position as history, as the service stores them. */
 async function keep(driverId: string, fixes: readonly SentPosition[]): Promise<void> {
   const last = fixes.at(-1);
   if (!last) return;
@@ -69,5 +69,5 @@ const server = app.listen(0, '127.0.0.1', () => {
   process.on('message', say);
   say();
 });
-// The parent is gone: nobody asks any more.
+// The parent has exited.
 process.once('disconnect', () => process.exit(0));

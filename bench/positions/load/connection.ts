@@ -6,9 +6,9 @@ const HEAD_END = '\r\n\r\n';
 type Waiting = { answer: (status: number) => void; fail: (error: Error) => void };
 
 /**
- * One kept-alive connection of HTTP/1.1, with a request at a time. Node's own client takes as much of a core
- * as the service that it is to keep busy; this one knows just what the two servers of the bench answer: heads
- * with a content-length.
+ * One HTTP/1.1 keep-alive connection with one request at a time. Node's own client uses as much CPU as the
+ * service under test. This one parses only what the two servers of the bench send: responses with a
+ * content-length.
  */
 export class LoadConnection {
   private received = '';
@@ -33,17 +33,21 @@ export class LoadConnection {
   }
 
   /**
-   * Posts JSON of ASCII.
-   * @returns the status of the answer, once all of it is here
-   * @throws Error where the connection is lost or the answer has no length
+   * Posts ASCII JSON.
+   * @returns the status, once the whole response has arrived
+   * @throws Error where the connection is lost or the response has no length
    */
   post(path: string, token: string, body: string): Promise<number> {
     return new Promise((answer, fail) => {
       this.waiting = { answer, fail };
-      this.socket.write(
-        `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer ${token}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
-        'latin1',
-      );
+      const head = [
+        `POST ${path} HTTP/1.1`,
+        'host: 127.0.0.1',
+        `authorization: Bearer ${token}`,
+        'content-type: application/json',
+        `content-length: ${body.length}`,
+      ];
+      this.socket.write(`${head.join('\r\n')}${HEAD_END}${body}`, 'latin1');
     });
   }
 
@@ -58,7 +62,7 @@ export class LoadConnection {
     if (headEnd < 0) return;
     const head = this.received.slice(0, headEnd);
     const [, length] = /\r\ncontent-length: (\d+)/i.exec(head) ?? [];
-    if (length === undefined) return this.fail(new Error('an answer without content-length'));
+    if (length === undefined) return this.fail(new Error('a response without content-length'));
     const end = headEnd + HEAD_END.length + Number(length);
     if (this.received.length < end) return;
     this.received = this.received.slice(end);

@@ -1,8 +1,6 @@
 import type { LoadKind } from '../protocol';
 
-/**
- * A driver of the bench on the road; `at` is the instant of their last fix by their device's clock, epoch ms.
- */
+/** A moving driver; `at` is the time of their last position by their device's clock, epoch ms. */
 export type Rider = {
   driverId: string;
   token: string;
@@ -14,11 +12,11 @@ export type Rider = {
 
 const SPEED_MPS = 8;
 const METERS_PER_DEGREE = 111_195;
-const MOST_TURN = 20;
-/** What a phone keeps while it has no network: so many fixes in one batch. */
-export const FIXES_A_BATCH = 20;
+const MAX_TURN = 20;
+/** The positions that a phone stores while offline and sends in one batch. */
+export const POSITIONS_PER_BATCH = 20;
 
-/** Drivers around a place, each with a course of their own. */
+/** Drivers around a place, each with their own heading. */
 export function fleetOf(
   drivers: readonly { driverId: string; token: string }[],
   center: { lat: number; lng: number },
@@ -32,26 +30,26 @@ export function fleetOf(
   }));
 }
 
-/** Where this driver's pings of this kind go. */
+/** The path of this driver's pings of this kind. */
 export function pathOf({ driverId }: Rider, kind: LoadKind): string {
   return kind === 'v1' ? `/drivers/${driverId}/location` : `/v2/drivers/${driverId}/location`;
 }
 
 /**
- * The next ping, as the app would send it now. The driver rides on: device times rise, places follow from
- * course and speed.
+ * The next ping, as the app would send it now. The driver moves on: device times rise, and positions follow
+ * from heading and speed.
  */
 export function nextBody(rider: Rider, kind: LoadKind, now: number): string {
   switch (kind) {
     case 'v1':
       rideTo(rider, Math.max(now, rider.at + 1));
-      return `{"lat":${rider.lat.toFixed(6)},"lng":${rider.lng.toFixed(6)},"timestamp":"${new Date(rider.at).toISOString()}"}`;
+      return `{${placeOf(rider)},"timestamp":"${new Date(rider.at).toISOString()}"}`;
     case 'single':
       rideTo(rider, Math.max(now, rider.at + 1));
       return positionOf(rider);
     case 'batch': {
-      const stepMs = Math.max(1, Math.floor((now - rider.at) / FIXES_A_BATCH));
-      const fixes = Array.from({ length: FIXES_A_BATCH }, () => {
+      const stepMs = Math.max(1, Math.floor((now - rider.at) / POSITIONS_PER_BATCH));
+      const fixes = Array.from({ length: POSITIONS_PER_BATCH }, () => {
         rideTo(rider, rider.at + stepMs);
         return positionOf(rider);
       });
@@ -60,8 +58,14 @@ export function nextBody(rider: Rider, kind: LoadKind, now: number): string {
   }
 }
 
-function positionOf({ lat, lng, at, heading }: Rider): string {
-  return `{"lat":${lat.toFixed(6)},"lng":${lng.toFixed(6)},"at":"${new Date(at).toISOString()}","accuracyMeters":8.5,"speedMps":${SPEED_MPS},"headingDegrees":${heading.toFixed(1)}}`;
+function positionOf(rider: Rider): string {
+  const at = `"at":"${new Date(rider.at).toISOString()}"`;
+  const motion = `"accuracyMeters":8.5,"speedMps":${SPEED_MPS},"headingDegrees":${rider.heading.toFixed(1)}`;
+  return `{${placeOf(rider)},${at},${motion}}`;
+}
+
+function placeOf({ lat, lng }: Rider): string {
+  return `"lat":${lat.toFixed(6)},"lng":${lng.toFixed(6)}`;
 }
 
 function rideTo(rider: Rider, at: number): void {
@@ -69,6 +73,6 @@ function rideTo(rider: Rider, at: number): void {
   const course = (rider.heading * Math.PI) / 180;
   rider.lat += degrees * Math.cos(course);
   rider.lng += degrees * Math.sin(course);
-  rider.heading = (rider.heading + MOST_TURN * (Math.random() - 0.5) + 360) % 360;
+  rider.heading = (rider.heading + MAX_TURN * (Math.random() - 0.5) + 360) % 360;
   rider.at = at;
 }

@@ -1,13 +1,13 @@
 /**
- * A child of bench -- positions: keeps a server busy with pings of moving drivers, over so many kept-alive
- * connections with one request at a time each, and says how many were answered. A process of its own, so that
- * its work is not the server's.
+ * The load generator of bench -- positions, as a child process: sends pings of moving drivers over keep-alive
+ * connections with one request at a time each, and counts the answers. A separate process, so that its CPU
+ * does not count as the server's.
  */
 import { performance } from 'node:perf_hooks';
 import { percentileOf } from '../../../simulator/client/latencies';
 import { type LoadKind, loadOrder, type LoadReport } from '../protocol';
 import { LoadConnection } from './connection';
-import { FIXES_A_BATCH, fleetOf, nextBody, pathOf, type Rider } from './fleet';
+import { POSITIONS_PER_BATCH, fleetOf, nextBody, pathOf, type Rider } from './fleet';
 
 let fleet: Rider[] = [];
 let connections = 1;
@@ -27,7 +27,7 @@ process.on('message', (message) => {
     },
   );
 });
-// The parent is gone: nobody asks any more.
+// The parent has exited.
 process.once('disconnect', () => process.exit(0));
 
 async function send(port: number, kind: LoadKind, seconds: number): Promise<LoadReport> {
@@ -36,7 +36,7 @@ async function send(port: number, kind: LoadKind, seconds: number): Promise<Load
   const until = begun + seconds * 1_000;
   const took: number[] = [];
   let refused = 0;
-  // Each driver belongs to one connection: their device sends one ping after the other.
+  // Each driver belongs to one connection: a device sends one ping after the other.
   const keepSending = async (connection: LoadConnection, riders: readonly Rider[]): Promise<void> => {
     for (let turn = 0, sentAt = performance.now(); sentAt < until; turn += 1) {
       const rider = riders[turn % riders.length];
@@ -63,7 +63,7 @@ async function send(port: number, kind: LoadKind, seconds: number): Promise<Load
   for (const connection of open) connection.close();
   return {
     requests: took.length,
-    positions: (took.length - refused) * (kind === 'batch' ? FIXES_A_BATCH : 1),
+    positions: (took.length - refused) * (kind === 'batch' ? POSITIONS_PER_BATCH : 1),
     seconds: passed,
     refused,
     p50Ms: percentileOf(took, 50) ?? 0,

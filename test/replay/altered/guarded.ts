@@ -1,4 +1,6 @@
-/** The same change as it has to be made: those that run go on without it. Recorded histories must bear it. */
+/**
+ * The same change behind `patched`: running workflows continue without it. Recorded histories must replay.
+ */
 import { patched, sleep } from '@temporalio/workflow';
 import { delivery as asItIs } from '../../../workflows/delivery';
 import type { DeliveryInput } from '../../../workflows/contract';

@@ -1,6 +1,6 @@
 /**
- * The delivery as somebody might change it without a thought for those that run: a timer more. Recorded
- * histories must refuse it.
+ * The delivery with an incompatible change: one more timer, without `patched`. The replay of recorded
+ * histories must fail.
  */
 import { sleep } from '@temporalio/workflow';
 import { delivery as asItIs } from '../../../workflows/delivery';

@@ -1,0 +1,65 @@
+import { type Client } from '@temporalio/client';
+import { type Redis } from 'ioredis';
+import { type Notifiers } from '../services/notices';
+import {
+  type Clock,
+  type Dispatcher,
+  type DriverMap,
+  type Emitter,
+  type Log,
+  type NoticeSettings,
+} from '../services/ports';
+import { createNotifiers } from './notify/notifiers';
+import { type Database } from './postgres/database';
+import { requireSameTime } from './postgres/databaseClock';
+import { createRedisDriverMap } from './redis/driverMap';
+import { createSocketEmitter } from './redis/socketEmitter';
+import { createDispatcher } from './temporal/dispatcher';
+
+export type Adapters = {
+  map: DriverMap;
+  dispatcher: Dispatcher;
+  emitter: Emitter;
+  notifiers: Notifiers;
+};
+
+/** The ports of the services over the clients of one process (ADR 28). */
+export function composeAdapters({
+  db,
+  redis,
+  client,
+  settings,
+  clock,
+  log,
+}: {
+  db: Database;
+  redis: Redis;
+  client: Client;
+  settings: { ranking: { freshPositionMs: number }; notices: NoticeSettings };
+  clock: Clock;
+  log: Log;
+}): Adapters {
+  return {
+    map: createRedisDriverMap(redis, { freshPositionMs: settings.ranking.freshPositionMs }),
+    dispatcher: createDispatcher(client, db),
+    emitter: createSocketEmitter(redis),
+    notifiers: createNotifiers({ db, clock, log, settings: settings.notices }),
+  };
+}
+
+/** Checks of what neither API nor worker can work without; each of them checks Temporal in its own way. */
+export function commonChecks({
+  db,
+  redis,
+  clock,
+}: {
+  db: Database;
+  redis: Redis;
+  clock: Clock;
+}): Record<'postgres' | 'redis' | 'clock', () => Promise<unknown>> {
+  return {
+    postgres: () => db.$queryRaw`SELECT 1`,
+    redis: () => redis.ping(),
+    clock: () => requireSameTime(db, clock),
+  };
+}

@@ -1,0 +1,67 @@
+import type { Actor } from '../../domain/delivery/status';
+import type { Command, CommandRequest, Traced } from '../../workflows/contract';
+import { actorOf } from '../auth/caller';
+import type { ApiDeps } from '../deps';
+import type { Call, Reply } from '../http/endpoint';
+import { Problem } from '../http/problems';
+import { type AddressedDelivery, addressDelivery } from '../queries/deliveries';
+import { replyTo } from '../views/outcome';
+
+type AnyCall = Call<unknown, unknown, unknown>;
+
+export const noDelivery = (): Problem => new Problem('NOT_FOUND', 'there is no such delivery');
+
+/**
+ * The request as update ids have it: by the key that the caller gives, so that their retry meets the first
+ * try; else each call is a request of its own.
+ */
+export function requestOf(
+  { newId }: Pick<ApiDeps, 'newId'>,
+  { caller, idempotencyKey }: Pick<AnyCall, 'caller' | 'idempotencyKey'>,
+  deliveryId: string,
+): CommandRequest {
+  const requestId = idempotencyKey === null ? newId() : `key-${encodeURIComponent(idempotencyKey)}`;
+  return {
+    deliveryId,
+    scope: `${caller.role}/${encodeURIComponent(caller.subject)}/${requestId}`,
+    hasKey: idempotencyKey !== null,
+  };
+}
+
+/** Who acts, and the trace of it. */
+export function tracedBy({
+  caller,
+  correlationId,
+}: Pick<AnyCall, 'caller' | 'correlationId'>): Traced & { by: Actor } {
+  return { by: actorOf(caller), correlationId };
+}
+
+/**
+ * Sends a command to a delivery that the caller may see, and replies with its outcome.
+ * @throws Problem NOT_FOUND where there is none for this caller; the refusal where it is refused
+ */
+export async function sendCommand<Payload extends Traced>(
+  deps: ApiDeps,
+  call: Call<{ id: string }, unknown, unknown>,
+  command: Command<Payload, CommandRequest & Pick<AddressedDelivery, 'status' | 'assignmentId'>>,
+  payload: NoInfer<Payload>,
+): Promise<Reply> {
+  const { caller, params, idempotencyKey } = call;
+  const delivery = await addressDelivery(deps.read, caller, params.id);
+  if (!delivery) throw noDelivery();
+  const { id: deliveryId, merchantId, sellerOrderId, status, assignmentId, isSettled } = delivery;
+  const updateId = command.updateId(payload, {
+    ...requestOf(deps, call, deliveryId),
+    status,
+    assignmentId,
+  });
+  const answer = await deps.commands.send({
+    delivery: { deliveryId, merchantId, sellerOrderId },
+    command,
+    payload,
+    updateId,
+    isSettled,
+    firstAnswerUnder: idempotencyKey === null ? null : updateId,
+  });
+  return replyTo(deps.read, caller, deliveryId, answer);
+}

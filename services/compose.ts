@@ -1,0 +1,183 @@
+/**
+ * The services of one process, put together once for API, worker, tests and benches (ADR 28). Nothing here
+ * opens a connection or reads the environment: the ports come in, the services come out.
+ */
+import { createAuditChains } from '../adapters/postgres/auditChains';
+import { type Database, type Postgres } from '../adapters/postgres/database';
+import { createDeliveryStore } from '../adapters/postgres/deliveryStore';
+import { createDriverRegistry } from '../adapters/postgres/driverRegistry';
+import { readFeatureRows } from '../adapters/postgres/featureRows';
+import { createOrderStore } from '../adapters/postgres/orderStore';
+import { createRelay, type Relay } from '../adapters/postgres/relay';
+import { type FeatureSetting } from '../domain/features/rollout';
+import { type AuditService, createAuditService } from './auditChains';
+import { type AvailabilityDeps, type AvailabilityService, createAvailability } from './availability';
+import { type DeliveryStore } from './deliveries/deliveryStore';
+import { createDriverStates } from './driverStates';
+import {
+  createFeatureRegistry,
+  type FeatureNews,
+  type FeatureRegistry,
+  logFeatures,
+} from './features/featureRegistry';
+import { createLiveMap, type LiveMap } from './liveMap';
+import { createNotices, type NoticeDeps } from './notices';
+import { createOrders, type OrderDeps, type Orders } from './orders';
+import { createMessageHandler, type MessageDeps } from './outbox/outboxMessages';
+import { type MessageHandler } from './outbox/outboxRelay';
+import {
+  type Clock,
+  type Dispatcher,
+  type DriverMap,
+  type DriverStates,
+  type Emitter,
+  type Features,
+  type Log,
+  type NewId,
+  type NotifyRelay,
+} from './ports';
+import { createPositions, type Positions } from './positions';
+import { createRegistration, type Registration } from './registration';
+import { createRescue, type RescueService } from './rescue';
+import { createSupportCases, type SupportCases } from './supportCases';
+import { createWake, type Wake, type WakeDeps } from './wake';
+import { createZoneHealth, type ZoneHealth, type ZoneHealthDeps } from './zones/zoneHealth';
+
+/** What the services need of the settings. */
+export type ServiceSettings = Pick<WakeDeps, 'search' | 'ranking' | 'travel' | 'timeScale'> &
+  Pick<OrderDeps, 'searchLeadMs'> & {
+    availability: AvailabilityDeps['limits'];
+    escalation: { thresholds: ZoneHealthDeps['waiting'] };
+    database: { statementTimeoutMs: number };
+  };
+
+export type ServiceDeps = {
+  postgres: Postgres;
+  map: DriverMap;
+  features: Features;
+  dispatcher: WakeDeps['dispatcher'];
+  settings: ServiceSettings;
+  clock: Clock;
+  newId: NewId;
+  /** Called after a commit: the outbox has news. */
+  notifyRelay: NotifyRelay;
+};
+
+/** The use cases that API and worker share. */
+export type Services = {
+  store: DeliveryStore;
+  orders: Orders;
+  availability: AvailabilityService;
+  positions: Positions;
+  registration: Registration;
+  driverStates: DriverStates;
+  supportCases: SupportCases;
+  rescue: RescueService;
+  zoneHealth: ZoneHealth;
+  audit: AuditService;
+  liveMap: LiveMap;
+  wake: Wake;
+};
+
+export function composeServices(deps: ServiceDeps): Services {
+  const { postgres, map, features, settings, clock, newId, notifyRelay } = deps;
+  const { search, ranking, travel, timeScale, searchLeadMs, availability: limits, escalation } = settings;
+  const { db } = postgres;
+  const store = createDeliveryStore(postgres);
+  return {
+    store,
+    orders: createOrders({ store: createOrderStore(db), newId, searchLeadMs, travel, notifyRelay }),
+    availability: createAvailability({ db, map, features, clock, limits, notifyRelay }),
+    positions: createPositions({ db, map, clock, notifyRelay }),
+    registration: createRegistration(createDriverRegistry(db)),
+    driverStates: createDriverStates({ db, clock }),
+    supportCases: createSupportCases({ db, clock, notifyRelay }),
+    rescue: createRescue({ db, features, clock, newId, limits, notifyRelay }),
+    zoneHealth: createZoneHealth({
+      db,
+      map,
+      clock,
+      freshPositionMs: ranking.freshPositionMs,
+      waiting: escalation.thresholds,
+      timeScale,
+      notifyRelay,
+    }),
+    audit: createAuditService(createAuditChains(db, settings.database.statementTimeoutMs)),
+    liveMap: createLiveMap({ db, map, clock }),
+    wake: createWake({
+      db,
+      map,
+      store,
+      dispatcher: deps.dispatcher,
+      features,
+      clock,
+      search,
+      ranking,
+      travel,
+      timeScale,
+    }),
+  };
+}
+
+/** Where the messages of the outbox go, in a process that has these services. */
+export function composeMessageHandler(
+  { availability, liveMap, wake }: Pick<Services, 'availability' | 'liveMap' | 'wake'>,
+  outgoing: Pick<MessageDeps, 'dispatcher' | 'emitter' | 'notify'>,
+): MessageHandler {
+  return createMessageHandler({
+    ...outgoing,
+    syncDriver: (driverId) => liveMap.syncDriver(driverId),
+    releaseDriver: (driverId, correlationId) => availability.releaseDriver(driverId, correlationId),
+    driverFree: (news) => wake.driverFree(news),
+  });
+}
+
+export type RelayedDeps = Omit<ServiceDeps, 'notifyRelay' | 'dispatcher' | 'settings'> & {
+  dispatcher: Dispatcher;
+  emitter: Emitter;
+  notifiers: NoticeDeps['notifiers'];
+  settings: ServiceSettings & { notices: Pick<NoticeDeps, 'maxAgeMs'> };
+  log: Log;
+};
+
+/**
+ * The services with the relay that sends what they put into the outbox. The two need each other: services
+ * notify the relay after a commit, and the relay hands messages back to services. The caller starts the relay
+ * and stops it.
+ */
+export function composeRelayedServices(deps: RelayedDeps): { services: Services; relay: Relay } {
+  const { postgres, dispatcher, emitter, notifiers, settings, clock, log } = deps;
+  const relay = createRelay(postgres, (message, correlationId) => handle(message, correlationId), log);
+  const services = composeServices({ ...deps, notifyRelay: relay.notify });
+  const notify = createNotices({ notifiers, clock, log, maxAgeMs: settings.notices.maxAgeMs });
+  const handle = composeMessageHandler(services, { dispatcher, emitter, notify });
+  return { services, relay };
+}
+
+/** The features of this process, once their settings were read. Changes go to the log. */
+export async function startFeatures({
+  db,
+  news,
+  environment,
+  clock,
+  log,
+}: {
+  db: Database;
+  news: FeatureNews;
+  /** The features there are, as the environment sets them. */
+  environment: readonly FeatureSetting[];
+  clock: Clock;
+  log: Log;
+}): Promise<FeatureRegistry> {
+  const names = environment.map(({ feature }) => feature);
+  const features = createFeatureRegistry({
+    environment,
+    news,
+    clock,
+    log,
+    readRows: () => readFeatureRows(db, names, 1),
+  });
+  await features.start();
+  logFeatures(features, log);
+  return features;
+}

@@ -1,0 +1,162 @@
+import { snapshotOf, type DeliverySnapshot } from '../../domain/delivery/deadline';
+import { decide } from '../../domain/delivery/decide';
+import {
+  type DecisionContext,
+  type DispatchFeatures,
+  type DispatchLimits,
+} from '../../domain/delivery/decisionContext';
+import {
+  type Answer,
+  type Decision,
+  type DeliveryState,
+  type Meeting,
+} from '../../domain/delivery/deliveryState';
+import { actorOf, type DeliveryEvent, type IncomingEvent, rowsNamedBy } from '../../domain/delivery/events';
+import { ImpossibleEvent, possible } from '../impossibleEvent';
+import { type Clock, type Features, type NewId, type NotifyRelay } from '../ports';
+import { countChanges, eventSeconds, observeReassignment } from './deliveryMetrics';
+import { type DeliveryStore } from './deliveryStore';
+import { type DriverSearchDeps, outcomeOf, pickOf, searchDrivers, type SearchResult } from './driverSearch';
+
+/** `at` is the workflow's time, epoch ms. */
+export type EventInput = { deliveryId: string; correlationId: string; at: number; event: IncomingEvent };
+
+/** The database's word after an event: what to wait for next, and the answer to whoever asked. */
+export type EventResult = { known: DeliverySnapshot; answer: Answer };
+
+/** What the row's own answer needs. */
+export type RowDeps = {
+  store: DeliveryStore;
+  limits: DispatchLimits;
+  features: Features;
+  clock: Clock;
+  newId: NewId;
+};
+
+export type DeliveryDeps = RowDeps &
+  DriverSearchDeps & {
+    /** Called after a commit: the outbox has news. */
+    notifyRelay: NotifyRelay;
+    /**
+     * Called as an attempt begins; what it returns says whether the workflow waits for that attempt no longer,
+     * since it was slow or its process frozen. Then it writes nothing: another attempt is under way, and other
+     * events may have come since. Absent: attempts are never given up.
+     */
+    beginAttempt?: () => () => boolean;
+  };
+
+/**
+ * One event, one transaction, in which the pure rules of domain/delivery decide. A repeat gets the first
+ * answer.
+ * @throws ImpossibleEvent where no repeat would make it possible
+ */
+export async function handleEvent(
+  deps: DeliveryDeps,
+  { deliveryId, correlationId, at, event }: EventInput,
+): Promise<EventResult> {
+  // The workflow's time may be ahead (time skipping, clock skew) or behind (a repeat after an outage): the
+  // later one is now.
+  const now = Math.max(at, deps.clock());
+  const stop = eventSeconds.startTimer({ event: event.kind });
+  const isGivenUp = deps.beginAttempt?.() ?? (() => false);
+  const search = event.kind === 'lookForDriver' ? await searchDrivers(deps, deliveryId, now) : null;
+  const meeting = await meetingOf(deps.store, deliveryId, event);
+  let before: DeliveryState | undefined;
+  const make = (state: DeliveryState, picked: readonly string[]): Decision => {
+    if (isGivenUp()) throw new Error(`too late: the workflow has begun another attempt at ${event.kind}`);
+    before = state;
+    return possible(() =>
+      decide(state, completed(deps, event, { search, picked, meeting }), contextOf(deps, state, event, now)),
+    );
+  };
+  const touched = { ...rowsNamedBy(event), ...pickOf(deps, search) };
+  const decision = await deps.store.change(deliveryId, touched, make, now, correlationId);
+  stop();
+  countChanges(decision.entries);
+  if (before) observeReassignment(before, decision.next, now);
+  if (decision.messages.length > 0) deps.notifyRelay(decision.messages);
+  const known = snapshotOf(decision.next, deps.limits, featuresOf(deps, decision.next).escalation);
+  return { known: dueBy(known, { now, at }), answer: decision.answer };
+}
+
+/**
+ * The answer that the row already holds, for callers who find the workflow closed or gone.
+ * @returns null where the row would have to change for an answer, so that only the workflow can give it
+ */
+export async function answerFromRow(
+  deps: RowDeps,
+  deliveryId: string,
+  event: Exclude<IncomingEvent, { kind: 'lookForDriver' }>,
+): Promise<Answer | null> {
+  const state = await deps.store.look(deliveryId, { ...rowsNamedBy(event), pickFrom: [], pickAtMost: 0 });
+  if (!state) return { refused: 'NOT_FOUND', detail: 'no such delivery' };
+  const asked =
+    event.kind === 'handOver' ? { ...event, meeting: await meetingOf(deps.store, deliveryId, event) } : event;
+  const { next, answer } = decide(state, asked, contextOf(deps, state, event, deps.clock()));
+  return next === state ? answer : null;
+}
+
+type LookedUp = { search: SearchResult | null; picked: readonly string[]; meeting: Meeting | null };
+
+function completed(
+  deps: DeliveryDeps,
+  event: IncomingEvent,
+  { search, picked, meeting }: LookedUp,
+): DeliveryEvent {
+  if (event.kind === 'handOver') return { ...event, meeting };
+  if (event.kind !== 'lookForDriver') return event;
+  return { ...event, search: outcomeOf(deps, search, picked) };
+}
+
+/** @throws ImpossibleEvent where the id leads nowhere */
+async function meetingOf(
+  store: Pick<DeliveryStore, 'meeting'>,
+  deliveryId: string,
+  event: IncomingEvent,
+): Promise<Meeting | null> {
+  if (event.kind !== 'handOver' || event.meetingId === null) return null;
+  const meeting = await store.meeting(deliveryId, event.meetingId);
+  if (!meeting)
+    throw new ImpossibleEvent(`there is no meeting point ${event.meetingId} for delivery ${deliveryId}`);
+  return meeting;
+}
+
+function contextOf(
+  deps: Pick<RowDeps, 'newId' | 'limits' | 'features'>,
+  state: DeliveryState,
+  event: IncomingEvent,
+  now: number,
+): DecisionContext {
+  return {
+    now,
+    newId: deps.newId,
+    actor: actorOf(event),
+    limits: deps.limits,
+    features: featuresOf(deps, state),
+  };
+}
+
+/** Flags are read at each event, so that a switch holds from the next one on (docs/behaviour.md#features). */
+function featuresOf(
+  { features }: Pick<RowDeps, 'features'>,
+  { delivery: { cityId, deliveryId } }: DeliveryState,
+): DispatchFeatures {
+  return {
+    availabilityStates: (driverId) => features.isOn('availability_states', { cityId, key: driverId }),
+    escalation: features.isOn('escalation', { cityId, key: deliveryId }),
+    autoReassignment: features.isOn('auto_reassignment', { cityId, key: deliveryId }),
+  };
+}
+
+/**
+ * What is due by our clock is due for the workflow, whose time stands a little behind: a timer of a few ms
+ * takes up to a second.
+ */
+function dueBy(known: DeliverySnapshot, { now, at }: { now: number; at: number }): DeliverySnapshot {
+  const due = <T extends number | null>(instant: T): T | number =>
+    instant !== null && instant <= now ? Math.min(instant, at) : instant;
+  const escalation = known.escalation
+    ? { ...known.escalation, at: due(known.escalation.at) }
+    : known.escalation;
+  return { ...known, searchAgainAt: due(known.searchAgainAt), giveUpAt: due(known.giveUpAt), escalation };
+}

@@ -1,0 +1,85 @@
+import { Counter, Histogram } from 'prom-client';
+import { isBeforePickup } from '../../domain/delivery/status';
+import { type AssignmentFacts, type Entry, type DeliveryState } from '../../domain/delivery/deliveryState';
+
+/** Metrics about deliveries, in prom-client's default registry. */
+
+const changes = new Counter({
+  name: 'dispatch_changes_total',
+  help: 'Changes of deliveries, offers and availability that were written, by kind of audit entry and the state they led to',
+  labelNames: ['kind', 'to'] as const,
+});
+
+/** How long an event of a delivery takes, from the look around to the commit. */
+export const eventSeconds = new Histogram({
+  name: 'dispatch_event_seconds',
+  help: 'Duration of one event of a delivery: reading, deciding, writing',
+  labelNames: ['event'] as const,
+  buckets: [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 1.4],
+});
+
+/** Searches that could find nobody, since the live map gave no answer. */
+export const searchesWithoutMap = new Counter({
+  name: 'searches_without_map_total',
+  help: 'Searches for a driver that the live map did not answer',
+});
+
+/** Counts what was written; call after the commit. */
+export function countChanges(entries: readonly Entry[]): void {
+  for (const { kind, to } of entries) changes.inc({ kind, to: to ?? '' });
+}
+
+const losses = new Counter({
+  name: 'driver_losses_total',
+  help: 'Drivers lost before pickup, by cause',
+  labelNames: ['cause'] as const,
+});
+
+const reassignments = new Counter({
+  name: 'reassignments_total',
+  help: 'What became of deliveries that lost their driver: reassigned, cancelled, or nobody was found',
+  labelNames: ['result'] as const,
+});
+
+const reassignmentOfferSeconds = new Histogram({
+  name: 'reassignment_offer_seconds',
+  help: 'From the loss of a driver, as it was noticed, to the next offer or assignment',
+  buckets: [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 15, 60, 300],
+});
+
+/**
+ * What an event means for a delivery that loses, or lost, its driver (docs/behaviour.md#reassignment). Call
+ * after the commit; `now` is epoch ms.
+ */
+export function observeReassignment(before: DeliveryState, next: DeliveryState, now: number): void {
+  const [was, is] = [before.delivery, next.delivery];
+  if (is.losses > was.losses) losses.inc({ cause: causeOf(next.assignments) });
+  if (was.lostAt === null) return;
+  const isFirstSince = was.statusSince === was.lostAt; // nothing was tried between
+  const isByItself = was.heldReason === null; // what waited for ops took as long as they did
+  if (isFirstSince && isByItself && (is.status === 'OFFERED' || is.status === 'ASSIGNED'))
+    reassignmentOfferSeconds.observe(Math.max(0, now - was.lostAt) / 1_000);
+  if (is.lostAt === null) reassignments.inc({ result: 'reassigned' });
+  else if (is.closedAt !== null && isBeforePickup(was.status))
+    reassignments.inc({ result: is.reasonCode === 'NO_DRIVER' ? 'nobody_found' : 'cancelled' });
+}
+
+const CAUSES: readonly string[] = [
+  'RESCUED',
+  'FELL_SILENT',
+  'NO_PROGRESS',
+  'WENT_OFFLINE',
+  'SHIFT_ENDED',
+  'VEHICLE_BREAKDOWN',
+  'EMERGENCY',
+  'TOO_FAR',
+];
+
+/** A label must not grow with what people write. */
+function causeOf(assignments: readonly AssignmentFacts[]): string {
+  const [last] = [...assignments]
+    .filter(({ state }) => state === 'LOST')
+    .sort((a, b) => (b.endedAt ?? 0) - (a.endedAt ?? 0));
+  const why = last?.endReason ?? '';
+  return CAUSES.includes(why) ? why : 'OTHER';
+}

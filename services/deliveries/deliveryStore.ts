@@ -1,0 +1,69 @@
+import { type DeliveryStatus } from '../../domain/delivery/status';
+import { type EscalatedState } from '../../domain/delivery/escalation';
+import { type UnassignedClock } from '../../domain/delivery/unassignedClock';
+import { type Decision, type Meeting, type DeliveryState } from '../../domain/delivery/deliveryState';
+import { type ParcelSize } from '../../domain/driver/vehicles';
+import { type Point } from '../../domain/geo/places';
+import { type ShownDelivery } from '../../domain/notices/realtimeEvents';
+import { type Candidate } from '../../domain/matching/candidate';
+
+/**
+ * Rows that an event can touch besides the delivery's own live ones; `pickFrom` are drivers to choose from,
+ * best first, and `pickAtMost` how many of them.
+ */
+export type Touched = {
+  offerIds: readonly string[];
+  driverIds: readonly string[];
+  pickFrom: readonly string[];
+  pickAtMost: number;
+};
+
+export type SearchFacts = {
+  status: DeliveryStatus;
+  searchAt: number;
+  cityId: string;
+  parcelSize: ParcelSize;
+  searchRound: number;
+  clock: UnassignedClock;
+  /** Minutes until each level in this city; empty: the settings hold. */
+  cityEscalationMinutes: readonly number[];
+  isHeld: boolean;
+  /** Without the bonus. */
+  payCents: number;
+  readyAt: number;
+  pickup: Point;
+  zoneOfferTtlSeconds: number | null;
+  /** What a driver is shown of the delivery. */
+  shown: ShownDelivery;
+} & EscalatedState;
+
+/** What the store knows of a candidate; the map adds place and time. */
+export type CandidateFacts = Omit<Candidate, 'fixAt' | 'distanceMeters' | 'travelMs'>;
+export type CandidateQuery = {
+  deliveryId: string;
+  driverIds: readonly string[];
+  broadcastSince: number | null;
+  now: number;
+};
+
+/** The delivery's rows. */
+export interface DeliveryStore {
+  /**
+   * One transaction: reads the truth under lock, lets `make` decide, writes the decision. `picked` are the
+   * first of `pickFrom` who could be locked.
+   * @throws ImpossibleEvent where there is no such delivery, or no repeat would make the database take it
+   */
+  change(
+    deliveryId: string,
+    touched: Touched,
+    make: (state: DeliveryState, picked: readonly string[]) => Decision,
+    at: number,
+    correlationId: string,
+  ): Promise<Decision>;
+  /** The truth without locks, in one snapshot. */
+  look(deliveryId: string, touched: Touched): Promise<DeliveryState | undefined>;
+  searchFacts(deliveryId: string): Promise<SearchFacts | undefined>;
+  candidates(query: CandidateQuery): Promise<CandidateFacts[]>;
+  /** Where goods of this delivery are to be handed over; it never changes. */
+  meeting(deliveryId: string, meetingId: string): Promise<Meeting | null>;
+}

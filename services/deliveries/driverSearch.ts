@@ -1,0 +1,240 @@
+import { type SearchOutcome } from '../../domain/delivery/events';
+import { type DispatchLimits } from '../../domain/delivery/decisionContext';
+import { type Chosen } from '../../domain/delivery/deliveryState';
+import { limitsIn, stateAfterDue } from '../../domain/delivery/escalation';
+import { type TravelModel, travelMsFor } from '../../domain/geo/places';
+import { type Candidate, type Wanted } from '../../domain/matching/candidate';
+import { nextExclusionEndsAt } from '../../domain/matching/exclusion';
+import { rankCandidates, type Ranking } from '../../domain/matching/ranking';
+import { searchKind, searchRadiusMeters } from '../../domain/matching/searchPlan';
+import { ImpossibleEvent } from '../impossibleEvent';
+import { type DriverMap, type Features, type NearDriver } from '../ports';
+import { searchesWithoutMap } from './deliveryMetrics';
+import { type CandidateFacts, type DeliveryStore, type SearchFacts, type Touched } from './deliveryStore';
+
+export type DriverSearchDeps = {
+  store: Pick<DeliveryStore, 'searchFacts' | 'candidates'>;
+  map: DriverMap;
+  features: Features;
+  limits: DispatchLimits;
+  travel: TravelModel;
+  /** Divides travel times and the times that zones set, as TIME_SCALE does with all durations. */
+  timeScale: number;
+};
+
+/** Whom a search found near the pickup, best first, before anyone is locked. */
+export type SearchResult = {
+  facts: SearchFacts;
+  kind: Wanted['kind'];
+  isBroadcastOver: boolean;
+  ranking: Ranking;
+  near: readonly NearDriver[];
+  radiusMeters: number;
+  /** The map gave no answer. */
+  isBlind: boolean;
+};
+
+type SearchPlan = Pick<SearchResult, 'facts' | 'kind' | 'isBroadcastOver' | 'radiusMeters'>;
+type SearchRun = { deliveryId: string; limit: number; now: number };
+
+/** The nearest drivers that one search looks at; where none of so many can be had, it looks at more. */
+const LOOKED_AT = 50;
+const LOOKED_AT_MORE = 500;
+
+/**
+ * Candidates come from the live map and the record, without a lock: the hold reads again.
+ * @returns null where the delivery is not being searched for
+ * @throws ImpossibleEvent where the delivery has no row, or no stops
+ */
+export async function searchDrivers(
+  deps: DriverSearchDeps,
+  deliveryId: string,
+  now: number,
+): Promise<SearchResult | null> {
+  const facts = await deps.store.searchFacts(deliveryId);
+  if (!facts) throw new ImpossibleEvent(`delivery ${deliveryId} has no row, or no stops`);
+  if (!isSearched(facts, now)) return null;
+  const plan = planOf(deps, facts, deliveryId, now);
+  const result = await searchBy(deps, plan, { deliveryId, now });
+  // Once a broadcast has asked all whom it may, it is over; apps of v1 are never asked, but may be assigned.
+  const isBroadcastOver = plan.kind === 'BROADCAST' && !result.isBlind && result.ranking.ranked.length === 0;
+  return isBroadcastOver
+    ? searchBy(deps, { ...plan, kind: 'SINGLE', isBroadcastOver }, { deliveryId, now })
+    : result;
+}
+
+/** Whom the transaction may lock, and how many of them. */
+export function pickOf(
+  { limits }: Pick<DriverSearchDeps, 'limits'>,
+  result: SearchResult | null,
+): Pick<Touched, 'pickFrom' | 'pickAtMost'> {
+  return {
+    pickFrom: result?.ranking.ranked.map(({ driverId }) => driverId) ?? [],
+    pickAtMost: result?.kind === 'BROADCAST' ? limits.escalation.waveSize : 1,
+  };
+}
+
+/** What the rules are told of a search; `picked` are those who could be locked. */
+export function outcomeOf(
+  deps: Pick<DriverSearchDeps, 'limits' | 'timeScale'>,
+  result: SearchResult | null,
+  picked: readonly string[],
+): SearchOutcome {
+  if (!result) return NOT_SEARCHED;
+  const { ranking, kind, isBroadcastOver } = result;
+  const isContended = picked.length === 0 && ranking.ranked.length > 0;
+  return {
+    chosen: picked.map((driverId) => chosenOf(result, driverId)),
+    isBroadcast: kind === 'BROADCAST',
+    isBroadcastOver,
+    offersOn: kind !== 'DIRECT',
+    ttlMs: offerTtlMs(deps, result.facts),
+    inconclusive: result.isBlind ? 'MAP_AWAY' : isContended ? 'CONTENDED' : null,
+    exclusionEndsAt: nextExclusionEndsAt(ranking.excluded),
+  };
+}
+
+function isSearched({ status, searchAt, isHeld }: SearchFacts, now: number): boolean {
+  if (isHeld) return false;
+  return status === 'SEARCHING' || (status === 'PENDING' && searchAt <= now);
+}
+
+/**
+ * What this search looks for, with the level that is reached by it: a new level searches at once, farther,
+ * for more pay, or for many.
+ */
+function planOf(
+  { features, limits }: DriverSearchDeps,
+  facts: SearchFacts,
+  deliveryId: string,
+  now: number,
+): SearchPlan {
+  const subject = { cityId: facts.cityId, key: deliveryId };
+  const escalates = features.isOn('escalation', subject);
+  const state = escalates
+    ? stateAfterDue(facts, limitsIn(facts.cityEscalationMinutes, limits.escalation), now)
+    : facts;
+  const kind = searchKind({
+    offersOn: features.isOn('driver_offers', subject),
+    escalates,
+    broadcastSince: state.broadcastSince,
+  });
+  return {
+    facts: { ...facts, ...state },
+    kind,
+    isBroadcastOver: false,
+    radiusMeters: searchRadiusMeters(facts.searchRound, state.escalationLevel, limits.search),
+  };
+}
+
+async function searchBy(
+  deps: DriverSearchDeps,
+  plan: SearchPlan,
+  run: Omit<SearchRun, 'limit'>,
+): Promise<SearchResult> {
+  const nearest = await searchAmong(deps, plan, { ...run, limit: LOOKED_AT });
+  const areAllTaken = nearest.near.length === LOOKED_AT && nearest.ranking.ranked.length === 0;
+  return areAllTaken ? searchAmong(deps, plan, { ...run, limit: LOOKED_AT_MORE }) : nearest;
+}
+
+async function searchAmong(deps: DriverSearchDeps, plan: SearchPlan, run: SearchRun): Promise<SearchResult> {
+  const near = await nearDrivers(deps, plan, run);
+  if (near === null) return { ...plan, near: [], ranking: { ranked: [], excluded: [] }, isBlind: true };
+  return { ...plan, near, ranking: await rankNear(deps, plan, near, run), isBlind: false };
+}
+
+/**
+ * Null where the map does not answer: then nobody can be found, but whoever cancels or assigns by hand must
+ * not wait for it.
+ */
+async function nearDrivers(
+  { map }: DriverSearchDeps,
+  { facts: { cityId, pickup: point }, radiusMeters }: SearchPlan,
+  { limit, now }: SearchRun,
+): Promise<NearDriver[] | null> {
+  try {
+    return await map.near({ cityId, point, radiusMeters, limit, now });
+  } catch {
+    searchesWithoutMap.inc();
+    return null;
+  }
+}
+
+async function rankNear(
+  deps: DriverSearchDeps,
+  { facts, kind }: SearchPlan,
+  near: readonly NearDriver[],
+  { deliveryId, now }: SearchRun,
+): Promise<Ranking> {
+  const { parcelSize, payCents, bonusCents, readyAt, escalationLevel: level, broadcastSince } = facts;
+  const known = await deps.store.candidates({
+    deliveryId,
+    driverIds: near.map(({ driverId }) => driverId),
+    broadcastSince,
+    now,
+  });
+  return rankCandidates(
+    candidatesOf(deps, near, known),
+    { kind, parcelSize, payCents: payCents + bonusCents, readyAt, level, now },
+    deps.limits.ranking,
+  );
+}
+
+function candidatesOf(
+  { travel, timeScale }: DriverSearchDeps,
+  near: readonly NearDriver[],
+  known: readonly CandidateFacts[],
+): Candidate[] {
+  const factsOf = new Map(known.map((facts) => [facts.driverId, facts]));
+  return near.flatMap(({ driverId, fixAt, distanceMeters }) => {
+    const facts = factsOf.get(driverId);
+    if (!facts) return [];
+    const travelMs = travelMsFor(distanceMeters, facts.vehicle, travel) / timeScale;
+    return [{ ...facts, fixAt, distanceMeters, travelMs }];
+  });
+}
+
+/** A zone may set how long its offers wait; else the setting holds. */
+function offerTtlMs(
+  { limits, timeScale }: Pick<DriverSearchDeps, 'limits' | 'timeScale'>,
+  { zoneOfferTtlSeconds: seconds }: SearchFacts,
+): number {
+  // rows hold whole milliseconds
+  return seconds === null ? limits.offerTtlMs : Math.max(1, Math.round((seconds * 1_000) / timeScale));
+}
+
+const NOT_SEARCHED: SearchOutcome = {
+  chosen: [],
+  isBroadcast: false,
+  isBroadcastOver: false,
+  inconclusive: 'NOT_MADE',
+  offersOn: false,
+  ttlMs: 0,
+  exclusionEndsAt: null,
+};
+
+/**
+ * The best ones are kept in whole, the rest is counted: enough to answer 'why this driver, and why not that
+ * one?'.
+ */
+const KEPT = 20;
+
+function chosenOf({ facts, kind, ranking, near, radiusMeters }: SearchResult, driverId: string): Chosen {
+  const toPickup = near.find((each) => each.driverId === driverId);
+  return {
+    driverId,
+    why: {
+      kind,
+      radiusMeters,
+      round: facts.searchRound,
+      ranked: ranking.ranked.slice(0, KEPT),
+      excluded: ranking.excluded.slice(0, KEPT),
+      looked: near.length,
+    },
+    payload: {
+      ...facts.shown,
+      payCents: facts.payCents + facts.bonusCents,
+      toPickupMeters: Math.round(toPickup?.distanceMeters ?? 0),
+    },
+  };
+}

@@ -1,0 +1,85 @@
+import { type Demand, ordersPerHour, phaseAt } from './demand';
+import type { SupportClient } from '../client/supportClient';
+import { pause } from '../kit/pause';
+import type { SimulatedDriver } from '../people/driver';
+import type { Roster } from '../people/roster';
+import { type Worker, Workday } from '../people/workday';
+
+export type BalanceDeps = {
+  demand: Demand;
+  speed: number;
+  cityId: string;
+  roster: Roster;
+  drivers: readonly (Worker & Pick<SimulatedDriver, 'driverId' | 'isOnDuty'>)[];
+  desk: Pick<SupportClient, 'backlog'>;
+  log: (line: string) => void;
+};
+
+const HOUR_MS = 3_600_000;
+const FOLLOW_EVERY_MS = 1_000;
+/** The service counts the backlog at most every 5 s. */
+const LOOK_EVERY_MS = 10_000;
+
+/** Keeps orders and drivers of an endless city to its clock, which starts at 0 with the run. */
+export class Balance {
+  private readonly startedAt = Date.now();
+  /** Orders without a driver, as last counted by the service; null: not counted yet. */
+  private waiting: number | null = null;
+
+  constructor(private readonly deps: BalanceDeps) {}
+
+  /** The mean pause until the next order, as the city is now; Infinity: none for now. */
+  readonly everyMs = (): number => {
+    const { demand, speed, roster } = this.deps;
+    // An earlier run may have left a backlog: nothing is ordered before it was counted.
+    if (this.waiting === null) return Infinity;
+    const { clockMs, waiting } = this;
+    return (
+      HOUR_MS / ordersPerHour(demand, { clockMs, driversOnDuty: roster.onDutyAt(clockMs), waiting }, speed)
+    );
+  };
+
+  /** Sends drivers on breaks, home, and back to work, until the signal. */
+  async followRoster(signal: AbortSignal): Promise<void> {
+    const { drivers, roster, log } = this.deps;
+    await Promise.all(
+      drivers.map(async (driver, number) => {
+        const workday = new Workday(driver);
+        while (await pause(FOLLOW_EVERY_MS, signal))
+          await workday
+            .follow(roster.dutyAt(number, this.clockMs))
+            .catch(
+              (error: unknown) => void (signal.aborted || log(`driver ${driver.driverId}: ${String(error)}`)),
+            );
+      }),
+    );
+  }
+
+  /** Counts the orders that wait, until the signal. While the service is away the last count holds. */
+  async watchBacklog(signal: AbortSignal): Promise<void> {
+    const { desk, cityId, log } = this.deps;
+    const look = async (): Promise<void> => {
+      const answer = await desk.backlog(cityId);
+      if (answer.ok) this.waiting = answer.waiting;
+      else log(`the backlog could not be counted: ${answer.code}: ${answer.detail}`);
+    };
+    do
+      await look().catch(
+        (error: unknown) =>
+          void (signal.aborted || log(`the backlog could not be counted: ${String(error)}`)),
+      );
+    while (await pause(LOOK_EVERY_MS, signal));
+  }
+
+  /** How the city is now, for people. */
+  progress(): string {
+    const { demand, drivers } = this.deps;
+    const phase = demand === 'rush' ? 'a bad evening' : phaseAt(this.clockMs);
+    const onDuty = drivers.filter(({ isOnDuty }) => isOnDuty).length;
+    return `${phase}; ${this.waiting ?? 'unknown'} orders wait; ${onDuty} of ${drivers.length} drivers are on duty`;
+  }
+
+  private get clockMs(): number {
+    return Date.now() - this.startedAt;
+  }
+}

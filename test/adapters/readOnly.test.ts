@@ -2,6 +2,8 @@
  * Servers that answer and take no writes: a PostgreSQL that was demoted, a Redis that became a replica. Each is
  * an outage that passes, never an error of the request, and the connections to it are not kept.
  */
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
@@ -13,6 +15,7 @@ import {
   sqlStateOf,
 } from '../../adapters/postgres/database';
 import { inTransaction } from '../../adapters/postgres/transaction';
+import { FOLLOWING_PRIMARY, requireWritableRedis } from '../../adapters/redis/primary';
 import { isOutage } from '../../api/http/outage';
 import { freshDatabase, type FreshDatabase, requiredVariable } from '../support/database';
 
@@ -91,6 +94,43 @@ describe('PostgreSQL that takes no writes', () => {
     const before = await pid();
     expect(sqlStateOf(await failureOf(add()))).toBe('23505');
     expect(await pid()).toEqual(before);
+  });
+});
+
+describe('Redis that became a replica', () => {
+  const REFUSAL = "-READONLY You can't write against a read only replica.\r\n";
+  /** Answers as a replica on the first connection, and as the primary that took over on those after it. */
+  let server: Server;
+  let connections = 0;
+  let redis: Redis;
+  beforeEach(async () => {
+    connections = 0;
+    server = createServer((socket) => {
+      connections += 1;
+      const answer = connections === 1 ? REFUSAL : '+OK\r\n';
+      socket.on('error', () => undefined);
+      socket.on('data', () => socket.write(answer));
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    redis = new Redis({
+      ...FOLLOWING_PRIMARY,
+      port: typeof address === 'object' ? address?.port : 0,
+      enableReadyCheck: false,
+      disableClientInfo: true,
+    });
+    redis.on('error', () => undefined); // ioredis reports the reconnect
+  });
+  afterEach(() => {
+    redis.disconnect();
+    server.close();
+  });
+
+  test('is down for readiness, and the next write goes to a new connection', async () => {
+    const failure = await failureOf(requireWritableRedis(redis));
+    expect(isOutage(failure)).toBe(true);
+    await requireWritableRedis(redis);
+    expect(connections).toBe(2);
   });
 });
 

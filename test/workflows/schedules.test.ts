@@ -73,19 +73,11 @@ describe('the schedules', () => {
     });
     const schedule = await env.client.schedule.create({
       scheduleId,
-      spec: {},
+      spec: { intervals: [{ every: '1s' }] },
       action: { type: 'startWorkflow', workflowType: WORKFLOWS.openRowsSweep, taskQueue },
     });
-    await worker.runUntil(async () => {
-      for (const passes of [1, 2]) {
-        await schedule.trigger();
-        await eventually('the pass is over', async () => {
-          const { info } = await schedule.describe();
-          return info.recentActions.length === passes && info.runningActions.length === 0;
-        });
-      }
-    });
+    await worker.runUntil(() => eventually('there were two passes', async () => taken.length >= 2));
     await schedule.delete();
-    expect(taken).toEqual([undefined, left]);
+    expect(taken.slice(0, 2)).toEqual([undefined, left]);
   });
 });

@@ -40,7 +40,8 @@ export function createDriverStates({ db, clock }: { db: Database; clock: Clock }
     offerSeen: async (offerId, driverId) => {
       const noted = await readerOf(db)(sql`
         UPDATE offers SET reached_at = ${new Date(clock()).toISOString()}::timestamptz
-        WHERE id = ${offerId}::uuid AND driver_id = ${driverId}::uuid AND state = 'LIVE' AND reached_at IS NULL RETURNING id`);
+        WHERE id = ${offerId}::uuid AND driver_id = ${driverId}::uuid AND state = 'LIVE' AND reached_at IS NULL
+        RETURNING id`);
       return noted.length === 1;
     },
   };

@@ -171,7 +171,8 @@ async function endDuty(
   );
   switch (decision.kind) {
     case 'refused':
-      throw new Error(`driver ${driverId} could not be taken off duty: ${decision.detail}`); // going OFFLINE is never refused
+      // A change to OFFLINE is never refused.
+      throw new Error(`driver ${driverId} could not be taken off duty: ${decision.detail}`);
     case 'unchanged':
       return [];
     case 'changed': {

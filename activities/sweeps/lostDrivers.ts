@@ -194,8 +194,9 @@ function notice(cityId: string, what: 'open' | 'resolved', cities: Cities, at: n
   const says = `${silent} of ${working} drivers on duty in ${cityId} are silent`;
   const text =
     what === 'open'
-      ? 'So many at once say that the service does not hear them. Nobody of this city is taken for lost meanwhile: look at API and Redis, and rescue by hand who must be.'
-      : 'Who is silent is taken for lost again.';
+      ? 'So many silent drivers point to a failure of position ingest. ' +
+        'Lost-driver detection is paused for this city. Check the API and Redis, and rescue drivers by hand.'
+      : 'Lost-driver detection has resumed for this city.';
   return {
     kind: 'notify',
     notice: {

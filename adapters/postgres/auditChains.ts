@@ -48,7 +48,9 @@ export function createAuditChains(db: Database, statementMs = CHECK_STATEMENT_MS
     walkChain: (name, onSome) =>
       atOneMoment(async (tx) => {
         const heads = await readHeads(tx, [name]);
-        await tx.$executeRaw`DECLARE walk NO SCROLL CURSOR FOR SELECT * FROM audit_entries WHERE chain = ${name} ORDER BY at, id`;
+        await tx.$executeRaw`
+          DECLARE walk NO SCROLL CURSOR FOR
+            SELECT * FROM audit_entries WHERE chain = ${name} ORDER BY at, id`;
         for (;;) {
           const some = await tx.$queryRawUnsafe<StoredEntry[]>(`FETCH ${WALKED_AT_ONCE} FROM walk`);
           if (some.length === 0 || !(await onSome(some.map(chainedEntry)))) return heads.get(name);

@@ -87,9 +87,10 @@ function refuseOtherTypes(known) {
     ([name, type]) => name in known && known[name] !== TYPE_CODES[type],
   );
   if (wrong.length === 0) return;
+  const expected = wrong.map(([name, type]) => `${name} (expected ${type})`).join(', ');
   throw new SetupError(
-    `The Temporal namespace has search attributes of other types than ours: ${wrong.map(([name, type]) => `${name} (ours: ${type})`).join(', ')}.`,
-    'Use a namespace of its own for this service: TEMPORAL_NAMESPACE=…',
+    `The Temporal namespace has search attributes of other types: ${expected}.`,
+    'Use a separate namespace for this service: TEMPORAL_NAMESPACE=…',
   );
 }
 

@@ -6,7 +6,7 @@ import { type AssignmentFacts, type Entry, type DeliveryState } from '../../doma
 
 const changes = new Counter({
   name: 'dispatch_changes_total',
-  help: 'Changes of deliveries, offers and availability that were written, by kind of audit entry and the state they led to',
+  help: 'Committed changes of deliveries, offers and availability, by audit entry kind and resulting state',
   labelNames: ['kind', 'to'] as const,
 });
 

@@ -178,7 +178,7 @@ test('a search looks beyond the nearest fifty where all of those are held', asyn
   expect((await tell(deliveryId, LOOK)).known.offers).toMatchObject([{ driverId: free }]);
 });
 
-test('an offer’s expiry is the same in the row and in what the workflow waits for, on any scale of time', async () => {
+test('an offer’s expiry equals the workflow’s deadline at any time scale', async () => {
   const { cityId, deliveryId } = await scene();
   await world.db.zone.create({
     data: { id: cityId, cityId, name: 'all', polygon: {}, offerTtlSeconds: 100 },

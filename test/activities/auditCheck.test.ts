@@ -271,7 +271,8 @@ describe('a trail that a superuser changed', () => {
     [
       'two entries that changed places',
       (ids) => [
-        `UPDATE audit_entries a SET why = b.why, detail = b.detail FROM audit_entries b WHERE (a.id, b.id) IN (($1::uuid, $2::uuid), ($2::uuid, $1::uuid))`,
+        `UPDATE audit_entries a SET why = b.why, detail = b.detail FROM audit_entries b
+         WHERE (a.id, b.id) IN (($1::uuid, $2::uuid), ($2::uuid, $1::uuid))`,
         [ids[2]!, ids[4]!],
       ],
       (ids) => [

@@ -798,7 +798,7 @@ test('the later of the workflow’s time and our own is now: a clock that is beh
   expect(known.offers[0]?.expiresAt).toBeGreaterThan(later(20_000));
 });
 
-test('what is due at once is due by the workflow’s own time, which stands a little behind: no timer of a few ms', async () => {
+test('an immediate deadline uses the workflow’s own time, so that no timer of a few ms starts', async () => {
   const scene = await Scene.set(world, [{}, {}]);
   const { offerId, driverId } = await scene.offered();
   const at = Date.now() - 250;

@@ -141,7 +141,7 @@ describe('a level', () => {
     expect(await scene.row()).toMatchObject({ escalationLevel: 2 });
   });
 
-  test('is none where the feature is off; switched on again, only the highest that is overdue tells anybody', async () => {
+  test('is off without the feature; switched on again, only the highest overdue level notifies', async () => {
     world.switches.escalation = false;
     const { scene, after } = await searched();
     expect((await scene.search(after(40))).known.escalation).toBeNull();

@@ -265,7 +265,7 @@ describe('nobody is lost', () => {
     expect(await take('driverLeft')).toEqual([]);
   });
 
-  it('where over 30 % of the city are silent at once: the pager hears of it when it begins and when it is over', async () => {
+  it('pages at the start and at the end of a silence of over 30 % of the city', async () => {
     const scene = await DeliveryScene.set(
       world,
       Array.from({ length: 10 }, () => ({})),

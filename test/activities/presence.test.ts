@@ -113,7 +113,7 @@ describe('a sweep over silence', () => {
 });
 
 describe('a sweep over the map', () => {
-  test('after a flush puts back who was heard of lately, from what PostgreSQL kept, and wakes what waits for them', async () => {
+  test('restores recently active drivers from PostgreSQL after a flush and wakes waiting deliveries', async () => {
     const [lately, longAgo] = [await onMap(), await onMap()];
     world.time.now = START + 50_000;
     await world.ping(lately);

@@ -37,7 +37,8 @@ afterAll(async () => {
 
 async function parts(): Promise<string[]> {
   const { rows } = await owner.query<{ name: string }>(
-    `SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = 'audit_entries'::regclass ORDER BY name`,
+    `SELECT inhrelid::regclass::text AS name FROM pg_inherits
+     WHERE inhparent = 'audit_entries'::regclass ORDER BY name`,
   );
   return rows.map(({ name }) => name);
 }
@@ -106,7 +107,7 @@ describe('partitions of the audit', () => {
 });
 
 describe('the sweep', () => {
-  test('looks three months ahead and forgets what was sent a day ago, how zones fared a week ago and where drivers were a month ago, and nothing else', async () => {
+  test('creates partitions three months ahead and deletes only expired rows', async () => {
     const { db } = world;
     await enqueue(db, 'key', 'test', [
       { kind: 'syncDriver', driverId: 'old' },
@@ -118,7 +119,8 @@ describe('the sweep', () => {
         WHERE payload->>'driverId' = ${driverId}`;
     await sentAt('old', 25);
     await sentAt('young', 23);
-    await db.$executeRaw`UPDATE outbox SET created_at = now() - interval '3 days' WHERE payload->>'driverId' = 'unsent'`;
+    await db.$executeRaw`
+      UPDATE outbox SET created_at = now() - interval '3 days' WHERE payload->>'driverId' = 'unsent'`;
     const health = (cityId: string, daysAgo: number) => ({
       cityId,
       at: new Date(Date.now() - daysAgo * 24 * HOUR_MS),

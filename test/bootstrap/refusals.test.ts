@@ -12,7 +12,8 @@ const bootstrapDir = join(__dirname, '../../scripts/bootstrap');
  */
 function run(module: string, line: string, env: Record<string, string> = {}): string {
   const program = `import * as it from '${bootstrapDir}/${module}';
-    try { console.log(JSON.stringify(await (async () => { ${line} })())); } catch (error) { console.log(error.message); }`;
+    try { console.log(JSON.stringify(await (async () => { ${line} })())); }
+    catch (error) { console.log(error.message); }`;
   const options = { encoding: 'utf8', env: { ...process.env, ...env } } as const;
   return execFileSync(process.execPath, ['--input-type=module', '--eval', program], options).trim();
 }
@@ -62,8 +63,10 @@ describe('reading a zip archive', () => {
     const { deflateRawSync } = require('node:zlib');
     const name = Buffer.from('a/b/tool'), packed = deflateRawSync(${JSON.stringify(content)});
     const local = Buffer.alloc(30); local.writeUInt16LE(8, 8); local.writeUInt16LE(name.length, 26);
-    const entry = Buffer.alloc(46); entry.writeUInt16LE(8, 10); entry.writeUInt32LE(packed.length, 20); entry.writeUInt16LE(name.length, 28);
-    const end = Buffer.alloc(22); end.writeUInt32LE(0x06054b50, 0); end.writeUInt16LE(1, 10); end.writeUInt32LE(30 + name.length + packed.length, 16);
+    const entry = Buffer.alloc(46); entry.writeUInt16LE(8, 10);
+    entry.writeUInt32LE(packed.length, 20); entry.writeUInt16LE(name.length, 28);
+    const end = Buffer.alloc(22); end.writeUInt32LE(0x06054b50, 0); end.writeUInt16LE(1, 10);
+    end.writeUInt32LE(30 + name.length + packed.length, 16);
     process.stdout.write(Buffer.concat([local, name, packed, entry, name, end]).toString('base64'));
   `,
       ],

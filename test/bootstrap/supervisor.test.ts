@@ -71,7 +71,7 @@ it('stops, at the next start, what a killed start has left behind', async () => 
   expect(isAlive(sleeperPid)).toBe(false);
 });
 
-it('ends, at the next start, also what the process left behind had started, where it does not go when asked', async () => {
+it('kills a leftover process and its children at the next start when they ignore SIGTERM', async () => {
   const { starter, sleeperPid, itsOwnPid } = await startSleeper('deaf');
   starter.kill('SIGKILL');
   await exitCodeOf(starter);

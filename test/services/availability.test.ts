@@ -260,11 +260,13 @@ describe('a driver who carries', () => {
 });
 
 describe('a driver who can work no more', () => {
-  test('lets go of jobs before pickup and of offers, keeps the goods in hand, and nothing once they are back', async () => {
+  test('releases offers and jobs before pickup; the job with goods stays until they are returned', async () => {
     const { driverId, deliveryId, assignmentId } = await carrier(false);
     const setPending = (availability: string, pending: object | null) =>
-      world.db
-        .$executeRaw`UPDATE drivers SET availability = ${availability}, pending = ${pending === null ? null : JSON.stringify(pending)}::jsonb WHERE id = ${driverId}::uuid`;
+      world.db.$executeRaw`
+        UPDATE drivers SET availability = ${availability},
+          pending = ${pending === null ? null : JSON.stringify(pending)}::jsonb
+        WHERE id = ${driverId}::uuid`;
     await setPending('BUSY', { kind: 'OFFLINE' });
     await world.availability.releaseDriver(driverId, CORRELATION);
     expect(await world.takeMessages()).toEqual([

@@ -330,8 +330,9 @@ describe('what holds', () => {
   });
 
   test('is off where the environment killed it, whatever a row says', async () => {
-    await world.db
-      .$executeRaw`INSERT INTO feature_settings (name, enabled, percent, who, why) VALUES ('escalation', true, 100, 'psql', 'by hand')`;
+    await world.db.$executeRaw`
+      INSERT INTO feature_settings (name, enabled, percent, who, why)
+      VALUES ('escalation', true, 100, 'psql', 'by hand')`;
     const process = await newProcess();
     expect(isOn(process, 'escalation')).toBe(false);
     expect(await put(process, 'escalation', { enabled: true })).toMatchObject({
@@ -341,8 +342,10 @@ describe('what holds', () => {
   });
 
   test('is what a row written by hand says, though its plan is none', async () => {
-    await world.db
-      .$executeRaw`INSERT INTO feature_settings (name, enabled, plan, who, why) VALUES ('availability_states', false, '"soon"', 'psql', 'by hand'), ('no_longer_there', true, NULL, 'psql', 'an older version')`;
+    await world.db.$executeRaw`
+      INSERT INTO feature_settings (name, enabled, plan, who, why)
+      VALUES ('availability_states', false, '"soon"', 'psql', 'by hand'),
+        ('no_longer_there', true, NULL, 'psql', 'an older version')`;
     expect(isOn(await newProcess(), 'availability_states')).toBe(false);
   });
 
@@ -658,7 +661,7 @@ describe('a kill', () => {
     ).toEqual(drivers.sort());
   });
 
-  test('of driver_offers in mid-offer lets the live offer be accepted, and the next delivery goes the way of v1', async () => {
+  test('of driver_offers keeps the live offer acceptable and sends the next delivery through the v1 flow', async () => {
     const dispatch = await createDispatchWorld();
     running.push({ stop: () => dispatch.close() });
     const process = await newProcess({

@@ -66,8 +66,10 @@ const unsent = (): Promise<number> => database.db.outboxMessage.count({ where: {
 const allSent = (): Promise<true> => eventually('all is sent', async () => (await unsent()) === 0);
 /** As if so much time had passed. */
 const timePasses = (ms: number): Promise<unknown> =>
-  database.db
-    .$executeRaw`UPDATE outbox SET next_at = next_at - ${ms} * interval '1 millisecond', created_at = created_at - ${ms} * interval '1 millisecond' WHERE sent_at IS NULL`;
+  database.db.$executeRaw`
+    UPDATE outbox SET next_at = next_at - ${ms} * interval '1 millisecond',
+      created_at = created_at - ${ms} * interval '1 millisecond'
+    WHERE sent_at IS NULL`;
 
 const nobody: Notifier = { channel: 'web_push', notify: async () => 'not_needed' };
 const chatTexts = (): string[] => chat.bodies().map((body) => (body as { text: string }).text);
@@ -272,9 +274,9 @@ describe('a channel that asks to be left alone', () => {
       'the next one was put off too',
       async () => (await database.db.outboxMessage.count({ where: { lastError: { not: null } } })) === 2,
     );
-    const [{ waits } = { waits: 0 }] = await database.db.$queryRaw<
-      { waits: number }[]
-    >`SELECT min(extract(epoch FROM next_at - now()))::float8 AS waits FROM outbox WHERE sent_at IS NULL AND key LIKE 'support/%'`;
+    const [{ waits } = { waits: 0 }] = await database.db.$queryRaw<{ waits: number }[]>`
+      SELECT min(extract(epoch FROM next_at - now()))::float8 AS waits FROM outbox
+      WHERE sent_at IS NULL AND key LIKE 'support/%'`;
     expect(waits).toBeGreaterThan(20);
     await eventually('the pager heard', async () => pager.received.length === 1);
     expect(chat.received).toHaveLength(1);

@@ -261,7 +261,9 @@ test('what was put in at this very moment is due, though its row is rounded to t
   const taken = await database.db.$transaction(async (tx) => {
     await put('key', told('a'));
     // Within a transaction the time stands.
-    await tx.$executeRaw`UPDATE outbox SET next_at = date_trunc('milliseconds', now()) + interval '1 millisecond' WHERE sent_at IS NULL`;
+    await tx.$executeRaw`
+      UPDATE outbox SET next_at = date_trunc('milliseconds', now()) + interval '1 millisecond'
+      WHERE sent_at IS NULL`;
     return takeDue(readerOf(tx), EMITS, 10);
   });
   expect(taken).toHaveLength(1);
@@ -271,7 +273,7 @@ test('what was put in at this very moment is due, though its row is rounded to t
   );
 });
 
-test('no more are taken at once than were asked for, where the planner still believes that the table is empty', async () => {
+test('takes at most the requested number even when the planner statistics say the table is empty', async () => {
   await database.db.outboxMessage.deleteMany();
   const owner = new Client({ connectionString: database.ownerUrl });
   await owner.connect();

@@ -40,7 +40,7 @@ const newArchive = (
   });
 
 describe('a ping', () => {
-  test('of a driver Redis does not know is taken after one look into PostgreSQL, and wakes a delivery that waits', async () => {
+  test('of a driver missing in Redis is accepted after one PostgreSQL read and wakes a waiting delivery', async () => {
     const driverId = await world.addDriver();
     expect(await world.ping(driverId)).toBe('recorded');
     expect(await idsNear()).toEqual([driverId]);
@@ -98,7 +98,7 @@ describe('a ping', () => {
     expect(view?.on.all).toBe(true);
   });
 
-  test('is forgotten by Redis two days after the last one, which holds no places of who is long gone; PostgreSQL knows the driver still', async () => {
+  test('expires from Redis two days after the last one; PostgreSQL keeps the driver', async () => {
     const { redis, keyPrefix } = world.redis;
     const driverId = await world.addDriver();
     const key = `${keyPrefix}driver:${driverId}`;

@@ -174,7 +174,7 @@ describe('a rescue', () => {
     expect(await brokenInvariants(world.db)).toEqual([]);
   });
 
-  it('frees what is before pickup and puts what is after it before ops, by the outbox alone: nobody need ask', async () => {
+  it('releases jobs before pickup and escalates jobs after it to ops, through the outbox alone', async () => {
     const { driverId, carried, expected, offered } = await laden();
     await rescue.begin(driverId, asked());
     await relay(2); // at least once
@@ -198,7 +198,7 @@ describe('a rescue', () => {
     expect(await brokenInvariants(world.db)).toEqual([]);
   });
 
-  it('looks for another driver even for what was assigned by hand, and the rescued one is not asked again', async () => {
+  it('searches again even for a manual assignment and does not offer it to the rescued driver', async () => {
     const cityId = await world.addCity();
     const driverId = await world.addDriver({ cityId });
     const { deliveryId } = await world.addDelivery({ cityId });

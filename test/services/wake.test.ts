@@ -34,8 +34,9 @@ beforeEach(() => {
 });
 afterEach(async () => {
   await world.redis.flush();
-  await world.db
-    .$executeRaw`UPDATE deliveries SET status = 'CANCELLED', closed_at = now(), driver_id = NULL, held_reason = NULL WHERE closed_at IS NULL`;
+  await world.db.$executeRaw`
+    UPDATE deliveries SET status = 'CANCELLED', closed_at = now(), driver_id = NULL, held_reason = NULL
+    WHERE closed_at IS NULL`;
 });
 
 const free = (driverId: string, passed: string[] = []) =>

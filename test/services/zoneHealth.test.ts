@@ -325,7 +325,7 @@ describe('a computing', () => {
     expect(await world.takeMessages()).toHaveLength(1);
   });
 
-  it('goes on after a clock that was an hour ahead wrote one, and that one is shown as the newest nowhere', async () => {
+  it('continues after a snapshot from a clock one hour ahead and never shows it as the newest', async () => {
     await addDelivery();
     await world.db.zoneHealth.create({
       data: {

@@ -85,7 +85,8 @@ describe('settings', () => {
         OFFER_EXPIRATION_SECONDS: '30',
       }),
     ).toEqual([
-      'DRIVER_OFFERS_TIMEOUT_SECONDS is 45 and OFFER_EXPIRATION_SECONDS is 30; allowed: the same value, or only one of them set',
+      'DRIVER_OFFERS_TIMEOUT_SECONDS is 45 and OFFER_EXPIRATION_SECONDS is 30; ' +
+        'allowed: the same value, or only one of them set',
     ]);
   });
 

@@ -100,7 +100,8 @@ export class Builds {
   }
 
   private async openRuns(buildId: string): Promise<number> {
-    const query = `TemporalWorkerDeploymentVersion = '${this.deploymentName}:${buildId}' AND ExecutionStatus = 'Running'`;
+    const version = `${this.deploymentName}:${buildId}`;
+    const query = `TemporalWorkerDeploymentVersion = '${version}' AND ExecutionStatus = 'Running'`;
     return (await this.client.workflow.count(query)).count;
   }
 }

@@ -48,9 +48,13 @@ async function main(): Promise<number> {
   const refused = [...named].flatMap(([name, file]) => (wrong[name] ? [{ file, error: wrong[name] }] : []));
   process.stderr.write(`${explain(refused, named.size)}\n`);
   const releases = [...new Set([...named.values()].map(({ release }) => release))].sort();
-  process.stdout.write(
-    `${JSON.stringify({ build: readBuildId(codePath), histories: named.size, releases, refused: Object.keys(wrong) })}\n`,
-  );
+  const report = {
+    build: readBuildId(codePath),
+    histories: named.size,
+    releases,
+    refused: Object.keys(wrong),
+  };
+  process.stdout.write(`${JSON.stringify(report)}\n`);
   return refused.length === 0 ? 0 : 1;
 }
 

@@ -24,11 +24,11 @@ import { type Clock, type DriverMap, type Features } from './ports';
 
 export type AvailabilityDeps = {
   db: Database;
-  map: Pick<DriverMap, 'look' | 'ingestUpSince'>;
+  map: Pick<DriverMap, 'readViews' | 'ingestUpSince'>;
   features: Features;
   clock: Clock;
   limits: AvailabilityLimits;
-  /** Called after a commit: the outbox has news. */
+  /** Called after a commit that wrote to the outbox. */
   notifyRelay: () => void;
 };
 
@@ -120,8 +120,8 @@ async function releaseDriver(tx: Tx, driverId: string, correlationId: string): P
 type Asking = { driverId: string; asked: AskedAvailability; by: Actor; correlationId: string };
 
 async function change(deps: AvailabilityDeps, asking: Asking): Promise<AvailabilityAnswer> {
-  const heardAt = await lastHeard(deps, asking);
-  const answer = await deps.db.$transaction((tx) => decideAndWrite(tx, deps, asking, heardAt));
+  const lastContactAt = await readLastContactAt(deps, asking);
+  const answer = await deps.db.$transaction((tx) => decideAndWrite(tx, deps, asking, lastContactAt));
   if (answer.outcome === 'done' && answer.changed) deps.notifyRelay();
   return answer;
 }
@@ -130,28 +130,28 @@ async function change(deps: AvailabilityDeps, asking: Asking): Promise<Availabil
  * The row knows places only thinned and late, so where silence counts the map is asked as well. Nobody is
  * silent while ingest is down.
  */
-async function lastHeard(
+async function readLastContactAt(
   { map, clock, limits }: AvailabilityDeps,
   { driverId, asked }: Asking,
 ): Promise<number | null> {
   if (asked.kind !== 'timedEnd' && asked.kind !== 'silence') return null;
   const now = clock();
-  const [[view], ingestUpSince] = await Promise.all([map.look([driverId]), map.ingestUpSince(now)]);
-  const heardAt = view?.entry?.lastFix?.receivedAt ?? null;
-  return now - ingestUpSince < limits.freshPositionMs ? now : heardAt;
+  const [[view], ingestUpSince] = await Promise.all([map.readViews([driverId]), map.ingestUpSince(now)]);
+  const lastFixAt = view?.entry?.lastFix?.receivedAt ?? null;
+  return now - ingestUpSince < limits.freshPositionMs ? now : lastFixAt;
 }
 
 async function decideAndWrite(
   tx: Tx,
   deps: AvailabilityDeps,
   { driverId, asked, by, correlationId }: Asking,
-  heardAt: number | null,
+  lastContactAt: number | null,
 ): Promise<AvailabilityAnswer> {
   const driver = await lockDriver(readerOf(tx), driverId);
   if (!driver) return { outcome: 'notFound' };
   const work = await readDriverWork(tx, driverId);
   const now = deps.clock();
-  const facts = { ...driver.facts, lastFixAt: later(driver.facts.lastFixAt, heardAt) };
+  const facts = { ...driver.facts, lastFixAt: later(driver.facts.lastFixAt, lastContactAt) };
   const availabilityStates = deps.features.isOn('availability_states', {
     cityId: facts.cityId,
     key: driverId,
@@ -184,7 +184,8 @@ function completed(asked: AskedAvailability, { assignments }: DriverWork): Avail
 }
 
 /**
- * What the world must hear of a change. Offers and work are ended by their deliveries, which are told by id.
+ * The outbox messages of a change. Deliveries end their own offers and assignments; each message names its
+ * delivery.
  */
 function messagesOf(decision: AvailabilityChange, work: DriverWork, now: number): Message[] {
   const {
@@ -193,7 +194,7 @@ function messagesOf(decision: AvailabilityChange, work: DriverWork, now: number)
     withdrawsOffers,
     losesWork,
   } = decision;
-  const messages = newsOf(decision, now);
+  const messages = availabilityMessages(decision, now);
   if (withdrawsOffers)
     for (const { offerId, deliveryId } of work.offers)
       messages.push({ kind: 'driverLeft', deliveryId, driverId, offerId, why });
@@ -203,8 +204,11 @@ function messagesOf(decision: AvailabilityChange, work: DriverWork, now: number)
   return messages;
 }
 
-/** The part of it that does not concern what the driver has in hand. */
-export function newsOf({ next, to, why, timer, wakes }: AvailabilityChange, now: number): Message[] {
+/** The messages about the driver, without those about offers and assignments. */
+export function availabilityMessages(
+  { next, to, why, timer, wakes }: AvailabilityChange,
+  now: number,
+): Message[] {
   const { driverId, cityId, availabilityUntil: until } = next;
   const body = {
     driverId,

@@ -16,7 +16,7 @@ import { type DeliveryStore } from './deliveries/deliveryStore';
 import { createDriverStates } from './driverStates';
 import {
   createFeatureRegistry,
-  type FeatureNews,
+  type FeatureChangeChannel,
   type FeatureRegistry,
   logFeatures,
 } from './features/featureRegistry';
@@ -59,7 +59,7 @@ export type ServiceDeps = {
   settings: ServiceSettings;
   clock: Clock;
   newId: NewId;
-  /** Called after a commit: the outbox has news. */
+  /** Called after a commit that wrote to the outbox. */
   notifyRelay: NotifyRelay;
 };
 
@@ -128,7 +128,7 @@ export function composeMessageHandler(
     ...outgoing,
     syncDriver: (driverId) => liveMap.syncDriver(driverId),
     releaseDriver: (driverId, correlationId) => availability.releaseDriver(driverId, correlationId),
-    driverFree: (news) => wake.driverFree(news),
+    driverFree: (driver) => wake.driverFree(driver),
   });
 }
 
@@ -157,13 +157,13 @@ export function composeRelayedServices(deps: RelayedDeps): { services: Services;
 /** The features of this process, once their settings were read. Changes go to the log. */
 export async function startFeatures({
   db,
-  news,
+  changeChannel,
   environment,
   clock,
   log,
 }: {
   db: Database;
-  news: FeatureNews;
+  changeChannel: FeatureChangeChannel;
   /** The features there are, as the environment sets them. */
   environment: readonly FeatureSetting[];
   clock: Clock;
@@ -172,7 +172,7 @@ export async function startFeatures({
   const names = environment.map(({ feature }) => feature);
   const features = createFeatureRegistry({
     environment,
-    news,
+    changeChannel,
     clock,
     log,
     readRows: () => readFeatureRows(db, names, 1),

@@ -87,7 +87,7 @@ export type OrderDeps = {
   newId: NewId;
   searchLeadMs: number;
   travel: TravelModel;
-  /** Called after a commit: the outbox has news. */
+  /** Called after a commit that wrote to the outbox. */
   notifyRelay: NotifyRelay;
 };
 

@@ -115,7 +115,7 @@ export interface DriverMap {
     receivedAt: number,
   ): Promise<'unknown' | { cameOn: boolean }>;
   /** What the map says of these drivers, in their order. */
-  look(driverIds: readonly string[]): Promise<MapView[]>;
+  readViews(driverIds: readonly string[]): Promise<MapView[]>;
   /**
    * A page of the drivers in one part. A driver may come twice; one who is there all the while comes at least
    * once.
@@ -249,7 +249,7 @@ export interface Dispatcher {
   startDelivery(deliveryId: string, correlationId: string): Promise<void>;
   signalDriverLeft(
     deliveryId: string,
-    news: {
+    payload: {
       driverId: string;
       offerId: string | null;
       assignmentId: string | null;
@@ -259,7 +259,7 @@ export interface Dispatcher {
   ): Promise<void>;
   signalDriverRescued(
     deliveryId: string,
-    news: {
+    payload: {
       driverId: string;
       offerId: string | null;
       assignmentId: string | null;
@@ -268,10 +268,13 @@ export interface Dispatcher {
       correlationId: string;
     },
   ): Promise<void>;
-  signalOfferWithdrawn(deliveryId: string, news: { offerId: string; correlationId: string }): Promise<void>;
+  signalOfferWithdrawn(
+    deliveryId: string,
+    payload: { offerId: string; correlationId: string },
+  ): Promise<void>;
   wake(
     deliveryId: string,
-    news: { driverId: string; passed: string[]; correlationId: string },
+    payload: { driverId: string; passed: string[]; correlationId: string },
   ): Promise<void>;
   endAvailabilityLater(timer: {
     driverId: string;

@@ -10,7 +10,7 @@ export type PositionsDeps = {
   db: Database;
   map: DriverMap;
   clock: Clock;
-  /** Called after a commit: the outbox has news. */
+  /** Called after a commit that wrote to the outbox. */
   notifyRelay: NotifyRelay;
 };
 

@@ -16,7 +16,7 @@ import {
   type RescueResult,
   writeRescue,
 } from '../adapters/postgres/rescueRows';
-import { newsOf } from './availability';
+import { availabilityMessages } from './availability';
 import { type Clock, type Features, type NewId } from './ports';
 
 export type { RescueJob, RescueResult };
@@ -27,7 +27,7 @@ export type RescueDeps = {
   clock: Clock;
   newId: NewId;
   limits: AvailabilityLimits;
-  /** Called after a commit: the outbox has news. */
+  /** Called after a commit that wrote to the outbox. */
   notifyRelay: () => void;
 };
 
@@ -157,14 +157,14 @@ async function endDuty(
 ): Promise<Message[]> {
   const { cityId, driverId } = driver.facts;
   const pickedUp = assignments.filter(({ isPickedUp }) => isPickedUp).length;
-  const wish = {
+  const request = {
     kind: 'set',
     availability: 'OFFLINE',
     carrying: carryingOf(assignments.length - pickedUp, pickedUp),
   } as const;
   const decision = decideAvailability(
     driver.facts,
-    wish,
+    request,
     limits,
     { availabilityStates: features.isOn('availability_states', { cityId, key: driverId }) },
     at,
@@ -177,7 +177,7 @@ async function endDuty(
       return [];
     case 'changed': {
       await writeAvailability(tx, driver, decision, { by, at, correlationId });
-      return newsOf(decision, at);
+      return availabilityMessages(decision, at);
     }
   }
 }

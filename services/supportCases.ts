@@ -16,7 +16,7 @@ import { type Clock } from './ports';
 export type SupportCasesDeps = {
   db: Database;
   clock: Clock;
-  /** Called after a commit: the outbox has news. */
+  /** Called after a commit that wrote to the outbox. */
   notifyRelay: () => void;
 };
 

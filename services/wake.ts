@@ -29,7 +29,7 @@ export type Wake = {
    * Handles the message driverFree: wakes the most urgent waiting delivery that this driver may serve.
    * @returns its id, or null where there is none
    */
-  driverFree(news: FreeDriver): Promise<string | null>;
+  driverFree(driver: FreeDriver): Promise<string | null>;
 };
 
 /**
@@ -65,7 +65,7 @@ type FreeOnMap = { driverId: string; cityId: string; point: Point; fixAt: number
 
 /** Only who has room and is on the map can be found by the delivery that is woken. */
 async function whereFree({ map }: WakeDeps, driverId: string): Promise<FreeOnMap | null> {
-  const [view] = await map.look([driverId]);
+  const [view] = await map.readViews([driverId]);
   const { entry, on } = view ?? {};
   if (!entry?.lastFix || !entry.hasRoom || !on?.city) return null;
   return { driverId, cityId: entry.cityId, point: entry.lastFix.point, fixAt: entry.lastFix.receivedAt };

@@ -14,7 +14,7 @@ import { auditLagMs, lastFinishedCheck } from '../adapters/postgres/auditChains'
 import { connectPostgres } from '../adapters/postgres/database';
 import { outboxBacklog } from '../adapters/postgres/outbox';
 import { readLatestHealth } from '../adapters/postgres/zoneHealthRows';
-import { createFeatureNews } from '../adapters/redis/featureNews';
+import { createFeatureChangeChannel } from '../adapters/redis/featureChangeChannel';
 import { PositionArchive } from '../adapters/redis/positionArchive';
 import { composeRelayedServices, startFeatures } from '../services/compose';
 import { readSettings, startFailure } from '../settings';
@@ -62,7 +62,7 @@ async function main(): Promise<void> {
   const clock = Date.now;
   const features = await startFeatures({
     db,
-    news: createFeatureNews(redis, log),
+    changeChannel: createFeatureChangeChannel(redis, log),
     environment: settings.features,
     clock,
     log,

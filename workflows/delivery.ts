@@ -110,16 +110,16 @@ export async function runDelivery(
     }
     // The row first, whatever waits: which of both comes first must not depend on how a killed worker's tasks
     // are cut when they are replayed.
-    const news = snapshot === UNREAD ? undefined : inbox.shift();
-    const next = news ?? ofDeadline(due, correlationId);
-    const result = await tellOrRefuse(deliveryId, next);
+    const received = snapshot === UNREAD ? undefined : inbox.shift();
+    const next = received ?? ofDeadline(due, correlationId);
+    const result = await handleOrRefuse(deliveryId, next);
     if (result) {
       showChange(snapshot, result.known);
       snapshot = result.known;
       const words = waitingFor(snapshot);
       if (words !== shownWords) setCurrentDetails((shownWords = words));
       next.answered?.resolve(result.answer);
-    } else if (!news) {
+    } else if (!received) {
       notDueBefore = Date.now() + MENDING_MS;
       if (snapshot === UNREAD) snapshot = { ...UNREAD }; // it was tried: what waits in the inbox has its turn
     }
@@ -138,9 +138,9 @@ function postponed(due: Deadline | undefined, notBefore: number): Deadline | und
 }
 
 async function somethingHappens(inbox: readonly Waiting[], due: Deadline | undefined): Promise<void> {
-  const hasNews = () => inbox.length > 0;
-  if (due) await condition(hasNews, due.at - Date.now(), { summary: due.why });
-  else await condition(hasNews);
+  const hasEvent = () => inbox.length > 0;
+  if (due) await condition(hasEvent, due.at - Date.now(), { summary: due.why });
+  else await condition(hasEvent);
 }
 
 function ofDeadline(due: Deadline | undefined, correlationId: string): Waiting {
@@ -155,7 +155,7 @@ function ofDeadline(due: Deadline | undefined, correlationId: string): Waiting {
  * @returns undefined where no repeat would make it possible: whoever asked is told so, and what else is in
  *   the inbox goes on
  */
-async function tellOrRefuse(
+async function handleOrRefuse(
   deliveryId: string,
   { event, correlationId, answered }: Waiting,
 ): Promise<EventResult | undefined> {
@@ -220,7 +220,7 @@ async function goOnAsNew(input: DeliveryInput): Promise<void> {
 /** Who asked while the last event was under way is answered from the row, as they would be after the end. */
 async function answerTheLate(inbox: Waiting[], deliveryId: string): Promise<void> {
   for (let late = inbox.shift(); late; late = inbox.shift()) {
-    const result = await tellOrRefuse(deliveryId, late);
+    const result = await handleOrRefuse(deliveryId, late);
     if (result) late.answered?.resolve(result.answer);
   }
   await condition(allHandlersFinished);

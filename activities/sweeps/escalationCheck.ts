@@ -35,7 +35,7 @@ export type EscalationCheckDeps = {
   /** Since when (epoch ms) the feature is set as it is: what came due while it was off was not missed. */
   switchedAt: () => number;
   /** Makes the delivery's run look at its row, and starts one where none runs. */
-  lookAgain: (deliveryId: string) => Promise<void>;
+  reevaluate: (deliveryId: string) => Promise<void>;
   clock: Clock;
   limits: EscalationLimits;
   /** What came due later than so many ms ago is left to the timers. */
@@ -69,7 +69,7 @@ export function createEscalationCheck(deps: EscalationCheckDeps): () => Promise<
         if (isDue(row, deps)) report.due += 1;
         if (!isMissed(row, deps)) continue;
         report.missed += 1;
-        await deps.lookAgain(row.deliveryId);
+        await deps.reevaluate(row.deliveryId);
         deps.heartbeat();
       }
       const last = rows.at(-1);

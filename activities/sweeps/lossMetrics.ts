@@ -2,9 +2,9 @@ import { Counter, Gauge } from 'prom-client';
 
 /** Metrics about drivers who seem lost, in prom-client's default registry. */
 
-export const lossesNoticed = new Counter({
+export const lossesDetected = new Counter({
   name: 'lost_drivers_noticed_total',
-  help: 'Drivers taken for lost since nobody heard of them, or since they made no way to the pickup',
+  help: 'Drivers marked as lost because they were silent or made no progress to the pickup',
   labelNames: ['why'] as const,
 });
 

@@ -17,7 +17,7 @@ export type Comparison = { now: number; freshPositionMs: number; staleGraceMs: n
  */
 export function differenceOf(entry: MapEntry, view: MapView, comparison: Comparison): Difference | null {
   if (view.entry && view.entry.version > entry.version) return null;
-  const silentMs = comparison.now - (lastHeard(entry, view) ?? -Infinity);
+  const silentMs = comparison.now - (lastContactAt(entry, view) ?? -Infinity);
   const isFree = entry.availability === 'AVAILABLE';
   const isSpare = entry.availability === 'BUSY' && entry.hasRoom;
   const { all, city, busy } = view.on;
@@ -29,9 +29,11 @@ export function differenceOf(entry: MapEntry, view: MapView, comparison: Compari
 }
 
 /** When we last heard of the driver, by map or record (epoch ms); null = never. */
-export function lastHeard(entry: MapEntry, view: MapView): number | null {
-  const heard = [entry.lastFix?.receivedAt, view.entry?.lastFix?.receivedAt].filter((at) => at !== undefined);
-  return heard.length === 0 ? null : Math.max(...heard);
+export function lastContactAt(entry: MapEntry, view: MapView): number | null {
+  const contacts = [entry.lastFix?.receivedAt, view.entry?.lastFix?.receivedAt].filter(
+    (at) => at !== undefined,
+  );
+  return contacts.length === 0 ? null : Math.max(...contacts);
 }
 
 /** True where a driver with these facts has business in that part at all. */

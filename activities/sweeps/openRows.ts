@@ -48,7 +48,7 @@ export type OpenRowsDeps = {
   /** Starts a workflow from the row, whatever its state. */
   start: (deliveryId: string) => Promise<void>;
   /** Makes a running workflow read its row again. One that ended meanwhile needs none: no error. */
-  nudge: (workflowId: string) => Promise<void>;
+  reevaluate: (workflowId: string) => Promise<void>;
   clock: Clock;
   heartbeat: () => void;
   onReport: (report: OpenRowsReport) => void;
@@ -131,7 +131,7 @@ async function startMissing(
  * the run itself.
  */
 async function endOrphans(
-  { store, nudge, heartbeat, clock }: OpenRowsDeps,
+  { store, reevaluate, heartbeat, clock }: OpenRowsDeps,
   running: ReadonlySet<string>,
 ): Promise<number> {
   const ids = [...running];
@@ -141,7 +141,7 @@ async function endOrphans(
       ids.slice(from, from + PAGE),
       clock() - SETTLING_MS,
     )) {
-      await nudge(workflowId);
+      await reevaluate(workflowId);
       orphaned += 1;
     }
     heartbeat();
@@ -153,13 +153,13 @@ async function endOrphans(
  * The row changed behind the workflow's back: it waits for something else than the row says (invariant 4).
  */
 async function wakeOverdue(
-  { store, nudge, heartbeat, clock }: OpenRowsDeps,
+  { store, reevaluate, heartbeat, clock }: OpenRowsDeps,
   running: ReadonlySet<string>,
 ): Promise<number> {
   const rows = await store.overdue({ dueBefore: clock() - OVERDUE_MS, limit: OVERDUE_LIMIT });
   const asleep = rows.filter(({ workflowId }) => running.has(workflowId));
   for (const { workflowId } of asleep) {
-    await nudge(workflowId);
+    await reevaluate(workflowId);
     heartbeat();
   }
   return asleep.length;

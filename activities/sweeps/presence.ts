@@ -13,7 +13,7 @@ import {
   type Comparison,
   type Difference,
   differenceOf,
-  lastHeard,
+  lastContactAt,
   partsOf,
 } from './mapComparison';
 import {
@@ -33,7 +33,7 @@ export type PresenceDeps = {
   features: Features;
   clock: Clock;
   limits: Pick<AvailabilityLimits, 'freshPositionMs' | 'silentMs'>;
-  /** Called after a commit: the outbox has news. */
+  /** Called after a commit that wrote to the outbox. */
   notifyRelay: () => void;
 };
 
@@ -171,7 +171,7 @@ async function endSilent(
   ingestUpSince: number,
 ): Promise<boolean> {
   if (entry.availability !== 'AVAILABLE') return false;
-  const silentSince = Math.max(ingestUpSince, idleSince ?? 0, lastHeard(entry, view) ?? 0);
+  const silentSince = Math.max(ingestUpSince, idleSince ?? 0, lastContactAt(entry, view) ?? 0);
   return (
     deps.clock() - silentSince >= deps.limits.silentMs &&
     ask(deps, entry.driverId, { kind: 'silence', silentSince })
@@ -202,11 +202,11 @@ async function putRight(
 /** The other way round: who stands on the map without being on duty. @returns how many stood there */
 async function clearParts(deps: PresenceDeps): Promise<number> {
   let cleared = 0;
-  for await (const { part, strangers, entries } of strangePages(deps)) {
+  for await (const { part, extraIds, entries } of pagesWithExtras(deps)) {
     for (const entry of entries) await putRight(deps, entry, 'extra');
-    await deps.map.drop(part, await stillStrange(deps, part, strangers));
-    mapRepairs.inc({ kind: 'extra' }, strangers.length - entries.length);
-    cleared += strangers.length;
+    await deps.map.drop(part, await stillExtra(deps, part, extraIds));
+    mapRepairs.inc({ kind: 'extra' }, extraIds.length - entries.length);
+    cleared += extraIds.length;
   }
   return cleared;
 }
@@ -215,12 +215,12 @@ async function clearParts(deps: PresenceDeps): Promise<number> {
  * Those whom putting right did not take off: unknown to PostgreSQL, or in the part of another city. Who
  * changed meanwhile is left to that change.
  */
-async function stillStrange(
+async function stillExtra(
   { db, map }: PresenceDeps,
   part: MapPart,
   driverIds: readonly string[],
 ): Promise<string[]> {
-  const views = await map.look(driverIds);
+  const views = await map.readViews(driverIds);
   const known = new Set((await readMapEntries(readerOf(db), driverIds)).map(({ driverId }) => driverId));
   return views
     .filter(({ driverId, entry }) => !known.has(driverId) || entry === null || !belongsIn(part, entry))
@@ -240,7 +240,7 @@ async function findDifferences(deps: PresenceDeps): Promise<MapDifference> {
       if (difference === 'missing' || difference === 'extra') found[difference].push(entry.driverId);
     }
   }
-  for await (const { strangers } of strangePages(deps)) found.extra.push(...strangers);
+  for await (const { extraIds } of pagesWithExtras(deps)) found.extra.push(...extraIds);
   return { missing: found.missing, extra: [...new Set(found.extra)] };
 }
 
@@ -258,7 +258,7 @@ async function* dutyPages({ db, map }: PresenceDeps): AsyncGenerator<Seen[]> {
     ({ entry }) => entry.driverId,
   )) {
     const views = new Map(
-      (await map.look(rows.map(({ entry }) => entry.driverId))).map((view) => [view.driverId, view]),
+      (await map.readViews(rows.map(({ entry }) => entry.driverId))).map((view) => [view.driverId, view]),
     );
     yield rows.flatMap((row): Seen[] => {
       const view = views.get(row.entry.driverId);
@@ -271,20 +271,20 @@ async function* dutyPages({ db, map }: PresenceDeps): AsyncGenerator<Seen[]> {
  * Drivers who stand in a part of the map where they have no business by PostgreSQL; `entries` are those whom
  * it knows.
  */
-async function* strangePages({
+async function* pagesWithExtras({
   db,
   map,
-}: PresenceDeps): AsyncGenerator<{ part: MapPart; strangers: string[]; entries: MapEntry[] }> {
+}: PresenceDeps): AsyncGenerator<{ part: MapPart; extraIds: string[]; entries: MapEntry[] }> {
   for (const part of partsOf(await readCityIds(db))) {
     for (let cursor: string | null = '0'; cursor !== null;) {
       const page: { driverIds: string[]; next: string | null } = await map.members(part, cursor);
       const entries = await readMapEntries(readerOf(db), page.driverIds);
-      const rightful = new Set(
+      const expected = new Set(
         entries.filter((entry) => belongsIn(part, entry)).map(({ driverId }) => driverId),
       );
-      const strangers = page.driverIds.filter((driverId) => !rightful.has(driverId));
-      if (strangers.length > 0)
-        yield { part, strangers, entries: entries.filter(({ driverId }) => !rightful.has(driverId)) };
+      const extraIds = page.driverIds.filter((driverId) => !expected.has(driverId));
+      if (extraIds.length > 0)
+        yield { part, extraIds, entries: entries.filter(({ driverId }) => !expected.has(driverId)) };
       cursor = page.next;
     }
   }

@@ -48,7 +48,7 @@ export function createWebPushNotifier({
       const { to, facts } = notice;
       if (to.kind !== 'driver') throw new NoticeRefused(`web push is for drivers, not for ${to.kind}`);
       const offerId = typeof facts.offerId === 'string' ? facts.offerId : null;
-      const subscriptions = await subscriptionsToTell(deps, to.driverId, offerId);
+      const subscriptions = await subscriptionsOf(deps, to.driverId, offerId);
       if (subscriptions.length === 0) return 'not_needed';
       const results = await Promise.all(
         subscriptions.map((each) => settled(push(each, notice, offerId, { ...deps, timeoutMs, lookup }))),
@@ -56,11 +56,11 @@ export function createWebPushNotifier({
       const failures = results.filter((each) => each instanceof Error);
       const passing = failures.find((reason) => !(reason instanceof NoticeRefused));
       if (passing !== undefined) throw passing;
-      const isHeard = results.includes('sent');
+      const isDelivered = results.includes('sent');
       const [first] = failures;
-      if (first && !isHeard) throw first;
+      if (first && !isDelivered) throw first;
       for (const err of failures) deps.log.warn({ err }, 'one app of a driver could not be told');
-      return isHeard ? 'sent' : 'not_needed';
+      return isDelivered ? 'sent' : 'not_needed';
     },
   };
 }
@@ -70,7 +70,7 @@ function settled(sent: Promise<NoticeOutcome>): Promise<NoticeOutcome | Error> {
 }
 
 /** No subscriptions where the offer was seen in an open app, or is over. */
-function subscriptionsToTell(
+function subscriptionsOf(
   { db, clock }: Pick<WebPushDeps, 'db' | 'clock'>,
   driverId: string,
   offerId: string | null,

@@ -74,7 +74,7 @@ const DELIVERY_COLUMNS = sql`id, merchant_id, seller_order_id, city_id, zone_id,
 export async function readDelivery(
   read: Read,
   deliveryId: string,
-  lock: 'lock' | 'look',
+  lock: 'lock' | 'noLock',
 ): Promise<ReadDelivery | undefined> {
   const locking = lock === 'lock' ? sql`FOR UPDATE` : sql``;
   const [row] = await read<DeliveryRow>(

@@ -56,8 +56,8 @@ export function createRedisDriverMap(
       requirePoints(fixes);
       return record({ driverId, fixes, receivedAt });
     },
-    look: async (driverIds) =>
-      driverIds.length === 0 ? [] : viewsOf(driverIds, await redis.mapLook(keyPrefix, ...driverIds)),
+    readViews: async (driverIds) =>
+      driverIds.length === 0 ? [] : viewsOf(driverIds, await redis.mapReadViews(keyPrefix, ...driverIds)),
     members: async (part, cursor) => {
       const [next, found] = await redis.zscan(keyPrefix + keyOf(part), cursor, 'COUNT', PAGE);
       return { driverIds: found.filter((_, index) => index % 2 === 0), next: next === '0' ? null : next };

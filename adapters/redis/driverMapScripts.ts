@@ -120,7 +120,7 @@ end
 return near`;
 
 /** ARGV: prefix, then ids. */
-export const LOOK = `
+export const READ_VIEWS = `
 local P, views = ARGV[1], {}
 for i = 2, #ARGV do
   local id = ARGV[i]

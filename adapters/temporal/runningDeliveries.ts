@@ -44,7 +44,7 @@ export function createRunningDeliveries(client: Client): RunningDeliveries {
  * Makes a running delivery read its row again. A run that has ended since visibility listed it needs no
  * message.
  */
-export function createNudge(
+export function createReevaluate(
   client: Client,
   newCorrelationId: () => string,
 ): (workflowId: string) => Promise<void> {

@@ -202,10 +202,10 @@ class RunningProcess {
  */
 async function endOrphan(pid, identity) {
   const deadlineMs = Date.now() + ORPHAN_MS;
-  for (let isTold = false; processIdentity(pid) === identity; await sleep(20)) {
-    if (isTold || Date.now() < deadlineMs) continue;
+  for (let isSignalled = false; processIdentity(pid) === identity; await sleep(20)) {
+    if (isSignalled || Date.now() < deadlineMs) continue;
     process.kill(pid, 'SIGKILL');
-    isTold = true;
+    isSignalled = true;
   }
 }
 

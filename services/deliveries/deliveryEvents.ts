@@ -35,7 +35,7 @@ export type RowDeps = {
 
 export type DeliveryDeps = RowDeps &
   DriverSearchDeps & {
-    /** Called after a commit: the outbox has news. */
+    /** Called after a commit that wrote to the outbox. */
     notifyRelay: NotifyRelay;
     /**
      * Called as an attempt begins; what it returns says whether the workflow waits for that attempt no longer,
@@ -88,7 +88,11 @@ export async function answerFromRow(
   deliveryId: string,
   event: Exclude<IncomingEvent, { kind: 'lookForDriver' }>,
 ): Promise<Answer | null> {
-  const state = await deps.store.look(deliveryId, { ...rowsNamedBy(event), pickFrom: [], pickAtMost: 0 });
+  const state = await deps.store.readUnlocked(deliveryId, {
+    ...rowsNamedBy(event),
+    pickFrom: [],
+    pickAtMost: 0,
+  });
   if (!state) return { refused: 'NOT_FOUND', detail: 'no such delivery' };
   const asked =
     event.kind === 'handOver' ? { ...event, meeting: await meetingOf(deps.store, deliveryId, event) } : event;
@@ -96,12 +100,12 @@ export async function answerFromRow(
   return next === state ? answer : null;
 }
 
-type LookedUp = { search: SearchResult | null; picked: readonly string[]; meeting: Meeting | null };
+type SearchContext = { search: SearchResult | null; picked: readonly string[]; meeting: Meeting | null };
 
 function completed(
   deps: DeliveryDeps,
   event: IncomingEvent,
-  { search, picked, meeting }: LookedUp,
+  { search, picked, meeting }: SearchContext,
 ): DeliveryEvent {
   if (event.kind === 'handOver') return { ...event, meeting };
   if (event.kind !== 'lookForDriver') return event;

@@ -60,7 +60,7 @@ export interface DeliveryStore {
     correlationId: string,
   ): Promise<Decision>;
   /** The truth without locks, in one snapshot. */
-  look(deliveryId: string, touched: Touched): Promise<DeliveryState | undefined>;
+  readUnlocked(deliveryId: string, touched: Touched): Promise<DeliveryState | undefined>;
   searchFacts(deliveryId: string): Promise<SearchFacts | undefined>;
   candidates(query: CandidateQuery): Promise<CandidateFacts[]>;
   /** Where goods of this delivery are to be handed over; it never changes. */

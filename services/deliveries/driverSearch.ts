@@ -31,7 +31,7 @@ export type SearchResult = {
   near: readonly NearDriver[];
   radiusMeters: number;
   /** The map gave no answer. */
-  isBlind: boolean;
+  isMapUnavailable: boolean;
 };
 
 type SearchPlan = Pick<SearchResult, 'facts' | 'kind' | 'isBroadcastOver' | 'radiusMeters'>;
@@ -57,7 +57,8 @@ export async function searchDrivers(
   const plan = planOf(deps, facts, deliveryId, now);
   const result = await searchBy(deps, plan, { deliveryId, now });
   // Once a broadcast has asked all whom it may, it is over; apps of v1 are never asked, but may be assigned.
-  const isBroadcastOver = plan.kind === 'BROADCAST' && !result.isBlind && result.ranking.ranked.length === 0;
+  const isBroadcastOver =
+    plan.kind === 'BROADCAST' && !result.isMapUnavailable && result.ranking.ranked.length === 0;
   return isBroadcastOver
     ? searchBy(deps, { ...plan, kind: 'SINGLE', isBroadcastOver }, { deliveryId, now })
     : result;
@@ -89,7 +90,7 @@ export function outcomeOf(
     isBroadcastOver,
     offersOn: kind !== 'DIRECT',
     ttlMs: offerTtlMs(deps, result.facts),
-    inconclusive: result.isBlind ? 'MAP_AWAY' : isContended ? 'CONTENDED' : null,
+    inconclusive: result.isMapUnavailable ? 'MAP_AWAY' : isContended ? 'CONTENDED' : null,
     exclusionEndsAt: nextExclusionEndsAt(ranking.excluded),
   };
 }
@@ -139,8 +140,9 @@ async function searchBy(
 
 async function searchAmong(deps: DriverSearchDeps, plan: SearchPlan, run: SearchRun): Promise<SearchResult> {
   const near = await nearDrivers(deps, plan, run);
-  if (near === null) return { ...plan, near: [], ranking: { ranked: [], excluded: [] }, isBlind: true };
-  return { ...plan, near, ranking: await rankNear(deps, plan, near, run), isBlind: false };
+  if (near === null)
+    return { ...plan, near: [], ranking: { ranked: [], excluded: [] }, isMapUnavailable: true };
+  return { ...plan, near, ranking: await rankNear(deps, plan, near, run), isMapUnavailable: false };
 }
 
 /**

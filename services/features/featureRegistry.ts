@@ -37,9 +37,9 @@ export type FeatureChange = {
 };
 
 /** Tells every process that a setting was written. News may be lost: the poll is the net. */
-export interface FeatureNews {
-  listen(onNews: () => void): void;
-  tell(): Promise<void>;
+export interface FeatureChangeChannel {
+  listen(onChange: () => void): void;
+  publish(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -48,7 +48,7 @@ export type FeatureRegistryDeps = {
   environment: readonly FeatureSetting[];
   /** The newest row of each feature that has one. */
   readRows: () => Promise<readonly FeatureRow[]>;
-  news: FeatureNews;
+  changeChannel: FeatureChangeChannel;
   clock: Clock;
   log: Pick<Log, 'info' | 'warn'>;
   pollMs?: number;
@@ -103,14 +103,14 @@ export function createFeatureRegistry(deps: FeatureRegistryDeps): FeatureRegistr
   return {
     ...known,
     start: async () => {
-      deps.news.listen(() => void reader.refresh());
+      deps.changeChannel.listen(() => void reader.refresh());
       // What the environment has on, ops may have switched off: without their word nothing may begin.
       while (!(await reader.refresh())) await sleep(deps.pollMs ?? POLL_MS);
       poll = setInterval(() => void reader.refresh(), deps.pollMs ?? POLL_MS);
     },
     stop: async () => {
       clearInterval(poll);
-      await Promise.all([deps.news.stop(), reader.settled()]);
+      await Promise.all([deps.changeChannel.stop(), reader.settled()]);
     },
   };
 }
@@ -157,7 +157,7 @@ function createKnownFeatures({
   );
   let taken = 0;
   const listeners = new Set<(change: FeatureChange) => void>();
-  const tell = (change: FeatureChange): void =>
+  const notifyListeners = (change: FeatureChange): void =>
     listeners.forEach((listener) => {
       try {
         listener(change);
@@ -202,7 +202,7 @@ function createKnownFeatures({
         return change === null ? [] : [change];
       });
       show();
-      changes.forEach(tell);
+      changes.forEach(notifyListeners);
     },
   };
 }

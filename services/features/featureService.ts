@@ -19,17 +19,17 @@ import {
 import { enqueue } from '../../adapters/postgres/outbox';
 import { readCityIds } from '../../adapters/postgres/presenceRows';
 import { countToggle } from './featureMetrics';
-import { type FeatureNews, type FeatureRegistry, type FeatureRow } from './featureRegistry';
+import { type FeatureChangeChannel, type FeatureRegistry, type FeatureRow } from './featureRegistry';
 import { type Clock, type Log } from '../ports';
 
 export type FeatureServiceDeps = {
   db: Database;
   registry: FeatureRegistry;
-  news: Pick<FeatureNews, 'tell'>;
+  changeChannel: Pick<FeatureChangeChannel, 'publish'>;
   client: Pick<Client, 'getBooleanDetails'>;
   clock: Clock;
   log: Pick<Log, 'warn'>;
-  /** Called after a commit: the outbox has news. */
+  /** Called after a commit that wrote to the outbox. */
   notifyRelay: () => void;
 };
 
@@ -54,7 +54,7 @@ export type FeatureAnswer =
  * none; where another is the last by now theirs is `overtaken`, so that an old form does not undo a kill.
  * Undefined: whatever came before.
  */
-export type FeatureWish = FeatureOverride & { after?: string | null };
+export type FeatureOverrideRequest = FeatureOverride & { after?: string | null };
 
 /** What OpenFeature says of one subject; `why` null = it is on. */
 export type FeatureEvaluation = {
@@ -73,7 +73,7 @@ export type FeatureService = {
   /** Replaces all that ops said of a feature before. A repeat changes nothing. */
   put(
     feature: string,
-    wish: FeatureWish,
+    request: FeatureOverrideRequest,
     by: { who: string; why: string },
     correlationId: string,
   ): Promise<FeatureAnswer>;
@@ -102,14 +102,14 @@ export function createFeatureService(deps: FeatureServiceDeps): FeatureService {
           ) ?? [],
       );
     },
-    put: (feature, { after, ...wish }, by, correlationId) =>
-      put(deps, feature, { wish: ordered(wish), after, by, correlationId }),
+    put: (feature, { after, ...override }, by, correlationId) =>
+      put(deps, feature, { override: ordered(override), after, by, correlationId }),
     evaluate: (feature, subject) => evaluate(deps, feature, subject),
   };
 }
 
 type Asked = {
-  wish: FeatureOverride;
+  override: FeatureOverride;
   after: string | null | undefined;
   by: { who: string; why: string };
   correlationId: string;
@@ -148,17 +148,17 @@ type Written =
 async function write(
   tx: Tx,
   feature: FeatureName,
-  { wish, after, by, correlationId }: Asked,
+  { override, after, by, correlationId }: Asked,
 ): Promise<Written> {
   await lockFeature(tx, feature);
-  const unknown = await unknownCities(tx, wish.cities ?? []);
+  const unknown = await unknownCities(tx, override.cities ?? []);
   if (unknown.length > 0) return { unknown };
   const [last] = await readFeatureRows(tx, [feature], 1);
   const before = last ?? NO_OVERRIDE;
-  if (isSameOverride(before, wish)) return { row: null, before };
+  if (isSameOverride(before, override)) return { row: null, before };
   if (after !== undefined && after !== (last === undefined ? null : String(last.id)))
     return { overtaken: true };
-  const row = await writeFeatureRow(tx, feature, wish, by);
+  const row = await writeFeatureRow(tx, feature, override, by);
   await enqueue(tx, `feature/${feature}`, correlationId, [await messageOf(tx, row)]);
   return { row, before };
 }
@@ -174,14 +174,14 @@ async function messageOf(tx: Tx, { feature, enabled, percent, cities }: FeatureR
 
 /** This process knows at once, the others by the news. */
 function spread(
-  { registry, news, log, notifyRelay }: FeatureServiceDeps,
+  { registry, changeChannel, log, notifyRelay }: FeatureServiceDeps,
   environment: FeatureSetting,
   before: FeatureOverride,
   row: FeatureRow,
 ): void {
   registry.accept([row]);
-  news
-    .tell()
+  changeChannel
+    .publish()
     .catch((error: unknown) =>
       log.warn(
         { err: error, feature: row.feature },

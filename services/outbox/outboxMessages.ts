@@ -12,7 +12,7 @@ export type MessageDeps = {
   /** Ends what a driver who can work no more has in hand or on offer. */
   releaseDriver: (driverId: string, correlationId: string) => Promise<unknown>;
   /** Wakes the most urgent waiting delivery in a driver's reach. */
-  driverFree: (news: {
+  driverFree: (payload: {
     driverId: string;
     passed: readonly string[];
     correlationId: string;

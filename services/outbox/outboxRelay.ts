@@ -136,9 +136,9 @@ export class OutboxRelay {
     const sent: bigint[] = [];
     let isHeldBack = false;
     for (const each of messages) {
-      const isTold = each.message.kind === 'emit';
+      const isEmit = each.message.kind === 'emit';
       const failure: Error | null =
-        isTold && isHeldBack ? new Error('waits for an earlier one') : await this.trySend(each);
+        isEmit && isHeldBack ? new Error('waits for an earlier one') : await this.trySend(each);
       if (failure === null) sent.push(each.id);
       else
         await this.outbox.putBack(
@@ -146,7 +146,7 @@ export class OutboxRelay {
           failure.message,
           failure instanceof NotBefore ? failure.delayMs : undefined,
         );
-      isHeldBack ||= isTold && failure !== null;
+      isHeldBack ||= isEmit && failure !== null;
     }
     return sent;
   }

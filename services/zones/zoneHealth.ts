@@ -31,7 +31,7 @@ import { type Clock, type DriverMap } from '../ports';
 
 export type ZoneHealthDeps = {
   db: Database;
-  map: Pick<DriverMap, 'members' | 'look'>;
+  map: Pick<DriverMap, 'members' | 'readViews'>;
   clock: Clock;
   /** A driver heard of longer ago is not on the map, whatever it says. */
   freshPositionMs: number;
@@ -39,7 +39,7 @@ export type ZoneHealthDeps = {
   waiting: EscalationThresholds;
   /** Durations of business that are not in the settings are divided by it. */
   timeScale: number;
-  /** Called after a commit: the outbox has news. */
+  /** Called after a commit that wrote to the outbox. */
   notifyRelay: () => void;
 };
 
@@ -158,7 +158,7 @@ async function* freePlaces(
       cursor,
     );
     const fresh = [...new Set(page.driverIds)].filter((driverId) => !seen.has(driverId));
-    for (const { driverId, entry } of await map.look(fresh)) {
+    for (const { driverId, entry } of await map.readViews(fresh)) {
       seen.add(driverId);
       if (
         entry?.availability === 'AVAILABLE' &&

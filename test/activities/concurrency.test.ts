@@ -231,8 +231,8 @@ describe('one offer, and all that can happen to it at once', () => {
       expect(row.activeAssignments).toBe(isRefusal(answer) ? 0 : 1);
       ends[isRefusal(answer) ? 'refused' : 'accepted'] += 1;
       // What the outbox would tell the delivery, of an offer or of an assignment.
-      const news = await db.outboxMessage.findMany({ where: { key: driverId, kind: 'driverLeft' } });
-      for (const { payload } of news) {
+      const messages = await db.outboxMessage.findMany({ where: { key: driverId, kind: 'driverLeft' } });
+      for (const { payload } of messages) {
         const left = payload as { offerId?: string; assignmentId?: string; why: string };
         await tell(deliveryId, {
           kind: 'releaseDriver',

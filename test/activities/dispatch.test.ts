@@ -132,7 +132,7 @@ describe('looking for a driver', () => {
 
   test('passes a driver on who woke it and whom it does not take', async () => {
     const scene = await Scene.set(world, [{ availability: 'OFFLINE' }]);
-    await scene.tell({ kind: 'lookForDriver', freed: { driverId: scene.driver(), passed: ['another'] } });
+    await scene.send({ kind: 'lookForDriver', freed: { driverId: scene.driver(), passed: ['another'] } });
     expect(await scene.messages()).toContainEqual({
       kind: 'driverFree',
       payload: { driverId: scene.driver(), passed: ['another', scene.deliveryId] },
@@ -245,7 +245,7 @@ const REPEATS: readonly Repeat[] = [
       driverId: scene.driver(),
       offerId: (await scene.offered()).offerId,
     }),
-    between: (scene) => scene.tell({ kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' }),
+    between: (scene) => scene.send({ kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' }),
   },
   {
     name: 'rejectOffer',
@@ -302,7 +302,7 @@ const REPEATS: readonly Repeat[] = [
     before: async (scene) => {
       await scene.accepted();
       await scene.steps(...BEFORE_DELIVERY);
-      await scene.tell(scene.fail('NOT_AT_HOME'));
+      await scene.send(scene.fail('NOT_AT_HOME'));
       return stepEvent(scene, 'returnGoods');
     },
   },
@@ -498,7 +498,7 @@ const REPEATS: readonly Repeat[] = [
     first: { outcome: 'searching' },
     before: async (scene) => {
       world.switches.autoReassignment = false;
-      await scene.tell({ kind: 'leaveDelivery', ...job(await scene.accepted()), reason: 'OTHER' });
+      await scene.send({ kind: 'leaveDelivery', ...job(await scene.accepted()), reason: 'OTHER' });
       expect(await scene.row()).toMatchObject({ heldReason: 'REASSIGNMENT_OFF', searchAgainAt: null });
       return { kind: 'resumeSearch', by: OPS, why: 'go on' };
     },
@@ -521,11 +521,11 @@ describe('a repeat gives the first answer and changes nothing:', () => {
       const event = await before(scene);
       // Ahead of our clock, so that both answers name the same instants whatever the machine's speed.
       const at = later(afterMs ?? 1_000);
-      const once = await scene.tell(event, at);
+      const once = await scene.send(event, at);
       expect(once.answer).toMatchObject(first);
       await between?.(scene);
       const after = await scene.traces();
-      const again = await scene.tell(event, at + 1_000);
+      const again = await scene.send(event, at + 1_000);
       expect(again.answer).toEqual(once.answer);
       if (!between) expect(again.known).toEqual(once.known);
       expect(await scene.traces()).toEqual(after);
@@ -548,7 +548,7 @@ describe('the other answer, or somebody else’s, is refused:', () => {
     });
     const left = await Scene.set(world);
     const offer = await left.offered();
-    await left.tell({ kind: 'rejectOffer', ...offer, reason: 'OTHER' });
+    await left.send({ kind: 'rejectOffer', ...offer, reason: 'OTHER' });
     expect(await left.answer({ kind: 'acceptOffer', ...offer })).toMatchObject({
       refused: 'ALREADY_ANSWERED',
     });
@@ -571,7 +571,7 @@ describe('the other answer, or somebody else’s, is refused:', () => {
   test('an expired offer, a withdrawn one', async () => {
     const expired = await Scene.set(world);
     const offer = await expired.offered();
-    await expired.tell({ kind: 'lapseOffer', offerId: offer.offerId }, offer.expiresAt);
+    await expired.send({ kind: 'lapseOffer', offerId: offer.offerId }, offer.expiresAt);
     expect(await expired.answer({ kind: 'acceptOffer', ...offer })).toMatchObject({
       refused: 'OFFER_EXPIRED',
     });
@@ -580,7 +580,7 @@ describe('the other answer, or somebody else’s, is refused:', () => {
     });
     const withdrawn = await Scene.set(world);
     const gone = await withdrawn.offered();
-    await withdrawn.tell({ kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' });
+    await withdrawn.send({ kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' });
     expect(await withdrawn.answer({ kind: 'acceptOffer', ...gone })).toMatchObject({
       refused: 'OFFER_WITHDRAWN',
     });
@@ -600,7 +600,7 @@ describe('the other answer, or somebody else’s, is refused:', () => {
   test('a step of the driver who lost it', async () => {
     const scene = await Scene.set(world, [{}, {}]);
     const { driverId, assignmentId } = await scene.accepted();
-    await scene.tell({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'breakdown' });
+    await scene.send({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'breakdown' });
     expect(await scene.step('arriveAtPickup')).toMatchObject({ refused: 'NOT_FOUND' });
     await scene.accepted(1);
     expect(await scene.step('arriveAtPickup')).toMatchObject({ refused: 'NOT_FOUND' });
@@ -646,9 +646,9 @@ describe('an offer', () => {
   test('does not lapse before its expiry, and frees its driver when it does', async () => {
     const scene = await Scene.set(world);
     const { offerId, expiresAt } = await scene.offered();
-    await scene.tell({ kind: 'lapseOffer', offerId }, expiresAt - 1);
+    await scene.send({ kind: 'lapseOffer', offerId }, expiresAt - 1);
     expect(await scene.offers()).toMatchObject([{ state: 'LIVE' }]);
-    await scene.tell({ kind: 'lapseOffer', offerId }, expiresAt);
+    await scene.send({ kind: 'lapseOffer', offerId }, expiresAt);
     expect(await scene.offers()).toMatchObject([{ state: 'EXPIRED', endReason: 'LAPSED' }]);
     expect(await scene.driverRow()).toMatchObject({ liveOffers: 0, availability: 'AVAILABLE' });
     expect(await scene.emitted()).toContain(`OFFER_EXPIRED to driver:${scene.driver()}`);
@@ -657,7 +657,7 @@ describe('an offer', () => {
   test('that lapsed excludes its driver for five minutes, and the search is made again just then', async () => {
     const scene = await Scene.set(world);
     const { offerId, expiresAt } = await scene.offered();
-    await scene.tell({ kind: 'lapseOffer', offerId }, expiresAt);
+    await scene.send({ kind: 'lapseOffer', offerId }, expiresAt);
     let known = (await scene.search(expiresAt)).known;
     for (let rounds = 0; known.status === 'SEARCHING' && rounds < 20; rounds += 1) {
       const at = known.searchAgainAt ?? 0;
@@ -669,7 +669,7 @@ describe('an offer', () => {
 
   test('that was rejected is made again only for more pay', async () => {
     const scene = await Scene.set(world);
-    await scene.tell({ kind: 'rejectOffer', ...(await scene.offered()), reason: 'PAY_TOO_LOW' });
+    await scene.send({ kind: 'rejectOffer', ...(await scene.offered()), reason: 'PAY_TOO_LOW' });
     expect((await scene.search()).known.status).toBe('SEARCHING');
     await world.db.delivery.update({ where: { id: scene.deliveryId }, data: { bonusCents: 100 } });
     const { offerId } = await scene.offered();
@@ -702,9 +702,9 @@ describe('an offer', () => {
     expect(await scene.offers()).toMatchObject([
       { state: 'WITHDRAWN', endReason: 'DRIVER_ASSIGNED_BY_HAND' },
     ]);
-    const news = await world.db.outboxMessage.findMany({ where: { key: other, kind: 'offerWithdrawn' } });
-    expect(news).toMatchObject([{ payload: { deliveryId: scene.deliveryId } }]);
-    const { known } = await scene.tell({ kind: 'readDelivery' });
+    const messages = await world.db.outboxMessage.findMany({ where: { key: other, kind: 'offerWithdrawn' } });
+    expect(messages).toMatchObject([{ payload: { deliveryId: scene.deliveryId } }]);
+    const { known } = await scene.send({ kind: 'readDelivery' });
     expect(known).toMatchObject({ status: 'SEARCHING', offers: [] });
   });
 
@@ -749,13 +749,13 @@ describe('carrying', () => {
   test('is not paid for when it was cancelled or failed', async () => {
     const cancelled = await Scene.set(world);
     await cancelled.accepted();
-    await cancelled.tell({ kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' });
+    await cancelled.send({ kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' });
     expect(await cancelled.driverRow()).toMatchObject({ earnedTodayCents: 0, availability: 'AVAILABLE' });
     expect(await cancelled.emitted()).toContain(`DELIVERY_CANCELLED to driver:${cancelled.driver()}`);
     const failed = await Scene.set(world);
     await failed.accepted();
     await failed.steps('arriveAtPickup');
-    await failed.tell(failed.fail('MERCHANT_NOT_READY'));
+    await failed.send(failed.fail('MERCHANT_NOT_READY'));
     expect(await failed.driverRow()).toMatchObject({ earnedTodayCents: 0, availability: 'AVAILABLE' });
   });
 
@@ -772,7 +772,7 @@ describe('carrying', () => {
     const { driverId, assignmentId } = await scene.accepted();
     const carried = await scene.row();
     expect(carried).toMatchObject({ unassignedSince: null });
-    await scene.tell({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'breakdown' });
+    await scene.send({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'breakdown' });
     const lost = await scene.row();
     expect(lost.unassignedSince).not.toBeNull();
     expect(lost.unassignedMs).toBe(carried.unassignedMs);
@@ -802,7 +802,7 @@ test('an immediate deadline uses the workflow’s own time, so that no timer of 
   const scene = await Scene.set(world, [{}, {}]);
   const { offerId, driverId } = await scene.offered();
   const at = Date.now() - 250;
-  const { known } = await scene.tell({ kind: 'rejectOffer', offerId, driverId, reason: 'OTHER' }, at);
+  const { known } = await scene.send({ kind: 'rejectOffer', offerId, driverId, reason: 'OTHER' }, at);
   expect(known).toMatchObject({ status: 'SEARCHING', searchAgainAt: at });
 });
 

@@ -79,7 +79,7 @@ describe('a level', () => {
   test('2 asks him again who refused it for less', async () => {
     const scene = await set([{}]);
     const offer = await scene.offered();
-    await scene.tell({
+    await scene.send({
       kind: 'rejectOffer',
       ...{ offerId: offer.offerId, driverId: offer.driverId },
       reason: 'PAY_TOO_LOW',
@@ -124,7 +124,7 @@ describe('a level', () => {
   test('that is not due does nothing, however often it is asked for', async () => {
     const { scene, after } = await searched();
     const before = await scene.row();
-    await scene.tell({ kind: 'escalate' }, after(5) - 1);
+    await scene.send({ kind: 'escalate' }, after(5) - 1);
     expect(await scene.row()).toEqual(before);
   });
 
@@ -133,7 +133,7 @@ describe('a level', () => {
     await world.db.city.update({ where: { id: scene.cityId }, data: { escalationMinutes: [1, 2, 60] } });
     await scene.search(Date.now());
     const start = (await scene.row()).unassignedSince?.getTime() ?? 0;
-    expect((await scene.tell({ kind: 'readDelivery' })).known.escalation).toEqual({
+    expect((await scene.send({ kind: 'readDelivery' })).known.escalation).toEqual({
       at: start + MINUTE,
       level: 1,
     });
@@ -147,7 +147,7 @@ describe('a level', () => {
     expect((await scene.search(after(40))).known.escalation).toBeNull();
     expect(await scene.row()).toMatchObject({ escalationLevel: 0 });
     world.switches.escalation = true;
-    expect((await scene.tell({ kind: 'readDelivery' }, after(41))).known.escalation).toEqual({
+    expect((await scene.send({ kind: 'readDelivery' }, after(41))).known.escalation).toEqual({
       at: after(5),
       level: 1,
     });
@@ -202,12 +202,12 @@ describe('a broadcast', () => {
   test('goes on in waves till all in reach were asked, nobody twice; then one is asked at a time', async () => {
     const { scene, wave } = await broadcast(10);
     const lapseAt = wave[0]!.expiresAt;
-    const { known } = await scene.tell({ kind: 'lapseOffer', offerId: wave[0]!.offerId }, lapseAt);
+    const { known } = await scene.send({ kind: 'lapseOffer', offerId: wave[0]!.offerId }, lapseAt);
     expect(known).toMatchObject({ status: 'SEARCHING', offers: [] }); // one event ends the wave
     const second = (await scene.search(lapseAt)).known.offers;
     expect(second).toHaveLength(2);
     expect(new Set([...wave, ...second].map(({ driverId }) => driverId)).size).toBe(10);
-    await scene.tell({ kind: 'lapseOffer', offerId: second[0]!.offerId }, second[0]!.expiresAt);
+    await scene.send({ kind: 'lapseOffer', offerId: second[0]!.offerId }, second[0]!.expiresAt);
     await scene.search(second[0]!.expiresAt);
     expect(await scene.row()).toMatchObject({ status: 'SEARCHING', searchRound: 1 });
     const late = await world.addDriver({ cityId: scene.cityId });
@@ -225,9 +225,9 @@ describe('a broadcast', () => {
 
   test('comes again with the page after ten minutes, and asks those again who let it lapse', async () => {
     const { scene, after, wave } = await broadcast(2);
-    await scene.tell({ kind: 'lapseOffer', offerId: wave[0]!.offerId }, wave[0]!.expiresAt);
+    await scene.send({ kind: 'lapseOffer', offerId: wave[0]!.offerId }, wave[0]!.expiresAt);
     await scene.search(wave[0]!.expiresAt);
-    expect((await scene.tell({ kind: 'readDelivery' })).known.escalation).toEqual({
+    expect((await scene.send({ kind: 'readDelivery' })).known.escalation).toEqual({
       at: after(40),
       level: null,
     });
@@ -249,9 +249,9 @@ describe('a broadcast', () => {
         offers: [single],
       },
     } = await scene.search(after(29.8));
-    await scene.tell({ kind: 'escalate' }, after(30));
+    await scene.send({ kind: 'escalate' }, after(30));
     expect(await live(scene)).toMatchObject([{ kind: 'SINGLE', id: single!.offerId }]);
-    await scene.tell(
+    await scene.send(
       { kind: 'rejectOffer', offerId: single!.offerId, driverId: single!.driverId, reason: 'OTHER' },
       after(30.1),
     );
@@ -302,17 +302,17 @@ describe('the clock', () => {
         offers: [offer],
       },
     } = await scene.search(after(16));
-    await scene.tell({ kind: 'acceptOffer', offerId: offer!.offerId, driverId }, after(16));
+    await scene.send({ kind: 'acceptOffer', offerId: offer!.offerId, driverId }, after(16));
     expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED' }]);
-    expect((await scene.tell({ kind: 'escalate' }, after(90))).known).toMatchObject({
+    expect((await scene.send({ kind: 'escalate' }, after(90))).known).toMatchObject({
       escalation: null,
       escalationLevel: 2,
     });
-    await scene.tell(
+    await scene.send(
       { kind: 'leaveDelivery', driverId, assignmentId: await scene.jobOf(driverId), reason: 'OTHER' },
       after(90),
     );
-    const { known } = await scene.tell({ kind: 'readDelivery' }, after(90));
+    const { known } = await scene.send({ kind: 'readDelivery' }, after(90));
     expect(known.escalation).toEqual({ at: after(90 + 30 - 16), level: 3 });
     expect(await scene.cases()).toMatchObject([
       { state: 'RESOLVED' },
@@ -326,7 +326,7 @@ describe('a loss', () => {
     const scene = await set([{}, {}]);
     const { driverId, assignmentId } = await scene.accepted();
     const told = (await scene.emitted()).filter((each) => each.includes('merchant:'));
-    await scene.tell({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'FELL_SILENT' });
+    await scene.send({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'FELL_SILENT' });
     expect(await scene.row()).toMatchObject({
       status: 'SEARCHING',
       losses: 1,
@@ -340,7 +340,7 @@ describe('a loss', () => {
 
   test('of a driver assigned by hand, that we only noticed, asks ops and changes nothing else', async () => {
     const scene = await set([{}]);
-    await scene.tell({
+    await scene.send({
       kind: 'assignDriver',
       driverId: scene.driver(),
       by: OPS,
@@ -348,7 +348,7 @@ describe('a loss', () => {
       why: 'knows the house',
     });
     const [assignment] = await scene.assignments();
-    await scene.tell({
+    await scene.send({
       kind: 'releaseDriver',
       driverId: scene.driver(),
       offerId: null,
@@ -365,7 +365,7 @@ describe('a loss', () => {
 
   test('of a driver assigned by hand who goes offline waits for ops, who let the search go on', async () => {
     const scene = await set([{}, {}]);
-    await scene.tell({
+    await scene.send({
       kind: 'assignDriver',
       driverId: scene.driver(),
       by: OPS,
@@ -373,7 +373,7 @@ describe('a loss', () => {
       why: 'knows the house',
     });
     const [assignment] = await scene.assignments();
-    await scene.tell({
+    await scene.send({
       kind: 'releaseDriver',
       driverId: scene.driver(),
       offerId: null,
@@ -388,7 +388,7 @@ describe('a loss', () => {
       offers: [],
     });
     expect(await scene.cases()).toMatchObject([{ reason: 'PINNED_DRIVER_LOST', state: 'OPEN' }]);
-    await scene.tell({ kind: 'resumeSearch', by: OPS, why: 'any driver will do' });
+    await scene.send({ kind: 'resumeSearch', by: OPS, why: 'any driver will do' });
     expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED', resolution: 'SEARCH_RESUMED' }]);
     await scene.offered(1);
   });
@@ -397,7 +397,7 @@ describe('a loss', () => {
     world.switches.autoReassignment = false;
     const scene = await set([{}, {}]);
     const { driverId } = await scene.accepted();
-    await scene.tell({
+    await scene.send({
       kind: 'leaveDelivery',
       driverId,
       assignmentId: await scene.jobOf(driverId),
@@ -407,7 +407,7 @@ describe('a loss', () => {
       heldReason: 'REASSIGNMENT_OFF',
       searchAgainAt: null,
     });
-    await scene.tell({
+    await scene.send({
       kind: 'assignDriver',
       driverId: scene.driver(1),
       by: OPS,
@@ -424,14 +424,14 @@ describe('a loss', () => {
     world.switches.autoReassignment = false;
     const scene = await set([{}]);
     const { driverId } = await scene.accepted();
-    await scene.tell({
+    await scene.send({
       kind: 'leaveDelivery',
       driverId,
       assignmentId: await scene.jobOf(driverId),
       reason: 'OTHER',
     });
     const since = (await scene.row()).unassignedSince?.getTime() ?? 0;
-    await scene.tell({ kind: 'escalate' }, since + 15 * MINUTE);
+    await scene.send({ kind: 'escalate' }, since + 15 * MINUTE);
     expect(await scene.cases()).toMatchObject([{ level: 2, reason: 'REASSIGNMENT_OFF', driverId }]);
   });
 
@@ -439,10 +439,10 @@ describe('a loss', () => {
     const scene = await set([{}]);
     const { driverId, assignmentId } = await scene.accepted();
     await scene.steps('arriveAtPickup', 'pickUp');
-    await scene.tell({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'FELL_SILENT' });
+    await scene.send({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'FELL_SILENT' });
     expect(await scene.row()).toMatchObject({ status: 'PICKED_UP', driverId });
     expect(await scene.cases()).toMatchObject([{ reason: 'CARRIER_SILENT', driverId, state: 'OPEN' }]);
-    await scene.tell({ kind: 'failDelivery', by: OPS, reason: 'VEHICLE_BREAKDOWN', goods: 'RETURN' });
+    await scene.send({ kind: 'failDelivery', by: OPS, reason: 'VEHICLE_BREAKDOWN', goods: 'RETURN' });
     expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED', resolution: 'STEP_TAKEN' }]);
     await scene.steps('returnGoods');
     expect(await scene.row()).toMatchObject({ status: 'RETURNED' });
@@ -471,12 +471,12 @@ describe('a loss', () => {
         offers: [offer],
       },
     } = await scene.search(after(31));
-    await scene.tell({ kind: 'acceptOffer', offerId: offer!.offerId, driverId }, after(31));
-    await scene.tell(
+    await scene.send({ kind: 'acceptOffer', offerId: offer!.offerId, driverId }, after(31));
+    await scene.send(
       { kind: 'leaveDelivery', driverId, assignmentId: await scene.jobOf(driverId), reason: 'OTHER' },
       after(91),
     );
-    const { known } = await scene.tell({ kind: 'readDelivery' }, after(91));
+    const { known } = await scene.send({ kind: 'readDelivery' }, after(91));
     expect(known.escalation).toEqual({ at: after(91 + 40 - 31), level: null });
   });
 
@@ -484,8 +484,8 @@ describe('a loss', () => {
     const scene = await set([{}]);
     const { driverId, assignmentId } = await scene.accepted();
     await scene.steps('arriveAtPickup', 'pickUp');
-    await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'VEHICLE_BREAKDOWN' });
-    await scene.tell({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'FELL_SILENT' });
+    await scene.send({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'VEHICLE_BREAKDOWN' });
+    await scene.send({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'FELL_SILENT' });
     expect(await scene.cases()).toMatchObject([{ reason: 'CARRIER_BROKE_DOWN', state: 'OPEN' }]);
   });
 
@@ -493,7 +493,7 @@ describe('a loss', () => {
     const scene = await set([{ capacity: 2 }]);
     const { driverId } = await scene.accepted();
     expect((await scene.messages()).map(({ kind }) => kind)).not.toContain('letGo');
-    await scene.tell({
+    await scene.send({
       kind: 'leaveDelivery',
       driverId,
       assignmentId: await scene.jobOf(driverId),
@@ -505,14 +505,14 @@ describe('a loss', () => {
   test('of what was assigned by hand long before its time is not searched for before that', async () => {
     const searchAt = Date.now() + 5 * 60 * MINUTE;
     const scene = await set([{}], { searchAt: new Date(searchAt) });
-    await scene.tell({
+    await scene.send({
       kind: 'assignDriver',
       driverId: scene.driver(),
       by: OPS,
       override: false,
       why: 'planned',
     });
-    const { known } = await scene.tell({
+    const { known } = await scene.send({
       kind: 'rescueDelivery',
       driverId: scene.driver(),
       offerId: null,
@@ -532,7 +532,7 @@ describe('a loss', () => {
     const scene = await set([{}]);
     const { driverId, assignmentId } = await scene.accepted();
     await scene.steps('arriveAtPickup');
-    await scene.tell({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'NO_PROGRESS' });
+    await scene.send({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'NO_PROGRESS' });
     expect(await scene.row()).toMatchObject({ status: 'AT_PICKUP', driverId });
   });
 
@@ -540,19 +540,19 @@ describe('a loss', () => {
     const scene = await set([{}]);
     const { driverId, assignmentId } = await scene.accepted();
     await scene.steps('arriveAtPickup', 'pickUp');
-    await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'VEHICLE_BREAKDOWN' });
+    await scene.send({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'VEHICLE_BREAKDOWN' });
     await world.db.escalation.updateMany({
       where: { deliveryId: scene.deliveryId },
       data: { state: 'ACKNOWLEDGED' },
     });
-    await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'OTHER' });
-    await scene.tell({ kind: 'rescueDelivery', driverId, offerId: null, assignmentId, by: OPS, why: 'test' });
+    await scene.send({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'OTHER' });
+    await scene.send({ kind: 'rescueDelivery', driverId, offerId: null, assignmentId, by: OPS, why: 'test' });
     expect(await scene.cases()).toMatchObject([{ reason: 'CARRIER_BROKE_DOWN', state: 'ACKNOWLEDGED' }]);
   });
 
   test('that resolves one case and opens another in one event is one case', async () => {
     const scene = await set([{}]);
-    await scene.tell({
+    await scene.send({
       kind: 'assignDriver',
       driverId: scene.driver(),
       by: OPS,
@@ -571,7 +571,7 @@ describe('a loss', () => {
         openedAt: new Date(),
       },
     });
-    await scene.tell({
+    await scene.send({
       kind: 'releaseDriver',
       driverId: scene.driver(),
       offerId: null,
@@ -588,14 +588,14 @@ describe('a loss', () => {
     const { driverId, assignmentId } = await scene.accepted();
     const leave = { kind: 'leaveDelivery', driverId, assignmentId, reason: 'OTHER' } as const;
     const first = await scene.answer(leave);
-    await scene.tell({ kind: 'assignDriver', driverId, by: OPS, override: false, why: 'can after all' });
+    await scene.send({ kind: 'assignDriver', driverId, by: OPS, override: false, why: 'can after all' });
     expect(await scene.answer(leave)).toEqual(first);
     expect(await scene.row()).toMatchObject({ status: 'ASSIGNED', driverId, losses: 1 });
   });
 
   test('of whom ops rescued ends the case about them', async () => {
     const scene = await set([{}, {}]);
-    await scene.tell({
+    await scene.send({
       kind: 'assignDriver',
       driverId: scene.driver(),
       by: OPS,
@@ -603,14 +603,14 @@ describe('a loss', () => {
       why: 'near',
     });
     const assignmentId = await scene.jobOf(scene.driver());
-    await scene.tell({
+    await scene.send({
       kind: 'releaseDriver',
       driverId: scene.driver(),
       offerId: null,
       assignmentId,
       why: 'FELL_SILENT',
     });
-    await scene.tell({
+    await scene.send({
       kind: 'rescueDelivery',
       driverId: scene.driver(),
       offerId: null,
@@ -641,14 +641,14 @@ describe('ops', () => {
     world.switches.autoReassignment = false;
     const scene = await set([{}]);
     const { driverId, assignmentId } = await scene.accepted();
-    await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'OTHER' });
+    await scene.send({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'OTHER' });
     const since = (await scene.row()).unassignedSince?.getTime() ?? 0;
-    await scene.tell({ kind: 'escalate' }, since + 16 * MINUTE);
+    await scene.send({ kind: 'escalate' }, since + 16 * MINUTE);
     await world.db.escalation.updateMany({
       where: { deliveryId: scene.deliveryId },
       data: { state: 'ACKNOWLEDGED', acknowledgedBy: 'olga', acknowledgedAt: new Date() },
     });
-    await scene.tell({ kind: 'resumeSearch', by: OPS, why: 'go on' }, since + 16 * MINUTE);
+    await scene.send({ kind: 'resumeSearch', by: OPS, why: 'go on' }, since + 16 * MINUTE);
     expect(await scene.cases()).toMatchObject([
       { level: 2, reason: 'UNASSIGNED', state: 'OPEN', acknowledgedBy: 'olga' },
     ]); // who had it before it got worse
@@ -707,9 +707,9 @@ describe('what a worker of the release before left behind', () => {
     world.switches.autoReassignment = false;
     const scene = await set([{}, {}]);
     const { driverId, assignmentId } = await scene.accepted();
-    await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'OTHER' });
+    await scene.send({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'OTHER' });
     const { heldReason, lostAt } = await scene.row();
-    await scene.tell({
+    await scene.send({
       kind: 'assignDriver',
       driverId: scene.driver(1),
       by: OPS,
@@ -741,7 +741,7 @@ describe('a hand-over', () => {
     const scene = await set([{}, {}]);
     const { driverId } = await scene.accepted();
     await scene.steps('arriveAtPickup', 'pickUp', 'arriveAtDropoff');
-    await scene.tell({
+    await scene.send({
       kind: 'leaveDelivery',
       driverId,
       assignmentId: await scene.jobOf(driverId),
@@ -803,7 +803,7 @@ describe('a hand-over', () => {
     const scene = await set([{}, {}]);
     await scene.accepted();
     await scene.steps('arriveAtPickup', 'pickUp');
-    await scene.tell({
+    await scene.send({
       kind: 'handOver',
       driverId: scene.driver(1),
       by: OPS,
@@ -812,7 +812,7 @@ describe('a hand-over', () => {
       why: 'shift ends',
     });
     const taker = (await scene.assignments()).find(({ driverId }) => driverId === scene.driver(1));
-    await scene.tell({
+    await scene.send({
       kind: 'releaseDriver',
       driverId: scene.driver(1),
       offerId: null,
@@ -830,7 +830,7 @@ describe('a hand-over', () => {
     await scene.accepted();
     await scene.steps('arriveAtPickup', 'pickUp');
     await expect(
-      scene.tell({
+      scene.send({
         kind: 'handOver',
         driverId: scene.driver(1),
         by: OPS,
@@ -845,8 +845,8 @@ describe('a hand-over', () => {
     const scene = await set([{}, {}]);
     await scene.accepted();
     await scene.steps('arriveAtPickup', 'pickUp');
-    await scene.tell(scene.fail('NOT_AT_HOME'));
-    await scene.tell({
+    await scene.send(scene.fail('NOT_AT_HOME'));
+    await scene.send({
       kind: 'handOver',
       driverId: scene.driver(1),
       by: OPS,
@@ -966,7 +966,7 @@ describe('lapses in a row', () => {
         offers: [offer],
       },
     } = await scene.search(first + 5 * MINUTE);
-    await scene.tell({
+    await scene.send({
       kind: 'rejectOffer',
       offerId: offer!.offerId,
       driverId: scene.driver(),

@@ -4,7 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createLostDrivers, type LostDriversReport } from '../../activities/sweeps/lostDrivers';
-import { citySilentShare, lossesNoticed, lossesWithheld } from '../../activities/sweeps/lossMetrics';
+import { citySilentShare, lossesDetected, lossesWithheld } from '../../activities/sweeps/lossMetrics';
 import { createSupportCases } from '../../services/supportCases';
 import type { Actor, Step } from '../../domain/delivery/status';
 import { LOSS_LIMITS } from '../../domain/driver/loss';
@@ -36,7 +36,7 @@ async function sweepAfter(ms: number): Promise<LostDriversReport> {
   const clock = () => sweeper.now;
   const { sweepLostDrivers } = createLostDrivers({
     db: world.db,
-    map: { look: world.map.look, ingestUpSince: async () => sweeper.ingestUpSince },
+    map: { readViews: world.map.readViews, ingestUpSince: async () => sweeper.ingestUpSince },
     cases: createSupportCases({ db: world.db, clock, notifyRelay: () => {} }),
     clock,
     limits: LOSS_LIMITS,
@@ -84,7 +84,7 @@ async function relay(): Promise<void> {
 }
 
 const valueOf = async (
-  metric: typeof lossesNoticed | typeof lossesWithheld | typeof citySilentShare,
+  metric: typeof lossesDetected | typeof lossesWithheld | typeof citySilentShare,
   labels: Record<string, string>,
 ): Promise<number | undefined> =>
   (await metric.get()).values.find((each) =>
@@ -118,7 +118,7 @@ async function assignedByHand(at: Point = PICKUP): Promise<DeliveryScene> {
 describe('a driver who falls silent', () => {
   it('before pickup is lost after three minutes, and the delivery is searched for without them', async () => {
     const scene = await accepted(1);
-    const noticed = (await valueOf(lossesNoticed, { why: 'FELL_SILENT' })) ?? 0;
+    const noticed = (await valueOf(lossesDetected, { why: 'FELL_SILENT' })) ?? 0;
     // silence counts from there, not from before the scene was set
     start = (await scene.assignments())[0]!.startedAt.getTime();
     await ping(scene.driver(1), 3 * MINUTE);
@@ -132,7 +132,7 @@ describe('a driver who falls silent', () => {
       silentCities: [],
     });
     expect(sweeper.relayCalls).toBe(1);
-    expect(await valueOf(lossesNoticed, { why: 'FELL_SILENT' })).toBe(noticed + 1);
+    expect(await valueOf(lossesDetected, { why: 'FELL_SILENT' })).toBe(noticed + 1);
     await relay();
     expect(await scene.row()).toMatchObject({ status: 'SEARCHING', driverId: null, losses: 1 });
     expect(await scene.assignments()).toMatchObject([{ state: 'LOST', endReason: 'FELL_SILENT' }]);
@@ -190,7 +190,7 @@ describe('a driver who falls silent', () => {
   it('takes a step without a fix: that is a word of theirs', async () => {
     const scene = await accepted();
     const stepAt = (step: Step, ms: number) =>
-      scene.tell(
+      scene.send(
         { kind: 'takeStep', step, by: { kind: 'driver', id: scene.driver() }, deviceAt: null },
         start + ms,
       );
@@ -203,7 +203,7 @@ describe('a driver who falls silent', () => {
     await stepAt('arriveAtDropoff', 9 * MINUTE);
     expect(await sweepAfter(9 * MINUTE + 5_000)).toMatchObject({ silent: 0, told: 0 });
     expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED', resolution: 'STEP_TAKEN' }]);
-    await scene.tell(scene.fail('NOT_AT_HOME'), start + 13 * MINUTE);
+    await scene.send(scene.fail('NOT_AT_HOME'), start + 13 * MINUTE);
     expect(await sweepAfter(13 * MINUTE + 5_000)).toMatchObject({ silent: 0, told: 0 });
   });
 
@@ -256,12 +256,12 @@ describe('nobody is lost', () => {
 
   it('while the live map is away', async () => {
     await accepted();
-    const look = world.map.look;
-    world.map.look = async () => {
+    const look = world.map.readViews;
+    world.map.readViews = async () => {
       throw new Error('Redis is away');
     };
     await expect(sweepAfter(10 * MINUTE)).rejects.toThrow('Redis is away');
-    world.map.look = look;
+    world.map.readViews = look;
     expect(await take('driverLeft')).toEqual([]);
   });
 

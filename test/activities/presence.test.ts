@@ -28,7 +28,7 @@ afterEach(async () => {
 const key = (name: string) => `${world.redis.keyPrefix}${name}`;
 const sweep = () => world.presence.sweepPresence();
 const difference = () => world.presence.mapDifference();
-const isOnMap = async (driverId: string) => (await world.map.look([driverId]))[0]?.on.all;
+const isOnMap = async (driverId: string) => (await world.map.readViews([driverId]))[0]?.on.all;
 /** An AVAILABLE driver on the map. */
 async function onMap(): Promise<string> {
   const driverId = await world.addDriver({ idleSince: world.time.now });
@@ -189,13 +189,13 @@ describe('a sweep over the map', () => {
       data: { availability: 'BUSY', capacity: 2, activeAssignments: 1, availabilityVersion: 1 },
     });
     await sweep();
-    expect((await world.map.look([driverId]))[0]?.on).toEqual({ all: false, city: false, busy: true });
+    expect((await world.map.readViews([driverId]))[0]?.on).toEqual({ all: false, city: false, busy: true });
     await world.db.driver.update({
       where: { id: driverId },
       data: { activeAssignments: 2, availabilityVersion: 2 },
     });
     await sweep();
-    expect((await world.map.look([driverId]))[0]?.on).toEqual({ all: false, city: false, busy: false });
+    expect((await world.map.readViews([driverId]))[0]?.on).toEqual({ all: false, city: false, busy: false });
   });
 
   test('has nothing to repair in a driver who has just been asked', async () => {

@@ -5,7 +5,7 @@ import { Redis } from 'ioredis';
 import { Client as PgClient } from 'pg';
 import { register } from 'prom-client';
 import { v7 as newId } from 'uuid';
-import { createFeatureNews } from '../../adapters/redis/featureNews';
+import { createFeatureChangeChannel } from '../../adapters/redis/featureChangeChannel';
 import { readFeatureRows } from '../../adapters/postgres/featureRows';
 import { createFeatureClient } from '../../adapters/openfeature/featureClient';
 import { createAvailability } from '../../services/availability';
@@ -93,15 +93,22 @@ async function newProcess({
     (fields: object, text: string): void =>
       void lines.push({ level, text, fields });
   const log = { info: say('info'), warn: say('warn') };
-  const news = createFeatureNews(redis, log, channel);
-  const registry = createFeatureRegistry({ environment, readRows, news, clock: Date.now, log, pollMs });
+  const changeChannel = createFeatureChangeChannel(redis, log, channel);
+  const registry = createFeatureRegistry({
+    environment,
+    readRows,
+    changeChannel,
+    clock: Date.now,
+    log,
+    pollMs,
+  });
   running.push(registry);
   await registry.start();
   logFeatures(registry, log);
   const desk = createFeatureService({
     db,
     registry,
-    news,
+    changeChannel,
     client: createFeatureClient(registry, newId()),
     clock: Date.now,
     log,

@@ -26,7 +26,7 @@ afterEach(async () => {
   await database.db.outboxMessage.deleteMany();
 });
 
-const told = (event: string): Message => ({ kind: 'emit', emits: [{ rooms: ['room'], event, body: {} }] });
+const emitOf = (event: string): Message => ({ kind: 'emit', emits: [{ rooms: ['room'], event, body: {} }] });
 const sync = (driverId: string): Message => ({ kind: 'syncDriver', driverId });
 const start = (deliveryId: string): Message => ({ kind: 'startDelivery', deliveryId });
 const nameOf = (message: Message): string =>
@@ -67,7 +67,7 @@ const EMITS = ['emit', 'syncDriver'] as const;
 describe('a message', () => {
   test('is sent at once after a notifyRelay, without waiting for the poll', async () => {
     const { relay: idle, heard } = relay(); // never started: it does not poll
-    await put('key', told('a'));
+    await put('key', emitOf('a'));
     idle.notify();
     await eventually('it is sent', async () => heard.includes('a'));
   });
@@ -75,7 +75,7 @@ describe('a message', () => {
   test('is found by the poll where nobody notified the relay', async () => {
     const { relay: polling, heard } = relay();
     polling.start();
-    await put('key', told('a'), start('d'));
+    await put('key', emitOf('a'), start('d'));
     await allSent();
     expect(heard).toHaveLength(2);
   });
@@ -99,11 +99,11 @@ describe('a message', () => {
     const { relay: own, heard } = relay();
     await expect(
       database.db.$transaction(async (tx) => {
-        await enqueue(tx, 'key', 'correlation', [told('never')]);
+        await enqueue(tx, 'key', 'correlation', [emitOf('never')]);
         throw new Error('the change failed');
       }),
     ).rejects.toThrow('the change failed');
-    await put('key', told('after'));
+    await put('key', emitOf('after'));
     own.notify();
     await allSent();
     expect(heard).toEqual(['after']);
@@ -111,7 +111,7 @@ describe('a message', () => {
 
   test('of more than a batch is sent by one notifyRelay', async () => {
     const { relay: own, heard } = relay();
-    await put('key', ...Array.from({ length: 250 }, (_, index) => told(String(index))));
+    await put('key', ...Array.from({ length: 250 }, (_, index) => emitOf(String(index))));
     own.notify();
     await allSent();
     expect(heard).toEqual(Array.from({ length: 250 }, (_, index) => String(index)));
@@ -125,8 +125,8 @@ describe('order', () => {
       slow.release = resolve;
     });
     const { relay: own, heard } = relay((name) => (name === 'a1' ? slow.a : Promise.resolve()));
-    await put('a', told('a1'), told('a2'));
-    await put('b', told('b1'), told('b2'));
+    await put('a', emitOf('a1'), emitOf('a2'));
+    await put('b', emitOf('b1'), emitOf('b2'));
     own.notify();
     await eventually('the other key is through', async () => heard.length === 2);
     expect(heard).toEqual(['b1', 'b2']);
@@ -140,10 +140,10 @@ describe('order', () => {
     const { relay: own, heard } = relay(async (name) => {
       if (isAway && name === 'offered') throw new Error('Redis is away');
     });
-    await put('key', told('offered'), told('withdrawn'), sync('driver'));
+    await put('key', emitOf('offered'), emitOf('withdrawn'), sync('driver'));
     own.notify();
     await eventually('what may go has gone', async () => (await unsent()) === 2);
-    await put('key', told('offered to the next'));
+    await put('key', emitOf('offered to the next'));
     isAway = false;
     own.start();
     await allSent();
@@ -151,10 +151,10 @@ describe('order', () => {
   });
 
   test('holds between processes: what one sends is waited for by the others', async () => {
-    await put('key', told('first'));
+    await put('key', emitOf('first'));
     const [first] = await takeDue(readerOf(database.db), EMITS, 10);
-    await put('key', told('second'));
-    await put('other', told('third'));
+    await put('key', emitOf('second'));
+    await put('other', emitOf('third'));
     expect((await takeDue(readerOf(database.db), EMITS, 10)).map(({ message }) => nameOf(message))).toEqual([
       'third',
     ]);
@@ -210,8 +210,8 @@ describe('a failure', () => {
     const { relay: own, heard } = relay(async (name) => {
       if (name === 'bad') throw new Error('bad');
     });
-    await put('bad', told('bad'));
-    await put('good', told('good'), start('d'));
+    await put('bad', emitOf('bad'));
+    await put('good', emitOf('good'), start('d'));
     own.notify();
     await eventually('only the bad one is left', async () => (await unsent()) === 1);
     expect(heard).toHaveLength(2);
@@ -219,7 +219,7 @@ describe('a failure', () => {
 
   test('of the database is waited out by the poll', async () => {
     const { relay: own, heard, warnings } = relay();
-    await put('key', told('a'));
+    await put('key', emitOf('a'));
     const owner = new Client({ connectionString: database.ownerUrl });
     await owner.connect();
     await owner.query('ALTER TABLE outbox RENAME TO hidden');
@@ -246,7 +246,7 @@ describe('a failure', () => {
       async (message) => void heard.push(nameOf(message)),
       { warn: () => void (warned += 1) },
     );
-    await put('key', told('a'));
+    await put('key', emitOf('a'));
     own.notify();
     await eventually('it fails', async () => warned > 0);
     isAway = false;
@@ -259,7 +259,7 @@ describe('a failure', () => {
 
 test('what was put in at this very moment is due, though its row is rounded to the next whole ms', async () => {
   const taken = await database.db.$transaction(async (tx) => {
-    await put('key', told('a'));
+    await put('key', emitOf('a'));
     // Within a transaction the time stands.
     await tx.$executeRaw`
       UPDATE outbox SET next_at = date_trunc('milliseconds', now()) + interval '1 millisecond'

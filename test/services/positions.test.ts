@@ -68,7 +68,7 @@ describe('a ping', () => {
         { point: east(1), at: START + 1_000, accuracyMeters: null, speedMps: null, headingDegrees: null },
       ]),
     ).toBe('recorded');
-    expect((await world.map.look([driverId]))[0]?.entry?.lastFix?.point).toEqual(east(1));
+    expect((await world.map.readViews([driverId]))[0]?.entry?.lastFix?.point).toEqual(east(1));
   });
 
   test('of nobody is not found', async () => {
@@ -93,7 +93,7 @@ describe('a ping', () => {
     await world.redis.flush();
     world.time.now = START + 20_000;
     await world.ping(driverId, east(1), START - 5_000);
-    const [view] = await world.map.look([driverId]);
+    const [view] = await world.map.readViews([driverId]);
     expect(view?.entry?.lastFix).toEqual({ point: east(5), at: START, receivedAt: START + 20_000 });
     expect(view?.on.all).toBe(true);
   });
@@ -111,7 +111,7 @@ describe('a ping', () => {
     expect(await redis.ttl(key)).toBeGreaterThan(172_000);
     await redis.del(key); // as when it ends
     expect(await world.ping(driverId)).toBe('recorded');
-    expect((await world.map.look([driverId]))[0]?.entry).toMatchObject({
+    expect((await world.map.readViews([driverId]))[0]?.entry).toMatchObject({
       driverId,
       availability: 'AVAILABLE',
     });
@@ -151,7 +151,7 @@ describe('a ping', () => {
         await syncFromRow(driverId);
       };
       await Promise.all([goOffline(), world.ping(driverId), world.ping(driverId), world.ping(driverId)]);
-      expect((await world.map.look([driverId]))[0]).toMatchObject({
+      expect((await world.map.readViews([driverId]))[0]).toMatchObject({
         entry: { availability: 'OFFLINE' },
         on: { all: false, city: false },
       });

@@ -51,13 +51,19 @@ const messagesOf = async (...keys: string[]): Promise<string[]> =>
     ({ kind }) => kind,
   );
 
-type Laden = { driverId: string; carried: string; expected: string; offered: string; offerId: string };
+type DriverWithJobs = {
+  driverId: string;
+  carried: string;
+  expected: string;
+  offered: string;
+  offerId: string;
+};
 
 /**
  * A driver alone in their city with room for three: one delivery picked up, one on the way to its pickup, one
  * on offer.
  */
-async function laden(): Promise<Laden> {
+async function driverWithJobs(): Promise<DriverWithJobs> {
   const cityId = await world.addCity();
   const driverId = await world.addDriver({ cityId, capacity: 3 });
   const found: string[] = [];
@@ -133,7 +139,7 @@ async function relay(times = 1): Promise<void> {
 
 describe('a rescue', () => {
   it('writes down every job, takes the driver off duty, and has each delivery told', async () => {
-    const { driverId, carried, expected, offered, offerId } = await laden();
+    const { driverId, carried, expected, offered, offerId } = await driverWithJobs();
     relayCalls = 0;
     const begun = await rescue.begin(driverId, asked());
     expect(relayCalls).toBe(1);
@@ -175,7 +181,7 @@ describe('a rescue', () => {
   });
 
   it('releases jobs before pickup and escalates jobs after it to ops, through the outbox alone', async () => {
-    const { driverId, carried, expected, offered } = await laden();
+    const { driverId, carried, expected, offered } = await driverWithJobs();
     await rescue.begin(driverId, asked());
     await relay(2); // at least once
     expect(await Promise.all([carried, expected, offered].map(statusOf))).toEqual([
@@ -233,7 +239,7 @@ describe('a rescue', () => {
 
 describe('the same rescue again', () => {
   it('has the same jobs, whatever the driver has by then, and changes nothing', async () => {
-    const { driverId, carried, expected, offered } = await laden();
+    const { driverId, carried, expected, offered } = await driverWithJobs();
     const first = await rescue.begin(driverId, asked());
     await relay();
     const before = await world.db.auditEntry.count({ where: { driverId } });
@@ -245,7 +251,7 @@ describe('the same rescue again', () => {
   });
 
   it('twenty times at once is one', async () => {
-    const { driverId } = await laden();
+    const { driverId } = await driverWithJobs();
     const begun = await Promise.all(Array.from({ length: 20 }, () => rescue.begin(driverId, asked())));
     expect(new Set(begun.map((each) => each?.rescueId)).size).toBe(1);
     expect(await world.db.outboxMessage.count({ where: { kind: 'rescue' } })).toBe(3);
@@ -253,7 +259,7 @@ describe('the same rescue again', () => {
   });
 
   it('under another key is a rescue of its own, and both free the jobs once', async () => {
-    const { driverId, expected } = await laden();
+    const { driverId, expected } = await driverWithJobs();
     const [one, two] = await Promise.all([
       rescue.begin(driverId, asked()),
       rescue.begin(driverId, asked({ key: 'other' })),
@@ -269,7 +275,7 @@ describe('the same rescue again', () => {
   });
 
   it('gets the first answer of each delivery', async () => {
-    const { driverId, carried, expected } = await laden();
+    const { driverId, carried, expected } = await driverWithJobs();
     const { rescueId = '', jobs = [] } = (await rescue.begin(driverId, asked())) ?? {};
     await rescue.keepResults(rescueId, new Map([[carried, { outcome: 'escalated', at: 7 }]]));
     await Promise.all([
@@ -288,7 +294,7 @@ describe('the same rescue again', () => {
 });
 
 it('a rescue and an accept at once leave no job behind', async () => {
-  const { driverId, offered, offerId } = await laden();
+  const { driverId, offered, offerId } = await driverWithJobs();
   const [begun] = await Promise.all([
     rescue.begin(driverId, asked()),
     tell(offered, { kind: 'acceptOffer', offerId, driverId }),

@@ -55,7 +55,7 @@ async function carried(
   const { driverId, assignmentId } = await scene.accepted();
   await scene.steps('arriveAtPickup', 'pickUp');
   for (const each of news) {
-    await scene.tell(
+    await scene.send(
       each === 'FELL_SILENT'
         ? { kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: each }
         : { kind: 'leaveDelivery', driverId, assignmentId, reason: each },
@@ -174,7 +174,7 @@ describe('a case that is called done', () => {
     world.switches.autoReassignment = false;
     const scene = await Scene.set(world);
     const { driverId } = await scene.accepted();
-    await scene.tell({
+    await scene.send({
       kind: 'leaveDelivery',
       driverId,
       assignmentId: await scene.jobOf(driverId),
@@ -188,7 +188,7 @@ describe('a case that is called done', () => {
     });
     expect(await scene.traces()).toEqual(before);
     expect(await cases.acknowledge(caseId, by())).toEqual({ outcome: 'done', changed: true });
-    await scene.tell({ kind: 'resumeSearch', by: OLGA, why: 'go on' });
+    await scene.send({ kind: 'resumeSearch', by: OLGA, why: 'go on' });
     expect(await scene.cases()).toMatchObject([
       { state: 'RESOLVED', resolution: 'SEARCH_RESUMED', acknowledgedBy: 'ops/olga' },
     ]);
@@ -213,7 +213,7 @@ describe('a case that is called done', () => {
   test('may come back as another case', async () => {
     const { scene, caseId } = await carried('FELL_SILENT');
     await cases.resolve(caseId, done());
-    await scene.tell({
+    await scene.send({
       kind: 'leaveDelivery',
       driverId: scene.driver(),
       assignmentId: await scene.jobOf(scene.driver()),
@@ -254,8 +254,8 @@ describe('all at once', () => {
         () => cases.acknowledge(caseId, by()),
         () => cases.resolve(caseId, done()),
         () => cases.resolve(caseId, heard),
-        () => scene.tell(step),
-        () => scene.tell({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'VEHICLE_BREAKDOWN' }),
+        () => scene.send(step),
+        () => scene.send({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'VEHICLE_BREAKDOWN' }),
       ];
       await Promise.all(
         [...acts.slice(turn % acts.length), ...acts.slice(0, turn % acts.length)].map((act) => act()),

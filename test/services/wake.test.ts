@@ -196,7 +196,7 @@ describe('a driver who came free', () => {
       data: { availability: 'AVAILABLE', availabilityVersion: 1 },
     });
     expect(await free(driverId)).toBe(deliveryId);
-    expect((await world.map.look([driverId]))[0]?.on.city).toBe(true);
+    expect((await world.map.readViews([driverId]))[0]?.on.city).toBe(true);
   });
 
   test.each([

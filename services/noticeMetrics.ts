@@ -10,7 +10,7 @@ export const notifications = new Counter({
 
 export const notificationsGivenUp = new Counter({
   name: 'notifications_given_up_total',
-  help: 'Notices that nobody took in NOTIFICATION_MAX_AGE_MINUTES',
+  help: 'Notices not delivered within NOTIFICATION_MAX_AGE_MINUTES',
   labelNames: ['channel'] as const,
 });
 

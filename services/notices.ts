@@ -52,7 +52,7 @@ function giveUp({ to, about, what, title, at }: Notice, { channel }: Notifier, l
   notificationsGivenUp.inc({ channel });
   log.error(
     { channel, to: to.kind, about, what, title, at: new Date(at).toISOString() },
-    'notice given up: it could not be sent in time',
+    'notice dropped: it could not be sent in time',
   );
 }
 
@@ -68,7 +68,7 @@ async function attempt(notice: Notice, notifier: Notifier, log: Log): Promise<vo
     if (!isRefused) throw error;
     log.error(
       { err: error, channel, about: notice.about, what: notice.what, title: notice.title },
-      'notice refused: it is not tried again',
+      'notice refused by the channel; it is not retried',
     );
   } finally {
     stop();
@@ -85,7 +85,7 @@ function createRest(clock: Clock): Rest {
   let until = 0;
   return async (act) => {
     const leftMs = until - clock();
-    if (leftMs > 0) throw new NotBefore('the channel asked to be left alone', leftMs);
+    if (leftMs > 0) throw new NotBefore('the channel is rate limited', leftMs);
     try {
       await act();
     } catch (error) {

@@ -134,7 +134,7 @@ function takenBefore(
 /** Of two first tries at once one writes; the other finds what that one wrote. */
 async function takenMeanwhile({ store }: OrderDeps, order: Order, requestHash: string): Promise<Taken> {
   const { known } = await store.context(order);
-  if (!known) throw new Error('an order was refused by its key, yet there is none under that key');
+  if (!known) throw new Error('an order conflicted on its key, but no order with that key exists');
   return takenBefore(known, order, requestHash);
 }
 

@@ -59,7 +59,7 @@ async function recordAfterSync(
     const recorded = await deps.map.recordPositions(driverId, fixes, receivedAt);
     if (recorded !== 'unknown') return { cameOn: recorded.cameOn || cameOnBySync };
   }
-  throw new Error(`the map forgot driver ${driverId} ${TRIES} times`);
+  throw new Error(`the live map lost driver ${driverId} ${TRIES} times`);
 }
 
 /** A driver who came on the map may be what a delivery waits for. */

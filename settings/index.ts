@@ -339,5 +339,5 @@ function keysPart(read: Read): AuthSettings['keys'] {
   const [url, key] = [read(API.jwksUrl), read(API.localKey)];
   if (url !== null) return { kind: 'jwks', url };
   if (key !== null) return { kind: 'local', key };
-  throw new SettingsError([`${API.jwksUrl.name} and ${API.localKey.name} are both not set`]);
+  throw new SettingsError([`${API.jwksUrl.name} and ${API.localKey.name} must not both be unset`]);
 }

@@ -138,7 +138,7 @@ export function secretUrl(name: string, protocols: readonly string[], meaning: s
   return variable<string>(
     { name, allowed: urlWords(protocols), fallback: null, meaning },
     (text) =>
-      isUrl(text, protocols) ? { value: text } : { wrong: 'is not such an address (its value is not shown)' },
+      isUrl(text, protocols) ? { value: text } : { wrong: 'is not a valid URL (its value is not shown)' },
     MISSING,
   );
 }
@@ -150,8 +150,7 @@ export function secretUrl(name: string, protocols: readonly string[], meaning: s
 export function optionalSecretUrl(name: string, meaning: string): Variable<string | null> {
   return variable<string | null>(
     { name, allowed: SAFE_URL_WORDS, fallback: null, meaning },
-    (text) =>
-      isSafeUrl(text) ? { value: text } : { wrong: 'is not such an address (its value is not shown)' },
+    (text) => (isSafeUrl(text) ? { value: text } : { wrong: 'is not a valid URL (its value is not shown)' }),
     NONE,
   );
 }
@@ -236,6 +235,6 @@ function wrongValue(text: string): { wrong: string } {
 }
 
 const wholeWords = ({ min, max }: Bounds): string => `a whole number from ${min} to ${max}`;
-const SAFE_URL_WORDS = 'an address that begins with https://, or http:// on 127.0.0.1 or localhost';
+const SAFE_URL_WORDS = 'a URL that begins with https://, or http:// on 127.0.0.1 or localhost';
 const urlWords = (protocols: readonly string[]): string =>
   `an address that begins with ${protocols.map((each) => `${each}//`).join(' or ')}`;

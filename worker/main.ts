@@ -165,7 +165,7 @@ async function main(): Promise<void> {
   const archive = new PositionArchive({
     redis,
     db,
-    onError: (error) => log.warn({ err: error }, 'positions were not archived; trying again'),
+    onError: (error) => log.warn({ err: error }, 'positions could not be archived; retrying'),
   });
   observeOutbox(() => outboxBacklog(db), log);
   observeZones(() => readLatestHealth(db, clock() - ZONES_SHOWN_MS), log);
@@ -180,7 +180,7 @@ async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopOnce(worker));
 
   await worker.run(); // ends after a signal to stop, when no task is in progress
-  log.info('stopping: no task is under way');
+  log.info('stopping: no task is in progress');
   await Promise.all([archive.stop(), relay.stop(), features.stop(), health.close()]);
   await Promise.all([db.$disconnect(), redis.quit(), connection.close()]);
   log.info('stopped');

@@ -23,7 +23,7 @@ export async function whenTemporalAnswers<T>(
       return await ask();
     } catch (error) {
       if (!isAway(error)) throw error;
-      log.warn({ err: error }, 'Temporal does not answer; the worker waits for it');
+      log.warn({ err: error }, 'Temporal is unreachable; the worker waits for it');
       await sleep(againAfterMs);
     }
   }

@@ -144,7 +144,7 @@ async function somethingHappens(inbox: readonly Waiting[], due: Deadline | undef
 }
 
 function ofDeadline(due: Deadline | undefined, correlationId: string): Waiting {
-  if (!due) throw new Error('neither news nor a deadline woke the delivery');
+  if (!due) throw new Error('the delivery woke without an event or a deadline');
   const event: IncomingEvent =
     due.event.kind === 'lookForDriver' ? { kind: 'lookForDriver', freed: null } : due.event;
   return { event, correlationId };
@@ -163,7 +163,7 @@ async function handleOrRefuse(
     return await database[event.kind]({ deliveryId, correlationId, at: Date.now(), event });
   } catch (error) {
     if (!isImpossible(error)) throw error;
-    log.error(`${event.kind} is impossible and was left out`, { deliveryId, correlationId, error });
+    log.error(`${event.kind} is impossible and was skipped`, { deliveryId, correlationId, error });
     answered?.reject(error);
     return undefined;
   }

@@ -97,7 +97,7 @@ export function escalateAtOnce(
   onChange(({ feature }) => {
     if (feature !== 'escalation') return;
     checkNow().catch((error: unknown) =>
-      log.warn({ err: error }, 'overdue deliveries could not be looked at; the next check does it'),
+      log.warn({ err: error }, 'overdue deliveries could not be checked; the next check retries'),
     );
   });
 }

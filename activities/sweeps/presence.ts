@@ -101,7 +101,7 @@ export function switchStatesOffAtOnce(
     presence
       .switchStatesOff()
       .catch((error: unknown) =>
-        log.warn({ err: error }, 'states of v2 could not be switched off; the next sweep does it'),
+        log.warn({ err: error }, 'v2 availability states could not be switched off; the next sweep retries'),
       );
   });
 }

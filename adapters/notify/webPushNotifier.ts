@@ -59,7 +59,7 @@ export function createWebPushNotifier({
       const isDelivered = results.includes('sent');
       const [first] = failures;
       if (first && !isDelivered) throw first;
-      for (const err of failures) deps.log.warn({ err }, 'one app of a driver could not be told');
+      for (const err of failures) deps.log.warn({ err }, 'web push to one subscription of a driver failed');
       return isDelivered ? 'sent' : 'not_needed';
     },
   };
@@ -156,7 +156,7 @@ function post(
       const reason = reasonOf(error);
       reject(
         reason === 'ENOTPUBLIC'
-          ? new NoticeRefused('Web push: its name leads to no public address')
+          ? new NoticeRefused('Web push: the endpoint does not resolve to a public address')
           : new Error(`Web push: ${reason}`),
       );
     });

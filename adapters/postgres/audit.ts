@@ -98,8 +98,7 @@ export const ENTRY_ROWS = (
   prev_hash text, hash text)`;
 
 function driverOf({ driverId, kind }: Entry): string {
-  if (driverId === null)
-    throw new Error(`audit entry ${kind} stands in a driver's chain but names no driver`);
+  if (driverId === null) throw new Error(`audit entry ${kind} is in a driver's chain but names no driver`);
   return driverId;
 }
 

@@ -23,7 +23,7 @@ export function createOrderStore(db: Database): OrderStore {
             EXISTS (SELECT FROM merchants WHERE id = ${merchantId}) AS "merchantExists",
           (SELECT jsonb_agg(jsonb_build_object('id', id, 'polygon', polygon, 'priority', priority))
             FROM zones WHERE city_id = ${cityId}) AS zones`);
-      if (!row) throw new Error('a SELECT without FROM gave no row');
+      if (!row) throw new Error('a SELECT without FROM returned no row');
       const { known, currency, merchantExists, zones } = row;
       return {
         known,

@@ -84,7 +84,7 @@ class Poll {
     try {
       await this.poll();
     } catch (error) {
-      this.log.warn({ err: error }, 'the outbox could not be looked at; trying again');
+      this.log.warn({ err: error }, 'the outbox could not be polled; retrying');
     } finally {
       this.polling = null;
     }

@@ -24,7 +24,7 @@ export function createFeatureChangeChannel(
     listen: (onChange) => {
       const lost = (fields: object): void => {
         if (!isAway && !isStopped)
-          log.warn(fields, 'Redis tells no news of features: they are asked for every few seconds');
+          log.warn(fields, 'feature changes cannot be received from Redis; polling every few seconds');
         isAway = true;
       };
       listener.on('error', (error) => lost({ err: error }));
@@ -32,13 +32,13 @@ export function createFeatureChangeChannel(
       listener.on('ready', () => {
         if (!isAway) return;
         isAway = false;
-        log.info({}, 'Redis tells news of features again');
+        log.info({}, 'feature changes are received from Redis again');
         onChange(); // a message may have been missed
       });
       listener.on('message', onChange);
       listener.subscribe(channel).catch((error: unknown) => {
         if (!isStopped)
-          log.warn({ err: error }, 'there will be no news of features: they are asked for every few seconds');
+          log.warn({ err: error }, 'the subscription to feature changes failed; polling every few seconds');
       });
     },
     publish: async () => void (await redis.publish(channel, '')),

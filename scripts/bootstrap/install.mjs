@@ -10,7 +10,7 @@ export function requireNode() {
   const [neededMajor, neededMinor] = MINIMUM_NODE;
   if (major > neededMajor || (major === neededMajor && minor >= neededMinor)) return;
   throw new SetupError(
-    `This is Node ${process.versions.node}; ${MINIMUM_NODE.join('.')} or later is needed.`,
+    `This is Node ${process.versions.node}; ${MINIMUM_NODE.join('.')} or later is required.`,
     'Install it from https://nodejs.org',
   );
 }

@@ -30,7 +30,7 @@ export async function freePorts(count) {
     if (tries === 100 * count)
       throw new SetupError(
         `No ${count} free ports between ${FIRST_FREE} and ${LAST_FREE}.`,
-        'Stop what listens there.',
+        'Stop programs that listen on those ports.',
       );
     const port = FIRST_FREE + Math.floor(Math.random() * (LAST_FREE - FIRST_FREE + 1));
     if (!found.has(port) && (await isFree(port))) found.add(port);
@@ -61,7 +61,7 @@ async function isFree(port) {
   } catch (error) {
     if (error.code === 'EADDRINUSE') return false;
     if (error.code === 'EACCES')
-      throw new SetupError(`Port ${port} may not be used by an ordinary user.`, 'Choose one above 1023.');
+      throw new SetupError(`Port ${port} requires root privileges.`, 'Choose a port above 1023.');
     throw error;
   }
 }

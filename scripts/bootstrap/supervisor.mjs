@@ -108,7 +108,7 @@ class Supervisor {
     return new Promise((resolve, reject) => {
       const stop = (signal) => {
         if (this.signal.aborted) return this.#hurry();
-        logStep('stopping; once more to stop at once');
+        logStep('stopping; press Ctrl-C again to stop immediately');
         this.#abort.abort();
         resolve(EXIT_CODES[signal]);
       };
@@ -185,7 +185,7 @@ class RunningProcess {
   /** For waiting loops: throws when the process has ended, with what it said last. */
   throwIfExited(remedy) {
     if (!this.hasExited) return;
-    throw new SetupError(`${this.name} ended while starting.${this.#logTail()}`, remedy);
+    throw new SetupError(`${this.name} exited while starting.${this.#logTail()}`, remedy);
   }
 
   #logTail() {

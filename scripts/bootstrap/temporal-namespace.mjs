@@ -49,14 +49,15 @@ export async function registerSearchAttributes(env) {
     await waitUntil(
       async () => {
         const stillMissing = missingFrom(await listKnown());
-        if (stillMissing.length > 0) throw new Error(`Temporal does not know ${stillMissing.join(', ')} yet`);
+        if (stillMissing.length > 0)
+          throw new Error(`search attributes not available yet: ${stillMissing.join(', ')}`);
       },
       { timeoutMs: KNOWN_TIMEOUT_MS, intervalMs: 500 },
     );
   } catch (error) {
     if (error instanceof SetupError) throw error;
     throw new SetupError(
-      `Temporal's search attributes could not be registered: ${error.details || error.message}`,
+      `Search attributes could not be registered in Temporal: ${error.details || error.message}`,
       `Register them in namespace ${namespace} by hand: ` +
         Object.entries(SEARCH_ATTRIBUTES)
           .map(([name, type]) => `${name}=${type}`)
@@ -108,7 +109,7 @@ async function connectTemporal(env) {
   } catch (error) {
     throw new SetupError(
       `Temporal at ${connectionOptions.address} does not answer: ${error.details || error.message}`,
-      'Start it, correct TEMPORAL_ADDRESS, or unset that to have a server started here.',
+      'Start it, correct TEMPORAL_ADDRESS, or unset it to start an embedded server.',
     );
   }
 }

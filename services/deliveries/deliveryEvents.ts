@@ -63,7 +63,7 @@ export async function handleEvent(
   const meeting = await meetingOf(deps.store, deliveryId, event);
   let before: DeliveryState | undefined;
   const make = (state: DeliveryState, picked: readonly string[]): Decision => {
-    if (isGivenUp()) throw new Error(`too late: the workflow has begun another attempt at ${event.kind}`);
+    if (isGivenUp()) throw new Error(`too late: the workflow has started another attempt at ${event.kind}`);
     before = state;
     return possible(() =>
       decide(state, completed(deps, event, { search, picked, meeting }), contextOf(deps, state, event, now)),

@@ -13,7 +13,7 @@ const changes = new Counter({
 /** How long an event of a delivery takes, from the look around to the commit. */
 export const eventSeconds = new Histogram({
   name: 'dispatch_event_seconds',
-  help: 'Duration of one event of a delivery: reading, deciding, writing',
+  help: 'Duration of one delivery event: read, decide, write',
   labelNames: ['event'] as const,
   buckets: [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 1.4],
 });
@@ -21,7 +21,7 @@ export const eventSeconds = new Histogram({
 /** Searches that could find nobody, since the live map gave no answer. */
 export const searchesWithoutMap = new Counter({
   name: 'searches_without_map_total',
-  help: 'Searches for a driver that the live map did not answer',
+  help: 'Driver searches that failed because the live map was unavailable',
 });
 
 /** Counts what was written; call after the commit. */
@@ -37,13 +37,13 @@ const losses = new Counter({
 
 const reassignments = new Counter({
   name: 'reassignments_total',
-  help: 'What became of deliveries that lost their driver: reassigned, cancelled, or nobody was found',
+  help: 'Outcomes of deliveries that lost their driver: reassigned, cancelled or no driver found',
   labelNames: ['result'] as const,
 });
 
 const reassignmentOfferSeconds = new Histogram({
   name: 'reassignment_offer_seconds',
-  help: 'From the loss of a driver, as it was noticed, to the next offer or assignment',
+  help: 'Time from the detection of a lost driver to the next offer or assignment',
   buckets: [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 15, 60, 300],
 });
 

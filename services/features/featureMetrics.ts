@@ -8,22 +8,22 @@ import { type FeatureName, type FeatureSetting } from '../../domain/features/rol
 
 const enabled = new Gauge({
   name: 'feature_flags_enabled',
-  help: '1 where the feature is on, for whatever part of the deliveries; 0 where it is off or killed',
+  help: '1 if the feature is on for any share of deliveries, 0 if it is off or killed',
   labelNames: ['feature'] as const,
 });
 const rolloutPercent = new Gauge({
   name: 'feature_flags_rollout_percent',
-  help: 'Percent of deliveries (or drivers) that the feature holds for while it is on',
+  help: 'Rollout percentage of the feature while it is on',
   labelNames: ['feature'] as const,
 });
 const plannedPercent = new Gauge({
   name: 'feature_flags_planned_percent',
-  help: 'Percent that the plan of the rollout wants today; no value without a plan',
+  help: 'Rollout percentage planned for today; no value without a plan',
   labelNames: ['feature'] as const,
 });
 const toggles = new Counter({
   name: 'feature_flag_toggles_total',
-  help: 'How often ops switched the feature on or off',
+  help: 'Times that ops switched the feature on or off',
   labelNames: ['feature', 'action'] as const,
 });
 

@@ -162,7 +162,7 @@ function createKnownFeatures({
       try {
         listener(change);
       } catch (error) {
-        log.warn({ err: error, feature: change.feature }, 'who was told of a change of a feature failed');
+        log.warn({ err: error, feature: change.feature }, 'a listener for feature changes failed');
       }
     });
   const show = (): void =>
@@ -195,7 +195,7 @@ function createKnownFeatures({
         if (isSetBack)
           log.warn(
             { feature: row.feature, rowId: String(row.id), knownRowId: String(known.rowId) },
-            'the database was set back: what it says of the feature now holds',
+            'the database was restored to an earlier state; its feature setting now applies',
           );
         const { next, change } = takenOn(known, row, clock());
         byName.set(row.feature, { ...next, taken: ++taken });
@@ -251,11 +251,10 @@ function createReader(
     try {
       const asOf = known.taken();
       known.accept(await inTime(readRows()), asOf);
-      if (isAway) log.info({}, 'the settings of features can be read again');
+      if (isAway) log.info({}, 'feature settings can be read again');
       isAway = false;
     } catch (error) {
-      if (!isAway)
-        log.warn({ err: error }, 'the settings of features cannot be read: the last known ones hold');
+      if (!isAway) log.warn({ err: error }, 'feature settings cannot be read; the last known settings apply');
       isAway = true;
     }
     return !isAway;

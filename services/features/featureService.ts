@@ -123,7 +123,7 @@ async function put(deps: FeatureServiceDeps, name: string, asked: Asked): Promis
     return {
       outcome: 'refused',
       code: 'FEATURE_KILLED',
-      detail: 'the environment killed this feature: only a start without that can bring it back',
+      detail: 'the environment disables this feature; only a restart with another setting can enable it',
     };
   const written = await deps.db.$transaction((tx) => write(tx, feature, asked));
   if ('unknown' in written)
@@ -185,7 +185,7 @@ function spread(
     .catch((error: unknown) =>
       log.warn(
         { err: error, feature: row.feature },
-        'a change of a feature could not be told: the others find it by their poll',
+        'a feature change could not be published; other processes find it by polling',
       ),
     );
   notifyRelay();
@@ -235,7 +235,7 @@ async function evaluate(
     flagMetadata: { why, draw, rolloutPercent },
   } = await client.getBooleanDetails(feature, false, { targetingKey: key, cityId });
   if (typeof draw !== 'number' || typeof rolloutPercent !== 'number')
-    throw new Error(`${feature} could not be evaluated: ${errorMessage ?? 'its provider is another'}`);
+    throw new Error(`${feature} could not be evaluated: ${errorMessage ?? 'another provider is set'}`);
   return {
     on: value,
     reason: reason ?? 'UNKNOWN',

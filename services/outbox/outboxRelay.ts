@@ -101,7 +101,7 @@ export class OutboxRelay {
       }
     } catch (error) {
       this.again = false; // the next poll tries again; a database that is away is not hammered
-      this.log.warn({ err: error }, 'the outbox could not be read; trying again');
+      this.log.warn({ err: error }, 'the outbox could not be read; retrying');
     }
   }
 
@@ -111,7 +111,7 @@ export class OutboxRelay {
       .catch((error: unknown) =>
         this.log.warn(
           { err: error, outboxId: String(each.id) },
-          'what was sent could not be marked; it may be sent again',
+          'sent messages could not be marked as sent; they may be sent again',
         ),
       )
       .finally(() => {

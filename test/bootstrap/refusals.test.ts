@@ -44,8 +44,8 @@ describe('settings', () => {
   it.each([
     ['POSTGRES_PORT', 'abc', 'POSTGRES_PORT=abc is not a port.'],
     ['API_PORT', '70000', 'API_PORT=70000 is not a port.'],
-    ['REDIS_URL', 'http://secret@x', 'REDIS_URL is not an address of the form redis://…'],
-    ['DATABASE_URL', 'nonsense-secret', 'DATABASE_URL is not an address of the form postgresql://…'],
+    ['REDIS_URL', 'http://secret@x', 'REDIS_URL is not a URL of the form redis://…'],
+    ['DATABASE_URL', 'nonsense-secret', 'DATABASE_URL is not a URL of the form postgresql://…'],
   ])('%s=%s is refused by name, and without its secrets', (name, value, message) => {
     const refusal = run('settings.mjs', 'it.readSettings()', { [name]: value });
     expect(refusal).toContain(message);
@@ -85,7 +85,7 @@ describe('reading a zip archive', () => {
 
   it('says what is missing', () => {
     expect(run('zip.mjs', `it.readZipEntry(Buffer.from('${archiveOf('x')}', 'base64'), '/other')`)).toBe(
-      'the archive holds no /other',
+      'the archive contains no /other',
     );
   });
 

@@ -72,7 +72,7 @@ describe('a release', () => {
 
   test('with uncommitted changes is refused', () => {
     write('note', 'x');
-    expect(run(SCRIPT, '2.2.0')).toMatchObject({ code: 1, said: expect.stringMatching(/not committed/) });
+    expect(run(SCRIPT, '2.2.0')).toMatchObject({ code: 1, said: expect.stringMatching(/uncommitted changes/) });
   });
 
   test('with nothing unreleased is refused', () => {
@@ -80,7 +80,7 @@ describe('a release', () => {
     git('commit', '--quiet', '--all', '--message', 'docs: nothing new');
     expect(run(SCRIPT, '2.2.0')).toMatchObject({
       code: 1,
-      said: expect.stringMatching(/nothing is unreleased/),
+      said: expect.stringMatching(/no unreleased entries/),
     });
   });
 });

@@ -182,7 +182,7 @@ describe('a change by ops', () => {
     expect(await changed).toMatchObject({ feature: 'availability_states', now: { state: 'OFF' } });
     expect(performance.now() - beganAt).toBeLessThan(GOAL_MS);
     expect(texts(there, 'warn')).toEqual([
-      'Redis tells no news of features: they are asked for every few seconds',
+      'feature changes cannot be received from Redis; polling every few seconds',
     ]);
   });
 
@@ -192,7 +192,7 @@ describe('a change by ops', () => {
     expect(isOn(here, 'driver_offers')).toBe(true);
     await eventually('the warning', async () =>
       texts(here, 'warn').includes(
-        'a change of a feature could not be told: the others find it by their poll',
+        'a feature change could not be published; other processes find it by polling',
       ),
     );
   });
@@ -286,9 +286,9 @@ describe('what holds', () => {
     });
     expect(isOn(process, 'availability_states')).toBe(false);
     expect(texts(process, 'warn')).toEqual([
-      'the settings of features cannot be read: the last known ones hold',
+      'feature settings cannot be read; the last known settings apply',
     ]);
-    expect(texts(process, 'info')).toContain('the settings of features can be read again');
+    expect(texts(process, 'info')).toContain('feature settings can be read again');
   });
 
   test('is the last known while PostgreSQL is away, and the new again after it; each is said once', async () => {
@@ -417,7 +417,7 @@ describe('what holds', () => {
     await owner.query(`SELECT setval('feature_settings_id_seq', $1)`, [saved.id]);
     await eventually('the other reads the backup', async () => !isOn(there, 'driver_offers'));
     expect(texts(there, 'warn')).toContain(
-      'the database was set back: what it says of the feature now holds',
+      'the database was restored to an earlier state; its feature setting now applies',
     );
     await put(here, 'driver_offers', { enabled: false });
     await put(here, 'driver_offers', { enabled: false, percent: 5 });
@@ -452,7 +452,7 @@ describe('what holds', () => {
     const changed = nextChange(process);
     await put(process, 'driver_offers', { enabled: true });
     expect(await changed).toMatchObject({ feature: 'driver_offers' });
-    expect(texts(process, 'warn')).toEqual(['who was told of a change of a feature failed']);
+    expect(texts(process, 'warn')).toEqual(['a listener for feature changes failed']);
   });
 });
 

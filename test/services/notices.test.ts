@@ -169,7 +169,7 @@ describe('a notice', () => {
     own.start();
     await allSent();
     expect(chatTexts()).toEqual(['Warning: a', 'Warning: b']);
-    expect(errors).toEqual(['notice refused: it is not tried again']);
+    expect(errors).toEqual(['notice refused by the channel; it is not retried']);
     expect(await counted('notifications_total', { channel: 'slack', result: 'refused' })).toBe(refused + 1);
   });
 
@@ -184,7 +184,7 @@ describe('a notice', () => {
     ahead.ms = MAX_AGE_MS + 60_000;
     await timePasses(60_000);
     await allSent();
-    expect(errors).toEqual(['notice given up: it could not be sent in time']);
+    expect(errors).toEqual(['notice dropped: it could not be sent in time']);
     expect(await counted('notifications_given_up_total', { channel: 'pagerduty' })).toBe(before + 1);
   });
 

@@ -4,7 +4,7 @@ import { readSettings, SettingsError } from '../../settings';
 const NEEDED = { DATABASE_URL: 'postgresql://127.0.0.1:5432/dispatch', REDIS_URL: 'redis://127.0.0.1:6379' };
 const PUBLIC = `B${'a'.repeat(86)}`;
 const PRIVATE = 'p'.repeat(43);
-const ALLOWED_URLS = 'allowed: an address that begins with https://, or http:// on 127.0.0.1 or localhost';
+const ALLOWED_URLS = 'allowed: a URL that begins with https://, or http:// on 127.0.0.1 or localhost';
 const ALL_OR_NONE =
   'allowed: all of WEB_PUSH_VAPID_PUBLIC_KEY, WEB_PUSH_VAPID_PRIVATE_KEY, WEB_PUSH_VAPID_SUBJECT, or none of them';
 
@@ -56,7 +56,7 @@ describe('settings of notices', () => {
       WEB_PUSH_VAPID_SUBJECT: 'ops@dispatch.example',
     });
     expect(problems).toEqual([
-      `SLACK_WEBHOOK_URL is not such an address (its value is not shown); ${ALLOWED_URLS}`,
+      `SLACK_WEBHOOK_URL is not a valid URL (its value is not shown); ${ALLOWED_URLS}`,
       'PAGERDUTY_ROUTING_KEY has only 9 bytes (its value is not shown); allowed: at least 32 bytes',
       `PAGERDUTY_URL is "http://pager.example/"; ${ALLOWED_URLS}`,
       'WEB_PUSH_VAPID_PUBLIC_KEY is "short"; allowed: 65 bytes in base64url',

@@ -144,7 +144,7 @@ describe('wrong settings', () => {
 
   it('are no or two places that tokens come from', () => {
     expect(problemsOf(NEEDED)).toEqual([
-      'JWT_JWKS_URL and JWT_LOCAL_KEY are both not set; allowed: exactly one of them',
+      'JWT_JWKS_URL and JWT_LOCAL_KEY must not both be unset; allowed: exactly one of them',
     ]);
     expect(problemsOf({ ...NEEDED, JWT_LOCAL_KEY: KEY, JWT_JWKS_URL: 'https://id.example/keys' })).toEqual([
       'JWT_JWKS_URL and JWT_LOCAL_KEY are both set; allowed: exactly one of them',

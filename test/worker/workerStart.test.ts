@@ -24,7 +24,7 @@ test('whoever is away is asked again until they answer, and each time is told', 
     1,
   );
   expect(answer).toBe('connected');
-  expect(told).toEqual(Array.from({ length: 3 }, () => 'Temporal does not answer; the worker waits for it'));
+  expect(told).toEqual(Array.from({ length: 3 }, () => 'Temporal is unreachable; the worker waits for it'));
 });
 
 test('who answers that it cannot be is believed: no namespace, no permission', async () => {

@@ -31,8 +31,7 @@ function readBundle(args: string[]): string {
 
 async function main(): Promise<number> {
   const codePath = readBundle(process.argv.slice(2));
-  if (!existsSync(HISTORIES))
-    throw new Mistake('there are no recorded histories here: this is run from a checkout');
+  if (!existsSync(HISTORIES)) throw new Mistake('no recorded histories found: run this from a checkout');
   // Each history that fails would be logged with its stack, too.
   Runtime.install({
     logger: new DefaultLogger('ERROR', () => undefined),

@@ -49,8 +49,8 @@ const live = async (scene: DeliveryScene) => (await scene.offers()).filter(({ st
 /** Nobody of these is asked before level 1 widens the search. */
 const FAR_OFF: NewDriver = { at: { lat: PICKUP.lat + 0.17, lng: PICKUP.lng } };
 
-describe('a level', () => {
-  test('1 widens the search in the very moment, and tells ops', async () => {
+describe('an escalation level', () => {
+  test('1 widens the search at once and notifies ops', async () => {
     const scene = await set([FAR_OFF]);
     const now = Date.now();
     await world.db.driver.update({ where: { id: scene.driver() }, data: { lastLat: PICKUP.lat + 0.17 } });
@@ -63,7 +63,7 @@ describe('a level', () => {
     expect(await scene.cases()).toEqual([]);
   });
 
-  test('2 puts it on the queue and raises the pay, which the next offer shows already', async () => {
+  test('2 opens a case and raises the pay of the next offer', async () => {
     const { scene, after } = await searched();
     await scene.search(after(5));
     const driverId = await world.addDriver({ cityId: scene.cityId });
@@ -76,7 +76,7 @@ describe('a level', () => {
     expect(await scene.emitted()).toContain(`escalation_changed to ops:${scene.cityId}`);
   });
 
-  test('2 asks him again who refused it for less', async () => {
+  test('2 repeats the offer to a driver who rejected lower pay', async () => {
     const scene = await set([{}]);
     const offer = await scene.offered();
     await scene.send({
@@ -89,7 +89,7 @@ describe('a level', () => {
     expect(await live(scene)).toMatchObject([{ driverId: offer.driverId, payCents: 900 }]);
   });
 
-  test('3 pages, tells merchant and customer once, and asks up to eight at once', async () => {
+  test('3 pages, notifies merchant and customer once, and offers to up to eight at once', async () => {
     const { scene, after } = await searched();
     for (const minutes of [5, 15]) await scene.search(after(minutes));
     for (let index = 0; index < 10; index += 1)
@@ -121,14 +121,14 @@ describe('a level', () => {
     expect(await scene.cases()).toMatchObject([{ level: 3, state: 'OPEN' }]);
   });
 
-  test('that is not due does nothing, however often it is asked for', async () => {
+  test('that is not due does nothing, however often it is requested', async () => {
     const { scene, after } = await searched();
     const before = await scene.row();
     await scene.send({ kind: 'escalate' }, after(5) - 1);
     expect(await scene.row()).toEqual(before);
   });
 
-  test('comes by the minutes of its city, where that sets them', async () => {
+  test('follows the city’s escalation minutes if set', async () => {
     const scene = await set();
     await world.db.city.update({ where: { id: scene.cityId }, data: { escalationMinutes: [1, 2, 60] } });
     await scene.search(Date.now());
@@ -178,7 +178,7 @@ describe('a broadcast', () => {
     return { scene, after, wave: known.offers };
   }
 
-  test('has one winner; the others are withdrawn and free', async () => {
+  test('has one winner; the other offers are withdrawn and their drivers freed', async () => {
     const { scene, wave } = await broadcast(3);
     const [first, second] = wave;
     expect(
@@ -199,7 +199,7 @@ describe('a broadcast', () => {
     expect((await scene.notices()).at(-1)).toBe('pager resolved: Resolved: ASSIGNED');
   });
 
-  test('goes on in waves till all in reach were asked, nobody twice; then one is asked at a time', async () => {
+  test('offers in waves until all drivers in reach had one, then one at a time', async () => {
     const { scene, wave } = await broadcast(10);
     const lapseAt = wave[0]!.expiresAt;
     const { known } = await scene.send({ kind: 'lapseOffer', offerId: wave[0]!.offerId }, lapseAt);
@@ -223,7 +223,7 @@ describe('a broadcast', () => {
     expect(await scene.row()).toMatchObject({ broadcastSince: null });
   });
 
-  test('comes again with the page after ten minutes, and asks those again who let it lapse', async () => {
+  test('repeats with the page after ten minutes, also to drivers whose offer expired', async () => {
     const { scene, after, wave } = await broadcast(2);
     await scene.send({ kind: 'lapseOffer', offerId: wave[0]!.offerId }, wave[0]!.expiresAt);
     await scene.search(wave[0]!.expiresAt);
@@ -241,7 +241,7 @@ describe('a broadcast', () => {
     expect((await scene.emitted()).filter((each) => each.startsWith('delivery_delayed'))).toHaveLength(2);
   });
 
-  test('waits for the single offer that is live, and follows it', async () => {
+  test('waits for the live single offer and follows it', async () => {
     const { scene, after } = await searched();
     for (let index = 0; index < 3; index += 1) await world.addDriver({ cityId: scene.cityId });
     const {
@@ -260,7 +260,7 @@ describe('a broadcast', () => {
     expect((await live(scene)).every(({ kind }) => kind === 'BROADCAST')).toBe(true);
   });
 
-  test('whose offers were switched off meanwhile can still be accepted', async () => {
+  test('can still be accepted after driver offers are switched off', async () => {
     const { scene, wave } = await broadcast(2);
     world.switches.driverOffers = false;
     expect(
@@ -268,7 +268,7 @@ describe('a broadcast', () => {
     ).toMatchObject({ outcome: 'accepted' });
   });
 
-  test('ends with the feature: who comes on duty then is asked alone', async () => {
+  test('ends when the feature is switched off: the next driver gets a single offer', async () => {
     const { scene, after } = await searched();
     await scene.search(after(30));
     world.switches.escalation = false;
@@ -277,7 +277,7 @@ describe('a broadcast', () => {
     expect(await live(scene)).toMatchObject([{ kind: 'SINGLE' }]);
   });
 
-  test('is none with offers off: the nearest is assigned, as ever', async () => {
+  test('does not happen without driver offers: the nearest driver is assigned', async () => {
     world.switches.driverOffers = false;
     const { scene, after } = await searched();
     const driverId = await world.addDriver({ cityId: scene.cityId });
@@ -285,7 +285,7 @@ describe('a broadcast', () => {
     expect(await scene.row()).toMatchObject({ status: 'ASSIGNED', driverId, broadcastSince: null });
   });
 
-  test('of nobody but an app of v1 assigns that one', async () => {
+  test('with only a v1 app in reach assigns that driver', async () => {
     const { scene, after } = await searched();
     const driverId = await world.addDriver({ cityId: scene.cityId, offerVersion: 1 });
     await scene.search(after(30));
@@ -293,8 +293,8 @@ describe('a broadcast', () => {
   });
 });
 
-describe('the clock', () => {
-  test('stands while a driver has the delivery, and goes on after the loss: the case is open again', async () => {
+describe('the unassigned clock', () => {
+  test('stops while a driver has the delivery and resumes after a loss, which reopens the case', async () => {
     const { scene, after } = await searched();
     const driverId = await world.addDriver({ cityId: scene.cityId });
     const {
@@ -322,7 +322,7 @@ describe('the clock', () => {
 });
 
 describe('a loss', () => {
-  test('before the pickup is searched for again; merchant and customer hear nothing of it', async () => {
+  test('before pickup starts a new search; merchant and customer are not notified', async () => {
     const scene = await set([{}, {}]);
     const { driverId, assignmentId } = await scene.accepted();
     const told = (await scene.emitted()).filter((each) => each.includes('merchant:'));
@@ -338,7 +338,7 @@ describe('a loss', () => {
     expect(await scene.row()).toMatchObject({ status: 'ASSIGNED', losses: 1, lostAt: null });
   });
 
-  test('of a driver assigned by hand, that we only noticed, asks ops and changes nothing else', async () => {
+  test('of a manually assigned driver, if only detected, asks ops and changes nothing else', async () => {
     const scene = await set([{}]);
     await scene.send({
       kind: 'assignDriver',
@@ -363,7 +363,7 @@ describe('a loss', () => {
     expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED', resolution: 'STEP_TAKEN' }]);
   });
 
-  test('of a driver assigned by hand who goes offline waits for ops, who let the search go on', async () => {
+  test('of a manually assigned driver who goes offline waits for ops to resume the search', async () => {
     const scene = await set([{}, {}]);
     await scene.send({
       kind: 'assignDriver',
@@ -393,7 +393,7 @@ describe('a loss', () => {
     await scene.offered(1);
   });
 
-  test('with automatic reassignment off waits for ops; an assignment by hand ends the wait', async () => {
+  test('with automatic reassignment off waits for ops; a manual assignment ends the wait', async () => {
     world.switches.autoReassignment = false;
     const scene = await set([{}, {}]);
     const { driverId } = await scene.accepted();
@@ -420,7 +420,7 @@ describe('a loss', () => {
     ]);
   });
 
-  test('that waits for ops goes on to be escalated, for the reason that it waits for', async () => {
+  test('that waits for ops keeps escalating for the same reason', async () => {
     world.switches.autoReassignment = false;
     const scene = await set([{}]);
     const { driverId } = await scene.accepted();
@@ -435,7 +435,7 @@ describe('a loss', () => {
     expect(await scene.cases()).toMatchObject([{ level: 2, reason: 'REASSIGNMENT_OFF', driverId }]);
   });
 
-  test('after the pickup is for ops: the goods stay where they are until they decide', async () => {
+  test('after pickup waits for a decision of ops', async () => {
     const scene = await set([{}]);
     const { driverId, assignmentId } = await scene.accepted();
     await scene.steps('arriveAtPickup', 'pickUp');
@@ -448,7 +448,7 @@ describe('a loss', () => {
     expect(await scene.row()).toMatchObject({ status: 'RETURNED' });
   });
 
-  test('by a breakdown takes the driver off duty', async () => {
+  test('by breakdown takes the driver off duty', async () => {
     const scene = await set([{}]);
     const { driverId } = await scene.accepted();
     expect(
@@ -462,7 +462,7 @@ describe('a loss', () => {
     expect(await scene.driverRow()).toMatchObject({ availability: 'OFFLINE', activeAssignments: 0 });
   });
 
-  test('pages nobody at once where the delivery was in good hands for long', async () => {
+  test('does not page at once if the delivery was assigned for long', async () => {
     const { scene, after } = await searched();
     await scene.search(after(30));
     const driverId = await world.addDriver({ cityId: scene.cityId });
@@ -480,7 +480,7 @@ describe('a loss', () => {
     expect(known.escalation).toEqual({ at: after(91 + 40 - 31), level: null });
   });
 
-  test('that was told late does not hide a breakdown, which no ping would heal', async () => {
+  test('reported late does not hide a breakdown', async () => {
     const scene = await set([{}]);
     const { driverId, assignmentId } = await scene.accepted();
     await scene.steps('arriveAtPickup', 'pickUp');
@@ -489,7 +489,7 @@ describe('a loss', () => {
     expect(await scene.cases()).toMatchObject([{ reason: 'CARRIER_BROKE_DOWN', state: 'OPEN' }]);
   });
 
-  test('by a breakdown ends what else the driver has in hand', async () => {
+  test('by breakdown ends the driver’s other work', async () => {
     const scene = await set([{ capacity: 2 }]);
     const { driverId } = await scene.accepted();
     expect((await scene.messages()).map(({ kind }) => kind)).not.toContain('letGo');
@@ -502,7 +502,7 @@ describe('a loss', () => {
     expect(await scene.messages()).toContainEqual({ kind: 'letGo', payload: { driverId } });
   });
 
-  test('of what was assigned by hand long before its time is not searched for before that', async () => {
+  test('of an early manual assignment starts no search before the search time', async () => {
     const searchAt = Date.now() + 5 * 60 * MINUTE;
     const scene = await set([{}], { searchAt: new Date(searchAt) });
     await scene.send({
@@ -528,7 +528,7 @@ describe('a loss', () => {
     expect(await scene.assignments()).toMatchObject([{ endReason: 'RESCUED' }]); // not what ops wrote
   });
 
-  test('for making no way, that was told late, takes nothing from who has arrived', async () => {
+  test('for lack of progress, reported late, does not affect a driver who has arrived', async () => {
     const scene = await set([{}]);
     const { driverId, assignmentId } = await scene.accepted();
     await scene.steps('arriveAtPickup');
@@ -536,7 +536,7 @@ describe('a loss', () => {
     expect(await scene.row()).toMatchObject({ status: 'AT_PICKUP', driverId });
   });
 
-  test('said in other words is no news to ops', async () => {
+  test('repeated with another reason is not reported to ops again', async () => {
     const scene = await set([{}]);
     const { driverId, assignmentId } = await scene.accepted();
     await scene.steps('arriveAtPickup', 'pickUp');
@@ -550,7 +550,7 @@ describe('a loss', () => {
     expect(await scene.cases()).toMatchObject([{ reason: 'CARRIER_BROKE_DOWN', state: 'ACKNOWLEDGED' }]);
   });
 
-  test('that resolves one case and opens another in one event is one case', async () => {
+  test('that resolves one case and opens another in one event leaves one case', async () => {
     const scene = await set([{}]);
     await scene.send({
       kind: 'assignDriver',
@@ -583,7 +583,7 @@ describe('a loss', () => {
     ]);
   });
 
-  test('that is told again ends no newer assignment of the same driver', async () => {
+  test('reported again ends no newer assignment of the same driver', async () => {
     const scene = await set([{}]);
     const { driverId, assignmentId } = await scene.accepted();
     const leave = { kind: 'leaveDelivery', driverId, assignmentId, reason: 'OTHER' } as const;
@@ -593,7 +593,7 @@ describe('a loss', () => {
     expect(await scene.row()).toMatchObject({ status: 'ASSIGNED', driverId, losses: 1 });
   });
 
-  test('of whom ops rescued ends the case about them', async () => {
+  test('of a driver rescued by ops resolves their case', async () => {
     const scene = await set([{}, {}]);
     await scene.send({
       kind: 'assignDriver',
@@ -622,7 +622,7 @@ describe('a loss', () => {
     expect(await scene.row()).toMatchObject({ status: 'SEARCHING', heldReason: null, pinned: false });
   });
 
-  test('of another’s delivery is not one', async () => {
+  test('of a delivery of another driver is ignored', async () => {
     const scene = await set([{}, {}]);
     await scene.accepted();
     expect(
@@ -637,7 +637,7 @@ describe('a loss', () => {
 });
 
 describe('ops', () => {
-  test('who let the search go on keep a delivery of level 2 on the queue', async () => {
+  test('who resume the search keep a level 2 delivery in the queue', async () => {
     world.switches.autoReassignment = false;
     const scene = await set([{}]);
     const { driverId, assignmentId } = await scene.accepted();
@@ -654,7 +654,7 @@ describe('ops', () => {
     ]); // who had it before it got worse
   });
 
-  test('who raise the pay of a delivery that is carried raise it for its driver, who is told', async () => {
+  test('who raise the pay of an assigned delivery raise and report it to its driver', async () => {
     const scene = await set([{}]);
     await scene.accepted();
     expect(await scene.answer({ kind: 'raisePay', bonusCents: 500, by: OPS, why: 'snow' })).toEqual({
@@ -667,7 +667,7 @@ describe('ops', () => {
     expect(await scene.driverRow()).toMatchObject({ earnedTodayCents: 1_200 });
   });
 
-  test('who mean a driver who is going off duty are refused, with override too', async () => {
+  test('who assign a driver going off duty are refused, even with override', async () => {
     const scene = await set([{ capacity: 2 }]);
     await scene.accepted();
     await world.db.driver.update({ where: { id: scene.driver() }, data: { pending: { kind: 'SHIFT_END' } } });
@@ -685,7 +685,7 @@ describe('ops', () => {
     ).toMatchObject({ refused: 'DRIVER_OFF_DUTY' });
   });
 
-  test('who assign by hand whoever has it already pin that', async () => {
+  test('who assign the current driver pin the assignment', async () => {
     const scene = await set([{}]);
     const { assignmentId } = await scene.accepted();
     expect(
@@ -702,8 +702,8 @@ describe('ops', () => {
   });
 });
 
-describe('what a worker of the release before left behind', () => {
-  test('is put right by the next event: it knows neither queue nor broadcast', async () => {
+describe('the state left by a worker of the previous release', () => {
+  test('is repaired by the next event: it has neither case nor broadcast', async () => {
     world.switches.autoReassignment = false;
     const scene = await set([{}, {}]);
     const { driverId, assignmentId } = await scene.accepted();
@@ -737,7 +737,7 @@ describe('what a worker of the release before left behind', () => {
 });
 
 describe('a hand-over', () => {
-  test('gives the goods to another at a meeting point, who takes them over and delivers', async () => {
+  test('transfers the goods at a meeting point to a driver who delivers them', async () => {
     const scene = await set([{}, {}]);
     const { driverId } = await scene.accepted();
     await scene.steps('arriveAtPickup', 'pickUp', 'arriveAtDropoff');
@@ -799,7 +799,7 @@ describe('a hand-over', () => {
     expect(await scene.driverRow(1)).toMatchObject({ earnedTodayCents: 700, availability: 'AVAILABLE' });
   });
 
-  test('whose next driver goes offline before taking the goods over is for ops again', async () => {
+  test('whose next driver goes offline before the transfer goes back to ops', async () => {
     const scene = await set([{}, {}]);
     await scene.accepted();
     await scene.steps('arriveAtPickup', 'pickUp');
@@ -825,7 +825,7 @@ describe('a hand-over', () => {
     ]);
   });
 
-  test('to a meeting point that nobody named is no hand-over', async () => {
+  test('to an unknown meeting point is refused', async () => {
     const scene = await set([{}, {}]);
     await scene.accepted();
     await scene.steps('arriveAtPickup', 'pickUp');
@@ -841,7 +841,7 @@ describe('a hand-over', () => {
     ).rejects.toThrow('no meeting point');
   });
 
-  test('goes on with the return where the goods go back', async () => {
+  test('continues the return if the goods go back', async () => {
     const scene = await set([{}, {}]);
     await scene.accepted();
     await scene.steps('arriveAtPickup', 'pickUp');
@@ -861,7 +861,7 @@ describe('a hand-over', () => {
     });
   });
 
-  test('before the pickup, or to who has the goods, is refused', async () => {
+  test('before pickup, or to the driver with the goods, is refused', async () => {
     const scene = await set([{}, {}]);
     await scene.accepted();
     const to = (index: number) =>
@@ -880,7 +880,7 @@ describe('a hand-over', () => {
 });
 
 describe('lapses in a row', () => {
-  test('pause by the flag of the driver, not of the delivery', async () => {
+  test('pause by the driver’s feature flag, not the delivery’s', async () => {
     const asked: string[] = [];
     const scene = await set([{}]);
     const features = {
@@ -933,7 +933,7 @@ describe('lapses in a row', () => {
     return offer!.expiresAt;
   }
 
-  test('that the app showed pause the driver, who is told, for a set time', async () => {
+  test('of offers shown in the app pause the driver for a set time, with a notice', async () => {
     const scene = await set([{}]);
     const first = await lapse(scene, Date.now(), true);
     expect(await scene.driverRow()).toMatchObject({ availability: 'AVAILABLE', lapsesInRow: 1 });
@@ -951,14 +951,14 @@ describe('lapses in a row', () => {
     expect((await scene.messages()).map(({ kind }) => kind)).toContain('endAvailabilityLater');
   });
 
-  test('that never reached the app cost nothing', async () => {
+  test('of offers that never reached the app do not count', async () => {
     const scene = await set([{}]);
     const first = await lapse(scene, Date.now(), false);
     await lapse(scene, first + 5 * MINUTE, false);
     expect(await scene.driverRow()).toMatchObject({ availability: 'AVAILABLE', lapsesInRow: 0 });
   });
 
-  test('are over with the first answer', async () => {
+  test('are reset by the first answer', async () => {
     const scene = await set([{}]);
     const first = await lapse(scene, Date.now(), true);
     const {

@@ -63,8 +63,8 @@ async function partOf(at: Date): Promise<string | undefined> {
   return rows[0]?.name;
 }
 
-describe('partitions of the audit', () => {
-  test('are made a month each, once', async () => {
+describe('audit partitions', () => {
+  test('are created once per month', async () => {
     expect(await ensureAuditPartitions(world.db, new Date('2031-11-15T12:00:00Z'), 3)).toBe(3);
     expect(await parts()).toEqual(
       expect.arrayContaining(['audit_entries_2031_11', 'audit_entries_2031_12', 'audit_entries_2032_01']),
@@ -73,7 +73,7 @@ describe('partitions of the audit', () => {
     expect(await ensureAuditPartitions(world.db, new Date('2031-12-31T12:00:00Z'), 3)).toBe(1);
   });
 
-  test('begin and end with the month in UTC', async () => {
+  test('start and end with the month in UTC', async () => {
     await ensureAuditPartitions(world.db, new Date('2033-01-15T00:00:00Z'), 2);
     const [first, last] = [new Date('2033-02-01T00:00:00.000Z'), new Date('2033-01-31T23:59:59.999Z')];
     await write(first);
@@ -82,20 +82,20 @@ describe('partitions of the audit', () => {
     expect(await partOf(last)).toBe('audit_entries_2033_01');
   });
 
-  test('catch what no month was made for', async () => {
+  test('keep rows of months without a partition in the default partition', async () => {
     const at = new Date('2040-05-05T05:05:05Z');
     await write(at);
     expect(await partOf(at)).toBe('audit_entries_default');
   });
 
-  test('come to their month when it is made late', async () => {
+  test('move rows to a month that is created late', async () => {
     const at = new Date('2041-05-05T05:05:05Z');
     await write(at);
     expect(await ensureAuditPartitions(world.db, at, 1)).toBe(1);
     expect(await partOf(at)).toBe('audit_entries_2041_05');
   });
 
-  test('can be made by two at once', async () => {
+  test('can be created by two workers at once', async () => {
     const from = new Date('2045-03-03T00:00:00Z');
     const made = await Promise.allSettled([
       ensureAuditPartitions(world.db, from, 3),

@@ -30,7 +30,7 @@ describe('a taken port', () => {
 
   afterAll(() => void server.close());
 
-  it('is refused with its holder and the variable that chooses another', () => {
+  it('is refused with the process that holds it and the variable to change it', () => {
     const refusal = run(
       'ports.mjs',
       `await it.requireFreePort(${port}, { usedFor: 'Redis', variable: 'REDIS_PORT' })`,
@@ -73,7 +73,7 @@ describe('reading a zip archive', () => {
       { encoding: 'utf8' },
     ).stdout;
 
-  it('finds an entry by the end of its name', () => {
+  it('finds an entry by its name’s suffix', () => {
     const archive = archiveOf('a program '.repeat(50));
     expect(
       run(
@@ -83,13 +83,13 @@ describe('reading a zip archive', () => {
     ).toBe('500');
   });
 
-  it('says what is missing', () => {
+  it('names a missing entry', () => {
     expect(run('zip.mjs', `it.readZipEntry(Buffer.from('${archiveOf('x')}', 'base64'), '/other')`)).toBe(
       'the archive contains no /other',
     );
   });
 
-  it('refuses what is no archive', () => {
+  it('refuses a file that is not an archive', () => {
     expect(run('zip.mjs', "it.readZipEntry(Buffer.from('no such thing'), 'x')")).toBe('not a zip archive');
   });
 });

@@ -139,7 +139,7 @@ async function counted(metric: string, labels: Record<string, string>): Promise<
 }
 
 describe('a notice', () => {
-  test('that was not taken is sent again until it is, and counted each time', async () => {
+  test('that failed is retried until it succeeds, and each attempt is counted', async () => {
     const failed = await counted('notifications_total', { channel: 'slack', result: 'failed' });
     chat.answer({ status: 500 }, { status: 503 });
     const { relay: own, warnings } = relay();
@@ -151,7 +151,7 @@ describe('a notice', () => {
     expect(await counted('notifications_total', { channel: 'slack', result: 'failed' })).toBe(failed + 2);
   });
 
-  test('that nobody answers is sent again after the time-out', async () => {
+  test('without an answer is sent again after the time-out', async () => {
     chat.answer('hang');
     const { relay: own } = relay();
     await put(notice('a'));
@@ -161,7 +161,7 @@ describe('a notice', () => {
     expect(await database.db.outboxMessage.findFirst()).toMatchObject({ attempts: 2 });
   });
 
-  test('that is refused for good is logged and given up, and the next one goes', async () => {
+  test('that is refused is logged and dropped, and the next one is sent', async () => {
     const refused = await counted('notifications_total', { channel: 'slack', result: 'refused' });
     chat.answer({ status: 404 });
     const { relay: own, errors } = relay();
@@ -173,7 +173,7 @@ describe('a notice', () => {
     expect(await counted('notifications_total', { channel: 'slack', result: 'refused' })).toBe(refused + 1);
   });
 
-  test('that could not be sent for an hour is given up, counted and logged', async () => {
+  test('that could not be sent for an hour is dropped, counted and logged', async () => {
     const before = await counted('notifications_given_up_total', { channel: 'pagerduty' });
     pager.answerAlways({ status: 500 });
     const ahead = { ms: 0 };
@@ -188,7 +188,7 @@ describe('a notice', () => {
     expect(await counted('notifications_given_up_total', { channel: 'pagerduty' })).toBe(before + 1);
   });
 
-  test('of the end of a matter is tried for a day: an incident whose end is not told stays open for ever', async () => {
+  test('that resolves an incident is retried for a day: otherwise the incident stays open', async () => {
     const ahead = { ms: 23 * 3_600_000 };
     const { relay: own, errors } = relay({}, ahead);
     await put(
@@ -210,7 +210,7 @@ describe('a notice', () => {
     expect(errors).toHaveLength(3);
   });
 
-  test('of the end of a matter never comes before the one of its beginning', async () => {
+  test('that resolves an incident never precedes the one that opens it', async () => {
     pager.answer({ status: 500 });
     const [one, other] = [relay(), relay()];
     await put(
@@ -228,7 +228,7 @@ describe('a notice', () => {
     expect(pagerKeys().filter((key) => key.startsWith('resolve'))).toHaveLength(1);
   });
 
-  test('to each addressee of one matter goes its own way', async () => {
+  test('to one addressee is independent of other addressees', async () => {
     chat.answerAlways({ status: 500 });
     const { relay: own } = relay();
     await put(notice('both', { about: 'matter' }), page('both', { about: 'matter' }));
@@ -237,7 +237,7 @@ describe('a notice', () => {
     await eventually('only what the chat was to hear is left', async () => (await unsent()) === 1);
   });
 
-  test('to a driver waits for what an open app says of its offer', async () => {
+  test('to a driver waits until an open app can confirm the offer', async () => {
     const told: string[] = [];
     const { relay: own } = relay({
       driver: {
@@ -258,8 +258,8 @@ describe('a notice', () => {
   });
 });
 
-describe('a channel that asks to be left alone', () => {
-  test('is, for as long as it asked, whatever else is to be told', async () => {
+describe('a rate-limited channel', () => {
+  test('gets no calls for the requested time, whatever else is due', async () => {
     chat.answer({ status: 429, headers: { 'retry-after': '30' } });
     const ahead = { ms: 0 };
     const { relay: own } = relay({}, ahead);
@@ -291,7 +291,7 @@ describe('a channel that hangs', () => {
   const hanging = (): Notifier =>
     createSlackNotifier({ url: chat.url, publicUrl: null, timeoutMs: NOTICE_TIMEOUT_MS });
 
-  test('holds up no event, no workflow, no page and no push', async () => {
+  test('delays no event, no workflow, no page and no push', async () => {
     chat.answerAlways('hang');
     const told: string[] = [];
     const { relay: own, heard } = relay({
@@ -327,7 +327,7 @@ describe('a channel that hangs', () => {
     expect(chat.received.length).toBeLessThanOrEqual(10); // five at once, not two hundred
   });
 
-  test('for one driver holds up no other', async () => {
+  test('for one driver delays no other', async () => {
     const told: string[] = [];
     let release = (): void => {};
     const stuck = new Promise<void>((resolve) => {
@@ -355,7 +355,7 @@ describe('a channel that hangs', () => {
     await allSent();
   });
 
-  test('is waited for by a relay that stops, so that what it took is marked', async () => {
+  test('is awaited by a stopping relay, so that taken messages are marked', async () => {
     let release = (): void => {};
     const slow = new Promise<void>((resolve) => {
       release = resolve;

@@ -138,7 +138,7 @@ async function relay(times = 1): Promise<void> {
 }
 
 describe('a rescue', () => {
-  it('writes down every job, takes the driver off duty, and has each delivery told', async () => {
+  it('records every job, takes the driver off duty and signals each delivery', async () => {
     const { driverId, carried, expected, offered, offerId } = await driverWithJobs();
     relayCalls = 0;
     const begun = await rescue.begin(driverId, asked());
@@ -221,7 +221,7 @@ describe('a rescue', () => {
     expect(await brokenInvariants(world.db)).toEqual([]);
   });
 
-  it('of a driver without work takes them off duty; of one who is off it only says so', async () => {
+  it('takes a driver without work off duty; one already off duty is left unchanged', async () => {
     const driverId = await world.addDriver();
     expect(await rescue.begin(driverId, asked())).toMatchObject({ jobs: [] });
     expect(await driverRow(driverId)).toMatchObject({ availability: 'OFFLINE' });
@@ -234,11 +234,11 @@ describe('a rescue', () => {
     expect(await brokenInvariants(world.db)).toEqual([]);
   });
 
-  it('of nobody is none', async () => expect(await rescue.begin(NOBODY, asked())).toBeNull());
+  it('of an unknown driver is refused', async () => expect(await rescue.begin(NOBODY, asked())).toBeNull());
 });
 
-describe('the same rescue again', () => {
-  it('has the same jobs, whatever the driver has by then, and changes nothing', async () => {
+describe('a repeated rescue', () => {
+  it('returns the same jobs, whatever the driver has now, and changes nothing', async () => {
     const { driverId, carried, expected, offered } = await driverWithJobs();
     const first = await rescue.begin(driverId, asked());
     await relay();
@@ -250,7 +250,7 @@ describe('the same rescue again', () => {
     );
   });
 
-  it('twenty times at once is one', async () => {
+  it('twenty times at once is one rescue', async () => {
     const { driverId } = await driverWithJobs();
     const begun = await Promise.all(Array.from({ length: 20 }, () => rescue.begin(driverId, asked())));
     expect(new Set(begun.map((each) => each?.rescueId)).size).toBe(1);
@@ -258,7 +258,7 @@ describe('the same rescue again', () => {
     expect(await world.db.rescue.count({ where: { driverId } })).toBe(1);
   });
 
-  it('under another key is a rescue of its own, and both free the jobs once', async () => {
+  it('under another key is a separate rescue, and both release the jobs once', async () => {
     const { driverId, expected } = await driverWithJobs();
     const [one, two] = await Promise.all([
       rescue.begin(driverId, asked()),
@@ -293,7 +293,7 @@ describe('the same rescue again', () => {
   });
 });
 
-it('a rescue and an accept at once leave no job behind', async () => {
+it('a concurrent rescue and accept leave no job behind', async () => {
   const { driverId, offered, offerId } = await driverWithJobs();
   const [begun] = await Promise.all([
     rescue.begin(driverId, asked()),

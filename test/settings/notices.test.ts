@@ -8,8 +8,8 @@ const ALLOWED_URLS = 'allowed: a URL that begins with https://, or http:// on 12
 const ALL_OR_NONE =
   'allowed: all of WEB_PUSH_VAPID_PUBLIC_KEY, WEB_PUSH_VAPID_PRIVATE_KEY, WEB_PUSH_VAPID_SUBJECT, or none of them';
 
-describe('settings of notices', () => {
-  it('send them to the log, and nothing to drivers, where nothing is set', () => {
+describe('notice settings', () => {
+  it('default to the log, and to nothing for drivers', () => {
     expect(readSettings(NEEDED).notices).toEqual({
       slackUrl: null,
       pagerDuty: { url: 'https://events.pagerduty.com/v2/enqueue', routingKey: null },
@@ -20,7 +20,7 @@ describe('settings of notices', () => {
     });
   });
 
-  it('name the channels, and are not divided by the time scale', () => {
+  it('name the channels and ignore the time scale', () => {
     expect(
       readSettings({
         ...NEEDED,
@@ -45,7 +45,7 @@ describe('settings of notices', () => {
     });
   });
 
-  it('are refused where calls would go unprotected, or are of the wrong form, and no secret is shown', () => {
+  it('are refused if insecure or malformed, without showing secrets', () => {
     const problems = problemsOf({
       ...NEEDED,
       SLACK_WEBHOOK_URL: 'http://chat.example/hush-hush',
@@ -65,7 +65,7 @@ describe('settings of notices', () => {
     ]);
   });
 
-  it('of web push are all three or none', () => {
+  it('of web push are all set or none', () => {
     expect(problemsOf({ ...NEEDED, WEB_PUSH_VAPID_PUBLIC_KEY: PUBLIC })).toEqual([
       `WEB_PUSH_VAPID_PRIVATE_KEY and WEB_PUSH_VAPID_SUBJECT are not set; ${ALL_OR_NONE}`,
     ]);

@@ -18,7 +18,7 @@ export type WakeDeps = {
   search: SearchLimits;
   ranking: RankingLimits;
   travel: TravelModel;
-  /** Divides travel times, as TIME_SCALE does with all durations. */
+  /** Divides travel times, as TIME_SCALE divides all durations. */
   timeScale: number;
 };
 

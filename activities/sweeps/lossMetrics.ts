@@ -1,6 +1,6 @@
 import { Counter, Gauge } from 'prom-client';
 
-/** Metrics about drivers who seem lost, in prom-client's default registry. */
+/** Metrics of lost-driver detection, in prom-client's default registry. */
 
 export const lossesDetected = new Counter({
   name: 'lost_drivers_noticed_total',

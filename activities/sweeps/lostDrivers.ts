@@ -22,7 +22,7 @@ export type LostDriversDeps = {
   clock: Clock;
   limits: LossLimits;
   travel: TravelModel;
-  /** Divides travel times, as TIME_SCALE does with all durations. */
+  /** Divides travel times, as TIME_SCALE divides all durations. */
   timeScale: number;
   log: Pick<Log, 'warn'>;
   /** Called after a commit that wrote to the outbox. */
@@ -30,8 +30,8 @@ export type LostDriversDeps = {
 };
 
 /**
- * What one sweep came to: drivers on duty, how many are silent, deliveries told of a loss and not told, cases
- * resolved; `silentCities` are those where the fault is ours.
+ * The result of one sweep: on-duty drivers, silent drivers, losses reported (`told`) and withheld, cases
+ * resolved (`heardAgain`). `silentCities` are the cities with an ingest outage.
  */
 export type LostDriversReport = {
   watched: number;
@@ -44,10 +44,10 @@ export type LostDriversReport = {
 
 export type LostDrivers = {
   /**
-   * Looks at everybody on duty: who with work is silent, or makes no way to the pickup, is lost, and the
-   * delivery is told so. Where too much of a city is silent nobody of it is lost, and the pager is told, once
-   * when it begins and once when it is over. May be repeated, and may run beside another.
-   * @throws where PostgreSQL or the live map is away: nobody is lost then
+   * Checks every driver on duty. A driver with work who is silent, or makes no progress to the pickup, is
+   * lost, and the delivery is signalled. If too many drivers of a city are silent, none of them is lost, and
+   * the pager gets one notice at the start and one at the end. Sweeps may repeat and overlap.
+   * @throws while PostgreSQL or the live map is down; no driver is lost then
    */
   sweepLostDrivers(): Promise<LostDriversReport>;
 };
@@ -80,8 +80,8 @@ export function createLostDrivers(deps: LostDriversDeps): LostDrivers {
 // ---- detection ----
 
 /**
- * Of all drivers on duty in a city: how many there are, how many are silent, how many of these ops know of,
- * and who would be lost.
+ * The on-duty drivers of a city: how many there are, how many are silent, how many of these are known to ops,
+ * and the losses.
  */
 type City = { working: number; silent: number; knownSilent: number; losses: SeenLoss[] };
 type Cities = ReadonlyMap<string, City>;

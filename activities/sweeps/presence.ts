@@ -37,7 +37,7 @@ export type PresenceDeps = {
   notifyRelay: () => void;
 };
 
-/** What one sweep found and set right. */
+/** What one sweep found and repaired. */
 export type SweepReport = {
   takenOff: number;
   endedLate: number;
@@ -47,30 +47,30 @@ export type SweepReport = {
 };
 
 /**
- * Ids of drivers where the map differs from the record. Both empty: `drivers:geo` and its shards hold the
- * AVAILABLE fresh drivers and no others.
+ * Ids of drivers where the map differs from PostgreSQL. If both are empty, `drivers:geo` and its shards
+ * contain exactly the fresh AVAILABLE drivers.
  */
 export type MapDifference = { missing: string[]; extra: string[] };
 
 export type PresenceActivities = {
   /**
-   * One round: who is silent, whose break or pause is overdue, where the map differs from PostgreSQL. May be
-   * repeated, and may run beside another.
+   * One round: silent drivers, overdue breaks and pauses, differences between map and PostgreSQL. Rounds may
+   * repeat and overlap.
    */
   sweepPresence(): Promise<SweepReport>;
 };
 
 export type Presence = PresenceActivities & {
-  /** Where the feature is off, makes drivers in states of v2 OFFLINE. @returns how many */
+  /** Sets drivers in v2 states OFFLINE while the feature is off. @returns how many */
   switchStatesOff(): Promise<number>;
-  /** Where the map differs from the record now; repairs nothing. */
+  /** The current differences between map and PostgreSQL. Repairs nothing. */
   mapDifference(): Promise<MapDifference>;
 };
 
 const PAGE = 500;
-/** A timed state that ends later than this after its time was not ended by its timer. */
+/** A timed state that is overdue by more than this was missed by its timer. */
 const OVERDUE_GRACE_MS = 60_000;
-/** One who falls silent stands on the map until the next sweep: every 15 s, and a little more. */
+/** A driver who falls silent stays on the map until the next sweep: 15 s, with a margin. */
 const STALE_GRACE_MS = 20_000;
 const SWEEP: Actor = { kind: 'system', id: 'presence-sweep' };
 
@@ -87,10 +87,7 @@ export function createPresence(deps: PresenceDeps): Presence {
   };
 }
 
-/**
- * A change of the feature is not left to the next sweep: who is to be OFFLINE by it is so within moments, and
- * the sweep is the net.
- */
+/** When the feature is switched off, drivers go OFFLINE at once. The sweep is the fallback. */
 export function switchStatesOffAtOnce(
   { onChange }: Pick<FeatureRegistry, 'onChange'>,
   presence: Pick<Presence, 'switchStatesOff'>,
@@ -122,7 +119,7 @@ async function endOverdue(deps: PresenceDeps): Promise<number> {
 }
 
 /**
- * Where the feature is off, drivers know AVAILABLE, BUSY and OFFLINE only (docs/behaviour.md#availability).
+ * While the feature is off, the only states are AVAILABLE, BUSY and OFFLINE (docs/behaviour.md#availability).
  */
 async function switchStatesOff(deps: PresenceDeps): Promise<number> {
   let switched = 0;
@@ -164,7 +161,7 @@ async function sweepOnDuty(deps: PresenceDeps): Promise<{ wentOffline: number; r
   return { wentOffline, repaired: repaired + (await clearParts(deps)) };
 }
 
-/** Counted from when we could hear at all: nobody is lost while ingest was down. */
+/** Silence counts from the start of ingest, so that ingest downtime does not count. */
 async function endSilent(
   deps: PresenceDeps,
   { row: { entry, idleSince }, view }: Seen,
@@ -199,7 +196,7 @@ async function putRight(
   notifyRelay();
 }
 
-/** The other way round: who stands on the map without being on duty. @returns how many stood there */
+/** The reverse: removes drivers from the map who are not on duty. @returns how many there were */
 async function clearParts(deps: PresenceDeps): Promise<number> {
   let cleared = 0;
   for await (const { part, extraIds, entries } of pagesWithExtras(deps)) {
@@ -212,7 +209,7 @@ async function clearParts(deps: PresenceDeps): Promise<number> {
 }
 
 /**
- * Those whom putting right did not take off: unknown to PostgreSQL, or in the part of another city. Who
+ * Drivers whom the repair did not remove: unknown to PostgreSQL, or in the part of another city. A driver who
  * changed meanwhile is left to that change.
  */
 async function stillExtra(
@@ -249,8 +246,8 @@ function comparisonOf({ clock, limits: { freshPositionMs } }: PresenceDeps): Com
 }
 
 /**
- * The drivers on duty with what the map says of them; the map is read after the record, so that a change in
- * between is no difference.
+ * The drivers on duty with their map views. The map is read after PostgreSQL, so that a change in between is
+ * not a difference.
  */
 async function* dutyPages({ db, map }: PresenceDeps): AsyncGenerator<Seen[]> {
   for await (const rows of pages(
@@ -268,8 +265,7 @@ async function* dutyPages({ db, map }: PresenceDeps): AsyncGenerator<Seen[]> {
 }
 
 /**
- * Drivers who stand in a part of the map where they have no business by PostgreSQL; `entries` are those whom
- * it knows.
+ * Drivers in a part of the map where PostgreSQL does not place them. `entries` are those known to PostgreSQL.
  */
 async function* pagesWithExtras({
   db,

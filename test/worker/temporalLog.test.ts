@@ -41,7 +41,7 @@ test('an activity failure is logged with its error and source', () => {
   });
 });
 
-test('Temporal’s info lines are logged at debug level', () => {
+test('Temporal’s INFO lines are not logged at info level', () => {
   expect(
     linesOf((log) => temporalLines(log)({ level: 'INFO', message: 'Worker state changed', meta: {} })),
   ).toEqual([]);

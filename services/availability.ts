@@ -34,14 +34,14 @@ export type AvailabilityDeps = {
 
 type WithoutCarrying<R> = R extends { carrying: Carrying } ? Omit<R, 'carrying'> : R;
 /**
- * What may be asked from outside a delivery; what the driver carries is read under lock. Work begins and ends
- * with the delivery's own transaction.
+ * Requests from outside a delivery. The driver's work is read under lock. Work begins and ends in the
+ * delivery's own transaction.
  */
 export type AskedAvailability = WithoutCarrying<
   Exclude<AvailabilityRequest, { kind: 'workBegins' | 'workEnds' }>
 >;
 
-/** A driver's availability as it stands. Instants in epoch ms. */
+/** A driver's current availability. Instants are epoch ms. */
 export type AvailabilityState = {
   driverId: string;
   cityId: string;
@@ -52,7 +52,7 @@ export type AvailabilityState = {
   shiftEndsAt: number | null;
 };
 
-/** A refusal is a value; `changed` false = it was so already. */
+/** A refusal is a value. `changed` is false if nothing had to be written. */
 export type AvailabilityAnswer =
   | { outcome: 'notFound' }
   | { outcome: 'refused'; code: AvailabilityRefusal; detail: string }
@@ -75,18 +75,18 @@ export type AvailabilityService = {
   /** @returns null where there is no such driver */
   read(driverId: string): Promise<AvailabilityState | null>;
   /**
-   * Lets go of all that a driver who can work no more has in hand before pickup, or on offer, if they have
-   * not come back since. May be repeated.
+   * Releases the jobs before pickup and the offers of a driver who can no longer work, unless they have come
+   * back since. May be repeated.
    */
   releaseDriver(driverId: string, correlationId: string): Promise<void>;
   /**
-   * The timer of one timed state rang: ends that state and no other.
-   * @returns the timed state that the driver is in after that, if any
+   * Handles the timer of one timed state: ends that state and no other.
+   * @returns the timed state that the driver is in afterwards, if any
    */
   endTimedState(end: TimedEnd & { driverId: string; correlationId: string }): Promise<TimedEnd | null>;
 };
 
-/** Availability of drivers outside the way of a delivery (docs/behaviour.md#availability). */
+/** Availability of drivers outside the lifecycle of a delivery (docs/behaviour.md#availability). */
 export function createAvailability(deps: AvailabilityDeps): AvailabilityService {
   return {
     request: (driverId, asked, by, correlationId) => change(deps, { driverId, asked, by, correlationId }),
@@ -101,7 +101,7 @@ export function createAvailability(deps: AvailabilityDeps): AvailabilityService 
   };
 }
 
-/** @returns whether there was anything to let go of */
+/** @returns whether there was anything to release */
 async function releaseDriver(tx: Tx, driverId: string, correlationId: string): Promise<boolean> {
   const driver = await lockDriver(readerOf(tx), driverId);
   if (driver?.facts.availability !== 'OFFLINE' && driver?.facts.pending?.kind !== 'OFFLINE') return false;
@@ -127,7 +127,7 @@ async function change(deps: AvailabilityDeps, asking: Asking): Promise<Availabil
 }
 
 /**
- * The row knows places only thinned and late, so where silence counts the map is asked as well. Nobody is
+ * The row has positions only thinned and late, so silence is also checked against the map. No driver is
  * silent while ingest is down.
  */
 async function readLastContactAt(

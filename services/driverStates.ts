@@ -4,8 +4,8 @@ import { readDrivers } from '../adapters/postgres/deliveryRow';
 import { type Clock, type DriverStates } from './ports';
 
 /**
- * What a driver's app is told on connecting, from PostgreSQL (docs/behaviour.md#realtime); and its word that
- * it showed an offer.
+ * The state that a driver's app gets when it connects, from PostgreSQL (docs/behaviour.md#realtime), and its
+ * report that it showed an offer.
  */
 export function createDriverStates({ db, clock }: { db: Database; clock: Clock }): DriverStates {
   return {

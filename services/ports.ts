@@ -16,8 +16,8 @@ export type Clock = () => number;
 export type NewId = () => string;
 
 /**
- * Notifies the relay of this process after a commit. Without messages it notifies every lane. Returns at
- * once.
+ * Notifies the relay of this process after a commit. Without messages it notifies all lanes except those of
+ * notices. Returns at once.
  */
 export type NotifyRelay = (messages?: readonly Message[]) => void;
 

@@ -31,21 +31,18 @@ export type RescueDeps = {
   notifyRelay: () => void;
 };
 
-/** Who rescues, and why. `key`: a repeat under it is the same rescue. */
+/** Who rescues, and why. A repeat with the same `key` is the same rescue. */
 export type RescueAsked = { key: string; by: Actor; why: string; correlationId: string };
 
-/** One action of ops that frees every job of a driver (docs/behaviour.md#reassignment, ADR 14). */
+/** One action of ops that releases every job of a driver (docs/behaviour.md#reassignment, ADR 14). */
 export type RescueService = {
   /**
-   * Takes the driver off duty and writes down what they had in hand; every delivery is told by the outbox, so
-   * that it happens even if nobody asks any more.
-   * @returns null where there is no such driver
+   * Takes the driver off duty and records their jobs. The outbox signals every delivery, even if the caller
+   * is gone.
+   * @returns null for an unknown driver
    */
   begin(driverId: string, asked: RescueAsked): Promise<Rescue | null>;
-  /**
-   * Keeps the first answer of each delivery, which every repeat then gets.
-   * @returns the jobs as they stand
-   */
+  /** Stores the first answer of each delivery, which every repeat returns. @returns the current jobs */
   keepResults(rescueId: string, results: ReadonlyMap<string, RescueResult>): Promise<RescueJob[]>;
 };
 
@@ -65,9 +62,7 @@ export function createRescue(deps: RescueDeps): RescueService {
   };
 }
 
-/**
- * While the driver's row is locked nothing is given to them, and no second rescue begins under the same key.
- */
+/** The lock on the driver's row prevents new work and a second rescue with the same key. */
 async function beginOnce(
   tx: Tx,
   deps: RescueDeps,
@@ -104,7 +99,7 @@ function jobsOf({ offers, assignments }: DriverWork): RescueJob[] {
   ];
 }
 
-/** The entry in the driver's chain. @returns the driver with the new head of it */
+/** Writes the entry in the driver's chain. @returns the driver with the new chain head */
 async function writeRescued(
   tx: Tx,
   { facts, auditHash }: ReadDriver,
@@ -144,8 +139,8 @@ async function writeRescued(
 }
 
 /**
- * OFFLINE at once, or when the goods in hand are off it. What else the change would tell the deliveries is
- * left out: they hear of the rescue.
+ * Sets the driver OFFLINE, at once or once they no longer carry goods. The change sends no message to the
+ * deliveries, because they get the rescue.
  */
 async function endDuty(
   tx: Tx,

@@ -21,10 +21,10 @@ import { type DriverSearchDeps, outcomeOf, pickOf, searchDrivers, type SearchRes
 /** `at` is the workflow's time, epoch ms. */
 export type EventInput = { deliveryId: string; correlationId: string; at: number; event: IncomingEvent };
 
-/** The database's word after an event: what to wait for next, and the answer to whoever asked. */
+/** The result of an event: what to wait for next, and the answer to the caller. */
 export type EventResult = { known: DeliverySnapshot; answer: Answer };
 
-/** What the row's own answer needs. */
+/** The dependencies of an answer from the row. */
 export type RowDeps = {
   store: DeliveryStore;
   limits: DispatchLimits;
@@ -38,9 +38,9 @@ export type DeliveryDeps = RowDeps &
     /** Called after a commit that wrote to the outbox. */
     notifyRelay: NotifyRelay;
     /**
-     * Called as an attempt begins; what it returns says whether the workflow waits for that attempt no longer,
-     * since it was slow or its process frozen. Then it writes nothing: another attempt is under way, and other
-     * events may have come since. Absent: attempts are never given up.
+     * Called at the start of an attempt. The returned function tells whether the workflow has given up the
+     * attempt, because it was slow or its process frozen. Such an attempt writes nothing, since another one
+     * is in progress and other events may have come. Absent: attempts are never given up.
      */
     beginAttempt?: () => () => boolean;
   };
@@ -48,7 +48,7 @@ export type DeliveryDeps = RowDeps &
 /**
  * One event, one transaction, in which the pure rules of domain/delivery decide. A repeat gets the first
  * answer.
- * @throws ImpossibleEvent where no repeat would make it possible
+ * @throws ImpossibleEvent if a retry cannot succeed
  */
 export async function handleEvent(
   deps: DeliveryDeps,
@@ -80,8 +80,8 @@ export async function handleEvent(
 }
 
 /**
- * The answer that the row already holds, for callers who find the workflow closed or gone.
- * @returns null where the row would have to change for an answer, so that only the workflow can give it
+ * The answer stored in the row, for callers who find the workflow closed or gone.
+ * @returns null if the answer needs a change of the row, so that only the workflow can give it
  */
 export async function answerFromRow(
   deps: RowDeps,
@@ -112,7 +112,7 @@ function completed(
   return { ...event, search: outcomeOf(deps, search, picked) };
 }
 
-/** @throws ImpossibleEvent where the id leads nowhere */
+/** @throws ImpossibleEvent if the id is unknown */
 async function meetingOf(
   store: Pick<DeliveryStore, 'meeting'>,
   deliveryId: string,
@@ -140,7 +140,9 @@ function contextOf(
   };
 }
 
-/** Flags are read at each event, so that a switch holds from the next one on (docs/behaviour.md#features). */
+/**
+ * Flags are read at each event, so that a switch applies from the next event (docs/behaviour.md#features).
+ */
 function featuresOf(
   { features }: Pick<RowDeps, 'features'>,
   { delivery: { cityId, deliveryId } }: DeliveryState,
@@ -153,8 +155,8 @@ function featuresOf(
 }
 
 /**
- * What is due by our clock is due for the workflow, whose time stands a little behind: a timer of a few ms
- * takes up to a second.
+ * A deadline that is due by the local clock is due for the workflow too, although its time is slightly
+ * behind: a timer of a few ms takes up to a second.
  */
 function dueBy(known: DeliverySnapshot, { now, at }: { now: number; at: number }): DeliverySnapshot {
   const due = <T extends number | null>(instant: T): T | number =>

@@ -2,8 +2,8 @@ import { Counter, Gauge } from 'prom-client';
 import { type FeatureName, type FeatureSetting } from '../../domain/features/rollout';
 
 /**
- * Metrics about features, in prom-client's default registry. What holds in this process; toggles are counted
- * where ops asked for them.
+ * Metrics of features, in prom-client's default registry. They show this process. A toggle is counted in the
+ * process that handled it.
  */
 
 const enabled = new Gauge({
@@ -36,7 +36,7 @@ export function showFeature(
   rolloutPercent.set({ feature }, percent);
   if (planned === null) plannedPercent.remove({ feature });
   else plannedPercent.set({ feature }, planned);
-  // A counter that begins at its first toggle would hide that one from `increase`.
+  // A counter that starts with its first toggle would hide it from `increase`.
   for (const action of ['enabled', 'disabled'] as const) toggles.inc({ feature, action }, 0);
 }
 

@@ -42,7 +42,7 @@ export type FeatureReport = {
   history: readonly (FeatureOverride & { id: bigint; who: string; why: string; at: number })[];
 };
 
-/** A refusal is a value; `changed` false = it was so already, and nothing was written. */
+/** A refusal is a value. `changed` is false if nothing had to be written. */
 export type FeatureAnswer =
   | { outcome: 'notFound' }
   | { outcome: 'refused'; code: 'FEATURE_KILLED' | 'UNKNOWN_CITY'; detail: string }
@@ -50,9 +50,9 @@ export type FeatureAnswer =
   | { outcome: 'done'; changed: boolean; report: FeatureReport };
 
 /**
- * A change that ops ask for. `after`: the id of the last change that they had seen, null where there was
- * none; where another is the last by now theirs is `overtaken`, so that an old form does not undo a kill.
- * Undefined: whatever came before.
+ * A change requested by ops. `after`: the id of the last change that they saw, null for none. If another
+ * change is the last by now, the request is `overtaken`, so that a stale form does not undo a kill.
+ * Undefined: no check.
  */
 export type FeatureOverrideRequest = FeatureOverride & { after?: string | null };
 
@@ -65,26 +65,23 @@ export type FeatureEvaluation = {
   rolloutPercent: number;
 };
 
-/** Features as ops see and change them (docs/behaviour.md#features, ADR 9). */
+/** Reads and changes features for ops (docs/behaviour.md#features, ADR 9). */
 export type FeatureService = {
-  /** What holds in this process. */
+  /** The effective settings of this process. */
   effective(): readonly FeatureSetting[];
   list(): Promise<FeatureReport[]>;
-  /** Replaces all that ops said of a feature before. A repeat changes nothing. */
+  /** Replaces the whole override of a feature. A repeat changes nothing. */
   put(
     feature: string,
     request: FeatureOverrideRequest,
     by: { who: string; why: string },
     correlationId: string,
   ): Promise<FeatureAnswer>;
-  /**
-   * Whether a feature is on for a delivery (or driver), and why not.
-   * @returns null where there is no such feature
-   */
+  /** Whether a feature is on for a delivery (or driver), and why not. @returns null for an unknown feature */
   evaluate(feature: string, subject: FeatureSubject): Promise<FeatureEvaluation | null>;
 };
 
-/** Changes that are shown of each feature. */
+/** The number of changes shown per feature. */
 const HISTORY = 20;
 
 export function createFeatureService(deps: FeatureServiceDeps): FeatureService {
@@ -141,7 +138,7 @@ async function put(deps: FeatureServiceDeps, name: string, asked: Asked): Promis
     : { outcome: 'done', changed: written.row !== null, report };
 }
 
-/** `row` null: it was so already. */
+/** `row` is null if nothing had to be written. */
 type Written =
   { unknown: string[] } | { overtaken: true } | { row: FeatureRow | null; before: FeatureOverride };
 
@@ -163,7 +160,7 @@ async function write(
   return { row, before };
 }
 
-/** All ops hear of it, whatever their cities: the consoles load the features again. */
+/** Notifies all ops, whatever their cities, so that consoles reload the features. */
 async function messageOf(tx: Tx, { feature, enabled, percent, cities }: FeatureRow): Promise<Message> {
   const rooms = (await readCityIds(tx)).map(opsRoom);
   return {
@@ -172,7 +169,7 @@ async function messageOf(tx: Tx, { feature, enabled, percent, cities }: FeatureR
   };
 }
 
-/** This process knows at once, the others by the news. */
+/** Applies the change in this process and publishes it to the others. */
 function spread(
   { registry, changeChannel, log, notifyRelay }: FeatureServiceDeps,
   environment: FeatureSetting,
@@ -193,7 +190,7 @@ function spread(
   if (was !== is) countToggle(row.feature, is === true ? 'enabled' : 'disabled');
 }
 
-/** What PostgreSQL says now also holds here from now on. */
+/** Applies the current PostgreSQL settings to this process as well. */
 async function readReported(
   { db, registry }: FeatureServiceDeps,
   features: readonly FeatureName[],

@@ -1,7 +1,9 @@
 // Who may import whom: docs/architecture.md#layers.
 const OURS =
-  '^(domain|workflows|activities|services|adapters|worker|api|settings|simulator|reliability|bench|prisma|test)/';
+  '^(domain|workflows|activities|services|adapters|worker|api|settings|simulator|reliability|bench|prisma|' +
+  'packages|test)/';
 const ROOTS = ['^(worker|api)/main\\.ts$', '^(simulator|reliability|bench|worker)/.*/main\\.ts$'];
+const CLIENT = '^packages/api-client/';
 const CONTRACT = '^workflows/contract\\.ts$';
 
 /** Files of `folder` may import, of ours, nothing but themselves and `allowed`. */
@@ -95,14 +97,15 @@ module.exports = {
       ['^domain/', '^workflows/', '^activities/', '^services/', '^adapters/', '^settings/'],
       'The worker knows nothing of the API.',
     ),
+    only('packages/api-client', [], 'The client knows the API by its documents.'),
     only(
       'simulator',
-      ['^domain/', '^settings/', CONTRACT, '^reliability/(checker|hostile)/'],
+      ['^domain/', '^settings/', CONTRACT, CLIENT, '^reliability/(checker|hostile)/'],
       'Simulated people are clients like any other: they talk HTTP; the checker looks behind.',
     ),
     only(
       'reliability',
-      ['^domain/', '^settings/', '^simulator/', CONTRACT],
+      ['^domain/', '^settings/', '^simulator/', CONTRACT, CLIENT],
       'What attacks the service is a client, too, and looks behind only to check.',
     ),
     {
@@ -133,9 +136,9 @@ module.exports = {
     tsPreCompilationDeps: true,
     enhancedResolveOptions: {
       exportsFields: ['exports'],
-      conditionNames: ['require', 'import', 'node', 'default'],
+      conditionNames: ['@driver-service/source', 'require', 'import', 'node', 'default'],
     },
     doNotFollow: { path: 'node_modules|^prisma/client/' },
-    exclude: { path: '^(dist|coverage|\\.cache|\\.data)/' },
+    exclude: { path: '^(packages/[^/]+/dist|dist|coverage|\\.cache|\\.data)/' },
   },
 };

@@ -2,7 +2,7 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  globalIgnores(['dist/', 'coverage/', '.cache/', '.data/', 'prisma/client/']),
+  globalIgnores(['dist/', 'packages/*/dist/', 'coverage/', '.cache/', '.data/', 'prisma/client/']),
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.recommendedTypeChecked],

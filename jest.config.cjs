@@ -27,10 +27,17 @@ const project = (name) => ({
   displayName: name,
   rootDir: __dirname,
   testEnvironment: 'node',
+  // Packages of ours are tested as they stand in src/.
+  testEnvironmentOptions: { customExportConditions: ['@driver-service/source', 'node', 'node-addons'] },
   testMatch: [`<rootDir>/test/${name}/**/*.test.ts`],
   transform: { '^.+\\.(ts|js|mjs)$': ['@swc/jest', { ...swc, swcrc: false }] },
   transformIgnorePatterns: [`/node_modules/(?!(${ESM_ONLY.join('|')})/)`],
-  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.cache/', '<rootDir>/.data/'],
+  modulePathIgnorePatterns: [
+    '<rootDir>/dist/',
+    '<rootDir>/packages/[^/]+/dist/',
+    '<rootDir>/.cache/',
+    '<rootDir>/.data/',
+  ],
   globalSetup: '<rootDir>/test/support/globalSetup.mjs',
   collectCoverageFrom,
 });

@@ -7,12 +7,16 @@ import {
 } from '../services/deliveries/deliveryEvents';
 import { COMMANDS } from '../workflows/contract';
 
-/** One local activity for each kind of event, so that a history reads as a story. */
+/** One local activity per kind of event, so that histories are readable. */
 export type DeliveryActivities = Record<IncomingEvent['kind'], (input: EventInput) => Promise<EventResult>>;
 
-/** The activities of the delivery workflow: one for each command, and for each event that nobody asks for. */
+/** The activities of the delivery workflow. */
 export function createDeliveryActivities(deps: DeliveryDeps): DeliveryActivities {
-  const run = (input: EventInput): Promise<EventResult> => handleEvent(deps, input);
+  return activitiesRunBy((input) => handleEvent(deps, input));
+}
+
+/** One activity for each command, and for each event that nobody asks for; `run` does what they all do. */
+export function activitiesRunBy(run: (input: EventInput) => Promise<EventResult>): DeliveryActivities {
   return { ...sameForEach(AUTOMATIC_EVENTS, run), ...sameForEach(COMMANDS, run) };
 }
 

@@ -9,6 +9,7 @@ import { openApiDocument } from './http/openapi';
 import { Problem } from './http/problems';
 import { createRateLimits } from './http/rateLimits';
 import { correlate, measure, requestLog } from './http/requestLog';
+import { asyncApiDocument } from './realtime/asyncapi';
 import { auditEndpoints } from './routes/audit';
 import { availabilityEndpoints } from './routes/availability';
 import { cityEndpoints } from './routes/cities';
@@ -65,7 +66,7 @@ export function createApp(deps: ApiDeps): Express {
   app.use(
     endpointRouter({ ...deps, rateLimits }, endpoints),
     healthRouter(deps),
-    docsRouter(openApiDocument(endpoints), demoSignIn(deps)),
+    docsRouter(openApiDocument(endpoints), asyncApiDocument(), demoSignIn(deps)),
   );
   app.use(measure('none'), () => {
     throw new Problem('NO_SUCH_ROUTE', 'no route has this path');

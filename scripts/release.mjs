@@ -1,7 +1,7 @@
 // npm run release -- VERSION [--dry-run]: bumps the version, dates the changelog, commits and tags. Does not
 // push.
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 
 const VERSION = /^(\d+)\.(\d+)\.(\d+)$/;
@@ -29,12 +29,19 @@ export function datedChangelog(changelog, version, date) {
   return `${changelog.slice(0, start)}${UNRELEASED}\n\n## [${version}] - ${date}${rest}`;
 }
 
-/** The text of package.json or package-lock.json with the new version. */
+/** The text of package.json or package-lock.json with the new version of the service and its workspaces. */
 export function withVersion(text, version) {
   const json = JSON.parse(text);
   json.version = version;
-  if (json.packages?.['']) json.packages[''].version = version;
+  for (const [path, entry] of Object.entries(json.packages ?? {}))
+    if (!path.includes('node_modules/')) entry.version = version;
   return `${JSON.stringify(json, null, 2)}\n`;
+}
+
+function workspacesIn(folder) {
+  const packages = resolve(folder, 'packages');
+  if (!existsSync(packages)) return [];
+  return readdirSync(packages).map((name) => `packages/${name}/package.json`);
 }
 
 /**
@@ -52,6 +59,7 @@ export function release(folder, version, { isDryRun, date }) {
     'CHANGELOG.md': datedChangelog(read('CHANGELOG.md'), version, date),
     'package.json': withVersion(read('package.json'), version),
     'package-lock.json': withVersion(read('package-lock.json'), version),
+    ...Object.fromEntries(workspacesIn(folder).map((file) => [file, withVersion(read(file), version)])),
   };
   const subject = `release: ${version}`;
   if (isDryRun) return subject;

@@ -23,6 +23,7 @@ const WITHOUT_SERVERS = [
   'settings',
   'bootstrap',
   'repository',
+  'client',
   'simulator',
   'reliability',
   'bench',

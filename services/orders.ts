@@ -207,7 +207,7 @@ function messagesOf({ deliveryId, sellerOrderId, merchantId, cityId, createdAt }
   const body = {
     deliveryId,
     sellerOrderId,
-    status: 'PENDING',
+    status: 'PENDING' as const,
     driverId: null,
     reasonCode: null,
     at: new Date(createdAt).toISOString(),

@@ -2,12 +2,12 @@
  * The ports of services and activities. The two `main.ts` and the tests provide them. No port depends on
  * Prisma, Redis or Temporal.
  */
-import type { Availability, PendingAvailability } from '../domain/driver/availability';
-import type { Actor, DeliveryStatus } from '../domain/delivery/status';
+import type { Availability } from '../domain/driver/availability';
+import type { Actor } from '../domain/delivery/status';
 import type { Emit, Message } from '../domain/notices/message';
 import type { Notice } from '../domain/notices/notice';
+import type { DriverState } from '../domain/notices/realtimeEvents';
 import type { Point } from '../domain/geo/places';
-import type { AssignmentWay } from '../domain/delivery/deliveryState';
 
 /** The time by this process's clock, epoch ms. */
 export type Clock = () => number;
@@ -136,49 +136,9 @@ export interface DriverMap {
   ingestUpSince(now: number): Promise<number>;
 }
 
-/** The state that a driver's app gets when it connects. Instants are ISO. */
-export type DriverState = {
-  driverId: string;
-  offerVersion: number | null;
-  availability: {
-    availability: Availability;
-    until: string | null;
-    reason: string | null;
-    pending: PendingAvailability | null;
-  };
-  /** The live offer, shaped as the body of DELIVERY_OFFERED_V2. */
-  offer: {
-    offerId: string;
-    deliveryId: string;
-    driverId: string;
-    expiresAt: string;
-    offerPayload: Record<string, unknown>;
-  } | null;
-  /** `way` HANDOVER: the goods come from another driver. Until then the meeting point is the first stop. */
-  deliveries: {
-    deliveryId: string;
-    assignmentId: string;
-    way: AssignmentWay;
-    status: DeliveryStatus;
-    stops: DriverStop[];
-  }[];
-};
-
-/** One stop of a delivery, for its driver. Apps ignore unknown kinds. */
-export type DriverStop =
-  | {
-      kind: 'PICKUP' | 'DROPOFF';
-      address: string;
-      point: Point;
-      contactName: string | null;
-      contactPhone: string | null;
-      notes: string | null;
-    }
-  | { kind: 'HANDOVER'; address: string | null; point: Point };
-
 /** The reads and writes of the realtime gateway. */
 export interface DriverStates {
-  /** @returns null where there is no such driver */
+  /** The state that a driver's app gets when it connects. @returns null for an unknown driver */
   read(driverId: string): Promise<DriverState | null>;
   /**
    * Records that the driver's app showed the offer. It records only the driver's own offer, once.

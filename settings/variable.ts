@@ -7,11 +7,11 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** One environment variable: its schema, and its description for messages and docs/settings.md. */
 export type Variable<T> = {
   name: string;
-  /** Parses the raw text, or undefined where it is unset. Its issues never contain the value of a secret. */
+  /** Parses the raw text; undefined if unset. Its issues never contain the value of a secret. */
   schema: z.ZodType<T, string | undefined>;
   /** The allowed values, in words. */
   allowed: string;
-  /** The value where it is unset; null = none. */
+  /** The default value; null = none. */
   fallback: string | null;
   meaning: string;
 };
@@ -20,7 +20,7 @@ type Words = Pick<Variable<unknown>, 'name' | 'allowed' | 'fallback' | 'meaning'
 type Reading<T> = { value: T } | { wrong: string };
 type Bounds = { min: number; max: number };
 
-/** Where it is unset, parses the fallback, or returns `unset` where there is no fallback. */
+/** If unset, parses the fallback, or returns `unset` without a fallback. */
 function variable<T>(words: Words, read: (text: string) => Reading<T>, unset: Reading<T>): Variable<T> {
   const schema = z
     .string()

@@ -36,7 +36,7 @@ const SILENT_SOCKET_MS = 5_000;
 /** Zones are computed every minute; older figures than these are not exposed as current. */
 const ZONES_SHOWN_MS = 180_000;
 
-/** How often lost drivers are looked for. */
+/** How often the lost-driver sweep runs. */
 const LOST_DRIVERS_MS = 15_000;
 
 async function main(): Promise<void> {

@@ -40,8 +40,7 @@ const database = proxyLocalActivities<DeliveryActivities>({
 });
 
 /**
- * A deadline whose event turned out to be impossible is tried again after so long: somebody may have mended
- * the rows, or the code.
+ * The delay before an impossible deadline event is retried: somebody may have repaired the rows, or the code.
  */
 const MENDING_MS = 60_000;
 
@@ -152,8 +151,8 @@ function ofDeadline(due: Deadline | undefined, correlationId: string): Waiting {
 
 /**
  * One transaction for one event.
- * @returns undefined where no repeat would make it possible: whoever asked is told so, and what else is in
- *   the inbox goes on
+ * @returns undefined if no retry can succeed: the caller gets the error, and the rest of the inbox is
+ *   processed
  */
 async function handleOrRefuse(
   deliveryId: string,
@@ -175,7 +174,7 @@ function isImpossible(error: unknown): boolean {
 }
 
 /**
- * Search attributes change with the states that ops look for; the two arrivals stay in the record, to save an
+ * Search attributes change with the states that ops search for. The two arrivals are left out, to save an
  * event each.
  */
 function showChange(before: DeliverySnapshot, after: DeliverySnapshot): void {
@@ -209,15 +208,15 @@ function isTimeToContinue(inbox: readonly Waiting[], snapshot: DeliverySnapshot)
 }
 
 /**
- * Where workers are versioned, on the current build: a run begins from its row, so it need not be one that
- * can replay this one (ADR 21).
+ * With versioned workers the new run uses the current build. It starts from the row, so that build need not
+ * replay this run (ADR 21).
  */
 async function goOnAsNew(input: DeliveryInput): Promise<void> {
   await condition(allHandlersFinished);
   await makeContinueAsNewFunc<typeof delivery>({ initialVersioningBehavior: 'AUTO_UPGRADE' })(input);
 }
 
-/** Who asked while the last event was under way is answered from the row, as they would be after the end. */
+/** Callers during the last event are answered from the row, like callers after the end. */
 async function answerTheLate(inbox: Waiting[], deliveryId: string): Promise<void> {
   for (let late = inbox.shift(); late; late = inbox.shift()) {
     const result = await handleOrRefuse(deliveryId, late);

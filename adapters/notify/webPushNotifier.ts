@@ -69,7 +69,7 @@ function settled(sent: Promise<NoticeOutcome>): Promise<NoticeOutcome | Error> {
   return sent.catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))));
 }
 
-/** No subscriptions where the offer was seen in an open app, or is over. */
+/** Returns no subscriptions if the offer was seen in an open app or has ended. */
 function subscriptionsOf(
   { db, clock }: Pick<WebPushDeps, 'db' | 'clock'>,
   driverId: string,

@@ -20,7 +20,7 @@ export async function clockSkew(db: Database, clock: Clock): Promise<{ skewMs: n
   return { skewMs: Math.round(askedAt + sureToMs - (row?.now ?? NaN)), sureToMs };
 }
 
-/** @throws Error where the clocks differ by more than a second beyond doubt */
+/** @throws Error if the clocks certainly differ by more than a second */
 export async function requireSameTime(db: Database, clock: Clock): Promise<void> {
   const { skewMs, sureToMs } = await clockSkew(db, clock);
   if (Math.abs(skewMs) - sureToMs > MAX_SKEW_MS)

@@ -70,7 +70,7 @@ const DELIVERY_COLUMNS = sql`id, merchant_id, seller_order_id, city_id, zone_id,
   escalated_at, escalated_after_ms, broadcast_since, held_reason, lost_at, losses, delayed_since,
   (SELECT escalation_minutes FROM cities WHERE cities.id = deliveries.city_id) AS city_escalation_minutes`;
 
-/** Reads a delivery, and locks its row on request. @returns undefined where there is none */
+/** Reads a delivery and locks its row on request. @returns undefined if there is none */
 export async function readDelivery(
   read: Read,
   deliveryId: string,
@@ -180,7 +180,7 @@ export async function lockDriversOf(
   return rows.map(readDriverOf);
 }
 
-/** Locks one driver's row. @returns undefined where there is none */
+/** Locks one driver's row. @returns undefined if there is none */
 export async function lockDriver(read: Read, driverId: string): Promise<ReadDriver | undefined> {
   const [row] = await read<DriverRow>(
     sql`SELECT ${DRIVER_COLUMNS} FROM drivers WHERE id = ${driverId}::uuid FOR UPDATE`,

@@ -1,9 +1,9 @@
 import { type DeliveryStatus } from '../../domain/delivery/status';
 import { type AssignmentWay } from '../../domain/delivery/deliveryState';
-import { type DriverState, type DriverStop } from '../../services/ports';
+import { type DriverState, type DriverStop, type OfferPayload } from '../../domain/notices/realtimeEvents';
 import { type Tx } from './database';
 
-type OfferRow = { id: string; delivery_id: string; expires_at: Date; payload: Record<string, unknown> };
+type OfferRow = { id: string; delivery_id: string; expires_at: Date; payload: OfferPayload };
 
 /** The driver's live offer, in the shape of the body of DELIVERY_OFFERED_V2. */
 export async function readLiveOffer(tx: Tx, driverId: string): Promise<DriverState['offer']> {

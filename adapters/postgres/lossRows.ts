@@ -140,12 +140,12 @@ export async function writeProgress(
     WHERE assignments.id = updates.id AND state = 'ACTIVE'`;
 }
 
-/** Cities whose silence began or ended. A silence begins once, whoever notices it. */
+/** Cities whose silence began or ended. Concurrent sweeps report a beginning once. */
 type SilenceChanges = { began: string[]; ended: string[] };
 
 /**
- * Stores which cities are silent since `at` (epoch ms), and enqueues what is told of it, in one transaction.
- * @param canEnd false: whether the other cities are heard again is unknown
+ * Stores which cities are silent since `at` (epoch ms) and enqueues the notices, in one transaction.
+ * @param canEnd false if it is unknown whether the other cities are active again
  */
 export async function storeSilentCities(
   db: Database,

@@ -141,7 +141,7 @@ const AREA: z.ZodType<ZoneArea> = z.discriminatedUnion('type', [
   z.object({ type: z.literal('MultiPolygon'), coordinates: z.array(z.array(z.array(position))) }),
 ]);
 
-/** The API validates polygons; what the row holds is parsed all the same. */
+/** The API validates polygons. The stored ones are parsed again nevertheless. */
 export function areaOf(polygon: unknown): ZoneArea {
   return AREA.parse(polygon);
 }

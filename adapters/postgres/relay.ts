@@ -5,7 +5,7 @@ import { type Log, type NotifyRelay } from '../../services/ports';
 import { poolReader, type Postgres } from './database';
 import { type Due, markSent, putBack, takeDue, whatIsDue } from './outbox';
 
-/** `notify` wakes the lanes of these messages; all lanes where none are given. */
+/** `notify` wakes the lanes of these messages, or all lanes except those of notices if none are given. */
 export type Relay = { start(): void; notify: NotifyRelay; stop(): Promise<void> };
 
 const POLL_MS = 500;
@@ -79,7 +79,7 @@ class Poll {
     await this.polling;
   }
 
-  /** Where the database is away, the next poll looks again. */
+  /** After a database failure the next poll retries. */
   private async pollOnce(): Promise<void> {
     try {
       await this.poll();

@@ -24,7 +24,7 @@ export type CountedDeliveries = Place &
 export type CountedAnswers = Place & { acceptance15m: Acceptance };
 export type CountedCases = Place & { openCases: number };
 
-/** Cities with their zones: one city, or all where `cityId` is null. */
+/** Cities with their zones: one city, or all if `cityId` is null. */
 export async function readCityZones(db: Database, cityId: string | null): Promise<CityZones[]> {
   const cities = await db.city.findMany({
     where: cityId === null ? {} : { id: cityId },
@@ -164,7 +164,7 @@ export type HealthRow = {
   figures: ZoneFigures;
 };
 
-/** The newest figures of a city, and their time (epoch ms); null where there are none. */
+/** The newest figures of a city and their time (epoch ms); null if there are none. */
 export type NewestHealth = { at: number; states: Map<string | null, ZoneState> } | null;
 
 /**

@@ -16,7 +16,7 @@ const outcomeCodes = z.array(z.int());
 
 /**
  * Sends the pings of one turn of the event loop to Redis together: at thousands of pings a second the round
- * trip is most of their cost (docs/performance.md). Each ping gets its own outcome; where the call fails, all
+ * trip is most of their cost (docs/performance.md). Each ping gets its own outcome. If the call fails, all
  * its pings fail.
  * @param record calls RECORD_FIXES with the part of its arguments that belongs to the pings
  */

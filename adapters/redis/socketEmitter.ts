@@ -1,12 +1,17 @@
 import { Emitter as RedisEmitter } from '@socket.io/redis-emitter';
 import { type Redis } from 'ioredis';
-import { type Emitter } from '../../services/ports';
+
+/** One event as it goes over the wire. */
+type WireEvent = { rooms: string[]; event: string; body: object };
 
 /**
  * Emits events through Redis to the API processes, whichever holds the sockets.
  * @param channelPrefix that of the gateway
  */
-export function createSocketEmitter(redis: Redis, channelPrefix = 'socket.io'): Emitter {
+export function createSocketEmitter(
+  redis: Redis,
+  channelPrefix = 'socket.io',
+): { emit(event: WireEvent): Promise<void> } {
   return {
     emit: async ({ rooms, event, body }) => {
       if (rooms.length === 0) return;

@@ -1,6 +1,8 @@
 import { dirname } from 'node:path';
 import express, { Router } from 'express';
 import helmet from 'helmet';
+import type { AsyncApiDocument } from '../realtime/asyncapi';
+import { eventsRouter } from './eventsPage';
 import { isFromThisMachine } from './demoSignIn';
 import { DOCS_OPTIONS } from './docsOptions';
 
@@ -20,6 +22,10 @@ ${styles.map((href) => `  <link rel="stylesheet" href="${href}">`).join('\n')}
   <link rel="icon" href="/docs/assets/favicon-32x32.png">
 </head>
 <body>
+  <p>
+    <a href="/openapi.json">openapi.json</a> ·
+    <a href="/docs/events">Realtime events</a> · <a href="/asyncapi.json">asyncapi.json</a>
+  </p>
 ${before}  <div id="swagger-ui"></div>
   <script src="/docs/assets/swagger-ui-bundle.js"></script>
   <script src="${script}"></script>
@@ -51,13 +57,13 @@ const STYLE = `body { margin: 0; }
 `;
 
 /**
- * The page of docs, all of it served from here: nothing is fetched from elsewhere, and no script stands in
+ * The pages of docs, all of it served from here: nothing is fetched from elsewhere, and no script stands in
  * the page itself.
  * @param demo how people of the demo are signed in from the page; null anywhere else
  */
-export function docsRouter(document: object, demo: Router | null): Router {
+export function docsRouter(openApi: object, asyncApi: AsyncApiDocument, demo: Router | null): Router {
   const router = Router();
-  const text = JSON.stringify(document);
+  const text = JSON.stringify(openApi);
   router.get('/openapi.json', (_request, response) => void response.type('application/json').send(text));
   router.use('/docs', helmet.contentSecurityPolicy({ useDefaults: false, directives: DOCS_POLICY }));
   router.get('/docs', (request, response) => {
@@ -65,6 +71,7 @@ export function docsRouter(document: object, demo: Router | null): Router {
   });
   if (demo) router.use('/docs/demo', demo);
   router.get('/docs/start.js', (_request, response) => void response.type('js').send(START));
+  router.use(eventsRouter(asyncApi));
   router.get('/docs/page.css', (_request, response) => void response.type('css').send(STYLE));
   router.use('/docs/assets', express.static(ASSETS, { index: false, maxAge: '1d' }));
   return router;

@@ -43,6 +43,11 @@ type Common = {
   limit?: LimitKind;
   /** Takes the header Idempotency-Key. */
   takesKey?: boolean;
+  /**
+   * The same POST again changes nothing more: by its key, or by what it says. Where
+   * that takes a field of the body which may be left out, its name.
+   */
+  repeatNeeds?: string;
   replies: Readonly<Record<number, ReplyKind>>;
   /** Beyond those that every endpoint can give. */
   refusals?: readonly ProblemCode[];

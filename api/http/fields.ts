@@ -3,7 +3,8 @@
  * by strict objects.
  */
 import { z } from 'zod';
-import { MAX_LATITUDE } from '../../domain/geo/places';
+
+export { instantText, point } from '../../domain/notices/wireFields';
 
 /**
  * PostgreSQL keeps no NUL, and JSON in UTF-8 no halves of characters; control characters have no place in
@@ -42,14 +43,6 @@ export const slug = z
     /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/,
     'must be lower case letters, digits and hyphens, at most 64',
   );
-
-/** A place that the live map can hold. */
-export const point = z
-  .strictObject({
-    lat: z.number().min(-MAX_LATITUDE).max(MAX_LATITUDE),
-    lng: z.number().min(-180).max(180),
-  })
-  .meta({ id: 'Point', description: 'WGS 84, in degrees' });
 
 const EARLIEST = Date.UTC(2000, 0, 1);
 const LATEST = Date.UTC(2100, 0, 1);
@@ -121,9 +114,6 @@ export function pageOf<T extends { id: string }>(
   const last = shown.at(-1);
   return { rows: shown, nextCursor: rows.length > size && last ? cursorOf(last.id) : null };
 }
-
-/** An instant in a reply. */
-export const instantText = z.iso.datetime();
 
 export function iso(at: number | Date): string;
 export function iso(at: number | Date | null): string | null;

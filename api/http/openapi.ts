@@ -10,18 +10,24 @@ import { type ProblemCode, PROBLEMS } from './problems';
 
 type Document = ReturnType<OpenApiGeneratorV31['generateDocument']>;
 
+const problemCode = z
+  .enum(Object.keys(PROBLEMS))
+  .meta({ id: 'ProblemCode', description: 'Stable; clients decide by it. Later versions may add codes' });
+
 const problem = z
   .object({
     type: z.string().meta({ description: 'Stable: /problems/<code>' }),
     title: z.string(),
     status: z.int(),
     detail: z.string(),
-    code: z.string().meta({ description: 'Stable; clients decide by it' }),
+    code: problemCode,
     instance: z.string(),
     correlationId: z.string(),
     errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
   })
   .meta({ id: 'Problem', description: 'RFC 9457' });
+
+const KEY_HEADER = 'Idempotency-Key';
 
 /** What every endpoint may answer. */
 const ALWAYS: readonly ProblemCode[] = [
@@ -45,6 +51,7 @@ export function openApiDocument(endpoints: readonly Endpoint[]): Document {
     registry.registerPath({ ...routeOf(endpoint), security: [{ [bearer.name]: [] }] });
   return new OpenApiGeneratorV31(registry.definitions).generateDocument({
     openapi: '3.1.0',
+    externalDocs: { url: '/docs/events', description: 'Realtime events (AsyncAPI: /asyncapi.json)' },
     info: {
       title: 'driver-service',
       version: '2.1.0',
@@ -66,14 +73,18 @@ function routeOf({
   replies,
   refusals = [],
   takesKey,
+  repeatNeeds,
 }: Endpoint): RouteConfig {
-  const headers = z.object({ 'Idempotency-Key': z.string().max(128).optional() });
+  const headers = z.object({ [KEY_HEADER]: z.string().max(128).optional() });
   return {
     method,
     path: path.replaceAll(/:(\w+)/g, '{$1}'),
     tags: [tag],
     summary,
     description: `For: ${roles.join(', ')}.`,
+    ...(method === 'post'
+      ? { 'x-idempotent-by': takesKey === true ? KEY_HEADER : (repeatNeeds ?? 'request') }
+      : {}),
     request: {
       params,
       query,

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { DefaultEventsMap, Server, Socket } from 'socket.io';
+import type { EventBody, EventName, MessageName } from '../../domain/notices/realtimeEvents';
 import type { Clock, DriverStates, Log } from '../../services/ports';
 import type { Caller } from '../auth/caller';
 import type { TokenReader } from '../auth/tokens';
@@ -7,8 +8,11 @@ import type { TokenReader } from '../auth/tokens';
 /** Who is on a socket, and until when (epoch ms) their token holds. */
 export type Admitted = { caller: Caller; tokenHash: string; expiresAt: number };
 type Data = { admitted: Admitted };
-export type GatewayServer = Server<DefaultEventsMap, DefaultEventsMap, DefaultEventsMap, Data>;
-export type GatewaySocket = Socket<DefaultEventsMap, DefaultEventsMap, DefaultEventsMap, Data>;
+/** What clients say is checked where it is heard. */
+type Messages = Record<MessageName, (body: unknown, acknowledge: unknown) => void>;
+type Events = { [E in EventName]: (body: EventBody<E>) => void };
+export type GatewayServer = Server<Messages, Events, DefaultEventsMap, Data>;
+export type GatewaySocket = Socket<Messages, Events, DefaultEventsMap, Data>;
 
 export type GatewayDeps = {
   /** For publishing; a second connection for subscribing is made of it. */

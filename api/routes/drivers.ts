@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import { AVAILABILITIES } from '../../domain/driver/availability';
 import { VEHICLE_KINDS } from '../../domain/driver/vehicles';
+import { driverStateView } from '../../domain/notices/realtimeEvents';
 import { actorOf, type Caller, coversCity } from '../auth/caller';
 import type { ApiDeps } from '../deps';
 import { type Call, type Endpoint, get, NOTHING, post, type Reply } from '../http/endpoint';
 import { cursor, limit, line, pageOf, slug, uuid } from '../http/fields';
 import { Problem } from '../http/problems';
 import { findDriver, listDrivers } from '../queries/drivers';
-import { driverListView, driverStateView, driverView, showDriver } from '../views/driver';
+import { driverListView, driverView, showDriver } from '../views/driver';
 
 const newDriver = z
   .strictObject({
@@ -51,6 +52,7 @@ export function driverEndpoints(deps: ApiDeps): Endpoint[] {
       roles: ['ops'],
       params: NOTHING,
       body: newDriver,
+      repeatNeeds: 'driverId',
       replies: {
         201: { description: 'Registered, OFFLINE', schema: driverView },
         200: { description: 'Registered before, the same', schema: driverView },

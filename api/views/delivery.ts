@@ -1,12 +1,11 @@
 import { z } from 'zod';
-import { DELIVERY_STATUSES, REASON_CODES } from '../../domain/delivery/status';
+import { REASON_CODES } from '../../domain/delivery/status';
+import { deliveryStatus } from '../../domain/notices/wireFields';
 import type { HeldReason } from '../../domain/support/supportCase';
 import { PARCEL_SIZES, VEHICLE_KINDS } from '../../domain/driver/vehicles';
 import type { Caller } from '../auth/caller';
 import { instantText, iso, point } from '../http/fields';
 import type { DeliveryHistory, DeliverySummaryRow } from '../queries/deliveries';
-
-export const DELIVERY_STATUS = z.enum(DELIVERY_STATUSES).meta({ id: 'DeliveryStatus' });
 
 export const HELD_REASON = z.enum(['REASSIGNMENT_OFF', 'PINNED_DRIVER_LOST'] satisfies HeldReason[]);
 
@@ -26,7 +25,7 @@ const summaryFields = {
   merchantId: z.string(),
   cityId: z.string(),
   zoneId: z.string().nullable(),
-  status: DELIVERY_STATUS,
+  status: deliveryStatus,
   statusChangedAt: instantText,
   reasonCode: z.enum(REASON_CODES).nullable(),
   parcelSize: z.enum(PARCEL_SIZES),

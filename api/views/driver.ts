@@ -1,21 +1,9 @@
 import { z } from 'zod';
-import { AVAILABILITIES } from '../../domain/driver/availability';
 import { VEHICLE_KINDS } from '../../domain/driver/vehicles';
+import { availability, pendingAvailability } from '../../domain/notices/wireFields';
 import type { AvailabilityState } from '../../services/availability';
 import { instantText, iso, point } from '../http/fields';
 import type { DriverRow } from '../queries/drivers';
-import { DELIVERY_STATUS } from './delivery';
-
-const availability = z.enum(AVAILABILITIES).meta({ id: 'Availability' });
-
-const pending = z
-  .discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('BREAK'), minutes: z.int(), reason: z.string().nullable() }),
-    z.strictObject({ kind: z.literal('PAUSE'), minutes: z.int().nullable(), reason: z.string().nullable() }),
-    z.strictObject({ kind: z.literal('SHIFT_END') }),
-    z.strictObject({ kind: z.literal('OFFLINE') }),
-  ])
-  .meta({ id: 'PendingAvailability', description: 'What begins when the present work ends' });
 
 export const driverView = z
   .strictObject({
@@ -31,7 +19,7 @@ export const driverView = z
     availability,
     availabilityUntil: instantText.nullable(),
     availabilityReason: z.string().nullable(),
-    pending: pending.nullable(),
+    pending: pendingAvailability.nullable(),
     shiftEndsAt: instantText.nullable(),
     lastFix: z
       .strictObject({ point, at: instantText })
@@ -73,54 +61,8 @@ const availabilityFields = {
   availability,
   until: instantText.nullable(),
   reason: z.string().nullable(),
-  pending: pending.nullable(),
+  pending: pendingAvailability.nullable(),
 };
-
-const carriedStop = z
-  .discriminatedUnion('kind', [
-    z.strictObject({
-      kind: z.enum(['PICKUP', 'DROPOFF']),
-      address: z.string(),
-      point,
-      contactName: z.string().nullable(),
-      contactPhone: z.string().nullable(),
-      notes: z.string().nullable(),
-    }),
-    z.strictObject({ kind: z.literal('HANDOVER'), address: z.string().nullable(), point }),
-  ])
-  .meta({
-    id: 'CarriedStop',
-    description:
-      'In the order of the way. HANDOVER: where the goods are taken over from another driver. Leave out kinds that you do not know: there may be more',
-  });
-
-/** As `DriverState` of services/ports.ts. */
-export const driverStateView = z
-  .strictObject({
-    driverId: z.uuid(),
-    offerVersion: z.int().nullable(),
-    availability: z.strictObject(availabilityFields),
-    offer: z
-      .strictObject({
-        offerId: z.uuid(),
-        deliveryId: z.uuid(),
-        driverId: z.uuid(),
-        expiresAt: instantText,
-        offerPayload: z.record(z.string(), z.unknown()),
-      })
-      .nullable()
-      .meta({ description: 'As DELIVERY_OFFERED_V2 says it' }),
-    deliveries: z.array(
-      z.strictObject({
-        deliveryId: z.uuid(),
-        assignmentId: z.uuid(),
-        way: z.enum(['OFFER', 'V1', 'MANUAL', 'HANDOVER']),
-        status: DELIVERY_STATUS,
-        stops: z.array(carriedStop),
-      }),
-    ),
-  })
-  .meta({ id: 'DriverState' });
 
 export const availabilityView = z
   .strictObject({ driverId: z.uuid(), ...availabilityFields, shiftEndsAt: instantText.nullable() })

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { unassignedMs } from '../../domain/delivery/unassignedClock';
+import { deliveryStatus } from '../../domain/notices/wireFields';
 import { CASE_REASONS, CASE_RESOLUTIONS, CASE_STATES } from '../../domain/support/supportCase';
 import { instantText, iso } from '../http/fields';
 import type { EscalationRow } from '../queries/escalations';
-import { DELIVERY_STATUS, HELD_REASON } from './delivery';
+import { HELD_REASON } from './delivery';
 
 const who = z.string().meta({ description: 'ops/<who>, driver/<id>, system/<rule>, …' });
 
@@ -31,7 +32,7 @@ export const escalationView = z
       .nullable(),
     delivery: z
       .strictObject({
-        status: DELIVERY_STATUS,
+        status: deliveryStatus,
         cityId: z.string(),
         zoneId: z.string().nullable(),
         merchantId: z.string(),

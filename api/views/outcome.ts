@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import type { Read } from '../../services/ports';
 import { type Answer, isRefusal } from '../../domain/delivery/deliveryState';
+import { deliveryStatus } from '../../domain/notices/wireFields';
 import type { Caller } from '../auth/caller';
 import type { Reply } from '../http/endpoint';
 import { instantText, iso } from '../http/fields';
 import { Problem } from '../http/problems';
 import { findDelivery } from '../queries/deliveries';
-import { DELIVERY_STATUS, showState } from './delivery';
+import { showState } from './delivery';
 
 export const outcomeView = z
   .discriminatedUnion('outcome', [
@@ -26,7 +27,7 @@ export const outcomeView = z
     z.strictObject({
       outcome: z.literal('moved'),
       deliveryId: z.uuid(),
-      status: DELIVERY_STATUS,
+      status: deliveryStatus,
       at: instantText,
     }),
     z.strictObject({ outcome: z.literal('released'), deliveryId: z.uuid(), at: instantText }),

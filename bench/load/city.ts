@@ -7,7 +7,7 @@ import type { Connections } from '../../simulator/client/connections';
 import { connectDriver, type DriverNews, type DriverSocket } from '../../simulator/client/driverSocket';
 import { wanted } from '../../simulator/client/service';
 import type { Random } from '../../simulator/kit/random';
-import { LightClient, type Send } from './lightClient';
+import { type BodyOf, LightClient, type Send } from './lightClient';
 
 /** An offer that arrived at a driver's socket at `heardAt` (this process's performance clock, ms). */
 export type ReceivedOffer = { driver: LoadDriver; offerId: string; deliveryId: string; heardAt: number };
@@ -44,20 +44,26 @@ export class LoadDriver {
   async sendPlace(): Promise<void> {
     await this.send('POST', `/v2/drivers/${this.driverId}/location`, {
       fixes: [{ ...this.place, at: new Date().toISOString(), speedMps: null, headingDegrees: null }],
-    });
+    } satisfies BodyOf<'/v2/drivers/{id}/location'>);
   }
 
   async startShift(): Promise<void> {
-    await this.send('POST', `/v2/drivers/${this.driverId}/availability/shift/start`, { shiftEndsAt: null });
+    await this.send('POST', `/v2/drivers/${this.driverId}/availability/shift/start`, {
+      shiftEndsAt: null,
+    } satisfies BodyOf<'/v2/drivers/{id}/availability/shift/start'>);
   }
 
   async goOffline(): Promise<void> {
-    await this.send('POST', `/v2/drivers/${this.driverId}/availability`, { availability: 'OFFLINE' });
+    await this.send('POST', `/v2/drivers/${this.driverId}/availability`, {
+      availability: 'OFFLINE',
+    } satisfies BodyOf<'/v2/drivers/{id}/availability'>);
   }
 
   /** Gives up a delivery before pickup, and stays on duty. */
   async leave(deliveryId: string): Promise<void> {
-    await this.send('POST', `/v2/deliveries/${deliveryId}/leave`, { reason: 'TOO_FAR' });
+    await this.send('POST', `/v2/deliveries/${deliveryId}/leave`, {
+      reason: 'TOO_FAR',
+    } satisfies BodyOf<'/v2/deliveries/{id}/leave'>);
   }
 
   async accept(offerId: string): Promise<void> {
@@ -68,7 +74,7 @@ export class LoadDriver {
     await this.send('POST', `/v2/deliveries/${deliveryId}/steps`, {
       step,
       deviceAt: new Date().toISOString(),
-    });
+    } satisfies BodyOf<'/v2/deliveries/{id}/steps'>);
   }
 }
 

@@ -1,7 +1,15 @@
+import type { paths } from '@driver-service/api-client';
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import { pause } from '../../simulator/kit/pause';
+
+/** The body of a POST, as the API describes it. */
+export type BodyOf<P extends keyof paths> = paths[P] extends {
+  post: { requestBody?: { content: { 'application/json': infer B } } };
+}
+  ? B
+  : never;
 
 /**
  * Sends a request as one caller.
@@ -29,7 +37,8 @@ const FIRST_WAIT_MS = 100;
 
 /**
  * A client with minimal CPU cost, since its CPU counts in the measurement: connections are kept alive, and
- * responses are not validated. The simulator's client (fetch and openapi-fetch) takes five times as much.
+ * responses are not validated. packages/api-client takes five times as much. The bodies have
+ * its types.
  */
 export class LightClient {
   retries = 0;

@@ -1,7 +1,7 @@
 import { v7 as newId } from 'uuid';
+import { commonChecks } from '../../adapters/compose';
 import { auditLagMs, createAuditChains, lastFinishedCheck } from '../../adapters/postgres/auditChains';
 import { ensureAuditPartitions } from '../../adapters/postgres/audit';
-import { requireSameTime } from '../../adapters/postgres/databaseClock';
 import { readFeatureRows } from '../../adapters/postgres/featureRows';
 import { createOpenRowsStore } from '../../adapters/postgres/openRowsStore';
 import {
@@ -355,7 +355,7 @@ export function sweepCalls(site: Site, draw: Draw): Call[] {
         1,
       ),
     ),
-    call('clock', () => requireSameTime(db, clock)),
+    ...Object.entries(commonChecks(world)).map(([name, check]) => call(`check of ${name}`, check)),
   ]);
 }
 

@@ -2,6 +2,7 @@ import { type DriverFacts } from '../driver/availability';
 import { type Actor, type DeliveryStatus, type ReasonCode } from './status';
 import { type ReachedLevel } from './escalation';
 import { type Message } from '../notices/message';
+import { type OfferPayload } from '../notices/realtimeEvents';
 import { type OfferFacts, type OfferKind } from './offer';
 import { type Point } from '../geo/places';
 import { type CaseFacts, type HeldReason } from '../support/supportCase';
@@ -110,7 +111,7 @@ export type Chosen = {
   /** Scores and exclusions, which explain the choice. docs/behaviour.md#offers. */
   why: Record<string, unknown>;
   /** What the driver is shown: pay, both stops, distance, ready time. */
-  payload: Record<string, unknown>;
+  payload: OfferPayload;
 };
 
 /** Offers and assignments that a decision adds, with what their rows hold beyond the facts. */

@@ -1,6 +1,7 @@
 import type { Availability } from '../driver/availability';
 import type { Actor } from '../delivery/status';
 import type { Notice } from './notice';
+import type { EventBody, EventName } from './realtimeEvents';
 
 /**
  * The messages of a change. They are written to the outbox with the change, and sent at least once (ADR 3).
@@ -40,7 +41,9 @@ export type Message =
   | { kind: 'notify'; notice: Notice };
 
 /** One event for everyone in the rooms named (docs/behaviour.md#realtime). */
-export type Emit = { rooms: string[]; event: string; body: Record<string, unknown> };
+export type Emit = {
+  [E in EventName]: { rooms: string[]; event: E; body: EventBody<E> };
+}[EventName];
 
 export const driverRoom = (driverId: string): string => `driver:${driverId}`;
 export const opsRoom = (cityId: string): string => `ops:${cityId}`;

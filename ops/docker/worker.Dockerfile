@@ -5,6 +5,7 @@
 FROM node:22-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+COPY packages/api-client/package.json ./packages/api-client/
 RUN npm ci --no-audit --no-fund
 COPY . .
 RUN node scripts/build.mjs
@@ -12,7 +13,8 @@ RUN node scripts/build.mjs
 FROM node:22-bookworm-slim AS packages
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev --no-audit --no-fund
+COPY packages/api-client/package.json ./packages/api-client/
+RUN npm ci --omit=dev --workspaces=false --no-audit --no-fund
 # Temporal's core comes for five platforms, 27 MB each.
 RUN cd node_modules/@temporalio/core-bridge/releases && ls | grep -v "^$(uname -m)-unknown-linux-gnu$" | xargs rm -r
 

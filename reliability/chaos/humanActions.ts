@@ -4,7 +4,7 @@ import type { SimulatedOps } from '../../simulator/people/simulatedOps';
 import type { OrderFlow } from '../../simulator/people/orders';
 import { pause } from '../../simulator/kit/pause';
 import type { Random } from '../../simulator/kit/random';
-import { ServiceAway } from '../../simulator/client/retryingFetch';
+import { ServiceUnavailableError } from '@driver-service/api-client';
 
 /** Actions by drivers and ops that run alongside the faults. */
 const HUMAN_ACTIONS = [
@@ -78,7 +78,8 @@ export class HumanActions {
       this.follow(humanAction, random.next()).then(
         (done) => void (this.counts[humanAction] += done ? 1 : 0),
         (error: unknown) => {
-          if (!signal.aborted || !(error instanceof ServiceAway)) log(`${humanAction}: ${String(error)}`);
+          if (!signal.aborted || !(error instanceof ServiceUnavailableError))
+            log(`${humanAction}: ${String(error)}`);
         },
       );
     }

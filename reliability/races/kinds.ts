@@ -1,6 +1,6 @@
 import type { OfferView, Outcome } from '../../simulator/client/service';
 import type { Latencies } from '../../simulator/client/latencies';
-import { ServiceAway } from '../../simulator/client/retryingFetch';
+import { ServiceUnavailableError } from '@driver-service/api-client';
 import { pause, waitUntil } from '../../simulator/kit/pause';
 import type { Random } from '../../simulator/kit/random';
 import type { Field, RaceDriver, Slot } from './field';
@@ -120,7 +120,7 @@ async function answered<T>(ask: () => Promise<Outcome<T>>): Promise<Outcome<T>> 
   try {
     return await ask();
   } catch (error) {
-    if (!(error instanceof ServiceAway)) throw error;
+    if (!(error instanceof ServiceUnavailableError)) throw error;
     return { ok: false, status: 0, code: 'NO_ANSWER', detail: error.message };
   }
 }

@@ -1,4 +1,4 @@
-import { io } from 'socket.io-client';
+import { connectEvents } from '@driver-service/api-client';
 import type { Connections } from '../../simulator/client/connections';
 import type { Holder } from '../../simulator/client/tokens';
 import { DEMO_CITY, DEMO_SHOPS } from '../../simulator/demo/city';
@@ -74,12 +74,7 @@ export class Visitors {
 
   private async look(holder: Holder, forMs: number, signal: AbortSignal): Promise<void> {
     const { connections } = this.deps;
-    const socket = io(connections.apiUrl, {
-      auth: { token: await connections.login(holder) },
-      transports: ['websocket'],
-      forceNew: true,
-      reconnection: false,
-    });
+    const socket = connectEvents({ baseUrl: connections.apiUrl, token: await connections.login(holder) });
     await pause(forMs, signal);
     socket.disconnect();
   }
@@ -97,12 +92,7 @@ export class Visitors {
   }
 
   private async knock(): Promise<void> {
-    const socket = io(this.deps.connections.apiUrl, {
-      auth: { token: 'nothing' },
-      transports: ['websocket'],
-      forceNew: true,
-      reconnection: false,
-    });
+    const socket = connectEvents({ baseUrl: this.deps.connections.apiUrl, token: 'nothing' });
     const answer = await fetch(`${this.deps.connections.apiUrl}/v2/me`, {
       headers: { authorization: 'Bearer nothing' },
       signal: AbortSignal.timeout(5_000),

@@ -12,13 +12,15 @@ import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { changedSince, filesBelow, fingerprint } from './fingerprint.mjs';
 import { logStep } from './log.mjs';
-import { projectDir } from './paths.mjs';
+import { modulesDir, projectDir } from './paths.mjs';
 import { prismaCli, prismaEnvironment } from './prisma.mjs';
 
 const distDir = join(projectDir, 'dist');
 const PRISMA_INPUTS = ['prisma/schema.prisma', 'prisma.config.ts'];
 const TOOLS = ['package-lock.json', '.swcrc'];
-const NOT_RUN = ['test'];
+const CLIENT_DIR = 'packages/api-client';
+/** Only tests use test/; a package is built into its own dist/. */
+const NOT_COMPILED = ['test', 'packages'];
 const isSource = (file) => file.endsWith('.ts') && !file.endsWith('.d.ts');
 const isCopied = (file) => /\.(json|lua|html|css)$/.test(file);
 
@@ -39,6 +41,7 @@ export async function generatePrismaClient(supervisor) {
 
 export async function build(supervisor) {
   await generatePrismaClient(supervisor);
+  await buildClient(supervisor);
   const folders = sourceFolders();
   const change = changedSince('dist', fingerprint([...folders, ...TOOLS]));
   if (!change.isChanged && existsSync(distDir)) return;
@@ -51,10 +54,25 @@ export async function build(supervisor) {
   change.done();
 }
 
-/** The folders that tsconfig.json names, less those that only tests use. */
+/** packages/api-client/dist, with types: what the simulator, pages and others import. */
+async function buildClient(supervisor) {
+  const inputs = ['src', 'package.json', 'tsconfig.json'].map((name) => `${CLIENT_DIR}/${name}`);
+  const change = changedSince('api-client', fingerprint([...inputs, 'package-lock.json']));
+  if (!change.isChanged && existsSync(join(projectDir, CLIENT_DIR, 'dist'))) return;
+  logStep('compiling the API client');
+  await supervisor.run({
+    name: 'tsc',
+    command: process.execPath,
+    args: [join(modulesDir, 'typescript/bin/tsc'), '--project', CLIENT_DIR],
+    cwd: projectDir,
+  });
+  change.done();
+}
+
+/** The folders of the service that tsconfig.json names. */
 function sourceFolders() {
   const { include } = JSON.parse(readFileSync(join(projectDir, 'tsconfig.json'), 'utf8'));
-  return include.filter((folder) => !NOT_RUN.includes(folder));
+  return include.filter((folder) => !NOT_COMPILED.includes(folder));
 }
 
 async function compile(file) {

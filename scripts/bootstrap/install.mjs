@@ -15,7 +15,7 @@ export function requireNode() {
   );
 }
 
-/** Brings node_modules to what package-lock.json says; does nothing when it is so. */
+/** Installs node_modules as in package-lock.json. Does nothing if they are up to date. */
 export async function installPackages(supervisor) {
   if (isInstalled()) return;
   logStep('installing npm packages (a minute or two)');
@@ -37,14 +37,20 @@ function isInstalled() {
   if (!existsSync(installedListPath)) return false;
   const installed = readPackages(installedListPath);
   const wanted = Object.entries(readPackages(join(projectDir, 'package-lock.json')));
-  return wanted.every(
-    ([path, entry]) => path === '' || mayBeAbsent(entry) || installed[path]?.version === entry.version,
-  );
+  return wanted.every(([path, entry]) => {
+    if (entry.link) return existsSync(join(projectDir, path));
+    return isOurs(path) || mayBeAbsent(entry) || installed[path]?.version === entry.version;
+  });
 }
 
-/** Packages for other platforms, and links to workspaces. */
+/** The service itself, and its workspaces. */
+function isOurs(path) {
+  return !path.includes('node_modules/');
+}
+
+/** Packages for other platforms. */
 function mayBeAbsent(entry) {
-  return Boolean(entry.optional || entry.devOptional || entry.peer || entry.link || entry.extraneous);
+  return Boolean(entry.optional || entry.devOptional || entry.peer || entry.extraneous);
 }
 
 function readPackages(path) {

@@ -46,7 +46,7 @@ export function applyMigrations(url) {
   });
 }
 
-/** Runs down.sql of the newest applied migration, forgets that migration, and returns its name. */
+/** Runs down.sql of the newest applied migration, deletes its record and returns its name. */
 export function revertNewestMigration(url) {
   return inTurn(url, async (database) => {
     const name = (await appliedMigrations(database)).at(-1)?.name;
@@ -91,7 +91,7 @@ function readMigrations() {
     .sort((one, other) => (one.name < other.name ? -1 : 1));
 }
 
-/** Name and checksum of each, the newest last. Makes the list where there is none. */
+/** Name and checksum of each applied migration, the newest last. Creates the table if it is missing. */
 async function appliedMigrations(database) {
   await makeList(database);
   const { rows } = await database.query(

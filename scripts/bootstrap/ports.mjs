@@ -7,8 +7,7 @@ import { SetupError } from './log.mjs';
 const LISTEN_STATE = '0A';
 
 /**
- * Refuses a taken port with a line that says by whom (where that can be told) and which variable chooses
- * another.
+ * Refuses a taken port. The error names its process, if known, and the variable that chooses another port.
  */
 export async function requireFreePort(port, { usedFor, variable }) {
   if (await isFree(port)) return;
@@ -23,7 +22,7 @@ export async function requireFreePort(port, { usedFor, variable }) {
 // come and go by the second.
 const [FIRST_FREE, LAST_FREE] = [20_000, 31_999];
 
-/** Ports that nobody listens on now, all different. */
+/** Distinct ports that are free now. */
 export async function freePorts(count) {
   const found = new Set();
   for (let tries = 0; found.size < count; tries += 1) {

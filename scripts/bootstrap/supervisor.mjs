@@ -1,4 +1,4 @@
-// Whoever starts processes stops them: at the end, after a failure, after Ctrl-C, and after Ctrl-C twice.
+// The supervisor stops every process it starts: at the end, after a failure, and after one or two Ctrl-C.
 import { spawn } from 'node:child_process';
 import { mkdirSync, openSync, closeSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';

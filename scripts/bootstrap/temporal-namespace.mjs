@@ -21,7 +21,7 @@ export const SEARCH_ATTRIBUTES = {
 // temporal.api.enums.v1.IndexedValueType
 const TYPE_CODES = { Keyword: 2, Int: 3, Datetime: 6 };
 const KNOWN_TIMEOUT_MS = 60_000;
-// A closed delivery's history stays readable for so long.
+// The retention of closed workflow histories.
 const RETENTION_SECONDS = 7 * 24 * 60 * 60;
 // The gRPC status of that name.
 const ALREADY_EXISTS = 6;
@@ -68,7 +68,7 @@ export async function registerSearchAttributes(env) {
   }
 }
 
-/** Makes the namespace where it is missing; Temporal Cloud and the dev server have theirs. */
+/** Creates the namespace if it is missing. Temporal Cloud and the dev server have theirs. */
 export async function registerNamespace(env) {
   const { connection, namespace } = await connectTemporal(env);
   try {

@@ -1,4 +1,5 @@
 // Tokens of the demo: whose they are, and how they are signed.
+import { createSecretKey } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { SignJWT } from 'jose';
@@ -17,7 +18,7 @@ export const OPS = { role: 'ops', id: 'demo-ops' };
 /** The words after the command are not as they must be. */
 export class UsageError extends Error {}
 
-/** Whose token is asked for: `{ role, id }`, where the id of a driver may still be a name. */
+/** The requested token: `{ role, id }`. A driver's id may still be a name. */
 export function readHolder([role, ...words]) {
   const id = words.join(' ').trim();
   switch (role) {
@@ -36,9 +37,9 @@ export function readHolder([role, ...words]) {
   }
 }
 
-/** @throws SetupError where tokens come from an issuer, or there is no local key */
+/** @throws SetupError if tokens come from an issuer, or there is no local key */
 export function localSigner(env = process.env) {
-  const key = new TextEncoder().encode(localKey(readSettings(env)));
+  const key = createSecretKey(localKey(readSettings(env)), 'utf8');
   return (holder) =>
     new SignJWT(claimsOf(holder))
       .setProtectedHeader({ alg: 'HS256' })
@@ -118,12 +119,12 @@ async function allDrivers(apiUrl, token) {
   return found.sort((one, other) => one.name.localeCompare(other.name));
 }
 
-/** Whether the service takes the token; false where nobody answers. @throws SetupError where it is refused */
+/** Whether the service accepts the token; false if no service answers. @throws SetupError if it is refused */
 export async function acceptedBy(apiUrl, token) {
   return (await ask(`${apiUrl}/v2/cities?limit=1`, token)) !== undefined;
 }
 
-/** Undefined where nobody answers. */
+/** Undefined if no service answers. */
 async function ask(url, token) {
   const headers = { authorization: `Bearer ${token}` };
   let answer;

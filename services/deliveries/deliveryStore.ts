@@ -4,6 +4,7 @@ import { type UnassignedClock } from '../../domain/delivery/unassignedClock';
 import { type Decision, type Meeting, type DeliveryState } from '../../domain/delivery/deliveryState';
 import { type ParcelSize } from '../../domain/driver/vehicles';
 import { type Point } from '../../domain/geo/places';
+import { type ShownDelivery } from '../../domain/notices/realtimeEvents';
 import { type Candidate } from '../../domain/matching/candidate';
 
 /**
@@ -33,7 +34,7 @@ export type SearchFacts = {
   pickup: Point;
   zoneOfferTtlSeconds: number | null;
   /** The delivery as shown to a driver. */
-  shown: Record<string, unknown>;
+  shown: ShownDelivery;
 } & EscalatedState;
 
 /** A candidate as known to the store. The map adds position and time. */

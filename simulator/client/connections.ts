@@ -1,3 +1,4 @@
+import type { ApiClientOptions } from '@driver-service/api-client';
 import type { SimulatorSettings } from '../kit/environment';
 import { createSupportClient, type SupportClient } from './supportClient';
 import {
@@ -6,9 +7,8 @@ import {
   createOpsClient,
   createV1DriverClient,
 } from './httpClients';
-import { createRetryingFetch, type RetryOptions } from './retryingFetch';
 import type { DriverClient, MerchantClient, OpsClient } from './service';
-import { createLogin, type Login } from './tokens';
+import { createLogin, type Holder, type Login } from './tokens';
 
 /** Logged-in clients of one running system. */
 export type Connections = {
@@ -26,29 +26,30 @@ export type Connections = {
   retries: () => number;
 };
 
-/**
- * `patienceMs`: how long each request is tried again while the service is away; `tryTimeoutMs` and `send`: as
- * those who retry take them.
- */
-export type ConnectOptions = Pick<RetryOptions, 'patienceMs' | 'tryTimeoutMs' | 'signal' | 'send'>;
+/** How requests are sent and repeated, as the client of the API takes it. */
+export type ConnectOptions = Pick<ApiClientOptions, 'tryTimeoutMs' | 'signal' | 'send'> & {
+  /** How long each request is tried again while the service is away. */
+  patienceMs: number;
+};
 
 export function connect({ apiUrl, tokens }: SimulatorSettings, options: ConnectOptions): Connections {
   const login = createLogin(tokens);
   let retries = 0;
-  const send = createRetryingFetch({ ...options, onRetry: () => void (retries += 1) });
+  const as = async (holder: Holder): Promise<ApiClientOptions> => ({
+    ...options,
+    baseUrl: apiUrl,
+    token: await login(holder),
+    onRetry: () => void (retries += 1),
+  });
+  const allCities = (name: string): Holder => ({ role: 'ops', name, cities: '*' });
   return {
     apiUrl,
     login,
-    driver: async (driverId) =>
-      createDriverClient({ apiUrl, token: await login({ role: 'driver', driverId }), send }, driverId),
-    v1Driver: async (driverId) =>
-      createV1DriverClient({ apiUrl, token: await login({ role: 'driver', driverId }), send }, driverId),
-    merchant: async (merchantId) =>
-      createMerchantClient({ apiUrl, token: await login({ role: 'merchant', merchantId }), send }),
-    ops: async (name) =>
-      createOpsClient({ apiUrl, token: await login({ role: 'ops', name, cities: '*' }), send }),
-    desk: async (name) =>
-      createSupportClient({ apiUrl, token: await login({ role: 'ops', name, cities: '*' }), send }),
+    driver: async (driverId) => createDriverClient(await as({ role: 'driver', driverId }), driverId),
+    v1Driver: async (driverId) => createV1DriverClient(await as({ role: 'driver', driverId }), driverId),
+    merchant: async (merchantId) => createMerchantClient(await as({ role: 'merchant', merchantId })),
+    ops: async (name) => createOpsClient(await as(allCities(name))),
+    desk: async (name) => createSupportClient(await as(allCities(name))),
     retries: () => retries,
   };
 }

@@ -1,5 +1,4 @@
-import { io, type Socket } from 'socket.io-client';
-import { z } from 'zod';
+import { connectEvents, type EventBody } from '@driver-service/api-client';
 import type { Point } from '../../domain/geo/places';
 import type { OfferView } from './service';
 
@@ -24,121 +23,76 @@ export interface DriverSocket {
   close(): void;
 }
 
-const POINT = z.object({ lat: z.number(), lng: z.number() });
-const INSTANT = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text));
-const OFFER = z
-  .object({
-    offerId: z.string(),
-    deliveryId: z.string(),
-    expiresAt: INSTANT,
-    offerPayload: z.object({
-      pickup: z.object({ point: POINT }),
-      dropoff: z.object({ point: POINT }),
-      readyAt: INSTANT,
-    }),
-  })
-  .transform(({ offerPayload, ...offer }): OfferView => ({
-    ...offer,
-    pickup: offerPayload.pickup.point,
-    dropoff: offerPayload.dropoff.point,
-    readyAt: offerPayload.readyAt,
-  }));
-const STATE = z.object({
-  offer: OFFER.nullable(),
-  deliveries: z.array(z.object({ deliveryId: z.string() })),
-});
-const OF_OFFER = z.object({ offerId: z.string() });
-const OF_DELIVERY = z.object({ deliveryId: z.string() });
+type State = EventBody<'driver', 'STATE'>;
 
-const MEETINGS = z
-  .object({
-    deliveries: z.array(
-      z.object({ deliveryId: z.string(), stops: z.array(z.object({ kind: z.string(), point: POINT })) }),
-    ),
-  })
-  .transform(
-    ({ deliveries }) =>
-      new Map(
-        deliveries.flatMap(({ deliveryId, stops }) =>
-          stops.filter(({ kind }) => kind === 'HANDOVER').map(({ point }) => [deliveryId, point] as const),
-        ),
-      ),
-  );
-
-/**
- * Where goods are to be taken over from other drivers, by delivery id, of what STATE says.
- * @throws z.ZodError where it has not the form that was promised
- */
-export function meetingsOf(state: unknown): ReadonlyMap<string, Point> {
-  return MEETINGS.parse(state);
+function offerOf({
+  offerId,
+  deliveryId,
+  expiresAt,
+  offerPayload: { pickup, dropoff, readyAt },
+}: EventBody<'driver', 'DELIVERY_OFFERED_V2'>): OfferView {
+  return {
+    offerId,
+    deliveryId,
+    expiresAt: Date.parse(expiresAt),
+    readyAt: Date.parse(readyAt),
+    pickup: pickup.point,
+    dropoff: dropoff.point,
+  };
 }
 
-/** The events that this app understands; others may come and are passed over. */
-const NEWS: Readonly<Record<string, z.ZodType<DriverNews>>> = {
-  DELIVERY_OFFERED_V2: OFFER.transform((offer) => ({ kind: 'offered', offer })),
-  OFFER_EXPIRED: OF_OFFER.transform(({ offerId }) => ({ kind: 'offerOver', offerId })),
-  OFFER_WITHDRAWN: OF_OFFER.transform(({ offerId }) => ({ kind: 'offerOver', offerId })),
-  DELIVERY_ASSIGNED: OF_DELIVERY.transform(({ deliveryId }) => ({ kind: 'assigned', deliveryId })),
-  DELIVERY_CANCELLED: OF_DELIVERY.transform(({ deliveryId }) => ({ kind: 'released', deliveryId })),
-  DELIVERY_UNASSIGNED: OF_DELIVERY.transform(({ deliveryId }) => ({ kind: 'released', deliveryId })),
-  STATE: STATE.transform(({ offer, deliveries }) => ({
+/** What the state of a driver says of offers and deliveries. */
+export function stateNews({ offer, deliveries }: Pick<State, 'offer' | 'deliveries'>): DriverNews & {
+  kind: 'state';
+} {
+  return {
     kind: 'state',
-    offers: offer ? [offer] : [],
+    offers: offer ? [offerOf(offer)] : [],
     deliveryIds: deliveries.map(({ deliveryId }) => deliveryId),
-  })),
-};
-
-/**
- * An event of the service as this app understands it.
- * @returns null for one it does not know
- * @throws z.ZodError where a known event has not the form that was promised
- */
-export function newsOf(event: string, body: unknown): DriverNews | null {
-  return NEWS[event]?.parse(body) ?? null;
+  };
 }
+
+/** Where goods are to be taken over from other drivers, by delivery id. */
+export function meetingsOf({ deliveries }: Pick<State, 'deliveries'>): ReadonlyMap<string, Point> {
+  return new Map(
+    deliveries.flatMap(({ deliveryId, stops }) =>
+      stops.filter(({ kind }) => kind === 'HANDOVER').map(({ point }) => [deliveryId, point] as const),
+    ),
+  );
+}
+
+const over = ({ offerId }: { offerId: string }): DriverNews => ({ kind: 'offerOver', offerId });
+const released = ({ deliveryId }: { deliveryId: string }): DriverNews => ({ kind: 'released', deliveryId });
 
 /**
  * @param token the driver's;
- * @param onProblem told of what cannot be understood, and of refused connections
+ * @param onProblem told of refused connections
  */
 export function connectDriver(
   apiUrl: string,
   token: string,
   onProblem: (problem: string) => void,
 ): DriverSocket {
-  const socket: Socket = io(apiUrl, {
-    auth: { token },
+  const socket = connectEvents<'driver'>({
+    baseUrl: apiUrl,
+    token,
     autoConnect: false,
-    transports: ['websocket'],
-    reconnectionDelay: 200,
-    reconnectionDelayMax: 2_000,
+    onRefused: ({ code, detail }) => onProblem(`the connection was refused: ${code}: ${detail}`),
   });
+  let tell: (news: DriverNews) => void = () => undefined;
+  socket.on('DELIVERY_OFFERED_V2', (body) => tell({ kind: 'offered', offer: offerOf(body) }));
+  socket.on('OFFER_EXPIRED', (body) => tell(over(body)));
+  socket.on('OFFER_WITHDRAWN', (body) => tell(over(body)));
+  socket.on('DELIVERY_ASSIGNED', ({ deliveryId }) => tell({ kind: 'assigned', deliveryId }));
+  socket.on('DELIVERY_CANCELLED', (body) => tell(released(body)));
+  socket.on('DELIVERY_UNASSIGNED', (body) => tell(released(body)));
+  socket.on('STATE', (body) => tell(stateNews(body)));
   return {
     listen: (hear) => {
-      socket.offAny().off();
-      socket.onAny((event: string, body: unknown) => tell(event, body, hear, onProblem));
-      socket.on('connect_error', ({ message }) => {
-        // Socket.IO comes back by itself only where the server could not be reached.
-        if (!socket.active) onProblem(`the connection was refused: ${message}`);
-      });
-      socket.on('disconnect', (reason) => void (reason === 'io server disconnect' && socket.connect()));
+      tell = hear;
       socket.connect();
     },
-    offerSeen: (offerId) => void socket.emit('OFFER_SEEN', { offerId }),
+    offerSeen: (offerId) => void socket.emit('OFFER_SEEN', { offerId }, () => undefined),
     close: () => void socket.disconnect(),
   };
-}
-
-function tell(
-  event: string,
-  body: unknown,
-  hear: (news: DriverNews) => void,
-  onProblem: (problem: string) => void,
-): void {
-  try {
-    const news = newsOf(event, body);
-    if (news) hear(news);
-  } catch (error) {
-    onProblem(`${event} could not be understood: ${String(error)}`);
-  }
 }

@@ -1,6 +1,5 @@
-import { v4 as newKey } from 'uuid';
-import type { paths } from './apiTypes';
-import { meetingsOf, newsOf } from './driverSocket';
+import type { paths } from '@driver-service/api-client';
+import { meetingsOf, stateNews } from './driverSocket';
 import { type Api, done, iso, open, outcome, type Transport } from './requests';
 import type {
   CitySetup,
@@ -44,12 +43,11 @@ function movedTo(body: OutcomeBody): { status: DeliveryView['status'] } {
 }
 
 function viewOf(body: StateBody): DriverView {
-  const news = newsOf('STATE', body);
-  if (news?.kind !== 'state') throw new Error('the state of a driver could not be understood');
+  const { offers, deliveryIds } = stateNews(body);
   return {
     availability: body.availability.availability,
-    offers: news.offers,
-    deliveryIds: news.deliveryIds,
+    offers,
+    deliveryIds,
     meetings: meetingsOf(body),
   };
 }
@@ -65,8 +63,7 @@ async function cancel(
   id: string,
   reason: CancelReason,
 ): Promise<Outcome<{ status: DeliveryView['status'] }>> {
-  // One key for the wish: the retries below this call are the same wish.
-  const params = { path: { id }, header: { 'Idempotency-Key': newKey() } };
+  const params = { path: { id } };
   return outcome(await api.POST('/v2/deliveries/{id}/cancel', { params, body: { reason } }), movedTo);
 }
 
@@ -99,26 +96,23 @@ export function createDriverClient(transport: Transport, driverId: string): Driv
     reject: async (id, reason) =>
       done(await api.POST('/v2/offers/{id}/reject', { params: { path: { id } }, body: { reason } })),
     step: async (id, step, deviceAt) => {
-      const wish = { path: { id }, header: { 'Idempotency-Key': newKey() } };
       return outcome(
         await api.POST('/v2/deliveries/{id}/steps', {
-          params: wish,
+          params: { path: { id } },
           body: { step, deviceAt: iso(deviceAt) },
         }),
         movedTo,
       );
     },
     fail: async (id, reason, goods) => {
-      const wish = { path: { id }, header: { 'Idempotency-Key': newKey() } };
       return outcome(
-        await api.POST('/v2/deliveries/{id}/fail', { params: wish, body: { reason, goods } }),
+        await api.POST('/v2/deliveries/{id}/fail', { params: { path: { id } }, body: { reason, goods } }),
         movedTo,
       );
     },
     leave: async (id, reason) => {
-      const wish = { path: { id }, header: { 'Idempotency-Key': newKey() } };
       return outcome(
-        await api.POST('/v2/deliveries/{id}/leave', { params: wish, body: { reason } }),
+        await api.POST('/v2/deliveries/{id}/leave', { params: { path: { id } }, body: { reason } }),
         (body) => ({ isReleased: body.outcome === 'released' }),
       );
     },

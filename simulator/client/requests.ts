@@ -1,38 +1,34 @@
-import createClient, { type Client } from 'openapi-fetch';
-import type { paths } from './apiTypes';
-import type { Outcome, Refused } from './service';
+import {
+  type ApiClient,
+  type ApiClientOptions,
+  createApiClient,
+  dataOf,
+  ProblemError,
+  type Reply,
+} from '@driver-service/api-client';
+import type { Outcome } from './service';
 
 /** Where to send, as whom, and how. */
-export type Transport = { apiUrl: string; token: string; send: (request: Request) => Promise<Response> };
+export type Transport = ApiClientOptions;
 
-export type Api = Client<paths>;
+export type Api = ApiClient;
 
-/** The API as its own schemas describe it, asked by one caller. */
-export function open({ apiUrl, token, send }: Transport): Api {
-  return createClient<paths>({ baseUrl: apiUrl, fetch: send, headers: { authorization: `Bearer ${token}` } });
-}
+export const open = createApiClient;
 
-/** What openapi-fetch gives: the body of a success, or the problem. */
-export type Reply<T> = { data?: T; error?: unknown; response: Response };
-
-export function outcome<T, R extends object>(
-  { data, error, response }: Reply<T>,
-  read: (body: T) => R,
-): Outcome<R> {
-  return data === undefined ? refused(response, error) : { ok: true, ...read(data) };
+/** A refusal becomes a value: simulated people decide by it. */
+export function outcome<T, R extends object>(reply: Reply<T>, read: (body: T) => R): Outcome<R> {
+  try {
+    return { ok: true, ...read(dataOf(reply)) };
+  } catch (error) {
+    if (!(error instanceof ProblemError)) throw error;
+    const { status, code, detail, errors } = error.problem;
+    return { ok: false, status, code, detail: errors ? `${detail} ${JSON.stringify(errors)}` : detail };
+  }
 }
 
 /** The outcome, where a success says nothing that is needed. */
 export function done<T>(reply: Reply<T>): Outcome<object> {
   return outcome(reply, () => ({}));
-}
-
-function refused({ status }: Response, error: unknown): Refused {
-  const problem = typeof error === 'object' && error !== null ? error : {};
-  const code = 'code' in problem && typeof problem.code === 'string' ? problem.code : 'NO_PROBLEM';
-  const detail = 'detail' in problem && typeof problem.detail === 'string' ? problem.detail : '';
-  const errors = 'errors' in problem ? ` ${JSON.stringify(problem.errors)}` : '';
-  return { ok: false, status, code, detail: `${detail}${errors}` };
 }
 
 export const iso = (at: number): string => new Date(at).toISOString();

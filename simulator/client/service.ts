@@ -43,7 +43,7 @@ export type DriverView = {
   meetings?: ReadonlyMap<string, Point>;
 };
 
-/** One driver's app. Every method may throw ServiceAway, and may be repeated. */
+/** One driver's app. Every method may throw ServiceUnavailableError, and may be repeated. */
 export interface DriverClient {
   view(): Promise<Outcome<DriverView>>;
   delivery(deliveryId: string): Promise<Outcome<DeliveryView>>;

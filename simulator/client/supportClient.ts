@@ -1,10 +1,9 @@
-import { v4 as newKey } from 'uuid';
+import type { paths } from '@driver-service/api-client';
 import type { Availability } from '../../domain/driver/availability';
 import type { DeliveryStatus, ReasonCode } from '../../domain/delivery/status';
 import type { Point } from '../../domain/geo/places';
 import type { FeatureName } from '../../domain/features/rollout';
 import type { CaseReason, CaseState } from '../../domain/support/supportCase';
-import type { paths } from './apiTypes';
 import { done, open, outcome, type Transport } from './requests';
 import type { Outcome } from './service';
 
@@ -46,7 +45,7 @@ export type ByHand = { assignmentId: string; driverId: string };
 
 /**
  * Ops at their desk: the support queue, deliveries by hand, drivers, features. Every method may throw
- * ServiceAway, and may be repeated.
+ * ServiceUnavailableError, and may be repeated.
  */
 export interface SupportClient {
   /** Cases that are not resolved, the most urgent first. */
@@ -142,8 +141,6 @@ function byHandOf(body: OutcomeBody): ByHand {
 export function createSupportClient(transport: Transport): SupportClient {
   const api = open(transport);
   const of = (id: string) => ({ params: { path: { id } } });
-  // One key for the wish: the retries below each call are the same wish.
-  const wish = (id: string) => ({ params: { path: { id }, header: { 'Idempotency-Key': newKey() } } });
   return {
     unresolved: async (cityId) =>
       outcome(
@@ -167,26 +164,23 @@ export function createSupportClient(transport: Transport): SupportClient {
         ({ zones }) => ({ waiting: zones.reduce((sum, { figures }) => sum + figures.searching, 0) }),
       ),
     assign: async (id, driverId, why) =>
-      outcome(
-        await api.POST('/v2/deliveries/{id}/assign', { ...wish(id), body: { driverId, why } }),
-        byHandOf,
-      ),
+      outcome(await api.POST('/v2/deliveries/{id}/assign', { ...of(id), body: { driverId, why } }), byHandOf),
     handOver: async (id, { driverId, meeting }, why) =>
       outcome(
         await api.POST('/v2/deliveries/{id}/hand-over', {
-          ...wish(id),
+          ...of(id),
           body: { driverId, meeting: { point: meeting }, why },
         }),
         byHandOf,
       ),
     raisePay: async (id, bonusCents, why) =>
-      done(await api.POST('/v2/deliveries/{id}/raise-pay', { ...wish(id), body: { bonusCents, why } })),
+      done(await api.POST('/v2/deliveries/{id}/raise-pay', { ...of(id), body: { bonusCents, why } })),
     resumeSearch: async (id, why) =>
-      done(await api.POST('/v2/deliveries/{id}/search', { ...wish(id), body: { why } })),
+      done(await api.POST('/v2/deliveries/{id}/search', { ...of(id), body: { why } })),
     rescue: async (id, why) =>
-      done(await api.POST('/v2/ops/drivers/{id}/rescue', { ...wish(id), body: { why } })),
+      done(await api.POST('/v2/ops/drivers/{id}/rescue', { ...of(id), body: { why } })),
     fail: async (id, reason, goods) =>
-      done(await api.POST('/v2/deliveries/{id}/fail', { ...wish(id), body: { reason, goods } })),
+      done(await api.POST('/v2/deliveries/{id}/fail', { ...of(id), body: { reason, goods } })),
     putFeature: async (name, enabled, why) =>
       done(
         await api.PUT('/v2/ops/features/{name}', {

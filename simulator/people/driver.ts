@@ -5,7 +5,7 @@ import type { VehicleKind } from '../../domain/driver/vehicles';
 import type { DriverNews, DriverSocket } from '../client/driverSocket';
 import type { Latencies } from '../client/latencies';
 import type { DeliveryView, DriverClient, Position, OfferView, Outcome } from '../client/service';
-import { ServiceAway } from '../client/retryingFetch';
+import { ServiceUnavailableError } from '@driver-service/api-client';
 import type { Ledger, OfferWord } from './ledger';
 import { headingOf, METERS_PER_SECOND, placeOn, type Ride, rideOf, straightSpeed } from './movement';
 import { pause, waitUntil } from '../kit/pause';
@@ -552,7 +552,7 @@ export class SimulatedDriver {
     try {
       return await asking;
     } catch (error) {
-      if (!(error instanceof ServiceAway)) throw error;
+      if (!(error instanceof ServiceUnavailableError)) throw error;
       if (!signal.aborted) this.deps.log(`driver ${this.deps.driverId}: ${error.message}`);
       return undefined;
     }

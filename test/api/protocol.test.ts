@@ -270,17 +270,25 @@ describe('docs', () => {
     ]);
   });
 
-  it('are a page that fetches nothing from elsewhere', async () => {
-    const { text, headers } = await world.as().get('/docs').expect(200);
+  it.each(['/docs', '/docs/events'])('are a page that fetches nothing from elsewhere: %s', async (page) => {
+    const { text, headers } = await world.as().get(page).expect(200);
     expect(headers['content-security-policy']).toBe(
       "default-src 'none';script-src 'self';style-src 'self' 'unsafe-inline';img-src 'self' data:;connect-src 'self';frame-ancestors 'none'",
     );
     expect(text).not.toMatch(/https?:|<script>|style=/);
-    for (const [, address] of text.matchAll(/(?:src|href)="([^"]+)"/g))
+    for (const [, address] of text.matchAll(/(?:src|href)="(\/[^"]+)"/g))
       await world
         .as()
         .get(address ?? '')
         .expect(200);
+  });
+
+  it('show every realtime event, with links that lead somewhere', async () => {
+    const { body } = await world.as().get('/asyncapi.json').expect(200);
+    const { text } = await world.as().get('/docs/events').expect(200);
+    for (const name of Object.keys(body.components.messages as object))
+      expect(text).toContain(`<code>${name}</code>`);
+    for (const [, id] of text.matchAll(/href="#([^"]+)"/g)) expect(text).toContain(`id="${id}"`);
   });
 
   it('say which headers guard the rest', async () => {

@@ -6,12 +6,13 @@ import { io as connect, type Socket } from 'socket.io-client';
 import { v7 as newId } from 'uuid';
 import { createSocketEmitter } from '../../adapters/redis/socketEmitter';
 import { createDriverStates } from '../../services/driverStates';
-import type { DriverStates, Emitter } from '../../services/ports';
+import type { DriverStates } from '../../services/ports';
 import { attachGateway, type Gateway } from '../../api/realtime/gateway';
 import { connections, connectionsClosed } from '../../api/realtime/metrics';
 import { createTokenReader } from '../../api/auth/tokens';
 import { createDriverWorld, CITY, type DriverWorld, START } from '../support/driverWorld';
 import { eventually } from '../support/eventually';
+import { OFFER_PAYLOAD } from '../support/offerPayload';
 
 const KEY = 'a-key-for-tests-of-thirty-two-bytes!';
 const AUTH = {
@@ -22,7 +23,7 @@ const AUTH = {
 const LIMITS = { connectionsPerToken: 2, payloadBytes: 2_000, eventsPerMinute: 20 };
 
 let world: DriverWorld;
-let emitter: Emitter;
+let emitter: ReturnType<typeof createSocketEmitter>;
 beforeAll(async () => {
   world = await createDriverWorld();
   emitter = createSocketEmitter(world.redis.redis, world.redis.keyPrefix);
@@ -155,7 +156,7 @@ async function busyDriver(
       driverId,
       round: 0,
       payCents: 700,
-      payload: { payCents: 700 },
+      payload: OFFER_PAYLOAD,
       choice: {},
       createdAt: new Date(START),
       expiresAt: new Date(START + 30_000),
@@ -186,7 +187,7 @@ describe('a driver who connects', () => {
         deliveryId: offered,
         driverId,
         expiresAt: new Date(START + 30_000).toISOString(),
-        offerPayload: { payCents: 700 },
+        offerPayload: OFFER_PAYLOAD,
       },
       deliveries: [
         {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -21,7 +21,10 @@ beforeEach(() => {
   git('config', 'user.email', 'ann@example.org');
   write('CHANGELOG.md', CHANGELOG);
   write('package.json', JSON.stringify({ name: 'x', version: '2.1.0' }));
-  write('package-lock.json', JSON.stringify({ version: '2.1.0', packages: { '': { version: '2.1.0' } } }));
+  mkdirSync(join(folder, 'packages/client'), { recursive: true });
+  write('packages/client/package.json', JSON.stringify({ name: 'client', version: '2.1.0' }));
+  const lock = { '': { version: '2.1.0' }, 'packages/client': { version: '2.1.0' } };
+  write('package-lock.json', JSON.stringify({ version: '2.1.0', packages: lock }));
   git('add', '--all');
   git('commit', '--quiet', '--message', 'all: begin');
 });
@@ -42,10 +45,13 @@ function run(script: string, ...args: string[]): { code: number; said: string } 
 }
 
 describe('a release', () => {
-  test('bumps both files, dates the changelog section, commits and tags', () => {
+  test('bumps the service and its workspaces, dates the changelog section, commits and tags', () => {
     expect(run(SCRIPT, '2.2.0').code).toBe(0);
     expect(JSON.parse(read('package.json'))).toMatchObject({ version: '2.2.0' });
-    expect(JSON.parse(read('package-lock.json'))).toMatchObject({ packages: { '': { version: '2.2.0' } } });
+    expect(JSON.parse(read('packages/client/package.json'))).toMatchObject({ version: '2.2.0' });
+    expect(JSON.parse(read('package-lock.json'))).toMatchObject({
+      packages: { '': { version: '2.2.0' }, 'packages/client': { version: '2.2.0' } },
+    });
     expect(read('CHANGELOG.md')).toMatch(
       /## \[Unreleased\]\n\n## \[2\.2\.0\] - \d{4}-\d\d-\d\d\n\n### Added\n\n- A bell\./,
     );

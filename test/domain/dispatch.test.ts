@@ -44,6 +44,7 @@ import {
   isRefusal,
   type DeliveryState,
 } from '../../domain/delivery/deliveryState';
+import { OFFER_PAYLOAD } from '../support/offerPayload';
 
 const START = 1_700_000_000_000;
 const MINUTE = 60_000;
@@ -333,7 +334,7 @@ function searchOf(
         ? [first]
         : [];
   return {
-    chosen: chosen.map((each) => ({ driverId: each.driverId, why: {}, payload: {} })),
+    chosen: chosen.map((each) => ({ driverId: each.driverId, why: {}, payload: OFFER_PAYLOAD })),
     isBroadcast,
     isBroadcastOver: isBroadcast && wave === 3,
     inconclusive: isSearched ? (first ? null : vain) : 'NOT_MADE',
@@ -937,7 +938,7 @@ describe('a search', () => {
 
   it('runs at once where the offer was withdrawn during candidate look-up', () => {
     const world = new World([{}]);
-    const chosen = [{ driverId: 'driver-0', why: {}, payload: {} }];
+    const chosen = [{ driverId: 'driver-0', why: {}, payload: OFFER_PAYLOAD }];
     told(world, { kind: 'lookForDriver', search: { ...vain, chosen }, freed: null });
     world.tell('right', {
       kind: 'assignDriver',

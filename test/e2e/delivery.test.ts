@@ -3,12 +3,16 @@
  * Temporal.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { WorkflowHandle } from '@temporalio/client';
+import { ScheduleOverlapPolicy, type WorkflowHandle } from '@temporalio/client';
 import { deliveryWorkflowId } from '../../workflows/contract';
+import type { AsyncApiDocument } from '../../api/realtime/asyncapi';
+import { type Audience, AUDIENCES } from '../../domain/notices/realtimeEvents';
 import { payloadsOf } from '../replay/historyFiles';
 import { toRecorded } from '../../worker/replayCheck/historyJson';
+import { EventContract } from '../support/eventContract';
 import { eventually } from '../support/eventually';
 import { brokenInvariants } from '../support/invariants';
+import { readmeExamples, runExample } from '../support/readmeExamples';
 import { type LiveCity, LiveSystem, northOf } from '../support/liveSystem';
 
 const TO_THE_DOOR = ['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver'] as const;
@@ -266,6 +270,105 @@ describe('ops in the Temporal UI', () => {
     }));
 });
 
-test('every invariant holds after all that', async () => {
+describe('the examples of the client’s README', () => {
+  const examples = readmeExamples();
+  const example = (heading: string): string => examples.get(heading) ?? '';
+
+  test('are all run here', () => {
+    expect([...examples.keys()]).toEqual(['Requests', 'Refusals', 'Retries and time-outs', 'Events']);
+  });
+
+  test('post and cancel orders as a shop, and are told why something is refused', () =>
+    inCity({}, async (city) => {
+      const merchant = { role: 'merchant', merchantId: city.merchantId } as const;
+      const environment = {
+        API_URL: system.parts.apiUrl,
+        MERCHANT_TOKEN: await system.connections.login(merchant),
+        CITY_ID: city.cityId,
+        DELIVERY_ID: (await city.order()).deliveryId,
+      };
+      const [posted, refused, cancelled] = await Promise.all(
+        ['Requests', 'Refusals', 'Retries and time-outs'].map((heading) =>
+          runExample(example(heading), environment),
+        ),
+      );
+      expect(posted).toEqual([expect.stringMatching(/^delivery .+ is (PENDING|SEARCHING)$/)]);
+      expect(refused).toEqual([expect.stringMatching(/^\/problems\/not-found: /)]);
+      expect(cancelled?.[0]).toMatch(/^cancelled {/);
+      await is(environment.DELIVERY_ID, 'CANCELLED');
+    }));
+
+  test('accept an offer as a driver', () =>
+    inCity({}, async (city) => {
+      const { driverId } = await city.addDriver();
+      const environment = {
+        API_URL: system.parts.apiUrl,
+        DRIVER_TOKEN: await system.connections.login({ role: 'driver', driverId }),
+      };
+      let order: Promise<{ deliveryId: string }> | undefined;
+      const lines = await runExample(example('Events'), environment, (line) => {
+        if (line === 'I am AVAILABLE') order = city.order();
+      });
+      expect(lines).toEqual([
+        'I am AVAILABLE',
+        expect.stringMatching(/^\d+ cents, to Secret Lane 1$/),
+        'accepted',
+      ]);
+      await is((await order)?.deliveryId ?? '', 'ASSIGNED');
+    }));
+});
+
+describe('whoever listens', () => {
+  test('is told of what ops do by hand, and of what waits for too long', () =>
+    inCity({}, async (city) => {
+      const desk = await system.connections.desk('olga');
+      const [first, second] = [await city.addDriver(), await city.addDriver({ at: northOf(400) })];
+      const { deliveryId } = await city.order();
+      const offerId = await first.asked(deliveryId);
+      expect(await first.shows(offerId)).toEqual({ noted: true });
+      await first.accept(offerId);
+      expect(await desk.raisePay(deliveryId, 300, 'rain')).toMatchObject({ ok: true });
+      await first.hears('PAY_RAISED', { deliveryId });
+      await first.go(deliveryId, 'arriveAtPickup', 'pickUp');
+      const to = { driverId: second.driverId, meeting: northOf(100) };
+      expect(await desk.handOver(deliveryId, to, 'a flat tyre')).toMatchObject({ ok: true });
+      await second.hears('DELIVERY_ASSIGNED_V2', { deliveryId, way: 'HANDOVER' });
+      expect(await desk.putFeature('escalation', true, 'for all')).toMatchObject({ ok: true });
+      await second.client.goOffline();
+
+      const late = await city.order({ sellerOrderId: 'late' });
+      await first.client.goOffline();
+      await is(late.deliveryId, 'SEARCHING');
+      await system.parts.db.$executeRaw`
+        UPDATE deliveries SET unassigned_ms = 31 * 60000 WHERE id = ${late.deliveryId}::uuid`;
+      const { schedule } = system.parts.temporal.client;
+      for (const id of ['escalation-sweep', 'zone-health-sweep'])
+        await schedule.getHandle(id).trigger(ScheduleOverlapPolicy.BUFFER_ONE);
+      await heard('merchant', 'delivery_delayed', late.deliveryId);
+      await heard('ops', 'escalation_changed', late.deliveryId);
+      await heard('ops', 'zone_health_changed', city.cityId);
+      await heard('ops', 'FEATURE_CHANGED', 'escalation');
+      await city.ops.cancel(late.deliveryId, 'NO_DRIVER');
+    }));
+
+  const heard = (audience: Audience, event: string, about: string): Promise<true> =>
+    eventually(`${audience} hear ${event}`, async () =>
+      system.heard[audience].some(
+        (each) => each.event === event && JSON.stringify(each.body).includes(about),
+      ),
+    );
+
+  test('hears what /asyncapi.json says and nothing else, and all of it comes in these tests', async () => {
+    const answer = await fetch(`${system.parts.apiUrl}/asyncapi.json`);
+    const contract = new EventContract((await answer.json()) as AsyncApiDocument);
+    for (const audience of AUDIENCES) {
+      expect(contract.violations(audience, system.heard[audience])).toEqual([]);
+      const events = new Set(system.heard[audience].map(({ event }) => event));
+      expect(contract.events(audience).filter((event) => !events.has(event))).toEqual([]);
+    }
+  });
+});
+
+test('after all that every invariant holds', async () => {
   expect(await brokenInvariants(system.parts.db)).toEqual([]);
 });

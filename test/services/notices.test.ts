@@ -309,7 +309,10 @@ describe('a channel that hangs', () => {
     await eventually('the chat hangs', async () => chat.received.length === 5);
     const startedAt = Date.now();
     await put(
-      { kind: 'emit', emits: [{ rooms: ['r'], event: 'e', body: {} }] },
+      {
+        kind: 'emit',
+        emits: [{ rooms: ['r'], event: 'DELIVERY_ASSIGNED', body: { deliveryId: 'd', driverId: 'e' } }],
+      },
       { kind: 'startDelivery', deliveryId: 'd' },
       page('urgent'),
       push('offer'),

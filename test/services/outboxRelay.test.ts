@@ -26,15 +26,17 @@ afterEach(async () => {
   await database.db.outboxMessage.deleteMany();
 });
 
-const emitOf = (event: string): Message => ({ kind: 'emit', emits: [{ rooms: ['room'], event, body: {} }] });
+const emitOf = (deliveryId: string): Message => ({
+  kind: 'emit',
+  emits: [{ rooms: ['room'], event: 'DELIVERY_ASSIGNED', body: { deliveryId, driverId: 'driver' } }],
+});
 const sync = (driverId: string): Message => ({ kind: 'syncDriver', driverId });
 const start = (deliveryId: string): Message => ({ kind: 'startDelivery', deliveryId });
-const nameOf = (message: Message): string =>
-  message.kind === 'emit'
-    ? (message.emits[0]?.event ?? '')
-    : message.kind === 'syncDriver'
-      ? message.driverId
-      : JSON.stringify(message);
+const nameOf = (message: Message): string => {
+  if (message.kind === 'syncDriver') return message.driverId;
+  const [emit] = message.kind === 'emit' ? message.emits : [];
+  return emit?.event === 'DELIVERY_ASSIGNED' ? emit.body.deliveryId : JSON.stringify(message);
+};
 
 /** A relay that tells nobody but us. `act` may fail. */
 function relay(act: (name: string) => Promise<void> = async () => {}): {

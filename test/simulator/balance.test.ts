@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { ServiceAway } from '../../simulator/client/retryingFetch';
+import { ServiceUnavailableError } from '@driver-service/api-client';
 import type { Outcome } from '../../simulator/client/service';
 import { Balance } from '../../simulator/demo/balance';
 import { ordersPerHour } from '../../simulator/demo/demand';
@@ -79,7 +79,7 @@ describe('the balance of the demo city', () => {
     let looks = 0;
     const { balance, log } = balanceOf(async () => {
       looks += 1;
-      if (looks === 2) throw new ServiceAway('away');
+      if (looks === 2) throw new ServiceUnavailableError('away', null);
       return looks === 1
         ? { ok: true, waiting: 1 }
         : { ok: false, status: 403, code: 'FORBIDDEN', detail: 'not yours' };

@@ -15,8 +15,8 @@ const balanced =
     ordersPerHour('balanced', city, speed);
 const playAll = (options: Omit<ModelOptions, 'seed'>): CitySample[][] =>
   SEEDS.map((seed) => playCity({ ...options, seed }));
-const meanOf = (looks: readonly CitySample[], what: 'waiting' | 'driversOnDuty'): number =>
-  looks.reduce((sum, look) => sum + look[what], 0) / looks.length;
+const meanOf = (samples: readonly CitySample[], what: 'waiting' | 'driversOnDuty'): number =>
+  samples.reduce((sum, sample) => sum + sample[what], 0) / samples.length;
 const hourOf = (runs: readonly CitySample[][], number: 1 | 2): CitySample[] =>
   runs.flat().filter(({ clockMs }) => Math.ceil(clockMs / 3_600_000) === number);
 const longest = (runs: readonly CitySample[][]): number =>
@@ -53,11 +53,11 @@ describe('two hours of the demo city', () => {
   });
 
   test('more is delivered in the rush than in the lull', () => {
-    const looks = playCity({ ...CITY, seed: 'phases', rate: balanced(SPEED) });
+    const samples = playCity({ ...CITY, seed: 'phases', rate: balanced(SPEED) });
     const perMinute = (phase: string): number => {
-      const gains = looks.flatMap((look, at) => {
-        const before = looks[at - 1];
-        return before && phaseAt(before.clockMs) === phase ? [look.delivered - before.delivered] : [];
+      const gains = samples.flatMap((sample, at) => {
+        const before = samples[at - 1];
+        return before && phaseAt(before.clockMs) === phase ? [sample.delivered - before.delivered] : [];
       });
       return gains.reduce((sum, gain) => sum + gain, 0) / gains.length;
     };
@@ -67,13 +67,13 @@ describe('two hours of the demo city', () => {
   });
 
   test('the backlog of an earlier run drains before more is ordered', () => {
-    const looks = playCity({ ...CITY, seed: 'backlog', backlog: 150, rate: balanced(SPEED) });
-    const drainedAt = looks.findIndex(({ waiting }) => waiting <= 2 * waitingBound(DRIVERS));
+    const samples = playCity({ ...CITY, seed: 'backlog', backlog: 150, rate: balanced(SPEED) });
+    const drainedAt = samples.findIndex(({ waiting }) => waiting <= 2 * waitingBound(DRIVERS));
     expect(drainedAt).toBeGreaterThan(5);
     expect(drainedAt).toBeLessThan(30);
     // The first order of a run comes at once.
-    for (const { waiting, delivered } of looks.slice(0, drainedAt)) expect(waiting + delivered).toBe(151);
-    expect(longest([looks.slice(drainedAt + 5)])).toBeLessThanOrEqual(waitingBound(DRIVERS) + 2);
+    for (const { waiting, delivered } of samples.slice(0, drainedAt)) expect(waiting + delivered).toBe(151);
+    expect(longest([samples.slice(drainedAt + 5)])).toBeLessThanOrEqual(waitingBound(DRIVERS) + 2);
   });
 
   test('a bad evening is one: the queue grows', () => {
@@ -83,14 +83,14 @@ describe('two hours of the demo city', () => {
 
   test.each([5, 20, 60])('drivers carry what demand counts on, and not far more: speed %i', (speed) => {
     // Somebody always waits, so nobody is ever idle.
-    const looks = playCity({
+    const samples = playCity({
       ...CITY,
       speed,
       seed: 'busy',
       backlog: 60,
       rate: ({ waiting }) => (waiting < 60 ? 9_000 : 0),
     });
-    const carried = (looks.at(-1)?.delivered ?? 0) / 2 / meanOf(looks, 'driversOnDuty');
+    const carried = (samples.at(-1)?.delivered ?? 0) / 2 / meanOf(samples, 'driversOnDuty');
     expect(carried).toBeGreaterThan(deliveriesPerDriverHour(speed));
     expect(carried).toBeLessThan(1.5 * deliveriesPerDriverHour(speed));
   });

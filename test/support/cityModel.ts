@@ -7,7 +7,7 @@ import { straightSpeed } from '../../simulator/people/movement';
 import { drawPauses, pointIn, READY_MINUTES } from '../../simulator/people/orders';
 import { type Roster, rosterOf } from '../../simulator/people/roster';
 
-/** What a look at the city gives, once a minute of its clock. */
+/** The city at one instant; taken once a minute of its clock. */
 export type CitySample = { clockMs: number; waiting: number; driversOnDuty: number; delivered: number };
 
 export type ModelOptions = {
@@ -59,7 +59,7 @@ export function playCity({
   });
   const city = new CityModel(random.stream('city'), roster, count, speed);
   for (let order = 0; order < backlog; order++) city.order(0);
-  const looks: CitySample[] = [];
+  const samples: CitySample[] = [];
   const orders = random.stream('orders');
   let pauses = 0;
   let [counted, driversOnDuty] = [0, 0];
@@ -69,9 +69,9 @@ export function playCity({
     for (; pauses <= 0; pauses += drawPauses(orders)) city.order(clockMs);
     city.assign(clockMs);
     if (clockMs % MINUTE_MS === 0)
-      looks.push({ clockMs, waiting: city.waiting, driversOnDuty, delivered: city.delivered });
+      samples.push({ clockMs, waiting: city.waiting, driversOnDuty, delivered: city.delivered });
   }
-  return looks;
+  return samples;
 }
 
 class CityModel {

@@ -1,4 +1,4 @@
-import { io, type Socket } from 'socket.io-client';
+import { connectEvents, type EventSocket } from '@driver-service/api-client';
 import { v7 as newId } from 'uuid';
 import type { Step } from '../../domain/delivery/status';
 import type { Point } from '../../domain/geo/places';
@@ -7,7 +7,7 @@ import { type DriverClient, type OpsClient, wanted } from '../../simulator/clien
 import { eventually } from './eventually';
 
 /** One event as it came over the socket. */
-export type Heard = { event: string; body: Record<string, unknown> };
+type Heard = { event: string; body: Record<string, unknown> };
 
 /** A driver with a real app: HTTP to answer, a socket to hear. */
 export class LiveDriver {
@@ -16,7 +16,7 @@ export class LiveDriver {
   private constructor(
     readonly driverId: string,
     readonly client: DriverClient,
-    private readonly socket: Socket,
+    private readonly socket: EventSocket<'driver'>,
     private readonly place: Point,
   ) {}
 
@@ -30,6 +30,7 @@ export class LiveDriver {
       offerVersion,
       name,
     }: { cityId: string; at: Point; offerVersion: number | null; name: string },
+    record: (event: string, body: unknown) => void,
   ): Promise<LiveDriver> {
     const driverId = newId();
     wanted('a driver', await ops.putDriver({ driverId, cityId, name, vehicle: 'CAR', offerVersion }));
@@ -37,14 +38,12 @@ export class LiveDriver {
       ? connections.v1Driver(driverId)
       : connections.driver(driverId));
     const token = await connections.login({ role: 'driver', driverId });
-    const socket = io(connections.apiUrl, {
-      auth: { token },
-      transports: ['websocket'],
-      reconnectionDelay: 100,
-      reconnectionDelayMax: 500,
-    });
+    const socket = connectEvents<'driver'>({ baseUrl: connections.apiUrl, token });
     const driver = new LiveDriver(driverId, client, socket, at);
-    socket.onAny((event: string, body: Record<string, unknown>) => void driver.heard.push({ event, body }));
+    socket.onAny((event: string, body: Record<string, unknown>) => {
+      driver.heard.push({ event, body });
+      record(event, body);
+    });
     await driver.sendPlace();
     wanted('the shift', await client.startShift(null));
     await driver.hears('STATE');
@@ -74,6 +73,11 @@ export class LiveDriver {
   /** The offer of this delivery. @returns its id */
   async asked(deliveryId: string, withinMs?: number): Promise<string> {
     return String((await this.hears('DELIVERY_OFFERED_V2', { deliveryId }, withinMs)).offerId);
+  }
+
+  /** The app says that it shows the offer. @returns the acknowledgement */
+  async shows(offerId: string): Promise<unknown> {
+    return this.socket.emitWithAck('OFFER_SEEN', { offerId });
   }
 
   accept(offerId: string): ReturnType<DriverClient['accept']> {

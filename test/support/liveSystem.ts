@@ -6,14 +6,17 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Redis } from 'ioredis';
+import { connectEvents } from '@driver-service/api-client';
 import { v7 as newId } from 'uuid';
 import { connect, type Connections } from '../../simulator/client/connections';
+import type { Holder } from '../../simulator/client/tokens';
 import { type OpsClient, wanted } from '../../simulator/client/service';
 import { freePort } from '../../simulator/kit/freePort';
 import { type ServiceProcess, startApi, startWorker } from '../../simulator/kit/processes';
 import type { Point } from '../../domain/geo/places';
 import { freshDatabase, type FreshDatabase, requiredVariable } from './database';
 import { type DevServerOptions, startDevServer } from './devServer';
+import type { Heard } from './eventContract';
 import { LiveDriver } from './liveDriver';
 
 /** The parts on which the service stands. `env` is the whole environment of its processes. */
@@ -126,6 +129,9 @@ export const CENTER: Point = { lat: 52.37, lng: 4.89 };
 export const northOf = (meters: number): Point => ({ lat: CENTER.lat + meters / 111_195, lng: CENTER.lng });
 
 export class LiveSystem {
+  /** Everything that came over a socket, by who heard it. */
+  readonly heard: Record<'driver' | 'ops' | 'merchant', Heard[]> = { driver: [], ops: [], merchant: [] };
+
   private constructor(
     readonly parts: LiveParts,
     readonly connections: Connections,
@@ -192,13 +198,22 @@ export class LiveSystem {
     );
     wanted('a shop', await ops.putMerchant({ merchantId, name: 'The Secret Bakery' }));
     const merchant = await this.connections.merchant(merchantId);
+    const watchers = [
+      await this.watch('ops', { role: 'ops', name: `watch-${cityId}`, cities: [cityId] }),
+      await this.watch('merchant', { role: 'merchant', merchantId }),
+    ];
     const drivers: LiveDriver[] = [];
     return {
       cityId,
       merchantId,
       ops,
       addDriver: async ({ at = CENTER, offerVersion = 2, name = 'Samantha Secret' } = {}) => {
-        const driver = await LiveDriver.start(this.connections, ops, { cityId, at, offerVersion, name });
+        const driver = await LiveDriver.start(
+          this.connections,
+          ops,
+          { cityId, at, offerVersion, name },
+          (event, body) => void this.heard.driver.push({ event, body }),
+        );
         drivers.push(driver);
         return driver;
       },
@@ -219,8 +234,20 @@ export class LiveSystem {
         });
         return { sellerOrderId, deliveryId: wanted('an order', posted).deliveryId };
       },
-      close: () => drivers.forEach((driver) => driver.close()),
+      close: () => {
+        drivers.forEach((driver) => driver.close());
+        watchers.forEach((socket) => void socket.disconnect());
+      },
     };
+  }
+
+  /** Records what this one hears. */
+  private async watch(audience: 'ops' | 'merchant', holder: Holder): Promise<{ disconnect(): unknown }> {
+    const token = await this.connections.login(holder);
+    const socket = connectEvents({ baseUrl: this.parts.apiUrl, token });
+    socket.onAny((event: string, body: unknown) => void this.heard[audience].push({ event, body }));
+    await new Promise<void>((resolve) => socket.once('connect', resolve));
+    return socket;
   }
 
   async close(): Promise<void> {

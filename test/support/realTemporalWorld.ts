@@ -12,10 +12,9 @@ import { pruneSent } from '../../adapters/postgres/outbox';
 import { createRunningDeliveries } from '../../adapters/temporal/runningDeliveries';
 import { createDispatcher } from '../../adapters/temporal/dispatcher';
 import { createAuditCheck } from '../../activities/sweeps/auditCheck';
+import { activitiesRunBy, type DeliveryActivities } from '../../activities/delivery';
 import type { AvailabilityService } from '../../services/availability';
 import { composeMessageHandler, composeServices } from '../../services/compose';
-import type { DeliveryActivities } from '../../activities/delivery';
-import type { EventInput, EventResult } from '../../services/deliveries/deliveryEvents';
 import { createLostDrivers } from '../../activities/sweeps/lostDrivers';
 import { createOpenRowsSweep } from '../../activities/sweeps/openRows';
 import type { Clock, Dispatcher } from '../../services/ports';
@@ -207,27 +206,8 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
 }
 
 function failingIn(outage: RealTemporalWorld['outage'], activities: DeliveryActivities): DeliveryActivities {
-  const store = (input: EventInput): Promise<EventResult> => {
+  return activitiesRunBy((input) => {
     if (outage.transactionsLeft-- > 0) throw new Error('the database is away');
     return activities[input.event.kind](input);
-  };
-  return {
-    lookForDriver: store,
-    lapseOffer: store,
-    giveUpSearch: store,
-    acceptOffer: store,
-    rejectOffer: store,
-    takeStep: store,
-    failDelivery: store,
-    cancelDelivery: store,
-    assignDriver: store,
-    releaseDriver: store,
-    readDelivery: store,
-    escalate: store,
-    handOver: store,
-    leaveDelivery: store,
-    rescueDelivery: store,
-    raisePay: store,
-    resumeSearch: store,
-  };
+  });
 }

@@ -1,6 +1,7 @@
 /** Changes to offers that several rules make. docs/behaviour.md#offers. */
 
 import { driverRoom, opsRoom } from '../../notices/message';
+import { type EventName } from '../../notices/realtimeEvents';
 import { endOffer, type OfferEnd, type OfferFacts, type OfferState } from '../offer';
 import { type ChangeSet, iso } from './changeSet';
 import { countOffer, announceRoom } from './drivers';
@@ -45,8 +46,16 @@ function announceEnd(
   changes: ChangeSet,
   { offerId, deliveryId, driverId, state, endReason }: OfferFacts,
 ): void {
+  if (state === 'LIVE') return;
   const body = { offerId, deliveryId, driverId, state, reason: endReason, at: iso(changes.now) };
   if (state === 'WITHDRAWN' || state === 'EXPIRED')
     changes.emit({ rooms: [driverRoom(driverId)], event: `OFFER_${state}`, body });
-  changes.emit({ rooms: [opsRoom(changes.delivery.cityId)], event: `offer_${state.toLowerCase()}`, body });
+  changes.emit({ rooms: [opsRoom(changes.delivery.cityId)], event: EVENT_FOR_OPS[state], body });
 }
+
+const EVENT_FOR_OPS = {
+  ACCEPTED: 'offer_accepted',
+  REJECTED: 'offer_rejected',
+  EXPIRED: 'offer_expired',
+  WITHDRAWN: 'offer_withdrawn',
+} as const satisfies Record<Exclude<OfferState, 'LIVE'>, EventName>;

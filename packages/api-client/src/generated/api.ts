@@ -7630,8 +7630,7 @@ export interface components {
             title: string;
             status: number;
             detail: string;
-            /** @description Stable; clients decide by it */
-            code: string;
+            code: components["schemas"]["ProblemCode"];
             instance: string;
             correlationId: string;
             errors?: {
@@ -7639,6 +7638,11 @@ export interface components {
                 message: string;
             }[];
         };
+        /**
+         * @description Stable; clients decide by it. Later versions may add codes
+         * @enum {string}
+         */
+        ProblemCode: "MALFORMED_REQUEST" | "INVALID_REQUEST" | "UNAUTHENTICATED" | "FORBIDDEN" | "NOT_FOUND" | "NO_SUCH_ROUTE" | "METHOD_NOT_ALLOWED" | "IDEMPOTENCY_CONFLICT" | "ALREADY_EXISTS" | "OFFER_EXPIRED" | "OFFER_WITHDRAWN" | "ALREADY_ANSWERED" | "PAY_NOT_RAISED" | "NOT_PICKED_UP" | "ILLEGAL_TRANSITION" | "CASE_RESOLVED" | "CASE_NEEDS_DECISION" | "DRIVER_OFF_DUTY" | "DRIVER_ON_BREAK" | "DRIVER_HAS_NO_ROOM" | "DRIVER_IN_OTHER_CITY" | "DRIVER_NOT_AVAILABLE" | "PUSH_OFF" | "FEATURE_OFF" | "FEATURE_KILLED" | "FEATURE_CHANGED" | "NOT_ON_BREAK" | "NOT_PAUSED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "REASON_NOT_ALLOWED" | "INVALID_DURATION" | "INVALID_SHIFT_END" | "INVALID_AREA" | "UNKNOWN_CITY" | "UNKNOWN_MERCHANT" | "WRONG_CURRENCY" | "TOO_MANY_REQUESTS" | "INTERNAL" | "NOT_ANSWERED_IN_TIME" | "UNAVAILABLE";
         V1Location: {
             lat: number;
             lng: number;
@@ -8120,7 +8124,6 @@ export interface components {
         DriverState: {
             /** Format: uuid */
             driverId: string;
-            offerVersion: number | null;
             availability: {
                 availability: components["schemas"]["Availability"];
                 /** Format: date-time */
@@ -8128,7 +8131,7 @@ export interface components {
                 reason: string | null;
                 pending: components["schemas"]["PendingAvailability"];
             };
-            /** @description As DELIVERY_OFFERED_V2 says it */
+            /** @description The live offer, as DELIVERY_OFFERED_V2 says it */
             offer: {
                 /** Format: uuid */
                 offerId: string;
@@ -8138,21 +8141,50 @@ export interface components {
                 driverId: string;
                 /** Format: date-time */
                 expiresAt: string;
-                offerPayload: {
-                    [key: string]: unknown;
-                };
+                offerPayload: components["schemas"]["OfferPayload"];
             } | null;
             deliveries: {
                 /** Format: uuid */
                 deliveryId: string;
                 /** Format: uuid */
                 assignmentId: string;
-                /** @enum {string} */
-                way: "OFFER" | "V1" | "MANUAL" | "HANDOVER";
+                way: components["schemas"]["AssignmentWay"];
                 status: components["schemas"]["DeliveryStatus"];
                 stops: components["schemas"]["CarriedStop"][];
             }[];
+            offerVersion: number | null;
         };
+        /** @description What the driver is shown of the delivery */
+        OfferPayload: {
+            /** @description ISO 4217 */
+            currency: string;
+            /** @description The name of the shop */
+            merchant: string;
+            /** @enum {string} */
+            parcelSize: "SMALL" | "MEDIUM" | "LARGE" | "XLARGE";
+            /** @description From pickup to drop-off */
+            distanceMeters: number;
+            /** Format: date-time */
+            readyAt: string;
+            pickup: {
+                address: string;
+                point: components["schemas"]["Point"];
+                notes: string | null;
+            };
+            dropoff: {
+                address: string;
+                point: components["schemas"]["Point"];
+            };
+            /** @description What the driver gets, bonus included */
+            payCents: number;
+            /** @description From the driver to the pickup */
+            toPickupMeters: number;
+        };
+        /**
+         * @description HANDOVER: the goods are taken over from another driver
+         * @enum {string}
+         */
+        AssignmentWay: "OFFER" | "V1" | "MANUAL" | "HANDOVER";
         /** @description In the order of the way. HANDOVER: where the goods are taken over from another driver. Leave out kinds that you do not know: there may be more */
         CarriedStop: {
             /** @enum {string} */

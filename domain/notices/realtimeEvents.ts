@@ -1,0 +1,277 @@
+/**
+ * Every event that goes over a socket: its audience and the schema of its body. Types of emits, the document at
+ * /asyncapi.json and the client's types are made from these. Names are never changed (docs/behaviour.md#realtime).
+ */
+
+import { z } from 'zod';
+import { PARCEL_SIZES } from '../driver/vehicles';
+import { FEATURES } from '../features/rollout';
+import { CASE_REASONS, CASE_RESOLUTIONS, CASE_STATES } from '../support/supportCase';
+import { ZONE_REASONS, ZONE_STATES } from '../zones/zoneHealth';
+import {
+  availability,
+  deliveryStatus,
+  instantText,
+  pendingAvailability,
+  point,
+  reasonCode,
+} from './wireFields';
+
+/** The roles that may connect. The token of the handshake says which one a socket has. */
+export const AUDIENCES = ['driver', 'ops', 'merchant'] as const;
+export type Audience = (typeof AUDIENCES)[number];
+
+const at = instantText.meta({ description: 'When it happened' });
+
+// ---- offers ----
+
+const offerIds = { offerId: z.uuid(), deliveryId: z.uuid(), driverId: z.uuid() };
+
+const offerPayload = z
+  .strictObject({
+    currency: z.string().meta({ description: 'ISO 4217' }),
+    merchant: z.string().meta({ description: 'The name of the shop' }),
+    parcelSize: z.enum(PARCEL_SIZES),
+    distanceMeters: z.int().meta({ description: 'From pickup to drop-off' }),
+    readyAt: instantText,
+    pickup: z.strictObject({ address: z.string(), point, notes: z.string().nullable() }),
+    dropoff: z.strictObject({ address: z.string(), point }),
+    payCents: z.int().meta({ description: 'What the driver gets, bonus included' }),
+    toPickupMeters: z.int().meta({ description: 'From the driver to the pickup' }),
+  })
+  .meta({ id: 'OfferPayload', description: 'What the driver is shown of the delivery' });
+
+const offer = z
+  .strictObject({ ...offerIds, expiresAt: instantText, offerPayload })
+  .meta({ id: 'Offer', description: 'An offer to this driver; it can be answered until it expires' });
+
+const offerEnd = z
+  .strictObject({
+    ...offerIds,
+    state: z.enum(['ACCEPTED', 'REJECTED', 'EXPIRED', 'WITHDRAWN']),
+    reason: z.string().nullable(),
+    at,
+  })
+  .meta({ id: 'OfferEnd' });
+
+const offerMade = z
+  .strictObject({ ...offerIds, expiresAt: instantText, kind: z.enum(['SINGLE', 'BROADCAST']) })
+  .meta({ id: 'OfferMade' });
+
+// ---- what a driver has ----
+
+const assignmentWay = z.enum(['OFFER', 'V1', 'MANUAL', 'HANDOVER']).meta({
+  id: 'AssignmentWay',
+  description: 'HANDOVER: the goods are taken over from another driver',
+});
+
+const carriedStop = z
+  .discriminatedUnion('kind', [
+    z.strictObject({
+      kind: z.enum(['PICKUP', 'DROPOFF']),
+      address: z.string(),
+      point,
+      contactName: z.string().nullable(),
+      contactPhone: z.string().nullable(),
+      notes: z.string().nullable(),
+    }),
+    z.strictObject({ kind: z.literal('HANDOVER'), address: z.string().nullable(), point }),
+  ])
+  .meta({
+    id: 'CarriedStop',
+    description:
+      'In the order of the way. HANDOVER: where the goods are taken over from another driver. ' +
+      'Leave out kinds that you do not know: there may be more',
+  });
+
+const driverState = z.strictObject({
+  driverId: z.uuid(),
+  availability: z.strictObject({
+    availability,
+    until: instantText.nullable(),
+    reason: z.string().nullable(),
+    pending: pendingAvailability.nullable(),
+  }),
+  offer: offer.nullable().meta({ description: 'The live offer, as DELIVERY_OFFERED_V2 says it' }),
+  deliveries: z.array(
+    z.strictObject({
+      deliveryId: z.uuid(),
+      assignmentId: z.uuid(),
+      way: assignmentWay,
+      status: deliveryStatus,
+      stops: z.array(carriedStop),
+    }),
+  ),
+});
+
+/** The state of a driver as HTTP answers it. STATE leaves out what the app understands: it said so itself. */
+export const driverStateView = driverState
+  .extend({ offerVersion: z.int().nullable() })
+  .meta({ id: 'DriverState' });
+export type DriverState = z.output<typeof driverStateView>;
+export type DriverStop = z.output<typeof carriedStop>;
+
+const assignedV1 = z.strictObject({ deliveryId: z.uuid(), driverId: z.uuid() }).meta({ id: 'AssignedV1' });
+
+const assigned = z
+  .strictObject({
+    deliveryId: z.uuid(),
+    driverId: z.uuid(),
+    assignmentId: z.uuid(),
+    way: assignmentWay,
+    meeting: z
+      .strictObject({ point, address: z.string().nullable() })
+      .nullable()
+      .meta({ description: 'Where the goods are taken over; null: at the pickup, or where they are' }),
+    at,
+  })
+  .meta({ id: 'Assigned' });
+
+const assignmentEnd = z
+  .strictObject({ deliveryId: z.uuid(), driverId: z.uuid(), reason: z.string(), at })
+  .meta({ id: 'AssignmentEnd' });
+
+const payRaised = z
+  .strictObject({
+    deliveryId: z.uuid(),
+    driverId: z.uuid(),
+    payCents: z.int().meta({ description: 'The whole pay, bonus included' }),
+    at,
+  })
+  .meta({ id: 'PayRaised' });
+
+const availabilityChanged = z
+  .strictObject({
+    driverId: z.uuid(),
+    availability,
+    until: instantText.nullable().meta({ description: 'When it ends by itself; null: it does not' }),
+    reason: z.string(),
+    at,
+  })
+  .meta({ id: 'AvailabilityChanged' });
+
+// ---- what ops and merchants watch ----
+
+const deliveryChange = z
+  .strictObject({
+    deliveryId: z.uuid(),
+    sellerOrderId: z.string(),
+    status: deliveryStatus,
+    driverId: z.uuid().nullable(),
+    reasonCode: reasonCode.nullable(),
+    at,
+  })
+  .meta({ id: 'DeliveryChange' });
+
+const deliveryDelayed = z
+  .strictObject({ deliveryId: z.uuid(), sellerOrderId: z.string(), at })
+  .meta({ id: 'DeliveryDelayed' });
+
+const escalationChanged = z
+  .strictObject({
+    escalationId: z.uuid(),
+    deliveryId: z.uuid(),
+    level: z.int().min(0).max(3),
+    state: z.enum(CASE_STATES),
+    reason: z.enum(CASE_REASONS),
+    driverId: z.uuid().nullable(),
+    resolution: z.enum(CASE_RESOLUTIONS).nullable(),
+    at,
+  })
+  .meta({ id: 'EscalationChanged' });
+
+const featureChanged = z
+  .strictObject({
+    feature: z.enum(FEATURES),
+    enabled: z.boolean().nullable().meta({ description: 'Null: as the environment says' }),
+    percent: z.number().nullable(),
+    cities: z.array(z.string()).readonly().nullable().meta({ description: 'Null: all cities' }),
+  })
+  .meta({ id: 'FeatureChanged' });
+
+const zoneHealthChanged = z
+  .strictObject({
+    cityId: z.string(),
+    zoneId: z.string().nullable().meta({ description: 'Null: what lies in no zone' }),
+    state: z.enum(ZONE_STATES),
+    before: z.enum(ZONE_STATES),
+    reasons: z.array(z.strictObject({ code: z.enum(ZONE_REASONS), words: z.string() })),
+    computedAt: instantText,
+  })
+  .meta({ id: 'ZoneHealthChanged' });
+
+// ---- the events ----
+
+type EventKind = { to: readonly Audience[]; summary: string; body: z.ZodObject };
+
+/** What the service sends. An event may come twice; a client that is away misses it. */
+export const REALTIME_EVENTS = {
+  STATE: {
+    to: ['driver'],
+    summary: 'Everything the driver has now; sent on every connection',
+    body: driverState.meta({ id: 'State' }),
+  },
+  DELIVERY_OFFERED_V2: { to: ['driver'], summary: 'A delivery is offered', body: offer },
+  OFFER_EXPIRED: { to: ['driver'], summary: 'The offer was not answered in time', body: offerEnd },
+  OFFER_WITHDRAWN: { to: ['driver'], summary: 'The offer is no longer there to answer', body: offerEnd },
+  DELIVERY_ASSIGNED: {
+    to: ['driver'],
+    summary: 'The driver has a delivery, as apps of v1 know it',
+    body: assignedV1,
+  },
+  DELIVERY_ASSIGNED_V2: { to: ['driver'], summary: 'The driver has a delivery', body: assigned },
+  DELIVERY_UNASSIGNED: {
+    to: ['driver'],
+    summary: 'The delivery was taken from the driver',
+    body: assignmentEnd,
+  },
+  DELIVERY_CANCELLED: { to: ['driver'], summary: 'The delivery was cancelled', body: assignmentEnd },
+  PAY_RAISED: { to: ['driver'], summary: 'The pay of a delivery in hand was raised', body: payRaised },
+  AVAILABILITY_CHANGED: {
+    to: ['driver', 'ops'],
+    summary: 'The availability of a driver changed',
+    body: availabilityChanged,
+  },
+  delivery_created: { to: ['ops', 'merchant'], summary: 'An order was taken', body: deliveryChange },
+  delivery_changed: {
+    to: ['ops', 'merchant'],
+    summary: 'The delivery has another status or driver; merchants are not told of offers and losses',
+    body: deliveryChange,
+  },
+  delivery_delayed: { to: ['merchant'], summary: 'No driver was found for long', body: deliveryDelayed },
+  offer_created: { to: ['ops'], summary: 'A driver is asked', body: offerMade },
+  offer_accepted: { to: ['ops'], summary: 'A driver accepted', body: offerEnd },
+  offer_rejected: { to: ['ops'], summary: 'A driver rejected', body: offerEnd },
+  offer_expired: { to: ['ops'], summary: 'A driver did not answer in time', body: offerEnd },
+  offer_withdrawn: { to: ['ops'], summary: 'An offer was withdrawn', body: offerEnd },
+  escalation_changed: {
+    to: ['ops'],
+    summary: 'A case of the support queue changed',
+    body: escalationChanged,
+  },
+  FEATURE_CHANGED: { to: ['ops'], summary: 'A feature was switched; sent to all ops', body: featureChanged },
+  zone_health_changed: { to: ['ops'], summary: 'The health of a zone changed', body: zoneHealthChanged },
+} as const satisfies Record<string, EventKind>;
+
+export type EventName = keyof typeof REALTIME_EVENTS;
+export type EventBody<E extends EventName> = z.output<(typeof REALTIME_EVENTS)[E]['body']>;
+
+/** The payload of an offer; `pay` and distance depend on who is asked, the rest on the delivery alone. */
+export type OfferPayload = z.output<typeof offerPayload>;
+export type ShownDelivery = Omit<OfferPayload, 'payCents' | 'toPickupMeters'>;
+
+type MessageKind = { from: readonly Audience[]; summary: string; body: z.ZodObject; reply: z.ZodObject };
+
+/** What a client may say. All else goes by HTTP. */
+export const CLIENT_MESSAGES = {
+  OFFER_SEEN: {
+    from: ['driver'],
+    summary: 'The app shows the offer',
+    body: z.strictObject({ offerId: z.uuid() }).meta({ id: 'OfferSeen' }),
+    reply: z
+      .strictObject({ noted: z.boolean().meta({ description: 'False: noted before, or not theirs' }) })
+      .meta({ id: 'Noted' }),
+  },
+} as const satisfies Record<string, MessageKind>;
+
+export type MessageName = keyof typeof CLIENT_MESSAGES;

@@ -1,0 +1,344 @@
+/** Generated from the API's schemas by `npm run api:types`; do not edit. */
+export type paths = Record<string, never>;
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        State: {
+            /** Format: uuid */
+            driverId: string;
+            availability: {
+                availability: components["schemas"]["Availability"];
+                /** Format: date-time */
+                until: string | null;
+                reason: string | null;
+                pending: components["schemas"]["PendingAvailability"];
+            };
+            /** @description The live offer, as DELIVERY_OFFERED_V2 says it */
+            offer: {
+                /** Format: uuid */
+                offerId: string;
+                /** Format: uuid */
+                deliveryId: string;
+                /** Format: uuid */
+                driverId: string;
+                /** Format: date-time */
+                expiresAt: string;
+                offerPayload: components["schemas"]["OfferPayload"];
+            } | null;
+            deliveries: {
+                /** Format: uuid */
+                deliveryId: string;
+                /** Format: uuid */
+                assignmentId: string;
+                way: components["schemas"]["AssignmentWay"];
+                status: components["schemas"]["DeliveryStatus"];
+                stops: components["schemas"]["CarriedStop"][];
+            }[];
+        };
+        /** @enum {string} */
+        Availability: "AVAILABLE" | "BUSY" | "OFFLINE" | "ON_BREAK" | "PAUSED" | "SHIFT_ENDED";
+        /** @description What begins when the present work ends */
+        PendingAvailability: {
+            /** @enum {string} */
+            kind: "BREAK";
+            minutes: number;
+            reason: string | null;
+        } | {
+            /** @enum {string} */
+            kind: "PAUSE";
+            minutes: number | null;
+            reason: string | null;
+        } | {
+            /** @enum {string} */
+            kind: "SHIFT_END";
+        } | {
+            /** @enum {string} */
+            kind: "OFFLINE";
+        } | null;
+        /** @description What the driver is shown of the delivery */
+        OfferPayload: {
+            /** @description ISO 4217 */
+            currency: string;
+            /** @description The name of the shop */
+            merchant: string;
+            /** @enum {string} */
+            parcelSize: "SMALL" | "MEDIUM" | "LARGE" | "XLARGE";
+            /** @description From pickup to drop-off */
+            distanceMeters: number;
+            /** Format: date-time */
+            readyAt: string;
+            pickup: {
+                address: string;
+                point: components["schemas"]["Point"];
+                notes: string | null;
+            };
+            dropoff: {
+                address: string;
+                point: components["schemas"]["Point"];
+            };
+            /** @description What the driver gets, bonus included */
+            payCents: number;
+            /** @description From the driver to the pickup */
+            toPickupMeters: number;
+        };
+        /** @description WGS 84, in degrees */
+        Point: {
+            lat: number;
+            lng: number;
+        };
+        /**
+         * @description HANDOVER: the goods are taken over from another driver
+         * @enum {string}
+         */
+        AssignmentWay: "OFFER" | "V1" | "MANUAL" | "HANDOVER";
+        /** @enum {string} */
+        DeliveryStatus: "PENDING" | "SEARCHING" | "OFFERED" | "ASSIGNED" | "AT_PICKUP" | "PICKED_UP" | "AT_DROPOFF" | "DELIVERED" | "CANCELLED" | "FAILED" | "RETURNING" | "RETURNED";
+        /** @description In the order of the way. HANDOVER: where the goods are taken over from another driver. Leave out kinds that you do not know: there may be more */
+        CarriedStop: {
+            /** @enum {string} */
+            kind: "PICKUP" | "DROPOFF";
+            address: string;
+            point: components["schemas"]["Point"];
+            contactName: string | null;
+            contactPhone: string | null;
+            notes: string | null;
+        } | {
+            /** @enum {string} */
+            kind: "HANDOVER";
+            address: string | null;
+            point: components["schemas"]["Point"];
+        };
+        /** @description An offer to this driver; it can be answered until it expires */
+        Offer: {
+            /** Format: uuid */
+            offerId: string;
+            /** Format: uuid */
+            deliveryId: string;
+            /** Format: uuid */
+            driverId: string;
+            /** Format: date-time */
+            expiresAt: string;
+            offerPayload: components["schemas"]["OfferPayload"];
+        };
+        OfferEnd: {
+            /** Format: uuid */
+            offerId: string;
+            /** Format: uuid */
+            deliveryId: string;
+            /** Format: uuid */
+            driverId: string;
+            /** @enum {string} */
+            state: "ACCEPTED" | "REJECTED" | "EXPIRED" | "WITHDRAWN";
+            reason: string | null;
+            /**
+             * Format: date-time
+             * @description When it happened
+             */
+            at: string;
+        };
+        AssignedV1: {
+            /** Format: uuid */
+            deliveryId: string;
+            /** Format: uuid */
+            driverId: string;
+        };
+        Assigned: {
+            /** Format: uuid */
+            deliveryId: string;
+            /** Format: uuid */
+            driverId: string;
+            /** Format: uuid */
+            assignmentId: string;
+            way: components["schemas"]["AssignmentWay"];
+            /** @description Where the goods are taken over; null: at the pickup, or where they are */
+            meeting: {
+                point: components["schemas"]["Point"];
+                address: string | null;
+            } | null;
+            /**
+             * Format: date-time
+             * @description When it happened
+             */
+            at: string;
+        };
+        AssignmentEnd: {
+            /** Format: uuid */
+            deliveryId: string;
+            /** Format: uuid */
+            driverId: string;
+            reason: string;
+            /**
+             * Format: date-time
+             * @description When it happened
+             */
+            at: string;
+        };
+        PayRaised: {
+            /** Format: uuid */
+            deliveryId: string;
+            /** Format: uuid */
+            driverId: string;
+            /** @description The whole pay, bonus included */
+            payCents: number;
+            /**
+             * Format: date-time
+             * @description When it happened
+             */
+            at: string;
+        };
+        AvailabilityChanged: {
+            /** Format: uuid */
+            driverId: string;
+            availability: components["schemas"]["Availability"];
+            /**
+             * Format: date-time
+             * @description When it ends by itself; null: it does not
+             */
+            until: string | null;
+            reason: string;
+            /**
+             * Format: date-time
+             * @description When it happened
+             */
+            at: string;
+        };
+        DeliveryChange: {
+            /** Format: uuid */
+            deliveryId: string;
+            sellerOrderId: string;
+            status: components["schemas"]["DeliveryStatus"];
+            /** Format: uuid */
+            driverId: string | null;
+            /** @enum {string|null} */
+            reasonCode: "MERCHANT_CANCELLED" | "CUSTOMER_CANCELLED" | "OPS_CANCELLED" | "NO_DRIVER" | "MERCHANT_CLOSED" | "MERCHANT_NOT_READY" | "NOT_AT_HOME" | "WRONG_ADDRESS" | "REFUSED" | "DAMAGED" | "VEHICLE_BREAKDOWN" | "OTHER" | null;
+            /**
+             * Format: date-time
+             * @description When it happened
+             */
+            at: string;
+        };
+        DeliveryDelayed: {
+            /** Format: uuid */
+            deliveryId: string;
+            sellerOrderId: string;
+            /**
+             * Format: date-time
+             * @description When it happened
+             */
+            at: string;
+        };
+        OfferMade: {
+            /** Format: uuid */
+            offerId: string;
+            /** Format: uuid */
+            deliveryId: string;
+            /** Format: uuid */
+            driverId: string;
+            /** Format: date-time */
+            expiresAt: string;
+            /** @enum {string} */
+            kind: "SINGLE" | "BROADCAST";
+        };
+        EscalationChanged: {
+            /** Format: uuid */
+            escalationId: string;
+            /** Format: uuid */
+            deliveryId: string;
+            level: number;
+            /** @enum {string} */
+            state: "OPEN" | "ACKNOWLEDGED" | "RESOLVED";
+            /** @enum {string} */
+            reason: "UNASSIGNED" | "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | "PINNED_DRIVER_SILENT" | "PINNED_DRIVER_STANDS_STILL" | "CARRIER_SILENT" | "CARRIER_BROKE_DOWN" | "CARRIER_GAVE_UP";
+            /** Format: uuid */
+            driverId: string | null;
+            /** @enum {string|null} */
+            resolution: "ASSIGNED" | "CLOSED" | "SEARCH_RESUMED" | "STEP_TAKEN" | "HANDED_OVER" | "RELEASED" | "HEARD_AGAIN" | "BY_OPS" | null;
+            /**
+             * Format: date-time
+             * @description When it happened
+             */
+            at: string;
+        };
+        FeatureChanged: {
+            /** @enum {string} */
+            feature: "driver_offers" | "availability_states" | "escalation" | "auto_reassignment" | "eta" | "batch_matching";
+            /** @description Null: as the environment says */
+            enabled: boolean | null;
+            percent: number | null;
+            /** @description Null: all cities */
+            cities: string[] | null;
+        };
+        ZoneHealthChanged: {
+            cityId: string;
+            /** @description Null: what lies in no zone */
+            zoneId: string | null;
+            /** @enum {string} */
+            state: "OK" | "STRAINED" | "CRITICAL";
+            /** @enum {string} */
+            before: "OK" | "STRAINED" | "CRITICAL";
+            reasons: {
+                /** @enum {string} */
+                code: "LEVEL_3" | "WAITING_VERY_LONG" | "NO_FREE_DRIVERS" | "LEVEL_2" | "LEVEL_1" | "WAITING_LONG" | "DRIVERS_SHORT" | "ACCEPTANCE_LOW" | "CASES_MANY";
+                words: string;
+            }[];
+            /** Format: date-time */
+            computedAt: string;
+        };
+        OfferSeen: {
+            /** Format: uuid */
+            offerId: string;
+        };
+        Noted: {
+            /** @description False: noted before, or not theirs */
+            noted: boolean;
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export type operations = Record<string, never>;
+/** The bodies of events, by audience. */
+export interface EventsByAudience {
+    driver: {
+        STATE: components["schemas"]["State"];
+        DELIVERY_OFFERED_V2: components["schemas"]["Offer"];
+        OFFER_EXPIRED: components["schemas"]["OfferEnd"];
+        OFFER_WITHDRAWN: components["schemas"]["OfferEnd"];
+        DELIVERY_ASSIGNED: components["schemas"]["AssignedV1"];
+        DELIVERY_ASSIGNED_V2: components["schemas"]["Assigned"];
+        DELIVERY_UNASSIGNED: components["schemas"]["AssignmentEnd"];
+        DELIVERY_CANCELLED: components["schemas"]["AssignmentEnd"];
+        PAY_RAISED: components["schemas"]["PayRaised"];
+        AVAILABILITY_CHANGED: components["schemas"]["AvailabilityChanged"];
+    };
+    ops: {
+        AVAILABILITY_CHANGED: components["schemas"]["AvailabilityChanged"];
+        delivery_created: components["schemas"]["DeliveryChange"];
+        delivery_changed: components["schemas"]["DeliveryChange"];
+        offer_created: components["schemas"]["OfferMade"];
+        offer_accepted: components["schemas"]["OfferEnd"];
+        offer_rejected: components["schemas"]["OfferEnd"];
+        offer_expired: components["schemas"]["OfferEnd"];
+        offer_withdrawn: components["schemas"]["OfferEnd"];
+        escalation_changed: components["schemas"]["EscalationChanged"];
+        FEATURE_CHANGED: components["schemas"]["FeatureChanged"];
+        zone_health_changed: components["schemas"]["ZoneHealthChanged"];
+    };
+    merchant: {
+        delivery_created: components["schemas"]["DeliveryChange"];
+        delivery_changed: components["schemas"]["DeliveryChange"];
+        delivery_delayed: components["schemas"]["DeliveryDelayed"];
+    };
+}
+/** What clients of each audience may send. */
+export interface MessagesByAudience {
+    driver: {
+        OFFER_SEEN: (body: components["schemas"]["OfferSeen"], acknowledge: (reply: components["schemas"]["Noted"]) => void) => void;
+    };
+    ops: Record<never, never>;
+    merchant: Record<never, never>;
+}

@@ -12,7 +12,7 @@ import { answerFromRow } from '../services/deliveries/deliveryEvents';
 import { commonChecks, composeAdapters } from '../adapters/compose';
 import { createFeatureClient } from '../adapters/openfeature/featureClient';
 import { connectPostgres, poolReader } from '../adapters/postgres/database';
-import { createFeatureNews } from '../adapters/redis/featureNews';
+import { createFeatureChangeChannel } from '../adapters/redis/featureChangeChannel';
 import { composeRelayedServices, startFeatures } from '../services/compose';
 import { createFeatureService } from '../services/features/featureService';
 import type { DriverMap } from '../services/ports';
@@ -46,8 +46,8 @@ async function main(): Promise<void> {
   const client = new Client({ connection, namespace: temporal.namespace });
 
   const clock = Date.now;
-  const news = createFeatureNews(redis, log);
-  const features = await startFeatures({ db, news, environment: settings.features, clock, log });
+  const changeChannel = createFeatureChangeChannel(redis, log);
+  const features = await startFeatures({ db, changeChannel, environment: settings.features, clock, log });
   const adapters = composeAdapters({ db, redis, client, settings, clock, log });
   const { services, relay } = composeRelayedServices({
     ...adapters,
@@ -79,7 +79,7 @@ async function main(): Promise<void> {
       features: createFeatureService({
         db,
         registry: features,
-        news,
+        changeChannel,
         client: createFeatureClient(features),
         clock,
         log,

@@ -298,11 +298,11 @@ describe('what others are shown of it', () => {
   async function eventful(): Promise<Scene> {
     const scene = await Scene.set(world, [{}, {}, {}, {}]);
     const { offerId, driverId } = await scene.offered();
-    await scene.tell({ kind: 'rejectOffer', offerId, driverId, reason: 'TOO_FAR' });
+    await scene.send({ kind: 'rejectOffer', offerId, driverId, reason: 'TOO_FAR' });
     await scene.accepted(1);
     await act(scene, 'leave', { reason: 'EMERGENCY' }, driver(scene.driver(1))).expect(200);
     await act(scene, 'raise-pay', { bonusCents: 300, why: 'rain' }).expect(200);
-    await scene.tell({ kind: 'escalate' }, Date.now() + 35 * 60_000);
+    await scene.send({ kind: 'escalate' }, Date.now() + 35 * 60_000);
     await act(scene, 'assign', { driverId: scene.driver(2), why: 'knows the way' }).expect(200);
     await scene.step('arriveAtPickup', scene.driver(2));
     await scene.step('pickUp', scene.driver(2));

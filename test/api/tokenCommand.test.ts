@@ -72,10 +72,10 @@ describe('npm run token', () => {
   });
 
   it.each([
-    [[], /A token for whom\?/],
+    [[], /Name a role/],
     [['king'], /There is no role "king"/],
     [['driver'], /Which driver\?/],
-    [['customer', 'kim'], /named by the id of their delivery/],
+    [['customer', 'kim'], /Name a customer by the id of their delivery/],
   ])('%j is refused with what the command takes', async (words, message) => {
     const { stdout, stderr, code } = await token(words);
     expect([stdout, code]).toEqual(['', 2]);
@@ -92,7 +92,7 @@ describe('npm run token', () => {
   it('prints no token that the service does not take', async () => {
     const { stdout, stderr, code } = await token(['ops'], { JWT_LOCAL_KEY: KEY.toUpperCase() });
     expect([stdout, code]).toEqual(['', 1]);
-    expect(stderr).toContain('does not take tokens signed with the local key');
+    expect(stderr).toContain('does not accept tokens signed with the local key');
   });
 
   it('needs a running service for a name, and only then', async () => {

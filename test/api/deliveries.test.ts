@@ -191,7 +191,7 @@ describe('handing over an order', () => {
 
   it('by ops names the merchant, who must exist', async () => {
     const { body: unnamed } = await world.as(ops()).post('/v2/deliveries', order()).expect(400);
-    expect(unnamed.errors).toEqual([{ path: 'merchantId', message: 'is needed from ops' }]);
+    expect(unnamed.errors).toEqual([{ path: 'merchantId', message: 'is required for ops' }]);
     const { body: unknown } = await world
       .as(ops())
       .post('/v2/deliveries', order({ merchantId: 'nobody' }))

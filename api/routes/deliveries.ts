@@ -170,7 +170,7 @@ export function deliveryEndpoints(deps: ApiDeps): Endpoint[] {
       params: byId,
       query: NOTHING,
       replies: {
-        200: { description: 'From the record, while it runs and after', schema: deliveryDetailView },
+        200: { description: 'The delivery, open or closed', schema: deliveryDetailView },
       },
       handle: async ({ caller, params }) => {
         const row = await findDelivery(deps.read, caller, params.id);

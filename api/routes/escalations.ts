@@ -6,13 +6,18 @@ import type { ApiDeps } from '../deps';
 import { type Call, type Endpoint, get, NOTHING, post, type Reply } from '../http/endpoint';
 import { instant, iso, limit, line, slug, uuid } from '../http/fields';
 import { Problem } from '../http/problems';
-import { type EscalationRow, findEscalation, listEscalations, type QueuePlace } from '../queries/escalations';
+import {
+  type EscalationRow,
+  findEscalation,
+  listEscalations,
+  type QueuePosition,
+} from '../queries/escalations';
 import { escalationListView, escalationView, showEscalation } from '../views/escalation';
 
 const queueCursor = z
   .string()
   .max(96)
-  .transform((text, context): QueuePlace => {
+  .transform((text, context): QueuePosition => {
     const [level, openedAt, id, ...rest] = Buffer.from(text, 'base64url').toString('utf8').split('/');
     const place = z
       .object({ level: z.coerce.number().int().min(0).max(3), openedAt: instant, id: uuid })
@@ -22,7 +27,7 @@ const queueCursor = z
     return z.NEVER;
   });
 
-function queueCursorOf({ level, openedAt, id }: QueuePlace): string {
+function queueCursorOf({ level, openedAt, id }: QueuePosition): string {
   return Buffer.from(`${level}/${iso(openedAt)}/${id}`).toString('base64url');
 }
 

@@ -357,9 +357,9 @@ describe('the case of a delivery', () => {
     ).body;
     expect(assignments.map(({ why }) => why.at(-1))).toEqual([
       expect.stringContaining('was number 1'),
-      'Ops chose this driver by hand.',
+      'Ops assigned this driver by hand.',
       'Ops had the goods handed over to this driver: a flat tyre.',
-      'What was kept of this choice cannot be put into words.',
+      'The stored data of this choice has an older format and cannot be explained.',
     ]);
   });
 

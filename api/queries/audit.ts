@@ -1,6 +1,6 @@
 import { Prisma, type PrismaClient } from '../../prisma/client/client';
 import type { Caller } from '../auth/caller';
-import type { TimedPlace } from '../http/fields';
+import type { TimedPosition } from '../http/fields';
 
 /** Filters of the audit trail. Instants are epoch ms; `since` is inclusive, `until` exclusive. */
 export type AuditFilters = {
@@ -29,7 +29,7 @@ export function listAuditEntries(
   db: PrismaClient,
   caller: Caller,
   filters: AuditFilters,
-  page: { after?: TimedPlace; limit: number },
+  page: { after?: TimedPosition; limit: number },
 ): Promise<AuditEntryRow[]> {
   return db.$queryRaw<AuditEntryRow[]>(auditQuery(caller, filters, page));
 }
@@ -38,7 +38,7 @@ export function listAuditEntries(
 export function auditQuery(
   caller: Caller,
   filters: AuditFilters,
-  { after, limit }: { after?: TimedPlace; limit: number },
+  { after, limit }: { after?: TimedPosition; limit: number },
 ): Prisma.Sql {
   const { deliveryId, driverId, order, actor, kind } = filters;
   const named = [
@@ -78,7 +78,7 @@ function cityIn(cities: string[]): Prisma.Sql {
 }
 
 /** The cursor is compared twice, since PostgreSQL prunes no partition by the comparison of a pair. */
-function timeOf({ since, until }: AuditFilters, after: TimedPlace | undefined): Prisma.Sql[] {
+function timeOf({ since, until }: AuditFilters, after: TimedPosition | undefined): Prisma.Sql[] {
   return [
     ...(since === undefined ? [] : [Prisma.sql`at >= ${new Date(since)}`]),
     ...(until === undefined ? [] : [Prisma.sql`at < ${new Date(until)}`]),

@@ -151,7 +151,7 @@ async function leave(
     payload,
     updateId,
     isSettled: isOver,
-    firstAnswerUnder: request.hasKey ? updateId : null,
+    firstUpdateId: request.hasKey ? updateId : null,
   });
   return replyTo(deps.read, caller, delivery.deliveryId, answer);
 }

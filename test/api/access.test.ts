@@ -74,7 +74,7 @@ describe('a token', () => {
 
   it('is of no use for what is for other roles', async () => {
     const { body } = await world.as(merchant('bakery')).post('/v2/drivers', {}).expect(403);
-    expect(body).toMatchObject({ code: 'FORBIDDEN', detail: 'only for: ops' });
+    expect(body).toMatchObject({ code: 'FORBIDDEN', detail: 'allowed roles: ops' });
   });
 });
 

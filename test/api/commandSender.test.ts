@@ -128,7 +128,7 @@ describe('the answer of a workflow', () => {
 
   describe('to a wish with a key that the row refuses by now', () => {
     const REFUSED: Answer = { refused: 'ILLEGAL_TRANSITION', detail: 'the delivery is DELIVERED' };
-    const REPEATED = { ...SENDING, isSettled: true, firstAnswerUnder: 'key-1' };
+    const REPEATED = { ...SENDING, isSettled: true, firstUpdateId: 'key-1' };
 
     it('is the first one, which is looked up and asked of nobody', async () => {
       const { commands, asked, recalled } = world([grpc(14), ACCEPTED], { row: REFUSED });
@@ -154,7 +154,7 @@ describe('the answer of a workflow', () => {
 
     it('is the refusal at once where it has no key', async () => {
       const { commands, recalled } = world([ACCEPTED], { row: REFUSED });
-      expect(await commands.send({ ...REPEATED, firstAnswerUnder: null })).toEqual(REFUSED);
+      expect(await commands.send({ ...REPEATED, firstUpdateId: null })).toEqual(REFUSED);
       expect(recalled).toEqual([]);
     });
   });

@@ -145,7 +145,7 @@ describe('asking a real Temporal', () => {
         command,
         payload,
         isSettled,
-        firstAnswerUnder: updateId,
+        firstUpdateId: updateId,
       });
     const assign = (updateId: string, isSettled = false) =>
       ask(

@@ -146,7 +146,7 @@ function withdrawOffer(
 }
 
 /**
- * OFFLINE as soon as this work is over. Other deliveries that count on the driver are told, and release them.
+ * OFFLINE as soon as this work is over. The driver's other deliveries are notified, and release them.
  */
 function endDuty(changes: ChangeSet, driverId: string): void {
   const request = { kind: 'set', availability: 'OFFLINE', carrying: 'AFTER_PICKUP' } as const;

@@ -43,8 +43,8 @@ export type SupportCases = {
 export function createSupportCases(deps: SupportCasesDeps): SupportCases {
   return {
     acknowledge: (caseId, { by, correlationId }) =>
-      change(deps, caseId, { by, note: null, correlationId }, ({ open, isTakenOn, delivery, now }) =>
-        acknowledgeCase(open, delivery, { by, now, isTakenOn }),
+      change(deps, caseId, { by, note: null, correlationId }, ({ open, wasAcknowledged, delivery, now }) =>
+        acknowledgeCase(open, delivery, { by, now, wasAcknowledged }),
       ),
     resolve: (caseId, { by, resolution, note, correlationId }) =>
       change(deps, caseId, { by, note, correlationId }, ({ open, delivery, now }) =>
@@ -54,8 +54,8 @@ export function createSupportCases(deps: SupportCasesDeps): SupportCases {
 }
 
 type Asked = { by: Actor; note: string | null; correlationId: string };
-/** `open` is null if the case is resolved. `isTakenOn` is true if it is acknowledged. */
-type Case = { open: CaseFacts | null; isTakenOn: boolean; delivery: DeliveryFacts; now: number };
+/** `open`: null where it is resolved. `wasAcknowledged`: somebody acknowledged it. */
+type Case = { open: CaseFacts | null; wasAcknowledged: boolean; delivery: DeliveryFacts; now: number };
 type Decide = (found: Case) => CaseDecision;
 
 async function change(
@@ -91,7 +91,7 @@ async function decideAndWrite(
   const now = clock();
   const decision = decide({
     open: open?.caseId === caseId ? open : null,
-    isTakenOn: acknowledgedBy !== null,
+    wasAcknowledged: acknowledgedBy !== null,
     delivery: delivery.facts,
     now,
   });

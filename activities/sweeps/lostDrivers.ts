@@ -1,7 +1,12 @@
 import { v7 as newCorrelationId } from 'uuid';
 import { type Actor } from '../../domain/delivery/status';
 import { isIngestOutage, type LossLimits } from '../../domain/driver/loss';
-import { type Seen, type SeenLoss, watchDriver, type WatchedDriver } from '../../domain/driver/lossWatch';
+import {
+  type LossFindings,
+  type DetectedLoss,
+  watchDriver,
+  type WatchedDriver,
+} from '../../domain/driver/lossWatch';
 import { type Message } from '../../domain/notices/message';
 import { type TravelModel } from '../../domain/geo/places';
 import { type Database } from '../../adapters/postgres/database';
@@ -83,7 +88,7 @@ export function createLostDrivers(deps: LostDriversDeps): LostDrivers {
  * The on-duty drivers of a city: how many there are, how many are silent, how many of these are known to ops,
  * and the losses.
  */
-type City = { working: number; silent: number; knownSilent: number; losses: SeenLoss[] };
+type City = { working: number; silent: number; knownSilent: number; losses: DetectedLoss[] };
 type Cities = ReadonlyMap<string, City>;
 
 async function watchAll(
@@ -100,7 +105,7 @@ async function watchAll(
       seen.flatMap(({ progress }) => progress),
     );
     for (const each of seen) count(cities, each);
-    silenceOver.push(...seen.flatMap(({ heardAgain }) => heardAgain));
+    silenceOver.push(...seen.flatMap((findings) => findings.silenceOver));
   }
   showSilentShares(new Map([...cities].map(([cityId, { working, silent }]) => [cityId, silent / working])));
   return { cities, silenceOver, isIngestDown: now - watch.ingestUpSince < deps.limits.silentMs };
@@ -122,17 +127,17 @@ async function* dutyPages({ db, map }: LostDriversDeps): AsyncGenerator<WatchedD
 function withLatestFix(driver: WatchedDriver, view: MapView | undefined): WatchedDriver {
   const fix = view?.entry?.lastFix ?? null;
   if (fix === null) return driver;
-  const { heardAt, place } = driver;
+  const { lastSeenAt, place } = driver;
   return {
     ...driver,
-    heardAt: Math.max(fix.receivedAt, heardAt ?? fix.receivedAt),
+    lastSeenAt: Math.max(fix.receivedAt, lastSeenAt ?? fix.receivedAt),
     place: place !== null && place.receivedAt > fix.receivedAt ? place : fix,
   };
 }
 
 function count(
   cities: Map<string, City>,
-  { cityId, isSilent, isKnownSilent, losses }: Seen & { cityId: string },
+  { cityId, isSilent, isKnownSilent, losses }: LossFindings & { cityId: string },
 ): void {
   const city = cities.get(cityId) ?? { working: 0, silent: 0, knownSilent: 0, losses: [] };
   city.working++;
@@ -171,7 +176,7 @@ function withhold({ log }: LostDriversDeps, faulty: readonly (readonly [string, 
 
 async function reportLosses(
   { db, notifyRelay }: LostDriversDeps,
-  losses: readonly SeenLoss[],
+  losses: readonly DetectedLoss[],
 ): Promise<number> {
   const reported = await enqueueLosses(db, losses);
   for (const { why } of reported) lossesDetected.inc({ why });

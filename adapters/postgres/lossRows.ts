@@ -1,7 +1,7 @@
 import { v7 as newCorrelationId } from 'uuid';
 import { type DeliveryStatus } from '../../domain/delivery/status';
 import { type Progress } from '../../domain/driver/loss';
-import { type SeenLoss, type WatchedDriver, type WatchedJob } from '../../domain/driver/lossWatch';
+import { type DetectedLoss, type WatchedDriver, type WatchedJob } from '../../domain/driver/lossWatch';
 import { type Message } from '../../domain/notices/message';
 import { type CaseReason } from '../../domain/support/supportCase';
 import { type VehicleKind } from '../../domain/driver/vehicles';
@@ -66,7 +66,7 @@ export async function readWatched(
     const driver = drivers.get(row.id) ?? { ...driverOf(row), jobs: [] };
     if (row.assignment_id !== null) {
       driver.jobs.push(jobOf(row));
-      driver.heardAt = later(driver.heardAt, msOf(row.stepped_at));
+      driver.lastSeenAt = later(driver.lastSeenAt, msOf(row.stepped_at));
     }
     drivers.set(row.id, driver);
   }
@@ -91,7 +91,7 @@ function driverOf({
     cityId: city_id,
     vehicle: vehicle_kind,
     idleSince: msOf(idle_since),
-    heardAt: msOf(last_fix_at),
+    lastSeenAt: msOf(last_fix_at),
     place,
   };
 }
@@ -176,7 +176,7 @@ export async function storeSilentCities(
  * other is added.
  * @returns the losses that were enqueued
  */
-export async function enqueueLosses(db: Database, losses: readonly SeenLoss[]): Promise<SeenLoss[]> {
+export async function enqueueLosses(db: Database, losses: readonly DetectedLoss[]): Promise<DetectedLoss[]> {
   if (losses.length === 0) return [];
   return db.$transaction(async (tx) => {
     const waiting = await tx.$queryRaw<{ assignmentId: string }[]>`

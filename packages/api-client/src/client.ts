@@ -23,9 +23,15 @@ const PATIENCE_MS = 30_000;
  * that takes an Idempotency-Key gets one, the same for all its tries.
  * @returns a client whose calls throw ServiceUnavailableError where no answer came
  */
-export function createApiClient({ baseUrl, token, ...options }: ApiClientOptions): ApiClient {
+export function createApiClient({
+  baseUrl,
+  token,
+  tryTimeoutMs = TRY_TIMEOUT_MS,
+  patienceMs = PATIENCE_MS,
+  ...options
+}: ApiClientOptions): ApiClient {
   const repeatable = new WeakSet<Request>();
-  const retries: RetryOptions = { tryTimeoutMs: TRY_TIMEOUT_MS, patienceMs: PATIENCE_MS, ...options };
+  const retries: RetryOptions = { ...options, tryTimeoutMs, patienceMs };
   const client = createClient<paths>({
     baseUrl,
     fetch: (request) =>

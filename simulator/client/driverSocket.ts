@@ -3,7 +3,7 @@ import type { Point } from '../../domain/geo/places';
 import type { OfferView } from './service';
 
 /** What a driver's app hears. */
-export type DriverNews =
+export type DriverEvent =
   | { kind: 'offered'; offer: OfferView }
   | { kind: 'offerOver'; offerId: string }
   | { kind: 'assigned'; deliveryId: string }
@@ -17,7 +17,7 @@ export interface DriverSocket {
    * Connects and hears until it is closed; connects again by itself. Once closed, it may be told to listen
    * anew.
    */
-  listen(hear: (news: DriverNews) => void): void;
+  listen(hear: (news: DriverEvent) => void): void;
   /** The app shows the offer. */
   offerSeen(offerId: string): void;
   close(): void;
@@ -42,7 +42,7 @@ function offerOf({
 }
 
 /** What the state of a driver says of offers and deliveries. */
-export function stateNews({ offer, deliveries }: Pick<State, 'offer' | 'deliveries'>): DriverNews & {
+export function stateEvent({ offer, deliveries }: Pick<State, 'offer' | 'deliveries'>): DriverEvent & {
   kind: 'state';
 } {
   return {
@@ -53,7 +53,7 @@ export function stateNews({ offer, deliveries }: Pick<State, 'offer' | 'deliveri
 }
 
 /** Where goods are to be taken over from other drivers, by delivery id. */
-export function meetingsOf({ deliveries }: Pick<State, 'deliveries'>): ReadonlyMap<string, Point> {
+export function handoverPointsOf({ deliveries }: Pick<State, 'deliveries'>): ReadonlyMap<string, Point> {
   return new Map(
     deliveries.flatMap(({ deliveryId, stops }) =>
       stops.filter(({ kind }) => kind === 'HANDOVER').map(({ point }) => [deliveryId, point] as const),
@@ -61,8 +61,8 @@ export function meetingsOf({ deliveries }: Pick<State, 'deliveries'>): ReadonlyM
   );
 }
 
-const over = ({ offerId }: { offerId: string }): DriverNews => ({ kind: 'offerOver', offerId });
-const released = ({ deliveryId }: { deliveryId: string }): DriverNews => ({ kind: 'released', deliveryId });
+const over = ({ offerId }: { offerId: string }): DriverEvent => ({ kind: 'offerOver', offerId });
+const released = ({ deliveryId }: { deliveryId: string }): DriverEvent => ({ kind: 'released', deliveryId });
 
 /**
  * @param token the driver's;
@@ -79,14 +79,14 @@ export function connectDriver(
     autoConnect: false,
     onRefused: ({ code, detail }) => onProblem(`the connection was refused: ${code}: ${detail}`),
   });
-  let tell: (news: DriverNews) => void = () => undefined;
+  let tell: (news: DriverEvent) => void = () => undefined;
   socket.on('DELIVERY_OFFERED_V2', (body) => tell({ kind: 'offered', offer: offerOf(body) }));
   socket.on('OFFER_EXPIRED', (body) => tell(over(body)));
   socket.on('OFFER_WITHDRAWN', (body) => tell(over(body)));
   socket.on('DELIVERY_ASSIGNED', ({ deliveryId }) => tell({ kind: 'assigned', deliveryId }));
   socket.on('DELIVERY_CANCELLED', (body) => tell(released(body)));
   socket.on('DELIVERY_UNASSIGNED', (body) => tell(released(body)));
-  socket.on('STATE', (body) => tell(stateNews(body)));
+  socket.on('STATE', (body) => tell(stateEvent(body)));
   return {
     listen: (hear) => {
       tell = hear;

@@ -11,7 +11,7 @@ export type BalanceDeps = {
   cityId: string;
   roster: Roster;
   drivers: readonly (Worker & Pick<SimulatedDriver, 'driverId' | 'isOnDuty'>)[];
-  desk: Pick<SupportClient, 'backlog'>;
+  support: Pick<SupportClient, 'backlog'>;
   log: (line: string) => void;
 };
 
@@ -57,9 +57,9 @@ export class Balance {
 
   /** Counts the orders that wait, until the signal. While the service is away the last count holds. */
   async watchBacklog(signal: AbortSignal): Promise<void> {
-    const { desk, cityId, log } = this.deps;
+    const { support, cityId, log } = this.deps;
     const look = async (): Promise<void> => {
-      const answer = await desk.backlog(cityId);
+      const answer = await support.backlog(cityId);
       if (answer.ok) this.waiting = answer.waiting;
       else log(`the backlog could not be counted: ${answer.code}: ${answer.detail}`);
     };

@@ -1,16 +1,16 @@
 import { Redis } from 'ioredis';
 import { Pool } from 'pg';
 import type { InspectorSettings } from './environment';
-import type { Witness } from './figures';
+import type { RunEvidence } from './figures';
 import { type RecordedDelivery, readDeliveries, readDrivers } from './record';
-import { openTemporal, type RunWord, type TemporalWindow } from './temporal';
+import { openTemporal, type RunSnapshot, type TemporalInspector } from './temporal';
 
 /** Looks past the API into PostgreSQL, Redis and Temporal, to hold the service to its word. */
 export class Inspection {
   private constructor(
     readonly pool: Pool,
     private readonly redis: Redis,
-    readonly temporal: TemporalWindow,
+    readonly temporal: TemporalInspector,
   ) {}
 
   static async open({ databaseUrl, redisUrl }: InspectorSettings): Promise<Inspection> {
@@ -54,13 +54,13 @@ export class Inspection {
   }
 
   /** What all three say of these deliveries and drivers, at about the same time. */
-  async witness({
+  async collectEvidence({
     deliveryIds,
     driverIds,
   }: {
     deliveryIds: readonly string[];
     driverIds: readonly string[];
-  }): Promise<Pick<Witness, 'deliveries' | 'drivers' | 'onMap' | 'histories'>> {
+  }): Promise<Pick<RunEvidence, 'deliveries' | 'drivers' | 'onMap' | 'histories'>> {
     const deliveries = await readDeliveries(this.pool, deliveryIds);
     const histories = await this.histories(deliveries);
     const [drivers, onMap] = await Promise.all([
@@ -70,14 +70,17 @@ export class Inspection {
     return { deliveries, drivers, onMap, histories };
   }
 
-  private async histories(deliveries: readonly RecordedDelivery[]): Promise<Witness['histories']> {
+  private async histories(deliveries: readonly RecordedDelivery[]): Promise<RunEvidence['histories']> {
     const found = new Map<string, { events: number; result: string }>();
     const rest = [...deliveries];
     const take = async (): Promise<void> => {
       for (let next = rest.pop(); next; next = rest.pop()) {
-        const word = await this.temporal.word(next);
-        if (word.kind !== 'none')
-          found.set(next.deliveryId, { events: await this.temporal.events(next), result: resultOf(word) });
+        const snapshot = await this.temporal.snapshot(next);
+        if (snapshot.kind !== 'none')
+          found.set(next.deliveryId, {
+            events: await this.temporal.events(next),
+            result: resultOf(snapshot),
+          });
       }
     };
     await Promise.all(Array.from({ length: CALLS_AT_ONCE }, take));
@@ -87,16 +90,16 @@ export class Inspection {
 
 const CALLS_AT_ONCE = 8;
 
-function resultOf(word: RunWord): string {
-  switch (word.kind) {
+function resultOf(snapshot: RunSnapshot): string {
+  switch (snapshot.kind) {
     case 'running':
       return 'running';
     case 'ended':
-      return word.result;
+      return snapshot.result;
     case 'broken':
-      return word.state;
+      return snapshot.state;
     case 'silent':
-      return `silent (${word.why})`;
+      return `silent (${snapshot.why})`;
     case 'none':
       return 'none';
   }

@@ -11,7 +11,7 @@ export type Process = { pid: number; startedAt: number };
  * What one or more processes hold. Memory in MB, `privateMb` without what others could share, as a database's
  * buffers; CPU in s since they began.
  */
-export type Holding = {
+export type ResourceUsage = {
   memoryMb: number;
   privateMb: number;
   files: number;
@@ -44,7 +44,7 @@ export function listenerOn(port: number): Process | undefined {
  * What a process and those that it started hold; undefined where it is gone. Shared memory is counted once,
  * in the parts of those who share it.
  */
-export function holdingOf({ pid, startedAt }: Process): Holding | undefined {
+export function resourceUsageOf({ pid, startedAt }: Process): ResourceUsage | undefined {
   const all = stats();
   if (!all.some((each) => each.pid === pid && each.startedAt === startedAt)) return undefined;
   const family = withChildren(pid, all);

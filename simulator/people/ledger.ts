@@ -13,9 +13,9 @@ export type Acknowledged =
   | { kind: 'failed'; deliveryId: string; driverId: string }
   | { kind: 'cancelled'; deliveryId: string }
   | { kind: 'gaveUp'; deliveryId: string; driverId: string }
-  | { kind: 'byHand'; deliveryId: string; driverId: string; assignmentId: string }
+  | { kind: 'manualAssignment'; deliveryId: string; driverId: string; assignmentId: string }
   /** What ops did otherwise, by its entry in the audit trail. */
-  | { kind: 'opsAct'; deliveryId: string; entry: 'pay_raised' | 'search_resumed' | 'case_acknowledged' };
+  | { kind: 'opsAction'; deliveryId: string; entry: 'pay_raised' | 'search_resumed' | 'case_acknowledged' };
 
 /** All that was acknowledged in a run. */
 export class Ledger {
@@ -84,17 +84,17 @@ function whatIsLost(acknowledged: Acknowledged, delivery: RecordedDelivery): str
       )
         ? null
         : `driver ${acknowledged.driverId} is not in the record as lost`;
-    case 'byHand':
-      return lostByHand(acknowledged, delivery);
-    case 'opsAct':
+    case 'manualAssignment':
+      return lostManualAssignment(acknowledged, delivery);
+    case 'opsAction':
       return delivery.moves.some(({ kind }) => kind === acknowledged.entry)
         ? null
         : `${acknowledged.entry} is not in the audit trail`;
   }
 }
 
-function lostByHand(
-  { assignmentId, driverId }: Extract<Acknowledged, { kind: 'byHand' }>,
+function lostManualAssignment(
+  { assignmentId, driverId }: Extract<Acknowledged, { kind: 'manualAssignment' }>,
   { assignments }: RecordedDelivery,
 ): string | null {
   const made = assignments.find((each) => each.assignmentId === assignmentId);
@@ -158,10 +158,10 @@ function isDone(step: Step, assignment: RecordedAssignment, status: DeliveryStat
  * What a driver's app learnt of an offer: that it is live, by a question asked `at` (epoch ms), or at that
  * time that it is over.
  */
-export type OfferWord = {
+export type OfferObservation = {
   offerId: string;
   deliveryId: string | null;
   driverId: string;
-  word: 'live' | 'over';
+  state: 'live' | 'over';
   at: number;
 };

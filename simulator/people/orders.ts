@@ -3,7 +3,7 @@ import { contains } from '../../domain/zones/zones';
 import type { Point } from '../../domain/geo/places';
 import type { Latencies } from '../client/latencies';
 import type { MerchantClient, NewOrder } from '../client/service';
-import { wanted } from '../client/service';
+import { requireSuccess } from '../client/service';
 import { DEMO_CITY, DEMO_SHOPS, DEMO_ZONES, type DemoShop, type DemoZone } from '../demo/city';
 import type { Ledger } from './ledger';
 import { pause } from '../kit/pause';
@@ -158,7 +158,7 @@ export class OrderFlow {
     const client = clients.get(merchantId);
     if (!client) throw new Error(`no client for ${merchantId}`);
     const sentAt = Date.now();
-    const { deliveryId } = wanted('posting an order', await client.post(order));
+    const { deliveryId } = requireSuccess('posting an order', await client.post(order));
     latencies.add('order', Date.now() - sentAt);
     ledger.add({ kind: 'posted', deliveryId, sellerOrderId: order.sellerOrderId });
     const placed = { deliveryId, sellerOrderId: order.sellerOrderId, sentAt };

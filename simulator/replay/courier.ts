@@ -1,6 +1,6 @@
 import type { Step } from '../../domain/delivery/status';
 import type { Point } from '../../domain/geo/places';
-import type { DriverNews, DriverSocket } from '../client/driverSocket';
+import type { DriverEvent, DriverSocket } from '../client/driverSocket';
 import type { DriverClient, OfferView } from '../client/service';
 import type { Ledger } from '../people/ledger';
 import { pause, waitUntil } from '../kit/pause';
@@ -88,7 +88,7 @@ export class Courier {
     this.isDone = true;
   }
 
-  private hear(news: DriverNews, signal: AbortSignal): void {
+  private hear(news: DriverEvent, signal: AbortSignal): void {
     switch (news.kind) {
       case 'offered':
         return this.inBackground(this.answer(news.offer, signal));

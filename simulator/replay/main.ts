@@ -9,7 +9,7 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { Mistake, numberOf } from '../kit/arguments';
+import { UsageError, numberOf } from '../kit/arguments';
 import { connect } from '../client/connections';
 import { readInspectorSettings } from '../kit/environment';
 import { figuresOf } from '../kit/figures';
@@ -27,7 +27,7 @@ import { serviceEnvironment } from './settings';
 type Options = { day: string; speed: number; plan: string; untilMinute: number | null };
 
 const PROGRESS_EVERY_MS = 15_000;
-const PATIENCE_MS = 60_000;
+const RETRY_FOR_MS = 60_000;
 
 function readOptions(args: string[]): Options {
   const { values } = parseArgs({
@@ -41,7 +41,7 @@ function readOptions(args: string[]): Options {
     },
   });
   if (values.day === undefined)
-    throw new Mistake(
+    throw new UsageError(
       '--day FOLDER is needed: a folder with orders.txt, couriers.txt, restaurants.txt and instance_parameters.txt',
     );
   return {
@@ -63,7 +63,7 @@ async function main(signal: AbortSignal): Promise<number> {
   try {
     await Promise.all(services.map((service) => service.ready()));
     const replay = new Replay(
-      { day, connections: connect(settings, { patienceMs: PATIENCE_MS, signal }), log },
+      { day, connections: connect(settings, { retryForMs: RETRY_FOR_MS, signal }), log },
       options,
     );
     return await play(replay, { day, options, inspection, signal });
@@ -80,13 +80,13 @@ async function play(replay: Replay, { day, options, inspection, signal }: Playin
     `playing ${day.orders.length} orders and ${day.couriers.length} couriers of ${options.day} at ${options.speed} times their speed`,
   );
   const telling = new AbortController();
-  void tellProgress(replay, AbortSignal.any([signal, telling.signal]));
+  void logProgress(replay, AbortSignal.any([signal, telling.signal]));
   const end = await replay.play(
     async (deliveryIds) => (await inspection.openCount(deliveryIds)) === 0,
     signal,
   );
   telling.abort();
-  const seen = await inspection.witness({
+  const seen = await inspection.collectEvidence({
     deliveryIds: [...replay.orderIds.keys()],
     driverIds: [...replay.courierIds.keys()],
   });
@@ -102,7 +102,7 @@ const END_WORDS: Readonly<Record<ReplayEnd, string>> = {
   STOPPED: 'the day was stopped',
 };
 
-async function tellProgress(replay: Replay, signal: AbortSignal): Promise<void> {
+async function logProgress(replay: Replay, signal: AbortSignal): Promise<void> {
   while (await pause(PROGRESS_EVERY_MS, signal)) log(replay.progress());
 }
 
@@ -119,7 +119,7 @@ function planOf({ clock, orderIds, courierIds }: Replay, deliveries: readonly Re
   });
 }
 
-type Seen = Awaited<ReturnType<Inspection['witness']>>;
+type Seen = Awaited<ReturnType<Inspection['collectEvidence']>>;
 
 function report(
   replay: Replay,
@@ -131,7 +131,7 @@ function report(
     ...seen,
     acknowledged: replay.ledger.all(),
     sentAt: new Map(),
-    heardAt: new Map(),
+    offerArrivals: new Map(),
   });
   const verdict = judgeSpeed(replay.lag, options.speed);
   const lag = Object.fromEntries(LAG_KINDS.map((kind) => [kind, replay.lag.figures(kind)]));

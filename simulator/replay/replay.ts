@@ -2,7 +2,7 @@ import { v4 as newUuid } from 'uuid';
 import type { Connections } from '../client/connections';
 import { connectDriver } from '../client/driverSocket';
 import { Latencies } from '../client/latencies';
-import { type MerchantClient, wanted } from '../client/service';
+import { type MerchantClient, requireSuccess } from '../client/service';
 import { Ledger } from '../people/ledger';
 import { pause, waitUntil } from '../kit/pause';
 import { Courier } from './courier';
@@ -95,7 +95,7 @@ export class Replay {
     const { connections, day } = this.deps;
     const ops = await connections.ops('replay');
     const merchantId = `${this.cityId}-shops`;
-    wanted(
+    requireSuccess(
       'the city',
       await ops.putCity({
         cityId: this.cityId,
@@ -105,13 +105,13 @@ export class Replay {
         center: this.pointOf(this.middle),
       }),
     );
-    wanted('the shops', await ops.putMerchant({ merchantId, name: 'The restaurants of the day' }));
+    requireSuccess('the shops', await ops.putMerchant({ merchantId, name: 'The restaurants of the day' }));
     const rest = [...day.couriers];
     const take = async (): Promise<void> => {
       for (let next = rest.pop(); next; next = rest.pop()) {
         const driverId = newUuid();
         this.courierIds.set(driverId, next.id);
-        wanted(
+        requireSuccess(
           next.id,
           await ops.putDriver({
             driverId,
@@ -191,7 +191,7 @@ export class Replay {
     } = this;
     const restaurant = this.restaurantOf(order);
     const sentAt = Date.now();
-    const { deliveryId } = wanted(
+    const { deliveryId } = requireSuccess(
       order.id,
       await merchant.post({
         sellerOrderId: order.id,

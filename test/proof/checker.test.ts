@@ -85,7 +85,7 @@ async function judged(watch: Watch, signal: AbortSignal): Promise<Violation[]> {
   };
   const home = new AbortController();
   const world = await buildDemoWorld({
-    connections: connect(settings, { patienceMs: 30_000, signal }),
+    connections: connect(settings, { retryForMs: 30_000, signal }),
     drivers: 6,
     speed: 200,
     random,
@@ -101,7 +101,7 @@ async function judged(watch: Watch, signal: AbortSignal): Promise<Violation[]> {
   await world.endShifts();
   home.abort();
   await drivers;
-  return watch.conclude({ acknowledged: world.ledger.all(), offers: world.offerWords });
+  return watch.conclude({ acknowledged: world.ledger.all(), offers: world.offerObservations });
 }
 
 /** Resolves when all have ended, or when the time is up. */

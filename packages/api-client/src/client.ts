@@ -15,8 +15,8 @@ export type ApiClientOptions = Partial<RetryOptions> & {
 export type ApiClient = Client<paths>;
 
 /** How long one try may take: longer than the service's own time-out for answers. */
-const TRY_TIMEOUT_MS = 15_000;
-const PATIENCE_MS = 30_000;
+const ATTEMPT_TIMEOUT_MS = 15_000;
+const RETRY_FOR_MS = 30_000;
 
 /**
  * The API, asked by one caller. Requests that may be repeated are tried again while the service is away; a POST
@@ -25,11 +25,15 @@ const PATIENCE_MS = 30_000;
  */
 export function createApiClient({ baseUrl, token, ...options }: ApiClientOptions): ApiClient {
   const repeatable = new WeakSet<Request>();
-  const retries: RetryOptions = { tryTimeoutMs: TRY_TIMEOUT_MS, patienceMs: PATIENCE_MS, ...options };
+  const retries: RetryOptions = {
+    attemptTimeoutMs: ATTEMPT_TIMEOUT_MS,
+    retryForMs: RETRY_FOR_MS,
+    ...options,
+  };
   const client = createClient<paths>({
     baseUrl,
     fetch: (request) =>
-      sendWithRetries(request, repeatable.has(request) ? retries : { ...retries, patienceMs: 0 }),
+      sendWithRetries(request, repeatable.has(request) ? retries : { ...retries, retryForMs: 0 }),
   });
   client.use(prepare(token, repeatable));
   return client;

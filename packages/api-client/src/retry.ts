@@ -2,9 +2,9 @@ import { problemIn, ServiceUnavailableError } from './errors.ts';
 
 export type RetryOptions = {
   /** How long a request is tried again, in ms; 0: it is sent once. */
-  patienceMs: number;
+  retryForMs: number;
   /** How long one try may take, in ms. */
-  tryTimeoutMs: number;
+  attemptTimeoutMs: number;
   /** Calls off what is under way. A signal of a single call does the same for that call. */
   signal?: AbortSignal;
   /** Told of every try that is to be repeated. */
@@ -26,15 +26,15 @@ const UNANSWERED: readonly number[] = [429, 502, 503, 504];
  */
 export async function sendWithRetries(
   request: Request,
-  { patienceMs, tryTimeoutMs, signal, onRetry, send = fetch }: RetryOptions,
+  { retryForMs, attemptTimeoutMs, signal, onRetry, send = fetch }: RetryOptions,
 ): Promise<Response> {
   const calledOff = AbortSignal.any(signal ? [request.signal, signal] : [request.signal]);
-  const giveUpAt = Date.now() + patienceMs;
+  const giveUpAt = Date.now() + retryForMs;
   for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
     const tried = await tryOnce(
       send,
       request,
-      AbortSignal.any([calledOff, AbortSignal.timeout(tryTimeoutMs)]),
+      AbortSignal.any([calledOff, AbortSignal.timeout(attemptTimeoutMs)]),
     );
     if (tried.kind === 'answered') return tried.response;
     const nextWaitMs = tried.waitMs ?? withJitter(waitMs);

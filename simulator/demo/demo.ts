@@ -61,7 +61,8 @@ export class Demo {
     const took = accept === null ? '' : `; accept p99 ${accept} ms`;
     return [
       `${this.orders.placedCount} orders, ${sum('delivered')} delivered`,
-      `offers: ${sum('offers')} made, ${sum('accepted')} accepted, ${sum('rejected')} rejected, ${sum('ignored')} ignored`,
+      `offers: ${sum('offers')} made, ${sum('accepted')} accepted, ` +
+        `${sum('rejected')} rejected, ${sum('ignored')} ignored`,
       `${carrying} of ${drivers.length} drivers carry${took}`,
     ].join('; ');
   }

@@ -142,7 +142,8 @@ function failedOf(client: Client, since: number): Promise<FailingRun[]> {
   const ours = `WorkflowType IN ('${WORKFLOWS.delivery}', '${WORKFLOWS.timedAvailability}')`;
   return failingRunsIn(
     client,
-    `${ours} AND ExecutionStatus IN ('Failed', 'TimedOut', 'Canceled') AND CloseTime >= '${new Date(since).toISOString()}'`,
+    `${ours} AND ExecutionStatus IN ('Failed', 'TimedOut', 'Canceled')` +
+      ` AND CloseTime >= '${new Date(since).toISOString()}'`,
     (state) => `a run of it is ${state}`,
   );
 }

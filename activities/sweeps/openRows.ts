@@ -1,6 +1,6 @@
 import { type Clock } from '../../services/ports';
 
-/** An open delivery's row, as far as its workflow is concerned. */
+/** An open delivery's row, with the fields that its workflow needs. */
 export type OpenRow = { deliveryId: string; workflowId: string };
 
 /** Where a pass that ran out of time stopped; the next one goes on from here. Null: from the beginning. */
@@ -11,7 +11,7 @@ export type OpenRowsProgress = {
   runsStartedUntil: number | null;
 };
 
-/** How the rows and the runs of deliveries compare. */
+/** The comparison of delivery rows with workflow runs. */
 export type OpenRowsReport = {
   openRows: number;
   running: number;
@@ -25,22 +25,22 @@ export type OpenRowsReport = {
 };
 
 export interface OpenRowsStore {
-  /** How many deliveries are open that nobody has touched since. */
+  /** The number of open deliveries unchanged since then. */
   countOpen(untouchedSince: number): Promise<number>;
-  /** Open deliveries that nobody has touched since, by id, after `afterId`. */
+  /** Open deliveries unchanged since then, by id, after `afterId`. */
   openRows(query: { untouchedSince: number; afterId: string | null; limit: number }): Promise<OpenRow[]>;
   /** Which of these deliveries were closed before then. */
   closedAmong(workflowIds: readonly string[], closedBefore: number): Promise<OpenRow[]>;
-  /** Open deliveries whose search or whose offer's end was due before then, as far as their rows say. */
+  /** Open deliveries whose search or offer expiry was due before then, by their rows. */
   overdue(query: { dueBefore: number; limit: number }): Promise<OpenRow[]>;
-  /** Drivers whose counters of offers and assignments differ from the rows. Any such driver is a bug's work. */
+  /** Drivers whose counters differ from their offers and assignments. Any is a bug. */
   wrongHolds(): Promise<string[]>;
 }
 
 /** A running delivery workflow as visibility lists it. */
 export type ListedRun = { workflowId: string; startedAt: number };
 
-/** What the sweep asks of Temporal. */
+/** The sweep's view of Temporal. */
 export interface RunningDeliveries {
   /** How many delivery workflows run, by visibility: may be seconds late. */
   count(): Promise<number>;
@@ -50,9 +50,9 @@ export interface RunningDeliveries {
   list(startedUntil: number | null): AsyncIterable<ListedRun>;
   /** Runs whose workflow task fails again and again; none where the cluster does not report that. */
   stuck(limit: number): Promise<string[]>;
-  /** Ends one of those. */
+  /** Terminates one of those runs. */
   end(workflowId: string, why: string): Promise<void>;
-  /** Certain, but one call each. */
+  /** Exact, at one call per delivery. */
   isRunning(workflowId: string): Promise<boolean>;
 }
 
@@ -61,18 +61,18 @@ export type OpenRowsDeps = {
   running: RunningDeliveries;
   /** Starts a workflow from the row, whatever its state. */
   start: (deliveryId: string) => Promise<void>;
-  /** Makes a running workflow read its row again. One that ended meanwhile needs none: no error. */
-  nudge: (workflowId: string) => Promise<void>;
+  /** Makes a running workflow reread its row. A run that has ended is not an error. */
+  reevaluate: (workflowId: string) => Promise<void>;
   clock: Clock;
   heartbeat: () => void;
   onReport: (report: OpenRowsReport) => void;
 };
 
-/** Younger changes are still on their way through the outbox. */
+/** Younger changes may still be in the outbox. */
 const SETTLING_MS = 10_000;
-/** A workflow that acts at its time is done long before. */
+/** A punctual workflow acts long before this. */
 const OVERDUE_MS = 60_000;
-/** The most overdue runs nudged in one pass: after an outage most of them act by themselves. */
+/** The most overdue runs reevaluated in one pass: after an outage most of them act by themselves. */
 const OVERDUE_LIMIT = 200;
 /** The most stuck runs ended in one pass: a release that broke all runs is rolled back, not swept. */
 const STUCK_LIMIT = 20;
@@ -86,8 +86,8 @@ const FROM_THE_BEGINNING: OpenRowsProgress = { rowsAfterId: null, runsStartedUnt
 
 /**
  * Proves that every open delivery has a running workflow and every running workflow an open delivery, and
- * repairs what is not so (invariants 3 and 4). Page by page: what is missing is started before the next page
- * is read, however many deliveries are open. A pass that runs out of time leaves the rest to the next one.
+ * repairs violations (invariants 3 and 4). It starts the missing workflows of one page before it reads the next,
+ * so that repair never waits for a complete list. A pass that runs out of time leaves the rest to the next one.
  * @returns the sweep; it takes the progress of the pass before
  */
 export function createOpenRowsSweep(
@@ -114,8 +114,8 @@ export function createOpenRowsSweep(
 }
 
 /**
- * A run that cannot replay its history will never go on. The row holds all that was promised, so a new run
- * begins from it (ADR 8).
+ * A run that cannot replay its history cannot continue. The row holds the full state, so a new run starts
+ * from it (ADR 8).
  */
 async function endStuck({ running, heartbeat }: OpenRowsDeps): Promise<number> {
   const stuck = await running.stuck(STUCK_LIMIT);
@@ -126,13 +126,13 @@ async function endStuck({ running, heartbeat }: OpenRowsDeps): Promise<number> {
   return stuck.length;
 }
 
-/** The row changed behind the workflow's back: it waits for something else than the row says (invariant 4). */
-async function wakeOverdue({ store, running, nudge, heartbeat, clock }: OpenRowsDeps): Promise<number> {
+/** The row changed without the workflow, which now waits for the wrong event (invariant 4). */
+async function wakeOverdue({ store, running, reevaluate, heartbeat, clock }: OpenRowsDeps): Promise<number> {
   const rows = await store.overdue({ dueBefore: clock() - OVERDUE_MS, limit: OVERDUE_LIMIT });
   const runs = await running.amongRunning(rows.map(({ workflowId }) => workflowId));
   const asleep = rows.filter(({ workflowId }) => runs.has(workflowId));
   for (const { workflowId } of asleep) {
-    await nudge(workflowId);
+    await reevaluate(workflowId);
     heartbeat();
   }
   return asleep.length;
@@ -178,14 +178,14 @@ async function startUnlessRunning({ running, start }: OpenRowsDeps, row: OpenRow
  * is made to read its row again, and ends by itself.
  */
 async function endOrphans(
-  { store, running, nudge, heartbeat, clock }: OpenRowsDeps,
+  { store, running, reevaluate, heartbeat, clock }: OpenRowsDeps,
   startedUntil: number | null,
 ): Promise<{ orphaned: number; runsStartedUntil: number | null }> {
   const begunAt = clock();
   let orphaned = 0;
-  const nudgeClosed = async (workflowIds: readonly string[]): Promise<void> => {
+  const reevaluateClosed = async (workflowIds: readonly string[]): Promise<void> => {
     for (const { workflowId } of await store.closedAmong(workflowIds, clock() - SETTLING_MS)) {
-      await nudge(workflowId);
+      await reevaluate(workflowId);
       orphaned += 1;
     }
     heartbeat();
@@ -193,11 +193,11 @@ async function endOrphans(
   let page: string[] = [];
   for await (const { workflowId, startedAt } of running.list(startedUntil)) {
     if (page.push(workflowId) < PAGE) continue;
-    await nudgeClosed(page);
+    await reevaluateClosed(page);
     page = [];
     if (clock() - begunAt >= PASS_MS) return { orphaned, runsStartedUntil: startedAt };
   }
-  await nudgeClosed(page);
+  await reevaluateClosed(page);
   return { orphaned, runsStartedUntil: null };
 }
 

@@ -68,7 +68,7 @@ function quoted(text: string): string {
  * Makes a running delivery read its row again. A run that has ended since visibility listed it needs no
  * message.
  */
-export function createNudge(
+export function createReevaluate(
   client: Client,
   newCorrelationId: () => string,
 ): (workflowId: string) => Promise<void> {

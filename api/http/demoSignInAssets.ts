@@ -1,6 +1,6 @@
 import { DOCS_OPTIONS } from './docsOptions';
 
-/** Runs in the browser. Names come from the database, so they are only ever set as text. */
+/** Runs in the browser. Names come from the database, so they are only set as text. */
 export const DEMO_SCRIPT = `'use strict';
 const GROUPS = [['ops', 'Ops'], ['merchant', 'Merchants'], ['driver', 'Drivers']];
 const panel = document.getElementById('demo-sign-in');
@@ -13,7 +13,7 @@ async function showPeople() {
   const people = await (await fetch('/docs/demo/people')).json();
   const heading = document.createElement('h2');
   heading.textContent = 'Sign in as a person of the demo';
-  say('Then open a call below and press Execute.');
+  showStatus('Then open a request below and press Execute.');
   panel.replaceChildren(heading, ...GROUPS.map((group) => groupOf(group, people)), status);
   panel.hidden = false;
 }
@@ -40,20 +40,20 @@ function buttonOf(person) {
 }
 
 async function signIn(person, button) {
-  const answer = await fetch('/docs/demo/sign-in', {
+  const response = await fetch('/docs/demo/sign-in', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ role: person.role, id: person.id }),
   });
-  if (!answer.ok) return say('That did not work: ' + (await answer.json()).detail);
-  ui.preauthorizeApiKey('bearer', (await answer.json()).token);
+  if (!response.ok) return showStatus('Sign-in failed: ' + (await response.json()).detail);
+  ui.preauthorizeApiKey('bearer', (await response.json()).token);
   for (const each of panel.querySelectorAll('button')) each.setAttribute('aria-pressed', String(each === button));
   const id = document.createElement('code');
   id.textContent = person.id;
-  say('Signed in as ' + person.name + ', ' + person.role + ' ', id, '. Open a call below and press Execute.');
+  showStatus('Signed in as ' + person.name + ', ' + person.role + ' ', id, '. Open a request below and press Execute.');
 }
 
-function say(...words) {
+function showStatus(...words) {
   status.replaceChildren(...words);
 }
 `;

@@ -14,7 +14,7 @@ import { connectDatabase, type Database } from '../../adapters/postgres/database
 import { createAuditCheck } from '../../activities/sweeps/auditCheck';
 import { auditQuery, listAuditEntries } from '../../api/queries/audit';
 import { Prisma } from '../../prisma/client/client';
-import { countOf, Mistake } from '../../simulator/kit/arguments';
+import { countOf, UsageError } from '../../simulator/kit/arguments';
 import { percentileOf } from '../../simulator/client/latencies';
 import { log, runProgram } from '../../simulator/kit/program';
 import { machine } from '../machine';
@@ -55,7 +55,8 @@ function readOptions(args: string[]): { rows: number; times: number; isChecking:
 
 function urlOf(variable: string, database: string | null): string {
   const given = process.env[variable];
-  if (given === undefined) throw new Mistake(`${variable} is not set: run this with npm run bench -- audit`);
+  if (given === undefined)
+    throw new UsageError(`${variable} is not set: run this with npm run bench -- audit`);
   const url = new URL(given);
   if (database !== null) url.pathname = `/${database}`;
   return url.href;

@@ -1,13 +1,13 @@
 import { v4 as newUuid } from 'uuid';
 import type { Point } from '../../domain/geo/places';
 import type { Connections } from '../../simulator/client/connections';
-import { connectDriver, type DriverNews } from '../../simulator/client/driverSocket';
+import { connectDriver, type DriverEvent } from '../../simulator/client/driverSocket';
 import {
   type DriverClient,
   type MerchantClient,
   type NewOrder,
   type OpsClient,
-  wanted,
+  requireSuccess,
 } from '../../simulator/client/service';
 
 /** A place with a free driver of its own, who receives each offer of this place. */
@@ -45,7 +45,7 @@ const AT_ONCE = 16;
 
 /**
  * Creates a city through the API, with a driver on duty in each slot.
- * @throws Unexpected
+ * @throws UnexpectedRefusal
  */
 export async function openField(
   connections: Connections,
@@ -54,11 +54,11 @@ export async function openField(
   const cityId = `growth-${Date.now().toString(36)}`;
   const merchantId = `${cityId}-shop`;
   const ops = await connections.ops('growth');
-  wanted(
+  requireSuccess(
     'the city',
     await ops.putCity({ cityId, name: 'Growth', timezone: 'UTC', currency: 'EUR', center: placeOf(0) }),
   );
-  wanted('the shop', await ops.putMerchant({ merchantId, name: 'Shop of growth' }));
+  requireSuccess('the shop', await ops.putMerchant({ merchantId, name: 'Shop of growth' }));
   const merchant = await connections.merchant(merchantId);
   const listener = new OfferListener();
   const sockets = await Promise.all(
@@ -96,7 +96,10 @@ export async function openField(
     offered: (deliveryId) => listener.offered(deliveryId),
     haveOthers: async (count) => {
       const leaving = others.splice(count);
-      await inTurns(leaving, async (driver) => void wanted('going offline', await driver.goOffline()));
+      await inTurns(
+        leaving,
+        async (driver) => void requireSuccess('going offline', await driver.goOffline()),
+      );
       const coming = Array.from(
         { length: Math.max(0, count - others.length) },
         (_, index) => others.length + index,
@@ -111,7 +114,7 @@ export async function openField(
       const missing = Array.from({ length: Math.max(0, count - waiting) }, (_, index) => waiting + index);
       await inTurns(missing, async (index) => {
         const isPending = (index * 37) % 100 < pendingPercent;
-        wanted(
+        requireSuccess(
           'an order',
           await merchant.post(
             orderAt(
@@ -151,13 +154,13 @@ async function comeOnDuty(
   point: Point,
 ): Promise<{ driverId: string; driver: DriverClient }> {
   const driverId = newUuid();
-  wanted(
+  requireSuccess(
     'a driver',
     await ops.putDriver({ driverId, cityId, name: 'Grower', vehicle: 'CAR', offerVersion: 2 }),
   );
   const driver = await connections.driver(driverId);
-  wanted('a place', await driver.sendPositions([{ point, at: Date.now() }]));
-  wanted('the shift', await driver.startShift(null));
+  requireSuccess('a place', await driver.sendPositions([{ point, at: Date.now() }]));
+  requireSuccess('the shift', await driver.startShift(null));
   return { driverId, driver };
 }
 
@@ -176,7 +179,7 @@ class OfferListener {
   private readonly heardAt = new Map<string, number>();
   private readonly waiting = new Map<string, (at: number) => void>();
 
-  take(news: DriverNews): void {
+  take(news: DriverEvent): void {
     if (news.kind !== 'offered') return;
     const { deliveryId } = news.offer;
     if (this.heardAt.has(deliveryId)) return;

@@ -19,7 +19,7 @@
 import { parseArgs } from 'node:util';
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
-import { countOf, Mistake } from '../../simulator/kit/arguments';
+import { countOf, UsageError } from '../../simulator/kit/arguments';
 import { connect } from '../../simulator/client/connections';
 import { type InspectorSettings, readInspectorSettings } from '../../simulator/kit/environment';
 import { pause, poll } from '../../simulator/kit/pause';
@@ -44,7 +44,7 @@ type Options = {
 };
 
 const MAX_RATIO = 1.2;
-const PATIENCE_MS = 60_000;
+const RETRY_FOR_MS = 60_000;
 /** New processes are slower than warm ones. */
 const WARM_UP_PROBES = 24;
 const SETTLED_WITHIN_MS = 1_800_000;
@@ -74,7 +74,7 @@ function readOptions(args: string[]): Options {
 
 function sizesOf(name: string, text: string): number[] {
   const sizes = text.split(',').map((each) => countOf(name, each, { min: 1, max: 1_000_000 }));
-  if (sizes.some((size, at) => size <= (sizes[at - 1] ?? 0))) throw new Mistake(`${name} must rise`);
+  if (sizes.some((size, at) => size <= (sizes[at - 1] ?? 0))) throw new UsageError(`${name} must rise`);
   return sizes;
 }
 
@@ -107,7 +107,7 @@ async function main(signal: AbortSignal): Promise<number> {
     const redis = closing.after(new Redis(settings.redisUrl), async (client) => void (await client.quit()));
     await db.connect();
     const field = closing.after(
-      await openField(connect(settings, { patienceMs: PATIENCE_MS, signal }), log),
+      await openField(connect(settings, { retryForMs: RETRY_FOR_MS, signal }), log),
       ({ close }) => close(),
     );
     const meters: MeterDeps = {

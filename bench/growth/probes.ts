@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import pTimeout from 'p-timeout';
-import { wanted } from '../../simulator/client/service';
+import { requireSuccess } from '../../simulator/client/service';
 import { pause } from '../../simulator/kit/pause';
 import type { Field, Slot } from './field';
 
@@ -36,11 +36,11 @@ export async function probe(
 async function probeSlot(field: Field, slot: Slot): Promise<number> {
   const { merchant } = field;
   const begun = performance.now();
-  const { deliveryId } = wanted('an order', await merchant.post(slot.order()));
+  const { deliveryId } = requireSuccess('an order', await merchant.post(slot.order()));
   const at = await pTimeout(field.offered(deliveryId), {
     milliseconds: LATE_MS,
     fallback: () => begun + LATE_MS,
   });
-  wanted('cancelling', await merchant.cancel(deliveryId, 'MERCHANT_CANCELLED'));
+  requireSuccess('cancelling', await merchant.cancel(deliveryId, 'MERCHANT_CANCELLED'));
   return at - begun;
 }

@@ -41,7 +41,7 @@ type Options = {
   isFinding: boolean;
 };
 
-const PATIENCE_MS = 60_000;
+const RETRY_FOR_MS = 60_000;
 /**
  * Length of each run of the bare workflow, before and after ours; at most half of ours. An uncounted warm-up
  * run comes first.
@@ -104,7 +104,7 @@ async function open(
   );
   const window = opened.after(new DatabaseReader(settings.databaseUrl), (each) => each.close());
   const field = opened.after(
-    await Field.open(connect(settings, { patienceMs: PATIENCE_MS, signal }), window, {
+    await Field.open(connect(settings, { retryForMs: RETRY_FOR_MS, signal }), window, {
       drivers,
       keepOpen,
       random,

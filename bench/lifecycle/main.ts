@@ -41,7 +41,7 @@ type Options = {
 };
 
 const WARM_UP_MS = 2_000;
-const PATIENCE_MS = 60_000;
+const RETRY_FOR_MS = 60_000;
 /** Enough that a driver near by is always free. */
 const DRIVERS_PER_DELIVERY = 2;
 /** The number of runs of each side, spread over the bench, whose histories are read. */
@@ -99,7 +99,7 @@ async function open(
   const name = `lifecycle-${Date.now().toString(36)}`;
   const service = opened.after(await startService(env, profileDir), stopService);
   const floor = opened.after(await openFloor(env, name), (each) => each.close());
-  const connections = connect(settings, { patienceMs: PATIENCE_MS, signal });
+  const connections = connect(settings, { retryForMs: RETRY_FOR_MS, signal });
   const city = opened.after(
     await LoadCity.open(connections, {
       name: 'lifecycle',

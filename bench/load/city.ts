@@ -4,8 +4,8 @@ import { z } from 'zod';
 import type { Step } from '../../domain/delivery/status';
 import type { Point } from '../../domain/geo/places';
 import type { Connections } from '../../simulator/client/connections';
-import { connectDriver, type DriverNews, type DriverSocket } from '../../simulator/client/driverSocket';
-import { wanted } from '../../simulator/client/service';
+import { connectDriver, type DriverEvent, type DriverSocket } from '../../simulator/client/driverSocket';
+import { requireSuccess } from '../../simulator/client/service';
 import type { Random } from '../../simulator/kit/random';
 import { type BodyOf, LightClient, type Send } from './lightClient';
 
@@ -29,7 +29,7 @@ export class LoadDriver {
     readonly place: Point,
   ) {}
 
-  listen(hear: (news: DriverNews) => void): void {
+  listen(hear: (news: DriverEvent) => void): void {
     this.socket.listen(hear);
   }
 
@@ -97,7 +97,7 @@ export class LoadCity {
 
   /**
    * Creates it through the API.
-   * @throws Unexpected, Refused
+   * @throws UnexpectedRefusal, Refused
    */
   static async open(
     connections: Connections,
@@ -106,8 +106,11 @@ export class LoadCity {
     const cityId = `bench-${name}-${Date.now().toString(36)}`;
     const merchantId = `${cityId}-shop`;
     const ops = await connections.ops('bench');
-    wanted('the city', await ops.putCity({ cityId, name, timezone: 'UTC', currency: 'EUR', center: CENTER }));
-    wanted(
+    requireSuccess(
+      'the city',
+      await ops.putCity({ cityId, name, timezone: 'UTC', currency: 'EUR', center: CENTER }),
+    );
+    requireSuccess(
       'the zone',
       await ops.putZone({
         zoneId: `${cityId}-all`,
@@ -117,12 +120,12 @@ export class LoadCity {
         offerTtlSeconds: null,
       }),
     );
-    wanted('the shop', await ops.putMerchant({ merchantId, name: 'Shop of the bench' }));
+    requireSuccess('the shop', await ops.putMerchant({ merchantId, name: 'Shop of the bench' }));
     const client = new LightClient(connections.apiUrl);
     const drivers: LoadDriver[] = [];
     for (let number = 0; number < count; number += 1) {
       const driverId = newUuid();
-      wanted(
+      requireSuccess(
         'a driver',
         await ops.putDriver({ driverId, cityId, name: 'Driver', vehicle: 'CAR', offerVersion: 2 }),
       );

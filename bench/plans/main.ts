@@ -22,7 +22,7 @@ import { Redis } from 'ioredis';
 import { Client } from 'pg';
 import { connectPostgres } from '../../adapters/postgres/database';
 import { readSettings } from '../../settings';
-import { countOf, Mistake } from '../../simulator/kit/arguments';
+import { countOf, UsageError } from '../../simulator/kit/arguments';
 import { log, runProgram } from '../../simulator/kit/program';
 import { machine } from '../machine';
 import { ApiCaller, type Call } from './calls';
@@ -66,7 +66,7 @@ function readOptions(args: string[]): Options {
 
 function variable(name: string): string {
   const given = process.env[name];
-  if (given === undefined) throw new Mistake(`${name} is not set: run this with npm run bench -- plans`);
+  if (given === undefined) throw new UsageError(`${name} is not set: run this with npm run bench -- plans`);
   return given;
 }
 

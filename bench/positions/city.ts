@@ -1,12 +1,12 @@
 import { v4 as newUuid } from 'uuid';
 import type { Connections } from '../../simulator/client/connections';
-import { wanted } from '../../simulator/client/service';
+import { requireSuccess } from '../../simulator/client/service';
 
 export const CENTER = { lat: 52.35, lng: 4.85 };
 
 /**
  * Creates a city for the bench, with drivers on duty and on the map.
- * @throws Unexpected where the API refuses
+ * @throws UnexpectedRefusal where the API refuses
  */
 export async function openCity(
   connections: Connections,
@@ -14,7 +14,7 @@ export async function openCity(
 ): Promise<{ driverId: string; token: string }[]> {
   const cityId = `positions-${Date.now().toString(36)}`;
   const ops = await connections.ops('bench');
-  wanted(
+  requireSuccess(
     'the city',
     await ops.putCity({ cityId, name: 'Positions', timezone: 'UTC', currency: 'EUR', center: CENTER }),
   );
@@ -23,13 +23,13 @@ export async function openCity(
   const register = async (): Promise<void> => {
     while (left-- > 0) {
       const driverId = newUuid();
-      wanted(
+      requireSuccess(
         'a driver',
         await ops.putDriver({ driverId, cityId, name: 'Rider', vehicle: 'CAR', offerVersion: 2 }),
       );
       const client = await connections.driver(driverId);
-      wanted('a place', await client.sendPositions([{ point: CENTER, at: Date.now() - 10_000 }]));
-      wanted('the shift', await client.startShift(null));
+      requireSuccess('a place', await client.sendPositions([{ point: CENTER, at: Date.now() - 10_000 }]));
+      requireSuccess('the shift', await client.startShift(null));
       open.push({ driverId, token: await connections.login({ role: 'driver', driverId }) });
     }
   };

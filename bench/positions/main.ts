@@ -11,7 +11,7 @@
  * was refused, 1 = a goal was missed, 2 = invalid arguments or settings.
  */
 import { parseArgs } from 'node:util';
-import { countOf, Mistake, numberOf } from '../../simulator/kit/arguments';
+import { countOf, UsageError, numberOf } from '../../simulator/kit/arguments';
 import { connect } from '../../simulator/client/connections';
 import { readInspectorSettings } from '../../simulator/kit/environment';
 import { startApi } from '../../simulator/kit/processes';
@@ -25,7 +25,7 @@ import { LOAD_KINDS, type LoadKind } from './protocol';
 
 const GOAL = 0.7;
 const WARM_UP_SECONDS = 2;
-const PATIENCE_MS = 30_000;
+const RETRY_FOR_MS = 30_000;
 const BARE_WRITES = 'one pipeline: GEOADD, HSET and ZADD of the last position, XADD of each';
 
 type Options = {
@@ -50,7 +50,7 @@ function readOptions(args: string[]): Options {
   });
   const connections = countOf('--connections', values.connections, { min: 1, max: 1_000 });
   const kinds = LOAD_KINDS.filter((kind) => values.only === undefined || kind === values.only);
-  if (kinds.length === 0) throw new Mistake(`--only must be one of ${LOAD_KINDS.join(', ')}`);
+  if (kinds.length === 0) throw new UsageError(`--only must be one of ${LOAD_KINDS.join(', ')}`);
   return {
     pairs: countOf('--pairs', values.pairs, { min: 1, max: 1_000 }),
     seconds: numberOf('--seconds', values.seconds, { min: 0.5, max: 600 }),
@@ -85,7 +85,7 @@ async function main(signal: AbortSignal): Promise<number> {
   try {
     await api.ready();
     log(`${options.drivers} drivers are coming on duty`);
-    const drivers = await openCity(connect(settings, { patienceMs: PATIENCE_MS, signal }), options.drivers);
+    const drivers = await openCity(connect(settings, { retryForMs: RETRY_FOR_MS, signal }), options.drivers);
     children.ride({ drivers, center: CENTER, connections: options.connections });
     const ports: Record<Side, number> = { ours: Number(new URL(api.url).port), bare: children.barePort };
     const run = async (side: Side, kind: LoadKind, seconds: number): Promise<Block> => {

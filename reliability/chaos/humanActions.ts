@@ -121,9 +121,9 @@ export class HumanActions {
   }
 
   private async rest(driver: SimulatedDriver | undefined, forMs: number): Promise<boolean> {
-    if (!driver || !(await driver.rest())) return false;
+    if (!driver || !(await driver.takeBreak())) return false;
     await pause(forMs);
-    await driver.endRest();
+    await driver.endBreak();
     return true;
   }
 }

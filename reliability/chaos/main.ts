@@ -15,7 +15,7 @@
 import { parseArgs } from 'node:util';
 import { machine, serverVersions } from '../../bench/machine';
 import { sentenceOf } from '../checker/violation';
-import { countOf, Mistake, numberOf } from '../../simulator/kit/arguments';
+import { countOf, UsageError, numberOf } from '../../simulator/kit/arguments';
 import { readInspectorSettings } from '../../simulator/kit/environment';
 import { log, runProgram } from '../../simulator/kit/program';
 import { nameOf, type PlannedFault, planOf, wordsOf } from './plan';
@@ -57,7 +57,7 @@ async function main(signal: AbortSignal): Promise<number> {
   }
   const temporalAddress = process.env.TEMPORAL_ADDRESS;
   if (temporalAddress === undefined || process.send === undefined)
-    throw new Mistake('run this with npm run verify -- chaos, which starts the servers');
+    throw new UsageError('run this with npm run verify -- chaos, which starts the servers');
   const settings = readInspectorSettings({ API_URL: 'http://127.0.0.1', ...process.env });
   const versions = await serverVersions(settings);
   const startedAt = Date.now();

@@ -19,7 +19,7 @@ import { RequestFaults } from './requestFaults';
 import { MEMBERS, type MemberName, type PlannedFault } from './plan';
 import { AnswerWatch, type Recoveries, recoveriesOf } from './recovery';
 import type { Servers } from './servers';
-import { CHAOS_SKEW, CHAOS_SPEED, CHAOS_TEMPER, chaosEnvironment } from './settings';
+import { CHAOS_SKEW, CHAOS_SPEED, CHAOS_FLEET_BEHAVIOUR, chaosEnvironment } from './settings';
 import { type HumanAction, HumanActions } from './humanActions';
 
 export type ChaosOptions = {
@@ -61,7 +61,7 @@ export type ChaosFigures = {
   slowness: { mean: number; worst: number };
 };
 
-const PATIENCE_MS = 10 * 60_000;
+const RETRY_FOR_MS = 10 * 60_000;
 /**
  * Longer than the service's own time-out for answers, and no longer than needed: a client of a frozen API
  * then switches to the other one.
@@ -171,7 +171,7 @@ class ChaosRun {
     const apiUrl = `http://127.0.0.1:${this.stage.proxies.clients.port}`;
     const connections = connect(
       { ...settings, apiUrl },
-      { patienceMs: PATIENCE_MS, tryTimeoutMs: TRY_MS, signal, send: requestFaults.send },
+      { retryForMs: RETRY_FOR_MS, attemptTimeoutMs: TRY_MS, signal, send: requestFaults.send },
     );
     const world = await buildDemoWorld({
       connections,
@@ -179,7 +179,7 @@ class ChaosRun {
       speed: CHAOS_SPEED,
       random,
       log,
-      temper: CHAOS_TEMPER,
+      fleetBehaviour: CHAOS_FLEET_BEHAVIOUR,
       skew: CHAOS_SKEW,
     });
     const demo = new Demo(
@@ -198,7 +198,7 @@ class ChaosRun {
     const crew = demo.startDrivers(working);
     void judge.keepChecking(working);
     void cpuContention.keepSampling(working);
-    void demo.tellProgress(PROGRESS_EVERY_MS, working);
+    void demo.logProgress(PROGRESS_EVERY_MS, working);
     log(
       `the city is ready: ${drivers} drivers, an order every ${everyMs / 1_000} s; faults for ${seconds} s`,
     );
@@ -224,7 +224,10 @@ class ChaosRun {
     await world.endShifts();
     return {
       faults: done.length,
-      recoveries: recoveriesOf(done, { offersAt: [...world.heard.values()], acceptsAt: answers.acceptsAt }),
+      recoveries: recoveriesOf(done, {
+        offersAt: [...world.offerArrivals.values()],
+        acceptsAt: answers.acceptsAt,
+      }),
       deliveries: figures,
       acknowledgements: world.ledger.all().length,
       retries: connections.retries(),
@@ -247,7 +250,7 @@ class ChaosRun {
   /** A delivery still open after this time is stuck (invariant 4). */
   private async unended({ orders }: Demo): Promise<Violation[]> {
     const deliveryIds = orders.placed.map(({ deliveryId }) => deliveryId);
-    const { deliveries } = await this.stage.inspection.witness({ deliveryIds, driverIds: [] });
+    const { deliveries } = await this.stage.inspection.collectEvidence({ deliveryIds, driverIds: [] });
     return deliveries
       .filter(({ closedAt }) => closedAt === null)
       .map(({ deliveryId, status, driverId }) => ({
@@ -273,7 +276,7 @@ class ChaosRun {
     } = this;
     const faultsOver = new AbortController();
     const untilFaultsEnd = AbortSignal.any([signal, faultsOver.signal]);
-    const client = await connections.desk('olga');
+    const client = await connections.support('olga');
     const desk = new SimulatedOps({ client, cityId: DEMO_CITY.cityId, ledger: world.ledger, log });
     void desk.work(DESK_EVERY_MS, working);
     const humanActions = new HumanActions({

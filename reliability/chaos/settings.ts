@@ -1,5 +1,5 @@
-import type { Skew, Temper } from '../../simulator/demo/world';
-import type { Fate } from '../../simulator/people/driver';
+import type { ClockSkew, FleetBehaviour } from '../../simulator/demo/world';
+import type { AfterAccept } from '../../simulator/people/driver';
 import { hostileEnvironment } from '../hostile/settings';
 
 /**
@@ -23,7 +23,7 @@ const SEARCH_BACKOFF_SECONDS = 5 * CHAOS_TIME_SCALE;
 export const CHAOS_SPEED = 120;
 
 /** One in ten drivers who accept goes silent for a while, and one in ten offers expires. */
-export const CHAOS_TEMPER: Temper = {
+export const CHAOS_FLEET_BEHAVIOUR: FleetBehaviour = {
   odds: { breakAfterJob: 0.05, failAtDoor: 0.02 },
   answers: [
     'accept',
@@ -37,15 +37,15 @@ export const CHAOS_TEMPER: Temper = {
     'reject',
     'ignore',
   ],
-  fates: [...times<Fate>(27, 'goesOn'), 'vanishes', 'vanishes', 'vanishesWithGoods'],
+  afterAccept: [...times<AfterAccept>(27, 'goesOn'), 'vanishes', 'vanishes', 'vanishesWithGoods'],
   // A position counts as fresh for 10 s.
-  rhythm: { batch: 2, idleMs: 3_000, askMs: 4_000 },
+  rhythm: { batch: 2, idleMs: 3_000, pollMs: 4_000 },
   // Longer than the 30 s after which a driver counts as lost.
   awayMs: { min: 35_000, max: 60_000 },
 };
 
 /** One device in four has a clock that is minutes off. */
-export const CHAOS_SKEW: Skew = { every: 4, mostMs: 600_000 };
+export const CHAOS_SKEW: ClockSkew = { every: 4, mostMs: 600_000 };
 
 /** The environment of worker and API: settings of a busy evening, at the pace of this run. */
 export function chaosEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

@@ -1,6 +1,6 @@
 import { readSettings, type Settings } from '../../settings';
 import { pause } from '../../simulator/kit/pause';
-import { openTemporal, type TemporalWindow } from '../../simulator/kit/temporal';
+import { openTemporal, type TemporalInspector } from '../../simulator/kit/temporal';
 import type { Violation, PendingViolation } from './violation';
 import { type MapReader, openMapReader } from './mapReader';
 import { mapViolations, STALE_GRACE_MS } from './mapRules';
@@ -89,7 +89,7 @@ export async function openChecker({
 
 type Parts = {
   record: RecordWatch;
-  temporal: TemporalWindow;
+  temporal: TemporalInspector;
   map: MapReader;
   runs: RunsWatch;
   settings: Settings;

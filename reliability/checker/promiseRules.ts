@@ -2,7 +2,7 @@
  * Invariant 2, and what clients were told about offers (invariant 6): acknowledged results hold, and repeats
  * get the same answer. Pure.
  */
-import { type Acknowledged, lostAmong, type OfferWord } from '../../simulator/people/ledger';
+import { type Acknowledged, lostAmong, type OfferObservation } from '../../simulator/people/ledger';
 import type { RecordedDelivery } from '../../simulator/kit/record';
 import type { Violation } from './violation';
 import { groupedBy } from './momentRules';
@@ -22,7 +22,7 @@ export type GivenAnswer = {
 export type ClientAnswers = {
   acknowledged: readonly Acknowledged[];
   answers?: readonly GivenAnswer[];
-  offers?: readonly OfferWord[];
+  offers?: readonly OfferObservation[];
 };
 
 export function promiseProblems(
@@ -39,7 +39,7 @@ export function promiseProblems(
     ...orderProblems(acknowledged, record),
     ...acceptProblems(acknowledged),
     ...unlikeRepeats(answers),
-    ...offerWordProblems(offers),
+    ...offerStateProblems(offers),
   ];
 }
 
@@ -116,13 +116,14 @@ export function unlikeRepeats(answers: readonly GivenAnswer[]): Violation[] {
 }
 
 /** A driver who was told that an offer is over must not see it as live later. */
-function offerWordProblems(words: readonly OfferWord[]): Violation[] {
+function offerStateProblems(observations: readonly OfferObservation[]): Violation[] {
   const overAt = new Map<string, number>();
-  const keyOf = ({ offerId, driverId }: OfferWord): string => `${offerId} ${driverId}`;
-  for (const each of words)
-    if (each.word === 'over') overAt.set(keyOf(each), Math.min(each.at, overAt.get(keyOf(each)) ?? Infinity));
-  return words
-    .filter((each) => each.word === 'live' && each.at > (overAt.get(keyOf(each)) ?? Infinity))
+  const keyOf = ({ offerId, driverId }: OfferObservation): string => `${offerId} ${driverId}`;
+  for (const each of observations)
+    if (each.state === 'over')
+      overAt.set(keyOf(each), Math.min(each.at, overAt.get(keyOf(each)) ?? Infinity));
+  return observations
+    .filter((each) => each.state === 'live' && each.at > (overAt.get(keyOf(each)) ?? Infinity))
     .map(({ offerId, deliveryId, driverId }) => ({
       invariant: 6,
       what: `offer ${offerId} was shown as live after its driver had been told that it is over`,

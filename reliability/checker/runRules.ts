@@ -4,7 +4,7 @@
  */
 import type { DeliveryStatus } from '../../domain/delivery/status';
 import { deliveryWorkflowId } from '../../workflows/contract';
-import type { RunState, TroubledRun } from '../../simulator/kit/temporal';
+import type { RunState, FailingRun } from '../../simulator/kit/temporal';
 import type { PendingViolation } from './violation';
 
 type Order = { deliveryId: string; merchantId: string; sellerOrderId: string };
@@ -76,11 +76,11 @@ export function unwantedRuns(
     }));
 }
 
-export function troubledViolations(
-  troubled: readonly TroubledRun[],
+export function failingRunViolations(
+  failing: readonly FailingRun[],
   known: ReadonlyMap<string, string>,
 ): PendingViolation[] {
-  return troubled.map(({ workflowId, runId, problem }) =>
+  return failing.map(({ workflowId, runId, problem }) =>
     say(known.get(workflowId) ?? null, `troubled ${runId}`, `workflow ${workflowId}: ${problem}`),
   );
 }

@@ -1,12 +1,12 @@
 import { orderOfWorkflowId } from '../../workflows/contract';
-import type { RunState, TemporalWindow } from '../../simulator/kit/temporal';
+import type { RunState, TemporalInspector } from '../../simulator/kit/temporal';
 import type { PendingViolation } from './violation';
 import type { ClosedDelivery } from './recordWatch';
 import {
   closedViolations,
   notListed,
   openViolations,
-  troubledViolations,
+  failingRunViolations,
   unwantedRuns,
   workflowIdOf,
 } from './runRules';
@@ -28,7 +28,7 @@ export class RunsWatch {
 
   /** @param since failed runs older than this are ignored, epoch ms */
   constructor(
-    private readonly temporal: TemporalWindow,
+    private readonly temporal: TemporalInspector,
     private readonly cityIds: readonly string[] | null,
     private readonly since: number,
   ) {}
@@ -51,9 +51,9 @@ export class RunsWatch {
   async look(open: readonly OpenDelivery[]): Promise<PendingViolation[]> {
     for (const delivery of [...open, ...this.closing.values()])
       this.deliveryOf.set(workflowIdOf(delivery), delivery.deliveryId);
-    const [running, troubled] = await Promise.all([
+    const [running, failing] = await Promise.all([
       this.temporal.running(this.cityIds),
-      this.temporal.troubled(this.since),
+      this.temporal.failingRuns(this.since),
     ]);
     const missing = await this.ask(notListed(open, running), openViolations);
     const unclosed = await this.ask([...this.closing.values()], (delivery, run) =>
@@ -63,7 +63,7 @@ export class RunsWatch {
       ...missing,
       ...unclosed,
       ...(await this.unwanted(running, open)),
-      ...troubledViolations(troubled, this.deliveryOf),
+      ...failingRunViolations(failing, this.deliveryOf),
     ];
   }
 

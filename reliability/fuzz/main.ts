@@ -32,7 +32,7 @@ import { openWorld } from './world';
 
 type Options = { seconds: number; seed: string; lanes: number };
 
-const PATIENCE_MS = 30_000;
+const RETRY_FOR_MS = 30_000;
 /** Requests to one operation before the next one is chosen. */
 const REQUESTS_AT_A_TIME = 8;
 const REFRESH_EVERY_MS = 1_000;
@@ -117,7 +117,7 @@ async function fuzz(
   signal: AbortSignal,
 ): Promise<Found> {
   const tenants = tenantsOf(seed);
-  const connections = connect(settings, { patienceMs: PATIENCE_MS, signal });
+  const connections = connect(settings, { retryForMs: RETRY_FOR_MS, signal });
   const world = await openWorld({ connections, pool, tenants });
   const callers = await Promise.all(
     callersOf(tenants).map(async (caller) => ({

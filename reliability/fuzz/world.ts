@@ -2,7 +2,7 @@ import { v4 as newUuid } from 'uuid';
 import type { Pool } from 'pg';
 import type { DeliveryStatus, Step } from '../../domain/delivery/status';
 import type { Connections } from '../../simulator/client/connections';
-import { type OpsClient, Unexpected, wanted } from '../../simulator/client/service';
+import { type OpsClient, UnexpectedRefusal, requireSuccess } from '../../simulator/client/service';
 import type { SupportClient } from '../../simulator/client/supportClient';
 import { ID_PLACES } from './knownIds';
 import { isHidden, type Tenant } from './tenants';
@@ -21,7 +21,7 @@ export type FuzzWorld = {
 
 const FEATURES = ['driver_offers', 'availability_states', 'escalation', 'auto_reassignment'] as const;
 
-/** @throws Unexpected where the API refuses a valid request */
+/** @throws UnexpectedRefusal where the API refuses a valid request */
 export async function openWorld({
   connections,
   pool,
@@ -31,7 +31,7 @@ export async function openWorld({
   pool: Pool;
   tenants: readonly Tenant[];
 }): Promise<FuzzWorld> {
-  const [ops, desk] = [await connections.ops('fuzz-setup'), await connections.desk('fuzz-setup')];
+  const [ops, desk] = [await connections.ops('fuzz-setup'), await connections.support('fuzz-setup')];
   for (const tenant of tenants) await setUp(ops, tenant);
   let order = 0;
   return {
@@ -47,9 +47,9 @@ export async function openWorld({
 }
 
 async function setUp(ops: OpsClient, { name, cityId, merchantId, center, drivers }: Tenant): Promise<void> {
-  wanted('a city', await ops.putCity({ cityId, name, timezone: 'UTC', currency: 'EUR', center }));
+  requireSuccess('a city', await ops.putCity({ cityId, name, timezone: 'UTC', currency: 'EUR', center }));
   const [south, west, north, east] = [center.lat - 0.5, center.lng - 0.5, center.lat + 0.5, center.lng + 0.5];
-  wanted(
+  requireSuccess(
     'a zone',
     await ops.putZone({
       zoneId: `zone-${name}`,
@@ -65,9 +65,9 @@ async function setUp(ops: OpsClient, { name, cityId, merchantId, center, drivers
       offerTtlSeconds: 5,
     }),
   );
-  wanted('a shop', await ops.putMerchant({ merchantId, name: `The shop of ${name}` }));
+  requireSuccess('a shop', await ops.putMerchant({ merchantId, name: `The shop of ${name}` }));
   for (const { driverId, name: secret, isV1 } of drivers)
-    wanted(
+    requireSuccess(
       'a driver',
       await ops.putDriver({ driverId, cityId, name: secret, vehicle: 'CAR', offerVersion: isV1 ? null : 2 }),
     );
@@ -100,7 +100,7 @@ async function work(
     parcelSize: 'SMALL',
     feeCents: 500,
   });
-  if (!posted.ok) throw new Unexpected(`an order: ${posted.code} ${posted.detail}`);
+  if (!posted.ok) throw new UnexpectedRefusal(`an order: ${posted.code} ${posted.detail}`);
   await advanceDeliveries(connections, pool, cityId);
   await maintainQueue(desk, ops, pool, cityId);
 }

@@ -7,7 +7,7 @@ import type { RecordedAssignment, RecordedDelivery, RecordedDriver } from '../..
  * Observations of a run with hostile conditions, in addition to those of any run. `noticed`: when the service
  * detected that a driver was lost, epoch ms by assignment id.
  */
-export type HostileWitness = {
+export type HostileEvidence = {
   deliveries: readonly RecordedDelivery[];
   drivers: readonly RecordedDriver[];
   cases: readonly RecordedCase[];
@@ -49,14 +49,14 @@ const KILL_WITHIN_SECONDS = 5;
 const WISHED: readonly string[] = ['MERCHANT_CANCELLED', 'CUSTOMER_CANCELLED'];
 
 /** @returns the figures, and every goal that was missed, in words */
-export function hostileFiguresOf(witness: HostileWitness): {
+export function hostileFiguresOf(evidence: HostileEvidence): {
   figures: HostileFigures & Record<string, number | string | null>;
   problems: string[];
 } {
-  const { deliveries, cases, vanished, kills } = witness;
-  const losses = lossesOf(witness);
+  const { deliveries, cases, vanished, kills } = evidence;
+  const losses = lossesOf(evidence);
   const reassigned = losses.filter(({ isReassigned }) => isReassigned).length;
-  const twice = assignedTwice(witness);
+  const twice = assignedTwice(evidence);
   const levels = deliveries.flatMap(({ deliveryId, moves }) =>
     moves.filter(({ kind }) => kind === 'escalated').map(({ to }) => ({ deliveryId, to })),
   );
@@ -134,7 +134,7 @@ export function lossesOf({
   deliveries,
   cases,
   noticed,
-}: Pick<HostileWitness, 'deliveries' | 'cases' | 'noticed'>): Loss[] {
+}: Pick<HostileEvidence, 'deliveries' | 'cases' | 'noticed'>): Loss[] {
   return deliveries.flatMap((delivery) => {
     const held = cases.filter(
       ({ deliveryId, reason }) =>
@@ -158,7 +158,7 @@ function lossOf(
   { offers, assignments }: RecordedDelivery,
   lost: RecordedAssignment,
   held: readonly RecordedCase[],
-  noticed: HostileWitness['noticed'],
+  noticed: HostileEvidence['noticed'],
 ): Loss {
   const { assignmentId, endedAt } = lost;
   const lostAt = endedAt ?? 0;
@@ -198,7 +198,7 @@ type Span = { from: number; to: number };
 export function assignedTwice({
   deliveries,
   drivers,
-}: Pick<HostileWitness, 'deliveries' | 'drivers'>): string[] {
+}: Pick<HostileEvidence, 'deliveries' | 'drivers'>): string[] {
   const spanOf = ({ startedAt, endedAt }: RecordedAssignment): Span => ({
     from: startedAt,
     to: endedAt ?? Infinity,

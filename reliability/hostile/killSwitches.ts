@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { FeatureName } from '../../domain/features/rollout';
 import type { SupportClient } from '../../simulator/client/supportClient';
-import { wanted } from '../../simulator/client/service';
+import { requireSuccess } from '../../simulator/client/service';
 import type { SimulatedDriver } from '../../simulator/people/driver';
 import {
   acceptedAfter,
@@ -31,7 +31,7 @@ export type SwitchReport = {
 
 export type KillDeps = {
   client: SupportClient;
-  desk: Pick<SimulatedOps, 'sawCase' | 'gave' | 'assignNearest'>;
+  desk: Pick<SimulatedOps, 'caseFirstSeenAt' | 'hasAssigned' | 'assignNearest'>;
   inspection: Pick<Inspection, 'pool' | 'liveOffers' | 'isOnMap'>;
   orders: Pick<OrderFlow, 'placedCount' | 'hurry' | 'placeFar'>;
   drivers: readonly SimulatedDriver[];
@@ -135,10 +135,10 @@ async function killStates(deps: KillDeps): Promise<Kill> {
     async () =>
       (await availabilityOf(deps, driverId)) === 'OFFLINE' && !(await deps.inspection.isOnMap(driverId)),
   );
-  await resting.endRest();
+  await resting.endBreak();
   const on = await turn(deps, 'availability_states', true);
-  const onSeconds = await secondsUntil(deps, on.sentAt, () => resting.rest());
-  await resting.endRest();
+  const onSeconds = await secondsUntil(deps, on.sentAt, () => resting.takeBreak());
+  await resting.endBreak();
   return { offSeconds, onSeconds, problems: [] };
 }
 
@@ -169,7 +169,7 @@ async function killEscalation(deps: KillDeps): Promise<Kill> {
   const onSeconds = await secondsUntil(
     deps,
     on.sentAt,
-    async () => wanted('reading a delivery', await client.delivery(waiting.deliveryId)).level >= 1,
+    async () => requireSuccess('reading a delivery', await client.delivery(waiting.deliveryId)).level >= 1,
   );
   return {
     offSeconds: inSeconds(off.knownAt - off.sentAt),
@@ -192,7 +192,7 @@ async function killReassignment(deps: KillDeps): Promise<Kill> {
     ? await secondsUntil(
         deps,
         off.sentAt,
-        async () => deps.desk.sawCase(held, 'REASSIGNMENT_OFF') !== undefined,
+        async () => deps.desk.caseFirstSeenAt(held, 'REASSIGNMENT_OFF') !== undefined,
       )
     : null;
   const second = await driverWithDelivery(deps);
@@ -205,15 +205,15 @@ async function killReassignment(deps: KillDeps): Promise<Kill> {
 
 async function driverOnBreak({ drivers, client }: KillDeps): Promise<SimulatedDriver | undefined> {
   const driver = drivers.find(({ isFree, isV1 }) => isFree && !isV1);
-  if (!driver || !(await driver.rest())) return undefined;
-  const { availability } = wanted('reading a driver', await client.driver(driver.driverId));
+  if (!driver || !(await driver.takeBreak())) return undefined;
+  const { availability } = requireSuccess('reading a driver', await client.driver(driver.driverId));
   if (availability === 'ON_BREAK') return driver;
-  await driver.endRest(); // an offer came first
+  await driver.endBreak(); // an offer came first
   return undefined;
 }
 
 async function availabilityOf({ client }: KillDeps, driverId: string): Promise<string> {
-  return wanted('reading a driver', await client.driver(driverId)).availability;
+  return requireSuccess('reading a driver', await client.driver(driverId)).availability;
 }
 
 type CarriedDelivery = { driver: SimulatedDriver; deliveryId: string };
@@ -222,7 +222,8 @@ function driverWithDelivery(deps: KillDeps): Promise<CarriedDelivery | undefined
   const look = async (): Promise<CarriedDelivery | undefined> => {
     for (const driver of deps.drivers) {
       const deliveryId = driver.onTheWayTo;
-      if (deliveryId !== null && !driver.isV1 && !deps.desk.gave(deliveryId)) return { driver, deliveryId };
+      if (deliveryId !== null && !driver.isV1 && !deps.desk.hasAssigned(deliveryId))
+        return { driver, deliveryId };
     }
     return undefined;
   };
@@ -272,7 +273,7 @@ type SwitchTimes = { sentAt: number; knownAt: number };
 
 async function turn(deps: KillDeps, feature: FeatureName, enabled: boolean): Promise<SwitchTimes> {
   const sentAt = Date.now();
-  wanted(
+  requireSuccess(
     `switching ${feature}`,
     await deps.client.putFeature(
       feature,

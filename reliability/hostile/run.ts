@@ -5,7 +5,13 @@ import type { DriverCounts } from '../../simulator/people/driver';
 import type { InspectorSettings } from '../../simulator/kit/environment';
 import { hostileFiguresOf } from './figures';
 import { readCases, readNoticedLosses } from './record';
-import { FAR_ORDERS, HOSTILE_TEMPER, HOSTILE_TIME_SCALE, hostileEnvironment, LEVEL_1_MS } from './settings';
+import {
+  FAR_ORDERS,
+  HOSTILE_FLEET_BEHAVIOUR,
+  HOSTILE_TIME_SCALE,
+  hostileEnvironment,
+  LEVEL_1_MS,
+} from './settings';
 import type { Inspection } from '../../simulator/kit/inspection';
 import { type SwitchReport, toggleAll } from './killSwitches';
 import { SimulatedOps } from '../../simulator/people/simulatedOps';
@@ -46,7 +52,7 @@ export async function judgeHostile(
       signal,
       {
         check: { env, bounds: SHARED_MACHINE_BOUNDS },
-        temper: HOSTILE_TEMPER,
+        fleetBehaviour: HOSTILE_FLEET_BEHAVIOUR,
         during: (run, working) => evening.play(run, working),
         judge: (run) => evening.judge(run),
       },
@@ -77,7 +83,7 @@ class Evening {
     signal: AbortSignal,
   ): Promise<void> {
     const { inspection, healthUrls, log } = this;
-    const client = await connections.desk('olga');
+    const client = await connections.support('olga');
     const desk = new SimulatedOps({ client, cityId: DEMO_CITY.cityId, ledger, log });
     this.desk = desk;
     void desk.work(DESK_EVERY_MS, signal);
@@ -88,7 +94,7 @@ class Evening {
     const { pool } = this.inspection;
     const deliveryIds = orders.placed.map(({ deliveryId }) => deliveryId);
     const [seen, cases, noticed] = await Promise.all([
-      this.inspection.witness({ deliveryIds, driverIds }),
+      this.inspection.collectEvidence({ deliveryIds, driverIds }),
       readCases(pool, deliveryIds),
       readNoticedLosses(pool, deliveryIds),
     ]);

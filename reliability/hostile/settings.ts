@@ -1,5 +1,5 @@
-import type { Temper } from '../../simulator/demo/world';
-import type { Fate } from '../../simulator/people/driver';
+import type { FleetBehaviour } from '../../simulator/demo/world';
+import type { AfterAccept } from '../../simulator/people/driver';
 
 /** One minute of the run is ten minutes of business time. */
 export const HOSTILE_TIME_SCALE = 10;
@@ -20,7 +20,7 @@ export const FAR_ORDERS = 2;
  * One in ten drivers who accept goes silent for good; one third of those have the goods. Two in ten offers
  * expire. No customer is absent: this run tests the loss of drivers.
  */
-export const HOSTILE_TEMPER: Temper = {
+export const HOSTILE_FLEET_BEHAVIOUR: FleetBehaviour = {
   odds: { breakAfterJob: 0.05, failAtDoor: 0 },
   answers: [
     'accept',
@@ -34,9 +34,9 @@ export const HOSTILE_TEMPER: Temper = {
     'ignore',
     'ignore',
   ],
-  fates: [...times<Fate>(27, 'goesOn'), 'vanishes', 'vanishes', 'vanishesWithGoods'],
+  afterAccept: [...times<AfterAccept>(27, 'goesOn'), 'vanishes', 'vanishes', 'vanishesWithGoods'],
   // A position counts as fresh for 6 s, and an idle driver must not be lost.
-  rhythm: { batch: 2, idleMs: 2_000, askMs: 3_000 },
+  rhythm: { batch: 2, idleMs: 2_000, pollMs: 3_000 },
   // Well beyond the 18 s after which a driver counts as lost.
   awayMs: { min: 50_000, max: 80_000 },
 };

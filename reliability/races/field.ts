@@ -1,13 +1,13 @@
 import { v4 as newUuid } from 'uuid';
 import type { Point } from '../../domain/geo/places';
 import type { Connections } from '../../simulator/client/connections';
-import { connectDriver, type DriverNews, type DriverSocket } from '../../simulator/client/driverSocket';
+import { connectDriver, type DriverEvent, type DriverSocket } from '../../simulator/client/driverSocket';
 import {
   type DriverClient,
   type MerchantClient,
   type OfferView,
   type OpsClient,
-  wanted,
+  requireSuccess,
 } from '../../simulator/client/service';
 import { pause } from '../../simulator/kit/pause';
 
@@ -32,12 +32,12 @@ export class RaceDriver {
   }
 
   async sendPlace(): Promise<void> {
-    wanted('a place', await this.client.sendPositions([{ point: this.place, at: Date.now() }]));
+    requireSuccess('a place', await this.client.sendPositions([{ point: this.place, at: Date.now() }]));
   }
 
   /** Back on duty, whatever the previous race left. */
   async comeOnDuty(): Promise<void> {
-    wanted('the shift', await this.client.startShift(null));
+    requireSuccess('the shift', await this.client.startShift(null));
   }
 
   /** The offer of this delivery to this driver, now or when it arrives. */
@@ -52,7 +52,7 @@ export class RaceDriver {
     this.waiting = this.waiting.filter((each) => each.deliveryId !== deliveryId);
   }
 
-  private hear(news: DriverNews): void {
+  private hear(news: DriverEvent): void {
     const offers = news.kind === 'offered' ? [news.offer] : news.kind === 'state' ? news.offers : [];
     for (const offer of offers) {
       this.offers.set(offer.deliveryId, offer);
@@ -87,7 +87,7 @@ const PLACE_EVERY_MS = 15_000;
 
 /**
  * Creates a field through the API.
- * @throws Unexpected
+ * @throws UnexpectedRefusal
  */
 export async function openField(
   connections: Connections,
@@ -96,11 +96,11 @@ export async function openField(
   const cityId = `races-${name}-${Date.now().toString(36)}`;
   const merchantId = `${cityId}-shop`;
   const ops = await connections.ops('races');
-  wanted(
+  requireSuccess(
     'the city',
     await ops.putCity({ cityId, name, timezone: 'UTC', currency: 'EUR', center: pickupOf(0) }),
   );
-  wanted(
+  requireSuccess(
     'the zone',
     await ops.putZone({
       zoneId: `${cityId}-all`,
@@ -110,7 +110,7 @@ export async function openField(
       offerTtlSeconds,
     }),
   );
-  wanted('the shop', await ops.putMerchant({ merchantId, name: 'Shop of the races' }));
+  requireSuccess('the shop', await ops.putMerchant({ merchantId, name: 'Shop of the races' }));
   const slots = await Promise.all(
     Array.from({ length: count }, (_, index) => openSlot(connections, ops, cityId, index)),
   );
@@ -172,7 +172,7 @@ async function openDriver(
   place: Point,
 ): Promise<RaceDriver> {
   const driverId = newUuid();
-  wanted(
+  requireSuccess(
     'a driver',
     await ops.putDriver({ driverId, cityId, name: 'Racer', vehicle: 'CAR', offerVersion: 2 }),
   );

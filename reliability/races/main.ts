@@ -7,7 +7,7 @@
  * Exit code: 0 = all consistent; 1 = a contradiction, listed on stderr; 2 = invalid arguments or settings.
  */
 import { parseArgs } from 'node:util';
-import { countOf, Mistake } from '../../simulator/kit/arguments';
+import { countOf, UsageError } from '../../simulator/kit/arguments';
 import { connect, type Connections } from '../../simulator/client/connections';
 import { readInspectorSettings } from '../../simulator/kit/environment';
 import { Inspection } from '../../simulator/kit/inspection';
@@ -21,7 +21,7 @@ import { type RaceReport, runRace } from './run';
 
 type Options = { times: number; slots: number; races: readonly Race[]; kills: number; seed: string };
 
-const PATIENCE_MS = 60_000;
+const RETRY_FOR_MS = 60_000;
 const SETTLE_MS = 5_000;
 const MAX_BROKEN_SHOWN = 50;
 
@@ -40,7 +40,7 @@ function readOptions(args: string[]): Options {
   });
   const races = RACES.filter(({ name }) => values.only === undefined || name === values.only);
   if (races.length === 0)
-    throw new Mistake(`--only must be one of ${RACES.map(({ name }) => name).join(', ')}`);
+    throw new UsageError(`--only must be one of ${RACES.map(({ name }) => name).join(', ')}`);
   return {
     times: countOf('--times', values.times, { min: 0, max: 1_000_000 }),
     slots: countOf('--slots', values.slots, { min: 1, max: 200 }),
@@ -77,7 +77,7 @@ async function main(signal: AbortSignal): Promise<number> {
   try {
     await Promise.all([worker.ready(), api.ready()]);
     const world: World = {
-      connections: connect(settings, { patienceMs: PATIENCE_MS, signal }),
+      connections: connect(settings, { retryForMs: RETRY_FOR_MS, signal }),
       inspection,
       random: randomFrom(options.seed),
     };

@@ -1,6 +1,6 @@
 import pTimeout from 'p-timeout';
 import { Latencies } from '../../simulator/client/latencies';
-import { wanted } from '../../simulator/client/service';
+import { requireSuccess } from '../../simulator/client/service';
 import type { Inspection } from '../../simulator/kit/inspection';
 import { poll } from '../../simulator/kit/pause';
 import type { Random } from '../../simulator/kit/random';
@@ -81,7 +81,7 @@ async function runHeat(
 ): Promise<HeatOutcome> {
   const { field, random } = deps;
   await Promise.all([slot.near.comeOnDuty(), slot.far.comeOnDuty()]);
-  const { deliveryId } = wanted(
+  const { deliveryId } = requireSuccess(
     'an order',
     await field.merchant.post(orderOf(slot, `${options.race.prefix ?? options.race.name}-${number}`)),
   );
@@ -180,7 +180,7 @@ async function workflowWord(
   inspection: Inspection,
   order: { merchantId: string; sellerOrderId: string },
 ): Promise<WorkflowState | { missing: string }> {
-  const word = await inspection.temporal.word(order);
+  const word = await inspection.temporal.snapshot(order);
   switch (word.kind) {
     case 'running':
       return { running: true, known: word.known };

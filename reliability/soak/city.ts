@@ -2,7 +2,7 @@ import type { Connections } from '../../simulator/client/connections';
 import type { SupportClient } from '../../simulator/client/supportClient';
 import { Demo, settledFigures, untilAllEnded } from '../../simulator/demo/demo';
 import { DEMO_CITY } from '../../simulator/demo/city';
-import { buildDemoWorld, type DemoWorld, type Temper } from '../../simulator/demo/world';
+import { buildDemoWorld, type DemoWorld, type FleetBehaviour } from '../../simulator/demo/world';
 import type { Inspection } from '../../simulator/kit/inspection';
 import type { Acknowledged } from '../../simulator/people/ledger';
 import { SimulatedOps } from '../../simulator/people/simulatedOps';
@@ -26,7 +26,7 @@ const ALL_ENDED_WITHIN_MS = 10 * 60_000;
  * Normal behaviour: most drivers accept, some reject, some let an offer expire; one in sixty goes silent for
  * a while after accepting.
  */
-const TEMPER: Temper = {
+const FLEET_BEHAVIOUR: FleetBehaviour = {
   odds: { breakAfterJob: 0.1, failAtDoor: 0.02 },
   answers: [
     ...Array.from({ length: 20 }, () => 'accept' as const),
@@ -36,8 +36,8 @@ const TEMPER: Temper = {
     'ignore',
     'ignore',
   ],
-  fates: [...Array.from({ length: 59 }, () => 'goesOn' as const), 'vanishes'],
-  rhythm: { batch: 3, idleMs: 10_000, askMs: 15_000 },
+  afterAccept: [...Array.from({ length: 59 }, () => 'goesOn' as const), 'vanishes'],
+  rhythm: { batch: 3, idleMs: 10_000, pollMs: 15_000 },
   awayMs: { min: 10_000, max: 40_000 },
 };
 
@@ -61,7 +61,14 @@ export class City {
     log: (line: string) => void,
   ): Promise<City> {
     const random = randomFrom(seed);
-    const world = await buildDemoWorld({ connections, drivers, speed, random, log, temper: TEMPER });
+    const world = await buildDemoWorld({
+      connections,
+      drivers,
+      speed,
+      random,
+      log,
+      fleetBehaviour: FLEET_BEHAVIOUR,
+    });
     const demo = new Demo(
       { world, random, log },
       { everyMs, count: null, cancelOdds: CANCEL_ODDS, speed, run: `soak-${Date.now().toString(36)}` },
@@ -72,13 +79,13 @@ export class City {
       random: random.stream('visitors'),
       log,
     });
-    return new City(world, demo, visitors, await connections.desk('olga'), random.stream('desk'), log);
+    return new City(world, demo, visitors, await connections.support('olga'), random.stream('desk'), log);
   }
 
   /** Brings drivers and ops on duty, until `end`. */
   open(): void {
     const { signal } = this.atWork;
-    void this.demo.tellProgress(PROGRESS_EVERY_MS, signal);
+    void this.demo.logProgress(PROGRESS_EVERY_MS, signal);
     const desk = new SimulatedOps({
       client: this.desk,
       cityId: DEMO_CITY.cityId,

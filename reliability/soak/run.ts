@@ -36,7 +36,7 @@ export type SoakResult = {
 
 type Log = (line: string) => void;
 
-const PATIENCE_MS = 60_000;
+const RETRY_FOR_MS = 60_000;
 /** Time for a new process to open what it needs. */
 const BEFORE_MS = 3_000;
 /** Idle keep-alive connections close within this time. */
@@ -111,7 +111,7 @@ async function observed(
   });
   const over = new AbortController();
   try {
-    const city = await City.build(connect(settings, { patienceMs: PATIENCE_MS, signal }), options, log);
+    const city = await City.build(connect(settings, { retryForMs: RETRY_FOR_MS, signal }), options, log);
     await pause(BEFORE_MS, signal);
     const before = await sampler.sample(true);
     const untilOver = AbortSignal.any([signal, over.signal]);

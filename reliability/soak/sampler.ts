@@ -4,7 +4,7 @@ import type { InspectorSettings } from '../../simulator/kit/environment';
 import { pause } from '../../simulator/kit/pause';
 import { Keys } from './keys';
 import { readMetrics } from '../../simulator/kit/metricsText';
-import { connectionsTo, holdingOf, listenerOn, type Process } from '../../simulator/kit/processTable';
+import { connectionsTo, resourceUsageOf, listenerOn, type Process } from '../../simulator/kit/processTable';
 import { Runs } from './runs';
 import { type Sample, under, type Values } from './sample';
 import { Tables } from './tables';
@@ -104,7 +104,7 @@ export class Sampler {
 
   private held(): Values {
     const found = [...this.processes].flatMap(([name, each]) => {
-      const holding = holdingOf(each);
+      const holding = resourceUsageOf(each);
       return holding ? [under(name, { ...holding })] : [];
     });
     return merged([

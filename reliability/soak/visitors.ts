@@ -86,7 +86,7 @@ export class Visitors {
   private async read(holder: Holder): Promise<boolean> {
     const { connections } = this.deps;
     if (holder.role !== 'ops') return true;
-    const desk = await connections.desk(holder.name);
+    const desk = await connections.support(holder.name);
     const answers = [await desk.unresolved(DEMO_CITY.cityId), await desk.availableDrivers(DEMO_CITY.cityId)];
     return answers.every(({ ok }) => ok);
   }

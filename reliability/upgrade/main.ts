@@ -15,10 +15,10 @@
  */
 import { parseArgs } from 'node:util';
 import { machine, serverVersions } from '../../bench/machine';
-import { countOf, Mistake, numberOf } from '../../simulator/kit/arguments';
+import { countOf, UsageError, numberOf } from '../../simulator/kit/arguments';
 import { connect } from '../../simulator/client/connections';
 import { judgeDemo, type Ready } from '../../simulator/demo/run';
-import type { Temper } from '../../simulator/demo/world';
+import type { FleetBehaviour } from '../../simulator/demo/world';
 import { type InspectorSettings, readInspectorSettings } from '../../simulator/kit/environment';
 import { Inspection } from '../../simulator/kit/inspection';
 import { type ServiceProcess, startApi, startWorker } from '../../simulator/kit/processes';
@@ -42,15 +42,15 @@ type Options = {
 type Part = { figures: object; problems: readonly string[] };
 
 const DEPLOYMENT = 'upgrade-show';
-const PATIENCE_MS = 60_000;
+const RETRY_FOR_MS = 60_000;
 const DRAIN_SECONDS = 300;
 const MAX_SHOWN = 50;
 const SPEED = 120;
 /** No driver takes a break: its timer would keep a build in use for at least five minutes. */
-const TEMPER: Temper = {
+const FLEET_BEHAVIOUR: FleetBehaviour = {
   odds: { breakAfterJob: 0, failAtDoor: 0.02 },
-  rhythm: { batch: 3, idleMs: 10_000, askMs: 15_000 },
-  fates: ['goesOn'],
+  rhythm: { batch: 3, idleMs: 10_000, pollMs: 15_000 },
+  afterAccept: ['goesOn'],
   awayMs: { min: 0, max: 0 },
   answers: [
     'accept',
@@ -79,7 +79,8 @@ function readOptions(args: string[]): Options {
     },
   });
   const only = (['builds', 'schema'] as const).find((each) => each === values.only);
-  if (values.only !== undefined && only === undefined) throw new Mistake('--only must be builds or schema');
+  if (values.only !== undefined && only === undefined)
+    throw new UsageError('--only must be builds or schema');
   return {
     ordersEach: countOf('--orders-each', values['orders-each'], { min: 3, max: 100_000 }),
     drivers: countOf('--drivers', values.drivers, { min: 2, max: 1_000 }),
@@ -91,7 +92,7 @@ function readOptions(args: string[]): Options {
 
 function readOwnerUrl({ MIGRATE_DATABASE_URL: url }: NodeJS.ProcessEnv): string {
   if (!url || !URL.canParse(url))
-    throw new Mistake(
+    throw new UsageError(
       'MIGRATE_DATABASE_URL is not set; it is where migrations are run, by the owner of the tables',
     );
   return url;
@@ -157,7 +158,7 @@ class Show {
       signal,
     } = this.deps;
     const [window, next] = await Promise.all([RunReader.open(), makeNextBuild()]);
-    const quiet = await QuietCity.open(connect(settings, { patienceMs: PATIENCE_MS, signal }));
+    const quiet = await QuietCity.open(connect(settings, { retryForMs: RETRY_FOR_MS, signal }));
     const rollout = new Rollout(
       { window, quiet, next, env: { ...env, WORKER_DEPLOYMENT_NAME: DEPLOYMENT }, log, signal },
       { ordersEach, drainSeconds: DRAIN_SECONDS },
@@ -221,7 +222,7 @@ class Show {
       log,
       signal,
       {
-        temper: TEMPER,
+        fleetBehaviour: FLEET_BEHAVIOUR,
         during: (run) => during(run).finally(() => run.demo.orders.close()),
       },
     );

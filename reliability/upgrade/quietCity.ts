@@ -1,7 +1,7 @@
 import { v7 as newId } from 'uuid';
 import { deliveryWorkflowId } from '../../workflows/contract';
 import type { Connections } from '../../simulator/client/connections';
-import { type MerchantClient, type OpsClient, wanted } from '../../simulator/client/service';
+import { type MerchantClient, type OpsClient, requireSuccess } from '../../simulator/client/service';
 
 export type QuietOrder = { deliveryId: string; workflowId: string };
 
@@ -18,15 +18,15 @@ export class QuietCity {
   static async open(connections: Connections): Promise<QuietCity> {
     const ids = { cityId: `quiet-${newId()}`, merchantId: `quiet-shop-${newId()}` };
     const ops = await connections.ops('upgrade');
-    wanted('a city', await ops.putCity({ ...CITY, cityId: ids.cityId }));
-    wanted('a shop', await ops.putMerchant({ merchantId: ids.merchantId, name: 'A shop' }));
+    requireSuccess('a city', await ops.putCity({ ...CITY, cityId: ids.cityId }));
+    requireSuccess('a shop', await ops.putMerchant({ merchantId: ids.merchantId, name: 'A shop' }));
     return new QuietCity(ids, ops, await connections.merchant(ids.merchantId));
   }
 
   async order(sellerOrderId: string): Promise<QuietOrder> {
     const { cityId, merchantId } = this.ids;
     const place = { address: 'Somewhere 1', point: CITY.center };
-    const { deliveryId } = wanted(
+    const { deliveryId } = requireSuccess(
       'an order',
       await this.merchant.post({
         sellerOrderId,
@@ -42,6 +42,6 @@ export class QuietCity {
   }
 
   async cancel({ deliveryId }: QuietOrder): Promise<void> {
-    wanted('the cancel', await this.ops.cancel(deliveryId, 'OPS_CANCELLED'));
+    requireSuccess('the cancel', await this.ops.cancel(deliveryId, 'OPS_CANCELLED'));
   }
 }

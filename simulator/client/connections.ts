@@ -21,15 +21,15 @@ export type Connections = {
   /** Ops of all cities. */
   ops(name: string): Promise<OpsClient>;
   /** The same, who work by hand. */
-  desk(name: string): Promise<SupportClient>;
+  support(name: string): Promise<SupportClient>;
   /** How often a request had to be sent again. */
   retries: () => number;
 };
 
 /** How requests are sent and repeated, as the client of the API takes it. */
-export type ConnectOptions = Pick<ApiClientOptions, 'tryTimeoutMs' | 'signal' | 'send'> & {
+export type ConnectOptions = Pick<ApiClientOptions, 'attemptTimeoutMs' | 'signal' | 'send'> & {
   /** How long each request is tried again while the service is away. */
-  patienceMs: number;
+  retryForMs: number;
 };
 
 export function connect({ apiUrl, tokens }: SimulatorSettings, options: ConnectOptions): Connections {
@@ -49,7 +49,7 @@ export function connect({ apiUrl, tokens }: SimulatorSettings, options: ConnectO
     v1Driver: async (driverId) => createV1DriverClient(await as({ role: 'driver', driverId }), driverId),
     merchant: async (merchantId) => createMerchantClient(await as({ role: 'merchant', merchantId })),
     ops: async (name) => createOpsClient(await as(allCities(name))),
-    desk: async (name) => createSupportClient(await as(allCities(name))),
+    support: async (name) => createSupportClient(await as(allCities(name))),
     retries: () => retries,
   };
 }

@@ -1,5 +1,5 @@
 import type { paths } from '@driver-service/api-client';
-import { meetingsOf, stateNews } from './driverSocket';
+import { handoverPointsOf, stateEvent } from './driverSocket';
 import { type Api, done, iso, open, outcome, type Transport } from './requests';
 import type {
   CitySetup,
@@ -43,12 +43,12 @@ function movedTo(body: OutcomeBody): { status: DeliveryView['status'] } {
 }
 
 function viewOf(body: StateBody): DriverView {
-  const { offers, deliveryIds } = stateNews(body);
+  const { offers, deliveryIds } = stateEvent(body);
   return {
     availability: body.availability.availability,
     offers,
     deliveryIds,
-    meetings: meetingsOf(body),
+    handoverPoints: handoverPointsOf(body),
   };
 }
 

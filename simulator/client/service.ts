@@ -33,14 +33,14 @@ export type OfferView = {
 };
 
 /**
- * What an app shows after it was away. `meetings`: where goods are to be taken over from another driver, by
+ * What an app shows after it was away. `handoverPoints`: where goods are to be taken over from another driver, by
  * delivery id.
  */
 export type DriverView = {
   availability: Availability;
   offers: OfferView[];
   deliveryIds: string[];
-  meetings?: ReadonlyMap<string, Point>;
+  handoverPoints?: ReadonlyMap<string, Point>;
 };
 
 /** One driver's app. Every method may throw ServiceUnavailableError, and may be repeated. */
@@ -114,13 +114,13 @@ export interface OpsClient {
   cancel(deliveryId: string, reason: ReasonCode): Promise<Outcome<{ status: DeliveryStatus }>>;
 }
 
-/** What the service refused although the simulator knows no reason for it. */
-export class Unexpected extends Error {
-  override name = 'Unexpected';
+/** The service refused a request that the simulator expected to succeed. */
+export class UnexpectedRefusal extends Error {
+  override name = 'UnexpectedRefusal';
 }
 
-/** The outcome, where only success makes sense. @throws Unexpected */
-export function wanted<T>(what: string, outcome: Outcome<T>): { ok: true } & T {
+/** Returns a successful outcome. @throws UnexpectedRefusal */
+export function requireSuccess<T>(what: string, outcome: Outcome<T>): { ok: true } & T {
   if (outcome.ok) return outcome;
-  throw new Unexpected(`${what}: ${outcome.status} ${outcome.code}: ${outcome.detail}`);
+  throw new UnexpectedRefusal(`${what}: ${outcome.status} ${outcome.code}: ${outcome.detail}`);
 }

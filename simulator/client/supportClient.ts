@@ -24,7 +24,7 @@ export type CaseView = {
 };
 
 /** A delivery as ops see it. `carrierId`: who has it. */
-export type WatchedDelivery = {
+export type OpsDeliveryView = {
   deliveryId: string;
   status: DeliveryStatus;
   carrierId: string | null;
@@ -34,14 +34,14 @@ export type WatchedDelivery = {
 };
 
 /** A driver as ops see them; `room`: how many jobs more they can take now. `seen` null: never. */
-export type WatchedDriver = {
+export type OpsDriverView = {
   driverId: string;
   availability: Availability;
   room: number;
   seen: { place: Point; at: number } | null;
 };
 
-export type ByHand = { assignmentId: string; driverId: string };
+export type ManualAssignment = { assignmentId: string; driverId: string };
 
 /**
  * Ops at their desk: the support queue, deliveries by hand, drivers, features. Every method may throw
@@ -51,18 +51,18 @@ export interface SupportClient {
   /** Cases that are not resolved, the most urgent first. */
   unresolved(cityId: string): Promise<Outcome<{ cases: CaseView[] }>>;
   acknowledge(caseId: string): Promise<Outcome<object>>;
-  delivery(deliveryId: string): Promise<Outcome<WatchedDelivery>>;
-  driver(driverId: string): Promise<Outcome<WatchedDriver>>;
+  delivery(deliveryId: string): Promise<Outcome<OpsDeliveryView>>;
+  driver(driverId: string): Promise<Outcome<OpsDriverView>>;
   /** The AVAILABLE ones. */
-  availableDrivers(cityId: string): Promise<Outcome<{ drivers: WatchedDriver[] }>>;
+  availableDrivers(cityId: string): Promise<Outcome<{ drivers: OpsDriverView[] }>>;
   /** How many deliveries of the city are without a driver now: searched for or offered. */
   backlog(cityId: string): Promise<Outcome<{ waiting: number }>>;
-  assign(deliveryId: string, driverId: string, why: string): Promise<Outcome<ByHand>>;
+  assign(deliveryId: string, driverId: string, why: string): Promise<Outcome<ManualAssignment>>;
   handOver(
     deliveryId: string,
     to: { driverId: string; meeting: Point },
     why: string,
-  ): Promise<Outcome<ByHand>>;
+  ): Promise<Outcome<ManualAssignment>>;
   raisePay(deliveryId: string, bonusCents: number, why: string): Promise<Outcome<object>>;
   resumeSearch(deliveryId: string, why: string): Promise<Outcome<object>>;
   /** Frees a driver of all they hold. */
@@ -111,7 +111,7 @@ function deliveryOf({
   pickup,
   bonusCents,
   escalationLevel: level,
-}: DeliveryBody): WatchedDelivery {
+}: DeliveryBody): OpsDeliveryView {
   return { deliveryId, status, carrierId, pickup: pickup.point, bonusCents: bonusCents ?? 0, level };
 }
 
@@ -122,7 +122,7 @@ function driverOf({
   liveOffers,
   activeAssignments,
   lastFix,
-}: DriverBody): WatchedDriver {
+}: DriverBody): OpsDriverView {
   return {
     driverId,
     availability,
@@ -132,7 +132,7 @@ function driverOf({
 }
 
 /** @throws Error for an outcome of another kind than was asked for */
-function byHandOf(body: OutcomeBody): ByHand {
+function manualAssignmentOf(body: OutcomeBody): ManualAssignment {
   if (body.outcome !== 'assigned') throw new Error(`an assignment by hand was answered with ${body.outcome}`);
   return { assignmentId: body.assignmentId, driverId: body.driverId };
 }
@@ -164,14 +164,17 @@ export function createSupportClient(transport: Transport): SupportClient {
         ({ zones }) => ({ waiting: zones.reduce((sum, { figures }) => sum + figures.searching, 0) }),
       ),
     assign: async (id, driverId, why) =>
-      outcome(await api.POST('/v2/deliveries/{id}/assign', { ...of(id), body: { driverId, why } }), byHandOf),
+      outcome(
+        await api.POST('/v2/deliveries/{id}/assign', { ...of(id), body: { driverId, why } }),
+        manualAssignmentOf,
+      ),
     handOver: async (id, { driverId, meeting }, why) =>
       outcome(
         await api.POST('/v2/deliveries/{id}/hand-over', {
           ...of(id),
           body: { driverId, meeting: { point: meeting }, why },
         }),
-        byHandOf,
+        manualAssignmentOf,
       ),
     raisePay: async (id, bonusCents, why) =>
       done(await api.POST('/v2/deliveries/{id}/raise-pay', { ...of(id), body: { bonusCents, why } })),

@@ -35,18 +35,18 @@ export class Demo {
     );
   }
 
-  /** A line for people every `everyMs`, until the signal. */
-  async tellProgress(everyMs: number, signal: AbortSignal): Promise<void> {
+  /** Logs the progress every `everyMs`, until the signal. */
+  async logProgress(everyMs: number, signal: AbortSignal): Promise<void> {
     while (await pause(everyMs, signal)) this.deps.log(this.progress());
   }
 
-  /** Forgets what only a judge would ask for, so that the city can be played for days. */
-  async keepForgetting(everyMs: number, signal: AbortSignal): Promise<void> {
-    const { ledger, heard, offerWords, drivers } = this.deps.world;
+  /** Drops records that only a judged run needs, so that memory stays bounded. */
+  async keepDroppingHistory(everyMs: number, signal: AbortSignal): Promise<void> {
+    const { ledger, offerArrivals, offerObservations, drivers } = this.deps.world;
     while (await pause(everyMs, signal)) {
       ledger.forget();
-      heard.clear();
-      offerWords.length = 0;
+      offerArrivals.clear();
+      offerObservations.length = 0;
       this.orders.forget();
       for (const driver of drivers) driver.forget();
     }
@@ -59,7 +59,12 @@ export class Demo {
     const carrying = drivers.filter(({ isCarrying }) => isCarrying).length;
     const accept = latencies.percentile('accept', 99);
     const took = accept === null ? '' : `; accept p99 ${accept} ms`;
-    return `${this.orders.placedCount} orders, ${sum('delivered')} delivered; offers: ${sum('offers')} made, ${sum('accepted')} accepted, ${sum('rejected')} rejected, ${sum('ignored')} ignored; ${carrying} of ${drivers.length} drivers carry${took}`;
+    return [
+      `${this.orders.placedCount} orders, ${sum('delivered')} delivered`,
+      `offers: ${sum('offers')} made, ${sum('accepted')} accepted, ` +
+        `${sum('rejected')} rejected, ${sum('ignored')} ignored`,
+      `${carrying} of ${drivers.length} drivers carry${took}`,
+    ].join('; ');
   }
 }
 
@@ -96,12 +101,12 @@ export async function settledFigures({
 }): Promise<{ figures: Figures; problems: string[] }> {
   const deliveryIds = orders.placed.map(({ deliveryId }) => deliveryId);
   const look = async (): Promise<{ figures: Figures; problems: string[] }> => {
-    const seen = await inspection.witness({ deliveryIds, driverIds: world.driverIds });
+    const seen = await inspection.collectEvidence({ deliveryIds, driverIds: world.driverIds });
     return figuresOf({
       ...seen,
       acknowledged: world.ledger.all(),
       sentAt: new Map(orders.placed.map(({ deliveryId, sentAt }) => [deliveryId, sentAt])),
-      heardAt: world.heard,
+      offerArrivals: world.offerArrivals,
     });
   };
   const inAgreement = async (): Promise<{ figures: Figures; problems: string[] } | undefined> => {

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { countOf, Mistake, numberOf } from '../kit/arguments';
+import { countOf, UsageError, numberOf } from '../kit/arguments';
 import type { Demand } from './demand';
 import type { DemoOptions } from './run';
 import { type Harm, HARMS } from '../../reliability/hostile/harm';
@@ -41,19 +41,19 @@ const DEFAULTS = {
 /** Orders that a bad evening needs, for every switch to find what it can be tried on. */
 const HOSTILE_ORDERS = 40;
 
-/** @throws Mistake, or a TypeError of parseArgs, that says what is wrong */
+/** @throws UsageError, or a TypeError of parseArgs, that says what is wrong */
 export function readOptions(args: string[]): Options {
   const { values } = parseArgs({ args, strict: true, options: ARGUMENTS });
   if (values.exit && values.deliveries === undefined)
-    throw new Mistake('--exit needs --deliveries: otherwise it never ends');
+    throw new UsageError('--exit needs --deliveries: otherwise it never ends');
   if (values.harm !== undefined && !values.exit)
-    throw new Mistake('--harm needs --exit: it is there to be judged');
+    throw new UsageError('--harm needs --exit: it is there to be judged');
   if (values.hostile && !values.exit)
-    throw new Mistake('--hostile needs --deliveries and --exit: it is there to be judged');
+    throw new UsageError('--hostile needs --deliveries and --exit: it is there to be judged');
   if (values.hostile && values.harm !== undefined)
-    throw new Mistake('--hostile and --harm exclude each other');
+    throw new UsageError('--hostile and --harm exclude each other');
   if (values.rush && (values.deliveries !== undefined || values.every !== undefined))
-    throw new Mistake('--rush sets the orders itself: it goes with neither --deliveries nor --every');
+    throw new UsageError('--rush sets the orders itself: it goes with neither --deliveries nor --every');
   const otherwise =
     DEFAULTS[values.hostile ? 'hostile' : values.deliveries === undefined ? 'endless' : 'judged'];
   const fewest = values.hostile ? HOSTILE_ORDERS + FAR_ORDERS : 1;
@@ -92,7 +92,7 @@ function demandOf({
 function harmsOf(text: string | undefined): Harm[] {
   return (text?.split(',') ?? []).map((name) => {
     const harm = HARMS.find((each) => each === name);
-    if (!harm) throw new Mistake(`--harm must be of ${HARMS.join(', ')}, not ${JSON.stringify(name)}`);
+    if (!harm) throw new UsageError(`--harm must be of ${HARMS.join(', ')}, not ${JSON.stringify(name)}`);
     return harm;
   });
 }

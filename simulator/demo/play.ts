@@ -30,8 +30,8 @@ export async function playDemo(
   const demo = new Demo({ ...city, log }, orderPlanOf(options, balance?.everyMs));
   const drivers = demo.startDrivers(signal);
   const balanced = balance && Promise.all([balance.followRoster(signal), balance.watchBacklog(signal)]);
-  void tellProgress(demo, balance, log, signal);
-  void demo.keepForgetting(FORGET_EVERY_MS, signal);
+  void logProgress(demo, balance, log, signal);
+  void demo.keepDroppingHistory(FORGET_EVERY_MS, signal);
   await keepOrdering(demo, log, signal);
   await Promise.all([drivers, balanced]);
 }
@@ -46,11 +46,11 @@ async function balanceOf(
     random: random.stream('roster'),
     takesBreaks: (number) => drivers[number]?.isV1 === false,
   });
-  const desk = await connections.desk('demo-balance');
-  return new Balance({ demand, speed, cityId: DEMO_CITY.cityId, roster, drivers, desk, log });
+  const support = await connections.support('demo-balance');
+  return new Balance({ demand, speed, cityId: DEMO_CITY.cityId, roster, drivers, support, log });
 }
 
-async function tellProgress(
+async function logProgress(
   demo: Demo,
   balance: Balance | undefined,
   log: Log,

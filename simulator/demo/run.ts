@@ -20,7 +20,7 @@ export type DemoOptions = {
 
 export const PROGRESS_EVERY_MS = 10_000;
 /** A service that is killed and started again is waited for. */
-const PATIENCE_MS = 10 * 60_000;
+const RETRY_FOR_MS = 10 * 60_000;
 /** After the last order was placed. */
 const ALL_ENDED_WITHIN_MS = 10 * 60_000;
 const CANCEL_ODDS = 0.04;
@@ -36,11 +36,11 @@ export async function setUpDemo(
   { drivers, seed, speed }: DemoOptions,
   log: Log,
   signal: AbortSignal,
-  manner: Pick<DemoWorldOptions, 'temper' | 'odds'>,
+  behaviour: Pick<DemoWorldOptions, 'fleetBehaviour' | 'odds'>,
 ): Promise<CitySetUp> {
   const random = randomFrom(seed);
-  const connections = connect(settings, { patienceMs: PATIENCE_MS, signal });
-  const world = await buildDemoWorld({ connections, drivers, speed, random, log, ...manner });
+  const connections = connect(settings, { retryForMs: RETRY_FOR_MS, signal });
+  const world = await buildDemoWorld({ connections, drivers, speed, random, log, ...behaviour });
   log(`the demo city is ready: ${drivers} drivers, seed ${seed}`);
   return { world, connections, random };
 }
@@ -64,7 +64,7 @@ export type Beside = {
    * what was acknowledged is.
    */
   check?: CheckerOptions;
-  temper?: DemoWorldOptions['temper'];
+  fleetBehaviour?: DemoWorldOptions['fleetBehaviour'];
   /**
    * Begun with the drivers, and waited for once all orders are placed; the signal comes when the drivers go
    * home.
@@ -89,7 +89,7 @@ export async function judgeDemo(
 ): Promise<JudgedRun> {
   const startedAt = Date.now();
   const { world, connections, random } = await setUpDemo(settings, options, log, signal, {
-    temper: beside.temper,
+    fleetBehaviour: beside.fleetBehaviour,
   });
   const run = { demo: new Demo({ world, random, log }, orderPlanOf(options)), world, connections };
   const watch = beside.check && (await Watch.begin(beside.check, log));
@@ -115,7 +115,7 @@ async function judged(
   const ended = new AbortController();
   const working = AbortSignal.any([signal, ended.signal]);
   const drivers = demo.startDrivers(working);
-  void demo.tellProgress(PROGRESS_EVERY_MS, working);
+  void demo.logProgress(PROGRESS_EVERY_MS, working);
   await Promise.all([demo.orders.run(signal), beside.during?.(run, working)]);
   await untilAllEnded(
     inspection,
@@ -127,7 +127,7 @@ async function judged(
   await beside.allEnded?.();
   const { figures, problems } = await settledFigures({ world, inspection, orders: demo.orders });
   const also = await beside.judge?.(run);
-  const broken = await watch?.conclude({ acknowledged: world.ledger.all(), offers: world.offerWords });
+  const broken = await watch?.conclude({ acknowledged: world.ledger.all(), offers: world.offerObservations });
   ended.abort();
   await drivers;
   await world.endShifts();
@@ -136,7 +136,7 @@ async function judged(
     acceptP99Ms: latencies.percentile('accept', 99),
     stepP99Ms: latencies.percentile('step', 99),
     orderP99Ms: latencies.percentile('order', 99),
-    foundByAsking: foundByAsking(world),
+    foundByPolling: foundByPolling(world),
     retries: connections.retries(),
     ...(broken ? { broken: broken.length, ...watch?.counts } : {}),
   };
@@ -146,6 +146,6 @@ async function judged(
   };
 }
 
-function foundByAsking({ drivers }: DemoWorld): number {
-  return drivers.reduce((sum, { counts }) => sum + counts.foundByAsking, 0);
+function foundByPolling({ drivers }: DemoWorld): number {
+  return drivers.reduce((sum, { counts }) => sum + counts.foundByPolling, 0);
 }

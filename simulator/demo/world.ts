@@ -2,20 +2,19 @@ import { v5 as uuidFrom } from 'uuid';
 import { connectDriver } from '../client/driverSocket';
 import { Latencies } from '../client/latencies';
 import type { MerchantClient } from '../client/service';
-import { wanted } from '../client/service';
+import { requireSuccess } from '../client/service';
 import type { Connections } from '../client/connections';
 import { DEMO_CITY, DEMO_SHOPS, DEMO_ZONES, demoDriver } from './city';
 import {
   DEMO_ODDS,
-  type Fate,
-  type HeardOffers,
+  type AfterAccept,
+  type OfferArrivals,
   type Odds,
   type OfferAnswer,
-  type OfferWords,
   type Rhythm,
   SimulatedDriver,
 } from '../people/driver';
-import { Ledger } from '../people/ledger';
+import { Ledger, type OfferObservation } from '../people/ledger';
 import { pointIn } from '../people/orders';
 import { dealer, type Random } from '../kit/random';
 
@@ -26,8 +25,8 @@ export type DemoWorld = {
   merchants: ReadonlyMap<string, MerchantClient>;
   ledger: Ledger;
   latencies: Latencies;
-  heard: HeardOffers;
-  offerWords: OfferWords;
+  offerArrivals: OfferArrivals;
+  offerObservations: OfferObservation[];
   /** Sends everybody home. */
   endShifts(): Promise<void>;
 };
@@ -38,26 +37,26 @@ export type DemoWorldOptions = {
   speed: number;
   random: Random;
   log: (line: string) => void;
-  /** What drivers answer, where no `temper` says otherwise. */
+  /** What drivers answer, where no `fleetBehaviour` says otherwise. */
   odds?: Odds;
-  temper?: Temper;
-  skew?: Skew;
+  fleetBehaviour?: FleetBehaviour;
+  skew?: ClockSkew;
 };
 
 /**
  * How the drivers differ from those of the ordinary demo. What they answer, and what becomes of those who
  * accept, is dealt to all of them from packs.
  */
-export type Temper = {
+export type FleetBehaviour = {
   odds: Pick<Odds, 'breakAfterJob' | 'failAtDoor'>;
   rhythm: Rhythm;
   answers: readonly OfferAnswer[];
-  fates: readonly Fate[];
+  afterAccept: readonly AfterAccept[];
   awayMs: { min: number; max: number };
 };
 
 /** Every so manyth driver has a device whose clock is up to so far off, ahead or behind. */
-export type Skew = { every: number; mostMs: number };
+export type ClockSkew = { every: number; mostMs: number };
 
 export const THINK_MS = { min: 200, max: 1_500 };
 /** So that a second start finds the same drivers. */
@@ -65,7 +64,7 @@ const DRIVER_IDS = '6f1dd4c5-0f5e-5c7f-9d3b-7a3c7c1c4b1a';
 
 /**
  * Sets the city up by the API, as ops would; what is there already stays as it is.
- * @throws Unexpected where the API refuses
+ * @throws UnexpectedRefusal where the API refuses
  */
 export async function buildDemoWorld({
   connections,
@@ -74,17 +73,17 @@ export async function buildDemoWorld({
   random,
   log,
   odds = DEMO_ODDS,
-  temper,
+  fleetBehaviour,
   skew,
 }: DemoWorldOptions): Promise<DemoWorld> {
   await setUpCity(connections, count);
-  const [ledger, latencies, heard, offerWords] = [
+  const [ledger, latencies, offerArrivals, offerObservations] = [
     new Ledger(),
     new Latencies(),
     new Map<string, number>(),
-    [] as OfferWords,
+    [] as OfferObservation[],
   ];
-  const manner = temper ? mannerOf(temper, random) : {};
+  const behaviour = fleetBehaviour ? behaviourOf(fleetBehaviour, random) : {};
   const crew = await Promise.all(
     Array.from({ length: count }, async (_, index) => {
       const driverId = demoDriverId(index);
@@ -97,7 +96,7 @@ export async function buildDemoWorld({
         (problem) => log(`driver ${driverId}: ${problem}`),
       );
       const driver = new SimulatedDriver(
-        { driverId, client, socket, random: own, ledger, latencies, heard, log, offerWords },
+        { driverId, client, socket, random: own, ledger, latencies, offerArrivals, log, offerObservations },
         {
           odds,
           vehicle,
@@ -109,7 +108,7 @@ export async function buildDemoWorld({
             skew && index % skew.every === 0
               ? Math.round(random.stream(`clock ${index}`).between(-skew.mostMs, skew.mostMs))
               : 0,
-          ...manner,
+          ...behaviour,
         },
       );
       return { driverId, driver, goHome: () => client.endShift() };
@@ -126,18 +125,18 @@ export async function buildDemoWorld({
     merchants,
     ledger,
     latencies,
-    heard,
-    offerWords,
+    offerArrivals,
+    offerObservations,
     endShifts: async () => void (await Promise.allSettled(crew.map(({ goHome }) => goHome()))),
   };
 }
 
-function mannerOf({ odds, rhythm, answers, fates, awayMs }: Temper, random: Random) {
+function behaviourOf({ odds, rhythm, answers, afterAccept, awayMs }: FleetBehaviour, random: Random) {
   return {
     odds: { ...DEMO_ODDS, ...odds },
     rhythm,
     answer: dealer(answers, random.stream('answers')),
-    vanishing: { fate: dealer(fates, random.stream('fates')), awayMs },
+    vanishing: { afterAccept: dealer(afterAccept, random.stream('afterAccept')), awayMs },
   };
 }
 
@@ -147,13 +146,16 @@ export function demoDriverId(index: number): string {
 
 async function setUpCity(connections: Connections, drivers: number): Promise<void> {
   const ops = await connections.ops('demo-setup');
-  wanted('the city', await ops.putCity(DEMO_CITY));
+  requireSuccess('the city', await ops.putCity(DEMO_CITY));
   for (const zone of DEMO_ZONES)
-    wanted(zone.name, await ops.putZone({ ...zone, cityId: DEMO_CITY.cityId, offerTtlSeconds: null }));
-  for (const shop of DEMO_SHOPS) wanted(shop.name, await ops.putMerchant(shop));
+    requireSuccess(
+      zone.name,
+      await ops.putZone({ ...zone, cityId: DEMO_CITY.cityId, offerTtlSeconds: null }),
+    );
+  for (const shop of DEMO_SHOPS) requireSuccess(shop.name, await ops.putMerchant(shop));
   for (let index = 0; index < drivers; index++) {
     const { name, vehicle, isV1 } = demoDriver(index);
-    wanted(
+    requireSuccess(
       name,
       await ops.putDriver({
         driverId: demoDriverId(index),

@@ -1,16 +1,16 @@
-/** What whoever typed the command can put right: arguments, files. The message says what is wrong. */
-export class Mistake extends Error {
-  override name = 'Mistake';
+/** An error that the user can correct, in arguments or files. */
+export class UsageError extends Error {
+  override name = 'UsageError';
 }
 
-/** @throws Mistake where it is no whole number within bounds, both included */
+/** @throws UsageError where it is no whole number within bounds, both included */
 export function countOf(name: string, text: string, { min, max }: { min: number; max: number }): number {
   if (/^\d{1,15}$/.test(text) && Number(text) >= min && Number(text) <= max) return Number(text);
-  throw new Mistake(`${name} must be a whole number from ${min} to ${max}, not ${JSON.stringify(text)}`);
+  throw new UsageError(`${name} must be a whole number from ${min} to ${max}, not ${JSON.stringify(text)}`);
 }
 
-/** @throws Mistake where it is no number within bounds, both included */
+/** @throws UsageError where it is no number within bounds, both included */
 export function numberOf(name: string, text: string, { min, max }: { min: number; max: number }): number {
   if (/^\d{1,9}(\.\d{1,9})?$/.test(text) && Number(text) >= min && Number(text) <= max) return Number(text);
-  throw new Mistake(`${name} must be a number from ${min} to ${max}, not ${JSON.stringify(text)}`);
+  throw new UsageError(`${name} must be a number from ${min} to ${max}, not ${JSON.stringify(text)}`);
 }

@@ -5,7 +5,7 @@ import { lostAcknowledgements, type Acknowledged } from '../people/ledger';
 import type { RecordedDelivery, RecordedDriver } from './record';
 
 /** All that was seen of a run, from both sides. */
-export type Witness = {
+export type RunEvidence = {
   acknowledged: readonly Acknowledged[];
   deliveries: readonly RecordedDelivery[];
   drivers: readonly RecordedDriver[];
@@ -13,7 +13,7 @@ export type Witness = {
   onMap: readonly string[];
   /** When each order was sent, and each offer came to its driver; epoch ms by id. */
   sentAt: ReadonlyMap<string, number>;
-  heardAt: ReadonlyMap<string, number>;
+  offerArrivals: ReadonlyMap<string, number>;
   /** Events in each delivery's Temporal history, and how each run ended; by delivery id. */
   histories: ReadonlyMap<string, { events: number; result: string }>;
 };
@@ -34,7 +34,7 @@ export type Figures = {
   rejected: number;
   expired: number;
   withdrawn: number;
-  assignedUnasked: number;
+  assignedWithoutOffer: number;
   offerP50Ms: number | null;
   offerP99Ms: number | null;
   historyEventsMedian: number | null;
@@ -46,14 +46,14 @@ export type Figures = {
 };
 
 /** @returns the figures, and in words whatever must not be */
-export function figuresOf(witness: Witness): { figures: Figures; problems: string[] } {
-  const { deliveries, histories } = witness;
-  const lost = lostAcknowledgements(witness.acknowledged, deliveries);
-  const held = heldDrivers(witness);
-  const map = mapDifference(witness);
-  const differing = workflowsThatDiffer(witness);
+export function figuresOf(evidence: RunEvidence): { figures: Figures; problems: string[] } {
+  const { deliveries, histories } = evidence;
+  const lost = lostAcknowledgements(evidence.acknowledged, deliveries);
+  const held = heldDrivers(evidence);
+  const map = mapDifference(evidence);
+  const differing = workflowsThatDiffer(evidence);
   const open = deliveries.filter(({ closedAt }) => closedAt === null);
-  const latencies = offerLatencies(witness);
+  const latencies = offerLatencies(evidence);
   const events = [...histories.values()].map((history) => history.events);
   const figures: Figures = {
     deliveries: deliveries.length,
@@ -96,10 +96,10 @@ function statusCounts(
 
 function offerCounts(
   deliveries: readonly RecordedDelivery[],
-): Pick<Figures, 'offers' | 'accepted' | 'rejected' | 'expired' | 'withdrawn' | 'assignedUnasked'> {
+): Pick<Figures, 'offers' | 'accepted' | 'rejected' | 'expired' | 'withdrawn' | 'assignedWithoutOffer'> {
   const offers = deliveries.flatMap((delivery) => delivery.offers);
   const count = (state: OfferState): number => offers.filter((offer) => offer.state === state).length;
-  const assignedUnasked = deliveries
+  const assignedWithoutOffer = deliveries
     .flatMap(({ assignments }) => assignments)
     .filter(({ way }) => way === 'V1').length;
   return {
@@ -108,7 +108,7 @@ function offerCounts(
     rejected: count('REJECTED'),
     expired: count('EXPIRED'),
     withdrawn: count('WITHDRAWN'),
-    assignedUnasked,
+    assignedWithoutOffer,
   };
 }
 
@@ -120,22 +120,24 @@ function offerCounts(
 export function offerLatencies({
   deliveries,
   sentAt,
-  heardAt,
-}: Pick<Witness, 'deliveries' | 'sentAt' | 'heardAt'>): number[] {
+  offerArrivals,
+}: Pick<RunEvidence, 'deliveries' | 'sentAt' | 'offerArrivals'>): number[] {
   return deliveries.flatMap((delivery) => {
     const startedAt = Math.max(delivery.searchAt, sentAt.get(delivery.deliveryId) ?? delivery.createdAt);
     return delivery.offers.flatMap(({ offerId, round, createdAt }) => {
-      const heard = heardAt.get(offerId);
+      const arrivedAt = offerArrivals.get(offerId);
       const ends = [...delivery.offers, ...delivery.assignments].flatMap(({ endedAt }) =>
         endedAt !== null && endedAt <= createdAt ? [endedAt] : [],
       );
-      return heard === undefined || round > 0 ? [] : [Math.max(0, heard - Math.max(startedAt, ...ends))];
+      return arrivedAt === undefined || round > 0
+        ? []
+        : [Math.max(0, arrivedAt - Math.max(startedAt, ...ends))];
     });
   });
 }
 
 /** A driver who holds a place, or is BUSY, although no delivery of the run is live any more. */
-function heldDrivers({ drivers, deliveries }: Witness): string[] {
+function heldDrivers({ drivers, deliveries }: RunEvidence): string[] {
   const live = new Set(
     deliveries
       .filter(({ closedAt }) => closedAt === null)
@@ -156,7 +158,7 @@ function heldDrivers({ drivers, deliveries }: Witness): string[] {
  * `drivers:geo` holds the AVAILABLE drivers with a fresh place and no others (docs/behaviour.md#positions).
  * All drivers of a run send places.
  */
-function mapDifference({ drivers, onMap }: Witness): string[] {
+function mapDifference({ drivers, onMap }: RunEvidence): string[] {
   const shown = new Set(onMap);
   return drivers
     .filter(({ driverId, availability }) => (availability === 'AVAILABLE') !== shown.has(driverId))
@@ -166,7 +168,7 @@ function mapDifference({ drivers, onMap }: Witness): string[] {
     );
 }
 
-function workflowsThatDiffer({ deliveries, histories }: Witness): string[] {
+function workflowsThatDiffer({ deliveries, histories }: RunEvidence): string[] {
   return deliveries.flatMap(({ deliveryId, status, closedAt }) => {
     const result = histories.get(deliveryId)?.result ?? 'none';
     const wanted = closedAt === null ? 'running' : status;

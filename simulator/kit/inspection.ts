@@ -1,16 +1,16 @@
 import { Redis } from 'ioredis';
 import { Pool } from 'pg';
 import type { InspectorSettings } from './environment';
-import type { Witness } from './figures';
+import type { RunEvidence } from './figures';
 import { type RecordedDelivery, readDeliveries, readDrivers } from './record';
-import { openTemporal, type RunWord, type TemporalWindow } from './temporal';
+import { openTemporal, type RunSnapshot, type TemporalInspector } from './temporal';
 
-/** Looks past the API into PostgreSQL, Redis and Temporal, to hold the service to its word. */
+/** Reads PostgreSQL, Redis and Temporal directly, to verify the service. */
 export class Inspection {
   private constructor(
     readonly pool: Pool,
     private readonly redis: Redis,
-    readonly temporal: TemporalWindow,
+    readonly temporal: TemporalInspector,
   ) {}
 
   static async open({ databaseUrl, redisUrl }: InspectorSettings): Promise<Inspection> {
@@ -43,24 +43,24 @@ export class Inspection {
     return rows[0]?.live ?? 0;
   }
 
-  /** Whether a driver stands on the live map as one to be found. */
+  /** Whether searches find this driver on the live map. */
   async isOnMap(driverId: string): Promise<boolean> {
     return (await this.redis.zscore('drivers:geo', driverId)) !== null;
   }
 
-  /** All that the service keeps in Redis is gone. */
+  /** Deletes all data of the service in Redis. */
   async flushRedis(): Promise<void> {
     await this.redis.flushdb();
   }
 
-  /** What all three say of these deliveries and drivers, at about the same time. */
-  async witness({
+  /** Reads these deliveries and drivers from all three at about the same time. */
+  async collectEvidence({
     deliveryIds,
     driverIds,
   }: {
     deliveryIds: readonly string[];
     driverIds: readonly string[];
-  }): Promise<Pick<Witness, 'deliveries' | 'drivers' | 'onMap' | 'histories'>> {
+  }): Promise<Pick<RunEvidence, 'deliveries' | 'drivers' | 'onMap' | 'histories'>> {
     const deliveries = await readDeliveries(this.pool, deliveryIds);
     const histories = await this.histories(deliveries);
     const [drivers, onMap] = await Promise.all([
@@ -70,14 +70,17 @@ export class Inspection {
     return { deliveries, drivers, onMap, histories };
   }
 
-  private async histories(deliveries: readonly RecordedDelivery[]): Promise<Witness['histories']> {
+  private async histories(deliveries: readonly RecordedDelivery[]): Promise<RunEvidence['histories']> {
     const found = new Map<string, { events: number; result: string }>();
     const rest = [...deliveries];
     const take = async (): Promise<void> => {
       for (let next = rest.pop(); next; next = rest.pop()) {
-        const word = await this.temporal.word(next);
-        if (word.kind !== 'none')
-          found.set(next.deliveryId, { events: await this.temporal.events(next), result: resultOf(word) });
+        const snapshot = await this.temporal.snapshot(next);
+        if (snapshot.kind !== 'none')
+          found.set(next.deliveryId, {
+            events: await this.temporal.events(next),
+            result: resultOf(snapshot),
+          });
       }
     };
     await Promise.all(Array.from({ length: CALLS_AT_ONCE }, take));
@@ -87,16 +90,16 @@ export class Inspection {
 
 const CALLS_AT_ONCE = 8;
 
-function resultOf(word: RunWord): string {
-  switch (word.kind) {
+function resultOf(snapshot: RunSnapshot): string {
+  switch (snapshot.kind) {
     case 'running':
       return 'running';
     case 'ended':
-      return word.result;
+      return snapshot.result;
     case 'broken':
-      return word.state;
+      return snapshot.state;
     case 'silent':
-      return `silent (${word.why})`;
+      return `silent (${snapshot.why})`;
     case 'none':
       return 'none';
   }

@@ -1,45 +1,42 @@
 import { setMaxListeners } from 'node:events';
 import { SettingsError } from '../../settings';
-import { Mistake } from './arguments';
+import { UsageError } from './arguments';
 
 /** Progress and problems go to stderr, so that stdout carries only what was asked for. */
 export const log = (line: string): void => void process.stderr.write(`${line}\n`);
 
-/**
- * Why the signal of a program is aborted. Whoever has nothing to say of half a run throws it on, by
- * `signal.throwIfAborted()`.
- */
-export class CalledOff extends Error {
-  override name = 'CalledOff';
+/** The abort reason of a program's signal. `signal.throwIfAborted()` rethrows it. */
+export class InterruptedError extends Error {
+  override name = 'InterruptedError';
 }
 
-const CALLED_OFF_CODE = 130;
+const INTERRUPTED_CODE = 130;
 
 /**
  * Runs a program of the simulator and ends the process with the code it gives. The signal comes with the
  * first SIGINT or SIGTERM. Code 1: it failed; 2: wrong arguments, settings or files, said without a stack;
- * 130: it was called off, and failed for that.
+ * 130: it was interrupted.
  */
 export function runProgram(main: (signal: AbortSignal) => Promise<number>): void {
   // Hundreds of drivers listen to one signal.
   setMaxListeners(0);
   const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => callOff(stop));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupt(stop));
   main(stop.signal).then(
     (code) => process.exit(code),
     (error: unknown) => {
       if (stop.signal.aborted) {
-        log(`called off${isCalledOff(error) ? '' : `: ${String(error)}`}`);
-        process.exit(CALLED_OFF_CODE);
+        log(`interrupted${isInterrupted(error) ? '' : `: ${String(error)}`}`);
+        process.exit(INTERRUPTED_CODE);
       }
       log(
-        isTheirs(error)
+        isUsageError(error)
           ? error.message
           : error instanceof Error
             ? (error.stack ?? error.message)
             : String(error),
       );
-      process.exit(isTheirs(error) ? 2 : 1);
+      process.exit(isUsageError(error) ? 2 : 1);
     },
   );
 }
@@ -48,20 +45,22 @@ export function runProgram(main: (signal: AbortSignal) => Promise<number>): void
  * What was under way fails, also where nobody waits for it any more. That must not end the program before it
  * has stopped what it started.
  */
-function callOff(stop: AbortController): void {
-  const passOver = (error: unknown): void => log(`called off: ${String(error)}`);
-  process.on('uncaughtException', passOver);
-  process.on('unhandledRejection', passOver);
-  stop.abort(new CalledOff('called off'));
+function interrupt(stop: AbortController): void {
+  const logOnly = (error: unknown): void => log(`interrupted: ${String(error)}`);
+  process.on('uncaughtException', logOnly);
+  process.on('unhandledRejection', logOnly);
+  stop.abort(new InterruptedError('interrupted'));
 }
 
 /** The signal's own error, or one that a request met because of it. */
-function isCalledOff(error: unknown): boolean {
-  return error instanceof CalledOff || (error instanceof Error && error.cause instanceof CalledOff);
+function isInterrupted(error: unknown): boolean {
+  return (
+    error instanceof InterruptedError || (error instanceof Error && error.cause instanceof InterruptedError)
+  );
 }
 
-/** What whoever typed the command can put right. parseArgs throws TypeErrors with a code. */
-function isTheirs(error: unknown): error is Error {
+/** Whether the user can correct the error. parseArgs throws TypeErrors with a code. */
+function isUsageError(error: unknown): error is Error {
   if (error instanceof TypeError) return 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
-  return error instanceof SettingsError || error instanceof Mistake;
+  return error instanceof SettingsError || error instanceof UsageError;
 }

@@ -15,21 +15,21 @@ export type RunState =
   | { kind: 'broken'; state: string }
   | { kind: 'none' };
 
-/** What Temporal says of a delivery's run. `silent`: it runs, but nobody can say what it knows. */
-export type RunWord =
+/** A delivery's run as Temporal reports it. `silent`: the run is open but does not answer queries. */
+export type RunSnapshot =
   | Exclude<RunState, { kind: 'running' }>
   | { kind: 'running'; known: DeliverySnapshot }
   | { kind: 'silent'; why: string };
 
-/** A run that cannot go on, or failed. `problem`: what Temporal says of it. */
-export type TroubledRun = { workflowId: string; runId: string; problem: string };
+/** A run that is stuck or has failed. `problem`: the reason from Temporal. */
+export type FailingRun = { workflowId: string; runId: string; problem: string };
 
 /**
  * A look into Temporal, for those who hold the service to its word. Every method throws where it does not
  * answer in time.
  */
-export type TemporalWindow = {
-  word(order: OrderKey): Promise<RunWord>;
+export type TemporalInspector = {
+  snapshot(order: OrderKey): Promise<RunSnapshot>;
   /** The same without asking the workflow itself, which only a worker can answer for. */
   state(order: OrderKey): Promise<RunState>;
   /** How many events its history has. */
@@ -43,7 +43,7 @@ export type TemporalWindow = {
    * Runs whose workflow task fails again and again, and those of deliveries and availability that failed
    * since then (epoch ms).
    */
-  troubled(since: number): Promise<TroubledRun[]>;
+  failingRuns(since: number): Promise<FailingRun[]>;
   close(): Promise<void>;
 };
 
@@ -54,14 +54,15 @@ const RECONNECTING = { 'grpc.initial_reconnect_backoff_ms': 200, 'grpc.max_recon
 
 export type TemporalOptions = {
   callTimeoutMs?: number;
-  /** Where Temporal's configuration is read from, in place of this process's environment. */ env?: NodeJS.ProcessEnv;
+  /** The environment with Temporal's configuration. Default: the environment of this process. */
+  env?: NodeJS.ProcessEnv;
 };
 
 /** By Temporal's own environment configuration, as the worker does. */
 export async function openTemporal({
   callTimeoutMs = CALL_TIMEOUT_MS,
   env,
-}: TemporalOptions = {}): Promise<TemporalWindow> {
+}: TemporalOptions = {}): Promise<TemporalInspector> {
   const { connectionOptions, namespace } = loadClientConnectConfig(
     env ? { overrideEnvVars: onlySet(env) } : {},
   );
@@ -72,11 +73,12 @@ export async function openTemporal({
   const within = <T>(call: () => Promise<T>): Promise<T> =>
     client.withDeadline(Date.now() + callTimeoutMs, call);
   return {
-    word: (order) => within(() => wordOf(handleOf(order))),
+    snapshot: (order) => within(() => snapshotOf(handleOf(order))),
     state: (order) => within(() => stateOf(handleOf(order))),
     events: async (order) => (await within(() => handleOf(order).describe())).historyLength,
     running: (cityIds) => within(() => runningOf(client, cityIds)),
-    troubled: (since) => within(async () => [...(await stuckOf(client)), ...(await failedOf(client, since))]),
+    failingRuns: (since) =>
+      within(async () => [...(await stuckOf(client)), ...(await failedOf(client, since))]),
     close: () => connection.close(),
   };
 }
@@ -98,7 +100,7 @@ async function stateOf(handle: Handle): Promise<RunState> {
   }
 }
 
-async function wordOf(handle: Handle): Promise<RunWord> {
+async function snapshotOf(handle: Handle): Promise<RunSnapshot> {
   try {
     const state = await stateOf(handle);
     return state.kind === 'running' ? { kind: 'running', known: await handle.query(getSnapshot) } : state;
@@ -112,7 +114,7 @@ async function wordOf(handle: Handle): Promise<RunWord> {
 }
 
 const PAGE = 1_000;
-const MOST_TROUBLED = 100;
+const MAX_FAILING_RUNS = 100;
 
 async function runningOf(client: Client, cityIds: readonly string[] | null): Promise<Set<string>> {
   const within =
@@ -128,36 +130,37 @@ async function runningOf(client: Client, cityIds: readonly string[] | null): Pro
   return ids;
 }
 
-function stuckOf(client: Client): Promise<TroubledRun[]> {
-  return troubledIn(
+function stuckOf(client: Client): Promise<FailingRun[]> {
+  return failingRunsIn(
     client,
     `ExecutionStatus = 'Running' AND TemporalReportedProblems IS NOT NULL`,
     () => 'its workflow task fails again and again',
   );
 }
 
-function failedOf(client: Client, since: number): Promise<TroubledRun[]> {
+function failedOf(client: Client, since: number): Promise<FailingRun[]> {
   const ours = `WorkflowType IN ('${WORKFLOWS.delivery}', '${WORKFLOWS.timedAvailability}')`;
-  return troubledIn(
+  return failingRunsIn(
     client,
-    `${ours} AND ExecutionStatus IN ('Failed', 'TimedOut', 'Canceled') AND CloseTime >= '${new Date(since).toISOString()}'`,
+    `${ours} AND ExecutionStatus IN ('Failed', 'TimedOut', 'Canceled')` +
+      ` AND CloseTime >= '${new Date(since).toISOString()}'`,
     (state) => `a run of it is ${state}`,
   );
 }
 
-async function troubledIn(
+async function failingRunsIn(
   client: Client,
   query: string,
   problemOf: (state: string) => string,
-): Promise<TroubledRun[]> {
-  const troubled: TroubledRun[] = [];
+): Promise<FailingRun[]> {
+  const failing: FailingRun[] = [];
   for await (const { workflowId, runId, status } of client.workflow.list({
     query,
-    pageSize: MOST_TROUBLED,
+    pageSize: MAX_FAILING_RUNS,
   })) {
-    if (troubled.push({ workflowId, runId, problem: problemOf(status.name) }) === MOST_TROUBLED) break;
+    if (failing.push({ workflowId, runId, problem: problemOf(status.name) }) === MAX_FAILING_RUNS) break;
   }
-  return troubled;
+  return failing;
 }
 
 function onlySet(env: NodeJS.ProcessEnv): Record<string, string> {

@@ -2,11 +2,11 @@ import type { Step } from '../../domain/delivery/status';
 import { REJECT_REASONS } from '../../domain/delivery/offer';
 import type { Point } from '../../domain/geo/places';
 import type { VehicleKind } from '../../domain/driver/vehicles';
-import type { DriverNews, DriverSocket } from '../client/driverSocket';
+import type { DriverEvent, DriverSocket } from '../client/driverSocket';
 import type { Latencies } from '../client/latencies';
 import type { DeliveryView, DriverClient, Position, OfferView, Outcome } from '../client/service';
 import { ServiceUnavailableError } from '@driver-service/api-client';
-import type { Ledger, OfferWord } from './ledger';
+import type { Ledger, OfferObservation } from './ledger';
 import { headingOf, METERS_PER_SECOND, placeOn, type Ride, rideOf, straightSpeed } from './movement';
 import { pause, waitUntil } from '../kit/pause';
 import type { Random } from '../kit/random';
@@ -26,7 +26,7 @@ export const DEMO_ODDS: Odds = { accept: 0.8, reject: 0.12, breakAfterJob: 0.1, 
  * behind. `answer`: what they say to an offer, in place of the odds. `vanishing`: who vanishes after
  * accepting; left out: nobody.
  */
-export type Manner = {
+export type DriverBehaviour = {
   odds: Odds;
   vehicle: VehicleKind;
   isV1: boolean;
@@ -36,7 +36,7 @@ export type Manner = {
   rhythm?: Rhythm;
   clockOffMs?: number;
   answer?: () => OfferAnswer;
-  vanishing?: { fate: () => Fate; awayMs: { min: number; max: number } };
+  vanishing?: { afterAccept: () => AfterAccept; awayMs: { min: number; max: number } };
 };
 
 export type OfferAnswer = 'accept' | 'reject' | 'ignore';
@@ -45,13 +45,13 @@ export type OfferAnswer = 'accept' | 'reject' | 'ignore';
  * What becomes of one who accepts: they go on, or are not heard for a while, having accepted or having
  * fetched the goods.
  */
-export type Fate = 'goesOn' | 'vanishes' | 'vanishesWithGoods';
+export type AfterAccept = 'goesOn' | 'vanishes' | 'vanishesWithGoods';
 
 /**
  * How often the app speaks, in ms: a fix is taken every second and sent by so many while riding (`batch`), or
- * every `idleMs`; and an app that heard nothing asks every `askMs`.
+ * every `idleMs`; and an app that heard nothing asks every `pollMs`.
  */
-export type Rhythm = { batch: number; idleMs: number; askMs: number };
+export type Rhythm = { batch: number; idleMs: number; pollMs: number };
 
 export type DriverDeps = {
   driverId: string;
@@ -60,16 +60,13 @@ export type DriverDeps = {
   random: Random;
   ledger: Ledger;
   latencies: Latencies;
-  heard: HeardOffers;
+  offerArrivals: OfferArrivals;
   log: (line: string) => void;
-  offerWords?: OfferWords;
+  offerObservations?: OfferObservation[];
 };
 
 /** When each offer came to its driver's socket, epoch ms by offer id. */
-export type HeardOffers = Map<string, number>;
-
-/** What drivers' apps learnt of offers, for who judges the run. */
-export type OfferWords = OfferWord[];
+export type OfferArrivals = Map<string, number>;
 
 /** What a driver did, for the figures. */
 export type DriverCounts = {
@@ -81,7 +78,7 @@ export type DriverCounts = {
   delivered: number;
   returned: number;
   breaks: number;
-  foundByAsking: number;
+  foundByPolling: number;
   vanishedBeforePickup: number;
   vanishedWithGoods: number;
   gaveUp: number;
@@ -90,8 +87,8 @@ export type DriverCounts = {
 /** In life, at a shop and at a door. */
 export const HANDOVER_SECONDS = 90;
 const FIX_EVERY_MS = 1_000;
-/** Events are sent at most once, so the app asks now and then. */
-const DEMO_RHYTHM: Rhythm = { batch: 3, idleMs: 10_000, askMs: 15_000 };
+/** Events are delivered at most once, so the app also polls. */
+const DEMO_RHYTHM: Rhythm = { batch: 3, idleMs: 10_000, pollMs: 15_000 };
 const BREAK_MINUTES = 5;
 
 /** One driver with a phone: a real client of the API and the sockets, and nothing else. */
@@ -105,7 +102,7 @@ export class SimulatedDriver {
     delivered: 0,
     returned: 0,
     breaks: 0,
-    foundByAsking: 0,
+    foundByPolling: 0,
     vanishedBeforePickup: 0,
     vanishedWithGoods: 0,
     gaveUp: 0,
@@ -122,20 +119,20 @@ export class SimulatedDriver {
   private vanishesWith: string | null = null;
   private toPickup: string | null = null;
   private isAway = false;
-  private isResting = false;
+  private isOnBreak = false;
   private isAtHome = false;
   private day = new AbortController().signal;
   private readonly rhythm: Rhythm;
 
   constructor(
     private readonly deps: DriverDeps,
-    private readonly manner: Manner,
+    private readonly behaviour: DriverBehaviour,
   ) {
-    this.place = manner.home;
-    this.rhythm = manner.rhythm ?? DEMO_RHYTHM;
+    this.place = behaviour.home;
+    this.rhythm = behaviour.rhythm ?? DEMO_RHYTHM;
   }
 
-  /** Offers that are over will not be heard again. */
+  /** Drops ended offers and deliveries, which cause no further events. */
   forget(): void {
     for (const offerId of this.seenOffers) if (!this.liveOffers.has(offerId)) this.seenOffers.delete(offerId);
     for (const deliveryId of this.fetched) if (!this.jobs.has(deliveryId)) this.fetched.delete(deliveryId);
@@ -146,7 +143,7 @@ export class SimulatedDriver {
   }
 
   get isV1(): boolean {
-    return this.manner.isV1;
+    return this.behaviour.isV1;
   }
 
   get isCarrying(): boolean {
@@ -160,7 +157,7 @@ export class SimulatedDriver {
 
   /** Here, and neither at home nor on a break. */
   get isOnDuty(): boolean {
-    return !this.isAway && !this.isResting && !this.isAtHome;
+    return !this.isAway && !this.isOnBreak && !this.isAtHome;
   }
 
   /** Here, with nothing in hand and nothing on offer. */
@@ -180,14 +177,14 @@ export class SimulatedDriver {
   async work(signal: AbortSignal): Promise<void> {
     this.day = signal;
     await this.comeOnDuty();
-    await Promise.all([this.keepSendingPlaces(signal), this.keepAsking(signal)]);
+    await Promise.all([this.sendPositions(signal), this.pollView(signal)]);
     await Promise.allSettled([...this.jobs.values()].map(({ done }) => done));
     this.deps.socket.close();
   }
 
   private async comeOnDuty(): Promise<void> {
     await this.startShift();
-    this.deps.socket.listen((news) => this.hear(news, this.day));
+    this.deps.socket.listen((event) => this.handleEvent(event, this.day));
   }
 
   private async startShift(): Promise<boolean> {
@@ -198,19 +195,19 @@ export class SimulatedDriver {
     return started.ok;
   }
 
-  // ---- what others want of them ----
+  // ---- actions requested by the roster or a test ----
 
-  /** Asks for a break, which lasts until `endRest`. @returns false where the service refuses it */
-  async rest(): Promise<boolean> {
-    this.isResting = (await this.deps.client.startBreak(BREAK_MINUTES)).ok;
-    return this.isResting;
+  /** Asks for a break, which lasts until `endBreak`. @returns false where the service refuses it */
+  async takeBreak(): Promise<boolean> {
+    this.isOnBreak = (await this.deps.client.startBreak(BREAK_MINUTES)).ok;
+    return this.isOnBreak;
   }
 
   /** Back on duty: the break ends, or, where the service ended it in its own way, the shift begins anew. */
-  async endRest(): Promise<void> {
+  async endBreak(): Promise<void> {
     const { client } = this.deps;
     if (!(await client.endBreak()).ok) await client.startShift(null);
-    this.isResting = false;
+    this.isOnBreak = false;
   }
 
   /**
@@ -218,10 +215,10 @@ export class SimulatedDriver {
    * @returns false where the service refuses it
    */
   async goOffDuty(forMs: number): Promise<boolean> {
-    this.isResting = true;
+    this.isOnBreak = true;
     const { ok } = await this.deps.client.goOffline();
     if (ok) await pause(forMs, this.day);
-    this.isResting = false;
+    this.isOnBreak = false;
     if (ok && !this.day.aborted) await this.deps.client.startShift(null);
     return ok;
   }
@@ -256,66 +253,67 @@ export class SimulatedDriver {
     return true;
   }
 
-  // ---- hearing ----
+  // ---- events ----
 
-  private hear(news: DriverNews, signal: AbortSignal): void {
-    switch (news.kind) {
+  private handleEvent(event: DriverEvent, signal: AbortSignal): void {
+    switch (event.kind) {
       case 'offered':
-        return this.inBackground(this.consider(news.offer, signal));
+        return this.inBackground(this.consider(event.offer, signal));
       case 'offerOver':
-        this.noteWord(news.offerId, 'over', Date.now());
-        return void this.liveOffers.delete(news.offerId);
+        this.recordOfferState(event.offerId, 'over', Date.now());
+        return void this.liveOffers.delete(event.offerId);
       case 'assigned':
-        return this.takeJob(news.deliveryId, signal);
+        return this.takeJob(event.deliveryId, signal);
       case 'released':
-        return this.jobs.get(news.deliveryId)?.stop.abort();
+        return this.jobs.get(event.deliveryId)?.stop.abort();
       case 'state':
-        for (const offer of news.offers) this.inBackground(this.consider(offer, signal));
-        for (const deliveryId of news.deliveryIds) this.takeJob(deliveryId, signal);
+        for (const offer of event.offers) this.inBackground(this.consider(offer, signal));
+        for (const deliveryId of event.deliveryIds) this.takeJob(deliveryId, signal);
         return;
     }
   }
 
-  private async keepAsking(signal: AbortSignal): Promise<void> {
-    while (await pause(this.rhythm.askMs, signal)) {
+  private async pollView(signal: AbortSignal): Promise<void> {
+    while (await pause(this.rhythm.pollMs, signal)) {
       if (this.isAway) continue;
       const askedAt = Date.now();
       const view = await this.unlessAway(this.deps.client.view(), signal);
       if (!view?.ok || this.isGone()) continue;
-      for (const { offerId } of view.offers) this.noteWord(offerId, 'live', askedAt);
-      if (view.availability === 'OFFLINE' && this.manner.vanishing && !this.isResting)
+      for (const { offerId } of view.offers) this.recordOfferState(offerId, 'live', askedAt);
+      if (view.availability === 'OFFLINE' && this.behaviour.vanishing && !this.isOnBreak)
         await this.unlessAway(this.deps.client.startShift(null), signal);
-      const unheard =
+      const missed =
         view.offers.filter(({ offerId }) => !this.seenOffers.has(offerId)).length +
         view.deliveryIds.filter((id) => !this.jobs.has(id)).length;
-      this.counts.foundByAsking += unheard;
-      if (unheard > 0)
-        this.hear({ kind: 'state', offers: view.offers, deliveryIds: view.deliveryIds }, signal);
+      this.counts.foundByPolling += missed;
+      if (missed > 0)
+        this.handleEvent({ kind: 'state', offers: view.offers, deliveryIds: view.deliveryIds }, signal);
     }
   }
 
-  private noteWord(offerId: string, word: OfferWord['word'], at: number): void {
-    this.deps.offerWords?.push({ offerId, deliveryId: null, driverId: this.deps.driverId, word, at });
+  private recordOfferState(offerId: string, state: OfferObservation['state'], at: number): void {
+    this.deps.offerObservations?.push({ offerId, deliveryId: null, driverId: this.deps.driverId, state, at });
   }
 
   // ---- offers ----
 
   private async consider(offer: OfferView, signal: AbortSignal): Promise<void> {
-    const { socket, random, heard } = this.deps;
+    const { socket, random, offerArrivals } = this.deps;
     if (this.seenOffers.has(offer.offerId)) return;
-    heard.set(offer.offerId, Date.now());
+    offerArrivals.set(offer.offerId, Date.now());
     this.seenOffers.add(offer.offerId);
     this.liveOffers.add(offer.offerId);
     this.counts.offers += 1;
     socket.offerSeen(offer.offerId);
-    if (!(await pause(random.between(this.manner.thinkMs.min, this.manner.thinkMs.max), signal))) return;
+    if (!(await pause(random.between(this.behaviour.thinkMs.min, this.behaviour.thinkMs.max), signal)))
+      return;
     await this.answer(offer, signal);
   }
 
   private async answer(offer: OfferView, signal: AbortSignal): Promise<void> {
     const draw = this.deps.random.next();
     if (!this.liveOffers.delete(offer.offerId)) return void (this.counts.refusedLate += 1);
-    switch (this.manner.answer?.() ?? answerBy(this.manner.odds, draw)) {
+    switch (this.behaviour.answer?.() ?? answerBy(this.behaviour.odds, draw)) {
       case 'accept':
         return this.accept(offer, signal);
       case 'reject':
@@ -332,11 +330,11 @@ export class SimulatedDriver {
     latencies.add('accept', Date.now() - askedAt);
     if (!answer.ok) return void (this.counts.refusedLate += 1);
     this.counts.accepted += 1;
-    this.noteWord(offerId, 'over', Date.now());
+    this.recordOfferState(offerId, 'over', Date.now());
     ledger.add({ kind: 'accepted', deliveryId, offerId, driverId, assignmentId: answer.assignmentId });
-    const fate = this.manner.vanishing?.fate() ?? 'goesOn';
-    if (fate === 'vanishes') return this.vanish('vanishedBeforePickup', deliveryId);
-    if (fate === 'vanishesWithGoods') this.vanishesWith = deliveryId;
+    const afterAccept = this.behaviour.vanishing?.afterAccept() ?? 'goesOn';
+    if (afterAccept === 'vanishes') return this.vanish('vanishedBeforePickup', deliveryId);
+    if (afterAccept === 'vanishesWithGoods') this.vanishesWith = deliveryId;
     this.takeJob(deliveryId, signal);
   }
 
@@ -345,7 +343,7 @@ export class SimulatedDriver {
     const answer = await client.reject(offerId, random.pick(REJECT_REASONS));
     if (!answer.ok) return void (this.counts.refusedLate += 1);
     this.counts.rejected += 1;
-    this.noteWord(offerId, 'over', Date.now());
+    this.recordOfferState(offerId, 'over', Date.now());
     ledger.add({ kind: 'rejected', deliveryId, offerId, driverId });
   }
 
@@ -357,10 +355,9 @@ export class SimulatedDriver {
    */
   private async vanish(how: 'vanishedBeforePickup' | 'vanishedWithGoods', deliveryId: string): Promise<void> {
     const { socket, random, log, driverId } = this.deps;
-    log(
-      `driver ${driverId} vanishes ${how === 'vanishedWithGoods' ? 'with the goods of' : 'having accepted'} ${deliveryId}`,
-    );
-    const { min, max } = this.manner.vanishing?.awayMs ?? { min: 0, max: 0 };
+    const when = how === 'vanishedWithGoods' ? 'with the goods of' : 'having accepted';
+    log(`driver ${driverId} vanishes ${when} ${deliveryId}`);
+    const { min, max } = this.behaviour.vanishing?.awayMs ?? { min: 0, max: 0 };
     this.counts[how] += 1;
     this.isAway = true;
     this.vanishesWith = null;
@@ -372,7 +369,7 @@ export class SimulatedDriver {
     await this.comeOnDuty();
   }
 
-  /** Asked anew after each wait: it may have come to that meanwhile. */
+  /** A function, because the value changes during each await. */
   private isGone(): boolean {
     return this.isAway;
   }
@@ -442,7 +439,7 @@ export class SimulatedDriver {
   private async takeOver(delivery: DeliveryView, signal: AbortSignal): Promise<boolean> {
     if (this.fetched.has(delivery.deliveryId)) return true;
     const view = await this.deps.client.view();
-    const meeting = view.ok ? view.meetings?.get(delivery.deliveryId) : undefined;
+    const meeting = view.ok ? view.handoverPoints?.get(delivery.deliveryId) : undefined;
     if (!meeting) return true;
     return (
       (await this.rideTo(meeting, signal)) && (await this.handOver(signal)) && this.step(delivery, 'pickUp')
@@ -451,7 +448,7 @@ export class SimulatedDriver {
 
   private async atTheDoor(delivery: DeliveryView): Promise<boolean> {
     const { client, ledger, random, driverId } = this.deps;
-    if (!random.chance(this.manner.odds.failAtDoor)) return this.step(delivery, 'deliver');
+    if (!random.chance(this.behaviour.odds.failAtDoor)) return this.step(delivery, 'deliver');
     const answer = await client.fail(delivery.deliveryId, 'NOT_AT_HOME', 'RETURN');
     if (answer.ok) ledger.add({ kind: 'failed', deliveryId: delivery.deliveryId, driverId });
     return answer.ok;
@@ -476,17 +473,17 @@ export class SimulatedDriver {
   /** Now and then a break, shorter than asked for. v1 apps know none. */
   private async afterJob(signal: AbortSignal): Promise<void> {
     const { client, random } = this.deps;
-    if (this.isAway || this.manner.isV1 || !random.chance(this.manner.odds.breakAfterJob)) return;
+    if (this.isAway || this.behaviour.isV1 || !random.chance(this.behaviour.odds.breakAfterJob)) return;
     if (!(await client.startBreak(BREAK_MINUTES)).ok) return;
     this.counts.breaks += 1;
-    await pause((BREAK_MINUTES * 60_000) / this.manner.speed, signal);
+    await pause((BREAK_MINUTES * 60_000) / this.behaviour.speed, signal);
     await client.endBreak();
   }
 
   // ---- moving ----
 
   private async rideTo(to: Point, signal: AbortSignal): Promise<boolean> {
-    const { vehicle, speed } = this.manner;
+    const { vehicle, speed } = this.behaviour;
     const ride = rideOf(this.place, to, Date.now(), straightSpeed(vehicle, speed));
     this.ride = ride;
     const arrived = await waitUntil(ride.arrivesAt, signal);
@@ -504,10 +501,10 @@ export class SimulatedDriver {
   }
 
   private handOver(signal: AbortSignal): Promise<boolean> {
-    return pause((HANDOVER_SECONDS * 1_000) / this.manner.speed, signal);
+    return pause((HANDOVER_SECONDS * 1_000) / this.behaviour.speed, signal);
   }
 
-  private async keepSendingPlaces(signal: AbortSignal): Promise<void> {
+  private async sendPositions(signal: AbortSignal): Promise<void> {
     let batch: Position[] = [];
     let lastSentAt = 0;
     while (await pause(FIX_EVERY_MS, signal)) {
@@ -530,17 +527,17 @@ export class SimulatedDriver {
     const { ride } = this;
     const fix = { point: this.placeNow(), at: this.deviceTime() };
     return ride
-      ? { ...fix, headingDegrees: headingOf(ride), speedMps: METERS_PER_SECOND[this.manner.vehicle] }
+      ? { ...fix, headingDegrees: headingOf(ride), speedMps: METERS_PER_SECOND[this.behaviour.vehicle] }
       : fix;
   }
 
   private deviceTime(): number {
-    return Date.now() + (this.manner.clockOffMs ?? 0);
+    return Date.now() + (this.behaviour.clockOffMs ?? 0);
   }
 
-  // ---- bearing with the service ----
+  // ---- failures of the service ----
 
-  /** What goes wrong in the background is told, and does not end the driver's day. */
+  /** Logs failures of background work; they do not stop the driver. */
   private inBackground(work: Promise<void>): void {
     work.catch((error: unknown) => this.deps.log(`driver ${this.deps.driverId}: ${String(error)}`));
   }

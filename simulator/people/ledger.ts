@@ -2,8 +2,8 @@ import type { DeliveryStatus, Step } from '../../domain/delivery/status';
 import type { RecordedAssignment, RecordedDelivery } from '../kit/record';
 
 /**
- * A promise that the service gave: what it answered with success. It must be kept whatever dies afterwards
- * (design, invariant 2).
+ * A request that the service acknowledged. The result must survive every later crash
+ * (docs/architecture.md#invariants, invariant 2).
  */
 export type Acknowledged =
   | { kind: 'posted'; deliveryId: string; sellerOrderId: string }
@@ -13,9 +13,9 @@ export type Acknowledged =
   | { kind: 'failed'; deliveryId: string; driverId: string }
   | { kind: 'cancelled'; deliveryId: string }
   | { kind: 'gaveUp'; deliveryId: string; driverId: string }
-  | { kind: 'byHand'; deliveryId: string; driverId: string; assignmentId: string }
+  | { kind: 'manualAssignment'; deliveryId: string; driverId: string; assignmentId: string }
   /** What ops did otherwise, by its entry in the audit trail. */
-  | { kind: 'opsAct'; deliveryId: string; entry: 'pay_raised' | 'search_resumed' | 'case_acknowledged' };
+  | { kind: 'opsAction'; deliveryId: string; entry: 'pay_raised' | 'search_resumed' | 'case_acknowledged' };
 
 /** All that was acknowledged in a run. */
 export class Ledger {
@@ -29,14 +29,14 @@ export class Ledger {
     return this.entries;
   }
 
-  /** For a run that nobody judges. */
+  /** Drops all entries, in a run that is not judged. */
   forget(): void {
     this.entries = [];
   }
 }
 
 /**
- * What was acknowledged but is not in the record, or not so: a sentence each. Empty = every promise was kept.
+ * Acknowledged results that are missing from the record or contradict it, as sentences. Empty: none.
  */
 export function lostAcknowledgements(
   acknowledged: readonly Acknowledged[],
@@ -84,17 +84,17 @@ function whatIsLost(acknowledged: Acknowledged, delivery: RecordedDelivery): str
       )
         ? null
         : `driver ${acknowledged.driverId} is not in the record as lost`;
-    case 'byHand':
-      return lostByHand(acknowledged, delivery);
-    case 'opsAct':
+    case 'manualAssignment':
+      return lostManualAssignment(acknowledged, delivery);
+    case 'opsAction':
       return delivery.moves.some(({ kind }) => kind === acknowledged.entry)
         ? null
         : `${acknowledged.entry} is not in the audit trail`;
   }
 }
 
-function lostByHand(
-  { assignmentId, driverId }: Extract<Acknowledged, { kind: 'byHand' }>,
+function lostManualAssignment(
+  { assignmentId, driverId }: Extract<Acknowledged, { kind: 'manualAssignment' }>,
   { assignments }: RecordedDelivery,
 ): string | null {
   const made = assignments.find((each) => each.assignmentId === assignmentId);
@@ -155,13 +155,13 @@ function isDone(step: Step, assignment: RecordedAssignment, status: DeliveryStat
 }
 
 /**
- * What a driver's app learnt of an offer: that it is live, by a question asked `at` (epoch ms), or at that
- * time that it is over.
+ * The state of an offer as a driver app observed it. `at` (epoch ms): when the request was sent for `live`, when
+ * the app learnt of the end for `over`.
  */
-export type OfferWord = {
+export type OfferObservation = {
   offerId: string;
   deliveryId: string | null;
   driverId: string;
-  word: 'live' | 'over';
+  state: 'live' | 'over';
   at: number;
 };

@@ -1,6 +1,6 @@
 import { distanceMeters, type Point } from '../../domain/geo/places';
 import type { CaseReason } from '../../domain/support/supportCase';
-import type { CaseView, SupportClient, WatchedDelivery, WatchedDriver } from '../client/supportClient';
+import type { CaseView, SupportClient, OpsDeliveryView, OpsDriverView } from '../client/supportClient';
 import type { Outcome } from '../client/service';
 import type { Ledger } from './ledger';
 import { pause } from '../kit/pause';
@@ -21,7 +21,7 @@ export type SupportAct =
  */
 export type SupportView = {
   open: CaseView;
-  delivery: WatchedDelivery;
+  delivery: OpsDeliveryView;
   free: readonly FreeDriver[];
   carrierAt: Point | null;
   hasRaised: boolean;
@@ -96,7 +96,7 @@ function nearest(drivers: readonly FreeDriver[], to: Point): FreeDriver | undefi
 }
 
 /** Those with room who were seen a moment ago. */
-export function freeOf(drivers: readonly WatchedDriver[], now: number): FreeDriver[] {
+export function freeDriversOf(drivers: readonly OpsDriverView[], now: number): FreeDriver[] {
   return drivers.flatMap(({ driverId, room, seen }) =>
     room > 0 && seen !== null && now - seen.at <= SEEN_WITHIN_MS ? [{ driverId, place: seen.place }] : [],
   );
@@ -127,12 +127,12 @@ export class SimulatedOps {
   constructor(private readonly deps: SimulatedOpsDeps) {}
 
   /** When (epoch ms) a case of this reason was first on the screen; undefined: never. */
-  sawCase(deliveryId: string, reason: CaseReason): number | undefined {
+  caseFirstSeenAt(deliveryId: string, reason: CaseReason): number | undefined {
     return this.seen.get(`${deliveryId}/${reason}`);
   }
 
   /** Whether they gave this delivery to somebody by hand. */
-  gave(deliveryId: string): boolean {
+  hasAssigned(deliveryId: string): boolean {
     return this.given.has(deliveryId);
   }
 
@@ -149,7 +149,7 @@ export class SimulatedOps {
     const queue = await this.deps.client.unresolved(this.deps.cityId);
     if (!queue.ok) return void this.refused('the queue', queue);
     for (const { deliveryId, reason } of queue.cases)
-      if (!this.sawCase(deliveryId, reason)) this.seen.set(`${deliveryId}/${reason}`, Date.now());
+      if (!this.caseFirstSeenAt(deliveryId, reason)) this.seen.set(`${deliveryId}/${reason}`, Date.now());
     for (const open of queue.cases) await this.workOn(open);
   }
 
@@ -158,7 +158,7 @@ export class SimulatedOps {
     if (open.state === 'OPEN') {
       const taken = await client.acknowledge(open.caseId);
       if (!taken.ok) return void this.refused(`taking on ${open.reason}`, taken);
-      ledger.add({ kind: 'opsAct', deliveryId: open.deliveryId, entry: 'case_acknowledged' });
+      ledger.add({ kind: 'opsAction', deliveryId: open.deliveryId, entry: 'case_acknowledged' });
       this.counts.acknowledged += 1;
     }
     const delivery = await client.delivery(open.deliveryId);
@@ -170,23 +170,26 @@ export class SimulatedOps {
         delivery,
         hasRaised: this.raised.has(open.deliveryId),
         now: Date.now(),
-        ...(await this.lookAround(open, delivery)),
+        ...(await this.readContext(open, delivery)),
       }),
     );
   }
 
-  private async lookAround(
+  private async readContext(
     { reason }: CaseView,
-    { carrierId }: WatchedDelivery,
+    { carrierId }: OpsDeliveryView,
   ): Promise<Pick<SupportView, 'free' | 'carrierAt'>> {
     const carrier =
       carrierId !== null && reason.startsWith('CARRIER') ? await this.deps.client.driver(carrierId) : null;
-    return { free: await this.freeDrivers(), carrierAt: carrier?.ok ? (carrier.seen?.place ?? null) : null };
+    return {
+      free: await this.readFreeDrivers(),
+      carrierAt: carrier?.ok ? (carrier.seen?.place ?? null) : null,
+    };
   }
 
-  private async freeDrivers(): Promise<FreeDriver[]> {
+  private async readFreeDrivers(): Promise<FreeDriver[]> {
     const answer = await this.deps.client.availableDrivers(this.deps.cityId);
-    return answer.ok ? freeOf(answer.drivers, Date.now()) : [];
+    return answer.ok ? freeDriversOf(answer.drivers, Date.now()) : [];
   }
 
   private async act({ deliveryId, reason }: CaseView, act: SupportAct): Promise<void> {
@@ -197,7 +200,11 @@ export class SimulatedOps {
       case 'assign':
         return void (await this.assign(deliveryId, act.driverId, `nobody was found: ${reason}`));
       case 'handOver':
-        return this.byHand('handedOver', deliveryId, await client.handOver(deliveryId, act, reason));
+        return this.recordAssignment(
+          'handedOver',
+          deliveryId,
+          await client.handOver(deliveryId, act, reason),
+        );
       case 'raisePay':
         if (
           this.noted(
@@ -230,25 +237,25 @@ export class SimulatedOps {
   /** Gives a delivery to a driver. @returns whether it could be done */
   async assign(deliveryId: string, driverId: string, why: string): Promise<boolean> {
     const answer = await this.deps.client.assign(deliveryId, driverId, why);
-    this.byHand('assigned', deliveryId, answer);
+    this.recordAssignment('assigned', deliveryId, answer);
     return answer.ok;
   }
 
   /** Gives a delivery to whoever is nearest to its pickup. @returns whether it could be done */
   async assignNearest(deliveryId: string, why: string): Promise<boolean> {
     const delivery = await this.deps.client.delivery(deliveryId);
-    const driver = delivery.ok ? nearest(await this.freeDrivers(), delivery.pickup) : undefined;
+    const driver = delivery.ok ? nearest(await this.readFreeDrivers(), delivery.pickup) : undefined;
     return driver !== undefined && this.assign(deliveryId, driver.driverId, why);
   }
 
-  private byHand(
+  private recordAssignment(
     what: 'assigned' | 'handedOver',
     deliveryId: string,
     answer: Outcome<{ assignmentId: string; driverId: string }>,
   ): void {
     if (!answer.ok) return this.refused(what, answer);
     this.deps.ledger.add({
-      kind: 'byHand',
+      kind: 'manualAssignment',
       deliveryId,
       driverId: answer.driverId,
       assignmentId: answer.assignmentId,
@@ -266,7 +273,7 @@ export class SimulatedOps {
     entry: 'pay_raised' | 'search_resumed',
     answer: Outcome<object>,
   ): boolean {
-    if (answer.ok) this.deps.ledger.add({ kind: 'opsAct', deliveryId, entry });
+    if (answer.ok) this.deps.ledger.add({ kind: 'opsAction', deliveryId, entry });
     else this.refused(what, answer);
     return answer.ok;
   }

@@ -4,7 +4,7 @@ import type { Duty } from './roster';
 /** What a roster asks of a driver. */
 export type Worker = Pick<
   SimulatedDriver,
-  'isV1' | 'isCarrying' | 'hasToFetch' | 'rest' | 'endRest' | 'goHome' | 'comeBack'
+  'isV1' | 'isCarrying' | 'hasToFetch' | 'takeBreak' | 'endBreak' | 'goHome' | 'comeBack'
 >;
 
 /** Keeps one driver to the roster. Work in hand comes first, so whoever rests or goes home may be late. */
@@ -23,12 +23,12 @@ export class Workday {
     const { driver } = this;
     switch (planned) {
       case 'onBreak':
-        return this.duty === 'onDuty' && !driver.isV1 && !driver.isCarrying && driver.rest();
+        return this.duty === 'onDuty' && !driver.isV1 && !driver.isCarrying && driver.takeBreak();
       case 'offDuty':
         return !driver.hasToFetch && driver.goHome();
       case 'onDuty':
         if (this.duty === 'offDuty') return driver.comeBack();
-        await driver.endRest();
+        await driver.endBreak();
         return true;
     }
   }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CsvError, parse } from 'csv-parse/sync';
 import { z } from 'zod';
-import { Mistake } from '../kit/arguments';
+import { UsageError } from '../kit/arguments';
 
 /** A place on the day's plane, in metres. */
 export type Place = { x: number; y: number };
@@ -39,7 +39,7 @@ export type Day = {
  * A file of a day is missing or wrong. The message names the file, the line (1 = the header) and what is
  * wrong.
  */
-export class DayError extends Mistake {
+export class DayError extends UsageError {
   override name = 'DayError';
 
   constructor(

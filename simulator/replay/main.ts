@@ -9,7 +9,7 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { Mistake, numberOf } from '../kit/arguments';
+import { UsageError, numberOf } from '../kit/arguments';
 import { connect } from '../client/connections';
 import { readInspectorSettings } from '../kit/environment';
 import { figuresOf } from '../kit/figures';
@@ -27,7 +27,7 @@ import { serviceEnvironment } from './settings';
 type Options = { day: string; speed: number; plan: string; untilMinute: number | null };
 
 const PROGRESS_EVERY_MS = 15_000;
-const PATIENCE_MS = 60_000;
+const RETRY_FOR_MS = 60_000;
 
 function readOptions(args: string[]): Options {
   const { values } = parseArgs({
@@ -41,8 +41,9 @@ function readOptions(args: string[]): Options {
     },
   });
   if (values.day === undefined)
-    throw new Mistake(
-      '--day FOLDER is needed: a folder with orders.txt, couriers.txt, restaurants.txt and instance_parameters.txt',
+    throw new UsageError(
+      '--day FOLDER is required: a folder with orders.txt, couriers.txt, restaurants.txt and ' +
+        'instance_parameters.txt',
     );
   return {
     day: values.day,
@@ -63,7 +64,7 @@ async function main(signal: AbortSignal): Promise<number> {
   try {
     await Promise.all(services.map((service) => service.ready()));
     const replay = new Replay(
-      { day, connections: connect(settings, { patienceMs: PATIENCE_MS, signal }), log },
+      { day, connections: connect(settings, { retryForMs: RETRY_FOR_MS, signal }), log },
       options,
     );
     return await play(replay, { day, options, inspection, signal });
@@ -77,16 +78,17 @@ type Playing = { day: Day; options: Options; inspection: Inspection; signal: Abo
 
 async function play(replay: Replay, { day, options, inspection, signal }: Playing): Promise<number> {
   log(
-    `playing ${day.orders.length} orders and ${day.couriers.length} couriers of ${options.day} at ${options.speed} times their speed`,
+    `playing ${day.orders.length} orders and ${day.couriers.length} couriers of ${options.day}` +
+      ` at ${options.speed} times their speed`,
   );
   const telling = new AbortController();
-  void tellProgress(replay, AbortSignal.any([signal, telling.signal]));
+  void logProgress(replay, AbortSignal.any([signal, telling.signal]));
   const end = await replay.play(
     async (deliveryIds) => (await inspection.openCount(deliveryIds)) === 0,
     signal,
   );
   telling.abort();
-  const seen = await inspection.witness({
+  const seen = await inspection.collectEvidence({
     deliveryIds: [...replay.orderIds.keys()],
     driverIds: [...replay.courierIds.keys()],
   });
@@ -102,7 +104,7 @@ const END_WORDS: Readonly<Record<ReplayEnd, string>> = {
   STOPPED: 'the day was stopped',
 };
 
-async function tellProgress(replay: Replay, signal: AbortSignal): Promise<void> {
+async function logProgress(replay: Replay, signal: AbortSignal): Promise<void> {
   while (await pause(PROGRESS_EVERY_MS, signal)) log(replay.progress());
 }
 
@@ -119,7 +121,7 @@ function planOf({ clock, orderIds, courierIds }: Replay, deliveries: readonly Re
   });
 }
 
-type Seen = Awaited<ReturnType<Inspection['witness']>>;
+type Seen = Awaited<ReturnType<Inspection['collectEvidence']>>;
 
 function report(
   replay: Replay,
@@ -131,7 +133,7 @@ function report(
     ...seen,
     acknowledged: replay.ledger.all(),
     sentAt: new Map(),
-    heardAt: new Map(),
+    offerArrivals: new Map(),
   });
   const verdict = judgeSpeed(replay.lag, options.speed);
   const lag = Object.fromEntries(LAG_KINDS.map((kind) => [kind, replay.lag.figures(kind)]));
@@ -139,7 +141,8 @@ function report(
     const of = replay.lag.figures(kind);
     if (of)
       log(
-        `lag of ${kind.padEnd(5)} ${of.count} times: half under ${of.p50Ms} ms, 95 % under ${of.p95Ms} ms (${minutes(of.p95Ms, options.speed)} minutes of the day), worst ${of.maxMs} ms`,
+        `lag of ${kind.padEnd(5)} ${of.count} samples: p50 ${of.p50Ms} ms, ` +
+          `p95 ${of.p95Ms} ms (${minutes(of.p95Ms, options.speed)} minutes of the day), max ${of.maxMs} ms`,
       );
   }
   const { deliveries, delivered, offers, accepted, rejected, expired, lostAcks, historyEventsMedian } =
@@ -166,7 +169,9 @@ function report(
   );
   if (!verdict.held) {
     log(
-      `This machine does not hold ${options.speed} times the day's speed: one in twenty of what counts as "${verdict.kind}" came over ${verdict.lagMinutes.toFixed(1)} minutes of the day late, so the plan shows the machine, not the dispatch. Try --speed ${verdict.highestSpeed}.`,
+      `This machine is too slow for speed ${options.speed}: the p95 lag of "${verdict.kind}" is ` +
+        `${verdict.lagMinutes.toFixed(1)} minutes of the day, so the plan is not valid. ` +
+        `Try --speed ${verdict.highestSpeed}.`,
     );
     return lostAcks === 0 ? 3 : 1; // what was lost is worse than a plan that tells little
   }

@@ -2,7 +2,7 @@ import { v4 as newUuid } from 'uuid';
 import type { Connections } from '../client/connections';
 import { connectDriver } from '../client/driverSocket';
 import { Latencies } from '../client/latencies';
-import { type MerchantClient, wanted } from '../client/service';
+import { type MerchantClient, requireSuccess } from '../client/service';
 import { Ledger } from '../people/ledger';
 import { pause, waitUntil } from '../kit/pause';
 import { Courier } from './courier';
@@ -86,7 +86,8 @@ export class Replay {
   progress(): string {
     const minute = this.started ? Math.max(0, Math.floor(this.clock.minuteOf(Date.now()))) : 0;
     const carried = this.couriers.reduce((sum, courier) => sum + courier.carried.length, 0);
-    return `minute ${minute} of the day: ${this.placed} of ${this.deps.day.orders.length} orders placed, ${carried} accepted`;
+    const orders = this.deps.day.orders.length;
+    return `minute ${minute} of the day: ${this.placed} of ${orders} orders placed, ${carried} accepted`;
   }
 
   // ---- preparation ----
@@ -95,7 +96,7 @@ export class Replay {
     const { connections, day } = this.deps;
     const ops = await connections.ops('replay');
     const merchantId = `${this.cityId}-shops`;
-    wanted(
+    requireSuccess(
       'the city',
       await ops.putCity({
         cityId: this.cityId,
@@ -105,13 +106,13 @@ export class Replay {
         center: this.pointOf(this.middle),
       }),
     );
-    wanted('the shops', await ops.putMerchant({ merchantId, name: 'The restaurants of the day' }));
+    requireSuccess('the shops', await ops.putMerchant({ merchantId, name: 'The restaurants of the day' }));
     const rest = [...day.couriers];
     const take = async (): Promise<void> => {
       for (let next = rest.pop(); next; next = rest.pop()) {
         const driverId = newUuid();
         this.courierIds.set(driverId, next.id);
-        wanted(
+        requireSuccess(
           next.id,
           await ops.putDriver({
             driverId,
@@ -191,7 +192,7 @@ export class Replay {
     } = this;
     const restaurant = this.restaurantOf(order);
     const sentAt = Date.now();
-    const { deliveryId } = wanted(
+    const { deliveryId } = requireSuccess(
       order.id,
       await merchant.post({
         sellerOrderId: order.id,
@@ -210,7 +211,7 @@ export class Replay {
     this.ledger.add({ kind: 'posted', deliveryId, sellerOrderId: order.id });
     this.orderIds.set(deliveryId, order.id);
     this.byDelivery.set(deliveryId, order);
-    for (const tell of this.awaited.get(deliveryId) ?? []) tell(order);
+    for (const resolve of this.awaited.get(deliveryId) ?? []) resolve(order);
     this.awaited.delete(deliveryId);
   }
 

@@ -18,7 +18,7 @@ function scripted(script: Answer[], options: Partial<ApiClientOptions> = {}) {
   const client = createApiClient({
     baseUrl: 'http://127.0.0.1:1',
     token: 'mine',
-    patienceMs: 10_000,
+    retryForMs: 10_000,
     onRetry: (why) => void retries.push(why),
     send: async (request) => {
       const { method, headers, signal } = request;
@@ -121,7 +121,7 @@ describe('a request', () => {
       new Promise((_resolve, reject) =>
         signal.addEventListener('abort', () => reject(signal.reason as Error)),
       );
-    const { read, retries } = scripted([hangs, fine()], { tryTimeoutMs: 20 });
+    const { read, retries } = scripted([hangs, fine()], { attemptTimeoutMs: 20 });
     await read();
     expect(retries).toEqual([expect.stringContaining('aborted due to timeout')]);
   });
@@ -157,6 +157,14 @@ describe('a request', () => {
     const startedAt = performance.now();
     await patient.read();
     expect(performance.now() - startedAt).toBeGreaterThan(990);
+  });
+
+  test('has the usual bounds where an option is undefined', async () => {
+    const answers = [fine(), problem(503, 'UNAVAILABLE', { 'retry-after': '60' })];
+    const { read, sent } = scripted(answers, { attemptTimeoutMs: undefined, retryForMs: undefined });
+    await read();
+    await expect(read()).rejects.toThrow(ServiceUnavailableError);
+    expect(sent).toHaveLength(2);
   });
 
   test.each(['of the client', 'of the call'])('can be called off by the signal %s', async (whose) => {

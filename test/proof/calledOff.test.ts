@@ -26,7 +26,7 @@ const EACH = [
 ];
 
 test.each(EACH)(
-  '$name that is called off ends soon, and leaves neither worker nor API',
+  '$name that is interrupted ends soon, and leaves neither worker nor API',
   async ({ entry, args, when }) => {
     const { code, tookMs, started, left, complaints } = await callOffInstrument(
       entry,
@@ -36,7 +36,7 @@ test.each(EACH)(
     );
     expect({ code, last: complaints.filter((line) => !/^(worker|api) /.test(line)).at(-1) }).toEqual({
       code: 130,
-      last: 'called off',
+      last: 'interrupted',
     });
     expect(started).toBe(2);
     expect(left).toEqual([]);

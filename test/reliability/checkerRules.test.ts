@@ -12,7 +12,7 @@ import {
   closedViolations,
   notListed,
   openViolations,
-  troubledViolations,
+  failingRunViolations,
   unwantedRuns,
 } from '../../reliability/checker/runRules';
 import type { DutyDriver, OpenDelivery, Snapshot } from '../../reliability/checker/snapshot';
@@ -475,7 +475,7 @@ describe('workflows', () => {
     ],
     [
       'a stuck workflow',
-      troubledViolations([{ workflowId: 'delivery/m/o1', runId: 'r', problem: 'is stuck' }], new Map()),
+      failingRunViolations([{ workflowId: 'delivery/m/o1', runId: 'r', problem: 'is stuck' }], new Map()),
       '3 - - workflow delivery/m/o1: is stuck',
     ],
   ])('except for %s', (_, found, problem) => {
@@ -633,11 +633,11 @@ describe('responses to clients', () => {
     deliveryId: 'd1',
     driverId: 'a',
   });
-  const word = (kind: 'live' | 'over', at: number) => ({
+  const observed = (kind: 'live' | 'over', at: number) => ({
     offerId: 'o1',
     deliveryId: 'd1',
     driverId: 'a',
-    word: kind,
+    state: kind,
     at,
   });
 
@@ -645,7 +645,7 @@ describe('responses to clients', () => {
     const told: ClientAnswers = {
       acknowledged: [posted, posted, accepted, accepted],
       answers: [said('200 s1'), said('200 s1')],
-      offers: [word('live', 10), word('over', 20), word('live', 20)],
+      offers: [observed('live', 10), observed('over', 20), observed('live', 20)],
     };
     expect(promiseProblems(told, [DONE])).toEqual([]);
   });
@@ -689,7 +689,7 @@ describe('responses to clients', () => {
     ],
     [
       'an ended offer shown as live',
-      { acknowledged: [], offers: [word('over', 20), word('live', 21)] },
+      { acknowledged: [], offers: [observed('over', 20), observed('live', 21)] },
       [DONE],
       '6 d1 a offer o1 was shown as live after its driver had been told that it is over',
     ],

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import {
   assignedTwice,
   hostileFiguresOf,
-  type HostileWitness,
+  type HostileEvidence,
   lossesOf,
 } from '../../reliability/hostile/figures';
 import type { RecordedCase } from '../../reliability/hostile/record';
@@ -78,7 +78,7 @@ const kill = (set: Partial<SwitchReport> = {}): SwitchReport => ({
   more: { directWhileOff: 2 },
   ...set,
 });
-const WITNESS: HostileWitness = {
+const EVIDENCE: HostileEvidence = {
   deliveries: [LOST],
   drivers: ['a', 'b'].map((driverId) => ({
     driverId,
@@ -95,7 +95,7 @@ const WITNESS: HostileWitness = {
 
 describe('the figures of a hostile run', () => {
   test('are correct for a good run', () => {
-    expect(hostileFiguresOf(WITNESS)).toEqual({
+    expect(hostileFiguresOf(EVIDENCE)).toEqual({
       problems: [],
       figures: {
         deliveredShare: 1,
@@ -133,13 +133,13 @@ describe('the figures of a hostile run', () => {
     } as const;
     expect(
       hostileFiguresOf({
-        ...WITNESS,
+        ...EVIDENCE,
         deliveries: [LOST, { ...cancelled, offers: [], assignments: [], moves: [] }],
       }).figures.deliveredShare,
     ).toBe(1);
   });
 
-  test.each<[string, Partial<HostileWitness>, string]>([
+  test.each<[string, Partial<HostileEvidence>, string]>([
     ['too few delivered orders', { deliveries: [{ ...LOST, status: 'RETURNED' }] }, 'delivered share 0'],
     [
       'a lost delivery that was not reassigned',
@@ -188,12 +188,12 @@ describe('the figures of a hostile run', () => {
       'driver_offers: 2 offers were made while off',
     ],
   ])('report %s', (_, change, problem) => {
-    expect(hostileFiguresOf({ ...WITNESS, ...change }).problems.join('\n')).toContain(problem);
+    expect(hostileFiguresOf({ ...EVIDENCE, ...change }).problems.join('\n')).toContain(problem);
   });
 
   test('accept a case that is open at the end, with its reason', () => {
     const { figures, problems } = hostileFiguresOf({
-      ...WITNESS,
+      ...EVIDENCE,
       cases: [aCase({}), aCase({ caseId: 'c2', state: 'OPEN', reason: 'UNASSIGNED', resolution: null })],
     });
     expect(problems).toEqual([]);
@@ -208,15 +208,15 @@ describe('the figures of a hostile run', () => {
 
 describe('losses', () => {
   test('count from the detection, or from the driver’s own report', () => {
-    expect(lossesOf(WITNESS)).toEqual([{ assignmentId: 's1', isReassigned: true, offeredAfterMs: 500 }]);
-    expect(lossesOf({ ...WITNESS, noticed: new Map() })).toEqual([
+    expect(lossesOf(EVIDENCE)).toEqual([{ assignmentId: 's1', isReassigned: true, offeredAfterMs: 500 }]);
+    expect(lossesOf({ ...EVIDENCE, noticed: new Map() })).toEqual([
       { assignmentId: 's1', isReassigned: true, offeredAfterMs: 300 },
     ]);
   });
 
   test('exclude those that waited for a driver or for ops', () => {
     const waited = { ...LOST, offers: [offer('a', 500), offer('b', 20_300, 2)] };
-    expect(lossesOf({ ...WITNESS, deliveries: [waited] })).toMatchObject([
+    expect(lossesOf({ ...EVIDENCE, deliveries: [waited] })).toMatchObject([
       { isReassigned: true, offeredAfterMs: null },
     ]);
     const byHand = {
@@ -226,11 +226,11 @@ describe('losses', () => {
         each.assignmentId === 's2' ? { ...each, way: 'MANUAL' as const } : each,
       ),
     };
-    expect(lossesOf({ ...WITNESS, deliveries: [byHand] })).toMatchObject([
+    expect(lossesOf({ ...EVIDENCE, deliveries: [byHand] })).toMatchObject([
       { isReassigned: true, offeredAfterMs: null },
     ]);
     const held = [aCase({ reason: 'REASSIGNMENT_OFF', openedAt: 20_000 })];
-    expect(lossesOf({ ...WITNESS, cases: held })).toMatchObject([
+    expect(lossesOf({ ...EVIDENCE, cases: held })).toMatchObject([
       { isReassigned: true, offeredAfterMs: null },
     ]);
   });
@@ -243,8 +243,8 @@ describe('losses', () => {
       offers: [],
       assignments: LOST.assignments.slice(0, 1),
     };
-    expect(lossesOf({ ...WITNESS, deliveries: [cancelled] })).toEqual([]);
-    expect(hostileFiguresOf({ ...WITNESS, deliveries: [cancelled] }).figures).toMatchObject({
+    expect(lossesOf({ ...EVIDENCE, deliveries: [cancelled] })).toEqual([]);
+    expect(hostileFiguresOf({ ...EVIDENCE, deliveries: [cancelled] }).figures).toMatchObject({
       losses: 0,
       lossesCancelled: 1,
       reassignmentSuccess: null,
@@ -255,7 +255,7 @@ describe('losses', () => {
 describe('double assignment', () => {
   const of = (first: RecordedAssignment, second: RecordedAssignment): string[] =>
     assignedTwice({
-      ...WITNESS,
+      ...EVIDENCE,
       deliveries: [
         { ...LOST, assignments: [first] },
         { ...LOST, deliveryId: 'd2', assignments: [second] },

@@ -3,7 +3,7 @@ import { distanceMeters } from '../../domain/geo/places';
 import { readSettings } from '../../settings';
 import { DEMO_ZONES } from '../../simulator/demo/city';
 import {
-  HOSTILE_TEMPER,
+  HOSTILE_FLEET_BEHAVIOUR,
   HOSTILE_TIME_SCALE,
   hostileEnvironment,
   LEVEL_1_MS,
@@ -36,16 +36,16 @@ describe('the settings of a hostile run', () => {
   });
 
   test('keep active drivers fresh, and silent drivers silent long enough to be lost', () => {
-    expect(HOSTILE_TEMPER.rhythm.idleMs).toBeLessThan(settings.ranking.freshPositionMs / 2);
-    expect(HOSTILE_TEMPER.rhythm.batch * 1_000).toBeLessThan(settings.ranking.freshPositionMs / 2);
-    expect(HOSTILE_TEMPER.awayMs.min).toBeGreaterThan(2 * settings.loss.silentMs);
+    expect(HOSTILE_FLEET_BEHAVIOUR.rhythm.idleMs).toBeLessThan(settings.ranking.freshPositionMs / 2);
+    expect(HOSTILE_FLEET_BEHAVIOUR.rhythm.batch * 1_000).toBeLessThan(settings.ranking.freshPositionMs / 2);
+    expect(HOSTILE_FLEET_BEHAVIOUR.awayMs.min).toBeGreaterThan(2 * settings.loss.silentMs);
   });
 
   test('let 20 of 100 offers expire, and 10 of 100 drivers who accept go silent', () => {
-    const { answers, fates } = HOSTILE_TEMPER;
+    const { answers, afterAccept } = HOSTILE_FLEET_BEHAVIOUR;
     expect(answers.filter((answer) => answer === 'ignore').length / answers.length).toBe(0.2);
-    expect(fates.filter((fate) => fate !== 'goesOn').length / fates.length).toBe(0.1);
-    expect(new Set(fates)).toEqual(new Set(['goesOn', 'vanishes', 'vanishesWithGoods']));
+    expect(afterAccept.filter((each) => each !== 'goesOn').length / afterAccept.length).toBe(0.1);
+    expect(new Set(afterAccept)).toEqual(new Set(['goesOn', 'vanishes', 'vanishesWithGoods']));
   });
 
   test('keep out-of-town orders out of reach of every search', () => {

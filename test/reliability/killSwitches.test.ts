@@ -48,7 +48,11 @@ test('a failed drill reports why, and every switch is restored', async () => {
     },
   };
   const inspection = { pool: new Pool(), liveOffers: async () => 1, isOnMap: async () => false };
-  const desk = { sawCase: () => undefined, gave: () => false, assignNearest: async () => false };
+  const desk = {
+    caseFirstSeenAt: () => undefined,
+    hasAssigned: () => false,
+    assignNearest: async () => false,
+  };
   const orders = {
     placedCount: 10,
     hurry: () => undefined,

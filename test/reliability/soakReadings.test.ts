@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { kindOf } from '../../reliability/soak/keys';
 import { metricsOf } from '../../simulator/kit/metricsText';
-import { holdingOf, listenerOn } from '../../simulator/kit/processTable';
+import { resourceUsageOf, listenerOn } from '../../simulator/kit/processTable';
 import { boundOf, judgeAll, unreleased, ORDERS } from '../../reliability/soak/resources';
 import type { Sample } from '../../reliability/soak/sample';
 
@@ -55,13 +55,13 @@ describe('the process table', () => {
     await once(server, 'close');
     if (process.platform !== 'linux') return expect(here).toBeUndefined();
     expect(here?.pid).toBe(process.pid);
-    const holding = here && holdingOf(here);
+    const holding = here && resourceUsageOf(here);
     expect(holding?.memoryMb).toBeGreaterThan(10);
     expect(holding?.privateMb).toBeGreaterThan(10);
     expect(holding?.files).toBeGreaterThan(3);
     expect(holding?.threads).toBeGreaterThan(1);
     expect(holding?.cpuS).toBeGreaterThan(0);
-    expect(here && holdingOf({ ...here, startedAt: here.startedAt + 1 })).toBeUndefined();
+    expect(here && resourceUsageOf({ ...here, startedAt: here.startedAt + 1 })).toBeUndefined();
     expect(listenerOn(port)).toBeUndefined();
   });
 });

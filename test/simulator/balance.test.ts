@@ -34,8 +34,8 @@ describe('the balance of the demo city', () => {
       get isOnDuty() {
         return duty.now === 'onDuty';
       },
-      rest: agree('rest'),
-      endRest: async () => void asked.push('endRest'),
+      takeBreak: agree('takeBreak'),
+      endBreak: async () => void asked.push('endBreak'),
       goHome: agree('goHome'),
       comeBack: agree('comeBack'),
     };
@@ -46,7 +46,7 @@ describe('the balance of the demo city', () => {
       cityId: 'amsterdam',
       roster,
       drivers: [driver],
-      desk: { backlog },
+      support: { backlog },
       log: (line) => void log.push(line),
     });
     return { balance, log, duty, asked };
@@ -100,6 +100,6 @@ describe('the balance of the demo city', () => {
       duty.now = now;
       await jest.advanceTimersByTimeAsync(1_001);
     }
-    expect(asked).toEqual(['rest', 'endRest', 'goHome', 'comeBack']);
+    expect(asked).toEqual(['takeBreak', 'endBreak', 'goHome', 'comeBack']);
   });
 });

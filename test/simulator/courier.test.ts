@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { DriverNews, DriverSocket } from '../../simulator/client/driverSocket';
+import type { DriverEvent, DriverSocket } from '../../simulator/client/driverSocket';
 import type { DriverClient, Outcome } from '../../simulator/client/service';
 import { Ledger } from '../../simulator/people/ledger';
 import { Courier } from '../../simulator/replay/courier';
@@ -23,7 +23,7 @@ const done: Outcome<object> = { ok: true };
 /** A service that says yes, and what was asked of it, in order. */
 function service(
   orders: readonly DayOrder[],
-  { onDuty }: { onDuty: (hear: (news: DriverNews) => void) => void },
+  { onDuty }: { onDuty: (hear: (news: DriverEvent) => void) => void },
 ) {
   const asked: string[] = [];
   const note = async (what: string): Promise<Outcome<object>> => {
@@ -64,7 +64,7 @@ function service(
   return { asked, client, socket, jobOf };
 }
 
-const offered = (deliveryId: string): DriverNews => ({
+const offered = (deliveryId: string): DriverEvent => ({
   kind: 'offered',
   offer: {
     offerId: `offer-${deliveryId}`,
@@ -136,7 +136,7 @@ describe('a courier of the day', () => {
   });
 
   test('the next job begins where and when the last one ends', async () => {
-    let tell: (news: DriverNews) => void = () => undefined;
+    let tell: (news: DriverEvent) => void = () => undefined;
     const world = service([order('o1', 0), order('o2', 0)], {
       onDuty: (hear) => ((tell = hear), hear(offered('o1'))),
     });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { Mistake } from '../../simulator/kit/arguments';
+import { UsageError } from '../../simulator/kit/arguments';
 import { readOptions } from '../../simulator/demo/options';
 
 describe('what the demo is asked for', () => {
@@ -89,7 +89,7 @@ describe('what the demo is asked for', () => {
       '--harm must be of worker, api, redis, not "disk"',
     ],
   ])('%s is refused', (_, args, why) => {
-    expect(() => readOptions(args)).toThrow(Mistake);
+    expect(() => readOptions(args)).toThrow(UsageError);
     expect(() => readOptions(args)).toThrow(why);
   });
 

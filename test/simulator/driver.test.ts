@@ -1,10 +1,15 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import type { DeliveryStatus, Step } from '../../domain/delivery/status';
 import { STEPS } from '../../domain/delivery/status';
-import type { DriverNews, DriverSocket } from '../../simulator/client/driverSocket';
+import type { DriverEvent, DriverSocket } from '../../simulator/client/driverSocket';
 import { Latencies } from '../../simulator/client/latencies';
 import type { DriverClient, Outcome } from '../../simulator/client/service';
-import { type Fate, type Odds, type OfferAnswer, SimulatedDriver } from '../../simulator/people/driver';
+import {
+  type AfterAccept,
+  type Odds,
+  type OfferAnswer,
+  SimulatedDriver,
+} from '../../simulator/people/driver';
 import { Ledger } from '../../simulator/people/ledger';
 import { randomFrom } from '../../simulator/kit/random';
 import { eventually } from '../support/eventually';
@@ -22,7 +27,7 @@ function service({
   status = 'OFFERED',
 }: {
   ends: string;
-  firstNews: readonly DriverNews[];
+  firstNews: readonly DriverEvent[];
   status?: DeliveryStatus;
 }) {
   const asked: string[] = [];
@@ -33,7 +38,7 @@ function service({
     if (what === ends) over.abort();
     return done;
   };
-  const hearing: { hear: (news: DriverNews) => void } = { hear: () => undefined };
+  const hearing: { hear: (news: DriverEvent) => void } = { hear: () => undefined };
   const client: DriverClient = {
     view: async () => ({ ok: true, availability: 'AVAILABLE', offers: [], deliveryIds: [] }),
     delivery: async (deliveryId) => ({
@@ -85,11 +90,11 @@ function driverOf(
   {
     odds = ALWAYS,
     isV1 = false,
-    fate,
+    afterAccept,
     answer,
-  }: { odds?: Odds; isV1?: boolean; fate?: Fate; answer?: OfferAnswer } = {},
+  }: { odds?: Odds; isV1?: boolean; afterAccept?: AfterAccept; answer?: OfferAnswer } = {},
 ) {
-  const [ledger, heard, log]: [Ledger, Map<string, number>, string[]] = [new Ledger(), new Map(), []];
+  const [ledger, offerArrivals, log]: [Ledger, Map<string, number>, string[]] = [new Ledger(), new Map(), []];
   const deps = {
     driverId: 'a',
     client,
@@ -97,12 +102,12 @@ function driverOf(
     random: randomFrom('driver'),
     ledger,
     latencies: new Latencies(),
-    heard,
+    offerArrivals,
     log: (line: string) => void log.push(line),
   };
-  const manner = {
+  const behaviour = {
     answer: answer && (() => answer),
-    vanishing: fate && { fate: () => fate, awayMs: { min: 20, max: 30 } },
+    vanishing: afterAccept && { afterAccept: () => afterAccept, awayMs: { min: 20, max: 30 } },
   };
   return {
     driver: new SimulatedDriver(deps, {
@@ -112,10 +117,10 @@ function driverOf(
       home: HOME,
       speed: 1_000,
       thinkMs: { min: 5, max: 20 },
-      ...manner,
+      ...behaviour,
     }),
     ledger,
-    heard,
+    offerArrivals,
     log,
   };
 }
@@ -132,7 +137,7 @@ async function workUntil(
   await working;
 }
 
-const OFFER: DriverNews = {
+const OFFER: DriverEvent = {
   kind: 'offered',
   offer: {
     offerId: 'o1',
@@ -148,11 +153,11 @@ const ALL_STEPS = ['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver'];
 describe('a simulated driver', () => {
   test('accepts, fetches and delivers, and keeps what was acknowledged', async () => {
     const world = service({ ends: 'deliver', firstNews: [OFFER, OFFER] });
-    const { driver, ledger, heard, log } = driverOf(world);
+    const { driver, ledger, offerArrivals, log } = driverOf(world);
     await driver.work(world.over.signal);
     expect(world.asked).toEqual(['start', 'seen', 'accept', ...ALL_STEPS]);
     expect(ledger.all().map(({ kind }) => kind)).toEqual(['accepted', 'step', 'step', 'step', 'step']);
-    expect(heard.has('o1')).toBe(true);
+    expect(offerArrivals.has('o1')).toBe(true);
     expect(driver.counts).toMatchObject({ offers: 1, accepted: 1, delivered: 1, rejected: 0, ignored: 0 });
     expect(log).toEqual([]);
   });
@@ -283,7 +288,7 @@ describe('a simulated driver', () => {
 
   describe('who vanishes', () => {
     /** `start` is heard twice: at the beginning, and from whoever is back. */
-    function vanishingFrom(world: ReturnType<typeof service>, fate: Fate) {
+    function vanishingFrom(world: ReturnType<typeof service>, afterAccept: AfterAccept) {
       const { startShift } = world.client;
       world.client.startShift = async (endsAt) => {
         const answer = await startShift(endsAt);
@@ -291,7 +296,7 @@ describe('a simulated driver', () => {
         return answer;
       };
       world.socket.close = () => void world.asked.push('close');
-      return driverOf(world, { fate });
+      return driverOf(world, { afterAccept });
     }
 
     test('is not heard after accepting, until they are back', async () => {
@@ -332,7 +337,7 @@ describe('a simulated driver', () => {
       availability: 'BUSY',
       offers: [],
       deliveryIds: ['d1'],
-      meetings: new Map([['d1', DOOR]]),
+      handoverPoints: new Map([['d1', DOOR]]),
     });
     const { driver } = driverOf(world);
     await driver.work(world.over.signal);
@@ -406,10 +411,10 @@ describe('a simulated driver', () => {
   test('rests when asked to, and begins anew where the break was ended for them', async () => {
     const world = service({ ends: 'never', firstNews: [] });
     const { driver } = driverOf(world);
-    expect(await driver.rest()).toBe(true);
+    expect(await driver.takeBreak()).toBe(true);
     expect(driver.isFree).toBe(false);
     world.client.endBreak = async () => refused;
-    await driver.endRest();
+    await driver.endBreak();
     expect(world.asked).toEqual(['break', 'start']);
     expect(driver.isFree).toBe(true);
   });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { countOf, Mistake, numberOf } from '../../simulator/kit/arguments';
+import { countOf, UsageError, numberOf } from '../../simulator/kit/arguments';
 import { readInspectorSettings, readSimulatorSettings } from '../../simulator/kit/environment';
 import { placePauseMs, serviceEnvironment } from '../../simulator/replay/settings';
 import { readSettings } from '../../settings';
@@ -29,7 +29,10 @@ describe('where the simulator finds the service', () => {
         DATABASE_URL: 'mysql://app:secret@x/y',
       });
     expect(read).toThrow(
-      /API_URL is not an address[^]*JWT_LOCAL_KEY has fewer than 32 bytes[^]*DATABASE_URL is not an address[^]*REDIS_URL is not set/,
+      new RegExp(
+        'API_URL is not a URL[^]*JWT_LOCAL_KEY has fewer than 32 bytes' +
+          '[^]*DATABASE_URL is not a URL[^]*REDIS_URL is not set',
+      ),
     );
     expect(read).not.toThrow(/secret/);
   });
@@ -49,7 +52,7 @@ describe('arguments', () => {
   test.each([['0'], ['21'], ['1.5'], ['-3'], ['ten'], [''], ['1e3']])(
     '--drivers %j is refused by name',
     (text) => {
-      expect(() => countOf('--drivers', text, { min: 1, max: 20 })).toThrow(Mistake);
+      expect(() => countOf('--drivers', text, { min: 1, max: 20 })).toThrow(UsageError);
       expect(() => countOf('--drivers', text, { min: 1, max: 20 })).toThrow(
         '--drivers must be a whole number from 1 to 20',
       );

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { figuresOf, offerLatencies, type Witness } from '../../simulator/kit/figures';
+import { figuresOf, offerLatencies, type RunEvidence } from '../../simulator/kit/figures';
 import type {
   RecordedAssignment,
   RecordedDelivery,
@@ -69,13 +69,13 @@ const driver = (
   availability: RecordedDriver['availability'],
   liveOffers = 0,
 ): RecordedDriver => ({ driverId, availability, capacity: 1, liveOffers, activeAssignments: 0 });
-const WITNESS: Witness = {
+const WITNESS: RunEvidence = {
   acknowledged: [{ kind: 'posted', deliveryId: 'd1', sellerOrderId: 'x' }],
   deliveries: [DELIVERED],
   drivers: [driver('a', 'AVAILABLE'), driver('b', 'ON_BREAK')],
   onMap: ['a'],
   sentAt: new Map([['d1', 1_005]]),
-  heardAt: new Map([
+  offerArrivals: new Map([
     ['o1', 1_060],
     ['o2', 2_045],
   ]),
@@ -98,7 +98,7 @@ describe('the figures of a run', () => {
         rejected: 1,
         expired: 0,
         withdrawn: 0,
-        assignedUnasked: 0,
+        assignedWithoutOffer: 0,
         offerP50Ms: 45,
         offerP99Ms: 55,
         historyEventsMedian: 42,
@@ -122,7 +122,7 @@ describe('the figures of a run', () => {
     expect(offerLatencies({ ...WITNESS, deliveries: [waited] })).toEqual([]);
   });
 
-  test.each<[string, Partial<Witness>, string]>([
+  test.each<[string, Partial<RunEvidence>, string]>([
     ['a delivery that never ended', { deliveries: [DELIVERED, OPEN] }, 'delivery d2 has not ended: OFFERED'],
     [
       'a lost acknowledgement',

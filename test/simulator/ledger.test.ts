@@ -126,17 +126,17 @@ describe('acknowledged answers', () => {
     ],
     [
       'an assignment by hand that is gone',
-      { kind: 'byHand', deliveryId: 'd1', driverId: 'b', assignmentId: 's9' },
+      { kind: 'manualAssignment', deliveryId: 'd1', driverId: 'b', assignmentId: 's9' },
       delivered,
     ],
     [
       'an assignment by hand that is another driver’s',
-      { kind: 'byHand', deliveryId: 'd1', driverId: 'c', assignmentId: 's1' },
+      { kind: 'manualAssignment', deliveryId: 'd1', driverId: 'c', assignmentId: 's1' },
       delivered,
     ],
     [
       'an act of ops that left no trace',
-      { kind: 'opsAct', deliveryId: 'd1', entry: 'pay_raised' },
+      { kind: 'opsAction', deliveryId: 'd1', entry: 'pay_raised' },
       delivered,
     ],
   ])('%s is found', (_, acknowledged, record) => {
@@ -156,8 +156,8 @@ describe('acknowledged answers', () => {
       lostAcknowledgements(
         [
           { kind: 'gaveUp', deliveryId: 'd1', driverId: 'a' },
-          { kind: 'byHand', deliveryId: 'd1', driverId: 'b', assignmentId: 's1' },
-          { kind: 'opsAct', deliveryId: 'd1', entry: 'pay_raised' },
+          { kind: 'manualAssignment', deliveryId: 'd1', driverId: 'b', assignmentId: 's1' },
+          { kind: 'opsAction', deliveryId: 'd1', entry: 'pay_raised' },
         ],
         [byHand],
       ),
@@ -165,7 +165,7 @@ describe('acknowledged answers', () => {
     // Who had it already keeps it, as it came to them.
     expect(
       lostAcknowledgements(
-        [{ kind: 'byHand', deliveryId: 'd1', driverId: 'b', assignmentId: 's1' }],
+        [{ kind: 'manualAssignment', deliveryId: 'd1', driverId: 'b', assignmentId: 's1' }],
         [delivered],
       ),
     ).toEqual([]);

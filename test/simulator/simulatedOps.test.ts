@@ -2,14 +2,14 @@ import { describe, expect, test } from '@jest/globals';
 import type {
   CaseView,
   SupportClient,
-  WatchedDelivery,
-  WatchedDriver,
+  OpsDeliveryView,
+  OpsDriverView,
 } from '../../simulator/client/supportClient';
 import { Ledger } from '../../simulator/people/ledger';
 import {
   decideCase,
   type SupportView,
-  freeOf,
+  freeDriversOf,
   SimulatedOps,
   RAISE_CENTS,
   RETURN_AFTER_MS,
@@ -29,7 +29,7 @@ const OPEN: CaseView = {
   roseAt: 1_000,
   status: 'SEARCHING',
 };
-const DELIVERY: WatchedDelivery = {
+const DELIVERY: OpsDeliveryView = {
   deliveryId: 'd1',
   status: 'SEARCHING',
   carrierId: null,
@@ -113,7 +113,7 @@ describe('what ops do about a case', () => {
 });
 
 describe('who is free', () => {
-  const driver = (driverId: string, room: number, at: number | null): WatchedDriver => ({
+  const driver = (driverId: string, room: number, at: number | null): OpsDriverView => ({
     driverId,
     availability: 'AVAILABLE',
     room,
@@ -122,7 +122,7 @@ describe('who is free', () => {
 
   test('who has room and was seen a moment ago', () => {
     expect(
-      freeOf(
+      freeDriversOf(
         [
           driver('here', 1, 90_000),
           driver('asked', 0, 99_000),
@@ -147,13 +147,13 @@ describe('the desk', () => {
       asked.push(what);
       return done;
     };
-    const driver: WatchedDriver = {
+    const driver: OpsDriverView = {
       driverId: 'near',
       availability: 'AVAILABLE',
       room: 1,
       seen: { place: NEAR.place, at: Date.now() },
     };
-    const byHand = async (what: string, deliveryId: string, driverId: string) => ({
+    const recordAssignment = async (what: string, deliveryId: string, driverId: string) => ({
       ...(await note(`${what} ${deliveryId}`)),
       assignmentId: 's1',
       driverId,
@@ -170,8 +170,8 @@ describe('the desk', () => {
       driver: async () => ({ ok: true, ...driver }),
       availableDrivers: async () => ({ ok: true, drivers: [driver] }),
       backlog: async () => ({ ok: true, waiting: 1 }),
-      assign: (deliveryId, driverId) => byHand('assign', deliveryId, driverId),
-      handOver: (deliveryId, { driverId }) => byHand('handOver', deliveryId, driverId),
+      assign: (deliveryId, driverId) => recordAssignment('assign', deliveryId, driverId),
+      handOver: (deliveryId, { driverId }) => recordAssignment('handOver', deliveryId, driverId),
       raisePay: (deliveryId, bonusCents) => note(`raisePay ${deliveryId} ${bonusCents}`),
       resumeSearch: (deliveryId) => note(`search ${deliveryId}`),
       rescue: (driverId) => note(`rescue ${driverId}`),
@@ -193,12 +193,12 @@ describe('the desk', () => {
     await ops.work(1, evening.signal);
     expect(asked).toEqual(['acknowledge c1', 'handOver d1']);
     expect(ledger.all()).toEqual([
-      { kind: 'opsAct', deliveryId: 'd1', entry: 'case_acknowledged' },
-      { kind: 'byHand', deliveryId: 'd1', driverId: 'near', assignmentId: 's1' },
+      { kind: 'opsAction', deliveryId: 'd1', entry: 'case_acknowledged' },
+      { kind: 'manualAssignment', deliveryId: 'd1', driverId: 'near', assignmentId: 's1' },
     ]);
     expect(ops.counts).toMatchObject({ acknowledged: 1, handedOver: 1, assigned: 0 });
-    expect(ops.sawCase('d1', 'CARRIER_SILENT')).toBeDefined();
-    expect(ops.sawCase('d1', 'UNASSIGNED')).toBeUndefined();
+    expect(ops.caseFirstSeenAt('d1', 'CARRIER_SILENT')).toBeDefined();
+    expect(ops.caseFirstSeenAt('d1', 'UNASSIGNED')).toBeUndefined();
   });
 
   test('what is refused is no acknowledgement, and the evening goes on', async () => {

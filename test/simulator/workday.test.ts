@@ -12,8 +12,8 @@ function workdayOf(state: Partial<Pick<Worker, 'isV1' | 'isCarrying' | 'hasToFet
     isCarrying: false,
     hasToFetch: false,
     ...state,
-    rest: agree('rest'),
-    endRest: async () => void asked.push('endRest'),
+    takeBreak: agree('takeBreak'),
+    endBreak: async () => void asked.push('endBreak'),
     goHome: agree('goHome'),
     comeBack: agree('comeBack'),
   };
@@ -25,7 +25,7 @@ describe('a day by the roster', () => {
     const { workday, asked } = workdayOf();
     for (const duty of ['onDuty', 'onBreak', 'onBreak', 'onDuty', 'offDuty', 'offDuty', 'onDuty'] as const)
       await workday.follow(duty);
-    expect(asked).toEqual(['rest', 'endRest', 'goHome', 'comeBack']);
+    expect(asked).toEqual(['takeBreak', 'endBreak', 'goHome', 'comeBack']);
   });
 
   test('a break waits until the hands are empty', async () => {
@@ -34,7 +34,7 @@ describe('a day by the roster', () => {
     expect(asked).toEqual([]);
     worker.isCarrying = false;
     await workday.follow('onBreak');
-    expect(asked).toEqual(['rest']);
+    expect(asked).toEqual(['takeBreak']);
   });
 
   test('a break that is over before the hands are empty is left out', async () => {

@@ -3,7 +3,7 @@ import { v7 as newId } from 'uuid';
 import type { Step } from '../../domain/delivery/status';
 import type { Point } from '../../domain/geo/places';
 import type { Connections } from '../../simulator/client/connections';
-import { type DriverClient, type OpsClient, wanted } from '../../simulator/client/service';
+import { type DriverClient, type OpsClient, requireSuccess } from '../../simulator/client/service';
 import { eventually } from './eventually';
 
 /** One event as it came over the socket. */
@@ -33,7 +33,7 @@ export class LiveDriver {
     record: (event: string, body: unknown) => void,
   ): Promise<LiveDriver> {
     const driverId = newId();
-    wanted('a driver', await ops.putDriver({ driverId, cityId, name, vehicle: 'CAR', offerVersion }));
+    requireSuccess('a driver', await ops.putDriver({ driverId, cityId, name, vehicle: 'CAR', offerVersion }));
     const client = await (offerVersion === null
       ? connections.v1Driver(driverId)
       : connections.driver(driverId));
@@ -45,13 +45,13 @@ export class LiveDriver {
       record(event, body);
     });
     await driver.sendPlace();
-    wanted('the shift', await client.startShift(null));
+    requireSuccess('the shift', await client.startShift(null));
     await driver.hears('STATE');
     return driver;
   }
 
   async sendPlace(): Promise<void> {
-    wanted('a place', await this.client.sendPositions([{ point: this.place, at: Date.now() }]));
+    requireSuccess('a place', await this.client.sendPositions([{ point: this.place, at: Date.now() }]));
   }
 
   /** Waits for an event that is about this. @returns its body */
@@ -85,7 +85,7 @@ export class LiveDriver {
   }
 
   async go(deliveryId: string, ...steps: Step[]): Promise<void> {
-    for (const step of steps) wanted(step, await this.client.step(deliveryId, step, Date.now()));
+    for (const step of steps) requireSuccess(step, await this.client.step(deliveryId, step, Date.now()));
   }
 
   forget(): void {

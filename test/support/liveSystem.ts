@@ -10,7 +10,7 @@ import { connectEvents } from '@driver-service/api-client';
 import { v7 as newId } from 'uuid';
 import { connect, type Connections } from '../../simulator/client/connections';
 import type { Holder } from '../../simulator/client/tokens';
-import { type OpsClient, wanted } from '../../simulator/client/service';
+import { type OpsClient, requireSuccess } from '../../simulator/client/service';
 import { freePort } from '../../simulator/kit/freePort';
 import { type ServiceProcess, startApi, startWorker } from '../../simulator/kit/processes';
 import type { Point } from '../../domain/geo/places';
@@ -27,7 +27,7 @@ export type LiveParts = FreshDatabase & {
   redis: Redis;
 };
 
-const PATIENCE_MS = 30_000;
+const RETRY_FOR_MS = 30_000;
 export const LOCAL_KEY = 'a key for these tests only, of over 32 bytes';
 const BUILT = join(__dirname, '../../dist/worker/main.js');
 
@@ -146,7 +146,7 @@ export class LiveSystem {
     const tokens = { localKey: LOCAL_KEY, issuer: 'driver-service', audience: 'driver-service' };
     const system = new LiveSystem(
       parts,
-      connect({ apiUrl: parts.apiUrl, tokens }, { patienceMs: PATIENCE_MS }),
+      connect({ apiUrl: parts.apiUrl, tokens }, { retryForMs: RETRY_FOR_MS }),
       { worker, api },
     );
     try {
@@ -180,7 +180,7 @@ export class LiveSystem {
     const cityId = newId();
     const merchantId = `shop-${cityId}`;
     const ops = await this.connections.ops('olga');
-    wanted(
+    requireSuccess(
       'a city',
       await ops.putCity({ cityId, name: 'Testville', timezone: 'UTC', currency: 'EUR', center: CENTER }),
     );
@@ -192,11 +192,11 @@ export class LiveSystem {
       [west, north],
       [west, south],
     ] as const;
-    wanted(
+    requireSuccess(
       'a zone',
       await ops.putZone({ zoneId: `zone-${cityId}`, cityId, name: 'All', ring, offerTtlSeconds }),
     );
-    wanted('a shop', await ops.putMerchant({ merchantId, name: 'The Secret Bakery' }));
+    requireSuccess('a shop', await ops.putMerchant({ merchantId, name: 'The Secret Bakery' }));
     const merchant = await this.connections.merchant(merchantId);
     const watchers = [
       await this.watch('ops', { role: 'ops', name: `watch-${cityId}`, cities: [cityId] }),
@@ -232,7 +232,7 @@ export class LiveSystem {
           parcelSize: 'SMALL',
           feeCents: 500,
         });
-        return { sellerOrderId, deliveryId: wanted('an order', posted).deliveryId };
+        return { sellerOrderId, deliveryId: requireSuccess('an order', posted).deliveryId };
       },
       close: () => {
         drivers.forEach((driver) => driver.close());

@@ -3,7 +3,7 @@
  * and every running workflow an open delivery.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { createNudge, createRunningDeliveries } from '../../adapters/temporal/runningDeliveries';
+import { createReevaluate, createRunningDeliveries } from '../../adapters/temporal/runningDeliveries';
 import { Worker } from '@temporalio/worker';
 import { createOpenRowsSweep, type OpenRow, type OpenRowsReport } from '../../activities/sweeps/openRows';
 import { COMMANDS, TASK_QUEUE, WORKFLOWS } from '../../workflows/contract';
@@ -213,7 +213,7 @@ describe('the open-rows sweep', () => {
     const delivery = await world.dispatch({ cityId: await world.addCity() });
     await cancel(delivery);
     await delivery.handle.result();
-    await createNudge(world.env.client, () => 'test')(delivery.workflowId);
+    await createReevaluate(world.env.client, () => 'test')(delivery.workflowId);
   });
 
   test('counts drivers whose counters differ from their rows', async () => {
@@ -285,7 +285,7 @@ test('a run whose tasks only time out is not ended, and continues with its worke
   await workflow.getHandle(workflowId).terminate('for the test');
 }, 90_000);
 
-describe('a sweep of many', () => {
+describe('a large sweep', () => {
   type Scene = {
     /** Ids of deliveries that are open. */
     open: readonly number[];
@@ -349,8 +349,8 @@ describe('a sweep of many', () => {
         did.push(`started ${deliveryId}`);
         await took(undefined);
       },
-      nudge: async (workflowId) => {
-        did.push(`nudged ${workflowId}`);
+      reevaluate: async (workflowId) => {
+        did.push(`reevaluated ${workflowId}`);
         await took(undefined);
       },
       clock: () => now,
@@ -365,7 +365,7 @@ describe('a sweep of many', () => {
   const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
   const of = (did: readonly string[], verb: string): string[] => did.filter((each) => each.startsWith(verb));
 
-  test('goes through all pages, tells that it lives, and believes neither a late list nor an early one', async () => {
+  test('reads all pages, heartbeats, and tolerates late and early visibility lists', async () => {
     const { pass, did, beats } = sweepOver({
       open: upTo(2_500),
       unlisted: [2_400],
@@ -384,7 +384,12 @@ describe('a sweep of many', () => {
       progress: { rowsAfterId: null, runsStartedUntil: null },
     });
     expect(of(did, 'started')).toEqual(['started 002400']);
-    expect(of(did, 'nudged').map((each) => each.split('/').at(-1))).toEqual(['1498', '1499', '1501', '9007']);
+    expect(of(did, 'reevaluated').map((each) => each.split('/').at(-1))).toEqual([
+      '1498',
+      '1499',
+      '1501',
+      '9007',
+    ]);
     expect(beats()).toBeGreaterThanOrEqual(6);
   });
 
@@ -411,6 +416,6 @@ describe('a sweep of many', () => {
       expect(passes).toBeLessThan(50);
       report = await pass(report.progress);
     }
-    expect(new Set(of(did, 'nudged')).size).toBe(closed.length);
+    expect(new Set(of(did, 'reevaluated')).size).toBe(closed.length);
   });
 });

@@ -10,9 +10,10 @@ import {
   type NoticeSettings,
 } from '../services/ports';
 import { createNotifiers } from './notify/notifiers';
-import { type Database } from './postgres/database';
+import { type Database, readerOf, requireWritable } from './postgres/database';
 import { requireSameTime } from './postgres/databaseClock';
 import { createRedisDriverMap } from './redis/driverMap';
+import { requireWritableRedis } from './redis/primary';
 import { createSocketEmitter } from './redis/socketEmitter';
 import { createDispatcher } from './temporal/dispatcher';
 
@@ -58,8 +59,8 @@ export function commonChecks({
   clock: Clock;
 }): Record<'postgres' | 'redis' | 'clock', () => Promise<unknown>> {
   return {
-    postgres: () => db.$queryRaw`SELECT 1`,
-    redis: () => redis.ping(),
+    postgres: () => requireWritable(readerOf(db)),
+    redis: () => requireWritableRedis(redis),
     clock: () => requireSameTime(db, clock),
   };
 }

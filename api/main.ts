@@ -10,6 +10,7 @@ import { commonChecks, composeAdapters } from '../adapters/compose';
 import { createFeatureClient } from '../adapters/openfeature/featureClient';
 import { connectPostgres, poolReader } from '../adapters/postgres/database';
 import { createFeatureChangeChannel } from '../adapters/redis/featureChangeChannel';
+import { FOLLOWING_PRIMARY } from '../adapters/redis/primary';
 import { composeRelayedServices, startFeatures } from '../services/compose';
 import { createFeatureService } from '../services/features/featureService';
 import type { DriverMap } from '../services/ports';
@@ -135,6 +136,7 @@ function connectRedis(url: string, log: Logger): Redis {
     maxRetriesPerRequest: 1,
     commandTimeout: 2_000,
     enableAutoPipelining: true,
+    ...FOLLOWING_PRIMARY,
     retryStrategy: (times) => Math.min(50 * times, 1_000),
   });
   return redis.on('error', (err) => log.warn({ err }, 'Redis connection error'));

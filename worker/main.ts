@@ -15,6 +15,7 @@ import { connectPostgres } from '../adapters/postgres/database';
 import { outboxBacklog } from '../adapters/postgres/outbox';
 import { readLatestHealth } from '../adapters/postgres/zoneHealthRows';
 import { createFeatureChangeChannel } from '../adapters/redis/featureChangeChannel';
+import { FOLLOWING_PRIMARY } from '../adapters/redis/primary';
 import { PositionArchive } from '../adapters/redis/positionArchive';
 import { composeRelayedServices, startFeatures } from '../services/compose';
 import { readSettings, startFailure } from '../settings';
@@ -57,6 +58,7 @@ async function main(): Promise<void> {
     commandTimeout: ATTEMPT_MS / 2,
     socketTimeout: SILENT_SOCKET_MS,
     enableAutoPipelining: true,
+    ...FOLLOWING_PRIMARY,
   });
   redis.on('error', (error) => log.warn({ err: error }, 'Redis'));
   const clock = Date.now;

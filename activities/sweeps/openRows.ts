@@ -3,6 +3,14 @@ import { type Clock } from '../../services/ports';
 /** An open delivery's row, with the fields that its workflow needs. */
 export type OpenRow = { deliveryId: string; workflowId: string };
 
+/** Where a pass that ran out of time stopped; the next one goes on from here. Null: from the beginning. */
+export type OpenRowsProgress = {
+  /** The last open row that was compared. */
+  rowsAfterId: string | null;
+  /** Runs that started later were compared. Epoch ms. */
+  runsStartedUntil: number | null;
+};
+
 /** The comparison of delivery rows with workflow runs. */
 export type OpenRowsReport = {
   openRows: number;
@@ -12,9 +20,13 @@ export type OpenRowsReport = {
   overdue: number;
   stuck: number;
   holdsWrong: number;
+  /** What is left to the next pass. */
+  progress: OpenRowsProgress;
 };
 
 export interface OpenRowsStore {
+  /** The number of open deliveries unchanged since then. */
+  countOpen(untouchedSince: number): Promise<number>;
   /** Open deliveries unchanged since then, by id, after `afterId`. */
   openRows(query: { untouchedSince: number; afterId: string | null; limit: number }): Promise<OpenRow[]>;
   /** Which of these deliveries were closed before then. */
@@ -25,11 +37,18 @@ export interface OpenRowsStore {
   wrongHolds(): Promise<string[]>;
 }
 
+/** A running delivery workflow as visibility lists it. */
+export type ListedRun = { workflowId: string; startedAt: number };
+
 /** The sweep's view of Temporal. */
 export interface RunningDeliveries {
-  /** Ids of running delivery workflows, by visibility: may be seconds late. */
-  list(): AsyncIterable<string>;
-  /** Runs whose workflow task keeps failing, as reported by the cluster. Older clusters report none. */
+  /** How many delivery workflows run, by visibility: may be seconds late. */
+  count(): Promise<number>;
+  /** Which of these run, by visibility: may be seconds late. */
+  amongRunning(workflowIds: readonly string[]): Promise<ReadonlySet<string>>;
+  /** Running delivery workflows, youngest first, from those that started then (null: from the youngest). */
+  list(startedUntil: number | null): AsyncIterable<ListedRun>;
+  /** Runs whose workflow task fails again and again; none where the cluster does not report that. */
   stuck(limit: number): Promise<string[]>;
   /** Terminates one of those runs. */
   end(workflowId: string, why: string): Promise<void>;
@@ -53,30 +72,42 @@ export type OpenRowsDeps = {
 const SETTLING_MS = 10_000;
 /** A punctual workflow acts long before this. */
 const OVERDUE_MS = 60_000;
-/** The most runs signalled in one sweep. After an outage all runs resume by themselves and need no signal. */
+/** The most overdue runs reevaluated in one pass: after an outage most of them act by themselves. */
 const OVERDUE_LIMIT = 200;
-/** The most runs terminated in one sweep. A release that breaks all runs must be rolled back instead. */
+/** The most stuck runs ended in one pass: a release that broke all runs is rolled back, not swept. */
 const STUCK_LIMIT = 20;
 const PAGE = 1_000;
+/** Calls to Temporal that are under way together. */
+const AT_ONCE = 10;
+/** What one pass may take for rows, and again for runs. A pass begins every 30 seconds. */
+const PASS_MS = 20_000;
+
+const FROM_THE_BEGINNING: OpenRowsProgress = { rowsAfterId: null, runsStartedUntil: null };
 
 /**
  * Proves that every open delivery has a running workflow and every running workflow an open delivery, and
- * repairs violations. It terminates runs that cannot continue, starts missing ones, and makes a run reread
- * its row if the delivery is closed or its deadline passed long ago (invariants 3 and 4).
+ * repairs violations (invariants 3 and 4). It starts the missing workflows of one page before it reads the next,
+ * so that repair never waits for a complete list. A pass that runs out of time leaves the rest to the next one.
+ * @returns the sweep; it takes the progress of the pass before
  */
-export function createOpenRowsSweep(deps: OpenRowsDeps): () => Promise<OpenRowsReport> {
-  return async () => {
-    const running = new Set<string>();
-    for await (const workflowId of deps.running.list()) {
-      running.add(workflowId);
-      if (running.size % PAGE === 0) deps.heartbeat();
-    }
-    const stuck = await endStuck(deps, running);
-    const { openRows, restarted } = await startMissing(deps, running);
-    const orphaned = await endOrphans(deps, running);
-    const overdue = await wakeOverdue(deps, running);
-    const holdsWrong = (await deps.store.wrongHolds()).length;
-    const report = { openRows, running: running.size, restarted, orphaned, overdue, stuck, holdsWrong };
+export function createOpenRowsSweep(
+  deps: OpenRowsDeps,
+): (progress?: OpenRowsProgress) => Promise<OpenRowsReport> {
+  return async (progress = FROM_THE_BEGINNING) => {
+    const stuck = await endStuck(deps);
+    const overdue = await wakeOverdue(deps);
+    const { restarted, rowsAfterId } = await startMissing(deps, progress.rowsAfterId);
+    const { orphaned, runsStartedUntil } = await endOrphans(deps, progress.runsStartedUntil);
+    const report = {
+      openRows: await deps.store.countOpen(deps.clock() - SETTLING_MS),
+      running: await deps.running.count(),
+      restarted,
+      orphaned,
+      overdue,
+      stuck,
+      holdsWrong: (await deps.store.wrongHolds()).length,
+      progress: { rowsAfterId, runsStartedUntil },
+    };
     deps.onReport(report);
     return report;
   };
@@ -86,71 +117,90 @@ export function createOpenRowsSweep(deps: OpenRowsDeps): () => Promise<OpenRowsR
  * A run that cannot replay its history cannot continue. The row holds the full state, so a new run starts
  * from it (ADR 8).
  */
-async function endStuck({ running: runs }: OpenRowsDeps, running: Set<string>): Promise<number> {
-  const stuck = await runs.stuck(STUCK_LIMIT);
+async function endStuck({ running, heartbeat }: OpenRowsDeps): Promise<number> {
+  const stuck = await running.stuck(STUCK_LIMIT);
   for (const workflowId of stuck) {
-    await runs.end(workflowId, 'its workflow task fails again and again; a new run begins from the row');
-    running.delete(workflowId);
+    await running.end(workflowId, 'its workflow task fails again and again; a new run begins from the row');
+    heartbeat();
   }
   return stuck.length;
 }
 
-async function startMissing(
-  { store, running: runs, start, clock, heartbeat }: OpenRowsDeps,
-  running: ReadonlySet<string>,
-): Promise<{ openRows: number; restarted: number }> {
-  let openRows = 0;
-  let restarted = 0;
-  let afterId: string | null = null;
-  for (;;) {
-    const rows: OpenRow[] = await store.openRows({
-      untouchedSince: clock() - SETTLING_MS,
-      afterId,
-      limit: PAGE,
-    });
-    openRows += rows.length;
-    for (const { deliveryId, workflowId } of rows.filter((row) => !running.has(row.workflowId))) {
-      if (await runs.isRunning(workflowId)) continue;
-      await start(deliveryId);
-      restarted += 1;
-      heartbeat();
-    }
-    const last = rows.at(-1);
-    if (!last || rows.length < PAGE) return { openRows, restarted };
-    afterId = last.deliveryId;
-  }
-}
-
-/** A run may outlive its delivery between the commit and its own end. The run itself rereads the row. */
-async function endOrphans(
-  { store, reevaluate, heartbeat, clock }: OpenRowsDeps,
-  running: ReadonlySet<string>,
-): Promise<number> {
-  const ids = [...running];
-  let orphaned = 0;
-  for (let from = 0; from < ids.length; from += PAGE) {
-    for (const { workflowId } of await store.closedAmong(
-      ids.slice(from, from + PAGE),
-      clock() - SETTLING_MS,
-    )) {
-      await reevaluate(workflowId);
-      orphaned += 1;
-    }
-    heartbeat();
-  }
-  return orphaned;
-}
-
 /** The row changed without the workflow, which now waits for the wrong event (invariant 4). */
-async function wakeOverdue(
-  { store, reevaluate, heartbeat, clock }: OpenRowsDeps,
-  running: ReadonlySet<string>,
-): Promise<number> {
+async function wakeOverdue({ store, running, reevaluate, heartbeat, clock }: OpenRowsDeps): Promise<number> {
   const rows = await store.overdue({ dueBefore: clock() - OVERDUE_MS, limit: OVERDUE_LIMIT });
-  const asleep = rows.filter(({ workflowId }) => running.has(workflowId));
+  const runs = await running.amongRunning(rows.map(({ workflowId }) => workflowId));
+  const asleep = rows.filter(({ workflowId }) => runs.has(workflowId));
   for (const { workflowId } of asleep) {
     await reevaluate(workflowId);
     heartbeat();
   }
   return asleep.length;
+}
+
+async function startMissing(
+  deps: OpenRowsDeps,
+  afterId: string | null,
+): Promise<{ restarted: number; rowsAfterId: string | null }> {
+  const { store, running, clock, heartbeat } = deps;
+  const begunAt = clock();
+  let restarted = 0;
+  for (let rowsAfterId = afterId; ;) {
+    const page = await store.openRows({
+      untouchedSince: clock() - SETTLING_MS,
+      afterId: rowsAfterId,
+      limit: PAGE,
+    });
+    const runs = await running.amongRunning(page.map(({ workflowId }) => workflowId));
+    const missing = page.filter(({ workflowId }) => !runs.has(workflowId));
+    for (const some of inPieces(missing, AT_ONCE)) {
+      const started = await Promise.all(some.map((row) => startUnlessRunning(deps, row)));
+      restarted += started.filter(Boolean).length;
+      rowsAfterId = some.at(-1)?.deliveryId ?? rowsAfterId;
+      heartbeat();
+      if (clock() - begunAt >= PASS_MS) return { restarted, rowsAfterId };
+    }
+    heartbeat();
+    if (page.length < PAGE) return { restarted, rowsAfterId: null };
+    rowsAfterId = page.at(-1)?.deliveryId ?? null;
+    if (clock() - begunAt >= PASS_MS) return { restarted, rowsAfterId };
+  }
+}
+
+async function startUnlessRunning({ running, start }: OpenRowsDeps, row: OpenRow): Promise<boolean> {
+  if (await running.isRunning(row.workflowId)) return false;
+  await start(row.deliveryId);
+  return true;
+}
+
+/**
+ * A run outlives its delivery for the moment between the commit and its own end. One that does so for longer
+ * is made to read its row again, and ends by itself.
+ */
+async function endOrphans(
+  { store, running, reevaluate, heartbeat, clock }: OpenRowsDeps,
+  startedUntil: number | null,
+): Promise<{ orphaned: number; runsStartedUntil: number | null }> {
+  const begunAt = clock();
+  let orphaned = 0;
+  const reevaluateClosed = async (workflowIds: readonly string[]): Promise<void> => {
+    for (const { workflowId } of await store.closedAmong(workflowIds, clock() - SETTLING_MS)) {
+      await reevaluate(workflowId);
+      orphaned += 1;
+    }
+    heartbeat();
+  };
+  let page: string[] = [];
+  for await (const { workflowId, startedAt } of running.list(startedUntil)) {
+    if (page.push(workflowId) < PAGE) continue;
+    await reevaluateClosed(page);
+    page = [];
+    if (clock() - begunAt >= PASS_MS) return { orphaned, runsStartedUntil: startedAt };
+  }
+  await reevaluateClosed(page);
+  return { orphaned, runsStartedUntil: null };
+}
+
+function* inPieces<T>(items: readonly T[], size: number): Generator<readonly T[]> {
+  for (let from = 0; from < items.length; from += size) yield items.slice(from, from + size);
 }

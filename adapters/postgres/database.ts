@@ -1,5 +1,5 @@
 import { PrismaPg } from '@prisma/adapter-pg';
-import { DatabaseError, Pool } from 'pg';
+import { DatabaseError, Pool, type PoolClient } from 'pg';
 import { z } from 'zod';
 import { Prisma, PrismaClient } from '../../prisma/client/client';
 import { type Read, type Statement } from '../../services/ports';
@@ -55,6 +55,7 @@ export function connectPostgres(
   // A connection may also die on its way from the pool to its user: an error without a listener would end the
   // process.
   pool.on('connect', (client) => client.on('error', () => undefined));
+  dropWhereReadOnly(pool);
   const nameOf = prepares ? statementNames() : () => '';
   const adapter = new PrismaPg(pool, {
     statementNameGenerator: ({ sql: text }) => nameOf(text),
@@ -66,6 +67,33 @@ export function connectPostgres(
   });
   poolReaders.set(db, poolReader({ pool, nameOf }));
   return { db, pool, nameOf };
+}
+
+/** SQLSTATE `read_only_sql_transaction`: the server takes no writes. */
+const READ_ONLY = '25006';
+
+/**
+ * Closes a connection whose server refused a write because it is read-only, once its user gives it back. A
+ * primary that was demoted keeps the connections it had; only a new one can reach the server that took over.
+ */
+function dropWhereReadOnly(pool: Pool): void {
+  const readOnly = new WeakSet<PoolClient>();
+  pool.on('connect', (client) => {
+    client.connection.on('errorMessage', ({ code }: DatabaseError) => {
+      if (code === READ_ONLY) readOnly.add(client);
+    });
+  });
+  pool.on('release', (_error, client) => {
+    if (readOnly.has(client)) client.end().catch(() => undefined); // the pool drops a connection that is ending
+  });
+}
+
+/** @throws Error while PostgreSQL takes no writes from this login: a standby, or a server told to be read-only */
+export async function requireWritable(read: Read): Promise<void> {
+  const [row] = await read<{ readOnly: string }>(
+    sql`SELECT current_setting('transaction_read_only') AS "readOnly"`,
+  );
+  if (row?.readOnly !== 'off') throw new Error('PostgreSQL is read-only: it takes no writes');
 }
 
 /**

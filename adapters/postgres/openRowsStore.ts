@@ -6,6 +6,8 @@ type Row = { id: string; merchantId: string; sellerOrderId: string };
 
 export function createOpenRowsStore(db: Database): OpenRowsStore {
   return {
+    countOpen: (untouchedSince) =>
+      db.delivery.count({ where: { closedAt: null, statusChangedAt: { lt: new Date(untouchedSince) } } }),
     openRows: async ({ untouchedSince, afterId, limit }) => {
       const rows = await db.delivery.findMany({
         where: {

@@ -1,6 +1,5 @@
 import {
   type Client,
-  WorkflowExecutionAlreadyStartedError,
   WorkflowIdConflictPolicy,
   WorkflowIdReusePolicy,
   type WorkflowStartOptions,
@@ -63,12 +62,10 @@ export function createDispatcher(
     const delivery = await open(deliveryId);
     if (!delivery) return;
     await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, () =>
-      unlessOver(
-        act(delivery, {
-          ...startOptions(delivery, correlationId),
-          workflowTaskTimeout: workflowTaskTimeoutMs,
-        }),
-      ),
+      act(delivery, {
+        ...startOptions(delivery, correlationId),
+        workflowTaskTimeout: workflowTaskTimeoutMs,
+      }),
     );
   };
   const { workflow } = client;
@@ -132,7 +129,8 @@ function startOptions(delivery: Started, correlationId: string): StartOptions {
     taskQueue: TASK_QUEUE,
     args: [{ deliveryId, correlationId }],
     workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
-    workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+    // The row decides: a run that completed does not count where its delivery is open, as after a restore.
+    workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
     typedSearchAttributes: attributesOf(delivery),
     staticSummary: `delivery ${deliveryId} in ${cityId}`,
     staticDetails: `Order of merchant ${merchantId}. The record is in PostgreSQL: GET /v2/deliveries/${deliveryId}.`,
@@ -152,13 +150,4 @@ function attributesOf({
     { key: searchAttributes.escalationLevel, value: 0 },
     ...(zoneId === null ? [] : [{ key: searchAttributes.zone, value: zoneId }]),
   ];
-}
-
-/** A completed run needs no message: its delivery is closed, or will show so at once. */
-async function unlessOver(call: Promise<unknown>): Promise<void> {
-  try {
-    await call;
-  } catch (error) {
-    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-  }
 }

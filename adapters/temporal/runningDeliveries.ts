@@ -3,13 +3,30 @@ import { offerWithdrawn, WORKFLOWS } from '../../workflows/contract';
 import { type RunningDeliveries } from '../../activities/sweeps/openRows';
 
 const RUNNING = `WorkflowType = '${WORKFLOWS.delivery}' AND ExecutionStatus = 'Running'`;
+/** Ids in one query: visibility stores limit its length. */
+const IDS_A_QUERY = 100;
 
 /** The running delivery workflows, by the cluster's visibility store. */
 export function createRunningDeliveries(client: Client): RunningDeliveries {
   return {
-    list: async function* () {
-      for await (const { workflowId } of client.workflow.list({ query: RUNNING, pageSize: 1_000 }))
-        yield workflowId;
+    count: async () => (await client.workflow.count(RUNNING)).count,
+    amongRunning: async (workflowIds) => {
+      const found = new Set<string>();
+      for (let from = 0; from < workflowIds.length; from += IDS_A_QUERY) {
+        const ids = workflowIds.slice(from, from + IDS_A_QUERY).map(quoted);
+        const query = `${RUNNING} AND WorkflowId IN (${ids.join(', ')})`;
+        for await (const { workflowId } of client.workflow.list({ query, pageSize: IDS_A_QUERY }))
+          found.add(workflowId);
+      }
+      return found;
+    },
+    list: async function* (startedUntil) {
+      const query =
+        startedUntil === null
+          ? RUNNING
+          : `${RUNNING} AND StartTime < '${new Date(startedUntil + 1).toISOString()}'`; // of a whole ms
+      for await (const { workflowId, startTime } of client.workflow.list({ query, pageSize: 1_000 }))
+        yield { workflowId, startedAt: startTime.getTime() };
     },
     stuck: async (limit) => {
       const query = `${RUNNING} AND TemporalReportedProblems IN ('${TASK_FAILED}')`;
@@ -38,6 +55,13 @@ export function createRunningDeliveries(client: Client): RunningDeliveries {
       }
     },
   };
+}
+
+/**
+ * A string of Temporal's query language. Workflow ids are URI components, but those leave the quote as it is.
+ */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
 }
 
 /**

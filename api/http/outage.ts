@@ -4,8 +4,10 @@ import { z } from 'zod';
 const OUTAGE_CODES = [
   // Sockets.
   /^(ECONN\w*|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)$/,
-  // PostgreSQL: connection, shutdown, statement and idle time-outs, too many connections, serialization, deadlock.
-  /^(08\w{3}|57P0[1-3]|57014|53300|25P03|40001|40P01)$/,
+  // PostgreSQL: connection lost (08), read-only as a demoted primary is (25006), idle in a transaction (25P03),
+  // serialization and deadlock (40), no memory, disk or connections left (53), cancelled or shut down (57),
+  // files that cannot be read or written (58).
+  /^(08\w{3}|25006|25P03|40001|40P01|53\w{3}|57014|57P0[1-5]|58\w{3})$/,
   // Prisma: not reachable, time-out of pool or transaction, write conflict.
   /^(P10\d\d|P2024|P2028|P2034)$/,
 ];
@@ -23,6 +25,23 @@ const OUTAGE_MESSAGES = [
   'timeout exceeded when trying to connect',
   "Stream isn't writeable",
 ];
+/**
+ * Replies of a Redis that refuses commands, or writes, for now: a demoted primary, one that loads its data, has
+ * no replicas, primary or memory left, cannot persist, runs a script, or fails over. Scripts quote the reply.
+ */
+const REDIS_OUTAGES = [
+  'READONLY',
+  'LOADING',
+  'NOREPLICAS',
+  'MASTERDOWN',
+  'OOM',
+  'MISCONF',
+  'BUSY',
+  'CLUSTERDOWN',
+  'TRYAGAIN',
+  'UNBLOCKED',
+];
+const REDIS_OUTAGE = new RegExp(`\\b(${REDIS_OUTAGES.join('|')})\\b`);
 
 const CODED = z.object({ code: z.string() });
 /** The error of the driver adapter; thrown without a wrapper where a transaction begins and ends. */
@@ -41,6 +60,7 @@ export function isOutage(error: unknown): boolean {
     isOutageCode(originalCode) ||
     OUTAGE_KINDS.test(kind) ||
     isOutageMessage(error.message) ||
+    (error.name === 'ReplyError' && REDIS_OUTAGE.test(error.message)) ||
     isOutage(error.cause)
   );
 }

@@ -275,10 +275,12 @@ export function sweepCalls(site: Site, draw: Draw): Call[] {
     reevaluate: async () => {},
     onReport: nothing,
     running: {
+      count: async () => 1_000,
+      amongRunning: async (workflowIds) => new Set(workflowIds),
       list: async function* () {
         for (let count = 0; count < 1_000; count += 1) {
           const { merchantId, sellerOrderId } = draw.one('closed');
-          yield deliveryWorkflowId(merchantId, sellerOrderId);
+          yield { workflowId: deliveryWorkflowId(merchantId, sellerOrderId), startedAt: clock() };
         }
       },
       stuck: async () => [],

@@ -93,7 +93,55 @@ describe('the open-rows sweep', () => {
     await cancel(delivery);
   });
 
-  test('leaves running workflows and closed deliveries alone', async () => {
+  test('starts a delivery again whose run completed, where its row is open: its database was restored', async () => {
+    const { delivery, offerId, driverId } = await offered();
+    const before = await world.db.delivery.findUniqueOrThrow({ where: { id: delivery.deliveryId } });
+    await cancel(delivery);
+    expect(await delivery.handle.result()).toBe('CANCELLED');
+    await notListed(delivery);
+    const { status, closedAt, unassignedSince, statusChangedAt } = before;
+    await world.db.$transaction([
+      world.db.delivery.update({
+        where: { id: delivery.deliveryId },
+        data: { status, closedAt, unassignedSince, statusChangedAt },
+      }),
+      world.db.offer.update({ where: { id: offerId }, data: { state: 'LIVE', endedAt: null } }),
+      world.db.driver.update({ where: { id: driverId }, data: { liveOffers: 1 } }),
+    ]);
+    expect(await sweep()).toMatchObject({ restarted: 1 });
+    await runs(delivery);
+    expect(
+      await delivery.handle.executeUpdate(COMMANDS.acceptOffer.update, {
+        args: [{ offerId, driverId, correlationId }],
+      }),
+    ).toMatchObject({ outcome: 'accepted' });
+    await cancel(delivery);
+  });
+
+  test('lists the running deliveries from the youngest, and goes on from any of them', async () => {
+    const cityId = await world.addCity();
+    const started: RunningDelivery[] = [];
+    for (let count = 0; count < 3; count += 1) {
+      const delivery = await world.dispatch({ cityId });
+      await eventually('it is listed', () => isListed(delivery));
+      started.push(delivery);
+    }
+    const running = createRunningDeliveries(world.env.client);
+    const listFrom = async (startedUntil: number | null) => {
+      const runs = [];
+      for await (const run of running.list(startedUntil)) runs.push(run);
+      return runs.filter(({ workflowId }) => started.some((each) => each.workflowId === workflowId));
+    };
+    const all = await listFrom(null);
+    const ids = started.map(({ workflowId }) => workflowId).reverse();
+    expect(all.map(({ workflowId }) => workflowId)).toEqual(ids);
+    const fromSecond = await listFrom(all[1]?.startedAt ?? NaN);
+    expect(fromSecond.map(({ workflowId }) => workflowId)).toEqual(ids.slice(1));
+    expect(await running.amongRunning([...ids, "delivery/m/it's none"])).toEqual(new Set(ids));
+    for (const delivery of started) await cancel(delivery);
+  });
+
+  test('leaves alone what runs and what is closed', async () => {
     const [running, closed] = [
       await world.dispatch({ cityId: await world.addCity() }),
       await world.dispatch({ cityId: await world.addCity() }),
@@ -238,52 +286,136 @@ test('a run whose tasks only time out is not ended, and continues with its worke
 }, 90_000);
 
 describe('a large sweep', () => {
-  test('reads all pages, heartbeats, and tolerates late and early visibility lists', async () => {
-    const rows: OpenRow[] = Array.from({ length: 2_500 }, (_, index) => ({
-      deliveryId: String(index).padStart(5, '0'),
-      workflowId: `delivery/m/${index}`,
-    }));
-    const [started, reevaluated]: [string[], string[]] = [[], []];
-    let beats = 0;
-    const report = await createOpenRowsSweep({
+  type Scene = {
+    /** Ids of deliveries that are open. */
+    open: readonly number[];
+    /** Of those, the ones that visibility does not list as running. */
+    unlisted?: readonly number[];
+    /** Not listed, yet running: started since. */
+    late?: readonly number[];
+    /** Listed, though their deliveries are closed. */
+    closed?: readonly number[];
+    overdue?: readonly number[];
+    /** What each call to Temporal or the store takes. */
+    callMs?: number;
+  };
+
+  const idOf = (index: number): string => String(index).padStart(6, '0');
+  const rowOf = (index: number): OpenRow => ({ deliveryId: idOf(index), workflowId: `delivery/m/${index}` });
+
+  /** A sweep over so many rows without servers. It notes what it did, in order. */
+  function sweepOver({ open, unlisted = [], late = [], closed = [], overdue = [], callMs = 0 }: Scene) {
+    const did: string[] = [];
+    const down = new Set([...unlisted, ...late].map((index) => rowOf(index).workflowId));
+    const listed = [...open, ...closed].map(rowOf).filter(({ workflowId }) => !down.has(workflowId));
+    let [now, beats] = [0, 0];
+    const took = <T>(answer: T): Promise<T> => {
+      now += callMs;
+      return Promise.resolve(answer);
+    };
+    const pass = createOpenRowsSweep({
       store: {
-        openRows: async ({ afterId, limit }) =>
-          rows.filter(({ deliveryId }) => afterId === null || deliveryId > afterId).slice(0, limit),
-        closedAmong: async (workflowIds) =>
-          rows.filter(
-            ({ deliveryId, workflowId }) => deliveryId === '00007' && workflowIds.includes(workflowId),
+        countOpen: () => took(open.length),
+        openRows: ({ afterId, limit }) =>
+          took(
+            open
+              .map(rowOf)
+              .filter((row) => afterId === null || row.deliveryId > afterId)
+              .slice(0, limit),
           ),
-        overdue: async () => rows.slice(1_498, 1_502), // one of them is not running
-        wrongHolds: async () => [],
+        closedAmong: (workflowIds) =>
+          took(closed.map(rowOf).filter((row) => workflowIds.includes(row.workflowId))),
+        overdue: () => took(overdue.map(rowOf)),
+        wrongHolds: () => took([]),
       },
       running: {
-        list: async function* () {
-          for (const { workflowId, deliveryId } of rows)
-            if (deliveryId !== '01500' && deliveryId !== '02400') yield workflowId;
+        count: () => took(listed.length),
+        amongRunning: (workflowIds) =>
+          took(new Set(listed.map((row) => row.workflowId).filter((id) => workflowIds.includes(id)))),
+        // Run `n` started at `n`; the youngest comes first.
+        list: async function* (startedUntil) {
+          for (const row of [...listed].sort((a, b) => Number(b.deliveryId) - Number(a.deliveryId))) {
+            const startedAt = Number(row.deliveryId);
+            if (startedUntil !== null && startedAt > startedUntil) continue;
+            did.push(`listed ${row.deliveryId}`);
+            yield { workflowId: row.workflowId, startedAt };
+          }
         },
-        isRunning: async (workflowId) => workflowId === 'delivery/m/1500', // started since the list was read
-        stuck: async () => [],
-        end: async () => {},
+        isRunning: (workflowId) => took(late.some((index) => rowOf(index).workflowId === workflowId)),
+        stuck: () => took([]),
+        end: () => took(undefined),
       },
-      start: async (deliveryId) => void started.push(deliveryId),
-      reevaluate: async (workflowId) => void reevaluated.push(workflowId),
-      clock: Date.now,
+      start: async (deliveryId) => {
+        did.push(`started ${deliveryId}`);
+        await took(undefined);
+      },
+      reevaluate: async (workflowId) => {
+        did.push(`reevaluated ${workflowId}`);
+        await took(undefined);
+      },
+      clock: () => now,
       heartbeat: () => {
         beats += 1;
       },
       onReport: () => {},
-    })();
-    expect(report).toEqual({
+    });
+    return { pass, did, beats: () => beats, msSince: () => now };
+  }
+
+  const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+  const of = (did: readonly string[], verb: string): string[] => did.filter((each) => each.startsWith(verb));
+
+  test('reads all pages, heartbeats, and tolerates late and early visibility lists', async () => {
+    const { pass, did, beats } = sweepOver({
+      open: upTo(2_500),
+      unlisted: [2_400],
+      late: [1_500],
+      closed: [9_007],
+      overdue: [1_498, 1_499, 1_500, 1_501],
+    });
+    expect(await pass()).toEqual({
       openRows: 2_500,
-      running: 2_498,
+      running: 2_499,
       restarted: 1,
       orphaned: 1,
       overdue: 3,
       stuck: 0,
       holdsWrong: 0,
+      progress: { rowsAfterId: null, runsStartedUntil: null },
     });
-    expect(started).toEqual(['02400']);
-    expect(reevaluated).toEqual(['delivery/m/7', 'delivery/m/1498', 'delivery/m/1499', 'delivery/m/1501']);
-    expect(beats).toBeGreaterThanOrEqual(3);
+    expect(of(did, 'started')).toEqual(['started 002400']);
+    expect(of(did, 'reevaluated').map((each) => each.split('/').at(-1))).toEqual([
+      '1498',
+      '1499',
+      '1501',
+      '9007',
+    ]);
+    expect(beats()).toBeGreaterThanOrEqual(6);
+  });
+
+  test('starts what is missing before it lists the runs', async () => {
+    const { pass, did } = sweepOver({ open: upTo(1_200), unlisted: [3, 1_100] });
+    await pass();
+    expect(did.slice(0, 3)).toEqual(['started 000003', 'started 001100', 'listed 001199']);
+  });
+
+  test('takes bounded time, and the passes together reach every row and every run', async () => {
+    const missing = upTo(6_000).filter((index) => index % 2 === 0);
+    const closed = upTo(9_000).map((index) => 100_000 + index);
+    const { pass, did, msSince } = sweepOver({ open: upTo(6_000), unlisted: missing, closed, callMs: 20 });
+    let report = await pass();
+    expect(report.progress.rowsAfterId).not.toBeNull();
+    for (let passes = 1; report.progress.rowsAfterId !== null; passes += 1) {
+      expect(passes).toBeLessThan(50);
+      const begunAt = msSince();
+      report = await pass(report.progress);
+      expect(msSince() - begunAt).toBeLessThan(90_000);
+    }
+    expect(of(did, 'started')).toEqual(missing.map((index) => `started ${idOf(index)}`));
+    for (let passes = 0; report.progress.runsStartedUntil !== null; passes += 1) {
+      expect(passes).toBeLessThan(50);
+      report = await pass(report.progress);
+    }
+    expect(new Set(of(did, 'reevaluated')).size).toBe(closed.length);
   });
 });

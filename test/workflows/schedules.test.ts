@@ -1,10 +1,12 @@
 /** Sweeps run by Temporal Schedules, which every worker creates at its start. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { Worker } from '@temporalio/worker';
 import { ensureSchedules } from '../../worker/schedules';
 import { WORKFLOWS } from '../../workflows/contract';
 import { startDevServer } from '../support/devServer';
 import { eventually } from '../support/eventually';
+import { workflowsUnderTest } from '../support/workflowsUnderTest';
 
 const TIMES = { escalationCheckMs: 120_000, lostDriversMs: 15_000 };
 
@@ -51,5 +53,31 @@ describe('the schedules', () => {
     expect(nextActionTimes.length).toBeGreaterThan(1);
     for (const at of nextActionTimes) expect(at.toISOString()).toMatch(/T03:17:00\.000Z$/);
     expect(policies.catchupWindow).toBe(12 * 3_600_000);
+  });
+
+  test('hand a pass of the open-rows sweep what the pass before left', async () => {
+    const [scheduleId, taskQueue] = ['left-by-the-last', 'left-by-the-last'];
+    const left = { rowsAfterId: '0190', runsStartedUntil: 5 };
+    const taken: unknown[] = [];
+    const worker = await Worker.create({
+      ...workflowsUnderTest(),
+      connection: env.nativeConnection,
+      namespace: env.client.options.namespace,
+      taskQueue,
+      activities: {
+        sweepOpenRows: async (progress: unknown) => {
+          taken.push(progress);
+          return { progress: left };
+        },
+      },
+    });
+    const schedule = await env.client.schedule.create({
+      scheduleId,
+      spec: { intervals: [{ every: '1s' }] },
+      action: { type: 'startWorkflow', workflowType: WORKFLOWS.openRowsSweep, taskQueue },
+    });
+    await worker.runUntil(() => eventually('there were two passes', async () => taken.length >= 2));
+    await schedule.delete();
+    expect(taken.slice(0, 2)).toEqual([undefined, left]);
   });
 });

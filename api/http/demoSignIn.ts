@@ -47,8 +47,8 @@ export function demoSignInRouter({ db, log, signToken }: DemoDeps): Router {
 }
 
 async function demoPeople(db: ApiDeps['db']): Promise<DemoPerson[]> {
-  const some = { select: { id: true, name: true }, orderBy: { name: 'asc' }, take: MAX_PER_ROLE } as const;
-  const [merchants, drivers] = await Promise.all([db.merchant.findMany(some), db.driver.findMany(some)]);
+  const page = { select: { id: true, name: true }, orderBy: { name: 'asc' }, take: MAX_PER_ROLE } as const;
+  const [merchants, drivers] = await Promise.all([db.merchant.findMany(page), db.driver.findMany(page)]);
   return [
     OPS,
     ...merchants.map(({ id, name }): DemoPerson => ({ role: 'merchant', id, name })),

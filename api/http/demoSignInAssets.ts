@@ -13,7 +13,7 @@ async function showPeople() {
   const people = await (await fetch('/docs/demo/people')).json();
   const heading = document.createElement('h2');
   heading.textContent = 'Sign in as a person of the demo';
-  say('Then open a request below and press Execute.');
+  showStatus('Then open a request below and press Execute.');
   panel.replaceChildren(heading, ...GROUPS.map((group) => groupOf(group, people)), status);
   panel.hidden = false;
 }
@@ -45,15 +45,15 @@ async function signIn(person, button) {
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ role: person.role, id: person.id }),
   });
-  if (!response.ok) return say('Sign-in failed: ' + (await response.json()).detail);
+  if (!response.ok) return showStatus('Sign-in failed: ' + (await response.json()).detail);
   ui.preauthorizeApiKey('bearer', (await response.json()).token);
   for (const each of panel.querySelectorAll('button')) each.setAttribute('aria-pressed', String(each === button));
   const id = document.createElement('code');
   id.textContent = person.id;
-  say('Signed in as ' + person.name + ', ' + person.role + ' ', id, '. Open a request below and press Execute.');
+  showStatus('Signed in as ' + person.name + ', ' + person.role + ' ', id, '. Open a request below and press Execute.');
 }
 
-function say(...words) {
+function showStatus(...words) {
   status.replaceChildren(...words);
 }
 `;

@@ -6,12 +6,12 @@ import { eventsRouter } from './eventsPage';
 import { isFromThisMachine } from './demoSignIn';
 import { DOCS_OPTIONS } from './docsOptions';
 
-/** By its folder: the package itself would load all that browsers need. */
+/** Resolves the folder only: importing the package would load its browser bundles. */
 const ASSETS = dirname(require.resolve('swagger-ui-dist/package.json'));
 
 type PageParts = { styles: readonly string[]; before: string; script: string };
 
-/** With a width of its own, as phones else show a page that is drawn for a desk. */
+/** Sets the viewport; without it, phones show the desktop layout. */
 const pageOf = ({ styles, before, script }: PageParts): string => `<!doctype html>
 <html lang="en">
 <head>
@@ -42,7 +42,7 @@ const DEMO_PAGE = pageOf({
 });
 
 const START = `SwaggerUIBundle(${JSON.stringify(DOCS_OPTIONS)});\n`;
-/** On a phone, cells of a table stand one below the other: side by side, each is a few letters wide. */
+/** Stacks table cells on phones; side by side, each would be a few letters wide. */
 const STYLE = `body { margin: 0; }
 @media (max-width: 640px) {
   .swagger-ui table.responses-table > :is(thead, tbody) > tr,
@@ -57,9 +57,8 @@ const STYLE = `body { margin: 0; }
 `;
 
 /**
- * The pages of docs, all of it served from here: nothing is fetched from elsewhere, and no script stands in
- * the page itself.
- * @param demo how people of the demo are signed in from the page; null anywhere else
+ * Serves the docs pages. All assets come from this process, and no page has inline scripts.
+ * @param demo the sign-in routes of the demo; null outside a demo
  */
 export function docsRouter(openApi: object, asyncApi: AsyncApiDocument, demo: Router | null): Router {
   const router = Router();

@@ -4,7 +4,7 @@ import type { Caller } from '../auth/caller';
 import type { GatewayDeps, GatewayLimits, GatewayServer, GatewaySocket } from './deps';
 import { TokenError, type TokenReader } from '../auth/tokens';
 
-/** A handshake was refused for good; the client finds `data` on its connect_error. */
+/** Why a handshake was refused. The client reads it from `data` of its connect_error and must not retry. */
 export type RefusalCode = 'UNAUTHORIZED' | 'FORBIDDEN' | 'TOO_MANY_CONNECTIONS';
 
 export class Refusal extends Error {
@@ -18,8 +18,8 @@ export class Refusal extends Error {
 }
 
 /**
- * Lets a socket in by the token of its handshake, and notes who it is.
- * @throws Refusal, or any error where the token could not be checked
+ * Authenticates a socket by the token of its handshake and stores the caller on the socket.
+ * @throws Refusal, or any other error if the token could not be checked
  */
 export async function admit(
   io: GatewayServer,
@@ -29,12 +29,15 @@ export async function admit(
 ): Promise<void> {
   const token = tokenOf(socket.handshake.auth);
   const caller = await read(readToken, token);
-  if (caller.role === 'customer') throw new Refusal('FORBIDDEN', 'there is nothing to hear for this role');
+  if (caller.role === 'customer') throw new Refusal('FORBIDDEN', 'this role receives no events');
   const expiresAt = expiryOf(token);
   if (expiresAt <= clock()) throw new Refusal('UNAUTHORIZED', 'the token has expired');
   const tokenHash = createHash('sha256').update(token).digest('base64url');
   if (hasTooMany(io, tokenHash, connectionsPerToken))
-    throw new Refusal('TOO_MANY_CONNECTIONS', `at most ${connectionsPerToken} at once with one token`);
+    throw new Refusal(
+      'TOO_MANY_CONNECTIONS',
+      `a token may have at most ${connectionsPerToken} connections at once`,
+    );
   socket.data.admitted = { caller, tokenHash, expiresAt };
 }
 
@@ -56,16 +59,16 @@ function tokenOf(auth: unknown): string {
 
 const claims = z.object({ exp: z.number() });
 
-/** The signature was checked before; a token without an end is not taken. */
+/** Expects a verified token. Rejects a token without an expiry. */
 function expiryOf(token: string): number {
   const payload = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8');
   return claims.parse(JSON.parse(payload)).exp * 1_000;
 }
 
-/** A room of this process, to count by; nothing is sent to it. */
+/** A local room that counts the sockets of a token; nothing is sent to it. */
 export const tokenRoom = (tokenHash: string): string => `token:${tokenHash}`;
 
-/** Whether so many sockets or more are open with this token. */
+/** Whether this token has `limit` or more open sockets. */
 export function hasTooMany(io: GatewayServer, tokenHash: string, limit: number): boolean {
   return (io.of('/').adapter.rooms.get(tokenRoom(tokenHash))?.size ?? 0) >= limit;
 }

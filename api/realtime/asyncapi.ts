@@ -7,7 +7,7 @@ import {
   REALTIME_EVENTS,
 } from '../../domain/notices/realtimeEvents';
 
-/** A schema in JSON, as far as the pages of docs read it. */
+/** The part of JSON Schema that the docs pages read. */
 export type JsonSchema = {
   $ref?: string;
   description?: string;
@@ -50,14 +50,14 @@ export type AsyncApiDocument = {
 };
 
 const DESCRIPTION = [
-  'What the service sends over Socket.IO, in the namespace `/`.',
-  'The token travels as `auth.token` of the handshake; its role decides which channel a socket is in.',
-  'An event may come twice. A client that is away misses events: drivers are sent STATE on every connection,',
-  'others read what they show again over HTTP.',
-  'Later versions may add events; leave out those that you do not know.',
+  'Events that the service sends over Socket.IO, in the namespace `/`.',
+  'The client sends its token as `auth.token` of the handshake. The role of the token selects the channel.',
+  'Delivery is not guaranteed: an event may arrive twice, and a disconnected client misses events.',
+  'Drivers receive STATE on every connection; ops and merchants read the current state over HTTP.',
+  'Later versions may add events; ignore unknown ones.',
 ].join(' ');
 
-/** The description of realtime events (AsyncAPI 3), made from the schemas that type what is sent. */
+/** The AsyncAPI 3 document of the realtime events, generated from their schemas. */
 export function asyncApiDocument(): AsyncApiDocument {
   return {
     asyncapi: '3.0.0',
@@ -76,7 +76,7 @@ export function asyncApiDocument(): AsyncApiDocument {
           type: 'http',
           scheme: 'bearer',
           bearerFormat: 'JWT',
-          description: 'As `auth.token` of the Socket.IO handshake',
+          description: 'Sent as `auth.token` of the Socket.IO handshake',
         },
       },
     },
@@ -98,17 +98,17 @@ function messageOf(name: string, summary: string, body: z.ZodType): Message {
   return { name, summary, contentType: 'application/json', payload: refOf(body) };
 }
 
-/** These schemas and those that they name, each under its id, as the OpenAPI document shows schemas. */
+/** These schemas and the schemas they refer to, by id, in OpenAPI form. */
 function schemasOf(bodies: readonly z.ZodType[]): Record<string, JsonSchema> {
   const definitions = [...new Set(bodies)].map((schema) => ({ type: 'schema' as const, schema }));
   const { components } = new OpenApiGeneratorV31(definitions).generateComponents();
   return Object.fromEntries(Object.entries(components?.schemas ?? {}));
 }
 
-/** @throws where the schema has no id */
+/** @throws Error if the schema has no id */
 function refOf(body: z.ZodType): Reference {
   const id = body.meta()?.id;
-  if (id === undefined) throw new Error('the body of an event needs a schema with an id');
+  if (id === undefined) throw new Error('the schema of an event body needs an id');
   return { $ref: `#/components/schemas/${id}` };
 }
 
@@ -125,12 +125,12 @@ function channelOf(audience: Audience): Channel {
 const nameOf = (audience: Audience): string => (audience === 'ops' ? 'ops' : `a ${audience}`);
 
 const CHANNELS: Record<Audience, string> = {
-  driver: 'Sockets with the token of a driver: what concerns this driver.',
-  ops: 'Sockets with a token of ops: what happens in the cities of the token.',
-  merchant: 'Sockets with the token of a merchant: news of its deliveries.',
+  driver: 'Sockets with a driver token. Drivers receive events about their own offers and deliveries.',
+  ops: 'Sockets with an ops token. Ops receive the events of every city of the token.',
+  merchant: 'Sockets with a merchant token. Merchants receive events about their own deliveries.',
 };
 
-/** Events that this audience hears. */
+/** The events sent to this audience. */
 function eventsTo(audience: Audience): string[] {
   return Object.entries(REALTIME_EVENTS).flatMap(([name, { to }]) =>
     to.some((each) => each === audience) ? [name] : [],
@@ -143,7 +143,7 @@ function messagesFrom(audience: Audience): [name: string, summary: string][] {
   );
 }
 
-/** Socket.IO acknowledges a message without a name of its own. */
+/** A Socket.IO acknowledgement has no name, so the document gives it one. */
 const replyTo = (name: string): string => `${name}_ACK`;
 
 function operationsOf(audience: Audience): Record<string, Operation> {

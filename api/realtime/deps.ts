@@ -5,35 +5,35 @@ import type { Clock, DriverStates, Log } from '../../services/ports';
 import type { Caller } from '../auth/caller';
 import type { TokenReader } from '../auth/tokens';
 
-/** Who is on a socket, and until when (epoch ms) their token holds. */
+/** The caller of a socket and the expiry of their token (epoch ms). */
 export type Admitted = { caller: Caller; tokenHash: string; expiresAt: number };
 type Data = { admitted: Admitted };
-/** What clients say is checked where it is heard. */
+/** Handlers validate the messages of clients. */
 type Messages = Record<MessageName, (body: unknown, acknowledge: unknown) => void>;
 type Events = { [E in EventName]: (body: EventBody<E>) => void };
 export type GatewayServer = Server<Messages, Events, DefaultEventsMap, Data>;
 export type GatewaySocket = Socket<Messages, Events, DefaultEventsMap, Data>;
 
 export type GatewayDeps = {
-  /** For publishing; a second connection for subscribing is made of it. */
+  /** Publishes events; the gateway duplicates it for subscribing. */
   redis: Redis;
   readToken: TokenReader;
   driverStates: DriverStates;
-  /** All cities, for ops who see all of them. */
+  /** All cities, for ops with access to all of them. */
   cityIds: () => Promise<readonly string[]>;
   clock: Clock;
   log: Pick<Log, 'warn'>;
   limits?: Partial<GatewayLimits>;
-  /** Before the names of Redis channels; tests that share a Redis set it. */
+  /** Prefix of Redis channel names; tests that share a Redis set it. */
   channelPrefix?: string;
 };
 
 export type GatewayLimits = {
-  /** Sockets at once with one token, in one process. */
+  /** Concurrent sockets per token, in one process. */
   connectionsPerToken: number;
-  /** The largest message a client may send. */
+  /** The largest message from a client. */
   payloadBytes: number;
-  /** Events of one socket; who sends more is disconnected. */
+  /** Messages from one socket; a socket that exceeds the limit is disconnected. */
   eventsPerMinute: number;
 };
 

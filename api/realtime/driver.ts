@@ -2,10 +2,12 @@ import { z } from 'zod';
 import { CLIENT_MESSAGES } from '../../domain/notices/realtimeEvents';
 import type { GatewayDeps, GatewaySocket } from './deps';
 
-const { body: offerSeen, reply: noted } = CLIENT_MESSAGES.OFFER_SEEN;
-const acknowledge = z.custom<(reply: z.output<typeof noted>) => void>((value) => typeof value === 'function');
+const { body: offerSeen, reply: offerSeenReply } = CLIENT_MESSAGES.OFFER_SEEN;
+const acknowledge = z.custom<(reply: z.output<typeof offerSeenReply>) => void>(
+  (value) => typeof value === 'function',
+);
 
-/** The one thing a driver's app may say here: that it showed an offer. Everything else goes by HTTP. */
+/** Handles OFFER_SEEN, the only message that driver apps send over the socket. */
 export function listenToDriver(
   socket: GatewaySocket,
   driverId: string,
@@ -17,7 +19,7 @@ export function listenToDriver(
     if (!seen.success) return reply({ noted: false });
     driverStates.offerSeen(seen.data.offerId, driverId).then(
       (isNoted) => reply({ noted: isNoted }),
-      (err: unknown) => log.warn({ err, offerId: seen.data.offerId }, 'OFFER_SEEN was not noted'),
+      (err: unknown) => log.warn({ err, offerId: seen.data.offerId }, 'OFFER_SEEN could not be recorded'),
     );
   });
 }

@@ -21,25 +21,25 @@ import { sendState } from './state';
 
 export type Gateway = {
   /**
-   * Disconnects everyone, who then come back to another process, and lets nobody in. Leaves the HTTP server
-   * to its owner.
+   * Closes all connections and accepts no new ones. Clients reconnect to another process. Does not close the
+   * HTTP server.
    */
   close(): Promise<void>;
 };
 
-/** A client that does not say who it is within this time is disconnected. */
+/** A client that does not complete its handshake within this time is disconnected. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
- * Socket.IO for drivers, ops and merchants (docs/behaviour.md#realtime): the token travels in the handshake's
- * auth, rooms are joined here and nowhere else, and a driver is told their state on every connect. Events
- * come through Redis, so any number of API processes serve.
+ * Serves Socket.IO to drivers, ops and merchants (docs/behaviour.md#realtime). The token is sent in `auth` of
+ * the handshake. Only the gateway joins sockets to rooms. A driver receives STATE on every connection. Events
+ * arrive through Redis, so several API processes can serve sockets.
  */
 export function attachGateway(httpServer: HttpServer, deps: GatewayDeps): Gateway {
   const limits = { ...GATEWAY_LIMITS, ...deps.limits };
   let isClosing = false;
   const redisFailed = (err: unknown): void =>
-    void (isClosing || deps.log.warn({ err }, 'realtime events: Redis failed; trying again'));
+    void (isClosing || deps.log.warn({ err }, 'realtime events: Redis failed; retrying'));
   const channelPrefix = deps.channelPrefix ?? 'socket.io';
   const subscriber = deps.redis.duplicate({
     maxRetriesPerRequest: null,
@@ -55,14 +55,14 @@ export function attachGateway(httpServer: HttpServer, deps: GatewayDeps): Gatewa
     }),
   });
   io.use((socket, next) => {
-    if (isClosing) return comeBackLater(socket);
+    if (isClosing) return closeForReconnect(socket);
     admit(io, socket, deps, limits).then(
       () => next(),
       (error: unknown) => refuse(socket, error, next, deps),
     );
   });
-  io.on('connection', (socket) => void welcome(io, socket, deps, limits));
-  tellAgainAfterGap(io, subscriber, deps);
+  io.on('connection', (socket) => void setUpConnection(io, socket, deps, limits));
+  resendStatesAfterRedisGap(io, subscriber, deps);
   return {
     close: async () => {
       if (isClosing) return;
@@ -75,10 +75,10 @@ export function attachGateway(httpServer: HttpServer, deps: GatewayDeps): Gatewa
 }
 
 /**
- * By closing the transport: after a refusal or a disconnect by the server, Socket.IO clients would not come
- * back by themselves.
+ * Closes the transport, so that the client reconnects. After a refusal or `disconnect()` by the server,
+ * Socket.IO clients do not reconnect by themselves.
  */
-function comeBackLater(socket: GatewaySocket): void {
+function closeForReconnect(socket: GatewaySocket): void {
   socket.conn.close();
 }
 
@@ -94,10 +94,10 @@ function refuse(
   }
   connectionsRefused.inc({ code: 'UNAVAILABLE' });
   log.warn({ err: error }, 'a realtime handshake failed');
-  comeBackLater(socket);
+  closeForReconnect(socket);
 }
 
-async function welcome(
+async function setUpConnection(
   io: GatewayServer,
   socket: GatewaySocket,
   deps: GatewayDeps,
@@ -105,32 +105,33 @@ async function welcome(
 ): Promise<void> {
   const { admitted } = socket.data;
   await socket.join(tokenRoom(admitted.tokenHash));
-  // several handshakes at once
+  // Concurrent handshakes may each have passed the check.
   if (hasTooMany(io, admitted.tokenHash, limits.connectionsPerToken + 1)) return void socket.disconnect(true);
-  if (isGone(socket)) return;
+  if (isDisconnected(socket)) return;
   count(socket, admitted);
   endAtExpiry(socket, admitted, deps.clock);
   limitEvents(socket, limits);
   try {
     const rooms = await roomsOf(admitted.caller, deps);
-    if (isGone(socket)) return; // whoever went meanwhile has left all rooms, and would stay in these for ever
+    // A socket that disconnected has left all rooms; a later join would never be undone.
+    if (isDisconnected(socket)) return;
     await socket.join(rooms);
     if (admitted.caller.role !== 'driver') return;
     listenToDriver(socket, admitted.caller.driverId, deps);
-    const told = await sendState(socket, admitted.caller.driverId, deps.driverStates);
-    if (told === 'noSuchDriver') socket.disconnect(true);
+    const result = await sendState(socket, admitted.caller.driverId, deps.driverStates);
+    if (result === 'noSuchDriver') socket.disconnect(true);
   } catch (error) {
-    // Without rooms and state the client would wait for nothing.
+    // Without rooms and state, the client would receive nothing.
     deps.log.warn(
       { err: error, subject: admitted.caller.subject },
       'a realtime connection could not be set up',
     );
-    comeBackLater(socket);
+    closeForReconnect(socket);
   }
 }
 
-/** Asked anew after each wait. */
-function isGone({ connected }: GatewaySocket): boolean {
+/** A function, because `connected` changes during each await. */
+function isDisconnected({ connected }: GatewaySocket): boolean {
   return !connected;
 }
 
@@ -156,7 +157,7 @@ function count(socket: GatewaySocket, { caller: { role } }: Admitted): void {
   });
 }
 
-/** The longest time that a timer of Node can count. */
+/** The longest delay of a Node timer. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 function endAtExpiry(socket: GatewaySocket, { expiresAt }: Admitted, clock: Clock): void {
@@ -171,7 +172,7 @@ function endAtExpiry(socket: GatewaySocket, { expiresAt }: Admitted, clock: Cloc
   socket.on('disconnect', () => clearTimeout(timer));
 }
 
-/** Also counts events that nobody listens to. */
+/** Also counts messages without a handler. */
 function limitEvents(socket: GatewaySocket, { eventsPerMinute }: GatewayLimits): void {
   let left = eventsPerMinute;
   const refill = setInterval(() => (left = eventsPerMinute), 60_000);
@@ -182,32 +183,34 @@ function limitEvents(socket: GatewaySocket, { eventsPerMinute }: GatewayLimits):
   });
 }
 
-/** What was sent while Redis was away never came: every driver here is told their state again. */
-function tellAgainAfterGap(io: GatewayServer, subscriber: Redis, deps: GatewayDeps): void {
+/** Events published while Redis was unavailable are lost, so all connected drivers receive STATE again. */
+function resendStatesAfterRedisGap(io: GatewayServer, subscriber: Redis, deps: GatewayDeps): void {
   let hasGap = false;
   subscriber.on('close', () => (hasGap = true));
   subscriber.on('ready', () => {
-    if (hasGap) void tellAll([...io.of('/').sockets.values()], deps);
+    if (hasGap) void resendStates([...io.of('/').sockets.values()], deps);
     hasGap = false;
   });
 }
 
-/** States read at once, so that thousands of drivers do not ask PostgreSQL in one moment. */
-const READS_AT_ONCE = 8;
+/** Concurrent reads of driver states, to bound the load on PostgreSQL. */
+const MAX_CONCURRENT_READS = 8;
 
-async function tellAll(sockets: GatewaySocket[], deps: GatewayDeps): Promise<void> {
-  for (let first = 0; first < sockets.length; first += READS_AT_ONCE) {
-    await Promise.all(sockets.slice(first, first + READS_AT_ONCE).map((socket) => tellAgain(socket, deps)));
+async function resendStates(sockets: GatewaySocket[], deps: GatewayDeps): Promise<void> {
+  for (let first = 0; first < sockets.length; first += MAX_CONCURRENT_READS) {
+    await Promise.all(
+      sockets.slice(first, first + MAX_CONCURRENT_READS).map((socket) => resendState(socket, deps)),
+    );
   }
 }
 
-async function tellAgain(socket: GatewaySocket, { driverStates, log }: GatewayDeps): Promise<void> {
+async function resendState(socket: GatewaySocket, { driverStates, log }: GatewayDeps): Promise<void> {
   const { caller } = socket.data.admitted;
   if (caller.role !== 'driver' || !socket.connected) return;
   try {
     await sendState(socket, caller.driverId, driverStates);
   } catch (err) {
-    log.warn({ err }, 'a state could not be sent again');
-    comeBackLater(socket);
+    log.warn({ err }, 'the state of a driver could not be resent');
+    closeForReconnect(socket);
   }
 }

@@ -4,24 +4,24 @@ import { Counter, Gauge } from 'prom-client';
 
 export const connections = new Gauge({
   name: 'realtime_connections',
-  help: 'Sockets open in this process',
+  help: 'Open sockets of this process',
   labelNames: ['role'] as const,
 });
 
 export const connectionsOpened = new Counter({
   name: 'realtime_connections_opened_total',
-  help: 'Sockets that were let in',
+  help: 'Accepted sockets',
   labelNames: ['role'] as const,
 });
 
 export const connectionsClosed = new Counter({
   name: 'realtime_connections_closed_total',
-  help: 'Sockets that went, by why',
+  help: 'Closed sockets, by reason',
   labelNames: ['role', 'reason'] as const,
 });
 
 export const connectionsRefused = new Counter({
   name: 'realtime_connections_refused_total',
-  help: 'Handshakes that were refused, by why',
+  help: 'Refused handshakes, by code',
   labelNames: ['code'] as const,
 });

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 
-/** What the Socket.IO adapter uses of a client of Redis. */
+/** The part of a Redis client that the Socket.IO adapter uses. */
 export type AdapterClient = Pick<Redis, 'on' | 'off'> & {
   publish(channel: string, message: string | Buffer): void;
   psubscribe(pattern: string): void;
@@ -10,18 +10,18 @@ export type AdapterClient = Pick<Redis, 'on' | 'off'> & {
 };
 
 /**
- * The adapter drops the promises of its calls: one that fails while Redis is away would end the process. Here
- * the failure is said and no more.
+ * Wraps a Redis client for the adapter. The adapter ignores the promises of its calls, so a failed call would
+ * end the process as an unhandled rejection. The wrapper reports the failure to `onError` instead.
  */
 export function forAdapter(redis: Redis, onError: (error: unknown) => void): AdapterClient {
-  const quietly = (call: Promise<unknown>): void => void call.catch(onError);
+  const reportFailure = (call: Promise<unknown>): void => void call.catch(onError);
   return {
     on: redis.on.bind(redis),
     off: redis.off.bind(redis),
-    publish: (channel, message) => quietly(redis.publish(channel, message)),
-    psubscribe: (pattern) => quietly(redis.psubscribe(pattern)),
-    punsubscribe: (pattern) => quietly(redis.punsubscribe(pattern)),
-    subscribe: (channels) => quietly(redis.subscribe(...channels)),
-    unsubscribe: (channels) => quietly(redis.unsubscribe(...channels)),
+    publish: (channel, message) => reportFailure(redis.publish(channel, message)),
+    psubscribe: (pattern) => reportFailure(redis.psubscribe(pattern)),
+    punsubscribe: (pattern) => reportFailure(redis.punsubscribe(pattern)),
+    subscribe: (channels) => reportFailure(redis.subscribe(...channels)),
+    unsubscribe: (channels) => reportFailure(redis.unsubscribe(...channels)),
   };
 }

@@ -2,27 +2,27 @@ import type { DriverStates } from '../../services/ports';
 import { answersOffers } from '../../domain/matching/candidate';
 import type { GatewaySocket } from './deps';
 
-/** A state that news overtook is read again, so often at the most. */
+/** Most reads of a state; a state is read again if an event was sent during the read. */
 const MAX_READS = 5;
 
 /**
- * Tells a driver's app all that it must know, as PostgreSQL says it. The socket is in its room already, so
- * news may come while we read: then the state could be older than them, and is read again. Apps of v1 know no
- * STATE: they are told of each delivery as if it was just assigned.
- * @throws where PostgreSQL is away
+ * Sends STATE to a driver app, as read from PostgreSQL. The socket is already in its room, so it may receive
+ * events during the read. The state could then be older than those events, so it is read again. v1 apps do not
+ * support STATE: they receive DELIVERY_ASSIGNED for each delivery.
+ * @throws Error if PostgreSQL is unavailable
  */
 export async function sendState(
   socket: GatewaySocket,
   driverId: string,
   driverStates: Pick<DriverStates, 'read'>,
-): Promise<'told' | 'noSuchDriver'> {
-  let overtaken = true;
-  const overtake = (): void => void (overtaken = true);
-  socket.onAnyOutgoing(overtake);
+): Promise<'sent' | 'noSuchDriver'> {
+  let isStale = true;
+  const markStale = (): void => void (isStale = true);
+  socket.onAnyOutgoing(markStale);
   try {
     let state = null;
-    for (let reads = 0; overtaken && reads < MAX_READS; reads++) {
-      overtaken = false;
+    for (let reads = 0; isStale && reads < MAX_READS; reads++) {
+      isStale = false;
       state = await driverStates.read(driverId);
     }
     if (!state) return 'noSuchDriver';
@@ -31,8 +31,8 @@ export async function sendState(
       for (const { deliveryId } of state.deliveries)
         socket.emit('DELIVERY_ASSIGNED', { deliveryId, driverId });
     socket.emit('STATE', body);
-    return 'told';
+    return 'sent';
   } finally {
-    socket.offAnyOutgoing(overtake);
+    socket.offAnyOutgoing(markStale);
   }
 }

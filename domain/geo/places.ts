@@ -4,8 +4,7 @@ import type { VehicleKind } from '../driver/vehicles';
 export type Point = { lat: number; lng: number };
 
 /**
- * The largest distance from the equator, in degrees: the limit of Redis GEOADD, so that every stored place
- * can be searched.
+ * The maximum latitude, in degrees: the limit of Redis GEOADD.
  */
 export const MAX_LATITUDE = 85.05112878;
 
@@ -29,8 +28,8 @@ export function distanceMeters(from: Point, to: Point): number {
 }
 
 /**
- * Converts straight lines to travel times: roads are longer by `detourFactor` (≥ 1), and each vehicle has a
- * speed in metres a minute (> 0).
+ * Converts straight-line distances to travel times. Roads are longer by `detourFactor` (≥ 1). Each vehicle
+ * has a speed in metres a minute (> 0).
  */
 export type TravelModel = { detourFactor: number; metersPerMinute: Readonly<Record<VehicleKind, number>> };
 
@@ -41,8 +40,8 @@ export const TRAVEL_MODEL: TravelModel = {
 };
 
 /**
- * The built-in estimate of a leg over this straight-line distance, in whole ms, rounded up. Ranking
- * uses it where no cached time is known (docs/behaviour.md#offers).
+ * Estimates the travel time over a straight-line distance, in whole ms, rounded up. Ranking uses it if no
+ * travel time is cached (docs/behaviour.md#offers).
  */
 export function travelMsFor(
   straightMeters: number,
@@ -52,7 +51,7 @@ export function travelMsFor(
   return Math.ceil((straightMeters * model.detourFactor * 60_000) / model.metersPerMinute[vehicle]);
 }
 
-/** The built-in estimate of a leg between two places, in whole ms, rounded up. */
+/** Estimates the travel time between two places, in whole ms, rounded up. */
 export function travelEstimateMs(
   from: Point,
   to: Point,

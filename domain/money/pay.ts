@@ -1,6 +1,6 @@
 /**
- * What a driver is paid for. Whole minor units of the city's currency (cents), none negative.
- * docs/behaviour.md#deliveries; a ledger of costs (founding ADR-030) would keep the same parts.
+ * The rates of driver pay, in whole minor units of the city's currency (cents), none negative
+ * (docs/behaviour.md#deliveries). A cost ledger (founding ADR-030) would keep the same parts.
  */
 export type PayTariff = {
   baseCents: number;
@@ -13,14 +13,13 @@ export type PayTariff = {
 };
 
 /**
- * The work to be paid: metres and ms, none negative; `bonusCents` is what escalation or ops put on top
+ * The work to be paid, in metres and ms, none negative. `bonusCents`: the bonus added by escalation or ops
  * (docs/behaviour.md#escalation).
  */
 export type Work = { distanceMeters: number; travelMs: number; waitMs: number; bonusCents: number };
 
 /**
- * The parts of a driver's pay and their sum, in whole cents: `totalCents` is exactly the sum of the five
- * parts.
+ * The parts of a driver's pay, in whole cents. `totalCents` is exactly the sum of the other parts.
  */
 export type PayBreakdown = {
   baseCents: number;
@@ -32,8 +31,8 @@ export type PayBreakdown = {
 };
 
 /**
- * The default tariff of a city: 3.00 a job, 0.80 a kilometre, 0.10 a minute; waiting pays 0.20 a minute after
- * five.
+ * The default tariff of a city: 3.00 a job, 0.80 a kilometre, 0.10 a minute. Waiting pays 0.20 a minute after
+ * the first five minutes.
  */
 export const DEFAULT_PAY_TARIFF: PayTariff = {
   baseCents: 300,
@@ -44,7 +43,7 @@ export const DEFAULT_PAY_TARIFF: PayTariff = {
 };
 
 /**
- * The pay for this work. Each part is rounded separately, half a cent up, so that the parts add up to the
+ * Computes the pay for this work. Each part is rounded separately, half a cent up, so the parts add up to the
  * total.
  */
 export function payFor(work: Work, tariff: PayTariff): PayBreakdown {
@@ -59,8 +58,7 @@ export function payFor(work: Work, tariff: PayTariff): PayBreakdown {
 }
 
 /**
- * The same pay with this much more bonus, in whole cents (docs/behaviour.md#escalation: level 2 and ops raise
- * the pay).
+ * Adds a bonus, in whole cents. Level 2 escalation and ops raise the pay (docs/behaviour.md#escalation).
  */
 export function withBonus(pay: PayBreakdown, extraCents: number): PayBreakdown {
   return withTotal({ ...pay, bonusCents: pay.bonusCents + extraCents });

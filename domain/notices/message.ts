@@ -4,7 +4,7 @@ import type { Notice } from './notice';
 import type { EventBody, EventName } from './realtimeEvents';
 
 /**
- * The messages of a change. They are written to the outbox with the change, and sent at least once (ADR 3).
+ * An outbox message. Written in the transaction of its change and sent at least once (ADR 3).
  */
 export type Message =
   | { kind: 'startDelivery'; deliveryId: string }
@@ -27,7 +27,7 @@ export type Message =
       by: Actor;
       why: string;
     }
-  /** Another delivery's change withdrew an offer; this delivery must read its row again. */
+  /** Another delivery's change withdrew an offer, so this delivery must read its row again. */
   | { kind: 'offerWithdrawn'; deliveryId: string; offerId: string }
   /** A driver has spare capacity: one waiting delivery nearby is woken, except those in `passed`. */
   | { kind: 'driverFree'; driverId: string; passed: string[] }
@@ -37,10 +37,10 @@ export type Message =
   | { kind: 'syncDriver'; driverId: string }
   | { kind: 'endAvailabilityLater'; driverId: string; state: Availability; until: number }
   | { kind: 'emit'; emits: Emit[] }
-  /** One notice to one channel, so that a failing pager causes no duplicate in the chat. */
+  /** One notice to one channel, so that retries for the pager cause no duplicates in the chat. */
   | { kind: 'notify'; notice: Notice };
 
-/** One event for everyone in the rooms named (docs/behaviour.md#realtime). */
+/** One event to all sockets in the rooms (docs/behaviour.md#realtime). */
 export type Emit = {
   [E in EventName]: { rooms: string[]; event: E; body: EventBody<E> };
 }[EventName];

@@ -1,17 +1,17 @@
 /**
- * A notice to people outside our screens: support by chat, on-call by pager, a driver with a closed app
- * (docs/behaviour.md#escalation). No personal data.
+ * A notice by chat to support, by pager to on-call, or by push to a driver whose app is closed
+ * (docs/behaviour.md#escalation). Contains no personal data.
  */
 export type Notice = {
   to: NoticeAddressee;
-  /** Equal for all notices about one matter: the pager groups them, and `resolved` ends them. */
+  /** Deduplication key: the pager groups notices by it, and `resolved` closes the group. */
   about: string;
   what: 'open' | 'resolved';
   severity: NoticeSeverity;
   /** One line. */
   title: string;
   text: string;
-  /** A path of the API or the app; null: none. */
+  /** A path of the API or the app, or null. */
   link: string | null;
   cityId: string;
   facts: Readonly<Record<string, string | number | null>>;

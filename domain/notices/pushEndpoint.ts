@@ -17,15 +17,15 @@ const PRIVATE_ENDINGS = [
 ];
 
 /**
- * Labels of letters, digits and hyphens; the last one begins with a letter, which excludes every form of IP
- * address.
+ * Labels of letters, digits and hyphens. The last label begins with a letter, which excludes IP addresses in
+ * every form.
  */
 const PUBLIC_NAME = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])$/;
 
 /**
- * Checks the address of a driver's push service: the service will call it, so it must not point into our own
- * network (docs/notifications.md#web-push). Its resolved addresses are checked again before each call.
- * @param allowLocal for tests and demo: also allow this machine, and plain HTTP
+ * Validates a push endpoint. The service sends requests to it, so it must not point into the private network
+ * (docs/notifications.md#web-push). Its resolved addresses are checked again before each request.
+ * @param allowLocal also allows this machine and plain HTTP, for tests and the demo
  * @returns the problem, or null
  */
 export function pushEndpointProblem(

@@ -1,6 +1,7 @@
 /**
- * Every event that goes over a socket: its audience and the schema of its body. Types of emits, the document at
- * /asyncapi.json and the client's types are made from these. Names are never changed (docs/behaviour.md#realtime).
+ * Every event sent over a socket, with its audience and the schema of its body. The types of emits,
+ * /asyncapi.json and the types of the client are generated from them. Names never change
+ * (docs/behaviour.md#realtime).
  */
 
 import { z } from 'zod';
@@ -17,7 +18,7 @@ import {
   reasonCode,
 } from './wireFields';
 
-/** The roles that may connect. The token of the handshake says which one a socket has. */
+/** The roles that may connect. The token of the handshake determines the role of a socket. */
 export const AUDIENCES = ['driver', 'ops', 'merchant'] as const;
 export type Audience = (typeof AUDIENCES)[number];
 
@@ -30,20 +31,20 @@ const offerIds = { offerId: z.uuid(), deliveryId: z.uuid(), driverId: z.uuid() }
 const offerPayload = z
   .strictObject({
     currency: z.string().meta({ description: 'ISO 4217' }),
-    merchant: z.string().meta({ description: 'The name of the shop' }),
+    merchant: z.string().meta({ description: 'Name of the shop' }),
     parcelSize: z.enum(PARCEL_SIZES),
-    distanceMeters: z.int().meta({ description: 'From pickup to drop-off' }),
+    distanceMeters: z.int().meta({ description: 'Distance from pickup to drop-off' }),
     readyAt: instantText,
     pickup: z.strictObject({ address: z.string(), point, notes: z.string().nullable() }),
     dropoff: z.strictObject({ address: z.string(), point }),
-    payCents: z.int().meta({ description: 'What the driver gets, bonus included' }),
-    toPickupMeters: z.int().meta({ description: 'From the driver to the pickup' }),
+    payCents: z.int().meta({ description: 'Pay of the driver, including the bonus' }),
+    toPickupMeters: z.int().meta({ description: 'Distance from the driver to the pickup' }),
   })
-  .meta({ id: 'OfferPayload', description: 'What the driver is shown of the delivery' });
+  .meta({ id: 'OfferPayload', description: 'The delivery as shown to the driver' });
 
 const offer = z
   .strictObject({ ...offerIds, expiresAt: instantText, offerPayload })
-  .meta({ id: 'Offer', description: 'An offer to this driver; it can be answered until it expires' });
+  .meta({ id: 'Offer', description: 'An offer to this driver, open until it expires' });
 
 const offerEnd = z
   .strictObject({
@@ -58,11 +59,11 @@ const offerMade = z
   .strictObject({ ...offerIds, expiresAt: instantText, kind: z.enum(['SINGLE', 'BROADCAST']) })
   .meta({ id: 'OfferMade' });
 
-// ---- what a driver has ----
+// ---- a driver's deliveries ----
 
 const assignmentWay = z.enum(['OFFER', 'V1', 'MANUAL', 'HANDOVER']).meta({
   id: 'AssignmentWay',
-  description: 'HANDOVER: the goods are taken over from another driver',
+  description: 'HANDOVER: the driver takes the goods over from another driver',
 });
 
 const carriedStop = z
@@ -80,8 +81,8 @@ const carriedStop = z
   .meta({
     id: 'CarriedStop',
     description:
-      'In the order of the way. HANDOVER: where the goods are taken over from another driver. ' +
-      'Leave out kinds that you do not know: there may be more',
+      'Stops are in route order. HANDOVER: the meeting point with the previous driver. ' +
+      'Later versions may add kinds; ignore unknown ones',
   });
 
 const driverState = z.strictObject({
@@ -92,7 +93,7 @@ const driverState = z.strictObject({
     reason: z.string().nullable(),
     pending: pendingAvailability.nullable(),
   }),
-  offer: offer.nullable().meta({ description: 'The live offer, as DELIVERY_OFFERED_V2 says it' }),
+  offer: offer.nullable().meta({ description: 'The live offer, as in DELIVERY_OFFERED_V2' }),
   deliveries: z.array(
     z.strictObject({
       deliveryId: z.uuid(),
@@ -104,7 +105,7 @@ const driverState = z.strictObject({
   ),
 });
 
-/** The state of a driver as HTTP answers it. STATE leaves out what the app understands: it said so itself. */
+/** The state of a driver in HTTP responses. STATE omits `offerVersion`, which the app itself reported. */
 export const driverStateView = driverState
   .extend({ offerVersion: z.int().nullable() })
   .meta({ id: 'DriverState' });
@@ -122,7 +123,7 @@ const assigned = z
     meeting: z
       .strictObject({ point, address: z.string().nullable() })
       .nullable()
-      .meta({ description: 'Where the goods are taken over; null: at the pickup, or where they are' }),
+      .meta({ description: 'Meeting point for the goods; null: at the pickup, or at their current place' }),
     at,
   })
   .meta({ id: 'Assigned' });
@@ -135,7 +136,7 @@ const payRaised = z
   .strictObject({
     deliveryId: z.uuid(),
     driverId: z.uuid(),
-    payCents: z.int().meta({ description: 'The whole pay, bonus included' }),
+    payCents: z.int().meta({ description: 'Total pay, including the bonus' }),
     at,
   })
   .meta({ id: 'PayRaised' });
@@ -144,13 +145,15 @@ const availabilityChanged = z
   .strictObject({
     driverId: z.uuid(),
     availability,
-    until: instantText.nullable().meta({ description: 'When it ends by itself; null: it does not' }),
+    until: instantText
+      .nullable()
+      .meta({ description: 'When the state ends automatically; null: it does not' }),
     reason: z.string(),
     at,
   })
   .meta({ id: 'AvailabilityChanged' });
 
-// ---- what ops and merchants watch ----
+// ---- events for ops and merchants ----
 
 const deliveryChange = z
   .strictObject({
@@ -183,7 +186,7 @@ const escalationChanged = z
 const featureChanged = z
   .strictObject({
     feature: z.enum(FEATURES),
-    enabled: z.boolean().nullable().meta({ description: 'Null: as the environment says' }),
+    enabled: z.boolean().nullable().meta({ description: 'Null: the setting of the environment applies' }),
     percent: z.number().nullable(),
     cities: z.array(z.string()).readonly().nullable().meta({ description: 'Null: all cities' }),
   })
@@ -192,7 +195,7 @@ const featureChanged = z
 const zoneHealthChanged = z
   .strictObject({
     cityId: z.string(),
-    zoneId: z.string().nullable().meta({ description: 'Null: what lies in no zone' }),
+    zoneId: z.string().nullable().meta({ description: 'Null: the area outside all zones' }),
     state: z.enum(ZONE_STATES),
     before: z.enum(ZONE_STATES),
     reasons: z.array(z.strictObject({ code: z.enum(ZONE_REASONS), words: z.string() })),
@@ -204,72 +207,79 @@ const zoneHealthChanged = z
 
 type EventKind = { to: readonly Audience[]; summary: string; body: z.ZodObject };
 
-/** What the service sends. An event may come twice; a client that is away misses it. */
+/** The events the service sends. An event may arrive twice; a disconnected client misses it. */
 export const REALTIME_EVENTS = {
   STATE: {
     to: ['driver'],
-    summary: 'Everything the driver has now; sent on every connection',
+    summary: 'The current offer and deliveries of the driver; sent on every connection',
     body: driverState.meta({ id: 'State' }),
   },
-  DELIVERY_OFFERED_V2: { to: ['driver'], summary: 'A delivery is offered', body: offer },
-  OFFER_EXPIRED: { to: ['driver'], summary: 'The offer was not answered in time', body: offerEnd },
-  OFFER_WITHDRAWN: { to: ['driver'], summary: 'The offer is no longer there to answer', body: offerEnd },
+  DELIVERY_OFFERED_V2: { to: ['driver'], summary: 'A delivery was offered to the driver', body: offer },
+  OFFER_EXPIRED: { to: ['driver'], summary: 'The offer expired without an answer', body: offerEnd },
+  OFFER_WITHDRAWN: { to: ['driver'], summary: 'The offer was withdrawn', body: offerEnd },
   DELIVERY_ASSIGNED: {
     to: ['driver'],
-    summary: 'The driver has a delivery, as apps of v1 know it',
+    summary: 'A delivery was assigned to the driver (v1 apps)',
     body: assignedV1,
   },
-  DELIVERY_ASSIGNED_V2: { to: ['driver'], summary: 'The driver has a delivery', body: assigned },
+  DELIVERY_ASSIGNED_V2: { to: ['driver'], summary: 'A delivery was assigned to the driver', body: assigned },
   DELIVERY_UNASSIGNED: {
     to: ['driver'],
-    summary: 'The delivery was taken from the driver',
+    summary: 'The delivery was unassigned from the driver',
     body: assignmentEnd,
   },
   DELIVERY_CANCELLED: { to: ['driver'], summary: 'The delivery was cancelled', body: assignmentEnd },
-  PAY_RAISED: { to: ['driver'], summary: 'The pay of a delivery in hand was raised', body: payRaised },
+  PAY_RAISED: { to: ['driver'], summary: 'The pay of an assigned delivery was raised', body: payRaised },
   AVAILABILITY_CHANGED: {
     to: ['driver', 'ops'],
     summary: 'The availability of a driver changed',
     body: availabilityChanged,
   },
-  delivery_created: { to: ['ops', 'merchant'], summary: 'An order was taken', body: deliveryChange },
+  delivery_created: { to: ['ops', 'merchant'], summary: 'A delivery was created', body: deliveryChange },
   delivery_changed: {
     to: ['ops', 'merchant'],
-    summary: 'The delivery has another status or driver; merchants are not told of offers and losses',
+    summary:
+      'The status or driver of a delivery changed; merchants receive no changes from offers or driver losses',
     body: deliveryChange,
   },
-  delivery_delayed: { to: ['merchant'], summary: 'No driver was found for long', body: deliveryDelayed },
-  offer_created: { to: ['ops'], summary: 'A driver is asked', body: offerMade },
-  offer_accepted: { to: ['ops'], summary: 'A driver accepted', body: offerEnd },
-  offer_rejected: { to: ['ops'], summary: 'A driver rejected', body: offerEnd },
-  offer_expired: { to: ['ops'], summary: 'A driver did not answer in time', body: offerEnd },
+  delivery_delayed: {
+    to: ['merchant'],
+    summary: 'The search for a driver is taking long',
+    body: deliveryDelayed,
+  },
+  offer_created: { to: ['ops'], summary: 'An offer was made to a driver', body: offerMade },
+  offer_accepted: { to: ['ops'], summary: 'A driver accepted an offer', body: offerEnd },
+  offer_rejected: { to: ['ops'], summary: 'A driver rejected an offer', body: offerEnd },
+  offer_expired: { to: ['ops'], summary: 'An offer expired without an answer', body: offerEnd },
   offer_withdrawn: { to: ['ops'], summary: 'An offer was withdrawn', body: offerEnd },
   escalation_changed: {
     to: ['ops'],
     summary: 'A case of the support queue changed',
     body: escalationChanged,
   },
-  FEATURE_CHANGED: { to: ['ops'], summary: 'A feature was switched; sent to all ops', body: featureChanged },
+  FEATURE_CHANGED: { to: ['ops'], summary: 'A feature flag changed; sent to all ops', body: featureChanged },
   zone_health_changed: { to: ['ops'], summary: 'The health of a zone changed', body: zoneHealthChanged },
 } as const satisfies Record<string, EventKind>;
 
 export type EventName = keyof typeof REALTIME_EVENTS;
 export type EventBody<E extends EventName> = z.output<(typeof REALTIME_EVENTS)[E]['body']>;
 
-/** The payload of an offer; `pay` and distance depend on who is asked, the rest on the delivery alone. */
+/** The payload of an offer. Pay and distance to pickup depend on the driver, the rest on the delivery. */
 export type OfferPayload = z.output<typeof offerPayload>;
 export type ShownDelivery = Omit<OfferPayload, 'payCents' | 'toPickupMeters'>;
 
 type MessageKind = { from: readonly Audience[]; summary: string; body: z.ZodObject; reply: z.ZodObject };
 
-/** What a client may say. All else goes by HTTP. */
+/** Messages that clients send. Everything else is an HTTP request. */
 export const CLIENT_MESSAGES = {
   OFFER_SEEN: {
     from: ['driver'],
-    summary: 'The app shows the offer',
+    summary: 'The app displayed the offer',
     body: z.strictObject({ offerId: z.uuid() }).meta({ id: 'OfferSeen' }),
     reply: z
-      .strictObject({ noted: z.boolean().meta({ description: 'False: noted before, or not theirs' }) })
+      .strictObject({
+        noted: z.boolean().meta({ description: 'False: recorded before, or not an offer to this driver' }),
+      })
       .meta({ id: 'Noted' }),
   },
 } as const satisfies Record<string, MessageKind>;

@@ -1,11 +1,11 @@
-/** Schemas of fields that replies of the API and realtime events share. */
+/** Schemas of fields shared by API responses and realtime events. */
 
 import { z } from 'zod';
 import { DELIVERY_STATUSES, REASON_CODES } from '../delivery/status';
 import { AVAILABILITIES } from '../driver/availability';
 import { MAX_LATITUDE } from '../geo/places';
 
-/** A place that the live map can hold. */
+/** A place within the bounds of the live map. */
 export const point = z
   .strictObject({
     lat: z.number().min(-MAX_LATITUDE).max(MAX_LATITUDE),
@@ -13,7 +13,7 @@ export const point = z
   })
   .meta({ id: 'Point', description: 'WGS 84, in degrees' });
 
-/** An instant that is sent, as an ISO 8601 text. */
+/** An instant in a response or event: ISO 8601 text. */
 export const instantText = z.iso.datetime();
 
 export const deliveryStatus = z.enum(DELIVERY_STATUSES).meta({ id: 'DeliveryStatus' });
@@ -29,4 +29,4 @@ export const pendingAvailability = z
     z.strictObject({ kind: z.literal('SHIFT_END') }),
     z.strictObject({ kind: z.literal('OFFLINE') }),
   ])
-  .meta({ id: 'PendingAvailability', description: 'What begins when the present work ends' });
+  .meta({ id: 'PendingAvailability', description: 'The state that begins when the current work ends' });

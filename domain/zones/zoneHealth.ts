@@ -25,10 +25,10 @@ export type ZoneFigures = {
   freeDrivers: number;
   /** BUSY drivers, by their last position. */
   busyDrivers: number;
-  /** Unassigned time of deliveries being searched; 0 where there are none. */
+  /** Unassigned time of deliveries being searched; 0 if there are none. */
   waitingP50Ms: number;
   waitingMaxMs: number;
-  /** Of the offers that ended within the window. */
+  /** Of offers that ended within the window. */
   acceptance15m: Acceptance;
   /** Deliveries being searched, by escalation level. */
   escalationsByLevel: Readonly<Record<EscalationLevel, number>>;
@@ -37,8 +37,8 @@ export type ZoneFigures = {
 };
 
 /**
- * `answered` = accepted, rejected or lapsed; withdrawn offers do not count (docs/behaviour.md#offers). `rate`
- * is a share from 0 to 1, null where nothing was answered.
+ * `answered` counts accepted, rejected and expired offers, not withdrawn ones (docs/behaviour.md#offers).
+ * `rate` is a share from 0 to 1, or null without answers.
  */
 export type Acceptance = { accepted: number; answered: number; rate: number | null };
 
@@ -46,19 +46,19 @@ export type Acceptance = { accepted: number; answered: number; rate: number | nu
 export const ACCEPTANCE_WINDOW_MS = 900_000;
 
 export type ZoneThresholds = {
-  /** Waiting is long from the level 1 threshold on, and very long from level 3 on. */
+  /** Waiting is long from the level 1 threshold, and very long from the level 3 threshold. */
   waiting: EscalationThresholds;
   /** A rate below it is low. */
   acceptanceLow: number;
-  /** With fewer answers the rate is not judged. */
+  /** The rate is ignored below this number of answers. */
   acceptanceMinAnswers: number;
-  /** More open cases are too many. */
+  /** A zone with more open cases is STRAINED. */
   casesMany: number;
 };
 
 /**
- * 5, 15 and 30 minutes (docs/behaviour.md#escalation), acceptance under 70 %, fewer than 5 answers say
- * nothing, over 50 unresolved cases (docs/behaviour.md#zones).
+ * 5, 15 and 30 minutes (docs/behaviour.md#escalation), an acceptance rate under 70 % of at least 5 answers,
+ * over 50 unresolved cases (docs/behaviour.md#zones).
  */
 export const ZONE_THRESHOLDS: ZoneThresholds = {
   waiting: ESCALATION_THRESHOLDS,

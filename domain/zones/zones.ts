@@ -14,7 +14,7 @@ export type ZoneArea =
 /** A part of a city. docs/behaviour.md#zones. Where zones overlap the higher `priority` wins. */
 export type Zone = { zoneId: string; area: ZoneArea; priority: number };
 
-/** The most points of one zone, to bound the cost of a look-up. */
+/** Maximum points of a zone, to bound the cost of a lookup. */
 export const MAX_ZONE_POINTS = 10_000;
 
 /** Whether the point lies in the area or on its border, and in none of its holes. */
@@ -23,9 +23,9 @@ export function contains(area: ZoneArea, point: Point): boolean {
 }
 
 /**
- * The zone of a place: among those that contain it the one of highest priority, then the smallest, then the
- * first by id, so that every process agrees. Null outside all zones; the caller treats a city without zones
- * as one zone (docs/behaviour.md#zones).
+ * Finds the zone of a place. Where zones overlap, the highest priority wins, then the smallest area, then the
+ * first id. Returns null outside all zones. The caller treats a city without zones as one zone
+ * (docs/behaviour.md#zones).
  */
 export function zoneOf<Z extends Zone>(point: Point, zones: readonly Z[]): Z | null {
   const around = zones.filter((zone) => contains(zone.area, point));
@@ -33,7 +33,7 @@ export function zoneOf<Z extends Zone>(point: Point, zones: readonly Z[]): Z | n
 }
 
 /**
- * The same as `zoneOf` for many places: sorts the zones once and checks bounding boxes first.
+ * `zoneOf` for many places: sorts the zones once and checks bounding boxes first.
  * @returns the zone of a place, null outside all zones
  */
 export function zoneFinder<Z extends Zone>(zones: readonly Z[]): (point: Point) => Z | null {
@@ -47,7 +47,7 @@ export function zoneSquareMeters(area: ZoneArea): number {
   return squareMeters(area);
 }
 
-/** The problem of an area from outside, in words; null where there is none. */
+/** Validates a submitted area. Returns the problem, or null. */
 export function zoneProblem(area: ZoneArea): string | null {
   const polygons = polygonsOf(area);
   if (polygons.length === 0 || polygons.some((polygon) => polygon.length === 0))
@@ -71,7 +71,7 @@ function byRank(a: Zone, b: Zone): number {
   );
 }
 
-/** Areas have no altitude, so the box has four sides. */
+/** A two-dimensional bounding box: areas have no altitude. */
 type Box = readonly [west: number, south: number, east: number, north: number];
 
 function boxOf(area: ZoneArea): Box {
@@ -96,7 +96,9 @@ function ringProblem(ring: number[][]): string | null {
   if (ring.length < 4) return 'a ring needs at least four points';
   if (!ring.every(isPosition)) return 'a point must be [lng, lat] within −180..180 and −85.05..85.05';
   const [first, last] = [ring[0], ring[ring.length - 1]];
-  return first?.[0] === last?.[0] && first?.[1] === last?.[1] ? null : 'a ring must end where it begins';
+  return first?.[0] === last?.[0] && first?.[1] === last?.[1]
+    ? null
+    : 'the first and last point of a ring must be equal';
 }
 
 function isPosition(position: number[]): boolean {
@@ -104,7 +106,7 @@ function isPosition(position: number[]): boolean {
   return lng !== undefined && lat !== undefined && isPoint({ lat, lng });
 }
 
-/** Such a ring encloses no area. */
+/** A ring on one line encloses no area. */
 function isOnOneLine(ring: number[][]): boolean {
   const [lng0 = 0, lat0 = 0] = ring[0] ?? [];
   const offsets = ring.map(([lng = 0, lat = 0]) => ({ x: lng - lng0, y: lat - lat0 }));
@@ -112,7 +114,7 @@ function isOnOneLine(ring: number[][]): boolean {
   return !far || offsets.every(({ x, y }) => far.x * y === far.y * x);
 }
 
-/** A sweep-line test: milliseconds for the largest area. */
+/** A sweep-line test; it takes milliseconds for the largest area. */
 function crossesItself(coordinates: number[][][]): boolean {
   return (
     findIntersections(

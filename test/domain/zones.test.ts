@@ -168,7 +168,7 @@ describe('zoneProblem', () => {
       },
     ],
     [
-      'end where it begins',
+      'first and last point',
       {
         type: 'Polygon',
         coordinates: [

@@ -5,23 +5,23 @@ import { POST_IDEMPOTENCY } from './generated/idempotency.ts';
 import { type RetryOptions, sendWithRetries } from './retry.ts';
 
 export type ApiClientOptions = Partial<RetryOptions> & {
-  /** Where the service is, as `https://dispatch.example.com`. */
+  /** Address of the service, such as `https://dispatch.example.com`. */
   baseUrl: string;
-  /** Who asks. A function is called for every request, so that it can renew the token. */
+  /** Token of the caller. A function is called for every request, so it can renew the token. */
   token: string | (() => string | Promise<string>);
 };
 
 /** `GET`, `POST` and `PUT` of every path of the API, typed by its OpenAPI document. */
 export type ApiClient = Client<paths>;
 
-/** How long one try may take: longer than the service's own time-out for answers. */
+/** Time-out of one attempt; longer than the service's own response time-out. */
 const ATTEMPT_TIMEOUT_MS = 15_000;
 const RETRY_FOR_MS = 30_000;
 
 /**
- * The API, asked by one caller. Requests that may be repeated are tried again while the service is away; a POST
- * that takes an Idempotency-Key gets one, the same for all its tries.
- * @returns a client whose calls throw ServiceUnavailableError where no answer came
+ * Creates a client for one caller. Idempotent requests are retried while the service is unavailable. The client
+ * adds an Idempotency-Key to each POST that accepts one, and repeats it in every attempt.
+ * @returns a client whose calls throw ServiceUnavailableError if no response arrives
  */
 export function createApiClient({ baseUrl, token, ...options }: ApiClientOptions): ApiClient {
   const repeatable = new WeakSet<Request>();
@@ -43,7 +43,7 @@ function prepare(token: ApiClientOptions['token'], repeatable: WeakSet<Request>)
   return {
     onRequest: async ({ request, schemaPath }) => {
       request.headers.set('authorization', `Bearer ${typeof token === 'string' ? token : await token()}`);
-      if (takesKey(request, schemaPath) && !request.headers.has(KEY_HEADER))
+      if (acceptsKey(request, schemaPath) && !request.headers.has(KEY_HEADER))
         request.headers.set(KEY_HEADER, crypto.randomUUID());
       if (await isRepeatable(request, schemaPath)) repeatable.add(request);
       return undefined;
@@ -53,11 +53,11 @@ function prepare(token: ApiClientOptions['token'], repeatable: WeakSet<Request>)
 
 const KEY_HEADER = 'Idempotency-Key';
 
-function takesKey({ method }: Request, path: string): boolean {
+function acceptsKey({ method }: Request, path: string): boolean {
   return method === 'POST' && POST_IDEMPOTENCY[path] === KEY_HEADER;
 }
 
-/** A POST is repeatable by its key, by itself, or by an id that the client chose; all else by its method. */
+/** GET and PUT are idempotent. A POST is idempotent by its key, by its route, or by a client-chosen id. */
 async function isRepeatable(request: Request, path: string): Promise<boolean> {
   if (request.method !== 'POST') return true;
   const by = POST_IDEMPOTENCY[path];
@@ -67,12 +67,13 @@ async function isRepeatable(request: Request, path: string): Promise<boolean> {
   return typeof body === 'object' && body !== null && by in body;
 }
 
-/** What a call of the client gives. */
+/** The result of a request. */
 export type Reply<T> = { data?: T; error?: unknown; response: Response };
 
 /**
- * The body of a success.
- * @throws ProblemError where the service refused; UnexpectedAnswerError where the answer is not the service's
+ * Returns the body of a successful response.
+ * @throws ProblemError if the service refused the request
+ * @throws UnexpectedAnswerError if the response is not from the service
  */
 export function dataOf<T>({ data, error, response }: Reply<T>): T {
   if (data !== undefined) return data;

@@ -1,11 +1,11 @@
 import type { components } from './generated/api.ts';
 
-/** The body of a refusal (RFC 9457). `type` and `code` are stable; the rest is for people. */
+/** Problem details (RFC 9457). `type` and `code` are stable; the other texts are for people. */
 export type Problem = components['schemas']['Problem'];
-/** Every code that this version of the service knows; a later one may add others. */
+/** The codes of this version of the service; later versions may add codes. */
 export type ProblemCode = components['schemas']['ProblemCode'];
 
-/** The service refused: the same request would be refused again. */
+/** The service refused the request. The same request would be refused again. */
 export class ProblemError extends Error {
   override name = 'ProblemError';
 
@@ -21,15 +21,15 @@ export class ProblemError extends Error {
     return this.problem.code;
   }
 
-  /** The stable type, as `/problems/offer-expired`. */
+  /** The stable type, such as `/problems/offer-expired`. */
   get type(): string {
     return this.problem.type;
   }
 }
 
 /**
- * No answer came for as long as the client was willing to try, or the request was called off. It may have been
- * carried out: repeating it with the same key is safe. `problem` is what the service said last, if anything.
+ * No response arrived within `retryForMs`, or the request was aborted. The service may have carried it out, so
+ * repeat it only with the same key. `problem`: the last problem from the service, if any.
  */
 export class ServiceUnavailableError extends Error {
   override name = 'ServiceUnavailableError';
@@ -43,7 +43,7 @@ export class ServiceUnavailableError extends Error {
   }
 }
 
-/** Something else answered, such as a proxy. */
+/** The response is not from the service, but for example from a proxy. */
 export class UnexpectedAnswerError extends Error {
   override name = 'UnexpectedAnswerError';
 
@@ -51,11 +51,11 @@ export class UnexpectedAnswerError extends Error {
     readonly status: number,
     readonly body: unknown,
   ) {
-    super(`the answer ${status} is not one of the service`);
+    super(`the response with status ${status} is not from the service`);
   }
 }
 
-/** What a body says, where it is a problem. */
+/** Reads a problem from a body; null if it is not one. */
 export function problemIn(body: unknown): Problem | null {
   return isProblem(body) ? body : null;
 }

@@ -1,78 +1,77 @@
 import { problemIn, ServiceUnavailableError } from './errors.ts';
 
 export type RetryOptions = {
-  /** How long a request is tried again, in ms; 0: it is sent once. */
+  /** How long a request is retried, in ms; 0: it is sent once. */
   retryForMs: number;
-  /** How long one try may take, in ms. */
+  /** Time-out of one attempt, in ms. */
   attemptTimeoutMs: number;
-  /** Calls off what is under way. A signal of a single call does the same for that call. */
+  /** Aborts all requests in progress. The signal of a single call aborts that call. */
   signal?: AbortSignal;
-  /** Told of every try that is to be repeated. */
-  onRetry?: (why: string) => void;
-  /** Sends one try; the platform's fetch, if not given. */
+  /** Called before every retry. */
+  onRetry?: (reason: string) => void;
+  /** Sends one attempt. Default: `fetch`. */
   send?: (request: Request) => Promise<Response>;
 };
 
 const FIRST_WAIT_MS = 100;
-const LONGEST_WAIT_MS = 2_000;
-/** The service did not do what was asked for, or cannot say whether it did. */
-const UNANSWERED: readonly number[] = [429, 502, 503, 504];
+const MAX_WAIT_MS = 2_000;
+/** The request was not carried out, or its result is unknown. */
+const RETRYABLE_STATUSES: readonly number[] = [429, 502, 503, 504];
 
 /**
- * Sends a request until it is answered: again after 429, 502, 503 and 504, and when the connection is lost or a
- * try takes too long. Waits as long as Retry-After says, or else twice as long each time, with jitter.
- * @throws ServiceUnavailableError once its patience is used up, or when it is called off: then with the signal's
- *   reason as its cause
+ * Sends a request and retries it after 429, 502, 503 and 504, a lost connection or a time-out. Waits as long as
+ * Retry-After says, or else with exponential backoff and jitter.
+ * @throws ServiceUnavailableError after `retryForMs`, or when aborted; the cause is then the signal's reason
  */
 export async function sendWithRetries(
   request: Request,
   { retryForMs, attemptTimeoutMs, signal, onRetry, send = fetch }: RetryOptions,
 ): Promise<Response> {
-  const calledOff = AbortSignal.any(signal ? [request.signal, signal] : [request.signal]);
+  const aborted = AbortSignal.any(signal ? [request.signal, signal] : [request.signal]);
   const giveUpAt = Date.now() + retryForMs;
-  for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
-    const tried = await tryOnce(
+  for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, MAX_WAIT_MS)) {
+    const result = await tryOnce(
       send,
       request,
-      AbortSignal.any([calledOff, AbortSignal.timeout(attemptTimeoutMs)]),
+      AbortSignal.any([aborted, AbortSignal.timeout(attemptTimeoutMs)]),
     );
-    if (tried.kind === 'answered') return tried.response;
-    const nextWaitMs = tried.waitMs ?? withJitter(waitMs);
-    if (Date.now() + nextWaitMs > giveUpAt || !(await pause(nextWaitMs, calledOff)))
+    if (result.kind === 'answered') return result.response;
+    const nextWaitMs = result.waitMs ?? withJitter(waitMs);
+    if (Date.now() + nextWaitMs > giveUpAt || !(await pause(nextWaitMs, aborted)))
       throw new ServiceUnavailableError(
-        `${request.method} ${new URL(request.url).pathname}: ${tried.why}`,
-        tried.problem,
-        { cause: calledOff.aborted ? calledOff.reason : tried.cause },
+        `${request.method} ${new URL(request.url).pathname}: ${result.reason}`,
+        result.problem,
+        { cause: aborted.aborted ? aborted.reason : result.cause },
       );
-    onRetry?.(tried.why);
+    onRetry?.(result.reason);
   }
 }
 
 type Unanswered = {
   kind: 'unanswered';
-  why: string;
+  reason: string;
   problem: ServiceUnavailableError['problem'];
-  /** What the service asks the client to wait. */
+  /** The wait from Retry-After. */
   waitMs?: number;
   cause?: unknown;
 };
-type Tried = { kind: 'answered'; response: Response } | Unanswered;
+type AttemptResult = { kind: 'answered'; response: Response } | Unanswered;
 
-/** A connection may be lost between the first word and the last: only a whole body is an answer. */
+/** Reads the whole body, because the connection may be lost in the middle of it. */
 async function tryOnce(
   send: (request: Request) => Promise<Response>,
   request: Request,
   signal: AbortSignal,
-): Promise<Tried> {
+): Promise<AttemptResult> {
   try {
     const response = await send(new Request(request.clone(), { signal }));
     const { status, statusText, headers } = response;
     const body = await response.arrayBuffer();
-    if (UNANSWERED.includes(status)) return unanswered(response, body);
+    if (RETRYABLE_STATUSES.includes(status)) return unanswered(response, body);
     const whole = new Response(body.byteLength === 0 ? null : body, { status, statusText, headers });
     return { kind: 'answered', response: whole };
   } catch (error) {
-    return { kind: 'unanswered', why: reasonOf(error), problem: null, cause: error };
+    return { kind: 'unanswered', reason: reasonOf(error), problem: null, cause: error };
   }
 }
 
@@ -80,7 +79,7 @@ function unanswered({ status, headers }: Response, body: ArrayBuffer): Unanswere
   const seconds = Number(headers.get('retry-after'));
   return {
     kind: 'unanswered',
-    why: `status ${status}`,
+    reason: `status ${status}`,
     problem: problemIn(parsed(new TextDecoder().decode(body))),
     ...(Number.isFinite(seconds) && seconds > 0 ? { waitMs: seconds * 1_000 } : {}),
   };
@@ -94,23 +93,23 @@ function parsed(text: string): unknown {
   }
 }
 
-/** Between half of it and the whole, so that clients that failed together do not come back together. */
+/** Between half of the wait and all of it, so that clients do not retry at the same instant. */
 function withJitter(waitMs: number): number {
   return waitMs * (0.5 + Math.random() / 2);
 }
 
-/** @returns false when it was called off */
+/** @returns false if aborted */
 async function pause(ms: number, signal: AbortSignal): Promise<boolean> {
   if (signal.aborted) return false;
   return new Promise((resolve) => {
     const end = (isOver: boolean) => (): void => {
       clearTimeout(timer);
-      signal.removeEventListener('abort', calledOff);
+      signal.removeEventListener('abort', aborted);
       resolve(isOver);
     };
-    const calledOff = end(false);
+    const aborted = end(false);
     const timer = setTimeout(end(true), ms);
-    signal.addEventListener('abort', calledOff);
+    signal.addEventListener('abort', aborted);
   });
 }
 

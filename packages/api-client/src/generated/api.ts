@@ -8076,7 +8076,7 @@ export interface components {
         };
         /** @enum {string} */
         Availability: "AVAILABLE" | "BUSY" | "OFFLINE" | "ON_BREAK" | "PAUSED" | "SHIFT_ENDED";
-        /** @description What begins when the present work ends */
+        /** @description The state that begins when the current work ends */
         PendingAvailability: {
             /** @enum {string} */
             kind: "BREAK";
@@ -8131,7 +8131,7 @@ export interface components {
                 reason: string | null;
                 pending: components["schemas"]["PendingAvailability"];
             };
-            /** @description The live offer, as DELIVERY_OFFERED_V2 says it */
+            /** @description The live offer, as in DELIVERY_OFFERED_V2 */
             offer: {
                 /** Format: uuid */
                 offerId: string;
@@ -8154,15 +8154,15 @@ export interface components {
             }[];
             offerVersion: number | null;
         };
-        /** @description What the driver is shown of the delivery */
+        /** @description The delivery as shown to the driver */
         OfferPayload: {
             /** @description ISO 4217 */
             currency: string;
-            /** @description The name of the shop */
+            /** @description Name of the shop */
             merchant: string;
             /** @enum {string} */
             parcelSize: "SMALL" | "MEDIUM" | "LARGE" | "XLARGE";
-            /** @description From pickup to drop-off */
+            /** @description Distance from pickup to drop-off */
             distanceMeters: number;
             /** Format: date-time */
             readyAt: string;
@@ -8175,17 +8175,17 @@ export interface components {
                 address: string;
                 point: components["schemas"]["Point"];
             };
-            /** @description What the driver gets, bonus included */
+            /** @description Pay of the driver, including the bonus */
             payCents: number;
-            /** @description From the driver to the pickup */
+            /** @description Distance from the driver to the pickup */
             toPickupMeters: number;
         };
         /**
-         * @description HANDOVER: the goods are taken over from another driver
+         * @description HANDOVER: the driver takes the goods over from another driver
          * @enum {string}
          */
         AssignmentWay: "OFFER" | "V1" | "MANUAL" | "HANDOVER";
-        /** @description In the order of the way. HANDOVER: where the goods are taken over from another driver. Leave out kinds that you do not know: there may be more */
+        /** @description Stops are in route order. HANDOVER: the meeting point with the previous driver. Later versions may add kinds; ignore unknown ones */
         CarriedStop: {
             /** @enum {string} */
             kind: "PICKUP" | "DROPOFF";

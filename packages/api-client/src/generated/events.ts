@@ -13,7 +13,7 @@ export interface components {
                 reason: string | null;
                 pending: components["schemas"]["PendingAvailability"];
             };
-            /** @description The live offer, as DELIVERY_OFFERED_V2 says it */
+            /** @description The live offer, as in DELIVERY_OFFERED_V2 */
             offer: {
                 /** Format: uuid */
                 offerId: string;
@@ -37,7 +37,7 @@ export interface components {
         };
         /** @enum {string} */
         Availability: "AVAILABLE" | "BUSY" | "OFFLINE" | "ON_BREAK" | "PAUSED" | "SHIFT_ENDED";
-        /** @description What begins when the present work ends */
+        /** @description The state that begins when the current work ends */
         PendingAvailability: {
             /** @enum {string} */
             kind: "BREAK";
@@ -55,15 +55,15 @@ export interface components {
             /** @enum {string} */
             kind: "OFFLINE";
         } | null;
-        /** @description What the driver is shown of the delivery */
+        /** @description The delivery as shown to the driver */
         OfferPayload: {
             /** @description ISO 4217 */
             currency: string;
-            /** @description The name of the shop */
+            /** @description Name of the shop */
             merchant: string;
             /** @enum {string} */
             parcelSize: "SMALL" | "MEDIUM" | "LARGE" | "XLARGE";
-            /** @description From pickup to drop-off */
+            /** @description Distance from pickup to drop-off */
             distanceMeters: number;
             /** Format: date-time */
             readyAt: string;
@@ -76,9 +76,9 @@ export interface components {
                 address: string;
                 point: components["schemas"]["Point"];
             };
-            /** @description What the driver gets, bonus included */
+            /** @description Pay of the driver, including the bonus */
             payCents: number;
-            /** @description From the driver to the pickup */
+            /** @description Distance from the driver to the pickup */
             toPickupMeters: number;
         };
         /** @description WGS 84, in degrees */
@@ -87,13 +87,13 @@ export interface components {
             lng: number;
         };
         /**
-         * @description HANDOVER: the goods are taken over from another driver
+         * @description HANDOVER: the driver takes the goods over from another driver
          * @enum {string}
          */
         AssignmentWay: "OFFER" | "V1" | "MANUAL" | "HANDOVER";
         /** @enum {string} */
         DeliveryStatus: "PENDING" | "SEARCHING" | "OFFERED" | "ASSIGNED" | "AT_PICKUP" | "PICKED_UP" | "AT_DROPOFF" | "DELIVERED" | "CANCELLED" | "FAILED" | "RETURNING" | "RETURNED";
-        /** @description In the order of the way. HANDOVER: where the goods are taken over from another driver. Leave out kinds that you do not know: there may be more */
+        /** @description Stops are in route order. HANDOVER: the meeting point with the previous driver. Later versions may add kinds; ignore unknown ones */
         CarriedStop: {
             /** @enum {string} */
             kind: "PICKUP" | "DROPOFF";
@@ -108,7 +108,7 @@ export interface components {
             address: string | null;
             point: components["schemas"]["Point"];
         };
-        /** @description An offer to this driver; it can be answered until it expires */
+        /** @description An offer to this driver, open until it expires */
         Offer: {
             /** Format: uuid */
             offerId: string;
@@ -150,7 +150,7 @@ export interface components {
             /** Format: uuid */
             assignmentId: string;
             way: components["schemas"]["AssignmentWay"];
-            /** @description Where the goods are taken over; null: at the pickup, or where they are */
+            /** @description Meeting point for the goods; null: at the pickup, or at their current place */
             meeting: {
                 point: components["schemas"]["Point"];
                 address: string | null;
@@ -178,7 +178,7 @@ export interface components {
             deliveryId: string;
             /** Format: uuid */
             driverId: string;
-            /** @description The whole pay, bonus included */
+            /** @description Total pay, including the bonus */
             payCents: number;
             /**
              * Format: date-time
@@ -192,7 +192,7 @@ export interface components {
             availability: components["schemas"]["Availability"];
             /**
              * Format: date-time
-             * @description When it ends by itself; null: it does not
+             * @description When the state ends automatically; null: it does not
              */
             until: string | null;
             reason: string;
@@ -262,7 +262,7 @@ export interface components {
         FeatureChanged: {
             /** @enum {string} */
             feature: "driver_offers" | "availability_states" | "escalation" | "auto_reassignment" | "eta" | "batch_matching";
-            /** @description Null: as the environment says */
+            /** @description Null: the setting of the environment applies */
             enabled: boolean | null;
             percent: number | null;
             /** @description Null: all cities */
@@ -270,7 +270,7 @@ export interface components {
         };
         ZoneHealthChanged: {
             cityId: string;
-            /** @description Null: what lies in no zone */
+            /** @description Null: the area outside all zones */
             zoneId: string | null;
             /** @enum {string} */
             state: "OK" | "STRAINED" | "CRITICAL";
@@ -289,7 +289,7 @@ export interface components {
             offerId: string;
         };
         Noted: {
-            /** @description False: noted before, or not theirs */
+            /** @description False: recorded before, or not an offer to this driver */
             noted: boolean;
         };
     };

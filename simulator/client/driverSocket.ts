@@ -2,7 +2,7 @@ import { connectEvents, type EventBody } from '@driver-service/api-client';
 import type { Point } from '../../domain/geo/places';
 import type { OfferView } from './service';
 
-/** What a driver's app hears. */
+/** An event for a driver app. */
 export type DriverEvent =
   | { kind: 'offered'; offer: OfferView }
   | { kind: 'offerOver'; offerId: string }
@@ -14,10 +14,9 @@ export type DriverEvent =
 
 export interface DriverSocket {
   /**
-   * Connects and hears until it is closed; connects again by itself. Once closed, it may be told to listen
-   * anew.
+   * Connects and reports events until `close`. Reconnects by itself. May be called again after `close`.
    */
-  listen(hear: (news: DriverEvent) => void): void;
+  listen(onEvent: (event: DriverEvent) => void): void;
   /** The app shows the offer. */
   offerSeen(offerId: string): void;
   close(): void;
@@ -65,8 +64,8 @@ const over = ({ offerId }: { offerId: string }): DriverEvent => ({ kind: 'offerO
 const released = ({ deliveryId }: { deliveryId: string }): DriverEvent => ({ kind: 'released', deliveryId });
 
 /**
- * @param token the driver's;
- * @param onProblem told of refused connections
+ * @param token the token of the driver
+ * @param onProblem called for refused connections
  */
 export function connectDriver(
   apiUrl: string,
@@ -79,17 +78,17 @@ export function connectDriver(
     autoConnect: false,
     onRefused: ({ code, detail }) => onProblem(`the connection was refused: ${code}: ${detail}`),
   });
-  let tell: (news: DriverEvent) => void = () => undefined;
-  socket.on('DELIVERY_OFFERED_V2', (body) => tell({ kind: 'offered', offer: offerOf(body) }));
-  socket.on('OFFER_EXPIRED', (body) => tell(over(body)));
-  socket.on('OFFER_WITHDRAWN', (body) => tell(over(body)));
-  socket.on('DELIVERY_ASSIGNED', ({ deliveryId }) => tell({ kind: 'assigned', deliveryId }));
-  socket.on('DELIVERY_CANCELLED', (body) => tell(released(body)));
-  socket.on('DELIVERY_UNASSIGNED', (body) => tell(released(body)));
-  socket.on('STATE', (body) => tell(stateEvent(body)));
+  let emit: (event: DriverEvent) => void = () => undefined;
+  socket.on('DELIVERY_OFFERED_V2', (body) => emit({ kind: 'offered', offer: offerOf(body) }));
+  socket.on('OFFER_EXPIRED', (body) => emit(over(body)));
+  socket.on('OFFER_WITHDRAWN', (body) => emit(over(body)));
+  socket.on('DELIVERY_ASSIGNED', ({ deliveryId }) => emit({ kind: 'assigned', deliveryId }));
+  socket.on('DELIVERY_CANCELLED', (body) => emit(released(body)));
+  socket.on('DELIVERY_UNASSIGNED', (body) => emit(released(body)));
+  socket.on('STATE', (body) => emit(stateEvent(body)));
   return {
-    listen: (hear) => {
-      tell = hear;
+    listen: (onEvent) => {
+      emit = onEvent;
       socket.connect();
     },
     offerSeen: (offerId) => void socket.emit('OFFER_SEEN', { offerId }, () => undefined),

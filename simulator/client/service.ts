@@ -114,12 +114,12 @@ export interface OpsClient {
   cancel(deliveryId: string, reason: ReasonCode): Promise<Outcome<{ status: DeliveryStatus }>>;
 }
 
-/** What the service refused although the simulator knows no reason for it. */
+/** The service refused a request that the simulator expected to succeed. */
 export class UnexpectedRefusal extends Error {
   override name = 'UnexpectedRefusal';
 }
 
-/** The outcome, where only success makes sense. @throws UnexpectedRefusal */
+/** Returns a successful outcome. @throws UnexpectedRefusal */
 export function requireSuccess<T>(what: string, outcome: Outcome<T>): { ok: true } & T {
   if (outcome.ok) return outcome;
   throw new UnexpectedRefusal(`${what}: ${outcome.status} ${outcome.code}: ${outcome.detail}`);

@@ -18,7 +18,7 @@ export type BalanceDeps = {
 const HOUR_MS = 3_600_000;
 const FOLLOW_EVERY_MS = 1_000;
 /** The service counts the backlog at most every 5 s. */
-const LOOK_EVERY_MS = 10_000;
+const BACKLOG_POLL_MS = 10_000;
 
 /** Keeps orders and drivers of an endless city to its clock, which starts at 0 with the run. */
 export class Balance {
@@ -58,17 +58,17 @@ export class Balance {
   /** Counts the orders that wait, until the signal. While the service is away the last count holds. */
   async watchBacklog(signal: AbortSignal): Promise<void> {
     const { support, cityId, log } = this.deps;
-    const look = async (): Promise<void> => {
+    const readBacklog = async (): Promise<void> => {
       const answer = await support.backlog(cityId);
       if (answer.ok) this.waiting = answer.waiting;
       else log(`the backlog could not be counted: ${answer.code}: ${answer.detail}`);
     };
     do
-      await look().catch(
+      await readBacklog().catch(
         (error: unknown) =>
           void (signal.aborted || log(`the backlog could not be counted: ${String(error)}`)),
       );
-    while (await pause(LOOK_EVERY_MS, signal));
+    while (await pause(BACKLOG_POLL_MS, signal));
   }
 
   /** How the city is now, for people. */

@@ -35,12 +35,12 @@ export class Demo {
     );
   }
 
-  /** A line for people every `everyMs`, until the signal. */
+  /** Logs the progress every `everyMs`, until the signal. */
   async logProgress(everyMs: number, signal: AbortSignal): Promise<void> {
     while (await pause(everyMs, signal)) this.deps.log(this.progress());
   }
 
-  /** Forgets what only a judge would ask for, so that the city can be played for days. */
+  /** Drops records that only a judged run needs, so that memory stays bounded. */
   async keepDroppingHistory(everyMs: number, signal: AbortSignal): Promise<void> {
     const { ledger, offerArrivals, offerObservations, drivers } = this.deps.world;
     while (await pause(everyMs, signal)) {
@@ -59,7 +59,12 @@ export class Demo {
     const carrying = drivers.filter(({ isCarrying }) => isCarrying).length;
     const accept = latencies.percentile('accept', 99);
     const took = accept === null ? '' : `; accept p99 ${accept} ms`;
-    return `${this.orders.placedCount} orders, ${sum('delivered')} delivered; offers: ${sum('offers')} made, ${sum('accepted')} accepted, ${sum('rejected')} rejected, ${sum('ignored')} ignored; ${carrying} of ${drivers.length} drivers carry${took}`;
+    return [
+      `${this.orders.placedCount} orders, ${sum('delivered')} delivered`,
+      `offers: ${sum('offers')} made, ${sum('accepted')} accepted, ` +
+        `${sum('rejected')} rejected, ${sum('ignored')} ignored`,
+      `${carrying} of ${drivers.length} drivers carry${took}`,
+    ].join('; ');
   }
 }
 

@@ -1,4 +1,4 @@
-/** What whoever typed the command can put right: arguments, files. The message says what is wrong. */
+/** An error that the user can correct, in arguments or files. */
 export class UsageError extends Error {
   override name = 'UsageError';
 }

@@ -5,7 +5,7 @@ import type { RunEvidence } from './figures';
 import { type RecordedDelivery, readDeliveries, readDrivers } from './record';
 import { openTemporal, type RunSnapshot, type TemporalInspector } from './temporal';
 
-/** Looks past the API into PostgreSQL, Redis and Temporal, to hold the service to its word. */
+/** Reads PostgreSQL, Redis and Temporal directly, to verify the service. */
 export class Inspection {
   private constructor(
     readonly pool: Pool,
@@ -43,17 +43,17 @@ export class Inspection {
     return rows[0]?.live ?? 0;
   }
 
-  /** Whether a driver stands on the live map as one to be found. */
+  /** Whether searches find this driver on the live map. */
   async isOnMap(driverId: string): Promise<boolean> {
     return (await this.redis.zscore('drivers:geo', driverId)) !== null;
   }
 
-  /** All that the service keeps in Redis is gone. */
+  /** Deletes all data of the service in Redis. */
   async flushRedis(): Promise<void> {
     await this.redis.flushdb();
   }
 
-  /** What all three say of these deliveries and drivers, at about the same time. */
+  /** Reads these deliveries and drivers from all three at about the same time. */
   async collectEvidence({
     deliveryIds,
     driverIds,

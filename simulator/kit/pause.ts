@@ -1,4 +1,4 @@
-/** Waiting that can be called off. Timers may ring a little early; these never do. */
+/** Waits that can be aborted and never end early. Node timers may fire a little early. */
 
 const LONGEST_TIMER_MS = 2_000_000_000;
 
@@ -20,7 +20,7 @@ export function pause(ms: number, signal?: AbortSignal): Promise<boolean> {
 }
 
 /**
- * Asks again and again until the answer is something.
+ * Polls until `ask` returns a value.
  * @returns the answer; undefined where `deadlineAt` (epoch ms) or the signal came first
  */
 export async function poll<T>(

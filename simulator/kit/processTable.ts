@@ -73,7 +73,7 @@ export function connectionsTo(port: number): number {
 
 /** Every process of this machine that may be seen. */
 export function stats(): Stat[] {
-  return readable(() => readdirSync(PROC), []).flatMap((name) =>
+  return readOrDefault(() => readdirSync(PROC), []).flatMap((name) =>
     /^\d+$/.test(name) ? statOf(Number(name)) : [],
   );
 }
@@ -83,7 +83,7 @@ export function stats(): Stat[] {
  * server's children took counts on when they are gone.
  */
 function statOf(pid: number): Stat[] {
-  const text = readable(() => readFileSync(join(PROC, String(pid), 'stat'), 'utf8'), '');
+  const text = readOrDefault(() => readFileSync(join(PROC, String(pid), 'stat'), 'utf8'), '');
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const field = (number: number): number => Number(fields[number - 3]);
   const ofThoseGone = field(16) + field(17);
@@ -102,13 +102,13 @@ function statOf(pid: number): Stat[] {
 
 function filesOf(pid: number): string[] {
   const folder = join(PROC, String(pid), 'fd');
-  return readable(() => readdirSync(folder), []).map((name) =>
-    readable(() => readlinkSync(join(folder, name)), ''),
+  return readOrDefault(() => readdirSync(folder), []).map((name) =>
+    readOrDefault(() => readlinkSync(join(folder, name)), ''),
   );
 }
 
 function memoryMbOf(pid: number, field: 'Pss' | 'Pss_Anon'): number {
-  const text = readable(() => readFileSync(join(PROC, String(pid), 'smaps_rollup'), 'utf8'), '');
+  const text = readOrDefault(() => readFileSync(join(PROC, String(pid), 'smaps_rollup'), 'utf8'), '');
   return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0) / 1_024;
 }
 
@@ -116,7 +116,7 @@ function memoryMbOf(pid: number, field: 'Pss' | 'Pss_Anon'): number {
 function socketsOf(port: number, state: string): { inode: string }[] {
   const wanted = port.toString(16).toUpperCase().padStart(4, '0');
   return ['tcp', 'tcp6'].flatMap((file) =>
-    readable(() => readFileSync(join(PROC, 'net', file), 'utf8'), '')
+    readOrDefault(() => readFileSync(join(PROC, 'net', file), 'utf8'), '')
       .split('\n')
       .slice(1)
       .flatMap((line) => {
@@ -126,8 +126,8 @@ function socketsOf(port: number, state: string): { inode: string }[] {
   );
 }
 
-/** Processes come and go while they are looked at, and those of others may not be seen. */
-function readable<T>(read: () => T, otherwise: T): T {
+/** Processes may end during the read, and those of other users may be unreadable. */
+function readOrDefault<T>(read: () => T, otherwise: T): T {
   try {
     return read();
   } catch {

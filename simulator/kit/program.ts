@@ -5,10 +5,7 @@ import { UsageError } from './arguments';
 /** Progress and problems go to stderr, so that stdout carries only what was asked for. */
 export const log = (line: string): void => void process.stderr.write(`${line}\n`);
 
-/**
- * Why the signal of a program is aborted. Whoever has nothing to say of half a run throws it on, by
- * `signal.throwIfAborted()`.
- */
+/** The abort reason of a program's signal. `signal.throwIfAborted()` rethrows it. */
 export class InterruptedError extends Error {
   override name = 'InterruptedError';
 }
@@ -33,13 +30,13 @@ export function runProgram(main: (signal: AbortSignal) => Promise<number>): void
         process.exit(INTERRUPTED_CODE);
       }
       log(
-        isTheirs(error)
+        isUsageError(error)
           ? error.message
           : error instanceof Error
             ? (error.stack ?? error.message)
             : String(error),
       );
-      process.exit(isTheirs(error) ? 2 : 1);
+      process.exit(isUsageError(error) ? 2 : 1);
     },
   );
 }
@@ -49,9 +46,9 @@ export function runProgram(main: (signal: AbortSignal) => Promise<number>): void
  * has stopped what it started.
  */
 function interrupt(stop: AbortController): void {
-  const passOver = (error: unknown): void => log(`interrupted: ${String(error)}`);
-  process.on('uncaughtException', passOver);
-  process.on('unhandledRejection', passOver);
+  const logOnly = (error: unknown): void => log(`interrupted: ${String(error)}`);
+  process.on('uncaughtException', logOnly);
+  process.on('unhandledRejection', logOnly);
   stop.abort(new InterruptedError('interrupted'));
 }
 
@@ -62,8 +59,8 @@ function isInterrupted(error: unknown): boolean {
   );
 }
 
-/** What whoever typed the command can put right. parseArgs throws TypeErrors with a code. */
-function isTheirs(error: unknown): error is Error {
+/** Whether the user can correct the error. parseArgs throws TypeErrors with a code. */
+function isUsageError(error: unknown): error is Error {
   if (error instanceof TypeError) return 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
   return error instanceof SettingsError || error instanceof UsageError;
 }

@@ -4,7 +4,7 @@ import type { DeliveryStatus, ReasonCode } from '../../domain/delivery/status';
 import type { OfferEnd, OfferKind, OfferState } from '../../domain/delivery/offer';
 import type { AssignmentState, AssignmentWay } from '../../domain/delivery/deliveryState';
 
-/** What PostgreSQL says, read past the service, to hold it to its word. Instants are epoch ms. */
+/** Rows read directly from PostgreSQL, to verify the service. Instants are epoch ms. */
 export type RecordedOffer = {
   offerId: string;
   driverId: string;
@@ -63,7 +63,7 @@ export type RecordedDriver = {
   activeAssignments: number;
 };
 
-/** Whoever asks PostgreSQL: each time for itself, or within one transaction. */
+/** A pool, or a client within one transaction. */
 export type Reader = Pool | PoolClient;
 
 /** The deliveries with these ids, in no order; unknown ids are left out. */
@@ -110,5 +110,6 @@ const DELIVERIES = `SELECT jsonb_build_object(
     'offers', ${OFFERS}, 'assignments', ${ASSIGNMENTS}, 'moves', ${MOVES}) AS delivery
   FROM deliveries d WHERE d.id = ANY($1::uuid[])`;
 
-const DRIVERS = `SELECT id AS "driverId", availability, capacity, live_offers AS "liveOffers", active_assignments AS "activeAssignments"
+const DRIVERS = `SELECT id AS "driverId", availability, capacity, live_offers AS "liveOffers",
+    active_assignments AS "activeAssignments"
   FROM drivers WHERE id = ANY($1::uuid[])`;

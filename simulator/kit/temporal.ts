@@ -15,13 +15,13 @@ export type RunState =
   | { kind: 'broken'; state: string }
   | { kind: 'none' };
 
-/** What Temporal says of a delivery's run. `silent`: it runs, but nobody can say what it knows. */
+/** A delivery's run as Temporal reports it. `silent`: the run is open but does not answer queries. */
 export type RunSnapshot =
   | Exclude<RunState, { kind: 'running' }>
   | { kind: 'running'; known: DeliverySnapshot }
   | { kind: 'silent'; why: string };
 
-/** A run that cannot go on, or failed. `problem`: what Temporal says of it. */
+/** A run that is stuck or has failed. `problem`: the reason from Temporal. */
 export type FailingRun = { workflowId: string; runId: string; problem: string };
 
 /**
@@ -54,7 +54,8 @@ const RECONNECTING = { 'grpc.initial_reconnect_backoff_ms': 200, 'grpc.max_recon
 
 export type TemporalOptions = {
   callTimeoutMs?: number;
-  /** Where Temporal's configuration is read from, in place of this process's environment. */ env?: NodeJS.ProcessEnv;
+  /** The environment with Temporal's configuration. Default: the environment of this process. */
+  env?: NodeJS.ProcessEnv;
 };
 
 /** By Temporal's own environment configuration, as the worker does. */
@@ -141,7 +142,8 @@ function failedOf(client: Client, since: number): Promise<FailingRun[]> {
   const ours = `WorkflowType IN ('${WORKFLOWS.delivery}', '${WORKFLOWS.timedAvailability}')`;
   return failingRunsIn(
     client,
-    `${ours} AND ExecutionStatus IN ('Failed', 'TimedOut', 'Canceled') AND CloseTime >= '${new Date(since).toISOString()}'`,
+    `${ours} AND ExecutionStatus IN ('Failed', 'TimedOut', 'Canceled')` +
+      ` AND CloseTime >= '${new Date(since).toISOString()}'`,
     (state) => `a run of it is ${state}`,
   );
 }

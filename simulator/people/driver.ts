@@ -87,7 +87,7 @@ export type DriverCounts = {
 /** In life, at a shop and at a door. */
 export const HANDOVER_SECONDS = 90;
 const FIX_EVERY_MS = 1_000;
-/** Events are sent at most once, so the app asks now and then. */
+/** Events are delivered at most once, so the app also polls. */
 const DEMO_RHYTHM: Rhythm = { batch: 3, idleMs: 10_000, pollMs: 15_000 };
 const BREAK_MINUTES = 5;
 
@@ -132,7 +132,7 @@ export class SimulatedDriver {
     this.rhythm = behaviour.rhythm ?? DEMO_RHYTHM;
   }
 
-  /** Offers that are over will not be heard again. */
+  /** Drops ended offers and deliveries, which cause no further events. */
   forget(): void {
     for (const offerId of this.seenOffers) if (!this.liveOffers.has(offerId)) this.seenOffers.delete(offerId);
     for (const deliveryId of this.fetched) if (!this.jobs.has(deliveryId)) this.fetched.delete(deliveryId);
@@ -177,14 +177,14 @@ export class SimulatedDriver {
   async work(signal: AbortSignal): Promise<void> {
     this.day = signal;
     await this.comeOnDuty();
-    await Promise.all([this.keepSendingPlaces(signal), this.keepAsking(signal)]);
+    await Promise.all([this.sendPositions(signal), this.pollView(signal)]);
     await Promise.allSettled([...this.jobs.values()].map(({ done }) => done));
     this.deps.socket.close();
   }
 
   private async comeOnDuty(): Promise<void> {
     await this.startShift();
-    this.deps.socket.listen((news) => this.hear(news, this.day));
+    this.deps.socket.listen((event) => this.handleEvent(event, this.day));
   }
 
   private async startShift(): Promise<boolean> {
@@ -195,7 +195,7 @@ export class SimulatedDriver {
     return started.ok;
   }
 
-  // ---- what others want of them ----
+  // ---- actions requested by the roster or a test ----
 
   /** Asks for a break, which lasts until `endBreak`. @returns false where the service refuses it */
   async takeBreak(): Promise<boolean> {
@@ -253,27 +253,27 @@ export class SimulatedDriver {
     return true;
   }
 
-  // ---- hearing ----
+  // ---- events ----
 
-  private hear(news: DriverEvent, signal: AbortSignal): void {
-    switch (news.kind) {
+  private handleEvent(event: DriverEvent, signal: AbortSignal): void {
+    switch (event.kind) {
       case 'offered':
-        return this.inBackground(this.consider(news.offer, signal));
+        return this.inBackground(this.consider(event.offer, signal));
       case 'offerOver':
-        this.recordOfferState(news.offerId, 'over', Date.now());
-        return void this.liveOffers.delete(news.offerId);
+        this.recordOfferState(event.offerId, 'over', Date.now());
+        return void this.liveOffers.delete(event.offerId);
       case 'assigned':
-        return this.takeJob(news.deliveryId, signal);
+        return this.takeJob(event.deliveryId, signal);
       case 'released':
-        return this.jobs.get(news.deliveryId)?.stop.abort();
+        return this.jobs.get(event.deliveryId)?.stop.abort();
       case 'state':
-        for (const offer of news.offers) this.inBackground(this.consider(offer, signal));
-        for (const deliveryId of news.deliveryIds) this.takeJob(deliveryId, signal);
+        for (const offer of event.offers) this.inBackground(this.consider(offer, signal));
+        for (const deliveryId of event.deliveryIds) this.takeJob(deliveryId, signal);
         return;
     }
   }
 
-  private async keepAsking(signal: AbortSignal): Promise<void> {
+  private async pollView(signal: AbortSignal): Promise<void> {
     while (await pause(this.rhythm.pollMs, signal)) {
       if (this.isAway) continue;
       const askedAt = Date.now();
@@ -282,12 +282,12 @@ export class SimulatedDriver {
       for (const { offerId } of view.offers) this.recordOfferState(offerId, 'live', askedAt);
       if (view.availability === 'OFFLINE' && this.behaviour.vanishing && !this.isOnBreak)
         await this.unlessAway(this.deps.client.startShift(null), signal);
-      const unheard =
+      const missed =
         view.offers.filter(({ offerId }) => !this.seenOffers.has(offerId)).length +
         view.deliveryIds.filter((id) => !this.jobs.has(id)).length;
-      this.counts.foundByPolling += unheard;
-      if (unheard > 0)
-        this.hear({ kind: 'state', offers: view.offers, deliveryIds: view.deliveryIds }, signal);
+      this.counts.foundByPolling += missed;
+      if (missed > 0)
+        this.handleEvent({ kind: 'state', offers: view.offers, deliveryIds: view.deliveryIds }, signal);
     }
   }
 
@@ -355,9 +355,8 @@ export class SimulatedDriver {
    */
   private async vanish(how: 'vanishedBeforePickup' | 'vanishedWithGoods', deliveryId: string): Promise<void> {
     const { socket, random, log, driverId } = this.deps;
-    log(
-      `driver ${driverId} vanishes ${how === 'vanishedWithGoods' ? 'with the goods of' : 'having accepted'} ${deliveryId}`,
-    );
+    const when = how === 'vanishedWithGoods' ? 'with the goods of' : 'having accepted';
+    log(`driver ${driverId} vanishes ${when} ${deliveryId}`);
     const { min, max } = this.behaviour.vanishing?.awayMs ?? { min: 0, max: 0 };
     this.counts[how] += 1;
     this.isAway = true;
@@ -370,7 +369,7 @@ export class SimulatedDriver {
     await this.comeOnDuty();
   }
 
-  /** Asked anew after each wait: it may have come to that meanwhile. */
+  /** A function, because the value changes during each await. */
   private isGone(): boolean {
     return this.isAway;
   }
@@ -505,7 +504,7 @@ export class SimulatedDriver {
     return pause((HANDOVER_SECONDS * 1_000) / this.behaviour.speed, signal);
   }
 
-  private async keepSendingPlaces(signal: AbortSignal): Promise<void> {
+  private async sendPositions(signal: AbortSignal): Promise<void> {
     let batch: Position[] = [];
     let lastSentAt = 0;
     while (await pause(FIX_EVERY_MS, signal)) {
@@ -536,9 +535,9 @@ export class SimulatedDriver {
     return Date.now() + (this.behaviour.clockOffMs ?? 0);
   }
 
-  // ---- bearing with the service ----
+  // ---- failures of the service ----
 
-  /** What goes wrong in the background is told, and does not end the driver's day. */
+  /** Logs failures of background work; they do not stop the driver. */
   private inBackground(work: Promise<void>): void {
     work.catch((error: unknown) => this.deps.log(`driver ${this.deps.driverId}: ${String(error)}`));
   }

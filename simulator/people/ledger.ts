@@ -2,8 +2,8 @@ import type { DeliveryStatus, Step } from '../../domain/delivery/status';
 import type { RecordedAssignment, RecordedDelivery } from '../kit/record';
 
 /**
- * A promise that the service gave: what it answered with success. It must be kept whatever dies afterwards
- * (design, invariant 2).
+ * A request that the service acknowledged. The result must survive every later crash
+ * (docs/architecture.md#invariants, invariant 2).
  */
 export type Acknowledged =
   | { kind: 'posted'; deliveryId: string; sellerOrderId: string }
@@ -29,14 +29,14 @@ export class Ledger {
     return this.entries;
   }
 
-  /** For a run that nobody judges. */
+  /** Drops all entries, in a run that is not judged. */
   forget(): void {
     this.entries = [];
   }
 }
 
 /**
- * What was acknowledged but is not in the record, or not so: a sentence each. Empty = every promise was kept.
+ * Acknowledged results that are missing from the record or contradict it, as sentences. Empty: none.
  */
 export function lostAcknowledgements(
   acknowledged: readonly Acknowledged[],
@@ -155,8 +155,8 @@ function isDone(step: Step, assignment: RecordedAssignment, status: DeliveryStat
 }
 
 /**
- * What a driver's app learnt of an offer: that it is live, by a question asked `at` (epoch ms), or at that
- * time that it is over.
+ * The state of an offer as a driver app observed it. `at` (epoch ms): when the request was sent for `live`, when
+ * the app learnt of the end for `over`.
  */
 export type OfferObservation = {
   offerId: string;

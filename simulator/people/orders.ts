@@ -39,8 +39,8 @@ export type OrderDeps = {
 export type PlacedOrder = { deliveryId: string; sellerOrderId: string; sentAt: number };
 
 export const READY_MINUTES = { min: 0, max: 8 };
-/** How often a rate that changes is looked at. */
-const LOOK_EVERY_MS = 1_000;
+/** How often a variable rate is read again. */
+const RATE_POLL_MS = 1_000;
 const CANCEL_AFTER_MS = { min: 500, max: 6_000 };
 /** Maarssen: over 23 km from every place in the city's zones, which is farther than any search goes. */
 export const FAR_DEPOT = { address: 'Industrieweg 4, Maarssen', point: { lat: 52.139, lng: 5.041 } } as const;
@@ -102,9 +102,9 @@ export class OrderFlow {
     if (typeof everyMs === 'number') return void (await pause(pauses * everyMs, signal));
     for (let left = pauses; left > 0;) {
       const meanMs = everyMs();
-      const waitMs = Math.min(LOOK_EVERY_MS, left * meanMs);
+      const waitMs = Math.min(RATE_POLL_MS, left * meanMs);
       if (!(await pause(waitMs, signal))) return;
-      left = waitMs < LOOK_EVERY_MS ? 0 : left - waitMs / meanMs;
+      left = waitMs < RATE_POLL_MS ? 0 : left - waitMs / meanMs;
     }
   }
 
@@ -143,7 +143,7 @@ export class OrderFlow {
     );
   }
 
-  /** For a run that nobody judges. */
+  /** Drops the placed orders, in a run that is not judged. */
   forget(): void {
     this.placed = [];
   }

@@ -76,7 +76,7 @@ export class Courier {
     const started = await client.startShift(clock().instantOf(lastArrivalMinute));
     if (!started.ok)
       this.deps.log(`courier ${this.courier.id} cannot start: ${started.code} ${started.detail}`);
-    socket.listen((news) => this.hear(news, signal));
+    socket.listen((event) => this.handleEvent(event, signal));
     const off = new AbortController();
     const showing = this.keepShowingPlace(AbortSignal.any([signal, off.signal]));
     await waitUntil(clock().instantOf(this.courier.offMinute), signal);
@@ -88,14 +88,14 @@ export class Courier {
     this.isDone = true;
   }
 
-  private hear(news: DriverEvent, signal: AbortSignal): void {
-    switch (news.kind) {
+  private handleEvent(event: DriverEvent, signal: AbortSignal): void {
+    switch (event.kind) {
       case 'offered':
-        return this.inBackground(this.answer(news.offer, signal));
+        return this.inBackground(this.answer(event.offer, signal));
       case 'state':
-        return news.offers.forEach((offer) => this.inBackground(this.answer(offer, signal)));
+        return event.offers.forEach((offer) => this.inBackground(this.answer(offer, signal)));
       case 'released':
-        return this.job?.deliveryId === news.deliveryId ? this.job.stop.abort() : undefined;
+        return this.job?.deliveryId === event.deliveryId ? this.job.stop.abort() : undefined;
       case 'assigned':
       case 'offerOver':
         return;
@@ -134,7 +134,8 @@ export class Courier {
     const times = jobTimes(this.next, order, restaurant, assignedMinute, this.deps.rules);
     if (times.pick > this.courier.offMinute)
       this.deps.log(
-        `courier ${this.courier.id}: ${order.id} is picked up at ${times.pick}, after the shift: it was assigned later than foreseen`,
+        `courier ${this.courier.id}: ${order.id} is picked up at ${times.pick}, after the shift: ` +
+          'it was assigned later than expected',
       );
     const carried = { orderId: order.id, deliveryId, assignedMinute, times };
     this.carried.push(carried);

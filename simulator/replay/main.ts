@@ -42,7 +42,8 @@ function readOptions(args: string[]): Options {
   });
   if (values.day === undefined)
     throw new UsageError(
-      '--day FOLDER is needed: a folder with orders.txt, couriers.txt, restaurants.txt and instance_parameters.txt',
+      '--day FOLDER is required: a folder with orders.txt, couriers.txt, restaurants.txt and ' +
+        'instance_parameters.txt',
     );
   return {
     day: values.day,
@@ -77,15 +78,16 @@ type Playing = { day: Day; options: Options; inspection: Inspection; signal: Abo
 
 async function play(replay: Replay, { day, options, inspection, signal }: Playing): Promise<number> {
   log(
-    `playing ${day.orders.length} orders and ${day.couriers.length} couriers of ${options.day} at ${options.speed} times their speed`,
+    `playing ${day.orders.length} orders and ${day.couriers.length} couriers of ${options.day} ` +
+      `at speed ${options.speed}`,
   );
-  const telling = new AbortController();
-  void logProgress(replay, AbortSignal.any([signal, telling.signal]));
+  const ended = new AbortController();
+  void logProgress(replay, AbortSignal.any([signal, ended.signal]));
   const end = await replay.play(
     async (deliveryIds) => (await inspection.openCount(deliveryIds)) === 0,
     signal,
   );
-  telling.abort();
+  ended.abort();
   const seen = await inspection.collectEvidence({
     deliveryIds: [...replay.orderIds.keys()],
     driverIds: [...replay.courierIds.keys()],
@@ -139,7 +141,8 @@ function report(
     const of = replay.lag.figures(kind);
     if (of)
       log(
-        `lag of ${kind.padEnd(5)} ${of.count} times: half under ${of.p50Ms} ms, 95 % under ${of.p95Ms} ms (${minutes(of.p95Ms, options.speed)} minutes of the day), worst ${of.maxMs} ms`,
+        `lag of ${kind.padEnd(5)} ${of.count} samples: p50 ${of.p50Ms} ms, ` +
+          `p95 ${of.p95Ms} ms (${minutes(of.p95Ms, options.speed)} minutes of the day), max ${of.maxMs} ms`,
       );
   }
   const { deliveries, delivered, offers, accepted, rejected, expired, lostAcks, historyEventsMedian } =
@@ -166,7 +169,9 @@ function report(
   );
   if (!verdict.held) {
     log(
-      `This machine does not hold ${options.speed} times the day's speed: one in twenty of what counts as "${verdict.kind}" came over ${verdict.lagMinutes.toFixed(1)} minutes of the day late, so the plan shows the machine, not the dispatch. Try --speed ${verdict.highestSpeed}.`,
+      `This machine is too slow for speed ${options.speed}: the p95 lag of "${verdict.kind}" is ` +
+        `${verdict.lagMinutes.toFixed(1)} minutes of the day, so the plan is not valid. ` +
+        `Try --speed ${verdict.highestSpeed}.`,
     );
     return lostAcks === 0 ? 3 : 1; // what was lost is worse than a plan that tells little
   }

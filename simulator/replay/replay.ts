@@ -86,7 +86,8 @@ export class Replay {
   progress(): string {
     const minute = this.started ? Math.max(0, Math.floor(this.clock.minuteOf(Date.now()))) : 0;
     const carried = this.couriers.reduce((sum, courier) => sum + courier.carried.length, 0);
-    return `minute ${minute} of the day: ${this.placed} of ${this.deps.day.orders.length} orders placed, ${carried} accepted`;
+    const orders = this.deps.day.orders.length;
+    return `minute ${minute} of the day: ${this.placed} of ${orders} orders placed, ${carried} accepted`;
   }
 
   // ---- preparation ----
@@ -210,7 +211,7 @@ export class Replay {
     this.ledger.add({ kind: 'posted', deliveryId, sellerOrderId: order.id });
     this.orderIds.set(deliveryId, order.id);
     this.byDelivery.set(deliveryId, order);
-    for (const tell of this.awaited.get(deliveryId) ?? []) tell(order);
+    for (const resolve of this.awaited.get(deliveryId) ?? []) resolve(order);
     this.awaited.delete(deliveryId);
   }
 

@@ -7,7 +7,7 @@ import {
 } from '../services/deliveries/deliveryEvents';
 import { COMMANDS } from '../workflows/contract';
 
-/** One local activity for each kind of event, so that a history reads as a story. */
+/** One local activity per kind of event, so that histories are readable. */
 export type DeliveryActivities = Record<IncomingEvent['kind'], (input: EventInput) => Promise<EventResult>>;
 
 /** The activities of the delivery workflow. */

@@ -47,7 +47,7 @@ export function composeAdapters({
   };
 }
 
-/** Checks of what neither API nor worker can work without; each of them checks Temporal in its own way. */
+/** The dependency checks that API and worker share. Each checks Temporal in its own way. */
 export function commonChecks({
   db,
   redis,

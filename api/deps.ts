@@ -22,36 +22,36 @@ type CalledServices = Pick<
   | 'audit'
 >;
 
-/** What the API needs from outside. `main.ts` and the tests give it; no route builds a client of its own. */
+/** The dependencies of the API. `main.ts` and the tests provide them; routes build no clients. */
 export type ApiDeps = CalledServices & {
   driverStates: Pick<DriverStates, 'read'>;
   settings: Pick<ApiSettings, 'api' | 'rateLimits'>;
   log: Logger;
   clock: Clock;
   newId: NewId;
-  /** For reading, and for writing what has no life of its own: cities, zones, merchants. */
+  /** For reads, and for writes of reference data: cities, zones, merchants. */
   db: PrismaClient;
-  /** For what is read with every request of a driver: statements written by hand cost a tenth. */
+  /** For reads on the hot path of drivers: raw SQL costs a tenth of a Prisma query. */
   read: Read;
-  /** Rate limits are counted here. */
+  /** For the counters of rate limits. */
   redis: Redis;
   readToken: TokenReader;
-  /** Only where `npm start` plays the demo: the page of docs signs people of the demo in. */
+  /** Only in the demo of `npm start`: signs in people of the demo from the docs page. */
   signDemoToken?: TokenSigner | null;
   commands: CommandSender;
   /** `publicKey` null: web push is off. */
   push: { publicKey: string | null; allowLocal: boolean };
   features: FeatureService;
   readiness: Readiness;
-  /** Before every key in Redis; tests that share one set it. */
+  /** The prefix of every key in Redis; for tests that share a Redis. */
   keyPrefix?: string;
-  /** Tests only: a reply that is not as its schema says is an error. */
+  /** Tests only: a reply that does not match its schema is an error. */
   checkReplies?: boolean;
 };
 
-/** Whether this process takes requests. */
+/** Whether this process accepts requests. */
 export interface Readiness {
   checks: DependencyChecks;
-  /** True from the moment the process was told to stop. */
+  /** True once the process got a stop signal. */
   isStopping: () => boolean;
 }

@@ -1,7 +1,4 @@
-/**
- * The API process: reads the environment, builds the clients, serves until it is told to stop. Composition
- * only.
- */
+/** The API process: reads the environment, builds the clients and serves until it gets a signal. Composition only. */
 import { createServer, type Server } from 'node:http';
 import { Client } from '@temporalio/client';
 import { Redis } from 'ioredis';
@@ -12,7 +9,7 @@ import { answerFromRow } from '../services/deliveries/deliveryEvents';
 import { commonChecks, composeAdapters } from '../adapters/compose';
 import { createFeatureClient } from '../adapters/openfeature/featureClient';
 import { connectPostgres, poolReader } from '../adapters/postgres/database';
-import { createFeatureNews } from '../adapters/redis/featureNews';
+import { createFeatureChangeChannel } from '../adapters/redis/featureChangeChannel';
 import { composeRelayedServices, startFeatures } from '../services/compose';
 import { createFeatureService } from '../services/features/featureService';
 import type { DriverMap } from '../services/ports';
@@ -26,7 +23,7 @@ import { connectTemporal, createWorkflowUpdates } from './commands/workflowUpdat
 import { createLocalSigner } from './auth/localTokens';
 import { createTokenReader } from './auth/tokens';
 
-/** That the API hears its drivers holds for three times as long. */
+/** Each report is valid for three times as long. */
 const REPORT_INGEST_UP_EVERY_MS = 5_000;
 const TEMPORAL_CHECK_MS = 1_500;
 
@@ -46,8 +43,8 @@ async function main(): Promise<void> {
   const client = new Client({ connection, namespace: temporal.namespace });
 
   const clock = Date.now;
-  const news = createFeatureNews(redis, log);
-  const features = await startFeatures({ db, news, environment: settings.features, clock, log });
+  const changeChannel = createFeatureChangeChannel(redis, log);
+  const features = await startFeatures({ db, changeChannel, environment: settings.features, clock, log });
   const adapters = composeAdapters({ db, redis, client, settings, clock, log });
   const { services, relay } = composeRelayedServices({
     ...adapters,
@@ -79,7 +76,7 @@ async function main(): Promise<void> {
       features: createFeatureService({
         db,
         registry: features,
-        news,
+        changeChannel,
         client: createFeatureClient(features),
         clock,
         log,
@@ -122,9 +119,9 @@ async function main(): Promise<void> {
   await listen(server, settings.api);
   log.info({ address: server.address() }, 'listening');
 
-  const signal = await toldToStop();
+  const signal = await stopSignal();
   progress.isStopping = true;
-  log.info({ signal }, 'stopping: no new requests are taken');
+  log.info({ signal }, 'stopping: no new requests are accepted');
   await stopServing(server, { graceMs: settings.api.shutdownGraceMs, closeSockets: () => gateway.close() });
   clearInterval(reporting);
   await Promise.all([relay.stop(), features.stop()]);
@@ -132,7 +129,7 @@ async function main(): Promise<void> {
   log.info('stopped');
 }
 
-/** Fails soon while Redis is away, and comes back within a second of it. */
+/** Fails fast while Redis is unavailable, and reconnects within a second. */
 function connectRedis(url: string, log: Logger): Redis {
   const redis = new Redis(url, {
     maxRetriesPerRequest: 1,
@@ -140,15 +137,15 @@ function connectRedis(url: string, log: Logger): Redis {
     enableAutoPipelining: true,
     retryStrategy: (times) => Math.min(50 * times, 1_000),
   });
-  return redis.on('error', (err) => log.warn({ err }, 'Redis'));
+  return redis.on('error', (err) => log.warn({ err }, 'Redis connection error'));
 }
 
-/** Says, as long as this process takes pings, that silence is the drivers' own. */
+/** Reports that position ingest works, so that a silent driver counts as silent. */
 function keepReportingIngestUp(map: DriverMap, log: Logger): NodeJS.Timeout {
   const report = (): void =>
     void map
       .reportIngestUp(Date.now())
-      .catch((err: unknown) => log.warn({ err }, 'it could not be said that drivers are heard'));
+      .catch((err: unknown) => log.warn({ err }, 'reporting that position ingest works failed'));
   report();
   return setInterval(report, REPORT_INGEST_UP_EVERY_MS);
 }
@@ -159,7 +156,7 @@ function listen(server: Server, { host, port }: { host: string; port: number }):
       reject(
         error.code === 'EADDRINUSE'
           ? new Error(
-              `port ${port} of ${host} is taken: set API_PORT to another one, or end what listens there`,
+              `port ${port} of ${host} is in use: set API_PORT to another port, or stop the process that listens on it`,
             )
           : error,
       );
@@ -168,14 +165,14 @@ function listen(server: Server, { host, port }: { host: string; port: number }):
   });
 }
 
-function toldToStop(): Promise<NodeJS.Signals> {
+function stopSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
   });
 }
 
 main().then(
-  () => process.exit(0), // whatever a library left open must not keep a stopped process alive
+  () => process.exit(0), // a handle that a library left open must not keep the process alive
   (error: unknown) => {
     process.stderr.write(`${startFailure(error)}\n`);
     process.exit(1);

@@ -10,12 +10,12 @@ import {
   type HashOf,
 } from '../domain/audit/auditChain';
 
-/** A chain as it stands in the database, its entries in any order. */
+/** A chain as stored in the database, its entries in any order. */
 export type StoredChain = { chain: string; entries: readonly ChainedEntry[]; head: ChainHead };
 
 export type DueChain = { chain: string; entries: number };
 
-/** What a check came to. `named` are the first 100 of `problemCount` problems. */
+/** The result of a check. `named` are the first 100 of `problemCount` problems. */
 export type AuditCheckReport = {
   checkId: number;
   chains: number;
@@ -26,15 +26,15 @@ export type AuditCheckReport = {
 
 export type FinishedCheck = { finishedAt: number; problemCount: number };
 
-/** The trail as a check reads it. Each call sees one moment of the database. */
+/** The trail as read by a check. Each call reads one snapshot. */
 export interface AuditChains {
   /** Chains within the scope, by name, after `after`, and how many entries each has. */
   dueChains(scope: CheckScope, after: string, limit: number): Promise<DueChain[]>;
-  /** These chains with what their rows say, all of the same moment. */
+  /** These chains with the heads stored in their rows, in one snapshot. */
   readChains(names: readonly string[]): Promise<StoredChain[]>;
   /**
-   * One chain, some entries after others by their time, until `onSome` says false: all of the same moment.
-   * @returns what its row says
+   * Reads one chain in pages ordered by time, in one snapshot, until `onSome` returns false.
+   * @returns the head stored in its row
    */
   walkChain(name: string, onSome: (entries: readonly ChainedEntry[]) => Promise<boolean>): Promise<ChainHead>;
   /**
@@ -47,22 +47,24 @@ export interface AuditChains {
     after: string,
   ): Promise<{ chains: string[]; next: string | null }>;
   hashOf: HashOf;
-  /** Until when (epoch ms) the last finished check looked; null = there was none. */
+  /** The end of the range of the last finished check (epoch ms); null if there was none. */
   checkedTo(): Promise<number | null>;
   /** @returns the check's id */
   begin(check: { startedAt: number; checkedTo: number }): Promise<number>;
   finish(check: AuditCheckReport & { finishedAt: number }): Promise<void>;
 }
 
-/** Some milliseconds of computing: a worker that checks goes on dispatching, and an API answering. */
+/**
+ * A few milliseconds of computing, so that a checking worker keeps dispatching and an API keeps answering.
+ */
 const HASHES_A_TURN = 100;
 
 export type AuditService = {
-  /** Follows a delivery's chain now: its entries in their order, and what is wrong with them. */
+  /** Verifies a delivery's chain now: its entries in order, and its problems. */
   check(deliveryId: string): Promise<FollowedChain>;
 };
 
-/** Follows one delivery's chain when somebody asks. */
+/** Verifies one delivery's chain on request. */
 export function createAuditService(chains: Pick<AuditChains, 'readChains' | 'hashOf'>): AuditService {
   return {
     check: async (deliveryId) => {
@@ -73,7 +75,7 @@ export function createAuditService(chains: Pick<AuditChains, 'readChains' | 'has
   };
 }
 
-/** Recomputes one chain's hashes and names what does not hang together. */
+/** Recomputes one chain's hashes and reports its problems. */
 export async function follow(
   { hashOf }: Pick<AuditChains, 'hashOf'>,
   { chain, entries, head }: StoredChain,
@@ -87,7 +89,7 @@ export async function follow(
   );
 }
 
-/** Hashes of a chain's entries; lets other work have its turn meanwhile. */
+/** Hashes a chain's entries and yields to other work in between. */
 export async function hashed(
   entries: readonly ChainedEntry[],
   hashOf: HashOf,

@@ -24,24 +24,24 @@ import { type Clock, type DriverMap, type Features } from './ports';
 
 export type AvailabilityDeps = {
   db: Database;
-  map: Pick<DriverMap, 'look' | 'ingestUpSince'>;
+  map: Pick<DriverMap, 'readViews' | 'ingestUpSince'>;
   features: Features;
   clock: Clock;
   limits: AvailabilityLimits;
-  /** Called after a commit: the outbox has news. */
+  /** Called after a commit that wrote to the outbox. */
   notifyRelay: () => void;
 };
 
 type WithoutCarrying<R> = R extends { carrying: Carrying } ? Omit<R, 'carrying'> : R;
 /**
- * What may be asked from outside a delivery; what the driver carries is read under lock. Work begins and ends
- * with the delivery's own transaction.
+ * Requests from outside a delivery. The driver's work is read under lock. Work begins and ends in the
+ * delivery's own transaction.
  */
 export type AskedAvailability = WithoutCarrying<
   Exclude<AvailabilityRequest, { kind: 'workBegins' | 'workEnds' }>
 >;
 
-/** A driver's availability as it stands. Instants in epoch ms. */
+/** A driver's current availability. Instants are epoch ms. */
 export type AvailabilityState = {
   driverId: string;
   cityId: string;
@@ -52,7 +52,7 @@ export type AvailabilityState = {
   shiftEndsAt: number | null;
 };
 
-/** A refusal is a value; `changed` false = it was so already. */
+/** A refusal is a value. `changed` is false if nothing had to be written. */
 export type AvailabilityAnswer =
   | { outcome: 'notFound' }
   | { outcome: 'refused'; code: AvailabilityRefusal; detail: string }
@@ -75,18 +75,18 @@ export type AvailabilityService = {
   /** @returns null where there is no such driver */
   read(driverId: string): Promise<AvailabilityState | null>;
   /**
-   * Lets go of all that a driver who can work no more has in hand before pickup, or on offer, if they have
-   * not come back since. May be repeated.
+   * Releases the jobs before pickup and the offers of a driver who can no longer work, unless they have come
+   * back since. May be repeated.
    */
   releaseDriver(driverId: string, correlationId: string): Promise<void>;
   /**
-   * The timer of one timed state rang: ends that state and no other.
-   * @returns the timed state that the driver is in after that, if any
+   * Handles the timer of one timed state: ends that state and no other.
+   * @returns the timed state that the driver is in afterwards, if any
    */
   endTimedState(end: TimedEnd & { driverId: string; correlationId: string }): Promise<TimedEnd | null>;
 };
 
-/** Availability of drivers outside the way of a delivery (docs/behaviour.md#availability). */
+/** Availability of drivers outside the lifecycle of a delivery (docs/behaviour.md#availability). */
 export function createAvailability(deps: AvailabilityDeps): AvailabilityService {
   return {
     request: (driverId, asked, by, correlationId) => change(deps, { driverId, asked, by, correlationId }),
@@ -101,7 +101,7 @@ export function createAvailability(deps: AvailabilityDeps): AvailabilityService 
   };
 }
 
-/** @returns whether there was anything to let go of */
+/** @returns whether there was anything to release */
 async function releaseDriver(tx: Tx, driverId: string, correlationId: string): Promise<boolean> {
   const driver = await lockDriver(readerOf(tx), driverId);
   if (driver?.facts.availability !== 'OFFLINE' && driver?.facts.pending?.kind !== 'OFFLINE') return false;
@@ -120,38 +120,38 @@ async function releaseDriver(tx: Tx, driverId: string, correlationId: string): P
 type Asking = { driverId: string; asked: AskedAvailability; by: Actor; correlationId: string };
 
 async function change(deps: AvailabilityDeps, asking: Asking): Promise<AvailabilityAnswer> {
-  const heardAt = await lastHeard(deps, asking);
-  const answer = await deps.db.$transaction((tx) => decideAndWrite(tx, deps, asking, heardAt));
+  const lastContactAt = await readLastContactAt(deps, asking);
+  const answer = await deps.db.$transaction((tx) => decideAndWrite(tx, deps, asking, lastContactAt));
   if (answer.outcome === 'done' && answer.changed) deps.notifyRelay();
   return answer;
 }
 
 /**
- * The row knows places only thinned and late, so where silence counts the map is asked as well. Nobody is
+ * The row has positions only thinned and late, so silence is also checked against the map. No driver is
  * silent while ingest is down.
  */
-async function lastHeard(
+async function readLastContactAt(
   { map, clock, limits }: AvailabilityDeps,
   { driverId, asked }: Asking,
 ): Promise<number | null> {
   if (asked.kind !== 'timedEnd' && asked.kind !== 'silence') return null;
   const now = clock();
-  const [[view], ingestUpSince] = await Promise.all([map.look([driverId]), map.ingestUpSince(now)]);
-  const heardAt = view?.entry?.lastFix?.receivedAt ?? null;
-  return now - ingestUpSince < limits.freshPositionMs ? now : heardAt;
+  const [[view], ingestUpSince] = await Promise.all([map.readViews([driverId]), map.ingestUpSince(now)]);
+  const lastFixAt = view?.entry?.lastFix?.receivedAt ?? null;
+  return now - ingestUpSince < limits.freshPositionMs ? now : lastFixAt;
 }
 
 async function decideAndWrite(
   tx: Tx,
   deps: AvailabilityDeps,
   { driverId, asked, by, correlationId }: Asking,
-  heardAt: number | null,
+  lastContactAt: number | null,
 ): Promise<AvailabilityAnswer> {
   const driver = await lockDriver(readerOf(tx), driverId);
   if (!driver) return { outcome: 'notFound' };
   const work = await readDriverWork(tx, driverId);
   const now = deps.clock();
-  const facts = { ...driver.facts, lastFixAt: later(driver.facts.lastFixAt, heardAt) };
+  const facts = { ...driver.facts, lastFixAt: later(driver.facts.lastFixAt, lastContactAt) };
   const availabilityStates = deps.features.isOn('availability_states', {
     cityId: facts.cityId,
     key: driverId,
@@ -184,7 +184,8 @@ function completed(asked: AskedAvailability, { assignments }: DriverWork): Avail
 }
 
 /**
- * What the world must hear of a change. Offers and work are ended by their deliveries, which are told by id.
+ * The outbox messages of a change. Deliveries end their own offers and assignments; each message names its
+ * delivery.
  */
 function messagesOf(decision: AvailabilityChange, work: DriverWork, now: number): Message[] {
   const {
@@ -193,7 +194,7 @@ function messagesOf(decision: AvailabilityChange, work: DriverWork, now: number)
     withdrawsOffers,
     losesWork,
   } = decision;
-  const messages = newsOf(decision, now);
+  const messages = availabilityMessages(decision, now);
   if (withdrawsOffers)
     for (const { offerId, deliveryId } of work.offers)
       messages.push({ kind: 'driverLeft', deliveryId, driverId, offerId, why });
@@ -203,8 +204,11 @@ function messagesOf(decision: AvailabilityChange, work: DriverWork, now: number)
   return messages;
 }
 
-/** The part of it that does not concern what the driver has in hand. */
-export function newsOf({ next, to, why, timer, wakes }: AvailabilityChange, now: number): Message[] {
+/** The messages about the driver, without those about offers and assignments. */
+export function availabilityMessages(
+  { next, to, why, timer, wakes }: AvailabilityChange,
+  now: number,
+): Message[] {
   const { driverId, cityId, availabilityUntil: until } = next;
   const body = {
     driverId,

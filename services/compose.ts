@@ -16,7 +16,7 @@ import { type DeliveryStore } from './deliveries/deliveryStore';
 import { createDriverStates } from './driverStates';
 import {
   createFeatureRegistry,
-  type FeatureNews,
+  type FeatureChangeChannel,
   type FeatureRegistry,
   logFeatures,
 } from './features/featureRegistry';
@@ -43,7 +43,7 @@ import { createSupportCases, type SupportCases } from './supportCases';
 import { createWake, type Wake, type WakeDeps } from './wake';
 import { createZoneHealth, type ZoneHealth, type ZoneHealthDeps } from './zones/zoneHealth';
 
-/** What the services need of the settings. */
+/** The settings of the services. */
 export type ServiceSettings = Pick<WakeDeps, 'search' | 'ranking' | 'travel' | 'timeScale'> &
   Pick<OrderDeps, 'searchLeadMs'> & {
     availability: AvailabilityDeps['limits'];
@@ -59,7 +59,7 @@ export type ServiceDeps = {
   settings: ServiceSettings;
   clock: Clock;
   newId: NewId;
-  /** Called after a commit: the outbox has news. */
+  /** Called after a commit that wrote to the outbox. */
   notifyRelay: NotifyRelay;
 };
 
@@ -119,7 +119,7 @@ export function composeServices(deps: ServiceDeps): Services {
   };
 }
 
-/** Where the messages of the outbox go, in a process that has these services. */
+/** The receivers of outbox messages, in a process with these services. */
 export function composeMessageHandler(
   { availability, liveMap, wake }: Pick<Services, 'availability' | 'liveMap' | 'wake'>,
   outgoing: Pick<MessageDeps, 'dispatcher' | 'emitter' | 'notify'>,
@@ -128,7 +128,7 @@ export function composeMessageHandler(
     ...outgoing,
     syncDriver: (driverId) => liveMap.syncDriver(driverId),
     releaseDriver: (driverId, correlationId) => availability.releaseDriver(driverId, correlationId),
-    driverFree: (news) => wake.driverFree(news),
+    driverFree: (driver) => wake.driverFree(driver),
   });
 }
 
@@ -141,9 +141,8 @@ export type RelayedDeps = Omit<ServiceDeps, 'notifyRelay' | 'dispatcher' | 'sett
 };
 
 /**
- * The services with the relay that sends what they put into the outbox. The two need each other: services
- * notify the relay after a commit, and the relay hands messages back to services. The caller starts the relay
- * and stops it.
+ * The services with their outbox relay. They depend on each other: services notify the relay after a commit,
+ * and the relay passes messages to services. The caller starts and stops the relay.
  */
 export function composeRelayedServices(deps: RelayedDeps): { services: Services; relay: Relay } {
   const { postgres, dispatcher, emitter, notifiers, settings, clock, log } = deps;
@@ -154,17 +153,17 @@ export function composeRelayedServices(deps: RelayedDeps): { services: Services;
   return { services, relay };
 }
 
-/** The features of this process, once their settings were read. Changes go to the log. */
+/** The features of this process, after the first read of their settings. Changes are logged. */
 export async function startFeatures({
   db,
-  news,
+  changeChannel,
   environment,
   clock,
   log,
 }: {
   db: Database;
-  news: FeatureNews;
-  /** The features there are, as the environment sets them. */
+  changeChannel: FeatureChangeChannel;
+  /** All features, as set by the environment. */
   environment: readonly FeatureSetting[];
   clock: Clock;
   log: Log;
@@ -172,7 +171,7 @@ export async function startFeatures({
   const names = environment.map(({ feature }) => feature);
   const features = createFeatureRegistry({
     environment,
-    news,
+    changeChannel,
     clock,
     log,
     readRows: () => readFeatureRows(db, names, 1),

@@ -4,7 +4,7 @@ import { Counter } from 'prom-client';
 
 export const timedEndFailures = new Counter({
   name: 'availability_timed_end_failures_total',
-  help: 'Breaks and pauses that did not end by their own timer and were ended by the sweep',
+  help: 'Breaks and pauses that the sweep ended because their timer had not',
 });
 
 export const mapRepairs = new Counter({
@@ -15,10 +15,10 @@ export const mapRepairs = new Counter({
 
 export const positionsReceived = new Counter({
   name: 'driver_fixes_received_total',
-  help: 'Positions of drivers taken in',
+  help: 'Driver positions received',
 });
 
 export const positionsArchived = new Counter({
   name: 'driver_fixes_archived_total',
-  help: 'Positions of drivers kept as history, after thinning',
+  help: 'Driver positions archived after thinning',
 });

@@ -4,8 +4,8 @@ import { readDrivers } from '../adapters/postgres/deliveryRow';
 import { type Clock, type DriverStates } from './ports';
 
 /**
- * What a driver's app is told on connecting, from PostgreSQL (docs/behaviour.md#realtime); and its word that
- * it showed an offer.
+ * The state that a driver's app gets when it connects, from PostgreSQL (docs/behaviour.md#realtime), and its
+ * report that it showed an offer.
  */
 export function createDriverStates({ db, clock }: { db: Database; clock: Clock }): DriverStates {
   return {
@@ -40,7 +40,8 @@ export function createDriverStates({ db, clock }: { db: Database; clock: Clock }
     offerSeen: async (offerId, driverId) => {
       const noted = await readerOf(db)(sql`
         UPDATE offers SET reached_at = ${new Date(clock()).toISOString()}::timestamptz
-        WHERE id = ${offerId}::uuid AND driver_id = ${driverId}::uuid AND state = 'LIVE' AND reached_at IS NULL RETURNING id`);
+        WHERE id = ${offerId}::uuid AND driver_id = ${driverId}::uuid AND state = 'LIVE' AND reached_at IS NULL
+        RETURNING id`);
       return noted.length === 1;
     },
   };

@@ -4,13 +4,13 @@ import { Counter, Histogram } from 'prom-client';
 
 export const notifications = new Counter({
   name: 'notifications_total',
-  help: 'Attempts to send a notice: sent, not_needed (nobody to tell, or nothing any more), failed (tried again), refused (never taken)',
+  help: 'Attempts to send a notice, by result: sent, not_needed, failed (retried) or refused (not retried)',
   labelNames: ['channel', 'result'] as const,
 });
 
 export const notificationsGivenUp = new Counter({
   name: 'notifications_given_up_total',
-  help: 'Notices that nobody took in NOTIFICATION_MAX_AGE_MINUTES',
+  help: 'Notices not delivered within NOTIFICATION_MAX_AGE_MINUTES',
   labelNames: ['channel'] as const,
 });
 

@@ -4,18 +4,17 @@ import { NotBefore } from './outbox/outboxRelay';
 import { type Clock, type Log, type NoticeOutcome, type Notifier } from './ports';
 
 /**
- * How long one call to a channel may take; under the lease of the outbox, so that no other process sends the
- * same notice meanwhile.
+ * How long one call to a channel may take; it is shorter than the outbox lease, so that no other process
+ * sends the same notice.
  */
 export const NOTICE_TIMEOUT_MS = 5_000;
 
 /**
- * The end of a matter is tried for so long: without it an incident stays open for ever at a pager, or in the
- * minds of a chat (ADR 10).
+ * A `resolved` notice is retried for this long, because an incident without it stays open forever (ADR 10).
  */
 const RESOLVED_MAX_AGE_MS = 24 * 3_600_000;
 
-/** It will never be taken as it is: trying again helps nobody. */
+/** The channel refused the notice for good, so a retry cannot succeed. */
 export class NoticeRefused extends Error {
   override name = 'NoticeRefused';
 }
@@ -24,9 +23,9 @@ export type Notifiers = Readonly<Record<NoticeAddressee['kind'], Notifier>>;
 export type NoticeDeps = { notifiers: Notifiers; clock: Clock; maxAgeMs: number; log: Log };
 
 /**
- * Sends each notice by the channel of its addressee. One that is too old, or never taken, is given up with a
- * log line and a count: a page that is an hour old helps nobody, and the ones behind it wait.
- * @returns a function that throws where the notice is to be tried again
+ * Sends each notice through its addressee's channel. A refused or expired notice is dropped, logged and
+ * counted, so that later ones need not wait for it.
+ * @returns a function that throws if the notice must be retried
  */
 export function createNotices({
   notifiers,
@@ -43,7 +42,7 @@ export function createNotices({
   };
 }
 
-/** What is pushed to a driver has no end that anybody waits for. */
+/** A `resolved` notice to a driver is not kept longer than others. */
 function longestMs({ what, to }: Notice, maxAgeMs: number): number {
   return what === 'resolved' && to.kind !== 'driver' ? Math.max(RESOLVED_MAX_AGE_MS, maxAgeMs) : maxAgeMs;
 }
@@ -52,7 +51,7 @@ function giveUp({ to, about, what, title, at }: Notice, { channel }: Notifier, l
   notificationsGivenUp.inc({ channel });
   log.error(
     { channel, to: to.kind, about, what, title, at: new Date(at).toISOString() },
-    'notice given up: it could not be sent in time',
+    'notice dropped: it could not be sent in time',
   );
 }
 
@@ -68,7 +67,7 @@ async function attempt(notice: Notice, notifier: Notifier, log: Log): Promise<vo
     if (!isRefused) throw error;
     log.error(
       { err: error, channel, about: notice.about, what: notice.what, title: notice.title },
-      'notice refused: it is not tried again',
+      'notice refused by the channel; it is not retried',
     );
   } finally {
     stop();
@@ -78,14 +77,14 @@ async function attempt(notice: Notice, notifier: Notifier, log: Log): Promise<vo
 type Rest = (act: () => Promise<void>) => Promise<void>;
 
 /**
- * A channel that asked to be left alone is: what comes meanwhile is put off without a call. Push services are
- * many, so one of them speaks for itself only.
+ * While a channel is rate limited, its notices are postponed without a call. Drivers have no common limit,
+ * because each push service has its own.
  */
 function createRest(clock: Clock): Rest {
   let until = 0;
   return async (act) => {
     const leftMs = until - clock();
-    if (leftMs > 0) throw new NotBefore('the channel asked to be left alone', leftMs);
+    if (leftMs > 0) throw new NotBefore('the channel is rate limited', leftMs);
     try {
       await act();
     } catch (error) {

@@ -7,7 +7,7 @@ import { type ParcelSize } from '../domain/driver/vehicles';
 import { type Zone, zoneOf } from '../domain/zones/zones';
 import { type NotifyRelay, type NewId } from './ports';
 
-/** One end of the way. */
+/** One stop of an order. */
 export type OrderStop = {
   address: string;
   point: Point;
@@ -16,10 +16,10 @@ export type OrderStop = {
   notes: string | null;
 };
 
-/** What a shop asks for. Instants in epoch ms, money in cents. */
+/** An order of a merchant. Instants are epoch ms, amounts are cents. */
 export type Order = {
   merchantId: string;
-  /** The merchant's own key: the same key is the same delivery. */
+  /** The merchant's idempotency key: the same key is the same delivery. */
   sellerOrderId: string;
   cityId: string;
   pickup: OrderStop;
@@ -37,7 +37,7 @@ export type Order = {
   by: Actor;
 };
 
-/** `again`: this order was taken before, with the same body. */
+/** `again`: a repeat of an accepted order with the same body. */
 export type Taken =
   | { taken: 'new' | 'again'; deliveryId: string }
   | {
@@ -47,14 +47,14 @@ export type Taken =
 
 export type OrderCity = { currency: string; zones: readonly Zone[] };
 
-/** What must be known before an order is taken; null where there is no such row. */
+/** The rows needed to accept an order; null for a missing row. */
 export type OrderContext = {
   known: { deliveryId: string; requestHash: string } | null;
   city: OrderCity | null;
   merchantExists: boolean;
 };
 
-/** A delivery as it begins. */
+/** A new delivery. */
 export type NewDelivery = Omit<Order, 'readyAt' | 'payCents' | 'currency' | 'by'> & {
   deliveryId: string;
   requestHash: string;
@@ -68,15 +68,16 @@ export type NewDelivery = Omit<Order, 'readyAt' | 'payCents' | 'currency' | 'by'
   createdAt: number;
 };
 
-/** Where orders are kept. */
+/** The store of orders. */
 export interface OrderStore {
   /**
-   * At one moment: what the merchant's key stands for already, the city with its zones, and whether there is
-   * such a merchant.
+   * In one snapshot: the order already stored under the merchant's key, the city with its zones, and whether
+   * the merchant exists.
    */
   context(order: Pick<Order, 'merchantId' | 'sellerOrderId' | 'cityId'>): Promise<OrderContext>;
   /**
-   * Writes delivery, stops, audit entry and messages at once, or nothing where the merchant's key is taken.
+   * Writes delivery, stops, audit entry and messages in one transaction, or nothing if the merchant's key is
+   * taken.
    * @returns whether it wrote
    */
   insert(delivery: NewDelivery, entry: Entry, messages: readonly Message[]): Promise<boolean>;
@@ -87,14 +88,15 @@ export type OrderDeps = {
   newId: NewId;
   searchLeadMs: number;
   travel: TravelModel;
-  /** Called after a commit: the outbox has news. */
+  /** Called after a commit that wrote to the outbox. */
   notifyRelay: NotifyRelay;
 };
 
 export type Orders = {
   /**
-   * Takes an order: the row is the promise, so this works while Temporal is away. `requestHash` tells a retry
-   * from another order under the same key (docs/behaviour.md#deliveries). `now` in epoch ms.
+   * Accepts an order. The row is the commitment, so this works while Temporal is down. `requestHash`
+   * distinguishes a retry from another order with the same key (docs/behaviour.md#deliveries). `now` is epoch
+   * ms.
    */
   takeOrder(order: Order, requestHash: string, correlationId: string, now: number): Promise<Taken>;
 };
@@ -131,10 +133,10 @@ function takenBefore(
   };
 }
 
-/** Of two first tries at once one writes; the other finds what that one wrote. */
+/** Of two concurrent first attempts one writes, and the other reads what it wrote. */
 async function takenMeanwhile({ store }: OrderDeps, order: Order, requestHash: string): Promise<Taken> {
   const { known } = await store.context(order);
-  if (!known) throw new Error('an order was refused by its key, yet there is none under that key');
+  if (!known) throw new Error('an order conflicted on its key, but no order with that key exists');
   return takenBefore(known, order, requestHash);
 }
 

@@ -1,5 +1,5 @@
 /**
- * What services and activities need from outside. The two `main.ts` and the tests give them; nothing here knows
+ * The ports of services and activities. The two `main.ts` and the tests provide them. No port depends on
  * Prisma, Redis or Temporal.
  */
 import type { Availability } from '../domain/driver/availability';
@@ -16,41 +16,38 @@ export type Clock = () => number;
 export type NewId = () => string;
 
 /**
- * Tells the relay of this process what was committed just now: these messages; where none are named, any.
- * Returns at once.
+ * Notifies the relay of this process after a commit. Without messages it notifies all lanes except those of
+ * notices. Returns at once.
  */
 export type NotifyRelay = (messages?: readonly Message[]) => void;
 
-/** Where a process says what it did and what went wrong. A logger of pino is one. */
+/** The log of a process, such as a pino logger. */
 export type Log = Record<'info' | 'warn' | 'error', (fields: object, text: string) => void>;
 
-/** One check for each thing that a process cannot work without; it rejects while that is away. */
+/** One check per required dependency. A check rejects while its dependency is down. */
 export type DependencyChecks = Readonly<Record<string, () => Promise<unknown>>>;
 
-/** A statement written by hand, with its parameters. */
+/** A hand-written SQL statement with its parameters. */
 export type Statement = { readonly text: string; readonly values: readonly unknown[] };
 
-/**
- * Reads rows by a statement written by hand. Instants come as Date; numbers of eight bytes as bigint or as
- * text.
- */
+/** Reads rows with a hand-written statement. Instants are Dates. Eight-byte numbers are bigint or text. */
 export type Read = <R extends Record<string, unknown>>(statement: Statement) => Promise<R[]>;
 
 /**
- * A driver near a place, by the live map. `fixAt` is when we last heard of them (epoch ms, our clock). The
- * map may be stale: the hold reads PostgreSQL again.
+ * A driver near a point, from the live map. `fixAt` is the last contact (epoch ms, server clock). The map may
+ * be stale, so the hold rereads PostgreSQL.
  */
 export type NearDriver = { driverId: string; point: Point; distanceMeters: number; fixAt: number };
 
 /**
- * A known place: `at` by the device's clock, which orders places; `receivedAt` by ours, which says whether
- * they are fresh.
+ * A known position. `at` is device time and orders positions. `receivedAt` is server time and decides
+ * freshness.
  */
 export type KnownPosition = { point: Point; at: number; receivedAt: number };
 
 /**
- * What the map must know of a driver. An entry with a lower version than the one kept is dropped. `lastFix`
- * is PostgreSQL's thinned memory, for a map that lost its own.
+ * The map entry of a driver. The map drops an entry with a lower version than its own. `lastFix` is the
+ * thinned position of PostgreSQL, for a map that lost its own.
  */
 export type MapEntry = {
   driverId: string;
@@ -61,7 +58,7 @@ export type MapEntry = {
   lastFix: KnownPosition | null;
 };
 
-/** One place of one driver, by the device's clock. */
+/** One position of one driver. `at` is device time. */
 export type Position = {
   point: Point;
   at: number;
@@ -70,7 +67,7 @@ export type Position = {
   headingDegrees: number | null;
 };
 
-/** All that the map says of one driver; `entry` null = it does not know them. */
+/** The map's view of one driver. `entry` is null for an unknown driver. */
 export type MapView = {
   driverId: string;
   entry: MapEntry | null;
@@ -84,9 +81,9 @@ export type MapView = {
 export type MapPart = { kind: 'all' } | { kind: 'city' | 'busy'; cityId: string };
 
 /**
- * The live map of drivers: `drivers:geo` and its shards by city hold the AVAILABLE drivers with a fresh place
- * and no others; BUSY ones with room stand apart. Fresh = heard of within the setting, by our clock.
- * test/support/driverMapConformance.ts says what every adapter must do.
+ * The live map of drivers. `drivers:geo` and its city shards contain exactly the AVAILABLE drivers with a
+ * fresh position. BUSY drivers with capacity are in separate sets. A position is fresh if received within the
+ * configured time, by server clock. test/support/driverMapConformance.ts tests every adapter.
  */
 export interface DriverMap {
   /** AVAILABLE drivers of a city within a radius, nearest first, fresh at `now`. */
@@ -98,102 +95,108 @@ export interface DriverMap {
     now: number;
   }): Promise<NearDriver[]>;
   /**
-   * Makes the map say what PostgreSQL says.
+   * Writes the PostgreSQL state of a driver to the map.
    * @returns whether the driver is new on the map of the AVAILABLE
    */
   sync(entry: MapEntry, now: number): Promise<{ cameOn: boolean }>;
   /**
-   * Keeps all fixes (at least one) as history; only one that is not older than the live place moves it. A
-   * device's clock over a minute ahead is taken for ours.
-   * @returns `unknown` where the map does not know the driver: nothing was kept, the caller syncs from
-   *   PostgreSQL and comes again
-   * @throws RangeError for a place outside the bounds of `Point`; nothing was kept
+   * Stores all fixes (at least one) as history. Only a fix that is not older than the live position moves it.
+   * A device clock over a minute ahead is replaced by server time.
+   * @returns `unknown` if the map does not know the driver: nothing was stored, and the caller syncs from
+   *   PostgreSQL and retries
+   * @throws RangeError for a point outside the bounds of `Point`; nothing was stored
    */
   recordPositions(
     driverId: string,
     fixes: readonly Position[],
     receivedAt: number,
   ): Promise<'unknown' | { cameOn: boolean }>;
-  /** What the map says of these drivers, in their order. */
-  look(driverIds: readonly string[]): Promise<MapView[]>;
+  /** The map's views of these drivers, in the order given. */
+  readViews(driverIds: readonly string[]): Promise<MapView[]>;
   /**
-   * A page of the drivers in one part. A driver may come twice; one who is there all the while comes at least
-   * once.
-   * @param cursor '0' to begin
+   * A page of the drivers in one part. A driver may be listed twice. A driver who stays in the part is listed
+   * at least once.
+   * @param cursor '0' to start
    * @returns next `null` at the end
    */
   members(part: MapPart, cursor: string): Promise<{ driverIds: string[]; next: string | null }>;
-  /** Takes drivers out of one part where they have no business. */
+  /** Removes drivers from one part. */
   drop(part: MapPart, driverIds: readonly string[]): Promise<void>;
-  /** Takes all who are not fresh at `now` off the map; they stay known. @returns how many */
+  /**
+   * Removes all drivers who are not fresh at `now` from the map and keeps their entries.
+   * @returns how many
+   */
   takeSilentOff(now: number): Promise<number>;
-  /** Says that this service hears its drivers; to be repeated every few seconds while the API runs. */
+  /** Records that position ingest is up. The API repeats it every few seconds. */
   reportIngestUp(now: number): Promise<void>;
   /**
-   * Since when (epoch ms) drivers could be heard without a gap; `now` where nobody listens: nobody is silent
-   * while ingest is down.
+   * Start of uninterrupted ingest (epoch ms). It is `now` while ingest is down, so that no driver counts as
+   * silent.
    */
   ingestUpSince(now: number): Promise<number>;
 }
 
-/** What the realtime gateway reads and writes. */
+/** The reads and writes of the realtime gateway. */
 export interface DriverStates {
-  /** What a driver's app is told on connecting. @returns null where there is no such driver */
+  /** The state that a driver's app gets when it connects. @returns null for an unknown driver */
   read(driverId: string): Promise<DriverState | null>;
   /**
-   * Notes that the driver's app showed the offer; only the driver's own, only the first time.
-   * @returns whether it was noted
+   * Records that the driver's app showed the offer. It records only the driver's own offer, once.
+   * @returns whether it was recorded
    */
   offerSeen(offerId: string, driverId: string): Promise<boolean>;
 }
 
 /**
- * Sends realtime events to rooms, from any process. A client that is away misses them: it is told its state
- * on coming back.
+ * Sends realtime events to rooms, from any process. A disconnected client misses them and gets its state on
+ * reconnect.
  */
 export interface Emitter {
-  /** @throws where it could not be sent: to be tried again */
+  /** @throws if it could not be sent; the caller retries */
   emit(event: Emit): Promise<void>;
 }
 
 /**
- * Tells one addressee who looks at no screen of ours (docs/behaviour.md#escalation): a chat, a pager, a
- * driver's closed app. A notice may come twice.
+ * Notifies one addressee outside our own screens (docs/behaviour.md#escalation): a chat, a pager, a driver's
+ * closed app. A notice may be sent twice.
  */
 export interface Notifier {
-  /** The name of the channel in metrics and log. */
+  /** The channel's name in metrics and logs. */
   readonly channel: 'slack' | 'pagerduty' | 'web_push' | 'log';
   /**
-   * @returns not_needed: there is nobody to tell, or nothing to tell any more
-   * @throws NoticeRefused where it will never be taken; NotBefore where the receiver wants to be left alone
-   *   for so long; any other error: to be tried again
+   * @returns not_needed: there is no recipient, or the notice is obsolete
+   * @throws NoticeRefused if a retry cannot succeed; NotBefore if the receiver is rate limited; on any other
+   *   error the caller retries
    */
   notify(notice: Notice): Promise<NoticeOutcome>;
 }
 
 export type NoticeOutcome = 'sent' | 'not_needed';
 
-/** Where notices go. What is not set goes to the log, but for drivers. */
+/** The channels of notices. Unset channels use the log, except for drivers. */
 export type NoticeSettings = {
   slackUrl: string | null;
   pagerDuty: { url: string; routingKey: string | null };
   /** Null: web push is off. */
   webPush: VapidKeys | null;
-  /** Push services on this machine are taken, also without TLS: for tests and demo. */
+  /** Allows push services on this machine, also without TLS, for tests and demo. */
   allowLocalPush: boolean;
-  /** Before the path of a link, without a slash at its end. Null: links are shown as paths. */
+  /** The prefix of links, without a trailing slash. Null: links are paths. */
   publicUrl: string | null;
   /**
-   * A notice that could not be sent for so long is given up; a `resolved` for support or pager after a day at
-   * the earliest.
+   * The age at which an unsent notice is dropped. A `resolved` for support or pager is kept for at least a
+   * day.
    */
   maxAgeMs: number;
 };
 
-/** Who we are to push services (RFC 8292): keys of P-256 in base64url, and a mailto: or https: address. */
+/**
+ * The service's identity for push services (RFC 8292): P-256 keys in base64url, and a mailto: or https:
+ * address.
+ */
 export type VapidKeys = { publicKey: string; privateKey: string; subject: string };
 
-/** Which features hold, for a delivery or a driver (docs/behaviour.md#features). */
+/** The effective features of a delivery or a driver (docs/behaviour.md#features). */
 export interface Features {
   isOn(
     feature: 'driver_offers' | 'availability_states' | 'escalation' | 'auto_reassignment',
@@ -201,12 +204,12 @@ export interface Features {
   ): boolean;
 }
 
-/** Tells Temporal what happened. Every call may be repeated. */
+/** Starts and signals workflows. Every call may be repeated. */
 export interface Dispatcher {
   startDelivery(deliveryId: string, correlationId: string): Promise<void>;
   signalDriverLeft(
     deliveryId: string,
-    news: {
+    payload: {
       driverId: string;
       offerId: string | null;
       assignmentId: string | null;
@@ -216,7 +219,7 @@ export interface Dispatcher {
   ): Promise<void>;
   signalDriverRescued(
     deliveryId: string,
-    news: {
+    payload: {
       driverId: string;
       offerId: string | null;
       assignmentId: string | null;
@@ -225,10 +228,13 @@ export interface Dispatcher {
       correlationId: string;
     },
   ): Promise<void>;
-  signalOfferWithdrawn(deliveryId: string, news: { offerId: string; correlationId: string }): Promise<void>;
+  signalOfferWithdrawn(
+    deliveryId: string,
+    payload: { offerId: string; correlationId: string },
+  ): Promise<void>;
   wake(
     deliveryId: string,
-    news: { driverId: string; passed: string[]; correlationId: string },
+    payload: { driverId: string; passed: string[]; correlationId: string },
   ): Promise<void>;
   endAvailabilityLater(timer: {
     driverId: string;

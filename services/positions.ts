@@ -10,22 +10,22 @@ export type PositionsDeps = {
   db: Database;
   map: DriverMap;
   clock: Clock;
-  /** Called after a commit: the outbox has news. */
+  /** Called after a commit that wrote to the outbox. */
   notifyRelay: NotifyRelay;
 };
 
 export type Positions = {
   /**
-   * Takes in one ping, single or batch, in any order (docs/behaviour.md#positions).
-   * @throws RangeError for a place or instant out of bounds; Redis away: its error
+   * Records one ping with one or more positions, in any order (docs/behaviour.md#positions).
+   * @throws RangeError for a point or instant out of bounds; Redis errors while it is down
    */
   record(driverId: string, fixes: readonly Position[]): Promise<'recorded' | 'notFound'>;
 };
 
 /**
- * A ping goes to Redis only. PostgreSQL is asked where Redis does not know the driver, and written to where a
- * driver comes on the map: then the delivery that waits for one is woken by the outbox, since a ping must not
- * wait for Temporal, and that wake must not be lost with this process.
+ * A ping goes to Redis only. PostgreSQL is read if Redis does not know the driver. It is written if the
+ * driver is new on the map: the outbox then wakes a waiting delivery, because a ping must not wait for
+ * Temporal and the wake must survive this process.
  */
 export function createPositions(deps: PositionsDeps): Positions {
   return {
@@ -42,7 +42,7 @@ export function createPositions(deps: PositionsDeps): Positions {
   };
 }
 
-/** A driver is not known after Redis was flushed, which may happen between any two of our calls. */
+/** Retries for a driver unknown after a Redis flush, which may happen between any two calls. */
 const TRIES = 3;
 
 async function recordAfterSync(
@@ -59,10 +59,10 @@ async function recordAfterSync(
     const recorded = await deps.map.recordPositions(driverId, fixes, receivedAt);
     if (recorded !== 'unknown') return { cameOn: recorded.cameOn || cameOnBySync };
   }
-  throw new Error(`the map forgot driver ${driverId} ${TRIES} times`);
+  throw new Error(`the live map lost driver ${driverId} ${TRIES} times`);
 }
 
-/** A driver who came on the map may be what a delivery waits for. */
+/** A delivery may be waiting for a driver who is new on the map. */
 async function wakeFor({ db, notifyRelay }: PositionsDeps, driverId: string): Promise<void> {
   const messages: Message[] = [{ kind: 'driverFree', driverId, passed: [] }];
   await enqueue(db, driverId, newCorrelationId(), messages);

@@ -2,35 +2,35 @@ import { type Actor } from '../domain/delivery/status';
 import { type Entry } from '../domain/delivery/deliveryState';
 import { type VehicleKind } from '../domain/driver/vehicles';
 
-/** A driver as ops register them. */
+/** A driver as registered by ops. */
 export type NewDriver = {
   driverId: string;
   cityId: string;
   name: string;
   phone: string | null;
   vehicleKind: VehicleKind;
-  /** What the driver's app understands; null or 1 = v1. */
+  /** The offer version of the driver's app; null or 1 = v1. */
   offerVersion: number | null;
-  /** Jobs that they may have at once. */
+  /** The most concurrent jobs. */
   capacity: number;
 };
 
-/** Where drivers are kept. */
+/** The store of drivers. */
 export interface DriverRegistry {
   cityExists(cityId: string): Promise<boolean>;
   /**
-   * Writes driver, vehicle and audit entry at once, or nothing where the id is taken.
+   * Writes driver, vehicle and audit entry in one transaction, or nothing if the id is taken.
    * @returns whether it wrote
    */
   insert(driver: NewDriver, entry: Entry, at: number, correlationId: string): Promise<boolean>;
-  /** Whether there is a driver who was registered with just these words. */
+  /** Whether a driver with exactly these fields is registered. */
   has(driver: NewDriver): Promise<boolean>;
 }
 
 export type Registration = {
   /**
-   * Registers a driver, OFFLINE. The same driver again is `again`, so that a retry does no harm; another
-   * under the same id is refused. `now` in epoch ms.
+   * Registers a driver as OFFLINE. A repeat returns `again`, so that a retry is safe. Another driver with the
+   * same id is refused. `now` is epoch ms.
    */
   register(
     driver: NewDriver,
@@ -50,7 +50,7 @@ export function createRegistration(registry: DriverRegistry): Registration {
   };
 }
 
-/** Without name and number: the trail is kept longer than a person may want to be known. */
+/** Without name and phone number, because the audit trail outlives personal data. */
 function entryOf({ driverId, vehicleKind, offerVersion, capacity }: NewDriver, actor: Actor): Entry {
   const detail = { vehicleKind, offerVersion, capacity };
   return {

@@ -16,7 +16,7 @@ import {
   type RescueResult,
   writeRescue,
 } from '../adapters/postgres/rescueRows';
-import { newsOf } from './availability';
+import { availabilityMessages } from './availability';
 import { type Clock, type Features, type NewId } from './ports';
 
 export type { RescueJob, RescueResult };
@@ -27,25 +27,22 @@ export type RescueDeps = {
   clock: Clock;
   newId: NewId;
   limits: AvailabilityLimits;
-  /** Called after a commit: the outbox has news. */
+  /** Called after a commit that wrote to the outbox. */
   notifyRelay: () => void;
 };
 
-/** Who rescues, and why. `key`: a repeat under it is the same rescue. */
+/** Who rescues, and why. A repeat with the same `key` is the same rescue. */
 export type RescueAsked = { key: string; by: Actor; why: string; correlationId: string };
 
-/** One action of ops that frees every job of a driver (docs/behaviour.md#reassignment, ADR 14). */
+/** One action of ops that releases every job of a driver (docs/behaviour.md#reassignment, ADR 14). */
 export type RescueService = {
   /**
-   * Takes the driver off duty and writes down what they had in hand; every delivery is told by the outbox, so
-   * that it happens even if nobody asks any more.
-   * @returns null where there is no such driver
+   * Takes the driver off duty and records their jobs. The outbox signals every delivery, even if the caller
+   * is gone.
+   * @returns null for an unknown driver
    */
   begin(driverId: string, asked: RescueAsked): Promise<Rescue | null>;
-  /**
-   * Keeps the first answer of each delivery, which every repeat then gets.
-   * @returns the jobs as they stand
-   */
+  /** Stores the first answer of each delivery, which every repeat returns. @returns the current jobs */
   keepResults(rescueId: string, results: ReadonlyMap<string, RescueResult>): Promise<RescueJob[]>;
 };
 
@@ -65,9 +62,7 @@ export function createRescue(deps: RescueDeps): RescueService {
   };
 }
 
-/**
- * While the driver's row is locked nothing is given to them, and no second rescue begins under the same key.
- */
+/** The lock on the driver's row prevents new work and a second rescue with the same key. */
 async function beginOnce(
   tx: Tx,
   deps: RescueDeps,
@@ -104,7 +99,7 @@ function jobsOf({ offers, assignments }: DriverWork): RescueJob[] {
   ];
 }
 
-/** The entry in the driver's chain. @returns the driver with the new head of it */
+/** Writes the entry in the driver's chain. @returns the driver with the new chain head */
 async function writeRescued(
   tx: Tx,
   { facts, auditHash }: ReadDriver,
@@ -144,8 +139,8 @@ async function writeRescued(
 }
 
 /**
- * OFFLINE at once, or when the goods in hand are off it. What else the change would tell the deliveries is
- * left out: they hear of the rescue.
+ * Sets the driver OFFLINE, at once or once they no longer carry goods. The change sends no message to the
+ * deliveries, because they get the rescue.
  */
 async function endDuty(
   tx: Tx,
@@ -157,26 +152,27 @@ async function endDuty(
 ): Promise<Message[]> {
   const { cityId, driverId } = driver.facts;
   const pickedUp = assignments.filter(({ isPickedUp }) => isPickedUp).length;
-  const wish = {
+  const request = {
     kind: 'set',
     availability: 'OFFLINE',
     carrying: carryingOf(assignments.length - pickedUp, pickedUp),
   } as const;
   const decision = decideAvailability(
     driver.facts,
-    wish,
+    request,
     limits,
     { availabilityStates: features.isOn('availability_states', { cityId, key: driverId }) },
     at,
   );
   switch (decision.kind) {
     case 'refused':
-      throw new Error(`driver ${driverId} could not be taken off duty: ${decision.detail}`); // going OFFLINE is never refused
+      // A change to OFFLINE is never refused.
+      throw new Error(`driver ${driverId} could not be taken off duty: ${decision.detail}`);
     case 'unchanged':
       return [];
     case 'changed': {
       await writeAvailability(tx, driver, decision, { by, at, correlationId });
-      return newsOf(decision, at);
+      return availabilityMessages(decision, at);
     }
   }
 }

@@ -16,26 +16,24 @@ import { type Clock } from './ports';
 export type SupportCasesDeps = {
   db: Database;
   clock: Clock;
-  /** Called after a commit: the outbox has news. */
+  /** Called after a commit that wrote to the outbox. */
   notifyRelay: () => void;
 };
 
-/** A refusal is a value; `changed` false = it was so already, and nothing was written. */
+/** A refusal is a value. `changed` is false if nothing had to be written. */
 export type CaseAnswer =
   | { outcome: 'notFound' }
   | { outcome: 'refused'; code: 'CASE_RESOLVED' | 'CASE_NEEDS_DECISION'; detail: string }
   | { outcome: 'done'; changed: boolean };
 
 /**
- * What is done with the cases of the support queue beside their deliveries' own events
- * (docs/behaviour.md#escalation). Each is one transaction; a repeat changes nothing.
+ * Operations on support cases outside the events of their deliveries (docs/behaviour.md#escalation). Each is
+ * one transaction. A repeat changes nothing.
  */
 export type SupportCases = {
-  /** Somebody takes the case on; who did so first keeps it. */
+  /** Acknowledges the case. The first person to do so keeps it. */
   acknowledge(caseId: string, by: { by: Actor; correlationId: string }): Promise<CaseAnswer>;
-  /**
-   * The case is over. HEARD_AGAIN leaves a case as it is that is about something else than silence by now.
-   */
+  /** Resolves the case. HEARD_AGAIN does not resolve a case whose reason is no longer silence. */
   resolve(
     caseId: string,
     how: { by: Actor; resolution: HandResolution; note: string | null; correlationId: string },
@@ -45,8 +43,8 @@ export type SupportCases = {
 export function createSupportCases(deps: SupportCasesDeps): SupportCases {
   return {
     acknowledge: (caseId, { by, correlationId }) =>
-      change(deps, caseId, { by, note: null, correlationId }, ({ open, isTakenOn, delivery, now }) =>
-        acknowledgeCase(open, delivery, { by, now, isTakenOn }),
+      change(deps, caseId, { by, note: null, correlationId }, ({ open, wasAcknowledged, delivery, now }) =>
+        acknowledgeCase(open, delivery, { by, now, wasAcknowledged }),
       ),
     resolve: (caseId, { by, resolution, note, correlationId }) =>
       change(deps, caseId, { by, note, correlationId }, ({ open, delivery, now }) =>
@@ -56,8 +54,8 @@ export function createSupportCases(deps: SupportCasesDeps): SupportCases {
 }
 
 type Asked = { by: Actor; note: string | null; correlationId: string };
-/** `open`: null where it is resolved. `isTakenOn`: somebody acknowledged it. */
-type Case = { open: CaseFacts | null; isTakenOn: boolean; delivery: DeliveryFacts; now: number };
+/** `open`: null where it is resolved. `wasAcknowledged`: somebody acknowledged it. */
+type Case = { open: CaseFacts | null; wasAcknowledged: boolean; delivery: DeliveryFacts; now: number };
 type Decide = (found: Case) => CaseDecision;
 
 async function change(
@@ -72,8 +70,8 @@ async function change(
 }
 
 /**
- * Under the lock of the delivery's row, as all that writes its cases: they change with the delivery, and
- * their entries stand in its chain.
+ * Locks the delivery's row, as every writer of its cases does: they change with the delivery, and their
+ * entries are in its chain.
  */
 async function decideAndWrite(
   tx: Tx,
@@ -93,7 +91,7 @@ async function decideAndWrite(
   const now = clock();
   const decision = decide({
     open: open?.caseId === caseId ? open : null,
-    isTakenOn: acknowledgedBy !== null,
+    wasAcknowledged: acknowledgedBy !== null,
     delivery: delivery.facts,
     now,
   });

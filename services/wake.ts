@@ -18,7 +18,7 @@ export type WakeDeps = {
   search: SearchLimits;
   ranking: RankingLimits;
   travel: TravelModel;
-  /** Divides travel times, as TIME_SCALE does with all durations. */
+  /** Divides travel times, as TIME_SCALE divides all durations. */
   timeScale: number;
 };
 
@@ -27,22 +27,22 @@ export type FreeDriver = { driverId: string; passed: readonly string[]; correlat
 export type Wake = {
   /**
    * Handles the message driverFree: wakes the most urgent waiting delivery that this driver may serve.
-   * @returns its id, or null where there is none
+   * @returns its id, or null if there is none
    */
-  driverFree(news: FreeDriver): Promise<string | null>;
+  driverFree(driver: FreeDriver): Promise<string | null>;
 };
 
 /**
- * A free driver is passed on by so many deliveries at most: each refusal wakes the next, never all of them
- * (docs/behaviour.md#offers).
+ * The most deliveries that pass on one free driver. Each one without an offer wakes the next, never all of
+ * them (docs/behaviour.md#offers).
  */
 export const MAX_HOPS = 5;
-/** Waiting deliveries read at once, and how many such pages. */
+/** Page size and the most pages of waiting deliveries. */
 const PAGE = 200;
 const MAX_PAGES = 5;
 /**
- * Deliveries in reach that are asked about one by one: beyond that the driver's next change, or their own
- * next search, finds them.
+ * The most deliveries in reach that are checked one by one. Others are found by the driver's next change or
+ * their own next search.
  */
 const MAX_ASKED = 20;
 
@@ -50,7 +50,7 @@ export function createWake(deps: WakeDeps): Wake {
   return {
     driverFree: async ({ driverId, passed, correlationId }) => {
       if (passed.length >= MAX_HOPS) return null;
-      // The delivery that is woken looks at the map, which may not have heard of this driver's change yet.
+      // The woken delivery reads the map, which may not have this driver's change yet.
       await createLiveMap(deps).syncDriver(driverId);
       const free = await whereFree(deps, driverId);
       const deliveryId = free && (await mostUrgent(deps, free, passed));
@@ -63,17 +63,17 @@ export function createWake(deps: WakeDeps): Wake {
 
 type FreeOnMap = { driverId: string; cityId: string; point: Point; fixAt: number };
 
-/** Only who has room and is on the map can be found by the delivery that is woken. */
+/** The woken delivery can find only drivers with capacity who are on the map. */
 async function whereFree({ map }: WakeDeps, driverId: string): Promise<FreeOnMap | null> {
-  const [view] = await map.look([driverId]);
+  const [view] = await map.readViews([driverId]);
   const { entry, on } = view ?? {};
   if (!entry?.lastFix || !entry.hasRoom || !on?.city) return null;
   return { driverId, cityId: entry.cityId, point: entry.lastFix.point, fixAt: entry.lastFix.receivedAt };
 }
 
 /**
- * Highest escalation first, then the longest search; the first that this driver reaches and is not excluded
- * from.
+ * The first delivery in reach that does not exclude this driver: highest escalation first, then longest
+ * search.
  */
 async function mostUrgent(
   deps: WakeDeps,
@@ -102,7 +102,7 @@ function isInReach(
   return distanceMeters(point, pickup) <= searchRadiusMeters(round, level, search);
 }
 
-/** By the rule that the search itself will use. */
+/** By the same rule as the search. */
 async function mayServe(
   deps: WakeDeps,
   free: FreeOnMap,

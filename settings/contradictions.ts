@@ -33,7 +33,7 @@ function tokenSources(env: Environment): string[] {
   const { jwksUrl, localKey } = API;
   const set = [jwksUrl, localKey].filter(({ name }) => env[name] !== undefined);
   if (set.length === 1) return [];
-  const wrong = set.length === 0 ? 'are both not set' : 'are both set';
+  const wrong = set.length === 0 ? 'must not both be unset' : 'are both set';
   return [`${jwksUrl.name} and ${localKey.name} ${wrong}; allowed: exactly one of them`];
 }
 

@@ -23,7 +23,7 @@ export type Settings = {
   redis: { url: string };
   log: { level: string };
   timeScale: number;
-  /** How long an offer waits for an answer where its zone sets nothing else. */
+  /** The offer time-out if its zone sets none. */
   offerTtlMs: number;
   searchLeadMs: number;
   /** 0 = unlimited. */
@@ -68,7 +68,7 @@ export type ApiSettings = Settings & {
     answerTimeoutMs: number;
   };
   auth: AuthSettings;
-  /** The page of API docs hands out tokens of demo people; never where `auth` has an issuer's keys. */
+  /** The API docs page offers tokens of demo people. Never set together with an issuer's keys in `auth`. */
   demoSignIn: boolean;
   rateLimits: RateLimits;
 };
@@ -99,7 +99,7 @@ export class SettingsError extends Error {
   }
 }
 
-/** What a start that failed says: wrong settings speak for themselves, anything else needs its stack. */
+/** The error text of a failed start: the message of a settings error, the stack of any other. */
 export function startFailure(error: unknown): string {
   if (error instanceof SettingsError) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -339,5 +339,5 @@ function keysPart(read: Read): AuthSettings['keys'] {
   const [url, key] = [read(API.jwksUrl), read(API.localKey)];
   if (url !== null) return { kind: 'jwks', url };
   if (key !== null) return { kind: 'local', key };
-  throw new SettingsError([`${API.jwksUrl.name} and ${API.localKey.name} are both not set`]);
+  throw new SettingsError([`${API.jwksUrl.name} and ${API.localKey.name} must not both be unset`]);
 }

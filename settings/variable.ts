@@ -7,11 +7,11 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** One environment variable: its schema, and its description for messages and docs/settings.md. */
 export type Variable<T> = {
   name: string;
-  /** Parses the raw text, or undefined where it is unset. Its issues never contain the value of a secret. */
+  /** Parses the raw text; undefined if unset. Its issues never contain the value of a secret. */
   schema: z.ZodType<T, string | undefined>;
   /** The allowed values, in words. */
   allowed: string;
-  /** The value where it is unset; null = none. */
+  /** The default value; null = none. */
   fallback: string | null;
   meaning: string;
 };
@@ -20,7 +20,7 @@ type Words = Pick<Variable<unknown>, 'name' | 'allowed' | 'fallback' | 'meaning'
 type Reading<T> = { value: T } | { wrong: string };
 type Bounds = { min: number; max: number };
 
-/** Where it is unset, parses the fallback, or returns `unset` where there is no fallback. */
+/** If unset, parses the fallback, or returns `unset` without a fallback. */
 function variable<T>(words: Words, read: (text: string) => Reading<T>, unset: Reading<T>): Variable<T> {
   const schema = z
     .string()
@@ -138,7 +138,7 @@ export function secretUrl(name: string, protocols: readonly string[], meaning: s
   return variable<string>(
     { name, allowed: urlWords(protocols), fallback: null, meaning },
     (text) =>
-      isUrl(text, protocols) ? { value: text } : { wrong: 'is not such an address (its value is not shown)' },
+      isUrl(text, protocols) ? { value: text } : { wrong: 'is not a valid URL (its value is not shown)' },
     MISSING,
   );
 }
@@ -150,8 +150,7 @@ export function secretUrl(name: string, protocols: readonly string[], meaning: s
 export function optionalSecretUrl(name: string, meaning: string): Variable<string | null> {
   return variable<string | null>(
     { name, allowed: SAFE_URL_WORDS, fallback: null, meaning },
-    (text) =>
-      isSafeUrl(text) ? { value: text } : { wrong: 'is not such an address (its value is not shown)' },
+    (text) => (isSafeUrl(text) ? { value: text } : { wrong: 'is not a valid URL (its value is not shown)' }),
     NONE,
   );
 }
@@ -236,6 +235,6 @@ function wrongValue(text: string): { wrong: string } {
 }
 
 const wholeWords = ({ min, max }: Bounds): string => `a whole number from ${min} to ${max}`;
-const SAFE_URL_WORDS = 'an address that begins with https://, or http:// on 127.0.0.1 or localhost';
+const SAFE_URL_WORDS = 'a URL that begins with https://, or http:// on 127.0.0.1 or localhost';
 const urlWords = (protocols: readonly string[]): string =>
   `an address that begins with ${protocols.map((each) => `${each}//`).join(' or ')}`;

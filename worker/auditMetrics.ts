@@ -5,7 +5,7 @@ import { readGauge, sharedWhileRunning } from './readGauge';
 
 const verified = new Counter({
   name: 'audit_entries_verified_total',
-  help: 'Audit entries whose hash was computed anew by the daily checks',
+  help: 'Audit entries whose hash the daily checks recomputed',
 });
 
 /** Logs each problem as an error: somebody changed what must not change. */
@@ -33,7 +33,7 @@ export function observeAudit(
   readGauge(
     {
       name: 'audit_check_problems',
-      help: 'Problems found by the last finished audit check; anything but 0 is tampering or a bug',
+      help: 'Problems found by the last finished audit check; any value but 0 is tampering or a bug',
       log,
     },
     async () => (await lastCheck())?.problemCount ?? 0,
@@ -41,7 +41,7 @@ export function observeAudit(
   readGauge(
     {
       name: 'audit_check_last_success_timestamp_seconds',
-      help: 'When the last check of the audit trail that came to its end ended; 0 where none has',
+      help: 'Unix time when the last audit check finished; 0 if none has',
       log,
     },
     async () => ((await lastCheck())?.finishedAt ?? 0) / 1_000,
@@ -49,7 +49,7 @@ export function observeAudit(
   readGauge(
     {
       name: 'audit_lag_seconds',
-      help: 'Age of the oldest state of an open delivery without an audit entry; 0 as both are written together',
+      help: 'Age of the oldest open-delivery state without an audit entry; normally 0, as both are written together',
       log,
     },
     async () => (await read.lagMs()) / 1_000,

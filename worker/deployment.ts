@@ -18,7 +18,7 @@ export function buildIdOf(bundle: string): string {
   return createHash('sha256').update(bundle.replace(SOURCE_MAP, '')).digest('hex').slice(0, HASH_CHARACTERS);
 }
 
-/** The build id of the bundle at `path`. @throws Error where there is none */
+/** The build id of the bundle at `path`. @throws Error if there is none */
 export function readBuildId(path: string = BUNDLE_PATH): string {
   return buildIdOf(readFileSync(path, 'utf8'));
 }

@@ -14,7 +14,7 @@ import { auditLagMs, lastFinishedCheck } from '../adapters/postgres/auditChains'
 import { connectPostgres } from '../adapters/postgres/database';
 import { outboxBacklog } from '../adapters/postgres/outbox';
 import { readLatestHealth } from '../adapters/postgres/zoneHealthRows';
-import { createFeatureNews } from '../adapters/redis/featureNews';
+import { createFeatureChangeChannel } from '../adapters/redis/featureChangeChannel';
 import { PositionArchive } from '../adapters/redis/positionArchive';
 import { composeRelayedServices, startFeatures } from '../services/compose';
 import { readSettings, startFailure } from '../settings';
@@ -36,7 +36,7 @@ const SILENT_SOCKET_MS = 5_000;
 /** Zones are computed every minute; older figures than these are not exposed as current. */
 const ZONES_SHOWN_MS = 180_000;
 
-/** How often lost drivers are looked for. */
+/** How often the lost-driver sweep runs. */
 const LOST_DRIVERS_MS = 15_000;
 
 async function main(): Promise<void> {
@@ -62,7 +62,7 @@ async function main(): Promise<void> {
   const clock = Date.now;
   const features = await startFeatures({
     db,
-    news: createFeatureNews(redis, log),
+    changeChannel: createFeatureChangeChannel(redis, log),
     environment: settings.features,
     clock,
     log,
@@ -165,7 +165,7 @@ async function main(): Promise<void> {
   const archive = new PositionArchive({
     redis,
     db,
-    onError: (error) => log.warn({ err: error }, 'positions were not archived; trying again'),
+    onError: (error) => log.warn({ err: error }, 'positions could not be archived; retrying'),
   });
   observeOutbox(() => outboxBacklog(db), log);
   observeZones(() => readLatestHealth(db, clock() - ZONES_SHOWN_MS), log);
@@ -180,7 +180,7 @@ async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopOnce(worker));
 
   await worker.run(); // ends after a signal to stop, when no task is in progress
-  log.info('stopping: no task is under way');
+  log.info('stopping: no task is in progress');
   await Promise.all([archive.stop(), relay.stop(), features.stop(), health.close()]);
   await Promise.all([db.$disconnect(), redis.quit(), connection.close()]);
   log.info('stopped');

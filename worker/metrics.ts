@@ -11,12 +11,12 @@ const runningWorkflows = new Gauge({
 });
 const repairs = new Counter({
   name: 'open_rows_repairs_total',
-  help: 'Workflows that the sweep had to start, or to tell of their end',
+  help: 'Delivery workflows that the sweep started or signalled',
   labelNames: ['repair'] as const,
 });
 const wrongHolds = new Gauge({
   name: 'driver_holds_wrong',
-  help: 'Drivers whose counters differ from their offers and assignments; anything but 0 is a bug',
+  help: 'Drivers whose counters differ from their offers and assignments; any value but 0 is a bug',
 });
 
 /** Counts what the sweep found, and logs what it had to repair, since something broke it. */
@@ -29,24 +29,24 @@ export function observeOpenRows(report: OpenRowsReport, log: Logger): void {
   repairs.inc({ repair: 'overdue' }, report.overdue);
   repairs.inc({ repair: 'stuck' }, report.stuck);
   if (report.restarted + report.orphaned + report.overdue + report.stuck + report.holdsWrong > 0)
-    log.warn(report, 'the sweep of open deliveries had to repair');
+    log.warn(report, 'the open deliveries sweep made repairs');
 }
 
 const escalationsDue = new Gauge({
   name: 'escalations_due',
-  help: 'Deliveries that must be on some level, at the last check',
+  help: 'Deliveries due for an escalation level, at the last check',
 });
 const escalationMissRatio = new Gauge({
   name: 'escalation_miss_ratio',
-  help: 'Share of those that were not on the level they must be on, at the last check',
+  help: 'Share of due deliveries below their escalation level, at the last check',
 });
 const escalationsMissed = new Counter({
   name: 'escalations_missed_total',
-  help: 'Deliveries that the check found below their level, and made look again',
+  help: 'Deliveries that the check found below their escalation level and re-evaluated',
 });
 const casesUnresolved = new Gauge({
   name: 'escalations_unresolved',
-  help: 'Cases of the support queue that are not resolved, at the last check',
+  help: 'Unresolved cases in the support queue, at the last check',
 });
 
 /** Counts what the escalation check found. A miss is a fault: a timer did not fire. */
@@ -55,7 +55,7 @@ export function observeEscalation(report: EscalationReport, log: Logger): void {
   escalationMissRatio.set(report.due === 0 ? 0 : report.missed / report.due);
   escalationsMissed.inc(report.missed);
   casesUnresolved.set(report.unresolvedCases);
-  if (report.missed > 0) log.warn(report, 'deliveries were below their level of escalation');
+  if (report.missed > 0) log.warn(report, 'deliveries were below their escalation level');
 }
 
 /** Exposes the lag of the outbox, read at each scrape. */
@@ -67,13 +67,13 @@ export function observeOutbox(
   readGauge(
     {
       name: 'outbox_oldest_seconds',
-      help: 'Age of the oldest message not yet sent; 0 where there is none',
+      help: 'Age of the oldest unsent message; 0 if there is none',
       log,
     },
     async () => (await backlog()).oldestMs / 1_000,
   );
   readGauge(
-    { name: 'outbox_unsent', help: 'Messages not yet sent', log },
+    { name: 'outbox_unsent', help: 'Unsent outbox messages', log },
     async () => (await backlog()).unsent,
   );
 }

@@ -72,7 +72,7 @@ const sweepsOf = ({ escalationCheckMs, lostDriversMs }: SweepTimes): readonly Sw
     everyMs: 60 * SECOND_MS,
     says: 'how every zone fares',
   },
-  // At 03:17 UTC, a quiet hour; later that day where no worker was up.
+  // At 03:17 UTC, a quiet hour, or later that day if no worker was up.
   {
     scheduleId: 'audit-sweep',
     workflowType: WORKFLOWS.auditSweep,

@@ -9,7 +9,7 @@ import type { Database } from '../adapters/postgres/database';
 import { createOpenRowsStore } from '../adapters/postgres/openRowsStore';
 import { pruneSent } from '../adapters/postgres/outbox';
 import { prunePositions } from '../adapters/postgres/positionRows';
-import { createNudge, createRunningDeliveries } from '../adapters/temporal/runningDeliveries';
+import { createReevaluate, createRunningDeliveries } from '../adapters/temporal/runningDeliveries';
 import { createUnassignedRows } from '../adapters/postgres/unassignedRows';
 import { pruneHealth } from '../adapters/postgres/zoneHealthRows';
 import { createAuditCheck } from '../activities/sweeps/auditCheck';
@@ -88,7 +88,7 @@ function openRowsSweep({ db, client, dispatcher, clock, log }: SweepsDeps) {
     clock,
     heartbeat: () => heartbeat(),
     start: (deliveryId) => dispatcher.startDelivery(deliveryId, newId()),
-    nudge: createNudge(client, newId),
+    reevaluate: createReevaluate(client, newId),
     onReport: (report) => observeOpenRows(report, log),
   });
 }
@@ -99,7 +99,7 @@ function escalationCheck({ db, dispatcher, features, clock, settings, log }: Swe
     features,
     clock,
     limits: settings.escalation,
-    lookAgain: (deliveryId: string) =>
+    reevaluate: (deliveryId: string) =>
       dispatcher.signalOfferWithdrawn(deliveryId, { offerId: '', correlationId: newId() }),
   };
   escalateAtOnce(features, escalation, log);

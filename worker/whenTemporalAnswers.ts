@@ -11,7 +11,7 @@ const AWAY: readonly number[] = [4, 14];
 /**
  * Retries what a worker needs from Temporal at its start until the cluster answers. A worker that exited
  * instead would be restarted with growing delays, and be missing when the cluster is back.
- * @throws what `ask` throws where the cluster did answer
+ * @throws the error of `ask` if the cluster answered
  */
 export async function whenTemporalAnswers<T>(
   ask: () => Promise<T>,
@@ -23,7 +23,7 @@ export async function whenTemporalAnswers<T>(
       return await ask();
     } catch (error) {
       if (!isAway(error)) throw error;
-      log.warn({ err: error }, 'Temporal does not answer; the worker waits for it');
+      log.warn({ err: error }, 'Temporal is unreachable; the worker waits for it');
       await sleep(againAfterMs);
     }
   }

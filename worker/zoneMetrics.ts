@@ -15,7 +15,7 @@ const NO_ZONE = 'none';
 export function observeZones(read: () => Promise<LatestHealth[]>, log: Warn): void {
   const latest = sharedWhileRunning(() =>
     read().catch((err: unknown): LatestHealth[] => {
-      log.warn({ err }, 'the health of zones could not be read for the metrics');
+      log.warn({ err }, 'zone health could not be read for the metrics');
       return [];
     }),
   );
@@ -69,7 +69,7 @@ function ofZones(
 function ofLevels(latest: () => Promise<LatestHealth[]>): void {
   new Gauge({
     name: 'zone_escalations',
-    help: 'Deliveries searched for now, by zone and the escalation level they have reached',
+    help: 'Deliveries being searched for, by zone and escalation level',
     labelNames: ['city', 'zone', 'level'] as const,
     async collect() {
       const rows = await latest();
@@ -89,7 +89,7 @@ function ofLevels(latest: () => Promise<LatestHealth[]>): void {
 function ofAll(latest: () => Promise<LatestHealth[]>): void {
   new Gauge({
     name: 'driver_offer_acceptance_ratio',
-    help: 'Share of accepted offers among those answered in the last 15 minutes; NaN where none was answered',
+    help: 'Share of accepted offers among those answered in the last 15 minutes; NaN if none was answered',
     async collect() {
       const rates = (await latest()).map(({ figures }) => figures.acceptance15m);
       const sum = (of: 'accepted' | 'answered'): number => rates.reduce((total, rate) => total + rate[of], 0);

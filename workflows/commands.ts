@@ -6,7 +6,7 @@ import type { RejectReason } from '../domain/delivery/offer';
 import type { Actor, ReasonCode, Step } from '../domain/delivery/status';
 import type { LeaveReason } from '../domain/driver/loss';
 
-/** What every payload carries beside its own fields, for the audit trail. */
+/** The fields that every payload carries for the audit trail. */
 export type Traced = { correlationId: string };
 
 /**
@@ -55,7 +55,7 @@ type ResumeSearch = Traced & { by: Actor; why: string };
 
 /**
  * Every command of a delivery: its name, its payload, its update id. A refusal comes back as a value of
- * Answer; the update itself fails only where the delivery is closed. A new command goes to the end, so that
+ * Answer; the update itself fails only if the delivery is closed. A new command goes to the end, so that
  * those that wait before a run has begun keep their order. docs/recipes/add-a-command.md.
  */
 export const COMMANDS = {
@@ -116,7 +116,7 @@ function stepId(
     : `step/${step}/${assignmentId ?? 'none'}/${status}/${by.kind}`;
 }
 
-/** With the goods in hand it is said anew each time: ops may have settled the first case long ago. */
+/** With the goods in hand each report is a new one, because ops may have resolved the first case long ago. */
 function leaveId(
   { assignmentId }: LeaveDelivery,
   { hasGoods, ...request }: CommandRequest & { hasGoods: boolean },

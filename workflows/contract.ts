@@ -26,13 +26,13 @@ export const WORKFLOWS = {
 
 /**
  * `delivery/<merchant>/<sellerOrderId>`: two retries of one shop can never start two deliveries. Parts are
- * escaped, so that no key can look like another's.
+ * escaped, so that no two keys collide.
  */
 export function deliveryWorkflowId(merchantId: string, sellerOrderId: string): string {
   return `delivery/${encodeURIComponent(merchantId)}/${encodeURIComponent(sellerOrderId)}`;
 }
 
-/** The way back. @returns undefined where the id is not one of a delivery */
+/** The reverse. @returns undefined if the id is not a delivery's */
 export function orderOfWorkflowId(
   workflowId: string,
 ): { merchantId: string; sellerOrderId: string } | undefined {
@@ -53,7 +53,7 @@ export type DriverLeft = Traced & {
   why: string;
 };
 export const driverLeft = defineSignal<[DriverLeft]>('driverLeft');
-/** Ops freed the driver: the same as the update, for when nobody waits for the answer any more. */
+/** Ops rescued the driver: like the update, for a caller who no longer waits for the answer. */
 export const driverRescued = defineSignal<[RescueDelivery]>('driverRescued');
 export type OfferWithdrawn = Traced & { offerId: string };
 export const offerWithdrawn = defineSignal<[OfferWithdrawn]>('offerWithdrawn');
@@ -72,7 +72,7 @@ export type TimedAvailabilityInput = Traced & { driverId: string; state: Availab
 /** Failure type of an update that comes after the end: the caller answers from the row. */
 export const CLOSED = 'CLOSED';
 /**
- * Error type of an event that no repeat would make possible: it is refused, and the delivery goes on without
+ * Error type of an event that no retry can make possible: it is refused, and the delivery continues without
  * it.
  */
 export const IMPOSSIBLE = 'ImpossibleEvent';

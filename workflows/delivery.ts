@@ -40,8 +40,7 @@ const database = proxyLocalActivities<DeliveryActivities>({
 });
 
 /**
- * A deadline whose event turned out to be impossible is tried again after so long: somebody may have mended
- * the rows, or the code.
+ * The delay before an impossible deadline event is retried: somebody may have repaired the rows, or the code.
  */
 const MENDING_MS = 60_000;
 
@@ -110,16 +109,16 @@ export async function runDelivery(
     }
     // The row first, whatever waits: which of both comes first must not depend on how a killed worker's tasks
     // are cut when they are replayed.
-    const news = snapshot === UNREAD ? undefined : inbox.shift();
-    const next = news ?? ofDeadline(due, correlationId);
-    const result = await tellOrRefuse(deliveryId, next);
+    const received = snapshot === UNREAD ? undefined : inbox.shift();
+    const next = received ?? ofDeadline(due, correlationId);
+    const result = await handleOrRefuse(deliveryId, next);
     if (result) {
       showChange(snapshot, result.known);
       snapshot = result.known;
       const words = waitingFor(snapshot);
       if (words !== shownWords) setCurrentDetails((shownWords = words));
       next.answered?.resolve(result.answer);
-    } else if (!news) {
+    } else if (!received) {
       notDueBefore = Date.now() + MENDING_MS;
       if (snapshot === UNREAD) snapshot = { ...UNREAD }; // it was tried: what waits in the inbox has its turn
     }
@@ -138,13 +137,13 @@ function postponed(due: Deadline | undefined, notBefore: number): Deadline | und
 }
 
 async function somethingHappens(inbox: readonly Waiting[], due: Deadline | undefined): Promise<void> {
-  const hasNews = () => inbox.length > 0;
-  if (due) await condition(hasNews, due.at - Date.now(), { summary: due.why });
-  else await condition(hasNews);
+  const hasEvent = () => inbox.length > 0;
+  if (due) await condition(hasEvent, due.at - Date.now(), { summary: due.why });
+  else await condition(hasEvent);
 }
 
 function ofDeadline(due: Deadline | undefined, correlationId: string): Waiting {
-  if (!due) throw new Error('neither news nor a deadline woke the delivery');
+  if (!due) throw new Error('the delivery woke without an event or a deadline');
   const event: IncomingEvent =
     due.event.kind === 'lookForDriver' ? { kind: 'lookForDriver', freed: null } : due.event;
   return { event, correlationId };
@@ -152,10 +151,10 @@ function ofDeadline(due: Deadline | undefined, correlationId: string): Waiting {
 
 /**
  * One transaction for one event.
- * @returns undefined where no repeat would make it possible: whoever asked is told so, and what else is in
- *   the inbox goes on
+ * @returns undefined if no retry can succeed: the caller gets the error, and the rest of the inbox is
+ *   processed
  */
-async function tellOrRefuse(
+async function handleOrRefuse(
   deliveryId: string,
   { event, correlationId, answered }: Waiting,
 ): Promise<EventResult | undefined> {
@@ -163,7 +162,7 @@ async function tellOrRefuse(
     return await database[event.kind]({ deliveryId, correlationId, at: Date.now(), event });
   } catch (error) {
     if (!isImpossible(error)) throw error;
-    log.error(`${event.kind} is impossible and was left out`, { deliveryId, correlationId, error });
+    log.error(`${event.kind} is impossible and was skipped`, { deliveryId, correlationId, error });
     answered?.reject(error);
     return undefined;
   }
@@ -175,7 +174,7 @@ function isImpossible(error: unknown): boolean {
 }
 
 /**
- * Search attributes change with the states that ops look for; the two arrivals stay in the record, to save an
+ * Search attributes change with the states that ops search for. The two arrivals are left out, to save an
  * event each.
  */
 function showChange(before: DeliverySnapshot, after: DeliverySnapshot): void {
@@ -209,18 +208,18 @@ function isTimeToContinue(inbox: readonly Waiting[], snapshot: DeliverySnapshot)
 }
 
 /**
- * Where workers are versioned, on the current build: a run begins from its row, so it need not be one that
- * can replay this one (ADR 21).
+ * With versioned workers the new run uses the current build. It starts from the row, so that build need not
+ * replay this run (ADR 21).
  */
 async function goOnAsNew(input: DeliveryInput): Promise<void> {
   await condition(allHandlersFinished);
   await makeContinueAsNewFunc<typeof delivery>({ initialVersioningBehavior: 'AUTO_UPGRADE' })(input);
 }
 
-/** Who asked while the last event was under way is answered from the row, as they would be after the end. */
+/** Callers during the last event are answered from the row, like callers after the end. */
 async function answerTheLate(inbox: Waiting[], deliveryId: string): Promise<void> {
   for (let late = inbox.shift(); late; late = inbox.shift()) {
-    const result = await tellOrRefuse(deliveryId, late);
+    const result = await handleOrRefuse(deliveryId, late);
     if (result) late.answered?.resolve(result.answer);
   }
   await condition(allHandlersFinished);

@@ -14,8 +14,8 @@ const MIN_WAIT_MS = 1_000;
 
 /**
  * Ends a driver's break or pause at its time; one run a driver. The row decides, guarded on (state, until):
- * when the nearest known end is due, that state and no other is ended, and the answer says what to wait for
- * next. So news may come late, doubled or in any order, and an end that is moot costs one look at the row.
+ * when the nearest known end is due, only that state is ended, and the answer contains the next end to wait
+ * for. So signals may come late, repeated or in any order, and an obsolete end costs one read of the row.
  */
 export async function timedAvailability({
   driverId,

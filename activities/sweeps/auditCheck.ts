@@ -17,20 +17,18 @@ import { type Clock } from '../../services/ports';
 export type AuditCheckDeps = {
   chains: AuditChains;
   clock: Clock;
-  /** Says how far the check is; throws where the check is to end, to be gone on with elsewhere. */
+  /** Reports progress. Throws if the check must stop and continue on another worker. */
   beat: (progress: AuditCheckProgress) => void;
-  /** What the attempt before said last; anything else where there was none. */
+  /** The last progress of the previous attempt; any other value if there was none. */
   resumeFrom: () => unknown;
   onReport: (report: AuditCheckReport) => void;
 };
 
 const NAMES_AT_ONCE = 500;
-/**
- * So many are held in memory; of a chain that is longer no more either, as long as nothing is wrong with it.
- */
+/** The most entries in memory. A longer chain is also read in pages while it is intact. */
 const ENTRIES_AT_ONCE = 2_000;
 const MOST_NAMED = 100;
-/** An entry may be committed so long after the time it bears. */
+/** The longest delay between an entry's time and its commit. */
 const COMMIT_MS = 600_000;
 const NO_ID = '00000000-0000-0000-0000-000000000000';
 
@@ -44,7 +42,7 @@ const problem = z.object({
 const progress = z.object({
   checkId: z.number(),
   scope: z.object({ since: z.number(), lastDigits: z.array(z.string()) }),
-  /** Chains first, then rows that might have none. */
+  /** Chains first, then rows that may have none. */
   walk: z.enum(['chains', 'delivery', 'driver', 'done']),
   after: z.string(),
   chains: z.number(),
@@ -55,8 +53,8 @@ const progress = z.object({
 export type AuditCheckProgress = z.output<typeof progress>;
 
 /**
- * Follows the chains that are due (ADR 11) and names what does not hang together. May be repeated; a repeat
- * goes on where the attempt before stopped, and names of a page that was not finished may then come twice.
+ * Verifies the chains that are due (ADR 11) and reports broken ones. A repeat resumes where the previous
+ * attempt stopped and may report the problems of an unfinished page twice.
  */
 export function createAuditCheck(deps: AuditCheckDeps): () => Promise<Omit<AuditCheckReport, 'named'>> {
   return async () => {
@@ -118,7 +116,7 @@ async function findWithoutEntries(
   at: AuditCheckProgress & { walk: 'delivery' | 'driver' },
 ): Promise<AuditCheckProgress> {
   const { chains: found, next } = await chains.withoutEntries(at.scope, at.walk, at.after);
-  // Read again, with the row: an entry may have come since.
+  // Reread with the row: an entry may have been added since.
   const after = noted(at, (await followStored(chains, found)).problems);
   if (next !== null) return { ...after, after: next };
   return { ...after, walk: at.walk === 'delivery' ? 'driver' : 'done', after: NO_ID };
@@ -156,11 +154,10 @@ async function followStored(
 }
 
 /**
- * Follows a chain that is too long to be held: a driver's app that changes its mind all day makes one of
- * hundreds of thousands of entries. Entries come by their time, which is the chain's order but for what
- * clocks differ: what comes early waits for its turn.
- * @returns how many entries it has; null where it does not hang together so: then all of it must be looked
- *   at, to say what is wrong
+ * Verifies a chain that is too long for memory: a busy driver app can make hundreds of thousands of entries.
+ * Entries are read by time, which is the chain's order apart from clock skew. An entry that is early waits
+ * for its turn.
+ * @returns the number of entries; null if the chain is broken, so that all of it must be read to say where
  */
 async function walkThrough(
   chains: Pick<AuditChains, 'walkChain' | 'hashOf'>,
@@ -196,7 +193,7 @@ async function walkThrough(
     : null;
 }
 
-/** Names in their order, so many at once as can be held in memory. */
+/** Names in order, in pages that fit in memory. */
 function inParts(due: readonly DueChain[]): Part[] {
   const parts: Part[] = [];
   for (const { chain, entries } of due) {

@@ -9,7 +9,7 @@ import { unassignedMs } from '../../domain/delivery/unassignedClock';
 import { type FeatureRegistry } from '../../services/features/featureRegistry';
 import { type Clock, type Features, type Log } from '../../services/ports';
 
-/** A delivery that nobody has, as far as escalation looks at it. */
+/** An unassigned delivery, with the fields that escalation needs. */
 export type UnassignedRow = Escalating & {
   deliveryId: string;
   cityId: string;
@@ -17,41 +17,41 @@ export type UnassignedRow = Escalating & {
 };
 
 export interface UnassignedRows {
-  /** Deliveries whose clock of unassigned time runs, in the order of their ids, after `afterId`. */
+  /** Deliveries whose unassigned clock runs, ordered by id, after `afterId`. */
   unassigned(query: { afterId: string | null; limit: number }): Promise<UnassignedRow[]>;
-  /** Cases of the support queue that are not resolved. */
+  /** Unresolved cases of the support queue. */
   unresolvedCases(): Promise<number>;
 }
 
 /**
- * `due`: deliveries that must be on some level by now; `missed`: of those the ones that are not where they
- * must be, and were told to look again.
+ * `due`: deliveries due for an escalation level. `missed`: those of them below their level, which were
+ * re-evaluated.
  */
 export type EscalationReport = { due: number; missed: number; unresolvedCases: number };
 
 export type EscalationCheckDeps = {
   rows: UnassignedRows;
   features: Features;
-  /** Since when (epoch ms) the feature is set as it is: what came due while it was off was not missed. */
+  /** When the feature was last switched (epoch ms). Levels that came due while it was off were not missed. */
   switchedAt: () => number;
-  /** Makes the delivery's run look at its row, and starts one where none runs. */
-  lookAgain: (deliveryId: string) => Promise<void>;
+  /** Makes the delivery's run reread its row, and starts a run if there is none. */
+  reevaluate: (deliveryId: string) => Promise<void>;
   clock: Clock;
   limits: EscalationLimits;
-  /** What came due later than so many ms ago is left to the timers. */
+  /** Levels that came due more recently than this are left to the timers. */
   graceMs?: number;
   heartbeat: () => void;
   onReport: (report: EscalationReport) => void;
 };
 
 const PAGE = 1_000;
-/** A run that acts at its time is done long before. */
+/** A punctual run acts long before this. */
 const GRACE_MS = 30_000;
 
 /**
- * Timers in the workflows are the mechanism of escalation; this proves that they work: it finds every
- * delivery that is not on the level it must be on, makes its run look at the row, which then does what is
- * due, and counts how many were missed (docs/behaviour.md#escalation).
+ * Escalation runs on workflow timers; this check proves that they work. It finds every delivery below its
+ * escalation level, makes its run reread the row and do what is due, and counts the misses
+ * (docs/behaviour.md#escalation).
  */
 export function createEscalationCheck(deps: EscalationCheckDeps): () => Promise<EscalationReport> {
   return async () => {
@@ -69,7 +69,7 @@ export function createEscalationCheck(deps: EscalationCheckDeps): () => Promise<
         if (isDue(row, deps)) report.due += 1;
         if (!isMissed(row, deps)) continue;
         report.missed += 1;
-        await deps.lookAgain(row.deliveryId);
+        await deps.reevaluate(row.deliveryId);
         deps.heartbeat();
       }
       const last = rows.at(-1);
@@ -81,7 +81,7 @@ export function createEscalationCheck(deps: EscalationCheckDeps): () => Promise<
   };
 }
 
-/** Where escalation is switched on again, what came due meanwhile is done at once, not at the next check. */
+/** When escalation is switched on again, overdue levels are handled at once, not at the next check. */
 export function escalateAtOnce(
   { onChange }: Pick<FeatureRegistry, 'onChange'>,
   deps: Omit<EscalationCheckDeps, 'heartbeat' | 'onReport' | 'switchedAt' | 'graceMs'>,
@@ -97,7 +97,7 @@ export function escalateAtOnce(
   onChange(({ feature }) => {
     if (feature !== 'escalation') return;
     checkNow().catch((error: unknown) =>
-      log.warn({ err: error }, 'overdue deliveries could not be looked at; the next check does it'),
+      log.warn({ err: error }, 'overdue deliveries could not be checked; the next check retries'),
     );
   });
 }

@@ -1,16 +1,16 @@
 import { Counter, Gauge } from 'prom-client';
 
-/** Metrics about drivers who seem lost, in prom-client's default registry. */
+/** Metrics of lost-driver detection, in prom-client's default registry. */
 
-export const lossesNoticed = new Counter({
+export const lossesDetected = new Counter({
   name: 'lost_drivers_noticed_total',
-  help: 'Drivers taken for lost since nobody heard of them, or since they made no way to the pickup',
+  help: 'Drivers marked as lost because they were silent or made no progress to the pickup',
   labelNames: ['why'] as const,
 });
 
 export const lossesWithheld = new Counter({
   name: 'losses_withheld_total',
-  help: 'Drivers not taken for lost, since so much of their city was silent at once that the fault is ours',
+  help: 'Losses withheld because position ingest seemed to be down in the city',
   labelNames: ['city'] as const,
 });
 
@@ -24,7 +24,7 @@ let newest: { at: number; shares: ReadonlyMap<string, number> } = { at: 0, share
 
 export const citySilentShare = new Gauge({
   name: 'city_silent_share',
-  help: 'Silent drivers of all on duty in a city at the last sweep of this worker, 0 to 1',
+  help: 'Share of on-duty drivers in a city that are silent, 0 to 1, at the last sweep of this worker',
   labelNames: ['city'] as const,
   collect() {
     this.reset();

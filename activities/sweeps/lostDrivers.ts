@@ -1,32 +1,42 @@
 import { v7 as newCorrelationId } from 'uuid';
 import { type Actor } from '../../domain/delivery/status';
 import { isIngestOutage, type LossLimits } from '../../domain/driver/loss';
-import { type Seen, type SeenLoss, watchDriver, type WatchedDriver } from '../../domain/driver/lossWatch';
+import {
+  type LossFindings,
+  type DetectedLoss,
+  watchDriver,
+  type WatchedDriver,
+} from '../../domain/driver/lossWatch';
 import { type Message } from '../../domain/notices/message';
 import { type TravelModel } from '../../domain/geo/places';
 import { type Database } from '../../adapters/postgres/database';
-import { keepSilence, readWatched, tellOfLosses, writeProgress } from '../../adapters/postgres/lossRows';
-import { lossesNoticed, lossesWithheld, showSilentShares } from './lossMetrics';
+import {
+  storeSilentCities,
+  readWatched,
+  enqueueLosses,
+  writeProgress,
+} from '../../adapters/postgres/lossRows';
+import { lossesDetected, lossesWithheld, showSilentShares } from './lossMetrics';
 import { type Clock, type DriverMap, type Log, type MapView } from '../../services/ports';
 import { type SupportCases } from '../../services/supportCases';
 
 export type LostDriversDeps = {
   db: Database;
-  map: Pick<DriverMap, 'look' | 'ingestUpSince'>;
+  map: Pick<DriverMap, 'readViews' | 'ingestUpSince'>;
   cases: Pick<SupportCases, 'resolve'>;
   clock: Clock;
   limits: LossLimits;
   travel: TravelModel;
-  /** Divides travel times, as TIME_SCALE does with all durations. */
+  /** Divides travel times, as TIME_SCALE divides all durations. */
   timeScale: number;
   log: Pick<Log, 'warn'>;
-  /** Called after a commit: the outbox has news. */
+  /** Called after a commit that wrote to the outbox. */
   notifyRelay: () => void;
 };
 
 /**
- * What one sweep came to: drivers on duty, how many are silent, deliveries told of a loss and not told, cases
- * resolved; `silentCities` are those where the fault is ours.
+ * The result of one sweep: on-duty drivers, silent drivers, losses reported (`told`) and withheld, cases
+ * resolved (`heardAgain`). `silentCities` are the cities with an ingest outage.
  */
 export type LostDriversReport = {
   watched: number;
@@ -39,10 +49,10 @@ export type LostDriversReport = {
 
 export type LostDrivers = {
   /**
-   * Looks at everybody on duty: who with work is silent, or makes no way to the pickup, is lost, and the
-   * delivery is told so. Where too much of a city is silent nobody of it is lost, and the pager is told, once
-   * when it begins and once when it is over. May be repeated, and may run beside another.
-   * @throws where PostgreSQL or the live map is away: nobody is lost then
+   * Checks every driver on duty. A driver with work who is silent, or makes no progress to the pickup, is
+   * lost, and the delivery is signalled. If too many drivers of a city are silent, none of them is lost, and
+   * the pager gets one notice at the start and one at the end. Sweeps may repeat and overlap.
+   * @throws while PostgreSQL or the live map is down; no driver is lost then
    */
   sweepLostDrivers(): Promise<LostDriversReport>;
 };
@@ -60,11 +70,11 @@ export function createLostDrivers(deps: LostDriversDeps): LostDrivers {
       );
       const silentCities = faulty.map(([cityId]) => cityId);
       const withheld = withhold(deps, faulty);
-      const told = await tell(
+      const told = await reportLosses(
         deps,
         all.filter(([cityId]) => !silentCities.includes(cityId)).flatMap(([, { losses }]) => losses),
       );
-      await tellOfSilence(deps, cities, silentCities, { canEnd: !isIngestDown });
+      await reportSilence(deps, cities, silentCities, { canEnd: !isIngestDown });
       const heardAgain = await resolveCases(deps, silenceOver);
       const sum = (of: 'working' | 'silent'): number => all.reduce((total, [, city]) => total + city[of], 0);
       return { watched: sum('working'), silent: sum('silent'), told, withheld, heardAgain, silentCities };
@@ -72,13 +82,13 @@ export function createLostDrivers(deps: LostDriversDeps): LostDrivers {
   };
 }
 
-// ---- looking ----
+// ---- detection ----
 
 /**
- * Of all drivers on duty in a city: how many there are, how many are silent, how many of these ops know of,
- * and who would be lost.
+ * The on-duty drivers of a city: how many there are, how many are silent, how many of these are known to ops,
+ * and the losses.
  */
-type City = { working: number; silent: number; knownSilent: number; losses: SeenLoss[] };
+type City = { working: number; silent: number; knownSilent: number; losses: DetectedLoss[] };
 type Cities = ReadonlyMap<string, City>;
 
 async function watchAll(
@@ -95,7 +105,7 @@ async function watchAll(
       seen.flatMap(({ progress }) => progress),
     );
     for (const each of seen) count(cities, each);
-    silenceOver.push(...seen.flatMap(({ heardAgain }) => heardAgain));
+    silenceOver.push(...seen.flatMap((findings) => findings.silenceOver));
   }
   showSilentShares(new Map([...cities].map(([cityId, { working, silent }]) => [cityId, silent / working])));
   return { cities, silenceOver, isIngestDown: now - watch.ingestUpSince < deps.limits.silentMs };
@@ -105,29 +115,29 @@ async function* dutyPages({ db, map }: LostDriversDeps): AsyncGenerator<WatchedD
   for (let afterId: string | null = null; ;) {
     const rows: WatchedDriver[] = await readWatched(db, afterId, PAGE);
     const views = new Map(
-      (await map.look(rows.map(({ driverId }) => driverId))).map((view) => [view.driverId, view]),
+      (await map.readViews(rows.map(({ driverId }) => driverId))).map((view) => [view.driverId, view]),
     );
-    yield rows.map((row) => asHeard(row, views.get(row.driverId)));
+    yield rows.map((row) => withLatestFix(row, views.get(row.driverId)));
     if (rows.length < PAGE) return;
     afterId = rows.at(-1)?.driverId ?? null;
   }
 }
 
-/** The newer of what map and record know. */
-function asHeard(driver: WatchedDriver, view: MapView | undefined): WatchedDriver {
+/** The driver with the newer fix of map and database. */
+function withLatestFix(driver: WatchedDriver, view: MapView | undefined): WatchedDriver {
   const fix = view?.entry?.lastFix ?? null;
   if (fix === null) return driver;
-  const { heardAt, place } = driver;
+  const { lastSeenAt, place } = driver;
   return {
     ...driver,
-    heardAt: Math.max(fix.receivedAt, heardAt ?? fix.receivedAt),
+    lastSeenAt: Math.max(fix.receivedAt, lastSeenAt ?? fix.receivedAt),
     place: place !== null && place.receivedAt > fix.receivedAt ? place : fix,
   };
 }
 
 function count(
   cities: Map<string, City>,
-  { cityId, isSilent, isKnownSilent, losses }: Seen & { cityId: string },
+  { cityId, isSilent, isKnownSilent, losses }: LossFindings & { cityId: string },
 ): void {
   const city = cities.get(cityId) ?? { working: 0, silent: 0, knownSilent: 0, losses: [] };
   city.working++;
@@ -151,40 +161,42 @@ async function resolveCases({ cases }: LostDriversDeps, caseIds: readonly string
   return resolved;
 }
 
-// ---- telling ----
+// ---- notification ----
 
 function withhold({ log }: LostDriversDeps, faulty: readonly (readonly [string, City])[]): number {
   for (const [cityId, { silent, working, losses }] of faulty) {
     lossesWithheld.inc({ city: cityId }, losses.length);
     log.warn(
       { cityId, silent, working, withheld: losses.length },
-      'so much of the city is silent that the fault is ours: nobody is taken for lost',
+      'position ingest seems to be down in this city: lost-driver detection is paused',
     );
   }
   return faulty.reduce((total, [, { losses }]) => total + losses.length, 0);
 }
 
-async function tell({ db, notifyRelay }: LostDriversDeps, losses: readonly SeenLoss[]): Promise<number> {
-  const told = await tellOfLosses(db, losses);
-  for (const { why } of told) lossesNoticed.inc({ why });
-  if (told.length > 0) notifyRelay();
-  return told.length;
+async function reportLosses(
+  { db, notifyRelay }: LostDriversDeps,
+  losses: readonly DetectedLoss[],
+): Promise<number> {
+  const reported = await enqueueLosses(db, losses);
+  for (const { why } of reported) lossesDetected.inc({ why });
+  if (reported.length > 0) notifyRelay();
+  return reported.length;
 }
 
 /**
- * The pager hears of a city's silence when it begins and when it is over; while ingest is down it is not
- * over.
+ * Pages at the start and at the end of a city's silence. A silence cannot end while ingest is down.
  */
-async function tellOfSilence(
+async function reportSilence(
   { db, clock, notifyRelay }: LostDriversDeps,
   cities: Cities,
   silentCities: readonly string[],
   { canEnd }: { canEnd: boolean },
 ): Promise<void> {
   const at = clock();
-  const { began, ended } = await keepSilence(db, silentCities, { at, canEnd }, (news) => [
-    ...news.began.map((cityId) => notice(cityId, 'open', cities, at)),
-    ...news.ended.map((cityId) => notice(cityId, 'resolved', cities, at)),
+  const { began, ended } = await storeSilentCities(db, silentCities, { at, canEnd }, (changes) => [
+    ...changes.began.map((cityId) => notice(cityId, 'open', cities, at)),
+    ...changes.ended.map((cityId) => notice(cityId, 'resolved', cities, at)),
   ]);
   if (began.length + ended.length > 0) notifyRelay();
 }
@@ -194,8 +206,9 @@ function notice(cityId: string, what: 'open' | 'resolved', cities: Cities, at: n
   const says = `${silent} of ${working} drivers on duty in ${cityId} are silent`;
   const text =
     what === 'open'
-      ? 'So many at once say that the service does not hear them. Nobody of this city is taken for lost meanwhile: look at API and Redis, and rescue by hand who must be.'
-      : 'Who is silent is taken for lost again.';
+      ? 'So many silent drivers point to a failure of position ingest. ' +
+        'Lost-driver detection is paused for this city. Check the API and Redis, and rescue drivers by hand.'
+      : 'Lost-driver detection has resumed for this city.';
   return {
     kind: 'notify',
     notice: {

@@ -1,23 +1,20 @@
 import { type MapEntry, type MapPart, type MapView } from '../../services/ports';
 
-/**
- * How the map differs from the record: not on it, on it without right, or on it rightly but with old facts.
- */
+/** How the map differs from PostgreSQL: the driver is missing, is extra, or has outdated fields. */
 export type Difference = 'missing' | 'extra' | 'outdated';
 
 /**
- * `staleGraceMs`: one who just fell silent may stand on the map for so long; the map's own readers leave them
- * out meanwhile.
+ * `staleGraceMs`: how long a driver who fell silent may stay on the map. Readers of the map leave them out.
  */
 export type Comparison = { now: number; freshPositionMs: number; staleGraceMs: number };
 
 /**
- * What the map should show of a driver of whom PostgreSQL says `entry`; null = as it is. `view` must be read
- * after `entry`: a newer one is right.
+ * The difference between the map's `view` of a driver and PostgreSQL's `entry`; null if none. Read `view`
+ * after `entry`, so that a newer view is correct.
  */
 export function differenceOf(entry: MapEntry, view: MapView, comparison: Comparison): Difference | null {
   if (view.entry && view.entry.version > entry.version) return null;
-  const silentMs = comparison.now - (lastHeard(entry, view) ?? -Infinity);
+  const silentMs = comparison.now - (lastContactAt(entry, view) ?? -Infinity);
   const isFree = entry.availability === 'AVAILABLE';
   const isSpare = entry.availability === 'BUSY' && entry.hasRoom;
   const { all, city, busy } = view.on;
@@ -28,13 +25,15 @@ export function differenceOf(entry: MapEntry, view: MapView, comparison: Compari
   return isOutdated(entry, view.entry) ? 'outdated' : null;
 }
 
-/** When we last heard of the driver, by map or record (epoch ms); null = never. */
-export function lastHeard(entry: MapEntry, view: MapView): number | null {
-  const heard = [entry.lastFix?.receivedAt, view.entry?.lastFix?.receivedAt].filter((at) => at !== undefined);
-  return heard.length === 0 ? null : Math.max(...heard);
+/** The driver's last contact, by map or PostgreSQL (epoch ms); null if there was none. */
+export function lastContactAt(entry: MapEntry, view: MapView): number | null {
+  const contacts = [entry.lastFix?.receivedAt, view.entry?.lastFix?.receivedAt].filter(
+    (at) => at !== undefined,
+  );
+  return contacts.length === 0 ? null : Math.max(...contacts);
 }
 
-/** True where a driver with these facts has business in that part at all. */
+/** True if a driver with these fields belongs in that part. */
 export function belongsIn(part: MapPart, { availability, hasRoom, cityId }: MapEntry): boolean {
   switch (part.kind) {
     case 'all':
@@ -46,7 +45,7 @@ export function belongsIn(part: MapPart, { availability, hasRoom, cityId }: MapE
   }
 }
 
-/** The parts of the map of these cities. */
+/** The map parts of these cities. */
 export function partsOf(cityIds: readonly string[]): MapPart[] {
   return [
     { kind: 'all' },
@@ -58,8 +57,8 @@ export function partsOf(cityIds: readonly string[]): MapPart[] {
 }
 
 /**
- * Of who is AVAILABLE the room is not looked at: an offer takes it for moments, and the hold reads it from
- * the row.
+ * Ignores the capacity of AVAILABLE drivers: an offer takes it only briefly, and the hold reads it from the
+ * row.
  */
 function isOutdated(entry: MapEntry, shown: MapEntry | null): boolean {
   if (shown === null) return false;

@@ -1,9 +1,9 @@
 import { type Clock } from '../../services/ports';
 
-/** An open delivery's row, as far as its workflow is concerned. */
+/** An open delivery's row, with the fields that its workflow needs. */
 export type OpenRow = { deliveryId: string; workflowId: string };
 
-/** How the rows and the runs of deliveries compare. */
+/** The comparison of delivery rows with workflow runs. */
 export type OpenRowsReport = {
   openRows: number;
   running: number;
@@ -15,30 +15,25 @@ export type OpenRowsReport = {
 };
 
 export interface OpenRowsStore {
-  /** Open deliveries that nobody has touched since, by id, after `afterId`. */
+  /** Open deliveries unchanged since then, by id, after `afterId`. */
   openRows(query: { untouchedSince: number; afterId: string | null; limit: number }): Promise<OpenRow[]>;
   /** Which of these deliveries were closed before then. */
   closedAmong(workflowIds: readonly string[], closedBefore: number): Promise<OpenRow[]>;
-  /** Open deliveries whose search or whose offer's end was due before then, as far as their rows say. */
+  /** Open deliveries whose search or offer expiry was due before then, by their rows. */
   overdue(query: { dueBefore: number; limit: number }): Promise<OpenRow[]>;
-  /**
-   * Drivers whose counters of offers and assignments are not what the rows say; none, or a bug is at work.
-   */
+  /** Drivers whose counters differ from their offers and assignments. Any is a bug. */
   wrongHolds(): Promise<string[]>;
 }
 
-/** What the sweep asks of Temporal. */
+/** The sweep's view of Temporal. */
 export interface RunningDeliveries {
   /** Ids of running delivery workflows, by visibility: may be seconds late. */
   list(): AsyncIterable<string>;
-  /**
-   * Those whose workflow task fails again and again, as the cluster reports it; none where it reports no such
-   * thing.
-   */
+  /** Runs whose workflow task keeps failing, as reported by the cluster. Older clusters report none. */
   stuck(limit: number): Promise<string[]>;
-  /** Ends one of those. */
+  /** Terminates one of those runs. */
   end(workflowId: string, why: string): Promise<void>;
-  /** Certain, but one call each. */
+  /** Exact, at one call per delivery. */
   isRunning(workflowId: string): Promise<boolean>;
 }
 
@@ -47,27 +42,27 @@ export type OpenRowsDeps = {
   running: RunningDeliveries;
   /** Starts a workflow from the row, whatever its state. */
   start: (deliveryId: string) => Promise<void>;
-  /** Makes a running workflow read its row again. One that ended meanwhile needs none: no error. */
-  nudge: (workflowId: string) => Promise<void>;
+  /** Makes a running workflow reread its row. A run that has ended is not an error. */
+  reevaluate: (workflowId: string) => Promise<void>;
   clock: Clock;
   heartbeat: () => void;
   onReport: (report: OpenRowsReport) => void;
 };
 
-/** Younger changes are still on their way through the outbox. */
+/** Younger changes may still be in the outbox. */
 const SETTLING_MS = 10_000;
-/** A workflow that acts at its time is done long before. */
+/** A punctual workflow acts long before this. */
 const OVERDUE_MS = 60_000;
-/** So many of those are told at once: after an outage all come by themselves, and must not be told beside. */
+/** The most runs signalled in one sweep. After an outage all runs resume by themselves and need no signal. */
 const OVERDUE_LIMIT = 200;
-/** So many are ended at once: where a release broke all, it is to be rolled back, not to be swept. */
+/** The most runs terminated in one sweep. A release that breaks all runs must be rolled back instead. */
 const STUCK_LIMIT = 20;
 const PAGE = 1_000;
 
 /**
  * Proves that every open delivery has a running workflow and every running workflow an open delivery, and
- * repairs what is not so: ends what cannot go on, starts what is missing, and makes a run whose delivery is
- * closed, or should have acted long ago, look at its row (invariants 3 and 4).
+ * repairs violations. It terminates runs that cannot continue, starts missing ones, and makes a run reread
+ * its row if the delivery is closed or its deadline passed long ago (invariants 3 and 4).
  */
 export function createOpenRowsSweep(deps: OpenRowsDeps): () => Promise<OpenRowsReport> {
   return async () => {
@@ -88,8 +83,8 @@ export function createOpenRowsSweep(deps: OpenRowsDeps): () => Promise<OpenRowsR
 }
 
 /**
- * A run that cannot replay its history will never go on. The row holds all that was promised, so a new run
- * begins from it (ADR 8).
+ * A run that cannot replay its history cannot continue. The row holds the full state, so a new run starts
+ * from it (ADR 8).
  */
 async function endStuck({ running: runs }: OpenRowsDeps, running: Set<string>): Promise<number> {
   const stuck = await runs.stuck(STUCK_LIMIT);
@@ -126,12 +121,9 @@ async function startMissing(
   }
 }
 
-/**
- * A run may outlive its delivery for the moment between the commit and its own end; the row is read again by
- * the run itself.
- */
+/** A run may outlive its delivery between the commit and its own end. The run itself rereads the row. */
 async function endOrphans(
-  { store, nudge, heartbeat, clock }: OpenRowsDeps,
+  { store, reevaluate, heartbeat, clock }: OpenRowsDeps,
   running: ReadonlySet<string>,
 ): Promise<number> {
   const ids = [...running];
@@ -141,7 +133,7 @@ async function endOrphans(
       ids.slice(from, from + PAGE),
       clock() - SETTLING_MS,
     )) {
-      await nudge(workflowId);
+      await reevaluate(workflowId);
       orphaned += 1;
     }
     heartbeat();
@@ -149,17 +141,15 @@ async function endOrphans(
   return orphaned;
 }
 
-/**
- * The row changed behind the workflow's back: it waits for something else than the row says (invariant 4).
- */
+/** The row changed without the workflow, which now waits for the wrong event (invariant 4). */
 async function wakeOverdue(
-  { store, nudge, heartbeat, clock }: OpenRowsDeps,
+  { store, reevaluate, heartbeat, clock }: OpenRowsDeps,
   running: ReadonlySet<string>,
 ): Promise<number> {
   const rows = await store.overdue({ dueBefore: clock() - OVERDUE_MS, limit: OVERDUE_LIMIT });
   const asleep = rows.filter(({ workflowId }) => running.has(workflowId));
   for (const { workflowId } of asleep) {
-    await nudge(workflowId);
+    await reevaluate(workflowId);
     heartbeat();
   }
   return asleep.length;

@@ -13,7 +13,7 @@ import {
   type Comparison,
   type Difference,
   differenceOf,
-  lastHeard,
+  lastContactAt,
   partsOf,
 } from './mapComparison';
 import {
@@ -33,11 +33,11 @@ export type PresenceDeps = {
   features: Features;
   clock: Clock;
   limits: Pick<AvailabilityLimits, 'freshPositionMs' | 'silentMs'>;
-  /** Called after a commit: the outbox has news. */
+  /** Called after a commit that wrote to the outbox. */
   notifyRelay: () => void;
 };
 
-/** What one sweep found and set right. */
+/** What one sweep found and repaired. */
 export type SweepReport = {
   takenOff: number;
   endedLate: number;
@@ -47,30 +47,30 @@ export type SweepReport = {
 };
 
 /**
- * Ids of drivers where the map differs from the record. Both empty: `drivers:geo` and its shards hold the
- * AVAILABLE fresh drivers and no others.
+ * Ids of drivers where the map differs from PostgreSQL. If both are empty, `drivers:geo` and its shards
+ * contain exactly the fresh AVAILABLE drivers.
  */
 export type MapDifference = { missing: string[]; extra: string[] };
 
 export type PresenceActivities = {
   /**
-   * One round: who is silent, whose break or pause is overdue, where the map differs from PostgreSQL. May be
-   * repeated, and may run beside another.
+   * One round: silent drivers, overdue breaks and pauses, differences between map and PostgreSQL. Rounds may
+   * repeat and overlap.
    */
   sweepPresence(): Promise<SweepReport>;
 };
 
 export type Presence = PresenceActivities & {
-  /** Where the feature is off, makes drivers in states of v2 OFFLINE. @returns how many */
+  /** Sets drivers in v2 states OFFLINE while the feature is off. @returns how many */
   switchStatesOff(): Promise<number>;
-  /** Where the map differs from the record now; repairs nothing. */
+  /** The current differences between map and PostgreSQL. Repairs nothing. */
   mapDifference(): Promise<MapDifference>;
 };
 
 const PAGE = 500;
-/** A timed state that ends later than this after its time was not ended by its timer. */
+/** A timed state that is overdue by more than this was missed by its timer. */
 const OVERDUE_GRACE_MS = 60_000;
-/** One who falls silent stands on the map until the next sweep: every 15 s, and a little more. */
+/** A driver who falls silent stays on the map until the next sweep: 15 s, with a margin. */
 const STALE_GRACE_MS = 20_000;
 const SWEEP: Actor = { kind: 'system', id: 'presence-sweep' };
 
@@ -87,10 +87,7 @@ export function createPresence(deps: PresenceDeps): Presence {
   };
 }
 
-/**
- * A change of the feature is not left to the next sweep: who is to be OFFLINE by it is so within moments, and
- * the sweep is the net.
- */
+/** When the feature is switched off, drivers go OFFLINE at once. The sweep is the fallback. */
 export function switchStatesOffAtOnce(
   { onChange }: Pick<FeatureRegistry, 'onChange'>,
   presence: Pick<Presence, 'switchStatesOff'>,
@@ -101,7 +98,7 @@ export function switchStatesOffAtOnce(
     presence
       .switchStatesOff()
       .catch((error: unknown) =>
-        log.warn({ err: error }, 'states of v2 could not be switched off; the next sweep does it'),
+        log.warn({ err: error }, 'v2 availability states could not be switched off; the next sweep retries'),
       );
   });
 }
@@ -122,7 +119,7 @@ async function endOverdue(deps: PresenceDeps): Promise<number> {
 }
 
 /**
- * Where the feature is off, drivers know AVAILABLE, BUSY and OFFLINE only (docs/behaviour.md#availability).
+ * While the feature is off, the only states are AVAILABLE, BUSY and OFFLINE (docs/behaviour.md#availability).
  */
 async function switchStatesOff(deps: PresenceDeps): Promise<number> {
   let switched = 0;
@@ -164,14 +161,14 @@ async function sweepOnDuty(deps: PresenceDeps): Promise<{ wentOffline: number; r
   return { wentOffline, repaired: repaired + (await clearParts(deps)) };
 }
 
-/** Counted from when we could hear at all: nobody is lost while ingest was down. */
+/** Silence counts from the start of ingest, so that ingest downtime does not count. */
 async function endSilent(
   deps: PresenceDeps,
   { row: { entry, idleSince }, view }: Seen,
   ingestUpSince: number,
 ): Promise<boolean> {
   if (entry.availability !== 'AVAILABLE') return false;
-  const silentSince = Math.max(ingestUpSince, idleSince ?? 0, lastHeard(entry, view) ?? 0);
+  const silentSince = Math.max(ingestUpSince, idleSince ?? 0, lastContactAt(entry, view) ?? 0);
   return (
     deps.clock() - silentSince >= deps.limits.silentMs &&
     ask(deps, entry.driverId, { kind: 'silence', silentSince })
@@ -199,28 +196,28 @@ async function putRight(
   notifyRelay();
 }
 
-/** The other way round: who stands on the map without being on duty. @returns how many stood there */
+/** The reverse: removes drivers from the map who are not on duty. @returns how many there were */
 async function clearParts(deps: PresenceDeps): Promise<number> {
   let cleared = 0;
-  for await (const { part, strangers, entries } of strangePages(deps)) {
+  for await (const { part, extraIds, entries } of pagesWithExtras(deps)) {
     for (const entry of entries) await putRight(deps, entry, 'extra');
-    await deps.map.drop(part, await stillStrange(deps, part, strangers));
-    mapRepairs.inc({ kind: 'extra' }, strangers.length - entries.length);
-    cleared += strangers.length;
+    await deps.map.drop(part, await stillExtra(deps, part, extraIds));
+    mapRepairs.inc({ kind: 'extra' }, extraIds.length - entries.length);
+    cleared += extraIds.length;
   }
   return cleared;
 }
 
 /**
- * Those whom putting right did not take off: unknown to PostgreSQL, or in the part of another city. Who
+ * Drivers whom the repair did not remove: unknown to PostgreSQL, or in the part of another city. A driver who
  * changed meanwhile is left to that change.
  */
-async function stillStrange(
+async function stillExtra(
   { db, map }: PresenceDeps,
   part: MapPart,
   driverIds: readonly string[],
 ): Promise<string[]> {
-  const views = await map.look(driverIds);
+  const views = await map.readViews(driverIds);
   const known = new Set((await readMapEntries(readerOf(db), driverIds)).map(({ driverId }) => driverId));
   return views
     .filter(({ driverId, entry }) => !known.has(driverId) || entry === null || !belongsIn(part, entry))
@@ -240,7 +237,7 @@ async function findDifferences(deps: PresenceDeps): Promise<MapDifference> {
       if (difference === 'missing' || difference === 'extra') found[difference].push(entry.driverId);
     }
   }
-  for await (const { strangers } of strangePages(deps)) found.extra.push(...strangers);
+  for await (const { extraIds } of pagesWithExtras(deps)) found.extra.push(...extraIds);
   return { missing: found.missing, extra: [...new Set(found.extra)] };
 }
 
@@ -249,8 +246,8 @@ function comparisonOf({ clock, limits: { freshPositionMs } }: PresenceDeps): Com
 }
 
 /**
- * The drivers on duty with what the map says of them; the map is read after the record, so that a change in
- * between is no difference.
+ * The drivers on duty with their map views. The map is read after PostgreSQL, so that a change in between is
+ * not a difference.
  */
 async function* dutyPages({ db, map }: PresenceDeps): AsyncGenerator<Seen[]> {
   for await (const rows of pages(
@@ -258,7 +255,7 @@ async function* dutyPages({ db, map }: PresenceDeps): AsyncGenerator<Seen[]> {
     ({ entry }) => entry.driverId,
   )) {
     const views = new Map(
-      (await map.look(rows.map(({ entry }) => entry.driverId))).map((view) => [view.driverId, view]),
+      (await map.readViews(rows.map(({ entry }) => entry.driverId))).map((view) => [view.driverId, view]),
     );
     yield rows.flatMap((row): Seen[] => {
       const view = views.get(row.entry.driverId);
@@ -268,23 +265,22 @@ async function* dutyPages({ db, map }: PresenceDeps): AsyncGenerator<Seen[]> {
 }
 
 /**
- * Drivers who stand in a part of the map where they have no business by PostgreSQL; `entries` are those whom
- * it knows.
+ * Drivers in a part of the map where PostgreSQL does not place them. `entries` are those known to PostgreSQL.
  */
-async function* strangePages({
+async function* pagesWithExtras({
   db,
   map,
-}: PresenceDeps): AsyncGenerator<{ part: MapPart; strangers: string[]; entries: MapEntry[] }> {
+}: PresenceDeps): AsyncGenerator<{ part: MapPart; extraIds: string[]; entries: MapEntry[] }> {
   for (const part of partsOf(await readCityIds(db))) {
     for (let cursor: string | null = '0'; cursor !== null;) {
       const page: { driverIds: string[]; next: string | null } = await map.members(part, cursor);
       const entries = await readMapEntries(readerOf(db), page.driverIds);
-      const rightful = new Set(
+      const expected = new Set(
         entries.filter((entry) => belongsIn(part, entry)).map(({ driverId }) => driverId),
       );
-      const strangers = page.driverIds.filter((driverId) => !rightful.has(driverId));
-      if (strangers.length > 0)
-        yield { part, strangers, entries: entries.filter(({ driverId }) => !rightful.has(driverId)) };
+      const extraIds = page.driverIds.filter((driverId) => !expected.has(driverId));
+      if (extraIds.length > 0)
+        yield { part, extraIds, entries: entries.filter(({ driverId }) => !expected.has(driverId)) };
       cursor = page.next;
     }
   }

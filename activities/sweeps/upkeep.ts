@@ -8,25 +8,28 @@ export type UpkeepReport = {
 };
 
 export type UpkeepDeps = {
-  /** Makes what is missing of so many months' partitions, this month's first. @returns how many it made */
+  /**
+   * Creates the missing partitions of this many months, starting with this month.
+   * @returns how many it created
+   */
   ensureAuditPartitions: (from: Date, months: number) => Promise<number>;
   /**
-   * Some of them, so that one statement takes no long time.
-   * @returns how many rows went; 0 = there are no more
+   * Deletes in limited batches, so that no statement runs long.
+   * @returns the number of deleted rows; 0 if there are no more
    */
   pruneSent: (olderThanMs: number) => Promise<number>;
-  /** The same for the health of zones. */
+  /** The same for zone health. */
   pruneHealth: (olderThanMs: number) => Promise<number>;
-  /** The same for the history of places, which is kept for `positionsKeptMs`. */
+  /** The same for the position history, which is kept for `positionsKeptMs`. */
   prunePositions: (olderThanMs: number) => Promise<number>;
   positionsKeptMs: number;
   clock: Clock;
 };
 
 const MONTHS_AHEAD = 3;
-/** Long enough to look up what was told when, short enough to keep the table small. */
+/** Long enough to trace what was sent when, short enough to keep the table small. */
 const SENT_KEPT_MS = 24 * 3_600_000;
-/** Long enough to see how the same hour was a week ago. */
+/** Long enough to compare with the same hour of last week. */
 const HEALTH_KEPT_MS = 7 * 24 * 3_600_000;
 
 export function createUpkeep({
@@ -38,7 +41,7 @@ export function createUpkeep({
   clock,
 }: UpkeepDeps): () => Promise<UpkeepReport> {
   return async () => {
-    // first: a partition that cannot be made must not let the outbox grow
+    // first, so that a partition that cannot be created does not let the outbox grow
     const messagesForgotten = await pruneAll(pruneSent, SENT_KEPT_MS);
     const healthForgotten = await pruneAll(pruneHealth, HEALTH_KEPT_MS);
     const positionsForgotten = await pruneAll(prunePositions, positionsKeptMs);

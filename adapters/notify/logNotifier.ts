@@ -1,6 +1,6 @@
 import { type Log, type Notifier } from '../../services/ports';
 
-/** Writes notices to the log where no channel is configured, so that none gets lost in silence. */
+/** Writes notices to the log if no channel is configured, so that none is lost silently. */
 export function createLogNotifier(log: Log, level: keyof Log): Notifier {
   return {
     channel: 'log',

@@ -6,10 +6,10 @@ import { createPagerDutyNotifier } from './pagerDutyNotifier';
 import { createSlackNotifier } from './slackNotifier';
 import { createWebPushNotifier } from './webPushNotifier';
 
-/** Drivers are told in their app. Where the app is closed and web push is off, there is no other channel. */
+/** Drivers get notices in their app. If the app is closed and web push is off, there is no other channel. */
 const NOBODY: Notifier = { channel: 'web_push', notify: async () => 'not_needed' };
 
-/** The configured channels; the log stands in for support and pager where none is configured. */
+/** The configured channels. Support and pager default to the log. */
 export function createNotifiers({
   db,
   clock,

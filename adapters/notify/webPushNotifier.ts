@@ -48,7 +48,7 @@ export function createWebPushNotifier({
       const { to, facts } = notice;
       if (to.kind !== 'driver') throw new NoticeRefused(`web push is for drivers, not for ${to.kind}`);
       const offerId = typeof facts.offerId === 'string' ? facts.offerId : null;
-      const subscriptions = await subscriptionsToTell(deps, to.driverId, offerId);
+      const subscriptions = await subscriptionsOf(deps, to.driverId, offerId);
       if (subscriptions.length === 0) return 'not_needed';
       const results = await Promise.all(
         subscriptions.map((each) => settled(push(each, notice, offerId, { ...deps, timeoutMs, lookup }))),
@@ -56,11 +56,11 @@ export function createWebPushNotifier({
       const failures = results.filter((each) => each instanceof Error);
       const passing = failures.find((reason) => !(reason instanceof NoticeRefused));
       if (passing !== undefined) throw passing;
-      const isHeard = results.includes('sent');
+      const isDelivered = results.includes('sent');
       const [first] = failures;
-      if (first && !isHeard) throw first;
-      for (const err of failures) deps.log.warn({ err }, 'one app of a driver could not be told');
-      return isHeard ? 'sent' : 'not_needed';
+      if (first && !isDelivered) throw first;
+      for (const err of failures) deps.log.warn({ err }, 'web push to one subscription of a driver failed');
+      return isDelivered ? 'sent' : 'not_needed';
     },
   };
 }
@@ -69,8 +69,8 @@ function settled(sent: Promise<NoticeOutcome>): Promise<NoticeOutcome | Error> {
   return sent.catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))));
 }
 
-/** No subscriptions where the offer was seen in an open app, or is over. */
-function subscriptionsToTell(
+/** Returns no subscriptions if the offer was seen in an open app or has ended. */
+function subscriptionsOf(
   { db, clock }: Pick<WebPushDeps, 'db' | 'clock'>,
   driverId: string,
   offerId: string | null,
@@ -156,7 +156,7 @@ function post(
       const reason = reasonOf(error);
       reject(
         reason === 'ENOTPUBLIC'
-          ? new NoticeRefused('Web push: its name leads to no public address')
+          ? new NoticeRefused('Web push: the endpoint does not resolve to a public address')
           : new Error(`Web push: ${reason}`),
       );
     });

@@ -79,11 +79,12 @@ export async function writeEntries(
   return heads;
 }
 
-const COLUMNS = `id, at, kind, city_id, delivery_id, driver_id, merchant_id, seller_order_id, actor_kind, actor_id, from_state, to_state, why,
-  correlation_id, device_at, detail, chain`;
+const COLUMNS = `id, at, kind, city_id, delivery_id, driver_id, merchant_id, seller_order_id, actor_kind,
+  actor_id, from_state, to_state, why, correlation_id, device_at, detail, chain`;
 
 /** The INSERT without its rows, for use inside a larger statement. */
-export const INSERT_ENTRIES = `INSERT INTO audit_entries (${COLUMNS}, prev_hash, hash) SELECT ${COLUMNS}, decode(prev_hash, 'hex'), decode(hash, 'hex')`;
+export const INSERT_ENTRIES = `INSERT INTO audit_entries (${COLUMNS}, prev_hash, hash)
+  SELECT ${COLUMNS}, decode(prev_hash, 'hex'), decode(hash, 'hex')`;
 
 /**
  * The rows of a JSON array.
@@ -91,13 +92,13 @@ export const INSERT_ENTRIES = `INSERT INTO audit_entries (${COLUMNS}, prev_hash,
  */
 export const ENTRY_ROWS = (
   json: string,
-): string => `jsonb_to_recordset(${json}::jsonb) AS entry(id uuid, at timestamptz, kind text, city_id text, delivery_id uuid,
-  driver_id uuid, merchant_id text, seller_order_id text, actor_kind text, actor_id text, from_state text, to_state text, why text, correlation_id text,
-  device_at timestamptz, detail jsonb, chain text, prev_hash text, hash text)`;
+): string => `jsonb_to_recordset(${json}::jsonb) AS entry(id uuid, at timestamptz, kind text, city_id text,
+  delivery_id uuid, driver_id uuid, merchant_id text, seller_order_id text, actor_kind text, actor_id text,
+  from_state text, to_state text, why text, correlation_id text, device_at timestamptz, detail jsonb, chain text,
+  prev_hash text, hash text)`;
 
 function driverOf({ driverId, kind }: Entry): string {
-  if (driverId === null)
-    throw new Error(`audit entry ${kind} stands in a driver's chain but names no driver`);
+  if (driverId === null) throw new Error(`audit entry ${kind} is in a driver's chain but names no driver`);
   return driverId;
 }
 

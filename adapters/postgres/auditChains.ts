@@ -14,13 +14,11 @@ const WALKED_AT_ONCE = 2_000;
 /** How many rows one statement searches for missing entries. */
 const ROWS_AT_ONCE = 2_000;
 
-/**
- * @param statementMs the statement timeout: long for the daily check, as short as usual where a caller waits
- */
+/** @param statementMs the statement timeout: long for the daily check, the usual one if a caller waits */
 export function createAuditChains(db: Database, statementMs = CHECK_STATEMENT_MS): AuditChains {
   const atOneMoment = snapshots(db, statementMs);
   return {
-    // In the order of the index on chain, so that each page begins where the last one ended.
+    // In the order of the index on chain, so that each page starts where the last one ended.
     dueChains: ({ since, lastDigits }, after, limit) =>
       atOneMoment(
         (tx) => tx.$queryRaw<{ chain: string; entries: number }[]>`
@@ -48,7 +46,9 @@ export function createAuditChains(db: Database, statementMs = CHECK_STATEMENT_MS
     walkChain: (name, onSome) =>
       atOneMoment(async (tx) => {
         const heads = await readHeads(tx, [name]);
-        await tx.$executeRaw`DECLARE walk NO SCROLL CURSOR FOR SELECT * FROM audit_entries WHERE chain = ${name} ORDER BY at, id`;
+        await tx.$executeRaw`
+          DECLARE walk NO SCROLL CURSOR FOR
+            SELECT * FROM audit_entries WHERE chain = ${name} ORDER BY at, id`;
         for (;;) {
           const some = await tx.$queryRawUnsafe<StoredEntry[]>(`FETCH ${WALKED_AT_ONCE} FROM walk`);
           if (some.length === 0 || !(await onSome(some.map(chainedEntry)))) return heads.get(name);
@@ -202,7 +202,7 @@ function chainedEntry(row: StoredEntry): ChainedEntry {
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
-/** The result of the last finished check; null where there was none. */
+/** The result of the last finished check; null if there was none. */
 export async function lastFinishedCheck(db: Database): Promise<FinishedCheck | null> {
   const [row] = await db.$queryRaw<{ finished_at: Date; problem_count: number }[]>`
     SELECT finished_at, (problems ->> 'count')::int AS problem_count FROM audit_checks
@@ -211,8 +211,8 @@ export async function lastFinishedCheck(db: Database): Promise<FinishedCheck | n
 }
 
 /**
- * For how long, in ms, the newest state of an open delivery has had no audit entry; 0 where each has one.
- * Entries are written with their change, so anything else is a bug.
+ * How long, in ms, the newest state of an open delivery has had no audit entry; 0 if each has one. Entries
+ * are written with their change, so anything else is a bug.
  */
 export async function auditLagMs(db: Database): Promise<number> {
   const [row] = await db.$queryRaw<{ lag_ms: number | null }[]>`

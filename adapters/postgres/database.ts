@@ -50,7 +50,7 @@ export function connectPostgres(
     options: '-c TimeZone=UTC',
     pipeline: true,
   });
-  // The pool replaces an idle connection that dies. Whoever was using it learns of it from their query.
+  // The pool replaces an idle connection that dies. A user of the connection gets the error from the query.
   pool.on('error', () => undefined);
   // A connection may also die on its way from the pool to its user: an error without a listener would end the
   // process.
@@ -100,7 +100,7 @@ const MOST_PREPARED = 300;
 
 /**
  * Gives each statement text a name, under which a connection prepares it once.
- * @param most beyond so many texts the name is empty, and the statement is not prepared
+ * @param most above this number of texts the name is empty and the statement is not prepared
  */
 export function statementNames(most = MOST_PREPARED): Postgres['nameOf'] {
   const names = new Map<string, string>();

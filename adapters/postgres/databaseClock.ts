@@ -20,9 +20,9 @@ export async function clockSkew(db: Database, clock: Clock): Promise<{ skewMs: n
   return { skewMs: Math.round(askedAt + sureToMs - (row?.now ?? NaN)), sureToMs };
 }
 
-/** @throws Error where the clocks differ by more than a second beyond doubt */
+/** @throws Error if the clocks certainly differ by more than a second */
 export async function requireSameTime(db: Database, clock: Clock): Promise<void> {
   const { skewMs, sureToMs } = await clockSkew(db, clock);
   if (Math.abs(skewMs) - sureToMs > MAX_SKEW_MS)
-    throw new Error(`this clock is ${skewMs} ms ahead of PostgreSQL's; set both by NTP`);
+    throw new Error(`the local clock is ${skewMs} ms ahead of PostgreSQL; synchronize both with NTP`);
 }

@@ -64,17 +64,17 @@ type DeliveryRow = {
 /** A delivery's row, with the head of its audit chain. */
 export type ReadDelivery = { facts: DeliveryFacts; auditHash: Uint8Array | null };
 
-const DELIVERY_COLUMNS = sql`id, merchant_id, seller_order_id, city_id, zone_id, status, status_changed_at, reason_code, ready_at, search_at, search_again_at,
-  search_round, unassigned_ms, unassigned_since, escalation_level, driver_id, pinned, pay_cents, bonus_cents,
-    assigned_at, picked_up_at, closed_at, audit_hash,
+const DELIVERY_COLUMNS = sql`id, merchant_id, seller_order_id, city_id, zone_id, status, status_changed_at,
+  reason_code, ready_at, search_at, search_again_at, search_round, unassigned_ms, unassigned_since,
+  escalation_level, driver_id, pinned, pay_cents, bonus_cents, assigned_at, picked_up_at, closed_at, audit_hash,
   escalated_at, escalated_after_ms, broadcast_since, held_reason, lost_at, losses, delayed_since,
   (SELECT escalation_minutes FROM cities WHERE cities.id = deliveries.city_id) AS city_escalation_minutes`;
 
-/** Reads a delivery, and locks its row on request. @returns undefined where there is none */
+/** Reads a delivery and locks its row on request. @returns undefined if there is none */
 export async function readDelivery(
   read: Read,
   deliveryId: string,
-  lock: 'lock' | 'look',
+  lock: 'lock' | 'noLock',
 ): Promise<ReadDelivery | undefined> {
   const locking = lock === 'lock' ? sql`FOR UPDATE` : sql``;
   const [row] = await read<DeliveryRow>(
@@ -137,8 +137,9 @@ type DriverRow = {
 /** A driver's row, with the head of its audit chain. */
 export type ReadDriver = { facts: DriverFacts; auditHash: Uint8Array | null };
 
-const DRIVER_COLUMNS = sql`drivers.id, drivers.city_id, availability, availability_until, availability_reason, pending, capacity, live_offers,
-  active_assignments, offer_version, shift_ends_at, last_fix_at, lapses_in_row, audit_hash`;
+const DRIVER_COLUMNS = sql`drivers.id, drivers.city_id, availability, availability_until, availability_reason,
+  pending, capacity, live_offers, active_assignments, offer_version,
+  shift_ends_at, last_fix_at, lapses_in_row, audit_hash`;
 
 function readDriverOf(row: DriverRow): ReadDriver {
   return {
@@ -179,7 +180,7 @@ export async function lockDriversOf(
   return rows.map(readDriverOf);
 }
 
-/** Locks one driver's row. @returns undefined where there is none */
+/** Locks one driver's row. @returns undefined if there is none */
 export async function lockDriver(read: Read, driverId: string): Promise<ReadDriver | undefined> {
   const [row] = await read<DriverRow>(
     sql`SELECT ${DRIVER_COLUMNS} FROM drivers WHERE id = ${driverId}::uuid FOR UPDATE`,
@@ -235,7 +236,8 @@ type OfferRow = {
 };
 
 /** Leaves out the payload and the reasons of the choice: both are large, and no event needs them. */
-const OFFER_COLUMNS = sql`id, delivery_id, driver_id, kind, state, round, pay_cents, escalation_level, created_at, expires_at, reached_at, ended_at, end_reason`;
+const OFFER_COLUMNS = sql`id, delivery_id, driver_id, kind, state, round, pay_cents,
+  escalation_level, created_at, expires_at, reached_at, ended_at, end_reason`;
 
 /** The live offers of a delivery and of the drivers named, and the offers named. */
 export async function readOffers(
@@ -247,7 +249,8 @@ export async function readOffers(
     offerIds.length === 0
       ? []
       : [
-          sql`SELECT ${OFFER_COLUMNS} FROM offers WHERE id = ANY(${[...offerIds]}::uuid[]) AND delivery_id = ${deliveryId}::uuid`,
+          sql`SELECT ${OFFER_COLUMNS} FROM offers
+            WHERE id = ANY(${[...offerIds]}::uuid[]) AND delivery_id = ${deliveryId}::uuid`,
         ];
   const ofDrivers =
     driverIds.length === 0

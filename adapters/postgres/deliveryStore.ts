@@ -41,14 +41,14 @@ export function createDeliveryStore(postgres: Postgres): DeliveryStore {
     change: (deliveryId, touched, make, at, correlationId) =>
       refusingImpossible(
         inTransaction(postgres, async (tx) => {
-          const { state, heads, picked } = await readTruth(tx.read, deliveryId, touched);
+          const { state, heads, picked } = await readState(tx.read, deliveryId, touched);
           const decision = make(state, picked);
           if (decision.next !== state || decision.messages.length > 0)
             writeDecision(tx, state, decision, heads, at, correlationId);
           return decision;
         }),
       ),
-    look: (deliveryId, touched) => lookAtTruth(db, deliveryId, touched),
+    readUnlocked: (deliveryId, touched) => readUnlocked(db, deliveryId, touched),
     searchFacts: (deliveryId) => readSearchFacts(read, deliveryId),
     candidates: (query) => readCandidates(read, query),
     meeting: async (deliveryId, meetingId) => {
@@ -76,7 +76,7 @@ async function refusingImpossible<T>(change: Promise<T>): Promise<T> {
  * Reads everything in one round trip. Each statement sees what was committed when it began, so what is read
  * after taking the locks is current.
  */
-async function readTruth(
+async function readState(
   read: Read,
   deliveryId: string,
   { offerIds, driverIds, pickFrom, pickAtMost }: Touched,
@@ -112,7 +112,7 @@ function headsOf(deliveryHash: Uint8Array | null, drivers: readonly ReadDriver[]
   };
 }
 
-async function lookAtTruth(
+async function readUnlocked(
   db: Database,
   deliveryId: string,
   { offerIds, driverIds }: Touched,
@@ -120,7 +120,7 @@ async function lookAtTruth(
   return db.$transaction(
     async (tx) => {
       const read = readerOf(tx);
-      const delivery = await readDelivery(read, deliveryId, 'look');
+      const delivery = await readDelivery(read, deliveryId, 'noLock');
       if (!delivery) return undefined;
       const offers = await readOffers(read, deliveryId, { offerIds, driverIds });
       const assignments = await readAssignments(read, deliveryId);

@@ -44,7 +44,7 @@ const NO_ROWS: Rows = {
  * messages. The rows were locked when the state was read. One statement writes all of it, unless a row of a
  * table ends and another begins: then the same statement is sent twice, so that the unique indexes never see
  * both at once.
- * @throws ImpossibleEvent where the decision holds what no row can
+ * @throws ImpossibleEvent if the decision violates a constraint of the rows
  */
 export function writeDecision(
   tx: Transaction,

@@ -57,7 +57,7 @@ export async function writeFeatureRow(
     VALUES (${feature}, ${enabled}::boolean, ${percent}::int, ${cities}::text[],
       ${plan && JSON.stringify(plan)}::jsonb, ${who}, ${why})
     RETURNING id, name, enabled, percent, cities, plan, who, why, created_at`;
-  if (row === undefined) throw new Error('a feature was written and is not there');
+  if (row === undefined) throw new Error('the feature row that was just written is missing');
   return featureRow(row);
 }
 

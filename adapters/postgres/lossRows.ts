@@ -1,7 +1,7 @@
 import { v7 as newCorrelationId } from 'uuid';
 import { type DeliveryStatus } from '../../domain/delivery/status';
 import { type Progress } from '../../domain/driver/loss';
-import { type SeenLoss, type WatchedDriver, type WatchedJob } from '../../domain/driver/lossWatch';
+import { type DetectedLoss, type WatchedDriver, type WatchedJob } from '../../domain/driver/lossWatch';
 import { type Message } from '../../domain/notices/message';
 import { type CaseReason } from '../../domain/support/supportCase';
 import { type VehicleKind } from '../../domain/driver/vehicles';
@@ -66,7 +66,7 @@ export async function readWatched(
     const driver = drivers.get(row.id) ?? { ...driverOf(row), jobs: [] };
     if (row.assignment_id !== null) {
       driver.jobs.push(jobOf(row));
-      driver.heardAt = later(driver.heardAt, msOf(row.stepped_at));
+      driver.lastSeenAt = later(driver.lastSeenAt, msOf(row.stepped_at));
     }
     drivers.set(row.id, driver);
   }
@@ -91,7 +91,7 @@ function driverOf({
     cityId: city_id,
     vehicle: vehicle_kind,
     idleSince: msOf(idle_since),
-    heardAt: msOf(last_fix_at),
+    lastSeenAt: msOf(last_fix_at),
     place,
   };
 }
@@ -125,34 +125,34 @@ function jobOf(row: JobRow): WatchedJob {
  */
 export async function writeProgress(
   db: Database,
-  news: readonly { assignmentId: string; progress: Progress }[],
+  updates: readonly { assignmentId: string; progress: Progress }[],
 ): Promise<void> {
-  if (news.length === 0) return;
-  const rows = news.map(({ assignmentId, progress: { nearestMeters, progressAt } }) => ({
+  if (updates.length === 0) return;
+  const rows = updates.map(({ assignmentId, progress: { nearestMeters, progressAt } }) => ({
     id: assignmentId,
     nearest_meters: nearestMeters,
     progress_at: new Date(progressAt).toISOString(),
   }));
   await db.$executeRaw`
-    UPDATE assignments SET nearest_meters = news.nearest_meters, progress_at = news.progress_at
-    FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS news(id uuid, nearest_meters int,
+    UPDATE assignments SET nearest_meters = updates.nearest_meters, progress_at = updates.progress_at
+    FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS updates(id uuid, nearest_meters int,
       progress_at timestamptz)
-    WHERE assignments.id = news.id AND state = 'ACTIVE'`;
+    WHERE assignments.id = updates.id AND state = 'ACTIVE'`;
 }
 
-/** Cities whose silence began or ended. A silence begins once, whoever notices it. */
-type SilenceNews = { began: string[]; ended: string[] };
+/** Cities whose silence began or ended. Concurrent sweeps report a beginning once. */
+type SilenceChanges = { began: string[]; ended: string[] };
 
 /**
- * Stores which cities are silent since `at` (epoch ms), and enqueues what is told of it, in one transaction.
- * @param canEnd false: whether the other cities are heard again is unknown
+ * Stores which cities are silent since `at` (epoch ms) and enqueues the notices, in one transaction.
+ * @param canEnd false if it is unknown whether the other cities are active again
  */
-export async function keepSilence(
+export async function storeSilentCities(
   db: Database,
   silent: readonly string[],
   { at, canEnd }: { at: number; canEnd: boolean },
-  tell: (news: SilenceNews) => readonly Message[],
-): Promise<SilenceNews> {
+  messagesFor: (changes: SilenceChanges) => readonly Message[],
+): Promise<SilenceChanges> {
   return db.$transaction(async (tx) => {
     const began =
       silent.length === 0
@@ -165,9 +165,9 @@ export async function keepSilence(
       : await tx.$queryRaw<{ id: string }[]>`
       UPDATE cities SET silent_since = NULL WHERE silent_since IS NOT NULL AND id <> ALL(${[...silent]})
         RETURNING id`;
-    const news = { began: began.map(({ id }) => id), ended: ended.map(({ id }) => id) };
-    await enqueue(tx, 'lost-drivers', newCorrelationId(), tell(news));
-    return news;
+    const changes = { began: began.map(({ id }) => id), ended: ended.map(({ id }) => id) };
+    await enqueue(tx, 'lost-drivers', newCorrelationId(), messagesFor(changes));
+    return changes;
   });
 }
 
@@ -176,17 +176,17 @@ export async function keepSilence(
  * other is added.
  * @returns the losses that were enqueued
  */
-export async function tellOfLosses(db: Database, losses: readonly SeenLoss[]): Promise<SeenLoss[]> {
+export async function enqueueLosses(db: Database, losses: readonly DetectedLoss[]): Promise<DetectedLoss[]> {
   if (losses.length === 0) return [];
   return db.$transaction(async (tx) => {
     const waiting = await tx.$queryRaw<{ assignmentId: string }[]>`
       SELECT payload->>'assignmentId' AS "assignmentId" FROM outbox
       WHERE key = ANY(${losses.map(({ deliveryId }) => deliveryId)}) AND sent_at IS NULL
         AND kind = 'driverLeft'`;
-    const told = new Set(waiting.map(({ assignmentId }) => assignmentId));
-    const news = losses.filter(({ assignmentId }) => !told.has(assignmentId));
-    for (const loss of news)
+    const alreadyQueued = new Set(waiting.map(({ assignmentId }) => assignmentId));
+    const added = losses.filter(({ assignmentId }) => !alreadyQueued.has(assignmentId));
+    for (const loss of added)
       await enqueue(tx, loss.deliveryId, newCorrelationId(), [{ kind: 'driverLeft', ...loss }]);
-    return news;
+    return added;
   });
 }

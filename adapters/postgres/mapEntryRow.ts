@@ -23,8 +23,10 @@ type Row = {
  * last_fix_at is the time of receipt. The newest position of the history gives the device's time, so that
  * late positions stay late after Redis was lost.
  */
-const COLUMNS = sql`id, city_id, availability, pending IS NULL AND live_offers + active_assignments < capacity AS has_room, availability_version, idle_since,
-  last_lat, last_lng, last_fix_at, (SELECT max(at) FROM position_fixes WHERE driver_id = drivers.id) AS newest_at`;
+const COLUMNS = sql`id, city_id, availability,
+  pending IS NULL AND live_offers + active_assignments < capacity AS has_room,
+  availability_version, idle_since, last_lat, last_lng, last_fix_at,
+  (SELECT max(at) FROM position_fixes WHERE driver_id = drivers.id) AS newest_at`;
 
 /** The map entries of these drivers. Unknown and malformed ids are left out. */
 export async function readMapEntries(read: Read, driverIds: readonly string[]): Promise<MapEntry[]> {

@@ -23,7 +23,7 @@ export function createOrderStore(db: Database): OrderStore {
             EXISTS (SELECT FROM merchants WHERE id = ${merchantId}) AS "merchantExists",
           (SELECT jsonb_agg(jsonb_build_object('id', id, 'polygon', polygon, 'priority', priority))
             FROM zones WHERE city_id = ${cityId}) AS zones`);
-      if (!row) throw new Error('a SELECT without FROM gave no row');
+      if (!row) throw new Error('a SELECT without FROM returned no row');
       const { known, currency, merchantExists, zones } = row;
       return {
         known,
@@ -141,7 +141,7 @@ const AREA: z.ZodType<ZoneArea> = z.discriminatedUnion('type', [
   z.object({ type: z.literal('MultiPolygon'), coordinates: z.array(z.array(z.array(position))) }),
 ]);
 
-/** The API validates polygons; what the row holds is parsed all the same. */
+/** The API validates polygons. The stored ones are parsed again nevertheless. */
 export function areaOf(polygon: unknown): ZoneArea {
   return AREA.parse(polygon);
 }

@@ -103,7 +103,8 @@ export type Due = { kind: Message['kind']; to: NoticeAddressee['kind'] | null };
 /** Which kinds are due, for the poll. Takes nothing. */
 export function whatIsDue(read: Read): Promise<Due[]> {
   return read<Due>(
-    sql`SELECT DISTINCT kind, payload #>> '{notice,to,kind}' AS "to" FROM outbox WHERE sent_at IS NULL AND next_at <= now() + ${ROUNDING}`,
+    sql`SELECT DISTINCT kind, payload #>> '{notice,to,kind}' AS "to" FROM outbox
+        WHERE sent_at IS NULL AND next_at <= now() + ${ROUNDING}`,
   );
 }
 
@@ -122,7 +123,9 @@ export async function putBack(
   minDelayMs = 0,
 ): Promise<void> {
   const delayMs = Math.max(minDelayMs, Math.min(30_000, 100 * 2 ** Math.min(attempts, 10)));
-  await db.$executeRaw`UPDATE outbox SET next_at = now() + ${delayMs} * interval '1 millisecond', last_error = ${error.slice(0, 500)} WHERE id = ${id}`;
+  await db.$executeRaw`
+    UPDATE outbox SET next_at = now() + ${delayMs} * interval '1 millisecond', last_error = ${error.slice(0, 500)}
+    WHERE id = ${id}`;
 }
 
 /** The number of unsent messages, and the age of the oldest in ms. */

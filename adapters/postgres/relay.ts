@@ -5,7 +5,7 @@ import { type Log, type NotifyRelay } from '../../services/ports';
 import { poolReader, type Postgres } from './database';
 import { type Due, markSent, putBack, takeDue, whatIsDue } from './outbox';
 
-/** `notify` wakes the lanes of these messages; all lanes where none are given. */
+/** `notify` wakes the lanes of these messages, or all lanes except those of notices if none are given. */
 export type Relay = { start(): void; notify: NotifyRelay; stop(): Promise<void> };
 
 const POLL_MS = 500;
@@ -42,7 +42,7 @@ export function createRelay(postgres: Postgres, handle: MessageHandler, log: Pic
   return {
     start: () => poll.start(),
     // Notices are left to the poll: a commit does not pay for three more queries.
-    notify: (messages) => notifyLanes((lane) => isKickedBy(lane, messages)),
+    notify: (messages) => notifyLanes((lane) => isNotifiedBy(lane, messages)),
     stop: async () => {
       await poll.stop();
       await Promise.all(lanes.map(({ relay }) => relay.stop()));
@@ -50,7 +50,7 @@ export function createRelay(postgres: Postgres, handle: MessageHandler, log: Pic
   };
 }
 
-function isKickedBy({ kinds, to }: Lane, messages: readonly Message[] | undefined): boolean {
+function isNotifiedBy({ kinds, to }: Lane, messages: readonly Message[] | undefined): boolean {
   return to === undefined && (messages === undefined || messages.some(({ kind }) => kinds.includes(kind)));
 }
 
@@ -61,32 +61,32 @@ function isOf({ kinds, to }: Lane, due: Due): boolean {
 /** One cheap query for all lanes; only lanes with something due take messages. */
 class Poll {
   private timer: NodeJS.Timeout | null = null;
-  private looking: Promise<void> | null = null;
+  private polling: Promise<void> | null = null;
 
   constructor(
-    private readonly look: () => Promise<void>,
+    private readonly poll: () => Promise<void>,
     private readonly log: Pick<Log, 'warn'>,
   ) {}
 
   start(): void {
     this.timer ??= setInterval(() => {
-      this.looking ??= this.lookOnce();
+      this.polling ??= this.pollOnce();
     }, POLL_MS);
   }
 
   async stop(): Promise<void> {
     if (this.timer) clearInterval(this.timer);
-    await this.looking;
+    await this.polling;
   }
 
-  /** Where the database is away, the next poll looks again. */
-  private async lookOnce(): Promise<void> {
+  /** After a database failure the next poll retries. */
+  private async pollOnce(): Promise<void> {
     try {
-      await this.look();
+      await this.poll();
     } catch (error) {
-      this.log.warn({ err: error }, 'the outbox could not be looked at; trying again');
+      this.log.warn({ err: error }, 'the outbox could not be polled; retrying');
     } finally {
-      this.looking = null;
+      this.polling = null;
     }
   }
 }

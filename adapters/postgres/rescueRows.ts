@@ -24,7 +24,7 @@ const jobs = z.array(
   }),
 );
 
-/** @returns null where the driver has no rescue with this key */
+/** @returns null if the driver has no rescue with this key */
 export async function readRescue(tx: Tx, driverId: string, key: string): Promise<Rescue | null> {
   const row = await tx.rescue.findUnique({ where: { driverId_key: { driverId, key } } });
   return row && { rescueId: row.id, driverId, jobs: jobs.parse(row.jobs) };
@@ -50,7 +50,7 @@ export async function writeRescue(
 
 /**
  * Reads the jobs under lock and writes their results.
- * @returns the jobs as written; empty where there is no such rescue
+ * @returns the stored jobs; empty for an unknown rescue
  */
 export async function changeJobs(
   tx: Tx,

@@ -9,14 +9,14 @@ import { type Postgres } from './database';
 export type Transaction = {
   read: Read;
   /**
-   * A statement whose rows are not needed. It is sent together with the COMMIT; where it fails, the
-   * transaction fails.
+   * A statement whose rows are not needed. It is sent together with the COMMIT; if it fails, the transaction
+   * fails.
    */
   write(text: string, values: readonly string[]): void;
 };
 
 /**
- * A connection that does not answer within so many statement timeouts is dropped: the server would have
+ * A connection that does not answer within this many statement timeouts is dropped: the server would have
  * cancelled the statement long before.
  */
 const SILENT_TIMEOUTS = 3;
@@ -24,8 +24,8 @@ const SILENT_TIMEOUTS = 3;
 /**
  * Runs `work` in a transaction (read committed) and commits it (ADR 24). BEGIN is sent with the first
  * statement, COMMIT with the last writes.
- * @throws what `work` throws, or the error of the first statement that failed: then nothing was written.
- *   Where the connection is lost during COMMIT, the outcome is unknown.
+ * @throws what `work` throws, or the error of the first statement that failed: then nothing was written. If
+ *   the connection is lost during COMMIT, the outcome is unknown.
  */
 export async function inTransaction<T>(
   { pool, nameOf }: Pick<Postgres, 'pool' | 'nameOf'>,

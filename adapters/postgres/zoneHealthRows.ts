@@ -24,7 +24,7 @@ export type CountedDeliveries = Place &
 export type CountedAnswers = Place & { acceptance15m: Acceptance };
 export type CountedCases = Place & { openCases: number };
 
-/** Cities with their zones: one city, or all where `cityId` is null. */
+/** Cities with their zones: one city, or all if `cityId` is null. */
 export async function readCityZones(db: Database, cityId: string | null): Promise<CityZones[]> {
   const cities = await db.city.findMany({
     where: cityId === null ? {} : { id: cityId },
@@ -164,13 +164,13 @@ export type HealthRow = {
   figures: ZoneFigures;
 };
 
-/** The newest figures of a city, and their time (epoch ms); null where there are none. */
+/** The newest figures of a city and their time (epoch ms); null if there are none. */
 export type NewestHealth = { at: number; states: Map<string | null, ZoneState> } | null;
 
 /**
  * Writes the figures of one city and the messages about them, in one transaction. Writers of the same city
  * wait for each other.
- * @param tell what to store and report, given the newest figures; null: nothing, since newer figures were
+ * @param decide what to store and report, given the newest figures; null: nothing, since newer figures were
  *   written meanwhile
  * @returns what was written
  */
@@ -179,22 +179,22 @@ export async function writeHealth(
   cityId: string,
   at: number,
   correlationId: string,
-  tell: (newest: NewestHealth) => { rows: readonly HealthRow[]; messages: readonly Message[] } | null,
+  decide: (newest: NewestHealth) => { rows: readonly HealthRow[]; messages: readonly Message[] } | null,
 ): Promise<readonly HealthRow[]> {
   return db.$transaction(async (tx) => {
     await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtext(${`zone health/${cityId}`}))`;
-    const told = tell(await readNewest(tx, cityId));
-    if (told === null) return [];
+    const decided = decide(await readNewest(tx, cityId));
+    if (decided === null) return [];
     await tx.zoneHealth.createMany({
-      data: told.rows.map(({ figures, ...row }) => ({
+      data: decided.rows.map(({ figures, ...row }) => ({
         ...row,
         cityId,
         at: new Date(at),
         figures: { ...figures },
       })),
     });
-    await enqueue(tx, `zones/${cityId}`, correlationId, told.messages);
-    return told.rows;
+    await enqueue(tx, `zones/${cityId}`, correlationId, decided.messages);
+    return decided.rows;
   });
 }
 

@@ -17,7 +17,7 @@ export type DriverMapOptions = {
 
 /** A device clock further ahead than this is wrong: its positions count as of their receipt. */
 const MAX_CLOCK_AHEAD_MS = 60_000;
-/** How long one `reportIngestUp` holds; it is repeated every few seconds. */
+/** How long one `reportIngestUp` is valid. It is repeated every few seconds. */
 const INGEST_UP_MS = 15_000;
 const PAGE = 500;
 const DEFAULT_STREAMED_FIXES = 200_000;
@@ -56,8 +56,8 @@ export function createRedisDriverMap(
       requirePoints(fixes);
       return record({ driverId, fixes, receivedAt });
     },
-    look: async (driverIds) =>
-      driverIds.length === 0 ? [] : viewsOf(driverIds, await redis.mapLook(keyPrefix, ...driverIds)),
+    readViews: async (driverIds) =>
+      driverIds.length === 0 ? [] : viewsOf(driverIds, await redis.mapReadViews(keyPrefix, ...driverIds)),
     members: async (part, cursor) => {
       const [next, found] = await redis.zscan(keyPrefix + keyOf(part), cursor, 'COUNT', PAGE);
       return { driverIds: found.filter((_, index) => index % 2 === 0), next: next === '0' ? null : next };

@@ -1,7 +1,7 @@
 import { type Redis, type Result } from 'ioredis';
 import {
   INGEST_UP_SINCE,
-  LOOK,
+  READ_VIEWS,
   NEAR,
   RECORD_FIXES,
   REPORT_INGEST_UP,
@@ -17,7 +17,7 @@ declare module 'ioredis' {
     mapSync(...args: ScriptArguments): Result<unknown, Context>;
     mapRecord(...args: ScriptArguments): Result<unknown, Context>;
     mapNear(...args: ScriptArguments): Result<unknown, Context>;
-    mapLook(...args: ScriptArguments): Result<unknown, Context>;
+    mapReadViews(...args: ScriptArguments): Result<unknown, Context>;
     mapTakeSilentOff(...args: ScriptArguments): Result<unknown, Context>;
     mapReportIngestUp(...args: ScriptArguments): Result<unknown, Context>;
     mapIngestUpSince(...args: ScriptArguments): Result<string | null, Context>;
@@ -28,7 +28,7 @@ const SCRIPTS = {
   mapSync: SYNC,
   mapRecord: RECORD_FIXES,
   mapNear: NEAR,
-  mapLook: LOOK,
+  mapReadViews: READ_VIEWS,
   mapTakeSilentOff: TAKE_SILENT_OFF,
   mapReportIngestUp: REPORT_INGEST_UP,
   mapIngestUpSince: INGEST_UP_SINCE,

@@ -120,7 +120,7 @@ end
 return near`;
 
 /** ARGV: prefix, then ids. */
-export const LOOK = `
+export const READ_VIEWS = `
 local P, views = ARGV[1], {}
 for i = 2, #ARGV do
   local id = ARGV[i]
@@ -159,7 +159,7 @@ if redis.call('EXISTS', P .. 'presence:ears') == 0 then redis.call('SET', P .. '
 redis.call('SET', P .. 'presence:ears', '1', 'PX', ARGV[3])
 return 1`;
 
-/** ARGV: prefix. False where ingest is down. */
+/** ARGV: prefix. False if ingest is down. */
 export const INGEST_UP_SINCE = `
 if redis.call('EXISTS', ARGV[1] .. 'presence:ears') == 0 then return false end
 return redis.call('GET', ARGV[1] .. 'presence:since')`;

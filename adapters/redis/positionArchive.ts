@@ -23,7 +23,7 @@ const CONSUMER = 'archive';
 const GROUP = 'archive';
 const BATCH = 1_000;
 const EVERY_MS = 500;
-/** How often entries that were read but never acknowledged are looked for. */
+/** How often unacknowledged entries are claimed. */
 const LEFTOVERS_EVERY_MS = 60_000;
 
 /**

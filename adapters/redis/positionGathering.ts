@@ -4,7 +4,7 @@ import type { Position } from '../../services/ports';
 /** One ping of one driver; `receivedAt` by our clock, epoch ms. */
 type Ping = { driverId: string; fixes: readonly Position[]; receivedAt: number };
 type Outcome = 'unknown' | { cameOn: boolean };
-type Waiting = Ping & { tell: (outcome: Outcome) => void; fail: (error: unknown) => void };
+type Waiting = Ping & { resolve: (outcome: Outcome) => void; reject: (error: unknown) => void };
 
 /**
  * The most positions in one call of the script, which blocks all others in Redis. A single ping may bring
@@ -12,11 +12,11 @@ type Waiting = Ping & { tell: (outcome: Outcome) => void; fail: (error: unknown)
  */
 const MOST_FIXES = 200;
 
-const outcomes = z.array(z.int());
+const outcomeCodes = z.array(z.int());
 
 /**
  * Sends the pings of one turn of the event loop to Redis together: at thousands of pings a second the round
- * trip is most of their cost (docs/performance.md). Each ping gets its own outcome; where the call fails, all
+ * trip is most of their cost (docs/performance.md). Each ping gets its own outcome. If the call fails, all
  * its pings fail.
  * @param record calls RECORD_FIXES with the part of its arguments that belongs to the pings
  */
@@ -30,9 +30,9 @@ export function gatherPositions(
     for (const group of groupsOf(pings)) void send(record, group);
   };
   return (ping) =>
-    new Promise((tell, fail) => {
+    new Promise((resolve, reject) => {
       if (waiting.length === 0) setImmediate(sendAll);
-      waiting.push({ ...ping, tell, fail });
+      waiting.push({ ...ping, resolve, reject });
     });
 }
 
@@ -41,10 +41,12 @@ async function send(
   group: readonly Waiting[],
 ): Promise<void> {
   try {
-    const told = outcomes.length(group.length).parse(await record(group.flatMap(pingArgs)));
-    group.forEach(({ tell }, index) => tell(told[index] === -1 ? 'unknown' : { cameOn: told[index] === 1 }));
+    const results = outcomeCodes.length(group.length).parse(await record(group.flatMap(pingArgs)));
+    group.forEach(({ resolve }, index) =>
+      resolve(results[index] === -1 ? 'unknown' : { cameOn: results[index] === 1 }),
+    );
   } catch (error) {
-    for (const { fail } of group) fail(error);
+    for (const { reject } of group) reject(error);
   }
 }
 

@@ -55,7 +55,7 @@ export function createDispatcher(
       FROM deliveries WHERE id = ${deliveryId}::uuid AND closed_at IS NULL`);
     return delivery ?? null;
   };
-  const tell = async (
+  const send = async (
     deliveryId: string,
     correlationId: string,
     act: (started: Started, options: StartOptions) => Promise<unknown>,
@@ -74,33 +74,37 @@ export function createDispatcher(
   const { workflow } = client;
   return {
     startDelivery: (deliveryId, correlationId) =>
-      tell(deliveryId, correlationId, (_delivery, options) => workflow.start(WORKFLOWS.delivery, options)),
-    signalDriverLeft: (deliveryId, news) =>
-      tell(deliveryId, news.correlationId, (_delivery, options) =>
-        workflow.signalWithStart(WORKFLOWS.delivery, { ...options, signal: driverLeft, signalArgs: [news] }),
+      send(deliveryId, correlationId, (_delivery, options) => workflow.start(WORKFLOWS.delivery, options)),
+    signalDriverLeft: (deliveryId, payload) =>
+      send(deliveryId, payload.correlationId, (_delivery, options) =>
+        workflow.signalWithStart(WORKFLOWS.delivery, {
+          ...options,
+          signal: driverLeft,
+          signalArgs: [payload],
+        }),
       ),
-    signalDriverRescued: (deliveryId, news) =>
-      tell(deliveryId, news.correlationId, (_delivery, options) =>
+    signalDriverRescued: (deliveryId, payload) =>
+      send(deliveryId, payload.correlationId, (_delivery, options) =>
         workflow.signalWithStart(WORKFLOWS.delivery, {
           ...options,
           signal: driverRescued,
-          signalArgs: [news],
+          signalArgs: [payload],
         }),
       ),
-    signalOfferWithdrawn: (deliveryId, news) =>
-      tell(deliveryId, news.correlationId, (_delivery, options) =>
+    signalOfferWithdrawn: (deliveryId, payload) =>
+      send(deliveryId, payload.correlationId, (_delivery, options) =>
         workflow.signalWithStart(WORKFLOWS.delivery, {
           ...options,
           signal: offerWithdrawn,
-          signalArgs: [news],
+          signalArgs: [payload],
         }),
       ),
-    wake: (deliveryId, news) =>
-      tell(deliveryId, news.correlationId, (_delivery, options) =>
+    wake: (deliveryId, payload) =>
+      send(deliveryId, payload.correlationId, (_delivery, options) =>
         workflow.signalWithStart(WORKFLOWS.delivery, {
           ...options,
           signal: driverCameFree,
-          signalArgs: [news],
+          signalArgs: [payload],
         }),
       ),
     endAvailabilityLater: async ({ driverId, state, until, correlationId }) => {

@@ -2,15 +2,17 @@ import { type Client, isGrpcServiceError, ServiceError, WorkflowNotFoundError } 
 import { offerWithdrawn, WORKFLOWS } from '../../workflows/contract';
 import { type RunningDeliveries } from '../../activities/sweeps/openRows';
 
+const RUNNING = `WorkflowType = '${WORKFLOWS.delivery}' AND ExecutionStatus = 'Running'`;
+
 /** The running delivery workflows, by the cluster's visibility store. */
 export function createRunningDeliveries(client: Client): RunningDeliveries {
   return {
     list: async function* () {
-      const query = `WorkflowType = '${WORKFLOWS.delivery}' AND ExecutionStatus = 'Running'`;
-      for await (const { workflowId } of client.workflow.list({ query, pageSize: 1_000 })) yield workflowId;
+      for await (const { workflowId } of client.workflow.list({ query: RUNNING, pageSize: 1_000 }))
+        yield workflowId;
     },
     stuck: async (limit) => {
-      const query = `WorkflowType = '${WORKFLOWS.delivery}' AND ExecutionStatus = 'Running' AND TemporalReportedProblems IN ('${TASK_FAILED}')`;
+      const query = `${RUNNING} AND TemporalReportedProblems IN ('${TASK_FAILED}')`;
       const found: string[] = [];
       try {
         for await (const { workflowId } of client.workflow.list({ query, pageSize: limit }))
@@ -42,7 +44,7 @@ export function createRunningDeliveries(client: Client): RunningDeliveries {
  * Makes a running delivery read its row again. A run that has ended since visibility listed it needs no
  * message.
  */
-export function createNudge(
+export function createReevaluate(
   client: Client,
   newCorrelationId: () => string,
 ): (workflowId: string) => Promise<void> {

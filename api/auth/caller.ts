@@ -3,14 +3,14 @@ import type { Actor } from '../../domain/delivery/status';
 export const ROLES = ['driver', 'ops', 'merchant', 'customer'] as const;
 export type Role = (typeof ROLES)[number];
 
-/** Who asks, by their token. Ops may be limited to cities. */
+/** The caller, as identified by the token. Ops may be limited to cities. */
 export type Caller =
   | { role: 'driver'; subject: string; driverId: string }
   | { role: 'ops'; subject: string; cities: readonly string[] | 'all' }
   | { role: 'merchant'; subject: string; merchantId: string }
   | { role: 'customer'; subject: string };
 
-/** Who stands in the audit trail. */
+/** The actor in the audit trail. */
 export function actorOf(caller: Caller): Actor {
   switch (caller.role) {
     case 'driver':
@@ -24,10 +24,7 @@ export function actorOf(caller: Caller): Actor {
   }
 }
 
-/**
- * Whether what belongs to this city may be touched: ops within their cities, everybody else by what is
- * theirs.
- */
+/** Whether the caller may act in this city. Only ops are limited by city; other roles are limited by ownership. */
 export function coversCity(caller: Caller, cityId: string): boolean {
   return caller.role !== 'ops' || caller.cities === 'all' || caller.cities.includes(cityId);
 }

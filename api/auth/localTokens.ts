@@ -1,17 +1,17 @@
 import type { AuthSettings } from '../../settings';
 
-// jose comes as an ES module only; the import is made once.
+// jose is an ES module only, so it is imported dynamically, once.
 const jose = import('jose');
 
-/** Whom a token is for. */
+/** The holder of a token. */
 export type TokenHolder = { role: 'ops' | 'merchant' | 'driver'; id: string };
 
-/** Makes a token as an identity provider would. */
+/** Signs a token, in place of an identity provider. */
 export type TokenSigner = (holder: TokenHolder) => Promise<string>;
 
 const LIFETIME = '8h';
 
-/** @returns null where tokens come from an issuer: nothing is signed here then */
+/** @returns null where an external issuer signs the tokens */
 export function createLocalSigner({ keys, issuer, audience }: AuthSettings): TokenSigner | null {
   if (keys.kind === 'jwks') return null;
   const key = new TextEncoder().encode(keys.key);

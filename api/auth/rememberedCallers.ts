@@ -2,16 +2,16 @@ import { LRUCache } from 'lru-cache';
 import type { Caller } from './caller';
 
 /**
- * How long a verified token is accepted without another verification, in ms. A key that the issuer withdraws
- * counts for this long, too.
+ * How long a verified token is accepted without another verification, in ms. A key that the issuer revokes stays
+ * valid for as long.
  */
 export const REMEMBERED_MS = 60_000;
 /** Bounds memory under a flood of different tokens: the least recently used ones are verified again. */
 const MAX_TOKENS = 10_000;
 
 /**
- * Callers of verified tokens, for a minute and never beyond the token's own expiry, so that not every ping of
- * a driver costs the check of a signature.
+ * Caches the callers of verified tokens for a minute, but not beyond the expiry of the token, so that not every
+ * ping of a driver costs a signature check.
  */
 export class RememberedCallers {
   private readonly callers: LRUCache<string, Caller>;
@@ -28,7 +28,7 @@ export class RememberedCallers {
     });
   }
 
-  /** How many tokens are kept, expired ones included until they are purged. */
+  /** The number of cached tokens, including expired ones until they are purged. */
   get size(): number {
     return this.callers.size;
   }
@@ -45,7 +45,7 @@ export class RememberedCallers {
     this.callers.set(token, caller, { ttl: Math.min(expiresInMs, REMEMBERED_MS) });
   }
 
-  /** What nobody asks for again would stay until the cache is full; each purge costs a look at every token. */
+  /** Without a purge, unused tokens would stay until the cache is full. Each purge visits every token. */
   private purgeOnceAMinute(): void {
     if (this.nowMs() - this.purgedAtMs < REMEMBERED_MS) return;
     this.purgedAtMs = this.nowMs();

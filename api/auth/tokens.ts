@@ -4,18 +4,18 @@ import type { AuthSettings } from '../../settings';
 import type { Caller } from './caller';
 import { RememberedCallers } from './rememberedCallers';
 
-// jose comes as an ES module only; the import is made once.
+// jose is an ES module only, so it is imported dynamically, once.
 const jose = import('jose');
 
-/** The token is missing, wrong, too old, or says too little. The message is for its holder. */
+/** The token is missing, invalid or expired, or lacks claims. The message is for its holder. */
 export class TokenError extends Error {
   override name = 'TokenError';
 }
 
 /**
- * Reads a bearer token; at once where it was read before.
- * @returns rejects with TokenError where it is not valid, with any other error where its issuer's keys cannot
- *   be fetched
+ * Verifies a bearer token. Answers synchronously where the token is cached.
+ * @returns rejects with TokenError where the token is not valid, and with another error where the keys of the
+ *   issuer cannot be fetched
  */
 export type TokenReader = (token: string) => Caller | Promise<Caller>;
 
@@ -32,7 +32,8 @@ const CLAIMS = z.discriminatedUnion('role', [
 ]);
 
 /**
- * Tokens of one issuer for one audience, with an end. Only algorithms that go with the kind of key are taken.
+ * Verifies tokens of one issuer for one audience. The expiry is required, and only the algorithms of the key type
+ * are accepted.
  */
 export function createTokenReader({ keys, issuer, audience }: AuthSettings): TokenReader {
   const expected = { issuer, audience, clockTolerance: 5, requiredClaims: ['exp', 'sub'] };
@@ -40,21 +41,21 @@ export function createTokenReader({ keys, issuer, audience }: AuthSettings): Tok
   return remembering(async (token) => {
     const payload = await verify(token);
     const claims = CLAIMS.safeParse(payload);
-    if (!claims.success) throw new TokenError('the token does not say a role and what belongs to it');
+    if (!claims.success) throw new TokenError('the token lacks a valid role or the claims of the role');
     return { caller: callerOf(claims.data), expiresAtMs: (payload.exp ?? 0) * 1_000 };
   });
 }
 
-type ReadOut = { caller: Caller; expiresAtMs: number };
+type VerifiedToken = { caller: Caller; expiresAtMs: number };
 
-function remembering(read: (token: string) => Promise<ReadOut>): TokenReader {
+function remembering(read: (token: string) => Promise<VerifiedToken>): TokenReader {
   const remembered = new RememberedCallers();
-  const readAnew = async (token: string): Promise<Caller> => {
+  const verifyAndKeep = async (token: string): Promise<Caller> => {
     const { caller, expiresAtMs } = await read(token);
     remembered.keep(token, caller, expiresAtMs - Date.now());
     return caller;
   };
-  return (token) => remembered.recall(token) ?? readAnew(token);
+  return (token) => remembered.recall(token) ?? verifyAndKeep(token);
 }
 
 type Expected = { issuer: string; audience: string; clockTolerance: number; requiredClaims: string[] };
@@ -82,14 +83,14 @@ function jwksVerifier(url: string, expected: Expected): Verify {
   };
 }
 
-/** What the token's holder did wrong is said to them; that the issuer does not answer is not their fault. */
+/** Converts errors of the token to TokenError. Failures of the issuer are not the holder's fault and pass through. */
 async function orTokenError<T>(verified: Promise<T>): Promise<T> {
   const { errors } = await jose;
   try {
     return await verified;
   } catch (error) {
     if (error instanceof errors.JWTExpired) throw new TokenError('the token has expired');
-    const theirs = [
+    const tokenErrors = [
       errors.JWTClaimValidationFailed,
       errors.JWSInvalid,
       errors.JWTInvalid,
@@ -99,7 +100,7 @@ async function orTokenError<T>(verified: Promise<T>): Promise<T> {
       errors.JOSEAlgNotAllowed,
       errors.JOSENotSupported,
     ];
-    if (theirs.some((kind) => error instanceof kind)) throw new TokenError('the token is not valid');
+    if (tokenErrors.some((kind) => error instanceof kind)) throw new TokenError('the token is not valid');
     throw error;
   }
 }

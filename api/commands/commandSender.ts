@@ -8,13 +8,13 @@ import { type Command, deliveryWorkflowId, type Traced } from '../../workflows/c
 import { Problem } from '../http/problems';
 import { meaningOf } from './updateErrors';
 
-/** What of a command sending needs; its update id is made before. */
+/** The part of a command that the sender needs. The update id is made before. */
 export type SentCommand<Payload extends Traced> = Pick<
   Command<Payload, never>,
   'name' | 'update' | 'eventOf'
 >;
 
-/** Whose workflow is asked. */
+/** The delivery whose workflow gets the command. */
 export type TargetDelivery = { deliveryId: string; merchantId: string; sellerOrderId: string };
 
 /** One command to one delivery. */
@@ -22,18 +22,18 @@ export type Sending<Payload extends Traced> = {
   delivery: TargetDelivery;
   command: SentCommand<Payload>;
   payload: NoInfer<Payload>;
-  /** The same for every retry of one request, so that it happens once. */
+  /** The same for every retry of a request, so that the command is applied once. */
   updateId: string;
-  /** The row already holds the answer, as far as we know: it is asked first. */
+  /** The row probably has the answer already, so it is read first. */
   isSettled?: boolean;
   /**
-   * The id under which the caller, who gave the request a key, may have been answered before: where the row
-   * refuses it by now, the workflow may still know the first answer.
+   * The update id of a request with an idempotency key. If the row now refuses the command, the workflow may
+   * still have the first answer under this id.
    */
-  firstAnswerUnder?: string | null;
+  firstUpdateId?: string | null;
 };
 
-/** Sends one update and waits for its answer. Throws what Temporal's client throws. */
+/** Sends one update and waits for its result. Throws the errors of the Temporal client. */
 export interface WorkflowUpdates {
   /** @param deadlineAt epoch ms */
   execute<Payload extends Traced>(
@@ -42,17 +42,17 @@ export interface WorkflowUpdates {
     deadlineAt: number,
   ): Promise<Answer>;
   /**
-   * What was answered under this id by the workflow's newest run. Asks nobody anything: where there was no
-   * such update, it throws as where there is no such workflow.
+   * The result of an earlier update of the workflow's newest run. Sends no update: without one of this id, it
+   * throws as for a missing workflow.
    */
   recall(workflowId: string, updateId: string, deadlineAt: number): Promise<Answer>;
 }
 
 export type CommandSenderDeps = {
   updates: WorkflowUpdates;
-  /** The answer that the row already holds; null where the row would have to change for it. */
+  /** The answer that the row already has; null where the command would change the row. */
   answerFromRow: (deliveryId: string, event: CommandEvent) => Promise<Answer | null>;
-  /** Starts the delivery's workflow where none runs. May be repeated. */
+  /** Starts the delivery's workflow if none runs. Idempotent. */
   startDelivery: (deliveryId: string, correlationId: string) => Promise<void>;
   timeoutMs: number;
   log: Logger;
@@ -60,21 +60,21 @@ export type CommandSenderDeps = {
 
 export interface CommandSender {
   /**
-   * @returns the true outcome, or a refusal as a value
-   * @throws Problem NOT_ANSWERED_IN_TIME: nobody knows yet, the same request may be sent again
+   * @returns the outcome, or a refusal as a value
+   * @throws Problem NOT_ANSWERED_IN_TIME where the outcome is not known yet; the request may be repeated
    */
   send<Payload extends Traced>(sending: Sending<Payload>): Promise<Answer>;
 }
 
 const answerSeconds = new Histogram({
   name: 'workflow_answer_seconds',
-  help: 'How long callers waited for the answer of a delivery, by what was asked and what came of it',
+  help: 'Time until a delivery answered a command, by command and result',
   labelNames: ['question', 'result'] as const,
   buckets: [0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 4, 8],
 });
 
 /**
- * Sends commands to the workflows of deliveries, which may be busy, away, closed or gone.
+ * Sends commands to the workflows of deliveries, which may be busy, unreachable, closed or gone.
  * docs/architecture.md#the-way-of-one-delivery, step 5.
  */
 export function createCommandSender(deps: CommandSenderDeps): CommandSender {
@@ -98,25 +98,25 @@ async function answerInTime<Payload extends Traced>(
   sending: Sending<Payload>,
 ): Promise<Answer> {
   const deadlineAt = Date.now() + deps.timeoutMs;
-  const settled = sending.isSettled === true ? await askRow(deps, sending) : null;
+  const settled = sending.isSettled === true ? await readAnswer(deps, sending) : null;
   if (!settled) return untilAnswered(() => sendOnce(deps, sending, deadlineAt), deadlineAt);
-  const { firstAnswerUnder: updateId = null, delivery } = sending;
+  const { firstUpdateId: updateId = null, delivery } = sending;
   return isRefusal(settled) && updateId !== null
     ? untilAnswered(() => recallOnce(deps, { delivery, updateId, refused: settled }, deadlineAt), deadlineAt)
     : settled;
 }
 
-async function untilAnswered(ask: () => Promise<Answer | 'later'>, deadlineAt: number): Promise<Answer> {
-  for (let attempt = 0; ; attempt++) {
-    const heard = await ask();
-    if (heard !== 'later') return heard;
-    const pauseMs = backoffMs(attempt);
-    if (Date.now() + pauseMs >= deadlineAt) throw notInTime();
+async function untilAnswered(attempt: () => Promise<Answer | 'later'>, deadlineAt: number): Promise<Answer> {
+  for (let attempts = 0; ; attempts++) {
+    const answer = await attempt();
+    if (answer !== 'later') return answer;
+    const pauseMs = backoffMs(attempts);
+    if (Date.now() + pauseMs >= deadlineAt) throw notAnsweredInTime();
     await sleep(pauseMs);
   }
 }
 
-/** The first answer to a request that is refused by now; the refusal where there was none. */
+/** The first answer to a request that the row now refuses; the refusal if there was none. */
 async function recallOnce(
   deps: CommandSenderDeps,
   { delivery, updateId, refused }: { delivery: TargetDelivery; updateId: string; refused: Answer },
@@ -132,7 +132,7 @@ async function recallOnce(
   }
 }
 
-/** The workflow's answer; the row's where the run is over. */
+/** The answer of the workflow, or of the row if the run has ended. */
 async function sendOnce<Payload extends Traced>(
   deps: CommandSenderDeps,
   sending: Sending<Payload>,
@@ -148,7 +148,7 @@ async function sendOnce<Payload extends Traced>(
       { err: error, deliveryId: delivery.deliveryId, command: command.name, updateId },
       `no answer from the workflow: ${meaning}`,
     );
-    return meaning === 'over' ? ((await askRow(deps, sending)) ?? startAgain(deps, sending)) : 'later';
+    return meaning === 'over' ? ((await readAnswer(deps, sending)) ?? startWorkflow(deps, sending)) : 'later';
   }
 }
 
@@ -156,52 +156,51 @@ function workflowIdOf({ merchantId, sellerOrderId }: TargetDelivery): string {
   return deliveryWorkflowId(merchantId, sellerOrderId);
 }
 
-/** Null also while the database is away: then nobody knows. */
-async function askRow<Payload extends Traced>(
+/** Reads the answer from the row. Null also while the database is unavailable, since the answer is unknown then. */
+async function readAnswer<Payload extends Traced>(
   { answerFromRow, log }: CommandSenderDeps,
   { delivery: { deliveryId }, command, payload }: Sending<Payload>,
 ): Promise<Answer | null> {
   try {
     return await answerFromRow(deliveryId, command.eventOf(payload));
   } catch (error) {
-    log.warn({ err: error, deliveryId }, 'the row could not be asked');
+    log.warn({ err: error, deliveryId }, 'reading the answer from the row failed');
     return null;
   }
 }
 
 /**
- * The delivery is open, but nothing runs for it: never started yet, or terminated by hand. A run begins from
- * the row.
+ * The delivery is open but has no running workflow: it was never started, or it was terminated by hand. A new run
+ * starts from the row.
  */
-async function startAgain<Payload extends Traced>(
+async function startWorkflow<Payload extends Traced>(
   { startDelivery, log }: CommandSenderDeps,
   { delivery: { deliveryId }, payload }: Sending<Payload>,
 ): Promise<'later'> {
   try {
     await startDelivery(deliveryId, payload.correlationId);
   } catch (error) {
-    log.warn({ err: error, deliveryId }, 'the workflow could not be started; trying again');
+    log.warn({ err: error, deliveryId }, 'starting the workflow failed; retrying');
   }
   return 'later';
 }
 
-/** Nobody waits beyond the deadline, whatever the call does. */
+/** Limits the wait for a call, even for one that never ends. */
 function before<T>(deadlineAt: number, call: Promise<T>): Promise<T> {
   return pTimeout(call, {
     milliseconds: Math.max(1, deadlineAt - Date.now()),
     fallback: () => {
-      throw notInTime();
+      throw notAnsweredInTime();
     },
   });
 }
 
-function notInTime(): Problem {
-  const detail =
-    'there was no answer in time; safe to retry: the same request gets the answer of the first one';
+function notAnsweredInTime(): Problem {
+  const detail = 'no answer in time; it is safe to retry: the same request gets the same answer';
   return new Problem('NOT_ANSWERED_IN_TIME', detail, { headers: { 'Retry-After': '1' } });
 }
 
-/** 50 ms, doubling to 800 ms, each spread by half, so that many callers do not come back at once. */
+/** 50 ms, doubling to 800 ms. Up to half is random, so that many callers do not retry at once. */
 function backoffMs(attempt: number): number {
   return Math.min(800, 50 * 2 ** attempt) * (0.5 + Math.random() / 2);
 }

@@ -12,8 +12,8 @@ type AnyCall = Call<unknown, unknown, unknown>;
 export const noDelivery = (): Problem => new Problem('NOT_FOUND', 'there is no such delivery');
 
 /**
- * The request as update ids have it: by the key that the caller gives, so that their retry meets the first
- * try; else each call is a request of its own.
+ * The request that an update id is made from. With an idempotency key, a retry is the same request; without
+ * one, each call is a new request.
  */
 export function requestOf(
   { newId }: Pick<ApiDeps, 'newId'>,
@@ -28,7 +28,7 @@ export function requestOf(
   };
 }
 
-/** Who acts, and the trace of it. */
+/** The actor and the correlation id of a command. */
 export function tracedBy({
   caller,
   correlationId,
@@ -38,7 +38,7 @@ export function tracedBy({
 
 /**
  * Sends a command to a delivery that the caller may see, and replies with its outcome.
- * @throws Problem NOT_FOUND where there is none for this caller; the refusal where it is refused
+ * @throws Problem NOT_FOUND where the caller can see no such delivery; else the refusal of the command
  */
 export async function sendCommand<Payload extends Traced>(
   deps: ApiDeps,
@@ -61,7 +61,7 @@ export async function sendCommand<Payload extends Traced>(
     payload,
     updateId,
     isSettled,
-    firstAnswerUnder: idempotencyKey === null ? null : updateId,
+    firstUpdateId: idempotencyKey === null ? null : updateId,
   });
   return replyTo(deps.read, caller, deliveryId, answer);
 }

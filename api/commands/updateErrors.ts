@@ -8,23 +8,23 @@ import {
 import { CLOSED } from '../../workflows/contract';
 
 /**
- * `over`: no such run, or it ended; `later`: nobody knows, ask again; `fault`: not to be healed by asking.
+ * `over`: the run does not exist or has ended. `later`: the outcome is unknown, retry. `fault`: a retry fails too.
  */
 export type UpdateErrorMeaning = 'over' | 'later' | 'fault';
 
 /**
- * What the server puts in place of an answer. `UnprocessedUpdate` comes although the handler ran, when many
- * updates are in flight.
+ * Failures that the server returns in place of a result. With many updates in flight it returns
+ * `UnprocessedUpdate` although the handler ran.
  */
 const SERVER_FAILURES = { over: 'AcceptedUpdateCompletedWorkflow', later: 'UnprocessedUpdate' } as const;
 
 /**
- * gRPC statuses that say that the same call will not go better later: INVALID_ARGUMENT, PERMISSION_DENIED,
- * UNIMPLEMENTED, UNAUTHENTICATED.
+ * gRPC status codes for which a retry is useless: INVALID_ARGUMENT, PERMISSION_DENIED, UNIMPLEMENTED,
+ * UNAUTHENTICATED.
  */
-const HOPELESS: readonly number[] = [3, 7, 12, 16];
+const NOT_RETRYABLE: readonly number[] = [3, 7, 12, 16];
 
-/** What an error of Temporal's client says about an update that was sent. */
+/** What an error of the Temporal client means for an update that was sent. */
 export function meaningOf(error: unknown): UpdateErrorMeaning {
   if (error instanceof WorkflowNotFoundError) return 'over';
   if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return 'later';
@@ -40,13 +40,13 @@ function meaningOfFailure(cause: unknown): UpdateErrorMeaning {
 }
 
 /**
- * While a release is rolled out, a worker of the one before may not know the command yet. The SDK gives that
- * no type.
+ * During a rollout, a worker of the previous release may not know the command. The SDK has no type for this
+ * failure.
  */
 function isUnknownToWorker({ message }: ApplicationFailure): boolean {
   return message.startsWith('No registered handler for update');
 }
 
 function meaningOfStatus(cause: unknown): 'later' | 'fault' {
-  return isGrpcServiceError(cause) && !HOPELESS.includes(cause.code) ? 'later' : 'fault';
+  return isGrpcServiceError(cause) && !NOT_RETRYABLE.includes(cause.code) ? 'later' : 'fault';
 }

@@ -3,9 +3,9 @@ import type { Answer } from '../../domain/delivery/deliveryState';
 import type { WorkflowUpdates } from './commandSender';
 
 /**
- * Connects with the first call, so that orders are taken while Temporal is away, and comes back within a
- * second of it. Without the client's own retries: whoever calls has a deadline and knows what may be sent
- * again, and a retry that is pending when the connection closes would end the process.
+ * Connects on the first call, so that the API takes orders while Temporal is unavailable. Reconnects within a
+ * second. The client's own retries are off: callers have a deadline and know what they may retry, and a retry
+ * that is pending when the connection closes would crash the process.
  */
 export function connectTemporal({
   address,
@@ -17,7 +17,7 @@ export function connectTemporal({
   return Connection.lazy({ address, tls, apiKey, metadata, channelArgs, interceptors: [] });
 }
 
-/** Updates of running workflows through Temporal. */
+/** Sends updates to running workflows through Temporal. */
 export function createWorkflowUpdates(client: Client): WorkflowUpdates {
   return {
     execute: (workflowId, { command, payload, updateId }, deadlineAt) =>

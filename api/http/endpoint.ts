@@ -3,7 +3,7 @@ import type { Caller, Role } from '../auth/caller';
 import { type FieldError, Problem, type ProblemCode } from './problems';
 import type { LimitKind } from './rateLimits';
 
-/** What a handler gets: all of it validated. */
+/** The validated input of a handler. */
 export type Call<P, Q, B> = {
   params: P;
   query: Q;
@@ -13,7 +13,7 @@ export type Call<P, Q, B> = {
   idempotencyKey: string | null;
 };
 
-/** What it gives back. The body is JSON, or the whole text where the reply has a content type of its own. */
+/** The reply of a handler. The body is JSON, or a text if the reply has a content type of its own. */
 export type Reply = { status: number; body: unknown; headers?: Readonly<Record<string, string>> };
 
 /** A request before validation. */
@@ -29,19 +29,19 @@ export type RawCall = {
 export type ReplyKind = {
   description: string;
   schema: z.ZodType;
-  /** Where it is not JSON: the body is a text, sent as it is. */
+  /** For a reply that is not JSON: its body is a text and is sent unchanged. */
   contentType?: 'text/csv';
 };
 
 type Common = {
-  /** As Express writes it: `/v2/deliveries/:id`. */
+  /** In the syntax of Express: `/v2/deliveries/:id`. */
   path: string;
   summary: string;
   tag: string;
   roles: readonly Role[];
-  /** Location pings, and changes of availability by drivers, are counted apart. */
+  /** Location pings and availability changes by drivers have their own rate limits. */
   limit?: LimitKind;
-  /** Takes the header Idempotency-Key. */
+  /** Accepts the header Idempotency-Key. */
   takesKey?: boolean;
   /**
    * The same POST again changes nothing more: by its key, or by what it says. Where
@@ -49,18 +49,18 @@ type Common = {
    */
   repeatNeeds?: string;
   replies: Readonly<Record<number, ReplyKind>>;
-  /** Beyond those that every endpoint can give. */
+  /** In addition to those that every endpoint can return. */
   refusals?: readonly ProblemCode[];
 };
 
-/** One method of one path: all that serving and documenting it needs. */
+/** One method of one path, with all that serving and documenting it needs. */
 export type Endpoint = Common & {
   method: 'get' | 'post' | 'put';
   params: z.ZodObject;
   query: z.ZodObject;
   /** Null: the endpoint takes no body. */
   body: z.ZodType | null;
-  /** @throws Problem, at once or later */
+  /** @throws Problem, synchronously or as a rejection */
   answer: (raw: RawCall) => Promise<Reply>;
 };
 
@@ -120,23 +120,23 @@ function writing<P extends z.ZodObject, B extends z.ZodType>(
   };
 }
 
-/** A path whose ids cannot be ids leads to nothing. */
+/** Malformed ids in a path return 404. */
 function readParams<S extends z.ZodType>(schema: S, given: unknown): z.output<S> {
   const result = schema.safeParse(given);
-  if (!result.success) throw new Problem('NOT_FOUND', 'there is nothing under this address');
+  if (!result.success) throw new Problem('NOT_FOUND', 'no resource exists at this URL');
   return result.data;
 }
 
 function read<S extends z.ZodType>(schema: S, given: unknown): z.output<S> {
   const result = schema.safeParse(given);
   if (!result.success)
-    throw new Problem('INVALID_REQUEST', 'some fields are not as they must be', {
+    throw new Problem('INVALID_REQUEST', 'the request has invalid fields', {
       errors: fieldErrors(result.error),
     });
   return result.data;
 }
 
-/** The most errors that one answer lists. */
+/** The most errors in one reply. */
 const MAX_ERRORS = 50;
 
 function fieldErrors({ issues }: z.ZodError): FieldError[] {

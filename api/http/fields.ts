@@ -1,19 +1,16 @@
 /**
- * Building blocks of requests and replies. Every text, number and list is bounded; unknown fields are refused
- * by strict objects.
+ * Building blocks of request and reply schemas. Every text, number and list is bounded. Strict objects refuse
+ * unknown fields.
  */
 import { z } from 'zod';
 
 export { instantText, point } from '../../domain/notices/wireFields';
 
-/**
- * PostgreSQL keeps no NUL, and JSON in UTF-8 no halves of characters; control characters have no place in
- * names.
- */
+/** PostgreSQL cannot store NUL, and UTF-8 cannot encode lone surrogates. Other control characters are refused too. */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u;
 const UNPRINTABLE_BUT_LINES = /[^\P{Cc}\n\r\t]|\p{Cs}/u;
 
-/** Text of one line. */
+/** A text of one line. */
 export function line(maxLength: number): z.ZodString {
   return z
     .string()
@@ -23,7 +20,7 @@ export function line(maxLength: number): z.ZodString {
     .refine((text) => !UNPRINTABLE.test(text), 'must not contain control characters');
 }
 
-/** Text that may have several lines. */
+/** A text that may have several lines. */
 export function lines(maxLength: number): z.ZodString {
   return z
     .string()
@@ -33,10 +30,10 @@ export function lines(maxLength: number): z.ZodString {
     .refine((text) => !UNPRINTABLE_BUT_LINES.test(text), 'must not contain control characters');
 }
 
-/** An id of ours: UUID. */
+/** An id of the service: a UUID. */
 export const uuid = z.uuid().toLowerCase();
 
-/** An id that ops choose: city, zone, merchant. */
+/** An id that ops choose, of a city, zone or merchant. */
 export const slug = z
   .string()
   .regex(
@@ -47,38 +44,38 @@ export const slug = z
 const EARLIEST = Date.UTC(2000, 0, 1);
 const LATEST = Date.UTC(2100, 0, 1);
 
-/** An instant in ISO 8601 with its offset; epoch ms inside. */
+/** An instant in ISO 8601 with offset, converted to epoch ms. */
 export const instant = z.iso
   .datetime({ offset: true })
   .transform((text) => Date.parse(text))
   .pipe(z.number().min(EARLIEST, 'must be after the year 2000').max(LATEST, 'must be before the year 2100'));
 
-/** Money: whole cents, up to a million. */
+/** An amount of money in whole cents, up to 1,000,000.00. */
 export const cents = z.int().min(0).max(100_000_000);
 
-/** ISO 4217. */
+/** A currency code of ISO 4217. */
 export const currency = z.string().regex(/^[A-Z]{3}$/, 'must be three capital letters');
 
-/** How many of a list are given at once. */
+/** The page size of a list. */
 export const limit = limitTo(100, 20);
 
-export function limitTo(most: number, otherwise: number): z.ZodType<number, string | undefined> {
+export function limitTo(max: number, byDefault: number): z.ZodType<number, string | undefined> {
   return z
     .string()
     .regex(/^\d{1,3}$/, 'must be a whole number')
     .transform(Number)
-    .pipe(z.int().min(1).max(most))
-    .default(otherwise);
+    .pipe(z.int().min(1).max(max))
+    .default(byDefault);
 }
 
-/** Where a list goes on: what the page before gave as `nextCursor`. */
+/** The cursor of a list: the `nextCursor` of the previous page. */
 export const cursor = z
   .string()
   .max(64)
   .transform((text, context): string => {
     const id = uuid.safeParse(Buffer.from(text, 'base64url').toString('utf8'));
     if (id.success && cursorOf(id.data) === text) return id.data;
-    context.addIssue({ code: 'custom', message: 'must be the nextCursor of the page before' });
+    context.addIssue({ code: 'custom', message: 'must be the nextCursor of the previous page' });
     return z.NEVER;
   });
 
@@ -86,22 +83,22 @@ export function cursorOf(id: string): string {
   return Buffer.from(id).toString('base64url');
 }
 
-/** A place in a list by time: entries of one instant go by their ids. */
-export type TimedPlace = { at: number; id: string };
+/** A position in a list ordered by time and id. */
+export type TimedPosition = { at: number; id: string };
 
-/** Where a list by time goes on. */
+/** The cursor of a list ordered by time. */
 export const timedCursor = z
   .string()
   .max(96)
-  .transform((text, context): TimedPlace => {
+  .transform((text, context): TimedPosition => {
     const [at, id, ...rest] = Buffer.from(text, 'base64url').toString('utf8').split('/');
     const place = z.object({ at: instant, id: uuid }).safeParse({ at, id });
     if (place.success && rest.length === 0 && timedCursorOf(place.data) === text) return place.data;
-    context.addIssue({ code: 'custom', message: 'must be the nextCursor of the page before' });
+    context.addIssue({ code: 'custom', message: 'must be the nextCursor of the previous page' });
     return z.NEVER;
   });
 
-export function timedCursorOf({ at, id }: TimedPlace): string {
+export function timedCursorOf({ at, id }: TimedPosition): string {
   return Buffer.from(`${iso(at)}/${id}`).toString('base64url');
 }
 

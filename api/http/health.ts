@@ -5,14 +5,14 @@ import { register } from 'prom-client';
 import type { DependencyChecks } from '../../services/ports';
 import type { ApiDeps } from '../deps';
 
-/** Something that does not say that it is well in this time is taken for down. */
+/** A dependency that does not answer within this time counts as down. */
 const CHECK_TIMEOUT_MS = 2_000;
 
 type DependencyState = { state: 'up' | 'down'; ms: number };
 
 /**
- * `/health`: the process lives. `/health/ready`: it can work, with the state of each dependency and feature.
- * `/metrics` for Prometheus.
+ * `/health` is the liveness probe. `/health/ready` is the readiness probe, with the state of each dependency and
+ * feature. `/metrics` is for Prometheus.
  */
 export function healthRouter({
   readiness,

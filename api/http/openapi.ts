@@ -56,7 +56,8 @@ export function openApiDocument(endpoints: readonly Endpoint[]): Document {
       title: 'driver-service',
       version: '2.1.0',
       description:
-        'Durable dispatch for last-mile delivery. Instants are ISO 8601, money is whole cents. Refusals are problems of RFC 9457 with stable codes.',
+        'Durable dispatch for last-mile delivery. Instants are ISO 8601, money is whole cents. ' +
+        'Refusals are problems of RFC 9457 with stable codes.',
     },
   });
 }

@@ -5,27 +5,27 @@ import type { RateLimits as Limits } from '../../settings';
 import type { Caller } from '../auth/caller';
 import { Problem } from './problems';
 
-/** What is counted together. `availability` is a limit of drivers alone: ops change that of many. */
+/** The kinds of limits. `availability` applies to drivers only, since ops change the availability of many. */
 export type LimitKind = 'general' | 'location' | 'availability';
 
-/** Counts requests by the minute, in Redis, so that all API processes count together (ADR 18). */
+/** Limits requests per minute. The counters are in Redis, shared by all API processes (ADR 18). */
 export interface RateLimits {
   /**
-   * At once where the process holds a share of what the caller may still send.
+   * Counts one request. Synchronous while the process has a local share of the limit.
    * @throws Problem TOO_MANY_REQUESTS
    */
   spend(caller: Caller, kind: LimitKind): void | Promise<void>;
-  /** A request without a valid token, from this address. @throws Problem TOO_MANY_REQUESTS */
+  /** Counts one request without a valid token. @throws Problem TOO_MANY_REQUESTS */
   spendBadToken(ip: string): void | Promise<void>;
 }
 
 /**
- * While Redis is away nothing is refused: being counted is no reason to stop work. The log says so, at most
- * once in ten seconds.
+ * While Redis is unavailable no request is refused, since the limits must not stop work. This is logged at most
+ * every ten seconds.
  */
 export function createRateLimits(redis: Redis, limits: Limits, log: Logger, keyPrefix = ''): RateLimits {
   const warn = atMostEvery(10_000, (error: unknown) =>
-    log.warn({ err: error }, 'rate limits are not counted: Redis is away'),
+    log.warn({ err: error }, 'rate limits are off: Redis is unavailable'),
   );
   const limit = (name: string, perMinute: number): Limit =>
     createLimit(
@@ -61,35 +61,33 @@ export function createRateLimits(redis: Redis, limits: Limits, log: Logger, keyP
 /** Counts one request under this key. @throws Problem TOO_MANY_REQUESTS */
 type Limit = (key: string) => void | Promise<void>;
 
-/** So many requests are taken from Redis at once … */
+/** How many requests a process takes from the counter in Redis at once. */
 const SHARE = 10;
-/** … where that is at most this part of the limit: smaller limits are counted one by one. */
-const MOST_OF_LIMIT = 1 / 20;
-/** Shares that ran out of time are cleared away when there are so many more. */
+/** Limits of which a share would be a larger part count each request in Redis. */
+const MAX_SHARE_OF_LIMIT = 1 / 20;
+/** After this many new shares, the expired ones are removed. */
 const CLEAR_EVERY = 10_000;
 
-/**
- * What this process may still let through for one key, until the minute that Redis counts is over (epoch ms).
- */
+/** The requests that this process may still accept for one key, until the minute in Redis ends (epoch ms). */
 type Share = { left: number; until: number };
 
 function createLimit(perMinute: number, limiter: RateLimiterRedis, warn: (error: unknown) => void): Limit {
-  if (SHARE > perMinute * MOST_OF_LIMIT)
+  if (SHARE > perMinute * MAX_SHARE_OF_LIMIT)
     return async (key) => void (await take(limiter, key, 1, { perMinute, warn }));
   const shares = new Map<string, Share>();
-  const onTheWay = new Map<string, Promise<void>>();
+  const fetches = new Map<string, Promise<void>>();
   let clearAt = CLEAR_EVERY;
   const fetchShare = async (key: string): Promise<void> => {
     try {
       shares.set(key, await take(limiter, key, SHARE, { perMinute, warn }));
-      if (shares.size >= clearAt) clearAt = clearEnded(shares) + CLEAR_EVERY;
+      if (shares.size >= clearAt) clearAt = removeExpired(shares) + CLEAR_EVERY;
     } finally {
-      onTheWay.delete(key);
+      fetches.delete(key);
     }
   };
   const wait = async (key: string): Promise<void> => {
-    const fetching = onTheWay.get(key) ?? fetchShare(key);
-    onTheWay.set(key, fetching);
+    const fetching = fetches.get(key) ?? fetchShare(key);
+    fetches.set(key, fetching);
     await fetching;
     return spend(key);
   };
@@ -101,40 +99,44 @@ function createLimit(perMinute: number, limiter: RateLimiterRedis, warn: (error:
   return spend;
 }
 
-/** @returns how many are left */
-function clearEnded(shares: Map<string, Share>): number {
+/** @returns the number of remaining shares */
+function removeExpired(shares: Map<string, Share>): number {
   const now = Date.now();
   for (const [key, { until }] of shares) if (until <= now) shares.delete(key);
   return shares.size;
 }
 
-/** While Redis is away, what was asked for is had for a moment. */
+/** While Redis is unavailable, a share is granted for this long without counting. */
 const UNCOUNTED_MS = 1_000;
 
-/** @returns so many or, at the end of the limit, fewer @throws Problem where nothing is left */
+/** @returns the share; smaller at the end of the limit @throws Problem where nothing is left */
 async function take(
   limiter: RateLimiterRedis,
   key: string,
   points: number,
   { perMinute, warn }: { perMinute: number; warn: (error: unknown) => void },
 ): Promise<Share> {
-  const askedAt = Date.now();
+  const requestedAt = Date.now();
   try {
     const { msBeforeNext } = await limiter.consume(key, points);
-    return { left: points, until: askedAt + msBeforeNext };
+    return { left: points, until: requestedAt + msBeforeNext };
   } catch (refused) {
     if (!(refused instanceof RateLimiterRes)) {
       warn(refused);
-      return { left: points, until: askedAt + UNCOUNTED_MS };
+      return { left: points, until: requestedAt + UNCOUNTED_MS };
     }
     const { consumedPoints, msBeforeNext } = refused;
     const rest = perMinute - (consumedPoints - points);
-    // What the limiter refuses by its own memory it does not count.
-    if (consumedPoints > 0 && rest > 0) return { left: rest, until: askedAt + msBeforeNext };
+    // A refusal from the limiter's memory does not count, and has no consumed points.
+    if (consumedPoints > 0 && rest > 0) return { left: rest, until: requestedAt + msBeforeNext };
     const seconds = Math.max(1, Math.ceil(msBeforeNext / 1_000));
-    throw new Problem('TOO_MANY_REQUESTS', `at most ${perMinute} requests a minute; wait ${seconds} s`, {
-      headers: { 'Retry-After': String(seconds) },
-    });
+    throw new Problem(
+      'TOO_MANY_REQUESTS',
+      `at most ${perMinute} requests per minute; retry in ${seconds} s`,
+      {
+        headers: { 'Retry-After': String(seconds) },
+      },
+    );
   }
 }
 

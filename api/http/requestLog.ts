@@ -6,25 +6,23 @@ import { pinoHttp } from 'pino-http';
 import { Histogram } from 'prom-client';
 
 const HEADER = 'x-correlation-id';
-const SANE = /^[\w.:-]{1,128}$/;
+const VALID = /^[\w.:-]{1,128}$/;
 
-/**
- * Takes the correlation id of the caller where it is sane, else makes one, and gives it back in the answer.
- */
+/** Uses the correlation id of the caller if it is valid, or makes one, and returns it in the response. */
 export function correlate(request: Request, response: Response, next: NextFunction): void {
   const given = request.get(HEADER);
-  response.setHeader(HEADER, given !== undefined && SANE.test(given) ? given : randomUUID());
+  response.setHeader(HEADER, given !== undefined && VALID.test(given) ? given : randomUUID());
   next();
 }
 
-/** The id under which log, audit trail and workflow speak of this request. */
+/** The id that this request has in the log, the audit trail and the workflow. */
 export function correlationIdOf(response: Pick<Response, 'getHeader'>): string {
   return String(response.getHeader(HEADER));
 }
 
 /**
- * One line a request, without headers, bodies or query strings: they hold tokens and personal data. Pings and
- * probes only at `debug`.
+ * Logs one line per request. Headers, bodies and query strings are omitted, since they have tokens and personal
+ * data. Pings and probes are logged at `debug`.
  */
 export function requestLog(log: Logger): RequestHandler {
   const note = pinoHttp<Request, Response>({
@@ -35,7 +33,7 @@ export function requestLog(log: Logger): RequestHandler {
     customLogLevel: (request, { statusCode }) => levelOf(pathOf(request), statusCode),
     serializers: { req: () => undefined, res: () => undefined },
     customSuccessMessage: () => 'answered',
-    // What went wrong is said by the handler of problems, with its stack.
+    // The problem handler logs the error, with its stack.
     customErrorMessage: () => 'answered',
     customSuccessObject: lineOf,
     customErrorObject: (request, response, _error, made: { responseTime?: number }) =>
@@ -63,19 +61,19 @@ function isFrequent(path: string): boolean {
   return path.endsWith('/location') || path.startsWith('/health') || path === '/metrics';
 }
 
-/** What was asked for, without the query. */
+/** The path of the request, without the query. */
 export function pathOf({ originalUrl }: Pick<Request, 'originalUrl'>): string {
   return originalUrl.split('?', 1)[0] ?? '';
 }
 
 const requestSeconds = new Histogram({
   name: 'http_request_duration_seconds',
-  help: 'How long requests took, by route',
+  help: 'Duration of requests, by route',
   labelNames: ['method', 'route', 'status'] as const,
   buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 4, 8, 16],
 });
 
-/** Counts a request under its route, never under its path: ids would make a series each. */
+/** Measures a request by its route. By path, every id would make a series of its own. */
 export function measure(route: string) {
   return (request: Request, response: Response, next: NextFunction): void => {
     const begun = performance.now();

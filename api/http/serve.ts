@@ -13,7 +13,7 @@ const MAX_BODY = '100kb';
 
 type ServeDeps = Pick<ApiDeps, 'readToken' | 'log' | 'checkReplies'> & { rateLimits: RateLimits };
 
-/** Each endpoint under its path, and 405 for the other methods of that path. */
+/** Routes each endpoint, and answers 405 to the other methods of its path. */
 export function endpointRouter(deps: ServeDeps, endpoints: readonly Endpoint[]): Router {
   const router = Router();
   for (const endpoint of endpoints) {
@@ -24,7 +24,7 @@ export function endpointRouter(deps: ServeDeps, endpoints: readonly Endpoint[]):
   for (const [path, methods] of methodsByPath(endpoints)) {
     const allow = methods.map((method) => method.toUpperCase()).join(', ');
     router.all(path, measure(path), () => {
-      throw new Problem('METHOD_NOT_ALLOWED', `allowed here: ${allow}`, { headers: { Allow: allow } });
+      throw new Problem('METHOD_NOT_ALLOWED', `allowed methods: ${allow}`, { headers: { Allow: allow } });
     });
   }
   return router;
@@ -38,9 +38,8 @@ function methodsByPath(endpoints: readonly Endpoint[]): Map<string, string[]> {
 }
 
 /**
- * Who asks comes first: a body is not even read for somebody unknown. Mostly there is nothing to wait for but
- * the body and the answer; each wait less is felt where thousands of pings come in a second
- * (docs/performance.md).
+ * Authenticates before the body is read. Awaits only promises: the token and the rate limit are mostly known
+ * synchronously, and each avoided await counts at thousands of pings per second (docs/performance.md).
  */
 async function serve(
   deps: ServeDeps,
@@ -48,12 +47,12 @@ async function serve(
   request: Request,
   response: Response,
 ): Promise<void> {
-  const asking = authenticate(deps, request);
-  const caller = asking instanceof Promise ? await asking : asking;
+  const authenticating = authenticate(deps, request);
+  const caller = authenticating instanceof Promise ? await authenticating : authenticating;
   const counting = deps.rateLimits.spend(caller, endpoint.limit ?? 'general');
   if (counting) await counting;
   if (!endpoint.roles.includes(caller.role))
-    throw new Problem('FORBIDDEN', `only for: ${endpoint.roles.join(', ')}`);
+    throw new Problem('FORBIDDEN', `allowed roles: ${endpoint.roles.join(', ')}`);
   const reply = await endpoint.answer({
     params: request.params,
     query: request.query,
@@ -68,7 +67,7 @@ async function serve(
 
 function authenticate(deps: ServeDeps, request: Request): Caller | Promise<Caller> {
   const [, token] = /^Bearer ([\w~+/.=-]{1,8192})$/i.exec(request.get('authorization') ?? '') ?? [];
-  if (token === undefined) return refuse(deps, request, new TokenError('a bearer token is needed'));
+  if (token === undefined) return refuse(deps, request, new TokenError('a bearer token is required'));
   const reading = deps.readToken(token);
   return reading instanceof Promise
     ? reading.catch((error: unknown) => refuse(deps, request, error))
@@ -77,7 +76,7 @@ function authenticate(deps: ServeDeps, request: Request): Caller | Promise<Calle
 
 async function refuse({ rateLimits }: ServeDeps, request: Request, error: unknown): Promise<never> {
   if (!(error instanceof TokenError))
-    throw new Problem('UNAVAILABLE', 'tokens cannot be checked now; safe to retry', {
+    throw new Problem('UNAVAILABLE', 'tokens cannot be verified now; it is safe to retry', {
       headers: { 'Retry-After': '1' },
     });
   await rateLimits.spendBadToken(request.ip ?? 'unknown');
@@ -86,7 +85,7 @@ async function refuse({ rateLimits }: ServeDeps, request: Request, error: unknow
 
 const parseJson = express.json({ limit: MAX_BODY });
 
-/** No body at all counts as one without fields. */
+/** A missing body counts as an empty object. */
 function readBody(request: Request, response: Response): unknown {
   const hasBody =
     request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
@@ -103,17 +102,20 @@ function readBody(request: Request, response: Response): unknown {
 function idempotencyKey(request: Request): string | null {
   const key = request.get('idempotency-key');
   if (key === undefined || /^[!-~]{1,128}$/.test(key)) return key ?? null;
-  throw new Problem('INVALID_REQUEST', 'some fields are not as they must be', {
+  throw new Problem('INVALID_REQUEST', 'the request has invalid fields', {
     errors: [{ path: 'Idempotency-Key', message: 'must be 1 to 128 printable ASCII characters' }],
   });
 }
 
 function checkReply({ method, path, replies }: Endpoint, { status, body }: Reply): void {
   const kind = replies[status];
-  if (kind === undefined) throw new Error(`${method} ${path} answered ${status}, which is not documented`);
+  if (kind === undefined)
+    throw new Error(`${method} ${path} replied with ${status}, which is not documented`);
   const checked = kind.schema.safeParse(body);
   if (!checked.success)
-    throw new Error(`${method} ${path} answered not as documented: ${checked.error.message}`);
+    throw new Error(
+      `${method} ${path} replied with a body that does not match its schema: ${checked.error.message}`,
+    );
 }
 
 function send(response: Response, { replies }: Endpoint, { status, body, headers = {} }: Reply): void {
@@ -123,7 +125,7 @@ function send(response: Response, { replies }: Endpoint, { status, body, headers
   else response.type(contentType).send(body);
 }
 
-/** The last handler: whatever was thrown becomes a problem (RFC 9457). */
+/** The last handler: converts every error to a problem (RFC 9457). */
 export function problemHandler({ log }: Pick<ApiDeps, 'log'>): ErrorRequestHandler {
   return (error: unknown, request, response, next) => {
     const problem = problemOf(error);
@@ -145,13 +147,13 @@ export function problemHandler({ log }: Pick<ApiDeps, 'log'>): ErrorRequestHandl
 function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (isOutage(error))
-    return new Problem('UNAVAILABLE', 'something needed is away; safe to retry', {
+    return new Problem('UNAVAILABLE', 'a dependency is unavailable; it is safe to retry', {
       headers: { 'Retry-After': '1' },
     });
-  return ofRequest(error) ?? new Problem('INTERNAL', 'the fault is noted under the correlation id');
+  return ofRequest(error) ?? new Problem('INTERNAL', 'the error is logged under the correlation id');
 }
 
-/** What Express and its body parser say of a request: http-errors with a status and a type. */
+/** Converts the errors of Express and its body parser, which have a status. */
 function ofRequest(error: unknown): Problem | undefined {
   if (
     !(error instanceof Error) ||
@@ -162,13 +164,13 @@ function ofRequest(error: unknown): Problem | undefined {
     return undefined;
   switch (error.status) {
     case 413:
-      return new Problem('BODY_TOO_LARGE', 'the body may have at most 100 kB');
+      return new Problem('BODY_TOO_LARGE', 'the body must be at most 100 kB');
     case 415:
       return new Problem(
         'UNSUPPORTED_MEDIA_TYPE',
-        'the body must be JSON in UTF-8, plain, or compressed by gzip, deflate or br',
+        'the body must be JSON in UTF-8, uncompressed or with gzip, deflate or br',
       );
     default:
-      return new Problem('MALFORMED_REQUEST', 'the body is not JSON, or the address is not properly encoded');
+      return new Problem('MALFORMED_REQUEST', 'the body is not JSON, or the URL is not properly encoded');
   }
 }

@@ -1,12 +1,12 @@
 import type { Server } from 'node:http';
 import pTimeout from 'p-timeout';
 
-/** While stopping, a connection whose request was answered may bring another one for so long. */
+/** During shutdown, how long an idle connection may send another request, in ms. */
 const LAST_CALL_MS = 250;
 
 /**
- * Takes no new connection, lets requests in flight finish for so long, then ends what is left. Connections
- * that idle are closed, and those that bring another request get its answer and are told not to come again.
+ * Stops the server: accepts no new connections, waits up to `graceMs` for requests in flight, then closes all
+ * connections. Idle connections are closed. Open ones get `connection: close` with their next response.
  */
 export async function stopServing(
   server: Server,

@@ -1,8 +1,8 @@
 import { Prisma, type PrismaClient } from '../../prisma/client/client';
 import type { Caller } from '../auth/caller';
-import type { TimedPlace } from '../http/fields';
+import type { TimedPosition } from '../http/fields';
 
-/** What is asked of the audit trail. Instants in epoch ms, `since` included, `until` not. */
+/** Filters of the audit trail. Instants are epoch ms; `since` is inclusive, `until` exclusive. */
 export type AuditFilters = {
   deliveryId?: string;
   driverId?: string;
@@ -16,28 +16,29 @@ export type AuditFilters = {
 
 export type AuditEntryRow = Prisma.AuditEntryGetPayload<object>;
 
-const COLUMNS = Prisma.sql`id, at, kind, city_id AS "cityId", delivery_id AS "deliveryId", driver_id AS "driverId", merchant_id AS "merchantId",
-  seller_order_id AS "sellerOrderId", actor_kind AS "actorKind", actor_id AS "actorId", from_state AS "fromState", to_state AS "toState", why,
+const COLUMNS = Prisma.sql`id, at, kind, city_id AS "cityId", delivery_id AS "deliveryId",
+  driver_id AS "driverId", merchant_id AS "merchantId", seller_order_id AS "sellerOrderId",
+  actor_kind AS "actorKind", actor_id AS "actorId", from_state AS "fromState", to_state AS "toState", why,
   correlation_id AS "correlationId", device_at AS "deviceAt", detail, chain, prev_hash AS "prevHash", hash`;
 
 /**
- * One page, newest first, and one row more where there are more. Each form of it reads one index in its
- * order, of the months that may have what is asked for (ADR 11).
+ * One page, newest first, plus one row if there are more. Each form of the query reads one index in its order,
+ * only in the monthly partitions that may have matches (ADR 11).
  */
 export function listAuditEntries(
   db: PrismaClient,
   caller: Caller,
   filters: AuditFilters,
-  page: { after?: TimedPlace; limit: number },
+  page: { after?: TimedPosition; limit: number },
 ): Promise<AuditEntryRow[]> {
   return db.$queryRaw<AuditEntryRow[]>(auditQuery(caller, filters, page));
 }
 
-/** The statement of `listAuditEntries`, for whoever wants to see its plan. */
+/** The statement of `listAuditEntries`; exported so that its plan can be examined. */
 export function auditQuery(
   caller: Caller,
   filters: AuditFilters,
-  { after, limit }: { after?: TimedPlace; limit: number },
+  { after, limit }: { after?: TimedPosition; limit: number },
 ): Prisma.Sql {
   const { deliveryId, driverId, order, actor, kind } = filters;
   const named = [
@@ -53,25 +54,31 @@ export function auditQuery(
   const conditions = [...named, ...timeOf(filters, after)];
   const newest = Prisma.sql`ORDER BY at DESC, id DESC LIMIT ${limit + 1}`;
   if (named.length > 0)
-    return Prisma.sql`SELECT ${COLUMNS} FROM audit_entries WHERE ${Prisma.join([...conditions, ...(cities === 'all' ? [] : [cityIn(cities)])], ' AND ')} ${newest}`;
+    return entriesWhere([...conditions, ...(cities === 'all' ? [] : [cityIn(cities)])], newest);
   // No index is by time alone: the newest of each city are read, and of those the newest.
-  const ofCity = Prisma.sql`SELECT ${COLUMNS} FROM audit_entries WHERE ${Prisma.join([Prisma.sql`city_id = c.id`, ...conditions], ' AND ')} ${newest}`;
-  return Prisma.sql`SELECT entry.* FROM cities c CROSS JOIN LATERAL (${ofCity}) entry ${cities === 'all' ? Prisma.empty : Prisma.sql`WHERE c.id = ANY(${cities}::text[])`} ${newest}`;
+  const ofCity = entriesWhere([Prisma.sql`city_id = c.id`, ...conditions], newest);
+  const onlyCities = cities === 'all' ? Prisma.empty : Prisma.sql`WHERE c.id = ANY(${cities}::text[])`;
+  return Prisma.sql`
+    SELECT entry.* FROM cities c CROSS JOIN LATERAL (${ofCity}) entry ${onlyCities} ${newest}`;
 }
 
-/** Ops limited to cities see those cities' entries and no others. Nobody but ops reads the trail itself. */
-function citiesOf(caller: Caller, asked: string | undefined): 'all' | string[] {
+function entriesWhere(conditions: Prisma.Sql[], order: Prisma.Sql): Prisma.Sql {
+  return Prisma.sql`SELECT ${COLUMNS} FROM audit_entries WHERE ${Prisma.join(conditions, ' AND ')} ${order}`;
+}
+
+/** Ops limited to cities see only the entries of those cities. Other roles see none. */
+function citiesOf(caller: Caller, cityId: string | undefined): 'all' | string[] {
   const allowed = caller.role === 'ops' ? caller.cities : [];
-  if (asked === undefined) return allowed === 'all' ? 'all' : [...allowed];
-  return allowed === 'all' || allowed.includes(asked) ? [asked] : [];
+  if (cityId === undefined) return allowed === 'all' ? 'all' : [...allowed];
+  return allowed === 'all' || allowed.includes(cityId) ? [cityId] : [];
 }
 
 function cityIn(cities: string[]): Prisma.Sql {
   return Prisma.sql`city_id = ANY(${cities}::text[])`;
 }
 
-/** The place where the list goes on is said twice, since a comparison of pairs leaves out no month. */
-function timeOf({ since, until }: AuditFilters, after: TimedPlace | undefined): Prisma.Sql[] {
+/** The cursor is compared twice, since PostgreSQL prunes no partition by the comparison of a pair. */
+function timeOf({ since, until }: AuditFilters, after: TimedPosition | undefined): Prisma.Sql[] {
   return [
     ...(since === undefined ? [] : [Prisma.sql`at >= ${new Date(since)}`]),
     ...(until === undefined ? [] : [Prisma.sql`at < ${new Date(until)}`]),
@@ -81,8 +88,8 @@ function timeOf({ since, until }: AuditFilters, after: TimedPlace | undefined): 
   ];
 }
 
-/** The most lines of one kind in a case. */
-export const MAX_CASE_LINES = 1_000;
+/** The most rows of one kind in a case. */
+export const MAX_CASE_ROWS = 1_000;
 
 export type CaseRows = {
   offers: Prisma.OfferGetPayload<{ omit: { payload: true } }>[];
@@ -90,8 +97,8 @@ export type CaseRows = {
 };
 
 /**
- * Whom a delivery was offered and given to, the newest of each, oldest first. The caller must have found the
- * delivery.
+ * The newest offers and assignments of a delivery, oldest first. Does not check access: the delivery must have
+ * been found for the caller.
  */
 export async function readCaseRows(db: PrismaClient, deliveryId: string): Promise<CaseRows> {
   const [offers, assignments] = await Promise.all([
@@ -99,12 +106,12 @@ export async function readCaseRows(db: PrismaClient, deliveryId: string): Promis
       where: { deliveryId },
       omit: { payload: true },
       orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
-      take: MAX_CASE_LINES,
+      take: MAX_CASE_ROWS,
     }),
     db.assignment.findMany({
       where: { deliveryId },
       orderBy: [{ startedAt: 'desc' }, { id: 'desc' }],
-      take: MAX_CASE_LINES,
+      take: MAX_CASE_ROWS,
     }),
   ]);
   return { offers: offers.reverse(), assignments: assignments.reverse() };
@@ -112,7 +119,7 @@ export async function readCaseRows(db: PrismaClient, deliveryId: string): Promis
 
 export type AuditCheckRow = Prisma.AuditCheckGetPayload<object>;
 
-/** The last checks, newest first. */
+/** The latest checks, newest first. */
 export function listAuditChecks(db: PrismaClient, limit: number): Promise<AuditCheckRow[]> {
   return db.auditCheck.findMany({ orderBy: [{ startedAt: 'desc' }, { id: 'desc' }], take: limit });
 }

@@ -2,7 +2,7 @@ import type { Read } from '../../services/ports';
 import { Prisma, type PrismaClient } from '../../prisma/client/client';
 import type { Caller } from '../auth/caller';
 import { deliveriesOf, deliveryIsOf } from './scope';
-import { leastIdSince } from './timedIds';
+import { lowestIdSince } from './timedIds';
 
 export type DeliveryFilters = {
   status?: string;
@@ -10,7 +10,7 @@ export type DeliveryFilters = {
   driverId?: string;
   merchantId?: string;
   sellerOrderId?: string;
-  /** Created at or after, epoch ms. */
+  /** Created at or after this instant, in epoch ms. */
   since?: number;
 };
 
@@ -60,7 +60,7 @@ const SUMMARY = { ...COLUMNS, stops: { select: STOP } } satisfies Prisma.Deliver
 
 export type DeliverySummaryRow = Prisma.DeliveryGetPayload<{ select: typeof SUMMARY }>;
 
-/** One page, newest first, and one row more where there are more. */
+/** One page, newest first, plus one row if there are more. */
 export function listDeliveries(
   db: PrismaClient,
   caller: Caller,
@@ -81,10 +81,10 @@ export function listDeliveries(
 
 /** The index by id bounds the search. */
 function createdSince(since: number): Prisma.DeliveryWhereInput {
-  return { createdAt: { gte: new Date(since) }, id: { gte: leastIdSince(since) } };
+  return { createdAt: { gte: new Date(since) }, id: { gte: lowestIdSince(since) } };
 }
 
-/** The columns have the names of the fields, as the schema has them in snake case. */
+/** The column of a field: the schema maps field names to snake case. */
 const columnOf = (field: string): string => field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 const SUMMARY_COLUMNS = Prisma.raw(
   Object.keys(COLUMNS)
@@ -97,21 +97,24 @@ const STOP_FIELDS = Prisma.raw(
     .join(', '),
 );
 
-/** @returns null where there is none for this caller */
+/** @returns null where the caller can see no such delivery */
 export async function findDelivery(
   read: Read,
   caller: Caller,
   id: string,
 ): Promise<DeliverySummaryRow | null> {
   const [found] = await read<DeliverySummaryRow>(Prisma.sql`
-    SELECT ${SUMMARY_COLUMNS}, (SELECT jsonb_agg(jsonb_build_object(${STOP_FIELDS})) FROM stops WHERE stops.delivery_id = deliveries.id) AS stops
+    SELECT ${SUMMARY_COLUMNS},
+      (SELECT jsonb_agg(jsonb_build_object(${STOP_FIELDS}))
+       FROM stops WHERE stops.delivery_id = deliveries.id) AS stops
     FROM deliveries WHERE id = ${id}::uuid AND ${deliveryIsOf(caller)}`);
   return found ?? null;
 }
 
 /**
- * What is needed to ask a delivery's workflow. `assignmentId`: the newest one, of a driver their own.
- * `isSettled`: it is closed, or no more this driver's, so that the row holds all that is left to be answered.
+ * What a command to a delivery's workflow needs. `assignmentId` is the newest one; for a driver, the newest of
+ * their own. `isSettled` means that the delivery is closed or no longer this driver's, so that the row has the
+ * answer to every command.
  */
 export type AddressedDelivery = {
   id: string;
@@ -123,24 +126,26 @@ export type AddressedDelivery = {
 };
 
 /**
- * A driver may ask of a delivery that was theirs once: what they were told before they are told again; to see
- * it, `findDelivery` asks for more.
- * @returns null where there is none for this caller
+ * Finds the delivery of a command. A driver also finds a delivery that was once theirs, so that a repeated
+ * command gets its first answer. `findDelivery` is stricter.
+ * @returns null where the caller can command no such delivery
  */
 export async function addressDelivery(
   read: Read,
   caller: Caller,
   id: string,
 ): Promise<AddressedDelivery | null> {
-  const { isOf, assignments, isSettled } = askedBy(caller);
+  const { isOf, assignments, isSettled } = commandScopeOf(caller);
   const [found] = await read<AddressedDelivery>(Prisma.sql`
-    SELECT id, merchant_id AS "merchantId", seller_order_id AS "sellerOrderId", status, ${isSettled} AS "isSettled",
-      (SELECT a.id FROM assignments a WHERE a.delivery_id = deliveries.id AND ${assignments} ORDER BY a.started_at DESC, a.id DESC LIMIT 1) AS "assignmentId"
+    SELECT id, merchant_id AS "merchantId", seller_order_id AS "sellerOrderId", status,
+      ${isSettled} AS "isSettled",
+      (SELECT a.id FROM assignments a WHERE a.delivery_id = deliveries.id AND ${assignments}
+       ORDER BY a.started_at DESC, a.id DESC LIMIT 1) AS "assignmentId"
     FROM deliveries WHERE id = ${id}::uuid AND ${isOf}`);
   return found ?? null;
 }
 
-function askedBy(caller: Caller): Record<'isOf' | 'assignments' | 'isSettled', Prisma.Sql> {
+function commandScopeOf(caller: Caller): Record<'isOf' | 'assignments' | 'isSettled', Prisma.Sql> {
   if (caller.role !== 'driver')
     return {
       isOf: deliveryIsOf(caller),
@@ -155,7 +160,7 @@ function askedBy(caller: Caller): Record<'isOf' | 'assignments' | 'isSettled', P
   };
 }
 
-/** A driver's newest assignment of a delivery, also once they are rid of it. */
+/** A driver's newest assignment of a delivery, active or ended. */
 export type CarriedDelivery = {
   assignmentId: string;
   driverId: string;
@@ -164,7 +169,7 @@ export type CarriedDelivery = {
   delivery: { deliveryId: string; merchantId: string; sellerOrderId: string };
 };
 
-/** @returns null where the driver never had it */
+/** @returns null where the driver was never assigned to the delivery */
 export async function findCarried(
   db: PrismaClient,
   driverId: string,
@@ -190,11 +195,11 @@ export async function findCarried(
   };
 }
 
-/** The most lines that one delivery shows of each kind. */
+/** The most rows of each kind that one delivery shows. */
 export const MAX_OFFERS = 200;
 export const MAX_TIMELINE = 500;
 
-/** What happened to a delivery, each kind oldest first. */
+/** The history of a delivery; each list is oldest first. */
 export type DeliveryHistory = {
   offers: Prisma.OfferGetPayload<{ omit: { payload: true } }>[];
   assignments: Prisma.AssignmentGetPayload<object>[];
@@ -203,8 +208,8 @@ export type DeliveryHistory = {
 };
 
 /**
- * Reads what happened to a delivery. Drivers see their own part of it; merchants who has it, not who was
- * asked or lost.
+ * Reads the history of a delivery. Drivers see only their own part. Merchants see who has the delivery, but not
+ * who was asked or lost.
  */
 export async function readHistory(
   db: PrismaClient,
@@ -212,9 +217,9 @@ export async function readHistory(
   delivery: DeliverySummaryRow,
 ): Promise<DeliveryHistory> {
   const ofCaller = caller.role === 'driver' ? { driverId: caller.driverId } : {};
-  const isShop = caller.role === 'merchant';
+  const isMerchant = caller.role === 'merchant';
   const [offers, assignments, timeline, driver] = await Promise.all([
-    isShop
+    isMerchant
       ? []
       : db.offer.findMany({
           where: { deliveryId: delivery.id, ...ofCaller },
@@ -225,7 +230,7 @@ export async function readHistory(
     db.assignment.findMany({
       where: { deliveryId: delivery.id, ...ofCaller },
       orderBy: [{ startedAt: 'desc' }, { id: 'desc' }],
-      take: isShop ? 1 : MAX_OFFERS,
+      take: isMerchant ? 1 : MAX_OFFERS,
     }),
     db.auditEntry.findMany({
       where: timelineOf(caller, delivery),
@@ -241,16 +246,13 @@ export async function readHistory(
   ]);
   return {
     offers: offers.reverse(),
-    assignments: assignments.reverse().filter(({ state }) => !isShop || state !== 'LOST'),
+    assignments: assignments.reverse().filter(({ state }) => !isMerchant || state !== 'LOST'),
     timeline: timeline.reverse(),
     driver,
   };
 }
 
-/**
- * What happened, as far as it is the business of a shop: who was asked, who was lost, and how ops go about it
- * is ours.
- */
+/** The audit entries that merchants see: nothing about offers, lost drivers and the work of ops. */
 const MERCHANT_KINDS = [
   'delivery_created',
   'delivery_moved',
@@ -259,10 +261,10 @@ const MERCHANT_KINDS = [
   'goods_taken_over',
 ];
 /**
- * What happened to the delivery while nobody had it, and what happened with this driver; never what ops note
- * about them.
+ * The audit entries that drivers see: about the delivery without a driver, and about themselves. They do not see
+ * the notes of ops.
  */
-const NOBODYS_KINDS = ['delivery_created', 'delivery_moved'];
+const UNASSIGNED_KINDS = ['delivery_created', 'delivery_moved'];
 const DRIVER_KINDS = [
   'delivery_moved',
   'delivery_reassigned',
@@ -277,21 +279,21 @@ const DRIVER_KINDS = [
 ];
 
 /**
- * The bound on time spares the partitions from before the delivery. Kinds are named, so that a new one is
- * shown to nobody by chance.
+ * The bound on time skips the partitions from before the delivery. Kinds are listed, so that a new kind is shown
+ * only on purpose.
  */
 function timelineOf(caller: Caller, { id, createdAt }: DeliverySummaryRow): Prisma.AuditEntryWhereInput {
-  return { deliveryId: id, at: { gte: createdAt }, ...shownTo(caller) };
+  return { deliveryId: id, at: { gte: createdAt }, ...visibleTo(caller) };
 }
 
-function shownTo(caller: Caller): Prisma.AuditEntryWhereInput {
+function visibleTo(caller: Caller): Prisma.AuditEntryWhereInput {
   switch (caller.role) {
     case 'ops':
       return {};
     case 'driver':
       return {
         OR: [
-          { driverId: null, kind: { in: NOBODYS_KINDS } },
+          { driverId: null, kind: { in: UNASSIGNED_KINDS } },
           { driverId: caller.driverId, kind: { in: DRIVER_KINDS } },
         ],
       };

@@ -25,7 +25,7 @@ const DRIVER = {
 
 export type DriverRow = Prisma.DriverGetPayload<{ select: typeof DRIVER }>;
 
-/** @returns null where there is none for this caller */
+/** @returns null where the caller can see no such driver */
 export function findDriver(db: PrismaClient, caller: Caller, id: string): Promise<DriverRow | null> {
   return db.driver.findFirst({ where: { AND: [{ id }, driversOf(caller)] }, select: DRIVER });
 }
@@ -34,7 +34,7 @@ export async function driverExists(db: PrismaClient, caller: Caller, id: string)
   return (await db.driver.count({ where: { AND: [{ id }, driversOf(caller)] } })) === 1;
 }
 
-/** One page, newest first, and one row more where there are more. */
+/** One page, newest first, plus one row if there are more. */
 export function listDrivers(
   db: PrismaClient,
   caller: Caller,

@@ -1,24 +1,24 @@
 import type { PrismaClient } from '../../prisma/client/client';
 
-/** A browser's subscription, as its PushManager gives it. */
-export type PushSubscriptionAsked = { endpoint: string; p256dh: string; auth: string };
+/** A browser's subscription, as its PushManager returns it. */
+export type BrowserSubscription = { endpoint: string; p256dh: string; auth: string };
 
-/** A driver has a phone, perhaps a second one, and what browsers left behind. */
+/** Enough for two phones and some stale subscriptions. */
 export const MAX_SUBSCRIPTIONS = 5;
 
 /**
- * Keeps a subscription of a driver who exists; the oldest go where there are too many. A browser is its last
- * driver's: an endpoint that was another's is theirs now.
- * @returns how many the driver has
+ * Stores a subscription of an existing driver, and removes the oldest beyond the limit. An endpoint belongs to
+ * the driver who subscribed last.
+ * @returns the number of subscriptions of the driver
  */
 export function keepSubscription(
   db: PrismaClient,
   driverId: string,
-  { endpoint, p256dh, auth }: PushSubscriptionAsked,
+  { endpoint, p256dh, auth }: BrowserSubscription,
   newId: string,
 ): Promise<number> {
   return db.$transaction(async (tx) => {
-    // One after another a driver, or each would count without the other; the driver's row is dispatch's.
+    // Serializes the requests of one driver, so that each counts the others. The driver's row is for dispatch.
     await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`push/${driverId}`}, 0))`;
     const fields = { driverId, p256dh, auth, createdAt: new Date() };
     await tx.pushSubscription.upsert({
@@ -33,13 +33,13 @@ export function keepSubscription(
     });
     const tooMany = kept.slice(MAX_SUBSCRIPTIONS).map(({ id }) => id);
     if (tooMany.length > 0)
-      // not what became another's meanwhile
+      // not those that another driver has taken over in the meantime
       await tx.pushSubscription.deleteMany({ where: { id: { in: tooMany }, driverId } });
     return Math.min(kept.length, MAX_SUBSCRIPTIONS);
   });
 }
 
-/** Forgets a subscription, where it is the driver's. @returns how many they have left */
+/** Removes a subscription of the driver. @returns the number of those left */
 export async function removeSubscription(
   db: PrismaClient,
   driverId: string,

@@ -2,8 +2,8 @@ import { Prisma } from '../../prisma/client/client';
 import type { Caller } from '../auth/caller';
 
 /**
- * What a caller may see, as a part of every query: what belongs to another is not found
- * (docs/behaviour.md#access).
+ * The condition for the deliveries that a caller may see. Every query has it, so that requests for another
+ * tenant's resources return 404 (docs/behaviour.md#access).
  */
 export function deliveriesOf(caller: Caller): Prisma.DeliveryWhereInput {
   switch (caller.role) {
@@ -14,11 +14,11 @@ export function deliveriesOf(caller: Caller): Prisma.DeliveryWhereInput {
     case 'merchant':
       return { merchantId: caller.merchantId };
     case 'customer':
-      return NOBODY;
+      return NO_ROW;
   }
 }
 
-/** The same as a condition of a statement written by hand, on the row of `deliveries`. */
+/** The same condition for raw SQL on `deliveries`. */
 export function deliveryIsOf(caller: Caller): Prisma.Sql {
   switch (caller.role) {
     case 'driver':
@@ -42,15 +42,15 @@ export function driversOf(caller: Caller): Prisma.DriverWhereInput {
       return caller.cities === 'all' ? {} : { cityId: { in: [...caller.cities] } };
     case 'merchant':
     case 'customer':
-      return NOBODY;
+      return NO_ROW;
   }
 }
 
-/** Cases of the support queue: for ops alone. */
+/** The condition for the cases of the support queue, which only ops may see. */
 export function escalationsOf(caller: Caller): Prisma.EscalationWhereInput {
-  if (caller.role !== 'ops') return NOBODY;
+  if (caller.role !== 'ops') return NO_ROW;
   return caller.cities === 'all' ? {} : { cityId: { in: [...caller.cities] } };
 }
 
-/** Holds for no row. */
-const NOBODY = { id: { in: [] } };
+/** Matches no row. */
+const NO_ROW = { id: { in: [] } };

@@ -12,47 +12,53 @@ export type ZoneHealthRow = {
   at: Date;
 };
 
-/** The most zones that one answer shows. */
+/** The most zones in one reply. */
 export const MAX_ZONES = 1_000;
-/** The most rows of one zone's history: more than a day by the minute. */
+/** The most history rows in one reply: one per minute for more than a day. */
 export const MAX_HISTORY = 1_500;
 
 /**
- * Each zone as of its city's newest computing, the worst first; of one city, or of all that ops may see. One
- * of a clock that was ahead does not count until its time has come.
+ * The latest health of each zone, worst first, for one city or for all cities that the caller may see. A result
+ * with a timestamp in the future is ignored until then.
  */
 export function latestHealth(
   db: PrismaClient,
   caller: Caller,
   cityId: string | undefined,
 ): Promise<ZoneHealthRow[]> {
+  const isCity = cityId === undefined ? Prisma.sql`true` : Prisma.sql`c.id = ${cityId}`;
   return db.$queryRaw<ZoneHealthRow[]>`
     SELECT h.city_id AS "cityId", h.zone_id AS "zoneId", z.name AS "zoneName", h.state, h.reasons, h.figures, h.at
     FROM cities c
-    CROSS JOIN LATERAL (SELECT at FROM zone_health WHERE city_id = c.id AND at <= now() + interval '5 seconds' ORDER BY at DESC LIMIT 1) newest
+    CROSS JOIN LATERAL (
+      SELECT at FROM zone_health WHERE city_id = c.id AND at <= now() + interval '5 seconds'
+      ORDER BY at DESC LIMIT 1
+    ) newest
     JOIN zone_health h ON h.city_id = c.id AND h.at = newest.at
     LEFT JOIN zones z ON z.id = h.zone_id
-    WHERE ${ofCaller(caller, Prisma.sql`c.id`)} AND ${cityId === undefined ? Prisma.sql`true` : Prisma.sql`c.id = ${cityId}`}
-    ORDER BY CASE h.state WHEN 'CRITICAL' THEN 0 WHEN 'STRAINED' THEN 1 ELSE 2 END, h.city_id, h.zone_id LIMIT ${MAX_ZONES}`;
+    WHERE ${ofCaller(caller, Prisma.sql`c.id`)} AND ${isCity}
+    ORDER BY CASE h.state WHEN 'CRITICAL' THEN 0 WHEN 'STRAINED' THEN 1 ELSE 2 END, h.city_id, h.zone_id
+    LIMIT ${MAX_ZONES}`;
 }
 
 /**
- * How one zone fared from `since` to `until` (epoch ms), the newest first, and one row more where there are
- * more. `zoneId` null: what lay in no zone of the city.
+ * The health of one zone from `since` to `until` (epoch ms), newest first, plus one row if there are more.
+ * `zoneId` null: the area of the city that lies in no zone.
  */
 export function healthHistory(
   db: PrismaClient,
-  place: { cityId: string; zoneId: string | null },
+  { cityId, zoneId }: { cityId: string; zoneId: string | null },
   { since, until }: { since: number; until: number },
 ): Promise<ZoneHealthRow[]> {
+  const isZone = zoneId === null ? Prisma.sql`h.zone_id IS NULL` : Prisma.sql`h.zone_id = ${zoneId}`;
   return db.$queryRaw<ZoneHealthRow[]>`
     SELECT h.city_id AS "cityId", h.zone_id AS "zoneId", z.name AS "zoneName", h.state, h.reasons, h.figures, h.at
     FROM zone_health h LEFT JOIN zones z ON z.id = h.zone_id
-    WHERE h.city_id = ${place.cityId} AND ${place.zoneId === null ? Prisma.sql`h.zone_id IS NULL` : Prisma.sql`h.zone_id = ${place.zoneId}`} AND h.at BETWEEN ${new Date(since)} AND ${new Date(until)}
+    WHERE h.city_id = ${cityId} AND ${isZone} AND h.at BETWEEN ${new Date(since)} AND ${new Date(until)}
     ORDER BY h.at DESC LIMIT ${MAX_HISTORY + 1}`;
 }
 
-/** @returns the city of the zone, null where there is no such zone for this caller */
+/** @returns the city of the zone; null where the caller can see no such zone */
 export async function cityOfZone(db: PrismaClient, caller: Caller, zoneId: string): Promise<string | null> {
   const [found] = await db.$queryRaw<
     { cityId: string }[]
@@ -60,7 +66,7 @@ export async function cityOfZone(db: PrismaClient, caller: Caller, zoneId: strin
   return found?.cityId ?? null;
 }
 
-/** @returns false also for a city of others */
+/** @returns whether the city exists and the caller may see it */
 export async function seesCity(db: PrismaClient, caller: Caller, cityId: string): Promise<boolean> {
   const rows = await db.$queryRaw<
     { id: string }[]
@@ -68,7 +74,7 @@ export async function seesCity(db: PrismaClient, caller: Caller, cityId: string)
   return rows.length > 0;
 }
 
-/** Ops within their cities, and nobody else. */
+/** The condition for the cities that the caller may see: ops only, within their cities. */
 function ofCaller(caller: Caller, column: Prisma.Sql): Prisma.Sql {
   if (caller.role !== 'ops') return Prisma.sql`false`;
   return caller.cities === 'all' ? Prisma.sql`true` : Prisma.sql`${column} = ANY(${[...caller.cities]})`;

@@ -21,39 +21,41 @@ import {
 import { caseCsv } from '../views/auditCsv';
 
 const DAY_MS = 86_400_000;
-/** Longer, and a filter that finds little would read months of entries for it. */
-const MOST_DAYS = 31;
+/** Bounds the entries that a filter with few matches reads. */
+const MAX_DAYS = 31;
 
 const filters = z
   .strictObject({
     deliveryId: uuid.optional(),
     driverId: uuid.optional(),
-    merchantId: slug.optional().meta({ description: 'With sellerOrderId' }),
+    merchantId: slug.optional().meta({ description: 'Requires sellerOrderId' }),
     sellerOrderId: line(128).optional(),
     actorKind: z
       .enum(['driver', 'ops', 'merchant', 'customer', 'system'])
       .optional()
-      .meta({ description: 'With actorId' }),
+      .meta({ description: 'Requires actorId' }),
     actorId: line(200).optional(),
     kind: z
       .string()
-      .regex(/^[a-z][a-z0-9_]{0,63}$/, 'must be a kind of entry, such as delivery_moved')
+      .regex(/^[a-z][a-z0-9_]{0,63}$/, 'must be an entry kind, such as delivery_moved')
       .optional(),
     cityId: slug.optional(),
     since: instant.optional().meta({
-      description: `At or after. Without deliveryId, driverId or an order: ${MOST_DAYS} days before the end where it is missing, and no earlier`,
+      description:
+        `Inclusive. Without deliveryId, driverId or an order it defaults to ${MAX_DAYS} days before until, ` +
+        'and cannot be earlier',
     }),
-    until: instant.optional().meta({ description: 'Before; now where it is missing' }),
+    until: instant.optional().meta({ description: 'Exclusive. Default: now' }),
     cursor: timedCursor.optional(),
     limit: limitTo(200, 50),
   })
   .refine(({ merchantId, sellerOrderId }) => (merchantId === undefined) === (sellerOrderId === undefined), {
     path: ['sellerOrderId'],
-    error: 'goes with merchantId: an order is named by both',
+    error: 'requires merchantId, and merchantId requires it',
   })
   .refine(({ actorKind, actorId }) => (actorKind === undefined) === (actorId === undefined), {
     path: ['actorId'],
-    error: 'goes with actorKind: an actor is named by both',
+    error: 'requires actorKind, and actorKind requires it',
   })
   .refine(({ since, until }) => since === undefined || until === undefined || until > since, {
     path: ['until'],
@@ -63,7 +65,7 @@ const filters = z
 const byId = z.strictObject({ id: uuid });
 const ofCase = { tag: 'audit', roles: ['ops'], params: byId, query: NOTHING } as const;
 
-/** The audit trail for ops: asked, proven, handed on (docs/behaviour.md#audit-trail). */
+/** The audit trail for ops: search, verification and export (docs/behaviour.md#audit-trail). */
 export function auditEndpoints(deps: ApiDeps): Endpoint[] {
   const { db, read, audit, clock, log } = deps;
   return [
@@ -90,7 +92,7 @@ export function auditEndpoints(deps: ApiDeps): Endpoint[] {
     get({
       path: '/v2/ops/audit/checks',
       tag: 'audit',
-      summary: 'List the last checks of the audit trail',
+      summary: 'List the latest checks of the audit trail',
       roles: ['ops'],
       params: NOTHING,
       query: z.strictObject({ limit: limitTo(100, 20) }),
@@ -103,32 +105,34 @@ export function auditEndpoints(deps: ApiDeps): Endpoint[] {
     post({
       path: '/v2/ops/audit/checks',
       tag: 'audit',
-      summary: 'Check the chain of one delivery now',
+      summary: 'Check the audit chain of one delivery now',
       roles: ['ops'],
       params: NOTHING,
       body: z.strictObject({ deliveryId: uuid }),
-      replies: { 200: { description: 'What the check came to; it is not kept', schema: checkResultView } },
+      replies: { 200: { description: 'The result of the check; it is not stored', schema: checkResultView } },
       refusals: ['NOT_FOUND'],
       handle: async ({ caller, body: { deliveryId } }) => {
         if (!(await findDelivery(read, caller, deliveryId))) throw noDelivery();
-        return { status: 200, body: showCheckResult(deliveryId, told(log, await audit.check(deliveryId))) };
+        return {
+          status: 200,
+          body: showCheckResult(deliveryId, logProblems(log, await audit.check(deliveryId))),
+        };
       },
     }),
     get({
       ...ofCase,
       path: '/v2/ops/deliveries/:id/case',
-      summary:
-        'All that is known of one delivery, with why each driver was asked and whether its trail holds',
+      summary: 'Read the case of a delivery: offers, assignments, audit entries and their verification',
       replies: { 200: { description: 'The case', schema: caseView } },
       handle: async ({ caller, params }) => ({ status: 200, body: await readCase(deps, caller, params.id) }),
     }),
     get({
       ...ofCase,
       path: '/v2/ops/deliveries/:id/case.csv',
-      summary: 'The same as a table',
+      summary: 'Export the case of a delivery as CSV',
       replies: {
         200: {
-          description: 'One line a record: the delivery, its offers and assignments, its entries',
+          description: 'One row per record: the delivery, its offers, assignments and audit entries',
           schema: z.string(),
           contentType: 'text/csv',
         },
@@ -147,7 +151,7 @@ export function auditEndpoints(deps: ApiDeps): Endpoint[] {
 
 const noDelivery = (): Problem => new Problem('NOT_FOUND', 'there is no such delivery');
 
-/** What names a delivery, a driver or an order is little, whenever it was; all else is bounded in time. */
+/** A search by delivery, driver or order has few matches. Any other search is limited in time. */
 function filtersOf(query: z.output<typeof filters>, now: number): AuditFilters {
   const { deliveryId, driverId, merchantId, sellerOrderId, actorKind, actorId, kind, cityId, since, until } =
     query;
@@ -155,16 +159,18 @@ function filtersOf(query: z.output<typeof filters>, now: number): AuditFilters {
     merchantId === undefined || sellerOrderId === undefined ? undefined : { merchantId, sellerOrderId };
   const actor =
     actorKind === undefined || actorId === undefined ? undefined : { kind: actorKind, id: actorId };
-  const asked = { deliveryId, driverId, order, actor, kind, cityId, since, until };
-  if (deliveryId !== undefined || driverId !== undefined || order !== undefined) return asked;
-  const earliest = (until ?? now) - MOST_DAYS * DAY_MS;
-  if (since !== undefined && since < earliest) throw tooLong();
-  return { ...asked, since: since ?? earliest };
+  const given = { deliveryId, driverId, order, actor, kind, cityId, since, until };
+  if (deliveryId !== undefined || driverId !== undefined || order !== undefined) return given;
+  const earliest = (until ?? now) - MAX_DAYS * DAY_MS;
+  if (since !== undefined && since < earliest) throw rangeTooLong();
+  return { ...given, since: since ?? earliest };
 }
 
-function tooLong(): Problem {
-  const message = `at most ${MOST_DAYS} days before until (or now); a longer time goes with deliveryId, driverId, or merchantId and sellerOrderId`;
-  return new Problem('INVALID_REQUEST', 'some fields are not as they must be', {
+function rangeTooLong(): Problem {
+  const message =
+    `must be at most ${MAX_DAYS} days before until; a longer range requires deliveryId, driverId, ` +
+    'or merchantId and sellerOrderId';
+  return new Problem('INVALID_REQUEST', 'the request has invalid fields', {
     errors: [{ path: 'since', message }],
   });
 }
@@ -173,21 +179,21 @@ async function readCase({ db, read, audit, log }: ApiDeps, caller: Caller, id: s
   const row = await findDelivery(read, caller, id);
   if (!row) throw noDelivery();
   const [rows, chain] = await Promise.all([readCaseRows(db, id), audit.check(id)]);
-  return showCase(row, rows, told(log, chain), caller);
+  return showCase(row, rows, logProblems(log, chain), caller);
 }
 
-/** So many problems of one chain get a line of the log each: a long one may have a hundred thousand. */
-const MOST_LOGGED = 100;
+/** Bounds the log lines of one chain, which may have 100,000 problems. */
+const MAX_LOGGED = 100;
 
-/** Whoever finds it, it is an error. */
-function told(log: ApiDeps['log'], chain: FollowedChain): FollowedChain {
+/** Logs each problem as an error. @returns the chain */
+function logProblems(log: ApiDeps['log'], chain: FollowedChain): FollowedChain {
   const { problems } = chain;
-  for (const problem of problems.slice(0, MOST_LOGGED))
+  for (const problem of problems.slice(0, MAX_LOGGED))
     log.error({ ...problem }, 'the audit trail was altered');
-  if (problems.length > MOST_LOGGED)
+  if (problems.length > MAX_LOGGED)
     log.error(
       { chain: problems[0]?.chain, problemCount: problems.length },
-      'the audit trail was altered: not every problem has a line',
+      'the audit trail was altered: further problems are not logged',
     );
   return chain;
 }

@@ -11,21 +11,27 @@ import { availabilityView, showAvailability, v1AvailabilityView } from '../views
 
 const byId = z.strictObject({ id: uuid });
 const set = z.strictObject({
-  availability: z.enum(['AVAILABLE', 'OFFLINE']).meta({ description: 'BUSY is set by the system only' }),
+  availability: z.enum(['AVAILABLE', 'OFFLINE']).meta({ description: 'Only the system sets BUSY' }),
 });
 const rest = { reason: line(200).nullable().default(null) };
 
-const replies = { 200: { description: 'As it is now; a repeat changes nothing', schema: availabilityView } };
+const replies = {
+  200: {
+    description: 'The current availability; a repeated request changes nothing',
+    schema: availabilityView,
+  },
+};
 const v1Replies = {
-  200: { description: 'As v1 knows it: the states of v2 show as OFFLINE', schema: v1AvailabilityView },
+  200: {
+    description: 'The availability of v1: states added in v2 show as OFFLINE',
+    schema: v1AvailabilityView,
+  },
 };
 const common = { tag: 'availability', roles: ['driver', 'ops'], params: byId } as const;
-/**
- * Each change is an entry of the audit trail, and may end offers: an app gone wild must not make thousands.
- */
+/** Each change writes an audit entry and may end offers, so a faulty app must not make thousands. */
 const changing = { ...common, limit: 'availability' } as const;
 
-/** A driver's availability, asked by themselves or ops (docs/behaviour.md#availability). */
+/** A driver's availability, requested by the driver or by ops (docs/behaviour.md#availability). */
 export function availabilityEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     get({
@@ -39,7 +45,7 @@ export function availabilityEndpoints(deps: ApiDeps): Endpoint[] {
     post({
       ...changing,
       path: '/drivers/:id/availability',
-      summary: 'Come or go (v1)',
+      summary: 'Go online or offline (v1)',
       body: set,
       replies: v1Replies,
       refusals: ['DRIVER_OFF_DUTY', 'DRIVER_NOT_AVAILABLE'],
@@ -62,76 +68,76 @@ export function availabilityEndpoints(deps: ApiDeps): Endpoint[] {
     post({
       ...changing,
       path: '/v2/drivers/:id/availability',
-      summary: 'Come or go',
+      summary: 'Go online or offline',
       body: set,
       replies,
       refusals: ['DRIVER_OFF_DUTY', 'DRIVER_NOT_AVAILABLE'],
-      handle: (call) => wish(deps, call, { kind: 'set', ...call.body }),
+      handle: (call) => change(deps, call, { kind: 'set', ...call.body }),
     }),
   ];
 }
 
-/** What is new in v2 stands under both prefixes and shows the states of v2: who calls it knows them. */
+/** Routes added in v2. Both prefixes have them, and both answer with the states of v2. */
 function restEndpoints(deps: ApiDeps, path: string): Endpoint[] {
   return [
     post({
       ...changing,
       path: `${path}/break`,
-      summary: 'Take a break',
+      summary: 'Start a break',
       body: z.strictObject({ minutes: z.int().min(1).max(1_440), ...rest }),
       replies,
       refusals: ['FEATURE_OFF', 'INVALID_DURATION', 'DRIVER_OFF_DUTY', 'DRIVER_NOT_AVAILABLE'],
-      handle: (call) => wish(deps, call, { kind: 'breakStart', ...call.body }),
+      handle: (call) => change(deps, call, { kind: 'breakStart', ...call.body }),
     }),
     post({
       ...changing,
       path: `${path}/break/end`,
-      summary: 'End the break',
+      summary: 'End a break',
       body: NOTHING,
       replies,
       refusals: ['FEATURE_OFF', 'NOT_ON_BREAK', 'DRIVER_OFF_DUTY'],
-      handle: (call) => wish(deps, call, { kind: 'breakEnd' }),
+      handle: (call) => change(deps, call, { kind: 'breakEnd' }),
     }),
     post({
       ...changing,
       path: `${path}/pause`,
-      summary: 'Pause',
+      summary: 'Start a pause',
       body: z.strictObject({ minutes: z.int().min(1).max(1_440).nullable().default(null), ...rest }),
       replies,
       refusals: ['FEATURE_OFF', 'INVALID_DURATION', 'DRIVER_OFF_DUTY', 'DRIVER_NOT_AVAILABLE'],
-      handle: (call) => wish(deps, call, { kind: 'pause', ...call.body }),
+      handle: (call) => change(deps, call, { kind: 'pause', ...call.body }),
     }),
     post({
       ...changing,
       path: `${path}/resume`,
-      summary: 'End the pause',
+      summary: 'End a pause',
       body: NOTHING,
       replies,
       refusals: ['FEATURE_OFF', 'NOT_PAUSED', 'DRIVER_OFF_DUTY'],
-      handle: (call) => wish(deps, call, { kind: 'resume' }),
+      handle: (call) => change(deps, call, { kind: 'resume' }),
     }),
     post({
       ...changing,
       path: `${path}/shift/start`,
-      summary: 'Start the shift',
+      summary: 'Start a shift',
       body: z.strictObject({
         shiftEndsAt: instant
           .nullable()
           .default(null)
-          .meta({ description: 'The planned end; no job is offered whose pickup comes later' }),
+          .meta({ description: 'The planned end. Jobs with a later pickup are not offered' }),
       }),
       replies,
       refusals: ['INVALID_SHIFT_END', 'DRIVER_NOT_AVAILABLE'],
-      handle: (call) => wish(deps, call, { kind: 'shiftStart', ...call.body }),
+      handle: (call) => change(deps, call, { kind: 'shiftStart', ...call.body }),
     }),
     post({
       ...changing,
       path: `${path}/shift/end`,
-      summary: 'End the shift',
+      summary: 'End a shift',
       body: NOTHING,
       replies,
       refusals: ['DRIVER_NOT_AVAILABLE'],
-      handle: (call) => wish(deps, call, { kind: 'shiftEnd' }),
+      handle: (call) => change(deps, call, { kind: 'shiftEnd' }),
     }),
   ];
 }
@@ -140,17 +146,17 @@ type OfDriver = Pick<Call<{ id: string }, unknown, unknown>, 'params' | 'caller'
 
 const noDriver = (): Problem => new Problem('NOT_FOUND', 'there is no such driver');
 
-async function wish(deps: ApiDeps, call: OfDriver, asked: AskedAvailability): Promise<Reply> {
-  return { status: 200, body: showAvailability(await request(deps, call, asked)) };
+async function change(deps: ApiDeps, call: OfDriver, requested: AskedAvailability): Promise<Reply> {
+  return { status: 200, body: showAvailability(await request(deps, call, requested)) };
 }
 
 async function request(
   deps: ApiDeps,
   { params, caller, correlationId }: OfDriver,
-  asked: AskedAvailability,
+  requested: AskedAvailability,
 ): Promise<AvailabilityState> {
-  await refuseOthers(deps, caller, params.id);
-  const answer = await deps.availability.request(params.id, asked, actorOf(caller), correlationId);
+  await requireOwnDriver(deps, caller, params.id);
+  const answer = await deps.availability.request(params.id, requested, actorOf(caller), correlationId);
   switch (answer.outcome) {
     case 'notFound':
       throw noDriver();
@@ -162,14 +168,14 @@ async function request(
 }
 
 async function read(deps: ApiDeps, { params, caller }: OfDriver): Promise<AvailabilityState> {
-  await refuseOthers(deps, caller, params.id);
+  await requireOwnDriver(deps, caller, params.id);
   const state = await deps.availability.read(params.id);
   if (!state) throw noDriver();
   return state;
 }
 
-/** Drivers are known by their token, so only ops need a look at whose driver it is. */
-async function refuseOthers({ db }: ApiDeps, caller: Caller, driverId: string): Promise<void> {
+/** The token identifies a driver, so only requests of ops need a query. */
+async function requireOwnDriver({ db }: ApiDeps, caller: Caller, driverId: string): Promise<void> {
   const isTheirs =
     caller.role === 'driver' ? caller.driverId === driverId : await driverExists(db, caller, driverId);
   if (!isTheirs) throw noDriver();

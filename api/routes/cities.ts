@@ -16,29 +16,29 @@ const cityFields = {
 const minutes = z
   .array(z.int().min(1).max(1_440))
   .length(3)
-  .refine((levels) => levels.every((each, index) => each > (levels[index - 1] ?? 0)), 'must rise')
-  .meta({ description: 'After how many minutes without a driver levels 1, 2 and 3 of escalation come' });
+  .refine((levels) => levels.every((each, index) => each > (levels[index - 1] ?? 0)), 'must be ascending')
+  .meta({ description: 'Minutes without a driver until escalation levels 1, 2 and 3' });
 const city = z
   .strictObject({
     ...cityFields,
     escalationMinutes: minutes
       .nullable()
       .optional()
-      .meta({ description: 'Null: the settings hold. Left out: it stays as it is' }),
+      .meta({ description: 'Null: the global setting applies. Omitted: unchanged' }),
   })
   .meta({ id: 'CityFields' });
 const cityView = z
   .strictObject({
     cityId: z.string(),
     ...cityFields,
-    escalationMinutes: minutes.nullable().meta({ description: 'Null: the settings hold' }),
+    escalationMinutes: minutes.nullable().meta({ description: 'Null: the global setting applies' }),
   })
   .meta({ id: 'City' });
 const cityList = z
   .strictObject({ cities: z.array(cityView), nextCursor: z.string().nullable() })
   .meta({ id: 'CityList' });
 
-/** [lng, lat], and perhaps a height that is not kept. */
+/** [lng, lat], with an optional height that is not stored. */
 const position = z.array(z.number()).min(2).max(3);
 const ring = z.array(position).min(4).max(10_000);
 const area = z
@@ -51,7 +51,7 @@ const area = z
   ])
   .meta({
     id: 'Area',
-    description: 'GeoJSON (RFC 7946): closed rings of [lng, lat], at most 10,000 points in all',
+    description: 'GeoJSON (RFC 7946): closed rings of [lng, lat], at most 10,000 points in total',
   });
 
 const zoneFields = {
@@ -62,14 +62,14 @@ const zoneFields = {
     .min(-1_000)
     .max(1_000)
     .default(0)
-    .meta({ description: 'Where zones overlap the higher one holds' }),
+    .meta({ description: 'Where zones overlap, the higher priority wins' }),
   offerTtlSeconds: z
     .int()
     .min(1)
     .max(3_600)
     .nullable()
     .default(null)
-    .meta({ description: 'How long offers wait here; null: the setting' }),
+    .meta({ description: 'Time to live of offers in this zone; null: the global setting' }),
 };
 const zone = z.strictObject(zoneFields).meta({ id: 'ZoneFields' });
 const zoneView = z
@@ -81,22 +81,22 @@ const zoneList = z
 
 const byId = z.strictObject({ id: slug });
 const page = z.strictObject({
-  cursor: slug.optional().meta({ description: 'The nextCursor of the page before' }),
+  cursor: slug.optional().meta({ description: 'The nextCursor of the previous page' }),
   limit,
 });
-const everybody = ['driver', 'ops', 'merchant', 'customer'] as const;
+const allRoles = ['driver', 'ops', 'merchant', 'customer'] as const;
 
-/** Cities and their zones: read by all, drawn by ops (docs/behaviour.md#zones). */
+/** Cities and their zones: readable by all roles, writable by ops (docs/behaviour.md#zones). */
 export function cityEndpoints({ db }: ApiDeps): Endpoint[] {
   return [
     get({
       path: '/v2/cities',
       tag: 'cities',
       summary: 'List cities',
-      roles: everybody,
+      roles: allRoles,
       params: NOTHING,
       query: page,
-      replies: { 200: { description: 'One page, by id', schema: cityList } },
+      replies: { 200: { description: 'One page, ordered by id', schema: cityList } },
       handle: async ({ query }) => {
         const rows = await db.city.findMany({
           where: after(query.cursor),
@@ -112,13 +112,13 @@ export function cityEndpoints({ db }: ApiDeps): Endpoint[] {
     put({
       path: '/v2/cities/:id',
       tag: 'cities',
-      summary: 'Make or change a city',
+      summary: 'Create or update a city',
       roles: ['ops'],
       params: byId,
       body: city,
       replies: {
-        201: { description: 'Made', schema: cityView },
-        200: { description: 'Changed', schema: cityView },
+        201: { description: 'Created', schema: cityView },
+        200: { description: 'Updated', schema: cityView },
       },
       refusals: ['ALREADY_EXISTS'],
       handle: (call) => putCity(db, call),
@@ -127,11 +127,14 @@ export function cityEndpoints({ db }: ApiDeps): Endpoint[] {
       path: '/v2/cities/:id/zones',
       tag: 'cities',
       summary: 'List the zones of a city',
-      roles: everybody,
+      roles: allRoles,
       params: byId,
       query: page,
       replies: {
-        200: { description: 'One page, by id. A city without zones is one zone', schema: zoneList },
+        200: {
+          description: 'One page, ordered by id. A city without zones counts as one zone',
+          schema: zoneList,
+        },
       },
       handle: async ({ params, query }) => {
         await requireCity(db, params.id);
@@ -149,13 +152,13 @@ export function cityEndpoints({ db }: ApiDeps): Endpoint[] {
     put({
       path: '/v2/cities/:id/zones/:zoneId',
       tag: 'cities',
-      summary: 'Draw or change a zone',
+      summary: 'Create or update a zone',
       roles: ['ops'],
       params: z.strictObject({ id: slug, zoneId: slug }),
       body: zone,
       replies: {
-        201: { description: 'Drawn', schema: zoneView },
-        200: { description: 'Changed', schema: zoneView },
+        201: { description: 'Created', schema: zoneView },
+        200: { description: 'Updated', schema: zoneView },
       },
       refusals: ['ALREADY_EXISTS', 'INVALID_AREA'],
       handle: (call) => putZone(db, call),
@@ -183,7 +186,7 @@ async function putCity(
 ): Promise<Reply> {
   if (!coversCity(caller, id)) throw noCity();
   const { center, currency: money, escalationMinutes, ...rest } = body;
-  // Clients from before there was such a thing do not send it, and must not undo it.
+  // Older clients do not send the field and must not reset it.
   const escalation = escalationMinutes === undefined ? {} : { escalationMinutes: escalationMinutes ?? [] };
   const fields = { ...rest, ...escalation, centerLat: center.lat, centerLng: center.lng };
   const { count } = await db.city.createMany({
@@ -192,11 +195,7 @@ async function putCity(
   });
   if (count === 0) {
     const changed = await db.city.updateMany({ where: { id, currency: money }, data: fields });
-    if (changed.count === 0)
-      throw new Problem(
-        'ALREADY_EXISTS',
-        'the currency of a city cannot be changed: its deliveries are counted in it',
-      );
+    if (changed.count === 0) throw new Problem('ALREADY_EXISTS', 'the currency of a city cannot be changed');
   }
   return {
     status: count === 0 ? 200 : 201,
@@ -222,7 +221,7 @@ async function putZone(
   });
   if (count === 0) {
     const changed = await db.zone.updateMany({ where: { id: zoneId, cityId }, data: fields });
-    if (changed.count === 0) throw new Problem('ALREADY_EXISTS', 'another city has a zone of this id');
+    if (changed.count === 0) throw new Problem('ALREADY_EXISTS', 'another city has a zone with this id');
   }
   return { status: count === 0 ? 200 : 201, body: { zoneId, cityId, ...rest, area: flat } };
 }

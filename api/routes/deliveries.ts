@@ -47,34 +47,34 @@ const stop = z
   })
   .meta({ id: 'OrderStop' });
 
-/** It becomes part of the workflow's id, which may have 255 characters. */
+/** The key is part of the workflow id, which is limited to 255 characters. */
 const MAX_ESCAPED_KEY = 180;
 
 const orderKey = z
   .string()
-  // The first check ends the others: halves of characters cannot be escaped at all.
+  // The first check aborts the others: a lone surrogate cannot be escaped.
   .regex(/^[!-~](?:[ -~]{0,126}[!-~])?$/, {
-    error: 'must be 1 to 128 printable ASCII characters, without spaces at its ends',
+    error: 'must be 1 to 128 printable ASCII characters, without leading or trailing spaces',
     abort: true,
   })
   .refine(
     (key) => encodeURIComponent(key).length <= MAX_ESCAPED_KEY,
-    `must be at most ${MAX_ESCAPED_KEY} characters once reserved ones are escaped`,
+    `must be at most ${MAX_ESCAPED_KEY} characters after percent-encoding`,
   );
 
 const order = z
   .strictObject({
     sellerOrderId: orderKey.meta({
-      description: 'The idempotency key: the same key and body again is the same delivery',
+      description: 'The idempotency key: a repeat with the same body returns the same delivery',
     }),
-    merchantId: slug.optional().meta({ description: 'Ops only; a merchant is named by their token' }),
+    merchantId: slug.optional().meta({ description: 'Ops only; the token identifies a merchant' }),
     cityId: slug,
     pickup: stop,
     dropoff: stop,
     readyAt: instant
       .nullable()
       .default(null)
-      .meta({ description: 'When the goods can be fetched; null: now' }),
+      .meta({ description: 'When the goods are ready for pickup; null: now' }),
     windowFrom: instant.nullable().default(null),
     windowTo: instant.nullable().default(null),
     parcelSize: z.enum(PARCEL_SIZES),
@@ -82,8 +82,8 @@ const order = z
     payCents: cents
       .nullable()
       .default(null)
-      .meta({ description: 'What the driver gets; null: by the tariff' }),
-    currency: currency.nullable().default(null).meta({ description: 'The city’s; another one is refused' }),
+      .meta({ description: 'What the driver earns; null: by the tariff' }),
+    currency: currency.nullable().default(null).meta({ description: 'Must be the currency of the city' }),
   })
   .refine(({ windowFrom, windowTo }) => windowFrom === null || windowTo === null || windowTo > windowFrom, {
     path: ['windowTo'],
@@ -99,7 +99,7 @@ const filters = z.strictObject({
   driverId: uuid.optional(),
   merchantId: slug.optional(),
   sellerOrderId: orderKey.optional(),
-  since: instant.optional().meta({ description: 'Created at or after' }),
+  since: instant.optional().meta({ description: 'Created at or after this instant' }),
   cursor: cursor.optional(),
   limit,
 });
@@ -112,30 +112,30 @@ const steps = z.enum([
   'returnGoods',
 ] satisfies Step[]);
 
-/** Who may give which reason for a cancellation; the first one holds where none is given. */
+/** The cancellation reasons that each role may give. The first is the default. */
 const CANCEL_REASONS: Readonly<Record<'merchant' | 'ops', readonly [ReasonCode, ...ReasonCode[]]>> = {
   merchant: ['MERCHANT_CANCELLED', 'CUSTOMER_CANCELLED'],
   ops: ['OPS_CANCELLED', 'MERCHANT_CANCELLED', 'CUSTOMER_CANCELLED'],
 };
 
 const outcome = {
-  200: { description: 'The outcome; a repeat gets that of the first time', schema: outcomeView },
+  200: { description: 'The outcome; a repeated request gets the first outcome', schema: outcomeView },
 };
 
-/** Orders become deliveries, are read, carried and cancelled (docs/behaviour.md#deliveries). */
+/** Deliveries: created from orders, read, carried out and cancelled (docs/behaviour.md#deliveries). */
 export function deliveryEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     post({
       path: '/v2/deliveries',
       tag: 'deliveries',
-      summary: 'Hand over an order',
+      summary: 'Submit an order',
       roles: ['merchant', 'ops'],
       params: NOTHING,
       body: order,
       replies: {
-        201: { description: 'The delivery as it begins', schema: deliveryView },
+        201: { description: 'The new delivery', schema: deliveryView },
         200: {
-          description: 'The same order was taken before: the delivery as it is now',
+          description: 'The order was submitted before: the current state of its delivery',
           schema: deliveryView,
         },
       },
@@ -170,7 +170,7 @@ export function deliveryEndpoints(deps: ApiDeps): Endpoint[] {
       params: byId,
       query: NOTHING,
       replies: {
-        200: { description: 'From the record, while it runs and after', schema: deliveryDetailView },
+        200: { description: 'The delivery, open or closed', schema: deliveryDetailView },
       },
       handle: async ({ caller, params }) => {
         const row = await findDelivery(deps.read, caller, params.id);
@@ -199,7 +199,7 @@ export function deliveryEndpoints(deps: ApiDeps): Endpoint[] {
     post({
       path: '/v2/deliveries/:id/steps',
       tag: 'deliveries',
-      summary: 'Take the next step of the way',
+      summary: 'Report a step of the delivery',
       roles: ['driver', 'ops'],
       takesKey: true,
       params: byId,
@@ -208,7 +208,7 @@ export function deliveryEndpoints(deps: ApiDeps): Endpoint[] {
         deviceAt: instant
           .nullable()
           .default(null)
-          .meta({ description: 'When it happened, by the clock of the device' }),
+          .meta({ description: 'When it happened, by the device clock' }),
       }),
       replies: outcome,
       refusals: ['ILLEGAL_TRANSITION', 'NOT_ANSWERED_IN_TIME'],
@@ -217,15 +217,13 @@ export function deliveryEndpoints(deps: ApiDeps): Endpoint[] {
     post({
       path: '/v2/deliveries/:id/fail',
       tag: 'deliveries',
-      summary: 'Say that it cannot be fetched or delivered',
+      summary: 'Report that the pickup or the delivery failed',
       roles: ['driver', 'ops'],
       takesKey: true,
       params: byId,
       body: z.strictObject({
         reason: z.enum(REASON_CODES),
-        goods: z
-          .enum(['RETURN', 'LOST'])
-          .meta({ description: 'What becomes of the goods, once they are picked up' }),
+        goods: z.enum(['RETURN', 'LOST']).meta({ description: 'What happens to goods that were picked up' }),
       }),
       replies: outcome,
       refusals: ['ILLEGAL_TRANSITION', 'REASON_NOT_ALLOWED', 'NOT_ANSWERED_IN_TIME'],
@@ -240,9 +238,9 @@ async function takeOrder(
 ): Promise<Reply> {
   const merchantId = merchantOf(caller, body.merchantId);
   if (!coversCity(caller, body.cityId)) throw new Problem('UNKNOWN_CITY', `there is no city ${body.cityId}`);
-  const asked: Order = { ...body, merchantId, by: actorOf(caller) };
+  const requested: Order = { ...body, merchantId, by: actorOf(caller) };
   const taken = await deps.orders.takeOrder(
-    asked,
+    requested,
     hashOf({ ...body, merchantId }),
     correlationId,
     deps.clock(),
@@ -257,7 +255,7 @@ async function takeOrder(
   };
 }
 
-/** The body after validation, so that order of keys, spaces and defaults left out make no other order. */
+/** Hashes the validated body, so that key order, spaces and omitted defaults make no difference. */
 function hashOf(body: object): string {
   return createHash('sha256').update(canonicalJson(body)).digest('hex');
 }
@@ -266,8 +264,8 @@ function merchantOf(caller: Caller, named: string | undefined): string {
   if (caller.role === 'merchant' && (named === undefined || named === caller.merchantId))
     return caller.merchantId;
   if (caller.role === 'ops' && named !== undefined) return named;
-  const message = caller.role === 'ops' ? 'is needed from ops' : 'must be left out, or be your own';
-  throw new Problem('INVALID_REQUEST', 'some fields are not as they must be', {
+  const message = caller.role === 'ops' ? 'is required for ops' : 'must be omitted or match the token';
+  throw new Problem('INVALID_REQUEST', 'the request has invalid fields', {
     errors: [{ path: 'merchantId', message }],
   });
 }
@@ -275,6 +273,6 @@ function merchantOf(caller: Caller, named: string | undefined): string {
 function cancelReason({ role }: Caller, given: ReasonCode | undefined): ReasonCode {
   const allowed = role === 'ops' ? CANCEL_REASONS.ops : CANCEL_REASONS.merchant;
   if (given !== undefined && !allowed.includes(given))
-    throw new Problem('REASON_NOT_ALLOWED', `${role} may cancel for: ${allowed.join(', ')}`);
+    throw new Problem('REASON_NOT_ALLOWED', `reasons allowed for ${role}: ${allowed.join(', ')}`);
   return given ?? allowed[0];
 }

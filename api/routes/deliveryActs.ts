@@ -11,19 +11,19 @@ import { addressDelivery, findCarried } from '../queries/deliveries';
 import { driverExists } from '../queries/drivers';
 import { outcomeView, replyTo } from '../views/outcome';
 
-/** What raises the pay of one delivery by over 1,000 is a slip of the hand. */
+/** A bonus above 1,000 is taken for a typing error. */
 const MAX_BONUS_CENTS = 100_000;
 
 const byId = z.strictObject({ id: uuid });
-const why = line(300).meta({ description: 'For the audit trail' });
-const override = z.boolean().default(false).meta({ description: 'Ends the break or pause of the driver' });
+const why = line(300).meta({ description: 'Recorded in the audit trail' });
+const override = z.boolean().default(false).meta({ description: 'Ends a break or pause of the driver' });
 const meeting = z
   .strictObject({ point, address: line(300).nullable().default(null) })
   .meta({ id: 'Meeting', description: 'Where one driver hands the goods over to another' });
 const leaving = z.strictObject({ reason: z.enum(LEAVE_REASONS) });
 
 const outcome = {
-  200: { description: 'The outcome; a repeat gets that of the first time', schema: outcomeView },
+  200: { description: 'The outcome; a repeated request gets the first outcome', schema: outcomeView },
 };
 const ofDriver = [
   'DRIVER_OFF_DUTY',
@@ -34,8 +34,8 @@ const ofDriver = [
 const byOps = { tag: 'deliveries', roles: ['ops'], takesKey: true, params: byId, replies: outcome } as const;
 
 /**
- * What ops do with a delivery where automation does not do it, and the one thing by which a driver gives one
- * up (docs/behaviour.md#escalation, docs/behaviour.md#reassignment).
+ * Commands by which ops intervene in a delivery, and the command by which a driver gives one up
+ * (docs/behaviour.md#escalation, docs/behaviour.md#reassignment).
  */
 export function deliveryActEndpoints(deps: ApiDeps): Endpoint[] {
   return [
@@ -53,11 +53,14 @@ export function deliveryActEndpoints(deps: ApiDeps): Endpoint[] {
     post({
       ...byOps,
       path: '/v2/deliveries/:id/hand-over',
-      summary: 'Have the goods handed over to another driver, after the pickup',
+      summary: 'Hand the goods over to another driver after the pickup',
       body: z.strictObject({
         driverId: uuid,
         override,
-        meeting: meeting.nullable().default(null).meta({ description: 'Null: where the goods are' }),
+        meeting: meeting
+          .nullable()
+          .default(null)
+          .meta({ description: 'Null: the last known position of the goods' }),
         why,
       }),
       refusals: ['NOT_PICKED_UP', 'ILLEGAL_TRANSITION', ...ofDriver, 'NOT_ANSWERED_IN_TIME'],
@@ -71,10 +74,10 @@ export function deliveryActEndpoints(deps: ApiDeps): Endpoint[] {
     post({
       ...byOps,
       path: '/v2/deliveries/:id/raise-pay',
-      summary: 'Raise the pay of the driver, before the pickup',
+      summary: 'Raise the pay of the driver before the pickup',
       body: z.strictObject({
         bonusCents: z.int().min(1).max(MAX_BONUS_CENTS).meta({
-          description: 'The whole bonus from now on, what escalation added included; never less than before',
+          description: 'The new total bonus, including what escalation added. It cannot decrease',
         }),
         why,
       }),
@@ -84,7 +87,7 @@ export function deliveryActEndpoints(deps: ApiDeps): Endpoint[] {
     post({
       ...byOps,
       path: '/v2/deliveries/:id/search',
-      summary: 'Let automation look for a driver again, where the search waits for ops',
+      summary: 'Resume a driver search that waits for ops',
       body: z.strictObject({ why }),
       refusals: ['ILLEGAL_TRANSITION', 'NOT_ANSWERED_IN_TIME'],
       handle: (call) => sendCommand(deps, call, COMMANDS.resumeSearch, { ...call.body, ...tracedBy(call) }),
@@ -92,7 +95,7 @@ export function deliveryActEndpoints(deps: ApiDeps): Endpoint[] {
     post({
       path: '/v2/deliveries/:id/leave',
       tag: 'deliveries',
-      summary: 'Give a delivery up: before the pickup another driver is found, after it ops decide',
+      summary: 'Give up a delivery. Before the pickup it is reassigned; after the pickup ops decide',
       roles: ['driver'],
       takesKey: true,
       params: byId,
@@ -108,7 +111,7 @@ async function requireDriver({ db }: ApiDeps, caller: Caller, driverId: string):
   if (!(await driverExists(db, caller, driverId))) throw new Problem('NOT_FOUND', 'there is no such driver');
 }
 
-/** The workflow is told the id: no place and no address stands in its history. */
+/** The workflow gets only the id, so that its history has no positions and addresses. */
 async function keepMeeting(
   deps: ApiDeps,
   { caller, params }: Call<{ id: string }, unknown, unknown>,
@@ -123,8 +126,8 @@ async function keepMeeting(
 }
 
 /**
- * By the driver's own assignment: the delivery is theirs no longer once they are rid of it, and a repeat must
- * still find the first answer.
+ * Looks the delivery up by the driver's assignment: after the first request the delivery is no longer theirs,
+ * but a repeat must still find the first answer.
  */
 async function leave(
   deps: ApiDeps,
@@ -148,7 +151,7 @@ async function leave(
     payload,
     updateId,
     isSettled: isOver,
-    firstAnswerUnder: request.hasKey ? updateId : null,
+    firstUpdateId: request.hasKey ? updateId : null,
   });
   return replyTo(deps.read, caller, delivery.deliveryId, answer);
 }

@@ -14,7 +14,7 @@ const newDriver = z
   .strictObject({
     driverId: uuid
       .optional()
-      .meta({ description: 'The subject of the driver’s tokens; made here where left out' }),
+      .meta({ description: 'The subject of the driver’s tokens; generated if omitted' }),
     cityId: slug,
     name: line(100),
     phone: z
@@ -29,8 +29,8 @@ const newDriver = z
       .max(100)
       .nullable()
       .default(null)
-      .meta({ description: 'What the app understands; null or 1: v1, assigned without asking' }),
-    capacity: z.int().min(1).max(10).default(1).meta({ description: 'Jobs at once' }),
+      .meta({ description: 'The protocol version of the app; null or 1: v1, assigned without offers' }),
+    capacity: z.int().min(1).max(10).default(1).meta({ description: 'The most jobs at the same time' }),
   })
   .meta({ id: 'NewDriver' });
 
@@ -42,7 +42,7 @@ const filters = z.strictObject({
 });
 const byId = z.strictObject({ id: uuid });
 
-/** Drivers: registered and listed by ops, read by themselves. */
+/** Drivers: registered and listed by ops. Drivers read their own record. */
 export function driverEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     post({
@@ -54,8 +54,8 @@ export function driverEndpoints(deps: ApiDeps): Endpoint[] {
       body: newDriver,
       repeatNeeds: 'driverId',
       replies: {
-        201: { description: 'Registered, OFFLINE', schema: driverView },
-        200: { description: 'Registered before, the same', schema: driverView },
+        201: { description: 'Registered; the driver is OFFLINE', schema: driverView },
+        200: { description: 'The same driver was registered before', schema: driverView },
       },
       refusals: ['UNKNOWN_CITY', 'ALREADY_EXISTS'],
       handle: (call) => register(deps, call),
@@ -63,7 +63,7 @@ export function driverEndpoints(deps: ApiDeps): Endpoint[] {
     get({
       path: '/v2/drivers',
       tag: 'drivers',
-      summary: 'List drivers, the newest first',
+      summary: 'List drivers, newest first',
       roles: ['ops'],
       params: NOTHING,
       query: filters,
@@ -93,24 +93,24 @@ export function driverEndpoints(deps: ApiDeps): Endpoint[] {
     get({
       path: '/v2/drivers/:id/state',
       tag: 'drivers',
-      summary: 'What a driver has now: live offer, deliveries, availability',
+      summary: 'Read the current state of a driver: live offer, deliveries, availability',
       roles: ['ops', 'driver'],
       params: byId,
       query: NOTHING,
       replies: {
-        200: { description: 'The same as the socket sends on connecting', schema: driverStateView },
+        200: { description: 'The state that the socket sends on connect', schema: driverStateView },
       },
       handle: async ({ caller, params }) => state(deps, (await knownDriver(deps, caller, params.id)).id),
     }),
     get({
       path: '/v2/me',
       tag: 'drivers',
-      summary: 'What I have now: live offer, deliveries, availability',
+      summary: 'Read my current state: live offer, deliveries, availability',
       roles: ['driver'],
       params: NOTHING,
       query: NOTHING,
       replies: {
-        200: { description: 'The same as the socket sends on connecting', schema: driverStateView },
+        200: { description: 'The state that the socket sends on connect', schema: driverStateView },
       },
       handle: async ({ caller }) => state(deps, caller.role === 'driver' ? caller.driverId : ''),
     }),
@@ -129,7 +129,7 @@ async function register(
     case 'unknownCity':
       throw unknownCity;
     case 'idTaken':
-      throw new Problem('ALREADY_EXISTS', 'there is another driver of this id');
+      throw new Problem('ALREADY_EXISTS', 'another driver has this id');
     case 'new':
     case 'again': {
       const row = await knownDriver(deps, caller, driver.driverId);

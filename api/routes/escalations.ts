@@ -6,23 +6,28 @@ import type { ApiDeps } from '../deps';
 import { type Call, type Endpoint, get, NOTHING, post, type Reply } from '../http/endpoint';
 import { instant, iso, limit, line, slug, uuid } from '../http/fields';
 import { Problem } from '../http/problems';
-import { type EscalationRow, findEscalation, listEscalations, type QueuePlace } from '../queries/escalations';
+import {
+  type EscalationRow,
+  findEscalation,
+  listEscalations,
+  type QueuePosition,
+} from '../queries/escalations';
 import { escalationListView, escalationView, showEscalation } from '../views/escalation';
 
 const queueCursor = z
   .string()
   .max(96)
-  .transform((text, context): QueuePlace => {
+  .transform((text, context): QueuePosition => {
     const [level, openedAt, id, ...rest] = Buffer.from(text, 'base64url').toString('utf8').split('/');
     const place = z
       .object({ level: z.coerce.number().int().min(0).max(3), openedAt: instant, id: uuid })
       .safeParse({ level, openedAt, id });
     if (place.success && rest.length === 0 && queueCursorOf(place.data) === text) return place.data;
-    context.addIssue({ code: 'custom', message: 'must be the nextCursor of the page before' });
+    context.addIssue({ code: 'custom', message: 'must be the nextCursor of the previous page' });
     return z.NEVER;
   });
 
-function queueCursorOf({ level, openedAt, id }: QueuePlace): string {
+function queueCursorOf({ level, openedAt, id }: QueuePosition): string {
   return Buffer.from(`${level}/${iso(openedAt)}/${id}`).toString('base64url');
 }
 
@@ -31,13 +36,17 @@ const filters = z.strictObject({
     .enum([...CASE_STATES, 'UNRESOLVED'])
     .default('UNRESOLVED')
     .meta({ description: 'UNRESOLVED: OPEN or ACKNOWLEDGED' }),
-  level: z.enum(['0', '1', '2', '3']).transform(Number).optional().meta({ description: 'At least' }),
+  level: z
+    .enum(['0', '1', '2', '3'])
+    .transform(Number)
+    .optional()
+    .meta({ description: 'The lowest level to list' }),
   reason: z.enum(CASE_REASONS).optional(),
   cityId: slug.optional(),
   zoneId: slug.optional(),
   deliveryId: uuid.optional(),
-  driverId: uuid.optional().meta({ description: 'Whom it is about' }),
-  since: instant.optional().meta({ description: 'Opened at or after' }),
+  driverId: uuid.optional().meta({ description: 'The driver that the case is about' }),
+  since: instant.optional().meta({ description: 'Opened at or after this instant' }),
   cursor: queueCursor.optional(),
   limit,
 });
@@ -46,18 +55,18 @@ const byId = z.strictObject({ id: uuid });
 const ofOps = { tag: 'escalations', roles: ['ops'] } as const;
 const oneCase = { ...ofOps, params: byId } as const;
 
-/** The support queue: deliveries that a person must look at (docs/behaviour.md#escalation). */
+/** The support queue: deliveries that need a person (docs/behaviour.md#escalation). */
 export function escalationEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     get({
       ...ofOps,
       path: '/v2/ops/escalations',
-      summary: 'The support queue, the most urgent first; of what is resolved the newest first',
+      summary: 'List the support queue: unresolved cases by urgency, resolved cases newest first',
       params: NOTHING,
       query: filters,
       replies: {
         200: {
-          description: 'One page. What gets worse meanwhile may be missed, or come twice',
+          description: 'One page. A case whose level rises between pages may be missing or appear twice',
           schema: escalationListView,
         },
       },
@@ -79,17 +88,19 @@ export function escalationEndpoints(deps: ApiDeps): Endpoint[] {
       path: '/v2/ops/escalations/:id',
       summary: 'Read a case of the support queue',
       query: NOTHING,
-      replies: { 200: { description: 'The case, with its delivery as it is now', schema: escalationView } },
+      replies: {
+        200: { description: 'The case, with the current state of its delivery', schema: escalationView },
+      },
       handle: (call) => read(deps, call),
     }),
     post({
       ...oneCase,
       path: '/v2/ops/escalations/:id/acknowledge',
-      summary: 'Take a case on',
+      summary: 'Acknowledge a case',
       body: NOTHING,
       replies: {
         200: {
-          description: 'The case; `acknowledged` says whose it is: who took it on first keeps it',
+          description: 'The case; `acknowledged` names its owner. The first acknowledgement wins',
           schema: escalationView,
         },
       },
@@ -105,11 +116,11 @@ export function escalationEndpoints(deps: ApiDeps): Endpoint[] {
     post({
       ...oneCase,
       path: '/v2/ops/escalations/:id/resolve',
-      summary: 'Say that a case is settled',
-      body: z.strictObject({ note: line(500).meta({ description: 'How' }) }),
+      summary: 'Resolve a case',
+      body: z.strictObject({ note: line(500).meta({ description: 'How the case was resolved' }) }),
       replies: {
         200: {
-          description: 'The case; one that was resolved before stays as it was',
+          description: 'The case; a case resolved before is unchanged',
           schema: escalationView,
         },
       },

@@ -12,10 +12,11 @@ const plan = z
   .array(step)
   .min(1)
   .max(100)
-  .refine((steps) => new Set(steps.map(({ date }) => date)).size === steps.length, 'must name each date once')
+  .refine((steps) => new Set(steps.map(({ date }) => date)).size === steps.length, 'must not repeat a date')
   .meta({
     description:
-      'The percent that the rollout is to have reached from each date on. It changes nothing by itself: metrics compare it with the percent that holds',
+      'The planned percent of the rollout from each date on. The plan changes nothing by itself: ' +
+      'metrics compare it with the effective percent',
   });
 
 const overrideFields = {
@@ -25,33 +26,37 @@ const overrideFields = {
     .array(slug)
     .max(1_000)
     .nullable()
-    .meta({ description: 'None named: all cities, whatever the environment lists' }),
+    .meta({ description: 'Empty: all cities, regardless of the environment' }),
   plan: plan.nullable(),
 };
 const changeId = z.string().regex(/^[1-9]\d{0,18}$/);
-const wish = z
+const changeRequest = z
   .strictObject({
     ...overrideFields,
     why: line(500),
-    after: changeId.nullable().optional().meta({
-      description:
-        'The `lastChangeId` that this was made from; where another is the last by now it is refused. Left out: whatever came before',
-    }),
+    after: changeId
+      .nullable()
+      .optional()
+      .meta({
+        description:
+          'The `lastChangeId` that this change is based on. The request is refused if another change is newer. ' +
+          'Omitted: no check',
+      }),
   })
   .meta({
-    id: 'FeatureWish',
+    id: 'FeatureChangeRequest',
     description:
-      'Replaces all that was said before. Null: as the environment has it; of the plan: there is none',
+      'Replaces the whole override. Null: the value of the environment applies; a null plan: no plan',
   });
 
 const state = z
   .enum(['OFF', 'ON', 'KILLED'])
-  .meta({ description: 'KILLED: off by the environment, and nothing overrides it' });
+  .meta({ description: 'KILLED: disabled by the environment, without override' });
 const setting = z
   .strictObject({
     state,
     rolloutPercent: percent,
-    cities: z.array(z.string()).nullable().meta({ description: 'Null: all' }),
+    cities: z.array(z.string()).nullable().meta({ description: 'Null: all cities' }),
   })
   .meta({ id: 'FeatureSetting' });
 const byWhom = { by: z.string(), why: z.string(), at: instantText };
@@ -64,7 +69,9 @@ const featureView = z
     environment: setting,
     override: z.strictObject({ ...overrideFields, cities: z.array(z.string()).nullable() }),
     effective: setting,
-    plannedPercent: percent.nullable().meta({ description: 'By the plan, today; null without one' }),
+    plannedPercent: percent
+      .nullable()
+      .meta({ description: 'The percent that the plan has for today; null: no plan' }),
     lastChange: z.strictObject(byWhom).nullable(),
     lastChangeId: z.string().nullable(),
     history: z.array(change).meta({ description: 'The last 20 changes, newest first' }),
@@ -80,25 +87,25 @@ const evaluation = z
     why: z
       .enum(['KILLED', 'OFF', 'CITY_NOT_LISTED', 'OUTSIDE_ROLLOUT'])
       .nullable()
-      .meta({ description: 'Why not; null: it is on' }),
-    reason: z.string().meta({ description: 'As OpenFeature names it' }),
+      .meta({ description: 'Why the feature is off; null: it is on' }),
+    reason: z.string().meta({ description: 'The reason in the terms of OpenFeature' }),
     draw: z.int().meta({
-      description: 'What the key drew, 0 to 99: it is in the rollout where that is less than the percent',
+      description: 'The bucket of the key, 0 to 99. The key is in the rollout if it is below the percent',
     }),
     rolloutPercent: percent,
   })
   .meta({ id: 'FeatureEvaluation' });
 
 const byName = z.strictObject({ name: z.string().regex(/^[a-z][a-z_]{0,63}$/) });
-/** The draw goes by the letters of the id, and ids of ours are in lower case. */
+/** The bucket depends on the letters of the id, so ids are converted to lower case. */
 const key = line(128).transform((text) => uuid.safeParse(text).data ?? text);
 const subject = z.strictObject({
   cityId: slug,
-  key: key.meta({ description: 'The id of a delivery; for availability_states of a driver' }),
+  key: key.meta({ description: 'A delivery id; for availability_states a driver id' }),
 });
 const common = { tag: 'features', roles: ['ops'] } as const;
 
-/** Features at run time: read by all ops, changed by ops of all cities (docs/behaviour.md#features). */
+/** Feature flags: readable by ops, writable by ops of all cities (docs/behaviour.md#features). */
 export function featureEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     get({
@@ -107,7 +114,7 @@ export function featureEndpoints(deps: ApiDeps): Endpoint[] {
       summary: 'List features',
       params: NOTHING,
       query: NOTHING,
-      replies: { 200: { description: 'All that can be switched', schema: featureList } },
+      replies: { 200: { description: 'All features', schema: featureList } },
       handle: async () => ({
         status: 200,
         body: { features: (await deps.features.list()).map(showFeature) },
@@ -116,20 +123,22 @@ export function featureEndpoints(deps: ApiDeps): Endpoint[] {
     put({
       ...common,
       path: '/v2/ops/features/:name',
-      summary: 'Switch a feature',
+      summary: 'Change a feature',
       params: byName,
-      body: wish,
-      replies: { 200: { description: 'As it is now; a repeat changes nothing', schema: featureView } },
+      body: changeRequest,
+      replies: {
+        200: { description: 'The current setting; a repeated request changes nothing', schema: featureView },
+      },
       refusals: ['FEATURE_KILLED', 'FEATURE_CHANGED', 'UNKNOWN_CITY'],
       handle: (call) => putFeature(deps, call),
     }),
     get({
       ...common,
       path: '/v2/ops/features/:name/evaluation',
-      summary: 'Why is a feature on or off for this delivery?',
+      summary: 'Explain why a feature is on or off for a delivery',
       params: byName,
       query: subject,
-      replies: { 200: { description: 'As the next choice would see it', schema: evaluation } },
+      replies: { 200: { description: 'The current evaluation', schema: evaluation } },
       handle: async ({ params: { name }, query }) => {
         const evaluated = await deps.features.evaluate(name, query);
         if (evaluated === null) throw noFeature();
@@ -143,10 +152,15 @@ const noFeature = (): Problem => new Problem('NOT_FOUND', 'there is no such feat
 
 async function putFeature(
   { features }: ApiDeps,
-  { params: { name }, body, caller, correlationId }: Call<{ name: string }, unknown, z.output<typeof wish>>,
+  {
+    params: { name },
+    body,
+    caller,
+    correlationId,
+  }: Call<{ name: string }, unknown, z.output<typeof changeRequest>>,
 ): Promise<Reply> {
   if (caller.role !== 'ops' || caller.cities !== 'all')
-    throw new Problem('FORBIDDEN', 'features hold for all cities: only ops of all cities may change them');
+    throw new Problem('FORBIDDEN', 'only ops of all cities may change features');
   const { why, ...wanted } = body;
   const answer = await features.put(name, wanted, { who: caller.subject, why }, correlationId);
   switch (answer.outcome) {
@@ -155,7 +169,7 @@ async function putFeature(
     case 'refused':
       throw new Problem(answer.code, answer.detail);
     case 'overtaken':
-      throw new Problem('FEATURE_CHANGED', 'another change came since: look at what holds now', {
+      throw new Problem('FEATURE_CHANGED', 'another change is newer; `feature` shows the current setting', {
         members: { feature: showFeature(answer.report) },
       });
     case 'done':

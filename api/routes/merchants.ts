@@ -6,7 +6,7 @@ import { Problem } from '../http/problems';
 
 const merchant = z.strictObject({ merchantId: slug, name: line(100) }).meta({ id: 'Merchant' });
 
-/** Shops that hand over orders. */
+/** Merchants, which submit orders. */
 export function merchantEndpoints({ db }: ApiDeps): Endpoint[] {
   return [
     post({
@@ -18,7 +18,7 @@ export function merchantEndpoints({ db }: ApiDeps): Endpoint[] {
       body: merchant,
       replies: {
         201: { description: 'Registered', schema: merchant },
-        200: { description: 'Registered before, the same', schema: merchant },
+        200: { description: 'The same merchant was registered before', schema: merchant },
       },
       refusals: ['ALREADY_EXISTS'],
       handle: async ({ body }) => {
@@ -26,7 +26,7 @@ export function merchantEndpoints({ db }: ApiDeps): Endpoint[] {
         const { count } = await db.merchant.createMany({ data: [{ id, name }], skipDuplicates: true });
         if (count === 1) return { status: 201, body };
         if ((await db.merchant.count({ where: { id, name } })) === 0)
-          throw new Problem('ALREADY_EXISTS', 'there is another merchant of this id');
+          throw new Problem('ALREADY_EXISTS', 'another merchant has this id');
         return { status: 200, body };
       },
     }),

@@ -13,7 +13,7 @@ import { outcomeView, replyTo } from '../views/outcome';
 
 const byId = z.strictObject({ id: uuid });
 const outcome = {
-  200: { description: 'The outcome; the same answer again gets that of the first time', schema: outcomeView },
+  200: { description: 'The outcome; a repeated answer gets the first outcome', schema: outcomeView },
 };
 const refusals = ['OFFER_EXPIRED', 'OFFER_WITHDRAWN', 'ALREADY_ANSWERED', 'NOT_ANSWERED_IN_TIME'] as const;
 
@@ -30,14 +30,14 @@ const offerView = z
     offerPayload: z
       .record(z.string(), z.unknown())
       .nullable()
-      .meta({ description: 'Pay, both stops, distance, ready time; only while the offer is live' }),
+      .meta({ description: 'Pay, both stops, distance and ready time; null once the offer ended' }),
   })
   .meta({ id: 'Offer' });
 
 const mineView = z
   .strictObject({
     live: offerView.nullable(),
-    recent: z.array(offerView).meta({ description: 'The newest 20 that are over' }),
+    recent: z.array(offerView).meta({ description: 'The newest 20 that ended' }),
   })
   .meta({ id: 'MyOffers' });
 
@@ -49,11 +49,11 @@ export function offerEndpoints(deps: ApiDeps): Endpoint[] {
     get({
       path: '/v2/offers/mine',
       tag: 'offers',
-      summary: 'My live offer and the latest ones',
+      summary: 'List my live offer and my recent offers',
       roles: ['driver'],
       params: NOTHING,
       query: NOTHING,
-      replies: { 200: { description: 'Mine', schema: mineView } },
+      replies: { 200: { description: 'The live offer and recent offers', schema: mineView } },
       handle: async ({ caller }) => ({ status: 200, body: await mine(deps, driverOf(caller)) }),
     }),
     post({
@@ -115,14 +115,16 @@ async function answer<Payload extends OfferAnswer>(
 
 type AddressedOffer = { deliveryId: string; merchantId: string; sellerOrderId: string; isLive: boolean };
 
-/** @returns null where this driver was made no such offer */
+/** @returns null where this driver has no such offer */
 async function addressOffer(
   read: Read,
   { offerId, driverId }: { offerId: string; driverId: string },
 ): Promise<AddressedOffer | null> {
   const [found] = await read<AddressedOffer>(Prisma.sql`
-    SELECT d.id AS "deliveryId", d.merchant_id AS "merchantId", d.seller_order_id AS "sellerOrderId", o.state = 'LIVE' AS "isLive"
-    FROM offers o JOIN deliveries d ON d.id = o.delivery_id WHERE o.id = ${offerId}::uuid AND o.driver_id = ${driverId}::uuid`);
+    SELECT d.id AS "deliveryId", d.merchant_id AS "merchantId", d.seller_order_id AS "sellerOrderId",
+      o.state = 'LIVE' AS "isLive"
+    FROM offers o JOIN deliveries d ON d.id = o.delivery_id
+    WHERE o.id = ${offerId}::uuid AND o.driver_id = ${driverId}::uuid`);
   return found ?? null;
 }
 
@@ -155,7 +157,7 @@ type OfferRow = {
   payload: unknown;
 };
 
-/** The addresses of an offer are shown to who may still take it. */
+/** Shows the addresses only while the driver can accept the offer. */
 function showOffer({
   id,
   deliveryId,

@@ -9,7 +9,7 @@ import { Problem } from '../http/problems';
 const byId = z.strictObject({ id: uuid });
 const { lat, lng } = point.shape;
 
-/** v1 sent the time as it came: ISO or epoch ms. */
+/** v1 clients send the time as ISO 8601 or epoch ms. */
 const v1Fix = z
   .strictObject({
     lat,
@@ -22,7 +22,7 @@ const fix = z
   .strictObject({
     lat,
     lng,
-    at: instant.meta({ description: 'By the clock of the device' }),
+    at: instant.meta({ description: 'By the device clock' }),
     accuracyMeters: z.number().min(0).max(100_000).nullable().default(null),
     speedMps: z.number().min(0).max(200).nullable().default(null),
     headingDegrees: z.number().min(0).max(360).nullable().default(null),
@@ -31,25 +31,26 @@ const fix = z
 
 const batch = z
   .strictObject({
-    fixes: z.array(fix).min(1).max(100).meta({ description: 'In any order; late ones are kept as history' }),
+    fixes: z
+      .array(fix)
+      .min(1)
+      .max(100)
+      .meta({ description: 'In any order; late fixes are stored as history' }),
   })
   .meta({ id: 'Fixes' });
 
 const replies = {
-  200: { description: 'Taken in', schema: z.strictObject({ recorded: z.int() }).meta({ id: 'Recorded' }) },
+  200: { description: 'Recorded', schema: z.strictObject({ recorded: z.int() }).meta({ id: 'Recorded' }) },
 };
 const common = { tag: 'positions', roles: ['driver'], params: byId, limit: 'location', replies } as const;
 
-/**
- * Where drivers are: the same under both addresses, and never a matter for Temporal
- * (docs/behaviour.md#positions).
- */
+/** Positions of drivers. Both routes do the same, and neither calls Temporal (docs/behaviour.md#positions). */
 export function positionEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     post({
       ...common,
       path: '/drivers/:id/location',
-      summary: 'Send my place (v1)',
+      summary: 'Send my position (v1)',
       body: v1Fix,
       handle: ({ caller, params, body }) =>
         record(deps, caller, params.id, [
@@ -65,7 +66,7 @@ export function positionEndpoints(deps: ApiDeps): Endpoint[] {
     post({
       ...common,
       path: '/v2/drivers/:id/location',
-      summary: 'Send my place, or many places',
+      summary: 'Send one or more of my positions',
       body: z.union([fix, batch]),
       handle: ({ caller, params, body }) =>
         record(deps, caller, params.id, ('fixes' in body ? body.fixes : [body]).map(positionOf)),
@@ -77,7 +78,7 @@ function positionOf({ lat: north, lng: east, ...rest }: z.output<typeof fix>): P
   return { point: { lat: north, lng: east }, ...rest };
 }
 
-/** No look into PostgreSQL here: whose place it is says the token. */
+/** Without a query to PostgreSQL: the token identifies the driver. */
 async function record(
   { positions }: ApiDeps,
   caller: Caller,

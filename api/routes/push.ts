@@ -14,41 +14,44 @@ const keys = z.strictObject({
   p256dh: z
     .string()
     .regex(/^[\w-]{87}$/, 'must be 65 bytes in base64url')
-    .refine(isPoint, 'must be a public key of P-256'),
+    .refine(isPoint, 'must be a P-256 public key'),
   auth: z.string().regex(/^[\w-]{22}$/, 'must be 16 bytes in base64url'),
 });
 const endpoint = line(2_000).meta({
-  description: 'The address of the browser’s push service: https, a public name',
+  description: 'The https URL of the browser’s push service, with a public host name',
 });
 const subscription = z.strictObject({ endpoint, keys }).meta({ id: 'PushSubscription' });
 const pushKey = z.strictObject({ publicKey: z.string() }).meta({ id: 'PushKey' });
-const kept = z
+const subscriptionCount = z
   .strictObject({ subscriptions: z.int().min(0).max(MAX_SUBSCRIPTIONS) })
   .meta({ id: 'PushSubscriptions' });
 
-/** Where a driver's app is told when it is closed (docs/behaviour.md#realtime): RFC 8030, RFC 8291. */
+/** Web push to drivers whose app is closed (docs/behaviour.md#realtime): RFC 8030, RFC 8291. */
 export function pushEndpoints({ db, push, newId }: ApiDeps): Endpoint[] {
   return [
     get({
       path: '/v2/push-key',
       tag: 'drivers',
-      summary: 'The key that apps subscribe to web push with',
+      summary: 'Read the public key for web push subscriptions',
       roles: ['driver'],
       params: NOTHING,
       query: NOTHING,
-      replies: { 200: { description: 'The public VAPID key, in base64url', schema: pushKey } },
+      replies: { 200: { description: 'The public VAPID key in base64url', schema: pushKey } },
       refusals: ['PUSH_OFF'],
       handle: async () => ({ status: 200, body: { publicKey: requireOn(push) } }),
     }),
     put({
       path: '/v2/drivers/:id/push-subscription',
       tag: 'drivers',
-      summary: 'Be told by web push where the app is closed',
+      summary: 'Subscribe to web push',
       roles: ['driver'],
       params: byId,
       body: subscription,
       replies: {
-        200: { description: `Kept; the newest ${MAX_SUBSCRIPTIONS} of a driver are`, schema: kept },
+        200: {
+          description: `Stored; a driver has at most ${MAX_SUBSCRIPTIONS}, and the oldest are removed`,
+          schema: subscriptionCount,
+        },
       },
       refusals: ['PUSH_OFF'],
       handle: async ({ caller, params, body }) => {
@@ -71,11 +74,11 @@ export function pushEndpoints({ db, push, newId }: ApiDeps): Endpoint[] {
     post({
       path: '/v2/drivers/:id/push-subscription/remove',
       tag: 'drivers',
-      summary: 'Be told no longer',
+      summary: 'Unsubscribe from web push',
       roles: ['driver'],
       params: byId,
       body: z.strictObject({ endpoint }),
-      replies: { 200: { description: 'It is gone, or never was', schema: kept } },
+      replies: { 200: { description: 'Removed, or it did not exist', schema: subscriptionCount } },
       handle: async ({ caller, params, body }) => {
         await requireSelf(db, caller, params.id);
         return {
@@ -88,14 +91,14 @@ export function pushEndpoints({ db, push, newId }: ApiDeps): Endpoint[] {
 }
 
 function requireOn({ publicKey }: ApiDeps['push']): string {
-  if (publicKey === null) throw new Problem('PUSH_OFF', 'this service sends no web push');
+  if (publicKey === null) throw new Problem('PUSH_OFF', 'web push is disabled');
   return publicKey;
 }
 
 function requireAllowed(address: string, { allowLocal }: ApiDeps['push']): void {
   const message = pushEndpointProblem(address, { allowLocal });
   if (message !== null)
-    throw new Problem('INVALID_REQUEST', 'this address is none of a push service', {
+    throw new Problem('INVALID_REQUEST', 'the endpoint is not the URL of a push service', {
       errors: [{ path: 'endpoint', message }],
     });
 }
@@ -106,7 +109,7 @@ async function requireSelf(db: ApiDeps['db'], caller: Caller, driverId: string):
   if (!isTheirs) throw new Problem('NOT_FOUND', 'there is no such driver');
 }
 
-/** Nothing can be encrypted for what is no point of the curve. */
+/** Messages can only be encrypted for a point of the curve. */
 function isPoint(text: string): boolean {
   try {
     ECDH.convertKey(text, 'prime256v1', 'base64url');

@@ -11,12 +11,12 @@ import { addressDelivery } from '../queries/deliveries';
 import { driverExists } from '../queries/drivers';
 
 const byId = z.strictObject({ id: uuid });
-const wish = z.strictObject({ why: line(300).meta({ description: 'For the audit trail' }) });
+const body = z.strictObject({ why: line(300).meta({ description: 'Recorded in the audit trail' }) });
 
-/** Of a job whose delivery did not answer. */
+/** The outcome of a job whose delivery did not answer. */
 const NO_ANSWER = 'NOT_ANSWERED_IN_TIME';
-/** Deliveries asked at once. */
-const AT_ONCE = 5;
+/** How many deliveries are called in parallel. */
+const CONCURRENCY = 5;
 
 const rescueView = z
   .strictObject({
@@ -29,31 +29,33 @@ const rescueView = z
         assignmentId: z.uuid().nullable(),
         outcome: z.string().meta({
           description:
-            `\`released\`: searched for anew, or before ops; \`escalated\`: the driver has the goods, ops decide; \`${NO_ANSWER}\`: not known yet, it happens all the same, and the ` +
-            'same request may be sent again; else the code of a refusal',
+            '`released`: the search starts again, or waits for ops; ' +
+            '`escalated`: the driver has the goods, and ops decide; ' +
+            `\`${NO_ANSWER}\`: not known yet. The job will be freed, and it is safe to repeat the request; ` +
+            'any other value: the code of a refusal',
         }),
         at: instantText
           .nullable()
-          .meta({ description: 'When the driver was rid of it; null where it is not known, or not so' }),
+          .meta({ description: 'When the driver was released; null: not known, or not released' }),
       }),
     ),
   })
   .meta({ id: 'Rescue' });
 
-/** Ops free a driver of all they have in hand (docs/behaviour.md#reassignment). */
+/** Rescue: ops release a driver from every job (docs/behaviour.md#reassignment). */
 export function rescueEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     post({
       path: '/v2/ops/drivers/:id/rescue',
       tag: 'ops',
-      summary: 'Take a driver off duty and free every job they hold',
+      summary: 'Take a driver off duty and release all their jobs',
       roles: ['ops'],
       takesKey: true,
       params: byId,
-      body: wish,
+      body,
       replies: {
         200: {
-          description: 'What became of each job; a repeat under the same key answers for the same jobs',
+          description: 'The outcome of each job; a repeat with the same key reports on the same jobs',
           schema: rescueView,
         },
       },
@@ -62,7 +64,7 @@ export function rescueEndpoints(deps: ApiDeps): Endpoint[] {
   ];
 }
 
-type RescueCall = Call<{ id: string }, unknown, z.output<typeof wish>>;
+type RescueCall = Call<{ id: string }, unknown, z.output<typeof body>>;
 
 async function rescue(deps: ApiDeps, call: RescueCall): Promise<Reply> {
   const {
@@ -78,9 +80,9 @@ async function rescue(deps: ApiDeps, call: RescueCall): Promise<Reply> {
   const begun = await deps.rescue.begin(driverId, { key, by: actorOf(caller), why, correlationId });
   if (!begun) throw noDriver;
   const results = new Map<string, RescueResult>();
-  await inTurns(
+  await forEachConcurrently(
     begun.jobs.filter(({ result }) => result === null),
-    AT_ONCE,
+    CONCURRENCY,
     async (job) => {
       const result = await resultOf(deps, call, begun.rescueId, job);
       if (result) results.set(job.deliveryId, result);
@@ -90,7 +92,7 @@ async function rescue(deps: ApiDeps, call: RescueCall): Promise<Reply> {
   return { status: 200, body: { rescueId: begun.rescueId, driverId, jobs: jobs.map(showJob) } };
 }
 
-/** @returns null where nobody knows yet: the outbox has the wish, and a repeat asks again */
+/** @returns null where the outcome is not known yet: the outbox has the request, and a repeat calls again */
 async function resultOf(
   deps: ApiDeps,
   { params: { id: driverId }, caller, body: { why }, correlationId }: RescueCall,
@@ -110,19 +112,19 @@ async function resultOf(
       updateId: COMMANDS.rescueDelivery.updateId(payload, { rescueId, deliveryId }),
       isSettled,
     });
-    return shown(answer);
+    return resultFrom(answer);
   } catch (error) {
     const isLate = error instanceof Problem && error.code === NO_ANSWER;
     if (!isLate)
       deps.log.error(
         { err: error, deliveryId, driverId, rescueId, correlationId },
-        'a delivery could not be asked to let its driver go; the outbox tells it',
+        'rescue: the delivery could not be called; the outbox will call it',
       );
-    return null; // one job that goes wrong must not hide what became of the others
+    return null; // one failed job must not hide the outcomes of the others
   }
 }
 
-function shown(answer: Answer): RescueResult {
+function resultFrom(answer: Answer): RescueResult {
   if (isRefusal(answer)) return { outcome: answer.refused, at: null };
   return { outcome: answer.outcome, at: 'at' in answer ? answer.at : null };
 }
@@ -137,15 +139,15 @@ function showJob({ deliveryId, offerId, assignmentId, result }: RescueJob): Reco
   };
 }
 
-/** Acts on all, so many at once. */
-async function inTurns<T>(
+/** Acts on all items, with limited concurrency. */
+async function forEachConcurrently<T>(
   items: readonly T[],
-  atOnce: number,
+  concurrency: number,
   act: (item: T) => Promise<void>,
 ): Promise<void> {
   const left = [...items];
-  const turns = Array.from({ length: atOnce }, async () => {
+  const workers = Array.from({ length: concurrency }, async () => {
     for (let next = left.shift(); next !== undefined; next = left.shift()) await act(next);
   });
-  await Promise.all(turns);
+  await Promise.all(workers);
 }

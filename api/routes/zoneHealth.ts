@@ -7,47 +7,47 @@ import { Problem } from '../http/problems';
 import { cityOfZone, healthHistory, latestHealth, MAX_HISTORY, seesCity } from '../queries/zoneHealth';
 import { showHealth, showZoneHealth, zoneHealthListView, zoneHistoryView } from '../views/zoneHealth';
 
-const which = z.strictObject({
+const filters = z.strictObject({
   cityId: slug.optional(),
   fresh: z.enum(['true', 'false']).default('false').meta({
     description:
-      'Compute it now, in place of the newest of each minute; what is less than 5 s old is taken as it is',
+      'true: compute the health now instead of reading the latest of each minute; a result under 5 s old is reused',
   }),
 });
 
 const DAY_MS = 24 * 3_600_000;
 const byId = z.strictObject({ id: slug });
 const span = z.strictObject({
-  since: instant.optional().meta({ description: 'A day before `until` where left out' }),
-  until: instant.optional().meta({ description: 'Now where left out' }),
+  since: instant.optional().meta({ description: 'Default: one day before `until`' }),
+  until: instant.optional().meta({ description: 'Default: now' }),
 });
 type Span = z.output<typeof span>;
 
 const historyReply = {
   200: {
-    description: `The newest first, at most ${MAX_HISTORY}; kept for seven days`,
+    description: `Newest first, at most ${MAX_HISTORY}; kept for seven days`,
     schema: zoneHistoryView,
   },
 };
 
-/** How every zone fares (docs/behaviour.md#zones). */
+/** The health of zones (docs/behaviour.md#zones). */
 export function zoneHealthEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     get({
       path: '/v2/ops/zones/health',
       tag: 'ops',
-      summary: 'How every zone fares now, the worst first',
+      summary: 'List the health of zones, worst first',
       roles: ['ops'],
       params: NOTHING,
-      query: which,
-      replies: { 200: { description: 'Each zone as last computed', schema: zoneHealthListView } },
+      query: filters,
+      replies: { 200: { description: 'The latest health of each zone', schema: zoneHealthListView } },
       refusals: ['NOT_FOUND'],
       handle: ({ caller, query }) => health(deps, caller, query),
     }),
     get({
       path: '/v2/ops/zones/:id/health/history',
       tag: 'ops',
-      summary: 'How a zone fared',
+      summary: 'Read the health history of a zone',
       roles: ['ops'],
       params: byId,
       query: span,
@@ -61,7 +61,7 @@ export function zoneHealthEndpoints(deps: ApiDeps): Endpoint[] {
     get({
       path: '/v2/ops/cities/:id/health/history',
       tag: 'ops',
-      summary: 'How a city without zones fared, or what lay in none of its zones',
+      summary: 'Read the health history of the area of a city that lies in no zone',
       roles: ['ops'],
       params: byId,
       query: span,
@@ -77,7 +77,7 @@ export function zoneHealthEndpoints(deps: ApiDeps): Endpoint[] {
 async function health(
   deps: ApiDeps,
   caller: Caller,
-  { cityId, fresh }: z.output<typeof which>,
+  { cityId, fresh }: z.output<typeof filters>,
 ): Promise<Reply> {
   if (cityId !== undefined) await requireCity(deps, caller, cityId);
   if (fresh === 'true') await deps.zoneHealth.refresh(cityId === undefined ? citiesOf(caller) : [cityId]);
@@ -85,7 +85,7 @@ async function health(
   return { status: 200, body: { zones: rows.map((row) => showZoneHealth(row, deps.clock())) } };
 }
 
-/** Null: all. */
+/** @returns null for all cities */
 function citiesOf(caller: Caller): readonly string[] | null {
   if (caller.role !== 'ops') return [];
   return caller.cities === 'all' ? null : caller.cities;
@@ -98,10 +98,10 @@ async function requireCity({ db }: ApiDeps, caller: Caller, cityId: string): Pro
 async function history(
   { db, clock }: ApiDeps,
   place: { cityId: string; zoneId: string | null },
-  asked: Span,
+  requested: Span,
 ): Promise<Reply> {
-  const until = asked.until ?? clock();
-  const rows = await healthHistory(db, place, { since: asked.since ?? until - DAY_MS, until });
+  const until = requested.until ?? clock();
+  const rows = await healthHistory(db, place, { since: requested.since ?? until - DAY_MS, until });
   return {
     status: 200,
     body: {

@@ -8,7 +8,7 @@ import type { AuditCheckRow, AuditEntryRow, CaseRows } from '../queries/audit';
 import type { DeliverySummaryRow } from '../queries/deliveries';
 import { deliveryView, showDelivery } from './delivery';
 
-const hash = z.string().meta({ description: 'SHA-256, in hex' });
+const hash = z.string().meta({ description: 'SHA-256 in hex' });
 
 const entryView = z
   .strictObject({
@@ -48,7 +48,7 @@ const problemView = z
   })
   .meta({
     id: 'AuditProblem',
-    description: 'What does not hang together in a chain; entryId null: it is about the chain as a whole',
+    description: 'An inconsistency in an audit chain; entryId null: it concerns the whole chain',
   });
 
 export const checkResultView = z
@@ -67,14 +67,16 @@ export const checkListView = z
       z.strictObject({
         checkId: z.int(),
         startedAt: instantText,
-        finishedAt: instantText.nullable().meta({ description: 'Null: under way, or broken off' }),
-        checkedTo: instantText.meta({ description: 'Chains with entries up to then were looked at' }),
+        finishedAt: instantText.nullable().meta({ description: 'Null: running or interrupted' }),
+        checkedTo: instantText.meta({
+          description: 'The check covers chains with entries up to this instant',
+        }),
         chains: z.int(),
         entries: z.int(),
         problemCount: z.int(),
         problems: z
           .array(problemView)
-          .meta({ description: 'The first 100, less those of cities that are not the caller’s' }),
+          .meta({ description: 'The first 100, without those of cities that the caller may not see' }),
       }),
     ),
   })
@@ -92,7 +94,7 @@ const offerView = z.strictObject({
   reachedAt: instantText.nullable(),
   endedAt: instantText.nullable(),
   endReason: z.string().nullable(),
-  why: z.array(z.string()).meta({ description: 'Why this driver? In sentences' }),
+  why: z.array(z.string()).meta({ description: 'Sentences that explain why this driver was asked' }),
   choice: z.unknown(),
 });
 
@@ -116,15 +118,15 @@ const assignmentView = z.strictObject({
 export const caseView = z
   .strictObject({
     delivery: deliveryView.meta({
-      description: 'Without names, phone numbers and notes of the people at its stops',
+      description: 'Without the contact names, phone numbers and notes of the stops',
     }),
     offers: z.array(offerView),
     assignments: z.array(assignmentView),
-    entries: z.array(entryView).meta({ description: 'In the order of the chain; the newest 5,000' }),
+    entries: z.array(entryView).meta({ description: 'The newest 5,000, in the order of the chain' }),
     entriesLeftOut: z.int(),
-    verified: z
-      .boolean()
-      .meta({ description: 'Whether the chain holds from its first entry to the one that the row names' }),
+    verified: z.boolean().meta({
+      description: 'Whether the chain is intact from its first entry to the head in the delivery row',
+    }),
     problems: z.array(problemView),
   })
   .meta({ id: 'DeliveryCase' });
@@ -210,12 +212,12 @@ export function showCheckResult(
   };
 }
 
-/** Empty where a check wrote none yet. */
+/** Empty while a check has written none. */
 const storedProblems = z
   .object({ count: z.int(), named: z.array(problemView) })
   .catch({ count: 0, named: [] });
 
-/** Ops limited to cities are told how many problems there are, and which ones are theirs. */
+/** Ops limited to cities see the number of all problems, but only the problems of their cities. */
 export function showCheck(
   { id, startedAt, finishedAt, checkedTo, chains, entries, problems }: AuditCheckRow,
   caller: Caller,
@@ -235,10 +237,7 @@ export function showCheck(
   };
 }
 
-/**
- * All that is known of one delivery, to be handed on: the drivers are ids, the people at its ends are left
- * out.
- */
+/** The case of one delivery, for export. Drivers appear by id, and contacts of the stops are removed. */
 export function showCase(
   row: DeliverySummaryRow,
   { offers, assignments }: CaseRows,
@@ -298,7 +297,7 @@ function showAssignment(assignment: CaseRows['assignments'][number]): CaseView['
 
 function whyAssigned({ way, offerId, driverId, choice }: CaseRows['assignments'][number]): string[] {
   if (offerId !== null) return [`The driver accepted offer ${offerId}.`];
-  if (way === 'MANUAL') return [`Ops chose this driver by hand${reasonOf(choice)}.`];
+  if (way === 'MANUAL') return [`Ops assigned this driver by hand${reasonOf(choice)}.`];
   if (way === 'HANDOVER') return [`Ops had the goods handed over to this driver${reasonOf(choice)}.`];
   return whyOf(choice, driverId, way === 'V1' ? 'DIRECT' : 'SINGLE');
 }
@@ -338,10 +337,10 @@ const choiceView = z.object({
   ),
 });
 
-/** A choice that an older version wrote in another way is shown as it is, without words. */
+/** A choice in the format of an older release cannot be explained; the case shows its raw data. */
 function whyOf(choice: unknown, driverId: string, way: ChoiceWay): string[] {
   const known = choiceView.safeParse(choice);
   return known.success
     ? explainChoice(known.data, driverId, known.data.kind ?? way)
-    : ['What was kept of this choice cannot be put into words.'];
+    : ['The stored data of this choice has an older format and cannot be explained.'];
 }

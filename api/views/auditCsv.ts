@@ -22,10 +22,10 @@ const COLUMNS = [
 type Line = Partial<Record<(typeof COLUMNS)[number], string | null>>;
 
 /**
- * One delivery's case as one table (RFC 4180, UTF-8 with its mark, so that spreadsheets read it right): the
- * delivery, its offers and assignments with their why, then the entries in the order of their chain. Cells
- * that a spreadsheet would take for a formula begin with an apostrophe; what has a line break is quoted, or
- * the rest of it would be a line of its own, and perhaps begin with a formula.
+ * The case of one delivery as CSV (RFC 4180, UTF-8 with a byte order mark for spreadsheets): the delivery, its
+ * offers and assignments with their reasons, then the entries in the order of the chain. A cell that a
+ * spreadsheet would run as a formula gets an apostrophe in front. A cell with a line break is quoted, since the
+ * rest of it would otherwise start a new row, perhaps with a formula.
  */
 export function caseCsv({
   delivery,

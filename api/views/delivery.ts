@@ -17,7 +17,7 @@ const stopView = z
     contactPhone: z.string().nullable(),
     notes: z.string().nullable(),
   })
-  .meta({ id: 'Stop', description: 'Contact and notes are null for a driver once the delivery is over' });
+  .meta({ id: 'Stop', description: 'Contact and notes are null for drivers once the delivery is closed' });
 
 const summaryFields = {
   deliveryId: z.uuid(),
@@ -37,23 +37,24 @@ const summaryFields = {
   payCents: z
     .int()
     .nullable()
-    .meta({ description: 'What the driver gets, bonus included; null for merchants' }),
+    .meta({ description: 'What the driver earns, including the bonus; null for merchants' }),
   distanceMeters: z.int(),
   searchAt: instantText,
   escalationLevel: z.int(),
   escalatedAt: instantText.nullable().meta({
     description:
-      'When that level was reached, or its page and broadcast last came again; null but for ops, as the four that follow',
+      'When the level was reached, or its page and broadcast were last repeated. ' +
+      'Ops only, like the next four fields; null for other roles',
   }),
   broadcastSince: instantText
     .nullable()
-    .meta({ description: 'Since when several drivers are asked at once; null: one by one' }),
+    .meta({ description: 'When the broadcast to several drivers began; null: drivers are asked one by one' }),
   heldReason: HELD_REASON.nullable().meta({ description: 'Why the search waits for ops' }),
-  losses: z.int().nullable().meta({ description: 'How many drivers were lost' }),
-  bonusCents: z.int().nullable().meta({ description: 'The part of payCents that escalation and ops added' }),
+  losses: z.int().nullable().meta({ description: 'The number of drivers that were lost' }),
+  bonusCents: z.int().nullable().meta({ description: 'The part of payCents added by escalation and ops' }),
   delayedSince: instantText
     .nullable()
-    .meta({ description: 'Since when merchant and customer know that it will be late; null for drivers' }),
+    .meta({ description: 'When merchant and customer were notified of the delay; null for drivers' }),
   driverId: z.uuid().nullable(),
   pinned: z.boolean(),
   assignedAt: instantText.nullable(),
@@ -81,7 +82,9 @@ const offerLine = z
     reachedAt: instantText.nullable(),
     endedAt: instantText.nullable(),
     endReason: z.string().nullable(),
-    choice: z.unknown().meta({ description: 'Scores and exclusions: why this driver? Null but for ops' }),
+    choice: z
+      .unknown()
+      .meta({ description: 'The scores and exclusions behind the choice of the driver; ops only' }),
   })
   .meta({ id: 'DeliveryOffer' });
 
@@ -102,9 +105,9 @@ const assignmentLine = z
     atDropoffAt: instantText.nullable(),
     endedAt: instantText.nullable(),
     endReason: z.string().nullable().meta({ description: 'Null for merchants' }),
-    meeting: meetingView
-      .nullable()
-      .meta({ description: 'Where the goods are taken over from another driver; null for merchants' }),
+    meeting: meetingView.nullable().meta({
+      description: 'Where this driver takes the goods over from another driver; null for merchants',
+    }),
     choice: z.unknown(),
   })
   .meta({ id: 'DeliveryAssignment' });
@@ -125,7 +128,8 @@ const timelineLine = z
   .meta({
     id: 'TimelineEntry',
     description:
-      'Who did what and when; the ids of others, and detail, are for ops. Who is asked, who was lost, and the support queue are no part of it but for ops',
+      'Who did what and when. Only ops see the ids of other actors, detail, and entries about offers, ' +
+      'lost drivers and the support queue',
   });
 
 export const deliveryDetailView = z
@@ -136,10 +140,10 @@ export const deliveryDetailView = z
       .nullable(),
     offers: z
       .array(offerLine)
-      .meta({ description: 'The newest 200, oldest first; for drivers their own, for merchants none' }),
+      .meta({ description: 'The newest 200, oldest first. Drivers see their own, merchants none' }),
     assignments: z
       .array(assignmentLine)
-      .meta({ description: 'For drivers their own; for merchants the present or last one' }),
+      .meta({ description: 'Drivers see their own, merchants the current or last one' }),
     timeline: z.array(timelineLine).meta({ description: 'The newest 500, oldest first' }),
   })
   .meta({ id: 'DeliveryDetail' });
@@ -148,7 +152,7 @@ export const deliveryListView = z
   .strictObject({ deliveries: z.array(deliveryView), nextCursor: z.string().nullable() })
   .meta({ id: 'DeliveryList' });
 
-/** A delivery as this caller may see it. Texts of unions are held to them by the checks of the database. */
+/** A delivery as this caller may see it. Check constraints of the database enforce the values of unions. */
 export function showDelivery(row: DeliverySummaryRow, caller: Caller): Record<keyof DeliveryView, unknown> {
   const isDriver = caller.role === 'driver';
   const isOps = caller.role === 'ops';
@@ -189,14 +193,14 @@ export function showDelivery(row: DeliverySummaryRow, caller: Caller): Record<ke
   };
 }
 
-/** Who carried it needs name and number of the people at its ends no longer. */
+/** The contacts of a closed delivery are hidden from its driver. */
 function showStop(
   { stops, closedAt }: DeliverySummaryRow,
   kind: 'PICKUP' | 'DROPOFF',
   isDriver: boolean,
 ): unknown {
   const stop = stops.find((each) => each.kind === kind);
-  if (!stop) throw new Error(`a delivery without its ${kind}`);
+  if (!stop) throw new Error(`the delivery has no ${kind} stop`);
   const { address, lat, lng, contactName, contactPhone, notes } = stop;
   const place = { address, point: { lat, lng } };
   return isDriver && closedAt !== null
@@ -239,7 +243,7 @@ function showOfferLine(offer: DeliveryHistory['offers'][number], { role }: Calle
 
 function showAssignment(assignment: DeliveryHistory['assignments'][number], { role }: Caller): unknown {
   const { id: assignmentId, driverId, offerId, way, state, pinned, endReason } = assignment;
-  const isShop = role === 'merchant';
+  const isMerchant = role === 'merchant';
   return {
     assignmentId,
     driverId,
@@ -247,14 +251,14 @@ function showAssignment(assignment: DeliveryHistory['assignments'][number], { ro
     way,
     state,
     pinned,
-    payCents: isShop ? null : assignment.payCents,
+    payCents: isMerchant ? null : assignment.payCents,
     startedAt: iso(assignment.startedAt),
     atPickupAt: iso(assignment.atPickupAt),
     pickedUpAt: iso(assignment.pickedUpAt),
     atDropoffAt: iso(assignment.atDropoffAt),
     endedAt: iso(assignment.endedAt),
-    endReason: isShop ? null : endReason,
-    meeting: isShop ? null : meetingOf(assignment),
+    endReason: isMerchant ? null : endReason,
+    meeting: isMerchant ? null : meetingOf(assignment),
     choice: role === 'ops' ? assignment.choice : null,
   };
 }
@@ -276,7 +280,7 @@ function showEntry(entry: DeliveryHistory['timeline'][number], caller: Caller): 
     actor: { kind: entry.actorKind, id: isOps || isOwn ? entry.actorId : null },
     from: entry.fromState,
     to: entry.toState,
-    why: isOps || isOwn || isWhyForAll(entry) ? entry.why : null,
+    why: isOps || isOwn || isReasonPublic(entry) ? entry.why : null,
     driverId: entry.driverId,
     deviceAt: iso(entry.deviceAt),
     correlationId: entry.correlationId,
@@ -284,11 +288,13 @@ function showEntry(entry: DeliveryHistory['timeline'][number], caller: Caller): 
   };
 }
 
-/**
- * What ops write when they act by hand is for ops; so is whom we asked, who said no, and how a driver was
- * lost.
- */
-function isWhyForAll({ kind, actorKind, fromState, toState }: DeliveryHistory['timeline'][number]): boolean {
+/** Only ops see the notes of ops, who was asked, who rejected, and why a driver was lost. */
+function isReasonPublic({
+  kind,
+  actorKind,
+  fromState,
+  toState,
+}: DeliveryHistory['timeline'][number]): boolean {
   if (actorKind === 'ops') return false;
   return (
     kind !== 'delivery_moved' ||
@@ -296,7 +302,7 @@ function isWhyForAll({ kind, actorKind, fromState, toState }: DeliveryHistory['t
   );
 }
 
-/** The state of a delivery, for a refusal that comes from it. */
+/** The state of a delivery, as a member of a problem that the state causes. */
 export function showState({
   id,
   status,

@@ -6,26 +6,26 @@ import { instantText, iso } from '../http/fields';
 import type { EscalationRow } from '../queries/escalations';
 import { HELD_REASON } from './delivery';
 
-const who = z.string().meta({ description: 'ops/<who>, driver/<id>, system/<rule>, …' });
+const actor = z.string().meta({ description: 'ops/<subject>, driver/<id>, system/<rule>, …' });
 
 export const escalationView = z
   .strictObject({
     escalationId: z.uuid(),
     deliveryId: z.uuid(),
-    level: z.int().min(0).max(3).meta({ description: '0: not for the time it took' }),
+    level: z.int().min(0).max(3).meta({ description: '0: the case was not opened by elapsed time' }),
     state: z.enum(CASE_STATES),
     reason: z.enum(CASE_REASONS),
-    driverId: z.uuid().nullable().meta({ description: 'Whom it is about' }),
+    driverId: z.uuid().nullable().meta({ description: 'The driver that the case is about' }),
     openedAt: instantText,
-    roseAt: instantText.meta({ description: 'When it last got worse' }),
+    roseAt: instantText.meta({ description: 'When its level or reason last got worse' }),
     acknowledged: z
-      .strictObject({ at: instantText, by: who })
+      .strictObject({ at: instantText, by: actor })
       .nullable()
-      .meta({ description: 'The last time; of an OPEN case: before it got worse' }),
+      .meta({ description: 'The last acknowledgement; of an OPEN case: before the case got worse' }),
     resolved: z
       .strictObject({
         at: instantText,
-        by: who.nullable(),
+        by: actor.nullable(),
         resolution: z.enum(CASE_RESOLUTIONS).nullable(),
         note: z.string().nullable(),
       })
@@ -38,14 +38,16 @@ export const escalationView = z
         merchantId: z.string(),
         sellerOrderId: z.string(),
         driverId: z.uuid().nullable(),
-        unassignedSince: instantText.nullable().meta({ description: 'Null: somebody has it, or it is over' }),
+        unassignedSince: instantText
+          .nullable()
+          .meta({ description: 'Null: the delivery has a driver or is closed' }),
         unassignedSeconds: z
           .int()
-          .meta({ description: 'How long nobody had it until now, all searches together' }),
-        payCents: z.int().meta({ description: 'What the driver gets, bonus included' }),
+          .meta({ description: 'Total time without a driver so far, over all searches' }),
+        payCents: z.int().meta({ description: 'What the driver earns, including the bonus' }),
         heldReason: HELD_REASON.nullable().meta({ description: 'Why the search waits for ops' }),
       })
-      .meta({ id: 'EscalatedDelivery', description: 'As it is now' }),
+      .meta({ id: 'EscalatedDelivery', description: 'The current state of the delivery' }),
   })
   .meta({ id: 'Escalation' });
 

@@ -45,8 +45,8 @@ export const outcomeView = z
   .meta({ id: 'Outcome' });
 
 /**
- * What a workflow, or the row in its place, answered. A refusal becomes a problem; that of a wrong state
- * shows the state.
+ * The reply for an answer of the workflow, or of the row in its place.
+ * @throws Problem where the answer is a refusal; ILLEGAL_TRANSITION also shows the state of the delivery
  */
 export async function replyTo(
   read: Read,
@@ -55,7 +55,7 @@ export async function replyTo(
   answer: Answer,
 ): Promise<Reply> {
   if (isRefusal(answer)) throw await refusal(read, caller, deliveryId, answer);
-  if (answer.outcome === 'noted') throw new Error('a question was answered with no answer');
+  if (answer.outcome === 'noted') throw new Error('a command was answered with `noted`');
   return { status: 200, body: 'at' in answer ? { ...answer, at: iso(answer.at) } : answer };
 }
 

@@ -8,16 +8,16 @@ const figures = z
     openDeliveries: z.int(),
     searching: z.int().meta({ description: 'Without a driver' }),
     carried: z.int(),
-    freeDrivers: z.int().meta({ description: 'AVAILABLE, with a fresh place in the zone' }),
-    busyDrivers: z.int().meta({ description: 'BUSY, by their last known place' }),
-    waitingP50Ms: z.number().meta({ description: 'Unassigned time of what is searched for now' }),
+    freeDrivers: z.int().meta({ description: 'AVAILABLE, with a fresh position in the zone' }),
+    busyDrivers: z.int().meta({ description: 'BUSY, by last known position' }),
+    waitingP50Ms: z.number().meta({ description: 'Unassigned time of the deliveries that search now' }),
     waitingMaxMs: z.number(),
     acceptance15m: z
       .strictObject({ accepted: z.int(), answered: z.int(), rate: z.number().nullable() })
-      .meta({ description: 'Offers that ended in the last 15 minutes; rate null: none' }),
+      .meta({ description: 'Offers that ended in the last 15 minutes; rate null: no offer ended' }),
     escalationsByLevel: z
       .strictObject({ 1: z.int(), 2: z.int(), 3: z.int() })
-      .meta({ description: 'Deliveries searched for now, by the level they have reached' }),
+      .meta({ description: 'Deliveries that search now, by escalation level' }),
     openCases: z.int(),
   })
   .meta({ id: 'ZoneFigures' });
@@ -26,7 +26,7 @@ const healthFields = {
   state: z.enum(ZONE_STATES).meta({ id: 'ZoneState' }),
   reasons: z
     .array(z.strictObject({ code: z.enum(ZONE_REASONS), words: z.string() }))
-    .meta({ description: 'All that holds against the zone, the worst first; none: OK' }),
+    .meta({ description: 'The reasons for the state, worst first; empty if OK' }),
   figures,
   computedAt: instantText,
 };
@@ -40,10 +40,10 @@ export const zoneHealthListView = z
           zoneId: z
             .string()
             .nullable()
-            .meta({ description: 'Null: what lies in no zone of the city; all of it where it has none' }),
+            .meta({ description: 'Null: the area of the city that lies in no zone' }),
           zoneName: z.string().nullable(),
           ...healthFields,
-          ageMs: z.number().meta({ description: 'How long ago it was computed' }),
+          ageMs: z.number().meta({ description: 'Time since the computation' }),
         })
         .meta({ id: 'ZoneHealth' }),
     ),
@@ -57,7 +57,7 @@ export const zoneHistoryView = z
     history: z.array(z.strictObject(healthFields).meta({ id: 'ZoneHealthThen' })),
     hasMore: z
       .boolean()
-      .meta({ description: 'There was more in this time than is shown: ask again with an earlier `until`' }),
+      .meta({ description: 'More rows exist in this range: request them with an earlier `until`' }),
   })
   .meta({ id: 'ZoneHealthHistory' });
 

@@ -1,10 +1,10 @@
 import { createHash, randomInt } from 'node:crypto';
 import type { Caller } from '../../api/auth/caller';
-import type { TimedPlace } from '../../api/http/fields';
+import type { TimedPosition } from '../../api/http/fields';
 import type { AuditFilters } from '../../api/queries/audit';
 import { CITIES, deliveriesOf, DRIVERS, MERCHANTS, monthOf, type Seed } from './seed';
 
-export type Asked = { caller: Caller; filters: AuditFilters; page: { after?: TimedPlace; limit: number } };
+export type Asked = { caller: Caller; filters: AuditFilters; page: { after?: TimedPosition; limit: number } };
 export type QueryKind = { name: string; draw: () => Asked };
 
 const DAY_MS = 86_400_000;
@@ -27,10 +27,10 @@ export function queryKinds(seed: Seed): QueryKind[] {
     const until = start + 31 * DAY_MS + randomInt(Math.max(1, end - start - 31 * DAY_MS));
     return { since: until - 31 * DAY_MS, until };
   };
-  const place = (at: number): TimedPlace => ({ at, id: keyOf('place', at) });
+  const place = (at: number): TimedPosition => ({ at, id: keyOf('place', at) });
   const ask = (
     filters: AuditFilters,
-    { caller = EVERYWHERE, after }: { caller?: Caller; after?: TimedPlace } = {},
+    { caller = EVERYWHERE, after }: { caller?: Caller; after?: TimedPosition } = {},
   ): Asked => ({ caller, filters, page: { after, limit: LIMIT } });
   return [
     { name: 'delivery', draw: () => ask({ deliveryId: keyOf('delivery', deliveryNumber()) }) },

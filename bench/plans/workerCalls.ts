@@ -272,7 +272,7 @@ export function sweepCalls(site: Site, draw: Draw): Call[] {
     clock,
     heartbeat: nothing,
     start: async () => {},
-    nudge: async () => {},
+    reevaluate: async () => {},
     onReport: nothing,
     running: {
       list: async function* () {
@@ -290,7 +290,7 @@ export function sweepCalls(site: Site, draw: Draw): Call[] {
     rows: createUnassignedRows(db),
     features,
     switchedAt: () => 0,
-    lookAgain: async () => {},
+    reevaluate: async () => {},
     clock,
     limits: settings.escalation,
     heartbeat: nothing,

@@ -27,7 +27,7 @@ export type World = ReturnType<typeof createWorld>;
 /** A P-256 point, as in VAPID. */
 const PUSH_KEY = 'BDd3_hVL9fZi9Ybo2UUzA284WG5FZR30_95YeZJsiApwXKpNcF1rRPF3foIiBHXRdJI2Qhumhf6_LFTeZaNndIo';
 const quiet = { info: () => {}, warn: () => {}, error: () => {} };
-const NO_NEWS = { listen: () => {}, tell: async () => {}, stop: async () => {} };
+const NO_CHANGE_CHANNEL = { listen: () => {}, publish: async () => {}, stop: async () => {} };
 
 // eslint-disable-next-line @typescript-eslint/explicit-module-boundary-types -- World is its type
 export function createWorld({
@@ -49,7 +49,7 @@ export function createWorld({
   const features = createFeatureRegistry({
     environment: settings.features,
     readRows: () => readFeatureRows(db, names, 1),
-    news: NO_NEWS,
+    changeChannel: NO_CHANGE_CHANNEL,
     clock,
     log: quiet,
   });
@@ -112,7 +112,7 @@ export function createWorld({
     features: createFeatureService({
       db,
       registry: features,
-      news: NO_NEWS,
+      changeChannel: NO_CHANGE_CHANNEL,
       client: createFeatureClient(features, randomUUID()),
       clock,
       log: quiet,

@@ -1,4 +1,4 @@
-/** How a driver's offer ends: accepted, rejected, or lapsed without an answer. docs/behaviour.md#offers. */
+/** How a driver's offer ends: accepted, rejected, or expired without an answer. docs/behaviour.md#offers. */
 
 import { assign } from './changes/assignments';
 import { type ChangeSet } from './changes/changeSet';
@@ -22,7 +22,7 @@ export function acceptOffer(changes: ChangeSet, { offerId, driverId }: EventOf<'
     case 'ACCEPTED':
       return acceptedAnswer(changes, offer);
     case 'REJECTED':
-      return refuse('ALREADY_ANSWERED', 'the offer was rejected before');
+      return refuse('ALREADY_ANSWERED', 'the offer was already rejected');
     default:
       return overAnswer(offer);
   }
@@ -56,7 +56,7 @@ function acceptedAnswer(changes: ChangeSet, { offerId, deliveryId }: OfferFacts)
   return { outcome: 'accepted', deliveryId, offerId, assignmentId, at: startedAt };
 }
 
-/** The next driver is asked at once. A repeat gets the same answer, with the time of the first. */
+/** The search continues at once. A repeat gets the same answer, with the time of the first. */
 export function rejectOffer(
   changes: ChangeSet,
   { offerId, driverId, reason }: EventOf<'rejectOffer'>,
@@ -72,7 +72,7 @@ export function rejectOffer(
     case 'REJECTED':
       return rejectedAnswer(offer, offer.endedAt ?? changes.now);
     case 'ACCEPTED':
-      return refuse('ALREADY_ANSWERED', 'the offer was accepted before');
+      return refuse('ALREADY_ANSWERED', 'the offer was already accepted');
     default:
       return overAnswer(offer);
   }
@@ -108,12 +108,12 @@ function pauseIfLapsedTooOften(changes: ChangeSet, driverId: string, lapsesInRow
   return changeAvailability(changes, driverId, { kind: 'lapsedTooOften', pauseMs });
 }
 
-/** An answer shows that the driver is there. */
+/** An answer shows that the driver is present. */
 function clearLapses(changes: ChangeSet, driverId: string): void {
   if (changes.driver(driverId).lapsesInRow > 0) changes.setDriver(driverId, { lapsesInRow: 0 });
 }
 
-const NO_SUCH_OFFER = refuse('NOT_FOUND', 'no such offer to this driver');
+const NO_SUCH_OFFER = refuse('NOT_FOUND', 'this driver has no such offer');
 
 function overAnswer({ state }: OfferFacts): Refusal {
   return state === 'EXPIRED'

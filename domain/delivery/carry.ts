@@ -1,5 +1,5 @@
 /**
- * The way of the goods: the carrier's steps from pickup to dropoff or back, and failure.
+ * The carrier's steps from pickup to dropoff or back, and failure.
  * docs/behaviour.md#deliveries.
  */
 
@@ -50,7 +50,7 @@ export function failDelivery(changes: ChangeSet, event: EventOf<'failDelivery'>)
   const to = failureOf(changes.delivery, event);
   if (!canMove(status, to)) return illegalMove(changes.delivery, 'fail');
   if (!failureReasonsIn(status).includes(reason))
-    return refuse('REASON_NOT_ALLOWED', `${reason} is no reason to fail in ${status}`);
+    return refuse('REASON_NOT_ALLOWED', `${reason} is not a failure reason in ${status}`);
   if (to === 'RETURNING') turnBack(changes, reason);
   else close(changes, to, reason, `failed: ${reason}`);
   return movedAnswer(changes, to, changes.now);
@@ -65,14 +65,14 @@ function movedAnswer({ delivery: { deliveryId } }: ChangeSet, status: DeliverySt
 const NOT_THE_CARRIER = refuse('NOT_FOUND', 'this driver does not carry the delivery');
 
 /**
- * The assignment that an actor speaks for: a driver's own, even once the delivery went to another, so that an
- * app that missed its answer gets it on asking again (ADR 2); for ops that of the carrier.
+ * The assignment that an actor reports on. For a driver it is their own, even after the delivery went to another
+ * driver, so that a retry of a missed answer gets it (ADR 2). For ops it is the carrier's.
  */
 function assignmentOf(changes: ChangeSet, by: Actor): AssignmentFacts | undefined {
   return by.kind === 'driver' ? changes.newestAssignment(by.id) : changes.newestAssignment();
 }
 
-/** A driver who lost the delivery does not carry it, even where nobody has it since. */
+/** A driver who lost the delivery is not its carrier, even if no other driver has it. */
 function isCarrier(changes: ChangeSet, own: AssignmentFacts, by: Actor): boolean {
   return isNewest(changes, own) && (by.kind !== 'driver' || changes.delivery.driverId === by.id);
 }
@@ -139,7 +139,7 @@ function stepTimes(own: AssignmentFacts, step: Step, now: number): Partial<Assig
 
 // ---- failure ----
 
-/** When it failed for this reason in these hands; null = it did not. */
+/** When the delivery failed for this reason under this assignment; null = it did not. */
 function failedBeforeAt(
   changes: ChangeSet,
   own: AssignmentFacts,

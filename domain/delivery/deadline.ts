@@ -27,14 +27,14 @@ export type DeliverySnapshot = {
   heldReason?: string | null;
 };
 
-/** What happens to a delivery by itself. */
+/** An event that time causes. */
 export type DueEvent =
   | { kind: 'lookForDriver' }
   | { kind: 'lapseOffer'; offerId: string }
   | { kind: 'giveUpSearch' }
   | { kind: 'escalate' };
 
-/** What is due next, when (epoch ms, perhaps past), and why in words for the Temporal UI. */
+/** The next due event, when it is due (epoch ms, possibly past), and its reason for the Temporal UI. */
 export type Deadline = { at: number; event: DueEvent; why: string };
 
 /** The part of a delivery's state that decides what it waits for. */
@@ -56,7 +56,7 @@ export type Awaiting = {
 };
 
 /**
- * What the workflow is told of the delivery.
+ * The snapshot of a delivery for its workflow.
  * @param escalates whether escalation is on for this delivery now
  */
 export function snapshotOf(
@@ -84,7 +84,7 @@ export function snapshotOf(
   };
 }
 
-/** What happens next if nobody does anything; undefined = nothing, as while a driver carries the delivery. */
+/** The next event without an outside action; undefined = none, for example while a driver carries the goods. */
 export function nextDeadline(snapshot: DeliverySnapshot): Deadline | undefined {
   if (snapshot.closed) return undefined;
   const due: Deadline[] = snapshot.offers.map(({ offerId, driverId, expiresAt }) => ({
@@ -98,12 +98,12 @@ export function nextDeadline(snapshot: DeliverySnapshot): Deadline | undefined {
   if (snapshot.giveUpAt !== null)
     due.push({ at: snapshot.giveUpAt, event: { kind: 'giveUpSearch' }, why: 'give up: nobody was found' });
   if (snapshot.searchAgainAt !== null)
-    due.push({ at: snapshot.searchAgainAt, event: { kind: 'lookForDriver' }, why: searchWords(snapshot) });
+    due.push({ at: snapshot.searchAgainAt, event: { kind: 'lookForDriver' }, why: searchReason(snapshot) });
   if (snapshot.escalation)
     due.push({
       at: snapshot.escalation.at,
-      event: { kind: isLookedFor(snapshot) ? 'lookForDriver' : 'escalate' },
-      why: escalationWords(snapshot.escalation.level),
+      event: { kind: isSearching(snapshot) ? 'lookForDriver' : 'escalate' },
+      why: escalationReason(snapshot.escalation.level),
     });
   return due.reduce<Deadline | undefined>(
     (first, next) => (first && first.at <= next.at ? first : next),
@@ -112,20 +112,20 @@ export function nextDeadline(snapshot: DeliverySnapshot): Deadline | undefined {
 }
 
 /** While a search runs, a new level is a new search: farther, for more pay, or a broadcast. ADR 15. */
-function isLookedFor({ status, searchAgainAt }: DeliverySnapshot): boolean {
+function isSearching({ status, searchAgainAt }: DeliverySnapshot): boolean {
   return status === 'SEARCHING' && searchAgainAt !== null;
 }
 
-function escalationWords(level: number | null): string {
+function escalationReason(level: number | null): string {
   return level === null ? 'page and broadcast come again' : `escalation to level ${level}`;
 }
 
-function searchWords({ status, searchRound }: DeliverySnapshot): string {
+function searchReason({ status, searchRound }: DeliverySnapshot): string {
   if (status === 'PENDING') return 'the search for a driver begins';
   return searchRound === 0 ? 'look for a driver' : `look for a driver again, after ${searchRound} in vain`;
 }
 
-/** What a run waits for, in words for ops who look at it in the Temporal UI. No personal data. */
+/** A description of what a run waits for, for ops in the Temporal UI. Has no personal data. */
 export function waitingFor(snapshot: DeliverySnapshot): string {
   return `${snapshot.status}: ${waitWords(snapshot)}`;
 }

@@ -10,10 +10,10 @@ import { leaveDelivery, releaseDriver, rescueDelivery } from './lose';
 import { giveUpSearch, lookForDriver, settleSearch } from './search';
 
 /**
- * What an event does to a delivery. Pure: the caller reads `state` under lock, gives time and ids in
- * `context`, and writes the decision that comes back. A repeated event gets its first answer and changes
+ * Decides what an event does to a delivery. Pure: the caller reads `state` under lock, provides time and ids in
+ * `context`, and writes the returned decision. A repeated event gets its first answer and changes
  * nothing. ADR 2.
- * @throws where the state contradicts itself, or the event contradicts the state in a way no caller may cause
+ * @throws where the state is inconsistent, or the event is impossible in this state
  */
 export function decide(state: DeliveryState, event: DeliveryEvent, context: DecisionContext): Decision {
   const changes = new ChangeSet(state, context);

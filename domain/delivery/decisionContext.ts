@@ -11,9 +11,7 @@ export type DispatchLimits = {
   availability: AvailabilityLimits;
   /** How long an offer is live where its zone sets nothing else. */
   offerTtlMs: number;
-  /**
-   * How long a delivery is searched for before it is cancelled; 0 = for ever. docs/behaviour.md#deliveries.
-   */
+  /** How long a search runs before the delivery is cancelled; 0 = no limit. docs/behaviour.md#deliveries. */
   searchMaxMs: number;
   escalation: EscalationLimits;
   /** After `afterLapses` lapses in a row a driver is paused for `pauseMs`; 0 lapses = never. ADR 13. */
@@ -23,8 +21,8 @@ export type DispatchLimits = {
 };
 
 /**
- * The features that are on for this delivery now. `availabilityStates` is drawn by driver, so it is asked for
- * each driver id. docs/behaviour.md#features.
+ * The features that are on for this delivery now. `availabilityStates` rolls out by driver, so it takes a driver
+ * id. docs/behaviour.md#features.
  */
 export type DispatchFeatures = {
   availabilityStates: (driverId: string) => boolean;

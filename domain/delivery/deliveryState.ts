@@ -41,7 +41,7 @@ export type DeliveryFacts = {
   /** When the driver was lost, until there is another one; and how many drivers were lost. */
   lostAt: number | null;
   losses: number;
-  /** When merchant or customer were first told that it will be late. */
+  /** When merchant or customer were first notified of the delay. */
   delayedSince: number | null;
   driverId: string | null;
   pinned: boolean;
@@ -59,7 +59,7 @@ export type AssignmentState = 'ACTIVE' | 'COMPLETED' | 'LOST' | 'CANCELLED' | 'F
 /** Where one driver hands the goods over to another. docs/behaviour.md#reassignment. */
 export type Meeting = { point: Point; address: string | null };
 
-/** One driver's turn with the delivery. Instants are epoch ms. */
+/** One driver's assignment to the delivery. Instants are epoch ms. */
 export type AssignmentFacts = {
   assignmentId: string;
   driverId: string;
@@ -135,23 +135,21 @@ export type RefusalCode =
   | 'DRIVER_IN_OTHER_CITY'
   | 'REASON_NOT_ALLOWED';
 
-/**
- * What the sender of an event is told. `at` is when it happened first (epoch ms), so a repeat gets the same.
- */
+/** The answer to the sender of an event. `at` is when it first happened (epoch ms), so a repeat gets the same. */
 export type Answer =
   | Refusal
   | { outcome: 'accepted'; deliveryId: string; offerId: string; assignmentId: string; at: number }
   | { outcome: 'rejected'; deliveryId: string; offerId: string; at: number }
   | { outcome: 'moved'; deliveryId: string; status: DeliveryStatus; at: number }
   | { outcome: 'assigned'; deliveryId: string; driverId: string; assignmentId: string; at: number }
-  /** The driver is free of it: the search goes on, or waits for ops. */
+  /** The driver is released: the search continues, or waits for ops. */
   | { outcome: 'released'; deliveryId: string; at: number }
-  /** The driver has the goods: ops decide what becomes of them. */
+  /** The driver has the goods: ops decide what happens to them. */
   | { outcome: 'escalated'; deliveryId: string }
   /** The driver's pay from now on, with the bonus. */
   | { outcome: 'payRaised'; deliveryId: string; payCents: number }
   | { outcome: 'searching'; deliveryId: string }
-  /** The event asks for no answer: a deadline, or news. */
+  /** The event needs no answer: a deadline, or a notification. */
   | { outcome: 'noted' };
 
 export const NOTED = { outcome: 'noted' } as const satisfies Answer;
@@ -160,9 +158,9 @@ export function refuse(refused: RefusalCode, detail: string): Refusal {
   return { refused, detail };
 }
 
-/** The refusal of an act that the delivery's status does not allow, such as `cancel` after pickup. */
-export function illegalMove({ status }: Pick<DeliveryFacts, 'status'>, act: string): Refusal {
-  return refuse('ILLEGAL_TRANSITION', `cannot ${act}: the delivery is ${status}`);
+/** The refusal of an action that the delivery's status does not allow, such as `cancel` after pickup. */
+export function illegalMove({ status }: Pick<DeliveryFacts, 'status'>, action: string): Refusal {
+  return refuse('ILLEGAL_TRANSITION', `cannot ${action}: the delivery is ${status}`);
 }
 
 export function isRefusal(answer: Answer): answer is Refusal {

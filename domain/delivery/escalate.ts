@@ -1,6 +1,6 @@
 /**
- * A delivery without a driver is escalated: its level rises, people are told, and it enters the support
- * queue. When a level is due, and its effects, stand in escalation.ts. docs/behaviour.md#escalation.
+ * Escalates a delivery without a driver: its level rises, people are notified, and it enters the support queue.
+ * escalation.ts has the due times and effects of the levels. docs/behaviour.md#escalation.
  */
 
 import { merchantRoom, trackingRoom } from '../notices/message';
@@ -34,15 +34,15 @@ export function escalateIfDue(changes: ChangeSet): void {
     to: String(escalationLevel),
     detail: { unassignedMs: unassignedMs(clock, now), bonusCents },
   });
-  for (const effect of effectsOf(due, before.escalationLevel)) tell(changes, effect);
+  for (const effect of effectsOf(due, before.escalationLevel)) notifyOf(changes, effect);
   if (escalationLevel >= 2) enterQueue(changes);
 }
 
 /**
- * Tells people of an effect. Radius, pay and broadcast are in the delivery's state, which the search reads;
- * the support queue is entered once for all effects.
+ * Sends the notifications of an effect. Radius, pay and broadcast are in the delivery's state, which the search
+ * reads. The delivery enters the support queue once for all effects.
  */
-function tell(changes: ChangeSet, effect: EscalationEffect): void {
+function notifyOf(changes: ChangeSet, effect: EscalationEffect): void {
   const { deliveryId, merchantId } = changes.delivery;
   switch (effect) {
     case 'WIDEN_RADIUS':
@@ -50,13 +50,13 @@ function tell(changes: ChangeSet, effect: EscalationEffect): void {
     case 'ENTER_SUPPORT_QUEUE':
     case 'BROADCAST_OFFER':
       return;
-    case 'TELL_OPS':
+    case 'NOTIFY_OPS':
       return notifyStaff(changes, 'support', 'warning', unassignedTitle(changes));
     case 'PAGE_SUPPORT_MANAGER':
       return notifyStaff(changes, 'pager', 'critical', unassignedTitle(changes));
-    case 'TELL_CUSTOMER':
+    case 'NOTIFY_CUSTOMER':
       return announceDelay(changes, trackingRoom(deliveryId));
-    case 'TELL_MERCHANT':
+    case 'NOTIFY_MERCHANT':
       return announceDelay(changes, merchantRoom(merchantId));
   }
 }
@@ -84,8 +84,8 @@ function enterQueue(changes: ChangeSet): void {
 }
 
 /**
- * The queue, once a delivery goes back to searching: from level 2 on it needs a driver, which is a case of
- * its own; below that a case that was about the last driver is over.
+ * Updates the case when a delivery goes back to searching. From level 2 on, the case is now about the missing
+ * driver. Below, a case about the previous driver is resolved.
  */
 export function requeue(changes: ChangeSet, resolution: CaseResolution): void {
   if (changes.delivery.escalationLevel >= 2 && changes.features.escalation) enterQueue(changes);

@@ -164,13 +164,13 @@ function levelsAbove(reached: ReachedLevel): readonly EscalationLevel[] {
 /** One effect of a level. */
 export type EscalationEffect =
   | 'WIDEN_RADIUS'
-  | 'TELL_OPS'
+  | 'NOTIFY_OPS'
   | 'ENTER_SUPPORT_QUEUE'
   | 'RAISE_PAY'
   | 'PAGE_SUPPORT_MANAGER'
   | 'BROADCAST_OFFER'
-  | 'TELL_CUSTOMER'
-  | 'TELL_MERCHANT';
+  | 'NOTIFY_CUSTOMER'
+  | 'NOTIFY_MERCHANT';
 
 /** By level: effects that last, those that happen once, and those that are repeated. */
 export const ESCALATION_EFFECTS: Readonly<
@@ -178,23 +178,23 @@ export const ESCALATION_EFFECTS: Readonly<
     EscalationLevel,
     {
       lasting: readonly EscalationEffect[];
-      told: readonly EscalationEffect[];
+      once: readonly EscalationEffect[];
       repeated: readonly EscalationEffect[];
     }
   >
 > = {
-  1: { lasting: ['WIDEN_RADIUS'], told: ['TELL_OPS'], repeated: [] },
-  2: { lasting: ['ENTER_SUPPORT_QUEUE', 'RAISE_PAY'], told: [], repeated: [] },
+  1: { lasting: ['WIDEN_RADIUS'], once: ['NOTIFY_OPS'], repeated: [] },
+  2: { lasting: ['ENTER_SUPPORT_QUEUE', 'RAISE_PAY'], once: [], repeated: [] },
   3: {
     lasting: [],
-    told: ['TELL_CUSTOMER', 'TELL_MERCHANT'],
+    once: ['NOTIFY_CUSTOMER', 'NOTIFY_MERCHANT'],
     repeated: ['PAGE_SUPPORT_MANAGER', 'BROADCAST_OFFER'],
   },
 };
 
 /**
- * The effects of going from `reached` to `level`: the lasting ones of every level on the way, but only
- * `level`'s own notices, so that nobody is told of a skipped level late.
+ * The effects of going from `reached` to `level`: the lasting effects of every level in between, but only the
+ * notifications of `level`, so that nobody is notified late of a skipped level.
  */
 export function effectsOnReaching(
   reached: ReachedLevel,
@@ -203,7 +203,7 @@ export function effectsOnReaching(
   const lasting = levelsAbove(reached)
     .filter((passed) => passed <= level)
     .flatMap((passed) => ESCALATION_EFFECTS[passed].lasting);
-  return [...lasting, ...ESCALATION_EFFECTS[level].told, ...ESCALATION_EFFECTS[level].repeated];
+  return [...lasting, ...ESCALATION_EFFECTS[level].once, ...ESCALATION_EFFECTS[level].repeated];
 }
 
 /** The effects of what is due. */
@@ -220,7 +220,7 @@ export type EscalatedState = {
   broadcastSince: number | null;
 };
 
-/** That part once `due` is done. */
+/** The escalated state after `due`. */
 export function stateAfter(
   due: DueEscalation,
   state: Escalating & EscalatedState,
@@ -239,8 +239,8 @@ export function stateAfter(
 }
 
 /**
- * That part once everything due by `now` is done. A search plans with it, so that it goes by the new level at
- * the moment that level is reached. ADR 15.
+ * The escalated state after everything due by `now`. A search plans with it, so that it uses a new level from the
+ * moment the level is reached. ADR 15.
  */
 export function stateAfterDue(
   state: Escalating & EscalatedState,

@@ -4,8 +4,8 @@ import { type RejectReason } from './offer';
 import { type Actor, type ReasonCode, type Step } from './status';
 
 /**
- * What can happen to a delivery. Events name what they mean by business keys (offer, assignment, step), so a
- * repeated event finds what the first one did. ADR 2.
+ * The events of a delivery. They refer to offers, assignments and steps by business keys, so that a repeated event
+ * finds the result of the first. ADR 2.
  */
 export type DeliveryEvent =
   /** A search is due, or a driver came free and woke it. */
@@ -30,10 +30,10 @@ export type DeliveryEvent =
       by: Actor;
       why: string;
     }
-  /** `bonusCents` is the new bonus in all, not the difference. */
+  /** `bonusCents` is the new total bonus, not the difference. */
   | { kind: 'raisePay'; bonusCents: number; by: Actor; why: string }
   | { kind: 'resumeSearch'; by: Actor; why: string }
-  /** The driver can no longer do the offer or the assignment that is named. */
+  /** The driver can no longer take the named offer, or carry out the named assignment. */
   | {
       kind: 'releaseDriver';
       driverId: string;
@@ -48,15 +48,15 @@ export type DeliveryEvent =
 export type EventOf<K extends DeliveryEvent['kind']> = Extract<DeliveryEvent, { kind: K }>;
 
 /**
- * An event as it comes in, before what its rule needs is looked up: who is near, where a hand-over is to be.
- * The meeting point itself stays in the database, so that no place appears in a workflow history.
+ * An event as received, before the data that its rule needs is read: nearby drivers, and the meeting point. The
+ * meeting point stays in the database, so that no position appears in a workflow history.
  */
 export type IncomingEvent =
   | Exclude<DeliveryEvent, { kind: 'lookForDriver' | 'handOver' }>
   | Omit<EventOf<'lookForDriver'>, 'search'>
   | (Omit<EventOf<'handOver'>, 'meeting'> & { meetingId: string | null });
 
-/** Events that nobody asks for, each with the part of the service that causes it. */
+/** Events that are not commands, each with the part of the service that causes it. */
 export const AUTOMATIC_EVENTS = {
   lookForDriver: 'search',
   lapseOffer: 'offer-lapse',
@@ -68,10 +68,10 @@ export const AUTOMATIC_EVENTS = {
 
 export type AutomaticKind = keyof typeof AUTOMATIC_EVENTS;
 
-/** An event that somebody asks for, and gets an answer to. */
+/** An event that a caller requests and gets an answer to. */
 export type CommandEvent = Exclude<IncomingEvent, { kind: AutomaticKind }>;
 
-/** Who causes it: whoever is named, or the part of the service that does it without being asked. */
+/** The actor of an event: the named one, or the part of the service that causes it. */
 export function actorOf(event: IncomingEvent): Actor {
   if (isAutomatic(event)) return { kind: 'system', id: AUTOMATIC_EVENTS[event.kind] };
   return 'by' in event ? event.by : { kind: 'driver', id: event.driverId };
@@ -81,7 +81,7 @@ function isAutomatic(event: IncomingEvent): event is Exclude<IncomingEvent, Comm
   return event.kind in AUTOMATIC_EVENTS;
 }
 
-/** Offers and drivers whose rows its rule reads, besides those that the delivery has. */
+/** The offers and drivers whose rows the rule reads, in addition to those of the delivery. */
 export function rowsNamedBy(event: IncomingEvent): { offerIds: string[]; driverIds: string[] } {
   const isGivenTo = event.kind === 'assignDriver' || event.kind === 'handOver';
   return {
@@ -109,8 +109,8 @@ export type SearchOutcome = {
 };
 
 /**
- * CONTENDED: others were taking every candidate at that moment. MAP_AWAY: the live map gave no answer.
- * NOT_MADE: the delivery was not being searched for when the search would have been made.
+ * CONTENDED: other deliveries were taking every candidate. MAP_AWAY: the live map did not answer. NOT_MADE: the
+ * delivery was not searching when the search would have run.
  */
 export type Inconclusive = 'CONTENDED' | 'MAP_AWAY' | 'NOT_MADE';
 

@@ -1,6 +1,6 @@
 /**
- * What ops do by hand: assign a driver, hand the goods over to another one, raise the pay, let the search go
- * on; and cancellation, which merchants and customers may do too. docs/behaviour.md#reassignment.
+ * Manual commands of ops: assign a driver, hand the goods over to another driver, raise the pay, resume the search,
+ * and cancel. Merchants and customers may cancel too. docs/behaviour.md#reassignment.
  */
 
 import { type DriverFacts } from '../driver/availability';
@@ -18,22 +18,22 @@ import { canMove, isBeforePickup, isClosed } from './status';
 // ---- assigning by hand ----
 
 /**
- * Ops assign a driver before pickup, in place of whoever has it. Live offers of the delivery and of the
+ * Ops assign a driver before pickup, in place of the current one. Live offers of the delivery and of the
  * driver are withdrawn. Automation does not undo the assignment: it is pinned, also where the driver has the
  * delivery already.
  */
 export function assignDriver(changes: ChangeSet, event: EventOf<'assignDriver'>): Answer {
   const { driverId, by, why } = event;
-  const present = changes.activeAssignment();
-  if (present?.driverId === driverId) {
-    pin(changes, present, why);
-    return assignedAnswer(changes, present);
+  const current = changes.activeAssignment();
+  if (current?.driverId === driverId) {
+    pin(changes, current, why);
+    return assignedAnswer(changes, current);
   }
   if (!isBeforePickup(changes.delivery.status)) return illegalMove(changes.delivery, 'assign');
   const refused = refusalByHand(changes, event);
   if (refused) return refused;
-  if (present)
-    endAssignment(changes, present, 'CANCELLED', 'assigned to another by hand', 'DELIVERY_UNASSIGNED');
+  if (current)
+    endAssignment(changes, current, 'CANCELLED', 'assigned to another by hand', 'DELIVERY_UNASSIGNED');
   for (const offer of changes.liveOffers()) endLiveOffer(changes, offer, 'WITHDRAWN', 'ASSIGNED_BY_HAND');
   withdrawOffersOf(changes, driverId);
   const assigning = { way: 'MANUAL', why: { byHand: by.id, why }, reason: why } as const;
@@ -59,7 +59,7 @@ function assignedAnswer(
   return { outcome: 'assigned', deliveryId, driverId, assignmentId, at: startedAt };
 }
 
-/** Why this driver may not be chosen by hand; undefined = they may. */
+/** The refusal to choose this driver by hand; undefined = the driver may be chosen. */
 function refusalByHand(
   changes: ChangeSet,
   { driverId, override }: EventOf<'assignDriver' | 'handOver'>,
@@ -75,20 +75,20 @@ function refusalOffDuty({ availability, pending }: DriverFacts): Refusal | undef
   if (availability === 'OFFLINE' || availability === 'SHIFT_ENDED')
     return refuse('DRIVER_OFF_DUTY', `the driver is ${availability}`);
   if (pending?.kind === 'OFFLINE' || pending?.kind === 'SHIFT_END')
-    return refuse('DRIVER_OFF_DUTY', 'the driver goes off duty when the present work ends');
+    return refuse('DRIVER_OFF_DUTY', 'the driver goes off duty when their current work ends');
   return undefined;
 }
 
 function refusalAtRest({ availability, pending }: DriverFacts, override: boolean): Refusal | undefined {
   const rests = availability === 'ON_BREAK' || availability === 'PAUSED' || pending !== null;
   if (!rests || override) return undefined;
-  const detail = `the driver is ${availability}, or about to rest; set override to end that`;
+  const detail = `the driver is ${availability}, or has a rest pending; set override to end it`;
   return refuse('DRIVER_ON_BREAK', detail);
 }
 
 function refusalForRoom({ activeAssignments, capacity }: DriverFacts): Refusal | undefined {
   if (activeAssignments < capacity) return undefined;
-  return refuse('DRIVER_HAS_NO_ROOM', 'the driver carries as much as they can');
+  return refuse('DRIVER_HAS_NO_ROOM', 'the driver is at capacity');
 }
 
 // ---- handing over ----
@@ -104,8 +104,8 @@ export function handOver(changes: ChangeSet, event: EventOf<'handOver'>): Answer
   if (from?.driverId === driverId && from.way === 'HANDOVER') return assignedAnswer(changes, from);
   if (isClosed(status)) return illegalMove(changes.delivery, 'hand over');
   if (!from || isBeforePickup(status))
-    return refuse('NOT_PICKED_UP', 'nobody has the goods yet: assign the other driver in place of this one');
-  if (from.driverId === driverId) return refuse('DRIVER_HAS_NO_ROOM', 'this driver has the goods already');
+    return refuse('NOT_PICKED_UP', 'the goods are not picked up yet: assign the other driver instead');
+  if (from.driverId === driverId) return refuse('DRIVER_HAS_NO_ROOM', 'this driver already has the goods');
   const refused = refusalByHand(changes, event);
   if (refused) return refused;
   withdrawOffersOf(changes, driverId);
@@ -145,14 +145,14 @@ function passGoods(
  * docs/behaviour.md#escalation.
  */
 export function raisePay(changes: ChangeSet, { bonusCents, why }: EventOf<'raisePay'>): Answer {
-  const { deliveryId, status, payCents, bonusCents: present } = changes.delivery;
+  const { deliveryId, status, payCents, bonusCents: current } = changes.delivery;
   if (!isBeforePickup(status)) return illegalMove(changes.delivery, 'raise the pay');
-  if (bonusCents < present) return refuse('PAY_NOT_RAISED', `the bonus is ${present} cents already`);
-  if (bonusCents > present) raiseBonus(changes, bonusCents, why);
+  if (bonusCents < current) return refuse('PAY_NOT_RAISED', `the bonus is already ${current} cents`);
+  if (bonusCents > current) raiseBonus(changes, bonusCents, why);
   return { outcome: 'payRaised', deliveryId, payCents: payCents + bonusCents };
 }
 
-/** A search looks again at once: drivers who rejected the delivery may be asked again at the new pay. */
+/** A running search continues at once: drivers who rejected the delivery may be asked again at the new pay. */
 function raiseBonus(changes: ChangeSet, bonusCents: number, why: string): void {
   const { status, heldReason, payCents } = changes.delivery;
   const isSearched = status === 'SEARCHING' && heldReason === null;
@@ -173,10 +173,10 @@ function payMore(changes: ChangeSet, assignment: AssignmentFacts, payCents: numb
   });
 }
 
-/** Ops let a search go on that waits for them; nothing changes where it does not wait. */
+/** Ops resume a search that waits for them. Any other search is unchanged. */
 export function resumeSearch(changes: ChangeSet, { why }: EventOf<'resumeSearch'>): Answer {
   const { deliveryId, status, heldReason, searchAt } = changes.delivery;
-  if (status !== 'SEARCHING') return illegalMove(changes.delivery, 'look for a driver');
+  if (status !== 'SEARCHING') return illegalMove(changes.delivery, 'resume the search');
   if (heldReason !== null) {
     changes.setDelivery({ heldReason: null, searchAgainAt: Math.max(changes.now, searchAt) });
     changes.note('search_resumed', { why });

@@ -1,10 +1,10 @@
 /**
- * A delivery loses its driver: they give it up, can no longer do it, are noticed to be lost, or are freed of
- * it by ops. Before pickup the search goes on; after it ops decide about the goods.
+ * A delivery loses its driver: the driver gives it up, goes off duty, is detected as lost, or is released by ops.
+ * Before pickup the search continues; after pickup ops decide about the goods.
  * docs/behaviour.md#reassignment.
  */
 
-import { endsDuty, isNoticedLoss, type NoticedLoss } from '../driver/loss';
+import { endsDuty, isDetectedLoss, type LossReason } from '../driver/loss';
 import { type CaseReason, type HeldReason, isKnownToOps } from '../support/supportCase';
 import { endAssignment } from './changes/assignments';
 import { type ChangeSet } from './changes/changeSet';
@@ -38,8 +38,8 @@ export function leaveDelivery(
 }
 
 /**
- * A driver can no longer do what is named: they went off duty, or were noticed to be lost. Offer and
- * assignment are named by id, so that news that is late or doubled cannot end a newer one.
+ * A driver can no longer do the named job: they went off duty, or were detected as lost. Offer and assignment are
+ * named by id, so that a late or repeated event cannot end a newer one.
  */
 export function releaseDriver(
   changes: ChangeSet,
@@ -49,7 +49,7 @@ export function releaseDriver(
   const { status } = changes.delivery;
   const assignment = changes.activeAssignment();
   if (!assignment || assignment.assignmentId !== assignmentId || isClosed(status)) return NOTED;
-  if (isNoticedLoss(why)) noticeLoss(changes, assignment, why);
+  if (isDetectedLoss(why)) handleDetectedLoss(changes, assignment, why);
   else if (isBeforePickup(status)) loseDriver(changes, assignment, why);
   // They have the goods, or were to take them over from another driver.
   else askOps(changes, assignment, 'CARRIER_GAVE_UP');
@@ -57,8 +57,8 @@ export function releaseDriver(
 }
 
 /**
- * Ops free a driver of an offer or an assignment. A person decides, so the search goes on even for what was
- * assigned by hand or while automatic reassignment is off.
+ * Ops release a driver from an offer or an assignment. Since a person decides, the search continues even after an
+ * assignment by hand, or while automatic reassignment is off.
  */
 export function rescueDelivery(
   changes: ChangeSet,
@@ -90,7 +90,7 @@ export function rescueDelivery(
 // ---- before pickup ----
 
 /**
- * The search goes on, unless a person chose the driver or automatic reassignment is off: then it waits for
+ * The search continues, unless the driver was assigned by hand or automatic reassignment is off: then it waits for
  * ops.
  */
 function loseDriver(changes: ChangeSet, assignment: AssignmentFacts, why: string): void {
@@ -112,7 +112,7 @@ function searchForAnother(changes: ChangeSet, why: string): void {
   requeue(changes, 'RELEASED');
 }
 
-/** The unassigned clock goes on from where it stopped, and so does escalation. */
+/** The unassigned clock and escalation continue from where they stopped. */
 function goBackToSearching(changes: ChangeSet, why: string): void {
   const { losses, clock, searchAt } = changes.delivery;
   // A delivery that was assigned by hand before its search was to begin waits until then.
@@ -146,20 +146,20 @@ function withdrawOffer(
 }
 
 /**
- * OFFLINE as soon as this work is over. Other deliveries that count on the driver are told, and release them.
+ * OFFLINE as soon as this work is over. The driver's other deliveries are notified, and release them.
  */
 function endDuty(changes: ChangeSet, driverId: string): void {
   const request = { kind: 'set', availability: 'OFFLINE', carrying: 'AFTER_PICKUP' } as const;
   if (changeAvailability(changes, driverId, request)) changes.send({ kind: 'letGo', driverId });
 }
 
-// ---- noticed losses ----
+// ---- detected losses ----
 
 /**
- * We noticed it; nobody reported it. A driver who has the goods, or whom a person chose, keeps the delivery,
- * and ops are asked. ADR 14.
+ * The service detected the loss; nobody reported it. A driver who has the goods, or who was assigned by hand, keeps
+ * the delivery, and ops decide. ADR 14.
  */
-function noticeLoss(changes: ChangeSet, assignment: AssignmentFacts, why: NoticedLoss): void {
+function handleDetectedLoss(changes: ChangeSet, assignment: AssignmentFacts, why: LossReason): void {
   const { status } = changes.delivery;
   if (isKnownToOps(changes.supportCase, assignment.driverId, why)) return;
   // They arrived in the meantime.
@@ -170,7 +170,7 @@ function noticeLoss(changes: ChangeSet, assignment: AssignmentFacts, why: Notice
   if (reason !== null) openCase(changes, reason, assignment.driverId);
 }
 
-function caseReasonOf(why: NoticedLoss, isBefore: boolean): CaseReason | null {
+function caseReasonOf(why: LossReason, isBefore: boolean): CaseReason | null {
   switch (why) {
     case 'FELL_SILENT':
       return isBefore ? 'PINNED_DRIVER_SILENT' : 'CARRIER_SILENT';
@@ -183,7 +183,7 @@ function caseReasonOf(why: NoticedLoss, isBefore: boolean): CaseReason | null {
 
 type CarrierReason = Extract<CaseReason, 'CARRIER_BROKE_DOWN' | 'CARRIER_GAVE_UP'>;
 
-/** Opens a case about the goods. Another report of the same driver's adds nothing to the first. */
+/** Opens a case about the goods. A second report of the same driver changes nothing. */
 function askOps(changes: ChangeSet, { driverId }: AssignmentFacts, reason: CarrierReason): void {
   const open = changes.supportCase;
   const isReported =
@@ -203,7 +203,7 @@ function escalatedAnswer({ delivery: { deliveryId } }: ChangeSet): Answer {
   return { outcome: 'escalated', deliveryId };
 }
 
-/** A repeat, or an event that comes too late, is answered by what ended the assignment. */
+/** The answer to a repeated or late event, by how the assignment ended. */
 function answerOfEnd(changes: ChangeSet, { state, endedAt }: AssignmentFacts): Answer {
   switch (state) {
     case 'LOST':
@@ -214,17 +214,17 @@ function answerOfEnd(changes: ChangeSet, { state, endedAt }: AssignmentFacts): A
     case 'COMPLETED':
     case 'CANCELLED':
     case 'FAILED':
-      return illegalMove(changes.delivery, 'give it up');
+      return illegalMove(changes.delivery, 'give up the delivery');
   }
 }
 
-/** A rescue that finds no assignment is answered by the end of the offer. */
+/** The answer to a rescue without an assignment, by the end of the offer. */
 function answerOfOffer(
   changes: ChangeSet,
   { driverId, offerId }: { driverId: string; offerId: string | null },
 ): Answer {
   const offer = offerId === null ? undefined : changes.offer(offerId);
   if (!offer || offer.driverId !== driverId)
-    return refuse('NOT_FOUND', 'this driver has neither offer nor job here');
+    return refuse('NOT_FOUND', 'this driver has neither an offer nor an assignment of the delivery');
   return releasedAnswer(changes, offer.endedAt ?? changes.now);
 }

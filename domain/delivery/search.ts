@@ -1,6 +1,6 @@
 /**
- * The search for a driver: it begins, finds somebody to ask or to assign, waits and looks again, or is given
- * up. docs/behaviour.md#offers.
+ * The search for a driver: it starts, finds a driver to ask or assign, waits and searches again, or gives up.
+ * docs/behaviour.md#offers.
  */
 
 import { takesWork } from '../driver/availability';
@@ -22,8 +22,8 @@ import { isClosed } from './status';
 import { startClock } from './unassignedClock';
 
 /**
- * A search was made without a lock. Its result is held against the state as it is now: drivers who have been
- * taken since are left out.
+ * Applies the result of a search, which was made without a lock. Drivers who were taken in the meantime are left
+ * out.
  */
 export function lookForDriver(changes: ChangeSet, { search, freed }: EventOf<'lookForDriver'>): Answer {
   if (freed && !search.chosen.some(({ driverId }) => driverId === freed.driverId)) passOn(changes, freed);
@@ -39,7 +39,7 @@ export function lookForDriver(changes: ChangeSet, { search, freed }: EventOf<'lo
   return NOTED;
 }
 
-/** Nobody was found for `SEARCH_MAX_MINUTES`. docs/behaviour.md#deliveries. */
+/** No driver was found within `SEARCH_MAX_MINUTES`. docs/behaviour.md#deliveries. */
 export function giveUpSearch(changes: ChangeSet): Answer {
   if (changes.delivery.status === 'SEARCHING')
     close(changes, 'CANCELLED', 'NO_DRIVER', 'nobody was found in time');
@@ -53,8 +53,8 @@ export function searchAgain(changes: ChangeSet, why: string): void {
 }
 
 /**
- * Runs before every rule. A delivery whose offer was withdrawn by another delivery's change is still OFFERED,
- * to nobody: its search goes on. What belongs to a search is cleared while a driver has the delivery.
+ * Runs before every rule. A change of another delivery may have withdrawn the offer of an OFFERED delivery: then its
+ * search continues. While a driver has the delivery, the state of its search is cleared.
  */
 export function settleSearch(changes: ChangeSet): void {
   if (changes.delivery.status === 'OFFERED' && changes.liveOffers().length === 0)
@@ -73,7 +73,7 @@ function clearSearch(changes: ChangeSet): void {
 
 // ---- before the result ----
 
-/** The driver who woke this search is not taken by it: the next delivery that waits gets the chance. */
+/** Passes a driver who woke this search, but was not chosen, on to the next waiting delivery. */
 function passOn(changes: ChangeSet, { driverId, passed }: FreedDriver): void {
   const { deliveryId } = changes.delivery;
   changes.send({ kind: 'driverFree', driverId, passed: [...new Set([...passed, deliveryId])] });

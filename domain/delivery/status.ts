@@ -16,7 +16,7 @@ export const DELIVERY_STATUSES = [
 ] as const;
 export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
 
-/** Why a delivery was cancelled, failed, or goes back. */
+/** Why a delivery was cancelled, failed, or is returned. */
 export const REASON_CODES = [
   'MERCHANT_CANCELLED',
   'CUSTOMER_CANCELLED',
@@ -33,14 +33,14 @@ export const REASON_CODES = [
 ] as const;
 export type ReasonCode = (typeof REASON_CODES)[number];
 
-/** Reasons for which a delivery can fail while the courier stands at the pickup. */
+/** Reasons for which a delivery can fail while the driver is at the pickup. */
 export const PICKUP_FAILURES = [
   'MERCHANT_CLOSED',
   'MERCHANT_NOT_READY',
   'DAMAGED',
   'OTHER',
 ] as const satisfies readonly ReasonCode[];
-/** Reasons for which a delivery can fail once the courier carries it. */
+/** Reasons for which a delivery can fail after the pickup. */
 export const DROPOFF_FAILURES = [
   'NOT_AT_HOME',
   'WRONG_ADDRESS',
@@ -97,7 +97,7 @@ export function canMove(from: DeliveryStatus, to: DeliveryStatus): boolean {
   return legal.has(`${from}>${to}`);
 }
 
-/** Whether the delivery is over: no event changes it any more. */
+/** Whether the delivery is closed: no event changes it any more. */
 export function isClosed(status: DeliveryStatus): boolean {
   return status === 'DELIVERED' || status === 'CANCELLED' || status === 'FAILED' || status === 'RETURNED';
 }

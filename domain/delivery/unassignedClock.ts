@@ -1,6 +1,6 @@
 /**
- * The unassigned clock: for how long a delivery has been searched for, all its searches together. It runs
- * while nobody has the delivery. docs/behaviour.md#escalation.
+ * The unassigned clock: how long a delivery has searched for a driver, over all searches. It runs while no driver has
+ * the delivery. docs/behaviour.md#escalation.
  */
 
 /** The time added up so far, in ms, and since when (epoch ms) the clock runs; null = it is stopped. */

@@ -1,4 +1,4 @@
-/** What the rules of availability share: what they are told, and what they can say. */
+/** The input and output types that the rules of availability share. */
 
 import type {
   AvailabilityFeatures,
@@ -14,9 +14,9 @@ import type {
 } from './availabilityStates';
 
 /** The request of one kind. */
-export type Asked<K extends AvailabilityRequest['kind']> = Extract<AvailabilityRequest, { kind: K }>;
+export type RequestOf<K extends AvailabilityRequest['kind']> = Extract<AvailabilityRequest, { kind: K }>;
 
-/** What a rule is told beside the request; `now` in epoch ms. */
+/** The input of a rule beside the request; `now` is in epoch ms. */
 export type Context = {
   driver: DriverFacts;
   limits: AvailabilityLimits;
@@ -27,7 +27,7 @@ export type Context = {
 /** The fields of the driver that change, why, and whether work before pickup is lost. */
 export type Change = { change: Partial<DriverFacts>; why: AvailabilityReason; losesWork?: boolean };
 
-/** What a rule says. */
+/** The output of a rule. */
 export type Outcome = Change | { kind: 'refused'; code: AvailabilityRefusal; detail: string } | 'unchanged';
 
 export function refused(code: AvailabilityRefusal, detail: string): Outcome {
@@ -35,11 +35,11 @@ export function refused(code: AvailabilityRefusal, detail: string): Outcome {
 }
 
 export function featureOff(): Outcome {
-  return refused('FEATURE_OFF', 'availability_states disabled');
+  return refused('FEATURE_OFF', 'availability_states is disabled');
 }
 
 export function offDuty(driver: DriverFacts): Outcome {
-  return refused('DRIVER_OFF_DUTY', `driver is ${driver.availability}`);
+  return refused('DRIVER_OFF_DUTY', `the driver is ${driver.availability}`);
 }
 
 /** On duty: no timed state, and nothing pending. */
@@ -51,7 +51,7 @@ export function dutyOf(driver: DriverFacts): Availability {
   return driver.activeAssignments > 0 ? 'BUSY' : 'AVAILABLE';
 }
 
-/** The change by which what was pending begins at `now`. */
+/** The change that starts what was pending at `now`. */
 export function beginning(pending: PendingAvailability, now: number): Change {
   switch (pending.kind) {
     case 'BREAK':

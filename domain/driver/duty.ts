@@ -1,7 +1,7 @@
 /** Going on and off duty: shifts, AVAILABLE and OFFLINE, silence. docs/behaviour.md#availability. */
 
 import {
-  type Asked,
+  type RequestOf,
   AT_WORK,
   beginning,
   type Context,
@@ -15,10 +15,10 @@ import type { AvailabilityReason, Carrying } from './availabilityRequest';
 import type { PendingAvailability } from './availabilityStates';
 
 /** The shift starts; during a break or pause it only gets a planned end. */
-export function startShift({ shiftEndsAt }: Asked<'shiftStart'>, context: Context): Outcome {
+export function startShift({ shiftEndsAt }: RequestOf<'shiftStart'>, context: Context): Outcome {
   const { driver, features, now } = context;
   if (shiftEndsAt !== null && shiftEndsAt <= now)
-    return refused('INVALID_SHIFT_END', 'a shift must end in the future');
+    return refused('INVALID_SHIFT_END', 'the end of the shift must be in the future');
   const resting = driver.availability === 'ON_BREAK' || driver.availability === 'PAUSED';
   if (!resting || !features.availabilityStates)
     return comeOnDuty('SHIFT_STARTED', shiftEndsAt ?? undefined, context);
@@ -26,13 +26,13 @@ export function startShift({ shiftEndsAt }: Asked<'shiftStart'>, context: Contex
 }
 
 /** The shift ends; with the states of v2 off that is OFFLINE. */
-export function endShift({ carrying }: Asked<'shiftEnd'>, context: Context): Outcome {
+export function endShift({ carrying }: RequestOf<'shiftEnd'>, context: Context): Outcome {
   const kind = context.features.availabilityStates ? 'SHIFT_END' : 'OFFLINE';
   return goOffDuty({ kind }, carrying, context);
 }
 
 /** AVAILABLE or OFFLINE, as clients of v1 know them. */
-export function setAvailability({ availability, carrying }: Asked<'set'>, context: Context): Outcome {
+export function setAvailability({ availability, carrying }: RequestOf<'set'>, context: Context): Outcome {
   return availability === 'AVAILABLE'
     ? comeOnDuty('CAME_ONLINE', undefined, context)
     : goOffDuty({ kind: 'OFFLINE' }, carrying, context);
@@ -40,7 +40,7 @@ export function setAvailability({ availability, carrying }: Asked<'set'>, contex
 
 /**
  * To AVAILABLE, or to BUSY with work still in hand. Anything pending is dropped.
- * @param shiftEndsAt the planned end of the shift; undefined keeps the present one, unless it is past
+ * @param shiftEndsAt the planned end of the shift; undefined keeps the current one, unless it is past
  */
 export function comeOnDuty(
   why: AvailabilityReason,
@@ -65,16 +65,15 @@ function goOffDuty(wanted: OffDuty, carrying: Carrying, { driver, now }: Context
 }
 
 /**
- * An AVAILABLE driver who was silent for too long goes OFFLINE, unless a position came in since the sweep
- * looked.
+ * An AVAILABLE driver who was silent for too long goes OFFLINE, unless a position arrived after the sweep read it.
  */
-export function fallSilent({ silentSince }: Asked<'silence'>, { driver, limits, now }: Context): Outcome {
-  const heardAt = Math.max(silentSince, driver.lastFixAt ?? silentSince);
-  if (driver.availability !== 'AVAILABLE' || now - heardAt < limits.silentMs) return 'unchanged';
+export function fallSilent({ silentSince }: RequestOf<'silence'>, { driver, limits, now }: Context): Outcome {
+  const lastSeenAt = Math.max(silentSince, driver.lastFixAt ?? silentSince);
+  if (driver.availability !== 'AVAILABLE' || now - lastSeenAt < limits.silentMs) return 'unchanged';
   return { change: OFFLINE, why: 'SILENT' };
 }
 
-/** The feature was switched off: drivers in a state of v2 go OFFLINE, and nothing pending is one. */
+/** The feature was switched off: drivers in a state of v2 go OFFLINE, and pending states of v2 are dropped. */
 export function switchStatesOff({ driver, features }: Context): Outcome {
   if (features.availabilityStates) return 'unchanged';
   const isInV2State =

@@ -7,14 +7,12 @@
 export const LEAVE_REASONS = ['VEHICLE_BREAKDOWN', 'EMERGENCY', 'TOO_FAR', 'OTHER'] as const;
 export type LeaveReason = (typeof LEAVE_REASONS)[number];
 
-/**
- * Losses that the service noticed and nobody reported. What was assigned by hand stays, and ops are asked.
- */
-export const NOTICED_LOSSES = ['FELL_SILENT', 'NO_PROGRESS'] as const;
-export type NoticedLoss = (typeof NOTICED_LOSSES)[number];
+/** Why the service detects a loss that nobody reported. An assignment by hand stays, and ops decide. */
+export const LOSS_REASONS = ['FELL_SILENT', 'NO_PROGRESS'] as const;
+export type LossReason = (typeof LOSS_REASONS)[number];
 
-export function isNoticedLoss(why: string): why is NoticedLoss {
-  return NOTICED_LOSSES.some((each) => each === why);
+export function isDetectedLoss(why: string): why is LossReason {
+  return LOSS_REASONS.some((each) => each === why);
 }
 
 /** Whether a driver who leaves for this reason can take no other work. */
@@ -26,13 +24,13 @@ export function endsDuty(reason: LeaveReason): boolean {
 export type LossLimits = {
   /** A driver with work who is silent this long is lost. */
   silentMs: number;
-  /** A driver who comes no nearer to the pickup for this long is lost. */
+  /** A driver without progress towards the pickup for this long is lost. */
   noProgressMs: number;
-  /** Coming nearer by less does not count. */
+  /** Less progress than this does not count. */
   progressMeters: number;
   /** A driver this near waits at the pickup. */
   arrivedMeters: number;
-  /** A greater share of a city's working drivers silent at once is our own fault: alert instead. */
+  /** A greater share of a city's working drivers silent at once means an ingest outage: alert instead. */
   maxSilentShare: number;
 };
 
@@ -45,10 +43,10 @@ export const LOSS_LIMITS: LossLimits = {
   maxSilentShare: 0.3,
 };
 
-/** Progress towards the pickup: how near the driver was seen, and when that last improved. */
+/** Progress towards the pickup: the smallest distance so far, and when it last improved. */
 export type Progress = { nearestMeters: number | null; progressAt: number };
 
-/** Progress after the driver was seen `meters` from the pickup; the same object where nothing improved. */
+/** Progress after a position `meters` from the pickup; the same object where nothing improved. */
 export function progressAfter(
   before: Progress,
   meters: number,
@@ -73,21 +71,21 @@ export function standsStill(
 }
 
 /**
- * Whether a driver who was last heard at `lastHeardAt` is lost. `ingestUpSince`: since when positions have
+ * Whether a driver who was last seen at `lastSeenAt` is lost. `ingestUpSince`: since when positions have
  * been received without a gap. ADR 14.
  */
 export function fellSilent(
-  lastHeardAt: number,
+  lastSeenAt: number,
   ingestUpSince: number,
   now: number,
   { silentMs }: LossLimits,
 ): boolean {
-  return now - Math.max(lastHeardAt, ingestUpSince) >= silentMs;
+  return now - Math.max(lastSeenAt, ingestUpSince) >= silentMs;
 }
 
 /**
- * Whether so many of a city's working drivers are silent at once that ingest must be down. One silent driver
- * never means that.
+ * Whether so many of a city's working drivers are silent at once that ingest must be down. One silent driver is never
+ * an outage.
  */
 export function isIngestOutage(silent: number, working: number, { maxSilentShare }: LossLimits): boolean {
   return silent > 1 && silent > working * maxSilentShare;

@@ -1,5 +1,5 @@
 /**
- * What the lost-driver sweep concludes about one driver on duty: silent, without progress, heard again.
+ * What the lost-driver sweep concludes about one driver on duty: silent, without progress, or no longer silent.
  * Instants are epoch ms, distances metres. docs/behaviour.md#reassignment; ADR 14.
  */
 
@@ -7,7 +7,7 @@ import { type DeliveryStatus } from '../delivery/status';
 import {
   fellSilent,
   type LossLimits,
-  type NoticedLoss,
+  type LossReason,
   type Progress,
   progressAfter,
   standsStill,
@@ -17,14 +17,14 @@ import { type CaseReason, isAboutSilence, isKnownToOps } from '../support/suppor
 import { type VehicleKind } from './vehicles';
 
 /**
- * A driver on duty with all their jobs. `heardAt`: when the service last received a position or a step of
+ * A driver on duty with all their jobs. `lastSeenAt`: when the service last received a position or a step of
  * theirs; `place`: their newest position; null = never, or not known any more.
  */
 export type WatchedDriver = {
   driverId: string;
   cityId: string;
   vehicle: VehicleKind;
-  heardAt: number | null;
+  lastSeenAt: number | null;
   place: { point: Point; receivedAt: number } | null;
   /** Since when they have been AVAILABLE without work. */
   idleSince: number | null;
@@ -59,22 +59,22 @@ export type Watch = {
 };
 
 /** A driver who is lost for one of their jobs. */
-export type SeenLoss = { driverId: string; deliveryId: string; assignmentId: string; why: NoticedLoss };
+export type DetectedLoss = { driverId: string; deliveryId: string; assignmentId: string; why: LossReason };
 
-/** What was concluded about one driver. */
-export type Seen = {
+/** The findings about one driver. */
+export type LossFindings = {
   isSilent: boolean;
-  /** Ops have a case about the silence already, so it does not suggest that ingest is down. */
+  /** Ops already have a case about the silence, so it does not suggest that ingest is down. */
   isKnownSilent: boolean;
-  losses: SeenLoss[];
+  losses: DetectedLoss[];
   /** Progress to be written. */
   progress: { assignmentId: string; progress: Progress }[];
   /** Open cases about the driver's silence, which is over. */
-  heardAgain: string[];
+  silenceOver: string[];
 };
 
-/** Looks at one driver. Pure. */
-export function watchDriver(driver: WatchedDriver, watch: Watch): Seen {
+/** Checks one driver. Pure. */
+export function watchDriver(driver: WatchedDriver, watch: Watch): LossFindings {
   const ways = driver.jobs.flatMap((job) => wayOf(driver, job, watch));
   const casesOfSilence = driver.jobs.flatMap(({ openCase }) =>
     openCase && isAboutSilence(openCase.reason) && openCase.driverId === driver.driverId
@@ -89,11 +89,11 @@ export function watchDriver(driver: WatchedDriver, watch: Watch): Seen {
     progress: ways
       .filter(({ job, next }) => !isSame(job.progress, next))
       .map(({ job: { assignmentId }, next }) => ({ assignmentId, progress: next })),
-    heardAgain: isHeard(driver, watch) ? casesOfSilence : [],
+    silenceOver: isSeenRecently(driver, watch) ? casesOfSilence : [],
   };
 }
 
-function lossOf(driver: WatchedDriver, job: WatchedJob, ways: readonly Way[], watch: Watch): SeenLoss[] {
+function lossOf(driver: WatchedDriver, job: WatchedJob, ways: readonly Way[], watch: Watch): DetectedLoss[] {
   const why = whyLost(driver, job, ways, watch);
   if (why === null || isKnownToOps(job.openCase, driver.driverId, why)) return [];
   return [{ driverId: driver.driverId, deliveryId: job.deliveryId, assignmentId: job.assignmentId, why }];
@@ -104,7 +104,7 @@ function whyLost(
   job: WatchedJob,
   ways: readonly Way[],
   watch: Watch,
-): NoticedLoss | null {
+): LossReason | null {
   if (isSilentSince(driver, sinceOf(job), watch)) return 'FELL_SILENT';
   const way = ways.find((each) => each.job === job);
   return way && isStandingStill(driver, way, ways, watch) ? 'NO_PROGRESS' : null;
@@ -119,20 +119,20 @@ function sinceOf({ startedAt, settledAt }: WatchedJob): number {
 
 /** The time starts with the work: the driver may have been silent before. */
 function isSilentSince(
-  { heardAt }: WatchedDriver,
+  { lastSeenAt }: WatchedDriver,
   since: number,
   { now, ingestUpSince, limits }: Watch,
 ): boolean {
-  return fellSilent(Math.max(heardAt ?? since, since), ingestUpSince, now, limits);
+  return fellSilent(Math.max(lastSeenAt ?? since, since), ingestUpSince, now, limits);
 }
 
 function beganAt({ jobs, idleSince }: WatchedDriver): number {
   return jobs.length > 0 ? Math.min(...jobs.map(sinceOf)) : (idleSince ?? 0);
 }
 
-/** Heard within the limit, whether ingest was up or not. */
-function isHeard({ heardAt }: WatchedDriver, { now, limits }: Watch): boolean {
-  return heardAt !== null && now - heardAt < limits.silentMs;
+/** Seen within the limit, whether ingest was up or not. */
+function isSeenRecently({ lastSeenAt }: WatchedDriver, { now, limits }: Watch): boolean {
+  return lastSeenAt !== null && now - lastSeenAt < limits.silentMs;
 }
 
 // ---- the way to the pickup ----

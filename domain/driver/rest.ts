@@ -1,7 +1,7 @@
 /** Breaks and pauses. docs/behaviour.md#availability. */
 
 import {
-  type Asked,
+  type RequestOf,
   AT_WORK,
   beginning,
   type Context,
@@ -15,23 +15,23 @@ import {
 import { isFresh, type PendingAvailability, type TimedState } from './availabilityStates';
 import { comeOnDuty } from './duty';
 
-export function startBreak({ minutes, reason }: Asked<'breakStart'>, context: Context): Outcome {
+export function startBreak({ minutes, reason }: RequestOf<'breakStart'>, context: Context): Outcome {
   const { breakMinMinutes: min, breakMaxMinutes: max } = context.limits;
   if (!context.features.availabilityStates) return featureOff();
   if (!isWholeWithin(minutes, min, max))
-    return refused('INVALID_DURATION', `a break takes ${min} to ${max} whole minutes`);
+    return refused('INVALID_DURATION', `a break must be ${min} to ${max} whole minutes`);
   return rest({ kind: 'BREAK', minutes, reason }, 'ON_BREAK', context);
 }
 
-export function startPause({ minutes, reason }: Asked<'pause'>, context: Context): Outcome {
+export function startPause({ minutes, reason }: RequestOf<'pause'>, context: Context): Outcome {
   const max = context.limits.pauseMaxMinutes;
   if (!context.features.availabilityStates) return featureOff();
   if (minutes !== null && !isWholeWithin(minutes, 1, max))
-    return refused('INVALID_DURATION', `a pause takes 1 to ${max} whole minutes, or has no end`);
+    return refused('INVALID_DURATION', `a pause must be 1 to ${max} whole minutes, or without end`);
   return rest({ kind: 'PAUSE', minutes, reason }, 'PAUSED', context);
 }
 
-/** At once, or once the present work ends. A second request for the same rest is a repeat. */
+/** Starts the rest at once, or when the current work ends. A second request for the same rest is a repeat. */
 function rest(wanted: PendingAvailability, state: TimedState, { driver, now }: Context): Outcome {
   switch (driver.availability) {
     case state:
@@ -46,7 +46,7 @@ function rest(wanted: PendingAvailability, state: TimedState, { driver, now }: C
   }
 }
 
-/** The end of a break, or of a pause: the driver comes back from it, or withdraws one that is pending. */
+/** Ends a break or pause, or withdraws a pending one. */
 export function endRest(state: TimedState, context: Context): Outcome {
   const { driver, features } = context;
   const isBreak = state === 'ON_BREAK';
@@ -63,16 +63,16 @@ export function endRest(state: TimedState, context: Context): Outcome {
     case 'SHIFT_ENDED':
       return offDuty(driver);
     default:
-      return refused(isBreak ? 'NOT_ON_BREAK' : 'NOT_PAUSED', `driver is ${driver.availability}`);
+      return refused(isBreak ? 'NOT_ON_BREAK' : 'NOT_PAUSED', `the driver is ${driver.availability}`);
   }
 }
 
 /**
- * The time of a break or pause is up: back on duty with a fresh position, else OFFLINE. Guarded by state and
- * `until`, not by the clock: the timer fires once, and its clock may differ from ours.
+ * The time of a break or pause is up: back on duty with a fresh position, else OFFLINE. State and `until`
+ * guard it, not the clock: the timer fires once, and its clock may differ.
  */
 export function endByTime(
-  { state, until }: Asked<'timedEnd'>,
+  { state, until }: RequestOf<'timedEnd'>,
   { driver, limits, features, now }: Context,
 ): Outcome {
   if (driver.availability !== state || driver.availabilityUntil !== until) return 'unchanged';
@@ -86,7 +86,7 @@ export function endByTime(
  * something is there. Without the states of v2 there is no pause. ADR 13.
  */
 export function pauseForLapses(
-  { pauseMs }: Asked<'lapsedTooOften'>,
+  { pauseMs }: RequestOf<'lapsedTooOften'>,
   { driver, features, now }: Context,
 ): Outcome {
   if (driver.availability !== 'AVAILABLE' || !features.availabilityStates) return 'unchanged';

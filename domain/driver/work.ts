@@ -1,7 +1,7 @@
-/** Work begins and ends: BUSY is set by the system alone. docs/behaviour.md#availability. */
+/** Start and end of work. Only the system sets BUSY. docs/behaviour.md#availability. */
 
 import {
-  type Asked,
+  type RequestOf,
   AT_WORK,
   beginning,
   type Context,
@@ -13,20 +13,20 @@ import {
 } from './availabilityOutcome';
 
 /** To BUSY. Work by hand with override also ends a break or pause, and drops what is pending. */
-export function beginWork({ origin }: Asked<'workBegins'>, { driver }: Context): Outcome {
+export function beginWork({ origin }: RequestOf<'workBegins'>, { driver }: Context): Outcome {
   const { availability, pending } = driver;
   if (availability === 'OFFLINE' || availability === 'SHIFT_ENDED') return offDuty(driver);
   const takesWork = pending === null && (availability === 'AVAILABLE' || availability === 'BUSY');
   if (!takesWork && origin !== 'BY_HAND_OVERRIDE') {
-    const plan = pending === null ? '' : `, ${pending.kind} to come`;
-    return refused('DRIVER_NOT_AVAILABLE', `driver is ${availability}${plan}`);
+    const plan = pending === null ? '' : ` with ${pending.kind} pending`;
+    return refused('DRIVER_NOT_AVAILABLE', `the driver is ${availability}${plan}`);
   }
   return { change: { ...AT_WORK, availability: 'BUSY' }, why: 'WORK_BEGAN' };
 }
 
 /**
- * With the last work ended, what is pending begins. Else the driver is AVAILABLE, unless they have been
- * silent for so long that they would go OFFLINE anyway.
+ * After the last work, what is pending begins. Otherwise the driver becomes AVAILABLE, or OFFLINE if they have been
+ * silent for too long.
  */
 export function endWork({ driver, limits, features, now }: Context): Outcome {
   if (driver.availability !== 'BUSY' || driver.activeAssignments > 0) return 'unchanged';

@@ -1,22 +1,20 @@
-/** Who may be chosen for a delivery, and what a choice compares. docs/behaviour.md#offers. */
+/** Candidates for a delivery, and what the ranking compares. docs/behaviour.md#offers. */
 
 import type { OfferKind } from '../delivery/offer';
 import type { Availability } from '../driver/availability';
 import type { ParcelSize, VehicleKind } from '../driver/vehicles';
 
-/**
- * One driver near a pickup, with everything that a choice may look at. Instants are epoch ms, durations ms.
- */
+/** One driver near a pickup, with all that the ranking reads. Instants are epoch ms, durations ms. */
 export type Candidate = {
   driverId: string;
   availability: Availability;
-  /** A break, pause or end is pending: no new jobs until the present work ends. */
+  /** A break, pause or end is pending: no new jobs until the current work ends. */
   leavesAfterWork: boolean;
   vehicle: VehicleKind;
-  /** Capacity less live offers and active assignments. */
+  /** Capacity minus live offers and active assignments. */
   room: number;
   liveOffers: number;
-  /** What the driver's app understands; null or 1 = v1, which is assigned without being asked. */
+  /** The protocol version of the driver's app; null or 1 = v1, which is assigned without an offer. */
   offerVersion: number | null;
   /** The time of the last known position. */
   fixAt: number | null;
@@ -44,9 +42,9 @@ export type Candidate = {
 };
 
 /**
- * What a driver is wanted for. `payCents` and `level` (escalation, 0..3) are the delivery's present ones;
- * `readyAt` is when the goods are ready. DIRECT is the v1 way, with offers off: the nearest driver by metres
- * is assigned without being asked. As in a BROADCAST, earlier lapses and rejections exclude nobody then.
+ * What a search needs a driver for. `payCents` and `level` (escalation, 0..3) are the current ones; `readyAt` is when
+ * the goods are ready. DIRECT is the v1 way, with offers off: the nearest driver by metres is assigned without an
+ * offer. In DIRECT and BROADCAST, earlier lapses and rejections exclude nobody.
  */
 export type Wanted = {
   kind: OfferKind | 'DIRECT';
@@ -75,7 +73,7 @@ export const RANKING_LIMITS: RankingLimits = {
   earningsBucketCents: 500,
 };
 
-/** Whether a driver's app answers offers. Drivers with older apps are assigned without being asked. */
+/** Whether a driver's app answers offers. Drivers with older apps are assigned without an offer. */
 export function answersOffers(offerVersion: number | null): boolean {
   return offerVersion !== null && offerVersion >= 2;
 }

@@ -3,7 +3,7 @@
 import { carries } from '../driver/vehicles';
 import { answersOffers, type Candidate, RANKING_LIMITS, type RankingLimits, type Wanted } from './candidate';
 
-/** The reason. `LAPSED_RECENTLY` is checked last, so where it is given nothing else excludes the driver. */
+/** The reason. `LAPSED_RECENTLY` is checked last, so it means that nothing else excludes the driver. */
 export type Exclusion =
   | 'LOST'
   | 'NOT_AVAILABLE'
@@ -18,7 +18,7 @@ export type Exclusion =
   | 'REJECTED'
   | 'LAPSED_RECENTLY';
 
-/** A driver who is not asked, and until when (epoch ms) where time alone ends it; null = it does not. */
+/** An excluded driver. `until`: when the exclusion ends by itself (epoch ms); null = it does not. */
 export type Excluded = { driverId: string; reason: Exclusion; until: number | null };
 
 /** The first reason not to ask this driver; null = there is none. */
@@ -50,7 +50,7 @@ export function nextExclusionEndsAt(all: readonly Excluded[]): number | null {
   return ends.length === 0 ? null : Math.min(...ends);
 }
 
-/** What holds at any time. */
+/** Exclusions that do not depend on time. */
 function standingExclusion(candidate: Candidate, wanted: Wanted): Exclusion | null {
   if (candidate.lost) return 'LOST';
   if (candidate.availability !== 'AVAILABLE' && candidate.availability !== 'BUSY') return 'NOT_AVAILABLE';
@@ -63,7 +63,7 @@ function standingExclusion(candidate: Candidate, wanted: Wanted): Exclusion | nu
   return null;
 }
 
-/** What depends on the time. */
+/** Exclusions that depend on time. */
 function timeExclusion(
   candidate: Candidate,
   { now, readyAt }: Wanted,
@@ -75,7 +75,7 @@ function timeExclusion(
   return null;
 }
 
-/** What this driver did with earlier offers of this delivery. */
+/** Exclusions by earlier offers of this delivery to the driver. */
 function historyExclusion(candidate: Candidate, wanted: Wanted, limits: RankingLimits): Exclusion | null {
   const { rejected, lastLapseAt } = candidate;
   if (wanted.kind !== 'SINGLE') return null;

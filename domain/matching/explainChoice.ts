@@ -2,8 +2,8 @@ import type { Excluded, Exclusion } from './exclusion';
 import type { Ranked, Score } from './ranking';
 
 /**
- * What is kept of a choice with its offer or assignment: the radius, the number of fruitless rounds before,
- * how many drivers were there, the best of those who could be asked, best first, and some who could not.
+ * The stored explanation of a choice: the radius, the number of fruitless rounds before, the number of drivers in the
+ * radius, the best candidates in order, and some excluded drivers.
  */
 export type Choice = {
   radiusMeters: number;
@@ -84,7 +84,7 @@ const EXCLUSION_WORDS: Readonly<Record<Exclusion, string>> = {
   NO_ROOM: 'since they have no room',
   OLD_APP: 'since their app answers no offers',
   ASKED_BY_BROADCAST: 'since the broadcast asked them already',
-  STALE_POSITION: 'since their place is not fresh',
+  STALE_POSITION: 'since their position is not fresh',
   SHIFT_ENDS_BEFORE_PICKUP: 'since their shift ends before the pickup',
   REJECTED: 'since they rejected it at this pay and level',
   LAPSED_RECENTLY: 'since they let it lapse lately',

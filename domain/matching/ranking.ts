@@ -3,7 +3,7 @@
 import { type Candidate, RANKING_LIMITS, type RankingLimits, type Wanted } from './candidate';
 import { type Excluded, exclusionOf, toExcluded } from './exclusion';
 
-/** What a driver's place depends on, in the order of comparison; the v1 way compares the distance alone. */
+/** The criteria of the ranking, in the order of comparison. The v1 way compares only the distance. */
 export type Score = {
   travelBucket: number;
   recentRejections: number;

@@ -1,5 +1,5 @@
 /**
- * How a search for a driver is made: in which way, how far, and how long after the last.
+ * The plan of a search for a driver: its kind, radius and backoff.
  * docs/behaviour.md#offers.
  */
 
@@ -48,7 +48,7 @@ export function searchKind({
 }
 
 /**
- * How far around the pickup to look, in whole metres, after `round` fruitless rounds (0 = the first search)
+ * The search radius around the pickup, in whole metres, after `round` fruitless rounds (0 = the first search)
  * and at escalation level 0..3.
  */
 export function searchRadiusMeters(
@@ -62,7 +62,7 @@ export function searchRadiusMeters(
   );
 }
 
-/** How long to wait after `round` fruitless rounds (1 = one), in ms: doubling, up to the limit. */
+/** The backoff after `round` fruitless rounds, in ms. It doubles up to the limit. */
 export function searchBackoffMs(
   round: number,
   limits: Pick<SearchLimits, 'backoffMs' | 'maxBackoffMs'> = SEARCH_LIMITS,

@@ -1,16 +1,16 @@
 /**
- * Changes to a case of the support queue other than by its delivery's events: ops acknowledge or resolve it,
- * or the driver whose silence it is about is heard again. Instants are epoch ms.
+ * Changes to a case of the support queue outside the events of its delivery: ops acknowledge or resolve it, or its
+ * silent driver sends signals again. Instants are epoch ms.
  * docs/behaviour.md#escalation.
  */
 
-import { caseEmit, caseEntry, resolvedCase, tellPagerItIsOver } from './caseNews';
+import { caseEmit, caseEntry, resolvedCase, pagerResolution } from './caseChanges';
 import { type Actor } from '../delivery/status';
 import { type Message } from '../notices/message';
 import { type CaseFacts, type CaseResolution, isAboutSilence } from './supportCase';
 import { type DeliveryFacts, type Entry } from '../delivery/deliveryState';
 
-/** BY_OPS: ops resolved it. HEARD_AGAIN: the driver is silent no longer. */
+/** BY_OPS: ops resolved it. HEARD_AGAIN: the driver is no longer silent. */
 export type HandResolution = Extract<CaseResolution, 'BY_OPS' | 'HEARD_AGAIN'>;
 
 /** A refusal is a value. `unchanged`: a repeat, or nothing to do. */
@@ -23,19 +23,19 @@ export type CaseDecision =
 export type ByHand = { by: Actor; now: number };
 
 /**
- * Ops acknowledge the case. The first to do so keeps it; one that became worse since is open again.
- * @param open null = it is resolved
- * @param isTakenOn somebody acknowledged it before, so a late repeat is no error
+ * Ops acknowledge the case. The first to acknowledge it owns it, until it becomes worse and is open again.
+ * @param open null = the case is resolved
+ * @param wasAcknowledged the case was acknowledged before, so a late repeat is not an error
  */
 export function acknowledgeCase(
   open: CaseFacts | null,
   delivery: DeliveryFacts,
-  { by, now, isTakenOn }: ByHand & { isTakenOn: boolean },
+  { by, now, wasAcknowledged }: ByHand & { wasAcknowledged: boolean },
 ): CaseDecision {
   if (open === null || open.state === 'RESOLVED')
-    return isTakenOn
+    return wasAcknowledged
       ? { kind: 'unchanged' }
-      : { kind: 'refused', code: 'CASE_RESOLVED', detail: 'the case was resolved before' };
+      : { kind: 'refused', code: 'CASE_RESOLVED', detail: 'the case is already resolved' };
   if (open.state === 'ACKNOWLEDGED') return { kind: 'unchanged' };
   return changed(open, { ...open, state: 'ACKNOWLEDGED' }, delivery, {
     kind: 'case_acknowledged',
@@ -46,9 +46,8 @@ export function acknowledgeCase(
 }
 
 /**
- * Resolves the case. Refused while the search waits for ops, who must decide about the delivery: without its
- * case the search would wait for ever.
- * @param open null = it is resolved
+ * Resolves the case. Refused while the search waits for a decision of ops: without a case it would wait for ever.
+ * @param open null = the case is resolved
  */
 export function resolveCaseByHand(
   open: CaseFacts | null,
@@ -56,13 +55,13 @@ export function resolveCaseByHand(
   { by, now, resolution, note }: ByHand & { resolution: HandResolution; note: string | null },
 ): CaseDecision {
   if (open === null || open.state === 'RESOLVED') return { kind: 'unchanged' };
-  // The case has become about something worse.
+  // The case now has a worse reason.
   if (resolution === 'HEARD_AGAIN' && !isAboutSilence(open.reason)) return { kind: 'unchanged' };
   if (delivery.heldReason !== null) {
     return {
       kind: 'refused',
       code: 'CASE_NEEDS_DECISION',
-      detail: 'the search waits for a decision: assign a driver, let the search go on, or cancel',
+      detail: 'the search waits for a decision: assign a driver, resume the search, or cancel',
     };
   }
   return changed(open, resolvedCase(open, resolution, by, now), delivery, {
@@ -82,7 +81,7 @@ function changed(
   { kind, by, now, detail }: EventResult,
 ): CaseDecision {
   const entry = caseEntry(kind, before.state, next, delivery, by);
-  const pager = next.state === 'RESOLVED' ? tellPagerItIsOver(next, delivery, now) : [];
+  const pager = next.state === 'RESOLVED' ? pagerResolution(next, delivery, now) : [];
   return {
     kind: 'changed',
     next,

@@ -1,13 +1,13 @@
 /**
- * A case of the support queue: a delivery that a person must look at. A delivery has at most one open case.
+ * A case of the support queue: a delivery that needs a person. A delivery has at most one open case.
  * docs/behaviour.md#escalation.
  */
 
 import type { ReachedLevel } from '../delivery/escalation';
-import type { NoticedLoss } from '../driver/loss';
+import type { LossReason } from '../driver/loss';
 
 /**
- * Why ops must look. UNASSIGNED: level 2 was reached without a driver. REASSIGNMENT_OFF, PINNED_DRIVER_LOST:
+ * Why the delivery needs ops. UNASSIGNED: level 2 was reached without a driver. REASSIGNMENT_OFF, PINNED_DRIVER_LOST:
  * the driver was lost, and the search waits for ops. PINNED_DRIVER_SILENT, PINNED_DRIVER_STANDS_STILL: a
  * driver who was assigned by hand keeps the delivery until ops decide. CARRIER_…: the driver who has the
  * goods is silent, broke down, or gave up.
@@ -40,7 +40,7 @@ export const CASE_RESOLUTIONS = [
 ] as const;
 export type CaseResolution = (typeof CASE_RESOLUTIONS)[number];
 
-/** Instants are epoch ms. `level` 0: it is not about waiting. `driverId`: whom it is about; null = nobody. */
+/** Instants are epoch ms. `level` 0: not about waiting. `driverId`: the driver that the case is about. */
 export type CaseFacts = {
   caseId: string;
   level: ReachedLevel;
@@ -94,16 +94,16 @@ export function isAboutCarrier(reason: CaseReason): boolean {
   }
 }
 
-/** Whether such a case is over once the driver is heard again. */
+/** Whether such a case ends when the driver sends signals again. */
 export function isAboutSilence(reason: CaseReason): boolean {
   return reason === 'PINNED_DRIVER_SILENT' || reason === 'CARRIER_SILENT';
 }
 
-/** Whether the open case covers this loss of this driver already, or something worse than it. */
+/** Whether the open case already covers this loss of this driver, or a worse one. */
 export function isKnownToOps(
   open: Pick<CaseFacts, 'reason' | 'driverId'> | null,
   driverId: string,
-  why: NoticedLoss,
+  why: LossReason,
 ): boolean {
   if (open?.driverId !== driverId) return false;
   switch (open.reason) {

@@ -36,7 +36,7 @@ const SETTLE_MS = 1_000;
 const FLOOR_MS = 6_000;
 /** Longer than the command takes to reach the first table. */
 const LONG_TRANSACTION_MS = 10_000;
-const IN_VAIN = /a table is in use; once more/g;
+const IN_VAIN = /a table is locked; retrying/g;
 const REQUESTS = ['accept', 'step', 'order'] as const;
 const DATABASE_COMMAND = join(__dirname, '../../../scripts/database.mjs');
 

@@ -80,8 +80,8 @@ async function givenDatabase({ databaseUrl, migrateDatabaseUrl = databaseUrl }) 
   } catch (error) {
     const { host, pathname } = new URL(migrateDatabaseUrl);
     throw new SetupError(
-      `PostgreSQL at ${host}${pathname} does not answer as it should: ${error.message}`,
-      'Start it, correct DATABASE_URL (and MIGRATE_DATABASE_URL), or unset both to have a server started here.',
+      `PostgreSQL at ${host}${pathname} cannot be used: ${error.message}`,
+      'Start it, correct DATABASE_URL (and MIGRATE_DATABASE_URL), or unset both to start an embedded server.',
     );
   }
   return { DATABASE_URL: databaseUrl, MIGRATE_DATABASE_URL: migrateDatabaseUrl };
@@ -130,7 +130,7 @@ async function requireAnswer(url, variable, name) {
   } catch (error) {
     throw new SetupError(
       `${name} at ${hostname}:${port || REDIS_PORT} does not answer: ${error.message}`,
-      `Start it, correct ${variable}, or unset that to have a server started here.`,
+      `Start it, correct ${variable}, or unset it to start an embedded server.`,
     );
   }
 }

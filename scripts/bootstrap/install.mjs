@@ -10,12 +10,12 @@ export function requireNode() {
   const [neededMajor, neededMinor] = MINIMUM_NODE;
   if (major > neededMajor || (major === neededMajor && minor >= neededMinor)) return;
   throw new SetupError(
-    `This is Node ${process.versions.node}; ${MINIMUM_NODE.join('.')} or later is needed.`,
+    `This is Node ${process.versions.node}; ${MINIMUM_NODE.join('.')} or later is required.`,
     'Install it from https://nodejs.org',
   );
 }
 
-/** Brings node_modules to what package-lock.json says; does nothing when it is so. */
+/** Installs node_modules as in package-lock.json. Does nothing if they are up to date. */
 export async function installPackages(supervisor) {
   if (isInstalled()) return;
   logStep('installing npm packages (a minute or two)');

@@ -21,11 +21,11 @@ export async function untilLocked(what, change) {
       if (Date.now() > deadlineMs) {
         throw new SetupError(
           `${what}: a table stayed locked for ${PATIENCE_MS / 1_000} s.`,
-          `Nothing was changed. Long transactions are in the way:
+          `Nothing was changed. Long transactions block it:
     SELECT * FROM pg_stat_activity WHERE xact_start < now() - interval '10 s'`,
         );
       }
-      logStep(`${what}: a table is in use; once more`);
+      logStep(`${what}: a table is locked; retrying`);
       await sleep(PAUSE_MS);
     }
   }

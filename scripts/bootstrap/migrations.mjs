@@ -46,13 +46,14 @@ export function applyMigrations(url) {
   });
 }
 
-/** Runs down.sql of the newest applied migration, forgets that migration, and returns its name. */
+/** Runs down.sql of the newest applied migration, deletes its record and returns its name. */
 export function revertNewestMigration(url) {
   return inTurn(url, async (database) => {
     const name = (await appliedMigrations(database)).at(-1)?.name;
     if (!name) return undefined;
     const path = join(migrationsDir, name, 'down.sql');
-    if (!existsSync(path)) throw new SetupError(`Migration ${name} has no way back.`, `Write ${path}.`);
+    if (!existsSync(path))
+      throw new SetupError(`Migration ${name} has no rollback script.`, `Write ${path}.`);
     const record = ['DELETE FROM _prisma_migrations WHERE migration_name = $1', [name]];
     await run(database, { path, sql: readFileSync(path, 'utf8'), record });
     return name;
@@ -78,7 +79,7 @@ async function takeTurn(database) {
   if (rows[0].is_ours) return;
   throw new SetupError(
     `Another process has been changing the schema for ${TURN_TIMEOUT_MS / 60_000} minutes.`,
-    "Which one: SELECT a.* FROM pg_locks JOIN pg_stat_activity a USING (pid) WHERE locktype = 'advisory'",
+    "To find it: SELECT a.* FROM pg_locks JOIN pg_stat_activity a USING (pid) WHERE locktype = 'advisory'",
   );
 }
 
@@ -90,7 +91,7 @@ function readMigrations() {
     .sort((one, other) => (one.name < other.name ? -1 : 1));
 }
 
-/** Name and checksum of each, the newest last. Makes the list where there is none. */
+/** Name and checksum of each applied migration, the newest last. Creates the table if it is missing. */
 async function appliedMigrations(database) {
   await makeList(database);
   const { rows } = await database.query(
@@ -102,7 +103,7 @@ async function appliedMigrations(database) {
   const { name, logs } = unfinished;
   throw new SetupError(
     `Prisma began migration ${name} and did not finish it: ${logs ?? 'it was interrupted'}`,
-    `See whether its changes are there, then: npm run db -- prisma migrate resolve --applied ${name}
+    `Check whether its changes are applied, then run: npm run db -- prisma migrate resolve --applied ${name}
     (or --rolled-back ${name})`,
   );
 }
@@ -115,8 +116,8 @@ async function makeList(database) {
   if (names.includes('_prisma_migrations')) return;
   if (names.length === 0) return database.query(CREATE_LIST);
   throw new SetupError(
-    `The database has tables that no migration has made: ${names.join(', ')}.`,
-    'Use an empty one, or say what is there: npm run db -- prisma migrate resolve --applied NAME',
+    `The database has tables that no migration created: ${names.join(', ')}.`,
+    'Use an empty database, or mark migrations as applied: npm run db -- prisma migrate resolve --applied NAME',
   );
 }
 
@@ -126,7 +127,7 @@ function requireUnedited({ name, path, sql }, applied) {
   const readings = [sql, sql.replaceAll('\r\n', '\n'), sql.replaceAll(/\r?\n/g, '\r\n')];
   if (!row || readings.some((text) => sha256(text) === row.checksum)) return;
   throw new SetupError(
-    `Migration ${name} was edited after it had been applied.`,
+    `Migration ${name} was edited after it was applied.`,
     `Put ${path} back, and write a new migration. If only comments differ:
     UPDATE _prisma_migrations SET checksum = '${sha256(sql)}' WHERE migration_name = '${name}'`,
   );
@@ -145,7 +146,7 @@ async function run(database, { path, sql, record }) {
     const line = error.position ? `:${sql.slice(0, Number(error.position)).split('\n').length}` : '';
     throw new SetupError(
       `${path}${line}: ${error.message}`,
-      'The database is as the last migration that succeeded has left it. Mend this one, and start again.',
+      'The database is in the state after the last successful migration. Fix this migration and start again.',
     );
   }
 }

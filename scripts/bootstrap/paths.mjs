@@ -12,7 +12,7 @@ export const cacheDir = join(projectDir, '.cache');
 /** What `npm start` keeps between starts: databases, keys, logs. */
 export const dataDir = join(projectDir, '.data');
 
-/** Where prisma.config.ts, too, looks for migrations. */
+/** The migrations folder, also used by prisma.config.ts. */
 export const migrationsDir = resolve(projectDir, process.env.MIGRATIONS_DIR || 'prisma/migrations');
 
 export const modulesDir = join(projectDir, 'node_modules');

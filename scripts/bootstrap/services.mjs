@@ -26,7 +26,7 @@ export async function startServices(supervisor, environment) {
   await waitUntil(() => Promise.all(healthUrls.map(requireReady)), {
     timeoutMs: READY_TIMEOUT_MS,
     intervalMs: 100,
-    giveUp: () => [worker, api].forEach((service) => service.throwIfExited('Its last lines above say why.')),
+    giveUp: () => [worker, api].forEach((service) => service.throwIfExited('See its last log lines above.')),
   });
   const failed = Promise.race([
     keepRunning(supervisor, worker, () => startWorker(supervisor, environment)),
@@ -49,7 +49,7 @@ export function startApi(supervisor, env) {
  */
 export function startEntry(supervisor, { name, entry, args = [], env, stdio, onMessage }) {
   const path = join(projectDir, entry);
-  if (!existsSync(path)) throw new SetupError(`There is no ${entry}.`, 'Remove dist/ and start again.');
+  if (!existsSync(path)) throw new SetupError(`${entry} is missing.`, 'Remove dist/ and start again.');
   return supervisor.start({
     name,
     command: process.execPath,
@@ -66,10 +66,7 @@ export function startEntry(supervisor, { name, entry, args = [], env, stdio, onM
 async function requireReady(url) {
   const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) });
   if (!answer.ok)
-    throw new SetupError(
-      `${url} says that it is not ready: ${await answer.text()}`,
-      'The lines above may say more.',
-    );
+    throw new SetupError(`${url} is not ready: ${await answer.text()}`, 'See the log lines above.');
 }
 
 async function keepRunning(supervisor, firstRun, startAgain) {
@@ -82,8 +79,8 @@ async function keepRunning(supervisor, firstRun, startAgain) {
     recentEndsMs = [...recentEndsMs.filter((endMs) => endMs > nowMs - RESTART_WINDOW_MS), nowMs];
     if (recentEndsMs.length > RESTARTS_ALLOWED) {
       throw new SetupError(
-        `${running.name} ended ${recentEndsMs.length} times within a minute.`,
-        'Its last lines above say why.',
+        `${running.name} exited ${recentEndsMs.length} times within a minute.`,
+        'See its last log lines above.',
       );
     }
     logWarning(`${running.name} ended (${signal ?? `exit code ${code}`}); it is started again`);

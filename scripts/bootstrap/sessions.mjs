@@ -60,13 +60,13 @@ function refuseSharedFolder(exclusiveDir) {
   const holder = readSessions().find(({ record }) => record.exclusiveDir === exclusiveDir)?.record;
   if (!holder) return;
   throw new SetupError(
-    `The service already runs from this folder (process ${holder.pid}).`,
+    `The service is already running from this folder (process ${holder.pid}).`,
     'Stop it with Ctrl-C in its terminal, or: kill ' + holder.pid,
   );
 }
 
 async function stopLeftover(record) {
-  logStep(`stopping ${record.name} (process ${record.pid}), left over from a start that was killed`);
+  logStep(`stopping ${record.name} (process ${record.pid}), left over from a killed run`);
   sendSignal(record, record.stopSignal);
   const deadlineMs = Date.now() + GRACE_MS;
   while (isAlive(record) && Date.now() < deadlineMs) await sleep(50);
@@ -81,7 +81,7 @@ function sendSignal(record, signal) {
   } catch (error) {
     if (error.code !== 'EPERM') return;
     throw new SetupError(
-      `${record.name} (process ${record.pid}) is left over from another user's start and may not be stopped by you.`,
+      `${record.name} (process ${record.pid}) is left over from another user's run, and you may not stop it.`,
       `As that user: kill ${record.pid}`,
     );
   }

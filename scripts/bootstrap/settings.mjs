@@ -35,7 +35,7 @@ function urlOf(env, name, protocols) {
   if (URL.canParse(text) && protocols.includes(new URL(text).protocol)) return text;
   // The value itself may hold a password.
   throw new SetupError(
-    `${name} is not an address of the form ${protocols[0]}//…`,
-    `Correct ${name}, or unset it to have a server started here.`,
+    `${name} is not a URL of the form ${protocols[0]}//…`,
+    `Correct ${name}, or unset it to start an embedded server.`,
   );
 }

@@ -1,4 +1,4 @@
-// Whoever starts processes stops them: at the end, after a failure, after Ctrl-C, and after Ctrl-C twice.
+// The supervisor stops every process it starts: at the end, after a failure, and after one or two Ctrl-C.
 import { spawn } from 'node:child_process';
 import { mkdirSync, openSync, closeSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -108,7 +108,7 @@ class Supervisor {
     return new Promise((resolve, reject) => {
       const stop = (signal) => {
         if (this.signal.aborted) return this.#hurry();
-        logStep('stopping; once more to stop at once');
+        logStep('stopping; press Ctrl-C again to stop immediately');
         this.#abort.abort();
         resolve(EXIT_CODES[signal]);
       };
@@ -185,7 +185,7 @@ class RunningProcess {
   /** For waiting loops: throws when the process has ended, with what it said last. */
   throwIfExited(remedy) {
     if (!this.hasExited) return;
-    throw new SetupError(`${this.name} ended while starting.${this.#logTail()}`, remedy);
+    throw new SetupError(`${this.name} exited while starting.${this.#logTail()}`, remedy);
   }
 
   #logTail() {
@@ -202,10 +202,10 @@ class RunningProcess {
  */
 async function endOrphan(pid, identity) {
   const deadlineMs = Date.now() + ORPHAN_MS;
-  for (let isTold = false; processIdentity(pid) === identity; await sleep(20)) {
-    if (isTold || Date.now() < deadlineMs) continue;
+  for (let isSignalled = false; processIdentity(pid) === identity; await sleep(20)) {
+    if (isSignalled || Date.now() < deadlineMs) continue;
     process.kill(pid, 'SIGKILL');
-    isTold = true;
+    isSignalled = true;
   }
 }
 

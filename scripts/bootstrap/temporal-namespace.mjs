@@ -21,7 +21,7 @@ export const SEARCH_ATTRIBUTES = {
 // temporal.api.enums.v1.IndexedValueType
 const TYPE_CODES = { Keyword: 2, Int: 3, Datetime: 6 };
 const KNOWN_TIMEOUT_MS = 60_000;
-// A closed delivery's history stays readable for so long.
+// The retention of closed workflow histories.
 const RETENTION_SECONDS = 7 * 24 * 60 * 60;
 // The gRPC status of that name.
 const ALREADY_EXISTS = 6;
@@ -49,14 +49,15 @@ export async function registerSearchAttributes(env) {
     await waitUntil(
       async () => {
         const stillMissing = missingFrom(await listKnown());
-        if (stillMissing.length > 0) throw new Error(`Temporal does not know ${stillMissing.join(', ')} yet`);
+        if (stillMissing.length > 0)
+          throw new Error(`search attributes not available yet: ${stillMissing.join(', ')}`);
       },
       { timeoutMs: KNOWN_TIMEOUT_MS, intervalMs: 500 },
     );
   } catch (error) {
     if (error instanceof SetupError) throw error;
     throw new SetupError(
-      `Temporal's search attributes could not be registered: ${error.details || error.message}`,
+      `Search attributes could not be registered in Temporal: ${error.details || error.message}`,
       `Register them in namespace ${namespace} by hand: ` +
         Object.entries(SEARCH_ATTRIBUTES)
           .map(([name, type]) => `${name}=${type}`)
@@ -67,7 +68,7 @@ export async function registerSearchAttributes(env) {
   }
 }
 
-/** Makes the namespace where it is missing; Temporal Cloud and the dev server have theirs. */
+/** Creates the namespace if it is missing. Temporal Cloud and the dev server have theirs. */
 export async function registerNamespace(env) {
   const { connection, namespace } = await connectTemporal(env);
   try {
@@ -87,9 +88,10 @@ function refuseOtherTypes(known) {
     ([name, type]) => name in known && known[name] !== TYPE_CODES[type],
   );
   if (wrong.length === 0) return;
+  const expected = wrong.map(([name, type]) => `${name} (expected ${type})`).join(', ');
   throw new SetupError(
-    `The Temporal namespace has search attributes of other types than ours: ${wrong.map(([name, type]) => `${name} (ours: ${type})`).join(', ')}.`,
-    'Use a namespace of its own for this service: TEMPORAL_NAMESPACE=…',
+    `The Temporal namespace has search attributes of other types: ${expected}.`,
+    'Use a separate namespace for this service: TEMPORAL_NAMESPACE=…',
   );
 }
 
@@ -107,7 +109,7 @@ async function connectTemporal(env) {
   } catch (error) {
     throw new SetupError(
       `Temporal at ${connectionOptions.address} does not answer: ${error.details || error.message}`,
-      'Start it, correct TEMPORAL_ADDRESS, or unset that to have a server started here.',
+      'Start it, correct TEMPORAL_ADDRESS, or unset it to start an embedded server.',
     );
   }
 }

@@ -18,26 +18,26 @@ export const OPS = { role: 'ops', id: 'demo-ops' };
 /** The words after the command are not as they must be. */
 export class UsageError extends Error {}
 
-/** Whose token is asked for: `{ role, id }`, where the id of a driver may still be a name. */
+/** The requested token: `{ role, id }`. A driver's id may still be a name. */
 export function readHolder([role, ...words]) {
   const id = words.join(' ').trim();
   switch (role) {
     case 'ops':
       if (id === '') return OPS;
-      throw new UsageError('ops needs no more words.');
+      throw new UsageError('ops takes no further argument.');
     case 'merchant':
     case 'driver':
       if (id !== '' && id.length <= 128) return { role, id };
       throw new UsageError(`Which ${role}?`);
     case 'customer':
       if (UUID.test(id)) return { role, id };
-      throw new UsageError('A customer is named by the id of their delivery.');
+      throw new UsageError('Name a customer by the id of their delivery.');
     default:
-      throw new UsageError(role === undefined ? 'A token for whom?' : `There is no role "${role}".`);
+      throw new UsageError(role === undefined ? 'Name a role.' : `There is no role "${role}".`);
   }
 }
 
-/** @throws SetupError where tokens come from an issuer, or there is no local key */
+/** @throws SetupError if tokens come from an issuer, or there is no local key */
 export function localSigner(env = process.env) {
   const key = createSecretKey(localKey(readSettings(env)), 'utf8');
   return (holder) =>
@@ -54,15 +54,15 @@ export function localSigner(env = process.env) {
 function localKey({ hasOwnTokenIssuer, jwtLocalKey }) {
   if (hasOwnTokenIssuer)
     throw new SetupError(
-      'JWT_JWKS_URL is set: the service takes the tokens of that issuer only.',
-      'Get a token from the issuer, or unset JWT_JWKS_URL here and where the service runs.',
+      'JWT_JWKS_URL is set: the service accepts only tokens of that issuer.',
+      'Get a token from the issuer, or unset JWT_JWKS_URL here and for the service.',
     );
   if (jwtLocalKey) return jwtLocalKey;
   const kept = join(dataDir, 'secrets.json');
   if (existsSync(kept)) return keptSecrets(kept).jwtLocalKey;
   throw new SetupError(
-    'There is no local key to sign with.',
-    'Run npm start first, which makes one, or set JWT_LOCAL_KEY to the key of the service.',
+    'There is no local signing key.',
+    'Run npm start first to create one, or set JWT_LOCAL_KEY to the key of the service.',
   );
 }
 
@@ -109,7 +109,7 @@ async function allDrivers(apiUrl, token) {
     const answer = await ask(`${apiUrl}/v2/drivers?limit=100${query}`, token);
     if (!answer)
       throw new SetupError(
-        `No service answers at ${apiUrl}, so a driver's name cannot be looked up.`,
+        `No service answers at ${apiUrl}, so the driver's name cannot be resolved.`,
         'Run npm start in another terminal, or give the id of the driver.',
       );
     const page = await answer.json();
@@ -119,12 +119,12 @@ async function allDrivers(apiUrl, token) {
   return found.sort((one, other) => one.name.localeCompare(other.name));
 }
 
-/** Whether the service takes the token; false where nobody answers. @throws SetupError where it is refused */
+/** Whether the service accepts the token; false if no service answers. @throws SetupError if it is refused */
 export async function acceptedBy(apiUrl, token) {
   return (await ask(`${apiUrl}/v2/cities?limit=1`, token)) !== undefined;
 }
 
-/** Undefined where nobody answers. */
+/** Undefined if no service answers. */
 async function ask(url, token) {
   const headers = { authorization: `Bearer ${token}` };
   let answer;
@@ -137,7 +137,7 @@ async function ask(url, token) {
   const { origin } = new URL(url);
   if (answer.status === 401)
     throw new SetupError(
-      `The service at ${origin} does not take tokens signed with the local key.`,
+      `The service at ${origin} does not accept tokens signed with the local key.`,
       'It was started with JWT_JWKS_URL, or with another JWT_LOCAL_KEY, JWT_ISSUER or JWT_AUDIENCE.',
     );
   throw new SetupError(`${origin} answered ${answer.status}: ${await answer.text()}`);

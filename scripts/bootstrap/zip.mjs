@@ -11,7 +11,7 @@ const STORED = 0;
 /** The content of the entry whose name ends in `nameEnd`. */
 export function readZipEntry(archive, nameEnd) {
   const entry = directoryEntries(archive).find(({ name }) => name.endsWith(nameEnd));
-  if (!entry) throw new Error(`the archive holds no ${nameEnd}`);
+  if (!entry) throw new Error(`the archive contains no ${nameEnd}`);
   // The local header repeats the name, and its extra field may differ in length from the directory's.
   const nameBytes = archive.readUInt16LE(entry.headerOffset + 26);
   const extraBytes = archive.readUInt16LE(entry.headerOffset + 28);

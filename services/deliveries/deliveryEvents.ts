@@ -21,10 +21,10 @@ import { type DriverSearchDeps, outcomeOf, pickOf, searchDrivers, type SearchRes
 /** `at` is the workflow's time, epoch ms. */
 export type EventInput = { deliveryId: string; correlationId: string; at: number; event: IncomingEvent };
 
-/** The database's word after an event: what to wait for next, and the answer to whoever asked. */
+/** The result of an event: what to wait for next, and the answer to the caller. */
 export type EventResult = { known: DeliverySnapshot; answer: Answer };
 
-/** What the row's own answer needs. */
+/** The dependencies of an answer from the row. */
 export type RowDeps = {
   store: DeliveryStore;
   limits: DispatchLimits;
@@ -35,12 +35,12 @@ export type RowDeps = {
 
 export type DeliveryDeps = RowDeps &
   DriverSearchDeps & {
-    /** Called after a commit: the outbox has news. */
+    /** Called after a commit that wrote to the outbox. */
     notifyRelay: NotifyRelay;
     /**
-     * Called as an attempt begins; what it returns says whether the workflow waits for that attempt no longer,
-     * since it was slow or its process frozen. Then it writes nothing: another attempt is under way, and other
-     * events may have come since. Absent: attempts are never given up.
+     * Called at the start of an attempt. The returned function tells whether the workflow has given up the
+     * attempt, because it was slow or its process frozen. Such an attempt writes nothing, since another one
+     * is in progress and other events may have come. Absent: attempts are never given up.
      */
     beginAttempt?: () => () => boolean;
   };
@@ -48,7 +48,7 @@ export type DeliveryDeps = RowDeps &
 /**
  * One event, one transaction, in which the pure rules of domain/delivery decide. A repeat gets the first
  * answer.
- * @throws ImpossibleEvent where no repeat would make it possible
+ * @throws ImpossibleEvent if a retry cannot succeed
  */
 export async function handleEvent(
   deps: DeliveryDeps,
@@ -63,7 +63,7 @@ export async function handleEvent(
   const meeting = await meetingOf(deps.store, deliveryId, event);
   let before: DeliveryState | undefined;
   const make = (state: DeliveryState, picked: readonly string[]): Decision => {
-    if (isGivenUp()) throw new Error(`too late: the workflow has begun another attempt at ${event.kind}`);
+    if (isGivenUp()) throw new Error(`too late: the workflow has started another attempt at ${event.kind}`);
     before = state;
     return possible(() =>
       decide(state, completed(deps, event, { search, picked, meeting }), contextOf(deps, state, event, now)),
@@ -80,15 +80,19 @@ export async function handleEvent(
 }
 
 /**
- * The answer that the row already holds, for callers who find the workflow closed or gone.
- * @returns null where the row would have to change for an answer, so that only the workflow can give it
+ * The answer stored in the row, for callers who find the workflow closed or gone.
+ * @returns null if the answer needs a change of the row, so that only the workflow can give it
  */
 export async function answerFromRow(
   deps: RowDeps,
   deliveryId: string,
   event: Exclude<IncomingEvent, { kind: 'lookForDriver' }>,
 ): Promise<Answer | null> {
-  const state = await deps.store.look(deliveryId, { ...rowsNamedBy(event), pickFrom: [], pickAtMost: 0 });
+  const state = await deps.store.readUnlocked(deliveryId, {
+    ...rowsNamedBy(event),
+    pickFrom: [],
+    pickAtMost: 0,
+  });
   if (!state) return { refused: 'NOT_FOUND', detail: 'no such delivery' };
   const asked =
     event.kind === 'handOver' ? { ...event, meeting: await meetingOf(deps.store, deliveryId, event) } : event;
@@ -96,19 +100,19 @@ export async function answerFromRow(
   return next === state ? answer : null;
 }
 
-type LookedUp = { search: SearchResult | null; picked: readonly string[]; meeting: Meeting | null };
+type SearchContext = { search: SearchResult | null; picked: readonly string[]; meeting: Meeting | null };
 
 function completed(
   deps: DeliveryDeps,
   event: IncomingEvent,
-  { search, picked, meeting }: LookedUp,
+  { search, picked, meeting }: SearchContext,
 ): DeliveryEvent {
   if (event.kind === 'handOver') return { ...event, meeting };
   if (event.kind !== 'lookForDriver') return event;
   return { ...event, search: outcomeOf(deps, search, picked) };
 }
 
-/** @throws ImpossibleEvent where the id leads nowhere */
+/** @throws ImpossibleEvent if the id is unknown */
 async function meetingOf(
   store: Pick<DeliveryStore, 'meeting'>,
   deliveryId: string,
@@ -136,7 +140,9 @@ function contextOf(
   };
 }
 
-/** Flags are read at each event, so that a switch holds from the next one on (docs/behaviour.md#features). */
+/**
+ * Flags are read at each event, so that a switch applies from the next event (docs/behaviour.md#features).
+ */
 function featuresOf(
   { features }: Pick<RowDeps, 'features'>,
   { delivery: { cityId, deliveryId } }: DeliveryState,
@@ -149,8 +155,8 @@ function featuresOf(
 }
 
 /**
- * What is due by our clock is due for the workflow, whose time stands a little behind: a timer of a few ms
- * takes up to a second.
+ * A deadline that is due by the local clock is due for the workflow too, although its time is slightly
+ * behind: a timer of a few ms takes up to a second.
  */
 function dueBy(known: DeliverySnapshot, { now, at }: { now: number; at: number }): DeliverySnapshot {
   const due = <T extends number | null>(instant: T): T | number =>

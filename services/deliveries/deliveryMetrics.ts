@@ -2,29 +2,29 @@ import { Counter, Histogram } from 'prom-client';
 import { isBeforePickup } from '../../domain/delivery/status';
 import { type AssignmentFacts, type Entry, type DeliveryState } from '../../domain/delivery/deliveryState';
 
-/** Metrics about deliveries, in prom-client's default registry. */
+/** Metrics of deliveries, in prom-client's default registry. */
 
 const changes = new Counter({
   name: 'dispatch_changes_total',
-  help: 'Changes of deliveries, offers and availability that were written, by kind of audit entry and the state they led to',
+  help: 'Committed changes of deliveries, offers and availability, by audit entry kind and resulting state',
   labelNames: ['kind', 'to'] as const,
 });
 
-/** How long an event of a delivery takes, from the look around to the commit. */
+/** The duration of a delivery event, from the search to the commit. */
 export const eventSeconds = new Histogram({
   name: 'dispatch_event_seconds',
-  help: 'Duration of one event of a delivery: reading, deciding, writing',
+  help: 'Duration of one delivery event: read, decide, write',
   labelNames: ['event'] as const,
   buckets: [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 1.4],
 });
 
-/** Searches that could find nobody, since the live map gave no answer. */
+/** Searches without a result because the live map was unavailable. */
 export const searchesWithoutMap = new Counter({
   name: 'searches_without_map_total',
-  help: 'Searches for a driver that the live map did not answer',
+  help: 'Driver searches that failed because the live map was unavailable',
 });
 
-/** Counts what was written; call after the commit. */
+/** Counts the written changes. Call it after the commit. */
 export function countChanges(entries: readonly Entry[]): void {
   for (const { kind, to } of entries) changes.inc({ kind, to: to ?? '' });
 }
@@ -37,19 +37,19 @@ const losses = new Counter({
 
 const reassignments = new Counter({
   name: 'reassignments_total',
-  help: 'What became of deliveries that lost their driver: reassigned, cancelled, or nobody was found',
+  help: 'Outcomes of deliveries that lost their driver: reassigned, cancelled or no driver found',
   labelNames: ['result'] as const,
 });
 
 const reassignmentOfferSeconds = new Histogram({
   name: 'reassignment_offer_seconds',
-  help: 'From the loss of a driver, as it was noticed, to the next offer or assignment',
+  help: 'Time from the detection of a lost driver to the next offer or assignment',
   buckets: [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 15, 60, 300],
 });
 
 /**
- * What an event means for a delivery that loses, or lost, its driver (docs/behaviour.md#reassignment). Call
- * after the commit; `now` is epoch ms.
+ * Counts what an event means for a delivery that loses, or has lost, its driver
+ * (docs/behaviour.md#reassignment). Call it after the commit. `now` is epoch ms.
  */
 export function observeReassignment(before: DeliveryState, next: DeliveryState, now: number): void {
   const [was, is] = [before.delivery, next.delivery];
@@ -75,7 +75,7 @@ const CAUSES: readonly string[] = [
   'TOO_FAR',
 ];
 
-/** A label must not grow with what people write. */
+/** A label must not contain free text. */
 function causeOf(assignments: readonly AssignmentFacts[]): string {
   const [last] = [...assignments]
     .filter(({ state }) => state === 'LOST')

@@ -25,7 +25,7 @@ export type SearchFacts = {
   parcelSize: ParcelSize;
   searchRound: number;
   clock: UnassignedClock;
-  /** Minutes until each level in this city; empty: the settings hold. */
+  /** Minutes until each level in this city; empty: the settings apply. */
   cityEscalationMinutes: readonly number[];
   isHeld: boolean;
   /** Without the bonus. */
@@ -33,11 +33,11 @@ export type SearchFacts = {
   readyAt: number;
   pickup: Point;
   zoneOfferTtlSeconds: number | null;
-  /** What a driver is shown of the delivery. */
+  /** The delivery as shown to a driver. */
   shown: ShownDelivery;
 } & EscalatedState;
 
-/** What the store knows of a candidate; the map adds place and time. */
+/** A candidate as known to the store. The map adds position and time. */
 export type CandidateFacts = Omit<Candidate, 'fixAt' | 'distanceMeters' | 'travelMs'>;
 export type CandidateQuery = {
   deliveryId: string;
@@ -49,9 +49,9 @@ export type CandidateQuery = {
 /** The delivery's rows. */
 export interface DeliveryStore {
   /**
-   * One transaction: reads the truth under lock, lets `make` decide, writes the decision. `picked` are the
+   * One transaction: reads the state under lock, lets `make` decide, writes the decision. `picked` are the
    * first of `pickFrom` who could be locked.
-   * @throws ImpossibleEvent where there is no such delivery, or no repeat would make the database take it
+   * @throws ImpossibleEvent for an unknown delivery, or if the database would refuse every retry
    */
   change(
     deliveryId: string,
@@ -60,10 +60,10 @@ export interface DeliveryStore {
     at: number,
     correlationId: string,
   ): Promise<Decision>;
-  /** The truth without locks, in one snapshot. */
-  look(deliveryId: string, touched: Touched): Promise<DeliveryState | undefined>;
+  /** The state without locks, in one snapshot. */
+  readUnlocked(deliveryId: string, touched: Touched): Promise<DeliveryState | undefined>;
   searchFacts(deliveryId: string): Promise<SearchFacts | undefined>;
   candidates(query: CandidateQuery): Promise<CandidateFacts[]>;
-  /** Where goods of this delivery are to be handed over; it never changes. */
+  /** The meeting point for a handover of this delivery. It never changes. */
   meeting(deliveryId: string, meetingId: string): Promise<Meeting | null>;
 }

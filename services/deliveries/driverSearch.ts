@@ -18,11 +18,11 @@ export type DriverSearchDeps = {
   features: Features;
   limits: DispatchLimits;
   travel: TravelModel;
-  /** Divides travel times and the times that zones set, as TIME_SCALE does with all durations. */
+  /** Divides travel times and zone durations, as TIME_SCALE divides all durations. */
   timeScale: number;
 };
 
-/** Whom a search found near the pickup, best first, before anyone is locked. */
+/** The drivers that a search found near the pickup, best first, before any is locked. */
 export type SearchResult = {
   facts: SearchFacts;
   kind: Wanted['kind'];
@@ -30,21 +30,21 @@ export type SearchResult = {
   ranking: Ranking;
   near: readonly NearDriver[];
   radiusMeters: number;
-  /** The map gave no answer. */
-  isBlind: boolean;
+  /** The live map was unavailable. */
+  isMapUnavailable: boolean;
 };
 
 type SearchPlan = Pick<SearchResult, 'facts' | 'kind' | 'isBroadcastOver' | 'radiusMeters'>;
 type SearchRun = { deliveryId: string; limit: number; now: number };
 
-/** The nearest drivers that one search looks at; where none of so many can be had, it looks at more. */
+/** The number of nearest drivers that one search reads. It reads more if none of them can be held. */
 const LOOKED_AT = 50;
 const LOOKED_AT_MORE = 500;
 
 /**
- * Candidates come from the live map and the record, without a lock: the hold reads again.
- * @returns null where the delivery is not being searched for
- * @throws ImpossibleEvent where the delivery has no row, or no stops
+ * Candidates come from the live map and PostgreSQL, without locks, because the hold rereads them.
+ * @returns null if the delivery is not searching
+ * @throws ImpossibleEvent if the delivery has no row or no stops
  */
 export async function searchDrivers(
   deps: DriverSearchDeps,
@@ -56,14 +56,15 @@ export async function searchDrivers(
   if (!isSearched(facts, now)) return null;
   const plan = planOf(deps, facts, deliveryId, now);
   const result = await searchBy(deps, plan, { deliveryId, now });
-  // Once a broadcast has asked all whom it may, it is over; apps of v1 are never asked, but may be assigned.
-  const isBroadcastOver = plan.kind === 'BROADCAST' && !result.isBlind && result.ranking.ranked.length === 0;
+  // A broadcast ends once every eligible driver has had an offer. v1 apps get no offers but may be assigned.
+  const isBroadcastOver =
+    plan.kind === 'BROADCAST' && !result.isMapUnavailable && result.ranking.ranked.length === 0;
   return isBroadcastOver
     ? searchBy(deps, { ...plan, kind: 'SINGLE', isBroadcastOver }, { deliveryId, now })
     : result;
 }
 
-/** Whom the transaction may lock, and how many of them. */
+/** The drivers that the transaction may lock, and how many of them. */
 export function pickOf(
   { limits }: Pick<DriverSearchDeps, 'limits'>,
   result: SearchResult | null,
@@ -74,7 +75,7 @@ export function pickOf(
   };
 }
 
-/** What the rules are told of a search; `picked` are those who could be locked. */
+/** The search as input to the rules. `picked` are the drivers who could be locked. */
 export function outcomeOf(
   deps: Pick<DriverSearchDeps, 'limits' | 'timeScale'>,
   result: SearchResult | null,
@@ -89,7 +90,7 @@ export function outcomeOf(
     isBroadcastOver,
     offersOn: kind !== 'DIRECT',
     ttlMs: offerTtlMs(deps, result.facts),
-    inconclusive: result.isBlind ? 'MAP_AWAY' : isContended ? 'CONTENDED' : null,
+    inconclusive: result.isMapUnavailable ? 'MAP_AWAY' : isContended ? 'CONTENDED' : null,
     exclusionEndsAt: nextExclusionEndsAt(ranking.excluded),
   };
 }
@@ -100,8 +101,8 @@ function isSearched({ status, searchAt, isHeld }: SearchFacts, now: number): boo
 }
 
 /**
- * What this search looks for, with the level that is reached by it: a new level searches at once, farther,
- * for more pay, or for many.
+ * The plan of this search, with the escalation level reached. A new level searches at once, with a wider
+ * radius, higher pay or a broadcast.
  */
 function planOf(
   { features, limits }: DriverSearchDeps,
@@ -139,13 +140,14 @@ async function searchBy(
 
 async function searchAmong(deps: DriverSearchDeps, plan: SearchPlan, run: SearchRun): Promise<SearchResult> {
   const near = await nearDrivers(deps, plan, run);
-  if (near === null) return { ...plan, near: [], ranking: { ranked: [], excluded: [] }, isBlind: true };
-  return { ...plan, near, ranking: await rankNear(deps, plan, near, run), isBlind: false };
+  if (near === null)
+    return { ...plan, near: [], ranking: { ranked: [], excluded: [] }, isMapUnavailable: true };
+  return { ...plan, near, ranking: await rankNear(deps, plan, near, run), isMapUnavailable: false };
 }
 
 /**
- * Null where the map does not answer: then nobody can be found, but whoever cancels or assigns by hand must
- * not wait for it.
+ * Null if the map is unavailable: the search finds no driver, but a cancel or manual assignment must not wait
+ * for it.
  */
 async function nearDrivers(
   { map }: DriverSearchDeps,
@@ -194,7 +196,7 @@ function candidatesOf(
   });
 }
 
-/** A zone may set how long its offers wait; else the setting holds. */
+/** A zone may set its offer time-out; otherwise the setting applies. */
 function offerTtlMs(
   { limits, timeScale }: Pick<DriverSearchDeps, 'limits' | 'timeScale'>,
   { zoneOfferTtlSeconds: seconds }: SearchFacts,
@@ -213,10 +215,7 @@ const NOT_SEARCHED: SearchOutcome = {
   exclusionEndsAt: null,
 };
 
-/**
- * The best ones are kept in whole, the rest is counted: enough to answer 'why this driver, and why not that
- * one?'.
- */
+/** The best candidates are stored in full and the rest counted, which is enough to explain the choice. */
 const KEPT = 20;
 
 function chosenOf({ facts, kind, ranking, near, radiusMeters }: SearchResult, driverId: string): Chosen {

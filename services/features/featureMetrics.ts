@@ -2,28 +2,28 @@ import { Counter, Gauge } from 'prom-client';
 import { type FeatureName, type FeatureSetting } from '../../domain/features/rollout';
 
 /**
- * Metrics about features, in prom-client's default registry. What holds in this process; toggles are counted
- * where ops asked for them.
+ * Metrics of features, in prom-client's default registry. They show this process. A toggle is counted in the
+ * process that handled it.
  */
 
 const enabled = new Gauge({
   name: 'feature_flags_enabled',
-  help: '1 where the feature is on, for whatever part of the deliveries; 0 where it is off or killed',
+  help: '1 if the feature is on for any share of deliveries, 0 if it is off or killed',
   labelNames: ['feature'] as const,
 });
 const rolloutPercent = new Gauge({
   name: 'feature_flags_rollout_percent',
-  help: 'Percent of deliveries (or drivers) that the feature holds for while it is on',
+  help: 'Rollout percentage of the feature while it is on',
   labelNames: ['feature'] as const,
 });
 const plannedPercent = new Gauge({
   name: 'feature_flags_planned_percent',
-  help: 'Percent that the plan of the rollout wants today; no value without a plan',
+  help: 'Rollout percentage planned for today; no value without a plan',
   labelNames: ['feature'] as const,
 });
 const toggles = new Counter({
   name: 'feature_flag_toggles_total',
-  help: 'How often ops switched the feature on or off',
+  help: 'Times that ops switched the feature on or off',
   labelNames: ['feature', 'action'] as const,
 });
 
@@ -36,7 +36,7 @@ export function showFeature(
   rolloutPercent.set({ feature }, percent);
   if (planned === null) plannedPercent.remove({ feature });
   else plannedPercent.set({ feature }, planned);
-  // A counter that begins at its first toggle would hide that one from `increase`.
+  // A counter that starts with its first toggle would hide it from `increase`.
   for (const action of ['enabled', 'disabled'] as const) toggles.inc({ feature, action }, 0);
 }
 

@@ -17,7 +17,7 @@ import {
 import { showFeature } from './featureMetrics';
 import { type Clock, type Features, type Log } from '../ports';
 
-/** What ops said of a feature, when and why. A higher id came later. `at` in epoch ms. */
+/** A feature override by ops, with time and reason. A higher id is newer. `at` is epoch ms. */
 export type FeatureRow = FeatureOverride & {
   id: bigint;
   feature: FeatureName;
@@ -26,9 +26,7 @@ export type FeatureRow = FeatureOverride & {
   at: number;
 };
 
-/**
- * A feature that decides otherwise than before. `by`: who asked for it; null where no change of ops holds.
- */
+/** A changed effective feature. `by`: who changed it; null if no override by ops applies. */
 export type FeatureChange = {
   feature: FeatureName;
   before: FeatureSetting;
@@ -36,65 +34,65 @@ export type FeatureChange = {
   by: { who: string; why: string } | null;
 };
 
-/** Tells every process that a setting was written. News may be lost: the poll is the net. */
-export interface FeatureNews {
-  listen(onNews: () => void): void;
-  tell(): Promise<void>;
+/** Notifies every process of a written setting. Messages may be lost; polling is the fallback. */
+export interface FeatureChangeChannel {
+  listen(onChange: () => void): void;
+  publish(): Promise<void>;
   stop(): Promise<void>;
 }
 
 export type FeatureRegistryDeps = {
-  /** The features there are, as the environment set them at the start. */
+  /** All features, as set by the environment at the start. */
   environment: readonly FeatureSetting[];
   /** The newest row of each feature that has one. */
   readRows: () => Promise<readonly FeatureRow[]>;
-  news: FeatureNews;
+  changeChannel: FeatureChangeChannel;
   clock: Clock;
   log: Pick<Log, 'info' | 'warn'>;
   pollMs?: number;
 };
 
 /**
- * What holds in this process: the environment's word, and that of ops over it (ADR 9). Decisions are made in
- * memory and wait for nobody.
+ * The effective features of this process: the environment's settings with the overrides of ops (ADR 9).
+ * Decisions are made in memory and never wait.
  */
 export interface FeatureRegistry extends Features {
   isOn(feature: FeatureName, subject: FeatureSubject): boolean;
-  /** @returns null where there is no such feature */
+  /** @returns null for an unknown feature */
   decide(
     feature: string,
     subject: FeatureSubject,
   ): { setting: FeatureSetting; decision: FeatureDecision } | null;
-  /** As the environment has it; null where there is no such feature. */
+  /** The environment's setting; null for an unknown feature. */
   environment(feature: string): FeatureSetting | null;
-  /** What holds for each feature, in the order of the environment. */
+  /** The effective setting of each feature, in the order of the environment. */
   effective(): readonly FeatureSetting[];
-  /** Since when (epoch ms) the present setting holds in this process; at first, since its start. */
+  /** When the effective setting last changed in this process (epoch ms); at first, its start. */
   changedAt(feature: FeatureName): number;
-  /** Calls the listener at each change of what holds. @returns how to end that */
+  /** Calls the listener at each change of an effective setting. @returns the unsubscribe function */
   onChange(listener: (change: FeatureChange) => void): () => void;
   /**
-   * How many rows were taken on so far: asked before a reading begins, it says what the reading must know of.
+   * The number of rows accepted so far. Taken before a read, it marks the rows that the read must include.
    */
   taken(): number;
   /**
-   * Takes on what was written. Rows older than the known ones change nothing, unless the reading must know of
-   * those and does not: then the database was set back (a restored backup), and what it says now holds.
-   * @param asOf `taken()` before the reading began
+   * Applies rows. Rows older than the known ones are ignored, unless the read should have included those and
+   * did not: then a backup was restored, and its settings apply.
+   * @param asOf `taken()` before the read started
    */
   accept(rows: readonly FeatureRow[], asOf?: number): void;
-  /** Waits until the settings were read once, and keeps them fresh from then on. */
+  /** Waits for the first read of the settings, then keeps them fresh. */
   start(): Promise<void>;
   stop(): Promise<void>;
 }
 
 const POLL_MS = 2_000;
-/** A database that says nothing for so long is away. */
+/** The time-out after which the database counts as down. */
 const READ_TIMEOUT_MS = 3_000;
 
 /**
- * Features that change at run time. While PostgreSQL is away the last known settings hold; while Redis is,
- * changes come by the poll.
+ * Features that change at run time. While PostgreSQL is down the last known settings apply. While Redis is
+ * down changes arrive by polling.
  */
 export function createFeatureRegistry(deps: FeatureRegistryDeps): FeatureRegistry {
   const known = createKnownFeatures(deps);
@@ -103,19 +101,20 @@ export function createFeatureRegistry(deps: FeatureRegistryDeps): FeatureRegistr
   return {
     ...known,
     start: async () => {
-      deps.news.listen(() => void reader.refresh());
-      // What the environment has on, ops may have switched off: without their word nothing may begin.
+      deps.changeChannel.listen(() => void reader.refresh());
+      // Ops may have switched off what the environment enables, so the process must not start without their
+      // settings.
       while (!(await reader.refresh())) await sleep(deps.pollMs ?? POLL_MS);
       poll = setInterval(() => void reader.refresh(), deps.pollMs ?? POLL_MS);
     },
     stop: async () => {
       clearInterval(poll);
-      await Promise.all([deps.news.stop(), reader.settled()]);
+      await Promise.all([deps.changeChannel.stop(), reader.settled()]);
     },
   };
 }
 
-/** Says in the log which features are off, and from then on each change: `driver_offers disabled`. */
+/** Logs the features that are off, then each change, such as `driver_offers disabled`. */
 export function logFeatures(
   features: Pick<FeatureRegistry, 'effective' | 'onChange'>,
   log: Pick<Log, 'info'>,
@@ -132,7 +131,7 @@ export function logFeatures(
 
 // ---- what is known ----
 
-/** `taken`: which one of the rows taken on its row was. */
+/** `taken`: the position of its row among the accepted rows. */
 type KnownFeature = {
   environment: FeatureSetting;
   rowId: bigint;
@@ -157,12 +156,12 @@ function createKnownFeatures({
   );
   let taken = 0;
   const listeners = new Set<(change: FeatureChange) => void>();
-  const tell = (change: FeatureChange): void =>
+  const notifyListeners = (change: FeatureChange): void =>
     listeners.forEach((listener) => {
       try {
         listener(change);
       } catch (error) {
-        log.warn({ err: error, feature: change.feature }, 'who was told of a change of a feature failed');
+        log.warn({ err: error, feature: change.feature }, 'a listener for feature changes failed');
       }
     });
   const show = (): void =>
@@ -195,14 +194,14 @@ function createKnownFeatures({
         if (isSetBack)
           log.warn(
             { feature: row.feature, rowId: String(row.id), knownRowId: String(known.rowId) },
-            'the database was set back: what it says of the feature now holds',
+            'the database was restored to an earlier state; its feature setting now applies',
           );
         const { next, change } = takenOn(known, row, clock());
         byName.set(row.feature, { ...next, taken: ++taken });
         return change === null ? [] : [change];
       });
       show();
-      changes.forEach(tell);
+      changes.forEach(notifyListeners);
     },
   };
 }
@@ -233,15 +232,15 @@ function takenOn(
 
 type Reader = {
   /**
-   * Reads the settings once more, by a look that begins after the call.
+   * Reads the settings again, with a query that starts after the call.
    * @returns whether they could be read
    */
   refresh(): Promise<boolean>;
-  /** Waits for what is under way. */
+  /** Waits for reads in progress. */
   settled(): Promise<unknown>;
 };
 
-/** One reading at a time: who asks meanwhile shares the next. */
+/** One read at a time. Callers during a read share the next one. */
 function createReader(
   { readRows, log }: FeatureRegistryDeps,
   known: Pick<KnownFeatures, 'taken' | 'accept'>,
@@ -251,11 +250,10 @@ function createReader(
     try {
       const asOf = known.taken();
       known.accept(await inTime(readRows()), asOf);
-      if (isAway) log.info({}, 'the settings of features can be read again');
+      if (isAway) log.info({}, 'feature settings can be read again');
       isAway = false;
     } catch (error) {
-      if (!isAway)
-        log.warn({ err: error }, 'the settings of features cannot be read: the last known ones hold');
+      if (!isAway) log.warn({ err: error }, 'feature settings cannot be read; the last known settings apply');
       isAway = true;
     }
     return !isAway;

@@ -19,17 +19,17 @@ import {
 import { enqueue } from '../../adapters/postgres/outbox';
 import { readCityIds } from '../../adapters/postgres/presenceRows';
 import { countToggle } from './featureMetrics';
-import { type FeatureNews, type FeatureRegistry, type FeatureRow } from './featureRegistry';
+import { type FeatureChangeChannel, type FeatureRegistry, type FeatureRow } from './featureRegistry';
 import { type Clock, type Log } from '../ports';
 
 export type FeatureServiceDeps = {
   db: Database;
   registry: FeatureRegistry;
-  news: Pick<FeatureNews, 'tell'>;
+  changeChannel: Pick<FeatureChangeChannel, 'publish'>;
   client: Pick<Client, 'getBooleanDetails'>;
   clock: Clock;
   log: Pick<Log, 'warn'>;
-  /** Called after a commit: the outbox has news. */
+  /** Called after a commit that wrote to the outbox. */
   notifyRelay: () => void;
 };
 
@@ -42,7 +42,7 @@ export type FeatureReport = {
   history: readonly (FeatureOverride & { id: bigint; who: string; why: string; at: number })[];
 };
 
-/** A refusal is a value; `changed` false = it was so already, and nothing was written. */
+/** A refusal is a value. `changed` is false if nothing had to be written. */
 export type FeatureAnswer =
   | { outcome: 'notFound' }
   | { outcome: 'refused'; code: 'FEATURE_KILLED' | 'UNKNOWN_CITY'; detail: string }
@@ -50,11 +50,11 @@ export type FeatureAnswer =
   | { outcome: 'done'; changed: boolean; report: FeatureReport };
 
 /**
- * A change that ops ask for. `after`: the id of the last change that they had seen, null where there was
- * none; where another is the last by now theirs is `overtaken`, so that an old form does not undo a kill.
- * Undefined: whatever came before.
+ * A change requested by ops. `after`: the id of the last change that they saw, null for none. If another
+ * change is the last by now, the request is `overtaken`, so that a stale form does not undo a kill.
+ * Undefined: no check.
  */
-export type FeatureWish = FeatureOverride & { after?: string | null };
+export type FeatureOverrideRequest = FeatureOverride & { after?: string | null };
 
 /** What OpenFeature says of one subject; `why` null = it is on. */
 export type FeatureEvaluation = {
@@ -65,26 +65,23 @@ export type FeatureEvaluation = {
   rolloutPercent: number;
 };
 
-/** Features as ops see and change them (docs/behaviour.md#features, ADR 9). */
+/** Reads and changes features for ops (docs/behaviour.md#features, ADR 9). */
 export type FeatureService = {
-  /** What holds in this process. */
+  /** The effective settings of this process. */
   effective(): readonly FeatureSetting[];
   list(): Promise<FeatureReport[]>;
-  /** Replaces all that ops said of a feature before. A repeat changes nothing. */
+  /** Replaces the whole override of a feature. A repeat changes nothing. */
   put(
     feature: string,
-    wish: FeatureWish,
+    request: FeatureOverrideRequest,
     by: { who: string; why: string },
     correlationId: string,
   ): Promise<FeatureAnswer>;
-  /**
-   * Whether a feature is on for a delivery (or driver), and why not.
-   * @returns null where there is no such feature
-   */
+  /** Whether a feature is on for a delivery (or driver), and why not. @returns null for an unknown feature */
   evaluate(feature: string, subject: FeatureSubject): Promise<FeatureEvaluation | null>;
 };
 
-/** Changes that are shown of each feature. */
+/** The number of changes shown per feature. */
 const HISTORY = 20;
 
 export function createFeatureService(deps: FeatureServiceDeps): FeatureService {
@@ -102,14 +99,14 @@ export function createFeatureService(deps: FeatureServiceDeps): FeatureService {
           ) ?? [],
       );
     },
-    put: (feature, { after, ...wish }, by, correlationId) =>
-      put(deps, feature, { wish: ordered(wish), after, by, correlationId }),
+    put: (feature, { after, ...override }, by, correlationId) =>
+      put(deps, feature, { override: ordered(override), after, by, correlationId }),
     evaluate: (feature, subject) => evaluate(deps, feature, subject),
   };
 }
 
 type Asked = {
-  wish: FeatureOverride;
+  override: FeatureOverride;
   after: string | null | undefined;
   by: { who: string; why: string };
   correlationId: string;
@@ -123,7 +120,7 @@ async function put(deps: FeatureServiceDeps, name: string, asked: Asked): Promis
     return {
       outcome: 'refused',
       code: 'FEATURE_KILLED',
-      detail: 'the environment killed this feature: only a start without that can bring it back',
+      detail: 'the environment disables this feature; only a restart with another setting can enable it',
     };
   const written = await deps.db.$transaction((tx) => write(tx, feature, asked));
   if ('unknown' in written)
@@ -141,29 +138,29 @@ async function put(deps: FeatureServiceDeps, name: string, asked: Asked): Promis
     : { outcome: 'done', changed: written.row !== null, report };
 }
 
-/** `row` null: it was so already. */
+/** `row` is null if nothing had to be written. */
 type Written =
   { unknown: string[] } | { overtaken: true } | { row: FeatureRow | null; before: FeatureOverride };
 
 async function write(
   tx: Tx,
   feature: FeatureName,
-  { wish, after, by, correlationId }: Asked,
+  { override, after, by, correlationId }: Asked,
 ): Promise<Written> {
   await lockFeature(tx, feature);
-  const unknown = await unknownCities(tx, wish.cities ?? []);
+  const unknown = await unknownCities(tx, override.cities ?? []);
   if (unknown.length > 0) return { unknown };
   const [last] = await readFeatureRows(tx, [feature], 1);
   const before = last ?? NO_OVERRIDE;
-  if (isSameOverride(before, wish)) return { row: null, before };
+  if (isSameOverride(before, override)) return { row: null, before };
   if (after !== undefined && after !== (last === undefined ? null : String(last.id)))
     return { overtaken: true };
-  const row = await writeFeatureRow(tx, feature, wish, by);
+  const row = await writeFeatureRow(tx, feature, override, by);
   await enqueue(tx, `feature/${feature}`, correlationId, [await messageOf(tx, row)]);
   return { row, before };
 }
 
-/** All ops hear of it, whatever their cities: the consoles load the features again. */
+/** Notifies all ops, whatever their cities, so that consoles reload the features. */
 async function messageOf(tx: Tx, { feature, enabled, percent, cities }: FeatureRow): Promise<Message> {
   const rooms = (await readCityIds(tx)).map(opsRoom);
   return {
@@ -172,20 +169,20 @@ async function messageOf(tx: Tx, { feature, enabled, percent, cities }: FeatureR
   };
 }
 
-/** This process knows at once, the others by the news. */
+/** Applies the change in this process and publishes it to the others. */
 function spread(
-  { registry, news, log, notifyRelay }: FeatureServiceDeps,
+  { registry, changeChannel, log, notifyRelay }: FeatureServiceDeps,
   environment: FeatureSetting,
   before: FeatureOverride,
   row: FeatureRow,
 ): void {
   registry.accept([row]);
-  news
-    .tell()
+  changeChannel
+    .publish()
     .catch((error: unknown) =>
       log.warn(
         { err: error, feature: row.feature },
-        'a change of a feature could not be told: the others find it by their poll',
+        'a feature change could not be published; other processes find it by polling',
       ),
     );
   notifyRelay();
@@ -193,7 +190,7 @@ function spread(
   if (was !== is) countToggle(row.feature, is === true ? 'enabled' : 'disabled');
 }
 
-/** What PostgreSQL says now also holds here from now on. */
+/** Applies the current PostgreSQL settings to this process as well. */
 async function readReported(
   { db, registry }: FeatureServiceDeps,
   features: readonly FeatureName[],
@@ -235,7 +232,7 @@ async function evaluate(
     flagMetadata: { why, draw, rolloutPercent },
   } = await client.getBooleanDetails(feature, false, { targetingKey: key, cityId });
   if (typeof draw !== 'number' || typeof rolloutPercent !== 'number')
-    throw new Error(`${feature} could not be evaluated: ${errorMessage ?? 'its provider is another'}`);
+    throw new Error(`${feature} could not be evaluated: ${errorMessage ?? 'another provider is set'}`);
   return {
     on: value,
     reason: reason ?? 'UNKNOWN',

@@ -3,21 +3,21 @@ import { type Notice } from '../../domain/notices/notice';
 import { type MessageHandler } from './outboxRelay';
 import { type Dispatcher, type Emitter } from '../ports';
 
-/** Where the messages of the outbox go. Every one may come twice. */
+/** The receivers of outbox messages. Every message may come twice. */
 export type MessageDeps = {
   dispatcher: Dispatcher;
   emitter: Emitter;
-  /** Makes the live map say what PostgreSQL says of this driver. */
+  /** Writes the PostgreSQL state of this driver to the live map. */
   syncDriver: (driverId: string) => Promise<unknown>;
-  /** Ends what a driver who can work no more has in hand or on offer. */
+  /** Ends the jobs and offers of a driver who can no longer work. */
   releaseDriver: (driverId: string, correlationId: string) => Promise<unknown>;
-  /** Wakes the most urgent waiting delivery in a driver's reach. */
-  driverFree: (news: {
+  /** Wakes the most urgent waiting delivery within a driver's reach. */
+  driverFree: (payload: {
     driverId: string;
     passed: readonly string[];
     correlationId: string;
   }) => Promise<unknown>;
-  /** Tells those who look at no screen of ours; see services/notices.ts. */
+  /** Sends a notice; see services/notices.ts. */
   notify: (notice: Notice) => Promise<unknown>;
 };
 

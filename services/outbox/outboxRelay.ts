@@ -13,13 +13,12 @@ export interface Outbox {
 
 export type MessageHandler = (message: Message, correlationId: string) => Promise<void>;
 
-/** The messages of one lane. `to`: notices only, of this addressee, and not before they are so old. */
+/** The messages of one lane. `to` limits it to notices of this addressee. `afterMs` is their minimum age. */
 export type Lane = { kinds: readonly Message['kind'][]; to?: NoticeAddressee['kind']; afterMs?: number };
 
 /**
- * Messages that go to Redis and those that go to Temporal travel in lanes of their own, so that one of them
- * being away does not hold up the other; so do those that need both, and each channel of notices: a chat that
- * hangs delays no page (ADR 10).
+ * Messages to Redis, to Temporal and to both have separate lanes, so that an outage of one does not delay the
+ * other. Each notice channel has its own lane, so that a hanging chat delays no page (ADR 10).
  */
 export const LANES = {
   redis: { kinds: ['emit', 'syncDriver', 'letGo'] },
@@ -27,19 +26,19 @@ export const LANES = {
   both: { kinds: ['driverFree'] },
   support: { kinds: ['notify'], to: 'support' },
   pager: { kinds: ['notify'], to: 'pager' },
-  // by then an app that is open has said that it shows the offer
+  // by then an open app has confirmed that it shows the offer
   driver: { kinds: ['notify'], to: 'driver', afterMs: 1_500 },
 } as const satisfies Record<string, Lane>;
 
 const BATCH = 100;
 
 /**
- * `batches`: the next batch is taken when the slowest of this one is done. `{ atOnce }`: nobody waits for
- * another, up to so many at once; where all places were taken, the next is taken when one gets free.
+ * `batches`: the next batch is taken when the slowest message of this one is done. `{ atOnce }`: messages are
+ * sent independently, up to this many at once. At the limit, the next is taken when one is done.
  */
 export type Pace = 'batches' | { atOnce: number };
 
-/** Cannot be sent before so long: whoever refused it said so. */
+/** A receiver asked for a delay before the next attempt. */
 export class NotBefore extends Error {
   override name = 'NotBefore';
 
@@ -52,16 +51,16 @@ export class NotBefore extends Error {
 }
 
 /**
- * Tells the world what lies in one lane of the outbox, whenever it is notified: after a commit, and by the poll
- * for what a dead process left behind (ADR 3). At least once: handlers must bear repeats. Any
- * number of processes may relay side by side.
+ * Sends the messages of one outbox lane when notified: after a commit, and by the poll for messages of a dead
+ * process (ADR 3). Delivery is at least once, so handlers must be idempotent. Any number of processes may
+ * relay concurrently.
  */
 export class OutboxRelay {
   private running: Promise<void> | null = null;
   private again = false;
   private stopped = false;
   private readonly apart = new Set<Promise<void>>();
-  /** The last take filled all places there were: more may be due. */
+  /** The last take reached the limit, so more may be due. */
   private wasFull = false;
 
   constructor(
@@ -101,17 +100,17 @@ export class OutboxRelay {
       }
     } catch (error) {
       this.again = false; // the next poll tries again; a database that is away is not hammered
-      this.log.warn({ err: error }, 'the outbox could not be read; trying again');
+      this.log.warn({ err: error }, 'the outbox could not be read; retrying');
     }
   }
 
-  /** A stranger's server that answers late holds up nothing but its own message. */
+  /** A slow third-party server delays only its own message. */
   private sendApart(each: Enqueued): void {
     const sending = this.send([each])
       .catch((error: unknown) =>
         this.log.warn(
           { err: error, outboxId: String(each.id) },
-          'what was sent could not be marked; it may be sent again',
+          'sent messages could not be marked as sent; they may be sent again',
         ),
       )
       .finally(() => {
@@ -121,7 +120,7 @@ export class OutboxRelay {
     this.apart.add(sending);
   }
 
-  /** Keys side by side, messages of one key one after another. */
+  /** Sends keys concurrently and the messages of one key in order. */
   private async send(taken: Enqueued[]): Promise<void> {
     const byKey = new Map<string, Enqueued[]>();
     for (const message of taken) byKey.set(message.key, [...(byKey.get(message.key) ?? []), message]);
@@ -129,16 +128,14 @@ export class OutboxRelay {
     await this.outbox.markSent(sent.flat());
   }
 
-  /**
-   * What clients are told must not overtake what could not be told before; other news may come in any order.
-   */
+  /** A client event must not overtake an earlier one that failed. Other messages may be sent in any order. */
   private async sendInOrder(messages: Enqueued[]): Promise<bigint[]> {
     const sent: bigint[] = [];
     let isHeldBack = false;
     for (const each of messages) {
-      const isTold = each.message.kind === 'emit';
+      const isEmit = each.message.kind === 'emit';
       const failure: Error | null =
-        isTold && isHeldBack ? new Error('waits for an earlier one') : await this.trySend(each);
+        isEmit && isHeldBack ? new Error('waits for an earlier one') : await this.trySend(each);
       if (failure === null) sent.push(each.id);
       else
         await this.outbox.putBack(
@@ -146,7 +143,7 @@ export class OutboxRelay {
           failure.message,
           failure instanceof NotBefore ? failure.delayMs : undefined,
         );
-      isHeldBack ||= isTold && failure !== null;
+      isHeldBack ||= isEmit && failure !== null;
     }
     return sent;
   }

@@ -31,19 +31,19 @@ import { type Clock, type DriverMap } from '../ports';
 
 export type ZoneHealthDeps = {
   db: Database;
-  map: Pick<DriverMap, 'members' | 'look'>;
+  map: Pick<DriverMap, 'members' | 'readViews'>;
   clock: Clock;
-  /** A driver heard of longer ago is not on the map, whatever it says. */
+  /** A driver with an older last contact does not count, whatever the map says. */
   freshPositionMs: number;
-  /** Of the settings; cities may set their own. */
+  /** From the settings; cities may override them. */
   waiting: EscalationThresholds;
-  /** Durations of business that are not in the settings are divided by it. */
+  /** Divides business durations that are not in the settings. */
   timeScale: number;
-  /** Called after a commit: the outbox has news. */
+  /** Called after a commit that wrote to the outbox. */
   notifyRelay: () => void;
 };
 
-/** What one computing came to. */
+/** The result of one computation. */
 export type ZoneHealthReport = {
   cities: number;
   zones: number;
@@ -54,20 +54,17 @@ export type ZoneHealthReport = {
 
 export type ZoneHealth = {
   /**
-   * Computes and keeps the health of every zone of one city, or of all where `cityId` is null. Two calls for
-   * the same at once share one computing.
-   * @throws where PostgreSQL or the live map is away: nothing was kept of the city that was looked at
+   * Computes and stores the health of every zone of one city, or of all cities if `cityId` is null.
+   * Concurrent calls for the same city share one computation.
+   * @throws while PostgreSQL or the live map is down; nothing is stored for that city
    */
   compute(cityId: string | null): Promise<ZoneHealthReport>;
-  /**
-   * As `compute`, for these cities one after another, or all where null; but for what somebody computed less
-   * than 5 s ago.
-   */
+  /** Like `compute`, for these cities in turn, or all if null. Skips what was computed less than 5 s ago. */
   refresh(cityIds: readonly string[] | null): Promise<void>;
 };
 
 const PAGE = 1_000;
-/** However many ask for it fresh, it is not counted more often. */
+/** The shortest interval between computations, however many callers ask. */
 const FRESH_FOR_MS = 5_000;
 
 export function createZoneHealth(deps: ZoneHealthDeps): ZoneHealth {
@@ -119,7 +116,7 @@ async function countRows(
   return [...deliveries, ...answers, ...cases];
 }
 
-/** By zone; null = in no zone of the city, which for a city without zones is all of it. */
+/** By zone; null = outside all zones, which for a city without zones is the whole city. */
 type FiguresByZone = Map<string | null, ZoneFigures>;
 
 async function figuresOf(
@@ -145,7 +142,7 @@ async function figuresOf(
   return figures;
 }
 
-/** Where the city's AVAILABLE drivers are, each once, by the live map. */
+/** The positions of the city's AVAILABLE drivers on the live map, each driver once. */
 async function* freePlaces(
   { map, freshPositionMs }: ZoneHealthDeps,
   cityId: string,
@@ -158,7 +155,7 @@ async function* freePlaces(
       cursor,
     );
     const fresh = [...new Set(page.driverIds)].filter((driverId) => !seen.has(driverId));
-    for (const { driverId, entry } of await map.look(fresh)) {
+    for (const { driverId, entry } of await map.readViews(fresh)) {
       seen.add(driverId);
       if (
         entry?.availability === 'AVAILABLE' &&
@@ -212,8 +209,8 @@ async function keep(
 }
 
 /**
- * What lies in no zone has a row where there is such a thing, or was trouble last time; a city without zones
- * is one zone (docs/behaviour.md#zones).
+ * The area outside zones has a row if it has deliveries or was unhealthy last time. A city without zones is
+ * one zone (docs/behaviour.md#zones).
  */
 function hasAPlace({ zoneId, figures }: HealthRow, { zones }: CityZones, newest: NewestHealth): boolean {
   return (

@@ -16,7 +16,7 @@ const url = (meaning: string, ...protocols: string[]) =>
     .string({ error: `is not set; ${meaning}` })
     .refine(
       (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol),
-      `is not an address of the form ${protocols[0]}//…`,
+      `is not a URL of the form ${protocols[0]}//…`,
     );
 
 const SIMULATOR = z.object({

@@ -78,8 +78,8 @@ type Playing = { day: Day; options: Options; inspection: Inspection; signal: Abo
 
 async function play(replay: Replay, { day, options, inspection, signal }: Playing): Promise<number> {
   log(
-    `playing ${day.orders.length} orders and ${day.couriers.length} couriers of ${options.day} ` +
-      `at speed ${options.speed}`,
+    `playing ${day.orders.length} orders and ${day.couriers.length} couriers of ${options.day}` +
+      ` at ${options.speed} times their speed`,
   );
   const ended = new AbortController();
   void logProgress(replay, AbortSignal.any([signal, ended.signal]));

@@ -58,13 +58,13 @@ async function accepted(): Promise<{ driverId: string; deliveryId: string; offer
   return { driverId, deliveryId, offerId };
 }
 
-describe('while the live map is away', () => {
+describe('while the live map is down', () => {
   const blind = (): DeliveryDeps => ({
     ...world.deps,
     map: { ...world.map, near: () => Promise.reject(new Error('Redis is away')) },
   });
 
-  test('a search finds nobody, counts as no round, and comes again in 5 s', async () => {
+  test('a search finds no driver, is not counted as a round and is repeated in 5 s', async () => {
     const { deliveryId } = await scene();
     const { known } = await tellBy(blind())(deliveryId, LOOK);
     expect(known).toMatchObject({ status: 'SEARCHING', searchRound: 0 });
@@ -72,14 +72,14 @@ describe('while the live map is away', () => {
     expect((await tell(deliveryId, LOOK)).known.status).toBe('OFFERED');
   });
 
-  test('a search is over, so that who cancels behind it is answered', async () => {
+  test('a search ends, so that a queued cancel is answered', async () => {
     const { deliveryId } = await scene();
     await tellBy(blind())(deliveryId, LOOK);
     expect((await tellBy(blind())(deliveryId, CANCEL)).answer).toMatchObject({ status: 'CANCELLED' });
   });
 });
 
-describe('an attempt that the workflow waits for no longer', () => {
+describe('an attempt after its time-out', () => {
   test.each([
     ['a search', LOOK],
     ['a cancel', CANCEL],
@@ -96,7 +96,7 @@ describe('an attempt that the workflow waits for no longer', () => {
   });
 });
 
-describe('an event that no repeat would make possible', () => {
+describe('an impossible event', () => {
   test.each([
     ['a driver who has no id', () => byHand('not-an-id')],
     ['a reason with what text cannot hold', async () => byHand(await world.addDriver(), 'x\u0000')],
@@ -116,7 +116,7 @@ describe('an event that no repeat would make possible', () => {
     expect((await tell(deliveryId, CANCEL)).answer).toMatchObject({ status: 'CANCELLED' });
   });
 
-  test('is called so where rows contradict each other, or there are none', async () => {
+  test('is reported for contradictory or missing rows', async () => {
     const { deliveryId, offerId, driverId } = await accepted();
     await world.db.assignment.updateMany({ where: { deliveryId }, data: { offerId: null } });
     await expect(tell(deliveryId, { kind: 'acceptOffer', offerId, driverId })).rejects.toThrow(
@@ -127,7 +127,7 @@ describe('an event that no repeat would make possible', () => {
     await expect(tell(newId(), CANCEL)).rejects.toThrow(ImpossibleEvent);
   });
 
-  test('is not what a database is that only takes too long', async () => {
+  test('is not reported for a slow database', async () => {
     const { deliveryId } = await scene();
     const slow = {
       ...world.deps,
@@ -141,8 +141,8 @@ describe('an event that no repeat would make possible', () => {
   });
 });
 
-describe('what is written of a driver', () => {
-  test('whose shift ends with the work is that no end is planned any more', async () => {
+describe('the driver row', () => {
+  test('has no planned shift end once the shift ends with the work', async () => {
     const { driverId, deliveryId } = await accepted();
     const evening = new Date(Date.now() + 4 * 3_600_000);
     await world.db.driver.update({
@@ -159,7 +159,7 @@ describe('what is written of a driver', () => {
     });
   });
 
-  test('who goes on working keeps the planned end of the shift', async () => {
+  test('keeps the planned shift end while the driver works', async () => {
     const { driverId, deliveryId } = await scene();
     const evening = new Date(Date.now() + 4 * 3_600_000);
     await world.db.driver.update({ where: { id: driverId }, data: { shiftEndsAt: evening } });
@@ -168,7 +168,7 @@ describe('what is written of a driver', () => {
   });
 });
 
-test('a search looks beyond the nearest fifty where all of those are held', async () => {
+test('a search goes beyond the nearest fifty if all of them are held', async () => {
   const cityId = await world.addCity();
   const held = await Promise.all(Array.from({ length: 60 }, () => world.addDriver({ cityId })));
   const free = await world.addDriver({ cityId, at: { lat: PICKUP.lat + 0.01, lng: PICKUP.lng } });
@@ -178,7 +178,7 @@ test('a search looks beyond the nearest fifty where all of those are held', asyn
   expect((await tell(deliveryId, LOOK)).known.offers).toMatchObject([{ driverId: free }]);
 });
 
-test('an offer’s expiry is the same in the row and in what the workflow waits for, on any scale of time', async () => {
+test('an offer’s expiry equals the workflow’s deadline at any time scale', async () => {
   const { cityId, deliveryId } = await scene();
   await world.db.zone.create({
     data: { id: cityId, cityId, name: 'all', polygon: {}, offerTtlSeconds: 100 },
@@ -194,7 +194,7 @@ test('an offer’s expiry is the same in the row and in what the workflow waits 
   );
 });
 
-test('every invariant holds after all that', async () => {
+test('every invariant holds at the end', async () => {
   await world.db.driver.updateMany({ where: { availability: 'PAUSED' }, data: { availability: 'OFFLINE' } });
   expect(await brokenInvariants(world.db)).toEqual([]);
 });

@@ -155,8 +155,8 @@ async function forget(chain: string): Promise<void> {
   await owner.query(`DELETE FROM deliveries WHERE 'delivery/' || id = $1`, [chain]);
 }
 
-describe('a trail that nobody touched', () => {
-  test('passes, and is counted', async () => {
+describe('an unmodified trail', () => {
+  test('passes and is counted', async () => {
     const { deliveryId } = await trail();
     const { report } = await check();
     expect(report).toMatchObject({ problemCount: 0, named: [] });
@@ -177,7 +177,7 @@ describe('a trail that nobody touched', () => {
     });
   });
 
-  test('passes while deliveries and drivers are being changed', async () => {
+  test('passes while deliveries and drivers change', async () => {
     const {
       db,
       map,
@@ -227,7 +227,7 @@ describe('a trail that nobody touched', () => {
   });
 });
 
-describe('a trail that a superuser changed', () => {
+describe('a trail modified by a superuser', () => {
   const DEEDS: readonly [
     string,
     (ids: readonly string[]) => [string, string[]],
@@ -271,7 +271,8 @@ describe('a trail that a superuser changed', () => {
     [
       'two entries that changed places',
       (ids) => [
-        `UPDATE audit_entries a SET why = b.why, detail = b.detail FROM audit_entries b WHERE (a.id, b.id) IN (($1::uuid, $2::uuid), ($2::uuid, $1::uuid))`,
+        `UPDATE audit_entries a SET why = b.why, detail = b.detail FROM audit_entries b
+         WHERE (a.id, b.id) IN (($1::uuid, $2::uuid), ($2::uuid, $1::uuid))`,
         [ids[2]!, ids[4]!],
       ],
       (ids) => [
@@ -286,7 +287,7 @@ describe('a trail that a superuser changed', () => {
     ],
   ];
 
-  test.each(DEEDS)('%s is found and named', async (_what, deed, expected) => {
+  test.each(DEEDS)('%s is detected and named', async (_what, deed, expected) => {
     const { deliveryId, chain, ids } = await trail();
     expect(await said(chain)).toEqual([]);
     await owner.query(...deed(ids));
@@ -298,7 +299,7 @@ describe('a trail that a superuser changed', () => {
     await forget(chain);
   });
 
-  test('is kept with its problems, the first hundred by name and all by number', async () => {
+  test('is stored with its problems: the first hundred by name, all by count', async () => {
     const trails = await Promise.all(Array.from({ length: 21 }, () => trail()));
     await owner.query(`UPDATE audit_entries SET kind = 'other' WHERE chain = ANY($1)`, [
       trails.map(({ chain }) => chain),
@@ -316,7 +317,7 @@ describe('a trail that a superuser changed', () => {
     for (const { chain } of trails) await forget(chain);
   });
 
-  test('is found without its delivery', async () => {
+  test('is detected without its delivery', async () => {
     const { chain, ids } = await trail();
     await owner.query(`DELETE FROM stops WHERE 'delivery/' || delivery_id = $1`, [chain]);
     await owner.query(`DELETE FROM deliveries WHERE 'delivery/' || id = $1`, [chain]);
@@ -324,7 +325,7 @@ describe('a trail that a superuser changed', () => {
     await forget(chain);
   });
 
-  test('is found where the row was made to forget its entries too', async () => {
+  test('is detected even if the delivery row was reset as well', async () => {
     const { chain } = await trail();
     await owner.query('DELETE FROM audit_entries WHERE chain = $1', [chain]);
     await owner.query(`UPDATE deliveries SET audit_hash = NULL WHERE 'delivery/' || id = $1`, [chain]);
@@ -334,7 +335,7 @@ describe('a trail that a superuser changed', () => {
 });
 
 describe('the check', () => {
-  test('comes to what was touched since, and to the rest within eight days', async () => {
+  test('checks changed chains first and all others within eight days', async () => {
     const { chain, ids } = await trail();
     const start = Date.now() + HOUR_MS; // so that nothing of this test counts as just touched
     const at = (day: number): Partial<AuditCheckDeps> => ({ clock: () => start + day * DAY_MS });
@@ -347,7 +348,7 @@ describe('the check', () => {
     await owner.query('DELETE FROM audit_checks');
   });
 
-  test('goes on where it was broken off, and counts nothing twice', async () => {
+  test('resumes after an interruption and counts nothing twice', async () => {
     const altered = await trail();
     await owner.query(`UPDATE audit_entries SET why = 'nothing happened' WHERE id = $1`, [altered.ids[1]]);
     for (let trails = 0; trails < 3; trails += 1) await trail();
@@ -369,7 +370,7 @@ describe('the check', () => {
 });
 
 describe('the lag of the trail', () => {
-  test('is the age of the oldest change that no entry tells of, and nothing where each has one', async () => {
+  test('is the age of the oldest change without an entry, or 0', async () => {
     await trail();
     expect(await auditLagMs(world.db)).toBe(0);
     const deliveryId = await order();
@@ -387,11 +388,11 @@ describe('the lag of the trail', () => {
   });
 });
 
-describe('what the worker says of it', () => {
+describe('the worker’s report', () => {
   const measured = async (name: string): Promise<number | undefined> =>
     (await register.getSingleMetric(name)?.get())?.values[0]?.value;
 
-  test('is an error for each problem by name, and the figures of the last check', async () => {
+  test('logs an error per problem and exposes the figures of the last check', async () => {
     const { chain, ids } = await trail();
     await owner.query(`UPDATE audit_entries SET why = 'nothing happened' WHERE id = $1`, [ids[1]]);
     const lines: unknown[] = [];
@@ -415,7 +416,7 @@ describe('what the worker says of it', () => {
   });
 });
 
-describe('a chain that is very long', () => {
+describe('a very long chain', () => {
   /** Written at once, some of it by clocks that differ. */
   async function longTrail(entries: number): Promise<{ deliveryId: string; chain: string }> {
     const deliveryId = await order();
@@ -461,7 +462,7 @@ describe('a chain that is very long', () => {
     return { deliveryId, chain: `delivery/${deliveryId}` };
   }
 
-  test('is followed some entries at a time, and what is wrong with it found all the same', async () => {
+  test('is checked in pages, and its problems are detected', async () => {
     const { chain } = await longTrail(4_500);
     const real = createAuditChains(world.db);
     const held: string[] = [];
@@ -495,7 +496,7 @@ describe('a chain that is very long', () => {
     await forget(chain);
   });
 
-  test('lets other work have its turn while it is followed, also where somebody asks', async () => {
+  test('yields to other work, also in a check on request', async () => {
     const { deliveryId, chain } = await longTrail(4_500);
     const real = createAuditChains(world.db);
     const turn = { hashes: 0, most: 0, goesOn: true };

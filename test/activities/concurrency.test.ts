@@ -55,8 +55,8 @@ const statusesIn = async (cityId: string): Promise<Record<string, number>> => {
   return Object.fromEntries(rows.map(({ status, _count }) => [status, _count]));
 };
 
-describe('fifty deliveries that search at once for ten drivers', () => {
-  test('hold each driver once, and the rest go on searching', async () => {
+describe('fifty concurrent searches for ten drivers', () => {
+  test('hold each driver once; the others keep searching', async () => {
     const { cityId, drivers, deliveries } = await field({ drivers: 10, deliveries: 50 });
     const result = await Promise.all(deliveries.map((deliveryId) => tell(deliveryId, LOOK)));
     for (let round = 0; round < 5 && (await statusesIn(cityId)).OFFERED !== 10; round += 1) {
@@ -71,7 +71,7 @@ describe('fifty deliveries that search at once for ten drivers', () => {
     expect(await brokenInvariants(world.db)).toEqual([]);
   });
 
-  test('of the v1 way give each driver one, and no driver two', async () => {
+  test('in the v1 flow assign one delivery to each driver', async () => {
     const { cityId, deliveries } = await field({ drivers: 10, deliveries: 50 });
     world.switches.driverOffers = false;
     for (let round = 0; round < 5 && (await statusesIn(cityId)).ASSIGNED !== 10; round += 1)
@@ -81,7 +81,7 @@ describe('fifty deliveries that search at once for ten drivers', () => {
     expect(await brokenInvariants(world.db)).toEqual([]);
   });
 
-  test('fill drivers with room for three one offer at a time', async () => {
+  test('fill drivers with capacity three, one offer at a time', async () => {
     const { cityId, drivers, deliveries } = await field({ drivers: 2, deliveries: 10, capacity: 3 });
     for (let round = 0; round < 20 && (await statusesIn(cityId)).ASSIGNED !== 6; round += 1) {
       const waiting = await world.db.delivery.findMany({
@@ -106,7 +106,7 @@ describe('fifty deliveries that search at once for ten drivers', () => {
   });
 });
 
-describe('one offer, and all that can happen to it at once', () => {
+describe('concurrent events of one offer', () => {
   async function offered(
     drivers = 1,
   ): Promise<{ deliveryId: string; offerId: string; driverId: string; cityId: string; others: string[] }> {
@@ -136,7 +136,7 @@ describe('one offer, and all that can happen to it at once', () => {
     ...things.slice(0, turn % things.length),
   ];
 
-  test('accept, cancel, the driver’s leaving and the lapse leave one truth, and every answer is part of it', async () => {
+  test('concurrent accept, cancel, departure and expiry end in one state that matches every answer', async () => {
     for (let turn = 0; turn < 24; turn += 1) {
       const { deliveryId, offerId, driverId } = await offered();
       const events = {
@@ -170,7 +170,7 @@ describe('one offer, and all that can happen to it at once', () => {
     expect(await brokenInvariants(world.db)).toEqual([]);
   });
 
-  test('accept at the instant of the lapse is one or the other', async () => {
+  test('accept at the instant of expiry has one outcome', async () => {
     const ends = { ACCEPTED: 0, EXPIRED: 0 };
     for (let turn = 0; turn < 24; turn += 1) {
       const { deliveryId, offerId, driverId } = await offered();
@@ -197,7 +197,7 @@ describe('one offer, and all that can happen to it at once', () => {
     expect(await brokenInvariants(world.db)).toEqual([]);
   });
 
-  test('accept against the driver’s going offline: accepted and then lost, or refused; never both', async () => {
+  test('accept while the driver goes offline is either accepted and then lost, or refused', async () => {
     const {
       db,
       map,
@@ -231,8 +231,8 @@ describe('one offer, and all that can happen to it at once', () => {
       expect(row.activeAssignments).toBe(isRefusal(answer) ? 0 : 1);
       ends[isRefusal(answer) ? 'refused' : 'accepted'] += 1;
       // What the outbox would tell the delivery, of an offer or of an assignment.
-      const news = await db.outboxMessage.findMany({ where: { key: driverId, kind: 'driverLeft' } });
-      for (const { payload } of news) {
+      const messages = await db.outboxMessage.findMany({ where: { key: driverId, kind: 'driverLeft' } });
+      for (const { payload } of messages) {
         const left = payload as { offerId?: string; assignmentId?: string; why: string };
         await tell(deliveryId, {
           kind: 'releaseDriver',
@@ -256,7 +256,7 @@ describe('one offer, and all that can happen to it at once', () => {
     expect(await brokenInvariants(world.db)).toEqual([]);
   });
 
-  test('two deliveries that want one driver by hand: one has them, the other is told so', async () => {
+  test('two manual assignments of one driver: one succeeds, the other is refused', async () => {
     for (let turn = 0; turn < 12; turn += 1) {
       const {
         drivers: [driverId = ''],
@@ -272,7 +272,7 @@ describe('one offer, and all that can happen to it at once', () => {
     expect(await brokenInvariants(world.db)).toEqual([]);
   });
 
-  test('two deliveries that take each other’s drivers by hand wait for one another, and neither for ever', async () => {
+  test('two manual assignments that swap drivers do not deadlock', async () => {
     for (let turn = 0; turn < 12; turn += 1) {
       const {
         deliveries: [left = '', right = ''],
@@ -298,7 +298,7 @@ describe('one offer, and all that can happen to it at once', () => {
   });
 });
 
-describe('a busy city, its events in any order', () => {
+describe('a busy city with events in any order', () => {
   /** The same numbers from the same seed: a failing run can be repeated. */
   function randomFrom(seed: number): () => number {
     let state = seed;

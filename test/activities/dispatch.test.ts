@@ -47,8 +47,8 @@ const ids = ({
 }): { offerId: string; driverId: string } => ({ offerId, driverId });
 const later = (ms: number): number => Date.now() + ms;
 
-describe('looking for a driver', () => {
-  test('holds the nearest by an offer, and says so to driver and ops', async () => {
+describe('a driver search', () => {
+  test('holds the nearest driver by an offer and notifies driver and ops', async () => {
     const scene = await Scene.set(world, [{}, {}]);
     const { offerId } = await scene.offered();
     expect(await scene.driverRow()).toMatchObject({
@@ -76,7 +76,7 @@ describe('looking for a driver', () => {
     });
   });
 
-  test('keeps with the offer why this driver, and why not the others', async () => {
+  test('stores with the offer why this driver was chosen and the others were not', async () => {
     const scene = await Scene.set(world, [{}, {}, {}]);
     // the map does not know yet
     await world.db.driver.update({ where: { id: scene.driver(1) }, data: { availability: 'ON_BREAK' } });
@@ -92,7 +92,7 @@ describe('looking for a driver', () => {
     });
   });
 
-  test('passes over who is held by another transaction at this moment, without waiting', async () => {
+  test('skips drivers locked by another transaction without waiting', async () => {
     const scene = await Scene.set(world, [{}, {}]);
     await world.db.$transaction(async (tx) => {
       await tx.$queryRaw`SELECT id FROM drivers WHERE id = ${scene.driver()}::uuid FOR UPDATE`;
@@ -100,7 +100,7 @@ describe('looking for a driver', () => {
     });
   });
 
-  test('comes again within a second where all candidates are held by others', async () => {
+  test('repeats within a second if all candidates are locked by others', async () => {
     const scene = await Scene.set(world);
     const { known } = await world.db.$transaction(async (tx) => {
       await tx.$queryRaw`SELECT id FROM drivers WHERE id = ${scene.driver()}::uuid FOR UPDATE`;
@@ -110,13 +110,13 @@ describe('looking for a driver', () => {
     expect(known.searchAgainAt).toBeLessThanOrEqual(later(1_000));
   });
 
-  test('reads the driver again under lock: who changed since the map spoke is not held', async () => {
+  test('rereads the driver under lock: one who changed since the map read is not held', async () => {
     const scene = await Scene.set(world);
     await world.db.driver.update({ where: { id: scene.driver() }, data: { availability: 'OFFLINE' } });
     expect((await scene.search()).known).toMatchObject({ status: 'SEARCHING', offers: [], searchRound: 1 });
   });
 
-  test('waits longer after each vain round, and begins only at its time', async () => {
+  test('backs off after each round without a driver and starts only when due', async () => {
     const scene = await Scene.set(world, [], { searchAt: new Date(later(MINUTE_MS)) });
     expect((await scene.search()).known).toMatchObject({ status: 'PENDING', searchRound: 0 });
     let at = later(MINUTE_MS);
@@ -130,16 +130,16 @@ describe('looking for a driver', () => {
     expect(waits).toEqual([5_000, 10_000, 20_000, 40_000]);
   });
 
-  test('passes a driver on who woke it and whom it does not take', async () => {
+  test('passes on the driver who woke it if it makes no offer', async () => {
     const scene = await Scene.set(world, [{ availability: 'OFFLINE' }]);
-    await scene.tell({ kind: 'lookForDriver', freed: { driverId: scene.driver(), passed: ['another'] } });
+    await scene.send({ kind: 'lookForDriver', freed: { driverId: scene.driver(), passed: ['another'] } });
     expect(await scene.messages()).toContainEqual({
       kind: 'driverFree',
       payload: { driverId: scene.driver(), passed: ['another', scene.deliveryId] },
     });
   });
 
-  test('leaves a delivery alone that is no longer searched for', async () => {
+  test('ignores a delivery that no longer searches', async () => {
     const scene = await Scene.set(world, [{}, {}]);
     await scene.offered();
     const before = await scene.traces();
@@ -245,7 +245,7 @@ const REPEATS: readonly Repeat[] = [
       driverId: scene.driver(),
       offerId: (await scene.offered()).offerId,
     }),
-    between: (scene) => scene.tell({ kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' }),
+    between: (scene) => scene.send({ kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' }),
   },
   {
     name: 'rejectOffer',
@@ -302,7 +302,7 @@ const REPEATS: readonly Repeat[] = [
     before: async (scene) => {
       await scene.accepted();
       await scene.steps(...BEFORE_DELIVERY);
-      await scene.tell(scene.fail('NOT_AT_HOME'));
+      await scene.send(scene.fail('NOT_AT_HOME'));
       return stepEvent(scene, 'returnGoods');
     },
   },
@@ -498,7 +498,7 @@ const REPEATS: readonly Repeat[] = [
     first: { outcome: 'searching' },
     before: async (scene) => {
       world.switches.autoReassignment = false;
-      await scene.tell({ kind: 'leaveDelivery', ...job(await scene.accepted()), reason: 'OTHER' });
+      await scene.send({ kind: 'leaveDelivery', ...job(await scene.accepted()), reason: 'OTHER' });
       expect(await scene.row()).toMatchObject({ heldReason: 'REASSIGNMENT_OFF', searchAgainAt: null });
       return { kind: 'resumeSearch', by: OPS, why: 'go on' };
     },
@@ -521,25 +521,25 @@ describe('a repeat gives the first answer and changes nothing:', () => {
       const event = await before(scene);
       // Ahead of our clock, so that both answers name the same instants whatever the machine's speed.
       const at = later(afterMs ?? 1_000);
-      const once = await scene.tell(event, at);
+      const once = await scene.send(event, at);
       expect(once.answer).toMatchObject(first);
       await between?.(scene);
       const after = await scene.traces();
-      const again = await scene.tell(event, at + 1_000);
+      const again = await scene.send(event, at + 1_000);
       expect(again.answer).toEqual(once.answer);
       if (!between) expect(again.known).toEqual(once.known);
       expect(await scene.traces()).toEqual(after);
     },
   );
 
-  test('every event there is stands in that list', () => {
+  test('the list covers every event', () => {
     const told = new Set(REPEATS.map(({ name }) => name.split(' ')[0]?.replace(',', '')));
     const kinds = Object.keys(world.activities).filter((kind) => kind !== 'takeStep');
     expect(kinds.filter((kind) => !told.has(kind))).toEqual([]);
   });
 });
 
-describe('the other answer, or somebody else’s, is refused:', () => {
+describe('another answer, or another driver’s, is refused:', () => {
   test('reject after accept, and accept after reject', async () => {
     const taken = await Scene.set(world);
     const { offerId, driverId } = await taken.accepted();
@@ -548,13 +548,13 @@ describe('the other answer, or somebody else’s, is refused:', () => {
     });
     const left = await Scene.set(world);
     const offer = await left.offered();
-    await left.tell({ kind: 'rejectOffer', ...offer, reason: 'OTHER' });
+    await left.send({ kind: 'rejectOffer', ...offer, reason: 'OTHER' });
     expect(await left.answer({ kind: 'acceptOffer', ...offer })).toMatchObject({
       refused: 'ALREADY_ANSWERED',
     });
   });
 
-  test('an offer of another driver or of another delivery', async () => {
+  test('an offer to another driver or of another delivery', async () => {
     const [scene, other] = [await Scene.set(world, [{}, {}]), await Scene.set(world)];
     const { offerId } = await scene.offered();
     expect(await scene.answer({ kind: 'acceptOffer', offerId, driverId: scene.driver(1) })).toMatchObject({
@@ -568,10 +568,10 @@ describe('the other answer, or somebody else’s, is refused:', () => {
     ).toMatchObject({ refused: 'NOT_FOUND' });
   });
 
-  test('an expired offer, a withdrawn one', async () => {
+  test('an expired or withdrawn offer', async () => {
     const expired = await Scene.set(world);
     const offer = await expired.offered();
-    await expired.tell({ kind: 'lapseOffer', offerId: offer.offerId }, offer.expiresAt);
+    await expired.send({ kind: 'lapseOffer', offerId: offer.offerId }, offer.expiresAt);
     expect(await expired.answer({ kind: 'acceptOffer', ...offer })).toMatchObject({
       refused: 'OFFER_EXPIRED',
     });
@@ -580,13 +580,13 @@ describe('the other answer, or somebody else’s, is refused:', () => {
     });
     const withdrawn = await Scene.set(world);
     const gone = await withdrawn.offered();
-    await withdrawn.tell({ kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' });
+    await withdrawn.send({ kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' });
     expect(await withdrawn.answer({ kind: 'acceptOffer', ...gone })).toMatchObject({
       refused: 'OFFER_WITHDRAWN',
     });
   });
 
-  test('a step of who does not carry it, or out of turn', async () => {
+  test('a step by another driver, or out of order', async () => {
     const scene = await Scene.set(world, [{}, {}]);
     expect(await scene.step('arriveAtPickup')).toMatchObject({ refused: 'NOT_FOUND' });
     await scene.accepted();
@@ -597,16 +597,16 @@ describe('the other answer, or somebody else’s, is refused:', () => {
     });
   });
 
-  test('a step of the driver who lost it', async () => {
+  test('a step by the driver who lost the delivery', async () => {
     const scene = await Scene.set(world, [{}, {}]);
     const { driverId, assignmentId } = await scene.accepted();
-    await scene.tell({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'breakdown' });
+    await scene.send({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'breakdown' });
     expect(await scene.step('arriveAtPickup')).toMatchObject({ refused: 'NOT_FOUND' });
     await scene.accepted(1);
     expect(await scene.step('arriveAtPickup')).toMatchObject({ refused: 'NOT_FOUND' });
   });
 
-  test('a reason that does not fit, a cancel after the pickup, a failure of what is over', async () => {
+  test('an invalid reason, a cancel after pickup, a failure after the end', async () => {
     const scene = await Scene.set(world);
     await scene.accepted();
     await scene.steps('arriveAtPickup');
@@ -619,7 +619,7 @@ describe('the other answer, or somebody else’s, is refused:', () => {
     expect(await scene.answer(scene.fail('DAMAGED'))).toMatchObject({ refused: 'ILLEGAL_TRANSITION' });
   });
 
-  test('by hand: nobody, another city’s, off duty, resting, without room, after the pickup', async () => {
+  test('a manual assignment of an unknown, foreign, off-duty, resting or full driver, or after pickup', async () => {
     const scene = await Scene.set(world, [{}, { availability: 'OFFLINE' }, { availability: 'PAUSED' }]);
     const elsewhere = await world.addDriver();
     const byHand = (driverId: string): Promise<Answer> =>
@@ -643,21 +643,21 @@ describe('the other answer, or somebody else’s, is refused:', () => {
 });
 
 describe('an offer', () => {
-  test('does not lapse before its expiry, and frees its driver when it does', async () => {
+  test('does not expire early, and frees its driver on expiry', async () => {
     const scene = await Scene.set(world);
     const { offerId, expiresAt } = await scene.offered();
-    await scene.tell({ kind: 'lapseOffer', offerId }, expiresAt - 1);
+    await scene.send({ kind: 'lapseOffer', offerId }, expiresAt - 1);
     expect(await scene.offers()).toMatchObject([{ state: 'LIVE' }]);
-    await scene.tell({ kind: 'lapseOffer', offerId }, expiresAt);
+    await scene.send({ kind: 'lapseOffer', offerId }, expiresAt);
     expect(await scene.offers()).toMatchObject([{ state: 'EXPIRED', endReason: 'LAPSED' }]);
     expect(await scene.driverRow()).toMatchObject({ liveOffers: 0, availability: 'AVAILABLE' });
     expect(await scene.emitted()).toContain(`OFFER_EXPIRED to driver:${scene.driver()}`);
   });
 
-  test('that lapsed excludes its driver for five minutes, and the search is made again just then', async () => {
+  test('that expired excludes its driver for five minutes, after which the search repeats', async () => {
     const scene = await Scene.set(world);
     const { offerId, expiresAt } = await scene.offered();
-    await scene.tell({ kind: 'lapseOffer', offerId }, expiresAt);
+    await scene.send({ kind: 'lapseOffer', offerId }, expiresAt);
     let known = (await scene.search(expiresAt)).known;
     for (let rounds = 0; known.status === 'SEARCHING' && rounds < 20; rounds += 1) {
       const at = known.searchAgainAt ?? 0;
@@ -667,9 +667,9 @@ describe('an offer', () => {
     expect(known).toMatchObject({ status: 'OFFERED', offers: [{ driverId: scene.driver() }] });
   });
 
-  test('that was rejected is made again only for more pay', async () => {
+  test('that was rejected is repeated only for higher pay', async () => {
     const scene = await Scene.set(world);
-    await scene.tell({ kind: 'rejectOffer', ...(await scene.offered()), reason: 'PAY_TOO_LOW' });
+    await scene.send({ kind: 'rejectOffer', ...(await scene.offered()), reason: 'PAY_TOO_LOW' });
     expect((await scene.search()).known.status).toBe('SEARCHING');
     await world.db.delivery.update({ where: { id: scene.deliveryId }, data: { bonusCents: 100 } });
     const { offerId } = await scene.offered();
@@ -678,7 +678,7 @@ describe('an offer', () => {
     });
   });
 
-  test('that another delivery withdrew leaves its own to search', async () => {
+  test('withdrawn by another delivery sends its own delivery back to search', async () => {
     const scene = await Scene.set(world);
     await scene.offered();
     const { deliveryId: other } = await world.addDelivery({ cityId: scene.cityId });
@@ -702,9 +702,9 @@ describe('an offer', () => {
     expect(await scene.offers()).toMatchObject([
       { state: 'WITHDRAWN', endReason: 'DRIVER_ASSIGNED_BY_HAND' },
     ]);
-    const news = await world.db.outboxMessage.findMany({ where: { key: other, kind: 'offerWithdrawn' } });
-    expect(news).toMatchObject([{ payload: { deliveryId: scene.deliveryId } }]);
-    const { known } = await scene.tell({ kind: 'readDelivery' });
+    const messages = await world.db.outboxMessage.findMany({ where: { key: other, kind: 'offerWithdrawn' } });
+    expect(messages).toMatchObject([{ payload: { deliveryId: scene.deliveryId } }]);
+    const { known } = await scene.send({ kind: 'readDelivery' });
     expect(known).toMatchObject({ status: 'SEARCHING', offers: [] });
   });
 
@@ -719,8 +719,8 @@ describe('an offer', () => {
   });
 });
 
-describe('carrying', () => {
-  test('books the pay to the driver at the end, day by day', async () => {
+describe('a delivery in progress', () => {
+  test('adds the pay to the driver’s earnings of the day at the end', async () => {
     const scene = await Scene.set(world);
     await scene.accepted();
     await scene.steps(...BEFORE_DELIVERY, 'deliver');
@@ -746,20 +746,20 @@ describe('carrying', () => {
     expect(await scene.driverRow()).toMatchObject({ earnedTodayCents: 700 });
   });
 
-  test('is not paid for when it was cancelled or failed', async () => {
+  test('is not paid when cancelled or failed', async () => {
     const cancelled = await Scene.set(world);
     await cancelled.accepted();
-    await cancelled.tell({ kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' });
+    await cancelled.send({ kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' });
     expect(await cancelled.driverRow()).toMatchObject({ earnedTodayCents: 0, availability: 'AVAILABLE' });
     expect(await cancelled.emitted()).toContain(`DELIVERY_CANCELLED to driver:${cancelled.driver()}`);
     const failed = await Scene.set(world);
     await failed.accepted();
     await failed.steps('arriveAtPickup');
-    await failed.tell(failed.fail('MERCHANT_NOT_READY'));
+    await failed.send(failed.fail('MERCHANT_NOT_READY'));
     expect(await failed.driverRow()).toMatchObject({ earnedTodayCents: 0, availability: 'AVAILABLE' });
   });
 
-  test('ops take a step for the driver', async () => {
+  test('takes a step by ops for the driver', async () => {
     const scene = await Scene.set(world);
     await scene.accepted();
     expect(
@@ -767,19 +767,19 @@ describe('carrying', () => {
     ).toMatchObject({ outcome: 'moved' });
   });
 
-  test('stops the clock of unassigned time, and a loss starts it again', async () => {
+  test('stops the unassigned clock; a loss starts it again', async () => {
     const scene = await Scene.set(world);
     const { driverId, assignmentId } = await scene.accepted();
     const carried = await scene.row();
     expect(carried).toMatchObject({ unassignedSince: null });
-    await scene.tell({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'breakdown' });
+    await scene.send({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'breakdown' });
     const lost = await scene.row();
     expect(lost.unassignedSince).not.toBeNull();
     expect(lost.unassignedMs).toBe(carried.unassignedMs);
     expect(await scene.emitted()).toContain(`DELIVERY_UNASSIGNED to driver:${driverId}`);
   });
 
-  test('begins the rest that was asked for when it ends, with its timer', async () => {
+  test('starts the requested break at its end, with a timer', async () => {
     const scene = await Scene.set(world);
     await scene.accepted();
     await world.db.driver.update({
@@ -792,21 +792,21 @@ describe('carrying', () => {
   });
 });
 
-test('the later of the workflow’s time and our own is now: a clock that is behind changes no order', async () => {
+test('now is the later of workflow time and local time, so that a slow clock changes no order', async () => {
   const scene = await Scene.set(world);
   const { known } = await scene.search(later(-MINUTE_MS));
   expect(known.offers[0]?.expiresAt).toBeGreaterThan(later(20_000));
 });
 
-test('what is due at once is due by the workflow’s own time, which stands a little behind: no timer of a few ms', async () => {
+test('an immediate deadline uses the workflow’s own time, so that no timer of a few ms starts', async () => {
   const scene = await Scene.set(world, [{}, {}]);
   const { offerId, driverId } = await scene.offered();
   const at = Date.now() - 250;
-  const { known } = await scene.tell({ kind: 'rejectOffer', offerId, driverId, reason: 'OTHER' }, at);
+  const { known } = await scene.send({ kind: 'rejectOffer', offerId, driverId, reason: 'OTHER' }, at);
   expect(known).toMatchObject({ status: 'SEARCHING', searchAgainAt: at });
 });
 
-test('a delivery without a row is an error, not an invention', async () => {
+test('a delivery without a row is an error', async () => {
   await expect(
     world.activities.readDelivery({
       deliveryId: NOBODY,

@@ -49,8 +49,8 @@ const live = async (scene: DeliveryScene) => (await scene.offers()).filter(({ st
 /** Nobody of these is asked before level 1 widens the search. */
 const FAR_OFF: NewDriver = { at: { lat: PICKUP.lat + 0.17, lng: PICKUP.lng } };
 
-describe('a level', () => {
-  test('1 widens the search in the very moment, and tells ops', async () => {
+describe('an escalation level', () => {
+  test('1 widens the search at once and notifies ops', async () => {
     const scene = await set([FAR_OFF]);
     const now = Date.now();
     await world.db.driver.update({ where: { id: scene.driver() }, data: { lastLat: PICKUP.lat + 0.17 } });
@@ -63,7 +63,7 @@ describe('a level', () => {
     expect(await scene.cases()).toEqual([]);
   });
 
-  test('2 puts it on the queue and raises the pay, which the next offer shows already', async () => {
+  test('2 opens a case and raises the pay of the next offer', async () => {
     const { scene, after } = await searched();
     await scene.search(after(5));
     const driverId = await world.addDriver({ cityId: scene.cityId });
@@ -76,10 +76,10 @@ describe('a level', () => {
     expect(await scene.emitted()).toContain(`escalation_changed to ops:${scene.cityId}`);
   });
 
-  test('2 asks him again who refused it for less', async () => {
+  test('2 repeats the offer to a driver who rejected lower pay', async () => {
     const scene = await set([{}]);
     const offer = await scene.offered();
-    await scene.tell({
+    await scene.send({
       kind: 'rejectOffer',
       ...{ offerId: offer.offerId, driverId: offer.driverId },
       reason: 'PAY_TOO_LOW',
@@ -89,7 +89,7 @@ describe('a level', () => {
     expect(await live(scene)).toMatchObject([{ driverId: offer.driverId, payCents: 900 }]);
   });
 
-  test('3 pages, tells merchant and customer once, and asks up to eight at once', async () => {
+  test('3 pages, notifies merchant and customer once, and offers to up to eight at once', async () => {
     const { scene, after } = await searched();
     for (const minutes of [5, 15]) await scene.search(after(minutes));
     for (let index = 0; index < 10; index += 1)
@@ -121,19 +121,19 @@ describe('a level', () => {
     expect(await scene.cases()).toMatchObject([{ level: 3, state: 'OPEN' }]);
   });
 
-  test('that is not due does nothing, however often it is asked for', async () => {
+  test('that is not due does nothing, however often it is requested', async () => {
     const { scene, after } = await searched();
     const before = await scene.row();
-    await scene.tell({ kind: 'escalate' }, after(5) - 1);
+    await scene.send({ kind: 'escalate' }, after(5) - 1);
     expect(await scene.row()).toEqual(before);
   });
 
-  test('comes by the minutes of its city, where that sets them', async () => {
+  test('follows the city’s escalation minutes if set', async () => {
     const scene = await set();
     await world.db.city.update({ where: { id: scene.cityId }, data: { escalationMinutes: [1, 2, 60] } });
     await scene.search(Date.now());
     const start = (await scene.row()).unassignedSince?.getTime() ?? 0;
-    expect((await scene.tell({ kind: 'readDelivery' })).known.escalation).toEqual({
+    expect((await scene.send({ kind: 'readDelivery' })).known.escalation).toEqual({
       at: start + MINUTE,
       level: 1,
     });
@@ -141,13 +141,13 @@ describe('a level', () => {
     expect(await scene.row()).toMatchObject({ escalationLevel: 2 });
   });
 
-  test('is none where the feature is off; switched on again, only the highest that is overdue tells anybody', async () => {
+  test('is off without the feature; switched on again, only the highest overdue level notifies', async () => {
     world.switches.escalation = false;
     const { scene, after } = await searched();
     expect((await scene.search(after(40))).known.escalation).toBeNull();
     expect(await scene.row()).toMatchObject({ escalationLevel: 0 });
     world.switches.escalation = true;
-    expect((await scene.tell({ kind: 'readDelivery' }, after(41))).known.escalation).toEqual({
+    expect((await scene.send({ kind: 'readDelivery' }, after(41))).known.escalation).toEqual({
       at: after(5),
       level: 1,
     });
@@ -178,7 +178,7 @@ describe('a broadcast', () => {
     return { scene, after, wave: known.offers };
   }
 
-  test('has one winner; the others are withdrawn and free', async () => {
+  test('has one winner; the other offers are withdrawn and their drivers freed', async () => {
     const { scene, wave } = await broadcast(3);
     const [first, second] = wave;
     expect(
@@ -199,15 +199,15 @@ describe('a broadcast', () => {
     expect((await scene.notices()).at(-1)).toBe('pager resolved: Resolved: ASSIGNED');
   });
 
-  test('goes on in waves till all in reach were asked, nobody twice; then one is asked at a time', async () => {
+  test('offers in waves until all drivers in reach had one, then one at a time', async () => {
     const { scene, wave } = await broadcast(10);
     const lapseAt = wave[0]!.expiresAt;
-    const { known } = await scene.tell({ kind: 'lapseOffer', offerId: wave[0]!.offerId }, lapseAt);
+    const { known } = await scene.send({ kind: 'lapseOffer', offerId: wave[0]!.offerId }, lapseAt);
     expect(known).toMatchObject({ status: 'SEARCHING', offers: [] }); // one event ends the wave
     const second = (await scene.search(lapseAt)).known.offers;
     expect(second).toHaveLength(2);
     expect(new Set([...wave, ...second].map(({ driverId }) => driverId)).size).toBe(10);
-    await scene.tell({ kind: 'lapseOffer', offerId: second[0]!.offerId }, second[0]!.expiresAt);
+    await scene.send({ kind: 'lapseOffer', offerId: second[0]!.offerId }, second[0]!.expiresAt);
     await scene.search(second[0]!.expiresAt);
     expect(await scene.row()).toMatchObject({ status: 'SEARCHING', searchRound: 1 });
     const late = await world.addDriver({ cityId: scene.cityId });
@@ -223,11 +223,11 @@ describe('a broadcast', () => {
     expect(await scene.row()).toMatchObject({ broadcastSince: null });
   });
 
-  test('comes again with the page after ten minutes, and asks those again who let it lapse', async () => {
+  test('repeats with the page after ten minutes, also to drivers whose offer expired', async () => {
     const { scene, after, wave } = await broadcast(2);
-    await scene.tell({ kind: 'lapseOffer', offerId: wave[0]!.offerId }, wave[0]!.expiresAt);
+    await scene.send({ kind: 'lapseOffer', offerId: wave[0]!.offerId }, wave[0]!.expiresAt);
     await scene.search(wave[0]!.expiresAt);
-    expect((await scene.tell({ kind: 'readDelivery' })).known.escalation).toEqual({
+    expect((await scene.send({ kind: 'readDelivery' })).known.escalation).toEqual({
       at: after(40),
       level: null,
     });
@@ -241,7 +241,7 @@ describe('a broadcast', () => {
     expect((await scene.emitted()).filter((each) => each.startsWith('delivery_delayed'))).toHaveLength(2);
   });
 
-  test('waits for the single offer that is live, and follows it', async () => {
+  test('waits for the live single offer and follows it', async () => {
     const { scene, after } = await searched();
     for (let index = 0; index < 3; index += 1) await world.addDriver({ cityId: scene.cityId });
     const {
@@ -249,9 +249,9 @@ describe('a broadcast', () => {
         offers: [single],
       },
     } = await scene.search(after(29.8));
-    await scene.tell({ kind: 'escalate' }, after(30));
+    await scene.send({ kind: 'escalate' }, after(30));
     expect(await live(scene)).toMatchObject([{ kind: 'SINGLE', id: single!.offerId }]);
-    await scene.tell(
+    await scene.send(
       { kind: 'rejectOffer', offerId: single!.offerId, driverId: single!.driverId, reason: 'OTHER' },
       after(30.1),
     );
@@ -260,7 +260,7 @@ describe('a broadcast', () => {
     expect((await live(scene)).every(({ kind }) => kind === 'BROADCAST')).toBe(true);
   });
 
-  test('whose offers were switched off meanwhile can still be accepted', async () => {
+  test('can still be accepted after driver offers are switched off', async () => {
     const { scene, wave } = await broadcast(2);
     world.switches.driverOffers = false;
     expect(
@@ -268,7 +268,7 @@ describe('a broadcast', () => {
     ).toMatchObject({ outcome: 'accepted' });
   });
 
-  test('ends with the feature: who comes on duty then is asked alone', async () => {
+  test('ends when the feature is switched off: the next driver gets a single offer', async () => {
     const { scene, after } = await searched();
     await scene.search(after(30));
     world.switches.escalation = false;
@@ -277,7 +277,7 @@ describe('a broadcast', () => {
     expect(await live(scene)).toMatchObject([{ kind: 'SINGLE' }]);
   });
 
-  test('is none with offers off: the nearest is assigned, as ever', async () => {
+  test('does not happen without driver offers: the nearest driver is assigned', async () => {
     world.switches.driverOffers = false;
     const { scene, after } = await searched();
     const driverId = await world.addDriver({ cityId: scene.cityId });
@@ -285,7 +285,7 @@ describe('a broadcast', () => {
     expect(await scene.row()).toMatchObject({ status: 'ASSIGNED', driverId, broadcastSince: null });
   });
 
-  test('of nobody but an app of v1 assigns that one', async () => {
+  test('with only a v1 app in reach assigns that driver', async () => {
     const { scene, after } = await searched();
     const driverId = await world.addDriver({ cityId: scene.cityId, offerVersion: 1 });
     await scene.search(after(30));
@@ -293,8 +293,8 @@ describe('a broadcast', () => {
   });
 });
 
-describe('the clock', () => {
-  test('stands while a driver has the delivery, and goes on after the loss: the case is open again', async () => {
+describe('the unassigned clock', () => {
+  test('stops while a driver has the delivery and resumes after a loss, which reopens the case', async () => {
     const { scene, after } = await searched();
     const driverId = await world.addDriver({ cityId: scene.cityId });
     const {
@@ -302,17 +302,17 @@ describe('the clock', () => {
         offers: [offer],
       },
     } = await scene.search(after(16));
-    await scene.tell({ kind: 'acceptOffer', offerId: offer!.offerId, driverId }, after(16));
+    await scene.send({ kind: 'acceptOffer', offerId: offer!.offerId, driverId }, after(16));
     expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED' }]);
-    expect((await scene.tell({ kind: 'escalate' }, after(90))).known).toMatchObject({
+    expect((await scene.send({ kind: 'escalate' }, after(90))).known).toMatchObject({
       escalation: null,
       escalationLevel: 2,
     });
-    await scene.tell(
+    await scene.send(
       { kind: 'leaveDelivery', driverId, assignmentId: await scene.jobOf(driverId), reason: 'OTHER' },
       after(90),
     );
-    const { known } = await scene.tell({ kind: 'readDelivery' }, after(90));
+    const { known } = await scene.send({ kind: 'readDelivery' }, after(90));
     expect(known.escalation).toEqual({ at: after(90 + 30 - 16), level: 3 });
     expect(await scene.cases()).toMatchObject([
       { state: 'RESOLVED' },
@@ -322,11 +322,11 @@ describe('the clock', () => {
 });
 
 describe('a loss', () => {
-  test('before the pickup is searched for again; merchant and customer hear nothing of it', async () => {
+  test('before pickup starts a new search; merchant and customer are not notified', async () => {
     const scene = await set([{}, {}]);
     const { driverId, assignmentId } = await scene.accepted();
     const told = (await scene.emitted()).filter((each) => each.includes('merchant:'));
-    await scene.tell({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'FELL_SILENT' });
+    await scene.send({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'FELL_SILENT' });
     expect(await scene.row()).toMatchObject({
       status: 'SEARCHING',
       losses: 1,
@@ -338,9 +338,9 @@ describe('a loss', () => {
     expect(await scene.row()).toMatchObject({ status: 'ASSIGNED', losses: 1, lostAt: null });
   });
 
-  test('of a driver assigned by hand, that we only noticed, asks ops and changes nothing else', async () => {
+  test('of a manually assigned driver, if only detected, asks ops and changes nothing else', async () => {
     const scene = await set([{}]);
-    await scene.tell({
+    await scene.send({
       kind: 'assignDriver',
       driverId: scene.driver(),
       by: OPS,
@@ -348,7 +348,7 @@ describe('a loss', () => {
       why: 'knows the house',
     });
     const [assignment] = await scene.assignments();
-    await scene.tell({
+    await scene.send({
       kind: 'releaseDriver',
       driverId: scene.driver(),
       offerId: null,
@@ -363,9 +363,9 @@ describe('a loss', () => {
     expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED', resolution: 'STEP_TAKEN' }]);
   });
 
-  test('of a driver assigned by hand who goes offline waits for ops, who let the search go on', async () => {
+  test('of a manually assigned driver who goes offline waits for ops to resume the search', async () => {
     const scene = await set([{}, {}]);
-    await scene.tell({
+    await scene.send({
       kind: 'assignDriver',
       driverId: scene.driver(),
       by: OPS,
@@ -373,7 +373,7 @@ describe('a loss', () => {
       why: 'knows the house',
     });
     const [assignment] = await scene.assignments();
-    await scene.tell({
+    await scene.send({
       kind: 'releaseDriver',
       driverId: scene.driver(),
       offerId: null,
@@ -388,16 +388,16 @@ describe('a loss', () => {
       offers: [],
     });
     expect(await scene.cases()).toMatchObject([{ reason: 'PINNED_DRIVER_LOST', state: 'OPEN' }]);
-    await scene.tell({ kind: 'resumeSearch', by: OPS, why: 'any driver will do' });
+    await scene.send({ kind: 'resumeSearch', by: OPS, why: 'any driver will do' });
     expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED', resolution: 'SEARCH_RESUMED' }]);
     await scene.offered(1);
   });
 
-  test('with automatic reassignment off waits for ops; an assignment by hand ends the wait', async () => {
+  test('with automatic reassignment off waits for ops; a manual assignment ends the wait', async () => {
     world.switches.autoReassignment = false;
     const scene = await set([{}, {}]);
     const { driverId } = await scene.accepted();
-    await scene.tell({
+    await scene.send({
       kind: 'leaveDelivery',
       driverId,
       assignmentId: await scene.jobOf(driverId),
@@ -407,7 +407,7 @@ describe('a loss', () => {
       heldReason: 'REASSIGNMENT_OFF',
       searchAgainAt: null,
     });
-    await scene.tell({
+    await scene.send({
       kind: 'assignDriver',
       driverId: scene.driver(1),
       by: OPS,
@@ -420,35 +420,35 @@ describe('a loss', () => {
     ]);
   });
 
-  test('that waits for ops goes on to be escalated, for the reason that it waits for', async () => {
+  test('that waits for ops keeps escalating for the same reason', async () => {
     world.switches.autoReassignment = false;
     const scene = await set([{}]);
     const { driverId } = await scene.accepted();
-    await scene.tell({
+    await scene.send({
       kind: 'leaveDelivery',
       driverId,
       assignmentId: await scene.jobOf(driverId),
       reason: 'OTHER',
     });
     const since = (await scene.row()).unassignedSince?.getTime() ?? 0;
-    await scene.tell({ kind: 'escalate' }, since + 15 * MINUTE);
+    await scene.send({ kind: 'escalate' }, since + 15 * MINUTE);
     expect(await scene.cases()).toMatchObject([{ level: 2, reason: 'REASSIGNMENT_OFF', driverId }]);
   });
 
-  test('after the pickup is for ops: the goods stay where they are until they decide', async () => {
+  test('after pickup waits for a decision of ops', async () => {
     const scene = await set([{}]);
     const { driverId, assignmentId } = await scene.accepted();
     await scene.steps('arriveAtPickup', 'pickUp');
-    await scene.tell({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'FELL_SILENT' });
+    await scene.send({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'FELL_SILENT' });
     expect(await scene.row()).toMatchObject({ status: 'PICKED_UP', driverId });
     expect(await scene.cases()).toMatchObject([{ reason: 'CARRIER_SILENT', driverId, state: 'OPEN' }]);
-    await scene.tell({ kind: 'failDelivery', by: OPS, reason: 'VEHICLE_BREAKDOWN', goods: 'RETURN' });
+    await scene.send({ kind: 'failDelivery', by: OPS, reason: 'VEHICLE_BREAKDOWN', goods: 'RETURN' });
     expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED', resolution: 'STEP_TAKEN' }]);
     await scene.steps('returnGoods');
     expect(await scene.row()).toMatchObject({ status: 'RETURNED' });
   });
 
-  test('by a breakdown takes the driver off duty', async () => {
+  test('by breakdown takes the driver off duty', async () => {
     const scene = await set([{}]);
     const { driverId } = await scene.accepted();
     expect(
@@ -462,7 +462,7 @@ describe('a loss', () => {
     expect(await scene.driverRow()).toMatchObject({ availability: 'OFFLINE', activeAssignments: 0 });
   });
 
-  test('pages nobody at once where the delivery was in good hands for long', async () => {
+  test('does not page at once if the delivery was assigned for long', async () => {
     const { scene, after } = await searched();
     await scene.search(after(30));
     const driverId = await world.addDriver({ cityId: scene.cityId });
@@ -471,29 +471,29 @@ describe('a loss', () => {
         offers: [offer],
       },
     } = await scene.search(after(31));
-    await scene.tell({ kind: 'acceptOffer', offerId: offer!.offerId, driverId }, after(31));
-    await scene.tell(
+    await scene.send({ kind: 'acceptOffer', offerId: offer!.offerId, driverId }, after(31));
+    await scene.send(
       { kind: 'leaveDelivery', driverId, assignmentId: await scene.jobOf(driverId), reason: 'OTHER' },
       after(91),
     );
-    const { known } = await scene.tell({ kind: 'readDelivery' }, after(91));
+    const { known } = await scene.send({ kind: 'readDelivery' }, after(91));
     expect(known.escalation).toEqual({ at: after(91 + 40 - 31), level: null });
   });
 
-  test('that was told late does not hide a breakdown, which no ping would heal', async () => {
+  test('reported late does not hide a breakdown', async () => {
     const scene = await set([{}]);
     const { driverId, assignmentId } = await scene.accepted();
     await scene.steps('arriveAtPickup', 'pickUp');
-    await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'VEHICLE_BREAKDOWN' });
-    await scene.tell({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'FELL_SILENT' });
+    await scene.send({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'VEHICLE_BREAKDOWN' });
+    await scene.send({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'FELL_SILENT' });
     expect(await scene.cases()).toMatchObject([{ reason: 'CARRIER_BROKE_DOWN', state: 'OPEN' }]);
   });
 
-  test('by a breakdown ends what else the driver has in hand', async () => {
+  test('by breakdown ends the driver’s other work', async () => {
     const scene = await set([{ capacity: 2 }]);
     const { driverId } = await scene.accepted();
     expect((await scene.messages()).map(({ kind }) => kind)).not.toContain('letGo');
-    await scene.tell({
+    await scene.send({
       kind: 'leaveDelivery',
       driverId,
       assignmentId: await scene.jobOf(driverId),
@@ -502,17 +502,17 @@ describe('a loss', () => {
     expect(await scene.messages()).toContainEqual({ kind: 'letGo', payload: { driverId } });
   });
 
-  test('of what was assigned by hand long before its time is not searched for before that', async () => {
+  test('of an early manual assignment starts no search before the search time', async () => {
     const searchAt = Date.now() + 5 * 60 * MINUTE;
     const scene = await set([{}], { searchAt: new Date(searchAt) });
-    await scene.tell({
+    await scene.send({
       kind: 'assignDriver',
       driverId: scene.driver(),
       by: OPS,
       override: false,
       why: 'planned',
     });
-    const { known } = await scene.tell({
+    const { known } = await scene.send({
       kind: 'rescueDelivery',
       driverId: scene.driver(),
       offerId: null,
@@ -528,31 +528,31 @@ describe('a loss', () => {
     expect(await scene.assignments()).toMatchObject([{ endReason: 'RESCUED' }]); // not what ops wrote
   });
 
-  test('for making no way, that was told late, takes nothing from who has arrived', async () => {
+  test('for lack of progress, reported late, does not affect a driver who has arrived', async () => {
     const scene = await set([{}]);
     const { driverId, assignmentId } = await scene.accepted();
     await scene.steps('arriveAtPickup');
-    await scene.tell({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'NO_PROGRESS' });
+    await scene.send({ kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: 'NO_PROGRESS' });
     expect(await scene.row()).toMatchObject({ status: 'AT_PICKUP', driverId });
   });
 
-  test('said in other words is no news to ops', async () => {
+  test('repeated with another reason is not reported to ops again', async () => {
     const scene = await set([{}]);
     const { driverId, assignmentId } = await scene.accepted();
     await scene.steps('arriveAtPickup', 'pickUp');
-    await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'VEHICLE_BREAKDOWN' });
+    await scene.send({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'VEHICLE_BREAKDOWN' });
     await world.db.escalation.updateMany({
       where: { deliveryId: scene.deliveryId },
       data: { state: 'ACKNOWLEDGED' },
     });
-    await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'OTHER' });
-    await scene.tell({ kind: 'rescueDelivery', driverId, offerId: null, assignmentId, by: OPS, why: 'test' });
+    await scene.send({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'OTHER' });
+    await scene.send({ kind: 'rescueDelivery', driverId, offerId: null, assignmentId, by: OPS, why: 'test' });
     expect(await scene.cases()).toMatchObject([{ reason: 'CARRIER_BROKE_DOWN', state: 'ACKNOWLEDGED' }]);
   });
 
-  test('that resolves one case and opens another in one event is one case', async () => {
+  test('that resolves one case and opens another in one event leaves one case', async () => {
     const scene = await set([{}]);
-    await scene.tell({
+    await scene.send({
       kind: 'assignDriver',
       driverId: scene.driver(),
       by: OPS,
@@ -571,7 +571,7 @@ describe('a loss', () => {
         openedAt: new Date(),
       },
     });
-    await scene.tell({
+    await scene.send({
       kind: 'releaseDriver',
       driverId: scene.driver(),
       offerId: null,
@@ -583,19 +583,19 @@ describe('a loss', () => {
     ]);
   });
 
-  test('that is told again ends no newer assignment of the same driver', async () => {
+  test('reported again ends no newer assignment of the same driver', async () => {
     const scene = await set([{}]);
     const { driverId, assignmentId } = await scene.accepted();
     const leave = { kind: 'leaveDelivery', driverId, assignmentId, reason: 'OTHER' } as const;
     const first = await scene.answer(leave);
-    await scene.tell({ kind: 'assignDriver', driverId, by: OPS, override: false, why: 'can after all' });
+    await scene.send({ kind: 'assignDriver', driverId, by: OPS, override: false, why: 'can after all' });
     expect(await scene.answer(leave)).toEqual(first);
     expect(await scene.row()).toMatchObject({ status: 'ASSIGNED', driverId, losses: 1 });
   });
 
-  test('of whom ops rescued ends the case about them', async () => {
+  test('of a driver rescued by ops resolves their case', async () => {
     const scene = await set([{}, {}]);
-    await scene.tell({
+    await scene.send({
       kind: 'assignDriver',
       driverId: scene.driver(),
       by: OPS,
@@ -603,14 +603,14 @@ describe('a loss', () => {
       why: 'near',
     });
     const assignmentId = await scene.jobOf(scene.driver());
-    await scene.tell({
+    await scene.send({
       kind: 'releaseDriver',
       driverId: scene.driver(),
       offerId: null,
       assignmentId,
       why: 'FELL_SILENT',
     });
-    await scene.tell({
+    await scene.send({
       kind: 'rescueDelivery',
       driverId: scene.driver(),
       offerId: null,
@@ -622,7 +622,7 @@ describe('a loss', () => {
     expect(await scene.row()).toMatchObject({ status: 'SEARCHING', heldReason: null, pinned: false });
   });
 
-  test('of another’s delivery is not one', async () => {
+  test('of a delivery of another driver is ignored', async () => {
     const scene = await set([{}, {}]);
     await scene.accepted();
     expect(
@@ -637,24 +637,24 @@ describe('a loss', () => {
 });
 
 describe('ops', () => {
-  test('who let the search go on keep a delivery of level 2 on the queue', async () => {
+  test('who resume the search keep a level 2 delivery in the queue', async () => {
     world.switches.autoReassignment = false;
     const scene = await set([{}]);
     const { driverId, assignmentId } = await scene.accepted();
-    await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'OTHER' });
+    await scene.send({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'OTHER' });
     const since = (await scene.row()).unassignedSince?.getTime() ?? 0;
-    await scene.tell({ kind: 'escalate' }, since + 16 * MINUTE);
+    await scene.send({ kind: 'escalate' }, since + 16 * MINUTE);
     await world.db.escalation.updateMany({
       where: { deliveryId: scene.deliveryId },
       data: { state: 'ACKNOWLEDGED', acknowledgedBy: 'olga', acknowledgedAt: new Date() },
     });
-    await scene.tell({ kind: 'resumeSearch', by: OPS, why: 'go on' }, since + 16 * MINUTE);
+    await scene.send({ kind: 'resumeSearch', by: OPS, why: 'go on' }, since + 16 * MINUTE);
     expect(await scene.cases()).toMatchObject([
       { level: 2, reason: 'UNASSIGNED', state: 'OPEN', acknowledgedBy: 'olga' },
     ]); // who had it before it got worse
   });
 
-  test('who raise the pay of a delivery that is carried raise it for its driver, who is told', async () => {
+  test('who raise the pay of an assigned delivery raise and report it to its driver', async () => {
     const scene = await set([{}]);
     await scene.accepted();
     expect(await scene.answer({ kind: 'raisePay', bonusCents: 500, by: OPS, why: 'snow' })).toEqual({
@@ -667,7 +667,7 @@ describe('ops', () => {
     expect(await scene.driverRow()).toMatchObject({ earnedTodayCents: 1_200 });
   });
 
-  test('who mean a driver who is going off duty are refused, with override too', async () => {
+  test('who assign a driver going off duty are refused, even with override', async () => {
     const scene = await set([{ capacity: 2 }]);
     await scene.accepted();
     await world.db.driver.update({ where: { id: scene.driver() }, data: { pending: { kind: 'SHIFT_END' } } });
@@ -685,7 +685,7 @@ describe('ops', () => {
     ).toMatchObject({ refused: 'DRIVER_OFF_DUTY' });
   });
 
-  test('who assign by hand whoever has it already pin that', async () => {
+  test('who assign the current driver pin the assignment', async () => {
     const scene = await set([{}]);
     const { assignmentId } = await scene.accepted();
     expect(
@@ -702,14 +702,14 @@ describe('ops', () => {
   });
 });
 
-describe('what a worker of the release before left behind', () => {
-  test('is put right by the next event: it knows neither queue nor broadcast', async () => {
+describe('the state left by a worker of the previous release', () => {
+  test('is repaired by the next event: it has neither case nor broadcast', async () => {
     world.switches.autoReassignment = false;
     const scene = await set([{}, {}]);
     const { driverId, assignmentId } = await scene.accepted();
-    await scene.tell({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'OTHER' });
+    await scene.send({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'OTHER' });
     const { heldReason, lostAt } = await scene.row();
-    await scene.tell({
+    await scene.send({
       kind: 'assignDriver',
       driverId: scene.driver(1),
       by: OPS,
@@ -737,11 +737,11 @@ describe('what a worker of the release before left behind', () => {
 });
 
 describe('a hand-over', () => {
-  test('gives the goods to another at a meeting point, who takes them over and delivers', async () => {
+  test('transfers the goods at a meeting point to a driver who delivers them', async () => {
     const scene = await set([{}, {}]);
     const { driverId } = await scene.accepted();
     await scene.steps('arriveAtPickup', 'pickUp', 'arriveAtDropoff');
-    await scene.tell({
+    await scene.send({
       kind: 'leaveDelivery',
       driverId,
       assignmentId: await scene.jobOf(driverId),
@@ -799,11 +799,11 @@ describe('a hand-over', () => {
     expect(await scene.driverRow(1)).toMatchObject({ earnedTodayCents: 700, availability: 'AVAILABLE' });
   });
 
-  test('whose next driver goes offline before taking the goods over is for ops again', async () => {
+  test('whose next driver goes offline before the transfer goes back to ops', async () => {
     const scene = await set([{}, {}]);
     await scene.accepted();
     await scene.steps('arriveAtPickup', 'pickUp');
-    await scene.tell({
+    await scene.send({
       kind: 'handOver',
       driverId: scene.driver(1),
       by: OPS,
@@ -812,7 +812,7 @@ describe('a hand-over', () => {
       why: 'shift ends',
     });
     const taker = (await scene.assignments()).find(({ driverId }) => driverId === scene.driver(1));
-    await scene.tell({
+    await scene.send({
       kind: 'releaseDriver',
       driverId: scene.driver(1),
       offerId: null,
@@ -825,12 +825,12 @@ describe('a hand-over', () => {
     ]);
   });
 
-  test('to a meeting point that nobody named is no hand-over', async () => {
+  test('to an unknown meeting point is refused', async () => {
     const scene = await set([{}, {}]);
     await scene.accepted();
     await scene.steps('arriveAtPickup', 'pickUp');
     await expect(
-      scene.tell({
+      scene.send({
         kind: 'handOver',
         driverId: scene.driver(1),
         by: OPS,
@@ -841,12 +841,12 @@ describe('a hand-over', () => {
     ).rejects.toThrow('no meeting point');
   });
 
-  test('goes on with the return where the goods go back', async () => {
+  test('continues the return if the goods go back', async () => {
     const scene = await set([{}, {}]);
     await scene.accepted();
     await scene.steps('arriveAtPickup', 'pickUp');
-    await scene.tell(scene.fail('NOT_AT_HOME'));
-    await scene.tell({
+    await scene.send(scene.fail('NOT_AT_HOME'));
+    await scene.send({
       kind: 'handOver',
       driverId: scene.driver(1),
       by: OPS,
@@ -861,7 +861,7 @@ describe('a hand-over', () => {
     });
   });
 
-  test('before the pickup, or to who has the goods, is refused', async () => {
+  test('before pickup, or to the driver with the goods, is refused', async () => {
     const scene = await set([{}, {}]);
     await scene.accepted();
     const to = (index: number) =>
@@ -880,7 +880,7 @@ describe('a hand-over', () => {
 });
 
 describe('lapses in a row', () => {
-  test('pause by the flag of the driver, not of the delivery', async () => {
+  test('pause by the driver’s feature flag, not the delivery’s', async () => {
     const asked: string[] = [];
     const scene = await set([{}]);
     const features = {
@@ -933,7 +933,7 @@ describe('lapses in a row', () => {
     return offer!.expiresAt;
   }
 
-  test('that the app showed pause the driver, who is told, for a set time', async () => {
+  test('of offers shown in the app pause the driver for a set time, with a notice', async () => {
     const scene = await set([{}]);
     const first = await lapse(scene, Date.now(), true);
     expect(await scene.driverRow()).toMatchObject({ availability: 'AVAILABLE', lapsesInRow: 1 });
@@ -951,14 +951,14 @@ describe('lapses in a row', () => {
     expect((await scene.messages()).map(({ kind }) => kind)).toContain('endAvailabilityLater');
   });
 
-  test('that never reached the app cost nothing', async () => {
+  test('of offers that never reached the app do not count', async () => {
     const scene = await set([{}]);
     const first = await lapse(scene, Date.now(), false);
     await lapse(scene, first + 5 * MINUTE, false);
     expect(await scene.driverRow()).toMatchObject({ availability: 'AVAILABLE', lapsesInRow: 0 });
   });
 
-  test('are over with the first answer', async () => {
+  test('are reset by the first answer', async () => {
     const scene = await set([{}]);
     const first = await lapse(scene, Date.now(), true);
     const {
@@ -966,7 +966,7 @@ describe('lapses in a row', () => {
         offers: [offer],
       },
     } = await scene.search(first + 5 * MINUTE);
-    await scene.tell({
+    await scene.send({
       kind: 'rejectOffer',
       offerId: offer!.offerId,
       driverId: scene.driver(),

@@ -4,7 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createLostDrivers, type LostDriversReport } from '../../activities/sweeps/lostDrivers';
-import { citySilentShare, lossesNoticed, lossesWithheld } from '../../activities/sweeps/lossMetrics';
+import { citySilentShare, lossesDetected, lossesWithheld } from '../../activities/sweeps/lossMetrics';
 import { createSupportCases } from '../../services/supportCases';
 import type { Actor, Step } from '../../domain/delivery/status';
 import { LOSS_LIMITS } from '../../domain/driver/loss';
@@ -36,7 +36,7 @@ async function sweepAfter(ms: number): Promise<LostDriversReport> {
   const clock = () => sweeper.now;
   const { sweepLostDrivers } = createLostDrivers({
     db: world.db,
-    map: { look: world.map.look, ingestUpSince: async () => sweeper.ingestUpSince },
+    map: { readViews: world.map.readViews, ingestUpSince: async () => sweeper.ingestUpSince },
     cases: createSupportCases({ db: world.db, clock, notifyRelay: () => {} }),
     clock,
     limits: LOSS_LIMITS,
@@ -84,7 +84,7 @@ async function relay(): Promise<void> {
 }
 
 const valueOf = async (
-  metric: typeof lossesNoticed | typeof lossesWithheld | typeof citySilentShare,
+  metric: typeof lossesDetected | typeof lossesWithheld | typeof citySilentShare,
   labels: Record<string, string>,
 ): Promise<number | undefined> =>
   (await metric.get()).values.find((each) =>
@@ -116,9 +116,9 @@ async function assignedByHand(at: Point = PICKUP): Promise<DeliveryScene> {
 }
 
 describe('a driver who falls silent', () => {
-  it('before pickup is lost after three minutes, and the delivery is searched for without them', async () => {
+  it('before pickup is lost after three minutes, and the delivery searches without them', async () => {
     const scene = await accepted(1);
-    const noticed = (await valueOf(lossesNoticed, { why: 'FELL_SILENT' })) ?? 0;
+    const noticed = (await valueOf(lossesDetected, { why: 'FELL_SILENT' })) ?? 0;
     // silence counts from there, not from before the scene was set
     start = (await scene.assignments())[0]!.startedAt.getTime();
     await ping(scene.driver(1), 3 * MINUTE);
@@ -132,7 +132,7 @@ describe('a driver who falls silent', () => {
       silentCities: [],
     });
     expect(sweeper.relayCalls).toBe(1);
-    expect(await valueOf(lossesNoticed, { why: 'FELL_SILENT' })).toBe(noticed + 1);
+    expect(await valueOf(lossesDetected, { why: 'FELL_SILENT' })).toBe(noticed + 1);
     await relay();
     expect(await scene.row()).toMatchObject({ status: 'SEARCHING', driverId: null, losses: 1 });
     expect(await scene.assignments()).toMatchObject([{ state: 'LOST', endReason: 'FELL_SILENT' }]);
@@ -140,7 +140,7 @@ describe('a driver who falls silent', () => {
     await scene.offered(1, sweeper.now);
   });
 
-  it('at the pickup is lost as well', async () => {
+  it('at the pickup is lost too', async () => {
     const scene = await accepted();
     await scene.steps('arriveAtPickup');
     expect(await sweepAfter(4 * MINUTE)).toMatchObject({ told: 1 });
@@ -148,7 +148,7 @@ describe('a driver who falls silent', () => {
     expect(await scene.row()).toMatchObject({ status: 'SEARCHING' });
   });
 
-  it('with the goods keeps them: ops are asked, once', async () => {
+  it('with the goods keeps the delivery: ops are asked once', async () => {
     const scene = await accepted();
     await scene.steps('arriveAtPickup', 'pickUp');
     expect(await sweepAfter(4 * MINUTE)).toMatchObject({ told: 1 });
@@ -162,7 +162,7 @@ describe('a driver who falls silent', () => {
     expect((await scene.notices()).filter((each) => each.startsWith('support'))).toHaveLength(1);
   });
 
-  it('and was assigned by hand keeps the delivery: ops are asked, once', async () => {
+  it('after a manual assignment keeps the delivery: ops are asked once', async () => {
     const scene = await assignedByHand();
     expect(await sweepAfter(4 * MINUTE)).toMatchObject({ told: 1 });
     await relay();
@@ -171,7 +171,7 @@ describe('a driver who falls silent', () => {
     expect(await sweepAfter(5 * MINUTE)).toMatchObject({ told: 0 });
   });
 
-  it('and is heard again has their case resolved', async () => {
+  it('and sends a position again has their case resolved', async () => {
     const scene = await accepted();
     await scene.steps('arriveAtPickup', 'pickUp');
     await sweepAfter(4 * MINUTE);
@@ -187,10 +187,10 @@ describe('a driver who falls silent', () => {
     expect(await brokenInvariants(world.db)).toEqual([]);
   });
 
-  it('takes a step without a fix: that is a word of theirs', async () => {
+  it('is not silent after a step without a fix', async () => {
     const scene = await accepted();
     const stepAt = (step: Step, ms: number) =>
-      scene.tell(
+      scene.send(
         { kind: 'takeStep', step, by: { kind: 'driver', id: scene.driver() }, deviceAt: null },
         start + ms,
       );
@@ -203,11 +203,11 @@ describe('a driver who falls silent', () => {
     await stepAt('arriveAtDropoff', 9 * MINUTE);
     expect(await sweepAfter(9 * MINUTE + 5_000)).toMatchObject({ silent: 0, told: 0 });
     expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED', resolution: 'STEP_TAKEN' }]);
-    await scene.tell(scene.fail('NOT_AT_HOME'), start + 13 * MINUTE);
+    await scene.send(scene.fail('NOT_AT_HOME'), start + 13 * MINUTE);
     expect(await sweepAfter(13 * MINUTE + 5_000)).toMatchObject({ silent: 0, told: 0 });
   });
 
-  it('and whose case ops call settled comes back only after three minutes more', async () => {
+  it('and whose case ops resolved is reported again only after three more minutes', async () => {
     const scene = await accepted();
     await scene.steps('arriveAtPickup', 'pickUp');
     await sweepAfter(4 * MINUTE);
@@ -223,7 +223,7 @@ describe('a driver who falls silent', () => {
     expect(await sweepAfter(7 * MINUTE)).toMatchObject({ told: 1 });
   });
 
-  it('is told of once while Temporal is away', async () => {
+  it('is reported once while Temporal is down', async () => {
     const scene = await accepted();
     expect(await sweepAfter(4 * MINUTE)).toMatchObject({ told: 1 });
     expect(await sweepAfter(4 * MINUTE + 15_000)).toMatchObject({ silent: 1, told: 0 });
@@ -232,7 +232,7 @@ describe('a driver who falls silent', () => {
     ]);
   });
 
-  it('is known by their row where the map has lost them', async () => {
+  it('is known by their row if the map lost them', async () => {
     const scene = await accepted();
     world.map.flush();
     expect(await sweepAfter(2 * MINUTE)).toMatchObject({ silent: 0 });
@@ -245,8 +245,8 @@ describe('a driver who falls silent', () => {
   });
 });
 
-describe('nobody is lost', () => {
-  it('while ingest was down, nor in the three minutes after', async () => {
+describe('no driver is lost', () => {
+  it('during ingest downtime and the three minutes after', async () => {
     await accepted();
     sweeper.ingestUpSince = start + 20 * MINUTE;
     expect(await sweepAfter(20 * MINUTE)).toMatchObject({ silent: 0, told: 0 });
@@ -254,18 +254,18 @@ describe('nobody is lost', () => {
     expect(await sweepAfter(23 * MINUTE)).toMatchObject({ silent: 1, told: 1 });
   });
 
-  it('while the live map is away', async () => {
+  it('while the live map is down', async () => {
     await accepted();
-    const look = world.map.look;
-    world.map.look = async () => {
+    const look = world.map.readViews;
+    world.map.readViews = async () => {
       throw new Error('Redis is away');
     };
     await expect(sweepAfter(10 * MINUTE)).rejects.toThrow('Redis is away');
-    world.map.look = look;
+    world.map.readViews = look;
     expect(await take('driverLeft')).toEqual([]);
   });
 
-  it('where over 30 % of the city are silent at once: the pager hears of it when it begins and when it is over', async () => {
+  it('pages at the start and at the end of a silence of over 30 % of the city', async () => {
     const scene = await DeliveryScene.set(
       world,
       Array.from({ length: 10 }, () => ({})),
@@ -315,7 +315,7 @@ describe('nobody is lost', () => {
     );
   });
 
-  it('… but not for those of whose silence ops know already, however many', async () => {
+  it('does not count drivers whose silence ops already know', async () => {
     const scene = await DeliveryScene.set(
       world,
       Array.from({ length: 7 }, () => ({})),
@@ -347,13 +347,13 @@ describe('nobody is lost', () => {
     expect(await sweepAfter(7 * MINUTE)).toMatchObject({ silent: 3, told: 1, withheld: 0, silentCities: [] });
   });
 
-  it('where the one who works alone is silent, the city is not taken for silent', async () => {
+  it('if the only working driver is silent, the city is not silent', async () => {
     await accepted();
     expect(await sweepAfter(4 * MINUTE)).toMatchObject({ watched: 1, silent: 1, told: 1, withheld: 0 });
   });
 });
 
-describe('a driver who makes no way', () => {
+describe('a driver without progress', () => {
   async function onTheWay(readyAt = new Date(start)): Promise<DeliveryScene> {
     const scene = await DeliveryScene.set(world, [{ at: AWAY }, {}]);
     await world.db.delivery.update({ where: { id: scene.deliveryId }, data: { readyAt } });
@@ -390,7 +390,7 @@ describe('a driver who makes no way', () => {
     expect(await brokenInvariants(world.db)).toEqual([]);
   });
 
-  it('has five minutes more from when they came nearer', async () => {
+  it('has five more minutes after getting nearer', async () => {
     const scene = await onTheWay();
     await standTill(scene, MINUTE);
     await ping(scene.driver(), 3 * MINUTE, { lat: PICKUP.lat + 0.008, lng: PICKUP.lng });
@@ -403,7 +403,7 @@ describe('a driver who makes no way', () => {
     expect(await standTill(scene, 8 * MINUTE)).toMatchObject({ told: 1 });
   });
 
-  it('may wait for the goods to be ready', async () => {
+  it('may wait for the goods', async () => {
     const scene = await onTheWay(new Date(start + 20 * MINUTE));
     for (const minutes of [1, 6, 11, 16, 21])
       expect(await standTill(scene, minutes * MINUTE)).toMatchObject({ told: 0 });
@@ -411,7 +411,7 @@ describe('a driver who makes no way', () => {
     expect(await standTill(scene, 22 * MINUTE)).toMatchObject({ told: 1 });
   });
 
-  it('and was assigned by hand keeps the delivery: ops are asked, once', async () => {
+  it('after a manual assignment keeps the delivery: ops are asked once', async () => {
     const scene = await assignedByHand(AWAY);
     expect(await standTill(scene, 6 * MINUTE)).toMatchObject({ told: 1 });
     await relay();
@@ -421,7 +421,7 @@ describe('a driver who makes no way', () => {
   });
 });
 
-it('a sweep goes through all pages of drivers', async () => {
+it('a sweep reads all pages of drivers', async () => {
   const cityId = await world.addCity();
   await world.db.$executeRaw`
     INSERT INTO drivers (id, city_id, name, vehicle_kind, availability, last_fix_at) SELECT gen_random_uuid(),

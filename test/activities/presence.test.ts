@@ -28,7 +28,7 @@ afterEach(async () => {
 const key = (name: string) => `${world.redis.keyPrefix}${name}`;
 const sweep = () => world.presence.sweepPresence();
 const difference = () => world.presence.mapDifference();
-const isOnMap = async (driverId: string) => (await world.map.look([driverId]))[0]?.on.all;
+const isOnMap = async (driverId: string) => (await world.map.readViews([driverId]))[0]?.on.all;
 /** An AVAILABLE driver on the map. */
 async function onMap(): Promise<string> {
   const driverId = await world.addDriver({ idleSince: world.time.now });
@@ -45,15 +45,15 @@ async function valueOf(metric: typeof timedEndFailures | typeof mapRepairs): Pro
   return (await metric.get()).values.reduce((sum: number, { value }: { value: number }) => sum + value, 0);
 }
 
-describe('a sweep over silence', () => {
-  test('finds nothing to do where all is well', async () => {
+describe('the silence sweep', () => {
+  test('does nothing if all drivers are active', async () => {
     const driverId = await onMap();
     expect(await sweep()).toEqual(NOTHING);
     expect(await difference()).toEqual({ missing: [], extra: [] });
     expect(await isOnMap(driverId)).toBe(true);
   });
 
-  test('takes a driver off the map after 60 s, who stays AVAILABLE and comes back with the next ping', async () => {
+  test('removes a driver from the map after 60 s; they stay AVAILABLE and return with the next ping', async () => {
     const driverId = await onMap();
     world.time.now = START + MINUTE;
     expect(await sweep()).toEqual(NOTHING);
@@ -66,7 +66,7 @@ describe('a sweep over silence', () => {
     expect(await world.takeMessages()).toEqual([{ kind: 'driverFree', driverId, passed: [] }]);
   });
 
-  test('makes a driver OFFLINE after 10 minutes, by the rule and with its name in the audit', async () => {
+  test('sets a driver OFFLINE after 10 minutes, and the audit entry names the rule', async () => {
     const driverId = await onMap();
     world.time.now = START + 10 * MINUTE - 1;
     expect(await sweep()).toMatchObject({ wentOffline: 0 });
@@ -81,7 +81,7 @@ describe('a sweep over silence', () => {
     expect(await sweep()).toEqual(NOTHING);
   });
 
-  test('counts from the change to AVAILABLE for a driver who never said where they are', async () => {
+  test('counts from the change to AVAILABLE for a driver without a position', async () => {
     world.time.now = START + 30 * MINUTE;
     const driverId = await world.addDriver({ idleSince: START + 25 * MINUTE });
     expect(await sweep()).toEqual(NOTHING);
@@ -90,7 +90,7 @@ describe('a sweep over silence', () => {
     expect(await world.row(driverId)).toMatchObject({ availability: 'OFFLINE' });
   });
 
-  test('takes nobody for silent while nobody listens, nor in the 10 minutes after', async () => {
+  test('marks no driver silent during ingest downtime and the 10 minutes after', async () => {
     const driverId = await onMap();
     world.time.now = START + 20 * MINUTE;
     await world.redis.redis.del(key('presence:ears'));
@@ -104,7 +104,7 @@ describe('a sweep over silence', () => {
     expect(await world.row(driverId)).toMatchObject({ availability: 'OFFLINE' });
   });
 
-  test('leaves BUSY drivers alone', async () => {
+  test('ignores BUSY drivers', async () => {
     const driverId = await world.addDriver({ availability: 'BUSY' });
     world.time.now = START + 60 * MINUTE;
     expect(await sweep()).toEqual(NOTHING);
@@ -112,8 +112,8 @@ describe('a sweep over silence', () => {
   });
 });
 
-describe('a sweep over the map', () => {
-  test('after a flush puts back who was heard of lately, from what PostgreSQL kept, and wakes what waits for them', async () => {
+describe('the map sweep', () => {
+  test('restores recently active drivers from PostgreSQL after a flush and wakes waiting deliveries', async () => {
     const [lately, longAgo] = [await onMap(), await onMap()];
     world.time.now = START + 50_000;
     await world.ping(lately);
@@ -135,7 +135,7 @@ describe('a sweep over the map', () => {
     expect(await sweep()).toEqual(NOTHING);
   });
 
-  test('after a flush without any place kept, has every driver back with their next ping', async () => {
+  test('restores every driver with their next ping after a flush without stored positions', async () => {
     const drivers = [await onMap(), await onMap(), await onMap()];
     await loseMap();
     await sweep();
@@ -145,7 +145,7 @@ describe('a sweep over the map', () => {
     expect(await difference()).toEqual({ missing: [], extra: [] });
   });
 
-  test('puts back a driver who stands in one part only', async () => {
+  test('repairs a driver who is in one part only', async () => {
     const [one, two] = [await onMap(), await onMap()];
     await world.redis.redis.zrem(key('drivers:geo'), one);
     await world.redis.redis.zrem(key(`drivers:geo:${CITY}`), two);
@@ -154,7 +154,7 @@ describe('a sweep over the map', () => {
     expect(await difference()).toEqual({ missing: [], extra: [] });
   });
 
-  test('takes off a driver whose change never reached Redis', async () => {
+  test('removes a driver whose change never reached Redis', async () => {
     const driverId = await onMap();
     await world.availability.request(
       driverId,
@@ -168,7 +168,7 @@ describe('a sweep over the map', () => {
     expect(await difference()).toEqual({ missing: [], extra: [] });
   });
 
-  test('takes off who is no driver of ours, and who stands in the part of another city', async () => {
+  test('removes unknown drivers and drivers in the part of another city', async () => {
     const driverId = await onMap();
     const stranger = newId();
     const { redis } = world.redis;
@@ -182,23 +182,23 @@ describe('a sweep over the map', () => {
     expect((await world.map.members({ kind: 'city', cityId: 'rtm' }, '0')).driverIds).toEqual([]);
   });
 
-  test('tells Redis of a change of BUSY that got lost', async () => {
+  test('sends a lost BUSY change to Redis', async () => {
     const driverId = await onMap();
     await world.db.driver.update({
       where: { id: driverId },
       data: { availability: 'BUSY', capacity: 2, activeAssignments: 1, availabilityVersion: 1 },
     });
     await sweep();
-    expect((await world.map.look([driverId]))[0]?.on).toEqual({ all: false, city: false, busy: true });
+    expect((await world.map.readViews([driverId]))[0]?.on).toEqual({ all: false, city: false, busy: true });
     await world.db.driver.update({
       where: { id: driverId },
       data: { activeAssignments: 2, availabilityVersion: 2 },
     });
     await sweep();
-    expect((await world.map.look([driverId]))[0]?.on).toEqual({ all: false, city: false, busy: false });
+    expect((await world.map.readViews([driverId]))[0]?.on).toEqual({ all: false, city: false, busy: false });
   });
 
-  test('has nothing to repair in a driver who has just been asked', async () => {
+  test('does not repair a driver who just got an offer', async () => {
     const driverId = await onMap();
     await world.db.driver.update({
       where: { id: driverId },
@@ -211,7 +211,7 @@ describe('a sweep over the map', () => {
     });
   });
 
-  test('holds what the map heard later than its own reading for right', async () => {
+  test('prefers a map entry newer than its own read', async () => {
     const driverId = await onMap();
     await world.map.sync(
       { driverId, cityId: CITY, availability: 'OFFLINE', hasRoom: true, version: 9, lastFix: null },
@@ -221,7 +221,7 @@ describe('a sweep over the map', () => {
     expect(await isOnMap(driverId)).toBe(false);
   });
 
-  test('goes through more drivers than fit on a page', async () => {
+  test('reads more drivers than fit on a page', async () => {
     const lastPlace = {
       lastLat: PLACE.lat,
       lastLng: PLACE.lng,
@@ -243,7 +243,7 @@ describe('a sweep over the map', () => {
     expect(await difference()).toEqual({ missing: [], extra: [] });
   });
 
-  test('while drivers change, ping and Redis is flushed, ends with the map that PostgreSQL says', async () => {
+  test('converges to PostgreSQL while drivers change, ping and Redis is flushed', async () => {
     const liveMap = createLiveMap({ db: world.db, map: world.map, clock: () => world.time.now });
     const drivers = await Promise.all(Array.from({ length: 12 }, onMap));
     const toggle = async (driverId: string, round: number) => {
@@ -274,8 +274,8 @@ describe('a sweep over the map', () => {
   });
 });
 
-describe('a sweep over states', () => {
-  test('ends a break whose timer never rang, and counts that as a failure', async () => {
+describe('the state sweep', () => {
+  test('ends a break whose timer never fired, and counts a failure', async () => {
     const driverId = await world.addDriver({ availability: 'ON_BREAK', until: START - MINUTE });
     const failures = await valueOf(timedEndFailures);
     expect(await sweep()).toEqual(NOTHING);
@@ -289,13 +289,13 @@ describe('a sweep over states', () => {
     expect(await sweep()).toMatchObject({ endedLate: 0 });
   });
 
-  test('leaves a break that is not over, and a pause without an end', async () => {
+  test('leaves breaks that are not over and pauses without an end', async () => {
     await world.addDriver({ availability: 'ON_BREAK', until: START + MINUTE });
     await world.addDriver({ availability: 'PAUSED' });
     expect(await sweep()).toEqual(NOTHING);
   });
 
-  test('makes drivers in states of v2 OFFLINE where the feature was switched off, and restores nobody', async () => {
+  test('sets drivers in v2 states OFFLINE when the feature is off, and restores none', async () => {
     const states = ['ON_BREAK', 'PAUSED', 'SHIFT_ENDED'] as const;
     const drivers = await Promise.all(
       states.map((availability) =>

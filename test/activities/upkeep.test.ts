@@ -37,7 +37,8 @@ afterAll(async () => {
 
 async function parts(): Promise<string[]> {
   const { rows } = await owner.query<{ name: string }>(
-    `SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = 'audit_entries'::regclass ORDER BY name`,
+    `SELECT inhrelid::regclass::text AS name FROM pg_inherits
+     WHERE inhparent = 'audit_entries'::regclass ORDER BY name`,
   );
   return rows.map(({ name }) => name);
 }
@@ -62,8 +63,8 @@ async function partOf(at: Date): Promise<string | undefined> {
   return rows[0]?.name;
 }
 
-describe('partitions of the audit', () => {
-  test('are made a month each, once', async () => {
+describe('audit partitions', () => {
+  test('are created once per month', async () => {
     expect(await ensureAuditPartitions(world.db, new Date('2031-11-15T12:00:00Z'), 3)).toBe(3);
     expect(await parts()).toEqual(
       expect.arrayContaining(['audit_entries_2031_11', 'audit_entries_2031_12', 'audit_entries_2032_01']),
@@ -72,7 +73,7 @@ describe('partitions of the audit', () => {
     expect(await ensureAuditPartitions(world.db, new Date('2031-12-31T12:00:00Z'), 3)).toBe(1);
   });
 
-  test('begin and end with the month in UTC', async () => {
+  test('start and end with the month in UTC', async () => {
     await ensureAuditPartitions(world.db, new Date('2033-01-15T00:00:00Z'), 2);
     const [first, last] = [new Date('2033-02-01T00:00:00.000Z'), new Date('2033-01-31T23:59:59.999Z')];
     await write(first);
@@ -81,20 +82,20 @@ describe('partitions of the audit', () => {
     expect(await partOf(last)).toBe('audit_entries_2033_01');
   });
 
-  test('catch what no month was made for', async () => {
+  test('keep rows of months without a partition in the default partition', async () => {
     const at = new Date('2040-05-05T05:05:05Z');
     await write(at);
     expect(await partOf(at)).toBe('audit_entries_default');
   });
 
-  test('come to their month when it is made late', async () => {
+  test('move rows to a month that is created late', async () => {
     const at = new Date('2041-05-05T05:05:05Z');
     await write(at);
     expect(await ensureAuditPartitions(world.db, at, 1)).toBe(1);
     expect(await partOf(at)).toBe('audit_entries_2041_05');
   });
 
-  test('can be made by two at once', async () => {
+  test('can be created by two workers at once', async () => {
     const from = new Date('2045-03-03T00:00:00Z');
     const made = await Promise.allSettled([
       ensureAuditPartitions(world.db, from, 3),
@@ -106,7 +107,7 @@ describe('partitions of the audit', () => {
 });
 
 describe('the sweep', () => {
-  test('looks three months ahead and forgets what was sent a day ago, how zones fared a week ago and where drivers were a month ago, and nothing else', async () => {
+  test('creates partitions three months ahead and deletes only expired rows', async () => {
     const { db } = world;
     await enqueue(db, 'key', 'test', [
       { kind: 'syncDriver', driverId: 'old' },
@@ -118,7 +119,8 @@ describe('the sweep', () => {
         WHERE payload->>'driverId' = ${driverId}`;
     await sentAt('old', 25);
     await sentAt('young', 23);
-    await db.$executeRaw`UPDATE outbox SET created_at = now() - interval '3 days' WHERE payload->>'driverId' = 'unsent'`;
+    await db.$executeRaw`
+      UPDATE outbox SET created_at = now() - interval '3 days' WHERE payload->>'driverId' = 'unsent'`;
     const health = (cityId: string, daysAgo: number) => ({
       cityId,
       at: new Date(Date.now() - daysAgo * 24 * HOUR_MS),

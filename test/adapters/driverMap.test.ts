@@ -30,7 +30,7 @@ test.each([true, false])(
     const answers = await Promise.all([
       map.reportIngestUp(2_000),
       map.ingestUpSince(2_000),
-      map.look(['nobody']),
+      map.readViews(['nobody']),
     ]);
     expect(answers[1]).toBe(1_000);
     await redis.quit();

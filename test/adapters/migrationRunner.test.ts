@@ -79,7 +79,7 @@ describe('two starters at the same instant', () => {
     const said = await Promise.all([command('migrate'), command('migrate')]);
     expect(said.filter((words) => words.includes('applied')).length).toBe(1);
     expect(said.filter((words) => words.includes('up to date')).length).toBe(1);
-    expect(said.join()).not.toContain('in use');
+    expect(said.join()).not.toContain('is locked');
     expect(await listed()).toEqual([...names, ...added].map(applied));
   });
 
@@ -195,6 +195,6 @@ describe('a database that Prisma has migrated', () => {
 
 test('a database with tables of somebody else is left alone', async () => {
   await client.query('CREATE TABLE "blog_posts" ("id" int)');
-  await expect(command('migrate')).rejects.toThrow('tables that no migration has made: blog_posts');
+  await expect(command('migrate')).rejects.toThrow('tables that no migration created: blog_posts');
   expect((await client.query(`SELECT 1 FROM pg_tables WHERE schemaname = 'public'`)).rowCount).toBe(1);
 });

@@ -16,7 +16,7 @@ const read = createTokenReader(AUTH);
 const hourAgo = Math.floor(Date.now() / 1_000) - 3_600;
 
 describe('a token', () => {
-  it('says who asks', async () => {
+  it('identifies the caller', async () => {
     const driverId = newId();
     expect(await read(tokenOf(driver(driverId)))).toEqual({ role: 'driver', subject: driverId, driverId });
     expect(await read(tokenOf(merchant('bakery')))).toMatchObject({ role: 'merchant', merchantId: 'bakery' });
@@ -27,8 +27,8 @@ describe('a token', () => {
   });
 
   it.each([
-    ['that has expired', tokenOf({ ...ops(), exp: hourAgo })],
-    ['without an end', tokenOf({ ...ops(), exp: undefined })],
+    ['that is expired', tokenOf({ ...ops(), exp: hourAgo })],
+    ['without an expiry', tokenOf({ ...ops(), exp: undefined })],
     ['of another issuer', tokenOf({ ...ops(), iss: 'somebody' })],
     ['for another audience', tokenOf({ ...ops(), aud: 'something' })],
     ['signed with another key', tokenOf(ops(), { key: 'another key, of more than 32 bytes as well' })],
@@ -41,10 +41,10 @@ describe('a token', () => {
     ],
     ['without a role', tokenOf({ sub: 'kim', role: '' })],
     ['of an unknown role', tokenOf({ role: 'king', sub: 'kim' })],
-    ['of a merchant without a name', tokenOf({ role: 'merchant', sub: 'kim' })],
-    ['of a driver who is no driver’s id', tokenOf({ role: 'driver', sub: 'kim' })],
-    ['that is no token', 'abc'],
-  ])('%s is not taken', async (_what, token) => {
+    ['of a merchant without a merchant id', tokenOf({ role: 'merchant', sub: 'kim' })],
+    ['of a driver whose subject is not a driver id', tokenOf({ role: 'driver', sub: 'kim' })],
+    ['that is malformed', 'abc'],
+  ])('%s is refused', async (_what, token) => {
     await expect(read(token)).rejects.toThrow(TokenError);
     const { body } = await world
       .as()
@@ -55,7 +55,7 @@ describe('a token', () => {
     expect(body.code).toBe('UNAUTHENTICATED');
   });
 
-  it('is needed for all but probes and docs', async () => {
+  it('is required except for probes and docs', async () => {
     const { body: document } = await world.as().get('/openapi.json').expect(200);
     for (const [path, methods] of Object.entries(document.paths as Record<string, object>)) {
       const address = path.replaceAll(/\{\w+\}/g, newId());
@@ -72,13 +72,13 @@ describe('a token', () => {
     }
   });
 
-  it('is of no use for what is for other roles', async () => {
+  it('does not give access to routes of other roles', async () => {
     const { body } = await world.as(merchant('bakery')).post('/v2/drivers', {}).expect(403);
-    expect(body).toMatchObject({ code: 'FORBIDDEN', detail: 'only for: ops' });
+    expect(body).toMatchObject({ code: 'FORBIDDEN', detail: 'allowed roles: ops' });
   });
 });
 
-describe('keys of an issuer', () => {
+describe('the keys of an issuer', () => {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   let issuer: Server;
   let url: string;
@@ -97,17 +97,18 @@ describe('keys of an issuer', () => {
     const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
     const exp = Math.floor(Date.now() / 1_000) + 60;
     const text = `${part({ alg: 'ES256', kid })}.${part({ ...ops(), iss: 'tests', aud: 'driver-service', exp })}`;
-    return `${text}.${sign('sha256', Buffer.from(text), { key: privateKey, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
+    const signature = sign('sha256', Buffer.from(text), { key: privateKey, dsaEncoding: 'ieee-p1363' });
+    return `${text}.${signature.toString('base64url')}`;
   };
 
-  it('are fetched from its address', async () => {
+  it('are fetched from its JWKS URL', async () => {
     const readByKeys = createTokenReader({ ...AUTH, keys: { kind: 'jwks', url } });
     expect(await readByKeys(signed('k1'))).toMatchObject({ role: 'ops' });
     await expect(readByKeys(signed('k2'))).rejects.toThrow(TokenError);
     await expect(readByKeys(tokenOf(ops()))).rejects.toThrow(TokenError);
   });
 
-  it('that cannot be fetched are no fault of who asks: 503, safe to retry', async () => {
+  it('return 503 with Retry-After if they cannot be fetched', async () => {
     const away = await createApiWorld(() => ({
       readToken: createTokenReader({ ...AUTH, keys: { kind: 'jwks', url: 'http://127.0.0.1:1/keys' } }),
     }));
@@ -122,7 +123,7 @@ describe('keys of an issuer', () => {
   });
 });
 
-describe('limits', () => {
+describe('rate limits', () => {
   let limited: ApiWorld;
   beforeAll(async () => {
     limited = await createApiWorld(({ settings }) => ({
@@ -141,7 +142,7 @@ describe('limits', () => {
   });
   afterAll(() => limited.close());
 
-  it('are counted by whose token it is, and pings apart', async () => {
+  it('are counted per token subject, with a separate limit for pings', async () => {
     const [one, other] = [driver(newId()), driver(newId())];
     for (let i = 0; i < 2; i++) await limited.as(one).get('/v2/offers/mine').expect(200);
     const { body, headers } = await limited.as(one).get('/v2/offers/mine').expect(429);
@@ -153,7 +154,7 @@ describe('limits', () => {
     await ping().expect(429);
   });
 
-  it('are one of its own for changes of availability by a driver, and none for reading it', async () => {
+  it('limit availability changes by drivers separately, but not reads', async () => {
     const one = driver(newId());
     const wishes = [
       '/drivers/ID/availability',
@@ -170,14 +171,14 @@ describe('limits', () => {
       await limited.as(ops()).post(`/v2/drivers/${one.sub}/availability/resume`, {}).expect(404);
   });
 
-  it('hold for bad tokens by address, and leave good ones alone', async () => {
+  it('limit invalid tokens per IP address without affecting valid tokens', async () => {
     const statuses = [];
     for (let i = 0; i < 4; i++) statuses.push((await limited.as().get('/v2/deliveries')).status);
     expect(statuses.slice(-2)).toEqual([429, 429]);
     await limited.as(ops()).get('/v2/deliveries').expect(200);
   });
 
-  it('hold nobody up while Redis is away', async () => {
+  it('refuse nobody while Redis is unavailable', async () => {
     const { Redis } = await import('ioredis');
     const nowhere = new Redis({ port: 1, host: '127.0.0.1', lazyConnect: true, retryStrategy: () => null });
     const alone = await createApiWorld(({ settings }) => ({

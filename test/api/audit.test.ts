@@ -1,6 +1,4 @@
-/**
- * The audit trail for ops: asked by what is known, paged, proven, handed on (docs/behaviour.md#audit-trail).
- */
+/** The audit trail for ops: search, pagination, verification and export (docs/behaviour.md#audit-trail). */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { parse } from 'csv-parse/sync';
 import { Client } from 'pg';
@@ -44,9 +42,9 @@ type EventResult = {
   why?: string;
 };
 
-/** One entry beside all chains' heads. @returns its id */
-async function tell({
-  kind = 'told',
+/** Adds one entry without a chain head. @returns its id */
+async function addEntry({
+  kind = 'noted',
   cityId = CITY,
   at = Date.now(),
   deliveryId = newId(),
@@ -90,8 +88,8 @@ const search = async (query: Record<string, string | number | undefined>, claims
 const idsOf = ({ entries }: { entries: { entryId: string }[] }): string[] =>
   entries.map(({ entryId }) => entryId);
 
-describe('the trail', () => {
-  it('is found by delivery, driver, order, actor, kind, city and time, each alone and together', async () => {
+describe('the audit trail', () => {
+  it('is searchable by delivery, driver, order, actor, kind, city and time, and by combinations', async () => {
     const [deliveryId, driverId, sellerOrderId, actor] = [
       newId(),
       newId(),
@@ -99,8 +97,8 @@ describe('the trail', () => {
       { kind: 'driver', id: newId() } as const,
     ];
     const at = Date.now() - DAY_MS;
-    const one = await tell({ deliveryId, driverId, sellerOrderId, actor, kind: 'found', at });
-    await tell({ deliveryId: newId(), at });
+    const one = await addEntry({ deliveryId, driverId, sellerOrderId, actor, kind: 'found', at });
+    await addEntry({ deliveryId: newId(), at });
     const [since, until] = [new Date(at).toISOString(), new Date(at + 1).toISOString()];
     const ways = [
       { deliveryId },
@@ -141,11 +139,11 @@ describe('the trail', () => {
     expect(idsOf(await search({ since, until, cityId: elsewhere }))).toEqual([]);
   });
 
-  it('is paged newest first, and a page is the same whatever has come since, also within one instant', async () => {
+  it('is paginated newest first; pages are stable while entries are added, also within one instant', async () => {
     const deliveryId = newId();
     const at = Date.now() - 5 * MINUTE_MS;
     const ids: string[] = [];
-    for (const each of [at, at, at, at - 1, at + 1]) ids.push(await tell({ deliveryId, at: each }));
+    for (const each of [at, at, at, at - 1, at + 1]) ids.push(await addEntry({ deliveryId, at: each }));
     const wanted = [ids[4]!, ...[ids[0]!, ids[1]!, ids[2]!].sort().reverse(), ids[3]!];
     const pages: string[] = [];
     let page = await search({ deliveryId, limit: 2 });
@@ -153,7 +151,7 @@ describe('the trail', () => {
     const asBefore = idsOf(await search(second));
     for (;;) {
       pages.push(...idsOf(page));
-      await tell({ deliveryId, at: Date.now() });
+      await addEntry({ deliveryId, at: Date.now() });
       if (page.nextCursor === null) break;
       page = await search({ deliveryId, limit: 2, cursor: page.nextCursor });
     }
@@ -178,11 +176,11 @@ describe('the trail', () => {
     ).toEqual(wanted.slice(1));
   });
 
-  it('is shown to ops of its city and to no other', async () => {
+  it('is visible only to ops of the city', async () => {
     const [deliveryId, kind] = [newId(), 'shown_to_some'];
     const [here, there] = [
-      await tell({ deliveryId, kind }),
-      await tell({ deliveryId, kind, cityId: elsewhere }),
+      await addEntry({ deliveryId, kind }),
+      await addEntry({ deliveryId, kind, cityId: elsewhere }),
     ];
     const both = [here, there].sort().reverse();
     for (const query of [{ deliveryId }, { kind }]) {
@@ -200,10 +198,10 @@ describe('the trail', () => {
       await world.as(claims).get('/v2/ops/audit').expect(403);
   });
 
-  it('of long ago is found by what names it; all else is asked within 31 days', async () => {
+  it('is searchable without a time limit by delivery, driver or order, else within 31 days', async () => {
     const [deliveryId, kind] = [newId(), 'long_ago'];
     const at = Date.now() - 40 * DAY_MS;
-    const old = await tell({ deliveryId, kind, at });
+    const old = await addEntry({ deliveryId, kind, at });
     const since = new Date(at).toISOString();
     expect(idsOf(await search({ deliveryId }))).toEqual([old]);
     expect(idsOf(await search({ kind }))).toEqual([]);
@@ -216,24 +214,24 @@ describe('the trail', () => {
   });
 
   it.each([
-    ['half of an order', `merchantId=${MERCHANT}`],
-    ['half of an actor', 'actorId=olga'],
-    ['an end before its beginning', 'since=2026-01-02T00:00:00Z&until=2026-01-01T00:00:00Z'],
+    ['an incomplete order', `merchantId=${MERCHANT}`],
+    ['an incomplete actor', 'actorId=olga'],
+    ['an end before its start', 'since=2026-01-02T00:00:00Z&until=2026-01-01T00:00:00Z'],
     ['a cursor of another list', 'cursor=abc'],
     [
       'a cursor that names no entry',
       `cursor=${Buffer.from('2026-01-01T00:00:00.000Z/me').toString('base64url')}`,
     ],
-    ['more than it may give', 'limit=201'],
-    ['a kind that is none', 'kind=DROP%20TABLE'],
+    ['a limit that is too high', 'limit=201'],
+    ['a malformed kind', 'kind=DROP%20TABLE'],
     ['an unknown field', 'name=olga'],
-  ])('is not searched by %s', async (_what, query) => {
+  ])('refuses a search with %s', async (_what, query) => {
     expect((await world.as(ops()).get(`/v2/ops/audit?${query}`).expect(400)).body.code).toBe(
       'INVALID_REQUEST',
     );
   });
 
-  it('goes on from a place that was written by hand, if it is well written', async () => {
+  it('accepts a valid cursor that was made by the client', async () => {
     const cursor = timedCursorOf({ at: Date.now(), id: newId() });
     expect((await search({ kind: 'nothing', cursor })).entries).toEqual([]);
   });
@@ -247,7 +245,7 @@ const place = (address: string) => ({
   notes: 'ring twice',
 });
 
-/** An order as a merchant gives it, with an offer that was made for it. */
+/** An order submitted by a merchant, with an offer. */
 async function delivered(): Promise<{ deliveryId: string; offerId: string; driverId: string }> {
   const body = {
     sellerOrderId: newId(),
@@ -293,7 +291,7 @@ async function delivered(): Promise<{ deliveryId: string; offerId: string; drive
 }
 
 describe('the case of a delivery', () => {
-  it('tells all of it, why each driver was asked, and that its trail holds, without the people at its ends', async () => {
+  it('has all records, the reasons for each driver and the verification, but no contacts', async () => {
     const { deliveryId, offerId, driverId } = await delivered();
     const { body, text } = await world
       .as(ops([CITY]))
@@ -329,14 +327,14 @@ describe('the case of a delivery', () => {
     await world.as(merchant(MERCHANT)).get(`/v2/ops/deliveries/${deliveryId}/case`).expect(403);
   });
 
-  it('says of each way of assignment why, and of a choice of an older version that it cannot', async () => {
+  it('explains each way of assignment, except choices in an older format', async () => {
     const { deliveryId, driverId } = await delivered();
     const choice = (await world.db.offer.findFirstOrThrow({ where: { deliveryId } })).choice ?? {};
     for (const [way, kept] of [
       ['V1', choice],
       ['MANUAL', null],
       ['HANDOVER', { why: 'a flat tyre' }],
-      ['V1', { oldWords: true }],
+      ['V1', { oldFormat: true }],
     ] as const) {
       await world.db.assignment.create({
         data: {
@@ -357,13 +355,13 @@ describe('the case of a delivery', () => {
     ).body;
     expect(assignments.map(({ why }) => why.at(-1))).toEqual([
       expect.stringContaining('was number 1'),
-      'Ops chose this driver by hand.',
+      'Ops assigned this driver by hand.',
       'Ops had the goods handed over to this driver: a flat tyre.',
-      'What was kept of this choice cannot be put into words.',
+      'The stored data of this choice has an older format and cannot be explained.',
     ]);
   });
 
-  it('comes as a table too', async () => {
+  it('is exported as CSV', async () => {
     const { deliveryId, offerId } = await delivered();
     const { text, headers } = await world
       .as(ops())
@@ -386,7 +384,7 @@ describe('the case of a delivery', () => {
       .expect(404);
   });
 
-  it('as a table reads, to the letter, like this, and runs no formula', () => {
+  it('has an exact CSV form that runs no formulas', () => {
     const point = { lat: 1, lng: 2 };
     const stop = { address: '=Dam "2", é', point, contactName: null, contactPhone: null, notes: null };
     const at = '2026-11-01T10:00:00.000Z';
@@ -434,7 +432,7 @@ describe('the case of a delivery', () => {
         {
           entryId: 'e',
           at,
-          kind: 'told',
+          kind: 'noted',
           cityId: 'rome',
           deliveryId: 'd',
           driverId: null,
@@ -454,7 +452,7 @@ describe('the case of a delivery', () => {
         {
           entryId: 'f',
           at,
-          kind: 'told',
+          kind: 'noted',
           cityId: 'rome',
           deliveryId: 'd',
           driverId: null,
@@ -479,15 +477,17 @@ describe('the case of a delivery', () => {
     });
     const [header, delivery, ...rest] = text.split('\r\n');
     expect(header).toBe(
-      '\uFEFFrecord,at,id,kind,actorKind,actorId,driverId,from,to,why,deviceAt,correlationId,detail,previousHash,hash,problem',
+      '\uFEFFrecord,at,id,kind,actorKind,actorId,driverId,from,to,why,deviceAt,correlationId,' +
+        'detail,previousHash,hash,problem',
     );
     expect(delivery).toMatch(
       /^delivery,2026-11-01T10:00:00\.000Z,d,,,,,,PENDING,,,'\+1,"\{""sellerOrderId"":""o"",/,
     );
     expect(rest).toEqual([
-      `entry,2026-11-01T10:00:00.000Z,e,told,ops,'@olga,,,,"'=HYPERLINK(""http://x"")\nnext line",,'-2,"{""a"":1}",,ff,CONTENT_DIFFERS: differs`,
-      // a line that is not held together by quotes would begin with a formula
-      'entry,2026-11-01T10:00:00.000Z,f,told,ops,"a\r=1",,,,"late\n=HYPERLINK(1)",,c,,ff,fe,',
+      `entry,2026-11-01T10:00:00.000Z,e,noted,ops,'@olga,,,,"'=HYPERLINK(""http://x"")\nnext line",,` +
+        `'-2,"{""a"":1}",,ff,CONTENT_DIFFERS: differs`,
+      // without quotes the second line would be a row that starts with a formula
+      'entry,2026-11-01T10:00:00.000Z,f,noted,ops,"a\r=1",,,,"late\n=HYPERLINK(1)",,c,,ff,fe,',
       'problem,,d,,,,,,,,,,,,,NO_ROW: none',
       'trail,,d,,,,,,NOT_VERIFIED,entries: 2; older ones left out: 0,,,,,,',
       '',
@@ -495,8 +495,8 @@ describe('the case of a delivery', () => {
   });
 });
 
-describe('a check', () => {
-  it('of one delivery says at once what is wrong with it', async () => {
+describe('a check of the audit trail', () => {
+  it('of one delivery returns its problems', async () => {
     const { deliveryId } = await delivered();
     const client = world.as(ops([CITY]));
     expect((await client.post('/v2/ops/audit/checks', { deliveryId }).expect(200)).body).toEqual({
@@ -531,7 +531,7 @@ describe('a check', () => {
     await client.post('/v2/ops/audit/checks', { deliveryId: newId() }).expect(404);
   });
 
-  it('that finds very much wrong says a hundred of it in the log, and how much there is', async () => {
+  it('with many problems logs a hundred of them and the total', async () => {
     const lines: string[] = [];
     const log = pino({ level: 'error' }, { write: (line: string) => void lines.push(line) });
     const problem = {
@@ -559,7 +559,7 @@ describe('a check', () => {
     expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ chain: 'delivery/d', problemCount: 250 });
   });
 
-  it('of the day is listed, with its problems for the ops of their city', async () => {
+  it('is listed, with its problems for ops of the city', async () => {
     const { deliveryId } = await delivered();
     await owner.query(`UPDATE audit_entries SET actor_id = 'somebody' WHERE delivery_id = $1`, [deliveryId]);
     await createAuditCheck({

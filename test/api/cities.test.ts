@@ -28,7 +28,7 @@ const zone = (coordinates: unknown, change: object = {}) => ({
 });
 
 describe('a city', () => {
-  it('is made, changed and listed, and keeps its currency', async () => {
+  it('is created, updated and listed, and keeps its currency', async () => {
     expect((await world.as(ops()).put('/v2/cities/berlin', BERLIN).expect(201)).body).toEqual({
       cityId: 'berlin',
       ...BERLIN,
@@ -60,14 +60,14 @@ describe('a city', () => {
 
   it.each([
     ['a time zone that does not exist', { ...BERLIN, timezone: 'Europe/Atlantis' }],
-    ['half a currency', { ...BERLIN, currency: 'eu' }],
+    ['an invalid currency', { ...BERLIN, currency: 'eu' }],
     ['no name', { ...BERLIN, name: ' ' }],
     ['no centre', { ...BERLIN, center: undefined }],
   ])('with %s is refused', async (_what, body) => {
     await world.as(ops()).put('/v2/cities/nowhere', body).expect(400);
   });
 
-  it('sets its own times of escalation, and keeps them where a client does not know of them', async () => {
+  it('has escalation times, which older clients do not reset', async () => {
     const put = async (change: object) =>
       (await world.as(ops()).put('/v2/cities/oslo', { ...BERLIN, name: 'Oslo', ...change })).body
         .escalationMinutes as unknown;
@@ -92,14 +92,14 @@ describe('a city', () => {
     [[5, 15, 30, 60]],
     [[1.5, 15, 30]],
     [[]],
-  ])('with times of escalation %p is refused', async (escalationMinutes) => {
+  ])('with escalation times %p is refused', async (escalationMinutes) => {
     await world
       .as(ops())
       .put('/v2/cities/nowhere', { ...BERLIN, escalationMinutes })
       .expect(400);
   });
 
-  it('is drawn by its own ops only', async () => {
+  it('is writable only by ops of the city', async () => {
     await world
       .as(ops(['paris']))
       .put('/v2/cities/berlin', BERLIN)
@@ -112,7 +112,7 @@ describe('a city', () => {
 describe('a zone', () => {
   beforeAll(() => world.as(ops()).put('/v2/cities/rome', { ...BERLIN, name: 'Rome' }));
 
-  it('is drawn, changed and listed', async () => {
+  it('is created, updated and listed', async () => {
     const path = '/v2/cities/rome/zones/north';
     expect(
       (

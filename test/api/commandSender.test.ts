@@ -23,7 +23,7 @@ const SENDING = {
   updateId: 'accept/o/r',
 };
 
-/** As gRPC's errors come through Temporal's client: in the cause of a ServiceError. */
+/** A gRPC error in the form of the Temporal client: the cause of a ServiceError. */
 function grpc(code: number): ServiceError {
   return new ServiceError('Workflow Update failed', {
     cause: Object.assign(new Error('grpc'), { code, details: 'grpc', metadata: {} }),
@@ -38,26 +38,26 @@ type World = {
   commands: CommandSender;
   asked: { workflowId: string; updateId: string }[];
   recalled: string[];
-  rowAsked: CommandEvent[];
+  rowEvents: CommandEvent[];
   started: string[];
 };
 
-/** Temporal says these things one after another, the last one for ever. */
+/** Temporal gives these replies one after another, and repeats the last one. */
 function world(
-  says: (Error | Answer)[],
+  replies: (Error | Answer)[],
   { row = null, timeoutMs = 5_000 }: { row?: Answer | null | Error; timeoutMs?: number } = {},
 ): World {
-  const seen: Omit<World, 'commands'> = { asked: [], recalled: [], rowAsked: [], started: [] };
-  const say = (times: number): Answer => {
-    const said = says[Math.min(times, says.length) - 1];
-    if (said === undefined) throw new Error('asked, with nothing to say');
-    if (said instanceof Error) throw said;
-    return said;
+  const seen: Omit<World, 'commands'> = { asked: [], recalled: [], rowEvents: [], started: [] };
+  const replyTo = (calls: number): Answer => {
+    const reply = replies[Math.min(calls, replies.length) - 1];
+    if (reply === undefined) throw new Error('called without a reply');
+    if (reply instanceof Error) throw reply;
+    return reply;
   };
   const updates: WorkflowUpdates = {
-    recall: async (_workflowId, updateId) => say(seen.recalled.push(updateId)),
+    recall: async (_workflowId, updateId) => replyTo(seen.recalled.push(updateId)),
     execute: async (workflowId, { updateId }) => {
-      return say(seen.asked.push({ workflowId, updateId }));
+      return replyTo(seen.asked.push({ workflowId, updateId }));
     },
   };
   const commands = createCommandSender({
@@ -66,7 +66,7 @@ function world(
     log: pino({ level: 'silent' }),
     startDelivery: async (deliveryId) => void seen.started.push(deliveryId),
     answerFromRow: async (_deliveryId, event) => {
-      seen.rowAsked.push(event);
+      seen.rowEvents.push(event);
       if (row instanceof Error) throw row;
       return row;
     },
@@ -75,13 +75,13 @@ function world(
 }
 
 describe('the answer of a workflow', () => {
-  it('comes as it was given, a refusal as a value', async () => {
+  it('is returned unchanged, a refusal as a value', async () => {
     const refused: Answer = { refused: 'OFFER_EXPIRED', detail: 'the offer expired' };
     expect(await world([ACCEPTED]).commands.send(SENDING)).toEqual(ACCEPTED);
     expect(await world([refused]).commands.send(SENDING)).toEqual(refused);
   });
 
-  it('is asked for under the id made from merchant and key', async () => {
+  it('is requested under the workflow id of merchant and key', async () => {
     const { commands, asked } = world([ACCEPTED]);
     await commands.send(SENDING);
     expect(asked).toEqual([{ workflowId: 'delivery/bakery%20%26%20sons/order%2F1', updateId: 'accept/o/r' }]);
@@ -92,9 +92,9 @@ describe('the answer of a workflow', () => {
     ['FAILED_PRECONDITION', grpc(9)],
     ['DEADLINE_EXCEEDED', grpc(4)],
     ['RESOURCE_EXHAUSTED', grpc(8)],
-    ['a time-out of the call', tooLate],
-    ['an update that the server says was not processed', failed('UnprocessedUpdate')],
-  ])('after %s is asked for again under the same id', async (_what, error) => {
+    ['a call time-out', tooLate],
+    ['an unprocessed update', failed('UnprocessedUpdate')],
+  ])('after %s is requested again under the same id', async (_what, error) => {
     const { commands, asked } = world([error, error, ACCEPTED]);
     expect(await commands.send(SENDING)).toEqual(ACCEPTED);
     expect(asked.map(({ updateId }) => updateId)).toEqual(['accept/o/r', 'accept/o/r', 'accept/o/r']);
@@ -102,17 +102,17 @@ describe('the answer of a workflow', () => {
 
   it.each([
     ['no such workflow', new WorkflowNotFoundError('workflow execution already completed', 'w', undefined)],
-    ['a delivery that is closed', failed('CLOSED')],
-    ['a workflow that ended with the update in hand', failed('AcceptedUpdateCompletedWorkflow')],
-  ])('where there is %s is the row’s', async (_what, error) => {
-    const { commands, asked, rowAsked, started } = world([error], { row: ACCEPTED });
+    ['a closed delivery', failed('CLOSED')],
+    ['a workflow that ended during the update', failed('AcceptedUpdateCompletedWorkflow')],
+  ])('for %s comes from the row', async (_what, error) => {
+    const { commands, asked, rowEvents, started } = world([error], { row: ACCEPTED });
     expect(await commands.send(SENDING)).toEqual(ACCEPTED);
     expect(asked).toHaveLength(1);
-    expect(rowAsked).toEqual([{ kind: 'acceptOffer', offerId: 'o', driverId: 'r' }]);
+    expect(rowEvents).toEqual([{ kind: 'acceptOffer', offerId: 'o', driverId: 'r' }]);
     expect(started).toEqual([]);
   });
 
-  it('of an open delivery without a workflow comes after that was started', async () => {
+  it('of an open delivery without a workflow comes after its start', async () => {
     const { commands, started } = world([new WorkflowNotFoundError('not found', 'w', undefined), ACCEPTED], {
       row: null,
     });
@@ -120,49 +120,49 @@ describe('the answer of a workflow', () => {
     expect(started).toEqual(['d']);
   });
 
-  it('is taken from the row at once where it is known to lie there', async () => {
+  it('comes from the row at once if the delivery is settled', async () => {
     const { commands, asked } = world([grpc(14)], { row: ACCEPTED });
     expect(await commands.send({ ...SENDING, isSettled: true })).toEqual(ACCEPTED);
     expect(asked).toEqual([]);
   });
 
-  describe('to a wish with a key that the row refuses by now', () => {
+  describe('to a request with a key that the row now refuses', () => {
     const REFUSED: Answer = { refused: 'ILLEGAL_TRANSITION', detail: 'the delivery is DELIVERED' };
-    const REPEATED = { ...SENDING, isSettled: true, firstAnswerUnder: 'key-1' };
+    const REPEATED = { ...SENDING, isSettled: true, firstUpdateId: 'key-1' };
 
-    it('is the first one, which is looked up and asked of nobody', async () => {
+    it('is the first answer, recalled without a new update', async () => {
       const { commands, asked, recalled } = world([grpc(14), ACCEPTED], { row: REFUSED });
       expect(await commands.send(REPEATED)).toEqual(ACCEPTED);
       expect([recalled, asked]).toEqual([['key-1', 'key-1'], []]);
     });
 
     it.each([
-      ['there was none', new WorkflowNotFoundError('update not found', 'w', undefined)],
-      ['the first one was a fault', failed('ImpossibleEvent')],
-      ['it was too late then, too', failed('CLOSED')],
-    ])('is the refusal where %s', async (_what, error) => {
+      ['there was no first update', new WorkflowNotFoundError('update not found', 'w', undefined)],
+      ['the first update failed', failed('ImpossibleEvent')],
+      ['the first update was too late', failed('CLOSED')],
+    ])('is the refusal if %s', async (_what, error) => {
       const { commands, asked } = world([error], { row: REFUSED });
       expect(await commands.send(REPEATED)).toEqual(REFUSED);
       expect(asked).toEqual([]);
     });
 
-    it('is 503 while nobody can know', async () => {
+    it('is 503 while the first answer is unknown', async () => {
       await expect(
         world([grpc(14)], { row: REFUSED, timeoutMs: 200 }).commands.send(REPEATED),
       ).rejects.toMatchObject({ code: 'NOT_ANSWERED_IN_TIME' });
     });
 
-    it('is the refusal at once where it has no key', async () => {
+    it('is the refusal at once without a key', async () => {
       const { commands, recalled } = world([ACCEPTED], { row: REFUSED });
-      expect(await commands.send({ ...REPEATED, firstAnswerUnder: null })).toEqual(REFUSED);
+      expect(await commands.send({ ...REPEATED, firstUpdateId: null })).toEqual(REFUSED);
       expect(recalled).toEqual([]);
     });
   });
 
   it.each([
     ['unavailable', grpc(14), null],
-    ['gone, and the database away', failed('CLOSED'), new Error('away')],
-  ])('that does not come in time, Temporal being %s, is 503, safe to retry', async (_what, error, row) => {
+    ['closed and the database unavailable', failed('CLOSED'), new Error('away')],
+  ])('that is late, with Temporal %s, is 503 with Retry-After', async (_what, error, row) => {
     const begun = Date.now();
     const asking = world([error], { timeoutMs: 200, row }).commands.send(SENDING);
     await expect(asking).rejects.toMatchObject({
@@ -174,7 +174,7 @@ describe('the answer of a workflow', () => {
     expect(Date.now() - begun).toBeLessThan(2_000);
   });
 
-  it('is not waited for beyond the time, even if the call never ends', async () => {
+  it('is not awaited beyond the time-out, even if the call never ends', async () => {
     const commands = createCommandSender({
       updates: { execute: () => new Promise(() => {}), recall: () => new Promise(() => {}) },
       timeoutMs: 50,
@@ -186,10 +186,10 @@ describe('the answer of a workflow', () => {
   });
 
   it.each([
-    ['a fault in the workflow', failed('TypeError')],
-    ['a call that is not allowed', grpc(7)],
-    ['a fault of ours', new TypeError('oops')],
-  ])('that is %s is not asked for again', async (_what, error) => {
+    ['an error in the workflow', failed('TypeError')],
+    ['a call without permission', grpc(7)],
+    ['an internal error', new TypeError('oops')],
+  ])('that is %s is not retried', async (_what, error) => {
     const { commands, asked } = world([error]);
     await expect(commands.send(SENDING)).rejects.toBe(error);
     expect(asked).toHaveLength(1);

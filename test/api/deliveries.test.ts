@@ -31,8 +31,8 @@ const order = (change: object = {}) => ({
   ...change,
 });
 
-describe('handing over an order', () => {
-  it('makes a delivery with both stops, its audit entry, and the wish to start its workflow', async () => {
+describe('submitting an order', () => {
+  it('creates a delivery with both stops, its audit entry, and the outbox message for its workflow', async () => {
     const body = order({ readyAt: '2030-01-01T12:00:00+01:00' });
     const { headers, body: made } = await world
       .as(merchant(MERCHANT))
@@ -72,7 +72,7 @@ describe('handing over an order', () => {
     expect(payCents).toBeGreaterThan(300);
   });
 
-  it('again with the same body gives the same delivery, whatever the order of fields', async () => {
+  it('with the same body again returns the same delivery, regardless of field order', async () => {
     const body = order();
     const first = await world.as(merchant(MERCHANT)).post('/v2/deliveries', body).expect(201);
     const turned = Object.fromEntries(Object.entries({ ...body, windowTo: null }).reverse());
@@ -80,7 +80,7 @@ describe('handing over an order', () => {
     expect(again.body.deliveryId).toBe(first.body.deliveryId);
   });
 
-  it('again with another body is a conflict', async () => {
+  it('with another body again is a conflict', async () => {
     const body = order();
     await world.as(merchant(MERCHANT)).post('/v2/deliveries', body).expect(201);
     const { body: problem } = await world
@@ -90,7 +90,7 @@ describe('handing over an order', () => {
     expect(problem).toMatchObject({ type: '/problems/idempotency-conflict', code: 'IDEMPOTENCY_CONFLICT' });
   });
 
-  it('twenty times at once makes one delivery', async () => {
+  it('twenty times concurrently creates one delivery', async () => {
     const body = order();
     const answers = await Promise.all(
       Array.from({ length: 20 }, () => world.as(merchant(MERCHANT)).post('/v2/deliveries', body)),
@@ -107,7 +107,7 @@ describe('handing over an order', () => {
     ).toBe(1);
   });
 
-  it('under a key that is too long for a workflow id once it is escaped is refused', async () => {
+  it('with a key that is too long after percent-encoding is refused', async () => {
     const { body: problem } = await world
       .as(merchant(MERCHANT))
       .post('/v2/deliveries', order({ sellerOrderId: '/'.repeat(61) }))
@@ -119,26 +119,26 @@ describe('handing over an order', () => {
       .expect(201);
   });
 
-  it('under a key with half a character is refused and no fault', async () => {
+  it('with a lone surrogate in the key is refused with 400', async () => {
     await world
       .as(merchant(MERCHANT))
       .post('/v2/deliveries', order({ sellerOrderId: '\ud800' }))
       .expect(400);
   });
 
-  it('asked for by a key that can be none, a NUL in it, is refused and no fault', async () => {
+  it('returns 400 for a filter by a key with NUL', async () => {
     const { body: problem } = await world.as(ops()).get('/v2/deliveries?sellerOrderId=%00').expect(400);
     expect(problem).toMatchObject({ code: 'INVALID_REQUEST', errors: [{ path: 'sellerOrderId' }] });
   });
 
-  it('under the same key by two merchants makes two deliveries', async () => {
+  it('with the same key by two merchants creates two deliveries', async () => {
     const body = order();
     const one = await world.as(merchant(MERCHANT)).post('/v2/deliveries', body).expect(201);
     const other = await world.as(merchant('florist')).post('/v2/deliveries', body).expect(201);
     expect(one.body.deliveryId).not.toBe(other.body.deliveryId);
   });
 
-  it('lies in the zone that its pickup lies in', async () => {
+  it('assigns the zone of the pickup', async () => {
     const square = {
       type: 'Polygon',
       coordinates: [
@@ -162,8 +162,8 @@ describe('handing over an order', () => {
 
   it.each([
     ['a city that does not exist', { cityId: 'atlantis' }, 422, 'UNKNOWN_CITY'],
-    ['another currency than the city’s', { currency: 'USD' }, 422, 'WRONG_CURRENCY'],
-    ['a field that nobody knows', { colour: 'red' }, 400, 'INVALID_REQUEST'],
+    ['a currency that differs from the city’s', { currency: 'USD' }, 422, 'WRONG_CURRENCY'],
+    ['an unknown field', { colour: 'red' }, 400, 'INVALID_REQUEST'],
     [
       'a place off the earth',
       { pickup: { address: 'x', point: { lat: 91, lng: 0 } } },
@@ -189,9 +189,9 @@ describe('handing over an order', () => {
     expect(body.code).toBe(code);
   });
 
-  it('by ops names the merchant, who must exist', async () => {
+  it('by ops requires an existing merchant', async () => {
     const { body: unnamed } = await world.as(ops()).post('/v2/deliveries', order()).expect(400);
-    expect(unnamed.errors).toEqual([{ path: 'merchantId', message: 'is needed from ops' }]);
+    expect(unnamed.errors).toEqual([{ path: 'merchantId', message: 'is required for ops' }]);
     const { body: unknown } = await world
       .as(ops())
       .post('/v2/deliveries', order({ merchantId: 'nobody' }))
@@ -203,7 +203,7 @@ describe('handing over an order', () => {
       .expect(201);
   });
 
-  it('in a city that is not theirs is unknown to ops', async () => {
+  it('by ops in another city is refused with UNKNOWN_CITY', async () => {
     const { body } = await world
       .as(ops(['elsewhere']))
       .post('/v2/deliveries', order({ merchantId: MERCHANT }))
@@ -213,7 +213,7 @@ describe('handing over an order', () => {
 });
 
 describe('reading deliveries', () => {
-  it('gives another merchant 404, and drivers and ops of elsewhere too', async () => {
+  it('returns 404 to other merchants, other drivers and ops of other cities', async () => {
     const { deliveryId } = await world.addDelivery();
     const path = `/v2/deliveries/${deliveryId}`;
     await world.as(merchant(MERCHANT)).get(path).expect(200);
@@ -229,7 +229,7 @@ describe('reading deliveries', () => {
     await world.as({ role: 'customer', sub: 'cleo' }).get(path).expect(403);
   });
 
-  it('goes page by page without gaps or repeats, newest first', async () => {
+  it('paginates without gaps or repeats, newest first', async () => {
     const cityId = await world.addCity();
     const made: string[] = [];
     for (let i = 0; i < 7; i++) made.push((await world.addDelivery({ cityId })).deliveryId);
@@ -246,7 +246,7 @@ describe('reading deliveries', () => {
     expect(seen).toEqual(made.reverse());
   });
 
-  it('finds by merchant’s key, status and age', async () => {
+  it('filters by key of the merchant, status and age', async () => {
     const { deliveryId, sellerOrderId } = await world.addDelivery();
     const { createdAt } = await world.db.delivery.findUniqueOrThrow({ where: { id: deliveryId } });
     const idsOf = async (query: string): Promise<string[]> => {
@@ -276,7 +276,7 @@ describe('reading deliveries', () => {
     await world.as(merchant(MERCHANT)).get(`/v2/deliveries?${query}`).expect(400);
   });
 
-  it('shows ops why this driver, and the driver nothing of others', async () => {
+  it('shows the choice of the driver to ops, and nothing about others to the driver', async () => {
     const { driverId, deliveryId } = await carried();
     const { body: forOps } = await world.as(ops()).get(`/v2/deliveries/${deliveryId}`).expect(200);
     expect(forOps.offers[0].choice).toMatchObject({ ranked: expect.any(Array) });
@@ -315,8 +315,8 @@ async function carried(): Promise<{ driverId: string; deliveryId: string; cityId
   return { driverId, deliveryId, cityId };
 }
 
-describe('the way of a delivery', () => {
-  it('goes step by step to the door, each repeated step answered as the first time', async () => {
+describe('the steps of a delivery', () => {
+  it('lead to the dropoff, and a repeated step gets its first answer', async () => {
     const { driverId, deliveryId } = await carried();
     const take = (step: string) =>
       world
@@ -339,7 +339,7 @@ describe('the way of a delivery', () => {
     });
   });
 
-  it('answers a step as the first time once the delivery is another’s: the app that asks again has not heard it yet', async () => {
+  it('give a repeated step its first answer after the delivery went to another driver', async () => {
     const scene = await DeliveryScene.set(world, [{}, {}]);
     const first = await scene.accepted();
     const step = (driverId: string, name: string) =>
@@ -362,7 +362,7 @@ describe('the way of a delivery', () => {
     await world.as(driver(first.driverId)).get(`/v2/deliveries/${scene.deliveryId}`).expect(404);
   });
 
-  it('answers a failure as the first time, also once the goods went on with another', async () => {
+  it('give a repeated failure its first answer after a hand-over', async () => {
     const scene = await DeliveryScene.set(world, [{}, {}]);
     const { driverId } = await scene.accepted();
     await scene.steps('arriveAtPickup', 'pickUp', 'arriveAtDropoff');
@@ -379,10 +379,10 @@ describe('the way of a delivery', () => {
       .as(driver(scene.driver(1)))
       .post(`/v2/deliveries/${scene.deliveryId}/steps`, { step: 'returnGoods' })
       .expect(200);
-    await fail(scene.driver(1)).expect(409); // who never failed is not told that they did
+    await fail(scene.driver(1)).expect(409); // not the answer for a failure, since this driver reported none
   });
 
-  it('tells a driver whom it lost nothing of how it goes on', async () => {
+  it('show a lost driver nothing that happens later', async () => {
     const scene = await DeliveryScene.set(world, [{}, {}]);
     const { driverId } = await scene.accepted();
     const path = `/v2/deliveries/${scene.deliveryId}`;
@@ -397,7 +397,7 @@ describe('the way of a delivery', () => {
     await world.as(driver(driverId)).post(`${path}/steps`, { step: 'deliver' }).expect(404);
   });
 
-  it('refuses a step that does not lead on from here, and shows where the delivery is', async () => {
+  it('are refused in the wrong state, with the current state', async () => {
     const { driverId, deliveryId } = await carried();
     const { body } = await world
       .as(driver(driverId))
@@ -413,7 +413,7 @@ describe('the way of a delivery', () => {
       .expect(200);
   });
 
-  it('is nobody else’s to take', async () => {
+  it('are refused for other drivers', async () => {
     const { deliveryId } = await carried();
     await world
       .as(driver(newId()))
@@ -425,7 +425,7 @@ describe('the way of a delivery', () => {
       .expect(403);
   });
 
-  it('fails at the pickup for a reason of the pickup only', async () => {
+  it('allow only pickup reasons for a failure at the pickup', async () => {
     const { driverId, deliveryId } = await carried();
     const fail = (reason: string) =>
       world.as(driver(driverId)).post(`/v2/deliveries/${deliveryId}/fail`, { reason, goods: 'LOST' });
@@ -441,7 +441,7 @@ describe('the way of a delivery', () => {
     expect((await fail('MERCHANT_CLOSED').expect(200)).body).toMatchObject({ status: 'FAILED' });
   });
 
-  it('is cancelled by its merchant, for their own reasons, and by no other', async () => {
+  it('allow a cancellation only by the merchant, for merchant reasons', async () => {
     const { deliveryId } = await carried();
     const path = `/v2/deliveries/${deliveryId}/cancel`;
     await world.as(merchant('florist')).post(path).expect(404);

@@ -1,7 +1,4 @@
-/**
- * What ops do by hand, and how a driver gives up: each act, its repeat, the states it does not go with, and
- * who may not.
- */
+/** Commands of ops, and giving up by a driver: effect, repeat, refused states and refused roles. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { v7 as newId } from 'uuid';
 import { type ApiWorld, type Claims, createApiWorld, driver, merchant, ops } from '../support/apiWorld';
@@ -35,7 +32,7 @@ type Act = (typeof ACTS)[number];
 const act = (scene: Pick<Scene, 'deliveryId'>, name: Act, body: object, by: Claims = ops()) =>
   world.as(by).post(`/v2/deliveries/${scene.deliveryId}/${name}`, body);
 
-/** A delivery that the first of two drivers has the goods of. */
+/** A delivery whose goods the first of two drivers has picked up. */
 async function pickedUp(): Promise<Scene> {
   const scene = await Scene.set(world, [{}, {}]);
   await scene.accepted();
@@ -43,7 +40,7 @@ async function pickedUp(): Promise<Scene> {
   return scene;
 }
 
-/** A search that waits for ops, since automation must not choose another driver. */
+/** A search that waits for ops. */
 async function held(): Promise<Scene> {
   world.switches.autoReassignment = false;
   const scene = await Scene.set(world, [{}, {}]);
@@ -58,7 +55,7 @@ async function whole(claims: Claims, { deliveryId }: Scene): Promise<Whole> {
   return (await world.as(claims).get(`/v2/deliveries/${deliveryId}`).expect(200)).body as Whole;
 }
 
-describe('every act', () => {
+describe('every command', () => {
   const bodyOf = (name: Act, driverId: string): object => {
     switch (name) {
       case 'assign':
@@ -73,7 +70,7 @@ describe('every act', () => {
     }
   };
 
-  it.each(ACTS)('%s is for its role alone, in their own cities, on their own deliveries', async (name) => {
+  it.each(ACTS)('%s is limited to its role, within its cities and deliveries', async (name) => {
     const scene = await pickedUp();
     const before = await scene.traces();
     const body = bodyOf(name, scene.driver(1));
@@ -88,7 +85,7 @@ describe('every act', () => {
     expect(await scene.traces()).toEqual(before);
   });
 
-  it.each(ACTS)('%s takes nothing but what it knows', async (name) => {
+  it.each(ACTS)('%s refuses unknown fields', async (name) => {
     const scene = await pickedUp();
     const by = name === 'leave' ? driver(scene.driver()) : ops();
     await act(scene, name, { ...bodyOf(name, scene.driver(1)), colour: 'red' }, by).expect(400);
@@ -97,7 +94,7 @@ describe('every act', () => {
 });
 
 describe('a delivery', () => {
-  it('is assigned by hand by ops of its city, to a driver who is on duty there', async () => {
+  it('is assigned by hand by ops of its city to a driver on duty there', async () => {
     const cityId = await world.addCity();
     const { deliveryId } = await world.addDelivery({ cityId });
     const [free, resting, away] = [
@@ -126,7 +123,7 @@ describe('a delivery', () => {
 });
 
 describe('a hand-over', () => {
-  it('gives the goods to another driver at a meeting point, who is shown it until they have them', async () => {
+  it('passes the goods to another driver, who sees the meeting point until then', async () => {
     const scene = await pickedUp();
     const meeting = { point: POINT, address: 'the bridge' };
     const hand = () =>
@@ -164,7 +161,7 @@ describe('a hand-over', () => {
     await world.as(driver(scene.driver())).get(`/v2/deliveries/${scene.deliveryId}`).expect(404);
   });
 
-  it('needs no place: then it is where the goods are', async () => {
+  it('needs no meeting point: the default is the position of the goods', async () => {
     const scene = await pickedUp();
     await act(scene, 'hand-over', { driverId: scene.driver(1), why: 'flat tyre' }).expect(200);
     const { body } = await world
@@ -176,7 +173,7 @@ describe('a hand-over', () => {
     ]);
   });
 
-  it('is refused before the pickup, after the end, and for a driver who cannot', async () => {
+  it('is refused before the pickup, after closing, and for an unavailable driver', async () => {
     const scene = await Scene.set(world, [{}, {}, { availability: 'OFFLINE' }, { availability: 'ON_BREAK' }]);
     const codeFor = async (driverId: string) =>
       (await act(scene, 'hand-over', { driverId, why: 'a test' }).expect(409)).body.code as string;
@@ -199,8 +196,8 @@ describe('a hand-over', () => {
   });
 });
 
-describe('giving a delivery up', () => {
-  it('before the pickup frees driver and delivery; whoever asks again is told the same', async () => {
+describe('giving up a delivery', () => {
+  it('before the pickup releases the driver; a repeat gets the same answer', async () => {
     const scene = await Scene.set(world, [{}, {}]);
     const { driverId, assignmentId } = await scene.accepted();
     const leave = (reason = 'TOO_FAR') => act(scene, 'leave', { reason }, driver(driverId)).expect(200);
@@ -214,7 +211,7 @@ describe('giving a delivery up', () => {
     expect(await scene.row()).toMatchObject({ driverId: scene.driver(1), losses: 1 });
   });
 
-  it('with the goods in hand is for ops to decide, each time it is said', async () => {
+  it('after the pickup asks ops to decide, for each report', async () => {
     const scene = await pickedUp();
     const leave = (key: string) =>
       act(scene, 'leave', { reason: 'VEHICLE_BREAKDOWN' }, driver(scene.driver()))
@@ -232,7 +229,7 @@ describe('giving a delivery up', () => {
     expect(await scene.row()).toMatchObject({ status: 'PICKED_UP', driverId: scene.driver() });
   });
 
-  it('after it was delivered is refused', async () => {
+  it('after the delivery is refused', async () => {
     const scene = await pickedUp();
     await scene.steps('arriveAtDropoff', 'deliver');
     expect(
@@ -242,7 +239,7 @@ describe('giving a delivery up', () => {
 });
 
 describe('raising the pay', () => {
-  it('says the whole bonus, so that a repeat raises nothing', async () => {
+  it('sets the total bonus, so that a repeat raises nothing', async () => {
     const scene = await Scene.set(world);
     const raise = (bonusCents: number) => act(scene, 'raise-pay', { bonusCents, why: 'rain' });
     expect((await raise(300).expect(200)).body).toEqual({
@@ -261,14 +258,14 @@ describe('raising the pay', () => {
     for (const bonusCents of [0, -1, 100_001, 1.5]) await raise(bonusCents).expect(400);
   });
 
-  it('comes too late once the goods are picked up', async () => {
+  it('is refused after the pickup', async () => {
     const { body } = await act(await pickedUp(), 'raise-pay', { bonusCents: 300, why: 'rain' }).expect(409);
     expect(body).toMatchObject({ code: 'ILLEGAL_TRANSITION', delivery: { status: 'PICKED_UP' } });
   });
 });
 
-describe('letting the search go on', () => {
-  it('looks for a driver again, and settles the case', async () => {
+describe('resuming the search', () => {
+  it('searches again and resolves the case', async () => {
     const scene = await held();
     expect(await whole(ops(), scene)).toMatchObject({
       status: 'SEARCHING',
@@ -283,14 +280,14 @@ describe('letting the search go on', () => {
     expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED', resolution: 'SEARCH_RESUMED' }]);
   });
 
-  it('is refused where somebody has the delivery', async () => {
+  it('is refused while a driver has the delivery', async () => {
     expect((await act(await pickedUp(), 'search', { why: 'go on' }).expect(409)).body.code).toBe(
       'ILLEGAL_TRANSITION',
     );
   });
 });
 
-describe('what others are shown of it', () => {
+describe('visibility', () => {
   const HIDDEN =
     /EMERGENCY|lost|offer made|rejected|rain|flat tyre|knows the way|case_|escalat|pay_raised|offer_/;
 
@@ -298,11 +295,11 @@ describe('what others are shown of it', () => {
   async function eventful(): Promise<Scene> {
     const scene = await Scene.set(world, [{}, {}, {}, {}]);
     const { offerId, driverId } = await scene.offered();
-    await scene.tell({ kind: 'rejectOffer', offerId, driverId, reason: 'TOO_FAR' });
+    await scene.send({ kind: 'rejectOffer', offerId, driverId, reason: 'TOO_FAR' });
     await scene.accepted(1);
     await act(scene, 'leave', { reason: 'EMERGENCY' }, driver(scene.driver(1))).expect(200);
     await act(scene, 'raise-pay', { bonusCents: 300, why: 'rain' }).expect(200);
-    await scene.tell({ kind: 'escalate' }, Date.now() + 35 * 60_000);
+    await scene.send({ kind: 'escalate' }, Date.now() + 35 * 60_000);
     await act(scene, 'assign', { driverId: scene.driver(2), why: 'knows the way' }).expect(200);
     await scene.step('arriveAtPickup', scene.driver(2));
     await scene.step('pickUp', scene.driver(2));
@@ -314,7 +311,7 @@ describe('what others are shown of it', () => {
     return scene;
   }
 
-  it('merchants see who has it and that it is late, not who was asked, lost or paid', async () => {
+  it('merchants see the driver and the delay, but no offers, losses and pay', async () => {
     const scene = await eventful();
     const seen = await whole(merchant(MERCHANT), scene);
     expect(seen).toMatchObject({
@@ -344,7 +341,7 @@ describe('what others are shown of it', () => {
     ]);
   });
 
-  it('merchants are not shown the lost driver while another is looked for', async () => {
+  it('merchants do not see a lost driver during the next search', async () => {
     const scene = await Scene.set(world);
     await scene.accepted();
     await act(scene, 'leave', { reason: 'OTHER' }, driver(scene.driver())).expect(200);
@@ -355,7 +352,7 @@ describe('what others are shown of it', () => {
     });
   });
 
-  it('drivers see their own part, nobody else’s and not what ops note', async () => {
+  it('drivers see only their own part, without the notes of ops', async () => {
     const scene = await eventful();
     const seen = await whole(driver(scene.driver(3)), scene);
     expect(seen).toMatchObject({
@@ -370,7 +367,7 @@ describe('what others are shown of it', () => {
     expect(JSON.stringify(seen.timeline)).not.toMatch(HIDDEN);
   });
 
-  it('ops see all of it', async () => {
+  it('ops see everything', async () => {
     const scene = await eventful();
     const seen = await whole(ops(), scene);
     expect(seen).toMatchObject({

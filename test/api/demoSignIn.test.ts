@@ -1,4 +1,4 @@
-/** The page of docs signs people of the demo in, and nobody else anywhere. */
+/** Sign-in from the docs page, only on this machine and only for people of the demo. */
 import { request as send } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { v7 as newId } from 'uuid';
@@ -23,7 +23,7 @@ afterAll(() => world.close());
 type Answer = { status: number; text: string };
 type Asked = { method?: string; headers?: Record<string, string>; body?: object };
 
-/** By hand, as no other client lets one choose the Host. */
+/** A raw request, since other clients do not allow a Host header of choice. */
 function ask(path: string, { method = 'GET', headers = {}, body }: Asked = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const sent = send(`${world.url}${path}`, { method, headers }, (response) => {
@@ -46,8 +46,8 @@ const signIn = (body: object, headers: Record<string, string> = {}): Promise<Ans
   });
 const ASSETS = ['/docs/demo/people', '/docs/demo/sign-in.js', '/docs/demo/sign-in.css'];
 
-describe('signing in from the page of docs', () => {
-  it('offers the people there are', async () => {
+describe('sign-in from the docs page', () => {
+  it('lists the people of the demo', async () => {
     const people: unknown = JSON.parse((await ask('/docs/demo/people')).text);
     expect(people).toEqual(
       expect.arrayContaining([
@@ -67,7 +67,7 @@ describe('signing in from the page of docs', () => {
     [{ role: 'driver', id: NORA }, '/v2/me'],
     [{ role: 'merchant', id: MERCHANT }, '/v2/deliveries'],
     [{ role: 'ops', id: 'demo-ops' }, '/v2/drivers'],
-  ])('gives %j a token that the API takes', async (person, path) => {
+  ])('gives %j a token that the API accepts', async (person, path) => {
     const { status, text } = await signIn(person);
     expect(status).toBe(200);
     const { token } = JSON.parse(text) as { token: string };
@@ -81,7 +81,7 @@ describe('signing in from the page of docs', () => {
     [{ role: 'customer', id: NORA }, 400],
     [{ role: 'ops' }, 400],
     [{ role: 'driver', id: NORA, cities: '*' }, 400],
-  ])('knows nobody else: %j', async (person, status) => {
+  ])('refuses anybody else: %j', async (person, status) => {
     expect((await signIn(person)).status).toBe(status);
   });
 
@@ -92,11 +92,11 @@ describe('signing in from the page of docs', () => {
     ['https://127.0.0.1'],
     ['null'],
     [''],
-  ])('is refused to a page of another origin: %s', async (origin) => {
+  ])('refuses a page of another origin: %s', async (origin) => {
     expect(await signIn({ role: 'ops', id: 'demo-ops' }, { origin })).toMatchObject({ status: 403 });
   });
 
-  it('lets no page of another origin read it or send it JSON', async () => {
+  it('gives no other origin access to read or to post JSON', async () => {
     const { headers } = await fetch(`${world.url}/docs/demo/people`, {
       headers: { origin: 'http://evil.example' },
     });
@@ -111,12 +111,12 @@ describe('signing in from the page of docs', () => {
   });
 
   it.each([
-    ['a name that was made to lead here', { host: 'evil.example:3001' }],
-    ['a name that only begins as ours', { host: '127.0.0.1.evil.example' }],
-    ['an address in the network', { host: '192.168.1.7:3001' }],
+    ['a rebound DNS name', { host: 'evil.example:3001' }],
+    ['a name with the local address as its prefix', { host: '127.0.0.1.evil.example' }],
+    ['a network address', { host: '192.168.1.7:3001' }],
     ['a proxy or a tunnel', { 'x-forwarded-for': '203.0.113.9' }],
     ['another proxy', { forwarded: 'for=203.0.113.9' }],
-  ])('is not there for %s', async (_who, headers: Record<string, string>) => {
+  ])('is not available for %s', async (_who, headers: Record<string, string>) => {
     for (const path of ASSETS) expect((await ask(path, { headers })).status).toBe(404);
     const origin = `http://${headers.host ?? host}`;
     expect(await signIn({ role: 'ops', id: 'demo-ops' }, { ...headers, origin })).toMatchObject({
@@ -125,7 +125,7 @@ describe('signing in from the page of docs', () => {
     expect((await ask('/docs', { headers })).text).not.toContain('demo');
   });
 
-  it.each([['localhost'], ['127.0.0.1'], ['[::1]']])('is there under the name %s', async (name) => {
+  it.each([['localhost'], ['127.0.0.1'], ['[::1]']])('is available under the host name %s', async (name) => {
     const headers = { host: `${name}:3001` };
     expect((await ask('/docs/demo/people', { headers })).status).toBe(200);
     const origin = `http://${name}:3001`;
@@ -143,17 +143,17 @@ describe('a request', () => {
     ['::ffff:192.168.1.7', false],
     ['fe80::1', false],
     ['', false],
-  ])('from %s is of this machine: %s', (remoteAddress, isIt) => {
+  ])('from %s counts as local: %s', (remoteAddress, isIt) => {
     const request = { socket: { remoteAddress }, headers: { host: 'localhost:3001' } };
     expect(isFromThisMachine(request)).toBe(isIt);
   });
 });
 
 describe.each([
-  ['where tokens come from an issuer', createLocalSigner(WITH_ISSUER)],
+  ['with tokens of an external issuer', createLocalSigner(WITH_ISSUER)],
   ['outside the demo', undefined],
 ])('%s', (_where, signDemoToken) => {
-  it('nobody is signed in and the page has no buttons', async () => {
+  it('sign-in is off and the page has no buttons', async () => {
     expect(signDemoToken ?? null).toBeNull();
     const other = await createApiWorld(() => ({ signDemoToken }));
     try {

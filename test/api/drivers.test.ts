@@ -20,7 +20,7 @@ async function registered(change: object = {}): Promise<string> {
 }
 
 describe('registering a driver', () => {
-  it('makes one who is OFFLINE, with a vehicle and an audit entry', async () => {
+  it('creates an OFFLINE driver with a vehicle and an audit entry', async () => {
     const driverId = newId();
     const body = {
       driverId,
@@ -55,7 +55,7 @@ describe('registering a driver', () => {
     ).toBe('ALREADY_EXISTS');
   });
 
-  it('needs a city that exists, and that is theirs', async () => {
+  it('requires an existing city of the caller', async () => {
     const body = { cityId: 'atlantis', name: 'Dora', vehicleKind: 'CAR' };
     expect((await world.as(ops()).post('/v2/drivers', body).expect(422)).body.code).toBe('UNKNOWN_CITY');
     expect(
@@ -70,7 +70,7 @@ describe('registering a driver', () => {
 });
 
 describe('reading drivers', () => {
-  it('is for ops of their city, and for themselves', async () => {
+  it('is limited to ops of the city and the driver', async () => {
     const driverId = await registered();
     for (const path of [
       `/v2/drivers/${driverId}`,
@@ -93,7 +93,7 @@ describe('reading drivers', () => {
     await world.as(driver(newId())).get('/v2/me').expect(404);
   });
 
-  it('goes page by page', async () => {
+  it('paginates', async () => {
     const cityId = await world.addCity();
     const made = [await registered({ cityId }), await registered({ cityId }), await registered({ cityId })];
     const { body: first } = await world.as(ops()).get(`/v2/drivers?cityId=${cityId}&limit=2`).expect(200);
@@ -113,7 +113,7 @@ describe('reading drivers', () => {
 });
 
 describe('availability', () => {
-  it('of v1 knows three states, and shows the others as OFFLINE', async () => {
+  it('of v1 has three states and shows the others as OFFLINE', async () => {
     const driverId = await registered();
     const me = world.as(driver(driverId));
     expect((await me.get(`/drivers/${driverId}/availability`).expect(200)).body).toEqual({
@@ -138,7 +138,7 @@ describe('availability', () => {
     await me.post(`/drivers/${driverId}/availability`, { availability: 'BUSY' }).expect(400);
   });
 
-  it('goes through a shift with a break and a pause', async () => {
+  it('changes through a shift with a break and a pause', async () => {
     const driverId = await registered();
     const ask = (path: string, body: object = {}) =>
       world.as(driver(driverId)).post(`/v2/drivers/${driverId}/availability${path}`, body);
@@ -159,7 +159,7 @@ describe('availability', () => {
     expect((await ask('/shift/end').expect(200)).body.availability).toBe('SHIFT_ENDED');
   });
 
-  it('knows no breaks where the feature is off', async () => {
+  it('has no breaks while the feature is off', async () => {
     const driverId = await registered();
     await world
       .as(driver(driverId))
@@ -174,7 +174,7 @@ describe('availability', () => {
     expect(body.code).toBe('FEATURE_OFF');
   });
 
-  it('is changed by ops too, who stand in the audit trail, and by no stranger', async () => {
+  it('can be changed by ops, with an audit entry, but not by other callers', async () => {
     const driverId = await registered();
     const path = `/v2/drivers/${driverId}/availability`;
     await world
@@ -206,10 +206,10 @@ describe('availability', () => {
   });
 });
 
-describe('a place', () => {
+describe('a position', () => {
   const at = new Date().toISOString();
 
-  it('is taken in by v1 and v2, single and in batches', async () => {
+  it('is recorded by v1 and v2, single and in batches', async () => {
     const driverId = await registered();
     const me = world.as(driver(driverId));
     expect((await me.post(`/drivers/${driverId}/location`, PLACE).expect(200)).body).toEqual({ recorded: 1 });
@@ -240,7 +240,7 @@ describe('a place', () => {
     expect(await redis.exists(`${keyPrefix}driver:${driverId}`)).toBe(1);
   });
 
-  it('is one’s own only', async () => {
+  it('is accepted only from the driver', async () => {
     const driverId = await registered();
     await world
       .as(driver(newId()))
@@ -258,18 +258,18 @@ describe('a place', () => {
   });
 
   it.each([
-    ['off the earth', { lat: 90, lng: 0, at }],
+    ['out of range', { lat: 90, lng: 0, at }],
     ['without a time', PLACE],
-    ['of no day', { ...PLACE, at: '2026-02-30T00:00:00Z' }],
-    ['of a hundred and one', { fixes: Array.from({ length: 101 }, () => ({ ...PLACE, at })) }],
-    ['of none', { fixes: [] }],
-    ['with a field too many', { ...PLACE, at, mood: 'good' }],
+    ['with an invalid date', { ...PLACE, at: '2026-02-30T00:00:00Z' }],
+    ['in a batch of 101', { fixes: Array.from({ length: 101 }, () => ({ ...PLACE, at })) }],
+    ['in an empty batch', { fixes: [] }],
+    ['with an unknown field', { ...PLACE, at, mood: 'good' }],
   ])('%s is refused', async (_what, body) => {
     const driverId = newId();
     await world.as(driver(driverId)).post(`/v2/drivers/${driverId}/location`, body).expect(400);
   });
 
-  it('cannot be taken in while Redis is away: 503, safe to retry', async () => {
+  it('returns 503 with Retry-After while Redis is unavailable', async () => {
     const lost = await createApiWorld(() => ({
       positions: {
         record: async () => {

@@ -1,4 +1,4 @@
-/** The support queue as ops work through it. */
+/** The support queue and the commands of ops. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { v7 as newId } from 'uuid';
 import type { CaseReason, CaseState } from '../../domain/support/supportCase';
@@ -27,7 +27,7 @@ type New = {
   cityId?: string;
 };
 
-/** A case as the queue has it, of a delivery of its own. */
+/** Adds a case with a delivery of its own. */
 async function addCase({
   level = 2,
   reason = 'UNASSIGNED',
@@ -76,7 +76,7 @@ async function allPages(query: string): Promise<string[]> {
   return seen;
 }
 
-/** Nobody took it for so many minutes. */
+/** A delivery without a driver for this many minutes. */
 async function unassigned(minutes: number): Promise<{ scene: Scene; path: string }> {
   const scene = await Scene.set(world, []);
   await scene.search();
@@ -85,8 +85,8 @@ async function unassigned(minutes: number): Promise<{ scene: Scene; path: string
   return { scene, path: `/v2/ops/escalations/${found?.id}` };
 }
 
-describe('the queue', () => {
-  it('shows what is not resolved, the highest level first and of those the oldest, page by page', async () => {
+describe('the support queue', () => {
+  it('lists unresolved cases by level, then oldest first, with pagination', async () => {
     const cityId = await world.addCity();
     const now = Date.now();
     const add = (level: number, openedAt: number, state: CaseState = 'OPEN') =>
@@ -109,7 +109,7 @@ describe('the queue', () => {
     expect(await allPages(`cityId=${cityId}&state=RESOLVED`)).toEqual([...later.reverse(), over]);
   });
 
-  it('is asked by reason, zone, delivery, driver and age', async () => {
+  it('filters by reason, zone, delivery, driver and age', async () => {
     const cityId = await world.addCity();
     await world
       .as(ops())
@@ -149,7 +149,7 @@ describe('the queue', () => {
     expect(await idsOf(`deliveryId=${newId()}`)).toEqual([]);
   });
 
-  it('is of one’s own cities, and for ops alone', async () => {
+  it('is visible only to ops, within their cities', async () => {
     const [mine, other] = [await world.addCity(), await world.addCity()];
     const [id, strange] = [await addCase({ cityId: mine }), await addCase({ cityId: other })];
     expect(await idsOf('', ops([mine]))).toEqual([id]);
@@ -194,7 +194,7 @@ describe('the queue', () => {
 });
 
 describe('a case', () => {
-  it('says how long nobody had the delivery, what it pays, and why it waits', async () => {
+  it('shows the unassigned time, the pay, and why the search waits', async () => {
     const { scene, path } = await unassigned(15);
     await world.db.delivery.update({
       where: { id: scene.deliveryId },
@@ -227,7 +227,7 @@ describe('a case', () => {
     await world.as(ops()).get(`/v2/ops/escalations/${newId()}`).expect(404);
   });
 
-  it('is taken on by one person, and the next is told by whom', async () => {
+  it('is acknowledged by one person, and shows that person to the next', async () => {
     const { scene, path } = await unassigned(15);
     const { body: mine } = await world.as(ops()).post(`${path}/acknowledge`).expect(200);
     expect(mine).toMatchObject({
@@ -239,7 +239,7 @@ describe('a case', () => {
     expect((await scene.entries()).filter((kind) => kind === 'case_acknowledged')).toHaveLength(1);
   });
 
-  it('is still said to be theirs when who took it on asks again, late, and sees that it is over', async () => {
+  it('still shows its acknowledgement to a late repeat after it was resolved', async () => {
     const { scene, path } = await unassigned(15);
     const { body: mine } = await world.as(ops()).post(`${path}/acknowledge`).expect(200);
     await world.as(PAUL).post(`${path}/resolve`, { note: 'the shop was called' }).expect(200);
@@ -254,7 +254,7 @@ describe('a case', () => {
     expect((await scene.entries()).filter((kind) => kind === 'case_acknowledged')).toHaveLength(1);
   });
 
-  it('is settled with a note; again it stays as it was, and nobody takes it on any more', async () => {
+  it('is resolved with a note; a repeat changes nothing, and it cannot be acknowledged', async () => {
     const { path } = await unassigned(30);
     const { body: first } = await world
       .as(ops())
@@ -277,7 +277,7 @@ describe('a case', () => {
       await world.as(ops()).post(`${path}/resolve`, body).expect(400);
   });
 
-  it('whose search waits for ops needs a decision', async () => {
+  it('cannot be resolved while its search waits for ops', async () => {
     world.switches.autoReassignment = false;
     const scene = await Scene.set(world, [{}, {}]);
     const { driverId } = await scene.accepted();
@@ -307,8 +307,8 @@ describe('a case', () => {
     });
   });
 
-  it('leaves the trail whole, whoever worked on it', async () => {
-    // those that these tests put there past the code
+  it('keeps the audit chain intact through all changes', async () => {
+    // except the cases that these tests insert directly
     await world.db.escalation.deleteMany({ where: { delivery: { status: 'PENDING' } } });
     expect(await brokenInvariants(world.db)).toEqual([]);
   });

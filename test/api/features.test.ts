@@ -24,15 +24,15 @@ beforeAll(async () => {
   }));
 });
 afterAll(() => world.close());
-/** Ops' word is taken back by putting nothing in its place, as ops would do it. */
+/** Removes the overrides, as ops would. */
 beforeEach(async () => {
   for (const { feature } of ENVIRONMENT.slice(0, 2)) await put(feature, {}).expect(200);
   await world.db.$executeRaw`DELETE FROM feature_settings`;
 });
 
 const NOTHING = { enabled: null, percent: null, cities: null, plan: null };
-const put = (feature: string, wish: object, who = ops()) =>
-  world.as(who).put(`/v2/ops/features/${feature}`, { ...NOTHING, why: 'a test', ...wish });
+const put = (feature: string, change: object, who = ops()) =>
+  world.as(who).put(`/v2/ops/features/${feature}`, { ...NOTHING, why: 'a test', ...change });
 const list = async () =>
   (await world.as(ops()).get('/v2/ops/features').expect(200)).body.features as {
     feature: string;
@@ -41,7 +41,7 @@ const list = async () =>
 const read = async (feature: string) => (await list()).find((each) => each.feature === feature);
 
 describe('the list of features', () => {
-  it('shows each one that exists: by the environment, by ops, and what holds of both', async () => {
+  it('shows the environment, the override and the effective setting of each feature', async () => {
     expect(await list()).toEqual([
       {
         feature: 'driver_offers',
@@ -64,7 +64,7 @@ describe('the list of features', () => {
     ]);
   });
 
-  it('is for ops', async () => {
+  it('is limited to ops', async () => {
     await world
       .as(ops([CITY]))
       .get('/v2/ops/features')
@@ -75,8 +75,8 @@ describe('the list of features', () => {
   });
 });
 
-describe('a change', () => {
-  it('replaces the whole setting, holds at once, and is kept with who, why and when', async () => {
+describe('a change of a feature', () => {
+  it('replaces the whole override, takes effect at once, and is recorded with who, why and when', async () => {
     const plan = [
       { date: '2099-06-01', percent: 100 },
       { date: '2020-01-01', percent: 25 },
@@ -114,7 +114,7 @@ describe('a change', () => {
     });
   });
 
-  it('that is sent again is no new entry, whatever its reason and the order of its cities', async () => {
+  it('that is repeated adds no entry, regardless of its reason and the order of cities', async () => {
     await world.as(ops()).put('/v2/cities/rome', {
       name: 'Rome',
       timezone: 'Europe/Rome',
@@ -129,7 +129,7 @@ describe('a change', () => {
     expect((await read('driver_offers'))?.history).toHaveLength(1);
   });
 
-  it('made from a form that is too old is refused, and shown what holds', async () => {
+  it('based on an outdated change is refused, with the current setting', async () => {
     const form = (await put('driver_offers', { enabled: true, percent: 50, after: null }).expect(200)).body
       .lastChangeId;
     const kill = (await put('driver_offers', { enabled: false, why: 'kill', after: form }).expect(200)).body
@@ -148,14 +148,14 @@ describe('a change', () => {
     await put('driver_offers', { enabled: true, after: 'yesterday' }).expect(400);
   });
 
-  it('is shown with the last 20 before it', async () => {
+  it('is listed with the last 20 changes', async () => {
     for (let percent = 1; percent <= 22; percent++) await put('driver_offers', { percent }).expect(200);
     const history = (await read('driver_offers'))?.history;
     expect(history).toHaveLength(20);
     expect([history?.[0], history?.[19]]).toMatchObject([{ percent: 22 }, { percent: 3 }]);
   });
 
-  it('takes no city named for all cities', async () => {
+  it('treats an empty list of cities as all cities', async () => {
     expect((await put('availability_states', { cities: [] }).expect(200)).body).toMatchObject({
       override: { cities: [] },
       effective: { cities: null },
@@ -166,13 +166,13 @@ describe('a change', () => {
     });
   });
 
-  it('is made by ops of all cities only', async () => {
+  it('is allowed only to ops of all cities', async () => {
     for (const who of [ops([CITY]), merchant(MERCHANT), driver(newId())])
       expect((await put('driver_offers', { enabled: true }, who).expect(403)).body.code).toBe('FORBIDDEN');
     expect(await read('driver_offers')).toMatchObject({ history: [], effective: { state: 'OFF' } });
   });
 
-  it('of a feature that the environment killed is refused', async () => {
+  it('is refused for a feature that the environment killed', async () => {
     expect((await put('escalation', { enabled: true }).expect(409)).body.code).toBe('FEATURE_KILLED');
     expect(await read('escalation')).toMatchObject({ history: [], effective: { state: 'KILLED' } });
   });
@@ -184,7 +184,7 @@ describe('a change', () => {
     },
   );
 
-  it('names cities that exist', async () => {
+  it('requires existing cities', async () => {
     const { body } = await put('driver_offers', { cities: [CITY, 'atlantis'] }).expect(422);
     expect(body).toMatchObject({ code: 'UNKNOWN_CITY', detail: 'there is no city atlantis' });
   });
@@ -193,10 +193,10 @@ describe('a change', () => {
     ['a percent over 100', { percent: 101 }],
     ['half a percent', { percent: 0.5 }],
     ['no reason', { why: ' ' }],
-    ['something unknown', { rollout: 5 }],
-    ['less than the whole', { percent: undefined }],
+    ['an unknown field', { rollout: 5 }],
+    ['a missing field', { percent: undefined }],
     ['an empty plan', { plan: [] }],
-    ['a day that is none', { plan: [{ date: '2026-02-30', percent: 5 }] }],
+    ['an invalid date', { plan: [{ date: '2026-02-30', percent: 5 }] }],
     [
       'two percents for one day',
       {
@@ -206,8 +206,8 @@ describe('a change', () => {
         ],
       },
     ],
-  ])('with %s is refused', async (_what, wish) => {
-    expect((await put('driver_offers', wish).expect(400)).body.code).toBe('INVALID_REQUEST');
+  ])('with %s is refused', async (_what, change) => {
+    expect((await put('driver_offers', change).expect(400)).body.code).toBe('INVALID_REQUEST');
   });
 });
 
@@ -215,7 +215,7 @@ describe('the evaluation of a feature for one delivery', () => {
   const evaluate = (feature: string, cityId = CITY) =>
     world.as(ops([CITY])).get(`/v2/ops/features/${feature}/evaluation?cityId=${cityId}&key=delivery-1`);
 
-  it('says whether it is on, and why not', async () => {
+  it('shows whether it is on, and the reason', async () => {
     const asked = { cityId: CITY, key: 'delivery-1' };
     await put('driver_offers', { enabled: true, percent: 54 }).expect(200);
     expect((await evaluate('driver_offers').expect(200)).body).toEqual({
@@ -246,7 +246,7 @@ describe('the evaluation of a feature for one delivery', () => {
     });
   });
 
-  it('is that of the id, however it is written', async () => {
+  it('ignores the letter case of the id', async () => {
     const key = '019a0000-0000-7000-8000-00000000000a';
     const [upper, lower] = await Promise.all(
       [key.toUpperCase(), key].map((asked) =>
@@ -259,7 +259,7 @@ describe('the evaluation of a feature for one delivery', () => {
     expect(upper?.body).toEqual(lower?.body);
   });
 
-  it('needs a feature that exists, a city and a key', async () => {
+  it('requires an existing feature, a city and a key', async () => {
     await evaluate('eta').expect(404);
     await world.as(ops()).get('/v2/ops/features/escalation/evaluation').expect(400);
   });

@@ -67,7 +67,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-/** The same id in all places of its kind. */
+/** The ids as the fuzzer expects them: the same id for all uses of a kind. */
 function idsAt(ids: Record<IdKind, string>): string[] {
   return (['drivers', 'offers', 'deliveries', 'escalations'] as const).flatMap((kind) =>
     Array<string>(ID_PLACES[kind]).fill(ids[kind]),
@@ -76,12 +76,12 @@ function idsAt(ids: Record<IdKind, string>): string[] {
 
 const REQUESTS = 25;
 
-// The endpoints are described without a look at what they need to answer.
+// The endpoints are described without their dependencies.
 const operations = readOperations(JSON.stringify(openApiDocument(apiEndpoints({} as ApiDeps))));
 
-describe('whatever is sent', () => {
+describe('random requests', () => {
   it.each(operations.map((operation) => [operation.name, operation] as const))(
-    '%s is answered as documented, and by no fault of ours',
+    '%s get documented replies and no internal errors',
     async (_name, operation) => {
       const seed = Math.floor(Math.random() * 2 ** 31);
       expect(await fuzzOperation(deps, operation, { seed, times: REQUESTS, until: Infinity })).toBeNull();
@@ -102,13 +102,13 @@ describe('whatever is sent', () => {
           },
         ] as const,
     ),
-  ] as const)('%s documents what it once refused without saying so (%i)', async (name, status, ask) => {
+  ] as const)('%s documents the refusal %i', async (name, status, ask) => {
     const { status: answered, body } = await ask();
     expect(answered).toBe(status);
     expect(operations.find((each) => each.name === name)?.replies.get(status)?.codes).toContain(body.code);
   });
 
-  it('in the texts and numbers of an order either makes a delivery that can be read back, or is refused', async () => {
+  it('with random texts and numbers of an order create a readable delivery or are refused', async () => {
     const text = fc.string({ unit: 'binary', maxLength: 40 });
     const point = fc.record({
       lat: fc.double({ min: -91, max: 91, noNaN: true }),

@@ -25,7 +25,7 @@ async function offered(): Promise<{ driverId: string; deliveryId: string; offerI
 }
 
 describe('my offers', () => {
-  it('show the live one with what is offered, and those that are over without addresses', async () => {
+  it('show the live offer with its payload, and ended offers without addresses', async () => {
     const { driverId, deliveryId, offerId } = await offered();
     const { body: before } = await world.as(driver(driverId)).get('/v2/offers/mine').expect(200);
     expect(before).toMatchObject({
@@ -48,7 +48,7 @@ describe('my offers', () => {
 });
 
 describe('an answer to an offer', () => {
-  it('to accept assigns the driver, and again gives the same', async () => {
+  it('that accepts assigns the driver; a repeat gets the same outcome', async () => {
     const { driverId, deliveryId, offerId } = await offered();
     const { body } = await world.as(driver(driverId)).post(`/v2/offers/${offerId}/accept`).expect(200);
     expect(body).toMatchObject({ outcome: 'accepted', deliveryId, offerId });
@@ -64,7 +64,7 @@ describe('an answer to an offer', () => {
     });
   });
 
-  it('to reject, and the opposite after that, is told apart', async () => {
+  it('that rejects is repeatable, and the opposite answer is refused', async () => {
     const { driverId, offerId } = await offered();
     const { body } = await world
       .as(driver(driverId))
@@ -83,7 +83,7 @@ describe('an answer to an offer', () => {
     ).toMatchObject({ type: '/problems/already-answered', code: 'ALREADY_ANSWERED' });
   });
 
-  it('after it expired, or was withdrawn, is refused for that', async () => {
+  it('after expiry or withdrawal is refused with that code', async () => {
     const expired = await offered();
     await world.activities.lapseOffer({
       deliveryId: expired.deliveryId,
@@ -103,7 +103,7 @@ describe('an answer to an offer', () => {
     ).toBe('OFFER_WITHDRAWN');
   });
 
-  it('by another driver finds nothing', async () => {
+  it('by another driver returns 404', async () => {
     const { offerId } = await offered();
     await world.as(driver(newId())).post(`/v2/offers/${offerId}/accept`).expect(404);
     await world.as(driver(newId())).post(`/v2/offers/${offerId}/reject`, { reason: 'OTHER' }).expect(404);
@@ -111,7 +111,7 @@ describe('an answer to an offer', () => {
     await world.as(merchant(MERCHANT)).post(`/v2/offers/${offerId}/accept`).expect(403);
   });
 
-  it('to reject needs a reason that is known', async () => {
+  it('that rejects requires a known reason', async () => {
     const { driverId, offerId } = await offered();
     await world.as(driver(driverId)).post(`/v2/offers/${offerId}/reject`, {}).expect(400);
     await world.as(driver(driverId)).post(`/v2/offers/${offerId}/reject`, { reason: 'BORED' }).expect(400);

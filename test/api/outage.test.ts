@@ -28,9 +28,7 @@ async function failureOf(work: Promise<unknown>): Promise<unknown> {
   throw new Error('it did not fail');
 }
 
-/**
- * @param statementTimeoutMs short where a time-out is what is looked at, long where it would be an accident
- */
+/** @param statementTimeoutMs short for tests of the time-out, long for all others */
 async function withDatabase(
   url: string,
   act: (db: Database) => Promise<unknown>,
@@ -48,7 +46,7 @@ const LONG_MS = 60_000;
 const AWAY_URL = 'postgresql://app:app@127.0.0.1:1/none';
 
 describe('an outage', () => {
-  it('is a database that cannot be reached', async () => {
+  it('includes an unreachable database', async () => {
     expect(isOutage(await withDatabase(AWAY_URL, (db) => db.$queryRaw`SELECT 1`))).toBe(true);
     expect(isOutage(await withDatabase(AWAY_URL, (db) => db.city.count()))).toBe(true);
     expect(isOutage(await withDatabase(AWAY_URL, (db) => db.$transaction((tx) => tx.city.count())))).toBe(
@@ -56,7 +54,7 @@ describe('an outage', () => {
     );
   });
 
-  it('is a statement that takes too long, and one that waits for a lock', async () => {
+  it('includes a statement time-out and a lock time-out', async () => {
     expect(isOutage(await withDatabase(database.url, (db) => db.$queryRaw`SELECT pg_sleep(5)::text`))).toBe(
       true,
     );
@@ -67,7 +65,7 @@ describe('an outage', () => {
     await owner.query('ROLLBACK');
   });
 
-  it('is a pool that is used up, for a query and for a transaction', async () => {
+  it('includes an exhausted pool, for queries and transactions', async () => {
     await withDatabase(database.url, async (db) => {
       const busy = Array.from({ length: 6 }, () => db.$queryRaw`SELECT pg_sleep(0.13)::text`);
       const settled = await Promise.allSettled([...busy, db.$transaction((tx) => tx.city.count())]);
@@ -80,7 +78,7 @@ describe('an outage', () => {
     });
   });
 
-  it('is a connection that the server ends', async () => {
+  it('includes a connection that the server ends', async () => {
     const failure = withDatabase(
       database.url,
       async (db) => {
@@ -88,7 +86,9 @@ describe('an outage', () => {
         asleep.catch(() => undefined);
         await until(async () => {
           const { rows } = await owner.query(
-            `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'outage-test' AND query LIKE '%to be ended%' AND state = 'active'`,
+            `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND application_name = 'outage-test'
+               AND query LIKE '%to be ended%' AND state = 'active'`,
           );
           return rows.length > 0;
         });
@@ -99,7 +99,7 @@ describe('an outage', () => {
     expect(isOutage(await failure)).toBe(true);
   });
 
-  it('is a connection that the server ends between two statements of a transaction, or before its end', async () => {
+  it('includes a connection that the server ends during a transaction', async () => {
     const ended = (isReadAgain: boolean) =>
       withDatabase(
         database.url,
@@ -120,7 +120,7 @@ describe('an outage', () => {
     expect(isOutage(await ended(false))).toBe(true);
   });
 
-  it('is a connection that is gone before its first statement', async () => {
+  it('includes a connection that is lost before its first statement', async () => {
     expect(isOutage(new Error('Client has encountered a connection error and is not queryable'))).toBe(true);
     expect(isOutage(new Error('Query read timeout'))).toBe(true);
     expect(isOutage(new DriverAdapterError({ kind: 'ConnectionClosed' }))).toBe(true);
@@ -143,7 +143,7 @@ describe('an outage', () => {
     ).toBe(false);
   });
 
-  it('is a Redis that cannot be reached', async () => {
+  it('includes an unreachable Redis', async () => {
     const redis = new Redis({
       host: '127.0.0.1',
       port: 1,
@@ -158,7 +158,7 @@ describe('an outage', () => {
     expect(isOutage(new Error('Command timed out'))).toBe(true);
   });
 
-  it('is not what is wrong by itself', async () => {
+  it('excludes other errors', async () => {
     expect(isOutage(await withDatabase(database.url, (db) => db.$queryRaw`SELECT nonsense`, LONG_MS))).toBe(
       false,
     );

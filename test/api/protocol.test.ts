@@ -27,8 +27,8 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-describe('a refusal', () => {
-  it('is a problem of RFC 9457, whatever it is about', async () => {
+describe('problem responses', () => {
+  it('have the problem format of RFC 9457', async () => {
     const { body } = await world
       .as(merchant(MERCHANT))
       .post('/v2/deliveries?draft=1', { colour: 'red', pickup: { point: {} } })
@@ -55,17 +55,17 @@ describe('a refusal', () => {
     );
   });
 
-  it('of an address that nobody knows is 404', async () => {
+  it('return 404 for an unknown path', async () => {
     expect((await world.as(ops()).get('/v3/deliveries').expect(404)).body.code).toBe('NO_SUCH_ROUTE');
     expect((await world.as().get('/').expect(404)).body.code).toBe('NO_SUCH_ROUTE');
   });
 
-  it('of a method that an address does not know is 405', async () => {
+  it('return 405 for an unsupported method', async () => {
     const { body, headers } = await world.as(ops()).put('/v2/deliveries', {}).expect(405);
     expect([body.code, headers.allow]).toEqual(['METHOD_NOT_ALLOWED', 'POST, GET, HEAD']);
   });
 
-  it('of a body that is no JSON is 400, of one too large 413, of another kind 415', async () => {
+  it('return 400 for malformed JSON, 413 for a large body, 415 for another media type', async () => {
     const send = (body: string | Buffer, type = 'application/json') =>
       world.as(ops()).post('/v2/merchants').set('content-type', type).send(body);
     for (const body of ['{', '"text"', 'null', '{"a":1}}', '\u0000'])
@@ -95,18 +95,18 @@ describe('a refusal', () => {
     );
   });
 
-  it('of an address that is badly encoded is 400', async () => {
+  it('return 400 for a badly encoded URL', async () => {
     expect((await world.as(ops()).get('/v2/deliveries/%E0%A4%A').expect(400)).body.code).toBe(
       'MALFORMED_REQUEST',
     );
   });
 
-  it('of an id that is none is 404', async () => {
+  it('return 404 for a malformed id', async () => {
     await world.as(ops()).get('/v2/deliveries/mine').expect(404);
     await world.as(driver(newId())).post('/v2/offers/1/accept').expect(404);
   });
 
-  it('for a fault of ours tells nothing of it', async () => {
+  it('return 500 without details for an internal error', async () => {
     const broken = await createApiWorld(() => ({
       driverStates: {
         read: async () => {
@@ -120,7 +120,7 @@ describe('a refusal', () => {
     await broken.close();
   });
 
-  it('for a database that is away is 503, safe to retry', async () => {
+  it('return 503 with Retry-After while the database is unavailable', async () => {
     const db = connectDatabase('postgresql://app:app@127.0.0.1:1/none', {
       poolSize: 1,
       statementTimeoutMs: 500,
@@ -134,20 +134,20 @@ describe('a refusal', () => {
   });
 });
 
-describe('a correlation id', () => {
+describe('the correlation id', () => {
   it.each([
-    ['sane', 'order:77.a_b-c', true],
+    ['valid', 'order:77.a_b-c', true],
     ['too long', 'x'.repeat(129), false],
-    ['odd', 'a b', false],
-  ])('that is %s is taken or made anew', async (_what, given, isTaken) => {
+    ['malformed', 'a b', false],
+  ])('that is %s is used or replaced', async (_what, given, isTaken) => {
     const { headers } = await world.as().get('/health').set('x-correlation-id', given).expect(200);
     if (isTaken) expect(headers['x-correlation-id']).toBe(given);
     else expect(headers['x-correlation-id']).toMatch(/^[\w-]{36}$/);
   });
 });
 
-describe('the log', () => {
-  it('has a line a request under its correlation id, and neither tokens nor personal data', async () => {
+describe('the request log', () => {
+  it('has one line per request with its correlation id, without tokens and personal data', async () => {
     const lines: string[] = [];
     const noted = await createApiWorld(() => ({
       log: pino({ level: 'debug' }, { write: (text: string) => void lines.push(text) }),
@@ -189,11 +189,11 @@ describe('the log', () => {
 });
 
 describe('probes', () => {
-  it('say that the process lives', async () => {
+  it('report that the process is live', async () => {
     expect((await world.as().get('/health').expect(200)).body).toEqual({ status: 'live' });
   });
 
-  it('say whether it can work, and what of it is away', async () => {
+  it('report readiness and the dependencies that are down', async () => {
     const { body } = await world.as().get('/health/ready').expect(200);
     expect(body).toMatchObject({
       status: 'ready',
@@ -211,7 +211,7 @@ describe('probes', () => {
     isStopping = false;
   });
 
-  it('give metrics by route, not by path', async () => {
+  it('expose metrics by route, not by path', async () => {
     const { deliveryId } = await world.addDelivery();
     await world.as(ops()).get(`/v2/deliveries/${deliveryId}`).expect(200);
     const { text } = await world
@@ -226,7 +226,7 @@ describe('probes', () => {
   });
 });
 
-describe('docs', () => {
+describe('the docs', () => {
   it('describe every endpoint in OpenAPI 3.1', async () => {
     const { body } = await world.as().get('/openapi.json').expect(200);
     expect(body.openapi).toBe('3.1.0');
@@ -270,10 +270,11 @@ describe('docs', () => {
     ]);
   });
 
-  it.each(['/docs', '/docs/events'])('are a page that fetches nothing from elsewhere: %s', async (page) => {
+  it.each(['/docs', '/docs/events'])('load nothing from other hosts: %s', async (page) => {
     const { text, headers } = await world.as().get(page).expect(200);
     expect(headers['content-security-policy']).toBe(
-      "default-src 'none';script-src 'self';style-src 'self' 'unsafe-inline';img-src 'self' data:;connect-src 'self';frame-ancestors 'none'",
+      "default-src 'none';script-src 'self';style-src 'self' 'unsafe-inline';img-src 'self' data:;" +
+        "connect-src 'self';frame-ancestors 'none'",
     );
     expect(text).not.toMatch(/https?:|<script>|style=/);
     for (const [, address] of text.matchAll(/(?:src|href)="(\/[^"]+)"/g))
@@ -291,7 +292,7 @@ describe('docs', () => {
     for (const [, id] of text.matchAll(/href="#([^"]+)"/g)) expect(text).toContain(`id="${id}"`);
   });
 
-  it('say which headers guard the rest', async () => {
+  it('set security headers on all other responses', async () => {
     const { headers } = await world.as().get('/health');
     expect(headers).toMatchObject({
       'content-security-policy': "default-src 'none';frame-ancestors 'none'",
@@ -300,7 +301,7 @@ describe('docs', () => {
     expect(headers['x-powered-by']).toBeUndefined();
   });
 
-  it('list every code of a problem as the code has it', () => {
+  it('list every problem code exactly as the code does', () => {
     const docs = readFileSync(join(__dirname, '../../docs/problems.md'), 'utf8');
     const rows = Object.entries(PROBLEMS).map(
       ([code, { status, title, when }]) =>

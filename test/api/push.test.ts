@@ -1,7 +1,4 @@
-/**
- * Where a driver's app is told when it is closed: whose subscriptions they are, how many, and which addresses
- * are taken.
- */
+/** Web push subscriptions: their owner, their number, and the endpoints that are accepted. */
 import { createECDH, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { v7 as newId } from 'uuid';
@@ -53,8 +50,8 @@ async function someone(): Promise<{
   };
 }
 
-describe('a subscription', () => {
-  it('is kept as the browser gave it, and a repeat takes its place', async () => {
+describe('a push subscription', () => {
+  it('is stored as given, and a repeat replaces it', async () => {
     const { driverId, put } = await someone();
     const [first, second] = [keys(), keys()];
     expect((await put(service('one'), { keys: first }).expect(200)).body).toEqual({ subscriptions: 1 });
@@ -67,7 +64,7 @@ describe('a subscription', () => {
     ]);
   });
 
-  it('of a sixth browser takes the place of the oldest, also where all come at once', async () => {
+  it('of a sixth browser replaces the oldest, also for concurrent requests', async () => {
     const { driverId, put } = await someone();
     for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) await put(service(`${driverId}/${name}`)).expect(200);
     expect(await endpointsOf(driverId)).toEqual(
@@ -77,7 +74,7 @@ describe('a subscription', () => {
     expect(await endpointsOf(driverId)).toHaveLength(5);
   });
 
-  it('is of the driver who logged in last in that browser', async () => {
+  it('belongs to the driver who subscribed last in that browser', async () => {
     const [before, after] = [await someone(), await someone()];
     await before.put(service('shared')).expect(200);
     await after.put(service('shared')).expect(200);
@@ -87,7 +84,7 @@ describe('a subscription', () => {
     ]);
   });
 
-  it('that becomes another’s while its driver has too many is not taken from the other', async () => {
+  it('taken over by another driver is not removed by the limit of the first', async () => {
     const [before, after] = [await someone(), await someone()];
     for (const name of ['a', 'b', 'c', 'd', 'e'])
       await before.put(service(`${before.driverId}/${name}`)).expect(200);
@@ -115,7 +112,7 @@ describe('a subscription', () => {
     expect(await endpointsOf(before.driverId)).toHaveLength(5);
   });
 
-  it('is removed by its driver only, and that again changes nothing', async () => {
+  it('is removed only by its driver, and a repeat changes nothing', async () => {
     const [owner, other] = [await someone(), await someone()];
     await owner.put(service('mine')).expect(200);
     expect((await other.remove(service('mine')).expect(200)).body).toEqual({ subscriptions: 0 });
@@ -125,7 +122,7 @@ describe('a subscription', () => {
     expect(await endpointsOf(owner.driverId)).toEqual([]);
   });
 
-  it('of another driver is not found, and is none of the others’ business', async () => {
+  it('of another driver returns 404, also to other roles', async () => {
     const [{ driverId }, stranger] = [await someone(), world.as(driver(newId()))];
     const body = { endpoint: service('x'), keys: keys() };
     for (const client of [world.as(driver(await world.addDriver())), stranger]) {
@@ -139,7 +136,7 @@ describe('a subscription', () => {
     expect(await endpointsOf(driverId)).toEqual([]);
   });
 
-  it('of a driver who was never registered is refused', async () => {
+  it('of an unregistered driver is refused', async () => {
     const driverId = newId();
     await world
       .as(driver(driverId))
@@ -174,7 +171,7 @@ describe('a subscription is refused', () => {
       `https://push.service.com/${'x'.repeat(2_000)}`,
       'https://push.service.com/\u0000',
     ].map((endpoint) => [JSON.stringify(endpoint.slice(0, 60)), endpoint]),
-  )('with the address %s', async (_shown, endpoint) => {
+  )('with the endpoint %s', async (_shown, endpoint) => {
     const { driverId, put } = await someone();
     const { body } = await put(endpoint).expect(400);
     expect(body).toMatchObject({ code: 'INVALID_REQUEST', errors: [{ path: 'endpoint' }] });
@@ -182,19 +179,19 @@ describe('a subscription is refused', () => {
   });
 
   it.each([
-    ['a key that is no point of the curve', { keys: { ...keys(), p256dh: `B${'A'.repeat(86)}` } }],
+    ['a key that is not a point of the curve', { keys: { ...keys(), p256dh: `B${'A'.repeat(86)}` } }],
     ['a key that is too short', { keys: { ...keys(), p256dh: 'BAAA' } }],
     ['a secret that is too long', { keys: { ...keys(), auth: 'A'.repeat(23) } }],
     ['no keys', { keys: undefined }],
-    ['what nobody asked for', { expirationTime: null }],
+    ['an unknown field', { expirationTime: null }],
   ])('with %s', async (_what, more) => {
     const { put } = await someone();
     expect((await put(service('x'), more).expect(400)).body.code).toBe('INVALID_REQUEST');
   });
 });
 
-describe('this machine', () => {
-  it('is a push service where the setting says so, and the rest of the network is none even then', async () => {
+describe('the local host', () => {
+  it('is allowed by the setting, but other private addresses are not', async () => {
     const { put } = await someone();
     push.allowLocal = true;
     await put('http://127.0.0.1:4567/x').expect(200);
@@ -206,14 +203,14 @@ describe('this machine', () => {
   });
 });
 
-describe('the key', () => {
-  it('is given to drivers', async () => {
+describe('the public key', () => {
+  it('is readable by drivers', async () => {
     const { me } = await someone();
     expect((await me.get('/v2/push-key').expect(200)).body).toEqual({ publicKey: PUSH_KEY });
     await world.as(merchant('bakery')).get('/v2/push-key').expect(403);
   });
 
-  it('is not there where push is off, and nothing is kept then; what was kept can be removed', async () => {
+  it('is absent while push is off; nothing is stored then, but subscriptions can be removed', async () => {
     const { me, put, remove } = await someone();
     await put(service('before')).expect(200);
     push.publicKey = null;

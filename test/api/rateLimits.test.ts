@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis.close());
 
-/** As another process would have it: nothing in common but Redis. */
+/** The limits of another process, which shares only Redis. */
 function newProcess(locationPerMinute = LIMIT): RateLimits {
   const limits = {
     perMinute: LIMIT,
@@ -61,29 +61,29 @@ async function letThrough(
   return through;
 }
 
-describe('a limit that is counted in shares', () => {
-  it('lets through exactly as many as it says where one process is asked', async () => {
+describe('a rate limit counted in shares', () => {
+  it('accepts exactly the limit with one process', async () => {
     expect(await letThrough([newProcess()], newDriver(), LIMIT + 50, 1)).toBe(LIMIT);
   });
 
-  it('does so when they all come at once, and takes no share twice', async () => {
+  it('accepts exactly the limit for concurrent requests, and takes no share twice', async () => {
     expect(await letThrough([newProcess()], newDriver(), LIMIT + 45, 50)).toBe(LIMIT);
   });
 
-  it('lets through no more where processes are asked in turns, and fewer only by the shares that they hold', async () => {
+  it('never exceeds the limit across processes, and is short at most by their shares', async () => {
     const processes = [newProcess(), newProcess(), newProcess()];
     const through = await letThrough(processes, newDriver(), LIMIT * 2, 1);
     expect(through).toBeLessThanOrEqual(LIMIT);
     expect(through).toBeGreaterThan(LIMIT - (processes.length - 1) * SHARE);
   });
 
-  it('is counted for each caller apart', async () => {
+  it('is counted per caller', async () => {
     const limits = newProcess();
     expect(await letThrough([limits], newDriver(), LIMIT + 1, 1)).toBe(LIMIT);
     expect(await isLetThrough(limits, newDriver())).toBe(true);
   });
 
-  it('asks Redis once for a share', async () => {
+  it('calls Redis once per share', async () => {
     const [limits, caller] = [newProcess(), newDriver()];
     await letThrough([limits], caller, SHARE, 1);
     expect(await redis.redis.get(`${redis.keyPrefix}limit:location:driver:${caller.subject}`)).toBe(
@@ -95,7 +95,7 @@ describe('a limit that is counted in shares', () => {
     expect(limits.spend(caller, 'location')).toBeUndefined();
   });
 
-  it('keeps no share beyond the minute that it was taken in', async () => {
+  it('drops a share at the end of its minute', async () => {
     const [limits, caller] = [newProcess(), newDriver()];
     const key = `${redis.keyPrefix}limit:location:driver:${caller.subject}`;
     await redis.redis.set(key, LIMIT - SHARE, 'PX', 2_000);
@@ -106,7 +106,7 @@ describe('a limit that is counted in shares', () => {
     expect(Number(await redis.redis.get(key))).toBe(SHARE); // counted anew
   });
 
-  it('is exact where the limit is small', async () => {
+  it('is exact for a small limit', async () => {
     const small = SHARE * 2;
     expect(await letThrough([newProcess(small), newProcess(small)], newDriver(), small * 2, 1)).toBe(small);
   });

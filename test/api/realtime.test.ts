@@ -32,7 +32,7 @@ afterAll(() => world.close());
 
 type Running = { server: HttpServer; gateway: Gateway; url: string };
 let running: Running;
-/** What the gateway reads; tests may put something in between. */
+/** The driver states that the gateway reads; tests may intercept the read. */
 let driverStates: DriverStates;
 let cityIds: () => Promise<string[]>;
 const sockets: Socket[] = [];
@@ -66,7 +66,7 @@ async function listen(): Promise<Running> {
     log: { warn: (_fields, text) => void warnings.push(text) },
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  // What is told before it has subscribed is heard by nobody.
+  // Events before the subscription are lost.
   await eventually('the gateway hears Redis', async () =>
     new RegExp(`name=realtime-${world.redis.keyPrefix} [^\n]* psub=[1-9]`).test(
       String(await world.redis.redis.call('CLIENT', 'LIST')),
@@ -95,7 +95,7 @@ async function until(isSo: () => Promise<boolean>): Promise<void> {
 }
 const driverToken = (driverId: string) => tokenOf({ sub: driverId, role: 'driver' });
 
-/** A socket that is not connected yet, so that listeners come first. */
+/** A socket that is not connected yet, so that listeners can be added first. */
 function socketWith(token: unknown, { url }: Running = running): Socket {
   const socket = connect(url, {
     auth: { token },
@@ -112,12 +112,12 @@ const next = <T>(socket: Socket, event: string): Promise<T> =>
   new Promise((resolve) => socket.once(event, (body: T) => resolve(body)));
 type RefusedError = Error & { data?: { code: string } };
 
-/** Connects and waits for the word of the server that everything is set up. */
+/** Connects and waits for the STATE event, which the server sends once the socket is set up. */
 async function driverSocket(driverId: string): Promise<{ socket: Socket; state: Record<string, unknown> }> {
   const socket = socketWith(await driverToken(driverId));
-  const told = next<Record<string, unknown>>(socket, 'STATE');
+  const state = next<Record<string, unknown>>(socket, 'STATE');
   socket.connect();
-  return { socket, state: await told };
+  return { socket, state: await state };
 }
 async function listener(claims: Record<string, unknown>): Promise<Socket> {
   const socket = socketWith(await tokenOf(claims));
@@ -126,8 +126,8 @@ async function listener(claims: Record<string, unknown>): Promise<Socket> {
   await connected;
   return socket;
 }
-/** All events that come until `last` came. */
-function heard(socket: Socket, last: string): Promise<[string, unknown][]> {
+/** All events up to `last`. */
+function eventsUntil(socket: Socket, last: string): Promise<[string, unknown][]> {
   const events: [string, unknown][] = [];
   return new Promise((resolve) =>
     socket.onAny((event: string, body: unknown) => {
@@ -139,7 +139,7 @@ function heard(socket: Socket, last: string): Promise<[string, unknown][]> {
 const send = (rooms: string[], event: string, body: Record<string, unknown> = {}) =>
   emitter.emit({ rooms, event, body });
 
-/** A driver asked for one delivery and carrying another. */
+/** A driver with an offer of one delivery, who carries another. */
 async function busyDriver(
   offerVersion: number | null = 2,
 ): Promise<{ driverId: string; offerId: string; offered: string; carried: string; assignmentId: string }> {
@@ -175,8 +175,8 @@ async function busyDriver(
   return { driverId, offerId, offered, carried, assignmentId };
 }
 
-describe('a driver who connects', () => {
-  test('is told their state: availability, live offer, what they carry', async () => {
+describe('a connecting driver', () => {
+  test('gets their state: availability, live offer and deliveries', async () => {
     const { driverId, offerId, offered, carried, assignmentId } = await busyDriver();
     const { state } = await driverSocket(driverId);
     expect(state).toMatchObject({
@@ -200,15 +200,15 @@ describe('a driver who connects', () => {
     });
   });
 
-  test('with an app of v1 is told of each delivery as it is known there', async () => {
+  test('with a v1 app gets each delivery in the format of v1', async () => {
     const { driverId, carried } = await busyDriver(null);
     const socket = socketWith(await driverToken(driverId));
-    const events = heard(socket, 'STATE');
+    const events = eventsUntil(socket, 'STATE');
     socket.connect();
     expect((await events)[0]).toEqual(['DELIVERY_ASSIGNED', { deliveryId: carried, driverId }]);
   });
 
-  test('is told again after each reconnect', async () => {
+  test('gets the state again after each reconnect', async () => {
     const { driverId } = await busyDriver();
     const { socket } = await driverSocket(driverId);
     const again = next<Record<string, unknown>>(socket, 'STATE');
@@ -216,7 +216,7 @@ describe('a driver who connects', () => {
     expect(await again).toMatchObject({ driverId });
   });
 
-  test('is told what is true after news that came while the state was read', async () => {
+  test('gets the latest state despite an event during the read', async () => {
     const { driverId, offerId } = await busyDriver();
     const { read } = driverStates;
     let reads = 0;
@@ -225,20 +225,20 @@ describe('a driver who connects', () => {
       read: async (id) => {
         const state = await read(id);
         if (++reads === 1) {
-          const heardHere = new Promise<void>((resolve) => world.redis.redis.once('test-heard', resolve));
+          const received = new Promise<void>((resolve) => world.redis.redis.once('test-received', resolve));
           await world.db.offer.update({
             where: { id: offerId },
             data: { state: 'WITHDRAWN', endedAt: new Date(START) },
           });
-          socket.once('OFFER_WITHDRAWN', () => world.redis.redis.emit('test-heard'));
+          socket.once('OFFER_WITHDRAWN', () => world.redis.redis.emit('test-received'));
           await send([`driver:${driverId}`], 'OFFER_WITHDRAWN', { offerId });
-          await heardHere;
+          await received;
         }
         return state;
       },
     };
     const socket = socketWith(await driverToken(driverId));
-    const events = heard(socket, 'STATE');
+    const events = eventsUntil(socket, 'STATE');
     socket.connect();
     const heardEvents = await events;
     expect(heardEvents.map(([event]) => event)).toEqual(['OFFER_WITHDRAWN', 'STATE']);
@@ -246,14 +246,14 @@ describe('a driver who connects', () => {
     expect(reads).toBe(2);
   });
 
-  test('whom PostgreSQL does not know is let go for good', async () => {
+  test('who does not exist is disconnected for good', async () => {
     const socket = socketWith(await driverToken(newId()));
     const reason = next<string>(socket, 'disconnect');
     socket.connect();
     expect(await reason).toBe('io server disconnect');
   });
 
-  test('comes back by itself where the state could not be read', async () => {
+  test('reconnects if the state could not be read', async () => {
     const { driverId } = await busyDriver();
     const { read } = driverStates;
     let failures = 1;
@@ -268,13 +268,13 @@ describe('a driver who connects', () => {
 });
 
 describe('rooms', () => {
-  test('let everyone hear what is theirs and nothing else', async () => {
+  test('send each client only its own events', async () => {
     const [mine, other] = [await world.addDriver(), await world.addDriver()];
     const { socket: driver } = await driverSocket(mine);
     const ops = await listener({ sub: 'olga', role: 'ops', cities: [CITY] });
     const allOps = await listener({ sub: 'otto', role: 'ops' });
     const merchant = await listener({ sub: 'm', role: 'merchant', merchantId: 'bakery' });
-    const all = [driver, ops, allOps, merchant].map((socket) => heard(socket, 'END'));
+    const all = [driver, ops, allOps, merchant].map((socket) => eventsUntil(socket, 'END'));
     await send([`driver:${other}`, 'merchant:butcher', 'ops:nowhere'], 'NOT_FOR_YOU');
     await send(['ops:rtm'], 'IN_RTM');
     await send([`driver:${mine}`, `ops:${CITY}`, 'merchant:bakery'], 'FOR_ALL', { n: 1 });
@@ -287,14 +287,14 @@ describe('rooms', () => {
     expect(toAllOps).toEqual(['IN_RTM', 'FOR_ALL', 'END']);
   });
 
-  test('are reached through any process', async () => {
+  test('are reachable through any process', async () => {
     const driverId = await world.addDriver();
     const second = await listen();
     try {
       const socket = socketWith(await driverToken(driverId), second);
-      const told = next(socket, 'STATE');
+      const state = next(socket, 'STATE');
       socket.connect();
-      await told;
+      await state;
       const event = next(socket, 'HELLO');
       await send([`driver:${driverId}`], 'HELLO', { at: 'you' });
       expect(await event).toEqual({ at: 'you' });
@@ -303,7 +303,7 @@ describe('rooms', () => {
     }
   });
 
-  test('keep nobody who went while it was read which ones are theirs', async () => {
+  test('keep no client that disconnected while its rooms were read', async () => {
     let [asked, answer] = [(): void => undefined, (): void => undefined];
     const isAsked = new Promise<void>((resolve) => {
       asked = resolve;
@@ -336,7 +336,7 @@ describe('rooms', () => {
     socket.emit('join', `driver:${other}`);
     socket.emit('subscribe', { room: `ops:${CITY}` });
     await socket.emitWithAck('OFFER_SEEN', { offerId: newId() });
-    const events = heard(socket, 'END');
+    const events = eventsUntil(socket, 'END');
     await send([`driver:${other}`, `ops:${CITY}`], 'NOT_FOR_YOU');
     await send([`driver:${mine}`], 'END');
     expect((await events).map(([event]) => event)).toEqual(['END']);
@@ -344,7 +344,7 @@ describe('rooms', () => {
 });
 
 describe('OFFER_SEEN', () => {
-  test('notes once, and only for the driver who is asked, that the offer was shown', async () => {
+  test('records once that the offer was shown, and only for its driver', async () => {
     const { driverId, offerId } = await busyDriver();
     const { socket: own } = await driverSocket(driverId);
     const { socket: other } = await driverSocket(await world.addDriver());
@@ -366,7 +366,7 @@ describe('OFFER_SEEN', () => {
     },
   );
 
-  test('that PostgreSQL could not note is left without an answer', async () => {
+  test('gets no acknowledgement if PostgreSQL could not record it', async () => {
     driverStates = { ...driverStates, offerSeen: () => Promise.reject(new Error('away')) };
     const { socket } = await driverSocket(await world.addDriver());
     await expect(socket.timeout(200).emitWithAck('OFFER_SEEN', { offerId: newId() })).rejects.toThrow(
@@ -386,7 +386,7 @@ describe('a handshake', () => {
 
   test.each<[string, () => Promise<unknown>]>([
     ['no token', async () => undefined],
-    ['a token that is no text', async () => 7],
+    ['a token that is not a string', async () => 7],
     ['nonsense', async () => 'nonsense'],
     ['another key', async () => tokenOf({ sub: newId(), role: 'driver' }, '1h', `another-${KEY}`)],
     ['an expired token', async () => tokenOf({ sub: newId(), role: 'driver' }, '-1m')],
@@ -395,22 +395,22 @@ describe('a handshake', () => {
     expect(await refused(await make())).toBe('UNAUTHORIZED');
   });
 
-  test('of a customer is refused: there is nothing for them here yet', async () => {
+  test('of a customer is refused: customers have no events yet', async () => {
     expect(await refused(await tokenOf({ sub: 'kim', role: 'customer' }))).toBe('FORBIDDEN');
   });
 
-  test('is refused where too many are open with the token', async () => {
+  test('is refused if the token has too many open connections', async () => {
     const token = await driverToken(await world.addDriver());
     for (let open = 0; open < LIMITS.connectionsPerToken; open++) {
       const socket = socketWith(token);
-      const told = next(socket, 'STATE');
+      const state = next(socket, 'STATE');
       socket.connect();
-      await told;
+      await state;
     }
     expect(await refused(token)).toBe('TOO_MANY_CONNECTIONS');
   });
 
-  test('in a crowd with one token lets in so many and no more', async () => {
+  test('is accepted up to the limit when many come at once with one token', async () => {
     const token = await driverToken(await world.addDriver());
     const crowd = Array.from({ length: 8 }, () => socketWith(token));
     const fates = crowd.map((socket) =>
@@ -428,32 +428,32 @@ describe('a handshake', () => {
 });
 
 describe('a connection', () => {
-  test('ends when its token does', async () => {
+  test('ends when its token expires', async () => {
     const driverId = await world.addDriver();
     const socket = socketWith(await tokenOf({ sub: driverId, role: 'driver' }, '1s'));
     const reason = next<string>(socket, 'disconnect');
-    const told = next(socket, 'STATE');
+    const state = next(socket, 'STATE');
     socket.connect();
-    await told;
+    await state;
     world.time.now += 2_000;
     expect(await reason).toBe('io server disconnect');
   });
 
-  test('ends for a client that says too much', async () => {
+  test('ends for a client that sends too many messages', async () => {
     const { socket } = await driverSocket(await world.addDriver());
     const reason = next<string>(socket, 'disconnect');
     for (let i = 0; i <= LIMITS.eventsPerMinute; i++) socket.emit('anything', i);
     expect(await reason).toBe('io server disconnect');
   });
 
-  test('ends for a message that is too long', async () => {
+  test('ends after a message that is too long', async () => {
     const { socket } = await driverSocket(await world.addDriver());
     const reason = next<string>(socket, 'disconnect');
     socket.emit('anything', 'x'.repeat(LIMITS.payloadBytes + 1));
     expect(await reason).toBe('transport close');
   });
 
-  test('is counted while it lasts', async () => {
+  test('is counted while it is open', async () => {
     const open = async () =>
       (await connections.get()).values.find(({ labels }) => labels.role === 'driver')?.value ?? 0;
     const before = await open();
@@ -463,7 +463,7 @@ describe('a connection', () => {
     while ((await open()) !== before) await new Promise((resolve) => setImmediate(resolve));
   });
 
-  test('is told its state again after Redis was away', async () => {
+  test('gets its state again after an outage of Redis', async () => {
     const driverId = await world.addDriver();
     const { socket } = await driverSocket(driverId);
     const again = next<Record<string, unknown>>(socket, 'STATE');
@@ -476,7 +476,7 @@ describe('a connection', () => {
     expect(await again).toMatchObject({ driverId });
   });
 
-  test('that the gateway closes comes back to another process', async () => {
+  test('that the gateway closes reconnects to another process', async () => {
     const driverId = await world.addDriver();
     const { socket } = await driverSocket(driverId);
     const reason = next<string>(socket, 'disconnect');

@@ -6,7 +6,7 @@ const ann: Caller = { role: 'ops', subject: 'ann', cities: 'all' };
 const DAY_MS = 86_400_000;
 const START_MS = 1_000_000;
 
-/** With a clock of its own. */
+/** The cache with a test clock. */
 function remembering() {
   const time = { nowMs: START_MS };
   return { time, remembered: new RememberedCallers(() => time.nowMs) };
@@ -44,7 +44,7 @@ test('recalling a token does not prolong its minute', () => {
   expect(remembered.recall('a')).toBeUndefined();
 });
 
-test('a day of screens, each with a token of its own, leaves at most the tokens of two minutes', () => {
+test('a day of new tokens leaves at most the tokens of two minutes', () => {
   const { time, remembered } = remembering();
   for (let passedMs = 0; passedMs < DAY_MS; passedMs += 10_000) {
     time.nowMs = START_MS + passedMs;
@@ -53,7 +53,7 @@ test('a day of screens, each with a token of its own, leaves at most the tokens 
   expect(remembered.size).toBeLessThanOrEqual(12);
 });
 
-test('a flood of tokens within one minute keeps the 10,000 that came last', () => {
+test('a flood of tokens within one minute keeps the latest 10,000', () => {
   const { time, remembered } = remembering();
   for (let n = 0; n < 10_005; n += 1) {
     time.nowMs = START_MS + n;

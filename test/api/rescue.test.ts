@@ -5,11 +5,11 @@ import { type ApiWorld, createApiWorld, driver, merchant, ops, updatesInProcess 
 import { CITY } from '../support/dispatchWorld';
 import { brokenInvariants } from '../support/invariants';
 
-/** Deliveries whose workflows answer nobody, and those of which asking is a fault. */
-const away = new Set<string>();
+/** Deliveries whose workflows do not answer, and those whose workflows fail. */
+const silent = new Set<string>();
 const broken = new Set<string>();
-/** Asked at this moment, at most at once, and the ids of updates. */
-const asking = { now: 0, most: 0, updateIds: [] as string[] };
+/** Calls in progress, the highest number of them, and the update ids. */
+const calls = { now: 0, most: 0, updateIds: [] as string[] };
 
 let world: ApiWorld;
 beforeAll(async () => {
@@ -25,15 +25,15 @@ beforeAll(async () => {
           ...updates,
           execute: async (workflowId, update, deadlineAt) => {
             const { updateId } = update;
-            asking.updateIds.push(updateId);
-            asking.most = Math.max(asking.most, ++asking.now);
+            calls.updateIds.push(updateId);
+            calls.most = Math.max(calls.most, ++calls.now);
             const deliveryId = updateId.split('/').at(-1) ?? '';
             try {
               if (broken.has(deliveryId)) throw new Error('a fault of ours');
-              if (away.has(deliveryId)) await new Promise(() => {});
+              if (silent.has(deliveryId)) await new Promise(() => {});
               return await updates.execute(workflowId, update, deadlineAt);
             } finally {
-              asking.now--;
+              calls.now--;
             }
           },
         },
@@ -43,12 +43,12 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 beforeEach(() => {
-  away.clear();
+  silent.clear();
   broken.clear();
-  Object.assign(asking, { now: 0, most: 0, updateIds: [] });
+  Object.assign(calls, { now: 0, most: 0, updateIds: [] });
 });
 
-/** A driver with so many jobs: the first one picked up, the others assigned. */
+/** A driver with this many jobs: the first is picked up, the others are assigned. */
 async function laden(count: number): Promise<{ driverId: string; deliveries: string[] }> {
   const driverId = await world.addDriver({ capacity: Math.max(1, count) });
   const deliveries: string[] = [];
@@ -61,7 +61,7 @@ async function laden(count: number): Promise<{ driverId: string; deliveries: str
   if (first !== undefined)
     for (const step of ['arriveAtPickup', 'pickUp'])
       await world.as(driver(driverId)).post(`/v2/deliveries/${first}/steps`, { step }).expect(200);
-  Object.assign(asking, { now: 0, most: 0, updateIds: [] });
+  Object.assign(calls, { now: 0, most: 0, updateIds: [] });
   return { driverId, deliveries };
 }
 
@@ -89,7 +89,7 @@ const outcomes = ({ jobs }: Rescued): Record<string, string> =>
   Object.fromEntries(jobs.map(({ deliveryId, outcome }) => [deliveryId, outcome]));
 
 describe('rescuing a driver', () => {
-  it('frees every job, and says of each what became of it', async () => {
+  it('releases every job and returns each outcome', async () => {
     const {
       driverId,
       deliveries: [carried = '', one = '', two = ''],
@@ -103,7 +103,7 @@ describe('rescuing a driver', () => {
         'string',
         null,
       ]);
-    expect([...asking.updateIds].sort()).toEqual(
+    expect([...calls.updateIds].sort()).toEqual(
       [carried, one, two].map((deliveryId) => `rescue/${body.rescueId}/${deliveryId}`).sort(),
     );
     expect((await world.as(ops()).get(`/v2/deliveries/${one}`).expect(200)).body).toMatchObject({
@@ -116,7 +116,7 @@ describe('rescuing a driver', () => {
     expect(await brokenInvariants(world.db)).toEqual([]);
   });
 
-  it('under the same key again gives the same answer, and asks nobody', async () => {
+  it('with the same key returns the same reply without new commands', async () => {
     const {
       driverId,
       deliveries: [carried = ''],
@@ -124,9 +124,9 @@ describe('rescuing a driver', () => {
     const first = await rescued(driverId, { key: 'once' });
     for (const step of ['arriveAtDropoff', 'deliver'])
       await world.as(driver(driverId)).post(`/v2/deliveries/${carried}/steps`, { step }).expect(200);
-    asking.updateIds = [];
+    calls.updateIds = [];
     expect(await rescued(driverId, { key: 'once', why: 'as before' })).toEqual(first);
-    expect(asking.updateIds).toEqual([]);
+    expect(calls.updateIds).toEqual([]);
     expect(await rescued(driverId)).toMatchObject({ jobs: [] });
     const { body: others } = await world
       .as({ ...ops(), sub: 'otto' })
@@ -136,12 +136,12 @@ describe('rescuing a driver', () => {
     expect((others as Rescued).rescueId).not.toBe(first.rescueId);
   });
 
-  it('says which deliveries did not answer, and asks only those again', async () => {
+  it('reports deliveries without an answer, and a repeat calls only those', async () => {
     const {
       driverId,
       deliveries: [carried = '', one = '', two = ''],
     } = await laden(3);
-    away.add(one);
+    silent.add(one);
     broken.add(two);
     const body = await rescued(driverId, { key: 'slow' });
     expect(outcomes(body)).toEqual({
@@ -153,25 +153,25 @@ describe('rescuing a driver', () => {
     expect(await world.db.outboxMessage.count({ where: { kind: 'rescue', key: { in: [one, two] } } })).toBe(
       2,
     );
-    away.clear();
+    silent.clear();
     broken.clear();
-    asking.updateIds = [];
+    calls.updateIds = [];
     expect(outcomes(await rescued(driverId, { key: 'slow' }))).toEqual({
       [carried]: 'escalated',
       [one]: 'released',
       [two]: 'released',
     });
-    expect(asking.updateIds).toHaveLength(2);
+    expect(calls.updateIds).toHaveLength(2);
     expect(await brokenInvariants(world.db)).toEqual([]);
   });
 
-  it('asks five deliveries at once at most', async () => {
+  it('calls at most five deliveries in parallel', async () => {
     const { driverId, deliveries } = await laden(8);
     expect(Object.keys(outcomes(await rescued(driverId)))).toHaveLength(deliveries.length);
-    expect(asking.most).toBe(5);
+    expect(calls.most).toBe(5);
   });
 
-  it('ten times at once under one key is one rescue', async () => {
+  it('ten times concurrently with one key is one rescue', async () => {
     const {
       driverId,
       deliveries: [carried = '', one = '', two = ''],
@@ -192,7 +192,7 @@ describe('rescuing a driver', () => {
     expect(await world.db.rescue.count({ where: { driverId } })).toBe(1);
   });
 
-  it('is for ops of the driver’s city', async () => {
+  it('is limited to ops of the driver’s city', async () => {
     const { driverId } = await laden(0);
     await rescue(driverId, { cities: ['paris'] }).expect(404);
     await rescue(newId()).expect(404);
@@ -208,8 +208,8 @@ describe('rescuing a driver', () => {
     ['an empty one', ''],
     ['a long one', 'x'.repeat(301)],
     ['a number', 7],
-    ['half a line', 'a\u0000b'],
-  ])('needs a reason, and not %s', async (_what, why) => {
+    ['a NUL', 'a\u0000b'],
+  ])('requires a reason, and refuses %s', async (_what, why) => {
     const driverId = await world.addDriver();
     await world.as(ops()).post(`/v2/ops/drivers/${driverId}/rescue`, { why }).expect(400);
   });

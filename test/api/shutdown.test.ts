@@ -6,8 +6,8 @@ import { stopServing } from '../../api/http/shutdown';
 let server: Server;
 afterEach(() => server.closeAllConnections());
 
-describe('stopping to serve', () => {
-  it('answers the request in flight, and takes no new connection', async () => {
+describe('shutdown', () => {
+  it('answers the request in flight and accepts no new connection', async () => {
     const { arrived, url } = await serverThatWaits();
     const asked = fetchText(url);
     const response = await arrived;
@@ -18,7 +18,7 @@ describe('stopping to serve', () => {
     await stopped;
   });
 
-  it('answers what comes on a connection that is still busy, and closes it then', async () => {
+  it('answers a request on a busy connection, then closes it', async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     const responses: ServerResponse[] = [];
     const url = await listening(createServer((_request, response) => void responses.push(response)));
@@ -34,7 +34,7 @@ describe('stopping to serve', () => {
     agent.destroy();
   });
 
-  it('ends what takes longer than the grace', async () => {
+  it('ends requests that exceed the grace period', async () => {
     const { arrived, url } = await serverThatWaits();
     const asked = fetchText(url);
     const refused = expect(asked).rejects.toThrow();

@@ -11,7 +11,7 @@ import { COMMANDS, type Traced } from '../../workflows/contract';
 import { createTemporalWorld, type TemporalWorld } from '../support/temporalWorld';
 import { MERCHANT } from '../support/dispatchWorld';
 
-/** What Temporal's errors look like is the server's to say: here they are real. */
+/** Commands against a real Temporal server, whose errors cannot be mocked faithfully. */
 let world: TemporalWorld;
 beforeAll(async () => {
   world = await createTemporalWorld();
@@ -37,8 +37,8 @@ const cancel = (deliveryId: string, sellerOrderId: string, updateId = newId()) =
   payload: { by: { kind: 'ops', id: 'olga' }, reason: 'OPS_CANCELLED', correlationId: 'test' } as const,
 });
 
-describe('asking a real Temporal', () => {
-  it('answers through the workflow, and the same from the row once that has ended', async () => {
+describe('commands through a real Temporal', () => {
+  it('get the answer of the workflow, and the same from the row after it ended', async () => {
     const { deliveryId, sellerOrderId } = await world.addDelivery({
       searchAt: new Date(Date.now() + 3_600_000),
     });
@@ -49,7 +49,7 @@ describe('asking a real Temporal', () => {
     expect(await commands.send(cancel(deliveryId, sellerOrderId))).toEqual(first);
   });
 
-  it('starts the workflow of an open delivery that has none', async () => {
+  it('start the workflow of an open delivery without one', async () => {
     const { deliveryId, sellerOrderId } = await world.addDelivery({
       searchAt: new Date(Date.now() + 3_600_000),
     });
@@ -59,7 +59,7 @@ describe('asking a real Temporal', () => {
     });
   });
 
-  it('gets the acts of ops and drivers done, a repeat by its id', async () => {
+  it('apply the commands of ops and drivers, and a repeat by its id once', async () => {
     const cityId = await world.addCity();
     const [one, two] = [await world.addDriver({ cityId }), await world.addDriver({ cityId })];
     const { deliveryId, sellerOrderId } = await world.addDelivery({
@@ -125,7 +125,7 @@ describe('asking a real Temporal', () => {
     ).toMatchObject({ outcome: 'moved', status: 'FAILED' });
   });
 
-  it('answers a wish by its name as the first time once the delivery is closed, although the row refuses it by then', async () => {
+  it('repeat the first answer by idempotency key after the delivery is closed', async () => {
     const cityId = await world.addCity();
     const driverId = await world.addDriver({ cityId });
     const { deliveryId, sellerOrderId } = await world.addDelivery({
@@ -145,7 +145,7 @@ describe('asking a real Temporal', () => {
         command,
         payload,
         isSettled,
-        firstAnswerUnder: updateId,
+        firstUpdateId: updateId,
       });
     const assign = (updateId: string, isSettled = false) =>
       ask(
@@ -161,7 +161,7 @@ describe('asking a real Temporal', () => {
     expect(await assign('assign-2', true)).toMatchObject({ refused: 'ILLEGAL_TRANSITION' });
   });
 
-  it('that is away gives 503 in time', async () => {
+  it('return 503 in time while Temporal is unavailable', async () => {
     const connection = connectTemporal({ address: '127.0.0.1:1' });
     const begun = Date.now();
     const asking = senderThrough(new Client({ connection }), 500).send(cancel(newId(), 'away'));

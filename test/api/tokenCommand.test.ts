@@ -36,7 +36,7 @@ afterAll(() => world.close());
 
 type Ran = { stdout: string; stderr: string; code: number | null };
 
-/** Everything that could name another service or key is unset. */
+/** Without variables that name another service or key. */
 function token(words: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
   const signing = { JWT_LOCAL_KEY: KEY, JWT_ISSUER: AUTH.issuer, JWT_AUDIENCE: AUTH.audience };
   const all = { PATH: process.env.PATH, API_URL: world.url, ...signing, ...env };
@@ -55,7 +55,7 @@ describe('npm run token', () => {
     [['driver', 'Nora', 'S.'], { role: 'driver', subject: NORA, driverId: NORA }],
     [['driver', 'nora'], { role: 'driver', subject: NORA, driverId: NORA }],
     [['customer', NORA], { role: 'customer', subject: NORA }],
-  ])('%j prints the token of that person and nothing else', async (words, caller) => {
+  ])('%j prints only the token', async (words, caller) => {
     const { stdout, stderr, code } = await token(words);
     expect([stderr, code]).toEqual(['', 0]);
     expect(await read(stdout.trim())).toEqual(caller);
@@ -65,37 +65,37 @@ describe('npm run token', () => {
     [['driver', 'Kim'], /There is no driver "Kim"[^]*Nora S\./],
     [['driver', 'Tess'], /"Tess" is the name of 2 drivers:[^]*Tess A\.[^]*Tess B\.[^]*Give the id/],
     [['driver', 'No'], /"No" is the name of 2 drivers/],
-  ])('%j is refused with the drivers that there are', async (words, message) => {
+  ])('%j is refused with a list of drivers', async (words, message) => {
     const { stdout, stderr, code } = await token(words);
     expect([stdout, code]).toEqual(['', 1]);
     expect(stderr).toMatch(message);
   });
 
   it.each([
-    [[], /A token for whom\?/],
+    [[], /Name a role/],
     [['king'], /There is no role "king"/],
     [['driver'], /Which driver\?/],
-    [['customer', 'kim'], /named by the id of their delivery/],
-  ])('%j is refused with what the command takes', async (words, message) => {
+    [['customer', 'kim'], /Name a customer by the id of their delivery/],
+  ])('%j is refused with the usage', async (words, message) => {
     const { stdout, stderr, code } = await token(words);
     expect([stdout, code]).toEqual(['', 2]);
     expect(stderr).toMatch(message);
     expect(stderr).toContain('usage: npm run token --');
   });
 
-  it('signs nothing where tokens come from an issuer', async () => {
+  it('signs nothing if an external issuer signs the tokens', async () => {
     const { stdout, stderr, code } = await token(['ops'], { JWT_JWKS_URL: 'https://id.example/keys' });
     expect([stdout, code]).toEqual(['', 1]);
     expect(stderr).toContain('JWT_JWKS_URL is set');
   });
 
-  it('prints no token that the service does not take', async () => {
+  it('prints no token that the service would refuse', async () => {
     const { stdout, stderr, code } = await token(['ops'], { JWT_LOCAL_KEY: KEY.toUpperCase() });
     expect([stdout, code]).toEqual(['', 1]);
-    expect(stderr).toContain('does not take tokens signed with the local key');
+    expect(stderr).toContain('does not accept tokens signed with the local key');
   });
 
-  it('needs a running service for a name, and only then', async () => {
+  it('needs a running service only to look up a name', async () => {
     const nowhere = { API_URL: `http://127.0.0.1:${await freePort()}` };
     expect(await token(['driver', NORA], nowhere)).toMatchObject({ code: 0 });
     const { stderr, code } = await token(['driver', 'Nora'], nowhere);

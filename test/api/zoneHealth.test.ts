@@ -60,7 +60,7 @@ function row(
 const read = (path: string, cities?: string[]) => world.as(ops(cities)).get(path);
 
 describe('the health of zones', () => {
-  it('is shown as last computed, the worst first, with reasons in words and its age', async () => {
+  it('is listed as last computed, worst first, with reasons and age', async () => {
     const { body } = await read('/v2/ops/zones/health').expect(200);
     expect(body.zones).toMatchObject([
       { cityId: CITY, zoneId: 'north', state: 'CRITICAL' },
@@ -76,7 +76,7 @@ describe('the health of zones', () => {
     expect(body.zones[0].ageMs).toBeGreaterThanOrEqual(2 * MINUTE);
   });
 
-  it('is shown to ops of its city only', async () => {
+  it('is visible only to ops of the city', async () => {
     expect((await read('/v2/ops/zones/health', [other]).expect(200)).body.zones).toHaveLength(1);
     expect((await read(`/v2/ops/zones/health?cityId=${other}`).expect(200)).body.zones).toHaveLength(1);
     await read(`/v2/ops/zones/health?cityId=${CITY}`, [other]).expect(404);
@@ -88,7 +88,7 @@ describe('the health of zones', () => {
       await world.as(caller).get('/v2/ops/zones/health').expect(403);
   });
 
-  it('is never that of a clock that was ahead', async () => {
+  it('ignores results with a timestamp in the future', async () => {
     const city = await world.addCity();
     await world.db.zoneHealth.createMany({
       data: [row(city, null, 2, 'CRITICAL', ['NO_FREE_DRIVERS']), row(city, null, -60, 'OK')],
@@ -112,7 +112,7 @@ describe('the health of zones', () => {
     expect(body.zones[0].ageMs).toBeLessThan(MINUTE);
   });
 
-  it('is computed on demand for the cities of who asks only, and not again within 5 s', async () => {
+  it('is computed on demand only for the cities of the caller, and once within 5 s', async () => {
     const [own, theirs] = [await world.addCity(), await world.addCity()];
     const fresh = () => read('/v2/ops/zones/health?fresh=true', [own, 'atlantis']).expect(200);
     expect((await fresh()).body.zones).toMatchObject([{ cityId: own, figures: { openDeliveries: 0 } }]);
@@ -130,7 +130,7 @@ describe('the health of zones', () => {
     expect((await fresh()).body.zones).toMatchObject([{ cityId: own, figures: { openDeliveries: 1 } }]);
   });
 
-  it('that is asked for wrongly is refused', async () => {
+  it('is refused for an invalid request', async () => {
     await read('/v2/ops/zones/health?fresh=maybe').expect(400);
     await read('/v2/ops/zones/health?color=red').expect(400);
     await read('/v2/ops/zones/north/health/history?since=yesterday').expect(400);
@@ -138,7 +138,7 @@ describe('the health of zones', () => {
 });
 
 describe('the history of a zone', () => {
-  it('is of the last day, the newest first, or of the time asked for', async () => {
+  it('covers the last day, or the requested range, newest first', async () => {
     const { body } = await read('/v2/ops/zones/north/health/history', [CITY]).expect(200);
     expect(body).toMatchObject({
       cityId: CITY,
@@ -156,12 +156,12 @@ describe('the history of a zone', () => {
     await read('/v2/ops/zones/nowhere/health/history').expect(404);
   });
 
-  it('is there for what lies in no zone', async () => {
+  it('exists for the area in no zone', async () => {
     const { body } = await read(`/v2/ops/cities/${CITY}/health/history`).expect(200);
     expect(body).toMatchObject({ cityId: CITY, zoneId: null, history: [{ state: 'OK' }] });
   });
 
-  it('is given 1,500 rows at a time', async () => {
+  it('has at most 1,500 rows per reply', async () => {
     const city = await world.addCity();
     await world.db.zone.create({ data: { id: 'busy', cityId: city, name: 'Busy', polygon: box } });
     await world.db.zoneHealth.createMany({

@@ -12,7 +12,8 @@ const bootstrapDir = join(__dirname, '../../scripts/bootstrap');
  */
 function run(module: string, line: string, env: Record<string, string> = {}): string {
   const program = `import * as it from '${bootstrapDir}/${module}';
-    try { console.log(JSON.stringify(await (async () => { ${line} })())); } catch (error) { console.log(error.message); }`;
+    try { console.log(JSON.stringify(await (async () => { ${line} })())); }
+    catch (error) { console.log(error.message); }`;
   const options = { encoding: 'utf8', env: { ...process.env, ...env } } as const;
   return execFileSync(process.execPath, ['--input-type=module', '--eval', program], options).trim();
 }
@@ -29,7 +30,7 @@ describe('a taken port', () => {
 
   afterAll(() => void server.close());
 
-  it('is refused with its holder and the variable that chooses another', () => {
+  it('is refused with the process that holds it and the variable to change it', () => {
     const refusal = run(
       'ports.mjs',
       `await it.requireFreePort(${port}, { usedFor: 'Redis', variable: 'REDIS_PORT' })`,
@@ -43,8 +44,8 @@ describe('settings', () => {
   it.each([
     ['POSTGRES_PORT', 'abc', 'POSTGRES_PORT=abc is not a port.'],
     ['API_PORT', '70000', 'API_PORT=70000 is not a port.'],
-    ['REDIS_URL', 'http://secret@x', 'REDIS_URL is not an address of the form redis://…'],
-    ['DATABASE_URL', 'nonsense-secret', 'DATABASE_URL is not an address of the form postgresql://…'],
+    ['REDIS_URL', 'http://secret@x', 'REDIS_URL is not a URL of the form redis://…'],
+    ['DATABASE_URL', 'nonsense-secret', 'DATABASE_URL is not a URL of the form postgresql://…'],
   ])('%s=%s is refused by name, and without its secrets', (name, value, message) => {
     const refusal = run('settings.mjs', 'it.readSettings()', { [name]: value });
     expect(refusal).toContain(message);
@@ -62,15 +63,17 @@ describe('reading a zip archive', () => {
     const { deflateRawSync } = require('node:zlib');
     const name = Buffer.from('a/b/tool'), packed = deflateRawSync(${JSON.stringify(content)});
     const local = Buffer.alloc(30); local.writeUInt16LE(8, 8); local.writeUInt16LE(name.length, 26);
-    const entry = Buffer.alloc(46); entry.writeUInt16LE(8, 10); entry.writeUInt32LE(packed.length, 20); entry.writeUInt16LE(name.length, 28);
-    const end = Buffer.alloc(22); end.writeUInt32LE(0x06054b50, 0); end.writeUInt16LE(1, 10); end.writeUInt32LE(30 + name.length + packed.length, 16);
+    const entry = Buffer.alloc(46); entry.writeUInt16LE(8, 10);
+    entry.writeUInt32LE(packed.length, 20); entry.writeUInt16LE(name.length, 28);
+    const end = Buffer.alloc(22); end.writeUInt32LE(0x06054b50, 0); end.writeUInt16LE(1, 10);
+    end.writeUInt32LE(30 + name.length + packed.length, 16);
     process.stdout.write(Buffer.concat([local, name, packed, entry, name, end]).toString('base64'));
   `,
       ],
       { encoding: 'utf8' },
     ).stdout;
 
-  it('finds an entry by the end of its name', () => {
+  it('finds an entry by its name’s suffix', () => {
     const archive = archiveOf('a program '.repeat(50));
     expect(
       run(
@@ -80,13 +83,13 @@ describe('reading a zip archive', () => {
     ).toBe('500');
   });
 
-  it('says what is missing', () => {
+  it('names a missing entry', () => {
     expect(run('zip.mjs', `it.readZipEntry(Buffer.from('${archiveOf('x')}', 'base64'), '/other')`)).toBe(
-      'the archive holds no /other',
+      'the archive contains no /other',
     );
   });
 
-  it('refuses what is no archive', () => {
+  it('refuses a file that is not an archive', () => {
     expect(run('zip.mjs', "it.readZipEntry(Buffer.from('no such thing'), 'x')")).toBe('not a zip archive');
   });
 });

@@ -45,7 +45,7 @@ function run(script: string, ...args: string[]): { code: number; said: string } 
 }
 
 describe('a release', () => {
-  test('bumps the service and its workspaces, dates what was unreleased, commits and tags', () => {
+  test('bumps the service and its workspaces, dates the changelog section, commits and tags', () => {
     expect(run(SCRIPT, '2.2.0').code).toBe(0);
     expect(JSON.parse(read('package.json'))).toMatchObject({ version: '2.2.0' });
     expect(JSON.parse(read('packages/client/package.json'))).toMatchObject({ version: '2.2.0' });
@@ -60,7 +60,7 @@ describe('a release', () => {
     expect(git('status', '--porcelain')).toBe('');
   });
 
-  test('tried dry changes nothing', () => {
+  test('with --dry-run changes nothing', () => {
     expect(run(SCRIPT, '2.2.0', '--dry-run')).toMatchObject({ code: 0 });
     expect(git('status', '--porcelain')).toBe('');
     expect(git('tag', '--list')).toBe('');
@@ -78,7 +78,10 @@ describe('a release', () => {
 
   test('with uncommitted changes is refused', () => {
     write('note', 'x');
-    expect(run(SCRIPT, '2.2.0')).toMatchObject({ code: 1, said: expect.stringMatching(/not committed/) });
+    expect(run(SCRIPT, '2.2.0')).toMatchObject({
+      code: 1,
+      said: expect.stringMatching(/uncommitted changes/),
+    });
   });
 
   test('with nothing unreleased is refused', () => {
@@ -86,7 +89,7 @@ describe('a release', () => {
     git('commit', '--quiet', '--all', '--message', 'docs: nothing new');
     expect(run(SCRIPT, '2.2.0')).toMatchObject({
       code: 1,
-      said: expect.stringMatching(/nothing is unreleased/),
+      said: expect.stringMatching(/no unreleased entries/),
     });
   });
 });

@@ -18,20 +18,20 @@ afterEach(() => {
   pids.clear();
 });
 
-it('stops what it started when it is told to stop, and says so by its exit code', async () => {
+it('stops its processes on a signal, with the matching exit code', async () => {
   const { starter, sleeperPid } = await startSleeper('waits');
   starter.kill('SIGINT');
   expect(await exitCodeOf(starter)).toBe(130);
   expect(isAlive(sleeperPid)).toBe(false);
 });
 
-it('stops what it started when it fails halfway', async () => {
+it('stops its processes when it fails halfway', async () => {
   const { starter, sleeperPid } = await startSleeper('crash');
   expect(await exitCodeOf(starter)).toBe(1);
   expect(isAlive(sleeperPid)).toBe(false);
 });
 
-it('kills, at the second signal, what does not go when asked', async () => {
+it('kills, at the second signal, processes that ignore the first', async () => {
   const { starter, sleeperPid } = await startSleeper('deaf');
   const isStopping = once(createInterface({ input: starter.stderr! }), 'line');
   starter.kill('SIGINT');
@@ -41,20 +41,17 @@ it('kills, at the second signal, what does not go when asked', async () => {
   expect(isAlive(sleeperPid)).toBe(false);
 });
 
-it.each(['waits', 'deaf'])(
-  'ends also what its process had started, where that one %s when it is asked to go',
-  async (ending) => {
-    const { starter, sleeperPid, itsOwnPid } = await startSleeper(ending);
-    const isStopping = once(createInterface({ input: starter.stderr! }), 'line');
-    starter.kill('SIGINT');
-    await isStopping;
-    starter.kill('SIGINT');
-    expect(await exitCodeOf(starter)).toBe(130);
-    expect([sleeperPid, itsOwnPid].filter(isAlive)).toEqual([]);
-  },
-);
+it.each(['waits', 'deaf'])('ends the children of a process that %s on SIGTERM', async (ending) => {
+  const { starter, sleeperPid, itsOwnPid } = await startSleeper(ending);
+  const isStopping = once(createInterface({ input: starter.stderr! }), 'line');
+  starter.kill('SIGINT');
+  await isStopping;
+  starter.kill('SIGINT');
+  expect(await exitCodeOf(starter)).toBe(130);
+  expect([sleeperPid, itsOwnPid].filter(isAlive)).toEqual([]);
+});
 
-it('ends what its process had started when somebody kills that one', async () => {
+it('ends the children of a process that was killed', async () => {
   const { starter, sleeperPid, itsOwnPid } = await startSleeper('waits');
   process.kill(sleeperPid, 'SIGKILL');
   await eventually('its own is gone', async () => !isAlive(itsOwnPid));
@@ -62,7 +59,7 @@ it('ends what its process had started when somebody kills that one', async () =>
   expect(await exitCodeOf(starter)).toBe(130);
 });
 
-it('stops, at the next start, what a killed start has left behind', async () => {
+it('stops, at the next start, the processes of a killed run', async () => {
   const { starter, sleeperPid } = await startSleeper('waits');
   starter.kill('SIGKILL');
   await exitCodeOf(starter);
@@ -71,7 +68,7 @@ it('stops, at the next start, what a killed start has left behind', async () => 
   expect(isAlive(sleeperPid)).toBe(false);
 });
 
-it('ends, at the next start, also what the process left behind had started, where it does not go when asked', async () => {
+it('kills a leftover process and its children at the next start when they ignore SIGTERM', async () => {
   const { starter, sleeperPid, itsOwnPid } = await startSleeper('deaf');
   starter.kill('SIGKILL');
   await exitCodeOf(starter);
@@ -79,7 +76,7 @@ it('ends, at the next start, also what the process left behind had started, wher
   expect([sleeperPid, itsOwnPid].filter(isAlive)).toEqual([]);
 }, 20_000);
 
-it('leaves alone a process that only has the id of one left behind', async () => {
+it('ignores a process that reuses the id of a leftover one', async () => {
   const stranger = remember(spawn('sleep', ['600']));
   await once(stranger, 'spawn');
   const dir = join(projectDir, '.cache/sessions', `test-stranger-${stranger.pid}`);

@@ -159,6 +159,14 @@ describe('a request', () => {
     expect(performance.now() - startedAt).toBeGreaterThan(990);
   });
 
+  test('has the usual bounds where an option is undefined', async () => {
+    const answers = [fine(), problem(503, 'UNAVAILABLE', { 'retry-after': '60' })];
+    const { read, sent } = scripted(answers, { attemptTimeoutMs: undefined, retryForMs: undefined });
+    await read();
+    await expect(read()).rejects.toThrow(ServiceUnavailableError);
+    expect(sent).toHaveLength(2);
+  });
+
   test.each(['of the client', 'of the call'])('can be called off by the signal %s', async (whose) => {
     const stop = new AbortController();
     const { client, sent } = scripted(

@@ -34,7 +34,7 @@ describe.each(services)(
       expect(targets).toContain(build?.target);
     });
 
-    it('waits only for services that there are', () => {
+    it('depends only on existing services', () => {
       expect(Object.keys(needed).filter((other) => !(other in compose.services))).toEqual([]);
     });
 
@@ -47,11 +47,11 @@ describe.each(services)(
       ).toEqual([]);
     });
 
-    it('is reached from this machine alone', () => {
+    it('is published on the loopback interface only', () => {
       expect(ports.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([]);
     });
 
-    it('gives our own processes no variable that they do not know', () => {
+    it('sets only variables that our processes know', () => {
       if (image || build?.target) return;
       const unknown = Object.keys(environment).filter(
         (name) => !knownVariables.has(name) && !TEMPORALS_OWN.test(name),
@@ -62,21 +62,21 @@ describe.each(services)(
 );
 
 describe('the environment, with its defaults', () => {
-  it('is enough for a worker', () => {
+  it('suffices for a worker', () => {
     expect(() => readSettings(environmentOf('worker'))).not.toThrow();
   });
 
-  it('is enough for the API once a key is given', () => {
+  it('suffices for the API once a key is set', () => {
     expect(() => readApiSettings(environmentOf('api', { JWT_LOCAL_KEY: LOCAL_KEY }))).not.toThrow();
   });
 
-  it('signs nobody in as a person of the demo', () => {
+  it('does not offer demo sign-in', () => {
     const files = ['docker-compose.yml', 'ops/docker/api.Dockerfile'];
     expect(files.filter((file) => readProjectFile(file).includes('DEMO_SIGN_IN'))).toEqual([]);
     expect(readApiSettings(environmentOf('api', { JWT_LOCAL_KEY: LOCAL_KEY })).demoSignIn).toBe(false);
   });
 
-  it('is not enough for the API without one', () => {
+  it('does not suffice for the API without a key', () => {
     expect(() => readApiSettings(environmentOf('api'))).toThrow(/JWT_LOCAL_KEY/);
   });
 });

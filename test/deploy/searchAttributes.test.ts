@@ -6,7 +6,8 @@ const MODULE = '../../scripts/bootstrap/temporal-namespace.mjs';
 const TYPE_NAMES: Record<string, string> = { KEYWORD: 'Keyword', INT: 'Int', DATETIME: 'Datetime' };
 
 it('registers the search attributes that the workflows set, by name and type', () => {
-  const program = `const { SEARCH_ATTRIBUTES } = await import('${require.resolve(MODULE)}'); console.log(JSON.stringify(SEARCH_ATTRIBUTES))`;
+  const program = `const { SEARCH_ATTRIBUTES } = await import('${require.resolve(MODULE)}');
+    console.log(JSON.stringify(SEARCH_ATTRIBUTES))`;
   const registered: unknown = JSON.parse(
     execFileSync(process.execPath, ['--input-type=module', '--eval', program], { encoding: 'utf8' }),
   );

@@ -588,7 +588,7 @@ describe('work', () => {
     }
     expect(decide(busy({ pending: BREAK }), REQUESTS.workBegins)).toMatchObject({
       code: 'DRIVER_NOT_AVAILABLE',
-      detail: 'driver is BUSY, BREAK to come',
+      detail: 'the driver is BUSY with BREAK pending',
     });
   });
 
@@ -610,7 +610,7 @@ describe('without the feature', () => {
       expect(decide(driver(), request, OFF)).toMatchObject({
         kind: 'refused',
         code: 'FEATURE_OFF',
-        detail: 'availability_states disabled',
+        detail: 'availability_states is disabled',
       });
     }
   });

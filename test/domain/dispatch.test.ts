@@ -31,7 +31,7 @@ import { type DeliveryEvent, type Inconclusive, type SearchOutcome } from '../..
 import type { DispatchFeatures, DispatchLimits } from '../../domain/delivery/decisionContext';
 import { ESCALATION_LIMITS, type EscalatedState, stateAfterDue } from '../../domain/delivery/escalation';
 import { NEW_CLOCK } from '../../domain/delivery/unassignedClock';
-import { LEAVE_REASONS, NOTICED_LOSSES } from '../../domain/driver/loss';
+import { LEAVE_REASONS, LOSS_REASONS } from '../../domain/driver/loss';
 import type { OfferFacts } from '../../domain/delivery/offer';
 import { RANKING_LIMITS } from '../../domain/matching/candidate';
 import { SEARCH_LIMITS } from '../../domain/matching/searchPlan';
@@ -481,7 +481,7 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   {
     weight: 2,
     arbitrary: event(
-      fc.constantFrom(...NOTICED_LOSSES).map((why) => (world, on) => ({
+      fc.constantFrom(...LOSS_REASONS).map((why) => (world, on) => ({
         kind: 'releaseDriver',
         driverId: world.active(on)?.driverId ?? 'none',
         offerId: null,

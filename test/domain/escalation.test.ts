@@ -133,11 +133,11 @@ describe('overdueLevel', () => {
 
 describe('effectsOnReaching', () => {
   it('returns the effects of each level', () => {
-    expect(effectsOnReaching(0, 1)).toEqual(['WIDEN_RADIUS', 'TELL_OPS']);
+    expect(effectsOnReaching(0, 1)).toEqual(['WIDEN_RADIUS', 'NOTIFY_OPS']);
     expect(effectsOnReaching(1, 2)).toEqual(['ENTER_SUPPORT_QUEUE', 'RAISE_PAY']);
     expect(effectsOnReaching(2, 3)).toEqual([
-      'TELL_CUSTOMER',
-      'TELL_MERCHANT',
+      'NOTIFY_CUSTOMER',
+      'NOTIFY_MERCHANT',
       'PAGE_SUPPORT_MANAGER',
       'BROADCAST_OFFER',
     ]);
@@ -148,12 +148,12 @@ describe('effectsOnReaching', () => {
       'WIDEN_RADIUS',
       'ENTER_SUPPORT_QUEUE',
       'RAISE_PAY',
-      'TELL_CUSTOMER',
-      'TELL_MERCHANT',
+      'NOTIFY_CUSTOMER',
+      'NOTIFY_MERCHANT',
       'PAGE_SUPPORT_MANAGER',
       'BROADCAST_OFFER',
     ]);
-    expect(effectsOnReaching(0, 2)).not.toContain('TELL_OPS');
+    expect(effectsOnReaching(0, 2)).not.toContain('NOTIFY_OPS');
   });
 });
 

@@ -50,7 +50,7 @@ describe('the explanation of a choice', () => {
       'Driver kim was number 1: 4 min to the pickup, 1.2 km away, 0 recent refusals, idle for 12 min.',
       'Number 2, driver lee, takes longer to the pickup: 6 min against 4 min.',
       'Not asked, since they have no room: tom, vic.',
-      'Not asked, since their place is not fresh: uma.',
+      'Not asked, since their position is not fresh: uma.',
     ]);
   });
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import {
   endsDuty,
   fellSilent,
-  isNoticedLoss,
+  isDetectedLoss,
   isIngestOutage,
   LOSS_LIMITS,
   type Progress,
@@ -112,9 +112,9 @@ describe('loss reasons', () => {
 
   it('only an unreported loss is a detected one', () => {
     expect([
-      isNoticedLoss('FELL_SILENT'),
-      isNoticedLoss('NO_PROGRESS'),
-      isNoticedLoss('WENT_OFFLINE'),
+      isDetectedLoss('FELL_SILENT'),
+      isDetectedLoss('NO_PROGRESS'),
+      isDetectedLoss('WENT_OFFLINE'),
     ]).toEqual([true, true, false]);
   });
 });

@@ -29,8 +29,8 @@ function driver(change: Partial<WatchedDriver> = {}): WatchedDriver {
     driverId: 'driver',
     cityId: 'ams',
     vehicle: 'CAR',
-    heardAt: START,
-    place: { point: away(1_000), receivedAt: change.heardAt ?? START },
+    lastSeenAt: START,
+    place: { point: away(1_000), receivedAt: change.lastSeenAt ?? START },
     idleSince: null,
     jobs: [job()],
     ...change,
@@ -71,7 +71,7 @@ describe('a driver with work', () => {
   );
 
   it('counts silence from the assignment and from the time ingest came up', () => {
-    const never = driver({ heardAt: null, place: null, jobs: [job({ startedAt: START + MINUTE })] });
+    const never = driver({ lastSeenAt: null, place: null, jobs: [job({ startedAt: START + MINUTE })] });
     expect(causes(never, watch(START + SILENT))).toEqual([]);
     expect(causes(never, watch(START + MINUTE + SILENT))).toEqual(['FELL_SILENT']);
     expect(causes(never, watch(START + MINUTE + SILENT, { ingestUpSince: START + 2 * MINUTE }))).toEqual([]);
@@ -93,7 +93,7 @@ it('a driver without work is silent, but not lost', () => {
     losses: [],
   });
   expect(
-    watchDriver(driver({ jobs: [], heardAt: null, idleSince: START + 1 }), watch(START + SILENT)),
+    watchDriver(driver({ jobs: [], lastSeenAt: null, idleSince: START + 1 }), watch(START + SILENT)),
   ).toMatchObject({ isSilent: false });
 });
 
@@ -127,7 +127,7 @@ describe('an open case of the delivery', () => {
     expect(causes(settled, watch(START + MINUTE + SILENT))).toEqual(['FELL_SILENT']);
     const still = (minutes: number): string[] =>
       causes(
-        driver({ heardAt: START + minutes * MINUTE, jobs: [job({ settledAt: START + 2 * MINUTE })] }),
+        driver({ lastSeenAt: START + minutes * MINUTE, jobs: [job({ settledAt: START + 2 * MINUTE })] }),
         watch(START + minutes * MINUTE),
       );
     expect(still(6.9)).toEqual([]);
@@ -139,24 +139,24 @@ describe('an open case of the delivery', () => {
 
   it('about standing still is not repeated, and not resolved by a position at the same place', () => {
     const still = driver({
-      heardAt: START + 6 * MINUTE,
+      lastSeenAt: START + 6 * MINUTE,
       jobs: [job({ openCase: caseOf('PINNED_DRIVER_STANDS_STILL') })],
     });
-    expect(watchDriver(still, watch(START + 6 * MINUTE))).toMatchObject({ losses: [], heardAgain: [] });
+    expect(watchDriver(still, watch(START + 6 * MINUTE))).toMatchObject({ losses: [], silenceOver: [] });
   });
 });
 
 describe('a case about silence', () => {
   const heard = (
-    heardAt: number | null,
+    lastSeenAt: number | null,
     reason: (typeof CASE_REASONS)[number],
     now: number,
     driverId = 'driver',
   ): string[] =>
     watchDriver(
-      driver({ heardAt, place: null, jobs: [job({ openCase: caseOf(reason, driverId) })] }),
+      driver({ lastSeenAt, place: null, jobs: [job({ openCase: caseOf(reason, driverId) })] }),
       watch(now, { ingestUpSince: now }),
-    ).heardAgain;
+    ).silenceOver;
 
   it('is resolved once the driver is heard from, and not when ingest comes up', () => {
     for (const reason of ['CARRIER_SILENT', 'PINNED_DRIVER_SILENT'] as const) {
@@ -186,7 +186,7 @@ describe('progress towards the pickup', () => {
       const now = START + half * 30_000;
       const found = watchDriver(
         driver({
-          heardAt: now,
+          lastSeenAt: now,
           place: { point: away(places[Math.floor(half / 2)] ?? 0), receivedAt: now },
           jobs: [job({ ...of, progress })],
         }),
@@ -236,18 +236,18 @@ describe('progress towards the pickup', () => {
 
   it('is not judged for a silent driver', () => {
     const quiet = driver({
-      heardAt: START + 4 * MINUTE,
+      lastSeenAt: START + 4 * MINUTE,
       place: { point: away(1_000), receivedAt: START + 4 * MINUTE },
     });
     expect(watchDriver(quiet, watch(START + 6 * MINUTE))).toMatchObject({ isSilent: false, losses: [] });
-    expect(causes(driver({ heardAt: START + 6 * MINUTE, place: null }), watch(START + 6 * MINUTE))).toEqual(
-      [],
-    );
+    expect(
+      causes(driver({ lastSeenAt: START + 6 * MINUTE, place: null }), watch(START + 6 * MINUTE)),
+    ).toEqual([]);
   });
 
   it('is not required during other work, and counts anew after it', () => {
     const now = START + 10 * MINUTE;
-    const fix = { heardAt: now, place: { point: away(1_000), receivedAt: now } };
+    const fix = { lastSeenAt: now, place: { point: away(1_000), receivedAt: now } };
     const seen = watchDriver(
       driver({ ...fix, jobs: [job(), job({ assignmentId: 'first', status: 'PICKED_UP' })] }),
       watch(now),
@@ -260,7 +260,7 @@ describe('progress towards the pickup', () => {
 
   it('towards one of several pickups is enough', () => {
     const now = START + 10 * MINUTE;
-    const fix = { heardAt: now, place: { point: away(1_000), receivedAt: now } };
+    const fix = { lastSeenAt: now, place: { point: away(1_000), receivedAt: now } };
     const [here, there] = [
       job({ progress: { nearestMeters: 1_000, progressAt: START } }),
       job({
@@ -276,7 +276,7 @@ describe('progress towards the pickup', () => {
   it('reports nothing without a change', () => {
     const known = job({ progress: { nearestMeters: 1_000, progressAt: START } });
     expect(
-      watchDriver(driver({ heardAt: START + MINUTE, jobs: [known] }), watch(START + MINUTE)).progress,
+      watchDriver(driver({ lastSeenAt: START + MINUTE, jobs: [known] }), watch(START + MINUTE)).progress,
     ).toEqual([]);
     const there = job({ progress: { nearestMeters: 10, progressAt: START } });
     expect(

@@ -124,7 +124,11 @@ test('each fault of a broken build is reported, with the delivery or driver', as
     const broken = await play(dist);
     const [lost] = found(broken, 2, 'accepted was acknowledged: offer');
     expect(lost).toMatchObject({ deliveryId: expect.any(String), driverId: expect.any(String) });
-    const [untold] = found(broken, 7, 'the audit trail moves from AT_PICKUP after it came to ASSIGNED');
+    const [untold] = found(
+      broken,
+      7,
+      'the audit trail moves from AT_PICKUP, but the last state was ASSIGNED',
+    );
     expect(untold).toMatchObject({ deliveryId: expect.any(String) });
     const [crowded] = found(broken, 5, 'the driver is SHIFT_ENDED, and on drivers:geo');
     expect(crowded).toMatchObject({ driverId: expect.any(String) });

@@ -102,7 +102,7 @@ test('an API that leaks a timer per socket is detected', async () => {
   );
   expect(code).toBe(1);
   expect(complaints).toEqual([
-    expect.stringMatching(/^broken: api\.timers did not come back after the load: \d+ are left/),
+    expect.stringMatching(/^broken: api\.timers was not released after the load: \d+ left/),
   ]);
   expect(report.broken).toBe(1);
 }, 120_000);

@@ -1,7 +1,7 @@
 /** The required coverage of the histories of the current release: every ending, every event, every reason. */
 import { AUTOMATIC_EVENTS } from '../../domain/delivery/events';
 import { DELIVERY_TRANSITIONS, isClosed, REASON_CODES } from '../../domain/delivery/status';
-import { LEAVE_REASONS, NOTICED_LOSSES } from '../../domain/driver/loss';
+import { LEAVE_REASONS, LOSS_REASONS } from '../../domain/driver/loss';
 import { REJECT_REASONS } from '../../domain/delivery/offer';
 import * as contract from '../../workflows/contract';
 import type { RecordedHistory } from '../../worker/replayCheck/historyJson';
@@ -20,7 +20,7 @@ export function mustBeShown(): string[] {
     ...REASON_CODES.map((reason) => `reason ${reason}`),
     ...REJECT_REASONS.map((reason) => `rejectOffer ${reason}`),
     ...LEAVE_REASONS.map((reason) => `leaveDelivery ${reason}`),
-    ...NOTICED_LOSSES.map((why) => `driverLeft ${why}`),
+    ...LOSS_REASONS.map((why) => `driverLeft ${why}`),
   ];
 }
 

@@ -5,7 +5,7 @@
 import { WORKFLOWS } from '../../workflows/contract';
 import type { RealTemporalWorld } from '../support/realTemporalWorld';
 import { ESCALATION_LIMITS } from '../../domain/delivery/escalation';
-import { LEAVE_REASONS, NOTICED_LOSSES } from '../../domain/driver/loss';
+import { LEAVE_REASONS, LOSS_REASONS } from '../../domain/driver/loss';
 import { REJECT_REASONS } from '../../domain/delivery/offer';
 import { SEARCH_LIMITS } from '../../domain/matching/searchPlan';
 import { Stage } from './stage';
@@ -426,14 +426,14 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     workflow: DELIVERY,
     name: 'lost-in-every-way-that-is-noticed',
-    drivers: [...NOTICED_LOSSES.map(() => V2), V2],
+    drivers: [...LOSS_REASONS.map(() => V2), V2],
     play: async (stage) => {
       const delivery = await stage.dispatch();
-      for (const [index, why] of NOTICED_LOSSES.entries()) {
+      for (const [index, why] of LOSS_REASONS.entries()) {
         await stage.accept(delivery, await stage.offered(delivery, stage.driver(index)));
         await stage.lose(delivery, stage.driver(index), why);
       }
-      const last = stage.driver(NOTICED_LOSSES.length);
+      const last = stage.driver(LOSS_REASONS.length);
       await stage.accept(delivery, await stage.offered(delivery, last));
       await stage.rescueLater(delivery, last);
       await stage.is(delivery, 'SEARCHING');

@@ -13,8 +13,10 @@ export type Sources = {
 /** Those of the plan of version 2, which are another series than ours (docs/adr/README.md). */
 const FOUNDING = { first: 24, last: 31 };
 /** A file of the project, as prose names it: `test/api/audit.test.ts`. */
-const PATH_IN_PROSE =
-  /`((?:activities|adapters|api|bench|docs|domain|ops|packages|prisma|reliability|scripts|services|settings|simulator|test|worker|workflows)\/[\w./-]+\.(?:ts|mjs|md|sql|prisma))`/g;
+const FOLDERS =
+  'activities|adapters|api|bench|docs|domain|ops|packages|prisma|reliability|scripts|services|settings|simulator|' +
+  'test|worker|workflows';
+const PATH_IN_PROSE = new RegExp(`\`((?:${FOLDERS})/[\\w./-]+\\.(?:ts|mjs|md|sql|prisma))\``, 'g');
 
 /** `path:line: citation` of each citation that leads nowhere. */
 export function brokenCitations(file: WrittenFile, sources: Sources): string[] {

@@ -1,29 +1,28 @@
 import { expect, test } from '@jest/globals';
 import { writtenFiles } from './files';
-import { tooWide } from './widths';
+import { EXCLUDED, tooWide } from './widths';
 
-/** Wide lines of code that are still to be broken. It may only get smaller; at 0 it can go. */
-const WIDE_LINES_OF_CODE_LEFT = 240;
+const CODE = /(\.(ts|tsx|mjs|cjs|prisma|ya?ml|sh)|^\.ci\/run)$/;
 
-test('no line of prose is wider than 120 columns, but for tables and addresses', () => {
+test('no line of prose exceeds 120 columns, except tables and URLs', () => {
   const pages = writtenFiles(/\.md$/);
   expect(pages.flatMap((page) => tooWide(page))).toEqual([]);
 });
 
-test(`at most ${WIDE_LINES_OF_CODE_LEFT} lines of code are wider than 120 columns`, () => {
-  const wide = writtenFiles(/\.(ts|tsx|mjs|cjs)$/).flatMap((file) => tooWide(file));
-  process.stderr.write(`${wide.length} lines of code are wider than 120 columns\n`);
-  if (wide.length > WIDE_LINES_OF_CODE_LEFT) expect(wide).toHaveLength(WIDE_LINES_OF_CODE_LEFT);
+test('no line of code exceeds 120 columns, except released migrations and generated types', () => {
+  const written = writtenFiles(CODE).filter(({ path }) => !EXCLUDED.some(({ paths }) => paths.test(path)));
+  const wide = written.filter((file) => tooWide(file).length > 0).map(({ path }) => path);
+  expect(wide).toEqual([]);
 });
 
 test.each([
-  ['a long line of code', 'a.ts', 'x'.repeat(121), 1],
-  ['one of 120', 'a.ts', 'x'.repeat(120), 0],
+  ['a code line of 121 columns', 'a.ts', 'x'.repeat(121), 1],
+  ['a code line of 120 columns', 'a.ts', 'x'.repeat(120), 0],
   ['a table', 'a.md', `| ${'x '.repeat(80)} |`, 0],
-  ['an address', 'a.md', `See https://example.org/${'x'.repeat(120)}`, 0],
-  ['a long sentence with an address in it', 'a.md', `${'word '.repeat(25)} https://example.org`, 1],
-  ['a link to a long address', 'a.md', `See [this](${'x'.repeat(120)}.md).`, 0],
+  ['a URL', 'a.md', `See https://example.org/${'x'.repeat(120)}`, 0],
+  ['a long sentence with a URL', 'a.md', `${'word '.repeat(25)} https://example.org`, 1],
+  ['a link with a long target', 'a.md', `See [this](${'x'.repeat(120)}.md).`, 0],
   ['a long sentence', 'a.md', 'word '.repeat(30), 1],
-])('%s is judged so', (_, path, line, count) => {
+])('%s', (_, path, line, count) => {
   expect(tooWide({ path, lines: [line] })).toHaveLength(count);
 });

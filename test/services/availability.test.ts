@@ -70,7 +70,7 @@ async function offered(): Promise<{ driverId: string; deliveryId: string; offerI
 }
 
 describe('a request of a free driver', () => {
-  test('starts a shift: row, audit, news and map entry in one transaction', async () => {
+  test('starts a shift: row, audit, messages and map entry in one transaction', async () => {
     const driverId = await world.addDriver({ availability: 'OFFLINE' });
     const relayCalls = world.relayCalls.count;
     const answer = await ask(driverId, { kind: 'shiftStart', shiftEndsAt: null });
@@ -150,7 +150,7 @@ describe('a request of a free driver', () => {
     ]);
   });
 
-  test('changes and tells nothing when repeated', async () => {
+  test('changes and reports nothing when repeated', async () => {
     const driverId = await world.addDriver();
     await ask(driverId, BREAK);
     await world.takeMessages();
@@ -164,7 +164,7 @@ describe('a request of a free driver', () => {
     expect((await world.row(driverId)).availabilityVersion).toBe(1n);
   });
 
-  test('is refused as a value, and nothing is written', async () => {
+  test('is refused as a value and writes nothing', async () => {
     const driverId = await world.addDriver();
     expect(await ask(driverId, { kind: 'breakStart', minutes: 4, reason: null })).toMatchObject({
       outcome: 'refused',
@@ -174,7 +174,7 @@ describe('a request of a free driver', () => {
     expect(await world.takeMessages()).toEqual([]);
   });
 
-  test('is refused where the feature is off for this driver', async () => {
+  test('is refused if the feature is off for this driver', async () => {
     const driverId = await world.addDriver();
     world.switches.availabilityStates = false;
     expect(await ask(driverId, BREAK)).toMatchObject({ outcome: 'refused', code: 'FEATURE_OFF' });
@@ -184,7 +184,7 @@ describe('a request of a free driver', () => {
     });
   });
 
-  test('of nobody is not found', async () => {
+  test('of an unknown driver is not found', async () => {
     expect(await ask(newId(), BREAK)).toEqual({ outcome: 'notFound' });
     expect(await world.availability.read(newId())).toBeNull();
   });
@@ -204,7 +204,7 @@ describe('a request of a free driver', () => {
   });
 });
 
-describe('a driver who is asked for a delivery and leaves', () => {
+describe('a driver who leaves with a live offer', () => {
   test.each([
     BREAK,
     { kind: 'pause', minutes: null, reason: null },
@@ -221,8 +221,8 @@ describe('a driver who is asked for a delivery and leaves', () => {
   });
 });
 
-describe('a driver who carries', () => {
-  test('keeps the work before pickup when asking for a break, which waits', async () => {
+describe('a driver with work', () => {
+  test('keeps the work before pickup when requesting a break, which is postponed', async () => {
     const { driverId } = await carrier(false);
     expect(await ask(driverId, BREAK)).toMatchObject({
       outcome: 'done',
@@ -250,7 +250,7 @@ describe('a driver who carries', () => {
     },
   );
 
-  test('ends the shift after the work where the goods are picked up', async () => {
+  test('ends the shift after the work if the goods are picked up', async () => {
     const { driverId } = await carrier(true);
     expect(await ask(driverId, { kind: 'shiftEnd' })).toMatchObject({
       state: { availability: 'BUSY', pending: { kind: 'SHIFT_END' } },
@@ -259,12 +259,14 @@ describe('a driver who carries', () => {
   });
 });
 
-describe('a driver who can work no more', () => {
-  test('lets go of jobs before pickup and of offers, keeps the goods in hand, and nothing once they are back', async () => {
+describe('a driver who can no longer work', () => {
+  test('releases offers and jobs before pickup; the job with goods stays until they are returned', async () => {
     const { driverId, deliveryId, assignmentId } = await carrier(false);
     const setPending = (availability: string, pending: object | null) =>
-      world.db
-        .$executeRaw`UPDATE drivers SET availability = ${availability}, pending = ${pending === null ? null : JSON.stringify(pending)}::jsonb WHERE id = ${driverId}::uuid`;
+      world.db.$executeRaw`
+        UPDATE drivers SET availability = ${availability},
+          pending = ${pending === null ? null : JSON.stringify(pending)}::jsonb
+        WHERE id = ${driverId}::uuid`;
     await setPending('BUSY', { kind: 'OFFLINE' });
     await world.availability.releaseDriver(driverId, CORRELATION);
     expect(await world.takeMessages()).toEqual([
@@ -296,7 +298,7 @@ describe('the end of a timed state', () => {
     return driverId;
   }
 
-  test('brings a driver who was heard of lately back to AVAILABLE, though PostgreSQL knows no place yet', async () => {
+  test('returns a recently active driver to AVAILABLE, even without a position in PostgreSQL', async () => {
     const driverId = await afterBreak(50_000);
     expect(await end(driverId, until)).toBeNull();
     expect(await world.row(driverId)).toMatchObject({
@@ -316,20 +318,20 @@ describe('the end of a timed state', () => {
     });
   });
 
-  test.each([61_000, null])('makes a silent driver OFFLINE (heard %p ms ago)', async (heardAgoMs) => {
+  test.each([61_000, null])('sets a silent driver OFFLINE (last contact %p ms ago)', async (heardAgoMs) => {
     const driverId = await afterBreak(heardAgoMs);
     await end(driverId, until);
     expect(await world.row(driverId)).toMatchObject({ availability: 'OFFLINE' });
   });
 
-  test('takes nobody for silent while ingest is down', async () => {
+  test('marks no driver silent while ingest is down', async () => {
     const driverId = await afterBreak(null);
     await world.redis.flush();
     await end(driverId, until);
     expect(await world.row(driverId)).toMatchObject({ availability: 'AVAILABLE' });
   });
 
-  test('does nothing for another end than the one in the row, and says which that is', async () => {
+  test('ignores an end that differs from the row, and returns the one in the row', async () => {
     const driverId = await afterBreak(1_000);
     expect(await end(driverId, until - 1)).toEqual({ state: 'ON_BREAK', until });
     expect(await end(driverId, until, 'PAUSED')).toEqual({ state: 'ON_BREAK', until });
@@ -337,7 +339,7 @@ describe('the end of a timed state', () => {
     expect(await world.takeMessages()).toEqual([]);
   });
 
-  test('does nothing for one who is gone, twice, or in no timed state', async () => {
+  test('does nothing for an unknown driver, a repeat, or no timed state', async () => {
     const driverId = await afterBreak(1_000);
     expect(await end(newId(), until)).toBeNull();
     expect(
@@ -350,8 +352,8 @@ describe('the end of a timed state', () => {
   });
 });
 
-describe('many requests at once', () => {
-  test('leave one row, one chain of entries without a fork, and versions without a gap', async () => {
+describe('concurrent requests', () => {
+  test('leave one row, one unforked audit chain and versions without gaps', async () => {
     const driverId = await world.addDriver();
     const wishes: AskedAvailability[] = [
       BREAK,

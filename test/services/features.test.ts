@@ -5,7 +5,7 @@ import { Redis } from 'ioredis';
 import { Client as PgClient } from 'pg';
 import { register } from 'prom-client';
 import { v7 as newId } from 'uuid';
-import { createFeatureNews } from '../../adapters/redis/featureNews';
+import { createFeatureChangeChannel } from '../../adapters/redis/featureChangeChannel';
 import { readFeatureRows } from '../../adapters/postgres/featureRows';
 import { createFeatureClient } from '../../adapters/openfeature/featureClient';
 import { createAvailability } from '../../services/availability';
@@ -93,15 +93,22 @@ async function newProcess({
     (fields: object, text: string): void =>
       void lines.push({ level, text, fields });
   const log = { info: say('info'), warn: say('warn') };
-  const news = createFeatureNews(redis, log, channel);
-  const registry = createFeatureRegistry({ environment, readRows, news, clock: Date.now, log, pollMs });
+  const changeChannel = createFeatureChangeChannel(redis, log, channel);
+  const registry = createFeatureRegistry({
+    environment,
+    readRows,
+    changeChannel,
+    clock: Date.now,
+    log,
+    pollMs,
+  });
   running.push(registry);
   await registry.start();
   logFeatures(registry, log);
   const desk = createFeatureService({
     db,
     registry,
-    news,
+    changeChannel,
     client: createFeatureClient(registry, newId()),
     clock: Date.now,
     log,
@@ -143,7 +150,7 @@ const listening = (count: number) =>
   );
 
 describe('a change by ops', () => {
-  test('is known to another process by the news within the goal', async () => {
+  test('reaches another process by Redis within the goal', async () => {
     const [here, there, cutOff] = [
       await newProcess(),
       await newProcess(),
@@ -167,7 +174,7 @@ describe('a change by ops', () => {
     ]);
   });
 
-  test('is known within the goal where Redis is away, by the poll; that is said once', async () => {
+  test('reaches other processes by polling while Redis is down, which is logged once', async () => {
     const [here, there] = [await newProcess(), await newProcess({ redis: awayRedis(), pollMs: 2_000 })];
     const changed = nextChange(there);
     const beganAt = performance.now();
@@ -175,22 +182,22 @@ describe('a change by ops', () => {
     expect(await changed).toMatchObject({ feature: 'availability_states', now: { state: 'OFF' } });
     expect(performance.now() - beganAt).toBeLessThan(GOAL_MS);
     expect(texts(there, 'warn')).toEqual([
-      'Redis tells no news of features: they are asked for every few seconds',
+      'feature changes cannot be received from Redis; polling every few seconds',
     ]);
   });
 
-  test('that could not be told holds here at once, and the log says so', async () => {
+  test('that could not be published applies locally at once and is logged', async () => {
     const here = await newProcess({ redis: awayRedis() });
     await put(here, 'driver_offers', { enabled: true, percent: 100 });
     expect(isOn(here, 'driver_offers')).toBe(true);
     await eventually('the warning', async () =>
       texts(here, 'warn').includes(
-        'a change of a feature could not be told: the others find it by their poll',
+        'a feature change could not be published; other processes find it by polling',
       ),
     );
   });
 
-  test('made while the connection for news was down is found when it is back', async () => {
+  test('made while the subscription was down is read after it reconnects', async () => {
     const name = `features-${newId()}`;
     const redis = new Redis(world.redis.url, { connectionName: name, retryStrategy: () => 50 });
     running.push({ stop: async () => void (await redis.quit()) });
@@ -203,7 +210,7 @@ describe('a change by ops', () => {
     expect(await changed).toMatchObject({ now: { state: 'ON' } });
   });
 
-  test('of two processes at once leaves both with the one that was written last', async () => {
+  test('by two processes at once leaves both with the last write', async () => {
     const [one, other] = [await newProcess(), await newProcess()];
     await listening(2);
     await Promise.all([
@@ -220,7 +227,7 @@ describe('a change by ops', () => {
     );
   });
 
-  test('that is asked for twice is written once', async () => {
+  test('requested twice is written once', async () => {
     const here = await newProcess();
     expect(await put(here, 'driver_offers', { percent: 10, cities: [CITY, 'rtm'] })).toMatchObject({
       outcome: 'done',
@@ -261,13 +268,13 @@ async function killSubscribers(name: string): Promise<void> {
   for (const line of clients) await redis.client('KILL', 'ID', Number(/id=(\d+)/.exec(line)?.[1]));
 }
 
-describe('what holds', () => {
-  test('is read before the process begins: what ops switched off never is on', async () => {
+describe('the effective setting', () => {
+  test('is read before the process starts: a feature switched off by ops is never on', async () => {
     await put(await newProcess(), 'availability_states', { enabled: false });
     expect(isOn(await newProcess(), 'availability_states')).toBe(false);
   });
 
-  test('is waited for while PostgreSQL is away at the start', async () => {
+  test('is waited for while PostgreSQL is down at the start', async () => {
     await put(await newProcess(), 'availability_states', { enabled: false });
     let tries = 0;
     const process = await newProcess({
@@ -279,12 +286,12 @@ describe('what holds', () => {
     });
     expect(isOn(process, 'availability_states')).toBe(false);
     expect(texts(process, 'warn')).toEqual([
-      'the settings of features cannot be read: the last known ones hold',
+      'feature settings cannot be read; the last known settings apply',
     ]);
-    expect(texts(process, 'info')).toContain('the settings of features can be read again');
+    expect(texts(process, 'info')).toContain('feature settings can be read again');
   });
 
-  test('is the last known while PostgreSQL is away, and the new again after it; each is said once', async () => {
+  test('is the last known one while PostgreSQL is down and the new one after; each is logged once', async () => {
     const reads = { isAllowed: true, refused: 0 };
     const [here, there] = [
       await newProcess(),
@@ -317,7 +324,7 @@ describe('what holds', () => {
     expect(texts(there, 'info').filter((text) => text.includes('can be read again'))).toHaveLength(1);
   });
 
-  test('goes on being read after a read that never ends', async () => {
+  test('is still read after a read that hangs', async () => {
     let reads = 0;
     const process = await newProcess({
       redis: awayRedis(),
@@ -329,9 +336,10 @@ describe('what holds', () => {
     expect(texts(process, 'warn').filter((text) => text.includes('cannot be read'))).toHaveLength(1);
   });
 
-  test('is off where the environment killed it, whatever a row says', async () => {
-    await world.db
-      .$executeRaw`INSERT INTO feature_settings (name, enabled, percent, who, why) VALUES ('escalation', true, 100, 'psql', 'by hand')`;
+  test('is off if the environment killed the feature, whatever a row says', async () => {
+    await world.db.$executeRaw`
+      INSERT INTO feature_settings (name, enabled, percent, who, why)
+      VALUES ('escalation', true, 100, 'psql', 'by hand')`;
     const process = await newProcess();
     expect(isOn(process, 'escalation')).toBe(false);
     expect(await put(process, 'escalation', { enabled: true })).toMatchObject({
@@ -340,13 +348,15 @@ describe('what holds', () => {
     });
   });
 
-  test('is what a row written by hand says, though its plan is none', async () => {
-    await world.db
-      .$executeRaw`INSERT INTO feature_settings (name, enabled, plan, who, why) VALUES ('availability_states', false, '"soon"', 'psql', 'by hand'), ('no_longer_there', true, NULL, 'psql', 'an older version')`;
+  test('follows a row written by hand even if its plan is invalid', async () => {
+    await world.db.$executeRaw`
+      INSERT INTO feature_settings (name, enabled, plan, who, why)
+      VALUES ('availability_states', false, '"soon"', 'psql', 'by hand'),
+        ('no_longer_there', true, NULL, 'psql', 'an older version')`;
     expect(isOn(await newProcess(), 'availability_states')).toBe(false);
   });
 
-  test('is by city: of the environment, of ops, and all where ops name none', async () => {
+  test('is limited to the cities of the environment and of ops; ops naming none means all', async () => {
     const process = await newProcess();
     expect([isOn(process, 'auto_reassignment', CITY), isOn(process, 'auto_reassignment', 'rtm')]).toEqual([
       false,
@@ -383,7 +393,7 @@ describe('what holds', () => {
     expect(before).toHaveLength(400);
   });
 
-  test('is not taken back by a row that comes late', async () => {
+  test('is not reverted by a row that arrives late', async () => {
     const process = await newProcess();
     await put(process, 'driver_offers', { enabled: true, percent: 100 });
     const late = await readFeatureRows(world.db, FEATURES, 1);
@@ -392,7 +402,7 @@ describe('what holds', () => {
     expect(isOn(process, 'driver_offers')).toBe(false);
   });
 
-  test('is what a restored backup says, in every process that reads it, and the log says so', async () => {
+  test('follows a restored backup in every process, and is logged', async () => {
     const [here, there] = [
       await newProcess({ redis: awayRedis() }),
       await newProcess({ redis: awayRedis(), pollMs: 100 }),
@@ -407,7 +417,7 @@ describe('what holds', () => {
     await owner.query(`SELECT setval('feature_settings_id_seq', $1)`, [saved.id]);
     await eventually('the other reads the backup', async () => !isOn(there, 'driver_offers'));
     expect(texts(there, 'warn')).toContain(
-      'the database was set back: what it says of the feature now holds',
+      'the database was restored to an earlier state; its feature setting now applies',
     );
     await put(here, 'driver_offers', { enabled: false });
     await put(here, 'driver_offers', { enabled: false, percent: 5 });
@@ -419,7 +429,7 @@ describe('what holds', () => {
     expect(here.registry.effective()[0]).toMatchObject({ state: 'OFF', rolloutPercent: 5 });
   });
 
-  test('is told with the instant since when it does, which a new plan alone does not move', async () => {
+  test('is reported with its start time, which a new plan alone does not change', async () => {
     const process = await newProcess();
     const [beganAt] = [process.registry.changedAt('driver_offers')];
     await eventually('time goes by', async () => Date.now() > beganAt);
@@ -434,7 +444,7 @@ describe('what holds', () => {
     expect(changes).toHaveLength(1);
   });
 
-  test('reaches every listener, though one of them fails', async () => {
+  test('reaches every listener even if one fails', async () => {
     const process = await newProcess();
     process.registry.onChange(() => {
       throw new Error('broken');
@@ -442,12 +452,12 @@ describe('what holds', () => {
     const changed = nextChange(process);
     await put(process, 'driver_offers', { enabled: true });
     expect(await changed).toMatchObject({ feature: 'driver_offers' });
-    expect(texts(process, 'warn')).toEqual(['who was told of a change of a feature failed']);
+    expect(texts(process, 'warn')).toEqual(['a listener for feature changes failed']);
   });
 });
 
 describe('the log of every process', () => {
-  test('says which features are off at the start, and each change', async () => {
+  test('has the disabled features at the start, and each change', async () => {
     const [here, there] = [await newProcess(), await newProcess()];
     await listening(2);
     expect(texts(there, 'info')).toEqual(['driver_offers disabled', 'escalation disabled']);
@@ -495,7 +505,7 @@ describe('the metrics', () => {
     await valueOf('feature_flags_planned_percent', { feature }),
   ];
 
-  test('say what is on, for how many, and what the plan wanted', async () => {
+  test('show state, rollout and planned rollout', async () => {
     const process = await newProcess();
     expect([
       await flags('driver_offers'),
@@ -519,7 +529,7 @@ describe('the metrics', () => {
     expect(await flags('driver_offers')).toEqual([0, 0, undefined]);
   });
 
-  test('count each real toggle once, where it was asked for', async () => {
+  test('count each toggle once, in the process that made it', async () => {
     const [here, there] = [await newProcess(), await newProcess()];
     await listening(2);
     const counted = async () => [
@@ -539,14 +549,14 @@ describe('the metrics', () => {
   });
 });
 
-describe('the client of OpenFeature', () => {
+describe('the OpenFeature client', () => {
   const details = (
     client: ReturnType<typeof createFeatureClient>,
     feature: string,
     context: Record<string, string> = { targetingKey: SUBJECT.key, cityId: CITY },
   ) => client.getBooleanDetails(feature, false, context);
 
-  test('decides as isOn does, and says why', async () => {
+  test('decides like isOn and gives the reason', async () => {
     const process = await newProcess();
     const client = createFeatureClient(process.registry, newId());
     await put(process, 'driver_offers', { enabled: true, percent: 50 });
@@ -575,7 +585,7 @@ describe('the client of OpenFeature', () => {
     });
   });
 
-  test('gives the default, and what is wrong, where it cannot decide', async () => {
+  test('returns the default and the error if it cannot decide', async () => {
     const { registry } = await newProcess();
     const client = createFeatureClient(registry, newId());
     expect(await details(client, 'eta')).toMatchObject({ value: false, errorCode: 'FLAG_NOT_FOUND' });
@@ -591,7 +601,7 @@ describe('the client of OpenFeature', () => {
     });
   });
 
-  test('tells of each change', async () => {
+  test('emits an event for each change', async () => {
     const process = await newProcess();
     const client = createFeatureClient(process.registry, newId());
     const told = new Promise((resolve) => {
@@ -603,7 +613,7 @@ describe('the client of OpenFeature', () => {
 });
 
 describe('a kill', () => {
-  test('of availability_states makes drivers in v2 states OFFLINE within the goal, on the map too', async () => {
+  test('of availability_states sets drivers in v2 states OFFLINE within the goal, also on the map', async () => {
     const { db, map, addDriver, row } = world;
     const clock = () => START;
     const [api, ...workers] = [await newProcess(), await newProcess(), await newProcess()];
@@ -658,7 +668,7 @@ describe('a kill', () => {
     ).toEqual(drivers.sort());
   });
 
-  test('of driver_offers in mid-offer lets the live offer be accepted, and the next delivery goes the way of v1', async () => {
+  test('of driver_offers keeps the live offer acceptable and sends the next delivery through the v1 flow', async () => {
     const dispatch = await createDispatchWorld();
     running.push({ stop: () => dispatch.close() });
     const process = await newProcess({

@@ -66,8 +66,10 @@ const unsent = (): Promise<number> => database.db.outboxMessage.count({ where: {
 const allSent = (): Promise<true> => eventually('all is sent', async () => (await unsent()) === 0);
 /** As if so much time had passed. */
 const timePasses = (ms: number): Promise<unknown> =>
-  database.db
-    .$executeRaw`UPDATE outbox SET next_at = next_at - ${ms} * interval '1 millisecond', created_at = created_at - ${ms} * interval '1 millisecond' WHERE sent_at IS NULL`;
+  database.db.$executeRaw`
+    UPDATE outbox SET next_at = next_at - ${ms} * interval '1 millisecond',
+      created_at = created_at - ${ms} * interval '1 millisecond'
+    WHERE sent_at IS NULL`;
 
 const nobody: Notifier = { channel: 'web_push', notify: async () => 'not_needed' };
 const chatTexts = (): string[] => chat.bodies().map((body) => (body as { text: string }).text);
@@ -137,7 +139,7 @@ async function counted(metric: string, labels: Record<string, string>): Promise<
 }
 
 describe('a notice', () => {
-  test('that was not taken is sent again until it is, and counted each time', async () => {
+  test('that failed is retried until it succeeds, and each attempt is counted', async () => {
     const failed = await counted('notifications_total', { channel: 'slack', result: 'failed' });
     chat.answer({ status: 500 }, { status: 503 });
     const { relay: own, warnings } = relay();
@@ -149,7 +151,7 @@ describe('a notice', () => {
     expect(await counted('notifications_total', { channel: 'slack', result: 'failed' })).toBe(failed + 2);
   });
 
-  test('that nobody answers is sent again after the time-out', async () => {
+  test('without an answer is sent again after the time-out', async () => {
     chat.answer('hang');
     const { relay: own } = relay();
     await put(notice('a'));
@@ -159,7 +161,7 @@ describe('a notice', () => {
     expect(await database.db.outboxMessage.findFirst()).toMatchObject({ attempts: 2 });
   });
 
-  test('that is refused for good is logged and given up, and the next one goes', async () => {
+  test('that is refused is logged and dropped, and the next one is sent', async () => {
     const refused = await counted('notifications_total', { channel: 'slack', result: 'refused' });
     chat.answer({ status: 404 });
     const { relay: own, errors } = relay();
@@ -167,11 +169,11 @@ describe('a notice', () => {
     own.start();
     await allSent();
     expect(chatTexts()).toEqual(['Warning: a', 'Warning: b']);
-    expect(errors).toEqual(['notice refused: it is not tried again']);
+    expect(errors).toEqual(['notice refused by the channel; it is not retried']);
     expect(await counted('notifications_total', { channel: 'slack', result: 'refused' })).toBe(refused + 1);
   });
 
-  test('that could not be sent for an hour is given up, counted and logged', async () => {
+  test('that could not be sent for an hour is dropped, counted and logged', async () => {
     const before = await counted('notifications_given_up_total', { channel: 'pagerduty' });
     pager.answerAlways({ status: 500 });
     const ahead = { ms: 0 };
@@ -182,11 +184,11 @@ describe('a notice', () => {
     ahead.ms = MAX_AGE_MS + 60_000;
     await timePasses(60_000);
     await allSent();
-    expect(errors).toEqual(['notice given up: it could not be sent in time']);
+    expect(errors).toEqual(['notice dropped: it could not be sent in time']);
     expect(await counted('notifications_given_up_total', { channel: 'pagerduty' })).toBe(before + 1);
   });
 
-  test('of the end of a matter is tried for a day: an incident whose end is not told stays open for ever', async () => {
+  test('that resolves an incident is retried for a day: otherwise the incident stays open', async () => {
     const ahead = { ms: 23 * 3_600_000 };
     const { relay: own, errors } = relay({}, ahead);
     await put(
@@ -208,7 +210,7 @@ describe('a notice', () => {
     expect(errors).toHaveLength(3);
   });
 
-  test('of the end of a matter never comes before the one of its beginning', async () => {
+  test('that resolves an incident never precedes the one that opens it', async () => {
     pager.answer({ status: 500 });
     const [one, other] = [relay(), relay()];
     await put(
@@ -226,7 +228,7 @@ describe('a notice', () => {
     expect(pagerKeys().filter((key) => key.startsWith('resolve'))).toHaveLength(1);
   });
 
-  test('to each addressee of one matter goes its own way', async () => {
+  test('to one addressee is independent of other addressees', async () => {
     chat.answerAlways({ status: 500 });
     const { relay: own } = relay();
     await put(notice('both', { about: 'matter' }), page('both', { about: 'matter' }));
@@ -235,7 +237,7 @@ describe('a notice', () => {
     await eventually('only what the chat was to hear is left', async () => (await unsent()) === 1);
   });
 
-  test('to a driver waits for what an open app says of its offer', async () => {
+  test('to a driver waits until an open app can confirm the offer', async () => {
     const told: string[] = [];
     const { relay: own } = relay({
       driver: {
@@ -256,8 +258,8 @@ describe('a notice', () => {
   });
 });
 
-describe('a channel that asks to be left alone', () => {
-  test('is, for as long as it asked, whatever else is to be told', async () => {
+describe('a rate-limited channel', () => {
+  test('gets no calls for the requested time, whatever else is due', async () => {
     chat.answer({ status: 429, headers: { 'retry-after': '30' } });
     const ahead = { ms: 0 };
     const { relay: own } = relay({}, ahead);
@@ -272,9 +274,9 @@ describe('a channel that asks to be left alone', () => {
       'the next one was put off too',
       async () => (await database.db.outboxMessage.count({ where: { lastError: { not: null } } })) === 2,
     );
-    const [{ waits } = { waits: 0 }] = await database.db.$queryRaw<
-      { waits: number }[]
-    >`SELECT min(extract(epoch FROM next_at - now()))::float8 AS waits FROM outbox WHERE sent_at IS NULL AND key LIKE 'support/%'`;
+    const [{ waits } = { waits: 0 }] = await database.db.$queryRaw<{ waits: number }[]>`
+      SELECT min(extract(epoch FROM next_at - now()))::float8 AS waits FROM outbox
+      WHERE sent_at IS NULL AND key LIKE 'support/%'`;
     expect(waits).toBeGreaterThan(20);
     await eventually('the pager heard', async () => pager.received.length === 1);
     expect(chat.received).toHaveLength(1);
@@ -289,7 +291,7 @@ describe('a channel that hangs', () => {
   const hanging = (): Notifier =>
     createSlackNotifier({ url: chat.url, publicUrl: null, timeoutMs: NOTICE_TIMEOUT_MS });
 
-  test('holds up no event, no workflow, no page and no push', async () => {
+  test('delays no event, no workflow, no page and no push', async () => {
     chat.answerAlways('hang');
     const told: string[] = [];
     const { relay: own, heard } = relay({
@@ -328,7 +330,7 @@ describe('a channel that hangs', () => {
     expect(chat.received.length).toBeLessThanOrEqual(10); // five at once, not two hundred
   });
 
-  test('for one driver holds up no other', async () => {
+  test('for one driver delays no other', async () => {
     const told: string[] = [];
     let release = (): void => {};
     const stuck = new Promise<void>((resolve) => {
@@ -356,7 +358,7 @@ describe('a channel that hangs', () => {
     await allSent();
   });
 
-  test('is waited for by a relay that stops, so that what it took is marked', async () => {
+  test('is awaited by a stopping relay, so that taken messages are marked', async () => {
     let release = (): void => {};
     const slow = new Promise<void>((resolve) => {
       release = resolve;

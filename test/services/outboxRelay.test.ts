@@ -26,7 +26,7 @@ afterEach(async () => {
   await database.db.outboxMessage.deleteMany();
 });
 
-const told = (deliveryId: string): Message => ({
+const emitOf = (deliveryId: string): Message => ({
   kind: 'emit',
   emits: [{ rooms: ['room'], event: 'DELIVERY_ASSIGNED', body: { deliveryId, driverId: 'driver' } }],
 });
@@ -67,22 +67,22 @@ const timePasses = (ms: number): Promise<unknown> =>
 const EMITS = ['emit', 'syncDriver'] as const;
 
 describe('a message', () => {
-  test('is sent at once after a notifyRelay, without waiting for the poll', async () => {
+  test('is sent at once after notifyRelay, without waiting for the poll', async () => {
     const { relay: idle, heard } = relay(); // never started: it does not poll
-    await put('key', told('a'));
+    await put('key', emitOf('a'));
     idle.notify();
     await eventually('it is sent', async () => heard.includes('a'));
   });
 
-  test('is found by the poll where nobody notified the relay', async () => {
+  test('is found by the poll if the relay was not notified', async () => {
     const { relay: polling, heard } = relay();
     polling.start();
-    await put('key', told('a'), start('d'));
+    await put('key', emitOf('a'), start('d'));
     await allSent();
     expect(heard).toHaveLength(2);
   });
 
-  test('carries its correlation id, and is marked as sent once', async () => {
+  test('carries its correlation id and is marked as sent once', async () => {
     const seen: string[] = [];
     const own = createRelay(
       database.postgres,
@@ -97,23 +97,23 @@ describe('a message', () => {
     expect(await rowOf('a')).toMatchObject({ attempts: 1, lastError: null });
   });
 
-  test('that was rolled back is sent by nobody', async () => {
+  test('that was rolled back is never sent', async () => {
     const { relay: own, heard } = relay();
     await expect(
       database.db.$transaction(async (tx) => {
-        await enqueue(tx, 'key', 'correlation', [told('never')]);
+        await enqueue(tx, 'key', 'correlation', [emitOf('never')]);
         throw new Error('the change failed');
       }),
     ).rejects.toThrow('the change failed');
-    await put('key', told('after'));
+    await put('key', emitOf('after'));
     own.notify();
     await allSent();
     expect(heard).toEqual(['after']);
   });
 
-  test('of more than a batch is sent by one notifyRelay', async () => {
+  test('backlog larger than a batch is sent after one notifyRelay', async () => {
     const { relay: own, heard } = relay();
-    await put('key', ...Array.from({ length: 250 }, (_, index) => told(String(index))));
+    await put('key', ...Array.from({ length: 250 }, (_, index) => emitOf(String(index))));
     own.notify();
     await allSent();
     expect(heard).toEqual(Array.from({ length: 250 }, (_, index) => String(index)));
@@ -121,14 +121,14 @@ describe('a message', () => {
 });
 
 describe('order', () => {
-  test('holds within a key, and no key waits for another', async () => {
+  test('is kept within a key, and no key waits for another', async () => {
     const slow = { a: Promise.resolve(), release: (): void => {} };
     slow.a = new Promise((resolve) => {
       slow.release = resolve;
     });
     const { relay: own, heard } = relay((name) => (name === 'a1' ? slow.a : Promise.resolve()));
-    await put('a', told('a1'), told('a2'));
-    await put('b', told('b1'), told('b2'));
+    await put('a', emitOf('a1'), emitOf('a2'));
+    await put('b', emitOf('b1'), emitOf('b2'));
     own.notify();
     await eventually('the other key is through', async () => heard.length === 2);
     expect(heard).toEqual(['b1', 'b2']);
@@ -137,26 +137,26 @@ describe('order', () => {
     expect(heard).toEqual(['b1', 'b2', 'a1', 'a2']);
   });
 
-  test('holds where the first could not be sent: what clients are told later waits, other news does not', async () => {
+  test('is kept after a failure: later client events wait, other messages do not', async () => {
     let isAway = true;
     const { relay: own, heard } = relay(async (name) => {
       if (isAway && name === 'offered') throw new Error('Redis is away');
     });
-    await put('key', told('offered'), told('withdrawn'), sync('driver'));
+    await put('key', emitOf('offered'), emitOf('withdrawn'), sync('driver'));
     own.notify();
     await eventually('what may go has gone', async () => (await unsent()) === 2);
-    await put('key', told('offered to the next'));
+    await put('key', emitOf('offered to the next'));
     isAway = false;
     own.start();
     await allSent();
     expect(heard).toEqual(['driver', 'offered', 'withdrawn', 'offered to the next']);
   });
 
-  test('holds between processes: what one sends is waited for by the others', async () => {
-    await put('key', told('first'));
+  test('is kept between processes: each waits for what the others send', async () => {
+    await put('key', emitOf('first'));
     const [first] = await takeDue(readerOf(database.db), EMITS, 10);
-    await put('key', told('second'));
-    await put('other', told('third'));
+    await put('key', emitOf('second'));
+    await put('other', emitOf('third'));
     expect((await takeDue(readerOf(database.db), EMITS, 10)).map(({ message }) => nameOf(message))).toEqual([
       'third',
     ]);
@@ -168,7 +168,7 @@ describe('order', () => {
 });
 
 describe('a failure', () => {
-  test('puts the message back, with its reason, and it is sent later', async () => {
+  test('puts the message back with its error, and it is sent later', async () => {
     let failures = 3;
     const {
       relay: own,
@@ -187,7 +187,7 @@ describe('a failure', () => {
     expect(await rowOf('a')).toMatchObject({ attempts: 4, lastError: null });
   });
 
-  test('waits twice as long each time, up to half a minute', async () => {
+  test('doubles the delay each time, up to half a minute', async () => {
     await put('key', sync('a'));
     const waits: number[] = [];
     for (let attempt = 1; attempt <= 12; attempt += 1) {
@@ -208,20 +208,20 @@ describe('a failure', () => {
     waits.forEach((wait, index) => expect(Math.abs(wait - (wanted[index] ?? 0))).toBeLessThanOrEqual(1));
   });
 
-  test('of one key holds up no other, and of one lane not the other', async () => {
+  test('of one key delays no other key, and of one lane no other lane', async () => {
     const { relay: own, heard } = relay(async (name) => {
       if (name === 'bad') throw new Error('bad');
     });
-    await put('bad', told('bad'));
-    await put('good', told('good'), start('d'));
+    await put('bad', emitOf('bad'));
+    await put('good', emitOf('good'), start('d'));
     own.notify();
     await eventually('only the bad one is left', async () => (await unsent()) === 1);
     expect(heard).toHaveLength(2);
   });
 
-  test('of the database is waited out by the poll', async () => {
+  test('of the database is retried by the poll', async () => {
     const { relay: own, heard, warnings } = relay();
-    await put('key', told('a'));
+    await put('key', emitOf('a'));
     const owner = new Client({ connectionString: database.ownerUrl });
     await owner.connect();
     await owner.query('ALTER TABLE outbox RENAME TO hidden');
@@ -233,7 +233,7 @@ describe('a failure', () => {
     expect(heard).toEqual(['a']);
   });
 
-  test('of the database while messages are taken costs nothing but the next notifyRelay', async () => {
+  test('of the database while messages are taken is retried at the next notifyRelay', async () => {
     let [isAway, warned] = [true, 0];
     const heard: string[] = [];
     const own = new OutboxRelay(
@@ -248,7 +248,7 @@ describe('a failure', () => {
       async (message) => void heard.push(nameOf(message)),
       { warn: () => void (warned += 1) },
     );
-    await put('key', told('a'));
+    await put('key', emitOf('a'));
     own.notify();
     await eventually('it fails', async () => warned > 0);
     isAway = false;
@@ -259,11 +259,13 @@ describe('a failure', () => {
   });
 });
 
-test('what was put in at this very moment is due, though its row is rounded to the next whole ms', async () => {
+test('a message enqueued now is due, although its time is rounded up to the next ms', async () => {
   const taken = await database.db.$transaction(async (tx) => {
-    await put('key', told('a'));
+    await put('key', emitOf('a'));
     // Within a transaction the time stands.
-    await tx.$executeRaw`UPDATE outbox SET next_at = date_trunc('milliseconds', now()) + interval '1 millisecond' WHERE sent_at IS NULL`;
+    await tx.$executeRaw`
+      UPDATE outbox SET next_at = date_trunc('milliseconds', now()) + interval '1 millisecond'
+      WHERE sent_at IS NULL`;
     return takeDue(readerOf(tx), EMITS, 10);
   });
   expect(taken).toHaveLength(1);
@@ -273,7 +275,7 @@ test('what was put in at this very moment is due, though its row is rounded to t
   );
 });
 
-test('no more are taken at once than were asked for, where the planner still believes that the table is empty', async () => {
+test('takes at most the requested number even when the planner statistics say the table is empty', async () => {
   await database.db.outboxMessage.deleteMany();
   const owner = new Client({ connectionString: database.ownerUrl });
   await owner.connect();
@@ -285,7 +287,7 @@ test('no more are taken at once than were asked for, where the planner still bel
   expect(await takeDue(readerOf(database.db), EMITS, 5)).toHaveLength(5);
 });
 
-describe('a lane where nobody waits for another', () => {
+describe('a lane without batches', () => {
   /** Never started, so that it finds nothing by itself. `taken`: what each look came to. */
   function lane(
     atOnce: number,
@@ -313,7 +315,7 @@ describe('a lane where nobody waits for another', () => {
     return { own, heard, taken };
   }
 
-  test('looks again as soon as one of a full take is through, without waiting for the poll', async () => {
+  test('takes more as soon as one message of a full take is done, without waiting for the poll', async () => {
     const { own, heard } = lane(5);
     const names = Array.from({ length: 23 }, (_, index) => `driver-${index}`);
     await put('key', ...names.map(sync));
@@ -322,7 +324,7 @@ describe('a lane where nobody waits for another', () => {
     expect([...heard].sort()).toEqual([...names].sort());
   });
 
-  test('does so while others of it hang, and keeps to so many at once', async () => {
+  test('does so while others hang, and keeps the concurrency limit', async () => {
     const { own, heard, taken } = lane(
       2,
       () =>
@@ -342,7 +344,7 @@ describe('a lane where nobody waits for another', () => {
     await allSent();
   });
 
-  test('does not look again after a take that left nothing', async () => {
+  test('does not query again after a take that left nothing', async () => {
     const { own, taken } = lane(5);
     await put('key', sync('a'), sync('b'));
     own.notify();
@@ -365,7 +367,7 @@ describe('several relays', () => {
     expect(three.flatMap(({ heard }) => heard).sort()).toEqual([...names].sort());
   });
 
-  test('take over from one that died: not before its lease runs out, and then surely', async () => {
+  test('take over from a dead relay once its lease expires, not before', async () => {
     await put('key', sync('a'));
     // and its taker is never heard of again
     expect(await takeDue(readerOf(database.db), EMITS, 10)).toHaveLength(1);
@@ -383,7 +385,7 @@ describe('several relays', () => {
 });
 
 describe('stopping', () => {
-  test('finishes what is under way, and sends nothing after', async () => {
+  test('finishes messages in progress and sends none after', async () => {
     let release = (): void => {};
     const held = new Promise<void>((resolve) => {
       release = resolve;
@@ -409,14 +411,14 @@ describe('stopping', () => {
     expect(await rowOf('late')).toMatchObject({ sentAt: null, attempts: 0 });
   });
 
-  test('twice does no harm', async () => {
+  test('twice is harmless', async () => {
     const { relay: own } = relay();
     own.start();
     await Promise.all([own.stop(), own.stop()]);
   });
 });
 
-test('the backlog says how much waits, and for how long', async () => {
+test('the backlog has the number and age of waiting messages', async () => {
   expect(await outboxBacklog(database.db)).toEqual({ unsent: 0, oldestMs: 0 });
   await put('key', sync('a'), sync('b'));
   await database.db

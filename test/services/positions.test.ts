@@ -40,7 +40,7 @@ const newArchive = (
   });
 
 describe('a ping', () => {
-  test('of a driver Redis does not know is taken after one look into PostgreSQL, and wakes a delivery that waits', async () => {
+  test('of a driver missing in Redis is accepted after one PostgreSQL read and wakes a waiting delivery', async () => {
     const driverId = await world.addDriver();
     expect(await world.ping(driverId)).toBe('recorded');
     expect(await idsNear()).toEqual([driverId]);
@@ -68,37 +68,37 @@ describe('a ping', () => {
         { point: east(1), at: START + 1_000, accuracyMeters: null, speedMps: null, headingDegrees: null },
       ]),
     ).toBe('recorded');
-    expect((await world.map.look([driverId]))[0]?.entry?.lastFix?.point).toEqual(east(1));
+    expect((await world.map.readViews([driverId]))[0]?.entry?.lastFix?.point).toEqual(east(1));
   });
 
-  test('of nobody is not found', async () => {
+  test('of an unknown driver is not found', async () => {
     expect(await world.ping(newId())).toBe('notFound');
   });
 
-  test('of an OFFLINE driver is kept, but puts nobody on the map', async () => {
+  test('of an OFFLINE driver is stored but does not add them to the map', async () => {
     const driverId = await world.addDriver({ availability: 'OFFLINE' });
     expect(await world.ping(driverId)).toBe('recorded');
     expect(await idsNear()).toEqual([]);
     expect(await world.takeMessages()).toEqual([]);
   });
 
-  test('that is empty is taken for nothing', async () => {
+  test('that is empty is ignored', async () => {
     expect(await world.positions.record(newId(), [])).toBe('recorded');
   });
 
-  test('after FLUSHALL brings the driver back, with the place PostgreSQL kept if that is the newer one', async () => {
+  test('after FLUSHALL restores the driver, with the position of PostgreSQL if newer', async () => {
     const driverId = await world.addDriver();
     await world.ping(driverId, east(5));
     await newArchive().archiveAll();
     await world.redis.flush();
     world.time.now = START + 20_000;
     await world.ping(driverId, east(1), START - 5_000);
-    const [view] = await world.map.look([driverId]);
+    const [view] = await world.map.readViews([driverId]);
     expect(view?.entry?.lastFix).toEqual({ point: east(5), at: START, receivedAt: START + 20_000 });
     expect(view?.on.all).toBe(true);
   });
 
-  test('is forgotten by Redis two days after the last one, which holds no places of who is long gone; PostgreSQL knows the driver still', async () => {
+  test('expires from Redis two days after the last one; PostgreSQL keeps the driver', async () => {
     const { redis, keyPrefix } = world.redis;
     const driverId = await world.addDriver();
     const key = `${keyPrefix}driver:${driverId}`;
@@ -111,14 +111,14 @@ describe('a ping', () => {
     expect(await redis.ttl(key)).toBeGreaterThan(172_000);
     await redis.del(key); // as when it ends
     expect(await world.ping(driverId)).toBe('recorded');
-    expect((await world.map.look([driverId]))[0]?.entry).toMatchObject({
+    expect((await world.map.readViews([driverId]))[0]?.entry).toMatchObject({
       driverId,
       availability: 'AVAILABLE',
     });
     expect(await redis.ttl(key)).toBeLessThanOrEqual(172_800);
   });
 
-  test('that meets a flush between our two calls is taken all the same', async () => {
+  test('that meets a flush between two calls is accepted', async () => {
     const driverId = await world.addDriver();
     const { map } = world;
     let flushes = 0;
@@ -137,7 +137,7 @@ describe('a ping', () => {
     expect(await idsNear()).toEqual([driverId]);
   });
 
-  test('while the driver goes OFFLINE leaves nobody on the map, whichever came first', async () => {
+  test('while the driver goes OFFLINE leaves them off the map, in either order', async () => {
     for (let round = 0; round < 25; round++) {
       const driverId = await world.addDriver();
       await world.ping(driverId);
@@ -151,7 +151,7 @@ describe('a ping', () => {
         await syncFromRow(driverId);
       };
       await Promise.all([goOffline(), world.ping(driverId), world.ping(driverId), world.ping(driverId)]);
-      expect((await world.map.look([driverId]))[0]).toMatchObject({
+      expect((await world.map.readViews([driverId]))[0]).toMatchObject({
         entry: { availability: 'OFFLINE' },
         on: { all: false, city: false },
       });
@@ -175,7 +175,7 @@ async function syncFromRow(driverId: string): Promise<void> {
 }
 
 describe('the archive', () => {
-  test('keeps late fixes as history, and the last place never goes back', async () => {
+  test('stores late fixes as history without moving the last position back', async () => {
     const driverId = await world.addDriver();
     await world.ping(driverId, east(10));
     world.time.now = START + 1_000;
@@ -194,7 +194,7 @@ describe('the archive', () => {
     });
   });
 
-  test('says all that the device said', async () => {
+  test('stores every field of the device', async () => {
     const driverId = await world.addDriver();
     await world.positions.record(driverId, [
       { point: PLACE, at: START - 500, accuracyMeters: 4.5, speedMps: 6.25, headingDegrees: 270 },
@@ -238,7 +238,7 @@ describe('the archive', () => {
     expect((await redis.xpending(`${keyPrefix}positions`, 'archive'))[0]).toBe(0);
   });
 
-  test('leaves nothing in Redis of what it keeps, nor of what it passes over', async () => {
+  test('leaves neither archived nor skipped fixes in Redis', async () => {
     const { redis, keyPrefix } = world.redis;
     const drivers = [await world.addDriver(), await world.addDriver()];
     for (let second = 0; second < 20; second++)
@@ -249,7 +249,7 @@ describe('the archive', () => {
     expect((await redis.xpending(`${keyPrefix}positions`, 'archive'))[0]).toBe(0);
   });
 
-  test('goes on after a crash between forgetting a batch and acknowledging it', async () => {
+  test('continues after a crash between deleting and acknowledging a batch', async () => {
     const { redis, keyPrefix } = world.redis;
     const driverId = await world.addDriver();
     await world.ping(driverId);
@@ -261,7 +261,7 @@ describe('the archive', () => {
     expect(await archiveOf(driverId)).toHaveLength(1);
   });
 
-  test('passes over what is not a fix of ours', async () => {
+  test('skips malformed fixes', async () => {
     const driverId = await world.addDriver();
     await world.redis.redis.xadd(
       `${world.redis.keyPrefix}positions`,
@@ -277,7 +277,7 @@ describe('the archive', () => {
     expect((await world.redis.redis.xpending(`${world.redis.keyPrefix}positions`, 'archive'))[0]).toBe(0);
   });
 
-  test('does not wait for a driver whose row another transaction holds, and comes again for that place', async () => {
+  test('does not wait for a locked driver row, and retries that position', async () => {
     const archive = newArchive();
     const [held, free] = [await world.addDriver(), await world.addDriver()];
     await world.ping(held);
@@ -293,7 +293,7 @@ describe('the archive', () => {
     expect((await world.row(held)).lastFixAt).toEqual(new Date(START));
   });
 
-  test('runs until it is stopped, and goes on after a failure', async () => {
+  test('runs until stopped and continues after a failure', async () => {
     const errors: unknown[] = [];
     const archive = newArchive((error) => void errors.push(error));
     const driverId = await world.addDriver();
@@ -328,7 +328,7 @@ describe('thinning', () => {
     headingDegrees: null,
   });
 
-  test('measures each driver alone, and late fixes by the same rule', () => {
+  test('treats each driver separately, and late fixes by the same rule', () => {
     const { kept } = thin(
       [
         fix('a', START),
@@ -346,7 +346,7 @@ describe('thinning', () => {
     ]);
   });
 
-  test('goes on from the batch before, which it leaves as it was', () => {
+  test('continues from the previous batch without changing it', () => {
     const first = thin([fix('a', START)], new Map());
     const second = thin([fix('a', START + 5_000)], first.lastKept);
     expect(second.kept).toEqual([]);

@@ -51,13 +51,19 @@ const messagesOf = async (...keys: string[]): Promise<string[]> =>
     ({ kind }) => kind,
   );
 
-type Laden = { driverId: string; carried: string; expected: string; offered: string; offerId: string };
+type DriverWithJobs = {
+  driverId: string;
+  carried: string;
+  expected: string;
+  offered: string;
+  offerId: string;
+};
 
 /**
  * A driver alone in their city with room for three: one delivery picked up, one on the way to its pickup, one
  * on offer.
  */
-async function laden(): Promise<Laden> {
+async function driverWithJobs(): Promise<DriverWithJobs> {
   const cityId = await world.addCity();
   const driverId = await world.addDriver({ cityId, capacity: 3 });
   const found: string[] = [];
@@ -132,8 +138,8 @@ async function relay(times = 1): Promise<void> {
 }
 
 describe('a rescue', () => {
-  it('writes down every job, takes the driver off duty, and has each delivery told', async () => {
-    const { driverId, carried, expected, offered, offerId } = await laden();
+  it('records every job, takes the driver off duty and signals each delivery', async () => {
+    const { driverId, carried, expected, offered, offerId } = await driverWithJobs();
     relayCalls = 0;
     const begun = await rescue.begin(driverId, asked());
     expect(relayCalls).toBe(1);
@@ -174,8 +180,8 @@ describe('a rescue', () => {
     expect(await brokenInvariants(world.db)).toEqual([]);
   });
 
-  it('frees what is before pickup and puts what is after it before ops, by the outbox alone: nobody need ask', async () => {
-    const { driverId, carried, expected, offered } = await laden();
+  it('releases jobs before pickup and escalates jobs after it to ops, through the outbox alone', async () => {
+    const { driverId, carried, expected, offered } = await driverWithJobs();
     await rescue.begin(driverId, asked());
     await relay(2); // at least once
     expect(await Promise.all([carried, expected, offered].map(statusOf))).toEqual([
@@ -198,7 +204,7 @@ describe('a rescue', () => {
     expect(await brokenInvariants(world.db)).toEqual([]);
   });
 
-  it('looks for another driver even for what was assigned by hand, and the rescued one is not asked again', async () => {
+  it('searches again even for a manual assignment and does not offer it to the rescued driver', async () => {
     const cityId = await world.addCity();
     const driverId = await world.addDriver({ cityId });
     const { deliveryId } = await world.addDelivery({ cityId });
@@ -215,7 +221,7 @@ describe('a rescue', () => {
     expect(await brokenInvariants(world.db)).toEqual([]);
   });
 
-  it('of a driver without work takes them off duty; of one who is off it only says so', async () => {
+  it('takes a driver without work off duty; one already off duty is left unchanged', async () => {
     const driverId = await world.addDriver();
     expect(await rescue.begin(driverId, asked())).toMatchObject({ jobs: [] });
     expect(await driverRow(driverId)).toMatchObject({ availability: 'OFFLINE' });
@@ -228,12 +234,12 @@ describe('a rescue', () => {
     expect(await brokenInvariants(world.db)).toEqual([]);
   });
 
-  it('of nobody is none', async () => expect(await rescue.begin(NOBODY, asked())).toBeNull());
+  it('of an unknown driver is refused', async () => expect(await rescue.begin(NOBODY, asked())).toBeNull());
 });
 
-describe('the same rescue again', () => {
-  it('has the same jobs, whatever the driver has by then, and changes nothing', async () => {
-    const { driverId, carried, expected, offered } = await laden();
+describe('a repeated rescue', () => {
+  it('returns the same jobs, whatever the driver has now, and changes nothing', async () => {
+    const { driverId, carried, expected, offered } = await driverWithJobs();
     const first = await rescue.begin(driverId, asked());
     await relay();
     const before = await world.db.auditEntry.count({ where: { driverId } });
@@ -244,16 +250,16 @@ describe('the same rescue again', () => {
     );
   });
 
-  it('twenty times at once is one', async () => {
-    const { driverId } = await laden();
+  it('twenty times at once is one rescue', async () => {
+    const { driverId } = await driverWithJobs();
     const begun = await Promise.all(Array.from({ length: 20 }, () => rescue.begin(driverId, asked())));
     expect(new Set(begun.map((each) => each?.rescueId)).size).toBe(1);
     expect(await world.db.outboxMessage.count({ where: { kind: 'rescue' } })).toBe(3);
     expect(await world.db.rescue.count({ where: { driverId } })).toBe(1);
   });
 
-  it('under another key is a rescue of its own, and both free the jobs once', async () => {
-    const { driverId, expected } = await laden();
+  it('under another key is a separate rescue, and both release the jobs once', async () => {
+    const { driverId, expected } = await driverWithJobs();
     const [one, two] = await Promise.all([
       rescue.begin(driverId, asked()),
       rescue.begin(driverId, asked({ key: 'other' })),
@@ -269,7 +275,7 @@ describe('the same rescue again', () => {
   });
 
   it('gets the first answer of each delivery', async () => {
-    const { driverId, carried, expected } = await laden();
+    const { driverId, carried, expected } = await driverWithJobs();
     const { rescueId = '', jobs = [] } = (await rescue.begin(driverId, asked())) ?? {};
     await rescue.keepResults(rescueId, new Map([[carried, { outcome: 'escalated', at: 7 }]]));
     await Promise.all([
@@ -287,8 +293,8 @@ describe('the same rescue again', () => {
   });
 });
 
-it('a rescue and an accept at once leave no job behind', async () => {
-  const { driverId, offered, offerId } = await laden();
+it('a concurrent rescue and accept leave no job behind', async () => {
+  const { driverId, offered, offerId } = await driverWithJobs();
   const [begun] = await Promise.all([
     rescue.begin(driverId, asked()),
     tell(offered, { kind: 'acceptOffer', offerId, driverId }),

@@ -55,7 +55,7 @@ async function carried(
   const { driverId, assignmentId } = await scene.accepted();
   await scene.steps('arriveAtPickup', 'pickUp');
   for (const each of news) {
-    await scene.tell(
+    await scene.send(
       each === 'FELL_SILENT'
         ? { kind: 'releaseDriver', driverId, offerId: null, assignmentId, why: each }
         : { kind: 'leaveDelivery', driverId, assignmentId, reason: each },
@@ -69,8 +69,8 @@ async function caseOf(scene: Scene): Promise<string> {
   return found?.id ?? NOBODY;
 }
 
-describe('a case that somebody takes on', () => {
-  test('is theirs, with an entry in the delivery’s chain and news for ops', async () => {
+describe('an acknowledged case', () => {
+  test('has an owner, an entry in the delivery’s chain and an event for ops', async () => {
     const { scene, caseId } = await unassigned(15);
     const before = relayCalls;
     expect(await cases.acknowledge(caseId, by())).toEqual({ outcome: 'done', changed: true });
@@ -98,7 +98,7 @@ describe('a case that somebody takes on', () => {
     expect((await scene.emitted()).at(-1)).toBe(`escalation_changed to ops:${scene.cityId}`);
   });
 
-  test('stays theirs, whoever says so again', async () => {
+  test('keeps its owner, whoever acknowledges it again', async () => {
     const { scene, caseId } = await unassigned(15);
     await cases.acknowledge(caseId, by());
     const before = await scene.traces();
@@ -107,7 +107,7 @@ describe('a case that somebody takes on', () => {
     expect(await scene.traces()).toEqual(before);
   });
 
-  test('is open again once it gets worse, and can be taken on anew', async () => {
+  test('reopens when it gets worse and can be acknowledged again', async () => {
     const { scene, caseId } = await unassigned(15);
     await cases.acknowledge(caseId, by());
     await scene.search(Date.now() + 30 * MINUTE_MS);
@@ -116,7 +116,7 @@ describe('a case that somebody takes on', () => {
     expect(await scene.cases()).toMatchObject([{ state: 'ACKNOWLEDGED', acknowledgedBy: 'ops/paul' }]);
   });
 
-  test('of a resolved one is refused, and of none not found', async () => {
+  test('is refused if resolved, and not found if unknown', async () => {
     const { caseId } = await unassigned(15);
     await cases.resolve(caseId, done());
     expect(await cases.acknowledge(caseId, by())).toMatchObject({
@@ -128,8 +128,8 @@ describe('a case that somebody takes on', () => {
   });
 });
 
-describe('a case that is called done', () => {
-  test('is over, with who, when and why; again changes nothing', async () => {
+describe('a resolved case', () => {
+  test('is closed with who, when and why; a repeat changes nothing', async () => {
     const { scene, caseId } = await carried('VEHICLE_BREAKDOWN');
     expect(await cases.resolve(caseId, done())).toEqual({ outcome: 'done', changed: true });
     expect(await scene.cases()).toMatchObject([
@@ -155,7 +155,7 @@ describe('a case that is called done', () => {
     expect(await scene.traces()).toEqual(before);
   });
 
-  test('at level 3 ends the page, below it there is none to end', async () => {
+  test('at level 3 resolves the page; lower levels have none', async () => {
     const paged = await unassigned(30);
     await cases.resolve(paged.caseId, done());
     expect((await paged.scene.notices()).at(-1)).toBe('pager resolved: Resolved: BY_OPS');
@@ -170,11 +170,11 @@ describe('a case that is called done', () => {
     expect((await quiet.scene.notices()).filter((notice) => notice.startsWith('pager'))).toEqual([]);
   });
 
-  test('while its search waits for a decision is refused: the delivery would be forgotten', async () => {
+  test('is refused while the delivery waits for a decision', async () => {
     world.switches.autoReassignment = false;
     const scene = await Scene.set(world);
     const { driverId } = await scene.accepted();
-    await scene.tell({
+    await scene.send({
       kind: 'leaveDelivery',
       driverId,
       assignmentId: await scene.jobOf(driverId),
@@ -188,13 +188,13 @@ describe('a case that is called done', () => {
     });
     expect(await scene.traces()).toEqual(before);
     expect(await cases.acknowledge(caseId, by())).toEqual({ outcome: 'done', changed: true });
-    await scene.tell({ kind: 'resumeSearch', by: OLGA, why: 'go on' });
+    await scene.send({ kind: 'resumeSearch', by: OLGA, why: 'go on' });
     expect(await scene.cases()).toMatchObject([
       { state: 'RESOLVED', resolution: 'SEARCH_RESUMED', acknowledgedBy: 'ops/olga' },
     ]);
   });
 
-  test('because the driver is heard again ends silence, and nothing worse', async () => {
+  test('because the driver is active again resolves silence only', async () => {
     const silent = await carried('FELL_SILENT');
     expect(await cases.resolve(silent.caseId, heard)).toEqual({ outcome: 'done', changed: true });
     expect(await silent.scene.cases()).toMatchObject([
@@ -210,10 +210,10 @@ describe('a case that is called done', () => {
     expect(await broken.scene.cases()).toMatchObject([{ reason: 'CARRIER_BROKE_DOWN', state: 'OPEN' }]);
   });
 
-  test('may come back as another case', async () => {
+  test('may be followed by another case', async () => {
     const { scene, caseId } = await carried('FELL_SILENT');
     await cases.resolve(caseId, done());
-    await scene.tell({
+    await scene.send({
       kind: 'leaveDelivery',
       driverId: scene.driver(),
       assignmentId: await scene.jobOf(scene.driver()),
@@ -227,8 +227,8 @@ describe('a case that is called done', () => {
   });
 });
 
-describe('all at once', () => {
-  test('ten who take it on make it one person’s, once', async () => {
+describe('concurrent calls', () => {
+  test('by ten people acknowledge the case once, for one of them', async () => {
     const { scene, caseId } = await unassigned(15);
     const answers = await Promise.all(
       Array.from({ length: 10 }, (_, index) =>
@@ -239,7 +239,7 @@ describe('all at once', () => {
     expect((await scene.entries()).filter((kind) => kind === 'case_acknowledged')).toHaveLength(1);
   });
 
-  test('hands and the delivery’s own events leave one chain, and one end of the case', async () => {
+  test('with the delivery’s own events leave one chain and resolve the case once', async () => {
     for (let turn = 0; turn < 12; turn += 1) {
       const { scene, caseId } = await carried('FELL_SILENT');
       const driverId = scene.driver();
@@ -254,8 +254,8 @@ describe('all at once', () => {
         () => cases.acknowledge(caseId, by()),
         () => cases.resolve(caseId, done()),
         () => cases.resolve(caseId, heard),
-        () => scene.tell(step),
-        () => scene.tell({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'VEHICLE_BREAKDOWN' }),
+        () => scene.send(step),
+        () => scene.send({ kind: 'leaveDelivery', driverId, assignmentId, reason: 'VEHICLE_BREAKDOWN' }),
       ];
       await Promise.all(
         [...acts.slice(turn % acts.length), ...acts.slice(0, turn % acts.length)].map((act) => act()),

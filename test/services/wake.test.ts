@@ -34,8 +34,9 @@ beforeEach(() => {
 });
 afterEach(async () => {
   await world.redis.flush();
-  await world.db
-    .$executeRaw`UPDATE deliveries SET status = 'CANCELLED', closed_at = now(), driver_id = NULL, held_reason = NULL WHERE closed_at IS NULL`;
+  await world.db.$executeRaw`
+    UPDATE deliveries SET status = 'CANCELLED', closed_at = now(), driver_id = NULL, held_reason = NULL
+    WHERE closed_at IS NULL`;
 });
 
 const free = (driverId: string, passed: string[] = []) =>
@@ -89,7 +90,7 @@ describe('a driver who came free', () => {
     ]);
   });
 
-  test('wakes what would take them now: a broadcast and the v1 way lift what they did with it before', async () => {
+  test('wakes deliveries that would take them now: broadcast and v1 flow lift earlier exclusions', async () => {
     const deliveryId = await world.addDelivery();
     const driverId = await driverAt(0.5);
     await offerOf(driverId, deliveryId, { state: 'REJECTED', endedAt: START - MINUTE });
@@ -101,13 +102,13 @@ describe('a driver who came free', () => {
     expect(await free(driverId)).toBe(deliveryId);
   });
 
-  test('wakes nothing that waits for ops', async () => {
+  test('does not wake a delivery that waits for ops', async () => {
     const deliveryId = await world.addDelivery();
     await world.db.delivery.update({ where: { id: deliveryId }, data: { heldReason: 'REASSIGNMENT_OFF' } });
     expect(await free(await driverAt(0.5))).toBeNull();
   });
 
-  test('is passed on a few times only', async () => {
+  test('is passed on a limited number of times', async () => {
     await world.addDelivery();
     const driverId = await driverAt(0.5);
     expect(
@@ -118,7 +119,7 @@ describe('a driver who came free', () => {
     ).toBeNull();
   });
 
-  test('wakes what its search reaches by now: the radius grows with each round, and with escalation', async () => {
+  test('wakes deliveries whose current radius, after rounds and escalation, reaches them', async () => {
     const near = await world.addDelivery({ round: 0 });
     const driverId = await driverAt(4);
     expect(await free(driverId)).toBeNull();
@@ -147,7 +148,7 @@ describe('a driver who came free', () => {
     expect(await free(await driverAt(0.5, { vehicleKind: 'CAR' }))).not.toBeNull();
   });
 
-  test('wakes none that it refused at this pay, but does when the pay has risen', async () => {
+  test('wakes none rejected at this pay, until the pay rises', async () => {
     const driverId = await driverAt(0.5);
     const deliveryId = await world.addDelivery();
     await offerOf(driverId, deliveryId, { state: 'REJECTED', endedAt: START - MINUTE });
@@ -156,7 +157,7 @@ describe('a driver who came free', () => {
     expect(await free(driverId)).toBe(deliveryId);
   });
 
-  test('wakes none whose offer it let lapse in the last 5 minutes', async () => {
+  test('wakes none whose offer to them expired in the last 5 minutes', async () => {
     const driverId = await driverAt(0.5);
     const deliveryId = await world.addDelivery();
     await offerOf(driverId, deliveryId, { state: 'EXPIRED', endedAt: START - 4 * MINUTE });
@@ -166,7 +167,7 @@ describe('a driver who came free', () => {
     expect(await free(driverId)).toBe(deliveryId);
   });
 
-  test('wakes none that it lost before', async () => {
+  test('wakes none that they lost before', async () => {
     const driverId = await driverAt(0.5);
     const deliveryId = await world.addDelivery();
     await world.db.assignment.create({
@@ -187,7 +188,7 @@ describe('a driver who came free', () => {
     expect(await free(driverId)).toBe(other);
   });
 
-  test('is put on the map first, where the woken delivery will look', async () => {
+  test('is put on the map first, so that the woken delivery finds them', async () => {
     const driverId = await driverAt(0.5, { availability: 'BUSY' });
     const deliveryId = await world.addDelivery();
     await world.db.driver.update({
@@ -195,7 +196,7 @@ describe('a driver who came free', () => {
       data: { availability: 'AVAILABLE', availabilityVersion: 1 },
     });
     expect(await free(driverId)).toBe(deliveryId);
-    expect((await world.map.look([driverId]))[0]?.on.city).toBe(true);
+    expect((await world.map.readViews([driverId]))[0]?.on.city).toBe(true);
   });
 
   test.each([
@@ -219,7 +220,7 @@ describe('a driver who came free', () => {
     expect(woken).toEqual([]);
   });
 
-  test('looks beyond a page of deliveries that are out of reach', async () => {
+  test('reads beyond a page of deliveries out of reach', async () => {
     const far = { lat: PLACE.lat + 0.3, lng: PLACE.lng };
     await Promise.all(
       Array.from({ length: 205 }, () => world.addDelivery({ pickup: far, searchAt: START - MINUTE })),

@@ -162,8 +162,8 @@ async function latest(cityId = CITY): Promise<Record<string, Row>> {
   return Object.fromEntries(rows.map((row) => [row.zoneId ?? 'none', row]));
 }
 
-describe('a computing', () => {
-  it('counts each zone by its own deliveries, answers and cases, and by the places of drivers', async () => {
+describe('a computation', () => {
+  it('counts deliveries, answers, cases and drivers per zone', async () => {
     await drawZones();
     const [searched] = [
       await addDelivery({ zoneId: 'west', waited: 2 }),
@@ -228,7 +228,7 @@ describe('a computing', () => {
     expect((await latest('rtm')).none?.figures.freeDrivers).toBe(1);
   });
 
-  it('leaves out drivers who fell silent, whatever the map says', async () => {
+  it('leaves out silent drivers, whatever the map says', async () => {
     await addDriver(WEST);
     world.time.now += AVAILABILITY_LIMITS.freshPositionMs + 1;
     await addDriver(WEST);
@@ -236,7 +236,7 @@ describe('a computing', () => {
     expect((await latest()).none?.figures.freeDrivers).toBe(1);
   });
 
-  it('knows what lies in no zone only while there is such a thing, or was trouble', async () => {
+  it('has a row for the area outside zones only while it has deliveries or was unhealthy', async () => {
     await drawZones();
     await health.compute(CITY);
     expect(Object.keys(await latest()).sort()).toEqual(['east', 'west']);
@@ -257,7 +257,7 @@ describe('a computing', () => {
     expect((await latest()).none?.figures.freeDrivers).toBe(1);
   });
 
-  it('judges by the thresholds that the city set, and counts all by the scale of time', async () => {
+  it('uses the city’s thresholds and the time scale', async () => {
     await world.db.city.update({ where: { id: CITY }, data: { escalationMinutes: [1, 2, 3] } });
     const id = await addDelivery({ waited: 3 });
     await addDriver(WEST);
@@ -282,7 +282,7 @@ describe('a computing', () => {
     });
   });
 
-  it('tells ops of the city when a state changes, and only then', async () => {
+  it('notifies ops of the city only when a state changes', async () => {
     const id = await addDelivery({ waited: 1 });
     await health.compute(CITY);
     expect(await world.takeMessages()).toEqual([
@@ -316,7 +316,7 @@ describe('a computing', () => {
     ]);
   });
 
-  it('at once with another of the same instant or later writes nothing, and tells nobody twice', async () => {
+  it('concurrent with one of the same instant or later writes nothing and notifies once', async () => {
     await addDelivery();
     await Promise.all([health.compute(CITY), healthWith(map).compute(CITY), healthWith(map).compute(null)]);
     world.time.now -= 1;
@@ -325,7 +325,7 @@ describe('a computing', () => {
     expect(await world.takeMessages()).toHaveLength(1);
   });
 
-  it('goes on after a clock that was an hour ahead wrote one, and that one is shown as the newest nowhere', async () => {
+  it('continues after a snapshot from a clock one hour ahead and never shows it as the newest', async () => {
     await addDelivery();
     await world.db.zoneHealth.create({
       data: {
@@ -340,7 +340,7 @@ describe('a computing', () => {
     expect(await readLatestHealth(world.db, START - 1)).toMatchObject([{ cityId: CITY, state: 'CRITICAL' }]);
   });
 
-  it('is shared by all who ask for the same at once', async () => {
+  it('is shared by concurrent callers', async () => {
     const looks = { count: 0 };
     const counted = healthWith({ ...map, members: (...args) => (looks.count++, map.members(...args)) });
     const [first, second] = [counted.compute(CITY), counted.compute(CITY)];
@@ -350,7 +350,7 @@ describe('a computing', () => {
     expect(looks.count).toBe(2);
   });
 
-  it('that fails leaves the next one to succeed, and keeps nothing', async () => {
+  it('that fails stores nothing, and the next one succeeds', async () => {
     const failing = { isDown: true };
     const shaky = healthWith({
       ...map,
@@ -363,7 +363,7 @@ describe('a computing', () => {
     expect(await shaky.compute(CITY)).toMatchObject({ zones: 1 });
   });
 
-  it('of a city that does not exist is of nothing', async () => {
+  it('of an unknown city is empty', async () => {
     expect(await health.compute('atlantis')).toEqual({
       cities: 0,
       zones: 0,
@@ -373,7 +373,7 @@ describe('a computing', () => {
     });
   });
 
-  it('counts a driver once whom the map shows twice', async () => {
+  it('counts a driver once whom the map lists twice', async () => {
     await addDriver(WEST);
     const twice: DriverMap['members'] = async (part, cursor) => {
       const { driverIds } = await map.members(part, cursor);
@@ -396,7 +396,7 @@ describe('a computing', () => {
 });
 
 describe('the newest health', () => {
-  it('is that of each city’s last computing, where that is not too long ago', async () => {
+  it('is each city’s last computation if recent', async () => {
     await addDelivery();
     await health.compute(null);
     world.time.now += MINUTE;

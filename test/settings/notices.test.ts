@@ -4,9 +4,12 @@ import { readSettings, SettingsError } from '../../settings';
 const NEEDED = { DATABASE_URL: 'postgresql://127.0.0.1:5432/dispatch', REDIS_URL: 'redis://127.0.0.1:6379' };
 const PUBLIC = `B${'a'.repeat(86)}`;
 const PRIVATE = 'p'.repeat(43);
+const ALLOWED_URLS = 'allowed: a URL that begins with https://, or http:// on 127.0.0.1 or localhost';
+const ALL_OR_NONE =
+  'allowed: all of WEB_PUSH_VAPID_PUBLIC_KEY, WEB_PUSH_VAPID_PRIVATE_KEY, WEB_PUSH_VAPID_SUBJECT, or none of them';
 
-describe('settings of notices', () => {
-  it('send them to the log, and nothing to drivers, where nothing is set', () => {
+describe('notice settings', () => {
+  it('default to the log, and to nothing for drivers', () => {
     expect(readSettings(NEEDED).notices).toEqual({
       slackUrl: null,
       pagerDuty: { url: 'https://events.pagerduty.com/v2/enqueue', routingKey: null },
@@ -17,7 +20,7 @@ describe('settings of notices', () => {
     });
   });
 
-  it('name the channels, and are not divided by the time scale', () => {
+  it('name the channels and ignore the time scale', () => {
     expect(
       readSettings({
         ...NEEDED,
@@ -42,7 +45,7 @@ describe('settings of notices', () => {
     });
   });
 
-  it('are refused where calls would go unprotected, or are of the wrong form, and no secret is shown', () => {
+  it('are refused if insecure or malformed, without showing secrets', () => {
     const problems = problemsOf({
       ...NEEDED,
       SLACK_WEBHOOK_URL: 'http://chat.example/hush-hush',
@@ -53,24 +56,22 @@ describe('settings of notices', () => {
       WEB_PUSH_VAPID_SUBJECT: 'ops@dispatch.example',
     });
     expect(problems).toEqual([
-      'SLACK_WEBHOOK_URL is not such an address (its value is not shown); allowed: an address that begins with https://, or http:// on 127.0.0.1 or localhost',
+      `SLACK_WEBHOOK_URL is not a valid URL (its value is not shown); ${ALLOWED_URLS}`,
       'PAGERDUTY_ROUTING_KEY has only 9 bytes (its value is not shown); allowed: at least 32 bytes',
-      'PAGERDUTY_URL is "http://pager.example/"; allowed: an address that begins with https://, or http:// on 127.0.0.1 or localhost',
+      `PAGERDUTY_URL is "http://pager.example/"; ${ALLOWED_URLS}`,
       'WEB_PUSH_VAPID_PUBLIC_KEY is "short"; allowed: 65 bytes in base64url',
       'WEB_PUSH_VAPID_PRIVATE_KEY has the wrong format (its value is not shown); allowed: 32 bytes in base64url',
       'WEB_PUSH_VAPID_SUBJECT is "ops@dispatch.example"; allowed: a mailto: or https: address',
     ]);
   });
 
-  it('of web push are all three or none', () => {
+  it('of web push are all set or none', () => {
     expect(problemsOf({ ...NEEDED, WEB_PUSH_VAPID_PUBLIC_KEY: PUBLIC })).toEqual([
-      'WEB_PUSH_VAPID_PRIVATE_KEY and WEB_PUSH_VAPID_SUBJECT are not set; allowed: all of WEB_PUSH_VAPID_PUBLIC_KEY, WEB_PUSH_VAPID_PRIVATE_KEY, WEB_PUSH_VAPID_SUBJECT, or none of them',
+      `WEB_PUSH_VAPID_PRIVATE_KEY and WEB_PUSH_VAPID_SUBJECT are not set; ${ALL_OR_NONE}`,
     ]);
     expect(
       problemsOf({ ...NEEDED, WEB_PUSH_VAPID_PUBLIC_KEY: PUBLIC, WEB_PUSH_VAPID_PRIVATE_KEY: PRIVATE }),
-    ).toEqual([
-      'WEB_PUSH_VAPID_SUBJECT is not set; allowed: all of WEB_PUSH_VAPID_PUBLIC_KEY, WEB_PUSH_VAPID_PRIVATE_KEY, WEB_PUSH_VAPID_SUBJECT, or none of them',
-    ]);
+    ).toEqual([`WEB_PUSH_VAPID_SUBJECT is not set; ${ALL_OR_NONE}`]);
   });
 });
 

@@ -11,7 +11,7 @@ const NEEDED = {
 const KEY = 'a-key-of-at-least-thirty-two-bytes';
 
 describe('settings', () => {
-  it('have the defaults of docs/settings.md where the environment names only what has none', () => {
+  it('have the defaults of docs/settings.md if only required variables are set', () => {
     const settings = readApiSettings({ ...NEEDED, JWT_LOCAL_KEY: KEY });
     expect(settings).toMatchObject({
       offerTtlMs: 30_000,
@@ -28,7 +28,7 @@ describe('settings', () => {
     });
   });
 
-  it('have every feature off, offers for nobody and the others for all, where nothing is set', () => {
+  it('have every feature off by default, offers at 0 % and the others at 100 %', () => {
     const { features } = readSettings(NEEDED);
     expect(features).toEqual([
       { feature: 'driver_offers', state: 'OFF', rolloutPercent: 0, cities: null },
@@ -38,7 +38,7 @@ describe('settings', () => {
     ]);
   });
 
-  it('tell a killed feature from one that is only off', () => {
+  it('distinguish a killed feature from one that is off', () => {
     const { features } = readSettings({
       ...NEEDED,
       ENABLE_DRIVER_OFFERS: 'false',
@@ -52,7 +52,7 @@ describe('settings', () => {
     });
   });
 
-  it('divide every duration of business by the time scale, and nothing else', () => {
+  it('divide only business durations by the time scale', () => {
     const settings = readApiSettings({
       ...NEEDED,
       JWT_LOCAL_KEY: KEY,
@@ -71,7 +71,7 @@ describe('settings', () => {
     });
   });
 
-  it('take the alias of the offer time, and refuse it where it says something else', () => {
+  it('accept the alias of the offer time-out, and refuse a contradicting one', () => {
     expect(readSettings({ ...NEEDED, DRIVER_OFFERS_TIMEOUT_SECONDS: '45' }).offerTtlMs).toBe(45_000);
     expect(
       readSettings({ ...NEEDED, DRIVER_OFFERS_TIMEOUT_SECONDS: '45', OFFER_EXPIRATION_SECONDS: '45' })
@@ -85,11 +85,12 @@ describe('settings', () => {
         OFFER_EXPIRATION_SECONDS: '30',
       }),
     ).toEqual([
-      'DRIVER_OFFERS_TIMEOUT_SECONDS is 45 and OFFER_EXPIRATION_SECONDS is 30; allowed: the same value, or only one of them set',
+      'DRIVER_OFFERS_TIMEOUT_SECONDS is 45 and OFFER_EXPIRATION_SECONDS is 30; ' +
+        'allowed: the same value, or only one of them set',
     ]);
   });
 
-  it('have workers without versions unless their deployment has a name that Temporal takes', () => {
+  it('leave worker versioning off unless the deployment name is valid', () => {
     expect(readSettings(NEEDED).worker.deploymentName).toBeNull();
     expect(readSettings({ ...NEEDED, WORKER_DEPLOYMENT_NAME: 'dispatch-eu' }).worker.deploymentName).toBe(
       'dispatch-eu',
@@ -99,7 +100,7 @@ describe('settings', () => {
     ]);
   });
 
-  it('take an empty text for unset', () => {
+  it('treat empty variables as unset', () => {
     expect(
       readSettings({ ...NEEDED, SEARCH_RADIUS_METERS: '', ENABLE_DRIVER_OFFERS: '' }).search
         .startRadiusMeters,
@@ -107,8 +108,8 @@ describe('settings', () => {
   });
 });
 
-describe('wrong settings', () => {
-  it('are all named at once, with what is wrong and what is allowed', () => {
+describe('invalid settings', () => {
+  it('are all reported at once, with the error and the allowed values', () => {
     const problems = problemsOf({
       ...NEEDED,
       DATABASE_URL: undefined,
@@ -127,7 +128,7 @@ describe('wrong settings', () => {
     ]);
   });
 
-  it.each([['1e3'], ['-5'], ['5.5'], [' 5'], ['0x10'], ['Infinity']])('hold no whole number: %s', (text) => {
+  it.each([['1e3'], ['-5'], ['5.5'], [' 5'], ['0x10'], ['Infinity']])('include non-integers: %s', (text) => {
     expect(problemsOf({ ...NEEDED, JWT_LOCAL_KEY: KEY, SEARCH_LEAD_MINUTES: text })).toHaveLength(1);
   });
 
@@ -141,9 +142,9 @@ describe('wrong settings', () => {
     expect(problems.join()).not.toContain('hush-hush');
   });
 
-  it('are no or two places that tokens come from', () => {
+  it('include zero or two token issuers', () => {
     expect(problemsOf(NEEDED)).toEqual([
-      'JWT_JWKS_URL and JWT_LOCAL_KEY are both not set; allowed: exactly one of them',
+      'JWT_JWKS_URL and JWT_LOCAL_KEY must not both be unset; allowed: exactly one of them',
     ]);
     expect(problemsOf({ ...NEEDED, JWT_LOCAL_KEY: KEY, JWT_JWKS_URL: 'https://id.example/keys' })).toEqual([
       'JWT_JWKS_URL and JWT_LOCAL_KEY are both set; allowed: exactly one of them',
@@ -164,25 +165,25 @@ describe('wrong settings', () => {
     expect(problemsOf({ ...demo, ...env, DEMO_SIGN_IN: 'false' })).toEqual([]);
   });
 
-  it('are escalation levels that do not rise', () => {
+  it('include escalation levels that do not rise', () => {
     expect(problemsOf({ ...NEEDED, JWT_LOCAL_KEY: KEY, ESCALATION_LEVEL_2_THRESHOLD_MINUTES: '5' })).toEqual([
       'ESCALATION_LEVEL_2_THRESHOLD_MINUTES is 5; allowed: more than ESCALATION_LEVEL_1_THRESHOLD_MINUTES, which is 5',
     ]);
   });
 
-  it('are a longest break that is shorter than the shortest', () => {
+  it('include a maximum break shorter than the minimum', () => {
     expect(problemsOf({ ...NEEDED, JWT_LOCAL_KEY: KEY, BREAK_MAX_DURATION_MINUTES: '4' })).toEqual([
       'BREAK_MAX_DURATION_MINUTES is 4; allowed: at least BREAK_MIN_DURATION_MINUTES, which is 5',
     ]);
   });
 
-  it('of the API do not keep a worker from starting', () => {
+  it('of the API do not stop a worker from starting', () => {
     expect(readSettings({ ...NEEDED, API_PORT: 'none' }).worker.healthPort).toBe(3_002);
   });
 });
 
 describe('docs/settings.md', () => {
-  it('shows every variable as the schemas have it', () => {
+  it('lists every variable as in the schemas', () => {
     const docs = readFileSync(join(__dirname, '../../docs/settings.md'), 'utf8');
     expect(docs.slice(docs.indexOf('## Worker and API'))).toBe(settingsTables());
   });

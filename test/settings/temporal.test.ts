@@ -17,8 +17,8 @@ function configFile(text: string): string {
   return path;
 }
 
-describe('how to reach Temporal', () => {
-  it('is said by its own variables', () => {
+describe('the Temporal connection', () => {
+  it('is set by environment variables', () => {
     const env = {
       TEMPORAL_CONFIG_FILE: join(dir, 'none.toml'),
       TEMPORAL_ADDRESS: 'temporal.example:7233',
@@ -31,7 +31,7 @@ describe('how to reach Temporal', () => {
     });
   });
 
-  it('or by a profile of its configuration file, and then the namespace is `default` where none is named', () => {
+  it('or by a profile of the configuration file, with namespace `default` if none is named', () => {
     const file = configFile('[profile.default]\naddress = "127.0.0.1:7233"\n');
     expect(readTemporalSettings({ TEMPORAL_CONFIG_FILE: file, TEMPORAL_ADDRESS: '' })).toMatchObject({
       namespace: 'default',
@@ -39,13 +39,13 @@ describe('how to reach Temporal', () => {
     });
   });
 
-  it('is missed where nothing says it', () => {
+  it('is required', () => {
     expect(() => readTemporalSettings({ TEMPORAL_CONFIG_FILE: join(dir, 'none.toml') })).toThrow(
       'TEMPORAL_ADDRESS is not set; allowed: host:port',
     );
   });
 
-  it('is not read from a file that is broken', () => {
+  it('is not read from a malformed file', () => {
     expect(() => readTemporalSettings({ TEMPORAL_CONFIG_FILE: configFile('[profile') })).toThrow(
       SettingsError,
     );

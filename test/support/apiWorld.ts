@@ -187,18 +187,18 @@ export function createQuietFeatures(
   environment: readonly FeatureSetting[],
 ): FeatureService {
   const log = { info: () => {}, warn: () => {} };
-  const news = { listen: () => {}, tell: async () => {}, stop: async () => {} };
+  const changeChannel = { listen: () => {}, publish: async () => {}, stop: async () => {} };
   const registry = createFeatureRegistry({
     environment,
     readRows: async () => [],
-    news,
+    changeChannel,
     clock: Date.now,
     log,
   });
   return createFeatureService({
     db,
     registry,
-    news,
+    changeChannel,
     client: createFeatureClient(registry, newId()),
     clock: Date.now,
     log,

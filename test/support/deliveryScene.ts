@@ -45,7 +45,7 @@ export class DeliveryScene {
     return this.drivers[index] ?? NOBODY;
   }
 
-  tell(event: IncomingEvent, at = Date.now()): Promise<EventResult> {
+  send(event: IncomingEvent, at = Date.now()): Promise<EventResult> {
     return this.world.activities[event.kind]({
       deliveryId: this.deliveryId,
       correlationId: 'test',
@@ -55,11 +55,11 @@ export class DeliveryScene {
   }
 
   async answer(event: IncomingEvent, at?: number): Promise<Answer> {
-    return (await this.tell(event, at)).answer;
+    return (await this.send(event, at)).answer;
   }
 
   search(at?: number): Promise<EventResult> {
-    return this.tell({ kind: 'lookForDriver', freed: null }, at);
+    return this.send({ kind: 'lookForDriver', freed: null }, at);
   }
 
   /** Looks for a driver, who must be the one named, and is asked. */

@@ -78,7 +78,7 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
       async (availability) => {
         const entry = await onMap();
         await map.sync({ ...entry, availability, hasRoom: false, version: 2 }, NOW);
-        const [view] = await map.look([entry.driverId]);
+        const [view] = await map.readViews([entry.driverId]);
         expect(view).toMatchObject({
           entry: { availability, version: 2 },
           on: { all: false, city: false, busy: false },
@@ -105,15 +105,15 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
 
     test('ends with the newest news however many come at once', async () => {
       const entry = await onMap({ version: 0 });
-      const news = Array.from(
+      const entries = Array.from(
         { length: 30 },
         (_, i) =>
           ({ ...entry, availability: i % 2 === 0 ? 'OFFLINE' : 'AVAILABLE', version: i + 1 }) as const,
       );
       const shuffled = [
-        ...news.filter((_, i) => i % 3 === 2),
-        ...news.filter((_, i) => i % 3 === 0),
-        ...news.filter((_, i) => i % 3 === 1),
+        ...entries.filter((_, i) => i % 3 === 2),
+        ...entries.filter((_, i) => i % 3 === 0),
+        ...entries.filter((_, i) => i % 3 === 1),
       ];
       await Promise.all(
         shuffled.flatMap((each, i) => [
@@ -121,7 +121,7 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
           map.recordPositions(entry.driverId, [fixAt(NOW + i)], NOW + i),
         ]),
       );
-      expect((await map.look([entry.driverId]))[0]).toMatchObject({
+      expect((await map.readViews([entry.driverId]))[0]).toMatchObject({
         entry: { version: 30, availability: 'AVAILABLE' },
         on: { all: true, city: true },
       });
@@ -188,7 +188,7 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
     test('never moves back for a fix that comes late, but has heard of the driver', async () => {
       const entry = await onMap({}, east(10));
       await map.recordPositions(entry.driverId, [fixAt(NOW - 30_000, east(1))], NOW + 40_000);
-      const [view] = await map.look([entry.driverId]);
+      const [view] = await map.readViews([entry.driverId]);
       expect(view?.entry?.lastFix).toEqual({ point: east(10), at: NOW, receivedAt: NOW + 40_000 });
     });
 
@@ -200,7 +200,7 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
         [fixAt(NOW - 2_000, east(2)), fixAt(NOW, east(3)), fixAt(NOW - 1_000, east(1))],
         NOW,
       );
-      expect((await map.look([entry.driverId]))[0]?.entry?.lastFix).toEqual({
+      expect((await map.readViews([entry.driverId]))[0]?.entry?.lastFix).toEqual({
         point: east(3),
         at: NOW,
         receivedAt: NOW,
@@ -211,16 +211,16 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
       const entry = entryOf();
       await map.sync(entry, NOW);
       await map.recordPositions(entry.driverId, [fixAt(NOW + 3_600_000, east(1))], NOW);
-      expect((await map.look([entry.driverId]))[0]?.entry?.lastFix?.at).toBe(NOW);
+      expect((await map.readViews([entry.driverId]))[0]?.entry?.lastFix?.at).toBe(NOW);
       await map.recordPositions(entry.driverId, [fixAt(NOW + 5_000, east(2))], NOW + 5_000);
-      expect((await map.look([entry.driverId]))[0]?.entry?.lastFix?.point).toEqual(east(2));
+      expect((await map.readViews([entry.driverId]))[0]?.entry?.lastFix?.point).toEqual(east(2));
     });
 
     test('lets a clock be a minute ahead', async () => {
       const entry = entryOf();
       await map.sync(entry, NOW);
       await map.recordPositions(entry.driverId, [fixAt(NOW + 60_000)], NOW);
-      expect((await map.look([entry.driverId]))[0]?.entry?.lastFix?.at).toBe(NOW + 60_000);
+      expect((await map.readViews([entry.driverId]))[0]?.entry?.lastFix?.at).toBe(NOW + 60_000);
     });
 
     test.each([
@@ -232,17 +232,17 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
       await expect(
         map.recordPositions(entry.driverId, [fixAt(NOW + 1), fixAt(NOW + 2, point)], NOW + 2),
       ).rejects.toThrow(RangeError);
-      expect((await map.look([entry.driverId]))[0]?.entry?.lastFix?.at).toBe(NOW);
+      expect((await map.readViews([entry.driverId]))[0]?.entry?.lastFix?.at).toBe(NOW);
     });
 
     test("takes PostgreSQL's last place where it lost its own, and only a newer one", async () => {
       const lastFix = { point: east(4), at: NOW - 9_000, receivedAt: NOW - 8_000 };
       const entry = entryOf({ lastFix });
       expect(await map.sync(entry, NOW)).toEqual({ cameOn: true });
-      expect((await map.look([entry.driverId]))[0]?.entry?.lastFix).toEqual(lastFix);
+      expect((await map.readViews([entry.driverId]))[0]?.entry?.lastFix).toEqual(lastFix);
       await map.recordPositions(entry.driverId, [fixAt(NOW, east(5))], NOW);
       await map.sync(entry, NOW);
-      expect((await map.look([entry.driverId]))[0]?.entry?.lastFix).toEqual({
+      expect((await map.readViews([entry.driverId]))[0]?.entry?.lastFix).toEqual({
         point: east(5),
         at: NOW,
         receivedAt: NOW,
@@ -258,7 +258,7 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
     test('looks at drivers in the order asked for, known or not', async () => {
       const entry = await onMap();
       const stranger = newId();
-      expect(await map.look([stranger, entry.driverId])).toEqual([
+      expect(await map.readViews([stranger, entry.driverId])).toEqual([
         { driverId: stranger, entry: null, on: { all: false, city: false, busy: false } },
         {
           driverId: entry.driverId,
@@ -266,14 +266,14 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
           on: { all: true, city: true, busy: false },
         },
       ]);
-      expect(await map.look([])).toEqual([]);
+      expect(await map.readViews([])).toEqual([]);
     });
 
     test('drops from one part only', async () => {
       const entry = await onMap();
       await map.drop({ kind: 'city', cityId: 'ams' }, [entry.driverId]);
       await map.drop(ALL, []);
-      expect((await map.look([entry.driverId]))[0]?.on).toEqual({ all: true, city: false, busy: false });
+      expect((await map.readViews([entry.driverId]))[0]?.on).toEqual({ all: true, city: false, busy: false });
     });
 
     test('forgets all when flushed: then every driver is unknown', async () => {

@@ -8,12 +8,12 @@ export type Patience = { withinMs?: number; everyMs?: number };
  */
 export async function eventually<T>(
   what: string,
-  look: () => Promise<T | undefined | false>,
+  probe: () => Promise<T | undefined | false>,
   { withinMs = 15_000, everyMs = 20 }: Patience = {},
 ): Promise<T> {
   const deadlineAt = Date.now() + withinMs;
   for (;;) {
-    const found = await look();
+    const found = await probe();
     if (found !== undefined && found !== false) return found;
     if (Date.now() > deadlineAt) throw new Error(`within ${withinMs} ms it never came to be: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, everyMs));

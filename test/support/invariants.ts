@@ -29,10 +29,10 @@ async function untoldChanges(db: Database): Promise<string[]> {
   const deliveries = await db.delivery.findMany({ select: { id: true, status: true } });
   const offers = await db.offer.findMany({ select: { id: true, state: true } });
   // an offer that another delivery ended has its end in that one's chain
-  const told = new Map<string, string[]>();
+  const audited = new Map<string, string[]>();
   for (const { kind, detail } of [...chains.values()].flat()) {
     if (typeof detail?.offerId === 'string')
-      told.set(detail.offerId, [...(told.get(detail.offerId) ?? []), kind]);
+      audited.set(detail.offerId, [...(audited.get(detail.offerId) ?? []), kind]);
   }
   return [
     ...deliveries.flatMap(({ id, status }) =>
@@ -41,9 +41,11 @@ async function untoldChanges(db: Database): Promise<string[]> {
     ...offers
       .filter(
         ({ id, state }) =>
-          (told.get(id) ?? []).sort().join() !==
+          (audited.get(id) ?? []).sort().join() !==
           ['offer_created', ...(state === 'LIVE' ? [] : [`offer_${state.toLowerCase()}`])].sort().join(),
       )
-      .map(({ id, state }) => `offer ${id} is ${state}; its entries are ${(told.get(id) ?? []).join(', ')}`),
+      .map(
+        ({ id, state }) => `offer ${id} is ${state}; its entries are ${(audited.get(id) ?? []).join(', ')}`,
+      ),
   ];
 }

@@ -95,7 +95,7 @@ export function createMemoryDriverMap({ freshPositionMs }: { freshPositionMs: nu
       if (lastFix) lastFix = { ...lastFix, receivedAt: Math.max(lastFix.receivedAt, receivedAt) };
       return { cameOn: place({ ...entry, lastFix }, receivedAt) };
     },
-    look: async (driverIds) =>
+    readViews: async (driverIds) =>
       driverIds.map((driverId): MapView => {
         const entry = known.get(driverId) ?? null;
         const cityId = entry?.cityId ?? '';

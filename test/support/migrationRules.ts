@@ -58,7 +58,7 @@ const RULES: readonly { is: RegExp; but?: RegExp; words: string }[] = [
     is: /ADD CONSTRAINT .*(CHECK|FOREIGN KEY)/i,
     but: /NOT VALID/i,
     words:
-      'a constraint is added NOT VALID, and validated by a later migration: the whole table is read otherwise, under a lock',
+      'a constraint is added NOT VALID and validated by a later migration, to avoid a full table scan under a lock',
   },
   {
     is: /ADD CONSTRAINT .*(UNIQUE|PRIMARY KEY)/i,

@@ -145,7 +145,7 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
     heartbeat: () => {},
     onReport: () => {},
     start: (deliveryId) => dispatcher.startDelivery(deliveryId, newId()),
-    nudge: (workflowId) =>
+    reevaluate: (workflowId) =>
       client.workflow.getHandle(workflowId).signal(offerWithdrawn, { offerId: '', correlationId: newId() }),
   });
   const checkEscalation = createEscalationCheck({
@@ -156,7 +156,7 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
     limits: limits.escalation,
     heartbeat: () => {},
     onReport: () => {},
-    lookAgain: (deliveryId) =>
+    reevaluate: (deliveryId) =>
       dispatcher.signalOfferWithdrawn(deliveryId, { offerId: '', correlationId: newId() }),
   });
   const keepUp = createUpkeep({
@@ -174,7 +174,7 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
   });
   const { sweepLostDrivers } = createLostDrivers({
     db,
-    map: { look: map.look, ingestUpSince: async () => 0 },
+    map: { readViews: map.readViews, ingestUpSince: async () => 0 },
     cases: services.supportCases,
     clock: () => Date.now() + sweepClock.aheadMs,
     limits: LOSS_LIMITS,

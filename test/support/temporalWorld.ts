@@ -91,14 +91,14 @@ export async function createTemporalWorld({
     }),
   );
   const nextAt = async ({ deliveryId }: RunningDelivery): Promise<number | undefined> => {
-    const truth = await world.deps.store.look(deliveryId, {
+    const state = await world.deps.store.readUnlocked(deliveryId, {
       offerIds: [],
       driverIds: [],
       pickFrom: [],
       pickAtMost: 0,
     });
-    if (!truth) throw new Error(`delivery ${deliveryId} has no row`);
-    return nextDeadline(snapshotOf(truth, world.deps.limits, world.switches.escalation))?.at;
+    if (!state) throw new Error(`delivery ${deliveryId} has no row`);
+    return nextDeadline(snapshotOf(state, world.deps.limits, world.switches.escalation))?.at;
   };
   const settle = async (delivery: RunningDelivery): Promise<number> => {
     for (let tries = 0; tries < 1_000; tries += 1) {

@@ -4,7 +4,7 @@ import { readGauge } from '../../worker/readGauge';
 
 afterEach(() => register.clear());
 
-test('a gauge whose source is away shows NaN, says so, and leaves the other metrics readable', async () => {
+test('a gauge without its source shows NaN, logs it, and keeps other metrics readable', async () => {
   const warned: object[] = [];
   const log = { warn: (fields: object) => void warned.push(fields) };
   readGauge({ name: 'away', help: 'cannot be read', log }, async () => {

@@ -19,7 +19,7 @@ function linesOf(write: (log: Logger) => void): Record<string, unknown>[] {
   return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
-test('what failed in an activity is told with its error and where it came from', () => {
+test('an activity failure is logged with its error and source', () => {
   const [line] = linesOf((log) =>
     temporalLines(log)({
       level: 'WARN',
@@ -41,7 +41,7 @@ test('what failed in an activity is told with its error and where it came from',
   });
 });
 
-test('what Temporal takes for information is a detail here', () => {
+test('Temporal’s INFO lines are not logged at info level', () => {
   expect(
     linesOf((log) => temporalLines(log)({ level: 'INFO', message: 'Worker state changed', meta: {} })),
   ).toEqual([]);

@@ -6,7 +6,7 @@ import { startHealthServer } from '../../worker/health';
 let running: { close(): Promise<void> } | undefined;
 afterEach(() => running?.close());
 
-test('a worker says whether it can work, and which features hold in it now', async () => {
+test('a worker reports its readiness and its effective features', async () => {
   const port = await freePort();
   const world = { isRedisAway: false, state: 'ON' as 'ON' | 'OFF' };
   running = await startHealthServer({

@@ -16,7 +16,7 @@ function answersAfter(...failures: Error[]): () => Promise<string> {
   };
 }
 
-test('whoever is away is asked again until they answer, and each time is told', async () => {
+test('an unreachable server is retried until it answers, with a log line each time', async () => {
   const told: unknown[] = [];
   const answer = await whenTemporalAnswers(
     answersAfter(new TransportError('tcp connect error'), refused(14), refused(4)),
@@ -24,10 +24,10 @@ test('whoever is away is asked again until they answer, and each time is told', 
     1,
   );
   expect(answer).toBe('connected');
-  expect(told).toEqual(Array.from({ length: 3 }, () => 'Temporal does not answer; the worker waits for it'));
+  expect(told).toEqual(Array.from({ length: 3 }, () => 'Temporal is unreachable; the worker waits for it'));
 });
 
-test('who answers that it cannot be is believed: no namespace, no permission', async () => {
+test('a definite refusal is not retried: no namespace, no permission', async () => {
   for (const code of [5, 7])
     await expect(whenTemporalAnswers(answersAfter(refused(code)), { warn: () => {} }, 1)).rejects.toThrow(
       'no',

@@ -40,7 +40,7 @@ async function samples(): Promise<string[]> {
   return (await register.metrics()).split('\n').filter((line) => /^(zone|driver_offer)_/.test(line));
 }
 
-it('shows each zone as last computed, by one reading', async () => {
+it('shows each zone as last computed, with one read', async () => {
   expect(await samples()).toEqual([
     'zone_open_deliveries{city="ams",zone="north"} 7',
     'zone_open_deliveries{city="ams",zone="none"} 0',
@@ -62,7 +62,7 @@ it('shows each zone as last computed, by one reading', async () => {
   expect(reading.times).toBe(1);
 });
 
-it('lets go of zones that vanished, and of all while nothing can be read', async () => {
+it('drops zones that vanished, and all zones while nothing can be read', async () => {
   await samples();
   reading.rows = [zone(null, {})];
   expect((await samples()).filter((line) => line.includes('north'))).toEqual([]);

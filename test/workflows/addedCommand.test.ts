@@ -33,7 +33,7 @@ beforeAll(async () => {
 afterEach(() => world.endAll());
 afterAll(() => world.close());
 
-test('a command added to a copy of the map reaches the worker, and its result the caller', async () => {
+test('a command added to a copy of the map reaches the worker and returns its result', async () => {
   const sellerOrderId = newId();
   const { deliveryId, handle } = await world.dispatch({
     sellerOrderId,

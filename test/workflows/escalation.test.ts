@@ -79,7 +79,7 @@ async function check(): Promise<EscalationReport> {
     limits: TEST_LIMITS.escalation,
     heartbeat: () => {},
     onReport: () => {},
-    lookAgain: async (deliveryId) => {
+    reevaluate: async (deliveryId) => {
       const { merchantId, sellerOrderId } = await world.db.delivery.findUniqueOrThrow({
         where: { id: deliveryId },
       });

@@ -3,7 +3,7 @@
  * and every running workflow an open delivery.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { createNudge, createRunningDeliveries } from '../../adapters/temporal/runningDeliveries';
+import { createReevaluate, createRunningDeliveries } from '../../adapters/temporal/runningDeliveries';
 import { Worker } from '@temporalio/worker';
 import { createOpenRowsSweep, type OpenRow, type OpenRowsReport } from '../../activities/sweeps/openRows';
 import { COMMANDS, TASK_QUEUE, WORKFLOWS } from '../../workflows/contract';
@@ -165,7 +165,7 @@ describe('the open-rows sweep', () => {
     const delivery = await world.dispatch({ cityId: await world.addCity() });
     await cancel(delivery);
     await delivery.handle.result();
-    await createNudge(world.env.client, () => 'test')(delivery.workflowId);
+    await createReevaluate(world.env.client, () => 'test')(delivery.workflowId);
   });
 
   test('counts drivers whose counters differ from their rows', async () => {
@@ -243,7 +243,7 @@ describe('a large sweep', () => {
       deliveryId: String(index).padStart(5, '0'),
       workflowId: `delivery/m/${index}`,
     }));
-    const [started, nudged]: [string[], string[]] = [[], []];
+    const [started, reevaluated]: [string[], string[]] = [[], []];
     let beats = 0;
     const report = await createOpenRowsSweep({
       store: {
@@ -266,7 +266,7 @@ describe('a large sweep', () => {
         end: async () => {},
       },
       start: async (deliveryId) => void started.push(deliveryId),
-      nudge: async (workflowId) => void nudged.push(workflowId),
+      reevaluate: async (workflowId) => void reevaluated.push(workflowId),
       clock: Date.now,
       heartbeat: () => {
         beats += 1;
@@ -283,7 +283,7 @@ describe('a large sweep', () => {
       holdsWrong: 0,
     });
     expect(started).toEqual(['02400']);
-    expect(nudged).toEqual(['delivery/m/7', 'delivery/m/1498', 'delivery/m/1499', 'delivery/m/1501']);
+    expect(reevaluated).toEqual(['delivery/m/7', 'delivery/m/1498', 'delivery/m/1499', 'delivery/m/1501']);
     expect(beats).toBeGreaterThanOrEqual(3);
   });
 });

@@ -32,7 +32,7 @@ export class Builds {
     private readonly deploymentName: string,
   ) {}
 
-  /** All known builds, the current one first. Empty where no worker has polled under this name. */
+  /** All known builds, the current one first. Empty if no worker has polled under this name. */
   async list(): Promise<Build[]> {
     const { workerDeploymentInfo: info } = (await this.describe()) ?? {};
     const builds = (info?.versionSummaries ?? []).map(
@@ -50,8 +50,8 @@ export class Builds {
    * Makes this build current: new runs start on it, and runs on other builds stay there. Waits until one of
    * its workers polls and the whole cluster knows.
    * @param buildId null: new runs start on workers without versions
-   * @returns the build that was current before, null where there was none
-   * @throws Error where it took longer than `waitMs`
+   * @returns the previous current build, null if there was none
+   * @throws Error if it took longer than `waitMs`
    */
   async setCurrent(buildId: string | null, waitMs: number): Promise<string | null> {
     const deadlineAt = Date.now() + waitMs;
@@ -100,7 +100,8 @@ export class Builds {
   }
 
   private async openRuns(buildId: string): Promise<number> {
-    const query = `TemporalWorkerDeploymentVersion = '${this.deploymentName}:${buildId}' AND ExecutionStatus = 'Running'`;
+    const version = `${this.deploymentName}:${buildId}`;
+    const query = `TemporalWorkerDeploymentVersion = '${version}' AND ExecutionStatus = 'Running'`;
     return (await this.client.workflow.count(query)).count;
   }
 }

@@ -36,7 +36,7 @@ function readOptions(args: string[]): Options {
   const command = (['list', 'set-current', 'drained'] as const).find((each) => each === positionals[0]);
   if (!command || positionals.length > 1) throw new Mistake('one of list, set-current, drained is needed');
   if (values.build !== undefined && !/^[\w.-]{1,255}$/.test(values.build))
-    throw new Mistake('--build must be the id of a build, as list shows it');
+    throw new Mistake('--build must be a build id as printed by list');
   const wait = values.wait ?? String(WAIT_SECONDS[command]);
   if (!/^\d{1,6}$/.test(wait))
     throw new Mistake(`--wait must be a whole number of seconds, not ${JSON.stringify(wait)}`);
@@ -48,7 +48,7 @@ async function main(): Promise<number> {
   const { name, schema } = SERVICE_VARIABLES.workerDeploymentName;
   const deploymentName = schema.parse(process.env[name] || undefined);
   if (deploymentName === null)
-    throw new Mistake(`${name} is not set: workers without it have no builds that Temporal could tell apart`);
+    throw new Mistake(`${name} is not set: without it workers are unversioned and have no builds`);
   const { connectionOptions, namespace } = readTemporalSettings(process.env);
   const connection = await Connection.connect(connectionOptions);
   try {

@@ -34,7 +34,7 @@ export function toRecorded(history: History): RecordedHistory {
   return readRecorded(toJson(historyType, protos.temporal.api.history.v1.History.fromObject(history)));
 }
 
-/** @throws ZodError where it is no history */
+/** @throws ZodError if it is not a history */
 export function readRecorded(json: unknown): RecordedHistory {
   return RECORDED.parse(json);
 }

@@ -31,8 +31,7 @@ function readBundle(args: string[]): string {
 
 async function main(): Promise<number> {
   const codePath = readBundle(process.argv.slice(2));
-  if (!existsSync(HISTORIES))
-    throw new Mistake('there are no recorded histories here: this is run from a checkout');
+  if (!existsSync(HISTORIES)) throw new Mistake('no recorded histories found: run this from a checkout');
   // Each history that fails would be logged with its stack, too.
   Runtime.install({
     logger: new DefaultLogger('ERROR', () => undefined),
@@ -48,9 +47,13 @@ async function main(): Promise<number> {
   const refused = [...named].flatMap(([name, file]) => (wrong[name] ? [{ file, error: wrong[name] }] : []));
   process.stderr.write(`${explain(refused, named.size)}\n`);
   const releases = [...new Set([...named.values()].map(({ release }) => release))].sort();
-  process.stdout.write(
-    `${JSON.stringify({ build: readBuildId(codePath), histories: named.size, releases, refused: Object.keys(wrong) })}\n`,
-  );
+  const report = {
+    build: readBuildId(codePath),
+    histories: named.size,
+    releases,
+    refused: Object.keys(wrong),
+  };
+  process.stdout.write(`${JSON.stringify(report)}\n`);
   return refused.length === 0 ? 0 : 1;
 }
 

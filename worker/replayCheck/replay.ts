@@ -1,10 +1,7 @@
 import { Worker, type WorkerOptions } from '@temporalio/worker';
 import { type RecordedHistory, toReplayable } from './historyJson';
 
-/**
- * Replays histories against a workflow bundle.
- * @returns the errors by history name; empty where all replay
- */
+/** Replays histories against a workflow bundle. @returns the errors by history name; empty if all replay */
 export async function replay(
   bundle: Pick<WorkerOptions, 'workflowBundle' | 'sinks'>,
   histories: Iterable<{ name: string; history: RecordedHistory }>,

@@ -2,7 +2,7 @@ import { proxyActivities } from '@temporalio/workflow';
 import type { AuditCheckReport } from '../../services/auditChains';
 
 const { verifyAudit } = proxyActivities<{ verifyAudit: () => Promise<Omit<AuditCheckReport, 'named'>> }>({
-  // A try that ends goes on where it stopped.
+  // A retry resumes where the previous attempt stopped.
   startToCloseTimeout: '12 hours',
   heartbeatTimeout: '3 minutes',
   retry: { initialInterval: '10s', maximumAttempts: 10 },

@@ -8,7 +8,7 @@ const { checkEscalation } = proxyActivities<{ checkEscalation: () => Promise<Esc
 });
 
 /**
- * Every delivery that nobody has is on the level that its time says (docs/behaviour.md#escalation). Run by a
+ * Checks that every unassigned delivery has its due escalation level (docs/behaviour.md#escalation). Run by a
  * Schedule.
  */
 export async function escalationSweep(): Promise<EscalationReport> {

@@ -7,7 +7,7 @@ const { sweepLostDrivers } = proxyActivities<LostDrivers>({
   retry: { initialInterval: '1s', maximumAttempts: 2 },
 });
 
-/** Who on duty is lost (docs/behaviour.md#reassignment, ADR 14). Run by a Schedule. */
+/** Detects lost drivers (docs/behaviour.md#reassignment, ADR 14). Run by a Schedule. */
 export async function lostDriversSweep(): Promise<LostDriversReport> {
   return sweepLostDrivers();
 }

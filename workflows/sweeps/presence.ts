@@ -7,7 +7,7 @@ const { sweepPresence } = proxyActivities<PresenceActivities>({
   retry: { initialInterval: '1s', maximumAttempts: 2 },
 });
 
-/** The body of the Schedule that looks after drivers' presence every 15 s (docs/behaviour.md#positions). */
+/** Checks drivers' presence every 15 s (docs/behaviour.md#positions). Run by a Schedule. */
 export async function presenceSweep(): Promise<SweepReport> {
   return sweepPresence();
 }

@@ -6,7 +6,7 @@ const { keepUp } = proxyActivities<{ keepUp: () => Promise<UpkeepReport> }>({
   retry: { maximumAttempts: 3 },
 });
 
-/** Makes next months' audit partitions and forgets what the outbox sent long ago. Run by a Schedule. */
+/** Creates the next months' audit partitions and deletes expired rows. Run by a Schedule. */
 export async function upkeepSweep(): Promise<UpkeepReport> {
   return keepUp();
 }

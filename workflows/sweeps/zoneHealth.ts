@@ -7,7 +7,7 @@ const { sweepZoneHealth } = proxyActivities<{ sweepZoneHealth: () => Promise<Zon
   retry: { initialInterval: '1s', maximumAttempts: 2 },
 });
 
-/** Looks at the health of every zone, each minute (docs/behaviour.md#zones). Run by a Schedule. */
+/** Computes the health of every zone each minute (docs/behaviour.md#zones). Run by a Schedule. */
 export async function zoneHealthSweep(): Promise<ZoneHealthReport> {
   return sweepZoneHealth();
 }

@@ -7,7 +7,7 @@ import { type ChangeSet, iso } from './changeSet';
 import { announceRoom, changeAvailability, countAssignment } from './drivers';
 import { resolveCase } from './supportQueue';
 
-/** How a driver comes by a delivery. `why` is kept for ops; null = the accepted offer keeps it. */
+/** How a driver gets a delivery. `why` is stored for ops; null = the accepted offer has it. */
 type NewAssignmentFacts = Pick<AssignmentFacts, 'way' | 'offerId' | 'meeting'> & {
   why: Record<string, unknown> | null;
 };
@@ -16,8 +16,8 @@ type NewAssignmentFacts = Pick<AssignmentFacts, 'way' | 'offerId' | 'meeting'> &
 type Assigning = Pick<NewAssignmentFacts, 'way' | 'why'> & { offerId?: string | null; reason: string };
 
 /**
- * Assigns the delivery to a driver: the unassigned clock stops, and whatever waited for a driver is over. An
- * accepted offer must have been ended before, so that its place is the assignment's.
+ * Assigns the delivery to a driver: the unassigned clock stops, and search, broadcast and case end. An accepted offer
+ * must end first, so that the assignment gets its capacity.
  */
 export function assign(
   changes: ChangeSet,
@@ -83,9 +83,9 @@ export function beginAssignment(
 }
 
 /**
- * Ends an assignment; its driver goes on to what is pending for them, or is free.
+ * Ends an assignment. Its driver starts what is pending, or becomes free.
  * @param why kept with the assignment, and shown to the driver with the event
- * @param event what the driver's app is told; null = nothing
+ * @param event the event for the driver's app; null = none
  */
 export function endAssignment(
   changes: ChangeSet,
@@ -104,14 +104,14 @@ export function endAssignment(
   changes.emit({ rooms: [driverRoom(driverId)], event, body });
 }
 
-/** Tells the driver of a new assignment. docs/behaviour.md#realtime. */
+/** Notifies the driver of a new assignment. docs/behaviour.md#realtime. */
 export function announceAssignment(
   changes: ChangeSet,
   { assignmentId, driverId, way, meeting }: AssignmentFacts,
 ): void {
   const rooms = [driverRoom(driverId)];
   const body = { deliveryId: changes.delivery.deliveryId, driverId };
-  // The body that v1 apps read; newer apps find the rest under /v2/me.
+  // The body for v1 apps; newer apps read the rest from /v2/me.
   changes.emit({ rooms, event: 'DELIVERY_ASSIGNED', body });
   changes.emit({
     rooms,

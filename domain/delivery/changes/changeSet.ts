@@ -17,8 +17,8 @@ import { type OfferFacts } from '../offer';
 import { type Actor, canMove, type DeliveryStatus } from '../status';
 
 /**
- * One decision in the making: the delivery's state as it will be, and the audit entries, realtime events and
- * messages to be written with it, in the order in which rules add them. It knows no rule.
+ * The changes of one decision: the next state of the delivery, and the audit entries, realtime events and messages to
+ * write with it, in the order in which rules add them. It has no rules itself.
  */
 export class ChangeSet {
   private state: DeliveryState;
@@ -145,7 +145,7 @@ export class ChangeSet {
     this.state = { ...this.state, offers };
   }
 
-  /** @param why what is kept of how the driver was chosen; null = the offer keeps it */
+  /** @param why the stored explanation of the choice; null = the offer has it */
   addAssignment(assignment: AssignmentFacts, why: NewAssignment['why']): void {
     this.state = { ...this.state, assignments: [...this.state.assignments, assignment] };
     this.newAssignment = { assignmentId: assignment.assignmentId, why };
@@ -182,7 +182,7 @@ export class ChangeSet {
     this.setDelivery({ ...set, status: to, statusSince: this.now });
     const driverId = this.delivery.driverId ?? carriedBy;
     this.note('delivery_moved', { driverId, from, to, why, deviceAt });
-    this.announceDelivery({ toMerchant: isNewsToMerchant(from, to) });
+    this.announceDelivery({ toMerchant: concernsMerchant(from, to) });
   }
 
   // ---- what is written and sent with it ----
@@ -215,7 +215,7 @@ export class ChangeSet {
     this.messages.push(...messages);
   }
 
-  /** Tells ops of the delivery's state, and its merchant where it is news to them. */
+  /** Sends the delivery's state to ops, and to its merchant where it concerns them. */
   announceDelivery({ toMerchant }: { toMerchant: boolean }): void {
     const { deliveryId, sellerOrderId, merchantId, cityId, status, driverId, reasonCode } = this.delivery;
     this.emit({
@@ -227,10 +227,10 @@ export class ChangeSet {
 }
 
 /**
- * Merchants are not told of offers and their ends, nor that a driver was lost: escalation tells them when the
- * delivery is late. docs/behaviour.md#escalation.
+ * Merchants get no events about offers or lost drivers. Escalation notifies them when the delivery is late.
+ * docs/behaviour.md#escalation.
  */
-function isNewsToMerchant(from: DeliveryStatus, to: DeliveryStatus): boolean {
+function concernsMerchant(from: DeliveryStatus, to: DeliveryStatus): boolean {
   return to !== 'OFFERED' && (to !== 'SEARCHING' || from === 'PENDING');
 }
 

@@ -1,4 +1,4 @@
-/** How every delivery is closed, whichever rule closes it. docs/behaviour.md#deliveries. */
+/** Closes a delivery, for every rule that does. docs/behaviour.md#deliveries. */
 
 import { type AssignmentState } from '../deliveryState';
 import { type DeliveryStatus, isClosed, type ReasonCode } from '../status';
@@ -9,7 +9,7 @@ import { endLiveOffer } from './offers';
 import { resolveCase } from './supportQueue';
 
 /**
- * Closes the delivery and ends whatever is live in it: offers, assignment, unassigned clock and case.
+ * Closes the delivery and ends its offers, assignment, unassigned clock and case.
  * @param reasonCode null = it ended as planned
  * @param why for the audit trail and the driver
  * @throws where `to` closes no delivery, or the delivery cannot move there
@@ -22,7 +22,7 @@ export function close(
   deviceAt: number | null = null,
 ): void {
   if (!isClosed(to)) throw new Error(`${to} does not close a delivery`);
-  endWhatIsLive(changes, to, why);
+  endLiveParts(changes, to, why);
   changes.move(to, {
     why,
     deviceAt,
@@ -36,7 +36,7 @@ export function close(
   resolveCase(changes, 'CLOSED');
 }
 
-function endWhatIsLive(changes: ChangeSet, to: DeliveryStatus, why: string): void {
+function endLiveParts(changes: ChangeSet, to: DeliveryStatus, why: string): void {
   const active = changes.activeAssignment();
   for (const offer of changes.liveOffers()) endLiveOffer(changes, offer, 'WITHDRAWN', 'CANCELLED');
   const event = to === 'CANCELLED' ? 'DELIVERY_CANCELLED' : null;

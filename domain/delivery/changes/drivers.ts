@@ -1,4 +1,4 @@
-/** Changes to drivers: their availability, and the room they have for work. */
+/** Changes to drivers: their availability and free capacity. */
 
 import {
   type AvailabilityChange,

@@ -6,7 +6,7 @@ import { endOffer, type OfferEnd, type OfferFacts, type OfferState } from '../of
 import { type ChangeSet, iso } from './changeSet';
 import { countOffer, announceRoom } from './drivers';
 
-/** Ends a live offer and frees the place it held with its driver, whichever delivery the offer is of. */
+/** Ends a live offer, of any delivery, and releases the capacity that it held. */
 export function endLiveOffer(
   changes: ChangeSet,
   offer: OfferFacts,
@@ -41,7 +41,7 @@ export function noteOffer(
   });
 }
 
-/** Drivers are told of ends other than their own answers; ops are told of all. */
+/** Notifies the driver unless their own answer ended the offer, and ops always. */
 function announceEnd(
   changes: ChangeSet,
   { offerId, deliveryId, driverId, state, endReason }: OfferFacts,

@@ -1,7 +1,13 @@
 /** Changes to the delivery's case in the support queue. docs/behaviour.md#escalation. */
 
 import { type NoticeSeverity } from '../../notices/notice';
-import { caseEmit, caseEntry, deliveryNotice, resolvedCase, tellPagerItIsOver } from '../../support/caseNews';
+import {
+  caseEmit,
+  caseEntry,
+  deliveryNotice,
+  resolvedCase,
+  pagerResolution,
+} from '../../support/caseChanges';
 import {
   type CaseFacts,
   type CaseReason,
@@ -12,9 +18,9 @@ import {
 import { type ChangeSet } from './changeSet';
 
 /**
- * Opens a case for the delivery and tells support. An open case becomes worse instead; where nothing is worse
- * about it, nothing happens.
- * @param driverId whom the case is about; null = no driver
+ * Opens a case for the delivery and notifies support. An open case is made worse instead, or stays unchanged if
+ * nothing is worse.
+ * @param driverId the driver that the case is about; null = no driver
  */
 export function openCase(changes: ChangeSet, reason: CaseReason, driverId: string | null): void {
   const { escalationLevel: level } = changes.delivery;
@@ -27,7 +33,7 @@ export function openCase(changes: ChangeSet, reason: CaseReason, driverId: strin
 
 type Urgency = Pick<CaseFacts, 'level' | 'reason' | 'driverId'>;
 
-/** A delivery has at most one open case. One that this same event resolved is opened again. */
+/** A delivery has at most one open case. A case that the same event resolved is reopened. */
 function caseFor(changes: ChangeSet, urgency: Urgency): CaseFacts | null {
   const open = changes.supportCase;
   if (open === null) return newCase(changes, urgency);
@@ -61,10 +67,10 @@ export function resolveCase(changes: ChangeSet, resolution: CaseResolution): voi
   if (open === null || open.state === 'RESOLVED') return;
   const resolved = resolvedCase(open, resolution, changes.actor, changes.now);
   putCase(changes, resolved, 'case_resolved', open.state);
-  changes.send(...tellPagerItIsOver(resolved, changes.delivery, changes.now));
+  changes.send(...pagerResolution(resolved, changes.delivery, changes.now));
 }
 
-/** Resolves a case that asked what becomes of the goods: the carrier's step is the answer. */
+/** Resolves a case about the carrier: the carrier's next step settles it. */
 export function resolveCarrierCase(changes: ChangeSet): void {
   const { supportCase } = changes;
   if (supportCase && isAboutCarrier(supportCase.reason)) resolveCase(changes, 'STEP_TAKEN');
@@ -103,12 +109,12 @@ function caseTitle(reason: CaseReason, level: number): string {
     case 'PINNED_DRIVER_SILENT':
       return 'Support queue: the driver who was assigned by hand is silent';
     case 'PINNED_DRIVER_STANDS_STILL':
-      return 'Support queue: the driver who was assigned by hand makes no way to the pickup';
+      return 'Support queue: the driver who was assigned by hand makes no progress to the pickup';
     case 'CARRIER_SILENT':
-      return 'Support queue: the driver who is to deliver is silent';
+      return 'Support queue: the driver who has the goods is silent';
     case 'CARRIER_BROKE_DOWN':
       return 'Support queue: the driver who has the goods broke down';
     case 'CARRIER_GAVE_UP':
-      return 'Support queue: the driver who has the goods gives them up';
+      return 'Support queue: the driver who has the goods gave up the delivery';
   }
 }

@@ -23,13 +23,15 @@ const RETRY_FOR_MS = 30_000;
  * adds an Idempotency-Key to each POST that accepts one, and repeats it in every attempt.
  * @returns a client whose calls throw ServiceUnavailableError if no response arrives
  */
-export function createApiClient({ baseUrl, token, ...options }: ApiClientOptions): ApiClient {
+export function createApiClient({
+  baseUrl,
+  token,
+  attemptTimeoutMs = ATTEMPT_TIMEOUT_MS,
+  retryForMs = RETRY_FOR_MS,
+  ...options
+}: ApiClientOptions): ApiClient {
   const repeatable = new WeakSet<Request>();
-  const retries: RetryOptions = {
-    attemptTimeoutMs: ATTEMPT_TIMEOUT_MS,
-    retryForMs: RETRY_FOR_MS,
-    ...options,
-  };
+  const retries: RetryOptions = { ...options, attemptTimeoutMs, retryForMs };
   const client = createClient<paths>({
     baseUrl,
     fetch: (request) =>
@@ -51,6 +53,8 @@ function prepare(token: ApiClientOptions['token'], repeatable: WeakSet<Request>)
   };
 }
 
+/** RFC 9110, 9.2.2. A PATCH, say, is never repeated. */
+const IDEMPOTENT_METHODS: readonly string[] = ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'];
 const KEY_HEADER = 'Idempotency-Key';
 
 function acceptsKey({ method }: Request, path: string): boolean {
@@ -59,7 +63,7 @@ function acceptsKey({ method }: Request, path: string): boolean {
 
 /** GET and PUT are idempotent. A POST is idempotent by its key, by its route, or by a client-chosen id. */
 async function isRepeatable(request: Request, path: string): Promise<boolean> {
-  if (request.method !== 'POST') return true;
+  if (request.method !== 'POST') return IDEMPOTENT_METHODS.includes(request.method);
   const by = POST_IDEMPOTENCY[path];
   if (by === undefined) return request.headers.has(KEY_HEADER);
   if (by === KEY_HEADER || by === 'request') return true;

@@ -39,15 +39,25 @@ export function connectEvents<A extends Audience>({
   autoConnect = true,
   onRefused,
 }: EventSocketOptions): EventSocket<A> {
-  const handshake = async (): Promise<object> => ({
-    token: typeof token === 'string' ? token : await token(),
-  });
-  const giveUp = (error: unknown): void => {
-    socket.disconnect();
-    onRefused?.({ code: 'NO_TOKEN', detail: String(error) });
+  const pauses = reconnectPauses();
+  let attempts = 0;
+  const handshake = async (send: (handshake: object) => void): Promise<void> => {
+    attempts += 1;
+    const attempt = attempts;
+    // A socket that was disconnected and connected again meanwhile has a handshake of its own.
+    const isCurrent = (): boolean => attempt === attempts;
+    await pauses.next();
+    try {
+      const current = typeof token === 'string' ? token : await token();
+      if (isCurrent()) send({ token: current });
+    } catch (error) {
+      if (!isCurrent()) return;
+      socket.disconnect();
+      onRefused?.({ code: 'NO_TOKEN', detail: String(error) });
+    }
   };
   const socket: Socket = io(baseUrl, {
-    auth: (send: (handshake: object) => void) => void handshake().then(send, giveUp),
+    auth: (send: (handshake: object) => void) => void handshake(send),
     autoConnect: false,
     forceNew: true,
     transports: ['websocket'],
@@ -58,10 +68,39 @@ export function connectEvents<A extends Audience>({
     const refusal = socket.active ? null : refusalIn(error.data);
     if (refusal) onRefused?.(refusal);
   });
-  // Socket.IO reconnects by itself after all other disconnects.
-  socket.on('disconnect', (reason) => void (reason === 'io server disconnect' && socket.connect()));
+  socket.on('connect', () => pauses.begun());
+  socket.on('disconnect', (reason) => {
+    // Socket.IO reconnects by itself after all other disconnects.
+    const isEndedByService = reason === 'io server disconnect';
+    pauses.ended(isEndedByService);
+    if (isEndedByService) socket.connect();
+  });
   if (autoConnect) socket.connect();
   return socket;
+}
+
+/**
+ * The pause before a handshake. It doubles while the service ends each connection soon after it began, and is
+ * zero after a connection that lasted.
+ */
+function reconnectPauses(): {
+  begun(): void;
+  ended(isByService: boolean): void;
+  next(): Promise<void>;
+} {
+  let begunAt = 0;
+  let pauseMs = 0;
+  return {
+    begun: () => void (begunAt = Date.now()),
+    ended: (isByService) => {
+      const isShort = Date.now() - begunAt < MAX_RECONNECT_DELAY_MS;
+      const longerMs = Math.min(MAX_RECONNECT_DELAY_MS, Math.max(RECONNECT_DELAY_MS, 2 * pauseMs));
+      pauseMs = isByService && isShort ? longerMs : 0;
+    },
+    next: async () => {
+      if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    },
+  };
 }
 
 function refusalIn(data: unknown): SocketRefusal | null {

@@ -10,7 +10,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Send my place (v1)
+         * Send my position (v1)
          * @description For: driver.
          */
         post: {
@@ -28,7 +28,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description Taken in */
+                /** @description Recorded */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -136,7 +136,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Send my place, or many places
+         * Send one or more of my positions
          * @description For: driver.
          */
         post: {
@@ -154,7 +154,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description Taken in */
+                /** @description Recorded */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -260,7 +260,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * My live offer and the latest ones
+         * List my live offer and my recent offers
          * @description For: driver.
          */
         get: {
@@ -272,7 +272,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description Mine */
+                /** @description The live offer and recent offers */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -373,7 +373,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description The outcome; the same answer again gets that of the first time */
+                /** @description The outcome; a repeated answer gets the first outcome */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -511,7 +511,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description The outcome; the same answer again gets that of the first time */
+                /** @description The outcome; a repeated answer gets the first outcome */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -637,7 +637,7 @@ export interface paths {
                     driverId?: string;
                     merchantId?: string;
                     sellerOrderId?: string;
-                    /** @description Created at or after */
+                    /** @description Created at or after this instant */
                     since?: string;
                     cursor?: string;
                     limit?: string;
@@ -715,7 +715,7 @@ export interface paths {
         };
         put?: never;
         /**
-         * Hand over an order
+         * Submit an order
          * @description For: merchant, ops.
          */
         post: {
@@ -731,7 +731,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description The same order was taken before: the delivery as it is now */
+                /** @description The order was submitted before: the current state of its delivery */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -740,7 +740,7 @@ export interface paths {
                         "application/json": components["schemas"]["Delivery"];
                     };
                 };
-                /** @description The delivery as it begins */
+                /** @description The new delivery */
                 201: {
                     headers: {
                         [name: string]: unknown;
@@ -869,7 +869,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description From the record, while it runs and after */
+                /** @description The delivery, open or closed */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -984,7 +984,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description The outcome; a repeat gets that of the first time */
+                /** @description The outcome; a repeated request gets the first outcome */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -1110,7 +1110,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Take the next step of the way
+         * Report a step of the delivery
          * @description For: driver, ops.
          */
         post: {
@@ -1131,7 +1131,7 @@ export interface paths {
                         step: "arriveAtPickup" | "pickUp" | "arriveAtDropoff" | "deliver" | "returnGoods";
                         /**
                          * Format: date-time
-                         * @description When it happened, by the clock of the device
+                         * @description When it happened, by the device clock
                          * @default null
                          */
                         deviceAt?: string | null;
@@ -1139,7 +1139,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description The outcome; a repeat gets that of the first time */
+                /** @description The outcome; a repeated request gets the first outcome */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -1256,7 +1256,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Say that it cannot be fetched or delivered
+         * Report that the pickup or the delivery failed
          * @description For: driver, ops.
          */
         post: {
@@ -1276,7 +1276,7 @@ export interface paths {
                         /** @enum {string} */
                         reason: "MERCHANT_CANCELLED" | "CUSTOMER_CANCELLED" | "OPS_CANCELLED" | "NO_DRIVER" | "MERCHANT_CLOSED" | "MERCHANT_NOT_READY" | "NOT_AT_HOME" | "WRONG_ADDRESS" | "REFUSED" | "DAMAGED" | "VEHICLE_BREAKDOWN" | "OTHER";
                         /**
-                         * @description What becomes of the goods, once they are picked up
+                         * @description What happens to goods that were picked up
                          * @enum {string}
                          */
                         goods: "RETURN" | "LOST";
@@ -1284,7 +1284,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description The outcome; a repeat gets that of the first time */
+                /** @description The outcome; a repeated request gets the first outcome */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -1430,17 +1430,17 @@ export interface paths {
                         /** Format: uuid */
                         driverId: string;
                         /**
-                         * @description Ends the break or pause of the driver
+                         * @description Ends a break or pause of the driver
                          * @default false
                          */
                         override?: boolean;
-                        /** @description For the audit trail */
+                        /** @description Recorded in the audit trail */
                         why: string;
                     };
                 };
             };
             responses: {
-                /** @description The outcome; a repeat gets that of the first time */
+                /** @description The outcome; a repeated request gets the first outcome */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -1557,7 +1557,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Have the goods handed over to another driver, after the pickup
+         * Hand the goods over to another driver after the pickup
          * @description For: ops.
          */
         post: {
@@ -1577,12 +1577,12 @@ export interface paths {
                         /** Format: uuid */
                         driverId: string;
                         /**
-                         * @description Ends the break or pause of the driver
+                         * @description Ends a break or pause of the driver
                          * @default false
                          */
                         override?: boolean;
                         /**
-                         * @description Null: where the goods are
+                         * @description Null: the last known position of the goods
                          * @default null
                          */
                         meeting?: {
@@ -1590,13 +1590,13 @@ export interface paths {
                             /** @default null */
                             address?: string | null;
                         } | null;
-                        /** @description For the audit trail */
+                        /** @description Recorded in the audit trail */
                         why: string;
                     };
                 };
             };
             responses: {
-                /** @description The outcome; a repeat gets that of the first time */
+                /** @description The outcome; a repeated request gets the first outcome */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -1713,7 +1713,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Raise the pay of the driver, before the pickup
+         * Raise the pay of the driver before the pickup
          * @description For: ops.
          */
         post: {
@@ -1730,15 +1730,15 @@ export interface paths {
             requestBody: {
                 content: {
                     "application/json": {
-                        /** @description The whole bonus from now on, what escalation added included; never less than before */
+                        /** @description The new total bonus, including what escalation added. It cannot decrease */
                         bonusCents: number;
-                        /** @description For the audit trail */
+                        /** @description Recorded in the audit trail */
                         why: string;
                     };
                 };
             };
             responses: {
-                /** @description The outcome; a repeat gets that of the first time */
+                /** @description The outcome; a repeated request gets the first outcome */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -1855,7 +1855,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Let automation look for a driver again, where the search waits for ops
+         * Resume a driver search that waits for ops
          * @description For: ops.
          */
         post: {
@@ -1872,13 +1872,13 @@ export interface paths {
             requestBody: {
                 content: {
                     "application/json": {
-                        /** @description For the audit trail */
+                        /** @description Recorded in the audit trail */
                         why: string;
                     };
                 };
             };
             responses: {
-                /** @description The outcome; a repeat gets that of the first time */
+                /** @description The outcome; a repeated request gets the first outcome */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -1995,7 +1995,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Give a delivery up: before the pickup another driver is found, after it ops decide
+         * Give up a delivery. Before the pickup it is reassigned; after the pickup ops decide
          * @description For: driver.
          */
         post: {
@@ -2018,7 +2018,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description The outcome; a repeat gets that of the first time */
+                /** @description The outcome; a repeated request gets the first outcome */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -2133,7 +2133,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List drivers, the newest first
+         * List drivers, newest first
          * @description For: ops.
          */
         get: {
@@ -2233,7 +2233,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description Registered before, the same */
+                /** @description The same driver was registered before */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -2242,7 +2242,7 @@ export interface paths {
                         "application/json": components["schemas"]["Driver"];
                     };
                 };
-                /** @description Registered, OFFLINE */
+                /** @description Registered; the driver is OFFLINE */
                 201: {
                     headers: {
                         [name: string]: unknown;
@@ -2461,7 +2461,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What a driver has now: live offer, deliveries, availability
+         * Read the current state of a driver: live offer, deliveries, availability
          * @description For: ops, driver.
          */
         get: {
@@ -2475,7 +2475,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description The same as the socket sends on connecting */
+                /** @description The state that the socket sends on connect */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -2565,7 +2565,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What I have now: live offer, deliveries, availability
+         * Read my current state: live offer, deliveries, availability
          * @description For: driver.
          */
         get: {
@@ -2577,7 +2577,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description The same as the socket sends on connecting */
+                /** @description The state that the socket sends on connect */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -2672,7 +2672,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description As v1 knows it: the states of v2 show as OFFLINE */
+                /** @description The availability of v1: states added in v2 show as OFFLINE */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -2748,7 +2748,7 @@ export interface paths {
         };
         put?: never;
         /**
-         * Come or go (v1)
+         * Go online or offline (v1)
          * @description For: driver, ops.
          */
         post: {
@@ -2764,7 +2764,7 @@ export interface paths {
                 content: {
                     "application/json": {
                         /**
-                         * @description BUSY is set by the system only
+                         * @description Only the system sets BUSY
                          * @enum {string}
                          */
                         availability: "AVAILABLE" | "OFFLINE";
@@ -2772,7 +2772,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description As v1 knows it: the states of v2 show as OFFLINE */
+                /** @description The availability of v1: states added in v2 show as OFFLINE */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -2889,7 +2889,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Take a break
+         * Start a break
          * @description For: driver, ops.
          */
         post: {
@@ -2911,7 +2911,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description As it is now; a repeat changes nothing */
+                /** @description The current availability; a repeated request changes nothing */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -3037,7 +3037,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * End the break
+         * End a break
          * @description For: driver, ops.
          */
         post: {
@@ -3055,7 +3055,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description As it is now; a repeat changes nothing */
+                /** @description The current availability; a repeated request changes nothing */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -3172,7 +3172,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Pause
+         * Start a pause
          * @description For: driver, ops.
          */
         post: {
@@ -3195,7 +3195,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description As it is now; a repeat changes nothing */
+                /** @description The current availability; a repeated request changes nothing */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -3321,7 +3321,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * End the pause
+         * End a pause
          * @description For: driver, ops.
          */
         post: {
@@ -3339,7 +3339,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description As it is now; a repeat changes nothing */
+                /** @description The current availability; a repeated request changes nothing */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -3456,7 +3456,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Start the shift
+         * Start a shift
          * @description For: driver, ops.
          */
         post: {
@@ -3473,7 +3473,7 @@ export interface paths {
                     "application/json": {
                         /**
                          * Format: date-time
-                         * @description The planned end; no job is offered whose pickup comes later
+                         * @description The planned end. Jobs with a later pickup are not offered
                          * @default null
                          */
                         shiftEndsAt?: string | null;
@@ -3481,7 +3481,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description As it is now; a repeat changes nothing */
+                /** @description The current availability; a repeated request changes nothing */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -3607,7 +3607,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * End the shift
+         * End a shift
          * @description For: driver, ops.
          */
         post: {
@@ -3625,7 +3625,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description As it is now; a repeat changes nothing */
+                /** @description The current availability; a repeated request changes nothing */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -3742,7 +3742,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Take a break
+         * Start a break
          * @description For: driver, ops.
          */
         post: {
@@ -3764,7 +3764,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description As it is now; a repeat changes nothing */
+                /** @description The current availability; a repeated request changes nothing */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -3890,7 +3890,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * End the break
+         * End a break
          * @description For: driver, ops.
          */
         post: {
@@ -3908,7 +3908,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description As it is now; a repeat changes nothing */
+                /** @description The current availability; a repeated request changes nothing */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -4025,7 +4025,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Pause
+         * Start a pause
          * @description For: driver, ops.
          */
         post: {
@@ -4048,7 +4048,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description As it is now; a repeat changes nothing */
+                /** @description The current availability; a repeated request changes nothing */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -4174,7 +4174,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * End the pause
+         * End a pause
          * @description For: driver, ops.
          */
         post: {
@@ -4192,7 +4192,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description As it is now; a repeat changes nothing */
+                /** @description The current availability; a repeated request changes nothing */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -4309,7 +4309,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Start the shift
+         * Start a shift
          * @description For: driver, ops.
          */
         post: {
@@ -4326,7 +4326,7 @@ export interface paths {
                     "application/json": {
                         /**
                          * Format: date-time
-                         * @description The planned end; no job is offered whose pickup comes later
+                         * @description The planned end. Jobs with a later pickup are not offered
                          * @default null
                          */
                         shiftEndsAt?: string | null;
@@ -4334,7 +4334,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description As it is now; a repeat changes nothing */
+                /** @description The current availability; a repeated request changes nothing */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -4460,7 +4460,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * End the shift
+         * End a shift
          * @description For: driver, ops.
          */
         post: {
@@ -4478,7 +4478,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description As it is now; a repeat changes nothing */
+                /** @description The current availability; a repeated request changes nothing */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -4607,7 +4607,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description As it is now; a repeat changes nothing */
+                /** @description The current availability; a repeated request changes nothing */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -4683,7 +4683,7 @@ export interface paths {
         };
         put?: never;
         /**
-         * Come or go
+         * Go online or offline
          * @description For: driver, ops.
          */
         post: {
@@ -4699,7 +4699,7 @@ export interface paths {
                 content: {
                     "application/json": {
                         /**
-                         * @description BUSY is set by the system only
+                         * @description Only the system sets BUSY
                          * @enum {string}
                          */
                         availability: "AVAILABLE" | "OFFLINE";
@@ -4707,7 +4707,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description As it is now; a repeat changes nothing */
+                /** @description The current availability; a repeated request changes nothing */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -4828,7 +4828,7 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
-                    /** @description The nextCursor of the page before */
+                    /** @description The nextCursor of the previous page */
                     cursor?: string;
                     limit?: string;
                 };
@@ -4838,7 +4838,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description One page, by id */
+                /** @description One page, ordered by id */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -4920,7 +4920,7 @@ export interface paths {
         };
         get?: never;
         /**
-         * Make or change a city
+         * Create or update a city
          * @description For: ops.
          */
         put: {
@@ -4938,7 +4938,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description Changed */
+                /** @description Updated */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -4947,7 +4947,7 @@ export interface paths {
                         "application/json": components["schemas"]["City"];
                     };
                 };
-                /** @description Made */
+                /** @description Created */
                 201: {
                     headers: {
                         [name: string]: unknown;
@@ -5069,7 +5069,7 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
-                    /** @description The nextCursor of the page before */
+                    /** @description The nextCursor of the previous page */
                     cursor?: string;
                     limit?: string;
                 };
@@ -5081,7 +5081,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description One page, by id. A city without zones is one zone */
+                /** @description One page, ordered by id. A city without zones counts as one zone */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -5172,7 +5172,7 @@ export interface paths {
         };
         get?: never;
         /**
-         * Draw or change a zone
+         * Create or update a zone
          * @description For: ops.
          */
         put: {
@@ -5191,7 +5191,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description Changed */
+                /** @description Updated */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -5200,7 +5200,7 @@ export interface paths {
                         "application/json": components["schemas"]["Zone"];
                     };
                 };
-                /** @description Drawn */
+                /** @description Created */
                 201: {
                     headers: {
                         [name: string]: unknown;
@@ -5343,7 +5343,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description Registered before, the same */
+                /** @description The same merchant was registered before */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -5458,14 +5458,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * How every zone fares now, the worst first
+         * List the health of zones, worst first
          * @description For: ops.
          */
         get: {
             parameters: {
                 query?: {
                     cityId?: string;
-                    /** @description Compute it now, in place of the newest of each minute; what is less than 5 s old is taken as it is */
+                    /** @description true: compute the health now instead of reading the latest of each minute; a result under 5 s old is reused */
                     fresh?: "true" | "false";
                 };
                 header?: never;
@@ -5474,7 +5474,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description Each zone as last computed */
+                /** @description The latest health of each zone */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -5564,15 +5564,15 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * How a zone fared
+         * Read the health history of a zone
          * @description For: ops.
          */
         get: {
             parameters: {
                 query?: {
-                    /** @description A day before `until` where left out */
+                    /** @description Default: one day before `until` */
                     since?: string;
-                    /** @description Now where left out */
+                    /** @description Default: now */
                     until?: string;
                 };
                 header?: never;
@@ -5583,7 +5583,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description The newest first, at most 1500; kept for seven days */
+                /** @description Newest first, at most 1500; kept for seven days */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -5673,15 +5673,15 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * How a city without zones fared, or what lay in none of its zones
+         * Read the health history of the area of a city that lies in no zone
          * @description For: ops.
          */
         get: {
             parameters: {
                 query?: {
-                    /** @description A day before `until` where left out */
+                    /** @description Default: one day before `until` */
                     since?: string;
-                    /** @description Now where left out */
+                    /** @description Default: now */
                     until?: string;
                 };
                 header?: never;
@@ -5692,7 +5692,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description The newest first, at most 1500; kept for seven days */
+                /** @description Newest first, at most 1500; kept for seven days */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -5782,7 +5782,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The key that apps subscribe to web push with
+         * Read the public key for web push subscriptions
          * @description For: driver.
          */
         get: {
@@ -5794,7 +5794,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description The public VAPID key, in base64url */
+                /** @description The public VAPID key in base64url */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -5885,7 +5885,7 @@ export interface paths {
         };
         get?: never;
         /**
-         * Be told by web push where the app is closed
+         * Subscribe to web push
          * @description For: driver.
          */
         put: {
@@ -5903,7 +5903,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description Kept; the newest 5 of a driver are */
+                /** @description Stored; a driver has at most 5, and the oldest are removed */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -6012,7 +6012,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Be told no longer
+         * Unsubscribe from web push
          * @description For: driver.
          */
         post: {
@@ -6027,13 +6027,13 @@ export interface paths {
             requestBody: {
                 content: {
                     "application/json": {
-                        /** @description The address of the browser’s push service: https, a public name */
+                        /** @description The https URL of the browser’s push service, with a public host name */
                         endpoint: string;
                     };
                 };
             };
             responses: {
-                /** @description It is gone, or never was */
+                /** @description Removed, or it did not exist */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -6147,17 +6147,17 @@ export interface paths {
                 query?: {
                     deliveryId?: string;
                     driverId?: string;
-                    /** @description With sellerOrderId */
+                    /** @description Requires sellerOrderId */
                     merchantId?: string;
                     sellerOrderId?: string;
-                    /** @description With actorId */
+                    /** @description Requires actorId */
                     actorKind?: "driver" | "ops" | "merchant" | "customer" | "system";
                     actorId?: string;
                     kind?: string;
                     cityId?: string;
-                    /** @description At or after. Without deliveryId, driverId or an order: 31 days before the end where it is missing, and no earlier */
+                    /** @description Inclusive. Without deliveryId, driverId or an order it defaults to 31 days before until, and cannot be earlier */
                     since?: string;
-                    /** @description Before; now where it is missing */
+                    /** @description Exclusive. Default: now */
                     until?: string;
                     cursor?: string;
                     limit?: string;
@@ -6249,7 +6249,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the last checks of the audit trail
+         * List the latest checks of the audit trail
          * @description For: ops.
          */
         get: {
@@ -6330,7 +6330,7 @@ export interface paths {
         };
         put?: never;
         /**
-         * Check the chain of one delivery now
+         * Check the audit chain of one delivery now
          * @description For: ops.
          */
         post: {
@@ -6349,7 +6349,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description What the check came to; it is not kept */
+                /** @description The result of the check; it is not stored */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -6455,7 +6455,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * All that is known of one delivery, with why each driver was asked and whether its trail holds
+         * Read the case of a delivery: offers, assignments, audit entries and their verification
          * @description For: ops.
          */
         get: {
@@ -6559,7 +6559,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The same as a table
+         * Export the case of a delivery as CSV
          * @description For: ops.
          */
         get: {
@@ -6573,7 +6573,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description One line a record: the delivery, its offers and assignments, its entries */
+                /** @description One row per record: the delivery, its offers, assignments and audit entries */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -6663,7 +6663,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The support queue, the most urgent first; of what is resolved the newest first
+         * List the support queue: unresolved cases by urgency, resolved cases newest first
          * @description For: ops.
          */
         get: {
@@ -6671,15 +6671,15 @@ export interface paths {
                 query?: {
                     /** @description UNRESOLVED: OPEN or ACKNOWLEDGED */
                     state?: "OPEN" | "ACKNOWLEDGED" | "RESOLVED" | "UNRESOLVED";
-                    /** @description At least */
+                    /** @description The lowest level to list */
                     level?: "0" | "1" | "2" | "3";
                     reason?: "UNASSIGNED" | "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | "PINNED_DRIVER_SILENT" | "PINNED_DRIVER_STANDS_STILL" | "CARRIER_SILENT" | "CARRIER_BROKE_DOWN" | "CARRIER_GAVE_UP";
                     cityId?: string;
                     zoneId?: string;
                     deliveryId?: string;
-                    /** @description Whom it is about */
+                    /** @description The driver that the case is about */
                     driverId?: string;
-                    /** @description Opened at or after */
+                    /** @description Opened at or after this instant */
                     since?: string;
                     cursor?: string;
                     limit?: string;
@@ -6690,7 +6690,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description One page. What gets worse meanwhile may be missed, or come twice */
+                /** @description One page. A case whose level rises between pages may be missing or appear twice */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -6785,7 +6785,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description The case, with its delivery as it is now */
+                /** @description The case, with the current state of its delivery */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -6877,7 +6877,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Take a case on
+         * Acknowledge a case
          * @description For: ops.
          */
         post: {
@@ -6895,7 +6895,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description The case; `acknowledged` says whose it is: who took it on first keeps it */
+                /** @description The case; `acknowledged` names its owner. The first acknowledgement wins */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -7012,7 +7012,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Say that a case is settled
+         * Resolve a case
          * @description For: ops.
          */
         post: {
@@ -7027,13 +7027,13 @@ export interface paths {
             requestBody: {
                 content: {
                     "application/json": {
-                        /** @description How */
+                        /** @description How the case was resolved */
                         note: string;
                     };
                 };
             };
             responses: {
-                /** @description The case; one that was resolved before stays as it was */
+                /** @description The case; a case resolved before is unchanged */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -7160,7 +7160,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description All that can be switched */
+                /** @description All features */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -7242,7 +7242,7 @@ export interface paths {
         };
         get?: never;
         /**
-         * Switch a feature
+         * Change a feature
          * @description For: ops.
          */
         put: {
@@ -7256,11 +7256,11 @@ export interface paths {
             };
             requestBody: {
                 content: {
-                    "application/json": components["schemas"]["FeatureWish"];
+                    "application/json": components["schemas"]["FeatureChangeRequest"];
                 };
             };
             responses: {
-                /** @description As it is now; a repeat changes nothing */
+                /** @description The current setting; a repeated request changes nothing */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -7385,14 +7385,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Why is a feature on or off for this delivery?
+         * Explain why a feature is on or off for a delivery
          * @description For: ops.
          */
         get: {
             parameters: {
                 query: {
                     cityId: string;
-                    /** @description The id of a delivery; for availability_states of a driver */
+                    /** @description A delivery id; for availability_states a driver id */
                     key: string;
                 };
                 header?: never;
@@ -7403,7 +7403,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description As the next choice would see it */
+                /** @description The current evaluation */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -7495,7 +7495,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Take a driver off duty and free every job they hold
+         * Take a driver off duty and release all their jobs
          * @description For: ops.
          */
         post: {
@@ -7512,13 +7512,13 @@ export interface paths {
             requestBody: {
                 content: {
                     "application/json": {
-                        /** @description For the audit trail */
+                        /** @description Recorded in the audit trail */
                         why: string;
                     };
                 };
             };
             responses: {
-                /** @description What became of each job; a repeat under the same key answers for the same jobs */
+                /** @description The outcome of each job; a repeat with the same key reports on the same jobs */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -7653,7 +7653,7 @@ export interface components {
             lng: number;
             /**
              * Format: date-time
-             * @description By the clock of the device
+             * @description By the device clock
              */
             at: string;
             /** @default null */
@@ -7664,12 +7664,12 @@ export interface components {
             headingDegrees?: number | null;
         };
         Fixes: {
-            /** @description In any order; late ones are kept as history */
+            /** @description In any order; late fixes are stored as history */
             fixes: components["schemas"]["Fix"][];
         };
         MyOffers: {
             live: components["schemas"]["Offer"];
-            /** @description The newest 20 that are over */
+            /** @description The newest 20 that ended */
             recent: components["schemas"]["Offer"][];
         };
         Offer: {
@@ -7687,7 +7687,7 @@ export interface components {
             /** Format: date-time */
             endedAt: string | null;
             endReason: string | null;
-            /** @description Pay, both stops, distance, ready time; only while the offer is live */
+            /** @description Pay, both stops, distance and ready time; null once the offer ended */
             offerPayload: {
                 [key: string]: unknown;
             } | null;
@@ -7780,7 +7780,7 @@ export interface components {
             currency: string;
             /** @description What the merchant pays; null for drivers */
             feeCents: number | null;
-            /** @description What the driver gets, bonus included; null for merchants */
+            /** @description What the driver earns, including the bonus; null for merchants */
             payCents: number | null;
             distanceMeters: number;
             /** Format: date-time */
@@ -7788,12 +7788,12 @@ export interface components {
             escalationLevel: number;
             /**
              * Format: date-time
-             * @description When that level was reached, or its page and broadcast last came again; null but for ops, as the four that follow
+             * @description When the level was reached, or its page and broadcast were last repeated. Ops only, like the next four fields; null for other roles
              */
             escalatedAt: string | null;
             /**
              * Format: date-time
-             * @description Since when several drivers are asked at once; null: one by one
+             * @description When the broadcast to several drivers began; null: drivers are asked one by one
              */
             broadcastSince: string | null;
             /**
@@ -7801,13 +7801,13 @@ export interface components {
              * @enum {string|null}
              */
             heldReason: "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | null;
-            /** @description How many drivers were lost */
+            /** @description The number of drivers that were lost */
             losses: number | null;
-            /** @description The part of payCents that escalation and ops added */
+            /** @description The part of payCents added by escalation and ops */
             bonusCents: number | null;
             /**
              * Format: date-time
-             * @description Since when merchant and customer know that it will be late; null for drivers
+             * @description When merchant and customer were notified of the delay; null for drivers
              */
             delayedSince: string | null;
             /** Format: uuid */
@@ -7825,7 +7825,7 @@ export interface components {
             pickup: components["schemas"]["Stop"];
             dropoff: components["schemas"]["Stop"];
         };
-        /** @description Contact and notes are null for a driver once the delivery is over */
+        /** @description Contact and notes are null for drivers once the delivery is closed */
         Stop: {
             address: string;
             point: components["schemas"]["Point"];
@@ -7839,16 +7839,16 @@ export interface components {
             lng: number;
         };
         Order: {
-            /** @description The idempotency key: the same key and body again is the same delivery */
+            /** @description The idempotency key: a repeat with the same body returns the same delivery */
             sellerOrderId: string;
-            /** @description Ops only; a merchant is named by their token */
+            /** @description Ops only; the token identifies a merchant */
             merchantId?: string;
             cityId: string;
             pickup: components["schemas"]["OrderStop"];
             dropoff: components["schemas"]["OrderStop"];
             /**
              * Format: date-time
-             * @description When the goods can be fetched; null: now
+             * @description When the goods are ready for pickup; null: now
              * @default null
              */
             readyAt?: string | null;
@@ -7867,12 +7867,12 @@ export interface components {
             /** @description What the merchant pays */
             feeCents: number;
             /**
-             * @description What the driver gets; null: by the tariff
+             * @description What the driver earns; null: by the tariff
              * @default null
              */
             payCents?: number | null;
             /**
-             * @description The city’s; another one is refused
+             * @description Must be the currency of the city
              * @default null
              */
             currency?: string | null;
@@ -7914,7 +7914,7 @@ export interface components {
             currency: string;
             /** @description What the merchant pays; null for drivers */
             feeCents: number | null;
-            /** @description What the driver gets, bonus included; null for merchants */
+            /** @description What the driver earns, including the bonus; null for merchants */
             payCents: number | null;
             distanceMeters: number;
             /** Format: date-time */
@@ -7922,12 +7922,12 @@ export interface components {
             escalationLevel: number;
             /**
              * Format: date-time
-             * @description When that level was reached, or its page and broadcast last came again; null but for ops, as the four that follow
+             * @description When the level was reached, or its page and broadcast were last repeated. Ops only, like the next four fields; null for other roles
              */
             escalatedAt: string | null;
             /**
              * Format: date-time
-             * @description Since when several drivers are asked at once; null: one by one
+             * @description When the broadcast to several drivers began; null: drivers are asked one by one
              */
             broadcastSince: string | null;
             /**
@@ -7935,13 +7935,13 @@ export interface components {
              * @enum {string|null}
              */
             heldReason: "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | null;
-            /** @description How many drivers were lost */
+            /** @description The number of drivers that were lost */
             losses: number | null;
-            /** @description The part of payCents that escalation and ops added */
+            /** @description The part of payCents added by escalation and ops */
             bonusCents: number | null;
             /**
              * Format: date-time
-             * @description Since when merchant and customer know that it will be late; null for drivers
+             * @description When merchant and customer were notified of the delay; null for drivers
              */
             delayedSince: string | null;
             /** Format: uuid */
@@ -7965,9 +7965,9 @@ export interface components {
                 /** @enum {string} */
                 vehicleKind: "BICYCLE" | "MOPED" | "CAR" | "VAN";
             } | null;
-            /** @description The newest 200, oldest first; for drivers their own, for merchants none */
+            /** @description The newest 200, oldest first. Drivers see their own, merchants none */
             offers: components["schemas"]["DeliveryOffer"][];
-            /** @description For drivers their own; for merchants the present or last one */
+            /** @description Drivers see their own, merchants the current or last one */
             assignments: components["schemas"]["DeliveryAssignment"][];
             /** @description The newest 500, oldest first */
             timeline: components["schemas"]["TimelineEntry"][];
@@ -7992,7 +7992,7 @@ export interface components {
             /** Format: date-time */
             endedAt: string | null;
             endReason: string | null;
-            /** @description Scores and exclusions: why this driver? Null but for ops */
+            /** @description The scores and exclusions behind the choice of the driver; ops only */
             choice?: unknown;
         };
         DeliveryAssignment: {
@@ -8020,14 +8020,14 @@ export interface components {
             endedAt: string | null;
             /** @description Null for merchants */
             endReason: string | null;
-            /** @description Where the goods are taken over from another driver; null for merchants */
+            /** @description Where this driver takes the goods over from another driver; null for merchants */
             meeting: {
                 point: components["schemas"]["Point"];
                 address: string | null;
             } | null;
             choice?: unknown;
         };
-        /** @description Who did what and when; the ids of others, and detail, are for ops. Who is asked, who was lost, and the support queue are no part of it but for ops */
+        /** @description Who did what and when. Only ops see the ids of other actors, detail, and entries about offers, lost drivers and the support queue */
         TimelineEntry: {
             /** Format: date-time */
             at: string;
@@ -8097,7 +8097,7 @@ export interface components {
         NewDriver: {
             /**
              * Format: uuid
-             * @description The subject of the driver’s tokens; made here where left out
+             * @description The subject of the driver’s tokens; generated if omitted
              */
             driverId?: string;
             cityId: string;
@@ -8107,12 +8107,12 @@ export interface components {
             /** @enum {string} */
             vehicleKind: "BICYCLE" | "MOPED" | "CAR" | "VAN";
             /**
-             * @description What the app understands; null or 1: v1, assigned without asking
+             * @description The protocol version of the app; null or 1: v1, assigned without offers
              * @default null
              */
             offerVersion?: number | null;
             /**
-             * @description Jobs at once
+             * @description The most jobs at the same time
              * @default 1
              */
             capacity?: number;
@@ -8227,7 +8227,7 @@ export interface components {
             timezone: string;
             currency: string;
             center: components["schemas"]["Point"];
-            /** @description Null: the settings hold */
+            /** @description Null: the global setting applies */
             escalationMinutes: number[] | null;
         };
         CityFields: {
@@ -8235,7 +8235,7 @@ export interface components {
             timezone: string;
             currency: string;
             center: components["schemas"]["Point"];
-            /** @description Null: the settings hold. Left out: it stays as it is */
+            /** @description Null: the global setting applies. Omitted: unchanged */
             escalationMinutes?: number[] | null;
         };
         ZoneList: {
@@ -8248,17 +8248,17 @@ export interface components {
             name: string;
             area: components["schemas"]["Area"];
             /**
-             * @description Where zones overlap the higher one holds
+             * @description Where zones overlap, the higher priority wins
              * @default 0
              */
             priority?: number;
             /**
-             * @description How long offers wait here; null: the setting
+             * @description Time to live of offers in this zone; null: the global setting
              * @default null
              */
             offerTtlSeconds?: number | null;
         };
-        /** @description GeoJSON (RFC 7946): closed rings of [lng, lat], at most 10,000 points in all */
+        /** @description GeoJSON (RFC 7946): closed rings of [lng, lat], at most 10,000 points in total */
         Area: {
             /** @enum {string} */
             type: "Polygon";
@@ -8272,12 +8272,12 @@ export interface components {
             name: string;
             area: components["schemas"]["Area"];
             /**
-             * @description Where zones overlap the higher one holds
+             * @description Where zones overlap, the higher priority wins
              * @default 0
              */
             priority?: number;
             /**
-             * @description How long offers wait here; null: the setting
+             * @description Time to live of offers in this zone; null: the global setting
              * @default null
              */
             offerTtlSeconds?: number | null;
@@ -8291,11 +8291,11 @@ export interface components {
         };
         ZoneHealth: {
             cityId: string;
-            /** @description Null: what lies in no zone of the city; all of it where it has none */
+            /** @description Null: the area of the city that lies in no zone */
             zoneId: string | null;
             zoneName: string | null;
             state: components["schemas"]["ZoneState"];
-            /** @description All that holds against the zone, the worst first; none: OK */
+            /** @description The reasons for the state, worst first; empty if OK */
             reasons: {
                 /** @enum {string} */
                 code: "LEVEL_3" | "WAITING_VERY_LONG" | "NO_FREE_DRIVERS" | "LEVEL_2" | "LEVEL_1" | "WAITING_LONG" | "DRIVERS_SHORT" | "ACCEPTANCE_LOW" | "CASES_MANY";
@@ -8304,7 +8304,7 @@ export interface components {
             figures: components["schemas"]["ZoneFigures"];
             /** Format: date-time */
             computedAt: string;
-            /** @description How long ago it was computed */
+            /** @description Time since the computation */
             ageMs: number;
         };
         /** @enum {string} */
@@ -8314,20 +8314,20 @@ export interface components {
             /** @description Without a driver */
             searching: number;
             carried: number;
-            /** @description AVAILABLE, with a fresh place in the zone */
+            /** @description AVAILABLE, with a fresh position in the zone */
             freeDrivers: number;
-            /** @description BUSY, by their last known place */
+            /** @description BUSY, by last known position */
             busyDrivers: number;
-            /** @description Unassigned time of what is searched for now */
+            /** @description Unassigned time of the deliveries that search now */
             waitingP50Ms: number;
             waitingMaxMs: number;
-            /** @description Offers that ended in the last 15 minutes; rate null: none */
+            /** @description Offers that ended in the last 15 minutes; rate null: no offer ended */
             acceptance15m: {
                 accepted: number;
                 answered: number;
                 rate: number | null;
             };
-            /** @description Deliveries searched for now, by the level they have reached */
+            /** @description Deliveries that search now, by escalation level */
             escalationsByLevel: {
                 1: number;
                 2: number;
@@ -8339,12 +8339,12 @@ export interface components {
             cityId: string;
             zoneId: string | null;
             history: components["schemas"]["ZoneHealthThen"][];
-            /** @description There was more in this time than is shown: ask again with an earlier `until` */
+            /** @description More rows exist in this range: request them with an earlier `until` */
             hasMore: boolean;
         };
         ZoneHealthThen: {
             state: components["schemas"]["ZoneState"];
-            /** @description All that holds against the zone, the worst first; none: OK */
+            /** @description The reasons for the state, worst first; empty if OK */
             reasons: {
                 /** @enum {string} */
                 code: "LEVEL_3" | "WAITING_VERY_LONG" | "NO_FREE_DRIVERS" | "LEVEL_2" | "LEVEL_1" | "WAITING_LONG" | "DRIVERS_SHORT" | "ACCEPTANCE_LOW" | "CASES_MANY";
@@ -8361,7 +8361,7 @@ export interface components {
             subscriptions: number;
         };
         PushSubscription: {
-            /** @description The address of the browser’s push service: https, a public name */
+            /** @description The https URL of the browser’s push service, with a public host name */
             endpoint: string;
             keys: {
                 p256dh: string;
@@ -8398,9 +8398,9 @@ export interface components {
             detail?: unknown;
             /** @description delivery/<id> or driver/<id> */
             chain: string;
-            /** @description SHA-256, in hex */
+            /** @description SHA-256 in hex */
             previousHash: string | null;
-            /** @description SHA-256, in hex */
+            /** @description SHA-256 in hex */
             hash: string;
         };
         AuditCheckList: {
@@ -8410,22 +8410,22 @@ export interface components {
                 startedAt: string;
                 /**
                  * Format: date-time
-                 * @description Null: under way, or broken off
+                 * @description Null: running or interrupted
                  */
                 finishedAt: string | null;
                 /**
                  * Format: date-time
-                 * @description Chains with entries up to then were looked at
+                 * @description The check covers chains with entries up to this instant
                  */
                 checkedTo: string;
                 chains: number;
                 entries: number;
                 problemCount: number;
-                /** @description The first 100, less those of cities that are not the caller’s */
+                /** @description The first 100, without those of cities that the caller may not see */
                 problems: components["schemas"]["AuditProblem"][];
             }[];
         };
-        /** @description What does not hang together in a chain; entryId null: it is about the chain as a whole */
+        /** @description An inconsistency in an audit chain; entryId null: it concerns the whole chain */
         AuditProblem: {
             chain: string;
             entryId: string | null;
@@ -8443,7 +8443,7 @@ export interface components {
             problems: components["schemas"]["AuditProblem"][];
         };
         DeliveryCase: {
-            /** @description Without names, phone numbers and notes of the people at its stops */
+            /** @description Without the contact names, phone numbers and notes of the stops */
             delivery: {
                 /** Format: uuid */
                 deliveryId: string;
@@ -8467,7 +8467,7 @@ export interface components {
                 currency: string;
                 /** @description What the merchant pays; null for drivers */
                 feeCents: number | null;
-                /** @description What the driver gets, bonus included; null for merchants */
+                /** @description What the driver earns, including the bonus; null for merchants */
                 payCents: number | null;
                 distanceMeters: number;
                 /** Format: date-time */
@@ -8475,12 +8475,12 @@ export interface components {
                 escalationLevel: number;
                 /**
                  * Format: date-time
-                 * @description When that level was reached, or its page and broadcast last came again; null but for ops, as the four that follow
+                 * @description When the level was reached, or its page and broadcast were last repeated. Ops only, like the next four fields; null for other roles
                  */
                 escalatedAt: string | null;
                 /**
                  * Format: date-time
-                 * @description Since when several drivers are asked at once; null: one by one
+                 * @description When the broadcast to several drivers began; null: drivers are asked one by one
                  */
                 broadcastSince: string | null;
                 /**
@@ -8488,13 +8488,13 @@ export interface components {
                  * @enum {string|null}
                  */
                 heldReason: "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | null;
-                /** @description How many drivers were lost */
+                /** @description The number of drivers that were lost */
                 losses: number | null;
-                /** @description The part of payCents that escalation and ops added */
+                /** @description The part of payCents added by escalation and ops */
                 bonusCents: number | null;
                 /**
                  * Format: date-time
-                 * @description Since when merchant and customer know that it will be late; null for drivers
+                 * @description When merchant and customer were notified of the delay; null for drivers
                  */
                 delayedSince: string | null;
                 /** Format: uuid */
@@ -8530,7 +8530,7 @@ export interface components {
                 /** Format: date-time */
                 endedAt: string | null;
                 endReason: string | null;
-                /** @description Why this driver? In sentences */
+                /** @description Sentences that explain why this driver was asked */
                 why: string[];
                 choice?: unknown;
             }[];
@@ -8558,10 +8558,10 @@ export interface components {
                 endReason: string | null;
                 why: string[];
             }[];
-            /** @description In the order of the chain; the newest 5,000 */
+            /** @description The newest 5,000, in the order of the chain */
             entries: components["schemas"]["AuditEntry"][];
             entriesLeftOut: number;
-            /** @description Whether the chain holds from its first entry to the one that the row names */
+            /** @description Whether the chain is intact from its first entry to the head in the delivery row */
             verified: boolean;
             problems: components["schemas"]["AuditProblem"][];
         };
@@ -8574,7 +8574,7 @@ export interface components {
             escalationId: string;
             /** Format: uuid */
             deliveryId: string;
-            /** @description 0: not for the time it took */
+            /** @description 0: the case was not opened by elapsed time */
             level: number;
             /** @enum {string} */
             state: "OPEN" | "ACKNOWLEDGED" | "RESOLVED";
@@ -8582,27 +8582,27 @@ export interface components {
             reason: "UNASSIGNED" | "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | "PINNED_DRIVER_SILENT" | "PINNED_DRIVER_STANDS_STILL" | "CARRIER_SILENT" | "CARRIER_BROKE_DOWN" | "CARRIER_GAVE_UP";
             /**
              * Format: uuid
-             * @description Whom it is about
+             * @description The driver that the case is about
              */
             driverId: string | null;
             /** Format: date-time */
             openedAt: string;
             /**
              * Format: date-time
-             * @description When it last got worse
+             * @description When its level or reason last got worse
              */
             roseAt: string;
-            /** @description The last time; of an OPEN case: before it got worse */
+            /** @description The last acknowledgement; of an OPEN case: before the case got worse */
             acknowledged: {
                 /** Format: date-time */
                 at: string;
-                /** @description ops/<who>, driver/<id>, system/<rule>, … */
+                /** @description ops/<subject>, driver/<id>, system/<rule>, … */
                 by: string;
             } | null;
             resolved: {
                 /** Format: date-time */
                 at: string;
-                /** @description ops/<who>, driver/<id>, system/<rule>, … */
+                /** @description ops/<subject>, driver/<id>, system/<rule>, … */
                 by: string | null;
                 /** @enum {string|null} */
                 resolution: "ASSIGNED" | "CLOSED" | "SEARCH_RESUMED" | "STEP_TAKEN" | "HANDED_OVER" | "RELEASED" | "HEARD_AGAIN" | "BY_OPS" | null;
@@ -8610,7 +8610,7 @@ export interface components {
             } | null;
             delivery: components["schemas"]["EscalatedDelivery"];
         };
-        /** @description As it is now */
+        /** @description The current state of the delivery */
         EscalatedDelivery: {
             status: components["schemas"]["DeliveryStatus"];
             cityId: string;
@@ -8621,12 +8621,12 @@ export interface components {
             driverId: string | null;
             /**
              * Format: date-time
-             * @description Null: somebody has it, or it is over
+             * @description Null: the delivery has a driver or is closed
              */
             unassignedSince: string | null;
-            /** @description How long nobody had it until now, all searches together */
+            /** @description Total time without a driver so far, over all searches */
             unassignedSeconds: number;
-            /** @description What the driver gets, bonus included */
+            /** @description What the driver earns, including the bonus */
             payCents: number;
             /**
              * @description Why the search waits for ops
@@ -8644,7 +8644,7 @@ export interface components {
                 enabled: boolean | null;
                 percent: number | null;
                 cities: string[] | null;
-                /** @description The percent that the rollout is to have reached from each date on. It changes nothing by itself: metrics compare it with the percent that holds */
+                /** @description The planned percent of the rollout from each date on. The plan changes nothing by itself: metrics compare it with the effective percent */
                 plan: {
                     /**
                      * Format: date
@@ -8655,7 +8655,7 @@ export interface components {
                 }[] | null;
             };
             effective: components["schemas"]["FeatureSetting"];
-            /** @description By the plan, today; null without one */
+            /** @description The percent that the plan has for today; null: no plan */
             plannedPercent: number | null;
             lastChange: {
                 by: string;
@@ -8669,19 +8669,19 @@ export interface components {
         };
         FeatureSetting: {
             /**
-             * @description KILLED: off by the environment, and nothing overrides it
+             * @description KILLED: disabled by the environment, without override
              * @enum {string}
              */
             state: "OFF" | "ON" | "KILLED";
             rolloutPercent: number;
-            /** @description Null: all */
+            /** @description Null: all cities */
             cities: string[] | null;
         };
         FeatureChange: {
             enabled: boolean | null;
             percent: number | null;
             cities: string[] | null;
-            /** @description The percent that the rollout is to have reached from each date on. It changes nothing by itself: metrics compare it with the percent that holds */
+            /** @description The planned percent of the rollout from each date on. The plan changes nothing by itself: metrics compare it with the effective percent */
             plan: {
                 /**
                  * Format: date
@@ -8695,13 +8695,13 @@ export interface components {
             /** Format: date-time */
             at: string;
         };
-        /** @description Replaces all that was said before. Null: as the environment has it; of the plan: there is none */
-        FeatureWish: {
+        /** @description Replaces the whole override. Null: the value of the environment applies; a null plan: no plan */
+        FeatureChangeRequest: {
             enabled: boolean | null;
             percent: number | null;
-            /** @description None named: all cities, whatever the environment lists */
+            /** @description Empty: all cities, regardless of the environment */
             cities: string[] | null;
-            /** @description The percent that the rollout is to have reached from each date on. It changes nothing by itself: metrics compare it with the percent that holds */
+            /** @description The planned percent of the rollout from each date on. The plan changes nothing by itself: metrics compare it with the effective percent */
             plan: {
                 /**
                  * Format: date
@@ -8711,7 +8711,7 @@ export interface components {
                 percent: number;
             }[] | null;
             why: string;
-            /** @description The `lastChangeId` that this was made from; where another is the last by now it is refused. Left out: whatever came before */
+            /** @description The `lastChangeId` that this change is based on. The request is refused if another change is newer. Omitted: no check */
             after?: string | null;
         };
         FeatureEvaluation: {
@@ -8720,13 +8720,13 @@ export interface components {
             key: string;
             on: boolean;
             /**
-             * @description Why not; null: it is on
+             * @description Why the feature is off; null: it is on
              * @enum {string|null}
              */
             why: "KILLED" | "OFF" | "CITY_NOT_LISTED" | "OUTSIDE_ROLLOUT" | null;
-            /** @description As OpenFeature names it */
+            /** @description The reason in the terms of OpenFeature */
             reason: string;
-            /** @description What the key drew, 0 to 99: it is in the rollout where that is less than the percent */
+            /** @description The bucket of the key, 0 to 99. The key is in the rollout if it is below the percent */
             draw: number;
             rolloutPercent: number;
         };
@@ -8742,11 +8742,11 @@ export interface components {
                 offerId: string | null;
                 /** Format: uuid */
                 assignmentId: string | null;
-                /** @description `released`: searched for anew, or before ops; `escalated`: the driver has the goods, ops decide; `NOT_ANSWERED_IN_TIME`: not known yet, it happens all the same, and the same request may be sent again; else the code of a refusal */
+                /** @description `released`: the search starts again, or waits for ops; `escalated`: the driver has the goods, and ops decide; `NOT_ANSWERED_IN_TIME`: not known yet. The job will be freed, and it is safe to repeat the request; any other value: the code of a refusal */
                 outcome: string;
                 /**
                  * Format: date-time
-                 * @description When the driver was rid of it; null where it is not known, or not so
+                 * @description When the driver was released; null: not known, or not released
                  */
                 at: string | null;
             }[];

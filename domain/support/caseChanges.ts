@@ -1,6 +1,6 @@
 /**
- * What is written and sent when a case of the support queue changes, whether by an event of its delivery or
- * by a person. Instants are epoch ms. docs/behaviour.md#escalation.
+ * The audit entry, realtime event and notices of a changed case, whether an event of its delivery or a person changed
+ * it. Instants are epoch ms. docs/behaviour.md#escalation.
  */
 
 import { type Actor, nameOf } from '../delivery/status';
@@ -57,8 +57,8 @@ export function caseEmit(
   return { rooms: [opsRoom(cityId)], event: 'escalation_changed', body };
 }
 
-/** Level 3 paged somebody, so the pager is told that it is over. It never heard of other cases. */
-export function tellPagerItIsOver(
+/** The notice that resolves the page of level 3. Lower levels page nobody. */
+export function pagerResolution(
   { level, resolution }: CaseFacts,
   delivery: DeliveryFacts,
   now: number,
@@ -75,18 +75,17 @@ export function tellPagerItIsOver(
 }
 
 /**
- * A notice about a delivery, to support's chat or the pager. All notices of one delivery are about one
- * matter.
+ * A notice about a delivery, for support's chat or the pager. All notices of one delivery share one subject.
  */
 export function deliveryNotice(
   { deliveryId, cityId, zoneId, status, escalationLevel, merchantId, sellerOrderId }: DeliveryFacts,
-  { to, ...says }: { to: 'support' | 'pager' } & Pick<Notice, 'what' | 'severity' | 'title'>,
+  { to, ...content }: { to: 'support' | 'pager' } & Pick<Notice, 'what' | 'severity' | 'title'>,
   now: number,
 ): Message {
   return {
     kind: 'notify',
     notice: {
-      ...says,
+      ...content,
       to: { kind: to },
       about: `delivery/${deliveryId}`,
       text: `Delivery ${deliveryId} in ${cityId} is ${status}.`,

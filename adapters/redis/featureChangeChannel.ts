@@ -1,5 +1,5 @@
 import { type Redis } from 'ioredis';
-import { type FeatureNews } from '../../services/features/featureRegistry';
+import { type FeatureChangeChannel } from '../../services/features/featureRegistry';
 import { type Log } from '../../services/ports';
 
 export const FEATURES_CHANNEL = 'features:changed';
@@ -8,11 +8,11 @@ export const FEATURES_CHANNEL = 'features:changed';
  * Announces feature changes through Redis pub/sub, on a connection of its own that reconnects by itself. An
  * outage is logged once.
  */
-export function createFeatureNews(
+export function createFeatureChangeChannel(
   redis: Redis,
   log: Pick<Log, 'info' | 'warn'>,
   channel = FEATURES_CHANNEL,
-): FeatureNews {
+): FeatureChangeChannel {
   const listener = redis.duplicate({
     lazyConnect: true,
     maxRetriesPerRequest: null,
@@ -21,10 +21,10 @@ export function createFeatureNews(
   });
   let [isAway, isStopped] = [false, false];
   return {
-    listen: (onNews) => {
+    listen: (onChange) => {
       const lost = (fields: object): void => {
         if (!isAway && !isStopped)
-          log.warn(fields, 'Redis tells no news of features: they are asked for every few seconds');
+          log.warn(fields, 'feature changes cannot be received from Redis; polling every few seconds');
         isAway = true;
       };
       listener.on('error', (error) => lost({ err: error }));
@@ -32,16 +32,16 @@ export function createFeatureNews(
       listener.on('ready', () => {
         if (!isAway) return;
         isAway = false;
-        log.info({}, 'Redis tells news of features again');
-        onNews(); // a message may have been missed
+        log.info({}, 'feature changes are received from Redis again');
+        onChange(); // a message may have been missed
       });
-      listener.on('message', onNews);
+      listener.on('message', onChange);
       listener.subscribe(channel).catch((error: unknown) => {
         if (!isStopped)
-          log.warn({ err: error }, 'there will be no news of features: they are asked for every few seconds');
+          log.warn({ err: error }, 'the subscription to feature changes failed; polling every few seconds');
       });
     },
-    tell: async () => void (await redis.publish(channel, '')),
+    publish: async () => void (await redis.publish(channel, '')),
     stop: async () => {
       isStopped = true;
       listener.disconnect();

@@ -1,4 +1,4 @@
-// npm run check: types, lint, layers, dead code, and the client types of the API. Every check runs, even
+// npm run check: format, types, lint, layers, dead code, and the client types of the API. Every check runs, even
 // after a failure.
 import { join, resolve } from 'node:path';
 import { generatePrismaClient } from './bootstrap/build.mjs';
@@ -8,6 +8,7 @@ import { modulesDir, projectDir } from './bootstrap/paths.mjs';
 import { supervise } from './bootstrap/supervisor.mjs';
 
 const CHECKS = [
+  { name: 'format', script: 'prettier/bin/prettier.cjs', args: ['--check', '--log-level', 'warn', '.'] },
   { name: 'types', script: 'typescript/bin/tsc', args: [] },
   {
     name: 'lint',

@@ -81,13 +81,13 @@ async function play(replay: Replay, { day, options, inspection, signal }: Playin
     `playing ${day.orders.length} orders and ${day.couriers.length} couriers of ${options.day}` +
       ` at ${options.speed} times their speed`,
   );
-  const telling = new AbortController();
-  void logProgress(replay, AbortSignal.any([signal, telling.signal]));
+  const ended = new AbortController();
+  void logProgress(replay, AbortSignal.any([signal, ended.signal]));
   const end = await replay.play(
     async (deliveryIds) => (await inspection.openCount(deliveryIds)) === 0,
     signal,
   );
-  telling.abort();
+  ended.abort();
   const seen = await inspection.collectEvidence({
     deliveryIds: [...replay.orderIds.keys()],
     driverIds: [...replay.courierIds.keys()],

@@ -129,7 +129,7 @@ function startOptions(delivery: Started, correlationId: string): StartOptions {
     taskQueue: TASK_QUEUE,
     args: [{ deliveryId, correlationId }],
     workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
-    // The row decides: a run that completed does not count where its delivery is open, as after a restore.
+    // The row decides: a run that completed does not count where its delivery is open, as after a restore (ADR 31).
     workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
     typedSearchAttributes: attributesOf(delivery),
     staticSummary: `delivery ${deliveryId} in ${cityId}`,

@@ -22,10 +22,10 @@ ${styles.map((href) => `  <link rel="stylesheet" href="${href}">`).join('\n')}
   <link rel="icon" href="/docs/assets/favicon-32x32.png">
 </head>
 <body>
-  <p>
-    <a href="/openapi.json">openapi.json</a> ·
-    <a href="/docs/events">Realtime events</a> · <a href="/asyncapi.json">asyncapi.json</a>
-  </p>
+  <nav>
+    <a href="/docs/events">Realtime events</a> · <a href="/openapi.json">openapi.json</a> ·
+    <a href="/asyncapi.json">asyncapi.json</a>
+  </nav>
 ${before}  <div id="swagger-ui"></div>
   <script src="/docs/assets/swagger-ui-bundle.js"></script>
   <script src="${script}"></script>
@@ -44,6 +44,8 @@ const DEMO_PAGE = pageOf({
 const START = `SwaggerUIBundle(${JSON.stringify(DOCS_OPTIONS)});\n`;
 /** Stacks table cells on phones; side by side, each would be a few letters wide. */
 const STYLE = `body { margin: 0; }
+nav { max-width: 1460px; margin: 0 auto; padding: 16px 20px 0; box-sizing: border-box; font: 14px sans-serif; }
+nav a { color: #3b4151; }
 @media (max-width: 640px) {
   .swagger-ui table.responses-table > :is(thead, tbody) > tr,
   .swagger-ui table.responses-table > tbody > tr > td,

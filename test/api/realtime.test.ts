@@ -372,7 +372,7 @@ describe('OFFER_SEEN', () => {
     await expect(socket.timeout(200).emitWithAck('OFFER_SEEN', { offerId: newId() })).rejects.toThrow(
       'timed out',
     );
-    expect(warnings).toEqual(['OFFER_SEEN was not noted']);
+    expect(warnings).toEqual(['OFFER_SEEN could not be recorded']);
   });
 });
 

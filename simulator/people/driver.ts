@@ -229,6 +229,7 @@ export class SimulatedDriver {
    */
   async goHome(): Promise<boolean> {
     this.isAtHome = (await this.deps.client.endShift()).ok;
+    if (this.isAtHome) this.isOnBreak = false; // the end of a shift ends its break
     return this.isAtHome;
   }
 

@@ -449,6 +449,14 @@ describe('a simulated driver', () => {
     }
   });
 
+  test('is on duty again after going home from a break', async () => {
+    const { driver } = driverOf(service({ ends: 'never', firstNews: [] }));
+    expect(await driver.takeBreak()).toBe(true);
+    expect(await driver.goHome()).toBe(true);
+    expect(await driver.comeBack()).toBe(true);
+    expect(driver.isOnDuty).toBe(true);
+  });
+
   test('stays on duty where the service does not let them go', async () => {
     const { driver } = driverOf({
       ...service({ ends: 'never', firstNews: [] }),

@@ -5,9 +5,9 @@ import type { DemoOptions } from './run';
 import { type Harm, HARMS } from '../../reliability/hostile/harm';
 import { FAR_ORDERS } from '../../reliability/hostile/settings';
 
-/** What the demo was asked for on the command line. */
+/** The command-line options of the demo. */
 export type Options = DemoOptions & {
-  /** What an endless city is asked to carry; null: orders come at `everyMs`. */
+  /** The demand of an endless city. null: orders come at `everyMs`. */
   demand: Demand | null;
   exit: boolean;
   harms: readonly Harm[];
@@ -29,8 +29,8 @@ const ARGUMENTS = {
 } as const;
 
 /**
- * What holds where nothing else is said: a city to look at, one that is soon over, and a bad evening, in
- * which enough drivers must be left when some vanish.
+ * Defaults of an endless city to watch, a short judged run and a hostile run. A hostile run needs more
+ * drivers because some vanish.
  */
 const DEFAULTS = {
   endless: { drivers: '12', speed: '20', every: '4' },
@@ -38,10 +38,10 @@ const DEFAULTS = {
   hostile: { drivers: '20', speed: '120', every: '3' },
 } as const;
 
-/** Orders that a bad evening needs, for every switch to find what it can be tried on. */
+/** The fewest orders of a hostile run. Every kill switch needs orders to act on. */
 const HOSTILE_ORDERS = 40;
 
-/** @throws UsageError, or a TypeError of parseArgs, that says what is wrong */
+/** @throws UsageError, or a TypeError of parseArgs; the message names the problem */
 export function readOptions(args: string[]): Options {
   const { values } = parseArgs({ args, strict: true, options: ARGUMENTS });
   if (values.exit && values.deliveries === undefined)
@@ -75,7 +75,7 @@ export function readOptions(args: string[]): Options {
   };
 }
 
-/** With a number of orders, or a pause between them, that is the plan. */
+/** `--deliveries` and `--every` set the plan themselves, so there is no demand. */
 function demandOf({
   rush,
   deliveries,

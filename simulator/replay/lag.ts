@@ -39,8 +39,8 @@ export const LAG_KINDS: readonly LagKind[] = ['order', 'step', 'offer', 'timer']
 export type LagFigures = { count: number; p50Ms: number; p95Ms: number; maxMs: number };
 
 /**
- * The plan is invalid if the p95 of a lag exceeds this, in minutes of the day. The data itself counts in whole
- * minutes.
+ * The plan is invalid if the p95 of a lag exceeds this, in minutes of the day. The data itself counts in
+ * whole minutes.
  */
 export const LARGEST_LAG_MINUTES = 1;
 

@@ -69,7 +69,7 @@ describe('the ops action on a case', () => {
   });
 
   test.each(['PINNED_DRIVER_SILENT', 'PINNED_DRIVER_STANDS_STILL'] as const)(
-    '%s: they are freed of it',
+    '%s: the delivery is taken from the driver',
     (reason) => {
       expect(
         decideCase({
@@ -83,7 +83,7 @@ describe('the ops action on a case', () => {
   );
 
   test.each(['CARRIER_SILENT', 'CARRIER_BROKE_DOWN', 'CARRIER_GAVE_UP'] as const)(
-    '%s: whoever is nearest takes the goods over where they were seen last',
+    '%s: the nearest driver takes the goods over at the last position of the carrier',
     (reason) => {
       expect(decideCase({ ...CARRIED, open: { ...CARRIED.open, reason } })).toEqual({
         kind: 'handOver',

@@ -45,15 +45,15 @@ const HOSTILE_ORDERS = 40;
 export function readOptions(args: string[]): Options {
   const { values } = parseArgs({ args, strict: true, options: ARGUMENTS });
   if (values.exit && values.deliveries === undefined)
-    throw new UsageError('--exit needs --deliveries: otherwise it never ends');
+    throw new UsageError('--exit needs --deliveries: otherwise the run never ends');
   if (values.harm !== undefined && !values.exit)
-    throw new UsageError('--harm needs --exit: it is there to be judged');
+    throw new UsageError('--harm needs --exit: only a judged run has harms');
   if (values.hostile && !values.exit)
-    throw new UsageError('--hostile needs --deliveries and --exit: it is there to be judged');
+    throw new UsageError('--hostile needs --deliveries and --exit: only a judged run is hostile');
   if (values.hostile && values.harm !== undefined)
     throw new UsageError('--hostile and --harm exclude each other');
   if (values.rush && (values.deliveries !== undefined || values.every !== undefined))
-    throw new UsageError('--rush sets the orders itself: it goes with neither --deliveries nor --every');
+    throw new UsageError('--rush sets the orders itself: use it without --deliveries and --every');
   const otherwise =
     DEFAULTS[values.hostile ? 'hostile' : values.deliveries === undefined ? 'endless' : 'judged'];
   const fewest = values.hostile ? HOSTILE_ORDERS + FAR_ORDERS : 1;

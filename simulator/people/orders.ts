@@ -192,7 +192,7 @@ export class OrderFlow {
     if (!(await pause(random.between(CANCEL_AFTER_MS.min, CANCEL_AFTER_MS.max), signal))) return;
     const answer = await client.cancel(deliveryId, 'CUSTOMER_CANCELLED');
     if (answer.ok) ledger.add({ kind: 'cancelled', deliveryId });
-    else this.deps.log(`order ${deliveryId} could not be cancelled any more: ${answer.code}`);
+    else this.deps.log(`order ${deliveryId} could not be cancelled: ${answer.code}`);
   }
 }
 

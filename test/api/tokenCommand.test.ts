@@ -100,6 +100,6 @@ describe('npm run token', () => {
     expect(await token(['driver', NORA], nowhere)).toMatchObject({ code: 0 });
     const { stderr, code } = await token(['driver', 'Nora'], nowhere);
     expect(code).toBe(1);
-    expect(stderr).toContain("a driver's name cannot be looked up");
+    expect(stderr).toContain("the driver's name cannot be resolved");
   });
 });
